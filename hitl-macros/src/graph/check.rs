@@ -1,0 +1,156 @@
+//! Every node can be reached, and can reach `end`.
+
+use super::model::{Model, Point};
+use crate::{diagnostics::Errors, names};
+
+/// No dead code in a graph, no trap.
+pub(crate) fn ways(model: &Model<'_>, errors: &mut Errors) {
+    if !model.edges.iter().any(|edge| edge.from == Point::Start) {
+        return errors.at(
+            model.nodes.first().map_or_else(proc_macro2::Span::call_site, super::model::Node::span),
+            "nothing says where a thread begins: write `start -> node`",
+        );
+    }
+    let leads_on = Reach::forward(model);
+    let leads_back = Reach::backward(model);
+    // A name that leads nowhere and is nearly another one was meant to be that one.
+    let leaving = model.leaving();
+    let dead_ends = (0..model.nodes.len()).filter(|&node| leaving[node].is_empty());
+    let typos: Vec<_> = dead_ends.map(|node| (node, meant(model, &leaving, node))).collect();
+    unreachable(model, &leads_on, &leads_back, &typos, errors);
+    trapped(model, &leads_on, &leads_back, &typos, errors);
+}
+
+/// The node that a dead end was probably meant to be.
+fn meant<'a>(model: &'a Model<'_>, leaving: &[Vec<usize>], node: usize) -> Option<&'a str> {
+    let others = (0..model.nodes.len()).filter(|&other| other != node && !leaving[other].is_empty());
+    names::near(&model.nodes[node].name, others.map(|other| model.nodes[other].name.as_str()))
+}
+
+fn unreachable(model: &Model<'_>, on: &Reach, back: &Reach, typos: &[(usize, Option<&str>)], errors: &mut Errors) {
+    let mut known = on.from(Point::Start);
+    for (_, meant) in typos {
+        if let Some(node) = meant.and_then(|word| model.nodes.iter().position(|node| node.name == word)) {
+            mark(&mut known, &on.from(Point::Node(node)));
+        }
+    }
+    // First those that nothing at all leads to: what comes after them is the same mistake.
+    for alone in [true, false] {
+        for (node, found) in model.nodes.iter().enumerate() {
+            if known[node] || (alone && back.next(node).iter().any(|&from| from != node)) {
+                continue;
+            }
+            errors.at(
+                found.span(),
+                format!(
+                    "no path leads from `start` to `{name}`: lead one there, `… -> {name}`, or take `{name}` out of the graph",
+                    name = found.name
+                ),
+            );
+            mark(&mut known, &on.from(Point::Node(node)));
+        }
+    }
+}
+
+fn trapped(model: &Model<'_>, on: &Reach, back: &Reach, typos: &[(usize, Option<&str>)], errors: &mut Errors) {
+    // What cannot be reached has been said to be so.
+    let mut known = back.from(Point::End);
+    known.iter_mut().zip(on.from(Point::Start)).for_each(|(known, reached)| *known |= !reached);
+    for (node, meant) in typos {
+        let found = &model.nodes[*node];
+        let name = &found.name;
+        if known[*node] {
+            continue;
+        }
+        errors.at(
+            found.span(),
+            match meant {
+                Some(meant) => format!("`{name}` leads nowhere; did you mean `{meant}`?"),
+                None => format!("`{name}` leads nowhere: write `{name} -> …;`, or `{name} -> end;`"),
+            },
+        );
+        mark(&mut known, &back.from(Point::Node(*node)));
+    }
+    for (node, found) in model.nodes.iter().enumerate() {
+        if known[node] {
+            continue;
+        }
+        let circle = circle(model, on, node);
+        errors.at(
+            found.span(),
+            format!("no path leads from `{name}` to `end`, it only goes round: {circle}; lead one of these on to `end`", name = found.name),
+        );
+        mark(&mut known, &on.from(Point::Node(node)));
+        mark(&mut known, &back.from(Point::Node(node)));
+    }
+}
+
+/// The way round from a node: `a -> b -> a`.
+fn circle(model: &Model<'_>, on: &Reach, start: usize) -> String {
+    let (mut path, mut at) = (vec![start], start);
+    while let Some(&next) = on.next(at).first() {
+        let again = path.iter().position(|&seen| seen == next);
+        path.push(next);
+        if let Some(first) = again {
+            path.drain(..first);
+            break;
+        }
+        at = next;
+    }
+    let words: Vec<_> = path.iter().map(|&node| model.nodes[node].name.as_str()).collect();
+    format!("`{}`", words.join(" -> "))
+}
+
+fn mark(known: &mut [bool], more: &[bool]) {
+    known.iter_mut().zip(more).for_each(|(known, more)| *known |= more);
+}
+
+/// What edges lead to, in one direction.
+struct Reach {
+    nodes: Vec<Vec<usize>>,
+    /// From `start`, or from `end` when going back.
+    outer: Vec<usize>,
+}
+
+impl Reach {
+    fn forward(model: &Model<'_>) -> Self {
+        Self::by(model, |edge| (edge.from, edge.to))
+    }
+
+    fn backward(model: &Model<'_>) -> Self {
+        Self::by(model, |edge| (edge.to, edge.from))
+    }
+
+    fn by(model: &Model<'_>, ends: impl Fn(&super::model::Edge) -> (Point, Point)) -> Self {
+        let mut reach = Self { nodes: vec![Vec::new(); model.nodes.len()], outer: Vec::new() };
+        for edge in &model.edges {
+            match ends(edge) {
+                (Point::Node(from), Point::Node(to)) => reach.nodes[from].push(to),
+                (Point::Node(_), _) => {}
+                (_, Point::Node(to)) => reach.outer.push(to),
+                _ => {}
+            }
+        }
+        reach
+    }
+
+    /// The nodes next to a node. One that leads to `end` alone has none, and is no dead end.
+    fn next(&self, node: usize) -> &[usize] {
+        &self.nodes[node]
+    }
+
+    /// Every node that can be come to from a point, itself included.
+    fn from(&self, point: Point) -> Vec<bool> {
+        let mut seen = vec![false; self.nodes.len()];
+        let mut open = match point {
+            Point::Node(node) => vec![node],
+            _ => self.outer.clone(),
+        };
+        while let Some(node) = open.pop() {
+            if !std::mem::replace(&mut seen[node], true) {
+                open.extend(&self.nodes[node]);
+            }
+        }
+        seen
+    }
+}

@@ -1,0 +1,432 @@
+//! What a graph becomes: its type, its turns, its description, and one small constant for each thing that could be
+//! wrong with it, so that rustc names every fault in one run and puts each caret under its word.
+
+use proc_macro2::{Delimiter, Ident, Literal, Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::{Attribute, Expr, ExprLit, Lit, Meta};
+
+use super::{
+    model::{Kind, Model, Node, Point, Route, Verdicts},
+    parse::Graph,
+};
+use crate::{diagnostics::Errors, names, spans};
+
+/// The turns that every graph has.
+const TURNS: [&str; 5] = ["Done", "InDoubt", "Failed", "Running", "Several"];
+
+pub(crate) fn emit(graph: &Graph, model: &Model<'_>, errors: &mut Errors) -> TokenStream {
+    let turns = Turns::of(graph, model, errors);
+    let face = face(graph, &turns);
+    if errors.is_empty() {
+        let proof = proof(graph, model, &turns);
+        return quote!(#face #proof);
+    }
+    // The editor still finds what the statements name, and the code around the graph its types.
+    let cfgs = cfgs(graph);
+    let mentions = model.nodes.iter().flat_map(|node| &node.mentions);
+    let (name, state, deps) = (spans::unseen(&graph.name), &graph.state, deps(graph));
+    let (turn, state_of) = (&turns.name, quote!(<#state as __h::State>));
+    quote! {
+        #errors
+        #face
+        #(#cfgs)*
+        const _: () = {
+            use ::hitl::__private as __h;
+            #[cfg(rust_analyzer)]
+            type __HitlMentions = (#(::core::marker::PhantomData<#mentions>,)*);
+            impl __h::Graph for #name {
+                type State = #state;
+                type Deps = #deps;
+                type Turn = #turn;
+                const SPEC: &'static __h::GraphSpec = ::core::unreachable!();
+                const NODES: &'static [__h::NodeEntry<Self::State, Self::Deps>] = &[];
+                fn route(_: usize, _: &#state_of::Fields) -> ::core::option::Option<usize> {
+                    ::core::unreachable!()
+                }
+                fn turn(_: __h::Outlook<Self>) -> ::core::result::Result<Self::Turn, __h::Error> {
+                    ::core::unreachable!()
+                }
+            }
+        };
+    }
+}
+
+/// The enums that say whose turn it is.
+struct Turns<'a> {
+    name: Ident,
+    reviews: Ident,
+    /// Each verdict block with its variant.
+    variants: Vec<(&'a Verdicts<'a>, Ident)>,
+    /// Whether two reviews can be open at once.
+    several: bool,
+}
+
+impl<'a> Turns<'a> {
+    fn of(graph: &Graph, model: &'a Model<'_>, errors: &mut Errors) -> Self {
+        let mut variants: Vec<(&Verdicts<'_>, Ident)> = Vec::new();
+        for block in &model.verdicts {
+            let node = &model.nodes[block.node].name;
+            let span = names::last(block.mention).map_or_else(Span::call_site, Ident::span);
+            // An editor that is asked for the node must not be sent to the variant.
+            let variant = Ident::new(&names::camel(node), Span::call_site().resolved_at(span));
+            let twin = variants.iter().find(|(_, other)| *other == variant).map(|(block, _)| &model.nodes[block.node].name);
+            if TURNS.iter().any(|turn| variant == turn) {
+                errors.at(span, format!("the turn `{variant}` is every graph's, so no reviewed node can be called `{node}`: give it another name"));
+            } else if let Some(twin) = twin.filter(|twin| *twin != node) {
+                errors.at(span, format!("the reviews of `{twin}` and `{node}` would both be the turn `{variant}`: rename one of them"));
+            } else if twin.is_none() {
+                variants.push((block, variant));
+            }
+        }
+        let reviewed = |branch: &super::model::Branch| variants.iter().any(|(block, _)| branch.nodes.contains(&block.node));
+        let several = model.forks.iter().any(|fork| fork.branches.iter().filter(|branch| reviewed(branch)).count() > 1);
+        let name = spans::unseen(&graph.name);
+        Self { reviews: format_ident!("{name}Review"), name: format_ident!("{name}Turn"), variants, several }
+    }
+}
+
+fn cfgs(graph: &Graph) -> Vec<&Attribute> {
+    graph.attrs.iter().filter(|attr| attr.path().is_ident("cfg")).collect()
+}
+
+fn deps(graph: &Graph) -> TokenStream {
+    graph.deps.as_ref().map_or_else(|| quote!(()), |deps| quote!(#deps))
+}
+
+/// What a person sees in the documentation.
+fn face(graph: &Graph, turns: &Turns<'_>) -> TokenStream {
+    let Graph { attrs, vis, name, state, .. } = graph;
+    let this = spans::unseen(name);
+    let cfgs = cfgs(graph);
+    let text = names::plain(name);
+    let undocumented = docs(attrs).is_empty().then(|| {
+        let docs = format!("A graph on a [`{}`].", names::text(state));
+        quote!(#[doc = #docs])
+    });
+    let (param, value) = match &graph.deps {
+        Some(deps) => (quote!(deps: #deps,), quote!(deps)),
+        None => (quote!(), quote!(())),
+    };
+    let turn = turn(graph, turns);
+    let new = format!("Puts a [`{text}`] on a store; from there on it runs by itself.");
+    quote! {
+        #(#attrs)*
+        #undocumented
+        #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
+        #vis struct #name {}
+
+        #(#cfgs)*
+        #[allow(dead_code, clippy::new_ret_no_self, private_interfaces)]
+        impl #this {
+            #[doc = #new]
+            #[allow(unreachable_pub)]
+            pub fn new(#param store: impl ::hitl::Store) -> ::hitl::Agent<#this> {
+                ::hitl::Agent::new(#value, store)
+            }
+        }
+
+        #turn
+    }
+}
+
+/// The turn of a graph, and how it reads.
+fn turn(graph: &Graph, turns: &Turns<'_>) -> TokenStream {
+    let Graph { vis, state, .. } = graph;
+    let Turns { name, reviews, variants, several } = turns;
+    let this = spans::unseen(&graph.name);
+    let cfgs = cfgs(graph);
+    let text = names::plain(&graph.name);
+    let (names, docs): (Vec<_>, Vec<_>) = variants
+        .iter()
+        .map(|(block, variant)| (variant, format!("`{}` waits for a verdict.", names::text(block.mention))))
+        .unzip();
+    // By the draft's type and not by the node's, which may be private where the turn is used.
+    let types: Vec<_> = variants
+        .iter()
+        .map(|(block, _)| {
+            let node = block.mention;
+            let asks = if block.asks { quote!(CanAsk) } else { quote!(NoAsk) };
+            quote!(::hitl::Review<#this, <#node as ::hitl::__private::Interrupt>::Draft, ::hitl::__private::#asks>)
+        })
+        .collect();
+    let allow = quote!(#[allow(dead_code, private_interfaces, unreachable_pub, clippy::large_enum_variant)]);
+    let turn_docs = format!("Whose turn it is on a thread of [`{text}`].");
+    let reviews_docs = format!("One of the reviews of [`{text}`] that are open side by side.");
+    let several_variant = several.then(|| quote!(
+        /// More than one review is open; the order of the verdicts does not matter.
+        Several(::std::vec::Vec<#reviews>),
+    ));
+    let several_enum = several.then(|| quote! {
+        #(#cfgs)*
+        #[doc = #reviews_docs]
+        #[must_use]
+        #allow
+        #vis enum #reviews {
+            #(#[doc = #docs] #names(#types),)*
+        }
+    });
+    let shown = quote!(::core::fmt::Display::fmt(it, f));
+    let several_shown = several.then(|| quote!(Self::Several(all) => {
+        for (i, one) in all.iter().enumerate() {
+            if i > 0 {
+                f.write_str("\n")?;
+            }
+            ::core::fmt::Display::fmt(one, f)?;
+        }
+        ::core::result::Result::Ok(())
+    }));
+    let format = |of: &Ident, arms: TokenStream| quote! {
+        #[automatically_derived]
+        impl ::core::fmt::Display for #of {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                match self { #arms }
+            }
+        }
+        #[automatically_derived]
+        impl ::core::fmt::Debug for #of {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                ::core::fmt::Display::fmt(self, f)
+            }
+        }
+    };
+    let review_arms = quote!(#(Self::#names(it) => #shown,)*);
+    let formats = format(name, quote! {
+        #review_arms
+        #several_shown
+        Self::Done(_) => f.write_str("done"),
+        Self::InDoubt(it) => #shown,
+        Self::Failed(it) => #shown,
+        Self::Running(it) => #shown,
+    });
+    let several_formats = several.then(|| format(reviews, review_arms));
+    quote! {
+        #(#cfgs)*
+        #[doc = #turn_docs]
+        #[must_use]
+        #allow
+        #vis enum #name {
+            #(#[doc = #docs] #names(#types),)*
+            #several_variant
+            /// It has ended, with this.
+            Done(<#state as ::hitl::__private::State>::Output),
+            /// Nobody saw how an effect ended. A person settles it.
+            InDoubt(::hitl::InDoubt<#this>),
+            /// A node failed for good.
+            Failed(::hitl::Failed<#this>),
+            /// Another runner has the thread.
+            Running(::hitl::Running<#this>),
+        }
+        #several_enum
+        #(#cfgs)*
+        const _: () = { #formats #several_formats };
+    }
+}
+
+/// The description, its proof, and the runtime's way in.
+fn proof(graph: &Graph, model: &Model<'_>, turns: &Turns<'_>) -> TokenStream {
+    let Graph { name, state, attrs, .. } = graph;
+    let this = spans::unseen(name);
+    let text = names::plain(name);
+    let cfgs = cfgs(graph);
+    let deps = deps(graph);
+    let docs = docs(attrs);
+    let count = Literal::usize_unsuffixed(model.nodes.len());
+    let entries = model.nodes.iter().map(entry);
+    let edges = model.edges.iter().map(|edge| {
+        let (from, to, kind) = (point(edge.from), point(edge.to), kind(edge.kind));
+        let joins = match edge.joins {
+            Some((fork, branch)) => quote!(::core::option::Option::Some((#fork, #branch))),
+            None => quote!(::core::option::Option::None),
+        };
+        quote!(__h::EdgeSpec { from: #from, to: #to, kind: #kind, joins: #joins })
+    });
+    let routes = model.routes.iter().map(|route| {
+        let from = point(route.from);
+        let field = route.field.as_ref().map(names::plain).unwrap_or_default();
+        let cases = route.source.arms.iter().map(|arm| match &arm.guard {
+            Some(guard) => format!("{} if {}", names::text(&arm.pattern), names::text(guard)),
+            None => names::text(&arm.pattern),
+        });
+        quote!(__h::RouteSpec { from: #from, field: #field, cases: &[#(#cases),*] })
+    });
+    let forks = model.forks.iter().map(|fork| {
+        let (from, join) = (point(fork.from), point(fork.join));
+        let branches = fork.branches.iter().map(|branch| {
+            let nodes = &branch.nodes;
+            quote!(__h::BranchSpec { nodes: &[#(#nodes),*] })
+        });
+        quote!(__h::ForkSpec { from: #from, join: #join, branches: &[#(#branches),*] })
+    });
+    let checks = checks(model);
+    let route_fn = route_fn(model);
+    let turn_fn = turn_fn(turns);
+    let turn = &turns.name;
+    let in_turns: Vec<_> = turns.variants.iter().map(|(block, _)| block.mention).collect();
+    let later = model.nodes.iter().flat_map(|node| node.mentions.iter().skip(1)).filter(|mention| {
+        !in_turns.iter().any(|shown| std::ptr::eq(**mention, *shown))
+    });
+    quote! {
+        #(#cfgs)*
+        const _: () = {
+            use ::hitl::__private as __h;
+            #[allow(dead_code)]
+            type __HitlMentions = (#(::core::marker::PhantomData<#later>,)*);
+            const __HITL_NODES: &[__h::NodeEntry<#state, #deps>; #count] = &[#(#entries),*];
+            const __HITL_SPEC: &__h::GraphSpec = &__h::GraphSpec {
+                name: #text,
+                docs: #docs,
+                state: <#state as __h::State>::SPEC,
+                nodes: &__h::specs(__HITL_NODES),
+                edges: &[#(#edges),*],
+                routes: &[#(#routes),*],
+                forks: &[#(#forks),*],
+            };
+            const __HITL_PROOF: &__h::Proof<#count> = &__h::prove(__HITL_SPEC);
+            #checks
+
+            #[automatically_derived]
+            impl __h::Graph for #this {
+                type State = #state;
+                type Deps = #deps;
+                type Turn = #turn;
+                const SPEC: &'static __h::GraphSpec = __HITL_SPEC;
+                const NODES: &'static [__h::NodeEntry<Self::State, Self::Deps>] = __HITL_NODES;
+                #route_fn
+                #turn_fn
+            }
+        };
+    }
+}
+
+fn entry(node: &Node<'_>) -> TokenStream {
+    let name = &node.name;
+    let path = node.mentions.first();
+    let span = node.span();
+    let of = Ident::new("of", Span::mixed_site());
+    let (root, close) = (quote_spanned!(span=> ::), quote_spanned!(span=> >));
+    let args = spans::delimited(span, Delimiter::Parenthesis, quote!(#name, ::core::marker::PhantomData));
+    quote!(#root hitl::__private::NodeEntry::#of::<#path #close #args)
+}
+
+fn point(point: Point) -> TokenStream {
+    match point {
+        Point::Start => quote!(__h::Point::Start),
+        Point::Node(node) => quote!(__h::Point::Node(#node)),
+        Point::End => quote!(__h::Point::End),
+    }
+}
+
+fn kind(kind: Kind) -> TokenStream {
+    match kind {
+        Kind::Next => quote!(__h::EdgeKind::Next),
+        Kind::Case { route, case } => quote!(__h::EdgeKind::Case { route: #route, case: #case }),
+        Kind::Fork { fork, branch } => quote!(__h::EdgeKind::Fork { fork: #fork, branch: #branch }),
+        Kind::Reject => quote!(__h::EdgeKind::Reject),
+        Kind::Ask => quote!(__h::EdgeKind::Ask),
+    }
+}
+
+/// One constant for each node, for each edge that something is asked of, and for each `match`.
+fn checks(model: &Model<'_>) -> TokenStream {
+    let given = |number: usize| quote!(__HITL_SPEC, __HITL_PROOF, #number);
+    let nodes = model.nodes.iter().enumerate().map(|(i, node)| (node.span(), "check_node", given(i)));
+    let edges = model.edges.iter().enumerate().filter(|(_, edge)| edge.to == Point::End || edge.kind.is_verdict());
+    let edges = edges.map(|(i, edge)| (edge.span, "check_edge", given(i)));
+    let routes = model.routes.iter().enumerate().filter_map(|(i, route)| {
+        Some((route.field.as_ref()?.span(), "check_route", given(i)))
+    });
+    nodes
+        .chain(edges)
+        .chain(routes)
+        .map(|(span, check, args)| {
+            let call = spans::call(span, check, args);
+            quote!(const _: () = #call;)
+        })
+        .collect()
+}
+
+/// `fn route`: the user's own `match`es, over a reference to the field.
+fn route_fn(model: &Model<'_>) -> TokenStream {
+    let (route, fields) = (Ident::new("route", Span::mixed_site()), Ident::new("fields", Span::mixed_site()));
+    let routes = model.routes.iter().enumerate().filter_map(|(number, Route { field, source, .. })| {
+        let field = field.as_ref()?;
+        let local = spans::unseen(field);
+        let (keyword, looks_at) = (&source.keyword, &source.looks_at);
+        let arms = source.arms.iter().enumerate().map(|(case, arm)| {
+            let pattern = &arm.pattern;
+            let guard = arm.guard.iter();
+            quote!(#pattern #(if #guard)* => #case)
+        });
+        Some(quote! {
+            #number => {
+                let #local = #fields.#field.as_ref()?;
+                ::core::option::Option::Some(#keyword #looks_at { #(#arms,)* })
+            }
+        })
+    });
+    quote! {
+        #[allow(unused_variables, clippy::all, clippy::pedantic)]
+        fn route(
+            #route: usize,
+            #fields: &<Self::State as __h::State>::Fields,
+        ) -> ::core::option::Option<usize> {
+            match #route {
+                #(#routes)*
+                _ => ::core::option::Option::None,
+            }
+        }
+    }
+}
+
+/// `fn turn`: the runtime's outlook in the graph's own type.
+fn turn_fn(turns: &Turns<'_>) -> TokenStream {
+    let (name, reviews) = (&turns.name, &turns.reviews);
+    let open = |of: &Ident| {
+        let arms = turns.variants.iter().map(|(block, variant)| {
+            let node = block.node;
+            quote!(#node => #of::#variant(review.open()?))
+        });
+        quote!(match review.node() {
+            #(#arms,)*
+            _ => return ::core::result::Result::Err(review.unknown()),
+        })
+    };
+    let one = open(name);
+    let several = if turns.several {
+        let one = open(reviews);
+        quote! {
+            let mut open = ::std::vec::Vec::new();
+            for review in reviews {
+                open.push(#one);
+            }
+            #name::Several(open)
+        }
+    } else {
+        quote!(return ::core::result::Result::Err(__h::several(reviews)))
+    };
+    quote! {
+        #[allow(unreachable_code, clippy::all)]
+        fn turn(outlook: __h::Outlook<Self>) -> ::core::result::Result<Self::Turn, __h::Error> {
+            ::core::result::Result::Ok(match outlook {
+                __h::Outlook::Review(review) => #one,
+                __h::Outlook::Several(reviews) => { #several }
+                __h::Outlook::Done(output) => #name::Done(output),
+                __h::Outlook::InDoubt(it) => #name::InDoubt(it),
+                __h::Outlook::Failed(it) => #name::Failed(it),
+                __h::Outlook::Running(it) => #name::Running(it),
+            })
+        }
+    }
+}
+
+/// What the doc comments say.
+fn docs(attrs: &[Attribute]) -> String {
+    let lines = attrs.iter().filter_map(|attr| match &attr.meta {
+        Meta::NameValue(pair) if pair.path.is_ident("doc") => match &pair.value {
+            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.value().trim().to_owned()),
+            _ => None,
+        },
+        _ => None,
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,42 @@
+//! `graph!`.
+
+mod check;
+mod emit;
+mod model;
+mod parse;
+mod regions;
+#[cfg(test)]
+mod tests;
+
+use proc_macro2::TokenStream;
+use syn::parse::Parser;
+
+use crate::diagnostics::Errors;
+
+pub(crate) fn expand(input: TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    let graph = match (|input: syn::parse::ParseStream| parse::graph(input, &mut errors)).parse2(input) {
+        Ok(graph) => graph,
+        Err(error) => {
+            errors.push(error);
+            return quote::quote!(#errors);
+        }
+    };
+    let model = read(&graph, &mut errors);
+    let tokens = emit::emit(&graph, &model, &mut errors);
+    crate::diagnostics::show(&graph.name.to_string(), &tokens);
+    tokens
+}
+
+/// Each step looks only at what the one before left without a mistake, so that one mistake stays one message.
+fn read<'a>(graph: &'a parse::Graph, errors: &mut Errors) -> model::Model<'a> {
+    let well_formed = errors.is_empty();
+    let mut model = model::Model::of(graph, errors);
+    if well_formed && errors.is_empty() {
+        check::ways(&model, errors);
+    }
+    if well_formed && errors.is_empty() {
+        regions::find(&mut model, errors);
+    }
+    model
+}

@@ -1,0 +1,238 @@
+//! The grammar of `graph!`.
+//!
+//! ```text
+//! graph    = attributes visibility Name "<" State ("," Deps)? ">" "{" statement* "}"
+//! statement = chain ";" | node "{" verdict ("," verdict)* "}"
+//! chain    = ("start" | node) ("->" step)+
+//! step     = node | "(" chain ("," chain)+ ")" | "match" expr "{" (pattern ("if" expr)? "=>" chain ",")* "}" | "end"
+//! verdict  = ("reject" | "ask") "->" chain
+//! ```
+
+use proc_macro2::{Ident, Span, TokenTree};
+use syn::{
+    Attribute, Expr, Pat, Path, Result, Token, Type, Visibility, braced, parenthesized,
+    ext::IdentExt,
+    parse::ParseStream,
+    token::{Brace, Paren},
+};
+
+use crate::{diagnostics::Errors, names};
+
+pub(crate) struct Graph {
+    pub(crate) attrs: Vec<Attribute>,
+    pub(crate) vis: Visibility,
+    pub(crate) name: Ident,
+    pub(crate) state: Type,
+    pub(crate) deps: Option<Type>,
+    pub(crate) statements: Vec<Statement>,
+}
+
+pub(crate) enum Statement {
+    /// `start -> plan -> end;`
+    Chain(Vec<Step>),
+    /// `execute { reject -> cancel, ask -> draft }`
+    Verdicts { node: Path, verdicts: Vec<(Ident, Vec<Step>)> },
+}
+
+pub(crate) enum Step {
+    Start(Ident),
+    End(Ident),
+    Node(Path),
+    Fork(Span, Vec<Vec<Step>>),
+    Match(Match),
+}
+
+impl Step {
+    /// The word that an error about it stands at.
+    pub(crate) fn span(&self) -> Span {
+        match self {
+            Self::Start(word) | Self::End(word) => word.span(),
+            Self::Node(path) => names::last(path).map_or_else(Span::call_site, Ident::span),
+            Self::Fork(span, _) => *span,
+            Self::Match(found) => found.keyword.span,
+        }
+    }
+}
+
+pub(crate) struct Match {
+    pub(crate) keyword: Token![match],
+    pub(crate) looks_at: Expr,
+    pub(crate) arms: Vec<Arm>,
+}
+
+pub(crate) struct Arm {
+    pub(crate) pattern: Pat,
+    pub(crate) guard: Option<Expr>,
+    pub(crate) chain: Vec<Step>,
+}
+
+pub(crate) fn graph(input: ParseStream, errors: &mut Errors) -> Result<Graph> {
+    const SHAPE: &str = "a graph reads `pub Name<State, Deps> { start -> node -> end; }`";
+    let shape = |e: syn::Error| syn::Error::new(e.span(), SHAPE);
+    let attrs = input.call(Attribute::parse_outer)?;
+    let vis = input.parse()?;
+    let name: Ident = input.parse().map_err(shape)?;
+    if !input.peek(Token![<]) {
+        return Err(syn::Error::new(name.span(), format!("graph `{name}` needs the state it works on: `{name}<Ticket>`")));
+    }
+    input.parse::<Token![<]>()?;
+    let state = input.parse().map_err(shape)?;
+    let mut deps = None;
+    if input.parse::<Option<Token![,]>>()?.is_some() && !input.peek(Token![>]) {
+        deps = Some(input.parse().map_err(shape)?);
+        input.parse::<Option<Token![,]>>()?;
+    }
+    input.parse::<Token![>]>().map_err(|e| {
+        syn::Error::new(e.span(), format!("a graph has a state and dependencies, and nothing else: `{name}<State, Deps>`"))
+    })?;
+    let content;
+    if !input.peek(Brace) {
+        return Err(syn::Error::new(input.span(), SHAPE));
+    }
+    braced!(content in input);
+    let mut statements = Vec::new();
+    while !content.is_empty() {
+        match statement(&content) {
+            Ok(statement) => statements.push(statement),
+            Err(error) => {
+                errors.push(error);
+                skip(&content);
+            }
+        }
+    }
+    if !input.is_empty() {
+        errors.at(input.span(), "one `graph!` holds one graph: put this into a `graph!` of its own");
+        input.parse::<proc_macro2::TokenStream>()?;
+    }
+    Ok(Graph { attrs, vis, name, state, deps, statements })
+}
+
+/// Goes on behind the next `;`.
+fn skip(input: ParseStream) {
+    while !input.is_empty() {
+        if input.parse::<Token![;]>().is_ok() || input.parse::<TokenTree>().is_err() {
+            return;
+        }
+    }
+}
+
+fn statement(input: ParseStream) -> Result<Statement> {
+    if input.peek(Paren) {
+        return Err(input.error("branches leave a node: write `node -> (a, b) -> join;`"));
+    }
+    if input.peek(Token![match]) {
+        return Err(input.error("a `match` follows a node: write `node -> match field { … };`"));
+    }
+    let first = step(input)?;
+    if input.peek(Brace) {
+        let Step::Node(node) = first else {
+            return Err(input.error("a verdict block belongs to a node: write `execute { reject -> cancel }`"));
+        };
+        let verdicts = verdicts(input)?;
+        input.parse::<Option<Token![;]>>()?;
+        return Ok(Statement::Verdicts { node, verdicts });
+    }
+    if !input.peek(Token![->]) {
+        let word = match &first {
+            Step::Start(word) | Step::End(word) => word.to_string(),
+            Step::Node(path) => names::text(path),
+            Step::Fork(..) | Step::Match(_) => String::new(),
+        };
+        return Err(input.error(format!("`{word}` goes on with `-> …;` or with its verdicts, `{{ reject -> … }}`")));
+    }
+    let mut chain = vec![first];
+    rest(input, &mut chain)?;
+    if !input.is_empty() && input.parse::<Token![;]>().is_err() {
+        return Err(input.error("a `;` ends the statement, or `->` goes on with it"));
+    }
+    Ok(Statement::Chain(chain))
+}
+
+/// `-> step -> step …`
+fn rest(input: ParseStream, chain: &mut Vec<Step>) -> Result<()> {
+    while input.parse::<Option<Token![->]>>()?.is_some() {
+        if let Some(Step::Match(found)) = chain.last() {
+            return Err(syn::Error::new(
+                found.keyword.span,
+                "nothing follows a `match`: go on in its arms, or in statements of the nodes they lead to",
+            ));
+        }
+        chain.push(step(input)?);
+    }
+    Ok(())
+}
+
+/// A chain inside a fork, an arm or a verdict.
+fn chain(input: ParseStream) -> Result<Vec<Step>> {
+    let mut chain = vec![step(input)?];
+    rest(input, &mut chain)?;
+    Ok(chain)
+}
+
+fn step(input: ParseStream) -> Result<Step> {
+    if input.peek(Paren) {
+        let content;
+        let paren = parenthesized!(content in input);
+        let mut branches = Vec::new();
+        while !content.is_empty() {
+            branches.push(chain(&content)?);
+            if !content.is_empty() && content.parse::<Token![,]>().is_err() {
+                return Err(content.error("a `,` stands between branches"));
+            }
+        }
+        return Ok(Step::Fork(paren.span.open(), branches));
+    }
+    if input.peek(Token![match]) {
+        let keyword = input.parse()?;
+        let looks_at = Expr::parse_without_eager_brace(input)?;
+        let content;
+        braced!(content in input);
+        let mut arms = Vec::new();
+        while !content.is_empty() {
+            arms.push(arm(&content)?);
+        }
+        return Ok(Step::Match(Match { keyword, looks_at, arms }));
+    }
+    let path: Path = input.parse().map_err(|e| {
+        syn::Error::new(e.span(), "here stands a node, `end`, branches `(a, b)`, or a `match` on a field")
+    })?;
+    Ok(match path.get_ident() {
+        Some(word) if word == "start" => Step::Start(word.clone()),
+        Some(word) if word == "end" => Step::End(word.clone()),
+        _ => Step::Node(path),
+    })
+}
+
+fn arm(input: ParseStream) -> Result<Arm> {
+    let pattern = Pat::parse_multi_with_leading_vert(input)?;
+    let guard = match input.parse::<Option<Token![if]>>()? {
+        Some(_) => Some(input.parse()?),
+        None => None,
+    };
+    input
+        .parse::<Token![=>]>()
+        .map_err(|e| syn::Error::new(e.span(), "an arm reads `pattern => node`"))?;
+    let chain = chain(input)?;
+    let comma = input.parse::<Option<Token![,]>>()?;
+    if comma.is_none() && !input.is_empty() {
+        return Err(input.error("a `,` stands between arms"));
+    }
+    Ok(Arm { pattern, guard, chain })
+}
+
+fn verdicts(input: ParseStream) -> Result<Vec<(Ident, Vec<Step>)>> {
+    let content;
+    braced!(content in input);
+    let mut verdicts = Vec::new();
+    while !content.is_empty() {
+        let word = content.call(Ident::parse_any)?;
+        if content.parse::<Token![->]>().is_err() {
+            return Err(syn::Error::new(word.span(), format!("a verdict leads somewhere: `{word} -> node`")));
+        }
+        verdicts.push((word, chain(&content)?));
+        if !content.is_empty() && content.parse::<Token![,]>().is_err() {
+            return Err(content.error("a `,` stands between verdicts"));
+        }
+    }
+    Ok(verdicts)
+}

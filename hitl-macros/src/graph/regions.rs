@@ -1,0 +1,194 @@
+//! Forks are closed: what runs in a branch is entered through its fork alone, and leaves through its join alone.
+
+use proc_macro2::Span;
+
+use super::model::{Edge, Kind, Model, Point};
+use crate::diagnostics::Errors;
+
+/// Finds the nodes of every branch, the edges that end one, and the order in which forks enclose each other.
+pub(crate) fn find(model: &mut Model<'_>, errors: &mut Errors) {
+    let leaving = model.leaving();
+    for fork in 0..model.forks.len() {
+        // An arm may name the join, which is outside.
+        let join = model.forks[fork].join;
+        for branch in &mut model.forks[fork].branches {
+            branch.written.retain(|&node| Point::Node(node) != join);
+        }
+        let outside = outside(model, &leaving, fork);
+        let mut owner: Vec<Option<usize>> = vec![None; model.nodes.len()];
+        for branch in 0..model.forks[fork].branches.len() {
+            for &node in &model.forks[fork].branches[branch].written {
+                owner[node].get_or_insert(branch);
+            }
+        }
+        for branch in 0..model.forks[fork].branches.len() {
+            if !fill(model, &leaving, (fork, branch), &outside, &mut owner, errors) {
+                return;
+            }
+        }
+        entered(model, fork, &owner, errors);
+    }
+    if errors.is_empty() {
+        nested(model, errors);
+    }
+    if errors.is_empty() {
+        order(model);
+    }
+}
+
+/// The nodes that run before the fork, after its join, or beside it.
+fn outside(model: &Model<'_>, leaving: &[Vec<usize>], fork: usize) -> Vec<bool> {
+    // The last place is `start`'s.
+    let mut seen = vec![false; leaving.len()];
+    let mut open = vec![model.nodes.len()];
+    if let Point::Node(join) = model.forks[fork].join {
+        open.push(join);
+    }
+    while let Some(place) = open.pop() {
+        if std::mem::replace(&mut seen[place], true) {
+            continue;
+        }
+        for edge in leaving[place].iter().map(|&edge| &model.edges[edge]) {
+            match (edge.kind, edge.to) {
+                (Kind::Fork { fork: f, .. }, _) if f == fork => {}
+                (_, Point::Node(to)) => open.push(to),
+                _ => {}
+            }
+        }
+    }
+    seen
+}
+
+/// Walks a branch to its join. Says whether it stayed inside.
+fn fill(
+    model: &mut Model<'_>,
+    leaving: &[Vec<usize>],
+    (fork, branch): (usize, usize),
+    outside: &[bool],
+    owner: &mut [Option<usize>],
+    errors: &mut Errors,
+) -> bool {
+    let (from, join) = (model.forks[fork].from, model.forks[fork].join);
+    let Some(&head) = model.forks[fork].branches[branch].written.first() else { return false };
+    let (mut nodes, mut open) = (vec![head], vec![head]);
+    while let Some(node) = open.pop() {
+        for &edge in &leaving[node] {
+            let Edge { to, span, .. } = model.edges[edge];
+            if to == join {
+                model.edges[edge].joins = Some((fork, branch));
+                continue;
+            }
+            let target = match to {
+                Point::Node(target) if owner[target].is_none_or(|owner| owner == branch) => target,
+                _ => {
+                    stray(model, (fork, from, join), node, to, span, errors);
+                    return false;
+                }
+            };
+            // A node that stands in the parentheses belongs there, whoever else leads to it.
+            if outside[target] && owner[target].is_none() {
+                stray(model, (fork, from, join), node, to, span, errors);
+                return false;
+            }
+            owner[target] = Some(branch);
+            if !nodes.contains(&target) {
+                nodes.push(target);
+                open.push(target);
+            }
+        }
+    }
+    nodes.sort_unstable();
+    model.forks[fork].branches[branch].nodes = nodes;
+    true
+}
+
+/// An edge that leaves a branch for anywhere but the join.
+fn stray(
+    model: &Model<'_>,
+    (fork, from, join): (usize, Point, Point),
+    node: usize,
+    to: Point,
+    span: Span,
+    errors: &mut Errors,
+) {
+    let (node_word, from, join, to_word) = (&model.nodes[node].name, model.word(from), model.word(join), model.word(to));
+    let beside = matches!(to, Point::Node(to) if model.forks[fork].branches.iter().any(|b| b.written.contains(&to) || b.nodes.contains(&to)));
+    errors.at(
+        span,
+        if beside {
+            format!("`{to_word}` runs in another branch after `{from}` than `{node_word}`: branches meet in `{join}` alone; give each its own node, or go there after `{join}`")
+        } else {
+            format!("`{node_word}` runs in a branch after `{from}`, and may leave it for `{join}` alone, where the branches meet: lead to `{join}`, and from there to `{to_word}`")
+        },
+    );
+}
+
+/// Nothing but the fork leads into a branch.
+fn entered(model: &Model<'_>, fork: usize, owner: &[Option<usize>], errors: &mut Errors) {
+    let branch = |point| match point {
+        Point::Node(node) => owner[node],
+        _ => None,
+    };
+    for edge in &model.edges {
+        let forks = matches!(edge.kind, Kind::Fork { fork: f, .. } if f == fork);
+        if branch(edge.to).is_some() && branch(edge.from) != branch(edge.to) && !forks {
+            errors.at(
+                edge.span,
+                format!(
+                    "`{}` runs in a branch after `{fork}`, beside the others, and is entered with them alone: lead `{}` to `{fork}`",
+                    model.word(edge.to),
+                    model.word(edge.from),
+                    fork = model.word(model.forks[fork].from),
+                ),
+            );
+        }
+    }
+}
+
+/// An inner fork meets inside the branch that it stands in.
+fn nested(model: &Model<'_>, errors: &mut Errors) {
+    for inner in &model.forks {
+        for outer in &model.forks {
+            let Point::Node(from) = inner.from else { continue };
+            if inner.join == outer.join && outer.branches.iter().any(|branch| branch.nodes.contains(&from)) {
+                errors.at(
+                    inner.span,
+                    format!(
+                        "the branches after `{}` run inside a branch after `{}`, and must meet before it ends: let them meet in a node of their own, and lead it to `{}`",
+                        model.word(inner.from),
+                        model.word(outer.from),
+                        model.word(inner.join),
+                    ),
+                );
+            }
+        }
+    }
+}
+
+/// Numbers the forks so that an inner one comes after the one around it.
+fn order(model: &mut Model<'_>) {
+    let depth = |of: usize| {
+        let Point::Node(from) = model.forks[of].from else { return 0 };
+        model.forks.iter().filter(|fork| fork.branches.iter().any(|branch| branch.nodes.contains(&from))).count()
+    };
+    let mut sorted: Vec<(usize, usize)> = (0..model.forks.len()).map(|fork| (depth(fork), fork)).collect();
+    sorted.sort_unstable();
+    if sorted.iter().enumerate().all(|(new, (_, old))| new == *old) {
+        return;
+    }
+    let mut number = vec![0; sorted.len()];
+    for (new, (_, old)) in sorted.iter().enumerate() {
+        number[*old] = new;
+    }
+    for edge in &mut model.edges {
+        if let Kind::Fork { fork, .. } = &mut edge.kind {
+            *fork = number[*fork];
+        }
+        if let Some((fork, _)) = &mut edge.joins {
+            *fork = number[*fork];
+        }
+    }
+    let mut forks: Vec<_> = std::mem::take(&mut model.forks).into_iter().enumerate().collect();
+    forks.sort_by_key(|(old, _)| number[*old]);
+    model.forks = forks.into_iter().map(|(_, fork)| fork).collect();
+}

@@ -1,0 +1,197 @@
+//! Graphs as data: what the statements mean, and what is wrong with them.
+
+use syn::parse::Parser;
+
+use super::{
+    model::{Kind, Model, Point},
+    parse, read,
+};
+use crate::diagnostics::Errors;
+
+/// The edges as text, or the sentences that say what is wrong.
+fn graph(statements: &str) -> Result<Vec<String>, Vec<String>> {
+    let mut errors = Errors::default();
+    let source = format!("G<State> {{ {statements} }}");
+    let graph = (|input: syn::parse::ParseStream| parse::graph(input, &mut errors)).parse_str(&source);
+    let graph = graph.map_err(|e| vec![e.to_string()])?;
+    let model = read(&graph, &mut errors);
+    if errors.is_empty() { Ok(edges(&model)) } else { Err(errors.messages()) }
+}
+
+fn edges(model: &Model<'_>) -> Vec<String> {
+    let edge = |edge: &super::model::Edge| {
+        let kind = match edge.kind {
+            Kind::Next => String::new(),
+            Kind::Case { route, case } => format!(" case {route}.{case}"),
+            Kind::Fork { fork, branch } => format!(" fork {fork}.{branch}"),
+            Kind::Reject => " reject".into(),
+            Kind::Ask => " ask".into(),
+        };
+        let joins = edge.joins.map_or_else(String::new, |(fork, branch)| format!(" joins {fork}.{branch}"));
+        format!("{} {}{kind}{joins}", model.word(edge.from), model.word(edge.to))
+    };
+    let forks = model.forks.iter().enumerate().map(|(number, fork)| {
+        let branches: Vec<_> = fork
+            .branches
+            .iter()
+            .map(|branch| branch.nodes.iter().map(|&node| model.word(Point::Node(node))).collect::<Vec<_>>().join(" "))
+            .collect();
+        format!("fork {number} {}..{}: {}", model.word(fork.from), model.word(fork.join), branches.join(" | "))
+    });
+    model.edges.iter().map(edge).chain(forks).collect()
+}
+
+/// One mistake, one message, which has all of `words`.
+#[track_caller]
+fn wrong(statements: &str, words: &[&str]) {
+    let messages = graph(statements).expect_err("the graph is wrong");
+    assert_eq!(messages.len(), 1, "{messages:#?}");
+    for word in words {
+        assert!(messages[0].contains(word), "no {word:?} in {:?}", messages[0]);
+    }
+}
+
+#[track_caller]
+fn right(statements: &str, expected: &[&str]) {
+    assert_eq!(graph(statements).expect("the graph is right"), expected);
+}
+
+#[test]
+fn the_refund_agent() {
+    right(
+        "start -> plan -> draft -> execute -> end;
+         execute { reject -> cancel, ask -> draft }
+         cancel -> end;",
+        &["start plan", "plan draft", "draft execute", "execute end", "execute cancel reject", "execute draft ask", "cancel end"],
+    );
+}
+
+#[test]
+fn a_match_is_a_case_for_each_arm() {
+    right(
+        "start -> triage -> match risk.level() { Risk::High | Risk::Odd => draft -> end, Risk::Low(n) if n > 3 => reply, _ => end };
+         reply -> end;",
+        &["start triage", "triage draft case 0.0", "draft end", "triage reply case 0.1", "triage end case 0.2", "reply end"],
+    );
+    right("start -> match risk { A => a, B => end }; a -> end", &["start a case 0.0", "start end case 0.1", "a end"]);
+}
+
+#[test]
+fn a_fork_meets_in_its_join() {
+    right(
+        "start -> draft -> (fraud, stock -> restock) -> execute -> end;",
+        &[
+            "start draft", "draft fraud fork 0.0", "draft stock fork 0.1", "stock restock",
+            "fraud execute joins 0.0", "restock execute joins 0.1", "execute end",
+            "fork 0 draft..execute: fraud | stock restock",
+        ],
+    );
+    right(
+        "start -> (a, b) -> end;",
+        &["start a fork 0.0", "start b fork 0.1", "a end joins 0.0", "b end joins 0.1", "fork 0 start..end: a | b"],
+    );
+}
+
+#[test]
+fn a_branch_keeps_its_loops_verdicts_and_inner_forks() {
+    right(
+        "start -> (a -> b, c -> (d, e) -> f) -> g -> end; b { reject -> h, ask -> a } h -> g;",
+        &[
+            "start a fork 0.0", "a b", "start c fork 0.1", "c d fork 1.0", "c e fork 1.1",
+            "d f joins 1.0", "e f joins 1.1", "b g joins 0.0", "f g joins 0.1", "g end",
+            "b h reject", "b a ask", "h g joins 0.0",
+            "fork 0 start..g: a b h | c d e f", "fork 1 c..f: d | e",
+        ],
+    );
+}
+
+#[test]
+fn a_branch_may_end_in_a_match() {
+    right(
+        "start -> (a -> match risk { A => b, B => c }, d) -> c -> end; b -> c;",
+        &[
+            "start a fork 0.0", "a b case 0.0", "a c case 0.1 joins 0.0", "start d fork 0.1", "d c joins 0.1",
+            "c end", "b c joins 0.0", "fork 0 start..c: a b | d",
+        ],
+    );
+}
+
+#[test]
+fn inner_forks_come_after_outer_ones() {
+    let edges = graph("x -> (p, q) -> y; start -> (a -> match m { A => x, B => y }, b) -> c -> end; y -> c;").expect("right");
+    assert_eq!(edges[edges.len() - 2..], ["fork 0 start..c: x p q y a | b", "fork 1 x..y: p | q"]);
+}
+
+#[test]
+fn a_node_is_reached_and_goes_on() {
+    wrong("start -> a -> end; b -> a;", &["no path leads from `start` to `b`"]);
+    wrong("start -> a -> end; b -> c -> d -> b; c -> end;", &["`c` goes on to `d` already"]);
+    wrong("start -> a -> end; b -> c -> b;", &["no path leads from `start` to `b`"]);
+    wrong("start -> a -> b;", &["`b` leads nowhere: write `b -> …;`"]);
+    wrong("start -> a -> b -> c -> b;", &["no path leads from `b` to `end`, it only goes round: `b -> c -> b`"]);
+    wrong("a -> b -> end;", &["nothing says where a thread begins"]);
+}
+
+#[test]
+fn a_typo_is_one_message() {
+    wrong(
+        "start -> plan -> execute -> end; execute { reject -> cancle } cancel -> end;",
+        &["`cancle` leads nowhere; did you mean `cancel`?"],
+    );
+    wrong("start -> plan -> execute -> end; execute { regect -> cancel } cancel -> end;", &["`regect`; did you mean `reject`?"]);
+    wrong("start -> plan -> execute -> end; execute { reject -> end, approve -> end }", &["no `approve`"]);
+}
+
+#[test]
+fn one_way_leaves_a_point() {
+    wrong("start -> a -> b -> end; a -> b;", &["the edge `a -> b` is given twice"]);
+    wrong("start -> a -> b -> end; a -> c -> end;", &["`a` goes on to `b` already", "match", "(…, …)"]);
+    wrong("start -> a -> end; start -> b -> end;", &["`start` leads to `a` already"]);
+    wrong("start -> a -> match m { A => end }; a -> end;", &["`a` goes on with a `match` already"]);
+    wrong("start -> a -> (b, c) -> end; a -> end;", &["`a` goes on with branches already"]);
+}
+
+#[test]
+fn a_review_has_somewhere_for_a_no_to_go() {
+    wrong("start -> a -> end; a { ask -> a }", &["where a rejected `a` leads"]);
+    wrong("start -> a -> end; a { reject -> end } a { reject -> end }", &["`a` has a verdict block already"]);
+    wrong("start -> a -> end; a { reject -> end, reject -> end }", &["says twice where `reject` leads"]);
+}
+
+#[test]
+fn names_are_unique() {
+    wrong("start -> x::a -> y::a -> end;", &["two nodes bear the name `a`", "`x::a`", "`y::a`"]);
+    right("start -> x::a<T> -> match m { A => x::a<T>, B => end };", &["start a", "a a case 0.0", "a end case 0.1"]);
+    wrong("start -> x::end;", &["`end` is a word of `graph!`"]);
+}
+
+#[test]
+fn branches_are_closed() {
+    wrong("start -> d -> (a, b) -> c -> end; a { reject -> end }", &["`a` runs in a branch after `d`", "`c` alone"]);
+    wrong("start -> d -> (a, b) -> c -> end; a { reject -> d }", &["`a` runs in a branch after `d`", "`c` alone", "from there to `d`"]);
+    wrong("start -> d -> (a, b) -> c -> end; a { reject -> b }", &["`b` runs in another branch after `d` than `a`"]);
+    wrong("start -> d -> (a, b) -> c -> end; a { reject -> x } b { reject -> x } x -> c;", &["`x` runs in another branch"]);
+    wrong("start -> d -> (a, b) -> c -> match m { A => a, B => end };", &["`a` runs in a branch after `d`", "lead `c` to `d`"]);
+    wrong("start -> d -> (a, a) -> c -> end;", &["`a` stands in two branches after `d`"]);
+    wrong("start -> d -> (a -> c, b -> c) -> e -> end;", &["`c` stands in two branches after `d`", "after `e`"]);
+    wrong("start -> d -> (a, b) -> b -> end;", &["`b` cannot both run"]);
+    wrong("start -> (a -> match m { A => b, B => c }, d) -> c -> end; b -> (p, q) -> c;", &["must meet before it ends"]);
+}
+
+#[test]
+fn the_grammar_says_what_it_wants() {
+    wrong("start -> (a) -> end;", &["one branch is no fork"]);
+    wrong("start -> (a, b); ", &["must meet again"]);
+    wrong("start -> (a -> end, b) -> end;", &["a branch ends in a node"]);
+    wrong("start -> a -> start;", &["nothing leads back to `start`"]);
+    wrong("start -> end -> a;", &["nothing follows `end`"]);
+    wrong("end -> a;", &["nothing follows `end`"]);
+    wrong("start -> a -> match m { A => end } -> b;", &["nothing follows a `match`"]);
+    wrong("start -> a -> match 3 { A => end };", &["a field of the state"]);
+    wrong("start -> a -> match m { A => match n { B => end } };", &["an arm begins with a node"]);
+    wrong("start -> a b -> end;", &["a `;` ends the statement"]);
+    wrong("start;", &["`start` goes on with `-> …;`"]);
+    wrong("start { reject -> end }", &["a verdict block belongs to a node"]);
+    wrong("(a, b) -> c;", &["branches leave a node"]);
+    wrong("start -> 3;", &["here stands a node"]);
+}

@@ -1,0 +1,289 @@
+//! The arguments of `#[node(…)]` and `#[interrupt_before(…)]`.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use syn::{
+    LitInt, LitStr, Path, Result, Token, parenthesized,
+    ext::IdentExt,
+    parse::{ParseStream, Parser},
+    token::Paren,
+};
+
+use crate::{diagnostics::Errors, names};
+
+#[derive(Default)]
+pub(crate) struct Args {
+    pub(crate) state: Option<Path>,
+    pub(crate) writes: Vec<Ident>,
+    pub(crate) effect: Option<Span>,
+    pub(crate) idempotent: Option<Span>,
+    pub(crate) low_risk: Option<Span>,
+    pub(crate) retries: Option<(Span, u32)>,
+    pub(crate) backoff_ms: Option<u64>,
+    pub(crate) timeout_ms: Option<u64>,
+    pub(crate) interrupt: Option<Interrupt>,
+}
+
+#[derive(Default)]
+pub(crate) struct Interrupt {
+    pub(crate) role: Option<LitStr>,
+    pub(crate) expires_ms: Option<u64>,
+    pub(crate) review: Option<Ident>,
+}
+
+const NODE: [&str; 7] = ["writes", "effect", "idempotent", "risk", "retries", "backoff", "timeout"];
+const INTERRUPT: [&str; 3] = ["role", "expires", "review"];
+
+/// Reads what can be read; a mistake in one argument does not hide the others.
+pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Args {
+    let mut args = Args::default();
+    let parser = |input: ParseStream| {
+        if input.is_empty() || (input.peek(Ident::peek_any) && input.peek2(Token![=])) {
+            errors.at(input.span(), "a node works on a state, which comes first: `#[node(Ticket, writes = plan)]`");
+        } else {
+            match input.call(Path::parse_mod_style) {
+                Ok(path) => {
+                    args.state = Some(path);
+                    next(input, errors);
+                }
+                Err(_) => {
+                    errors.at(input.span(), "the first argument is the state: `#[node(Ticket, writes = plan)]`");
+                    skip(input);
+                }
+            }
+        }
+        each(input, errors, |word, input, errors| node_arg(word, input, &mut args, errors));
+        Ok(())
+    };
+    if let Err(error) = parser.parse2(tokens) {
+        errors.push(error);
+    }
+    args
+}
+
+fn node_arg(word: &Ident, input: ParseStream, args: &mut Args, errors: &mut Errors) -> Result<()> {
+    if word == "__interrupt" {
+        let content;
+        parenthesized!(content in input);
+        let interrupt = args.interrupt.insert(Interrupt::default());
+        each(&content, errors, |word, input, errors| interrupt_arg(word, input, interrupt, errors));
+        return Ok(());
+    }
+    match known(word, &NODE, "node", errors)? {
+        "writes" => {
+            equals(word, "plan", input)?;
+            writes(input, args, errors)
+        }
+        "effect" => once(word, &mut args.effect, word.span(), errors),
+        "idempotent" => once(word, &mut args.idempotent, word.span(), errors),
+        "risk" => {
+            equals(word, "low", input)?;
+            let level = input.call(Ident::parse_any).map_err(|e| syn::Error::new(e.span(), "write `risk = low`"))?;
+            if level != "low" {
+                errors.at(
+                    level.span(),
+                    format!("`low` is the only risk that needs no review; a node of risk `{level}` takes an `Approved<…>`"),
+                );
+            }
+            once(word, &mut args.low_risk, level.span(), errors)
+        }
+        "retries" => {
+            equals(word, "3", input)?;
+            let number: LitInt = input.parse()?;
+            once(word, &mut args.retries, (word.span(), number.base10_parse()?), errors)
+        }
+        "backoff" => {
+            let ms = duration(word, "1s", input)?;
+            once(word, &mut args.backoff_ms, ms, errors)
+        }
+        _ => {
+            let ms = duration(word, "30s", input)?;
+            once(word, &mut args.timeout_ms, ms, errors)
+        }
+    }
+}
+
+fn interrupt_arg(word: &Ident, input: ParseStream, args: &mut Interrupt, errors: &mut Errors) -> Result<()> {
+    match known(word, &INTERRUPT, "interrupt_before", errors)? {
+        "role" => {
+            equals(word, "\"refund-approver\"", input)?;
+            let role: LitStr = input.parse()?;
+            if role.value().trim().is_empty() {
+                errors.on(&role, "a role has a name: `role = \"refund-approver\"`");
+            }
+            once(word, &mut args.role, role, errors)
+        }
+        "expires" => {
+            let ms = duration(word, "24h", input)?;
+            once(word, &mut args.expires_ms, ms, errors)
+        }
+        _ => {
+            equals(word, "draft", input)?;
+            let field = input.call(Ident::parse_any)?;
+            once(word, &mut args.review, field, errors)
+        }
+    }
+}
+
+/// `writes = plan` or `writes = (plan, notes)`.
+fn writes(input: ParseStream, args: &mut Args, errors: &mut Errors) -> Result<()> {
+    let mut add = |field: Ident| {
+        if args.writes.iter().any(|earlier| names::plain(earlier) == names::plain(&field)) {
+            errors.at(field.span(), format!("field `{}` is given twice", names::plain(&field)));
+        } else {
+            args.writes.push(field);
+        }
+    };
+    if input.peek(Paren) {
+        let content;
+        parenthesized!(content in input);
+        content.parse_terminated(Ident::parse_any, Token![,])?.into_iter().for_each(add);
+    } else {
+        add(input.call(Ident::parse_any)?);
+    }
+    Ok(())
+}
+
+/// Calls `arg` on each `word …` of a list, and goes on behind the next comma where it fails.
+fn each(input: ParseStream, errors: &mut Errors, mut arg: impl FnMut(&Ident, ParseStream, &mut Errors) -> Result<()>) {
+    while !input.is_empty() {
+        let done = input.call(Ident::parse_any).and_then(|word| arg(&word, input, errors));
+        match done {
+            Ok(()) => next(input, errors),
+            Err(error) => {
+                errors.push(error);
+                skip(input);
+            }
+        }
+    }
+}
+
+/// The comma before the next argument.
+fn next(input: ParseStream, errors: &mut Errors) {
+    if !input.is_empty() && input.parse::<Token![,]>().is_err() {
+        errors.at(input.span(), "a `,` stands between arguments");
+        skip(input);
+    }
+}
+
+fn skip(input: ParseStream) {
+    while !input.is_empty() {
+        if input.parse::<Token![,]>().is_ok() || input.parse::<proc_macro2::TokenTree>().is_err() {
+            return;
+        }
+    }
+}
+
+/// The argument that `word` names. A near miss is a mistake, and is then read as what it is near to.
+fn known<'a>(word: &Ident, words: &[&'a str], attribute: &str, errors: &mut Errors) -> Result<&'a str> {
+    let given = word.to_string();
+    if let Some(known) = words.iter().find(|known| **known == given) {
+        return Ok(known);
+    }
+    let message = format!("`#[{attribute}]` knows no `{given}`");
+    match names::near(&given, words.iter().copied()) {
+        Some(near) => {
+            errors.at(word.span(), format!("{message}; did you mean `{near}`?"));
+            Ok(near)
+        }
+        None => Err(syn::Error::new(word.span(), format!("{message}; it takes {}", names::list(words.iter().copied())))),
+    }
+}
+
+fn equals(word: &Ident, example: &str, input: ParseStream) -> Result<()> {
+    match input.parse::<Token![=]>() {
+        Ok(_) => Ok(()),
+        Err(_) => Err(syn::Error::new(word.span(), format!("`{word}` needs a value: `{word} = {example}`"))),
+    }
+}
+
+fn once<T>(word: &Ident, slot: &mut Option<T>, value: T, errors: &mut Errors) -> Result<()> {
+    if slot.replace(value).is_some() {
+        errors.at(word.span(), format!("`{word}` is given twice"));
+    }
+    Ok(())
+}
+
+/// `= "24h"` in milliseconds.
+fn duration(word: &Ident, example: &str, input: ParseStream) -> Result<u64> {
+    equals(word, &format!("\"{example}\""), input)?;
+    let wrong = |span| {
+        syn::Error::new(span, format!("a duration is a number and a unit, `ms`, `s`, `m`, `h` or `d`: `{word} = \"{example}\"`"))
+    };
+    let literal: LitStr = input.parse().map_err(|e: syn::Error| wrong(e.span()))?;
+    milliseconds(&literal.value()).ok_or_else(|| wrong(literal.span()))
+}
+
+fn milliseconds(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
+    let factor = match unit.trim() {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(factor).filter(|ms| *ms > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use quote::quote;
+
+    use super::*;
+
+    fn parsed(tokens: TokenStream) -> (Args, Vec<String>) {
+        let mut errors = Errors::default();
+        let args = parse(tokens, &mut errors);
+        (args, errors.messages())
+    }
+
+    #[test]
+    fn every_argument() {
+        let (args, errors) = parsed(quote!(
+            crate::Ticket, writes = (plan, r#type), effect, idempotent, retries = 3, backoff = "1s", timeout = "30s",
+            __interrupt(role = "approver", expires = "24h", review = draft)
+        ));
+        assert_eq!(errors, [""; 0]);
+        assert_eq!(args.writes.iter().map(names::plain).collect::<Vec<_>>(), ["plan", "type"]);
+        assert!(args.effect.is_some() && args.idempotent.is_some() && args.low_risk.is_none());
+        assert_eq!((args.retries.unwrap().1, args.backoff_ms, args.timeout_ms), (3, Some(1_000), Some(30_000)));
+        let interrupt = args.interrupt.unwrap();
+        assert_eq!(interrupt.role.unwrap().value(), "approver");
+        assert_eq!((interrupt.expires_ms, interrupt.review.unwrap().to_string()), (Some(86_400_000), "draft".into()));
+    }
+
+    #[test]
+    fn one_mistake_does_not_hide_the_next() {
+        let (args, errors) = parsed(quote!(Ticket, write = plan, colour = red, efect, timeout = 30, risk = high));
+        assert_eq!(
+            errors,
+            [
+                "`#[node]` knows no `write`; did you mean `writes`?",
+                "`#[node]` knows no `colour`; it takes `writes`, `effect`, `idempotent`, `risk`, `retries`, `backoff` and `timeout`",
+                "`#[node]` knows no `efect`; did you mean `effect`?",
+                "a duration is a number and a unit, `ms`, `s`, `m`, `h` or `d`: `timeout = \"30s\"`",
+                "`low` is the only risk that needs no review; a node of risk `high` takes an `Approved<…>`",
+            ]
+        );
+        assert_eq!(args.writes.len(), 1);
+        assert!(args.effect.is_some());
+    }
+
+    #[test]
+    fn the_state_comes_first() {
+        for tokens in [quote!(), quote!(writes = plan), quote!("x")] {
+            assert_eq!(parsed(tokens).1.len(), 1);
+        }
+    }
+
+    #[test]
+    fn durations() {
+        for (text, ms) in
+            [("250ms", Some(250)), ("2 m", Some(120_000)), ("7d", Some(604_800_000)), ("7", None), ("h", None), ("0s", None), ("99999999999999999d", None)]
+        {
+            assert_eq!(milliseconds(text), ms, "{text}");
+        }
+    }
+}

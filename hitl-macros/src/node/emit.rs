@@ -1,0 +1,270 @@
+//! What a node becomes: the function as it was, a type of the same name that a graph can speak of, and the
+//! implementations that call the one through the other.
+
+use proc_macro2::{Delimiter, Ident, Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::{GenericParam, Generics, LitStr};
+
+use super::model::{Node, Param, Role};
+use crate::{diagnostics::Errors, names, spans};
+
+pub(crate) fn emit(node: &Node, errors: &Errors) -> TokenStream {
+    let function = &node.function;
+    // On a mistake the function has no caller, which is no second mistake.
+    let hush = (!errors.is_empty()).then(|| quote!(#[allow(dead_code)]));
+    let Some(state) = &node.args.state else {
+        return quote!(#errors #hush #function);
+    };
+    let cfgs: Vec<_> = function.attrs.iter().filter(|attr| attr.path().is_ident("cfg")).collect();
+    let (vis, ident) = (&function.vis, &function.sig.ident);
+    let this = spans::unseen(ident);
+    let generics = NodeGenerics::of(&function.sig.generics);
+    let NodeGenerics { declared, stored, given, bounds, .. } = &generics;
+
+    let spec = spec(node);
+    let reviewed = match &node.signed {
+        Some(_) => quote!(::core::option::Option::Some(__h::Reviewed::of::<Self>())),
+        None => quote!(::core::option::Option::None),
+    };
+    let interrupt = node.signed.as_ref().map(|(_, ty)| {
+        quote! {
+            #[automatically_derived]
+            impl<#(#declared),*> __h::Interrupt for #this #given #bounds {
+                type Draft = #ty;
+            }
+        }
+    });
+    let run = run(node, errors, &this, &generics);
+
+    quote! {
+        #errors
+        #hush
+        #function
+
+        #(#cfgs)*
+        #[doc(hidden)]
+        #[allow(non_camel_case_types, dead_code, unreachable_pub, missing_debug_implementations)]
+        #vis struct #ident <#(#declared),*> { #stored }
+
+        #(#cfgs)*
+        const _: () = {
+            use ::hitl::__private as __h;
+
+            #[automatically_derived]
+            impl<#(#declared),*> __h::Node for #this #given #bounds {
+                type State = #state;
+                const SPEC: __h::NodeSpec = #spec;
+                const REVIEWED: ::core::option::Option<__h::Reviewed> = #reviewed;
+            }
+            #interrupt
+            #run
+        };
+    }
+}
+
+/// A node's type and const parameters in the places that they appear in.
+struct NodeGenerics {
+    /// `M, const N: usize`.
+    declared: Vec<TokenStream>,
+    /// The field that uses the type parameters.
+    stored: TokenStream,
+    /// `<M, N>`.
+    given: TokenStream,
+    /// The `where` clause of the implementations.
+    bounds: TokenStream,
+    predicates: TokenStream,
+}
+
+impl NodeGenerics {
+    fn of(generics: &Generics) -> Self {
+        let (mut declared, mut types, mut given, mut predicates) = (Vec::new(), Vec::new(), Vec::new(), TokenStream::new());
+        for param in &generics.params {
+            match param {
+                GenericParam::Lifetime(_) => {}
+                GenericParam::Type(param) => {
+                    let (name, bounds) = (&param.ident, &param.bounds);
+                    declared.push(name.to_token_stream());
+                    types.push(name);
+                    given.push(name);
+                    // A node is named by its type, so that type must not borrow.
+                    predicates.extend(quote!(#name: 'static,));
+                    if !bounds.is_empty() {
+                        predicates.extend(quote!(#name: #bounds,));
+                    }
+                }
+                GenericParam::Const(param) => {
+                    let (name, ty) = (&param.ident, &param.ty);
+                    declared.push(quote!(const #name: #ty));
+                    given.push(name);
+                }
+            }
+        }
+        if let Some(clause) = &generics.where_clause {
+            for predicate in &clause.predicates {
+                predicates.extend(quote!(#predicate,));
+            }
+        }
+        Self {
+            declared,
+            stored: if types.is_empty() {
+                TokenStream::new()
+            } else {
+                quote!(__types: ::core::marker::PhantomData<fn() -> (#(#types,)*)>)
+            },
+            given: if given.is_empty() { TokenStream::new() } else { quote!(<#(#given),*>) },
+            bounds: if predicates.is_empty() { TokenStream::new() } else { quote!(where #predicates) },
+            predicates,
+        }
+    }
+}
+
+/// `NodeSpec { … }`.
+fn spec(node: &Node) -> TokenStream {
+    let Node { name, args, params, .. } = node;
+    let reads = params.iter().filter(|p| p.role.is_field()).map(|param| {
+        let (field, kind) = (&param.field, match param.role {
+            Role::Approved(_) => quote!(Approved),
+            Role::Optional => quote!(Optional),
+            _ => quote!(Required),
+        });
+        quote!(__h::ReadSpec { field: #field, kind: __h::ReadKind::#kind })
+    });
+    let writes = args.writes.iter().map(names::plain);
+    let payload = |is: fn(&Role) -> Option<bool>| match params.iter().find_map(|p| is(&p.role)) {
+        None => quote!(No),
+        Some(false) => quote!(Optional),
+        Some(true) => quote!(Required),
+    };
+    let rejection = payload(|role| if let Role::Rejection { required } = role { Some(*required) } else { None });
+    let question = payload(|role| if let Role::Question { required } = role { Some(*required) } else { None });
+    let (effect, idempotent, low_risk) = (args.effect.is_some(), args.idempotent.is_some(), args.low_risk.is_some());
+    let interrupt = optional(node.signed.as_ref().map(|(field, _)| {
+        let rule = args.interrupt.as_ref();
+        let role = optional(rule.and_then(|i| i.role.as_ref()).map(LitStr::value));
+        let expires = optional(rule.and_then(|i| i.expires_ms));
+        quote!(__h::InterruptSpec { field: #field, role: #role, expires_ms: #expires })
+    }));
+    let retries = args.retries.map_or(0, |(_, n)| n);
+    let (backoff, timeout) = (args.backoff_ms.unwrap_or(0), optional(args.timeout_ms));
+    quote! {
+        __h::NodeSpec {
+            name: #name,
+            reads: &[#(#reads),*],
+            writes: &[#(#writes),*],
+            effect: #effect,
+            idempotent: #idempotent,
+            low_risk: #low_risk,
+            rejection: __h::Payload::#rejection,
+            question: __h::Payload::#question,
+            interrupt: #interrupt,
+            retry: __h::RetrySpec { retries: #retries, backoff_ms: #backoff, timeout_ms: #timeout },
+        }
+    }
+}
+
+fn optional(value: Option<impl ToTokens>) -> TokenStream {
+    match value {
+        Some(value) => quote!(::core::option::Option::Some(#value)),
+        None => quote!(::core::option::Option::None),
+    }
+}
+
+/// The implementation that calls the function.
+fn run(node: &Node, errors: &Errors, this: &Ident, generics: &NodeGenerics) -> TokenStream {
+    let NodeGenerics { declared, given, predicates, .. } = generics;
+    let deps = node.params.iter().filter_map(|param| match &param.role {
+        Role::Deps(part) => Some(quote!(__D: __h::Provides<#part>,)),
+        _ => None,
+    });
+    let at = spans::at(node.function.sig.ident.span());
+    let args = Ident::new("args", Span::mixed_site());
+    let body = if errors.is_empty() {
+        let call = call(node, given, &args);
+        // The future's own faults, such as not being `Send`, are the function's.
+        quote_spanned!(at=> ::std::boxed::Box::pin(async move { #call }))
+    } else {
+        quote!(::core::unreachable!())
+    };
+    let state = quote!(<Self as __h::Node>::State);
+    quote! {
+        #[automatically_derived]
+        impl<#(#declared,)* __D> __h::Run<__D> for #this #given
+        where
+            __D: ::core::marker::Send + ::core::marker::Sync + 'static,
+            #(#deps)*
+            #predicates
+        {
+            #[allow(unused_variables, clippy::all)]
+            fn run<'a>(
+                #args: __h::Args<'a, #state, __D>,
+            ) -> __h::BoxFuture<'a, ::core::result::Result<__h::Writes, __h::NodeError>> {
+                #body
+            }
+        }
+    }
+}
+
+/// Calls the function and keeps what it gives back.
+fn call(node: &Node, given: &TokenStream, args: &Ident) -> TokenStream {
+    let ident = &node.function.sig.ident;
+    let callee = Ident::new(&ident.to_string(), spans::at(ident.span()));
+    let turbofish = (!given.is_empty()).then(|| quote!(::#given));
+    let values = node.params.iter().map(|param| value(param, args));
+    let answer = spans::at(node.answer_span());
+    // `?` and the values stand at the return type: what does not fit is what the function gives back.
+    let question = quote_spanned!(answer=> ?);
+    let call = quote!(#callee #turbofish (#(#values),*).await #question);
+    let mut kept = TokenStream::new();
+    let outs: Vec<_> = (0..node.args.writes.len()).map(|i| Ident::new(&format!("out{i}"), answer)).collect();
+    for (field, out) in node.args.writes.iter().zip(&outs) {
+        let text = names::plain(field);
+        let last = if kept.is_empty() { TokenStream::new() } else { quote!(?) };
+        let set = Ident::new("set", answer);
+        let fields = quote!(&#args.fields().#field);
+        let reference = quote_spanned!(answer=> &#out);
+        let arguments = spans::delimited(answer, Delimiter::Parenthesis, quote!(#fields, #text, #reference));
+        kept.extend(quote!(#last.#set #arguments));
+    }
+    let writes = quote!(<__h::Writes as ::core::default::Default>::default());
+    let pattern = match outs.as_slice() {
+        [] => quote_spanned!(answer=> ()),
+        [only] => quote!(#only),
+        many => quote_spanned!(answer=> (#(#many),*)),
+    };
+    if outs.is_empty() {
+        quote!(let #pattern = #call; ::core::result::Result::Ok(#writes))
+    } else {
+        quote!(let #pattern = #call; #writes #kept)
+    }
+}
+
+/// What a parameter is given. The field's name stands at the parameter's, everything else at its type, so that
+/// rustc's own sentences stand under the word that is wrong.
+fn value(param: &Param, args: &Ident) -> TokenStream {
+    let Param { name, field, ty, role } = param;
+    let at = spans::at(spans::first(ty));
+    let args = Ident::new(&args.to_string(), at);
+    let slot = quote_spanned!(at=> #args.fields().#name.as_ref());
+    let needed = |what: &str, value: TokenStream| quote_spanned!(at=> #args.need(#what, #value)?);
+    match role {
+        Role::Approved(_) => quote_spanned!(at=> #args.approved(#field, #slot)?),
+        Role::Required => needed(field, slot),
+        Role::Owned => {
+            let value = needed(field, slot);
+            quote_spanned!(at=> ::core::clone::Clone::clone(#value))
+        }
+        // Written out, so that `&String` may become `&str` on its way.
+        Role::Optional => quote_spanned!(at=>
+            match #slot {
+                ::core::option::Option::Some(value) => ::core::option::Option::Some(value),
+                ::core::option::Option::None => ::core::option::Option::None,
+            }
+        ),
+        Role::Deps(_) => quote_spanned!(at=> #args.deps()),
+        Role::Cx => quote_spanned!(at=> #args.cx()),
+        Role::Rejection { required: true } => needed("rejection", quote_spanned!(at=> #args.rejection())),
+        Role::Rejection { required: false } => quote_spanned!(at=> #args.rejection()),
+        Role::Question { required: true } => needed("question", quote_spanned!(at=> #args.question())),
+        Role::Question { required: false } => quote_spanned!(at=> #args.question()),
+    }
+}

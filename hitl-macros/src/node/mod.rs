@@ -1,0 +1,74 @@
+//! `#[node]` and `#[interrupt_before]`.
+
+mod args;
+mod emit;
+mod model;
+mod parse;
+
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, quote};
+use syn::{Attribute, Meta, Result, parse::Parser};
+
+use self::parse::Function;
+use crate::{diagnostics::Errors, names};
+
+pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
+    let mut function = match Function::parser.parse2(item.clone()) {
+        Ok(function) => function,
+        Err(error) => {
+            let error = error.into_compile_error();
+            return quote!(#item #error);
+        }
+    };
+    // `#[interrupt_before]` beneath `#[node]`: change places, so that rustc resolves it and hands its arguments over.
+    if let Some(at) = function.attrs.iter().position(|attr| names::ends_in(attr.path(), "interrupt_before")) {
+        let interrupt = function.attrs.remove(at);
+        return quote!(#interrupt #[::hitl::node(#args)] #function);
+    }
+    let mut errors = Errors::default();
+    let args = args::parse(args, &mut errors);
+    let node = model::Node::new(function, args, &mut errors);
+    let tokens = emit::emit(&node, &errors);
+    crate::diagnostics::show(&node.name, &tokens);
+    tokens
+}
+
+/// Moves its arguments into the `#[node(…)]` of the same function, which knows what they mean.
+pub(crate) fn expand_interrupt(args: TokenStream, item: TokenStream) -> TokenStream {
+    match hand_over(args, item.clone()) {
+        Ok(tokens) => tokens,
+        Err(error) => {
+            let error = error.into_compile_error();
+            quote!(#item #error)
+        }
+    }
+}
+
+fn hand_over(args: TokenStream, item: TokenStream) -> Result<TokenStream> {
+    let mut function = Function::parser.parse2(item)?;
+    if let Some(second) = function.attrs.iter().find(|attr| names::ends_in(attr.path(), "interrupt_before")) {
+        return Err(syn::Error::new_spanned(
+            second.path(),
+            format!("node `{}` has two interrupts; one review stands before a node", names::plain(&function.sig.ident)),
+        ));
+    }
+    let node = function.attrs.iter_mut().find(|attr| names::ends_in(attr.path(), "node")).ok_or_else(|| {
+        syn::Error::new(
+            Span::call_site(),
+            format!(
+                "`#[interrupt_before]` stops before a node, and `{}` is none: put `#[node(State, writes = field)]` beneath it",
+                names::plain(&function.sig.ident)
+            ),
+        )
+    })?;
+    add(node, quote!(__interrupt(#args)));
+    Ok(function.into_token_stream())
+}
+
+/// Adds an argument to an attribute.
+fn add(attr: &mut Attribute, argument: TokenStream) {
+    if let Meta::List(list) = &mut attr.meta {
+        let given = &list.tokens;
+        list.tokens = quote!(#given, #argument);
+    }
+}

@@ -1,0 +1,345 @@
+//! What a node is: what each of its parameters stands for, and which rules its signature breaks.
+
+use proc_macro2::{Ident, Span};
+use syn::{FnArg, GenericParam, Pat, ReturnType, Safety, Type};
+
+use super::{
+    args::Args,
+    parse::{Function, argument, head, peel, referent},
+};
+use crate::{diagnostics::Errors, names, spans};
+
+pub(crate) struct Node {
+    pub(crate) function: Function,
+    pub(crate) name: String,
+    pub(crate) args: Args,
+    pub(crate) params: Vec<Param>,
+    /// The `T` of `Result<T>`; all of the return type where that is an alias without arguments.
+    pub(crate) answer: Option<Type>,
+    /// The field that is signed before it runs, and its type.
+    pub(crate) signed: Option<(String, Type)>,
+}
+
+pub(crate) struct Param {
+    pub(crate) name: Ident,
+    pub(crate) field: String,
+    pub(crate) ty: Type,
+    pub(crate) role: Role,
+}
+
+/// What a parameter stands for. Decided by how its type is spelled, for a macro knows no more.
+pub(crate) enum Role {
+    /// `Approved<T>`.
+    Approved(Type),
+    /// `&T`.
+    Required,
+    /// `T`.
+    Owned,
+    /// `Option<&T>`.
+    Optional,
+    /// `Deps<T>`.
+    Deps(Type),
+    /// `&Cx`.
+    Cx,
+    /// `&Rejection`, or `Option<&Rejection>`.
+    Rejection { required: bool },
+    /// `&Question`, or `Option<&Question>`.
+    Question { required: bool },
+}
+
+impl Role {
+    /// Whether the parameter's name is a field's.
+    pub(crate) fn is_field(&self) -> bool {
+        matches!(self, Self::Approved(_) | Self::Required | Self::Owned | Self::Optional)
+    }
+}
+
+impl Node {
+    pub(crate) fn new(function: Function, args: Args, errors: &mut Errors) -> Self {
+        let name = names::plain(&function.sig.ident);
+        shape(&function, &name, errors);
+        let params = function.sig.inputs.iter().filter_map(|input| param(input, &name, errors)).collect();
+        let answer = answer(&function, &name, &args, errors);
+        let mut node = Self { function, name, args, params, answer, signed: None };
+        node.sign(errors);
+        node.effect(errors);
+        node
+    }
+
+    fn approved(&self) -> impl Iterator<Item = (&Param, &Type)> {
+        self.params.iter().filter_map(|param| match &param.role {
+            Role::Approved(ty) => Some((param, ty)),
+            _ => None,
+        })
+    }
+
+    /// Which field the review is about.
+    fn sign(&mut self, errors: &mut Errors) {
+        let Some(interrupt) = &self.args.interrupt else { return };
+        let name = &self.name;
+        let approved: Vec<_> = self.approved().collect();
+        let found = match (&interrupt.review, approved.as_slice()) {
+            (_, []) => {
+                self.unsigned(interrupt.review.as_ref(), errors);
+                None
+            }
+            (None, [only]) => Some(*only),
+            (None, [_, second, ..]) => {
+                errors.at(
+                    second.0.name.span(),
+                    format!(
+                        "node `{name}` takes {} as signed, and one review signs one of them: say which, `#[interrupt_before(review = {})]`",
+                        names::list(approved.iter().map(|(p, _)| p.field.as_str())),
+                        approved[0].0.field
+                    ),
+                );
+                None
+            }
+            (Some(review), all) => {
+                let found = all.iter().find(|(param, _)| param.field == names::plain(review)).copied();
+                if found.is_none() {
+                    errors.at(
+                        review.span(),
+                        format!(
+                            "node `{name}` takes no `{review}: Approved<…>`; `review` names what it takes as signed: {}",
+                            names::list(all.iter().map(|(p, _)| p.field.as_str()))
+                        ),
+                    );
+                }
+                found
+            }
+        };
+        self.signed = found.map(|(param, ty)| (param.field.clone(), ty.clone()));
+    }
+
+    /// A review whose answer the node does not take.
+    fn unsigned(&self, review: Option<&Ident>, errors: &mut Errors) {
+        let name = &self.name;
+        let plain: Vec<_> =
+            self.params.iter().filter(|p| matches!(p.role, Role::Required | Role::Owned | Role::Optional)).collect();
+        let draft = plain
+            .iter()
+            .find(|p| review.is_some_and(|review| names::plain(review) == p.field))
+            .or_else(|| plain.iter().find(|p| p.field == "draft"))
+            .or(match plain.as_slice() {
+                [only] => Some(only),
+                _ => None,
+            });
+        match draft {
+            Some(param) => {
+                let ty = referent(&param.ty).unwrap_or(&param.ty);
+                errors.on(
+                    &param.ty,
+                    format!(
+                        "a person signs before node `{name}`, and it takes `{field}` unsigned: write `{field}: Approved<{}>`, which only a verdict can mint",
+                        names::text(ty),
+                        field = param.field
+                    ),
+                );
+            }
+            None => errors.at(
+                self.function.sig.ident.span(),
+                format!("a person signs before node `{name}`, and it takes nothing signed: give it a parameter `draft: Approved<…>`"),
+            ),
+        }
+    }
+
+    /// The rules for nodes that change the world.
+    fn effect(&self, errors: &mut Errors) {
+        let (name, args) = (&self.name, &self.args);
+        let reviewed = args.interrupt.is_some();
+        if let (Some(effect), None, false) = (args.effect, args.low_risk, reviewed || self.approved().next().is_some()) {
+            errors.at(
+                effect,
+                format!(
+                    "effect node `{name}` can be reached with no review: take what was signed, `draft: Approved<…>`, with `#[interrupt_before]` here or on an earlier node; or declare `risk = low`"
+                ),
+            );
+        }
+        if let (None, Some(span)) = (args.effect, args.low_risk) {
+            errors.at(span, format!("node `{name}` is no `effect`, so it has no risk to declare: take `risk = low` out, or add `effect`"));
+        }
+        if let (Some(span), true) = (args.low_risk, reviewed) {
+            errors.at(span, format!("node `{name}` says that it needs no review, and `#[interrupt_before]` asks for one: keep one of them"));
+        }
+        if let (None, Some(span)) = (args.effect, args.idempotent) {
+            errors.at(span, format!("node `{name}` is no `effect`, and any other node may run twice anyway: take `idempotent` out, or add `effect`"));
+        }
+        if let (Some(_), None, Some((span, 1..))) = (args.effect, args.idempotent, args.retries) {
+            errors.at(
+                span,
+                format!(
+                    "effect node `{name}` is never tried again blindly, for its first try may have happened: pass `cx.idempotency_key()` on and declare `idempotent`, or take `retries` out"
+                ),
+            );
+        }
+    }
+}
+
+/// The parts of a signature that a node cannot have.
+fn shape(function: &Function, name: &str, errors: &mut Errors) {
+    let sig = &function.sig;
+    if sig.asyncness.is_none() {
+        errors.at(sig.fn_token.span, format!("node `{name}` is not async: write `async fn {name}`"));
+    }
+    if !matches!(sig.safety, Safety::Default) {
+        errors.at(sig.fn_token.span, format!("node `{name}` is unsafe, and nobody stands by to promise its preconditions: write a safe `async fn`"));
+    }
+    for param in &sig.generics.params {
+        if let GenericParam::Lifetime(lifetime) = param {
+            errors.on(
+                &lifetime.lifetime,
+                format!("node `{name}` names the lifetime `{}`, and a node outlives none: leave it out, `message: &str`", lifetime.lifetime),
+            );
+        }
+    }
+    if let Some(variadic) = &sig.variadic {
+        errors.on(variadic, format!("node `{name}` cannot be variadic"));
+    }
+    if ["start", "end"].contains(&name) {
+        errors.at(sig.ident.span(), format!("`{name}` is a word of `graph!`: give the node another name"));
+    }
+}
+
+fn param(input: &FnArg, node: &str, errors: &mut Errors) -> Option<Param> {
+    let typed = match input {
+        FnArg::Typed(typed) => typed,
+        FnArg::Receiver(receiver) => {
+            errors.at(
+                receiver.self_token.span,
+                format!("node `{node}` takes `self`, and a node is a free function: what it needs besides the state comes as `Deps<…>`"),
+            );
+            return None;
+        }
+    };
+    let name = match &*typed.pat {
+        Pat::Ident(pat) if pat.by_ref.is_none() && pat.subpat.is_none() => pat.ident.clone(),
+        other => {
+            errors.on(other, format!("a parameter of node `{node}` is named like the field that it reads: write `field: &T`"));
+            return None;
+        }
+    };
+    let field = names::plain(&name);
+    let role = role(&typed.ty, &field, node, errors);
+    Some(Param { name, field, ty: (*typed.ty).clone(), role })
+}
+
+fn role(ty: &Type, field: &str, node: &str, errors: &mut Errors) -> Role {
+    if let Type::Reference(reference) = peel(ty)
+        && let Some(mutability) = reference.mutability
+    {
+        errors.at(
+            mutability.span,
+            format!("node `{node}` cannot change `{field}` in place: take `&{}` and return the new value, with `writes = {field}`", names::text(&reference.elem)),
+        );
+        return Role::Required;
+    }
+    if let Some(inner) = referent(ty) {
+        return borrowed(ty, inner, errors);
+    }
+    let Some(segment) = head(ty) else { return Role::Owned };
+    match (segment.ident.to_string().as_str(), argument(segment)) {
+        ("Approved", Some(inner)) => Role::Approved(inner.clone()),
+        ("Deps", Some(inner)) => Role::Deps(inner.clone()),
+        ("Option", Some(inner)) if referent(inner).is_some() => match special(referent(inner)) {
+            Some(Special::Rejection) => Role::Rejection { required: false },
+            Some(Special::Question) => Role::Question { required: false },
+            Some(Special::Cx) => {
+                errors.on(ty, "a node always has a `Cx`: take `&Cx`");
+                Role::Cx
+            }
+            None => Role::Optional,
+        },
+        _ => match special(Some(ty)) {
+            Some(Special::Rejection) => {
+                errors.on(ty, "a node borrows what a verdict brings: take `&Rejection`");
+                Role::Rejection { required: true }
+            }
+            Some(Special::Question) => {
+                errors.on(ty, "a node borrows what a verdict brings: take `&Question`");
+                Role::Question { required: true }
+            }
+            Some(Special::Cx) => {
+                errors.on(ty, "a node borrows its context: take `&Cx`");
+                Role::Cx
+            }
+            None => Role::Owned,
+        },
+    }
+}
+
+/// What `&T` stands for.
+fn borrowed(ty: &Type, inner: &Type, errors: &mut Errors) -> Role {
+    match special(Some(inner)) {
+        Some(Special::Rejection) => return Role::Rejection { required: true },
+        Some(Special::Question) => return Role::Question { required: true },
+        Some(Special::Cx) => return Role::Cx,
+        None => {}
+    }
+    let Some(segment) = head(inner) else { return Role::Required };
+    match (segment.ident.to_string().as_str(), argument(segment)) {
+        ("Approved", Some(signed)) => {
+            errors.on(ty, format!("a signature is handed over whole: take `{}`", names::text(inner)));
+            Role::Approved(signed.clone())
+        }
+        ("Deps", Some(part)) => {
+            errors.on(ty, format!("take `{}`, it is a shared pointer", names::text(inner)));
+            Role::Deps(part.clone())
+        }
+        _ => Role::Required,
+    }
+}
+
+enum Special {
+    Rejection,
+    Question,
+    Cx,
+}
+
+fn special(ty: Option<&Type>) -> Option<Special> {
+    match head(ty?)?.ident.to_string().as_str() {
+        "Rejection" => Some(Special::Rejection),
+        "Question" => Some(Special::Question),
+        "Cx" => Some(Special::Cx),
+        _ => None,
+    }
+}
+
+/// The `T` of `-> Result<T>`.
+fn answer(function: &Function, name: &str, args: &Args, errors: &mut Errors) -> Option<Type> {
+    let wanted = match args.writes.as_slice() {
+        [] => "Result<()>",
+        [_] => "Result<T>",
+        _ => "Result<(A, B)>",
+    };
+    let ReturnType::Type(_, ty) = &function.sig.output else {
+        let span = function.sig.paren_token.span.close();
+        errors.at(span, format!("node `{name}` returns nothing, and every node may fail: write `-> {wanted}`"));
+        return None;
+    };
+    let Some(segment) = head(ty).filter(|segment| segment.ident == "Result") else {
+        errors.on(ty, format!("node `{name}` returns `{}`, and every node may fail: write `-> {wanted}`", names::text(ty)));
+        return None;
+    };
+    let answer = argument(segment).unwrap_or(ty);
+    let fields = args.writes.iter().map(names::plain).collect::<Vec<_>>();
+    match (peel(answer), fields.len()) {
+        (Type::Tuple(tuple), count @ 2..) if tuple.elems.len() != count => errors.on(
+            answer,
+            format!(
+                "node `{name}` returns {} values, and `writes` names {count} fields: {}",
+                tuple.elems.len(),
+                names::list(fields.iter().map(String::as_str))
+            ),
+        ),
+        _ => {}
+    }
+    Some(answer.clone())
+}
+
+impl Node {
+    /// Where a mistake in what the function gives back stands.
+    pub(crate) fn answer_span(&self) -> Span {
+        self.answer.as_ref().map_or_else(|| self.function.sig.ident.span(), spans::first)
+    }
+}

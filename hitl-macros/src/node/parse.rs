@@ -1,0 +1,74 @@
+//! A function, read up to its body. The body is passed on as tokens: half-typed code in it is rustc's affair.
+
+use proc_macro2::{TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::{
+    Attribute, GenericArgument, PathArguments, PathSegment, Result, Signature, Type, Visibility, parse::ParseStream, token,
+};
+
+pub(crate) struct Function {
+    pub(crate) attrs: Vec<Attribute>,
+    pub(crate) vis: Visibility,
+    pub(crate) sig: Signature,
+    pub(crate) body: TokenTree,
+}
+
+impl Function {
+    pub(crate) fn parser(input: ParseStream) -> Result<Self> {
+        let attrs = input.call(Attribute::parse_outer)?;
+        let (vis, sig) = (|| Ok((input.parse()?, input.parse()?)))()
+            .map_err(|e: syn::Error| syn::Error::new(e.span(), format!("a node is an `async fn`: {e}")))?;
+        if !input.peek(token::Brace) {
+            return Err(input.error("a node has a body"));
+        }
+        let function = Self { attrs, vis, sig, body: input.parse()? };
+        if input.is_empty() { Ok(function) } else { Err(input.error("a node is one `async fn`")) }
+    }
+}
+
+impl ToTokens for Function {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        for attr in &self.attrs {
+            attr.to_tokens(tokens);
+        }
+        self.vis.to_tokens(tokens);
+        self.sig.to_tokens(tokens);
+        self.body.to_tokens(tokens);
+    }
+}
+
+/// The type without parentheses and without the invisible groups that `macro_rules!` leaves.
+pub(crate) fn peel(mut ty: &Type) -> &Type {
+    loop {
+        ty = match ty {
+            Type::Group(group) => &group.elem,
+            Type::Paren(paren) => &paren.elem,
+            ty => return ty,
+        };
+    }
+}
+
+/// The last segment of a type that is a path.
+pub(crate) fn head(ty: &Type) -> Option<&PathSegment> {
+    match peel(ty) {
+        Type::Path(path) if path.qself.is_none() => path.path.segments.last(),
+        _ => None,
+    }
+}
+
+/// The first type between a segment's angle brackets.
+pub(crate) fn argument(segment: &PathSegment) -> Option<&Type> {
+    let PathArguments::AngleBracketed(list) = &segment.arguments else { return None };
+    list.args.iter().find_map(|arg| match arg {
+        GenericArgument::Type(ty) => Some(ty),
+        _ => None,
+    })
+}
+
+/// `T` of `&T`.
+pub(crate) fn referent(ty: &Type) -> Option<&Type> {
+    match peel(ty) {
+        Type::Reference(reference) if reference.mutability.is_none() => Some(&reference.elem),
+        _ => None,
+    }
+}

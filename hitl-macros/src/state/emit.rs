@@ -1,0 +1,152 @@
+//! What a state becomes: its slots, its input, and the implementations that address them by name.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::Expr;
+
+use super::parse::{Field, State};
+use crate::{diagnostics::Errors, names, spans};
+
+pub(crate) fn emit(state: &State, errors: &Errors) -> TokenStream {
+    let State { item, name, vis, cfgs, fields, whole } = state;
+    if !whole {
+        return quote!(#errors #[allow(dead_code)] #item);
+    }
+    let slots = format_ident!("{name}Fields");
+    let input = format_ident!("{name}Input");
+    let slots_docs = format!("What is known of a [`{name}`] so far: each field, once something has written it.");
+    let input_docs = format!("What a thread on a [`{name}`] starts with: its `#[input]` fields.");
+
+    let slot_fields = fields.iter().map(|Field { docs, vis, name, ty, .. }| {
+        quote!(#(#docs)* #vis #name: ::core::option::Option<#ty>)
+    });
+    let input_fields = fields.iter().filter(|f| f.input).map(|Field { docs, vis, name, ty, .. }| {
+        quote!(#(#docs)* #vis #name: #ty)
+    });
+    let write = fields.iter().map(write_arm);
+    let replace = fields.iter().map(set_arm);
+    let read = fields.iter().map(|Field { name, text, .. }| {
+        let name = spans::unseen(name);
+        quote!(#text => __h::encode(#text, self.#name.as_ref()))
+    });
+    let specs = fields.iter().map(|Field { text, ty, input, output, reduce, .. }| {
+        let (ty, reduced) = (names::text(ty), reduce.is_some());
+        quote!(__h::FieldSpec { name: #text, ty: #ty, input: #input, output: #output, reduced: #reduced })
+    });
+    let outputs: Vec<_> = fields.iter().filter(|f| f.output).collect();
+    let output_types = outputs.iter().map(|f| &f.ty);
+    let output_values = outputs.iter().map(|f| spans::unseen(&f.name));
+    // One output is its type, several are a tuple, none is `()`.
+    let (output_type, output_value) = match outputs.len() {
+        1 => (quote!(#(#output_types)*), quote!(#(fields.#output_values?)*)),
+        _ => (quote!((#(#output_types),*)), quote!((#(fields.#output_values?),*))),
+    };
+    let text = names::plain(name);
+    let this = spans::unseen(name);
+
+    quote! {
+        #errors
+        #[allow(dead_code)]
+        #item
+
+        #(#cfgs)*
+        #[doc = #slots_docs]
+        #[derive(::core::default::Default)]
+        #[allow(dead_code, missing_docs, missing_debug_implementations, unreachable_pub)]
+        #vis struct #slots { #(#slot_fields),* }
+
+        #(#cfgs)*
+        #[doc = #input_docs]
+        #[derive(::hitl::__private::serde::Serialize, ::hitl::__private::serde::Deserialize)]
+        #[serde(crate = "::hitl::__private::serde", deny_unknown_fields)]
+        #[allow(dead_code, missing_docs, missing_debug_implementations, unreachable_pub)]
+        #vis struct #input { #(#input_fields),* }
+
+        #(#cfgs)*
+        const _: () = {
+            use ::hitl::__private as __h;
+
+            #[automatically_derived]
+            impl __h::Fields for #slots {
+                fn write(&mut self, field: &str, json: &str) -> ::core::result::Result<(), __h::FieldError> {
+                    match field {
+                        #(#write,)*
+                        _ => return ::core::result::Result::Err(__h::FieldError::unknown(field)),
+                    }
+                    ::core::result::Result::Ok(())
+                }
+
+                fn replace(&mut self, field: &str, json: &str) -> ::core::result::Result<(), __h::FieldError> {
+                    match field {
+                        #(#replace,)*
+                        _ => return ::core::result::Result::Err(__h::FieldError::unknown(field)),
+                    }
+                    ::core::result::Result::Ok(())
+                }
+
+                fn read(
+                    &self,
+                    field: &str,
+                ) -> ::core::result::Result<::core::option::Option<::std::string::String>, __h::FieldError> {
+                    match field {
+                        #(#read,)*
+                        _ => ::core::result::Result::Err(__h::FieldError::unknown(field)),
+                    }
+                }
+            }
+
+            #[automatically_derived]
+            impl __h::State for #this {
+                type Fields = #slots;
+                type Input = #input;
+                type Output = #output_type;
+                const SPEC: __h::StateSpec = __h::StateSpec { name: #text, fields: &[#(#specs),*] };
+
+                #[allow(unused_variables)]
+                fn output(fields: Self::Fields) -> ::core::option::Option<Self::Output> {
+                    ::core::option::Option::Some(#output_value)
+                }
+            }
+        };
+    }
+}
+
+/// Decodes into the slot.
+fn set_arm(field: &Field) -> TokenStream {
+    let Field { text, ty, .. } = field;
+    let name = spans::unseen(&field.name);
+    // A type without `Deserialize` is told so where the field names it.
+    let decode = quote_spanned!(spans::at(spans::first(ty))=> __h::decode::<#ty>);
+    quote!(#text => self.#name = ::core::option::Option::Some(#decode(#text, json)?))
+}
+
+/// Decodes into an empty slot, and joins with what a full one holds.
+fn write_arm(field: &Field) -> TokenStream {
+    let Field { text, ty, reduce: Some(reduce), .. } = field else { return set_arm(field) };
+    let name = spans::unseen(&field.name);
+    let reduce = match reduce {
+        Expr::Path(path) if path.path.is_ident("append") => {
+            let span = spans::at(spans::first(path));
+            quote_spanned!(span=> __h::append)
+        }
+        other => quote!(#other),
+    };
+    let (old, new, join) = (local("old"), local("new"), local("join"));
+    quote! {
+        #text => {
+            let #new: #ty = __h::decode(#text, json)?;
+            self.#name = ::core::option::Option::Some(match self.#name.take() {
+                ::core::option::Option::Some(#old) => {
+                    let #join: fn(#ty, #ty) -> #ty = #reduce;
+                    #join(#old, #new)
+                }
+                ::core::option::Option::None => #new,
+            });
+        }
+    }
+}
+
+/// A local of ours, which no name of the user's can mean.
+fn local(name: &str) -> syn::Ident {
+    syn::Ident::new(name, Span::mixed_site())
+}

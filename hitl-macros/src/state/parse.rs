@@ -1,0 +1,213 @@
+//! What a `#[state]` struct says.
+
+use proc_macro2::{Ident, TokenStream};
+use syn::{Attribute, Expr, Item, ItemStruct, Meta, Result, Type, Visibility};
+
+use crate::{diagnostics::Errors, names};
+
+/// The most fields that the proof has room for: `hitl_runtime::graph::StateSpec::MAX_FIELDS`.
+const MAX_FIELDS: usize = 256;
+
+/// A struct with `#[state]`.
+pub(crate) struct State {
+    /// As the user wrote it, without our attributes on its fields.
+    pub(crate) item: ItemStruct,
+    pub(crate) name: Ident,
+    pub(crate) vis: Visibility,
+    pub(crate) cfgs: Vec<Attribute>,
+    /// Without those that bear a name a second time.
+    pub(crate) fields: Vec<Field>,
+    /// Whether the fields are what the user meant, and not only what could be read of it.
+    pub(crate) whole: bool,
+}
+
+pub(crate) struct Field {
+    pub(crate) name: Ident,
+    pub(crate) text: String,
+    pub(crate) vis: Visibility,
+    pub(crate) docs: Vec<Attribute>,
+    pub(crate) ty: Type,
+    pub(crate) input: bool,
+    pub(crate) output: bool,
+    pub(crate) reduce: Option<Expr>,
+}
+
+pub(crate) fn parse(args: TokenStream, item: TokenStream, errors: &mut Errors) -> Result<State> {
+    if !args.is_empty() {
+        errors.on(args, "`#[state]` takes no arguments; mark the fields with `#[input]`, `#[output]` and `#[reduce(…)]`");
+    }
+    let mut item = match syn::parse2(item)? {
+        Item::Struct(item) => item,
+        other => {
+            return Err(syn::Error::new_spanned(
+                other,
+                "`#[state]` stands on a struct with named fields: `#[state] struct Ticket { message: String }`",
+            ));
+        }
+    };
+    let name = item.ident.clone();
+    let mut whole = true;
+    if !item.generics.params.is_empty() || item.generics.where_clause.is_some() {
+        whole = false;
+        errors.on(
+            &item.generics,
+            format!("state `{name}` has generics, and a state is concrete: name the types of its fields"),
+        );
+    }
+    let mut fields: Vec<Field> = Vec::new();
+    match &mut item.fields {
+        syn::Fields::Named(named) => {
+            for field in &mut named.named {
+                let Some(ident) = field.ident.clone() else { continue };
+                let field = parse_field(ident, field, errors);
+                if fields.iter().any(|earlier| earlier.text == field.text) {
+                    // rustc names both places itself (E0124): the struct is emitted as it stands.
+                    continue;
+                }
+                fields.push(field);
+            }
+        }
+        _ => {
+            whole = false;
+            errors.on(
+                &item.ident,
+                format!("state `{name}` has no named fields: write `struct {name} {{ message: String }}`"),
+            );
+        }
+    }
+    if let Some(one_too_many) = fields.get(MAX_FIELDS) {
+        errors.on(
+            &one_too_many.name,
+            format!("state `{name}` has {} fields, and {MAX_FIELDS} is the most: put some of them into a struct", fields.len()),
+        );
+        fields.truncate(MAX_FIELDS);
+    }
+    let cfgs = item.attrs.iter().filter(|attr| attr.path().is_ident("cfg")).cloned().collect();
+    Ok(State { name, vis: item.vis.clone(), cfgs, item, fields, whole })
+}
+
+fn parse_field(name: Ident, field: &mut syn::Field, errors: &mut Errors) -> Field {
+    let mut out = Field {
+        text: names::plain(&name),
+        vis: field.vis.clone(),
+        docs: field.attrs.iter().filter(|attr| attr.path().is_ident("doc")).cloned().collect(),
+        ty: field.ty.clone(),
+        input: false,
+        output: false,
+        reduce: None,
+        name,
+    };
+    field.attrs.retain(|attr| {
+        let path = attr.path();
+        if path.is_ident("input") {
+            flag(attr, &mut out.input, &out.text, errors);
+        } else if path.is_ident("output") {
+            flag(attr, &mut out.output, &out.text, errors);
+        } else if path.is_ident("reduce") {
+            reducer(attr, &mut out, errors);
+        } else if path.is_ident("cfg") {
+            errors.on(
+                attr,
+                format!("field `{}` comes and goes with `#[cfg]`, and a journal must be read back with the fields it was written with: put the `#[cfg]` on the whole state", out.text),
+            );
+        } else {
+            return true;
+        }
+        false
+    });
+    out
+}
+
+fn flag(attr: &Attribute, set: &mut bool, field: &str, errors: &mut Errors) {
+    let word = attr.path();
+    if let Meta::List(_) | Meta::NameValue(_) = &attr.meta {
+        errors.on(&attr.meta, format!("`#[{}]` takes no arguments", names::text(word)));
+    } else if *set {
+        errors.on(word, format!("field `{field}` is marked `#[{}]` twice", names::text(word)));
+    }
+    *set = true;
+}
+
+fn reducer(attr: &Attribute, field: &mut Field, errors: &mut Errors) {
+    if field.reduce.is_some() {
+        return errors.on(attr.path(), format!("field `{}` has two reducers", field.text));
+    }
+    match &attr.meta {
+        Meta::List(list) if !list.tokens.is_empty() => match list.parse_args::<Expr>() {
+            Ok(expr) => field.reduce = Some(expr),
+            Err(error) => errors.push(error),
+        },
+        meta => errors.on(
+            meta,
+            format!(
+                "field `{}` needs a function that joins the old value with the new one: `#[reduce(append)]` for lists, or `#[reduce(my_fn)]` with `fn my_fn(old: T, new: T) -> T`",
+                field.text
+            ),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use quote::quote;
+
+    use super::*;
+
+    fn parsed(item: TokenStream) -> (State, Vec<String>) {
+        let mut errors = Errors::default();
+        let state = parse(TokenStream::new(), item, &mut errors).unwrap();
+        (state, errors.messages())
+    }
+
+    #[test]
+    fn fields_know_what_they_are() {
+        let (state, errors) = parsed(quote! {
+            pub struct Ticket {
+                /// What came in.
+                #[input] pub message: String,
+                #[reduce(append)] notes: Vec<String>,
+                #[reduce(u32::max)] r#type: u32,
+                #[output] pub outcome: Outcome,
+            }
+        });
+        assert_eq!(errors, [""; 0]);
+        let seen: Vec<_> = state
+            .fields
+            .iter()
+            .map(|f| (f.text.as_str(), f.docs.len(), f.input, f.output, f.reduce.as_ref().map(names::text)))
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                ("message", 1, true, false, None),
+                ("notes", 0, false, false, Some("append".to_owned())),
+                ("type", 0, false, false, Some("u32::max".to_owned())),
+                ("outcome", 0, false, true, None),
+            ]
+        );
+        assert!(state.item.fields.iter().all(|f| f.attrs.iter().all(|a| a.path().is_ident("doc"))));
+    }
+
+    #[test]
+    fn every_mistake_is_named() {
+        let (_, errors) = parsed(quote! {
+            struct Ticket<T> {
+                #[input(x)] a: T,
+                #[output] #[output] b: u8,
+                #[reduce] c: u8,
+                #[cfg(test)] d: u8,
+            }
+        });
+        assert_eq!(errors.len(), 5, "{errors:#?}");
+        let (state, errors) = parsed(quote!(struct Ticket(u8);));
+        assert!(!state.whole);
+        assert!(errors[0].contains("no named fields"), "{errors:?}");
+        assert!(parse(TokenStream::new(), quote!(enum E {}), &mut Errors::default()).is_err());
+    }
+
+    #[test]
+    fn a_field_of_one_name_twice_is_left_to_rustc() {
+        let (state, errors) = parsed(quote!(struct Ticket { a: u8, a: u16 }));
+        assert_eq!((state.fields.len(), state.item.fields.len(), errors.len()), (1, 2, 0));
+    }
+}

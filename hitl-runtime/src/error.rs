@@ -1,0 +1,207 @@
+//! What can go wrong from the outside.
+
+use crate::{Digest, InvalidThreadId, Place, StoreError, ThreadId, Violation, prose::or_list};
+
+/// Why an agent did not do what it was asked. Whatever it was, the thread stands as it stood before.
+///
+/// Each has a stable [`code`](Error::code) for programs; the text is for people and may be improved.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No such thread.
+    #[error("there is no thread `{thread}`")]
+    UnknownThread {
+        /// The name that was asked for.
+        thread: ThreadId,
+    },
+    /// The thread exists, and was started with another input or on another graph.
+    #[error("thread `{thread}` exists already, with another input; choose another name, or look at it first")]
+    ThreadExists {
+        /// The thread.
+        thread: ThreadId,
+    },
+    /// The text names no thread.
+    #[error(transparent)]
+    InvalidThreadId(#[from] InvalidThreadId),
+    /// The input is not what the graph's `start` takes.
+    #[error("the input does not fit: {problem}")]
+    InvalidInput {
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The digest names no open review of this thread.
+    #[error(
+        "no open review of thread `{thread}` has the digest {}; {}",
+        digest.short(),
+        if open.is_empty() { "none is open".to_owned() } else { format!("open: {}; look at it before you sign", or_list(open.iter().map(Digest::short))) }
+    )]
+    Stale {
+        /// The thread.
+        thread: ThreadId,
+        /// The digest that the verdict named.
+        digest: Digest,
+        /// The digests of the reviews that are open.
+        open: Vec<Digest>,
+    },
+    /// Somebody else was first.
+    #[error("{by} has decided this review of thread `{thread}` already, before `{node}`: {verdict}")]
+    AlreadyDecided {
+        /// The thread.
+        thread: ThreadId,
+        /// The node that the review stood before.
+        node: String,
+        /// Who decided.
+        by: String,
+        /// What they decided: `approve`, `edit`, `reject` or `ask`.
+        verdict: String,
+        /// When, in milliseconds since the epoch.
+        at_ms: u64,
+    },
+    /// The review's time has run out.
+    #[error("the review before `{node}` of thread `{thread}` has expired; nothing was signed")]
+    Expired {
+        /// The thread.
+        thread: ThreadId,
+        /// The node that the review stood before.
+        node: String,
+        /// When it expired, in milliseconds since the epoch.
+        deadline_ms: u64,
+    },
+    /// The operator may not decide this.
+    #[error("{operator} does not hold the role `{role}`, which the review before `{node}` of thread `{thread}` asks for")]
+    RoleMissing {
+        /// The thread.
+        thread: ThreadId,
+        /// The node that the review stands before.
+        node: String,
+        /// The role.
+        role: String,
+        /// The operator.
+        operator: String,
+    },
+    /// A draft breaks its invariants.
+    #[error("`{field}` of thread `{thread}` cannot be signed: {}", list(violations))]
+    Invalid {
+        /// The thread.
+        thread: ThreadId,
+        /// The field that is to be signed.
+        field: String,
+        /// What is wrong with it, field by field.
+        violations: Vec<Violation>,
+    },
+    /// An edit names a key that the draft does not have.
+    #[error(
+        "`{field}` of thread `{thread}` has no `{path}`{}",
+        near.as_ref().map(|near| format!("; did you mean `{near}`?")).unwrap_or_default()
+    )]
+    UnknownKey {
+        /// The thread.
+        thread: ThreadId,
+        /// The field that is to be signed.
+        field: String,
+        /// The path inside it.
+        path: String,
+        /// The key that was probably meant.
+        near: Option<String>,
+    },
+    /// A verdict that the graph does not have, or that says nothing.
+    #[error("the review before `{node}` of thread `{thread}` cannot take this verdict: {problem}")]
+    BadVerdict {
+        /// The thread.
+        thread: ThreadId,
+        /// The node that the review stands before.
+        node: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// There is nothing to settle.
+    #[error("no effect of thread `{thread}` is in doubt")]
+    NotInDoubt {
+        /// The thread.
+        thread: ThreadId,
+    },
+    /// The thread was started on a graph that this program does not have.
+    #[error("thread `{thread}` cannot go on in this program: {problem}")]
+    GraphChanged {
+        /// The thread.
+        thread: ThreadId,
+        /// What has changed.
+        problem: String,
+    },
+    /// The journal is not as it was written.
+    #[error("the journal of thread `{thread}` is damaged at place {place}: {problem}")]
+    Damaged {
+        /// The thread.
+        thread: ThreadId,
+        /// The first entry that is not as it was written.
+        place: Place,
+        /// How that shows.
+        problem: String,
+    },
+    /// The journal has no such place.
+    #[error("thread `{thread}` has no place {place}; its journal ends at {head}")]
+    NoSuchPlace {
+        /// The thread.
+        thread: ThreadId,
+        /// The place that was asked for.
+        place: Place,
+        /// The last place.
+        head: Place,
+    },
+    /// A fork would go on after a signature that was given to another thread.
+    #[error("a fork at place {place} of thread `{thread}` would run on a signature for `{field}` that was given there; fork before that review")]
+    SignatureNotCarried {
+        /// The thread.
+        thread: ThreadId,
+        /// The place.
+        place: Place,
+        /// The signed field.
+        field: String,
+    },
+    /// The store could not do it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+fn list(violations: &[Violation]) -> String {
+    violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+impl Error {
+    /// A stable word for programs.
+    ///
+    /// ```
+    /// use hitl_runtime::{Error, ThreadId};
+    ///
+    /// let error = Error::UnknownThread { thread: ThreadId::new("ticket-A-9133")? };
+    /// assert_eq!(error.code(), "unknown_thread");
+    /// # Ok::<(), hitl_runtime::InvalidThreadId>(())
+    /// ```
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownThread { .. } => "unknown_thread",
+            Self::ThreadExists { .. } => "thread_exists",
+            Self::InvalidThreadId(_) => "invalid_thread_id",
+            Self::InvalidInput { .. } => "invalid_input",
+            Self::Stale { .. } => "stale",
+            Self::AlreadyDecided { .. } => "already_decided",
+            Self::Expired { .. } => "expired",
+            Self::RoleMissing { .. } => "role_missing",
+            Self::Invalid { .. } => "invalid",
+            Self::UnknownKey { .. } => "unknown_key",
+            Self::BadVerdict { .. } => "bad_verdict",
+            Self::NotInDoubt { .. } => "not_in_doubt",
+            Self::GraphChanged { .. } => "graph_changed",
+            Self::Damaged { .. } => "damaged",
+            Self::NoSuchPlace { .. } => "no_such_place",
+            Self::SignatureNotCarried { .. } => "signature_not_carried",
+            Self::Store(_) => "store",
+        }
+    }
+}
+
+impl From<std::convert::Infallible> for Error {
+    fn from(never: std::convert::Infallible) -> Self {
+        match never {}
+    }
+}

@@ -1,0 +1,261 @@
+//! What a graph may not do, each fault found where its sentence belongs.
+//!
+//! `graph!` emits one `const` for each node, edge and route; a fault panics there, and since everything here is
+//! `#[track_caller]`, rustc puts its caret on the user's word. That a check passes costs next to nothing: what it looks
+//! at is in the [`Proof`], and paths are searched for only once there is something to say.
+
+
+use super::bits::Bits;
+use super::names::same;
+use super::{EdgeKind, EdgeSpec, GraphSpec, NodeSpec, Payload, Point, Proof, ReadKind};
+
+/// What is wrong with a graph. Fields, nodes, edges and routes by their numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// An effect that nobody need sign.
+    Unreviewed { node: usize },
+    /// A field is read that some path has not written.
+    Unwritten { node: usize, field: usize },
+    /// A field is taken as approved that some path has not had signed, or has written since.
+    Unsigned { node: usize, field: usize },
+    /// A node takes `&Rejection`, and is entered without one.
+    NoRejection { node: usize },
+    /// A node takes `&Question`, and is entered without one.
+    NoQuestion { node: usize },
+    /// A review has nowhere for a "no" to go.
+    NoReject { node: usize },
+    /// Two branches of one fork change the same field.
+    Race {
+        node: usize,
+        other: usize,
+        field: usize,
+    },
+    /// A verdict edge leaves a node that stops for nobody.
+    NoReview { edge: usize },
+    /// `ask -> end`.
+    AskEnds { edge: usize },
+    /// A verdict leads to a node that does not take what it brings.
+    Untaken { edge: usize },
+    /// The end is reached with an output unwritten.
+    NoOutput { edge: usize, field: usize },
+    /// A `match` on a field that some path has not written.
+    Unmatched { route: usize, field: usize },
+}
+
+/// Refuses a node that reads what is not there, acts unsigned, or races.
+///
+/// # Panics
+/// With the sentence that says so, for rustc to show.
+#[track_caller]
+pub const fn check_node<const N: usize>(spec: &GraphSpec, proof: &Proof<N>, node: usize) {
+    if let Some(fault) = fault_of_node(spec, proof, node) {
+        panic!("{}", fault.sentence(spec, proof).as_str());
+    }
+}
+
+/// Refuses an edge to the end that leaves an output unwritten, and a verdict that leads to where it is not understood.
+///
+/// # Panics
+/// With the sentence that says so, for rustc to show.
+#[track_caller]
+pub const fn check_edge<const N: usize>(spec: &GraphSpec, proof: &Proof<N>, edge: usize) {
+    if let Some(fault) = fault_of_edge(spec, proof, edge) {
+        panic!("{}", fault.sentence(spec, proof).as_str());
+    }
+}
+
+/// Refuses a `match` on a field that may be unwritten when it is reached.
+///
+/// # Panics
+/// With the sentence that says so, for rustc to show.
+#[track_caller]
+pub const fn check_route<const N: usize>(spec: &GraphSpec, proof: &Proof<N>, route: usize) {
+    if let Some(fault) = fault_of_route(spec, proof, route) {
+        panic!("{}", fault.sentence(spec, proof).as_str());
+    }
+}
+
+/// The first thing that is wrong with a node.
+pub(super) const fn fault_of_node<const N: usize>(
+    spec: &GraphSpec,
+    proof: &Proof<N>,
+    node: usize,
+) -> Option<Fault> {
+    let (told, proved) = (&spec.nodes[node], &proof.nodes[node]);
+    if told.effect && !told.low_risk && !takes_approved(told) && told.interrupt.is_none() {
+        return Some(Fault::Unreviewed { node });
+    }
+    let needs = &proved.stopped;
+    if let Some(field) = needs.writes.minus(proved.entry.written).first() {
+        return Some(Fault::Unwritten { node, field });
+    }
+    if let Some(field) = needs.signs.minus(proved.entry.signed).first() {
+        return Some(Fault::Unsigned { node, field });
+    }
+    if matches!(told.rejection, Payload::Required) && proved.without_rejection {
+        return Some(Fault::NoRejection { node });
+    }
+    if matches!(told.question, Payload::Required) && proved.without_question {
+        return Some(Fault::NoQuestion { node });
+    }
+    if told.interrupt.is_some() && !proved.rejects && proved.reached {
+        return Some(Fault::NoReject { node });
+    }
+    if let Some(field) = proved.races.first() {
+        return Some(Fault::Race {
+            node,
+            other: rival(spec, proof, node, field),
+            field,
+        });
+    }
+    None
+}
+
+/// The first thing that is wrong with an edge.
+pub(super) const fn fault_of_edge<const N: usize>(
+    spec: &GraphSpec,
+    proof: &Proof<N>,
+    edge: usize,
+) -> Option<Fault> {
+    let told = &spec.edges[edge];
+    if let (EdgeKind::Reject | EdgeKind::Ask, Point::Node(from)) = (told.kind, told.from)
+        && spec.nodes[from].interrupt.is_none()
+    {
+        return Some(Fault::NoReview { edge });
+    }
+    let taken = match (told.kind, told.to) {
+        (EdgeKind::Reject, Point::Node(to)) => spec.nodes[to].rejection,
+        (EdgeKind::Ask, Point::Node(to)) => spec.nodes[to].question,
+        (EdgeKind::Ask, Point::End) => return Some(Fault::AskEnds { edge }),
+        _ => Payload::Optional,
+    };
+    if matches!(taken, Payload::No) {
+        return Some(Fault::Untaken { edge });
+    }
+    if matches!(told.to, Point::End)
+        && let Some(field) = missing(spec, proof, told).first()
+        && is_first_to_miss(spec, proof, edge, field)
+    {
+        return Some(Fault::NoOutput { edge, field });
+    }
+    None
+}
+
+/// What is wrong with a route.
+pub(super) const fn fault_of_route<const N: usize>(
+    spec: &GraphSpec,
+    proof: &Proof<N>,
+    route: usize,
+) -> Option<Fault> {
+    let told = &spec.routes[route];
+    let Some(field) = field_number(spec, told.field) else {
+        return None;
+    };
+    let from = proof.point(told.from);
+    // `ran.writes` holds the matched field itself; what the node really writes is what it takes the signature of.
+    let written = from.entry.written.or(from.stopped.writes).or(from.ran.unsigns);
+    if written.has(field) {
+        None
+    } else {
+        Some(Fault::Unmatched { route, field })
+    }
+}
+
+/// Whether a node has a parameter that only a signature can fill, a misspelt one included.
+const fn takes_approved(node: &NodeSpec) -> bool {
+    let mut read = 0;
+    while read < node.reads.len() {
+        if matches!(node.reads[read].kind, ReadKind::Approved) {
+            return true;
+        }
+        read += 1;
+    }
+    false
+}
+
+/// The outputs that are unwritten when this edge has ended the run.
+const fn missing<const N: usize>(spec: &GraphSpec, proof: &Proof<N>, edge: &EdgeSpec) -> Bits {
+    let missing = proof.outputs.minus(proof.carried(edge).written);
+    match edge.joins {
+        Some((fork, _)) => missing.minus(proof.joined(spec, fork).written),
+        None => missing,
+    }
+}
+
+/// Where several branches end the run together, whether this edge is the first of those that miss an output: they are one
+/// mistake.
+const fn is_first_to_miss<const N: usize>(
+    spec: &GraphSpec,
+    proof: &Proof<N>,
+    edge: usize,
+    field: usize,
+) -> bool {
+    let Some((fork, _)) = spec.edges[edge].joins else {
+        return true;
+    };
+    let mut earlier = 0;
+    while earlier < edge {
+        let told = &spec.edges[earlier];
+        if matches!(told.joins, Some((other, _)) if other == fork)
+            && missing(spec, proof, told).has(field)
+        {
+            return false;
+        }
+        earlier += 1;
+    }
+    true
+}
+
+/// The node of an earlier branch that changes the same field; `node` itself if there is none.
+const fn rival<const N: usize>(
+    spec: &GraphSpec,
+    proof: &Proof<N>,
+    node: usize,
+    field: usize,
+) -> usize {
+    let mut fork = 0;
+    while fork < spec.forks.len() {
+        let (mut first, mut branch) = (None, 0);
+        while branch < spec.forks[fork].branches.len() {
+            let nodes = spec.forks[fork].branches[branch].nodes;
+            if let Some(other) = first
+                && holds(nodes, node)
+            {
+                return other;
+            }
+            let mut place = 0;
+            while place < nodes.len() && first.is_none() {
+                if proof.nodes[nodes[place]].touches.has(field) {
+                    first = Some(nodes[place]);
+                }
+                place += 1;
+            }
+            branch += 1;
+        }
+        fork += 1;
+    }
+    node
+}
+
+const fn holds(nodes: &[usize], node: usize) -> bool {
+    let mut place = 0;
+    while place < nodes.len() {
+        if nodes[place] == node {
+            return true;
+        }
+        place += 1;
+    }
+    false
+}
+
+/// The number of the field of this name.
+pub(super) const fn field_number(spec: &GraphSpec, name: &str) -> Option<usize> {
+    let mut field = 0;
+    while field < spec.state.fields.len() {
+        if same(spec.state.fields[field].name, name) {
+            return Some(field);
+        }
+        field += 1;
+    }
+    None
+}

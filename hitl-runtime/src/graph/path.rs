@@ -1,0 +1,212 @@
+//! The shortest path that shows why something does not hold.
+
+use super::order::{Links, NONE, Side};
+use super::{EdgeKind, EdgeSpec, GraphSpec, Point, Proof, sentence::Sentence};
+
+/// What a path must not have done on its arrival.
+#[derive(Clone, Copy)]
+pub(super) enum Lacking {
+    /// Any path will do.
+    Nothing,
+    /// It has not written this field.
+    Written(usize),
+    /// It has not had this field signed, or has written it since.
+    Signed(usize),
+}
+
+/// By which edge a path must arrive.
+#[derive(Clone, Copy)]
+pub(super) enum Last {
+    /// By any that enters the point.
+    Any,
+    /// By this one.
+    Only(usize),
+    /// By one that brings no `Rejection`.
+    NoRejection,
+    /// By one that brings no `Question`.
+    NoQuestion,
+}
+
+impl Last {
+    const fn allows(self, edge: usize, kind: EdgeKind) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Only(only) => only == edge,
+            Self::NoRejection => !matches!(kind, EdgeKind::Reject),
+            Self::NoQuestion => !matches!(kind, EdgeKind::Ask),
+        }
+    }
+}
+
+/// Why a field is not signed at the end of a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unsigned {
+    /// It never was.
+    Never,
+    /// It was; then this node wrote it.
+    Rewritten(usize),
+    /// It was; then a reducer made one value of those that several branches wrote.
+    Mixed,
+}
+
+/// A path from the start, as for each place on it the edge that leads on. A place is a point and whether the field in
+/// question is there (written, or signed) when it is entered.
+pub(super) struct Path<const N: usize> {
+    lacking: Lacking,
+    there: bool,
+    steps: usize,
+    start: u16,
+    onward: [[u16; 2]; N],
+}
+
+impl<const N: usize> Path<N> {
+    /// The shortest path to a point; `None` if there is none. It searches from the point backwards.
+    pub(super) const fn find(
+        spec: &GraphSpec,
+        proof: &Proof<N>,
+        to: Point,
+        last: Last,
+        lacking: Lacking,
+    ) -> Option<Self> {
+        let mut path = Self {
+            lacking,
+            there: match lacking {
+                Lacking::Written(field) => proof.start.entry.written.has(field),
+                Lacking::Nothing | Lacking::Signed(_) => false,
+            },
+            steps: 0,
+            start: NONE,
+            onward: [[NONE; 2]; N],
+        };
+        let entering: Links<N> = Links::by(spec, Side::To);
+        let (mut queue, mut head, mut tail) = ([[0; 2]; N], 0, 0);
+        let mut far = [[1; 2]; N];
+        // The place whose edges are looked at; the first time, the goal itself.
+        let (mut point, mut there, mut steps) = (to, false, 0);
+        loop {
+            let mut next = entering.first(point);
+            while next != NONE {
+                let (number, edge) = (next, &spec.edges[next as usize]);
+                next = entering.after(number);
+                if steps == 0 && !last.allows(number as usize, edge.kind) {
+                    continue;
+                }
+                let mut before = 0;
+                while before < 2 {
+                    if cross(spec, proof, lacking, edge, before == 1) == there {
+                        match edge.from {
+                            Point::Node(node) if path.onward[node][before] == NONE => {
+                                path.onward[node][before] = number;
+                                far[node][before] = steps + 1;
+                                queue[tail / 2][tail % 2] = node * 2 + before;
+                                tail += 1;
+                            }
+                            Point::Start if path.there == (before == 1) => {
+                                path.start = number;
+                                path.steps = steps + 1;
+                                return Some(path);
+                            }
+                            Point::Node(_) | Point::Start | Point::End => {}
+                        }
+                    }
+                    before += 1;
+                }
+            }
+            if head == tail {
+                return None;
+            }
+            let place = queue[head / 2][head % 2];
+            head += 1;
+            (point, there) = (Point::Node(place / 2), place % 2 == 1);
+            steps = far[place / 2][place % 2];
+        }
+    }
+
+    /// Writes the path into a sentence, its middle left out if it is long.
+    pub(super) const fn show(&self, spec: &GraphSpec, proof: &Proof<N>, text: &mut Sentence) {
+        const ENDS: usize = 5;
+        text.add(&["`start"]);
+        let (mut next, mut there, mut step) = (self.start, self.there, 0);
+        while step < self.steps {
+            let edge = &spec.edges[next as usize];
+            if step < ENDS || step + ENDS >= self.steps || self.steps <= 2 * ENDS + 1 {
+                text.add(&[
+                    match edge.kind {
+                        EdgeKind::Reject => " -reject-> ",
+                        EdgeKind::Ask => " -ask-> ",
+                        EdgeKind::Next | EdgeKind::Case { .. } | EdgeKind::Fork { .. } => " -> ",
+                    },
+                    edge.to.name(spec),
+                ]);
+            } else if step == ENDS {
+                text.add(&[" -> …"]);
+            }
+            there = cross(spec, proof, self.lacking, edge, there);
+            next = self.onward(edge.to, there);
+            step += 1;
+        }
+        text.add(&["`"]);
+    }
+
+    /// Why the field that the path was searched for is not signed at its end.
+    pub(super) const fn unsigned(&self, spec: &GraphSpec, proof: &Proof<N>) -> Unsigned {
+        let mut reason = Unsigned::Never;
+        let Lacking::Signed(field) = self.lacking else {
+            return reason;
+        };
+        let (mut next, mut there, mut step) = (self.start, self.there, 0);
+        while step < self.steps {
+            let edge = &spec.edges[next as usize];
+            let change = proof.point(edge.from).step(edge.kind);
+            let after = cross(spec, proof, self.lacking, edge, there);
+            if !after && (there || change.signs.has(field)) {
+                reason = match edge.from {
+                    Point::Node(node) if change.unsigns.has(field) => Unsigned::Rewritten(node),
+                    _ => Unsigned::Mixed,
+                };
+            }
+            there = after;
+            next = self.onward(edge.to, there);
+            step += 1;
+        }
+        reason
+    }
+
+    const fn onward(&self, point: Point, there: bool) -> u16 {
+        match point {
+            Point::Node(node) => self.onward[node][there as usize],
+            Point::Start | Point::End => NONE,
+        }
+    }
+}
+
+/// Whether the field is there at the end of an edge, if it was, or was not, when the point it leaves was entered.
+const fn cross<const N: usize>(
+    spec: &GraphSpec,
+    proof: &Proof<N>,
+    lacking: Lacking,
+    edge: &EdgeSpec,
+    there: bool,
+) -> bool {
+    let step = proof.point(edge.from).step(edge.kind);
+    match lacking {
+        Lacking::Nothing => false,
+        Lacking::Written(field) => {
+            there
+                || step.writes.has(field)
+                // A branch may leave to its sibling what the join needs.
+                || matches!(edge.joins, Some((fork, _)) if proof.joined(spec, fork).written.has(field))
+        }
+        Lacking::Signed(field) => {
+            let after = (there || step.signs.has(field)) && !step.unsigns.has(field);
+            match edge.joins {
+                None => after,
+                Some((fork, branch)) => {
+                    let mixed = proof.mixed(fork).has(field)
+                        && proof.branch(fork, branch).touches.has(field);
+                    proof.joined(spec, fork).signed.has(field) || (after && !mixed)
+                }
+            }
+        }
+    }
+}

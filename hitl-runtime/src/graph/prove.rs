@@ -1,0 +1,426 @@
+//! What holds at every point of a graph, whatever path led there.
+
+use super::bits::Bits;
+use super::names::Names;
+use super::order::{Links, NONE, Order, Side};
+use super::{EdgeKind, EdgeSpec, GraphSpec, NodeSpec, Point, ReadKind};
+
+/// What is known of the fields at a point, on every path to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Facts {
+    /// The fields that have been written.
+    pub(super) written: Bits,
+    /// The fields that have been signed, and not written since.
+    pub(super) signed: Bits,
+}
+
+impl Facts {
+    /// What is known of a point that nothing leads to: anything at all.
+    const ANYTHING: Self = Self {
+        written: Bits::ALL,
+        signed: Bits::ALL,
+    };
+
+    /// What is known where two paths meet.
+    const fn meet(self, other: Self) -> Self {
+        Self {
+            written: self.written.and(other.written),
+            signed: self.signed.and(other.signed),
+        }
+    }
+
+    const fn same(self, other: Self) -> bool {
+        self.written.same(other.written) && self.signed.same(other.signed)
+    }
+}
+
+/// What leaving a point does to what is known.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Step {
+    /// Fields that are written from here on.
+    pub(super) writes: Bits,
+    /// Fields that are signed from here on, if not written in the same step.
+    pub(super) signs: Bits,
+    /// Fields whose signature ends here.
+    pub(super) unsigns: Bits,
+}
+
+impl Step {
+    const NOTHING: Self = Self {
+        writes: Bits::NONE,
+        signs: Bits::NONE,
+        unsigns: Bits::NONE,
+    };
+
+    /// What is known after the step.
+    const fn after(&self, before: Facts) -> Facts {
+        Facts {
+            written: before.written.or(self.writes),
+            signed: before.signed.or(self.signs).minus(self.unsigns),
+        }
+    }
+}
+
+/// One node, its names resolved, and what is proved of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NodeProof {
+    /// What holds when it is entered.
+    pub(super) entry: Facts,
+    /// What leaving by a verdict does: the node has not run, but what it reads was looked at, and is reported at this
+    /// node if it was missing. From here on it counts as there, so that one mistake is one message.
+    pub(super) stopped: Step,
+    /// What leaving after the run does. The field of a `match` after the node counts as written, for the same reason.
+    pub(super) ran: Step,
+    /// The fields whose value may be another one after the node: those it writes, and the one that the operator of its
+    /// review may edit.
+    pub(super) touches: Bits,
+    /// Those of them that an earlier branch of the same fork touches too, and no reducer joins.
+    pub(super) races: Bits,
+    /// Whether an edge leads here that brings no `Rejection`.
+    pub(super) without_rejection: bool,
+    /// Whether an edge leads here that brings no `Question`.
+    pub(super) without_question: bool,
+    /// Whether `start` leads here at all.
+    pub(super) reached: bool,
+    /// Whether it has a `reject` edge.
+    pub(super) rejects: bool,
+}
+
+impl NodeProof {
+    /// A node of which nothing has been read yet.
+    const BLANK: Self = Self {
+        entry: Facts::ANYTHING,
+        stopped: Step::NOTHING,
+        ran: Step::NOTHING,
+        touches: Bits::NONE,
+        races: Bits::NONE,
+        without_rejection: false,
+        without_question: false,
+        reached: false,
+        rejects: false,
+    };
+
+    /// Resolves the names of a node. A name that is no field is left out: rustc reports it where it stands.
+    const fn of(node: &NodeSpec, names: &Names) -> Self {
+        let mut own = None;
+        if let Some(interrupt) = &node.interrupt {
+            own = names.find(interrupt.field);
+        }
+        let (mut reads, mut approved, mut read) = (Bits::NONE, Bits::NONE, 0);
+        while read < node.reads.len() {
+            let field = names.find(node.reads[read].field);
+            match (node.reads[read].kind, field) {
+                (ReadKind::Required, Some(field)) => reads = reads.with(field),
+                (ReadKind::Approved, Some(field)) => {
+                    reads = reads.with(field);
+                    approved = approved.with(field);
+                }
+                (ReadKind::Optional, _) | (_, None) => {}
+            }
+            read += 1;
+        }
+        let (mut writes, mut write) = (Bits::NONE, 0);
+        while write < node.writes.len() {
+            if let Some(field) = names.find(node.writes[write]) {
+                writes = writes.with(field);
+            }
+            write += 1;
+        }
+        let mut reviewed = Bits::NONE;
+        if let Some(own) = own {
+            reviewed = reviewed.with(own);
+        }
+        reads = reads.or(reviewed);
+        Self {
+            stopped: Step {
+                writes: reads,
+                signs: approved.minus(reviewed),
+                unsigns: Bits::NONE,
+            },
+            ran: Step {
+                writes: reads.or(writes),
+                signs: approved.or(reviewed),
+                unsigns: writes,
+            },
+            touches: writes.or(reviewed),
+            ..Self::BLANK
+        }
+    }
+
+    /// What leaving by an edge of this kind does.
+    pub(super) const fn step(&self, kind: EdgeKind) -> &Step {
+        match kind {
+            EdgeKind::Next | EdgeKind::Case { .. } | EdgeKind::Fork { .. } => &self.ran,
+            EdgeKind::Reject | EdgeKind::Ask => &self.stopped,
+        }
+    }
+}
+
+/// One branch of a fork.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BranchProof {
+    /// The fields that its nodes may change.
+    pub(super) touches: Bits,
+    /// What holds where it ends.
+    end: Facts,
+    /// Whether an edge that ends it has been seen.
+    ends: bool,
+}
+
+/// One fork.
+#[derive(Clone, Copy, Debug)]
+struct ForkProof {
+    /// Where its branches begin in [`Proof::branches`].
+    first: usize,
+    /// How many of its branches no edge ends so far.
+    open: usize,
+    /// The fields with a reducer that more than one branch may change: what comes out of the join is neither's.
+    mixed: Bits,
+}
+
+/// What [`prove`] found out of a graph with `N` nodes.
+#[derive(Clone, Debug)]
+pub struct Proof<const N: usize> {
+    /// The start, as a node that writes the inputs.
+    pub(super) start: NodeProof,
+    pub(super) nodes: [NodeProof; N],
+    /// The `#[output]` fields.
+    pub(super) outputs: Bits,
+    // A branch begins with a node that begins no other, so there are at most as many branches, and forks, as nodes.
+    branches: [BranchProof; N],
+    forks: [ForkProof; N],
+}
+
+/// Finds out which fields are written, and which are signed, on every path to each point of a graph.
+///
+/// It judges nothing: [`check_node`](super::check_node) and its kin do, each where its sentence belongs.
+///
+/// # Panics
+/// If `N` is not the number of the graph's nodes, or the graph has more edges than [`GraphSpec::MAX_EDGES`].
+#[must_use]
+#[track_caller]
+pub const fn prove<const N: usize>(spec: &GraphSpec) -> Proof<N> {
+    assert!(spec.nodes.len() == N, "`N` is the number of the graph's nodes");
+    assert!(
+        spec.edges.len() <= GraphSpec::MAX_EDGES,
+        "a graph may have at most 16384 edges: split it into two"
+    );
+    let mut proof = Proof::of(spec);
+    let leaving = Links::by(spec, Side::From);
+    let order = Order::of(spec, &leaving);
+    let mut stale = [true; N];
+    proof.leave(spec, &leaving, Point::Start, &mut stale);
+    let mut moved = true;
+    while moved {
+        moved = false;
+        let mut place = order.first;
+        while place < N {
+            let node = order.nodes[place] as usize;
+            if stale[node] {
+                stale[node] = false;
+                proof.nodes[node].reached = true;
+                moved |= proof.leave(spec, &leaving, Point::Node(node), &mut stale);
+            }
+            place += 1;
+        }
+    }
+    proof
+}
+
+impl<const N: usize> Proof<N> {
+    /// Everything that can be said before anything flows.
+    const fn of(spec: &GraphSpec) -> Self {
+        let names = Names::of(&spec.state);
+        let mut proof = Self {
+            start: NodeProof::BLANK,
+            nodes: [NodeProof::BLANK; N],
+            outputs: Bits::NONE,
+            branches: [BranchProof {
+                touches: Bits::NONE,
+                end: Facts::ANYTHING,
+                ends: false,
+            }; N],
+            forks: [ForkProof {
+                first: 0,
+                open: 0,
+                mixed: Bits::NONE,
+            }; N],
+        };
+        let (mut inputs, mut reduced, mut field) = (Bits::NONE, Bits::NONE, 0);
+        while field < spec.state.fields.len() {
+            let told = &spec.state.fields[field];
+            if told.input {
+                inputs = inputs.with(field);
+            }
+            if told.output {
+                proof.outputs = proof.outputs.with(field);
+            }
+            if told.reduced {
+                reduced = reduced.with(field);
+            }
+            field += 1;
+        }
+        proof.start.entry = Facts {
+            written: inputs,
+            signed: Bits::NONE,
+        };
+        let mut node = 0;
+        while node < N {
+            proof.nodes[node] = NodeProof::of(&spec.nodes[node], &names);
+            node += 1;
+        }
+        let mut route = 0;
+        while route < spec.routes.len() {
+            let from = &spec.routes[route];
+            if let Some(field) = names.find(from.field) {
+                let ran = match from.from {
+                    Point::Node(node) => &mut proof.nodes[node].ran,
+                    Point::Start | Point::End => &mut proof.start.ran,
+                };
+                ran.writes = ran.writes.with(field);
+            }
+            route += 1;
+        }
+        let (mut fork, mut first) = (0, 0);
+        while fork < spec.forks.len() {
+            proof.fork(spec, fork, first, reduced);
+            first += spec.forks[fork].branches.len();
+            fork += 1;
+        }
+        proof
+    }
+
+    /// Gathers what the branches of a fork touch, and which of their nodes race.
+    const fn fork(&mut self, spec: &GraphSpec, fork: usize, first: usize, reduced: Bits) {
+        let branches = spec.forks[fork].branches;
+        let (mut earlier, mut twice, mut branch) = (Bits::NONE, Bits::NONE, 0);
+        while branch < branches.len() {
+            let (mut touches, mut place) = (Bits::NONE, 0);
+            while place < branches[branch].nodes.len() {
+                let node = &mut self.nodes[branches[branch].nodes[place]];
+                node.races = node.races.or(node.touches.and(earlier).minus(reduced));
+                touches = touches.or(node.touches);
+                place += 1;
+            }
+            self.branches[first + branch].touches = touches;
+            twice = twice.or(earlier.and(touches));
+            earlier = earlier.or(touches);
+            branch += 1;
+        }
+        self.forks[fork] = ForkProof {
+            first,
+            open: branches.len(),
+            mixed: twice.and(reduced),
+        };
+    }
+
+    /// Lets what is known at a point flow along every edge that leaves it; says whether anything new came of it.
+    const fn leave(
+        &mut self,
+        spec: &GraphSpec,
+        leaving: &Links<N>,
+        point: Point,
+        stale: &mut [bool; N],
+    ) -> bool {
+        let ran = self.after(point, EdgeKind::Next);
+        let stopped = self.after(point, EdgeKind::Reject);
+        let mut moved = false;
+        let mut next = leaving.first(point);
+        while next != NONE {
+            let edge = &spec.edges[next as usize];
+            next = leaving.after(next);
+            let mut facts = ran;
+            if let EdgeKind::Reject | EdgeKind::Ask = edge.kind {
+                facts = stopped;
+                if let (EdgeKind::Reject, Point::Node(node)) = (edge.kind, point) {
+                    self.nodes[node].rejects = true;
+                }
+            }
+            if let Some((fork, branch)) = edge.joins {
+                self.end(fork, branch, facts);
+                if self.forks[fork].open > 0 {
+                    facts = Facts::ANYTHING;
+                } else {
+                    facts = self.joined(spec, fork);
+                }
+            }
+            if let Point::Node(node) = edge.to {
+                let to = &mut self.nodes[node];
+                match edge.kind {
+                    EdgeKind::Reject => to.without_question = true,
+                    EdgeKind::Ask => to.without_rejection = true,
+                    EdgeKind::Next | EdgeKind::Case { .. } | EdgeKind::Fork { .. } => {
+                        to.without_rejection = true;
+                        to.without_question = true;
+                    }
+                }
+                let entry = to.entry.meet(facts);
+                if !entry.same(to.entry) {
+                    to.entry = entry;
+                    stale[node] = true;
+                    moved = true;
+                }
+            }
+        }
+        moved
+    }
+
+    /// What holds after leaving a point by an edge of this kind.
+    const fn after(&self, point: Point, kind: EdgeKind) -> Facts {
+        let from = self.point(point);
+        from.step(kind).after(from.entry)
+    }
+
+    /// Notes what holds at one of the ends of a branch.
+    const fn end(&mut self, fork: usize, branch: usize, facts: Facts) {
+        let branch = &mut self.branches[self.forks[fork].first + branch];
+        branch.end = branch.end.meet(facts);
+        if !branch.ends {
+            branch.ends = true;
+            self.forks[fork].open -= 1;
+        }
+    }
+
+    /// What is known of a point that edges leave.
+    pub(super) const fn point(&self, point: Point) -> &NodeProof {
+        match point {
+            Point::Node(node) => &self.nodes[node],
+            Point::Start | Point::End => &self.start,
+        }
+    }
+
+    /// What is known at the end of an edge, whatever else leads there.
+    pub(super) const fn carried(&self, edge: &EdgeSpec) -> Facts {
+        self.after(edge.from, edge.kind)
+    }
+
+    /// One branch of a fork.
+    pub(super) const fn branch(&self, fork: usize, branch: usize) -> &BranchProof {
+        &self.branches[self.forks[fork].first + branch]
+    }
+
+    /// The fields of which a fork's join gets a value that no branch has seen.
+    pub(super) const fn mixed(&self, fork: usize) -> Bits {
+        self.forks[fork].mixed
+    }
+
+    /// What is known where the branches of a fork have met: all of them have run.
+    ///
+    /// A field is written if one of them wrote it. It is signed if one of them has it signed and whoever may have changed
+    /// it has it signed too, unless a reducer made one value of several.
+    pub(super) const fn joined(&self, spec: &GraphSpec, fork: usize) -> Facts {
+        let (mut written, mut signed, mut unsigned) = (Bits::NONE, Bits::NONE, Bits::NONE);
+        let mut branch = 0;
+        while branch < spec.forks[fork].branches.len() {
+            let one = self.branch(fork, branch);
+            written = written.or(one.end.written);
+            signed = signed.or(one.end.signed);
+            unsigned = unsigned.or(one.touches.minus(one.end.signed));
+            branch += 1;
+        }
+        Facts {
+            written,
+            signed: signed.minus(unsigned).minus(self.forks[fork].mixed),
+        }
+    }
+}

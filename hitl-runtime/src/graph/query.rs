@@ -1,0 +1,79 @@
+//! What the runtime asks of a graph.
+
+use super::{EdgeSpec, FieldSpec, GraphSpec, Point, StateSpec, names};
+
+impl Point {
+    /// Its name in `graph!`: `start`, `end`, or the node's.
+    #[must_use]
+    pub const fn name(self, spec: &GraphSpec) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Node(node) => spec.nodes[node].name,
+            Self::End => "end",
+        }
+    }
+}
+
+impl StateSpec {
+    /// The field of this name.
+    #[must_use]
+    pub const fn field(&self, name: &str) -> Option<&'static FieldSpec> {
+        let mut field = 0;
+        while field < self.fields.len() {
+            if names::same(self.fields[field].name, name) {
+                return Some(&self.fields[field]);
+            }
+            field += 1;
+        }
+        None
+    }
+}
+
+impl GraphSpec {
+    /// The number of the node of this name.
+    #[must_use]
+    pub const fn node_index(&self, name: &str) -> Option<usize> {
+        let mut node = 0;
+        while node < self.nodes.len() {
+            if names::same(self.nodes[node].name, name) {
+                return Some(node);
+            }
+            node += 1;
+        }
+        None
+    }
+
+    /// The edges that leave a point, in the order of the graph.
+    pub fn edges_from(&self, point: Point) -> impl Iterator<Item = &'static EdgeSpec> + use<> {
+        self.edges.iter().filter(move |edge| edge.from == point)
+    }
+
+    /// The edges that enter a point, in the order of the graph.
+    pub fn edges_to(&self, point: Point) -> impl Iterator<Item = &'static EdgeSpec> + use<> {
+        self.edges.iter().filter(move |edge| edge.to == point)
+    }
+
+    /// How many reviews of one thread may be open at once: more than one only where branches run side by side.
+    #[must_use]
+    pub fn max_open_reviews(&self) -> usize {
+        let nodes: Vec<usize> = (0..self.nodes.len()).collect();
+        self.open_in(&nodes, 0)
+    }
+
+    /// How many among these nodes, which run one at a time but for the forks among them, from fork `first` on.
+    fn open_in(&self, nodes: &[usize], first: usize) -> usize {
+        let alone = nodes.iter().any(|&node| self.nodes[node].interrupt.is_some());
+        let inside = |from| match from {
+            Point::Start => nodes.len() == self.nodes.len(),
+            Point::Node(node) => nodes.contains(&node),
+            Point::End => false,
+        };
+        let forks = (first..self.forks.len()).filter(|&fork| inside(self.forks[fork].from));
+        forks
+            .map(|fork| {
+                let branches = self.forks[fork].branches.iter();
+                branches.map(|branch| self.open_in(branch.nodes, fork + 1)).sum()
+            })
+            .fold(usize::from(alone), usize::max)
+    }
+}

@@ -1,0 +1,91 @@
+//! Where a lane stands.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Digest, Place, Question, Rejection, To};
+
+/// One coming to a node: from the entry that led there to the entry that leads away.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Visit {
+    pub(crate) node: String,
+    /// The place of the entry that led here.
+    pub(crate) entered: Place,
+    /// Whether the review before the node is over, and was favourable.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) signed: bool,
+    /// How often the node has failed here.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) failures: u32,
+    /// What the verdict that led here brought.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) brings: Option<Brings>,
+}
+
+fn is_zero(n: &u32) -> bool {
+    *n == 0
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Brings {
+    Rejection(Rejection),
+    Question(Question),
+}
+
+/// Where a lane stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum At {
+    /// The node is next: to be run, or first to be signed.
+    Ready {
+        visit: Visit,
+        /// Not before this time.
+        again_ms: Option<u64>,
+    },
+    /// A review is open.
+    Paused(OpenAt),
+    /// An effect is under way.
+    Began { visit: Visit, key: String },
+    /// Nobody saw how an effect ended.
+    InDoubt { visit: Visit, key: String, since_ms: u64, error: String },
+    /// The node failed for good, or a person stopped it.
+    Failed { visit: Visit, since_ms: u64, error: String, stopped: bool },
+    /// Its branches are under way.
+    Forked { join: To },
+    /// It has come to its fork's join, and waits for its siblings.
+    Joined,
+    /// It has come to the end.
+    Ended,
+}
+
+/// An open review.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct OpenAt {
+    pub(crate) visit: Visit,
+    pub(crate) field: String,
+    /// The place of the `Paused` entry.
+    pub(crate) place: Place,
+    pub(crate) digest: Digest,
+    pub(crate) role: Option<String>,
+    pub(crate) opened_ms: u64,
+    pub(crate) deadline_ms: Option<u64>,
+}
+
+impl At {
+    /// Whether a runner has something to do here.
+    pub(crate) fn is_active(&self) -> bool {
+        matches!(self, Self::Ready { .. } | Self::Began { .. })
+    }
+
+    /// The visit, where the lane is at a node.
+    pub(crate) fn visit(&self) -> Option<&Visit> {
+        match self {
+            Self::Ready { visit, .. }
+            | Self::Began { visit, .. }
+            | Self::InDoubt { visit, .. }
+            | Self::Failed { visit, .. } => Some(visit),
+            Self::Paused(open) => Some(&open.visit),
+            Self::Forked { .. } | Self::Joined | Self::Ended => None,
+        }
+    }
+}

@@ -1,0 +1,364 @@
+//! What an entry says.
+
+use std::{collections::BTreeMap, fmt, str::FromStr};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use super::{Digest, LaneId, Place, Reason};
+
+/// Fields and their values as JSON.
+pub type Values = BTreeMap<String, Box<RawValue>>;
+
+/// One entry of a thread's journal.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Entry {
+    /// When it was written, in milliseconds since the epoch.
+    #[serde(rename = "at")]
+    pub at_ms: u64,
+    /// What happened.
+    #[serde(rename = "is")]
+    pub event: Event,
+    /// Who has the thread from here on; unchanged where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease: Option<Lease>,
+    /// Everything the journal says up to here, so that a resume need not read further back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<Box<RawValue>>,
+}
+
+/// A runner's hold on a thread.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// The runner.
+    #[serde(rename = "by")]
+    pub runner: String,
+    /// When it runs out unless it is renewed, in milliseconds since the epoch.
+    #[serde(rename = "until")]
+    pub until_ms: u64,
+}
+
+/// What happened to a thread.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// The thread began.
+    Started {
+        /// The graph's name.
+        graph: String,
+        /// The graph's fingerprint: which nodes, edges and fields it had.
+        print: String,
+        /// The `#[input]` fields.
+        input: Values,
+        /// Where it goes first. Left out by a fork, whose position is in the snapshot.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        to: Option<To>,
+        /// The thread and the place it was forked from.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<Origin>,
+    },
+    /// A node finished.
+    Ran {
+        /// The node.
+        node: String,
+        /// The lane it ran in.
+        #[serde(default, skip_serializing_if = "is_root")]
+        lane: LaneId,
+        /// The fields it wrote, and only those.
+        wrote: Values,
+        /// Where the lane goes on.
+        to: To,
+    },
+    /// An effect is about to touch the world.
+    Began {
+        /// The node.
+        node: String,
+        /// The lane it runs in.
+        #[serde(default, skip_serializing_if = "is_root")]
+        lane: LaneId,
+        /// Its idempotency key.
+        key: String,
+    },
+    /// A review is open.
+    Paused {
+        /// The node that waits.
+        node: String,
+        /// The lane it waits in.
+        #[serde(default, skip_serializing_if = "is_root")]
+        lane: LaneId,
+        /// The field to be signed.
+        field: String,
+        /// What is to be signed.
+        digest: Digest,
+        /// The role that the operator must hold.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        role: Option<String>,
+        /// When the review expires, in milliseconds since the epoch.
+        #[serde(rename = "deadline", default, skip_serializing_if = "Option::is_none")]
+        deadline_ms: Option<u64>,
+    },
+    /// A review was decided.
+    Decided {
+        /// The node that waited.
+        node: String,
+        /// The lane it waited in.
+        #[serde(default, skip_serializing_if = "is_root")]
+        lane: LaneId,
+        /// The verdict.
+        verdict: Decision,
+        /// Who gave it.
+        operator: String,
+        /// The digest of the draft that the operator saw.
+        digest: Digest,
+        /// Where the lane goes on.
+        to: To,
+    },
+    /// A node failed.
+    Failed {
+        /// The node.
+        node: String,
+        /// The lane it ran in.
+        #[serde(default, skip_serializing_if = "is_root")]
+        lane: LaneId,
+        /// What it said.
+        error: String,
+        /// Set where it is tried again by itself: when, in milliseconds since the epoch.
+        #[serde(rename = "again", default, skip_serializing_if = "Option::is_none")]
+        again_ms: Option<u64>,
+    },
+    /// Nobody saw how an effect ended.
+    InDoubt {
+        /// The node.
+        node: String,
+        /// The lane it ran in.
+        #[serde(default, skip_serializing_if = "is_root")]
+        lane: LaneId,
+        /// Its idempotency key.
+        key: String,
+        /// What is known: an error, a timeout, a runner that died.
+        error: String,
+    },
+    /// A person said how an effect ended.
+    Settled {
+        /// The node.
+        node: String,
+        /// The lane it ran in.
+        #[serde(default, skip_serializing_if = "is_root")]
+        lane: LaneId,
+        /// What they said.
+        how: Settlement,
+        /// Who said it.
+        operator: String,
+        /// Where the lane goes on, when it does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        to: Option<To>,
+    },
+    /// A runner took the thread up again; what had failed is tried once more.
+    Resumed {},
+    /// The runner still has the thread.
+    Renewed {},
+    /// The thread came to its end.
+    Ended {},
+}
+
+impl Event {
+    /// The word for it, as in the JSON.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Started { .. } => "started",
+            Self::Ran { .. } => "ran",
+            Self::Began { .. } => "began",
+            Self::Paused { .. } => "paused",
+            Self::Decided { .. } => "decided",
+            Self::Failed { .. } => "failed",
+            Self::InDoubt { .. } => "in_doubt",
+            Self::Settled { .. } => "settled",
+            Self::Resumed {} => "resumed",
+            Self::Renewed {} => "renewed",
+            Self::Ended {} => "ended",
+        }
+    }
+
+    /// The node that it is about.
+    pub fn node(&self) -> Option<&str> {
+        match self {
+            Self::Ran { node, .. }
+            | Self::Began { node, .. }
+            | Self::Paused { node, .. }
+            | Self::Decided { node, .. }
+            | Self::Failed { node, .. }
+            | Self::InDoubt { node, .. }
+            | Self::Settled { node, .. } => Some(node),
+            Self::Started { .. } | Self::Resumed {} | Self::Renewed {} | Self::Ended {} => None,
+        }
+    }
+}
+
+fn is_root(lane: &LaneId) -> bool {
+    *lane == super::ROOT
+}
+
+/// Where a thread was forked from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The thread.
+    pub thread: String,
+    /// The entry that the fork goes on after.
+    pub place: Place,
+    /// That entry's hash.
+    pub hash: Digest,
+}
+
+/// Where a lane goes on. Written down, so that an old journal means the same under new code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum To {
+    /// To a node.
+    Node(String),
+    /// Into branches that run side by side.
+    Fork {
+        /// The first node of each branch.
+        heads: Vec<String>,
+        /// Where the branches meet.
+        join: Box<To>,
+    },
+    /// To the join of the fork that it is a branch of.
+    Join,
+    /// To the end.
+    End,
+}
+
+/// As in `graph!`: `plan`, `end`, `(fraud_check, stock_check) -> execute`; a branch that is done says `)`.
+impl fmt::Display for To {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Node(name) => f.write_str(name),
+            Self::Fork { heads, join } => write!(f, "({}) -> {join}", heads.join(", ")),
+            Self::Join => f.write_str(")"),
+            Self::End => f.write_str("end"),
+        }
+    }
+}
+
+/// The text says no place in a graph.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a place in a graph")]
+pub struct ParseToError;
+
+impl FromStr for To {
+    type Err = ParseToError;
+
+    fn from_str(text: &str) -> Result<Self, ParseToError> {
+        Ok(match text {
+            "" => return Err(ParseToError),
+            "end" => Self::End,
+            ")" => Self::Join,
+            _ => match text.strip_prefix('(') {
+                Some(rest) => {
+                    let (heads, join) = rest.split_once(") -> ").ok_or(ParseToError)?;
+                    Self::Fork {
+                        heads: heads.split(", ").map(str::to_owned).collect(),
+                        join: Box::new(join.parse()?),
+                    }
+                }
+                None => Self::Node(text.to_owned()),
+            },
+        })
+    }
+}
+
+impl Serialize for To {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for To {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        std::borrow::Cow::<'de, str>::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// A verdict as the journal keeps it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// The draft was signed as it was.
+    Approve,
+    /// Another draft was signed in its stead.
+    Edit {
+        /// What the node had proposed.
+        before: Box<RawValue>,
+        /// What the operator made of it.
+        after: Box<RawValue>,
+        /// The digest of what was signed.
+        signed: Digest,
+    },
+    /// The draft was refused.
+    Reject {
+        /// Why, out of a small vocabulary.
+        reason: Reason,
+        /// Why, in the operator's words.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        note: String,
+    },
+    /// A question must be answered first.
+    Ask {
+        /// The question.
+        question: String,
+    },
+}
+
+impl Decision {
+    /// The word for it: `approve`, `edit`, `reject` or `ask`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Approve => "approve",
+            Self::Edit { .. } => "edit",
+            Self::Reject { .. } => "reject",
+            Self::Ask { .. } => "ask",
+        }
+    }
+}
+
+/// How a person settles an effect that nobody saw the end of.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Settlement {
+    /// It happened, and this is what the node would have written.
+    Happened {
+        /// The fields.
+        wrote: Values,
+    },
+    /// It did not happen: run the node, with the same idempotency key.
+    RunAgain,
+    /// Leave it; the thread goes no further.
+    Stop {
+        /// Why, in the operator's words.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        note: String,
+    },
+}
+
+impl Settlement {
+    /// The word for it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Happened { .. } => "happened",
+            Self::RunAgain => "run_again",
+            Self::Stop { .. } => "stop",
+        }
+    }
+}
+
+/// Who signed a field, and what they signed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signature {
+    /// The node whose review it was.
+    pub node: String,
+    /// Where that review was opened.
+    pub place: Place,
+    /// Who signed.
+    pub operator: String,
+    /// The digest of what was signed.
+    pub digest: Digest,
+}

@@ -1,0 +1,486 @@
+//! Reading a thread off its entries.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::{
+    Arrival, At, Decision, Digest, Entry, Event, Lane, LaneId, Lease, Place, Question, ROOT, Rejection, Settlement,
+    Signature, To, Values,
+    at::{Brings, OpenAt, Visit},
+    copy, genesis, link,
+};
+use crate::{
+    ThreadId,
+    graph::StateSpec,
+    state::{FieldError, Fields, State},
+};
+
+/// How a thread stands after its last entry.
+pub(crate) struct Fold<S: State> {
+    pub(crate) thread: ThreadId,
+    /// The graph that the thread was started on, and its fingerprint.
+    pub(crate) graph: String,
+    pub(crate) print: String,
+    /// The place that the next entry will fill.
+    pub(crate) next: Place,
+    /// The hash of the last entry.
+    pub(crate) hash: Digest,
+    pub(crate) lanes: BTreeMap<LaneId, Lane<S::Fields>>,
+    lanes_made: LaneId,
+    pub(crate) lease: Option<Lease>,
+    /// Nodes run since a person last moved the thread.
+    pub(crate) steps: u64,
+    pub(crate) ended: bool,
+    /// When the last entry was written.
+    pub(crate) at_ms: u64,
+    /// Entries and bytes since the last snapshot, and the bytes of that snapshot.
+    pub(crate) since_snapshot: (usize, usize),
+    pub(crate) snapshot_bytes: usize,
+}
+
+/// Why entries could not be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FoldError {
+    /// The bytes are not what was written.
+    #[error("{0}")]
+    Damaged(String),
+    /// The entry does not fit this program's state.
+    #[error("{0}")]
+    Changed(#[from] FieldError),
+}
+
+/// A fold as a snapshot keeps it.
+#[derive(Serialize, Deserialize)]
+struct Frozen {
+    graph: String,
+    print: String,
+    lanes: BTreeMap<LaneId, FrozenLane>,
+    made: LaneId,
+    steps: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lease: Option<Lease>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct FrozenLane {
+    fields: Values,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    signatures: BTreeMap<String, Signature>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    wrote: Vec<Arrival>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    parent: Option<LaneId>,
+    at: At,
+}
+
+impl<S: State> Fold<S> {
+    /// A thread with no entries.
+    pub(crate) fn empty(thread: ThreadId) -> Self {
+        Self {
+            hash: genesis(thread.as_str()),
+            thread,
+            graph: String::new(),
+            print: String::new(),
+            next: 0,
+            lanes: BTreeMap::new(),
+            lanes_made: 0,
+            lease: None,
+            steps: 0,
+            ended: false,
+            at_ms: 0,
+            since_snapshot: (0, 0),
+            snapshot_bytes: 0,
+        }
+    }
+
+    /// Reads one stored entry. The first one read must stand at place 0 or hold a snapshot.
+    pub(crate) fn read(&mut self, place: Place, hash: Digest, body: &[u8]) -> Result<(), FoldError> {
+        let first = self.lanes.is_empty();
+        if !first || place == 0 {
+            if place != self.next {
+                return Err(FoldError::Damaged(format!("expected the entry at place {}", self.next)));
+            }
+            if link(self.hash, body) != hash {
+                return Err(FoldError::Damaged("its hash does not follow from the entry before it".to_owned()));
+            }
+        }
+        let entry: Entry = serde_json::from_slice(body)
+            .map_err(|e| FoldError::Damaged(format!("it is no entry that this program can read: {e}")))?;
+        self.next = place;
+        match &entry.snapshot {
+            Some(snapshot) if first => {
+                self.thaw(snapshot)?;
+                self.at_ms = entry.at_ms;
+                self.count(body.len(), Some(snapshot.get().len()));
+            }
+            snapshot => {
+                let bytes = snapshot.as_ref().map(|s| s.get().len());
+                self.apply(&entry)?;
+                self.count(body.len(), bytes);
+            }
+        }
+        self.next = place + 1;
+        self.hash = hash;
+        Ok(())
+    }
+
+    /// Counts an entry that has been applied.
+    pub(crate) fn count(&mut self, bytes: usize, snapshot: Option<usize>) {
+        match snapshot {
+            Some(size) => {
+                self.since_snapshot = (0, 0);
+                self.snapshot_bytes = size;
+            }
+            None => {
+                self.since_snapshot.0 += 1;
+                self.since_snapshot.1 += bytes;
+            }
+        }
+    }
+
+    /// Moves the thread as the entry says. The entry stands at `self.next`.
+    pub(crate) fn apply(&mut self, entry: &Entry) -> Result<(), FoldError> {
+        let place = self.next;
+        self.at_ms = entry.at_ms;
+        if entry.lease.is_some() {
+            self.lease.clone_from(&entry.lease);
+        }
+        match &entry.event {
+            Event::Started { graph, print, input, to, .. } => {
+                graph.clone_into(&mut self.graph);
+                print.clone_into(&mut self.print);
+                match (to, &entry.snapshot) {
+                    (Some(to), _) => {
+                        let mut fields = S::Fields::default();
+                        for (field, json) in input {
+                            fields.write(field, json.get())?;
+                        }
+                        self.lanes.insert(ROOT, Lane::new(fields, None, At::Joined));
+                        self.lanes_made = 1;
+                        self.arrive(ROOT, to, place, false, None)?;
+                    }
+                    (None, Some(snapshot)) => self.thaw(snapshot)?,
+                    (None, None) => return Err(FoldError::Damaged("it says not where the thread starts".to_owned())),
+                }
+            }
+            Event::Ran { lane, wrote, to, .. } => {
+                self.write(*lane, wrote)?;
+                return self.ran(*lane, to);
+            }
+            Event::Began { lane, key, .. } => {
+                let at = &mut self.lane(*lane)?.at;
+                let visit = moved(at)?;
+                *at = At::Began { visit, key: key.clone() };
+            }
+            Event::Paused { lane, field, digest, role, deadline_ms, .. } => {
+                let at = &mut self.lane(*lane)?.at;
+                let visit = moved(at)?;
+                *at = At::Paused(OpenAt {
+                    visit,
+                    field: field.clone(),
+                    place,
+                    digest: *digest,
+                    role: role.clone(),
+                    opened_ms: entry.at_ms,
+                    deadline_ms: *deadline_ms,
+                });
+            }
+            Event::Decided { lane, verdict, operator, to, .. } => {
+                self.steps = 0;
+                self.decide(*lane, verdict, operator, to, place)?;
+            }
+            Event::Failed { lane, error, again_ms, .. } => {
+                let at = &mut self.lane(*lane)?.at;
+                let mut visit = moved(at)?;
+                *at = match again_ms {
+                    Some(_) => {
+                        visit.failures += 1;
+                        At::Ready { visit, again_ms: *again_ms }
+                    }
+                    None => At::Failed { visit, since_ms: entry.at_ms, error: error.clone(), stopped: false },
+                };
+            }
+            Event::InDoubt { lane, key, error, .. } => {
+                let at = &mut self.lane(*lane)?.at;
+                let visit = moved(at)?;
+                *at = At::InDoubt { visit, key: key.clone(), since_ms: entry.at_ms, error: error.clone() };
+            }
+            Event::Settled { lane, how, operator, to, .. } => {
+                self.steps = 0;
+                self.settle(*lane, how, operator, to.as_ref(), entry.at_ms)?;
+            }
+            Event::Resumed {} => {
+                self.steps = 0;
+                for lane in self.lanes.values_mut() {
+                    if let At::Failed { visit, stopped: false, .. } = &lane.at {
+                        let visit = Visit { failures: 0, ..visit.clone() };
+                        lane.at = At::Ready { visit, again_ms: None };
+                    }
+                }
+            }
+            Event::Renewed {} => {}
+            Event::Ended {} => self.ended = true,
+        }
+        self.release();
+        Ok(())
+    }
+
+    /// Moves a lane on whose node has finished, and whose fields are written.
+    pub(crate) fn ran(&mut self, lane: LaneId, to: &To) -> Result<(), FoldError> {
+        self.steps += 1;
+        self.arrive(lane, to, self.next, false, None)?;
+        self.release();
+        Ok(())
+    }
+
+    /// A thread that rests belongs to nobody.
+    fn release(&mut self) {
+        if !self.lanes.values().any(|lane| lane.at.is_active()) {
+            self.lease = None;
+        }
+    }
+
+    fn decide(
+        &mut self,
+        id: LaneId,
+        verdict: &Decision,
+        operator: &str,
+        to: &To,
+        place: Place,
+    ) -> Result<(), FoldError> {
+        let lane = self.lane(id)?;
+        let At::Paused(open) = &lane.at else {
+            return Err(FoldError::Damaged("it decides a review that is not open".to_owned()));
+        };
+        let open = open.clone();
+        let sign = |digest| Signature {
+            node: open.visit.node.clone(),
+            place: open.place,
+            operator: operator.to_owned(),
+            digest,
+        };
+        let mut brings = None;
+        match verdict {
+            Decision::Approve => {
+                lane.signatures.insert(open.field.clone(), sign(open.digest));
+            }
+            Decision::Edit { after, signed, .. } => {
+                let arrival = Arrival { field: open.field.clone(), json: after.clone(), replaces: true };
+                lane.take(&S::SPEC, arrival)?;
+                lane.signatures.insert(open.field.clone(), sign(*signed));
+            }
+            Decision::Reject { reason, note } => {
+                brings = Some(Brings::Rejection(Rejection {
+                    reason: *reason,
+                    note: note.clone(),
+                    operator: operator.to_owned(),
+                    draft: draft(lane, &open.field)?,
+                }));
+            }
+            Decision::Ask { question } => {
+                brings = Some(Brings::Question(Question {
+                    text: question.clone(),
+                    operator: operator.to_owned(),
+                    draft: draft(lane, &open.field)?,
+                }));
+            }
+        }
+        let signed = brings.is_none();
+        self.arrive(id, to, place, signed, brings)
+    }
+
+    fn settle(
+        &mut self,
+        id: LaneId,
+        how: &Settlement,
+        operator: &str,
+        to: Option<&To>,
+        at_ms: u64,
+    ) -> Result<(), FoldError> {
+        let place = self.next;
+        let visit = moved(&self.lane(id)?.at)?;
+        match how {
+            Settlement::Happened { wrote } => {
+                let to = to.ok_or_else(|| FoldError::Damaged("it says not where the thread goes on".to_owned()))?;
+                self.write(id, wrote)?;
+                self.arrive(id, to, place, false, None)
+            }
+            Settlement::RunAgain => {
+                self.lane(id)?.at = At::Ready { visit, again_ms: None };
+                Ok(())
+            }
+            Settlement::Stop { note } => {
+                let error =
+                    if note.is_empty() { format!("stopped by {operator}") } else { format!("stopped by {operator}: {note}") };
+                self.lane(id)?.at = At::Failed { visit, since_ms: at_ms, error, stopped: true };
+                Ok(())
+            }
+        }
+    }
+
+    /// Puts what a node wrote into its lane.
+    pub(crate) fn write(&mut self, lane: LaneId, wrote: &Values) -> Result<(), FoldError> {
+        let lane = self.lane(lane)?;
+        for (field, json) in wrote {
+            let arrival = Arrival { field: field.clone(), json: json.clone(), replaces: false };
+            lane.take(&S::SPEC, arrival)?;
+        }
+        Ok(())
+    }
+
+    /// A lane comes to a node, a fork, its join or the end.
+    fn arrive(
+        &mut self,
+        id: LaneId,
+        to: &To,
+        place: Place,
+        signed: bool,
+        brings: Option<Brings>,
+    ) -> Result<(), FoldError> {
+        let visit = |node: &String, brings| Visit { node: node.clone(), entered: place, signed, failures: 0, brings };
+        match to {
+            To::Node(node) => self.lane(id)?.at = At::Ready { visit: visit(node, brings), again_ms: None },
+            To::End => self.lane(id)?.at = At::Ended,
+            To::Fork { heads, join } => {
+                let parent = self.lane(id)?;
+                parent.at = At::Forked { join: (**join).clone() };
+                let (fields, signatures) = (parent.fields.clone(), parent.signatures.clone());
+                for head in heads {
+                    let at = At::Ready { visit: visit(head, None), again_ms: None };
+                    let mut lane = Lane::new(copy(&S::SPEC, &*fields)?, Some(id), at);
+                    lane.signatures.clone_from(&signatures);
+                    self.lanes.insert(self.lanes_made, lane);
+                    self.lanes_made += 1;
+                }
+            }
+            To::Join => {
+                let lane = self.lane(id)?;
+                lane.at = At::Joined;
+                let parent = lane.parent.ok_or_else(|| FoldError::Damaged("it joins no fork".to_owned()))?;
+                self.join(parent, place)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Merges the branches of a fork in their order, once all have come to the join.
+    fn join(&mut self, parent: LaneId, place: Place) -> Result<(), FoldError> {
+        let branches: Vec<LaneId> =
+            self.lanes.iter().filter(|(_, lane)| lane.parent == Some(parent)).map(|(id, _)| *id).collect();
+        if branches.iter().any(|id| self.lanes.get(id).is_some_and(|lane| lane.at != At::Joined)) {
+            return Ok(());
+        }
+        let at_fork = self.lane(parent)?.signatures.clone();
+        for id in branches {
+            let Some(branch) = self.lanes.remove(&id) else { continue };
+            let lane = self.lane(parent)?;
+            let written: Vec<String> = branch.wrote.iter().map(|arrival| arrival.field.clone()).collect();
+            for arrival in branch.wrote {
+                lane.take(&S::SPEC, arrival)?;
+            }
+            for (field, signature) in branch.signatures {
+                if written.contains(&field) || at_fork.get(&field) != Some(&signature) {
+                    lane.signatures.insert(field, signature);
+                }
+            }
+        }
+        let At::Forked { join } = self.lane(parent)?.at.clone() else {
+            return Err(FoldError::Damaged("it joins what is no fork".to_owned()));
+        };
+        self.arrive(parent, &join, place, false, None)
+    }
+
+    fn lane(&mut self, id: LaneId) -> Result<&mut Lane<S::Fields>, FoldError> {
+        self.lanes.get_mut(&id).ok_or_else(|| FoldError::Damaged(format!("it is about lane {id}, which is not open")))
+    }
+
+    /// The root lane; there is one from the first entry on.
+    pub(crate) fn root(&self) -> Option<&Lane<S::Fields>> {
+        self.lanes.get(&ROOT)
+    }
+
+    /// Whether the thread has come to its end, though no entry says so yet.
+    pub(crate) fn is_at_end(&self) -> bool {
+        !self.ended && self.root().is_some_and(|lane| lane.at == At::Ended)
+    }
+
+    /// The open reviews and the lanes that they stand in.
+    pub(crate) fn open(&self) -> impl Iterator<Item = (LaneId, &OpenAt)> {
+        self.lanes.iter().filter_map(|(id, lane)| match &lane.at {
+            At::Paused(open) => Some((*id, open)),
+            _ => None,
+        })
+    }
+
+    /// Everything up to here, for a snapshot.
+    pub(crate) fn freeze(&self) -> Result<Box<RawValue>, FoldError> {
+        let mut lanes = BTreeMap::new();
+        for (id, lane) in &self.lanes {
+            lanes.insert(
+                *id,
+                FrozenLane {
+                    fields: values(&S::SPEC, &*lane.fields)?,
+                    signatures: lane.signatures.clone(),
+                    wrote: lane.wrote.clone(),
+                    parent: lane.parent,
+                    at: lane.at.clone(),
+                },
+            );
+        }
+        let frozen = Frozen {
+            graph: self.graph.clone(),
+            print: self.print.clone(),
+            lanes,
+            made: self.lanes_made,
+            steps: self.steps,
+            lease: self.lease.clone(),
+        };
+        serde_json::value::to_raw_value(&frozen).map_err(|e| FoldError::Damaged(e.to_string()))
+    }
+
+    fn thaw(&mut self, snapshot: &RawValue) -> Result<(), FoldError> {
+        let frozen: Frozen = serde_json::from_str(snapshot.get())
+            .map_err(|e| FoldError::Damaged(format!("its snapshot cannot be read: {e}")))?;
+        self.lanes.clear();
+        for (id, frozen) in frozen.lanes {
+            let mut fields = S::Fields::default();
+            for (field, json) in &frozen.fields {
+                fields.replace(field, json.get())?;
+            }
+            let mut lane = Lane::new(fields, frozen.parent, frozen.at);
+            lane.signatures = frozen.signatures;
+            lane.wrote = frozen.wrote;
+            self.lanes.insert(id, lane);
+        }
+        self.graph = frozen.graph;
+        self.print = frozen.print;
+        self.lanes_made = frozen.made;
+        self.steps = frozen.steps;
+        self.lease = frozen.lease;
+        Ok(())
+    }
+}
+
+/// The fields that are written, as JSON.
+pub(crate) fn values<F: Fields>(state: &StateSpec, fields: &F) -> Result<Values, FieldError> {
+    let mut values = Values::new();
+    for field in state.fields {
+        if let Some(json) = fields.read(field.name)? {
+            let json = RawValue::from_string(json).map_err(|e| FieldError::value(field.name, e))?;
+            values.insert(field.name.to_owned(), json);
+        }
+    }
+    Ok(values)
+}
+
+/// The visit that an entry ends or changes.
+fn moved(at: &At) -> Result<Visit, FoldError> {
+    at.visit().cloned().ok_or_else(|| FoldError::Damaged("it is about a node that the lane is not at".to_owned()))
+}
+
+fn draft<F: Fields>(lane: &Lane<F>, field: &str) -> Result<serde_json::Value, FoldError> {
+    let json = lane.fields.read(field)?.ok_or_else(|| FieldError::value(field, "nothing has written it"))?;
+    serde_json::from_str(&json).map_err(|e| FieldError::value(field, e).into())
+}

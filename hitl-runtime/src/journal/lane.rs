@@ -1,0 +1,73 @@
+//! A lane: the thread itself, or one branch of a fork with its own view of the state.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::{At, Signature};
+use crate::{
+    graph::StateSpec,
+    state::{FieldError, Fields},
+};
+
+/// The number of a lane. They are given in the order in which lanes are made, and never twice.
+pub type LaneId = u32;
+
+/// The lane that a thread starts in.
+pub(crate) const ROOT: LaneId = 0;
+
+pub(crate) struct Lane<F> {
+    /// Shared with the node that runs in the lane; nothing else reads it for longer than a call.
+    pub(crate) fields: Arc<F>,
+    /// Which operator signed which field, for as long as nothing has written to it since.
+    pub(crate) signatures: BTreeMap<String, Signature>,
+    /// What the lane wrote, to be merged at the join. Empty in the root lane.
+    pub(crate) wrote: Vec<Arrival>,
+    pub(crate) parent: Option<LaneId>,
+    pub(crate) at: At,
+}
+
+/// A value that came to a field.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Arrival {
+    pub(crate) field: String,
+    pub(crate) json: Box<RawValue>,
+    /// An edit takes the place of what was there; a node's write goes through the reducer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) replaces: bool,
+}
+
+impl<F: Fields> Lane<F> {
+    pub(crate) fn new(fields: F, parent: Option<LaneId>, at: At) -> Self {
+        Self { fields: Arc::new(fields), signatures: BTreeMap::new(), wrote: Vec::new(), parent, at }
+    }
+
+    /// Puts a value into a field. Any signature on it is gone.
+    pub(crate) fn take(&mut self, state: &StateSpec, arrival: Arrival) -> Result<(), FieldError> {
+        self.signatures.remove(&arrival.field);
+        if Arc::get_mut(&mut self.fields).is_none() {
+            // A node that was abandoned still holds the old view.
+            self.fields = Arc::new(copy(state, &*self.fields)?);
+        }
+        if let Some(fields) = Arc::get_mut(&mut self.fields) {
+            let json = arrival.json.get();
+            if arrival.replaces { fields.replace(&arrival.field, json)? } else { fields.write(&arrival.field, json)? }
+        }
+        if self.parent.is_some() {
+            self.wrote.push(arrival);
+        }
+        Ok(())
+    }
+}
+
+/// A second view of the same state. Through JSON, so that no field's type has to be `Clone`.
+pub(crate) fn copy<F: Fields>(state: &StateSpec, fields: &F) -> Result<F, FieldError> {
+    let mut copy = F::default();
+    for field in state.fields {
+        if let Some(json) = fields.read(field.name)? {
+            copy.replace(field.name, &json)?;
+        }
+    }
+    Ok(copy)
+}

@@ -1,0 +1,24 @@
+//! The journal: an append-only list of entries. Everything else is read off it.
+
+mod answer;
+mod at;
+mod chain;
+mod digest;
+mod entry;
+mod fold;
+mod lane;
+
+pub use answer::{Question, Reason, Rejection, UnknownReason};
+pub(crate) use at::{At, Brings, OpenAt, Visit};
+pub(crate) use chain::{genesis, link, seal};
+pub(crate) use digest::Subject;
+pub use digest::{Digest, DigestError, ParseDigestError};
+pub use entry::{
+    Decision, Entry, Event, Lease, Origin, ParseToError, Settlement, Signature, To, Values,
+};
+pub(crate) use fold::{Fold, FoldError, values};
+pub use lane::LaneId;
+pub(crate) use lane::{Arrival, Lane, ROOT, copy};
+
+/// The place of an entry in a thread's journal. The first is 0.
+pub type Place = u64;

@@ -1,0 +1,28 @@
+//! The runtime of `hitl`. Users depend on the crate `hitl`, which re-exports it.
+
+mod error;
+pub mod graph;
+pub mod journal;
+pub mod model;
+mod prose;
+pub mod review;
+pub mod run;
+pub mod serve;
+pub mod state;
+pub mod store;
+mod thread_id;
+
+#[doc(hidden)]
+pub mod __private;
+
+pub use error::Error;
+pub use journal::{Digest, Place, Question, Reason, Rejection};
+pub use review::{Approved, Operator, Verdict, Violation};
+pub use run::{
+    Agent, CanAsk, Clock, Cx, Deps, Failed, InDoubt, ManualClock, NoAsk, NodeError, Provides, Review, Running, Snapshot, SystemClock,
+    ThreadView,
+};
+pub use store::{MemoryStore, OpenReview, Page, Standing, Store, StoreError};
+#[cfg(feature = "sqlite")]
+pub use store::SqliteStore;
+pub use thread_id::{InvalidThreadId, ThreadId};

@@ -1,0 +1,41 @@
+//! Lists and near names for messages.
+
+use std::fmt::Display;
+
+/// `a`, `b` or `c`.
+pub(crate) fn or_list<T: Display>(items: impl IntoIterator<Item = T>) -> String {
+    let items: Vec<String> = items.into_iter().map(|item| format!("`{item}`")).collect();
+    match items.split_last() {
+        None => "nothing".to_owned(),
+        Some((only, [])) => only.clone(),
+        Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
+    }
+}
+
+/// The candidate that the word was probably meant to be.
+pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
+        .filter(|(distance, candidate)| *distance <= 1 + candidate.len().min(word.len()) / 3)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_typo_finds_its_word_and_a_stranger_finds_none() {
+        assert_eq!(nearest("amuont", ["order_id", "amount", "reason"]), Some("amount"));
+        assert_eq!(nearest("colour", ["order_id", "amount", "reason"]), None);
+    }
+
+    #[test]
+    fn lists_read_as_people_write_them() {
+        assert_eq!(or_list(["a", "b", "c"]), "`a`, `b` or `c`");
+        assert_eq!(or_list(["a"]), "`a`");
+        assert_eq!(or_list::<&str>([]), "nothing");
+    }
+}

@@ -1,0 +1,114 @@
+//! The proof that a person signed a value.
+
+use std::{collections::BTreeMap, fmt, ops::Deref};
+
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use crate::journal::{Digest, DigestError, Signature, Subject};
+
+/// A value that an operator has signed, and that nothing has changed since.
+///
+/// Only a verdict makes one: it has no public constructor, it is not `Clone`, and it does not deserialize. It
+/// dereferences to the value.
+///
+/// ```compile_fail
+/// fn twice<T>(draft: hitl_runtime::Approved<T>) -> (hitl_runtime::Approved<T>, hitl_runtime::Approved<T>) {
+///     (draft.clone(), draft)
+/// }
+/// ```
+pub struct Approved<T> {
+    value: T,
+    operator: String,
+    digest: Digest,
+}
+
+impl<T> Approved<T> {
+    /// Who signed it.
+    pub fn operator(&self) -> &str {
+        &self.operator
+    }
+
+    /// The digest of what was signed.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// The value; the proof is gone.
+    pub fn into_inner(self) -> T {
+        self.value
+    }
+}
+
+impl<T> Deref for Approved<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Approved<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Approved").field("value", &self.value).field("operator", &self.operator).finish_non_exhaustive()
+    }
+}
+
+/// The signatures that the fields of a thread bear.
+#[derive(Clone, Debug, Default)]
+pub struct Signatures {
+    pub(crate) thread: String,
+    pub(crate) by_field: BTreeMap<String, Signature>,
+}
+
+impl Signatures {
+    /// The value with its proof, if the signature is for this very value.
+    pub(crate) fn mint<T>(&self, field: &'static str, value: &T) -> Result<Approved<T>, SignatureError>
+    where
+        T: Serialize + DeserializeOwned,
+    {
+        let signature = self.by_field.get(field).ok_or(SignatureError::Missing { field })?;
+        let json: Value = serde_json::to_value(value).map_err(|source| SignatureError::Encoding { field, source })?;
+        let subject = Subject {
+            thread: &self.thread,
+            node: &signature.node,
+            field,
+            place: signature.place,
+            draft: &json,
+        };
+        if subject.digest()? != signature.digest {
+            return Err(SignatureError::Altered { field });
+        }
+        let value = serde_json::from_value(json).map_err(|source| SignatureError::Encoding { field, source })?;
+        Ok(Approved { value, operator: signature.operator.clone(), digest: signature.digest })
+    }
+}
+
+/// Why a field has no proof.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SignatureError {
+    /// Nobody has signed it.
+    #[error("`{field}` bears no signature")]
+    Missing {
+        /// The field.
+        field: &'static str,
+    },
+    /// Somebody has signed something else.
+    #[error("`{field}` is not what was signed")]
+    Altered {
+        /// The field.
+        field: &'static str,
+    },
+    /// Its value has no JSON form.
+    #[error("`{field}` has no JSON form")]
+    Encoding {
+        /// The field.
+        field: &'static str,
+        /// What the serializer said.
+        source: serde_json::Error,
+    },
+    /// Its value has no canonical JSON.
+    #[error(transparent)]
+    Digest(#[from] DigestError),
+}

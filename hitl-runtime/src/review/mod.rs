@@ -1,0 +1,18 @@
+//! What a person signs, and what they may answer.
+
+mod approved;
+mod edit;
+mod operator;
+mod reviewed;
+mod verdict;
+
+pub use approved::{Approved, SignatureError};
+#[doc(hidden)]
+pub use approved::Signatures;
+pub(crate) use edit::{EditError, dropped, merge};
+pub use operator::Operator;
+#[doc(hidden)]
+pub use reviewed::Reviewed;
+pub use reviewed::{DerivesDeserialize, DerivesJsonSchema, DerivesSerialize, DerivesValidate, Violation};
+pub(crate) use reviewed::validate;
+pub use verdict::Verdict;

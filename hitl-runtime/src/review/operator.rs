@@ -1,0 +1,57 @@
+//! Who decides.
+
+use std::{collections::BTreeSet, fmt};
+
+use serde::{Deserialize, Serialize};
+
+/// A person, or a program that a person answers for, with the roles that it holds.
+///
+/// `hitl` does not authenticate: whoever makes an `Operator` vouches for the name and the roles.
+///
+/// ```
+/// use hitl::Operator;
+///
+/// let mara = Operator::new("mara").role("refund-approver");
+/// assert!(mara.holds("refund-approver"));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Operator {
+    name: String,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    roles: BTreeSet<String>,
+}
+
+impl Operator {
+    /// An operator with no role.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), roles: BTreeSet::new() }
+    }
+
+    /// The same operator, holding one role more.
+    #[must_use]
+    pub fn role(mut self, role: impl Into<String>) -> Self {
+        self.roles.insert(role.into());
+        self
+    }
+
+    /// The name that the journal keeps.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether the operator holds a role.
+    pub fn holds(&self, role: &str) -> bool {
+        self.roles.contains(role)
+    }
+
+    /// The roles, in alphabetical order.
+    pub fn roles(&self) -> impl Iterator<Item = &str> {
+        self.roles.iter().map(String::as_str)
+    }
+}
+
+impl fmt::Display for Operator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}

@@ -1,0 +1,108 @@
+//! What a type must be so that a person can sign a value of it.
+
+use garde::Validate;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+/// A type with `#[derive(Serialize)]`: its digest is made of its JSON.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is signed by a person, so it must derive `Serialize`",
+    label = "add `#[derive(Serialize)]` to `{Self}`",
+    note = "its digest is made of its JSON"
+)]
+pub trait DerivesSerialize: Serialize {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize> DerivesSerialize for T {}
+
+/// A type with `#[derive(Deserialize)]`: the journal gives it back as JSON.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is signed by a person, so it must derive `Deserialize`",
+    label = "add `#[derive(Deserialize)]` to `{Self}`",
+    note = "the journal gives it back as JSON"
+)]
+pub trait DerivesDeserialize: DeserializeOwned {}
+
+#[diagnostic::do_not_recommend]
+impl<T: DeserializeOwned> DerivesDeserialize for T {}
+
+/// A type with `#[derive(JsonSchema)]`: the form that an operator fills in is made of its schema.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is signed by a person, so it must derive `JsonSchema`",
+    label = "add `#[derive(JsonSchema)]` to `{Self}`",
+    note = "the form that an operator fills in is made of its schema"
+)]
+pub trait DerivesJsonSchema: JsonSchema {}
+
+#[diagnostic::do_not_recommend]
+impl<T: JsonSchema> DerivesJsonSchema for T {}
+
+/// A type with `#[derive(Validate)]` of garde: its invariants are checked when a node returns it, when an operator
+/// edits it and when a store gives it back.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is signed by a person, so it must derive `Validate`",
+    label = "add `#[derive(garde::Validate)]` to `{Self}`",
+    note = "its invariants are checked as a node returns it, as an operator edits it, as a store gives it back"
+)]
+pub trait DerivesValidate: Validate<Context = ()> {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Validate<Context = ()>> DerivesValidate for T {}
+
+/// A field of a draft that breaks an invariant.
+///
+/// ```
+/// let violation = hitl::Violation { path: "amount".into(), message: "greater than 10000".into() };
+/// assert_eq!(violation.to_string(), "amount: greater than 10000");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Violation {
+    /// The path to the field inside the draft; empty for the draft as a whole.
+    pub path: String,
+    /// What is wrong with it.
+    pub message: String,
+}
+
+impl std::fmt::Display for Violation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.path.is_empty() { f.write_str(&self.message) } else { write!(f, "{}: {}", self.path, self.message) }
+    }
+}
+
+/// How the draft before a node is checked and shown, whatever its type.
+#[derive(Clone, Copy)]
+pub struct Reviewed {
+    /// The draft as its type writes it, or what is wrong with it.
+    pub check: fn(&str) -> Result<Value, Vec<Violation>>,
+    /// The JSON Schema of its type.
+    pub schema: fn() -> Value,
+}
+
+impl Reviewed {
+    /// For drafts of type `T`.
+    pub(crate) const fn of_type<T>() -> Self
+    where
+        T: DerivesSerialize + DerivesDeserialize + DerivesJsonSchema + DerivesValidate,
+    {
+        Self { check: check::<T>, schema: || schemars::schema_for!(T).to_value() }
+    }
+}
+
+/// Whole: wrong shapes and broken invariants are both a list of violations with their paths.
+fn check<T: Serialize + DeserializeOwned + Validate<Context = ()>>(json: &str) -> Result<Value, Vec<Violation>> {
+    let whole = |message: String| vec![Violation { path: String::new(), message }];
+    let draft: T = serde_json::from_str(json).map_err(|e| whole(e.to_string()))?;
+    validate(&draft)?;
+    serde_json::to_value(&draft).map_err(|e| whole(e.to_string()))
+}
+
+/// Garde's report as a list.
+pub(crate) fn validate<T: Validate<Context = ()>>(draft: &T) -> Result<(), Vec<Violation>> {
+    draft.validate().map_err(|report| {
+        report
+            .iter()
+            .map(|(path, error)| Violation { path: path.to_string(), message: error.message().to_owned() })
+            .collect()
+    })
+}

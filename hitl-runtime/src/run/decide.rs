@@ -1,0 +1,393 @@
+//! How a review ends: one verdict, appended at a known place.
+
+use serde_json::{Value, value::RawValue};
+
+use super::{Agent, Graph, Outlook, agent::GraphFold, detach, drive, post::Post, route, turn};
+use crate::{
+    Digest, Error, Operator, Reason, ThreadId, Verdict,
+    graph::EdgeKind,
+    journal::{At, Decision, Event, LaneId, OpenAt, Settlement, To, Values},
+    review::{EditError, Reviewed, dropped, merge},
+    state::State,
+};
+
+/// A verdict on its way: as from outside, or with the whole of an edited draft.
+pub(crate) enum Answer {
+    Given(Verdict),
+    Edited(Value),
+}
+
+/// A review, found in a thread.
+pub(crate) struct Found {
+    pub(crate) lane: LaneId,
+    pub(crate) open: OpenAt,
+    pub(crate) node: usize,
+    pub(crate) reviewed: Reviewed,
+}
+
+impl<G: Graph> Agent<G> {
+    /// Decides the open review that has this digest, and runs on until a person must move again.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyDecided`] names whoever was first; [`Error::Stale`], [`Error::Expired`],
+    /// [`Error::RoleMissing`], [`Error::Invalid`], [`Error::UnknownKey`] and [`Error::BadVerdict`] say what to mend.
+    /// In each case the thread is as it was, except that an expired review has been rejected.
+    pub async fn decide<T>(
+        &self,
+        thread: T,
+        digest: Digest,
+        operator: &Operator,
+        verdict: Verdict,
+    ) -> Result<G::Turn, Error>
+    where
+        T: TryInto<ThreadId>,
+        T::Error: Into<Error>,
+    {
+        let thread = thread.try_into().map_err(Into::into)?;
+        G::turn(self.answer(thread, digest, operator, Answer::Given(verdict)).await?)
+    }
+
+    pub(crate) async fn answer(
+        &self,
+        thread: ThreadId,
+        digest: Digest,
+        operator: &Operator,
+        answer: Answer,
+    ) -> Result<Outlook<G>, Error> {
+        let (agent, operator) = (self.clone(), operator.clone());
+        detach::finish(async move { agent.answer_in_place(&thread, digest, &operator, &answer).await }).await
+    }
+
+    async fn answer_in_place(
+        &self,
+        thread: &ThreadId,
+        digest: Digest,
+        operator: &Operator,
+        answer: &Answer,
+    ) -> Result<Outlook<G>, Error> {
+        loop {
+            let fold = self.known(thread).await?;
+            let found = match self.find(&fold, digest) {
+                Ok(found) => found,
+                Err(stale) => return Err(self.decided_before(&fold, digest).await?.unwrap_or(stale)),
+            };
+            if let Some(deadline_ms) = found.open.deadline_ms
+                && deadline_ms <= self.inner.clock.now_ms()
+            {
+                let node = found.open.visit.node.clone();
+                // Whether this process or another one wrote it down: it has expired.
+                self.take_up(thread).await?;
+                return Err(Error::Expired { thread: thread.clone(), node, deadline_ms });
+            }
+            let event = self.decision(&fold, &found, operator, answer)?;
+            match self.settle_and_run(fold, event).await {
+                Err(drive::Stopped::Taken(_)) => {}
+                end => return self.outlook_of(end).await,
+            }
+        }
+    }
+
+    /// Appends a person's move, and runs the thread on unless another runner has it.
+    async fn settle_and_run(&self, fold: GraphFold<G>, event: Event) -> Result<GraphFold<G>, drive::Stopped> {
+        let now = self.inner.clock.now_ms();
+        let thread = fold.thread.clone();
+        let leased = fold.lease.as_ref().is_some_and(|lease| lease.until_ms > now);
+        let mut post = Post::new(self, fold);
+        if !leased {
+            post.claim();
+        }
+        post.push(event)?;
+        if leased {
+            return if post.flush().await? { Ok(post.fold) } else { Err(drive::Stopped::Taken(thread)) };
+        }
+        drive::run(self, post).await
+    }
+
+    pub(crate) fn find(&self, fold: &GraphFold<G>, digest: Digest) -> Result<Found, Error> {
+        let stale = || Error::Stale {
+            thread: fold.thread.clone(),
+            digest,
+            open: fold.open().map(|(_, open)| open.digest).collect(),
+        };
+        let (lane, open) = fold.open().find(|(_, open)| open.digest == digest).ok_or_else(stale)?;
+        found::<G>(fold, lane, open)
+    }
+
+    /// Who decided a review that is no longer open.
+    async fn decided_before(&self, fold: &GraphFold<G>, wanted: Digest) -> Result<Option<Error>, Error> {
+        let mut from = 0;
+        loop {
+            let page = self.history(&fold.thread, from, 256).await?;
+            for entry in &page {
+                if let Event::Decided { node, verdict, operator, digest, .. } = &entry.event
+                    && *digest == wanted
+                {
+                    return Ok(Some(Error::AlreadyDecided {
+                        thread: fold.thread.clone(),
+                        node: node.clone(),
+                        by: operator.clone(),
+                        verdict: verdict.name().to_owned(),
+                        at_ms: entry.at_ms,
+                    }));
+                }
+            }
+            match page.last() {
+                Some(last) => from = last.place + 1,
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// Checks a verdict whole, before anything moves.
+    fn decision(
+        &self,
+        fold: &GraphFold<G>,
+        found: &Found,
+        operator: &Operator,
+        answer: &Answer,
+    ) -> Result<Event, Error> {
+        let thread = || fold.thread.clone();
+        let open = &found.open;
+        let node = open.visit.node.clone();
+        let bad = |problem: &str| Error::BadVerdict {
+            thread: thread(),
+            node: open.visit.node.clone(),
+            problem: problem.to_owned(),
+        };
+        if operator.name().trim().is_empty() {
+            return Err(bad("the operator has no name"));
+        }
+        if let Some(role) = &open.role
+            && !operator.holds(role)
+        {
+            return Err(Error::RoleMissing { thread: thread(), node, role: role.clone(), operator: operator.name().to_owned() });
+        }
+        let here = To::Node(node.clone());
+        let (verdict, to) = match answer {
+            Answer::Given(Verdict::Approve) => {
+                turn::draft::<G>(fold, found.lane, &open.field, found.reviewed)?;
+                (Decision::Approve, here)
+            }
+            Answer::Given(Verdict::Edit { patch }) => (self.edit(fold, found, Edit::Patch(patch))?, here),
+            Answer::Edited(draft) => (self.edit(fold, found, Edit::Whole(draft))?, here),
+            Answer::Given(Verdict::Reject { reason: Reason::Expired, .. }) => {
+                return Err(bad("`expired` is not an operator's reason; give another one"));
+            }
+            Answer::Given(Verdict::Reject { reason, note }) => {
+                let to = route::after_verdict::<G>(found.node, EdgeKind::Reject)
+                    .ok_or_else(|| bad("the graph says nothing of a rejection here"))?;
+                (Decision::Reject { reason: *reason, note: note.clone() }, to)
+            }
+            Answer::Given(Verdict::Ask { question }) => {
+                let to = route::after_verdict::<G>(found.node, EdgeKind::Ask)
+                    .ok_or_else(|| bad("the graph declares no `ask` here"))?;
+                if question.trim().is_empty() {
+                    return Err(bad("the question is empty"));
+                }
+                (Decision::Ask { question: question.clone() }, to)
+            }
+        };
+        let operator = operator.name().to_owned();
+        Ok(Event::Decided { node, lane: found.lane, verdict, operator, digest: open.digest, to })
+    }
+
+    /// Checks a verdict as [`Agent::decide`] does, and gives what it would sign: the draft, or what an edit makes of
+    /// it; `None` for a verdict that signs nothing. Nothing moves.
+    ///
+    /// # Errors
+    /// As [`Agent::decide`].
+    pub async fn preview<T>(
+        &self,
+        thread: T,
+        digest: Digest,
+        operator: &Operator,
+        verdict: Verdict,
+    ) -> Result<Option<Value>, Error>
+    where
+        T: TryInto<ThreadId>,
+        T::Error: Into<Error>,
+    {
+        let thread = thread.try_into().map_err(Into::into)?;
+        let fold = self.known(&thread).await?;
+        let found = match self.find(&fold, digest) {
+            Ok(found) => found,
+            Err(stale) => return Err(self.decided_before(&fold, digest).await?.unwrap_or(stale)),
+        };
+        if let Some(deadline_ms) = found.open.deadline_ms
+            && deadline_ms <= self.inner.clock.now_ms()
+        {
+            return Err(Error::Expired { thread, node: found.open.visit.node, deadline_ms });
+        }
+        match self.decision(&fold, &found, operator, &Answer::Given(verdict))? {
+            Event::Decided { verdict: Decision::Approve, .. } => {
+                turn::draft::<G>(&fold, found.lane, &found.open.field, found.reviewed).map(Some)
+            }
+            Event::Decided { verdict: Decision::Edit { after, .. }, .. } => Ok(serde_json::from_str(after.get()).ok()),
+            _ => Ok(None),
+        }
+    }
+
+    /// An edit is a new proposal: it is checked as the first one was.
+    fn edit(&self, fold: &GraphFold<G>, found: &Found, edit: Edit<'_>) -> Result<Decision, Error> {
+        let open = &found.open;
+        let thread = || fold.thread.clone();
+        let invalid = |violations| Error::Invalid { thread: thread(), field: open.field.clone(), violations };
+        let whole = |message: String| invalid(vec![crate::Violation { path: String::new(), message }]);
+        let refused = |error| match error {
+            EditError::UnknownKey { path, near } => {
+                Error::UnknownKey { thread: thread(), field: open.field.clone(), path, near }
+            }
+            EditError::NotAnObject => whole("an edit is a JSON object that names the keys to change".to_owned()),
+        };
+        let before = turn::draft::<G>(fold, found.lane, &open.field, found.reviewed)?;
+        let proposed = match edit {
+            Edit::Patch(patch) => merge(&before, patch).map_err(refused)?,
+            Edit::Whole(draft) => draft.clone(),
+        };
+        // A misspelt key is named as such even where the type refuses it, or lacks what the key was meant to be.
+        let after = match (found.reviewed.check)(&proposed.to_string()) {
+            Ok(after) => after,
+            Err(violations) => {
+                if let Edit::Patch(patch) = edit {
+                    dropped(patch, &before, &(found.reviewed.schema)()).map_err(refused)?;
+                }
+                return Err(invalid(violations));
+            }
+        };
+        if let Edit::Patch(patch) = edit {
+            dropped(patch, &after, &(found.reviewed.schema)()).map_err(refused)?;
+        }
+        let signed = self
+            .digest(fold, open.place, &open.visit.node, &open.field, &after)
+            .map_err(|e| invalid(vec![crate::Violation { path: e.path, message: e.problem }]))?;
+        let raw = |value: &Value| RawValue::from_string(value.to_string()).map_err(|e| whole(e.to_string()));
+        Ok(Decision::Edit { before: raw(&before)?, after: raw(&after)?, signed })
+    }
+
+    /// A review whose time has run out.
+    pub(crate) fn overdue(&self, fold: &GraphFold<G>) -> Option<Found> {
+        let now = self.inner.clock.now_ms();
+        let (lane, open) = fold.open().find(|(_, open)| open.deadline_ms.is_some_and(|deadline| deadline <= now))?;
+        found::<G>(fold, lane, open).ok()
+    }
+
+    /// What nobody signed in time is rejected.
+    pub(crate) fn expire(&self, post: &mut Post<G>, found: &Found) -> Result<(), Error> {
+        let open = &found.open;
+        let to = route::after_verdict::<G>(found.node, EdgeKind::Reject).ok_or_else(|| Error::GraphChanged {
+            thread: post.fold.thread.clone(),
+            problem: format!("`{}` says nothing of a rejection before `{}`", G::SPEC.name, open.visit.node),
+        })?;
+        post.push(Event::Decided {
+            node: open.visit.node.clone(),
+            lane: found.lane,
+            verdict: Decision::Reject { reason: Reason::Expired, note: String::new() },
+            operator: "hitl".to_owned(),
+            digest: open.digest,
+            to,
+        })
+    }
+
+    /// Says how an effect ended that nobody saw the end of. `key` is the idempotency key that the thread names.
+    ///
+    /// # Errors
+    /// [`Error::NotInDoubt`] when no effect with this key is in doubt; [`Error::Invalid`] when what it is said to have
+    /// written is not what its node writes.
+    pub async fn settle<T>(
+        &self,
+        thread: T,
+        key: &str,
+        operator: &Operator,
+        how: Settlement,
+    ) -> Result<G::Turn, Error>
+    where
+        T: TryInto<ThreadId>,
+        T::Error: Into<Error>,
+    {
+        let thread = thread.try_into().map_err(Into::into)?;
+        let (agent, key, operator) = (self.clone(), key.to_owned(), operator.name().to_owned());
+        G::turn(detach::finish(async move { agent.settle_in_place(&thread, &key, &operator, &how).await }).await?)
+    }
+
+    async fn settle_in_place(
+        &self,
+        thread: &ThreadId,
+        key: &str,
+        operator: &str,
+        how: &Settlement,
+    ) -> Result<Outlook<G>, Error> {
+        loop {
+            let fold = self.known(thread).await?;
+            let now = self.inner.clock.now_ms();
+            let leased = fold.lease.as_ref().is_some_and(|lease| lease.until_ms > now);
+            let doubted = fold.lanes.iter().find_map(|(id, lane)| match &lane.at {
+                At::InDoubt { visit, key: theirs, .. } if theirs == key => Some((*id, visit.clone(), false)),
+                // Its runner is gone, and nobody has written down yet that it is in doubt.
+                At::Began { visit, key: theirs } if theirs == key && !leased => Some((*id, visit.clone(), true)),
+                _ => None,
+            });
+            let Some((lane, visit, unwritten)) = doubted else {
+                return Err(Error::NotInDoubt { thread: thread.clone() });
+            };
+            if unwritten {
+                self.take_up(thread).await?;
+                continue;
+            }
+            let to = match how {
+                Settlement::Happened { wrote } => Some(self.happened(&fold, lane, &visit.node, wrote)?),
+                Settlement::RunAgain | Settlement::Stop { .. } => None,
+            };
+            let event =
+                Event::Settled { node: visit.node, lane, how: how.clone(), operator: operator.to_owned(), to };
+            match self.settle_and_run(fold, event).await {
+                Err(drive::Stopped::Taken(_)) => {}
+                end => return self.outlook_of(end).await,
+            }
+        }
+    }
+
+    /// Where a lane goes on whose effect a person vouches for.
+    fn happened(&self, fold: &GraphFold<G>, lane: LaneId, node: &str, wrote: &Values) -> Result<To, Error> {
+        let invalid = |field: &str, message: String| Error::Invalid {
+            thread: fold.thread.clone(),
+            field: field.to_owned(),
+            violations: vec![crate::Violation { path: String::new(), message }],
+        };
+        let Some((index, entry)) = route::node::<G>(node) else {
+            return Err(invalid(node, "the graph has no such node".to_owned()));
+        };
+        for field in entry.spec.writes {
+            if !wrote.contains_key(*field) {
+                return Err(invalid(field, format!("`{node}` writes it: say what it would have written")));
+            }
+        }
+        let Some(lane) = fold.lanes.get(&lane) else { return Err(Error::NotInDoubt { thread: fold.thread.clone() }) };
+        let mut fields = crate::journal::copy(&G::State::SPEC, &*lane.fields).map_err(|e| invalid(&e.field, e.problem))?;
+        for (field, json) in wrote {
+            if !entry.spec.writes.contains(&field.as_str()) {
+                return Err(invalid(field, format!("`{node}` does not write it")));
+            }
+            crate::state::Fields::write(&mut fields, field, json.get()).map_err(|e| invalid(field, e.problem))?;
+            super::step::check::<G>(field, json.get()).map_err(|problem| invalid(field, problem))?;
+        }
+        route::after_node::<G>(index, &fields).map_err(|problem| Error::GraphChanged { thread: fold.thread.clone(), problem })
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Edit<'a> {
+    Patch(&'a Value),
+    Whole(&'a Value),
+}
+
+/// The node that a review stands before, in this program.
+pub(crate) fn found<G: Graph>(fold: &GraphFold<G>, lane: LaneId, open: &OpenAt) -> Result<Found, Error> {
+    let changed = |problem| Error::GraphChanged { thread: fold.thread.clone(), problem };
+    let Some((node, entry)) = route::node::<G>(&open.visit.node) else {
+        return Err(changed(format!("`{}` has no node `{}`", G::SPEC.name, open.visit.node)));
+    };
+    let Some(reviewed) = entry.reviewed else {
+        return Err(changed(format!("nothing stops before `{}` any more", open.visit.node)));
+    };
+    Ok(Found { lane, open: open.clone(), node, reviewed })
+}

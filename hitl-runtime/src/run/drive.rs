@@ -1,0 +1,224 @@
+//! Moving a thread until a person must, or until it ends.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use futures_util::{
+    FutureExt, StreamExt,
+    future::{BoxFuture, Either, select},
+    stream::FuturesUnordered,
+};
+
+use super::{
+    Agent, Cx, Graph, agent::GraphFold,
+    post::Post,
+    route,
+    step::{self, End, Tried, Try},
+};
+use crate::{
+    Digest, Error, ThreadId,
+    journal::{At, Event, LaneId, Visit},
+    review::Signatures,
+};
+
+/// Why a drive did not come to rest.
+pub(crate) enum Stopped {
+    /// Somebody else appended first, and nothing of this drive has happened.
+    Taken(ThreadId),
+    /// Another runner has the thread now.
+    Overtaken(ThreadId),
+    Error(Error),
+}
+
+impl From<Error> for Stopped {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+/// Runs a thread from the entries in `post` on, which this runner must have claimed.
+///
+/// Every entry is stored before what it announces begins: a node runs after the entry that led to it, an effect after
+/// its `Began`. The place in the journal is the fence: a runner that was overtaken fails to append, and stops.
+pub(crate) async fn run<G: Graph>(agent: &Agent<G>, mut post: Post<G>) -> Result<GraphFold<G>, Stopped> {
+    let thread = post.fold.thread.clone();
+    let renewal = agent.inner.lease / 3;
+    let mut running: FuturesUnordered<BoxFuture<'static, Tried>> = FuturesUnordered::new();
+    let mut busy = BTreeSet::new();
+    // What nodes have ended with since the last flush, in case the flush finds the place taken.
+    let mut ended: Vec<Tried> = Vec::new();
+    let mut first = true;
+    loop {
+        let tries = advance(agent, &mut post, &busy)?;
+        if !post.flush().await? {
+            if first {
+                return Err(Stopped::Taken(thread));
+            }
+            post.reset(agent.known(&thread).await?);
+            if !post.holds() {
+                return Err(Stopped::Overtaken(thread));
+            }
+            for tried in &ended {
+                record(agent, &mut post, tried)?;
+            }
+            continue;
+        }
+        first = false;
+        ended.clear();
+        for this in tries {
+            busy.insert(this.lane);
+            running.push(step::run(agent.clone(), this).boxed());
+        }
+        if running.is_empty() {
+            return Ok(post.fold);
+        }
+        match select(running.next(), Box::pin(tokio::time::sleep(renewal))).await {
+            Either::Left((Some(tried), _)) => {
+                busy.remove(&tried.lane);
+                record(agent, &mut post, &tried)?;
+                ended.push(tried);
+            }
+            Either::Left((None, _)) => {}
+            Either::Right(_) => post.push(Event::Renewed {})?,
+        }
+    }
+}
+
+/// Writes down how a try ended.
+fn record<G: Graph>(agent: &Agent<G>, post: &mut Post<G>, tried: &Tried) -> Result<(), Error> {
+    let lane = tried.lane;
+    let node = tried.visit.node.clone();
+    match &tried.end {
+        End::Wrote(values) => post.push_ran(lane, tried.node, values.clone()),
+        End::Unknown { error } => {
+            post.push(Event::InDoubt { node, lane, key: tried.key.clone(), error: error.clone() })
+        }
+        End::Failed { error } => {
+            let retry = G::SPEC.nodes[tried.node].retry;
+            let failures = tried.visit.failures;
+            let again_ms = (failures < retry.retries).then(|| {
+                let backoff = retry.backoff_ms.saturating_mul(1 << failures.min(20));
+                agent.inner.clock.now_ms().saturating_add(backoff)
+            });
+            post.push(Event::Failed { node, lane, error: error.clone(), again_ms })
+        }
+    }
+}
+
+/// Moves every lane as far as it goes with no node running, and says which nodes are to run next.
+fn advance<G: Graph>(
+    agent: &Agent<G>,
+    post: &mut Post<G>,
+    busy: &BTreeSet<LaneId>,
+) -> Result<Vec<Try<G>>, Error> {
+    let mut tries = Vec::new();
+    let lanes: Vec<LaneId> = post.fold.lanes.keys().copied().filter(|lane| !busy.contains(lane)).collect();
+    for lane in lanes {
+        let Some(at) = post.fold.lanes.get(&lane).map(|lane| lane.at.clone()) else { continue };
+        match at {
+            At::Ready { visit, again_ms } => {
+                let (node, entry) = find::<G>(&post.fold, &visit.node)?;
+                if entry.spec.interrupt.is_some() && !visit.signed {
+                    pause(agent, post, lane, entry, &visit)?;
+                } else if post.fold.steps >= agent.inner.step_limit {
+                    let error = format!(
+                        "{} nodes have run since a person last moved this thread; if that is no endless loop, resume it",
+                        post.fold.steps
+                    );
+                    post.push(Event::Failed { node: visit.node, lane, error, again_ms: None })?;
+                } else {
+                    let key = key(&post.fold.thread, &visit);
+                    if entry.spec.effect {
+                        post.push(Event::Began { node: visit.node.clone(), lane, key: key.clone() })?;
+                    }
+                    let now = agent.inner.clock.now_ms();
+                    let wait = Duration::from_millis(again_ms.unwrap_or(now).saturating_sub(now));
+                    tries.extend(attempt(&post.fold, lane, node, entry, visit, key, wait));
+                }
+            }
+            // Nobody runs it, so its runner is gone.
+            At::Began { visit, key } => {
+                let (node, entry) = find::<G>(&post.fold, &visit.node)?;
+                if entry.spec.idempotent {
+                    post.push(Event::Began { node: visit.node.clone(), lane, key: key.clone() })?;
+                    tries.extend(attempt(&post.fold, lane, node, entry, visit, key, Duration::ZERO));
+                } else {
+                    let error = "the process that ran it is gone, and nobody saw how it ended".to_owned();
+                    post.push(Event::InDoubt { node: visit.node, lane, key, error })?;
+                }
+            }
+            _ => {}
+        }
+    }
+    if post.fold.is_at_end() {
+        post.push(Event::Ended {})?;
+    }
+    Ok(tries)
+}
+
+fn find<G: Graph>(fold: &GraphFold<G>, name: &str) -> Result<(usize, &'static route::Entry<G>), Error> {
+    route::node::<G>(name).ok_or_else(|| Error::GraphChanged {
+        thread: fold.thread.clone(),
+        problem: format!("`{}` has no node `{name}`", G::SPEC.name),
+    })
+}
+
+fn attempt<G: Graph>(
+    fold: &GraphFold<G>,
+    id: LaneId,
+    node: usize,
+    entry: &'static route::Entry<G>,
+    visit: Visit,
+    key: String,
+    wait: Duration,
+) -> Option<Try<G>> {
+    let lane = fold.lanes.get(&id)?;
+    let signatures = Signatures { thread: fold.thread.as_str().to_owned(), by_field: lane.signatures.clone() };
+    let cx = Cx {
+        thread: fold.thread.clone(),
+        node: entry.spec.name,
+        entered: visit.entered,
+        failures: visit.failures,
+        key,
+    };
+    Some(Try { lane: id, node, entry, fields: lane.fields.clone(), signatures, cx, visit, wait })
+}
+
+/// Opens a review, unless what is to be signed breaks its own invariants.
+fn pause<G: Graph>(
+    agent: &Agent<G>,
+    post: &mut Post<G>,
+    id: LaneId,
+    entry: &route::Entry<G>,
+    visit: &Visit,
+) -> Result<(), Error> {
+    let (Some(interrupt), Some(reviewed)) = (entry.spec.interrupt, entry.reviewed) else { return Ok(()) };
+    let node = visit.node.clone();
+    let draft = super::turn::draft::<G>(&post.fold, id, interrupt.field, reviewed);
+    let digest = match draft {
+        Ok(draft) => agent.digest(&post.fold, post.fold.next, &node, interrupt.field, &draft).map_err(|e| e.to_string()),
+        Err(Error::Invalid { violations, .. }) => {
+            let list: Vec<String> = violations.iter().map(ToString::to_string).collect();
+            Err(list.join("; "))
+        }
+        Err(error) => return Err(error),
+    };
+    match digest {
+        Ok(digest) => post.push(Event::Paused {
+            node,
+            lane: id,
+            field: interrupt.field.to_owned(),
+            digest,
+            role: interrupt.role.map(str::to_owned),
+            deadline_ms: interrupt.expires_ms.map(|ms| agent.inner.clock.now_ms().saturating_add(ms)),
+        }),
+        Err(problem) => {
+            let error = format!("`{}` cannot be signed: {problem}", interrupt.field);
+            post.push(Event::Failed { node, lane: id, error, again_ms: None })
+        }
+    }
+}
+
+/// The same for every try of one coming to a node.
+fn key(thread: &ThreadId, visit: &Visit) -> String {
+    Digest::of(format!("{thread}\0{}\0{}", visit.node, visit.entered).as_bytes()).to_string()
+}

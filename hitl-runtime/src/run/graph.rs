@@ -1,0 +1,106 @@
+//! What `graph!` implements: the description, the functions behind it, and whose turn it is.
+
+use std::marker::PhantomData;
+
+use futures_util::future::BoxFuture;
+
+use super::{
+    Args, NodeError, Outlook, Run, Writes,
+    node::Node,
+};
+use crate::{
+    Error,
+    graph::{GraphSpec, NodeSpec},
+    review::Reviewed,
+    state::State,
+};
+
+/// A graph that `graph!` has declared and rustc has proved.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a graph",
+    note = "declare it with `hitl::graph! {{ {Self}<State, Deps> {{ … }} }}`"
+)]
+pub trait Graph: Sized + Send + Sync + 'static {
+    /// The state it works on.
+    type State: State;
+    /// What its nodes get as `Deps<…>`.
+    type Deps: Send + Sync + 'static;
+    /// Whose move it is: done, one variant for each interrupt, in doubt, failed, running.
+    type Turn: Send;
+    /// The description that was proved.
+    const SPEC: &'static GraphSpec;
+    /// The functions, in the order of `SPEC.nodes`.
+    const NODES: &'static [NodeEntry<Self::State, Self::Deps>];
+
+    /// Which case of a `match` holds; `None` while its field is unwritten.
+    fn route(route: usize, fields: &<Self::State as State>::Fields) -> Option<usize>;
+
+    /// Says whose turn it is in the graph's own type.
+    ///
+    /// # Errors
+    /// When the thread waits for a review that this graph does not have.
+    fn turn(outlook: Outlook<Self>) -> Result<Self::Turn, Error>;
+}
+
+/// A review of a graph that declares `ask` for it.
+pub enum CanAsk {}
+
+/// A review of a graph that declares no `ask` for it.
+pub enum NoAsk {}
+
+/// Whether the graph declares `ask` for a review.
+#[diagnostic::on_unimplemented(
+    message = "the graph declares no `ask` for this review",
+    label = "there is nowhere for a question to go",
+    note = "declare it in the node's verdict block: `node {{ reject -> …, ask -> … }}`"
+)]
+pub trait Asks {}
+
+impl Asks for CanAsk {}
+
+/// A node in a graph: its description and the functions behind it.
+pub struct NodeEntry<S: State, D> {
+    /// The description, under the node's name in the graph.
+    pub spec: NodeSpec,
+    /// How the draft before it is checked.
+    pub reviewed: Option<Reviewed>,
+    /// Runs it.
+    pub run: for<'a> fn(Args<'a, S, D>) -> BoxFuture<'a, Result<Writes, NodeError>>,
+}
+
+impl<S: State, D> NodeEntry<S, D> {
+    /// The node `N` under the name that the graph gives it.
+    #[track_caller]
+    pub const fn of<N>(name: &'static str, _node: PhantomData<N>) -> Self
+    where
+        N: Node<State = S> + Run<D>,
+    {
+        let mut spec = N::SPEC;
+        spec.name = name;
+        Self { spec, reviewed: N::REVIEWED, run: N::run }
+    }
+}
+
+/// The descriptions alone, for the proof.
+pub const fn specs<S: State, D, const N: usize>(entries: &[NodeEntry<S, D>; N]) -> [NodeSpec; N] {
+    let mut out = [const { EMPTY }; N];
+    let mut i = 0;
+    while i < N {
+        out[i] = entries[i].spec;
+        i += 1;
+    }
+    out
+}
+
+const EMPTY: NodeSpec = NodeSpec {
+    name: "",
+    reads: &[],
+    writes: &[],
+    effect: false,
+    idempotent: false,
+    low_risk: false,
+    rejection: crate::graph::Payload::No,
+    question: crate::graph::Payload::No,
+    interrupt: None,
+    retry: crate::graph::RetrySpec { retries: 0, backoff_ms: 0, timeout_ms: None },
+};

@@ -1,0 +1,217 @@
+//! What has happened to a thread, what it knew at a place, and going on from there under another name.
+
+use serde::Serialize;
+
+use super::{Agent, Graph, agent::{GraphFold, unreadable}, detach, drive, post::{Post, standing}};
+use crate::{
+    Digest, Error, Place, Standing, ThreadId,
+    journal::{At, Entry, Event, Fold, Origin, ROOT, Values, copy, genesis, link},
+    state::State,
+    store::Record,
+};
+
+/// One entry of a thread's journal, as history shows it.
+#[derive(Clone, Debug, Serialize)]
+pub struct HistoryEntry {
+    /// Where it stands.
+    pub place: Place,
+    /// When it was written, in milliseconds since the epoch.
+    pub at_ms: u64,
+    /// Its hash, which covers every entry before it.
+    pub hash: Digest,
+    /// What happened.
+    pub event: Event,
+}
+
+/// What a thread knew at a place.
+pub struct Snapshot<S: State> {
+    /// The last entry that it covers.
+    pub place: Place,
+    /// How the thread stood.
+    pub standing: Standing,
+    /// The fields that were written by then, each an `Option`. Inside a fork these are the fields as they were before it.
+    pub fields: S::Fields,
+}
+
+impl<G: Graph> Agent<G> {
+    /// At most `limit` entries from a place on, oldest first; empty past the end.
+    ///
+    /// # Errors
+    /// [`Error::UnknownThread`], and [`Error::Damaged`] where an entry cannot be read.
+    pub async fn history(&self, thread: &ThreadId, from: Place, limit: usize) -> Result<Vec<HistoryEntry>, Error> {
+        let records = self.inner.store.entries(thread, from, limit).await?;
+        if records.is_empty() && self.inner.store.entries(thread, 0, 1).await?.is_empty() {
+            return Err(Error::UnknownThread { thread: thread.clone() });
+        }
+        records.into_iter().map(|record| shown(thread, &record)).collect()
+    }
+
+    /// What a thread knows now.
+    ///
+    /// # Errors
+    /// As [`Agent::thread`].
+    pub async fn get(&self, thread: &ThreadId) -> Result<Snapshot<G::State>, Error> {
+        snapshot::<G>(self.known(thread).await?)
+    }
+
+    /// What a thread knew once the entry at a place was written.
+    ///
+    /// # Errors
+    /// As [`Agent::thread`], and [`Error::NoSuchPlace`] past the end.
+    pub async fn get_at(&self, thread: &ThreadId, place: Place) -> Result<Snapshot<G::State>, Error> {
+        snapshot::<G>(self.fold_to(thread, place).await?)
+    }
+
+    /// Goes on from a place of a thread's past under another name. The old thread stays as it is. No signature is
+    /// carried over: what a person had signed there is signed again.
+    ///
+    /// # Errors
+    /// [`Error::ThreadExists`] when the new name is taken, [`Error::NoSuchPlace`] past the end,
+    /// [`Error::SignatureNotCarried`] where the thread would go on past a review on the strength of its signature.
+    pub async fn fork<T>(&self, thread: &ThreadId, place: Place, new: T) -> Result<G::Turn, Error>
+    where
+        T: TryInto<ThreadId>,
+        T::Error: Into<Error>,
+    {
+        let new = new.try_into().map_err(Into::into)?;
+        let (agent, thread) = (self.clone(), thread.clone());
+        G::turn(
+            detach::finish(async move {
+                let old = agent.fold_to(&thread, place).await?;
+                agent.fits_fork(&old, place)?;
+                let end = drive::run(&agent, agent.forked(old, &new)?).await;
+                match end {
+                    Err(drive::Stopped::Taken(thread)) => Err(Error::ThreadExists { thread }),
+                    other => agent.outlook_of(other).await,
+                }
+            })
+            .await?,
+        )
+    }
+
+    fn fits_fork(&self, old: &GraphFold<G>, place: Place) -> Result<(), Error> {
+        for lane in old.lanes.values() {
+            // What the lane will have signed again anyway may be dropped.
+            let again = lane
+                .at
+                .visit()
+                .and_then(|visit| super::route::node::<G>(&visit.node))
+                .and_then(|(_, entry)| entry.spec.interrupt)
+                .map(|interrupt| interrupt.field);
+            if let Some(field) = lane.signatures.keys().find(|field| again != Some(field.as_str())) {
+                return Err(Error::SignatureNotCarried { thread: old.thread.clone(), place, field: field.clone() });
+            }
+        }
+        Ok(())
+    }
+
+    /// The new thread's first entry: the old one's state, with whatever was under way to be done again.
+    fn forked(&self, mut old: GraphFold<G>, new: &ThreadId) -> Result<Post<G>, Error> {
+        let from = Origin {
+            thread: old.thread.as_str().to_owned(),
+            place: old.next.saturating_sub(1),
+            hash: old.hash,
+        };
+        for lane in old.lanes.values_mut() {
+            lane.signatures.clear();
+            if let Some(visit) = lane.at.visit() {
+                let visit = crate::journal::Visit { entered: 0, signed: false, failures: 0, ..visit.clone() };
+                lane.at = At::Ready { visit, again_ms: None };
+            }
+        }
+        old.lease = None;
+        old.steps = 0;
+        old.print.clone_from(&self.inner.print);
+        let wrong = |e| unreadable(new, 0, e);
+        let snapshot = old.freeze().map_err(wrong)?;
+        let mut post = Post::new(self, Fold::empty(new.clone()));
+        post.push_whole(Entry {
+            at_ms: self.inner.clock.now_ms(),
+            event: Event::Started {
+                graph: G::SPEC.name.to_owned(),
+                print: self.inner.print.clone(),
+                input: Values::new(),
+                to: None,
+                from: Some(from),
+            },
+            lease: None,
+            snapshot: Some(snapshot),
+        })?;
+        post.claim();
+        post.push(Event::Resumed {})?;
+        Ok(post)
+    }
+
+    /// A thread as it stood at a place, read from its first entry on.
+    async fn fold_to(&self, thread: &ThreadId, place: Place) -> Result<GraphFold<G>, Error> {
+        let mut fold: GraphFold<G> = Fold::empty(thread.clone());
+        while fold.next <= place {
+            let records = self.inner.store.entries(thread, fold.next, 256).await?;
+            if records.is_empty() {
+                return Err(match fold.next.checked_sub(1) {
+                    Some(head) => Error::NoSuchPlace { thread: thread.clone(), place, head },
+                    None => Error::UnknownThread { thread: thread.clone() },
+                });
+            }
+            for record in records.iter().filter(|record| record.place <= place) {
+                fold.read(record.place, record.hash, &record.body)
+                    .map_err(|e| unreadable(thread, record.place, e))?;
+            }
+        }
+        Ok(fold)
+    }
+
+    /// Walks a thread's hash chain from its first entry, and gives the place and the hash of its last.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] at the first entry that was flipped, removed, swapped or put in.
+    pub async fn verify(&self, thread: &ThreadId) -> Result<(Place, Digest), Error> {
+        let mut hash = genesis(thread.as_str());
+        let mut next = 0;
+        loop {
+            let records = self.inner.store.entries(thread, next, 256).await?;
+            if records.is_empty() {
+                return match u64::checked_sub(next, 1) {
+                    Some(head) => Ok((head, hash)),
+                    None => Err(Error::UnknownThread { thread: thread.clone() }),
+                };
+            }
+            for record in records {
+                let damaged = |problem: &str| Error::Damaged {
+                    thread: thread.clone(),
+                    place: record.place.min(next),
+                    problem: problem.to_owned(),
+                };
+                if record.place != next {
+                    return Err(damaged("an entry is missing"));
+                }
+                hash = link(hash, &record.body);
+                if hash != record.hash {
+                    return Err(damaged("its hash does not follow from the entry before it"));
+                }
+                next += 1;
+            }
+        }
+    }
+}
+
+fn shown(thread: &ThreadId, record: &Record) -> Result<HistoryEntry, Error> {
+    let entry: Entry = serde_json::from_slice(&record.body).map_err(|e| Error::Damaged {
+        thread: thread.clone(),
+        place: record.place,
+        problem: format!("it is no entry that this program can read: {e}"),
+    })?;
+    Ok(HistoryEntry { place: record.place, at_ms: entry.at_ms, hash: record.hash, event: entry.event })
+}
+
+fn snapshot<G: Graph>(mut fold: GraphFold<G>) -> Result<Snapshot<G::State>, Error> {
+    let standing = standing(&fold);
+    let place = fold.next.saturating_sub(1);
+    let wrong = |problem: String| Error::GraphChanged { thread: fold.thread.clone(), problem };
+    let Some(root) = fold.lanes.remove(&ROOT) else { return Err(wrong("it has no state".to_owned())) };
+    let fields = match std::sync::Arc::try_unwrap(root.fields) {
+        Ok(fields) => fields,
+        Err(shared) => copy(&G::State::SPEC, &*shared).map_err(|e| wrong(e.to_string()))?,
+    };
+    Ok(Snapshot { place, standing, fields })
+}

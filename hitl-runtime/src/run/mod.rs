@@ -1,0 +1,27 @@
+//! How a thread moves: steps, fork and join, retries, leases, recovery.
+
+mod agent;
+mod clock;
+mod cx;
+mod decide;
+mod detach;
+mod drive;
+mod graph;
+mod history;
+mod node;
+mod node_error;
+mod post;
+mod route;
+mod step;
+mod turn;
+mod view;
+
+pub use agent::Agent;
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use cx::Cx;
+pub use graph::{Asks, CanAsk, Graph, NoAsk, NodeEntry, specs};
+pub use history::{HistoryEntry, Snapshot};
+pub use node::{Args, Deps, Interrupt, Node, Provides, Run, Writes};
+pub use node_error::NodeError;
+pub use turn::{AnyReview, Failed, InDoubt, Outlook, Review, Running, several};
+pub use view::{FailureView, InDoubtView, ReviewView, ThreadView};

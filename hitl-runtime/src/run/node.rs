@@ -1,0 +1,185 @@
+//! What `#[node]` makes of a function, and what such a function is given and gives back.
+
+use std::{ops::Deref, sync::Arc};
+
+use futures_util::future::BoxFuture;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::{Cx, NodeError};
+use crate::{
+    graph::NodeSpec,
+    journal::{Question, Rejection},
+    review::{
+        Approved, DerivesDeserialize, DerivesJsonSchema, DerivesSerialize, DerivesValidate, Reviewed, Signatures,
+    },
+    state::State,
+};
+
+/// A function that `#[node]` has described.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a node",
+    label = "not a node",
+    note = "put `#[hitl::node(State, writes = field)]` on the function"
+)]
+pub trait Node: 'static {
+    /// The state it reads and writes.
+    type State: State;
+    /// The static description that the graph's proof reads.
+    const SPEC: NodeSpec;
+    /// How its draft is checked; `None` where no interrupt stands before it.
+    const REVIEWED: Option<Reviewed>;
+}
+
+/// A node with `#[interrupt_before]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has a verdict block, and nothing stops before it",
+    label = "no `#[interrupt_before]` on this node",
+    note = "put `#[hitl::interrupt_before]` on the function, or take the verdict block out of the graph"
+)]
+pub trait Interrupt: Node {
+    /// What the operator signs.
+    type Draft: DerivesSerialize + DerivesDeserialize + DerivesJsonSchema + DerivesValidate + Send + Sync + 'static;
+}
+
+impl Reviewed {
+    /// The draft before node `N`.
+    pub const fn of<N: Interrupt>() -> Self {
+        Self::of_type::<N::Draft>()
+    }
+}
+
+/// A node that can run with the dependencies `D`.
+#[diagnostic::on_unimplemented(
+    message = "node `{Self}` cannot run on the dependencies `{D}`",
+    label = "wants `Deps<…>` of a type that `{D}` does not provide",
+    note = "a graph's second type parameter is what its nodes get as `Deps<…>`; implement `hitl::Provides` for a part of it"
+)]
+pub trait Run<D>: Node {
+    /// Takes the parameters out of the state, calls the function, and encodes what it wrote.
+    fn run<'a>(args: Args<'a, Self::State, D>) -> BoxFuture<'a, Result<Writes, NodeError>>;
+}
+
+/// What a node's function is called with.
+pub struct Args<'a, S: State, D> {
+    pub(crate) fields: &'a S::Fields,
+    pub(crate) deps: &'a Arc<D>,
+    pub(crate) cx: &'a Cx,
+    pub(crate) rejection: Option<&'a Rejection>,
+    pub(crate) question: Option<&'a Question>,
+    pub(crate) signatures: &'a Signatures,
+}
+
+impl<'a, S: State, D> Args<'a, S, D> {
+    /// What is known so far.
+    pub fn fields(&self) -> &'a S::Fields {
+        self.fields
+    }
+
+    /// The part `T` of the graph's dependencies.
+    pub fn deps<T>(&self) -> Deps<T>
+    where
+        D: Provides<T>,
+    {
+        D::provide(self.deps)
+    }
+
+    /// Where and when the node runs.
+    pub fn cx(&self) -> &'a Cx {
+        self.cx
+    }
+
+    /// The rejection that led here, if one did.
+    pub fn rejection(&self) -> Option<&'a Rejection> {
+        self.rejection
+    }
+
+    /// The question that led here, if one did.
+    pub fn question(&self) -> Option<&'a Question> {
+        self.question
+    }
+
+    /// What the graph's proof says is there.
+    ///
+    /// # Errors
+    /// When it is not: the thread was written by another graph.
+    pub fn need<T>(&self, name: &'static str, value: Option<T>) -> Result<T, NodeError> {
+        value.ok_or_else(|| NodeError::missing(name))
+    }
+
+    /// The field's value with the signature that it bears.
+    ///
+    /// # Errors
+    /// When it bears none, or one for another value.
+    pub fn approved<T>(&self, field: &'static str, value: Option<&T>) -> Result<Approved<T>, NodeError>
+    where
+        T: Serialize + serde::de::DeserializeOwned,
+    {
+        let value = self.need(field, value)?;
+        self.signatures.mint(field, value).map_err(NodeError::not_done)
+    }
+}
+
+/// The fields that a node wrote, as JSON.
+#[derive(Default)]
+pub struct Writes(pub(crate) Vec<(&'static str, Box<RawValue>)>);
+
+impl Writes {
+    /// Adds a field. `_slot` only ties the value's type to the field's.
+    ///
+    /// # Errors
+    /// When the value has no JSON form.
+    pub fn set<T: Serialize>(
+        mut self,
+        _slot: &Option<T>,
+        field: &'static str,
+        value: &T,
+    ) -> Result<Self, NodeError> {
+        let json = serde_json::value::to_raw_value(value).map_err(|e| NodeError::encoding(field, e))?;
+        self.0.push((field, json));
+        Ok(self)
+    }
+}
+
+/// The graph's dependencies, or a part of them: clients, settings, whatever a node needs that is no state.
+///
+/// It dereferences to `T`.
+pub struct Deps<T: ?Sized>(Arc<T>);
+
+impl<T: ?Sized> Deps<T> {
+    /// Shares a dependency with the nodes.
+    pub fn new(value: Arc<T>) -> Self {
+        Self(value)
+    }
+}
+
+impl<T: ?Sized> Clone for Deps<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T: ?Sized> Deref for Deps<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+/// Dependencies that a `T` can be taken from. Everything provides itself.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not provide `{T}`",
+    label = "a node takes `Deps<{T}>`, and the graph's dependencies are `{Self}`",
+    note = "implement `hitl::Provides<{T}>` for `{Self}`"
+)]
+pub trait Provides<T: ?Sized> {
+    /// The part.
+    fn provide(this: &Arc<Self>) -> Deps<T>;
+}
+
+impl<T> Provides<T> for T {
+    fn provide(this: &Arc<T>) -> Deps<T> {
+        Deps(Arc::clone(this))
+    }
+}

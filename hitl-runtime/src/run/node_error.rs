@@ -1,0 +1,95 @@
+//! What a node fails with.
+
+use std::{error::Error as StdError, fmt};
+
+/// What a node fails with: any error, or a sentence.
+///
+/// `?` turns every error into one. An effect that fails leaves its thread in doubt, because an error does not say
+/// whether the world was changed; one that knows it was not says so with [`NodeError::not_done`].
+///
+/// ```
+/// use hitl_runtime::NodeError;
+///
+/// fn read() -> Result<String, NodeError> {
+///     let text = std::fs::read_to_string("/nowhere")?;
+///     if text.is_empty() {
+///         return Err(NodeError::msg("the file is empty"));
+///     }
+///     Ok(text)
+/// }
+/// assert!(read().is_err());
+/// ```
+pub struct NodeError {
+    kind: Kind,
+    not_done: bool,
+}
+
+enum Kind {
+    Said(String),
+    Caused(Box<dyn StdError + Send + Sync>),
+}
+
+impl NodeError {
+    /// A sentence.
+    pub fn msg(text: impl fmt::Display) -> Self {
+        Self { kind: Kind::Said(text.to_string()), not_done: false }
+    }
+
+    /// An error.
+    pub fn new(error: impl StdError + Send + Sync + 'static) -> Self {
+        Self { kind: Kind::Caused(Box::new(error)), not_done: false }
+    }
+
+    /// A sentence that also vouches for it: the effect did not happen, and nothing is in doubt.
+    pub fn not_done(text: impl fmt::Display) -> Self {
+        Self { kind: Kind::Said(text.to_string()), not_done: true }
+    }
+
+    /// Whether the node vouches that its effect did not happen.
+    pub fn is_not_done(&self) -> bool {
+        self.not_done
+    }
+
+    pub(crate) fn missing(field: &str) -> Self {
+        Self { not_done: true, ..Self::msg(format_args!("`{field}` is not written: the thread comes from another graph")) }
+    }
+
+    pub(crate) fn encoding(field: &str, error: impl fmt::Display) -> Self {
+        Self::msg(format_args!("`{field}` has no JSON form: {error}"))
+    }
+}
+
+impl fmt::Display for NodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            Kind::Said(text) => f.write_str(text),
+            Kind::Caused(error) => {
+                write!(f, "{error}")?;
+                let mut said = error.to_string();
+                let mut source = error.source();
+                while let Some(cause) = source {
+                    let text = cause.to_string();
+                    // Many errors print their source themselves.
+                    if !said.contains(&text) {
+                        write!(f, ": {text}")?;
+                    }
+                    said = text;
+                    source = cause.source();
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl fmt::Debug for NodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl<E: StdError + Send + Sync + 'static> From<E> for NodeError {
+    fn from(error: E) -> Self {
+        Self::new(error)
+    }
+}

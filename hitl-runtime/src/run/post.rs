@@ -1,0 +1,174 @@
+//! Entries on their way to the store.
+
+use super::{Agent, Graph, agent::{GraphFold, unreadable}};
+use crate::{
+    Digest, Error, OpenReview, Place, Standing, StoreError,
+    journal::{At, Entry, Event, LaneId, Lease, Values, seal},
+    store::{Append, Record},
+};
+
+/// A thread, and the entries that have moved it but are not stored yet. The thread is only as real as its last
+/// flush: whatever must be durable before the world is touched is flushed first.
+pub(crate) struct Post<G: Graph> {
+    pub(crate) fold: GraphFold<G>,
+    agent: Agent<G>,
+    runner: String,
+    claims: bool,
+    records: Vec<Record>,
+}
+
+impl<G: Graph> Post<G> {
+    /// Snapshots are taken when at least so many entries, and as many bytes as the last snapshot had, have come
+    /// since: a resume then reads little, and the bytes written grow with what was said and not with its square.
+    const SNAPSHOT_ENTRIES: usize = 64;
+
+    pub(crate) fn new(agent: &Agent<G>, fold: GraphFold<G>) -> Self {
+        Self { fold, agent: agent.clone(), runner: String::new(), claims: false, records: Vec::new() }
+    }
+
+    /// From here on this runner has the thread: each entry extends its lease while there is something to run.
+    ///
+    /// The name comes from the operating system for each claim, so that two copies of one restored process differ.
+    pub(crate) fn claim(&mut self) {
+        if self.runner.is_empty() {
+            // Without randomness two runners could share a name; the place of the entry still decides between them.
+            let id = getrandom::u64().unwrap_or_else(|_| u64::from(std::process::id()));
+            self.runner = format!("{id:016x}");
+        }
+        self.claims = true;
+    }
+
+    /// Whether the lease is this runner's.
+    pub(crate) fn holds(&self) -> bool {
+        self.fold.lease.as_ref().is_some_and(|lease| lease.runner == self.runner)
+    }
+
+    /// The thread as it is stored by now, for the same runner.
+    pub(crate) fn reset(&mut self, fold: GraphFold<G>) {
+        self.fold = fold;
+        self.records.clear();
+    }
+
+    /// Moves the thread, and keeps the entry for the next flush.
+    pub(crate) fn push(&mut self, event: Event) -> Result<(), Error> {
+        let place = self.fold.next;
+        let thread = self.fold.thread.clone();
+        let entry = self.entry(event);
+        self.fold.apply(&entry).map_err(|e| unreadable(&thread, place, e))?;
+        self.seal(&thread, place, entry)
+    }
+
+    /// A node has finished: writes what it wrote, and only then asks the graph where to go on.
+    pub(crate) fn push_ran(&mut self, lane: LaneId, node: usize, wrote: Values) -> Result<(), Error> {
+        let place = self.fold.next;
+        let thread = self.fold.thread.clone();
+        let wrong = |e| unreadable(&thread, place, e);
+        self.fold.write(lane, &wrote).map_err(wrong)?;
+        let to = match self.fold.lanes.get(&lane) {
+            Some(lane) => super::route::after_node::<G>(node, &lane.fields),
+            None => Err(format!("lane {lane} is not open")),
+        };
+        let to = to.map_err(|problem| Error::GraphChanged { thread: thread.clone(), problem })?;
+        let name = G::SPEC.nodes.get(node).map_or("?", |node| node.name).to_owned();
+        let entry = self.entry(Event::Ran { node: name, lane, wrote, to: to.clone() });
+        self.fold.at_ms = entry.at_ms;
+        if entry.lease.is_some() {
+            self.fold.lease.clone_from(&entry.lease);
+        }
+        self.fold.ran(lane, &to).map_err(wrong)?;
+        self.seal(&thread, place, entry)
+    }
+
+    /// The lease is written when it is new, or when a third of it has passed.
+    fn entry(&self, event: Event) -> Entry {
+        let now = self.agent.inner.clock.now_ms();
+        let span = u64::try_from(self.agent.inner.lease.as_millis()).unwrap_or(u64::MAX);
+        let fresh = |lease: &Lease| {
+            lease.runner == self.runner && lease.until_ms.saturating_sub(now) > span - span / 3
+        };
+        let due = self.claims && !self.fold.lease.as_ref().is_some_and(fresh);
+        let lease = due.then(|| Lease { runner: self.runner.clone(), until_ms: now.saturating_add(span) });
+        Entry { at_ms: now, event, lease, snapshot: None }
+    }
+
+    fn seal(&mut self, thread: &crate::ThreadId, place: Place, mut entry: Entry) -> Result<(), Error> {
+        let damaged = |problem: String| Error::Damaged { thread: thread.clone(), place, problem };
+        if self.fold.lease.is_none() {
+            // The thread rests, and so nobody has to be told who has it.
+            entry.lease = None;
+        }
+        let (entries, bytes) = self.fold.since_snapshot;
+        if entries >= Self::SNAPSHOT_ENTRIES && bytes >= self.fold.snapshot_bytes && !self.fold.ended {
+            entry.snapshot = Some(self.fold.freeze().map_err(|e| unreadable(thread, place, e))?);
+        }
+        let (hash, body): (Digest, Vec<u8>) = seal(self.fold.hash, &entry).map_err(|e| damaged(e.to_string()))?;
+        let snapshot = entry.snapshot.as_ref().map(|snapshot| snapshot.get().len());
+        self.fold.count(body.len(), snapshot);
+        self.fold.hash = hash;
+        self.fold.next = place + 1;
+        self.records.push(Record { place, hash, body, snapshot: snapshot.is_some() });
+        Ok(())
+    }
+
+    /// Pushes a first entry that carries a snapshot of its own, as a fork's does.
+    pub(crate) fn push_whole(&mut self, entry: Entry) -> Result<(), Error> {
+        let place = self.fold.next;
+        let thread = self.fold.thread.clone();
+        self.fold.apply(&entry).map_err(|e| unreadable(&thread, place, e))?;
+        let (hash, body) = seal(self.fold.hash, &entry)
+            .map_err(|e| Error::Damaged { thread: thread.clone(), place, problem: e.to_string() })?;
+        self.fold.hash = hash;
+        self.fold.next = place + 1;
+        self.records.push(Record { place, hash, body, snapshot: true });
+        Ok(())
+    }
+
+    /// Stores the entries, all or none. `false` when somebody else has appended in between.
+    pub(crate) async fn flush(&mut self) -> Result<bool, Error> {
+        if self.records.is_empty() {
+            return Ok(true);
+        }
+        let append = Append {
+            thread: self.fold.thread.clone(),
+            records: std::mem::take(&mut self.records),
+            standing: standing(&self.fold),
+            reviews: reviews(&self.fold),
+        };
+        match self.agent.inner.store.append(append).await {
+            Ok(()) => Ok(true),
+            Err(StoreError::Taken { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// How a thread stands, for the index.
+pub(crate) fn standing<S: crate::state::State>(fold: &crate::journal::Fold<S>) -> Standing {
+    let any = |test: fn(&At) -> bool| fold.lanes.values().any(|lane| test(&lane.at));
+    if fold.ended {
+        Standing::Ended
+    } else if any(At::is_active) {
+        Standing::Running
+    } else if any(|at| matches!(at, At::InDoubt { .. })) {
+        Standing::InDoubt
+    } else if any(|at| matches!(at, At::Failed { .. })) {
+        Standing::Failed
+    } else {
+        Standing::Waiting
+    }
+}
+
+fn reviews<S: crate::state::State>(fold: &crate::journal::Fold<S>) -> Vec<OpenReview> {
+    fold.open()
+        .map(|(_, open)| OpenReview {
+            thread: fold.thread.clone(),
+            graph: fold.graph.clone(),
+            node: open.visit.node.clone(),
+            digest: open.digest,
+            role: open.role.clone(),
+            place: open.place,
+            opened_ms: open.opened_ms,
+            deadline_ms: open.deadline_ms,
+        })
+        .collect()
+}

@@ -1,0 +1,80 @@
+//! Where a lane goes on, by the graph of this program.
+
+use super::{Graph, graph::NodeEntry};
+use crate::{
+    graph::{EdgeKind, EdgeSpec, Point},
+    journal::To,
+    state::State,
+};
+
+type FieldsOf<G> = <<G as Graph>::State as State>::Fields;
+pub(crate) type Entry<G> = NodeEntry<<G as Graph>::State, <G as Graph>::Deps>;
+
+/// A node and its number, by its name.
+pub(crate) fn node<G: Graph>(name: &str) -> Option<(usize, &'static Entry<G>)> {
+    G::NODES.iter().enumerate().find(|(_, entry)| entry.spec.name == name)
+}
+
+/// Where a thread goes first.
+pub(crate) fn after_start<G: Graph>(fields: &FieldsOf<G>) -> Result<To, String> {
+    after::<G>(Point::Start, fields)
+}
+
+/// Where a lane goes once a node has run.
+pub(crate) fn after_node<G: Graph>(node: usize, fields: &FieldsOf<G>) -> Result<To, String> {
+    after::<G>(Point::Node(node), fields)
+}
+
+/// Where a verdict leads; `None` where the graph does not have it.
+pub(crate) fn after_verdict<G: Graph>(node: usize, verdict: EdgeKind) -> Option<To> {
+    let edge = G::SPEC.edges.iter().find(|edge| edge.from == Point::Node(node) && edge.kind == verdict)?;
+    Some(target::<G>(edge))
+}
+
+fn after<G: Graph>(from: Point, fields: &FieldsOf<G>) -> Result<To, String> {
+    let mut edges = G::SPEC
+        .edges
+        .iter()
+        .filter(|edge| edge.from == from && !matches!(edge.kind, EdgeKind::Reject | EdgeKind::Ask));
+    let Some(first) = edges.next() else { return Err(format!("{} leads nowhere", name::<G>(from))) };
+    match first.kind {
+        EdgeKind::Fork { fork, .. } => {
+            let Some(spec) = G::SPEC.forks.get(fork) else { return Err(format!("there is no fork {fork}")) };
+            // A fork's edges are listed in the order of its branches.
+            let heads = std::iter::once(first).chain(edges).map(|edge| name::<G>(edge.to).to_owned()).collect();
+            let join = point::<G>(spec.join);
+            Ok(To::Fork { heads, join: Box::new(join) })
+        }
+        EdgeKind::Case { route, .. } => {
+            let Some(case) = G::route(route, fields) else {
+                let field = G::SPEC.routes.get(route).map_or("?", |route| route.field);
+                return Err(format!("the match on `{field}` after {} found it unwritten", name::<G>(from)));
+            };
+            std::iter::once(first)
+                .chain(edges)
+                .find(|edge| edge.kind == EdgeKind::Case { route, case })
+                .map(target::<G>)
+                .ok_or_else(|| format!("the match after {} has no case {case}", name::<G>(from)))
+        }
+        _ => Ok(target::<G>(first)),
+    }
+}
+
+fn target<G: Graph>(edge: &EdgeSpec) -> To {
+    if edge.joins.is_some() { To::Join } else { point::<G>(edge.to) }
+}
+
+fn point<G: Graph>(point: Point) -> To {
+    match point {
+        Point::Node(_) | Point::Start => To::Node(name::<G>(point).to_owned()),
+        Point::End => To::End,
+    }
+}
+
+fn name<G: Graph>(point: Point) -> &'static str {
+    match point {
+        Point::Start => "start",
+        Point::End => "end",
+        Point::Node(node) => G::SPEC.nodes.get(node).map_or("?", |node| node.name),
+    }
+}

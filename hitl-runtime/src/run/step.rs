@@ -1,0 +1,120 @@
+//! One try of one node.
+
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use futures_util::FutureExt;
+
+use super::{Agent, Args, Cx, Graph, NodeError, Writes, route};
+use crate::{
+    journal::{Brings, LaneId, Values, Visit},
+    review::Signatures,
+    state::State,
+};
+
+/// What a try needs, taken out of the thread so that the thread can move while it runs.
+pub(crate) struct Try<G: Graph> {
+    pub(crate) lane: LaneId,
+    pub(crate) node: usize,
+    pub(crate) entry: &'static route::Entry<G>,
+    pub(crate) visit: Visit,
+    pub(crate) fields: Arc<<G::State as State>::Fields>,
+    pub(crate) signatures: Signatures,
+    pub(crate) cx: Cx,
+    /// The wait before it, for a retry.
+    pub(crate) wait: Duration,
+}
+
+/// How a try ended.
+pub(crate) struct Tried {
+    pub(crate) lane: LaneId,
+    pub(crate) node: usize,
+    pub(crate) visit: Visit,
+    pub(crate) key: String,
+    pub(crate) end: End,
+}
+
+#[derive(Clone)]
+pub(crate) enum End {
+    Wrote(Values),
+    Failed { error: String },
+    /// It may or may not have happened.
+    Unknown { error: String },
+}
+
+/// Runs a node once, within its timeout. A panic is a failure like any other.
+pub(crate) async fn run<G: Graph>(agent: Agent<G>, this: Try<G>) -> Tried {
+    if !this.wait.is_zero() {
+        tokio::time::sleep(this.wait).await;
+    }
+    let (rejection, question) = match &this.visit.brings {
+        Some(Brings::Rejection(rejection)) => (Some(rejection), None),
+        Some(Brings::Question(question)) => (None, Some(question)),
+        None => (None, None),
+    };
+    let args = Args {
+        fields: &*this.fields,
+        deps: &agent.inner.deps,
+        cx: &this.cx,
+        rejection,
+        question,
+        signatures: &this.signatures,
+    };
+    let spec = &this.entry.spec;
+    // Synchronous code of the node runs here too, before it first awaits.
+    let work = AssertUnwindSafe(async { (this.entry.run)(args).await }).catch_unwind();
+    let result = match spec.retry.timeout_ms {
+        None => Some(work.await),
+        Some(ms) => tokio::time::timeout(Duration::from_millis(ms), work).await.ok(),
+    };
+    let unsure = spec.effect && !spec.idempotent;
+    let end = match result {
+        Some(Ok(Ok(writes))) => finished::<G>(writes, unsure),
+        Some(Ok(Err(error))) => failed(&error, unsure),
+        Some(Err(panic)) => failed(&NodeError::msg(format_args!("it panicked: {}", said(&*panic))), unsure),
+        None => {
+            let ms = spec.retry.timeout_ms.unwrap_or_default();
+            failed(&NodeError::msg(format_args!("it took longer than {:?}", Duration::from_millis(ms))), unsure)
+        }
+    };
+    Tried { lane: this.lane, node: this.node, key: this.cx.key, visit: this.visit, end }
+}
+
+fn failed(error: &NodeError, unsure: bool) -> End {
+    let text = error.to_string();
+    if unsure && !error.is_not_done() { End::Unknown { error: text } } else { End::Failed { error: text } }
+}
+
+/// A draft that breaks its invariants is a failure of the node that returned it.
+fn finished<G: Graph>(writes: Writes, unsure: bool) -> End {
+    let mut values = Values::new();
+    for (field, json) in writes.0 {
+        if let Err(problem) = check::<G>(field, json.get()) {
+            return failed(&NodeError::msg(problem), unsure);
+        }
+        values.insert(field.to_owned(), json);
+    }
+    End::Wrote(values)
+}
+
+/// Holds a value that some node is to have signed against that node's invariants.
+pub(crate) fn check<G: Graph>(field: &str, json: &str) -> Result<(), String> {
+    for entry in G::NODES {
+        if let (Some(interrupt), Some(reviewed)) = (&entry.spec.interrupt, &entry.reviewed)
+            && interrupt.field == field
+        {
+            return (reviewed.check)(json).map(drop).map_err(|violations| {
+                let list: Vec<String> = violations.iter().map(ToString::to_string).collect();
+                format!("`{field}` breaks its invariants: {}", list.join("; "))
+            });
+        }
+    }
+    Ok(())
+}
+
+fn said(panic: &(dyn std::any::Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
+}

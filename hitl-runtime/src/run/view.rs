@@ -1,0 +1,170 @@
+//! A thread as JSON: what command lines, HTTP and forms show.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::{Agent, Graph, decide::found, post::standing, turn};
+use crate::{
+    Digest, Error, Place, Standing, ThreadId,
+    graph::{EdgeKind, Point},
+    journal::{At, ROOT, values},
+    state::State,
+};
+
+/// A thread, whatever its graph.
+#[derive(Clone, Debug, Serialize)]
+pub struct ThreadView {
+    /// Its name.
+    pub thread: ThreadId,
+    /// The graph that it runs on.
+    pub graph: String,
+    /// How it stands.
+    pub standing: Standing,
+    /// The place of its last entry.
+    pub place: Place,
+    /// When its last entry was written, in milliseconds since the epoch.
+    pub at_ms: u64,
+    /// The nodes that it stands at; more than one inside a fork.
+    pub nodes: Vec<String>,
+    /// Whether its runner has given no sign of life for so long that `resume` takes it up.
+    pub stalled: bool,
+    /// The open reviews.
+    pub reviews: Vec<ReviewView>,
+    /// The node that failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<FailureView>,
+    /// The effect that nobody saw the end of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub in_doubt: Option<InDoubtView>,
+    /// The outputs by field, once it has ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output: Option<Map<String, Value>>,
+    /// Every field that is written.
+    pub fields: Map<String, Value>,
+}
+
+/// An open review.
+#[derive(Clone, Debug, Serialize)]
+pub struct ReviewView {
+    /// The node that will run once the draft is signed.
+    pub node: String,
+    /// The field to be signed.
+    pub field: String,
+    /// Its value: the very arguments that the node will get.
+    pub draft: Value,
+    /// What a verdict must name.
+    pub digest: Digest,
+    /// The JSON Schema of the draft.
+    pub schema: Value,
+    /// The role that the operator must hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// The verdicts that the graph has: `approve`, `edit`, `reject`, and `ask` where it is declared.
+    pub verdicts: Vec<&'static str>,
+    /// When it was opened, in milliseconds since the epoch.
+    pub opened_ms: u64,
+    /// When it expires, in milliseconds since the epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deadline_ms: Option<u64>,
+}
+
+/// A node that failed.
+#[derive(Clone, Debug, Serialize)]
+pub struct FailureView {
+    /// The node.
+    pub node: String,
+    /// What it said.
+    pub error: String,
+    /// Whether a person stopped it, so that it cannot be resumed.
+    pub stopped: bool,
+}
+
+/// An effect that nobody saw the end of.
+#[derive(Clone, Debug, Serialize)]
+pub struct InDoubtView {
+    /// The effect.
+    pub node: String,
+    /// The idempotency key that it was begun with.
+    pub key: String,
+    /// What is known of its end.
+    pub error: String,
+    /// Since when, in milliseconds since the epoch.
+    pub since_ms: u64,
+    /// The fields that it would have written.
+    pub writes: Vec<&'static str>,
+}
+
+impl<G: Graph> Agent<G> {
+    /// A thread as JSON. Nothing moves.
+    ///
+    /// # Errors
+    /// As [`Agent::thread`].
+    pub async fn view<T>(&self, thread: T) -> Result<ThreadView, Error>
+    where
+        T: TryInto<ThreadId>,
+        T::Error: Into<Error>,
+    {
+        let fold = self.known(&thread.try_into().map_err(Into::into)?).await?;
+        let thread = fold.thread.clone();
+        let changed = |problem: String| Error::GraphChanged { thread: thread.clone(), problem };
+        let mut reviews = Vec::new();
+        for (lane, open) in fold.open() {
+            let found = found::<G>(&fold, lane, open)?;
+            let asks = G::SPEC
+                .edges
+                .iter()
+                .any(|edge| edge.from == Point::Node(found.node) && edge.kind == EdgeKind::Ask);
+            reviews.push(ReviewView {
+                node: open.visit.node.clone(),
+                field: open.field.clone(),
+                draft: turn::draft::<G>(&fold, lane, &open.field, found.reviewed)?,
+                digest: open.digest,
+                schema: (found.reviewed.schema)(),
+                role: open.role.clone(),
+                verdicts: if asks { vec!["approve", "edit", "reject", "ask"] } else { vec!["approve", "edit", "reject"] },
+                opened_ms: open.opened_ms,
+                deadline_ms: open.deadline_ms,
+            });
+        }
+        let mut fields = Map::new();
+        let root = fold.lanes.get(&ROOT).ok_or_else(|| changed("it has no state".to_owned()))?;
+        for (field, json) in values(&G::State::SPEC, &*root.fields).map_err(|e| changed(e.to_string()))? {
+            let value = serde_json::from_str(json.get()).map_err(|e| changed(e.to_string()))?;
+            fields.insert(field, value);
+        }
+        let output = fold.ended.then(|| {
+            let outputs = G::State::SPEC.fields.iter().filter(|field| field.output);
+            outputs
+                .filter_map(|field| fields.get(field.name).map(|value| (field.name.to_owned(), value.clone())))
+                .collect()
+        });
+        let now = self.inner.clock.now_ms();
+        let active = fold.lanes.values().any(|lane| lane.at.is_active());
+        let doubt = turn::doubt(self, &fold);
+        Ok(ThreadView {
+            graph: fold.graph.clone(),
+            standing: if doubt.is_some() { Standing::InDoubt } else { standing(&fold) },
+            place: fold.next.saturating_sub(1),
+            at_ms: fold.at_ms,
+            nodes: fold.lanes.values().filter_map(|lane| lane.at.visit()).map(|visit| visit.node.clone()).collect(),
+            stalled: active && !fold.lease.as_ref().is_some_and(|lease| lease.until_ms > now),
+            reviews,
+            failure: fold.lanes.values().find_map(|lane| match &lane.at {
+                At::Failed { visit, error, stopped, .. } => {
+                    Some(FailureView { node: visit.node.clone(), error: error.clone(), stopped: *stopped })
+                }
+                _ => None,
+            }),
+            in_doubt: doubt.map(|(node, key, error, since_ms)| InDoubtView {
+                writes: super::route::node::<G>(&node).map(|(_, entry)| entry.spec.writes.to_vec()).unwrap_or_default(),
+                node,
+                key,
+                error,
+                since_ms,
+            }),
+            output,
+            fields,
+            thread,
+        })
+    }
+}

@@ -1,0 +1,230 @@
+//! The arguments.
+
+use std::path::PathBuf;
+
+use clap::{
+    Args as ClapArgs, Parser, Subcommand, ValueEnum,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
+
+use crate::{Place, Reason};
+
+use super::exit::EXIT_CODES;
+
+/// What was typed.
+#[derive(Debug, Parser)]
+#[command(
+    disable_help_subcommand = true,
+    after_help = "On a terminal, with no command: a walk from the message to the result.",
+    after_long_help = EXIT_CODES,
+)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+    #[command(flatten)]
+    pub(super) global: Global,
+}
+
+/// What every command takes.
+#[derive(Clone, Debug, ClapArgs)]
+#[command(next_help_heading = "Global options")]
+pub(super) struct Global {
+    /// Print one JSON document, errors too, and ask nothing
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    /// Who decides; the journal keeps the name [default: $HITL_OPERATOR, $USER, $LOGNAME]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(super) operator: Option<String>,
+    /// A role that the operator holds; may be given again [default: whatever the review asks for]
+    ///
+    /// Whoever can open the store can do anything to it, so a local operator holds every role. Once one is given, the
+    /// operator holds only those that are.
+    #[arg(long = "role", global = true, value_name = "ROLE")]
+    pub(super) roles: Vec<String>,
+    /// Colours
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = Colour::Auto)]
+    pub(super) color: Colour,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Colour {
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Start a thread and run it until a person must move
+    Start {
+        /// The input, where it is one text; without it, standard input is read (`-`: for as long as it takes)
+        message: Vec<String>,
+        /// The thread's name [default: one is made up]
+        #[arg(long, value_name = "ID")]
+        thread: Option<String>,
+        /// The whole input as JSON (`-`: from standard input)
+        #[arg(long, value_name = "JSON", conflicts_with_all = ["message", "set"])]
+        input: Option<String>,
+        /// One field of the input; may be given again
+        #[arg(long, value_name = "FIELD=VALUE", conflicts_with = "message")]
+        set: Vec<String>,
+    },
+    /// List what waits for a person, oldest first
+    Inbox {
+        /// How many
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=1000))]
+        limit: u64,
+        /// Go on from where the last page ended
+        #[arg(long, value_name = "TOKEN")]
+        after: Option<String>,
+    },
+    /// Show a thread: how it stands, and what is to be signed in full
+    Show {
+        /// The thread
+        thread: String,
+    },
+    /// Sign the draft as it is
+    Approve {
+        #[command(flatten)]
+        review: Named,
+    },
+    /// Sign another draft in its stead
+    ///
+    /// With neither --set nor --patch, $VISUAL or $EDITOR opens on the draft.
+    Edit {
+        #[command(flatten)]
+        review: Named,
+        /// One value, as in amount=99 or to.iban=DE02…; may be given again
+        #[arg(long, value_name = "PATH=VALUE")]
+        set: Vec<String>,
+        /// A JSON merge patch, RFC 7396 (`-`: from standard input)
+        #[arg(long, value_name = "JSON", conflicts_with = "set")]
+        patch: Option<String>,
+    },
+    /// Refuse the draft
+    Reject {
+        #[command(flatten)]
+        review: Named,
+        /// Why
+        #[arg(long, value_parser = reason())]
+        reason: Option<Reason>,
+        /// Why, in your words
+        #[arg(long, default_value = "", hide_default_value = true)]
+        note: String,
+    },
+    /// Ask something first; the draft is then made again
+    Ask {
+        #[command(flatten)]
+        review: Named,
+        /// The question
+        question: Vec<String>,
+    },
+    /// List what has happened to a thread
+    History {
+        /// The thread
+        thread: String,
+        /// From this place on
+        #[arg(long, value_name = "PLACE", default_value_t = 0)]
+        from: Place,
+        /// How many entries
+        #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+        limit: u64,
+    },
+    /// Take up a thread whose process has died, or try again what has failed
+    Resume {
+        /// The thread
+        thread: String,
+    },
+    /// Say how an effect ended that nobody saw the end of
+    Settle {
+        /// The thread
+        thread: String,
+        /// The idempotency key of the effect, as `show` prints it [default: the only one in doubt]
+        #[arg(long)]
+        key: Option<String>,
+        #[command(subcommand)]
+        how: How,
+    },
+    /// Go on from a place of a thread's past under another name
+    Fork {
+        /// The thread
+        thread: String,
+        /// The last place that the new thread shares with the old one
+        #[arg(long, value_name = "PLACE")]
+        at: Place,
+        /// The new thread's name [default: one is made up]
+        #[arg(long = "as", value_name = "NEW")]
+        new: Option<String>,
+    },
+    /// Prove that a journal is as it was written
+    Verify {
+        /// The thread [default: every one in the store]
+        thread: Option<String>,
+    },
+    /// Draw the graph, and where a thread stands in it
+    Draw {
+        /// The thread
+        thread: Option<String>,
+        /// How [default: by the file's extension, else mermaid]
+        #[arg(long, value_enum)]
+        format: Option<Format>,
+        /// Into a file [default: standard output]
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+}
+
+/// A review of a thread.
+#[derive(Debug, ClapArgs)]
+pub(super) struct Named {
+    /// The thread
+    pub(super) thread: String,
+    /// The digest of the draft that you saw, or its first 8 digits or more
+    #[arg(long)]
+    pub(super) digest: Option<String>,
+    /// Decide without having been shown the draft, and without a question
+    #[arg(long)]
+    pub(super) yes: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum How {
+    /// It happened, and this is what it would have written
+    Happened {
+        /// A field that the node writes; may be given again
+        #[arg(long, value_name = "FIELD=VALUE")]
+        set: Vec<String>,
+    },
+    /// It did not happen: run it again, with the same idempotency key
+    RunAgain,
+    /// Leave it; the thread goes no further
+    Stop {
+        /// Why
+        #[arg(long, default_value = "", hide_default_value = true)]
+        note: String,
+    },
+}
+
+/// How a graph is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// A Mermaid flowchart
+    Mermaid,
+    /// A picture
+    Svg,
+}
+
+impl Format {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Mermaid => "mermaid",
+            Self::Svg => "svg",
+        }
+    }
+}
+
+fn reason() -> impl TypedValueParser<Value = Reason> {
+    PossibleValuesParser::new(Reason::GIVEN.map(Reason::as_str)).try_map(|word| word.parse::<Reason>())
+}

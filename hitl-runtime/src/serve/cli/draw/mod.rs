@@ -1,0 +1,31 @@
+//! A graph that can be looked at.
+
+pub(super) mod mermaid;
+pub(super) mod svg;
+
+use crate::{
+    graph::GraphSpec,
+    run::ThreadView,
+    store::Standing,
+};
+
+/// Where a thread stands in the graph.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Lit {
+    /// The numbers of the nodes.
+    pub(super) nodes: Vec<usize>,
+    /// Whether it has come to its end.
+    pub(super) end: bool,
+    /// Whether something went wrong there.
+    pub(super) trouble: bool,
+}
+
+impl Lit {
+    pub(super) fn of(spec: &GraphSpec, view: &ThreadView) -> Self {
+        Self {
+            nodes: view.nodes.iter().filter_map(|name| spec.node_index(name)).collect(),
+            end: view.standing == Standing::Ended,
+            trouble: matches!(view.standing, Standing::Failed | Standing::InDoubt),
+        }
+    }
+}

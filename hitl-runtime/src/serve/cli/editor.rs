@@ -1,0 +1,162 @@
+//! The draft in a person's own editor.
+
+use std::{ffi::OsString, io::Write, process::Command};
+
+use serde_json::Value;
+
+use super::{exit::Refusal, schema::{Schema, in_order}};
+use crate::run::ReviewView;
+
+/// The editor to call: `$VISUAL`, `$EDITOR`, or what every machine has.
+pub(super) fn command() -> OsString {
+    let named = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    named("VISUAL").or_else(|| named("EDITOR")).unwrap_or_else(|| if cfg!(windows) { "notepad" } else { "vi" }.into())
+}
+
+/// What a person left in the editor.
+#[derive(Debug, PartialEq)]
+pub(super) enum Edited {
+    /// Another draft.
+    Draft(Value),
+    /// The file was emptied, or left as it was.
+    Nothing,
+    /// No JSON; and why.
+    Unreadable(String),
+}
+
+/// The file that a person is given: the invariants, what was wrong with the last try, the draft.
+pub(super) fn page(thread: &str, review: &ReviewView, text: &str, error: Option<&str>) -> String {
+    let mut out = String::new();
+    let mut comment = |line: &str| {
+        let line = line.replace(|c: char| c.is_control(), " ");
+        out.push_str(format!("// {line}").trim_end());
+        out.push('\n');
+    };
+    if let Some(error) = error {
+        error.lines().for_each(|line| comment(&format!("! {line}")));
+        comment("");
+    }
+    comment(&format!("What `{}` of thread {thread} will do once you sign it. Change it, save, and leave the editor;", review.node));
+    comment("empty the file to sign nothing. Lines that begin with // are not read.");
+    let invariants = Schema::new(&review.schema).invariants();
+    if !invariants.is_empty() {
+        comment("");
+        invariants.iter().for_each(|line| comment(line));
+    }
+    out + text.trim_end() + "\n"
+}
+
+/// A draft as it is edited.
+pub(super) fn pretty(draft: &Value, schema: &Value) -> String {
+    let ordered = Ordered { value: draft, schema: Some(Schema::new(schema)) };
+    serde_json::to_string_pretty(&ordered).unwrap_or_else(|_| draft.to_string())
+}
+
+/// A value whose keys stand in the order of its type.
+struct Ordered<'a> {
+    value: &'a Value,
+    schema: Option<Schema<'a>>,
+}
+
+impl serde::Serialize for Ordered<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.value {
+            Value::Object(map) => serializer.collect_map(in_order(map, self.schema).into_iter().map(|(key, value)| {
+                (key, Ordered { value, schema: self.schema.and_then(|schema| schema.at(key)) })
+            })),
+            other => other.serialize(serializer),
+        }
+    }
+}
+
+/// What is left once the comments are gone, each by an empty line, so that an error names the line a person sees.
+pub(super) fn uncommented(page: &str) -> String {
+    let line = |line: &str| if line.trim_start().starts_with("//") { String::new() } else { line.to_owned() };
+    page.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// What a person left, without the lines that a page begins with: the next page brings its own.
+pub(super) fn without_page(left: &str) -> String {
+    left.lines().skip_while(|line| line.starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+/// Reads what a person left. `before` is what they were given.
+pub(super) fn read(page: &str, before: &Value) -> Edited {
+    let text = uncommented(page);
+    if text.trim().is_empty() {
+        return Edited::Nothing;
+    }
+    match serde_json::from_str::<Value>(&text) {
+        Ok(draft) if draft == *before => Edited::Nothing,
+        Ok(draft) => Edited::Draft(draft),
+        Err(error) => Edited::Unreadable(format!("this is no JSON: {error}")),
+    }
+}
+
+/// Opens the page, waits for the editor to end, and gives back what it left.
+pub(super) async fn open(page: String) -> Result<String, Refusal> {
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    std::thread::Builder::new().name("hitl-editor".to_owned()).spawn(move || {
+        let _ = sender.send(open_and_wait(&page));
+    })?;
+    match receiver.await {
+        Ok(left) => left,
+        Err(_) => Err(std::io::Error::other("the editor's thread is gone").into()),
+    }
+}
+
+fn open_and_wait(page: &str) -> Result<String, Refusal> {
+    // Readable for its owner alone; `.jsonc` because editors know JSON with comments by that name.
+    let mut file = tempfile::Builder::new().prefix("hitl-").suffix(".jsonc").tempfile()?;
+    file.write_all(page.as_bytes())?;
+    // Closed, because some editors will not write to a file that is open. It is removed all the same.
+    let path = file.into_temp_path();
+    let editor = command();
+    let status = if cfg!(windows) {
+        Command::new(&editor).arg(&path).status()
+    } else {
+        // As git does it: $EDITOR may hold arguments.
+        let mut script = editor.clone();
+        script.push(" \"$@\"");
+        Command::new("sh").arg("-c").arg(script).arg(&editor).arg(&path).status()
+    };
+    let name = editor.to_string_lossy();
+    let broken = |problem: String| Refusal::new(super::exit::Exit::Broken, "editor", problem);
+    match status {
+        Err(error) => Err(broken(format!("`{name}` does not start: {error}; set $EDITOR, or use --set"))),
+        Ok(status) if !status.success() => {
+            Err(broken(format!("`{name}` ended with {status}; nothing was signed. Set $EDITOR, or use --set")))
+        }
+        Ok(_) => Ok(std::fs::read_to_string(&path)?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn comments_are_dropped_and_lines_keep_their_numbers() {
+        let page = "// a\n{\n  // b\n  \"url\": \"https://x\"\n}\n";
+        assert_eq!(uncommented(page), "\n{\n\n  \"url\": \"https://x\"\n}");
+        assert_eq!(read(page, &json!({})), Edited::Draft(json!({ "url": "https://x" })));
+        assert_eq!(read(page, &json!({ "url": "https://x" })), Edited::Nothing);
+        assert_eq!(read("// only this\n\n", &json!({})), Edited::Nothing);
+        assert_eq!(
+            read("// a\n{\n  \"a\": }\n", &json!({})),
+            Edited::Unreadable("this is no JSON: expected value at line 3 column 8".to_owned())
+        );
+    }
+
+    #[test]
+    fn a_draft_is_edited_in_the_order_of_its_type() {
+        let schema = json!({ "required": ["order_id", "amount"], "properties": { "amount": {}, "order_id": {}, "note": {} } });
+        let draft = json!({ "amount": 149.0, "extra": 1, "note": null, "order_id": "A-9133" });
+        assert_eq!(
+            pretty(&draft, &schema),
+            "{\n  \"order_id\": \"A-9133\",\n  \"amount\": 149.0,\n  \"note\": null,\n  \"extra\": 1\n}"
+        );
+    }
+}

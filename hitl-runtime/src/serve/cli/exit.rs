@@ -1,0 +1,188 @@
+//! What a program learns from how a command ended: an exit code, and an error with a stable code.
+
+use std::{fmt, io, process::ExitCode};
+
+use serde_json::{Map, Value, json};
+
+use crate::{Error, StoreError, run::ThreadView, store::Standing};
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Exit {
+    /// The thread has ended, or what was asked for has been shown.
+    Done = 0,
+    /// Standard output or the editor failed.
+    Broken = 1,
+    /// The command was not understood.
+    Usage = 2,
+    /// Done as asked, and the thread waits for a person.
+    Waits = 3,
+    /// Refused; nothing has moved.
+    Refused = 4,
+    /// There is no such thread or place.
+    Unknown = 5,
+    /// The thread failed, or is in doubt.
+    Failed = 6,
+    /// Another process runs the thread.
+    Running = 7,
+    /// The store or the journal.
+    Store = 8,
+    /// Ctrl-C while a node ran.
+    Interrupted = 130,
+}
+
+/// What `--help` says of them.
+pub(super) const EXIT_CODES: &str = "\
+Exit codes of start, approve, edit, reject, ask, resume, settle and fork:
+  0  the thread has ended
+  3  done as asked, and the thread waits for a person
+  6  the thread failed, or is in doubt
+  7  another process runs the thread
+Exit codes of every command:
+  0  shown
+  1  standard output or the editor failed
+  2  the command was not understood
+  4  refused, and nothing has moved
+  5  there is no such thread or place
+  8  the store or the journal is in trouble
+130  Ctrl-C while a node ran";
+
+impl Exit {
+    /// How the thread stands.
+    pub(super) fn of(view: &ThreadView) -> Self {
+        match view.standing {
+            Standing::Ended => Self::Done,
+            Standing::Waiting => Self::Waits,
+            Standing::InDoubt | Standing::Failed => Self::Failed,
+            Standing::Running => Self::Running,
+        }
+    }
+
+    /// The number.
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}
+
+/// Why a command did not do what it was asked.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) exit: Exit,
+    pub(super) code: &'static str,
+    pub(super) message: String,
+    /// What a program wants to know besides, by name.
+    pub(super) details: Map<String, Value>,
+    /// The commands that mend it.
+    pub(super) next: Vec<String>,
+}
+
+impl Refusal {
+    pub(super) fn new(exit: Exit, code: &'static str, message: impl fmt::Display) -> Self {
+        Self { exit, code, message: message.to_string(), details: Map::new(), next: Vec::new() }
+    }
+
+    pub(super) fn usage(message: impl fmt::Display) -> Self {
+        Self::new(Exit::Usage, "usage", message)
+    }
+
+    pub(super) fn refused(code: &'static str, message: impl fmt::Display) -> Self {
+        Self::new(Exit::Refused, code, message)
+    }
+
+    pub(super) fn detail(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.details.insert(name.to_owned(), value.into());
+        self
+    }
+
+    pub(super) fn try_this(mut self, command: String) -> Self {
+        self.next.push(command);
+        self
+    }
+
+    /// As `--json` prints it.
+    pub(super) fn json(&self) -> Value {
+        let mut error = self.details.clone();
+        error.insert("code".to_owned(), self.code.into());
+        error.insert("message".to_owned(), self.message.clone().into());
+        error.insert("exit".to_owned(), self.exit.code().into());
+        error.insert("next".to_owned(), self.next.clone().into());
+        json!({ "error": error })
+    }
+}
+
+impl From<io::Error> for Refusal {
+    fn from(error: io::Error) -> Self {
+        Self::new(Exit::Broken, "io", error)
+    }
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        let exit = match &error {
+            Error::InvalidThreadId(_) | Error::Store(StoreError::BadPage(_)) => Exit::Usage,
+            Error::UnknownThread { .. } | Error::NoSuchPlace { .. } => Exit::Unknown,
+            Error::GraphChanged { .. } | Error::Damaged { .. } | Error::Store(_) => Exit::Store,
+            _ => Exit::Refused,
+        };
+        let base = Self::new(exit, error.code(), &error);
+        let base = match thread_of(&error) {
+            Some(thread) => base.detail("thread", thread),
+            None => base,
+        };
+        match error {
+            Error::Stale { digest, open, .. } => {
+                let open: Vec<String> = open.iter().map(ToString::to_string).collect();
+                base.detail("digest", digest.to_string()).detail("open", open)
+            }
+            Error::AlreadyDecided { node, by, verdict, at_ms, .. } => {
+                base.detail("node", node).detail("by", by).detail("verdict", verdict).detail("at_ms", at_ms)
+            }
+            Error::Expired { node, deadline_ms, .. } => base.detail("node", node).detail("deadline_ms", deadline_ms),
+            Error::RoleMissing { node, role, operator, .. } => {
+                base.detail("node", node).detail("role", role).detail("operator", operator)
+            }
+            Error::Invalid { field, violations, thread } => {
+                let list = violations.iter().map(|v| json!({ "path": v.path, "message": v.message }));
+                let list = list.collect::<Vec<_>>();
+                let mut base = base.detail("field", field.as_str()).detail("violations", list);
+                base.message = format!("`{field}` of thread `{thread}` cannot be signed");
+                base
+            }
+            Error::UnknownKey { field, path, near, .. } => {
+                base.detail("field", field).detail("path", path).detail("near", near)
+            }
+            Error::BadVerdict { node, .. } => base.detail("node", node),
+            Error::Damaged { place, .. } => base.detail("place", place),
+            Error::NoSuchPlace { place, head, .. } => base.detail("place", place).detail("head", head),
+            Error::SignatureNotCarried { place, field, .. } => base.detail("place", place).detail("field", field),
+            _ => base,
+        }
+    }
+}
+
+fn thread_of(error: &Error) -> Option<String> {
+    match error {
+        Error::UnknownThread { thread }
+        | Error::ThreadExists { thread }
+        | Error::Stale { thread, .. }
+        | Error::AlreadyDecided { thread, .. }
+        | Error::Expired { thread, .. }
+        | Error::RoleMissing { thread, .. }
+        | Error::Invalid { thread, .. }
+        | Error::UnknownKey { thread, .. }
+        | Error::BadVerdict { thread, .. }
+        | Error::NotInDoubt { thread }
+        | Error::GraphChanged { thread, .. }
+        | Error::Damaged { thread, .. }
+        | Error::NoSuchPlace { thread, .. }
+        | Error::SignatureNotCarried { thread, .. } => Some(thread.to_string()),
+        Error::InvalidThreadId(_) | Error::InvalidInput { .. } | Error::Store(_) => None,
+    }
+}

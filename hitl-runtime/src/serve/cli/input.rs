@@ -1,0 +1,157 @@
+//! What a thread begins with.
+
+use serde_json::{Map, Value};
+
+use super::{
+    exit::{Exit, Refusal},
+    session::Session,
+    set,
+};
+use crate::{Error, ThreadId, graph::FieldSpec, run::Graph};
+
+impl<G: Graph> Session<'_, G> {
+    pub(super) async fn start(
+        &mut self,
+        message: Vec<String>,
+        thread: Option<String>,
+        input: Option<String>,
+        set: Vec<String>,
+    ) -> Result<Exit, Refusal> {
+        let input = self.input(message, input, set).await?;
+        let thread = match thread {
+            Some(name) => self.thread_id(&name)?,
+            None => self.new_thread(None).await?,
+        };
+        self.begin(&thread, &input).await?;
+        self.stands(&thread).await
+    }
+
+    /// Starts a thread, and waits until a person must move.
+    pub(super) async fn begin(&mut self, thread: &ThreadId, input: &Value) -> Result<(), Refusal> {
+        let agent = self.agent.clone();
+        let started = self.running(thread, agent.start_json(thread, input)).await?;
+        self.mended(started).map(drop)
+    }
+
+    async fn input(&mut self, message: Vec<String>, input: Option<String>, set: Vec<String>) -> Result<Value, Refusal> {
+        let fields: Vec<&FieldSpec> = inputs::<G>().collect();
+        if let Some(json) = input {
+            return self.json_argument("--input", &json).await;
+        }
+        if !set.is_empty() {
+            let names: Vec<&str> = fields.iter().map(|field| field.name).collect();
+            return self.fields(&set, &names, "this agent starts with");
+        }
+        let text = match message.as_slice() {
+            [dash] if dash == "-" => self.screen.read_all(true).await?,
+            [] if fields.is_empty() => return Ok(Value::Object(Map::new())),
+            [] if self.screen.interactive => match self.ask_input().await? {
+                Some(input) => return Ok(input),
+                None => return Err(Refusal::usage("nothing was started")),
+            },
+            [] if self.screen.stdin_is_terminal => String::new(),
+            [] => self.screen.read_all(false).await?,
+            words => words.join(" "),
+        };
+        let Some(field) = only_text::<G>() else {
+            return Err(Refusal::usage(format_args!(
+                "this agent starts with {}: say --set FIELD=VALUE for each, or --input JSON",
+                list(&fields)
+            )));
+        };
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(Refusal::usage(format_args!("there is no {}: give it as an argument or on standard input", field.name))
+                .try_this(self.program.command(["start", "…"])));
+        }
+        Ok(object(field.name, text.into()))
+    }
+
+    /// Asks a person for every input. `None` when they leave.
+    pub(super) async fn ask_input(&mut self) -> Result<Option<Value>, Refusal> {
+        let mut out = Map::new();
+        for field in inputs::<G>() {
+            let text = loop {
+                match self.prompt(field.name).await? {
+                    None => return Ok(None),
+                    Some(text) if text.is_empty() => {}
+                    Some(text) => break text,
+                }
+            };
+            out.insert(field.name.to_owned(), set::value(&text, set::is_text(field.ty)));
+        }
+        Ok(Some(Value::Object(out)))
+    }
+
+    /// JSON from an argument, or from standard input where that is `-`.
+    pub(super) async fn json_argument(&mut self, option: &str, json: &str) -> Result<Value, Refusal> {
+        let text = if json == "-" { self.screen.read_all(true).await? } else { json.to_owned() };
+        serde_json::from_str(&text).map_err(|e| Refusal::usage(format_args!("{option} is no JSON: {e}")))
+    }
+
+    /// The name that was given, or one that is not taken: `refund-agent-7f3a2c9k`.
+    pub(super) async fn new_thread(&self, name: Option<String>) -> Result<ThreadId, Refusal> {
+        if let Some(name) = name {
+            return self.thread_id(&name);
+        }
+        loop {
+            let thread = self.thread_id(&format!("{}-{}", kebab(G::SPEC.name), drawn()?))?;
+            match self.agent.view(&thread).await {
+                Err(Error::UnknownThread { .. }) => return Ok(thread),
+                Err(Error::Store(error)) => return Err(Error::Store(error).into()),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// The fields that `start` takes.
+pub(super) fn inputs<G: Graph>() -> impl Iterator<Item = &'static FieldSpec> {
+    G::SPEC.state.fields.iter().filter(|field| field.input)
+}
+
+/// The only input, if it is a text.
+pub(super) fn only_text<G: Graph>() -> Option<&'static FieldSpec> {
+    let mut fields = inputs::<G>();
+    fields.next().filter(|field| set::is_text(field.ty) && fields.next().is_none())
+}
+
+fn object(field: &str, value: Value) -> Value {
+    Value::Object(Map::from_iter([(field.to_owned(), value)]))
+}
+
+fn list(fields: &[&FieldSpec]) -> String {
+    fields.iter().map(|field| format!("`{}` ({})", field.name, field.ty)).collect::<Vec<_>>().join(", ")
+}
+
+/// `RefundAgent` as a name on a command line.
+fn kebab(name: &str) -> String {
+    let mut out = String::new();
+    for (i, c) in name.chars().enumerate() {
+        if c.is_uppercase() && i > 0 && !out.ends_with('-') {
+            out.push('-');
+        }
+        out.extend(if c == '_' { '-'.to_lowercase() } else { c.to_lowercase() });
+    }
+    out
+}
+
+/// 40 bits in letters that cannot be mistaken for one another.
+fn drawn() -> Result<String, Refusal> {
+    const LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).map_err(|e| std::io::Error::other(e.to_string()))?;
+    Ok(bytes.iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_made_up_in_small_letters() {
+        assert_eq!(kebab("RefundAgent"), "refund-agent");
+        assert_eq!(kebab("HTTPDesk_2"), "h-t-t-p-desk-2");
+        assert_eq!(drawn().map(|name| name.len()).ok(), Some(8));
+    }
+}

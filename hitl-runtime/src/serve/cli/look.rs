@@ -1,0 +1,187 @@
+//! The commands that only look.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::{
+    args::Format,
+    draw,
+    exit::{Exit, Refusal},
+    render::{
+        lists,
+        style::{DIM, GREEN, RED, paint},
+        table::pairs,
+        value::Row,
+    },
+    session::Session,
+};
+use crate::{Error, Place, ThreadId, run::Graph};
+
+impl<G: Graph> Session<'_, G> {
+    pub(super) async fn show(&mut self, thread: &str) -> Result<Exit, Refusal> {
+        let thread = self.thread_id(thread)?;
+        let view = self.view(&thread).await?;
+        self.print_view(&view, true)?;
+        Ok(Exit::Done)
+    }
+
+    pub(super) async fn inbox(&mut self, limit: u64, after: Option<String>) -> Result<Exit, Refusal> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let page = self.agent.inbox(after.as_deref(), limit).await;
+        let page = self.mended(page)?;
+        if self.global.json {
+            self.json(&page)?;
+            return Ok(Exit::Done);
+        }
+        if page.items.is_empty() {
+            self.screen.out(if after.is_some() { "Nothing more waits.\n" } else { "Nothing waits.\n" })?;
+            return Ok(Exit::Done);
+        }
+        let mut text = lists::inbox(&page.items, G::SPEC.name, self.frame());
+        if let Some(next) = &page.next {
+            let limit = limit.to_string();
+            let command = self.program.command(["inbox", "--limit", &limit, "--after", next]);
+            text.push_str(&format!("\n{}", pairs(&[Row::new("more", command)], "", None)));
+        }
+        self.screen.out(&text)?;
+        Ok(Exit::Done)
+    }
+
+    pub(super) async fn history(&mut self, thread: &str, from: Place, limit: u64) -> Result<Exit, Refusal> {
+        let thread = self.thread_id(thread)?;
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let mut entries = Vec::new();
+        let mut place = from;
+        // A store whose own pages are small gives less than it is asked for.
+        while entries.len() <= limit {
+            let page = self.agent.history(&thread, place, limit + 1 - entries.len()).await;
+            let page = self.mended(page)?;
+            let Some(last) = page.last() else { break };
+            place = last.place.saturating_add(1);
+            entries.extend(page);
+        }
+        let next = (entries.len() > limit).then(|| entries.pop().map(|entry| entry.place)).flatten();
+        if self.global.json {
+            self.json(&json!({ "thread": thread, "entries": entries, "next": next }))?;
+            return Ok(Exit::Done);
+        }
+        if entries.is_empty() {
+            self.screen.out("Nothing is there yet.\n")?;
+            return Ok(Exit::Done);
+        }
+        let mut text = lists::history(&entries, self.frame());
+        if let Some(next) = next {
+            let command = self.program.on_thread("history", thread.as_str(), &["--from", &next.to_string()]);
+            text.push_str(&format!("\n{}", pairs(&[Row::new("more", command)], "", None)));
+        }
+        self.screen.out(&text)?;
+        Ok(Exit::Done)
+    }
+
+    pub(super) async fn verify(&mut self, thread: Option<String>) -> Result<Exit, Refusal> {
+        if let Some(thread) = thread {
+            let thread = self.thread_id(&thread)?;
+            let walked = self.agent.verify(&thread).await.map_err(|error| match error {
+                // The command that mends it is not the one that found it.
+                damaged @ Error::Damaged { .. } => Refusal::from(damaged),
+                other => match self.mended::<()>(Err(other)) {
+                    Err(refusal) => refusal,
+                    Ok(()) => Refusal::usage(""),
+                },
+            });
+            let (place, hash) = walked?;
+            if self.global.json {
+                let verified = json!([{ "thread": thread, "place": place, "hash": hash }]);
+                self.json(&json!({ "verified": verified, "damaged": [] }))?;
+            } else {
+                self.verified(&thread, place, &hash.to_string())?;
+            }
+            return Ok(Exit::Done);
+        }
+        self.verify_all().await
+    }
+
+    fn verified(&mut self, thread: &ThreadId, place: Place, hash: &str) -> Result<(), Refusal> {
+        let name = super::escape::escape(thread.as_str()).into_owned();
+        let entries = if place == 0 { "1 entry".to_owned() } else { format!("{} entries", place.saturating_add(1)) };
+        let hash = paint(DIM, format_args!("head {hash}"));
+        self.screen.out(&format!("{} {name}  {entries}, as written  {hash}\n", paint(GREEN, "✓")))
+    }
+
+    async fn verify_all(&mut self) -> Result<Exit, Refusal> {
+        let (mut verified, mut damaged) = (Vec::new(), Vec::new());
+        let mut after = None;
+        loop {
+            let page = self.agent.store().threads(None, after.as_deref(), 100).await.map_err(Error::from);
+            let page = self.mended(page)?;
+            for (thread, _) in page.items {
+                match self.agent.verify(&thread).await {
+                    Ok((place, hash)) => {
+                        if !self.global.json {
+                            self.verified(&thread, place, &hash.to_string())?;
+                        }
+                        verified.push(json!({ "thread": thread, "place": place, "hash": hash }));
+                    }
+                    // Deleted since the page was read.
+                    Err(Error::UnknownThread { .. }) => {}
+                    Err(error @ Error::Damaged { .. }) => {
+                        if !self.global.json {
+                            let text = super::escape::escape(&error.to_string()).into_owned();
+                            self.screen.out(&format!("{} {text}\n", paint(RED, "✗")))?;
+                        }
+                        damaged.push(json!({ "thread": thread, "code": error.code(), "message": error.to_string() }));
+                    }
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            match page.next {
+                Some(next) => after = Some(next),
+                None => break,
+            }
+        }
+        let exit = if damaged.is_empty() { Exit::Done } else { Exit::Store };
+        if self.global.json {
+            self.json(&json!({ "verified": verified, "damaged": damaged }))?;
+        } else if verified.is_empty() && damaged.is_empty() {
+            self.screen.out("The store is empty.\n")?;
+        }
+        Ok(exit)
+    }
+
+    pub(super) async fn draw(
+        &mut self,
+        thread: Option<String>,
+        format: Option<Format>,
+        file: Option<PathBuf>,
+    ) -> Result<Exit, Refusal> {
+        let lit = match &thread {
+            Some(name) => {
+                let thread = self.thread_id(name)?;
+                let view = self.view(&thread).await?;
+                draw::Lit::of(G::SPEC, &view)
+            }
+            None => draw::Lit::default(),
+        };
+        let is_svg = file.as_ref().and_then(|file| file.extension()).is_some_and(|ext| ext.eq_ignore_ascii_case("svg"));
+        let format = format.unwrap_or(if is_svg { Format::Svg } else { Format::Mermaid });
+        let drawing = match format {
+            Format::Mermaid => draw::mermaid::draw(G::SPEC, &lit),
+            Format::Svg => draw::svg::draw(G::SPEC, &lit),
+        };
+        let Some(file) = file else {
+            if self.global.json {
+                self.json(&json!({ "format": format.name(), "drawing": drawing }))?;
+            } else {
+                self.screen.raw(&drawing)?;
+            }
+            return Ok(Exit::Done);
+        };
+        std::fs::write(&file, drawing)
+            .map_err(|e| Refusal::new(Exit::Broken, "io", format_args!("{}: {e}", file.display())))?;
+        if self.global.json {
+            self.json(&json!({ "format": format.name(), "file": file.display().to_string() }))?;
+        }
+        Ok(Exit::Done)
+    }
+}

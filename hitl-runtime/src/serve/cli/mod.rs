@@ -1,0 +1,157 @@
+//! The command line that every agent gets.
+//!
+//! ```no_run
+//! # use hitl_runtime::{Agent, run::Graph};
+//! # async fn main_of<G: Graph>(agent: Agent<G>) -> std::process::ExitCode {
+//! hitl_runtime::serve::cli::run(agent).await
+//! # }
+//! ```
+//!
+//! The program then has `start`, `inbox`, `show`, `approve`, `edit`, `reject`, `ask`, `history`, `resume`, `settle`,
+//! `fork`, `verify` and `draw`. On a terminal and with no command it walks a person from the message to the result.
+//! Without a terminal it asks nothing: what is missing is an error, a run stops at the review, and the commands that
+//! decide it are printed. `--json` prints one document; `--help` lists the exit codes.
+//!
+//! Whatever a draft or an error holds, it cannot act on the terminal: control characters, characters that turn the
+//! reading direction and those that cannot be seen are spelt out.
+
+mod ages;
+mod args;
+mod choose;
+mod draw;
+mod editor;
+mod escape;
+mod exit;
+mod input;
+mod look;
+mod next;
+mod program;
+mod render;
+mod schema;
+mod screen;
+mod session;
+mod set;
+#[cfg(test)]
+mod tests;
+mod verdict;
+mod walk;
+
+use std::{ffi::OsString, process::ExitCode};
+
+use clap::{CommandFactory, FromArgMatches};
+
+pub use exit::Exit;
+pub use screen::Io;
+
+use self::{args::Args, exit::Refusal, program::Program, screen::Screen, session::Session};
+use crate::{Agent, Error, run::Graph};
+
+/// Does what the program's arguments say, and gives the program's exit code.
+pub async fn run<G: Graph>(agent: Agent<G>) -> ExitCode {
+    Cli::new(agent).run().await
+}
+
+/// Says why there is no agent to run, as a command would: a store that does not open, for one.
+///
+/// ```no_run
+/// # #[cfg(feature = "sqlite")]
+/// # async fn main_of() -> std::process::ExitCode {
+/// let store = match hitl_runtime::SqliteStore::open("tickets.db").await {
+///     Ok(store) => store,
+///     Err(error) => return hitl_runtime::serve::cli::failed(error),
+/// };
+/// # drop(store);
+/// # std::process::ExitCode::SUCCESS
+/// # }
+/// ```
+pub fn failed(error: impl Into<Error>) -> ExitCode {
+    let args: Vec<OsString> = std::env::args_os().collect();
+    let json = wants_json(&args);
+    let mut screen = Screen::new(Io::process(), args::Colour::Auto, json);
+    refuse(&mut screen, &Refusal::from(error.into()), json).into()
+}
+
+/// An agent as a program.
+pub struct Cli<G: Graph> {
+    agent: Agent<G>,
+    greeting: Option<String>,
+}
+
+impl<G: Graph> Cli<G> {
+    /// The agent's own name and doc comment are its greeting.
+    pub fn new(agent: Agent<G>) -> Self {
+        Self { agent, greeting: None }
+    }
+
+    /// What the walk and `--help` begin with.
+    #[must_use]
+    pub fn greeting(mut self, greeting: impl Into<String>) -> Self {
+        self.greeting = Some(greeting.into());
+        self
+    }
+
+    /// Does what the program's arguments say, and gives the program's exit code.
+    pub async fn run(self) -> ExitCode {
+        let by_cargo = std::env::var_os("CARGO").is_some();
+        self.run_on(std::env::args_os(), by_cargo, Io::process()).await.into()
+    }
+
+    /// The same with arguments (the program's name first) and streams of one's own. `by_cargo` says that `cargo run`
+    /// has started the program, so that the commands it prints begin so.
+    pub async fn run_on(&self, args: impl IntoIterator<Item = OsString>, by_cargo: bool, io: Io) -> Exit {
+        let args: Vec<OsString> = args.into_iter().collect();
+        let program = Program::called(args.first().map(OsString::as_os_str).unwrap_or_default(), by_cargo);
+        let args = match self.parse(&args, &program) {
+            Ok(args) => args,
+            Err(error) => return misread(&error, wants_json(&args), io),
+        };
+        let json = args.global.json;
+        let screen = Screen::new(io, args.global.color, json);
+        let mut session = Session::new(&self.agent, self.greeting.as_deref(), program, args.global, screen);
+        match session.command(args.command).await {
+            Ok(exit) => exit,
+            Err(refusal) => refuse(&mut session.screen, &refusal, json),
+        }
+    }
+
+    fn parse(&self, args: &[OsString], program: &Program) -> Result<Args, clap::Error> {
+        let about = self.greeting.as_deref().unwrap_or(G::SPEC.docs.trim());
+        let command = Args::command()
+            .bin_name(program.as_str())
+            .about(format!("{}: {about}", G::SPEC.name))
+            .subcommand_required(false);
+        Args::from_arg_matches(&command.try_get_matches_from(args)?)
+    }
+}
+
+/// `--help`, or arguments that are none.
+fn misread(error: &clap::Error, json: bool, io: Io) -> Exit {
+    let mut screen = Screen::new(io, args::Colour::Auto, json);
+    let text = error.render().ansi().to_string();
+    if !error.use_stderr() {
+        return screen.out(&text).map_or(Exit::Broken, |()| Exit::Done);
+    }
+    if json {
+        return refuse(&mut screen, &Refusal::usage(anstream::adapter::strip_str(text.trim()).to_string()), true);
+    }
+    screen.err(&text);
+    Exit::Usage
+}
+
+fn refuse(screen: &mut Screen, refusal: &Refusal, json: bool) -> Exit {
+    if json {
+        let text = refusal.json().to_string();
+        if screen.raw(&format!("{}\n", escape::escape_json(&text))).is_err() {
+            return Exit::Broken;
+        }
+    } else {
+        let width = screen.width;
+        screen.err(&render::refusal::refusal(refusal, width));
+    }
+    refusal.exit
+}
+
+/// Whether arguments that could not be read ask for JSON.
+fn wants_json(args: &[OsString]) -> bool {
+    args.iter().skip(1).take_while(|arg| *arg != "--").any(|arg| arg == "--json")
+}

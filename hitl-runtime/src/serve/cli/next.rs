@@ -1,0 +1,90 @@
+//! What can be done about a thread, as commands to copy.
+
+use serde_json::Value;
+
+use super::program::Program;
+use crate::{
+    run::{ReviewView, ThreadView},
+    store::Standing,
+};
+
+/// One way on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Step {
+    pub(super) label: &'static str,
+    pub(super) command: String,
+}
+
+/// How many digits of a digest a command names: enough that nobody finds another draft with the same ones.
+const DIGITS: usize = 16;
+
+/// Every way on from how a thread stands.
+pub(super) fn steps(view: &ThreadView, program: &Program) -> Vec<Step> {
+    let thread = view.thread.as_str();
+    let step = |label, command: &str, options: &[&str]| Step { label, command: program.on_thread(command, thread, options) };
+    match view.standing {
+        Standing::Waiting => view.reviews.iter().flat_map(|review| verdicts(review, &step)).collect(),
+        Standing::InDoubt => settlements(view, program),
+        Standing::Failed if view.failure.as_ref().is_some_and(|failure| !failure.stopped) => {
+            vec![step("try again", "resume", &[])]
+        }
+        Standing::Running if view.stalled => vec![step("take up", "resume", &[])],
+        Standing::Running => vec![step("look again", "show", &[])],
+        Standing::Failed | Standing::Ended => Vec::new(),
+    }
+}
+
+fn verdicts(review: &ReviewView, step: &dyn Fn(&'static str, &str, &[&str]) -> Step) -> Vec<Step> {
+    let digest = short(review);
+    let example = example(&review.draft);
+    review
+        .verdicts
+        .iter()
+        .map(|verdict| match *verdict {
+            "edit" => step("edit", "edit", &["--digest", &digest, "--set", &example]),
+            "reject" => step("reject", "reject", &["--digest", &digest, "--reason", "other", "--note", "…"]),
+            "ask" => step("ask", "ask", &["--digest", &digest, "…"]),
+            other => step("approve", other, &["--digest", &digest]),
+        })
+        .collect()
+}
+
+/// The digits of a review's digest that a command names.
+pub(super) fn short(review: &ReviewView) -> String {
+    review.digest.to_string().chars().take(DIGITS).collect()
+}
+
+/// A value of the draft as `--set` takes it, the first number if there is one: what people change most.
+fn example(draft: &Value) -> String {
+    let scalar = |value: &Value| !value.is_object() && !value.is_array();
+    let fields = draft.as_object();
+    let of = |wanted: &dyn Fn(&Value) -> bool| {
+        fields.into_iter().flatten().find(|(_, value)| wanted(value)).map(|(key, value)| {
+            let text = super::render::value::text(value);
+            format!("{key}={}", if value.is_string() { "…".to_owned() } else { text })
+        })
+    };
+    of(&Value::is_number).or_else(|| of(&scalar)).unwrap_or_else(|| "PATH=VALUE".to_owned())
+}
+
+fn settlements(view: &ThreadView, program: &Program) -> Vec<Step> {
+    let thread = view.thread.as_str();
+    let Some(doubt) = &view.in_doubt else { return Vec::new() };
+    let mut happened = vec!["happened".to_owned()];
+    for field in &doubt.writes {
+        happened.extend(["--set".to_owned(), format!("{field}=…")]);
+    }
+    let command = |how: &[String]| {
+        let mut words = vec!["settle".to_owned(), thread.to_owned()];
+        if thread.starts_with('-') {
+            words.insert(1, "--".to_owned());
+        }
+        words.extend_from_slice(how);
+        program.command(words)
+    };
+    vec![
+        Step { label: "it happened", command: command(&happened) },
+        Step { label: "run it again", command: command(&["run-again".to_owned()]) },
+        Step { label: "leave it", command: command(&["stop".to_owned(), "--note".to_owned(), "…".to_owned()]) },
+    ]
+}

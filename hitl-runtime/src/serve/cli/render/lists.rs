@@ -1,0 +1,141 @@
+//! Many threads, or many entries.
+
+use super::{
+    style::{BOLD, DIM, RED, paint},
+    table::{columns, short},
+    thread::Frame,
+    value::text,
+};
+use crate::{
+    OpenReview,
+    journal::{Decision, Event, Settlement},
+    run::HistoryEntry,
+    serve::cli::{
+        ages::{deadline, span, utc},
+        escape::escape,
+    },
+};
+
+/// The open reviews. `graph` is this program's: those of others are marked.
+pub(in crate::serve::cli) fn inbox(reviews: &[OpenReview], graph: &str, frame: Frame) -> String {
+    let strangers = reviews.iter().any(|review| review.graph != graph);
+    let mut heads = vec!["thread", "waits before", "since", "for", "deadline", "digest"];
+    if strangers {
+        heads.push("agent");
+    }
+    let rows: Vec<Vec<String>> = reviews
+        .iter()
+        .map(|review| {
+            let overdue = review.deadline_ms.is_some_and(|at| at <= frame.now_ms);
+            let until = review.deadline_ms.map_or("none".to_owned(), |at| deadline(at, frame.now_ms));
+            let mut row = vec![
+                paint(BOLD, escape(review.thread.as_str())),
+                escape(&review.node).into_owned(),
+                span(frame.now_ms.saturating_sub(review.opened_ms)),
+                review.role.as_deref().map_or("anyone".into(), escape).into_owned(),
+                if overdue { paint(RED, until) } else { until },
+                paint(DIM, review.digest.short()),
+            ];
+            if strangers {
+                row.push(escape(&review.graph).into_owned());
+            }
+            row
+        })
+        .collect();
+    columns(&heads, &rows)
+}
+
+/// A journal, one line an entry.
+pub(in crate::serve::cli) fn history(entries: &[HistoryEntry], frame: Frame) -> String {
+    let wide = entries.last().map_or(1, |entry| entry.place.to_string().len());
+    let rows: Vec<Vec<String>> = entries
+        .iter()
+        .map(|entry| {
+            let what = what(&entry.event);
+            vec![
+                format!("{:>wide$}", entry.place),
+                utc(entry.at_ms),
+                paint(DIM, entry.hash.short()),
+                who(&entry.event).map(|who| escape(who).into_owned()).unwrap_or_default(),
+                short(&what, frame.width.map(|width| width.saturating_sub(wide + 46).max(24))),
+            ]
+        })
+        .collect();
+    columns(&["#", "UTC", "hash", "who", "what"], &rows)
+}
+
+fn who(event: &Event) -> Option<&str> {
+    match event {
+        Event::Decided { operator, .. } | Event::Settled { operator, .. } => Some(operator),
+        _ => None,
+    }
+}
+
+fn what(event: &Event) -> String {
+    let node = escape(event.node().unwrap_or_default());
+    match event {
+        Event::Started { from: Some(from), .. } => {
+            format!("forked from {} at {}", escape(&from.thread), from.place)
+        }
+        Event::Started { input, .. } => {
+            let fields: Vec<String> = input.iter().map(|(field, json)| one(field, json.get())).collect();
+            if fields.is_empty() { "started".to_owned() } else { format!("started: {}", fields.join(", ")) }
+        }
+        Event::Ran { wrote, .. } => {
+            let fields: Vec<_> = wrote.keys().map(|field| escape(field)).collect();
+            if fields.is_empty() { format!("{node} ran") } else { format!("{node} wrote {}", fields.join(", ")) }
+        }
+        Event::Began { .. } => format!("{node} began"),
+        Event::Paused { role: Some(role), .. } => format!("waits before {node} for {}", escape(role)),
+        Event::Paused { .. } => format!("waits before {node}"),
+        Event::Decided { verdict, .. } => decided(verdict, &node),
+        Event::Failed { error, again_ms, .. } => {
+            let again = if again_ms.is_some() { " (and is tried again)" } else { "" };
+            format!("{node} failed{again}: {}", escape(error))
+        }
+        Event::InDoubt { error, .. } => format!("{node} is in doubt: {}", escape(error)),
+        Event::Settled { how, .. } => match how {
+            Settlement::Happened { .. } => format!("{node} happened"),
+            Settlement::RunAgain => format!("{node} did not happen, and is run again"),
+            Settlement::Stop { note } if note.is_empty() => format!("stopped at {node}"),
+            Settlement::Stop { note } => format!("stopped at {node}: {}", escape(note)),
+        },
+        Event::Resumed {} => "taken up again".to_owned(),
+        Event::Renewed {} => "still running".to_owned(),
+        Event::Ended {} => "ended".to_owned(),
+    }
+}
+
+fn decided(verdict: &Decision, node: &str) -> String {
+    match verdict {
+        Decision::Approve => format!("approved {node}"),
+        Decision::Edit { before, after, .. } => format!("edited and approved {node}: {}", changes(before.get(), after.get())),
+        Decision::Reject { reason, note } if note.is_empty() => format!("rejected {node}, {reason}"),
+        Decision::Reject { reason, note } => format!("rejected {node}, {reason}: {}", escape(note)),
+        Decision::Ask { question } => format!("asked before {node}: {}", escape(question)),
+    }
+}
+
+fn one(field: &str, json: &str) -> String {
+    let value = serde_json::from_str(json).unwrap_or_default();
+    format!("{} {}", escape(field), text(&value))
+}
+
+/// `amount 149 → 99`.
+fn changes(before: &str, after: &str) -> String {
+    let parse = |json: &str| serde_json::from_str(json).unwrap_or_default();
+    let (old, new) = (super::value::rows("draft", &parse(before), None), super::value::rows("draft", &parse(after), None));
+    let value = |rows: &[super::value::Row], key: &str| {
+        rows.iter().find(|row| row.key == key).map(|row| row.value.clone())
+    };
+    let mut out: Vec<String> = new
+        .iter()
+        .filter_map(|row| match value(&old, &row.key) {
+            Some(before) if before == row.value => None,
+            Some(before) => Some(format!("{} {before} → {}", row.key, row.value)),
+            None => Some(format!("{} → {}", row.key, row.value)),
+        })
+        .collect();
+    out.extend(old.iter().filter(|row| value(&new, &row.key).is_none()).map(|row| format!("no {}", row.key)));
+    if out.is_empty() { "nothing changed".to_owned() } else { out.join(", ") }
+}

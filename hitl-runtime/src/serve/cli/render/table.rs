@@ -1,0 +1,163 @@
+//! Columns that stand under one another, whatever the script.
+
+use textwrap::core::display_width;
+
+use super::{
+    style::{BOLD, DIM, paint},
+    value::Row,
+};
+
+/// Where the keys end at the latest; a longer one pushes its own value aside.
+const WIDEST_KEY: usize = 32;
+
+/// Keys and values in two columns, each line indented. Long values are wrapped, and never cut.
+pub(in crate::serve::cli) fn pairs(rows: &[Row], indent: &str, width: Option<usize>) -> String {
+    pairs_with(rows, indent, width, |key| paint(DIM, key))
+}
+
+/// The same, for values that are about to be signed: they stand out.
+pub(in crate::serve::cli) fn signed_pairs(rows: &[Row], indent: &str, width: Option<usize>) -> String {
+    let bold = rows.iter().map(|row| Row::new(row.key.as_str(), lines(&row.value, |line| paint(BOLD, line))));
+    pairs(&bold.collect::<Vec<_>>(), indent, width)
+}
+
+fn lines(text: &str, each: impl Fn(&str) -> String) -> String {
+    text.split('\n').map(each).collect::<Vec<_>>().join("\n")
+}
+
+pub(in crate::serve::cli) fn pairs_with(
+    rows: &[Row],
+    indent: &str,
+    width: Option<usize>,
+    key_as: impl Fn(&str) -> String,
+) -> String {
+    let column = rows.iter().map(|row| display_width(&row.key)).max().unwrap_or(0).min(WIDEST_KEY);
+    let mut out = String::new();
+    for row in rows {
+        let gap = column.max(display_width(&row.key)) + 2;
+        let rest = width.map(|width| width.saturating_sub(display_width(indent) + gap).max(20));
+        for (i, line) in wrap(&row.value, rest).iter().enumerate() {
+            out.push_str(indent);
+            if i == 0 {
+                out.push_str(&key_as(&row.key));
+                out.push_str(&" ".repeat(gap - display_width(&row.key)));
+            } else {
+                out.push_str(&" ".repeat(gap));
+            }
+            out.push_str(line);
+            out.push('\n');
+        }
+    }
+    out
+}
+
+/// The lines of a text, none wider than the width.
+pub(in crate::serve::cli) fn wrap(text: &str, width: Option<usize>) -> Vec<String> {
+    match width {
+        None => text.split('\n').map(str::to_owned).collect(),
+        Some(width) => {
+            let options = textwrap::Options::new(width).word_splitter(textwrap::WordSplitter::NoHyphenation);
+            text.split('\n').flat_map(|line| textwrap::wrap(line, &options)).map(|line| line.into_owned()).collect()
+        }
+    }
+}
+
+/// The text in one line of at most so many columns.
+pub(in crate::serve::cli) fn short(text: &str, width: Option<usize>) -> String {
+    let mut parts = text.split('\n');
+    let first = parts.next().unwrap_or_default();
+    let more = parts.next().is_some();
+    let Some(width) = width else { return if more { text.replace('\n', " ") } else { first.to_owned() } };
+    let whole = if more { text.replace('\n', " ") } else { first.to_owned() };
+    if display_width(&whole) <= width {
+        return whole;
+    }
+    // Styles are dropped where a text is cut: a reset might be cut off with it.
+    let plain = anstream::adapter::strip_str(&whole).to_string();
+    let mut out = String::new();
+    let mut used = 0;
+    for c in plain.chars() {
+        used += display_width(c.encode_utf8(&mut [0; 4]));
+        if used >= width {
+            break;
+        }
+        out.push(c);
+    }
+    out.truncate(out.trim_end().len());
+    out.push('…');
+    out
+}
+
+/// Columns under their heads; the last one is not padded.
+pub(in crate::serve::cli) fn columns(heads: &[&str], rows: &[Vec<String>]) -> String {
+    let mut widths: Vec<usize> = heads.iter().map(|head| display_width(head)).collect();
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(display_width(cell));
+        }
+    }
+    let line = |cells: &mut dyn Iterator<Item = String>| {
+        let mut out = String::new();
+        for (cell, width) in cells.zip(&widths) {
+            out.push_str(&cell);
+            out.push_str(&" ".repeat(width - display_width(&cell) + 2));
+        }
+        out.truncate(out.trim_end().len());
+        out.push('\n');
+        out
+    };
+    let mut out = line(&mut heads.iter().map(|head| paint(DIM, head)));
+    for row in rows {
+        out.push_str(&line(&mut row.iter().cloned()));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plain(text: &str) -> String {
+        anstream::adapter::strip_str(text).to_string()
+    }
+
+    #[test]
+    fn values_stand_under_one_another_and_are_never_cut() {
+        let rows = [
+            Row::new("order_id", "A-9133"),
+            Row::new("reason", "it arrived broken and nobody wants it any more"),
+            Row::new("注文", "箱が壊れていました"),
+        ];
+        let expected = "  order_id  A-9133\n  reason    it arrived broken and\n            nobody wants it any\n            more\n  注文      箱が壊れていました\n";
+        assert_eq!(plain(&pairs(&rows, "  ", Some(34))), expected);
+        assert!(plain(&pairs(&rows, "", None)).contains("reason    it arrived broken and nobody wants it any more\n"));
+    }
+
+    #[test]
+    fn a_word_without_an_end_is_broken_and_not_lost() {
+        let rows = [Row::new("k", "x".repeat(50))];
+        let text = plain(&pairs(&rows, "", Some(23)));
+        assert_eq!(text.matches('x').count(), 50);
+        assert_eq!(text.lines().count(), 3);
+    }
+
+    #[test]
+    fn a_second_line_cannot_pass_for_a_row() {
+        let rows = [Row::new("reason", "fine\namount  1"), Row::new("amount", "900")];
+        assert_eq!(plain(&pairs(&rows, "", None)), "reason  fine\n        amount  1\namount  900\n");
+    }
+
+    #[test]
+    fn short_texts_say_that_they_were_cut() {
+        assert_eq!(short("one\ntwo", Some(20)), "one two");
+        assert_eq!(short("注文を取り消す", Some(7)), "注文を…");
+        assert_eq!(short("exactly", Some(7)), "exactly");
+        assert_eq!(short("a longer text", None), "a longer text");
+    }
+
+    #[test]
+    fn heads_stand_over_their_columns() {
+        let rows = [vec!["t-1".to_owned(), "2 min".to_owned()], vec!["订单".to_owned(), String::new()]];
+        assert_eq!(plain(&columns(&["thread", "waits"], &rows)), "thread  waits\nt-1     2 min\n订单\n");
+    }
+}

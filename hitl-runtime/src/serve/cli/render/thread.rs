@@ -1,0 +1,178 @@
+//! A thread: how it stands, what is to be signed, and what can be done.
+
+use super::{
+    refusal::said,
+    style::{BOLD, DIM, GREEN, RED, YELLOW, paint},
+    table::{pairs, short, signed_pairs},
+    value::{Row, rows, text},
+};
+use serde_json::Value;
+
+use crate::{
+    graph::FieldSpec,
+    run::{ReviewView, ThreadView},
+    serve::cli::{
+        ages::{ago, deadline},
+        escape::escape,
+        next::Step,
+        schema::Schema,
+    },
+    store::Standing,
+};
+
+/// When and how wide.
+#[derive(Clone, Copy)]
+pub(in crate::serve::cli) struct Frame {
+    pub(in crate::serve::cli) now_ms: u64,
+    pub(in crate::serve::cli) width: Option<usize>,
+    /// The fields of the graph's state.
+    pub(in crate::serve::cli) fields: &'static [FieldSpec],
+}
+
+impl Frame {
+    /// Fields in the order of the state.
+    fn in_order<'a>(self, values: impl Iterator<Item = (&'a String, &'a Value)>) -> Vec<(&'a str, &'a Value)> {
+        let place = |name: &str| self.fields.iter().position(|field| field.name == name);
+        let mut values: Vec<_> = values.map(|(field, value)| (field.as_str(), value)).collect();
+        values.sort_by_key(|(field, _)| place(field).unwrap_or(usize::MAX));
+        values
+    }
+}
+
+/// How a thread stands, with what a person needs in order to move it.
+pub(in crate::serve::cli) fn thread(view: &ThreadView, frame: Frame) -> String {
+    match view.standing {
+        Standing::Waiting if !view.reviews.is_empty() => {
+            let all = view.reviews.iter().map(|one| review(view, one, frame)).collect::<Vec<_>>();
+            all.join("\n")
+        }
+        Standing::InDoubt => doubt(view, frame),
+        Standing::Failed => failure(view, frame),
+        Standing::Ended => ended(view, frame),
+        Standing::Waiting | Standing::Running => running(view),
+    }
+}
+
+/// An open review: the very arguments first, and all of them.
+pub(in crate::serve::cli) fn review(view: &ThreadView, review: &ReviewView, frame: Frame) -> String {
+    let mut notes = Vec::new();
+    if let Some(role) = &review.role {
+        notes.push(format!("for {}", escape(role)));
+    }
+    notes.push(format!("opened {}", ago(review.opened_ms, frame.now_ms)));
+    if let Some(at) = review.deadline_ms {
+        notes.push(deadline(at, frame.now_ms));
+    }
+    notes.push(format!("digest {}", review.digest.short()));
+    format!(
+        "{} {} waits before {}\n  {}\n\n{}",
+        paint(YELLOW, "●"),
+        name(view),
+        paint(BOLD, &review.node),
+        paint(DIM, notes.join(" · ")),
+        signed_pairs(&rows(&review.field, &review.draft, Some(Schema::new(&review.schema))), "  ", frame.width),
+    )
+}
+
+fn ended(view: &ThreadView, frame: Frame) -> String {
+    let mut out = format!("{} {} has ended\n", paint(GREEN, "✓"), name(view));
+    let output = frame.in_order(view.output.iter().flatten());
+    let output: Vec<Row> = output.into_iter().flat_map(|(field, value)| named(field, value)).collect();
+    if !output.is_empty() {
+        out.push('\n');
+        out.push_str(&pairs(&output, "  ", frame.width));
+    }
+    out
+}
+
+fn failure(view: &ThreadView, frame: Frame) -> String {
+    let Some(failure) = &view.failure else { return running(view) };
+    let how = if failure.stopped { "was stopped at" } else { "failed in" };
+    let head = format!("{} {} {how} {}\n", paint(RED, "✗"), name(view), paint(BOLD, escape(&failure.node)));
+    head + &paragraph(&failure.error, frame)
+}
+
+fn doubt(view: &ThreadView, frame: Frame) -> String {
+    let Some(doubt) = &view.in_doubt else { return running(view) };
+    let mut out = format!(
+        "{} {} is in doubt: nobody saw how {} ended\n",
+        paint(RED, "?"),
+        name(view),
+        paint(BOLD, escape(&doubt.node))
+    );
+    out.push_str(&paragraph(&doubt.error, frame));
+    out.push('\n');
+    let rows = [
+        Row::new("key", escape(&doubt.key)),
+        Row::new("since", ago(doubt.since_ms, frame.now_ms)),
+        Row::new("writes", doubt.writes.join(", ")),
+    ];
+    out.push_str(&pairs(&rows, "  ", frame.width));
+    out.push_str("\n  Look on the other side for what was done under this key. Then say so:\n");
+    out
+}
+
+fn running(view: &ThreadView) -> String {
+    let nodes = view.nodes.iter().map(|node| escape(node).into_owned()).collect::<Vec<_>>().join(", ");
+    let how = if view.stalled {
+        format!("has stalled at {nodes}: the process that ran it is gone")
+    } else {
+        format!("is running {nodes} in another process")
+    };
+    format!("{} {} {how}\n", paint(YELLOW, "…"), name(view))
+}
+
+fn name(view: &ThreadView) -> String {
+    paint(BOLD, escape(view.thread.as_str()))
+}
+
+/// What somebody said, indented, so that none of its lines passes for one of ours.
+fn paragraph(text: &str, frame: Frame) -> String {
+    let width = frame.width.map(|width| width.saturating_sub(4).max(20));
+    said(text, width).iter().map(|line| format!("  {} {line}\n", paint(DIM, "│"))).collect()
+}
+
+/// What is known besides what is to be signed, one line a value, and where the thread stands in its journal.
+pub(in crate::serve::cli) fn details(view: &ThreadView, frame: Frame) -> String {
+    let signed = |field: &str| view.reviews.iter().any(|review| review.field == field);
+    let given = |field: &str| view.output.as_ref().is_some_and(|output| output.contains_key(field));
+    let known = view.fields.iter().filter(|(field, _)| !signed(field) && !given(field));
+    let known = frame.in_order(known);
+    let mut rows: Vec<Row> = known.into_iter().flat_map(|(field, value)| named(field, value)).collect();
+    let column = rows.iter().map(|row| row.key.len()).max().unwrap_or(0);
+    for row in &mut rows {
+        row.value = short(&row.value, Some(frame.width.unwrap_or(110).saturating_sub(column + 4).max(20)));
+    }
+    let mut out = String::new();
+    if !rows.is_empty() {
+        out.push_str(&pairs(&rows, "  ", None));
+        out.push('\n');
+    }
+    let journal = format!("{}, place {}, {}", view.graph, view.place, ago(view.at_ms, frame.now_ms));
+    let mut rows = vec![Row::new("journal", escape(&journal))];
+    rows.extend(view.reviews.iter().map(|review| Row::new("digest", review.digest.to_string())));
+    out.push_str(&pairs(&rows, "  ", None));
+    out
+}
+
+/// A field: its value beside its name, or the values inside it under theirs.
+fn named(field: &str, value: &Value) -> Vec<Row> {
+    if value.is_object() || value.is_array() {
+        rows("", value, None).into_iter().map(|row| {
+            let key = match row.key.as_str() {
+                "" => field.to_owned(),
+                key if key.starts_with('[') => format!("{field}{key}"),
+                key => format!("{field}.{key}"),
+            };
+            Row::new(key, row.value)
+        }).collect()
+    } else {
+        vec![Row::new(field, text(value))]
+    }
+}
+
+/// The commands that move the thread, to be copied whole.
+pub(in crate::serve::cli) fn steps(steps: &[Step]) -> String {
+    let rows: Vec<Row> = steps.iter().map(|step| Row::new(step.label, step.command.as_str())).collect();
+    pairs(&rows, "  ", None)
+}

@@ -1,0 +1,264 @@
+//! One call of the program.
+
+use futures_util::future::{Either, select};
+use serde::Serialize;
+
+use super::{
+    args::{Command, Global, How},
+    escape::escape_json,
+    exit::{Exit, Refusal},
+    next::steps,
+    program::Program,
+    render::{
+        style::{DIM, paint},
+        thread::{self, Frame},
+    },
+    schema::Schema,
+    screen::Screen,
+    set,
+};
+use crate::{
+    Agent, Error, Operator, ThreadId,
+    journal::{Settlement, Values},
+    run::{Graph, ThreadView},
+};
+
+pub(super) struct Session<'a, G: Graph> {
+    pub(super) agent: &'a Agent<G>,
+    pub(super) greeting: Option<&'a str>,
+    pub(super) program: Program,
+    pub(super) global: Global,
+    pub(super) screen: Screen,
+}
+
+impl<'a, G: Graph> Session<'a, G> {
+    pub(super) fn new(
+        agent: &'a Agent<G>,
+        greeting: Option<&'a str>,
+        program: Program,
+        global: Global,
+        screen: Screen,
+    ) -> Self {
+        Self { agent, greeting, program, global, screen }
+    }
+
+    pub(super) async fn command(&mut self, command: Option<Command>) -> Result<Exit, Refusal> {
+        if self.screen.interactive {
+            self.screen.catch_interrupts();
+        }
+        match command {
+            None if self.screen.interactive => self.walk().await,
+            None => self.start(Vec::new(), None, None, Vec::new()).await,
+            Some(Command::Start { message, thread, input, set }) => self.start(message, thread, input, set).await,
+            Some(Command::Inbox { limit, after }) => self.inbox(limit, after).await,
+            Some(Command::Show { thread }) => self.show(&thread).await,
+            Some(Command::Approve { review }) => self.approve(review).await,
+            Some(Command::Edit { review, set, patch }) => self.edit(review, set, patch).await,
+            Some(Command::Reject { review, reason, note }) => self.reject(review, reason, note).await,
+            Some(Command::Ask { review, question }) => self.ask(review, question).await,
+            Some(Command::History { thread, from, limit }) => self.history(&thread, from, limit).await,
+            Some(Command::Resume { thread }) => self.resume(&thread).await,
+            Some(Command::Settle { thread, key, how }) => self.settle(&thread, key, how).await,
+            Some(Command::Fork { thread, at, new }) => self.fork(&thread, at, new).await,
+            Some(Command::Verify { thread }) => self.verify(thread).await,
+            Some(Command::Draw { thread, format, output }) => self.draw(thread, format, output).await,
+        }
+    }
+
+    async fn resume(&mut self, thread: &str) -> Result<Exit, Refusal> {
+        let thread = self.thread_id(thread)?;
+        let agent = self.agent.clone();
+        let resumed = self.running(&thread, agent.resume(&thread)).await?;
+        self.mended(resumed)?;
+        self.stands(&thread).await
+    }
+
+    async fn fork(&mut self, thread: &str, at: u64, new: Option<String>) -> Result<Exit, Refusal> {
+        let thread = self.thread_id(thread)?;
+        let new = self.new_thread(new).await?;
+        let agent = self.agent.clone();
+        let forked = self.running(&new, agent.fork(&thread, at, &new)).await?;
+        self.mended(forked)?;
+        self.stands(&new).await
+    }
+
+    async fn settle(&mut self, thread: &str, key: Option<String>, how: How) -> Result<Exit, Refusal> {
+        let thread = self.thread_id(thread)?;
+        let view = self.view(&thread).await?;
+        let Some(doubt) = &view.in_doubt else {
+            return self.mended(Err(Error::NotInDoubt { thread }));
+        };
+        let operator = self.operator(None)?;
+        let how = match how {
+            How::RunAgain => Settlement::RunAgain,
+            How::Stop { note } => Settlement::Stop { note },
+            How::Happened { set } => Settlement::Happened { wrote: self.wrote(&doubt.writes, &set)? },
+        };
+        let key = key.unwrap_or_else(|| doubt.key.clone());
+        let agent = self.agent.clone();
+        let settled = self.running(&thread, agent.settle(&thread, &key, &operator, how)).await?;
+        self.mended(settled)?;
+        self.stands(&thread).await
+    }
+
+    /// What an effect would have written, as `--set` says it.
+    fn wrote(&self, writes: &[&str], set: &[String]) -> Result<Values, Refusal> {
+        let given = self.fields(set, writes, "the node writes")?;
+        serde_json::from_value(given).map_err(|e| Refusal::usage(format_args!("that is no JSON: {e}")))
+    }
+
+    /// Fields of the state out of assignments, each in the kind of its type.
+    pub(super) fn fields(&self, set: &[String], known: &[&str], what: &str) -> Result<serde_json::Value, Refusal> {
+        let mut out = serde_json::Value::Object(serde_json::Map::new());
+        for text in set {
+            let assignment = set::assignment(text)?;
+            let name = assignment.field();
+            if !known.contains(&name) {
+                let known = crate::prose::or_list(known);
+                let near = crate::prose::nearest(name, G::SPEC.state.fields.iter().map(|field| field.name));
+                let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+                return Err(Refusal::usage(format_args!("`{name}` is not set here: {what} {known}{near}")));
+            }
+            let is_text = G::SPEC.state.field(name).is_some_and(|field| set::is_text(field.ty));
+            let kind = is_text.then(|| serde_json::json!({ "properties": { name: { "type": "string" } } }));
+            assignment.apply(&mut out, kind.as_ref().map(Schema::new))?;
+        }
+        Ok(out)
+    }
+
+    /// Waits for the engine, says on a terminal what runs, and lets Ctrl-C through.
+    pub(super) async fn running<T>(
+        &mut self,
+        thread: &ThreadId,
+        work: impl Future<Output = T>,
+    ) -> Result<T, Refusal> {
+        let interrupt = self.screen.interrupt();
+        let progress = self.progress(thread.clone());
+        let redraws = self.screen.redraws();
+        let end = select(Box::pin(work), select(Box::pin(interrupt), Box::pin(progress))).await;
+        if redraws {
+            self.screen.raw("\r\u{1b}[K")?;
+        }
+        match end {
+            Either::Left((done, _)) => Ok(done),
+            Either::Right(_) => Err(Refusal::new(
+                Exit::Interrupted,
+                "interrupted",
+                format_args!("stopped while thread `{thread}` ran; what it had done is kept"),
+            )
+            .detail("thread", thread.as_str())
+            .try_this(self.program.on_thread("resume", thread.as_str(), &[]))),
+        }
+    }
+
+    /// Shows the node that runs, once it runs for so long that somebody may wonder. Never ends.
+    fn progress(&self, thread: ThreadId) -> impl Future<Output = ()> + use<G> {
+        let (agent, redraws) = (self.agent.clone(), self.screen.redraws());
+        async move {
+            while redraws {
+                tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+                if let Ok(view) = agent.view(&thread).await
+                    && let Some(node) = view.nodes.first()
+                {
+                    use std::io::Write as _;
+                    let line = paint(DIM, format_args!("… {}", super::escape::escape(node)));
+                    let _ = write!(std::io::stdout(), "\r\u{1b}[K{line}").and_then(|()| std::io::stdout().flush());
+                }
+            }
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Prints how a thread stands after a move, with the commands that go on.
+    pub(super) async fn stands(&mut self, thread: &ThreadId) -> Result<Exit, Refusal> {
+        let view = self.view(thread).await?;
+        self.print_view(&view, false)?;
+        Ok(Exit::of(&view))
+    }
+
+    pub(super) fn print_view(&mut self, view: &ThreadView, details: bool) -> Result<(), Refusal> {
+        let next = steps(view, &self.program);
+        if self.global.json {
+            let next: Vec<String> = next.into_iter().map(|step| step.command).collect();
+            return self.json(&Shown { view, next });
+        }
+        let frame = self.frame();
+        let mut text = thread::thread(view, frame);
+        if details {
+            text.push('\n');
+            text.push_str(&thread::details(view, frame));
+        }
+        if !next.is_empty() {
+            text.push('\n');
+            text.push_str(&thread::steps(&next));
+        }
+        self.screen.out(&text)
+    }
+
+    /// One JSON document.
+    pub(super) fn json(&mut self, value: &impl Serialize) -> Result<(), Refusal> {
+        let text = serde_json::to_string_pretty(value)
+            .map_err(|e| Refusal::new(Exit::Broken, "io", format_args!("this has no JSON form: {e}")))?;
+        self.screen.raw(&format!("{}\n", escape_json(&text)))
+    }
+
+    pub(super) fn frame(&self) -> Frame {
+        Frame { now_ms: self.agent.now_ms(), width: self.screen.width, fields: G::SPEC.state.fields }
+    }
+
+    pub(super) async fn view(&self, thread: &ThreadId) -> Result<ThreadView, Refusal> {
+        let view = self.agent.view(thread).await;
+        self.mended(view)
+    }
+
+    pub(super) fn thread_id(&self, name: &str) -> Result<ThreadId, Refusal> {
+        self.mended(ThreadId::new(name).map_err(Error::from))
+    }
+
+    /// An error of the agent, with the command that mends it.
+    pub(super) fn mended<T>(&self, result: Result<T, Error>) -> Result<T, Refusal> {
+        result.map_err(|error| {
+            let on = |command: &str, thread: &ThreadId| Some(self.program.on_thread(command, thread.as_str(), &[]));
+            let next = match &error {
+                Error::UnknownThread { .. } => Some(self.program.command(["inbox"])),
+                Error::ThreadExists { thread }
+                | Error::Stale { thread, .. }
+                | Error::AlreadyDecided { thread, .. }
+                | Error::Expired { thread, .. }
+                | Error::NotInDoubt { thread } => on("show", thread),
+                Error::NoSuchPlace { thread, .. } | Error::SignatureNotCarried { thread, .. } => on("history", thread),
+                Error::Damaged { thread, .. } => on("verify", thread),
+                _ => None,
+            };
+            let refusal = Refusal::from(error);
+            match next {
+                Some(command) => refusal.try_this(command),
+                None => refusal,
+            }
+        })
+    }
+
+    /// Who decides. With no `--role` the local operator holds the role that is asked for.
+    pub(super) fn operator(&self, role: Option<&str>) -> Result<Operator, Refusal> {
+        let names = ["HITL_OPERATOR", "USER", "LOGNAME", "USERNAME"];
+        let name = self.global.operator.clone().or_else(|| {
+            names.into_iter().find_map(|name| std::env::var(name).ok().filter(|name| !name.trim().is_empty()))
+        });
+        let name = name.filter(|name| !name.trim().is_empty()).ok_or_else(|| {
+            Refusal::usage("nobody knows who decides: say --operator NAME (or set HITL_OPERATOR); the journal keeps it")
+        })?;
+        let mut operator = Operator::new(name.trim());
+        let roles = self.global.roles.iter().map(String::as_str);
+        for role in roles.chain(role.filter(|_| self.global.roles.is_empty())) {
+            operator = operator.role(role);
+        }
+        Ok(operator)
+    }
+}
+
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    view: &'a ThreadView,
+    next: Vec<String>,
+}

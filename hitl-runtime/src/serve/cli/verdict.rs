@@ -1,0 +1,230 @@
+//! The four verdicts.
+
+use serde_json::Value;
+
+use super::{
+    args::Named,
+    editor::{self, Edited},
+    exit::{Exit, Refusal},
+    next::short,
+    render::{self, diff::diff, style::{BOLD, paint}},
+    schema::Schema,
+    session::Session,
+    set,
+};
+use crate::{
+    Digest, Error, Operator, Reason, ThreadId, Verdict,
+    run::{Graph, ReviewView, ThreadView},
+};
+
+/// A review that a person has named, and who they are.
+pub(super) struct Chosen {
+    pub(super) view: ThreadView,
+    pub(super) digest: Digest,
+    /// Unless it is no longer open.
+    pub(super) review: Option<ReviewView>,
+    pub(super) operator: Operator,
+    /// Whether the person has said all there is to say, and is asked nothing more.
+    pub(super) sure: bool,
+}
+
+impl<G: Graph> Session<'_, G> {
+    pub(super) async fn approve(&mut self, named: Named) -> Result<Exit, Refusal> {
+        let chosen = self.chosen(&named, "approve", &[]).await?;
+        if !self.shown_and_confirmed(&chosen, "Sign this?").await? {
+            return self.left(&chosen.view);
+        }
+        self.give(&chosen, Verdict::Approve).await
+    }
+
+    pub(super) async fn reject(&mut self, named: Named, reason: Option<Reason>, note: String) -> Result<Exit, Refusal> {
+        let Some(reason) = reason else {
+            let words = Reason::GIVEN.map(Reason::as_str).join(", ");
+            return Err(Refusal::usage(format_args!("say why: --reason with one of {words}")).try_this(
+                self.program.on_thread("reject", &named.thread, &["--reason", "other", "--note", "…"]),
+            ));
+        };
+        let mut options = vec!["--reason", reason.as_str()];
+        if !note.is_empty() {
+            options.extend(["--note", &note]);
+        }
+        let chosen = self.chosen(&named, "reject", &options).await?;
+        if !self.shown_and_confirmed(&chosen, "Reject this?").await? {
+            return self.left(&chosen.view);
+        }
+        self.give(&chosen, Verdict::Reject { reason, note }).await
+    }
+
+    pub(super) async fn ask(&mut self, named: Named, question: Vec<String>) -> Result<Exit, Refusal> {
+        let question = question.join(" ");
+        if question.trim().is_empty() {
+            return Err(Refusal::usage("there is no question")
+                .try_this(self.program.on_thread("ask", &named.thread, &["…"])));
+        }
+        let chosen = self.chosen(&named, "ask", &[&question]).await?;
+        if !self.shown_and_confirmed(&chosen, "Ask this?").await? {
+            return self.left(&chosen.view);
+        }
+        self.give(&chosen, Verdict::Ask { question }).await
+    }
+
+    pub(super) async fn edit(&mut self, named: Named, sets: Vec<String>, patch: Option<String>) -> Result<Exit, Refusal> {
+        let by_hand = sets.is_empty() && patch.is_none();
+        if by_hand && !self.screen.interactive {
+            return Err(Refusal::usage("there is no terminal for an editor: say what to change with --set or --patch")
+                .try_this(self.program.on_thread("edit", &named.thread, &["--set", "PATH=VALUE"])));
+        }
+        // A patch from standard input cannot be typed again into the command that this may print.
+        let mut options: Vec<&str> = sets.iter().flat_map(|set| ["--set", set.as_str()]).collect();
+        options.extend(patch.iter().flat_map(|patch| ["--patch", patch.as_str()]));
+        let chosen = self.chosen(&named, "edit", &options).await?;
+        let patch = match (patch, &chosen.review) {
+            (Some(json), _) => self.json_argument("--patch", &json).await?,
+            (None, Some(review)) if by_hand => match self.edited(&chosen, review).await? {
+                Some(patch) => patch,
+                None => return self.left(&chosen.view),
+            },
+            (None, Some(review)) => assigned(review, &sets)?,
+            // It is decided already: the engine says by whom.
+            (None, None) => Value::Object(serde_json::Map::new()),
+        };
+        let after = self.previewed(&chosen, &patch).await?;
+        if let Some(review) = &chosen.review {
+            if after == review.draft {
+                return Err(Refusal::usage("this changes nothing; to sign the draft as it is, approve it").try_this(
+                    self.program.on_thread("approve", chosen.view.thread.as_str(), &["--digest", &short(review)]),
+                ));
+            }
+            self.show_diff(&chosen.view, review, &after)?;
+        }
+        if !chosen.sure && !self.confirmed("Sign this instead?").await? {
+            return self.left(&chosen.view);
+        }
+        self.give(&chosen, Verdict::Edit { patch }).await
+    }
+
+    /// What an edit would sign, held against the draft's invariants.
+    pub(super) async fn previewed(&self, chosen: &Chosen, patch: &Value) -> Result<Value, Refusal> {
+        let verdict = Verdict::Edit { patch: patch.clone() };
+        let after = self.agent.preview(&chosen.view.thread, chosen.digest, &chosen.operator, verdict).await;
+        Ok(self.mended(after)?.unwrap_or_default())
+    }
+
+    pub(super) fn show_diff(&mut self, view: &ThreadView, review: &ReviewView, after: &Value) -> Result<(), Refusal> {
+        if self.global.json {
+            return Ok(());
+        }
+        let head = format!(
+            "{} before {}, edited\n\n",
+            paint(BOLD, super::escape::escape(view.thread.as_str())),
+            paint(BOLD, &review.node)
+        );
+        let width = self.screen.width;
+        self.screen.out(&format!("{head}{}\n", diff(review, after, width)))
+    }
+
+    /// Opens the editor until what it leaves can be signed, or nothing is left. Gives the patch.
+    pub(super) async fn edited(&mut self, chosen: &Chosen, review: &ReviewView) -> Result<Option<Value>, Refusal> {
+        let before = &review.draft;
+        let mut text = editor::pretty(before, &review.schema);
+        let mut error: Option<String> = None;
+        loop {
+            let page = editor::page(chosen.view.thread.as_str(), review, &text, error.as_deref());
+            let left = editor::open(page.clone()).await?;
+            // Left as it was after an error: whoever does not mend it gives up.
+            if error.is_some() && left == page {
+                return Ok(None);
+            }
+            text = editor::without_page(&left);
+            error = Some(match editor::read(&left, before) {
+                Edited::Nothing => return Ok(None),
+                Edited::Unreadable(problem) => problem,
+                Edited::Draft(draft) => {
+                    let patch = set::patch(before, &draft);
+                    match self.previewed(chosen, &patch).await {
+                        Ok(_) => return Ok(Some(patch)),
+                        Err(refusal) if matches!(refusal.code, "invalid" | "unknown_key") => problems(&refusal),
+                        Err(refusal) => return Err(refusal),
+                    }
+                }
+            });
+        }
+    }
+
+    /// Finds the review, and refuses to decide for somebody who has not looked.
+    async fn chosen(&mut self, named: &Named, verdict: &str, options: &[&str]) -> Result<Chosen, Refusal> {
+        let thread = self.thread_id(&named.thread)?;
+        let view = self.view(&thread).await?;
+        let (digest, review) = self.choose(&view, named.digest.as_deref()).await?;
+        let operator = self.operator(review.as_ref().and_then(|review| review.role.as_deref()))?;
+        let sure = named.yes || named.digest.is_some();
+        if !sure && !self.screen.interactive {
+            let mut words = vec!["--digest".to_owned(), digest.to_string()[..16].to_owned()];
+            words.extend(options.iter().map(|&option| option.to_owned()));
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            return Err(Refusal::usage(
+                "without a terminal, name the draft that you saw with --digest (or say --yes to decide it unseen)",
+            )
+            .detail("thread", thread.as_str())
+            .detail("digest", digest.to_string())
+            .try_this(self.program.on_thread(verdict, thread.as_str(), &words)));
+        }
+        Ok(Chosen { view, digest, review, operator, sure })
+    }
+
+    /// Shows the draft and asks, unless the person has named what they saw.
+    async fn shown_and_confirmed(&mut self, chosen: &Chosen, question: &str) -> Result<bool, Refusal> {
+        if chosen.sure {
+            return Ok(true);
+        }
+        if let Some(review) = &chosen.review {
+            let text = render::thread::review(&chosen.view, review, self.frame());
+            self.screen.out(&format!("{text}\n"))?;
+        }
+        self.confirmed(question).await
+    }
+
+    pub(super) async fn give(&mut self, chosen: &Chosen, verdict: Verdict) -> Result<Exit, Refusal> {
+        self.decide(chosen, verdict).await?;
+        self.stands(&chosen.view.thread).await
+    }
+
+    pub(super) async fn decide(&mut self, chosen: &Chosen, verdict: Verdict) -> Result<(), Refusal> {
+        let thread: &ThreadId = &chosen.view.thread;
+        let agent = self.agent.clone();
+        let decided = self.running(thread, agent.decide(thread, chosen.digest, &chosen.operator, verdict)).await?;
+        if let Err(Error::Expired { .. }) = &decided {
+            // What nobody signed in time has been rejected, so the thread did move.
+            return self.mended(decided.map(drop)).map_err(|refusal| refusal.detail("moved", true));
+        }
+        self.mended(decided).map(drop)
+    }
+
+    /// Nothing was signed.
+    fn left(&mut self, view: &ThreadView) -> Result<Exit, Refusal> {
+        let thread = super::escape::escape(view.thread.as_str()).into_owned();
+        self.screen.out(&format!("Nothing was signed; {thread} waits.\n"))?;
+        Ok(Exit::Waits)
+    }
+}
+
+/// The patch that `--set` describes.
+pub(super) fn assigned(review: &ReviewView, sets: &[String]) -> Result<Value, Refusal> {
+    let mut draft = review.draft.clone();
+    for text in sets {
+        set::assignment(text)?.apply(&mut draft, Some(Schema::new(&review.schema)))?;
+    }
+    Ok(set::patch(&review.draft, &draft))
+}
+
+/// A refusal as lines for the top of a file.
+fn problems(refusal: &Refusal) -> String {
+    let violations = refusal.details.get("violations").and_then(Value::as_array);
+    let word = |v: &Value, key: &str| v.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let lines = violations.into_iter().flatten().map(|v| match word(v, "path").as_str() {
+        "" => word(v, "message"),
+        path => format!("{path}: {}", word(v, "message")),
+    });
+    let lines: Vec<String> = lines.collect();
+    if lines.is_empty() { refusal.message.clone() } else { lines.join("\n") }
+}

@@ -1,0 +1,4 @@
+//! How the world talks to an agent.
+
+#[cfg(feature = "cli")]
+pub mod cli;

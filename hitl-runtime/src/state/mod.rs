@@ -1,0 +1,85 @@
+//! What a thread knows: typed slots, one for each field, filled as nodes finish.
+//!
+//! `#[state]` implements both traits; nobody writes them by hand.
+
+use std::fmt;
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::graph::StateSpec;
+
+/// A struct that `#[state]` has described. Its fields are never `Option`: the graph proves when each is set.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a state",
+    label = "not a state",
+    note = "put `#[hitl::state]` on the struct"
+)]
+pub trait State: Sized + Send + Sync + 'static {
+    /// The same fields, each an `Option`: what is known so far.
+    type Fields: Fields;
+    /// The `#[input]` fields: what `start` takes.
+    type Input: Serialize + DeserializeOwned + Send + 'static;
+    /// The `#[output]` field, a tuple of them where there are several, `()` where there is none.
+    type Output: Send + 'static;
+    /// The static description that the graph's proof reads.
+    const SPEC: StateSpec;
+
+    /// The outputs, when every one of them is written.
+    fn output(fields: Self::Fields) -> Option<Self::Output>;
+}
+
+/// Slots for the fields of a [`State`], addressed by name and filled from JSON.
+pub trait Fields: Default + Send + Sync + 'static {
+    /// Writes a field as a node does: into an empty slot, or through the field's reducer.
+    ///
+    /// # Errors
+    /// When the state has no such field, or the JSON is not of the field's type.
+    fn write(&mut self, field: &str, json: &str) -> Result<(), FieldError>;
+
+    /// Puts a value in place of what is there, reducer or not, as an edit does.
+    ///
+    /// # Errors
+    /// As [`Fields::write`].
+    fn replace(&mut self, field: &str, json: &str) -> Result<(), FieldError>;
+
+    /// The field as JSON; `None` while nothing has written it.
+    ///
+    /// # Errors
+    /// When the state has no such field, or its value has no JSON form.
+    fn read(&self, field: &str) -> Result<Option<String>, FieldError>;
+}
+
+/// Why a field could not be written or read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldError {
+    /// The field's name, as given.
+    pub field: String,
+    /// What was wrong with it.
+    pub problem: String,
+}
+
+impl FieldError {
+    /// A field that the state does not have.
+    pub fn unknown(field: &str) -> Self {
+        Self { field: field.to_owned(), problem: "the state has no such field".to_owned() }
+    }
+
+    /// A value that is not of the field's type, or has no JSON form.
+    pub fn value(field: &str, problem: impl fmt::Display) -> Self {
+        Self { field: field.to_owned(), problem: problem.to_string() }
+    }
+}
+
+impl fmt::Display for FieldError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "field `{}`: {}", self.field, self.problem)
+    }
+}
+
+impl std::error::Error for FieldError {}
+
+/// Joins two lists: what `#[reduce(append)]` calls.
+pub fn append<T>(mut old: Vec<T>, new: Vec<T>) -> Vec<T> {
+    old.extend(new);
+    old
+}

@@ -1,0 +1,215 @@
+//! Journals in this process's memory: for tests, for short lives, and for speed.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    fmt,
+    future::ready,
+    ops::Bound,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use futures_util::future::BoxFuture;
+
+use super::{Append, OpenReview, Page, Place, Record, Standing, Store, StoreError, Tail, page};
+use crate::ThreadId;
+
+/// Journals in memory. A clone shares them; the last clone takes them along when it is dropped.
+///
+/// ```
+/// use hitl_runtime::store::{MemoryStore, Store};
+/// use hitl_runtime::ThreadId;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = MemoryStore::new();
+/// assert!(store.tail(&ThreadId::new("ticket-A-9133")?).await?.is_none());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Default)]
+pub struct MemoryStore(Arc<Mutex<Shelf>>);
+
+#[derive(Default)]
+struct Shelf {
+    threads: HashMap<ThreadId, Journal>,
+    /// The keys of `threads` in order, for paging.
+    order: BTreeSet<ThreadId>,
+    /// By when they were opened; the number makes the key unique.
+    reviews: BTreeMap<(u64, u64), OpenReview>,
+    next_review: u64,
+}
+
+struct Journal {
+    records: Vec<Record>,
+    /// Where the last snapshot stands, or 0.
+    snapshot: usize,
+    standing: Standing,
+    /// Keys in `Shelf::reviews`.
+    reviews: Vec<(u64, u64)>,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    ///
+    /// ```
+    /// let store = hitl_runtime::store::MemoryStore::new();
+    /// # drop(store);
+    /// ```
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Nothing below panics half-way through a change, so what a poisoned lock guards is whole.
+    fn shelf(&self) -> MutexGuard<'_, Shelf> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore").field("threads", &self.shelf().threads.len()).finish_non_exhaustive()
+    }
+}
+
+impl Shelf {
+    fn append(&mut self, append: Append) -> Result<(), StoreError> {
+        append.check()?;
+        let Append { thread, records, standing, reviews } = append;
+        let place = records.first().map_or(0, |record| record.place);
+        let snapshot = records.iter().rposition(|record| record.snapshot);
+        match self.threads.get_mut(&thread) {
+            Some(journal) if journal.records.len() as Place == place => {
+                if let Some(snapshot) = snapshot {
+                    journal.snapshot = journal.records.len() + snapshot;
+                }
+                journal.records.extend(records);
+                journal.standing = standing;
+                replace(&mut self.reviews, &mut self.next_review, &mut journal.reviews, reviews);
+            }
+            None if place == 0 => {
+                let mut journal =
+                    Journal { records, snapshot: snapshot.unwrap_or(0), standing, reviews: Vec::new() };
+                replace(&mut self.reviews, &mut self.next_review, &mut journal.reviews, reviews);
+                self.order.insert(thread.clone());
+                self.threads.insert(thread, journal);
+            }
+            _ => return Err(StoreError::Taken { thread, place }),
+        }
+        Ok(())
+    }
+
+    fn reviews(&self, after: Option<&str>, limit: usize) -> Result<Page<OpenReview>, StoreError> {
+        let start = after.map(page::read_review).transpose()?.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut rest = self.reviews.range((start, Bound::Unbounded));
+        let taken: Vec<_> = rest.by_ref().take(limit.max(1)).collect();
+        let last = taken.last().filter(|_| rest.next().is_some());
+        Ok(Page {
+            next: last.map(|((opened_ms, number), _)| page::after_review(*opened_ms, *number)),
+            items: taken.into_iter().map(|(_, review)| review.clone()).collect(),
+        })
+    }
+
+    fn threads(
+        &self,
+        standing: Option<Standing>,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<(ThreadId, Standing)>, StoreError> {
+        let start = after.map(page::read_thread).transpose()?.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut rest = self
+            .order
+            .range((start, Bound::Unbounded))
+            .filter_map(|thread| Some((thread, self.threads.get(thread)?.standing)))
+            .filter(|(_, found)| standing.is_none_or(|wanted| wanted == *found));
+        let items: Vec<_> =
+            rest.by_ref().take(limit.max(1)).map(|(thread, found)| (thread.clone(), found)).collect();
+        let last = items.last().filter(|_| rest.next().is_some());
+        Ok(Page { next: last.map(|(thread, _)| page::after_thread(thread)), items })
+    }
+
+    fn delete(&mut self, thread: &ThreadId) -> Option<Journal> {
+        let journal = self.threads.remove(thread)?;
+        self.order.remove(thread);
+        journal.reviews.iter().for_each(|key| drop(self.reviews.remove(key)));
+        Some(journal)
+    }
+}
+
+/// Makes the index say `new` of the thread whose keys are `keys`. What stays open keeps its key, and so its page.
+fn replace(
+    index: &mut BTreeMap<(u64, u64), OpenReview>,
+    next: &mut u64,
+    keys: &mut Vec<(u64, u64)>,
+    mut new: Vec<OpenReview>,
+) {
+    keys.retain(|key| {
+        let kept = index.get(key).and_then(|old| new.iter().position(|review| review == old));
+        match kept {
+            Some(at) => drop(new.remove(at)),
+            None => drop(index.remove(key)),
+        }
+        kept.is_some()
+    });
+    for review in new {
+        let key = (review.opened_ms, *next);
+        *next += 1;
+        keys.push(key);
+        index.insert(key, review);
+    }
+}
+
+impl Store for MemoryStore {
+    fn append(&self, append: Append) -> BoxFuture<'_, Result<(), StoreError>> {
+        let done = self.shelf().append(append);
+        Box::pin(ready(done))
+    }
+
+    fn tail<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<Option<Tail>, StoreError>> {
+        let shelf = self.shelf();
+        let tail = shelf
+            .threads
+            .get(thread)
+            .map(|journal| Tail { records: journal.records[journal.snapshot..].to_vec() });
+        Box::pin(ready(Ok(tail)))
+    }
+
+    fn entries<'a>(
+        &'a self,
+        thread: &'a ThreadId,
+        from: Place,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Record>, StoreError>> {
+        let shelf = self.shelf();
+        let from = usize::try_from(from).unwrap_or(usize::MAX);
+        let records =
+            shelf.threads.get(thread).and_then(|journal| journal.records.get(from..)).unwrap_or_default();
+        let records = records[..limit.min(records.len())].to_vec();
+        Box::pin(ready(Ok(records)))
+    }
+
+    fn reviews<'a>(
+        &'a self,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page<OpenReview>, StoreError>> {
+        let page = self.shelf().reviews(after, limit);
+        Box::pin(ready(page))
+    }
+
+    fn threads<'a>(
+        &'a self,
+        standing: Option<Standing>,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page<(ThreadId, Standing)>, StoreError>> {
+        let page = self.shelf().threads(standing, after, limit);
+        Box::pin(ready(page))
+    }
+
+    fn delete<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<(), StoreError>> {
+        // Freed after the lock is given back.
+        let journal = self.shelf().delete(thread);
+        drop(journal);
+        Box::pin(ready(Ok(())))
+    }
+}

@@ -1,0 +1,66 @@
+//! The page tokens of the two local stores.
+
+use super::StoreError;
+use crate::ThreadId;
+
+/// After the review that was opened then and bears this number.
+pub(super) fn after_review(opened_ms: u64, number: u64) -> String {
+    format!("r{opened_ms:x}-{number:x}")
+}
+
+/// After this thread.
+pub(super) fn after_thread(thread: &ThreadId) -> String {
+    format!("t{thread}")
+}
+
+/// What [`after_review`] wrote.
+pub(super) fn read_review(token: &str) -> Result<(u64, u64), StoreError> {
+    token
+        .strip_prefix('r')
+        .and_then(|rest| rest.split_once('-'))
+        .and_then(|(opened, number)| {
+            Some((u64::from_str_radix(opened, 16).ok()?, u64::from_str_radix(number, 16).ok()?))
+        })
+        .filter(|&(opened, number)| after_review(opened, number) == token)
+        .ok_or_else(|| StoreError::BadPage(token.to_owned()))
+}
+
+/// What [`after_thread`] wrote.
+pub(super) fn read_thread(token: &str) -> Result<ThreadId, StoreError> {
+    token
+        .strip_prefix('t')
+        .and_then(|name| ThreadId::new(name).ok())
+        .ok_or_else(|| StoreError::BadPage(token.to_owned()))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_read_back_and_nothing_else_does() {
+        assert_eq!(read_review(&after_review(u64::MAX, 0)).unwrap(), (u64::MAX, 0));
+        let thread = ThreadId::new("ticket ü").unwrap();
+        assert_eq!(read_thread(&after_thread(&thread)).unwrap(), thread);
+        for token in [
+            "",
+            "r",
+            "r-",
+            "r1",
+            "r1-",
+            "r+1-1",
+            "r01-1",
+            "rA-1",
+            "r1-1 ",
+            "r1-1-1",
+            "x1-1",
+            "r11111111111111111-0",
+        ] {
+            assert!(read_review(token).is_err(), "{token}");
+        }
+        for token in ["", "t", "t ", "tx\n", "r1-1"] {
+            assert!(read_thread(token).is_err(), "{token}");
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! Journals in one SQLite file.
+//!
+//! One thread writes, over its own connection: it takes every append that waits and commits them in one transaction,
+//! so that an append alone costs one commit and sixty-four at once cost hardly more. A few threads read, each over
+//! its own connection; in WAL mode neither side waits for the other. No async runtime is needed for any of it.
+
+mod file;
+mod query;
+mod reader;
+mod schema;
+mod writer;
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use futures_util::future::BoxFuture;
+
+use self::{file::File, reader::Readers, writer::Writer};
+use super::{Append, OpenReview, Page, Place, Record, Standing, Store, StoreError, Tail, page};
+use crate::ThreadId;
+
+/// How long a write waits for a lock that another process holds.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Journals in one SQLite file, which several processes may have open at once. A clone shares it; when the last one
+/// is dropped, what was asked of it is finished and the file is closed.
+///
+/// An append is in the file for good when it returns (WAL, `synchronous = FULL`). The file must be on a local disk:
+/// network file systems do not keep the locks that SQLite needs.
+///
+/// The tables are named `hitl_…`. A program may keep tables of its own in the same file, once this store has made
+/// it; a transaction of its own that writes should be short, for nothing else can write meanwhile.
+///
+/// ```
+/// use hitl_runtime::store::{SqliteStore, Store};
+/// use hitl_runtime::ThreadId;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let dir = tempfile::tempdir()?;
+/// # let path = dir.path().join("tickets.db");
+/// let store = SqliteStore::open(&path).await?;
+/// assert!(store.tail(&ThreadId::new("ticket-A-9133")?).await?.is_none());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct SqliteStore(Arc<Handles>);
+
+/// Dropped in this order: the writer's connection is the last to close, and takes the WAL into the file.
+struct Handles {
+    readers: Readers,
+    writer: Writer,
+    file: Arc<File>,
+}
+
+impl SqliteStore {
+    /// Opens the file, and makes it where there is none. Its directory must exist.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use hitl_runtime::store::{SqliteStore, StoreError};
+    ///
+    /// # let dir = tempfile::tempdir()?;
+    /// # let notes = dir.path().join("notes.txt");
+    /// std::fs::write(&notes, "Call Ada about order A-9133, and send the photo to the warehouse.")?;
+    /// assert!(matches!(SqliteStore::open(&notes).await, Err(StoreError::NotOurs { .. })));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`StoreError::NotOurs`] for a file that something else made, [`StoreError::FromTheFuture`] for one that a newer
+    /// program made, [`StoreError::Failed`] where it cannot be opened; the file is then as it was.
+    pub async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        Self::open_with(path.as_ref().to_owned(), PATIENCE).await
+    }
+
+    async fn open_with(path: PathBuf, patience: Duration) -> Result<Self, StoreError> {
+        let file = Arc::new(File::new(path, patience)?);
+        let writer = Writer::open(Arc::clone(&file)).await?;
+        Ok(Self(Arc::new(Handles { readers: Readers::new(Arc::clone(&file)), writer, file })))
+    }
+
+    /// Where the file is: an absolute path.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().join("tickets.db");
+    /// let store = hitl_runtime::store::SqliteStore::open(&path).await?;
+    /// assert!(store.path().is_absolute() && store.path().ends_with("tickets.db"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn path(&self) -> &Path {
+        self.0.file.path()
+    }
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteStore").field("path", &self.path()).finish_non_exhaustive()
+    }
+}
+
+impl Store for SqliteStore {
+    fn append(&self, append: Append) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            append.check()?;
+            self.0.writer.append(append).await
+        })
+    }
+
+    fn tail<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<Option<Tail>, StoreError>> {
+        let thread = thread.clone();
+        Box::pin(
+            self.0
+                .readers
+                .read("read the end of a journal", move |connection| query::tail(connection, &thread)),
+        )
+    }
+
+    fn entries<'a>(
+        &'a self,
+        thread: &'a ThreadId,
+        from: Place,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Record>, StoreError>> {
+        let thread = thread.clone();
+        Box::pin(
+            self.0
+                .readers
+                .read("read a journal", move |connection| query::entries(connection, &thread, from, limit)),
+        )
+    }
+
+    fn reviews<'a>(
+        &'a self,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page<OpenReview>, StoreError>> {
+        Box::pin(async move {
+            let after = after.map(page::read_review).transpose()?;
+            self.0
+                .readers
+                .read("list the open reviews", move |connection| query::reviews(connection, after, limit))
+                .await
+        })
+    }
+
+    fn threads<'a>(
+        &'a self,
+        standing: Option<Standing>,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page<(ThreadId, Standing)>, StoreError>> {
+        Box::pin(async move {
+            let after = after.map(page::read_thread).transpose()?;
+            let list = move |connection: &_| query::threads(connection, standing, after.as_ref(), limit);
+            self.0.readers.read("list the threads", list).await
+        })
+    }
+
+    fn delete<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(self.0.writer.delete(thread.clone()))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::time::Instant;
+
+    use futures_util::future::join_all;
+    use rusqlite::Connection;
+
+    use super::*;
+    use crate::Digest;
+
+    fn append(thread: &str, place: Place) -> Append {
+        Append {
+            thread: ThreadId::new(thread).unwrap(),
+            records: vec![Record { place, hash: Digest::of(b"{}"), body: b"{}".to_vec(), snapshot: false }],
+            standing: Standing::Running,
+            reviews: vec![],
+        }
+    }
+
+    #[tokio::test]
+    async fn a_lock_that_nobody_gives_back_is_said_once_to_all_and_hurts_no_reader() {
+        let dir = tempfile::tempdir().unwrap();
+        let patience = Duration::from_millis(200);
+        let store = SqliteStore::open_with(dir.path().join("threads.db"), patience).await.unwrap();
+        store.append(append("ticket", 0)).await.unwrap();
+        let other = Connection::open(store.path()).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+
+        let start = Instant::now();
+        let names: Vec<_> = (0..30).map(|i| format!("{i}")).collect();
+        let answers = join_all(names.iter().map(|name| store.append(append(name, 0)))).await;
+        assert!(start.elapsed() < 10 * patience, "{:?}", start.elapsed());
+        for answer in answers {
+            let error = answer.unwrap_err().to_string();
+            assert!(
+                error.contains("another program has held it locked for 200ms; end that program's"),
+                "{error}"
+            );
+        }
+        assert_eq!(store.tail(&ThreadId::new("ticket").unwrap()).await.unwrap().unwrap().records.len(), 1);
+        assert_eq!(store.threads(None, None, 100).await.unwrap().items.len(), 1);
+
+        other.execute_batch("COMMIT").unwrap();
+        store.append(append("ticket", 1)).await.unwrap();
+    }
+
+    /// What a list of ten thousand must not do is look at them all.
+    #[tokio::test]
+    async fn every_query_finds_its_rows_by_an_index() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(dir.path().join("threads.db")).await.unwrap();
+        let connection = Connection::open(store.path()).unwrap();
+        for sql in query::ALL.iter().chain(writer::ALL) {
+            let mut query = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            // The parameters are left unbound, which a plan does not mind.
+            let steps = query.raw_query().mapped(|row| row.get::<_, String>(3));
+            let plan = steps.collect::<Result<Vec<_>, _>>().unwrap().join("; ");
+            assert!(!plan.contains("TEMP B-TREE"), "{sql}\n{plan}");
+            let scans = plan.matches("SCAN").count() - plan.matches("SCAN CONSTANT ROW").count();
+            assert_eq!(scans, 0, "{sql}\n{plan}");
+        }
+    }
+}

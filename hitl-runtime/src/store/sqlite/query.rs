@@ -1,0 +1,149 @@
+//! What is read, one query each, and so one moment of the file each.
+
+use rusqlite::{Connection, Row, types::Type};
+
+use super::schema;
+use crate::{
+    Digest, ThreadId,
+    store::{OpenReview, Page, Place, Record, Standing, Tail, page},
+};
+
+// CROSS JOIN keeps SQLite from turning the two round.
+const TAIL: &str = "SELECT e.place, e.hash, e.snapshot, e.body
+     FROM hitl_threads AS t CROSS JOIN hitl_entries AS e ON e.thread = t.id AND e.place >= t.snapshot
+     WHERE t.name = ?1 ORDER BY e.place";
+
+const ENTRIES: &str = "SELECT e.place, e.hash, e.snapshot, e.body
+     FROM hitl_threads AS t CROSS JOIN hitl_entries AS e ON e.thread = t.id AND e.place >= ?2
+     WHERE t.name = ?1 ORDER BY e.place LIMIT ?3";
+
+const REVIEWS: &str =
+    "SELECT r.id, t.name, r.graph, r.node, r.digest, r.role, r.place, r.opened_ms, r.deadline_ms
+     FROM hitl_reviews AS r CROSS JOIN hitl_threads AS t ON t.id = r.thread
+     WHERE (r.opened_ms, r.id) > (?1, ?2) ORDER BY r.opened_ms, r.id LIMIT ?3";
+
+const THREADS: &str = "SELECT name, standing FROM hitl_threads WHERE name > ?1 ORDER BY name LIMIT ?2";
+
+const ENDED: &str =
+    "SELECT name, standing FROM hitl_threads WHERE standing = 4 AND name > ?1 ORDER BY name LIMIT ?2";
+
+// The partial index is taken only where its own condition is said again.
+const STANDING: &str =
+    "SELECT name, standing FROM hitl_threads WHERE standing = ?3 AND standing < 4 AND name > ?1
+     ORDER BY name LIMIT ?2";
+
+/// For a test that asks SQLite how it would go about each.
+#[cfg(test)]
+pub(super) const ALL: &[&str] = &[TAIL, ENTRIES, REVIEWS, THREADS, ENDED, STANDING];
+
+pub(super) fn tail(connection: &Connection, thread: &ThreadId) -> rusqlite::Result<Option<Tail>> {
+    let mut query = connection.prepare_cached(TAIL)?;
+    let records: Vec<_> = query.query_map((thread.as_str(),), record)?.collect::<Result<_, _>>()?;
+    Ok((!records.is_empty()).then_some(Tail { records }))
+}
+
+pub(super) fn entries(
+    connection: &Connection,
+    thread: &ThreadId,
+    from: Place,
+    limit: usize,
+) -> rusqlite::Result<Vec<Record>> {
+    let Ok(from) = i64::try_from(from) else { return Ok(Vec::new()) };
+    let mut query = connection.prepare_cached(ENTRIES)?;
+    let records =
+        query.query_map((thread.as_str(), from, i64::try_from(limit).unwrap_or(i64::MAX)), record)?;
+    records.collect()
+}
+
+pub(super) fn reviews(
+    connection: &Connection,
+    after: Option<(u64, u64)>,
+    limit: usize,
+) -> rusqlite::Result<Page<OpenReview>> {
+    let at = |part: u64| i64::try_from(part).unwrap_or(i64::MAX);
+    let (opened_ms, number) = after.map_or((-1, -1), |(opened_ms, number)| (at(opened_ms), at(number)));
+    let mut query = connection.prepare_cached(REVIEWS)?;
+    let rows = query.query_map((opened_ms, number, one_more(limit)), |row| {
+        Ok((unsigned(row, 0)?, review(row, thread_id(row, 1)?, 2)?))
+    })?;
+    let mut rows: Vec<_> = rows.collect::<Result<_, _>>()?;
+    let next = cut(&mut rows, limit).map(|(number, review)| page::after_review(review.opened_ms, *number));
+    Ok(Page { items: rows.into_iter().map(|(_, review)| review).collect(), next })
+}
+
+pub(super) fn threads(
+    connection: &Connection,
+    standing: Option<Standing>,
+    after: Option<&ThreadId>,
+    limit: usize,
+) -> rusqlite::Result<Page<(ThreadId, Standing)>> {
+    let after = after.map_or("", ThreadId::as_str);
+    let row = |row: &Row<'_>| Ok((thread_id(row, 0)?, self::standing(row, 1)?));
+    let mut rows: Vec<_> = match standing {
+        None => connection
+            .prepare_cached(THREADS)?
+            .query_map((after, one_more(limit)), row)?
+            .collect::<Result<_, _>>()?,
+        Some(Standing::Ended) => connection
+            .prepare_cached(ENDED)?
+            .query_map((after, one_more(limit)), row)?
+            .collect::<Result<_, _>>()?,
+        Some(open) => connection
+            .prepare_cached(STANDING)?
+            .query_map((after, one_more(limit), schema::number_of(open)), row)?
+            .collect::<Result<_, _>>()?,
+    };
+    let next = cut(&mut rows, limit).map(|(thread, _)| page::after_thread(thread));
+    Ok(Page { items: rows, next })
+}
+
+/// A page is read with one item more than was asked for: if it comes, there is a next page.
+fn one_more(limit: usize) -> i64 {
+    i64::try_from(limit.max(1)).unwrap_or(i64::MAX).saturating_add(1)
+}
+
+/// Takes the item too many away, and gives the last one that stays if there was one.
+fn cut<T>(rows: &mut Vec<T>, limit: usize) -> Option<&T> {
+    let limit = limit.max(1);
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    rows.last().filter(|_| more)
+}
+
+fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
+    Ok(Record {
+        place: unsigned(row, 0)?,
+        hash: Digest::from_bytes(row.get(1)?),
+        snapshot: row.get(2)?,
+        body: row.get(3)?,
+    })
+}
+
+/// A review whose columns start at `at`: graph, node, digest, role, place, opened_ms, deadline_ms.
+pub(super) fn review(row: &Row<'_>, thread: ThreadId, at: usize) -> rusqlite::Result<OpenReview> {
+    Ok(OpenReview {
+        thread,
+        graph: row.get(at)?,
+        node: row.get(at + 1)?,
+        digest: Digest::from_bytes(row.get(at + 2)?),
+        role: row.get(at + 3)?,
+        place: unsigned(row, at + 4)?,
+        opened_ms: unsigned(row, at + 5)?,
+        deadline_ms: row.get::<_, Option<i64>>(at + 6)?.map(|_| unsigned(row, at + 6)).transpose()?,
+    })
+}
+
+fn thread_id(row: &Row<'_>, column: usize) -> rusqlite::Result<ThreadId> {
+    ThreadId::new(row.get_ref(column)?.as_str()?)
+        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error)))
+}
+
+fn standing(row: &Row<'_>, column: usize) -> rusqlite::Result<Standing> {
+    let number = row.get(column)?;
+    schema::standing_of(number).ok_or(rusqlite::Error::IntegralValueOutOfRange(column, number))
+}
+
+pub(super) fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    let number: i64 = row.get(column)?;
+    u64::try_from(number).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, number))
+}

@@ -1,0 +1,321 @@
+//! The one thread that writes.
+
+use std::{
+    sync::{Arc, mpsc},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
+use tokio::sync::oneshot;
+
+use super::{
+    file::File,
+    query,
+    schema::{self, Trouble},
+};
+use crate::{
+    ThreadId,
+    store::{Append, OpenReview, Place, StoreError},
+};
+
+/// How many are committed together at most.
+const MOST: usize = 512;
+
+/// How long those are waited for who were there the last time.
+const LINGER: Duration = Duration::from_micros(100);
+
+const UPDATE_THREAD: &str = "UPDATE hitl_threads SET standing = ?2, snapshot = ?3 WHERE id = ?1";
+
+const INSERT_THREAD: &str = "INSERT INTO hitl_threads (name, standing, snapshot) VALUES (?1, ?2, ?3)";
+
+const INSERT_ENTRY: &str =
+    "INSERT INTO hitl_entries (thread, place, snapshot, hash, body) VALUES (?1, ?2, ?3, ?4, ?5)";
+
+const DELETE_REVIEW: &str = "DELETE FROM hitl_reviews WHERE id = ?1";
+
+const INSERT_REVIEW: &str =
+    "INSERT INTO hitl_reviews (thread, place, opened_ms, deadline_ms, digest, graph, node, role)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+
+// The entries and the reviews go with it.
+const DELETE_THREAD: &str = "DELETE FROM hitl_threads WHERE name = ?1";
+
+const FIND_THREAD: &str = "SELECT id, standing, snapshot,
+     (SELECT ifnull(max(place), -1) + 1 FROM hitl_entries WHERE thread = t.id),
+     EXISTS (SELECT 1 FROM hitl_reviews WHERE thread = t.id)
+     FROM hitl_threads AS t WHERE name = ?1";
+
+const REVIEWS_OF: &str =
+    "SELECT id, graph, node, digest, role, place, opened_ms, deadline_ms FROM hitl_reviews WHERE thread = ?1";
+
+/// For a test that asks SQLite how it would go about each.
+#[cfg(test)]
+pub(super) const ALL: &[&str] = &[
+    UPDATE_THREAD,
+    INSERT_THREAD,
+    INSERT_ENTRY,
+    DELETE_REVIEW,
+    INSERT_REVIEW,
+    DELETE_THREAD,
+    FIND_THREAD,
+    REVIEWS_OF,
+];
+
+/// The thread's handle. Dropped, it waits until the thread has done what was asked of it and closed the file.
+pub(super) struct Writer {
+    file: Arc<File>,
+    queue: Option<mpsc::Sender<Command>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Command {
+    work: Work,
+    reply: oneshot::Sender<Result<(), StoreError>>,
+}
+
+enum Work {
+    Append(Append),
+    Delete(ThreadId),
+}
+
+impl Writer {
+    pub(super) async fn open(file: Arc<File>) -> Result<Self, StoreError> {
+        let (queue, commands) = mpsc::channel();
+        let (opened, answer) = oneshot::channel();
+        let writers_file = Arc::clone(&file);
+        let work = move || {
+            let file = writers_file;
+            match schema::open(&file) {
+                // When nobody waits any more, there will be no command either.
+                Ok(connection) => {
+                    let _ = opened.send(Ok(()));
+                    serve(&file, connection, &commands);
+                }
+                Err(error) => drop(opened.send(Err(error))),
+            }
+        };
+        let thread = thread::Builder::new()
+            .name("hitl-sqlite-writer".into())
+            .spawn(work)
+            .map_err(|error| file.no_thread(error))?;
+        let writer = Self { file, queue: Some(queue), thread: Some(thread) };
+        answer.await.unwrap_or_else(|_| Err(writer.ended()))?;
+        Ok(writer)
+    }
+
+    pub(super) async fn append(&self, append: Append) -> Result<(), StoreError> {
+        self.ask(Work::Append(append)).await
+    }
+
+    pub(super) async fn delete(&self, thread: ThreadId) -> Result<(), StoreError> {
+        self.ask(Work::Delete(thread)).await
+    }
+
+    async fn ask(&self, work: Work) -> Result<(), StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let queue = self.queue.as_ref().ok_or_else(|| self.ended())?;
+        queue.send(Command { work, reply }).map_err(|_| self.ended())?;
+        answer.await.unwrap_or_else(|_| Err(self.ended()))
+    }
+
+    fn ended(&self) -> StoreError {
+        self.file.broken("its writer has ended; open the store again")
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        drop(self.queue.take());
+        if let Some(thread) = self.thread.take() {
+            // One that has panicked has closed its connection too.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Until the last sender is gone and the queue is empty.
+fn serve(file: &File, mut connection: Connection, commands: &mpsc::Receiver<Command>) {
+    let mut before = 0;
+    while let Ok(first) = commands.recv() {
+        let mut group = vec![first];
+        gather(commands, &mut group, before);
+        before = group.len();
+        // A caller that has gone away before its turn has changed nothing.
+        group.retain(|command| !command.reply.is_closed());
+        let answers = commit(file, &mut connection, &group);
+        for (command, answer) in group.into_iter().zip(answers) {
+            // The caller may have gone away since; the work is done, whole.
+            let _ = command.reply.send(answer);
+        }
+    }
+}
+
+/// Takes what waits. Where many came together before, most of them have just been answered and are about to come
+/// again: a moment's wait for those saves a commit. Whoever is alone never waits.
+fn gather(commands: &mpsc::Receiver<Command>, group: &mut Vec<Command>, before: usize) {
+    let deadline = Instant::now() + LINGER;
+    while group.len() < MOST {
+        let wait = if group.len() < before {
+            deadline.saturating_duration_since(Instant::now())
+        } else {
+            Duration::ZERO
+        };
+        match commands.recv_timeout(wait) {
+            Ok(command) => group.push(command),
+            Err(_) => return,
+        }
+    }
+}
+
+/// One answer for each command, in order.
+fn commit(file: &File, connection: &mut Connection, group: &[Command]) -> Vec<Result<(), StoreError>> {
+    match transact(file, connection, group) {
+        Ok(answers) => answers,
+        // The lock was never had: it would not be had the sooner for each alone.
+        Err(Trouble::Sqlite(error)) if schema::is_busy(&error) => {
+            let error = Arc::new(error);
+            group.iter().map(|_| Err(file.failed("write", Arc::clone(&error)))).collect()
+        }
+        // Nothing was written. One of them may be at fault, or too large for what room is left: each for itself.
+        Err(_) if group.len() > 1 => {
+            group.chunks(1).flat_map(|alone| commit(file, connection, alone)).collect()
+        }
+        Err(trouble) => vec![Err(trouble.into_error(file, "write"))],
+    }
+}
+
+/// All of them in one transaction. What fails in the middle of a command fails the transaction.
+fn transact(
+    file: &File,
+    connection: &mut Connection,
+    group: &[Command],
+) -> Result<Vec<Result<(), StoreError>>, Trouble> {
+    if group.is_empty() {
+        return Ok(Vec::new());
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    schema::check(file, &transaction)?;
+    let answers = group
+        .iter()
+        .map(|command| match &command.work {
+            Work::Append(append) => self::append(&transaction, append),
+            Work::Delete(thread) => delete(&transaction, thread).map(Ok),
+        })
+        .collect::<Result<_, _>>()?;
+    transaction.commit()?;
+    Ok(answers)
+}
+
+fn append(connection: &Connection, append: &Append) -> rusqlite::Result<Result<(), StoreError>> {
+    let place = append.records.first().map_or(0, |record| record.place);
+    let standing = schema::number_of(append.standing);
+    let snapshot = append
+        .records
+        .iter()
+        .rfind(|record| record.snapshot)
+        .map(|record| signed(record.place))
+        .transpose()?;
+    let (id, has_reviews) = match find(connection, &append.thread)? {
+        Some(found) if found.next == place => {
+            let snapshot = snapshot.unwrap_or(found.snapshot);
+            // Most steps change neither, and so write to no other page than the entry's and its key's.
+            if (standing, snapshot) != (found.standing, found.snapshot) {
+                connection.prepare_cached(UPDATE_THREAD)?.execute((found.id, standing, snapshot))?;
+            }
+            (found.id, found.has_reviews)
+        }
+        None if place == 0 => {
+            connection.prepare_cached(INSERT_THREAD)?.execute((
+                append.thread.as_str(),
+                standing,
+                snapshot.unwrap_or(0),
+            ))?;
+            (connection.last_insert_rowid(), false)
+        }
+        _ => return Ok(Err(StoreError::Taken { thread: append.thread.clone(), place })),
+    };
+    let mut insert = connection.prepare_cached(INSERT_ENTRY)?;
+    for record in &append.records {
+        insert.execute((id, signed(record.place)?, record.snapshot, record.hash.as_bytes(), &record.body))?;
+    }
+    if has_reviews || !append.reviews.is_empty() {
+        replace_reviews(connection, id, append)?;
+    }
+    Ok(Ok(()))
+}
+
+/// What stays open keeps its row, and so its page.
+fn replace_reviews(connection: &Connection, id: i64, append: &Append) -> rusqlite::Result<()> {
+    let mut new: Vec<_> = append.reviews.iter().collect();
+    for (row, old) in reviews_of(connection, id, &append.thread)? {
+        match new.iter().position(|review| **review == old) {
+            Some(at) => drop(new.remove(at)),
+            None => {
+                connection.prepare_cached(DELETE_REVIEW)?.execute((row,))?;
+            }
+        }
+    }
+    let mut insert = connection.prepare_cached(INSERT_REVIEW)?;
+    for review in new {
+        insert.execute((
+            id,
+            signed(review.place)?,
+            signed(review.opened_ms)?,
+            review.deadline_ms.map(signed).transpose()?,
+            review.digest.as_bytes(),
+            &review.graph,
+            &review.node,
+            &review.role,
+        ))?;
+    }
+    Ok(())
+}
+
+/// The entries and the reviews go with it.
+fn delete(connection: &Connection, thread: &ThreadId) -> rusqlite::Result<()> {
+    connection.prepare_cached(DELETE_THREAD)?.execute((thread.as_str(),))?;
+    Ok(())
+}
+
+/// What the index says of a thread.
+struct Found {
+    id: i64,
+    standing: i64,
+    snapshot: i64,
+    /// The place of the next entry.
+    next: Place,
+    has_reviews: bool,
+}
+
+fn find(connection: &Connection, thread: &ThreadId) -> rusqlite::Result<Option<Found>> {
+    connection
+        .prepare_cached(FIND_THREAD)?
+        .query_row((thread.as_str(),), |row| {
+            Ok(Found {
+                id: row.get(0)?,
+                standing: row.get(1)?,
+                snapshot: row.get(2)?,
+                next: query::unsigned(row, 3)?,
+                has_reviews: row.get(4)?,
+            })
+        })
+        .optional()
+}
+
+/// The open reviews of one thread, with their rows' ids.
+fn reviews_of(
+    connection: &Connection,
+    id: i64,
+    thread: &ThreadId,
+) -> rusqlite::Result<Vec<(i64, OpenReview)>> {
+    connection
+        .prepare_cached(REVIEWS_OF)?
+        .query_map((id,), |row| Ok((row.get(0)?, query::review(row, thread.clone(), 1)?)))?
+        .collect()
+}
+
+/// `Append::check` has let no greater number pass.
+fn signed(number: u64) -> rusqlite::Result<i64> {
+    i64::try_from(number).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+}

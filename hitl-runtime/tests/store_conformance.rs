@@ -1,0 +1,255 @@
+//! Both stores keep what `Store` promises.
+#![allow(clippy::unwrap_used)]
+
+use futures_util::future::BoxFuture;
+use hitl_runtime::{
+    ThreadId,
+    store::{
+        Append, MemoryStore, OpenReview, Page, Place, Record, Standing, Store, StoreError, Tail, conformance,
+    },
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn memory() {
+    let store = MemoryStore::new();
+    conformance::all(async || store.clone()).await;
+}
+
+#[tokio::test]
+async fn memory_on_one_thread() {
+    let store = MemoryStore::new();
+    conformance::all(async || store.clone()).await;
+}
+
+#[cfg(feature = "sqlite")]
+mod sqlite {
+    use hitl_runtime::store::{SqliteStore, conformance};
+
+    /// Each opening is a store of its own, with its own connections, as another process would have.
+    async fn check() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("threads.db");
+        conformance::all(async || SqliteStore::open(&path).await.unwrap()).await;
+        // Whatever the suite did, the last one to close leaves one file.
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn sqlite() {
+        check().await;
+    }
+
+    #[tokio::test]
+    async fn sqlite_on_one_thread() {
+        check().await;
+    }
+
+    /// Clones of one handle share its writer.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn sqlite_through_one_handle() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(dir.path().join("threads.db")).await.unwrap();
+        conformance::all(async || store.clone()).await;
+    }
+
+    /// No part of the store asks for a runtime of any kind.
+    #[test]
+    fn sqlite_without_a_runtime() {
+        use futures_util::{FutureExt as _, future::BoxFuture};
+        use hitl_runtime::{ThreadId, store::Store as _};
+
+        fn wait<T>(mut future: BoxFuture<'_, T>) -> T {
+            struct Unpark(std::thread::Thread);
+            impl std::task::Wake for Unpark {
+                fn wake(self: std::sync::Arc<Self>) {
+                    self.0.unpark();
+                }
+            }
+            let waker = std::sync::Arc::new(Unpark(std::thread::current())).into();
+            let mut context = std::task::Context::from_waker(&waker);
+            loop {
+                match future.poll_unpin(&mut context) {
+                    std::task::Poll::Ready(done) => return done,
+                    std::task::Poll::Pending => std::thread::park(),
+                }
+            }
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let store = wait(SqliteStore::open(dir.path().join("threads.db")).boxed()).unwrap();
+        let thread = ThreadId::new("no runtime").unwrap();
+        assert_eq!(wait(conformance::contend(&store, &thread, "one", 5).boxed()), [0, 1, 2, 3, 4]);
+        assert!(wait(store.tail(&thread)).unwrap().is_some());
+    }
+}
+
+/// A store with one thing wrong. The suite must find each of them.
+#[derive(Clone)]
+struct Broken(MemoryStore, Fault);
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Fault {
+    None,
+    AppendsAnywhere,
+    AppendsByHalves,
+    AcceptsBadAppends,
+    SaysTakenForAll,
+    ForgetsTheStanding,
+    ForgetsTheReviews,
+    AddsToTheReviews,
+    ShowsWholeTails,
+    IgnoresTheLimit,
+    IgnoresCase,
+    TruncatesBodies,
+    ListsTheNewestFirst,
+    TakesAnyToken,
+    SkipsAnItem,
+    DeletesNothing,
+    IsEmptyWhenOpenedAgain,
+}
+
+impl Broken {
+    fn is(&self, fault: Fault) -> bool {
+        self.1 == fault
+    }
+
+    fn key(&self, thread: &ThreadId) -> ThreadId {
+        if self.is(Fault::IgnoresCase) {
+            ThreadId::new(thread.as_str().to_lowercase()).unwrap()
+        } else {
+            thread.clone()
+        }
+    }
+}
+
+impl Store for Broken {
+    fn append(&self, mut append: Append) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            append.thread = self.key(&append.thread);
+            append.reviews.iter_mut().for_each(|review| review.thread = self.key(&review.thread));
+            let head = self.0.entries(&append.thread, 0, usize::MAX).await?.len() as Place;
+            match self.1 {
+                Fault::AppendsAnywhere if append.check().is_ok() => {
+                    (head..).zip(&mut append.records).for_each(|(place, record)| record.place = place);
+                }
+                Fault::AppendsByHalves if append.check().is_ok() => {
+                    for record in append.records.clone() {
+                        self.0.append(Append { records: vec![record], ..append.clone() }).await?;
+                        tokio::task::yield_now().await;
+                    }
+                    return Ok(());
+                }
+                Fault::AcceptsBadAppends if append.check().is_err() => return Ok(()),
+                Fault::ForgetsTheStanding => append.standing = Standing::Running,
+                Fault::ForgetsTheReviews if head > 0 => append.reviews.truncate(1),
+                Fault::AddsToTheReviews => {
+                    let old = self.0.reviews(None, usize::MAX).await?.items;
+                    append.reviews.extend(old.into_iter().filter(|review| review.thread == append.thread));
+                }
+                Fault::TruncatesBodies => {
+                    append.records.iter_mut().for_each(|record| record.body.truncate(65_535))
+                }
+                _ => {}
+            }
+            let answer = self.0.append(append).await;
+            match answer {
+                Err(StoreError::Taken { thread, .. }) if self.is(Fault::SaysTakenForAll) => {
+                    Err(StoreError::Taken { thread, place: 0 })
+                }
+                answer => answer,
+            }
+        })
+    }
+
+    fn tail<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<Option<Tail>, StoreError>> {
+        Box::pin(async move {
+            let tail = self.0.tail(&self.key(thread)).await?;
+            if !self.is(Fault::ShowsWholeTails) {
+                return Ok(tail);
+            }
+            let records = self.0.entries(thread, 0, usize::MAX).await?;
+            Ok(tail.map(|_| Tail { records }))
+        })
+    }
+
+    fn entries<'a>(
+        &'a self,
+        thread: &'a ThreadId,
+        from: Place,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Record>, StoreError>> {
+        let limit = if self.is(Fault::IgnoresTheLimit) { usize::MAX } else { limit };
+        Box::pin(async move { self.0.entries(&self.key(thread), from, limit).await })
+    }
+
+    fn reviews<'a>(
+        &'a self,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page<OpenReview>, StoreError>> {
+        Box::pin(async move {
+            let mut page = self.0.reviews(after, limit).await;
+            if self.is(Fault::TakesAnyToken) && page.is_err() {
+                page = self.0.reviews(None, limit).await;
+            }
+            let mut page = page?;
+            if self.is(Fault::ListsTheNewestFirst) {
+                page.items.reverse();
+            }
+            if self.is(Fault::SkipsAnItem) && after.is_some() && page.items.len() > 1 {
+                page.items.remove(0);
+            }
+            Ok(page)
+        })
+    }
+
+    fn threads<'a>(
+        &'a self,
+        standing: Option<Standing>,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page<(ThreadId, Standing)>, StoreError>> {
+        self.0.threads(standing, after, limit)
+    }
+
+    fn delete<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            if self.is(Fault::DeletesNothing) { Ok(()) } else { self.0.delete(&self.key(thread)).await }
+        })
+    }
+}
+
+#[test]
+fn the_suite_finds_what_is_wrong() {
+    let finds = |fault: Fault| {
+        let check = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let store = MemoryStore::new();
+            runtime.block_on(conformance::all(async || match fault {
+                Fault::IsEmptyWhenOpenedAgain => Broken(MemoryStore::new(), fault),
+                _ => Broken(store.clone(), fault),
+            }));
+        };
+        std::thread::spawn(check).join().is_err()
+    };
+    assert!(!finds(Fault::None));
+    for fault in [
+        Fault::AppendsAnywhere,
+        Fault::AppendsByHalves,
+        Fault::AcceptsBadAppends,
+        Fault::SaysTakenForAll,
+        Fault::ForgetsTheStanding,
+        Fault::ForgetsTheReviews,
+        Fault::AddsToTheReviews,
+        Fault::ShowsWholeTails,
+        Fault::IgnoresTheLimit,
+        Fault::IgnoresCase,
+        Fault::TruncatesBodies,
+        Fault::ListsTheNewestFirst,
+        Fault::TakesAnyToken,
+        Fault::SkipsAnItem,
+        Fault::DeletesNothing,
+        Fault::IsEmptyWhenOpenedAgain,
+    ] {
+        assert!(finds(fault), "the suite found nothing wrong with a store that {fault:?}");
+    }
+}

@@ -1,0 +1,738 @@
+//! The SQLite store among other processes, foreign files and failing disks.
+#![cfg(feature = "sqlite")]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{BufRead, BufReader, Write},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdout, Command, ExitStatus, Stdio},
+    sync::Arc,
+};
+
+use hitl_runtime::{
+    Digest, ThreadId,
+    store::{Append, OpenReview, Record, SqliteStore, Standing, Store as _, StoreError, conformance},
+};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+const MARK: &str = "nobody-may-read-this-in-an-error";
+
+fn thread(name: &str) -> ThreadId {
+    ThreadId::new(name).unwrap()
+}
+
+fn append(name: &str, place: u64, bytes: usize) -> Append {
+    let body = format!("\"{MARK}{}\"", "x".repeat(bytes)).into_bytes();
+    let records = vec![Record { place, hash: Digest::of(&body), body, snapshot: false }];
+    Append { thread: thread(name), records, standing: Standing::Running, reviews: vec![] }
+}
+
+async fn length(store: &SqliteStore, name: &str) -> u64 {
+    conformance::whole(store, &thread(name)).await.len() as u64
+}
+
+/// A failure's words, once they are seen to hold no body.
+fn words<T: std::fmt::Debug>(answer: Result<T, StoreError>) -> String {
+    let error = answer.unwrap_err();
+    assert!(matches!(error, StoreError::Failed { .. }), "{error:?}");
+    assert!(!format!("{error} {error:?}").contains(MARK), "{error:?}");
+    error.to_string()
+}
+
+/// SQLite's own opinion of a file.
+fn sound(path: &Path) -> bool {
+    let connection = Connection::open(path).unwrap();
+    let opinion: String = connection.query_row("PRAGMA integrity_check", (), |row| row.get(0)).unwrap();
+    let orphans = connection.prepare("PRAGMA foreign_key_check").unwrap().exists(()).unwrap();
+    opinion == "ok" && !orphans
+}
+
+// ---- children ------------------------------------------------------------------------------------------------------
+
+/// Not a test: what this program does when one of its tests has started it again.
+#[test]
+fn child() {
+    let Ok(part) = std::env::var("HITL_STORE_PART") else { return };
+    let path = PathBuf::from(std::env::var_os("HITL_STORE_PATH").unwrap());
+    let name = std::env::var("HITL_STORE_NAME").unwrap_or_default();
+    let say = |line: &dyn std::fmt::Display| println!("\n@{line}");
+    let gate = || {
+        say(&"ready");
+        std::io::stdin().read_line(&mut String::new()).unwrap();
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        match part.as_str() {
+            "contend" => {
+                gate();
+                let store = SqliteStore::open(&path).await.unwrap();
+                for place in conformance::contend(&store, &thread("prize"), &name, 200).await {
+                    say(&place);
+                }
+            }
+            "open" => {
+                gate();
+                let store = SqliteStore::open(&path).await.unwrap();
+                store.append(append(&name, 0, 10)).await.unwrap();
+            }
+            "die" => {
+                let store = SqliteStore::open(&path).await.unwrap();
+                panic!(
+                    "{}",
+                    conformance::append_until_killed(&store, &thread(&name), |place| say(&place)).await
+                );
+            }
+            "read only" => match SqliteStore::open(&path).await {
+                Err(error) => say(&error),
+                Ok(store) => {
+                    assert_eq!(length(&store, "old").await, 3);
+                    say(&words(store.append(append("old", 3, 10)).await));
+                    say(&words(store.delete(&thread("old")).await));
+                    assert_eq!(length(&store, "old").await, 3);
+                }
+            },
+            "full disk" => full_disk(&path).await,
+            "failing disk" => failing_disk(&path).await,
+            other => panic!("there is no part {other}"),
+        }
+    });
+    say(&"done");
+}
+
+struct Part {
+    child: Child,
+    output: BufReader<ChildStdout>,
+}
+
+fn again(part: &str, path: &Path, name: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    as_child(&mut command, part, path, name);
+    command
+}
+
+fn as_child(command: &mut Command, part: &str, path: &Path, name: &str) {
+    command
+        .args(["child", "--exact", "--nocapture"])
+        .env("HITL_STORE_PART", part)
+        .env("HITL_STORE_PATH", path)
+        .env("HITL_STORE_NAME", name)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped());
+}
+
+impl Part {
+    fn start(mut command: Command) -> Self {
+        let mut child = command.spawn().unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        Self { child, output }
+    }
+
+    /// The next line that is the part's own; `None` at its end.
+    fn line(&mut self) -> Option<String> {
+        loop {
+            let mut line = String::new();
+            if self.output.read_line(&mut line).unwrap() == 0 {
+                return None;
+            }
+            if let Some(said) = line.trim_end().strip_prefix('@') {
+                return Some(said.to_owned());
+            }
+        }
+    }
+
+    fn go(&mut self) {
+        self.child.stdin.take().unwrap().write_all(b"go\n").unwrap();
+    }
+
+    /// The rest of what it says, which ends with `done`.
+    fn finish(mut self) -> Vec<String> {
+        let mut lines: Vec<_> = std::iter::from_fn(|| self.line()).collect();
+        let status = self.child.wait().unwrap();
+        assert!(status.success() && lines.pop().as_deref() == Some("done"), "{status}: {lines:?}");
+        lines
+    }
+
+    fn kill(mut self) -> ExitStatus {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap()
+    }
+}
+
+#[tokio::test]
+async fn processes_that_open_a_new_file_at_once_all_open_it() {
+    let dir = TempDir::new().unwrap();
+    let mut parts: Vec<Vec<Part>> = Vec::new();
+    for round in 0..6 {
+        let path = dir.path().join(format!("{round}.db"));
+        parts.push((0..4).map(|i| Part::start(again("open", &path, &i.to_string()))).collect());
+        let parts = parts.last_mut().unwrap();
+        parts.iter_mut().for_each(|part| assert_eq!(part.line().as_deref(), Some("ready")));
+        parts.iter_mut().for_each(Part::go);
+    }
+    for (round, parts) in parts.into_iter().enumerate() {
+        parts.into_iter().for_each(|part| assert!(part.finish().is_empty()));
+        let path = dir.path().join(format!("{round}.db"));
+        let store = SqliteStore::open(&path).await.unwrap();
+        assert_eq!(store.threads(None, None, 10).await.unwrap().items.len(), 4);
+        drop(store);
+        assert!(sound(&path));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn handles_that_open_a_new_file_at_once_all_open_it() {
+    for _ in 0..20 {
+        let dir = TempDir::new().unwrap();
+        let path = dir.path().join("new.db");
+        let gate = Arc::new(tokio::sync::Barrier::new(8));
+        let tasks: Vec<_> = (0..8)
+            .map(|i| {
+                let (path, gate) = (path.clone(), Arc::clone(&gate));
+                tokio::spawn(async move {
+                    gate.wait().await;
+                    let store = SqliteStore::open(path).await.unwrap();
+                    store.append(append(&i.to_string(), 0, 10)).await.unwrap();
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        assert!(sound(&path));
+    }
+}
+
+#[tokio::test]
+async fn of_many_processes_one_fills_each_place() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("threads.db");
+    let mut parts: Vec<_> =
+        (0..6).map(|i| Part::start(again("contend", &path, &format!("child {i}")))).collect();
+    parts.iter_mut().for_each(|part| assert_eq!(part.line().as_deref(), Some("ready")));
+    parts.iter_mut().for_each(Part::go);
+    let mut winners = BTreeMap::new();
+    for (i, part) in parts.into_iter().enumerate() {
+        for place in part.finish() {
+            assert_eq!(winners.insert(place.parse::<u64>().unwrap(), i), None, "place {place} was won twice");
+        }
+    }
+    assert_eq!(winners.keys().copied().collect::<Vec<_>>(), (0..200).collect::<Vec<_>>());
+    let store = SqliteStore::open(&path).await.unwrap();
+    for record in conformance::whole(&store, &thread("prize")).await {
+        let body = String::from_utf8(record.body).unwrap();
+        assert!(
+            body.contains(&format!("child {}", winners[&record.place])),
+            "place {}: {body}",
+            record.place
+        );
+    }
+    drop(store);
+    assert!(sound(&path));
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_outlives_a_kill() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("threads.db");
+    for lines in [0, 1, 2, 3, 5, 8, 13, 40, 100, 400] {
+        let name = format!("killed after {lines}");
+        let mut part = Part::start(again("die", &path, &name));
+        let mut last = None;
+        for _ in 0..lines {
+            last = Some(part.line().expect("it runs until it is killed").parse().unwrap());
+        }
+        let status = part.kill();
+        assert!(!status.success() && status.code().is_none(), "killed, not ended: {status}");
+        let store = SqliteStore::open(&path).await.unwrap();
+        conformance::after_crash(&store, &thread(&name), last).await;
+    }
+    assert!(sound(&path));
+}
+
+/// The killed one leaves its WAL; the one that lives on, in mid-flight, is not disturbed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_beside_a_living_process() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("threads.db");
+    let store = SqliteStore::open(&path).await.unwrap();
+    for round in 0..5 {
+        let name = format!("killed, {round}");
+        let mut part = Part::start(again("die", &path, &name));
+        let mut last = None;
+        for place in 0..30 {
+            store.append(append("alive", round * 30 + place, 100)).await.unwrap();
+            last = Some(part.line().unwrap().parse().unwrap());
+        }
+        part.kill();
+        conformance::after_crash(&store, &thread(&name), last).await;
+        assert_eq!(length(&store, "alive").await, (round + 1) * 30);
+    }
+}
+
+// ---- what a commit costs -------------------------------------------------------------------------------------------
+
+/// How many transactions the WAL holds: a frame says of how many pages the file is after it if it ends one.
+fn commits(path: &Path) -> usize {
+    let wal = fs::read(format!("{}-wal", path.display())).unwrap();
+    let number = |bytes: &[u8], at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap());
+    let page = number(&wal, 8) as usize;
+    let salt = &wal[16..24];
+    wal[32..].chunks_exact(24 + page).filter(|frame| &frame[8..16] == salt && number(frame, 4) > 0).count()
+}
+
+/// And SQLite syncs the WAL once for each commit when `synchronous` is FULL, and not at all when it is less.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_append_alone_is_one_commit_and_a_crowd_shares_few() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("threads.db");
+    let store = SqliteStore::open(&path).await.unwrap();
+    store.append(append("lone", 0, 100)).await.unwrap();
+    let before = commits(&path);
+    for place in 1..=50 {
+        store.append(append("lone", place, 100)).await.unwrap();
+        assert_eq!(commits(&path), before + usize::try_from(place).unwrap());
+        // Neither a loser nor a read writes anything.
+        assert!(matches!(store.append(append("lone", place, 100)).await, Err(StoreError::Taken { .. })));
+        store.tail(&thread("lone")).await.unwrap();
+        assert_eq!(commits(&path), before + usize::try_from(place).unwrap());
+    }
+
+    let before = commits(&path);
+    let appends: Vec<_> = (0..200).map(|i| format!("crowd {i}")).collect();
+    let appends = appends.iter().map(|name| store.append(append(name, 0, 100)));
+    let answers = futures_util::future::join_all(appends).await;
+    assert!(answers.iter().all(Result::is_ok));
+    let shared = commits(&path) - before;
+    assert!(shared <= 20, "200 appends that waited together took {shared} commits");
+}
+
+#[tokio::test]
+async fn a_suspended_thread_takes_less_than_1200_bytes() {
+    let dir = TempDir::new().unwrap();
+    let store = SqliteStore::open(dir.path().join("threads.db")).await.unwrap();
+    for i in 0..1_000_u64 {
+        let name = format!("ticket-A-{i:04}");
+        let mut all = append(&name, 0, 75);
+        all.records =
+            (0..4).map(|place| Record { place, snapshot: place == 3, ..all.records[0].clone() }).collect();
+        assert!(all.records[0].body.len() >= 109);
+        all.standing = Standing::Waiting;
+        all.reviews = vec![OpenReview {
+            thread: thread(&name),
+            graph: "RefundAgent".into(),
+            node: "execute".into(),
+            digest: Digest::of(name.as_bytes()),
+            role: Some("refund-approver".into()),
+            place: 3,
+            opened_ms: 1_763_800_000_000 + i,
+            deadline_ms: Some(1_763_886_400_000 + i),
+        }];
+        store.append(all).await.unwrap();
+    }
+    let path = store.path().to_owned();
+    drop(store);
+    let each = fs::metadata(path).unwrap().len() / 1_000;
+    assert!(each < 1_200, "{each} bytes");
+}
+
+#[tokio::test]
+async fn what_is_deleted_makes_room() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("threads.db");
+    let mut sizes = Vec::new();
+    for _ in 0..4 {
+        let store = SqliteStore::open(&path).await.unwrap();
+        for i in 0..50 {
+            store.append(append(&format!("{i}"), 0, 20_000)).await.unwrap();
+        }
+        for i in 0..50 {
+            store.delete(&thread(&i.to_string())).await.unwrap();
+        }
+        drop(store);
+        sizes.push(fs::metadata(&path).unwrap().len());
+    }
+    assert!(sizes.iter().all(|size| *size == sizes[0]), "{sizes:?}");
+    let left: i64 = Connection::open(&path)
+        .unwrap()
+        .query_row(
+            "SELECT (SELECT count(*) FROM hitl_entries) + (SELECT count(*) FROM hitl_reviews)
+                    + (SELECT count(*) FROM hitl_threads)",
+            (),
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(left, 0);
+}
+
+// ---- files that are not ours ---------------------------------------------------------------------------------------
+
+async fn refused(path: &Path) -> StoreError {
+    let before = fs::read(path).unwrap();
+    let error = SqliteStore::open(path).await.unwrap_err();
+    assert_eq!(fs::read(path).unwrap(), before, "a file that was refused has changed: {error}");
+    assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "and nothing lies beside it");
+    error
+}
+
+fn sqlite_file(sql: &str) -> (TempDir, PathBuf) {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("threads.db");
+    Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+    (dir, path)
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_ours_is_refused_as_it_is() {
+    for text in ["short", &"Dear Ada, please refund order A-9133. ".repeat(300)] {
+        let dir = TempDir::new().unwrap();
+        let path = dir.path().join("notes.txt");
+        fs::write(&path, text).unwrap();
+        let error = refused(&path).await;
+        assert!(matches!(error, StoreError::NotOurs { .. }), "{error:?}");
+        assert_eq!(
+            error.to_string(),
+            format!("{} is not a hitl store: it is no SQLite file", path.display())
+        );
+    }
+    for sql in [
+        "CREATE TABLE orders (id INTEGER); CREATE INDEX by_id ON orders (id)",
+        "CREATE TABLE hitl_threads (id INTEGER)",
+        "PRAGMA user_version = 3",
+        "PRAGMA application_id = 252006673",
+        "PRAGMA application_id = 0x6869746c",
+        "PRAGMA journal_mode = WAL; CREATE TABLE orders (id INTEGER)",
+    ] {
+        let (_dir, path) = sqlite_file(sql);
+        let error = refused(&path).await;
+        assert!(matches!(error, StoreError::NotOurs { .. }), "{sql}: {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_empty_file_becomes_ours_and_keeps_other_tables_from_then_on() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("threads.db");
+    fs::write(&path, "").unwrap();
+    let store = SqliteStore::open(&path).await.unwrap();
+    let ledger = Connection::open(&path).unwrap();
+    ledger
+        .execute_batch("CREATE TABLE ledger (key TEXT PRIMARY KEY); INSERT INTO ledger VALUES ('one refund')")
+        .unwrap();
+    store.append(append("ticket", 0, 10)).await.unwrap();
+    drop((store, ledger));
+    let store = SqliteStore::open(&path).await.unwrap();
+    assert_eq!(length(&store, "ticket").await, 1);
+    store.delete(&thread("ticket")).await.unwrap();
+    let kept: i64 = Connection::open(&path)
+        .unwrap()
+        .query_row("SELECT count(*) FROM ledger", (), |row| row.get(0))
+        .unwrap();
+    assert_eq!(kept, 1);
+}
+
+#[tokio::test]
+async fn a_file_from_the_future_is_refused_even_when_it_becomes_one_under_us() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("threads.db");
+    let store = SqliteStore::open(&path).await.unwrap();
+    store.append(append("ticket", 0, 10)).await.unwrap();
+
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    let answer = store.append(append("ticket", 1, 10)).await;
+    assert!(matches!(answer, Err(StoreError::FromTheFuture { found: 99, known: 1, .. })), "{answer:?}");
+    assert_eq!(length(&store, "ticket").await, 1);
+    drop(store);
+
+    let error = refused(&path).await;
+    assert!(matches!(error, StoreError::FromTheFuture { found: 99, known: 1, .. }), "{error:?}");
+    assert!(error.to_string().contains("run a newer program"));
+}
+
+#[tokio::test]
+async fn a_path_that_holds_no_file() {
+    let dir = TempDir::new().unwrap();
+    let no_directory = words(SqliteStore::open(dir.path().join("no/such/file.db")).await);
+    assert!(no_directory.contains("its directory does not exist; make it first"), "{no_directory}");
+    let directory = words(SqliteStore::open(dir.path()).await);
+    assert!(directory.contains("it is a directory"), "{directory}");
+    let memory = words(SqliteStore::open(":memory:").await);
+    assert!(memory.contains("MemoryStore"), "{memory}");
+    assert!(words(SqliteStore::open("").await).contains("no path"));
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+/// SQLite would take each of these for something else than a name.
+#[tokio::test]
+async fn a_path_is_a_path() {
+    let dir = TempDir::new().unwrap();
+    for name in ["file:x.db?mode=memory", "a file, with spaces & ümläuts.db", "%41.db"] {
+        let path = dir.path().join(name);
+        let store = SqliteStore::open(&path).await.unwrap();
+        store.append(append("ticket", 0, 10)).await.unwrap();
+        assert!(path.is_file());
+        assert_eq!(store.path(), path);
+    }
+}
+
+// ---- disks that fail -----------------------------------------------------------------------------------------------
+
+#[cfg(unix)]
+mod unix {
+    use std::os::unix::{
+        fs::{MetadataExt as _, PermissionsExt as _},
+        process::CommandExt as _,
+    };
+
+    use super::*;
+
+    const NOBODY: u32 = 65_534;
+
+    fn mode(path: &Path, mode: u32) {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn is_root(path: &Path) -> bool {
+        fs::metadata(path).unwrap().uid() == 0
+    }
+
+    /// Root may write whatever the permissions say, so a child of root's becomes nobody, out of a copy of this program
+    /// that nobody may read.
+    fn without_privileges(dir: &Path, path: &Path) -> Vec<String> {
+        let program = dir.join("program");
+        fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+        mode(&program, 0o755);
+        let mut command = Command::new(&program);
+        as_child(&mut command, "read only", path, "");
+        command.current_dir(dir);
+        if is_root(path) {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        Part::start(command).finish()
+    }
+
+    #[tokio::test]
+    async fn a_file_that_may_only_be_read_is_read() {
+        let dir = TempDir::new().unwrap();
+        mode(dir.path(), 0o755);
+        let home = dir.path().join("home");
+        fs::create_dir(&home).unwrap();
+        let path = home.join("threads.db");
+        let store = SqliteStore::open(&path).await.unwrap();
+        for place in 0..3 {
+            store.append(append("old", place, 10)).await.unwrap();
+        }
+        drop(store);
+
+        mode(&path, 0o444);
+        mode(&home, 0o777);
+        let said = without_privileges(dir.path(), &path);
+        assert_eq!(said.len(), 2, "{said:?}");
+        assert!(said.iter().all(|line| line.contains("this user may not write to it")), "{said:?}");
+
+        // With the directory closed as well, SQLite has no place for the WAL of a file that is in WAL mode.
+        for left in ["threads.db-wal", "threads.db-shm"] {
+            fs::remove_file(home.join(left)).unwrap();
+        }
+        mode(&home, 0o555);
+        let said = without_privileges(dir.path(), &path);
+        mode(&home, 0o755);
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert!(said[0].contains("to its directory"), "{said:?}");
+
+        mode(&path, 0o644);
+        let store = SqliteStore::open(&path).await.unwrap();
+        store.append(append("old", 3, 10)).await.unwrap();
+    }
+
+    /// On a file system of one megabyte, in a mount namespace of its own: as root, or as one in a user namespace.
+    #[tokio::test]
+    async fn a_full_disk_takes_nothing_and_is_forgotten_when_there_is_room() {
+        let dir = TempDir::new().unwrap();
+        let mount = dir.path().join("small");
+        fs::create_dir(&mount).unwrap();
+        let namespace: &[&str] =
+            if is_root(&mount) { &["--mount"] } else { &["--user", "--map-root-user", "--mount"] };
+        let with = |script: &str| {
+            let mut command = Command::new("unshare");
+            let script = format!("mount -t tmpfs -o size=1m none \"$SMALL\" && {script}");
+            command.args(namespace).args(["sh", "-c", &script, "sh"]).env("SMALL", &mount);
+            command
+        };
+        match with("true").stderr(Stdio::null()).status() {
+            Ok(status) if status.success() => {}
+            refused => {
+                eprintln!("SKIPPED: this system lets us mount no small disk ({refused:?})");
+                return;
+            }
+        }
+        let mut command = with("exec \"$@\"");
+        command.arg(std::env::current_exe().unwrap());
+        as_child(&mut command, "full disk", &mount.join("threads.db"), "");
+        let said = Part::start(command).finish();
+        assert!(
+            said.iter().all(|line| line.contains("the disk is full, and nothing of this was written")),
+            "{said:?}"
+        );
+        assert!(said.len() >= 3, "{said:?}");
+    }
+
+    /// No file may grow past 256 KB; the system's answer to a write beyond is an error that SQLite has no name for.
+    #[tokio::test]
+    async fn a_disk_that_fails_leaves_nothing_by_halves() {
+        let dir = TempDir::new().unwrap();
+        let path = dir.path().join("threads.db");
+        let mut command = Command::new("bash");
+        command
+            .args(["-c", "trap '' XFSZ; ulimit -f 256; exec \"$@\"", "bash"])
+            .arg(std::env::current_exe().unwrap());
+        as_child(&mut command, "failing disk", &path, "");
+        let said = Part::start(command).finish();
+        assert!(said[0].contains("the disk failed"), "{said:?}");
+        let kept: u64 = said[1].parse().unwrap();
+
+        // Without the limit all is as it was, and goes on.
+        let store = SqliteStore::open(&path).await.unwrap();
+        assert_eq!(length(&store, "ticket").await, kept);
+        store.append(append("ticket", kept, 100_000)).await.unwrap();
+        drop(store);
+        assert!(sound(&path));
+    }
+}
+
+async fn full_disk(path: &Path) {
+    let filler = path.with_file_name("filler");
+    fs::write(&filler, vec![0; 300_000]).unwrap();
+    let store = SqliteStore::open(path).await.unwrap();
+    let mut place = 0;
+    let error = loop {
+        match store.append(append("ticket", place, 20_000)).await {
+            Ok(()) => place += 1,
+            error => break words(error),
+        }
+    };
+    println!("\n@{error}");
+    assert!(place > 3);
+    assert_eq!(length(&store, "ticket").await, place);
+    // Of those that wait together, one that is far too large takes none of the small ones with it.
+    let (large, others) = tokio::join!(
+        store.append(append("large", 0, 3_000_000)),
+        futures_util::future::join_all((0..8).map(|i| {
+            let store = &store;
+            async move { store.append(append(&format!("small {i}"), 0, 10)).await }
+        }))
+    );
+    println!("\n@{}", words(large));
+    assert!(store.tail(&thread("large")).await.unwrap().is_none());
+    for (i, other) in others.into_iter().enumerate() {
+        let there = length(&store, &format!("small {i}")).await;
+        assert_eq!(there, u64::from(other.is_ok()), "{other:?}");
+    }
+    // A new thread is not there by halves either.
+    let mut fresh = append("fresh", 0, 200_000);
+    fresh.records = (0..5).map(|place| Record { place, ..fresh.records[0].clone() }).collect();
+    println!("\n@{}", words(store.append(fresh).await));
+    assert!(store.tail(&thread("fresh")).await.unwrap().is_none());
+
+    fs::remove_file(filler).unwrap();
+    store.append(append("ticket", place, 20_000)).await.unwrap();
+    assert_eq!(length(&store, "ticket").await, place + 1);
+    drop(store);
+    assert!(sound(path));
+}
+
+async fn failing_disk(path: &Path) {
+    let store = SqliteStore::open(path).await.unwrap();
+    let mut place = 0;
+    let error = loop {
+        match store.append(append("ticket", place, 30_000)).await {
+            Ok(()) => place += 1,
+            error => break words(error),
+        }
+    };
+    assert!(place > 3);
+    assert_eq!(length(&store, "ticket").await, place);
+    println!("\n@{error}\n@{place}");
+}
+
+#[tokio::test]
+async fn a_damaged_page_is_an_error_where_it_is_and_nowhere_else() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("threads.db");
+    let store = SqliteStore::open(&path).await.unwrap();
+    for name in ["before", "damaged", "after"] {
+        let mut all = append(name, 0, 500);
+        all.records = (0..300).map(|place| Record { place, ..all.records[0].clone() }).collect();
+        store.append(all).await.unwrap();
+    }
+    drop(store);
+    let connection = Connection::open(&path).unwrap();
+    let page: isize = connection
+        .query_row(
+            "SELECT pageno FROM dbstat WHERE name = 'hitl_entries' AND pagetype = 'leaf'
+             ORDER BY pageno LIMIT 1 OFFSET 65",
+            (),
+            |row| row.get(0),
+        )
+        .unwrap();
+    let size: isize = connection.query_row("PRAGMA page_size", (), |row| row.get(0)).unwrap();
+    drop(connection);
+    let mut bytes = fs::read(&path).unwrap();
+    let start = usize::try_from((page - 1) * size).unwrap();
+    bytes[start..start + usize::try_from(size).unwrap()].fill(0xa5);
+    fs::write(&path, bytes).unwrap();
+
+    let store = SqliteStore::open(&path).await.unwrap();
+    let said = words(store.entries(&thread("damaged"), 0, 1_000).await);
+    assert!(said.contains("the file is damaged") && said.contains("restore a backup"), "{said}");
+    assert!(words(store.delete(&thread("damaged")).await).contains("the file is damaged"));
+    for name in ["before", "after"] {
+        assert_eq!(length(&store, name).await, 300);
+        store.append(append(name, 300, 10)).await.unwrap();
+        assert_eq!(length(&store, name).await, 301);
+    }
+}
+
+/// Values that only another program can have written.
+#[tokio::test]
+async fn what_we_never_wrote_is_damage_and_no_panic() {
+    for sql in [
+        "UPDATE hitl_entries SET hash = x'00'",
+        "UPDATE hitl_entries SET place = -5 WHERE place = 1",
+        "UPDATE hitl_threads SET standing = 9",
+        "UPDATE hitl_threads SET name = 'two' || char(10) || 'lines' WHERE id = 1",
+        "UPDATE hitl_reviews SET digest = x''",
+        "UPDATE hitl_reviews SET opened_ms = -1",
+    ] {
+        let dir = TempDir::new().unwrap();
+        let path = dir.path().join("threads.db");
+        let store = SqliteStore::open(&path).await.unwrap();
+        let reviews = vec![OpenReview {
+            thread: thread("ticket"),
+            graph: "G".into(),
+            node: "n".into(),
+            digest: Digest::of(b""),
+            role: None,
+            place: 0,
+            opened_ms: 5,
+            deadline_ms: None,
+        }];
+        store.append(Append { reviews, ..append("ticket", 0, 10) }).await.unwrap();
+        store.append(append("other", 0, 10)).await.unwrap();
+        store.append(append("other", 1, 10)).await.unwrap();
+        Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+        let ticket = thread("ticket");
+        let answers = [
+            store.tail(&ticket).await.err(),
+            store.entries(&ticket, 0, 10).await.err(),
+            store.entries(&thread("other"), 0, 10).await.err(),
+            store.reviews(None, 10).await.err(),
+            store.threads(None, None, 10).await.err(),
+        ];
+        for error in answers.into_iter().flatten() {
+            assert!(words::<()>(Err(error)).contains("the file is damaged"), "{sql}");
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! Nothing happens twice that may have happened once.
+
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use hitl::{ManualClock, prelude::*};
+use tokio::sync::Notify;
+
+#[state]
+pub struct Job {
+    #[input]
+    pub wish: String,
+    #[output]
+    pub receipt: String,
+}
+
+/// How the world behaves, call by call.
+#[derive(Clone, Debug)]
+pub enum Behaviour {
+    Works,
+    Fails,
+    Refuses,
+    Panics,
+    Hangs,
+}
+
+#[derive(Clone, Default)]
+pub struct World {
+    pub script: Arc<Mutex<Vec<Behaviour>>>,
+    pub calls: Arc<AtomicU32>,
+    pub keys: Arc<Mutex<BTreeSet<String>>>,
+    pub reached: Arc<Notify>,
+}
+
+impl World {
+    fn new(script: impl IntoIterator<Item = Behaviour>) -> Self {
+        Self { script: Arc::new(Mutex::new(script.into_iter().collect())), ..Self::default() }
+    }
+
+    async fn call(&self, wish: &str, key: &str) -> Result<String> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        self.keys.lock().unwrap().insert(key.to_owned());
+        let behaviour = {
+            let mut script = self.script.lock().unwrap();
+            if script.is_empty() { Behaviour::Works } else { script.remove(0) }
+        };
+        self.reached.notify_one();
+        match behaviour {
+            Behaviour::Works => Ok(format!("did {wish}")),
+            Behaviour::Fails => Err(NodeError::msg("the connection broke")),
+            Behaviour::Refuses => Err(NodeError::not_done("the bank refused")),
+            Behaviour::Panics => panic!("out of cheese"),
+            Behaviour::Hangs => std::future::pending().await,
+        }
+    }
+
+    fn calls(&self) -> u32 {
+        self.calls.load(Ordering::SeqCst)
+    }
+}
+
+#[node(Job, writes = receipt, effect, risk = low)]
+async fn act(wish: &str, world: Deps<World>, cx: &Cx) -> Result<String> {
+    world.call(wish, cx.idempotency_key()).await
+}
+
+#[node(Job, writes = receipt, effect, idempotent, risk = low, retries = 3, backoff = "1ms", timeout = "20ms")]
+async fn put(wish: &str, world: Deps<World>, cx: &Cx) -> Result<String> {
+    world.call(wish, cx.idempotency_key()).await
+}
+
+#[node(Job, writes = receipt, retries = 2, backoff = "1ms")]
+async fn look(wish: &str, world: Deps<World>, cx: &Cx) -> Result<String> {
+    world.call(&format!("{wish} on try {}", cx.attempt()), cx.idempotency_key()).await
+}
+
+graph! { pub Actor<Job, World> { start -> act -> end; } }
+graph! { pub Putter<Job, World> { start -> put -> end; } }
+graph! { pub Looker<Job, World> { start -> look -> end; } }
+
+fn wish() -> JobInput {
+    JobInput { wish: "it".into() }
+}
+
+async fn in_doubt(world: &World) -> (Agent<Actor>, hitl::InDoubt<Actor>) {
+    let agent = Actor::new(world.clone(), MemoryStore::new());
+    match agent.start("t", wish()).await.unwrap() {
+        ActorTurn::InDoubt(doubt) => (agent, doubt),
+        other => panic!("{other}"),
+    }
+}
+
+#[tokio::test]
+async fn an_effect_that_fails_or_panics_is_in_doubt_and_is_not_run_again() {
+    for behaviour in [Behaviour::Fails, Behaviour::Panics] {
+        let world = World::new([behaviour]);
+        let (agent, doubt) = in_doubt(&world).await;
+        assert_eq!(doubt.node(), "act");
+        assert!(world.keys.lock().unwrap().contains(doubt.idempotency_key()));
+        assert!(matches!(agent.resume("t").await.unwrap(), ActorTurn::InDoubt(_)));
+        assert_eq!(world.calls(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_person_settles_it() {
+    let mara = Operator::new("mara");
+
+    let world = World::new([Behaviour::Fails]);
+    let (_, doubt) = in_doubt(&world).await;
+    assert!(matches!(doubt.run_again(&mara).await.unwrap(), ActorTurn::Done(receipt) if receipt == "did it"));
+    assert_eq!((world.calls(), world.keys.lock().unwrap().len()), (2, 1), "the same key");
+
+    let world = World::new([Behaviour::Fails]);
+    let (agent, doubt) = in_doubt(&world).await;
+    let key = doubt.idempotency_key().to_owned();
+    let wrote = |json: &str| serde_json::from_str(json).unwrap();
+    for wrong in [r#"{"receipt": 7}"#, r#"{}"#, r#"{"receipt": "x", "wish": "y"}"#] {
+        let how = hitl::journal::Settlement::Happened { wrote: wrote(wrong) };
+        assert_eq!(agent.settle("t", &key, &mara, how).await.unwrap_err().code(), "invalid", "{wrong}");
+    }
+    let turn = doubt.happened(&mara, wrote(r#"{"receipt": "seen at the bank"}"#)).await.unwrap();
+    assert!(matches!(turn, ActorTurn::Done(receipt) if receipt == "seen at the bank"));
+    assert_eq!(world.calls(), 1);
+
+    let world = World::new([Behaviour::Fails]);
+    let (agent, doubt) = in_doubt(&world).await;
+    let ActorTurn::Failed(failed) = doubt.stop(&mara, "the customer died").await.unwrap() else { panic!() };
+    assert!(failed.is_stopped());
+    assert!(matches!(agent.resume("t").await.unwrap(), ActorTurn::Failed(_)));
+    assert_eq!(world.calls(), 1);
+}
+
+#[tokio::test]
+async fn an_effect_that_vouches_that_it_did_nothing_has_failed_and_can_be_resumed() {
+    let world = World::new([Behaviour::Refuses]);
+    let agent = Actor::new(world.clone(), MemoryStore::new());
+    assert!(matches!(agent.start("t", wish()).await.unwrap(), ActorTurn::Failed(_)));
+    assert!(matches!(agent.resume("t").await.unwrap(), ActorTurn::Done(_)));
+    assert_eq!((world.calls(), world.keys.lock().unwrap().len()), (2, 1));
+}
+
+/// The process dies inside the effect: its store lives on, its lease runs out, and another one takes over.
+#[tokio::test]
+async fn an_effect_whose_process_died_is_in_doubt_once_its_lease_is_over() {
+    let world = World::new([Behaviour::Hangs]);
+    let (store, clock) = (MemoryStore::new(), ManualClock::at_ms(1_000_000));
+    let doomed = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let agent = Actor::new(world.clone(), store.clone()).clock(clock.clone());
+    let _running = doomed.spawn(async move { agent.start("t", wish()).await });
+    world.reached.notified().await;
+    doomed.shutdown_background();
+
+    let agent = Actor::new(world.clone(), store).clock(clock.clone());
+    assert!(matches!(agent.resume("t").await.unwrap(), ActorTurn::Running(running) if !running.is_stalled()));
+    clock.advance(Duration::from_secs(31));
+    let ActorTurn::InDoubt(_) = agent.thread("t").await.unwrap() else { panic!() };
+    let ActorTurn::InDoubt(doubt) = agent.resume("t").await.unwrap() else { panic!() };
+    assert_eq!(world.calls(), 1);
+    assert!(matches!(doubt.run_again(&Operator::new("mara")).await.unwrap(), ActorTurn::Done(_)));
+    assert_eq!((world.calls(), world.keys.lock().unwrap().len()), (2, 1));
+}
+
+#[tokio::test]
+async fn an_idempotent_effect_is_tried_again_with_the_same_key() {
+    let world = World::new([Behaviour::Fails, Behaviour::Hangs, Behaviour::Panics]);
+    let agent = Putter::new(world.clone(), MemoryStore::new());
+    assert!(matches!(agent.start("t", wish()).await.unwrap(), PutterTurn::Done(_)));
+    assert_eq!((world.calls(), world.keys.lock().unwrap().len()), (4, 1));
+}
+
+#[tokio::test]
+async fn a_node_is_tried_as_often_as_it_says_and_then_by_resume() {
+    let world = World::new([Behaviour::Fails, Behaviour::Panics, Behaviour::Fails]);
+    let agent = Looker::new(world.clone(), MemoryStore::new());
+    let LookerTurn::Failed(failed) = agent.start("t", wish()).await.unwrap() else { panic!() };
+    assert_eq!((failed.node(), failed.error()), ("look", "the connection broke"));
+    assert_eq!(world.calls(), 3);
+    assert!(matches!(failed.resume().await.unwrap(), LookerTurn::Done(receipt) if receipt == "did it on try 1"));
+}
+
+/// Whoever waits for a turn may hang up; the work goes on.
+#[tokio::test]
+async fn a_caller_who_hangs_up_cuts_nothing_in_the_middle() {
+    let world = World::new([]);
+    let store = MemoryStore::new();
+    let agent = Looker::new(world.clone(), store);
+    {
+        let start = agent.start("t", wish());
+        tokio::pin!(start);
+        // One poll, and gone.
+        let _ = futures_util::poll!(&mut start);
+    }
+    loop {
+        match agent.thread("t").await {
+            Ok(LookerTurn::Done(_)) => break,
+            _ => tokio::task::yield_now().await,
+        }
+    }
+}

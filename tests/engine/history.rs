@@ -1,0 +1,141 @@
+//! What the journal proves, and going back in it.
+
+use hitl::{
+    Error, Standing, Store, ThreadId,
+    prelude::*,
+    store::{Append, Record},
+};
+
+use super::refunds::*;
+
+fn id(name: &str) -> ThreadId {
+    name.parse().unwrap()
+}
+
+#[tokio::test]
+async fn history_tells_the_whole_story() {
+    let agent = RefundAgent::new(Desk::default(), MemoryStore::new());
+    done(open(&agent, "t").await.approve(&mara()).await.unwrap());
+    let history = agent.history(&id("t"), 0, 100).await.unwrap();
+    let names: Vec<&str> = history.iter().map(|entry| entry.event.name()).collect();
+    assert_eq!(names, ["started", "ran", "ran", "paused", "decided", "began", "ran", "ended"]);
+    let page = agent.history(&id("t"), 3, 2).await.unwrap();
+    assert_eq!(page.iter().map(|entry| entry.place).collect::<Vec<_>>(), [3, 4]);
+    assert_eq!(agent.history(&id("nobody"), 0, 9).await.unwrap_err().code(), "unknown_thread");
+}
+
+#[tokio::test]
+async fn the_past_can_be_looked_at() {
+    let agent = RefundAgent::new(Desk::default(), MemoryStore::new());
+    done(open(&agent, "t").await.edit(&mara(), |draft| draft.amount = 99.0).await.unwrap());
+    let then = agent.get_at(&id("t"), 3).await.unwrap();
+    assert_eq!((then.standing, then.fields.draft.unwrap().amount), (Standing::Waiting, 149.0));
+    assert!(then.fields.outcome.is_none());
+    let now = agent.get(&id("t")).await.unwrap();
+    assert_eq!((now.standing, now.fields.draft.unwrap().amount), (Standing::Ended, 99.0));
+    let error = agent.get_at(&id("t"), 99).await.err().unwrap();
+    assert!(matches!(error, Error::NoSuchPlace { head: 7, .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_fork_goes_on_from_the_past_and_has_everything_signed_again() {
+    let desk = Desk::default();
+    let agent = RefundAgent::new(desk.clone(), MemoryStore::new());
+    let first = open(&agent, "t").await;
+    let old = first.digest();
+    done(first.approve(&mara()).await.unwrap());
+    // Place 4 is the approval, place 5 the beginning of the refund: neither carries over.
+    for place in [3, 4, 5] {
+        let new = format!("t-{place}");
+        let again = review(agent.fork(&id("t"), place, new.as_str()).await.unwrap());
+        assert_ne!(again.digest(), old);
+        assert_eq!(desk.refunded.load(std::sync::atomic::Ordering::SeqCst), 1);
+        agent.verify(&id(&new)).await.unwrap();
+    }
+    assert_eq!(agent.fork(&id("t"), 3, "t-3").await.unwrap_err().code(), "thread_exists");
+    assert_eq!(agent.fork(&id("t"), 99, "t-99").await.unwrap_err().code(), "no_such_place");
+    done(review(agent.thread("t-4").await.unwrap()).approve(&mara()).await.unwrap());
+}
+
+/// Copies a thread's journal into another store, changed on the way.
+async fn forged(agent: &Agent<RefundAgent>, change: impl Fn(&mut Vec<Record>)) -> Agent<RefundAgent> {
+    let mut records = agent.store().entries(&id("t"), 0, 100).await.unwrap();
+    change(&mut records);
+    let store = MemoryStore::new();
+    let append = Append { thread: id("t"), records, standing: Standing::Waiting, reviews: vec![] };
+    store.append(append).await.unwrap();
+    RefundAgent::new(Desk::default(), store)
+}
+
+#[tokio::test]
+async fn an_entry_that_was_flipped_or_exchanged_is_found_and_nothing_runs_on_it() {
+    let honest = RefundAgent::new(Desk::default(), MemoryStore::new());
+    let _ = open(&honest, "t").await;
+    let (head, hash) = honest.verify(&id("t")).await.unwrap();
+    assert_eq!((head, hash), {
+        let agent = forged(&honest, |_| {}).await;
+        agent.verify(&id("t")).await.unwrap()
+    });
+
+    let raise = |records: &mut Vec<Record>| {
+        let text = String::from_utf8(records[2].body.clone()).unwrap();
+        assert!(text.contains("149.0"));
+        records[2].body = text.replace("149.0", "949.0").into_bytes();
+    };
+    let swap = |records: &mut Vec<Record>| {
+        let (a, b) = (records[1].body.clone(), records[2].body.clone());
+        (records[1].body, records[2].body) = (b, a);
+    };
+    for (place, change) in [(2, &raise as &dyn Fn(&mut Vec<Record>)), (1, &swap)] {
+        let agent = forged(&honest, change).await;
+        for error in [agent.verify(&id("t")).await.unwrap_err(), agent.thread("t").await.unwrap_err()] {
+            assert!(matches!(error, Error::Damaged { place: at, .. } if at == place), "{error}");
+        }
+    }
+}
+
+mod renamed {
+    //! The same graph after somebody renamed `execute`.
+    use hitl::prelude::*;
+
+    use super::super::refunds::{Draft, Outcome, Ticket};
+
+    #[node(Ticket, writes = draft)]
+    async fn draft(message: &str) -> Result<Draft> {
+        Ok(Draft { order_id: "A-9133".into(), amount: 1.0, reason: message.to_owned() })
+    }
+
+    #[interrupt_before]
+    #[node(Ticket, writes = outcome, effect)]
+    async fn executed(draft: Approved<Draft>) -> Result<Outcome> {
+        Ok(Outcome::Refunded { order_id: draft.order_id.clone(), amount: draft.amount, by: String::new() })
+    }
+
+    #[node(Ticket, writes = outcome)]
+    async fn cancel(rejection: &Rejection) -> Result<Outcome> {
+        Ok(Outcome::Cancelled { reason: rejection.reason, note: String::new() })
+    }
+
+    graph! {
+        pub RefundAgent<Ticket> {
+            start -> draft -> executed -> end;
+            executed { reject -> cancel }
+            cancel -> end;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_thread_whose_node_is_gone_says_so_before_anything_runs() {
+    let store = MemoryStore::new();
+    let digest = open(&RefundAgent::new(Desk::default(), store.clone()), "t").await.digest();
+    let new = renamed::RefundAgent::new(store);
+    for error in [
+        new.thread("t").await.unwrap_err(),
+        new.resume("t").await.unwrap_err(),
+        new.decide("t", digest, &mara(), Verdict::Approve).await.unwrap_err(),
+    ] {
+        assert_eq!(error.code(), "graph_changed");
+        assert!(error.to_string().contains("`execute`") && error.to_string().contains("`executed`"), "{error}");
+    }
+}

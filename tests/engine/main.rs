@@ -1,0 +1,9 @@
+//! The engine as a program drives it: real graphs, real stores.
+#![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
+
+mod effects;
+mod forks;
+mod history;
+mod refunds;
+mod routes;
+mod verdicts;

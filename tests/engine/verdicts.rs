@@ -1,0 +1,202 @@
+//! One decision: of the exact draft, by somebody who may, within its time.
+
+use std::{sync::atomic::Ordering, time::Duration};
+
+use hitl::{Error, ManualClock, prelude::*};
+use serde_json::json;
+
+use super::refunds::*;
+
+#[tokio::test]
+async fn an_approval_runs_what_was_signed_and_nothing_before_it_again() {
+    let desk = Desk::default();
+    let agent = RefundAgent::new(desk.clone(), MemoryStore::new());
+    let review = open(&agent, "t").await;
+    assert_eq!(review.draft().amount, 149.0);
+    let outcome = done(review.approve(&mara()).await.unwrap());
+    assert_eq!(outcome, Outcome::Refunded { order_id: "A-9133".into(), amount: 149.0, by: "mara".into() });
+    let count = |counter: &std::sync::atomic::AtomicU32| counter.load(Ordering::SeqCst);
+    assert_eq!((count(&desk.planned), count(&desk.drafted), count(&desk.refunded)), (1, 1, 1));
+    assert!(matches!(agent.thread("t").await.unwrap(), RefundAgentTurn::Done(_)));
+}
+
+#[tokio::test]
+async fn an_edit_is_what_runs_and_both_drafts_are_kept() {
+    let agent = RefundAgent::new(Desk::default(), MemoryStore::new());
+    let outcome = done(open(&agent, "t").await.edit(&mara(), |draft| draft.amount = 99.0).await.unwrap());
+    assert!(matches!(outcome, Outcome::Refunded { amount: 99.0, .. }), "{outcome:?}");
+    let history = serde_json::to_value(agent.history(&"t".parse().unwrap(), 0, 100).await.unwrap()).unwrap();
+    let edit = history
+        .as_array()
+        .unwrap()
+        .iter()
+        .find_map(|entry| entry.pointer("/event/decided/verdict/edit"))
+        .expect("the edit is in the journal");
+    assert_eq!((&edit["before"]["amount"], &edit["after"]["amount"]), (&json!(149.0), &json!(99.0)));
+}
+
+#[tokio::test]
+async fn an_edit_that_breaks_an_invariant_names_the_field_and_moves_nothing() {
+    let agent = RefundAgent::new(Desk::default(), MemoryStore::new());
+    let review = open(&agent, "t").await;
+    let digest = review.digest();
+    let before = serde_json::to_value(agent.view("t").await.unwrap()).unwrap();
+
+    let by_code = review.edit(&mara(), |draft| draft.amount = 20_000.0).await.unwrap_err();
+    let patch = |patch| agent.decide("t", digest, &OPERATOR, Verdict::Edit { patch });
+    let by_patch = patch(json!({ "amount": 20_000 })).await.unwrap_err();
+    for error in [by_code, by_patch] {
+        let Error::Invalid { violations, .. } = &error else { panic!("{error}") };
+        assert_eq!(violations[0].path, "amount", "{error}");
+    }
+    assert!(matches!(patch(json!({ "amount": "much" })).await.unwrap_err(), Error::Invalid { .. }));
+    assert!(matches!(patch(json!({ "order_id": null })).await.unwrap_err(), Error::Invalid { .. }));
+    assert!(matches!(patch(json!(17)).await.unwrap_err(), Error::Invalid { .. }));
+    let error = patch(json!({ "amuont": 99 })).await.unwrap_err();
+    assert!(matches!(&error, Error::UnknownKey { near: Some(near), .. } if near == "amount"), "{error}");
+
+    assert_eq!(serde_json::to_value(agent.view("t").await.unwrap()).unwrap(), before);
+}
+
+static OPERATOR: std::sync::LazyLock<Operator> = std::sync::LazyLock::new(mara);
+
+#[tokio::test]
+async fn a_rejection_goes_where_the_graph_says() {
+    let desk = Desk::default();
+    let agent = RefundAgent::new(desk.clone(), MemoryStore::new());
+    let turn = open(&agent, "t").await.reject(&mara(), Reason::WrongTool, "a replacement, please").await;
+    assert_eq!(
+        done(turn.unwrap()),
+        Outcome::Cancelled { reason: Reason::WrongTool, note: "a replacement, please".into() }
+    );
+    assert_eq!(desk.refunded.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn a_question_opens_another_review_and_closes_this_one() {
+    let agent = RefundAgent::new(Desk::default(), MemoryStore::new());
+    let first = open(&agent, "t").await;
+    let old = first.digest();
+    let second = review(first.ask(&mara(), "Is there a photo?").await.unwrap());
+    assert_ne!(second.digest(), old);
+    assert!(second.draft().reason.contains("Is there a photo?"));
+
+    let late = agent.decide("t", old, &mara(), Verdict::Approve).await.unwrap_err();
+    assert!(matches!(&late, Error::AlreadyDecided { verdict, .. } if verdict == "ask"), "{late}");
+    done(second.approve(&mara()).await.unwrap());
+}
+
+#[tokio::test]
+async fn two_threads_with_the_same_draft_have_two_digests() {
+    let agent = RefundAgent::new(Desk::default(), MemoryStore::new());
+    let (a, b) = (open(&agent, "a").await, open(&agent, "b").await);
+    assert_eq!(a.draft(), b.draft());
+    assert_ne!(a.digest(), b.digest());
+    let error = agent.decide("a", b.digest(), &mara(), Verdict::Approve).await.unwrap_err();
+    assert!(matches!(&error, Error::Stale { open, .. } if open == &[a.digest()]), "{error}");
+}
+
+#[tokio::test]
+async fn who_lacks_the_role_or_a_name_decides_nothing() {
+    let agent = RefundAgent::new(Desk::default(), MemoryStore::new());
+    let review = open(&agent, "t").await;
+    let digest = review.digest();
+    let error = review.approve(&Operator::new("eve").role("intern")).await.unwrap_err();
+    assert!(matches!(&error, Error::RoleMissing { role, operator, .. } if role == "refund-approver" && operator == "eve"));
+    let nobody = Operator::new(" ").role("refund-approver");
+    assert_eq!(agent.decide("t", digest, &nobody, Verdict::Approve).await.unwrap_err().code(), "bad_verdict");
+    review_is_still_open(&agent).await;
+}
+
+async fn review_is_still_open(agent: &Agent<RefundAgent>) {
+    let _ = review(agent.thread("t").await.unwrap());
+}
+
+#[tokio::test]
+async fn what_nobody_signs_in_time_is_rejected() {
+    let clock = ManualClock::at_ms(1_000_000);
+    let desk = Desk::default();
+    let agent = RefundAgent::new(desk.clone(), MemoryStore::new()).clock(clock.clone());
+    let review = open(&agent, "t").await;
+    let digest = review.digest();
+    clock.advance(Duration::from_secs(24 * 3600));
+    assert_eq!(review.approve(&mara()).await.unwrap_err().code(), "expired");
+    assert!(matches!(
+        done(agent.thread("t").await.unwrap()),
+        Outcome::Cancelled { reason: Reason::Expired, .. }
+    ));
+    assert_eq!(agent.decide("t", digest, &mara(), Verdict::Approve).await.unwrap_err().code(), "already_decided");
+    assert_eq!(desk.refunded.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn an_operator_cannot_say_that_a_review_expired() {
+    let agent = RefundAgent::new(Desk::default(), MemoryStore::new());
+    let error = open(&agent, "t").await.reject(&mara(), Reason::Expired, "").await.unwrap_err();
+    assert_eq!(error.code(), "bad_verdict");
+}
+
+#[tokio::test]
+async fn a_start_is_repeated_only_with_the_same_input() {
+    let desk = Desk::default();
+    let agent = RefundAgent::new(desk.clone(), MemoryStore::new());
+    let first = open(&agent, "t").await.digest();
+    assert_eq!(open(&agent, "t").await.digest(), first);
+    assert_eq!(desk.planned.load(Ordering::SeqCst), 1);
+    let other = TicketInput { message: "something else".into() };
+    assert_eq!(agent.start("t", other).await.unwrap_err().code(), "thread_exists");
+    assert_eq!(agent.thread("no-such").await.unwrap_err().code(), "unknown_thread");
+    assert_eq!(agent.start("", message()).await.unwrap_err().code(), "invalid_thread_id");
+}
+
+#[tokio::test]
+async fn a_node_whose_draft_breaks_an_invariant_fails_and_opens_no_review() {
+    let desk = Desk { first_amount: Some(40_000.0), ..Desk::default() };
+    let agent = RefundAgent::new(desk, MemoryStore::new());
+    match agent.start("t", message()).await.unwrap() {
+        RefundAgentTurn::Failed(failed) => {
+            assert_eq!(failed.node(), "draft");
+            assert!(failed.error().contains("amount"), "{}", failed.error());
+        }
+        other => panic!("{other}"),
+    }
+}
+
+/// Many operators, two processes' worth of agents, one store, one winner: again and again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_many_who_decide_at_once_one_wins_and_the_others_learn_who() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("t.db");
+    for trial in 0..40 {
+        let desk = Desk::default();
+        let thread = format!("t-{trial}");
+        let first = RefundAgent::new(desk.clone(), SqliteStore::open(&path).await.unwrap());
+        let second = RefundAgent::new(desk.clone(), SqliteStore::open(&path).await.unwrap());
+        let digest = open(&first, &thread).await.digest();
+        let mut clicks = tokio::task::JoinSet::new();
+        for click in 0..6 {
+            let agent = if click % 2 == 0 { first.clone() } else { second.clone() };
+            let thread = thread.clone();
+            clicks.spawn(async move {
+                let operator = Operator::new(format!("operator-{click}")).role("refund-approver");
+                let verdict = match click {
+                    0 | 1 => Verdict::Approve,
+                    2 | 3 => Verdict::Edit { patch: json!({ "amount": 99.0 }) },
+                    _ => Verdict::Reject { reason: Reason::Other, note: String::new() },
+                };
+                agent.decide(thread, digest, &operator, verdict).await.map(|_| operator.name().to_owned())
+            });
+        }
+        let (mut winners, mut named) = (vec![], vec![]);
+        while let Some(click) = clicks.join_next().await {
+            match click.unwrap() {
+                Ok(operator) => winners.push(operator),
+                Err(Error::AlreadyDecided { by, .. }) => named.push(by),
+                Err(error) => panic!("{error}"),
+            }
+        }
+        assert_eq!(winners.len(), 1, "trial {trial}");
+        assert!(named.iter().all(|name| *name == winners[0]), "{winners:?} {named:?}");
+        assert!(desk.refunded.load(Ordering::SeqCst) <= 1);
+    }
+}
