@@ -6,45 +6,45 @@
 //!
 //! There is no model and no file: the nodes are a few lines each, and the threads live in memory.
 
-use std::{error::Error, process::ExitCode};
+use std::error::Error;
 
 use hitl::prelude::*;
 
 /// What a letter is about.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Kind {
+enum Kind {
     Question,
     Advertisement,
 }
 
 /// What the checker says of a reply.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Check {
+enum Check {
     Good,
     TooLong,
 }
 
 /// What the operator signs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
-pub struct Reply {
+struct Reply {
     #[garde(length(chars, min = 1, max = 500))]
-    pub text: String,
+    text: String,
 }
 
 /// What the graph knows of one letter.
 #[state]
-pub struct Letter {
+struct Letter {
     #[input]
-    pub text: String,
-    pub kind: Kind,
-    pub order: String,
+    text: String,
+    kind: Kind,
+    order: String,
     /// Both branches of the fork write it, so it says how two writes become one.
     #[reduce(append)]
-    pub facts: Vec<String>,
-    pub reply: Reply,
-    pub check: Check,
+    facts: Vec<String>,
+    reply: Reply,
+    check: Check,
     #[output]
-    pub outcome: String,
+    outcome: String,
 }
 
 #[node(Letter, writes = kind)]
@@ -95,7 +95,7 @@ async fn file(rejection: Option<&Rejection>) -> Result<String> {
 
 graph! {
     /// Sorts letters, and answers a question once a clerk has signed the answer.
-    pub Mailroom<Letter> {
+    Mailroom<Letter> {
         start -> sort -> match kind {
             Kind::Question => find_order -> (ask_warehouse, ask_carrier) -> draft,
             Kind::Advertisement => file -> end,
@@ -131,9 +131,9 @@ async fn deliver(mailroom: &Agent<Mailroom>, name: &str, text: &str) -> Result<(
 }
 
 #[tokio::main]
-async fn main() -> Result<ExitCode, Box<dyn Error>> {
+async fn main() -> Result<(), Box<dyn Error>> {
     let mailroom = Mailroom::new(MemoryStore::new());
     deliver(&mailroom, "letter-1", "Where is my order A-9133 ?").await?;
     deliver(&mailroom, "letter-2", "Buy two boats, get one free!").await?;
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }

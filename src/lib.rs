@@ -1,5 +1,7 @@
 //! Human-in-the-loop agents whose graph the compiler proves and whose journal survives the process.
 
+#![warn(missing_docs)]
+
 pub use hitl_macros::{graph, interrupt_before, node, state};
 pub use hitl_runtime::{
     Agent, Approved, CanAsk, Clock, Cx, Deps, Digest, Error, Failed, InDoubt, InvalidThreadId, ManualClock, MemoryStore,

@@ -7,6 +7,7 @@ use std::{
 
 use hitl::{Approved, NodeError, Result, model::Model};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+use serde::{Deserialize, Serialize};
 
 use crate::RefundDraft;
 
@@ -16,6 +17,19 @@ pub struct Desk {
     pub model: Box<dyn Model>,
     /// Pays.
     pub payments: Payments,
+}
+
+/// What a paid refund is known by.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// Its number in the ledger.
+    pub number: i64,
+    /// The order that was refunded.
+    pub order_id: String,
+    /// How much, in cents: exactly.
+    pub cents: i64,
+    /// Who signed it.
+    pub signed_by: String,
 }
 
 /// A payments desk that is a small ledger in a SQLite file: a table of refunds, and a table of every call that asked
@@ -30,19 +44,33 @@ impl Payments {
         Self { file: file.as_ref().to_owned() }
     }
 
-    /// Pays once for each key, however often it is called, and gives the number of the receipt. It takes the proof
-    /// that somebody signed, and no draft without one.
-    pub async fn refund(&self, draft: &Approved<RefundDraft>, key: &str) -> Result<i64> {
-        let (file, draft, key) = (self.file.clone(), RefundDraft::clone(draft), key.to_owned());
-        tokio::task::spawn_blocking(move || pay(&file, &draft, &key)).await?
+    /// Pays once for each key, however often it is called. It takes the proof that somebody signed, and no draft
+    /// without one.
+    pub async fn refund(&self, draft: &Approved<RefundDraft>, key: &str) -> Result<Receipt> {
+        let (file, key) = (self.file.clone(), key.to_owned());
+        let wanted = Receipt {
+            number: 0,
+            order_id: draft.order_id.clone(),
+            cents: cents(draft.amount),
+            signed_by: draft.operator().to_owned(),
+        };
+        tokio::task::spawn_blocking(move || pay(&file, wanted, &key)).await?
     }
 }
 
+/// The invariants of a draft let only whole cents through, and no more than a million of them.
+fn cents(amount: f64) -> i64 {
+    (amount * 100.0).round() as i64
+}
+
 /// Until the refund is committed, an error says for certain that no money has moved; after it, nobody knows.
-fn pay(file: &Path, draft: &RefundDraft, key: &str) -> Result<i64> {
+fn pay(file: &Path, wanted: Receipt, key: &str) -> Result<Receipt> {
     let mut ledger = open(file).map_err(NodeError::not_done)?;
     ledger.execute("INSERT INTO calls (key) VALUES (?1)", [key]).map_err(NodeError::not_done)?;
-    let receipt = enter(&mut ledger, draft, key)?;
+    let entry =
+        ledger.transaction_with_behavior(TransactionBehavior::Immediate).map_err(NodeError::not_done)?;
+    let receipt = enter(&entry, wanted, key).map_err(NodeError::not_done)?;
+    entry.commit()?;
     // Read while the answer is on its way. A named pipe here holds the payment between "done" and "known to be done",
     // so that a test, or the curious, can kill the process in the worst moment there is.
     if let Some(gate) = std::env::var_os("REFUND_GATE") {
@@ -58,97 +86,110 @@ fn open(file: &Path) -> rusqlite::Result<Connection> {
         "PRAGMA journal_mode = WAL;
          PRAGMA synchronous = FULL;
          CREATE TABLE IF NOT EXISTS refunds (
-             receipt INTEGER PRIMARY KEY,
+             number INTEGER PRIMARY KEY,
              key TEXT NOT NULL UNIQUE,
              order_id TEXT NOT NULL,
-             cents INTEGER NOT NULL CHECK (cents > 0)
+             cents INTEGER NOT NULL CHECK (cents > 0),
+             signed_by TEXT NOT NULL
          ) STRICT;
          CREATE TABLE IF NOT EXISTS calls (id INTEGER PRIMARY KEY, key TEXT NOT NULL) STRICT;",
     )?;
     Ok(ledger)
 }
 
-/// The receipt for a key: a new one, or the one that the key has.
-fn enter(ledger: &mut Connection, draft: &RefundDraft, key: &str) -> Result<i64> {
-    let ledger = ledger.transaction_with_behavior(TransactionBehavior::Immediate).map_err(NodeError::not_done)?;
+/// The receipt that the key has, or a new one.
+fn enter(ledger: &Connection, wanted: Receipt, key: &str) -> Result<Receipt> {
     let paid = ledger
-        .query_row("SELECT receipt, order_id, cents FROM refunds WHERE key = ?1", [key], |row| {
-            Ok((row.get(0)?, row.get::<_, String>(1)?, row.get::<_, i64>(2)?))
+        .query_row("SELECT number, order_id, cents, signed_by FROM refunds WHERE key = ?1", [key], |row| {
+            Ok(Receipt {
+                number: row.get(0)?,
+                order_id: row.get(1)?,
+                cents: row.get(2)?,
+                signed_by: row.get(3)?,
+            })
         })
-        .optional()
-        .map_err(NodeError::not_done)?;
-    let receipt = match paid {
-        Some((receipt, order, cents)) if order == draft.order_id && cents == draft.cents() => receipt,
-        Some((receipt, ..)) => {
-            return Err(NodeError::msg(format_args!("receipt {receipt} has this idempotency key, for another refund")));
-        }
+        .optional()?;
+    match paid {
         None => {
-            let insert = "INSERT INTO refunds (key, order_id, cents) VALUES (?1, ?2, ?3)";
-            ledger.execute(insert, (key, &draft.order_id, draft.cents())).map_err(NodeError::not_done)?;
-            ledger.last_insert_rowid()
+            let values = (key, &wanted.order_id, wanted.cents, &wanted.signed_by);
+            ledger.execute(
+                "INSERT INTO refunds (key, order_id, cents, signed_by) VALUES (?1, ?2, ?3, ?4)",
+                values,
+            )?;
+            Ok(Receipt { number: ledger.last_insert_rowid(), ..wanted })
         }
-    };
-    ledger.commit()?;
-    Ok(receipt)
+        Some(paid) if paid == (Receipt { number: paid.number, ..wanted }) => Ok(paid),
+        Some(paid) => {
+            Err(NodeError::msg(format_args!("receipt {} has this key, for another refund", paid.number)))
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    type Tested = std::result::Result<(), Box<dyn std::error::Error>>;
-
-    fn draft(amount: f64) -> RefundDraft {
-        RefundDraft { order_id: "A-9133".into(), amount, reason: "it arrived broken".into() }
+    fn wanted(cents: i64) -> Receipt {
+        Receipt { number: 0, order_id: "A-9133".into(), cents, signed_by: "mara".into() }
     }
 
-    fn ledger(file: &Path) -> rusqlite::Result<(i64, i64, i64)> {
-        let count = "SELECT (SELECT count(*) FROM refunds), (SELECT total(cents) FROM refunds), (SELECT count(*) FROM calls)";
-        open(file)?.query_row(count, (), |row| Ok((row.get(0)?, row.get::<_, f64>(1)? as i64, row.get(2)?)))
+    /// How many refunds, of how many cents in all, for how many calls.
+    fn ledger(file: &Path) -> Result<(i64, i64, i64)> {
+        let count = "SELECT count(*), ifnull(sum(cents), 0), (SELECT count(*) FROM calls) FROM refunds";
+        Ok(open(file)?.query_row(count, (), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?)
     }
 
     #[test]
-    fn one_key_is_one_refund_however_often_it_is_called() -> Tested {
+    fn one_key_is_one_refund_however_often_it_is_called() -> Result<()> {
         let dir = tempfile::tempdir()?;
         let file = dir.path().join("refund.db");
-        let first = pay(&file, &draft(1200.50), "k1").map_err(|e| e.to_string())?;
-        assert_eq!(pay(&file, &draft(1200.50), "k1").map_err(|e| e.to_string())?, first);
+        let first = pay(&file, wanted(120_050), "k1")?;
+        assert_eq!(pay(&file, wanted(120_050), "k1")?, first);
         assert_eq!(ledger(&file)?, (1, 120_050, 2));
-        assert_ne!(pay(&file, &draft(0.01), "k2").map_err(|e| e.to_string())?, first);
+        assert_ne!(pay(&file, wanted(1), "k2")?.number, first.number);
         assert_eq!(ledger(&file)?, (2, 120_051, 3));
         Ok(())
     }
 
     #[test]
-    fn a_key_is_not_taken_for_another_refund() -> Tested {
+    fn a_key_is_not_taken_for_another_refund() -> Result<()> {
         let dir = tempfile::tempdir()?;
         let file = dir.path().join("refund.db");
-        pay(&file, &draft(20.0), "k1").map_err(|e| e.to_string())?;
-        let error = pay(&file, &draft(21.0), "k1").err().map(|e| e.to_string()).unwrap_or_default();
-        assert!(error.contains("for another refund"), "{error}");
+        pay(&file, wanted(2_000), "k1")?;
+        assert!(pay(&file, wanted(2_100), "k1").is_err_and(|error| error.is_not_done()));
         assert_eq!(ledger(&file)?, (1, 2_000, 2));
         Ok(())
     }
 
     #[test]
-    fn calls_at_once_are_one_refund() -> Tested {
+    fn calls_at_once_are_one_refund() -> Result<()> {
         let dir = tempfile::tempdir()?;
         let file = dir.path().join("refund.db");
-        let receipts = std::thread::scope(|scope| {
-            let calls: Vec<_> = (0..8).map(|_| scope.spawn(|| pay(&file, &draft(20.0), "k1"))).collect();
-            calls.into_iter().map(|call| call.join().map(|receipt| receipt.ok())).collect::<Vec<_>>()
+        let numbers = std::thread::scope(|scope| {
+            let calls: Vec<_> = (0..8).map(|_| scope.spawn(|| pay(&file, wanted(2_000), "k1"))).collect();
+            calls.into_iter().map(|call| call.join().ok()?.ok()).collect::<Vec<_>>()
         });
-        assert!(receipts.iter().all(|receipt| matches!(receipt, Ok(Some(1)))), "{receipts:?}");
+        assert!(
+            numbers.iter().all(|receipt| receipt.as_ref().is_some_and(|receipt| receipt.number == 1)),
+            "{numbers:?}"
+        );
         assert_eq!(ledger(&file)?, (1, 2_000, 8));
         Ok(())
     }
 
     #[test]
-    fn a_file_that_is_no_ledger_means_that_nothing_was_paid() -> Tested {
+    fn every_amount_that_can_be_signed_is_kept_to_the_cent() {
+        for all in 1..=1_000_000 {
+            assert_eq!(cents(f64::from(all) / 100.0), i64::from(all));
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_no_ledger_means_that_nothing_was_paid() -> Result<()> {
         let dir = tempfile::tempdir()?;
         let file = dir.path().join("notes.txt");
         std::fs::write(&file, "Call Ada about order A-9133, and send the photo to the warehouse.")?;
-        assert!(pay(&file, &draft(20.0), "k1").is_err_and(|error| error.is_not_done()));
+        assert!(pay(&file, wanted(2_000), "k1").is_err_and(|error| error.is_not_done()));
         Ok(())
     }
 }

@@ -9,8 +9,8 @@ use std::{collections::BTreeSet, future::ready, pin::Pin};
 use hitl::model::{Answer, Model, ModelError, Request};
 use serde_json::json;
 
-/// The rules. The first message of a request is the customer's; the last, where there are more, is a question about
-/// the draft.
+/// The rules. Of a conversation they read what the customer says first, and what an operator asks last, once there is
+/// a draft to ask about: `message, plan, "Draft the refund.", draft, question`.
 pub struct Rules;
 
 impl Model for Rules {
@@ -30,7 +30,9 @@ fn answer(request: &Request) -> Result<String, String> {
     let reading = Reading::of(&ticket.text)?;
     match request.form.as_ref().map(|form| form.name.as_str()) {
         None => Ok(reading.plan()),
-        Some("RefundDraft") => reading.draft(later.last().map(|message| message.text.as_str())),
+        Some("RefundDraft") => {
+            reading.draft(later.get(2..).and_then(<[_]>::last).map(|question| question.text.as_str()))
+        }
         Some(form) => Err(format!("these rules fill in a `RefundDraft`, and not a `{form}`")),
     }
 }
@@ -97,38 +99,142 @@ impl<'a> Reading<'a> {
     }
 }
 
-const DOLLARS: &[&str] = &["dollars", "dollar", "usd", "us$", "$", "bucks", "dólares", "dólar", "dolares", "dolar"];
+const DOLLARS: &[&str] =
+    &["dollars", "dollar", "usd", "us$", "$", "bucks", "dólares", "dólar", "dolares", "dolar"];
 const AMERICAN: &[&str] = &["us", "u.s", "american", "americanos", "estadounidenses"];
 const ABROAD: &[&str] = &[
-    "canadian", "australian", "singapore", "zealand", "kong", "canadienses", "australianos", "€", "£", "¥", "₹", "eur",
-    "euro", "euros", "gbp", "jpy", "yen", "inr", "rupees", "chf", "cad", "aud", "mxn", "pesos", "c$", "ca$", "a$",
-    "au$", "nz$", "hk$", "mx$", "r$",
+    "canadian",
+    "australian",
+    "singapore",
+    "zealand",
+    "kong",
+    "canadienses",
+    "australianos",
+    "€",
+    "£",
+    "¥",
+    "₹",
+    "eur",
+    "euro",
+    "euros",
+    "gbp",
+    "jpy",
+    "yen",
+    "inr",
+    "rupees",
+    "chf",
+    "cad",
+    "aud",
+    "mxn",
+    "pesos",
+    "c$",
+    "ca$",
+    "a$",
+    "au$",
+    "nz$",
+    "hk$",
+    "mx$",
+    "r$",
 ];
 const CENTS: &[&str] = &["cents", "cent", "¢", "centavos", "céntimos"];
 const SHARES: &[&str] = &["half", "percent", "difference", "each", "mitad", "diferencia"];
 const LARGE: &[&str] = &["hundred", "thousand", "million", "mil", "cien", "millones", "grand"];
 const NUMBERS: &[&str] = &[
-    "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen",
-    "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty", "thirty", "forty", "fifty",
-    "sixty", "seventy", "eighty", "ninety", "diez", "veinte", "treinta", "cuarenta", "cincuenta", "sesenta", "setenta",
-    "ochenta", "noventa",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+    "twenty",
+    "thirty",
+    "forty",
+    "fifty",
+    "sixty",
+    "seventy",
+    "eighty",
+    "ninety",
+    "diez",
+    "veinte",
+    "treinta",
+    "cuarenta",
+    "cincuenta",
+    "sesenta",
+    "setenta",
+    "ochenta",
+    "noventa",
 ];
 const REFUND: &[&str] = &[
-    "refund", "refunds", "refunded", "refunding", "reimburse", "reimbursed", "reimbursement", "return", "returned",
-    "back", "chargeback", "devuelvan", "devuelva", "devolver", "devolución", "devolvedme", "reembolso", "reembolsar",
-    "reembolsen", "reembolse",
+    "refund",
+    "refunds",
+    "refunded",
+    "refunding",
+    "reimburse",
+    "reimbursed",
+    "reimbursement",
+    "return",
+    "returned",
+    "back",
+    "chargeback",
+    "devuelvan",
+    "devuelva",
+    "devolver",
+    "devolución",
+    "devolvedme",
+    "reembolso",
+    "reembolsar",
+    "reembolsen",
+    "reembolse",
 ];
-const NEGATIONS: &[&str] =
-    &["not", "no", "never", "don't", "dont", "doesn't", "without", "won't", "nunca", "sin", "cannot", "can't"];
+const NEGATIONS: &[&str] = &[
+    "not", "no", "never", "don't", "dont", "doesn't", "without", "won't", "nunca", "sin", "cannot", "can't",
+];
 const TROUBLE: &[&str] = &[
-    "broken", "broke", "damaged", "cracked", "defective", "faulty", "wrong", "late", "missing", "lost", "torn",
-    "scratched", "dead", "leaks", "never", "twice", "doesn't", "didn't", "won't", "roto", "rota", "dañado", "dañada",
-    "defectuoso", "nunca", "tarde",
+    "broken",
+    "broke",
+    "damaged",
+    "cracked",
+    "defective",
+    "faulty",
+    "wrong",
+    "late",
+    "missing",
+    "lost",
+    "torn",
+    "scratched",
+    "dead",
+    "leaks",
+    "never",
+    "twice",
+    "doesn't",
+    "didn't",
+    "won't",
+    "roto",
+    "rota",
+    "dañado",
+    "dañada",
+    "defectuoso",
+    "nunca",
+    "tarde",
 ];
 /// Long words of a question that say nothing of what it is about.
 const EMPTY: &[&str] = &[
-    "there", "what", "when", "where", "which", "does", "have", "this", "that", "customer", "order", "message", "with",
-    "about", "they", "their", "were", "been", "from", "could", "would", "refund", "amount",
+    "there", "what", "when", "where", "which", "does", "have", "this", "that", "customer", "order",
+    "message", "with", "about", "they", "their", "were", "been", "from", "could", "would", "refund",
+    "amount",
 ];
 /// What may stand between the word "order" and its number.
 const LINKS: &[&str] =
@@ -186,7 +292,11 @@ fn parts(text: &str) -> impl Iterator<Item = &str> {
         .scan(0, |end, word| {
             let start = *end;
             *end += word.len();
-            Some((start, *end, word.trim_end().ends_with(['.', ',', '!', '?', ';', ')']) || word.ends_with('\n')))
+            Some((
+                start,
+                *end,
+                word.trim_end().ends_with(['.', ',', '!', '?', ';', ')']) || word.ends_with('\n'),
+            ))
         })
         .chain([(text.len(), text.len(), true)])
         .scan(0, |from, (_, end, stops)| {
@@ -263,15 +373,21 @@ fn wanted(words: &[Word]) -> Result<(), String> {
 /// The one amount to refund. With several, it is the one that is named with the refund; when that is not one, nobody
 /// can tell.
 fn amount(words: &[Word]) -> Result<u64, String> {
-    if let Some(share) = words.iter().find(|word| SHARES.contains(&word.text.as_str()) || word.text.ends_with('%')) {
-        return Err(format!("the message speaks of a share (`{}`), and these rules do not calculate", share.text));
+    if let Some(share) =
+        words.iter().find(|word| SHARES.contains(&word.text.as_str()) || word.text.ends_with('%'))
+    {
+        return Err(format!(
+            "the message speaks of a share (`{}`), and these rules do not calculate",
+            share.text
+        ));
     }
     let mut all = BTreeSet::new();
     let mut with_refund = BTreeSet::new();
     for (at, word) in words.iter().enumerate() {
         if let Some(cents) = money(words, at)? {
             all.insert(cents);
-            if words.iter().any(|other| other.clause == word.clause && REFUND.contains(&other.text.as_str())) {
+            if words.iter().any(|other| other.clause == word.clause && REFUND.contains(&other.text.as_str()))
+            {
                 with_refund.insert(cents);
             }
         }
@@ -293,7 +409,8 @@ fn money(words: &[Word], at: usize) -> Result<Option<u64>, String> {
     let is = |word: &str, list: &[&[&str]]| list.iter().any(|list| list.contains(&word));
     if word.split('-').all(|word| is(word, &[NUMBERS, LARGE])) {
         let counts = word.contains('-') || is(next, &[NUMBERS, LARGE, DOLLARS]);
-        let spoken = format!("the message gives a number in words (`{word} {next}`), and these rules read figures");
+        let spoken =
+            format!("the message gives a number in words (`{word} {next}`), and these rules read figures");
         return if counts { Err(spoken) } else { Ok(None) };
     }
     let Some(start) = word.find(|c: char| c.is_ascii_digit()) else { return Ok(None) };
@@ -477,7 +594,9 @@ mod tests {
     async fn drafted(message: &str, question: Option<&str>) -> Result<RefundDraft, ModelError> {
         let mut request = Request::from(message);
         if let Some(question) = question {
-            request = request.message(Role::Assistant, "{}").message(Role::User, question);
+            let turns = [(Role::Assistant, "Refund it."), (Role::User, "Draft it."), (Role::Assistant, "{}")];
+            request = turns.into_iter().fold(request, |request, (role, text)| request.message(role, text));
+            request = request.message(Role::User, question);
         }
         Rules.structured(request).await
     }
@@ -485,8 +604,15 @@ mod tests {
     #[tokio::test]
     async fn a_draft_says_why() -> Result<(), ModelError> {
         let draft = drafted("Please refund order A-9133, it arrived broken. I paid $149.", None).await?;
-        assert_eq!(draft, RefundDraft { order_id: "A-9133".into(), amount: 149.0, reason: "it arrived broken".into() });
-        let long = drafted(&format!("Refund A-9133, $149{}", "!\u{1f621}".repeat(5000)), Some(&"photo ".repeat(900))).await?;
+        assert_eq!(
+            draft,
+            RefundDraft { order_id: "A-9133".into(), amount: 149.0, reason: "it arrived broken".into() }
+        );
+        let long = drafted(
+            &format!("Refund A-9133, $149{}", "!\u{1f621}".repeat(5000)),
+            Some(&"photo ".repeat(900)),
+        )
+        .await?;
         assert!(long.reason.chars().count() <= 500);
         Ok(())
     }
@@ -495,9 +621,15 @@ mod tests {
     async fn a_question_is_answered_out_of_the_message() -> Result<(), ModelError> {
         let message = "Refund A-9133, it arrived broken, $149. I attached photos of the crack.";
         let draft = drafted(message, Some("Is there a photo?")).await?;
-        assert!(draft.reason.ends_with("the message says \u{201c}I attached photos of the crack\u{201d}."), "{draft:?}");
+        assert!(
+            draft.reason.ends_with("the message says \u{201c}I attached photos of the crack\u{201d}."),
+            "{draft:?}"
+        );
         let draft = drafted(message, Some("When was it delivered?")).await?;
-        assert!(draft.reason.ends_with("Asked \u{201c}When was it delivered?\u{201d}: the message does not say."), "{draft:?}");
+        assert!(
+            draft.reason.ends_with("Asked \u{201c}When was it delivered?\u{201d}: the message does not say."),
+            "{draft:?}"
+        );
         Ok(())
     }
 

@@ -6,6 +6,8 @@
 //!
 //! `HITL_EXPAND=plan cargo check` prints what the macros make of the item called `plan`.
 
+#![warn(missing_docs)]
+
 mod diagnostics;
 mod graph;
 mod names;

@@ -1,5 +1,7 @@
 //! The runtime of `hitl`. Users depend on the crate `hitl`, which re-exports it.
 
+#![warn(missing_docs)]
+
 mod error;
 pub mod graph;
 pub mod journal;

@@ -71,22 +71,28 @@ fn trapped(model: &Model<'_>, on: &Reach, back: &Reach, typos: &[(usize, Option<
         );
         mark(&mut known, &back.from(Point::Node(*node)));
     }
-    for (node, found) in model.nodes.iter().enumerate() {
+    for node in 0..model.nodes.len() {
         if known[node] {
             continue;
         }
-        let circle = circle(model, on, node);
+        let round = circle(on, node);
+        let words: Vec<_> = round.iter().map(|&node| model.nodes[node].name.as_str()).collect();
+        let first = &model.nodes[round.first().copied().unwrap_or(node)];
         errors.at(
-            found.span(),
-            format!("no path leads from `{name}` to `end`, it only goes round: {circle}; lead one of these on to `end`", name = found.name),
+            first.span(),
+            format!(
+                "no path leads from `{}` to `end`, it only goes round: `{}`; lead one of these on to `end`",
+                first.name,
+                words.join(" -> ")
+            ),
         );
         mark(&mut known, &on.from(Point::Node(node)));
         mark(&mut known, &back.from(Point::Node(node)));
     }
 }
 
-/// The way round from a node: `a -> b -> a`.
-fn circle(model: &Model<'_>, on: &Reach, start: usize) -> String {
+/// The circle that a node which never ends runs into: `a`, `b`, `a`.
+fn circle(on: &Reach, start: usize) -> Vec<usize> {
     let (mut path, mut at) = (vec![start], start);
     while let Some(&next) = on.next(at).first() {
         let again = path.iter().position(|&seen| seen == next);
@@ -97,8 +103,7 @@ fn circle(model: &Model<'_>, on: &Reach, start: usize) -> String {
         }
         at = next;
     }
-    let words: Vec<_> = path.iter().map(|&node| model.nodes[node].name.as_str()).collect();
-    format!("`{}`", words.join(" -> "))
+    path
 }
 
 fn mark(known: &mut [bool], more: &[bool]) {

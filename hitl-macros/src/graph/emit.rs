@@ -7,7 +7,7 @@ use syn::{Attribute, Expr, ExprLit, Lit, Meta};
 
 use super::{
     model::{Kind, Model, Node, Point, Route, Verdicts},
-    parse::Graph,
+    parse::{Graph, Step},
 };
 use crate::{diagnostics::Errors, names, spans};
 
@@ -355,6 +355,9 @@ fn route_fn(model: &Model<'_>) -> TokenStream {
         let arms = source.arms.iter().enumerate().map(|(case, arm)| {
             let pattern = &arm.pattern;
             let guard = arm.guard.iter();
+            // Where rustc proposes another arm, it proposes it behind this one.
+            let mut case = Literal::usize_suffixed(case);
+            case.set_span(arm.chain.first().map_or_else(Span::call_site, Step::span));
             quote!(#pattern #(if #guard)* => #case)
         });
         Some(quote! {

@@ -350,6 +350,7 @@ impl<'a> Model<'a> {
         let fork = self.forks.len();
         if branches.len() < 2 {
             errors.at(span, format!("one branch is no fork: write `{} -> …` without parentheses, or add a second branch", self.word(from)));
+            return Tail::Done;
         }
         self.leave_once(from, Kind::Fork { fork, branch: 0 }, Point::End, span, errors);
         self.forks.push(Fork { from, join: Point::End, span, branches: Vec::new() });

@@ -26,14 +26,8 @@ pub(crate) fn emit(node: &Node, errors: &Errors) -> TokenStream {
         Some(_) => quote!(::core::option::Option::Some(__h::Reviewed::of::<Self>())),
         None => quote!(::core::option::Option::None),
     };
-    let interrupt = node.signed.as_ref().map(|(_, ty)| {
-        quote! {
-            #[automatically_derived]
-            impl<#(#declared),*> __h::Interrupt for #this #given #bounds {
-                type Draft = #ty;
-            }
-        }
-    });
+    // Without a review too: a graph that gives the node a verdict block is told so once, by the proof.
+    let draft = node.signed.as_ref().map_or_else(|| quote!(()), |(_, ty)| quote!(#ty));
     let run = run(node, errors, &this, &generics);
 
     quote! {
@@ -56,7 +50,10 @@ pub(crate) fn emit(node: &Node, errors: &Errors) -> TokenStream {
                 const SPEC: __h::NodeSpec = #spec;
                 const REVIEWED: ::core::option::Option<__h::Reviewed> = #reviewed;
             }
-            #interrupt
+            #[automatically_derived]
+            impl<#(#declared),*> __h::Interrupt for #this #given #bounds {
+                type Draft = #draft;
+            }
             #run
         };
     }
@@ -138,10 +135,10 @@ fn spec(node: &Node) -> TokenStream {
     let rejection = payload(|role| if let Role::Rejection { required } = role { Some(*required) } else { None });
     let question = payload(|role| if let Role::Question { required } = role { Some(*required) } else { None });
     let (effect, idempotent, low_risk) = (args.effect.is_some(), args.idempotent.is_some(), args.low_risk.is_some());
-    let interrupt = optional(node.signed.as_ref().map(|(field, _)| {
-        let rule = args.interrupt.as_ref();
-        let role = optional(rule.and_then(|i| i.role.as_ref()).map(LitStr::value));
-        let expires = optional(rule.and_then(|i| i.expires_ms));
+    let interrupt = optional(args.interrupt.as_ref().map(|rule| {
+        let field = node.signed.as_ref().map_or("", |(field, _)| field);
+        let role = optional(rule.role.as_ref().map(LitStr::value));
+        let expires = optional(rule.expires_ms);
         quote!(__h::InterruptSpec { field: #field, role: #role, expires_ms: #expires })
     }));
     let retries = args.retries.map_or(0, |(_, n)| n);
@@ -209,62 +206,76 @@ fn call(node: &Node, given: &TokenStream, args: &Ident) -> TokenStream {
     let ident = &node.function.sig.ident;
     let callee = Ident::new(&ident.to_string(), spans::at(ident.span()));
     let turbofish = (!given.is_empty()).then(|| quote!(::#given));
-    let values = node.params.iter().map(|param| value(param, args));
+    let fields = Ident::new("fields", Span::mixed_site());
+    let (mut taken, mut values) = (TokenStream::new(), Vec::new());
+    for (i, param) in node.params.iter().enumerate() {
+        let value = value(param, args, &fields);
+        if param.role.is_field() {
+            // A local of its own, at the parameter's type: if that is not the field's, the caret stands there.
+            let local = Ident::new(&format!("p{i}"), spans::at(spans::first(&param.ty)));
+            taken.extend(quote!(let #local = #value;));
+            values.push(match param.role {
+                // Written out, so that `&String` may become `&str` on its way.
+                Role::Optional => quote_spanned!(local.span()=>
+                    match #local {
+                        ::core::option::Option::Some(value) => ::core::option::Option::Some(value),
+                        ::core::option::Option::None => ::core::option::Option::None,
+                    }
+                ),
+                _ => quote!(#local),
+            });
+        } else {
+            values.push(value);
+        }
+    }
     let answer = spans::at(node.answer_span());
-    // `?` and the values stand at the return type: what does not fit is what the function gives back.
+    // `?` stands at the return type: an error that does not fit is what the function gives back.
     let question = quote_spanned!(answer=> ?);
     let call = quote!(#callee #turbofish (#(#values),*).await #question);
-    let mut kept = TokenStream::new();
-    let outs: Vec<_> = (0..node.args.writes.len()).map(|i| Ident::new(&format!("out{i}"), answer)).collect();
-    for (field, out) in node.args.writes.iter().zip(&outs) {
-        let text = names::plain(field);
-        let last = if kept.is_empty() { TokenStream::new() } else { quote!(?) };
-        let set = Ident::new("set", answer);
-        let fields = quote!(&#args.fields().#field);
-        let reference = quote_spanned!(answer=> &#out);
-        let arguments = spans::delimited(answer, Delimiter::Parenthesis, quote!(#fields, #text, #reference));
-        kept.extend(quote!(#last.#set #arguments));
+    let outs: Vec<_> = (0..node.args.writes.len())
+        .map(|i| Ident::new(&format!("out{i}"), spans::at(node.out_span(i))))
+        .collect();
+    let mut kept = quote!(<__h::Writes as ::core::default::Default>::default());
+    for (i, (field, out)) in node.args.writes.iter().zip(&outs).enumerate() {
+        let (text, at) = (names::plain(field), out.span());
+        let again = (i > 0).then(|| quote!(?));
+        let set = Ident::new("set", at);
+        let reference = quote_spanned!(at=> &#out);
+        let arguments = spans::delimited(at, Delimiter::Parenthesis, quote!(&#fields.#field, #text, #reference));
+        kept.extend(quote!(#again.#set #arguments));
     }
-    let writes = quote!(<__h::Writes as ::core::default::Default>::default());
-    let pattern = match outs.as_slice() {
-        [] => quote_spanned!(answer=> ()),
-        [only] => quote!(#only),
-        many => quote_spanned!(answer=> (#(#many),*)),
+    let (pattern, kept) = match outs.as_slice() {
+        [] => (quote_spanned!(answer=> ()), quote!(::core::result::Result::Ok(#kept))),
+        [only] => (quote!(#only), kept),
+        many => (quote_spanned!(answer=> (#(#many),*)), kept),
     };
-    if outs.is_empty() {
-        quote!(let #pattern = #call; ::core::result::Result::Ok(#writes))
-    } else {
-        quote!(let #pattern = #call; #writes #kept)
+    // By path, not by method: a state that is none is then one sentence, and not one for each call.
+    quote! {
+        let #fields = __h::Args::fields(&#args);
+        #taken
+        let #pattern = #call;
+        #kept
     }
 }
 
-/// What a parameter is given. The field's name stands at the parameter's, everything else at its type, so that
-/// rustc's own sentences stand under the word that is wrong.
-fn value(param: &Param, args: &Ident) -> TokenStream {
+/// What a parameter is given. The field's name stands at the parameter's, so that rustc's own sentence about a field
+/// that does not exist stands there.
+fn value(param: &Param, args: &Ident, fields: &Ident) -> TokenStream {
     let Param { name, field, ty, role } = param;
     let at = spans::at(spans::first(ty));
-    let args = Ident::new(&args.to_string(), at);
-    let slot = quote_spanned!(at=> #args.fields().#name.as_ref());
-    let needed = |what: &str, value: TokenStream| quote_spanned!(at=> #args.need(#what, #value)?);
     match role {
-        Role::Approved(_) => quote_spanned!(at=> #args.approved(#field, #slot)?),
-        Role::Required => needed(field, slot),
+        Role::Approved(_) => quote!(__h::Args::approved(&#args, #field, #fields.#name.as_ref())?),
+        Role::Required => quote!(__h::Args::need(&#args, #field, #fields.#name.as_ref())?),
         Role::Owned => {
-            let value = needed(field, slot);
-            quote_spanned!(at=> ::core::clone::Clone::clone(#value))
+            let clone = quote_spanned!(at=> ::core::clone::Clone::clone);
+            quote!(#clone(__h::Args::need(&#args, #field, #fields.#name.as_ref())?))
         }
-        // Written out, so that `&String` may become `&str` on its way.
-        Role::Optional => quote_spanned!(at=>
-            match #slot {
-                ::core::option::Option::Some(value) => ::core::option::Option::Some(value),
-                ::core::option::Option::None => ::core::option::Option::None,
-            }
-        ),
-        Role::Deps(_) => quote_spanned!(at=> #args.deps()),
-        Role::Cx => quote_spanned!(at=> #args.cx()),
-        Role::Rejection { required: true } => needed("rejection", quote_spanned!(at=> #args.rejection())),
-        Role::Rejection { required: false } => quote_spanned!(at=> #args.rejection()),
-        Role::Question { required: true } => needed("question", quote_spanned!(at=> #args.question())),
-        Role::Question { required: false } => quote_spanned!(at=> #args.question()),
+        Role::Optional => quote!(#fields.#name.as_ref()),
+        Role::Deps(_) => quote_spanned!(at=> __h::Args::deps(&#args)),
+        Role::Cx => quote_spanned!(at=> __h::Args::cx(&#args)),
+        Role::Rejection { required: true } => quote!(__h::Args::need(&#args, "rejection", __h::Args::rejection(&#args))?),
+        Role::Rejection { required: false } => quote!(__h::Args::rejection(&#args)),
+        Role::Question { required: true } => quote!(__h::Args::need(&#args, "question", __h::Args::question(&#args))?),
+        Role::Question { required: false } => quote!(__h::Args::question(&#args)),
     }
 }

@@ -332,13 +332,32 @@ fn answer(function: &Function, name: &str, args: &Args, errors: &mut Errors) -> 
                 names::list(fields.iter().map(String::as_str))
             ),
         ),
+        (Type::Tuple(tuple), 0) if tuple.elems.is_empty() => {}
+        // `Result` alone is an alias that knows its type.
+        (_, 0) if argument(segment).is_some() => errors.on(
+            answer,
+            format!(
+                "node `{name}` returns `{}`, and nothing says which field that is: add `writes = field`, or return `Result<()>`",
+                names::text(answer)
+            ),
+        ),
         _ => {}
     }
     Some(answer.clone())
 }
 
 impl Node {
-    /// Where a mistake in what the function gives back stands.
+    /// Where a mistake in what it gives back for one field stands.
+    pub(crate) fn out_span(&self, field: usize) -> Span {
+        match self.answer.as_ref().map(peel) {
+            Some(Type::Tuple(tuple)) if self.args.writes.len() > 1 => {
+                tuple.elems.get(field).map_or_else(|| self.answer_span(), spans::first)
+            }
+            _ => self.answer_span(),
+        }
+    }
+
+    /// Where a mistake in what it gives back stands.
     pub(crate) fn answer_span(&self) -> Span {
         self.answer.as_ref().map_or_else(|| self.function.sig.ident.span(), spans::first)
     }

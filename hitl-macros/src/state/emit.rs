@@ -23,11 +23,13 @@ pub(crate) fn emit(state: &State, errors: &Errors) -> TokenStream {
     let input_fields = fields.iter().filter(|f| f.input).map(|Field { docs, vis, name, ty, .. }| {
         quote!(#(#docs)* #vis #name: #ty)
     });
-    let write = fields.iter().map(write_arm);
+    let write = fields.iter().filter_map(join_arm);
     let replace = fields.iter().map(set_arm);
-    let read = fields.iter().map(|Field { name, text, .. }| {
+    let read = fields.iter().map(|Field { name, text, ty, .. }| {
         let name = spans::unseen(name);
-        quote!(#text => __h::encode(#text, self.#name.as_ref()))
+        // A type that is no JSON is told so where the field names it.
+        let encode = quote_spanned!(spans::at(spans::first(ty))=> __h::encode::<#ty>);
+        quote!(#text => #encode(#text, self.#name.as_ref()))
     });
     let specs = fields.iter().map(|Field { text, ty, input, output, reduce, .. }| {
         let (ty, reduced) = (names::text(ty), reduce.is_some());
@@ -71,9 +73,8 @@ pub(crate) fn emit(state: &State, errors: &Errors) -> TokenStream {
                 fn write(&mut self, field: &str, json: &str) -> ::core::result::Result<(), __h::FieldError> {
                     match field {
                         #(#write,)*
-                        _ => return ::core::result::Result::Err(__h::FieldError::unknown(field)),
+                        _ => __h::Fields::replace(self, field, json),
                     }
-                    ::core::result::Result::Ok(())
                 }
 
                 fn replace(&mut self, field: &str, json: &str) -> ::core::result::Result<(), __h::FieldError> {
@@ -120,11 +121,11 @@ fn set_arm(field: &Field) -> TokenStream {
     quote!(#text => self.#name = ::core::option::Option::Some(#decode(#text, json)?))
 }
 
-/// Decodes into an empty slot, and joins with what a full one holds.
-fn write_arm(field: &Field) -> TokenStream {
-    let Field { text, ty, reduce: Some(reduce), .. } = field else { return set_arm(field) };
+/// Decodes, and joins with what the slot holds; only where a reducer says how.
+fn join_arm(field: &Field) -> Option<TokenStream> {
+    let Field { text, ty, reduce, .. } = field;
     let name = spans::unseen(&field.name);
-    let reduce = match reduce {
+    let reduce = match reduce.as_ref()? {
         Expr::Path(path) if path.path.is_ident("append") => {
             let span = spans::at(spans::first(path));
             quote_spanned!(span=> __h::append)
@@ -132,7 +133,7 @@ fn write_arm(field: &Field) -> TokenStream {
         other => quote!(#other),
     };
     let (old, new, join) = (local("old"), local("new"), local("join"));
-    quote! {
+    Some(quote! {
         #text => {
             let #new: #ty = __h::decode(#text, json)?;
             self.#name = ::core::option::Option::Some(match self.#name.take() {
@@ -142,8 +143,9 @@ fn write_arm(field: &Field) -> TokenStream {
                 }
                 ::core::option::Option::None => #new,
             });
+            ::core::result::Result::Ok(())
         }
-    }
+    })
 }
 
 /// A local of ours, which no name of the user's can mean.

@@ -2,9 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
-
 use super::{
     Arrival, At, Decision, Digest, Entry, Event, Lane, LaneId, Lease, Place, Question, ROOT, Rejection, Settlement,
     Signature, To, Values,
@@ -13,7 +10,6 @@ use super::{
 };
 use crate::{
     ThreadId,
-    graph::StateSpec,
     state::{FieldError, Fields, State},
 };
 
@@ -28,7 +24,7 @@ pub(crate) struct Fold<S: State> {
     /// The hash of the last entry.
     pub(crate) hash: Digest,
     pub(crate) lanes: BTreeMap<LaneId, Lane<S::Fields>>,
-    lanes_made: LaneId,
+    pub(super) lanes_made: LaneId,
     pub(crate) lease: Option<Lease>,
     /// Nodes run since a person last moved the thread.
     pub(crate) steps: u64,
@@ -49,30 +45,6 @@ pub(crate) enum FoldError {
     /// The entry does not fit this program's state.
     #[error("{0}")]
     Changed(#[from] FieldError),
-}
-
-/// A fold as a snapshot keeps it.
-#[derive(Serialize, Deserialize)]
-struct Frozen {
-    graph: String,
-    print: String,
-    lanes: BTreeMap<LaneId, FrozenLane>,
-    made: LaneId,
-    steps: u64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    lease: Option<Lease>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct FrozenLane {
-    fields: Values,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    signatures: BTreeMap<String, Signature>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    wrote: Vec<Arrival>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    parent: Option<LaneId>,
-    at: At,
 }
 
 impl<S: State> Fold<S> {
@@ -413,66 +385,6 @@ impl<S: State> Fold<S> {
             _ => None,
         })
     }
-
-    /// Everything up to here, for a snapshot.
-    pub(crate) fn freeze(&self) -> Result<Box<RawValue>, FoldError> {
-        let mut lanes = BTreeMap::new();
-        for (id, lane) in &self.lanes {
-            lanes.insert(
-                *id,
-                FrozenLane {
-                    fields: values(&S::SPEC, &*lane.fields)?,
-                    signatures: lane.signatures.clone(),
-                    wrote: lane.wrote.clone(),
-                    parent: lane.parent,
-                    at: lane.at.clone(),
-                },
-            );
-        }
-        let frozen = Frozen {
-            graph: self.graph.clone(),
-            print: self.print.clone(),
-            lanes,
-            made: self.lanes_made,
-            steps: self.steps,
-            lease: self.lease.clone(),
-        };
-        serde_json::value::to_raw_value(&frozen).map_err(|e| FoldError::Damaged(e.to_string()))
-    }
-
-    fn thaw(&mut self, snapshot: &RawValue) -> Result<(), FoldError> {
-        let frozen: Frozen = serde_json::from_str(snapshot.get())
-            .map_err(|e| FoldError::Damaged(format!("its snapshot cannot be read: {e}")))?;
-        self.lanes.clear();
-        for (id, frozen) in frozen.lanes {
-            let mut fields = S::Fields::default();
-            for (field, json) in &frozen.fields {
-                fields.replace(field, json.get())?;
-            }
-            let mut lane = Lane::new(fields, frozen.parent, frozen.at);
-            lane.signatures = frozen.signatures;
-            lane.wrote = frozen.wrote;
-            self.lanes.insert(id, lane);
-        }
-        self.graph = frozen.graph;
-        self.print = frozen.print;
-        self.lanes_made = frozen.made;
-        self.steps = frozen.steps;
-        self.lease = frozen.lease;
-        Ok(())
-    }
-}
-
-/// The fields that are written, as JSON.
-pub(crate) fn values<F: Fields>(state: &StateSpec, fields: &F) -> Result<Values, FieldError> {
-    let mut values = Values::new();
-    for field in state.fields {
-        if let Some(json) = fields.read(field.name)? {
-            let json = RawValue::from_string(json).map_err(|e| FieldError::value(field.name, e))?;
-            values.insert(field.name.to_owned(), json);
-        }
-    }
-    Ok(values)
 }
 
 /// The visit that an entry ends or changes.

@@ -6,6 +6,7 @@ mod chain;
 mod digest;
 mod entry;
 mod fold;
+mod frozen;
 mod lane;
 
 pub use answer::{Question, Reason, Rejection, UnknownReason};
@@ -16,7 +17,8 @@ pub use digest::{Digest, DigestError, ParseDigestError};
 pub use entry::{
     Decision, Entry, Event, Lease, Origin, ParseToError, Settlement, Signature, To, Values,
 };
-pub(crate) use fold::{Fold, FoldError, values};
+pub(crate) use fold::{Fold, FoldError};
+pub(crate) use frozen::values;
 pub use lane::LaneId;
 pub(crate) use lane::{Arrival, Lane, ROOT, copy};
 

@@ -12,8 +12,8 @@ pub(super) fn span(ms: u64) -> String {
         1..60 => format!("{s} s"),
         60..600 => two(s / 60, "min", s % 60, "s"),
         600..3_600 => format!("{} min", s / 60),
-        3_600..86_400 => two(s / 3_600, "h", s % 3_600 / 60, "min"),
-        86_400..864_000 => two(s / 86_400, if s < 172_800 { "day" } else { "days" }, s % 86_400 / 3_600, "h"),
+        3_600..172_800 => two(s / 3_600, "h", s % 3_600 / 60, "min"),
+        172_800..864_000 => two(s / 86_400, "days", s % 86_400 / 3_600, "h"),
         _ => format!("{} days", s / 86_400),
     }
 }
@@ -32,8 +32,14 @@ pub(super) fn deadline(deadline_ms: u64, now_ms: u64) -> String {
     if deadline_ms <= now_ms {
         format!("expired {}", ago(deadline_ms, now_ms))
     } else {
-        format!("expires in {}", span(deadline_ms - now_ms))
+        format!("expires in {}", left(deadline_ms, now_ms))
     }
+}
+
+/// What is left until then, a begun second counted whole: a review of 24 h that has just been opened says so.
+pub(super) fn left(deadline_ms: u64, now_ms: u64) -> String {
+    let ms = deadline_ms.saturating_sub(now_ms).saturating_add(999);
+    span(if ms >= 3_600_000 { ms.saturating_add(30_000) } else { ms })
 }
 
 /// `2026-11-22 10:50:03` in UTC.
@@ -63,7 +69,7 @@ mod tests {
         let spans = [0, 999, 1_000, 59_000, 60_000, 61_000, 660_000, 3_600_000, 86_340_000, 86_400_000, 266_400_000, 1_000_000_000];
         let words = [
             "less than a second", "less than a second", "1 s", "59 s", "1 min", "1 min 1 s", "11 min", "1 h",
-            "23 h 59 min", "1 day", "3 days 2 h", "11 days",
+            "23 h 59 min", "24 h", "3 days 2 h", "11 days",
         ];
         assert_eq!(spans.map(span), words);
     }
@@ -75,6 +81,8 @@ mod tests {
         assert_eq!(ago(0, 150_000), "2 min ago");
         assert_eq!(ago(0, 7_260_000), "2 h 1 min ago");
         assert_eq!(deadline(86_400_000, 120_000), "expires in 23 h 58 min");
+        assert_eq!(deadline(86_400_000, 4_000), "expires in 24 h");
+        assert_eq!(deadline(86_400_000, 86_399_500), "expires in 1 s");
         assert_eq!(deadline(0, 120_000), "expired 2 min ago");
         assert_eq!(deadline(u64::MAX, 0), "expires in 213503982334 days");
     }

@@ -10,6 +10,7 @@ use crate::{
     journal::Event,
     run::{Graph, ReviewView, ThreadView},
     serve::cli::ages::ago,
+    store::Standing,
 };
 
 /// The fewest digits that name a digest.
@@ -73,9 +74,17 @@ impl<G: Graph> Session<'_, G> {
 
     async fn nothing_open(&self, view: &ThreadView) -> Refusal {
         let thread = &view.thread;
-        let mut message = format!("thread `{thread}` waits for no signature: it is {}", view.standing.as_str().replace('_', " "));
+        let stands = match view.standing {
+            Standing::Running if view.stalled => "its process is gone",
+            Standing::Running => "it is running",
+            Standing::Waiting => "it waits for something else",
+            Standing::InDoubt => "it is in doubt",
+            Standing::Failed => "it has failed",
+            Standing::Ended => "it has ended",
+        };
+        let mut message = format!("thread `{thread}` waits for no signature: {stands}");
         if let Ok(Some((what, by, at_ms))) = self.last_verdict(thread).await {
-            message.push_str(&format!("; {by} decided {}: {what}", ago(at_ms, self.agent.now_ms())));
+            message.push_str(&format!("; {by} decided it {}: {what}", ago(at_ms, self.agent.now_ms())));
         }
         Refusal::refused("no_open_review", message)
             .detail("thread", thread.as_str())

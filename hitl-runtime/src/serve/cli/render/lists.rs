@@ -11,7 +11,7 @@ use crate::{
     journal::{Decision, Event, Settlement},
     run::HistoryEntry,
     serve::cli::{
-        ages::{deadline, span, utc},
+        ages::{ago, deadline, left, utc},
         escape::escape,
     },
 };
@@ -19,7 +19,7 @@ use crate::{
 /// The open reviews. `graph` is this program's: those of others are marked.
 pub(in crate::serve::cli) fn inbox(reviews: &[OpenReview], graph: &str, frame: Frame) -> String {
     let strangers = reviews.iter().any(|review| review.graph != graph);
-    let mut heads = vec!["thread", "waits before", "since", "for", "deadline", "digest"];
+    let mut heads = vec!["thread", "waits before", "opened", "for", "deadline", "digest"];
     if strangers {
         heads.push("agent");
     }
@@ -27,11 +27,15 @@ pub(in crate::serve::cli) fn inbox(reviews: &[OpenReview], graph: &str, frame: F
         .iter()
         .map(|review| {
             let overdue = review.deadline_ms.is_some_and(|at| at <= frame.now_ms);
-            let until = review.deadline_ms.map_or("none".to_owned(), |at| deadline(at, frame.now_ms));
+            let until = match review.deadline_ms {
+                None => "none".to_owned(),
+                Some(at) if overdue => deadline(at, frame.now_ms),
+                Some(at) => format!("in {}", left(at, frame.now_ms)),
+            };
             let mut row = vec![
                 paint(BOLD, escape(review.thread.as_str())),
                 escape(&review.node).into_owned(),
-                span(frame.now_ms.saturating_sub(review.opened_ms)),
+                ago(review.opened_ms, frame.now_ms),
                 review.role.as_deref().map_or("anyone".into(), escape).into_owned(),
                 if overdue { paint(RED, until) } else { until },
                 paint(DIM, review.digest.short()),

@@ -75,14 +75,24 @@ pub(in crate::serve::cli) fn review(view: &ThreadView, review: &ReviewView, fram
 }
 
 fn ended(view: &ThreadView, frame: Frame) -> String {
-    let mut out = format!("{} {} has ended\n", paint(GREEN, "✓"), name(view));
     let output = frame.in_order(view.output.iter().flatten());
-    let output: Vec<Row> = output.into_iter().flat_map(|(field, value)| named(field, value)).collect();
+    let mut output: Vec<Row> = output.into_iter().flat_map(|(field, value)| named(field, value)).collect();
+    let shared = shared(&output);
+    output.iter_mut().for_each(|row| row.key = row.key[shared.len()..].to_owned());
+    let with = if shared.is_empty() { String::new() } else { format!(" with {}", shared.trim_end_matches('.')) };
+    let mut out = format!("{} {} has ended{}\n", paint(GREEN, "✓"), name(view), paint(DIM, with));
     if !output.is_empty() {
         out.push('\n');
         out.push_str(&pairs(&output, "  ", frame.width));
     }
     out
+}
+
+/// What every path begins with, to its last dot: `outcome.refunded.`, which is said once.
+fn shared(rows: &[Row]) -> String {
+    let Some(first) = rows.first().filter(|row| !row.key.contains(['"', '[', '\u{1b}'])) else { return String::new() };
+    let dots = first.key.match_indices('.').map(|(at, _)| &first.key[..=at]);
+    dots.rev().find(|prefix| rows.iter().all(|row| row.key.starts_with(prefix))).unwrap_or_default().to_owned()
 }
 
 fn failure(view: &ThreadView, frame: Frame) -> String {

@@ -1,0 +1,181 @@
+//! An open review in a program's hands: one question, one verdict.
+
+use std::{fmt, marker::PhantomData};
+
+use garde::Validate;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use super::{
+    Agent, Asks, Graph, NoAsk,
+    decide::{Answer, Found},
+};
+use crate::{Digest, Error, Operator, Reason, ThreadId, Verdict, Violation};
+
+/// An open review, before the type of its draft is known.
+pub struct AnyReview<G: Graph> {
+    pub(super) agent: Agent<G>,
+    pub(super) thread: ThreadId,
+    pub(super) found: Found,
+    pub(super) draft: Value,
+}
+
+impl<G: Graph> AnyReview<G> {
+    /// The number of the node that waits.
+    pub fn node(&self) -> usize {
+        self.found.node
+    }
+
+    /// With the draft in its own type.
+    ///
+    /// # Errors
+    /// When the draft is not of that type.
+    pub fn open<D: DeserializeOwned, A>(self) -> Result<Review<G, D, A>, Error> {
+        let draft = serde_json::from_value(self.draft).map_err(|e| Error::Invalid {
+            thread: self.thread.clone(),
+            field: self.found.open.field.clone(),
+            violations: vec![Violation { path: String::new(), message: e.to_string() }],
+        })?;
+        Ok(Review { agent: self.agent, thread: self.thread, found: self.found, draft, asks: PhantomData })
+    }
+
+    /// The error for a review that the graph's turn has no variant for.
+    pub fn unknown(self) -> Error {
+        Error::GraphChanged {
+            thread: self.thread,
+            problem: format!("it waits before `{}`, where this graph has no review", self.found.open.visit.node),
+        }
+    }
+}
+
+/// The error for several open reviews in a graph that has no fork with more than one.
+pub fn several<G: Graph>(reviews: Vec<AnyReview<G>>) -> Error {
+    match reviews.into_iter().next() {
+        Some(review) => {
+            Error::GraphChanged { thread: review.thread, problem: "several reviews are open, and this graph has no fork with more than one".to_owned() }
+        }
+        None => Error::InvalidInput { problem: "no review is open".to_owned() },
+    }
+}
+
+/// One open question to a person. A review takes one verdict, and is gone.
+///
+/// ```compile_fail
+/// # use hitl_runtime::{Operator, Review};
+/// # use hitl_runtime::run::Graph;
+/// async fn twice<G: Graph, D>(review: Review<G, D>, mara: &Operator) {
+///     let _ = review.approve(mara).await;
+///     let _ = review.approve(mara).await; // use of moved value: `review`
+/// }
+/// ```
+///
+/// `G` is the graph, `D` the type of the draft; `A` says whether the graph declares `ask` here.
+#[must_use = "a review waits for one verdict"]
+pub struct Review<G: Graph, D, A = NoAsk> {
+    agent: Agent<G>,
+    thread: ThreadId,
+    found: Found,
+    draft: D,
+    asks: PhantomData<fn() -> A>,
+}
+
+impl<G: Graph, D, A> Review<G, D, A> {
+    /// What is to be signed: the very arguments that the node will get.
+    pub fn draft(&self) -> &D {
+        &self.draft
+    }
+
+    /// The digest of what is to be signed.
+    pub fn digest(&self) -> Digest {
+        self.found.open.digest
+    }
+
+    /// The thread that waits.
+    pub fn thread(&self) -> &ThreadId {
+        &self.thread
+    }
+
+    /// The node that will run once the draft is signed.
+    pub fn node(&self) -> &str {
+        &self.found.open.visit.node
+    }
+
+    /// The role that the operator must hold.
+    pub fn role(&self) -> Option<&str> {
+        self.found.open.role.as_deref()
+    }
+
+    /// When the review expires, in milliseconds since the epoch.
+    pub fn deadline_ms(&self) -> Option<u64> {
+        self.found.open.deadline_ms
+    }
+
+    /// Do what the draft says.
+    ///
+    /// # Errors
+    /// As [`Agent::decide`].
+    pub async fn approve(self, operator: &Operator) -> Result<G::Turn, Error> {
+        self.given(operator, Verdict::Approve).await
+    }
+
+    /// Do what the draft says once it is changed. The change is held against the draft's invariants like the draft
+    /// itself, and both are kept.
+    ///
+    /// # Errors
+    /// As [`Agent::decide`].
+    pub async fn edit(self, operator: &Operator, change: impl FnOnce(&mut D)) -> Result<G::Turn, Error>
+    where
+        D: Serialize + Validate<Context = ()>,
+    {
+        let Self { agent, thread, found, mut draft, .. } = self;
+        change(&mut draft);
+        let invalid = |violations| Error::Invalid { thread: thread.clone(), field: found.open.field.clone(), violations };
+        crate::review::validate(&draft).map_err(invalid)?;
+        let draft = serde_json::to_value(&draft)
+            .map_err(|e| invalid(vec![Violation { path: String::new(), message: e.to_string() }]))?;
+        let digest = found.open.digest;
+        G::turn(agent.answer(thread, digest, operator, Answer::Edited(draft)).await?)
+    }
+
+    /// Do not.
+    ///
+    /// # Errors
+    /// As [`Agent::decide`].
+    pub async fn reject(
+        self,
+        operator: &Operator,
+        reason: Reason,
+        note: impl Into<String>,
+    ) -> Result<G::Turn, Error> {
+        self.given(operator, Verdict::Reject { reason, note: note.into() }).await
+    }
+
+    /// Answer this first, and draft again.
+    ///
+    /// # Errors
+    /// As [`Agent::decide`].
+    pub async fn ask(self, operator: &Operator, question: impl Into<String>) -> Result<G::Turn, Error>
+    where
+        A: Asks,
+    {
+        self.given(operator, Verdict::Ask { question: question.into() }).await
+    }
+
+    async fn given(self, operator: &Operator, verdict: Verdict) -> Result<G::Turn, Error> {
+        let digest = self.found.open.digest;
+        G::turn(self.agent.answer(self.thread, digest, operator, Answer::Given(verdict)).await?)
+    }
+}
+
+impl<G: Graph, D, A> fmt::Display for Review<G, D, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let open = &self.found.open;
+        write!(f, "`{}` waits before `{}` for a signature on `{}` ({})", self.thread, open.visit.node, open.field, open.digest.short())
+    }
+}
+
+impl<G: Graph, D, A> fmt::Debug for Review<G, D, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

@@ -1,0 +1,186 @@
+//! A thread that does not wait for a review: in doubt, failed, or in a runner's hands.
+
+use std::fmt;
+
+use super::{Agent, Graph};
+use crate::{
+    Error, Operator, ThreadId,
+    journal::{Settlement, Values},
+};
+
+/// An effect that may or may not have happened. A person finds out, and says so.
+#[must_use = "somebody must find out how the effect ended"]
+pub struct InDoubt<G: Graph> {
+    pub(super) agent: Agent<G>,
+    pub(super) thread: ThreadId,
+    pub(super) node: String,
+    pub(super) key: String,
+    pub(super) error: String,
+    pub(super) since_ms: u64,
+}
+
+impl<G: Graph> InDoubt<G> {
+    /// The thread.
+    pub fn thread(&self) -> &ThreadId {
+        &self.thread
+    }
+
+    /// The effect.
+    pub fn node(&self) -> &str {
+        &self.node
+    }
+
+    /// The idempotency key that the effect was begun with: look for it on the other side.
+    pub fn idempotency_key(&self) -> &str {
+        &self.key
+    }
+
+    /// What is known of its end.
+    pub fn error(&self) -> &str {
+        &self.error
+    }
+
+    /// Since when, in milliseconds since the epoch.
+    pub fn since_ms(&self) -> u64 {
+        self.since_ms
+    }
+
+    /// It happened, and this is what the node would have written, by field.
+    ///
+    /// # Errors
+    /// As [`Agent::settle`].
+    pub async fn happened(self, operator: &Operator, wrote: Values) -> Result<G::Turn, Error> {
+        self.settle(operator, Settlement::Happened { wrote }).await
+    }
+
+    /// It did not happen: run it, with the same idempotency key.
+    ///
+    /// # Errors
+    /// As [`Agent::settle`].
+    pub async fn run_again(self, operator: &Operator) -> Result<G::Turn, Error> {
+        self.settle(operator, Settlement::RunAgain).await
+    }
+
+    /// Leave it; the thread goes no further.
+    ///
+    /// # Errors
+    /// As [`Agent::settle`].
+    pub async fn stop(self, operator: &Operator, note: impl Into<String>) -> Result<G::Turn, Error> {
+        self.settle(operator, Settlement::Stop { note: note.into() }).await
+    }
+
+    async fn settle(self, operator: &Operator, how: Settlement) -> Result<G::Turn, Error> {
+        self.agent.settle(self.thread, &self.key, operator, how).await
+    }
+}
+
+impl<G: Graph> fmt::Display for InDoubt<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` is in doubt: nobody saw how `{}` ended ({})", self.thread, self.node, self.error)
+    }
+}
+
+impl<G: Graph> fmt::Debug for InDoubt<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A node that failed, or that a person stopped.
+#[must_use = "the thread stands until somebody resumes it"]
+pub struct Failed<G: Graph> {
+    pub(super) agent: Agent<G>,
+    pub(super) thread: ThreadId,
+    pub(super) node: String,
+    pub(super) error: String,
+    pub(super) stopped: bool,
+}
+
+impl<G: Graph> Failed<G> {
+    /// The thread.
+    pub fn thread(&self) -> &ThreadId {
+        &self.thread
+    }
+
+    /// The node.
+    pub fn node(&self) -> &str {
+        &self.node
+    }
+
+    /// What it said.
+    pub fn error(&self) -> &str {
+        &self.error
+    }
+
+    /// Whether a person stopped it, so that it cannot be resumed.
+    pub fn is_stopped(&self) -> bool {
+        self.stopped
+    }
+
+    /// Tries the node again.
+    ///
+    /// # Errors
+    /// As [`Agent::resume`].
+    pub async fn resume(self) -> Result<G::Turn, Error> {
+        self.agent.resume(self.thread).await
+    }
+}
+
+impl<G: Graph> fmt::Display for Failed<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` failed in `{}`: {}", self.thread, self.node, self.error)
+    }
+}
+
+impl<G: Graph> fmt::Debug for Failed<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A thread that a runner has, or had when it died.
+#[must_use = "nobody waits for the runner"]
+pub struct Running<G: Graph> {
+    pub(super) agent: Agent<G>,
+    pub(super) thread: ThreadId,
+    pub(super) node: String,
+    pub(super) until_ms: Option<u64>,
+}
+
+impl<G: Graph> Running<G> {
+    /// The thread.
+    pub fn thread(&self) -> &ThreadId {
+        &self.thread
+    }
+
+    /// A node that runs, or that is next.
+    pub fn node(&self) -> &str {
+        &self.node
+    }
+
+    /// Whether the runner has given no sign of life for so long that `resume` takes the thread up.
+    pub fn is_stalled(&self) -> bool {
+        self.until_ms.is_none_or(|until| until <= self.agent.inner.clock.now_ms())
+    }
+
+    /// Takes the thread up if it is stalled.
+    ///
+    /// # Errors
+    /// As [`Agent::resume`].
+    pub async fn resume(self) -> Result<G::Turn, Error> {
+        self.agent.resume(self.thread).await
+    }
+}
+
+impl<G: Graph> fmt::Display for Running<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let how = if self.is_stalled() { "stalled" } else { "running" };
+        write!(f, "`{}` is {how} at `{}`", self.thread, self.node)
+    }
+}
+
+impl<G: Graph> fmt::Debug for Running<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
