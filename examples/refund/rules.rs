@@ -82,7 +82,7 @@ impl<'a> Reading<'a> {
 
     /// The part of the message that speaks of what went wrong, or all of it.
     fn why(&self) -> &'a str {
-        let trouble = |part: &&str| words(part).iter().any(|word| TROUBLE.contains(&word.text.as_str()));
+        let trouble = |part: &&str| words(part).iter().any(|word| is(&word.text, TROUBLE));
         parts(self.message).find(trouble).unwrap_or_else(|| self.message.trim())
     }
 
@@ -92,153 +92,40 @@ impl<'a> Reading<'a> {
         let asked: BTreeSet<String> = words(question)
             .iter()
             .map(|word| word.text.as_str())
-            .filter(|word| word.chars().count() > 3 && !EMPTY.contains(word))
+            .filter(|word| word.chars().count() > 3 && !is(word, EMPTY))
             .map(stem)
             .collect();
         parts(self.message).find(|part| words(part).iter().any(|word| asked.contains(&stem(&word.text))))
     }
 }
 
-const DOLLARS: &[&str] =
-    &["dollars", "dollar", "usd", "us$", "$", "bucks", "dólares", "dólar", "dolares", "dolar"];
-const AMERICAN: &[&str] = &["us", "u.s", "american", "americanos", "estadounidenses"];
-const ABROAD: &[&str] = &[
-    "canadian",
-    "australian",
-    "singapore",
-    "zealand",
-    "kong",
-    "canadienses",
-    "australianos",
-    "€",
-    "£",
-    "¥",
-    "₹",
-    "eur",
-    "euro",
-    "euros",
-    "gbp",
-    "jpy",
-    "yen",
-    "inr",
-    "rupees",
-    "chf",
-    "cad",
-    "aud",
-    "mxn",
-    "pesos",
-    "c$",
-    "ca$",
-    "a$",
-    "au$",
-    "nz$",
-    "hk$",
-    "mx$",
-    "r$",
-];
-const CENTS: &[&str] = &["cents", "cent", "¢", "centavos", "céntimos"];
-const SHARES: &[&str] = &["half", "percent", "difference", "each", "mitad", "diferencia"];
-const LARGE: &[&str] = &["hundred", "thousand", "million", "mil", "cien", "millones", "grand"];
-const NUMBERS: &[&str] = &[
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-    "twenty",
-    "thirty",
-    "forty",
-    "fifty",
-    "sixty",
-    "seventy",
-    "eighty",
-    "ninety",
-    "diez",
-    "veinte",
-    "treinta",
-    "cuarenta",
-    "cincuenta",
-    "sesenta",
-    "setenta",
-    "ochenta",
-    "noventa",
-];
-const REFUND: &[&str] = &[
-    "refund",
-    "refunds",
-    "refunded",
-    "refunding",
-    "reimburse",
-    "reimbursed",
-    "reimbursement",
-    "return",
-    "returned",
-    "back",
-    "chargeback",
-    "devuelvan",
-    "devuelva",
-    "devolver",
-    "devolución",
-    "devolvedme",
-    "reembolso",
-    "reembolsar",
-    "reembolsen",
-    "reembolse",
-];
-const NEGATIONS: &[&str] = &[
-    "not", "no", "never", "don't", "dont", "doesn't", "without", "won't", "nunca", "sin", "cannot", "can't",
-];
-const TROUBLE: &[&str] = &[
-    "broken",
-    "broke",
-    "damaged",
-    "cracked",
-    "defective",
-    "faulty",
-    "wrong",
-    "late",
-    "missing",
-    "lost",
-    "torn",
-    "scratched",
-    "dead",
-    "leaks",
-    "never",
-    "twice",
-    "doesn't",
-    "didn't",
-    "won't",
-    "roto",
-    "rota",
-    "dañado",
-    "dañada",
-    "defectuoso",
-    "nunca",
-    "tarde",
-];
+const DOLLARS: &str = "dollars dollar usd us$ $ bucks dólares dólar dolares dolar";
+/// These may stand before the figure.
+const SIGNS: &str = "$ usd us$";
+const AMERICAN: &str = "us u.s american americanos estadounidenses";
+const ABROAD: &str = "canadian australian singapore zealand kong canadienses australianos € £ ¥ ₹ eur euro euros gbp jpy \
+    yen inr rupees chf cad aud mxn pesos c$ ca$ a$ au$ nz$ hk$ mx$ r$";
+const CENTS: &str = "cents cent ¢ centavos céntimos";
+const SHARES: &str = "half percent difference each mitad diferencia";
+const LARGE: &str = "hundred thousand million mil cien millones grand";
+const NUMBERS: &str = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen \
+    seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety diez veinte \
+    treinta cuarenta cincuenta sesenta setenta ochenta noventa";
+const REFUND: &str = "refund refunds refunded refunding reimburse reimbursed reimbursement return returned back chargeback \
+    devuelvan devuelva devolver devolución devolvedme reembolso reembolsar reembolsen reembolse";
+const NEGATIONS: &str = "not no never don't dont doesn't without won't nunca sin cannot can't";
+const TROUBLE: &str = "broken broke damaged cracked defective faulty wrong late missing lost torn scratched dead leaks \
+    never twice doesn't didn't won't roto rota dañado dañada defectuoso nunca tarde";
 /// Long words of a question that say nothing of what it is about.
-const EMPTY: &[&str] = &[
-    "there", "what", "when", "where", "which", "does", "have", "this", "that", "customer", "order",
-    "message", "with", "about", "they", "their", "were", "been", "from", "could", "would", "refund",
-    "amount",
-];
+const EMPTY: &str = "there what when where which does have this that customer order message with about they their were \
+    been from could would refund amount";
 /// What may stand between the word "order" and its number.
-const LINKS: &[&str] =
-    &["number", "no", "nr", "num", "id", "is", "was", "a", "número", "numero", "nº", "and", "or", "y", "o"];
+const LINKS: &str = "number no nr num id is was a número numero nº and or y o";
+
+/// Whether a word is one of a list's.
+fn is(word: &str, list: &str) -> bool {
+    list.split_whitespace().any(|listed| listed == word)
+}
 
 struct Word {
     /// In lower case, without what stands around it.
@@ -264,7 +151,7 @@ fn words(text: &str) -> Vec<Word> {
             continue;
         }
         let text = bare(&raw);
-        if ["and", "but", "y", "pero"].contains(&text.as_str()) {
+        if is(&text, "and but y pero") {
             clause += 1;
         }
         if !text.is_empty() {
@@ -318,7 +205,7 @@ fn text(words: &[Word], at: usize) -> &str {
 /// What follows a figure; but the `USD` of `9133 USD 20` belongs to the 20.
 fn unit(words: &[Word], at: usize) -> &str {
     let (next, third) = (text(words, at + 1), text(words, at + 2));
-    let is_sign = ["$", "usd", "us$"].contains(&next) && third.starts_with(|c: char| c.is_ascii_digit());
+    let is_sign = is(next, SIGNS) && third.starts_with(|c: char| c.is_ascii_digit());
     if is_sign { "" } else { next }
 }
 
@@ -328,15 +215,15 @@ fn order(words: &[Word]) -> Result<String, String> {
         let before = words.iter().take(at).rev().map(|word| word.text.as_str());
         before
             .take(6)
-            .find(|word| !LINKS.contains(word) && !is_digits(word))
-            .is_some_and(|word| ["order", "orders", "pedido", "pedidos", "orden"].contains(&word))
+            .find(|word| !is(word, LINKS) && !is_digits(word))
+            .is_some_and(|word| is(word, "order orders pedido pedidos orden"))
     };
     let mut named = BTreeSet::new();
     for at in 0..words.len() {
         let word = text(words, at);
         let digits = match word.strip_prefix('a') {
             Some(rest) => rest.strip_prefix('-').unwrap_or(rest),
-            None if word.len() >= 4 && !DOLLARS.contains(&unit(words, at)) && follows_order(at) => word,
+            None if word.len() >= 4 && !is(unit(words, at), DOLLARS) && follows_order(at) => word,
             None => continue,
         };
         if is_digits(digits) {
@@ -357,10 +244,10 @@ fn order(words: &[Word]) -> Result<String, String> {
 /// Whether a refund is asked for at all.
 fn wanted(words: &[Word]) -> Result<(), String> {
     let mut asked = false;
-    for (at, word) in words.iter().enumerate().filter(|(_, word)| REFUND.contains(&word.text.as_str())) {
+    for (at, word) in words.iter().enumerate().filter(|(_, word)| is(&word.text, REFUND)) {
         asked = true;
         let before = words.iter().take(at).rev().take(4).take_while(|before| before.clause == word.clause);
-        if let Some(negation) = before.into_iter().find(|before| NEGATIONS.contains(&before.text.as_str())) {
+        if let Some(negation) = before.into_iter().find(|before| is(&before.text, NEGATIONS)) {
             return Err(format!(
                 "the message may say that no refund is wanted (\u{201c}{} … {}\u{201d})",
                 negation.text, word.text
@@ -373,9 +260,7 @@ fn wanted(words: &[Word]) -> Result<(), String> {
 /// The one amount to refund. With several, it is the one that is named with the refund; when that is not one, nobody
 /// can tell.
 fn amount(words: &[Word]) -> Result<u64, String> {
-    if let Some(share) =
-        words.iter().find(|word| SHARES.contains(&word.text.as_str()) || word.text.ends_with('%'))
-    {
+    if let Some(share) = words.iter().find(|word| is(&word.text, SHARES) || word.text.ends_with('%')) {
         return Err(format!(
             "the message speaks of a share (`{}`), and these rules do not calculate",
             share.text
@@ -386,8 +271,7 @@ fn amount(words: &[Word]) -> Result<u64, String> {
     for (at, word) in words.iter().enumerate() {
         if let Some(cents) = money(words, at)? {
             all.insert(cents);
-            if words.iter().any(|other| other.clause == word.clause && REFUND.contains(&other.text.as_str()))
-            {
+            if words.iter().any(|other| other.clause == word.clause && is(&other.text, REFUND)) {
                 with_refund.insert(cents);
             }
         }
@@ -406,9 +290,9 @@ fn amount(words: &[Word]) -> Result<u64, String> {
 fn money(words: &[Word], at: usize) -> Result<Option<u64>, String> {
     let before = at.checked_sub(1).map_or("", |before| text(words, before));
     let (word, next, third) = (text(words, at), unit(words, at), text(words, at + 2));
-    let is = |word: &str, list: &[&[&str]]| list.iter().any(|list| list.contains(&word));
-    if word.split('-').all(|word| is(word, &[NUMBERS, LARGE])) {
-        let counts = word.contains('-') || is(next, &[NUMBERS, LARGE, DOLLARS]);
+    let any = |word: &str, lists: &[&str]| lists.iter().any(|list| is(word, list));
+    if word.split('-').all(|word| any(word, &[NUMBERS, LARGE])) {
+        let counts = word.contains('-') || any(next, &[NUMBERS, LARGE, DOLLARS]);
         let spoken =
             format!("the message gives a number in words (`{word} {next}`), and these rules read figures");
         return if counts { Err(spoken) } else { Ok(None) };
@@ -417,24 +301,24 @@ fn money(words: &[Word], at: usize) -> Result<Option<u64>, String> {
     let (prefix, rest) = word.split_at(start);
     let (figure, suffix) =
         rest.split_at(rest.find(|c: char| !c.is_ascii_digit() && !".,".contains(c)).unwrap_or(rest.len()));
-    if [prefix, suffix, next].iter().any(|word| is(word, &[ABROAD]))
-        || (is(before, &[ABROAD]) && suffix.is_empty() && !is(next, &[DOLLARS]))
-        || (is(next, &[DOLLARS]) && is(third, &[ABROAD]))
+    if [prefix, suffix, next].iter().any(|word| is(word, ABROAD))
+        || (is(before, ABROAD) && suffix.is_empty() && !is(next, DOLLARS))
+        || (is(next, DOLLARS) && is(third, ABROAD))
     {
         return Err(format!("these rules refund US dollars only, and `{}` is other money", clip(word, 30)));
     }
     let in_dollars = prefix.contains('$')
         || suffix.contains('$')
-        || [suffix, next].iter().any(|word| is(word, &[DOLLARS, CENTS]))
-        || is(before, &[&["$", "usd", "us$"]])
-        || (is(next, &[AMERICAN, LARGE]) && is(third, &[DOLLARS]));
+        || [suffix, next].iter().any(|word| any(word, &[DOLLARS, CENTS]))
+        || is(before, SIGNS)
+        || (any(next, &[AMERICAN, LARGE]) && is(third, DOLLARS));
     if !in_dollars {
         return Ok(None);
     }
-    let plain = [prefix, suffix].iter().all(|sign| sign.is_empty() || is(sign, &[DOLLARS]));
+    let plain = [prefix, suffix].iter().all(|sign| sign.is_empty() || is(sign, DOLLARS));
     let split = is_split(before, word) || is_split(word, next);
     match cents(figure) {
-        Some(cents) if plain && !split && !is(next, &[LARGE, CENTS]) => Ok(Some(cents)),
+        Some(cents) if plain && !split && !any(next, &[LARGE, CENTS]) => Ok(Some(cents)),
         _ => Err(format!(
             "the message gives an amount as `{}`, and these rules cannot be sure of it",
             clip(&[word, next].join(" "), 40)

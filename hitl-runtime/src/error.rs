@@ -171,11 +171,11 @@ impl Error {
     /// A stable word for programs.
     ///
     /// ```
-    /// use hitl_runtime::{Error, ThreadId};
+    /// use hitl::{Error, ThreadId};
     ///
     /// let error = Error::UnknownThread { thread: ThreadId::new("ticket-A-9133")? };
     /// assert_eq!(error.code(), "unknown_thread");
-    /// # Ok::<(), hitl_runtime::InvalidThreadId>(())
+    /// # Ok::<(), hitl::InvalidThreadId>(())
     /// ```
     pub fn code(&self) -> &'static str {
         match self {

@@ -95,11 +95,9 @@ impl TryFrom<String> for ThreadId {
     }
 }
 
-impl TryFrom<&ThreadId> for ThreadId {
-    type Error = std::convert::Infallible;
-
-    fn try_from(id: &ThreadId) -> Result<Self, Self::Error> {
-        Ok(id.clone())
+impl From<&Self> for ThreadId {
+    fn from(id: &Self) -> Self {
+        id.clone()
     }
 }
 

@@ -35,7 +35,7 @@ impl<M: Model + ?Sized> Model for Box<M> {
 /// What a model is asked.
 ///
 /// ```
-/// use hitl_runtime::model::Request;
+/// use hitl::model::Request;
 ///
 /// let request = Request::from("Which order?").system("You read letters of complaint.");
 /// assert_eq!(request.messages.len(), 1);

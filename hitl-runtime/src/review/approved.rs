@@ -13,7 +13,7 @@ use crate::journal::{Digest, DigestError, Signature, Subject};
 /// dereferences to the value.
 ///
 /// ```compile_fail
-/// fn twice<T>(draft: hitl_runtime::Approved<T>) -> (hitl_runtime::Approved<T>, hitl_runtime::Approved<T>) {
+/// fn twice<T>(draft: hitl::Approved<T>) -> (hitl::Approved<T>, hitl::Approved<T>) {
 ///     (draft.clone(), draft)
 /// }
 /// ```

@@ -5,38 +5,62 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
+// Each trait has the one method that is needed and no supertrait, so that rustc names this trait, in our words, and
+// not the one behind it.
+
 /// A type with `#[derive(Serialize)]`: its digest is made of its JSON.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is signed by a person, so it must derive `Serialize`",
-    label = "add `#[derive(Serialize)]` to `{Self}`",
+    label = "add `#[derive(serde::Serialize)]` to `{Self}`",
     note = "its digest is made of its JSON"
 )]
-pub trait DerivesSerialize: Serialize {}
+pub trait DerivesSerialize {
+    #[doc(hidden)]
+    fn to_json(&self) -> serde_json::Result<Value>;
+}
 
 #[diagnostic::do_not_recommend]
-impl<T: Serialize> DerivesSerialize for T {}
+impl<T: Serialize> DerivesSerialize for T {
+    fn to_json(&self) -> serde_json::Result<Value> {
+        serde_json::to_value(self)
+    }
+}
 
 /// A type with `#[derive(Deserialize)]`: the journal gives it back as JSON.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is signed by a person, so it must derive `Deserialize`",
-    label = "add `#[derive(Deserialize)]` to `{Self}`",
+    label = "add `#[derive(serde::Deserialize)]` to `{Self}`",
     note = "the journal gives it back as JSON"
 )]
-pub trait DerivesDeserialize: DeserializeOwned {}
+pub trait DerivesDeserialize: Sized {
+    #[doc(hidden)]
+    fn of_json(json: &str) -> serde_json::Result<Self>;
+}
 
 #[diagnostic::do_not_recommend]
-impl<T: DeserializeOwned> DerivesDeserialize for T {}
+impl<T: DeserializeOwned> DerivesDeserialize for T {
+    fn of_json(json: &str) -> serde_json::Result<Self> {
+        serde_json::from_str(json)
+    }
+}
 
 /// A type with `#[derive(JsonSchema)]`: the form that an operator fills in is made of its schema.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is signed by a person, so it must derive `JsonSchema`",
-    label = "add `#[derive(JsonSchema)]` to `{Self}`",
+    label = "add `#[derive(schemars::JsonSchema)]` to `{Self}`",
     note = "the form that an operator fills in is made of its schema"
 )]
-pub trait DerivesJsonSchema: JsonSchema {}
+pub trait DerivesJsonSchema {
+    #[doc(hidden)]
+    fn schema() -> Value;
+}
 
 #[diagnostic::do_not_recommend]
-impl<T: JsonSchema> DerivesJsonSchema for T {}
+impl<T: JsonSchema> DerivesJsonSchema for T {
+    fn schema() -> Value {
+        schemars::schema_for!(T).to_value()
+    }
+}
 
 /// A type with `#[derive(Validate)]` of garde: its invariants are checked when a node returns it, when an operator
 /// edits it and when a store gives it back.
@@ -45,10 +69,17 @@ impl<T: JsonSchema> DerivesJsonSchema for T {}
     label = "add `#[derive(garde::Validate)]` to `{Self}`",
     note = "its invariants are checked as a node returns it, as an operator edits it, as a store gives it back"
 )]
-pub trait DerivesValidate: Validate<Context = ()> {}
+pub trait DerivesValidate {
+    #[doc(hidden)]
+    fn check(&self) -> Result<(), Vec<Violation>>;
+}
 
 #[diagnostic::do_not_recommend]
-impl<T: Validate<Context = ()>> DerivesValidate for T {}
+impl<T: Validate<Context = ()>> DerivesValidate for T {
+    fn check(&self) -> Result<(), Vec<Violation>> {
+        validate(self)
+    }
+}
 
 /// A field of a draft that breaks an invariant.
 ///
@@ -85,16 +116,16 @@ impl Reviewed {
     where
         T: DerivesSerialize + DerivesDeserialize + DerivesJsonSchema + DerivesValidate,
     {
-        Self { check: check::<T>, schema: || schemars::schema_for!(T).to_value() }
+        Self { check: check::<T>, schema: T::schema }
     }
 }
 
-/// Whole: wrong shapes and broken invariants are both a list of violations with their paths.
-fn check<T: Serialize + DeserializeOwned + Validate<Context = ()>>(json: &str) -> Result<Value, Vec<Violation>> {
-    let whole = |message: String| vec![Violation { path: String::new(), message }];
-    let draft: T = serde_json::from_str(json).map_err(|e| whole(e.to_string()))?;
-    validate(&draft)?;
-    serde_json::to_value(&draft).map_err(|e| whole(e.to_string()))
+/// Wrong shapes and broken invariants are both a list of violations with their paths.
+fn check<T: DerivesSerialize + DerivesDeserialize + DerivesValidate>(json: &str) -> Result<Value, Vec<Violation>> {
+    let whole = |error: serde_json::Error| vec![Violation { path: String::new(), message: error.to_string() }];
+    let draft = T::of_json(json).map_err(whole)?;
+    draft.check()?;
+    draft.to_json().map_err(whole)
 }
 
 /// Garde's report as a list.

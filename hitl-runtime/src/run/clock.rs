@@ -17,7 +17,7 @@ pub trait Clock: Send + Sync + 'static {
 /// The machine's clock.
 ///
 /// ```
-/// use hitl_runtime::{Clock, SystemClock};
+/// use hitl::{Clock, SystemClock};
 ///
 /// assert!(SystemClock.now_ms() > 1_700_000_000_000);
 /// ```
@@ -35,7 +35,7 @@ impl Clock for SystemClock {
 ///
 /// ```
 /// use std::time::Duration;
-/// use hitl_runtime::{Clock, ManualClock};
+/// use hitl::{Clock, ManualClock};
 ///
 /// let clock = ManualClock::at_ms(1_000);
 /// clock.advance(Duration::from_secs(2));

@@ -42,21 +42,11 @@ pub trait Graph: Sized + Send + Sync + 'static {
     fn turn(outlook: Outlook<Self>) -> Result<Self::Turn, Error>;
 }
 
-/// A review of a graph that declares `ask` for it.
+/// Marks a [`Review`](super::Review) whose node's verdict block declares `ask`: `node { reject -> …, ask -> … }`.
 pub enum CanAsk {}
 
-/// A review of a graph that declares no `ask` for it.
+/// Marks a [`Review`](super::Review) whose node's verdict block declares no `ask`.
 pub enum NoAsk {}
-
-/// Whether the graph declares `ask` for a review.
-#[diagnostic::on_unimplemented(
-    message = "the graph declares no `ask` for this review",
-    label = "there is nowhere for a question to go",
-    note = "declare it in the node's verdict block: `node {{ reject -> …, ask -> … }}`"
-)]
-pub trait Asks {}
-
-impl Asks for CanAsk {}
 
 /// A node in a graph: its description and the functions behind it.
 pub struct NodeEntry<S: State, D> {

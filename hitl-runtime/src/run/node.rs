@@ -31,14 +31,9 @@ pub trait Node: 'static {
     const REVIEWED: Option<Reviewed>;
 }
 
-/// A node with `#[interrupt_before]`.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` has a verdict block, and nothing stops before it",
-    label = "no `#[interrupt_before]` on this node",
-    note = "put `#[hitl::interrupt_before]` on the function, or take the verdict block out of the graph"
-)]
+/// What a person signs before a node runs. Its type has every derive that this takes.
 pub trait Interrupt: Node {
-    /// What the operator signs.
+    /// The reviewed field's type; `()` where nothing stops before the node.
     type Draft: DerivesSerialize + DerivesDeserialize + DerivesJsonSchema + DerivesValidate + Send + Sync + 'static;
 }
 

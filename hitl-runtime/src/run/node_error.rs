@@ -8,7 +8,7 @@ use std::{error::Error as StdError, fmt};
 /// whether the world was changed; one that knows it was not says so with [`NodeError::not_done`].
 ///
 /// ```
-/// use hitl_runtime::NodeError;
+/// use hitl::NodeError;
 ///
 /// fn read() -> Result<String, NodeError> {
 ///     let text = std::fs::read_to_string("/nowhere")?;

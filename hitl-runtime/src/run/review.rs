@@ -7,7 +7,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::{
-    Agent, Asks, Graph, NoAsk,
+    Agent, CanAsk, Graph, NoAsk,
     decide::{Answer, Found},
 };
 use crate::{Digest, Error, Operator, Reason, ThreadId, Verdict, Violation};
@@ -61,7 +61,7 @@ pub fn several<G: Graph>(reviews: Vec<AnyReview<G>>) -> Error {
 /// One open question to a person. A review takes one verdict, and is gone.
 ///
 /// ```compile_fail
-/// # use hitl_runtime::{Operator, Review};
+/// # use hitl::{Operator, Review};
 /// # use hitl_runtime::run::Graph;
 /// async fn twice<G: Graph, D>(review: Review<G, D>, mara: &Operator) {
 ///     let _ = review.approve(mara).await;
@@ -150,20 +150,19 @@ impl<G: Graph, D, A> Review<G, D, A> {
         self.given(operator, Verdict::Reject { reason, note: note.into() }).await
     }
 
+    async fn given(self, operator: &Operator, verdict: Verdict) -> Result<G::Turn, Error> {
+        let digest = self.found.open.digest;
+        G::turn(self.agent.answer(self.thread, digest, operator, Answer::Given(verdict)).await?)
+    }
+}
+
+impl<G: Graph, D> Review<G, D, CanAsk> {
     /// Answer this first, and draft again.
     ///
     /// # Errors
     /// As [`Agent::decide`].
-    pub async fn ask(self, operator: &Operator, question: impl Into<String>) -> Result<G::Turn, Error>
-    where
-        A: Asks,
-    {
+    pub async fn ask(self, operator: &Operator, question: impl Into<String>) -> Result<G::Turn, Error> {
         self.given(operator, Verdict::Ask { question: question.into() }).await
-    }
-
-    async fn given(self, operator: &Operator, verdict: Verdict) -> Result<G::Turn, Error> {
-        let digest = self.found.open.digest;
-        G::turn(self.agent.answer(self.thread, digest, operator, Answer::Given(verdict)).await?)
     }
 }
 

@@ -4,7 +4,7 @@
 //! first promise of [`Store`] that is not kept.
 //!
 //! ```
-//! use hitl_runtime::store::{MemoryStore, conformance};
+//! use hitl::store::{MemoryStore, conformance};
 //!
 //! # #[tokio::main]
 //! # async fn main() {
@@ -29,10 +29,10 @@
 //!   it after some lines, opens the store, and calls [`after_crash`] with the last place that it has read.
 //!
 //! ```
-//! use hitl_runtime::{ThreadId, store::{MemoryStore, conformance}};
+//! use hitl::{ThreadId, store::{MemoryStore, conformance}};
 //!
 //! # #[tokio::main]
-//! # async fn main() -> Result<(), hitl_runtime::InvalidThreadId> {
+//! # async fn main() -> Result<(), hitl::InvalidThreadId> {
 //! # let store = MemoryStore::new();
 //! let thread = ThreadId::new("the prize")?;
 //! let filled = conformance::contend(&store, &thread, "child 1", 100).await;
@@ -64,8 +64,8 @@ use crate::{Digest, ThreadId};
 /// ```
 /// # #[tokio::main]
 /// # async fn main() {
-/// let store = hitl_runtime::store::MemoryStore::new();
-/// hitl_runtime::store::conformance::all(async || store.clone()).await;
+/// let store = hitl::store::MemoryStore::new();
+/// hitl::store::conformance::all(async || store.clone()).await;
 /// # }
 /// ```
 ///
@@ -763,8 +763,8 @@ pub async fn contend(store: &impl Store, thread: &ThreadId, name: &str, places: 
 /// acknowledged. It returns only with the error that stopped it. See [the crash](self#more-than-one-process).
 ///
 /// ```no_run
-/// # async fn child(store: hitl_runtime::store::MemoryStore, thread: hitl_runtime::ThreadId) {
-/// use hitl_runtime::store::conformance;
+/// # async fn child(store: hitl::store::MemoryStore, thread: hitl::ThreadId) {
+/// use hitl::store::conformance;
 ///
 /// let error = conformance::append_until_killed(&store, &thread, |place| println!("{place}")).await;
 /// panic!("{error}");

@@ -16,8 +16,8 @@ use crate::ThreadId;
 /// Journals in memory. A clone shares them; the last clone takes them along when it is dropped.
 ///
 /// ```
-/// use hitl_runtime::store::{MemoryStore, Store};
-/// use hitl_runtime::ThreadId;
+/// use hitl::store::{MemoryStore, Store};
+/// use hitl::ThreadId;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -52,7 +52,7 @@ impl MemoryStore {
     /// An empty store.
     ///
     /// ```
-    /// let store = hitl_runtime::store::MemoryStore::new();
+    /// let store = hitl::store::MemoryStore::new();
     /// # drop(store);
     /// ```
     pub fn new() -> Self {

@@ -5,8 +5,8 @@
 //! bytes.
 //!
 //! ```
-//! use hitl_runtime::store::{Append, MemoryStore, Record, Standing, Store, StoreError};
-//! use hitl_runtime::{Digest, ThreadId};
+//! use hitl::store::{Append, MemoryStore, Record, Standing, Store, StoreError};
+//! use hitl::{Digest, ThreadId};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -43,15 +43,13 @@ pub use memory::MemoryStore;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
 
+pub use crate::journal::Place;
 use crate::{Digest, ThreadId};
-
-/// The place of an entry in a thread's journal. The first is 0.
-pub type Place = u64;
 
 /// An entry as a store keeps it.
 ///
 /// ```
-/// use hitl_runtime::{Digest, store::Record};
+/// use hitl::{Digest, store::Record};
 ///
 /// let body = br#"{"kind":"ended"}"#.to_vec();
 /// let record = Record { place: 3, hash: Digest::of(&body), body, snapshot: false };
@@ -72,7 +70,7 @@ pub struct Record {
 /// How a thread stands, as the index of a store keeps it.
 ///
 /// ```
-/// use hitl_runtime::store::Standing;
+/// use hitl::store::Standing;
 ///
 /// assert_eq!(Standing::InDoubt.as_str(), "in_doubt");
 /// assert_eq!(serde_json::to_string(&Standing::InDoubt)?, r#""in_doubt""#);
@@ -97,7 +95,7 @@ impl Standing {
     /// The word for it.
     ///
     /// ```
-    /// assert_eq!(hitl_runtime::store::Standing::Waiting.as_str(), "waiting");
+    /// assert_eq!(hitl::store::Standing::Waiting.as_str(), "waiting");
     /// ```
     pub fn as_str(self) -> &'static str {
         match self {
@@ -113,7 +111,7 @@ impl Standing {
 /// An open review, as the index of a store keeps it.
 ///
 /// ```
-/// use hitl_runtime::{Digest, ThreadId, store::OpenReview};
+/// use hitl::{Digest, ThreadId, store::OpenReview};
 ///
 /// let review = OpenReview {
 ///     thread: ThreadId::new("ticket-A-9133")?,
@@ -126,7 +124,7 @@ impl Standing {
 ///     deadline_ms: None,
 /// };
 /// assert_eq!(review.node, "execute");
-/// # Ok::<(), hitl_runtime::InvalidThreadId>(())
+/// # Ok::<(), hitl::InvalidThreadId>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenReview {
@@ -168,12 +166,12 @@ impl Append {
     /// Whether it can be appended anywhere at all. Every store asks this first, so that all of them refuse the same.
     ///
     /// ```
-    /// use hitl_runtime::{ThreadId, store::{Append, Standing}};
+    /// use hitl::{ThreadId, store::{Append, Standing}};
     ///
     /// let thread = ThreadId::new("ticket-A-9133")?;
     /// let empty = Append { thread, records: vec![], standing: Standing::Running, reviews: vec![] };
     /// assert!(empty.check().is_err());
-    /// # Ok::<(), hitl_runtime::InvalidThreadId>(())
+    /// # Ok::<(), hitl::InvalidThreadId>(())
     /// ```
     ///
     /// # Errors
@@ -203,7 +201,7 @@ impl Append {
 /// The end of a thread's journal: enough to resume it.
 ///
 /// ```
-/// assert!(hitl_runtime::store::Tail::default().records.is_empty());
+/// assert!(hitl::store::Tail::default().records.is_empty());
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tail {
@@ -214,10 +212,10 @@ pub struct Tail {
 /// One page of a list, and where the next one starts.
 ///
 /// ```
-/// use hitl_runtime::store::{MemoryStore, Page, Store};
+/// use hitl::store::{MemoryStore, Page, Store};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), hitl_runtime::store::StoreError> {
+/// # async fn main() -> Result<(), hitl::store::StoreError> {
 /// let store = MemoryStore::new();
 /// let mut after = None;
 /// loop {
@@ -296,7 +294,7 @@ pub trait Store: Send + Sync + 'static {
 /// Why a store could not do what it was asked. None of them shows what an entry holds.
 ///
 /// ```
-/// use hitl_runtime::store::{MemoryStore, Store, StoreError};
+/// use hitl::store::{MemoryStore, Store, StoreError};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {

@@ -43,7 +43,10 @@ pub(super) fn page(thread: &str, review: &ReviewView, text: &str, error: Option<
         comment("");
         invariants.iter().for_each(|line| comment(line));
     }
-    out + text.trim_end() + "\n"
+    out.push_str(text.trim_end());
+    out.push('\n');
+    // An editor may show a reading direction or hide a character too.
+    super::escape::escape_json(&out).into_owned()
 }
 
 /// A draft as it is edited.

@@ -1,9 +1,10 @@
 //! The command line that every agent gets.
 //!
 //! ```no_run
-//! # use hitl_runtime::{Agent, run::Graph};
+//! # use hitl::Agent;
+//! use hitl_runtime::run::Graph;
 //! # async fn main_of<G: Graph>(agent: Agent<G>) -> std::process::ExitCode {
-//! hitl_runtime::serve::cli::run(agent).await
+//! hitl::cli::run(agent).await
 //! # }
 //! ```
 //!
@@ -56,9 +57,9 @@ pub async fn run<G: Graph>(agent: Agent<G>) -> ExitCode {
 /// ```no_run
 /// # #[cfg(feature = "sqlite")]
 /// # async fn main_of() -> std::process::ExitCode {
-/// let store = match hitl_runtime::SqliteStore::open("tickets.db").await {
+/// let store = match hitl::SqliteStore::open("tickets.db").await {
 ///     Ok(store) => store,
-///     Err(error) => return hitl_runtime::serve::cli::failed(error),
+///     Err(error) => return hitl::cli::failed(error),
 /// };
 /// # drop(store);
 /// # std::process::ExitCode::SUCCESS

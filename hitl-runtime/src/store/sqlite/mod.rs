@@ -36,8 +36,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// it; a transaction of its own that writes should be short, for nothing else can write meanwhile.
 ///
 /// ```
-/// use hitl_runtime::store::{SqliteStore, Store};
-/// use hitl_runtime::ThreadId;
+/// use hitl::store::{SqliteStore, Store};
+/// use hitl::ThreadId;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -64,7 +64,7 @@ impl SqliteStore {
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// use hitl_runtime::store::{SqliteStore, StoreError};
+    /// use hitl::store::{SqliteStore, StoreError};
     ///
     /// # let dir = tempfile::tempdir()?;
     /// # let notes = dir.path().join("notes.txt");
@@ -94,7 +94,7 @@ impl SqliteStore {
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let dir = tempfile::tempdir()?;
     /// # let path = dir.path().join("tickets.db");
-    /// let store = hitl_runtime::store::SqliteStore::open(&path).await?;
+    /// let store = hitl::store::SqliteStore::open(&path).await?;
     /// assert!(store.path().is_absolute() && store.path().ends_with("tickets.db"));
     /// # Ok(())
     /// # }

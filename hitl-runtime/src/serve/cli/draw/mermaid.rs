@@ -1,6 +1,82 @@
 //! As a Mermaid flowchart.
 
-use crate::graph::GraphSpec;
-use super::Lit;
+use std::fmt::Write as _;
 
-pub(in crate::serve::cli) fn draw(_spec: &GraphSpec, _lit: &Lit) -> String { String::new() }
+use super::Lit;
+use crate::graph::{EdgeKind, EdgeSpec, GraphSpec, Point};
+
+/// The graph as Mermaid reads it. Nodes are numbered, so that no name of theirs can be a word of Mermaid's.
+pub(in crate::serve::cli) fn draw(spec: &GraphSpec, lit: &Lit) -> String {
+    let mut out = "flowchart TD\n    start([start])\n".to_owned();
+    for (i, node) in spec.nodes.iter().enumerate() {
+        let name = text(node.name);
+        let _ = match (&node.interrupt, node.effect) {
+            (Some(interrupt), _) => {
+                let who = interrupt.role.map(|role| format!("<br/><small>signed by {}</small>", text(role)));
+                let who = who.unwrap_or_else(|| "<br/><small>signed</small>".to_owned());
+                writeln!(out, "    n{i}{{{{\"{name}{who}\"}}}}:::review")
+            }
+            (None, true) => writeln!(out, "    n{i}[[\"{name}\"]]"),
+            (None, false) => writeln!(out, "    n{i}[\"{name}\"]"),
+        };
+    }
+    out.push_str("    finish([end])\n");
+    for edge in spec.edges {
+        let (from, to) = (id(edge.from), id(edge.to));
+        let _ = match (edge.kind, label(spec, edge)) {
+            (EdgeKind::Reject | EdgeKind::Ask, Some(label)) => writeln!(out, "    {from} -. \"{label}\" .-> {to}"),
+            (EdgeKind::Fork { .. }, _) => writeln!(out, "    {from} ==> {to}"),
+            (_, Some(label)) => writeln!(out, "    {from} -- \"{label}\" --> {to}"),
+            (_, None) => writeln!(out, "    {from} --> {to}"),
+        };
+    }
+    out.push_str("    classDef review fill:#fef3c7,stroke:#d97706,color:#78350f\n");
+    let mut here: Vec<String> = lit.nodes.iter().map(|node| format!("n{node}")).collect();
+    if lit.end {
+        here.push("finish".to_owned());
+    }
+    if !here.is_empty() {
+        let colours = match (lit.trouble, lit.end) {
+            (true, _) => "fill:#dc2626,stroke:#991b1b,color:#ffffff",
+            (_, true) => "fill:#16a34a,stroke:#166534,color:#ffffff",
+            _ => "fill:#f59e0b,stroke:#92400e,color:#000000",
+        };
+        let _ = write!(out, "    classDef here {colours},stroke-width:3px\n    class {} here\n", here.join(","));
+    }
+    out
+}
+
+/// What is written on an edge.
+pub(super) fn label(spec: &GraphSpec, edge: &EdgeSpec) -> Option<String> {
+    match edge.kind {
+        EdgeKind::Next | EdgeKind::Fork { .. } => None,
+        EdgeKind::Case { route, case } => spec.routes.get(route)?.cases.get(case).map(|case| text(case)),
+        EdgeKind::Reject => Some("reject".to_owned()),
+        EdgeKind::Ask => Some("ask".to_owned()),
+    }
+}
+
+fn id(point: Point) -> String {
+    match point {
+        Point::Start => "start".to_owned(),
+        Point::Node(node) => format!("n{node}"),
+        Point::End => "finish".to_owned(),
+    }
+}
+
+/// Text inside quotes: Mermaid reads HTML there.
+fn text(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("#quot;"),
+            '#' => out.push_str("#35;"),
+            '<' => out.push_str("#lt;"),
+            '>' => out.push_str("#gt;"),
+            '&' => out.push_str("#amp;"),
+            c if c.is_control() => out.push(' '),
+            c => out.push(c),
+        }
+    }
+    out
+}

@@ -1,7 +1,10 @@
 //! A graph that can be looked at.
 
+mod layout;
 pub(super) mod mermaid;
 pub(super) mod svg;
+#[cfg(test)]
+mod tests;
 
 use crate::{
     graph::GraphSpec,

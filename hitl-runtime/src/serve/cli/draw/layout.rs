@@ -1,0 +1,382 @@
+//! Layers from the top down, after Sugiyama: cycles are opened, nodes ranked by their longest path from the start,
+//! crossings swept away, and every layer placed as near to its neighbours as its widths allow.
+//!
+//! Between any two ranks lies a layer of bends, one for each edge that passes, as wide as the edge's label: so labels
+//! have room, and two edges between the same nodes do not fall into one.
+
+/// A box to be placed, or the room that a label wants.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Size {
+    pub(super) w: f64,
+    pub(super) h: f64,
+}
+
+/// An edge between two boxes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arrow {
+    pub(super) from: usize,
+    pub(super) to: usize,
+    pub(super) label: Size,
+    /// How much it wants to be straight.
+    pub(super) weight: f64,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Point {
+    pub(super) x: f64,
+    pub(super) y: f64,
+}
+
+/// Where everything went. Boxes and labels by their centres.
+#[derive(Debug, Default)]
+pub(super) struct Layout {
+    pub(super) size: Size,
+    pub(super) boxes: Vec<Point>,
+    /// From the edge of one box to the edge of the other; empty for an arrow from a box to itself.
+    pub(super) paths: Vec<Vec<Point>>,
+    pub(super) labels: Vec<Point>,
+}
+
+const LAYER_GAP: f64 = 13.0;
+const BEND: Size = Size { w: 6.0, h: 8.0 };
+const SIDE_GAP: f64 = 26.0;
+const PORT_GAP: f64 = 26.0;
+
+/// A box, or a bend of an arrow.
+struct Item {
+    size: Size,
+    layer: usize,
+    /// The items above and below that it is tied to, and how firmly.
+    up: Vec<(usize, f64)>,
+    down: Vec<(usize, f64)>,
+    x: f64,
+}
+
+/// Places boxes, the first of which is on top.
+pub(super) fn layout(boxes: &[Size], arrows: &[Arrow]) -> Layout {
+    let (reversed, order) = open_cycles(boxes.len(), arrows);
+    let ends = |i: usize| if reversed[i] { (arrows[i].to, arrows[i].from) } else { (arrows[i].from, arrows[i].to) };
+    let mut rank = vec![0; boxes.len()];
+    for &node in &order {
+        for (i, _) in arrows.iter().enumerate().filter(|(_, arrow)| arrow.from != arrow.to) {
+            let (up, down) = ends(i);
+            if up == node {
+                rank[down] = rank[down].max(rank[node] + 1);
+            }
+        }
+    }
+    let item = |size, layer| Item { size, layer, up: Vec::new(), down: Vec::new(), x: 0.0 };
+    let mut items: Vec<Item> = boxes.iter().zip(&rank).map(|(&size, rank)| item(size, rank * 2)).collect();
+    // The items that each arrow passes, from the top down.
+    let chains: Vec<Vec<usize>> = (0..arrows.len())
+        .map(|i| {
+            let (up, down) = ends(i);
+            if up == down {
+                return Vec::new();
+            }
+            let layers = rank[up] * 2 + 1..rank[down] * 2;
+            let labelled = if reversed[i] { layers.end - 1 } else { layers.start };
+            let mut chain = vec![up];
+            for layer in layers {
+                let label = if layer == labelled { arrows[i].label } else { Size::default() };
+                chain.push(items.len());
+                items.push(item(Size { w: label.w.max(BEND.w), h: label.h.max(BEND.h) }, layer));
+            }
+            chain.push(down);
+            for pair in chain.windows(2) {
+                // What passes several layers is the most disturbing where it wavers.
+                let weight = arrows[i].weight * if pair.iter().all(|&p| p >= boxes.len()) { 4.0 } else { 1.0 };
+                items[pair[0]].down.push((pair[1], weight));
+                items[pair[1]].up.push((pair[0], weight));
+            }
+            chain
+        })
+        .collect();
+    let mut layers = first_order(&items, &order);
+    uncross(&items, &mut layers);
+    place(&mut items, &layers);
+    let y = heights(&items, &layers);
+    let left = items.iter().map(|item| item.x - item.size.w / 2.0).fold(f64::MAX, f64::min);
+    let at = |i: usize| Point { x: items[i].x - left, y: y[items[i].layer] };
+    let paths = ports(&items, boxes.len(), &chains, &at);
+    let labels = chains.iter().enumerate().map(|(i, chain)| match chain.len() {
+        0 => Point::default(),
+        n => at(chain[if reversed[i] { n - 2 } else { 1 }]),
+    });
+    Layout {
+        size: Size {
+            w: items.iter().map(|item| item.x - left + item.size.w / 2.0).fold(0.0, f64::max),
+            h: layers.iter().enumerate().map(|(l, layer)| y[l] + tallest(&items, layer) / 2.0).fold(0.0, f64::max),
+        },
+        boxes: (0..boxes.len()).map(at).collect(),
+        labels: labels.collect(),
+        paths: paths
+            .into_iter()
+            .zip(&reversed)
+            .map(|(mut path, reversed)| {
+                if *reversed {
+                    path.reverse();
+                }
+                path
+            })
+            .collect(),
+    }
+}
+
+/// Which arrows lead back to where the walk came from, and the boxes in an order that all the others respect.
+fn open_cycles(boxes: usize, arrows: &[Arrow]) -> (Vec<bool>, Vec<usize>) {
+    #[derive(Clone, Copy, PartialEq)]
+    enum Seen {
+        Not,
+        Open,
+        Closed,
+    }
+    let out: Vec<Vec<usize>> =
+        (0..boxes).map(|node| (0..arrows.len()).filter(|&i| arrows[i].from == node).collect()).collect();
+    let (mut seen, mut reversed, mut order) = (vec![Seen::Not; boxes], vec![false; arrows.len()], Vec::new());
+    for root in 0..boxes {
+        if seen[root] != Seen::Not {
+            continue;
+        }
+        seen[root] = Seen::Open;
+        let mut stack = vec![(root, 0)];
+        while let Some((node, next)) = stack.last_mut() {
+            match out[*node].get(*next) {
+                Some(&arrow) => {
+                    *next += 1;
+                    let to = arrows[arrow].to;
+                    match seen[to] {
+                        Seen::Not => {
+                            seen[to] = Seen::Open;
+                            stack.push((to, 0));
+                        }
+                        Seen::Open => reversed[arrow] = true,
+                        Seen::Closed => {}
+                    }
+                }
+                None => {
+                    seen[*node] = Seen::Closed;
+                    order.push(*node);
+                    stack.pop();
+                }
+            }
+        }
+    }
+    order.reverse();
+    (reversed, order)
+}
+
+/// The items of each layer, bends beside the boxes that they come from.
+fn first_order(items: &[Item], order: &[usize]) -> Vec<Vec<usize>> {
+    let depth = items.iter().map(|item| item.layer).max().unwrap_or(0);
+    let mut layers = vec![Vec::new(); depth + 1];
+    let mut place: Vec<f64> = (0..items.len()).map(|i| i as f64).collect();
+    for (i, &node) in order.iter().enumerate() {
+        place[node] = i as f64;
+    }
+    let mut all: Vec<usize> = (0..items.len()).collect();
+    all.sort_by(|&a, &b| place[a].total_cmp(&place[b]));
+    for i in all {
+        layers[items[i].layer].push(i);
+    }
+    layers
+}
+
+/// Sorts each layer by where its neighbours stand, up and down, and keeps the best order that came by.
+fn uncross(items: &[Item], layers: &mut Vec<Vec<usize>>) {
+    let mut best = (crossings(items, layers), layers.clone());
+    for round in 0..24 {
+        if best.0 == 0 {
+            break;
+        }
+        let down = round % 2 == 0;
+        let mut position = vec![0.0; items.len()];
+        layers.iter().for_each(|layer| layer.iter().enumerate().for_each(|(p, &i)| position[i] = p as f64));
+        let count = layers.len();
+        for step in 1..count {
+            let layer = if down { step } else { count - 1 - step };
+            let mean = |i: usize| {
+                let ties = if down { &items[i].up } else { &items[i].down };
+                if ties.is_empty() { position[i] } else { ties.iter().map(|tie| position[tie.0]).sum::<f64>() / ties.len() as f64 }
+            };
+            let mut keyed: Vec<(f64, usize)> = layers[layer].iter().map(|&i| (mean(i), i)).collect();
+            keyed.sort_by(|a, b| a.0.total_cmp(&b.0));
+            layers[layer] = keyed.into_iter().map(|(_, i)| i).collect();
+            layers[layer].iter().enumerate().for_each(|(p, &i)| position[i] = p as f64);
+        }
+        let now = crossings(items, layers);
+        if now < best.0 {
+            best = (now, layers.clone());
+        }
+    }
+    *layers = best.1;
+}
+
+fn crossings(items: &[Item], layers: &[Vec<usize>]) -> usize {
+    let mut position = vec![0; items.len()];
+    layers.iter().for_each(|layer| layer.iter().enumerate().for_each(|(p, &i)| position[i] = p));
+    let mut count = 0;
+    for layer in layers {
+        let mut ties: Vec<(usize, usize)> =
+            layer.iter().flat_map(|&i| items[i].down.iter().map(move |tie| (i, tie.0))).map(|(a, b)| (position[a], position[b])).collect();
+        ties.sort_unstable();
+        for (i, a) in ties.iter().enumerate() {
+            count += ties[i + 1..].iter().filter(|b| a.0 < b.0 && a.1 > b.1).count();
+        }
+    }
+    count
+}
+
+/// Puts every item as near to its neighbours as the others on its layer allow.
+fn place(items: &mut [Item], layers: &[Vec<usize>]) {
+    for layer in layers {
+        let mut x = 0.0;
+        for &i in layer {
+            items[i].x = x + items[i].size.w / 2.0;
+            x += items[i].size.w + SIDE_GAP;
+        }
+    }
+    for round in 0..40 {
+        let down = round % 2 == 0;
+        let count = layers.len();
+        for step in 0..count {
+            let layer = &layers[if down { step } else { count - 1 - step }];
+            let wishes: Vec<(f64, f64)> = layer
+                .iter()
+                .map(|&i| {
+                    let item = &items[i];
+                    // At the end everybody listens to both sides.
+                    let ties = item.up.iter().filter(|_| down || round > 30);
+                    let ties = ties.chain(item.down.iter().filter(|_| !down || round > 30));
+                    let (sum, weight) = ties.fold((0.0, 0.0), |(s, w), tie| (s + items[tie.0].x * tie.1, w + tie.1));
+                    if weight == 0.0 { (item.x, 0.1) } else { (sum / weight, weight) }
+                })
+                .collect();
+            let widths: Vec<f64> = layer.iter().map(|&i| items[i].size.w + SIDE_GAP).collect();
+            for (&i, x) in layer.iter().zip(nearest(&wishes, &widths)) {
+                items[i].x = x;
+            }
+        }
+    }
+}
+
+/// The places nearest to what is wished for (place and weight) that keep the order and do not overlap: what pushes
+/// against its neighbour moves on with it as one block.
+fn nearest(wishes: &[(f64, f64)], widths: &[f64]) -> Vec<f64> {
+    let mut offsets = Vec::with_capacity(widths.len());
+    let mut offset = 0.0;
+    for (i, width) in widths.iter().enumerate() {
+        if i > 0 {
+            offset += (widths[i - 1] + width) / 2.0;
+        }
+        offsets.push(offset);
+    }
+    // Each block: the sum of its weighted wishes, its weight, how many.
+    let mut blocks: Vec<(f64, f64, usize)> = Vec::new();
+    for ((wish, weight), offset) in wishes.iter().zip(&offsets) {
+        let mut block = ((wish - offset) * weight, *weight, 1);
+        while let Some(last) = blocks.last()
+            && last.0 / last.1 > block.0 / block.1
+        {
+            block = (block.0 + last.0, block.1 + last.1, block.2 + last.2);
+            blocks.pop();
+        }
+        blocks.push(block);
+    }
+    let shifts = blocks.iter().flat_map(|block| std::iter::repeat_n(block.0 / block.1, block.2));
+    shifts.zip(offsets).map(|(shift, offset)| shift + offset).collect()
+}
+
+fn tallest(items: &[Item], layer: &[usize]) -> f64 {
+    layer.iter().map(|&i| items[i].size.h).fold(0.0, f64::max)
+}
+
+/// The middle of each layer.
+fn heights(items: &[Item], layers: &[Vec<usize>]) -> Vec<f64> {
+    let mut y = 0.0;
+    layers
+        .iter()
+        .map(|layer| {
+            let half = tallest(items, layer) / 2.0;
+            y += half;
+            let middle = y;
+            y += half + LAYER_GAP;
+            middle
+        })
+        .collect()
+}
+
+/// Arrows leave and enter a box side by side, in the order in which they come.
+fn ports(items: &[Item], boxes: usize, chains: &[Vec<usize>], at: &dyn Fn(usize) -> Point) -> Vec<Vec<Point>> {
+    let mut paths: Vec<Vec<Point>> = chains.iter().map(|chain| chain.iter().map(|&i| at(i)).collect()).collect();
+    for node in 0..boxes {
+        for top in [true, false] {
+            let end = |chain: &[usize]| if top { chain.last().copied() } else { chain.first().copied() };
+            let mut here: Vec<usize> = (0..chains.len()).filter(|&i| end(&chains[i]) == Some(node)).collect();
+            let next = |i: usize| {
+                let chain = &chains[i];
+                items[chain[if top { chain.len() - 2 } else { 1 }]].x
+            };
+            here.sort_by(|&a, &b| next(a).total_cmp(&next(b)));
+            let room = items[node].size.w - 20.0;
+            let gap = PORT_GAP.min(room / here.len().max(1) as f64);
+            for (p, &i) in here.iter().enumerate() {
+                let shift = (p as f64 - (here.len() - 1) as f64 / 2.0) * gap;
+                let half = items[node].size.h / 2.0;
+                let centre = at(node);
+                let port = Point { x: centre.x + shift, y: centre.y + if top { -half } else { half } };
+                let place = if top { paths[i].len() - 1 } else { 0 };
+                paths[i][place] = port;
+            }
+        }
+    }
+    paths
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arrow(from: usize, to: usize) -> Arrow {
+        Arrow { from, to, label: Size::default(), weight: 1.0 }
+    }
+
+    const BOX: Size = Size { w: 80.0, h: 30.0 };
+
+    #[test]
+    fn a_chain_is_a_straight_line_downwards() {
+        let layout = layout(&[BOX; 3], &[arrow(0, 1), arrow(1, 2)]);
+        assert!(layout.boxes.windows(2).all(|pair| pair[0].y < pair[1].y && (pair[0].x - pair[1].x).abs() < 1e-6));
+    }
+
+    #[test]
+    fn boxes_never_overlap_and_paths_end_on_their_edges() {
+        let arrows = [arrow(0, 1), arrow(0, 2), arrow(0, 3), arrow(1, 4), arrow(2, 4), arrow(3, 4), arrow(4, 0), arrow(4, 4)];
+        let layout = layout(&[BOX; 5], &arrows);
+        for (i, a) in layout.boxes.iter().enumerate() {
+            for b in &layout.boxes[i + 1..] {
+                assert!((a.x - b.x).abs() >= BOX.w || (a.y - b.y).abs() >= BOX.h, "{a:?} {b:?}");
+            }
+        }
+        for (path, arrow) in layout.paths.iter().zip(&arrows).filter(|(path, _)| !path.is_empty()) {
+            for (end, node) in [(path[0], arrow.from), (path[path.len() - 1], arrow.to)] {
+                let centre = layout.boxes[node];
+                assert!((end.x - centre.x).abs() <= BOX.w / 2.0 && ((end.y - centre.y).abs() - BOX.h / 2.0).abs() < 1e-6);
+            }
+        }
+        assert!(layout.paths[7].is_empty());
+    }
+
+    #[test]
+    fn what_is_wished_for_is_kept_where_there_is_room() {
+        assert_eq!(nearest(&[(0.0, 1.0), (100.0, 1.0)], &[10.0, 10.0]), [0.0, 100.0]);
+        assert_eq!(nearest(&[(0.0, 1.0), (0.0, 1.0)], &[10.0, 10.0]), [-5.0, 5.0]);
+    }
+
+    #[test]
+    fn two_crossed_pairs_are_uncrossed() {
+        // 0 leads to 1 and 2; 1 to 4, 2 to 3.
+        let layout = layout(&[BOX; 5], &[arrow(0, 1), arrow(0, 2), arrow(2, 3), arrow(1, 4)]);
+        assert_eq!(layout.boxes[1].x < layout.boxes[2].x, layout.boxes[4].x < layout.boxes[3].x);
+    }
+}

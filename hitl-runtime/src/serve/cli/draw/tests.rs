@@ -1,0 +1,146 @@
+//! Drawings of a graph that has everything: a review, a match, a fork, loops.
+
+use super::{Lit, mermaid, svg};
+use crate::graph::{
+    BranchSpec, EdgeKind, EdgeSpec, ForkSpec, GraphSpec, InterruptSpec, NodeSpec, Payload, Point, RetrySpec, RouteSpec,
+    StateSpec,
+};
+
+const fn node(name: &'static str) -> NodeSpec {
+    NodeSpec {
+        name,
+        reads: &[],
+        writes: &[],
+        effect: false,
+        idempotent: false,
+        low_risk: false,
+        rejection: Payload::No,
+        question: Payload::No,
+        interrupt: None,
+        retry: RetrySpec { retries: 0, backoff_ms: 0, timeout_ms: None },
+    }
+}
+
+const fn edge(from: Point, to: Point, kind: EdgeKind) -> EdgeSpec {
+    EdgeSpec { from, to, kind, joins: None }
+}
+
+const SORT: Point = Point::Node(0);
+const FIND: Point = Point::Node(1);
+const WAREHOUSE: Point = Point::Node(2);
+const CARRIER: Point = Point::Node(3);
+const DRAFT: Point = Point::Node(4);
+const FILE: Point = Point::Node(5);
+const PROOFREAD: Point = Point::Node(6);
+const SEND: Point = Point::Node(7);
+
+const REVIEW: InterruptSpec = InterruptSpec { field: "answer", role: Some("clerk"), expires_ms: None };
+
+const MAILROOM: GraphSpec = GraphSpec {
+    name: "Mailroom",
+    docs: "",
+    state: StateSpec { name: "Letter", fields: &[] },
+    nodes: &[
+        node("sort"),
+        node("find_order"),
+        node("ask_warehouse"),
+        node("ask_carrier"),
+        node("draft"),
+        NodeSpec { effect: true, ..node("file") },
+        node("proofread"),
+        NodeSpec { effect: true, interrupt: Some(REVIEW), ..node("send") },
+    ],
+    edges: &[
+        edge(Point::Start, SORT, EdgeKind::Next),
+        edge(SORT, FIND, EdgeKind::Case { route: 0, case: 0 }),
+        edge(FIND, WAREHOUSE, EdgeKind::Fork { fork: 0, branch: 0 }),
+        edge(FIND, CARRIER, EdgeKind::Fork { fork: 0, branch: 1 }),
+        EdgeSpec { joins: Some((0, 0)), ..edge(WAREHOUSE, DRAFT, EdgeKind::Next) },
+        EdgeSpec { joins: Some((0, 1)), ..edge(CARRIER, DRAFT, EdgeKind::Next) },
+        edge(SORT, FILE, EdgeKind::Case { route: 0, case: 1 }),
+        edge(FILE, Point::End, EdgeKind::Next),
+        edge(DRAFT, PROOFREAD, EdgeKind::Next),
+        edge(PROOFREAD, DRAFT, EdgeKind::Case { route: 1, case: 0 }),
+        edge(PROOFREAD, SEND, EdgeKind::Case { route: 1, case: 1 }),
+        edge(SEND, Point::End, EdgeKind::Next),
+        edge(SEND, FILE, EdgeKind::Reject),
+        edge(SEND, DRAFT, EdgeKind::Ask),
+    ],
+    routes: &[
+        RouteSpec { from: SORT, field: "kind", cases: &["Kind::Question", "Kind::Advert | Kind::Bill { sum: \"<0\" }"] },
+        RouteSpec { from: PROOFREAD, field: "check", cases: &["Check::TooLong", "Check::Good"] },
+    ],
+    forks: &[ForkSpec { from: FIND, join: DRAFT, branches: &[BranchSpec { nodes: &[2] }, BranchSpec { nodes: &[3] }] }],
+};
+
+fn waiting() -> Lit {
+    Lit { nodes: vec![7], ..Lit::default() }
+}
+
+#[test]
+fn mermaid_says_it_all() {
+    let expected = r##"flowchart TD
+    start([start])
+    n0["sort"]
+    n1["find_order"]
+    n2["ask_warehouse"]
+    n3["ask_carrier"]
+    n4["draft"]
+    n5[["file"]]
+    n6["proofread"]
+    n7{{"send<br/><small>signed by clerk</small>"}}:::review
+    finish([end])
+    start --> n0
+    n0 -- "Kind::Question" --> n1
+    n1 ==> n2
+    n1 ==> n3
+    n2 --> n4
+    n3 --> n4
+    n0 -- "Kind::Advert | Kind::Bill { sum: #quot;#lt;0#quot; }" --> n5
+    n5 --> finish
+    n4 --> n6
+    n6 -- "Check::TooLong" --> n4
+    n6 -- "Check::Good" --> n7
+    n7 --> finish
+    n7 -. "reject" .-> n5
+    n7 -. "ask" .-> n4
+    classDef review fill:#fef3c7,stroke:#d97706,color:#78350f
+    classDef here fill:#f59e0b,stroke:#92400e,color:#000000,stroke-width:3px
+    class n7 here
+"##;
+    assert_eq!(mermaid::draw(&MAILROOM, &waiting()), expected);
+}
+
+#[test]
+fn the_picture_names_every_node_and_every_case() {
+    let picture = svg::draw(&MAILROOM, &waiting());
+    for node in MAILROOM.nodes {
+        assert_eq!(picture.matches(&format!(">{}</text>", node.name)).count(), 1, "{}", node.name);
+    }
+    for words in [
+        ">Kind::Question</text>",
+        "<title>Kind::Advert | Kind::Bill { sum: &quot;&lt;0&quot; }</title>",
+        ">reject</text>",
+        ">ask</text>",
+        ">answer signed by clerk</text>",
+    ] {
+        assert_eq!(picture.matches(words).count(), 1, "{words}");
+    }
+    assert_eq!(picture.matches("here-glow\" x").count(), 1);
+    assert_eq!(picture.matches("<line class=\"bar\"").count(), 2, "the fork and its join");
+    assert_eq!(picture.matches("class=\"edge").count(), MAILROOM.edges.len());
+    // To be looked at: HITL_DRAWINGS=/tmp cargo test -p hitl-runtime --features cli draw
+    if let Some(folder) = std::env::var_os("HITL_DRAWINGS") {
+        let _ = std::fs::write(std::path::Path::new(&folder).join("mailroom.svg"), picture);
+    }
+}
+
+#[test]
+fn a_thread_in_trouble_and_one_that_has_ended_are_lit_otherwise() {
+    let trouble = Lit { nodes: vec![5], end: false, trouble: true };
+    assert!(svg::draw(&MAILROOM, &trouble).contains("\"node effect trouble\""));
+    assert!(mermaid::draw(&MAILROOM, &trouble).contains("class n5 here"));
+    let ended = Lit { end: true, ..Lit::default() };
+    assert!(svg::draw(&MAILROOM, &ended).contains("\"point done\""));
+    assert!(mermaid::draw(&MAILROOM, &ended).contains("class finish here"));
+}

@@ -1,0 +1,254 @@
+//! What rustc refuses, and what it says: every program in `tests/ui/fail` fails with the sentences that stand in its
+//! comments, each under the word that is wrong, and with no other; every program in `tests/ui/pass` compiles without a
+//! warning.
+//!
+//! ```text
+//!         start -> plan -> execute -> end;
+//!         //               ^^^^^^^ `execute` reads `draft`
+//!         //  | a further piece of the same message
+//! ```
+//!
+//! rustc's frame around our sentences changes from version to version, so only these are held to. What the version
+//! named in [`PINNED`] shows in full is kept beside each program as `.stderr`, to be read; `UI=bless` writes it anew.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use serde_json::Value;
+
+/// The rustc whose words `.stderr` keeps.
+const PINNED: &str = "rustc 1.95.";
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+#[test]
+fn programs_compile_or_say_why_not() {
+    let project = Path::new(env!("CARGO_TARGET_TMPDIR")).join("ui");
+    fs::create_dir_all(&project).unwrap();
+    let (mut fail, mut pass) = (programs("fail"), programs("pass"));
+    let generated = project.join("state_of_100_fields.rs");
+    fs::write(&generated, state_of_100_fields()).unwrap();
+    pass.push(generated);
+    fail.sort();
+    let found = check(&project, fail.iter().chain(&pass));
+
+    let pinned = rustc_version().starts_with(PINNED);
+    let bless = std::env::var_os("UI").is_some_and(|value| value == "bless");
+    let mut wrong = String::new();
+    let none = Vec::new();
+    for path in &pass {
+        for message in found.get(&name(path)).unwrap_or(&none) {
+            let _ = writeln!(wrong, "=== {} should compile without a word\n{}", path.display(), message.rendered);
+        }
+    }
+    for path in &fail {
+        let messages = found.get(&name(path)).unwrap_or(&none);
+        let errors: Vec<_> = messages.iter().filter(|message| message.level == "error").collect();
+        let source = fs::read_to_string(path).unwrap();
+        let problems = compare(&wanted(&source), &errors);
+        if !problems.is_empty() {
+            let _ = writeln!(wrong, "=== {}\n{problems}", path.display());
+        }
+        if pinned {
+            let shown: String = errors.iter().map(|error| without_frames_of_others(&error.rendered)).collect();
+            let kept = path.with_extension("stderr");
+            if bless {
+                fs::write(kept, shown).unwrap();
+            } else if fs::read_to_string(&kept).unwrap_or_default() != shown {
+                let _ = writeln!(wrong, "=== {} differs (UI=bless keeps this):\n{shown}", kept.display());
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{wrong}");
+}
+
+/// A sentence that a program's comments ask for.
+struct Wanted {
+    line: u64,
+    columns: (u64, u64),
+    pieces: Vec<String>,
+}
+
+/// One message of rustc's.
+struct Message {
+    level: String,
+    /// Line, first column, column after the last one.
+    places: Vec<(u64, u64, u64)>,
+    rendered: String,
+    /// Its sentence, labels, notes and helps.
+    text: String,
+}
+
+fn wanted(source: &str) -> Vec<Wanted> {
+    let mut all: Vec<Wanted> = Vec::new();
+    let mut line = 0;
+    for (number, text) in source.lines().enumerate() {
+        let comment = text.trim_start().strip_prefix("//").map(str::trim_start);
+        match comment {
+            Some(caret) if caret.starts_with('^') => {
+                let first = text.chars().take_while(|c| *c != '^').count() as u64 + 1;
+                let length = caret.chars().take_while(|c| *c == '^').count();
+                let piece = caret[length..].trim().to_owned();
+                all.push(Wanted { line, columns: (first, first + length as u64), pieces: vec![piece] });
+            }
+            Some(more) if more.starts_with('|') => {
+                let last = all.last_mut().expect("`// |` goes on with the line above");
+                last.pieces.push(more[1..].trim().to_owned());
+            }
+            _ => line = number as u64 + 1,
+        }
+    }
+    all
+}
+
+/// Each wanted message is there, at its place, and there is no other.
+fn compare(wanted: &[Wanted], errors: &[&Message]) -> String {
+    let mut problems = String::new();
+    let mut left: Vec<&Message> = errors.to_vec();
+    for want in wanted {
+        let place = (want.line, want.columns.0, want.columns.1);
+        let fits = |error: &&Message| {
+            error.places.contains(&place) && want.pieces.iter().all(|piece| error.text.contains(piece.as_str()))
+        };
+        match left.iter().position(fits) {
+            Some(found) => drop(left.remove(found)),
+            None => {
+                let _ = writeln!(problems, "nothing at {}:{}..{} says {:?}", place.0, place.1, place.2, want.pieces);
+            }
+        }
+    }
+    for error in left {
+        let _ = writeln!(problems, "nobody asked for this, at {:?}:\n{}", error.places, error.rendered);
+    }
+    if wanted.is_empty() {
+        problems.push_str("no comment says what should be wrong\n");
+    }
+    problems
+}
+
+/// Runs rustc once over all programs.
+fn check<'a>(project: &Path, programs: impl Iterator<Item = &'a PathBuf>) -> BTreeMap<String, Vec<Message>> {
+    let mut manifest = format!(
+        "[package]\nname = \"ui\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[workspace]\n[dependencies]\n\
+         hitl = {{ path = {ROOT:?}, default-features = false }}\n\
+         garde = {{ version = \"*\", features = [\"derive\"] }}\nschemars = \"*\"\nserde = {{ version = \"*\", features = [\"derive\"] }}\nserde_json = \"*\"\ntokio = {{ version = \"*\", features = [\"macros\", \"rt\"] }}\n"
+    );
+    for program in programs {
+        let _ = write!(manifest, "[[bin]]\nname = {:?}\npath = {:?}\n", name(program), program);
+    }
+    fs::write(project.join("Cargo.toml"), manifest).unwrap();
+    // The versions that the workspace was built with, which are already here.
+    if let Ok(lock) = fs::read(Path::new(ROOT).join("Cargo.lock")) {
+        fs::write(project.join("Cargo.lock"), lock).unwrap();
+    }
+    let output = Command::new(env!("CARGO"))
+        .args(["check", "--bins", "--keep-going", "--message-format=json", "--quiet"])
+        .current_dir(project)
+        .env("CARGO_TARGET_DIR", project.join("target"))
+        .output()
+        .unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    let mut found: BTreeMap<String, Vec<Message>> = BTreeMap::new();
+    let mut any = false;
+    for line in stdout.lines() {
+        let Ok(line) = serde_json::from_str::<Value>(line) else { continue };
+        any |= line["target"]["kind"][0] == "bin";
+        if line["reason"] != "compiler-message" {
+            continue;
+        }
+        let (target, message) = (&line["target"], &line["message"]);
+        let error_or_warning = message["level"] == "error" || message["level"] == "warning";
+        // Not the closing "aborting due to 2 previous errors", which has no place.
+        if target["kind"][0] == "bin" && error_or_warning && message["spans"].as_array().is_some_and(|s| !s.is_empty()) {
+            found.entry(string(&target["name"])).or_default().push(self::message(message));
+        }
+    }
+    assert!(any, "cargo built nothing:\n{}", String::from_utf8_lossy(&output.stderr));
+    found
+}
+
+fn message(json: &Value) -> Message {
+    let mut text = string(&json["message"]);
+    let children = json["children"].as_array().into_iter().flatten();
+    for part in std::iter::once(json).chain(children) {
+        let labels = part["spans"].as_array().into_iter().flatten().map(|span| string(&span["label"]));
+        text.extend(labels.chain([string(&part["message"])]).map(|piece| format!("\n{piece}")));
+    }
+    let primary = json["spans"].as_array().into_iter().flatten().filter(|span| span["is_primary"] == true);
+    let number = |value: &Value| value.as_u64().unwrap_or(0);
+    Message {
+        level: string(&json["level"]),
+        places: primary.map(|s| (number(&s["line_start"]), number(&s["column_start"]), number(&s["column_end"]))).collect(),
+        rendered: string(&json["rendered"]),
+        text,
+    }
+}
+
+/// The message as rustc shows it, without paths and lines of files that are not the program.
+fn without_frames_of_others(rendered: &str) -> String {
+    let mut out = String::new();
+    let mut others = false;
+    for line in rendered.lines() {
+        let bare = line.trim_start();
+        if let Some(path) = bare.strip_prefix("--> ").or_else(|| bare.strip_prefix("::: ")) {
+            others = !path.contains("/tests/ui/fail/");
+            let file = Path::new(path).file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if others {
+                let file = file.split(':').next().unwrap_or_default();
+                let _ = writeln!(out, " --> {file}");
+            } else {
+                let _ = writeln!(out, "{}{file}", &line[..line.len() - path.len()]);
+            }
+            continue;
+        }
+        let frame = bare.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start().starts_with('|') || bare == "...";
+        if frame && others {
+            continue;
+        }
+        others &= !bare.starts_with("= ");
+        let _ = writeln!(out, "{}", line.replace(ROOT, "$HITL"));
+    }
+    out.push('\n');
+    out
+}
+
+fn programs(directory: &str) -> Vec<PathBuf> {
+    let directory = Path::new(ROOT).join("tests/ui").join(directory);
+    let files = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    files.filter(|path| path.extension().is_some_and(|extension| extension == "rs")).collect()
+}
+
+fn name(program: &Path) -> String {
+    let directory = program.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
+    format!("{directory}_{}", program.file_stem().unwrap_or_default().to_string_lossy())
+}
+
+fn string(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn rustc_version() -> String {
+    let output = Command::new("rustc").arg("--version").output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Nodes that write a hundred fields, one after the other, and one that reads the last.
+fn state_of_100_fields() -> String {
+    let (mut fields, mut nodes, mut chain) = (String::new(), String::new(), String::from("start"));
+    for i in 1..=100 {
+        let before = i - 1;
+        let _ = writeln!(fields, "f{i}: u32,");
+        let _ = writeln!(nodes, "#[node(Wide, writes = f{i})] async fn n{i}(f{before}: u32) -> Result<u32> {{ Ok(f{before} + 1) }}");
+        let _ = write!(chain, " -> n{i}");
+    }
+    format!(
+        "#![deny(warnings)]\nuse hitl::prelude::*;\n#[state] struct Wide {{ #[input] f0: u32, {fields} #[output] out: u32 }}\n{nodes}\n\
+         #[node(Wide, writes = out)] async fn out(f1: u32, f50: &u32, f100: Option<&u32>) -> Result<u32> {{ Ok(f1 + f50 + f100.unwrap_or(&0)) }}\n\
+         graph! {{ Agent<Wide> {{ {chain} -> out -> end; }} }}\nfn main() {{ let _ = Agent::new(MemoryStore::new()); }}\n"
+    )
+}

@@ -1,0 +1,18 @@
+//! The field is written on one arm of a `match` only.
+#[path = "../desk.rs"]
+mod desk;
+use desk::*;
+
+#[node(Ticket, writes = outcome)]
+async fn answer(plan: &str) -> Result<Outcome> {
+    Ok(Outcome)
+}
+
+graph! {
+    Agent<Ticket> {
+        start -> triage -> match risk { Risk::High => plan, Risk::Low | Risk::Odd => answer };
+        plan -> answer -> end;
+    }
+}
+
+fn main() {}

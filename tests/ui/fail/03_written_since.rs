@@ -1,0 +1,25 @@
+//! The draft is written again after it was signed.
+#[path = "../desk.rs"]
+mod desk;
+use desk::*;
+
+#[interrupt_before]
+#[node(Ticket, writes = draft, effect)]
+async fn adjust(draft: Approved<RefundDraft>) -> Result<RefundDraft> {
+    Ok(draft.into_inner())
+}
+
+#[node(Ticket, writes = outcome, effect)]
+async fn notify(draft: Approved<RefundDraft>) -> Result<Outcome> {
+    Ok(Outcome)
+}
+
+graph! {
+    Agent<Ticket> {
+        start -> draft -> adjust -> notify -> end;
+        adjust { reject -> cancel }
+        cancel -> end;
+    }
+}
+
+fn main() {}

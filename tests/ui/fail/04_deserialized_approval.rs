@@ -1,0 +1,10 @@
+//! A proof is deserialized.
+#[path = "../desk.rs"]
+mod desk;
+use desk::*;
+
+fn read(json: &str) -> Approved<RefundDraft> {
+    serde_json::from_str(json).unwrap()
+}
+
+fn main() {}

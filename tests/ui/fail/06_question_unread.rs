@@ -1,0 +1,19 @@
+//! A question leads to a node that does not read it.
+#[path = "../desk.rs"]
+mod desk;
+use desk::*;
+
+#[node(Ticket, writes = draft)]
+async fn redraft(message: &str) -> Result<RefundDraft> {
+    Ok(RefundDraft { amount: 1.0 })
+}
+
+graph! {
+    Agent<Ticket> {
+        start -> redraft -> execute -> end;
+        execute { reject -> cancel, ask -> redraft }
+        cancel -> end;
+    }
+}
+
+fn main() {}

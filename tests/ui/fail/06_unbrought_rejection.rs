@@ -1,0 +1,20 @@
+//! A node takes a rejection that its edge does not bring.
+#[path = "../desk.rs"]
+mod desk;
+use desk::*;
+
+#[node(Ticket, writes = outcome)]
+async fn apologize(rejection: &Rejection) -> Result<Outcome> {
+    Ok(Outcome)
+}
+
+graph! {
+    Agent<Ticket> {
+        start -> draft -> match draft.amount { 0.0 => apologize, _ => execute };
+        execute { reject -> apologize }
+        execute -> end;
+        apologize -> end;
+    }
+}
+
+fn main() {}

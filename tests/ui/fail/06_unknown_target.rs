@@ -1,0 +1,14 @@
+//! A verdict leads to a node that does not exist.
+#[path = "../desk.rs"]
+mod desk;
+use desk::*;
+
+graph! {
+    Agent<Ticket> {
+        start -> draft -> execute -> end;
+        execute { reject -> cancle }
+        cancel -> end;
+    }
+}
+
+fn main() {}

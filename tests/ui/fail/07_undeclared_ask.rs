@@ -1,0 +1,20 @@
+//! `.ask()` where the graph declares none.
+#[path = "../desk.rs"]
+mod desk;
+use desk::*;
+
+graph! {
+    Agent<Ticket> {
+        start -> draft -> execute -> end;
+        execute { reject -> cancel }
+        cancel -> end;
+    }
+}
+
+async fn answer(turn: AgentTurn, mara: &Operator) {
+    if let AgentTurn::Execute(review) = turn {
+        let _ = review.ask(mara, "Is there a photo?").await;
+    }
+}
+
+fn main() {}

@@ -1,0 +1,21 @@
+//! One review takes two verdicts.
+#[path = "../desk.rs"]
+mod desk;
+use desk::*;
+
+graph! {
+    Agent<Ticket> {
+        start -> draft -> execute -> end;
+        execute { reject -> cancel }
+        cancel -> end;
+    }
+}
+
+async fn answer(turn: AgentTurn, mara: &Operator) {
+    if let AgentTurn::Execute(review) = turn {
+        let _ = review.approve(mara).await;
+        let _ = review.approve(mara).await;
+    }
+}
+
+fn main() {}

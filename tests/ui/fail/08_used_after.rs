@@ -1,0 +1,21 @@
+//! A review is read after its verdict.
+#[path = "../desk.rs"]
+mod desk;
+use desk::*;
+
+graph! {
+    Agent<Ticket> {
+        start -> draft -> execute -> end;
+        execute { reject -> cancel }
+        cancel -> end;
+    }
+}
+
+async fn answer(turn: AgentTurn, mara: &Operator) {
+    if let AgentTurn::Execute(review) = turn {
+        let _ = review.approve(mara).await;
+        println!("{:?}", review.draft());
+    }
+}
+
+fn main() {}

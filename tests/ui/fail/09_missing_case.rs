@@ -1,0 +1,15 @@
+//! A `match` leaves a case out.
+#[path = "../desk.rs"]
+mod desk;
+use desk::*;
+
+graph! {
+    Agent<Ticket> {
+        start -> triage -> match risk { Risk::High => draft, Risk::Low => cancel };
+        draft -> execute -> end;
+        execute { reject -> cancel }
+        cancel -> end;
+    }
+}
+
+fn main() {}

@@ -1,0 +1,13 @@
+//! A node leads nowhere.
+#[path = "../desk.rs"]
+mod desk;
+use desk::*;
+
+graph! {
+    Agent<Ticket> {
+        start -> draft -> execute -> end;
+        execute { reject -> plan }
+    }
+}
+
+fn main() {}

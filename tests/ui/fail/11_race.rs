@@ -1,0 +1,17 @@
+//! Two branches write one field.
+#[path = "../desk.rs"]
+mod desk;
+use desk::*;
+
+#[node(Ticket, writes = plan)]
+async fn replan(message: &str) -> Result<String> {
+    Ok(String::new())
+}
+
+graph! {
+    Agent<Ticket> {
+        start -> (plan, triage -> replan) -> cancel -> end;
+    }
+}
+
+fn main() {}

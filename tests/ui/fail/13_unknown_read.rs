@@ -1,0 +1,11 @@
+//! A parameter names no field.
+#[path = "../desk.rs"]
+mod desk;
+use desk::*;
+
+#[node(Ticket, writes = plan)]
+async fn summarize(mesage: &str) -> Result<String> {
+    Ok(String::new())
+}
+
+fn main() {}

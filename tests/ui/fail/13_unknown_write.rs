@@ -1,0 +1,11 @@
+//! `writes` names no field.
+#[path = "../desk.rs"]
+mod desk;
+use desk::*;
+
+#[node(Ticket, writes = pln)]
+async fn summarize(message: &str) -> Result<String> {
+    Ok(String::new())
+}
+
+fn main() {}

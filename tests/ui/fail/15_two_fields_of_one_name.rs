@@ -1,0 +1,14 @@
+//! A state has two inputs of one name.
+#[path = "../desk.rs"]
+mod desk;
+use desk::*;
+
+#[state]
+pub struct Mail {
+    #[input]
+    pub address: String,
+    #[input]
+    pub address: u32,
+}
+
+fn main() {}

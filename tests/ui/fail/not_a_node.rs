@@ -1,0 +1,16 @@
+//! A function without `#[node]`.
+#[path = "../desk.rs"]
+mod desk;
+use desk::*;
+
+async fn summarize(message: &str) -> Result<String> {
+    Ok(String::new())
+}
+
+graph! {
+    Agent<Ticket> {
+        start -> summarize -> cancel -> end;
+    }
+}
+
+fn main() {}

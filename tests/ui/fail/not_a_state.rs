@@ -1,0 +1,15 @@
+//! A struct without `#[state]`.
+#[path = "../desk.rs"]
+mod desk;
+use desk::*;
+
+struct Mail {
+    address: String,
+}
+
+#[node(Mail, writes = address)]
+async fn find(address: &str) -> Result<String> {
+    Ok(String::new())
+}
+
+fn main() {}

@@ -1,0 +1,17 @@
+//! A node takes dependencies that the graph does not have.
+#[path = "../desk.rs"]
+mod desk;
+use desk::*;
+
+#[node(Ticket, writes = plan)]
+async fn look_up(message: &str, desk: Deps<Desk>) -> Result<String> {
+    Ok(String::new())
+}
+
+graph! {
+    Agent<Ticket, String> {
+        start -> look_up -> cancel -> end;
+    }
+}
+
+fn main() {}

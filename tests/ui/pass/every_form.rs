@@ -1,0 +1,216 @@
+//! Each form of the grammar, in a crate that denies what can be denied.
+#![deny(warnings, missing_docs, unreachable_pub, rust_2018_idioms, missing_debug_implementations)]
+#![deny(unused_qualifications, single_use_lifetimes, let_underscore_drop, unused_results)]
+
+use hitl::prelude::*;
+
+/// A level.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Risk {
+    /// Much.
+    High,
+    /// So much.
+    Some(u32),
+    /// Little.
+    Low,
+}
+
+/// What is signed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+pub struct Draft {
+    /// How much.
+    #[garde(range(min = 1))]
+    pub amount: u32,
+}
+
+/// The clock of the house.
+#[derive(Debug)]
+pub struct Clock;
+
+/// The house.
+#[derive(Debug)]
+pub struct House {
+    clock: std::sync::Arc<Clock>,
+}
+
+impl Provides<Clock> for House {
+    fn provide(this: &std::sync::Arc<Self>) -> Deps<Clock> {
+        Deps::new(std::sync::Arc::clone(&this.clock))
+    }
+}
+
+/// All that is known.
+#[state]
+#[derive(Debug)]
+pub struct Case {
+    /// The question.
+    #[input]
+    pub message: String,
+    /// A raw name.
+    #[input]
+    pub(crate) r#type: u32,
+    /// How risky.
+    pub risk: Risk,
+    /// What is signed.
+    pub draft: Draft,
+    /// What is signed too.
+    pub second: Draft,
+    /// A list that grows.
+    #[reduce(append)]
+    pub notes: Vec<String>,
+    /// A number that grows.
+    #[reduce(|old, new| old.max(new))]
+    pub score: u32,
+    /// A sum.
+    #[reduce(u32::saturating_add)]
+    pub sum: u32,
+    /// One answer.
+    #[output]
+    pub answer: String,
+    /// Another answer.
+    #[output]
+    #[reduce(append)]
+    pub log: Vec<String>,
+}
+
+#[node(Case, writes = risk, retries = 3, backoff = "250ms", timeout = "1m")]
+async fn triage(message: &str, r#type: u32, clock: Deps<Clock>, cx: &Cx) -> Result<Risk> {
+    let _ = (&*clock, cx);
+    Ok(if message.len() as u32 > r#type { Risk::High } else { Risk::Low })
+}
+
+#[node(Case, writes = (draft, notes))]
+async fn propose(mut message: String, question: Option<&Question>, notes: Option<&[String]>) -> Result<(Draft, Vec<String>)> {
+    message.extend(question.map(|q| q.text.as_str()));
+    message.extend(notes.unwrap_or_default().iter().map(String::as_str));
+    Ok((Draft { amount: message.len() as u32 }, vec![message]))
+}
+
+#[node(Case, writes = second)]
+async fn again(draft: &Draft) -> Result<Draft, std::io::Error> {
+    Ok(draft.clone())
+}
+
+#[node(Case, writes = (answer, log), effect, idempotent, retries = 2)]
+#[interrupt_before(role = "approver", expires = "7d", review = draft)]
+async fn pay(draft: Approved<Draft>, second: &Draft, house: Deps<House>, clock: Deps<Clock>) -> Result<(String, Vec<String>)> {
+    let _ = (&*house, &*clock, second);
+    Ok((draft.operator().to_owned(), vec![]))
+}
+
+#[hitl::interrupt_before]
+#[hitl::node(Case, effect)]
+async fn pay_second(second: Approved<Draft>, draft: Approved<Draft>) -> Result<()> {
+    let _ = (second, draft.into_inner());
+    Ok(())
+}
+
+#[node(Case, writes = score, effect, risk = low)]
+async fn count(_cx: &Cx) -> hitl::Result<u32> {
+    Ok(1)
+}
+
+#[node(Case, writes = (score, sum))]
+async fn weigh(message: &String) -> Result<(u32, u32)> {
+    Ok((message.len() as u32, 1))
+}
+
+#[node(Case, writes = notes)]
+async fn note() -> Result<Vec<String>> {
+    Ok(Vec::new())
+}
+
+#[node(Case, writes = (answer, log))]
+async fn refuse(rejection: Option<&Rejection>) -> Result<(String, Vec<String>)> {
+    Ok((rejection.map(|r| r.note.clone()).unwrap_or_default(), Vec::new()))
+}
+
+#[node(Case, writes = (answer, log))]
+async fn apologize(rejection: &Rejection) -> Result<(String, Vec<String>)> {
+    Ok((rejection.note.clone(), Vec::new()))
+}
+
+/// Nodes of another module.
+pub mod deep {
+    use hitl::prelude::*;
+
+    #[node(crate::Case, writes = notes)]
+    pub(crate) async fn look_up(message: &str) -> Result<Vec<String>> {
+        Ok(vec![message.to_owned()])
+    }
+}
+
+graph! {
+    /// Takes every way there is.
+    ///
+    /// And says so.
+    #[derive(PartialEq)]
+    pub Agent<Case, House> {
+        start -> triage -> match risk {
+            Risk::High => propose,
+            | Risk::Some(n) if *n > 3 => propose,
+            Risk::Some(_) | Risk::Low => refuse -> end,
+        };
+        propose -> (count, again -> (weigh, note) -> deep::look_up) -> pay -> end;
+        pay { ask -> propose, reject -> apologize }
+        apologize -> end;
+    }
+}
+
+graph! {
+    Signed<crate::Case, House,> {
+        start -> propose -> again -> pay_second -> pay -> end;
+        pay_second { reject -> refuse -> end }
+        pay { reject -> refuse, };
+    }
+}
+
+graph! {
+    /// Two reviews at once.
+    pub(crate) SideBySide<Case, House> {
+        start -> propose -> again -> (solo, duo) -> refuse -> end;
+        solo { reject -> refuse }
+        duo { reject -> note }
+        note -> refuse
+    }
+}
+
+#[node(Case, effect)]
+#[interrupt_before]
+async fn solo(draft: Approved<Draft>) -> Result<()> {
+    let _ = draft;
+    Ok(())
+}
+
+#[interrupt_before]
+#[node(Case, effect)]
+async fn duo(second: Approved<Draft>) -> Result<()> {
+    let _ = second;
+    Ok(())
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<()> {
+    let house = House { clock: std::sync::Arc::new(Clock) };
+    let agent = Agent::new(house, MemoryStore::new());
+    match agent.start("x", CaseInput { message: String::new(), r#type: 3 }).await? {
+        AgentTurn::Pay(review) => println!("{}", review.draft().amount),
+        AgentTurn::Done((answer, log)) => println!("{answer} {log:?}"),
+        turn @ (AgentTurn::InDoubt(_) | AgentTurn::Failed(_) | AgentTurn::Running(_)) => println!("{turn} {turn:?}"),
+    }
+    let house = House { clock: std::sync::Arc::new(Clock) };
+    match SideBySide::new(house, MemoryStore::new()).thread("x").await? {
+        SideBySideTurn::Several(reviews) => {
+            for review in reviews {
+                match review {
+                    SideBySideReview::Solo(review) => println!("{review}"),
+                    SideBySideReview::Duo(review) => println!("{}", review.draft().amount),
+                }
+            }
+        }
+        turn => println!("{turn}"),
+    }
+    let house = House { clock: std::sync::Arc::new(Clock) };
+    println!("{}", Signed::new(house, MemoryStore::new()).thread("x").await?);
+    Ok(())
+}

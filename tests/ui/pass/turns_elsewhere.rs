@@ -1,0 +1,38 @@
+//! A graph's turns are used where its nodes are private.
+#![deny(warnings)]
+#[path = "../desk.rs"]
+mod desk;
+
+mod agent {
+    use super::desk::*;
+
+    #[interrupt_before]
+    #[node(Ticket, writes = outcome, effect)]
+    async fn pay(draft: Approved<RefundDraft>) -> Result<Outcome> {
+        let _ = draft;
+        Ok(Outcome)
+    }
+
+    graph! {
+        pub Agent<Ticket> {
+            start -> draft -> pay -> end;
+            pay { reject -> cancel, ask -> draft }
+            cancel -> end;
+        }
+    }
+}
+
+async fn answer(turn: agent::AgentTurn, mara: &hitl::Operator) -> Result<(), hitl::Error> {
+    if let agent::AgentTurn::Pay(review) = turn {
+        if review.draft().amount > 3.0 {
+            review.edit(mara, |draft| draft.amount = 3.0).await?;
+        } else {
+            review.ask(mara, "Is there a photo?").await?;
+        }
+    }
+    Ok(())
+}
+
+fn main() {
+    let _ = answer;
+}
