@@ -77,11 +77,18 @@ struct Wanted {
 /// One message of rustc's.
 struct Message {
     level: String,
+    sentence: String,
     /// Line, first column, column after the last one.
     places: Vec<(u64, u64, u64)>,
     rendered: String,
     /// Its sentence, labels, notes and helps.
     text: String,
+}
+
+impl Message {
+    fn line(&self) -> u64 {
+        self.places.first().map_or(0, |place| place.0)
+    }
 }
 
 fn wanted(source: &str) -> Vec<Wanted> {
@@ -110,13 +117,18 @@ fn wanted(source: &str) -> Vec<Wanted> {
 fn compare(wanted: &[Wanted], errors: &[&Message]) -> String {
     let mut problems = String::new();
     let mut left: Vec<&Message> = errors.to_vec();
+    // rustc may say one sentence of several parts of one expression.
+    let same = |a: &Message, b: &Message| a.sentence == b.sentence && a.line() == b.line();
     for want in wanted {
         let place = (want.line, want.columns.0, want.columns.1);
         let fits = |error: &&Message| {
             error.places.contains(&place) && want.pieces.iter().all(|piece| error.text.contains(piece.as_str()))
         };
         match left.iter().position(fits) {
-            Some(found) => drop(left.remove(found)),
+            Some(found) => {
+                let found = left.remove(found);
+                left.retain(|other| !same(found, other));
+            }
             None => {
                 let _ = writeln!(problems, "nothing at {}:{}..{} says {:?}", place.0, place.1, place.2, want.pieces);
             }
@@ -183,6 +195,7 @@ fn message(json: &Value) -> Message {
     let number = |value: &Value| value.as_u64().unwrap_or(0);
     Message {
         level: string(&json["level"]),
+        sentence: string(&json["message"]),
         places: primary.map(|s| (number(&s["line_start"]), number(&s["column_start"]), number(&s["column_end"]))).collect(),
         rendered: string(&json["rendered"]),
         text,

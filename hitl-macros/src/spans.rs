@@ -36,7 +36,15 @@ pub(crate) fn delimited(span: Span, delimiter: Delimiter, tokens: TokenStream) -
     TokenTree::Group(group).into_token_stream()
 }
 
+/// Where the first and the last token stand. Joining spans is not stable; rustc joins those of an expression's own
+/// first and last token.
+pub(crate) fn ends(tokens: impl ToTokens) -> (Span, Span) {
+    let first = first(&tokens);
+    let last = tokens.into_token_stream().into_iter().last().map_or(first, |token| token.span());
+    (first, last)
+}
+
 /// The first token's span: what a caret needs where joining spans is not possible.
-pub(crate) fn first(tokens: impl ToTokens) -> Span {
+pub(crate) fn first(tokens: &impl ToTokens) -> Span {
     tokens.into_token_stream().into_iter().next().map_or_else(Span::call_site, |token| token.span())
 }

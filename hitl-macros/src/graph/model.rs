@@ -302,7 +302,7 @@ impl<'a> Model<'a> {
             let earlier = |node: &&usize| branches[..number].iter().any(|other| other.written.contains(node));
             if let Some(&node) = branch.written.iter().filter(|&&node| Point::Node(node) != *join).find(earlier) {
                 let name = &self.nodes[node].name;
-                let place = self.nodes[node].mentions.last().map_or(*span, |path| spans::first(path));
+                let place = self.nodes[node].mentions.last().map_or(*span, spans::first);
                 errors.at(
                     place,
                     format!("`{name}` stands in two branches after `{from}`, and a node runs in one: give each branch its own, or go to `{name}` after `{join_word}`"),
@@ -401,7 +401,7 @@ impl<'a> Model<'a> {
         let span = names::last(mention).map_or_else(Span::call_site, Ident::span);
         let name = self.nodes[node].name.clone();
         if let Some(earlier) = self.verdicts.iter().find(|block| block.node == node) {
-            let line = on_line(spans::first(earlier.mention));
+            let line = on_line(spans::first(&earlier.mention));
             errors.at(span, format!("`{name}` has a verdict block already{line}: put both into one"));
         }
         let (mut seen, mut unknown): (Vec<Kind>, bool) = (Vec::new(), false);

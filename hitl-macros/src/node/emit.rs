@@ -1,7 +1,7 @@
 //! What a node becomes: the function as it was, a type of the same name that a graph can speak of, and the
 //! implementations that call the one through the other.
 
-use proc_macro2::{Delimiter, Ident, Span, TokenStream};
+use proc_macro2::{Delimiter, Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{GenericParam, Generics, LitStr};
 
@@ -211,18 +211,23 @@ fn call(node: &Node, given: &TokenStream, args: &Ident) -> TokenStream {
     for (i, param) in node.params.iter().enumerate() {
         let value = value(param, args, &fields);
         if param.role.is_field() {
-            // A local of its own, at the parameter's type: if that is not the field's, the caret stands there.
-            let local = Ident::new(&format!("p{i}"), spans::at(spans::first(&param.ty)));
-            taken.extend(quote!(let #local = #value;));
+            // A local of its own, from the parameter's type's first token to its last: if that is not the field's
+            // type, all of it is underlined.
+            let (first, last) = spans::ends(&param.ty);
+            let local = Ident::new(&format!("p{i}"), spans::at(first));
+            let mut zero = Literal::usize_unsuffixed(0);
+            zero.set_span(spans::at(last));
+            taken.extend(quote!(let #local = (#value,);));
             values.push(match param.role {
                 // Written out, so that `&String` may become `&str` on its way.
-                Role::Optional => quote_spanned!(local.span()=>
-                    match #local {
-                        ::core::option::Option::Some(value) => ::core::option::Option::Some(value),
-                        ::core::option::Option::None => ::core::option::Option::None,
+                Role::Optional => quote!(match #local.0 {
+                    ::core::option::Option::Some(#local) => {
+                        let #local = (#local,);
+                        ::core::option::Option::Some(#local.#zero)
                     }
-                ),
-                _ => quote!(#local),
+                    ::core::option::Option::None => ::core::option::Option::None,
+                }),
+                _ => quote!(#local.#zero),
             });
         } else {
             values.push(value);
@@ -233,15 +238,15 @@ fn call(node: &Node, given: &TokenStream, args: &Ident) -> TokenStream {
     let question = quote_spanned!(answer=> ?);
     let call = quote!(#callee #turbofish (#(#values),*).await #question);
     let outs: Vec<_> = (0..node.args.writes.len())
-        .map(|i| Ident::new(&format!("out{i}"), spans::at(node.out_span(i))))
+        .map(|i| Ident::new(&format!("out{i}"), spans::at(node.out_ends(i).1)))
         .collect();
     let mut kept = quote!(<__h::Writes as ::core::default::Default>::default());
     for (i, (field, out)) in node.args.writes.iter().zip(&outs).enumerate() {
-        let (text, at) = (names::plain(field), out.span());
+        let (text, at) = (names::plain(field), spans::at(node.out_ends(i).0));
         let again = (i > 0).then(|| quote!(?));
         let set = Ident::new("set", at);
-        let reference = quote_spanned!(at=> &#out);
-        let arguments = spans::delimited(at, Delimiter::Parenthesis, quote!(&#fields.#field, #text, #reference));
+        let reference = quote_spanned!(at=> &);
+        let arguments = spans::delimited(at, Delimiter::Parenthesis, quote!(&#fields.#field, #text, #reference #out));
         kept.extend(quote!(#again.#set #arguments));
     }
     let (pattern, kept) = match outs.as_slice() {

@@ -347,14 +347,14 @@ fn answer(function: &Function, name: &str, args: &Args, errors: &mut Errors) -> 
 }
 
 impl Node {
-    /// Where a mistake in what it gives back for one field stands.
-    pub(crate) fn out_span(&self, field: usize) -> Span {
-        match self.answer.as_ref().map(peel) {
-            Some(Type::Tuple(tuple)) if self.args.writes.len() > 1 => {
-                tuple.elems.get(field).map_or_else(|| self.answer_span(), spans::first)
-            }
-            _ => self.answer_span(),
-        }
+    /// Where a mistake in what it gives back for one field begins and ends.
+    pub(crate) fn out_ends(&self, field: usize) -> (Span, Span) {
+        let whole = self.answer.as_ref();
+        let part = match whole.map(peel) {
+            Some(Type::Tuple(tuple)) if self.args.writes.len() > 1 => tuple.elems.get(field).or(whole),
+            _ => whole,
+        };
+        part.map_or_else(|| (self.answer_span(), self.answer_span()), spans::ends)
     }
 
     /// Where a mistake in what it gives back stands.

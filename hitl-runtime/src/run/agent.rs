@@ -2,13 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use serde_json::value::RawValue;
-
-use super::{Clock, Graph, Outlook, SystemClock, detach, drive, post::Post};
+use super::{Clock, Graph, SystemClock, route};
 use crate::{
     Digest, Error, OpenReview, Page, Place, Store, ThreadId,
-    journal::{Event, Fold, FoldError, Values},
-    state::State,
+    journal::{DigestError, Fold, FoldError, Subject},
 };
 
 /// A graph with its dependencies and its store. Clones share both.
@@ -92,136 +89,6 @@ impl<G: Graph> Agent<G> {
         self
     }
 
-    /// Begins a thread and runs it until a person must move, or to its end. The same start twice gives the same
-    /// turn: what has run is not run again.
-    ///
-    /// The run goes on in the background when the caller hangs up.
-    ///
-    /// # Errors
-    /// [`Error::ThreadExists`] when the name is taken by a thread with another input.
-    pub async fn start<T>(
-        &self,
-        thread: T,
-        input: <G::State as State>::Input,
-    ) -> Result<G::Turn, Error>
-    where
-        T: TryInto<ThreadId>,
-        T::Error: Into<Error>,
-    {
-        let thread = thread.try_into().map_err(Into::into)?;
-        let (agent, input) = (self.clone(), encode_input(&input)?);
-        G::turn(detach::finish(async move { agent.begin(thread, input).await }).await?)
-    }
-
-    /// [`Agent::start`] with an input that comes as JSON.
-    ///
-    /// # Errors
-    /// As `start`, and [`Error::InvalidInput`] when the JSON is not the graph's input.
-    pub async fn start_json<T>(&self, thread: T, input: &serde_json::Value) -> Result<G::Turn, Error>
-    where
-        T: TryInto<ThreadId>,
-        T::Error: Into<Error>,
-    {
-        let input = serde::Deserialize::deserialize(input)
-            .map_err(|e: serde_json::Error| Error::InvalidInput { problem: e.to_string() })?;
-        self.start(thread, input).await
-    }
-
-    async fn begin(self, thread: ThreadId, input: Values) -> Result<Outlook<G>, Error> {
-        if let Some(fold) = self.load(&thread).await? {
-            return self.same_start(fold, &input).await;
-        }
-        let mut fields = <G::State as State>::Fields::default();
-        for (field, json) in &input {
-            crate::state::Fields::write(&mut fields, field, json.get())
-                .map_err(|e| Error::InvalidInput { problem: e.to_string() })?;
-        }
-        let to = super::route::after_start::<G>(&fields).map_err(|problem| Error::InvalidInput { problem })?;
-        let mut post = Post::new(&self, Fold::empty(thread.clone()));
-        post.claim();
-        post.push(Event::Started {
-            graph: G::SPEC.name.to_owned(),
-            print: self.inner.print.clone(),
-            input: input.clone(),
-            to: Some(to),
-            from: None,
-        })?;
-        match drive::run(&self, post).await {
-            Err(drive::Stopped::Taken(_)) => match self.load(&thread).await? {
-                Some(fold) => self.same_start(fold, &input).await,
-                None => Err(Error::UnknownThread { thread }),
-            },
-            other => self.outlook_of(other).await,
-        }
-    }
-
-    async fn same_start(&self, fold: GraphFold<G>, input: &Values) -> Result<Outlook<G>, Error> {
-        let thread = fold.thread.clone();
-        let first = self.inner.store.entries(&thread, 0, 1).await?;
-        let entry = first.first().map(|record| serde_json::from_slice::<crate::journal::Entry>(&record.body));
-        let same = match entry {
-            Some(Ok(entry)) => match entry.event {
-                Event::Started { graph, input: before, from: None, .. } => {
-                    graph == G::SPEC.name && same_values(&before, input)
-                }
-                _ => false,
-            },
-            _ => false,
-        };
-        if same { self.outlook(fold) } else { Err(Error::ThreadExists { thread }) }
-    }
-
-    /// Whose turn it is. Nothing moves.
-    ///
-    /// # Errors
-    /// [`Error::UnknownThread`], and [`Error::GraphChanged`] when this program cannot take the thread up.
-    pub async fn thread<T>(&self, thread: T) -> Result<G::Turn, Error>
-    where
-        T: TryInto<ThreadId>,
-        T::Error: Into<Error>,
-    {
-        let fold = self.known(&thread.try_into().map_err(Into::into)?).await?;
-        G::turn(self.outlook(fold)?)
-    }
-
-    /// Takes up a thread whose runner has died, and tries again what has failed. A thread that waits for a person, or
-    /// that a runner still has, is left as it stands.
-    ///
-    /// # Errors
-    /// As [`Agent::thread`].
-    pub async fn resume<T>(&self, thread: T) -> Result<G::Turn, Error>
-    where
-        T: TryInto<ThreadId>,
-        T::Error: Into<Error>,
-    {
-        let thread = thread.try_into().map_err(Into::into)?;
-        let agent = self.clone();
-        G::turn(detach::finish(async move { agent.take_up(&thread).await }).await?)
-    }
-
-    pub(crate) async fn take_up(&self, thread: &ThreadId) -> Result<Outlook<G>, Error> {
-        loop {
-            let fold = self.known(thread).await?;
-            let now = self.inner.clock.now_ms();
-            let leased = fold.lease.as_ref().is_some_and(|lease| lease.until_ms > now);
-            let idle = !fold.lanes.values().any(|lane| lane.at.is_active() || is_retryable(&lane.at));
-            let overdue = self.overdue(&fold);
-            if leased || (idle && overdue.is_none()) {
-                return self.outlook(fold);
-            }
-            let mut post = Post::new(self, fold);
-            post.claim();
-            match overdue {
-                Some(review) => self.expire(&mut post, &review)?,
-                None => post.push(Event::Resumed {})?,
-            }
-            match drive::run(self, post).await {
-                Err(drive::Stopped::Taken(_)) => {}
-                other => return self.outlook_of(other).await,
-            }
-        }
-    }
-
     /// The open reviews, oldest first; `after` is the `next` of the page before.
     ///
     /// # Errors
@@ -264,7 +131,7 @@ impl<G: Graph> Agent<G> {
         }
         for lane in fold.lanes.values() {
             let Some(visit) = lane.at.visit() else { continue };
-            if super::route::node::<G>(&visit.node).is_none() {
+            if route::node::<G>(&visit.node).is_none() {
                 let names = G::SPEC.nodes.iter().map(|node| node.name);
                 let near = crate::prose::nearest(&visit.node, names)
                     .map(|near| format!("; it has a node `{near}`"))
@@ -279,37 +146,14 @@ impl<G: Graph> Agent<G> {
         Ok(())
     }
 
-    /// Turns the end of a drive into an outlook; a runner that was overtaken looks again.
-    pub(crate) async fn outlook_of(
-        &self,
-        end: Result<GraphFold<G>, drive::Stopped>,
-    ) -> Result<Outlook<G>, Error> {
-        match end {
-            Ok(fold) => self.outlook(fold),
-            Err(drive::Stopped::Taken(thread) | drive::Stopped::Overtaken(thread)) => {
-                self.outlook(self.known(&thread).await?)
-            }
-            Err(drive::Stopped::Error(error)) => Err(error),
-        }
-    }
-
-    /// How the thread stands, for `Graph::turn`.
-    pub(crate) fn outlook(&self, fold: GraphFold<G>) -> Result<Outlook<G>, Error> {
-        super::turn::outlook(self, fold)
-    }
-
     /// The fingerprint of this program's graph.
     pub fn fingerprint(&self) -> &str {
         &self.inner.print
     }
 
-    pub(crate) fn digest(&self, fold: &GraphFold<G>, place: Place, node: &str, field: &str, draft: &serde_json::Value) -> Result<Digest, crate::journal::DigestError> {
-        crate::journal::Subject { thread: fold.thread.as_str(), node, field, place, draft }.digest()
+    pub(crate) fn digest(&self, fold: &GraphFold<G>, place: Place, node: &str, field: &str, draft: &serde_json::Value) -> Result<Digest, DigestError> {
+        Subject { thread: fold.thread.as_str(), node, field, place, draft }.digest()
     }
-}
-
-fn is_retryable(at: &crate::journal::At) -> bool {
-    matches!(at, crate::journal::At::Failed { stopped: false, .. })
 }
 
 pub(crate) fn unreadable(thread: &ThreadId, place: Place, error: FoldError) -> Error {
@@ -317,17 +161,6 @@ pub(crate) fn unreadable(thread: &ThreadId, place: Place, error: FoldError) -> E
         FoldError::Damaged(problem) => Error::Damaged { thread: thread.clone(), place, problem },
         FoldError::Changed(error) => Error::GraphChanged { thread: thread.clone(), problem: error.to_string() },
     }
-}
-
-fn encode_input<I: serde::Serialize>(input: &I) -> Result<Values, Error> {
-    let invalid = |e: serde_json::Error| Error::InvalidInput { problem: e.to_string() };
-    let json = serde_json::to_string(input).map_err(invalid)?;
-    serde_json::from_str(&json).map_err(invalid)
-}
-
-fn same_values(a: &Values, b: &Values) -> bool {
-    let parsed = |raw: &RawValue| serde_json::from_str::<serde_json::Value>(raw.get()).ok();
-    a.len() == b.len() && a.iter().zip(b).all(|((ka, va), (kb, vb))| ka == kb && parsed(va) == parsed(vb))
 }
 
 /// What a graph was when a thread was started on it: its nodes, what they read and write, its edges, its fields.

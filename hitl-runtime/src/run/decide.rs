@@ -2,12 +2,19 @@
 
 use serde_json::{Value, value::RawValue};
 
-use super::{Agent, Graph, Outlook, agent::GraphFold, detach, drive, post::Post, route, turn};
+use super::{
+    Agent, Graph, Outlook,
+    agent::GraphFold,
+    detach, drive,
+    post::Post,
+    route,
+    turn::{self, Found, found},
+};
 use crate::{
     Digest, Error, Operator, Reason, ThreadId, Verdict,
     graph::EdgeKind,
-    journal::{At, Decision, Event, LaneId, OpenAt, Settlement, To, Values},
-    review::{EditError, Reviewed, dropped, merge},
+    journal::{At, Decision, Event, LaneId, Settlement, To, Values},
+    review::{EditError, dropped, merge},
     state::State,
 };
 
@@ -15,14 +22,6 @@ use crate::{
 pub(crate) enum Answer {
     Given(Verdict),
     Edited(Value),
-}
-
-/// A review, found in a thread.
-pub(crate) struct Found {
-    pub(crate) lane: LaneId,
-    pub(crate) open: OpenAt,
-    pub(crate) node: usize,
-    pub(crate) reviewed: Reviewed,
 }
 
 impl<G: Graph> Agent<G> {
@@ -264,30 +263,6 @@ impl<G: Graph> Agent<G> {
         Ok(Decision::Edit { before: raw(&before)?, after: raw(&after)?, signed })
     }
 
-    /// A review whose time has run out.
-    pub(crate) fn overdue(&self, fold: &GraphFold<G>) -> Option<Found> {
-        let now = self.inner.clock.now_ms();
-        let (lane, open) = fold.open().find(|(_, open)| open.deadline_ms.is_some_and(|deadline| deadline <= now))?;
-        found::<G>(fold, lane, open).ok()
-    }
-
-    /// What nobody signed in time is rejected.
-    pub(crate) fn expire(&self, post: &mut Post<G>, found: &Found) -> Result<(), Error> {
-        let open = &found.open;
-        let to = route::after_verdict::<G>(found.node, EdgeKind::Reject).ok_or_else(|| Error::GraphChanged {
-            thread: post.fold.thread.clone(),
-            problem: format!("`{}` says nothing of a rejection before `{}`", G::SPEC.name, open.visit.node),
-        })?;
-        post.push(Event::Decided {
-            node: open.visit.node.clone(),
-            lane: found.lane,
-            verdict: Decision::Reject { reason: Reason::Expired, note: String::new() },
-            operator: "hitl".to_owned(),
-            digest: open.digest,
-            to,
-        })
-    }
-
     /// Says how an effect ended that nobody saw the end of. `key` is the idempotency key that the thread names.
     ///
     /// # Errors
@@ -378,16 +353,4 @@ impl<G: Graph> Agent<G> {
 enum Edit<'a> {
     Patch(&'a Value),
     Whole(&'a Value),
-}
-
-/// The node that a review stands before, in this program.
-pub(crate) fn found<G: Graph>(fold: &GraphFold<G>, lane: LaneId, open: &OpenAt) -> Result<Found, Error> {
-    let changed = |problem| Error::GraphChanged { thread: fold.thread.clone(), problem };
-    let Some((node, entry)) = route::node::<G>(&open.visit.node) else {
-        return Err(changed(format!("`{}` has no node `{}`", G::SPEC.name, open.visit.node)));
-    };
-    let Some(reviewed) = entry.reviewed else {
-        return Err(changed(format!("nothing stops before `{}` any more", open.visit.node)));
-    };
-    Ok(Found { lane, open: open.clone(), node, reviewed })
 }

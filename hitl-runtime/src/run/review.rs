@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use super::{
     Agent, CanAsk, Graph, NoAsk,
-    decide::{Answer, Found},
+    decide::Answer,
+    turn::Found,
 };
 use crate::{Digest, Error, Operator, Reason, ThreadId, Verdict, Violation};
 

@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use super::{Agent, AnyReview, Failed, Graph, InDoubt, Running, agent::GraphFold, decide::found};
+use super::{Agent, AnyReview, Failed, Graph, InDoubt, Running, agent::GraphFold, route};
 use crate::{
     Error, ThreadId, Violation,
-    journal::{At, LaneId, ROOT},
+    journal::{At, LaneId, OpenAt, ROOT},
     review::Reviewed,
     state::{Fields, State},
 };
@@ -74,7 +74,7 @@ pub(super) fn doubt<G: Graph>(agent: &Agent<G>, fold: &GraphFold<G>) -> Option<(
             Some((visit.node.clone(), key.clone(), error.clone(), *since_ms))
         }
         At::Began { visit, key } if orphaned => {
-            let (_, entry) = super::route::node::<G>(&visit.node)?;
+            let (_, entry) = route::node::<G>(&visit.node)?;
             (!entry.spec.idempotent).then(|| {
                 let error = "the process that ran it is gone, and nobody saw how it ended".to_owned();
                 (visit.node.clone(), key.clone(), error, fold.at_ms)
@@ -114,4 +114,24 @@ pub(crate) fn draft<G: Graph>(
     };
     let json = json.ok_or_else(|| whole("nothing has written it".to_owned()))?;
     (reviewed.check)(&json).map_err(invalid)
+}
+
+/// A review, found in a thread.
+pub(crate) struct Found {
+    pub(crate) lane: LaneId,
+    pub(crate) open: OpenAt,
+    pub(crate) node: usize,
+    pub(crate) reviewed: Reviewed,
+}
+
+/// The node that a review stands before, in this program.
+pub(crate) fn found<G: Graph>(fold: &GraphFold<G>, lane: LaneId, open: &OpenAt) -> Result<Found, Error> {
+    let changed = |problem| Error::GraphChanged { thread: fold.thread.clone(), problem };
+    let Some((node, entry)) = route::node::<G>(&open.visit.node) else {
+        return Err(changed(format!("`{}` has no node `{}`", G::SPEC.name, open.visit.node)));
+    };
+    let Some(reviewed) = entry.reviewed else {
+        return Err(changed(format!("nothing stops before `{}` any more", open.visit.node)));
+    };
+    Ok(Found { lane, open: open.clone(), node, reviewed })
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{Agent, Graph, decide::found, post::standing, turn};
+use super::{Agent, Graph, post::standing, turn::{self, found}};
 use crate::{
     Digest, Error, Place, Standing, ThreadId,
     graph::{EdgeKind, Point},

@@ -4,7 +4,22 @@ mod desk;
 use desk::*;
 
 #[node(Ticket, writes = plan)]
-async fn summarize(message: &u32, risk: Option<&str>, draft: String, outcome: Approved<String>) -> Result<String> {
+async fn borrowed(message: &u32) -> Result<String> {
+    Ok(String::new())
+}
+
+#[node(Ticket, writes = plan)]
+async fn perhaps(message: &str, risk: Option<&str>) -> Result<String> {
+    Ok(String::new())
+}
+
+#[node(Ticket, writes = plan)]
+async fn owned(draft: std::string::String) -> Result<String> {
+    Ok(String::new())
+}
+
+#[node(Ticket, writes = plan, effect)]
+async fn signed(draft: Approved<String>) -> Result<String> {
     Ok(String::new())
 }
 

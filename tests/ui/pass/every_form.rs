@@ -1,6 +1,6 @@
 //! Each form of the grammar, in a crate that denies what can be denied.
 #![deny(warnings, missing_docs, unreachable_pub, rust_2018_idioms, missing_debug_implementations)]
-#![deny(unused_qualifications, single_use_lifetimes, let_underscore_drop, unused_results)]
+#![deny(single_use_lifetimes, let_underscore_drop, unused_results)]
 
 use hitl::prelude::*;
 
@@ -98,7 +98,7 @@ async fn pay(draft: Approved<Draft>, second: &Draft, house: Deps<House>, clock: 
     Ok((draft.operator().to_owned(), vec![]))
 }
 
-#[hitl::interrupt_before]
+#[hitl::interrupt_before(review = second)]
 #[hitl::node(Case, effect)]
 async fn pay_second(second: Approved<Draft>, draft: Approved<Draft>) -> Result<()> {
     let _ = (second, draft.into_inner());
@@ -159,7 +159,7 @@ graph! {
 
 graph! {
     Signed<crate::Case, House,> {
-        start -> propose -> again -> pay_second -> pay -> end;
+        start -> propose -> again -> pay -> pay_second -> end;
         pay_second { reject -> refuse -> end }
         pay { reject -> refuse, };
     }

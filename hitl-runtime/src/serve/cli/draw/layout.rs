@@ -85,7 +85,8 @@ pub(super) fn layout(boxes: &[Size], arrows: &[Arrow]) -> Layout {
             chain.push(down);
             for pair in chain.windows(2) {
                 // What passes several layers is the most disturbing where it wavers.
-                let weight = arrows[i].weight * if pair.iter().all(|&p| p >= boxes.len()) { 4.0 } else { 1.0 };
+                let own = if reversed[i] { 0.5 } else { arrows[i].weight };
+                let weight = own * if pair.iter().all(|&p| p >= boxes.len()) { 4.0 } else { 1.0 };
                 items[pair[0]].down.push((pair[1], weight));
                 items[pair[1]].up.push((pair[0], weight));
             }
@@ -95,10 +96,27 @@ pub(super) fn layout(boxes: &[Size], arrows: &[Arrow]) -> Layout {
     let mut layers = first_order(&items, &order);
     uncross(&items, &mut layers);
     place(&mut items, &layers);
+    let mut ports = ports(&items, boxes.len(), &chains);
+    for (chain, ports) in chains.iter().zip(&mut ports).filter(|(chain, _)| !chain.is_empty()) {
+        straighten(&mut items, &layers, chain, ports);
+    }
     let y = heights(&items, &layers);
     let left = items.iter().map(|item| item.x - item.size.w / 2.0).fold(f64::MAX, f64::min);
     let at = |i: usize| Point { x: items[i].x - left, y: y[items[i].layer] };
-    let paths = ports(&items, boxes.len(), &chains, &at);
+    let path = |(chain, ports): (&Vec<usize>, &[f64; 2])| {
+        let [Some(&up), Some(&down)] = [chain.first(), chain.last()] else { return Vec::new() };
+        let end = |i: usize, port: f64, side: f64| Point { x: port - left, y: at(i).y + side * items[i].size.h / 2.0 };
+        let mut path = vec![end(up, ports[0], 1.0)];
+        path.extend(chain[1..chain.len() - 1].iter().map(|&bend| at(bend)));
+        path.push(end(down, ports[1], -1.0));
+        // A bend half-way between its ends only makes a curve restless.
+        if let [a, bend, b] = path[..]
+            && (bend.x - (a.x + b.x) / 2.0).abs() < 1.0
+        {
+            path.remove(1);
+        }
+        path
+    };
     let labels = chains.iter().enumerate().map(|(i, chain)| match chain.len() {
         0 => Point::default(),
         n => at(chain[if reversed[i] { n - 2 } else { 1 }]),
@@ -110,15 +128,12 @@ pub(super) fn layout(boxes: &[Size], arrows: &[Arrow]) -> Layout {
         },
         boxes: (0..boxes.len()).map(at).collect(),
         labels: labels.collect(),
-        paths: paths
-            .into_iter()
+        paths: chains
+            .iter()
+            .zip(&ports)
+            .map(path)
             .zip(&reversed)
-            .map(|(mut path, reversed)| {
-                if *reversed {
-                    path.reverse();
-                }
-                path
-            })
+            .map(|(path, reversed)| if *reversed { path.into_iter().rev().collect() } else { path })
             .collect(),
     }
 }
@@ -260,6 +275,39 @@ fn place(items: &mut [Item], layers: &[Vec<usize>]) {
     }
 }
 
+/// Puts the bends of an arrow under one another, and under one of its ends, where their neighbours leave that line
+/// free.
+fn straighten(items: &mut [Item], layers: &[Vec<usize>], chain: &[usize], ports: &mut [f64; 2]) {
+    const ALMOST: f64 = 6.0;
+    if (ports[0] - ports[1]).abs() < ALMOST {
+        *ports = [(ports[0] + ports[1]) / 2.0; 2];
+    }
+    let bends = &chain[1..chain.len() - 1];
+    let (mut low, mut high) = (f64::MIN, f64::MAX);
+    for &bend in bends {
+        let layer = &layers[items[bend].layer];
+        let Some(p) = layer.iter().position(|&i| i == bend) else { return };
+        let room = |other: usize| (items[bend].size.w + items[other].size.w + SIDE_GAP) / 2.0;
+        if let Some(&left) = p.checked_sub(1).and_then(|p| layer.get(p)) {
+            low = low.max(items[left].x + room(left));
+        }
+        if let Some(&right) = layer.get(p + 1) {
+            high = high.min(items[right].x - room(right));
+        }
+    }
+    if low <= high {
+        let middle = bends.iter().map(|&bend| items[bend].x).sum::<f64>() / bends.len() as f64;
+        let wish = if bends.len() == 1 {
+            (ports[0] + ports[1]) / 2.0
+        } else if (ports[0] - middle).abs() < (ports[1] - middle).abs() {
+            ports[0]
+        } else {
+            ports[1]
+        };
+        bends.iter().for_each(|&bend| items[bend].x = wish.clamp(low, high));
+    }
+}
+
 /// The places nearest to what is wished for (place and weight) that keep the order and do not overlap: what pushes
 /// against its neighbour moves on with it as one block.
 fn nearest(wishes: &[(f64, f64)], widths: &[f64]) -> Vec<f64> {
@@ -306,31 +354,25 @@ fn heights(items: &[Item], layers: &[Vec<usize>]) -> Vec<f64> {
         .collect()
 }
 
-/// Arrows leave and enter a box side by side, in the order in which they come.
-fn ports(items: &[Item], boxes: usize, chains: &[Vec<usize>], at: &dyn Fn(usize) -> Point) -> Vec<Vec<Point>> {
-    let mut paths: Vec<Vec<Point>> = chains.iter().map(|chain| chain.iter().map(|&i| at(i)).collect()).collect();
+/// Where each arrow leaves the box above and enters the one below: side by side, in the order in which they come.
+fn ports(items: &[Item], boxes: usize, chains: &[Vec<usize>]) -> Vec<[f64; 2]> {
+    let mut ports = vec![[0.0; 2]; chains.len()];
     for node in 0..boxes {
-        for top in [true, false] {
-            let end = |chain: &[usize]| if top { chain.last().copied() } else { chain.first().copied() };
+        for side in [0, 1] {
+            let end = |chain: &[usize]| if side == 0 { chain.first().copied() } else { chain.last().copied() };
             let mut here: Vec<usize> = (0..chains.len()).filter(|&i| end(&chains[i]) == Some(node)).collect();
             let next = |i: usize| {
                 let chain = &chains[i];
-                items[chain[if top { chain.len() - 2 } else { 1 }]].x
+                items[chain[if side == 0 { 1 } else { chain.len() - 2 }]].x
             };
             here.sort_by(|&a, &b| next(a).total_cmp(&next(b)));
-            let room = items[node].size.w - 20.0;
-            let gap = PORT_GAP.min(room / here.len().max(1) as f64);
+            let gap = PORT_GAP.min((items[node].size.w - 20.0) / here.len().max(1) as f64);
             for (p, &i) in here.iter().enumerate() {
-                let shift = (p as f64 - (here.len() - 1) as f64 / 2.0) * gap;
-                let half = items[node].size.h / 2.0;
-                let centre = at(node);
-                let port = Point { x: centre.x + shift, y: centre.y + if top { -half } else { half } };
-                let place = if top { paths[i].len() - 1 } else { 0 };
-                paths[i][place] = port;
+                ports[i][side] = items[node].x + (p as f64 - (here.len() - 1) as f64 / 2.0) * gap;
             }
         }
     }
-    paths
+    ports
 }
 
 #[cfg(test)]

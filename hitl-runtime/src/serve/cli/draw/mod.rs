@@ -24,6 +24,15 @@ pub(super) struct Lit {
 }
 
 impl Lit {
+    /// How a box is lit, if it is: the start is number 0, the nodes follow, the end is last.
+    fn word(&self, spec: &GraphSpec, index: usize) -> Option<&'static str> {
+        if index > spec.nodes.len() {
+            return self.end.then_some("done");
+        }
+        let node = index.checked_sub(1)?;
+        self.nodes.contains(&node).then_some(if self.trouble { "trouble" } else { "here" })
+    }
+
     pub(super) fn of(spec: &GraphSpec, view: &ThreadView) -> Self {
         Self {
             nodes: view.nodes.iter().filter_map(|name| spec.node_index(name)).collect(),

@@ -30,7 +30,7 @@ const STYLE: &str = "
     .review { fill: #fffbeb; stroke: #d97706; stroke-width: 1.75; }
     .pause { fill: #d97706; }
     .point { fill: #f1f5f9; stroke: #94a3b8; stroke-width: 1.25; }
-    .bar { stroke: #334155; stroke-width: 4; stroke-linecap: round; }
+    .bar { stroke: #334155; stroke-width: 5; stroke-linecap: round; }
     .edge { fill: none; stroke: #64748b; stroke-width: 1.4; }
     .reject { stroke: #dc2626; stroke-dasharray: 5 4; } text.reject { fill: #b91c1c; stroke: none; }
     .ask { stroke: #2563eb; stroke-dasharray: 5 4; } text.ask { fill: #1d4ed8; stroke: none; }
@@ -86,6 +86,9 @@ pub(in crate::serve::cli) fn draw(spec: &GraphSpec, lit: &Lit) -> String {
     }
     let _ = write!(out, "</defs>\n<rect class=\"plate\" width=\"100%\" height=\"100%\" rx=\"10\"/>\n");
     let _ = writeln!(out, "<text class=\"title\" x=\"{MARGIN}\" y=\"{}\">{}</text>", MARGIN + 8.0, xml(spec.name));
+    for i in 0..=last {
+        glow(&mut out, lit.word(spec, i), moved(boxes[i]), sizes[i]);
+    }
     for ((edge, path), arrow) in spec.edges.iter().zip(&paths).zip(&arrows) {
         let kind = verdict(edge);
         let path: Vec<At> = path.iter().copied().map(moved).collect();
@@ -93,10 +96,6 @@ pub(in crate::serve::cli) fn draw(spec: &GraphSpec, lit: &Lit) -> String {
         let class = kind.unwrap_or_default();
         let marker = kind.unwrap_or("next");
         let _ = writeln!(out, "<path class=\"edge {class}\" marker-end=\"url(#to-{marker})\" d=\"{d}\"/>");
-    }
-    for fork in spec.forks {
-        bar(&mut out, spec, &paths, |edge| edge.from == fork.from && matches!(edge.kind, EdgeKind::Fork { .. }), |path| path.first(), &moved);
-        bar(&mut out, spec, &paths, |edge| edge.to == fork.join && edge.joins.is_some(), |path| path.last(), &moved);
     }
     for (((label, place), edge), arrow) in labels.iter().zip(&places).zip(spec.edges).zip(&arrows) {
         let Some(label) = label else { continue };
@@ -107,6 +106,10 @@ pub(in crate::serve::cli) fn draw(spec: &GraphSpec, lit: &Lit) -> String {
     }
     for i in 0..=last {
         item(&mut out, spec, lit, i, moved(boxes[i]), sizes[i]);
+    }
+    for fork in spec.forks {
+        bar(&mut out, spec, &paths, |edge| edge.from == fork.from && matches!(edge.kind, EdgeKind::Fork { .. }), |path| path.first(), &moved);
+        bar(&mut out, spec, &paths, |edge| edge.to == fork.join && edge.joins.is_some(), |path| path.last(), &moved);
     }
     out.push_str("</svg>\n");
     out
@@ -185,25 +188,25 @@ fn size(spec: &GraphSpec, index: usize) -> Size {
     Size { w: (name.max(second) + 34.0 + pause).max(84.0), h: if note.is_some() { 46.0 } else { 34.0 } }
 }
 
+fn glow(out: &mut String, lit: Option<&str>, at: At, size: Size) {
+    let Some(lit) = lit else { return };
+    let _ = writeln!(
+        out,
+        "<rect class=\"{lit}-glow\" x=\"{:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{:.1}\" rx=\"14\"/>",
+        at.x - size.w / 2.0 - 7.0,
+        at.y - size.h / 2.0 - 7.0,
+        size.w + 14.0,
+        size.h + 14.0
+    );
+}
+
 fn item(out: &mut String, spec: &GraphSpec, lit: &Lit, index: usize, at: At, size: Size) {
     let node = index.checked_sub(1).and_then(|i| spec.nodes.get(i));
     let is_end = index > spec.nodes.len();
-    let is_lit = if is_end { lit.end } else { index > 0 && lit.nodes.contains(&(index - 1)) };
-    let glow = match (is_lit, is_end, lit.trouble) {
-        (false, ..) => "",
-        (true, true, _) => "done",
-        (true, _, true) => "trouble",
-        (true, _, false) => "here",
-    };
+    let lit = lit.word(spec, index);
+    let (is_lit, glow) = (lit.is_some(), lit.unwrap_or_default());
     let (x, y) = (at.x - size.w / 2.0, at.y - size.h / 2.0);
     let round = if node.is_some() { 7.0 } else { size.h / 2.0 };
-    if is_lit {
-        let _ = writeln!(
-            out,
-            "<rect class=\"{glow}-glow\" x=\"{:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{:.1}\" rx=\"{:.1}\"/>",
-            x - 7.0, y - 7.0, size.w + 14.0, size.h + 14.0, round + 6.0
-        );
-    }
     let class = match node {
         None => "point",
         Some(node) if node.interrupt.is_some() => "node review",
@@ -262,17 +265,21 @@ fn bar<'a>(
     let _ = writeln!(out, "<line class=\"bar\" x1=\"{left:.1}\" y1=\"{y:.1}\" x2=\"{right:.1}\" y2=\"{y:.1}\"/>");
 }
 
-/// A curve that leaves and enters straight up or down.
+/// A curve that leaves and enters straight up or down, and between two bends never goes further aside than they do.
 fn smooth(path: &[At]) -> String {
+    let lean = |a: At, b: At| (b.x - a.x) / (b.y - a.y);
+    let slope = |i: usize| {
+        let (Some(before), Some(after)) = (i.checked_sub(1).and_then(|i| path.get(i)), path.get(i + 1)) else { return 0.0 };
+        let (a, b) = (lean(*before, path[i]), lean(path[i], *after));
+        // The harmonic mean; at a turning point, straight down.
+        if a * b > 0.0 { 2.0 * a * b / (a + b) } else { 0.0 }
+    };
     let mut d = path.first().map(|at| format!("M{:.1} {:.1}", at.x, at.y)).unwrap_or_default();
-    for pair in path.windows(2) {
-        let [a, b] = [pair[0], pair[1]];
-        let pull = (b.y - a.y) * 0.5;
-        if (a.x - b.x).abs() < 0.5 {
-            let _ = write!(d, " L{:.1} {:.1}", b.x, b.y);
-        } else {
-            let _ = write!(d, " C{:.1} {:.1} {:.1} {:.1} {:.1} {:.1}", a.x, a.y + pull, b.x, b.y - pull, b.x, b.y);
-        }
+    for (i, pair) in path.windows(2).enumerate() {
+        let (a, b) = (pair[0], pair[1]);
+        let pull = (b.y - a.y) * if i == 0 || i + 2 == path.len() { 0.45 } else { 1.0 / 3.0 };
+        let (one, two) = (a.x + slope(i) * pull, b.x - slope(i + 1) * pull);
+        let _ = write!(d, " C{one:.1} {:.1} {two:.1} {:.1} {:.1} {:.1}", a.y + pull, b.y - pull, b.x, b.y);
     }
     d
 }
