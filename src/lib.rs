@@ -1,13 +1,435 @@
 //! Human-in-the-loop agents whose graph the compiler proves and whose journal survives the process.
+//!
+//! The steps are async functions, the graph is written as a graph, and rustc proves it: nothing reads what is not
+//! there, nothing acts unsigned, every review has somewhere for a "no" to go. A journal keeps the thread: the process
+//! may die while it waits, and a person may answer hours later, from another process. What they sign is what runs.
+//!
+//! A whole agent, which stops before it pays:
+//!
+//! ```
+//! use hitl::prelude::*;
+//!
+//! /// What the operator signs.
+//! #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+//! struct Refund {
+//!     #[garde(pattern(r"^A-[0-9]{4}$"))]
+//!     order: String,
+//!     /// US dollars.
+//!     #[garde(range(min = 1, max = 500))]
+//!     dollars: u32,
+//! }
+//!
+//! /// What the graph knows of one ticket.
+//! #[state]
+//! struct Ticket {
+//!     #[input]
+//!     message: String,
+//!     draft: Refund,
+//!     #[output]
+//!     outcome: String,
+//! }
+//!
+//! /// An agent of yours asks a model; this one reads.
+//! #[node(Ticket, writes = draft)]
+//! async fn draft(message: &str) -> Result<Refund> {
+//!     let order = message.split_whitespace().find(|word| word.starts_with("A-"));
+//!     let order = order.ok_or_else(|| NodeError::msg("the message names no order"))?;
+//!     Ok(Refund { order: order.to_owned(), dollars: 149 })
+//! }
+//!
+//! #[interrupt_before(role = "refund-approver", expires = "24h")]
+//! #[node(Ticket, writes = outcome, effect)]
+//! async fn pay(draft: Approved<Refund>) -> Result<String> {
+//!     Ok(format!("{} dollars for {}, signed by {}", draft.dollars, draft.order, draft.operator()))
+//! }
+//!
+//! #[node(Ticket, writes = outcome)]
+//! async fn decline(rejection: &Rejection) -> Result<String> {
+//!     Ok(format!("{} said no: {}", rejection.operator, rejection.reason))
+//! }
+//!
+//! graph! {
+//!     /// Refunds a customer once a person has signed the exact refund.
+//!     RefundAgent<Ticket> {
+//!         start -> draft -> pay -> end;
+//!         pay { reject -> decline }
+//!         decline -> end;
+//!     }
+//! }
+//!
+//! #[tokio::main(flavor = "current_thread")]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let agent = RefundAgent::new(MemoryStore::new());
+//!     let message = "order A-9133 arrived broken".to_owned();
+//!     match agent.start("ticket-A-9133", TicketInput { message }).await? {
+//!         RefundAgentTurn::Pay(review) => assert_eq!(review.draft().dollars, 149),
+//!         turn => panic!("{turn}"),
+//!     }
+//!
+//!     // Hours later, with a store on disk in another process:
+//!     if let RefundAgentTurn::Pay(review) = agent.thread("ticket-A-9133").await? {
+//!         let mara = Operator::new("mara").role("refund-approver");
+//!         let turn = review.approve(&mara).await?;
+//!         assert!(matches!(turn, RefundAgentTurn::Done(paid) if paid == "149 dollars for A-9133, signed by mara"));
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
+//! The derives on `Refund` name the crates `serde`, `schemars` and `garde`, so a crate that writes them depends on all
+//! three besides `hitl`; garde with its features `derive` and, for `pattern`, `regex`.
+//!
+//! # The four macros
+//!
+//! - [`#[state]`](macro@state) stands on a struct: what a graph knows of one thread. No field is an `Option`; the graph
+//!   proves when each is set.
+//! - [`#[node]`](macro@node) stands on an `async fn`: it reads the fields that its parameters name, and writes what it
+//!   returns.
+//! - [`#[interrupt_before]`](macro@interrupt_before) stops before a node until a person has signed what the node takes
+//!   as [`Approved`].
+//! - [`graph!`] draws the ways from `start` to `end`, and where a verdict leads.
+//!
+//! # The turn
+//!
+//! Whose move it is, is a type, which `graph!` writes: for `RefundAgent` it is `RefundAgentTurn`, with one variant for
+//! each review. A [`Review`] takes one verdict and is gone. What can happen to a thread is all there:
+//!
+//! ```
+//! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/hitl-runtime/doc/refunds.rs"));
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let agent = RefundAgent::new(MemoryStore::new());
+//! # let _ = waiting(&agent, "A-9133").await?;
+//! match agent.thread("ticket-A-9133").await? {
+//!     // A person must move: approve, edit, reject, or ask where the graph says where a question leads.
+//!     RefundAgentTurn::Pay(review) => println!("sign this? {:?}", review.draft()),
+//!     RefundAgentTurn::Done(outcome) => println!("{outcome}"),
+//!     // Nobody saw how an effect ended; it is not run again before a person has said so.
+//!     RefundAgentTurn::InDoubt(doubt) => println!("look for {} at the bank", doubt.idempotency_key()),
+//!     RefundAgentTurn::Failed(failed) => println!("{}: {}", failed.node(), failed.error()),
+//!     // Another process has the thread, or had it when it died.
+//!     RefundAgentTurn::Running(running) => println!("at {}", running.node()),
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Where a fork lets several reviews be open at once there is also `Several`, with all of them. From outside, where
+//! there are no types, a verdict names the [`Digest`] of the review that it saw: [`Agent::decide`], [`Agent::view`].
+//!
+//! # Stores
+//!
+//! A [`Store`] keeps the journals. [`MemoryStore`] is for tests and short lives; `SqliteStore` (feature `sqlite`, on
+//! by default) is one file, which several processes may have open at once. Whoever writes a third runs
+//! [`store::conformance`] on it.
+//!
+//! # The command line
+//!
+//! With the feature `cli`, on by default, an agent is a program: `start`, `inbox`, `show`, `approve`, `edit`,
+//! `reject`, `ask`, `history` and more. On a terminal it walks a person through; without one it asks nothing.
+//!
+//! ```no_run
+//! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/hitl-runtime/doc/refunds.rs"));
+//! # #[cfg(all(feature = "cli", feature = "sqlite"))]
+//! #[tokio::main]
+//! async fn main() -> std::process::ExitCode {
+//!     match SqliteStore::open("tickets.db").await {
+//!         Ok(store) => hitl::cli::run(RefundAgent::new(store)).await,
+//!         Err(error) => hitl::cli::failed(error),
+//!     }
+//! }
+//! # #[cfg(not(all(feature = "cli", feature = "sqlite")))]
+//! # fn main() {}
+//! ```
 
 #![warn(missing_docs)]
 
-pub use hitl_macros::{graph, interrupt_before, node, state};
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
+/// Makes a struct the state of a graph.
+///
+/// ```
+/// use hitl::prelude::*;
+///
+/// #[state]
+/// struct Ticket {
+///     // `start` takes the inputs, as a `TicketInput`.
+///     #[input]
+///     message: String,
+///     #[input]
+///     customer: u64,
+///     // A second write takes the place of the first.
+///     plan: String,
+///     // A second write is added to the list. Branches that run side by side may both write such a field.
+///     #[reduce(append)]
+///     notes: Vec<String>,
+///     // Two writes become one by a function of `(old, new)`, or by a closure.
+///     #[reduce(u32::max)]
+///     risk: u32,
+///     #[reduce(|old, new| old + "\n" + &new)]
+///     letter: String,
+///     // The run ends with the outputs: here with a `(String, u64)`.
+///     #[output]
+///     receipt: String,
+///     #[output]
+///     cents: u64,
+/// }
+///
+/// let input = TicketInput { message: "It arrived broken.".into(), customer: 7 };
+/// // What is known so far, as `Agent::get` gives it: each field an `Option`.
+/// let known = TicketFields::default();
+/// assert_eq!((known.plan, known.notes), (None, None));
+/// ```
+pub use hitl_macros::state;
+
+/// Makes an async function a step of a graph.
+///
+/// ```
+/// use hitl::prelude::*;
+/// # use std::sync::Arc;
+/// #
+/// # #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema, Validate)]
+/// # struct Refund {
+/// #     #[garde(range(max = 500))]
+/// #     dollars: u32,
+/// # }
+/// # #[state]
+/// # struct Ticket {
+/// #     #[input]
+/// #     message: String,
+/// #     #[input]
+/// #     customer: u64,
+/// #     plan: String,
+/// #     draft: Refund,
+/// #     #[reduce(append)]
+/// #     notes: Vec<String>,
+/// #     receipt: String,
+/// # }
+/// # struct Bank;
+/// # struct Desk {
+/// #     bank: Arc<Bank>,
+/// # }
+/// # impl Provides<Bank> for Desk {
+/// #     fn provide(this: &Arc<Self>) -> Deps<Bank> {
+/// #         Deps::new(Arc::clone(&this.bank))
+/// #     }
+/// # }
+///
+/// // Fields, borrowed or cloned, and the graph's dependencies. Three more tries, after 1, 2 and 4 s, of 30 s each.
+/// #[node(Ticket, writes = plan, retries = 3, backoff = "1s", timeout = "30s")]
+/// async fn plan(message: &str, customer: u64, desk: Deps<Desk>) -> Result<String> {
+/// #   let _ = &desk.bank;
+///     Ok(format!("refund {customer}, who writes: {message}"))
+/// }
+///
+/// // Two fields, as a tuple. What is in an `Option` is perhaps not there: not written yet, or not what led here.
+/// #[node(Ticket, writes = (draft, notes))]
+/// async fn draft(plan: &str, notes: Option<&[String]>, question: Option<&Question>) -> Result<(Refund, Vec<String>)> {
+///     let asked = question.map(|question| question.text.clone());
+///     let dollars = if notes.is_none() { 149 } else { 99 };
+///     Ok((Refund { dollars }, vec![asked.unwrap_or_else(|| plan.to_owned())]))
+/// }
+///
+/// // It changes the world, so it takes what a person has signed. The bank knows the key again, so it may be retried.
+/// #[interrupt_before]
+/// #[node(Ticket, writes = receipt, effect, idempotent, retries = 2)]
+/// async fn pay(draft: Approved<Refund>, bank: Deps<Bank>, cx: &Cx) -> Result<String> {
+/// #   let _ = &*bank;
+///     Ok(format!("{} dollars, under {}", draft.dollars, cx.idempotency_key()))
+/// }
+///
+/// // It changes the world a little, which nobody need sign. Only a rejection leads here, and it writes no field.
+/// #[node(Ticket, effect, risk = low)]
+/// async fn log(rejection: &Rejection) -> Result<()> {
+///     println!("{}: {}", rejection.operator, rejection.note);
+///     Ok(())
+/// }
+/// #
+/// # graph! {
+/// #     RefundAgent<Ticket, Desk> {
+/// #         start -> plan -> draft -> pay -> end;
+/// #         pay { reject -> log -> end, ask -> draft }
+/// #     }
+/// # }
+/// ```
+///
+/// An error of an effect leaves the thread in doubt, unless it is [`NodeError::not_done`].
+pub use hitl_macros::node;
+
+/// Puts a review before a node.
+///
+/// ```
+/// use hitl::prelude::*;
+/// #
+/// # #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema, Validate)]
+/// # struct Refund {
+/// #     #[garde(range(max = 500))]
+/// #     dollars: u32,
+/// # }
+/// # #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema, Validate)]
+/// # struct Letter {
+/// #     #[garde(length(min = 1))]
+/// #     text: String,
+/// # }
+/// # #[state]
+/// # struct Ticket {
+/// #     #[input]
+/// #     dollars: u32,
+/// #     draft: Refund,
+/// #     letter: Letter,
+/// # }
+/// # #[node(Ticket, writes = draft)]
+/// # async fn propose(dollars: u32) -> Result<Refund> {
+/// #     Ok(Refund { dollars })
+/// # }
+/// # #[node(Ticket, writes = letter)]
+/// # async fn write() -> Result<Letter> {
+/// #     Ok(Letter { text: "Dear Ada".into() })
+/// # }
+///
+/// // Whoever holds the role signs within a day, or it counts as rejected.
+/// #[interrupt_before(role = "refund-approver", expires = "24h")]
+/// #[node(Ticket, effect)]
+/// async fn pay(draft: Approved<Refund>) -> Result<()> {
+/// #   let _ = draft;
+///     Ok(())
+/// }
+///
+/// // Anybody signs, at any time. Of the two the review is about the letter: the refund was signed before `pay`.
+/// #[interrupt_before(review = letter)]
+/// #[node(Ticket, effect)]
+/// async fn send(letter: Approved<Letter>, draft: Approved<Refund>) -> Result<()> {
+///     println!("{}: {} dollars, as {} has signed", letter.text, draft.dollars, draft.operator());
+///     Ok(())
+/// }
+///
+/// graph! {
+///     RefundAgent<Ticket> {
+///         start -> propose -> pay -> write -> send -> end;
+///         pay { reject -> end }
+///         send { reject -> end }
+///     }
+/// }
+/// ```
+pub use hitl_macros::interrupt_before;
+
+/// Declares a graph.
+///
+/// ```
+/// use hitl::prelude::*;
+/// #
+/// # #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// # enum Kind {
+/// #     Question { urgent: bool },
+/// #     Advertisement,
+/// # }
+/// # #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+/// # struct Reply {
+/// #     #[garde(length(min = 1))]
+/// #     text: String,
+/// # }
+/// # #[state]
+/// # pub struct Letter {
+/// #     #[input]
+/// #     message: String,
+/// #     kind: Kind,
+/// #     #[reduce(append)]
+/// #     facts: Vec<String>,
+/// #     reply: Reply,
+/// #     #[output]
+/// #     outcome: String,
+/// # }
+/// # pub struct Office;
+/// # #[node(Letter, writes = kind)]
+/// # async fn sort(message: &str) -> Result<Kind> {
+/// #     Ok(if message.contains('?') { Kind::Question { urgent: false } } else { Kind::Advertisement })
+/// # }
+/// # #[node(Letter, writes = facts)]
+/// # async fn look_up() -> Result<Vec<String>> {
+/// #     Ok(vec!["Order A-9133".into()])
+/// # }
+/// # #[node(Letter, writes = facts)]
+/// # async fn ask_warehouse() -> Result<Vec<String>> {
+/// #     Ok(vec!["left the warehouse on Monday".into()])
+/// # }
+/// # #[node(Letter, writes = facts)]
+/// # async fn ask_carrier() -> Result<Vec<String>> {
+/// #     Ok(vec!["comes on Thursday".into()])
+/// # }
+/// # #[node(Letter, writes = facts)]
+/// # async fn translate(facts: &[String]) -> Result<Vec<String>> {
+/// #     Ok(facts.iter().map(|fact| fact.to_lowercase()).collect())
+/// # }
+/// # #[node(Letter, writes = reply)]
+/// # async fn draft(facts: &[String], question: Option<&Question>) -> Result<Reply> {
+/// #     let _ = question;
+/// #     Ok(Reply { text: facts.join(", ") })
+/// # }
+/// # #[interrupt_before]
+/// # #[node(Letter, writes = outcome, effect)]
+/// # async fn send(reply: Approved<Reply>) -> Result<String> {
+/// #     Ok(format!("sent: {}", reply.text))
+/// # }
+/// # mod desk {
+/// #     use hitl::prelude::*;
+/// #     use super::Letter;
+/// #     #[node(Letter, writes = outcome)]
+/// #     pub async fn file(rejection: Option<&Rejection>) -> Result<String> {
+/// #         Ok(rejection.map_or("filed", |rejection| rejection.reason.as_str()).to_owned())
+/// #     }
+/// # }
+///
+/// graph! {
+///     /// Answers letters. This comment is the graph's own, and what its command line begins with.
+///     pub Mailroom<Letter, Office> {
+///         // A Rust `match` on a field, which rustc checks; an arm goes on like a statement, and may have a guard.
+///         start -> sort -> match kind {
+///             Kind::Question { urgent } if *urgent => draft_at_once,
+///             Kind::Question { .. } => look_up,
+///             Kind::Advertisement => desk::file -> end,
+///         };
+///         // Side by side, each on its own view of the state, until all of them have met in `draft`.
+///         look_up -> (ask_warehouse, ask_carrier -> translate) -> draft;
+///         draft_at_once -> draft;
+///         // What is matched may be more than a field, as long as it begins with one.
+///         draft -> match reply.text.len() {
+///             0..=500 => send -> end,
+///             _ => shorten -> send,
+///         };
+///         // Where the verdicts on a review lead: `reject` always, `ask` where a question can be answered. Approved,
+///         // as it was or edited, `send` runs and goes on as above.
+///         send { reject -> desk::file, ask -> draft }
+///     }
+/// }
+/// #
+/// # #[node(Letter, writes = facts)]
+/// # async fn draft_at_once() -> Result<Vec<String>> {
+/// #     Ok(vec!["We are on our way.".into()])
+/// # }
+/// # #[node(Letter, writes = reply)]
+/// # async fn shorten(reply: &Reply) -> Result<Reply> {
+/// #     Ok(Reply { text: reply.text.chars().take(500).collect() })
+/// # }
+///
+/// #[tokio::main(flavor = "current_thread")]
+/// async fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     // `new` takes the dependencies and a store; a graph that is declared `Mailroom<Letter>` takes a store alone.
+///     let mailroom = Mailroom::new(Office, MemoryStore::new());
+///     let turn = mailroom.start("letter-1", LetterInput { message: "Where is A-9133?".into() }).await?;
+///     assert!(matches!(turn, MailroomTurn::Send(review) if review.draft().text.contains("Thursday")));
+///     Ok(())
+/// }
+/// ```
+pub use hitl_macros::graph;
+
 pub use hitl_runtime::{
     Agent, Approved, CanAsk, Clock, Cx, Deps, Digest, Error, Failed, InDoubt, InvalidThreadId, ManualClock, MemoryStore,
     NoAsk, NodeError, OpenReview, Operator, Page, Place, Provides, Question, Reason, Rejection, Review, Running, Snapshot,
     Standing, Store, StoreError, SystemClock, ThreadId, ThreadView, Verdict, Violation,
 };
+pub use hitl_runtime::run::{FailureView, Graph, HistoryEntry, InDoubtView, ReviewView};
 pub use hitl_runtime::{journal, model, store};
 
 #[cfg(feature = "sqlite")]
@@ -21,7 +443,7 @@ pub use hitl_runtime::serve::cli;
 /// fn order(text: &str) -> hitl::Result<u32> {
 ///     Ok(text.parse()?)
 /// }
-/// assert_eq!(order("9133").unwrap(), 9133);
+/// assert!(order("9133").is_ok_and(|number| number == 9133));
 /// assert!(order("A-9133").is_err());
 /// ```
 pub type Result<T, E = NodeError> = std::result::Result<T, E>;

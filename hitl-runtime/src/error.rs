@@ -5,6 +5,24 @@ use crate::{Digest, InvalidThreadId, Place, StoreError, ThreadId, Violation, pro
 /// Why an agent did not do what it was asked. Whatever it was, the thread stands as it stood before.
 ///
 /// Each has a stable [`code`](Error::code) for programs; the text is for people and may be improved.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use hitl::Error;
+///
+/// # let agent = RefundAgent::new(MemoryStore::new());
+/// # let (mara, digest) = (mara(), waiting(&agent, "A-9133").await?.digest());
+/// match agent.decide("ticket-A-9133", digest, &mara, Verdict::Approve).await {
+///     Ok(turn) => println!("{turn}"),
+///     Err(Error::AlreadyDecided { by, verdict, .. }) => println!("{by} was first: {verdict}"),
+///     Err(Error::Invalid { violations, .. }) => violations.iter().for_each(|wrong| println!("{wrong}")),
+///     Err(error) => println!("{} ({})", error, error.code()),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -49,6 +49,13 @@ impl ThreadId {
 }
 
 /// The text names no thread.
+///
+/// ```
+/// use hitl::{InvalidThreadId, ThreadId};
+///
+/// let error: InvalidThreadId = ThreadId::new("two\nlines").unwrap_err();
+/// assert_eq!(error.to_string(), "a thread id is 1 to 200 bytes of plain text, and it holds a control character");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a thread id is 1 to 200 bytes of plain text, and {0}")]
 pub struct InvalidThreadId(&'static str);

@@ -3,9 +3,9 @@
 use std::{
     fs::File,
     io::{Read, Write},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Child, Command, Stdio},
-    sync::{Arc, Condvar, Mutex, OnceLock, PoisonError},
+    sync::{Arc, Condvar, LazyLock, Mutex, PoisonError},
     thread,
     time::{Duration, Instant},
 };
@@ -19,22 +19,19 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// `examples/refund`, built like this test. `cargo test --test journey` alone does not build it, so cargo is asked.
-fn program() -> &'static Path {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let test = std::env::current_exe().expect("a test knows where it is");
-        let profile = test.ancestors().nth(2).expect("a test is in `target/debug/deps`");
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "--quiet", "--workspace", "--example", "refund", "--manifest-path"]);
-        cargo.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
-        cargo.arg("--target-dir").arg(profile.parent().expect("a profile is in `target`"));
-        if profile.ends_with("release") {
-            cargo.arg("--release");
-        }
-        assert!(cargo.status().expect("cargo runs").success(), "{cargo:?} failed");
-        profile.join("examples/refund")
-    })
-}
+static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
+    let test = std::env::current_exe().expect("a test knows where it is");
+    let profile = test.ancestors().nth(2).expect("a test is in `target/debug/deps`");
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--quiet", "--workspace", "--example", "refund", "--manifest-path"]);
+    cargo.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
+    cargo.arg("--target-dir").arg(profile.parent().expect("a profile is in `target`"));
+    if profile.ends_with("release") {
+        cargo.arg("--release");
+    }
+    assert!(cargo.status().expect("cargo runs").success(), "{cargo:?} failed");
+    profile.join("examples/refund")
+});
 
 /// A directory of its own with a store in it.
 pub struct Desk {
@@ -67,9 +64,14 @@ impl Desk {
     }
 
     fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(program());
-        command.args(args).current_dir(&self.dir).stdin(Stdio::null());
-        for name in ["VISUAL", "EDITOR", "HITL_OPERATOR", "REFUND_DB", "REFUND_GATE"] {
+        let mut command = Command::new(&*PROGRAM);
+        command.args(args);
+        self.set_up(command)
+    }
+
+    fn set_up(&self, mut command: Command) -> Command {
+        command.current_dir(&self.dir).stdin(Stdio::null());
+        for name in ["CARGO", "VISUAL", "EDITOR", "HITL_OPERATOR", "REFUND_DB", "REFUND_GATE"] {
             command.env_remove(name);
         }
         command.env("USER", "mara").env("TERM", "dumb");
@@ -89,6 +91,14 @@ impl Desk {
         assert_eq!(ended.code, Some(code), "{args:?}: {ended:?}");
         assert_eq!(ended.err, "", "{args:?}");
         ended.json()
+    }
+
+    /// What a person does with a line that they are shown.
+    #[track_caller]
+    pub fn paste(&self, line: &str) -> Ended {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", line]);
+        Running::new(self.set_up(shell), None).end()
     }
 
     pub fn start(&self, args: &[&str]) -> Running {

@@ -202,7 +202,6 @@ fn turn(graph: &Graph, turns: &Turns<'_>) -> TokenStream {
     quote! {
         #(#cfgs)*
         #[doc = #turn_docs]
-        #[must_use]
         #allow
         #vis enum #name {
             #(#[doc = #docs] #names(#types),)*

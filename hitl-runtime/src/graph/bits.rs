@@ -13,22 +13,13 @@ impl Bits {
     /// No field.
     pub(super) const NONE: Self = Self { low: 0, high: 0 };
     /// Every field, those the state does not have included.
-    pub(super) const ALL: Self = Self {
-        low: u128::MAX,
-        high: u128::MAX,
-    };
+    pub(super) const ALL: Self = Self { low: u128::MAX, high: u128::MAX };
 
     /// The set with field `bit` added. A number of 256 or more is no field.
     pub(super) const fn with(self, bit: usize) -> Self {
         match bit {
-            0..128 => Self {
-                low: self.low | (1 << bit),
-                high: self.high,
-            },
-            128..256 => Self {
-                low: self.low,
-                high: self.high | (1 << (bit - 128)),
-            },
+            0..128 => Self { low: self.low | (1 << bit), high: self.high },
+            128..256 => Self { low: self.low, high: self.high | (1 << (bit - 128)) },
             _ => self,
         }
     }
@@ -44,26 +35,17 @@ impl Bits {
 
     /// What is in either.
     pub(super) const fn or(self, other: Self) -> Self {
-        Self {
-            low: self.low | other.low,
-            high: self.high | other.high,
-        }
+        Self { low: self.low | other.low, high: self.high | other.high }
     }
 
     /// What is in both.
     pub(super) const fn and(self, other: Self) -> Self {
-        Self {
-            low: self.low & other.low,
-            high: self.high & other.high,
-        }
+        Self { low: self.low & other.low, high: self.high & other.high }
     }
 
     /// What is in this set and not in the other.
     pub(super) const fn minus(self, other: Self) -> Self {
-        Self {
-            low: self.low & !other.low,
-            high: self.high & !other.high,
-        }
+        Self { low: self.low & !other.low, high: self.high & !other.high }
     }
 
     /// Whether both hold the same fields.

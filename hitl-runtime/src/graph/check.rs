@@ -4,7 +4,6 @@
 //! `#[track_caller]`, rustc puts its caret on the user's word. That a check passes costs next to nothing: what it looks
 //! at is in the [`Proof`], and paths are searched for only once there is something to say.
 
-
 use super::bits::Bits;
 use super::names::same;
 use super::{EdgeKind, EdgeSpec, GraphSpec, NodeSpec, Payload, Point, Proof, ReadKind};
@@ -25,11 +24,7 @@ pub(super) enum Fault {
     /// A review has nowhere for a "no" to go.
     NoReject { node: usize },
     /// Two branches of one fork change the same field.
-    Race {
-        node: usize,
-        other: usize,
-        field: usize,
-    },
+    Race { node: usize, other: usize, field: usize },
     /// A verdict edge leaves a node that stops for nobody.
     NoReview { edge: usize },
     /// `ask -> end`.
@@ -102,11 +97,7 @@ pub(super) const fn fault_of_node<const N: usize>(
         return Some(Fault::NoReject { node });
     }
     if let Some(field) = proved.races.first() {
-        return Some(Fault::Race {
-            node,
-            other: rival(spec, proof, node, field),
-            field,
-        });
+        return Some(Fault::Race { node, other: rival(spec, proof, node, field), field });
     }
     None
 }
@@ -154,11 +145,7 @@ pub(super) const fn fault_of_route<const N: usize>(
     let from = proof.point(told.from);
     // `ran.writes` holds the matched field itself; what the node really writes is what it takes the signature of.
     let written = from.entry.written.or(from.stopped.writes).or(from.ran.unsigns);
-    if written.has(field) {
-        None
-    } else {
-        Some(Fault::Unmatched { route, field })
-    }
+    if written.has(field) { None } else { Some(Fault::Unmatched { route, field }) }
 }
 
 /// Whether a node has a parameter that only a signature can fill, a misspelt one included.
@@ -196,9 +183,7 @@ const fn is_first_to_miss<const N: usize>(
     let mut earlier = 0;
     while earlier < edge {
         let told = &spec.edges[earlier];
-        if matches!(told.joins, Some((other, _)) if other == fork)
-            && missing(spec, proof, told).has(field)
-        {
+        if matches!(told.joins, Some((other, _)) if other == fork) && missing(spec, proof, told).has(field) {
             return false;
         }
         earlier += 1;
@@ -207,12 +192,7 @@ const fn is_first_to_miss<const N: usize>(
 }
 
 /// The node of an earlier branch that changes the same field; `node` itself if there is none.
-const fn rival<const N: usize>(
-    spec: &GraphSpec,
-    proof: &Proof<N>,
-    node: usize,
-    field: usize,
-) -> usize {
+const fn rival<const N: usize>(spec: &GraphSpec, proof: &Proof<N>, node: usize, field: usize) -> usize {
     let mut fork = 0;
     while fork < spec.forks.len() {
         let (mut first, mut branch) = (None, 0);

@@ -8,11 +8,7 @@ use super::{EdgeKind, GraphSpec, Point, Proof, ReadKind};
 
 impl Fault {
     /// The sentence that rustc shows.
-    pub(super) const fn sentence<const N: usize>(
-        self,
-        spec: &GraphSpec,
-        proof: &Proof<N>,
-    ) -> Sentence {
+    pub(super) const fn sentence<const N: usize>(self, spec: &GraphSpec, proof: &Proof<N>) -> Sentence {
         match self {
             Self::Unreviewed { node } => Sentence::of(&[
                 "effect node `",
@@ -25,9 +21,7 @@ impl Fault {
             Self::NoRejection { node } => {
                 empty_handed(spec, proof, node, "Rejection", "reject", Last::NoRejection)
             }
-            Self::NoQuestion { node } => {
-                empty_handed(spec, proof, node, "Question", "ask", Last::NoQuestion)
-            }
+            Self::NoQuestion { node } => empty_handed(spec, proof, node, "Question", "ask", Last::NoQuestion),
             Self::NoReject { node } => Sentence::of(&[
                 "node `",
                 spec.nodes[node].name,
@@ -73,14 +67,11 @@ impl Fault {
                 ])
             }
             Self::NoOutput { edge, field } => {
-                let mut text = Sentence::of(&[
-                    "a path reaches `end` with output `",
-                    spec.state.fields[field].name,
-                    "` unwritten",
-                ]);
-                let last = Last::Only(edge);
-                show(spec, proof, Point::End, last, Lacking::Written(field), &mut text);
-                ways_to_write(spec, proof, None, field, &mut text);
+                let name = spec.state.fields[field].name;
+                let mut text = Sentence::of(&["a path reaches `end` with output `", name, "` unwritten"]);
+                let lacking = Lacking::Written(field);
+                let path = show(spec, proof, Point::End, Last::Only(edge), lacking, &mut text);
+                ways_to_write(spec, proof, &path, None, field, &mut text);
                 text
             }
             Self::Unmatched { route, field } => {
@@ -93,10 +84,11 @@ impl Fault {
                     name,
                     "`, but a path reaches it unwritten",
                 ]);
+                let mut path = None;
                 if let Point::Node(_) = from {
-                    show(spec, proof, from, Last::Any, Lacking::Written(field), &mut text);
+                    path = show(spec, proof, from, Last::Any, Lacking::Written(field), &mut text);
                 }
-                ways_to_write(spec, proof, None, field, &mut text);
+                ways_to_write(spec, proof, &path, None, field, &mut text);
                 text
             }
         }
@@ -119,11 +111,13 @@ const fn show<const N: usize>(
     last: Last,
     lacking: Lacking,
     text: &mut Sentence,
-) {
-    if let Some(path) = Path::find(spec, proof, to, last, lacking) {
+) -> Option<Path<N>> {
+    let path = Path::find(spec, proof, to, last, lacking);
+    if let Some(path) = &path {
         text.add(&[": "]);
         path.show(spec, proof, text);
     }
+    path
 }
 
 const fn unwritten<const N: usize>(
@@ -133,16 +127,10 @@ const fn unwritten<const N: usize>(
     field: usize,
 ) -> Sentence {
     let (name, told) = (spec.nodes[node].name, &spec.state.fields[field]);
-    let mut text = Sentence::of(&[
-        "node `",
-        name,
-        "` reads `",
-        told.name,
-        "`, but a path reaches it unwritten",
-    ]);
-    let lacking = Lacking::Written(field);
-    show(spec, proof, Point::Node(node), Last::Any, lacking, &mut text);
-    ways_to_write(spec, proof, Some(node), field, &mut text);
+    let mut text =
+        Sentence::of(&["node `", name, "` reads `", told.name, "`, but a path reaches it unwritten"]);
+    let path = show(spec, proof, Point::Node(node), Last::Any, Lacking::Written(field), &mut text);
+    ways_to_write(spec, proof, &path, Some(node), field, &mut text);
     if reads_plainly(spec, node, field) {
         let ty = if same(told.ty, "String") { "str" } else { told.ty };
         text.add(&[", or take `Option<&", ty, ">`"]);
@@ -162,36 +150,57 @@ const fn reads_plainly(spec: &GraphSpec, node: usize, field: usize) -> bool {
     false
 }
 
-/// Says who could write a field before `reader` reads it.
+/// Says who could write a field on a path that does not, before `reader` reads it.
 const fn ways_to_write<const N: usize>(
     spec: &GraphSpec,
     proof: &Proof<N>,
+    path: &Option<Path<N>>,
     reader: Option<usize>,
     field: usize,
     text: &mut Sentence,
 ) {
-    let mut node = 0;
+    let (mut passed, mut node) = (None, 0);
     while node < N {
         let reads = matches!(reader, Some(reader) if reader == node);
         if !reads && proof.nodes[node].ran.unsigns.has(field) {
-            text.add(&["; lead that path through `", spec.nodes[node].name, "`, which writes it"]);
-            return;
+            if let Some(path) = path
+                && path.passes(spec, proof, node)
+            {
+                passed = Some(spec.nodes[node].name);
+            } else {
+                text.add(&["; lead that path through `", spec.nodes[node].name, "`, which writes it"]);
+                return;
+            }
         }
         node += 1;
     }
     let name = spec.state.fields[field].name;
-    text.add(&["; no other node writes it: add one with `writes = ", name, "`, or make the field `#[input]`"]);
+    match passed {
+        Some(writer) => text.add(&[
+            "; `",
+            writer,
+            "` writes it, but has not run there: lead that path through another node with `writes = ",
+            name,
+            "`",
+        ]),
+        None => text.add(&[
+            "; no other node writes it: add one with `writes = ",
+            name,
+            "`, or make the field `#[input]`",
+        ]),
+    }
 }
 
-const fn unsigned<const N: usize>(
-    spec: &GraphSpec,
-    proof: &Proof<N>,
-    node: usize,
-    field: usize,
-) -> Sentence {
+const fn unsigned<const N: usize>(spec: &GraphSpec, proof: &Proof<N>, node: usize, field: usize) -> Sentence {
     let (name, told) = (spec.nodes[node].name, &spec.state.fields[field]);
     let mut text = Sentence::of(&[
-        "node `", name, "` takes `", told.name, "` as `Approved<", told.ty, ">`, but a path reaches it on which `",
+        "node `",
+        name,
+        "` takes `",
+        told.name,
+        "` as `Approved<",
+        told.ty,
+        ">`, but a path reaches it on which `",
         told.name,
     ]);
     let to = Point::Node(node);
@@ -243,30 +252,25 @@ const fn empty_handed<const N: usize>(
     last: Last,
 ) -> Sentence {
     let name = spec.nodes[node].name;
-    let mut text = Sentence::of(&[
-        "node `", name, "` takes `&", payload, "`, but a path reaches it that brings none",
-    ]);
-    show(spec, proof, Point::Node(node), last, Lacking::Nothing, &mut text);
+    let mut text =
+        Sentence::of(&["node `", name, "` takes `&", payload, "`, but a path reaches it that brings none"]);
+    let _ = show(spec, proof, Point::Node(node), last, Lacking::Nothing, &mut text);
     text.add(&["; take `Option<&", payload, ">`, or let `", name, "` be entered by `", word, "` alone"]);
     text
 }
 
 const fn race(spec: &GraphSpec, node: usize, other: usize, field: usize) -> Sentence {
     let told = spec.state.fields[field].name;
-    let mut text = Sentence::of(&[
-        "nodes `",
-        spec.nodes[other].name,
-        "` and `",
-        spec.nodes[node].name,
-        "` run side by side and both ",
-    ]);
+    let (first, second) = (spec.nodes[other].name, spec.nodes[node].name);
+    let mut text = Sentence::of(&["nodes `", first, "` and `", second, "` run side by side and both "]);
     if writes(spec, node, field) && writes(spec, other, field) {
         text.add(&["write `", told, "`: "]);
     } else {
-        text.add(&["may change `", told, "`, which an operator may edit in a review: "]);
-    }
-    if !(writes(spec, node, field) && writes(spec, other, field)) {
-        text.add(&["have it signed before they part, or "]);
+        text.add(&[
+            "may change `",
+            told,
+            "`, which an operator may edit in a review: have it signed before they part, ",
+        ]);
     }
     text.add(&["let one of them use another field, or give `", told, "` a reducer with `#[reduce(…)]`"]);
     text

@@ -16,3 +16,6 @@ mod spec;
 pub use check::{check_edge, check_node, check_route};
 pub use prove::{Proof, prove};
 pub use spec::*;
+
+#[cfg(test)]
+mod tests;

@@ -24,11 +24,7 @@ pub(super) struct Links<const N: usize> {
 impl<const N: usize> Links<N> {
     /// Chains the edges by this end, each chain in the order of the graph's edges.
     pub(super) const fn by(spec: &GraphSpec, side: Side) -> Self {
-        let mut links = Self {
-            outside: NONE,
-            nodes: [NONE; N],
-            next: [NONE; GraphSpec::MAX_EDGES],
-        };
+        let mut links = Self { outside: NONE, nodes: [NONE; N], next: [NONE; GraphSpec::MAX_EDGES] };
         let mut edge = spec.edges.len();
         while edge > 0 {
             edge -= 1;
@@ -72,20 +68,13 @@ pub(super) struct Order<const N: usize> {
 impl<const N: usize> Order<N> {
     /// Walks the graph depth first, by edges chained by [`Side::From`].
     pub(super) const fn of(spec: &GraphSpec, leaving: &Links<N>) -> Self {
-        let mut order = Self {
-            nodes: [0; N],
-            first: N,
-        };
+        let mut order = Self { nodes: [0; N], first: N };
         let mut seen = [false; N];
         let mut stack = [0; N];
         let mut depth = 0;
         let (mut at_start, mut at_node) = (leaving.outside, leaving.nodes);
         loop {
-            let edge = if depth == 0 {
-                &mut at_start
-            } else {
-                &mut at_node[stack[depth - 1] as usize]
-            };
+            let edge = if depth == 0 { &mut at_start } else { &mut at_node[stack[depth - 1] as usize] };
             if *edge != NONE {
                 let to = spec.edges[*edge as usize].to;
                 *edge = leaving.after(*edge);

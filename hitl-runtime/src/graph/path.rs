@@ -126,10 +126,10 @@ impl<const N: usize> Path<N> {
     pub(super) const fn show(&self, spec: &GraphSpec, proof: &Proof<N>, text: &mut Sentence) {
         const ENDS: usize = 5;
         text.add(&["`start"]);
-        let (mut next, mut there, mut step) = (self.start, self.there, 0);
-        while step < self.steps {
-            let edge = &spec.edges[next as usize];
-            if step < ENDS || step + ENDS >= self.steps || self.steps <= 2 * ENDS + 1 {
+        let mut walk = self.walk();
+        while let Some(edge) = self.advance(spec, proof, &mut walk) {
+            let (before, after) = (self.steps - walk.left, walk.left);
+            if before <= ENDS || after < ENDS || self.steps <= 2 * ENDS + 1 {
                 text.add(&[
                     match edge.kind {
                         EdgeKind::Reject => " -reject-> ",
@@ -138,46 +138,73 @@ impl<const N: usize> Path<N> {
                     },
                     edge.to.name(spec),
                 ]);
-            } else if step == ENDS {
+            } else if after == ENDS {
                 text.add(&[" -> …"]);
             }
-            there = cross(spec, proof, self.lacking, edge, there);
-            next = self.onward(edge.to, there);
-            step += 1;
         }
         text.add(&["`"]);
     }
 
+    /// Whether the path passes through a node.
+    pub(super) const fn passes(&self, spec: &GraphSpec, proof: &Proof<N>, node: usize) -> bool {
+        let mut walk = self.walk();
+        while let Some(edge) = self.advance(spec, proof, &mut walk) {
+            if matches!(edge.to, Point::Node(to) if to == node) {
+                return true;
+            }
+        }
+        false
+    }
+
     /// Why the field that the path was searched for is not signed at its end.
     pub(super) const fn unsigned(&self, spec: &GraphSpec, proof: &Proof<N>) -> Unsigned {
-        let mut reason = Unsigned::Never;
         let Lacking::Signed(field) = self.lacking else {
-            return reason;
+            return Unsigned::Never;
         };
-        let (mut next, mut there, mut step) = (self.start, self.there, 0);
-        while step < self.steps {
-            let edge = &spec.edges[next as usize];
-            let change = proof.point(edge.from).step(edge.kind);
-            let after = cross(spec, proof, self.lacking, edge, there);
-            if !after && (there || change.signs.has(field)) {
+        let (mut reason, mut walk) = (Unsigned::Never, self.walk());
+        let mut signed = walk.there;
+        while let Some(edge) = self.advance(spec, proof, &mut walk) {
+            let step = proof.point(edge.from).step(edge.kind);
+            if !walk.there && (signed || step.signs.has(field)) {
                 reason = match edge.from {
-                    Point::Node(node) if change.unsigns.has(field) => Unsigned::Rewritten(node),
+                    Point::Node(node) if step.unsigns.has(field) => Unsigned::Rewritten(node),
                     _ => Unsigned::Mixed,
                 };
             }
-            there = after;
-            next = self.onward(edge.to, there);
-            step += 1;
+            signed = walk.there;
         }
         reason
     }
 
-    const fn onward(&self, point: Point, there: bool) -> u16 {
-        match point {
-            Point::Node(node) => self.onward[node][there as usize],
-            Point::Start | Point::End => NONE,
-        }
+    const fn walk(&self) -> Walk {
+        Walk { left: self.steps, next: self.start, there: self.there }
     }
+
+    /// The next edge of the path.
+    const fn advance(
+        &self,
+        spec: &GraphSpec,
+        proof: &Proof<N>,
+        walk: &mut Walk,
+    ) -> Option<&'static EdgeSpec> {
+        if walk.left == 0 {
+            return None;
+        }
+        let edge = &spec.edges[walk.next as usize];
+        walk.left -= 1;
+        walk.there = cross(spec, proof, self.lacking, edge, walk.there);
+        if let Point::Node(node) = edge.to {
+            walk.next = self.onward[node][walk.there as usize];
+        }
+        Some(edge)
+    }
+}
+
+/// How far a path has been followed.
+struct Walk {
+    left: usize,
+    next: u16,
+    there: bool,
 }
 
 /// Whether the field is there at the end of an edge, if it was, or was not, when the point it leaves was entered.
@@ -202,8 +229,7 @@ const fn cross<const N: usize>(
             match edge.joins {
                 None => after,
                 Some((fork, branch)) => {
-                    let mixed = proof.mixed(fork).has(field)
-                        && proof.branch(fork, branch).touches.has(field);
+                    let mixed = proof.mixed(fork).has(field) && proof.branch(fork, branch).touches.has(field);
                     proof.joined(spec, fork).signed.has(field) || (after && !mixed)
                 }
             }

@@ -16,17 +16,11 @@ pub(super) struct Facts {
 
 impl Facts {
     /// What is known of a point that nothing leads to: anything at all.
-    const ANYTHING: Self = Self {
-        written: Bits::ALL,
-        signed: Bits::ALL,
-    };
+    const ANYTHING: Self = Self { written: Bits::ALL, signed: Bits::ALL };
 
     /// What is known where two paths meet.
     const fn meet(self, other: Self) -> Self {
-        Self {
-            written: self.written.and(other.written),
-            signed: self.signed.and(other.signed),
-        }
+        Self { written: self.written.and(other.written), signed: self.signed.and(other.signed) }
     }
 
     const fn same(self, other: Self) -> bool {
@@ -46,11 +40,7 @@ pub(super) struct Step {
 }
 
 impl Step {
-    const NOTHING: Self = Self {
-        writes: Bits::NONE,
-        signs: Bits::NONE,
-        unsigns: Bits::NONE,
-    };
+    const NOTHING: Self = Self { writes: Bits::NONE, signs: Bits::NONE, unsigns: Bits::NONE };
 
     /// What is known after the step.
     const fn after(&self, before: Facts) -> Facts {
@@ -132,16 +122,8 @@ impl NodeProof {
         }
         reads = reads.or(reviewed);
         Self {
-            stopped: Step {
-                writes: reads,
-                signs: approved.minus(reviewed),
-                unsigns: Bits::NONE,
-            },
-            ran: Step {
-                writes: reads.or(writes),
-                signs: approved.or(reviewed),
-                unsigns: writes,
-            },
+            stopped: Step { writes: reads, signs: approved.minus(reviewed), unsigns: Bits::NONE },
+            ran: Step { writes: reads.or(writes), signs: approved.or(reviewed), unsigns: writes },
             touches: writes.or(reviewed),
             ..Self::BLANK
         }
@@ -235,16 +217,8 @@ impl<const N: usize> Proof<N> {
             start: NodeProof::BLANK,
             nodes: [NodeProof::BLANK; N],
             outputs: Bits::NONE,
-            branches: [BranchProof {
-                touches: Bits::NONE,
-                end: Facts::ANYTHING,
-                ends: false,
-            }; N],
-            forks: [ForkProof {
-                first: 0,
-                open: 0,
-                mixed: Bits::NONE,
-            }; N],
+            branches: [BranchProof { touches: Bits::NONE, end: Facts::ANYTHING, ends: false }; N],
+            forks: [ForkProof { first: 0, open: 0, mixed: Bits::NONE }; N],
         };
         let (mut inputs, mut reduced, mut field) = (Bits::NONE, Bits::NONE, 0);
         while field < spec.state.fields.len() {
@@ -260,10 +234,7 @@ impl<const N: usize> Proof<N> {
             }
             field += 1;
         }
-        proof.start.entry = Facts {
-            written: inputs,
-            signed: Bits::NONE,
-        };
+        proof.start.entry = Facts { written: inputs, signed: Bits::NONE };
         let mut node = 0;
         while node < N {
             proof.nodes[node] = NodeProof::of(&spec.nodes[node], &names);
@@ -307,11 +278,7 @@ impl<const N: usize> Proof<N> {
             earlier = earlier.or(touches);
             branch += 1;
         }
-        self.forks[fork] = ForkProof {
-            first,
-            open: branches.len(),
-            mixed: twice.and(reduced),
-        };
+        self.forks[fork] = ForkProof { first, open: branches.len(), mixed: twice.and(reduced) };
     }
 
     /// Lets what is known at a point flow along every edge that leaves it; says whether anything new came of it.
@@ -323,7 +290,6 @@ impl<const N: usize> Proof<N> {
         stale: &mut [bool; N],
     ) -> bool {
         let ran = self.after(point, EdgeKind::Next);
-        let stopped = self.after(point, EdgeKind::Reject);
         let mut moved = false;
         let mut next = leaving.first(point);
         while next != NONE {
@@ -331,7 +297,7 @@ impl<const N: usize> Proof<N> {
             next = leaving.after(next);
             let mut facts = ran;
             if let EdgeKind::Reject | EdgeKind::Ask = edge.kind {
-                facts = stopped;
+                facts = self.after(point, edge.kind);
                 if let (EdgeKind::Reject, Point::Node(node)) = (edge.kind, point) {
                     self.nodes[node].rejects = true;
                 }
@@ -418,9 +384,6 @@ impl<const N: usize> Proof<N> {
             unsigned = unsigned.or(one.touches.minus(one.end.signed));
             branch += 1;
         }
-        Facts {
-            written,
-            signed: signed.minus(unsigned).minus(self.forks[fork].mixed),
-        }
+        Facts { written, signed: signed.minus(unsigned).minus(self.forks[fork].mixed) }
     }
 }

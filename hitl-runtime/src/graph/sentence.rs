@@ -15,11 +15,7 @@ impl Sentence {
 
     /// A sentence of these parts.
     pub(super) const fn of(parts: &[&str]) -> Self {
-        let mut sentence = Self {
-            bytes: [0; Self::MOST],
-            len: 0,
-            full: false,
-        };
+        let mut sentence = Self { bytes: [0; Self::MOST], len: 0, full: false };
         sentence.add(parts);
         sentence
     }

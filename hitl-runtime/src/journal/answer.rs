@@ -55,6 +55,13 @@ impl fmt::Display for Reason {
 }
 
 /// The word is no reason.
+///
+/// ```
+/// use hitl::Reason;
+///
+/// let error = "wrong tool".parse::<Reason>().unwrap_err();
+/// assert!(error.to_string().starts_with("`wrong tool` is no reason to reject"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no reason to reject; give one of bad_plan, wrong_tool, policy_violation, hallucinated_entity, other")]
 pub struct UnknownReason(String);

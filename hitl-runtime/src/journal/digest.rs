@@ -12,8 +12,11 @@ use sha2::{Digest as _, Sha256};
 /// ```
 /// use hitl::Digest;
 ///
-/// let digest: Digest = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824".parse().unwrap();
+/// let digest: Digest = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824".parse()?;
+/// assert_eq!(digest, Digest::of(b"hello"));
 /// assert_eq!(digest.short(), "2cf24dba");
+/// assert_eq!(Digest::from_bytes(*digest.as_bytes()), digest);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest([u8; 32]);
@@ -60,6 +63,13 @@ impl fmt::Debug for Digest {
 }
 
 /// The text is no digest.
+///
+/// ```
+/// use hitl::{Digest, journal::ParseDigestError};
+///
+/// // The short form is for people: it names no review.
+/// assert_eq!("2cf24dba".parse::<Digest>(), Err(ParseDigestError));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a digest is 64 hexadecimal digits")]
 pub struct ParseDigestError;
@@ -116,6 +126,13 @@ impl Subject<'_> {
 }
 
 /// A draft that has no canonical JSON.
+///
+/// ```
+/// use hitl::journal::DigestError;
+///
+/// let error = DigestError { path: "cents".into(), problem: "9007199254740993 is beyond 2^53".into() };
+/// assert_eq!(error.to_string(), "cents: 9007199254740993 is beyond 2^53");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{path}: {problem}")]
 pub struct DigestError {

@@ -8,9 +8,30 @@ use serde_json::value::RawValue;
 use super::{Digest, LaneId, Place, Reason};
 
 /// Fields and their values as JSON.
+///
+/// ```
+/// use hitl::journal::Values;
+///
+/// let wrote: Values = serde_json::from_str(r#"{"plan": "refund it", "risk": 3}"#)?;
+/// assert_eq!(wrote["risk"].get(), "3");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub type Values = BTreeMap<String, Box<RawValue>>;
 
 /// One entry of a thread's journal.
+///
+/// ```
+/// use hitl::journal::{Entry, Event};
+///
+/// // As a store keeps it.
+/// let entry: Entry = serde_json::from_str(
+///     r#"{"at": 1763800000000, "is": {"ran": {"node": "draft", "wrote": {"plan": "refund it"}, "to": "pay"}}}"#,
+/// )?;
+/// assert_eq!(entry.at_ms, 1_763_800_000_000);
+/// assert!(matches!(entry.event, Event::Ran { node, .. } if node == "draft"));
+/// assert!(entry.lease.is_none() && entry.snapshot.is_none());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Entry {
     /// When it was written, in milliseconds since the epoch.
@@ -28,6 +49,14 @@ pub struct Entry {
 }
 
 /// A runner's hold on a thread.
+///
+/// ```
+/// use hitl::journal::Lease;
+///
+/// let lease: Lease = serde_json::from_str(r#"{"by": "5f3a", "until": 1763800030000}"#)?;
+/// assert!(lease.until_ms > 1_763_800_000_000, "{} has the thread", lease.runner);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
     /// The runner.
@@ -39,6 +68,26 @@ pub struct Lease {
 }
 
 /// What happened to a thread.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use hitl::journal::{Decision, Event};
+///
+/// # let agent = RefundAgent::new(MemoryStore::new());
+/// # let _ = waiting(&agent, "A-9133").await?.edit(&mara(), |draft| draft.dollars = 99).await?;
+/// for entry in agent.history(&"ticket-A-9133".try_into()?, 0, 100).await? {
+///     match &entry.event {
+///         Event::Decided { operator, verdict: Decision::Edit { before, after, .. }, .. } => {
+///             println!("{operator} made {after} of {before}");
+///         }
+///         event => println!("{} {}", event.name(), event.node().unwrap_or_default()),
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Event {
@@ -199,6 +248,14 @@ fn is_root(lane: &LaneId) -> bool {
 }
 
 /// Where a thread was forked from.
+///
+/// ```
+/// use hitl::{Digest, journal::Origin};
+///
+/// let origin = Origin { thread: "ticket-A-9133".into(), place: 2, hash: Digest::of(b"") };
+/// println!("goes on from place {} of {}, whose hash was {}", origin.place, origin.thread, origin.hash.short());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
     /// The thread.
@@ -210,6 +267,17 @@ pub struct Origin {
 }
 
 /// Where a lane goes on. Written down, so that an old journal means the same under new code.
+///
+/// ```
+/// use hitl::journal::To;
+///
+/// let heads = vec!["fraud_check".to_owned(), "stock_check".to_owned()];
+/// let fork = To::Fork { heads, join: Box::new(To::Node("execute".into())) };
+/// assert_eq!(fork.to_string(), "(fraud_check, stock_check) -> execute");
+/// assert_eq!("(fraud_check, stock_check) -> execute".parse::<To>()?, fork);
+/// assert_eq!((To::Join.to_string(), To::End.to_string()), (")".into(), "end".into()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum To {
     /// To a node.
@@ -240,6 +308,12 @@ impl fmt::Display for To {
 }
 
 /// The text says no place in a graph.
+///
+/// ```
+/// use hitl::journal::{ParseToError, To};
+///
+/// assert_eq!("(fraud_check".parse::<To>(), Err(ParseToError));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a place in a graph")]
 pub struct ParseToError;
@@ -279,6 +353,19 @@ impl<'de> Deserialize<'de> for To {
 }
 
 /// A verdict as the journal keeps it.
+///
+/// ```
+/// use hitl::journal::Decision;
+///
+/// let decision: Decision = serde_json::from_str(r#"{"reject": {"reason": "wrong_tool", "note": "replace it"}}"#)?;
+/// assert_eq!(decision.name(), "reject");
+/// match decision {
+///     Decision::Approve | Decision::Edit { .. } => println!("it ran"),
+///     Decision::Reject { reason, note } => println!("it did not, for {reason}: {note}"),
+///     Decision::Ask { question } => println!("first: {question}"),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Decision {
@@ -321,6 +408,15 @@ impl Decision {
 }
 
 /// How a person settles an effect that nobody saw the end of.
+///
+/// ```
+/// use hitl::journal::Settlement;
+///
+/// let happened = Settlement::Happened { wrote: serde_json::from_str(r#"{"outcome": "paid"}"#)? };
+/// let stop = Settlement::Stop { note: "the customer has been called".into() };
+/// assert_eq!([&happened, &Settlement::RunAgain, &stop].map(Settlement::name), ["happened", "run_again", "stop"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Settlement {
@@ -351,6 +447,13 @@ impl Settlement {
 }
 
 /// Who signed a field, and what they signed.
+///
+/// ```
+/// use hitl::{Digest, journal::Signature};
+///
+/// let signature = Signature { node: "pay".into(), place: 2, operator: "mara".into(), digest: Digest::of(b"") };
+/// println!("{} signed before {}: the review of place {}", signature.operator, signature.node, signature.place);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Signature {
     /// The node whose review it was.

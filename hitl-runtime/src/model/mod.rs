@@ -12,6 +12,31 @@ use serde_json::Value;
 pub use structured::{Attempt, ModelExt};
 
 /// Something that answers: a hosted model, a local one, a script for tests, a set of rules.
+///
+/// `BoxFuture` is a boxed, pinned `Future` that is `Send`. An adapter writes this one method, and gets [`ModelExt`].
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
+/// use hitl::model::{Answer, Model, ModelError, ModelExt, Request};
+/// use std::pin::Pin;
+///
+/// /// A model for a test: it says what it is told.
+/// struct Parrot;
+///
+/// impl Model for Parrot {
+///     fn answer<'a>(
+///         &'a self,
+///         request: &'a Request,
+///     ) -> Pin<Box<dyn Future<Output = Result<Answer, ModelError>> + Send + 'a>> {
+///         let last = request.messages.last().map(|message| message.text.clone());
+///         Box::pin(async move { Ok(Answer::from(last.unwrap_or_default())) })
+///     }
+/// }
+/// assert_eq!(Parrot.text("Which order?").await?, "Which order?");
+/// # Ok(())
+/// # }
+/// ```
 pub trait Model: Send + Sync + 'static {
     /// Answers a request.
     ///
@@ -35,10 +60,14 @@ impl<M: Model + ?Sized> Model for Box<M> {
 /// What a model is asked.
 ///
 /// ```
-/// use hitl::model::Request;
+/// use hitl::model::{Request, Role};
 ///
-/// let request = Request::from("Which order?").system("You read letters of complaint.");
-/// assert_eq!(request.messages.len(), 1);
+/// let request = Request::from("Order A-9133 arrived broken.")
+///     .system("You work at a refund desk.")
+///     .message(Role::Assistant, "Refund it.")
+///     .message(Role::User, "Is there a photo?");
+/// assert_eq!(request.messages.len(), 3);
+/// assert!(request.form.is_none());
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -80,6 +109,13 @@ impl From<String> for Request {
 }
 
 /// One message of a conversation.
+///
+/// ```
+/// use hitl::model::{Message, Request, Role};
+///
+/// let said = Message { role: Role::User, text: "Which order?".into() };
+/// assert_eq!(Request::from("Which order?").messages, [said]);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Message {
     /// Who says it.
@@ -89,6 +125,13 @@ pub struct Message {
 }
 
 /// Who says a message.
+///
+/// ```
+/// use hitl::model::Role;
+///
+/// assert_eq!(serde_json::to_string(&[Role::User, Role::Assistant])?, r#"["user","assistant"]"#);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
@@ -99,6 +142,17 @@ pub enum Role {
 }
 
 /// A form for an answer.
+///
+/// ```
+/// use hitl::model::{Form, Request};
+///
+/// /// What an adapter does with it: the schema goes where the model's own interface wants it.
+/// fn tool(request: &Request) -> Option<serde_json::Value> {
+///     let Form { name, schema } = request.form.as_ref()?;
+///     Some(serde_json::json!({ "name": name, "input_schema": schema }))
+/// }
+/// assert_eq!(tool(&Request::from("Which order?")), None);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Form {
     /// The type's name.
@@ -108,6 +162,14 @@ pub struct Form {
 }
 
 /// What a model said.
+///
+/// ```
+/// use hitl::model::Answer;
+///
+/// let mut answer = Answer::from("A-9133".to_owned());
+/// answer.output_tokens = Some(5);
+/// assert_eq!((answer.text.as_str(), answer.input_tokens), ("A-9133", None));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Answer {
@@ -126,6 +188,16 @@ impl From<String> for Answer {
 }
 
 /// Why there is no answer.
+///
+/// ```
+/// use hitl::model::ModelError;
+///
+/// let error = ModelError::Unavailable { problem: "no answer within 60 s; try again".into(), source: None };
+/// assert_eq!(error.to_string(), "the model gave no answer: no answer within 60 s; try again");
+///
+/// let error = ModelError::Declined { reason: "the message names no order".into() };
+/// assert_eq!(error.to_string(), "the message names no order");
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ModelError {

@@ -10,6 +10,14 @@ use super::{Form, Model, ModelError, Request, Role};
 use crate::review::validate;
 
 /// An answer that did not fit.
+///
+/// ```
+/// use hitl::model::{Attempt, ModelError};
+///
+/// let attempt = Attempt { answer: r#"{"dollars": 900}"#.into(), problem: "dollars: greater than 500".into() };
+/// let error = ModelError::Misfit { form: "Refund".into(), attempts: vec![attempt] };
+/// assert_eq!(error.to_string(), "no answer fits `Refund` after 1 attempts; the last: dollars: greater than 500");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Attempt {
     /// What the model said.
@@ -19,6 +27,36 @@ pub struct Attempt {
 }
 
 /// What every model can do.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
+/// # use hitl::model::{Answer, Model, ModelError, Request};
+/// # struct Script;
+/// # impl Model for Script {
+/// #     fn answer<'a>(
+/// #         &'a self,
+/// #         request: &'a Request,
+/// #     ) -> std::pin::Pin<Box<dyn Future<Output = Result<Answer, ModelError>> + Send + 'a>> {
+/// #         let dollars = if request.messages.len() == 1 { 900 } else { 149 };
+/// #         Box::pin(async move { Ok(Answer::from(format!(r#"{{"dollars": {dollars}}}"#))) })
+/// #     }
+/// # }
+/// # let model = Script;
+/// use hitl::prelude::*;
+///
+/// #[derive(Deserialize, JsonSchema, Validate)]
+/// struct Refund {
+///     #[garde(range(min = 1, max = 500))]
+///     dollars: u32,
+/// }
+///
+/// // This model first says 900, is told that this is more than 500, and then says 149.
+/// let refund: Refund = model.structured("What is order A-9133 worth?").await?;
+/// assert_eq!(refund.dollars, 149);
+/// # Ok(())
+/// # }
+/// ```
 pub trait ModelExt: Model {
     /// How often a model is told of its mistakes before [`ModelExt::structured`] gives up.
     const ATTEMPTS: usize = 3;

@@ -17,6 +17,26 @@ use crate::journal::{Digest, DigestError, Signature, Subject};
 ///     (draft.clone(), draft)
 /// }
 /// ```
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use hitl::prelude::*;
+///
+/// /// What touches the world asks for the proof, and so cannot be called without one.
+/// async fn refund(draft: &Approved<Refund>, key: &str) -> Result<String> {
+///     Ok(format!("{} dollars, signed by {} as {} ({key})", draft.dollars, draft.operator(), draft.digest()))
+/// }
+///
+/// #[interrupt_before]
+/// #[node(Ticket, writes = outcome, effect)]
+/// async fn execute(draft: Approved<Refund>, cx: &Cx) -> Result<String> {
+///     refund(&draft, cx.idempotency_key()).await
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub struct Approved<T> {
     value: T,
     operator: String,

@@ -11,8 +11,10 @@ use serde::{Deserialize, Serialize};
 /// ```
 /// use hitl::Operator;
 ///
-/// let mara = Operator::new("mara").role("refund-approver");
-/// assert!(mara.holds("refund-approver"));
+/// let mara = Operator::new("mara").role("refund-approver").role("clerk");
+/// assert_eq!(mara.name(), "mara");
+/// assert!(mara.holds("refund-approver") && !mara.holds("auditor"));
+/// assert_eq!(mara.roles().collect::<Vec<_>>(), ["clerk", "refund-approver"]);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Operator {

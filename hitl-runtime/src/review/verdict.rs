@@ -9,9 +9,22 @@ use crate::journal::Reason;
 ///
 /// ```
 /// use hitl::{Reason, Verdict};
+/// use serde_json::json;
 ///
-/// let verdict = Verdict::Reject { reason: Reason::WrongTool, note: "the customer wants a replacement".into() };
-/// assert_eq!(verdict.name(), "reject");
+/// let note = "send a new one".to_owned();
+/// for (verdict, wire) in [
+///     (Verdict::Approve, json!("approve")),
+///     (Verdict::Edit { patch: json!({ "amount": 99 }) }, json!({ "edit": { "patch": { "amount": 99 } } })),
+///     (
+///         Verdict::Reject { reason: Reason::WrongTool, note },
+///         json!({ "reject": { "reason": "wrong_tool", "note": "send a new one" } }),
+///     ),
+///     (Verdict::Ask { question: "Why?".into() }, json!({ "ask": { "question": "Why?" } })),
+/// ] {
+///     println!("{}", verdict.name());
+///     assert_eq!(serde_json::to_value(&verdict)?, wire);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -11,6 +11,24 @@ use crate::{
 /// A graph with its dependencies and its store. Clones share both.
 ///
 /// `RefundAgent::new(deps, store)`, which `graph!` writes, is how one is made.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use hitl::prelude::*;
+///
+/// let agent = RefundAgent::new(MemoryStore::new());
+/// let message = "order A-9133 arrived broken".to_owned();
+/// let turn = agent.start("ticket-A-9133", TicketInput { message }).await?;
+/// println!("{turn}");
+///
+/// // Another handle on the same threads, for another task.
+/// let desk = agent.clone();
+/// assert!(matches!(desk.thread("ticket-A-9133").await?, RefundAgentTurn::Pay(_)));
+/// # Ok(())
+/// # }
+/// ```
 pub struct Agent<G: Graph> {
     pub(crate) inner: Arc<Inner<G>>,
 }
@@ -37,6 +55,22 @@ impl<G: Graph> Agent<G> {
     const SHORTEST_LEASE: Duration = Duration::from_millis(30);
 
     /// An agent with the machine's clock, a lease of 30 s and a limit of 10,000 steps.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use hitl::{Agent, Graph, Store};
+    ///
+    /// /// For code that serves any graph; otherwise `RefundAgent::new(store)` says the same.
+    /// fn on<G: Graph<Deps = ()>>(store: impl Store) -> Agent<G> {
+    ///     Agent::new((), store)
+    /// }
+    /// let agent = on::<RefundAgent>(MemoryStore::new());
+    /// # assert!(agent.inbox(None, 10).await?.items.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn new(deps: G::Deps, store: impl Store) -> Self {
         Self {
             inner: Arc::new(Inner {
@@ -51,6 +85,21 @@ impl<G: Graph> Agent<G> {
     }
 
     /// The same agent by another clock.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use hitl::ManualClock;
+    ///
+    /// let clock = ManualClock::at_ms(0);
+    /// let agent = RefundAgent::new(MemoryStore::new()).clock(clock.clone());
+    /// # let review = waiting(&agent, "A-9133").await?;
+    /// // `expires = "24h"`, counted by that clock.
+    /// assert_eq!(review.deadline_ms(), Some(24 * 60 * 60 * 1000));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn clock(self, clock: impl Clock) -> Self {
         self.with(|inner| inner.clock = Arc::new(clock))
@@ -58,6 +107,19 @@ impl<G: Graph> Agent<G> {
 
     /// How long a runner keeps a thread without a sign of life, before another may take it over. It renews in a third
     /// of that. At least 30 ms.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::time::Duration;
+    ///
+    /// // Whoever waits for a thread of a process that died waits 5 s.
+    /// let agent = RefundAgent::new(MemoryStore::new()).lease(Duration::from_secs(5));
+    /// # let _ = waiting(&agent, "A-9133").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn lease(self, lease: Duration) -> Self {
         self.with(|inner| inner.lease = lease.max(Self::SHORTEST_LEASE))
@@ -65,6 +127,16 @@ impl<G: Graph> Agent<G> {
 
     /// How many nodes may run without a person's move in between, before the thread is stopped as failed: the guard
     /// against a loop that never ends. `resume` grants as many again.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let agent = RefundAgent::new(MemoryStore::new()).step_limit(100);
+    /// # let _ = waiting(&agent, "A-9133").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn step_limit(self, steps: u64) -> Self {
         self.with(|inner| inner.step_limit = steps)
@@ -91,6 +163,22 @@ impl<G: Graph> Agent<G> {
 
     /// The open reviews, oldest first; `after` is the `next` of the page before.
     ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let agent = RefundAgent::new(MemoryStore::new());
+    /// # let _ = waiting(&agent, "A-9133").await?;
+    /// let page = agent.inbox(None, 50).await?;
+    /// for open in &page.items {
+    ///     let waited_ms = agent.now_ms().saturating_sub(open.opened_ms);
+    ///     println!("{} waits before {} for {waited_ms} ms", open.thread, open.node);
+    /// }
+    /// assert_eq!(page.next, None, "the last page");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// When the store cannot be read, or the page is not one of its own.
     pub async fn inbox(&self, after: Option<&str>, limit: usize) -> Result<Page<OpenReview>, Error> {
@@ -98,11 +186,38 @@ impl<G: Graph> Agent<G> {
     }
 
     /// What time it is by the agent's clock, in milliseconds since the epoch.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use hitl::ManualClock;
+    ///
+    /// let agent = RefundAgent::new(MemoryStore::new()).clock(ManualClock::at_ms(1_763_800_000_000));
+    /// assert_eq!(agent.now_ms(), 1_763_800_000_000);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn now_ms(&self) -> u64 {
         self.inner.clock.now_ms()
     }
 
     /// The store, for what the agent does not offer.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use hitl::ThreadId;
+    ///
+    /// # let agent = RefundAgent::new(MemoryStore::new());
+    /// # let _ = waiting(&agent, "A-9133").await?;
+    /// let thread = ThreadId::new("ticket-A-9133")?;
+    /// agent.store().delete(&thread).await?;
+    /// assert_eq!(agent.thread(&thread).await.unwrap_err().code(), "unknown_thread");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn store(&self) -> &dyn Store {
         &*self.inner.store
     }
@@ -147,6 +262,20 @@ impl<G: Graph> Agent<G> {
     }
 
     /// The fingerprint of this program's graph.
+    ///
+    /// Eight hexadecimal digits that change with its nodes, edges and fields. A thread's first entry keeps those of
+    /// the graph that it was started on.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let agent = RefundAgent::new(MemoryStore::new());
+    /// println!("this program's graph is {}", agent.fingerprint());
+    /// # assert_eq!(agent.fingerprint().len(), 8);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn fingerprint(&self) -> &str {
         &self.inner.print
     }

@@ -9,6 +9,24 @@ use std::{
 };
 
 /// What time it is, for deadlines and leases.
+///
+/// Every agent on one store should have the same time: one that is ahead takes a lease for expired that is not.
+///
+/// ```
+/// use hitl::{Clock, SystemClock};
+///
+/// /// A clock that is set back, to see how yesterday's reviews look.
+/// struct Late {
+///     by_ms: u64,
+/// }
+///
+/// impl Clock for Late {
+///     fn now_ms(&self) -> u64 {
+///         SystemClock.now_ms().saturating_sub(self.by_ms)
+///     }
+/// }
+/// assert!(Late { by_ms: 60_000 }.now_ms() < SystemClock.now_ms());
+/// ```
 pub trait Clock: Send + Sync + 'static {
     /// Milliseconds since the epoch.
     fn now_ms(&self) -> u64;

@@ -3,6 +3,30 @@
 use crate::{Place, ThreadId};
 
 /// Where and when a node runs. A node takes it as `cx: &Cx`.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
+/// use hitl::prelude::*;
+///
+/// # #[state]
+/// # struct Job {
+/// #     #[input]
+/// #     wish: String,
+/// #     #[output]
+/// #     receipt: String,
+/// # }
+/// #[node(Job, writes = receipt, effect, idempotent, risk = low, retries = 2)]
+/// async fn put(wish: &str, cx: &Cx) -> Result<String> {
+///     println!("{}: {} at place {}, try {}", cx.thread(), cx.node(), cx.place(), cx.attempt());
+///     Ok(format!("PUT {wish} with Idempotency-Key: {}", cx.idempotency_key()))
+/// }
+/// # graph! { Putter<Job> { start -> put -> end; } }
+/// # let turn = Putter::new(MemoryStore::new()).start("t", JobInput { wish: "it".into() }).await?;
+/// # assert!(matches!(turn, PutterTurn::Done(receipt) if receipt.len() > 64));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Cx {
     pub(crate) thread: ThreadId,

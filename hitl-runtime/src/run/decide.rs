@@ -27,6 +27,26 @@ pub(crate) enum Answer {
 impl<G: Graph> Agent<G> {
     /// Decides the open review that has this digest, and runs on until a person must move again.
     ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use hitl::Error;
+    ///
+    /// # let agent = RefundAgent::new(MemoryStore::new());
+    /// # let (mara, noor) = (mara(), Operator::new("noor").role("refund-approver"));
+    /// # let digest = waiting(&agent, "A-9133").await?.digest();
+    /// // What a form sends back: the digest that it showed, and a verdict.
+    /// let verdict: Verdict = serde_json::from_str(r#"{"edit": {"patch": {"dollars": 99}}}"#)?;
+    /// let turn = agent.decide("ticket-A-9133", digest, &mara, verdict).await?;
+    /// assert!(matches!(turn, RefundAgentTurn::Done(_)));
+    ///
+    /// let late = agent.decide("ticket-A-9133", digest, &noor, Verdict::Approve).await.unwrap_err();
+    /// assert!(matches!(late, Error::AlreadyDecided { by, .. } if by == "mara"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`Error::AlreadyDecided`] names whoever was first; [`Error::Stale`], [`Error::Expired`],
     /// [`Error::RoleMissing`], [`Error::Invalid`], [`Error::UnknownKey`] and [`Error::BadVerdict`] say what to mend.
@@ -193,6 +213,21 @@ impl<G: Graph> Agent<G> {
     /// Checks a verdict as [`Agent::decide`] does, and gives what it would sign: the draft, or what an edit makes of
     /// it; `None` for a verdict that signs nothing. Nothing moves.
     ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use serde_json::json;
+    ///
+    /// # let agent = RefundAgent::new(MemoryStore::new());
+    /// # let (mara, digest) = (mara(), waiting(&agent, "A-9133").await?.digest());
+    /// let edit = Verdict::Edit { patch: json!({ "dollars": 99 }) };
+    /// let signed = agent.preview("ticket-A-9133", digest, &mara, edit).await?;
+    /// assert_eq!(signed, Some(json!({ "order": "A-9133", "dollars": 99 })));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Agent::decide`].
     pub async fn preview<T>(
@@ -264,6 +299,23 @@ impl<G: Graph> Agent<G> {
     }
 
     /// Says how an effect ended that nobody saw the end of. `key` is the idempotency key that the thread names.
+    ///
+    /// Any operator may settle: what is asked is what happened, and no role is looked at.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use hitl::journal::Settlement;
+    ///
+    /// # let agent = RefundAgent::new(MemoryStore::new());
+    /// # let (mara, key) = (mara(), in_doubt(&agent).await?.idempotency_key().to_owned());
+    /// let wrote = serde_json::from_str(r#"{"outcome": "paid: the bank's statement has it"}"#)?;
+    /// let turn = agent.settle("ticket-A-0000", &key, &mara, Settlement::Happened { wrote }).await?;
+    /// assert!(matches!(turn, RefundAgentTurn::Done(outcome) if outcome.starts_with("paid")));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`Error::NotInDoubt`] when no effect with this key is in doubt; [`Error::Invalid`] when what it is said to have

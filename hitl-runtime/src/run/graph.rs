@@ -16,6 +16,23 @@ use crate::{
 };
 
 /// A graph that `graph!` has declared and rustc has proved.
+///
+/// `graph!` implements it, and nobody else: what it asks for changes without notice.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use hitl::{Agent, Error, Graph};
+///
+/// /// For code that serves any graph.
+/// async fn waiting_for_anybody<G: Graph>(agent: &Agent<G>) -> Result<usize, Error> {
+///     Ok(agent.inbox(None, 1000).await?.items.iter().filter(|open| open.role.is_none()).count())
+/// }
+/// assert_eq!(waiting_for_anybody(&RefundAgent::new(MemoryStore::new())).await?, 0);
+/// # Ok(())
+/// # }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a graph",
     note = "declare it with `hitl::graph! {{ {Self}<State, Deps> {{ … }} }}`"
@@ -43,9 +60,35 @@ pub trait Graph: Sized + Send + Sync + 'static {
 }
 
 /// Marks a [`Review`](super::Review) whose node's verdict block declares `ask`: `node { reject -> …, ask -> … }`.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use hitl::{CanAsk, Review};
+///
+/// /// A review of `pay { reject -> decline, ask -> draft }`, as a function of yours takes it.
+/// async fn ask_for_photo(review: Review<RefundAgent, Refund, CanAsk>) -> Result<RefundAgentTurn, hitl::Error> {
+///     review.ask(&Operator::new("mara").role("refund-approver"), "Is there a photo?").await
+/// }
+/// # let agent = RefundAgent::new(MemoryStore::new());
+/// # let _ = ask_for_photo(waiting(&agent, "A-9133").await?).await?;
+/// # Ok(())
+/// # }
+/// ```
 pub enum CanAsk {}
 
 /// Marks a [`Review`](super::Review) whose node's verdict block declares no `ask`.
+///
+/// ```
+/// use hitl::{Graph, NoAsk, Review};
+///
+/// /// `NoAsk` is what a `Review` is where nothing else is said; `A` takes both.
+/// fn titles<G: Graph, D, A>(open: &[Review<G, D, A>]) -> Vec<String> {
+///     open.iter().map(ToString::to_string).collect()
+/// }
+/// # fn titles_of_no_ask<G: Graph, D>(open: &[Review<G, D>]) -> Vec<String> { titles::<G, D, NoAsk>(open) }
+/// ```
 pub enum NoAsk {}
 
 /// A node in a graph: its description and the functions behind it.

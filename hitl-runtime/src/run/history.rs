@@ -11,6 +11,23 @@ use crate::{
 };
 
 /// One entry of a thread's journal, as history shows it.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use hitl::journal::Event;
+///
+/// # let agent = RefundAgent::new(MemoryStore::new());
+/// # let _ = waiting(&agent, "A-9133").await?.approve(&mara()).await?;
+/// for entry in agent.history(&"ticket-A-9133".try_into()?, 0, 100).await? {
+///     if let Event::Decided { operator, verdict, .. } = &entry.event {
+///         println!("place {}, at {} ms: {operator} said {}", entry.place, entry.at_ms, verdict.name());
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, Serialize)]
 pub struct HistoryEntry {
     /// Where it stands.
@@ -24,6 +41,22 @@ pub struct HistoryEntry {
 }
 
 /// What a thread knew at a place.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use hitl::{Snapshot, Standing};
+///
+/// # let agent = RefundAgent::new(MemoryStore::new());
+/// # let _ = waiting(&agent, "A-9133").await?;
+/// let Snapshot { place, standing, fields } = agent.get(&"ticket-A-9133".try_into()?).await?;
+/// assert_eq!((place, standing), (2, Standing::Waiting));
+/// assert_eq!(fields.draft.map(|draft| draft.dollars), Some(149));
+/// assert_eq!(fields.outcome, None);
+/// # Ok(())
+/// # }
+/// ```
 pub struct Snapshot<S: State> {
     /// The last entry that it covers.
     pub place: Place,
@@ -35,6 +68,19 @@ pub struct Snapshot<S: State> {
 
 impl<G: Graph> Agent<G> {
     /// At most `limit` entries from a place on, oldest first; empty past the end.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let agent = RefundAgent::new(MemoryStore::new());
+    /// # let _ = waiting(&agent, "A-9133").await?;
+    /// let entries = agent.history(&"ticket-A-9133".try_into()?, 0, 100).await?;
+    /// let events: Vec<&str> = entries.iter().map(|entry| entry.event.name()).collect();
+    /// assert_eq!(events, ["started", "ran", "paused"]);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`Error::UnknownThread`], and [`Error::Damaged`] where an entry cannot be read.
@@ -48,6 +94,18 @@ impl<G: Graph> Agent<G> {
 
     /// What a thread knows now.
     ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let agent = RefundAgent::new(MemoryStore::new());
+    /// # let _ = waiting(&agent, "A-9133").await?;
+    /// let now = agent.get(&"ticket-A-9133".try_into()?).await?;
+    /// assert_eq!(now.fields.draft.map(|draft| draft.dollars), Some(149));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Agent::thread`].
     pub async fn get(&self, thread: &ThreadId) -> Result<Snapshot<G::State>, Error> {
@@ -55,6 +113,19 @@ impl<G: Graph> Agent<G> {
     }
 
     /// What a thread knew once the entry at a place was written.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let agent = RefundAgent::new(MemoryStore::new());
+    /// # let _ = waiting(&agent, "A-9133").await?;
+    /// // Place 0 is the start: nothing was drafted yet.
+    /// let then = agent.get_at(&"ticket-A-9133".try_into()?, 0).await?;
+    /// assert_eq!(then.fields.draft, None);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Agent::thread`], and [`Error::NoSuchPlace`] past the end.
@@ -64,6 +135,20 @@ impl<G: Graph> Agent<G> {
 
     /// Goes on from a place of a thread's past under another name. The old thread stays as it is. No signature is
     /// carried over: what a person had signed there is signed again.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let agent = RefundAgent::new(MemoryStore::new());
+    /// # let _ = waiting(&agent, "A-9133").await?.reject(&mara(), Reason::BadPlan, "").await?;
+    /// // Place 2 is where the review was opened. Here it is opened anew.
+    /// let turn = agent.fork(&"ticket-A-9133".try_into()?, 2, "ticket-A-9133-again").await?;
+    /// assert!(matches!(turn, RefundAgentTurn::Pay(_)));
+    /// assert!(matches!(agent.thread("ticket-A-9133").await?, RefundAgentTurn::Done(_)));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`Error::ThreadExists`] when the new name is taken, [`Error::NoSuchPlace`] past the end,
@@ -162,6 +247,21 @@ impl<G: Graph> Agent<G> {
     }
 
     /// Walks a thread's hash chain from its first entry, and gives the place and the hash of its last.
+    ///
+    /// The chain shows a change to some of the journal. It cannot show that all of it was written anew: for that,
+    /// compare the hash with one that was kept elsewhere.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let agent = RefundAgent::new(MemoryStore::new());
+    /// # let _ = waiting(&agent, "A-9133").await?;
+    /// let (place, hash) = agent.verify(&"ticket-A-9133".try_into()?).await?;
+    /// println!("whole up to place {place}; keep {hash} where nobody can write to the store");
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`Error::Damaged`] at the first entry that was flipped, removed, swapped or put in.

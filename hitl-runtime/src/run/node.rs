@@ -139,6 +139,36 @@ impl Writes {
 /// The graph's dependencies, or a part of them: clients, settings, whatever a node needs that is no state.
 ///
 /// It dereferences to `T`.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
+/// use hitl::prelude::*;
+/// use std::sync::Arc;
+///
+/// struct Desk {
+///     greeting: String,
+/// }
+///
+/// # #[state]
+/// # struct Letter {
+/// #     #[input]
+/// #     name: String,
+/// #     #[output]
+/// #     text: String,
+/// # }
+/// #[node(Letter, writes = text)]
+/// async fn write(name: &str, desk: Deps<Desk>) -> Result<String> {
+///     Ok(format!("{} {name}", desk.greeting))
+/// }
+/// # graph! { Writer<Letter, Desk> { start -> write -> end; } }
+///
+/// // A node is a function, which a test can call.
+/// let desk = Deps::new(Arc::new(Desk { greeting: "Dear".into() }));
+/// assert_eq!(write("Ada", desk).await?, "Dear Ada");
+/// # Ok(())
+/// # }
+/// ```
 pub struct Deps<T: ?Sized>(Arc<T>);
 
 impl<T: ?Sized> Deps<T> {
@@ -163,6 +193,43 @@ impl<T: ?Sized> Deref for Deps<T> {
 }
 
 /// Dependencies that a `T` can be taken from. Everything provides itself.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
+/// use hitl::prelude::*;
+/// use std::sync::Arc;
+///
+/// struct Payments;
+///
+/// struct Desk {
+///     payments: Arc<Payments>,
+/// }
+///
+/// impl Provides<Payments> for Desk {
+///     fn provide(this: &Arc<Self>) -> Deps<Payments> {
+///         Deps::new(Arc::clone(&this.payments))
+///     }
+/// }
+///
+/// # #[state]
+/// # struct Ticket {
+/// #     #[output]
+/// #     receipt: String,
+/// # }
+/// /// Asks for no more of the desk than it needs.
+/// #[node(Ticket, writes = receipt)]
+/// async fn look_up(payments: Deps<Payments>) -> Result<String> {
+/// #   let _ = &*payments;
+///     Ok("none yet".into())
+/// }
+///
+/// graph! { Lookup<Ticket, Desk> { start -> look_up -> end; } }
+/// # let agent = Lookup::new(Desk { payments: Arc::new(Payments) }, MemoryStore::new());
+/// # assert!(matches!(agent.start("t", TicketInput {}).await?, LookupTurn::Done(_)));
+/// # Ok(())
+/// # }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not provide `{T}`",
     label = "a node takes `Deps<{T}>`, and the graph's dependencies are `{Self}`",

@@ -41,6 +41,17 @@ impl NodeError {
     }
 
     /// A sentence that also vouches for it: the effect did not happen, and nothing is in doubt.
+    ///
+    /// ```
+    /// use hitl::NodeError;
+    ///
+    /// /// Before the request is on its way an error is certain; after that, nobody knows.
+    /// fn check(balance: u64, wanted: u64) -> Result<(), NodeError> {
+    ///     if balance < wanted { Err(NodeError::not_done("the balance does not cover it")) } else { Ok(()) }
+    /// }
+    /// assert!(check(10, 20).is_err_and(|error| error.is_not_done()));
+    /// assert!(!NodeError::msg("the connection broke").is_not_done());
+    /// ```
     pub fn not_done(text: impl fmt::Display) -> Self {
         Self { kind: Kind::Said(text.to_string()), not_done: true }
     }

@@ -71,6 +71,27 @@ pub fn several<G: Graph>(reviews: Vec<AnyReview<G>>) -> Error {
 /// ```
 ///
 /// `G` is the graph, `D` the type of the draft; `A` says whether the graph declares `ask` here.
+///
+/// It is what a turn of the graph holds. A second verdict on it does not compile.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let agent = RefundAgent::new(MemoryStore::new());
+/// # let mara = mara();
+/// # let _ = waiting(&agent, "A-9133").await?;
+/// if let RefundAgentTurn::Pay(review) = agent.thread("ticket-A-9133").await? {
+///     assert_eq!((review.thread().as_str(), review.node()), ("ticket-A-9133", "pay"));
+///     assert_eq!(review.draft(), &Refund { order: "A-9133".into(), dollars: 149 });
+///     assert_eq!(review.role(), Some("refund-approver"));
+///     println!("{review}, until {:?}", review.deadline_ms());
+///     let turn = review.approve(&mara).await?;
+///     assert!(matches!(turn, RefundAgentTurn::Done(_)));
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "a review waits for one verdict"]
 pub struct Review<G: Graph, D, A = NoAsk> {
     agent: Agent<G>,
@@ -113,6 +134,18 @@ impl<G: Graph, D, A> Review<G, D, A> {
 
     /// Do what the draft says.
     ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let agent = RefundAgent::new(MemoryStore::new());
+    /// # let (mara, review) = (mara(), waiting(&agent, "A-9133").await?);
+    /// let turn = review.approve(&mara).await?;
+    /// assert!(matches!(turn, RefundAgentTurn::Done(paid) if paid == "149 dollars for A-9133, signed by mara"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Agent::decide`].
     pub async fn approve(self, operator: &Operator) -> Result<G::Turn, Error> {
@@ -121,6 +154,23 @@ impl<G: Graph, D, A> Review<G, D, A> {
 
     /// Do what the draft says once it is changed. The change is held against the draft's invariants like the draft
     /// itself, and both are kept.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let agent = RefundAgent::new(MemoryStore::new());
+    /// # let (mara, review) = (mara(), waiting(&agent, "A-9133").await?);
+    /// // The draft says `range(max = 500)`. The review is spent; the thread waits as it did.
+    /// let error = review.edit(&mara, |draft| draft.dollars = 20_000).await.unwrap_err();
+    /// assert_eq!(error.code(), "invalid");
+    ///
+    /// let RefundAgentTurn::Pay(review) = agent.thread("ticket-A-9133").await? else { unreachable!() };
+    /// let turn = review.edit(&mara, |draft| draft.dollars = 99).await?;
+    /// assert!(matches!(turn, RefundAgentTurn::Done(paid) if paid == "99 dollars for A-9133, signed by mara"));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Agent::decide`].
@@ -139,6 +189,19 @@ impl<G: Graph, D, A> Review<G, D, A> {
     }
 
     /// Do not.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let agent = RefundAgent::new(MemoryStore::new());
+    /// # let (mara, review) = (mara(), waiting(&agent, "A-9133").await?);
+    /// // The graph says `pay { reject -> decline, … }`.
+    /// let turn = review.reject(&mara, Reason::PolicyViolation, "it was bought a year ago").await?;
+    /// assert!(matches!(turn, RefundAgentTurn::Done(outcome) if outcome == "mara said no: policy_violation"));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Agent::decide`].
@@ -159,6 +222,19 @@ impl<G: Graph, D, A> Review<G, D, A> {
 
 impl<G: Graph, D> Review<G, D, CanAsk> {
     /// Answer this first, and draft again.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let agent = RefundAgent::new(MemoryStore::new());
+    /// # let (mara, review) = (mara(), waiting(&agent, "A-9133").await?);
+    /// // The graph says `pay { …, ask -> draft }`, which leads to another draft and another review.
+    /// let turn = review.ask(&mara, "Is there a photo?").await?;
+    /// assert!(matches!(turn, RefundAgentTurn::Pay(review) if review.draft().dollars == 99));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Agent::decide`].

@@ -9,6 +9,34 @@ use crate::{
 };
 
 /// An effect that may or may not have happened. A person finds out, and says so.
+///
+/// An effect is in doubt when it returned an error (other than [`not_done`](crate::NodeError::not_done)), panicked,
+/// took longer than its `timeout`, or ran in a process that died. One that is `idempotent` never is: it may run again.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// /// What the bank's own books say of an idempotency key.
+/// async fn at_the_bank(key: &str) -> Option<String> {
+/// #   let _ = key;
+///     None
+/// }
+///
+/// # let agent = RefundAgent::new(MemoryStore::new());
+/// # let mara = mara();
+/// # let _ = in_doubt(&agent).await?;
+/// if let RefundAgentTurn::InDoubt(doubt) = agent.thread("ticket-A-0000").await? {
+///     println!("{doubt}, since {} ms", doubt.since_ms());
+///     let turn = match at_the_bank(doubt.idempotency_key()).await {
+///         Some(json) => doubt.happened(&mara, serde_json::from_str(&json)?).await?,
+///         None => doubt.run_again(&mara).await?,
+///     };
+///     assert!(matches!(turn, RefundAgentTurn::Done(_)));
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "somebody must find out how the effect ended"]
 pub struct InDoubt<G: Graph> {
     pub(super) agent: Agent<G>,
@@ -47,6 +75,19 @@ impl<G: Graph> InDoubt<G> {
 
     /// It happened, and this is what the node would have written, by field.
     ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let agent = RefundAgent::new(MemoryStore::new());
+    /// # let (mara, doubt) = (mara(), in_doubt(&agent).await?);
+    /// let wrote = serde_json::from_str(r#"{"outcome": "paid: the bank's statement has it"}"#)?;
+    /// let turn = doubt.happened(&mara, wrote).await?;
+    /// assert!(matches!(turn, RefundAgentTurn::Done(_)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Agent::settle`].
     pub async fn happened(self, operator: &Operator, wrote: Values) -> Result<G::Turn, Error> {
@@ -55,6 +96,17 @@ impl<G: Graph> InDoubt<G> {
 
     /// It did not happen: run it, with the same idempotency key.
     ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let agent = RefundAgent::new(MemoryStore::new());
+    /// # let (mara, doubt) = (mara(), in_doubt(&agent).await?);
+    /// assert!(matches!(doubt.run_again(&mara).await?, RefundAgentTurn::Done(_)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Agent::settle`].
     pub async fn run_again(self, operator: &Operator) -> Result<G::Turn, Error> {
@@ -62,6 +114,18 @@ impl<G: Graph> InDoubt<G> {
     }
 
     /// Leave it; the thread goes no further.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let agent = RefundAgent::new(MemoryStore::new());
+    /// # let (mara, doubt) = (mara(), in_doubt(&agent).await?);
+    /// let turn = doubt.stop(&mara, "the customer has been called").await?;
+    /// assert!(matches!(turn, RefundAgentTurn::Failed(failed) if failed.is_stopped()));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Agent::settle`].
@@ -87,6 +151,26 @@ impl<G: Graph> fmt::Debug for InDoubt<G> {
 }
 
 /// A node that failed, or that a person stopped.
+///
+/// It failed more often than its `retries` allow; or an effect said [`not_done`](crate::NodeError::not_done); or the
+/// thread went past its [step limit](Agent::step_limit).
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let agent = RefundAgent::new(MemoryStore::new());
+/// let message = "it arrived broken".to_owned();
+/// if let RefundAgentTurn::Failed(failed) = agent.start("ticket-1", TicketInput { message }).await? {
+///     assert_eq!((failed.node(), failed.error()), ("draft", "the message names no order"));
+///     assert!(!failed.is_stopped());
+///     // Once what was wrong has been put right:
+///     let turn = failed.resume().await?;
+/// #   drop(turn);
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "the thread stands until somebody resumes it"]
 pub struct Failed<G: Graph> {
     pub(super) agent: Agent<G>,
@@ -139,6 +223,22 @@ impl<G: Graph> fmt::Debug for Failed<G> {
 }
 
 /// A thread that a runner has, or had when it died.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let agent = RefundAgent::new(MemoryStore::new());
+/// # let _ = waiting(&agent, "A-9133").await?;
+/// if let RefundAgentTurn::Running(running) = agent.thread("ticket-A-9133").await? {
+///     println!("{} is at {}", running.thread(), running.node());
+///     if running.is_stalled() {
+///         println!("{}", running.resume().await?);
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "nobody waits for the runner"]
 pub struct Running<G: Graph> {
     pub(super) agent: Agent<G>,

@@ -19,6 +19,22 @@ impl<G: Graph> Agent<G> {
     ///
     /// The run goes on in the background when the caller hangs up.
     ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let agent = RefundAgent::new(MemoryStore::new());
+    /// let input = |order: &str| TicketInput { message: format!("order {order} arrived broken") };
+    ///
+    /// let turn = agent.start("ticket-A-9133", input("A-9133")).await?;
+    /// assert!(matches!(turn, RefundAgentTurn::Pay(review) if review.draft().dollars == 149));
+    ///
+    /// let error = agent.start("ticket-A-9133", input("A-9134")).await.unwrap_err();
+    /// assert_eq!(error.code(), "thread_exists");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`Error::ThreadExists`] when the name is taken by a thread with another input.
     pub async fn start<T>(
@@ -36,6 +52,22 @@ impl<G: Graph> Agent<G> {
     }
 
     /// [`Agent::start`] with an input that comes as JSON.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use serde_json::json;
+    ///
+    /// # let agent = RefundAgent::new(MemoryStore::new());
+    /// let turn = agent.start_json("ticket-A-9133", &json!({ "message": "order A-9133 arrived broken" })).await?;
+    /// assert!(matches!(turn, RefundAgentTurn::Pay(_)));
+    ///
+    /// let error = agent.start_json("ticket-A-9134", &json!({ "massage": "" })).await.unwrap_err();
+    /// assert_eq!(error.code(), "invalid_input");
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As `start`, and [`Error::InvalidInput`] when the JSON is not the graph's input.
@@ -96,6 +128,21 @@ impl<G: Graph> Agent<G> {
 
     /// Whose turn it is. Nothing moves.
     ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let agent = RefundAgent::new(MemoryStore::new());
+    /// # let _ = waiting(&agent, "A-9133").await?;
+    /// match agent.thread("ticket-A-9133").await? {
+    ///     RefundAgentTurn::Pay(review) => println!("sign this? {:?}", review.draft()),
+    ///     RefundAgentTurn::Done(outcome) => println!("{outcome}"),
+    ///     turn => println!("{turn}"),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`Error::UnknownThread`], and [`Error::GraphChanged`] when this program cannot take the thread up.
     pub async fn thread<T>(&self, thread: T) -> Result<G::Turn, Error>
@@ -109,6 +156,22 @@ impl<G: Graph> Agent<G> {
 
     /// Takes up a thread whose runner has died, and tries again what has failed. A thread that waits for a person, or
     /// that a runner still has, is left as it stands.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use hitl::Standing;
+    ///
+    /// # let agent = RefundAgent::new(MemoryStore::new());
+    /// // What a program does first: take up what its predecessor left.
+    /// let running = agent.store().threads(Some(Standing::Running), None, 100).await?;
+    /// for (thread, _) in running.items {
+    ///     println!("{}", agent.resume(thread).await?);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Agent::thread`].

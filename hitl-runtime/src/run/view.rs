@@ -12,6 +12,21 @@ use crate::{
 };
 
 /// A thread, whatever its graph.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let agent = RefundAgent::new(MemoryStore::new());
+/// # let _ = waiting(&agent, "A-9133").await?.approve(&mara()).await?;
+/// let view = agent.view("ticket-A-9133").await?;
+/// assert_eq!(view.graph, "RefundAgent");
+/// assert_eq!(view.standing.as_str(), "ended");
+/// assert_eq!(view.fields["draft"]["dollars"], 149);
+/// assert_eq!(view.output.map(|output| output.len()), Some(1));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, Serialize)]
 pub struct ThreadView {
     /// Its name.
@@ -44,6 +59,22 @@ pub struct ThreadView {
 }
 
 /// An open review.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let agent = RefundAgent::new(MemoryStore::new());
+/// # let _ = waiting(&agent, "A-9133").await?;
+/// let view = agent.view("ticket-A-9133").await?;
+/// let open = &view.reviews[0];
+/// assert_eq!((open.node.as_str(), open.field.as_str()), ("pay", "draft"));
+/// assert_eq!(open.draft, serde_json::json!({ "order": "A-9133", "dollars": 149 }));
+/// assert_eq!(open.schema["properties"]["dollars"]["description"], "US dollars.");
+/// assert_eq!(open.verdicts, ["approve", "edit", "reject", "ask"]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, Serialize)]
 pub struct ReviewView {
     /// The node that will run once the draft is signed.
@@ -69,6 +100,19 @@ pub struct ReviewView {
 }
 
 /// A node that failed.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let agent = RefundAgent::new(MemoryStore::new());
+/// # let _ = agent.start("ticket-1", TicketInput { message: "it arrived broken".to_owned() }).await?;
+/// let failure = agent.view("ticket-1").await?.failure;
+/// let said = failure.map(|failure| (failure.node, failure.error));
+/// assert_eq!(said, Some(("draft".to_owned(), "the message names no order".to_owned())));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, Serialize)]
 pub struct FailureView {
     /// The node.
@@ -80,6 +124,21 @@ pub struct FailureView {
 }
 
 /// An effect that nobody saw the end of.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let agent = RefundAgent::new(MemoryStore::new());
+/// # let _ = in_doubt(&agent).await?;
+/// if let Some(doubt) = agent.view("ticket-A-0000").await?.in_doubt {
+///     println!("did `{}` happen? Look for {} at the bank.", doubt.node, doubt.key);
+///     println!("If it did, say what it would have written: {:?}", doubt.writes);
+/// #   assert_eq!((doubt.node.as_str(), doubt.writes), ("pay", vec!["outcome"]));
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, Serialize)]
 pub struct InDoubtView {
     /// The effect.
@@ -96,6 +155,18 @@ pub struct InDoubtView {
 
 impl<G: Graph> Agent<G> {
     /// A thread as JSON. Nothing moves.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let agent = RefundAgent::new(MemoryStore::new());
+    /// # let _ = waiting(&agent, "A-9133").await?;
+    /// let view = agent.view("ticket-A-9133").await?;
+    /// println!("{}", serde_json::to_string_pretty(&view)?);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Agent::thread`].

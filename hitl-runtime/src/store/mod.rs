@@ -241,6 +241,57 @@ pub struct Page<T> {
 ///
 /// Every method is safe to call from many tasks and many processes at once. What was appended before a read began
 /// is in what it reads. When a future is dropped, an append has happened whole or not at all.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
+/// use hitl::{Place, ThreadId, store::*};
+/// use std::{pin::Pin, sync::{Arc, atomic::{AtomicU64, Ordering::Relaxed}}};
+///
+/// type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+///
+/// /// A store in front of another one, which counts what is written.
+/// #[derive(Clone, Default)]
+/// struct Counted {
+///     store: MemoryStore,
+///     entries: Arc<AtomicU64>,
+/// }
+///
+/// impl Store for Counted {
+///     fn append(&self, append: Append) -> Answer<'_, ()> {
+///         self.entries.fetch_add(append.records.len() as u64, Relaxed);
+///         self.store.append(append)
+///     }
+///
+///     fn tail<'a>(&'a self, thread: &'a ThreadId) -> Answer<'a, Option<Tail>> {
+///         self.store.tail(thread)
+///     }
+///     // … and so on.
+/// #     fn entries<'a>(&'a self, thread: &'a ThreadId, from: Place, limit: usize) -> Answer<'a, Vec<Record>> {
+/// #         self.store.entries(thread, from, limit)
+/// #     }
+/// #     fn reviews<'a>(&'a self, after: Option<&'a str>, limit: usize) -> Answer<'a, Page<OpenReview>> {
+/// #         self.store.reviews(after, limit)
+/// #     }
+/// #     fn threads<'a>(
+/// #         &'a self,
+/// #         standing: Option<Standing>,
+/// #         after: Option<&'a str>,
+/// #         limit: usize,
+/// #     ) -> Answer<'a, Page<(ThreadId, Standing)>> {
+/// #         self.store.threads(standing, after, limit)
+/// #     }
+/// #     fn delete<'a>(&'a self, thread: &'a ThreadId) -> Answer<'a, ()> {
+/// #         self.store.delete(thread)
+/// #     }
+/// }
+///
+/// // Whatever it is made of, this says whether it is a store; `conformance::all` asks for everything.
+/// let store = Counted::default();
+/// conformance::fence(async || store.clone()).await;
+/// # Ok(())
+/// # }
+/// ```
 pub trait Store: Send + Sync + 'static {
     /// Appends entries and replaces what the index says of the thread, all or none, durably before it returns.
     ///

@@ -6,6 +6,7 @@ use desk::*;
 graph! {
     Agent<Ticket> {
         start -> plan -> execute -> end;
+//                       ^^^^^^^ node `execute` reads `draft`, but a path reaches it unwritten: `start -> plan -> execute`; no other node writes it: add one with `writes = draft`, or make the field `#[input]`
         execute { reject -> cancel }
         cancel -> end;
     }

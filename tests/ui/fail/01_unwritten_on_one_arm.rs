@@ -11,6 +11,7 @@ async fn answer(plan: &str) -> Result<Outcome> {
 graph! {
     Agent<Ticket> {
         start -> triage -> match risk { Risk::High => plan, Risk::Low | Risk::Odd => answer };
+//                                                                                   ^^^^^^ node `answer` reads `plan`, but a path reaches it unwritten: `start -> triage -> answer`; lead that path through `plan`, which writes it, or take `Option<&str>`
         plan -> answer -> end;
     }
 }

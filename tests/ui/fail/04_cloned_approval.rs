@@ -5,6 +5,7 @@ use desk::*;
 
 fn twice(draft: Approved<RefundDraft>) -> (Approved<RefundDraft>, Approved<RefundDraft>) {
     (draft.clone(), draft)
+//   ^^^^^^^^^^^^^ mismatched types
 }
 
 fn main() {}

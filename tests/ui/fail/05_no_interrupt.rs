@@ -8,6 +8,7 @@ graph! {
         start -> draft -> execute -> end;
         execute { reject -> cancel }
         draft { reject -> cancel }
+//                        ^^^^^^ `reject` leaves node `draft`, which stops for nobody: put `#[interrupt_before]` on it, or take the line out
         cancel -> end;
     }
 }

@@ -7,6 +7,7 @@ graph! {
     Agent<Ticket> {
         start -> draft -> execute -> end;
         execute { ask -> draft }
+//      ^^^^^^^ nothing says where a rejected `execute` leads: write `execute { reject -> node }`, or `reject -> end` if nothing is to be done
     }
 }
 

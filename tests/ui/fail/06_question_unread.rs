@@ -12,6 +12,7 @@ graph! {
     Agent<Ticket> {
         start -> redraft -> execute -> end;
         execute { reject -> cancel, ask -> redraft }
+//                                         ^^^^^^^ `ask` leads from `execute` to `redraft`, which takes no `Question`: give `redraft` a parameter of type `Option<&Question>`, or lead `ask` to a node that has one
         cancel -> end;
     }
 }

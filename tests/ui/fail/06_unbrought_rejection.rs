@@ -11,6 +11,7 @@ async fn apologize(rejection: &Rejection) -> Result<Outcome> {
 graph! {
     Agent<Ticket> {
         start -> draft -> match draft.amount { 0.0 => apologize, _ => execute };
+//                                                    ^^^^^^^^^ node `apologize` takes `&Rejection`, but a path reaches it that brings none: `start -> draft -> apologize`; take `Option<&Rejection>`, or let `apologize` be entered by `reject` alone
         execute { reject -> apologize }
         execute -> end;
         apologize -> end;

@@ -15,6 +15,7 @@ async fn answer(turn: AgentTurn, mara: &Operator) {
     if let AgentTurn::Execute(review) = turn {
         let _ = review.approve(mara).await;
         let _ = review.approve(mara).await;
+//              ^^^^^^ use of moved value: `review`
     }
 }
 

@@ -9,6 +9,7 @@ graph! {
         execute { reject -> cancel }
         cancel -> end;
         triage -> plan -> cancel;
+//      ^^^^^^ no path leads from `start` to `triage`: lead one there, `… -> triage`, or take `triage` out of the graph
     }
 }
 

@@ -7,6 +7,7 @@ graph! {
     Agent<Ticket> {
         start -> draft -> execute -> end;
         execute { reject -> end }
+//                          ^^^ a path reaches `end` with output `outcome` unwritten: `start -> draft -> execute -reject-> end`
     }
 }
 

@@ -5,6 +5,7 @@ use desk::*;
 
 #[node(Ticket, writes = plan)]
 async fn summarize(mesage: &str) -> Result<String> {
+//                 ^^^^^^ no field `mesage` on type `&TicketFields`
     Ok(String::new())
 }
 

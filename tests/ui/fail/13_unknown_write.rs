@@ -4,6 +4,7 @@ mod desk;
 use desk::*;
 
 #[node(Ticket, writes = pln)]
+//                      ^^^ no field `pln` on type `&TicketFields`
 async fn summarize(message: &str) -> Result<String> {
     Ok(String::new())
 }

@@ -5,11 +5,13 @@ use desk::*;
 
 #[node(Ticket, writes = plan)]
 async fn count(message: &str) -> Result<usize> {
+//                                      ^^^^^ mismatched types
     Ok(message.len())
 }
 
 #[node(Ticket, writes = (plan, risk))]
 async fn both(message: &str) -> Result<(String, String)> {
+//                                              ^^^^^^ mismatched types
     Ok((String::new(), String::new()))
 }
 

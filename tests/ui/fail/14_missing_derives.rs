@@ -21,12 +21,14 @@ pub struct Mail {
 #[interrupt_before]
 #[node(Mail, effect)]
 async fn send(letter: Approved<Letter>) -> Result<()> {
+//                             ^^^^^^ `Letter` is signed by a person, so it must derive `Validate`
     Ok(())
 }
 
 #[interrupt_before]
 #[node(Mail, effect)]
 async fn bill(invoice: Approved<Invoice>) -> Result<()> {
+//                              ^^^^^^^ `Invoice` is signed by a person, so it must derive `JsonSchema`
     Ok(())
 }
 

@@ -9,6 +9,7 @@ pub struct Mail {
     pub address: String,
     #[input]
     pub address: u32,
+//  ^^^^^^^^^^^^^^^^ field `address` is already declared
 }
 
 fn main() {}

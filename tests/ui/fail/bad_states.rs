@@ -5,17 +5,21 @@ use desk::*;
 
 #[state]
 pub struct Tuple(String);
+//         ^^^^^ state `Tuple` has no named fields: write `struct Tuple { message: String }`
 
 #[state]
 pub struct Generic<T> {
+//                ^^^ state `Generic` has generics, and a state is concrete: name the types of its fields
     value: T,
 }
 
 #[state]
 pub struct Reduced {
     #[reduce]
+//    ^^^^^^ field `notes` needs a function that joins the old value with the new one: `#[reduce(append)]` for lists, or `#[reduce(my_fn)]` with `fn my_fn(old: T, new: T) -> T`
     pub notes: Vec<String>,
     #[reduce(plus)]
+//           ^^^^ mismatched types
     pub sum: u32,
 }
 

@@ -10,6 +10,7 @@ async fn summarize(message: &str) -> Result<String> {
 graph! {
     Agent<Ticket> {
         start -> summarize -> cancel -> end;
+//               ^^^^^^^^^ constant provided when a type was expected
     }
 }
 

@@ -8,6 +8,9 @@ struct Mail {
 }
 
 #[node(Mail, writes = address)]
+//     ^^^^ `Mail` is not a state
+//  | not a state
+//  | put `#[hitl::state]` on the struct
 async fn find(address: &str) -> Result<String> {
     Ok(String::new())
 }

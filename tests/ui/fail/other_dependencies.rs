@@ -11,6 +11,7 @@ async fn look_up(message: &str, desk: Deps<Desk>) -> Result<String> {
 graph! {
     Agent<Ticket, String> {
         start -> look_up -> cancel -> end;
+//               ^^^^^^^ `String` does not provide `desk::Desk`
     }
 }
 

@@ -1,6 +1,6 @@
 //! Each form of the grammar, in a crate that denies what can be denied.
 #![deny(warnings, missing_docs, unreachable_pub, rust_2018_idioms, missing_debug_implementations)]
-#![deny(single_use_lifetimes, let_underscore_drop, unused_results)]
+#![deny(single_use_lifetimes, unused_results)]
 
 use hitl::prelude::*;
 
@@ -116,8 +116,8 @@ async fn weigh(message: &String) -> Result<(u32, u32)> {
 }
 
 #[node(Case, writes = notes)]
-async fn note() -> Result<Vec<String>> {
-    Ok(Vec::new())
+async fn note(rejection: Option<&Rejection>) -> Result<Vec<String>> {
+    Ok(rejection.map(|r| r.note.clone()).into_iter().collect())
 }
 
 #[node(Case, writes = (answer, log))]

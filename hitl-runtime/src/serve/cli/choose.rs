@@ -2,7 +2,7 @@
 
 use super::{
     exit::Refusal,
-    next::{short, steps},
+    next::short,
     session::Session,
 };
 use crate::{
@@ -31,14 +31,15 @@ impl<G: Graph> Session<'_, G> {
                 [review] => Ok((review.digest, Some(review.clone()))),
                 [] => Err(self.nothing_open(view).await),
                 several => {
-                    let mut refusal = Refusal::refused(
+                    let open: Vec<String> =
+                        several.iter().map(|review| format!("{} before `{}`", review.digest.short(), review.node)).collect();
+                    Err(Refusal::refused(
                         "several_open",
-                        format_args!("thread `{thread}` has {} open reviews; say which one with --digest", several.len()),
+                        format_args!("thread `{thread}` has {} open reviews ({}); say which one with --digest", several.len(), open.join(", ")),
                     )
                     .detail("thread", thread.as_str())
-                    .detail("open", digests(view));
-                    refusal.next = steps(view, &self.program).into_iter().map(|step| step.command).collect();
-                    Err(refusal)
+                    .detail("open", digests(view))
+                    .try_this(self.program.on_thread("show", thread.as_str(), &[])))
                 }
             };
         };

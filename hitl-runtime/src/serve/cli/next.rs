@@ -23,7 +23,7 @@ pub(super) fn steps(view: &ThreadView, program: &Program) -> Vec<Step> {
     let thread = view.thread.as_str();
     let step = |label, command: &str, options: &[&str]| Step { label, command: program.on_thread(command, thread, options) };
     match view.standing {
-        Standing::Waiting => view.reviews.iter().flat_map(|review| verdicts(review, &step)).collect(),
+        Standing::Waiting => view.reviews.iter().flat_map(|review| verdicts(view, review, program)).collect(),
         Standing::InDoubt => settlements(view, program),
         Standing::Failed if view.failure.as_ref().is_some_and(|failure| !failure.stopped) => {
             vec![step("try again", "resume", &[])]
@@ -34,7 +34,10 @@ pub(super) fn steps(view: &ThreadView, program: &Program) -> Vec<Step> {
     }
 }
 
-fn verdicts(review: &ReviewView, step: &dyn Fn(&'static str, &str, &[&str]) -> Step) -> Vec<Step> {
+/// Every verdict that a review takes.
+pub(super) fn verdicts(view: &ThreadView, review: &ReviewView, program: &Program) -> Vec<Step> {
+    let thread = view.thread.as_str();
+    let step = |label, command: &str, options: &[&str]| Step { label, command: program.on_thread(command, thread, options) };
     let digest = short(review);
     let example = example(&review.draft);
     review

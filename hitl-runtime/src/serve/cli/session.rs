@@ -7,7 +7,7 @@ use super::{
     args::{Command, Global, How},
     escape::escape_json,
     exit::{Exit, Refusal},
-    next::steps,
+    next::{steps, verdicts},
     program::Program,
     render::{
         style::{DIM, paint},
@@ -97,7 +97,10 @@ impl<'a, G: Graph> Session<'a, G> {
         let key = key.unwrap_or_else(|| doubt.key.clone());
         let agent = self.agent.clone();
         let settled = self.running(&thread, agent.settle(&thread, &key, &operator, how)).await?;
-        self.mended(settled)?;
+        if let Err(refusal) = self.mended(settled) {
+            let message = format!("this does not say how `{}` of thread `{thread}` ended", doubt.node);
+            return Err(if refusal.code == "invalid" { Refusal { message, ..refusal } } else { refusal });
+        }
         self.stands(&thread).await
     }
 
@@ -183,16 +186,24 @@ impl<'a, G: Graph> Session<'a, G> {
             return self.json(&Shown { view, next });
         }
         let frame = self.frame();
-        let mut text = thread::thread(view, frame);
+        let mut parts = Vec::new();
+        // Each review with its own commands, so that nobody signs the other one.
+        let alone = view.reviews.len() < 2;
+        if alone {
+            parts.push(thread::thread(view, frame));
+        } else {
+            for review in &view.reviews {
+                parts.push(thread::review(view, review, frame));
+                parts.push(thread::steps(&verdicts(view, review, &self.program)));
+            }
+        }
         if details {
-            text.push('\n');
-            text.push_str(&thread::details(view, frame));
+            parts.push(thread::details(view, frame));
         }
-        if !next.is_empty() {
-            text.push('\n');
-            text.push_str(&thread::steps(&next));
+        if alone && !next.is_empty() {
+            parts.push(thread::steps(&next));
         }
-        self.screen.out(&text)
+        self.screen.out(&parts.join("\n"))
     }
 
     /// One JSON document.

@@ -37,7 +37,7 @@ pub(super) struct Layout {
     pub(super) labels: Vec<Point>,
 }
 
-const LAYER_GAP: f64 = 13.0;
+const LAYER_GAP: f64 = 15.0;
 const BEND: Size = Size { w: 6.0, h: 8.0 };
 const SIDE_GAP: f64 = 26.0;
 const PORT_GAP: f64 = 26.0;

@@ -180,7 +180,12 @@ fn note(spec: &GraphSpec, node: usize) -> Option<String> {
 }
 
 fn size(spec: &GraphSpec, index: usize) -> Size {
-    let Some(node) = index.checked_sub(1).and_then(|i| spec.nodes.get(i)) else { return Size { w: 64.0, h: 26.0 } };
+    let Some(node) = index.checked_sub(1).and_then(|i| spec.nodes.get(i)) else { 
+        // Wide enough for the arrows that meet here.
+        let point = if index == 0 { Point::Start } else { Point::End };
+        let arrows = spec.edges_to(point).count().max(spec.edges_from(point).count());
+        return Size { w: (arrows as f64 * 24.0 + 16.0).max(64.0), h: 26.0 };
+    };
     let note = note(spec, index - 1);
     let name = display_width(node.name) as f64 * 7.9;
     let second = note.as_ref().map_or(0.0, |note| display_width(note) as f64 * 5.8);

@@ -1,0 +1,6 @@
+//! The proofs, on graphs sketched by hand and at random.
+
+mod forks;
+mod oracle;
+mod rows;
+mod sketch;

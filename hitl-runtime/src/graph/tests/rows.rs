@@ -1,0 +1,482 @@
+//! One test for each thing that a graph may not do, and for what it may: without its rule, each of these fails.
+
+use super::sketch::{BLANK, ROOM, Sketch};
+use crate::graph::*;
+
+/// The refund agent of the README.
+fn refund() -> Sketch {
+    Sketch::new("*message plan draft outcome!")
+        .node("plan(message) writes plan")
+        .node("draft(plan, question?) writes draft")
+        .node("execute(^draft) writes outcome; effect, reviews draft")
+        .node("cancel(rejection) writes outcome")
+        .chain("start -> plan -> draft -> execute -> end")
+        .verdicts("execute { reject -> cancel, ask -> draft }")
+        .chain("cancel -> end")
+}
+
+#[test]
+fn a_sound_graph_is_let_through() {
+    refund().sound();
+}
+
+#[test]
+fn a_field_must_be_written_on_every_path() {
+    Sketch::new("*message plan draft outcome!")
+        .node("plan(message) writes plan")
+        .node("execute(draft) writes outcome")
+        .chain("start -> plan -> execute -> end")
+        .refused([
+            "node `execute` reads `draft`, but a path reaches it unwritten: `start -> plan -> execute`; no other node \
+             writes it: add one with `writes = draft`, or make the field `#[input]`, or take `Option<&str>`",
+        ]);
+}
+
+#[test]
+fn one_arm_that_does_not_write_is_enough() {
+    let sketch = || {
+        Sketch::new("*risk draft")
+            .ty("RefundDraft")
+            .node("triage()")
+            .node("draft() writes draft")
+            .node("send(draft)")
+            .chain("start -> triage")
+            .chain("draft -> send -> end")
+    };
+    sketch().choice("triage -> match risk { draft, draft }").sound();
+    sketch().choice("triage -> match risk { draft, send }").refused([
+        "node `send` reads `draft`, but a path reaches it unwritten: `start -> triage -> send`; lead that path through \
+         `draft`, which writes it, or take `Option<&RefundDraft>`",
+    ]);
+}
+
+#[test]
+fn an_optional_read_needs_nothing() {
+    Sketch::new("draft").node("send(?draft)").chain("start -> send -> end").sound();
+}
+
+#[test]
+fn one_mistake_is_one_message() {
+    Sketch::new("draft outcome!")
+        .node("a(draft)")
+        .node("b(draft)")
+        .node("c(^draft); effect")
+        .node("d(^draft); effect")
+        .node("e() writes outcome")
+        .chain("start -> a -> b -> c -> d -> e -> end")
+        .refused([
+            "node `a` reads `draft`, but a path reaches it unwritten: `start -> a`; no other node writes it: add one with \
+             `writes = draft`, or make the field `#[input]`, or take `Option<&str>`",
+            "node `c` takes `draft` as `Approved<String>`, but a path reaches it on which `draft` was never signed: `start \
+             -> a -> b -> c`; put `#[interrupt_before]` on `c`",
+        ]);
+}
+
+#[test]
+fn what_a_loop_brings_comes_too_late_for_the_first_round() {
+    let sketch = |loops: &str| {
+        Sketch::new("*risk note")
+            .node("ask(note)")
+            .node("answer() writes note")
+            .chain("start -> ask -> answer")
+            .choice(loops)
+            .faults()
+    };
+    assert_eq!(
+        sketch("answer -> match risk { ask, end }"),
+        [
+            "node `ask` reads `note`, but a path reaches it unwritten: `start -> ask`; lead that path through `answer`, which \
+          writes it, or take `Option<&str>`"
+        ]
+    );
+    Sketch::new("*risk note")
+        .node("answer() writes note")
+        .node("ask(note)")
+        .chain("start -> answer -> ask")
+        .choice("ask -> match risk { answer, ask, end }")
+        .sound();
+}
+
+#[test]
+fn a_verdict_leaves_before_the_node_has_written() {
+    Sketch::new("*draft outcome late")
+        .node("execute(^draft) writes outcome, late; effect, reviews draft")
+        .node("cancel(rejection, outcome)")
+        .node("explain(question, late)")
+        .chain("start -> execute -> end")
+        .verdicts("execute { reject -> cancel, ask -> explain }")
+        .chain("cancel -> end")
+        .chain("explain -> end")
+        .refused([
+            "node `cancel` reads `outcome`, but a path reaches it unwritten: `start -> execute -reject-> cancel`; \
+             `execute` writes it, but has not run there: lead that path through another node with `writes = outcome`, or \
+             take `Option<&str>`",
+            "node `explain` reads `late`, but a path reaches it unwritten: `start -> execute -ask-> explain`; `execute` \
+             writes it, but has not run there: lead that path through another node with `writes = late`, or take \
+             `Option<&str>`",
+        ]);
+}
+
+#[test]
+fn what_is_reviewed_must_be_written() {
+    Sketch::new("draft")
+        .node("execute(^draft); effect, reviews draft")
+        .chain("start -> execute -> end")
+        .verdicts("execute { reject -> end }")
+        .refused([
+            "node `execute` reads `draft`, but a path reaches it unwritten: `start -> execute`; no other node writes it: \
+             add one with `writes = draft`, or make the field `#[input]`",
+        ]);
+}
+
+#[test]
+fn an_effect_needs_a_review_or_a_word() {
+    let effect = |node: &str| Sketch::new("*draft").node(node).chain("start -> pay -> end");
+    effect("pay(draft)").sound();
+    effect("pay(draft); effect, low risk").sound();
+    effect("pay(^draft); effect, reviews draft").verdicts("pay { reject -> end }").sound();
+    effect("pay(draft); effect").refused([
+        "effect node `pay` can be reached with no review: put `#[interrupt_before]` on it, take as `Approved<…>` a field \
+         that was signed before, or declare `risk = low`",
+    ]);
+}
+
+#[test]
+fn a_signature_is_shared_by_later_effects() {
+    refund()
+        .node("notify(^draft); effect")
+        .node("file(^draft); effect")
+        .node("done() writes outcome")
+        .chain("done -> end")
+        .choice("plan -> match message { draft }")
+        .done();
+    let shared = |between: &str| {
+        Sketch::new("*draft other")
+            .node("pay(^draft); effect, reviews draft")
+            .node(between)
+            .node("notify(^draft); effect")
+            .verdicts("pay { reject -> end }")
+            .chain("start -> pay -> between -> notify -> end")
+    };
+    shared("between(draft) writes other").sound();
+    shared("between(draft) writes draft").refused([
+        "node `notify` takes `draft` as `Approved<String>`, but a path reaches it on which `draft` is written again by \
+         `between` after it was signed: `start -> pay -> between -> notify`; put `#[interrupt_before]` on `notify`",
+    ]);
+}
+
+#[test]
+fn a_path_around_the_review_is_found() {
+    Sketch::new("*risk *draft")
+        .node("pay(^draft); effect, reviews draft")
+        .node("notify(^draft); effect")
+        .choice("start -> match risk { pay, notify }")
+        .verdicts("pay { reject -> end }")
+        .chain("pay -> notify -> end")
+        .refused([
+            "node `notify` takes `draft` as `Approved<String>`, but a path reaches it on which `draft` was never signed: \
+             `start -> notify`; put `#[interrupt_before]` on `notify`, or lead that path through `pay`, whose review signs \
+             it",
+        ]);
+}
+
+#[test]
+fn a_verdict_signs_nothing() {
+    Sketch::new("*draft")
+        .node("pay(^draft); effect, reviews draft")
+        .node("void(^draft, rejection?, question?); effect")
+        .verdicts("pay { reject -> void, ask -> void }")
+        .chain("start -> pay -> void -> end")
+        .refused([
+            "node `void` takes `draft` as `Approved<String>`, but a path reaches it on which `draft` was never signed: \
+             `start -> pay -reject-> void`; put `#[interrupt_before]` on `void`, or lead that path through `pay`, whose \
+             review signs it",
+        ]);
+}
+
+#[test]
+fn a_node_that_writes_what_it_had_signed_ends_the_signature() {
+    Sketch::new("*draft")
+        .node("pay(^draft) writes draft; effect, reviews draft")
+        .node("notify(^draft); effect")
+        .verdicts("pay { reject -> end }")
+        .chain("start -> pay -> notify -> end")
+        .refused([
+            "node `notify` takes `draft` as `Approved<String>`, but a path reaches it on which `draft` is written again by \
+             `pay` after it was signed: `start -> pay -> notify`; put `#[interrupt_before]` on `notify`",
+        ]);
+}
+
+#[test]
+fn a_review_signs_its_own_field_only() {
+    Sketch::new("*draft *letter")
+        .node("pay(^draft, ^letter); effect, reviews draft")
+        .verdicts("pay { reject -> end }")
+        .chain("start -> pay -> end")
+        .refused([
+            "node `pay` takes `letter` as `Approved<String>`, but a path reaches it on which `letter` was never signed: \
+             `start -> pay`; put `#[interrupt_before]` on `pay`",
+        ]);
+}
+
+#[test]
+fn a_signature_does_not_outlive_a_round_that_writes_again() {
+    Sketch::new("*risk draft")
+        .node("draft() writes draft")
+        .node("pay(^draft); effect, reviews draft")
+        .node("notify(^draft); effect")
+        .verdicts("pay { reject -> end }")
+        .chain("start -> draft -> pay -> notify")
+        .choice("notify -> match risk { draft, end }")
+        .sound();
+}
+
+#[test]
+fn a_review_has_somewhere_for_a_no_to_go() {
+    let sketch = || {
+        Sketch::new("*draft")
+            .node("pay(^draft, question?); effect, reviews draft")
+            .chain("start -> pay -> end")
+            .verdicts("pay { ask -> pay }")
+    };
+    sketch().verdicts("pay { reject -> end }").sound();
+    sketch().refused([
+        "node `pay` stops for a person, but the graph says nothing of a rejection: add `pay { reject -> … }`",
+    ]);
+}
+
+#[test]
+fn a_verdict_leads_to_a_node_that_takes_what_it_brings() {
+    let sketch = |node: &str, verdicts: &str| {
+        Sketch::new("*draft")
+            .node("pay(^draft); effect, reviews draft")
+            .node(node)
+            .chain("start -> pay -> end")
+            .chain("next -> end")
+            .verdicts(verdicts)
+    };
+    let reject = "pay { reject -> next }";
+    sketch("next(rejection)", reject).sound();
+    sketch("next(rejection?)", reject).sound();
+    sketch("next(question?)", reject).refused([
+        "`reject` leads from `pay` to `next`, which takes no `Rejection`: give `next` a parameter of type \
+         `Option<&Rejection>`, or lead `reject` to a node that has one",
+    ]);
+    let ask = "pay { reject -> end, ask -> next }";
+    sketch("next(question)", ask).sound();
+    sketch("next(question?)", ask).sound();
+    sketch("next(rejection?)", ask).refused([
+        "`ask` leads from `pay` to `next`, which takes no `Question`: give `next` a parameter of type `Option<&Question>`, \
+         or lead `ask` to a node that has one",
+    ]);
+}
+
+#[test]
+fn a_question_needs_somebody_to_answer_it() {
+    Sketch::new("*draft")
+        .node("pay(^draft); effect, reviews draft")
+        .chain("start -> pay -> end")
+        .verdicts("pay { reject -> end, ask -> end }")
+        .refused([
+            "`ask` leads from `pay` to `end`, where nobody answers: lead it to a node that takes `Option<&Question>`",
+        ]);
+}
+
+#[test]
+fn a_verdict_needs_a_review() {
+    Sketch::new("*draft").node("pay(draft)").chain("start -> pay -> end").verdicts("pay { reject -> end }").refused([
+        "`reject` leaves node `pay`, which stops for nobody: put `#[interrupt_before]` on it, or take the line out",
+    ]);
+}
+
+#[test]
+fn who_needs_a_payload_is_entered_by_its_verdict_alone() {
+    let sketch = |node: &str| {
+        Sketch::new("*draft *risk")
+            .node("triage()")
+            .node("pay(^draft); effect, reviews draft")
+            .node(node)
+            .chain("start -> triage")
+            .choice("triage -> match risk { pay, last }")
+            .chain("pay -> end")
+            .chain("last -> end")
+    };
+    sketch("last(rejection?, question?)").verdicts("pay { reject -> last, ask -> last }").sound();
+    sketch("last(rejection)").verdicts("pay { reject -> last }").refused([
+        "node `last` takes `&Rejection`, but a path reaches it that brings none: `start -> triage -> last`; take \
+         `Option<&Rejection>`, or let `last` be entered by `reject` alone",
+    ]);
+    sketch("last(question)").verdicts("pay { reject -> end, ask -> last }").refused([
+        "node `last` takes `&Question`, but a path reaches it that brings none: `start -> triage -> last`; take \
+         `Option<&Question>`, or let `last` be entered by `ask` alone",
+    ]);
+}
+
+#[test]
+fn one_verdict_does_not_bring_what_the_other_does() {
+    let sketch = |node: &str| {
+        Sketch::new("*draft")
+            .node("pay(^draft); effect, reviews draft")
+            .node(node)
+            .chain("start -> pay -> end")
+            .verdicts("pay { reject -> last, ask -> last }")
+            .chain("last -> end")
+    };
+    sketch("last(rejection, question?)").refused([
+        "node `last` takes `&Rejection`, but a path reaches it that brings none: `start -> pay -ask-> last`; take \
+         `Option<&Rejection>`, or let `last` be entered by `reject` alone",
+    ]);
+    sketch("last(question, rejection?)").refused([
+        "node `last` takes `&Question`, but a path reaches it that brings none: `start -> pay -reject-> last`; take \
+         `Option<&Question>`, or let `last` be entered by `ask` alone",
+    ]);
+}
+
+#[test]
+fn every_run_ends_in_an_answer() {
+    refund().verdicts("execute { reject -> end }").refused([
+        "a path reaches `end` with output `outcome` unwritten: `start -> plan -> draft -> execute -reject-> end`; lead \
+         that path through `cancel`, which writes it",
+    ]);
+    Sketch::new("*draft outcome!")
+        .node("pay(^draft) writes outcome; effect, reviews draft")
+        .chain("start -> pay -> end")
+        .verdicts("pay { reject -> end }")
+        .refused([
+            "a path reaches `end` with output `outcome` unwritten: `start -> pay -reject-> end`; `pay` writes it, but has \
+             not run there: lead that path through another node with `writes = outcome`",
+        ]);
+    Sketch::new("*plan! outcome!").chain("start -> end").refused([
+        "a path reaches `end` with output `outcome` unwritten: `start -> end`; no other node writes it: add one with \
+         `writes = outcome`, or make the field `#[input]`",
+    ]);
+}
+
+#[test]
+fn a_match_looks_at_what_is_written() {
+    let sketch = |fields: &str, triage: &str| {
+        Sketch::new(fields)
+            .node(triage)
+            .node("reply(risk)")
+            .chain("start -> triage")
+            .choice("triage -> match risk { reply, end }")
+            .chain("reply -> end")
+    };
+    sketch("*risk", "triage()").sound();
+    sketch("risk", "triage() writes risk").sound();
+    sketch("risk", "triage()").refused([
+        "`match` after `triage` looks at `risk`, but a path reaches it unwritten: `start -> triage`; no other node writes \
+         it: add one with `writes = risk`, or make the field `#[input]`",
+    ]);
+    // Reported at the node, so not at the match, nor at the arm.
+    assert_eq!(sketch("risk", "triage(risk)").faults().len(), 1);
+    Sketch::new("risk").node("reply(risk)").choice("start -> match risk { reply, end }").chain("reply -> end").refused([
+        "`match` after `start` looks at `risk`, but a path reaches it unwritten; no other node writes it: add one with \
+         `writes = risk`, or make the field `#[input]`",
+    ]);
+}
+
+#[test]
+fn names_that_are_no_fields_are_left_to_rustc() {
+    Sketch::new("*draft")
+        .node("pay(drfat, ^drfta, ?x) writes outcom; effect")
+        .node("last(^draft); effect, reviews draftt")
+        .chain("start -> pay")
+        .choice("pay -> match rsik { last, end }")
+        .verdicts("last { reject -> end }")
+        .chain("last -> end")
+        .refused([
+            // A misspelt review signs nothing.
+            "node `last` takes `draft` as `Approved<String>`, but a path reaches it on which `draft` was never signed: \
+             `start -> pay -> last`; put `#[interrupt_before]` on `last`",
+        ]);
+}
+
+#[test]
+fn all_256_fields_count() {
+    let names: Vec<_> = (0..256).map(|n| format!("field_{n}")).collect();
+    for missing in [0, 1, 127, 128, 129, 254, 255] {
+        let written: Vec<_> = names.iter().filter(|name| **name != names[missing]).cloned().collect();
+        let faults = Sketch::new(&names.join(" "))
+            .node(&format!("write() writes {}", written.join(", ")))
+            .node(&format!("read({})", names.join(", ")))
+            .chain("start -> write -> read -> end")
+            .faults();
+        let expected = format!(
+            "node `read` reads `field_{missing}`, but a path reaches it unwritten: `start -> write -> read`;"
+        );
+        assert!(faults.len() == 1 && faults[0].starts_with(&expected), "{faults:?}");
+    }
+}
+
+#[test]
+fn the_middle_of_a_long_path_is_left_out() {
+    let path = |length: usize| {
+        let names: Vec<_> = (1..length).map(|n| format!("n{n}")).collect();
+        let sketch =
+            names.iter().fold(Sketch::new("draft"), |sketch, name| sketch.node(&format!("{name}()")));
+        let sketch =
+            sketch.node("last(draft)").chain(&format!("start -> {} -> last -> end", names.join(" -> ")));
+        let faults = sketch.faults();
+        faults[0].split('`').nth(5).unwrap().to_owned()
+    };
+    assert_eq!(path(11), "start -> n1 -> n2 -> n3 -> n4 -> n5 -> n6 -> n7 -> n8 -> n9 -> n10 -> last");
+    assert_eq!(path(12), "start -> n1 -> n2 -> n3 -> n4 -> n5 -> … -> n8 -> n9 -> n10 -> n11 -> last");
+    assert_eq!(path(30), "start -> n1 -> n2 -> n3 -> n4 -> n5 -> … -> n26 -> n27 -> n28 -> n29 -> last");
+}
+
+#[test]
+fn what_nothing_leads_to_is_the_macros_business() {
+    Sketch::new("draft outcome!")
+        .node("first() writes outcome")
+        .node("lost(draft, ^outcome, rejection); effect, reviews draft")
+        .chain("start -> first -> end")
+        .chain("lost -> end")
+        .sound();
+}
+
+const FIELDS: &[FieldSpec] =
+    &[FieldSpec { name: "draft", ty: "String", input: false, output: false, reduced: false }];
+const READS: &[ReadSpec] = &[ReadSpec { field: "draft", kind: ReadKind::Required }];
+const EDGES: &[EdgeSpec] = &[
+    EdgeSpec {
+        from: Point::Start,
+        to: Point::Node(0),
+        kind: EdgeKind::Case { route: 0, case: 0 },
+        joins: None,
+    },
+    EdgeSpec { from: Point::Node(0), to: Point::End, kind: EdgeKind::Ask, joins: None },
+];
+const SPEC: GraphSpec = GraphSpec {
+    name: "Graph",
+    docs: "",
+    state: StateSpec { name: "State", fields: FIELDS },
+    nodes: &[NodeSpec { name: "a", reads: &[], ..BLANK }, NodeSpec { name: "b", reads: READS, ..BLANK }],
+    edges: EDGES,
+    routes: &[RouteSpec { from: Point::Start, field: "draft", cases: &[] }],
+    forks: &[],
+};
+
+#[test]
+fn the_checks_run_in_rustc_and_panic_with_the_sentence() {
+    const PROOF: &Proof<2> = &prove(&SPEC);
+    const _: () = check_node(&SPEC, PROOF, 0);
+    const _: () = check_node(&SPEC, PROOF, 1); // nothing leads there
+    const _: () = check_edge(&SPEC, PROOF, 0);
+    let said = |check: fn()| {
+        let panic = std::panic::catch_unwind(check).unwrap_err();
+        panic.downcast_ref::<String>().unwrap().clone()
+    };
+    assert!(said(|| check_edge(&SPEC, PROOF, 1)).starts_with("`ask` leaves node `a`"));
+    assert!(said(|| check_route(&SPEC, PROOF, 0)).starts_with("`match` after `start`"));
+    let effect = GraphSpec { nodes: &[NodeSpec { name: "a", effect: true, ..BLANK }], ..SPEC };
+    let effect: &'static GraphSpec = Box::leak(Box::new(effect));
+    let panic = std::panic::catch_unwind(|| check_node(effect, &prove::<1>(effect), 0)).unwrap_err();
+    assert!(panic.downcast_ref::<String>().unwrap().starts_with("effect node `a`"));
+}
+
+#[test]
+#[should_panic(expected = "`N` is the number of the graph's nodes")]
+fn a_proof_has_room_for_its_nodes() {
+    let _ = prove::<ROOM>(&SPEC);
+}

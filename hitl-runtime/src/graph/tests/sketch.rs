@@ -1,0 +1,216 @@
+//! Graphs for tests, in a few words each.
+
+use crate::graph::check::{Fault, fault_of_edge, fault_of_node, fault_of_route};
+use crate::graph::*;
+
+/// The room in a sketch. What is left over is filled with nodes that nothing leads to.
+pub(super) const ROOM: usize = 40;
+
+/// A graph in the making.
+#[derive(Default)]
+pub(super) struct Sketch {
+    fields: Vec<FieldSpec>,
+    nodes: Vec<NodeSpec>,
+    edges: Vec<EdgeSpec>,
+    routes: Vec<RouteSpec>,
+    forks: Vec<(Point, Point, Vec<Vec<usize>>)>,
+}
+
+/// A node of which only the name is known.
+pub(super) const BLANK: NodeSpec = NodeSpec {
+    name: "",
+    reads: &[],
+    writes: &[],
+    effect: false,
+    idempotent: false,
+    low_risk: false,
+    rejection: Payload::No,
+    question: Payload::No,
+    interrupt: None,
+    retry: RetrySpec { retries: 0, backoff_ms: 0, timeout_ms: None },
+};
+
+impl Sketch {
+    /// Fields, each with what is said of it: `*message` is an input, `outcome!` an output, `+notes` has a reducer.
+    pub(super) fn new(fields: &str) -> Self {
+        let fields = fields.split_whitespace().map(|word| FieldSpec {
+            name: leak(word.trim_matches(|c| "*+!".contains(c))),
+            ty: "String",
+            input: word.contains('*'),
+            output: word.contains('!'),
+            reduced: word.contains('+'),
+        });
+        Self { fields: fields.collect(), ..Self::default() }
+    }
+
+    /// The type of the last field.
+    pub(super) fn ty(mut self, ty: &'static str) -> Self {
+        self.fields.last_mut().unwrap().ty = ty;
+        self
+    }
+
+    /// A node: `execute(plan, ?notes, ^draft, rejection?, question) writes outcome, log; effect, reviews draft`.
+    ///
+    /// `?` before a field reads it as optional, `^` as approved; `?` after a payload takes it as optional.
+    pub(super) fn node(mut self, text: &str) -> Self {
+        let (name, rest) = text.split_once('(').unwrap();
+        let (parameters, rest) = rest.split_once(')').unwrap();
+        let (writes, flags) = rest.split_once(';').unwrap_or((rest, ""));
+        let mut node = NodeSpec { name: leak(name), ..BLANK };
+        let mut reads = Vec::new();
+        for parameter in list(parameters) {
+            match parameter {
+                "rejection" => node.rejection = Payload::Required,
+                "rejection?" => node.rejection = Payload::Optional,
+                "question" => node.question = Payload::Required,
+                "question?" => node.question = Payload::Optional,
+                field => reads.push(ReadSpec {
+                    field: leak(field.trim_start_matches(['?', '^'])),
+                    kind: match field.as_bytes()[0] {
+                        b'?' => ReadKind::Optional,
+                        b'^' => ReadKind::Approved,
+                        _ => ReadKind::Required,
+                    },
+                }),
+            }
+        }
+        node.reads = reads.leak();
+        node.writes = list(writes.trim().trim_start_matches("writes")).map(leak).collect::<Vec<_>>().leak();
+        for flag in list(flags) {
+            match flag {
+                "effect" => node.effect = true,
+                "low risk" => node.low_risk = true,
+                review => {
+                    let field = leak(review.strip_prefix("reviews ").unwrap());
+                    node.interrupt = Some(InterruptSpec { field, role: None, expires_ms: None });
+                }
+            }
+        }
+        self.nodes.push(node);
+        self
+    }
+
+    fn point(&self, name: &str) -> Point {
+        match name.trim() {
+            "start" => Point::Start,
+            "end" => Point::End,
+            name => Point::Node(self.nodes.iter().position(|node| node.name == name).expect(name)),
+        }
+    }
+
+    fn edge(&mut self, from: Point, to: Point, kind: EdgeKind) {
+        self.edges.push(EdgeSpec { from, to, kind, joins: None });
+    }
+
+    /// `start -> plan -> end`
+    pub(super) fn chain(mut self, chain: &str) -> Self {
+        let points: Vec<_> = chain.split("->").map(|name| self.point(name)).collect();
+        for pair in points.windows(2) {
+            self.edge(pair[0], pair[1], EdgeKind::Next);
+        }
+        self
+    }
+
+    /// `execute { reject -> cancel, ask -> draft }`
+    pub(super) fn verdicts(mut self, text: &str) -> Self {
+        let (from, verdicts) = text.split_once('{').unwrap();
+        let from = self.point(from);
+        for verdict in list(verdicts.trim_end_matches('}')) {
+            let (word, to) = verdict.split_once("->").unwrap();
+            let kind = if word.trim() == "ask" { EdgeKind::Ask } else { EdgeKind::Reject };
+            self.edge(from, self.point(to), kind);
+        }
+        self
+    }
+
+    /// `triage -> match risk { draft, reply }`
+    pub(super) fn choice(mut self, text: &str) -> Self {
+        let (head, arms) = text.split_once('{').unwrap();
+        let (from, field) = head.split_once("-> match").unwrap();
+        let (from, route) = (self.point(from), self.routes.len());
+        self.routes.push(RouteSpec { from, field: leak(field.trim()), cases: &[] });
+        for (case, to) in list(arms.trim_end_matches('}')).enumerate() {
+            self.edge(from, self.point(to), EdgeKind::Case { route, case });
+        }
+        self
+    }
+
+    /// `draft -> (fraud, stock restock) -> execute`: each branch by its nodes, its head first. The edges inside come
+    /// after, and an inner fork after the one around it.
+    pub(super) fn fork(mut self, text: &str) -> Self {
+        let (from, rest) = text.split_once("-> (").unwrap();
+        let (branches, join) = rest.split_once(") ->").unwrap();
+        let (from, join, fork) = (self.point(from), self.point(join), self.forks.len());
+        let mut nodes = Vec::new();
+        for (branch, names) in list(branches).enumerate() {
+            let inside = names.split_whitespace().map(|name| match self.point(name) {
+                Point::Node(node) => node,
+                Point::Start | Point::End => panic!("{name} in a branch"),
+            });
+            let inside: Vec<_> = inside.collect();
+            self.edge(from, Point::Node(inside[0]), EdgeKind::Fork { fork, branch });
+            nodes.push(inside);
+        }
+        self.forks.push((from, join, nodes));
+        self
+    }
+
+    /// The graph.
+    pub(super) fn done(mut self) -> GraphSpec {
+        assert!(self.nodes.len() <= ROOM);
+        self.nodes.resize(ROOM, NodeSpec { name: "nowhere", ..BLANK });
+        for edge in &mut self.edges {
+            let ends = |&fork: &usize| {
+                let (_, join, branches) = &self.forks[fork];
+                let Point::Node(from) = edge.from else { return None };
+                let branch = branches.iter().position(|branch| branch.contains(&from))?;
+                (*join == edge.to).then_some((fork, branch))
+            };
+            edge.joins = (0..self.forks.len()).rev().find_map(|fork| ends(&fork));
+        }
+        let forks = self.forks.into_iter().map(|(from, join, branches)| {
+            let branches = branches.into_iter().map(|nodes| BranchSpec { nodes: nodes.leak() });
+            ForkSpec { from, join, branches: branches.collect::<Vec<_>>().leak() }
+        });
+        GraphSpec {
+            name: "Graph",
+            docs: "",
+            state: StateSpec { name: "State", fields: self.fields.leak() },
+            nodes: self.nodes.leak(),
+            edges: self.edges.leak(),
+            routes: self.routes.leak(),
+            forks: forks.collect::<Vec<_>>().leak(),
+        }
+    }
+
+    /// Every sentence there is to say of the graph: nodes first, then edges, then routes.
+    pub(super) fn faults(self) -> Vec<String> {
+        let spec = self.done();
+        let proof = prove::<ROOM>(&spec);
+        let say = |fault: Fault| fault.sentence(&spec, &proof).as_str().to_owned();
+        let nodes = (0..ROOM).filter_map(|node| fault_of_node(&spec, &proof, node));
+        let edges = (0..spec.edges.len()).filter_map(|edge| fault_of_edge(&spec, &proof, edge));
+        let routes = (0..spec.routes.len()).filter_map(|route| fault_of_route(&spec, &proof, route));
+        nodes.chain(edges).chain(routes).map(say).collect()
+    }
+
+    /// That nothing is wrong.
+    #[track_caller]
+    pub(super) fn sound(self) {
+        assert_eq!(self.faults(), [""; 0]);
+    }
+
+    /// That these sentences, and no others, are said.
+    #[track_caller]
+    pub(super) fn refused<const M: usize>(self, sentences: [&str; M]) {
+        assert_eq!(self.faults(), sentences);
+    }
+}
+
+fn leak(text: &str) -> &'static str {
+    text.to_owned().leak()
+}
+
+fn list(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|word| !word.is_empty())
+}

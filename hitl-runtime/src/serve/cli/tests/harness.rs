@@ -1,0 +1,80 @@
+//! One call of the program, with its streams in memory.
+
+use std::{
+    ffi::OsString,
+    io::{self, Cursor, Write},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use serde_json::Value;
+
+use super::desk::RefundAgent;
+use crate::{
+    Agent,
+    serve::cli::{Cli, Exit, Io},
+};
+
+#[derive(Clone, Default)]
+struct Page(Arc<Mutex<Vec<u8>>>);
+
+impl Page {
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
+    }
+}
+
+impl Write for Page {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// How a call ended.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) exit: Exit,
+    pub(super) out: String,
+    pub(super) err: String,
+}
+
+impl Ended {
+    pub(super) fn json(&self) -> Value {
+        assert_eq!(self.err, "", "nothing but the document");
+        serde_json::from_str(&self.out).unwrap_or_default()
+    }
+}
+
+/// A program's call: no terminal, `input` on standard input.
+pub(super) async fn call(agent: &Agent<RefundAgent>, words: &[&str], input: &str) -> Ended {
+    with(agent, words, input, false).await
+}
+
+/// A person's call: what they type, line by line, and then they are gone.
+pub(super) async fn type_in(agent: &Agent<RefundAgent>, words: &[&str], keys: &str) -> Ended {
+    with(agent, words, keys, true).await
+}
+
+async fn with(agent: &Agent<RefundAgent>, words: &[&str], input: &str, terminal: bool) -> Ended {
+    let (out, err) = (Page::default(), Page::default());
+    let io = Io {
+        stdin: Box::new(Cursor::new(input.as_bytes().to_vec())),
+        stdout: Box::new(out.clone()),
+        stderr: Box::new(err.clone()),
+        stdin_is_terminal: terminal,
+        stdout_is_terminal: terminal,
+        width: terminal.then_some(80),
+        colours: (false, false),
+    };
+    let mut args: Vec<OsString> = vec!["refund".into()];
+    args.extend(words.iter().map(OsString::from));
+    // The machine's user is not ours.
+    if !words.contains(&"--operator") {
+        args.extend(["--operator".into(), "mara".into()]);
+    }
+    let exit = Cli::new(agent.clone()).run_on(args, false, io).await;
+    Ended { exit, out: out.text(), err: err.text() }
+}

@@ -1,0 +1,188 @@
+//! What a program gets: exit codes, one JSON document, and never a question.
+
+use serde_json::{Value, json};
+
+use super::{
+    desk::desk,
+    harness::{call, type_in},
+};
+use crate::serve::cli::Exit;
+
+#[tokio::test]
+async fn without_a_terminal_a_run_stops_at_the_review_and_prints_what_decides_it() {
+    let (agent, _) = desk();
+    let start = call(&agent, &["start", "--thread", "t"], "it broke\n").await;
+    assert_eq!(start.exit, Exit::Waits);
+    let command = start.out.lines().find_map(|line| line.strip_prefix("  approve  refund ")).unwrap_or_default();
+    let words: Vec<&str> = command.split(' ').collect();
+    let approve = call(&agent, &words, "").await;
+    assert_eq!((approve.exit, approve.err.as_str()), (Exit::Done, ""));
+    // No command at all is `start`.
+    let bare = call(&agent, &[], "it broke").await;
+    assert_eq!(bare.exit, Exit::Waits);
+    for words in [&["start"][..], &[], &["start", " "]] {
+        let empty = call(&agent, words, "").await;
+        assert_eq!(empty.exit, Exit::Usage);
+        assert_eq!(empty.err, "error: there is no message: give it as an argument or on standard input\n  try  refund start '…'\n");
+    }
+}
+
+#[tokio::test]
+async fn nobody_decides_what_they_have_not_named() {
+    let (agent, _) = desk();
+    call(&agent, &["start", "--thread", "t", "it broke"], "").await;
+    let blind = call(&agent, &["approve", "t"], "").await;
+    assert_eq!(blind.exit, Exit::Usage);
+    assert!(blind.err.contains("try  refund approve t --digest "), "{}", blind.err);
+    let edit = call(&agent, &["edit", "t", "--set", "amount=99"], "").await;
+    assert!(edit.err.contains(" --set amount=99\n") && edit.err.contains("--digest "), "{}", edit.err);
+    let editor = call(&agent, &["edit", "t", "--yes"], "").await;
+    assert_eq!(editor.exit, Exit::Usage);
+    // `--json` on a terminal asks nothing either.
+    assert_eq!(type_in(&agent, &["approve", "t", "--json"], "y\n").await.json()["error"]["code"], "usage");
+    assert_eq!(type_in(&agent, &["--json"], "it broke\n").await.json()["error"]["code"], "usage");
+    assert_eq!(call(&agent, &["show", "t", "--json"], "").await.json()["standing"], "waiting");
+}
+
+#[tokio::test]
+async fn refusals_have_a_code_a_number_and_move_nothing() {
+    let (agent, _) = desk();
+    call(&agent, &["start", "--thread", "t", "it broke"], "").await;
+    let before = call(&agent, &["show", "t", "--json"], "").await.json();
+    let cases: &[(&[&str], &str, u64)] = &[
+        (&["show", "u"], "unknown_thread", 5),
+        (&["show", "two\nlines"], "invalid_thread_id", 2),
+        (&["start", "--thread", "t", "another"], "thread_exists", 4),
+        (&["start", "--input", "{"], "usage", 2),
+        (&["start", "--input", "{\"mesage\": 1}"], "invalid_input", 4),
+        (&["start", "--set", "mesage=x"], "usage", 2),
+        (&["start", "x", "--set", "message=x"], "usage", 2),
+        (&["approve", "t", "--digest", "1234567"], "usage", 2),
+        (&["approve", "t", "--digest", "12345678"], "stale", 4),
+        (&["approve", "t", "--yes", "--role", "janitor"], "role_missing", 4),
+        (&["approve", "t", "--yes", "--operator", ""], "usage", 2),
+        (&["edit", "t", "--yes", "--set", "amuont=9"], "unknown_key", 4),
+        (&["edit", "t", "--yes", "--set", "amount=20000"], "invalid", 4),
+        (&["edit", "t", "--yes", "--set", "amount=many"], "invalid", 4),
+        (&["edit", "t", "--yes", "--set", "amount=149"], "usage", 2),
+        (&["edit", "t", "--yes", "--patch", "[1]"], "invalid", 4),
+        (&["edit", "t", "--yes", "--patch", "{"], "usage", 2),
+        (&["reject", "t", "--yes"], "usage", 2),
+        (&["reject", "t", "--yes", "--reason", "expired"], "usage", 2),
+        (&["ask", "t", "--yes"], "usage", 2),
+        (&["settle", "t", "run-again"], "not_in_doubt", 4),
+        (&["fork", "t", "--at", "9"], "no_such_place", 5),
+        (&["inbox", "--after", "x"], "store", 2),
+        (&["frobnicate"], "usage", 2),
+        (&["draw", "t", "-o", "/nowhere/x.svg"], "io", 1),
+    ];
+    for (words, code, exit) in cases {
+        let mut words = words.to_vec();
+        words.push("--json");
+        let refused = call(&agent, &words, "").await;
+        let error = &refused.json()["error"];
+        assert_eq!((&error["code"], &error["exit"]), (&json!(code), &json!(exit)), "{words:?}: {error}");
+        assert_eq!(u64::from(refused.exit.code()), *exit, "{words:?}");
+        assert!(error["message"].as_str().is_some_and(|message| !message.is_empty()));
+    }
+    assert_eq!(call(&agent, &["show", "t", "--json"], "").await.json(), before);
+}
+
+#[tokio::test]
+async fn a_refusal_tells_a_program_what_it_needs() {
+    let (agent, _) = desk();
+    call(&agent, &["start", "--thread", "t", "it broke"], "").await;
+    let error = |ended: super::harness::Ended| ended.json()["error"].clone();
+    let invalid = error(call(&agent, &["edit", "t", "--yes", "--set", "amount=0", "--json"], "").await);
+    assert_eq!(invalid["violations"], json!([{ "path": "amount", "message": "lower than 0.01" }]));
+    let unknown = error(call(&agent, &["edit", "t", "--yes", "--set", "amuont=9", "--json"], "").await);
+    assert_eq!((&unknown["path"], &unknown["near"]), (&json!("amuont"), &json!("amount")));
+
+    let shown = call(&agent, &["show", "t", "--json"], "").await.json();
+    let digest = shown["reviews"][0]["digest"].as_str().unwrap_or_default().to_owned();
+    call(&agent, &["ask", "t", "--digest", &digest[..8].to_uppercase(), "a photo?"], "").await;
+    let decided = error(call(&agent, &["approve", "t", "--digest", &digest[..8], "--json"], "").await);
+    assert_eq!(
+        (&decided["code"], &decided["by"], &decided["verdict"], &decided["next"]),
+        (&json!("already_decided"), &json!("mara"), &json!("ask"), &json!(["refund show t"]))
+    );
+    call(&agent, &["approve", "t", "--yes"], "").await;
+    let closed = call(&agent, &["approve", "t", "--yes"], "").await;
+    assert_eq!(closed.err, "error: thread `t` waits for no signature: it has ended; mara decided it just now: approve\n  try  refund show t\n");
+}
+
+#[tokio::test]
+async fn a_thread_as_json_names_the_commands_that_go_on() {
+    let (agent, clock) = desk();
+    let start = call(&agent, &["start", "--thread", "t", "it broke", "--json"], "").await;
+    let view = start.json();
+    assert_eq!(start.exit, Exit::Waits);
+    let review = &view["reviews"][0];
+    assert_eq!(review["draft"], json!({ "order_id": "A-9133", "amount": 149.0, "reason": "it broke" }));
+    let digest = &review["digest"].as_str().unwrap_or_default()[..16];
+    assert_eq!(
+        view["next"],
+        json!([
+            format!("refund approve t --digest {digest}"),
+            format!("refund edit t --digest {digest} --set amount=149"),
+            format!("refund reject t --digest {digest} --reason other --note '…'"),
+            format!("refund ask t --digest {digest} '…'"),
+        ])
+    );
+    clock.advance(std::time::Duration::from_secs(90_000));
+    let late = call(&agent, &["approve", "t", "--yes", "--json"], "").await.json();
+    assert_eq!(late["error"]["code"], "expired");
+    let view = call(&agent, &["show", "t", "--json"], "").await.json();
+    assert_eq!(view["output"], json!({ "outcome": "cancelled, expired: " }));
+}
+
+#[tokio::test]
+async fn an_effect_in_doubt_is_settled() {
+    let (agent, _) = desk();
+    call(&agent, &["start", "--thread", "t", "it broke"], "").await;
+    let doubt = call(&agent, &["edit", "t", "--yes", "--set", "amount=13"], "").await;
+    assert_eq!(doubt.exit, Exit::Failed);
+    assert!(doubt.out.contains("  it happened   refund settle t happened --set 'outcome=…'\n"), "{}", doubt.out);
+    let unsaid = call(&agent, &["settle", "t", "happened"], "").await;
+    assert_eq!(unsaid.exit, Exit::Refused);
+    assert!(unsaid.err.starts_with("error: this does not say how `execute` of thread `t` ended\n  outcome  "), "{}", unsaid.err);
+    let again = call(&agent, &["settle", "t", "run-again"], "").await;
+    assert_eq!(again.exit, Exit::Failed);
+    // A text field takes a number as it is typed.
+    let settled = call(&agent, &["settle", "t", "happened", "--set", "outcome=13", "--json"], "").await;
+    assert_eq!((settled.exit, &settled.json()["output"]), (Exit::Done, &json!({ "outcome": "13" })));
+    call(&agent, &["start", "--thread", "u", "it broke"], "").await;
+    call(&agent, &["edit", "u", "--yes", "--set", "amount=13"], "").await;
+    let stopped = call(&agent, &["settle", "u", "stop", "--note", "the bank called"], "").await;
+    assert_eq!((stopped.exit, stopped.out.lines().next()), (Exit::Failed, Some("✗ u was stopped at execute")));
+}
+
+#[tokio::test]
+async fn what_has_happened_can_be_listed_verified_and_forked() {
+    let (agent, _) = desk();
+    assert_eq!(call(&agent, &["verify"], "").await.out, "The store is empty.\n");
+    call(&agent, &["start", "--thread", "t", "it broke"], "").await;
+    call(&agent, &["approve", "t", "--yes"], "").await;
+    let page = call(&agent, &["history", "t", "--limit", "2", "--json"], "").await.json();
+    assert_eq!((page["entries"].as_array().map(Vec::len), &page["next"]), (Some(2), &json!(2)));
+    let rest = call(&agent, &["history", "t", "--from", "2", "--json"], "").await.json();
+    assert_eq!((&rest["entries"][0]["place"], &rest["next"]), (&json!(2), &Value::Null));
+    let fork = call(&agent, &["fork", "t", "--at", "1", "--as", "t-again"], "").await;
+    assert_eq!(fork.exit, Exit::Waits, "{fork:?}");
+    let verified = call(&agent, &["verify", "--json"], "").await.json();
+    assert_eq!((verified["verified"].as_array().map(Vec::len), &verified["damaged"]), (Some(2), &json!([])));
+    let drawn = call(&agent, &["draw", "t-again", "--json"], "").await.json();
+    assert!(drawn["drawing"].as_str().is_some_and(|text| text.contains("class n1 here")), "{drawn}");
+}
+
+#[tokio::test]
+async fn help_goes_to_standard_output_and_names_the_exit_codes() {
+    let (agent, _) = desk();
+    let help = call(&agent, &["--help"], "").await;
+    assert_eq!((help.exit, help.err.as_str()), (Exit::Done, ""));
+    for words in ["RefundAgent: Refunds a customer", "Usage: refund [OPTIONS] [COMMAND]", "  3  done as asked"] {
+        assert!(help.out.contains(words), "{}", help.out);
+    }
+    let wrong = call(&agent, &["frobnicate"], "").await;
+    assert_eq!((wrong.exit, wrong.out.as_str()), (Exit::Usage, ""));
+}

@@ -1,0 +1,178 @@
+//! What the index owes: the open reviews and the standings, page by page.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::samples::{name, named, entries, review, key, reviews_of, standings, delete, ok, same};
+use crate::{Digest, store::{Append, OpenReview, Place, Standing, Store, StoreError}};
+
+/// The index says of a thread what the last append said, whole and to the byte.
+///
+/// # Panics
+/// When the promise is not kept.
+pub async fn review_index<S: Store>(open: impl AsyncFn() -> S) {
+    let store = open().await;
+    let thread = name("review index");
+    let full = OpenReview {
+        thread: thread.clone(),
+        graph: "Gräph \"1\"".into(),
+        node: "éxecute '2'".into(),
+        digest: Digest::of(b"full"),
+        role: Some(String::new()),
+        place: i64::MAX as u64,
+        opened_ms: 0,
+        deadline_ms: Some(i64::MAX as u64),
+    };
+    let bare = OpenReview {
+        role: None,
+        deadline_ms: None,
+        digest: Digest::of(b"bare"),
+        opened_ms: 1,
+        ..full.clone()
+    };
+    // Two items of one list may ask for the same thing at the same node, at the same place.
+    let twin = OpenReview { digest: Digest::of(b"twin"), opened_ms: 2, ..bare.clone() };
+    let steps = [
+        vec![],
+        vec![full.clone()],
+        vec![full.clone(), bare.clone()],
+        vec![twin.clone(), full.clone(), bare.clone()],
+        vec![twin.clone(), full.clone()],
+        vec![bare],
+        vec![twin, full],
+        vec![],
+    ];
+    for (place, mut reviews) in steps.into_iter().enumerate() {
+        let place = place as Place;
+        ok(
+            "append",
+            store.append(Append { reviews: reviews.clone(), ..entries(&thread, place..place + 1) }).await,
+        );
+        reviews.sort_by_key(|review| review.opened_ms);
+        same("the open reviews", &reviews_of(&store, &[&thread], 2).await, &reviews);
+    }
+    ok("delete", store.delete(&thread).await);
+}
+
+/// The open reviews come oldest first, each once, in pages of any size, though others come and go meanwhile.
+///
+/// # Panics
+/// When the promise is not kept.
+pub async fn review_pages<S: Store>(open: impl AsyncFn() -> S) {
+    let store = open().await;
+    let base = name("review pages");
+    let threads: Vec<_> = (0..40).map(|i| named(&format!("{base}-{i}"))).collect();
+    for (i, thread) in (0..).zip(&threads) {
+        let mut append = entries(thread, 0..1);
+        // Out of order, many at the same time, and some threads with several.
+        append.reviews = (0..=i % 3).map(|n| review(thread, n, 1_000 + (i * 7 + n) % 11)).collect();
+        ok("append", store.append(append).await);
+    }
+    let of: Vec<_> = threads.iter().collect();
+    let everything: BTreeSet<_> = reviews_of(&store, &of, 1_000).await.iter().map(key).collect();
+    same("how many reviews are open", &everything.len(), &(0..40).map(|i| i % 3 + 1).sum());
+    for limit in [0, 1, 2, 7, 79, 80] {
+        let listed = reviews_of(&store, &of, limit).await;
+        assert!(
+            listed.is_sorted_by_key(|review| review.opened_ms),
+            "pages of {limit}: the oldest must come first"
+        );
+        same("the reviews over all pages", &listed.len(), &everything.len());
+        same("the reviews over all pages", &listed.iter().map(key).collect(), &everything);
+    }
+
+    // One thread of each four is decided as we go, one gets a second entry that leaves its reviews as they are, one
+    // gets another review beside those.
+    let (mut seen, mut after) = (Vec::new(), None::<String>);
+    for turn in 0.. {
+        let page = ok("a page of reviews", store.reviews(after.as_deref(), 3).await);
+        seen.extend(
+            page.items.into_iter().filter(|review| of.contains(&&review.thread)).map(|review| key(&review)),
+        );
+        if let Some(thread) = threads.get(turn) {
+            let mut append = entries(thread, 1..2);
+            let at = turn as u64;
+            append.reviews = (0..=at % 3).map(|n| review(thread, n, 1_000 + (at * 7 + n) % 11)).collect();
+            match turn % 4 {
+                0 => append.reviews.clear(),
+                1 => append.reviews.push(review(thread, 9, 5_000)),
+                _ => {}
+            }
+            ok("append", store.append(append).await);
+        }
+        match page.next {
+            Some(next) => after = Some(next),
+            None => break,
+        }
+    }
+    let once: BTreeSet<_> = seen.iter().cloned().collect();
+    same("no review was seen twice", &seen.len(), &once.len());
+    for review in everything
+        .iter()
+        .filter(|(thread, ..)| threads.iter().position(|t| t == thread).is_some_and(|i| i % 4 != 0))
+    {
+        assert!(once.contains(review), "the review {review:?} stayed open and was on no page");
+    }
+    delete(&store, &threads).await;
+}
+
+/// The threads come in the order of their names' bytes, under the standing that they have now.
+///
+/// # Panics
+/// When the promise is not kept.
+pub async fn thread_pages<S: Store>(open: impl AsyncFn() -> S) {
+    const ALL: [Standing; 5] =
+        [Standing::Running, Standing::Waiting, Standing::InDoubt, Standing::Failed, Standing::Ended];
+    let store = open().await;
+    let base = name("thread pages");
+    let threads: Vec<_> = (0..30).map(|i| named(&format!("{base}-{}", i * 37 % 30))).collect();
+    let of: Vec<_> = threads.iter().collect();
+    for round in 0..3 {
+        let mut expected = BTreeMap::new();
+        for (i, thread) in threads.iter().enumerate() {
+            let standing = ALL[(i + round * (i % 2)) % ALL.len()];
+            let round = round as Place;
+            ok("append", store.append(Append { standing, ..entries(thread, round..round + 1) }).await);
+            expected.insert(thread.clone(), standing);
+        }
+        for limit in [0, 1, 4, 30, 31] {
+            let listed = standings(&store, None, &of, limit).await;
+            same("the threads", &listed, &expected.clone().into_iter().collect());
+            for standing in ALL {
+                let listed = standings(&store, Some(standing), &of, limit).await;
+                let some = expected.clone().into_iter().filter(|(_, found)| *found == standing).collect();
+                same(&format!("the threads that stand {}", standing.as_str()), &listed, &some);
+            }
+        }
+    }
+    delete(&store, &threads).await;
+}
+
+/// A page token that this list did not give is refused.
+///
+/// # Panics
+/// When the promise is not kept.
+pub async fn page_tokens<S: Store>(open: impl AsyncFn() -> S) {
+    let store = open().await;
+    for token in ["", " ", "0", "page 2", "\0", "null", "../..", "'; --", "🙈", &"x".repeat(5_000)] {
+        let answer = store.reviews(Some(token), 10).await;
+        assert!(matches!(answer, Err(StoreError::BadPage(_))), "reviews after `{token:.9}`: {answer:?}");
+        let answer = store.threads(None, Some(token), 10).await;
+        assert!(matches!(answer, Err(StoreError::BadPage(_))), "threads after `{token:.9}`: {answer:?}");
+    }
+    let threads = [name("page tokens 1"), name("page tokens 2")];
+    for thread in &threads {
+        let reviews = vec![review(thread, 0, 0)];
+        ok("append", store.append(Append { reviews, ..entries(thread, 0..1) }).await);
+    }
+    let of_reviews = ok("reviews", store.reviews(None, 1).await).next;
+    let of_threads = ok("threads", store.threads(None, None, 1).await).next;
+    assert!(
+        of_reviews.is_some() && of_threads.is_some(),
+        "two items and pages of one: there must be a next page"
+    );
+    let answer = store.threads(None, of_reviews.as_deref(), 1).await;
+    assert!(matches!(answer, Err(StoreError::BadPage(_))), "threads after a page of reviews: {answer:?}");
+    let answer = store.reviews(of_threads.as_deref(), 1).await;
+    assert!(matches!(answer, Err(StoreError::BadPage(_))), "reviews after a page of threads: {answer:?}");
+    delete(&store, &threads).await;
+}

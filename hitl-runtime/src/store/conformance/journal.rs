@@ -1,0 +1,327 @@
+//! What a journal owes: order, a fence at every place, its tail, its names and sizes, its end.
+
+use std::collections::BTreeSet;
+
+use super::samples::{name, named, entry, entries, review, reviews_of, standings, delete, ok, same};
+use super::{whole};
+use crate::{Digest, ThreadId, store::{Append, OpenReview, Place, Record, Standing, Store, StoreError}};
+
+/// A thread that nobody made has nothing, and can be deleted.
+///
+/// # Panics
+/// When the promise is not kept.
+pub async fn unknown<S: Store>(open: impl AsyncFn() -> S) {
+    let store = open().await;
+    let thread = name("unknown");
+    same("the tail of an unknown thread", &ok("tail", store.tail(&thread).await), &None);
+    same("the entries of an unknown thread", &ok("entries", store.entries(&thread, 0, 10).await), &vec![]);
+    ok("delete an unknown thread", store.delete(&thread).await);
+}
+
+/// Entries come back as they were given, in order, from any place on, never more than were asked for.
+///
+/// # Panics
+/// When the promise is not kept.
+pub async fn order<S: Store>(open: impl AsyncFn() -> S) {
+    let store = open().await;
+    let thread = name("order");
+    let mut written = Vec::new();
+    for count in [1, 3, 1, 7, 2, 40, 1] {
+        let from = written.len() as Place;
+        let mut append = entries(&thread, from..from + count);
+        append.records.iter_mut().for_each(|record| record.snapshot = record.place % 5 == 2);
+        written.extend(append.records.clone());
+        ok("append", store.append(append).await);
+    }
+    for from in [0, 1, 20, 54, 55, 56, u64::MAX] {
+        for limit in [0, 1, 7, 55, usize::MAX] {
+            let what = format!("at most {limit} entries from {from} on");
+            let read = ok(&what, store.entries(&thread, from, limit).await);
+            let start = usize::try_from(from).map_or(written.len(), |from| from.min(written.len()));
+            let fit = limit.min(written.len() - start);
+            assert!(read.len() <= fit, "{what}: {} came", read.len());
+            assert!(fit == 0 || !read.is_empty(), "{what}: none came, and only the end is empty");
+            same(&what, &read, &written[start..start + read.len()].to_vec());
+        }
+    }
+    same("the whole journal", &whole(&store, &thread).await, &written);
+    ok("delete", store.delete(&thread).await);
+}
+
+/// An append fills the next place and no other; a loser changes nothing.
+///
+/// # Panics
+/// When the promise is not kept.
+pub async fn fence<S: Store>(open: impl AsyncFn() -> S) {
+    let store = open().await;
+    let thread = name("fence");
+    let try_at = async |place: Place, count: u64| {
+        let mut append = entries(&thread, place..place + count);
+        append
+            .records
+            .iter_mut()
+            .for_each(|record| *record = Record { snapshot: true, ..entry(record.place, "loser") });
+        append.standing = Standing::Failed;
+        append.reviews = vec![review(&thread, place, 7)];
+        match store.append(append).await {
+            Err(StoreError::Taken { thread: of, place: at }) => {
+                same("the thread and the place that were taken", &(of, at), &(thread.clone(), place));
+            }
+            other => panic!("an append at place {place} must be `Taken` and was {other:?}"),
+        }
+    };
+    try_at(1, 1).await;
+    try_at(7, 2).await;
+    same("the tail after appends past a missing head", &ok("tail", store.tail(&thread).await), &None);
+
+    ok("append", store.append(entries(&thread, 0..3)).await);
+    for (place, count) in [(0, 1), (1, 1), (2, 1), (2, 2), (0, 5), (4, 1), (9, 3)] {
+        try_at(place, count).await;
+    }
+    same("the journal after the losers", &whole(&store, &thread).await, &entries(&thread, 0..3).records);
+    same("the open reviews after the losers", &reviews_of(&store, &[&thread], 10).await, &vec![]);
+    same(
+        "the standing after the losers",
+        &standings(&store, None, &[&thread], 10).await,
+        &vec![(thread.clone(), Standing::Running)],
+    );
+    ok("append", store.append(entries(&thread, 3..4)).await);
+    ok("delete", store.delete(&thread).await);
+}
+
+/// What [`Append::check`] refuses is refused, and changes nothing.
+///
+/// # Panics
+/// When the promise is not kept.
+pub async fn refusals<S: Store>(open: impl AsyncFn() -> S) {
+    let store = open().await;
+    let (thread, other) = (name("refusals"), name("refusals, another"));
+    ok("append", store.append(entries(&thread, 0..2)).await);
+    let next = entries(&thread, 2..5);
+    let with = |review: OpenReview| Append { reviews: vec![review], ..next.clone() };
+    let bad = [
+        ("no entry", Append { records: vec![], ..next.clone() }),
+        ("a gap", Append { records: vec![entry(2, ""), entry(4, "")], ..next.clone() }),
+        ("a place twice", Append { records: vec![entry(2, ""), entry(2, "")], ..next.clone() }),
+        ("places backwards", Append { records: vec![entry(2, ""), entry(1, "")], ..next.clone() }),
+        ("a place beyond i64::MAX", entries(&thread, (1 << 63)..(1 << 63) + 1)),
+        ("a review of another thread", with(review(&other, 2, 0))),
+        ("a time beyond i64::MAX", with(OpenReview { opened_ms: u64::MAX, ..review(&thread, 2, 0) })),
+        (
+            "a deadline beyond i64::MAX",
+            with(OpenReview { deadline_ms: Some(1 << 63), ..review(&thread, 2, 0) }),
+        ),
+    ];
+    for (what, append) in bad {
+        let answer = store.append(append).await;
+        assert!(matches!(answer, Err(StoreError::BadAppend { .. })), "an append with {what} was {answer:?}");
+    }
+    same("the journal after the refusals", &whole(&store, &thread).await.len(), &2);
+    same("the open reviews after the refusals", &reviews_of(&store, &[&thread], 10).await, &vec![]);
+    ok("append", store.append(next).await);
+    ok("delete", store.delete(&thread).await);
+}
+
+/// The tail starts with the last snapshot, wherever in an append that stood.
+///
+/// # Panics
+/// When the promise is not kept.
+pub async fn tails<S: Store>(open: impl AsyncFn() -> S) {
+    let store = open().await;
+    let thread = name("tails");
+    let steps: [(u64, &[Place], Place); 8] = [
+        (1, &[], 0),
+        (4, &[], 0),
+        (1, &[5], 5),
+        (3, &[], 5),
+        (4, &[10, 11], 11),
+        (1, &[], 11),
+        (1, &[14], 14),
+        (90, &[], 14),
+    ];
+    let mut written = Vec::new();
+    for (count, snapshots, from) in steps {
+        let head = written.len() as Place;
+        let mut append = entries(&thread, head..head + count);
+        append.records.iter_mut().for_each(|record| record.snapshot = snapshots.contains(&record.place));
+        written.extend(append.records.clone());
+        ok("append", store.append(append).await);
+        let tail = ok("tail", store.tail(&thread).await).map(|tail| tail.records);
+        same(
+            "the tail",
+            &tail,
+            &Some(written.iter().filter(|record| record.place >= from).cloned().collect()),
+        );
+    }
+    ok("delete", store.delete(&thread).await);
+}
+
+/// What is done to one thread is not seen in another, be their names ever so alike.
+///
+/// # Panics
+/// When the promise is not kept.
+pub async fn isolation<S: Store>(open: impl AsyncFn() -> S) {
+    let store = open().await;
+    let base = name("isolation");
+    let alike = [
+        "", "a", "A", "aa", "%", "_", "*", "'", "\"", "\\", "/", "a/b", "#", "\u{e9}", "e\u{301}", "ß", "ss",
+        "0", "00",
+    ];
+    let threads: Vec<_> = alike.iter().map(|end| named(&format!("{base}{end}"))).collect();
+    for round in 0..3 {
+        for (i, thread) in threads.iter().enumerate() {
+            let mut append = entries(thread, round..round + 1);
+            append.records = vec![entry(round, &format!("{thread}, the {i}th"))];
+            append.reviews = vec![review(thread, round, i as u64)];
+            ok("append", store.append(append).await);
+        }
+    }
+    ok("delete", store.delete(&threads[0]).await);
+    ok("delete", store.delete(&threads[2]).await);
+    for (i, thread) in threads.iter().enumerate() {
+        let expected = match i {
+            0 | 2 => vec![],
+            _ => (0..3).map(|round| entry(round, &format!("{thread}, the {i}th"))).collect(),
+        };
+        same("the journal of one of many", &ok("entries", store.entries(thread, 0, 10).await), &expected);
+    }
+    let left: Vec<_> = threads.iter().collect();
+    let open: BTreeSet<_> =
+        reviews_of(&store, &left, 100).await.into_iter().map(|review| review.thread).collect();
+    same("whose reviews are open", &open.len(), &(threads.len() - 2));
+    delete(&store, &threads).await;
+}
+
+/// A thread's name is kept to the byte.
+///
+/// # Panics
+/// When the promise is not kept.
+pub async fn names<S: Store>(open: impl AsyncFn() -> S) {
+    let store = open().await;
+    let run = name("n");
+    let long = |filler: &str| {
+        let room = ThreadId::MAX_BYTES - run.as_str().len();
+        format!("{run}{}", filler.repeat(room / filler.len()))
+    };
+    let threads: Vec<_> = [
+        long("x"),
+        long("界"),
+        long("😀"),
+        format!("{run} Überweisung № 5 — отзыв"),
+        format!("{run} שלום\u{200f} مرحبا"),
+        format!("{run} 👩\u{200d}👩\u{200d}👧 \u{10ffff}"),
+        format!("{run}; DROP TABLE hitl_threads; --"),
+        format!("{run} {{\"json\": [1, 2]}} $1 ?1 :a @b"),
+    ]
+    .iter()
+    .map(|name| named(name))
+    .collect();
+    for thread in &threads {
+        let mut append = entries(thread, 0..2);
+        append.reviews = vec![review(thread, 1, 1)];
+        ok("append", store.append(append).await);
+        same("the journal", &whole(&store, thread).await, &entries(thread, 0..2).records);
+    }
+    let of: Vec<_> = threads.iter().collect();
+    let sorted: BTreeSet<_> = threads.iter().cloned().collect();
+    for limit in [1, 3, 100] {
+        let listed: Vec<_> =
+            standings(&store, None, &of, limit).await.into_iter().map(|(thread, _)| thread).collect();
+        same("the threads, in the order of their bytes", &listed, &sorted.iter().cloned().collect());
+        let open: BTreeSet<_> =
+            reviews_of(&store, &of, limit).await.into_iter().map(|review| review.thread).collect();
+        same("the threads of the open reviews", &open, &sorted);
+    }
+    delete(&store, &threads).await;
+}
+
+/// Bodies come back to the byte, from none at all to several megabytes.
+///
+/// A store that cannot keep a body must refuse it with an error and write nothing; one of 300,000 bytes must fit.
+///
+/// # Panics
+/// When the promise is not kept.
+pub async fn sizes<S: Store>(open: impl AsyncFn() -> S) {
+    let store = open().await;
+    let thread = name("sizes");
+    let mut place = 0;
+    for size in [0, 1, 255, 256, 4_000, 4_096, 70_000, 300_000, 1_000_000, 5_000_000] {
+        // Every byte there is, and no pattern that a compressor would hide behind.
+        let body: Vec<u8> = (0..size).map(|i: u32| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+        let record = Record { place, hash: Digest::of(&body), body, snapshot: true };
+        let append = Append { records: vec![record.clone()], ..entries(&thread, 0..1) };
+        match store.append(append).await {
+            Ok(()) => place += 1,
+            Err(error) if size > 300_000 => {
+                assert!(!matches!(error, StoreError::Taken { .. }), "a body of {size} bytes was `Taken`");
+                continue;
+            }
+            Err(error) => panic!("a body of {size} bytes was refused: {error}"),
+        }
+        let tail = ok("tail", store.tail(&thread).await).map(|tail| tail.records);
+        assert!(tail == Some(vec![record]), "a body of {size} bytes came back as another");
+    }
+    same("the journal's length", &(whole(&store, &thread).await.len() as Place), &place);
+    ok("delete", store.delete(&thread).await);
+}
+
+/// A deleted thread is gone from everywhere, and its name is free.
+///
+/// # Panics
+/// When the promise is not kept.
+pub async fn deletion<S: Store>(open: impl AsyncFn() -> S) {
+    let store = open().await;
+    let threads = [name("deletion 1"), name("deletion 2"), name("deletion 3")];
+    let of: Vec<_> = threads.iter().collect();
+    for thread in &threads {
+        let reviews = vec![review(thread, 1, 5), review(thread, 2, 6)];
+        ok("append", store.append(Append { reviews, ..entries(thread, 0..100) }).await);
+    }
+    let [gone, ..] = &threads;
+    ok("delete", store.delete(gone).await);
+    ok("delete again", store.delete(gone).await);
+    same("its tail", &ok("tail", store.tail(gone).await), &None);
+    same("its entries", &ok("entries", store.entries(gone, 0, 10).await), &vec![]);
+    same("the others' reviews", &reviews_of(&store, &of, 10).await.len(), &4);
+    same("the others", &standings(&store, None, &of, 10).await.len(), &2);
+    let answer = store.append(entries(gone, 100..101)).await;
+    assert!(matches!(answer, Err(StoreError::Taken { .. })), "a deleted thread was continued: {answer:?}");
+    let again = Append { standing: Standing::Ended, ..entries(gone, 0..2) };
+    ok("start it again", store.append(again).await);
+    same("the new journal", &whole(&store, gone).await, &entries(gone, 0..2).records);
+    same("the new one's reviews", &reviews_of(&store, &[gone], 10).await, &vec![]);
+    for thread in &threads[1..] {
+        same("another's journal", &whole(&store, thread).await, &entries(thread, 0..100).records);
+    }
+    delete(&store, &threads).await;
+}
+
+/// What was appended through one handle is there for another one at once, and after all of them were closed.
+///
+/// # Panics
+/// When the promise is not kept.
+pub async fn reopening<S: Store>(open: impl AsyncFn() -> S) {
+    let thread = name("reopening");
+    let mut first = open().await;
+    for place in 0..20 {
+        let second = open().await;
+        let reviews = vec![review(&thread, place, place)];
+        ok(
+            "append",
+            first.append(Append { reviews: reviews.clone(), ..entries(&thread, place..place + 1) }).await,
+        );
+        same("the journal", &whole(&second, &thread).await, &entries(&thread, 0..place + 1).records);
+        same("the reviews", &reviews_of(&second, &[&thread], 10).await, &reviews);
+        let answer = second.append(entries(&thread, place..place + 1)).await;
+        assert!(
+            matches!(answer, Err(StoreError::Taken { .. })),
+            "a place was filled through two handles: {answer:?}"
+        );
+        first = second;
+    }
+    drop(first);
+    let again = open().await;
+    same("the journal", &whole(&again, &thread).await, &entries(&thread, 0..20).records);
+    ok("delete", again.delete(&thread).await);
+    same("its tail", &ok("tail", open().await.tail(&thread).await), &None);
+}

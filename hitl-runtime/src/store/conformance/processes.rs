@@ -1,0 +1,119 @@
+//! What holds when many processes write, and when one of them is killed.
+
+use super::samples::{entry, entries, review, reviews_of, ok, same};
+use crate::{Digest, ThreadId, store::{Append, Place, Record, Store, StoreError}};
+
+/// Races for every place of a journal up to `places`, and tells which ones were won. For many tasks, and for
+/// [many processes](super#more-than-one-process).
+///
+/// # Panics
+/// When an append fails in any other way than that its place is taken.
+pub async fn contend(store: &impl Store, thread: &ThreadId, name: &str, places: Place) -> Vec<Place> {
+    let mut won = Vec::new();
+    loop {
+        let tail = ok("tail", store.tail(thread).await).unwrap_or_default();
+        let place = tail.records.last().map_or(0, |record| record.place + 1);
+        if place >= places {
+            return won;
+        }
+        let record = Record { snapshot: place % 10 == 9, ..entry(place, name) };
+        match store.append(Append { records: vec![record], ..entries(thread, 0..1) }).await {
+            Ok(()) => won.push(place),
+            Err(StoreError::Taken { thread: of, place: at }) if of == *thread && at == place => {}
+            Err(error) => panic!("{name} at place {place}: {error}"),
+        }
+    }
+}
+
+/// Appends until the process is killed, three entries at a time, and tells the last place of each three once it is
+/// acknowledged. It returns only with the error that stopped it. See [the crash](super#more-than-one-process).
+///
+/// ```no_run
+/// # async fn child(store: hitl::store::MemoryStore, thread: hitl::ThreadId) {
+/// use hitl::store::conformance;
+///
+/// let error = conformance::append_until_killed(&store, &thread, |place| println!("{place}")).await;
+/// panic!("{error}");
+/// # }
+/// ```
+pub async fn append_until_killed(
+    store: &impl Store,
+    thread: &ThreadId,
+    mut acknowledged: impl FnMut(Place),
+) -> StoreError {
+    for i in 0.. {
+        let mut append = entries(thread, i * 3..i * 3 + 3);
+        append.records[0].snapshot = i % 7 == 0;
+        append.reviews = vec![review(thread, i * 3 + 2, i)];
+        match store.append(append).await {
+            Ok(()) => acknowledged(i * 3 + 2),
+            Err(error) => return error,
+        }
+    }
+    unreachable!("a journal has no last place")
+}
+
+/// After a process that ran [`append_until_killed`] was killed: what was acknowledged is there, nothing is there by
+/// halves, and the thread can go on.
+///
+/// # Panics
+/// When a promise is not kept.
+pub async fn after_crash(store: &impl Store, thread: &ThreadId, last_acknowledged: Option<Place>) {
+    let records = whole(store, thread).await;
+    let length = records.len() as Place;
+    let acknowledged = last_acknowledged.map_or(0, |place| place + 1);
+    assert!(length >= acknowledged, "{acknowledged} entries were acknowledged, and {length} are there");
+    assert!(length.is_multiple_of(3), "{length} entries, and three were written at a time");
+    let written = entries(thread, 0..length).records;
+    let written = written.into_iter().map(|record| Record { snapshot: record.place % 21 == 0, ..record });
+    same("the journal after the crash", &records, &written.collect());
+    let open: Vec<_> = reviews_of(store, &[thread], 10).await.iter().map(|review| review.place + 1).collect();
+    same(
+        "the index after the crash",
+        &open,
+        &Some(length).filter(|length| *length > 0).into_iter().collect(),
+    );
+    ok("append after the crash", store.append(entries(thread, length..length + 1)).await);
+    same("the length", &(whole(store, thread).await.len() as Place), &(length + 1));
+}
+
+/// A thread's whole journal, read page by page, after seeing that it has no gap, that every body has its hash, and
+/// that the tail is its end. For journals of this module, whose hashes are of the body alone.
+///
+/// # Panics
+/// When it is not whole.
+pub async fn whole(store: &impl Store, thread: &ThreadId) -> Vec<Record> {
+    // The tail first: the journal may grow while it is read.
+    let tail = ok("tail", store.tail(thread).await);
+    let mut records = Vec::new();
+    loop {
+        let page = ok("entries", store.entries(thread, records.len() as Place, 25).await);
+        if page.is_empty() {
+            break;
+        }
+        records.extend(page);
+    }
+    for (place, record) in (0..).zip(&records) {
+        assert!(record.place == place, "place {} of `{thread}` stands where {place} should", record.place);
+        assert!(
+            record.hash == Digest::of(&record.body),
+            "place {place} of `{thread}` has another body than its hash"
+        );
+    }
+    if let Some(tail) = tail {
+        let (first, last) = match tail.records.as_slice() {
+            [first, .., last] => (first, last),
+            [only] => (only, only),
+            [] => panic!("the tail of `{thread}` is empty, and the thread exists"),
+        };
+        let there = usize::try_from(first.place).ok().zip(usize::try_from(last.place).ok());
+        let part = there.and_then(|(first, last)| records.get(first..=last));
+        assert!(part == Some(&tail.records), "the tail of `{thread}` is no part of its journal");
+        assert!(first.place == 0 || first.snapshot, "the tail of `{thread}` starts with no snapshot");
+        assert!(
+            !tail.records[1..].iter().any(|record| record.snapshot),
+            "the tail of `{thread}` starts too early"
+        );
+    }
+    records
+}

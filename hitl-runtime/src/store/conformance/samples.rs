@@ -1,0 +1,93 @@
+//! Entries, reviews and ways to look at a store, for the checks.
+
+use std::{fmt::Debug, sync::atomic::{AtomicU64, Ordering}, time::{SystemTime, UNIX_EPOCH}};
+
+use crate::{Digest, ThreadId, store::{Append, OpenReview, Place, Record, Standing, Store, StoreError}};
+
+/// A name that no run has used before.
+pub(super) fn name(check: &str) -> ThreadId {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos());
+    named(&format!("{check} {nanos:x}-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)))
+}
+
+#[track_caller]
+pub(super) fn named(name: &str) -> ThreadId {
+    ThreadId::new(name).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+pub(super) fn entry(place: Place, text: &str) -> Record {
+    let body = format!(r#"{{"place": {place}, "text": {text:?}}}"#).into_bytes();
+    Record { place, hash: Digest::of(&body), body, snapshot: false }
+}
+
+pub(super) fn entries(thread: &ThreadId, places: std::ops::Range<Place>) -> Append {
+    let records = places.map(|place| entry(place, thread.as_str())).collect();
+    Append { thread: thread.clone(), records, standing: Standing::Running, reviews: vec![] }
+}
+
+pub(super) fn review(thread: &ThreadId, place: Place, opened_ms: u64) -> OpenReview {
+    OpenReview {
+        thread: thread.clone(),
+        graph: "Conformance".into(),
+        node: "execute".into(),
+        digest: Digest::of(format!("{thread} {place}").as_bytes()),
+        role: None,
+        place,
+        opened_ms,
+        deadline_ms: None,
+    }
+}
+
+pub(super) fn key(review: &OpenReview) -> (ThreadId, Place, u64) {
+    (review.thread.clone(), review.place, review.opened_ms)
+}
+
+/// Every open review of some threads, over all pages.
+pub(super) async fn reviews_of(store: &impl Store, threads: &[&ThreadId], limit: usize) -> Vec<OpenReview> {
+    let (mut all, mut after) = (Vec::new(), None::<String>);
+    loop {
+        let page = ok("a page of reviews", store.reviews(after.as_deref(), limit).await);
+        assert!(page.items.len() <= limit.max(1), "{} reviews on a page of {limit}", page.items.len());
+        all.extend(page.items.into_iter().filter(|review| threads.contains(&&review.thread)));
+        match page.next {
+            Some(next) => assert!(after.replace(next) != after, "the next page of reviews is the same page"),
+            None => return all,
+        }
+    }
+}
+
+/// Some of the threads that stand thus, over all pages.
+pub(super) async fn standings(
+    store: &impl Store,
+    standing: Option<Standing>,
+    threads: &[&ThreadId],
+    limit: usize,
+) -> Vec<(ThreadId, Standing)> {
+    let (mut all, mut after) = (Vec::new(), None::<String>);
+    loop {
+        let page = ok("a page of threads", store.threads(standing, after.as_deref(), limit).await);
+        assert!(page.items.len() <= limit.max(1), "{} threads on a page of {limit}", page.items.len());
+        all.extend(page.items.into_iter().filter(|(thread, _)| threads.contains(&thread)));
+        match page.next {
+            Some(next) => assert!(after.replace(next) != after, "the next page of threads is the same page"),
+            None => return all,
+        }
+    }
+}
+
+pub(super) async fn delete(store: &impl Store, threads: &[ThreadId]) {
+    for thread in threads {
+        ok("delete", store.delete(thread).await);
+    }
+}
+
+#[track_caller]
+pub(super) fn ok<T>(what: &str, answer: Result<T, StoreError>) -> T {
+    answer.unwrap_or_else(|error| panic!("{what}: {error}"))
+}
+
+#[track_caller]
+pub(super) fn same<T: PartialEq + Debug>(what: &str, found: &T, expected: &T) {
+    assert!(found == expected, "{what}:\n   found {found:?}\nexpected {expected:?}");
+}
