@@ -415,7 +415,7 @@ pub use hitl_macros::interrupt_before;
 ///
 /// #[tokio::main(flavor = "current_thread")]
 /// async fn main() -> Result<(), Box<dyn std::error::Error>> {
-///     // `new` takes the dependencies and a store; a graph that is declared `Mailroom<Letter>` takes a store alone.
+///     // `new` takes the dependencies and a store; one that is declared `Mailroom<Letter>` takes a store.
 ///     let mailroom = Mailroom::new(Office, MemoryStore::new());
 ///     let turn = mailroom.start("letter-1", LetterInput { message: "Where is A-9133?".into() }).await?;
 ///     assert!(matches!(turn, MailroomTurn::Send(review) if review.draft().text.contains("Thursday")));

@@ -391,6 +391,17 @@ fn a_file_that_is_no_store_is_left_alone() {
 }
 
 #[test]
+fn a_journal_that_was_changed_is_not_acted_on() {
+    let (desk, digest) = waiting();
+    let change = "UPDATE hitl_entries SET body = CAST(replace(CAST(body AS TEXT), '149.0', '999.0') AS BLOB) WHERE place = 2";
+    assert_eq!(desk.tamper(change), 1);
+    let approved = desk.json(8, &["approve", TICKET, "--digest", &digest]);
+    assert_eq!((&approved["error"]["code"], &approved["error"]["place"]), (&json!("damaged"), &json!(2)));
+    assert_eq!(desk.json(8, &["verify"])["damaged"][0]["thread"], TICKET);
+    assert_eq!(desk.ledger(), NOTHING);
+}
+
+#[test]
 fn two_programs_open_a_new_file_at_once() {
     for _ in 0..10 {
         let desk = Desk::new();

@@ -220,7 +220,7 @@ const fn unsigned<const N: usize>(spec: &GraphSpec, proof: &Proof<N>, node: usiz
     path.show(spec, proof, &mut text);
     text.add(&["; put `#[interrupt_before]` on `", name, "`"]);
     if let Unsigned::Never = reason
-        && let Some(signer) = signer(spec, node, field)
+        && let Some(signer) = signer(spec, proof, &path, node, field)
     {
         let signer = spec.nodes[signer].name;
         text.add(&[", or lead that path through `", signer, "`, whose review signs it"]);
@@ -228,13 +228,20 @@ const fn unsigned<const N: usize>(spec: &GraphSpec, proof: &Proof<N>, node: usiz
     text
 }
 
-/// A node other than `reader` whose review signs a field.
-const fn signer(spec: &GraphSpec, reader: usize, field: usize) -> Option<usize> {
+/// A node off the path, and not `reader`, whose review signs a field.
+const fn signer<const N: usize>(
+    spec: &GraphSpec,
+    proof: &Proof<N>,
+    path: &Path<N>,
+    reader: usize,
+    field: usize,
+) -> Option<usize> {
     let mut node = 0;
     while node < spec.nodes.len() {
         if node != reader
             && let Some(interrupt) = &spec.nodes[node].interrupt
             && same(interrupt.field, spec.state.fields[field].name)
+            && !path.passes(spec, proof, node)
         {
             return Some(node);
         }

@@ -4,7 +4,7 @@ use super::order::{Links, NONE, Side};
 use super::{EdgeKind, EdgeSpec, GraphSpec, Point, Proof, sentence::Sentence};
 
 /// What a path must not have done on its arrival.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Lacking {
     /// Any path will do.
     Nothing,
@@ -54,7 +54,7 @@ pub(super) enum Unsigned {
 pub(super) struct Path<const N: usize> {
     lacking: Lacking,
     there: bool,
-    steps: usize,
+    pub(super) steps: usize,
     start: u16,
     onward: [[u16; 2]; N],
 }
@@ -208,6 +208,9 @@ struct Walk {
 }
 
 /// Whether the field is there at the end of an edge, if it was, or was not, when the point it leaves was entered.
+///
+/// A path through a fork is blamed only for what the join lacks, and where some branches touch the field and others do not,
+/// only by those that do: that a bystander left the field alone explains nothing.
 const fn cross<const N: usize>(
     spec: &GraphSpec,
     proof: &Proof<N>,
@@ -216,23 +219,18 @@ const fn cross<const N: usize>(
     there: bool,
 ) -> bool {
     let step = proof.point(edge.from).step(edge.kind);
-    match lacking {
-        Lacking::Nothing => false,
-        Lacking::Written(field) => {
-            there
-                || step.writes.has(field)
-                // A branch may leave to its sibling what the join needs.
-                || matches!(edge.joins, Some((fork, _)) if proof.joined(spec, fork).written.has(field))
-        }
-        Lacking::Signed(field) => {
-            let after = (there || step.signs.has(field)) && !step.unsigns.has(field);
-            match edge.joins {
-                None => after,
-                Some((fork, branch)) => {
-                    let mixed = proof.mixed(fork).has(field) && proof.branch(fork, branch).touches.has(field);
-                    proof.joined(spec, fork).signed.has(field) || (after && !mixed)
-                }
-            }
-        }
-    }
+    let (field, after) = match lacking {
+        Lacking::Nothing => return false,
+        Lacking::Written(field) => (field, there || step.writes.has(field)),
+        Lacking::Signed(field) => (field, (there || step.signs.has(field)) && !step.unsigns.has(field)),
+    };
+    let Some((fork, branch)) = edge.joins else {
+        return after;
+    };
+    let (joined, touches) = (proof.joined(spec, fork), proof.branch(fork, branch).touches.has(field));
+    let lacks = match lacking {
+        Lacking::Signed(_) => !joined.signed.has(field) && (!after || proof.fork(fork).mixed.has(field)),
+        _ => !joined.written.has(field) && !after,
+    };
+    !lacks || (!touches && proof.fork(fork).touched.has(field))
 }

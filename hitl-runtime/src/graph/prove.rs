@@ -151,13 +151,15 @@ pub(super) struct BranchProof {
 
 /// One fork.
 #[derive(Clone, Copy, Debug)]
-struct ForkProof {
+pub(super) struct ForkProof {
     /// Where its branches begin in [`Proof::branches`].
     first: usize,
     /// How many of its branches no edge ends so far.
     open: usize,
+    /// The fields that its branches may change.
+    pub(super) touched: Bits,
     /// The fields with a reducer that more than one branch may change: what comes out of the join is neither's.
-    mixed: Bits,
+    pub(super) mixed: Bits,
 }
 
 /// What [`prove`] found out of a graph with `N` nodes.
@@ -218,7 +220,7 @@ impl<const N: usize> Proof<N> {
             nodes: [NodeProof::BLANK; N],
             outputs: Bits::NONE,
             branches: [BranchProof { touches: Bits::NONE, end: Facts::ANYTHING, ends: false }; N],
-            forks: [ForkProof { first: 0, open: 0, mixed: Bits::NONE }; N],
+            forks: [ForkProof { first: 0, open: 0, touched: Bits::NONE, mixed: Bits::NONE }; N],
         };
         let (mut inputs, mut reduced, mut field) = (Bits::NONE, Bits::NONE, 0);
         while field < spec.state.fields.len() {
@@ -254,7 +256,7 @@ impl<const N: usize> Proof<N> {
         }
         let (mut fork, mut first) = (0, 0);
         while fork < spec.forks.len() {
-            proof.fork(spec, fork, first, reduced);
+            proof.gather(spec, fork, first, reduced);
             first += spec.forks[fork].branches.len();
             fork += 1;
         }
@@ -262,7 +264,7 @@ impl<const N: usize> Proof<N> {
     }
 
     /// Gathers what the branches of a fork touch, and which of their nodes race.
-    const fn fork(&mut self, spec: &GraphSpec, fork: usize, first: usize, reduced: Bits) {
+    const fn gather(&mut self, spec: &GraphSpec, fork: usize, first: usize, reduced: Bits) {
         let branches = spec.forks[fork].branches;
         let (mut earlier, mut twice, mut branch) = (Bits::NONE, Bits::NONE, 0);
         while branch < branches.len() {
@@ -278,7 +280,8 @@ impl<const N: usize> Proof<N> {
             earlier = earlier.or(touches);
             branch += 1;
         }
-        self.forks[fork] = ForkProof { first, open: branches.len(), mixed: twice.and(reduced) };
+        self.forks[fork] =
+            ForkProof { first, open: branches.len(), touched: earlier, mixed: twice.and(reduced) };
     }
 
     /// Lets what is known at a point flow along every edge that leaves it; says whether anything new came of it.
@@ -365,9 +368,9 @@ impl<const N: usize> Proof<N> {
         &self.branches[self.forks[fork].first + branch]
     }
 
-    /// The fields of which a fork's join gets a value that no branch has seen.
-    pub(super) const fn mixed(&self, fork: usize) -> Bits {
-        self.forks[fork].mixed
+    /// One fork.
+    pub(super) const fn fork(&self, fork: usize) -> &ForkProof {
+        &self.forks[fork]
     }
 
     /// What is known where the branches of a fork have met: all of them have run.

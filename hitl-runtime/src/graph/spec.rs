@@ -108,7 +108,7 @@ pub struct NodeSpec {
 }
 
 /// A place in a graph that an edge leaves or enters. Nodes are numbered in the order of their first mention.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Point {
     /// Where a thread begins.
     Start,

@@ -43,6 +43,9 @@ pub struct ThreadView {
     pub nodes: Vec<String>,
     /// Whether its runner has given no sign of life for so long that `resume` takes it up.
     pub stalled: bool,
+    /// Until when its runner holds it unless it gives a sign of life, in milliseconds since the epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until_ms: Option<u64>,
     /// The open reviews.
     pub reviews: Vec<ReviewView>,
     /// The node that failed.
@@ -218,7 +221,8 @@ impl<G: Graph> Agent<G> {
             place: fold.next.saturating_sub(1),
             at_ms: fold.at_ms,
             nodes: fold.lanes.values().filter_map(|lane| lane.at.visit()).map(|visit| visit.node.clone()).collect(),
-            stalled: active && !fold.lease.as_ref().is_some_and(|lease| lease.until_ms > now),
+            stalled: active && fold.lease.as_ref().is_none_or(|lease| lease.until_ms <= now),
+            until_ms: fold.lease.as_ref().filter(|_| active).map(|lease| lease.until_ms),
             reviews,
             failure: fold.lanes.values().find_map(|lane| match &lane.at {
                 At::Failed { visit, error, stopped, .. } => {

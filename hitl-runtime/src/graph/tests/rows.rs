@@ -143,13 +143,6 @@ fn an_effect_needs_a_review_or_a_word() {
 
 #[test]
 fn a_signature_is_shared_by_later_effects() {
-    refund()
-        .node("notify(^draft); effect")
-        .node("file(^draft); effect")
-        .node("done() writes outcome")
-        .chain("done -> end")
-        .choice("plan -> match message { draft }")
-        .done();
     let shared = |between: &str| {
         Sketch::new("*draft other")
             .node("pay(^draft); effect, reviews draft")
@@ -189,8 +182,7 @@ fn a_verdict_signs_nothing() {
         .chain("start -> pay -> void -> end")
         .refused([
             "node `void` takes `draft` as `Approved<String>`, but a path reaches it on which `draft` was never signed: \
-             `start -> pay -reject-> void`; put `#[interrupt_before]` on `void`, or lead that path through `pay`, whose \
-             review signs it",
+             `start -> pay -reject-> void`; put `#[interrupt_before]` on `void`",
         ]);
 }
 
@@ -220,15 +212,24 @@ fn a_review_signs_its_own_field_only() {
 }
 
 #[test]
-fn a_signature_does_not_outlive_a_round_that_writes_again() {
-    Sketch::new("*risk draft")
-        .node("draft() writes draft")
-        .node("pay(^draft); effect, reviews draft")
-        .node("notify(^draft); effect")
-        .verdicts("pay { reject -> end }")
-        .chain("start -> draft -> pay -> notify")
-        .choice("notify -> match risk { draft, end }")
-        .sound();
+fn each_round_is_signed_anew() {
+    let sketch = |arms: &str| {
+        Sketch::new("*risk draft")
+            .node("draft() writes draft")
+            .node("pay(^draft); effect, reviews draft")
+            .node("notify(^draft); effect")
+            .node("amend() writes draft")
+            .verdicts("pay { reject -> end }")
+            .chain("start -> draft -> pay -> notify")
+            .choice(arms)
+            .chain("amend -> notify")
+    };
+    sketch("notify -> match risk { draft, pay, notify, end }").sound();
+    sketch("notify -> match risk { draft, amend, end }").refused([
+        "node `notify` takes `draft` as `Approved<String>`, but a path reaches it on which `draft` is written again by \
+         `amend` after it was signed: `start -> draft -> pay -> notify -> amend -> notify`; put `#[interrupt_before]` on \
+         `notify`",
+    ]);
 }
 
 #[test]

@@ -66,10 +66,33 @@ mod tests {
 
     #[test]
     fn spans_have_two_units_at_most() {
-        let spans = [0, 999, 1_000, 59_000, 60_000, 61_000, 660_000, 3_600_000, 86_340_000, 86_400_000, 266_400_000, 1_000_000_000];
+        let spans = [
+            0,
+            999,
+            1_000,
+            59_000,
+            60_000,
+            61_000,
+            660_000,
+            3_600_000,
+            86_340_000,
+            86_400_000,
+            266_400_000,
+            1_000_000_000,
+        ];
         let words = [
-            "less than a second", "less than a second", "1 s", "59 s", "1 min", "1 min 1 s", "11 min", "1 h",
-            "23 h 59 min", "24 h", "3 days 2 h", "11 days",
+            "less than a second",
+            "less than a second",
+            "1 s",
+            "59 s",
+            "1 min",
+            "1 min 1 s",
+            "11 min",
+            "1 h",
+            "23 h 59 min",
+            "24 h",
+            "3 days 2 h",
+            "11 days",
         ];
         assert_eq!(spans.map(span), words);
     }

@@ -1,10 +1,6 @@
 //! Which review a verdict is about.
 
-use super::{
-    exit::Refusal,
-    next::short,
-    session::Session,
-};
+use super::{exit::Refusal, next::short, session::Session};
 use crate::{
     Digest, ThreadId,
     journal::Event,
@@ -31,11 +27,17 @@ impl<G: Graph> Session<'_, G> {
                 [review] => Ok((review.digest, Some(review.clone()))),
                 [] => Err(self.nothing_open(view).await),
                 several => {
-                    let open: Vec<String> =
-                        several.iter().map(|review| format!("{} before `{}`", review.digest.short(), review.node)).collect();
+                    let open: Vec<String> = several
+                        .iter()
+                        .map(|review| format!("{} before `{}`", review.digest.short(), review.node))
+                        .collect();
                     Err(Refusal::refused(
                         "several_open",
-                        format_args!("thread `{thread}` has {} open reviews ({}); say which one with --digest", several.len(), open.join(", ")),
+                        format_args!(
+                            "thread `{thread}` has {} open reviews ({}); say which one with --digest",
+                            several.len(),
+                            open.join(", ")
+                        ),
                     )
                     .detail("thread", thread.as_str())
                     .detail("open", digests(view))
@@ -44,7 +46,8 @@ impl<G: Graph> Session<'_, G> {
             };
         };
         let prefix = prefix(text)?;
-        let open: Vec<&ReviewView> = view.reviews.iter().filter(|review| starts(&review.digest, &prefix)).collect();
+        let open: Vec<&ReviewView> =
+            view.reviews.iter().filter(|review| starts(&review.digest, &prefix)).collect();
         match open.as_slice() {
             [review] => Ok((review.digest, Some((*review).clone()))),
             [] => match self.closed(thread, &prefix).await? {
@@ -56,7 +59,10 @@ impl<G: Graph> Session<'_, G> {
             },
             several => Err(Refusal::refused(
                 "several_open",
-                format_args!("{} open reviews of thread `{thread}` begin with {prefix}; give more digits", several.len()),
+                format_args!(
+                    "{} open reviews of thread `{thread}` begin with {prefix}; give more digits",
+                    several.len()
+                ),
             )
             .detail("thread", thread.as_str())
             .detail("open", digests(view))),
@@ -66,11 +72,15 @@ impl<G: Graph> Session<'_, G> {
     fn stale(&self, view: &ThreadView, prefix: &str) -> Refusal {
         let thread = &view.thread;
         let open: Vec<String> = view.reviews.iter().map(short).collect();
-        let open = if open.is_empty() { "none is open".to_owned() } else { format!("open: {}", open.join(", ")) };
-        Refusal::refused("stale", format_args!("no review of thread `{thread}` has a digest that begins with {prefix}; {open}"))
-            .detail("thread", thread.as_str())
-            .detail("open", digests(view))
-            .try_this(self.program.on_thread("show", thread.as_str(), &[]))
+        let open =
+            if open.is_empty() { "none is open".to_owned() } else { format!("open: {}", open.join(", ")) };
+        Refusal::refused(
+            "stale",
+            format_args!("no review of thread `{thread}` has a digest that begins with {prefix}; {open}"),
+        )
+        .detail("thread", thread.as_str())
+        .detail("open", digests(view))
+        .try_this(self.program.on_thread("show", thread.as_str(), &[]))
     }
 
     async fn nothing_open(&self, view: &ThreadView) -> Refusal {
@@ -143,7 +153,9 @@ fn starts(digest: &Digest, prefix: &str) -> bool {
 fn prefix(text: &str) -> Result<String, Refusal> {
     let text = text.trim().to_ascii_lowercase();
     if !(SHORTEST..=64).contains(&text.len()) || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return Err(Refusal::usage(format_args!("`{text}` is no digest; give at least its first {SHORTEST} hexadecimal digits")));
+        return Err(Refusal::usage(format_args!(
+            "`{text}` is no digest; give at least its first {SHORTEST} hexadecimal digits"
+        )));
     }
     Ok(text)
 }

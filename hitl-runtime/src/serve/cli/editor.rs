@@ -4,13 +4,18 @@ use std::{ffi::OsString, io::Write, process::Command};
 
 use serde_json::Value;
 
-use super::{exit::Refusal, schema::{Schema, in_order}};
+use super::{
+    exit::Refusal,
+    schema::{Schema, in_order},
+};
 use crate::run::ReviewView;
 
 /// The editor to call: `$VISUAL`, `$EDITOR`, or what every machine has.
 pub(super) fn command() -> OsString {
     let named = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-    named("VISUAL").or_else(|| named("EDITOR")).unwrap_or_else(|| if cfg!(windows) { "notepad" } else { "vi" }.into())
+    named("VISUAL")
+        .or_else(|| named("EDITOR"))
+        .unwrap_or_else(|| if cfg!(windows) { "notepad" } else { "vi" }.into())
 }
 
 /// What a person left in the editor.
@@ -36,7 +41,10 @@ pub(super) fn page(thread: &str, review: &ReviewView, text: &str, error: Option<
         error.lines().for_each(|line| comment(&format!("! {line}")));
         comment("");
     }
-    comment(&format!("What `{}` of thread {thread} will do once you sign it. Change it, save, and leave the editor;", review.node));
+    comment(&format!(
+        "What `{}` of thread {thread} will do once you sign it. Change it, save, and leave the editor;",
+        review.node
+    ));
     comment("empty the file to sign nothing. Lines that begin with // are not read.");
     let invariants = Schema::new(&review.schema).invariants();
     if !invariants.is_empty() {
@@ -64,9 +72,11 @@ struct Ordered<'a> {
 impl serde::Serialize for Ordered<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.value {
-            Value::Object(map) => serializer.collect_map(in_order(map, self.schema).into_iter().map(|(key, value)| {
-                (key, Ordered { value, schema: self.schema.and_then(|schema| schema.at(key)) })
-            })),
+            Value::Object(map) => {
+                serializer.collect_map(in_order(map, self.schema).into_iter().map(|(key, value)| {
+                    (key, Ordered { value, schema: self.schema.and_then(|schema| schema.at(key)) })
+                }))
+            }
             other => other.serialize(serializer),
         }
     }
@@ -127,9 +137,9 @@ fn open_and_wait(page: &str) -> Result<String, Refusal> {
     let broken = |problem: String| Refusal::new(super::exit::Exit::Broken, "editor", problem);
     match status {
         Err(error) => Err(broken(format!("`{name}` does not start: {error}; set $EDITOR, or use --set"))),
-        Ok(status) if !status.success() => {
-            Err(broken(format!("`{name}` ended with {status}; nothing was signed. Set $EDITOR, or use --set")))
-        }
+        Ok(status) if !status.success() => Err(broken(format!(
+            "`{name}` ended with {status}; nothing was signed. Set $EDITOR, or use --set"
+        ))),
         Ok(_) => Ok(std::fs::read_to_string(&path)?),
     }
 }

@@ -49,7 +49,8 @@ fn escape_as(text: &str, mut put: impl FnMut(&mut String, char)) -> Cow<'_, str>
     let mut marks = 0;
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
-        let joins = is_joiner(c) && [before, chars.peek().copied()].iter().all(|c| c.is_some_and(|c| !c.is_ascii()));
+        let joins =
+            is_joiner(c) && [before, chars.peek().copied()].iter().all(|c| c.is_some_and(|c| !c.is_ascii()));
         let is_mark = c.width() == Some(0);
         marks = if is_mark { marks + 1 } else { 0 };
         if !joins && (acts_or_hides(c) || is_joiner(c) || (is_mark && (before.is_none() || marks > MARKS))) {
@@ -90,7 +91,9 @@ mod tests {
 
     #[test]
     fn what_people_write_stays_as_it_is() {
-        for text in ["A-9133, 149 dollars", "¿Dónde está? Über 5 €", "订单 A-9133", "👩‍👩‍👧 شكرا", "می‌خواهم", "e\u{301}"] {
+        for text in
+            ["A-9133, 149 dollars", "¿Dónde está? Über 5 €", "订单 A-9133", "👩‍👩‍👧 شكرا", "می‌خواهم", "e\u{301}"]
+        {
             assert_eq!(plain(text), text);
         }
     }
@@ -105,7 +108,10 @@ mod tests {
 
     #[test]
     fn what_hides_is_spelt_out() {
-        assert_eq!(plain("A-91\u{200b}33 A-91\u{200d}33 A\u{ad}B"), "A-91\\u{200b}33 A-91\\u{200d}33 A\\u{ad}B");
+        assert_eq!(
+            plain("A-91\u{200b}33 A-91\u{200d}33 A\u{ad}B"),
+            "A-91\\u{200b}33 A-91\\u{200d}33 A\\u{ad}B"
+        );
         assert_eq!(plain("hi\u{e0041}\u{e0042}"), "hi\\u{e0041}\\u{e0042}");
         assert_eq!(plain("1\u{a0}000"), "1\\u{a0}000");
     }

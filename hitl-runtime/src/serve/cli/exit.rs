@@ -144,7 +144,9 @@ impl From<Error> for Refusal {
             Error::AlreadyDecided { node, by, verdict, at_ms, .. } => {
                 base.detail("node", node).detail("by", by).detail("verdict", verdict).detail("at_ms", at_ms)
             }
-            Error::Expired { node, deadline_ms, .. } => base.detail("node", node).detail("deadline_ms", deadline_ms),
+            Error::Expired { node, deadline_ms, .. } => {
+                base.detail("node", node).detail("deadline_ms", deadline_ms)
+            }
             Error::RoleMissing { node, role, operator, .. } => {
                 base.detail("node", node).detail("role", role).detail("operator", operator)
             }
@@ -161,7 +163,9 @@ impl From<Error> for Refusal {
             Error::BadVerdict { node, .. } => base.detail("node", node),
             Error::Damaged { place, .. } => base.detail("place", place),
             Error::NoSuchPlace { place, head, .. } => base.detail("place", place).detail("head", head),
-            Error::SignatureNotCarried { place, field, .. } => base.detail("place", place).detail("field", field),
+            Error::SignatureNotCarried { place, field, .. } => {
+                base.detail("place", place).detail("field", field)
+            }
             _ => base,
         }
     }

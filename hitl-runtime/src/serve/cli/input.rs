@@ -33,7 +33,12 @@ impl<G: Graph> Session<'_, G> {
         self.mended(started).map(drop)
     }
 
-    async fn input(&mut self, message: Vec<String>, input: Option<String>, set: Vec<String>) -> Result<Value, Refusal> {
+    async fn input(
+        &mut self,
+        message: Vec<String>,
+        input: Option<String>,
+        set: Vec<String>,
+    ) -> Result<Value, Refusal> {
         let fields: Vec<&FieldSpec> = inputs::<G>().collect();
         if let Some(json) = input {
             return self.json_argument("--input", &json).await;
@@ -61,8 +66,11 @@ impl<G: Graph> Session<'_, G> {
         };
         let text = text.trim();
         if text.is_empty() {
-            return Err(Refusal::usage(format_args!("there is no {}: give it as an argument or on standard input", field.name))
-                .try_this(self.program.command(["start", "…"])));
+            return Err(Refusal::usage(format_args!(
+                "there is no {}: give it as an argument or on standard input",
+                field.name
+            ))
+            .try_this(self.program.command(["start", "…"])));
         }
         Ok(object(field.name, text.into()))
     }

@@ -104,7 +104,8 @@ impl<G: Graph> Session<'_, G> {
 
     fn verified(&mut self, thread: &ThreadId, place: Place, hash: &str) -> Result<(), Refusal> {
         let name = super::escape::escape(thread.as_str()).into_owned();
-        let entries = if place == 0 { "1 entry".to_owned() } else { format!("{} entries", place.saturating_add(1)) };
+        let entries =
+            if place == 0 { "1 entry".to_owned() } else { format!("{} entries", place.saturating_add(1)) };
         let hash = paint(DIM, format_args!("head {hash}"));
         self.screen.out(&format!("{} {name}  {entries}, as written  {hash}\n", paint(GREEN, "✓")))
     }
@@ -130,7 +131,9 @@ impl<G: Graph> Session<'_, G> {
                             let text = super::escape::escape(&error.to_string()).into_owned();
                             self.screen.out(&format!("{} {text}\n", paint(RED, "✗")))?;
                         }
-                        damaged.push(json!({ "thread": thread, "code": error.code(), "message": error.to_string() }));
+                        damaged.push(
+                            json!({ "thread": thread, "code": error.code(), "message": error.to_string() }),
+                        );
                     }
                     Err(error) => return Err(error.into()),
                 }
@@ -163,7 +166,10 @@ impl<G: Graph> Session<'_, G> {
             }
             None => draw::Lit::default(),
         };
-        let is_svg = file.as_ref().and_then(|file| file.extension()).is_some_and(|ext| ext.eq_ignore_ascii_case("svg"));
+        let is_svg = file
+            .as_ref()
+            .and_then(|file| file.extension())
+            .is_some_and(|ext| ext.eq_ignore_ascii_case("svg"));
         let format = format.unwrap_or(if is_svg { Format::Svg } else { Format::Mermaid });
         let drawing = match format {
             Format::Mermaid => draw::mermaid::draw(G::SPEC, &lit),

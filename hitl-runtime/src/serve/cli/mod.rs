@@ -133,7 +133,11 @@ fn misread(error: &clap::Error, json: bool, io: Io) -> Exit {
         return screen.out(&text).map_or(Exit::Broken, |()| Exit::Done);
     }
     if json {
-        return refuse(&mut screen, &Refusal::usage(anstream::adapter::strip_str(text.trim()).to_string()), true);
+        return refuse(
+            &mut screen,
+            &Refusal::usage(anstream::adapter::strip_str(text.trim()).to_string()),
+            true,
+        );
     }
     screen.err(&text);
     Exit::Usage

@@ -21,7 +21,10 @@ const DIGITS: usize = 16;
 /// Every way on from how a thread stands.
 pub(super) fn steps(view: &ThreadView, program: &Program) -> Vec<Step> {
     let thread = view.thread.as_str();
-    let step = |label, command: &str, options: &[&str]| Step { label, command: program.on_thread(command, thread, options) };
+    let step = |label, command: &str, options: &[&str]| Step {
+        label,
+        command: program.on_thread(command, thread, options),
+    };
     match view.standing {
         Standing::Waiting => view.reviews.iter().flat_map(|review| verdicts(view, review, program)).collect(),
         Standing::InDoubt => settlements(view, program),
@@ -37,7 +40,10 @@ pub(super) fn steps(view: &ThreadView, program: &Program) -> Vec<Step> {
 /// Every verdict that a review takes.
 pub(super) fn verdicts(view: &ThreadView, review: &ReviewView, program: &Program) -> Vec<Step> {
     let thread = view.thread.as_str();
-    let step = |label, command: &str, options: &[&str]| Step { label, command: program.on_thread(command, thread, options) };
+    let step = |label, command: &str, options: &[&str]| Step {
+        label,
+        command: program.on_thread(command, thread, options),
+    };
     let digest = short(review);
     let example = example(&review.draft);
     review
@@ -88,6 +94,9 @@ fn settlements(view: &ThreadView, program: &Program) -> Vec<Step> {
     vec![
         Step { label: "it happened", command: command(&happened) },
         Step { label: "run it again", command: command(&["run-again".to_owned()]) },
-        Step { label: "leave it", command: command(&["stop".to_owned(), "--note".to_owned(), "…".to_owned()]) },
+        Step {
+            label: "leave it",
+            command: command(&["stop".to_owned(), "--note".to_owned(), "…".to_owned()]),
+        },
     ]
 }

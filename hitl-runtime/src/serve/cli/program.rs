@@ -99,7 +99,10 @@ mod tests {
     #[test]
     fn under_cargo_run_it_is_cargo_that_is_called() {
         assert_eq!(called("target/debug/examples/refund", true), "cargo run --example refund --");
-        assert_eq!(called("/t/x86_64-unknown-linux-gnu/release/examples/refund", true), "cargo run --release --example refund --");
+        assert_eq!(
+            called("/t/x86_64-unknown-linux-gnu/release/examples/refund", true),
+            "cargo run --release --example refund --"
+        );
         assert_eq!(called("target/debug/refund", true), "cargo run --bin refund --");
         assert_eq!(called("refund", true), "refund");
     }
@@ -110,7 +113,10 @@ mod tests {
         assert_eq!(program.on_thread("show", "ticket-A-9133", &[]), "refund show ticket-A-9133");
         assert_eq!(program.on_thread("show", "two words", &[]), "refund show 'two words'");
         assert_eq!(program.on_thread("show", "it's $HOME", &[]), r"refund show 'it'\''s $HOME'");
-        assert_eq!(program.on_thread("approve", "--yes", &["--digest", "3b1f09ac"]), "refund approve --digest 3b1f09ac -- --yes");
+        assert_eq!(
+            program.on_thread("approve", "--yes", &["--digest", "3b1f09ac"]),
+            "refund approve --digest 3b1f09ac -- --yes"
+        );
         assert_eq!(program.on_thread("show", "a\u{202e}b", &[]), r"refund show $'a\u202eb'");
         assert_eq!(quote(""), "''");
     }

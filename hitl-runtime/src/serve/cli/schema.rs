@@ -51,9 +51,12 @@ impl<'a> Schema<'a> {
     pub(super) fn takes_text_only(self) -> bool {
         let options = self.options();
         let is = |option: &Self, name: &str| option.types().contains(&name);
-        let text = |option: &Self| is(option, "string") || option.part.get("const").is_some_and(Value::is_string);
+        let text =
+            |option: &Self| is(option, "string") || option.part.get("const").is_some_and(Value::is_string);
         options.iter().any(text)
-            && !options.iter().any(|option| ["number", "integer", "boolean"].iter().any(|name| is(option, name)))
+            && !options
+                .iter()
+                .any(|option| ["number", "integer", "boolean"].iter().any(|name| is(option, name)))
     }
 
     fn types(&self) -> Vec<&'a str> {
@@ -68,7 +71,9 @@ impl<'a> Schema<'a> {
     pub(super) fn keys(self) -> Vec<&'a str> {
         let required = self.part.get("required").and_then(Value::as_array).into_iter().flatten();
         let mut keys: Vec<&str> = required.filter_map(Value::as_str).collect();
-        for key in self.part.get("properties").and_then(Value::as_object).into_iter().flatten().map(|(key, _)| key) {
+        for key in
+            self.part.get("properties").and_then(Value::as_object).into_iter().flatten().map(|(key, _)| key)
+        {
             if !keys.contains(&key.as_str()) {
                 keys.push(key);
             }
@@ -87,9 +92,11 @@ impl<'a> Schema<'a> {
         for key in self.keys() {
             let Some(part) = self.at(key) else { continue };
             let path = if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
-            let raw = self.part.pointer(&format!("/properties/{}", key.replace('~', "~0").replace('/', "~1")));
+            let raw =
+                self.part.pointer(&format!("/properties/{}", key.replace('~', "~0").replace('/', "~1")));
             let docs = raw.into_iter().chain([part.part]).find_map(|part| part.get("description")?.as_str());
-            let docs = docs.map(|docs| format!(" — {}", docs.split_whitespace().collect::<Vec<_>>().join(" ")));
+            let docs =
+                docs.map(|docs| format!(" — {}", docs.split_whitespace().collect::<Vec<_>>().join(" ")));
             lines.push(format!("{path}: {}{}", part.words(), docs.unwrap_or_default()));
             if depth < 3 {
                 for option in part.options() {

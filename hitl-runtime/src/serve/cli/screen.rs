@@ -44,8 +44,9 @@ impl Io {
             stderr: Box::new(io::stderr()),
             stdin_is_terminal: io::stdin().is_terminal(),
             stdout_is_terminal,
-            width: stdout_is_terminal
-                .then(|| terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0).clamp(40, 110))),
+            width: stdout_is_terminal.then(|| {
+                terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0).clamp(40, 110))
+            }),
             colours: (
                 colour(anstream::AutoStream::choice(&io::stdout())),
                 colour(anstream::AutoStream::choice(&io::stderr())),
@@ -167,7 +168,8 @@ impl Screen {
 
     /// Prints what is not a result. Where even that fails, nobody is left to tell.
     pub(super) fn err(&mut self, text: &str) {
-        let text = if self.colours.1 { text.to_owned() } else { anstream::adapter::strip_str(text).to_string() };
+        let text =
+            if self.colours.1 { text.to_owned() } else { anstream::adapter::strip_str(text).to_string() };
         let _ = self.stderr.write_all(text.as_bytes()).and_then(|()| self.stderr.flush());
     }
 
@@ -194,7 +196,9 @@ impl Screen {
             return Ok(Line::Gone);
         }
         if line.len() > Self::LONGEST_LINE {
-            return Err(Refusal::usage("a terminal cuts lines at 4095 bytes; give a longer text on standard input, as in `… start < FILE`"));
+            return Err(Refusal::usage(
+                "a terminal cuts lines at 4095 bytes; give a longer text on standard input, as in `… start < FILE`",
+            ));
         }
         Ok(Line::Text(utf8(line)?.trim().to_owned()))
     }

@@ -49,7 +49,9 @@ impl<'a, G: Graph> Session<'a, G> {
         match command {
             None if self.screen.interactive => self.walk().await,
             None => self.start(Vec::new(), None, None, Vec::new()).await,
-            Some(Command::Start { message, thread, input, set }) => self.start(message, thread, input, set).await,
+            Some(Command::Start { message, thread, input, set }) => {
+                self.start(message, thread, input, set).await
+            }
             Some(Command::Inbox { limit, after }) => self.inbox(limit, after).await,
             Some(Command::Show { thread }) => self.show(&thread).await,
             Some(Command::Approve { review }) => self.approve(review).await,
@@ -111,7 +113,12 @@ impl<'a, G: Graph> Session<'a, G> {
     }
 
     /// Fields of the state out of assignments, each in the kind of its type.
-    pub(super) fn fields(&self, set: &[String], known: &[&str], what: &str) -> Result<serde_json::Value, Refusal> {
+    pub(super) fn fields(
+        &self,
+        set: &[String],
+        known: &[&str],
+        what: &str,
+    ) -> Result<serde_json::Value, Refusal> {
         let mut out = serde_json::Value::Object(serde_json::Map::new());
         for text in set {
             let assignment = set::assignment(text)?;
@@ -158,17 +165,22 @@ impl<'a, G: Graph> Session<'a, G> {
     fn progress(&self, thread: ThreadId) -> impl Future<Output = ()> + use<G> {
         let (agent, redraws) = (self.agent.clone(), self.screen.redraws());
         async move {
-            while redraws {
-                tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+            if !redraws {
+                std::future::pending::<()>().await;
+            }
+            let mut every = tokio::time::interval(std::time::Duration::from_millis(400));
+            every.tick().await;
+            loop {
+                every.tick().await;
                 if let Ok(view) = agent.view(&thread).await
                     && let Some(node) = view.nodes.first()
                 {
                     use std::io::Write as _;
                     let line = paint(DIM, format_args!("… {}", super::escape::escape(node)));
-                    let _ = write!(std::io::stdout(), "\r\u{1b}[K{line}").and_then(|()| std::io::stdout().flush());
+                    let _ = write!(std::io::stdout(), "\r\u{1b}[K{line}")
+                        .and_then(|()| std::io::stdout().flush());
                 }
             }
-            std::future::pending::<()>().await;
         }
     }
 
@@ -229,7 +241,9 @@ impl<'a, G: Graph> Session<'a, G> {
     /// An error of the agent, with the command that mends it.
     pub(super) fn mended<T>(&self, result: Result<T, Error>) -> Result<T, Refusal> {
         result.map_err(|error| {
-            let on = |command: &str, thread: &ThreadId| Some(self.program.on_thread(command, thread.as_str(), &[]));
+            let on = |command: &str, thread: &ThreadId| {
+                Some(self.program.on_thread(command, thread.as_str(), &[]))
+            };
             let next = match &error {
                 Error::UnknownThread { .. } => Some(self.program.command(["inbox"])),
                 Error::ThreadExists { thread }
@@ -237,7 +251,9 @@ impl<'a, G: Graph> Session<'a, G> {
                 | Error::AlreadyDecided { thread, .. }
                 | Error::Expired { thread, .. }
                 | Error::NotInDoubt { thread } => on("show", thread),
-                Error::NoSuchPlace { thread, .. } | Error::SignatureNotCarried { thread, .. } => on("history", thread),
+                Error::NoSuchPlace { thread, .. } | Error::SignatureNotCarried { thread, .. } => {
+                    on("history", thread)
+                }
                 Error::Damaged { thread, .. } => on("verify", thread),
                 _ => None,
             };
@@ -256,7 +272,9 @@ impl<'a, G: Graph> Session<'a, G> {
             names.into_iter().find_map(|name| std::env::var(name).ok().filter(|name| !name.trim().is_empty()))
         });
         let name = name.filter(|name| !name.trim().is_empty()).ok_or_else(|| {
-            Refusal::usage("nobody knows who decides: say --operator NAME (or set HITL_OPERATOR); the journal keeps it")
+            Refusal::usage(
+                "nobody knows who decides: say --operator NAME (or set HITL_OPERATOR); the journal keeps it",
+            )
         })?;
         let mut operator = Operator::new(name.trim());
         let roles = self.global.roles.iter().map(String::as_str);

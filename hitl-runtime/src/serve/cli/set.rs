@@ -14,7 +14,8 @@ pub(super) struct Assignment {
 /// Reads `to.iban=DE02…` and `items[0].sku=…`, which is also `items.0.sku=…`. A dot or a bracket that belongs to a key
 /// has a `\` before it.
 pub(super) fn assignment(text: &str) -> Result<Assignment, Refusal> {
-    let wrong = || Refusal::usage(format_args!("`{text}` sets nothing; write it as in amount=99 or to.iban=DE02"));
+    let wrong =
+        || Refusal::usage(format_args!("`{text}` sets nothing; write it as in amount=99 or to.iban=DE02"));
     let (path, value) = text.split_once('=').ok_or_else(wrong)?;
     let mut keys = vec![String::new()];
     let mut chars = path.trim().chars();
@@ -123,9 +124,15 @@ mod tests {
         assert_eq!(set(json!({ "amount": 149.0 }), None, "amount=99"), json!({ "amount": 99 }));
         assert_eq!(set(json!({ "order": "A-1" }), None, "order=9133"), json!({ "order": "9133" }));
         assert_eq!(set(json!({ "note": null }), None, "note=a = b"), json!({ "note": "a = b" }));
-        assert_eq!(set(json!({ "to": { "iban": "x" } }), None, "to.iban=DE02"), json!({ "to": { "iban": "DE02" } }));
+        assert_eq!(
+            set(json!({ "to": { "iban": "x" } }), None, "to.iban=DE02"),
+            json!({ "to": { "iban": "DE02" } })
+        );
         assert_eq!(set(json!({ "items": [1, 2] }), None, "items.1=3"), json!({ "items": [1, 3] }));
-        assert_eq!(set(json!({ "items": [{ "n": 1 }] }), None, "items[0].n=3"), json!({ "items": [{ "n": 3 }] }));
+        assert_eq!(
+            set(json!({ "items": [{ "n": 1 }] }), None, "items[0].n=3"),
+            json!({ "items": [{ "n": 3 }] })
+        );
         assert_eq!(set(json!({ "a.b": 1 }), None, r"a\.b=2"), json!({ "a.b": 2 }));
         assert_eq!(set(json!({ "s": "x" }), None, "s=\"99\""), json!({ "s": "99" }));
     }

@@ -7,7 +7,11 @@ use super::{
     editor::{self, Edited},
     exit::{Exit, Refusal},
     next::short,
-    render::{self, diff::diff, style::{BOLD, paint}},
+    render::{
+        self,
+        diff::diff,
+        style::{BOLD, paint},
+    },
     schema::Schema,
     session::Session,
     set,
@@ -37,7 +41,12 @@ impl<G: Graph> Session<'_, G> {
         self.give(&chosen, Verdict::Approve).await
     }
 
-    pub(super) async fn reject(&mut self, named: Named, reason: Option<Reason>, note: String) -> Result<Exit, Refusal> {
+    pub(super) async fn reject(
+        &mut self,
+        named: Named,
+        reason: Option<Reason>,
+        note: String,
+    ) -> Result<Exit, Refusal> {
         let Some(reason) = reason else {
             let words = Reason::GIVEN.map(Reason::as_str).join(", ");
             return Err(Refusal::usage(format_args!("say why: --reason with one of {words}")).try_this(
@@ -58,8 +67,11 @@ impl<G: Graph> Session<'_, G> {
     pub(super) async fn ask(&mut self, named: Named, question: Vec<String>) -> Result<Exit, Refusal> {
         let question = question.join(" ");
         if question.trim().is_empty() {
-            return Err(Refusal::usage("there is no question")
-                .try_this(self.program.on_thread("ask", &named.thread, &["…"])));
+            return Err(Refusal::usage("there is no question").try_this(self.program.on_thread(
+                "ask",
+                &named.thread,
+                &["…"],
+            )));
         }
         let chosen = self.chosen(&named, "ask", &[&question]).await?;
         if !self.shown_and_confirmed(&chosen, "Ask this?").await? {
@@ -68,11 +80,18 @@ impl<G: Graph> Session<'_, G> {
         self.give(&chosen, Verdict::Ask { question }).await
     }
 
-    pub(super) async fn edit(&mut self, named: Named, sets: Vec<String>, patch: Option<String>) -> Result<Exit, Refusal> {
+    pub(super) async fn edit(
+        &mut self,
+        named: Named,
+        sets: Vec<String>,
+        patch: Option<String>,
+    ) -> Result<Exit, Refusal> {
         let by_hand = sets.is_empty() && patch.is_none();
         if by_hand && !self.screen.interactive {
-            return Err(Refusal::usage("there is no terminal for an editor: say what to change with --set or --patch")
-                .try_this(self.program.on_thread("edit", &named.thread, &["--set", "PATH=VALUE"])));
+            return Err(Refusal::usage(
+                "there is no terminal for an editor: say what to change with --set or --patch",
+            )
+            .try_this(self.program.on_thread("edit", &named.thread, &["--set", "PATH=VALUE"])));
         }
         // A patch from standard input cannot be typed again into the command that this may print.
         let mut options: Vec<&str> = sets.iter().flat_map(|set| ["--set", set.as_str()]).collect();
@@ -91,9 +110,12 @@ impl<G: Graph> Session<'_, G> {
         let after = self.previewed(&chosen, &patch).await?;
         if let Some(review) = &chosen.review {
             if after == review.draft {
-                return Err(Refusal::usage("this changes nothing; to sign the draft as it is, approve it").try_this(
-                    self.program.on_thread("approve", chosen.view.thread.as_str(), &["--digest", &short(review)]),
-                ));
+                return Err(Refusal::usage("this changes nothing; to sign the draft as it is, approve it")
+                    .try_this(self.program.on_thread(
+                        "approve",
+                        chosen.view.thread.as_str(),
+                        &["--digest", &short(review)],
+                    )));
             }
             self.show_diff(&chosen.view, review, &after)?;
         }
@@ -110,7 +132,12 @@ impl<G: Graph> Session<'_, G> {
         Ok(self.mended(after)?.unwrap_or_default())
     }
 
-    pub(super) fn show_diff(&mut self, view: &ThreadView, review: &ReviewView, after: &Value) -> Result<(), Refusal> {
+    pub(super) fn show_diff(
+        &mut self,
+        view: &ThreadView,
+        review: &ReviewView,
+        after: &Value,
+    ) -> Result<(), Refusal> {
         if self.global.json {
             return Ok(());
         }
@@ -124,7 +151,11 @@ impl<G: Graph> Session<'_, G> {
     }
 
     /// Opens the editor until what it leaves can be signed, or nothing is left. Gives the patch.
-    pub(super) async fn edited(&mut self, chosen: &Chosen, review: &ReviewView) -> Result<Option<Value>, Refusal> {
+    pub(super) async fn edited(
+        &mut self,
+        chosen: &Chosen,
+        review: &ReviewView,
+    ) -> Result<Option<Value>, Refusal> {
         let before = &review.draft;
         let mut text = editor::pretty(before, &review.schema);
         let mut error: Option<String> = None;
@@ -143,7 +174,9 @@ impl<G: Graph> Session<'_, G> {
                     let patch = set::patch(before, &draft);
                     match self.previewed(chosen, &patch).await {
                         Ok(_) => return Ok(Some(patch)),
-                        Err(refusal) if matches!(refusal.code, "invalid" | "unknown_key") => problems(&refusal),
+                        Err(refusal) if matches!(refusal.code, "invalid" | "unknown_key") => {
+                            problems(&refusal)
+                        }
                         Err(refusal) => return Err(refusal),
                     }
                 }
@@ -192,7 +225,8 @@ impl<G: Graph> Session<'_, G> {
     pub(super) async fn decide(&mut self, chosen: &Chosen, verdict: Verdict) -> Result<(), Refusal> {
         let thread: &ThreadId = &chosen.view.thread;
         let agent = self.agent.clone();
-        let decided = self.running(thread, agent.decide(thread, chosen.digest, &chosen.operator, verdict)).await?;
+        let decided =
+            self.running(thread, agent.decide(thread, chosen.digest, &chosen.operator, verdict)).await?;
         if let Err(Error::Expired { .. }) = &decided {
             // What nobody signed in time has been rejected, so the thread did move.
             return self.mended(decided.map(drop)).map_err(|refusal| refusal.detail("moved", true));

@@ -97,7 +97,12 @@ impl<G: Graph> Session<'_, G> {
     }
 
     /// A refused verdict is told, and the review stands there again.
-    async fn signed(&mut self, view: &ThreadView, review: &ReviewView, verdict: Verdict) -> Result<Move, Refusal> {
+    async fn signed(
+        &mut self,
+        view: &ThreadView,
+        review: &ReviewView,
+        verdict: Verdict,
+    ) -> Result<Move, Refusal> {
         let decided = match self.here(view, review).await {
             Ok(Some(chosen)) => self.decide(&chosen, verdict).await,
             Ok(None) => return Ok(Move::Leave),
@@ -129,9 +134,14 @@ impl<G: Graph> Session<'_, G> {
     }
 
     /// `None`: back to the menu.
-    async fn edit_here(&mut self, view: &ThreadView, review: &ReviewView) -> Result<Option<Verdict>, Refusal> {
+    async fn edit_here(
+        &mut self,
+        view: &ThreadView,
+        review: &ReviewView,
+    ) -> Result<Option<Verdict>, Refusal> {
         let editor = super::editor::command().to_string_lossy().into_owned();
-        let question = format!("change, as in amount=99; Enter alone opens {}", super::escape::escape(&editor));
+        let question =
+            format!("change, as in amount=99; Enter alone opens {}", super::escape::escape(&editor));
         let mut sets = Vec::new();
         let Some(chosen) = self.here(view, review).await? else { return Ok(None) };
         loop {
@@ -142,7 +152,11 @@ impl<G: Graph> Session<'_, G> {
                 Some(text) => sets.push(text),
             }
         }
-        let patch = if sets.is_empty() { self.edited(&chosen, review).await } else { assigned(review, &sets).map(Some) };
+        let patch = if sets.is_empty() {
+            self.edited(&chosen, review).await
+        } else {
+            assigned(review, &sets).map(Some)
+        };
         let after = match patch {
             Ok(None) => {
                 self.screen.out("Nothing was changed.\n")?;
@@ -224,7 +238,12 @@ impl<G: Graph> Session<'_, G> {
     /// Yes or no. Whoever goes has not said yes.
     pub(super) async fn confirmed(&mut self, question: &str) -> Result<bool, Refusal> {
         loop {
-            match self.prompt(&format!("{question} [y/n]")).await?.map(|answer| answer.to_lowercase()).as_deref() {
+            match self
+                .prompt(&format!("{question} [y/n]"))
+                .await?
+                .map(|answer| answer.to_lowercase())
+                .as_deref()
+            {
                 Some("y" | "yes") => return Ok(true),
                 Some("n" | "no") | None => return Ok(false),
                 Some(_) => {}

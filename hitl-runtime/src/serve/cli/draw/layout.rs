@@ -55,7 +55,8 @@ struct Item {
 /// Places boxes, the first of which is on top.
 pub(super) fn layout(boxes: &[Size], arrows: &[Arrow]) -> Layout {
     let (reversed, order) = open_cycles(boxes.len(), arrows);
-    let ends = |i: usize| if reversed[i] { (arrows[i].to, arrows[i].from) } else { (arrows[i].from, arrows[i].to) };
+    let ends =
+        |i: usize| if reversed[i] { (arrows[i].to, arrows[i].from) } else { (arrows[i].from, arrows[i].to) };
     let mut rank = vec![0; boxes.len()];
     for &node in &order {
         for (i, _) in arrows.iter().enumerate().filter(|(_, arrow)| arrow.from != arrow.to) {
@@ -105,7 +106,10 @@ pub(super) fn layout(boxes: &[Size], arrows: &[Arrow]) -> Layout {
     let at = |i: usize| Point { x: items[i].x - left, y: y[items[i].layer] };
     let path = |(chain, ports): (&Vec<usize>, &[f64; 2])| {
         let [Some(&up), Some(&down)] = [chain.first(), chain.last()] else { return Vec::new() };
-        let end = |i: usize, port: f64, side: f64| Point { x: port - left, y: at(i).y + side * items[i].size.h / 2.0 };
+        let end = |i: usize, port: f64, side: f64| Point {
+            x: port - left,
+            y: at(i).y + side * items[i].size.h / 2.0,
+        };
         let mut path = vec![end(up, ports[0], 1.0)];
         path.extend(chain[1..chain.len() - 1].iter().map(|&bend| at(bend)));
         path.push(end(down, ports[1], -1.0));
@@ -124,7 +128,11 @@ pub(super) fn layout(boxes: &[Size], arrows: &[Arrow]) -> Layout {
     Layout {
         size: Size {
             w: items.iter().map(|item| item.x - left + item.size.w / 2.0).fold(0.0, f64::max),
-            h: layers.iter().enumerate().map(|(l, layer)| y[l] + tallest(&items, layer) / 2.0).fold(0.0, f64::max),
+            h: layers
+                .iter()
+                .enumerate()
+                .map(|(l, layer)| y[l] + tallest(&items, layer) / 2.0)
+                .fold(0.0, f64::max),
         },
         boxes: (0..boxes.len()).map(at).collect(),
         labels: labels.collect(),
@@ -212,7 +220,11 @@ fn uncross(items: &[Item], layers: &mut Vec<Vec<usize>>) {
             let layer = if down { step } else { count - 1 - step };
             let mean = |i: usize| {
                 let ties = if down { &items[i].up } else { &items[i].down };
-                if ties.is_empty() { position[i] } else { ties.iter().map(|tie| position[tie.0]).sum::<f64>() / ties.len() as f64 }
+                if ties.is_empty() {
+                    position[i]
+                } else {
+                    ties.iter().map(|tie| position[tie.0]).sum::<f64>() / ties.len() as f64
+                }
             };
             let mut keyed: Vec<(f64, usize)> = layers[layer].iter().map(|&i| (mean(i), i)).collect();
             keyed.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -232,8 +244,11 @@ fn crossings(items: &[Item], layers: &[Vec<usize>]) -> usize {
     layers.iter().for_each(|layer| layer.iter().enumerate().for_each(|(p, &i)| position[i] = p));
     let mut count = 0;
     for layer in layers {
-        let mut ties: Vec<(usize, usize)> =
-            layer.iter().flat_map(|&i| items[i].down.iter().map(move |tie| (i, tie.0))).map(|(a, b)| (position[a], position[b])).collect();
+        let mut ties: Vec<(usize, usize)> = layer
+            .iter()
+            .flat_map(|&i| items[i].down.iter().map(move |tie| (i, tie.0)))
+            .map(|(a, b)| (position[a], position[b]))
+            .collect();
         ties.sort_unstable();
         for (i, a) in ties.iter().enumerate() {
             count += ties[i + 1..].iter().filter(|b| a.0 < b.0 && a.1 > b.1).count();
@@ -263,7 +278,8 @@ fn place(items: &mut [Item], layers: &[Vec<usize>]) {
                     // At the end everybody listens to both sides.
                     let ties = item.up.iter().filter(|_| down || round > 30);
                     let ties = ties.chain(item.down.iter().filter(|_| !down || round > 30));
-                    let (sum, weight) = ties.fold((0.0, 0.0), |(s, w), tie| (s + items[tie.0].x * tie.1, w + tie.1));
+                    let (sum, weight) =
+                        ties.fold((0.0, 0.0), |(s, w), tie| (s + items[tie.0].x * tie.1, w + tie.1));
                     if weight == 0.0 { (item.x, 0.1) } else { (sum / weight, weight) }
                 })
                 .collect();
@@ -359,7 +375,8 @@ fn ports(items: &[Item], boxes: usize, chains: &[Vec<usize>]) -> Vec<[f64; 2]> {
     let mut ports = vec![[0.0; 2]; chains.len()];
     for node in 0..boxes {
         for side in [0, 1] {
-            let end = |chain: &[usize]| if side == 0 { chain.first().copied() } else { chain.last().copied() };
+            let end =
+                |chain: &[usize]| if side == 0 { chain.first().copied() } else { chain.last().copied() };
             let mut here: Vec<usize> = (0..chains.len()).filter(|&i| end(&chains[i]) == Some(node)).collect();
             let next = |i: usize| {
                 let chain = &chains[i];
@@ -388,12 +405,23 @@ mod tests {
     #[test]
     fn a_chain_is_a_straight_line_downwards() {
         let layout = layout(&[BOX; 3], &[arrow(0, 1), arrow(1, 2)]);
-        assert!(layout.boxes.windows(2).all(|pair| pair[0].y < pair[1].y && (pair[0].x - pair[1].x).abs() < 1e-6));
+        assert!(
+            layout.boxes.windows(2).all(|pair| pair[0].y < pair[1].y && (pair[0].x - pair[1].x).abs() < 1e-6)
+        );
     }
 
     #[test]
     fn boxes_never_overlap_and_paths_end_on_their_edges() {
-        let arrows = [arrow(0, 1), arrow(0, 2), arrow(0, 3), arrow(1, 4), arrow(2, 4), arrow(3, 4), arrow(4, 0), arrow(4, 4)];
+        let arrows = [
+            arrow(0, 1),
+            arrow(0, 2),
+            arrow(0, 3),
+            arrow(1, 4),
+            arrow(2, 4),
+            arrow(3, 4),
+            arrow(4, 0),
+            arrow(4, 4),
+        ];
         let layout = layout(&[BOX; 5], &arrows);
         for (i, a) in layout.boxes.iter().enumerate() {
             for b in &layout.boxes[i + 1..] {
@@ -403,7 +431,10 @@ mod tests {
         for (path, arrow) in layout.paths.iter().zip(&arrows).filter(|(path, _)| !path.is_empty()) {
             for (end, node) in [(path[0], arrow.from), (path[path.len() - 1], arrow.to)] {
                 let centre = layout.boxes[node];
-                assert!((end.x - centre.x).abs() <= BOX.w / 2.0 && ((end.y - centre.y).abs() - BOX.h / 2.0).abs() < 1e-6);
+                assert!(
+                    (end.x - centre.x).abs() <= BOX.w / 2.0
+                        && ((end.y - centre.y).abs() - BOX.h / 2.0).abs() < 1e-6
+                );
             }
         }
         assert!(layout.paths[7].is_empty());

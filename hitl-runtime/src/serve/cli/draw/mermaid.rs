@@ -24,7 +24,9 @@ pub(in crate::serve::cli) fn draw(spec: &GraphSpec, lit: &Lit) -> String {
     for edge in spec.edges {
         let (from, to) = (id(edge.from), id(edge.to));
         let _ = match (edge.kind, label(spec, edge)) {
-            (EdgeKind::Reject | EdgeKind::Ask, Some(label)) => writeln!(out, "    {from} -. \"{label}\" .-> {to}"),
+            (EdgeKind::Reject | EdgeKind::Ask, Some(label)) => {
+                writeln!(out, "    {from} -. \"{label}\" .-> {to}")
+            }
             (EdgeKind::Fork { .. }, _) => writeln!(out, "    {from} ==> {to}"),
             (_, Some(label)) => writeln!(out, "    {from} -- \"{label}\" --> {to}"),
             (_, None) => writeln!(out, "    {from} --> {to}"),
@@ -41,7 +43,8 @@ pub(in crate::serve::cli) fn draw(spec: &GraphSpec, lit: &Lit) -> String {
             (_, true) => "fill:#16a34a,stroke:#166534,color:#ffffff",
             _ => "fill:#f59e0b,stroke:#92400e,color:#000000",
         };
-        let _ = write!(out, "    classDef here {colours},stroke-width:3px\n    class {} here\n", here.join(","));
+        let _ =
+            write!(out, "    classDef here {colours},stroke-width:3px\n    class {} here\n", here.join(","));
     }
     out
 }

@@ -6,11 +6,7 @@ pub(super) mod svg;
 #[cfg(test)]
 mod tests;
 
-use crate::{
-    graph::GraphSpec,
-    run::ThreadView,
-    store::Standing,
-};
+use crate::{graph::GraphSpec, run::ThreadView, store::Standing};
 
 /// Where a thread stands in the graph.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -65,7 +65,11 @@ pub(in crate::serve::cli) fn draw(spec: &GraphSpec, lit: &Lit) -> String {
         .collect();
     let Layout { size: whole, boxes, paths, labels: places } = layout(&sizes, &arrows);
     // An arrow from a node to itself stands out to the right.
-    let loops = arrows.iter().filter(|arrow| arrow.from == arrow.to).map(|arrow| 56.0 + arrow.label.w).fold(0.0, f64::max);
+    let loops = arrows
+        .iter()
+        .filter(|arrow| arrow.from == arrow.to)
+        .map(|arrow| 56.0 + arrow.label.w)
+        .fold(0.0, f64::max);
     let title = format!("{} ", spec.name);
     let w = (whole.w + loops).max(display_width(&title) as f64 * 8.4) + 2.0 * MARGIN;
     let h = whole.h + TITLE + 2.0 * MARGIN;
@@ -85,14 +89,20 @@ pub(in crate::serve::cli) fn draw(spec: &GraphSpec, lit: &Lit) -> String {
         );
     }
     let _ = write!(out, "</defs>\n<rect class=\"plate\" width=\"100%\" height=\"100%\" rx=\"10\"/>\n");
-    let _ = writeln!(out, "<text class=\"title\" x=\"{MARGIN}\" y=\"{}\">{}</text>", MARGIN + 8.0, xml(spec.name));
+    let _ = writeln!(
+        out,
+        "<text class=\"title\" x=\"{MARGIN}\" y=\"{}\">{}</text>",
+        MARGIN + 8.0,
+        xml(spec.name)
+    );
     for i in 0..=last {
         glow(&mut out, lit.word(spec, i), moved(boxes[i]), sizes[i]);
     }
     for ((edge, path), arrow) in spec.edges.iter().zip(&paths).zip(&arrows) {
         let kind = verdict(edge);
         let path: Vec<At> = path.iter().copied().map(moved).collect();
-        let d = if path.is_empty() { around(moved(boxes[arrow.from]), sizes[arrow.from]) } else { smooth(&path) };
+        let d =
+            if path.is_empty() { around(moved(boxes[arrow.from]), sizes[arrow.from]) } else { smooth(&path) };
         let class = kind.unwrap_or_default();
         let marker = kind.unwrap_or("next");
         let _ = writeln!(out, "<path class=\"edge {class}\" marker-end=\"url(#to-{marker})\" d=\"{d}\"/>");
@@ -108,8 +118,22 @@ pub(in crate::serve::cli) fn draw(spec: &GraphSpec, lit: &Lit) -> String {
         item(&mut out, spec, lit, i, moved(boxes[i]), sizes[i]);
     }
     for fork in spec.forks {
-        bar(&mut out, spec, &paths, |edge| edge.from == fork.from && matches!(edge.kind, EdgeKind::Fork { .. }), |path| path.first(), &moved);
-        bar(&mut out, spec, &paths, |edge| edge.to == fork.join && edge.joins.is_some(), |path| path.last(), &moved);
+        bar(
+            &mut out,
+            spec,
+            &paths,
+            |edge| edge.from == fork.from && matches!(edge.kind, EdgeKind::Fork { .. }),
+            |path| path.first(),
+            &moved,
+        );
+        bar(
+            &mut out,
+            spec,
+            &paths,
+            |edge| edge.to == fork.join && edge.joins.is_some(),
+            |path| path.last(),
+            &moved,
+        );
     }
     out.push_str("</svg>\n");
     out
@@ -180,7 +204,7 @@ fn note(spec: &GraphSpec, node: usize) -> Option<String> {
 }
 
 fn size(spec: &GraphSpec, index: usize) -> Size {
-    let Some(node) = index.checked_sub(1).and_then(|i| spec.nodes.get(i)) else { 
+    let Some(node) = index.checked_sub(1).and_then(|i| spec.nodes.get(i)) else {
         // Wide enough for the arrows that meet here.
         let point = if index == 0 { Point::Start } else { Point::End };
         let arrows = spec.edges_to(point).count().max(spec.edges_from(point).count());
@@ -237,7 +261,8 @@ fn item(out: &mut String, spec: &GraphSpec, lit: &Lit, index: usize, at: At, siz
             let _ = writeln!(
                 out,
                 "<rect class=\"{class}\" x=\"{:.1}\" y=\"{:.1}\" width=\"3.5\" height=\"13\" rx=\"1\"/>",
-                x + 14.0 + bar, at.y - 6.5
+                x + 14.0 + bar,
+                at.y - 6.5
             );
         }
         at.x + 11.0
@@ -262,19 +287,24 @@ fn bar<'a>(
     end: impl Fn(&'a Vec<At>) -> Option<&'a At>,
     moved: &dyn Fn(At) -> At,
 ) {
-    let ends = spec.edges.iter().zip(paths).filter(|(edge, _)| is_of_it(edge)).filter_map(|(_, path)| end(path));
+    let ends =
+        spec.edges.iter().zip(paths).filter(|(edge, _)| is_of_it(edge)).filter_map(|(_, path)| end(path));
     let ends: Vec<At> = ends.copied().map(moved).collect();
     let (Some(y), true) = (ends.first().map(|at| at.y), ends.len() > 1) else { return };
     let left = ends.iter().map(|at| at.x).fold(f64::MAX, f64::min) - 8.0;
     let right = ends.iter().map(|at| at.x).fold(f64::MIN, f64::max) + 8.0;
-    let _ = writeln!(out, "<line class=\"bar\" x1=\"{left:.1}\" y1=\"{y:.1}\" x2=\"{right:.1}\" y2=\"{y:.1}\"/>");
+    let _ =
+        writeln!(out, "<line class=\"bar\" x1=\"{left:.1}\" y1=\"{y:.1}\" x2=\"{right:.1}\" y2=\"{y:.1}\"/>");
 }
 
 /// A curve that leaves and enters straight up or down, and between two bends never goes further aside than they do.
 fn smooth(path: &[At]) -> String {
     let lean = |a: At, b: At| (b.x - a.x) / (b.y - a.y);
     let slope = |i: usize| {
-        let (Some(before), Some(after)) = (i.checked_sub(1).and_then(|i| path.get(i)), path.get(i + 1)) else { return 0.0 };
+        let (Some(before), Some(after)) = (i.checked_sub(1).and_then(|i| path.get(i)), path.get(i + 1))
+        else {
+            return 0.0;
+        };
         let (a, b) = (lean(*before, path[i]), lean(path[i], *after));
         // The harmonic mean; at a turning point, straight down.
         if a * b > 0.0 { 2.0 * a * b / (a + b) } else { 0.0 }
@@ -292,7 +322,15 @@ fn smooth(path: &[At]) -> String {
 /// From a box to itself, out of its right side.
 fn around(at: At, size: Size) -> String {
     let (x, y) = (at.x + size.w / 2.0, at.y);
-    format!("M{x:.1} {:.1} C{:.1} {:.1} {:.1} {:.1} {x:.1} {:.1}", y - 9.0, x + 34.0, y - 24.0, x + 34.0, y + 24.0, y + 9.0)
+    format!(
+        "M{x:.1} {:.1} C{:.1} {:.1} {:.1} {:.1} {x:.1} {:.1}",
+        y - 9.0,
+        x + 34.0,
+        y - 24.0,
+        x + 34.0,
+        y + 24.0,
+        y + 9.0
+    )
 }
 
 fn xml(text: &str) -> String {

@@ -2,8 +2,8 @@
 
 use super::{Lit, mermaid, svg};
 use crate::graph::{
-    BranchSpec, EdgeKind, EdgeSpec, ForkSpec, GraphSpec, InterruptSpec, NodeSpec, Payload, Point, RetrySpec, RouteSpec,
-    StateSpec,
+    BranchSpec, EdgeKind, EdgeSpec, ForkSpec, GraphSpec, InterruptSpec, NodeSpec, Payload, Point, RetrySpec,
+    RouteSpec, StateSpec,
 };
 
 const fn node(name: &'static str) -> NodeSpec {
@@ -67,10 +67,18 @@ const MAILROOM: GraphSpec = GraphSpec {
         edge(SEND, DRAFT, EdgeKind::Ask),
     ],
     routes: &[
-        RouteSpec { from: SORT, field: "kind", cases: &["Kind::Question", "Kind::Advert | Kind::Bill { sum: \"<0\" }"] },
+        RouteSpec {
+            from: SORT,
+            field: "kind",
+            cases: &["Kind::Question", "Kind::Advert | Kind::Bill { sum: \"<0\" }"],
+        },
         RouteSpec { from: PROOFREAD, field: "check", cases: &["Check::TooLong", "Check::Good"] },
     ],
-    forks: &[ForkSpec { from: FIND, join: DRAFT, branches: &[BranchSpec { nodes: &[2] }, BranchSpec { nodes: &[3] }] }],
+    forks: &[ForkSpec {
+        from: FIND,
+        join: DRAFT,
+        branches: &[BranchSpec { nodes: &[2] }, BranchSpec { nodes: &[3] }],
+    }],
 };
 
 fn waiting() -> Lit {

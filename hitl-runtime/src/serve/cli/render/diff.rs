@@ -4,10 +4,7 @@ use serde_json::Value;
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 use textwrap::core::display_width;
 
-use crate::{
-    run::ReviewView,
-    serve::cli::schema::Schema,
-};
+use crate::{run::ReviewView, serve::cli::schema::Schema};
 
 use super::{
     style::{DIM, GREEN, RED, paint},
@@ -16,11 +13,7 @@ use super::{
 };
 
 /// What an edit takes away, adds, and leaves as it is.
-pub(in crate::serve::cli) fn diff(
-    review: &ReviewView,
-    after: &Value,
-    width: Option<usize>,
-) -> String {
+pub(in crate::serve::cli) fn diff(review: &ReviewView, after: &Value, width: Option<usize>) -> String {
     let schema = Some(Schema::new(&review.schema));
     between(&rows(&review.field, &review.draft, schema), &rows(&review.field, after, schema), width)
 }
@@ -67,7 +60,12 @@ mod tests {
     fn an_edit_is_shown_between_the_lines_that_it_leaves() {
         let before = json!({ "a_order": "A-9133", "amount": 149.0, "note": "x" });
         let after = json!({ "a_order": "A-9133", "amount": 99.0, "why": "half" });
-        let text = anstream::adapter::strip_str(&between(&rows("draft", &before, None), &rows("draft", &after, None), Some(60))).to_string();
+        let text = anstream::adapter::strip_str(&between(
+            &rows("draft", &before, None),
+            &rows("draft", &after, None),
+            Some(60),
+        ))
+        .to_string();
         assert_eq!(
             text,
             "    a_order  A-9133\n  - amount   149\n  - note     x\n  + amount   99\n  + why      half\n"

@@ -87,7 +87,11 @@ fn what(event: &Event) -> String {
         }
         Event::Ran { wrote, .. } => {
             let fields: Vec<_> = wrote.keys().map(|field| escape(field)).collect();
-            if fields.is_empty() { format!("{node} ran") } else { format!("{node} wrote {}", fields.join(", ")) }
+            if fields.is_empty() {
+                format!("{node} ran")
+            } else {
+                format!("{node} wrote {}", fields.join(", "))
+            }
         }
         Event::Began { .. } => format!("{node} began"),
         Event::Paused { role: Some(role), .. } => format!("waits before {node} for {}", escape(role)),
@@ -113,7 +117,9 @@ fn what(event: &Event) -> String {
 fn decided(verdict: &Decision, node: &str) -> String {
     match verdict {
         Decision::Approve => format!("approved {node}"),
-        Decision::Edit { before, after, .. } => format!("edited and approved {node}: {}", changes(before.get(), after.get())),
+        Decision::Edit { before, after, .. } => {
+            format!("edited and approved {node}: {}", changes(before.get(), after.get()))
+        }
         Decision::Reject { reason, note } if note.is_empty() => format!("rejected {node}, {reason}"),
         Decision::Reject { reason, note } => format!("rejected {node}, {reason}: {}", escape(note)),
         Decision::Ask { question } => format!("asked before {node}: {}", escape(question)),
@@ -128,7 +134,8 @@ fn one(field: &str, json: &str) -> String {
 /// `amount 149 → 99`.
 fn changes(before: &str, after: &str) -> String {
     let parse = |json: &str| serde_json::from_str(json).unwrap_or_default();
-    let (old, new) = (super::value::rows("draft", &parse(before), None), super::value::rows("draft", &parse(after), None));
+    let (old, new) =
+        (super::value::rows("draft", &parse(before), None), super::value::rows("draft", &parse(after), None));
     let value = |rows: &[super::value::Row], key: &str| {
         rows.iter().find(|row| row.key == key).map(|row| row.value.clone())
     };

@@ -15,7 +15,9 @@ pub(in crate::serve::cli) fn refusal(refusal: &Refusal, width: Option<usize>) ->
     let message = said(&refusal.message, width.map(|width| width.saturating_sub(7).max(20)));
     let mut out = format!("{label} {}\n", message.join("\n       "));
     if let Some(Value::Array(violations)) = refusal.details.get("violations") {
-        let text = |v: &Value, key: &str| v.get(key).and_then(Value::as_str).map(escape).unwrap_or_default().into_owned();
+        let text = |v: &Value, key: &str| {
+            v.get(key).and_then(Value::as_str).map(escape).unwrap_or_default().into_owned()
+        };
         let rows: Vec<Row> = violations
             .iter()
             .map(|v| {
@@ -37,7 +39,8 @@ pub(in crate::serve::cli) fn said(text: &str, width: Option<usize>) -> Vec<Strin
     const LONGEST: usize = 2_000;
     let cut = text.char_indices().nth(LONGEST).map(|(at, _)| at);
     let shown = cut.map_or(text, |at| &text[..at]);
-    let mut lines: Vec<String> = shown.trim_end().split('\n').flat_map(|line| wrap(&escape(line), width)).collect();
+    let mut lines: Vec<String> =
+        shown.trim_end().split('\n').flat_map(|line| wrap(&escape(line), width)).collect();
     if cut.is_some() {
         let rest = text.chars().count() - LONGEST;
         lines.push(paint(DIM, format_args!("… and {rest} characters more: see --json")));

@@ -57,7 +57,10 @@ pub(in crate::serve::cli) fn wrap(text: &str, width: Option<usize>) -> Vec<Strin
         None => text.split('\n').map(str::to_owned).collect(),
         Some(width) => {
             let options = textwrap::Options::new(width).word_splitter(textwrap::WordSplitter::NoHyphenation);
-            text.split('\n').flat_map(|line| textwrap::wrap(line, &options)).map(|line| line.into_owned()).collect()
+            text.split('\n')
+                .flat_map(|line| textwrap::wrap(line, &options))
+                .map(|line| line.into_owned())
+                .collect()
         }
     }
 }
@@ -130,7 +133,10 @@ mod tests {
         ];
         let expected = "  order_id  A-9133\n  reason    it arrived broken and\n            nobody wants it any\n            more\n  注文      箱が壊れていました\n";
         assert_eq!(plain(&pairs(&rows, "  ", Some(34))), expected);
-        assert!(plain(&pairs(&rows, "", None)).contains("reason    it arrived broken and nobody wants it any more\n"));
+        assert!(
+            plain(&pairs(&rows, "", None))
+                .contains("reason    it arrived broken and nobody wants it any more\n")
+        );
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::{
     graph::FieldSpec,
     run::{ReviewView, ThreadView},
     serve::cli::{
-        ages::{ago, deadline},
+        ages::{ago, deadline, left},
         escape::escape,
         next::Step,
         schema::Schema,
@@ -31,7 +31,10 @@ pub(in crate::serve::cli) struct Frame {
 
 impl Frame {
     /// Fields in the order of the state.
-    fn in_order<'a>(self, values: impl Iterator<Item = (&'a String, &'a Value)>) -> Vec<(&'a str, &'a Value)> {
+    fn in_order<'a>(
+        self,
+        values: impl Iterator<Item = (&'a String, &'a Value)>,
+    ) -> Vec<(&'a str, &'a Value)> {
         let place = |name: &str| self.fields.iter().position(|field| field.name == name);
         let mut values: Vec<_> = values.map(|(field, value)| (field.as_str(), value)).collect();
         values.sort_by_key(|(field, _)| place(field).unwrap_or(usize::MAX));
@@ -49,7 +52,7 @@ pub(in crate::serve::cli) fn thread(view: &ThreadView, frame: Frame) -> String {
         Standing::InDoubt => doubt(view, frame),
         Standing::Failed => failure(view, frame),
         Standing::Ended => ended(view, frame),
-        Standing::Waiting | Standing::Running => running(view),
+        Standing::Waiting | Standing::Running => running(view, frame),
     }
 }
 
@@ -70,7 +73,11 @@ pub(in crate::serve::cli) fn review(view: &ThreadView, review: &ReviewView, fram
         name(view),
         paint(BOLD, &review.node),
         paint(DIM, notes.join(" · ")),
-        signed_pairs(&rows(&review.field, &review.draft, Some(Schema::new(&review.schema))), "  ", frame.width),
+        signed_pairs(
+            &rows(&review.field, &review.draft, Some(Schema::new(&review.schema))),
+            "  ",
+            frame.width
+        ),
     )
 }
 
@@ -79,7 +86,8 @@ fn ended(view: &ThreadView, frame: Frame) -> String {
     let mut output: Vec<Row> = output.into_iter().flat_map(|(field, value)| named(field, value)).collect();
     let shared = shared(&output);
     output.iter_mut().for_each(|row| row.key = row.key[shared.len()..].to_owned());
-    let with = if shared.is_empty() { String::new() } else { format!(" with {}", shared.trim_end_matches('.')) };
+    let with =
+        if shared.is_empty() { String::new() } else { format!(" with {}", shared.trim_end_matches('.')) };
     let mut out = format!("{} {} has ended{}\n", paint(GREEN, "✓"), name(view), paint(DIM, with));
     if !output.is_empty() {
         out.push('\n');
@@ -90,20 +98,25 @@ fn ended(view: &ThreadView, frame: Frame) -> String {
 
 /// What every path begins with, to its last dot: `outcome.refunded.`, which is said once.
 fn shared(rows: &[Row]) -> String {
-    let Some(first) = rows.first().filter(|row| !row.key.contains(['"', '[', '\u{1b}'])) else { return String::new() };
+    let Some(first) = rows.first().filter(|row| !row.key.contains(['"', '[', '\u{1b}'])) else {
+        return String::new();
+    };
     let dots = first.key.match_indices('.').map(|(at, _)| &first.key[..=at]);
-    dots.rev().find(|prefix| rows.iter().all(|row| row.key.starts_with(prefix))).unwrap_or_default().to_owned()
+    dots.rev()
+        .find(|prefix| rows.iter().all(|row| row.key.starts_with(prefix)))
+        .unwrap_or_default()
+        .to_owned()
 }
 
 fn failure(view: &ThreadView, frame: Frame) -> String {
-    let Some(failure) = &view.failure else { return running(view) };
+    let Some(failure) = &view.failure else { return running(view, frame) };
     let how = if failure.stopped { "was stopped at" } else { "failed in" };
     let head = format!("{} {} {how} {}\n", paint(RED, "✗"), name(view), paint(BOLD, escape(&failure.node)));
     head + &paragraph(&failure.error, frame)
 }
 
 fn doubt(view: &ThreadView, frame: Frame) -> String {
-    let Some(doubt) = &view.in_doubt else { return running(view) };
+    let Some(doubt) = &view.in_doubt else { return running(view, frame) };
     let mut out = format!(
         "{} {} is in doubt: nobody saw how {} ended\n",
         paint(RED, "?"),
@@ -122,14 +135,25 @@ fn doubt(view: &ThreadView, frame: Frame) -> String {
     out
 }
 
-fn running(view: &ThreadView) -> String {
+fn running(view: &ThreadView, frame: Frame) -> String {
     let nodes = view.nodes.iter().map(|node| escape(node).into_owned()).collect::<Vec<_>>().join(", ");
-    let how = if view.stalled {
-        format!("has stalled at {nodes}: the process that ran it is gone")
-    } else {
-        format!("is running {nodes} in another process")
-    };
-    format!("{} {} {how}\n", paint(YELLOW, "…"), name(view))
+    if view.stalled {
+        return format!(
+            "{} {} has stalled at {nodes}: the process that ran it is gone\n",
+            paint(YELLOW, "…"),
+            name(view)
+        );
+    }
+    let until = view.until_ms.map(|until| {
+        let left = left(until, frame.now_ms);
+        paint(DIM, format_args!("  if that process is gone, `resume` takes the thread up in {left}\n"))
+    });
+    format!(
+        "{} {} is running {nodes} in another process\n{}",
+        paint(YELLOW, "…"),
+        name(view),
+        until.unwrap_or_default()
+    )
 }
 
 fn name(view: &ThreadView) -> String {
@@ -168,14 +192,17 @@ pub(in crate::serve::cli) fn details(view: &ThreadView, frame: Frame) -> String 
 /// A field: its value beside its name, or the values inside it under theirs.
 fn named(field: &str, value: &Value) -> Vec<Row> {
     if value.is_object() || value.is_array() {
-        rows("", value, None).into_iter().map(|row| {
-            let key = match row.key.as_str() {
-                "" => field.to_owned(),
-                key if key.starts_with('[') => format!("{field}{key}"),
-                key => format!("{field}.{key}"),
-            };
-            Row::new(key, row.value)
-        }).collect()
+        rows("", value, None)
+            .into_iter()
+            .map(|row| {
+                let key = match row.key.as_str() {
+                    "" => field.to_owned(),
+                    key if key.starts_with('[') => format!("{field}{key}"),
+                    key => format!("{field}.{key}"),
+                };
+                Row::new(key, row.value)
+            })
+            .collect()
     } else {
         vec![Row::new(field, text(value))]
     }

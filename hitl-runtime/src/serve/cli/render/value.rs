@@ -3,7 +3,10 @@
 use serde_json::Value;
 
 use super::style::{ODD, paint};
-use crate::serve::cli::{escape::escape, schema::{Schema, in_order}};
+use crate::serve::cli::{
+    escape::escape,
+    schema::{Schema, in_order},
+};
 
 /// A value and the path to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,7 +118,8 @@ mod tests {
             ]
         );
         let schema = json!({ "required": ["order_id", "to", "amount"] });
-        let keys: Vec<String> = rows("draft", &draft, Some(Schema::new(&schema))).into_iter().map(|row| row.key).collect();
+        let keys: Vec<String> =
+            rows("draft", &draft, Some(Schema::new(&schema))).into_iter().map(|row| row.key).collect();
         assert_eq!(keys, ["order_id", "to.iban", "to.name", "amount", "none", "tags[0]", "tags[1]"]);
         assert_eq!(plain(&json!("just a text")), [pair("draft", "just a text")]);
     }
@@ -131,6 +135,9 @@ mod tests {
 
     #[test]
     fn a_key_does_not_pass_for_a_path() {
-        assert_eq!(plain(&json!({ "a.b": 1, "c": { "d": 2 }, "": 3 })), [pair("\"\"", "3"), pair("\"a.b\"", "1"), pair("c.d", "2")]);
+        assert_eq!(
+            plain(&json!({ "a.b": 1, "c": { "d": 2 }, "": 3 })),
+            [pair("\"\"", "3"), pair("\"a.b\"", "1"), pair("c.d", "2")]
+        );
     }
 }

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Agent, Error, ManualClock, MemoryStore, NodeError, Rejection,
     graph::{
-        EdgeKind, EdgeSpec, FieldSpec, GraphSpec, InterruptSpec, NodeSpec, Payload, Point, ReadKind, ReadSpec, RetrySpec,
-        StateSpec,
+        EdgeKind, EdgeSpec, FieldSpec, GraphSpec, InterruptSpec, NodeSpec, Payload, Point, ReadKind,
+        ReadSpec, RetrySpec, StateSpec,
     },
     review::Reviewed,
     run::{Args, Graph, NodeEntry, Outlook, Writes},
@@ -110,7 +110,11 @@ const fn node(name: &'static str, writes: &'static [&'static str]) -> NodeSpec {
 const EXECUTE: NodeSpec = NodeSpec {
     reads: &[ReadSpec { field: "draft", kind: ReadKind::Approved }],
     effect: true,
-    interrupt: Some(InterruptSpec { field: "draft", role: Some("refund-approver"), expires_ms: Some(86_400_000) }),
+    interrupt: Some(InterruptSpec {
+        field: "draft",
+        role: Some("refund-approver"),
+        expires_ms: Some(86_400_000),
+    }),
     ..node("execute", &["outcome"])
 };
 
@@ -139,13 +143,21 @@ impl Graph for RefundAgent {
         forks: &[],
     };
     const NODES: &'static [NodeEntry<Ticket, ()>] = &[
-        NodeEntry { spec: node("draft", &["draft"]), reviewed: None, run: |args| Box::pin(async move { draft(&args) }) },
+        NodeEntry {
+            spec: node("draft", &["draft"]),
+            reviewed: None,
+            run: |args| Box::pin(async move { draft(&args) }),
+        },
         NodeEntry {
             spec: EXECUTE,
             reviewed: Some(Reviewed::of_type::<Refund>()),
             run: |args| Box::pin(async move { execute(&args) }),
         },
-        NodeEntry { spec: node("cancel", &["outcome"]), reviewed: None, run: |args| Box::pin(async move { cancel(&args) }) },
+        NodeEntry {
+            spec: node("cancel", &["outcome"]),
+            reviewed: None,
+            run: |args| Box::pin(async move { cancel(&args) }),
+        },
     ];
 
     fn route(_: usize, _: &TicketFields) -> Option<usize> {

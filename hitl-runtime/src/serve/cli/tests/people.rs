@@ -19,7 +19,8 @@ async fn the_walk_goes_from_the_message_to_the_result() {
     let walk = type_in(&agent, &[], keys).await;
     let out = tame(&walk.out);
     let (head, rest) = out.split_once("question › ").unwrap_or_default();
-    let digest = |text: &str| text.split("digest ").nth(1).map(|rest| rest[..8].to_owned()).unwrap_or_default();
+    let digest =
+        |text: &str| text.split("digest ").nth(1).map(|rest| rest[..8].to_owned()).unwrap_or_default();
     assert_eq!(
         head,
         format!(
@@ -40,7 +41,13 @@ message ›
         )
     );
     assert!(rest.contains("  reason    it broke (Is there a photo? yes)\n"), "{rest}");
-    assert_eq!(walk.err, format!("error: `draft` of thread `{}` cannot be signed\n  amount  greater than 10000\n", thread(&walk.out)));
+    assert_eq!(
+        walk.err,
+        format!(
+            "error: `draft` of thread `{}` cannot be signed\n  amount  greater than 10000\n",
+            thread(&walk.out)
+        )
+    );
     let diff = "
     order_id  A-9133
   - amount    149
@@ -81,12 +88,20 @@ async fn a_verdict_on_a_terminal_shows_the_draft_and_asks() {
     let no = type_in(&agent, &["approve", "t"], "what\nn\n").await;
     assert_eq!(no.exit, Exit::Waits);
     assert!(no.out.contains("  amount    149\n"));
-    assert!(no.out.ends_with("Sign this? [y/n] › Sign this? [y/n] › Nothing was signed; t waits.\n"), "{}", no.out);
+    assert!(
+        no.out.ends_with("Sign this? [y/n] › Sign this? [y/n] › Nothing was signed; t waits.\n"),
+        "{}",
+        no.out
+    );
     let gone = type_in(&agent, &["approve", "t"], "").await;
     assert_eq!(gone.exit, Exit::Waits);
     let yes = type_in(&agent, &["approve", "t"], "y\n").await;
     assert_eq!(yes.exit, Exit::Done);
-    assert!(yes.out.ends_with("✓ t has ended\n\n  outcome  refunded 149 for A-9133, signed by mara\n"), "{}", yes.out);
+    assert!(
+        yes.out.ends_with("✓ t has ended\n\n  outcome  refunded 149 for A-9133, signed by mara\n"),
+        "{}",
+        yes.out
+    );
 }
 
 #[tokio::test]
@@ -119,7 +134,8 @@ async fn the_inbox_and_the_history_are_lines_under_heads() {
         clock.advance(std::time::Duration::from_secs(150));
     }
     let inbox = call(&agent, &["inbox"], "").await.out;
-    let digests: Vec<&str> = inbox.lines().skip(1).filter_map(|line| line.split_whitespace().last()).collect();
+    let digests: Vec<&str> =
+        inbox.lines().skip(1).filter_map(|line| line.split_whitespace().last()).collect();
     assert_eq!(
         inbox,
         format!(
@@ -139,7 +155,13 @@ ticket-10  execute       2 min ago  refund-approver  in 23 h 58 min  {}
     let history = call(&agent, &["history", "ticket-1"], "").await.out;
     let what: Vec<String> = history
         .lines()
-        .map(|line| line.split("  ").map(str::trim).filter(|cell| !cell.is_empty() && cell.len() != 8).collect::<Vec<_>>().join(" | "))
+        .map(|line| {
+            line.split("  ")
+                .map(str::trim)
+                .filter(|cell| !cell.is_empty() && cell.len() != 8)
+                .collect::<Vec<_>>()
+                .join(" | ")
+        })
         .collect();
     assert_eq!(
         what,

@@ -13,7 +13,8 @@ async fn without_a_terminal_a_run_stops_at_the_review_and_prints_what_decides_it
     let (agent, _) = desk();
     let start = call(&agent, &["start", "--thread", "t"], "it broke\n").await;
     assert_eq!(start.exit, Exit::Waits);
-    let command = start.out.lines().find_map(|line| line.strip_prefix("  approve  refund ")).unwrap_or_default();
+    let command =
+        start.out.lines().find_map(|line| line.strip_prefix("  approve  refund ")).unwrap_or_default();
     let words: Vec<&str> = command.split(' ').collect();
     let approve = call(&agent, &words, "").await;
     assert_eq!((approve.exit, approve.err.as_str()), (Exit::Done, ""));
@@ -23,7 +24,10 @@ async fn without_a_terminal_a_run_stops_at_the_review_and_prints_what_decides_it
     for words in [&["start"][..], &[], &["start", " "]] {
         let empty = call(&agent, words, "").await;
         assert_eq!(empty.exit, Exit::Usage);
-        assert_eq!(empty.err, "error: there is no message: give it as an argument or on standard input\n  try  refund start '…'\n");
+        assert_eq!(
+            empty.err,
+            "error: there is no message: give it as an argument or on standard input\n  try  refund start '…'\n"
+        );
     }
 }
 
@@ -108,7 +112,10 @@ async fn a_refusal_tells_a_program_what_it_needs() {
     );
     call(&agent, &["approve", "t", "--yes"], "").await;
     let closed = call(&agent, &["approve", "t", "--yes"], "").await;
-    assert_eq!(closed.err, "error: thread `t` waits for no signature: it has ended; mara decided it just now: approve\n  try  refund show t\n");
+    assert_eq!(
+        closed.err,
+        "error: thread `t` waits for no signature: it has ended; mara decided it just now: approve\n  try  refund show t\n"
+    );
 }
 
 #[tokio::test]
@@ -142,10 +149,18 @@ async fn an_effect_in_doubt_is_settled() {
     call(&agent, &["start", "--thread", "t", "it broke"], "").await;
     let doubt = call(&agent, &["edit", "t", "--yes", "--set", "amount=13"], "").await;
     assert_eq!(doubt.exit, Exit::Failed);
-    assert!(doubt.out.contains("  it happened   refund settle t happened --set 'outcome=…'\n"), "{}", doubt.out);
+    assert!(
+        doubt.out.contains("  it happened   refund settle t happened --set 'outcome=…'\n"),
+        "{}",
+        doubt.out
+    );
     let unsaid = call(&agent, &["settle", "t", "happened"], "").await;
     assert_eq!(unsaid.exit, Exit::Refused);
-    assert!(unsaid.err.starts_with("error: this does not say how `execute` of thread `t` ended\n  outcome  "), "{}", unsaid.err);
+    assert!(
+        unsaid.err.starts_with("error: this does not say how `execute` of thread `t` ended\n  outcome  "),
+        "{}",
+        unsaid.err
+    );
     let again = call(&agent, &["settle", "t", "run-again"], "").await;
     assert_eq!(again.exit, Exit::Failed);
     // A text field takes a number as it is typed.
@@ -154,7 +169,10 @@ async fn an_effect_in_doubt_is_settled() {
     call(&agent, &["start", "--thread", "u", "it broke"], "").await;
     call(&agent, &["edit", "u", "--yes", "--set", "amount=13"], "").await;
     let stopped = call(&agent, &["settle", "u", "stop", "--note", "the bank called"], "").await;
-    assert_eq!((stopped.exit, stopped.out.lines().next()), (Exit::Failed, Some("✗ u was stopped at execute")));
+    assert_eq!(
+        (stopped.exit, stopped.out.lines().next()),
+        (Exit::Failed, Some("✗ u was stopped at execute"))
+    );
 }
 
 #[tokio::test]
@@ -180,7 +198,9 @@ async fn help_goes_to_standard_output_and_names_the_exit_codes() {
     let (agent, _) = desk();
     let help = call(&agent, &["--help"], "").await;
     assert_eq!((help.exit, help.err.as_str()), (Exit::Done, ""));
-    for words in ["RefundAgent: Refunds a customer", "Usage: refund [OPTIONS] [COMMAND]", "  3  done as asked"] {
+    for words in
+        ["RefundAgent: Refunds a customer", "Usage: refund [OPTIONS] [COMMAND]", "  3  done as asked"]
+    {
         assert!(help.out.contains(words), "{}", help.out);
     }
     let wrong = call(&agent, &["frobnicate"], "").await;
