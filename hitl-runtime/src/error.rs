@@ -86,7 +86,7 @@ pub enum Error {
         deadline_ms: u64,
     },
     /// The operator may not decide this.
-    #[error("{operator} does not hold the role `{role}`, which the review before `{node}` of thread `{thread}` asks for")]
+    #[error("{operator} does not hold the role `{role}`, which `{node}` of thread `{thread}` asks for")]
     RoleMissing {
         /// The thread.
         thread: ThreadId,
@@ -123,7 +123,7 @@ pub enum Error {
         near: Option<String>,
     },
     /// A verdict that the graph does not have, or that says nothing.
-    #[error("the review before `{node}` of thread `{thread}` cannot take this verdict: {problem}")]
+    #[error("`{node}` of thread `{thread}` cannot take this verdict: {problem}")]
     BadVerdict {
         /// The thread.
         thread: ThreadId,

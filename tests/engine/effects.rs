@@ -204,3 +204,60 @@ async fn a_caller_who_hangs_up_cuts_nothing_in_the_middle() {
         }
     }
 }
+
+mod signed {
+    //! An effect that a person signs, and that fails.
+    use hitl::prelude::*;
+
+    use super::{Behaviour, World};
+
+    #[derive(Clone, Serialize, Deserialize, JsonSchema, Validate)]
+    pub struct Wish {
+        #[garde(length(min = 1))]
+        pub text: String,
+    }
+
+    #[state]
+    pub struct Order {
+        #[input]
+        pub wish: Wish,
+        #[output]
+        pub receipt: String,
+    }
+
+    #[interrupt_before(role = "buyer")]
+    #[node(Order, writes = receipt, effect)]
+    async fn buy(wish: Approved<Wish>, world: Deps<World>, cx: &Cx) -> Result<String> {
+        world.call(&wish.text, cx.idempotency_key()).await
+    }
+
+    graph! {
+        pub Buyer<Order, World> {
+            start -> buy -> end;
+            buy { reject -> buy_nothing }
+            buy_nothing -> end;
+        }
+    }
+
+    #[node(Order, writes = receipt)]
+    async fn buy_nothing(rejection: &Rejection) -> Result<String> {
+        Ok(rejection.reason.to_string())
+    }
+
+    #[tokio::test]
+    async fn whoever_may_not_sign_an_effect_may_not_settle_it() {
+        let world = World::new([Behaviour::Fails]);
+        let agent = Buyer::new(world.clone(), MemoryStore::new());
+        let buyer = Operator::new("mara").role("buyer");
+        let wish = Wish { text: "it".into() };
+        let BuyerTurn::Buy(review) = agent.start("t", OrderInput { wish }).await.unwrap() else { panic!() };
+        let BuyerTurn::InDoubt(doubt) = review.approve(&buyer).await.unwrap() else { panic!() };
+        let key = doubt.idempotency_key().to_owned();
+        assert_eq!(doubt.run_again(&Operator::new("eve")).await.unwrap_err().code(), "role_missing");
+        let nobody = Operator::new("").role("buyer");
+        let again = hitl::journal::Settlement::RunAgain;
+        assert_eq!(agent.settle("t", &key, &nobody, again.clone()).await.unwrap_err().code(), "bad_verdict");
+        assert_eq!(world.calls(), 1);
+        assert!(matches!(agent.settle("t", &key, &buyer, again).await.unwrap(), BuyerTurn::Done(_)));
+    }
+}

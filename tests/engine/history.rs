@@ -88,7 +88,11 @@ async fn an_entry_that_was_flipped_or_exchanged_is_found_and_nothing_runs_on_it(
     };
     for (place, change) in [(2, &raise as &dyn Fn(&mut Vec<Record>)), (1, &swap)] {
         let agent = forged(&honest, change).await;
-        for error in [agent.verify(&id("t")).await.unwrap_err(), agent.thread("t").await.unwrap_err()] {
+        for error in [
+            agent.verify(&id("t")).await.unwrap_err(),
+            agent.thread("t").await.unwrap_err(),
+            agent.history(&id("t"), place, 9).await.unwrap_err(),
+        ] {
             assert!(matches!(error, Error::Damaged { place: at, .. } if at == place), "{error}");
         }
     }

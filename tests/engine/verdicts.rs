@@ -49,7 +49,8 @@ async fn an_edit_that_breaks_an_invariant_names_the_field_and_moves_nothing() {
         let Error::Invalid { violations, .. } = &error else { panic!("{error}") };
         assert_eq!(violations[0].path, "amount", "{error}");
     }
-    assert!(matches!(patch(json!({ "amount": "much" })).await.unwrap_err(), Error::Invalid { .. }));
+    let error = patch(json!({ "amount": "much" })).await.unwrap_err();
+    assert!(matches!(&error, Error::Invalid { violations, .. } if violations[0].path == "amount"), "{error}");
     assert!(matches!(patch(json!({ "order_id": null })).await.unwrap_err(), Error::Invalid { .. }));
     assert!(matches!(patch(json!(17)).await.unwrap_err(), Error::Invalid { .. }));
     let error = patch(json!({ "amuont": 99 })).await.unwrap_err();

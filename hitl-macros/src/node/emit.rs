@@ -204,7 +204,8 @@ fn run(node: &Node, errors: &Errors, this: &Ident, generics: &NodeGenerics) -> T
 /// Calls the function and keeps what it gives back.
 fn call(node: &Node, given: &TokenStream, args: &Ident) -> TokenStream {
     let ident = &node.function.sig.ident;
-    let callee = Ident::new(&ident.to_string(), spans::at(ident.span()));
+    // The user's own word: an editor that renames the function must not find a second place.
+    let callee = ident;
     let turbofish = (!given.is_empty()).then(|| quote!(::#given));
     let fields = Ident::new("fields", Span::mixed_site());
     let (mut taken, mut values) = (TokenStream::new(), Vec::new());

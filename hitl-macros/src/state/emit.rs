@@ -40,8 +40,8 @@ pub(crate) fn emit(state: &State, errors: &Errors) -> TokenStream {
     let output_values = outputs.iter().map(|f| spans::unseen(&f.name));
     // One output is its type, several are a tuple, none is `()`.
     let (output_type, output_value) = match outputs.len() {
-        1 => (quote!(#(#output_types)*), quote!(#(fields.#output_values?)*)),
-        _ => (quote!((#(#output_types),*)), quote!((#(fields.#output_values?),*))),
+        1 => (quote!(#(#output_types)*), quote!(#(fields.#output_values)*)),
+        _ => (quote!((#(#output_types),*)), quote!(::core::option::Option::Some((#(fields.#output_values?),*)))),
     };
     let text = names::plain(name);
     let this = spans::unseen(name);
@@ -105,7 +105,7 @@ pub(crate) fn emit(state: &State, errors: &Errors) -> TokenStream {
 
                 #[allow(unused_variables)]
                 fn output(fields: Self::Fields) -> ::core::option::Option<Self::Output> {
-                    ::core::option::Option::Some(#output_value)
+                    #output_value
                 }
             }
         };

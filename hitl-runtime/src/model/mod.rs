@@ -5,7 +5,7 @@
 
 mod structured;
 
-use futures_util::future::BoxFuture;
+pub use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 

@@ -103,7 +103,7 @@ pub trait ModelExt: Model {
 impl<M: Model + ?Sized> ModelExt for M {}
 
 fn read<T: DeserializeOwned + Validate<Context = ()>>(answer: &str) -> Result<T, String> {
-    let value: T = serde_json::from_str(answer).map_err(|e| e.to_string())?;
+    let value: T = crate::review::read(answer).map_err(|violation| violation.to_string())?;
     validate(&value).map_err(|list| list.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
     Ok(value)
 }

@@ -14,5 +14,5 @@ pub use operator::Operator;
 #[doc(hidden)]
 pub use reviewed::Reviewed;
 pub use reviewed::{DerivesDeserialize, DerivesJsonSchema, DerivesSerialize, DerivesValidate, Violation};
-pub(crate) use reviewed::validate;
+pub(crate) use reviewed::{read, validate};
 pub use verdict::Verdict;

@@ -34,13 +34,13 @@ impl<T: Serialize> DerivesSerialize for T {
 )]
 pub trait DerivesDeserialize: Sized {
     #[doc(hidden)]
-    fn of_json(json: &str) -> serde_json::Result<Self>;
+    fn of_json(json: &str) -> Result<Self, Violation>;
 }
 
 #[diagnostic::do_not_recommend]
 impl<T: DeserializeOwned> DerivesDeserialize for T {
-    fn of_json(json: &str) -> serde_json::Result<Self> {
-        serde_json::from_str(json)
+    fn of_json(json: &str) -> Result<Self, Violation> {
+        read(json)
     }
 }
 
@@ -122,10 +122,29 @@ impl Reviewed {
 
 /// Wrong shapes and broken invariants are both a list of violations with their paths.
 fn check<T: DerivesSerialize + DerivesDeserialize + DerivesValidate>(json: &str) -> Result<Value, Vec<Violation>> {
-    let whole = |error: serde_json::Error| vec![Violation { path: String::new(), message: error.to_string() }];
-    let draft = T::of_json(json).map_err(whole)?;
+    let draft = T::of_json(json).map_err(|violation| vec![violation])?;
     draft.check()?;
-    draft.to_json().map_err(whole)
+    draft.to_json().map_err(|error| vec![Violation { path: String::new(), message: error.to_string() }])
+}
+
+/// A value of a type, or the field that is none of its type.
+pub(crate) fn read<T: DeserializeOwned>(json: &str) -> Result<T, Violation> {
+    let mut deserializer = serde_json::Deserializer::from_str(json);
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| Violation {
+        path: Some(error.path().to_string()).filter(|path| path != ".").unwrap_or_default(),
+        message: plain(error.inner()),
+    })?;
+    deserializer.end().map_err(|error| Violation { path: String::new(), message: plain(&error) })?;
+    Ok(value)
+}
+
+/// Without the line and the column: nobody sees the text that they are of.
+fn plain(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.rsplit_once(" at line ") {
+        Some((said, _)) => said.to_owned(),
+        None => text,
+    }
 }
 
 /// Garde's report as a list.

@@ -13,9 +13,8 @@ use super::{
 use crate::{
     Digest, Error, Operator, Reason, ThreadId, Verdict,
     graph::EdgeKind,
-    journal::{At, Decision, Event, LaneId, Settlement, To, Values},
+    journal::{Decision, Event, To},
     review::{EditError, dropped, merge},
-    state::State,
 };
 
 /// A verdict on its way: as from outside, or with the whole of an edited draft.
@@ -99,7 +98,7 @@ impl<G: Graph> Agent<G> {
                 return Err(Error::Expired { thread: thread.clone(), node, deadline_ms });
             }
             let event = self.decision(&fold, &found, operator, answer)?;
-            match self.settle_and_run(fold, event).await {
+            match self.append_and_run(fold, event).await {
                 Err(drive::Stopped::Taken(_)) => {}
                 end => return self.outlook_of(end).await,
             }
@@ -107,7 +106,7 @@ impl<G: Graph> Agent<G> {
     }
 
     /// Appends a person's move, and runs the thread on unless another runner has it.
-    async fn settle_and_run(&self, fold: GraphFold<G>, event: Event) -> Result<GraphFold<G>, drive::Stopped> {
+    pub(super) async fn append_and_run(&self, fold: GraphFold<G>, event: Event) -> Result<GraphFold<G>, drive::Stopped> {
         let now = self.inner.clock.now_ms();
         let thread = fold.thread.clone();
         let leased = fold.lease.as_ref().is_some_and(|lease| lease.until_ms > now);
@@ -173,14 +172,7 @@ impl<G: Graph> Agent<G> {
             node: open.visit.node.clone(),
             problem: problem.to_owned(),
         };
-        if operator.name().trim().is_empty() {
-            return Err(bad("the operator has no name"));
-        }
-        if let Some(role) = &open.role
-            && !operator.holds(role)
-        {
-            return Err(Error::RoleMissing { thread: thread(), node, role: role.clone(), operator: operator.name().to_owned() });
-        }
+        may_decide(&fold.thread, &node, open.role.as_deref(), operator)?;
         let here = To::Node(node.clone());
         let (verdict, to) = match answer {
             Answer::Given(Verdict::Approve) => {
@@ -297,112 +289,32 @@ impl<G: Graph> Agent<G> {
         let raw = |value: &Value| RawValue::from_string(value.to_string()).map_err(|e| whole(e.to_string()));
         Ok(Decision::Edit { before: raw(&before)?, after: raw(&after)?, signed })
     }
-
-    /// Says how an effect ended that nobody saw the end of. `key` is the idempotency key that the thread names.
-    ///
-    /// Any operator may settle: what is asked is what happened, and no role is looked at.
-    ///
-    /// ```
-    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// use hitl::journal::Settlement;
-    ///
-    /// # let agent = RefundAgent::new(MemoryStore::new());
-    /// # let (mara, key) = (mara(), in_doubt(&agent).await?.idempotency_key().to_owned());
-    /// let wrote = serde_json::from_str(r#"{"outcome": "paid: the bank's statement has it"}"#)?;
-    /// let turn = agent.settle("ticket-A-0000", &key, &mara, Settlement::Happened { wrote }).await?;
-    /// assert!(matches!(turn, RefundAgentTurn::Done(outcome) if outcome.starts_with("paid")));
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// [`Error::NotInDoubt`] when no effect with this key is in doubt; [`Error::Invalid`] when what it is said to have
-    /// written is not what its node writes.
-    pub async fn settle<T>(
-        &self,
-        thread: T,
-        key: &str,
-        operator: &Operator,
-        how: Settlement,
-    ) -> Result<G::Turn, Error>
-    where
-        T: TryInto<ThreadId>,
-        T::Error: Into<Error>,
-    {
-        let thread = thread.try_into().map_err(Into::into)?;
-        let (agent, key, operator) = (self.clone(), key.to_owned(), operator.name().to_owned());
-        G::turn(detach::finish(async move { agent.settle_in_place(&thread, &key, &operator, &how).await }).await?)
-    }
-
-    async fn settle_in_place(
-        &self,
-        thread: &ThreadId,
-        key: &str,
-        operator: &str,
-        how: &Settlement,
-    ) -> Result<Outlook<G>, Error> {
-        loop {
-            let fold = self.known(thread).await?;
-            let now = self.inner.clock.now_ms();
-            let leased = fold.lease.as_ref().is_some_and(|lease| lease.until_ms > now);
-            let doubted = fold.lanes.iter().find_map(|(id, lane)| match &lane.at {
-                At::InDoubt { visit, key: theirs, .. } if theirs == key => Some((*id, visit.clone(), false)),
-                // Its runner is gone, and nobody has written down yet that it is in doubt.
-                At::Began { visit, key: theirs } if theirs == key && !leased => Some((*id, visit.clone(), true)),
-                _ => None,
-            });
-            let Some((lane, visit, unwritten)) = doubted else {
-                return Err(Error::NotInDoubt { thread: thread.clone() });
-            };
-            if unwritten {
-                self.take_up(thread).await?;
-                continue;
-            }
-            let to = match how {
-                Settlement::Happened { wrote } => Some(self.happened(&fold, lane, &visit.node, wrote)?),
-                Settlement::RunAgain | Settlement::Stop { .. } => None,
-            };
-            let event =
-                Event::Settled { node: visit.node, lane, how: how.clone(), operator: operator.to_owned(), to };
-            match self.settle_and_run(fold, event).await {
-                Err(drive::Stopped::Taken(_)) => {}
-                end => return self.outlook_of(end).await,
-            }
-        }
-    }
-
-    /// Where a lane goes on whose effect a person vouches for.
-    fn happened(&self, fold: &GraphFold<G>, lane: LaneId, node: &str, wrote: &Values) -> Result<To, Error> {
-        let invalid = |field: &str, message: String| Error::Invalid {
-            thread: fold.thread.clone(),
-            field: field.to_owned(),
-            violations: vec![crate::Violation { path: String::new(), message }],
-        };
-        let Some((index, entry)) = route::node::<G>(node) else {
-            return Err(invalid(node, "the graph has no such node".to_owned()));
-        };
-        for field in entry.spec.writes {
-            if !wrote.contains_key(*field) {
-                return Err(invalid(field, format!("`{node}` writes it: say what it would have written")));
-            }
-        }
-        let Some(lane) = fold.lanes.get(&lane) else { return Err(Error::NotInDoubt { thread: fold.thread.clone() }) };
-        let mut fields = crate::journal::copy(&G::State::SPEC, &*lane.fields).map_err(|e| invalid(&e.field, e.problem))?;
-        for (field, json) in wrote {
-            if !entry.spec.writes.contains(&field.as_str()) {
-                return Err(invalid(field, format!("`{node}` does not write it")));
-            }
-            crate::state::Fields::write(&mut fields, field, json.get()).map_err(|e| invalid(field, e.problem))?;
-            super::step::check::<G>(field, json.get()).map_err(|problem| invalid(field, problem))?;
-        }
-        route::after_node::<G>(index, &fields).map_err(|problem| Error::GraphChanged { thread: fold.thread.clone(), problem })
-    }
 }
 
 #[derive(Clone, Copy)]
 enum Edit<'a> {
     Patch(&'a Value),
     Whole(&'a Value),
+}
+
+/// Whoever decides has a name, and the role that is asked for.
+pub(super) fn may_decide(
+    thread: &ThreadId,
+    node: &str,
+    role: Option<&str>,
+    operator: &Operator,
+) -> Result<(), Error> {
+    let (thread, node) = (thread.clone(), node.to_owned());
+    if operator.name().trim().is_empty() {
+        return Err(Error::BadVerdict { thread, node, problem: "the operator has no name".to_owned() });
+    }
+    match role.filter(|role| !operator.holds(role)) {
+        Some(role) => Err(Error::RoleMissing {
+            thread,
+            node,
+            role: role.to_owned(),
+            operator: operator.name().to_owned(),
+        }),
+        None => Ok(()),
+    }
 }

@@ -89,7 +89,25 @@ impl<G: Graph> Agent<G> {
         if records.is_empty() && self.inner.store.entries(thread, 0, 1).await?.is_empty() {
             return Err(Error::UnknownThread { thread: thread.clone() });
         }
-        records.into_iter().map(|record| shown(thread, &record)).collect()
+        let mut before = self.hash_before(thread, from).await?;
+        let mut history = Vec::with_capacity(records.len());
+        for record in records {
+            before = match before {
+                Some(hash) if link(hash, &record.body) != record.hash => {
+                    return Err(damaged(thread, record.place, "its hash does not follow from the entry before it"));
+                }
+                _ => Some(record.hash),
+            };
+            history.push(shown(thread, &record)?);
+        }
+        Ok(history)
+    }
+
+    /// The hash that the entry at a place builds on.
+    async fn hash_before(&self, thread: &ThreadId, place: Place) -> Result<Option<Digest>, Error> {
+        let Some(before) = place.checked_sub(1) else { return Ok(Some(genesis(thread.as_str()))) };
+        let records = self.inner.store.entries(thread, before, 1).await?;
+        Ok(records.first().filter(|record| record.place == before).map(|record| record.hash))
     }
 
     /// What a thread knows now.
@@ -293,6 +311,10 @@ impl<G: Graph> Agent<G> {
             }
         }
     }
+}
+
+fn damaged(thread: &ThreadId, place: Place, problem: &str) -> Error {
+    Error::Damaged { thread: thread.clone(), place, problem: problem.to_owned() }
 }
 
 fn shown(thread: &ThreadId, record: &Record) -> Result<HistoryEntry, Error> {

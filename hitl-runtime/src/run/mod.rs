@@ -14,6 +14,7 @@ mod node_error;
 mod post;
 mod review;
 mod route;
+mod settle;
 mod standstill;
 mod start;
 mod step;

@@ -3,7 +3,12 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{Agent, Graph, post::standing, turn::{self, found}};
+use super::{
+    Agent, Graph,
+    post::standing,
+    settle::effect_role,
+    turn::{self, found},
+};
 use crate::{
     Digest, Error, Place, Standing, ThreadId,
     graph::{EdgeKind, Point},
@@ -154,6 +159,9 @@ pub struct InDoubtView {
     pub since_ms: u64,
     /// The fields that it would have written.
     pub writes: Vec<&'static str>,
+    /// The role that whoever settles it must hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<&'static str>,
 }
 
 impl<G: Graph> Agent<G> {
@@ -231,6 +239,7 @@ impl<G: Graph> Agent<G> {
                 _ => None,
             }),
             in_doubt: doubt.map(|(node, key, error, since_ms)| InDoubtView {
+                role: effect_role::<G>(&node),
                 writes: super::route::node::<G>(&node).map(|(_, entry)| entry.spec.writes.to_vec()).unwrap_or_default(),
                 node,
                 key,

@@ -7,6 +7,10 @@ use serde_json::{Map, Value, json};
 use crate::{Error, StoreError, run::ThreadView, store::Standing};
 
 /// How a command ended.
+///
+/// ```
+/// assert_eq!(hitl::cli::Exit::Waits.code(), 3);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Exit {

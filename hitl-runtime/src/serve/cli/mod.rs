@@ -73,6 +73,21 @@ pub fn failed(error: impl Into<Error>) -> ExitCode {
 }
 
 /// An agent as a program.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// use std::ffi::OsString;
+/// use hitl::cli::{Cli, Exit, Io};
+///
+/// let program = Cli::new(RefundAgent::new(MemoryStore::new())).greeting("The refund desk.");
+/// // `program.run().await` is the whole of a `main`. A test gives it arguments and streams of its own:
+/// let io = Io { stdin: Box::new(&b"order A-9133 arrived broken"[..]), stdin_is_terminal: false, ..Io::process() };
+/// let args = ["refund", "start", "--json"].map(OsString::from);
+/// assert_eq!(program.run_on(args, false, io).await, Exit::Waits);
+/// # }
+/// ```
 pub struct Cli<G: Graph> {
     agent: Agent<G>,
     greeting: Option<String>,

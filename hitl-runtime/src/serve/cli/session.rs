@@ -90,7 +90,7 @@ impl<'a, G: Graph> Session<'a, G> {
         let Some(doubt) = &view.in_doubt else {
             return self.mended(Err(Error::NotInDoubt { thread }));
         };
-        let operator = self.operator(None)?;
+        let operator = self.operator(doubt.role)?;
         let how = match how {
             How::RunAgain => Settlement::RunAgain,
             How::Stop { note } => Settlement::Stop { note },

@@ -4,6 +4,8 @@
 //! Between any two ranks lies a layer of bends, one for each edge that passes, as wide as the edge's label: so labels
 //! have room, and two edges between the same nodes do not fall into one.
 
+use super::place::{place, ports, straighten};
+
 /// A box to be placed, or the room that a label wants.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Size {
@@ -39,17 +41,15 @@ pub(super) struct Layout {
 
 const LAYER_GAP: f64 = 15.0;
 const BEND: Size = Size { w: 6.0, h: 8.0 };
-const SIDE_GAP: f64 = 26.0;
-const PORT_GAP: f64 = 26.0;
 
 /// A box, or a bend of an arrow.
-struct Item {
-    size: Size,
-    layer: usize,
+pub(super) struct Item {
+    pub(super) size: Size,
+    pub(super) layer: usize,
     /// The items above and below that it is tied to, and how firmly.
-    up: Vec<(usize, f64)>,
-    down: Vec<(usize, f64)>,
-    x: f64,
+    pub(super) up: Vec<(usize, f64)>,
+    pub(super) down: Vec<(usize, f64)>,
+    pub(super) x: f64,
 }
 
 /// Places boxes, the first of which is on top.
@@ -257,100 +257,6 @@ fn crossings(items: &[Item], layers: &[Vec<usize>]) -> usize {
     count
 }
 
-/// Puts every item as near to its neighbours as the others on its layer allow.
-fn place(items: &mut [Item], layers: &[Vec<usize>]) {
-    for layer in layers {
-        let mut x = 0.0;
-        for &i in layer {
-            items[i].x = x + items[i].size.w / 2.0;
-            x += items[i].size.w + SIDE_GAP;
-        }
-    }
-    for round in 0..40 {
-        let down = round % 2 == 0;
-        let count = layers.len();
-        for step in 0..count {
-            let layer = &layers[if down { step } else { count - 1 - step }];
-            let wishes: Vec<(f64, f64)> = layer
-                .iter()
-                .map(|&i| {
-                    let item = &items[i];
-                    // At the end everybody listens to both sides.
-                    let ties = item.up.iter().filter(|_| down || round > 30);
-                    let ties = ties.chain(item.down.iter().filter(|_| !down || round > 30));
-                    let (sum, weight) =
-                        ties.fold((0.0, 0.0), |(s, w), tie| (s + items[tie.0].x * tie.1, w + tie.1));
-                    if weight == 0.0 { (item.x, 0.1) } else { (sum / weight, weight) }
-                })
-                .collect();
-            let widths: Vec<f64> = layer.iter().map(|&i| items[i].size.w + SIDE_GAP).collect();
-            for (&i, x) in layer.iter().zip(nearest(&wishes, &widths)) {
-                items[i].x = x;
-            }
-        }
-    }
-}
-
-/// Puts the bends of an arrow under one another, and under one of its ends, where their neighbours leave that line
-/// free.
-fn straighten(items: &mut [Item], layers: &[Vec<usize>], chain: &[usize], ports: &mut [f64; 2]) {
-    const ALMOST: f64 = 6.0;
-    if (ports[0] - ports[1]).abs() < ALMOST {
-        *ports = [(ports[0] + ports[1]) / 2.0; 2];
-    }
-    let bends = &chain[1..chain.len() - 1];
-    let (mut low, mut high) = (f64::MIN, f64::MAX);
-    for &bend in bends {
-        let layer = &layers[items[bend].layer];
-        let Some(p) = layer.iter().position(|&i| i == bend) else { return };
-        let room = |other: usize| (items[bend].size.w + items[other].size.w + SIDE_GAP) / 2.0;
-        if let Some(&left) = p.checked_sub(1).and_then(|p| layer.get(p)) {
-            low = low.max(items[left].x + room(left));
-        }
-        if let Some(&right) = layer.get(p + 1) {
-            high = high.min(items[right].x - room(right));
-        }
-    }
-    if low <= high {
-        let middle = bends.iter().map(|&bend| items[bend].x).sum::<f64>() / bends.len() as f64;
-        let wish = if bends.len() == 1 {
-            (ports[0] + ports[1]) / 2.0
-        } else if (ports[0] - middle).abs() < (ports[1] - middle).abs() {
-            ports[0]
-        } else {
-            ports[1]
-        };
-        bends.iter().for_each(|&bend| items[bend].x = wish.clamp(low, high));
-    }
-}
-
-/// The places nearest to what is wished for (place and weight) that keep the order and do not overlap: what pushes
-/// against its neighbour moves on with it as one block.
-fn nearest(wishes: &[(f64, f64)], widths: &[f64]) -> Vec<f64> {
-    let mut offsets = Vec::with_capacity(widths.len());
-    let mut offset = 0.0;
-    for (i, width) in widths.iter().enumerate() {
-        if i > 0 {
-            offset += (widths[i - 1] + width) / 2.0;
-        }
-        offsets.push(offset);
-    }
-    // Each block: the sum of its weighted wishes, its weight, how many.
-    let mut blocks: Vec<(f64, f64, usize)> = Vec::new();
-    for ((wish, weight), offset) in wishes.iter().zip(&offsets) {
-        let mut block = ((wish - offset) * weight, *weight, 1);
-        while let Some(last) = blocks.last()
-            && last.0 / last.1 > block.0 / block.1
-        {
-            block = (block.0 + last.0, block.1 + last.1, block.2 + last.2);
-            blocks.pop();
-        }
-        blocks.push(block);
-    }
-    let shifts = blocks.iter().flat_map(|block| std::iter::repeat_n(block.0 / block.1, block.2));
-    shifts.zip(offsets).map(|(shift, offset)| shift + offset).collect()
-}
-
 fn tallest(items: &[Item], layer: &[usize]) -> f64 {
     layer.iter().map(|&i| items[i].size.h).fold(0.0, f64::max)
 }
@@ -368,28 +274,6 @@ fn heights(items: &[Item], layers: &[Vec<usize>]) -> Vec<f64> {
             middle
         })
         .collect()
-}
-
-/// Where each arrow leaves the box above and enters the one below: side by side, in the order in which they come.
-fn ports(items: &[Item], boxes: usize, chains: &[Vec<usize>]) -> Vec<[f64; 2]> {
-    let mut ports = vec![[0.0; 2]; chains.len()];
-    for node in 0..boxes {
-        for side in [0, 1] {
-            let end =
-                |chain: &[usize]| if side == 0 { chain.first().copied() } else { chain.last().copied() };
-            let mut here: Vec<usize> = (0..chains.len()).filter(|&i| end(&chains[i]) == Some(node)).collect();
-            let next = |i: usize| {
-                let chain = &chains[i];
-                items[chain[if side == 0 { 1 } else { chain.len() - 2 }]].x
-            };
-            here.sort_by(|&a, &b| next(a).total_cmp(&next(b)));
-            let gap = PORT_GAP.min((items[node].size.w - 20.0) / here.len().max(1) as f64);
-            for (p, &i) in here.iter().enumerate() {
-                ports[i][side] = items[node].x + (p as f64 - (here.len() - 1) as f64 / 2.0) * gap;
-            }
-        }
-    }
-    ports
 }
 
 #[cfg(test)]
@@ -438,12 +322,6 @@ mod tests {
             }
         }
         assert!(layout.paths[7].is_empty());
-    }
-
-    #[test]
-    fn what_is_wished_for_is_kept_where_there_is_room() {
-        assert_eq!(nearest(&[(0.0, 1.0), (100.0, 1.0)], &[10.0, 10.0]), [0.0, 100.0]);
-        assert_eq!(nearest(&[(0.0, 1.0), (0.0, 1.0)], &[10.0, 10.0]), [-5.0, 5.0]);
     }
 
     #[test]

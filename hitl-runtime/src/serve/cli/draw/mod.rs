@@ -2,6 +2,7 @@
 
 mod layout;
 pub(super) mod mermaid;
+mod place;
 pub(super) mod svg;
 #[cfg(test)]
 mod tests;

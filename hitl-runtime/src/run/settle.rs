@@ -1,0 +1,122 @@
+//! How doubt ends: a person says how an effect did.
+
+use super::{
+    Agent, Graph, Outlook, agent::GraphFold, decide::may_decide, detach, drive, route,
+};
+use crate::{
+    Error, Operator, ThreadId,
+    journal::{At, Event, LaneId, Settlement, To, Values},
+    state::State,
+};
+
+impl<G: Graph> Agent<G> {
+    /// Says how an effect ended that nobody saw the end of. `key` is the idempotency key that the thread names.
+    ///
+    /// Whoever may sign the effect may say how it ended: the operator holds the role that the review before it asks
+    /// for, where there is one.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use hitl::journal::Settlement;
+    ///
+    /// # let agent = RefundAgent::new(MemoryStore::new());
+    /// # let (mara, key) = (mara(), in_doubt(&agent).await?.idempotency_key().to_owned());
+    /// let wrote = serde_json::from_str(r#"{"outcome": "paid: the bank's statement has it"}"#)?;
+    /// let turn = agent.settle("ticket-A-0000", &key, &mara, Settlement::Happened { wrote }).await?;
+    /// assert!(matches!(turn, RefundAgentTurn::Done(outcome) if outcome.starts_with("paid")));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::NotInDoubt`] when no effect with this key is in doubt; [`Error::RoleMissing`]; [`Error::Invalid`] when what it is said to have
+    /// written is not what its node writes.
+    pub async fn settle<T>(
+        &self,
+        thread: T,
+        key: &str,
+        operator: &Operator,
+        how: Settlement,
+    ) -> Result<G::Turn, Error>
+    where
+        T: TryInto<ThreadId>,
+        T::Error: Into<Error>,
+    {
+        let thread = thread.try_into().map_err(Into::into)?;
+        let (agent, key, operator) = (self.clone(), key.to_owned(), operator.clone());
+        G::turn(detach::finish(async move { agent.settle_in_place(&thread, &key, &operator, &how).await }).await?)
+    }
+
+    async fn settle_in_place(
+        &self,
+        thread: &ThreadId,
+        key: &str,
+        operator: &Operator,
+        how: &Settlement,
+    ) -> Result<Outlook<G>, Error> {
+        loop {
+            let fold = self.known(thread).await?;
+            let now = self.inner.clock.now_ms();
+            let leased = fold.lease.as_ref().is_some_and(|lease| lease.until_ms > now);
+            let doubted = fold.lanes.iter().find_map(|(id, lane)| match &lane.at {
+                At::InDoubt { visit, key: theirs, .. } if theirs == key => Some((*id, visit.clone(), false)),
+                // Its runner is gone, and nobody has written down yet that it is in doubt.
+                At::Began { visit, key: theirs } if theirs == key && !leased => Some((*id, visit.clone(), true)),
+                _ => None,
+            });
+            let Some((lane, visit, unwritten)) = doubted else {
+                return Err(Error::NotInDoubt { thread: thread.clone() });
+            };
+            let role = effect_role::<G>(&visit.node);
+            may_decide(thread, &visit.node, role, operator)?;
+            if unwritten {
+                self.take_up(thread).await?;
+                continue;
+            }
+            let to = match how {
+                Settlement::Happened { wrote } => Some(self.happened(&fold, lane, &visit.node, wrote)?),
+                Settlement::RunAgain | Settlement::Stop { .. } => None,
+            };
+            let event =
+                Event::Settled { node: visit.node, lane, how: how.clone(), operator: operator.name().to_owned(), to };
+            match self.append_and_run(fold, event).await {
+                Err(drive::Stopped::Taken(_)) => {}
+                end => return self.outlook_of(end).await,
+            }
+        }
+    }
+
+    /// Where a lane goes on whose effect a person vouches for.
+    fn happened(&self, fold: &GraphFold<G>, lane: LaneId, node: &str, wrote: &Values) -> Result<To, Error> {
+        let invalid = |field: &str, message: String| Error::Invalid {
+            thread: fold.thread.clone(),
+            field: field.to_owned(),
+            violations: vec![crate::Violation { path: String::new(), message }],
+        };
+        let Some((index, entry)) = route::node::<G>(node) else {
+            return Err(invalid(node, "the graph has no such node".to_owned()));
+        };
+        for field in entry.spec.writes {
+            if !wrote.contains_key(*field) {
+                return Err(invalid(field, format!("`{node}` writes it: say what it would have written")));
+            }
+        }
+        let Some(lane) = fold.lanes.get(&lane) else { return Err(Error::NotInDoubt { thread: fold.thread.clone() }) };
+        let mut fields = crate::journal::copy(&G::State::SPEC, &*lane.fields).map_err(|e| invalid(&e.field, e.problem))?;
+        for (field, json) in wrote {
+            if !entry.spec.writes.contains(&field.as_str()) {
+                return Err(invalid(field, format!("`{node}` does not write it")));
+            }
+            crate::state::Fields::write(&mut fields, field, json.get()).map_err(|e| invalid(field, e.problem))?;
+            super::step::check::<G>(field, json.get()).map_err(|problem| invalid(field, problem))?;
+        }
+        route::after_node::<G>(index, &fields).map_err(|problem| Error::GraphChanged { thread: fold.thread.clone(), problem })
+    }
+}
+
+/// The role that the review before a node asks for.
+pub(super) fn effect_role<G: Graph>(node: &str) -> Option<&'static str> {
+    route::node::<G>(node)?.1.spec.interrupt?.role
+}
