@@ -202,29 +202,37 @@ fn message(json: &Value) -> Message {
     }
 }
 
-/// The message as rustc shows it, without paths and lines of files that are not the program.
+/// The message as rustc shows it, without what changes from machine to machine: paths and lines of files that are not
+/// the program, the width of the gutter, and rustc's list of types that are not meant.
 fn without_frames_of_others(rendered: &str) -> String {
     let mut out = String::new();
-    let mut others = false;
+    let (mut others, mut list) = (false, false);
     for line in rendered.lines() {
         let bare = line.trim_start();
+        list &= line.starts_with("          ");
+        if list || bare.starts_with("= note: the full name for the type") || bare.starts_with("= note: consider using `--verbose`") {
+            continue;
+        }
+        list = bare.starts_with("= help: the following other types implement");
         if let Some(path) = bare.strip_prefix("--> ").or_else(|| bare.strip_prefix("::: ")) {
-            others = !path.contains("/tests/ui/fail/");
-            let file = Path::new(path).file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if others {
-                let file = file.split(':').next().unwrap_or_default();
-                let _ = writeln!(out, " --> {file}");
-            } else {
-                let _ = writeln!(out, "{}{file}", &line[..line.len() - path.len()]);
-            }
+            let file = path.rsplit('/').next().unwrap_or(path);
+            others = !path.contains("/tests/ui/fail/") || path.contains("/../");
+            let file = if others { file.split(':').next().unwrap_or(file) } else { file };
+            let _ = writeln!(out, "   --> {file}");
             continue;
         }
-        let frame = bare.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start().starts_with('|') || bare == "...";
-        if frame && others {
+        let number: String = bare.chars().take_while(char::is_ascii_digit).collect();
+        let rest = bare[number.len()..].trim_start();
+        let frame = line.starts_with(char::is_whitespace) || !number.is_empty();
+        if frame && others && rest.starts_with(['|', '.']) {
             continue;
         }
-        others &= !bare.starts_with("= ");
-        let _ = writeln!(out, "{}", line.replace(ROOT, "$HITL"));
+        others &= !rest.starts_with("= ");
+        if frame && rest.starts_with(['|', '=', '+', '-', '~']) {
+            let _ = writeln!(out, "{number:>4} {rest}");
+        } else {
+            let _ = writeln!(out, "{line}");
+        }
     }
     out.push('\n');
     out

@@ -19,14 +19,16 @@ pub(super) struct Step {
 const DIGITS: usize = 16;
 
 /// Every way on from how a thread stands.
-pub(super) fn steps(view: &ThreadView, program: &Program) -> Vec<Step> {
+pub(super) fn steps(view: &ThreadView, program: &Program, now_ms: u64) -> Vec<Step> {
     let thread = view.thread.as_str();
     let step = |label, command: &str, options: &[&str]| Step {
         label,
         command: program.on_thread(command, thread, options),
     };
     match view.standing {
-        Standing::Waiting => view.reviews.iter().flat_map(|review| verdicts(view, review, program)).collect(),
+        Standing::Waiting => {
+            view.reviews.iter().flat_map(|review| verdicts(view, review, program, now_ms)).collect()
+        }
         Standing::InDoubt => settlements(view, program),
         Standing::Failed if view.failure.as_ref().is_some_and(|failure| !failure.stopped) => {
             vec![step("try again", "resume", &[])]
@@ -37,13 +39,17 @@ pub(super) fn steps(view: &ThreadView, program: &Program) -> Vec<Step> {
     }
 }
 
-/// Every verdict that a review takes.
-pub(super) fn verdicts(view: &ThreadView, review: &ReviewView, program: &Program) -> Vec<Step> {
+/// Every verdict that a review takes now.
+pub(super) fn verdicts(view: &ThreadView, review: &ReviewView, program: &Program, now_ms: u64) -> Vec<Step> {
     let thread = view.thread.as_str();
     let step = |label, command: &str, options: &[&str]| Step {
         label,
         command: program.on_thread(command, thread, options),
     };
+    // No verdict is taken any more; whoever takes the thread up finds it rejected.
+    if review.deadline_ms.is_some_and(|deadline| deadline <= now_ms) {
+        return vec![step("go on", "resume", &[])];
+    }
     let digest = short(review);
     let example = example(&review.draft);
     review

@@ -192,7 +192,7 @@ impl<'a, G: Graph> Session<'a, G> {
     }
 
     pub(super) fn print_view(&mut self, view: &ThreadView, details: bool) -> Result<(), Refusal> {
-        let next = steps(view, &self.program);
+        let next = steps(view, &self.program, self.agent.now_ms());
         if self.global.json {
             let next: Vec<String> = next.into_iter().map(|step| step.command).collect();
             return self.json(&Shown { view, next });
@@ -206,7 +206,7 @@ impl<'a, G: Graph> Session<'a, G> {
         } else {
             for review in &view.reviews {
                 parts.push(thread::review(view, review, frame));
-                parts.push(thread::steps(&verdicts(view, review, &self.program)));
+                parts.push(thread::steps(&verdicts(view, review, &self.program, self.agent.now_ms())));
             }
         }
         if details {

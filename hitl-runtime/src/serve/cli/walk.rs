@@ -61,7 +61,7 @@ impl<G: Graph> Session<'_, G> {
             Standing::Waiting => "waits; from here or from another terminal:",
             _ => "stands as it is; from here or from another terminal:",
         };
-        let text = render::thread::steps(&steps(&view, &self.program));
+        let text = render::thread::steps(&steps(&view, &self.program, self.agent.now_ms()));
         self.screen.out(&format!("{} {waits}\n\n{text}", paint(BOLD, name)))?;
         Ok(Exit::of(&view))
     }

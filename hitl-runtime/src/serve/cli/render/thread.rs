@@ -3,7 +3,7 @@
 use super::{
     refusal::said,
     style::{BOLD, DIM, GREEN, RED, YELLOW, paint},
-    table::{pairs, short, signed_pairs},
+    table::{pairs, short, signed_pairs, wrap},
     value::{Row, rows, text},
 };
 use serde_json::Value;
@@ -67,12 +67,13 @@ pub(in crate::serve::cli) fn review(view: &ThreadView, review: &ReviewView, fram
         notes.push(deadline(at, frame.now_ms));
     }
     notes.push(format!("digest {}", review.digest.short()));
+    let notes = wrap(&notes.join(" · "), frame.width.map(|width| width.saturating_sub(2).max(20)));
+    let notes: String = notes.iter().map(|line| format!("  {}\n", paint(DIM, line))).collect();
     format!(
-        "{} {} waits before {}\n  {}\n\n{}",
+        "{} {} waits before {}\n{notes}\n{}",
         paint(YELLOW, "●"),
         name(view),
-        paint(BOLD, &review.node),
-        paint(DIM, notes.join(" · ")),
+        paint(BOLD, escape(&review.node)),
         signed_pairs(
             &rows(&review.field, &review.draft, Some(Schema::new(&review.schema))),
             "  ",

@@ -137,6 +137,11 @@ async fn a_thread_as_json_names_the_commands_that_go_on() {
         ])
     );
     clock.advance(std::time::Duration::from_secs(90_000));
+    let overdue = call(&agent, &["show", "t"], "").await.out;
+    assert!(
+        overdue.contains("expired 1 h ago") && overdue.ends_with("  go on  refund resume t\n"),
+        "{overdue}"
+    );
     let late = call(&agent, &["approve", "t", "--yes", "--json"], "").await.json();
     assert_eq!(late["error"]["code"], "expired");
     let view = call(&agent, &["show", "t", "--json"], "").await.json();
