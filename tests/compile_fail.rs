@@ -11,6 +11,8 @@
 //! rustc's frame around our sentences changes from version to version, so only these are held to. What the version
 //! named in [`PINNED`] shows in full is kept beside each program as `.stderr`, to be read; `UI=bless` writes it anew.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::{
     collections::BTreeMap,
     fmt::Write as _,
@@ -43,7 +45,8 @@ fn programs_compile_or_say_why_not() {
     let none = Vec::new();
     for path in &pass {
         for message in found.get(&name(path)).unwrap_or(&none) {
-            let _ = writeln!(wrong, "=== {} should compile without a word\n{}", path.display(), message.rendered);
+            let _ =
+                writeln!(wrong, "=== {} should compile without a word\n{}", path.display(), message.rendered);
         }
     }
     for path in &fail {
@@ -55,7 +58,8 @@ fn programs_compile_or_say_why_not() {
             let _ = writeln!(wrong, "=== {}\n{problems}", path.display());
         }
         if pinned {
-            let shown: String = errors.iter().map(|error| without_frames_of_others(&error.rendered)).collect();
+            let shown: String =
+                errors.iter().map(|error| without_frames_of_others(&error.rendered)).collect();
             let kept = path.with_extension("stderr");
             if bless {
                 fs::write(kept, shown).unwrap();
@@ -122,7 +126,8 @@ fn compare(wanted: &[Wanted], errors: &[&Message]) -> String {
     for want in wanted {
         let place = (want.line, want.columns.0, want.columns.1);
         let fits = |error: &&Message| {
-            error.places.contains(&place) && want.pieces.iter().all(|piece| error.text.contains(piece.as_str()))
+            error.places.contains(&place)
+                && want.pieces.iter().all(|piece| error.text.contains(piece.as_str()))
         };
         match left.iter().position(fits) {
             Some(found) => {
@@ -130,7 +135,11 @@ fn compare(wanted: &[Wanted], errors: &[&Message]) -> String {
                 left.retain(|other| !same(found, other));
             }
             None => {
-                let _ = writeln!(problems, "nothing at {}:{}..{} says {:?}", place.0, place.1, place.2, want.pieces);
+                let _ = writeln!(
+                    problems,
+                    "nothing at {}:{}..{} says {:?}",
+                    place.0, place.1, place.2, want.pieces
+                );
             }
         }
     }
@@ -176,7 +185,10 @@ fn check<'a>(project: &Path, programs: impl Iterator<Item = &'a PathBuf>) -> BTr
         let (target, message) = (&line["target"], &line["message"]);
         let error_or_warning = message["level"] == "error" || message["level"] == "warning";
         // Not the closing "aborting due to 2 previous errors", which has no place.
-        if target["kind"][0] == "bin" && error_or_warning && message["spans"].as_array().is_some_and(|s| !s.is_empty()) {
+        if target["kind"][0] == "bin"
+            && error_or_warning
+            && message["spans"].as_array().is_some_and(|s| !s.is_empty())
+        {
             found.entry(string(&target["name"])).or_default().push(self::message(message));
         }
     }
@@ -196,7 +208,9 @@ fn message(json: &Value) -> Message {
     Message {
         level: string(&json["level"]),
         sentence: string(&json["message"]),
-        places: primary.map(|s| (number(&s["line_start"]), number(&s["column_start"]), number(&s["column_end"]))).collect(),
+        places: primary
+            .map(|s| (number(&s["line_start"]), number(&s["column_start"]), number(&s["column_end"])))
+            .collect(),
         rendered: string(&json["rendered"]),
         text,
     }
@@ -210,7 +224,10 @@ fn without_frames_of_others(rendered: &str) -> String {
     for line in rendered.lines() {
         let bare = line.trim_start();
         list &= line.starts_with("          ");
-        if list || bare.starts_with("= note: the full name for the type") || bare.starts_with("= note: consider using `--verbose`") {
+        if list
+            || bare.starts_with("= note: the full name for the type")
+            || bare.starts_with("= note: consider using `--verbose`")
+        {
             continue;
         }
         list = bare.starts_with("= help: the following other types implement");
@@ -264,7 +281,10 @@ fn state_of_100_fields() -> String {
     for i in 1..=100 {
         let before = i - 1;
         let _ = writeln!(fields, "f{i}: u32,");
-        let _ = writeln!(nodes, "#[node(Wide, writes = f{i})] async fn n{i}(f{before}: u32) -> Result<u32> {{ Ok(f{before} + 1) }}");
+        let _ = writeln!(
+            nodes,
+            "#[node(Wide, writes = f{i})] async fn n{i}(f{before}: u32) -> Result<u32> {{ Ok(f{before} + 1) }}"
+        );
         let _ = write!(chain, " -> n{i}");
     }
     format!(

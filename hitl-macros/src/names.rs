@@ -34,7 +34,9 @@ pub(crate) fn near<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> 
     known
         .into_iter()
         .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
-        .filter(|(likeness, candidate)| *likeness > 0.84 || (word.len() > 2 && strsim::osa_distance(word, candidate) == 1))
+        .filter(|(likeness, candidate)| {
+            *likeness > 0.84 || (word.len() > 2 && strsim::osa_distance(word, candidate) == 1)
+        })
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, candidate)| candidate)
 }
@@ -108,7 +110,10 @@ mod tests {
     fn types_and_patterns_read_as_written() {
         for (tokens, expected) in [
             (quote!(Vec<String>), "Vec<String>"),
-            (quote!(std::collections::BTreeMap<String, (u8, [f64; 3])>), "std::collections::BTreeMap<String, (u8, [f64; 3])>"),
+            (
+                quote!(std::collections::BTreeMap<String, (u8, [f64; 3])>),
+                "std::collections::BTreeMap<String, (u8, [f64; 3])>",
+            ),
             (quote!(Option<&'a str>), "Option<&'a str>"),
             (quote!(Box<dyn Fn(u8) -> u8 + Send>), "Box<dyn Fn(u8) -> u8 + Send>"),
             (quote!(Risk::High | Risk::Low), "Risk::High | Risk::Low"),

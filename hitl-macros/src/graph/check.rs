@@ -27,7 +27,13 @@ fn meant<'a>(model: &'a Model<'_>, leaving: &[Vec<usize>], node: usize) -> Optio
     names::near(&model.nodes[node].name, others.map(|other| model.nodes[other].name.as_str()))
 }
 
-fn unreachable(model: &Model<'_>, on: &Reach, back: &Reach, typos: &[(usize, Option<&str>)], errors: &mut Errors) {
+fn unreachable(
+    model: &Model<'_>,
+    on: &Reach,
+    back: &Reach,
+    typos: &[(usize, Option<&str>)],
+    errors: &mut Errors,
+) {
     let mut known = on.from(Point::Start);
     for (_, meant) in typos {
         if let Some(node) = meant.and_then(|word| model.nodes.iter().position(|node| node.name == word)) {
@@ -52,7 +58,13 @@ fn unreachable(model: &Model<'_>, on: &Reach, back: &Reach, typos: &[(usize, Opt
     }
 }
 
-fn trapped(model: &Model<'_>, on: &Reach, back: &Reach, typos: &[(usize, Option<&str>)], errors: &mut Errors) {
+fn trapped(
+    model: &Model<'_>,
+    on: &Reach,
+    back: &Reach,
+    typos: &[(usize, Option<&str>)],
+    errors: &mut Errors,
+) {
     // What cannot be reached has been said to be so.
     let mut known = back.from(Point::End);
     known.iter_mut().zip(on.from(Point::Start)).for_each(|(known, reached)| *known |= !reached);

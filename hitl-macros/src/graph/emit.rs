@@ -30,6 +30,7 @@ pub(crate) fn emit(graph: &Graph, model: &Model<'_>, errors: &mut Errors) -> Tok
         #errors
         #face
         #(#cfgs)*
+        #[allow(unexpected_cfgs)]
         const _: () = {
             use ::hitl::__private as __h;
             #[cfg(rust_analyzer)]
@@ -69,7 +70,10 @@ impl<'a> Turns<'a> {
             let span = names::last(block.mention).map_or_else(Span::call_site, Ident::span);
             // An editor that is asked for the node must not be sent to the variant.
             let variant = Ident::new(&names::camel(node), Span::call_site().resolved_at(span));
-            let twin = variants.iter().find(|(_, other)| *other == variant).map(|(block, _)| &model.nodes[block.node].name);
+            let twin = variants
+                .iter()
+                .find(|(_, other)| *other == variant)
+                .map(|(block, _)| &model.nodes[block.node].name);
             if TURNS.iter().any(|turn| variant == turn) {
                 errors.at(span, format!("the turn `{variant}` is every graph's, so no reviewed node can be called `{node}`: give it another name"));
             } else if let Some(twin) = twin.filter(|twin| *twin != node) {
@@ -78,8 +82,11 @@ impl<'a> Turns<'a> {
                 variants.push((block, variant));
             }
         }
-        let reviewed = |branch: &super::model::Branch| variants.iter().any(|(block, _)| branch.nodes.contains(&block.node));
-        let several = model.forks.iter().any(|fork| fork.branches.iter().filter(|branch| reviewed(branch)).count() > 1);
+        let reviewed = |branch: &super::model::Branch| {
+            variants.iter().any(|(block, _)| branch.nodes.contains(&block.node))
+        };
+        let several =
+            model.forks.iter().any(|fork| fork.branches.iter().filter(|branch| reviewed(branch)).count() > 1);
         let name = spans::unseen(&graph.name);
         Self { reviews: format_ident!("{name}Review"), name: format_ident!("{name}Turn"), variants, several }
     }
@@ -152,52 +159,63 @@ fn turn(graph: &Graph, turns: &Turns<'_>) -> TokenStream {
     let allow = quote!(#[allow(dead_code, private_interfaces, unreachable_pub, clippy::large_enum_variant)]);
     let turn_docs = format!("Whose turn it is on a thread of [`{text}`].");
     let reviews_docs = format!("One of the reviews of [`{text}`] that are open side by side.");
-    let several_variant = several.then(|| quote!(
-        /// More than one review is open; the order of the verdicts does not matter.
-        Several(::std::vec::Vec<#reviews>),
-    ));
-    let several_enum = several.then(|| quote! {
-        #(#cfgs)*
-        #[doc = #reviews_docs]
-        #[must_use]
-        #allow
-        #vis enum #reviews {
-            #(#[doc = #docs] #names(#types),)*
+    let several_variant = several.then(|| {
+        quote!(
+            /// More than one review is open; the order of the verdicts does not matter.
+            Several(::std::vec::Vec<#reviews>),
+        )
+    });
+    let several_enum = several.then(|| {
+        quote! {
+            #(#cfgs)*
+            #[doc = #reviews_docs]
+            #[must_use]
+            #allow
+            #vis enum #reviews {
+                #(#[doc = #docs] #names(#types),)*
+            }
         }
     });
     let shown = quote!(::core::fmt::Display::fmt(it, f));
-    let several_shown = several.then(|| quote!(Self::Several(all) => {
-        for (i, one) in all.iter().enumerate() {
-            if i > 0 {
-                f.write_str("\n")?;
+    let several_shown = several.then(|| {
+        quote!(Self::Several(all) => {
+            for (i, one) in all.iter().enumerate() {
+                if i > 0 {
+                    f.write_str("\n")?;
+                }
+                ::core::fmt::Display::fmt(one, f)?;
             }
-            ::core::fmt::Display::fmt(one, f)?;
-        }
-        ::core::result::Result::Ok(())
-    }));
-    let format = |of: &Ident, arms: TokenStream| quote! {
-        #[automatically_derived]
-        impl ::core::fmt::Display for #of {
-            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-                match self { #arms }
+            ::core::result::Result::Ok(())
+        })
+    });
+    let format = |of: &Ident, arms: TokenStream| {
+        quote! {
+            #[automatically_derived]
+            impl ::core::fmt::Display for #of {
+                fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    match self { #arms }
+                }
             }
-        }
-        #[automatically_derived]
-        impl ::core::fmt::Debug for #of {
-            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-                ::core::fmt::Display::fmt(self, f)
+            #[automatically_derived]
+            impl ::core::fmt::Debug for #of {
+                fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    ::core::fmt::Display::fmt(self, f)
+                }
             }
         }
     };
     let review_arms = quote!(#(Self::#names(it) => #shown,)*);
-    let formats = format(name, quote! {
-        #review_arms
-        #several_shown
-        Self::Done(_) => f.write_str("done"),
-        Self::InDoubt(it) => #shown,
-        Self::Failed(it) => #shown,
-        Self::Running(it) => #shown,
-    });
+    let formats = format(
+        name,
+        quote! {
+            #review_arms
+            #several_shown
+            Self::Done(_) => f.write_str("done"),
+            Self::InDoubt(it) => #shown,
+            Self::Failed(it) => #shown,
+            Self::Running(it) => #shown,
+        },
+    );
     let several_formats = several.then(|| format(reviews, review_arms));
     quote! {
         #(#cfgs)*
@@ -261,15 +279,18 @@ fn proof(graph: &Graph, model: &Model<'_>, turns: &Turns<'_>) -> TokenStream {
     let turn_fn = turn_fn(turns);
     let turn = &turns.name;
     let in_turns: Vec<_> = turns.variants.iter().map(|(block, _)| block.mention).collect();
-    let later = model.nodes.iter().flat_map(|node| node.mentions.iter().skip(1)).filter(|mention| {
-        !in_turns.iter().any(|shown| std::ptr::eq(**mention, *shown))
-    });
+    let later = model
+        .nodes
+        .iter()
+        .flat_map(|node| node.mentions.iter().skip(1))
+        .filter(|mention| !in_turns.iter().any(|shown| std::ptr::eq(**mention, *shown)));
     quote! {
         #(#cfgs)*
         const _: () = {
             use ::hitl::__private as __h;
             #[allow(dead_code)]
             type __HitlMentions = (#(::core::marker::PhantomData<#later>,)*);
+            #[allow(unused_parens)]
             const __HITL_NODES: &[__h::NodeEntry<#state, #deps>; #count] = &[#(#entries),*];
             const __HITL_SPEC: &__h::GraphSpec = &__h::GraphSpec {
                 name: #text,
@@ -304,7 +325,8 @@ fn entry(node: &Node<'_>) -> TokenStream {
     let of = Ident::new("of", Span::mixed_site());
     let (root, close) = (quote_spanned!(span=> ::), quote_spanned!(span=> >));
     let args = spans::delimited(span, Delimiter::Parenthesis, quote!(#name, ::core::marker::PhantomData));
-    quote!(#root hitl::__private::NodeEntry::#of::<#path #close #args)
+    // In parentheses, for else rustc takes the name of a function for a constant and wonders at that.
+    quote!(#root hitl::__private::NodeEntry::#of::<(#path) #close #args)
 }
 
 fn point(point: Point) -> TokenStream {
@@ -329,11 +351,14 @@ fn kind(kind: Kind) -> TokenStream {
 fn checks(model: &Model<'_>) -> TokenStream {
     let given = |number: usize| quote!(__HITL_SPEC, __HITL_PROOF, #number);
     let nodes = model.nodes.iter().enumerate().map(|(i, node)| (node.span(), "check_node", given(i)));
-    let edges = model.edges.iter().enumerate().filter(|(_, edge)| edge.to == Point::End || edge.kind.is_verdict());
+    let edges =
+        model.edges.iter().enumerate().filter(|(_, edge)| edge.to == Point::End || edge.kind.is_verdict());
     let edges = edges.map(|(i, edge)| (edge.span, "check_edge", given(i)));
-    let routes = model.routes.iter().enumerate().filter_map(|(i, route)| {
-        Some((route.field.as_ref()?.span(), "check_route", given(i)))
-    });
+    let routes = model
+        .routes
+        .iter()
+        .enumerate()
+        .filter_map(|(i, route)| Some((route.field.as_ref()?.span(), "check_route", given(i))));
     nodes
         .chain(edges)
         .chain(routes)

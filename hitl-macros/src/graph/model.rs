@@ -151,7 +151,12 @@ impl<'a> Model<'a> {
         let span = word.map_or_else(Span::call_site, Ident::span);
         let number = *self.numbers.entry(name.clone()).or_insert_with(|| {
             if matches!(name.as_str(), "start" | "end") {
-                errors.at(span, format!("`{name}` is a word of `graph!`: bring the node in under another name, `use … as …`"));
+                errors.at(
+                    span,
+                    format!(
+                        "`{name}` is a word of `graph!`: bring the node in under another name, `use … as …`"
+                    ),
+                );
             }
             self.nodes.push(Node { name: name.clone(), mentions: Vec::new() });
             self.nodes.len() - 1
@@ -183,7 +188,8 @@ impl<'a> Model<'a> {
             Step::Start(_) => Point::Start,
             Step::Node(path) => Point::Node(self.node(path, errors)),
             Step::End(word) => {
-                return errors.at(word.span(), "a thread that has ended does not go on: nothing follows `end`");
+                return errors
+                    .at(word.span(), "a thread that has ended does not go on: nothing follows `end`");
             }
             // The grammar lets neither begin a statement.
             Step::Fork(..) | Step::Match(_) => return,
@@ -203,17 +209,27 @@ impl<'a> Model<'a> {
     }
 
     /// Walks on along a chain. `branch` is the fork's branch that the chain is written in.
-    fn follow(&mut self, mut tail: Tail, steps: &'a [Step], branch: Option<(usize, usize)>, errors: &mut Errors) -> Tail {
+    fn follow(
+        &mut self,
+        mut tail: Tail,
+        steps: &'a [Step],
+        branch: Option<(usize, usize)>,
+        errors: &mut Errors,
+    ) -> Tail {
         for step in steps {
             tail = match step {
                 Step::Start(word) => {
-                    errors.at(word.span(), "nothing leads back to `start`: name the node that the thread goes on with");
+                    errors.at(
+                        word.span(),
+                        "nothing leads back to `start`: name the node that the thread goes on with",
+                    );
                     return Tail::Done;
                 }
                 Step::End(word) => {
                     self.enter(tail, Point::End, word.span(), errors);
                     if let Some(next) = steps.iter().skip_while(|s| !std::ptr::eq(*s, step)).nth(1) {
-                        errors.at(next.span(), "a thread that has ended does not go on: nothing follows `end`");
+                        errors
+                            .at(next.span(), "a thread that has ended does not go on: nothing follows `end`");
                         return Tail::Done;
                     }
                     Tail::Done
@@ -226,7 +242,12 @@ impl<'a> Model<'a> {
                             written.push(node);
                         }
                     }
-                    self.enter(tail, Point::Node(node), names::last(path).map_or_else(Span::call_site, Ident::span), errors);
+                    self.enter(
+                        tail,
+                        Point::Node(node),
+                        names::last(path).map_or_else(Span::call_site, Ident::span),
+                        errors,
+                    );
                     Tail::At(Point::Node(node), Kind::Next)
                 }
                 Step::Fork(span, branches) => match self.plain_exit(tail, *span, "branches follow", errors) {
@@ -234,7 +255,8 @@ impl<'a> Model<'a> {
                     None => return Tail::Done,
                 },
                 Step::Match(found) => {
-                    if let Some(from) = self.plain_exit(tail, found.keyword.span, "a `match` follows", errors) {
+                    if let Some(from) = self.plain_exit(tail, found.keyword.span, "a `match` follows", errors)
+                    {
                         self.route(from, found, branch, errors);
                     }
                     Tail::Done
@@ -258,7 +280,10 @@ impl<'a> Model<'a> {
                 None
             }
             Tail::Fork(_) => {
-                errors.at(span, format!("{what} a node: let the branches before it meet in one, `(…) -> join -> …`"));
+                errors.at(
+                    span,
+                    format!("{what} a node: let the branches before it meet in one, `(…) -> join -> …`"),
+                );
                 None
             }
             Tail::Done => None,
@@ -282,7 +307,13 @@ impl<'a> Model<'a> {
                 for branch in 0..self.forks[fork].branches.len() {
                     if let Some(last) = self.forks[fork].branches[branch].end {
                         self.leave_once(Point::Node(last), Kind::Next, to, span, errors);
-                        self.edges.push(Edge { from: Point::Node(last), to, kind: Kind::Next, joins: None, span });
+                        self.edges.push(Edge {
+                            from: Point::Node(last),
+                            to,
+                            kind: Kind::Next,
+                            joins: None,
+                            span,
+                        });
                     }
                 }
             }
@@ -300,7 +331,9 @@ impl<'a> Model<'a> {
                 return true;
             }
             let earlier = |node: &&usize| branches[..number].iter().any(|other| other.written.contains(node));
-            if let Some(&node) = branch.written.iter().filter(|&&node| Point::Node(node) != *join).find(earlier) {
+            if let Some(&node) =
+                branch.written.iter().filter(|&&node| Point::Node(node) != *join).find(earlier)
+            {
                 let name = &self.nodes[node].name;
                 let place = self.nodes[node].mentions.last().map_or(*span, spans::first);
                 errors.at(
@@ -325,13 +358,19 @@ impl<'a> Model<'a> {
                 let target_word = self.word(*target);
                 let message = match (earlier, kind) {
                     (Kind::Next, Kind::Next) if *target == to => {
-                        format!("the edge `{word} -> {target_word}` is given twice, first{line}: take one of them out")
+                        format!(
+                            "the edge `{word} -> {target_word}` is given twice, first{line}: take one of them out"
+                        )
                     }
-                    (Kind::Next, _) if from == Point::Start => format!("`start` leads to `{target_word}` already{line}: a graph has one `start -> …`"),
+                    (Kind::Next, _) if from == Point::Start => format!(
+                        "`start` leads to `{target_word}` already{line}: a graph has one `start -> …`"
+                    ),
                     (Kind::Next, _) => format!(
                         "`{word}` goes on to `{target_word}` already{line}: to choose, write `{word} -> match field {{ … }}`; to do both, `{word} -> (…, …) -> join`"
                     ),
-                    (Kind::Case { .. }, _) => format!("`{word}` goes on with a `match` already{line}: lead there from one of its arms"),
+                    (Kind::Case { .. }, _) => format!(
+                        "`{word}` goes on with a `match` already{line}: lead there from one of its arms"
+                    ),
                     _ => format!("`{word}` goes on with branches already{line}: go on where they meet"),
                 };
                 errors.at(span, message);
@@ -349,7 +388,13 @@ impl<'a> Model<'a> {
     ) -> Tail {
         let fork = self.forks.len();
         if branches.len() < 2 {
-            errors.at(span, format!("one branch is no fork: write `{} -> …` without parentheses, or add a second branch", self.word(from)));
+            errors.at(
+                span,
+                format!(
+                    "one branch is no fork: write `{} -> …` without parentheses, or add a second branch",
+                    self.word(from)
+                ),
+            );
             return Tail::Done;
         }
         self.leave_once(from, Kind::Fork { fork, branch: 0 }, Point::End, span, errors);
@@ -361,7 +406,8 @@ impl<'a> Model<'a> {
                 continue;
             }
             self.forks[fork].branches.push(Branch::default());
-            let tail = self.follow(Tail::At(from, Kind::Fork { fork, branch }), steps, Some((fork, branch)), errors);
+            let tail =
+                self.follow(Tail::At(from, Kind::Fork { fork, branch }), steps, Some((fork, branch)), errors);
             self.must_join(tail, errors);
             match (tail, steps.last()) {
                 (Tail::Done, Some(Step::End(word))) => errors.at(
@@ -387,7 +433,13 @@ impl<'a> Model<'a> {
             errors.on(&found.looks_at, "a `match` looks at a field of the state, which comes first: `match risk { … }`, `match draft.amount { … }`");
         }
         if found.arms.is_empty() {
-            errors.at(found.keyword.span, format!("a `match` with no arm leads nowhere: write `{} -> match … {{ pattern => node }}`", self.word(from)));
+            errors.at(
+                found.keyword.span,
+                format!(
+                    "a `match` with no arm leads nowhere: write `{} -> match … {{ pattern => node }}`",
+                    self.word(from)
+                ),
+            );
         }
         self.routes.push(Route { from, field, source: found });
         for (case, arm) in found.arms.iter().enumerate() {
@@ -411,12 +463,15 @@ impl<'a> Model<'a> {
                 ("reject", _) => Kind::Reject,
                 ("ask", _) => Kind::Ask,
                 (_, Some(near)) => {
-                    errors.at(word.span(), format!("a verdict block has no `{given}`; did you mean `{near}`?"));
+                    errors
+                        .at(word.span(), format!("a verdict block has no `{given}`; did you mean `{near}`?"));
                     if near == "ask" { Kind::Ask } else { Kind::Reject }
                 }
                 (_, None) => {
                     let hint = match given.as_str() {
-                        "approve" | "edit" => format!("once its draft is approved, as it was or edited, `{name}` runs and goes on with `{name} -> …`"),
+                        "approve" | "edit" => format!(
+                            "once its draft is approved, as it was or edited, `{name}` runs and goes on with `{name} -> …`"
+                        ),
                         _ => "it takes `reject` and `ask`".to_owned(),
                     };
                     errors.at(word.span(), format!("a verdict block has no `{given}`: {hint}"));

@@ -10,8 +10,9 @@
 
 use proc_macro2::{Ident, Span, TokenTree};
 use syn::{
-    Attribute, Expr, Pat, Path, Result, Token, Type, Visibility, braced, parenthesized,
+    Attribute, Expr, Pat, Path, Result, Token, Type, Visibility, braced,
     ext::IdentExt,
+    parenthesized,
     parse::ParseStream,
     token::{Brace, Paren},
 };
@@ -73,7 +74,10 @@ pub(crate) fn graph(input: ParseStream, errors: &mut Errors) -> Result<Graph> {
     let vis = input.parse()?;
     let name: Ident = input.parse().map_err(shape)?;
     if !input.peek(Token![<]) {
-        return Err(syn::Error::new(name.span(), format!("graph `{name}` needs the state it works on: `{name}<Ticket>`")));
+        return Err(syn::Error::new(
+            name.span(),
+            format!("graph `{name}` needs the state it works on: `{name}<Ticket>`"),
+        ));
     }
     input.parse::<Token![<]>()?;
     let state = input.parse().map_err(shape)?;
@@ -83,7 +87,10 @@ pub(crate) fn graph(input: ParseStream, errors: &mut Errors) -> Result<Graph> {
         input.parse::<Option<Token![,]>>()?;
     }
     input.parse::<Token![>]>().map_err(|e| {
-        syn::Error::new(e.span(), format!("a graph has a state and dependencies, and nothing else: `{name}<State, Deps>`"))
+        syn::Error::new(
+            e.span(),
+            format!("a graph has a state and dependencies, and nothing else: `{name}<State, Deps>`"),
+        )
     })?;
     let content;
     if !input.peek(Brace) {
@@ -126,7 +133,9 @@ fn statement(input: ParseStream) -> Result<Statement> {
     let first = step(input)?;
     if input.peek(Brace) {
         let Step::Node(node) = first else {
-            return Err(input.error("a verdict block belongs to a node: write `execute { reject -> cancel }`"));
+            return Err(
+                input.error("a verdict block belongs to a node: write `execute { reject -> cancel }`")
+            );
         };
         let verdicts = verdicts(input)?;
         input.parse::<Option<Token![;]>>()?;
@@ -138,7 +147,9 @@ fn statement(input: ParseStream) -> Result<Statement> {
             Step::Node(path) => names::text(path),
             Step::Fork(..) | Step::Match(_) => String::new(),
         };
-        return Err(input.error(format!("`{word}` goes on with `-> …;` or with its verdicts, `{{ reject -> … }}`")));
+        return Err(
+            input.error(format!("`{word}` goes on with `-> …;` or with its verdicts, `{{ reject -> … }}`"))
+        );
     }
     let mut chain = vec![first];
     rest(input, &mut chain)?;
@@ -209,9 +220,7 @@ fn arm(input: ParseStream) -> Result<Arm> {
         Some(_) => Some(input.parse()?),
         None => None,
     };
-    input
-        .parse::<Token![=>]>()
-        .map_err(|e| syn::Error::new(e.span(), "an arm reads `pattern => node`"))?;
+    input.parse::<Token![=>]>().map_err(|e| syn::Error::new(e.span(), "an arm reads `pattern => node`"))?;
     let chain = chain(input)?;
     let comma = input.parse::<Option<Token![,]>>()?;
     if comma.is_none() && !input.is_empty() {

@@ -111,7 +111,8 @@ fn stray(
     span: Span,
     errors: &mut Errors,
 ) {
-    let (node_word, from, join, to_word) = (&model.nodes[node].name, model.word(from), model.word(join), model.word(to));
+    let (node_word, from, join, to_word) =
+        (&model.nodes[node].name, model.word(from), model.word(join), model.word(to));
     let beside = matches!(to, Point::Node(to) if model.forks[fork].branches.iter().any(|b| b.written.contains(&to) || b.nodes.contains(&to)));
     errors.at(
         span,
@@ -169,7 +170,11 @@ fn nested(model: &Model<'_>, errors: &mut Errors) {
 fn order(model: &mut Model<'_>) {
     let depth = |of: usize| {
         let Point::Node(from) = model.forks[of].from else { return 0 };
-        model.forks.iter().filter(|fork| fork.branches.iter().any(|branch| branch.nodes.contains(&from))).count()
+        model
+            .forks
+            .iter()
+            .filter(|fork| fork.branches.iter().any(|branch| branch.nodes.contains(&from)))
+            .count()
     };
     let mut sorted: Vec<(usize, usize)> = (0..model.forks.len()).map(|fork| (depth(fork), fork)).collect();
     sorted.sort_unstable();

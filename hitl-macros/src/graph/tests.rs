@@ -34,9 +34,16 @@ fn edges(model: &Model<'_>) -> Vec<String> {
         let branches: Vec<_> = fork
             .branches
             .iter()
-            .map(|branch| branch.nodes.iter().map(|&node| model.word(Point::Node(node))).collect::<Vec<_>>().join(" "))
+            .map(|branch| {
+                branch.nodes.iter().map(|&node| model.word(Point::Node(node))).collect::<Vec<_>>().join(" ")
+            })
             .collect();
-        format!("fork {number} {}..{}: {}", model.word(fork.from), model.word(fork.join), branches.join(" | "))
+        format!(
+            "fork {number} {}..{}: {}",
+            model.word(fork.from),
+            model.word(fork.join),
+            branches.join(" | ")
+        )
     });
     model.edges.iter().map(edge).chain(forks).collect()
 }
@@ -62,7 +69,15 @@ fn the_refund_agent() {
         "start -> plan -> draft -> execute -> end;
          execute { reject -> cancel, ask -> draft }
          cancel -> end;",
-        &["start plan", "plan draft", "draft execute", "execute end", "execute cancel reject", "execute draft ask", "cancel end"],
+        &[
+            "start plan",
+            "plan draft",
+            "draft execute",
+            "execute end",
+            "execute cancel reject",
+            "execute draft ask",
+            "cancel end",
+        ],
     );
 }
 
@@ -73,7 +88,10 @@ fn a_match_is_a_case_for_each_arm() {
          reply -> end;",
         &["start triage", "triage draft case 0.0", "draft end", "triage reply case 0.1", "triage end case 0.2", "reply end"],
     );
-    right("start -> match risk { A => a, B => end }; a -> end", &["start a case 0.0", "start end case 0.1", "a end"]);
+    right(
+        "start -> match risk { A => a, B => end }; a -> end",
+        &["start a case 0.0", "start end case 0.1", "a end"],
+    );
 }
 
 #[test]
@@ -81,14 +99,25 @@ fn a_fork_meets_in_its_join() {
     right(
         "start -> draft -> (fraud, stock -> restock) -> execute -> end;",
         &[
-            "start draft", "draft fraud fork 0.0", "draft stock fork 0.1", "stock restock",
-            "fraud execute joins 0.0", "restock execute joins 0.1", "execute end",
+            "start draft",
+            "draft fraud fork 0.0",
+            "draft stock fork 0.1",
+            "stock restock",
+            "fraud execute joins 0.0",
+            "restock execute joins 0.1",
+            "execute end",
             "fork 0 draft..execute: fraud | stock restock",
         ],
     );
     right(
         "start -> (a, b) -> end;",
-        &["start a fork 0.0", "start b fork 0.1", "a end joins 0.0", "b end joins 0.1", "fork 0 start..end: a | b"],
+        &[
+            "start a fork 0.0",
+            "start b fork 0.1",
+            "a end joins 0.0",
+            "b end joins 0.1",
+            "fork 0 start..end: a | b",
+        ],
     );
 }
 
@@ -97,10 +126,21 @@ fn a_branch_keeps_its_loops_verdicts_and_inner_forks() {
     right(
         "start -> (a -> b, c -> (d, e) -> f) -> g -> end; b { reject -> h, ask -> a } h -> g;",
         &[
-            "start a fork 0.0", "a b", "start c fork 0.1", "c d fork 1.0", "c e fork 1.1",
-            "d f joins 1.0", "e f joins 1.1", "b g joins 0.0", "f g joins 0.1", "g end",
-            "b h reject", "b a ask", "h g joins 0.0",
-            "fork 0 start..g: a b h | c d e f", "fork 1 c..f: d | e",
+            "start a fork 0.0",
+            "a b",
+            "start c fork 0.1",
+            "c d fork 1.0",
+            "c e fork 1.1",
+            "d f joins 1.0",
+            "e f joins 1.1",
+            "b g joins 0.0",
+            "f g joins 0.1",
+            "g end",
+            "b h reject",
+            "b a ask",
+            "h g joins 0.0",
+            "fork 0 start..g: a b h | c d e f",
+            "fork 1 c..f: d | e",
         ],
     );
 }
@@ -110,15 +150,22 @@ fn a_branch_may_end_in_a_match() {
     right(
         "start -> (a -> match risk { A => b, B => c }, d) -> c -> end; b -> c;",
         &[
-            "start a fork 0.0", "a b case 0.0", "a c case 0.1 joins 0.0", "start d fork 0.1", "d c joins 0.1",
-            "c end", "b c joins 0.0", "fork 0 start..c: a b | d",
+            "start a fork 0.0",
+            "a b case 0.0",
+            "a c case 0.1 joins 0.0",
+            "start d fork 0.1",
+            "d c joins 0.1",
+            "c end",
+            "b c joins 0.0",
+            "fork 0 start..c: a b | d",
         ],
     );
 }
 
 #[test]
 fn inner_forks_come_after_outer_ones() {
-    let edges = graph("x -> (p, q) -> y; start -> (a -> match m { A => x, B => y }, b) -> c -> end; y -> c;").expect("right");
+    let edges = graph("x -> (p, q) -> y; start -> (a -> match m { A => x, B => y }, b) -> c -> end; y -> c;")
+        .expect("right");
     assert_eq!(edges[edges.len() - 2..], ["fork 0 start..c: x p q y a | b", "fork 1 x..y: p | q"]);
 }
 
@@ -128,7 +175,10 @@ fn a_node_is_reached_and_goes_on() {
     wrong("start -> a -> end; b -> c -> d -> b; c -> end;", &["`c` goes on to `d` already"]);
     wrong("start -> a -> end; b -> c -> b;", &["no path leads from `start` to `b`"]);
     wrong("start -> a -> b;", &["`b` leads nowhere: write `b -> …;`"]);
-    wrong("start -> a -> b -> c -> b;", &["no path leads from `b` to `end`, it only goes round: `b -> c -> b`"]);
+    wrong(
+        "start -> a -> b -> c -> b;",
+        &["no path leads from `b` to `end`, it only goes round: `b -> c -> b`"],
+    );
     wrong("a -> b -> end;", &["nothing says where a thread begins"]);
 }
 
@@ -138,7 +188,10 @@ fn a_typo_is_one_message() {
         "start -> plan -> execute -> end; execute { reject -> cancle } cancel -> end;",
         &["`cancle` leads nowhere; did you mean `cancel`?"],
     );
-    wrong("start -> plan -> execute -> end; execute { regect -> cancel } cancel -> end;", &["`regect`; did you mean `reject`?"]);
+    wrong(
+        "start -> plan -> execute -> end; execute { regect -> cancel } cancel -> end;",
+        &["`regect`; did you mean `reject`?"],
+    );
     wrong("start -> plan -> execute -> end; execute { reject -> end, approve -> end }", &["no `approve`"]);
 }
 
@@ -161,21 +214,45 @@ fn a_review_has_somewhere_for_a_no_to_go() {
 #[test]
 fn names_are_unique() {
     wrong("start -> x::a -> y::a -> end;", &["two nodes bear the name `a`", "`x::a`", "`y::a`"]);
-    right("start -> x::a<T> -> match m { A => x::a<T>, B => end };", &["start a", "a a case 0.0", "a end case 0.1"]);
+    right(
+        "start -> x::a<T> -> match m { A => x::a<T>, B => end };",
+        &["start a", "a a case 0.0", "a end case 0.1"],
+    );
     wrong("start -> x::end;", &["`end` is a word of `graph!`"]);
 }
 
 #[test]
 fn branches_are_closed() {
-    wrong("start -> d -> (a, b) -> c -> end; a { reject -> end }", &["`a` runs in a branch after `d`", "`c` alone"]);
-    wrong("start -> d -> (a, b) -> c -> end; a { reject -> d }", &["`a` runs in a branch after `d`", "`c` alone", "from there to `d`"]);
-    wrong("start -> d -> (a, b) -> c -> end; a { reject -> b }", &["`b` runs in another branch after `d` than `a`"]);
-    wrong("start -> d -> (a, b) -> c -> end; a { reject -> x } b { reject -> x } x -> c;", &["`x` runs in another branch"]);
-    wrong("start -> d -> (a, b) -> c -> match m { A => a, B => end };", &["`a` runs in a branch after `d`", "lead `c` to `d`"]);
+    wrong(
+        "start -> d -> (a, b) -> c -> end; a { reject -> end }",
+        &["`a` runs in a branch after `d`", "`c` alone"],
+    );
+    wrong(
+        "start -> d -> (a, b) -> c -> end; a { reject -> d }",
+        &["`a` runs in a branch after `d`", "`c` alone", "from there to `d`"],
+    );
+    wrong(
+        "start -> d -> (a, b) -> c -> end; a { reject -> b }",
+        &["`b` runs in another branch after `d` than `a`"],
+    );
+    wrong(
+        "start -> d -> (a, b) -> c -> end; a { reject -> x } b { reject -> x } x -> c;",
+        &["`x` runs in another branch"],
+    );
+    wrong(
+        "start -> d -> (a, b) -> c -> match m { A => a, B => end };",
+        &["`a` runs in a branch after `d`", "lead `c` to `d`"],
+    );
     wrong("start -> d -> (a, a) -> c -> end;", &["`a` stands in two branches after `d`"]);
-    wrong("start -> d -> (a -> c, b -> c) -> e -> end;", &["`c` stands in two branches after `d`", "after `e`"]);
+    wrong(
+        "start -> d -> (a -> c, b -> c) -> e -> end;",
+        &["`c` stands in two branches after `d`", "after `e`"],
+    );
     wrong("start -> d -> (a, b) -> b -> end;", &["`b` cannot both run"]);
-    wrong("start -> (a -> match m { A => b, B => c }, d) -> c -> end; b -> (p, q) -> c;", &["must meet before it ends"]);
+    wrong(
+        "start -> (a -> match m { A => b, B => c }, d) -> c -> end; b -> (p, q) -> c;",
+        &["must meet before it ends"],
+    );
 }
 
 #[test]

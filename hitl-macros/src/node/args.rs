@@ -2,8 +2,9 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use syn::{
-    LitInt, LitStr, Path, Result, Token, parenthesized,
+    LitInt, LitStr, Path, Result, Token,
     ext::IdentExt,
+    parenthesized,
     parse::{ParseStream, Parser},
     token::Paren,
 };
@@ -38,7 +39,10 @@ pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Args {
     let mut args = Args::default();
     let parser = |input: ParseStream| {
         if input.is_empty() || (input.peek(Ident::peek_any) && input.peek2(Token![=])) {
-            errors.at(input.span(), "a node works on a state, which comes first: `#[node(Ticket, writes = plan)]`");
+            errors.at(
+                input.span(),
+                "a node works on a state, which comes first: `#[node(Ticket, writes = plan)]`",
+            );
         } else {
             match input.call(Path::parse_mod_style) {
                 Ok(path) => {
@@ -46,7 +50,10 @@ pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Args {
                     next(input, errors);
                 }
                 Err(_) => {
-                    errors.at(input.span(), "the first argument is the state: `#[node(Ticket, writes = plan)]`");
+                    errors.at(
+                        input.span(),
+                        "the first argument is the state: `#[node(Ticket, writes = plan)]`",
+                    );
                     skip(input);
                 }
             }
@@ -77,7 +84,8 @@ fn node_arg(word: &Ident, input: ParseStream, args: &mut Args, errors: &mut Erro
         "idempotent" => once(word, &mut args.idempotent, word.span(), errors),
         "risk" => {
             equals(word, "low", input)?;
-            let level = input.call(Ident::parse_any).map_err(|e| syn::Error::new(e.span(), "write `risk = low`"))?;
+            let level =
+                input.call(Ident::parse_any).map_err(|e| syn::Error::new(e.span(), "write `risk = low`"))?;
             if level != "low" {
                 errors.at(
                     level.span(),
@@ -144,7 +152,11 @@ fn writes(input: ParseStream, args: &mut Args, errors: &mut Errors) -> Result<()
 }
 
 /// Calls `arg` on each `word …` of a list, and goes on behind the next comma where it fails.
-fn each(input: ParseStream, errors: &mut Errors, mut arg: impl FnMut(&Ident, ParseStream, &mut Errors) -> Result<()>) {
+fn each(
+    input: ParseStream,
+    errors: &mut Errors,
+    mut arg: impl FnMut(&Ident, ParseStream, &mut Errors) -> Result<()>,
+) {
     while !input.is_empty() {
         let done = input.call(Ident::parse_any).and_then(|word| arg(&word, input, errors));
         match done {
@@ -185,7 +197,10 @@ fn known<'a>(word: &Ident, words: &[&'a str], attribute: &str, errors: &mut Erro
             errors.at(word.span(), format!("{message}; did you mean `{near}`?"));
             Ok(near)
         }
-        None => Err(syn::Error::new(word.span(), format!("{message}; it takes {}", names::list(words.iter().copied())))),
+        None => Err(syn::Error::new(
+            word.span(),
+            format!("{message}; it takes {}", names::list(words.iter().copied())),
+        )),
     }
 }
 
@@ -207,7 +222,12 @@ fn once<T>(word: &Ident, slot: &mut Option<T>, value: T, errors: &mut Errors) ->
 fn duration(word: &Ident, example: &str, input: ParseStream) -> Result<u64> {
     equals(word, &format!("\"{example}\""), input)?;
     let wrong = |span| {
-        syn::Error::new(span, format!("a duration is a number and a unit, `ms`, `s`, `m`, `h` or `d`: `{word} = \"{example}\"`"))
+        syn::Error::new(
+            span,
+            format!(
+                "a duration is a number and a unit, `ms`, `s`, `m`, `h` or `d`: `{word} = \"{example}\"`"
+            ),
+        )
     };
     let literal: LitStr = input.parse().map_err(|e: syn::Error| wrong(e.span()))?;
     milliseconds(&literal.value()).ok_or_else(|| wrong(literal.span()))
@@ -242,21 +262,34 @@ mod tests {
     #[test]
     fn every_argument() {
         let (args, errors) = parsed(quote!(
-            crate::Ticket, writes = (plan, r#type), effect, idempotent, retries = 3, backoff = "1s", timeout = "30s",
+            crate::Ticket,
+            writes = (plan, r#type),
+            effect,
+            idempotent,
+            retries = 3,
+            backoff = "1s",
+            timeout = "30s",
             __interrupt(role = "approver", expires = "24h", review = draft)
         ));
         assert_eq!(errors, [""; 0]);
         assert_eq!(args.writes.iter().map(names::plain).collect::<Vec<_>>(), ["plan", "type"]);
         assert!(args.effect.is_some() && args.idempotent.is_some() && args.low_risk.is_none());
-        assert_eq!((args.retries.unwrap().1, args.backoff_ms, args.timeout_ms), (3, Some(1_000), Some(30_000)));
+        assert_eq!(
+            (args.retries.unwrap().1, args.backoff_ms, args.timeout_ms),
+            (3, Some(1_000), Some(30_000))
+        );
         let interrupt = args.interrupt.unwrap();
         assert_eq!(interrupt.role.unwrap().value(), "approver");
-        assert_eq!((interrupt.expires_ms, interrupt.review.unwrap().to_string()), (Some(86_400_000), "draft".into()));
+        assert_eq!(
+            (interrupt.expires_ms, interrupt.review.unwrap().to_string()),
+            (Some(86_400_000), "draft".into())
+        );
     }
 
     #[test]
     fn one_mistake_does_not_hide_the_next() {
-        let (args, errors) = parsed(quote!(Ticket, write = plan, colour = red, efect, timeout = 30, risk = high));
+        let (args, errors) =
+            parsed(quote!(Ticket, write = plan, colour = red, efect, timeout = 30, risk = high));
         assert_eq!(
             errors,
             [
@@ -280,9 +313,15 @@ mod tests {
 
     #[test]
     fn durations() {
-        for (text, ms) in
-            [("250ms", Some(250)), ("2 m", Some(120_000)), ("7d", Some(604_800_000)), ("7", None), ("h", None), ("0s", None), ("99999999999999999d", None)]
-        {
+        for (text, ms) in [
+            ("250ms", Some(250)),
+            ("2 m", Some(120_000)),
+            ("7d", Some(604_800_000)),
+            ("7", None),
+            ("h", None),
+            ("0s", None),
+            ("99999999999999999d", None),
+        ] {
             assert_eq!(milliseconds(text), ms, "{text}");
         }
     }

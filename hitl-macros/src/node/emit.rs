@@ -74,7 +74,8 @@ struct NodeGenerics {
 
 impl NodeGenerics {
     fn of(generics: &Generics) -> Self {
-        let (mut declared, mut types, mut given, mut predicates) = (Vec::new(), Vec::new(), Vec::new(), TokenStream::new());
+        let (mut declared, mut types, mut given, mut predicates) =
+            (Vec::new(), Vec::new(), Vec::new(), TokenStream::new());
         for param in &generics.params {
             match param {
                 GenericParam::Lifetime(_) => {}
@@ -119,11 +120,14 @@ impl NodeGenerics {
 fn spec(node: &Node) -> TokenStream {
     let Node { name, args, params, .. } = node;
     let reads = params.iter().filter(|p| p.role.is_field()).map(|param| {
-        let (field, kind) = (&param.field, match param.role {
-            Role::Approved(_) => quote!(Approved),
-            Role::Optional => quote!(Optional),
-            _ => quote!(Required),
-        });
+        let (field, kind) = (
+            &param.field,
+            match param.role {
+                Role::Approved(_) => quote!(Approved),
+                Role::Optional => quote!(Optional),
+                _ => quote!(Required),
+            },
+        );
         quote!(__h::ReadSpec { field: #field, kind: __h::ReadKind::#kind })
     });
     let writes = args.writes.iter().map(names::plain);
@@ -132,9 +136,12 @@ fn spec(node: &Node) -> TokenStream {
         Some(false) => quote!(Optional),
         Some(true) => quote!(Required),
     };
-    let rejection = payload(|role| if let Role::Rejection { required } = role { Some(*required) } else { None });
-    let question = payload(|role| if let Role::Question { required } = role { Some(*required) } else { None });
-    let (effect, idempotent, low_risk) = (args.effect.is_some(), args.idempotent.is_some(), args.low_risk.is_some());
+    let rejection =
+        payload(|role| if let Role::Rejection { required } = role { Some(*required) } else { None });
+    let question =
+        payload(|role| if let Role::Question { required } = role { Some(*required) } else { None });
+    let (effect, idempotent, low_risk) =
+        (args.effect.is_some(), args.idempotent.is_some(), args.low_risk.is_some());
     let interrupt = optional(args.interrupt.as_ref().map(|rule| {
         let field = node.signed.as_ref().map_or("", |(field, _)| field);
         let role = optional(rule.role.as_ref().map(LitStr::value));
@@ -247,7 +254,8 @@ fn call(node: &Node, given: &TokenStream, args: &Ident) -> TokenStream {
         let again = (i > 0).then(|| quote!(?));
         let set = Ident::new("set", at);
         let reference = quote_spanned!(at=> &);
-        let arguments = spans::delimited(at, Delimiter::Parenthesis, quote!(&#fields.#field, #text, #reference #out));
+        let arguments =
+            spans::delimited(at, Delimiter::Parenthesis, quote!(&#fields.#field, #text, #reference #out));
         kept.extend(quote!(#again.#set #arguments));
     }
     let (pattern, kept) = match outs.as_slice() {
@@ -279,9 +287,13 @@ fn value(param: &Param, args: &Ident, fields: &Ident) -> TokenStream {
         Role::Optional => quote!(#fields.#name.as_ref()),
         Role::Deps(_) => quote_spanned!(at=> __h::Args::deps(&#args)),
         Role::Cx => quote_spanned!(at=> __h::Args::cx(&#args)),
-        Role::Rejection { required: true } => quote!(__h::Args::need(&#args, "rejection", __h::Args::rejection(&#args))?),
+        Role::Rejection { required: true } => {
+            quote!(__h::Args::need(&#args, "rejection", __h::Args::rejection(&#args))?)
+        }
         Role::Rejection { required: false } => quote!(__h::Args::rejection(&#args)),
-        Role::Question { required: true } => quote!(__h::Args::need(&#args, "question", __h::Args::question(&#args))?),
+        Role::Question { required: true } => {
+            quote!(__h::Args::need(&#args, "question", __h::Args::question(&#args))?)
+        }
         Role::Question { required: false } => quote!(__h::Args::question(&#args)),
     }
 }

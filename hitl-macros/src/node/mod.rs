@@ -49,7 +49,10 @@ fn hand_over(args: TokenStream, item: TokenStream) -> Result<TokenStream> {
     if let Some(second) = function.attrs.iter().find(|attr| names::ends_in(attr.path(), "interrupt_before")) {
         return Err(syn::Error::new_spanned(
             second.path(),
-            format!("node `{}` has two interrupts; one review stands before a node", names::plain(&function.sig.ident)),
+            format!(
+                "node `{}` has two interrupts; one review stands before a node",
+                names::plain(&function.sig.ident)
+            ),
         ));
     }
     let node = function.attrs.iter_mut().find(|attr| names::ends_in(attr.path(), "node")).ok_or_else(|| {

@@ -115,8 +115,11 @@ impl Node {
     /// A review whose answer the node does not take.
     fn unsigned(&self, review: Option<&Ident>, errors: &mut Errors) {
         let name = &self.name;
-        let plain: Vec<_> =
-            self.params.iter().filter(|p| matches!(p.role, Role::Required | Role::Owned | Role::Optional)).collect();
+        let plain: Vec<_> = self
+            .params
+            .iter()
+            .filter(|p| matches!(p.role, Role::Required | Role::Owned | Role::Optional))
+            .collect();
         let draft = plain
             .iter()
             .find(|p| review.is_some_and(|review| names::plain(review) == p.field))
@@ -148,7 +151,9 @@ impl Node {
     fn effect(&self, errors: &mut Errors) {
         let (name, args) = (&self.name, &self.args);
         let reviewed = args.interrupt.is_some();
-        if let (Some(effect), None, false) = (args.effect, args.low_risk, reviewed || self.approved().next().is_some()) {
+        if let (Some(effect), None, false) =
+            (args.effect, args.low_risk, reviewed || self.approved().next().is_some())
+        {
             errors.at(
                 effect,
                 format!(
@@ -215,7 +220,12 @@ fn param(input: &FnArg, node: &str, errors: &mut Errors) -> Option<Param> {
     let name = match &*typed.pat {
         Pat::Ident(pat) if pat.by_ref.is_none() && pat.subpat.is_none() => pat.ident.clone(),
         other => {
-            errors.on(other, format!("a parameter of node `{node}` is named like the field that it reads: write `field: &T`"));
+            errors.on(
+                other,
+                format!(
+                    "a parameter of node `{node}` is named like the field that it reads: write `field: &T`"
+                ),
+            );
             return None;
         }
     };
@@ -314,11 +324,18 @@ fn answer(function: &Function, name: &str, args: &Args, errors: &mut Errors) -> 
     };
     let ReturnType::Type(_, ty) = &function.sig.output else {
         let span = function.sig.paren_token.span.close();
-        errors.at(span, format!("node `{name}` returns nothing, and every node may fail: write `-> {wanted}`"));
+        errors
+            .at(span, format!("node `{name}` returns nothing, and every node may fail: write `-> {wanted}`"));
         return None;
     };
     let Some(segment) = head(ty).filter(|segment| segment.ident == "Result") else {
-        errors.on(ty, format!("node `{name}` returns `{}`, and every node may fail: write `-> {wanted}`", names::text(ty)));
+        errors.on(
+            ty,
+            format!(
+                "node `{name}` returns `{}`, and every node may fail: write `-> {wanted}`",
+                names::text(ty)
+            ),
+        );
         return None;
     };
     let answer = argument(segment).unwrap_or(ty);

@@ -3,7 +3,8 @@
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{
-    Attribute, GenericArgument, PathArguments, PathSegment, Result, Signature, Type, Visibility, parse::ParseStream, token,
+    Attribute, GenericArgument, PathArguments, PathSegment, Result, Signature, Type, Visibility,
+    parse::ParseStream, token,
 };
 
 pub(crate) struct Function {

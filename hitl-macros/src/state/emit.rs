@@ -14,15 +14,17 @@ pub(crate) fn emit(state: &State, errors: &Errors) -> TokenStream {
     }
     let slots = format_ident!("{name}Fields");
     let input = format_ident!("{name}Input");
-    let slots_docs = format!("What is known of a [`{name}`] so far: each field, once something has written it.");
+    let slots_docs =
+        format!("What is known of a [`{name}`] so far: each field, once something has written it.");
     let input_docs = format!("What a thread on a [`{name}`] starts with: its `#[input]` fields.");
 
-    let slot_fields = fields.iter().map(|Field { docs, vis, name, ty, .. }| {
-        quote!(#(#docs)* #vis #name: ::core::option::Option<#ty>)
-    });
-    let input_fields = fields.iter().filter(|f| f.input).map(|Field { docs, vis, name, ty, .. }| {
-        quote!(#(#docs)* #vis #name: #ty)
-    });
+    let slot_fields = fields
+        .iter()
+        .map(|Field { docs, vis, name, ty, .. }| quote!(#(#docs)* #vis #name: ::core::option::Option<#ty>));
+    let input_fields = fields
+        .iter()
+        .filter(|f| f.input)
+        .map(|Field { docs, vis, name, ty, .. }| quote!(#(#docs)* #vis #name: #ty));
     let write = fields.iter().filter_map(join_arm);
     let replace = fields.iter().map(set_arm);
     let read = fields.iter().map(|Field { name, text, ty, .. }| {
@@ -41,7 +43,10 @@ pub(crate) fn emit(state: &State, errors: &Errors) -> TokenStream {
     // One output is its type, several are a tuple, none is `()`.
     let (output_type, output_value) = match outputs.len() {
         1 => (quote!(#(#output_types)*), quote!(#(fields.#output_values)*)),
-        _ => (quote!((#(#output_types),*)), quote!(::core::option::Option::Some((#(fields.#output_values?),*)))),
+        _ => (
+            quote!((#(#output_types),*)),
+            quote!(::core::option::Option::Some((#(fields.#output_values?),*))),
+        ),
     };
     let text = names::plain(name);
     let this = spans::unseen(name);

@@ -34,7 +34,10 @@ pub(crate) struct Field {
 
 pub(crate) fn parse(args: TokenStream, item: TokenStream, errors: &mut Errors) -> Result<State> {
     if !args.is_empty() {
-        errors.on(args, "`#[state]` takes no arguments; mark the fields with `#[input]`, `#[output]` and `#[reduce(…)]`");
+        errors.on(
+            args,
+            "`#[state]` takes no arguments; mark the fields with `#[input]`, `#[output]` and `#[reduce(…)]`",
+        );
     }
     let mut item = match syn::parse2(item)? {
         Item::Struct(item) => item,
@@ -78,7 +81,10 @@ pub(crate) fn parse(args: TokenStream, item: TokenStream, errors: &mut Errors) -
     if let Some(one_too_many) = fields.get(MAX_FIELDS) {
         errors.on(
             &one_too_many.name,
-            format!("state `{name}` has {} fields, and {MAX_FIELDS} is the most: put some of them into a struct", fields.len()),
+            format!(
+                "state `{name}` has {} fields, and {MAX_FIELDS} is the most: put some of them into a struct",
+                fields.len()
+            ),
         );
         fields.truncate(MAX_FIELDS);
     }
@@ -199,15 +205,31 @@ mod tests {
             }
         });
         assert_eq!(errors.len(), 5, "{errors:#?}");
-        let (state, errors) = parsed(quote!(struct Ticket(u8);));
+        let (state, errors) = parsed(quote!(
+            struct Ticket(u8);
+        ));
         assert!(!state.whole);
         assert!(errors[0].contains("no named fields"), "{errors:?}");
-        assert!(parse(TokenStream::new(), quote!(enum E {}), &mut Errors::default()).is_err());
+        assert!(
+            parse(
+                TokenStream::new(),
+                quote!(
+                    enum E {}
+                ),
+                &mut Errors::default()
+            )
+            .is_err()
+        );
     }
 
     #[test]
     fn a_field_of_one_name_twice_is_left_to_rustc() {
-        let (state, errors) = parsed(quote!(struct Ticket { a: u8, a: u16 }));
+        let (state, errors) = parsed(quote!(
+            struct Ticket {
+                a: u8,
+                a: u16,
+            }
+        ));
         assert_eq!((state.fields.len(), state.item.fields.len(), errors.len()), (1, 2, 0));
     }
 }

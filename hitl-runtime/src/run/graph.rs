@@ -91,6 +91,9 @@ pub enum CanAsk {}
 /// ```
 pub enum NoAsk {}
 
+/// What runs a node: its function behind [`Run::run`].
+pub type RunNode<S, D> = for<'a> fn(Args<'a, S, D>) -> BoxFuture<'a, Result<Writes, NodeError>>;
+
 /// A node in a graph: its description and the functions behind it.
 pub struct NodeEntry<S: State, D> {
     /// The description, under the node's name in the graph.
@@ -98,7 +101,7 @@ pub struct NodeEntry<S: State, D> {
     /// How the draft before it is checked.
     pub reviewed: Option<Reviewed>,
     /// Runs it.
-    pub run: for<'a> fn(Args<'a, S, D>) -> BoxFuture<'a, Result<Writes, NodeError>>,
+    pub run: RunNode<S, D>,
 }
 
 impl<S: State, D> NodeEntry<S, D> {

@@ -11,6 +11,8 @@ use crate::{
 };
 
 /// How a thread stands, before `graph!` has given it the graph's own type.
+// One is made for each turn and taken apart at once: a box would cost more than the copy.
+#[allow(clippy::large_enum_variant)]
 pub enum Outlook<G: Graph> {
     /// One review is open.
     Review(AnyReview<G>),
@@ -68,7 +70,7 @@ pub(super) fn outlook<G: Graph>(agent: &Agent<G>, mut fold: GraphFold<G>) -> Res
 /// An effect that is in doubt, whether or not an entry says so yet.
 pub(super) fn doubt<G: Graph>(agent: &Agent<G>, fold: &GraphFold<G>) -> Option<(String, String, String, u64)> {
     let now = agent.inner.clock.now_ms();
-    let orphaned = !fold.lease.as_ref().is_some_and(|lease| lease.until_ms > now);
+    let orphaned = fold.lease.as_ref().is_none_or(|lease| lease.until_ms <= now);
     fold.lanes.values().find_map(|lane| match &lane.at {
         At::InDoubt { visit, key, error, since_ms } => {
             Some((visit.node.clone(), key.clone(), error.clone(), *since_ms))

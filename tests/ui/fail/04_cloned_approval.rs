@@ -5,7 +5,7 @@ use desk::*;
 
 fn twice(draft: Approved<RefundDraft>) -> (Approved<RefundDraft>, Approved<RefundDraft>) {
     (draft.clone(), draft)
-//   ^^^^^^^^^^^^^ mismatched types
+//   ^^^^^^^^^^^^^ expected `Approved<RefundDraft>`, found `RefundDraft`
 }
 
 fn main() {}

@@ -5,7 +5,7 @@ use desk::*;
 
 fn read(json: &str) -> Approved<RefundDraft> {
     serde_json::from_str(json).unwrap()
-//  ^^^^^^^^^^^^^^^^^^^^^^^^^^ the trait bound `hitl::Approved<desk::RefundDraft>: serde::Deserialize<'de>` is not satisfied
+//  ^^^^^^^^^^^^^^^^^^^^^^^^^^ is not implemented for `hitl::Approved<desk::RefundDraft>`
 }
 
 fn main() {}

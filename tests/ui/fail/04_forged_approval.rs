@@ -5,7 +5,7 @@ use desk::*;
 
 fn forge(value: RefundDraft) -> Approved<RefundDraft> {
     Approved { value }
-//  ^^^^^^^^ cannot construct `hitl::Approved<_>` with struct literal syntax due to private fields
+//  ^^^^^^^^ private fields
 }
 
 fn main() {}

@@ -14,7 +14,7 @@ graph! {
 async fn answer(turn: AgentTurn, mara: &Operator) {
     if let AgentTurn::Execute(review) = turn {
         let _ = review.ask(mara, "Is there a photo?").await;
-//                     ^^^ no method named `ask` found for struct `Review<Agent, RefundDraft>` in the current scope
+//                     ^^^ no method named `ask` found for struct `Review<Agent, RefundDraft>`
     }
 }
 

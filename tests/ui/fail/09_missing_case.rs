@@ -6,7 +6,7 @@ use desk::*;
 graph! {
     Agent<Ticket> {
         start -> triage -> match risk { Risk::High => draft, Risk::Low => cancel };
-//                               ^^^^ non-exhaustive patterns: `&desk::Risk::Odd` not covered
+//                               ^^^^ `&desk::Risk::Odd` not covered
         draft -> execute -> end;
         execute { reject -> cancel }
         cancel -> end;

@@ -5,25 +5,25 @@ use desk::*;
 
 #[node(Ticket, writes = plan)]
 async fn borrowed(message: &u32) -> Result<String> {
-//                         ^^^^ mismatched types
+//                         ^^^^ expected `&u32`, found `&String`
     Ok(String::new())
 }
 
 #[node(Ticket, writes = plan)]
 async fn perhaps(message: &str, risk: Option<&str>) -> Result<String> {
-//                                    ^^^^^^^^^^^^ mismatched types
+//                                    ^^^^^^^^^^^^ expected `&str`, found `&Risk`
     Ok(String::new())
 }
 
 #[node(Ticket, writes = plan)]
 async fn owned(draft: std::string::String) -> Result<String> {
-//                    ^^^^^^^^^^^^^^^^^^^ mismatched types
+//                    ^^^^^^^^^^^^^^^^^^^ expected `String`, found `RefundDraft`
     Ok(String::new())
 }
 
 #[node(Ticket, writes = plan, effect)]
 async fn signed(draft: Approved<String>) -> Result<String> {
-//                     ^^^^^^^^^^^^^^^^ mismatched types
+//                     ^^^^^^^^^^^^^^^^ expected `Approved<String>`, found `Approved<RefundDraft>`
     Ok(String::new())
 }
 

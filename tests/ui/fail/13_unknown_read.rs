@@ -5,7 +5,8 @@ use desk::*;
 
 #[node(Ticket, writes = plan)]
 async fn summarize(mesage: &str) -> Result<String> {
-//                 ^^^^^^ no field `mesage` on type `&TicketFields`
+//                 ^^^^^^ no field `mesage`
+//  | a field with a similar name exists
     Ok(String::new())
 }
 

@@ -4,7 +4,8 @@ mod desk;
 use desk::*;
 
 #[node(Ticket, writes = pln)]
-//                      ^^^ no field `pln` on type `&TicketFields`
+//                      ^^^ no field `pln`
+//  | a field with a similar name exists
 async fn summarize(message: &str) -> Result<String> {
     Ok(String::new())
 }

@@ -5,13 +5,13 @@ use desk::*;
 
 #[node(Ticket, writes = plan)]
 async fn count(message: &str) -> Result<usize> {
-//                                      ^^^^^ mismatched types
+//                                      ^^^^^ expected `&String`, found `&usize`
     Ok(message.len())
 }
 
 #[node(Ticket, writes = (plan, risk))]
 async fn both(message: &str) -> Result<(String, String)> {
-//                                              ^^^^^^ mismatched types
+//                                              ^^^^^^ expected `&Risk`, found `&String`
     Ok((String::new(), String::new()))
 }
 

@@ -22,6 +22,7 @@ pub struct Mail {
 #[node(Mail, effect)]
 async fn send(letter: Approved<Letter>) -> Result<()> {
 //                             ^^^^^^ `Letter` is signed by a person, so it must derive `Validate`
+//  | add `#[derive(garde::Validate)]` to `Letter`
     Ok(())
 }
 
@@ -29,6 +30,7 @@ async fn send(letter: Approved<Letter>) -> Result<()> {
 #[node(Mail, effect)]
 async fn bill(invoice: Approved<Invoice>) -> Result<()> {
 //                              ^^^^^^^ `Invoice` is signed by a person, so it must derive `JsonSchema`
+//  | add `#[derive(schemars::JsonSchema)]` to `Invoice`
     Ok(())
 }
 

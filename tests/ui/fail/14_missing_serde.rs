@@ -9,8 +9,8 @@ pub struct Letter;
 #[state]
 pub struct Mail {
     letter: Letter,
-//          ^^^^^^ the trait bound `Letter: serde::Serialize` is not satisfied
-//          ^^^^^^ the trait bound `Letter: serde::de::DeserializeOwned` is not satisfied
+//          ^^^^^^ Serialize
+//          ^^^^^^ Deserialize
 }
 
 fn main() {}

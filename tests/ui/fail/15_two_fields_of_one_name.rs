@@ -10,6 +10,7 @@ pub struct Mail {
     #[input]
     pub address: u32,
 //  ^^^^^^^^^^^^^^^^ field `address` is already declared
+//  | first declared here
 }
 
 fn main() {}

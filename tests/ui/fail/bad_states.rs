@@ -19,7 +19,7 @@ pub struct Reduced {
 //    ^^^^^^ field `notes` needs a function that joins the old value with the new one: `#[reduce(append)]` for lists, or `#[reduce(my_fn)]` with `fn my_fn(old: T, new: T) -> T`
     pub notes: Vec<String>,
     #[reduce(plus)]
-//           ^^^^ mismatched types
+//           ^^^^ expected fn pointer
     pub sum: u32,
 }
 

@@ -10,7 +10,7 @@ async fn summarize(message: &str) -> Result<String> {
 graph! {
     Agent<Ticket> {
         start -> summarize -> cancel -> end;
-//               ^^^^^^^^^ constant provided when a type was expected
+//               ^^^^^^^^^ expected type, found function `summarize`
     }
 }
 

@@ -26,8 +26,16 @@ impl Program {
     pub(super) fn on_thread(&self, command: &str, thread: &str, options: &[&str]) -> String {
         let mut words = vec![command];
         if thread.starts_with('-') {
-            words.extend(options);
+            // What is no option follows the thread, as in `ask THREAD QUESTION`.
+            let mut rest = options;
+            while let [option, value, after @ ..] = rest
+                && option.starts_with("--")
+            {
+                words.extend([option, value]);
+                rest = after;
+            }
             words.extend(["--", thread]);
+            words.extend(rest);
         } else {
             words.push(thread);
             words.extend(options);
@@ -113,6 +121,10 @@ mod tests {
         assert_eq!(program.on_thread("show", "ticket-A-9133", &[]), "refund show ticket-A-9133");
         assert_eq!(program.on_thread("show", "two words", &[]), "refund show 'two words'");
         assert_eq!(program.on_thread("show", "it's $HOME", &[]), r"refund show 'it'\''s $HOME'");
+        assert_eq!(
+            program.on_thread("ask", "-x", &["--digest", "3b1f09ac", "why?"]),
+            "refund ask --digest 3b1f09ac -- -x 'why?'"
+        );
         assert_eq!(
             program.on_thread("approve", "--yes", &["--digest", "3b1f09ac"]),
             "refund approve --digest 3b1f09ac -- --yes"

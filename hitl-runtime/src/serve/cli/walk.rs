@@ -88,7 +88,11 @@ impl<G: Graph> Session<'_, G> {
                 "r" | "reject" => self.reject_here().await?,
                 "k" | "ask" if asks => self.ask_here().await?,
                 "l" | "leave" | "q" | "quit" => return Ok(Move::Leave),
-                _ => None,
+                "" => None,
+                _ => {
+                    self.screen.out("One of the letters in brackets, please.\n")?;
+                    None
+                }
             };
             if let Some(verdict) = verdict {
                 return self.signed(view, review, verdict).await;
@@ -149,7 +153,10 @@ impl<G: Graph> Session<'_, G> {
             match self.prompt(prompt).await? {
                 None => return Ok(None),
                 Some(text) if text.is_empty() => break,
-                Some(text) => sets.push(text),
+                Some(text) => match assigned(review, std::slice::from_ref(&text)) {
+                    Ok(_) => sets.push(text),
+                    Err(refusal) => self.told(&refusal),
+                },
             }
         }
         let patch = if sets.is_empty() {
