@@ -55,7 +55,10 @@ fn functions(size: usize, attribute: impl Fn(usize) -> String) -> String {
     for i in 0..size {
         let (from, to) = (i % 20, (i + 1) % 20);
         let _ = writeln!(text, "{}", attribute(to));
-        let _ = writeln!(text, "pub async fn node_{i}(f{from}: &str) -> Result<String> {{ Ok(format!(\"{{f{from}}} {i}\")) }}");
+        let _ = writeln!(
+            text,
+            "pub async fn node_{i}(f{from}: &str) -> Result<String> {{ Ok(format!(\"{{f{from}}} {i}\")) }}"
+        );
     }
     text
 }
@@ -65,7 +68,8 @@ fn plain(size: usize) -> String {
 }
 
 fn graph(size: usize) -> String {
-    let mut text = String::from("use hitl::prelude::*;\n#[state]\npub struct S {\n    #[input] pub f0: String,\n");
+    let mut text =
+        String::from("use hitl::prelude::*;\n#[state]\npub struct S {\n    #[input] pub f0: String,\n");
     for i in 1..20 {
         let _ = writeln!(text, "    pub f{i}: String,");
     }

@@ -133,10 +133,8 @@
 //! # #[cfg(all(feature = "cli", feature = "sqlite"))]
 //! #[tokio::main]
 //! async fn main() -> std::process::ExitCode {
-//!     match SqliteStore::open("tickets.db").await {
-//!         Ok(store) => hitl::cli::run(RefundAgent::new(store)).await,
-//!         Err(error) => hitl::cli::failed(error),
-//!     }
+//!     let agent = async { Ok::<_, hitl::StoreError>(RefundAgent::new(SqliteStore::open("tickets.db").await?)) };
+//!     hitl::cli::Cli::open(agent).run().await
 //! }
 //! # #[cfg(not(all(feature = "cli", feature = "sqlite")))]
 //! # fn main() {}
@@ -424,12 +422,13 @@ pub use hitl_macros::interrupt_before;
 /// ```
 pub use hitl_macros::graph;
 
-pub use hitl_runtime::{
-    Agent, Approved, CanAsk, Clock, Cx, Deps, Digest, Error, Failed, InDoubt, InvalidThreadId, ManualClock, MemoryStore,
-    NoAsk, NodeError, OpenReview, Operator, Page, Place, Provides, Question, Reason, Rejection, Review, Running, Snapshot,
-    Standing, Store, StoreError, SystemClock, ThreadId, ThreadView, Verdict, Violation,
-};
 pub use hitl_runtime::run::{FailureView, Graph, HistoryEntry, InDoubtView, ReviewView};
+pub use hitl_runtime::{
+    Agent, Approved, CanAsk, Clock, Cx, Deps, Digest, Error, Failed, InDoubt, InvalidThreadId, ManualClock,
+    MemoryStore, NoAsk, NodeError, OpenReview, Operator, Page, Place, Provides, Question, Reason, Rejection,
+    Review, Running, Snapshot, Standing, Store, StoreError, SystemClock, ThreadId, ThreadView, Verdict,
+    Violation,
+};
 pub use hitl_runtime::{journal, model, store};
 
 #[cfg(feature = "sqlite")]
@@ -457,8 +456,8 @@ pub mod prelude {
     #[cfg(feature = "sqlite")]
     pub use crate::SqliteStore;
     pub use crate::{
-        Agent, Approved, Cx, Deps, MemoryStore, NodeError, Operator, Provides, Question, Reason, Rejection, Result,
-        Verdict, graph, interrupt_before,
+        Agent, Approved, Cx, Deps, MemoryStore, NodeError, Operator, Provides, Question, Reason, Rejection,
+        Result, Verdict, graph, interrupt_before,
         model::{Model, ModelExt},
         node, state,
     };

@@ -14,7 +14,8 @@ use std::{process::ExitCode, time::Duration};
 
 use desk::{Desk, Payments, Receipt};
 use hitl::{
-    cli,
+    StoreError,
+    cli::Cli,
     model::{Request, Role},
     prelude::*,
 };
@@ -119,13 +120,13 @@ const GREETING: &str =
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    Cli::open(open()).greeting(GREETING).run().await
+}
+
+async fn open() -> Result<Agent<RefundAgent>, StoreError> {
     let file = std::env::var_os("REFUND_DB").unwrap_or_else(|| "refund.db".into());
-    let store = match SqliteStore::open(&file).await {
-        Ok(store) => store,
-        Err(error) => return cli::failed(error),
-    };
+    let store = SqliteStore::open(&file).await?;
     let desk = Desk { model: Box::new(Rules), payments: Payments::new(store.path()) };
     // For so long a process that died keeps its threads; then another may take them up.
-    let agent = RefundAgent::new(desk, store).lease(Duration::from_secs(5));
-    cli::Cli::new(agent).greeting(GREETING).run().await
+    Ok(RefundAgent::new(desk, store).lease(Duration::from_secs(5)))
 }

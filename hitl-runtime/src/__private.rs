@@ -9,8 +9,8 @@ pub use crate::{
     graph::*,
     review::Reviewed,
     run::{
-        AnyReview, Args, CanAsk, Graph, Interrupt, NoAsk, Node, NodeEntry, NodeError, Outlook, Provides, Run, Writes, several,
-        specs,
+        AnyReview, Args, CanAsk, Graph, Interrupt, NoAsk, Node, NodeEntry, NodeError, Outlook, Provides, Run,
+        Writes, several, specs,
     },
     state::{FieldError, Fields, State, append},
 };

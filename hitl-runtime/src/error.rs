@@ -167,7 +167,9 @@ pub enum Error {
         head: Place,
     },
     /// A fork would go on after a signature that was given to another thread.
-    #[error("a fork at place {place} of thread `{thread}` would run on a signature for `{field}` that was given there; fork before that review")]
+    #[error(
+        "a fork at place {place} of thread `{thread}` would run on a signature for `{field}` that was given there; fork before that review"
+    )]
     SignatureNotCarried {
         /// The thread.
         thread: ThreadId,

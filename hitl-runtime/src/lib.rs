@@ -21,10 +21,10 @@ pub use error::Error;
 pub use journal::{Digest, Place, Question, Reason, Rejection};
 pub use review::{Approved, Operator, Verdict, Violation};
 pub use run::{
-    Agent, CanAsk, Clock, Cx, Deps, Failed, InDoubt, ManualClock, NoAsk, NodeError, Provides, Review, Running, Snapshot, SystemClock,
-    ThreadView,
+    Agent, CanAsk, Clock, Cx, Deps, Failed, InDoubt, ManualClock, NoAsk, NodeError, Provides, Review,
+    Running, Snapshot, SystemClock, ThreadView,
 };
-pub use store::{MemoryStore, OpenReview, Page, Standing, Store, StoreError};
 #[cfg(feature = "sqlite")]
 pub use store::SqliteStore;
+pub use store::{MemoryStore, OpenReview, Page, Standing, Store, StoreError};
 pub use thread_id::{InvalidThreadId, ThreadId};

@@ -182,7 +182,9 @@ async fn a_node_is_tried_as_often_as_it_says_and_then_by_resume() {
     let LookerTurn::Failed(failed) = agent.start("t", wish()).await.unwrap() else { panic!() };
     assert_eq!((failed.node(), failed.error()), ("look", "the connection broke"));
     assert_eq!(world.calls(), 3);
-    assert!(matches!(failed.resume().await.unwrap(), LookerTurn::Done(receipt) if receipt == "did it on try 1"));
+    assert!(
+        matches!(failed.resume().await.unwrap(), LookerTurn::Done(receipt) if receipt == "did it on try 1")
+    );
 }
 
 /// Whoever waits for a turn may hang up; the work goes on.

@@ -105,7 +105,9 @@ fn input() -> CaseInput {
 }
 
 async fn both(agent: &Agent<Letters>) -> (hitl::Review<Letters, Letter>, hitl::Review<Letters, Letter>) {
-    let LettersTurn::Several(reviews) = agent.thread("t").await.unwrap() else { panic!("two reviews are open") };
+    let LettersTurn::Several(reviews) = agent.thread("t").await.unwrap() else {
+        panic!("two reviews are open")
+    };
     let (mut customer, mut bank) = (None, None);
     for review in reviews {
         match review {
@@ -121,7 +123,9 @@ async fn both(agent: &Agent<Letters>) -> (hitl::Review<Letters, Letter>, hitl::R
 async fn branches_run_at_once_and_are_decided_in_any_order_and_merge_in_theirs() {
     let mara = Operator::new("mara");
     let agent = Letters::new(Office::new(), MemoryStore::new());
-    assert!(matches!(agent.start("t", input()).await.unwrap(), LettersTurn::Several(reviews) if reviews.len() == 2));
+    assert!(
+        matches!(agent.start("t", input()).await.unwrap(), LettersTurn::Several(reviews) if reviews.len() == 2)
+    );
     let (customer, bank) = both(&agent).await;
     // The second branch first.
     let LettersTurn::SendCustomer(_) = bank.approve(&mara).await.unwrap() else { panic!("one is left") };
@@ -182,7 +186,9 @@ async fn two_reviews_of_one_thread_decided_at_once_both_count() {
         let (customer, bank) = both(&one).await;
         let (customer, bank) = (customer.digest(), bank.digest());
         let decide = |agent: Agent<Letters>, digest, name: &'static str| {
-            tokio::spawn(async move { agent.decide("t", digest, &Operator::new(name), Verdict::Approve).await })
+            tokio::spawn(
+                async move { agent.decide("t", digest, &Operator::new(name), Verdict::Approve).await },
+            )
         };
         let (a, b) = (decide(one.clone(), customer, "mara"), decide(two.clone(), bank, "noor"));
         let _ = a.await.unwrap().unwrap();

@@ -140,6 +140,9 @@ async fn a_thread_whose_node_is_gone_says_so_before_anything_runs() {
         new.decide("t", digest, &mara(), Verdict::Approve).await.unwrap_err(),
     ] {
         assert_eq!(error.code(), "graph_changed");
-        assert!(error.to_string().contains("`execute`") && error.to_string().contains("`executed`"), "{error}");
+        assert!(
+            error.to_string().contains("`execute`") && error.to_string().contains("`executed`"),
+            "{error}"
+        );
     }
 }

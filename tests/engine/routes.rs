@@ -72,6 +72,10 @@ async fn a_long_thread_is_resumed_from_its_last_snapshot() {
     let thread = "t".parse().unwrap();
     let tail = hitl::Store::tail(&store, &thread).await.unwrap().unwrap();
     let (head, _) = other.verify(&thread).await.unwrap();
-    assert!(tail.records[0].snapshot && (tail.records.len() as u64) < head / 2, "{} of {head}", tail.records.len());
+    assert!(
+        tail.records[0].snapshot && (tail.records.len() as u64) < head / 2,
+        "{} of {head}",
+        tail.records.len()
+    );
     assert_eq!(other.get(&thread).await.unwrap().fields.said.unwrap().len(), 400);
 }

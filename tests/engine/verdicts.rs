@@ -103,7 +103,9 @@ async fn who_lacks_the_role_or_a_name_decides_nothing() {
     let review = open(&agent, "t").await;
     let digest = review.digest();
     let error = review.approve(&Operator::new("eve").role("intern")).await.unwrap_err();
-    assert!(matches!(&error, Error::RoleMissing { role, operator, .. } if role == "refund-approver" && operator == "eve"));
+    assert!(
+        matches!(&error, Error::RoleMissing { role, operator, .. } if role == "refund-approver" && operator == "eve")
+    );
     let nobody = Operator::new(" ").role("refund-approver");
     assert_eq!(agent.decide("t", digest, &nobody, Verdict::Approve).await.unwrap_err().code(), "bad_verdict");
     review_is_still_open(&agent).await;
@@ -126,7 +128,10 @@ async fn what_nobody_signs_in_time_is_rejected() {
         done(agent.thread("t").await.unwrap()),
         Outcome::Cancelled { reason: Reason::Expired, .. }
     ));
-    assert_eq!(agent.decide("t", digest, &mara(), Verdict::Approve).await.unwrap_err().code(), "already_decided");
+    assert_eq!(
+        agent.decide("t", digest, &mara(), Verdict::Approve).await.unwrap_err().code(),
+        "already_decided"
+    );
     assert_eq!(desk.refunded.load(Ordering::SeqCst), 0);
 }
 

@@ -2,6 +2,8 @@
 
 mod check;
 mod emit;
+mod face;
+mod lower;
 mod model;
 mod parse;
 mod regions;

@@ -143,10 +143,8 @@ impl NodeProof {
 pub(super) struct BranchProof {
     /// The fields that its nodes may change.
     pub(super) touches: Bits,
-    /// What holds where it ends.
+    /// What holds where it ends: anything, as long as nothing is known of it.
     end: Facts,
-    /// Whether an edge that ends it has been seen.
-    ends: bool,
 }
 
 /// One fork.
@@ -154,8 +152,6 @@ pub(super) struct BranchProof {
 pub(super) struct ForkProof {
     /// Where its branches begin in [`Proof::branches`].
     first: usize,
-    /// How many of its branches no edge ends so far.
-    open: usize,
     /// The fields that its branches may change.
     pub(super) touched: Bits,
     /// The fields with a reducer that more than one branch may change: what comes out of the join is neither's.
@@ -219,8 +215,8 @@ impl<const N: usize> Proof<N> {
             start: NodeProof::BLANK,
             nodes: [NodeProof::BLANK; N],
             outputs: Bits::NONE,
-            branches: [BranchProof { touches: Bits::NONE, end: Facts::ANYTHING, ends: false }; N],
-            forks: [ForkProof { first: 0, open: 0, touched: Bits::NONE, mixed: Bits::NONE }; N],
+            branches: [BranchProof { touches: Bits::NONE, end: Facts::ANYTHING }; N],
+            forks: [ForkProof { first: 0, touched: Bits::NONE, mixed: Bits::NONE }; N],
         };
         let (mut inputs, mut reduced, mut field) = (Bits::NONE, Bits::NONE, 0);
         while field < spec.state.fields.len() {
@@ -280,8 +276,7 @@ impl<const N: usize> Proof<N> {
             earlier = earlier.or(touches);
             branch += 1;
         }
-        self.forks[fork] =
-            ForkProof { first, open: branches.len(), touched: earlier, mixed: twice.and(reduced) };
+        self.forks[fork] = ForkProof { first, touched: earlier, mixed: twice.and(reduced) };
     }
 
     /// Lets what is known at a point flow along every edge that leaves it; says whether anything new came of it.
@@ -306,12 +301,9 @@ impl<const N: usize> Proof<N> {
                 }
             }
             if let Some((fork, branch)) = edge.joins {
-                self.end(fork, branch, facts);
-                if self.forks[fork].open > 0 {
-                    facts = Facts::ANYTHING;
-                } else {
-                    facts = self.joined(spec, fork);
-                }
+                let branch = self.forks[fork].first + branch;
+                self.branches[branch].end = self.branches[branch].end.meet(facts);
+                facts = self.joined(spec, fork);
             }
             if let Point::Node(node) = edge.to {
                 let to = &mut self.nodes[node];
@@ -338,16 +330,6 @@ impl<const N: usize> Proof<N> {
     const fn after(&self, point: Point, kind: EdgeKind) -> Facts {
         let from = self.point(point);
         from.step(kind).after(from.entry)
-    }
-
-    /// Notes what holds at one of the ends of a branch.
-    const fn end(&mut self, fork: usize, branch: usize, facts: Facts) {
-        let branch = &mut self.branches[self.forks[fork].first + branch];
-        branch.end = branch.end.meet(facts);
-        if !branch.ends {
-            branch.ends = true;
-            self.forks[fork].open -= 1;
-        }
     }
 
     /// What is known of a point that edges leave.

@@ -63,7 +63,9 @@ impl fmt::Display for Reason {
 /// assert!(error.to_string().starts_with("`wrong tool` is no reason to reject"));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no reason to reject; give one of bad_plan, wrong_tool, policy_violation, hallucinated_entity, other")]
+#[error(
+    "`{0}` is no reason to reject; give one of bad_plan, wrong_tool, policy_violation, hallucinated_entity, other"
+)]
 pub struct UnknownReason(String);
 
 impl FromStr for Reason {

@@ -154,7 +154,9 @@ fn exact(value: &Value, path: &mut String) -> Result<(), DigestError> {
             }
             Err(DigestError {
                 path: path.clone(),
-                problem: format!("{n} is beyond 2^53, where canonical JSON is no longer exact; make it a string"),
+                problem: format!(
+                    "{n} is beyond 2^53, where canonical JSON is no longer exact; make it a string"
+                ),
             })
         }
         Value::Array(items) => items.iter().enumerate().try_for_each(|(i, item)| {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Arrival, At, Decision, Digest, Entry, Event, Lane, LaneId, Lease, Place, Question, ROOT, Rejection, Settlement,
-    Signature, To, Values,
+    Arrival, At, Decision, Digest, Entry, Event, Lane, LaneId, Lease, Place, Question, ROOT, Rejection,
+    Settlement, Signature, To, Values,
     at::{Brings, OpenAt, Visit},
     copy, genesis, link,
 };
@@ -75,7 +75,9 @@ impl<S: State> Fold<S> {
                 return Err(FoldError::Damaged(format!("expected the entry at place {}", self.next)));
             }
             if link(self.hash, body) != hash {
-                return Err(FoldError::Damaged("its hash does not follow from the entry before it".to_owned()));
+                return Err(FoldError::Damaged(
+                    "its hash does not follow from the entry before it".to_owned(),
+                ));
             }
         }
         let entry: Entry = serde_json::from_slice(body)
@@ -134,7 +136,9 @@ impl<S: State> Fold<S> {
                         self.arrive(ROOT, to, place, false, None)?;
                     }
                     (None, Some(snapshot)) => self.thaw(snapshot)?,
-                    (None, None) => return Err(FoldError::Damaged("it says not where the thread starts".to_owned())),
+                    (None, None) => {
+                        return Err(FoldError::Damaged("it says not where the thread starts".to_owned()));
+                    }
                 }
             }
             Event::Ran { lane, wrote, to, .. } => {
@@ -275,7 +279,8 @@ impl<S: State> Fold<S> {
         let visit = moved(&self.lane(id)?.at)?;
         match how {
             Settlement::Happened { wrote } => {
-                let to = to.ok_or_else(|| FoldError::Damaged("it says not where the thread goes on".to_owned()))?;
+                let to =
+                    to.ok_or_else(|| FoldError::Damaged("it says not where the thread goes on".to_owned()))?;
                 self.write(id, wrote)?;
                 self.arrive(id, to, place, false, None)
             }
@@ -284,8 +289,11 @@ impl<S: State> Fold<S> {
                 Ok(())
             }
             Settlement::Stop { note } => {
-                let error =
-                    if note.is_empty() { format!("stopped by {operator}") } else { format!("stopped by {operator}: {note}") };
+                let error = if note.is_empty() {
+                    format!("stopped by {operator}")
+                } else {
+                    format!("stopped by {operator}: {note}")
+                };
                 self.lane(id)?.at = At::Failed { visit, since_ms: at_ms, error, stopped: true };
                 Ok(())
             }
@@ -311,7 +319,8 @@ impl<S: State> Fold<S> {
         signed: bool,
         brings: Option<Brings>,
     ) -> Result<(), FoldError> {
-        let visit = |node: &String, brings| Visit { node: node.clone(), entered: place, signed, failures: 0, brings };
+        let visit =
+            |node: &String, brings| Visit { node: node.clone(), entered: place, signed, failures: 0, brings };
         match to {
             To::Node(node) => self.lane(id)?.at = At::Ready { visit: visit(node, brings), again_ms: None },
             To::End => self.lane(id)?.at = At::Ended,
@@ -365,7 +374,9 @@ impl<S: State> Fold<S> {
     }
 
     fn lane(&mut self, id: LaneId) -> Result<&mut Lane<S::Fields>, FoldError> {
-        self.lanes.get_mut(&id).ok_or_else(|| FoldError::Damaged(format!("it is about lane {id}, which is not open")))
+        self.lanes
+            .get_mut(&id)
+            .ok_or_else(|| FoldError::Damaged(format!("it is about lane {id}, which is not open")))
     }
 
     /// The root lane; there is one from the first entry on.
@@ -389,7 +400,9 @@ impl<S: State> Fold<S> {
 
 /// The visit that an entry ends or changes.
 fn moved(at: &At) -> Result<Visit, FoldError> {
-    at.visit().cloned().ok_or_else(|| FoldError::Damaged("it is about a node that the lane is not at".to_owned()))
+    at.visit()
+        .cloned()
+        .ok_or_else(|| FoldError::Damaged("it is about a node that the lane is not at".to_owned()))
 }
 
 fn draft<F: Fields>(lane: &Lane<F>, field: &str) -> Result<serde_json::Value, FoldError> {

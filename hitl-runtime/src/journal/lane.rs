@@ -52,7 +52,11 @@ impl<F: Fields> Lane<F> {
         }
         if let Some(fields) = Arc::get_mut(&mut self.fields) {
             let json = arrival.json.get();
-            if arrival.replaces { fields.replace(&arrival.field, json)? } else { fields.write(&arrival.field, json)? }
+            if arrival.replaces {
+                fields.replace(&arrival.field, json)?
+            } else {
+                fields.write(&arrival.field, json)?
+            }
         }
         if self.parent.is_some() {
             self.wrote.push(arrival);

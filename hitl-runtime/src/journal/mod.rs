@@ -14,9 +14,7 @@ pub(crate) use at::{At, Brings, OpenAt, Visit};
 pub(crate) use chain::{genesis, link, seal};
 pub(crate) use digest::Subject;
 pub use digest::{Digest, DigestError, ParseDigestError};
-pub use entry::{
-    Decision, Entry, Event, Lease, Origin, ParseToError, Settlement, Signature, To, Values,
-};
+pub use entry::{Decision, Entry, Event, Lease, Origin, ParseToError, Settlement, Signature, To, Values};
 pub(crate) use fold::{Fold, FoldError};
 pub(crate) use frozen::values;
 pub use lane::LaneId;

@@ -65,7 +65,10 @@ pub trait ModelExt: Model {
     ///
     /// # Errors
     /// As [`Model::answer`].
-    fn text(&self, request: impl Into<Request> + Send) -> impl Future<Output = Result<String, ModelError>> + Send {
+    fn text(
+        &self,
+        request: impl Into<Request> + Send,
+    ) -> impl Future<Output = Result<String, ModelError>> + Send {
         let request = request.into();
         async move { Ok(self.answer(&request).await?.text) }
     }
@@ -75,7 +78,10 @@ pub trait ModelExt: Model {
     ///
     /// # Errors
     /// As [`Model::answer`], and [`ModelError::Misfit`] with every attempt.
-    fn structured<T>(&self, request: impl Into<Request> + Send) -> impl Future<Output = Result<T, ModelError>> + Send
+    fn structured<T>(
+        &self,
+        request: impl Into<Request> + Send,
+    ) -> impl Future<Output = Result<T, ModelError>> + Send
     where
         T: DeserializeOwned + JsonSchema + Validate<Context = ()> + Send,
     {
@@ -90,9 +96,10 @@ pub trait ModelExt: Model {
                     Ok(value) => return Ok(value),
                     Err(problem) => problem,
                 };
-                request = request
-                    .message(Role::Assistant, answer.clone())
-                    .message(Role::User, format!("That does not fit: {problem}. Answer again, with the JSON alone."));
+                request = request.message(Role::Assistant, answer.clone()).message(
+                    Role::User,
+                    format!("That does not fit: {problem}. Answer again, with the JSON alone."),
+                );
                 attempts.push(Attempt { answer, problem });
             }
             Err(ModelError::Misfit { form: name, attempts })

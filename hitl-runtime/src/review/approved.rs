@@ -70,7 +70,10 @@ impl<T> Deref for Approved<T> {
 
 impl<T: fmt::Debug> fmt::Debug for Approved<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Approved").field("value", &self.value).field("operator", &self.operator).finish_non_exhaustive()
+        f.debug_struct("Approved")
+            .field("value", &self.value)
+            .field("operator", &self.operator)
+            .finish_non_exhaustive()
     }
 }
 
@@ -88,7 +91,8 @@ impl Signatures {
         T: Serialize + DeserializeOwned,
     {
         let signature = self.by_field.get(field).ok_or(SignatureError::Missing { field })?;
-        let json: Value = serde_json::to_value(value).map_err(|source| SignatureError::Encoding { field, source })?;
+        let json: Value =
+            serde_json::to_value(value).map_err(|source| SignatureError::Encoding { field, source })?;
         let subject = Subject {
             thread: &self.thread,
             node: &signature.node,
@@ -99,7 +103,8 @@ impl Signatures {
         if subject.digest()? != signature.digest {
             return Err(SignatureError::Altered { field });
         }
-        let value = serde_json::from_value(json).map_err(|source| SignatureError::Encoding { field, source })?;
+        let value =
+            serde_json::from_value(json).map_err(|source| SignatureError::Encoding { field, source })?;
         Ok(Approved { value, operator: signature.operator.clone(), digest: signature.digest })
     }
 }

@@ -29,7 +29,13 @@ pub(crate) fn dropped(patch: &Value, written: &Value, schema: &Value) -> Result<
     walk(patch, written, schema, schema, &mut String::new())
 }
 
-fn walk(patch: &Value, written: &Value, schema: &Value, root: &Value, path: &mut String) -> Result<(), EditError> {
+fn walk(
+    patch: &Value,
+    written: &Value,
+    schema: &Value,
+    root: &Value,
+    path: &mut String,
+) -> Result<(), EditError> {
     let Value::Object(patch) = patch else { return Ok(()) };
     let known = properties(schema, root);
     for (key, value) in patch {

@@ -6,9 +6,9 @@ mod operator;
 mod reviewed;
 mod verdict;
 
-pub use approved::{Approved, SignatureError};
 #[doc(hidden)]
 pub use approved::Signatures;
+pub use approved::{Approved, SignatureError};
 pub(crate) use edit::{EditError, dropped, merge};
 pub use operator::Operator;
 #[doc(hidden)]

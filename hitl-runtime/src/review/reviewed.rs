@@ -97,7 +97,11 @@ pub struct Violation {
 
 impl std::fmt::Display for Violation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.path.is_empty() { f.write_str(&self.message) } else { write!(f, "{}: {}", self.path, self.message) }
+        if self.path.is_empty() {
+            f.write_str(&self.message)
+        } else {
+            write!(f, "{}: {}", self.path, self.message)
+        }
     }
 }
 
@@ -121,7 +125,9 @@ impl Reviewed {
 }
 
 /// Wrong shapes and broken invariants are both a list of violations with their paths.
-fn check<T: DerivesSerialize + DerivesDeserialize + DerivesValidate>(json: &str) -> Result<Value, Vec<Violation>> {
+fn check<T: DerivesSerialize + DerivesDeserialize + DerivesValidate>(
+    json: &str,
+) -> Result<Value, Vec<Violation>> {
     let draft = T::of_json(json).map_err(|violation| vec![violation])?;
     draft.check()?;
     draft.to_json().map_err(|error| vec![Violation { path: String::new(), message: error.to_string() }])

@@ -280,7 +280,14 @@ impl<G: Graph> Agent<G> {
         &self.inner.print
     }
 
-    pub(crate) fn digest(&self, fold: &GraphFold<G>, place: Place, node: &str, field: &str, draft: &serde_json::Value) -> Result<Digest, DigestError> {
+    pub(crate) fn digest(
+        &self,
+        fold: &GraphFold<G>,
+        place: Place,
+        node: &str,
+        field: &str,
+        draft: &serde_json::Value,
+    ) -> Result<Digest, DigestError> {
         Subject { thread: fold.thread.as_str(), node, field, place, draft }.digest()
     }
 }
@@ -288,7 +295,9 @@ impl<G: Graph> Agent<G> {
 pub(crate) fn unreadable(thread: &ThreadId, place: Place, error: FoldError) -> Error {
     match error {
         FoldError::Damaged(problem) => Error::Damaged { thread: thread.clone(), place, problem },
-        FoldError::Changed(error) => Error::GraphChanged { thread: thread.clone(), problem: error.to_string() },
+        FoldError::Changed(error) => {
+            Error::GraphChanged { thread: thread.clone(), problem: error.to_string() }
+        }
     }
 }
 

@@ -106,7 +106,11 @@ impl<G: Graph> Agent<G> {
     }
 
     /// Appends a person's move, and runs the thread on unless another runner has it.
-    pub(super) async fn append_and_run(&self, fold: GraphFold<G>, event: Event) -> Result<GraphFold<G>, drive::Stopped> {
+    pub(super) async fn append_and_run(
+        &self,
+        fold: GraphFold<G>,
+        event: Event,
+    ) -> Result<GraphFold<G>, drive::Stopped> {
         let now = self.inner.clock.now_ms();
         let thread = fold.thread.clone();
         let leased = fold.lease.as_ref().is_some_and(|lease| lease.until_ms > now);
@@ -248,7 +252,9 @@ impl<G: Graph> Agent<G> {
             Event::Decided { verdict: Decision::Approve, .. } => {
                 turn::draft::<G>(&fold, found.lane, &found.open.field, found.reviewed).map(Some)
             }
-            Event::Decided { verdict: Decision::Edit { after, .. }, .. } => Ok(serde_json::from_str(after.get()).ok()),
+            Event::Decided { verdict: Decision::Edit { after, .. }, .. } => {
+                Ok(serde_json::from_str(after.get()).ok())
+            }
             _ => Ok(None),
         }
     }
@@ -263,7 +269,9 @@ impl<G: Graph> Agent<G> {
             EditError::UnknownKey { path, near } => {
                 Error::UnknownKey { thread: thread(), field: open.field.clone(), path, near }
             }
-            EditError::NotAnObject => whole("an edit is a JSON object that names the keys to change".to_owned()),
+            EditError::NotAnObject => {
+                whole("an edit is a JSON object that names the keys to change".to_owned())
+            }
         };
         let before = turn::draft::<G>(fold, found.lane, &open.field, found.reviewed)?;
         let proposed = match edit {

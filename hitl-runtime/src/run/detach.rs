@@ -35,7 +35,9 @@ impl<T: Send + 'static> Drop for Finish<T> {
     fn drop(&mut self) {
         let Some(work) = self.work.take() else { return };
         // Outside a runtime, or while one shuts down, there is no background: the journal knows how far it came.
-        if self.begun && let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        if self.begun
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
             runtime.spawn(work);
         }
     }

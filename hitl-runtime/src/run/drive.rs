@@ -9,7 +9,8 @@ use futures_util::{
 };
 
 use super::{
-    Agent, Cx, Graph, agent::GraphFold,
+    Agent, Cx, Graph,
+    agent::GraphFold,
     post::Post,
     route,
     step::{self, End, Tried, Try},
@@ -172,7 +173,8 @@ fn attempt<G: Graph>(
     wait: Duration,
 ) -> Option<Try<G>> {
     let lane = fold.lanes.get(&id)?;
-    let signatures = Signatures { thread: fold.thread.as_str().to_owned(), by_field: lane.signatures.clone() };
+    let signatures =
+        Signatures { thread: fold.thread.as_str().to_owned(), by_field: lane.signatures.clone() };
     let cx = Cx {
         thread: fold.thread.clone(),
         node: entry.spec.name,
@@ -195,7 +197,9 @@ fn pause<G: Graph>(
     let node = visit.node.clone();
     let draft = super::turn::draft::<G>(&post.fold, id, interrupt.field, reviewed);
     let digest = match draft {
-        Ok(draft) => agent.digest(&post.fold, post.fold.next, &node, interrupt.field, &draft).map_err(|e| e.to_string()),
+        Ok(draft) => agent
+            .digest(&post.fold, post.fold.next, &node, interrupt.field, &draft)
+            .map_err(|e| e.to_string()),
         Err(Error::Invalid { violations, .. }) => {
             let list: Vec<String> = violations.iter().map(ToString::to_string).collect();
             Err(list.join("; "))

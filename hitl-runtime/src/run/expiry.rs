@@ -17,17 +17,23 @@ impl<G: Graph> Agent<G> {
     /// A review whose time has run out.
     pub(crate) fn overdue(&self, fold: &GraphFold<G>) -> Option<Found> {
         let now = self.inner.clock.now_ms();
-        let (lane, open) = fold.open().find(|(_, open)| open.deadline_ms.is_some_and(|deadline| deadline <= now))?;
+        let (lane, open) =
+            fold.open().find(|(_, open)| open.deadline_ms.is_some_and(|deadline| deadline <= now))?;
         found::<G>(fold, lane, open).ok()
     }
 
     /// What nobody signed in time is rejected.
     pub(crate) fn expire(&self, post: &mut Post<G>, found: &Found) -> Result<(), Error> {
         let open = &found.open;
-        let to = route::after_verdict::<G>(found.node, EdgeKind::Reject).ok_or_else(|| Error::GraphChanged {
-            thread: post.fold.thread.clone(),
-            problem: format!("`{}` says nothing of a rejection before `{}`", G::SPEC.name, open.visit.node),
-        })?;
+        let to =
+            route::after_verdict::<G>(found.node, EdgeKind::Reject).ok_or_else(|| Error::GraphChanged {
+                thread: post.fold.thread.clone(),
+                problem: format!(
+                    "`{}` says nothing of a rejection before `{}`",
+                    G::SPEC.name,
+                    open.visit.node
+                ),
+            })?;
         post.push(Event::Decided {
             node: open.visit.node.clone(),
             lane: found.lane,

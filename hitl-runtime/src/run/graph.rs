@@ -4,10 +4,7 @@ use std::marker::PhantomData;
 
 use futures_util::future::BoxFuture;
 
-use super::{
-    Args, NodeError, Outlook, Run, Writes,
-    node::Node,
-};
+use super::{Args, NodeError, Outlook, Run, Writes, node::Node};
 use crate::{
     Error,
     graph::{GraphSpec, NodeSpec},

@@ -2,7 +2,12 @@
 
 use serde::Serialize;
 
-use super::{Agent, Graph, agent::{GraphFold, unreadable}, detach, drive, post::{Post, standing}};
+use super::{
+    Agent, Graph,
+    agent::{GraphFold, unreadable},
+    detach, drive,
+    post::{Post, standing},
+};
 use crate::{
     Digest, Error, Place, Standing, ThreadId,
     journal::{At, Entry, Event, Fold, Origin, ROOT, Values, copy, genesis, link},
@@ -84,7 +89,12 @@ impl<G: Graph> Agent<G> {
     ///
     /// # Errors
     /// [`Error::UnknownThread`], and [`Error::Damaged`] where an entry cannot be read.
-    pub async fn history(&self, thread: &ThreadId, from: Place, limit: usize) -> Result<Vec<HistoryEntry>, Error> {
+    pub async fn history(
+        &self,
+        thread: &ThreadId,
+        from: Place,
+        limit: usize,
+    ) -> Result<Vec<HistoryEntry>, Error> {
         let records = self.inner.store.entries(thread, from, limit).await?;
         if records.is_empty() && self.inner.store.entries(thread, 0, 1).await?.is_empty() {
             return Err(Error::UnknownThread { thread: thread.clone() });
@@ -94,7 +104,11 @@ impl<G: Graph> Agent<G> {
         for record in records {
             before = match before {
                 Some(hash) if link(hash, &record.body) != record.hash => {
-                    return Err(damaged(thread, record.place, "its hash does not follow from the entry before it"));
+                    return Err(damaged(
+                        thread,
+                        record.place,
+                        "its hash does not follow from the entry before it",
+                    ));
                 }
                 _ => Some(record.hash),
             };
@@ -202,7 +216,11 @@ impl<G: Graph> Agent<G> {
                 .and_then(|(_, entry)| entry.spec.interrupt)
                 .map(|interrupt| interrupt.field);
             if let Some(field) = lane.signatures.keys().find(|field| again != Some(field.as_str())) {
-                return Err(Error::SignatureNotCarried { thread: old.thread.clone(), place, field: field.clone() });
+                return Err(Error::SignatureNotCarried {
+                    thread: old.thread.clone(),
+                    place,
+                    field: field.clone(),
+                });
             }
         }
         Ok(())

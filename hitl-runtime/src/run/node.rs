@@ -11,7 +11,8 @@ use crate::{
     graph::NodeSpec,
     journal::{Question, Rejection},
     review::{
-        Approved, DerivesDeserialize, DerivesJsonSchema, DerivesSerialize, DerivesValidate, Reviewed, Signatures,
+        Approved, DerivesDeserialize, DerivesJsonSchema, DerivesSerialize, DerivesValidate, Reviewed,
+        Signatures,
     },
     state::State,
 };
@@ -34,7 +35,13 @@ pub trait Node: 'static {
 /// What a person signs before a node runs. Its type has every derive that this takes.
 pub trait Interrupt: Node {
     /// The reviewed field's type; `()` where nothing stops before the node.
-    type Draft: DerivesSerialize + DerivesDeserialize + DerivesJsonSchema + DerivesValidate + Send + Sync + 'static;
+    type Draft: DerivesSerialize
+        + DerivesDeserialize
+        + DerivesJsonSchema
+        + DerivesValidate
+        + Send
+        + Sync
+        + 'static;
 }
 
 impl Reviewed {

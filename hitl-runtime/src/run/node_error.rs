@@ -62,7 +62,10 @@ impl NodeError {
     }
 
     pub(crate) fn missing(field: &str) -> Self {
-        Self { not_done: true, ..Self::msg(format_args!("`{field}` is not written: the thread comes from another graph")) }
+        Self {
+            not_done: true,
+            ..Self::msg(format_args!("`{field}` is not written: the thread comes from another graph"))
+        }
     }
 
     pub(crate) fn encoding(field: &str, error: impl fmt::Display) -> Self {

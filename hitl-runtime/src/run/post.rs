@@ -1,6 +1,9 @@
 //! Entries on their way to the store.
 
-use super::{Agent, Graph, agent::{GraphFold, unreadable}};
+use super::{
+    Agent, Graph,
+    agent::{GraphFold, unreadable},
+};
 use crate::{
     Digest, Error, OpenReview, Place, Standing, StoreError,
     journal::{At, Entry, Event, LaneId, Lease, Values, seal},
@@ -101,7 +104,8 @@ impl<G: Graph> Post<G> {
         if entries >= Self::SNAPSHOT_ENTRIES && bytes >= self.fold.snapshot_bytes && !self.fold.ended {
             entry.snapshot = Some(self.fold.freeze().map_err(|e| unreadable(thread, place, e))?);
         }
-        let (hash, body): (Digest, Vec<u8>) = seal(self.fold.hash, &entry).map_err(|e| damaged(e.to_string()))?;
+        let (hash, body): (Digest, Vec<u8>) =
+            seal(self.fold.hash, &entry).map_err(|e| damaged(e.to_string()))?;
         let snapshot = entry.snapshot.as_ref().map(|snapshot| snapshot.get().len());
         self.fold.count(body.len(), snapshot);
         self.fold.hash = hash;
@@ -115,8 +119,11 @@ impl<G: Graph> Post<G> {
         let place = self.fold.next;
         let thread = self.fold.thread.clone();
         self.fold.apply(&entry).map_err(|e| unreadable(&thread, place, e))?;
-        let (hash, body) = seal(self.fold.hash, &entry)
-            .map_err(|e| Error::Damaged { thread: thread.clone(), place, problem: e.to_string() })?;
+        let (hash, body) = seal(self.fold.hash, &entry).map_err(|e| Error::Damaged {
+            thread: thread.clone(),
+            place,
+            problem: e.to_string(),
+        })?;
         self.fold.hash = hash;
         self.fold.next = place + 1;
         self.records.push(Record { place, hash, body, snapshot: true });

@@ -6,11 +6,7 @@ use garde::Validate;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::{
-    Agent, CanAsk, Graph, NoAsk,
-    decide::Answer,
-    turn::Found,
-};
+use super::{Agent, CanAsk, Graph, NoAsk, decide::Answer, turn::Found};
 use crate::{Digest, Error, Operator, Reason, ThreadId, Verdict, Violation};
 
 /// An open review, before the type of its draft is known.
@@ -44,7 +40,10 @@ impl<G: Graph> AnyReview<G> {
     pub fn unknown(self) -> Error {
         Error::GraphChanged {
             thread: self.thread,
-            problem: format!("it waits before `{}`, where this graph has no review", self.found.open.visit.node),
+            problem: format!(
+                "it waits before `{}`, where this graph has no review",
+                self.found.open.visit.node
+            ),
         }
     }
 }
@@ -52,9 +51,10 @@ impl<G: Graph> AnyReview<G> {
 /// The error for several open reviews in a graph that has no fork with more than one.
 pub fn several<G: Graph>(reviews: Vec<AnyReview<G>>) -> Error {
     match reviews.into_iter().next() {
-        Some(review) => {
-            Error::GraphChanged { thread: review.thread, problem: "several reviews are open, and this graph has no fork with more than one".to_owned() }
-        }
+        Some(review) => Error::GraphChanged {
+            thread: review.thread,
+            problem: "several reviews are open, and this graph has no fork with more than one".to_owned(),
+        },
         None => Error::InvalidInput { problem: "no review is open".to_owned() },
     }
 }
@@ -180,7 +180,11 @@ impl<G: Graph, D, A> Review<G, D, A> {
     {
         let Self { agent, thread, found, mut draft, .. } = self;
         change(&mut draft);
-        let invalid = |violations| Error::Invalid { thread: thread.clone(), field: found.open.field.clone(), violations };
+        let invalid = |violations| Error::Invalid {
+            thread: thread.clone(),
+            field: found.open.field.clone(),
+            violations,
+        };
         crate::review::validate(&draft).map_err(invalid)?;
         let draft = serde_json::to_value(&draft)
             .map_err(|e| invalid(vec![Violation { path: String::new(), message: e.to_string() }]))?;
@@ -246,7 +250,14 @@ impl<G: Graph, D> Review<G, D, CanAsk> {
 impl<G: Graph, D, A> fmt::Display for Review<G, D, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let open = &self.found.open;
-        write!(f, "`{}` waits before `{}` for a signature on `{}` ({})", self.thread, open.visit.node, open.field, open.digest.short())
+        write!(
+            f,
+            "`{}` waits before `{}` for a signature on `{}` ({})",
+            self.thread,
+            open.visit.node,
+            open.field,
+            open.digest.short()
+        )
     }
 }
 

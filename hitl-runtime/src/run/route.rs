@@ -41,7 +41,8 @@ fn after<G: Graph>(from: Point, fields: &FieldsOf<G>) -> Result<To, String> {
         EdgeKind::Fork { fork, .. } => {
             let Some(spec) = G::SPEC.forks.get(fork) else { return Err(format!("there is no fork {fork}")) };
             // A fork's edges are listed in the order of its branches.
-            let heads = std::iter::once(first).chain(edges).map(|edge| name::<G>(edge.to).to_owned()).collect();
+            let heads =
+                std::iter::once(first).chain(edges).map(|edge| name::<G>(edge.to).to_owned()).collect();
             let join = point::<G>(spec.join);
             Ok(To::Fork { heads, join: Box::new(join) })
         }

@@ -1,8 +1,6 @@
 //! How doubt ends: a person says how an effect did.
 
-use super::{
-    Agent, Graph, Outlook, agent::GraphFold, decide::may_decide, detach, drive, route,
-};
+use super::{Agent, Graph, Outlook, agent::GraphFold, decide::may_decide, detach, drive, route};
 use crate::{
     Error, Operator, ThreadId,
     journal::{At, Event, LaneId, Settlement, To, Values},
@@ -46,7 +44,10 @@ impl<G: Graph> Agent<G> {
     {
         let thread = thread.try_into().map_err(Into::into)?;
         let (agent, key, operator) = (self.clone(), key.to_owned(), operator.clone());
-        G::turn(detach::finish(async move { agent.settle_in_place(&thread, &key, &operator, &how).await }).await?)
+        G::turn(
+            detach::finish(async move { agent.settle_in_place(&thread, &key, &operator, &how).await })
+                .await?,
+        )
     }
 
     async fn settle_in_place(
@@ -63,7 +64,9 @@ impl<G: Graph> Agent<G> {
             let doubted = fold.lanes.iter().find_map(|(id, lane)| match &lane.at {
                 At::InDoubt { visit, key: theirs, .. } if theirs == key => Some((*id, visit.clone(), false)),
                 // Its runner is gone, and nobody has written down yet that it is in doubt.
-                At::Began { visit, key: theirs } if theirs == key && !leased => Some((*id, visit.clone(), true)),
+                At::Began { visit, key: theirs } if theirs == key && !leased => {
+                    Some((*id, visit.clone(), true))
+                }
                 _ => None,
             });
             let Some((lane, visit, unwritten)) = doubted else {
@@ -79,8 +82,13 @@ impl<G: Graph> Agent<G> {
                 Settlement::Happened { wrote } => Some(self.happened(&fold, lane, &visit.node, wrote)?),
                 Settlement::RunAgain | Settlement::Stop { .. } => None,
             };
-            let event =
-                Event::Settled { node: visit.node, lane, how: how.clone(), operator: operator.name().to_owned(), to };
+            let event = Event::Settled {
+                node: visit.node,
+                lane,
+                how: how.clone(),
+                operator: operator.name().to_owned(),
+                to,
+            };
             match self.append_and_run(fold, event).await {
                 Err(drive::Stopped::Taken(_)) => {}
                 end => return self.outlook_of(end).await,
@@ -103,16 +111,21 @@ impl<G: Graph> Agent<G> {
                 return Err(invalid(field, format!("`{node}` writes it: say what it would have written")));
             }
         }
-        let Some(lane) = fold.lanes.get(&lane) else { return Err(Error::NotInDoubt { thread: fold.thread.clone() }) };
-        let mut fields = crate::journal::copy(&G::State::SPEC, &*lane.fields).map_err(|e| invalid(&e.field, e.problem))?;
+        let Some(lane) = fold.lanes.get(&lane) else {
+            return Err(Error::NotInDoubt { thread: fold.thread.clone() });
+        };
+        let mut fields =
+            crate::journal::copy(&G::State::SPEC, &*lane.fields).map_err(|e| invalid(&e.field, e.problem))?;
         for (field, json) in wrote {
             if !entry.spec.writes.contains(&field.as_str()) {
                 return Err(invalid(field, format!("`{node}` does not write it")));
             }
-            crate::state::Fields::write(&mut fields, field, json.get()).map_err(|e| invalid(field, e.problem))?;
+            crate::state::Fields::write(&mut fields, field, json.get())
+                .map_err(|e| invalid(field, e.problem))?;
             super::step::check::<G>(field, json.get()).map_err(|problem| invalid(field, problem))?;
         }
-        route::after_node::<G>(index, &fields).map_err(|problem| Error::GraphChanged { thread: fold.thread.clone(), problem })
+        route::after_node::<G>(index, &fields)
+            .map_err(|problem| Error::GraphChanged { thread: fold.thread.clone(), problem })
     }
 }
 

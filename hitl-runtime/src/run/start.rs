@@ -5,7 +5,10 @@ use serde_json::value::RawValue;
 use super::{
     Agent, Graph, Outlook,
     agent::GraphFold,
-    detach, drive::{self, Stopped}, post::Post, route, turn,
+    detach,
+    drive::{self, Stopped},
+    post::Post,
+    route, turn,
 };
 use crate::{
     Error, ThreadId,
@@ -37,11 +40,7 @@ impl<G: Graph> Agent<G> {
     ///
     /// # Errors
     /// [`Error::ThreadExists`] when the name is taken by a thread with another input.
-    pub async fn start<T>(
-        &self,
-        thread: T,
-        input: <G::State as State>::Input,
-    ) -> Result<G::Turn, Error>
+    pub async fn start<T>(&self, thread: T, input: <G::State as State>::Input) -> Result<G::Turn, Error>
     where
         T: TryInto<ThreadId>,
         T::Error: Into<Error>,
@@ -87,9 +86,7 @@ impl<G: Graph> Agent<G> {
         }
         let mut fields = <G::State as State>::Fields::default();
         for (field, json) in &input {
-            fields
-                .write(field, json.get())
-                .map_err(|e| Error::InvalidInput { problem: e.to_string() })?;
+            fields.write(field, json.get()).map_err(|e| Error::InvalidInput { problem: e.to_string() })?;
         }
         let to = route::after_start::<G>(&fields).map_err(|problem| Error::InvalidInput { problem })?;
         let mut post = Post::new(&self, Fold::empty(thread.clone()));
@@ -209,10 +206,7 @@ impl<G: Graph> Agent<G> {
     }
 
     /// Turns the end of a drive into an outlook; a runner that was overtaken looks again.
-    pub(crate) async fn outlook_of(
-        &self,
-        end: Result<GraphFold<G>, Stopped>,
-    ) -> Result<Outlook<G>, Error> {
+    pub(crate) async fn outlook_of(&self, end: Result<GraphFold<G>, Stopped>) -> Result<Outlook<G>, Error> {
         match end {
             Ok(fold) => turn::outlook(self, fold),
             Err(Stopped::Taken(thread) | Stopped::Overtaken(thread)) => {

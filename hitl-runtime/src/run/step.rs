@@ -36,9 +36,13 @@ pub(crate) struct Tried {
 #[derive(Clone)]
 pub(crate) enum End {
     Wrote(Values),
-    Failed { error: String },
+    Failed {
+        error: String,
+    },
     /// It may or may not have happened.
-    Unknown { error: String },
+    Unknown {
+        error: String,
+    },
 }
 
 /// Runs a node once, within its timeout. A panic is a failure like any other.
@@ -73,7 +77,10 @@ pub(crate) async fn run<G: Graph>(agent: Agent<G>, this: Try<G>) -> Tried {
         Some(Err(panic)) => failed(&NodeError::msg(format_args!("it panicked: {}", said(&*panic))), unsure),
         None => {
             let ms = spec.retry.timeout_ms.unwrap_or_default();
-            failed(&NodeError::msg(format_args!("it took longer than {:?}", Duration::from_millis(ms))), unsure)
+            failed(
+                &NodeError::msg(format_args!("it took longer than {:?}", Duration::from_millis(ms))),
+                unsure,
+            )
         }
     };
     Tried { lane: this.lane, node: this.node, key: this.cx.key, visit: this.visit, end }

@@ -63,12 +63,19 @@ pub(super) fn outlook<G: Graph>(agent: &Agent<G>, mut fold: GraphFold<G>) -> Res
         Some((node, error, stopped)) => {
             Ok(Outlook::Failed(Failed { agent: agent.clone(), thread, node, error, stopped }))
         }
-        None => Err(Error::Damaged { thread, place: fold.next.saturating_sub(1), problem: "it stands nowhere".to_owned() }),
+        None => Err(Error::Damaged {
+            thread,
+            place: fold.next.saturating_sub(1),
+            problem: "it stands nowhere".to_owned(),
+        }),
     }
 }
 
 /// An effect that is in doubt, whether or not an entry says so yet.
-pub(super) fn doubt<G: Graph>(agent: &Agent<G>, fold: &GraphFold<G>) -> Option<(String, String, String, u64)> {
+pub(super) fn doubt<G: Graph>(
+    agent: &Agent<G>,
+    fold: &GraphFold<G>,
+) -> Option<(String, String, String, u64)> {
     let now = agent.inner.clock.now_ms();
     let orphaned = fold.lease.as_ref().is_none_or(|lease| lease.until_ms <= now);
     fold.lanes.values().find_map(|lane| match &lane.at {
@@ -87,17 +94,18 @@ pub(super) fn doubt<G: Graph>(agent: &Agent<G>, fold: &GraphFold<G>) -> Option<(
 }
 
 fn done<G: Graph>(mut fold: GraphFold<G>) -> Result<<G::State as State>::Output, Error> {
-    let changed = |thread: &ThreadId, problem: String| Error::GraphChanged { thread: thread.clone(), problem };
+    let changed =
+        |thread: &ThreadId, problem: String| Error::GraphChanged { thread: thread.clone(), problem };
     let thread = fold.thread.clone();
-    let root = fold
-        .lanes
-        .remove(&ROOT)
-        .ok_or_else(|| changed(&thread, "it has no state".to_owned()))?;
+    let root = fold.lanes.remove(&ROOT).ok_or_else(|| changed(&thread, "it has no state".to_owned()))?;
     let fields = match std::sync::Arc::try_unwrap(root.fields) {
         Ok(fields) => fields,
-        Err(shared) => crate::journal::copy(&G::State::SPEC, &*shared).map_err(|e| changed(&thread, e.to_string()))?,
+        Err(shared) => {
+            crate::journal::copy(&G::State::SPEC, &*shared).map_err(|e| changed(&thread, e.to_string()))?
+        }
     };
-    G::State::output(fields).ok_or_else(|| changed(&thread, "it has ended, and an output of this graph is unwritten".to_owned()))
+    G::State::output(fields)
+        .ok_or_else(|| changed(&thread, "it has ended, and an output of this graph is unwritten".to_owned()))
 }
 
 /// The draft in a lane as its type writes it, held against its invariants: whatever a store gives back is checked
@@ -108,7 +116,8 @@ pub(crate) fn draft<G: Graph>(
     field: &str,
     reviewed: Reviewed,
 ) -> Result<Value, Error> {
-    let invalid = |violations| Error::Invalid { thread: fold.thread.clone(), field: field.to_owned(), violations };
+    let invalid =
+        |violations| Error::Invalid { thread: fold.thread.clone(), field: field.to_owned(), violations };
     let whole = |message: String| invalid(vec![Violation { path: String::new(), message }]);
     let json = match fold.lanes.get(&lane) {
         Some(lane) => lane.fields.read(field).map_err(|e| whole(e.problem))?,

@@ -203,7 +203,11 @@ impl<G: Graph> Agent<G> {
                 digest: open.digest,
                 schema: (found.reviewed.schema)(),
                 role: open.role.clone(),
-                verdicts: if asks { vec!["approve", "edit", "reject", "ask"] } else { vec!["approve", "edit", "reject"] },
+                verdicts: if asks {
+                    vec!["approve", "edit", "reject", "ask"]
+                } else {
+                    vec!["approve", "edit", "reject"]
+                },
                 opened_ms: open.opened_ms,
                 deadline_ms: open.deadline_ms,
             });
@@ -217,7 +221,9 @@ impl<G: Graph> Agent<G> {
         let output = fold.ended.then(|| {
             let outputs = G::State::SPEC.fields.iter().filter(|field| field.output);
             outputs
-                .filter_map(|field| fields.get(field.name).map(|value| (field.name.to_owned(), value.clone())))
+                .filter_map(|field| {
+                    fields.get(field.name).map(|value| (field.name.to_owned(), value.clone()))
+                })
                 .collect()
         });
         let now = self.inner.clock.now_ms();
@@ -228,7 +234,12 @@ impl<G: Graph> Agent<G> {
             standing: if doubt.is_some() { Standing::InDoubt } else { standing(&fold) },
             place: fold.next.saturating_sub(1),
             at_ms: fold.at_ms,
-            nodes: fold.lanes.values().filter_map(|lane| lane.at.visit()).map(|visit| visit.node.clone()).collect(),
+            nodes: fold
+                .lanes
+                .values()
+                .filter_map(|lane| lane.at.visit())
+                .map(|visit| visit.node.clone())
+                .collect(),
             stalled: active && fold.lease.as_ref().is_none_or(|lease| lease.until_ms <= now),
             until_ms: fold.lease.as_ref().filter(|_| active).map(|lease| lease.until_ms),
             reviews,
@@ -240,7 +251,9 @@ impl<G: Graph> Agent<G> {
             }),
             in_doubt: doubt.map(|(node, key, error, since_ms)| InDoubtView {
                 role: effect_role::<G>(&node),
-                writes: super::route::node::<G>(&node).map(|(_, entry)| entry.spec.writes.to_vec()).unwrap_or_default(),
+                writes: super::route::node::<G>(&node)
+                    .map(|(_, entry)| entry.spec.writes.to_vec())
+                    .unwrap_or_default(),
                 node,
                 key,
                 error,

@@ -33,6 +33,14 @@ fn a_field_must_be_written_on_every_path() {
 }
 
 #[test]
+fn a_node_does_not_write_for_itself() {
+    Sketch::new("draft").node("refine(draft) writes draft").chain("start -> refine -> end").refused([
+        "node `refine` reads `draft`, but a path reaches it unwritten: `start -> refine`; no other node writes it: add one \
+         with `writes = draft`, or make the field `#[input]`, or take `Option<&str>`",
+    ]);
+}
+
+#[test]
 fn one_arm_that_does_not_write_is_enough() {
     let sketch = || {
         Sketch::new("*risk draft")

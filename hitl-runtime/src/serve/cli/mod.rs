@@ -40,6 +40,7 @@ mod walk;
 use std::{ffi::OsString, process::ExitCode};
 
 use clap::{CommandFactory, FromArgMatches};
+use futures_util::future::BoxFuture;
 
 pub use exit::Exit;
 pub use screen::Io;
@@ -50,26 +51,6 @@ use crate::{Agent, Error, run::Graph};
 /// Does what the program's arguments say, and gives the program's exit code.
 pub async fn run<G: Graph>(agent: Agent<G>) -> ExitCode {
     Cli::new(agent).run().await
-}
-
-/// Says why there is no agent to run, as a command would: a store that does not open, for one.
-///
-/// ```no_run
-/// # #[cfg(feature = "sqlite")]
-/// # async fn main_of() -> std::process::ExitCode {
-/// let store = match hitl::SqliteStore::open("tickets.db").await {
-///     Ok(store) => store,
-///     Err(error) => return hitl::cli::failed(error),
-/// };
-/// # drop(store);
-/// # std::process::ExitCode::SUCCESS
-/// # }
-/// ```
-pub fn failed(error: impl Into<Error>) -> ExitCode {
-    let args: Vec<OsString> = std::env::args_os().collect();
-    let json = wants_json(&args);
-    let mut screen = Screen::new(Io::process(), args::Colour::Auto, json);
-    refuse(&mut screen, &Refusal::from(error.into()), json).into()
 }
 
 /// An agent as a program.
@@ -89,14 +70,31 @@ pub fn failed(error: impl Into<Error>) -> ExitCode {
 /// # }
 /// ```
 pub struct Cli<G: Graph> {
-    agent: Agent<G>,
+    agent: BoxFuture<'static, Result<Agent<G>, Error>>,
     greeting: Option<String>,
 }
 
 impl<G: Graph> Cli<G> {
     /// The agent's own name and doc comment are its greeting.
     pub fn new(agent: Agent<G>) -> Self {
-        Self { agent, greeting: None }
+        Self::open(std::future::ready(Ok::<_, Error>(agent)))
+    }
+
+    /// With an agent that is made once it is needed: `--help` opens no store, and a store that does not open is told
+    /// as every other error is.
+    ///
+    /// ```no_run
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// use hitl::{StoreError, cli::Cli};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::process::ExitCode {
+    /// let agent = async { Ok::<_, StoreError>(RefundAgent::new(SqliteStore::open("tickets.db").await?)) };
+    /// Cli::open(agent).run().await
+    /// # }
+    /// ```
+    pub fn open<E: Into<Error>>(agent: impl Future<Output = Result<Agent<G>, E>> + Send + 'static) -> Self {
+        Self { agent: Box::pin(async { agent.await.map_err(Into::into) }), greeting: None }
     }
 
     /// What the walk and `--help` begin with.
@@ -114,7 +112,7 @@ impl<G: Graph> Cli<G> {
 
     /// The same with arguments (the program's name first) and streams of one's own. `by_cargo` says that `cargo run`
     /// has started the program, so that the commands it prints begin so.
-    pub async fn run_on(&self, args: impl IntoIterator<Item = OsString>, by_cargo: bool, io: Io) -> Exit {
+    pub async fn run_on(self, args: impl IntoIterator<Item = OsString>, by_cargo: bool, io: Io) -> Exit {
         let args: Vec<OsString> = args.into_iter().collect();
         let program = Program::called(args.first().map(OsString::as_os_str).unwrap_or_default(), by_cargo);
         let args = match self.parse(&args, &program) {
@@ -122,8 +120,12 @@ impl<G: Graph> Cli<G> {
             Err(error) => return misread(&error, wants_json(&args), io),
         };
         let json = args.global.json;
-        let screen = Screen::new(io, args.global.color, json);
-        let mut session = Session::new(&self.agent, self.greeting.as_deref(), program, args.global, screen);
+        let mut screen = Screen::new(io, args.global.color, json);
+        let agent = match self.agent.await {
+            Ok(agent) => agent,
+            Err(error) => return refuse(&mut screen, &Refusal::from(error), json),
+        };
+        let mut session = Session::new(&agent, self.greeting.as_deref(), program, args.global, screen);
         match session.command(args.command).await {
             Ok(exit) => exit,
             Err(refusal) => refuse(&mut session.screen, &refusal, json),

@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeMap, future::poll_fn, sync::Arc, task::Poll};
 
-use super::samples::{name, named, entry, entries, review, reviews_of, delete, ok, same};
-use super::{whole, contend};
-use crate::{store::{Append, Place, Record, Store, StoreError}};
+use super::samples::{delete, entries, entry, name, named, ok, review, reviews_of, same};
+use super::{contend, whole};
+use crate::store::{Append, Place, Record, Store, StoreError};
 
 /// Many tasks race for every place of one journal: each is filled once, none is left out, and everyone is told.
 ///

@@ -2,8 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::samples::{name, named, entries, review, key, reviews_of, standings, delete, ok, same};
-use crate::{Digest, store::{Append, OpenReview, Place, Standing, Store, StoreError}};
+use super::samples::{delete, entries, key, name, named, ok, review, reviews_of, same, standings};
+use crate::{
+    Digest,
+    store::{Append, OpenReview, Place, Standing, Store, StoreError},
+};
 
 /// The index says of a thread what the last append said, whole and to the byte.
 ///

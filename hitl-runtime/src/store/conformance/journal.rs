@@ -2,9 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::samples::{name, named, entry, entries, review, reviews_of, standings, delete, ok, same};
-use super::{whole};
-use crate::{Digest, ThreadId, store::{Append, OpenReview, Place, Record, Standing, Store, StoreError}};
+use super::samples::{delete, entries, entry, name, named, ok, review, reviews_of, same, standings};
+use super::whole;
+use crate::{
+    Digest, ThreadId,
+    store::{Append, OpenReview, Place, Record, Standing, Store, StoreError},
+};
 
 /// A thread that nobody made has nothing, and can be deleted.
 ///

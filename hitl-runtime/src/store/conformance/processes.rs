@@ -1,7 +1,10 @@
 //! What holds when many processes write, and when one of them is killed.
 
-use super::samples::{entry, entries, review, reviews_of, ok, same};
-use crate::{Digest, ThreadId, store::{Append, Place, Record, Store, StoreError}};
+use super::samples::{entries, entry, ok, review, reviews_of, same};
+use crate::{
+    Digest, ThreadId,
+    store::{Append, Place, Record, Store, StoreError},
+};
 
 /// Races for every place of a journal up to `places`, and tells which ones were won. For many tasks, and for
 /// [many processes](super#more-than-one-process).

@@ -1,8 +1,15 @@
 //! Entries, reviews and ways to look at a store, for the checks.
 
-use std::{fmt::Debug, sync::atomic::{AtomicU64, Ordering}, time::{SystemTime, UNIX_EPOCH}};
+use std::{
+    fmt::Debug,
+    sync::atomic::{AtomicU64, Ordering},
+    time::{SystemTime, UNIX_EPOCH},
+};
 
-use crate::{Digest, ThreadId, store::{Append, OpenReview, Place, Record, Standing, Store, StoreError}};
+use crate::{
+    Digest, ThreadId,
+    store::{Append, OpenReview, Place, Record, Standing, Store, StoreError},
+};
 
 /// A name that no run has used before.
 pub(super) fn name(check: &str) -> ThreadId {

@@ -1,0 +1,213 @@
+//! What a person sees of a graph: its type, and whose turn it is.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{format_ident, quote};
+use syn::{Attribute, Expr, ExprLit, Lit, Meta};
+
+use super::{
+    model::{Model, Verdicts},
+    parse::Graph,
+};
+use crate::{diagnostics::Errors, names, spans};
+
+/// The turns that every graph has.
+const TURNS: [&str; 5] = ["Done", "InDoubt", "Failed", "Running", "Several"];
+
+/// The enums that say whose turn it is.
+pub(super) struct Turns<'a> {
+    pub(super) name: Ident,
+    pub(super) reviews: Ident,
+    /// Each verdict block with its variant.
+    pub(super) variants: Vec<(&'a Verdicts<'a>, Ident)>,
+    /// Whether two reviews can be open at once.
+    pub(super) several: bool,
+}
+
+impl<'a> Turns<'a> {
+    pub(super) fn of(graph: &Graph, model: &'a Model<'_>, errors: &mut Errors) -> Self {
+        let mut variants: Vec<(&Verdicts<'_>, Ident)> = Vec::new();
+        for block in &model.verdicts {
+            let node = &model.nodes[block.node].name;
+            let span = names::last(block.mention).map_or_else(Span::call_site, Ident::span);
+            // An editor that is asked for the node must not be sent to the variant.
+            let variant = Ident::new(&names::camel(node), Span::call_site().resolved_at(span));
+            let twin = variants
+                .iter()
+                .find(|(_, other)| *other == variant)
+                .map(|(block, _)| &model.nodes[block.node].name);
+            if TURNS.iter().any(|turn| variant == turn) {
+                errors.at(span, format!("the turn `{variant}` is every graph's, so no reviewed node can be called `{node}`: give it another name"));
+            } else if let Some(twin) = twin.filter(|twin| *twin != node) {
+                errors.at(span, format!("the reviews of `{twin}` and `{node}` would both be the turn `{variant}`: rename one of them"));
+            } else if twin.is_none() {
+                variants.push((block, variant));
+            }
+        }
+        let reviewed = |branch: &super::model::Branch| {
+            variants.iter().any(|(block, _)| branch.nodes.contains(&block.node))
+        };
+        let several =
+            model.forks.iter().any(|fork| fork.branches.iter().filter(|branch| reviewed(branch)).count() > 1);
+        let name = spans::unseen(&graph.name);
+        Self { reviews: format_ident!("{name}Review"), name: format_ident!("{name}Turn"), variants, several }
+    }
+}
+
+pub(super) fn cfgs(graph: &Graph) -> Vec<&Attribute> {
+    graph.attrs.iter().filter(|attr| attr.path().is_ident("cfg")).collect()
+}
+
+pub(super) fn deps(graph: &Graph) -> TokenStream {
+    graph.deps.as_ref().map_or_else(|| quote!(()), |deps| quote!(#deps))
+}
+
+/// What a person sees in the documentation.
+pub(super) fn face(graph: &Graph, turns: &Turns<'_>) -> TokenStream {
+    let Graph { attrs, vis, name, state, .. } = graph;
+    let this = spans::unseen(name);
+    let cfgs = cfgs(graph);
+    let text = names::plain(name);
+    let undocumented = docs(attrs).is_empty().then(|| {
+        let docs = format!("A graph on a [`{}`].", names::text(state));
+        quote!(#[doc = #docs])
+    });
+    let (param, value) = match &graph.deps {
+        Some(deps) => (quote!(deps: #deps,), quote!(deps)),
+        None => (quote!(), quote!(())),
+    };
+    let turn = turn(graph, turns);
+    let new = format!("Puts a [`{text}`] on a store; from there on it runs by itself.");
+    quote! {
+        #(#attrs)*
+        #undocumented
+        #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
+        #vis struct #name {}
+
+        #(#cfgs)*
+        #[allow(dead_code, clippy::new_ret_no_self, private_interfaces)]
+        impl #this {
+            #[doc = #new]
+            #[allow(unreachable_pub)]
+            pub fn new(#param store: impl ::hitl::Store) -> ::hitl::Agent<#this> {
+                ::hitl::Agent::new(#value, store)
+            }
+        }
+
+        #turn
+    }
+}
+
+/// The turn of a graph, and how it reads.
+fn turn(graph: &Graph, turns: &Turns<'_>) -> TokenStream {
+    let Graph { vis, state, .. } = graph;
+    let Turns { name, reviews, variants, several } = turns;
+    let this = spans::unseen(&graph.name);
+    let cfgs = cfgs(graph);
+    let text = names::plain(&graph.name);
+    let (names, docs): (Vec<_>, Vec<_>) = variants
+        .iter()
+        .map(|(block, variant)| (variant, format!("`{}` waits for a verdict.", names::text(block.mention))))
+        .unzip();
+    // By the draft's type and not by the node's, which may be private where the turn is used.
+    let types: Vec<_> = variants
+        .iter()
+        .map(|(block, _)| {
+            let node = block.mention;
+            let asks = if block.asks { quote!(CanAsk) } else { quote!(NoAsk) };
+            quote!(::hitl::Review<#this, <#node as ::hitl::__private::Interrupt>::Draft, ::hitl::__private::#asks>)
+        })
+        .collect();
+    let allow = quote!(#[allow(dead_code, private_interfaces, unreachable_pub, clippy::large_enum_variant)]);
+    let turn_docs = format!("Whose turn it is on a thread of [`{text}`].");
+    let reviews_docs = format!("One of the reviews of [`{text}`] that are open side by side.");
+    let several_variant = several.then(|| {
+        quote!(
+            /// More than one review is open; the order of the verdicts does not matter.
+            Several(::std::vec::Vec<#reviews>),
+        )
+    });
+    let several_enum = several.then(|| {
+        quote! {
+            #(#cfgs)*
+            #[doc = #reviews_docs]
+            #[must_use]
+            #allow
+            #vis enum #reviews {
+                #(#[doc = #docs] #names(#types),)*
+            }
+        }
+    });
+    let shown = quote!(::core::fmt::Display::fmt(it, f));
+    let several_shown = several.then(|| {
+        quote!(Self::Several(all) => {
+            for (i, one) in all.iter().enumerate() {
+                if i > 0 {
+                    f.write_str("\n")?;
+                }
+                ::core::fmt::Display::fmt(one, f)?;
+            }
+            ::core::result::Result::Ok(())
+        })
+    });
+    let format = |of: &Ident, arms: TokenStream| {
+        quote! {
+            #[automatically_derived]
+            impl ::core::fmt::Display for #of {
+                fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    match self { #arms }
+                }
+            }
+            #[automatically_derived]
+            impl ::core::fmt::Debug for #of {
+                fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    ::core::fmt::Display::fmt(self, f)
+                }
+            }
+        }
+    };
+    let review_arms = quote!(#(Self::#names(it) => #shown,)*);
+    let formats = format(
+        name,
+        quote! {
+            #review_arms
+            #several_shown
+            Self::Done(_) => f.write_str("done"),
+            Self::InDoubt(it) => #shown,
+            Self::Failed(it) => #shown,
+            Self::Running(it) => #shown,
+        },
+    );
+    let several_formats = several.then(|| format(reviews, review_arms));
+    quote! {
+        #(#cfgs)*
+        #[doc = #turn_docs]
+        #allow
+        #vis enum #name {
+            #(#[doc = #docs] #names(#types),)*
+            #several_variant
+            /// It has ended, with this.
+            Done(<#state as ::hitl::__private::State>::Output),
+            /// Nobody saw how an effect ended. A person settles it.
+            InDoubt(::hitl::InDoubt<#this>),
+            /// A node failed for good.
+            Failed(::hitl::Failed<#this>),
+            /// Another runner has the thread.
+            Running(::hitl::Running<#this>),
+        }
+        #several_enum
+        #(#cfgs)*
+        const _: () = { #formats #several_formats };
+    }
+}
+
+/// What the doc comments say.
+pub(super) fn docs(attrs: &[Attribute]) -> String {
+    let lines = attrs.iter().filter_map(|attr| match &attr.meta {
+        Meta::NameValue(pair) if pair.path.is_ident("doc") => match &pair.value {
+            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.value().trim().to_owned()),
+            _ => None,
+        },
+        _ => None,
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,405 @@
+//! What the statements say, as nodes and edges: each statement draws its own, and no point goes on in two ways.
+
+use proc_macro2::{Ident, Span};
+use syn::{Expr, Path};
+
+use super::{
+    model::{Branch, Edge, Fork, Kind, Model, Node, Point, Route, Verdicts},
+    parse::{Graph, Match, Statement, Step},
+};
+use crate::{
+    diagnostics::{Errors, on_line},
+    names, spans,
+};
+
+/// What a chain has come to.
+#[derive(Clone, Copy)]
+enum Tail {
+    /// A point, and the kind of the edge that leaves it next.
+    At(Point, Kind),
+    /// A fork that still looks for its join.
+    Fork(usize),
+    /// `end`, or the arms of a `match`.
+    Done,
+}
+
+impl<'a> Model<'a> {
+    pub(crate) fn of(graph: &'a Graph, errors: &mut Errors) -> Self {
+        let mut model = Self::default();
+        for statement in &graph.statements {
+            match statement {
+                Statement::Chain(chain) => model.statement(chain, errors),
+                Statement::Verdicts { node, verdicts } => model.block(node, verdicts, errors),
+            }
+        }
+        model
+    }
+
+    /// The number of the node that `path` names, and the mention kept.
+    fn node(&mut self, path: &'a Path, errors: &mut Errors) -> usize {
+        let word = names::last(path);
+        let name = word.map(names::plain).unwrap_or_default();
+        let span = word.map_or_else(Span::call_site, Ident::span);
+        let number = *self.numbers.entry(name.clone()).or_insert_with(|| {
+            if matches!(name.as_str(), "start" | "end") {
+                errors.at(
+                    span,
+                    format!(
+                        "`{name}` is a word of `graph!`: bring the node in under another name, `use … as …`"
+                    ),
+                );
+            }
+            self.nodes.push(Node { name: name.clone(), mentions: Vec::new() });
+            self.nodes.len() - 1
+        });
+        if let Some(first) = self.nodes[number].mentions.first()
+            && (first.get_ident().is_none() || path.get_ident().is_none())
+            && names::text(first) != names::text(path)
+        {
+            errors.at(
+                span,
+                format!(
+                    "two nodes bear the name `{name}`: `{}`{}, and `{}` here; bring one of them in under another name, `use {} as other_{name}`",
+                    names::text(first),
+                    on_line(self.nodes[number].span()),
+                    names::text(path),
+                    names::text(path),
+                ),
+            );
+            self.nodes.push(Node { name, mentions: vec![path] });
+            return self.nodes.len() - 1;
+        }
+        self.nodes[number].mentions.push(path);
+        number
+    }
+
+    fn statement(&mut self, chain: &'a [Step], errors: &mut Errors) {
+        let Some((first, rest)) = chain.split_first() else { return };
+        let from = match first {
+            Step::Start(_) => Point::Start,
+            Step::Node(path) => Point::Node(self.node(path, errors)),
+            Step::End(word) => {
+                return errors
+                    .at(word.span(), "a thread that has ended does not go on: nothing follows `end`");
+            }
+            // The grammar lets neither begin a statement.
+            Step::Fork(..) | Step::Match(_) => return,
+        };
+        let tail = self.follow(Tail::At(from, Kind::Next), rest, None, errors);
+        self.must_join(tail, errors);
+    }
+
+    fn must_join(&self, tail: Tail, errors: &mut Errors) {
+        if let Tail::Fork(fork) = tail {
+            let from = self.word(self.forks[fork].from);
+            errors.at(
+                self.forks[fork].span,
+                format!("the branches after `{from}` must meet again: write `{from} -> (…) -> join`, where `join` is a node or `end`"),
+            );
+        }
+    }
+
+    /// Walks on along a chain. `branch` is the fork's branch that the chain is written in.
+    fn follow(
+        &mut self,
+        mut tail: Tail,
+        steps: &'a [Step],
+        branch: Option<(usize, usize)>,
+        errors: &mut Errors,
+    ) -> Tail {
+        for step in steps {
+            tail = match step {
+                Step::Start(word) => {
+                    errors.at(
+                        word.span(),
+                        "nothing leads back to `start`: name the node that the thread goes on with",
+                    );
+                    return Tail::Done;
+                }
+                Step::End(word) => {
+                    self.enter(tail, Point::End, word.span(), errors);
+                    if let Some(next) = steps.iter().skip_while(|s| !std::ptr::eq(*s, step)).nth(1) {
+                        errors
+                            .at(next.span(), "a thread that has ended does not go on: nothing follows `end`");
+                        return Tail::Done;
+                    }
+                    Tail::Done
+                }
+                Step::Node(path) => {
+                    let node = self.node(path, errors);
+                    if let Some((fork, branch)) = branch {
+                        let written = &mut self.forks[fork].branches[branch].written;
+                        if !written.contains(&node) {
+                            written.push(node);
+                        }
+                    }
+                    self.enter(
+                        tail,
+                        Point::Node(node),
+                        names::last(path).map_or_else(Span::call_site, Ident::span),
+                        errors,
+                    );
+                    Tail::At(Point::Node(node), Kind::Next)
+                }
+                Step::Fork(span, branches) => match self.plain_exit(tail, *span, "branches follow", errors) {
+                    Some(from) => self.fork(from, *span, branches, branch, errors),
+                    None => return Tail::Done,
+                },
+                Step::Match(found) => {
+                    if let Some(from) = self.plain_exit(tail, found.keyword.span, "a `match` follows", errors)
+                    {
+                        self.route(from, found, branch, errors);
+                    }
+                    Tail::Done
+                }
+            };
+        }
+        tail
+    }
+
+    /// The point that branches or a `match` follow.
+    fn plain_exit(&self, tail: Tail, span: Span, what: &str, errors: &mut Errors) -> Option<Point> {
+        match tail {
+            Tail::At(point, Kind::Next) => Some(point),
+            Tail::At(_, kind) => {
+                let place = match kind {
+                    Kind::Case { .. } => "an arm",
+                    Kind::Fork { .. } => "a branch",
+                    _ => "a verdict",
+                };
+                errors.at(span, format!("{what} a node: {place} begins with a node"));
+                None
+            }
+            Tail::Fork(_) => {
+                errors.at(
+                    span,
+                    format!("{what} a node: let the branches before it meet in one, `(…) -> join -> …`"),
+                );
+                None
+            }
+            Tail::Done => None,
+        }
+    }
+
+    /// Draws the edges from where a chain has come to.
+    fn enter(&mut self, tail: Tail, to: Point, span: Span, errors: &mut Errors) {
+        match tail {
+            Tail::At(from, kind) => {
+                if kind == Kind::Next {
+                    self.leave_once(from, kind, to, span, errors);
+                }
+                self.edges.push(Edge { from, to, kind, joins: None, span });
+            }
+            Tail::Fork(fork) => {
+                self.forks[fork].join = to;
+                if self.shares(fork, errors) {
+                    return;
+                }
+                for branch in 0..self.forks[fork].branches.len() {
+                    if let Some(last) = self.forks[fork].branches[branch].end {
+                        self.leave_once(Point::Node(last), Kind::Next, to, span, errors);
+                        self.edges.push(Edge {
+                            from: Point::Node(last),
+                            to,
+                            kind: Kind::Next,
+                            joins: None,
+                            span,
+                        });
+                    }
+                }
+            }
+            Tail::Done => {}
+        }
+    }
+
+    /// Whether a node is written in two branches, or is both a branch and the join.
+    fn shares(&self, fork: usize, errors: &mut Errors) -> bool {
+        let Fork { from, join, span, branches } = &self.forks[fork];
+        let (from, join_word) = (self.word(*from), self.word(*join));
+        for (number, branch) in branches.iter().enumerate() {
+            if branch.written.first().is_some_and(|&head| Point::Node(head) == *join) {
+                errors.at(*span, format!("`{join_word}` cannot both run in a branch after `{from}` and be where the branches meet"));
+                return true;
+            }
+            let earlier = |node: &&usize| branches[..number].iter().any(|other| other.written.contains(node));
+            if let Some(&node) =
+                branch.written.iter().filter(|&&node| Point::Node(node) != *join).find(earlier)
+            {
+                let name = &self.nodes[node].name;
+                let place = self.nodes[node].mentions.last().map_or(*span, spans::first);
+                errors.at(
+                    place,
+                    format!("`{name}` stands in two branches after `{from}`, and a node runs in one: give each branch its own, or go to `{name}` after `{join_word}`"),
+                );
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Only one statement says how a point goes on.
+    fn leave_once(&mut self, from: Point, kind: Kind, to: Point, span: Span, errors: &mut Errors) {
+        let word = self.word(from);
+        match self.ways.get(&from) {
+            None => {
+                self.ways.insert(from, (kind, to, span));
+            }
+            Some((earlier, target, place)) => {
+                let line = on_line(*place);
+                let target_word = self.word(*target);
+                let message = match (earlier, kind) {
+                    (Kind::Next, Kind::Next) if *target == to => {
+                        format!(
+                            "the edge `{word} -> {target_word}` is given twice, first{line}: take one of them out"
+                        )
+                    }
+                    (Kind::Next, _) if from == Point::Start => format!(
+                        "`start` leads to `{target_word}` already{line}: a graph has one `start -> …`"
+                    ),
+                    (Kind::Next, _) => format!(
+                        "`{word}` goes on to `{target_word}` already{line}: to choose, write `{word} -> match field {{ … }}`; to do both, `{word} -> (…, …) -> join`"
+                    ),
+                    (Kind::Case { .. }, _) => format!(
+                        "`{word}` goes on with a `match` already{line}: lead there from one of its arms"
+                    ),
+                    _ => format!("`{word}` goes on with branches already{line}: go on where they meet"),
+                };
+                errors.at(span, message);
+            }
+        }
+    }
+
+    fn fork(
+        &mut self,
+        from: Point,
+        span: Span,
+        branches: &'a [Vec<Step>],
+        around: Option<(usize, usize)>,
+        errors: &mut Errors,
+    ) -> Tail {
+        let fork = self.forks.len();
+        if branches.len() < 2 {
+            errors.at(
+                span,
+                format!(
+                    "one branch is no fork: write `{} -> …` without parentheses, or add a second branch",
+                    self.word(from)
+                ),
+            );
+            return Tail::Done;
+        }
+        self.leave_once(from, Kind::Fork { fork, branch: 0 }, Point::End, span, errors);
+        self.forks.push(Fork { from, join: Point::End, span, branches: Vec::new() });
+        for steps in branches {
+            let branch = self.forks[fork].branches.len();
+            if !matches!(steps.first(), Some(Step::Node(_))) {
+                errors.at(steps.first().map_or(span, Step::span), "a branch begins with a node");
+                continue;
+            }
+            self.forks[fork].branches.push(Branch::default());
+            let tail =
+                self.follow(Tail::At(from, Kind::Fork { fork, branch }), steps, Some((fork, branch)), errors);
+            self.must_join(tail, errors);
+            match (tail, steps.last()) {
+                (Tail::Done, Some(Step::End(word))) => errors.at(
+                    word.span(),
+                    "a branch ends in a node, and goes on where the branches meet: write `(…) -> end` if nothing comes after",
+                ),
+                (Tail::At(Point::Node(last), _), _) => self.forks[fork].branches[branch].end = Some(last),
+                _ => {}
+            }
+        }
+        if let Some((outer, branch)) = around {
+            let inner: Vec<_> = self.forks[fork].branches.iter().flat_map(|b| b.written.clone()).collect();
+            self.forks[outer].branches[branch].written.extend(inner);
+        }
+        Tail::Fork(fork)
+    }
+
+    fn route(&mut self, from: Point, found: &'a Match, branch: Option<(usize, usize)>, errors: &mut Errors) {
+        let route = self.routes.len();
+        self.leave_once(from, Kind::Case { route, case: 0 }, Point::End, found.keyword.span, errors);
+        let field = root(&found.looks_at);
+        if field.is_none() {
+            errors.on(&found.looks_at, "a `match` looks at a field of the state, which comes first: `match risk { … }`, `match draft.amount { … }`");
+        }
+        if found.arms.is_empty() {
+            errors.at(
+                found.keyword.span,
+                format!(
+                    "a `match` with no arm leads nowhere: write `{} -> match … {{ pattern => node }}`",
+                    self.word(from)
+                ),
+            );
+        }
+        self.routes.push(Route { from, field, source: found });
+        for (case, arm) in found.arms.iter().enumerate() {
+            let tail = self.follow(Tail::At(from, Kind::Case { route, case }), &arm.chain, branch, errors);
+            self.must_join(tail, errors);
+        }
+    }
+
+    fn block(&mut self, mention: &'a Path, verdicts: &'a [(Ident, Vec<Step>)], errors: &mut Errors) {
+        let node = self.node(mention, errors);
+        let span = names::last(mention).map_or_else(Span::call_site, Ident::span);
+        let name = self.nodes[node].name.clone();
+        if let Some(earlier) = self.verdicts.iter().find(|block| block.node == node) {
+            let line = on_line(spans::first(&earlier.mention));
+            errors.at(span, format!("`{name}` has a verdict block already{line}: put both into one"));
+        }
+        let (mut seen, mut unknown): (Vec<Kind>, bool) = (Vec::new(), false);
+        for (word, chain) in verdicts {
+            let given = word.to_string();
+            let kind = match (given.as_str(), names::near(&given, ["reject", "ask"])) {
+                ("reject", _) => Kind::Reject,
+                ("ask", _) => Kind::Ask,
+                (_, Some(near)) => {
+                    errors
+                        .at(word.span(), format!("a verdict block has no `{given}`; did you mean `{near}`?"));
+                    if near == "ask" { Kind::Ask } else { Kind::Reject }
+                }
+                (_, None) => {
+                    let hint = match given.as_str() {
+                        "approve" | "edit" => format!(
+                            "once its draft is approved, as it was or edited, `{name}` runs and goes on with `{name} -> …`"
+                        ),
+                        _ => "it takes `reject` and `ask`".to_owned(),
+                    };
+                    errors.at(word.span(), format!("a verdict block has no `{given}`: {hint}"));
+                    unknown = true;
+                    continue;
+                }
+            };
+            if seen.contains(&kind) {
+                errors.at(word.span(), format!("`{name}` says twice where `{word}` leads: keep one"));
+            }
+            seen.push(kind);
+            let tail = self.follow(Tail::At(Point::Node(node), kind), chain, None, errors);
+            self.must_join(tail, errors);
+        }
+        if !seen.contains(&Kind::Reject) && !unknown {
+            errors.at(
+                span,
+                format!("nothing says where a rejected `{name}` leads: write `{name} {{ reject -> node }}`, or `reject -> end` if nothing is to be done"),
+            );
+        }
+        self.verdicts.push(Verdicts { node, mention, asks: seen.contains(&Kind::Ask) });
+    }
+}
+
+/// The field that an expression looks at: its leftmost name.
+fn root(expr: &Expr) -> Option<Ident> {
+    match expr {
+        Expr::Path(path) => path.path.get_ident().cloned(),
+        Expr::Field(field) => root(&field.base),
+        Expr::MethodCall(call) => root(&call.receiver),
+        Expr::Index(index) => root(&index.expr),
+        Expr::Reference(reference) => root(&reference.expr),
+        Expr::Unary(unary) => root(&unary.expr),
+        Expr::Paren(paren) => root(&paren.expr),
+        Expr::Group(group) => root(&group.expr),
+        Expr::Cast(cast) => root(&cast.expr),
+        Expr::Binary(binary) => root(&binary.left),
+        _ => None,
+    }
+}
