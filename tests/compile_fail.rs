@@ -241,7 +241,7 @@ fn without_frames_of_others(rendered: &str) -> String {
         let number: String = bare.chars().take_while(char::is_ascii_digit).collect();
         let rest = bare[number.len()..].trim_start();
         let frame = line.starts_with(char::is_whitespace) || !number.is_empty();
-        if frame && others && rest.starts_with(['|', '.']) {
+        if others && (rest == "..." || frame && rest.starts_with(['|', '.'])) {
             continue;
         }
         others &= !rest.starts_with("= ");

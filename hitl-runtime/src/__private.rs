@@ -30,3 +30,25 @@ pub fn decode<T: DeserializeOwned>(field: &str, json: &str) -> Result<T, FieldEr
 pub fn encode<T: Serialize>(field: &str, value: Option<&T>) -> Result<Option<String>, FieldError> {
     value.map(|value| serde_json::to_string(value).map_err(|e| FieldError::value(field, e))).transpose()
 }
+
+/// Awaits a node and keeps what it gives back: one body for all nodes, so that none of them needs its own.
+pub fn call<'a, F, T, E>(
+    node: F,
+    keep: impl FnOnce(T) -> Result<Writes, NodeError> + Send + 'a,
+) -> BoxFuture<'a, Result<Writes, NodeError>>
+where
+    F: Future<Output = Result<T, E>> + Send + 'a,
+    NodeError: From<E>,
+{
+    Box::pin(async move { keep(node.await?) })
+}
+
+/// A node that lacks a parameter.
+pub fn missing<'a>(name: &'static str) -> BoxFuture<'a, Result<Writes, NodeError>> {
+    failed(NodeError::missing(name))
+}
+
+/// A node that cannot be called.
+pub fn failed<'a>(error: NodeError) -> BoxFuture<'a, Result<Writes, NodeError>> {
+    Box::pin(std::future::ready(Err(error)))
+}

@@ -180,15 +180,8 @@ fn run(node: &Node, errors: &Errors, this: &Ident, generics: &NodeGenerics) -> T
         Role::Deps(part) => Some(quote!(__D: __h::Provides<#part>,)),
         _ => None,
     });
-    let at = spans::at(node.function.sig.ident.span());
     let args = Ident::new("args", Span::mixed_site());
-    let body = if errors.is_empty() {
-        let call = call(node, given, &args);
-        // The future's own faults, such as not being `Send`, are the function's.
-        quote_spanned!(at=> ::std::boxed::Box::pin(async move { #call }))
-    } else {
-        quote!(::core::unreachable!())
-    };
+    let body = if errors.is_empty() { call(node, given, &args) } else { quote!(::core::unreachable!()) };
     let state = quote!(<Self as __h::Node>::State);
     quote! {
         #[automatically_derived]
@@ -217,7 +210,6 @@ fn call(node: &Node, given: &TokenStream, args: &Ident) -> TokenStream {
     let fields = Ident::new("fields", Span::mixed_site());
     let (mut taken, mut values) = (TokenStream::new(), Vec::new());
     for (i, param) in node.params.iter().enumerate() {
-        let value = value(param, args, &fields);
         if param.role.is_field() {
             // A local of its own, from the parameter's type's first token to its last: if that is not the field's
             // type, all of it is underlined.
@@ -225,7 +217,7 @@ fn call(node: &Node, given: &TokenStream, args: &Ident) -> TokenStream {
             let local = Ident::new(&format!("p{i}"), spans::at(first));
             let mut zero = Literal::usize_unsuffixed(0);
             zero.set_span(spans::at(last));
-            taken.extend(quote!(let #local = (#value,);));
+            taken.extend(value(param, args, &fields, &local));
             values.push(match param.role {
                 // Written out, so that `&String` may become `&str` on its way.
                 Role::Optional => quote!(match #local.0 {
@@ -238,13 +230,10 @@ fn call(node: &Node, given: &TokenStream, args: &Ident) -> TokenStream {
                 _ => quote!(#local.#zero),
             });
         } else {
-            values.push(value);
+            values.push(other(param, args, &mut taken));
         }
     }
     let answer = spans::at(node.answer_span());
-    // `?` stands at the return type: an error that does not fit is what the function gives back.
-    let question = quote_spanned!(answer=> ?);
-    let call = quote!(#callee #turbofish (#(#values),*).await #question);
     let outs: Vec<_> = (0..node.args.writes.len())
         .map(|i| Ident::new(&format!("out{i}"), spans::at(node.out_ends(i).1)))
         .collect();
@@ -263,37 +252,60 @@ fn call(node: &Node, given: &TokenStream, args: &Ident) -> TokenStream {
         [only] => (quote!(#only), kept),
         many => (quote_spanned!(answer=> (#(#many),*)), kept),
     };
-    // By path, not by method: a state that is none is then one sentence, and not one for each call.
+    // The future's own faults, such as not being `Send`, stand at the function's name.
+    let call = Ident::new("call", spans::at(ident.span()));
     quote! {
         let #fields = __h::Args::fields(&#args);
         #taken
-        let #pattern = #call;
-        #kept
+        __h::#call(#callee #turbofish (#(#values),*), move |#pattern| { #kept })
     }
 }
 
-/// What a parameter is given. The field's name stands at the parameter's, so that rustc's own sentence about a field
-/// that does not exist stands there.
-fn value(param: &Param, args: &Ident, fields: &Ident) -> TokenStream {
+/// Takes a parameter out of its field. The field's name stands at the parameter's, so that rustc's own sentence about
+/// a field that does not exist stands there.
+fn value(param: &Param, args: &Ident, fields: &Ident, local: &Ident) -> TokenStream {
     let Param { name, field, ty, role } = param;
-    let at = spans::at(spans::first(ty));
     match role {
-        Role::Approved(_) => quote!(__h::Args::approved(&#args, #field, #fields.#name.as_ref())?),
-        Role::Required => quote!(__h::Args::need(&#args, #field, #fields.#name.as_ref())?),
+        Role::Optional => quote!(let #local = (#fields.#name.as_ref(),);),
+        Role::Approved(_) => quote! {
+            let #local = match __h::Args::approved(&#args, #field, #fields.#name.as_ref()) {
+                ::core::result::Result::Ok(value) => (value,),
+                ::core::result::Result::Err(error) => return __h::failed(error),
+            };
+        },
         Role::Owned => {
-            let clone = quote_spanned!(at=> ::core::clone::Clone::clone);
-            quote!(#clone(__h::Args::need(&#args, #field, #fields.#name.as_ref())?))
+            let clone = quote_spanned!(spans::at(spans::first(ty))=> ::core::clone::Clone::clone);
+            quote! {
+                let ::core::option::Option::Some(#local) = #fields.#name.as_ref() else { return __h::missing(#field) };
+                let #local = (#clone(#local),);
+            }
         }
-        Role::Optional => quote!(#fields.#name.as_ref()),
+        _ => quote! {
+            let ::core::option::Option::Some(#local) = #fields.#name.as_ref() else { return __h::missing(#field) };
+            let #local = (#local,);
+        },
+    }
+}
+
+/// A parameter that is no field.
+fn other(param: &Param, args: &Ident, taken: &mut TokenStream) -> TokenStream {
+    let Param { name, ty, role, .. } = param;
+    let at = spans::at(spans::first(ty));
+    let mut brought = |what: &str| {
+        let local = Ident::new(&name.to_string(), Span::mixed_site());
+        let taker = Ident::new(what, Span::mixed_site());
+        taken.extend(quote! {
+            let ::core::option::Option::Some(#local) = __h::Args::#taker(&#args) else { return __h::missing(#what) };
+        });
+        quote!(#local)
+    };
+    match role {
         Role::Deps(_) => quote_spanned!(at=> __h::Args::deps(&#args)),
-        Role::Cx => quote_spanned!(at=> __h::Args::cx(&#args)),
-        Role::Rejection { required: true } => {
-            quote!(__h::Args::need(&#args, "rejection", __h::Args::rejection(&#args))?)
-        }
+        Role::Rejection { required: true } => brought("rejection"),
         Role::Rejection { required: false } => quote!(__h::Args::rejection(&#args)),
-        Role::Question { required: true } => {
-            quote!(__h::Args::need(&#args, "question", __h::Args::question(&#args))?)
-        }
+        Role::Question { required: true } => brought("question"),
         Role::Question { required: false } => quote!(__h::Args::question(&#args)),
+        // Fields are taken by `value`.
+        _ => quote_spanned!(at=> __h::Args::cx(&#args)),
     }
 }

@@ -88,6 +88,15 @@ pub enum CanAsk {}
 /// ```
 pub enum NoAsk {}
 
+/// Whether the graph declares `ask` for a review: [`CanAsk`] says that it does.
+#[diagnostic::on_unimplemented(
+    message = "the graph declares no `ask` for this review, so there is nowhere for a question to go",
+    label = "declare it in the node's verdict block: `node {{ reject -> …, ask -> … }}`"
+)]
+pub trait Asks {}
+
+impl Asks for CanAsk {}
+
 /// What runs a node: its function behind [`Run::run`].
 pub type RunNode<S, D> = for<'a> fn(Args<'a, S, D>) -> BoxFuture<'a, Result<Writes, NodeError>>;
 

@@ -24,7 +24,7 @@ mod view;
 pub use agent::Agent;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use cx::Cx;
-pub use graph::{CanAsk, Graph, NoAsk, NodeEntry, specs};
+pub use graph::{Asks, CanAsk, Graph, NoAsk, NodeEntry, specs};
 pub use history::{HistoryEntry, Snapshot};
 pub use node::{Args, Deps, Interrupt, Node, Provides, Run, Writes};
 pub use node_error::NodeError;

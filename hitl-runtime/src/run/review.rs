@@ -2,11 +2,12 @@
 
 use std::{fmt, marker::PhantomData};
 
+use futures_util::future::BoxFuture;
 use garde::Validate;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::{Agent, CanAsk, Graph, NoAsk, decide::Answer, turn::Found};
+use super::{Agent, Asks, Graph, NoAsk, decide::Answer, turn::Found};
 use crate::{Digest, Error, Operator, Reason, ThreadId, Verdict, Violation};
 
 /// An open review, before the type of its draft is known.
@@ -218,13 +219,6 @@ impl<G: Graph, D, A> Review<G, D, A> {
         self.given(operator, Verdict::Reject { reason, note: note.into() }).await
     }
 
-    async fn given(self, operator: &Operator, verdict: Verdict) -> Result<G::Turn, Error> {
-        let digest = self.found.open.digest;
-        G::turn(self.agent.answer(self.thread, digest, operator, Answer::Given(verdict)).await?)
-    }
-}
-
-impl<G: Graph, D> Review<G, D, CanAsk> {
     /// Answer this first, and draft again.
     ///
     /// ```
@@ -242,8 +236,25 @@ impl<G: Graph, D> Review<G, D, CanAsk> {
     ///
     /// # Errors
     /// As [`Agent::decide`].
-    pub async fn ask(self, operator: &Operator, question: impl Into<String>) -> Result<G::Turn, Error> {
-        self.given(operator, Verdict::Ask { question: question.into() }).await
+    // No `async fn`: rustc would refuse what the graph does not declare three times over, once for each of its types.
+    pub fn ask(
+        self,
+        operator: &Operator,
+        question: impl Into<String>,
+    ) -> BoxFuture<'static, Result<G::Turn, Error>>
+    where
+        A: Asks,
+    {
+        let (operator, verdict) = (operator.clone(), Verdict::Ask { question: question.into() });
+        let Self { agent, thread, found, .. } = self;
+        Box::pin(async move {
+            G::turn(agent.answer(thread, found.open.digest, &operator, Answer::Given(verdict)).await?)
+        })
+    }
+
+    async fn given(self, operator: &Operator, verdict: Verdict) -> Result<G::Turn, Error> {
+        let digest = self.found.open.digest;
+        G::turn(self.agent.answer(self.thread, digest, operator, Answer::Given(verdict)).await?)
     }
 }
 

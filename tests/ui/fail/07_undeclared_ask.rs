@@ -14,7 +14,8 @@ graph! {
 async fn answer(turn: AgentTurn, mara: &Operator) {
     if let AgentTurn::Execute(review) = turn {
         let _ = review.ask(mara, "Is there a photo?").await;
-//                     ^^^ no method named `ask` found for struct `Review<Agent, RefundDraft>`
+//                     ^^^ so there is nowhere for a question to go
+//  | declare it in the node's verdict block
     }
 }
 
