@@ -178,6 +178,24 @@ pub enum Error {
         /// The signed field.
         field: String,
     },
+    /// A fork would do once more what may have been done already.
+    #[error(
+        "a fork at place {place} of thread `{thread}` would run effect `{node}` again, and nobody knows that it did not happen; fork before it"
+    )]
+    EffectUnderWay {
+        /// The thread.
+        thread: ThreadId,
+        /// The place.
+        place: Place,
+        /// The effect.
+        node: String,
+    },
+    /// The operating system gave no random number, and a thread or a runner needs one.
+    #[error("the operating system gives no randomness: {problem}")]
+    NoRandomness {
+        /// What it said.
+        problem: String,
+    },
     /// The store could not do it.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -215,6 +233,8 @@ impl Error {
             Self::Damaged { .. } => "damaged",
             Self::NoSuchPlace { .. } => "no_such_place",
             Self::SignatureNotCarried { .. } => "signature_not_carried",
+            Self::EffectUnderWay { .. } => "effect_under_way",
+            Self::NoRandomness { .. } => "no_randomness",
             Self::Store(_) => "store",
         }
     }

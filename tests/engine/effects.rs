@@ -109,6 +109,21 @@ async fn an_effect_that_fails_or_panics_is_in_doubt_and_is_not_run_again() {
 }
 
 #[tokio::test]
+async fn a_fork_does_not_repeat_what_is_in_doubt_or_stopped() {
+    let world = World::new([Behaviour::Fails]);
+    let (agent, doubt) = in_doubt(&world).await;
+    let thread = "t".parse().unwrap();
+    // Place 1 says that it began, place 2 that it is in doubt.
+    for place in [1, 2] {
+        assert_eq!(agent.fork(&thread, place, "f").await.unwrap_err().code(), "effect_under_way");
+    }
+    let _ = doubt.stop(&Operator::new("mara"), "").await.unwrap();
+    assert_eq!(agent.fork(&thread, 3, "f").await.unwrap_err().code(), "effect_under_way");
+    assert_eq!(world.calls(), 1);
+    assert!(matches!(agent.fork(&thread, 0, "f").await.unwrap(), ActorTurn::Done(_)));
+}
+
+#[tokio::test]
 async fn a_person_settles_it() {
     let mara = Operator::new("mara");
 

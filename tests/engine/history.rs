@@ -44,14 +44,16 @@ async fn a_fork_goes_on_from_the_past_and_has_everything_signed_again() {
     let first = open(&agent, "t").await;
     let old = first.digest();
     done(first.approve(&mara()).await.unwrap());
-    // Place 4 is the approval, place 5 the beginning of the refund: neither carries over.
-    for place in [3, 4, 5] {
+    // Place 4 is the approval, which does not carry over.
+    for place in [3, 4] {
         let new = format!("t-{place}");
         let again = review(agent.fork(&id("t"), place, new.as_str()).await.unwrap());
         assert_ne!(again.digest(), old);
         assert_eq!(desk.refunded.load(std::sync::atomic::Ordering::SeqCst), 1);
         agent.verify(&id(&new)).await.unwrap();
     }
+    // Place 5 is the beginning of the refund: going on from there would pay again.
+    assert_eq!(agent.fork(&id("t"), 5, "t-5").await.unwrap_err().code(), "effect_under_way");
     assert_eq!(agent.fork(&id("t"), 3, "t-3").await.unwrap_err().code(), "thread_exists");
     assert_eq!(agent.fork(&id("t"), 99, "t-99").await.unwrap_err().code(), "no_such_place");
     done(review(agent.thread("t-4").await.unwrap()).approve(&mara()).await.unwrap());
@@ -145,4 +147,14 @@ async fn a_thread_whose_node_is_gone_says_so_before_anything_runs() {
             "{error}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_thread_that_takes_the_name_of_a_deleted_one_shares_no_digest_with_it() {
+    let store = MemoryStore::new();
+    let agent = RefundAgent::new(Desk::default(), store.clone());
+    let old = open(&agent, "t").await.digest();
+    store.delete(&id("t")).await.unwrap();
+    assert_ne!(open(&agent, "t").await.digest(), old);
+    assert_eq!(agent.decide("t", old, &mara(), Verdict::Approve).await.unwrap_err().code(), "stale");
 }

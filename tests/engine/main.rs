@@ -4,6 +4,7 @@
 mod effects;
 mod forks;
 mod history;
+mod passing;
 mod refunds;
 mod routes;
 mod verdicts;

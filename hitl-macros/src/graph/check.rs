@@ -68,6 +68,20 @@ fn trapped(
     // What cannot be reached has been said to be so.
     let mut known = back.from(Point::End);
     known.iter_mut().zip(on.from(Point::Start)).for_each(|(known, reached)| *known |= !reached);
+    // A verdict's way out is not the way on of what was signed: without one, the node would run and be stuck.
+    for (index, node) in model.nodes.iter().enumerate() {
+        let mut ways = model.edges.iter().filter(|edge| edge.from == Point::Node(index)).peekable();
+        if ways.peek().is_some() && ways.all(|edge| edge.kind.is_verdict()) {
+            let name = &node.name;
+            errors.at(
+                node.span(),
+                format!(
+                    "`{name}` leads nowhere once it is signed: write `{name} -> …;`, or `{name} -> end;`"
+                ),
+            );
+            mark(&mut known, &back.from(Point::Node(index)));
+        }
+    }
     for (node, meant) in typos {
         let found = &model.nodes[*node];
         let name = &found.name;

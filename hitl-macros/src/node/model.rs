@@ -161,6 +161,13 @@ impl Node {
                 ),
             );
         }
+        if reviewed && args.effect.is_none() {
+            // A word forgotten here would let a crash repeat what was signed once.
+            errors.at(
+                self.function.sig.ident.span(),
+                format!("a person signs before node `{name}`, so what it does must not be done twice: add `effect`, and `idempotent` if twice is as good as once"),
+            );
+        }
         if let (None, Some(span)) = (args.effect, args.low_risk) {
             errors.at(span, format!("node `{name}` is no `effect`, so it has no risk to declare: take `risk = low` out, or add `effect`"));
         }

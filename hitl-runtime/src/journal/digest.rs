@@ -110,6 +110,7 @@ impl<'de> Deserialize<'de> for Digest {
 #[derive(Serialize)]
 pub(crate) struct Subject<'a> {
     pub(crate) thread: &'a str,
+    pub(crate) id: &'a str,
     pub(crate) node: &'a str,
     pub(crate) field: &'a str,
     pub(crate) place: u64,

@@ -97,6 +97,9 @@ pub enum Event {
         graph: String,
         /// The graph's fingerprint: which nodes, edges and fields it had.
         print: String,
+        /// Random, so that a thread which takes the name of a deleted one shares no digest and no idempotency key
+        /// with it.
+        id: String,
         /// The `#[input]` fields.
         input: Values,
         /// Where it goes first. Left out by a fork, whose position is in the snapshot.
@@ -329,10 +332,13 @@ impl FromStr for To {
             _ => match text.strip_prefix('(') {
                 Some(rest) => {
                     let (heads, join) = rest.split_once(") -> ").ok_or(ParseToError)?;
-                    Self::Fork {
-                        heads: heads.split(", ").map(str::to_owned).collect(),
-                        join: Box::new(join.parse()?),
-                    }
+                    // Branches meet at a node or at the end, never at another fork.
+                    let join = match join {
+                        "end" => Self::End,
+                        node if node.contains(['(', ')']) => return Err(ParseToError),
+                        node => Self::Node(node.to_owned()),
+                    };
+                    Self::Fork { heads: heads.split(", ").map(str::to_owned).collect(), join: Box::new(join) }
                 }
                 None => Self::Node(text.to_owned()),
             },

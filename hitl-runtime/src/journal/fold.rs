@@ -19,6 +19,8 @@ pub(crate) struct Fold<S: State> {
     /// The graph that the thread was started on, and its fingerprint.
     pub(crate) graph: String,
     pub(crate) print: String,
+    /// Tells this thread from a deleted one of the same name.
+    pub(crate) id: String,
     /// The place that the next entry will fill.
     pub(crate) next: Place,
     /// The hash of the last entry.
@@ -55,6 +57,7 @@ impl<S: State> Fold<S> {
             thread,
             graph: String::new(),
             print: String::new(),
+            id: String::new(),
             next: 0,
             lanes: BTreeMap::new(),
             lanes_made: 0,
@@ -122,9 +125,10 @@ impl<S: State> Fold<S> {
             self.lease.clone_from(&entry.lease);
         }
         match &entry.event {
-            Event::Started { graph, print, input, to, .. } => {
+            Event::Started { graph, print, id, input, to, .. } => {
                 graph.clone_into(&mut self.graph);
                 print.clone_into(&mut self.print);
+                id.clone_into(&mut self.id);
                 match (to, &entry.snapshot) {
                     (Some(to), _) => {
                         let mut fields = S::Fields::default();
@@ -237,7 +241,9 @@ impl<S: State> Fold<S> {
             operator: operator.to_owned(),
             digest,
         };
-        let mut brings = None;
+        // What led to the node goes on with it to its run.
+        let mut brings = open.visit.brings.clone();
+        let signed = matches!(verdict, Decision::Approve | Decision::Edit { .. });
         match verdict {
             Decision::Approve => {
                 lane.signatures.insert(open.field.clone(), sign(open.digest));
@@ -263,7 +269,6 @@ impl<S: State> Fold<S> {
                 }));
             }
         }
-        let signed = brings.is_none();
         self.arrive(id, to, place, signed, brings)
     }
 
@@ -354,19 +359,26 @@ impl<S: State> Fold<S> {
             return Ok(());
         }
         let at_fork = self.lane(parent)?.signatures.clone();
+        let (mut edits, mut writes, mut signed) = (Vec::new(), Vec::new(), Vec::new());
         for id in branches {
             let Some(branch) = self.lanes.remove(&id) else { continue };
-            let lane = self.lane(parent)?;
-            let written: Vec<String> = branch.wrote.iter().map(|arrival| arrival.field.clone()).collect();
-            for arrival in branch.wrote {
-                lane.take(&S::SPEC, arrival)?;
-            }
             for (field, signature) in branch.signatures {
-                if written.contains(&field) || at_fork.get(&field) != Some(&signature) {
-                    lane.signatures.insert(field, signature);
+                let touched = branch.wrote.iter().any(|arrival| arrival.field == field);
+                if touched || at_fork.get(&field) != Some(&signature) {
+                    signed.push((field, signature));
                 }
             }
+            let (replacing, reducing): (Vec<_>, Vec<_>) =
+                branch.wrote.into_iter().partition(|arrival| arrival.replaces);
+            edits.extend(replacing);
+            writes.extend(reducing);
         }
+        // An edit takes the place of what was there before the fork, and not of what a sibling wrote.
+        let lane = self.lane(parent)?;
+        for arrival in edits.into_iter().chain(writes) {
+            lane.take(&S::SPEC, arrival)?;
+        }
+        lane.signatures.extend(signed);
         let At::Forked { join } = self.lane(parent)?.at.clone() else {
             return Err(FoldError::Damaged("it joins what is no fork".to_owned()));
         };

@@ -16,6 +16,7 @@ use crate::{
 struct Frozen {
     graph: String,
     print: String,
+    id: String,
     lanes: BTreeMap<LaneId, FrozenLane>,
     made: LaneId,
     steps: u64,
@@ -54,6 +55,7 @@ impl<S: State> Fold<S> {
         let frozen = Frozen {
             graph: self.graph.clone(),
             print: self.print.clone(),
+            id: self.id.clone(),
             lanes,
             made: self.lanes_made,
             steps: self.steps,
@@ -66,6 +68,9 @@ impl<S: State> Fold<S> {
     pub(super) fn thaw(&mut self, snapshot: &RawValue) -> Result<(), FoldError> {
         let frozen: Frozen = serde_json::from_str(snapshot.get())
             .map_err(|e| FoldError::Damaged(format!("its snapshot cannot be read: {e}")))?;
+        self.graph = frozen.graph;
+        self.print = frozen.print;
+        self.id = frozen.id;
         self.lanes.clear();
         for (id, frozen) in frozen.lanes {
             let mut fields = S::Fields::default();
@@ -77,8 +82,6 @@ impl<S: State> Fold<S> {
             lane.wrote = frozen.wrote;
             self.lanes.insert(id, lane);
         }
-        self.graph = frozen.graph;
-        self.print = frozen.print;
         self.lanes_made = frozen.made;
         self.steps = frozen.steps;
         self.lease = frozen.lease;

@@ -59,6 +59,11 @@ impl<F: Fields> Lane<F> {
             }
         }
         if self.parent.is_some() {
+            let reduced = state.fields.iter().any(|field| field.name == arrival.field && field.reduced);
+            if arrival.replaces || !reduced {
+                // What came before is gone, here and so at the join.
+                self.wrote.retain(|earlier| earlier.field != arrival.field);
+            }
             self.wrote.push(arrival);
         }
         Ok(())

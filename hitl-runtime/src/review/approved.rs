@@ -81,6 +81,7 @@ impl<T: fmt::Debug> fmt::Debug for Approved<T> {
 #[derive(Clone, Debug, Default)]
 pub struct Signatures {
     pub(crate) thread: String,
+    pub(crate) id: String,
     pub(crate) by_field: BTreeMap<String, Signature>,
 }
 
@@ -95,6 +96,7 @@ impl Signatures {
             serde_json::to_value(value).map_err(|source| SignatureError::Encoding { field, source })?;
         let subject = Subject {
             thread: &self.thread,
+            id: &self.id,
             node: &signature.node,
             field,
             place: signature.place,

@@ -26,46 +26,63 @@ pub(crate) fn merge(draft: &Value, patch: &Value) -> Result<Value, EditError> {
 /// Looks for a key of the patch that the draft's type dropped: one that is not in what the type wrote after the
 /// patch, and that its schema does not know either.
 pub(crate) fn dropped(patch: &Value, written: &Value, schema: &Value) -> Result<(), EditError> {
-    walk(patch, written, schema, schema, &mut String::new())
+    walk(patch, Some(written), schema, schema, &mut String::new())
 }
 
 fn walk(
     patch: &Value,
-    written: &Value,
+    written: Option<&Value>,
     schema: &Value,
     root: &Value,
     path: &mut String,
 ) -> Result<(), EditError> {
-    let Value::Object(patch) = patch else { return Ok(()) };
-    let known = properties(schema, root);
-    for (key, value) in patch {
-        let length = path.len();
-        if !path.is_empty() {
-            path.push('.');
+    let length = path.len();
+    match patch {
+        Value::Object(patch) => {
+            let known = properties(schema, root);
+            for (key, value) in patch {
+                if !path.is_empty() {
+                    path.push('.');
+                }
+                path.push_str(key);
+                let there = written.and_then(|written| written.get(key));
+                let described = known.and_then(|known| known.get(key));
+                if there.is_none() && described.is_none() {
+                    let keys = written.and_then(Value::as_object).into_iter().flatten();
+                    let keys = keys.chain(known.into_iter().flatten()).map(|(key, _)| key.as_str());
+                    let near = nearest(key, keys).map(str::to_owned);
+                    return Err(EditError::UnknownKey { path: path.clone(), near });
+                }
+                walk(value, there, described.unwrap_or(&Value::Null), root, path)?;
+                path.truncate(length);
+            }
         }
-        path.push_str(key);
-        let there = written.get(key);
-        let described = known.and_then(|known| known.get(key));
-        if there.is_none() && described.is_none() {
-            let keys = written.as_object().into_iter().flatten().chain(known.into_iter().flatten());
-            let near = nearest(key, keys.map(|(key, _)| key.as_str())).map(str::to_owned);
-            return Err(EditError::UnknownKey { path: path.clone(), near });
+        // A patch puts a list in place of the whole list, so its items stand where they are written.
+        Value::Array(items) => {
+            let described =
+                resolved(schema, root).and_then(|schema| schema.get("items")).unwrap_or(&Value::Null);
+            for (i, item) in items.iter().enumerate() {
+                path.push_str(&format!("[{i}]"));
+                walk(item, written.and_then(|written| written.get(i)), described, root, path)?;
+                path.truncate(length);
+            }
         }
-        if let Some(there) = there {
-            walk(value, there, described.unwrap_or(&Value::Null), root, path)?;
-        }
-        path.truncate(length);
+        _ => {}
     }
     Ok(())
 }
 
-/// The properties that a schema names, through one `$ref`.
+/// The properties that a schema names.
 fn properties<'a>(schema: &'a Value, root: &'a Value) -> Option<&'a serde_json::Map<String, Value>> {
-    let schema = match schema.get("$ref").and_then(Value::as_str) {
-        Some(reference) => root.pointer(reference.strip_prefix('#')?)?,
-        None => schema,
-    };
-    schema.get("properties")?.as_object()
+    resolved(schema, root)?.get("properties")?.as_object()
+}
+
+/// A schema, through one `$ref`.
+fn resolved<'a>(schema: &'a Value, root: &'a Value) -> Option<&'a Value> {
+    match schema.get("$ref").and_then(Value::as_str) {
+        Some(reference) => root.pointer(reference.strip_prefix('#')?),
+        None => Some(schema),
+    }
 }
 
 #[cfg(test)]
@@ -75,7 +92,7 @@ mod tests {
     use super::*;
 
     fn check(patch: Value) -> Result<(), EditError> {
-        let written = json!({ "order_id": "A-9133", "amount": 99.0, "to": { "iban": "DE02" } });
+        let written = json!({ "order_id": "A-9133", "amount": 99.0, "to": { "iban": "DE02" }, "lines": [{ "dollars": 1 }, { "dollars": 2 }] });
         let schema = json!({
             "properties": { "order_id": {}, "amount": {}, "note": {}, "to": { "$ref": "#/$defs/To" } },
             "$defs": { "To": { "properties": { "iban": {}, "name": {} } } },
@@ -91,6 +108,10 @@ mod tests {
         assert_eq!(check(json!({ "amuont": 99 })), unknown("amuont", Some("amount")));
         assert_eq!(check(json!({ "to": { "ibn": "x" } })), unknown("to.ibn", Some("iban")));
         assert_eq!(check(json!({ "colour": null })), unknown("colour", None));
+        assert_eq!(
+            check(json!({ "lines": [{ "dollars": 1 }, { "dolars": 1 }] })),
+            unknown("lines[1].dolars", Some("dollars"))
+        );
     }
 
     #[test]

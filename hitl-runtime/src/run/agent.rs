@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use super::{Clock, Graph, SystemClock, route};
 use crate::{
     Digest, Error, OpenReview, Page, Place, Store, ThreadId,
-    journal::{DigestError, Fold, FoldError, Subject},
+    journal::{At, DigestError, Fold, FoldError, Subject, To},
 };
 
 /// A graph with its dependencies and its store. Clones share both.
@@ -232,29 +232,51 @@ impl<G: Graph> Agent<G> {
         let Some(tail) = self.inner.store.tail(thread).await? else { return Ok(None) };
         let mut fold = Fold::empty(thread.clone());
         for record in &tail.records {
-            fold.read(record.place, record.hash, &record.body)
-                .map_err(|e| unreadable(thread, record.place, e))?;
+            if let Err(error) = fold.read(record.place, record.hash, &record.body) {
+                // Another graph's thread has other fields; its name says more than they do.
+                self.same_graph(&fold)?;
+                return Err(unreadable(thread, record.place, error));
+            }
         }
         Ok(Some(fold))
     }
 
-    /// An old thread meets new code: every node that it stands at must still be there.
-    fn fits(&self, fold: &GraphFold<G>) -> Result<(), Error> {
-        let changed = |problem| Err(Error::GraphChanged { thread: fold.thread.clone(), problem });
-        if fold.graph != G::SPEC.name {
-            return changed(format!("it runs on the graph `{}`, and this is `{}`", fold.graph, G::SPEC.name));
+    fn same_graph(&self, fold: &GraphFold<G>) -> Result<(), Error> {
+        if fold.graph.is_empty() || fold.graph == G::SPEC.name {
+            return Ok(());
         }
+        let problem = format!("it runs on the graph `{}`, and this is `{}`", fold.graph, G::SPEC.name);
+        Err(Error::GraphChanged { thread: fold.thread.clone(), problem })
+    }
+
+    /// An old thread meets new code: every node that it stands at must still be there.
+    pub(crate) fn fits(&self, fold: &GraphFold<G>) -> Result<(), Error> {
+        self.same_graph(fold)?;
+        let changed = |problem| Err(Error::GraphChanged { thread: fold.thread.clone(), problem });
         for lane in fold.lanes.values() {
-            let Some(visit) = lane.at.visit() else { continue };
-            if route::node::<G>(&visit.node).is_none() {
+            let name = match &lane.at {
+                At::Forked { join: To::Node(join) } => join,
+                at => match at.visit() {
+                    Some(visit) => &visit.node,
+                    None => continue,
+                },
+            };
+            let Some((index, _)) = route::node::<G>(name) else {
                 let names = G::SPEC.nodes.iter().map(|node| node.name);
-                let near = crate::prose::nearest(&visit.node, names)
+                let near = crate::prose::nearest(name, names)
                     .map(|near| format!("; it has a node `{near}`"))
                     .unwrap_or_default();
                 return changed(format!(
-                    "it stands at node `{}`, which `{}` no longer has{near}",
-                    visit.node,
+                    "it stands at node `{name}`, which `{}` no longer has{near}",
                     G::SPEC.name
+                ));
+            };
+            let mut branches = G::SPEC.forks.iter().flat_map(|fork| fork.branches);
+            let in_branch = branches.any(|branch| branch.nodes.contains(&index));
+            if in_branch != lane.parent.is_some() && lane.at.visit().is_some() {
+                let (is, was) = if in_branch { ("is", "was not") } else { ("is not", "was") };
+                return changed(format!(
+                    "node `{name}` {is} in a branch of a fork, and {was} when the thread came there"
                 ));
             }
         }
@@ -288,7 +310,7 @@ impl<G: Graph> Agent<G> {
         field: &str,
         draft: &serde_json::Value,
     ) -> Result<Digest, DigestError> {
-        Subject { thread: fold.thread.as_str(), node, field, place, draft }.digest()
+        Subject { thread: fold.thread.as_str(), id: &fold.id, node, field, place, draft }.digest()
     }
 }
 

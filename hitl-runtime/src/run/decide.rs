@@ -116,11 +116,11 @@ impl<G: Graph> Agent<G> {
         let leased = fold.lease.as_ref().is_some_and(|lease| lease.until_ms > now);
         let mut post = Post::new(self, fold);
         if !leased {
-            post.claim();
+            post.claim()?;
         }
         post.push(event)?;
         if leased {
-            return if post.flush().await? { Ok(post.fold) } else { Err(drive::Stopped::Taken(thread)) };
+            return if post.flush(false).await? { Ok(post.fold) } else { Err(drive::Stopped::Taken(thread)) };
         }
         drive::run(self, post).await
     }
@@ -180,7 +180,17 @@ impl<G: Graph> Agent<G> {
         let here = To::Node(node.clone());
         let (verdict, to) = match answer {
             Answer::Given(Verdict::Approve) => {
-                turn::draft::<G>(fold, found.lane, &open.field, found.reviewed)?;
+                let draft = turn::draft::<G>(fold, found.lane, &open.field, found.reviewed)?;
+                let digest = self.digest(fold, open.place, &node, &open.field, &draft).ok();
+                if digest != Some(open.digest) {
+                    return Err(Error::GraphChanged {
+                        thread: thread(),
+                        problem: format!(
+                            "`{}` reads otherwise in this program than when its review was opened; edit it, or reject it",
+                            open.field
+                        ),
+                    });
+                }
                 (Decision::Approve, here)
             }
             Answer::Given(Verdict::Edit { patch }) => (self.edit(fold, found, Edit::Patch(patch))?, here),
@@ -313,8 +323,16 @@ pub(super) fn may_decide(
     operator: &Operator,
 ) -> Result<(), Error> {
     let (thread, node) = (thread.clone(), node.to_owned());
-    if operator.name().trim().is_empty() {
-        return Err(Error::BadVerdict { thread, node, problem: "the operator has no name".to_owned() });
+    let name = operator.name();
+    let wrong = if name.trim().is_empty() {
+        Some("the operator has no name")
+    } else if name.len() > ThreadId::MAX_BYTES || name.chars().any(char::is_control) {
+        Some("an operator's name is at most 200 bytes of plain text")
+    } else {
+        None
+    };
+    if let Some(problem) = wrong {
+        return Err(Error::BadVerdict { thread, node, problem: problem.to_owned() });
     }
     match role.filter(|role| !operator.holds(role)) {
         Some(role) => Err(Error::RoleMissing {

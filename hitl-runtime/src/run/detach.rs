@@ -22,10 +22,11 @@ impl<T: Send + 'static> Future for Finish<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         self.begun = true;
-        let Some(work) = &mut self.work else { return Poll::Pending };
+        // Taken out while it runs: what has panicked is not run on.
+        let Some(mut work) = self.work.take() else { return Poll::Pending };
         let poll = work.as_mut().poll(cx);
-        if poll.is_ready() {
-            self.work = None;
+        if poll.is_pending() {
+            self.work = Some(work);
         }
         poll
     }

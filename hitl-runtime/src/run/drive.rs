@@ -50,7 +50,15 @@ pub(crate) async fn run<G: Graph>(agent: &Agent<G>, mut post: Post<G>) -> Result
     let mut first = true;
     loop {
         let tries = advance(agent, &mut post, &busy)?;
-        if !post.flush().await? {
+        let stored = match post.flush(!first).await {
+            Ok(stored) => stored,
+            Err(error) => {
+                // What runs is not cut in the middle; the journal says that it began.
+                while running.next().await.is_some() {}
+                return Err(error.into());
+            }
+        };
+        if !stored {
             if first {
                 return Err(Stopped::Taken(thread));
             }
@@ -88,6 +96,10 @@ pub(crate) async fn run<G: Graph>(agent: &Agent<G>, mut post: Post<G>) -> Result
 fn record<G: Graph>(agent: &Agent<G>, post: &mut Post<G>, tried: &Tried) -> Result<(), Error> {
     let lane = tried.lane;
     let node = tried.visit.node.clone();
+    if post.fold.lanes.get(&lane).and_then(|lane| lane.at.visit()) != Some(&tried.visit) {
+        // The store took this very entry before it said that the place was taken.
+        return Ok(());
+    }
     match &tried.end {
         End::Wrote(values) => post.push_ran(lane, tried.node, values.clone()),
         End::Unknown { error } => {
@@ -127,7 +139,7 @@ fn advance<G: Graph>(
                     );
                     post.push(Event::Failed { node: visit.node, lane, error, again_ms: None })?;
                 } else {
-                    let key = key(&post.fold.thread, &visit);
+                    let key = key::<G>(&post.fold, &visit);
                     if entry.spec.effect {
                         post.push(Event::Began { node: visit.node.clone(), lane, key: key.clone() })?;
                     }
@@ -173,8 +185,11 @@ fn attempt<G: Graph>(
     wait: Duration,
 ) -> Option<Try<G>> {
     let lane = fold.lanes.get(&id)?;
-    let signatures =
-        Signatures { thread: fold.thread.as_str().to_owned(), by_field: lane.signatures.clone() };
+    let signatures = Signatures {
+        thread: fold.thread.as_str().to_owned(),
+        id: fold.id.clone(),
+        by_field: lane.signatures.clone(),
+    };
     let cx = Cx {
         thread: fold.thread.clone(),
         node: entry.spec.name,
@@ -223,6 +238,7 @@ fn pause<G: Graph>(
 }
 
 /// The same for every try of one coming to a node.
-fn key(thread: &ThreadId, visit: &Visit) -> String {
-    Digest::of(format!("{thread}\0{}\0{}", visit.node, visit.entered).as_bytes()).to_string()
+fn key<G: Graph>(fold: &GraphFold<G>, visit: &Visit) -> String {
+    let (thread, id) = (&fold.thread, &fold.id);
+    Digest::of(format!("{thread}\0{id}\0{}\0{}", visit.node, visit.entered).as_bytes()).to_string()
 }

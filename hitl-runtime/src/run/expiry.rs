@@ -14,12 +14,13 @@ use crate::{
 };
 
 impl<G: Graph> Agent<G> {
-    /// A review whose time has run out.
-    pub(crate) fn overdue(&self, fold: &GraphFold<G>) -> Option<Found> {
+    /// The reviews whose time has run out.
+    pub(crate) fn overdue(&self, fold: &GraphFold<G>) -> Result<Vec<Found>, Error> {
         let now = self.inner.clock.now_ms();
-        let (lane, open) =
-            fold.open().find(|(_, open)| open.deadline_ms.is_some_and(|deadline| deadline <= now))?;
-        found::<G>(fold, lane, open).ok()
+        fold.open()
+            .filter(|(_, open)| open.deadline_ms.is_some_and(|deadline| deadline <= now))
+            .map(|(lane, open)| found::<G>(fold, lane, open))
+            .collect()
     }
 
     /// What nobody signed in time is rejected.

@@ -7,6 +7,7 @@ use super::{
     agent::{GraphFold, unreadable},
     detach, drive,
     post::{Post, standing},
+    token::token,
 };
 use crate::{
     Digest, Error, Place, Standing, ThreadId,
@@ -207,7 +208,11 @@ impl<G: Graph> Agent<G> {
     }
 
     fn fits_fork(&self, old: &GraphFold<G>, place: Place) -> Result<(), Error> {
+        self.fits(old)?;
         for lane in old.lanes.values() {
+            if let Some(node) = may_have_happened::<G>(&lane.at) {
+                return Err(Error::EffectUnderWay { thread: old.thread.clone(), place, node });
+            }
             // What the lane will have signed again anyway may be dropped.
             let again = lane
                 .at
@@ -243,7 +248,9 @@ impl<G: Graph> Agent<G> {
         old.lease = None;
         old.steps = 0;
         old.print.clone_from(&self.inner.print);
+        old.id = token()?;
         let wrong = |e| unreadable(new, 0, e);
+        let id = old.id.clone();
         let snapshot = old.freeze().map_err(wrong)?;
         let mut post = Post::new(self, Fold::empty(new.clone()));
         post.push_whole(Entry {
@@ -251,6 +258,7 @@ impl<G: Graph> Agent<G> {
             event: Event::Started {
                 graph: G::SPEC.name.to_owned(),
                 print: self.inner.print.clone(),
+                id,
                 input: Values::new(),
                 to: None,
                 from: Some(from),
@@ -258,7 +266,7 @@ impl<G: Graph> Agent<G> {
             lease: None,
             snapshot: Some(snapshot),
         })?;
-        post.claim();
+        post.claim()?;
         post.push(Event::Resumed {})?;
         Ok(post)
     }
@@ -329,6 +337,19 @@ impl<G: Graph> Agent<G> {
             }
         }
     }
+}
+
+/// The effect that would be done again where a lane stands thus, though it may have been done already, or though a
+/// person has stopped it.
+fn may_have_happened<G: Graph>(at: &At) -> Option<String> {
+    let visit = match at {
+        At::Began { visit, .. } | At::InDoubt { visit, .. } | At::Failed { visit, stopped: true, .. } => {
+            visit
+        }
+        _ => return None,
+    };
+    let (_, entry) = super::route::node::<G>(&visit.node)?;
+    (!entry.spec.idempotent).then(|| visit.node.clone())
 }
 
 fn damaged(thread: &ThreadId, place: Place, problem: &str) -> Error {

@@ -18,6 +18,7 @@ mod settle;
 mod standstill;
 mod start;
 mod step;
+mod token;
 mod turn;
 mod view;
 

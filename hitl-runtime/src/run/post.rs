@@ -1,8 +1,11 @@
 //! Entries on their way to the store.
 
+use std::time::Duration;
+
 use super::{
     Agent, Graph,
     agent::{GraphFold, unreadable},
+    token::token,
 };
 use crate::{
     Digest, Error, OpenReview, Place, Standing, StoreError,
@@ -25,6 +28,10 @@ impl<G: Graph> Post<G> {
     /// since: a resume then reads little, and the bytes written grow with what was said and not with its square.
     const SNAPSHOT_ENTRIES: usize = 64;
 
+    /// How often a store that fails is asked again, and the wait before the first time; it doubles each time.
+    const RETRIES: u32 = 5;
+    const BACKOFF: Duration = Duration::from_millis(50);
+
     pub(crate) fn new(agent: &Agent<G>, fold: GraphFold<G>) -> Self {
         Self { fold, agent: agent.clone(), runner: String::new(), claims: false, records: Vec::new() }
     }
@@ -32,13 +39,12 @@ impl<G: Graph> Post<G> {
     /// From here on this runner has the thread: each entry extends its lease while there is something to run.
     ///
     /// The name comes from the operating system for each claim, so that two copies of one restored process differ.
-    pub(crate) fn claim(&mut self) {
+    pub(crate) fn claim(&mut self) -> Result<(), Error> {
         if self.runner.is_empty() {
-            // Without randomness two runners could share a name; the place of the entry still decides between them.
-            let id = getrandom::u64().unwrap_or_else(|_| u64::from(std::process::id()));
-            self.runner = format!("{id:016x}");
+            self.runner = token()?;
         }
         self.claims = true;
+        Ok(())
     }
 
     /// Whether the lease is this runner's.
@@ -131,20 +137,36 @@ impl<G: Graph> Post<G> {
     }
 
     /// Stores the entries, all or none. `false` when somebody else has appended in between.
-    pub(crate) async fn flush(&mut self) -> Result<bool, Error> {
-        if self.records.is_empty() {
+    ///
+    /// With `patience`, a store that fails is asked again for a while: what a node has done should not be in doubt
+    /// because a file was locked for a second.
+    pub(crate) async fn flush(&mut self, patience: bool) -> Result<bool, Error> {
+        let Some(mine) = self.records.last().map(|record| (record.place, record.hash)) else {
             return Ok(true);
-        }
+        };
         let append = Append {
             thread: self.fold.thread.clone(),
             records: std::mem::take(&mut self.records),
             standing: standing(&self.fold),
             reviews: reviews(&self.fold),
         };
-        match self.agent.inner.store.append(append).await {
-            Ok(()) => Ok(true),
-            Err(StoreError::Taken { .. }) => Ok(false),
-            Err(error) => Err(error.into()),
+        let store = &self.agent.inner.store;
+        let mut failures = 0;
+        loop {
+            match store.append(append.clone()).await {
+                Ok(()) => return Ok(true),
+                // An append whose answer was lost may be the one that took the place.
+                Err(StoreError::Taken { .. }) if failures > 0 => {
+                    let there = store.entries(&append.thread, mine.0, 1).await?;
+                    return Ok(there.first().is_some_and(|record| (record.place, record.hash) == mine));
+                }
+                Err(StoreError::Taken { .. }) => return Ok(false),
+                Err(StoreError::Failed { .. }) if patience && failures < Self::RETRIES => {
+                    tokio::time::sleep(Self::BACKOFF * 2u32.pow(failures)).await;
+                    failures += 1;
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
     }
 }

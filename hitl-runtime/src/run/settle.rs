@@ -3,7 +3,8 @@
 use super::{Agent, Graph, Outlook, agent::GraphFold, decide::may_decide, detach, drive, route};
 use crate::{
     Error, Operator, ThreadId,
-    journal::{At, Event, LaneId, Settlement, To, Values},
+    graph::ReadKind,
+    journal::{At, Event, LaneId, Settlement, To, Values, Visit},
     state::State,
 };
 
@@ -64,7 +65,7 @@ impl<G: Graph> Agent<G> {
             let doubted = fold.lanes.iter().find_map(|(id, lane)| match &lane.at {
                 At::InDoubt { visit, key: theirs, .. } if theirs == key => Some((*id, visit.clone(), false)),
                 // Its runner is gone, and nobody has written down yet that it is in doubt.
-                At::Began { visit, key: theirs } if theirs == key && !leased => {
+                At::Began { visit, key: theirs } if theirs == key && !leased && !idempotent::<G>(visit) => {
                     Some((*id, visit.clone(), true))
                 }
                 _ => None,
@@ -72,16 +73,16 @@ impl<G: Graph> Agent<G> {
             let Some((lane, visit, unwritten)) = doubted else {
                 return Err(Error::NotInDoubt { thread: thread.clone() });
             };
-            let role = effect_role::<G>(&visit.node);
+            let role = effect_role::<G>(&fold, &visit.node);
             may_decide(thread, &visit.node, role, operator)?;
-            if unwritten {
-                self.take_up(thread).await?;
-                continue;
-            }
             let to = match how {
                 Settlement::Happened { wrote } => Some(self.happened(&fold, lane, &visit.node, wrote)?),
                 Settlement::RunAgain | Settlement::Stop { .. } => None,
             };
+            if unwritten {
+                self.take_up(thread).await?;
+                continue;
+            }
             let event = Event::Settled {
                 node: visit.node,
                 lane,
@@ -129,7 +130,20 @@ impl<G: Graph> Agent<G> {
     }
 }
 
-/// The role that the review before a node asks for.
-pub(super) fn effect_role<G: Graph>(node: &str) -> Option<&'static str> {
-    route::node::<G>(node)?.1.spec.interrupt?.role
+/// The role that the review before an effect asks for: its own, or the earlier one whose signature it runs on.
+pub(super) fn effect_role<G: Graph>(fold: &GraphFold<G>, node: &str) -> Option<&'static str> {
+    let spec = route::node::<G>(node)?.1.spec;
+    if let Some(interrupt) = spec.interrupt {
+        return interrupt.role;
+    }
+    let signers = fold.lanes.values().flat_map(|lane| &lane.signatures);
+    let shared =
+        |field: &str| spec.reads.iter().any(|read| read.kind == ReadKind::Approved && read.field == field);
+    signers
+        .filter(|(field, _)| shared(field))
+        .find_map(|(_, signature)| route::node::<G>(&signature.node)?.1.spec.interrupt?.role)
+}
+
+fn idempotent<G: Graph>(visit: &Visit) -> bool {
+    route::node::<G>(&visit.node).is_some_and(|(_, entry)| entry.spec.idempotent)
 }

@@ -8,7 +8,9 @@ use super::{
     detach,
     drive::{self, Stopped},
     post::Post,
-    route, turn,
+    route,
+    token::token,
+    turn,
 };
 use crate::{
     Error, ThreadId,
@@ -75,8 +77,8 @@ impl<G: Graph> Agent<G> {
         T: TryInto<ThreadId>,
         T::Error: Into<Error>,
     {
-        let input = serde::Deserialize::deserialize(input)
-            .map_err(|e: serde_json::Error| Error::InvalidInput { problem: e.to_string() })?;
+        let input = crate::review::read(&input.to_string())
+            .map_err(|violation| Error::InvalidInput { problem: violation.to_string() })?;
         self.start(thread, input).await
     }
 
@@ -88,12 +90,16 @@ impl<G: Graph> Agent<G> {
         for (field, json) in &input {
             fields.write(field, json.get()).map_err(|e| Error::InvalidInput { problem: e.to_string() })?;
         }
+        for (field, json) in &input {
+            super::step::check::<G>(field, json.get()).map_err(|problem| Error::InvalidInput { problem })?;
+        }
         let to = route::after_start::<G>(&fields).map_err(|problem| Error::InvalidInput { problem })?;
         let mut post = Post::new(&self, Fold::empty(thread.clone()));
-        post.claim();
+        post.claim()?;
         post.push(Event::Started {
             graph: G::SPEC.name.to_owned(),
             print: self.inner.print.clone(),
+            id: token()?,
             input: input.clone(),
             to: Some(to),
             from: None,
@@ -187,16 +193,18 @@ impl<G: Graph> Agent<G> {
             let fold = self.known(thread).await?;
             let now = self.inner.clock.now_ms();
             let leased = fold.lease.as_ref().is_some_and(|lease| lease.until_ms > now);
-            let idle = !fold.lanes.values().any(|lane| lane.at.is_active() || is_retryable(&lane.at));
-            let overdue = self.overdue(&fold);
-            if leased || (idle && overdue.is_none()) {
+            let stuck = fold.lanes.values().any(|lane| lane.at.is_active() || is_retryable(&lane.at));
+            let overdue = self.overdue(&fold)?;
+            if leased || (!stuck && overdue.is_empty()) {
                 return turn::outlook(self, fold);
             }
             let mut post = Post::new(self, fold);
-            post.claim();
-            match overdue {
-                Some(review) => self.expire(&mut post, &review)?,
-                None => post.push(Event::Resumed {})?,
+            post.claim()?;
+            for review in &overdue {
+                self.expire(&mut post, review)?;
+            }
+            if stuck {
+                post.push(Event::Resumed {})?;
             }
             match drive::run(self, post).await {
                 Err(Stopped::Taken(_)) => {}

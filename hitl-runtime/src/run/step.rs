@@ -8,7 +8,7 @@ use super::{Agent, Args, Cx, Graph, NodeError, Writes, route};
 use crate::{
     journal::{Brings, LaneId, Values, Visit},
     review::Signatures,
-    state::State,
+    state::{Fields, State},
 };
 
 /// What a try needs, taken out of the thread so that the thread can move while it runs.
@@ -95,6 +95,11 @@ fn failed(error: &NodeError, unsure: bool) -> End {
 fn finished<G: Graph>(writes: Writes, unsure: bool) -> End {
     let mut values = Values::new();
     for (field, json) in writes.0 {
+        // What the journal could not give back must not get in.
+        let mut slots = <G::State as State>::Fields::default();
+        if let Err(error) = slots.replace(field, json.get()) {
+            return failed(&NodeError::msg(error), unsure);
+        }
         if let Err(problem) = check::<G>(field, json.get()) {
             return failed(&NodeError::msg(problem), unsure);
         }

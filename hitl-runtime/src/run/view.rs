@@ -250,7 +250,7 @@ impl<G: Graph> Agent<G> {
                 _ => None,
             }),
             in_doubt: doubt.map(|(node, key, error, since_ms)| InDoubtView {
-                role: effect_role::<G>(&node),
+                role: effect_role::<G>(&fold, &node),
                 writes: super::route::node::<G>(&node)
                     .map(|(_, entry)| entry.spec.writes.to_vec())
                     .unwrap_or_default(),

@@ -190,7 +190,11 @@ fn thread_of(error: &Error) -> Option<String> {
         | Error::GraphChanged { thread, .. }
         | Error::Damaged { thread, .. }
         | Error::NoSuchPlace { thread, .. }
-        | Error::SignatureNotCarried { thread, .. } => Some(thread.to_string()),
-        Error::InvalidThreadId(_) | Error::InvalidInput { .. } | Error::Store(_) => None,
+        | Error::SignatureNotCarried { thread, .. }
+        | Error::EffectUnderWay { thread, .. } => Some(thread.to_string()),
+        Error::InvalidThreadId(_)
+        | Error::InvalidInput { .. }
+        | Error::NoRandomness { .. }
+        | Error::Store(_) => None,
     }
 }

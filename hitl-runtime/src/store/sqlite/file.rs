@@ -138,6 +138,6 @@ impl File {
     }
 }
 
-const FULL: &str = "the disk is full, and nothing of this was written; make room, and do it again";
+const FULL: &str = "the disk is full, and this entry was not written; make room, then look at the thread: what it had begun is kept";
 
 const DAMAGED: &str = "the file is damaged; stop its programs, keep a copy, and restore a backup or salvage it with `sqlite3 FILE .recover`";

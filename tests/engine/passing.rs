@@ -1,0 +1,115 @@
+//! What reaches a node, and what does not get into the journal.
+
+use hitl::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+pub struct Notes {
+    #[garde(skip)]
+    pub lines: Vec<String>,
+}
+
+fn join(mut old: Notes, new: Notes) -> Notes {
+    old.lines.extend(new.lines);
+    old
+}
+
+fn notes(line: &str) -> Notes {
+    Notes { lines: vec![line.to_owned()] }
+}
+
+#[state]
+pub struct Paper {
+    #[input]
+    pub title: String,
+    #[reduce(join)]
+    #[output]
+    pub notes: Notes,
+    pub number: f64,
+}
+
+#[node(Paper, writes = notes)]
+async fn open(title: &str) -> Result<Notes> {
+    Ok(notes(title))
+}
+
+#[node(Paper, writes = notes)]
+async fn add() -> Result<Notes> {
+    Ok(notes("added"))
+}
+
+#[interrupt_before]
+#[node(Paper, effect)]
+async fn publish(notes: Approved<Notes>) -> Result<()> {
+    assert!(!notes.lines.is_empty());
+    Ok(())
+}
+
+/// It reads what the rejection before it said, though a person signs before it runs.
+#[interrupt_before]
+#[node(Paper, writes = notes, effect)]
+async fn escalate(notes: Approved<Notes>, rejection: &Rejection) -> Result<Notes> {
+    assert_eq!(notes.lines.len(), 1);
+    Ok(super::passing::notes(&rejection.note))
+}
+
+graph! {
+    pub Side<Paper> {
+        start -> open -> (add, publish) -> close -> end;
+        publish { reject -> close }
+    }
+}
+
+graph! {
+    pub Escalation<Paper> {
+        start -> open -> publish -> end;
+        publish { reject -> escalate }
+        escalate { reject -> end }
+        escalate -> end;
+    }
+}
+
+#[node(Paper)]
+async fn close(_rejection: Option<&Rejection>) -> Result<()> {
+    Ok(())
+}
+
+#[node(Paper, writes = number)]
+async fn count() -> Result<f64> {
+    Ok(f64::NAN)
+}
+
+graph! { pub Counter<Paper> { start -> open -> count -> end; } }
+
+fn input() -> PaperInput {
+    PaperInput { title: "title".into() }
+}
+
+#[tokio::test]
+async fn an_edit_in_one_branch_leaves_what_its_sibling_wrote() {
+    let agent = Side::new(MemoryStore::new());
+    let SideTurn::Publish(review) = agent.start("t", input()).await.unwrap() else { panic!() };
+    let turn =
+        review.edit(&Operator::new("mara"), |notes| notes.lines = vec!["edited".into()]).await.unwrap();
+    let SideTurn::Done(notes) = turn else { panic!("{turn}") };
+    assert_eq!(notes.lines, ["edited", "added"]);
+}
+
+#[tokio::test]
+async fn a_rejection_reaches_a_node_that_a_person_signs_for() {
+    let mara = Operator::new("mara");
+    let agent = Escalation::new(MemoryStore::new());
+    let EscalationTurn::Publish(review) = agent.start("t", input()).await.unwrap() else { panic!() };
+    let turn = review.reject(&mara, Reason::Other, "too early").await.unwrap();
+    let EscalationTurn::Escalate(review) = turn else { panic!("{turn}") };
+    let turn = review.approve(&mara).await.unwrap();
+    let EscalationTurn::Done(notes) = turn else { panic!("{turn}") };
+    assert_eq!(notes.lines, ["title", "too early"]);
+}
+
+#[tokio::test]
+async fn what_the_journal_could_not_give_back_fails_its_node() {
+    let agent = Counter::new(MemoryStore::new());
+    let CounterTurn::Failed(failed) = agent.start("t", input()).await.unwrap() else { panic!() };
+    assert_eq!(failed.node(), "count");
+    assert!(failed.error().contains("number"), "{}", failed.error());
+}

@@ -1,0 +1,14 @@
+//! A person signs, and the node does not say that it changes the world: a crash would repeat it.
+#[path = "../desk.rs"]
+mod desk;
+use desk::*;
+
+#[interrupt_before]
+#[node(Ticket, writes = outcome)]
+async fn pay(draft: Approved<RefundDraft>) -> Result<Outcome> {
+//       ^^^ a person signs before node `pay`, so what it does must not be done twice: add `effect`
+    drop(draft);
+    Ok(Outcome)
+}
+
+fn main() {}
