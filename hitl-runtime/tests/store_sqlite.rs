@@ -573,7 +573,7 @@ mod unix {
         as_child(&mut command, "full disk", &mount.join("threads.db"), "");
         let said = Part::start(command).finish();
         assert!(
-            said.iter().all(|line| line.contains("the disk is full, and nothing of this was written")),
+            said.iter().all(|line| line.contains("the disk is full, and this entry was not written")),
             "{said:?}"
         );
         assert!(said.len() >= 3, "{said:?}");

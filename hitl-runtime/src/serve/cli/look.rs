@@ -16,7 +16,7 @@ use super::{
     },
     session::Session,
 };
-use crate::{Error, Place, ThreadId, run::Graph};
+use crate::{Error, Place, Standing, ThreadId, run::Graph};
 
 impl<G: Graph> Session<'_, G> {
     pub(super) async fn show(&mut self, thread: &str) -> Result<Exit, Refusal> {
@@ -26,19 +26,38 @@ impl<G: Graph> Session<'_, G> {
         Ok(Exit::Done)
     }
 
+    /// Threads that no review waits for, and that have not ended: in doubt, failed, or with a runner that may have died.
+    async fn unsettled(&mut self, limit: usize) -> Result<Vec<(ThreadId, Standing)>, Refusal> {
+        let mut all = Vec::new();
+        for standing in [Standing::InDoubt, Standing::Failed, Standing::Running] {
+            let page = self.agent.store().threads(Some(standing), None, limit).await.map_err(Error::from);
+            all.extend(self.mended(page)?.items);
+        }
+        Ok(all)
+    }
+
     pub(super) async fn inbox(&mut self, limit: u64, after: Option<String>) -> Result<Exit, Refusal> {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let page = self.agent.inbox(after.as_deref(), limit).await;
         let page = self.mended(page)?;
+        // With the first page, for whoever looks only here.
+        let unsettled = if after.is_none() { self.unsettled(limit).await? } else { Vec::new() };
         if self.global.json {
-            self.json(&page)?;
+            let unsettled: Vec<_> = unsettled
+                .iter()
+                .map(|(thread, standing)| json!({ "thread": thread, "standing": standing }))
+                .collect();
+            self.json(&json!({ "items": page.items, "next": page.next, "unsettled": unsettled }))?;
             return Ok(Exit::Done);
         }
-        if page.items.is_empty() {
-            self.screen.out(if after.is_some() { "Nothing more waits.\n" } else { "Nothing waits.\n" })?;
-            return Ok(Exit::Done);
+        let mut text = match (page.items.is_empty(), after.is_some()) {
+            (false, _) => lists::inbox(&page.items, G::SPEC.name, self.frame()),
+            (true, true) => "Nothing more waits.\n".to_owned(),
+            (true, false) => "Nothing waits.\n".to_owned(),
+        };
+        if !unsettled.is_empty() {
+            text.push_str(&format!("\n{}", lists::unsettled(&unsettled)));
         }
-        let mut text = lists::inbox(&page.items, G::SPEC.name, self.frame());
         if let Some(next) = &page.next {
             let limit = limit.to_string();
             let command = self.program.command(["inbox", "--limit", &limit, "--after", next]);

@@ -225,7 +225,8 @@ impl<G: Graph> Session<'_, G> {
             match answer.to_lowercase().as_str() {
                 "t" | "try again" => break,
                 "l" | "leave" | "q" | "quit" => return Ok(Move::Leave),
-                _ => {}
+                "" => {}
+                _ => self.screen.out("One of the letters in brackets, please.\n")?,
             }
         }
         let agent = self.agent.clone();

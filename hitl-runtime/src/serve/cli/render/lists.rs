@@ -7,7 +7,7 @@ use super::{
     value::text,
 };
 use crate::{
-    OpenReview,
+    OpenReview, Standing, ThreadId,
     journal::{Decision, Event, Settlement},
     run::HistoryEntry,
     serve::cli::{
@@ -47,6 +47,23 @@ pub(in crate::serve::cli) fn inbox(reviews: &[OpenReview], graph: &str, frame: F
         })
         .collect();
     columns(&heads, &rows)
+}
+
+/// Threads that wait for no signature, and have not ended.
+pub(in crate::serve::cli) fn unsettled(threads: &[(ThreadId, Standing)]) -> String {
+    let rows: Vec<Vec<String>> = threads
+        .iter()
+        .map(|(thread, standing)| {
+            let how = match standing {
+                Standing::InDoubt => paint(RED, "in doubt: somebody must find out what happened"),
+                Standing::Failed => paint(RED, "failed"),
+                Standing::Running => "running, or its process died: `show` tells".to_owned(),
+                Standing::Waiting | Standing::Ended => standing.as_str().to_owned(),
+            };
+            vec![paint(BOLD, escape(thread.as_str())), how]
+        })
+        .collect();
+    columns(&["thread", "stands"], &rows)
 }
 
 /// A journal, one line an entry.
