@@ -107,6 +107,22 @@ pub struct NodeSpec {
     pub retry: RetrySpec,
 }
 
+impl NodeSpec {
+    /// A node of which nothing is known: it reads and writes nothing, and nobody signs it.
+    pub const BLANK: Self = Self {
+        name: "",
+        reads: &[],
+        writes: &[],
+        effect: false,
+        idempotent: false,
+        low_risk: false,
+        rejection: Payload::No,
+        question: Payload::No,
+        interrupt: None,
+        retry: RetrySpec { retries: 0, backoff_ms: 0, timeout_ms: None },
+    };
+}
+
 /// A place in a graph that an edge leaves or enters. Nodes are numbered in the order of their first mention.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Point {

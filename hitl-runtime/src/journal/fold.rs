@@ -396,6 +396,11 @@ impl<S: State> Fold<S> {
         self.lanes.get(&ROOT)
     }
 
+    /// Whether a runner has the thread at this time.
+    pub(crate) fn is_leased(&self, now_ms: u64) -> bool {
+        self.lease.as_ref().is_some_and(|lease| lease.until_ms > now_ms)
+    }
+
     /// Whether the thread has come to its end, though no entry says so yet.
     pub(crate) fn is_at_end(&self) -> bool {
         !self.ended && self.root().is_some_and(|lane| lane.at == At::Ended)

@@ -85,10 +85,7 @@ impl<G: Graph> Agent<G> {
     ) -> Result<Outlook<G>, Error> {
         loop {
             let fold = self.known(thread).await?;
-            let found = match self.find(&fold, digest) {
-                Ok(found) => found,
-                Err(stale) => return Err(self.decided_before(&fold, digest).await?.unwrap_or(stale)),
-            };
+            let found = self.find(&fold, digest).await?;
             if let Some(deadline_ms) = found.open.deadline_ms
                 && deadline_ms <= self.inner.clock.now_ms()
             {
@@ -113,7 +110,7 @@ impl<G: Graph> Agent<G> {
     ) -> Result<GraphFold<G>, drive::Stopped> {
         let now = self.inner.clock.now_ms();
         let thread = fold.thread.clone();
-        let leased = fold.lease.as_ref().is_some_and(|lease| lease.until_ms > now);
+        let leased = fold.is_leased(now);
         let mut post = Post::new(self, fold);
         if !leased {
             post.claim()?;
@@ -125,14 +122,14 @@ impl<G: Graph> Agent<G> {
         drive::run(self, post).await
     }
 
-    pub(crate) fn find(&self, fold: &GraphFold<G>, digest: Digest) -> Result<Found, Error> {
-        let stale = || Error::Stale {
-            thread: fold.thread.clone(),
-            digest,
-            open: fold.open().map(|(_, open)| open.digest).collect(),
-        };
-        let (lane, open) = fold.open().find(|(_, open)| open.digest == digest).ok_or_else(stale)?;
-        found::<G>(fold, lane, open)
+    /// The open review with this digest, or who decided it, or that it is stale.
+    async fn find(&self, fold: &GraphFold<G>, digest: Digest) -> Result<Found, Error> {
+        if let Some((lane, open)) = fold.open().find(|(_, open)| open.digest == digest) {
+            return found::<G>(fold, lane, open);
+        }
+        let open = fold.open().map(|(_, open)| open.digest).collect();
+        let stale = Error::Stale { thread: fold.thread.clone(), digest, open };
+        Err(self.decided_before(fold, digest).await?.unwrap_or(stale))
     }
 
     /// Who decided a review that is no longer open.
@@ -249,10 +246,7 @@ impl<G: Graph> Agent<G> {
     {
         let thread = thread.try_into().map_err(Into::into)?;
         let fold = self.known(&thread).await?;
-        let found = match self.find(&fold, digest) {
-            Ok(found) => found,
-            Err(stale) => return Err(self.decided_before(&fold, digest).await?.unwrap_or(stale)),
-        };
+        let found = self.find(&fold, digest).await?;
         if let Some(deadline_ms) = found.open.deadline_ms
             && deadline_ms <= self.inner.clock.now_ms()
         {

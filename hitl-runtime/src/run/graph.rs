@@ -125,7 +125,7 @@ impl<S: State, D> NodeEntry<S, D> {
 
 /// The descriptions alone, for the proof.
 pub const fn specs<S: State, D, const N: usize>(entries: &[NodeEntry<S, D>; N]) -> [NodeSpec; N] {
-    let mut out = [const { EMPTY }; N];
+    let mut out = [NodeSpec::BLANK; N];
     let mut i = 0;
     while i < N {
         out[i] = entries[i].spec;
@@ -133,16 +133,3 @@ pub const fn specs<S: State, D, const N: usize>(entries: &[NodeEntry<S, D>; N]) 
     }
     out
 }
-
-const EMPTY: NodeSpec = NodeSpec {
-    name: "",
-    reads: &[],
-    writes: &[],
-    effect: false,
-    idempotent: false,
-    low_risk: false,
-    rejection: crate::graph::Payload::No,
-    question: crate::graph::Payload::No,
-    interrupt: None,
-    retry: crate::graph::RetrySpec { retries: 0, backoff_ms: 0, timeout_ms: None },
-};

@@ -60,9 +60,13 @@ impl<G: Graph> Post<G> {
 
     /// Moves the thread, and keeps the entry for the next flush.
     pub(crate) fn push(&mut self, event: Event) -> Result<(), Error> {
+        self.push_entry(self.entry(event))
+    }
+
+    /// As `push`, with an entry that is whole, as a fork's first one is with its snapshot.
+    pub(crate) fn push_entry(&mut self, entry: Entry) -> Result<(), Error> {
         let place = self.fold.next;
         let thread = self.fold.thread.clone();
-        let entry = self.entry(event);
         self.fold.apply(&entry).map_err(|e| unreadable(&thread, place, e))?;
         self.seal(&thread, place, entry)
     }
@@ -117,22 +121,6 @@ impl<G: Graph> Post<G> {
         self.fold.hash = hash;
         self.fold.next = place + 1;
         self.records.push(Record { place, hash, body, snapshot: snapshot.is_some() });
-        Ok(())
-    }
-
-    /// Pushes a first entry that carries a snapshot of its own, as a fork's does.
-    pub(crate) fn push_whole(&mut self, entry: Entry) -> Result<(), Error> {
-        let place = self.fold.next;
-        let thread = self.fold.thread.clone();
-        self.fold.apply(&entry).map_err(|e| unreadable(&thread, place, e))?;
-        let (hash, body) = seal(self.fold.hash, &entry).map_err(|e| Error::Damaged {
-            thread: thread.clone(),
-            place,
-            problem: e.to_string(),
-        })?;
-        self.fold.hash = hash;
-        self.fold.next = place + 1;
-        self.records.push(Record { place, hash, body, snapshot: true });
         Ok(())
     }
 

@@ -61,7 +61,7 @@ impl<G: Graph> Agent<G> {
         loop {
             let fold = self.known(thread).await?;
             let now = self.inner.clock.now_ms();
-            let leased = fold.lease.as_ref().is_some_and(|lease| lease.until_ms > now);
+            let leased = fold.is_leased(now);
             let doubted = fold.lanes.iter().find_map(|(id, lane)| match &lane.at {
                 At::InDoubt { visit, key: theirs, .. } if theirs == key => Some((*id, visit.clone(), false)),
                 // Its runner is gone, and nobody has written down yet that it is in doubt.

@@ -192,7 +192,7 @@ impl<G: Graph> Agent<G> {
         loop {
             let fold = self.known(thread).await?;
             let now = self.inner.clock.now_ms();
-            let leased = fold.lease.as_ref().is_some_and(|lease| lease.until_ms > now);
+            let leased = fold.is_leased(now);
             let stuck = fold.lanes.values().any(|lane| lane.at.is_active() || is_retryable(&lane.at));
             let overdue = self.overdue(&fold)?;
             if leased || (!stuck && overdue.is_empty()) {

@@ -77,7 +77,7 @@ pub(super) fn doubt<G: Graph>(
     fold: &GraphFold<G>,
 ) -> Option<(String, String, String, u64)> {
     let now = agent.inner.clock.now_ms();
-    let orphaned = fold.lease.as_ref().is_none_or(|lease| lease.until_ms <= now);
+    let orphaned = !fold.is_leased(now);
     fold.lanes.values().find_map(|lane| match &lane.at {
         At::InDoubt { visit, key, error, since_ms } => {
             Some((visit.node.clone(), key.clone(), error.clone(), *since_ms))

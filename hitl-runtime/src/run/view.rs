@@ -240,7 +240,7 @@ impl<G: Graph> Agent<G> {
                 .filter_map(|lane| lane.at.visit())
                 .map(|visit| visit.node.clone())
                 .collect(),
-            stalled: active && fold.lease.as_ref().is_none_or(|lease| lease.until_ms <= now),
+            stalled: active && !fold.is_leased(now),
             until_ms: fold.lease.as_ref().filter(|_| active).map(|lease| lease.until_ms),
             reviews,
             failure: fold.lanes.values().find_map(|lane| match &lane.at {

@@ -17,18 +17,7 @@ pub(super) struct Sketch {
 }
 
 /// A node of which only the name is known.
-pub(super) const BLANK: NodeSpec = NodeSpec {
-    name: "",
-    reads: &[],
-    writes: &[],
-    effect: false,
-    idempotent: false,
-    low_risk: false,
-    rejection: Payload::No,
-    question: Payload::No,
-    interrupt: None,
-    retry: RetrySpec { retries: 0, backoff_ms: 0, timeout_ms: None },
-};
+pub(super) const BLANK: NodeSpec = NodeSpec::BLANK;
 
 impl Sketch {
     /// Fields, each with what is said of it: `*message` is an input, `outcome!` an output, `+notes` has a reducer.

@@ -2,23 +2,11 @@
 
 use super::{Lit, mermaid, svg};
 use crate::graph::{
-    BranchSpec, EdgeKind, EdgeSpec, ForkSpec, GraphSpec, InterruptSpec, NodeSpec, Payload, Point, RetrySpec,
-    RouteSpec, StateSpec,
+    BranchSpec, EdgeKind, EdgeSpec, ForkSpec, GraphSpec, InterruptSpec, NodeSpec, Point, RouteSpec, StateSpec,
 };
 
 const fn node(name: &'static str) -> NodeSpec {
-    NodeSpec {
-        name,
-        reads: &[],
-        writes: &[],
-        effect: false,
-        idempotent: false,
-        low_risk: false,
-        rejection: Payload::No,
-        question: Payload::No,
-        interrupt: None,
-        retry: RetrySpec { retries: 0, backoff_ms: 0, timeout_ms: None },
-    }
+    NodeSpec { name, ..NodeSpec::BLANK }
 }
 
 const fn edge(from: Point, to: Point, kind: EdgeKind) -> EdgeSpec {

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Agent, Error, ManualClock, MemoryStore, NodeError, Rejection,
     graph::{
-        EdgeKind, EdgeSpec, FieldSpec, GraphSpec, InterruptSpec, NodeSpec, Payload, Point, ReadKind,
-        ReadSpec, RetrySpec, StateSpec,
+        EdgeKind, EdgeSpec, FieldSpec, GraphSpec, InterruptSpec, NodeSpec, Point, ReadKind, ReadSpec,
+        StateSpec,
     },
     review::Reviewed,
     run::{Args, Graph, NodeEntry, Outlook, Writes},
@@ -93,18 +93,7 @@ impl State for Ticket {
 pub(super) struct RefundAgent;
 
 const fn node(name: &'static str, writes: &'static [&'static str]) -> NodeSpec {
-    NodeSpec {
-        name,
-        reads: &[],
-        writes,
-        effect: false,
-        idempotent: false,
-        low_risk: false,
-        rejection: Payload::No,
-        question: Payload::No,
-        interrupt: None,
-        retry: RetrySpec { retries: 0, backoff_ms: 0, timeout_ms: None },
-    }
+    NodeSpec { name, writes, ..NodeSpec::BLANK }
 }
 
 const EXECUTE: NodeSpec = NodeSpec {
