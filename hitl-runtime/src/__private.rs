@@ -9,8 +9,8 @@ pub use crate::{
     graph::*,
     review::Reviewed,
     run::{
-        AnyReview, Args, CanAsk, Graph, Interrupt, NoAsk, Node, NodeEntry, NodeError, Outlook, Provides, Run,
-        Writes, several, specs,
+        AnyReview, Args, CanAsk, Graph, NoAsk, Node, NodeEntry, NodeError, NodeFuture, Outlook, Provides,
+        Run, Writes, several, specs,
     },
     state::{FieldError, Fields, State, append},
 };
@@ -31,11 +31,40 @@ pub fn encode<T: Serialize>(field: &str, value: Option<&T>) -> Result<Option<Str
     value.map(|value| serde_json::to_string(value).map_err(|e| FieldError::value(field, e))).transpose()
 }
 
+/// Keeps the first field that a node gives back. `_slot` only ties the value's type to the field's.
+///
+/// # Errors
+/// When the value has no JSON form.
+pub fn keep<T: Serialize>(_slot: &Option<T>, field: &'static str, value: &T) -> Result<Writes, NodeError> {
+    Writes::default().set(field, value)
+}
+
+/// Keeps another one.
+///
+/// # Errors
+/// When the value has no JSON form.
+pub fn keep_too<T: Serialize>(
+    earlier: Writes,
+    _slot: &Option<T>,
+    field: &'static str,
+    value: &T,
+) -> Result<Writes, NodeError> {
+    earlier.set(field, value)
+}
+
+/// What is kept of a node that gives nothing back.
+///
+/// # Errors
+/// Never: it stands where a field would be kept.
+pub fn kept_nothing() -> Result<Writes, NodeError> {
+    Ok(Writes::default())
+}
+
 /// Awaits a node and keeps what it gives back: one body for all nodes, so that none of them needs its own.
 pub fn call<'a, F, T, E>(
     node: F,
     keep: impl FnOnce(T) -> Result<Writes, NodeError> + Send + 'a,
-) -> BoxFuture<'a, Result<Writes, NodeError>>
+) -> NodeFuture<'a>
 where
     F: Future<Output = Result<T, E>> + Send + 'a,
     NodeError: From<E>,
@@ -44,11 +73,11 @@ where
 }
 
 /// A node that lacks a parameter.
-pub fn missing<'a>(name: &'static str) -> BoxFuture<'a, Result<Writes, NodeError>> {
+pub fn missing<'a>(name: &'static str) -> NodeFuture<'a> {
     failed(NodeError::missing(name))
 }
 
 /// A node that cannot be called.
-pub fn failed<'a>(error: NodeError) -> BoxFuture<'a, Result<Writes, NodeError>> {
+pub fn failed<'a>(error: NodeError) -> NodeFuture<'a> {
     Box::pin(std::future::ready(Err(error)))
 }

@@ -114,7 +114,7 @@ fn turn(graph: &Graph, turns: &Turns<'_>) -> TokenStream {
         .map(|(block, _)| {
             let node = block.mention;
             let asks = if block.asks { quote!(CanAsk) } else { quote!(NoAsk) };
-            quote!(::hitl::Review<#this, <#node as ::hitl::__private::Interrupt>::Draft, ::hitl::__private::#asks>)
+            quote!(::hitl::Review<#this, <#node as ::hitl::__private::Node>::Draft, ::hitl::__private::#asks>)
         })
         .collect();
     let allow = quote!(#[allow(dead_code, private_interfaces, unreachable_pub, clippy::large_enum_variant)]);

@@ -22,14 +22,17 @@ pub(crate) fn emit(node: &Node, errors: &Errors) -> TokenStream {
     let NodeGenerics { declared, stored, given, bounds, .. } = &generics;
 
     let spec = spec(node);
-    let reviewed = match &node.signed {
-        Some(_) => quote!(::core::option::Option::Some(__h::Reviewed::of::<Self>())),
-        None => quote!(::core::option::Option::None),
-    };
+    let reviewed = node.signed.as_ref().map(|(_, ty)| {
+        quote! {
+            const REVIEWED: ::core::option::Option<::hitl::__private::Reviewed> =
+                ::core::option::Option::Some(::hitl::__private::Reviewed::of::<#ty>());
+        }
+    });
     // Without a review too: a graph that gives the node a verdict block is told so once, by the proof.
     let draft = node.signed.as_ref().map_or_else(|| quote!(()), |(_, ty)| quote!(#ty));
     let run = run(node, errors, &this, &generics);
 
+    // No `const _` around them and no alias: in a graph of a thousand nodes that is a thousand bodies less to check.
     quote! {
         #errors
         #hush
@@ -41,21 +44,16 @@ pub(crate) fn emit(node: &Node, errors: &Errors) -> TokenStream {
         #vis struct #ident <#(#declared),*> { #stored }
 
         #(#cfgs)*
-        const _: () = {
-            use ::hitl::__private as __h;
+        #[automatically_derived]
+        impl<#(#declared),*> ::hitl::__private::Node for #this #given #bounds {
+            type State = #state;
+            type Draft = #draft;
+            const SPEC: ::hitl::__private::NodeSpec = #spec;
+            #reviewed
+        }
 
-            #[automatically_derived]
-            impl<#(#declared),*> __h::Node for #this #given #bounds {
-                type State = #state;
-                const SPEC: __h::NodeSpec = #spec;
-                const REVIEWED: ::core::option::Option<__h::Reviewed> = #reviewed;
-            }
-            #[automatically_derived]
-            impl<#(#declared),*> __h::Interrupt for #this #given #bounds {
-                type Draft = #draft;
-            }
-            #run
-        };
+        #(#cfgs)*
+        #run
     }
 }
 
@@ -128,40 +126,54 @@ fn spec(node: &Node) -> TokenStream {
                 _ => quote!(Required),
             },
         );
-        quote!(__h::ReadSpec { field: #field, kind: __h::ReadKind::#kind })
+        quote!(::hitl::__private::ReadSpec { field: #field, kind: ::hitl::__private::ReadKind::#kind })
     });
     let writes = args.writes.iter().map(names::plain);
-    let payload = |is: fn(&Role) -> Option<bool>| match params.iter().find_map(|p| is(&p.role)) {
-        None => quote!(No),
-        Some(false) => quote!(Optional),
-        Some(true) => quote!(Required),
+    let payload = |is: fn(&Role) -> Option<bool>| {
+        params.iter().find_map(|param| is(&param.role)).map(|required| {
+            let payload = if required { quote!(Required) } else { quote!(Optional) };
+            quote!(::hitl::__private::Payload::#payload)
+        })
     };
     let rejection =
         payload(|role| if let Role::Rejection { required } = role { Some(*required) } else { None });
     let question =
         payload(|role| if let Role::Question { required } = role { Some(*required) } else { None });
-    let (effect, idempotent, low_risk) =
-        (args.effect.is_some(), args.idempotent.is_some(), args.low_risk.is_some());
-    let interrupt = optional(args.interrupt.as_ref().map(|rule| {
+    let interrupt = args.interrupt.as_ref().map(|rule| {
         let field = node.signed.as_ref().map_or("", |(field, _)| field);
         let role = optional(rule.role.as_ref().map(LitStr::value));
         let expires = optional(rule.expires_ms);
-        quote!(__h::InterruptSpec { field: #field, role: #role, expires_ms: #expires })
-    }));
-    let retries = args.retries.map_or(0, |(_, n)| n);
-    let (backoff, timeout) = (args.backoff_ms.unwrap_or(0), optional(args.timeout_ms));
+        quote! {
+            ::core::option::Option::Some(
+                ::hitl::__private::InterruptSpec { field: #field, role: #role, expires_ms: #expires }
+            )
+        }
+    });
+    let retry = (args.retries.is_some() || args.backoff_ms.is_some() || args.timeout_ms.is_some()).then(|| {
+        let retries = args.retries.map_or(0, |(_, n)| n);
+        let (backoff, timeout) = (args.backoff_ms.unwrap_or(0), optional(args.timeout_ms));
+        quote!(::hitl::__private::RetrySpec { retries: #retries, backoff_ms: #backoff, timeout_ms: #timeout })
+    });
+    let told = [
+        ("effect", args.effect.map(|_| quote!(true))),
+        ("idempotent", args.idempotent.map(|_| quote!(true))),
+        ("low_risk", args.low_risk.map(|_| quote!(true))),
+        ("rejection", rejection),
+        ("question", question),
+        ("interrupt", interrupt),
+        ("retry", retry),
+    ];
+    let told = told.into_iter().filter_map(|(field, value)| {
+        let (field, value) = (Ident::new(field, Span::call_site()), value?);
+        Some(quote!(#field: #value,))
+    });
     quote! {
-        __h::NodeSpec {
+        ::hitl::__private::NodeSpec {
             name: #name,
             reads: &[#(#reads),*],
             writes: &[#(#writes),*],
-            effect: #effect,
-            idempotent: #idempotent,
-            low_risk: #low_risk,
-            rejection: __h::Payload::#rejection,
-            question: __h::Payload::#question,
-            interrupt: #interrupt,
-            retry: __h::RetrySpec { retries: #retries, backoff_ms: #backoff, timeout_ms: #timeout },
+            #(#told)*
+            ..::hitl::__private::NodeSpec::BLANK
         }
     }
 }
@@ -177,24 +189,22 @@ fn optional(value: Option<impl ToTokens>) -> TokenStream {
 fn run(node: &Node, errors: &Errors, this: &Ident, generics: &NodeGenerics) -> TokenStream {
     let NodeGenerics { declared, given, predicates, .. } = generics;
     let deps = node.params.iter().filter_map(|param| match &param.role {
-        Role::Deps(part) => Some(quote!(__D: __h::Provides<#part>,)),
+        Role::Deps(part) => Some(quote!(__D: ::hitl::__private::Provides<#part>,)),
         _ => None,
     });
     let args = Ident::new("args", Span::mixed_site());
     let body = if errors.is_empty() { call(node, given, &args) } else { quote!(::core::unreachable!()) };
-    let state = quote!(<Self as __h::Node>::State);
     quote! {
         #[automatically_derived]
-        impl<#(#declared,)* __D> __h::Run<__D> for #this #given
+        impl<#(#declared,)* __D> ::hitl::__private::Run<__D> for #this #given
         where
-            __D: ::core::marker::Send + ::core::marker::Sync + 'static,
             #(#deps)*
             #predicates
         {
             #[allow(unused_variables, clippy::all)]
             fn run<'a>(
-                #args: __h::Args<'a, #state, __D>,
-            ) -> __h::BoxFuture<'a, ::core::result::Result<__h::Writes, __h::NodeError>> {
+                #args: ::hitl::__private::Args<'a, <Self as ::hitl::__private::Node>::State, __D>,
+            ) -> ::hitl::__private::NodeFuture<'a> {
                 #body
             }
         }
@@ -237,27 +247,31 @@ fn call(node: &Node, given: &TokenStream, args: &Ident) -> TokenStream {
     let outs: Vec<_> = (0..node.args.writes.len())
         .map(|i| Ident::new(&format!("out{i}"), spans::at(node.out_ends(i).1)))
         .collect();
-    let mut kept = quote!(<__h::Writes as ::core::default::Default>::default());
+    let mut kept = TokenStream::new();
     for (i, (field, out)) in node.args.writes.iter().zip(&outs).enumerate() {
         let (text, at) = (names::plain(field), spans::at(node.out_ends(i).0));
-        let again = (i > 0).then(|| quote!(?));
-        let set = Ident::new("set", at);
         let reference = quote_spanned!(at=> &);
-        let arguments =
-            spans::delimited(at, Delimiter::Parenthesis, quote!(&#fields.#field, #text, #reference #out));
-        kept.extend(quote!(#again.#set #arguments));
+        let earlier = (i > 0).then(|| quote!(#kept?,));
+        let arguments = spans::delimited(
+            at,
+            Delimiter::Parenthesis,
+            quote!(#earlier &#fields.#field, #text, #reference #out),
+        );
+        let keep = Ident::new(if i == 0 { "keep" } else { "keep_too" }, at);
+        let root = quote_spanned!(at=> ::);
+        kept = quote!(#root hitl::__private::#keep #arguments);
     }
     let (pattern, kept) = match outs.as_slice() {
-        [] => (quote_spanned!(answer=> ()), quote!(::core::result::Result::Ok(#kept))),
+        [] => (quote_spanned!(answer=> ()), quote!(::hitl::__private::kept_nothing())),
         [only] => (quote!(#only), kept),
         many => (quote_spanned!(answer=> (#(#many),*)), kept),
     };
     // The future's own faults, such as not being `Send`, stand at the function's name.
     let call = Ident::new("call", spans::at(ident.span()));
     quote! {
-        let #fields = __h::Args::fields(&#args);
+        let #fields = #args.fields;
         #taken
-        __h::#call(#callee #turbofish (#(#values),*), move |#pattern| { #kept })
+        ::hitl::__private::#call(#callee #turbofish (#(#values),*), move |#pattern| { #kept })
     }
 }
 
@@ -265,23 +279,24 @@ fn call(node: &Node, given: &TokenStream, args: &Ident) -> TokenStream {
 /// a field that does not exist stands there.
 fn value(param: &Param, args: &Ident, fields: &Ident, local: &Ident) -> TokenStream {
     let Param { name, field, ty, role } = param;
+    let some = quote!(::core::option::Option::Some(#local));
     match role {
         Role::Optional => quote!(let #local = (#fields.#name.as_ref(),);),
         Role::Approved(_) => quote! {
-            let #local = match __h::Args::approved(&#args, #field, #fields.#name.as_ref()) {
+            let #local = match ::hitl::__private::Args::approved(&#args, #field, #fields.#name.as_ref()) {
                 ::core::result::Result::Ok(value) => (value,),
-                ::core::result::Result::Err(error) => return __h::failed(error),
+                ::core::result::Result::Err(error) => return ::hitl::__private::failed(error),
             };
         },
         Role::Owned => {
             let clone = quote_spanned!(spans::at(spans::first(ty))=> ::core::clone::Clone::clone);
             quote! {
-                let ::core::option::Option::Some(#local) = #fields.#name.as_ref() else { return __h::missing(#field) };
+                let #some = &#fields.#name else { return ::hitl::__private::missing(#field) };
                 let #local = (#clone(#local),);
             }
         }
         _ => quote! {
-            let ::core::option::Option::Some(#local) = #fields.#name.as_ref() else { return __h::missing(#field) };
+            let #some = &#fields.#name else { return ::hitl::__private::missing(#field) };
             let #local = (#local,);
         },
     }
@@ -295,17 +310,17 @@ fn other(param: &Param, args: &Ident, taken: &mut TokenStream) -> TokenStream {
         let local = Ident::new(&name.to_string(), Span::mixed_site());
         let taker = Ident::new(what, Span::mixed_site());
         taken.extend(quote! {
-            let ::core::option::Option::Some(#local) = __h::Args::#taker(&#args) else { return __h::missing(#what) };
+            let ::core::option::Option::Some(#local) = ::hitl::__private::Args::#taker(&#args) else { return ::hitl::__private::missing(#what) };
         });
         quote!(#local)
     };
     match role {
-        Role::Deps(_) => quote_spanned!(at=> __h::Args::deps(&#args)),
+        Role::Deps(_) => quote_spanned!(at=> ::hitl::__private::Args::deps(&#args)),
         Role::Rejection { required: true } => brought("rejection"),
-        Role::Rejection { required: false } => quote!(__h::Args::rejection(&#args)),
+        Role::Rejection { required: false } => quote!(::hitl::__private::Args::rejection(&#args)),
         Role::Question { required: true } => brought("question"),
-        Role::Question { required: false } => quote!(__h::Args::question(&#args)),
+        Role::Question { required: false } => quote!(::hitl::__private::Args::question(&#args)),
         // Fields are taken by `value`.
-        _ => quote_spanned!(at=> __h::Args::cx(&#args)),
+        _ => quote_spanned!(at=> ::hitl::__private::Args::cx(&#args)),
     }
 }

@@ -68,18 +68,23 @@ impl Names {
         None
     }
 
-    /// Where the search for a name begins: its length and its first and last letters decide.
+    /// Where the search for a name begins: its length, its first letters and its last decide. They are spread over the
+    /// table, since every slot that is taken by another name costs a comparison.
     const fn slot(name: &str) -> usize {
         let bytes = name.as_bytes();
         let letters = match *bytes {
             [a, b, .., c, d, e] => {
-                (a as u32) << 24 ^ (b as u32) << 18 ^ (c as u32) << 12 ^ (d as u32) << 6 ^ e as u32
+                (a as u64) << 24 ^ (b as u64) << 18 ^ (c as u64) << 12 ^ (d as u64) << 6 ^ e as u64
             }
-            [a, .., b] => (a as u32) << 8 | b as u32,
-            [a] => a as u32,
+            [a, b, c, d] => (a as u64) << 24 ^ (b as u64) << 16 ^ (c as u64) << 8 ^ d as u64,
+            [a, b, c] => (a as u64) << 16 ^ (b as u64) << 8 ^ c as u64,
+            [a, b] => (a as u64) << 8 ^ b as u64,
+            [a] => a as u64,
             [] => 0,
         };
-        (letters ^ bytes.len() as u32) as usize % Self::SLOTS
+        // Knuth's multiplier, 2^32 over the golden ratio.
+        let spread = ((letters ^ (bytes.len() as u64) << 29) & 0xFFFF_FFFF) * 0x9E37_79B1;
+        (spread >> 16) as usize % Self::SLOTS
     }
 }
 

@@ -116,9 +116,15 @@ pub struct Reviewed {
 
 impl Reviewed {
     /// For drafts of type `T`.
-    pub(crate) const fn of_type<T>() -> Self
+    pub const fn of<T>() -> Self
     where
-        T: DerivesSerialize + DerivesDeserialize + DerivesJsonSchema + DerivesValidate,
+        T: DerivesSerialize
+            + DerivesDeserialize
+            + DerivesJsonSchema
+            + DerivesValidate
+            + Send
+            + Sync
+            + 'static,
     {
         Self { check: check::<T>, schema: T::schema }
     }

@@ -2,9 +2,10 @@
 
 use std::marker::PhantomData;
 
-use futures_util::future::BoxFuture;
-
-use super::{Args, NodeError, Outlook, Run, Writes, node::Node};
+use super::{
+    Args, Outlook, Run,
+    node::{Node, NodeFuture},
+};
 use crate::{
     Error,
     graph::{GraphSpec, NodeSpec},
@@ -98,7 +99,7 @@ pub trait Asks {}
 impl Asks for CanAsk {}
 
 /// What runs a node: its function behind [`Run::run`].
-pub type RunNode<S, D> = for<'a> fn(Args<'a, S, D>) -> BoxFuture<'a, Result<Writes, NodeError>>;
+pub type RunNode<S, D> = for<'a> fn(Args<'a, S, D>) -> NodeFuture<'a>;
 
 /// A node in a graph: its description and the functions behind it.
 pub struct NodeEntry<S: State, D> {

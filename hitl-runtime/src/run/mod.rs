@@ -27,7 +27,7 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use cx::Cx;
 pub use graph::{Asks, CanAsk, Graph, NoAsk, NodeEntry, specs};
 pub use history::{HistoryEntry, Snapshot};
-pub use node::{Args, Deps, Interrupt, Node, Provides, Run, Writes};
+pub use node::{Args, Deps, Node, NodeFuture, Provides, Run, Writes};
 pub use node_error::NodeError;
 pub use review::{AnyReview, Review, several};
 pub use standstill::{Failed, InDoubt, Running};

@@ -10,10 +10,7 @@ use super::{Cx, NodeError};
 use crate::{
     graph::NodeSpec,
     journal::{Question, Rejection},
-    review::{
-        Approved, DerivesDeserialize, DerivesJsonSchema, DerivesSerialize, DerivesValidate, Reviewed,
-        Signatures,
-    },
+    review::{Approved, Reviewed, Signatures},
     state::State,
 };
 
@@ -28,27 +25,10 @@ pub trait Node: 'static {
     type State: State;
     /// The static description that the graph's proof reads.
     const SPEC: NodeSpec;
-    /// How its draft is checked; `None` where no interrupt stands before it.
-    const REVIEWED: Option<Reviewed>;
-}
-
-/// What a person signs before a node runs. Its type has every derive that this takes.
-pub trait Interrupt: Node {
-    /// The reviewed field's type; `()` where nothing stops before the node.
-    type Draft: DerivesSerialize
-        + DerivesDeserialize
-        + DerivesJsonSchema
-        + DerivesValidate
-        + Send
-        + Sync
-        + 'static;
-}
-
-impl Reviewed {
-    /// The draft before node `N`.
-    pub const fn of<N: Interrupt>() -> Self {
-        Self::of_type::<N::Draft>()
-    }
+    /// What a person signs before it runs; `()` where nothing stops before it.
+    type Draft;
+    /// How the draft is checked; `None` where nothing stops before it.
+    const REVIEWED: Option<Reviewed> = None;
 }
 
 /// A node that can run with the dependencies `D`.
@@ -59,12 +39,16 @@ impl Reviewed {
 )]
 pub trait Run<D>: Node {
     /// Takes the parameters out of the state, calls the function, and encodes what it wrote.
-    fn run<'a>(args: Args<'a, Self::State, D>) -> BoxFuture<'a, Result<Writes, NodeError>>;
+    fn run<'a>(args: Args<'a, Self::State, D>) -> NodeFuture<'a>;
 }
+
+/// A node that runs.
+pub type NodeFuture<'a> = BoxFuture<'a, Result<Writes, NodeError>>;
 
 /// What a node's function is called with.
 pub struct Args<'a, S: State, D> {
-    pub(crate) fields: &'a S::Fields,
+    /// What is known so far.
+    pub fields: &'a S::Fields,
     pub(crate) deps: &'a Arc<D>,
     pub(crate) cx: &'a Cx,
     pub(crate) rejection: Option<&'a Rejection>,
@@ -73,11 +57,6 @@ pub struct Args<'a, S: State, D> {
 }
 
 impl<'a, S: State, D> Args<'a, S, D> {
-    /// What is known so far.
-    pub fn fields(&self) -> &'a S::Fields {
-        self.fields
-    }
-
     /// The part `T` of the graph's dependencies.
     pub fn deps<T>(&self) -> Deps<T>
     where
@@ -127,16 +106,11 @@ impl<'a, S: State, D> Args<'a, S, D> {
 pub struct Writes(pub(crate) Vec<(&'static str, Box<RawValue>)>);
 
 impl Writes {
-    /// Adds a field. `_slot` only ties the value's type to the field's.
+    /// Adds a field.
     ///
     /// # Errors
     /// When the value has no JSON form.
-    pub fn set<T: Serialize>(
-        mut self,
-        _slot: &Option<T>,
-        field: &'static str,
-        value: &T,
-    ) -> Result<Self, NodeError> {
+    pub(crate) fn set<T: Serialize>(mut self, field: &'static str, value: &T) -> Result<Self, NodeError> {
         let json = serde_json::value::to_raw_value(value).map_err(|e| NodeError::encoding(field, e))?;
         self.0.push((field, json));
         Ok(self)

@@ -139,7 +139,7 @@ impl Graph for RefundAgent {
         },
         NodeEntry {
             spec: EXECUTE,
-            reviewed: Some(Reviewed::of_type::<Refund>()),
+            reviewed: Some(Reviewed::of::<Refund>()),
             run: |args| Box::pin(async move { execute(&args) }),
         },
         NodeEntry {
@@ -162,29 +162,29 @@ type Given<'a, 'b> = &'b Args<'a, Ticket, ()>;
 
 /// A message that says `fail` fails; the rest of it is the reason, and a question is answered there.
 fn draft(args: Given<'_, '_>) -> Result<Writes, NodeError> {
-    let message = args.need("message", args.fields().message.as_deref())?;
+    let message = args.need("message", args.fields.message.as_deref())?;
     if message.contains("fail") {
         return Err(NodeError::msg("the model is asleep\n\u{1b}[2Jall is well"));
     }
     let asked = args.question().map(|question| format!(" ({}? yes)", question.text.trim_end_matches('?')));
     let reason = format!("{message}{}", asked.unwrap_or_default());
     let draft = Refund { order_id: "A-9133".to_owned(), amount: 149.0, reason };
-    Writes::default().set(&args.fields().draft, "draft", &draft)
+    Writes::default().set("draft", &draft)
 }
 
 /// A refund of 13 is begun, and nobody sees how it ends.
 fn execute(args: Given<'_, '_>) -> Result<Writes, NodeError> {
-    let draft = args.approved("draft", args.fields().draft.as_ref())?;
+    let draft = args.approved("draft", args.fields.draft.as_ref())?;
     if draft.amount == 13.0 {
         return Err(NodeError::msg("connection reset by peer"));
     }
     let outcome = format!("refunded {} for {}, signed by {}", draft.amount, draft.order_id, draft.operator());
-    Writes::default().set(&args.fields().outcome, "outcome", &outcome)
+    Writes::default().set("outcome", &outcome)
 }
 
 fn cancel(args: Given<'_, '_>) -> Result<Writes, NodeError> {
     let Rejection { reason, note, .. } = args.need("rejection", args.rejection())?.clone();
-    Writes::default().set(&args.fields().outcome, "outcome", &format!("cancelled, {reason}: {note}"))
+    Writes::default().set("outcome", &format!("cancelled, {reason}: {note}"))
 }
 
 /// A desk at ten past ten, and its clock.
