@@ -75,7 +75,8 @@ pub fn node(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | argument | |
 /// |---|---|
 /// | `role = "refund-approver"` | the role that an operator must hold |
-/// | `expires = "24h"` | how long the review stays open; then it counts as rejected |
+/// | `expires = "24h"` | how long the review stays open; then it counts as rejected, or goes where `expire -> …` leads |
+/// | `remind = "4h"` | how long until an open review is brought up again, and again after as long |
 /// | `review = draft` | the field that is signed, where the node takes several as `Approved<…>` |
 #[proc_macro_attribute]
 pub fn interrupt_before(args: TokenStream, item: TokenStream) -> TokenStream {
@@ -101,6 +102,7 @@ pub fn interrupt_before(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `triage -> match risk { Risk::High => draft, Risk::Low => reply };` | a Rust `match` on a field, which rustc checks |
 /// | `draft -> (fraud, stock -> restock) -> execute;` | side by side, until all of them have met in `execute` |
 /// | `execute { reject -> cancel, ask -> draft }` | where the verdicts on a review lead; approved, it runs |
+/// | `execute { reject -> cancel, expire -> escalate }` | where a review leads that nobody decided in time |
 ///
 /// A node may be a path, and then goes by its last word. For `RefundAgent` it makes the type of that name, with
 /// `RefundAgent::new(deps, store)`, and `RefundAgentTurn`, which says whose turn it is.

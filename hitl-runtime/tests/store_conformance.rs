@@ -103,6 +103,8 @@ enum Fault {
     ListsTheNewestFirst,
     TakesAnyToken,
     SkipsAnItem,
+    ForgetsWhatIsDue,
+    ListsTheLatestDueFirst,
     DeletesNothing,
     IsEmptyWhenOpenedAgain,
 }
@@ -140,6 +142,7 @@ impl Store for Broken {
                 }
                 Fault::AcceptsBadAppends if append.check().is_err() => return Ok(()),
                 Fault::ForgetsTheStanding => append.standing = Standing::Running,
+                Fault::ForgetsWhatIsDue if head > 0 => append.due_ms = None,
                 Fault::ForgetsTheReviews if head > 0 => append.reviews.truncate(1),
                 Fault::AddsToTheReviews => {
                     let old = self.0.reviews(None, usize::MAX).await?.items;
@@ -211,6 +214,21 @@ impl Store for Broken {
         self.0.threads(standing, after, limit)
     }
 
+    fn due<'a>(
+        &'a self,
+        by_ms: u64,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page<ThreadId>, StoreError>> {
+        Box::pin(async move {
+            let mut page = self.0.due(by_ms, after, limit).await?;
+            if self.is(Fault::ListsTheLatestDueFirst) {
+                page.items.reverse();
+            }
+            Ok(page)
+        })
+    }
+
     fn delete<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
             if self.is(Fault::DeletesNothing) { Ok(()) } else { self.0.delete(&self.key(thread)).await }
@@ -247,6 +265,8 @@ fn the_suite_finds_what_is_wrong() {
         Fault::ListsTheNewestFirst,
         Fault::TakesAnyToken,
         Fault::SkipsAnItem,
+        Fault::ForgetsWhatIsDue,
+        Fault::ListsTheLatestDueFirst,
         Fault::DeletesNothing,
         Fault::IsEmptyWhenOpenedAgain,
     ] {

@@ -27,7 +27,7 @@ fn thread(name: &str) -> ThreadId {
 fn append(name: &str, place: u64, bytes: usize) -> Append {
     let body = format!("\"{MARK}{}\"", "x".repeat(bytes)).into_bytes();
     let records = vec![Record { place, hash: Digest::of(&body), body, snapshot: false }];
-    Append { thread: thread(name), records, standing: Standing::Running, reviews: vec![] }
+    Append { thread: thread(name), records, standing: Standing::Running, reviews: vec![], due_ms: None }
 }
 
 async fn length(store: &SqliteStore, name: &str) -> u64 {

@@ -64,7 +64,8 @@ async fn forged(agent: &Agent<RefundAgent>, change: impl Fn(&mut Vec<Record>)) -
     let mut records = agent.store().entries(&id("t"), 0, 100).await.unwrap();
     change(&mut records);
     let store = MemoryStore::new();
-    let append = Append { thread: id("t"), records, standing: Standing::Waiting, reviews: vec![] };
+    let append =
+        Append { thread: id("t"), records, standing: Standing::Waiting, reviews: vec![], due_ms: None };
     store.append(append).await.unwrap();
     RefundAgent::new(Desk::default(), store)
 }

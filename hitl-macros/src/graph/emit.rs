@@ -154,6 +154,7 @@ fn kind(kind: Kind) -> TokenStream {
         Kind::Fork { fork, branch } => quote!(__h::EdgeKind::Fork { fork: #fork, branch: #branch }),
         Kind::Reject => quote!(__h::EdgeKind::Reject),
         Kind::Ask => quote!(__h::EdgeKind::Ask),
+        Kind::Expire => quote!(__h::EdgeKind::Expire),
     }
 }
 

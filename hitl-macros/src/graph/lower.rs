@@ -350,20 +350,25 @@ impl<'a> Model<'a> {
         let (mut seen, mut unknown): (Vec<Kind>, bool) = (Vec::new(), false);
         for (word, chain) in verdicts {
             let given = word.to_string();
-            let kind = match (given.as_str(), names::near(&given, ["reject", "ask"])) {
+            let kind = match (given.as_str(), names::near(&given, ["reject", "ask", "expire"])) {
                 ("reject", _) => Kind::Reject,
                 ("ask", _) => Kind::Ask,
+                ("expire", _) => Kind::Expire,
                 (_, Some(near)) => {
                     errors
                         .at(word.span(), format!("a verdict block has no `{given}`; did you mean `{near}`?"));
-                    if near == "ask" { Kind::Ask } else { Kind::Reject }
+                    match near {
+                        "ask" => Kind::Ask,
+                        "expire" => Kind::Expire,
+                        _ => Kind::Reject,
+                    }
                 }
                 (_, None) => {
                     let hint = match given.as_str() {
                         "approve" | "edit" => format!(
                             "once its draft is approved, as it was or edited, `{name}` runs and goes on with `{name} -> …`"
                         ),
-                        _ => "it takes `reject` and `ask`".to_owned(),
+                        _ => "it takes `reject`, `ask` and `expire`".to_owned(),
                     };
                     errors.at(word.span(), format!("a verdict block has no `{given}`: {hint}"));
                     unknown = true;

@@ -22,12 +22,13 @@ pub(crate) enum Kind {
     Fork { fork: usize, branch: usize },
     Reject,
     Ask,
+    Expire,
 }
 
 impl Kind {
-    /// Whether a verdict takes it.
+    /// Whether a verdict takes it, or a deadline instead of one.
     pub(crate) fn is_verdict(self) -> bool {
-        matches!(self, Self::Reject | Self::Ask)
+        matches!(self, Self::Reject | Self::Ask | Self::Expire)
     }
 }
 

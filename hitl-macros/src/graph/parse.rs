@@ -5,7 +5,7 @@
 //! statement = chain ";" | node "{" verdict ("," verdict)* "}"
 //! chain    = ("start" | node) ("->" step)+
 //! step     = node | "(" chain ("," chain)+ ")" | "match" expr "{" (pattern ("if" expr)? "=>" chain ",")* "}" | "end"
-//! verdict  = ("reject" | "ask") "->" chain
+//! verdict  = ("reject" | "ask" | "expire") "->" chain
 //! ```
 
 use proc_macro2::{Ident, Span, TokenTree};

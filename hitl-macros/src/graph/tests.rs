@@ -25,6 +25,7 @@ fn edges(model: &Model<'_>) -> Vec<String> {
             Kind::Case { route, case } => format!(" case {route}.{case}"),
             Kind::Fork { fork, branch } => format!(" fork {fork}.{branch}"),
             Kind::Reject => " reject".into(),
+            Kind::Expire => " expire".into(),
             Kind::Ask => " ask".into(),
         };
         let joins = edge.joins.map_or_else(String::new, |(fork, branch)| format!(" joins {fork}.{branch}"));

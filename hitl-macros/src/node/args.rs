@@ -28,11 +28,12 @@ pub(crate) struct Args {
 pub(crate) struct Interrupt {
     pub(crate) role: Option<LitStr>,
     pub(crate) expires_ms: Option<u64>,
+    pub(crate) remind_ms: Option<u64>,
     pub(crate) review: Option<Ident>,
 }
 
 const NODE: [&str; 7] = ["writes", "effect", "idempotent", "risk", "retries", "backoff", "timeout"];
-const INTERRUPT: [&str; 3] = ["role", "expires", "review"];
+const INTERRUPT: [&str; 4] = ["role", "expires", "remind", "review"];
 
 /// Reads what can be read; a mistake in one argument does not hide the others.
 pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Args {
@@ -123,6 +124,10 @@ fn interrupt_arg(word: &Ident, input: ParseStream, args: &mut Interrupt, errors:
         "expires" => {
             let ms = duration(word, "24h", input)?;
             once(word, &mut args.expires_ms, ms, errors)
+        }
+        "remind" => {
+            let ms = duration(word, "4h", input)?;
+            once(word, &mut args.remind_ms, ms, errors)
         }
         _ => {
             equals(word, "draft", input)?;

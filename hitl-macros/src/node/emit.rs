@@ -142,10 +142,15 @@ fn spec(node: &Node) -> TokenStream {
     let interrupt = args.interrupt.as_ref().map(|rule| {
         let field = node.signed.as_ref().map_or("", |(field, _)| field);
         let role = optional(rule.role.as_ref().map(LitStr::value));
-        let expires = optional(rule.expires_ms);
+        let (expires, remind) = (optional(rule.expires_ms), optional(rule.remind_ms));
         quote! {
             ::core::option::Option::Some(
-                ::hitl::__private::InterruptSpec { field: #field, role: #role, expires_ms: #expires }
+                ::hitl::__private::InterruptSpec {
+                    field: #field,
+                    role: #role,
+                    expires_ms: #expires,
+                    remind_ms: #remind,
+                }
             )
         }
     });

@@ -27,6 +27,8 @@ pub(super) enum Fault {
     Race { node: usize, other: usize, field: usize },
     /// A verdict edge leaves a node that stops for nobody.
     NoReview { edge: usize },
+    /// `expire -> …` at a review that has no deadline.
+    NeverExpires { edge: usize },
     /// `ask -> end`.
     AskEnds { edge: usize },
     /// A verdict leads to a node that does not take what it brings.
@@ -109,10 +111,13 @@ pub(super) const fn fault_of_edge<const N: usize>(
     edge: usize,
 ) -> Option<Fault> {
     let told = &spec.edges[edge];
-    if let (EdgeKind::Reject | EdgeKind::Ask, Point::Node(from)) = (told.kind, told.from)
-        && spec.nodes[from].interrupt.is_none()
-    {
-        return Some(Fault::NoReview { edge });
+    if let (true, Point::Node(from)) = (told.kind.leaves_review(), told.from) {
+        let Some(interrupt) = &spec.nodes[from].interrupt else {
+            return Some(Fault::NoReview { edge });
+        };
+        if let (EdgeKind::Expire, None) = (told.kind, interrupt.expires_ms) {
+            return Some(Fault::NeverExpires { edge });
+        }
     }
     let taken = match (told.kind, told.to) {
         (EdgeKind::Reject, Point::Node(to)) => spec.nodes[to].rejection,

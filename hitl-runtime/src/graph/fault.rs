@@ -40,6 +40,15 @@ impl Fault {
                     "`, which stops for nobody: put `#[interrupt_before]` on it, or take the line out",
                 ])
             }
+            Self::NeverExpires { edge } => {
+                let from = spec.edges[edge].from.name(spec);
+                Sentence::of(&[
+                    "`expire` leaves node `",
+                    from,
+                    "`, whose review never expires: write `#[interrupt_before(expires = \"24h\")]` on it, or take the \
+                     line out",
+                ])
+            }
             Self::AskEnds { edge } => Sentence::of(&[
                 "`ask` leads from `",
                 spec.edges[edge].from.name(spec),
@@ -99,6 +108,7 @@ impl Fault {
 const fn verdict(kind: EdgeKind) -> (&'static str, &'static str) {
     match kind {
         EdgeKind::Ask => ("ask", "Question"),
+        EdgeKind::Expire => ("expire", "Rejection"),
         _ => ("reject", "Rejection"),
     }
 }

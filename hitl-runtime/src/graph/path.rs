@@ -32,7 +32,7 @@ impl Last {
         match self {
             Self::Any => true,
             Self::Only(only) => only == edge,
-            Self::NoRejection => !matches!(kind, EdgeKind::Reject),
+            Self::NoRejection => !matches!(kind, EdgeKind::Reject | EdgeKind::Expire),
             Self::NoQuestion => !matches!(kind, EdgeKind::Ask),
         }
     }
@@ -134,6 +134,7 @@ impl<const N: usize> Path<N> {
                     match edge.kind {
                         EdgeKind::Reject => " -reject-> ",
                         EdgeKind::Ask => " -ask-> ",
+                        EdgeKind::Expire => " -expire-> ",
                         EdgeKind::Next | EdgeKind::Case { .. } | EdgeKind::Fork { .. } => " -> ",
                     },
                     edge.to.name(spec),

@@ -133,7 +133,7 @@ impl NodeProof {
     pub(super) const fn step(&self, kind: EdgeKind) -> &Step {
         match kind {
             EdgeKind::Next | EdgeKind::Case { .. } | EdgeKind::Fork { .. } => &self.ran,
-            EdgeKind::Reject | EdgeKind::Ask => &self.stopped,
+            EdgeKind::Reject | EdgeKind::Ask | EdgeKind::Expire => &self.stopped,
         }
     }
 }
@@ -294,7 +294,7 @@ impl<const N: usize> Proof<N> {
             let edge = &spec.edges[next as usize];
             next = leaving.after(next);
             let mut facts = ran;
-            if let EdgeKind::Reject | EdgeKind::Ask = edge.kind {
+            if edge.kind.leaves_review() {
                 facts = self.after(point, edge.kind);
                 if let (EdgeKind::Reject, Point::Node(node)) = (edge.kind, point) {
                     self.nodes[node].rejects = true;
@@ -308,7 +308,7 @@ impl<const N: usize> Proof<N> {
             if let Point::Node(node) = edge.to {
                 let to = &mut self.nodes[node];
                 match edge.kind {
-                    EdgeKind::Reject => to.without_question = true,
+                    EdgeKind::Reject | EdgeKind::Expire => to.without_question = true,
                     EdgeKind::Ask => to.without_rejection = true,
                     EdgeKind::Next | EdgeKind::Case { .. } | EdgeKind::Fork { .. } => {
                         to.without_rejection = true;

@@ -69,6 +69,8 @@ pub struct InterruptSpec {
     pub role: Option<&'static str>,
     /// How long the review stays open, in milliseconds.
     pub expires_ms: Option<u64>,
+    /// How long until an open review is brought up again, in milliseconds.
+    pub remind_ms: Option<u64>,
 }
 
 /// What happens when a node fails.
@@ -157,6 +159,15 @@ pub enum EdgeKind {
     Reject,
     /// The operator asked; the node has not run.
     Ask,
+    /// Nobody decided in time; the node has not run.
+    Expire,
+}
+
+impl EdgeKind {
+    /// Whether it is taken from an open review, before the node has run.
+    pub const fn leaves_review(self) -> bool {
+        matches!(self, Self::Reject | Self::Ask | Self::Expire)
+    }
 }
 
 /// An edge.

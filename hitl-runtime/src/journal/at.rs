@@ -69,6 +69,29 @@ pub(crate) struct OpenAt {
     pub(crate) role: Option<String>,
     pub(crate) opened_ms: u64,
     pub(crate) deadline_ms: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) remind_ms: Option<u64>,
+    /// How many reminders have come due and are over.
+    #[serde(default, skip_serializing_if = "is_none_yet")]
+    pub(crate) reminded: u64,
+}
+
+fn is_none_yet(n: &u64) -> bool {
+    *n == 0
+}
+
+impl OpenAt {
+    /// When the review is to be brought up again, if it is before its deadline.
+    pub(crate) fn reminder_ms(&self) -> Option<u64> {
+        let spans = self.remind_ms?.saturating_mul(self.reminded + 1);
+        let at_ms = self.opened_ms.saturating_add(spans);
+        self.deadline_ms.is_none_or(|deadline| at_ms < deadline).then_some(at_ms)
+    }
+
+    /// When something happens to the review though nobody decides it.
+    pub(crate) fn due_ms(&self) -> Option<u64> {
+        self.reminder_ms().or(self.deadline_ms)
+    }
 }
 
 impl At {

@@ -148,6 +148,19 @@ pub enum Event {
         /// When the review expires, in milliseconds since the epoch.
         #[serde(rename = "deadline", default, skip_serializing_if = "Option::is_none")]
         deadline_ms: Option<u64>,
+        /// How long until the review is brought up again, in milliseconds.
+        #[serde(rename = "remind", default, skip_serializing_if = "Option::is_none")]
+        remind_ms: Option<u64>,
+    },
+    /// An open review was brought up again.
+    Reminded {
+        /// The node that waits.
+        node: String,
+        /// The lane it waits in.
+        #[serde(default, skip_serializing_if = "is_root")]
+        lane: LaneId,
+        /// How many reminders have come due by now, those included that nobody was there to give.
+        times: u64,
     },
     /// A review was decided.
     Decided {
@@ -207,7 +220,7 @@ pub enum Event {
     },
     /// A runner took the thread up again; what had failed is tried once more.
     Resumed {},
-    /// The runner still has the thread.
+    /// A runner has the thread, still or from here on.
     Renewed {},
     /// The thread came to its end.
     Ended {},
@@ -221,6 +234,7 @@ impl Event {
             Self::Ran { .. } => "ran",
             Self::Began { .. } => "began",
             Self::Paused { .. } => "paused",
+            Self::Reminded { .. } => "reminded",
             Self::Decided { .. } => "decided",
             Self::Failed { .. } => "failed",
             Self::InDoubt { .. } => "in_doubt",
@@ -237,6 +251,7 @@ impl Event {
             Self::Ran { node, .. }
             | Self::Began { node, .. }
             | Self::Paused { node, .. }
+            | Self::Reminded { node, .. }
             | Self::Decided { node, .. }
             | Self::Failed { node, .. }
             | Self::InDoubt { node, .. }

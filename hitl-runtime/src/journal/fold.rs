@@ -154,7 +154,7 @@ impl<S: State> Fold<S> {
                 let visit = moved(at)?;
                 *at = At::Began { visit, key: key.clone() };
             }
-            Event::Paused { lane, field, digest, role, deadline_ms, .. } => {
+            Event::Paused { lane, field, digest, role, deadline_ms, remind_ms, .. } => {
                 let at = &mut self.lane(*lane)?.at;
                 let visit = moved(at)?;
                 *at = At::Paused(OpenAt {
@@ -165,8 +165,14 @@ impl<S: State> Fold<S> {
                     role: role.clone(),
                     opened_ms: entry.at_ms,
                     deadline_ms: *deadline_ms,
+                    remind_ms: *remind_ms,
+                    reminded: 0,
                 });
             }
+            Event::Reminded { lane, times, .. } => match &mut self.lane(*lane)?.at {
+                At::Paused(open) => open.reminded = *times,
+                _ => return Err(FoldError::Damaged("it is about a review that is not open".to_owned())),
+            },
             Event::Decided { lane, verdict, operator, to, .. } => {
                 self.steps = 0;
                 self.decide(*lane, verdict, operator, to, place)?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{Arrival, At, Fold, FoldError, Lane, LaneId, Lease, Signature, Values};
+use super::{Arrival, At, Entry, Event, Fold, FoldError, Lane, LaneId, Lease, Signature, Values};
 use crate::{
     graph::StateSpec,
     state::{FieldError, Fields, State},
@@ -86,6 +86,20 @@ impl<S: State> Fold<S> {
         self.steps = frozen.steps;
         self.lease = frozen.lease;
         Ok(())
+    }
+}
+
+/// The graph that a thread runs on, off the first entry of its tail.
+pub(crate) fn graph_of(body: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Named {
+        graph: String,
+    }
+    let entry: Entry = serde_json::from_slice(body).ok()?;
+    match (entry.event, entry.snapshot) {
+        (Event::Started { graph, .. }, _) => Some(graph),
+        (_, Some(snapshot)) => serde_json::from_str::<Named>(snapshot.get()).ok().map(|named| named.graph),
+        (_, None) => None,
     }
 }
 

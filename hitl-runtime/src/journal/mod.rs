@@ -16,7 +16,7 @@ pub(crate) use digest::Subject;
 pub use digest::{Digest, DigestError, ParseDigestError};
 pub use entry::{Decision, Entry, Event, Lease, Origin, ParseToError, Settlement, Signature, To, Values};
 pub(crate) use fold::{Fold, FoldError};
-pub(crate) use frozen::values;
+pub(crate) use frozen::{graph_of, values};
 pub use lane::LaneId;
 pub(crate) use lane::{Arrival, Lane, ROOT, copy};
 

@@ -8,6 +8,7 @@ use super::{
     detach, drive,
     post::Post,
     route,
+    start::Anew,
     turn::{self, Found, found},
 };
 use crate::{
@@ -91,7 +92,7 @@ impl<G: Graph> Agent<G> {
             {
                 let node = found.open.visit.node.clone();
                 // Whether this process or another one wrote it down: it has expired.
-                self.take_up(thread).await?;
+                self.take_up(thread, Anew::Orphans).await?;
                 return Err(Error::Expired { thread: thread.clone(), node, deadline_ms });
             }
             let event = self.decision(&fold, &found, operator, answer)?;
@@ -108,18 +109,13 @@ impl<G: Graph> Agent<G> {
         fold: GraphFold<G>,
         event: Event,
     ) -> Result<GraphFold<G>, drive::Stopped> {
-        let now = self.inner.clock.now_ms();
-        let thread = fold.thread.clone();
-        let leased = fold.is_leased(now);
+        let leased = fold.is_leased(self.inner.clock.now_ms());
         let mut post = Post::new(self, fold);
         if !leased {
             post.claim()?;
         }
         post.push(event)?;
-        if leased {
-            return if post.flush(false).await? { Ok(post.fold) } else { Err(drive::Stopped::Taken(thread)) };
-        }
-        drive::run(self, post).await
+        self.store_and_run(post).await
     }
 
     /// The open review with this digest, or who decided it, or that it is stale.

@@ -229,6 +229,7 @@ fn pause<G: Graph>(
             digest,
             role: interrupt.role.map(str::to_owned),
             deadline_ms: interrupt.expires_ms.map(|ms| agent.inner.clock.now_ms().saturating_add(ms)),
+            remind_ms: interrupt.remind_ms,
         }),
         Err(problem) => {
             let error = format!("`{}` cannot be signed: {problem}", interrupt.field);

@@ -10,11 +10,11 @@ use super::{
 use crate::{
     Error, Reason,
     graph::EdgeKind,
-    journal::{Decision, Event},
+    journal::{Decision, Event, LaneId, OpenAt},
 };
 
 impl<G: Graph> Agent<G> {
-    /// The reviews whose time has run out.
+    /// The reviews whose time has run out. A verdict that comes in the same millisecond comes too late.
     pub(crate) fn overdue(&self, fold: &GraphFold<G>) -> Result<Vec<Found>, Error> {
         let now = self.inner.clock.now_ms();
         fold.open()
@@ -23,11 +23,12 @@ impl<G: Graph> Agent<G> {
             .collect()
     }
 
-    /// What nobody signed in time is rejected.
+    /// What nobody signed in time counts as rejected, and goes where `expire` leads, or else where `reject` does.
     pub(crate) fn expire(&self, post: &mut Post<G>, found: &Found) -> Result<(), Error> {
         let open = &found.open;
-        let to =
-            route::after_verdict::<G>(found.node, EdgeKind::Reject).ok_or_else(|| Error::GraphChanged {
+        let to = route::after_verdict::<G>(found.node, EdgeKind::Expire)
+            .or_else(|| route::after_verdict::<G>(found.node, EdgeKind::Reject))
+            .ok_or_else(|| Error::GraphChanged {
                 thread: post.fold.thread.clone(),
                 problem: format!(
                     "`{}` says nothing of a rejection before `{}`",
@@ -43,5 +44,22 @@ impl<G: Graph> Agent<G> {
             digest: open.digest,
             to,
         })
+    }
+
+    /// The reviews that are to be brought up again.
+    pub(super) fn forgotten(&self, fold: &GraphFold<G>) -> Vec<(LaneId, OpenAt)> {
+        let now = self.inner.clock.now_ms();
+        fold.open()
+            .filter(|(_, open)| open.deadline_ms.is_none_or(|deadline| now < deadline))
+            .filter(|(_, open)| open.reminder_ms().is_some_and(|at_ms| at_ms <= now))
+            .map(|(lane, open)| (lane, open.clone()))
+            .collect()
+    }
+
+    /// Brings a review up again: once, however many of its reminders nobody was there to give.
+    pub(super) fn remind(&self, post: &mut Post<G>, lane: LaneId, open: &OpenAt) -> Result<(), Error> {
+        let waited = self.inner.clock.now_ms().saturating_sub(open.opened_ms);
+        let times = waited / open.remind_ms.unwrap_or(u64::MAX).max(1);
+        post.push(Event::Reminded { node: open.visit.node.clone(), lane, times })
     }
 }

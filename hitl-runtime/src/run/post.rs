@@ -47,6 +47,11 @@ impl<G: Graph> Post<G> {
         Ok(())
     }
 
+    /// Whether this runner is to run the thread.
+    pub(crate) fn claims(&self) -> bool {
+        self.claims
+    }
+
     /// Whether the lease is this runner's.
     pub(crate) fn holds(&self) -> bool {
         self.fold.lease.as_ref().is_some_and(|lease| lease.runner == self.runner)
@@ -137,6 +142,7 @@ impl<G: Graph> Post<G> {
             records: std::mem::take(&mut self.records),
             standing: standing(&self.fold),
             reviews: reviews(&self.fold),
+            due_ms: due_ms(&self.fold),
         };
         let store = &self.agent.inner.store;
         let mut failures = 0;
@@ -175,7 +181,20 @@ pub(crate) fn standing<S: crate::state::State>(fold: &crate::journal::Fold<S>) -
     }
 }
 
-fn reviews<S: crate::state::State>(fold: &crate::journal::Fold<S>) -> Vec<OpenReview> {
+/// When somebody must look at the thread unless it has moved by then.
+fn due_ms<S: crate::state::State>(fold: &crate::journal::Fold<S>) -> Option<u64> {
+    if fold.ended {
+        return None;
+    }
+    let runs = fold.lanes.values().any(|lane| lane.at.is_active());
+    // What runs and has no lease has nobody either.
+    let lease = runs.then(|| fold.lease.as_ref().map_or(0, |lease| lease.until_ms));
+    let due = fold.open().filter_map(|(_, open)| open.due_ms()).chain(lease).min()?;
+    Some(due.min(i64::MAX.unsigned_abs()))
+}
+
+/// The open reviews, for the index.
+pub(crate) fn reviews<S: crate::state::State>(fold: &crate::journal::Fold<S>) -> Vec<OpenReview> {
     fold.open()
         .map(|(_, open)| OpenReview {
             thread: fold.thread.clone(),

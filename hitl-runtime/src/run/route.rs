@@ -32,10 +32,7 @@ pub(crate) fn after_verdict<G: Graph>(node: usize, verdict: EdgeKind) -> Option<
 }
 
 fn after<G: Graph>(from: Point, fields: &FieldsOf<G>) -> Result<To, String> {
-    let mut edges = G::SPEC
-        .edges
-        .iter()
-        .filter(|edge| edge.from == from && !matches!(edge.kind, EdgeKind::Reject | EdgeKind::Ask));
+    let mut edges = G::SPEC.edges.iter().filter(|edge| edge.from == from && !edge.kind.leaves_review());
     let Some(first) = edges.next() else { return Err(format!("{} leads nowhere", name::<G>(from))) };
     match first.kind {
         EdgeKind::Fork { fork, .. } => {

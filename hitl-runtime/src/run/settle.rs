@@ -1,6 +1,6 @@
 //! How doubt ends: a person says how an effect did.
 
-use super::{Agent, Graph, Outlook, agent::GraphFold, decide::may_decide, detach, drive, route};
+use super::{Agent, Graph, Outlook, agent::GraphFold, decide::may_decide, detach, drive, route, start::Anew};
 use crate::{
     Error, Operator, ThreadId,
     graph::ReadKind,
@@ -80,7 +80,7 @@ impl<G: Graph> Agent<G> {
                 Settlement::RunAgain | Settlement::Stop { .. } => None,
             };
             if unwritten {
-                self.take_up(thread).await?;
+                self.take_up(thread, Anew::Orphans).await?;
                 continue;
             }
             let event = Event::Settled {

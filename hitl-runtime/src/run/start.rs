@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     Error, ThreadId,
-    journal::{At, Entry, Event, Fold, Values},
+    journal::{At, Entry, Event, Fold, Lane, Values},
     state::{Fields, State},
 };
 
@@ -185,32 +185,45 @@ impl<G: Graph> Agent<G> {
     {
         let thread = thread.try_into().map_err(Into::into)?;
         let agent = self.clone();
-        G::turn(detach::finish(async move { agent.take_up(&thread).await }).await?)
+        G::turn(detach::finish(async move { agent.take_up(&thread, Anew::Failures).await }).await?)
     }
 
-    pub(crate) async fn take_up(&self, thread: &ThreadId) -> Result<Outlook<G>, Error> {
+    pub(crate) async fn take_up(&self, thread: &ThreadId, anew: Anew) -> Result<Outlook<G>, Error> {
         loop {
             let fold = self.known(thread).await?;
-            let now = self.inner.clock.now_ms();
-            let leased = fold.is_leased(now);
-            let stuck = fold.lanes.values().any(|lane| lane.at.is_active() || is_retryable(&lane.at));
+            let leased = fold.is_leased(self.inner.clock.now_ms());
+            let orphaned = !leased && fold.lanes.values().any(|lane| lane.at.is_active());
+            let failed = !leased && anew == Anew::Failures && fold.lanes.values().any(is_retryable);
             let overdue = self.overdue(&fold)?;
-            if leased || (!stuck && overdue.is_empty()) {
+            if !orphaned && !failed && overdue.is_empty() {
                 return turn::outlook(self, fold);
             }
             let mut post = Post::new(self, fold);
-            post.claim()?;
+            if !leased {
+                post.claim()?;
+            }
             for review in &overdue {
                 self.expire(&mut post, review)?;
             }
-            if stuck {
+            if failed {
                 post.push(Event::Resumed {})?;
+            } else if orphaned {
+                post.push(Event::Renewed {})?;
             }
-            match drive::run(self, post).await {
+            match self.store_and_run(post).await {
                 Err(Stopped::Taken(_)) => {}
                 other => return self.outlook_of(other).await,
             }
         }
+    }
+
+    /// Stores what is in the post, and runs the thread on unless another runner has it.
+    pub(super) async fn store_and_run(&self, mut post: Post<G>) -> Result<GraphFold<G>, Stopped> {
+        if post.claims() {
+            return drive::run(self, post).await;
+        }
+        let thread = post.fold.thread.clone();
+        if post.flush(false).await? { Ok(post.fold) } else { Err(Stopped::Taken(thread)) }
     }
 
     /// Turns the end of a drive into an outlook; a runner that was overtaken looks again.
@@ -225,8 +238,17 @@ impl<G: Graph> Agent<G> {
     }
 }
 
-fn is_retryable(at: &At) -> bool {
-    matches!(at, At::Failed { stopped: false, .. })
+/// What is done again when a thread is taken up.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Anew {
+    /// What was under way when its runner died.
+    Orphans,
+    /// What has failed, too.
+    Failures,
+}
+
+fn is_retryable<F>(lane: &Lane<F>) -> bool {
+    matches!(lane.at, At::Failed { stopped: false, .. })
 }
 
 fn encode_input<I: serde::Serialize>(input: &I) -> Result<Values, Error> {

@@ -37,6 +37,9 @@ struct Shelf {
     /// By when they were opened; the number makes the key unique.
     reviews: BTreeMap<(u64, u64), OpenReview>,
     next_review: u64,
+    /// By when they are due; the thread's number makes the key unique.
+    due: BTreeMap<(u64, u64), ThreadId>,
+    next_thread: u64,
 }
 
 struct Journal {
@@ -46,6 +49,8 @@ struct Journal {
     standing: Standing,
     /// Keys in `Shelf::reviews`.
     reviews: Vec<(u64, u64)>,
+    number: u64,
+    due_ms: Option<u64>,
 }
 
 impl MemoryStore {
@@ -74,7 +79,7 @@ impl fmt::Debug for MemoryStore {
 impl Shelf {
     fn append(&mut self, append: Append) -> Result<(), StoreError> {
         append.check()?;
-        let Append { thread, records, standing, reviews } = append;
+        let Append { thread, records, standing, reviews, due_ms } = append;
         let place = records.first().map_or(0, |record| record.place);
         let snapshot = records.iter().rposition(|record| record.snapshot);
         match self.threads.get_mut(&thread) {
@@ -84,11 +89,25 @@ impl Shelf {
                 }
                 journal.records.extend(records);
                 journal.standing = standing;
+                if journal.due_ms != due_ms {
+                    self.due.extend(due_ms.map(|at| ((at, journal.number), thread)));
+                    let before = std::mem::replace(&mut journal.due_ms, due_ms);
+                    before.and_then(|at| self.due.remove(&(at, journal.number)));
+                }
                 replace(&mut self.reviews, &mut self.next_review, &mut journal.reviews, reviews);
             }
             None if place == 0 => {
-                let mut journal =
-                    Journal { records, snapshot: snapshot.unwrap_or(0), standing, reviews: Vec::new() };
+                let number = self.next_thread;
+                self.next_thread += 1;
+                let mut journal = Journal {
+                    records,
+                    snapshot: snapshot.unwrap_or(0),
+                    standing,
+                    reviews: Vec::new(),
+                    number,
+                    due_ms,
+                };
+                self.due.extend(due_ms.map(|at| ((at, number), thread.clone())));
                 replace(&mut self.reviews, &mut self.next_review, &mut journal.reviews, reviews);
                 self.order.insert(thread.clone());
                 self.threads.insert(thread, journal);
@@ -127,8 +146,20 @@ impl Shelf {
         Ok(Page { next: last.map(|(thread, _)| page::after_thread(thread)), items })
     }
 
+    fn due(&self, by_ms: u64, after: Option<&str>, limit: usize) -> Result<Page<ThreadId>, StoreError> {
+        let start = after.map(page::read_due).transpose()?.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut rest = self.due.range((start, Bound::Unbounded)).take_while(|((at, _), _)| *at <= by_ms);
+        let taken: Vec<_> = rest.by_ref().take(limit.max(1)).collect();
+        let last = taken.last().filter(|_| rest.next().is_some());
+        Ok(Page {
+            next: last.map(|((at, number), _)| page::after_due(*at, *number)),
+            items: taken.into_iter().map(|(_, thread)| thread.clone()).collect(),
+        })
+    }
+
     fn delete(&mut self, thread: &ThreadId) -> Option<Journal> {
         let journal = self.threads.remove(thread)?;
+        journal.due_ms.and_then(|at| self.due.remove(&(at, journal.number)));
         self.order.remove(thread);
         journal.reviews.iter().for_each(|key| drop(self.reviews.remove(key)));
         Some(journal)
@@ -203,6 +234,16 @@ impl Store for MemoryStore {
         limit: usize,
     ) -> BoxFuture<'a, Result<Page<(ThreadId, Standing)>, StoreError>> {
         let page = self.shelf().threads(standing, after, limit);
+        Box::pin(ready(page))
+    }
+
+    fn due<'a>(
+        &'a self,
+        by_ms: u64,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page<ThreadId>, StoreError>> {
+        let page = self.shelf().due(by_ms, after, limit);
         Box::pin(ready(page))
     }
 

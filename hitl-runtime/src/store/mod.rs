@@ -17,6 +17,7 @@
 //!     records: vec![Record { place: 0, hash: Digest::of(b"{}"), body: b"{}".to_vec(), snapshot: true }],
 //!     standing: Standing::Running,
 //!     reviews: vec![],
+//!     due_ms: None,
 //! };
 //! store.append(first.clone()).await?;
 //!
@@ -160,6 +161,9 @@ pub struct Append {
     pub standing: Standing,
     /// Every review that is open after them; what the index held for this thread before is replaced.
     pub reviews: Vec<OpenReview>,
+    /// When somebody must look at the thread unless it has moved by then, in milliseconds since the epoch: its
+    /// runner's lease has run out, a review expires or is to be brought up again. `None` where nothing is awaited.
+    pub due_ms: Option<u64>,
 }
 
 impl Append {
@@ -169,7 +173,7 @@ impl Append {
     /// use hitl::{ThreadId, store::{Append, Standing}};
     ///
     /// let thread = ThreadId::new("ticket-A-9133")?;
-    /// let empty = Append { thread, records: vec![], standing: Standing::Running, reviews: vec![] };
+    /// let empty = Append { thread, records: vec![], standing: Standing::Running, reviews: vec![], due_ms: None };
     /// assert!(empty.check().is_err());
     /// # Ok::<(), hitl::InvalidThreadId>(())
     /// ```
@@ -191,6 +195,8 @@ impl Append {
             keepable(review.place) && keepable(review.opened_ms) && review.deadline_ms.is_none_or(keepable)
         }) {
             "a place or a time of one of its reviews is beyond i64::MAX"
+        } else if !self.due_ms.is_none_or(keepable) {
+            "the time that it is due is beyond i64::MAX"
         } else {
             return Ok(());
         };
@@ -281,6 +287,9 @@ pub struct Page<T> {
 /// #     ) -> Answer<'a, Page<(ThreadId, Standing)>> {
 /// #         self.store.threads(standing, after, limit)
 /// #     }
+/// #     fn due<'a>(&'a self, by_ms: u64, after: Option<&'a str>, limit: usize) -> Answer<'a, Page<ThreadId>> {
+/// #         self.store.due(by_ms, after, limit)
+/// #     }
 /// #     fn delete<'a>(&'a self, thread: &'a ThreadId) -> Answer<'a, ()> {
 /// #         self.store.delete(thread)
 /// #     }
@@ -337,6 +346,19 @@ pub trait Store: Send + Sync + 'static {
         after: Option<&'a str>,
         limit: usize,
     ) -> BoxFuture<'a, Result<Page<(ThreadId, Standing)>, StoreError>>;
+
+    /// The threads that are due by this time, those first that have been due for longest. `after` is the `next` of
+    /// the page before; a `limit` of 0 counts as 1. A thread that stays due at one time from the first page to the
+    /// last is seen exactly once.
+    ///
+    /// # Errors
+    /// [`StoreError::BadPage`] when `after` is no `next` of this list.
+    fn due<'a>(
+        &'a self,
+        by_ms: u64,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page<ThreadId>, StoreError>>;
 
     /// Deletes a thread whole: its entries and its reviews. Deleting one that does not exist is no error.
     fn delete<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<(), StoreError>>;

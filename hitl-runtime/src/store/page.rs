@@ -8,6 +8,11 @@ pub(super) fn after_review(opened_ms: u64, number: u64) -> String {
     format!("r{opened_ms:x}-{number:x}")
 }
 
+/// After the thread that was due then and bears this number.
+pub(super) fn after_due(due_ms: u64, number: u64) -> String {
+    format!("d{due_ms:x}-{number:x}")
+}
+
 /// After this thread.
 pub(super) fn after_thread(thread: &ThreadId) -> String {
     format!("t{thread}")
@@ -15,13 +20,23 @@ pub(super) fn after_thread(thread: &ThreadId) -> String {
 
 /// What [`after_review`] wrote.
 pub(super) fn read_review(token: &str) -> Result<(u64, u64), StoreError> {
+    read_pair(token, after_review)
+}
+
+/// What [`after_due`] wrote.
+pub(super) fn read_due(token: &str) -> Result<(u64, u64), StoreError> {
+    read_pair(token, after_due)
+}
+
+/// A letter and two numbers, just as they are written.
+fn read_pair(token: &str, write: fn(u64, u64) -> String) -> Result<(u64, u64), StoreError> {
     token
-        .strip_prefix('r')
-        .and_then(|rest| rest.split_once('-'))
-        .and_then(|(opened, number)| {
-            Some((u64::from_str_radix(opened, 16).ok()?, u64::from_str_radix(number, 16).ok()?))
+        .split_at_checked(1)
+        .and_then(|(_, rest)| rest.split_once('-'))
+        .and_then(|(time, number)| {
+            Some((u64::from_str_radix(time, 16).ok()?, u64::from_str_radix(number, 16).ok()?))
         })
-        .filter(|&(opened, number)| after_review(opened, number) == token)
+        .filter(|&(time, number)| write(time, number) == token)
         .ok_or_else(|| StoreError::BadPage(token.to_owned()))
 }
 
@@ -41,6 +56,8 @@ mod tests {
     #[test]
     fn tokens_read_back_and_nothing_else_does() {
         assert_eq!(read_review(&after_review(u64::MAX, 0)).unwrap(), (u64::MAX, 0));
+        assert_eq!(read_due(&after_due(0, u64::MAX)).unwrap(), (0, u64::MAX));
+        assert!(read_due(&after_review(1, 1)).is_err() && read_review(&after_due(1, 1)).is_err());
         let thread = ThreadId::new("ticket ü").unwrap();
         assert_eq!(read_thread(&after_thread(&thread)).unwrap(), thread);
         for token in [
@@ -57,7 +74,7 @@ mod tests {
             "x1-1",
             "r11111111111111111-0",
         ] {
-            assert!(read_review(token).is_err(), "{token}");
+            assert!(read_review(token).is_err() && read_due(token).is_err(), "{token}");
         }
         for token in ["", "t", "t ", "tx\n", "r1-1"] {
             assert!(read_thread(token).is_err(), "{token}");

@@ -71,7 +71,8 @@ impl Sketch {
                 "low risk" => node.low_risk = true,
                 review => {
                     let field = leak(review.strip_prefix("reviews ").unwrap());
-                    node.interrupt = Some(InterruptSpec { field, role: None, expires_ms: None });
+                    node.interrupt =
+                        Some(InterruptSpec { field, role: None, expires_ms: None, remind_ms: None });
                 }
             }
         }

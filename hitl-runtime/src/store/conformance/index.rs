@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::samples::{delete, entries, key, name, named, ok, review, reviews_of, same, standings};
+use super::samples::{delete, due, entries, key, name, named, ok, review, reviews_of, same, standings};
 use crate::{
     Digest,
     store::{Append, OpenReview, Place, Standing, Store, StoreError},
@@ -150,6 +150,47 @@ pub async fn thread_pages<S: Store>(open: impl AsyncFn() -> S) {
     delete(&store, &threads).await;
 }
 
+/// What is due comes in the order of its times, each thread once, under the time that its last append gave.
+///
+/// # Panics
+/// When the promise is not kept.
+pub async fn due_pages<S: Store>(open: impl AsyncFn() -> S) {
+    let store = open().await;
+    let base = name("due pages");
+    let threads: Vec<_> = (0..30).map(|i| named(&format!("{base}-{i}"))).collect();
+    let of: Vec<_> = threads.iter().collect();
+    let mut times = Vec::new();
+    for round in 0..3 {
+        times.clear();
+        for (i, thread) in (0..).zip(&threads) {
+            // Out of order, many at one time, some not at all; some change from round to round, and some do not.
+            let due_ms = (i % 5 != 4).then_some((i * 7 + round * (i % 2)) % 11);
+            let append = entries(thread, round..round + 1);
+            ok("append", store.append(Append { due_ms, ..append }).await);
+            times.extend(due_ms.map(|at| (at, thread)));
+        }
+        for by_ms in [0, 3, 10, i64::MAX as u64, u64::MAX] {
+            let expected: BTreeSet<_> = times.iter().filter(|(at, _)| *at <= by_ms).copied().collect();
+            for limit in [0, 1, 7, 100] {
+                let listed = due(&store, by_ms, &of, limit).await;
+                let with_times: Vec<_> = listed
+                    .iter()
+                    .map(|thread| times.iter().find(|(_, known)| *known == thread).copied())
+                    .map(|found| found.unwrap_or((0, &base)))
+                    .collect();
+                assert!(
+                    with_times.is_sorted_by_key(|(at, _)| *at),
+                    "what has been due for longest comes first: {with_times:?}"
+                );
+                same("how many are due", &listed.len(), &expected.len());
+                same("what is due", &with_times.into_iter().collect(), &expected);
+            }
+        }
+    }
+    delete(&store, &threads).await;
+    same("what is due of deleted threads", &due(&store, u64::MAX, &of, 10).await, &vec![]);
+}
+
 /// A page token that this list did not give is refused.
 ///
 /// # Panics
@@ -161,6 +202,8 @@ pub async fn page_tokens<S: Store>(open: impl AsyncFn() -> S) {
         assert!(matches!(answer, Err(StoreError::BadPage(_))), "reviews after `{token:.9}`: {answer:?}");
         let answer = store.threads(None, Some(token), 10).await;
         assert!(matches!(answer, Err(StoreError::BadPage(_))), "threads after `{token:.9}`: {answer:?}");
+        let answer = store.due(0, Some(token), 10).await;
+        assert!(matches!(answer, Err(StoreError::BadPage(_))), "due after `{token:.9}`: {answer:?}");
     }
     let threads = [name("page tokens 1"), name("page tokens 2")];
     for thread in &threads {

@@ -108,6 +108,7 @@ pub async fn refusals<S: Store>(open: impl AsyncFn() -> S) {
         ("a place twice", Append { records: vec![entry(2, ""), entry(2, "")], ..next.clone() }),
         ("places backwards", Append { records: vec![entry(2, ""), entry(1, "")], ..next.clone() }),
         ("a place beyond i64::MAX", entries(&thread, (1 << 63)..(1 << 63) + 1)),
+        ("a due time beyond i64::MAX", Append { due_ms: Some(1 << 63), ..next.clone() }),
         ("a review of another thread", with(review(&other, 2, 0))),
         ("a time beyond i64::MAX", with(OpenReview { opened_ms: u64::MAX, ..review(&thread, 2, 0) })),
         (

@@ -50,7 +50,7 @@ mod processes;
 mod samples;
 
 pub use crowd::{crowd, dropped_futures, race, readers_and_writers};
-pub use index::{page_tokens, review_index, review_pages, thread_pages};
+pub use index::{due_pages, page_tokens, review_index, review_pages, thread_pages};
 pub use journal::{deletion, fence, isolation, names, order, refusals, reopening, sizes, tails, unknown};
 pub use processes::{after_crash, append_until_killed, contend, whole};
 
@@ -80,6 +80,7 @@ pub async fn all<S: Store>(open: impl AsyncFn() -> S) {
     review_index(&open).await;
     review_pages(&open).await;
     thread_pages(&open).await;
+    due_pages(&open).await;
     page_tokens(&open).await;
     deletion(&open).await;
     reopening(&open).await;

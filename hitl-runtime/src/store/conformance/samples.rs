@@ -30,7 +30,7 @@ pub(super) fn entry(place: Place, text: &str) -> Record {
 
 pub(super) fn entries(thread: &ThreadId, places: std::ops::Range<Place>) -> Append {
     let records = places.map(|place| entry(place, thread.as_str())).collect();
-    Append { thread: thread.clone(), records, standing: Standing::Running, reviews: vec![] }
+    Append { thread: thread.clone(), records, standing: Standing::Running, reviews: vec![], due_ms: None }
 }
 
 pub(super) fn review(thread: &ThreadId, place: Place, opened_ms: u64) -> OpenReview {
@@ -78,6 +78,27 @@ pub(super) async fn standings(
         all.extend(page.items.into_iter().filter(|(thread, _)| threads.contains(&thread)));
         match page.next {
             Some(next) => assert!(after.replace(next) != after, "the next page of threads is the same page"),
+            None => return all,
+        }
+    }
+}
+
+/// Those of some threads that are due by a time, over all pages.
+pub(super) async fn due(
+    store: &impl Store,
+    by_ms: u64,
+    threads: &[&ThreadId],
+    limit: usize,
+) -> Vec<ThreadId> {
+    let (mut all, mut after) = (Vec::new(), None::<String>);
+    loop {
+        let page = ok("a page of what is due", store.due(by_ms, after.as_deref(), limit).await);
+        assert!(page.items.len() <= limit.max(1), "{} threads on a page of {limit}", page.items.len());
+        all.extend(page.items.into_iter().filter(|thread| threads.contains(&thread)));
+        match page.next {
+            Some(next) => {
+                assert!(after.replace(next) != after, "the next page of what is due is the same page")
+            }
             None => return all,
         }
     }

@@ -168,6 +168,19 @@ impl Store for SqliteStore {
         })
     }
 
+    fn due<'a>(
+        &'a self,
+        by_ms: u64,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page<ThreadId>, StoreError>> {
+        Box::pin(async move {
+            let after = after.map(page::read_due).transpose()?;
+            let list = move |connection: &_| query::due(connection, by_ms, after, limit);
+            self.0.readers.read("list what is due", list).await
+        })
+    }
+
     fn delete<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(self.0.writer.delete(thread.clone()))
     }
@@ -190,6 +203,7 @@ mod tests {
             records: vec![Record { place, hash: Digest::of(b"{}"), body: b"{}".to_vec(), snapshot: false }],
             standing: Standing::Running,
             reviews: vec![],
+            due_ms: None,
         }
     }
 

@@ -32,9 +32,12 @@ const STANDING: &str =
     "SELECT name, standing FROM hitl_threads WHERE standing = ?3 AND standing < 4 AND name > ?1
      ORDER BY name LIMIT ?2";
 
+const DUE: &str = "SELECT id, name, due_ms FROM hitl_threads
+     WHERE due_ms IS NOT NULL AND due_ms <= ?1 AND (due_ms, id) > (?2, ?3) ORDER BY due_ms, id LIMIT ?4";
+
 /// For a test that asks SQLite how it would go about each.
 #[cfg(test)]
-pub(super) const ALL: &[&str] = &[TAIL, ENTRIES, REVIEWS, THREADS, ENDED, STANDING];
+pub(super) const ALL: &[&str] = &[TAIL, ENTRIES, REVIEWS, THREADS, ENDED, STANDING, DUE];
 
 pub(super) fn tail(connection: &Connection, thread: &ThreadId) -> rusqlite::Result<Option<Tail>> {
     let mut query = connection.prepare_cached(TAIL)?;
@@ -60,8 +63,7 @@ pub(super) fn reviews(
     after: Option<(u64, u64)>,
     limit: usize,
 ) -> rusqlite::Result<Page<OpenReview>> {
-    let at = |part: u64| i64::try_from(part).unwrap_or(i64::MAX);
-    let (opened_ms, number) = after.map_or((-1, -1), |(opened_ms, number)| (at(opened_ms), at(number)));
+    let (opened_ms, number) = start(after);
     let mut query = connection.prepare_cached(REVIEWS)?;
     let rows = query.query_map((opened_ms, number, one_more(limit)), |row| {
         Ok((unsigned(row, 0)?, review(row, thread_id(row, 1)?, 2)?))
@@ -95,6 +97,29 @@ pub(super) fn threads(
     };
     let next = cut(&mut rows, limit).map(|(thread, _)| page::after_thread(thread));
     Ok(Page { items: rows, next })
+}
+
+pub(super) fn due(
+    connection: &Connection,
+    by_ms: u64,
+    after: Option<(u64, u64)>,
+    limit: usize,
+) -> rusqlite::Result<Page<ThreadId>> {
+    let (due_ms, number) = start(after);
+    let by_ms = i64::try_from(by_ms).unwrap_or(i64::MAX);
+    let mut query = connection.prepare_cached(DUE)?;
+    let rows = query.query_map((by_ms, due_ms, number, one_more(limit)), |row| {
+        Ok((thread_id(row, 1)?, unsigned(row, 2)?, unsigned(row, 0)?))
+    })?;
+    let mut rows: Vec<_> = rows.collect::<Result<_, _>>()?;
+    let next = cut(&mut rows, limit).map(|(_, due_ms, number)| page::after_due(*due_ms, *number));
+    Ok(Page { items: rows.into_iter().map(|(thread, ..)| thread).collect(), next })
+}
+
+/// Where a page starts that is ordered by a time and a number.
+fn start(after: Option<(u64, u64)>) -> (i64, i64) {
+    let at = |part: u64| i64::try_from(part).unwrap_or(i64::MAX);
+    after.map_or((-1, -1), |(time, number)| (at(time), at(number)))
 }
 
 /// A page is read with one item more than was asked for: if it comes, there is a next page.

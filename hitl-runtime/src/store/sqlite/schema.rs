@@ -14,7 +14,7 @@ use crate::store::{Standing, StoreError};
 const APPLICATION_ID: i64 = 0x6869_746c;
 
 /// Each step takes the schema from the version that is its index to the next one. Steps are only ever added.
-const STEPS: [&str; 1] = [include_str!("schema_1.sql")];
+const STEPS: [&str; 2] = [include_str!("schema_1.sql"), include_str!("schema_2.sql")];
 
 /// The version that this program writes.
 const KNOWN: i64 = STEPS.len() as i64;

@@ -25,9 +25,10 @@ const MOST: usize = 512;
 /// How long those are waited for who were there the last time.
 const LINGER: Duration = Duration::from_micros(100);
 
-const UPDATE_THREAD: &str = "UPDATE hitl_threads SET standing = ?2, snapshot = ?3 WHERE id = ?1";
+const UPDATE_THREAD: &str = "UPDATE hitl_threads SET standing = ?2, snapshot = ?3, due_ms = ?4 WHERE id = ?1";
 
-const INSERT_THREAD: &str = "INSERT INTO hitl_threads (name, standing, snapshot) VALUES (?1, ?2, ?3)";
+const INSERT_THREAD: &str =
+    "INSERT INTO hitl_threads (name, standing, snapshot, due_ms) VALUES (?1, ?2, ?3, ?4)";
 
 const INSERT_ENTRY: &str =
     "INSERT INTO hitl_entries (thread, place, snapshot, hash, body) VALUES (?1, ?2, ?3, ?4, ?5)";
@@ -41,7 +42,7 @@ const INSERT_REVIEW: &str =
 // The entries and the reviews go with it.
 const DELETE_THREAD: &str = "DELETE FROM hitl_threads WHERE name = ?1";
 
-const FIND_THREAD: &str = "SELECT id, standing, snapshot,
+const FIND_THREAD: &str = "SELECT id, standing, snapshot, due_ms,
      (SELECT ifnull(max(place), -1) + 1 FROM hitl_entries WHERE thread = t.id),
      EXISTS (SELECT 1 FROM hitl_reviews WHERE thread = t.id)
      FROM hitl_threads AS t WHERE name = ?1";
@@ -216,12 +217,13 @@ fn append(connection: &Connection, append: &Append) -> rusqlite::Result<Result<(
         .rfind(|record| record.snapshot)
         .map(|record| signed(record.place))
         .transpose()?;
+    let due_ms = append.due_ms.map(signed).transpose()?;
     let (id, has_reviews) = match find(connection, &append.thread)? {
         Some(found) if found.next == place => {
             let snapshot = snapshot.unwrap_or(found.snapshot);
-            // Most steps change neither, and so write to no other page than the entry's and its key's.
-            if (standing, snapshot) != (found.standing, found.snapshot) {
-                connection.prepare_cached(UPDATE_THREAD)?.execute((found.id, standing, snapshot))?;
+            // Most steps change none of them, and so write to no other page than the entry's and its key's.
+            if (standing, snapshot, due_ms) != (found.standing, found.snapshot, found.due_ms) {
+                connection.prepare_cached(UPDATE_THREAD)?.execute((found.id, standing, snapshot, due_ms))?;
             }
             (found.id, found.has_reviews)
         }
@@ -230,6 +232,7 @@ fn append(connection: &Connection, append: &Append) -> rusqlite::Result<Result<(
                 append.thread.as_str(),
                 standing,
                 snapshot.unwrap_or(0),
+                due_ms,
             ))?;
             (connection.last_insert_rowid(), false)
         }
@@ -283,6 +286,7 @@ struct Found {
     id: i64,
     standing: i64,
     snapshot: i64,
+    due_ms: Option<i64>,
     /// The place of the next entry.
     next: Place,
     has_reviews: bool,
@@ -296,8 +300,9 @@ fn find(connection: &Connection, thread: &ThreadId) -> rusqlite::Result<Option<F
                 id: row.get(0)?,
                 standing: row.get(1)?,
                 snapshot: row.get(2)?,
-                next: query::unsigned(row, 3)?,
-                has_reviews: row.get(4)?,
+                due_ms: row.get(3)?,
+                next: query::unsigned(row, 4)?,
+                has_reviews: row.get(5)?,
             })
         })
         .optional()

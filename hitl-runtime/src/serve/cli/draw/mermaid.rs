@@ -24,7 +24,7 @@ pub(in crate::serve::cli) fn draw(spec: &GraphSpec, lit: &Lit) -> String {
     for edge in spec.edges {
         let (from, to) = (id(edge.from), id(edge.to));
         let _ = match (edge.kind, label(spec, edge)) {
-            (EdgeKind::Reject | EdgeKind::Ask, Some(label)) => {
+            (EdgeKind::Reject | EdgeKind::Ask | EdgeKind::Expire, Some(label)) => {
                 writeln!(out, "    {from} -. \"{label}\" .-> {to}")
             }
             (EdgeKind::Fork { .. }, _) => writeln!(out, "    {from} ==> {to}"),
@@ -56,6 +56,7 @@ pub(super) fn label(spec: &GraphSpec, edge: &EdgeSpec) -> Option<String> {
         EdgeKind::Case { route, case } => spec.routes.get(route)?.cases.get(case).map(|case| text(case)),
         EdgeKind::Reject => Some("reject".to_owned()),
         EdgeKind::Ask => Some("ask".to_owned()),
+        EdgeKind::Expire => Some("expire".to_owned()),
     }
 }
 

@@ -143,6 +143,7 @@ fn verdict(edge: &EdgeSpec) -> Option<&'static str> {
     match edge.kind {
         EdgeKind::Reject => Some("reject"),
         EdgeKind::Ask => Some("ask"),
+        EdgeKind::Expire => Some("expire"),
         _ => None,
     }
 }

@@ -113,6 +113,7 @@ fn what(event: &Event) -> String {
         Event::Began { .. } => format!("{node} began"),
         Event::Paused { role: Some(role), .. } => format!("waits before {node} for {}", escape(role)),
         Event::Paused { .. } => format!("waits before {node}"),
+        Event::Reminded { .. } => format!("brought up again before {node}"),
         Event::Decided { verdict, .. } => decided(verdict, &node),
         Event::Failed { error, again_ms, .. } => {
             let again = if again_ms.is_some() { " (and is tried again)" } else { "" };

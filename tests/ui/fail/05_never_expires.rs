@@ -1,0 +1,15 @@
+//! `expire` at a review that has no deadline.
+#[path = "../desk.rs"]
+mod desk;
+use desk::*;
+
+graph! {
+    Agent<Ticket> {
+        start -> draft -> execute -> end;
+        execute { reject -> cancel, expire -> cancel }
+//                                            ^^^^^^ `expire` leaves node `execute`, whose review never expires: write `#[interrupt_before(expires = "24h")]` on it, or take the line out
+        cancel -> end;
+    }
+}
+
+fn main() {}
