@@ -422,7 +422,7 @@ pub use hitl_macros::interrupt_before;
 /// ```
 pub use hitl_macros::graph;
 
-pub use hitl_runtime::run::{FailureView, Graph, HistoryEntry, InDoubtView, Noticed, ReviewView};
+pub use hitl_runtime::run::{FailureView, Graph, Head, HistoryEntry, InDoubtView, Noticed, ReviewView};
 pub use hitl_runtime::{
     Agent, Approved, CanAsk, Clock, Cx, Deps, Digest, Error, Failed, InDoubt, InvalidThreadId, ManualClock,
     MemoryStore, NoAsk, NodeError, OpenReview, Operator, Page, Place, Provides, Question, Reason, Rejection,

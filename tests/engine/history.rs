@@ -74,11 +74,8 @@ async fn forged(agent: &Agent<RefundAgent>, change: impl Fn(&mut Vec<Record>)) -
 async fn an_entry_that_was_flipped_or_exchanged_is_found_and_nothing_runs_on_it() {
     let honest = RefundAgent::new(Desk::default(), MemoryStore::new());
     let _ = open(&honest, "t").await;
-    let (head, hash) = honest.verify(&id("t")).await.unwrap();
-    assert_eq!((head, hash), {
-        let agent = forged(&honest, |_| {}).await;
-        agent.verify(&id("t")).await.unwrap()
-    });
+    let head = honest.verify(&id("t")).await.unwrap();
+    assert_eq!(forged(&honest, |_| {}).await.verify(&id("t")).await.unwrap(), head);
 
     let raise = |records: &mut Vec<Record>| {
         let text = String::from_utf8(records[2].body.clone()).unwrap();
@@ -89,7 +86,18 @@ async fn an_entry_that_was_flipped_or_exchanged_is_found_and_nothing_runs_on_it(
         let (a, b) = (records[1].body.clone(), records[2].body.clone());
         (records[1].body, records[2].body) = (b, a);
     };
-    for (place, change) in [(2, &raise as &dyn Fn(&mut Vec<Record>)), (1, &swap)] {
+    let renumber =
+        |records: &mut Vec<Record>| (0..).zip(records).for_each(|(place, record)| record.place = place);
+    let remove = |records: &mut Vec<Record>| {
+        records.remove(1);
+        renumber(records);
+    };
+    let insert = |records: &mut Vec<Record>| {
+        records.insert(2, records[1].clone());
+        renumber(records);
+    };
+    let changes = [(2, &raise as &dyn Fn(&mut Vec<Record>)), (1, &swap), (1, &remove), (2, &insert)];
+    for (place, change) in changes {
         let agent = forged(&honest, change).await;
         for error in [
             agent.verify(&id("t")).await.unwrap_err(),
@@ -99,6 +107,30 @@ async fn an_entry_that_was_flipped_or_exchanged_is_found_and_nothing_runs_on_it(
             assert!(matches!(error, Error::Damaged { place: at, .. } if at == place), "{error}");
         }
     }
+}
+
+/// What no chain shows by itself: that its end was cut off, or that all of it was written anew.
+#[tokio::test]
+async fn a_head_that_was_kept_elsewhere_shows_what_was_cut_off_or_written_anew() {
+    let honest = RefundAgent::new(Desk::default(), MemoryStore::new());
+    let review = open(&honest, "t").await;
+    let kept = honest.verify(&id("t")).await.unwrap();
+    let cut = forged(&honest, |records| drop(records.pop())).await;
+    assert!(cut.verify(&id("t")).await.is_ok());
+    let error = cut.holds(&kept).await.unwrap_err();
+    assert!(error.to_string().contains("the end was cut off"), "{error}");
+
+    let anew = RefundAgent::new(Desk::default(), MemoryStore::new());
+    let _ = open(&anew, "t").await;
+    assert!(anew.verify(&id("t")).await.is_ok());
+    let error = anew.holds(&kept).await.unwrap_err();
+    assert!(error.to_string().contains("it was written anew"), "{error}");
+
+    let gone = RefundAgent::new(Desk::default(), MemoryStore::new());
+    assert_eq!(gone.holds(&kept).await.unwrap_err().code(), "unknown_thread");
+
+    let _ = review.approve(&mara()).await.unwrap();
+    assert!(honest.holds(&kept).await.unwrap().place > kept.place);
 }
 
 mod renamed {

@@ -71,7 +71,7 @@ async fn a_long_thread_is_resumed_from_its_last_snapshot() {
     assert_eq!(said.len(), 400);
     let thread = "t".parse().unwrap();
     let tail = hitl::Store::tail(&store, &thread).await.unwrap().unwrap();
-    let (head, _) = other.verify(&thread).await.unwrap();
+    let head = other.verify(&thread).await.unwrap().place;
     assert!(
         tail.records[0].snapshot && (tail.records.len() as u64) < head / 2,
         "{} of {head}",

@@ -289,54 +289,6 @@ impl<G: Graph> Agent<G> {
         }
         Ok(fold)
     }
-
-    /// Walks a thread's hash chain from its first entry, and gives the place and the hash of its last.
-    ///
-    /// The chain shows a change to some of the journal. It cannot show that all of it was written anew: for that,
-    /// compare the hash with one that was kept elsewhere.
-    ///
-    /// ```
-    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let agent = RefundAgent::new(MemoryStore::new());
-    /// # let _ = waiting(&agent, "A-9133").await?;
-    /// let (place, hash) = agent.verify(&"ticket-A-9133".try_into()?).await?;
-    /// println!("whole up to place {place}; keep {hash} where nobody can write to the store");
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// [`Error::Damaged`] at the first entry that was flipped, removed, swapped or put in.
-    pub async fn verify(&self, thread: &ThreadId) -> Result<(Place, Digest), Error> {
-        let mut hash = genesis(thread.as_str());
-        let mut next = 0;
-        loop {
-            let records = self.inner.store.entries(thread, next, 256).await?;
-            if records.is_empty() {
-                return match u64::checked_sub(next, 1) {
-                    Some(head) => Ok((head, hash)),
-                    None => Err(Error::UnknownThread { thread: thread.clone() }),
-                };
-            }
-            for record in records {
-                let damaged = |problem: &str| Error::Damaged {
-                    thread: thread.clone(),
-                    place: record.place.min(next),
-                    problem: problem.to_owned(),
-                };
-                if record.place != next {
-                    return Err(damaged("an entry is missing"));
-                }
-                hash = link(hash, &record.body);
-                if hash != record.hash {
-                    return Err(damaged("its hash does not follow from the entry before it"));
-                }
-                next += 1;
-            }
-        }
-    }
 }
 
 /// The effect that would be done again where a lane stands thus, though it may have been done already, or though a

@@ -21,6 +21,7 @@ mod step;
 mod sweep;
 mod token;
 mod turn;
+mod verify;
 mod view;
 
 pub use agent::Agent;
@@ -34,4 +35,5 @@ pub use review::{AnyReview, Review, several};
 pub use standstill::{Failed, InDoubt, Running};
 pub use sweep::Noticed;
 pub use turn::Outlook;
+pub use verify::Head;
 pub use view::{FailureView, InDoubtView, ReviewView, ThreadView};

@@ -1,6 +1,6 @@
 //! The arguments.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{
     Args as ClapArgs, Parser, Subcommand, ValueEnum,
@@ -162,6 +162,17 @@ pub(super) enum Command {
     Verify {
         /// The thread [default: every one in the store]
         thread: Option<String>,
+        /// Heads that were kept elsewhere, as `verify --json` printed them: each must still be there
+        #[arg(long, value_name = "FILE")]
+        against: Option<PathBuf>,
+    },
+    /// Look after what nobody looks after: threads of dead processes, expired reviews, reminders
+    ///
+    /// What runs any such thread on may change the world, as the process would have done that died.
+    Sweep {
+        /// Again and again, for as long as the program runs, as in 10s
+        #[arg(long, value_name = "DURATION", value_parser = every)]
+        every: Option<Duration>,
     },
     /// Draw the graph, and where a thread stands in it
     Draw {
@@ -222,6 +233,23 @@ impl Format {
             Self::Mermaid => "mermaid",
             Self::Svg => "svg",
         }
+    }
+}
+
+/// `10s`, `5m`, `1h`.
+fn every(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is no duration; write 10s, 5m or 1h");
+    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    match number.checked_mul(seconds) {
+        Some(seconds @ 1..) => Ok(Duration::from_secs(seconds)),
+        _ => Err(wrong()),
     }
 }
 

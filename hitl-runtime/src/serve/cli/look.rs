@@ -8,12 +8,7 @@ use super::{
     args::Format,
     draw,
     exit::{Exit, Refusal},
-    render::{
-        lists,
-        style::{DIM, GREEN, RED, paint},
-        table::pairs,
-        value::Row,
-    },
+    render::{lists, table::pairs, value::Row},
     session::Session,
 };
 use crate::{Error, Place, Standing, ThreadId, run::Graph};
@@ -96,79 +91,6 @@ impl<G: Graph> Session<'_, G> {
         }
         self.screen.out(&text)?;
         Ok(Exit::Done)
-    }
-
-    pub(super) async fn verify(&mut self, thread: Option<String>) -> Result<Exit, Refusal> {
-        if let Some(thread) = thread {
-            let thread = self.thread_id(&thread)?;
-            let walked = self.agent.verify(&thread).await.map_err(|error| match error {
-                // The command that mends it is not the one that found it.
-                damaged @ Error::Damaged { .. } => Refusal::from(damaged),
-                other => match self.mended::<()>(Err(other)) {
-                    Err(refusal) => refusal,
-                    Ok(()) => Refusal::usage(""),
-                },
-            });
-            let (place, hash) = walked?;
-            if self.global.json {
-                let verified = json!([{ "thread": thread, "place": place, "hash": hash }]);
-                self.json(&json!({ "verified": verified, "damaged": [] }))?;
-            } else {
-                self.verified(&thread, place, &hash.to_string())?;
-            }
-            return Ok(Exit::Done);
-        }
-        self.verify_all().await
-    }
-
-    fn verified(&mut self, thread: &ThreadId, place: Place, hash: &str) -> Result<(), Refusal> {
-        let name = super::escape::escape(thread.as_str()).into_owned();
-        let entries =
-            if place == 0 { "1 entry".to_owned() } else { format!("{} entries", place.saturating_add(1)) };
-        let hash = paint(DIM, format_args!("head {hash}"));
-        self.screen.out(&format!("{} {name}  {entries}, as written  {hash}\n", paint(GREEN, "✓")))
-    }
-
-    async fn verify_all(&mut self) -> Result<Exit, Refusal> {
-        let (mut verified, mut damaged) = (Vec::new(), Vec::new());
-        let mut after = None;
-        loop {
-            let page = self.agent.store().threads(None, after.as_deref(), 100).await.map_err(Error::from);
-            let page = self.mended(page)?;
-            for (thread, _) in page.items {
-                match self.agent.verify(&thread).await {
-                    Ok((place, hash)) => {
-                        if !self.global.json {
-                            self.verified(&thread, place, &hash.to_string())?;
-                        }
-                        verified.push(json!({ "thread": thread, "place": place, "hash": hash }));
-                    }
-                    // Deleted since the page was read.
-                    Err(Error::UnknownThread { .. }) => {}
-                    Err(error @ Error::Damaged { .. }) => {
-                        if !self.global.json {
-                            let text = super::escape::escape(&error.to_string()).into_owned();
-                            self.screen.out(&format!("{} {text}\n", paint(RED, "✗")))?;
-                        }
-                        damaged.push(
-                            json!({ "thread": thread, "code": error.code(), "message": error.to_string() }),
-                        );
-                    }
-                    Err(error) => return Err(error.into()),
-                }
-            }
-            match page.next {
-                Some(next) => after = Some(next),
-                None => break,
-            }
-        }
-        let exit = if damaged.is_empty() { Exit::Done } else { Exit::Store };
-        if self.global.json {
-            self.json(&json!({ "verified": verified, "damaged": damaged }))?;
-        } else if verified.is_empty() && damaged.is_empty() {
-            self.screen.out("The store is empty.\n")?;
-        }
-        Ok(exit)
     }
 
     pub(super) async fn draw(

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! The program then has `start`, `inbox`, `show`, `approve`, `edit`, `reject`, `ask`, `history`, `resume`, `settle`,
-//! `fork`, `verify` and `draw`. On a terminal and with no command it walks a person from the message to the result.
+//! `fork`, `verify`, `sweep` and `draw`. On a terminal and with no command it walks a person from the message to the result.
 //! Without a terminal it asks nothing: what is missing is an error, a run stops at the review, and the commands that
 //! decide it are printed. `--json` prints one document; `--help` lists the exit codes.
 //!
@@ -32,9 +32,11 @@ mod schema;
 mod screen;
 mod session;
 mod set;
+mod sweep;
 #[cfg(test)]
 mod tests;
 mod verdict;
+mod verify;
 mod walk;
 
 use std::{ffi::OsString, process::ExitCode};

@@ -62,7 +62,8 @@ impl<'a, G: Graph> Session<'a, G> {
             Some(Command::Resume { thread }) => self.resume(&thread).await,
             Some(Command::Settle { thread, key, how }) => self.settle(&thread, key, how).await,
             Some(Command::Fork { thread, at, new }) => self.fork(&thread, at, new).await,
-            Some(Command::Verify { thread }) => self.verify(thread).await,
+            Some(Command::Verify { thread, against }) => self.verify(thread, against.as_deref()).await,
+            Some(Command::Sweep { every }) => self.sweep(every).await,
             Some(Command::Draw { thread, format, output }) => self.draw(thread, format, output).await,
         }
     }

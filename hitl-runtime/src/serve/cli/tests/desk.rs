@@ -103,7 +103,7 @@ const EXECUTE: NodeSpec = NodeSpec {
         field: "draft",
         role: Some("refund-approver"),
         expires_ms: Some(86_400_000),
-        remind_ms: None,
+        remind_ms: Some(14_400_000),
     }),
     ..node("execute", &["outcome"])
 };

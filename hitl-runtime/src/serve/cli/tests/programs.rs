@@ -199,6 +199,52 @@ async fn what_has_happened_can_be_listed_verified_and_forked() {
 }
 
 #[tokio::test]
+async fn heads_that_were_kept_elsewhere_are_held_against_the_store() {
+    let (agent, _) = desk();
+    for thread in ["t", "u"] {
+        call(&agent, &["start", "--thread", thread, "it broke"], "").await;
+    }
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let path = file.path().to_str().unwrap();
+    std::fs::write(path, call(&agent, &["verify", "--json"], "").await.out).unwrap();
+    call(&agent, &["approve", "t", "--yes"], "").await;
+    let held = call(&agent, &["verify", "--against", path], "").await;
+    assert_eq!((held.exit, held.out.lines().count()), (Exit::Done, 2), "{held:?}");
+    assert_eq!(call(&agent, &["verify", "u", "--against", path], "").await.out.lines().count(), 1);
+    agent.store().delete(&"u".try_into().unwrap()).await.unwrap();
+    let gone = call(&agent, &["verify", "--against", path, "--json"], "").await;
+    assert_eq!((gone.exit, &gone.json()["damaged"][0]["code"]), (Exit::Store, &json!("unknown_thread")));
+    // The other store of that name.
+    let (anew, _) = desk();
+    call(&anew, &["start", "--thread", "t", "it broke"], "").await;
+    let forged = call(&anew, &["verify", "t", "--against", path], "").await;
+    assert!(forged.exit == Exit::Store && forged.out.contains("it was written anew"), "{forged:?}");
+    std::fs::write(path, "[]").unwrap();
+    let no_heads = call(&agent, &["verify", "--against", path], "").await;
+    assert!(
+        no_heads.exit == Exit::Usage && no_heads.err.contains("is not what `verify --json` prints"),
+        "{no_heads:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_sweep_says_what_it_came_upon() {
+    let (agent, clock) = desk();
+    call(&agent, &["start", "--thread", "t", "it broke"], "").await;
+    assert_eq!(call(&agent, &["sweep"], "").await.out, "Nothing was due.\n");
+    clock.advance(std::time::Duration::from_secs(14_400));
+    assert_eq!(call(&agent, &["sweep"], "").await.out, "t  still waits before execute, opened 4 h ago\n");
+    clock.advance(std::time::Duration::from_secs(86_400));
+    let expired = call(&agent, &["sweep", "--json"], "").await;
+    assert_eq!(expired.json(), json!({ "noticed": [{ "thread": "t", "is": "moved" }] }));
+    let history = call(&agent, &["history", "t"], "").await.out;
+    assert!(history.contains("brought up again before execute") && history.contains("expired"), "{history}");
+    for every in ["10", "0s", "s", "ten", "1d"] {
+        assert_eq!(call(&agent, &["sweep", "--every", every], "").await.exit, Exit::Usage, "{every}");
+    }
+}
+
+#[tokio::test]
 async fn help_goes_to_standard_output_and_names_the_exit_codes() {
     let (agent, _) = desk();
     let help = call(&agent, &["--help"], "").await;

@@ -1,0 +1,95 @@
+//! `sweep`: looking after what nobody looks after.
+
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+
+use super::{
+    ages::ago,
+    escape::{escape, escape_json},
+    exit::{Exit, Refusal},
+    session::Session,
+};
+use crate::run::{Graph, Noticed};
+
+impl<G: Graph> Session<'_, G> {
+    pub(super) async fn sweep(&mut self, every: Option<Duration>) -> Result<Exit, Refusal> {
+        match every {
+            None => self.sweep_once().await,
+            Some(every) => self.keep_watch(every).await,
+        }
+    }
+
+    async fn sweep_once(&mut self) -> Result<Exit, Refusal> {
+        let noticed = self.agent.sweep().await;
+        let noticed = self.mended(noticed)?;
+        let refused = noticed.iter().any(|noticed| matches!(noticed, Noticed::Refused { .. }));
+        if self.global.json {
+            let noticed: Vec<_> = noticed.iter().map(document).collect();
+            self.json(&json!({ "noticed": noticed }))?;
+        } else if noticed.is_empty() {
+            self.screen.out("Nothing was due.\n")?;
+        } else {
+            let now_ms = self.agent.now_ms();
+            let lines: String = noticed.iter().map(|noticed| line(noticed, now_ms)).collect();
+            self.screen.out(&lines)?;
+        }
+        Ok(if refused { Exit::Refused } else { Exit::Done })
+    }
+
+    /// A line for each thing that is come upon, with `--json` a document on each; until Ctrl-C.
+    async fn keep_watch(&mut self, every: Duration) -> Result<Exit, Refusal> {
+        let (agent, as_json) = (self.agent.clone(), self.global.json);
+        let interrupt = self.screen.interrupt();
+        let (fail, failed) = oneshot::channel();
+        let (screen, mut fail) = (&mut self.screen, Some(fail));
+        let watch = agent.watch(every, |noticed| {
+            let told = match (noticed, as_json) {
+                (Ok(noticed), true) => {
+                    screen.raw(&format!("{}\n", escape_json(&document(&noticed).to_string())))
+                }
+                (Ok(noticed), false) => screen.out(&line(&noticed, agent.now_ms())),
+                // It goes on: the store may be back at the next look.
+                (Err(error), _) => {
+                    screen.err(&format!("{}\n", escape(&error.to_string())));
+                    Ok(())
+                }
+            };
+            if let Err(refusal) = told
+                && let Some(fail) = fail.take()
+            {
+                let _ = fail.send(refusal);
+            }
+        });
+        match select(Box::pin(watch), select(Box::pin(interrupt), failed)).await {
+            Either::Left((never, _)) => never,
+            Either::Right((Either::Right((Ok(refusal), _)), _)) => Err(refusal),
+            Either::Right(_) => Ok(Exit::Interrupted),
+        }
+    }
+}
+
+fn line(noticed: &Noticed, now_ms: u64) -> String {
+    match noticed {
+        Noticed::Moved { thread } => format!("{}  goes on\n", escape(thread.as_str())),
+        Noticed::Waits { review } => format!(
+            "{}  still waits before {}, opened {}\n",
+            escape(review.thread.as_str()),
+            escape(&review.node),
+            ago(review.opened_ms, now_ms)
+        ),
+        Noticed::Refused { error, .. } => format!("{}\n", escape(&error.to_string())),
+    }
+}
+
+fn document(noticed: &Noticed) -> Value {
+    match noticed {
+        Noticed::Moved { thread } => json!({ "thread": thread, "is": "moved" }),
+        Noticed::Waits { review } => json!({ "thread": review.thread, "is": "waits", "review": review }),
+        Noticed::Refused { thread, error } => {
+            json!({ "thread": thread, "is": "refused", "code": error.code(), "message": error.to_string() })
+        }
+    }
+}
