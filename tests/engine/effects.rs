@@ -152,6 +152,19 @@ async fn a_person_settles_it() {
     assert_eq!(world.calls(), 1);
 }
 
+/// Two people look at one doubt, and each finds nothing at the bank. The first has it run again, which breaks off anew:
+/// by now the bank may well have it. The second's word is about the first doubt, and says nothing of this one.
+#[tokio::test]
+async fn a_word_about_one_doubt_does_not_settle_the_next() {
+    let world = World::new([Behaviour::Fails, Behaviour::Fails]);
+    let (agent, first) = in_doubt(&world).await;
+    let ActorTurn::InDoubt(late) = agent.thread("t").await.unwrap() else { panic!() };
+    let ActorTurn::InDoubt(_) = first.run_again(&Operator::new("mara")).await.unwrap() else { panic!() };
+    assert_eq!(world.calls(), 2);
+    assert!(late.run_again(&Operator::new("noor")).await.is_err(), "nobody has looked into the second doubt");
+    assert_eq!(world.calls(), 2, "it was repeated blindly");
+}
+
 #[tokio::test]
 async fn an_effect_that_vouches_that_it_did_nothing_has_failed_and_can_be_resumed() {
     let world = World::new([Behaviour::Refuses]);

@@ -191,3 +191,62 @@ async fn a_thread_that_takes_the_name_of_a_deleted_one_shares_no_digest_with_it(
     assert_ne!(open(&agent, "t").await.digest(), old);
     assert_eq!(agent.decide("t", old, &mara(), Verdict::Approve).await.unwrap_err().code(), "stale");
 }
+
+mod deleted {
+    //! A thread that is deleted, and started again, while a process still works on it.
+    use std::sync::Arc;
+
+    use hitl::prelude::*;
+    use tokio::sync::Semaphore;
+
+    #[state]
+    pub struct Errand {
+        #[input]
+        pub wish: String,
+        #[output]
+        pub receipt: String,
+    }
+
+    /// Lets the node finish once for each permit.
+    #[derive(Clone)]
+    pub struct Gate(Arc<Semaphore>);
+
+    #[node(Errand, writes = receipt)]
+    async fn look(wish: &str, gate: Deps<Gate>) -> Result<String> {
+        gate.0.acquire().await?.forget();
+        Ok(wish.to_owned())
+    }
+
+    graph! { pub Looker<Errand, Gate> { start -> look -> end; } }
+
+    #[tokio::test]
+    async fn a_runner_of_a_deleted_thread_does_not_write_into_its_namesake() {
+        let thread = super::id("t");
+        let store = MemoryStore::new();
+        let begin = || {
+            let gate = Gate(Arc::new(Semaphore::new(0)));
+            let agent = Looker::new(gate.clone(), store.clone());
+            let started = agent.clone();
+            let run =
+                tokio::spawn(async move { started.start("t", ErrandInput { wish: "it".into() }).await });
+            (agent, gate, run)
+        };
+        let started = async |agent: &Agent<Looker>| {
+            while agent.thread("t").await.is_err() {
+                tokio::task::yield_now().await;
+            }
+        };
+        let (agent, old_gate, old_run) = begin();
+        started(&agent).await;
+        agent.store().delete(&thread).await.unwrap();
+        let (agent, new_gate, new_run) = begin();
+        started(&agent).await;
+
+        old_gate.0.add_permits(1);
+        // Whatever it is told, it has had its say.
+        drop(old_run.await.unwrap());
+        agent.verify(&thread).await.expect("the namesake's journal is its own");
+        new_gate.0.add_permits(1);
+        assert!(matches!(new_run.await.unwrap().unwrap(), LookerTurn::Done(_)));
+    }
+}
