@@ -133,7 +133,7 @@ pub enum Error {
         problem: String,
     },
     /// There is nothing to settle.
-    #[error("no effect of thread `{thread}` is in doubt")]
+    #[error("nothing of the kind is in doubt in thread `{thread}`, or not any more; look at it anew")]
     NotInDoubt {
         /// The thread.
         thread: ThreadId,

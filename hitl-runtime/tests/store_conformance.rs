@@ -103,6 +103,7 @@ enum Fault {
     ListsTheNewestFirst,
     TakesAnyToken,
     SkipsAnItem,
+    AppendsAfterAnything,
     ForgetsWhatIsDue,
     ListsTheLatestDueFirst,
     DeletesNothing,
@@ -132,10 +133,18 @@ impl Store for Broken {
             match self.1 {
                 Fault::AppendsAnywhere if append.check().is_ok() => {
                     (head..).zip(&mut append.records).for_each(|(place, record)| record.place = place);
+                    let last = self.0.entries(&append.thread, head.saturating_sub(1), 1).await?;
+                    append.after = last.first().map(|record| record.hash);
+                }
+                Fault::AppendsAfterAnything if append.check().is_ok() && append.after.is_some() => {
+                    let last = self.0.entries(&append.thread, head.saturating_sub(1), 1).await?;
+                    append.after = last.first().map(|record| record.hash).or(append.after);
                 }
                 Fault::AppendsByHalves if append.check().is_ok() => {
                     for record in append.records.clone() {
+                        let hash = record.hash;
                         self.0.append(Append { records: vec![record], ..append.clone() }).await?;
+                        append.after = Some(hash);
                         tokio::task::yield_now().await;
                     }
                     return Ok(());
@@ -265,6 +274,7 @@ fn the_suite_finds_what_is_wrong() {
         Fault::ListsTheNewestFirst,
         Fault::TakesAnyToken,
         Fault::SkipsAnItem,
+        Fault::AppendsAfterAnything,
         Fault::ForgetsWhatIsDue,
         Fault::ListsTheLatestDueFirst,
         Fault::DeletesNothing,

@@ -134,11 +134,11 @@ async fn a_person_settles_it() {
 
     let world = World::new([Behaviour::Fails]);
     let (agent, doubt) = in_doubt(&world).await;
-    let key = doubt.idempotency_key().to_owned();
+    let digest = doubt.digest();
     let wrote = |json: &str| serde_json::from_str(json).unwrap();
     for wrong in [r#"{"receipt": 7}"#, r#"{}"#, r#"{"receipt": "x", "wish": "y"}"#] {
         let how = hitl::journal::Settlement::Happened { wrote: wrote(wrong) };
-        assert_eq!(agent.settle("t", &key, &mara, how).await.unwrap_err().code(), "invalid", "{wrong}");
+        assert_eq!(agent.settle("t", digest, &mara, how).await.unwrap_err().code(), "invalid", "{wrong}");
     }
     let turn = doubt.happened(&mara, wrote(r#"{"receipt": "seen at the bank"}"#)).await.unwrap();
     assert!(matches!(turn, ActorTurn::Done(receipt) if receipt == "seen at the bank"));
@@ -282,12 +282,15 @@ mod signed {
         let wish = Wish { text: "it".into() };
         let BuyerTurn::Buy(review) = agent.start("t", OrderInput { wish }).await.unwrap() else { panic!() };
         let BuyerTurn::InDoubt(doubt) = review.approve(&buyer).await.unwrap() else { panic!() };
-        let key = doubt.idempotency_key().to_owned();
+        let digest = doubt.digest();
         assert_eq!(doubt.run_again(&Operator::new("eve")).await.unwrap_err().code(), "role_missing");
         let nobody = Operator::new("").role("buyer");
         let again = hitl::journal::Settlement::RunAgain;
-        assert_eq!(agent.settle("t", &key, &nobody, again.clone()).await.unwrap_err().code(), "bad_verdict");
+        assert_eq!(
+            agent.settle("t", digest, &nobody, again.clone()).await.unwrap_err().code(),
+            "bad_verdict"
+        );
         assert_eq!(world.calls(), 1);
-        assert!(matches!(agent.settle("t", &key, &buyer, again).await.unwrap(), BuyerTurn::Done(_)));
+        assert!(matches!(agent.settle("t", digest, &buyer, again).await.unwrap(), BuyerTurn::Done(_)));
     }
 }

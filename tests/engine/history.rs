@@ -64,8 +64,8 @@ async fn forged(agent: &Agent<RefundAgent>, change: impl Fn(&mut Vec<Record>)) -
     let mut records = agent.store().entries(&id("t"), 0, 100).await.unwrap();
     change(&mut records);
     let store = MemoryStore::new();
-    let append =
-        Append { thread: id("t"), records, standing: Standing::Waiting, reviews: vec![], due_ms: None };
+    let (standing, reviews) = (Standing::Waiting, vec![]);
+    let append = Append { thread: id("t"), records, standing, reviews, due_ms: None, after: None };
     store.append(append).await.unwrap();
     RefundAgent::new(Desk::default(), store)
 }

@@ -44,10 +44,10 @@ pub(crate) enum At {
     },
     /// A review is open.
     Paused(OpenAt),
-    /// An effect is under way.
-    Began { visit: Visit, key: String },
-    /// Nobody saw how an effect ended.
-    InDoubt { visit: Visit, key: String, since_ms: u64, error: String },
+    /// An effect is under way since the entry at `place`, which tells this try from any other one of the visit.
+    Began { visit: Visit, key: String, place: Place },
+    /// Nobody saw how the try ended that began at `place`.
+    InDoubt { visit: Visit, key: String, place: Place, since_ms: u64, error: String },
     /// The node failed for good, or a person stopped it.
     Failed { visit: Visit, since_ms: u64, error: String, stopped: bool },
     /// Its branches are under way.

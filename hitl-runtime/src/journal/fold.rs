@@ -152,7 +152,7 @@ impl<S: State> Fold<S> {
             Event::Began { lane, key, .. } => {
                 let at = &mut self.lane(*lane)?.at;
                 let visit = moved(at)?;
-                *at = At::Began { visit, key: key.clone() };
+                *at = At::Began { visit, key: key.clone(), place };
             }
             Event::Paused { lane, field, digest, role, deadline_ms, remind_ms, .. } => {
                 let at = &mut self.lane(*lane)?.at;
@@ -190,8 +190,17 @@ impl<S: State> Fold<S> {
             }
             Event::InDoubt { lane, key, error, .. } => {
                 let at = &mut self.lane(*lane)?.at;
-                let visit = moved(at)?;
-                *at = At::InDoubt { visit, key: key.clone(), since_ms: entry.at_ms, error: error.clone() };
+                let (visit, began) = match at {
+                    At::Began { visit, place, .. } => (visit.clone(), *place),
+                    _ => return Err(FoldError::Damaged("it doubts what had not begun".to_owned())),
+                };
+                *at = At::InDoubt {
+                    visit,
+                    key: key.clone(),
+                    place: began,
+                    since_ms: entry.at_ms,
+                    error: error.clone(),
+                };
             }
             Event::Settled { lane, how, operator, to, .. } => {
                 self.steps = 0;

@@ -149,7 +149,7 @@ fn advance<G: Graph>(
                 }
             }
             // Nobody runs it, so its runner is gone.
-            At::Began { visit, key } => {
+            At::Began { visit, key, .. } => {
                 let (node, entry) = find::<G>(&post.fold, &visit.node)?;
                 if entry.spec.idempotent {
                     post.push(Event::Began { node: visit.node.clone(), lane, key: key.clone() })?;

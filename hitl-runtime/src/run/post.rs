@@ -21,6 +21,8 @@ pub(crate) struct Post<G: Graph> {
     runner: String,
     claims: bool,
     records: Vec<Record>,
+    /// The hash of the entry before them.
+    after: Option<Digest>,
 }
 
 impl<G: Graph> Post<G> {
@@ -33,7 +35,14 @@ impl<G: Graph> Post<G> {
     const BACKOFF: Duration = Duration::from_millis(50);
 
     pub(crate) fn new(agent: &Agent<G>, fold: GraphFold<G>) -> Self {
-        Self { fold, agent: agent.clone(), runner: String::new(), claims: false, records: Vec::new() }
+        Self {
+            fold,
+            agent: agent.clone(),
+            runner: String::new(),
+            claims: false,
+            records: Vec::new(),
+            after: None,
+        }
     }
 
     /// From here on this runner has the thread: each entry extends its lease while there is something to run.
@@ -121,6 +130,9 @@ impl<G: Graph> Post<G> {
         }
         let (hash, body): (Digest, Vec<u8>) =
             seal(self.fold.hash, &entry).map_err(|e| damaged(e.to_string()))?;
+        if self.records.is_empty() {
+            self.after = (place > 0).then_some(self.fold.hash);
+        }
         let snapshot = entry.snapshot.as_ref().map(|snapshot| snapshot.get().len());
         self.fold.count(body.len(), snapshot);
         self.fold.hash = hash;
@@ -143,6 +155,7 @@ impl<G: Graph> Post<G> {
             standing: standing(&self.fold),
             reviews: reviews(&self.fold),
             due_ms: due_ms(&self.fold),
+            after: self.after,
         };
         let store = &self.agent.inner.store;
         let mut failures = 0;

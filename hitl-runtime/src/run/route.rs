@@ -15,6 +15,11 @@ pub(crate) fn node<G: Graph>(name: &str) -> Option<(usize, &'static Entry<G>)> {
     G::NODES.iter().enumerate().find(|(_, entry)| entry.spec.name == name)
 }
 
+/// Whether running a node twice with one key does what running it once does.
+pub(crate) fn is_idempotent<G: Graph>(name: &str) -> bool {
+    node::<G>(name).is_some_and(|(_, entry)| entry.spec.idempotent)
+}
+
 /// Where a thread goes first.
 pub(crate) fn after_start<G: Graph>(fields: &FieldsOf<G>) -> Result<To, String> {
     after::<G>(Point::Start, fields)

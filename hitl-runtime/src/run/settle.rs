@@ -1,15 +1,19 @@
 //! How doubt ends: a person says how an effect did.
 
-use super::{Agent, Graph, Outlook, agent::GraphFold, decide::may_decide, detach, drive, route, start::Anew};
+use super::{
+    Agent, Graph, Outlook, agent::GraphFold, decide::may_decide, detach, drive, route, start::Anew,
+    turn::doubts,
+};
 use crate::{
-    Error, Operator, ThreadId,
+    Digest, Error, Operator, ThreadId,
     graph::ReadKind,
-    journal::{At, Event, LaneId, Settlement, To, Values, Visit},
+    journal::{Event, LaneId, Settlement, To, Values},
     state::State,
 };
 
 impl<G: Graph> Agent<G> {
-    /// Says how an effect ended that nobody saw the end of. `key` is the idempotency key that the thread names.
+    /// Says how an effect ended that nobody saw the end of. The digest names the doubt, as [`InDoubt::digest`](super::InDoubt::digest)
+    /// gives it: if the effect is run again and its end is unseen again, that is another doubt.
     ///
     /// Whoever may sign the effect may say how it ended: the operator holds the role that the review before it asks
     /// for, where there is one.
@@ -21,21 +25,21 @@ impl<G: Graph> Agent<G> {
     /// use hitl::journal::Settlement;
     ///
     /// # let agent = RefundAgent::new(MemoryStore::new());
-    /// # let (mara, key) = (mara(), in_doubt(&agent).await?.idempotency_key().to_owned());
+    /// # let (mara, digest) = (mara(), in_doubt(&agent).await?.digest());
     /// let wrote = serde_json::from_str(r#"{"outcome": "paid: the bank's statement has it"}"#)?;
-    /// let turn = agent.settle("ticket-A-0000", &key, &mara, Settlement::Happened { wrote }).await?;
+    /// let turn = agent.settle("ticket-A-0000", digest, &mara, Settlement::Happened { wrote }).await?;
     /// assert!(matches!(turn, RefundAgentTurn::Done(outcome) if outcome.starts_with("paid")));
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
-    /// [`Error::NotInDoubt`] when no effect with this key is in doubt; [`Error::RoleMissing`]; [`Error::Invalid`] when what it is said to have
+    /// [`Error::NotInDoubt`] when no effect with this digest is in doubt; [`Error::RoleMissing`]; [`Error::Invalid`] when what it is said to have
     /// written is not what its node writes.
     pub async fn settle<T>(
         &self,
         thread: T,
-        key: &str,
+        digest: Digest,
         operator: &Operator,
         how: Settlement,
     ) -> Result<G::Turn, Error>
@@ -44,9 +48,9 @@ impl<G: Graph> Agent<G> {
         T::Error: Into<Error>,
     {
         let thread = thread.try_into().map_err(Into::into)?;
-        let (agent, key, operator) = (self.clone(), key.to_owned(), operator.clone());
+        let (agent, operator) = (self.clone(), operator.clone());
         G::turn(
-            detach::finish(async move { agent.settle_in_place(&thread, &key, &operator, &how).await })
+            detach::finish(async move { agent.settle_in_place(&thread, digest, &operator, &how).await })
                 .await?,
         )
     }
@@ -54,38 +58,30 @@ impl<G: Graph> Agent<G> {
     async fn settle_in_place(
         &self,
         thread: &ThreadId,
-        key: &str,
+        digest: Digest,
         operator: &Operator,
         how: &Settlement,
     ) -> Result<Outlook<G>, Error> {
         loop {
             let fold = self.known(thread).await?;
-            let now = self.inner.clock.now_ms();
-            let leased = fold.is_leased(now);
-            let doubted = fold.lanes.iter().find_map(|(id, lane)| match &lane.at {
-                At::InDoubt { visit, key: theirs, .. } if theirs == key => Some((*id, visit.clone(), false)),
-                // Its runner is gone, and nobody has written down yet that it is in doubt.
-                At::Began { visit, key: theirs } if theirs == key && !leased && !idempotent::<G>(visit) => {
-                    Some((*id, visit.clone(), true))
-                }
-                _ => None,
-            });
-            let Some((lane, visit, unwritten)) = doubted else {
+            let Some(doubt) = doubts(self, &fold).find(|doubt| doubt.digest == digest) else {
                 return Err(Error::NotInDoubt { thread: thread.clone() });
             };
-            let role = effect_role::<G>(&fold, &visit.node);
-            may_decide(thread, &visit.node, role, operator)?;
+            let role = effect_role::<G>(&fold, &doubt.visit.node);
+            may_decide(thread, &doubt.visit.node, role, operator)?;
             let to = match how {
-                Settlement::Happened { wrote } => Some(self.happened(&fold, lane, &visit.node, wrote)?),
+                Settlement::Happened { wrote } => {
+                    Some(self.happened(&fold, doubt.lane, &doubt.visit.node, wrote)?)
+                }
                 Settlement::RunAgain | Settlement::Stop { .. } => None,
             };
-            if unwritten {
+            if !doubt.written {
                 self.take_up(thread, Anew::Orphans).await?;
                 continue;
             }
             let event = Event::Settled {
-                node: visit.node,
-                lane,
+                node: doubt.visit.node,
+                lane: doubt.lane,
                 how: how.clone(),
                 operator: operator.name().to_owned(),
                 to,
@@ -142,8 +138,4 @@ pub(super) fn effect_role<G: Graph>(fold: &GraphFold<G>, node: &str) -> Option<&
     signers
         .filter(|(field, _)| shared(field))
         .find_map(|(_, signature)| route::node::<G>(&signature.node)?.1.spec.interrupt?.role)
-}
-
-fn idempotent<G: Graph>(visit: &Visit) -> bool {
-    route::node::<G>(&visit.node).is_some_and(|(_, entry)| entry.spec.idempotent)
 }

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use super::{Agent, Graph};
+use super::{Agent, Graph, turn::Doubt};
 use crate::{
-    Error, Operator, ThreadId,
+    Digest, Error, Operator, ThreadId,
     journal::{Settlement, Values},
 };
 
@@ -41,10 +41,7 @@ use crate::{
 pub struct InDoubt<G: Graph> {
     pub(super) agent: Agent<G>,
     pub(super) thread: ThreadId,
-    pub(super) node: String,
-    pub(super) key: String,
-    pub(super) error: String,
-    pub(super) since_ms: u64,
+    pub(super) doubt: Doubt,
 }
 
 impl<G: Graph> InDoubt<G> {
@@ -55,22 +52,27 @@ impl<G: Graph> InDoubt<G> {
 
     /// The effect.
     pub fn node(&self) -> &str {
-        &self.node
+        &self.doubt.visit.node
     }
 
     /// The idempotency key that the effect was begun with: look for it on the other side.
     pub fn idempotency_key(&self) -> &str {
-        &self.key
+        &self.doubt.key
+    }
+
+    /// Names this doubt for [`Agent::settle`].
+    pub fn digest(&self) -> Digest {
+        self.doubt.digest
     }
 
     /// What is known of its end.
     pub fn error(&self) -> &str {
-        &self.error
+        &self.doubt.error
     }
 
     /// Since when, in milliseconds since the epoch.
     pub fn since_ms(&self) -> u64 {
-        self.since_ms
+        self.doubt.since_ms
     }
 
     /// It happened, and this is what the node would have written, by field.
@@ -134,13 +136,13 @@ impl<G: Graph> InDoubt<G> {
     }
 
     async fn settle(self, operator: &Operator, how: Settlement) -> Result<G::Turn, Error> {
-        self.agent.settle(self.thread, &self.key, operator, how).await
+        self.agent.settle(self.thread, self.doubt.digest, operator, how).await
     }
 }
 
 impl<G: Graph> fmt::Display for InDoubt<G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` is in doubt: nobody saw how `{}` ended ({})", self.thread, self.node, self.error)
+        write!(f, "`{}` is in doubt: nobody saw how `{}` ended ({})", self.thread, self.node(), self.error())
     }
 }
 

@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::{Agent, AnyReview, Failed, Graph, InDoubt, Running, agent::GraphFold, route};
 use crate::{
-    Error, ThreadId, Violation,
-    journal::{At, LaneId, OpenAt, ROOT},
+    Digest, Error, ThreadId, Violation,
+    journal::{At, LaneId, OpenAt, ROOT, Visit},
     review::Reviewed,
     state::{Fields, State},
 };
@@ -34,8 +34,9 @@ pub(super) fn outlook<G: Graph>(agent: &Agent<G>, mut fold: GraphFold<G>) -> Res
     if fold.ended {
         return done::<G>(fold).map(Outlook::Done);
     }
-    if let Some((node, key, error, since_ms)) = doubt(agent, &fold) {
-        return Ok(Outlook::InDoubt(InDoubt { agent: agent.clone(), thread, node, key, error, since_ms }));
+    let doubt = doubts(agent, &fold).next();
+    if let Some(doubt) = doubt {
+        return Ok(Outlook::InDoubt(InDoubt { agent: agent.clone(), thread, doubt }));
     }
     let mut reviews = Vec::new();
     for (lane, open) in fold.open() {
@@ -72,24 +73,35 @@ pub(super) fn outlook<G: Graph>(agent: &Agent<G>, mut fold: GraphFold<G>) -> Res
 }
 
 /// An effect that is in doubt, whether or not an entry says so yet.
-pub(super) fn doubt<G: Graph>(
-    agent: &Agent<G>,
-    fold: &GraphFold<G>,
-) -> Option<(String, String, String, u64)> {
-    let now = agent.inner.clock.now_ms();
-    let orphaned = !fold.is_leased(now);
-    fold.lanes.values().find_map(|lane| match &lane.at {
-        At::InDoubt { visit, key, error, since_ms } => {
-            Some((visit.node.clone(), key.clone(), error.clone(), *since_ms))
-        }
-        At::Began { visit, key } if orphaned => {
-            let (_, entry) = route::node::<G>(&visit.node)?;
-            (!entry.spec.idempotent).then(|| {
+pub(super) struct Doubt {
+    pub(super) lane: LaneId,
+    pub(super) visit: Visit,
+    pub(super) key: String,
+    /// Names this doubt: the next try of the same effect, with the same key, is another one.
+    pub(super) digest: Digest,
+    pub(super) error: String,
+    pub(super) since_ms: u64,
+    /// Whether the journal says so.
+    pub(super) written: bool,
+}
+
+/// Every effect of a thread that is in doubt.
+pub(super) fn doubts<G: Graph>(agent: &Agent<G>, fold: &GraphFold<G>) -> impl Iterator<Item = Doubt> {
+    let orphaned = !fold.is_leased(agent.inner.clock.now_ms());
+    fold.lanes.iter().filter_map(move |(lane, stands)| {
+        let (visit, key, place, error, since_ms, written) = match &stands.at {
+            At::InDoubt { visit, key, place, since_ms, error } => {
+                (visit, key, place, error.clone(), *since_ms, true)
+            }
+            At::Began { visit, key, place } if orphaned && !route::is_idempotent::<G>(&visit.node) => {
                 let error = "the process that ran it is gone, and nobody saw how it ended".to_owned();
-                (visit.node.clone(), key.clone(), error, fold.at_ms)
-            })
-        }
-        _ => None,
+                (visit, key, place, error, fold.at_ms, false)
+            }
+            _ => return None,
+        };
+        // The key is one thread's, one visit's: with the place of the try, it names the doubt.
+        let digest = Digest::of(format!("doubt\0{key}\0{place}").as_bytes());
+        Some(Doubt { lane: *lane, visit: visit.clone(), key: key.clone(), digest, error, since_ms, written })
     })
 }
 

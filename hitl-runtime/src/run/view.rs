@@ -151,6 +151,8 @@ pub struct FailureView {
 pub struct InDoubtView {
     /// The effect.
     pub node: String,
+    /// Names this doubt, for a settlement.
+    pub digest: Digest,
     /// The idempotency key that it was begun with.
     pub key: String,
     /// What is known of its end.
@@ -228,7 +230,7 @@ impl<G: Graph> Agent<G> {
         });
         let now = self.inner.clock.now_ms();
         let active = fold.lanes.values().any(|lane| lane.at.is_active());
-        let doubt = turn::doubt(self, &fold);
+        let doubt = turn::doubts(self, &fold).next();
         Ok(ThreadView {
             graph: fold.graph.clone(),
             standing: if doubt.is_some() { Standing::InDoubt } else { standing(&fold) },
@@ -249,15 +251,16 @@ impl<G: Graph> Agent<G> {
                 }
                 _ => None,
             }),
-            in_doubt: doubt.map(|(node, key, error, since_ms)| InDoubtView {
-                role: effect_role::<G>(&fold, &node),
-                writes: super::route::node::<G>(&node)
+            in_doubt: doubt.map(|doubt| InDoubtView {
+                role: effect_role::<G>(&fold, &doubt.visit.node),
+                writes: super::route::node::<G>(&doubt.visit.node)
                     .map(|(_, entry)| entry.spec.writes.to_vec())
                     .unwrap_or_default(),
-                node,
-                key,
-                error,
-                since_ms,
+                node: doubt.visit.node,
+                digest: doubt.digest,
+                key: doubt.key,
+                error: doubt.error,
+                since_ms: doubt.since_ms,
             }),
             output,
             fields,

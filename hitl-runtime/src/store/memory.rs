@@ -79,11 +79,14 @@ impl fmt::Debug for MemoryStore {
 impl Shelf {
     fn append(&mut self, append: Append) -> Result<(), StoreError> {
         append.check()?;
-        let Append { thread, records, standing, reviews, due_ms } = append;
+        let Append { thread, records, standing, reviews, due_ms, after } = append;
         let place = records.first().map_or(0, |record| record.place);
         let snapshot = records.iter().rposition(|record| record.snapshot);
         match self.threads.get_mut(&thread) {
-            Some(journal) if journal.records.len() as Place == place => {
+            Some(journal)
+                if journal.records.len() as Place == place
+                    && journal.records.last().map(|record| record.hash) == after =>
+            {
                 if let Some(snapshot) = snapshot {
                     journal.snapshot = journal.records.len() + snapshot;
                 }

@@ -18,6 +18,7 @@
 //!     standing: Standing::Running,
 //!     reviews: vec![],
 //!     due_ms: None,
+//!     after: None,
 //! };
 //! store.append(first.clone()).await?;
 //!
@@ -164,6 +165,9 @@ pub struct Append {
     /// When somebody must look at the thread unless it has moved by then, in milliseconds since the epoch: its
     /// runner's lease has run out, a review expires or is to be brought up again. `None` where nothing is awaited.
     pub due_ms: Option<u64>,
+    /// The hash of the entry that the first of these follows; `None` at place 0. It tells a thread from another one of
+    /// its name that was deleted: whoever still works on that one must not write into this one.
+    pub after: Option<Digest>,
 }
 
 impl Append {
@@ -173,14 +177,14 @@ impl Append {
     /// use hitl::{ThreadId, store::{Append, Standing}};
     ///
     /// let thread = ThreadId::new("ticket-A-9133")?;
-    /// let empty = Append { thread, records: vec![], standing: Standing::Running, reviews: vec![], due_ms: None };
+    /// let empty = Append { thread, records: vec![], standing: Standing::Running, reviews: vec![], due_ms: None, after: None };
     /// assert!(empty.check().is_err());
     /// # Ok::<(), hitl::InvalidThreadId>(())
     /// ```
     ///
     /// # Errors
     /// [`StoreError::BadAppend`] when it has no entry, its places leave a gap, one of its reviews is of another
-    /// thread, or a place or a time is beyond `i64::MAX`, which no store need be able to keep.
+    /// thread, what it follows is missing, or a place or a time is beyond `i64::MAX`, which no store need be able to keep.
     pub fn check(&self) -> Result<(), StoreError> {
         let keepable = |number: u64| i64::try_from(number).is_ok();
         let problem = if self.records.is_empty() {
@@ -195,6 +199,8 @@ impl Append {
             keepable(review.place) && keepable(review.opened_ms) && review.deadline_ms.is_none_or(keepable)
         }) {
             "a place or a time of one of its reviews is beyond i64::MAX"
+        } else if self.after.is_none() != (self.records[0].place == 0) {
+            "it follows an entry just where its first place is not 0"
         } else if !self.due_ms.is_none_or(keepable) {
             "the time that it is due is beyond i64::MAX"
         } else {
@@ -305,7 +311,8 @@ pub trait Store: Send + Sync + 'static {
     /// Appends entries and replaces what the index says of the thread, all or none, durably before it returns.
     ///
     /// # Errors
-    /// [`StoreError::Taken`] when another entry stands at the first place already, or the place before it is empty.
+    /// [`StoreError::Taken`] when another entry stands at the first place already, or at the place before it stands
+    /// none, or one with another hash than `after`.
     /// [`StoreError::BadAppend`] when [`Append::check`] refuses it. After either, nothing was written.
     ///
     /// After [`StoreError::Failed`] the caller does not know: a disk may have failed between the writing and the

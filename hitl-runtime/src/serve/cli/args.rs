@@ -141,9 +141,9 @@ pub(super) enum Command {
     Settle {
         /// The thread
         thread: String,
-        /// The idempotency key of the effect, as `show` prints it [default: the only one in doubt]
+        /// The digest of the doubt, as `show` prints it, or its first 8 digits or more [default: that of what is in doubt now]
         #[arg(long)]
-        key: Option<String>,
+        digest: Option<String>,
         #[command(subcommand)]
         how: How,
     },

@@ -90,10 +90,10 @@ fn settlements(view: &ThreadView, program: &Program) -> Vec<Step> {
         happened.extend(["--set".to_owned(), format!("{field}=…")]);
     }
     let command = |how: &[String]| {
-        let mut words = vec!["settle".to_owned(), thread.to_owned()];
-        if thread.starts_with('-') {
-            words.insert(1, "--".to_owned());
-        }
+        let digest = doubt.digest.to_string().chars().take(DIGITS).collect();
+        let mut words = vec!["settle".to_owned(), "--digest".to_owned(), digest];
+        words.extend(thread.starts_with('-').then(|| "--".to_owned()));
+        words.push(thread.to_owned());
         words.extend_from_slice(how);
         program.command(words)
     };

@@ -60,7 +60,7 @@ impl<'a, G: Graph> Session<'a, G> {
             Some(Command::Ask { review, question }) => self.ask(review, question).await,
             Some(Command::History { thread, from, limit }) => self.history(&thread, from, limit).await,
             Some(Command::Resume { thread }) => self.resume(&thread).await,
-            Some(Command::Settle { thread, key, how }) => self.settle(&thread, key, how).await,
+            Some(Command::Settle { thread, digest, how }) => self.settle(&thread, digest, how).await,
             Some(Command::Fork { thread, at, new }) => self.fork(&thread, at, new).await,
             Some(Command::Verify { thread, against }) => self.verify(thread, against.as_deref()).await,
             Some(Command::Sweep { every }) => self.sweep(every).await,
@@ -85,21 +85,28 @@ impl<'a, G: Graph> Session<'a, G> {
         self.stands(&new).await
     }
 
-    async fn settle(&mut self, thread: &str, key: Option<String>, how: How) -> Result<Exit, Refusal> {
+    async fn settle(&mut self, thread: &str, digest: Option<String>, how: How) -> Result<Exit, Refusal> {
         let thread = self.thread_id(thread)?;
         let view = self.view(&thread).await?;
         let Some(doubt) = &view.in_doubt else {
             return self.mended(Err(Error::NotInDoubt { thread }));
         };
+        if let Some(digest) = digest {
+            if digest.len() < 8 {
+                return Err(Refusal::usage("a digest is named by its first 8 digits or more"));
+            }
+            if !doubt.digest.to_string().starts_with(&digest) {
+                return self.mended(Err(Error::NotInDoubt { thread }));
+            }
+        }
         let operator = self.operator(doubt.role)?;
         let how = match how {
             How::RunAgain => Settlement::RunAgain,
             How::Stop { note } => Settlement::Stop { note },
             How::Happened { set } => Settlement::Happened { wrote: self.wrote(&doubt.writes, &set)? },
         };
-        let key = key.unwrap_or_else(|| doubt.key.clone());
         let agent = self.agent.clone();
-        let settled = self.running(&thread, agent.settle(&thread, &key, &operator, how)).await?;
+        let settled = self.running(&thread, agent.settle(&thread, doubt.digest, &operator, how)).await?;
         if let Err(refusal) = self.mended(settled) {
             let message = format!("this does not say how `{}` of thread `{thread}` ended", doubt.node);
             return Err(if refusal.code == "invalid" { Refusal { message, ..refusal } } else { refusal });

@@ -109,6 +109,8 @@ pub async fn refusals<S: Store>(open: impl AsyncFn() -> S) {
         ("places backwards", Append { records: vec![entry(2, ""), entry(1, "")], ..next.clone() }),
         ("a place beyond i64::MAX", entries(&thread, (1 << 63)..(1 << 63) + 1)),
         ("a due time beyond i64::MAX", Append { due_ms: Some(1 << 63), ..next.clone() }),
+        ("nothing before it", Append { after: None, ..next.clone() }),
+        ("something before the first place", Append { after: next.after, ..entries(&other, 0..1) }),
         ("a review of another thread", with(review(&other, 2, 0))),
         ("a time beyond i64::MAX", with(OpenReview { opened_ms: u64::MAX, ..review(&thread, 2, 0) })),
         (
@@ -175,7 +177,9 @@ pub async fn isolation<S: Store>(open: impl AsyncFn() -> S) {
     for round in 0..3 {
         for (i, thread) in threads.iter().enumerate() {
             let mut append = entries(thread, round..round + 1);
-            append.records = vec![entry(round, &format!("{thread}, the {i}th"))];
+            let text = format!("{thread}, the {i}th");
+            append.after = round.checked_sub(1).map(|before| entry(before, &text).hash);
+            append.records = vec![entry(round, &text)];
             append.reviews = vec![review(thread, round, i as u64)];
             ok("append", store.append(append).await);
         }
@@ -248,14 +252,14 @@ pub async fn names<S: Store>(open: impl AsyncFn() -> S) {
 pub async fn sizes<S: Store>(open: impl AsyncFn() -> S) {
     let store = open().await;
     let thread = name("sizes");
-    let mut place = 0;
+    let (mut place, mut after) = (0, None);
     for size in [0, 1, 255, 256, 4_000, 4_096, 70_000, 300_000, 1_000_000, 5_000_000] {
         // Every byte there is, and no pattern that a compressor would hide behind.
         let body: Vec<u8> = (0..size).map(|i: u32| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
         let record = Record { place, hash: Digest::of(&body), body, snapshot: true };
-        let append = Append { records: vec![record.clone()], ..entries(&thread, 0..1) };
+        let append = Append { records: vec![record.clone()], after, ..entries(&thread, 0..1) };
         match store.append(append).await {
-            Ok(()) => place += 1,
+            Ok(()) => (place, after) = (place + 1, Some(record.hash)),
             Err(error) if size > 300_000 => {
                 assert!(!matches!(error, StoreError::Taken { .. }), "a body of {size} bytes was `Taken`");
                 continue;
@@ -292,6 +296,14 @@ pub async fn deletion<S: Store>(open: impl AsyncFn() -> S) {
     assert!(matches!(answer, Err(StoreError::Taken { .. })), "a deleted thread was continued: {answer:?}");
     let again = Append { standing: Standing::Ended, ..entries(gone, 0..2) };
     ok("start it again", store.append(again).await);
+    same("the new journal", &whole(&store, gone).await, &entries(gone, 0..2).records);
+    // Somebody who has not heard of the deletion had come to the same place with another entry.
+    let late = Append { after: Some(Digest::of(b"of the deleted one")), ..entries(gone, 2..3) };
+    let answer = store.append(late).await;
+    assert!(
+        matches!(answer, Err(StoreError::Taken { .. })),
+        "an entry followed another one than it named: {answer:?}"
+    );
     same("the new journal", &whole(&store, gone).await, &entries(gone, 0..2).records);
     same("the new one's reviews", &reviews_of(&store, &[gone], 10).await, &vec![]);
     for thread in &threads[1..] {

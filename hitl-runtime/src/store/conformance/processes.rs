@@ -20,7 +20,8 @@ pub async fn contend(store: &impl Store, thread: &ThreadId, name: &str, places: 
             return won;
         }
         let record = Record { snapshot: place % 10 == 9, ..entry(place, name) };
-        match store.append(Append { records: vec![record], ..entries(thread, 0..1) }).await {
+        let after = tail.records.last().map(|record| record.hash);
+        match store.append(Append { records: vec![record], after, ..entries(thread, 0..1) }).await {
             Ok(()) => won.push(place),
             Err(StoreError::Taken { thread: of, place: at }) if of == *thread && at == place => {}
             Err(error) => panic!("{name} at place {place}: {error}"),

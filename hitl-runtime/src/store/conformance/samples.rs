@@ -29,8 +29,16 @@ pub(super) fn entry(place: Place, text: &str) -> Record {
 }
 
 pub(super) fn entries(thread: &ThreadId, places: std::ops::Range<Place>) -> Append {
+    let after = places.start.checked_sub(1).map(|place| entry(place, thread.as_str()).hash);
     let records = places.map(|place| entry(place, thread.as_str())).collect();
-    Append { thread: thread.clone(), records, standing: Standing::Running, reviews: vec![], due_ms: None }
+    Append {
+        thread: thread.clone(),
+        records,
+        standing: Standing::Running,
+        reviews: vec![],
+        due_ms: None,
+        after,
+    }
 }
 
 pub(super) fn review(thread: &ThreadId, place: Place, opened_ms: u64) -> OpenReview {

@@ -204,6 +204,7 @@ mod tests {
             standing: Standing::Running,
             reviews: vec![],
             due_ms: None,
+            after: place.checked_sub(1).map(|_| Digest::of(b"{}")),
         }
     }
 

@@ -15,7 +15,7 @@ use super::{
     schema::{self, Trouble},
 };
 use crate::{
-    ThreadId,
+    Digest, ThreadId,
     store::{Append, OpenReview, Place, StoreError},
 };
 
@@ -42,10 +42,11 @@ const INSERT_REVIEW: &str =
 // The entries and the reviews go with it.
 const DELETE_THREAD: &str = "DELETE FROM hitl_threads WHERE name = ?1";
 
-const FIND_THREAD: &str = "SELECT id, standing, snapshot, due_ms,
-     (SELECT ifnull(max(place), -1) + 1 FROM hitl_entries WHERE thread = t.id),
+const FIND_THREAD: &str = "SELECT t.id, t.standing, t.snapshot, t.due_ms, e.place, e.hash,
      EXISTS (SELECT 1 FROM hitl_reviews WHERE thread = t.id)
-     FROM hitl_threads AS t WHERE name = ?1";
+     FROM hitl_threads AS t JOIN hitl_entries AS e
+     ON e.rowid = (SELECT rowid FROM hitl_entries WHERE thread = t.id ORDER BY place DESC LIMIT 1)
+     WHERE t.name = ?1";
 
 const REVIEWS_OF: &str =
     "SELECT id, graph, node, digest, role, place, opened_ms, deadline_ms FROM hitl_reviews WHERE thread = ?1";
@@ -219,7 +220,7 @@ fn append(connection: &Connection, append: &Append) -> rusqlite::Result<Result<(
         .transpose()?;
     let due_ms = append.due_ms.map(signed).transpose()?;
     let (id, has_reviews) = match find(connection, &append.thread)? {
-        Some(found) if found.next == place => {
+        Some(found) if found.next == place && append.after == Some(found.hash) => {
             let snapshot = snapshot.unwrap_or(found.snapshot);
             // Most steps change none of them, and so write to no other page than the entry's and its key's.
             if (standing, snapshot, due_ms) != (found.standing, found.snapshot, found.due_ms) {
@@ -287,8 +288,9 @@ struct Found {
     standing: i64,
     snapshot: i64,
     due_ms: Option<i64>,
-    /// The place of the next entry.
+    /// The place of the next entry, and the hash of the last one.
     next: Place,
+    hash: Digest,
     has_reviews: bool,
 }
 
@@ -301,8 +303,9 @@ fn find(connection: &Connection, thread: &ThreadId) -> rusqlite::Result<Option<F
                 standing: row.get(1)?,
                 snapshot: row.get(2)?,
                 due_ms: row.get(3)?,
-                next: query::unsigned(row, 4)?,
-                has_reviews: row.get(5)?,
+                next: query::unsigned(row, 4)?.saturating_add(1),
+                hash: Digest::from_bytes(row.get(5)?),
+                has_reviews: row.get(6)?,
             })
         })
         .optional()

@@ -128,6 +128,7 @@ fn doubt(view: &ThreadView, frame: Frame) -> String {
     out.push('\n');
     let rows = [
         Row::new("key", escape(&doubt.key)),
+        Row::new("digest", doubt.digest.short()),
         Row::new("since", ago(doubt.since_ms, frame.now_ms)),
         Row::new("writes", doubt.writes.join(", ")),
     ];

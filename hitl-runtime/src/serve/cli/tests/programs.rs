@@ -154,11 +154,9 @@ async fn an_effect_in_doubt_is_settled() {
     call(&agent, &["start", "--thread", "t", "it broke"], "").await;
     let doubt = call(&agent, &["edit", "t", "--yes", "--set", "amount=13"], "").await;
     assert_eq!(doubt.exit, Exit::Failed);
-    assert!(
-        doubt.out.contains("  it happened   refund settle t happened --set 'outcome=…'\n"),
-        "{}",
-        doubt.out
-    );
+    let pasted = doubt.out.lines().find_map(|line| line.strip_prefix("  run it again  refund ")).unwrap();
+    let happened = pasted.replace("run-again", "happened --set 'outcome=…'");
+    assert!(doubt.out.contains(&format!("  it happened   refund {happened}\n")), "{}", doubt.out);
     let unsaid = call(&agent, &["settle", "t", "happened"], "").await;
     assert_eq!(unsaid.exit, Exit::Refused);
     assert!(
@@ -166,8 +164,15 @@ async fn an_effect_in_doubt_is_settled() {
         "{}",
         unsaid.err
     );
-    let again = call(&agent, &["settle", "t", "run-again"], "").await;
-    assert_eq!(again.exit, Exit::Failed);
+    let words: Vec<&str> = pasted.split(' ').collect();
+    assert_eq!(call(&agent, &words, "").await.exit, Exit::Failed);
+    // It ran, and its end is unseen again: what was pasted is about the doubt before.
+    let stale = call(&agent, &words, "").await;
+    assert!(stale.exit == Exit::Refused && stale.err.contains("doubt"), "{stale:?}");
+    assert_eq!(
+        call(&agent, &["settle", "t", "--digest", "1234567", "run-again"], "").await.exit,
+        Exit::Usage
+    );
     // A text field takes a number as it is typed.
     let settled = call(&agent, &["settle", "t", "happened", "--set", "outcome=13", "--json"], "").await;
     assert_eq!((settled.exit, &settled.json()["output"]), (Exit::Done, &json!({ "outcome": "13" })));
