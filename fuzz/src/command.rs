@@ -1,0 +1,65 @@
+//! What is typed: arguments, one a line, and standard input after an empty line.
+
+use std::{
+    ffi::OsString,
+    io::{Cursor, Write},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use hitl::{
+    cli::{Cli, Io},
+    store::MemoryStore,
+};
+
+use crate::desk::{TicketInput, at_once, desk};
+
+#[derive(Clone, Default)]
+struct Page(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Page {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// No command writes a control character that it did not make, or touches a file.
+pub fn run(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let (words, input) = text.split_once("\n\n").unwrap_or((text, ""));
+    let words: Vec<&str> = words.split('\n').collect();
+    // These read or write files, stay, or ask for colours.
+    if words
+        .iter()
+        .any(|word| ["-o", "--o", "--ag", "--ev", "--c"].iter().any(|option| word.starts_with(option)))
+    {
+        return;
+    }
+    at_once(async {
+        let agent = desk(MemoryStore::new());
+        let start = agent.start("t", TicketInput { message: "it broke".into() }).await;
+        drop(start.expect("it starts"));
+        let (out, err) = (Page::default(), Page::default());
+        let io = Io {
+            stdin: Box::new(Cursor::new(input.as_bytes().to_vec())),
+            stdout: Box::new(out.clone()),
+            stderr: Box::new(err.clone()),
+            stdin_is_terminal: false,
+            stdout_is_terminal: false,
+            width: Some(80),
+            colours: (false, false),
+        };
+        let args = ["desk", "--operator", "mara"].into_iter().chain(words).map(OsString::from);
+        Cli::new(agent.clone()).run_on(args, false, io).await;
+        for page in [out, err] {
+            let page = page.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let text = std::str::from_utf8(&page).expect("what is printed is text");
+            assert!(!text.contains(|c: char| c.is_control() && c != '\n'), "{text:?}");
+        }
+        agent.verify(&"t".try_into().expect("a name")).await.expect("the journal is whole");
+    });
+}

@@ -1,0 +1,49 @@
+//! A journal that anybody may have written: an entry a line, under hashes that are right.
+
+use hitl::{
+    Digest, Operator, Standing, ThreadId, Verdict,
+    store::{Append, MemoryStore, Record, Store as _},
+};
+
+use crate::desk::{at_once, desk};
+
+/// Reads it in every way there is, and acts on it. Anything but an answer or a typed error is a bug.
+pub fn run(data: &[u8]) {
+    let thread = ThreadId::new("t").expect("a name");
+    let mut hash = Digest::of(b"hitl journal 1\0t");
+    let mut records = Vec::new();
+    for (place, body) in (0..).zip(data.split(|byte| *byte == b'\n').take(64)) {
+        hash = Digest::of(&[hash.as_bytes(), body].concat());
+        let snapshot = body.windows(11).any(|window| window == b"\"snapshot\":");
+        records.push(Record { place, hash, body: body.to_vec(), snapshot });
+    }
+    at_once(async {
+        let store = MemoryStore::new();
+        let (standing, reviews) = (Standing::Running, vec![]);
+        let append =
+            Append { thread: thread.clone(), records, standing, reviews, due_ms: Some(0), after: None };
+        store.append(append).await.expect("the store takes any bytes");
+        let agent = desk(store);
+        agent.verify(&thread).await.expect("the hashes are right");
+        let _ = agent.history(&thread, 0, 100).await;
+        for place in 0..4 {
+            let _ = agent.get_at(&thread, place).await;
+            let _ = agent.fork(&thread, place, &ThreadId::new("copy").expect("a name")).await;
+            let _ = agent.store().delete(&ThreadId::new("copy").expect("a name")).await;
+        }
+        let mara = Operator::new("mara").role("payer");
+        if let Ok(view) = agent.view(&thread).await {
+            for review in view.reviews {
+                let _ = agent.decide(&thread, review.digest, &mara, Verdict::Approve).await;
+            }
+            if let Some(doubt) = view.in_doubt {
+                let again = hitl::journal::Settlement::RunAgain;
+                let _ = agent.settle(&thread, doubt.digest, &mara, again).await;
+            }
+        }
+        let _ = agent.sweep().await;
+        let _ = agent.resume(&thread).await;
+        let _ = agent.thread(&thread).await;
+        agent.verify(&thread).await.expect("what was appended is chained");
+    });
+}

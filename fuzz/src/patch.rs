@@ -1,0 +1,36 @@
+//! A verdict as the world sends it, a merge patch above all.
+
+use hitl::{Operator, Verdict, store::MemoryStore};
+use serde_json::Value;
+
+use crate::desk::{TicketInput, at_once, desk};
+
+/// A patch is applied whole or refused whole, and what it makes is valid.
+pub fn run(data: &[u8]) {
+    let verdict = match serde_json::from_slice::<Verdict>(data) {
+        Ok(verdict) => verdict,
+        Err(_) => match serde_json::from_slice::<Value>(data) {
+            Ok(patch) => Verdict::Edit { patch },
+            Err(_) => return,
+        },
+    };
+    at_once(async {
+        let agent = desk(MemoryStore::new());
+        let start = agent.start("t", TicketInput { message: "it broke".into() }).await;
+        drop(start.expect("it starts"));
+        let before = agent.view("t").await.expect("it waits");
+        let review = before.reviews.iter().find(|review| review.node == "pay").expect("it waits before pay");
+        let mara = Operator::new("mara").role("payer");
+        let preview = agent.preview("t", review.digest, &mara, verdict.clone()).await;
+        let decided = agent.decide("t", review.digest, &mara, verdict).await;
+        assert_eq!(preview.is_ok(), decided.is_ok(), "a preview says what will be");
+        let after = agent.view("t").await.expect("it is readable");
+        if decided.is_err() {
+            assert_eq!(after.place, before.place, "what was refused has moved the thread");
+        } else if let Ok(Some(signed)) = preview {
+            let cents = signed["cents"].as_u64().expect("the type says so");
+            assert!((1..=10_000).contains(&cents), "{cents} was signed");
+        }
+        agent.verify(&"t".try_into().expect("a name")).await.expect("the journal is whole");
+    });
+}

@@ -1,0 +1,32 @@
+//! Small texts that are parsed: names, digests, places in a graph, reasons, page tokens.
+
+use hitl::{
+    Digest, Reason, ThreadId,
+    journal::To,
+    store::{MemoryStore, Store as _},
+};
+
+use crate::desk::at_once;
+
+/// What is read is written again as it was.
+pub fn run(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Ok(thread) = ThreadId::new(text) {
+        assert_eq!(thread.as_str(), text);
+    }
+    if let Ok(digest) = text.parse::<Digest>() {
+        assert_eq!(digest.to_string(), text.to_lowercase());
+    }
+    if let Ok(to) = text.parse::<To>() {
+        assert_eq!(to.to_string().parse::<To>().as_ref(), Ok(&to), "{text}");
+    }
+    if let Ok(reason) = text.parse::<Reason>() {
+        assert_eq!(reason.as_str(), text);
+    }
+    at_once(async {
+        let store = MemoryStore::new();
+        let _ = store.reviews(Some(text), 1).await;
+        let _ = store.threads(None, Some(text), 1).await;
+        let _ = store.due(u64::MAX, Some(text), 1).await;
+    });
+}
