@@ -1,0 +1,149 @@
+//! One crash: a directory, what happens in it, and what must hold afterwards.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use hitl::{
+    Graph, HistoryEntry, ThreadId, ThreadView,
+    journal::{Decision, Event, Settlement, To},
+};
+use tempfile::TempDir;
+
+use crate::{
+    child::{Desk, Orders, Work},
+    desk::{Often, Once, Ticket, World},
+    doom::{Column, Point},
+    ledger::{Line, What},
+    office::Office,
+};
+
+pub struct Case {
+    dir: TempDir,
+    pub desk: Desk,
+}
+
+/// A thread as the next process finds it.
+pub struct Found {
+    pub view: ThreadView,
+    pub history: Vec<HistoryEntry>,
+    pub ledger: Vec<Line>,
+}
+
+impl Case {
+    pub fn new(desk: Desk) -> Self {
+        Self { dir: TempDir::new().unwrap(), desk }
+    }
+
+    /// The same files in another directory.
+    pub fn copy(&self) -> Self {
+        let copy = Self::new(self.desk);
+        for file in fs::read_dir(self.path()).unwrap().map(Result::unwrap) {
+            fs::copy(file.path(), copy.path().join(file.file_name())).unwrap();
+        }
+        copy
+    }
+
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Whether the child that did it was killed.
+    pub fn is_killed(&self, work: Work, kill: Option<Point>) -> bool {
+        Orders { dir: self.path().to_owned(), desk: self.desk, work, kill }.is_killed()
+    }
+
+    /// In a process that nobody kills.
+    pub fn done(&self, work: Work) {
+        assert!(!self.is_killed(work, None));
+    }
+
+    /// The thread, once it is seen that its journal is whole and lacks nothing that was stored.
+    pub fn look(&self, thread: &str) -> Found {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
+            match self.desk {
+                Desk::Once => self.read::<Once>(thread).await,
+                Desk::Often => self.read::<Often>(thread).await,
+            }
+        })
+    }
+
+    async fn read<G: Graph<State = Ticket, Deps = World>>(&self, thread: &str) -> Found {
+        let Office { agent, ledger, .. } = Office::<G>::open(self.path(), None).await;
+        let id = ThreadId::new(thread).unwrap();
+        agent.verify(&id).await.unwrap();
+        let history = agent.history(&id, 0, 1000).await.unwrap();
+        self.keeps(thread, &history);
+        Found { view: agent.view(thread).await.unwrap(), history, ledger: ledger.lines() }
+    }
+
+    /// Whatever any process was told is stored stands where it stood.
+    fn keeps(&self, thread: &str, history: &[HistoryEntry]) {
+        let stored = fs::read_to_string(self.path().join("stored")).unwrap();
+        for line in stored.lines() {
+            let [of, place, hash] = line.split(' ').collect::<Vec<_>>()[..] else { panic!("{line}") };
+            if of != thread {
+                continue;
+            }
+            let there = history.get(place.parse::<usize>().unwrap()).map(|entry| entry.hash.to_string());
+            assert_eq!(there.as_deref(), Some(hash), "place {place} was stored and is another now");
+        }
+    }
+}
+
+impl Found {
+    /// How many of these the ledger has, after seeing that all of them have one key.
+    pub fn lines(&self, what: What) -> usize {
+        let lines: Vec<_> = self.ledger.iter().filter(|line| line.what == what).collect();
+        assert!(lines.windows(2).all(|pair| pair[0] == pair[1]), "one effect under two keys: {lines:?}");
+        lines.len()
+    }
+
+    pub fn count(&self, event: impl Fn(&Event) -> bool) -> usize {
+        self.history.iter().filter(|entry| event(&entry.event)).count()
+    }
+
+    /// Each node that finished did so once for each time that the thread came to it, and each review has one verdict.
+    pub fn nothing_twice(&self) {
+        let mut finished = BTreeMap::new();
+        let mut decided = BTreeMap::new();
+        // Only a question leads back: to the draft.
+        let mut comings = BTreeMap::from([("draft", 1)]);
+        for entry in &self.history {
+            match &entry.event {
+                Event::Ran { node, .. } | Event::Settled { node, how: Settlement::Happened { .. }, .. } => {
+                    *finished.entry(node.as_str()).or_insert(0) += 1;
+                }
+                Event::Decided { digest, verdict, to, .. } => {
+                    *decided.entry(digest.to_string()).or_insert(0) += 1;
+                    if let (Decision::Ask { .. }, To::Node(node)) = (verdict, to) {
+                        *comings.entry(node.as_str()).or_insert(0) += 1;
+                    }
+                }
+                _ => {}
+            }
+        }
+        for (node, times) in finished {
+            let comings = comings.get(node).copied().unwrap_or(1);
+            assert!(
+                times <= comings,
+                "`{node}` finished {times} times, and the thread came to it {comings} times"
+            );
+        }
+        assert!(
+            decided.values().all(|times| *times == 1),
+            "a review was decided more than once: {decided:?}"
+        );
+    }
+}
+
+/// How often what differs from time to time is done: `HITL_MATRIX`, or once.
+pub fn times() -> u64 {
+    let wanted = std::env::var("HITL_MATRIX").map(|times| times.parse().expect("HITL_MATRIX is a number"));
+    wanted.unwrap_or(1).max(1)
+}
+
+/// Kills at the first point of a column, at the second, and so on until nobody is killed any more: how many there were.
+/// A cell says whether it killed.
+pub fn walk(column: Column, mut cell: impl FnMut(Point) -> bool) -> u64 {
+    (1..).find(|nth| !cell(Point { column, nth: *nth })).unwrap() - 1
+}

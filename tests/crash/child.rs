@@ -1,0 +1,158 @@
+//! What a child process is told, and how it obeys.
+
+use std::{env, os::unix::process::ExitStatusExt as _, path::PathBuf, process::Command};
+
+use hitl::{Digest, Error, Graph, Place, ThreadId, Verdict, journal::Settlement};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    desk::{Often, Once, Ticket, World, mara, message},
+    doom::Point,
+    office::Office,
+    operator::{LEASE, finish, verdict},
+};
+
+pub const THREAD: &str = "ticket-A-9133";
+pub const COPY: &str = "ticket-A-9133-again";
+
+/// Which graph.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub enum Desk {
+    Once,
+    Often,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Work {
+    /// From the start to the end, where the letter is decided while its sibling is at work.
+    Run,
+    /// From the start to where a person must move.
+    Start,
+    /// What an operator does who finds a thread, or none.
+    Finish,
+    /// The same, with a fork of it that may be there or not.
+    FinishFork {
+        place: Place,
+    },
+    Decide {
+        digest: Digest,
+        verdict: Verdict,
+    },
+    Settle {
+        key: String,
+        how: Settlement,
+    },
+    Fork {
+        place: Place,
+    },
+    /// By whoever does not know that it is done: it may be.
+    Again(Box<Work>),
+    /// Once the dead runner's lease is over.
+    TakeUp,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Orders {
+    pub dir: PathBuf,
+    pub desk: Desk,
+    pub work: Work,
+    pub kill: Option<Point>,
+}
+
+const ORDERS: &str = "HITL_CRASH_ORDERS";
+
+impl Orders {
+    /// Whether the child was killed before it was done.
+    ///
+    /// # Panics
+    /// When it ended in any third way.
+    pub fn is_killed(&self) -> bool {
+        let output = Command::new(env::current_exe().unwrap())
+            .args(["child", "--exact", "--nocapture"])
+            .env(ORDERS, serde_json::to_string(self).unwrap())
+            .output()
+            .unwrap();
+        match output.status.signal() {
+            Some(9) => true,
+            _ if output.status.success() => false,
+            _ => panic!("{self:?}: {}{}", output.status, String::from_utf8_lossy(&output.stderr)),
+        }
+    }
+}
+
+/// Does what the process that started this one wants, if one did.
+pub fn obey() {
+    let Ok(orders) = env::var(ORDERS) else { return };
+    let orders: Orders = serde_json::from_str(&orders).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async {
+        match orders.desk {
+            Desk::Once => work::<Once>(orders).await,
+            Desk::Often => work::<Often>(orders).await,
+        }
+    });
+}
+
+async fn work<G: Graph<State = Ticket, Deps = World>>(orders: Orders) {
+    let office = Office::<G>::open(&orders.dir, orders.kill).await;
+    office.doom.watch(async { office.work(orders.work).await.unwrap() }).await;
+}
+
+impl<G: Graph<State = Ticket, Deps = World>> Office<G> {
+    async fn work(&self, work: Work) -> Result<(), Error> {
+        let Self { agent, clock, .. } = self;
+        if !matches!(work, Work::Run) {
+            // Nobody waits to decide in between.
+            let _ = self.scored.set(());
+        }
+        match work {
+            Work::Run => self.run().await,
+            Work::Start => agent.start(THREAD, message()).await.map(drop),
+            Work::Finish => {
+                drop(agent.start(THREAD, message()).await?);
+                self.finish(THREAD).await
+            }
+            Work::FinishFork { place } => {
+                if agent.thread(COPY).await.is_err() {
+                    drop(agent.fork(&ThreadId::new(THREAD)?, place, COPY).await?);
+                }
+                self.finish(COPY).await
+            }
+            Work::Decide { digest, verdict } => {
+                agent.decide(THREAD, digest, &mara(), verdict).await.map(drop)
+            }
+            Work::Settle { key, how } => {
+                clock.advance(2 * LEASE);
+                agent.settle(THREAD, &key, &mara(), how).await.map(drop)
+            }
+            Work::Fork { place } => agent.fork(&ThreadId::new(THREAD)?, place, COPY).await.map(drop),
+            Work::Again(work) => match Box::pin(self.work(*work)).await {
+                Err(Error::AlreadyDecided { by, .. }) if by == mara().name() => Ok(()),
+                Err(Error::NotInDoubt { .. }) => Ok(()),
+                other => other,
+            },
+            Work::TakeUp => {
+                clock.advance(2 * LEASE);
+                agent.resume(THREAD).await.map(drop)
+            }
+        }
+    }
+
+    async fn run(&self) -> Result<(), Error> {
+        let decide = async {
+            self.opened.wait().await;
+            let view = self.agent.view(THREAD).await?;
+            let review = view.reviews.first().expect("a review was opened");
+            let turn = self.agent.decide(THREAD, review.digest, &mara(), verdict(&review.node)).await;
+            self.scored.set(()).unwrap();
+            turn
+        };
+        let (started, decided) = tokio::join!(self.agent.start(THREAD, message()), decide);
+        drop((started?, decided?));
+        self.finish(THREAD).await
+    }
+
+    async fn finish(&self, thread: &str) -> Result<(), Error> {
+        finish(&self.agent, &self.clock, &self.ledger, thread).await
+    }
+}

@@ -1,0 +1,173 @@
+//! Where a process is to die: a store and a future that count, and kill.
+
+use std::{
+    fs::{File, OpenOptions},
+    future::poll_fn,
+    io::Write as _,
+    path::Path,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::SeqCst},
+    },
+    thread,
+    time::Duration,
+};
+
+use futures_util::future::BoxFuture;
+use hitl::{
+    OpenReview, Page, Place, SqliteStore, Standing, Store, StoreError, ThreadId,
+    store::{Append, Record, Tail},
+};
+use rustix::process::{Signal, getpid, kill_process};
+use serde::{Deserialize, Serialize};
+use tokio::sync::SetOnce;
+
+/// A kind of point at which a process can be killed.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Column {
+    /// An append is about to be given to the store.
+    BeforeAppend,
+    /// An append is stored, and nobody has heard of it yet.
+    AfterAppend,
+    /// The agent's future, or a node's, waits.
+    Await,
+    /// The world is about to be changed, or has just been changed.
+    Touch,
+    /// So many times 100 µs have passed, wherever the process is by then: inside SQLite, too.
+    Moment,
+}
+
+/// The nth time, from 1 on.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Point {
+    pub column: Column,
+    pub nth: u64,
+}
+
+/// What kills this process when it comes to its point.
+#[derive(Default)]
+pub struct Doom {
+    point: Option<Point>,
+    passed: AtomicU64,
+}
+
+impl Doom {
+    pub fn at(point: Option<Point>) -> Arc<Self> {
+        if let Some(Point { column: Column::Moment, nth }) = point {
+            thread::spawn(move || {
+                thread::sleep(Duration::from_micros(100 * nth));
+                die();
+            });
+        }
+        Arc::new(Self { point, passed: AtomicU64::new(0) })
+    }
+
+    pub fn pass(&self, column: Column) {
+        let Some(point) = self.point.filter(|point| point.column == column) else { return };
+        if self.passed.fetch_add(1, SeqCst) + 1 == point.nth {
+            die();
+        }
+    }
+
+    /// The work, counting each time that it waits.
+    pub async fn watch<T>(&self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        poll_fn(|context| {
+            let poll = work.as_mut().poll(context);
+            if poll.is_pending() {
+                self.pass(Column::Await);
+            }
+            poll
+        })
+        .await
+    }
+}
+
+/// SIGKILL: no handler runs, no destructor, no buffer is written out.
+fn die() -> ! {
+    kill_process(getpid(), Signal::KILL).unwrap();
+    unreachable!("nobody outlives that");
+}
+
+/// A store in front of the real one, which keeps a list of what was stored beside it.
+pub struct Mortal {
+    store: SqliteStore,
+    doom: Arc<Doom>,
+    stored: File,
+    /// Set once an append has opened a review.
+    opened: Arc<SetOnce<()>>,
+}
+
+impl Mortal {
+    pub async fn open(dir: &Path, doom: Arc<Doom>) -> Self {
+        Self {
+            store: SqliteStore::open(dir.join("threads.db")).await.unwrap(),
+            doom,
+            stored: OpenOptions::new().create(true).append(true).open(dir.join("stored")).unwrap(),
+            opened: Arc::default(),
+        }
+    }
+
+    pub fn opened(&self) -> Arc<SetOnce<()>> {
+        Arc::clone(&self.opened)
+    }
+
+    /// A kill takes no written byte back, so this needs no sync.
+    fn note(&self, append: &Append) {
+        let lines = append
+            .records
+            .iter()
+            .map(|record| format!("{} {} {}\n", append.thread, record.place, record.hash));
+        (&self.stored).write_all(lines.collect::<String>().as_bytes()).unwrap();
+    }
+}
+
+impl Store for Mortal {
+    fn append(&self, append: Append) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            self.doom.pass(Column::BeforeAppend);
+            self.store.append(append.clone()).await?;
+            self.note(&append);
+            self.doom.pass(Column::AfterAppend);
+            if !append.reviews.is_empty() {
+                let _ = self.opened.set(());
+            }
+            Ok(())
+        })
+    }
+
+    fn tail<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<Option<Tail>, StoreError>> {
+        self.store.tail(thread)
+    }
+
+    fn entries<'a>(
+        &'a self,
+        thread: &'a ThreadId,
+        from: Place,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Record>, StoreError>> {
+        self.store.entries(thread, from, limit)
+    }
+
+    fn reviews<'a>(
+        &'a self,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page<OpenReview>, StoreError>> {
+        self.store.reviews(after, limit)
+    }
+
+    fn threads<'a>(
+        &'a self,
+        standing: Option<Standing>,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page<(ThreadId, Standing)>, StoreError>> {
+        self.store.threads(standing, after, limit)
+    }
+
+    fn delete<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.store.delete(thread)
+    }
+}

@@ -1,0 +1,46 @@
+//! The world: a file to which lines are added, and from which none is taken.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::Write as _,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+/// What was done, once for each line.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Line {
+    pub what: What,
+    pub key: String,
+    pub cents: u64,
+    pub signed_by: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub enum What {
+    Letter,
+    Refund,
+}
+
+pub struct Ledger(PathBuf);
+
+impl Ledger {
+    pub fn in_dir(dir: &Path) -> Self {
+        Self(dir.join("ledger"))
+    }
+
+    /// Done, and on the disk.
+    pub fn add(&self, line: &Line) {
+        let mut file = OpenOptions::new().create(true).append(true).open(&self.0).unwrap();
+        let mut text = serde_json::to_string(line).unwrap();
+        text.push('\n');
+        file.write_all(text.as_bytes()).unwrap();
+        file.sync_all().unwrap();
+    }
+
+    pub fn lines(&self) -> Vec<Line> {
+        let text = fs::read_to_string(&self.0).unwrap_or_default();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}

@@ -1,0 +1,174 @@
+//! A person's move, killed at every point: a verdict, a settlement, a fork.
+
+use hitl::{
+    Digest, Place, Reason, Standing, Verdict,
+    journal::{Event, Settlement},
+};
+use serde_json::json;
+
+use crate::{
+    case::{Case, Found, walk},
+    child::{COPY, Desk, THREAD, Work},
+    doom::{Column, Point},
+    ledger::What,
+    operator::truth,
+};
+
+/// Kills at every point of every column, each time in a copy of the same files, and gives the points of each.
+#[track_caller]
+fn matrix(what: &str, desk: &Case, work: impl Fn() -> Work, then: impl Fn(&Case)) -> [u64; 3] {
+    [Column::BeforeAppend, Column::AfterAppend, Column::Await].map(|column| {
+        let points = walk(column, |point| {
+            let case = desk.copy();
+            let killed = case.is_killed(work(), Some(point));
+            then(&case);
+            killed
+        });
+        println!("{what}, {column:?}: {points} points");
+        points
+    })
+}
+
+/// A ticket whose refund waits for its signature, and the review's digest.
+fn waiting() -> (Case, Digest) {
+    let case = Case::new(Desk::Once);
+    case.done(Work::Start);
+    let letter = case.look(THREAD).view.reviews[0].digest;
+    case.done(Work::Decide { digest: letter, verdict: Verdict::Approve });
+    let refund = case.look(THREAD).view.reviews[0].digest;
+    (case, refund)
+}
+
+#[track_caller]
+fn ends_with(found: &Found, outcome: &str) {
+    assert_eq!(found.view.output.as_ref().unwrap()["outcome"], outcome);
+}
+
+/// Whoever decides and hears nothing decides again: it counts once, and it is what was decided.
+#[track_caller]
+fn verdict(verdict: &Verdict, least: [u64; 3], outcome: &str, refunds: usize) {
+    let (desk, digest) = waiting();
+    let decide = || Work::Decide { digest, verdict: verdict.clone() };
+    let points = matrix(verdict.name(), &desk, decide, |case| {
+        case.done(Work::Again(Box::new(decide())));
+        case.done(Work::Finish);
+        let found = case.look(THREAD);
+        found.nothing_twice();
+        let given = found.count(|event| {
+            matches!(event, Event::Decided { digest: of, verdict: given, .. }
+                if *of == digest && given.name() == verdict.name())
+        });
+        assert_eq!(given, 1);
+        ends_with(&found, outcome);
+        assert_eq!((found.lines(What::Letter), found.lines(What::Refund)), (1, refunds));
+    });
+    assert!(points.iter().zip(least).all(|(found, least)| *found >= least), "{points:?}");
+}
+
+#[test]
+fn an_approval() {
+    verdict(&Verdict::Approve, [3, 3, 6], "14900 cents, signed by mara", 1);
+}
+
+#[test]
+fn an_edit() {
+    let edit = Verdict::Edit { patch: json!({ "cents": 200 }) };
+    verdict(&edit, [3, 3, 6], "200 cents, signed by mara", 1);
+}
+
+#[test]
+fn a_rejection() {
+    let no = Verdict::Reject { reason: Reason::BadPlan, note: "not this one".into() };
+    verdict(&no, [3, 3, 5], "cancelled: bad_plan", 0);
+}
+
+/// After it, the operator edits what is drafted anew.
+#[test]
+fn a_question() {
+    let ask = Verdict::Ask { question: "Is there a photo?".into() };
+    verdict(&ask, [2, 2, 4], "9900 cents, signed by mara", 1);
+}
+
+/// A ticket whose process died just before or just after the refund, and the key that it has at the bank.
+fn in_doubt(paid: bool, noticed: bool) -> (Case, String) {
+    let (case, digest) = waiting();
+    let touch = Point { column: Column::Touch, nth: if paid { 2 } else { 1 } };
+    assert!(case.is_killed(Work::Decide { digest, verdict: Verdict::Approve }, Some(touch)));
+    if noticed {
+        case.done(Work::TakeUp);
+    }
+    let found = case.look(THREAD);
+    assert_eq!(found.view.standing, if noticed { Standing::InDoubt } else { Standing::Running });
+    assert_eq!(found.lines(What::Refund), usize::from(paid));
+    let key = found.history.iter().rev().find_map(|entry| match &entry.event {
+        Event::Began { key, .. } => Some(key.clone()),
+        _ => None,
+    });
+    (case, key.unwrap())
+}
+
+/// Settled truthfully, by whoever comes and looks into the ledger.
+#[test]
+fn a_settlement() {
+    for (paid, noticed) in [(false, false), (false, true), (true, false), (true, true)] {
+        let (desk, key) = in_doubt(paid, noticed);
+        let how = truth(&desk.look(THREAD).ledger, &key);
+        assert_eq!(how.name(), if paid { "happened" } else { "run_again" });
+        let settle = || Work::Settle { key: key.clone(), how: how.clone() };
+        let points = matrix(how.name(), &desk, settle, |case| {
+            case.done(Work::Finish);
+            let found = case.look(THREAD);
+            found.nothing_twice();
+            ends_with(&found, "14900 cents, signed by mara");
+            assert_eq!((found.lines(What::Letter), found.lines(What::Refund)), (1, 1));
+        });
+        let least = 2 + u64::from(!noticed) + u64::from(!paid);
+        assert!(points.iter().all(|points| *points >= least), "{points:?}, and there must be {least}");
+    }
+}
+
+/// Stopped, and not taken up again by anybody.
+#[test]
+fn a_stop() {
+    for (paid, noticed) in [(false, false), (true, true)] {
+        let (desk, key) = in_doubt(paid, noticed);
+        let stop = || Work::Settle { key: key.clone(), how: Settlement::Stop { note: "enough".into() } };
+        let points = matrix("stop", &desk, stop, |case| {
+            case.done(Work::Again(Box::new(stop())));
+            case.done(Work::Finish);
+            let found = case.look(THREAD);
+            assert!(found.view.failure.as_ref().is_some_and(|failure| failure.stopped));
+            assert_eq!(found.count(|event| event.name() == "settled"), 1);
+            assert_eq!(found.lines(What::Refund), usize::from(paid));
+        });
+        assert!(points.iter().all(|points| *points > u64::from(!noticed)), "{points:?}");
+    }
+}
+
+/// A fork out of the middle of two branches, which runs both of them again under its own name.
+#[test]
+fn a_fork() {
+    let (desk, _) = waiting();
+    let before = desk.look(THREAD);
+    let is_plan = |event: &Event| matches!(event, Event::Ran { node, .. } if node == "plan");
+    let place: Place = before.history.iter().find(|entry| is_plan(&entry.event)).unwrap().place;
+    let points = matrix(
+        "fork",
+        &desk,
+        || Work::Fork { place },
+        |case| {
+            case.done(Work::FinishFork { place });
+            let old = case.look(THREAD);
+            assert_eq!(json!(old.history), json!(before.history), "the old thread has moved");
+            let copy = case.look(COPY);
+            copy.nothing_twice();
+            ends_with(&copy, "9900 cents, signed by mara");
+            // One letter of each thread, under a key of its own; the old thread's refund still waits.
+            let what = |what| copy.ledger.iter().filter(|line| line.what == what).count();
+            assert_eq!((what(What::Letter), what(What::Refund)), (2, 1), "{:?}", copy.ledger);
+            case.done(Work::Finish);
+            ends_with(&case.look(THREAD), "9900 cents, signed by mara");
+        },
+    );
+    assert!(points.iter().all(|points| *points >= 3), "{points:?}");
+}
