@@ -1,6 +1,13 @@
 //! What a child process is told, and how it obeys.
 
-use std::{env, os::unix::process::ExitStatusExt as _, path::PathBuf, process::Command};
+use std::{
+    env,
+    os::unix::process::ExitStatusExt as _,
+    path::PathBuf,
+    process::{self, Command},
+    thread,
+    time::Duration,
+};
 
 use hitl::{Digest, Error, Graph, Place, ThreadId, Verdict, journal::Settlement};
 use serde::{Deserialize, Serialize};
@@ -61,6 +68,9 @@ pub struct Orders {
 
 const ORDERS: &str = "HITL_CRASH_ORDERS";
 
+/// More than any work takes on the slowest machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 impl Orders {
     /// Whether the child was killed before it was done.
     ///
@@ -84,6 +94,11 @@ impl Orders {
 pub fn obey() {
     let Ok(orders) = env::var(ORDERS) else { return };
     let orders: Orders = serde_json::from_str(&orders).unwrap();
+    thread::spawn(|| {
+        thread::sleep(PATIENCE);
+        eprintln!("it hangs");
+        process::abort();
+    });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     runtime.block_on(async {
         match orders.desk {
