@@ -138,7 +138,12 @@ impl<G: Graph<State = Ticket, Deps = World>> Office<G> {
             }
             Work::Settle { key, how } => {
                 clock.advance(2 * LEASE);
-                agent.settle(THREAD, &key, &mara(), how).await.map(drop)
+                // As `show` tells it, once the lease of the process that died is over.
+                let doubt = agent.view(THREAD).await?.in_doubt.filter(|doubt| doubt.key == key);
+                let Some(doubt) = doubt else {
+                    return Err(Error::NotInDoubt { thread: ThreadId::new(THREAD)? });
+                };
+                agent.settle(THREAD, doubt.digest, &mara(), how).await.map(drop)
             }
             Work::Fork { place } => agent.fork(&ThreadId::new(THREAD)?, place, COPY).await.map(drop),
             Work::Again(work) => match Box::pin(self.work(*work)).await {

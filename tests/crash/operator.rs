@@ -38,7 +38,7 @@ where
         let view = agent.view(thread).await?;
         if let Some(doubt) = view.in_doubt {
             let how = truth(&ledger.lines(), &doubt.key);
-            drop(agent.settle(thread, &doubt.key, &mara(), how).await?);
+            drop(agent.settle(thread, doubt.digest, &mara(), how).await?);
         } else if let Some(review) = view.reviews.first() {
             drop(agent.decide(thread, review.digest, &mara(), verdict(&review.node)).await?);
         } else if matches!(view.standing, Standing::Running) && !view.stalled {
