@@ -1,0 +1,143 @@
+//! What the engine takes for one thread: to its review, from there to its end, and for one step of a long loop.
+//!
+//! `cargo bench --bench engine`. Every step is in the store before the next begins, on a SQLite file durably. Each
+//! measure is of whole calls of the public API; what comes before them, such as the start before an approval, is
+//! outside the clock.
+
+// A bench that cannot run has nothing to measure.
+#![allow(clippy::expect_used)]
+
+mod graphs;
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
+
+use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main, measurement::WallTime};
+use graphs::{Loop, RefundAgent, RefundReview, STEPS, approved, counted, edited, mara, suspended};
+use hitl::prelude::*;
+use tokio::runtime::{Builder, Runtime};
+
+/// Threads that stand open at once while one call is measured over all of them.
+const BATCH: u64 = 64;
+
+criterion_group!(benches, in_memory, on_sqlite);
+criterion_main!(benches);
+
+fn in_memory(criterion: &mut Criterion) {
+    let runtime = runtime();
+    let mut group = criterion.benchmark_group("memory");
+    // A store of its own for each batch: what is measured is a step, not the growth of a large table.
+    refunds(&mut group, &runtime, || RefundAgent::new(MemoryStore::new()));
+    steps(&mut group, &runtime, || Loop::new(MemoryStore::new()));
+    group.finish();
+}
+
+fn on_sqlite(criterion: &mut Criterion) {
+    let runtime = runtime();
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory for the file");
+    let open = || runtime.block_on(SqliteStore::open(dir.path().join("threads.db"))).expect("a store");
+    let mut group = criterion.benchmark_group("sqlite");
+    group.sample_size(10);
+    let agent = RefundAgent::new(open());
+    refunds(&mut group, &runtime, || agent.clone());
+    let agent = Loop::new(open());
+    steps(&mut group, &runtime, || agent.clone());
+    group.finish();
+}
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_time().build().expect("a runtime")
+}
+
+/// A name that no thread has had.
+fn name() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    format!("ticket-{}", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+fn refunds(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    runtime: &Runtime,
+    agent: impl Fn() -> Agent<RefundAgent>,
+) {
+    let mara = mara();
+    group.bench_function("start to suspended", |bencher| {
+        bencher.iter_custom(|iterations| {
+            runtime.block_on(batches(iterations, async |count| {
+                let agent = agent();
+                let mut reviews = Vec::with_capacity(BATCH as usize);
+                let start = Instant::now();
+                for _ in 0..count {
+                    reviews.push(suspended(&agent, name()).await);
+                }
+                start.elapsed()
+            }))
+        });
+    });
+    group.bench_function("approve to done", |bencher| {
+        bencher.iter_custom(|iterations| {
+            runtime.block_on(batches(iterations, async |count| {
+                let reviews = open(&agent(), count).await;
+                let start = Instant::now();
+                for review in reviews {
+                    approved(review, &mara).await;
+                }
+                start.elapsed()
+            }))
+        });
+    });
+    group.bench_function("suspend, edit, resume", |bencher| {
+        bencher.iter_custom(|iterations| {
+            runtime.block_on(batches(iterations, async |count| {
+                let agent = agent();
+                let start = Instant::now();
+                for _ in 0..count {
+                    edited(suspended(&agent, name()).await, &mara).await;
+                }
+                start.elapsed()
+            }))
+        });
+    });
+}
+
+/// One step of a loop of a thousand; a loop's start and its end are spread over its steps.
+fn steps(group: &mut BenchmarkGroup<'_, WallTime>, runtime: &Runtime, agent: impl Fn() -> Agent<Loop>) {
+    group.bench_function("one step of a loop", |bencher| {
+        bencher.iter_custom(|iterations| {
+            let loops = iterations.div_ceil(STEPS);
+            let spent = runtime.block_on(async {
+                let mut spent = Duration::ZERO;
+                for _ in 0..loops {
+                    let agent = agent();
+                    let start = Instant::now();
+                    assert_eq!(counted(&agent, name()).await, STEPS);
+                    spent += start.elapsed();
+                }
+                spent
+            });
+            spent.div_f64((loops * STEPS) as f64 / iterations as f64)
+        });
+    });
+}
+
+async fn open(agent: &Agent<RefundAgent>, count: u64) -> Vec<RefundReview> {
+    let mut reviews = Vec::with_capacity(count as usize);
+    for _ in 0..count {
+        reviews.push(suspended(agent, name()).await);
+    }
+    reviews
+}
+
+/// Adds up what batches of at most [`BATCH`] take.
+async fn batches(iterations: u64, mut batch: impl AsyncFnMut(u64) -> Duration) -> Duration {
+    let mut spent = Duration::ZERO;
+    let mut left = iterations;
+    while left > 0 {
+        let count = left.min(BATCH);
+        spent += batch(count).await;
+        left -= count;
+    }
+    spent
+}

@@ -1,0 +1,129 @@
+//! The graphs that the benches run: plain nodes and no model, so that what is measured is the engine.
+
+// Each bench takes what it needs.
+#![allow(dead_code)]
+
+use hitl::prelude::*;
+
+/// What the operator signs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+pub struct RefundDraft {
+    #[garde(pattern(r"^A-[0-9]{4}$"))]
+    pub order_id: String,
+    #[garde(range(min = 0.01, max = 10_000.0))]
+    pub amount: f64,
+    #[garde(length(chars, min = 1, max = 500))]
+    pub reason: String,
+}
+
+/// The ticket of the README.
+#[state]
+pub struct Ticket {
+    #[input]
+    pub message: String,
+    pub plan: String,
+    pub draft: RefundDraft,
+    #[output]
+    pub outcome: String,
+}
+
+#[node(Ticket, writes = plan)]
+async fn plan(message: &str) -> Result<String> {
+    Ok(format!("look the order up: {message}"))
+}
+
+#[node(Ticket, writes = draft)]
+async fn draft(plan: &str) -> Result<RefundDraft> {
+    Ok(RefundDraft { order_id: "A-9133".to_owned(), amount: 149.0, reason: plan.to_owned() })
+}
+
+#[interrupt_before(role = "refund-approver", expires = "24h")]
+#[node(Ticket, writes = outcome, effect)]
+async fn execute(draft: Approved<RefundDraft>, cx: &Cx) -> Result<String> {
+    Ok(format!("{} dollars for {}, {}", draft.amount, draft.order_id, &cx.idempotency_key()[..8]))
+}
+
+#[node(Ticket, writes = outcome)]
+async fn cancel(rejection: &Rejection) -> Result<String> {
+    Ok(format!("{} said no: {}", rejection.operator, rejection.reason))
+}
+
+graph! {
+    /// Three steps with a signature before the last.
+    pub RefundAgent<Ticket> {
+        start -> plan -> draft -> execute -> end;
+        execute { reject -> cancel }
+        cancel -> end;
+    }
+}
+
+pub type RefundReview = hitl::Review<RefundAgent, RefundDraft>;
+
+/// Who may sign a refund.
+pub fn mara() -> Operator {
+    Operator::new("mara").role("refund-approver")
+}
+
+/// What a customer writes.
+pub fn ticket() -> TicketInput {
+    TicketInput { message: "Order A-9133 arrived broken.".to_owned() }
+}
+
+/// From `start` to its review.
+pub async fn suspended(agent: &Agent<RefundAgent>, thread: String) -> RefundReview {
+    match agent.start(thread, ticket()).await {
+        Ok(RefundAgentTurn::Execute(review)) => review,
+        Ok(turn) => panic!("{turn}"),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// From its review to the end.
+pub async fn approved(review: RefundReview, operator: &Operator) -> String {
+    outcome(review.approve(operator).await)
+}
+
+/// From its review to the end, by way of another amount.
+pub async fn edited(review: RefundReview, operator: &Operator) -> String {
+    outcome(review.edit(operator, |draft| draft.amount = 99.0).await)
+}
+
+fn outcome(turn: std::result::Result<RefundAgentTurn, hitl::Error>) -> String {
+    match turn {
+        Ok(RefundAgentTurn::Done(outcome)) => outcome,
+        Ok(turn) => panic!("{turn}"),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// A counter.
+#[state]
+pub struct Tally {
+    #[input]
+    #[output]
+    pub count: u64,
+}
+
+#[node(Tally, writes = count)]
+async fn add(count: u64) -> Result<u64> {
+    Ok(count + 1)
+}
+
+graph! {
+    /// A thousand steps of one node.
+    pub Loop<Tally> {
+        start -> add -> match count { 0..1_000 => add, _ => end };
+    }
+}
+
+/// Steps in one run of [`Loop`].
+pub const STEPS: u64 = 1_000;
+
+/// One run of [`Loop`].
+pub async fn counted(agent: &Agent<Loop>, thread: String) -> u64 {
+    match agent.start(thread, TallyInput { count: 0 }).await {
+        Ok(LoopTurn::Done(count)) => count,
+        Ok(turn) => panic!("{turn}"),
+        Err(error) => panic!("{error}"),
+    }
+}
