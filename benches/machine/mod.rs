@@ -1,0 +1,59 @@
+//! What the machine is, what else it is doing, and what its disk takes for one durable write.
+
+// Each bench takes what it needs.
+#![allow(dead_code)]
+
+use std::{
+    fs::{self, File},
+    io::{self, Write},
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
+
+/// One line: the processor, its cores, the load.
+pub fn said() -> String {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    format!("{cores} cores of {}, load {}", processor(), load())
+}
+
+/// How busy the machine was over the last minute.
+pub fn load() -> String {
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    load.split(' ').next().unwrap_or("unknown").to_owned()
+}
+
+fn processor() -> String {
+    let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let name = text.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    name.map_or_else(|| std::env::consts::ARCH.to_owned(), |(_, name)| name.to_owned())
+}
+
+/// How long it takes to append four kilobytes to a file and to wait until they are on the disk, `times` times.
+pub fn floor(dir: &Path, times: usize) -> io::Result<Vec<Duration>> {
+    let path = dir.join("floor");
+    let mut file = File::create(&path)?;
+    let page = [0x5a; 4096];
+    let mut took = Vec::with_capacity(times);
+    for _ in 0..times {
+        let start = Instant::now();
+        file.write_all(&page)?;
+        file.sync_data()?;
+        took.push(start.elapsed());
+    }
+    fs::remove_file(path)?;
+    Ok(took)
+}
+
+/// The value that a share of all the others is not above; `share` is from 0 to 1.
+pub fn at(values: &[f64], share: f64) -> f64 {
+    let mut values = values.to_vec();
+    values.sort_by(f64::total_cmp);
+    let last = values.len().saturating_sub(1);
+    values.get((last as f64 * share).round() as usize).copied().unwrap_or(f64::NAN)
+}
+
+/// The one in the middle.
+pub fn median(values: &[f64]) -> f64 {
+    at(values, 0.5)
+}

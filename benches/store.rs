@@ -1,0 +1,222 @@
+//! What SQLite needs for the commits that hitl makes, and what hitl needs for them.
+//!
+//! `cargo bench --bench store`. Both sides write the same rows durably (WAL, `synchronous = FULL`), in alternation, in
+//! the same directory; the bare side is a loop over prepared statements that knows nothing of threads, places or
+//! reviews. The disk's own floor is measured in each round too, for it may change from one to the next.
+
+mod graphs;
+mod machine;
+mod witness;
+
+use std::{error::Error, path::Path, time::Instant};
+
+use graphs::{RefundAgent, edited, mara, suspended};
+use hitl::{
+    Digest, Standing, Store, ThreadId,
+    prelude::*,
+    store::{Append, Record},
+};
+use machine::median;
+use rusqlite::{Connection, TransactionBehavior};
+use tokio::{runtime::Builder, task::JoinSet};
+use witness::Witness;
+
+type Outcome<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+
+const ROUNDS: usize = 15;
+/// Tasks that append at once.
+const TASKS: usize = 64;
+/// Appends of one task, or by the only writer there is, in one round.
+const APPENDS: usize = 50;
+const ALONE: usize = 300;
+/// Whole refunds in one round.
+const REFUNDS: usize = 60;
+
+fn main() -> Outcome<()> {
+    // `cargo test --benches` only wants to know that it builds.
+    if !std::env::args().any(|arg| arg == "--bench") {
+        return Ok(());
+    }
+    let runtime = Builder::new_multi_thread().enable_time().build()?;
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
+    println!("{}; medians of {ROUNDS} rounds", machine::said());
+    runtime.block_on(measured(dir.path()))?;
+    println!("load at the end: {}", machine::load());
+    Ok(())
+}
+
+/// What both sides took for the same rows, in seconds, one for each round.
+#[derive(Default)]
+struct Times {
+    bare: Vec<f64>,
+    ours: Vec<f64>,
+}
+
+impl Times {
+    /// How many times as long as the bare side, in the same round.
+    fn slower(&self) -> f64 {
+        let ratios: Vec<_> = self.ours.iter().zip(&self.bare).map(|(ours, bare)| ours / bare).collect();
+        median(&ratios)
+    }
+}
+
+async fn measured(dir: &Path) -> Outcome<()> {
+    let store = SqliteStore::open(dir.join("hitl.db")).await?;
+    let agent = RefundAgent::new(store.clone());
+    let refund = commits_of_a_refund().await?;
+    let mut bare = Bare::open(&dir.join("bare.db"))?;
+    let (mut alone, mut grouped, mut refunds) = (Times::default(), Times::default(), Times::default());
+    let mut floor = Vec::new();
+    for round in 0..ROUNDS {
+        floor.extend(machine::floor(dir, 100)?.iter().map(|took| took.as_secs_f64() * 1e3));
+
+        let rows = entries(ALONE);
+        alone.bare.push(bare.commits(rows.iter().map(|row| vec![(0, row)]), 1)?);
+        alone.ours.push(one_writer(&store, &format!("alone-{round}"), rows).await?);
+
+        let rows = entries(APPENDS);
+        let one_of_each_task = |row| (0..TASKS).map(|task| (task, row)).collect();
+        grouped.bare.push(bare.commits(rows.iter().map(one_of_each_task), TASKS)?);
+        grouped.ours.push(many_writers(&store, round, rows).await?);
+
+        let one_after_the_other = |i| {
+            let commits = refund.iter();
+            commits.map(move |records| records.iter().map(|record| (i, record)).collect())
+        };
+        refunds.bare.push(bare.commits((0..REFUNDS).flat_map(one_after_the_other), REFUNDS)?);
+        refunds.ours.push(whole_refunds(&agent, round).await?);
+    }
+
+    let share = |share| machine::at(&floor, share);
+    println!(
+        "fdatasync of 4 KB: {:.3} ms; one in ten below {:.3}, one in ten above {:.3}",
+        median(&floor),
+        share(0.1),
+        share(0.9)
+    );
+    let rate = |count: usize, times: &[f64]| format!("{:.0}/s", count as f64 / median(times));
+    let each = |times: &[f64]| format!("{:.3} ms", median(times) * 1e3 / REFUNDS as f64);
+    println!("{:<36} {:>10} {:>10} {:>6}  goal", "", "bare", "hitl", "ratio");
+    let line = |what: &str, bare: String, ours: String, ratio: f64, goal: &str| {
+        println!("{what:<36} {bare:>10} {ours:>10} {ratio:>6.2}  {goal}");
+    };
+    line(
+        "appends of 1 KB, one writer",
+        rate(ALONE, &alone.bare),
+        rate(ALONE, &alone.ours),
+        alone.slower(),
+        "takes at most 1.30 times as long",
+    );
+    line(
+        "appends of 1 KB, 64 tasks",
+        rate(TASKS * APPENDS, &grouped.bare),
+        rate(TASKS * APPENDS, &grouped.ours),
+        1.0 / grouped.slower(),
+        "at least 0.60 of the rate",
+    );
+    line(
+        &format!("a refund, edited: {} commits", refund.len()),
+        each(&refunds.bare),
+        each(&refunds.ours),
+        refunds.slower(),
+        "takes at most 1.30 times as long",
+    );
+    Ok(())
+}
+
+/// The rows of a refund from its start to its end, by commits.
+async fn commits_of_a_refund() -> Outcome<Vec<Vec<Record>>> {
+    let store = Witness::of(MemoryStore::new());
+    let agent = RefundAgent::new(store.clone());
+    edited(suspended(&agent, "ticket-0-0".to_owned()).await, &mara()).await;
+    let commits = store.appended().iter().map(|append| append.records.clone()).collect();
+    Ok(commits)
+}
+
+async fn whole_refunds(agent: &Agent<RefundAgent>, round: usize) -> Outcome<f64> {
+    let mara = mara();
+    let start = Instant::now();
+    for i in 0..REFUNDS {
+        edited(suspended(agent, format!("ticket-{round}-{i}")).await, &mara).await;
+    }
+    Ok(start.elapsed().as_secs_f64())
+}
+
+/// One append after the other, as one thread makes them.
+async fn one_writer(store: &SqliteStore, thread: &str, rows: Vec<Record>) -> Outcome<f64> {
+    let thread = ThreadId::new(thread)?;
+    let start = Instant::now();
+    for record in rows {
+        let (records, standing) = (vec![record], Standing::Running);
+        store.append(Append { thread: thread.clone(), records, standing, reviews: vec![] }).await?;
+    }
+    Ok(start.elapsed().as_secs_f64())
+}
+
+/// The same in [`TASKS`] tasks, each with a thread of its own.
+async fn many_writers(store: &SqliteStore, round: usize, rows: Vec<Record>) -> Outcome<f64> {
+    let mut tasks = JoinSet::new();
+    let start = Instant::now();
+    for task in 0..TASKS {
+        let (store, rows) = (store.clone(), rows.clone());
+        tasks.spawn(async move { one_writer(&store, &format!("task-{round}-{task}"), rows).await });
+    }
+    while let Some(done) = tasks.join_next().await {
+        done??;
+    }
+    Ok(start.elapsed().as_secs_f64())
+}
+
+/// The entries of a new thread, of a kilobyte each.
+fn entries(count: usize) -> Vec<Record> {
+    let body = format!(r#"{{"said":"{}"}}"#, "x".repeat(1013)).into_bytes();
+    let hash = Digest::of(&body);
+    (0..count as u64).map(|place| Record { place, hash, body: body.clone(), snapshot: false }).collect()
+}
+
+/// SQLite with nothing around it but a table of rows that are told apart by a key.
+struct Bare {
+    connection: Connection,
+    /// The number of the next thread.
+    next: usize,
+}
+
+impl Bare {
+    fn open(path: &Path) -> Outcome<Self> {
+        let connection = Connection::open(path)?;
+        connection.execute_batch(
+            "PRAGMA journal_mode = WAL;
+             PRAGMA synchronous = FULL;
+             CREATE TABLE entries (
+                 thread INTEGER NOT NULL,
+                 place INTEGER NOT NULL,
+                 snapshot INTEGER NOT NULL,
+                 hash BLOB NOT NULL,
+                 body BLOB NOT NULL,
+                 UNIQUE (thread, place)
+             ) STRICT;",
+        )?;
+        Ok(Self { connection, next: 0 })
+    }
+
+    /// One transaction for each group of rows, which are of so many new threads.
+    fn commits<'a>(
+        &mut self,
+        groups: impl Iterator<Item = Vec<(usize, &'a Record)>>,
+        threads: usize,
+    ) -> Outcome<f64> {
+        let start = Instant::now();
+        for group in groups {
+            let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let mut insert = transaction.prepare_cached("INSERT INTO entries VALUES (?1, ?2, ?3, ?4, ?5)")?;
+            for (thread, record) in group {
+                let (thread, place) = (i64::try_from(self.next + thread)?, i64::try_from(record.place)?);
+                insert.execute((thread, place, record.snapshot, record.hash.as_bytes(), &record.body))?;
+            }
+            drop(insert);
+            transaction.commit()?;
+        }
+        self.next += threads;
+        Ok(start.elapsed().as_secs_f64())
+    }
+}
