@@ -127,3 +127,65 @@ pub async fn counted(agent: &Agent<Loop>, thread: String) -> u64 {
         Err(error) => panic!("{error}"),
     }
 }
+
+/// A counter whose last step is signed.
+#[state]
+pub struct Ledger {
+    #[input]
+    pub count: u64,
+    pub draft: RefundDraft,
+    #[output]
+    pub outcome: String,
+}
+
+#[node(Ledger, writes = count)]
+async fn enter(count: u64) -> Result<u64> {
+    Ok(count + 1)
+}
+
+#[node(Ledger, writes = draft)]
+async fn balance(count: u64) -> Result<RefundDraft> {
+    Ok(RefundDraft { order_id: "A-9133".to_owned(), amount: 149.0, reason: format!("{count} entries") })
+}
+
+#[interrupt_before]
+#[node(Ledger, writes = outcome, effect)]
+async fn close(draft: Approved<RefundDraft>) -> Result<String> {
+    Ok(format!("closed by {}", draft.operator()))
+}
+
+#[node(Ledger, writes = outcome)]
+async fn leave(rejection: &Rejection) -> Result<String> {
+    Ok(format!("left open by {}", rejection.operator))
+}
+
+graph! {
+    /// A hundred thousand steps, and a signature.
+    pub Long<Ledger> {
+        start -> enter -> match count { 0..100_000 => enter, _ => balance };
+        balance -> close -> end;
+        close { reject -> leave }
+        leave -> end;
+    }
+}
+
+/// What was said, one line for each turn.
+#[state]
+pub struct Talk {
+    #[input]
+    #[output]
+    #[reduce(append)]
+    pub said: Vec<String>,
+}
+
+#[node(Talk, writes = said)]
+async fn say(said: &[String]) -> Result<Vec<String>> {
+    Ok(vec![format!("{:-<100}", said.len())])
+}
+
+graph! {
+    /// Four thousand turns.
+    pub Chat<Talk> {
+        start -> say -> match said { said if said.len() < 4_000 => say, _ => end };
+    }
+}
