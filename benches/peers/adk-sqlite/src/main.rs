@@ -1,0 +1,32 @@
+//! adk-graph on a SQLite file: `adk-sqlite FILE` reads lines such as `edit 100` and answers each with a line of JSON.
+
+use std::{env, sync::Arc};
+
+use adk_graph::checkpoint::{Checkpointer, SqliteCheckpointer};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqliteSynchronous};
+use tokio::runtime::Builder;
+
+// One half of each is for the other program.
+#[path = "../../src/adk_side.rs"]
+mod adk_side;
+#[path = "../../src/measure.rs"]
+#[allow(dead_code)]
+mod measure;
+#[path = "../../src/served.rs"]
+#[allow(dead_code)]
+mod served;
+
+fn main() -> measure::Outcome<()> {
+    let file = env::args().nth(1).ok_or("adk-sqlite FILE")?;
+    Builder::new_current_thread().enable_all().build()?.block_on(async {
+        // As durable as hitl's, and faster than adk-graph's default, which keeps a rollback journal.
+        let options = SqliteConnectOptions::new()
+            .filename(file)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full);
+        let pool = SqlitePool::connect_with(options).await?;
+        let checkpointer: Arc<dyn Checkpointer> = Arc::new(SqliteCheckpointer::from_pool(pool).await?);
+        served::serve(adk_side::Adk::on(move || Arc::clone(&checkpointer))).await
+    })
+}

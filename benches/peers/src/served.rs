@@ -1,0 +1,59 @@
+//! A side in a process of its own: a line asks it for a measure, a line of JSON answers.
+
+use std::{
+    io::{BufRead, BufReader, Write, stdin},
+    path::Path,
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+
+use crate::measure::{Measure, Outcome, Side};
+
+/// Answers until standard input ends. A line is a measure and how often: `edit 100`.
+pub async fn serve(mut side: impl Side) -> Outcome<()> {
+    for line in stdin().lock().lines() {
+        let line = line?;
+        let (measure, times) = line.split_once(' ').ok_or("a line is a measure and how often")?;
+        let took = side.run(measure.parse()?, times.parse()?).await?;
+        println!("{}", json!({ "measure": measure, "seconds": took.as_secs_f64() }));
+    }
+    Ok(())
+}
+
+/// The other end.
+pub struct Served {
+    asks: ChildStdin,
+    answers: BufReader<ChildStdout>,
+    child: Child,
+}
+
+impl Served {
+    /// Starts the program.
+    pub fn by(program: &Path, file: &Path) -> Outcome<Self> {
+        let mut child =
+            Command::new(program).arg(file).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let asks = child.stdin.take().ok_or("no standard input")?;
+        let answers = BufReader::new(child.stdout.take().ok_or("no standard output")?);
+        Ok(Self { asks, answers, child })
+    }
+}
+
+impl Side for Served {
+    async fn run(&mut self, measure: Measure, times: u64) -> Outcome<Duration> {
+        writeln!(self.asks, "{} {times}", measure.word())?;
+        let mut line = String::new();
+        self.answers.read_line(&mut line)?;
+        let answer: Value = serde_json::from_str(&line)?;
+        Ok(Duration::from_secs_f64(answer["seconds"].as_f64().ok_or("no seconds")?))
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // One that has ended already cannot be killed, and need not be.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
