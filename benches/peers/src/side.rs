@@ -1,7 +1,8 @@
 //! hitl alone, for whoever compares it with something that is not Rust: `side memory` or `side FILE` reads lines such
-//! as `edit 100` and answers each with a line of JSON. `side once FILE` starts one thread, says so, and ends.
+//! as `edit 100` and answers each with a line of JSON. `side once FILE` starts one thread, says so, and ends when its
+//! input does.
 
-use std::{env, time::Duration};
+use std::{env, io, time::Duration};
 
 use hitl::{MemoryStore, SqliteStore};
 use hitl_peers::{
@@ -21,6 +22,7 @@ fn main() -> Outcome<()> {
                 let store = SqliteStore::open(file).await?;
                 let _: Duration = Hitl::on(move || store.clone()).run(Measure::Start, 1).await?;
                 println!("suspended");
+                io::copy(&mut io::stdin(), &mut io::sink())?;
                 Ok(())
             }
             [file] => {
