@@ -81,6 +81,10 @@ impl<S: Store> Store for Witness<S> {
         self.store.threads(standing, after, limit)
     }
 
+    fn due<'a>(&'a self, by_ms: u64, after: Option<&'a str>, limit: usize) -> Answer<'a, Page<ThreadId>> {
+        self.store.due(by_ms, after, limit)
+    }
+
     fn delete<'a>(&'a self, thread: &'a ThreadId) -> Answer<'a, ()> {
         self.store.delete(thread)
     }
