@@ -146,9 +146,12 @@ async fn whole_refunds(agent: &Agent<RefundAgent>, round: usize) -> Outcome<f64>
 async fn one_writer(store: &SqliteStore, thread: &str, rows: Vec<Record>) -> Outcome<f64> {
     let thread = ThreadId::new(thread)?;
     let start = Instant::now();
+    let mut after = None;
     for record in rows {
-        let (records, standing) = (vec![record], Standing::Running);
-        store.append(Append { thread: thread.clone(), records, standing, reviews: vec![] }).await?;
+        let hash = record.hash;
+        let (thread, records, standing) = (thread.clone(), vec![record], Standing::Running);
+        store.append(Append { thread, records, standing, reviews: vec![], due_ms: None, after }).await?;
+        after = Some(hash);
     }
     Ok(start.elapsed().as_secs_f64())
 }
