@@ -108,6 +108,9 @@ impl<G: Graph> Agent<G> {
     /// How long a runner keeps a thread without a sign of life, before another may take it over. It renews in a third
     /// of that. At least 30 ms.
     ///
+    /// A node that keeps its OS thread busy for longer, without an `await`, gives no sign of life either on a runtime
+    /// of one thread: such work belongs into `tokio::task::spawn_blocking`.
+    ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
     /// # #[tokio::main(flavor = "current_thread")]
