@@ -147,18 +147,22 @@ impl<G: Graph> Cli<G> {
 /// `--help`, or arguments that are none.
 fn misread(error: &clap::Error, json: bool, io: Io) -> Exit {
     let mut screen = Screen::new(io, args::Colour::Auto, json);
-    let text = error.render().ansi().to_string();
     if !error.use_stderr() {
+        let text = error.render().ansi().to_string();
         return screen.out(&text).map_or(Exit::Broken, |()| Exit::Done);
     }
+    // What was typed is said again, and must not act on the terminal either. Colours, where nothing would.
+    let plain = error.to_string();
+    let said: Vec<_> = plain.lines().map(escape::escape).collect();
     if json {
-        return refuse(
-            &mut screen,
-            &Refusal::usage(anstream::adapter::strip_str(text.trim()).to_string()),
-            true,
-        );
+        return refuse(&mut screen, &Refusal::usage(said.join("\n").trim()), true);
     }
-    screen.err(&text);
+    let acts = said.iter().any(|line| matches!(line, std::borrow::Cow::Owned(_)));
+    if acts {
+        screen.err(&format!("{}\n", said.join("\n")));
+    } else {
+        screen.err(&error.render().ansi().to_string());
+    }
     Exit::Usage
 }
 
