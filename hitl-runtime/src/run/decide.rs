@@ -8,7 +8,6 @@ use super::{
     detach, drive,
     post::Post,
     route,
-    start::Anew,
     turn::{self, Found, found},
 };
 use crate::{
@@ -87,35 +86,44 @@ impl<G: Graph> Agent<G> {
         loop {
             let fold = self.known(thread).await?;
             let found = self.find(&fold, digest).await?;
-            if let Some(deadline_ms) = found.open.deadline_ms
-                && deadline_ms <= self.inner.clock.now_ms()
-            {
-                let node = found.open.visit.node.clone();
-                // Whether this process or another one wrote it down: it has expired.
-                self.take_up(thread, Anew::Orphans).await?;
-                return Err(Error::Expired { thread: thread.clone(), node, deadline_ms });
-            }
-            let event = self.decision(&fold, &found, operator, answer)?;
-            match self.append_and_run(fold, event).await {
-                Err(drive::Stopped::Taken(_)) => {}
-                end => return self.outlook_of(end).await,
+            let now = self.inner.clock.now_ms();
+            let late = found.open.deadline_ms.filter(|deadline| *deadline <= now);
+            // Whoever has an earlier clock may decide it yet: it has not expired until that is written.
+            let event = match late {
+                Some(_) => self.expiry(&fold, &found)?,
+                None => self.decision(&fold, &found, operator, answer)?,
+            };
+            match (self.append_and_run(fold, [event]).await, late) {
+                (Err(drive::Stopped::Taken(_)), _) => {}
+                (end, None) => return self.outlook_of(end).await,
+                (end, Some(deadline_ms)) => {
+                    self.outlook_of(end).await?;
+                    let node = found.open.visit.node;
+                    return Err(Error::Expired { thread: thread.clone(), node, deadline_ms });
+                }
             }
         }
     }
 
-    /// Appends a person's move, and runs the thread on unless another runner has it.
+    /// Appends what moves the thread from outside, and runs it on unless another runner has it.
     pub(super) async fn append_and_run(
         &self,
         fold: GraphFold<G>,
-        event: Event,
+        events: impl IntoIterator<Item = Event>,
     ) -> Result<GraphFold<G>, drive::Stopped> {
         let leased = fold.is_leased(self.inner.clock.now_ms());
         let mut post = Post::new(self, fold);
         if !leased {
             post.claim()?;
         }
-        post.push(event)?;
-        self.store_and_run(post).await
+        for event in events {
+            post.push(event)?;
+        }
+        if post.claims() {
+            return drive::run(self, post).await;
+        }
+        let thread = post.fold.thread.clone();
+        if post.flush(false).await? { Ok(post.fold) } else { Err(drive::Stopped::Taken(thread)) }
     }
 
     /// The open review with this digest, or who decided it, or that it is stale.

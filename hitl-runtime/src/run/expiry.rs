@@ -3,7 +3,6 @@
 use super::{
     Agent, Graph,
     agent::GraphFold,
-    post::Post,
     route,
     turn::{Found, found},
 };
@@ -24,19 +23,19 @@ impl<G: Graph> Agent<G> {
     }
 
     /// What nobody signed in time counts as rejected, and goes where `expire` leads, or else where `reject` does.
-    pub(crate) fn expire(&self, post: &mut Post<G>, found: &Found) -> Result<(), Error> {
+    pub(crate) fn expiry(&self, fold: &GraphFold<G>, found: &Found) -> Result<Event, Error> {
         let open = &found.open;
         let to = route::after_verdict::<G>(found.node, EdgeKind::Expire)
             .or_else(|| route::after_verdict::<G>(found.node, EdgeKind::Reject))
             .ok_or_else(|| Error::GraphChanged {
-                thread: post.fold.thread.clone(),
+                thread: fold.thread.clone(),
                 problem: format!(
                     "`{}` says nothing of a rejection before `{}`",
                     G::SPEC.name,
                     open.visit.node
                 ),
             })?;
-        post.push(Event::Decided {
+        Ok(Event::Decided {
             node: open.visit.node.clone(),
             lane: found.lane,
             verdict: Decision::Reject { reason: Reason::Expired, note: String::new() },
@@ -57,9 +56,9 @@ impl<G: Graph> Agent<G> {
     }
 
     /// Brings a review up again: once, however many of its reminders nobody was there to give.
-    pub(super) fn remind(&self, post: &mut Post<G>, lane: LaneId, open: &OpenAt) -> Result<(), Error> {
+    pub(super) fn reminder(&self, lane: LaneId, open: &OpenAt) -> Event {
         let waited = self.inner.clock.now_ms().saturating_sub(open.opened_ms);
         let times = waited / open.remind_ms.unwrap_or(u64::MAX).max(1);
-        post.push(Event::Reminded { node: open.visit.node.clone(), lane, times })
+        Event::Reminded { node: open.visit.node.clone(), lane, times }
     }
 }

@@ -86,7 +86,7 @@ impl<G: Graph> Agent<G> {
                 operator: operator.name().to_owned(),
                 to,
             };
-            match self.append_and_run(fold, event).await {
+            match self.append_and_run(fold, [event]).await {
                 Err(drive::Stopped::Taken(_)) => {}
                 end => return self.outlook_of(end).await,
             }

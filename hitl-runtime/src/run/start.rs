@@ -195,35 +195,21 @@ impl<G: Graph> Agent<G> {
             let orphaned = !leased && fold.lanes.values().any(|lane| lane.at.is_active());
             let failed = !leased && anew == Anew::Failures && fold.lanes.values().any(is_retryable);
             let overdue = self.overdue(&fold)?;
-            if !orphaned && !failed && overdue.is_empty() {
+            let mut events =
+                overdue.iter().map(|found| self.expiry(&fold, found)).collect::<Result<Vec<_>, _>>()?;
+            if failed {
+                events.push(Event::Resumed {});
+            } else if orphaned {
+                events.push(Event::Renewed {});
+            }
+            if events.is_empty() {
                 return turn::outlook(self, fold);
             }
-            let mut post = Post::new(self, fold);
-            if !leased {
-                post.claim()?;
-            }
-            for review in &overdue {
-                self.expire(&mut post, review)?;
-            }
-            if failed {
-                post.push(Event::Resumed {})?;
-            } else if orphaned {
-                post.push(Event::Renewed {})?;
-            }
-            match self.store_and_run(post).await {
+            match self.append_and_run(fold, events).await {
                 Err(Stopped::Taken(_)) => {}
                 other => return self.outlook_of(other).await,
             }
         }
-    }
-
-    /// Stores what is in the post, and runs the thread on unless another runner has it.
-    pub(super) async fn store_and_run(&self, mut post: Post<G>) -> Result<GraphFold<G>, Stopped> {
-        if post.claims() {
-            return drive::run(self, post).await;
-        }
-        let thread = post.fold.thread.clone();
-        if post.flush(false).await? { Ok(post.fold) } else { Err(Stopped::Taken(thread)) }
     }
 
     /// Turns the end of a drive into an outlook; a runner that was overtaken looks again.

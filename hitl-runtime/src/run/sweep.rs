@@ -206,7 +206,7 @@ impl<G: Graph> Agent<G> {
             let noticed = reviews.map(|review| Noticed::Waits { review }).collect();
             let mut post = Post::new(self, fold);
             for (lane, open) in &forgotten {
-                self.remind(&mut post, *lane, open)?;
+                post.push(self.reminder(*lane, open))?;
             }
             if post.flush(false).await? {
                 return Ok((post.fold.next, noticed));

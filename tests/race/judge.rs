@@ -1,0 +1,99 @@
+//! What must hold after a race.
+
+use std::collections::BTreeMap;
+
+use hitl::{Agent, Digest, Error, Graph, Standing, ThreadId, journal::Event};
+
+use crate::{
+    desk::World,
+    racer::{Answer, Move, Racer},
+};
+
+/// One thread that was raced for.
+pub struct Race {
+    pub thread: String,
+    pub reviews: Vec<Digest>,
+    /// For each racer, what it was told of each review.
+    pub told: Vec<(Racer, Vec<Answer>)>,
+}
+
+/// The one verdict that a review has.
+#[derive(Debug)]
+struct Decided {
+    node: String,
+    verdict: String,
+    by: String,
+    at_ms: u64,
+}
+
+/// How often each verdict won; `expired` is one of them.
+pub type Wins = BTreeMap<String, usize>;
+
+/// Judges them all.
+pub async fn judge<G: Graph>(agent: &Agent<G>, world: &World, races: &[Race]) -> Wins {
+    let mut effects = BTreeMap::new();
+    for line in world.lines() {
+        *effects.entry(line).or_insert(0) += 1;
+    }
+    let mut wins = Wins::new();
+    for race in races {
+        for (review, decided) in (0..).zip(race.decided(agent).await.unwrap()) {
+            race.everybody_knows(review, &decided);
+            let done = effects.remove(&(race.thread.clone(), decided.node.clone())).unwrap_or(0);
+            let signed = matches!(decided.verdict.as_str(), "approve" | "edit");
+            assert_eq!(done, usize::from(signed), "how often it was done: `{}`, {decided:?}", race.thread);
+            let how = if decided.by == "hitl" { "expired".to_owned() } else { decided.verdict };
+            *wins.entry(how).or_insert(0) += 1;
+        }
+    }
+    assert!(effects.is_empty(), "nobody signed these: {effects:?}");
+    wins
+}
+
+impl Race {
+    async fn decided<G: Graph>(&self, agent: &Agent<G>) -> Result<Vec<Decided>, Error> {
+        let thread = ThreadId::new(&self.thread)?;
+        agent.verify(&thread).await?;
+        let mut decided: BTreeMap<Digest, Decided> = BTreeMap::new();
+        let mut asked = false;
+        for entry in agent.history(&thread, 0, 1000).await? {
+            let Event::Decided { node, verdict, operator, digest, .. } = entry.event else { continue };
+            let verdict = verdict.name().to_owned();
+            asked |= verdict == "ask";
+            let this = Decided { node, verdict, by: operator, at_ms: entry.at_ms };
+            let before = decided.insert(digest, this);
+            assert!(before.is_none(), "`{thread}` was decided twice: {before:?}, {:?}", decided[&digest]);
+        }
+        // Nobody has it any more, and it went as far as it goes without another person.
+        let view = agent.view(thread.clone()).await?;
+        assert!(
+            view.standing == Standing::Ended || (asked && view.standing == Standing::Waiting),
+            "{view:?}"
+        );
+        let one =
+            |review| decided.remove(review).unwrap_or_else(|| panic!("`{thread}`: nobody decided {review}"));
+        Ok(self.reviews.iter().map(one).collect())
+    }
+
+    /// The winner knows that it won, and everybody else knows who did, with what and when.
+    fn everybody_knows(&self, review: usize, decided: &Decided) {
+        for (racer, told) in &self.told {
+            let is_winner = decided.by == racer.name();
+            match &told[review] {
+                Answer::Won => assert!(is_winner, "{racer:?} was told that it won, and {decided:?}"),
+                Answer::Lost { by, verdict, at_ms } => {
+                    assert!(!is_winner, "{racer:?} was told that it lost, and {decided:?}");
+                    let told = (by, verdict, at_ms);
+                    assert_eq!(told, (&decided.by, &decided.verdict, &decided.at_ms), "{racer:?}");
+                }
+                Answer::Expired => {
+                    assert_eq!(decided.by, "hitl", "{racer:?} was told that it expired, and {decided:?}");
+                }
+                Answer::Failed(error) => panic!("{racer:?} on `{}`: {error}", self.thread),
+                Answer::Looked => {
+                    assert!(matches!(racer.does, Move::Resume | Move::Expire), "{racer:?} decided nothing");
+                }
+            }
+        }
+    }
+}
