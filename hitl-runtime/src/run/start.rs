@@ -193,14 +193,14 @@ impl<G: Graph> Agent<G> {
             let fold = self.known(thread).await?;
             let leased = fold.is_leased(self.inner.clock.now_ms());
             let orphaned = !leased && fold.lanes.values().any(|lane| lane.at.is_active());
-            let failed = !leased && anew == Anew::Failures && fold.lanes.values().any(is_retryable);
+            let failed = !leased && fold.lanes.values().any(is_retryable);
             let overdue = self.overdue(&fold)?;
             let mut events =
                 overdue.iter().map(|found| self.expiry(&fold, found)).collect::<Result<Vec<_>, _>>()?;
-            if failed {
-                events.push(Event::Resumed {});
-            } else if orphaned {
-                events.push(Event::Renewed {});
+            match anew {
+                Anew::Failures if orphaned || failed => events.push(Event::Resumed {}),
+                Anew::Orphans if orphaned => events.push(Event::Renewed {}),
+                _ => {}
             }
             if events.is_empty() {
                 return turn::outlook(self, fold);
