@@ -7,6 +7,7 @@ use serde::{Serialize, de::DeserializeOwned};
 pub use crate::{
     Error,
     graph::*,
+    journal::{Map, migrate::migrated},
     review::Reviewed,
     run::{
         AnyReview, Args, CanAsk, Graph, NoAsk, Node, NodeEntry, NodeError, NodeFuture, Outlook, Provides,

@@ -157,7 +157,7 @@ fn writes(input: ParseStream, args: &mut Args, errors: &mut Errors) -> Result<()
 }
 
 /// Calls `arg` on each `word …` of a list, and goes on behind the next comma where it fails.
-fn each(
+pub(crate) fn each(
     input: ParseStream,
     errors: &mut Errors,
     mut arg: impl FnMut(&Ident, ParseStream, &mut Errors) -> Result<()>,
@@ -191,7 +191,12 @@ fn skip(input: ParseStream) {
 }
 
 /// The argument that `word` names. A near miss is a mistake, and is then read as what it is near to.
-fn known<'a>(word: &Ident, words: &[&'a str], attribute: &str, errors: &mut Errors) -> Result<&'a str> {
+pub(crate) fn known<'a>(
+    word: &Ident,
+    words: &[&'a str],
+    attribute: &str,
+    errors: &mut Errors,
+) -> Result<&'a str> {
     let given = word.to_string();
     if let Some(known) = words.iter().find(|known| **known == given) {
         return Ok(known);
@@ -209,14 +214,14 @@ fn known<'a>(word: &Ident, words: &[&'a str], attribute: &str, errors: &mut Erro
     }
 }
 
-fn equals(word: &Ident, example: &str, input: ParseStream) -> Result<()> {
+pub(crate) fn equals(word: &Ident, example: &str, input: ParseStream) -> Result<()> {
     match input.parse::<Token![=]>() {
         Ok(_) => Ok(()),
         Err(_) => Err(syn::Error::new(word.span(), format!("`{word}` needs a value: `{word} = {example}`"))),
     }
 }
 
-fn once<T>(word: &Ident, slot: &mut Option<T>, value: T, errors: &mut Errors) -> Result<()> {
+pub(crate) fn once<T>(word: &Ident, slot: &mut Option<T>, value: T, errors: &mut Errors) -> Result<()> {
     if slot.replace(value).is_some() {
         errors.at(word.span(), format!("`{word}` is given twice"));
     }

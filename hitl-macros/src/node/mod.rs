@@ -1,6 +1,6 @@
 //! `#[node]` and `#[interrupt_before]`.
 
-mod args;
+pub(crate) mod args;
 mod emit;
 mod model;
 mod parse;

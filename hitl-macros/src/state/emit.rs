@@ -8,7 +8,7 @@ use super::parse::{Field, State};
 use crate::{diagnostics::Errors, names, spans};
 
 pub(crate) fn emit(state: &State, errors: &Errors) -> TokenStream {
-    let State { item, name, vis, cfgs, fields, whole } = state;
+    let State { item, name, vis, cfgs, fields, version, migrate, whole } = state;
     if !whole {
         return quote!(#errors #[allow(dead_code)] #item);
     }
@@ -48,6 +48,13 @@ pub(crate) fn emit(state: &State, errors: &Errors) -> TokenStream {
             quote!(::core::option::Option::Some((#(fields.#output_values?),*))),
         ),
     };
+    let migrate = migrate.as_ref().map(|migrate| {
+        quote! {
+            fn migrate(from: u32, fields: &str) -> ::core::result::Result<::std::string::String, ::std::string::String> {
+                __h::migrated(#migrate, from, fields)
+            }
+        }
+    });
     let text = names::plain(name);
     let this = spans::unseen(name);
 
@@ -106,12 +113,18 @@ pub(crate) fn emit(state: &State, errors: &Errors) -> TokenStream {
                 type Fields = #slots;
                 type Input = #input;
                 type Output = #output_type;
-                const SPEC: __h::StateSpec = __h::StateSpec { name: #text, fields: &[#(#specs),*] };
+                const SPEC: __h::StateSpec = __h::StateSpec {
+                    name: #text,
+                    version: #version,
+                    fields: &[#(#specs),*],
+                };
 
                 #[allow(unused_variables)]
                 fn output(fields: Self::Fields) -> ::core::option::Option<Self::Output> {
                     #output_value
                 }
+
+                #migrate
             }
         };
     }

@@ -1,5 +1,6 @@
 //! `#[state]`.
 
+mod args;
 mod emit;
 mod parse;
 

@@ -3,6 +3,7 @@
 use proc_macro2::{Ident, TokenStream};
 use syn::{Attribute, Expr, Item, ItemStruct, Meta, Result, Type, Visibility};
 
+use super::args::{self, Args};
 use crate::{diagnostics::Errors, names};
 
 /// The most fields that the proof has room for: `hitl_runtime::graph::StateSpec::MAX_FIELDS`.
@@ -17,6 +18,9 @@ pub(crate) struct State {
     pub(crate) cfgs: Vec<Attribute>,
     /// Without those that bear a name a second time.
     pub(crate) fields: Vec<Field>,
+    pub(crate) version: u32,
+    /// The way there from earlier versions.
+    pub(crate) migrate: Option<Expr>,
     /// Whether the fields are what the user meant, and not only what could be read of it.
     pub(crate) whole: bool,
 }
@@ -33,12 +37,6 @@ pub(crate) struct Field {
 }
 
 pub(crate) fn parse(args: TokenStream, item: TokenStream, errors: &mut Errors) -> Result<State> {
-    if !args.is_empty() {
-        errors.on(
-            args,
-            "`#[state]` takes no arguments; mark the fields with `#[input]`, `#[output]` and `#[reduce(…)]`",
-        );
-    }
     let mut item = match syn::parse2(item)? {
         Item::Struct(item) => item,
         other => {
@@ -49,6 +47,7 @@ pub(crate) fn parse(args: TokenStream, item: TokenStream, errors: &mut Errors) -
         }
     };
     let name = item.ident.clone();
+    let Args { version, migrate } = args::parse(args, &name, errors);
     let mut whole = true;
     if !item.generics.params.is_empty() || item.generics.where_clause.is_some() {
         whole = false;
@@ -89,7 +88,7 @@ pub(crate) fn parse(args: TokenStream, item: TokenStream, errors: &mut Errors) -
         fields.truncate(MAX_FIELDS);
     }
     let cfgs = item.attrs.iter().filter(|attr| attr.path().is_ident("cfg")).cloned().collect();
-    Ok(State { name, vis: item.vis.clone(), cfgs, item, fields, whole })
+    Ok(State { name, vis: item.vis.clone(), cfgs, item, fields, version, migrate, whole })
 }
 
 fn parse_field(name: Ident, field: &mut syn::Field, errors: &mut Errors) -> Field {

@@ -128,7 +128,7 @@ mod tests {
             output: false,
             reduced: false,
         });
-        StateSpec { name: "S", fields: fields.collect::<Vec<_>>().leak() }
+        StateSpec { name: "S", version: 1, fields: fields.collect::<Vec<_>>().leak() }
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub struct FieldSpec {
 pub struct StateSpec {
     /// The struct's name.
     pub name: &'static str,
+    /// Its version: 1, or what `#[state(version = …)]` says.
+    pub version: u32,
     /// Its fields in the order of their declaration. At most [`StateSpec::MAX_FIELDS`].
     pub fields: &'static [FieldSpec],
 }

@@ -19,6 +19,9 @@ pub(crate) struct Visit {
     /// What the verdict that led here brought.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) brings: Option<Brings>,
+    /// The node's name when the visit began, where new code has another one: the idempotency key is made of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) was: Option<String>,
 }
 
 fn is_zero(n: &u32) -> bool {
@@ -108,6 +111,18 @@ impl At {
             | Self::InDoubt { visit, .. }
             | Self::Failed { visit, .. } => Some(visit),
             Self::Paused(open) => Some(&open.visit),
+            Self::Forked { .. } | Self::Joined | Self::Ended => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub(super) fn visit_mut(&mut self) -> Option<&mut Visit> {
+        match self {
+            Self::Ready { visit, .. }
+            | Self::Began { visit, .. }
+            | Self::InDoubt { visit, .. }
+            | Self::Failed { visit, .. } => Some(visit),
+            Self::Paused(open) => Some(&mut open.visit),
             Self::Forked { .. } | Self::Joined | Self::Ended => None,
         }
     }

@@ -97,6 +97,9 @@ pub enum Event {
         graph: String,
         /// The graph's fingerprint: which nodes, edges and fields it had.
         print: String,
+        /// The version of its state.
+        #[serde(default = "first", skip_serializing_if = "is_first")]
+        version: u32,
         /// Random, so that a thread which takes the name of a deleted one shares no digest and no idempotency key
         /// with it.
         id: String,
@@ -218,6 +221,20 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         to: Option<To>,
     },
+    /// The thread met new code, and goes on under it.
+    Migrated {
+        /// The fingerprint of the new code's graph.
+        print: String,
+        /// The version of its state, where that is another one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        version: Option<u32>,
+        /// What the nodes that the thread stands at, or is to join at, are called now.
+        #[serde(default, skip_serializing_if = "Renamed::is_empty")]
+        renamed: Renamed,
+        /// The signatures that end here, because the migration made something else of what was signed.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        void: Vec<Voided>,
+    },
     /// A runner took the thread up again; what had failed is tried once more.
     Resumed {},
     /// A runner has the thread, still or from here on.
@@ -239,6 +256,7 @@ impl Event {
             Self::Failed { .. } => "failed",
             Self::InDoubt { .. } => "in_doubt",
             Self::Settled { .. } => "settled",
+            Self::Migrated { .. } => "migrated",
             Self::Resumed {} => "resumed",
             Self::Renewed {} => "renewed",
             Self::Ended {} => "ended",
@@ -256,13 +274,55 @@ impl Event {
             | Self::Failed { node, .. }
             | Self::InDoubt { node, .. }
             | Self::Settled { node, .. } => Some(node),
-            Self::Started { .. } | Self::Resumed {} | Self::Renewed {} | Self::Ended {} => None,
+            Self::Started { .. }
+            | Self::Migrated { .. }
+            | Self::Resumed {}
+            | Self::Renewed {}
+            | Self::Ended {} => None,
         }
     }
 }
 
 fn is_root(lane: &LaneId) -> bool {
     *lane == super::ROOT
+}
+
+/// The version of a state that says none.
+pub(super) fn first() -> u32 {
+    1
+}
+
+pub(super) fn is_first(version: &u32) -> bool {
+    *version == first()
+}
+
+/// Old names of nodes, and the new ones.
+///
+/// ```
+/// use hitl::journal::Renamed;
+///
+/// let renamed: Renamed = serde_json::from_str(r#"{"execute": "pay"}"#)?;
+/// assert_eq!(renamed["execute"], "pay");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub type Renamed = BTreeMap<String, String>;
+
+/// A signature that a migration ended.
+///
+/// ```
+/// use hitl::journal::Voided;
+///
+/// let void: Voided = serde_json::from_str(r#"{"field": "draft"}"#)?;
+/// println!("what was signed as `{}` in lane {} has to be signed again", void.field, void.lane);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Voided {
+    /// The field that had been signed.
+    pub field: String,
+    /// The lane it had been signed in.
+    #[serde(default, skip_serializing_if = "is_root")]
+    pub lane: LaneId,
 }
 
 /// Where a thread was forked from.

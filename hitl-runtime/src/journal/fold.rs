@@ -6,19 +6,21 @@ use super::{
     Arrival, At, Decision, Digest, Entry, Event, Lane, LaneId, Lease, Place, Question, ROOT, Rejection,
     Settlement, Signature, To, Values,
     at::{Brings, OpenAt, Visit},
-    copy, genesis, link,
+    copy, entry, genesis, link, migrate,
 };
 use crate::{
     ThreadId,
-    state::{FieldError, Fields, State},
+    state::{FieldError, State},
 };
 
 /// How a thread stands after its last entry.
 pub(crate) struct Fold<S: State> {
     pub(crate) thread: ThreadId,
-    /// The graph that the thread was started on, and its fingerprint.
+    /// The graph that the thread was started on, and the fingerprint of the code that it met last.
     pub(crate) graph: String,
     pub(crate) print: String,
+    /// The version of the state that the last entry was written under.
+    pub(crate) version: u32,
     /// Tells this thread from a deleted one of the same name.
     pub(crate) id: String,
     /// The place that the next entry will fill.
@@ -47,6 +49,9 @@ pub(crate) enum FoldError {
     /// The entry does not fit this program's state.
     #[error("{0}")]
     Changed(#[from] FieldError),
+    /// The function behind `#[state(migrate = …)]` could not take it.
+    #[error("{problem}")]
+    Unmigrated { from: u32, problem: String },
 }
 
 impl<S: State> Fold<S> {
@@ -57,6 +62,7 @@ impl<S: State> Fold<S> {
             thread,
             graph: String::new(),
             print: String::new(),
+            version: entry::first(),
             id: String::new(),
             next: 0,
             lanes: BTreeMap::new(),
@@ -125,18 +131,16 @@ impl<S: State> Fold<S> {
             self.lease.clone_from(&entry.lease);
         }
         match &entry.event {
-            Event::Started { graph, print, id, input, to, .. } => {
+            Event::Started { graph, print, version, id, input, to, .. } => {
                 graph.clone_into(&mut self.graph);
                 print.clone_into(&mut self.print);
+                self.version = *version;
                 id.clone_into(&mut self.id);
                 match (to, &entry.snapshot) {
                     (Some(to), _) => {
-                        let mut fields = S::Fields::default();
-                        for (field, json) in input {
-                            fields.write(field, json.get())?;
-                        }
-                        self.lanes.insert(ROOT, Lane::new(fields, None, At::Joined));
+                        self.lanes.insert(ROOT, Lane::new(S::Fields::default(), None, At::Joined));
                         self.lanes_made = 1;
+                        self.write(ROOT, input)?;
                         self.arrive(ROOT, to, place, false, None)?;
                     }
                     (None, Some(snapshot)) => self.thaw(snapshot)?,
@@ -206,6 +210,7 @@ impl<S: State> Fold<S> {
                 self.steps = 0;
                 self.settle(*lane, how, operator, to.as_ref(), entry.at_ms)?;
             }
+            Event::Migrated { print, version, renamed, void } => self.meet(print, *version, renamed, void),
             Event::Resumed {} => {
                 self.steps = 0;
                 for lane in self.lanes.values_mut() {
@@ -264,23 +269,22 @@ impl<S: State> Fold<S> {
                 lane.signatures.insert(open.field.clone(), sign(open.digest));
             }
             Decision::Edit { after, signed, .. } => {
-                let arrival = Arrival { field: open.field.clone(), json: after.clone(), replaces: true };
-                lane.take(&S::SPEC, arrival)?;
-                lane.signatures.insert(open.field.clone(), sign(*signed));
+                self.take(id, &Values::from([(open.field.clone(), after.clone())]), true)?;
+                self.lane(id)?.signatures.insert(open.field.clone(), sign(*signed));
             }
             Decision::Reject { reason, note } => {
                 brings = Some(Brings::Rejection(Rejection {
                     reason: *reason,
                     note: note.clone(),
                     operator: operator.to_owned(),
-                    draft: draft(lane, &open.field)?,
+                    draft: migrate::draft::<S>(lane, &open.field)?,
                 }));
             }
             Decision::Ask { question } => {
                 brings = Some(Brings::Question(Question {
                     text: question.clone(),
                     operator: operator.to_owned(),
-                    draft: draft(lane, &open.field)?,
+                    draft: migrate::draft::<S>(lane, &open.field)?,
                 }));
             }
         }
@@ -322,10 +326,20 @@ impl<S: State> Fold<S> {
 
     /// Puts what a node wrote into its lane.
     pub(crate) fn write(&mut self, lane: LaneId, wrote: &Values) -> Result<(), FoldError> {
+        self.take(lane, wrote, false)
+    }
+
+    /// Puts values into a lane: through the reducers, or in place of what is there.
+    fn take(&mut self, lane: LaneId, wrote: &Values, replaces: bool) -> Result<(), FoldError> {
+        let (place, older) = (self.next, self.is_older());
+        let updated = self.updated(wrote)?;
         let lane = self.lane(lane)?;
-        for (field, json) in wrote {
-            let arrival = Arrival { field: field.clone(), json: json.clone(), replaces: false };
+        for (field, json) in &*updated {
+            let arrival = Arrival { field: field.clone(), json: json.clone(), replaces, place };
             lane.take(&S::SPEC, arrival)?;
+        }
+        if older {
+            lane.keep(wrote);
         }
         Ok(())
     }
@@ -339,8 +353,14 @@ impl<S: State> Fold<S> {
         signed: bool,
         brings: Option<Brings>,
     ) -> Result<(), FoldError> {
-        let visit =
-            |node: &String, brings| Visit { node: node.clone(), entered: place, signed, failures: 0, brings };
+        let visit = |node: &String, brings| Visit {
+            node: node.clone(),
+            entered: place,
+            signed,
+            failures: 0,
+            brings,
+            was: None,
+        };
         match to {
             To::Node(node) => self.lane(id)?.at = At::Ready { visit: visit(node, brings), again_ms: None },
             To::End => self.lane(id)?.at = At::Ended,
@@ -348,10 +368,12 @@ impl<S: State> Fold<S> {
                 let parent = self.lane(id)?;
                 parent.at = At::Forked { join: (**join).clone() };
                 let (fields, signatures) = (parent.fields.clone(), parent.signatures.clone());
+                let before = parent.before.clone();
                 for head in heads {
                     let at = At::Ready { visit: visit(head, None), again_ms: None };
                     let mut lane = Lane::new(copy(&S::SPEC, &*fields)?, Some(id), at);
                     lane.signatures.clone_from(&signatures);
+                    lane.before.clone_from(&before);
                     self.lanes.insert(self.lanes_made, lane);
                     self.lanes_made += 1;
                 }
@@ -373,10 +395,12 @@ impl<S: State> Fold<S> {
         if branches.iter().any(|id| self.lanes.get(id).is_some_and(|lane| lane.at != At::Joined)) {
             return Ok(());
         }
-        let at_fork = self.lane(parent)?.signatures.clone();
+        let (at_fork, before_fork) =
+            (self.lane(parent)?.signatures.clone(), self.lane(parent)?.before.clone());
         let (mut edits, mut writes, mut signed) = (Vec::new(), Vec::new(), Vec::new());
         for id in branches {
             let Some(branch) = self.lanes.remove(&id) else { continue };
+            self.lane(parent)?.keep_new(&before_fork, &branch.before);
             for (field, signature) in branch.signatures {
                 let touched = branch.wrote.iter().any(|arrival| arrival.field == field);
                 if touched || at_fork.get(&field) != Some(&signature) {
@@ -435,9 +459,4 @@ fn moved(at: &At) -> Result<Visit, FoldError> {
     at.visit()
         .cloned()
         .ok_or_else(|| FoldError::Damaged("it is about a node that the lane is not at".to_owned()))
-}
-
-fn draft<F: Fields>(lane: &Lane<F>, field: &str) -> Result<serde_json::Value, FoldError> {
-    let json = lane.fields.read(field)?.ok_or_else(|| FieldError::value(field, "nothing has written it"))?;
-    serde_json::from_str(&json).map_err(|e| FieldError::value(field, e).into())
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{Arrival, At, Entry, Event, Fold, FoldError, Lane, LaneId, Lease, Signature, Values};
+use super::{Arrival, At, Entry, Event, Fold, FoldError, Lane, LaneId, Lease, Signature, Values, entry};
 use crate::{
     graph::StateSpec,
     state::{FieldError, Fields, State},
@@ -16,6 +16,8 @@ use crate::{
 struct Frozen {
     graph: String,
     print: String,
+    #[serde(default = "entry::first", skip_serializing_if = "entry::is_first")]
+    version: u32,
     id: String,
     lanes: BTreeMap<LaneId, FrozenLane>,
     made: LaneId,
@@ -55,6 +57,7 @@ impl<S: State> Fold<S> {
         let frozen = Frozen {
             graph: self.graph.clone(),
             print: self.print.clone(),
+            version: self.version,
             id: self.id.clone(),
             lanes,
             made: self.lanes_made,
@@ -70,16 +73,20 @@ impl<S: State> Fold<S> {
             .map_err(|e| FoldError::Damaged(format!("its snapshot cannot be read: {e}")))?;
         self.graph = frozen.graph;
         self.print = frozen.print;
+        self.version = frozen.version;
         self.id = frozen.id;
         self.lanes.clear();
         for (id, frozen) in frozen.lanes {
             let mut fields = S::Fields::default();
-            for (field, json) in &frozen.fields {
+            for (field, json) in &*self.updated(&frozen.fields)? {
                 fields.replace(field, json.get())?;
             }
             let mut lane = Lane::new(fields, frozen.parent, frozen.at);
             lane.signatures = frozen.signatures;
-            lane.wrote = frozen.wrote;
+            lane.wrote = self.updated_arrivals(frozen.wrote)?;
+            if self.is_older() {
+                lane.keep(&frozen.fields);
+            }
             self.lanes.insert(id, lane);
         }
         self.lanes_made = frozen.made;

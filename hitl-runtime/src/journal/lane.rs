@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{At, Signature};
+use super::{At, Place, Signature, Values};
 use crate::{
     graph::StateSpec,
     state::{FieldError, Fields},
@@ -24,6 +24,8 @@ pub(crate) struct Lane<F> {
     pub(crate) signatures: BTreeMap<String, Signature>,
     /// What the lane wrote, to be merged at the join. Empty in the root lane.
     pub(crate) wrote: Vec<Arrival>,
+    /// What entries of an older version of the state wrote, as they wrote it. Empty once the thread has met new code.
+    pub(super) before: Values,
     pub(crate) parent: Option<LaneId>,
     pub(crate) at: At,
 }
@@ -36,11 +38,25 @@ pub(crate) struct Arrival {
     /// An edit takes the place of what was there; a node's write goes through the reducer.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) replaces: bool,
+    /// The entry that brought it: what came together is migrated together. 0 where an older hitl did not say.
+    #[serde(default, skip_serializing_if = "is_unsaid")]
+    pub(crate) place: Place,
+}
+
+fn is_unsaid(place: &Place) -> bool {
+    *place == 0
 }
 
 impl<F: Fields> Lane<F> {
     pub(crate) fn new(fields: F, parent: Option<LaneId>, at: At) -> Self {
-        Self { fields: Arc::new(fields), signatures: BTreeMap::new(), wrote: Vec::new(), parent, at }
+        Self {
+            fields: Arc::new(fields),
+            signatures: BTreeMap::new(),
+            wrote: Vec::new(),
+            before: Values::new(),
+            parent,
+            at,
+        }
     }
 
     /// Puts a value into a field. Any signature on it is gone.

@@ -8,17 +8,21 @@ mod entry;
 mod fold;
 mod frozen;
 mod lane;
+pub(crate) mod migrate;
 
 pub use answer::{Question, Reason, Rejection, UnknownReason};
 pub(crate) use at::{At, Brings, OpenAt, Visit};
 pub(crate) use chain::{genesis, link, seal};
 pub(crate) use digest::Subject;
 pub use digest::{Digest, DigestError, ParseDigestError};
-pub use entry::{Decision, Entry, Event, Lease, Origin, ParseToError, Settlement, Signature, To, Values};
+pub use entry::{
+    Decision, Entry, Event, Lease, Origin, ParseToError, Renamed, Settlement, Signature, To, Values, Voided,
+};
 pub(crate) use fold::{Fold, FoldError};
 pub(crate) use frozen::{graph_of, values};
 pub use lane::LaneId;
 pub(crate) use lane::{Arrival, Lane, ROOT, copy};
+pub use migrate::Map;
 
 /// The place of an entry in a thread's journal. The first is 0.
 pub type Place = u64;

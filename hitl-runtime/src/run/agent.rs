@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Clock, Graph, SystemClock, route};
+use super::{Clock, Graph, SystemClock, fingerprint::fingerprint, route};
 use crate::{
     Digest, Error, OpenReview, Page, Place, Store, ThreadId,
     journal::{At, DigestError, Fold, FoldError, Subject, To},
@@ -79,7 +79,7 @@ impl<G: Graph> Agent<G> {
                 clock: Arc::new(SystemClock),
                 lease: Duration::from_secs(30),
                 step_limit: 10_000,
-                print: fingerprint(G::SPEC),
+                print: fingerprint::<G>(),
             }),
         }
     }
@@ -288,8 +288,8 @@ impl<G: Graph> Agent<G> {
 
     /// The fingerprint of this program's graph.
     ///
-    /// Eight hexadecimal digits that change with its nodes, edges and fields. A thread's first entry keeps those of
-    /// the graph that it was started on.
+    /// Eight hexadecimal digits that change with its nodes, edges and fields, and with the types and the invariants of
+    /// what is signed. A thread's first entry keeps those of the graph that it was started on.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -323,17 +323,6 @@ pub(crate) fn unreadable(thread: &ThreadId, place: Place, error: FoldError) -> E
         FoldError::Changed(error) => {
             Error::GraphChanged { thread: thread.clone(), problem: error.to_string() }
         }
+        FoldError::Unmigrated { problem, .. } => Error::GraphChanged { thread: thread.clone(), problem },
     }
-}
-
-/// What a graph was when a thread was started on it: its nodes, what they read and write, its edges, its fields.
-fn fingerprint(spec: &crate::graph::GraphSpec) -> String {
-    let mut text = format!("{}\n{:?}\n", spec.name, spec.state);
-    for node in spec.nodes {
-        text.push_str(&format!("{} {:?} {:?} {}\n", node.name, node.reads, node.writes, node.effect));
-    }
-    for edge in spec.edges {
-        text.push_str(&format!("{edge:?}\n"));
-    }
-    Digest::of(text.as_bytes()).short()
 }

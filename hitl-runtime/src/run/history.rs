@@ -241,13 +241,20 @@ impl<G: Graph> Agent<G> {
         for lane in old.lanes.values_mut() {
             lane.signatures.clear();
             if let Some(visit) = lane.at.visit() {
-                let visit = crate::journal::Visit { entered: 0, signed: false, failures: 0, ..visit.clone() };
+                let visit = crate::journal::Visit {
+                    entered: 0,
+                    signed: false,
+                    failures: 0,
+                    was: None,
+                    ..visit.clone()
+                };
                 lane.at = At::Ready { visit, again_ms: None };
             }
         }
         old.lease = None;
         old.steps = 0;
         old.print.clone_from(&self.inner.print);
+        old.version = G::State::SPEC.version;
         old.id = token()?;
         let wrong = |e| unreadable(new, 0, e);
         let id = old.id.clone();
@@ -258,6 +265,7 @@ impl<G: Graph> Agent<G> {
             event: Event::Started {
                 graph: G::SPEC.name.to_owned(),
                 print: self.inner.print.clone(),
+                version: old.version,
                 id,
                 input: Values::new(),
                 to: None,

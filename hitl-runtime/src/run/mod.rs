@@ -7,6 +7,7 @@ mod decide;
 mod detach;
 mod drive;
 mod expiry;
+mod fingerprint;
 mod graph;
 mod history;
 mod node;

@@ -99,6 +99,7 @@ impl<G: Graph> Agent<G> {
         post.push(Event::Started {
             graph: G::SPEC.name.to_owned(),
             print: self.inner.print.clone(),
+            version: G::State::SPEC.version,
             id: token()?,
             input: input.clone(),
             to: Some(to),

@@ -7,6 +7,7 @@ use futures_util::FutureExt;
 use super::{Agent, Args, Cx, Graph, NodeError, Writes, route};
 use crate::{
     journal::{Brings, LaneId, Values, Visit},
+    prose,
     review::Signatures,
     state::{Fields, State},
 };
@@ -74,7 +75,9 @@ pub(crate) async fn run<G: Graph>(agent: Agent<G>, this: Try<G>) -> Tried {
     let end = match result {
         Some(Ok(Ok(writes))) => finished::<G>(writes, unsure),
         Some(Ok(Err(error))) => failed(&error, unsure),
-        Some(Err(panic)) => failed(&NodeError::msg(format_args!("it panicked: {}", said(&*panic))), unsure),
+        Some(Err(panic)) => {
+            failed(&NodeError::msg(format_args!("it panicked: {}", prose::panic(&*panic))), unsure)
+        }
         None => {
             let ms = spec.retry.timeout_ms.unwrap_or_default();
             failed(
@@ -121,12 +124,4 @@ pub(crate) fn check<G: Graph>(field: &str, json: &str) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-fn said(panic: &(dyn std::any::Any + Send)) -> &str {
-    panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no message")
 }

@@ -26,6 +26,15 @@ pub trait State: Sized + Send + Sync + 'static {
 
     /// The outputs, when every one of them is written.
     fn output(fields: Self::Fields) -> Option<Self::Output>;
+
+    /// Brings the fields of one write, as JSON, from an older version of the state to this one.
+    ///
+    /// # Errors
+    /// When the function behind `#[state(migrate = …)]` says so.
+    fn migrate(from: u32, fields: &str) -> Result<String, String> {
+        let _ = from;
+        Ok(fields.to_owned())
+    }
 }
 
 /// Slots for the fields of a [`State`], addressed by name and filled from JSON.

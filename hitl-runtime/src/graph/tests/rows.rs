@@ -459,7 +459,7 @@ const EDGES: &[EdgeSpec] = &[
 const SPEC: GraphSpec = GraphSpec {
     name: "Graph",
     docs: "",
-    state: StateSpec { name: "State", fields: FIELDS },
+    state: StateSpec { name: "State", version: 1, fields: FIELDS },
     nodes: &[NodeSpec { name: "a", reads: &[], ..BLANK }, NodeSpec { name: "b", reads: READS, ..BLANK }],
     edges: EDGES,
     routes: &[RouteSpec { from: Point::Start, field: "draft", cases: &[] }],

@@ -165,7 +165,7 @@ impl Sketch {
         GraphSpec {
             name: "Graph",
             docs: "",
-            state: StateSpec { name: "State", fields: self.fields.leak() },
+            state: StateSpec { name: "State", version: 1, fields: self.fields.leak() },
             nodes: self.nodes.leak(),
             edges: self.edges.leak(),
             routes: self.routes.leak(),

@@ -28,7 +28,7 @@ const REVIEW: InterruptSpec =
 const MAILROOM: GraphSpec = GraphSpec {
     name: "Mailroom",
     docs: "",
-    state: StateSpec { name: "Letter", fields: &[] },
+    state: StateSpec { name: "Letter", version: 1, fields: &[] },
     nodes: &[
         node("sort"),
         node("find_order"),

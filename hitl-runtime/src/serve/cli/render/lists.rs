@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     OpenReview, Standing, ThreadId,
-    journal::{Decision, Event, Settlement},
+    journal::{Decision, Event, Renamed, Settlement, Voided},
     run::HistoryEntry,
     serve::cli::{
         ages::{ago, deadline, left, utc},
@@ -126,10 +126,20 @@ fn what(event: &Event) -> String {
             Settlement::Stop { note } if note.is_empty() => format!("stopped at {node}"),
             Settlement::Stop { note } => format!("stopped at {node}: {}", escape(note)),
         },
+        Event::Migrated { version, renamed, void, .. } => migrated(*version, renamed, void),
         Event::Resumed {} => "taken up again".to_owned(),
         Event::Renewed {} => "still running".to_owned(),
         Event::Ended {} => "ended".to_owned(),
     }
+}
+
+/// `met new code: version 2 of its state, execute is now pay, draft has to be signed again`.
+fn migrated(version: Option<u32>, renamed: &Renamed, void: &[Voided]) -> String {
+    let mut news: Vec<String> =
+        version.map(|version| format!("version {version} of its state")).into_iter().collect();
+    news.extend(renamed.iter().map(|(old, new)| format!("{} is now {}", escape(old), escape(new))));
+    news.extend(void.iter().map(|void| format!("{} has to be signed again", escape(&void.field))));
+    if news.is_empty() { "met new code".to_owned() } else { format!("met new code: {}", news.join(", ")) }
 }
 
 fn decided(verdict: &Decision, node: &str) -> String {

@@ -78,6 +78,7 @@ impl State for Ticket {
     type Output = String;
     const SPEC: StateSpec = StateSpec {
         name: "Ticket",
+        version: 1,
         fields: &[
             field("message", "String", true, false),
             field("draft", "Refund", false, false),

@@ -1,0 +1,158 @@
+//! Old entries under new code. What was written under an older version of the state is brought up to this program's as
+//! it is read; the journal stays as it is, and still verifies.
+
+use std::{borrow::Cow, fmt::Display, panic::AssertUnwindSafe};
+
+use serde_json::Value;
+
+use super::{Arrival, At, Fold, FoldError, Lane, To, Values, Voided, at::Visit, entry::Renamed};
+use crate::{
+    prose,
+    state::{FieldError, Fields, State},
+};
+
+/// Fields and their values as JSON that can be changed: what the function behind `#[state(migrate = …)]` is given.
+///
+/// ```
+/// use hitl::journal::Map;
+///
+/// let mut fields = Map::new();
+/// fields.insert("draft".into(), "Dear Ada".into());
+/// // A field that is called otherwise from now on.
+/// if let Some(draft) = fields.remove("draft") {
+///     fields.insert("letter".into(), draft);
+/// }
+/// assert_eq!(fields["letter"], "Dear Ada");
+/// ```
+pub type Map = serde_json::Map<String, Value>;
+
+/// Calls a user's migration on the fields that one write brought, JSON in and JSON out. What it does not touch stays as
+/// it was written, to the last digit. A panic is an error like any other: what a store holds is nobody's promise.
+pub fn migrated<E: Display>(
+    migrate: fn(u32, &mut Map) -> Result<(), E>,
+    from: u32,
+    fields: &str,
+) -> Result<String, String> {
+    let wrong = |e: serde_json::Error| e.to_string();
+    let written: Values = serde_json::from_str(fields).map_err(wrong)?;
+    let mut before = Map::new();
+    for (field, json) in &written {
+        before.insert(field.clone(), serde_json::from_str(json.get()).map_err(wrong)?);
+    }
+    let mut after = before.clone();
+    match std::panic::catch_unwind(AssertUnwindSafe(|| migrate(from, &mut after))) {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => return Err(error.to_string()),
+        Err(panic) => return Err(format!("it panicked: {}", prose::panic(&*panic))),
+    }
+    let mut values = Values::new();
+    for (field, value) in after {
+        let json = match written.get(&field) {
+            Some(json) if before.get(&field) == Some(&value) => json.clone(),
+            _ => serde_json::value::to_raw_value(&value).map_err(wrong)?,
+        };
+        values.insert(field, json);
+    }
+    serde_json::to_string(&values).map_err(wrong)
+}
+
+impl<S: State> Fold<S> {
+    /// What one write brought, as this program's version of the state has it.
+    pub(super) fn updated<'a>(&self, wrote: &'a Values) -> Result<Cow<'a, Values>, FoldError> {
+        if !self.is_older() || wrote.is_empty() {
+            return Ok(Cow::Borrowed(wrote));
+        }
+        let damaged = |e: serde_json::Error| FoldError::Damaged(e.to_string());
+        let json = serde_json::to_string(wrote).map_err(damaged)?;
+        let json = S::migrate(self.version, &json)
+            .map_err(|problem| FoldError::Unmigrated { from: self.version, problem })?;
+        Ok(Cow::Owned(serde_json::from_str(&json).map_err(damaged)?))
+    }
+
+    /// The same for the writes of a branch that are still to be merged, one by one.
+    pub(super) fn updated_arrivals(&self, wrote: Vec<Arrival>) -> Result<Vec<Arrival>, FoldError> {
+        if !self.is_older() {
+            return Ok(wrote);
+        }
+        let mut out = Vec::new();
+        for write in wrote.chunk_by(|a, b| a.place != 0 && (a.place, a.replaces) == (b.place, b.replaces)) {
+            let Some(Arrival { place, replaces, .. }) = write.first() else { continue };
+            let fields = write.iter().map(|arrival| (arrival.field.clone(), arrival.json.clone())).collect();
+            for (field, json) in self.updated(&fields)?.into_owned() {
+                out.push(Arrival { field, json, replaces: *replaces, place: *place });
+            }
+        }
+        Ok(out)
+    }
+
+    /// Whether what is read now was written under an older version of the state.
+    pub(super) fn is_older(&self) -> bool {
+        self.version < S::SPEC.version
+    }
+
+    /// The thread has met new code: from here on it stands at the nodes that the new code knows.
+    pub(super) fn meet(&mut self, print: &str, version: Option<u32>, renamed: &Renamed, void: &[Voided]) {
+        print.clone_into(&mut self.print);
+        self.version = version.unwrap_or(self.version);
+        for lane in self.lanes.values_mut() {
+            lane.before.clear();
+            match &mut lane.at {
+                At::Forked { join: To::Node(join) } => {
+                    if let Some(new) = renamed.get(join) {
+                        new.clone_into(join);
+                    }
+                }
+                at => {
+                    if let Some(visit) = at.visit_mut() {
+                        visit.rename(renamed);
+                    }
+                }
+            }
+        }
+        for Voided { lane, field } in void {
+            if let Some(lane) = self.lanes.get_mut(lane) {
+                lane.signatures.remove(field);
+            }
+        }
+    }
+}
+
+impl<F> Lane<F> {
+    /// Keeps what an older entry wrote as it wrote it.
+    pub(super) fn keep(&mut self, wrote: &Values) {
+        self.before.extend(wrote.iter().map(|(field, json)| (field.clone(), json.clone())));
+    }
+
+    /// Keeps what a branch wrote since its fork.
+    pub(super) fn keep_new(&mut self, at_fork: &Values, branch: &Values) {
+        let text = |values: &Values, field| values.get(field).map(|json| json.get().to_owned());
+        let new = branch
+            .iter()
+            .filter(|(field, json)| text(at_fork, field.as_str()).as_deref() != Some(json.get()));
+        self.before.extend(new.map(|(field, json)| (field.clone(), json.clone())));
+    }
+}
+
+impl Visit {
+    /// The node under its new name. Its idempotency key was made of the old one, which is therefore kept.
+    fn rename(&mut self, renamed: &Renamed) {
+        if let Some(new) = renamed.get(&self.node) {
+            let old = std::mem::replace(&mut self.node, new.clone());
+            self.was.get_or_insert(old);
+        }
+    }
+}
+
+/// The draft that a verdict was about, as its operator saw it.
+pub(super) fn draft<S: State>(lane: &Lane<S::Fields>, field: &str) -> Result<Value, FoldError> {
+    let parse = |json: &str| serde_json::from_str(json).map_err(|e| FieldError::value(field, e).into());
+    // The last write is not all that a reducer made of them.
+    let reduced = S::SPEC.field(field).is_some_and(|field| field.reduced);
+    match lane.before.get(field).filter(|_| !reduced) {
+        Some(json) => parse(json.get()),
+        None => match lane.fields.read(field)? {
+            Some(json) => parse(&json),
+            None => Err(FieldError::value(field, "nothing has written it").into()),
+        },
+    }
+}
