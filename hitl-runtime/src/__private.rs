@@ -5,7 +5,7 @@ pub use futures_util::future::BoxFuture;
 use serde::{Serialize, de::DeserializeOwned};
 
 pub use crate::{
-    Error,
+    Error, Violation,
     graph::*,
     journal::{Map, migrate::migrated},
     review::Reviewed,
@@ -21,7 +21,11 @@ pub use crate::{
 /// # Errors
 /// When the JSON is not of the field's type.
 pub fn decode<T: DeserializeOwned>(field: &str, json: &str) -> Result<T, FieldError> {
-    serde_json::from_str(json).map_err(|e| FieldError::value(field, e))
+    // The path costs time, and is needed only where there is something to say.
+    serde_json::from_str(json).map_err(|error| match crate::review::read::<T>(json) {
+        Err(Violation { path, message }) => FieldError::value(field, message).at(path),
+        Ok(_) => FieldError::value(field, error),
+    })
 }
 
 /// A field's value as JSON.

@@ -1,6 +1,9 @@
 //! What can go wrong from the outside.
 
-use crate::{Digest, InvalidThreadId, Place, StoreError, ThreadId, Violation, prose::or_list};
+use crate::{
+    Difference, Digest, InvalidThreadId, Place, StoreError, ThreadId, Violation,
+    prose::{list, or_list},
+};
 
 /// Why an agent did not do what it was asked. Whatever it was, the thread stands as it stood before.
 ///
@@ -49,8 +52,8 @@ pub enum Error {
     },
     /// The digest names no open review of this thread.
     #[error(
-        "no open review of thread `{thread}` has the digest {}; {}",
-        digest.short(),
+        "{}; {}",
+        if *reopened { format!("the review {} of thread `{thread}` was opened again, because the program has changed, and with it what is signed", digest.short()) } else { format!("no open review of thread `{thread}` has the digest {}", digest.short()) },
         if open.is_empty() { "none is open".to_owned() } else { format!("open: {}; look at it before you sign", or_list(open.iter().map(Digest::short))) }
     )]
     Stale {
@@ -60,6 +63,8 @@ pub enum Error {
         digest: Digest,
         /// The digests of the reviews that are open.
         open: Vec<Digest>,
+        /// Whether there was such a review, until new code made another one of it.
+        reopened: bool,
     },
     /// Somebody else was first.
     #[error("{by} has decided this review of thread `{thread}` already, before `{node}`: {verdict}")]
@@ -138,13 +143,21 @@ pub enum Error {
         /// The thread.
         thread: ThreadId,
     },
-    /// The thread was started on a graph that this program does not have.
-    #[error("thread `{thread}` cannot go on in this program: {problem}")]
+    /// The thread began under other code, and cannot go on under this program's.
+    #[error("thread `{thread}` cannot go on in this program:{}", lines(differences))]
     GraphChanged {
         /// The thread.
         thread: ThreadId,
-        /// What has changed.
-        problem: String,
+        /// What has changed: all that stands in the way.
+        differences: Vec<Difference>,
+    },
+    /// A runner with other code has the thread, so what this program would change of it has to wait.
+    #[error("thread `{thread}` is run by a program with other code; try again once it rests")]
+    OtherCode {
+        /// The thread.
+        thread: ThreadId,
+        /// Until when that runner has it unless it gives a sign of life, in milliseconds since the epoch.
+        until_ms: u64,
     },
     /// The journal is not as it was written.
     #[error("the journal of thread `{thread}` is damaged at place {place}: {problem}")]
@@ -201,8 +214,12 @@ pub enum Error {
     Store(#[from] StoreError),
 }
 
-fn list(violations: &[Violation]) -> String {
-    violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+/// One on the same line, several on lines of their own.
+fn lines(differences: &[Difference]) -> String {
+    match differences {
+        [only] => format!(" {only}"),
+        all => all.iter().map(|difference| format!("\n- {difference}")).collect(),
+    }
 }
 
 impl Error {
@@ -230,6 +247,7 @@ impl Error {
             Self::BadVerdict { .. } => "bad_verdict",
             Self::NotInDoubt { .. } => "not_in_doubt",
             Self::GraphChanged { .. } => "graph_changed",
+            Self::OtherCode { .. } => "other_code",
             Self::Damaged { .. } => "damaged",
             Self::NoSuchPlace { .. } => "no_such_place",
             Self::SignatureNotCarried { .. } => "signature_not_carried",

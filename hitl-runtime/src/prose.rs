@@ -12,6 +12,11 @@ pub(crate) fn or_list<T: Display>(items: impl IntoIterator<Item = T>) -> String 
     }
 }
 
+/// Each after the other, between semicolons.
+pub(crate) fn list<T: Display>(items: &[T]) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
 /// The candidate that the word was probably meant to be.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     candidates

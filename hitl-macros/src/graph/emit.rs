@@ -110,6 +110,7 @@ fn proof(graph: &Graph, model: &Model<'_>, turns: &Turns<'_>) -> TokenStream {
                 edges: &[#(#edges),*],
                 routes: &[#(#routes),*],
                 forks: &[#(#forks),*],
+                renamed: &[],
             };
             const __HITL_PROOF: &__h::Proof<#count> = &__h::prove(__HITL_SPEC);
             #checks

@@ -1,7 +1,9 @@
 //! The static description of a graph, and the proofs that rustc runs on it.
 //!
-//! Plain data and `const fn`: nothing here waits or knows a serializer, and the proofs do not allocate.
+//! Plain data and `const fn`: nothing here waits or knows a serializer, and the proofs do not allocate. What they ask of
+//! a graph from `start` on, `ahead` asks at run time, of a thread that stands in the middle.
 
+mod ahead;
 mod bits;
 mod check;
 mod fault;
@@ -13,6 +15,7 @@ mod query;
 mod sentence;
 mod spec;
 
+pub(crate) use ahead::{Lack, LaneAhead, Stand, lacks, review_ahead};
 pub use check::{check_edge, check_node, check_route};
 pub use prove::{Proof, prove};
 pub use spec::*;

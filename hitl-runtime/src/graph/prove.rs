@@ -16,10 +16,10 @@ pub(super) struct Facts {
 
 impl Facts {
     /// What is known of a point that nothing leads to: anything at all.
-    const ANYTHING: Self = Self { written: Bits::ALL, signed: Bits::ALL };
+    pub(super) const ANYTHING: Self = Self { written: Bits::ALL, signed: Bits::ALL };
 
     /// What is known where two paths meet.
-    const fn meet(self, other: Self) -> Self {
+    pub(super) const fn meet(self, other: Self) -> Self {
         Self { written: self.written.and(other.written), signed: self.signed.and(other.signed) }
     }
 
@@ -43,7 +43,7 @@ impl Step {
     const NOTHING: Self = Self { writes: Bits::NONE, signs: Bits::NONE, unsigns: Bits::NONE };
 
     /// What is known after the step.
-    const fn after(&self, before: Facts) -> Facts {
+    pub(super) const fn after(&self, before: Facts) -> Facts {
         Facts {
             written: before.written.or(self.writes),
             signed: before.signed.or(self.signs).minus(self.unsigns),
@@ -91,7 +91,7 @@ impl NodeProof {
     };
 
     /// Resolves the names of a node. A name that is no field is left out: rustc reports it where it stands.
-    const fn of(node: &NodeSpec, names: &Names) -> Self {
+    pub(super) const fn of(node: &NodeSpec, names: &Names) -> Self {
         let mut own = None;
         if let Some(interrupt) = &node.interrupt {
             own = names.find(interrupt.field);

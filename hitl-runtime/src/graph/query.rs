@@ -53,6 +53,16 @@ impl GraphSpec {
         self.edges.iter().filter(move |edge| edge.to == point)
     }
 
+    /// The branches that a node runs in, each with its fork, the outermost first.
+    pub(crate) fn around(&self, node: usize) -> Vec<(usize, usize)> {
+        let forks = self.forks.iter().enumerate();
+        let inside = forks.filter_map(|(number, fork)| {
+            let branch = fork.branches.iter().position(|branch| branch.nodes.contains(&node))?;
+            Some((number, branch))
+        });
+        inside.collect()
+    }
+
     /// How many reviews of one thread may be open at once: more than one only where branches run side by side.
     #[must_use]
     pub fn max_open_reviews(&self) -> usize {

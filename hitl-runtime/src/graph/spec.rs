@@ -231,6 +231,8 @@ pub struct GraphSpec {
     pub routes: &'static [RouteSpec],
     /// Its forks. An inner fork comes after the one around it.
     pub forks: &'static [ForkSpec],
+    /// What nodes were called in earlier code, and what they are called now.
+    pub renamed: &'static [(&'static str, &'static str)],
 }
 
 impl GraphSpec {

@@ -56,17 +56,21 @@ pub fn migrated<E: Display>(
     serde_json::to_string(&values).map_err(wrong)
 }
 
+/// What one write of a version brought, as this program's version of the state has it.
+pub(crate) fn updated<S: State>(from: u32, wrote: &Values) -> Result<Cow<'_, Values>, FoldError> {
+    if from >= S::SPEC.version || wrote.is_empty() {
+        return Ok(Cow::Borrowed(wrote));
+    }
+    let damaged = |e: serde_json::Error| FoldError::Damaged(e.to_string());
+    let json = serde_json::to_string(wrote).map_err(damaged)?;
+    let json = S::migrate(from, &json).map_err(|problem| FoldError::Unmigrated { from, problem })?;
+    Ok(Cow::Owned(serde_json::from_str(&json).map_err(damaged)?))
+}
+
 impl<S: State> Fold<S> {
     /// What one write brought, as this program's version of the state has it.
     pub(super) fn updated<'a>(&self, wrote: &'a Values) -> Result<Cow<'a, Values>, FoldError> {
-        if !self.is_older() || wrote.is_empty() {
-            return Ok(Cow::Borrowed(wrote));
-        }
-        let damaged = |e: serde_json::Error| FoldError::Damaged(e.to_string());
-        let json = serde_json::to_string(wrote).map_err(damaged)?;
-        let json = S::migrate(self.version, &json)
-            .map_err(|problem| FoldError::Unmigrated { from: self.version, problem })?;
-        Ok(Cow::Owned(serde_json::from_str(&json).map_err(damaged)?))
+        updated::<S>(self.version, wrote)
     }
 
     /// The same for the writes of a branch that are still to be merged, one by one.

@@ -8,6 +8,7 @@ mod entry;
 mod fold;
 mod frozen;
 mod lane;
+mod loose;
 pub(crate) mod migrate;
 
 pub use answer::{Question, Reason, Rejection, UnknownReason};
@@ -22,6 +23,7 @@ pub(crate) use fold::{Fold, FoldError};
 pub(crate) use frozen::{graph_of, values};
 pub use lane::LaneId;
 pub(crate) use lane::{Arrival, Lane, ROOT, copy};
+pub(crate) use loose::Loose;
 pub use migrate::Map;
 
 /// The place of an entry in a thread's journal. The first is 0.

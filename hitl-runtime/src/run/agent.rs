@@ -2,10 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Clock, Graph, SystemClock, fingerprint::fingerprint, route};
+use super::{
+    Clock, Difference, Graph, SystemClock,
+    fingerprint::fingerprint,
+    refused::{misfit, strict},
+};
 use crate::{
     Digest, Error, OpenReview, Page, Place, Store, ThreadId,
-    journal::{At, DigestError, Fold, FoldError, Subject, To},
+    journal::{DigestError, Fold, FoldError, Subject},
+    state::State,
 };
 
 /// A graph with its dependencies and its store. Clones share both.
@@ -225,65 +230,9 @@ impl<G: Graph> Agent<G> {
         &*self.inner.store
     }
 
-    pub(crate) async fn known(&self, thread: &ThreadId) -> Result<GraphFold<G>, Error> {
-        let fold = self.load(thread).await?.ok_or_else(|| Error::UnknownThread { thread: thread.clone() })?;
-        self.fits(&fold)?;
-        Ok(fold)
-    }
-
     pub(crate) async fn load(&self, thread: &ThreadId) -> Result<Option<GraphFold<G>>, Error> {
         let Some(tail) = self.inner.store.tail(thread).await? else { return Ok(None) };
-        let mut fold = Fold::empty(thread.clone());
-        for record in &tail.records {
-            if let Err(error) = fold.read(record.place, record.hash, &record.body) {
-                // Another graph's thread has other fields; its name says more than they do.
-                self.same_graph(&fold)?;
-                return Err(unreadable(thread, record.place, error));
-            }
-        }
-        Ok(Some(fold))
-    }
-
-    fn same_graph(&self, fold: &GraphFold<G>) -> Result<(), Error> {
-        if fold.graph.is_empty() || fold.graph == G::SPEC.name {
-            return Ok(());
-        }
-        let problem = format!("it runs on the graph `{}`, and this is `{}`", fold.graph, G::SPEC.name);
-        Err(Error::GraphChanged { thread: fold.thread.clone(), problem })
-    }
-
-    /// An old thread meets new code: every node that it stands at must still be there.
-    pub(crate) fn fits(&self, fold: &GraphFold<G>) -> Result<(), Error> {
-        self.same_graph(fold)?;
-        let changed = |problem| Err(Error::GraphChanged { thread: fold.thread.clone(), problem });
-        for lane in fold.lanes.values() {
-            let name = match &lane.at {
-                At::Forked { join: To::Node(join) } => join,
-                at => match at.visit() {
-                    Some(visit) => &visit.node,
-                    None => continue,
-                },
-            };
-            let Some((index, _)) = route::node::<G>(name) else {
-                let names = G::SPEC.nodes.iter().map(|node| node.name);
-                let near = crate::prose::nearest(name, names)
-                    .map(|near| format!("; it has a node `{near}`"))
-                    .unwrap_or_default();
-                return changed(format!(
-                    "it stands at node `{name}`, which `{}` no longer has{near}",
-                    G::SPEC.name
-                ));
-            };
-            let mut branches = G::SPEC.forks.iter().flat_map(|fork| fork.branches);
-            let in_branch = branches.any(|branch| branch.nodes.contains(&index));
-            if in_branch != lane.parent.is_some() && lane.at.visit().is_some() {
-                let (is, was) = if in_branch { ("is", "was not") } else { ("is not", "was") };
-                return changed(format!(
-                    "node `{name}` {is} in a branch of a fork, and {was} when the thread came there"
-                ));
-            }
-        }
-        Ok(())
+        strict::<G>(thread, &tail.records).map(Some)
     }
 
     /// The fingerprint of this program's graph.
@@ -317,12 +266,19 @@ impl<G: Graph> Agent<G> {
     }
 }
 
-pub(crate) fn unreadable(thread: &ThreadId, place: Place, error: FoldError) -> Error {
-    match error {
-        FoldError::Damaged(problem) => Error::Damaged { thread: thread.clone(), place, problem },
-        FoldError::Changed(error) => {
-            Error::GraphChanged { thread: thread.clone(), problem: error.to_string() }
+pub(crate) fn unreadable<G: Graph>(thread: &ThreadId, place: Place, error: FoldError) -> Error {
+    let state = G::State::SPEC;
+    let difference = match error {
+        FoldError::Damaged(problem) => return Error::Damaged { thread: thread.clone(), place, problem },
+        FoldError::Changed(error) => misfit::<G>(state.version, &error),
+        FoldError::Unmigrated { from, problem } => {
+            Difference::Unmigrated { state: state.name.to_owned(), from, problem }
         }
-        FoldError::Unmigrated { problem, .. } => Error::GraphChanged { thread: thread.clone(), problem },
-    }
+    };
+    changed(thread, difference)
+}
+
+/// A thread that one thing keeps from going on.
+pub(crate) fn changed(thread: &ThreadId, difference: Difference) -> Error {
+    Error::GraphChanged { thread: thread.clone(), differences: vec![difference] }
 }

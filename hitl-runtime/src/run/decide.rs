@@ -3,8 +3,8 @@
 use serde_json::{Value, value::RawValue};
 
 use super::{
-    Agent, Graph, Outlook,
-    agent::GraphFold,
+    Agent, Difference, Graph, Outlook,
+    agent::{GraphFold, changed},
     detach, drive,
     post::Post,
     route,
@@ -84,16 +84,16 @@ impl<G: Graph> Agent<G> {
         answer: &Answer,
     ) -> Result<Outlook<G>, Error> {
         loop {
-            let fold = self.known(thread).await?;
-            let found = self.find(&fold, digest).await?;
+            let post = self.post(thread).await?;
+            let found = self.find(&post.fold, digest).await?;
             let now = self.inner.clock.now_ms();
             let late = found.open.deadline_ms.filter(|deadline| *deadline <= now);
             // Whoever has an earlier clock may decide it yet: it has not expired until that is written.
             let event = match late {
-                Some(_) => self.expiry(&fold, &found)?,
-                None => self.decision(&fold, &found, operator, answer)?,
+                Some(_) => self.expiry(&post.fold, &found)?,
+                None => self.decision(&post.fold, &found, operator, answer)?,
             };
-            match (self.append_and_run(fold, [event]).await, late) {
+            match (self.append_and_run(post, [event]).await, late) {
                 (Err(drive::Stopped::Taken(_)), _) => {}
                 (end, None) => return self.outlook_of(end).await,
                 (end, Some(deadline_ms)) => {
@@ -108,11 +108,17 @@ impl<G: Graph> Agent<G> {
     /// Appends what moves the thread from outside, and runs it on unless another runner has it.
     pub(super) async fn append_and_run(
         &self,
-        fold: GraphFold<G>,
+        mut post: Post<G>,
         events: impl IntoIterator<Item = Event>,
     ) -> Result<GraphFold<G>, drive::Stopped> {
-        let leased = fold.is_leased(self.inner.clock.now_ms());
-        let mut post = Post::new(self, fold);
+        let now = self.inner.clock.now_ms();
+        let lease = post.fold.lease.as_ref().filter(|lease| lease.until_ms > now);
+        if let Some(lease) = lease.filter(|_| post.is_pending()) {
+            // Its runner is of other code, which could not go on with what this program makes of the thread.
+            let (thread, until_ms) = (post.fold.thread.clone(), lease.until_ms);
+            return Err(Error::OtherCode { thread, until_ms }.into());
+        }
+        let leased = lease.is_some();
         if !leased {
             post.claim()?;
         }
@@ -131,32 +137,36 @@ impl<G: Graph> Agent<G> {
         if let Some((lane, open)) = fold.open().find(|(_, open)| open.digest == digest) {
             return found::<G>(fold, lane, open);
         }
-        let open = fold.open().map(|(_, open)| open.digest).collect();
-        let stale = Error::Stale { thread: fold.thread.clone(), digest, open };
-        Err(self.decided_before(fold, digest).await?.unwrap_or(stale))
+        Err(self.closed(fold, digest).await?)
     }
 
-    /// Who decided a review that is no longer open.
-    async fn decided_before(&self, fold: &GraphFold<G>, wanted: Digest) -> Result<Option<Error>, Error> {
-        let mut from = 0;
+    /// Who decided a review that is no longer open, if it ever was.
+    async fn closed(&self, fold: &GraphFold<G>, wanted: Digest) -> Result<Error, Error> {
+        let (mut from, mut reopened) = (0, false);
         loop {
             let page = self.history(&fold.thread, from, 256).await?;
             for entry in &page {
-                if let Event::Decided { node, verdict, operator, digest, .. } = &entry.event
-                    && *digest == wanted
-                {
-                    return Ok(Some(Error::AlreadyDecided {
-                        thread: fold.thread.clone(),
-                        node: node.clone(),
-                        by: operator.clone(),
-                        verdict: verdict.name().to_owned(),
-                        at_ms: entry.at_ms,
-                    }));
+                match &entry.event {
+                    Event::Decided { node, verdict, operator, digest, .. } if *digest == wanted => {
+                        return Ok(Error::AlreadyDecided {
+                            thread: fold.thread.clone(),
+                            node: node.clone(),
+                            by: operator.clone(),
+                            verdict: verdict.name().to_owned(),
+                            at_ms: entry.at_ms,
+                        });
+                    }
+                    // Only new code closes a review that nobody has decided.
+                    Event::Paused { digest, .. } if *digest == wanted => reopened = true,
+                    _ => {}
                 }
             }
             match page.last() {
                 Some(last) => from = last.place + 1,
-                None => return Ok(None),
+                None => {
+                    let open = fold.open().map(|(_, open)| open.digest).collect();
+                    return Ok(Error::Stale { thread: fold.thread.clone(), digest: wanted, open, reopened });
+                }
             }
         }
     }
@@ -184,13 +194,8 @@ impl<G: Graph> Agent<G> {
                 let draft = turn::draft::<G>(fold, found.lane, &open.field, found.reviewed)?;
                 let digest = self.digest(fold, open.place, &node, &open.field, &draft).ok();
                 if digest != Some(open.digest) {
-                    return Err(Error::GraphChanged {
-                        thread: thread(),
-                        problem: format!(
-                            "`{}` reads otherwise in this program than when its review was opened; edit it, or reject it",
-                            open.field
-                        ),
-                    });
+                    let field = open.field.clone();
+                    return Err(changed(&fold.thread, Difference::Redrafted { node, field }));
                 }
                 (Decision::Approve, here)
             }
@@ -301,7 +306,7 @@ impl<G: Graph> Agent<G> {
         }
         let signed = self
             .digest(fold, open.place, &open.visit.node, &open.field, &after)
-            .map_err(|e| invalid(vec![crate::Violation { path: e.path, message: e.problem }]))?;
+            .map_err(|e| turn::unsignable(&fold.thread, &open.field, e))?;
         let raw = |value: &Value| RawValue::from_string(value.to_string()).map_err(|e| whole(e.to_string()));
         Ok(Decision::Edit { before: raw(&before)?, after: raw(&after)?, signed })
     }

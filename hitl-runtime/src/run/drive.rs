@@ -10,7 +10,8 @@ use futures_util::{
 
 use super::{
     Agent, Cx, Graph,
-    agent::GraphFold,
+    agent::{GraphFold, changed},
+    fit::gone,
     post::Post,
     route,
     step::{self, End, Tried, Try},
@@ -62,10 +63,14 @@ pub(crate) async fn run<G: Graph>(agent: &Agent<G>, mut post: Post<G>) -> Result
             if first {
                 return Err(Stopped::Taken(thread));
             }
-            post.reset(agent.known(&thread).await?);
+            match agent.load(&thread).await? {
+                Some(fold) => post.reset(fold),
+                None => return Err(Error::UnknownThread { thread }.into()),
+            }
             if !post.holds() {
                 return Err(Stopped::Overtaken(thread));
             }
+            post.admit()?;
             for tried in &ended {
                 record(agent, &mut post, tried)?;
             }
@@ -169,10 +174,7 @@ fn advance<G: Graph>(
 }
 
 fn find<G: Graph>(fold: &GraphFold<G>, name: &str) -> Result<(usize, &'static route::Entry<G>), Error> {
-    route::node::<G>(name).ok_or_else(|| Error::GraphChanged {
-        thread: fold.thread.clone(),
-        problem: format!("`{}` has no node `{name}`", G::SPEC.name),
-    })
+    route::node::<G>(name).ok_or_else(|| changed(&fold.thread, gone::<G>(name)))
 }
 
 fn attempt<G: Graph>(
@@ -238,8 +240,9 @@ fn pause<G: Graph>(
     }
 }
 
-/// The same for every try of one coming to a node.
+/// The same for every try of one coming to a node, whatever the node has been called since.
 fn key<G: Graph>(fold: &GraphFold<G>, visit: &Visit) -> String {
     let (thread, id) = (&fold.thread, &fold.id);
-    Digest::of(format!("{thread}\0{id}\0{}\0{}", visit.node, visit.entered).as_bytes()).to_string()
+    let node = visit.was.as_ref().unwrap_or(&visit.node);
+    Digest::of(format!("{thread}\0{id}\0{node}\0{}", visit.entered).as_bytes()).to_string()
 }

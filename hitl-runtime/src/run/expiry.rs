@@ -1,8 +1,8 @@
 //! What nobody signs in time.
 
 use super::{
-    Agent, Graph,
-    agent::GraphFold,
+    Agent, Difference, Graph,
+    agent::{GraphFold, changed},
     route,
     turn::{Found, found},
 };
@@ -27,13 +27,10 @@ impl<G: Graph> Agent<G> {
         let open = &found.open;
         let to = route::after_verdict::<G>(found.node, EdgeKind::Expire)
             .or_else(|| route::after_verdict::<G>(found.node, EdgeKind::Reject))
-            .ok_or_else(|| Error::GraphChanged {
-                thread: fold.thread.clone(),
-                problem: format!(
-                    "`{}` says nothing of a rejection before `{}`",
-                    G::SPEC.name,
-                    open.visit.node
-                ),
+            .ok_or_else(|| {
+                let (graph, node) = (G::SPEC.name, &open.visit.node);
+                let problem = format!("`{graph}` says nothing of a rejection before `{node}`");
+                changed(&fold.thread, Difference::NoWay { problem })
             })?;
         Ok(Event::Decided {
             node: open.visit.node.clone(),

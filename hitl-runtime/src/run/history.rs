@@ -7,11 +7,13 @@ use super::{
     agent::{GraphFold, unreadable},
     detach, drive,
     post::{Post, standing},
+    refused::strict,
     token::token,
+    turn,
 };
 use crate::{
     Digest, Error, Place, Standing, ThreadId,
-    journal::{At, Entry, Event, Fold, Origin, ROOT, Values, copy, genesis, link},
+    journal::{At, Entry, Event, Fold, Origin, Values, genesis, link},
     state::State,
     store::Record,
 };
@@ -142,7 +144,8 @@ impl<G: Graph> Agent<G> {
     /// # Errors
     /// As [`Agent::thread`].
     pub async fn get(&self, thread: &ThreadId) -> Result<Snapshot<G::State>, Error> {
-        snapshot::<G>(self.known(thread).await?)
+        let fold = self.load(thread).await?;
+        snapshot::<G>(fold.ok_or_else(|| Error::UnknownThread { thread: thread.clone() })?)
     }
 
     /// What a thread knew once the entry at a place was written.
@@ -196,8 +199,15 @@ impl<G: Graph> Agent<G> {
         G::turn(
             detach::finish(async move {
                 let old = agent.fold_to(&thread, place).await?;
-                agent.fits_fork(&old, place)?;
-                let end = drive::run(&agent, agent.forked(old, &new)?).await;
+                let from = Origin {
+                    thread: old.thread.as_str().to_owned(),
+                    place: old.next.saturating_sub(1),
+                    hash: old.hash,
+                };
+                let mut old = Post::new(&agent, old);
+                old.admit()?;
+                may_fork::<G>(&old.fold, place)?;
+                let end = drive::run(&agent, agent.forked(old.fold, from, &new)?).await;
                 match end {
                     Err(drive::Stopped::Taken(thread)) => Err(Error::ThreadExists { thread }),
                     other => agent.outlook_of(other).await,
@@ -207,37 +217,8 @@ impl<G: Graph> Agent<G> {
         )
     }
 
-    fn fits_fork(&self, old: &GraphFold<G>, place: Place) -> Result<(), Error> {
-        self.fits(old)?;
-        for lane in old.lanes.values() {
-            if let Some(node) = may_have_happened::<G>(&lane.at) {
-                return Err(Error::EffectUnderWay { thread: old.thread.clone(), place, node });
-            }
-            // What the lane will have signed again anyway may be dropped.
-            let again = lane
-                .at
-                .visit()
-                .and_then(|visit| super::route::node::<G>(&visit.node))
-                .and_then(|(_, entry)| entry.spec.interrupt)
-                .map(|interrupt| interrupt.field);
-            if let Some(field) = lane.signatures.keys().find(|field| again != Some(field.as_str())) {
-                return Err(Error::SignatureNotCarried {
-                    thread: old.thread.clone(),
-                    place,
-                    field: field.clone(),
-                });
-            }
-        }
-        Ok(())
-    }
-
     /// The new thread's first entry: the old one's state, with whatever was under way to be done again.
-    fn forked(&self, mut old: GraphFold<G>, new: &ThreadId) -> Result<Post<G>, Error> {
-        let from = Origin {
-            thread: old.thread.as_str().to_owned(),
-            place: old.next.saturating_sub(1),
-            hash: old.hash,
-        };
+    fn forked(&self, mut old: GraphFold<G>, from: Origin, new: &ThreadId) -> Result<Post<G>, Error> {
         for lane in old.lanes.values_mut() {
             lane.signatures.clear();
             if let Some(visit) = lane.at.visit() {
@@ -256,7 +237,7 @@ impl<G: Graph> Agent<G> {
         old.print.clone_from(&self.inner.print);
         old.version = G::State::SPEC.version;
         old.id = token()?;
-        let wrong = |e| unreadable(new, 0, e);
+        let wrong = |e| unreadable::<G>(new, 0, e);
         let id = old.id.clone();
         let snapshot = old.freeze().map_err(wrong)?;
         let mut post = Post::new(self, Fold::empty(new.clone()));
@@ -291,12 +272,52 @@ impl<G: Graph> Agent<G> {
                 });
             }
             for record in records.iter().filter(|record| record.place <= place) {
-                fold.read(record.place, record.hash, &record.body)
-                    .map_err(|e| unreadable(thread, record.place, e))?;
+                if fold.read(record.place, record.hash, &record.body).is_err() {
+                    // Once more, to say all that is wrong with it.
+                    return strict::<G>(thread, &self.records_to(thread, place).await?);
+                }
             }
         }
         Ok(fold)
     }
+
+    /// Every entry up to a place.
+    async fn records_to(&self, thread: &ThreadId, place: Place) -> Result<Vec<Record>, Error> {
+        let (mut records, mut next) = (Vec::new(), 0);
+        loop {
+            let page = self.inner.store.entries(thread, next, 256).await?;
+            let Some(last) = page.last() else { return Ok(records) };
+            next = last.place + 1;
+            records.extend(page.into_iter().filter(|record| record.place <= place));
+            if next > place {
+                return Ok(records);
+            }
+        }
+    }
+}
+
+/// Whether a thread can go on from here under another name, with everything signed again.
+fn may_fork<G: Graph>(old: &GraphFold<G>, place: Place) -> Result<(), Error> {
+    for lane in old.lanes.values() {
+        if let Some(node) = may_have_happened::<G>(&lane.at) {
+            return Err(Error::EffectUnderWay { thread: old.thread.clone(), place, node });
+        }
+        // What the lane will have signed again anyway may be dropped.
+        let again = lane
+            .at
+            .visit()
+            .and_then(|visit| super::route::node::<G>(&visit.node))
+            .and_then(|(_, entry)| entry.spec.interrupt)
+            .map(|interrupt| interrupt.field);
+        if let Some(field) = lane.signatures.keys().find(|field| again != Some(field.as_str())) {
+            return Err(Error::SignatureNotCarried {
+                thread: old.thread.clone(),
+                place,
+                field: field.clone(),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// The effect that would be done again where a lane stands thus, though it may have been done already, or though a
@@ -325,14 +346,8 @@ fn shown(thread: &ThreadId, record: &Record) -> Result<HistoryEntry, Error> {
     Ok(HistoryEntry { place: record.place, at_ms: entry.at_ms, hash: record.hash, event: entry.event })
 }
 
-fn snapshot<G: Graph>(mut fold: GraphFold<G>) -> Result<Snapshot<G::State>, Error> {
-    let standing = standing(&fold);
-    let place = fold.next.saturating_sub(1);
-    let wrong = |problem: String| Error::GraphChanged { thread: fold.thread.clone(), problem };
-    let Some(root) = fold.lanes.remove(&ROOT) else { return Err(wrong("it has no state".to_owned())) };
-    let fields = match std::sync::Arc::try_unwrap(root.fields) {
-        Ok(fields) => fields,
-        Err(shared) => copy(&G::State::SPEC, &*shared).map_err(|e| wrong(e.to_string()))?,
-    };
+fn snapshot<G: Graph>(fold: GraphFold<G>) -> Result<Snapshot<G::State>, Error> {
+    let (standing, place) = (standing(&fold), fold.next.saturating_sub(1));
+    let (_, fields) = turn::fields::<G>(fold)?;
     Ok(Snapshot { place, standing, fields })
 }

@@ -1,18 +1,23 @@
 //! How a thread moves: steps, fork and join, retries, leases, recovery.
 
+mod admit;
 mod agent;
+mod check;
 mod clock;
 mod cx;
 mod decide;
 mod detach;
+mod difference;
 mod drive;
 mod expiry;
 mod fingerprint;
+mod fit;
 mod graph;
 mod history;
 mod node;
 mod node_error;
 mod post;
+mod refused;
 mod review;
 mod route;
 mod settle;
@@ -26,8 +31,10 @@ mod verify;
 mod view;
 
 pub use agent::Agent;
+pub use check::Check;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use cx::Cx;
+pub use difference::Difference;
 pub use graph::{Asks, CanAsk, Graph, NoAsk, NodeEntry, specs};
 pub use history::{HistoryEntry, Snapshot};
 pub use node::{Args, Deps, Node, NodeFuture, Provides, Run, Writes};

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Agent, Graph,
-    agent::{GraphFold, unreadable},
+    Agent, Difference, Graph,
+    agent::{GraphFold, changed, unreadable},
     token::token,
 };
 use crate::{
@@ -17,12 +17,14 @@ use crate::{
 /// flush: whatever must be durable before the world is touched is flushed first.
 pub(crate) struct Post<G: Graph> {
     pub(crate) fold: GraphFold<G>,
-    agent: Agent<G>,
+    pub(super) agent: Agent<G>,
     runner: String,
     claims: bool,
     records: Vec<Record>,
     /// The hash of the entry before them.
     after: Option<Digest>,
+    /// The place after the last entry that is stored, and when that was written.
+    stored: (Place, u64),
 }
 
 impl<G: Graph> Post<G> {
@@ -35,6 +37,7 @@ impl<G: Graph> Post<G> {
     const BACKOFF: Duration = Duration::from_millis(50);
 
     pub(crate) fn new(agent: &Agent<G>, fold: GraphFold<G>) -> Self {
+        let stored = (fold.next, fold.at_ms);
         Self {
             fold,
             agent: agent.clone(),
@@ -42,7 +45,19 @@ impl<G: Graph> Post<G> {
             claims: false,
             records: Vec::new(),
             after: None,
+            stored,
         }
+    }
+
+    /// The thread for whoever only looks at it: it stands where its last stored entry does.
+    pub(crate) fn seen(mut self) -> GraphFold<G> {
+        (self.fold.next, self.fold.at_ms) = self.stored;
+        self.fold
+    }
+
+    /// Whether there is something to store.
+    pub(crate) fn is_pending(&self) -> bool {
+        !self.records.is_empty()
     }
 
     /// From here on this runner has the thread: each entry extends its lease while there is something to run.
@@ -68,6 +83,7 @@ impl<G: Graph> Post<G> {
 
     /// The thread as it is stored by now, for the same runner.
     pub(crate) fn reset(&mut self, fold: GraphFold<G>) {
+        self.stored = (fold.next, fold.at_ms);
         self.fold = fold;
         self.records.clear();
     }
@@ -81,7 +97,7 @@ impl<G: Graph> Post<G> {
     pub(crate) fn push_entry(&mut self, entry: Entry) -> Result<(), Error> {
         let place = self.fold.next;
         let thread = self.fold.thread.clone();
-        self.fold.apply(&entry).map_err(|e| unreadable(&thread, place, e))?;
+        self.fold.apply(&entry).map_err(|e| unreadable::<G>(&thread, place, e))?;
         self.seal(&thread, place, entry)
     }
 
@@ -89,13 +105,13 @@ impl<G: Graph> Post<G> {
     pub(crate) fn push_ran(&mut self, lane: LaneId, node: usize, wrote: Values) -> Result<(), Error> {
         let place = self.fold.next;
         let thread = self.fold.thread.clone();
-        let wrong = |e| unreadable(&thread, place, e);
+        let wrong = |e| unreadable::<G>(&thread, place, e);
         self.fold.write(lane, &wrote).map_err(wrong)?;
         let to = match self.fold.lanes.get(&lane) {
             Some(lane) => super::route::after_node::<G>(node, &lane.fields),
             None => Err(format!("lane {lane} is not open")),
         };
-        let to = to.map_err(|problem| Error::GraphChanged { thread: thread.clone(), problem })?;
+        let to = to.map_err(|problem| changed(&thread, Difference::NoWay { problem }))?;
         let name = G::SPEC.nodes.get(node).map_or("?", |node| node.name).to_owned();
         let entry = self.entry(Event::Ran { node: name, lane, wrote, to: to.clone() });
         self.fold.at_ms = entry.at_ms;
@@ -126,7 +142,7 @@ impl<G: Graph> Post<G> {
         }
         let (entries, bytes) = self.fold.since_snapshot;
         if entries >= Self::SNAPSHOT_ENTRIES && bytes >= self.fold.snapshot_bytes && !self.fold.ended {
-            entry.snapshot = Some(self.fold.freeze().map_err(|e| unreadable(thread, place, e))?);
+            entry.snapshot = Some(self.fold.freeze().map_err(|e| unreadable::<G>(thread, place, e))?);
         }
         let (hash, body): (Digest, Vec<u8>) =
             seal(self.fold.hash, &entry).map_err(|e| damaged(e.to_string()))?;

@@ -7,7 +7,7 @@ use garde::Validate;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::{Agent, Asks, Graph, NoAsk, decide::Answer, turn::Found};
+use super::{Agent, Asks, Difference, Graph, NoAsk, agent::changed, decide::Answer, turn::Found};
 use crate::{Digest, Error, Operator, Reason, ThreadId, Verdict, Violation};
 
 /// An open review, before the type of its draft is known.
@@ -39,23 +39,18 @@ impl<G: Graph> AnyReview<G> {
 
     /// The error for a review that the graph's turn has no variant for.
     pub fn unknown(self) -> Error {
-        Error::GraphChanged {
-            thread: self.thread,
-            problem: format!(
-                "it waits before `{}`, where this graph has no review",
-                self.found.open.visit.node
-            ),
-        }
+        changed(&self.thread, Difference::NoReview { node: self.found.open.visit.node })
     }
 }
 
 /// The error for several open reviews in a graph that has no fork with more than one.
 pub fn several<G: Graph>(reviews: Vec<AnyReview<G>>) -> Error {
     match reviews.into_iter().next() {
-        Some(review) => Error::GraphChanged {
-            thread: review.thread,
-            problem: "several reviews are open, and this graph has no fork with more than one".to_owned(),
-        },
+        Some(review) => {
+            let problem =
+                "several reviews are open, and this graph has no fork with more than one".to_owned();
+            changed(&review.thread, Difference::NoWay { problem })
+        }
         None => Error::InvalidInput { problem: "no review is open".to_owned() },
     }
 }

@@ -15,9 +15,17 @@ pub(crate) fn node<G: Graph>(name: &str) -> Option<(usize, &'static Entry<G>)> {
     G::NODES.iter().enumerate().find(|(_, entry)| entry.spec.name == name)
 }
 
+/// The same by the name that old threads know it by.
+pub(crate) fn current<G: Graph>(name: &str) -> Option<(usize, &'static Entry<G>)> {
+    node::<G>(name).or_else(|| {
+        let (_, new) = G::SPEC.renamed.iter().find(|(old, _)| *old == name)?;
+        node::<G>(new)
+    })
+}
+
 /// Whether running a node twice with one key does what running it once does.
 pub(crate) fn is_idempotent<G: Graph>(name: &str) -> bool {
-    node::<G>(name).is_some_and(|(_, entry)| entry.spec.idempotent)
+    current::<G>(name).is_some_and(|(_, entry)| entry.spec.idempotent)
 }
 
 /// Where a thread goes first.

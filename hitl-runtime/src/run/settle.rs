@@ -1,13 +1,17 @@
 //! How doubt ends: a person says how an effect did.
 
 use super::{
-    Agent, Graph, Outlook, agent::GraphFold, decide::may_decide, detach, drive, route, start::Anew,
+    Agent, Difference, Graph, Outlook,
+    agent::{GraphFold, changed},
+    decide::may_decide,
+    detach, drive, route,
+    start::Anew,
     turn::doubts,
 };
 use crate::{
     Digest, Error, Operator, ThreadId,
     graph::ReadKind,
-    journal::{Event, LaneId, Settlement, To, Values},
+    journal::{Event, Fold, LaneId, Settlement, To, Values},
     state::State,
 };
 
@@ -63,15 +67,16 @@ impl<G: Graph> Agent<G> {
         how: &Settlement,
     ) -> Result<Outlook<G>, Error> {
         loop {
-            let fold = self.known(thread).await?;
-            let Some(doubt) = doubts(self, &fold).find(|doubt| doubt.digest == digest) else {
+            let post = self.post(thread).await?;
+            let fold = &post.fold;
+            let Some(doubt) = doubts(self, fold).find(|doubt| doubt.digest == digest) else {
                 return Err(Error::NotInDoubt { thread: thread.clone() });
             };
-            let role = effect_role::<G>(&fold, &doubt.visit.node);
+            let role = effect_role::<G, G::State>(fold, &doubt.visit.node);
             may_decide(thread, &doubt.visit.node, role, operator)?;
             let to = match how {
                 Settlement::Happened { wrote } => {
-                    Some(self.happened(&fold, doubt.lane, &doubt.visit.node, wrote)?)
+                    Some(self.happened(fold, doubt.lane, &doubt.visit.node, wrote)?)
                 }
                 Settlement::RunAgain | Settlement::Stop { .. } => None,
             };
@@ -86,7 +91,7 @@ impl<G: Graph> Agent<G> {
                 operator: operator.name().to_owned(),
                 to,
             };
-            match self.append_and_run(fold, [event]).await {
+            match self.append_and_run(post, [event]).await {
                 Err(drive::Stopped::Taken(_)) => {}
                 end => return self.outlook_of(end).await,
             }
@@ -122,20 +127,23 @@ impl<G: Graph> Agent<G> {
             super::step::check::<G>(field, json.get()).map_err(|problem| invalid(field, problem))?;
         }
         route::after_node::<G>(index, &fields)
-            .map_err(|problem| Error::GraphChanged { thread: fold.thread.clone(), problem })
+            .map_err(|problem| changed(&fold.thread, Difference::NoWay { problem }))
     }
 }
 
 /// The role that the review before an effect asks for: its own, or the earlier one whose signature it runs on.
-pub(super) fn effect_role<G: Graph>(fold: &GraphFold<G>, node: &str) -> Option<&'static str> {
-    let spec = route::node::<G>(node)?.1.spec;
+pub(super) fn effect_role<G: Graph, S: State>(fold: &Fold<S>, node: &str) -> Option<&'static str> {
+    let spec = route::current::<G>(node)?.1.spec;
     if let Some(interrupt) = spec.interrupt {
         return interrupt.role;
     }
     let signers = fold.lanes.values().flat_map(|lane| &lane.signatures);
     let shared =
         |field: &str| spec.reads.iter().any(|read| read.kind == ReadKind::Approved && read.field == field);
-    signers
-        .filter(|(field, _)| shared(field))
-        .find_map(|(_, signature)| route::node::<G>(&signature.node)?.1.spec.interrupt?.role)
+    signers.filter(|(field, _)| shared(field)).find_map(|(field, signature)| {
+        let signed_before = route::current::<G>(&signature.node).and_then(|(_, entry)| entry.spec.interrupt);
+        // Where that review is no more, whoever may sign the field now may speak for it.
+        let reviews = G::SPEC.nodes.iter().filter_map(|node| node.interrupt);
+        signed_before.or_else(|| reviews.into_iter().find(|review| review.field == field))?.role
+    })
 }

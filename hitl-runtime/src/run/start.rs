@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 
 use super::{
-    Agent, Graph, Outlook,
+    Agent, Difference, Graph, Outlook,
     agent::GraphFold,
     detach,
     drive::{self, Stopped},
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     Error, ThreadId,
-    journal::{At, Entry, Event, Fold, Lane, Values},
+    journal::{At, Entry, Event, Fold, Lane, Values, migrate::updated},
     state::{Fields, State},
 };
 
@@ -83,8 +83,15 @@ impl<G: Graph> Agent<G> {
     }
 
     async fn begin(self, thread: ThreadId, input: Values) -> Result<Outlook<G>, Error> {
-        if let Some(fold) = self.load(&thread).await? {
-            return self.same_start(fold, &input).await;
+        match self.known(&thread).await {
+            Ok(fold) => return self.same_start(fold, &input).await,
+            Err(Error::UnknownThread { .. }) => {}
+            Err(Error::GraphChanged { differences, .. })
+                if matches!(differences[..], [Difference::OtherGraph { .. }]) =>
+            {
+                return Err(Error::ThreadExists { thread });
+            }
+            Err(error) => return Err(error),
         }
         let mut fields = <G::State as State>::Fields::default();
         for (field, json) in &input {
@@ -106,10 +113,7 @@ impl<G: Graph> Agent<G> {
             from: None,
         })?;
         match drive::run(&self, post).await {
-            Err(Stopped::Taken(_)) => match self.load(&thread).await? {
-                Some(fold) => self.same_start(fold, &input).await,
-                None => Err(Error::UnknownThread { thread }),
-            },
+            Err(Stopped::Taken(_)) => self.same_start(self.known(&thread).await?, &input).await,
             other => self.outlook_of(other).await,
         }
     }
@@ -120,8 +124,8 @@ impl<G: Graph> Agent<G> {
         let entry = first.first().map(|record| serde_json::from_slice::<Entry>(&record.body));
         let same = match entry {
             Some(Ok(entry)) => match entry.event {
-                Event::Started { graph, input: before, from: None, .. } => {
-                    graph == G::SPEC.name && same_values(&before, input)
+                Event::Started { graph, version, input: before, from: None, .. } => {
+                    graph == G::SPEC.name && same_input::<G::State>(version, &before, input)
                 }
                 _ => false,
             },
@@ -191,22 +195,23 @@ impl<G: Graph> Agent<G> {
 
     pub(crate) async fn take_up(&self, thread: &ThreadId, anew: Anew) -> Result<Outlook<G>, Error> {
         loop {
-            let fold = self.known(thread).await?;
+            let post = self.post(thread).await?;
+            let fold = &post.fold;
             let leased = fold.is_leased(self.inner.clock.now_ms());
             let orphaned = !leased && fold.lanes.values().any(|lane| lane.at.is_active());
             let failed = !leased && fold.lanes.values().any(is_retryable);
-            let overdue = self.overdue(&fold)?;
+            let overdue = self.overdue(fold)?;
             let mut events =
-                overdue.iter().map(|found| self.expiry(&fold, found)).collect::<Result<Vec<_>, _>>()?;
+                overdue.iter().map(|found| self.expiry(fold, found)).collect::<Result<Vec<_>, _>>()?;
             match anew {
                 Anew::Failures if orphaned || failed => events.push(Event::Resumed {}),
                 Anew::Orphans if orphaned => events.push(Event::Renewed {}),
                 _ => {}
             }
             if events.is_empty() {
-                return turn::outlook(self, fold);
+                return turn::outlook(self, post.seen());
             }
-            match self.append_and_run(fold, events).await {
+            match self.append_and_run(post, events).await {
                 Err(Stopped::Taken(_)) => {}
                 other => return self.outlook_of(other).await,
             }
@@ -244,7 +249,13 @@ fn encode_input<I: serde::Serialize>(input: &I) -> Result<Values, Error> {
     serde_json::from_str(&json).map_err(invalid)
 }
 
-fn same_values(a: &Values, b: &Values) -> bool {
+/// Whether a thread was started with this input, as this version of the state has it.
+fn same_input<S: State>(version: u32, before: &Values, now: &Values) -> bool {
     let parsed = |raw: &RawValue| serde_json::from_str::<serde_json::Value>(raw.get()).ok();
-    a.len() == b.len() && a.iter().zip(b).all(|((ka, va), (kb, vb))| ka == kb && parsed(va) == parsed(vb))
+    let Ok(before) = updated::<S>(version, before) else { return false };
+    // A migration may have added what is no input.
+    let is_input = |field: &str| S::SPEC.field(field).is_some_and(|field| field.input);
+    let before: Vec<_> = before.iter().filter(|(field, _)| is_input(field)).collect();
+    before.len() == now.len()
+        && before.iter().zip(now).all(|((ka, va), (kb, vb))| *ka == kb && parsed(va) == parsed(vb))
 }

@@ -8,11 +8,7 @@ use futures_util::{
     stream::FuturesUnordered,
 };
 
-use super::{
-    Agent, Graph, detach,
-    post::{Post, reviews},
-    start::Anew,
-};
+use super::{Agent, Graph, detach, post::reviews, start::Anew};
 use crate::{Error, OpenReview, Place, ThreadId, journal::graph_of};
 
 /// What a sweep came upon.
@@ -198,13 +194,17 @@ impl<G: Graph> Agent<G> {
     /// Writes down which reviews are brought up again, and only then tells of them.
     async fn bring_up(&self, thread: &ThreadId) -> Result<(Place, Vec<Noticed>), Error> {
         loop {
-            let fold = self.known(thread).await?;
-            let forgotten = self.forgotten(&fold);
+            let mut post = self.post(thread).await?;
+            let forgotten = self.forgotten(&post.fold);
+            // A runner of other code could not go on with what this program makes of the thread.
+            let is_others = post.is_pending() && post.fold.is_leased(self.inner.clock.now_ms());
+            if forgotten.is_empty() || is_others {
+                return Ok((post.seen().next, Vec::new()));
+            }
             let is_forgotten =
                 |review: &OpenReview| forgotten.iter().any(|(_, open)| open.place == review.place);
-            let reviews = reviews(&fold).into_iter().filter(is_forgotten);
+            let reviews = reviews(&post.fold).into_iter().filter(is_forgotten);
             let noticed = reviews.map(|review| Noticed::Waits { review }).collect();
-            let mut post = Post::new(self, fold);
             for (lane, open) in &forgotten {
                 post.push(self.reminder(*lane, open))?;
             }

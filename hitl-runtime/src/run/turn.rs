@@ -2,10 +2,15 @@
 
 use serde_json::Value;
 
-use super::{Agent, AnyReview, Failed, Graph, InDoubt, Running, agent::GraphFold, route};
+use super::{
+    Agent, AnyReview, Difference, Failed, Graph, InDoubt, Running,
+    agent::{GraphFold, changed, unreadable},
+    fit::gone,
+    route,
+};
 use crate::{
     Digest, Error, ThreadId, Violation,
-    journal::{At, LaneId, OpenAt, ROOT, Visit},
+    journal::{At, DigestError, Fold, FoldError, LaneId, OpenAt, ROOT, Visit, copy},
     review::Reviewed,
     state::{Fields, State},
 };
@@ -86,7 +91,7 @@ pub(super) struct Doubt {
 }
 
 /// Every effect of a thread that is in doubt.
-pub(super) fn doubts<G: Graph>(agent: &Agent<G>, fold: &GraphFold<G>) -> impl Iterator<Item = Doubt> {
+pub(super) fn doubts<G: Graph, S: State>(agent: &Agent<G>, fold: &Fold<S>) -> impl Iterator<Item = Doubt> {
     let orphaned = !fold.is_leased(agent.inner.clock.now_ms());
     fold.lanes.iter().filter_map(move |(lane, stands)| {
         let (visit, key, place, error, since_ms, written) = match &stands.at {
@@ -105,19 +110,35 @@ pub(super) fn doubts<G: Graph>(agent: &Agent<G>, fold: &GraphFold<G>) -> impl It
     })
 }
 
-fn done<G: Graph>(mut fold: GraphFold<G>) -> Result<<G::State as State>::Output, Error> {
-    let changed =
-        |thread: &ThreadId, problem: String| Error::GraphChanged { thread: thread.clone(), problem };
-    let thread = fold.thread.clone();
-    let root = fold.lanes.remove(&ROOT).ok_or_else(|| changed(&thread, "it has no state".to_owned()))?;
+fn done<G: Graph>(fold: GraphFold<G>) -> Result<<G::State as State>::Output, Error> {
+    let unwritten = unwritten_output(&fold);
+    let (thread, fields) = fields::<G>(fold)?;
+    G::State::output(fields).ok_or_else(|| changed(&thread, unwritten))
+}
+
+/// The first output that a thread ended without.
+fn unwritten_output<S: State>(fold: &Fold<S>) -> Difference {
+    let written =
+        |field: &str| fold.root().is_some_and(|root| matches!(root.fields.read(field), Ok(Some(_))));
+    let missing = S::SPEC.fields.iter().find(|field| field.output && !written(field.name));
+    let field = missing.map(|field| field.name.to_owned()).unwrap_or_default();
+    Difference::OutputUnwritten { field, version: (fold.version, S::SPEC.version) }
+}
+
+/// The fields of a thread, taken out of it; inside a fork, as they were before it.
+pub(super) fn fields<G: Graph>(
+    mut fold: GraphFold<G>,
+) -> Result<(ThreadId, <G::State as State>::Fields), Error> {
+    let (thread, place) = (fold.thread, fold.next.saturating_sub(1));
+    let Some(root) = fold.lanes.remove(&ROOT) else {
+        return Err(Error::Damaged { thread, place, problem: "it has no state".to_owned() });
+    };
     let fields = match std::sync::Arc::try_unwrap(root.fields) {
         Ok(fields) => fields,
-        Err(shared) => {
-            crate::journal::copy(&G::State::SPEC, &*shared).map_err(|e| changed(&thread, e.to_string()))?
-        }
+        Err(shared) => copy(&G::State::SPEC, &*shared)
+            .map_err(|e| unreadable::<G>(&thread, place, FoldError::Changed(e)))?,
     };
-    G::State::output(fields)
-        .ok_or_else(|| changed(&thread, "it has ended, and an output of this graph is unwritten".to_owned()))
+    Ok((thread, fields))
 }
 
 /// The draft in a lane as its type writes it, held against its invariants: whatever a store gives back is checked
@@ -139,6 +160,12 @@ pub(crate) fn draft<G: Graph>(
     (reviewed.check)(&json).map_err(invalid)
 }
 
+/// A draft that has no canonical JSON.
+pub(super) fn unsignable(thread: &ThreadId, field: &str, error: DigestError) -> Error {
+    let violations = vec![Violation { path: error.path, message: error.problem }];
+    Error::Invalid { thread: thread.clone(), field: field.to_owned(), violations }
+}
+
 /// A review, found in a thread.
 pub(crate) struct Found {
     pub(crate) lane: LaneId,
@@ -149,12 +176,12 @@ pub(crate) struct Found {
 
 /// The node that a review stands before, in this program.
 pub(crate) fn found<G: Graph>(fold: &GraphFold<G>, lane: LaneId, open: &OpenAt) -> Result<Found, Error> {
-    let changed = |problem| Error::GraphChanged { thread: fold.thread.clone(), problem };
-    let Some((node, entry)) = route::node::<G>(&open.visit.node) else {
-        return Err(changed(format!("`{}` has no node `{}`", G::SPEC.name, open.visit.node)));
+    let name = &open.visit.node;
+    let Some((node, entry)) = route::node::<G>(name) else {
+        return Err(changed(&fold.thread, gone::<G>(name)));
     };
     let Some(reviewed) = entry.reviewed else {
-        return Err(changed(format!("nothing stops before `{}` any more", open.visit.node)));
+        return Err(changed(&fold.thread, Difference::NoReview { node: name.clone() }));
     };
     Ok(Found { lane, open: open.clone(), node, reviewed })
 }

@@ -4,16 +4,18 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{
-    Agent, Graph,
-    post::standing,
+    Agent, Difference, Graph,
+    agent::GraphFold,
+    post::{Post, standing},
+    refused::{LooseFold, differences, loose, strict},
     settle::effect_role,
     turn::{self, found},
 };
 use crate::{
     Digest, Error, Place, Standing, ThreadId,
     graph::{EdgeKind, Point},
-    journal::{At, ROOT, values},
-    state::State,
+    journal::{At, Fold, LaneId, OpenAt, values},
+    state::{Fields, State},
 };
 
 /// A thread, whatever its graph.
@@ -51,6 +53,9 @@ pub struct ThreadView {
     /// Until when its runner holds it unless it gives a sign of life, in milliseconds since the epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until_ms: Option<u64>,
+    /// What keeps it from going on in this program. It is then shown as far as this program can read it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub differences: Vec<Difference>,
     /// The open reviews.
     pub reviews: Vec<ReviewView>,
     /// The node that failed.
@@ -98,7 +103,8 @@ pub struct ReviewView {
     /// The role that the operator must hold.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
-    /// The verdicts that the graph has: `approve`, `edit`, `reject`, and `ask` where it is declared.
+    /// The verdicts that the graph has: `approve`, `edit`, `reject`, and `ask` where it is declared. None where the
+    /// thread cannot go on.
     pub verdicts: Vec<&'static str>,
     /// When it was opened, in milliseconds since the epoch.
     pub opened_ms: u64,
@@ -188,9 +194,24 @@ impl<G: Graph> Agent<G> {
         T: TryInto<ThreadId>,
         T::Error: Into<Error>,
     {
-        let fold = self.known(&thread.try_into().map_err(Into::into)?).await?;
-        let thread = fold.thread.clone();
-        let changed = |problem: String| Error::GraphChanged { thread: thread.clone(), problem };
+        let thread = thread.try_into().map_err(Into::into)?;
+        let Some(tail) = self.inner.store.tail(&thread).await? else {
+            return Err(Error::UnknownThread { thread });
+        };
+        match strict::<G>(&thread, &tail.records).and_then(|fold| self.whole(fold)) {
+            // What it knows is there to be seen all the same.
+            Err(Error::GraphChanged { .. } | Error::Invalid { .. }) => {
+                self.refused(&loose::<G>(&thread, &tail.records)?)
+            }
+            view => view,
+        }
+    }
+
+    /// A thread that can go on.
+    fn whole(&self, fold: GraphFold<G>) -> Result<ThreadView, Error> {
+        let mut post = Post::new(self, fold);
+        post.admit()?;
+        let fold = post.seen();
         let mut reviews = Vec::new();
         for (lane, open) in fold.open() {
             let found = found::<G>(&fold, lane, open)?;
@@ -199,29 +220,44 @@ impl<G: Graph> Agent<G> {
                 .iter()
                 .any(|edge| edge.from == Point::Node(found.node) && edge.kind == EdgeKind::Ask);
             reviews.push(ReviewView {
-                node: open.visit.node.clone(),
-                field: open.field.clone(),
                 draft: turn::draft::<G>(&fold, lane, &open.field, found.reviewed)?,
-                digest: open.digest,
                 schema: (found.reviewed.schema)(),
-                role: open.role.clone(),
                 verdicts: if asks {
                     vec!["approve", "edit", "reject", "ask"]
                 } else {
                     vec!["approve", "edit", "reject"]
                 },
-                opened_ms: open.opened_ms,
-                deadline_ms: open.deadline_ms,
+                ..review(open)
             });
         }
-        let mut fields = Map::new();
-        let root = fold.lanes.get(&ROOT).ok_or_else(|| changed("it has no state".to_owned()))?;
-        for (field, json) in values(&G::State::SPEC, &*root.fields).map_err(|e| changed(e.to_string()))? {
-            let value = serde_json::from_str(json.get()).map_err(|e| changed(e.to_string()))?;
-            fields.insert(field, value);
+        let fields = known_fields(&fold)?;
+        Ok(self.shown(&fold, reviews, fields, Vec::new()))
+    }
+
+    /// A thread that cannot, as far as this program can read it. No verdict is offered: none would be taken.
+    fn refused(&self, fold: &LooseFold<G>) -> Result<ThreadView, Error> {
+        let mut fields = known_fields(fold)?;
+        if let Some(lane) = fold.root() {
+            let raw = lane.fields.raw().iter();
+            fields.extend(raw.map(|(field, json)| (field.clone(), value(json))));
         }
+        let review = |(lane, open): (LaneId, &OpenAt)| {
+            let json = fold.lanes.get(&lane).and_then(|lane| lane.fields.read(&open.field).ok().flatten());
+            ReviewView { draft: json.as_deref().map_or(Value::Null, value), ..review(open) }
+        };
+        let reviews = fold.open().map(review).collect();
+        Ok(self.shown(fold, reviews, fields, differences::<G>(fold)))
+    }
+
+    fn shown<S: State>(
+        &self,
+        fold: &Fold<S>,
+        reviews: Vec<ReviewView>,
+        fields: Map<String, Value>,
+        differences: Vec<Difference>,
+    ) -> ThreadView {
         let output = fold.ended.then(|| {
-            let outputs = G::State::SPEC.fields.iter().filter(|field| field.output);
+            let outputs = S::SPEC.fields.iter().filter(|field| field.output);
             outputs
                 .filter_map(|field| {
                     fields.get(field.name).map(|value| (field.name.to_owned(), value.clone()))
@@ -230,10 +266,11 @@ impl<G: Graph> Agent<G> {
         });
         let now = self.inner.clock.now_ms();
         let active = fold.lanes.values().any(|lane| lane.at.is_active());
-        let doubt = turn::doubts(self, &fold).next();
-        Ok(ThreadView {
+        let doubt = turn::doubts(self, fold).next();
+        ThreadView {
+            thread: fold.thread.clone(),
             graph: fold.graph.clone(),
-            standing: if doubt.is_some() { Standing::InDoubt } else { standing(&fold) },
+            standing: if doubt.is_some() { Standing::InDoubt } else { standing(fold) },
             place: fold.next.saturating_sub(1),
             at_ms: fold.at_ms,
             nodes: fold
@@ -244,6 +281,7 @@ impl<G: Graph> Agent<G> {
                 .collect(),
             stalled: active && !fold.is_leased(now),
             until_ms: fold.lease.as_ref().filter(|_| active).map(|lease| lease.until_ms),
+            differences,
             reviews,
             failure: fold.lanes.values().find_map(|lane| match &lane.at {
                 At::Failed { visit, error, stopped, .. } => {
@@ -252,7 +290,7 @@ impl<G: Graph> Agent<G> {
                 _ => None,
             }),
             in_doubt: doubt.map(|doubt| InDoubtView {
-                role: effect_role::<G>(&fold, &doubt.visit.node),
+                role: effect_role::<G, S>(fold, &doubt.visit.node),
                 writes: super::route::node::<G>(&doubt.visit.node)
                     .map(|(_, entry)| entry.spec.writes.to_vec())
                     .unwrap_or_default(),
@@ -264,7 +302,37 @@ impl<G: Graph> Agent<G> {
             }),
             output,
             fields,
-            thread,
-        })
+        }
     }
+}
+
+/// What the journal itself says of an open review.
+fn review(open: &OpenAt) -> ReviewView {
+    ReviewView {
+        node: open.visit.node.clone(),
+        field: open.field.clone(),
+        draft: Value::Null,
+        digest: open.digest,
+        schema: Value::Null,
+        role: open.role.clone(),
+        verdicts: Vec::new(),
+        opened_ms: open.opened_ms,
+        deadline_ms: open.deadline_ms,
+    }
+}
+
+/// Every field that is written; inside a fork, as it was before.
+fn known_fields<S: State>(fold: &Fold<S>) -> Result<Map<String, Value>, Error> {
+    let damaged = |problem: String| Error::Damaged {
+        thread: fold.thread.clone(),
+        place: fold.next.saturating_sub(1),
+        problem,
+    };
+    let root = fold.root().ok_or_else(|| damaged("it has no state".to_owned()))?;
+    let fields = values(&S::SPEC, &*root.fields).map_err(|e| damaged(e.to_string()))?;
+    Ok(fields.into_iter().map(|(field, json)| (field, value(json.get()))).collect())
+}
+
+fn value(json: &str) -> Value {
+    serde_json::from_str(json).unwrap_or_default()
 }

@@ -63,25 +63,37 @@ pub trait Fields: Default + Send + Sync + 'static {
 pub struct FieldError {
     /// The field's name, as given.
     pub field: String,
-    /// What was wrong with it.
+    /// Where inside its value; empty for the value as a whole.
+    pub path: String,
+    /// What was wrong there.
     pub problem: String,
 }
 
 impl FieldError {
     /// A field that the state does not have.
     pub fn unknown(field: &str) -> Self {
-        Self { field: field.to_owned(), problem: "the state has no such field".to_owned() }
+        Self::value(field, "the state has no such field")
     }
 
     /// A value that is not of the field's type, or has no JSON form.
     pub fn value(field: &str, problem: impl fmt::Display) -> Self {
-        Self { field: field.to_owned(), problem: problem.to_string() }
+        Self { field: field.to_owned(), path: String::new(), problem: problem.to_string() }
+    }
+
+    /// The same, of a part of the value.
+    #[must_use]
+    pub fn at(self, path: String) -> Self {
+        Self { path, ..self }
     }
 }
 
 impl fmt::Display for FieldError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "field `{}`: {}", self.field, self.problem)
+        let Self { field, path, problem } = self;
+        match path.as_str() {
+            "" => write!(f, "field `{field}`: {problem}"),
+            path => write!(f, "field `{field}`: {path}: {problem}"),
+        }
     }
 }
 

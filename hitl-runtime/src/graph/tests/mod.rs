@@ -1,5 +1,6 @@
 //! The proofs, on graphs sketched by hand and at random.
 
+mod ahead;
 mod forks;
 mod oracle;
 mod rows;

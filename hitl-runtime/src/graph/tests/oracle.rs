@@ -8,17 +8,17 @@ use crate::graph::path::{Lacking, Last, Path};
 use crate::graph::*;
 
 /// Numbers that look random and are the same each time (xorshift).
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
-    fn below(&mut self, bound: usize) -> usize {
+    pub(super) fn below(&mut self, bound: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         (self.0 >> 16) as usize % bound
     }
 
-    fn one_in(&mut self, chance: usize) -> bool {
+    pub(super) fn one_in(&mut self, chance: usize) -> bool {
         self.below(chance) == 0
     }
 }
@@ -108,7 +108,7 @@ fn ways(spec: &GraphSpec) -> HashMap<(Point, Known), usize> {
 }
 
 /// A graph with loops, verdicts and choices, and no fork.
-fn plain(dice: &mut Dice) -> GraphSpec {
+pub(super) fn plain(dice: &mut Dice) -> GraphSpec {
     let count = 1 + dice.below(7);
     let (mut sketch, mut stops) = (Sketch::new("*f0 f1 f2"), Vec::new());
     for number in 0..count {
@@ -170,7 +170,7 @@ fn without_forks_the_proof_says_what_every_path_says() {
 }
 
 /// A graph of forks inside forks: a region is a chain of nodes, some of them followed by a fork that joins at the next.
-struct Forked<'a> {
+pub(super) struct Forked<'a> {
     dice: &'a mut Dice,
     nodes: Vec<String>,
     edges: Vec<[String; 2]>,
@@ -220,7 +220,7 @@ impl Forked<'_> {
         (chain[0].clone(), chain[length - 1].clone(), all)
     }
 
-    fn sketch(dice: &mut Dice) -> GraphSpec {
+    pub(super) fn sketch(dice: &mut Dice) -> GraphSpec {
         let mut forked = Forked { dice, nodes: vec![], edges: vec![], verdicts: vec![], forks: vec![] };
         let (head, last, _) = forked.region(2);
         let reducer = if forked.dice.one_in(2) { "+" } else { "" };

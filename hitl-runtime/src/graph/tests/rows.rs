@@ -464,6 +464,7 @@ const SPEC: GraphSpec = GraphSpec {
     edges: EDGES,
     routes: &[RouteSpec { from: Point::Start, field: "draft", cases: &[] }],
     forks: &[],
+    renamed: &[],
 };
 
 #[test]

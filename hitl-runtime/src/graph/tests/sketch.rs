@@ -170,6 +170,7 @@ impl Sketch {
             edges: self.edges.leak(),
             routes: self.routes.leak(),
             forks: forks.collect::<Vec<_>>().leak(),
+            renamed: &[],
         }
     }
 

@@ -4,7 +4,7 @@ use std::{fmt, io, process::ExitCode};
 
 use serde_json::{Map, Value, json};
 
-use crate::{Error, StoreError, run::ThreadView, store::Standing};
+use crate::{Difference, Error, StoreError, ThreadId, run::ThreadView, store::Standing};
 
 /// How a command ended.
 ///
@@ -132,7 +132,8 @@ impl From<Error> for Refusal {
         let exit = match &error {
             Error::InvalidThreadId(_) | Error::Store(StoreError::BadPage(_)) => Exit::Usage,
             Error::UnknownThread { .. } | Error::NoSuchPlace { .. } => Exit::Unknown,
-            Error::GraphChanged { .. } | Error::Damaged { .. } | Error::Store(_) => Exit::Store,
+            Error::OtherCode { .. } => Exit::Running,
+            Error::Damaged { .. } | Error::Store(_) => Exit::Store,
             _ => Exit::Refused,
         };
         let base = Self::new(exit, error.code(), &error);
@@ -141,9 +142,9 @@ impl From<Error> for Refusal {
             None => base,
         };
         match error {
-            Error::Stale { digest, open, .. } => {
+            Error::Stale { digest, open, reopened, .. } => {
                 let open: Vec<String> = open.iter().map(ToString::to_string).collect();
-                base.detail("digest", digest.to_string()).detail("open", open)
+                base.detail("digest", digest.to_string()).detail("open", open).detail("reopened", reopened)
             }
             Error::AlreadyDecided { node, by, verdict, at_ms, .. } => {
                 base.detail("node", node).detail("by", by).detail("verdict", verdict).detail("at_ms", at_ms)
@@ -165,6 +166,8 @@ impl From<Error> for Refusal {
                 base.detail("field", field).detail("path", path).detail("near", near)
             }
             Error::BadVerdict { node, .. } => base.detail("node", node),
+            Error::GraphChanged { differences, thread } => cannot_go_on(&thread, &differences),
+            Error::OtherCode { until_ms, .. } => base.detail("until_ms", until_ms),
             Error::Damaged { place, .. } => base.detail("place", place),
             Error::NoSuchPlace { place, head, .. } => base.detail("place", place).detail("head", head),
             Error::SignatureNotCarried { place, field, .. } => {
@@ -173,6 +176,15 @@ impl From<Error> for Refusal {
             _ => base,
         }
     }
+}
+
+/// A thread that this program cannot take, with everything that stands in the way.
+pub(super) fn cannot_go_on(thread: &ThreadId, differences: &[Difference]) -> Refusal {
+    let message = format!("thread `{thread}` cannot go on in this program");
+    let differences: Vec<Value> = differences.iter().map(|difference| json!(difference)).collect();
+    Refusal::refused("graph_changed", message)
+        .detail("thread", thread.as_str())
+        .detail("differences", differences)
 }
 
 fn thread_of(error: &Error) -> Option<String> {
@@ -188,6 +200,7 @@ fn thread_of(error: &Error) -> Option<String> {
         | Error::BadVerdict { thread, .. }
         | Error::NotInDoubt { thread }
         | Error::GraphChanged { thread, .. }
+        | Error::OtherCode { thread, .. }
         | Error::Damaged { thread, .. }
         | Error::NoSuchPlace { thread, .. }
         | Error::SignatureNotCarried { thread, .. }

@@ -63,6 +63,7 @@ const MAILROOM: GraphSpec = GraphSpec {
         },
         RouteSpec { from: PROOFREAD, field: "check", cases: &["Check::TooLong", "Check::Good"] },
     ],
+    renamed: &[],
     forks: &[ForkSpec {
         from: FIND,
         join: DRAFT,

@@ -28,10 +28,23 @@ pub(in crate::serve::cli) fn refusal(refusal: &Refusal, width: Option<usize>) ->
             .collect();
         out.push_str(&pairs(&rows, "  ", width));
     }
+    out.push_str(&differences(refusal.details.get("differences"), width));
     for command in &refusal.next {
         out.push_str(&format!("  {}  {}\n", paint(DIM, "try"), paint(BOLD, command)));
     }
     out
+}
+
+/// What keeps a thread from going on, each on lines of its own. As JSON, which is how a refusal has it.
+fn differences(list: Option<&Value>, width: Option<usize>) -> String {
+    let messages = list.and_then(Value::as_array).into_iter().flatten();
+    messages.filter_map(|told| told.get("message")?.as_str()).map(|message| bullet(message, width)).collect()
+}
+
+/// One of several things to be said.
+pub(in crate::serve::cli) fn bullet(message: &str, width: Option<usize>) -> String {
+    let lines = said(message, width.map(|width| width.saturating_sub(4).max(20)));
+    format!("  - {}\n", lines.join("\n    "))
 }
 
 /// What a program said, line by line, at a length that leaves the rest of the screen to be read.

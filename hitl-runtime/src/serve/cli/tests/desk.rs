@@ -132,6 +132,7 @@ impl Graph for RefundAgent {
         ],
         routes: &[],
         forks: &[],
+        renamed: &[],
     };
     const NODES: &'static [NodeEntry<Ticket, ()>] = &[
         NodeEntry {

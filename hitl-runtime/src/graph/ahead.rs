@@ -1,0 +1,334 @@
+//! What a thread still lacks that stands somewhere in a graph: the proof's question, asked of one thread at run time.
+//!
+//! [`prove`](super::prove) knows what every path from `start` has done. A thread that began under other code has come
+//! by none of them, so the same facts flow once more, from where it stands and with what it has.
+
+use std::collections::BTreeSet;
+
+use super::bits::Bits;
+use super::names::Names;
+use super::prove::{Facts, NodeProof};
+use super::{EdgeKind, EdgeSpec, GraphSpec, Point};
+
+/// Where a lane stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stand {
+    /// Before a node: whoever signs what it does may still say no.
+    Before(usize),
+    /// At a node that runs, or will: the review before it, if there was one, is over.
+    At(usize),
+    /// At its fork's join, where it waits for its siblings.
+    Joined,
+    /// Its branches are under way, and meet here.
+    Forked(Point),
+    /// It goes no further.
+    Over,
+}
+
+/// A lane, as far as what is ahead of it depends on it.
+#[derive(Clone, Debug)]
+pub(crate) struct LaneAhead<'a> {
+    pub(crate) id: u32,
+    pub(crate) parent: Option<u32>,
+    pub(crate) stand: Stand,
+    /// The fields that are written.
+    pub(crate) written: Vec<&'a str>,
+    /// The fields that are signed.
+    pub(crate) signed: Vec<&'a str>,
+    /// The fields that it has changed since its fork.
+    pub(crate) touched: Vec<&'a str>,
+}
+
+/// What a thread may come to lack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Lack {
+    /// A node reads this field, or a `match` after it does, and some way there writes it not.
+    Unwritten { node: &'static str, field: &'static str },
+    /// A node takes this field as approved, and some way there has it not signed.
+    Unsigned { node: &'static str, field: &'static str },
+    /// Some way ends without this output.
+    Output { field: &'static str },
+}
+
+/// Everything that the lanes of a thread may come to lack on their ways to the end. They must fit the graph.
+pub(crate) fn lacks(spec: &GraphSpec, lanes: &[LaneAhead<'_>]) -> BTreeSet<Lack> {
+    let mut ahead = Ahead::of(spec);
+    for root in lanes.iter().filter(|lane| lane.parent.is_none()) {
+        ahead.lane(lanes, root);
+    }
+    ahead.lacks
+}
+
+/// The first review that a value comes to which stands in a field now, if no node writes another one before.
+pub(crate) fn review_ahead(spec: &GraphSpec, from: Stand, field: &str) -> Option<&'static str> {
+    let writes = |node: usize| spec.nodes[node].writes.contains(&field);
+    let mut seen = vec![false; spec.nodes.len()];
+    let mut open = Vec::new();
+    let on = |node: usize, verdicts: bool, open: &mut Vec<usize>| {
+        for edge in spec.edges_from(Point::Node(node)) {
+            let verdict = matches!(edge.kind, EdgeKind::Reject | EdgeKind::Ask);
+            let keeps = if verdict { verdicts } else { !writes(node) };
+            if let (true, Point::Node(to)) = (keeps, edge.to) {
+                open.push(to);
+            }
+        }
+    };
+    match from {
+        Stand::Before(node) | Stand::Forked(Point::Node(node)) => open.push(node),
+        Stand::At(node) => on(node, false, &mut open),
+        Stand::Joined | Stand::Forked(_) | Stand::Over => {}
+    }
+    while let Some(node) = open.pop() {
+        if std::mem::replace(&mut seen[node], true) {
+            continue;
+        }
+        if spec.nodes[node].interrupt.is_some_and(|interrupt| interrupt.field == field) {
+            return Some(spec.nodes[node].name);
+        }
+        on(node, true, &mut open);
+    }
+    None
+}
+
+/// The fields that the branches of a fork may change.
+struct Branches {
+    touches: Vec<Bits>,
+    /// Those with a reducer that more than one may change.
+    mixed: Bits,
+}
+
+struct Ahead<'g> {
+    spec: &'g GraphSpec,
+    names: Names,
+    /// What each node needs and does; nothing has flowed to it.
+    nodes: Vec<NodeProof>,
+    forks: Vec<Branches>,
+    reduced: Bits,
+    outputs: Bits,
+    lacks: BTreeSet<Lack>,
+}
+
+/// One flow of facts, from one lane on.
+struct Flow {
+    /// What holds when a node is entered; nothing is known of one that is not.
+    entry: Vec<Option<Facts>>,
+    /// What holds at the end of each branch of each fork that lies ahead.
+    ends: Vec<Vec<Facts>>,
+    /// What each edge carries that is taken.
+    carried: Vec<Option<Facts>>,
+    /// The branch that the lane itself is in, and what holds at its end.
+    own: Option<(usize, usize)>,
+    end: Facts,
+    open: Vec<usize>,
+}
+
+impl<'g> Ahead<'g> {
+    fn of(spec: &'g GraphSpec) -> Self {
+        let names = Names::of(&spec.state);
+        let fields = |wanted: fn(&super::FieldSpec) -> bool| {
+            let fields = spec.state.fields.iter().enumerate().filter(|(_, field)| wanted(field));
+            fields.fold(Bits::NONE, |bits, (number, _)| bits.with(number))
+        };
+        let reduced = fields(|field| field.reduced);
+        let mut nodes: Vec<_> = spec.nodes.iter().map(|node| NodeProof::of(node, &names)).collect();
+        for route in spec.routes {
+            // A `match` on what is not there is one lack, and from there on it counts as there.
+            if let (Point::Node(from), Some(field)) = (route.from, names.find(route.field)) {
+                nodes[from].ran.writes = nodes[from].ran.writes.with(field);
+            }
+        }
+        let forks = spec.forks.iter().map(|fork| {
+            let touches = fork.branches.iter().map(|branch| {
+                branch.nodes.iter().fold(Bits::NONE, |bits, &node| bits.or(nodes[node].touches))
+            });
+            let touches: Vec<Bits> = touches.collect();
+            Branches { mixed: twice(&touches).and(reduced), touches }
+        });
+        let (forks, outputs) = (forks.collect(), fields(|field| field.output));
+        Self { spec, forks, nodes, reduced, outputs, names, lacks: BTreeSet::new() }
+    }
+
+    fn bits(&self, fields: &[&str]) -> Bits {
+        fields.iter().filter_map(|field| self.names.find(field)).fold(Bits::NONE, Bits::with)
+    }
+
+    /// Follows a lane and those that have come out of it to where it ends; gives what holds there.
+    fn lane(&mut self, lanes: &[LaneAhead<'_>], lane: &LaneAhead<'_>) -> Facts {
+        let facts = Facts { written: self.bits(&lane.written), signed: self.bits(&lane.signed) };
+        match lane.stand {
+            Stand::Joined => facts,
+            // What never comes to the join promises it anything.
+            Stand::Over => Facts::ANYTHING,
+            Stand::Before(node) | Stand::At(node) => self.flow(lane.stand, node, facts),
+            Stand::Forked(join) => {
+                let facts = self.joined_lanes(lanes, lane, facts);
+                match join {
+                    Point::Node(node) => self.flow(Stand::Before(node), node, facts),
+                    Point::Start | Point::End => {
+                        self.lack_outputs(self.outputs.minus(facts.written));
+                        facts
+                    }
+                }
+            }
+        }
+    }
+
+    /// What holds where the lanes that have come out of a lane have met.
+    fn joined_lanes(&mut self, lanes: &[LaneAhead<'_>], lane: &LaneAhead<'_>, before: Facts) -> Facts {
+        let mut branches = Vec::new();
+        for child in lanes.iter().filter(|child| child.parent == Some(lane.id)) {
+            let touched = self.bits(&child.touched).or(match self.region(child.stand) {
+                Some((fork, branch)) => self.forks[fork].touches[branch],
+                None => Bits::NONE,
+            });
+            branches.push((self.lane(lanes, child), touched));
+        }
+        let touches: Vec<Bits> = branches.iter().map(|(_, touches)| *touches).collect();
+        let met = meet_branches(branches.into_iter(), twice(&touches).and(self.reduced));
+        Facts { written: met.written.or(before.written), signed: met.signed }
+    }
+
+    /// The innermost branch around where a lane stands.
+    fn region(&self, stand: Stand) -> Option<(usize, usize)> {
+        match stand {
+            Stand::Before(node) | Stand::At(node) | Stand::Forked(Point::Node(node)) => {
+                self.spec.around(node).last().copied()
+            }
+            Stand::Joined | Stand::Forked(_) | Stand::Over => None,
+        }
+    }
+
+    /// Lets what is known flow from a node to the end of the branch that the node is in, or of the graph.
+    fn flow(&mut self, stand: Stand, node: usize, facts: Facts) -> Facts {
+        let mut flow = Flow {
+            entry: vec![None; self.nodes.len()],
+            ends: self.forks.iter().map(|fork| vec![Facts::ANYTHING; fork.touches.len()]).collect(),
+            carried: vec![None; self.spec.edges.len()],
+            own: self.region(stand),
+            end: Facts::ANYTHING,
+            open: Vec::new(),
+        };
+        match stand {
+            Stand::At(_) => {
+                self.needs(node, facts, true);
+                self.leave(&mut flow, node, facts, false);
+            }
+            _ => flow.enter(node, facts),
+        }
+        while let Some(node) = flow.open.pop() {
+            if let Some(facts) = flow.entry[node] {
+                self.leave(&mut flow, node, facts, true);
+            }
+        }
+        for (node, facts) in flow.entry.iter().enumerate() {
+            if let Some(facts) = facts {
+                self.needs(node, *facts, false);
+            }
+        }
+        for (edge, carried) in self.spec.edges.iter().zip(&flow.carried) {
+            if let (Point::End, Some(carried)) = (edge.to, carried)
+                && (edge.joins.is_none() || edge.joins != flow.own)
+            {
+                let joined = edge.joins.map_or(Bits::NONE, |(fork, _)| self.joined(&flow, fork).written);
+                self.lack_outputs(self.outputs.minus(carried.written).minus(joined));
+            }
+        }
+        flow.end
+    }
+
+    /// What is known at a node goes along every edge that leaves it; those of verdicts too, unless they are over.
+    fn leave(&self, flow: &mut Flow, node: usize, facts: Facts, verdicts: bool) {
+        for (number, edge) in self.spec.edges.iter().enumerate() {
+            let verdict = matches!(edge.kind, EdgeKind::Reject | EdgeKind::Ask);
+            if edge.from == Point::Node(node) && (verdicts || !verdict) {
+                self.carry(flow, number, edge, self.nodes[node].step(edge.kind).after(facts));
+            }
+        }
+    }
+
+    fn carry(&self, flow: &mut Flow, number: usize, edge: &EdgeSpec, facts: Facts) {
+        flow.carried[number] = Some(flow.carried[number].map_or(facts, |known| known.meet(facts)));
+        let facts = match edge.joins {
+            Some(_) if edge.joins == flow.own => {
+                flow.end = flow.end.meet(facts);
+                return;
+            }
+            Some((fork, branch)) => {
+                flow.ends[fork][branch] = flow.ends[fork][branch].meet(facts);
+                self.joined(flow, fork)
+            }
+            None => facts,
+        };
+        if let Point::Node(to) = edge.to {
+            flow.enter(to, facts);
+        }
+    }
+
+    /// What holds where a fork's branches have met that a flow has come through.
+    fn joined(&self, flow: &Flow, fork: usize) -> Facts {
+        let branches = &self.forks[fork];
+        let ends = flow.ends[fork].iter().copied();
+        meet_branches(ends.zip(branches.touches.iter().copied()), branches.mixed)
+    }
+
+    /// Notes what a node needs and what is not there. At a node that runs, its own draft must be signed, too.
+    fn needs(&mut self, node: usize, facts: Facts, runs: bool) {
+        let proof = self.nodes[node];
+        let mut unwritten = proof.stopped.writes.minus(facts.written);
+        let signs = if runs { proof.ran.signs } else { proof.stopped.signs };
+        let unsigned = signs.minus(facts.signed).minus(unwritten);
+        // `ran.writes` holds the matched field, too; what the node really writes ends its signature.
+        let written = facts.written.or(proof.stopped.writes).or(proof.ran.unsigns);
+        let matched = self.spec.routes.iter().filter(|route| route.from == Point::Node(node));
+        let matched = matched.filter_map(|route| self.names.find(route.field));
+        unwritten = unwritten.or(matched.fold(Bits::NONE, Bits::with).minus(written));
+        let node = self.spec.nodes[node].name;
+        let name = |field: usize| self.spec.state.fields[field].name;
+        self.lacks.extend(each(unwritten).map(|field| Lack::Unwritten { node, field: name(field) }));
+        self.lacks.extend(each(unsigned).map(|field| Lack::Unsigned { node, field: name(field) }));
+    }
+
+    fn lack_outputs(&mut self, missing: Bits) {
+        let name = |field: usize| self.spec.state.fields[field].name;
+        self.lacks.extend(each(missing).map(|field| Lack::Output { field: name(field) }));
+    }
+}
+
+impl Flow {
+    fn enter(&mut self, node: usize, facts: Facts) {
+        let known = self.entry[node].map_or(facts, |known| known.meet(facts));
+        if self.entry[node] != Some(known) {
+            self.entry[node] = Some(known);
+            self.open.push(node);
+        }
+    }
+}
+
+/// What holds where branches have met, each with what it may have changed: as [`Proof::joined`](super::Proof) has it.
+fn meet_branches(branches: impl Iterator<Item = (Facts, Bits)>, mixed: Bits) -> Facts {
+    let (mut written, mut signed, mut unsigned) = (Bits::NONE, Bits::NONE, mixed);
+    for (end, touches) in branches {
+        written = written.or(end.written);
+        signed = signed.or(end.signed);
+        unsigned = unsigned.or(touches.minus(end.signed));
+    }
+    Facts { written, signed: signed.minus(unsigned) }
+}
+
+/// What more than one of these sets holds.
+fn twice(sets: &[Bits]) -> Bits {
+    let (mut once, mut twice) = (Bits::NONE, Bits::NONE);
+    for set in sets {
+        twice = twice.or(once.and(*set));
+        once = once.or(*set);
+    }
+    twice
+}
+
+fn each(mut bits: Bits) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let first = bits.first()?;
+        bits = bits.minus(Bits::NONE.with(first));
+        Some(first)
+    })
+}

@@ -1,0 +1,205 @@
+//! What lies ahead of a thread, against what the proof says of one that came from `start`.
+
+use std::collections::BTreeSet;
+
+use super::oracle::{Dice, Forked, plain};
+use super::sketch::{ROOM, Sketch};
+use crate::graph::bits::Bits;
+use crate::graph::check::field_number;
+use crate::graph::*;
+
+/// A lane at a node, with the fields that it has and those that are signed.
+fn lane(
+    id: u32,
+    parent: Option<u32>,
+    stand: Stand,
+    written: Bits,
+    signed: Bits,
+    spec: &GraphSpec,
+) -> LaneAhead<'static> {
+    let names = |bits: Bits| {
+        let fields = spec.state.fields.iter().enumerate();
+        fields.filter(|(number, _)| bits.has(*number)).map(|(_, field)| field.name).collect()
+    };
+    LaneAhead { id, parent, stand, written: names(written), signed: names(signed), touched: Vec::new() }
+}
+
+fn head(spec: &GraphSpec) -> usize {
+    let Point::Node(head) = spec.edges[0].to else { panic!("no head") };
+    head
+}
+
+/// A thread that has just begun.
+fn begun(spec: &GraphSpec, proof: &Proof<ROOM>) -> LaneAhead<'static> {
+    lane(0, None, Stand::Before(head(spec)), proof.start.entry.written, Bits::NONE, spec)
+}
+
+/// What the proof finds missing.
+fn proved(spec: &GraphSpec, proof: &Proof<ROOM>) -> BTreeSet<Lack> {
+    let mut lacks = BTreeSet::new();
+    for (node, told) in proof.nodes.iter().enumerate().filter(|(_, told)| told.reached) {
+        let name = spec.nodes[node].name;
+        let unwritten = told.stopped.writes.minus(told.entry.written);
+        let unsigned = told.stopped.signs.minus(told.entry.signed).minus(unwritten);
+        for (number, field) in spec.state.fields.iter().enumerate() {
+            if unwritten.has(number) {
+                lacks.insert(Lack::Unwritten { node: name, field: field.name });
+            }
+            if unsigned.has(number) {
+                lacks.insert(Lack::Unsigned { node: name, field: field.name });
+            }
+        }
+    }
+    for route in spec.routes {
+        let Point::Node(node) = route.from else { continue };
+        let told = &proof.nodes[node];
+        let written = told.entry.written.or(told.stopped.writes).or(told.ran.unsigns);
+        if told.reached && !written.has(field_number(spec, route.field).unwrap()) {
+            lacks.insert(Lack::Unwritten { node: spec.nodes[node].name, field: route.field });
+        }
+    }
+    lacks
+}
+
+#[test]
+fn from_the_start_on_it_is_what_the_proof_says() {
+    let mut dice = Dice(0xa_4ead);
+    let mut some = 0;
+    for trial in 0..600 {
+        let spec = if trial % 2 == 0 { plain(&mut dice) } else { Forked::sketch(&mut dice) };
+        let proof = prove::<ROOM>(&spec);
+        let expected = proved(&spec, &proof);
+        assert_eq!(lacks(&spec, &[begun(&spec, &proof)]), expected, "{spec:#?}");
+        some += usize::from(!expected.is_empty());
+    }
+    assert!(some > 100, "{some}");
+}
+
+/// A thread that has come to the middle of a fork as the graph led it there lacks nothing that the graph does not lack.
+#[test]
+fn from_inside_a_fork_on_it_is_no_more() {
+    let (mut dice, mut some) = (Dice(0x1_4ead), 0);
+    for _ in 0..300 {
+        let spec = Forked::sketch(&mut dice);
+        let proof = prove::<ROOM>(&spec);
+        for (number, fork) in spec.forks.iter().enumerate() {
+            let Point::Node(from) = fork.from else { continue };
+            if !spec.around(from).is_empty() {
+                continue;
+            }
+            let before = proof.nodes[from].ran.after(proof.nodes[from].entry);
+            let mut lanes =
+                vec![lane(0, None, Stand::Forked(fork.join), before.written, before.signed, &spec)];
+            for (branch, nodes) in (1..).zip(fork.branches) {
+                let own: Vec<usize> =
+                    nodes.nodes.iter().copied().filter(|&node| spec.around(node).len() == 1).collect();
+                let node = own[dice.below(own.len())];
+                assert_eq!(spec.around(node)[0].0, number);
+                let entry = proof.nodes[node].entry;
+                let mut at = lane(branch, Some(0), Stand::Before(node), entry.written, entry.signed, &spec);
+                // What it has changed on the way is some of what its branch may change.
+                at.touched =
+                    spec.state.fields.iter().map(|field| field.name).filter(|_| dice.one_in(4)).collect();
+                let may =
+                    nodes.nodes.iter().fold(Bits::NONE, |bits, &node| bits.or(proof.nodes[node].touches));
+                at.touched.retain(|name| may.has(field_number(&spec, name).unwrap()));
+                lanes.push(at);
+            }
+            let (found, whole) = (lacks(&spec, &lanes), proved(&spec, &proof));
+            // What is not even written counts as that, and no longer as unsigned.
+            let known = |lack: &Lack| match *lack {
+                Lack::Unsigned { node, field } => {
+                    whole.contains(lack) || whole.contains(&Lack::Unwritten { node, field })
+                }
+                _ => whole.contains(lack),
+            };
+            assert!(found.iter().all(known), "{found:?} {whole:?} {spec:#?}");
+            some += usize::from(!found.is_empty());
+        }
+    }
+    assert!(some > 50, "{some}");
+}
+
+/// plan -> draft -> pay -> file -> end, where a rejection leads to cancel.
+fn refund() -> GraphSpec {
+    Sketch::new("*message plan draft receipt note outcome!")
+        .node("plan(message) writes plan")
+        .node("draft(plan, note) writes draft")
+        .node("pay(^draft) writes receipt; effect, reviews draft")
+        .node("file(receipt, ^draft) writes outcome")
+        .node("cancel(note, rejection) writes outcome")
+        .chain("start -> plan -> draft -> pay -> file -> end")
+        .verdicts("pay { reject -> cancel }")
+        .chain("cancel -> end")
+        .done()
+}
+
+fn found(spec: &GraphSpec, stand: Stand, written: &[&'static str], signed: &[&'static str]) -> Vec<Lack> {
+    let (written, signed) = (written.to_vec(), signed.to_vec());
+    let lane = LaneAhead { id: 0, parent: None, stand, written, signed, touched: vec![] };
+    lacks(spec, &[lane]).into_iter().collect()
+}
+
+#[test]
+fn only_what_is_ahead_counts() {
+    let spec = refund();
+    let node = |name| spec.node_index(name).unwrap();
+    let note = |node| Lack::Unwritten { node, field: "note" };
+    let unsigned = |node| Lack::Unsigned { node, field: "draft" };
+    // Once it has been missed it counts as there, so that one mistake is one message.
+    assert_eq!(found(&spec, Stand::Before(node("plan")), &["message"], &[]), [note("draft")]);
+    // The draft is made; somebody may still say no.
+    assert_eq!(found(&spec, Stand::Before(node("pay")), &["draft"], &[]), [note("cancel")]);
+    // Somebody has said yes.
+    assert_eq!(found(&spec, Stand::At(node("pay")), &["draft"], &["draft"]), []);
+    // What they signed is another one now.
+    assert_eq!(found(&spec, Stand::At(node("pay")), &["draft"], &[]), [unsigned("pay")]);
+    assert_eq!(found(&spec, Stand::At(node("file")), &["draft", "receipt"], &[]), [unsigned("file")]);
+    assert_eq!(found(&spec, Stand::Over, &[], &[]), []);
+}
+
+#[test]
+fn a_branch_that_nobody_is_in_promises_nothing() {
+    let spec = Sketch::new("*message left right note outcome!")
+        .node("open(message) writes note")
+        .node("go_left(message) writes left")
+        .node("go_right(message) writes right")
+        .node("join(left, right) writes outcome")
+        .chain("start -> open")
+        .fork("open -> (go_left, go_right) -> join")
+        .chain("go_left -> join -> end")
+        .chain("go_right -> join")
+        .done();
+    let node = |name| spec.node_index(name).unwrap();
+    let lane = |id, parent, stand, written: &[&'static str]| LaneAhead {
+        id,
+        parent,
+        stand,
+        written: written.to_vec(),
+        signed: vec![],
+        touched: vec![],
+    };
+    let join = Point::Node(node("join"));
+    let both = [
+        lane(0, None, Stand::Forked(join), &["message"]),
+        lane(1, Some(0), Stand::Before(node("go_left")), &["message"]),
+        lane(2, Some(0), Stand::Joined, &["message", "right"]),
+    ];
+    assert_eq!(lacks(&spec, &both), BTreeSet::new());
+    // The thread was forked when there was no second branch.
+    let lack = Lack::Unwritten { node: "join", field: "right" };
+    assert_eq!(lacks(&spec, &both[..2]), BTreeSet::from([lack]));
+}
+
+#[test]
+fn a_value_comes_to_its_review_unless_it_is_written_anew() {
+    let spec = refund();
+    let node = |name| spec.node_index(name).unwrap();
+    let ahead = |stand| review_ahead(&spec, stand, "draft");
+    assert_eq!(ahead(Stand::Before(node("pay"))), Some("pay"));
+    assert_eq!(ahead(Stand::At(node("pay"))), None);
+    assert_eq!(ahead(Stand::Before(node("draft"))), None);
+    assert_eq!(ahead(Stand::Before(node("plan"))), None);
+    assert_eq!(ahead(Stand::Forked(Point::Node(node("pay")))), Some("pay"));
+    assert_eq!(review_ahead(&spec, Stand::Before(node("plan")), "plan"), None);
+}

@@ -1,0 +1,104 @@
+//! A state that takes what its types do not, so that everything which is wrong with a thread can be said at once.
+
+use std::{collections::BTreeMap, marker::PhantomData};
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::Values;
+use crate::{
+    graph::StateSpec,
+    state::{FieldError, Fields, State},
+};
+
+/// `S` without a complaint: what does not fit is kept as it was written, and named.
+pub(crate) struct Loose<S>(PhantomData<fn() -> S>);
+
+/// The fields of a [`Loose`] state.
+pub(crate) struct LooseFields<S: State> {
+    typed: S::Fields,
+    /// What does not fit, as it was written.
+    raw: BTreeMap<String, String>,
+    /// What was wrong with each field first.
+    pub(crate) wrong: BTreeMap<String, FieldError>,
+    /// The first write that the migration refused.
+    pub(crate) unmigrated: Option<Unmigrated>,
+}
+
+/// What a migration said of a version's write.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Unmigrated {
+    pub(crate) from: u32,
+    pub(crate) problem: String,
+}
+
+/// The name under which a migration that failed travels with the fields. No field can have it.
+const UNMIGRATED: &str = "";
+
+impl<S: State> Default for LooseFields<S> {
+    fn default() -> Self {
+        Self { typed: S::Fields::default(), raw: BTreeMap::new(), wrong: BTreeMap::new(), unmigrated: None }
+    }
+}
+
+impl<S: State> LooseFields<S> {
+    /// The fields that do not fit, with their values as JSON; those that the state does not have included.
+    pub(crate) fn raw(&self) -> &BTreeMap<String, String> {
+        &self.raw
+    }
+
+    fn note(&mut self, field: &str, json: &str, written: Result<(), FieldError>) {
+        if field == UNMIGRATED {
+            self.unmigrated = self.unmigrated.take().or(serde_json::from_str(json).ok());
+        } else if let Err(error) = written {
+            self.wrong.entry(field.to_owned()).or_insert(error);
+            self.raw.insert(field.to_owned(), json.to_owned());
+        } else {
+            self.raw.remove(field);
+        }
+    }
+}
+
+impl<S: State> Fields for LooseFields<S> {
+    fn write(&mut self, field: &str, json: &str) -> Result<(), FieldError> {
+        let written = self.typed.write(field, json);
+        self.note(field, json, written);
+        Ok(())
+    }
+
+    fn replace(&mut self, field: &str, json: &str) -> Result<(), FieldError> {
+        let written = self.typed.replace(field, json);
+        self.note(field, json, written);
+        Ok(())
+    }
+
+    fn read(&self, field: &str) -> Result<Option<String>, FieldError> {
+        match self.raw.get(field) {
+            Some(json) => Ok(Some(json.clone())),
+            None => self.typed.read(field),
+        }
+    }
+}
+
+impl<S: State> State for Loose<S> {
+    type Fields = LooseFields<S>;
+    type Input = S::Input;
+    type Output = S::Output;
+    const SPEC: StateSpec = S::SPEC;
+
+    fn output(fields: Self::Fields) -> Option<Self::Output> {
+        S::output(fields.typed)
+    }
+
+    /// A migration that fails leaves the fields as they are, with a note of what it said.
+    fn migrate(from: u32, fields: &str) -> Result<String, String> {
+        S::migrate(from, fields).or_else(|problem| {
+            let wrong = |e: serde_json::Error| e.to_string();
+            let mut fields: Values = serde_json::from_str(fields).map_err(wrong)?;
+            let note = Unmigrated { from, problem };
+            let note: Box<RawValue> = serde_json::value::to_raw_value(&note).map_err(wrong)?;
+            fields.insert(UNMIGRATED.to_owned(), note);
+            serde_json::to_string(&fields).map_err(wrong)
+        })
+    }
+}

@@ -1,0 +1,85 @@
+//! An old thread meets new code: it goes on as the new code has it, or is refused whole, before anything runs.
+//!
+//! What taking it over changes is first done to the thread in memory, which is all that a look needs. It is stored with
+//! the first thing that happens to the thread, in one append, so that it costs no commit of its own.
+
+use super::{Agent, Graph, agent::GraphFold, fit::fit, post::Post, route, turn};
+use crate::{
+    Digest, Error, ThreadId,
+    journal::{Event, Fold, LaneId, OpenAt},
+    state::State,
+};
+
+impl<G: Graph> Agent<G> {
+    /// A thread as it goes on under this program, with the entries that this takes.
+    pub(crate) async fn post(&self, thread: &ThreadId) -> Result<Post<G>, Error> {
+        let fold = self.load(thread).await?.ok_or_else(|| Error::UnknownThread { thread: thread.clone() })?;
+        let mut post = Post::new(self, fold);
+        post.admit()?;
+        Ok(post)
+    }
+
+    /// The same thread for whoever only looks at it.
+    pub(crate) async fn known(&self, thread: &ThreadId) -> Result<GraphFold<G>, Error> {
+        Ok(self.post(thread).await?.seen())
+    }
+
+    /// Whether the thread was last moved by this very code.
+    pub(super) fn has_met<S: State>(&self, fold: &Fold<S>) -> bool {
+        fold.print == self.inner.print && fold.version == S::SPEC.version
+    }
+}
+
+impl<G: Graph> Post<G> {
+    /// Takes the thread over from other code, if it comes from there.
+    pub(super) fn admit(&mut self) -> Result<(), Error> {
+        let agent = self.agent.clone();
+        if agent.has_met(&self.fold) {
+            return Ok(());
+        }
+        let found = fit::<G, G::State>(&self.fold);
+        if !found.differences.is_empty() {
+            let thread = self.fold.thread.clone();
+            return Err(Error::GraphChanged { thread, differences: found.differences });
+        }
+        if self.fold.ended {
+            return Ok(());
+        }
+        let known = G::State::SPEC.version;
+        self.push(Event::Migrated {
+            print: agent.inner.print.clone(),
+            version: (self.fold.version != known).then_some(known),
+            renamed: found.renamed,
+            void: found.void,
+        })?;
+        let open: Vec<(LaneId, OpenAt)> = self.fold.open().map(|(id, open)| (id, open.clone())).collect();
+        open.into_iter().try_for_each(|(lane, open)| self.reopen(&agent, lane, &open))
+    }
+
+    /// What was signed is what runs: a review of what has become something else is opened again, until the time that
+    /// it had.
+    fn reopen(&mut self, agent: &Agent<G>, lane: LaneId, open: &OpenAt) -> Result<(), Error> {
+        let Some((_, entry)) = route::node::<G>(&open.visit.node) else { return Ok(()) };
+        let (Some(interrupt), Some(reviewed)) = (entry.spec.interrupt, entry.reviewed) else { return Ok(()) };
+        let (node, field) = (open.visit.node.clone(), interrupt.field);
+        let draft = turn::draft::<G>(&self.fold, lane, field, reviewed)?;
+        let digest = |fold: &GraphFold<G>, place| -> Result<Digest, Error> {
+            agent
+                .digest(fold, place, &node, field, &draft)
+                .map_err(|e| turn::unsignable(&fold.thread, field, e))
+        };
+        if field == open.field && digest(&self.fold, open.place)? == open.digest {
+            return Ok(());
+        }
+        let digest = digest(&self.fold, self.fold.next)?;
+        self.push(Event::Paused {
+            node: node.clone(),
+            lane,
+            field: field.to_owned(),
+            digest,
+            role: interrupt.role.map(str::to_owned),
+            deadline_ms: open.deadline_ms,
+            remind_ms: open.remind_ms,
+        })
+    }
+}

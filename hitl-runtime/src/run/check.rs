@@ -1,0 +1,96 @@
+//! Whether an old thread can go on in this program, asked before anybody needs it to.
+
+use serde::Serialize;
+
+use super::{
+    Agent, Difference, Graph,
+    post::standing,
+    refused::{differences, loose},
+};
+use crate::{Error, Standing, ThreadId};
+
+/// Whether a thread can go on in this program.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let agent = RefundAgent::new(MemoryStore::new());
+/// # let _ = waiting(&agent, "A-9133").await?;
+/// let check = agent.check("ticket-A-9133").await?;
+/// // The very program that the thread began in.
+/// assert!(check.can_go_on() && !check.new_code);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Check {
+    /// The thread.
+    pub thread: ThreadId,
+    /// How it stands.
+    pub standing: Standing,
+    /// Whether it was last moved by other code, and has to be taken over from there.
+    pub new_code: bool,
+    /// The nodes before which a review is opened again if it goes on, because what is signed there has changed.
+    pub reopened: Vec<String>,
+    /// What keeps it from going on.
+    pub differences: Vec<Difference>,
+}
+
+impl Check {
+    /// Whether it can.
+    pub fn can_go_on(&self) -> bool {
+        self.differences.is_empty()
+    }
+}
+
+impl<G: Graph> Agent<G> {
+    /// Holds a thread against this program's graph, state and invariants: all that would keep it from going on, and
+    /// what would change if it did. Nothing runs and nothing is written.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use hitl::Standing;
+    ///
+    /// # let agent = RefundAgent::new(MemoryStore::new());
+    /// # let _ = waiting(&agent, "A-9133").await?;
+    /// // Before a new version is deployed, with that version.
+    /// let waiting = agent.store().threads(Some(Standing::Waiting), None, 100).await?;
+    /// for (thread, _) in waiting.items {
+    ///     let check = agent.check(thread).await?;
+    ///     for difference in &check.differences {
+    ///         println!("{} cannot go on: {difference}", check.thread);
+    ///     }
+    /// #   assert!(check.can_go_on());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::UnknownThread`], and [`Error::Damaged`] where the journal cannot be read at all.
+    pub async fn check<T>(&self, thread: T) -> Result<Check, Error>
+    where
+        T: TryInto<ThreadId>,
+        T::Error: Into<Error>,
+    {
+        let thread = thread.try_into().map_err(Into::into)?;
+        let Some(tail) = self.inner.store.tail(&thread).await? else {
+            return Err(Error::UnknownThread { thread });
+        };
+        let fold = loose::<G>(&thread, &tail.records)?;
+        let (standing, differences) = (standing(&fold), differences::<G>(&fold));
+        let before: Vec<_> = fold.open().map(|(lane, open)| (lane, open.digest)).collect();
+        let new_code = !fold.ended && !self.has_met(&fold);
+        let mut check = Check { thread, standing, new_code, reopened: Vec::new(), differences };
+        if new_code && check.can_go_on() {
+            let post = self.post(&check.thread).await?;
+            let reopened = post.fold.open().filter(|(lane, open)| !before.contains(&(*lane, open.digest)));
+            check.reopened = reopened.map(|(_, open)| open.visit.node.clone()).collect();
+        }
+        Ok(check)
+    }
+}

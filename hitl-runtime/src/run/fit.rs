@@ -1,0 +1,282 @@
+//! Whether a thread fits this program's graph, wherever it stands: everything that does not, and what changes if it
+//! goes on. Nothing is written here, and nothing runs.
+
+use serde_json::Value;
+
+use super::{Difference, Graph, route};
+use crate::{
+    ThreadId, Violation,
+    graph::{Lack, LaneAhead, Payload, Point, Stand, lacks, review_ahead},
+    journal::{At, Brings, Fold, Lane, LaneId, Renamed, Signature, Subject, To, Visit, Voided},
+    prose,
+    state::{Fields, State},
+};
+
+/// What became of a thread's nodes and signatures, and why it cannot go on, if it cannot.
+#[derive(Default)]
+pub(super) struct Fit {
+    pub(super) differences: Vec<Difference>,
+    pub(super) renamed: Renamed,
+    pub(super) void: Vec<Voided>,
+}
+
+/// Holds a thread against this program. `S` is the graph's state, or a loose one.
+pub(super) fn fit<G: Graph, S: State>(fold: &Fold<S>) -> Fit {
+    let mut fit = Fit::default();
+    if let Some(difference) = stranger::<G, S>(fold) {
+        fit.differences.push(difference);
+    } else if !fold.ended {
+        fit.find::<G, S>(fold);
+    }
+    fit
+}
+
+/// A thread of another graph, or from the future: whatever else is to be said of it would mislead.
+fn stranger<G: Graph, S: State>(fold: &Fold<S>) -> Option<Difference> {
+    let known = S::SPEC.version;
+    if fold.graph != G::SPEC.name {
+        Some(Difference::OtherGraph { graph: fold.graph.clone(), this: G::SPEC.name.to_owned() })
+    } else if fold.version > known {
+        Some(Difference::FromTheFuture { state: S::SPEC.name.to_owned(), version: fold.version, known })
+    } else {
+        None
+    }
+}
+
+impl Fit {
+    fn find<G: Graph, S: State>(&mut self, fold: &Fold<S>) {
+        let stands: Vec<(LaneId, Option<Stand>)> =
+            fold.lanes.iter().map(|(id, lane)| (*id, self.stand::<G>(&lane.at))).collect();
+        for (id, lane) in &fold.lanes {
+            self.signatures(fold, *id, lane);
+        }
+        let stands: Option<Vec<(LaneId, Stand)>> =
+            stands.into_iter().map(|(id, stand)| Some((id, stand?))).collect();
+        // Where it stands nowhere, nothing is ahead of it.
+        let Some(stands) = stands else { return };
+        for (id, stand) in &stands {
+            if let Some(lane) = fold.lanes.get(id) {
+                self.visit::<G>(&lane.at, *stand);
+                self.drafts::<G, S>(fold, lane, *stand);
+            }
+        }
+        if self.places::<G, S>(fold, &stands) {
+            self.ahead::<G, S>(fold, &stands);
+        }
+    }
+
+    /// Where a lane stands in this graph; none if that is gone.
+    fn stand<G: Graph>(&mut self, at: &At) -> Option<Stand> {
+        match at {
+            At::Joined => Some(Stand::Joined),
+            At::Ended | At::Failed { stopped: true, .. } => Some(Stand::Over),
+            At::Forked { join: To::Node(join) } => {
+                let gone = || Difference::JoinGone {
+                    node: join.clone(),
+                    graph: G::SPEC.name.to_owned(),
+                    near: near::<G>(join),
+                };
+                Some(Stand::Forked(Point::Node(self.node::<G>(join, gone)?)))
+            }
+            At::Forked { .. } => Some(Stand::Forked(Point::End)),
+            at => {
+                let visit = at.visit()?;
+                let node = self.node::<G>(&visit.node, || gone::<G>(&visit.node))?;
+                let over = visit.signed || matches!(at, At::Began { .. } | At::InDoubt { .. });
+                Some(if over { Stand::At(node) } else { Stand::Before(node) })
+            }
+        }
+    }
+
+    /// The number of a node that an old thread names; notes what it is called now.
+    fn node<G: Graph>(&mut self, name: &str, gone: impl FnOnce() -> Difference) -> Option<usize> {
+        match route::current::<G>(name) {
+            Some((number, entry)) => {
+                if entry.spec.name != name {
+                    self.renamed.insert(name.to_owned(), entry.spec.name.to_owned());
+                }
+                Some(number)
+            }
+            None => {
+                self.differences.push(gone());
+                None
+            }
+        }
+    }
+
+    /// A signature is for one value: where the migration has made another one of it, it is void.
+    fn signatures<S: State>(&mut self, fold: &Fold<S>, id: LaneId, lane: &Lane<S::Fields>) {
+        let void = lane
+            .signatures
+            .iter()
+            .filter(|(field, signature)| !holds(&fold.thread, &fold.id, &*lane.fields, field, signature));
+        self.void.extend(void.map(|(field, _)| Voided { field: field.clone(), lane: id }));
+    }
+
+    /// What the lane waits for must still be asked for, and what it was brought must be there.
+    fn visit<G: Graph>(&mut self, at: &At, stand: Stand) {
+        let (Stand::Before(number) | Stand::At(number)) = stand else { return };
+        let Some(Visit { brings, .. }) = at.visit() else { return };
+        let spec = &G::NODES[number].spec;
+        let node = spec.name.to_owned();
+        match at {
+            At::Began { .. } | At::InDoubt { .. } if !spec.effect => {
+                self.differences.push(Difference::NotAnEffect { node: node.clone() });
+            }
+            At::Paused(_) if spec.interrupt.is_none() => {
+                self.differences.push(Difference::NoReview { node: node.clone() });
+            }
+            _ => {}
+        }
+        let brought = [
+            (spec.rejection, matches!(brings, Some(Brings::Rejection(_))), "rejection"),
+            (spec.question, matches!(brings, Some(Brings::Question(_))), "question"),
+        ];
+        for (payload, there, what) in brought {
+            if payload == Payload::Required && !there {
+                self.differences.push(Difference::Unbrought { node: node.clone(), what });
+            }
+        }
+    }
+
+    /// Whatever comes to a review as it is must be what may be signed there.
+    fn drafts<G: Graph, S: State>(&mut self, fold: &Fold<S>, lane: &Lane<S::Fields>, stand: Stand) {
+        for field in S::SPEC.fields.iter().map(|field| field.name) {
+            let Some(node) = review_ahead(G::SPEC, stand, field) else { continue };
+            let reviewed = route::node::<G>(node).and_then(|(_, entry)| entry.reviewed);
+            let (Some(reviewed), Ok(Some(json))) = (reviewed, lane.fields.read(field)) else { continue };
+            let violations = match (reviewed.check)(&json) {
+                Ok(draft) => unsignable(fold, node, field, &draft),
+                Err(violations) => violations,
+            };
+            if violations.is_empty() {
+                continue;
+            }
+            let (field, node) = (field.to_owned(), node.to_owned());
+            let difference = Difference::InvariantTightened { field, node, violations };
+            // The branches of a fork may hold the same draft.
+            if !self.differences.contains(&difference) {
+                self.differences.push(difference);
+            }
+        }
+    }
+
+    /// Each lane must stand in a branch of the fork that it came out of, and alone there.
+    fn places<G: Graph, S: State>(&mut self, fold: &Fold<S>, stands: &[(LaneId, Stand)]) -> bool {
+        let before = self.differences.len();
+        let mut taken: Vec<(LaneId, usize, usize, &str)> = Vec::new();
+        for (id, stand) in stands {
+            // A lane that has forked is where its branches meet.
+            let (Stand::Before(node) | Stand::At(node) | Stand::Forked(Point::Node(node))) = *stand else {
+                continue;
+            };
+            let name = G::SPEC.nodes[node].name;
+            let around = G::SPEC.around(node);
+            let parents = parents(fold, *id);
+            let problem = match (around.last(), parents.first()) {
+                (None, None) => None,
+                (Some(_), None) => Some("is in a branch of a fork, and was in none".to_owned()),
+                (None, Some(_)) => Some("is in no branch of a fork, and was in one".to_owned()),
+                (Some(&(fork, branch)), Some(&parent)) => {
+                    let join = stands.iter().find(|(id, _)| *id == parent).map(|(_, stand)| *stand);
+                    let meets = G::SPEC.forks[fork].join;
+                    let twin = taken.iter().find(|(of, f, b, _)| (*of, *f, *b) == (parent, fork, branch));
+                    let problem = if around.len() != parents.len() {
+                        Some("is inside another number of forks than".to_owned())
+                    } else if join != Some(Stand::Forked(meets)) {
+                        Some(format!(
+                            "is in a branch that ends before `{}`, and was in another",
+                            meets.name(G::SPEC)
+                        ))
+                    } else {
+                        twin.map(|(.., twin)| format!("is in one branch with `{twin}`, and was in another"))
+                    };
+                    taken.push((parent, fork, branch, name));
+                    problem
+                }
+            };
+            if let Some(problem) = problem {
+                self.differences.push(Difference::Misplaced { node: name.to_owned(), problem });
+            }
+        }
+        self.differences.len() == before
+    }
+
+    /// Every field that a node ahead needs is there, or will be on every way to it.
+    fn ahead<G: Graph, S: State>(&mut self, fold: &Fold<S>, stands: &[(LaneId, Stand)]) {
+        let written = |lane: &Lane<S::Fields>| {
+            let fields = S::SPEC.fields.iter().map(|field| field.name);
+            fields.filter(|name| matches!(lane.fields.read(name), Ok(Some(_)))).collect()
+        };
+        let is_void = |id: LaneId, field: &str| self.void.iter().any(|v| v.lane == id && v.field == field);
+        let lanes: Vec<LaneAhead<'_>> = stands
+            .iter()
+            .filter_map(|&(id, stand)| {
+                let lane = fold.lanes.get(&id)?;
+                let signed = lane.signatures.keys().map(String::as_str);
+                Some(LaneAhead {
+                    id,
+                    parent: lane.parent,
+                    stand,
+                    written: written(lane),
+                    signed: signed.filter(|field| !is_void(id, field)).collect(),
+                    touched: lane.wrote.iter().map(|arrival| arrival.field.as_str()).collect(),
+                })
+            })
+            .collect();
+        let version = (fold.version, S::SPEC.version);
+        for lack in lacks(G::SPEC, &lanes) {
+            self.differences.push(match lack {
+                Lack::Unwritten { node, field } => {
+                    Difference::Unwritten { node: node.to_owned(), field: field.to_owned(), version }
+                }
+                Lack::Unsigned { node, field } => Difference::Unsigned {
+                    node: node.to_owned(),
+                    field: field.to_owned(),
+                    signed_by: self.signer(fold, field),
+                },
+                Lack::Output { field } => Difference::OutputUnwritten { field: field.to_owned(), version },
+            });
+        }
+    }
+
+    /// Who signed a field whose signature is void.
+    fn signer<S: State>(&self, fold: &Fold<S>, field: &str) -> Option<String> {
+        let void = self.void.iter().find(|void| void.field == field)?;
+        Some(fold.lanes.get(&void.lane)?.signatures.get(field)?.operator.clone())
+    }
+}
+
+/// A node that this graph does not have.
+pub(super) fn gone<G: Graph>(node: &str) -> Difference {
+    Difference::NodeGone { node: node.to_owned(), graph: G::SPEC.name.to_owned(), near: near::<G>(node) }
+}
+
+/// A node that may be the same under another name.
+fn near<G: Graph>(node: &str) -> Option<String> {
+    prose::nearest(node, G::SPEC.nodes.iter().map(|node| node.name)).map(str::to_owned)
+}
+
+/// The lanes that a lane came out of, the nearest first.
+fn parents<S: State>(fold: &Fold<S>, id: LaneId) -> Vec<LaneId> {
+    let parent = |id: &LaneId| fold.lanes.get(id).and_then(|lane| lane.parent);
+    std::iter::successors(parent(&id), parent).collect()
+}
+
+/// Why a draft has no digest, if it has none.
+fn unsignable<S: State>(fold: &Fold<S>, node: &str, field: &str, draft: &Value) -> Vec<Violation> {
+    let subject = Subject { thread: fold.thread.as_str(), id: &fold.id, node, field, place: 0, draft };
+    subject.digest().err().map(|e| Violation { path: e.path, message: e.problem }).into_iter().collect()
+}
+
+/// Whether a signature is for the value that stands in its field.
+fn holds<F: Fields>(thread: &ThreadId, id: &str, fields: &F, field: &str, signature: &Signature) -> bool {
+    let draft = match fields.read(field) {
+        Ok(Some(json)) => serde_json::from_str(&json),
+        _ => return false,
+    };
+    let Ok(draft) = draft else { return false };
+    let Signature { node, place, digest, .. } = signature;
+    let subject = Subject { thread: thread.as_str(), id, node, field, place: *place, draft: &draft };
+    subject.digest().is_ok_and(|signed| signed == *digest)
+}
