@@ -424,10 +424,10 @@ pub use hitl_macros::graph;
 
 pub use hitl_runtime::run::{FailureView, Graph, Head, HistoryEntry, InDoubtView, Noticed, ReviewView};
 pub use hitl_runtime::{
-    Agent, Approved, CanAsk, Clock, Cx, Deps, Digest, Error, Failed, InDoubt, InvalidThreadId, ManualClock,
-    MemoryStore, NoAsk, NodeError, OpenReview, Operator, Page, Place, Provides, Question, Reason, Rejection,
-    Review, Running, Snapshot, Standing, Store, StoreError, SystemClock, ThreadId, ThreadView, Verdict,
-    Violation,
+    Agent, Approved, CanAsk, Check, Clock, Cx, Deps, Difference, Digest, Error, Failed, InDoubt,
+    InvalidThreadId, ManualClock, MemoryStore, NoAsk, NodeError, OpenReview, Operator, Page, Place, Provides,
+    Question, Reason, Rejection, Review, Running, Snapshot, Standing, Store, StoreError, SystemClock,
+    ThreadId, ThreadView, Verdict, Violation,
 };
 pub use hitl_runtime::{journal, model, store};
 

@@ -103,6 +103,7 @@ pub fn interrupt_before(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `draft -> (fraud, stock -> restock) -> execute;` | side by side, until all of them have met in `execute` |
 /// | `execute { reject -> cancel, ask -> draft }` | where the verdicts on a review lead; approved, it runs |
 /// | `execute { reject -> cancel, expire -> escalate }` | where a review leads that nobody decided in time |
+/// | `renamed execute -> pay;` | what a node was called in earlier code, for the threads that still stand there |
 ///
 /// A node may be a path, and then goes by its last word. For `RefundAgent` it makes the type of that name, with
 /// `RefundAgent::new(deps, store)`, and `RefundAgentTurn`, which says whose turn it is.

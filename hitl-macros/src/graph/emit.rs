@@ -84,6 +84,10 @@ fn proof(graph: &Graph, model: &Model<'_>, turns: &Turns<'_>) -> TokenStream {
         });
         quote!(__h::ForkSpec { from: #from, join: #join, branches: &[#(#branches),*] })
     });
+    let renamed = model.renamed.iter().map(|(old, node)| {
+        let (old, new) = (names::plain(old), &model.nodes[*node].name);
+        quote!((#old, #new))
+    });
     let checks = checks(model);
     let route_fn = route_fn(model);
     let turn_fn = turn_fn(turns);
@@ -110,7 +114,7 @@ fn proof(graph: &Graph, model: &Model<'_>, turns: &Turns<'_>) -> TokenStream {
                 edges: &[#(#edges),*],
                 routes: &[#(#routes),*],
                 forks: &[#(#forks),*],
-                renamed: &[],
+                renamed: &[#(#renamed),*],
             };
             const __HITL_PROOF: &__h::Proof<#count> = &__h::prove(__HITL_SPEC);
             #checks

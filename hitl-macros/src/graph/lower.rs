@@ -30,6 +30,13 @@ impl<'a> Model<'a> {
             match statement {
                 Statement::Chain(chain) => model.statement(chain, errors),
                 Statement::Verdicts { node, verdicts } => model.block(node, verdicts, errors),
+                // These speak of nodes that the other statements bring.
+                Statement::Renamed { .. } => {}
+            }
+        }
+        for statement in &graph.statements {
+            if let Statement::Renamed { old, node } = statement {
+                model.rename(old, node, errors);
             }
         }
         model
@@ -389,6 +396,35 @@ impl<'a> Model<'a> {
             );
         }
         self.verdicts.push(Verdicts { node, mention, asks: seen.contains(&Kind::Ask) });
+    }
+}
+
+impl<'a> Model<'a> {
+    /// An old name leads to one node of the graph, and is none itself.
+    fn rename(&mut self, old: &'a Ident, mention: &'a Path, errors: &mut Errors) {
+        let (word, name) = (names::plain(old), names::last(mention).map(names::plain).unwrap_or_default());
+        if self.numbers.contains_key(&word) {
+            return errors.at(
+                old.span(),
+                format!("`{word}` is a node of this graph, so it cannot be what another one was called: take this out, or call the node otherwise"),
+            );
+        }
+        if let Some((earlier, _)) = self.renamed.iter().find(|(earlier, _)| names::plain(earlier) == word) {
+            let line = on_line(earlier.span());
+            return errors
+                .at(old.span(), format!("`{word}` has been given a new name already{line}: keep one"));
+        }
+        if !self.numbers.contains_key(&name) {
+            let near = names::near(&name, self.nodes.iter().map(|node| node.name.as_str()));
+            let hint = match near {
+                Some(near) => format!("; did you mean `{near}`?"),
+                None => format!(": name the one that was called `{word}`"),
+            };
+            let span = names::last(mention).map_or_else(Span::call_site, Ident::span);
+            return errors.at(span, format!("the graph has no node `{name}`{hint}"));
+        }
+        let node = self.node(mention, errors);
+        self.renamed.push((old, node));
     }
 }
 

@@ -92,6 +92,8 @@ pub(crate) struct Model<'a> {
     pub(crate) routes: Vec<Route<'a>>,
     pub(crate) forks: Vec<Fork>,
     pub(crate) verdicts: Vec<Verdicts<'a>>,
+    /// Old names of nodes, and the nodes.
+    pub(crate) renamed: Vec<(&'a Ident, usize)>,
     pub(super) numbers: HashMap<String, usize>,
     /// How a point goes on, and where that is said: one way leaves a point.
     pub(super) ways: HashMap<Point, (Kind, Point, Span)>,

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! graph    = attributes visibility Name "<" State ("," Deps)? ">" "{" statement* "}"
-//! statement = chain ";" | node "{" verdict ("," verdict)* "}"
+//! statement = chain ";" | node "{" verdict ("," verdict)* "}" | "renamed" name "->" node ";"
 //! chain    = ("start" | node) ("->" step)+
 //! step     = node | "(" chain ("," chain)+ ")" | "match" expr "{" (pattern ("if" expr)? "=>" chain ",")* "}" | "end"
 //! verdict  = ("reject" | "ask" | "expire") "->" chain
@@ -33,6 +33,8 @@ pub(crate) enum Statement {
     Chain(Vec<Step>),
     /// `execute { reject -> cancel, ask -> draft }`
     Verdicts { node: Path, verdicts: Vec<(Ident, Vec<Step>)> },
+    /// `renamed execute -> pay;`
+    Renamed { old: Ident, node: Path },
 }
 
 pub(crate) enum Step {
@@ -124,6 +126,10 @@ fn skip(input: ParseStream) {
 }
 
 fn statement(input: ParseStream) -> Result<Statement> {
+    // A node may be called `renamed`; no node is followed by another word.
+    if input.peek(syn::Ident) && input.peek2(syn::Ident) && input.fork().parse::<Ident>()? == "renamed" {
+        return renamed(input);
+    }
     if input.peek(Paren) {
         return Err(input.error("branches leave a node: write `node -> (a, b) -> join;`"));
     }
@@ -157,6 +163,25 @@ fn statement(input: ParseStream) -> Result<Statement> {
         return Err(input.error("a `;` ends the statement, or `->` goes on with it"));
     }
     Ok(Statement::Chain(chain))
+}
+
+/// `renamed old -> node;`
+fn renamed(input: ParseStream) -> Result<Statement> {
+    input.parse::<Ident>()?;
+    let old: Ident = input.parse()?;
+    if input.parse::<Token![->]>().is_err() {
+        return Err(syn::Error::new(
+            old.span(),
+            format!("a node's old name leads to its new one: `renamed {old} -> node;`"),
+        ));
+    }
+    let node = input.parse().map_err(|e: syn::Error| {
+        syn::Error::new(e.span(), format!("here stands what `{old}` is called now: `renamed {old} -> node;`"))
+    })?;
+    if !input.is_empty() && input.parse::<Token![;]>().is_err() {
+        return Err(input.error("a `;` ends the statement"));
+    }
+    Ok(Statement::Renamed { old, node })
 }
 
 /// `-> step -> step …`

@@ -273,3 +273,34 @@ fn the_grammar_says_what_it_wants() {
     wrong("(a, b) -> c;", &["branches leave a node"]);
     wrong("start -> 3;", &["here stands a node"]);
 }
+
+#[test]
+fn a_node_may_have_had_other_names() {
+    let plain = graph("start -> plan -> pay -> end;").expect("right");
+    assert_eq!(
+        graph("renamed execute -> pay; start -> plan -> pay -> end; renamed refund -> pay;"),
+        Ok(plain)
+    );
+    // It is a word only before another one.
+    right("start -> renamed -> end;", &["start renamed", "renamed end"]);
+    right("renamed -> end; start -> renamed; renamed done -> renamed;", &["renamed end", "start renamed"]);
+}
+
+#[test]
+fn an_old_name_is_no_node_and_leads_to_one() {
+    let renamed = |statement: &str, words: &[&str]| {
+        wrong(&format!("start -> plan -> pay -> end; {statement}"), words);
+    };
+    renamed("renamed plan -> pay;", &["`plan` is a node of this graph"]);
+    renamed("renamed pay -> pay;", &["`pay` is a node of this graph"]);
+    renamed("renamed execute -> pays;", &["no node `pays`; did you mean `pay`?"]);
+    renamed("renamed execute -> refund;", &["no node `refund`: name the one that was called `execute`"]);
+    renamed("renamed execute -> end;", &["no node `end`"]);
+    renamed(
+        "renamed execute -> pay; renamed execute -> plan;",
+        &["`execute` has been given a new name already"],
+    );
+    renamed("renamed execute;", &["`renamed execute -> node;`"]);
+    renamed("renamed execute -> ;", &["what `execute` is called now"]);
+    renamed("renamed execute -> pay -> plan;", &["a `;` ends the statement"]);
+}
