@@ -1,0 +1,208 @@
+//! How a runner moves a thread: `run::drive` and `run::post`, in small.
+
+use super::{
+    fold::{At, Fold, Visit},
+    journal::{Digest, Draft, Drive, Event, Life, Node, Place, Wrote},
+    request::{Plan, Request},
+    rules::{Protocol, Rule},
+    thread::Thread,
+};
+
+/// A process at work on the thread.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Runner {
+    pub drive: Drive,
+    pub life: Life,
+    /// What it was asked for, and made of it, until that is stored.
+    pub asked: Option<(Request, Plan)>,
+    /// Whether it takes the thread, and does not only speak to it.
+    pub claims: bool,
+    /// How the thread stands once its post is stored, as far as it knows.
+    pub fold: Fold,
+    /// The entries on their way to the store.
+    pub post: Vec<Event>,
+    /// Whether the store has failed to answer for them.
+    pub unsure: bool,
+    /// What is to run once the post is stored, and what runs.
+    pub next: Vec<Try>,
+    pub running: Vec<Try>,
+    /// How tries have ended since the last append.
+    pub ended: Vec<(Visit, End)>,
+}
+
+/// One try of one node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Try {
+    pub visit: Visit,
+    /// The place of its `Began`.
+    pub began: Option<Place>,
+    /// What it was given.
+    pub draft: Draft,
+    /// Whether it has changed the world.
+    pub done: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum End {
+    Wrote(Wrote),
+    /// An error that says nothing of the world.
+    Error,
+    /// An error that vouches that nothing was done.
+    NotDone,
+}
+
+impl Runner {
+    /// A process that has read the thread and is about to do as it was asked.
+    pub fn new(protocol: &Protocol, thread: &Thread, request: Request) -> Option<Self> {
+        let plan = thread.plan(protocol, request)?;
+        Some(Self::with(protocol, thread, thread.new_drive(), request, plan))
+    }
+
+    fn with(protocol: &Protocol, thread: &Thread, drive: Drive, request: Request, plan: Plan) -> Self {
+        let mut runner = Self {
+            drive,
+            life: thread.life,
+            asked: None,
+            claims: plan.claims,
+            fold: thread.fold(protocol),
+            post: Vec::new(),
+            unsure: false,
+            next: Vec::new(),
+            running: Vec::new(),
+            ended: Vec::new(),
+        };
+        plan.events.iter().for_each(|event| runner.push(protocol, *event));
+        if plan.claims {
+            runner.advance(protocol);
+        }
+        runner.asked = Some((request, plan));
+        runner
+    }
+
+    /// As the journal knows it.
+    pub fn name(&self, protocol: &Protocol) -> Drive {
+        if protocol.has(Rule::OwnName) { self.drive } else { 0 }
+    }
+
+    /// The place that its post is to fill.
+    pub fn place(&self) -> Place {
+        self.fold.next - Place::try_from(self.post.len()).unwrap_or(Place::MAX)
+    }
+
+    pub fn push(&mut self, protocol: &Protocol, event: Event) {
+        let name = self.claims.then(|| self.name(protocol));
+        self.fold.apply(protocol, event, name);
+        self.post.push(event);
+    }
+
+    /// Moves every lane as far as it goes with no node running.
+    fn advance(&mut self, protocol: &Protocol) {
+        for lane in [Node::Pay, Node::Side] {
+            let runs_in = |this: &Try| (this.visit.node == Node::Side) == (lane == Node::Side);
+            if !self.running.iter().any(runs_in) {
+                self.advance_lane(protocol, self.fold.lane(lane));
+            }
+        }
+        if self.fold.is_at_end() {
+            self.push(protocol, Event::Ended);
+        }
+        if !protocol.has(Rule::StoredFirst) {
+            self.running.append(&mut self.next);
+        }
+    }
+
+    fn advance_lane(&mut self, protocol: &Protocol, at: At) {
+        match at {
+            At::Ready(visit) if visit.node == Node::Pay && !visit.signed => {
+                let digest = Digest {
+                    draft: self.fold.draft,
+                    place: protocol.has(Rule::DigestNamesPlace).then_some(self.fold.next),
+                    life: protocol.has(Rule::DigestNamesThread).then_some(self.life),
+                };
+                self.push(protocol, Event::Paused(digest));
+            }
+            At::Ready(visit) => self.begin(protocol, visit),
+            At::Began { .. } if protocol.has(Rule::OrphanIsDoubt) && !protocol.idempotent => {
+                self.push(protocol, Event::InDoubt);
+            }
+            At::Began { visit, .. } => self.begin(protocol, visit),
+            At::Paused { .. } | At::InDoubt { .. } | At::Failed { .. } | At::Joined => {}
+        }
+    }
+
+    fn begin(&mut self, protocol: &Protocol, visit: Visit) {
+        let announced = visit.node == Node::Pay && protocol.has(Rule::BeganFirst);
+        let began = announced.then_some(self.fold.next);
+        if announced {
+            self.push(protocol, Event::Began);
+        }
+        self.next.push(Try { visit, began, draft: self.fold.draft, done: false });
+    }
+
+    /// A try ends, and its end is on its way to the store.
+    pub fn end(mut self, protocol: &Protocol, this: usize, end: End) -> Option<Self> {
+        let visit = self.running.remove(this).visit;
+        self.record(protocol, visit, end);
+        self.ended.push((visit, end));
+        self.advance(protocol);
+        self.go_on()
+    }
+
+    fn record(&mut self, protocol: &Protocol, visit: Visit, end: End) {
+        if protocol.has(Rule::SameVisit) && self.fold.lane(visit.node).visit() != Some(visit) {
+            return;
+        }
+        let event = match end {
+            End::Wrote(wrote) => Event::Ran(wrote),
+            End::Error if protocol.has(Rule::ErrorIsDoubt) && !protocol.idempotent => Event::InDoubt,
+            End::Error | End::NotDone => Event::Failed,
+        };
+        self.push(protocol, event);
+    }
+
+    /// The store has its post.
+    pub fn stored(mut self) -> Option<Self> {
+        self.post.clear();
+        self.go_on()
+    }
+
+    /// Somebody else has filled the place.
+    pub fn taken(mut self, protocol: &Protocol, thread: &Thread) -> Option<Self> {
+        if self.unsure && (self.is_mine(thread) || !protocol.has(Rule::LookWhose)) {
+            return self.stored();
+        }
+        if let Some((request, plan)) = self.asked {
+            let plan = if protocol.has(Rule::LookAgain) { thread.plan(protocol, request)? } else { plan };
+            return Some(Self::with(protocol, thread, self.drive, request, plan));
+        }
+        (self.life, self.fold) = (thread.life, thread.fold(protocol));
+        if protocol.has(Rule::HoldOn) && self.fold.lease != Some(self.name(protocol)) {
+            return None;
+        }
+        self.post.clear();
+        self.next.clear();
+        for (visit, end) in self.ended.clone() {
+            self.record(protocol, visit, end);
+        }
+        self.advance(protocol);
+        self.unsure = false;
+        self.go_on()
+    }
+
+    /// Whether the last entry of its post stands where it should.
+    fn is_mine(&self, thread: &Thread) -> bool {
+        let there = self.fold.next.checked_sub(1).and_then(|place| thread.entry(place));
+        there.is_some_and(|entry| entry.by == self.drive && Some(&entry.event) == self.post.last())
+    }
+
+    /// With nothing on its way to the store, what is next runs; with nothing running either, the drive is over.
+    fn go_on(mut self) -> Option<Self> {
+        if self.post.is_empty() {
+            self.asked = None;
+            self.unsure = false;
+            self.ended.clear();
+            self.running.append(&mut self.next);
+        }
+        (!self.post.is_empty() || !self.running.is_empty()).then_some(self)
+    }
+}

@@ -1,0 +1,148 @@
+//! How a thread stands after its entries: `Fold::apply`, in small.
+
+use super::{
+    journal::{Digest, Draft, Drive, Entry, Event, How, Node, Place, Verdict, Wrote},
+    rules::{Protocol, Rule},
+};
+
+/// One coming to a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Visit {
+    pub node: Node,
+    pub entered: Place,
+    pub signed: bool,
+}
+
+/// Where a lane stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum At {
+    Ready(Visit),
+    Paused { visit: Visit, place: Place, digest: Digest },
+    Began { visit: Visit, place: Place },
+    InDoubt { visit: Visit, began: Place },
+    Failed { visit: Visit, stopped: bool },
+    Joined,
+}
+
+impl At {
+    pub fn is_active(&self) -> bool {
+        matches!(self, Self::Ready(_) | Self::Began { .. })
+    }
+
+    pub fn visit(&self) -> Option<Visit> {
+        match *self {
+            Self::Ready(visit)
+            | Self::Paused { visit, .. }
+            | Self::Began { visit, .. }
+            | Self::InDoubt { visit, .. }
+            | Self::Failed { visit, .. } => Some(visit),
+            Self::Joined => None,
+        }
+    }
+}
+
+/// How a thread stands. Its graph is `start -> (draft -> pay, side) -> end; pay { reject -> end, ask -> draft }`, or the
+/// same without `side`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Fold {
+    /// The place that the next entry will fill.
+    pub next: Place,
+    /// The lane of `draft` and `pay`, and that of `side`.
+    pub main: At,
+    pub side: At,
+    pub draft: Draft,
+    pub lease: Option<Drive>,
+    pub ended: bool,
+}
+
+impl Fold {
+    pub const EMPTY: Self =
+        Self { next: 0, main: At::Joined, side: At::Joined, draft: Draft::First, lease: None, ended: false };
+
+    pub fn of(protocol: &Protocol, entries: &[Entry]) -> Self {
+        let mut fold = Self::EMPTY;
+        entries.iter().for_each(|entry| fold.apply(protocol, entry.event, entry.lease));
+        fold
+    }
+
+    pub fn apply(&mut self, protocol: &Protocol, event: Event, lease: Option<Drive>) {
+        let place = self.next;
+        self.next += 1;
+        self.lease = lease.or(self.lease);
+        let ready = |node| At::Ready(Visit { node, entered: place, signed: false });
+        match event {
+            Event::Started => {
+                self.main = ready(Node::Draft);
+                if protocol.side {
+                    self.side = ready(Node::Side);
+                }
+            }
+            Event::Ran(Wrote::Draft(draft)) => (self.draft, self.main) = (draft, ready(Node::Pay)),
+            Event::Ran(Wrote::Receipt) => self.main = At::Joined,
+            Event::Ran(Wrote::Side) => self.side = At::Joined,
+            Event::Paused(digest) => self.turn(|visit, _| At::Paused { visit, place, digest }),
+            Event::Decided { verdict, .. } => self.decide(protocol, verdict, place),
+            Event::Began => self.turn(|visit, _| At::Began { visit, place }),
+            Event::Failed => self.turn(|visit, _| At::Failed { visit, stopped: false }),
+            Event::InDoubt => self.turn(|visit, at| match at {
+                At::Began { place: began, .. } => At::InDoubt { visit, began },
+                _ => At::InDoubt { visit, began: place },
+            }),
+            Event::Settled { how, .. } => match how {
+                How::Happened => self.main = At::Joined,
+                How::RunAgain => self.turn(|visit, _| At::Ready(visit)),
+                How::Stop => self.turn(|visit, _| At::Failed { visit, stopped: true }),
+            },
+            Event::Resumed => {
+                if self.is_retryable(protocol) {
+                    self.turn(|visit, _| At::Ready(visit));
+                }
+            }
+            Event::Renewed => {}
+            Event::Ended => self.ended = true,
+        }
+        if !self.main.is_active() && !self.side.is_active() {
+            // A thread that rests belongs to nobody.
+            self.lease = None;
+        }
+    }
+
+    fn decide(&mut self, protocol: &Protocol, verdict: Verdict, place: Place) {
+        let to = |node, signed| At::Ready(Visit { node, entered: place, signed });
+        self.main = match verdict {
+            Verdict::Approve | Verdict::Edit(_) => to(Node::Pay, true),
+            Verdict::Ask => to(Node::Draft, false),
+            Verdict::Reject | Verdict::Expire => At::Joined,
+        };
+        if let Verdict::Edit(draft) = verdict
+            && protocol.has(Rule::EditRuns)
+        {
+            self.draft = draft;
+        }
+    }
+
+    /// The main lane stays at its visit, and stands otherwise.
+    fn turn(&mut self, to: impl FnOnce(Visit, At) -> At) {
+        if let Some(visit) = self.main.visit() {
+            self.main = to(visit, self.main);
+        }
+    }
+
+    /// Whether `resume` tries the main lane again.
+    pub fn is_retryable(&self, protocol: &Protocol) -> bool {
+        match self.main {
+            At::Failed { stopped, .. } => !(stopped && protocol.has(Rule::StopIsFinal)),
+            At::InDoubt { .. } => !protocol.has(Rule::DoubtWaits),
+            _ => false,
+        }
+    }
+
+    pub fn is_at_end(&self) -> bool {
+        !self.ended && self.next > 0 && self.main == At::Joined && self.side == At::Joined
+    }
+
+    /// Where the lane of a node stands.
+    pub fn lane(&self, node: Node) -> At {
+        if node == Node::Side { self.side } else { self.main }
+    }
+}

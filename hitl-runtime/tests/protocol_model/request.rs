@@ -1,0 +1,85 @@
+//! What programs and people ask for, and what a process that has just read the thread makes of it.
+
+use super::{
+    fold::At,
+    journal::{Digest, Draft, Event, How, Seen, Verdict},
+    rules::{Protocol, Rule},
+    thread::Thread,
+};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Request {
+    Start,
+    Resume,
+    Answer { verdict: Verdict, digest: Digest, saw: Seen },
+    Settle { how: How, saw: Seen },
+}
+
+/// What a request appends first, and whether it takes the thread.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Plan {
+    pub events: Vec<Event>,
+    pub claims: bool,
+}
+
+impl Thread {
+    /// `None` where nothing is to be done, or the request is refused.
+    pub fn plan(&self, protocol: &Protocol, request: Request) -> Option<Plan> {
+        match request {
+            Request::Start => self.is_new().then(|| Plan { events: vec![Event::Started], claims: true }),
+            Request::Resume => self.take_up(protocol),
+            Request::Answer { verdict, digest, saw } => self.answer(protocol, verdict, digest, saw),
+            Request::Settle { how, saw } => self.settle(protocol, how, saw),
+        }
+    }
+
+    fn is_new(&self) -> bool {
+        self.journal.is_empty()
+    }
+
+    fn is_leased(&self, protocol: &Protocol) -> bool {
+        protocol.has(Rule::Lease) && self.fold(protocol).lease.is_some() && !self.lapsed
+    }
+
+    /// A person's word, which takes the thread unless a runner has it.
+    fn word(&self, protocol: &Protocol, event: Event) -> Plan {
+        Plan { events: vec![event], claims: !self.is_leased(protocol) }
+    }
+
+    /// Takes up what nobody runs, tries again what has failed, and rejects what nobody signed in time.
+    fn take_up(&self, protocol: &Protocol) -> Option<Plan> {
+        let fold = self.fold(protocol);
+        let mut events = Vec::new();
+        if let At::Paused { place, .. } = fold.main
+            && self.overdue
+        {
+            let saw = Seen { life: self.life, place };
+            events.push(Event::Decided { verdict: Verdict::Expire, saw, late: true });
+        }
+        if fold.main.is_active() || fold.side.is_active() || fold.is_retryable(protocol) {
+            events.push(Event::Resumed);
+        }
+        (!events.is_empty() && !self.is_leased(protocol)).then_some(Plan { events, claims: true })
+    }
+
+    fn answer(&self, protocol: &Protocol, verdict: Verdict, seen: Digest, saw: Seen) -> Option<Plan> {
+        let At::Paused { digest, .. } = self.fold(protocol).main else { return None };
+        if digest != seen && protocol.has(Rule::DigestMatches) {
+            return None;
+        }
+        if self.overdue && protocol.has(Rule::Deadline) {
+            return self.take_up(protocol);
+        }
+        if verdict == Verdict::Edit(Draft::Invalid) && protocol.has(Rule::EditChecked) {
+            return None;
+        }
+        Some(self.word(protocol, Event::Decided { verdict, saw, late: self.overdue }))
+    }
+
+    fn settle(&self, protocol: &Protocol, how: How, saw: Seen) -> Option<Plan> {
+        let At::InDoubt { began, .. } = self.fold(protocol).main else { return None };
+        let its_own = saw == Seen { life: self.life, place: began };
+        (its_own || !protocol.has(Rule::SettlesItsDoubt))
+            .then(|| self.word(protocol, Event::Settled { how, saw }))
+    }
+}

@@ -1,0 +1,155 @@
+//! The worlds that the model is walked through in: each small enough to be walked whole.
+
+use super::{
+    journal::{Draft, Event, How, Right, Verdict},
+    rules::Protocol,
+    thread::{Left, Thread},
+    world::World,
+};
+
+/// What must be possible, and how it shows.
+pub type Possible = (&'static str, fn(&World, &Thread) -> bool);
+
+const NOTHING: Left = Left {
+    starts: 1,
+    resumes: 2,
+    verdicts: 1,
+    settlements: 0,
+    deletions: 0,
+    crashes: 0,
+    lapses: 0,
+    deadlines: 0,
+    renewals: 0,
+    faults: 0,
+    errors: 0,
+    refusals: 0,
+};
+
+/// People and the deadline meet over one review and the next.
+pub fn decisions() -> World {
+    World {
+        protocol: Protocol::default(),
+        left: Left { verdicts: 2, deadlines: 1, crashes: 1, lapses: 1, faults: 1, ..NOTHING },
+        possible: &[
+            ("an approval wins", |_, thread| wins(thread, Verdict::Approve)),
+            ("an edit wins", |_, thread| wins(thread, Verdict::Edit(Draft::Edited))),
+            ("a rejection wins", |_, thread| wins(thread, Verdict::Reject)),
+            ("a question wins", |_, thread| wins(thread, Verdict::Ask)),
+            ("the deadline wins", |_, thread| wins(thread, Verdict::Expire)),
+            ("it ends with one payment", |_, thread| ends(thread) && thread.world.len() == 1),
+            ("it ends with none", |_, thread| ends(thread) && thread.world.is_empty()),
+            ("two decide at once", |_, thread| {
+                let mut runners = thread.runners.iter().flatten();
+                runners.all(|runner| {
+                    matches!(runner.post[..], [Event::Decided { .. }, ..]) && runner.place() == 3
+                })
+            }),
+            OVERTAKEN,
+        ],
+    }
+}
+
+/// An effect of which nobody knows.
+pub fn doubts() -> World {
+    World {
+        protocol: Protocol::default(),
+        left: Left { settlements: 2, crashes: 1, lapses: 1, errors: 2, refusals: 1, ..NOTHING },
+        possible: &[
+            ("it happened", |_, thread| settled(thread, How::Happened)),
+            ("it is run again, and paid twice on a person's word", |_, thread| thread.world.len() == 2),
+            ("it is stopped", |_, thread| settled(thread, How::Stop)),
+            ("it is in doubt twice", |_, thread| {
+                thread.journal.iter().filter(|entry| entry.event == Event::InDoubt).count() == 2
+            }),
+            ("an effect that vouches that it did nothing is tried again", |_, thread| {
+                thread
+                    .journal
+                    .windows(2)
+                    .any(|pair| (pair[0].event, pair[1].event) == (Event::Failed, Event::Resumed))
+            }),
+            OVERTAKEN,
+        ],
+    }
+}
+
+/// A node runs beside the lane that a person decides over.
+pub fn beside() -> World {
+    World {
+        protocol: Protocol { side: true, ..Protocol::default() },
+        left: Left { resumes: 1, settlements: 1, crashes: 1, lapses: 1, faults: 1, renewals: 1, ..NOTHING },
+        possible: &[
+            ("a person decides while a runner has the thread", |_, thread| {
+                thread.journal.iter().any(|entry| entry.right == Right::Guest)
+            }),
+            ("a runner goes on with what a person decided meanwhile", |_, thread| {
+                let guest = |entry: &super::journal::Entry| entry.right == Right::Guest;
+                thread.journal.windows(2).any(|pair| guest(&pair[0]) && pair[1].right == Right::Holder)
+            }),
+            ("a lost answer is found in the journal", |_, thread| {
+                let mut runners = thread.runners.iter().flatten();
+                runners.any(|runner| {
+                    runner.unsure
+                        && thread.entry(runner.place()).is_some_and(|entry| entry.by == runner.drive)
+                })
+            }),
+            ("it ends with one payment", |_, thread| ends(thread) && thread.world.len() == 1),
+            OVERTAKEN,
+        ],
+    }
+}
+
+/// One review, one doubt and one lease: small enough to be walked whole without a rule that bounds it.
+pub fn small() -> World {
+    World {
+        protocol: Protocol::default(),
+        left: Left { settlements: 1, lapses: 1, errors: 1, ..NOTHING },
+        possible: &[OVERTAKEN],
+    }
+}
+
+/// The effect may be repeated with the same key.
+pub fn idempotent() -> World {
+    World {
+        protocol: Protocol { idempotent: true, ..Protocol::default() },
+        left: Left { crashes: 1, lapses: 1, faults: 1, errors: 1, ..NOTHING },
+        possible: &[(
+            "it is paid again, with the same key",
+            |_, thread| matches!(thread.world[..], [first, second] if first.key == second.key),
+        )],
+    }
+}
+
+/// The thread is deleted, and another one takes its name.
+pub fn namesakes() -> World {
+    World {
+        protocol: Protocol::default(),
+        left: Left { starts: 2, verdicts: 1, deletions: 1, lapses: 1, ..NOTHING },
+        possible: &[("the namesake ends, and a runner of the other one lives on", |_, thread| {
+            thread.life > 0 && ends(thread) && thread.runners.iter().flatten().any(|runner| runner.life == 0)
+        })],
+    }
+}
+
+const OVERTAKEN: Possible = ("a runner lives on that has lost the thread", |_, thread| {
+    let mut runners = thread.runners.iter().flatten();
+    runners.any(|runner| {
+        let last = thread.journal.last();
+        runner.asked.is_none()
+            && last.is_some_and(|last| last.right == Right::Claim && last.by != runner.drive)
+    })
+});
+
+fn wins(thread: &Thread, wanted: Verdict) -> bool {
+    thread
+        .journal
+        .iter()
+        .any(|entry| matches!(entry.event, Event::Decided { verdict, .. } if verdict == wanted))
+}
+
+fn settled(thread: &Thread, wanted: How) -> bool {
+    thread.journal.iter().any(|entry| matches!(entry.event, Event::Settled { how, .. } if how == wanted))
+}
+
+fn ends(thread: &Thread) -> bool {
+    thread.journal.iter().any(|entry| entry.event == Event::Ended)
+}

@@ -1,0 +1,123 @@
+//! One thread: its journal in the store, the clock, the world, and whoever works on it.
+
+use super::{
+    drive::Runner,
+    fold::Fold,
+    journal::{Draft, Drive, Entry, Event, Life, Place, Right},
+    rules::{Protocol, Rule},
+};
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Thread {
+    pub life: Life,
+    pub journal: Vec<Entry>,
+    /// Whether the time of the lease is over, and that of the open review.
+    pub lapsed: bool,
+    pub overdue: bool,
+    pub world: Vec<Payment>,
+    pub runners: [Option<Runner>; 2],
+    pub left: Left,
+}
+
+/// What was done to the world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Payment {
+    pub life: Life,
+    pub by: Drive,
+    pub draft: Draft,
+    pub began: Option<Place>,
+    /// The idempotency key, by the place that it is made of.
+    pub key: Place,
+}
+
+/// How often each thing may still happen, which keeps the model finite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Left {
+    pub starts: u8,
+    pub resumes: u8,
+    pub verdicts: u8,
+    pub settlements: u8,
+    pub deletions: u8,
+    pub crashes: u8,
+    pub lapses: u8,
+    pub deadlines: u8,
+    pub renewals: u8,
+    /// Of the store.
+    pub faults: u8,
+    /// Of the effect: errors that say nothing, and errors that vouch that nothing was done.
+    pub errors: u8,
+    pub refusals: u8,
+}
+
+impl Thread {
+    pub fn new(left: Left) -> Self {
+        Self {
+            life: 0,
+            journal: Vec::new(),
+            lapsed: false,
+            overdue: false,
+            world: Vec::new(),
+            runners: [None, None],
+            left,
+        }
+    }
+
+    pub fn fold(&self, protocol: &Protocol) -> Fold {
+        Fold::of(protocol, &self.journal)
+    }
+
+    pub fn entry(&self, place: Place) -> Option<&Entry> {
+        self.journal.get(usize::from(place))
+    }
+
+    /// A name that is in no entry and at no runner.
+    pub fn new_drive(&self) -> Drive {
+        let used = |drive| {
+            self.journal.iter().any(|entry| entry.by == drive)
+                || self.runners.iter().flatten().any(|runner| runner.drive == drive)
+        };
+        (1..).find(|drive| !used(*drive)).unwrap_or_default()
+    }
+
+    /// Whether the store takes what a runner posts.
+    pub fn takes(&self, protocol: &Protocol, runner: &Runner) -> bool {
+        let follows = runner.life == self.life || !protocol.has(Rule::FenceNamesEntry);
+        let next = usize::from(runner.place()) == self.journal.len();
+        (follows && next) || !protocol.has(Rule::Fence)
+    }
+
+    /// The store writes the first so many entries of what a runner posts.
+    pub fn write(&mut self, protocol: &Protocol, runner: &Runner, many: usize) {
+        let mut fold = self.fold(protocol);
+        let right = self.right(&fold, runner);
+        for event in runner.post.iter().take(many) {
+            let name = runner.claims.then(|| runner.name(protocol));
+            fold.apply(protocol, *event, name);
+            let lease = name.filter(|_| fold.lease.is_some());
+            self.lapsed &= lease.is_none();
+            self.overdue &= !matches!(event, Event::Paused(_) | Event::Decided { .. });
+            self.journal.push(Entry { event: *event, lease, by: runner.drive, right });
+        }
+    }
+
+    fn right(&self, fold: &Fold, runner: &Runner) -> Right {
+        // Whoever has the thread in truth, by whatever name.
+        let last = self.journal.iter().rfind(|entry| entry.lease.is_some() && fold.lease.is_some());
+        let own = last.is_some_and(|entry| entry.by == runner.drive);
+        match &runner.asked {
+            _ if runner.life != self.life => Right::Stranger,
+            Some(_) if !runner.claims => Right::Guest,
+            Some(_) if last.is_some() && !own && !self.lapsed => Right::Theft,
+            Some(_) => Right::Claim,
+            None if own => Right::Holder,
+            None => Right::Usurper,
+        }
+    }
+
+    /// The thread is deleted, and its name is free.
+    pub fn delete(&mut self) {
+        self.life += 1;
+        self.journal.clear();
+        (self.lapsed, self.overdue) = (false, false);
+    }
+}

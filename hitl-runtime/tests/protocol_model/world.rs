@@ -1,0 +1,273 @@
+//! What may happen next: the model that `stateright` walks through.
+
+use stateright::{Model, Property};
+
+use super::{
+    drive::{End, Runner, Try},
+    fold::At,
+    journal::{Draft, Event, How, Node, Seen, Verdict, Wrote},
+    promises,
+    request::Request,
+    rules::{Protocol, Rule},
+    scenarios::Possible,
+    thread::{Left, Payment, Thread},
+};
+
+/// The protocol, and what may happen to it.
+#[derive(Clone, Debug)]
+pub struct World {
+    pub protocol: Protocol,
+    pub left: Left,
+    /// What must happen on some path, so that the promises are not kept for want of anything happening.
+    pub possible: &'static [Possible],
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// A process is asked, and reads the thread.
+    Ask(Request),
+    /// The store answers the runner of this number.
+    Answer(usize, Answer),
+    /// A runner's effect changes the world.
+    Pay(usize),
+    /// A runner's try of this number ends.
+    End(usize, usize, End),
+    Renew(usize),
+    Crash(usize),
+    LapseLease,
+    PassDeadline,
+    Delete,
+}
+
+/// What the store did, and what it said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    Stored,
+    Taken,
+    /// It failed, and wrote nothing.
+    Failed,
+    /// It wrote, and the answer was lost.
+    StoredButFailed,
+    /// It wrote, asked itself again, and found the place taken: by this very append.
+    StoredButTaken,
+    /// It wrote the first entry, and failed.
+    PartlyStored,
+}
+
+impl Model for World {
+    type State = Thread;
+    type Action = Action;
+
+    fn init_states(&self) -> Vec<Thread> {
+        vec![Thread::new(self.left)]
+    }
+
+    fn actions(&self, thread: &Thread, actions: &mut Vec<Action>) {
+        if thread.runners.iter().any(Option::is_none) {
+            actions.extend(requests(thread).into_iter().map(Action::Ask));
+        }
+        for (at, runner) in thread.runners.iter().enumerate() {
+            if let Some(runner) = runner {
+                self.moves(thread, at, runner, actions);
+            }
+        }
+        let (fold, left) = (thread.fold(&self.protocol), thread.left);
+        let may = [
+            (Action::LapseLease, left.lapses > 0 && fold.lease.is_some() && !thread.lapsed),
+            (
+                Action::PassDeadline,
+                left.deadlines > 0 && matches!(fold.main, At::Paused { .. }) && !thread.overdue,
+            ),
+            (Action::Delete, left.deletions > 0 && !thread.journal.is_empty()),
+        ];
+        actions.extend(may.into_iter().filter(|(_, may)| *may).map(|(action, _)| action));
+    }
+
+    fn next_state(&self, thread: &Thread, action: Action) -> Option<Thread> {
+        let mut next = thread.clone();
+        self.happen(&mut next, action)?;
+        // Which of the two is the first one says nothing.
+        next.runners.sort();
+        Some(next)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        let possible = self.possible.iter().map(|(name, holds)| Property::sometimes(name, *holds));
+        promises::all().into_iter().chain(possible).collect()
+    }
+}
+
+/// What people and programs may ask for. Whoever has seen a review, or a doubt, may speak of it at any time later.
+fn requests(thread: &Thread) -> Vec<Request> {
+    let mut requests = Vec::new();
+    if thread.left.starts > 0 {
+        requests.push(Request::Start);
+    }
+    if thread.left.resumes > 0 {
+        requests.push(Request::Resume);
+    }
+    for (place, entry) in (0..).zip(&thread.journal) {
+        let saw = Seen { life: thread.life, place };
+        match entry.event {
+            Event::Paused(digest) if thread.left.verdicts > 0 => {
+                let edits = [Verdict::Edit(Draft::Edited), Verdict::Edit(Draft::Invalid)];
+                let verdicts = [Verdict::Approve, Verdict::Reject, Verdict::Ask].into_iter().chain(edits);
+                requests.extend(verdicts.map(|verdict| Request::Answer { verdict, digest, saw }));
+            }
+            Event::Began if thread.left.settlements > 0 => {
+                let hows = [How::Happened, How::RunAgain, How::Stop];
+                requests.extend(hows.map(|how| Request::Settle { how, saw }));
+            }
+            _ => {}
+        }
+    }
+    requests
+}
+
+impl World {
+    /// What may happen to a runner.
+    fn moves(&self, thread: &Thread, at: usize, runner: &Runner, actions: &mut Vec<Action>) {
+        let left = thread.left;
+        if left.crashes > 0 {
+            actions.push(Action::Crash(at));
+        }
+        if runner.running.iter().any(may_pay) {
+            actions.push(Action::Pay(at));
+        }
+        if !runner.post.is_empty() {
+            actions.extend(self.answers(thread, runner).into_iter().map(|answer| Action::Answer(at, answer)));
+            return;
+        }
+        if left.renewals > 0 {
+            actions.push(Action::Renew(at));
+        }
+        for (number, this) in runner.running.iter().enumerate() {
+            actions.extend(ends(thread, this).into_iter().map(|end| Action::End(at, number, end)));
+        }
+    }
+
+    fn answers(&self, thread: &Thread, runner: &Runner) -> Vec<Answer> {
+        let taken = !thread.takes(&self.protocol, runner);
+        let faulty = thread.left.faults > 0;
+        let partly = !self.protocol.has(Rule::AllOrNone) && runner.post.len() > 1;
+        let may = [
+            (Answer::Stored, !taken),
+            (Answer::Taken, taken),
+            (Answer::Failed, faulty),
+            (Answer::StoredButFailed, faulty && !taken),
+            (Answer::StoredButTaken, faulty && !taken),
+            (Answer::PartlyStored, faulty && !taken && partly),
+        ];
+        may.into_iter().filter(|(_, may)| *may).map(|(answer, _)| answer).collect()
+    }
+
+    fn happen(&self, thread: &mut Thread, action: Action) -> Option<()> {
+        match action {
+            Action::Ask(request) => self.ask(thread, request)?,
+            Action::Answer(at, answer) => self.answer(thread, at, answer)?,
+            Action::Pay(at) => self.pay(thread, at)?,
+            Action::End(at, number, end) => {
+                match end {
+                    End::Error => thread.left.errors -= 1,
+                    End::NotDone => thread.left.refusals -= 1,
+                    End::Wrote(_) => {}
+                }
+                thread.runners[at] = thread.runners[at].take()?.end(&self.protocol, number, end);
+            }
+            Action::Renew(at) => {
+                thread.left.renewals -= 1;
+                thread.runners[at].as_mut()?.push(&self.protocol, Event::Renewed);
+            }
+            Action::Crash(at) => {
+                thread.left.crashes -= 1;
+                thread.runners[at] = None;
+            }
+            Action::LapseLease => {
+                thread.left.lapses -= 1;
+                thread.lapsed = true;
+            }
+            Action::PassDeadline => {
+                thread.left.deadlines -= 1;
+                thread.overdue = true;
+            }
+            Action::Delete => {
+                thread.left.deletions -= 1;
+                thread.delete();
+            }
+        }
+        Some(())
+    }
+
+    fn ask(&self, thread: &mut Thread, request: Request) -> Option<()> {
+        let runner = Runner::new(&self.protocol, thread, request)?;
+        match request {
+            Request::Start => thread.left.starts -= 1,
+            Request::Answer { .. } => thread.left.verdicts -= 1,
+            Request::Settle { .. } => thread.left.settlements -= 1,
+            Request::Resume => thread.left.resumes -= 1,
+        }
+        *thread.runners.iter_mut().find(|runner| runner.is_none())? = Some(runner);
+        Some(())
+    }
+
+    fn answer(&self, thread: &mut Thread, at: usize, answer: Answer) -> Option<()> {
+        let mut runner = thread.runners[at].take()?;
+        if !matches!(answer, Answer::Stored | Answer::Taken) {
+            thread.left.faults -= 1;
+        }
+        let many = match answer {
+            Answer::Stored | Answer::StoredButFailed | Answer::StoredButTaken => runner.post.len(),
+            Answer::PartlyStored => 1,
+            Answer::Taken | Answer::Failed => 0,
+        };
+        thread.write(&self.protocol, &runner, many);
+        thread.runners[at] = match answer {
+            Answer::Stored => runner.stored(),
+            Answer::Taken | Answer::StoredButTaken => runner.taken(&self.protocol, thread),
+            // Whoever asked is told that it failed; a runner that has the thread asks the store again.
+            _ if runner.asked.is_some() => None,
+            _ => {
+                runner.unsure = true;
+                Some(runner)
+            }
+        };
+        Some(())
+    }
+
+    fn pay(&self, thread: &mut Thread, at: usize) -> Option<()> {
+        let runner = thread.runners[at].as_mut()?;
+        let this = runner.running.iter_mut().find(|this| may_pay(this))?;
+        this.done = true;
+        let visit = Some(this.visit.entered).filter(|_| self.protocol.has(Rule::KeyOfVisit));
+        thread.world.push(Payment {
+            life: runner.life,
+            by: runner.drive,
+            draft: this.draft,
+            began: this.began,
+            key: visit.or(this.began).unwrap_or_default(),
+        });
+        Some(())
+    }
+}
+
+fn may_pay(this: &Try) -> bool {
+    this.visit.node == Node::Pay && !this.done
+}
+
+/// How a try may end.
+fn ends(thread: &Thread, this: &Try) -> Vec<End> {
+    let asked = thread.journal.iter().any(|entry| matches!(entry.event, Event::Ran(Wrote::Draft(_))));
+    let may = match this.visit.node {
+        Node::Side => vec![(End::Wrote(Wrote::Side), true)],
+        Node::Draft => {
+            let proposes = |draft| End::Wrote(Wrote::Draft(draft));
+            vec![(proposes(Draft::First), true), (proposes(Draft::Second), asked)]
+        }
+        Node::Pay => vec![
+            (End::Wrote(Wrote::Receipt), this.done),
+            (End::Error, thread.left.errors > 0),
+            (End::NotDone, thread.left.refusals > 0 && !this.done),
+        ],
+    };
+    may.into_iter().filter(|(_, may)| *may).map(|(end, _)| end).collect()
+}
