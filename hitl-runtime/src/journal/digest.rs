@@ -1,10 +1,12 @@
 //! What exactly was signed, as 32 bytes.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, marker::PhantomData, str::FromStr};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Visitor};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
+
+use super::canonical;
 
 /// The SHA-256 of a review in canonical JSON (RFC 8785): the thread, the node, the place where the review was
 /// opened, and the draft. Two reviews never share one, even where their drafts are alike.
@@ -48,11 +50,22 @@ impl Digest {
     pub fn short(&self) -> String {
         self.to_string()[..8].to_owned()
     }
+
+    /// Lends the 64 hexadecimal digits. Every entry has some, so they are not made by way of `fmt`.
+    fn with_hex<T>(&self, reader: impl FnOnce(&str) -> T) -> T {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [0; 64];
+        for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
+            pair[0] = DIGITS[usize::from(byte >> 4)];
+            pair[1] = DIGITS[usize::from(byte & 15)];
+        }
+        reader(str::from_utf8(&text).unwrap_or_default())
+    }
 }
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        self.with_hex(|text| f.write_str(text))
     }
 }
 
@@ -84,30 +97,57 @@ impl FromStr for Digest {
             return Err(ParseDigestError);
         }
         for (byte, pair) in bytes.iter_mut().zip(text.chunks_exact(2)) {
-            let pair = std::str::from_utf8(pair).map_err(|_| ParseDigestError)?;
-            if pair.starts_with('+') {
-                return Err(ParseDigestError);
-            }
-            *byte = u8::from_str_radix(pair, 16).map_err(|_| ParseDigestError)?;
+            *byte = nibble(pair[0])? << 4 | nibble(pair[1])?;
         }
         Ok(Self(bytes))
     }
 }
 
+fn nibble(digit: u8) -> Result<u8, ParseDigestError> {
+    match digit {
+        b'0'..=b'9' => Ok(digit - b'0'),
+        b'a'..=b'f' => Ok(digit - b'a' + 10),
+        b'A'..=b'F' => Ok(digit - b'A' + 10),
+        _ => Err(ParseDigestError),
+    }
+}
+
 impl Serialize for Digest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        self.with_hex(|text| serializer.serialize_str(text))
     }
 }
 
 impl<'de> Deserialize<'de> for Digest {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        std::borrow::Cow::<'de, str>::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        from_text(deserializer)
     }
 }
 
+/// What stands in a journal as text, parsed where it stands.
+pub(super) fn from_text<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+where
+    T: FromStr<Err: fmt::Display>,
+    D: Deserializer<'de>,
+{
+    struct Text<T>(PhantomData<T>);
+
+    impl<T: FromStr<Err: fmt::Display>> Visitor<'_> for Text<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a text")
+        }
+
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
+            text.parse().map_err(E::custom)
+        }
+    }
+
+    deserializer.deserialize_str(Text(PhantomData))
+}
+
 /// What a digest is made of.
-#[derive(Serialize)]
 pub(crate) struct Subject<'a> {
     pub(crate) thread: &'a str,
     pub(crate) id: &'a str,
@@ -119,11 +159,25 @@ pub(crate) struct Subject<'a> {
 
 impl Subject<'_> {
     pub(crate) fn digest(&self) -> Result<Digest, DigestError> {
-        exact(self.draft, &mut String::new())?;
-        serde_json_canonicalizer::to_vec(self)
-            .map(|bytes| Digest::of(&bytes))
-            .map_err(|e| DigestError { path: self.field.to_owned(), problem: e.to_string() })
+        let mut json = Vec::with_capacity(512);
+        json.extend_from_slice(br#"{"draft":"#);
+        canonical::write(self.draft, &mut json)?;
+        // In the order of their names, as every object in canonical JSON.
+        for (name, text) in [("field", self.field), ("id", self.id), ("node", self.node)] {
+            member(name, text, &mut json)?;
+        }
+        member("place", &self.place, &mut json)?;
+        member("thread", self.thread, &mut json)?;
+        json.push(b'}');
+        Ok(Digest::of(&json))
     }
+}
+
+fn member<T: Serialize + ?Sized>(name: &str, value: &T, json: &mut Vec<u8>) -> Result<(), DigestError> {
+    json.push(b',');
+    canonical::plain(name, json)?;
+    json.push(b':');
+    canonical::plain(value, json)
 }
 
 /// A draft that has no canonical JSON.
@@ -143,40 +197,36 @@ pub struct DigestError {
     pub problem: String,
 }
 
-/// RFC 8785 writes every number as a double. Two integers beyond 2^53 would then share a digest, and an operator
-/// would sign one and get the other, so such a number cannot be signed.
-fn exact(value: &Value, path: &mut String) -> Result<(), DigestError> {
-    const LIMIT: u64 = 1 << 53;
-    match value {
-        Value::Number(n) if !n.is_f64() => {
-            let magnitude = n.as_u64().or_else(|| n.as_i64().map(i64::unsigned_abs));
-            if magnitude.is_some_and(|m| m <= LIMIT) {
-                return Ok(());
-            }
-            Err(DigestError {
-                path: path.clone(),
-                problem: format!(
-                    "{n} is beyond 2^53, where canonical JSON is no longer exact; make it a string"
-                ),
-            })
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_digest_reads_back_and_nothing_else_does() {
+        let digest = Digest::of(b"hello");
+        let text = digest.to_string();
+        assert_eq!(text, "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824");
+        assert_eq!(serde_json::to_string(&digest).unwrap(), format!("{text:?}"));
+        assert_eq!(serde_json::from_str::<Digest>(&format!("{text:?}")).unwrap(), digest);
+        assert_eq!(text.to_uppercase().parse(), Ok(digest));
+        for wrong in
+            [&text[1..], &format!("+{}", &text[1..]), &text.replace('2', "g"), &text.replace('2', "é")]
+        {
+            assert_eq!(wrong.parse::<Digest>(), Err(ParseDigestError), "{wrong}");
         }
-        Value::Array(items) => items.iter().enumerate().try_for_each(|(i, item)| {
-            let length = path.len();
-            path.push_str(&format!("[{i}]"));
-            exact(item, path)?;
-            path.truncate(length);
-            Ok(())
-        }),
-        Value::Object(map) => map.iter().try_for_each(|(key, item)| {
-            let length = path.len();
-            if !path.is_empty() {
-                path.push('.');
-            }
-            path.push_str(key);
-            exact(item, path)?;
-            path.truncate(length);
-            Ok(())
-        }),
-        _ => Ok(()),
+    }
+
+    #[test]
+    fn a_review_is_digested_in_canonical_json() {
+        let draft = json!({ "b": [1.0, "\u{1}"], "a": { "ü": null } });
+        let (thread, id, node, field, place) = ("ticket \"1\"", "0f", "execute", "draft", 3);
+        let ours = Subject { thread, id, node, field, place, draft: &draft }.digest().unwrap();
+        let whole = json!({
+            "thread": thread, "id": id, "node": node, "field": field, "place": place, "draft": draft,
+        });
+        assert_eq!(ours, Digest::of(&serde_json_canonicalizer::to_vec(&whole).unwrap()));
     }
 }

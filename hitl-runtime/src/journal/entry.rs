@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use super::{Digest, LaneId, Place, Reason};
+use super::{Digest, LaneId, Place, Reason, digest::from_text};
 
 /// Fields and their values as JSON.
 ///
@@ -423,13 +423,17 @@ impl FromStr for To {
 
 impl Serialize for To {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        match self {
+            Self::Node(name) => serializer.serialize_str(name),
+            Self::End => serializer.serialize_str("end"),
+            Self::Join | Self::Fork { .. } => serializer.collect_str(self),
+        }
     }
 }
 
 impl<'de> Deserialize<'de> for To {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        std::borrow::Cow::<'de, str>::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        from_text(deserializer)
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod answer;
 mod at;
+mod canonical;
 mod chain;
 mod digest;
 mod entry;

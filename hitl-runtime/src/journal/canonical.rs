@@ -1,0 +1,168 @@
+//! JSON that each value has exactly one form of: RFC 8785.
+
+use serde::Serialize;
+use serde_json::{Number, Value};
+
+use super::DigestError;
+
+/// Numbers are doubles there. Two integers beyond this one would share a form, and so a digest: an operator would sign
+/// one and get the other.
+const LARGEST: u64 = 1 << 53;
+
+/// Writes a value that a person is to sign.
+///
+/// # Errors
+/// When it holds a number that has no form of its own; the path leads to it.
+pub(super) fn write(value: &Value, out: &mut Vec<u8>) -> Result<(), DigestError> {
+    match value {
+        Value::Number(number) => return write_number(number, out),
+        Value::Array(items) => {
+            out.push(b'[');
+            for (i, item) in items.iter().enumerate() {
+                if i > 0 {
+                    out.push(b',');
+                }
+                write(item, out).map_err(|error| inside(&format!("[{i}]"), error))?;
+            }
+            out.push(b']');
+        }
+        Value::Object(map) => {
+            out.push(b'{');
+            let mut members: Vec<_> = map.iter().collect();
+            members.sort_by(|(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
+            for (i, (key, item)) in members.into_iter().enumerate() {
+                if i > 0 {
+                    out.push(b',');
+                }
+                plain(key, out)?;
+                out.push(b':');
+                write(item, out).map_err(|error| inside(key, error))?;
+            }
+            out.push(b'}');
+        }
+        Value::String(text) => plain(text, out)?,
+        Value::Bool(_) | Value::Null => plain(value, out)?,
+    }
+    Ok(())
+}
+
+/// Texts, `true`, `false`, `null` and integers of at most [`LARGEST`], which serde_json writes as RFC 8785 does.
+pub(super) fn plain<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), DigestError> {
+    serde_json::to_writer(out, value)
+        .map_err(|error| DigestError { path: String::new(), problem: error.to_string() })
+}
+
+fn write_number(number: &Number, out: &mut Vec<u8>) -> Result<(), DigestError> {
+    let magnitude = number.as_u64().or_else(|| number.as_i64().map(i64::unsigned_abs));
+    match (magnitude, number.as_f64()) {
+        (Some(magnitude), _) if magnitude <= LARGEST => plain(number, out),
+        (None, Some(double)) if number.is_f64() => {
+            out.extend_from_slice(ryu_js::Buffer::new().format_finite(double).as_bytes());
+            Ok(())
+        }
+        _ => Err(DigestError {
+            path: String::new(),
+            problem: format!(
+                "{number} is beyond 2^53, where canonical JSON is no longer exact; make it a string"
+            ),
+        }),
+    }
+}
+
+/// The error of a part, as seen from the whole.
+fn inside(part: &str, error: DigestError) -> DigestError {
+    let dot = if error.path.is_empty() || error.path.starts_with('[') { "" } else { "." };
+    DigestError { path: format!("{part}{dot}{}", error.path), ..error }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn form(value: &Value) -> Result<String, DigestError> {
+        let mut out = Vec::new();
+        write(value, &mut out)?;
+        Ok(String::from_utf8(out).unwrap())
+    }
+
+    #[test]
+    fn the_examples_of_the_rfc() {
+        let value = json!({
+            "numbers": [333_333_333.333_333_3, 1e30, 4.50, 2e-3, 0.000_000_000_000_000_000_000_000_001],
+            "string": "\u{20ac}$\u{f}\nA'B\"\\\\\"/",
+            "literals": [null, true, false],
+        });
+        assert_eq!(
+            form(&value).unwrap(),
+            r#"{"literals":[null,true,false],"numbers":[333333333.3333333,1e+30,4.5,0.002,1e-27],"string":"€$\u000f\nA'B\"\\\\\"/"}"#
+        );
+        let value = json!({
+            "\u{20ac}": "Euro Sign", "\r": "Carriage Return", "\u{fb33}": "Hebrew Letter Dalet With Dagesh",
+            "1": "One", "\u{1f600}": "Emoji: Grinning Face", "\u{80}": "Control",
+            "\u{f6}": "Latin Small Letter O With Diaeresis",
+        });
+        let form = form(&value).unwrap();
+        let order = ["Carriage", "One", "Control", "Latin", "Euro", "Emoji", "Hebrew"];
+        assert!(order.map(|word| form.find(word).unwrap()).is_sorted(), "{form}");
+    }
+
+    /// Another hand's implementation says the same of whatever we accept.
+    #[test]
+    fn the_reference_implementation_agrees() {
+        let mut chance = Chance(0x9e37_79b9_7f4a_7c15);
+        for _ in 0..20_000 {
+            let value = chance.value(4);
+            let theirs = String::from_utf8(serde_json_canonicalizer::to_vec(&value).unwrap()).unwrap();
+            match form(&value) {
+                Ok(ours) => assert_eq!(ours, theirs),
+                Err(error) => assert!(error.problem.contains("beyond 2^53"), "{error}"),
+            }
+        }
+    }
+
+    /// Any value at all, by xorshift.
+    struct Chance(u64);
+
+    impl Chance {
+        fn below(&mut self, limit: u64) -> u64 {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            self.0 % limit
+        }
+
+        fn value(&mut self, depth: u32) -> Value {
+            match self.below(if depth == 0 { 6 } else { 8 }) {
+                0 => Value::Null,
+                1 => (self.below(2) == 0).into(),
+                2 => (self.below(u64::MAX) >> self.below(64)).into(),
+                3 => (self.below(u64::MAX) as i64 >> self.below(64)).into(),
+                4 => f64::from_bits(self.below(u64::MAX)).into(),
+                5 => self.text().into(),
+                6 => (0..self.below(4)).map(|_| self.value(depth - 1)).collect(),
+                _ => (0..self.below(5)).map(|_| (self.text(), self.value(depth - 1))).collect(),
+            }
+        }
+
+        fn text(&mut self) -> String {
+            const LETTERS: [char; 14] = [
+                'a', 'Z', '"', '\\', '/', '\n', '\u{1}', '\u{7f}', '\u{80}', 'ö', '€', '\u{fb33}', '😀',
+                '\u{e000}',
+            ];
+            (0..self.below(6)).map(|_| LETTERS[self.below(14) as usize]).collect()
+        }
+    }
+
+    #[test]
+    fn a_number_without_a_form_is_named_by_its_path() {
+        let path = |value| form(&value).unwrap_err().path;
+        let beyond = (1u64 << 53) + 1;
+        assert_eq!(path(json!({ "a": { "cents": beyond } })), "a.cents");
+        assert_eq!(path(json!({ "lines": [0, { "cents": -i64::MAX }] })), "lines[1].cents");
+        assert_eq!(path(json!([[beyond]])), "[0][0]");
+        assert_eq!(form(&json!(1u64 << 53)).unwrap(), "9007199254740992");
+    }
+}
