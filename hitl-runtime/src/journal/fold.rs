@@ -1,6 +1,6 @@
 //! Reading a thread off its entries.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     Arrival, At, Decision, Digest, Entry, Event, Lane, LaneId, Lease, Place, Question, ROOT, Rejection,
@@ -22,7 +22,7 @@ pub(crate) struct Fold<S: State> {
     /// The version of the state that the last entry was written under.
     pub(crate) version: u32,
     /// Tells this thread from a deleted one of the same name.
-    pub(crate) id: String,
+    pub(crate) id: Arc<str>,
     /// The place that the next entry will fill.
     pub(crate) next: Place,
     /// The hash of the last entry.
@@ -63,7 +63,7 @@ impl<S: State> Fold<S> {
             graph: String::new(),
             print: String::new(),
             version: entry::first(),
-            id: String::new(),
+            id: Arc::default(),
             next: 0,
             lanes: BTreeMap::new(),
             lanes_made: 0,
@@ -135,7 +135,7 @@ impl<S: State> Fold<S> {
                 graph.clone_into(&mut self.graph);
                 print.clone_into(&mut self.print);
                 self.version = *version;
-                id.clone_into(&mut self.id);
+                self.id = id.as_str().into();
                 match (to, &entry.snapshot) {
                     (Some(to), _) => {
                         self.lanes.insert(ROOT, Lane::new(S::Fields::default(), None, At::Joined));

@@ -58,7 +58,7 @@ impl<S: State> Fold<S> {
             graph: self.graph.clone(),
             print: self.print.clone(),
             version: self.version,
-            id: self.id.clone(),
+            id: self.id.to_string(),
             lanes,
             made: self.lanes_made,
             steps: self.steps,
@@ -74,7 +74,7 @@ impl<S: State> Fold<S> {
         self.graph = frozen.graph;
         self.print = frozen.print;
         self.version = frozen.version;
-        self.id = frozen.id;
+        self.id = frozen.id.into();
         self.lanes.clear();
         for (id, frozen) in frozen.lanes {
             let mut fields = S::Fields::default();

@@ -1,11 +1,14 @@
 //! The proof that a person signed a value.
 
-use std::{collections::BTreeMap, fmt, ops::Deref};
+use std::{collections::BTreeMap, fmt, ops::Deref, sync::Arc};
 
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use crate::journal::{Digest, DigestError, Signature, Subject};
+use crate::{
+    ThreadId,
+    journal::{Digest, DigestError, Signature, Subject},
+};
 
 /// A value that an operator has signed, and that nothing has changed since.
 ///
@@ -78,10 +81,10 @@ impl<T: fmt::Debug> fmt::Debug for Approved<T> {
 }
 
 /// The signatures that the fields of a thread bear.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Signatures {
-    pub(crate) thread: String,
-    pub(crate) id: String,
+    pub(crate) thread: ThreadId,
+    pub(crate) id: Arc<str>,
     pub(crate) by_field: BTreeMap<String, Signature>,
 }
 
@@ -95,7 +98,7 @@ impl Signatures {
         let json: Value =
             serde_json::to_value(value).map_err(|source| SignatureError::Encoding { field, source })?;
         let subject = Subject {
-            thread: &self.thread,
+            thread: self.thread.as_str(),
             id: &self.id,
             node: &signature.node,
             field,

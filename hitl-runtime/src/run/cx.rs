@@ -1,6 +1,8 @@
 //! Where and when a node runs.
 
-use crate::{Place, ThreadId};
+use std::sync::{Arc, OnceLock};
+
+use crate::{Digest, Place, ThreadId, journal::Visit};
 
 /// Where and when a node runs. A node takes it as `cx: &Cx`.
 ///
@@ -29,14 +31,29 @@ use crate::{Place, ThreadId};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Cx {
-    pub(crate) thread: ThreadId,
-    pub(crate) node: &'static str,
-    pub(crate) entered: Place,
-    pub(crate) failures: u32,
-    pub(crate) key: String,
+    thread: ThreadId,
+    /// Tells the thread from a deleted one of the same name.
+    id: Arc<str>,
+    node: &'static str,
+    /// What the node was called when the thread came to it, if it was called otherwise.
+    was: Option<String>,
+    entered: Place,
+    failures: u32,
+    /// Made when it is asked for: most nodes call nobody who wants one.
+    key: OnceLock<String>,
 }
 
 impl Cx {
+    pub(super) fn new(thread: ThreadId, id: Arc<str>, node: &'static str, visit: &Visit) -> Self {
+        let Visit { entered, failures, .. } = *visit;
+        Self { thread, id, node, was: visit.was.clone(), entered, failures, key: OnceLock::new() }
+    }
+
+    /// With the key that the journal says it began with.
+    pub(super) fn keyed(self, key: String) -> Self {
+        Self { key: key.into(), ..self }
+    }
+
     /// The thread.
     pub fn thread(&self) -> &ThreadId {
         &self.thread
@@ -57,9 +74,13 @@ impl Cx {
         self.failures + 1
     }
 
-    /// The same for every try of this coming to this node, in every process, and for no other: give it to whatever
+    /// The same for every try of this coming to this node, in every process, whatever the node has been called since, and for no other: give it to whatever
     /// the node calls, so that a second call can be told from a second wish. 64 hexadecimal digits.
     pub fn idempotency_key(&self) -> &str {
-        &self.key
+        self.key.get_or_init(|| {
+            let Self { thread, id, entered, .. } = self;
+            let node = self.was.as_deref().unwrap_or(self.node);
+            Digest::of(format!("{thread}\0{id}\0{node}\0{entered}").as_bytes()).to_string()
+        })
     }
 }

@@ -17,7 +17,7 @@ use super::{
     step::{self, End, Tried, Try},
 };
 use crate::{
-    Digest, Error, ThreadId,
+    Error, ThreadId,
     journal::{At, Event, LaneId, Visit},
     review::Signatures,
 };
@@ -107,9 +107,12 @@ fn record<G: Graph>(agent: &Agent<G>, post: &mut Post<G>, tried: &Tried) -> Resu
     }
     match &tried.end {
         End::Wrote(values) => post.push_ran(lane, tried.node, values.clone()),
-        End::Unknown { error } => {
-            post.push(Event::InDoubt { node, lane, key: tried.key.clone(), error: error.clone() })
-        }
+        End::Unknown { error } => post.push(Event::InDoubt {
+            node,
+            lane,
+            key: tried.cx.idempotency_key().to_owned(),
+            error: error.clone(),
+        }),
         End::Failed { error } => {
             let retry = G::SPEC.nodes[tried.node].retry;
             let failures = tried.visit.failures;
@@ -144,13 +147,14 @@ fn advance<G: Graph>(
                     );
                     post.push(Event::Failed { node: visit.node, lane, error, again_ms: None })?;
                 } else {
-                    let key = key::<G>(&post.fold, &visit);
+                    let cx = context::<G>(&post.fold, entry, &visit);
                     if entry.spec.effect {
-                        post.push(Event::Began { node: visit.node.clone(), lane, key: key.clone() })?;
+                        let key = cx.idempotency_key().to_owned();
+                        post.push(Event::Began { node: visit.node.clone(), lane, key })?;
                     }
-                    let now = agent.inner.clock.now_ms();
-                    let wait = Duration::from_millis(again_ms.unwrap_or(now).saturating_sub(now));
-                    tries.extend(attempt(&post.fold, lane, node, entry, visit, key, wait));
+                    let wait = again_ms.map_or(0, |at_ms| at_ms.saturating_sub(agent.inner.clock.now_ms()));
+                    let wait = Duration::from_millis(wait);
+                    tries.extend(attempt(&post.fold, lane, node, entry, visit, cx, wait));
                 }
             }
             // Nobody runs it, so its runner is gone.
@@ -158,7 +162,8 @@ fn advance<G: Graph>(
                 let (node, entry) = find::<G>(&post.fold, &visit.node)?;
                 if entry.spec.idempotent {
                     post.push(Event::Began { node: visit.node.clone(), lane, key: key.clone() })?;
-                    tries.extend(attempt(&post.fold, lane, node, entry, visit, key, Duration::ZERO));
+                    let cx = context::<G>(&post.fold, entry, &visit).keyed(key);
+                    tries.extend(attempt(&post.fold, lane, node, entry, visit, cx, Duration::ZERO));
                 } else {
                     let error = "the process that ran it is gone, and nobody saw how it ended".to_owned();
                     post.push(Event::InDoubt { node: visit.node, lane, key, error })?;
@@ -183,22 +188,12 @@ fn attempt<G: Graph>(
     node: usize,
     entry: &'static route::Entry<G>,
     visit: Visit,
-    key: String,
+    cx: Cx,
     wait: Duration,
 ) -> Option<Try<G>> {
     let lane = fold.lanes.get(&id)?;
-    let signatures = Signatures {
-        thread: fold.thread.as_str().to_owned(),
-        id: fold.id.clone(),
-        by_field: lane.signatures.clone(),
-    };
-    let cx = Cx {
-        thread: fold.thread.clone(),
-        node: entry.spec.name,
-        entered: visit.entered,
-        failures: visit.failures,
-        key,
-    };
+    let signatures =
+        Signatures { thread: fold.thread.clone(), id: fold.id.clone(), by_field: lane.signatures.clone() };
     Some(Try { lane: id, node, entry, fields: lane.fields.clone(), signatures, cx, visit, wait })
 }
 
@@ -240,9 +235,6 @@ fn pause<G: Graph>(
     }
 }
 
-/// The same for every try of one coming to a node, whatever the node has been called since.
-fn key<G: Graph>(fold: &GraphFold<G>, visit: &Visit) -> String {
-    let (thread, id) = (&fold.thread, &fold.id);
-    let node = visit.was.as_ref().unwrap_or(&visit.node);
-    Digest::of(format!("{thread}\0{id}\0{node}\0{}", visit.entered).as_bytes()).to_string()
+fn context<G: Graph>(fold: &GraphFold<G>, entry: &route::Entry<G>, visit: &Visit) -> Cx {
+    Cx::new(fold.thread.clone(), fold.id.clone(), entry.spec.name, visit)
 }

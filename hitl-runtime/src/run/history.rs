@@ -236,9 +236,9 @@ impl<G: Graph> Agent<G> {
         old.steps = 0;
         old.print.clone_from(&self.inner.print);
         old.version = G::State::SPEC.version;
-        old.id = token()?;
+        let id = token()?;
+        old.id = id.as_str().into();
         let wrong = |e| unreadable::<G>(new, 0, e);
-        let id = old.id.clone();
         let snapshot = old.freeze().map_err(wrong)?;
         let mut post = Post::new(self, Fold::empty(new.clone()));
         post.push_entry(Entry {

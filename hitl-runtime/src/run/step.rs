@@ -30,7 +30,8 @@ pub(crate) struct Tried {
     pub(crate) lane: LaneId,
     pub(crate) node: usize,
     pub(crate) visit: Visit,
-    pub(crate) key: String,
+    /// Where and when it ran, and so with which key.
+    pub(crate) cx: Cx,
     pub(crate) end: End,
 }
 
@@ -86,7 +87,7 @@ pub(crate) async fn run<G: Graph>(agent: Agent<G>, this: Try<G>) -> Tried {
             )
         }
     };
-    Tried { lane: this.lane, node: this.node, key: this.cx.key, visit: this.visit, end }
+    Tried { lane: this.lane, node: this.node, cx: this.cx, visit: this.visit, end }
 }
 
 fn failed(error: &NodeError, unsure: bool) -> End {
