@@ -1,6 +1,6 @@
 //! Tamper evidence: each entry carries the hash of the one before it.
 
-use super::Digest;
+use super::{Digest, Written};
 
 /// The hash before a thread's first entry. It names the thread, so that a journal cannot be passed off as another's.
 pub(crate) fn genesis(thread: &str) -> Digest {
@@ -13,7 +13,7 @@ pub(crate) fn link(before: Digest, body: &[u8]) -> Digest {
 }
 
 /// Encodes an entry and links it to the one before.
-pub(crate) fn seal(before: Digest, entry: &super::Entry) -> Result<(Digest, Vec<u8>), serde_json::Error> {
+pub(crate) fn seal(before: Digest, entry: &Written<'_>) -> Result<(Digest, Vec<u8>), serde_json::Error> {
     let body = serde_json::to_vec(entry)?;
     Ok((link(before, &body), body))
 }

@@ -2,9 +2,11 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use serde_json::value::RawValue;
+
 use super::{
-    Arrival, At, Decision, Digest, Entry, Event, Lane, LaneId, Lease, Place, Question, ROOT, Rejection,
-    Settlement, Signature, To, Values,
+    At, Decision, Digest, Entry, Event, Lane, LaneId, Lease, Place, Question, ROOT, Rejection, Settlement,
+    Signature, To, Values,
     at::{Brings, OpenAt, Visit},
     copy, entry, genesis, link, migrate,
 };
@@ -140,7 +142,7 @@ impl<S: State> Fold<S> {
                     (Some(to), _) => {
                         self.lanes.insert(ROOT, Lane::new(S::Fields::default(), None, At::Joined));
                         self.lanes_made = 1;
-                        self.write(ROOT, input)?;
+                        self.take(ROOT, input, false)?;
                         self.arrive(ROOT, to, place, false, None)?;
                     }
                     (None, Some(snapshot)) => self.thaw(snapshot)?,
@@ -150,7 +152,7 @@ impl<S: State> Fold<S> {
                 }
             }
             Event::Ran { lane, wrote, to, .. } => {
-                self.write(*lane, wrote)?;
+                self.take(*lane, wrote, false)?;
                 return self.ran(*lane, to);
             }
             Event::Began { lane, key, .. } => {
@@ -305,7 +307,7 @@ impl<S: State> Fold<S> {
             Settlement::Happened { wrote } => {
                 let to =
                     to.ok_or_else(|| FoldError::Damaged("it says not where the thread goes on".to_owned()))?;
-                self.write(id, wrote)?;
+                self.take(id, wrote, false)?;
                 self.arrive(id, to, place, false, None)
             }
             Settlement::RunAgain => {
@@ -325,18 +327,24 @@ impl<S: State> Fold<S> {
     }
 
     /// Puts what a node wrote into its lane.
-    pub(crate) fn write(&mut self, lane: LaneId, wrote: &Values) -> Result<(), FoldError> {
-        self.take(lane, wrote, false)
+    /// Puts what a node wrote just now into its lane.
+    pub(crate) fn write<'a>(
+        &mut self,
+        lane: LaneId,
+        mut wrote: impl Iterator<Item = (&'a str, &'a RawValue)>,
+    ) -> Result<(), FoldError> {
+        let place = self.next;
+        let lane = self.lane(lane)?;
+        Ok(wrote.try_for_each(|(field, json)| lane.take(&S::SPEC, field, json, false, place))?)
     }
 
-    /// Puts values into a lane: through the reducers, or in place of what is there.
+    /// Puts values into a lane that may be of an older version: through the reducers, or in place of what is there.
     fn take(&mut self, lane: LaneId, wrote: &Values, replaces: bool) -> Result<(), FoldError> {
         let (place, older) = (self.next, self.is_older());
         let updated = self.updated(wrote)?;
         let lane = self.lane(lane)?;
         for (field, json) in &*updated {
-            let arrival = Arrival { field: field.clone(), json: json.clone(), replaces, place };
-            lane.take(&S::SPEC, arrival)?;
+            lane.take(&S::SPEC, field, json, replaces, place)?;
         }
         if older {
             lane.keep(wrote);
@@ -415,7 +423,7 @@ impl<S: State> Fold<S> {
         // An edit takes the place of what was there before the fork, and not of what a sibling wrote.
         let lane = self.lane(parent)?;
         for arrival in edits.into_iter().chain(writes) {
-            lane.take(&S::SPEC, arrival)?;
+            lane.take(&S::SPEC, &arrival.field, &arrival.json, arrival.replaces, arrival.place)?;
         }
         lane.signatures.extend(signed);
         let At::Forked { join } = self.lane(parent)?.at.clone() else {

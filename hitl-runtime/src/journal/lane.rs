@@ -59,28 +59,30 @@ impl<F: Fields> Lane<F> {
         }
     }
 
-    /// Puts a value into a field. Any signature on it is gone.
-    pub(crate) fn take(&mut self, state: &StateSpec, arrival: Arrival) -> Result<(), FieldError> {
-        self.signatures.remove(&arrival.field);
+    /// Puts a value into a field; an edit's `replaces` what is there. Any signature on it is gone.
+    pub(crate) fn take(
+        &mut self,
+        state: &StateSpec,
+        field: &str,
+        json: &RawValue,
+        replaces: bool,
+        place: Place,
+    ) -> Result<(), FieldError> {
+        self.signatures.remove(field);
         if Arc::get_mut(&mut self.fields).is_none() {
             // A node that was abandoned still holds the old view.
             self.fields = Arc::new(copy(state, &*self.fields)?);
         }
         if let Some(fields) = Arc::get_mut(&mut self.fields) {
-            let json = arrival.json.get();
-            if arrival.replaces {
-                fields.replace(&arrival.field, json)?
-            } else {
-                fields.write(&arrival.field, json)?
-            }
+            if replaces { fields.replace(field, json.get())? } else { fields.write(field, json.get())? }
         }
         if self.parent.is_some() {
-            let reduced = state.fields.iter().any(|field| field.name == arrival.field && field.reduced);
-            if arrival.replaces || !reduced {
+            let reduced = state.fields.iter().any(|spec| spec.name == field && spec.reduced);
+            if replaces || !reduced {
                 // What came before is gone, here and so at the join.
-                self.wrote.retain(|earlier| earlier.field != arrival.field);
+                self.wrote.retain(|earlier| earlier.field != field);
             }
-            self.wrote.push(arrival);
+            self.wrote.push(Arrival { field: field.to_owned(), json: json.to_owned(), replaces, place });
         }
         Ok(())
     }

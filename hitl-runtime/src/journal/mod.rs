@@ -11,6 +11,7 @@ mod frozen;
 mod lane;
 mod loose;
 pub(crate) mod migrate;
+mod written;
 
 pub use answer::{Question, Reason, Rejection, UnknownReason};
 pub(crate) use at::{At, Brings, OpenAt, Visit};
@@ -26,6 +27,7 @@ pub use lane::LaneId;
 pub(crate) use lane::{Arrival, Lane, ROOT, copy};
 pub(crate) use loose::Loose;
 pub use migrate::Map;
+pub(crate) use written::{Ran, Said, Written, Wrote};
 
 /// The place of an entry in a thread's journal. The first is 0.
 pub type Place = u64;

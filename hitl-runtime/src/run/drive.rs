@@ -100,19 +100,17 @@ pub(crate) async fn run<G: Graph>(agent: &Agent<G>, mut post: Post<G>) -> Result
 /// Writes down how a try ended.
 fn record<G: Graph>(agent: &Agent<G>, post: &mut Post<G>, tried: &Tried) -> Result<(), Error> {
     let lane = tried.lane;
-    let node = tried.visit.node.clone();
     if post.fold.lanes.get(&lane).and_then(|lane| lane.at.visit()) != Some(&tried.visit) {
         // The store took this very entry before it said that the place was taken.
         return Ok(());
     }
+    let node = || tried.visit.node.clone();
     match &tried.end {
-        End::Wrote(values) => post.push_ran(lane, tried.node, values.clone()),
-        End::Unknown { error } => post.push(Event::InDoubt {
-            node,
-            lane,
-            key: tried.cx.idempotency_key().to_owned(),
-            error: error.clone(),
-        }),
+        End::Wrote(writes) => post.push_ran(lane, tried.node, &writes.0),
+        End::Unknown { error } => {
+            let key = tried.cx.idempotency_key().to_owned();
+            post.push(Event::InDoubt { node: node(), lane, key, error: error.clone() })
+        }
         End::Failed { error } => {
             let retry = G::SPEC.nodes[tried.node].retry;
             let failures = tried.visit.failures;
@@ -120,7 +118,7 @@ fn record<G: Graph>(agent: &Agent<G>, post: &mut Post<G>, tried: &Tried) -> Resu
                 let backoff = retry.backoff_ms.saturating_mul(1 << failures.min(20));
                 agent.inner.clock.now_ms().saturating_add(backoff)
             });
-            post.push(Event::Failed { node, lane, error: error.clone(), again_ms })
+            post.push(Event::Failed { node: node(), lane, error: error.clone(), again_ms })
         }
     }
 }

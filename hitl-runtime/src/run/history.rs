@@ -241,7 +241,7 @@ impl<G: Graph> Agent<G> {
         let wrong = |e| unreadable::<G>(new, 0, e);
         let snapshot = old.freeze().map_err(wrong)?;
         let mut post = Post::new(self, Fold::empty(new.clone()));
-        post.push_entry(Entry {
+        post.push_entry(&Entry {
             at_ms: self.inner.clock.now_ms(),
             event: Event::Started {
                 graph: G::SPEC.name.to_owned(),

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     Digest, Error, OpenReview, Place, Standing, StoreError,
-    journal::{At, Entry, Event, LaneId, Lease, Values, seal},
+    journal::{At, Entry, Event, LaneId, Lease, Ran, Said, Written, Wrote, seal},
     store::{Append, Record},
 };
 
@@ -90,69 +90,76 @@ impl<G: Graph> Post<G> {
 
     /// Moves the thread, and keeps the entry for the next flush.
     pub(crate) fn push(&mut self, event: Event) -> Result<(), Error> {
-        self.push_entry(self.entry(event))
+        let (at_ms, lease) = self.stamp();
+        self.push_entry(&Entry { at_ms, event, lease, snapshot: None })
     }
 
     /// As `push`, with an entry that is whole, as a fork's first one is with its snapshot.
-    pub(crate) fn push_entry(&mut self, entry: Entry) -> Result<(), Error> {
+    pub(crate) fn push_entry(&mut self, entry: &Entry) -> Result<(), Error> {
         let place = self.fold.next;
-        let thread = self.fold.thread.clone();
-        self.fold.apply(&entry).map_err(|e| unreadable::<G>(&thread, place, e))?;
-        self.seal(&thread, place, entry)
+        let applied = self.fold.apply(entry);
+        applied.map_err(|e| unreadable::<G>(&self.fold.thread, place, e))?;
+        self.seal(Written::from(entry))
     }
 
     /// A node has finished: writes what it wrote, and only then asks the graph where to go on.
-    pub(crate) fn push_ran(&mut self, lane: LaneId, node: usize, wrote: Values) -> Result<(), Error> {
+    pub(crate) fn push_ran(&mut self, lane: LaneId, node: usize, wrote: Wrote<'_>) -> Result<(), Error> {
         let place = self.fold.next;
-        let thread = self.fold.thread.clone();
-        let wrong = |e| unreadable::<G>(&thread, place, e);
-        self.fold.write(lane, &wrote).map_err(wrong)?;
+        let written = self.fold.write(lane, wrote.iter().map(|(field, json)| (*field, &**json)));
+        written.map_err(|e| unreadable::<G>(&self.fold.thread, place, e))?;
         let to = match self.fold.lanes.get(&lane) {
             Some(lane) => super::route::after_node::<G>(node, &lane.fields),
             None => Err(format!("lane {lane} is not open")),
         };
-        let to = to.map_err(|problem| changed(&thread, Difference::NoWay { problem }))?;
-        let name = G::SPEC.nodes.get(node).map_or("?", |node| node.name).to_owned();
-        let entry = self.entry(Event::Ran { node: name, lane, wrote, to: to.clone() });
-        self.fold.at_ms = entry.at_ms;
-        if entry.lease.is_some() {
-            self.fold.lease.clone_from(&entry.lease);
+        let to = to.map_err(|problem| changed(&self.fold.thread, Difference::NoWay { problem }))?;
+        let (at_ms, lease) = self.stamp();
+        self.fold.at_ms = at_ms;
+        if lease.is_some() {
+            self.fold.lease.clone_from(&lease);
         }
-        self.fold.ran(lane, &to).map_err(wrong)?;
-        self.seal(&thread, place, entry)
+        let moved = self.fold.ran(lane, &to);
+        moved.map_err(|e| unreadable::<G>(&self.fold.thread, place, e))?;
+        let node = G::SPEC.nodes.get(node).map_or("?", |node| node.name);
+        let event = Said::Ran { ran: Ran { node, lane, wrote, to: &to } };
+        self.seal(Written { at_ms, event, lease: lease.as_ref(), snapshot: None })
     }
 
-    /// The lease is written when it is new, or when a third of it has passed.
-    fn entry(&self, event: Event) -> Entry {
+    /// When it is, and the lease where it is new or a third of it has passed.
+    fn stamp(&self) -> (u64, Option<Lease>) {
         let now = self.agent.inner.clock.now_ms();
         let span = u64::try_from(self.agent.inner.lease.as_millis()).unwrap_or(u64::MAX);
         let fresh = |lease: &Lease| {
             lease.runner == self.runner && lease.until_ms.saturating_sub(now) > span - span / 3
         };
         let due = self.claims && !self.fold.lease.as_ref().is_some_and(fresh);
-        let lease = due.then(|| Lease { runner: self.runner.clone(), until_ms: now.saturating_add(span) });
-        Entry { at_ms: now, event, lease, snapshot: None }
+        (now, due.then(|| Lease { runner: self.runner.clone(), until_ms: now.saturating_add(span) }))
     }
 
-    fn seal(&mut self, thread: &crate::ThreadId, place: Place, mut entry: Entry) -> Result<(), Error> {
-        let damaged = |problem: String| Error::Damaged { thread: thread.clone(), place, problem };
-        if self.fold.lease.is_none() {
+    /// Encodes an entry that has moved the thread, with a snapshot where one is due.
+    fn seal(&mut self, mut entry: Written<'_>) -> Result<(), Error> {
+        let fold = &mut self.fold;
+        let place = fold.next;
+        if fold.lease.is_none() {
             // The thread rests, and so nobody has to be told who has it.
             entry.lease = None;
         }
-        let (entries, bytes) = self.fold.since_snapshot;
-        if entries >= Self::SNAPSHOT_ENTRIES && bytes >= self.fold.snapshot_bytes && !self.fold.ended {
-            entry.snapshot = Some(self.fold.freeze().map_err(|e| unreadable::<G>(thread, place, e))?);
-        }
-        let (hash, body): (Digest, Vec<u8>) =
-            seal(self.fold.hash, &entry).map_err(|e| damaged(e.to_string()))?;
+        let (entries, bytes) = fold.since_snapshot;
+        let due = entries >= Self::SNAPSHOT_ENTRIES && bytes >= fold.snapshot_bytes && !fold.ended;
+        let snapshot = due.then(|| fold.freeze()).transpose();
+        let snapshot = snapshot.map_err(|e| unreadable::<G>(&fold.thread, place, e))?;
+        let entry = Written { snapshot: snapshot.as_deref().or(entry.snapshot), ..entry };
+        let (hash, body) = seal(fold.hash, &entry).map_err(|e| Error::Damaged {
+            thread: fold.thread.clone(),
+            place,
+            problem: e.to_string(),
+        })?;
         if self.records.is_empty() {
-            self.after = (place > 0).then_some(self.fold.hash);
+            self.after = (place > 0).then_some(fold.hash);
         }
-        let snapshot = entry.snapshot.as_ref().map(|snapshot| snapshot.get().len());
-        self.fold.count(body.len(), snapshot);
-        self.fold.hash = hash;
-        self.fold.next = place + 1;
+        let snapshot = entry.snapshot.map(|snapshot| snapshot.get().len());
+        fold.count(body.len(), snapshot);
+        fold.hash = hash;
+        fold.next = place + 1;
         self.records.push(Record { place, hash, body, snapshot: snapshot.is_some() });
         Ok(())
     }

@@ -6,7 +6,7 @@ use futures_util::FutureExt;
 
 use super::{Agent, Args, Cx, Graph, NodeError, Writes, route};
 use crate::{
-    journal::{Brings, LaneId, Values, Visit},
+    journal::{Brings, LaneId, Visit},
     prose,
     review::Signatures,
     state::{Fields, State},
@@ -35,9 +35,8 @@ pub(crate) struct Tried {
     pub(crate) end: End,
 }
 
-#[derive(Clone)]
 pub(crate) enum End {
-    Wrote(Values),
+    Wrote(Writes),
     Failed {
         error: String,
     },
@@ -96,9 +95,8 @@ fn failed(error: &NodeError, unsure: bool) -> End {
 }
 
 /// A draft that breaks its invariants is a failure of the node that returned it.
-fn finished<G: Graph>(writes: Writes, unsure: bool) -> End {
-    let mut values = Values::new();
-    for (field, json) in writes.0 {
+fn finished<G: Graph>(mut writes: Writes, unsure: bool) -> End {
+    for (field, json) in &writes.0 {
         // What the journal could not give back must not get in.
         let mut slots = <G::State as State>::Fields::default();
         if let Err(error) = slots.replace(field, json.get()) {
@@ -107,9 +105,9 @@ fn finished<G: Graph>(writes: Writes, unsure: bool) -> End {
         if let Err(problem) = check::<G>(field, json.get()) {
             return failed(&NodeError::msg(problem), unsure);
         }
-        values.insert(field.to_owned(), json);
     }
-    End::Wrote(values)
+    writes.0.sort_unstable_by_key(|(field, _)| *field);
+    End::Wrote(writes)
 }
 
 /// Holds a value that some node is to have signed against that node's invariants.

@@ -1,0 +1,84 @@
+//! An entry on its way into bytes: what it says is borrowed, for it is written once.
+
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use super::{Entry, Event, LaneId, Lease, ROOT, To};
+
+/// Writes an [`Entry`].
+#[derive(Serialize)]
+pub(crate) struct Written<'a> {
+    #[serde(rename = "at")]
+    pub(crate) at_ms: u64,
+    #[serde(rename = "is")]
+    pub(crate) event: Said<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) lease: Option<&'a Lease>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) snapshot: Option<&'a RawValue>,
+}
+
+/// Writes an [`Event`].
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(crate) enum Said<'a> {
+    Event(&'a Event),
+    /// An [`Event::Ran`], of which nothing had to be copied: they are most of what is written.
+    Ran {
+        ran: Ran<'a>,
+    },
+}
+
+#[derive(Serialize)]
+pub(crate) struct Ran<'a> {
+    pub(crate) node: &'a str,
+    #[serde(skip_serializing_if = "is_root")]
+    pub(crate) lane: LaneId,
+    #[serde(serialize_with = "as_map")]
+    pub(crate) wrote: Wrote<'a>,
+    pub(crate) to: &'a To,
+}
+
+/// The fields that a node wrote, in the order of their names.
+pub(crate) type Wrote<'a> = &'a [(&'static str, Box<RawValue>)];
+
+impl<'a> From<&'a Entry> for Written<'a> {
+    fn from(Entry { at_ms, event, lease, snapshot }: &'a Entry) -> Self {
+        let (event, snapshot) = (Said::Event(event), snapshot.as_deref());
+        Self { at_ms: *at_ms, event, lease: lease.as_ref(), snapshot }
+    }
+}
+
+fn is_root(lane: &LaneId) -> bool {
+    *lane == ROOT
+}
+
+fn as_map<S: Serializer>(wrote: Wrote<'_>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(wrote.iter().map(|(field, json)| (field, json)))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_written_as_an_entry_is() {
+        for text in [
+            r#"{"at":1,"is":{"ran":{"node":"draft","wrote":{"plan":"refund it","risk":3},"to":"pay"}}}"#,
+            r#"{"at":2,"is":{"ran":{"node":"check","lane":1,"wrote":{},"to":")"}},"lease":{"by":"5f3a","until":9}}"#,
+            r#"{"at":3,"is":{"ran":{"node":"a","wrote":{},"to":"(b, c) -> end"}},"snapshot":{"lanes":{}}}"#,
+        ] {
+            let entry: Entry = serde_json::from_str(text).unwrap();
+            assert_eq!(serde_json::to_string(&entry).unwrap(), text);
+            assert_eq!(serde_json::to_string(&Written::from(&entry)).unwrap(), text);
+
+            let Event::Ran { node, lane, wrote, to } = &entry.event else { unreachable!() };
+            let names = ["plan", "risk"];
+            let wrote: Vec<_> = names.into_iter().zip(wrote.values().cloned()).collect();
+            let event = Said::Ran { ran: Ran { node, lane: *lane, wrote: &wrote, to } };
+            let ran = Written { event, ..Written::from(&entry) };
+            assert_eq!(serde_json::to_string(&ran).unwrap(), text);
+        }
+    }
+}
