@@ -1,10 +1,11 @@
 //! Moving a thread until a person must, or until it ends.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, task::Poll, time::Duration};
 
 use futures_util::{
     FutureExt, StreamExt,
     future::{BoxFuture, Either, select},
+    poll,
     stream::FuturesUnordered,
 };
 
@@ -18,7 +19,7 @@ use super::{
 };
 use crate::{
     Error, ThreadId,
-    journal::{At, Event, LaneId, Visit},
+    journal::{At, Event, Lane, LaneId, Visit},
     review::Signatures,
 };
 
@@ -79,8 +80,21 @@ pub(crate) async fn run<G: Graph>(agent: &Agent<G>, mut post: Post<G>) -> Result
         first = false;
         ended.clear();
         for this in tries {
-            busy.insert(this.lane);
-            running.push(step::run(agent.clone(), this).boxed());
+            let lane = this.lane;
+            let mut work = step::run(agent.clone(), this).boxed();
+            // A node that ends at once needs no place among those that run, no timer, and no waker of its own.
+            if running.is_empty()
+                && let Poll::Ready(tried) = poll!(&mut work)
+            {
+                record(agent, &mut post, &tried)?;
+                ended.push(tried);
+            } else {
+                busy.insert(lane);
+                running.push(work);
+            }
+        }
+        if !ended.is_empty() {
+            continue;
         }
         if running.is_empty() {
             return Ok(post.fold);
@@ -130,7 +144,8 @@ fn advance<G: Graph>(
     busy: &BTreeSet<LaneId>,
 ) -> Result<Vec<Try<G>>, Error> {
     let mut tries = Vec::new();
-    let lanes: Vec<LaneId> = post.fold.lanes.keys().copied().filter(|lane| !busy.contains(lane)).collect();
+    let idle = |(id, lane): (&LaneId, &Lane<_>)| (lane.at.is_active() && !busy.contains(id)).then_some(*id);
+    let lanes: Vec<LaneId> = post.fold.lanes.iter().filter_map(idle).collect();
     for lane in lanes {
         let Some(at) = post.fold.lanes.get(&lane).map(|lane| lane.at.clone()) else { continue };
         match at {
