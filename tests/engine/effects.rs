@@ -39,11 +39,11 @@ pub struct World {
 }
 
 impl World {
-    fn new(script: impl IntoIterator<Item = Behaviour>) -> Self {
+    pub fn new(script: impl IntoIterator<Item = Behaviour>) -> Self {
         Self { script: Arc::new(Mutex::new(script.into_iter().collect())), ..Self::default() }
     }
 
-    async fn call(&self, wish: &str, key: &str) -> Result<String> {
+    pub async fn call(&self, wish: &str, key: &str) -> Result<String> {
         self.calls.fetch_add(1, Ordering::SeqCst);
         self.keys.lock().unwrap().insert(key.to_owned());
         let behaviour = {
@@ -60,7 +60,7 @@ impl World {
         }
     }
 
-    fn calls(&self) -> u32 {
+    pub fn calls(&self) -> u32 {
         self.calls.load(Ordering::SeqCst)
     }
 }

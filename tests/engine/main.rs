@@ -5,6 +5,7 @@ mod deadlines;
 mod effects;
 mod forks;
 mod history;
+mod new_code;
 mod passing;
 mod refunds;
 mod routes;

@@ -1,0 +1,234 @@
+//! Effects and signatures across versions: nothing is done twice, and nothing runs that nobody signed.
+
+use hitl::{journal::Event, prelude::*};
+
+use super::{
+    super::effects::Behaviour,
+    events, journal, kept, mara, names, refused, told,
+    v1::{self, World},
+    versions::{renamed, renamed_again},
+    waiting,
+};
+
+/// A thread of the first version whose effect is in doubt; its key.
+async fn in_doubt(store: &MemoryStore, world: &World) -> String {
+    let digest = waiting(store, world, "t").await;
+    let agent = v1::Refunds::new(world.clone(), store.clone());
+    match agent.decide("t", digest, &mara(), Verdict::Approve).await.unwrap() {
+        v1::RefundsTurn::InDoubt(doubt) => doubt.idempotency_key().to_owned(),
+        other => panic!("{other}"),
+    }
+}
+
+/// The key is made of the node's name: under the new one the bank would take it for another refund.
+#[tokio::test]
+async fn a_renamed_effect_is_run_again_under_the_key_that_it_was_begun_with() {
+    let (store, world) = (MemoryStore::new(), World::new([Behaviour::Fails]));
+    let key = in_doubt(&store, &world).await;
+    let before = journal(&store).await;
+    let agent = renamed::Refunds::new(world.clone(), store);
+    let renamed::RefundsTurn::InDoubt(doubt) = agent.thread("t").await.unwrap() else { panic!() };
+    assert_eq!((doubt.node(), doubt.idempotency_key()), ("pay", key.as_str()));
+    let turn = doubt.run_again(&mara()).await.unwrap();
+    assert!(matches!(turn, renamed::RefundsTurn::Done(outcome) if outcome == "did A-9133 149"));
+    assert_eq!((world.calls(), world.keys.lock().unwrap().clone()), (2, [key].into()));
+    let new = kept(&agent, &before).await;
+    assert_eq!(names(&new), ["migrated", "settled", "began", "ran", "ran", "ended"]);
+    assert!(matches!(&events(&new)[2], Event::Began { node, .. } if node == "pay"));
+}
+
+#[tokio::test]
+async fn and_so_it_is_after_a_second_name() {
+    let (store, world) = (MemoryStore::new(), World::new([Behaviour::Fails, Behaviour::Fails]));
+    let key = in_doubt(&store, &world).await;
+    let before = journal(&store).await;
+    let second = renamed::Refunds::new(world.clone(), store.clone());
+    let renamed::RefundsTurn::InDoubt(doubt) = second.thread("t").await.unwrap() else { panic!() };
+    assert!(matches!(doubt.run_again(&mara()).await.unwrap(), renamed::RefundsTurn::InDoubt(_)));
+    let third = renamed_again::Refunds::new(world.clone(), store);
+    let renamed_again::RefundsTurn::InDoubt(doubt) = third.thread("t").await.unwrap() else { panic!() };
+    assert_eq!((doubt.node(), doubt.idempotency_key()), ("refund", key.as_str()));
+    // Whoever may not sign it may not settle it, whatever it is called.
+    let eve = doubt.run_again(&Operator::new("eve")).await.unwrap_err();
+    assert_eq!(eve.code(), "role_missing");
+    let again = hitl::journal::Settlement::RunAgain;
+    assert!(third.settle("t", &key, &mara(), again).await.is_ok());
+    assert_eq!((world.calls(), world.keys.lock().unwrap().clone()), (3, [key].into()));
+    let new = kept(&third, &before).await;
+    assert_eq!(
+        names(&new),
+        ["migrated", "settled", "began", "in_doubt", "migrated", "settled", "began", "ran", "ended"]
+    );
+}
+
+/// A second coming to the same node is another one, and has a key of its own.
+#[tokio::test]
+async fn a_new_visit_has_a_key_of_its_own() {
+    let (store, world) = (MemoryStore::new(), World::new([Behaviour::Fails]));
+    let old = waiting(&store, &world, "t").await;
+    let agent = renamed::Refunds::new(world.clone(), store.clone());
+    let renamed::RefundsTurn::Pay(review) = agent.thread("t").await.unwrap() else { panic!() };
+    assert_ne!(review.digest(), old);
+    let renamed::RefundsTurn::Pay(review) = review.ask(&mara(), "Is there a photo?").await.unwrap() else {
+        panic!()
+    };
+    assert_eq!(review.draft().dollars, 99);
+    let renamed::RefundsTurn::InDoubt(doubt) = review.approve(&mara()).await.unwrap() else { panic!() };
+    let entered = doubt.idempotency_key().to_owned();
+    // The same thread as it would have gone without the question.
+    let (store, world) = (MemoryStore::new(), World::new([Behaviour::Fails]));
+    assert_ne!(in_doubt(&store, &world).await, entered);
+}
+
+/// It was an effect, and now it only looks.
+mod harmless {
+    use hitl::prelude::*;
+
+    use super::super::super::effects::Job;
+
+    #[node(Job, writes = receipt)]
+    async fn act(wish: &str) -> Result<String> {
+        Ok(wish.to_owned())
+    }
+
+    graph! { pub Actor<Job> { start -> act -> end; } }
+}
+
+#[tokio::test]
+async fn an_effect_in_doubt_that_is_no_effect_any_more() {
+    use super::super::effects::{Actor, ActorTurn, JobInput};
+
+    let (store, world) = (MemoryStore::new(), World::new([Behaviour::Fails]));
+    let actor = Actor::new(world.clone(), store.clone());
+    let turn = actor.start("t", JobInput { wish: "it".into() }).await.unwrap();
+    let ActorTurn::InDoubt(doubt) = turn else { panic!() };
+    let key = doubt.idempotency_key().to_owned();
+    let agent = harmless::Actor::new(store);
+    let check = agent.check("t").await.unwrap();
+    assert_eq!(told(&check.differences), [("not_an_effect", "act", "")]);
+    let again = hitl::journal::Settlement::RunAgain;
+    assert_eq!(agent.settle("t", &key, &mara(), again).await.unwrap_err().code(), "graph_changed");
+    assert_eq!(agent.view("t").await.unwrap().in_doubt.map(|doubt| doubt.key), Some(key));
+    assert_eq!(world.calls(), 1);
+}
+
+/// Two versions of a graph that pays, and then files what it has paid: the second one counts in cents. `$file` says
+/// how `file` takes the draft.
+macro_rules! paid_and_filed {
+    ($module:ident, $amount:ident, $most:literal, ($($state:tt)*), $file:ty) => {
+        mod $module {
+            use hitl::prelude::*;
+
+            use super::World;
+
+            #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+            pub struct Draft {
+                #[garde(range(max = $most))]
+                pub $amount: u32,
+            }
+
+            #[state $($state)*]
+            pub struct Ticket {
+                #[input]
+                pub message: String,
+                pub draft: Draft,
+                pub receipt: String,
+                #[output]
+                pub outcome: String,
+            }
+
+            #[allow(dead_code)]
+            fn in_cents(_: u32, fields: &mut hitl::journal::Map) -> Result<()> {
+                if let Some(draft) = fields.get_mut("draft") {
+                    let dollars = draft["dollars"].as_u64().ok_or_else(|| NodeError::msg("no dollars"))?;
+                    *draft = serde_json::json!({ "cents": dollars * 100 });
+                }
+                Ok(())
+            }
+
+            #[node(Ticket, writes = draft)]
+            async fn draft(message: &str) -> Result<Draft> {
+                Ok(Draft { $amount: message.len() as u32 })
+            }
+
+            #[interrupt_before(role = "approver")]
+            #[node(Ticket, writes = receipt, effect)]
+            async fn pay(draft: Approved<Draft>) -> Result<String> {
+                Ok(format!("{} signed by {}", draft.$amount, draft.operator()))
+            }
+
+            #[node(Ticket, writes = outcome, effect, risk = low)]
+            async fn file(draft: $file, receipt: &str, world: Deps<World>, cx: &Cx) -> Result<String> {
+                world.call(&format!("{} for {receipt}", draft.$amount), cx.idempotency_key()).await
+            }
+
+            #[node(Ticket, writes = outcome)]
+            async fn cancel(rejection: &Rejection) -> Result<String> {
+                Ok(rejection.note.clone())
+            }
+
+            graph! {
+                pub Payments<Ticket, World> {
+                    start -> draft -> pay -> file -> end;
+                    pay { reject -> cancel }
+                    cancel -> end;
+                }
+            }
+        }
+    };
+}
+
+paid_and_filed!(dollars, dollars, 500, (), &Draft);
+paid_and_filed!(cents, cents, 50_000, ((version = 2, migrate = in_cents)), &Draft);
+paid_and_filed!(signed_cents, cents, 50_000, ((version = 2, migrate = in_cents)), Approved<Draft>);
+
+/// A thread that has paid, and then could not file it.
+async fn paid(store: &MemoryStore, world: &World) {
+    let agent = dollars::Payments::new(world.clone(), store.clone());
+    let input = dollars::TicketInput { message: "it broke".into() };
+    let dollars::PaymentsTurn::Pay(review) = agent.start("t", input).await.unwrap() else { panic!() };
+    let turn = review.approve(&mara()).await.unwrap();
+    assert!(matches!(turn, dollars::PaymentsTurn::Failed(_)), "{turn}");
+}
+
+#[tokio::test]
+async fn a_signature_whose_value_the_migration_changed_is_void() {
+    let (store, world) = (MemoryStore::new(), World::new([Behaviour::Refuses]));
+    paid(&store, &world).await;
+    let before = journal(&store).await;
+    // Nobody ahead asks for it.
+    let agent = cents::Payments::new(world.clone(), store.clone());
+    let cents::PaymentsTurn::Done(outcome) = agent.resume("t").await.unwrap() else { panic!() };
+    assert_eq!(outcome, "did 800 for 8 signed by mara");
+    let new = kept(&agent, &before).await;
+    assert_eq!(names(&new), ["migrated", "resumed", "began", "ran", "ended"]);
+    let Event::Migrated { void, .. } = &events(&new)[0] else { panic!() };
+    assert_eq!((void.len(), void[0].field.as_str(), void[0].lane), (1, "draft", 0));
+}
+
+#[tokio::test]
+async fn and_the_thread_is_refused_where_a_node_ahead_needs_it() {
+    let (store, world) = (MemoryStore::new(), World::new([Behaviour::Refuses]));
+    paid(&store, &world).await;
+    let differences = refused(&signed_cents::Payments::new(world.clone(), store), None).await;
+    assert_eq!(
+        differences.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        [
+            "node `file` takes `draft` as signed, and what mara has signed is not what the migration makes of it"
+        ]
+    );
+    assert_eq!(world.calls(), 1);
+}
+
+/// The amount grew: what a node asks for while it runs must be what was signed, too.
+#[tokio::test]
+async fn an_effect_in_doubt_whose_draft_changed_is_not_run_on_the_old_signature() {
+    let (store, world) = (MemoryStore::new(), World::new([Behaviour::Fails]));
+    let key = in_doubt(&store, &world).await;
+    let agent = super::versions::v2::Refunds::new(world.clone(), store);
+    let differences = refused(&agent, None).await;
+    assert_eq!(told(&differences), [("unsigned", "execute", "proposal")]);
+    let again = hitl::journal::Settlement::RunAgain;
+    assert_eq!(agent.settle("t", &key, &mara(), again).await.unwrap_err().code(), "graph_changed");
+    assert_eq!(world.calls(), 1);
+}

@@ -1,0 +1,153 @@
+//! Old threads meet new code: what cannot go on says so before anything runs, what can goes on, and the old journal stays
+//! as it was written.
+
+mod branches;
+mod brought;
+mod effects;
+mod refused;
+mod versions;
+
+use hitl::{
+    Check, Difference, Error, Graph, Store, ThreadId,
+    journal::{Entry, Event},
+    prelude::*,
+    store::Record,
+};
+
+/// Version by version: the graph of the first test programs, and what became of it. All of them are called `Refunds`.
+pub mod v1 {
+    use hitl::prelude::*;
+
+    pub use super::super::effects::World;
+
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+    pub struct Draft {
+        #[garde(pattern(r"^A-[0-9]{4}$"))]
+        pub order: String,
+        #[garde(range(max = 500))]
+        pub dollars: u32,
+    }
+
+    #[state]
+    pub struct Ticket {
+        #[input]
+        pub message: String,
+        pub plan: String,
+        pub draft: Draft,
+        #[output]
+        pub outcome: String,
+    }
+
+    #[node(Ticket, writes = plan)]
+    pub async fn plan(message: &str) -> Result<String> {
+        Ok(format!("refund {message}"))
+    }
+
+    #[node(Ticket, writes = draft)]
+    pub async fn draft(plan: &str, question: Option<&Question>) -> Result<Draft> {
+        let dollars = if question.is_some() { 99 } else { 149 };
+        Ok(Draft { order: plan.split_whitespace().last().unwrap_or_default().to_owned(), dollars })
+    }
+
+    #[interrupt_before(role = "approver", expires = "24h")]
+    #[node(Ticket, writes = outcome, effect)]
+    pub async fn execute(draft: Approved<Draft>, world: Deps<World>, cx: &Cx) -> Result<String> {
+        world.call(&format!("{} {}", draft.order, draft.dollars), cx.idempotency_key()).await
+    }
+
+    #[node(Ticket, writes = outcome)]
+    pub async fn cancel(rejection: &Rejection) -> Result<String> {
+        Ok(format!("{}: {}", rejection.reason, rejection.draft))
+    }
+
+    graph! {
+        pub Refunds<Ticket, World> {
+            start -> plan -> draft -> execute -> end;
+            execute { reject -> cancel, ask -> draft }
+            cancel -> end;
+        }
+    }
+}
+
+pub fn mara() -> Operator {
+    Operator::new("mara").role("approver")
+}
+
+pub fn id(name: &str) -> ThreadId {
+    name.parse().unwrap()
+}
+
+/// A thread of the first version that waits for its signature; its digest.
+pub async fn waiting(store: &(impl Store + Clone), world: &v1::World, thread: &str) -> hitl::Digest {
+    let agent = v1::Refunds::new(world.clone(), store.clone());
+    match agent.start(thread, v1::TicketInput { message: "A-9133".into() }).await.unwrap() {
+        v1::RefundsTurn::Execute(review) => review.digest(),
+        other => panic!("{other}"),
+    }
+}
+
+/// The whole journal of the thread `t`, byte for byte.
+pub async fn journal(store: &impl Store) -> Vec<Record> {
+    store.entries(&id("t"), 0, 10_000).await.unwrap()
+}
+
+/// The same as events.
+pub fn events(records: &[Record]) -> Vec<Event> {
+    records.iter().map(|record| serde_json::from_slice::<Entry>(&record.body).unwrap().event).collect()
+}
+
+pub fn names(records: &[Record]) -> Vec<&'static str> {
+    events(records).iter().map(Event::name).collect()
+}
+
+/// A program that cannot take the thread `t` says why, whatever it is asked, and moves nothing; what is known can still
+/// be seen.
+#[track_caller]
+pub fn refused<G: Graph>(
+    agent: &Agent<G>,
+    digest: Option<hitl::Digest>,
+) -> impl Future<Output = Vec<Difference>> {
+    let agent = agent.clone();
+    async move {
+        let before = agent.store().entries(&id("t"), 0, 10_000).await.unwrap();
+        let check: Check = agent.check("t").await.unwrap();
+        assert!(!check.can_go_on());
+        let mut errors = vec![agent.thread("t").await.err(), agent.resume("t").await.err()];
+        if let Some(digest) = digest {
+            for verdict in [Verdict::Approve, Verdict::Edit { patch: serde_json::json!({}) }] {
+                errors.push(agent.decide("t", digest, &mara(), verdict).await.err());
+            }
+        }
+        for error in errors {
+            match error.expect("it is refused") {
+                Error::GraphChanged { differences, .. } => assert_eq!(differences, check.differences),
+                other => panic!("{other}"),
+            }
+        }
+        let view = agent.view("t").await.unwrap();
+        assert_eq!(view.differences, check.differences);
+        assert!(!view.fields.is_empty());
+        assert!(view.reviews.iter().all(|review| review.verdicts.is_empty()));
+        assert_eq!(agent.history(&id("t"), 0, 10_000).await.unwrap().len(), before.len());
+        agent.verify(&id("t")).await.unwrap();
+        assert_eq!(agent.store().entries(&id("t"), 0, 10_000).await.unwrap(), before);
+        check.differences
+    }
+}
+
+/// The codes, and what they are about.
+pub fn told(differences: &[Difference]) -> Vec<(&'static str, &str, &str)> {
+    let told = |d: &'_ Difference| d.code();
+    differences
+        .iter()
+        .map(|d| (told(d), d.node().unwrap_or_default(), d.field().unwrap_or_default()))
+        .collect()
+}
+
+/// The journal begins with what was there before, byte for byte, and is whole.
+pub async fn kept<G: Graph>(agent: &Agent<G>, before: &[Record]) -> Vec<Record> {
+    let after = agent.store().entries(&id("t"), 0, 10_000).await.unwrap();
+    assert_eq!(&after[..before.len()], before);
+    agent.verify(&id("t")).await.unwrap();
+    after[before.len()..].to_vec()
+}

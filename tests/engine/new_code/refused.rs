@@ -1,0 +1,455 @@
+//! What a program cannot take, and what it says of it.
+
+use hitl::prelude::*;
+
+use super::{
+    super::effects::Behaviour,
+    id, mara, refused, told,
+    v1::{self, World},
+    waiting,
+};
+
+/// Somebody renamed `execute`, and did not say so.
+mod node_renamed {
+    use hitl::prelude::*;
+
+    use super::super::v1::{Draft, Ticket, World, cancel, draft, plan};
+
+    #[interrupt_before]
+    #[node(Ticket, writes = outcome, effect)]
+    async fn executed(draft: Approved<Draft>) -> Result<String> {
+        Ok(draft.order.clone())
+    }
+
+    graph! {
+        pub Refunds<Ticket, World> {
+            start -> plan -> draft -> executed -> end;
+            executed { reject -> cancel }
+            cancel -> end;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_is_gone() {
+    let (store, world) = (MemoryStore::new(), World::default());
+    let digest = waiting(&store, &world, "t").await;
+    let agent = node_renamed::Refunds::new(world.clone(), store);
+    let differences = refused(&agent, Some(digest)).await;
+    assert_eq!(told(&differences), [("node_gone", "execute", "")]);
+    assert_eq!(
+        differences[0].to_string(),
+        "it stands at node `execute`, which `Refunds` no longer has; it has a node `executed`: if that is the same one, write `renamed execute -> executed;` in `graph!`"
+    );
+    assert_eq!(world.calls(), 0);
+}
+
+/// Two types changed, one deep inside, and a field is gone.
+mod retyped {
+    use hitl::prelude::*;
+
+    #[derive(Clone, Serialize, Deserialize, JsonSchema, Validate)]
+    #[garde(allow_unvalidated)]
+    pub struct Draft {
+        order: String,
+        dollars: Money,
+    }
+
+    #[derive(Clone, Serialize, Deserialize, JsonSchema)]
+    pub struct Money {
+        cents: u64,
+    }
+
+    #[state]
+    pub struct Ticket {
+        #[input]
+        message: String,
+        plans: Vec<String>,
+        draft: Draft,
+        #[output]
+        outcome: String,
+    }
+
+    #[node(Ticket, writes = (plans, draft))]
+    async fn draft(message: &str) -> Result<(Vec<String>, Draft)> {
+        Ok((vec![], Draft { order: message.to_owned(), dollars: Money { cents: 0 } }))
+    }
+
+    #[interrupt_before]
+    #[node(Ticket, writes = outcome, effect)]
+    async fn execute(draft: Approved<Draft>, plans: &[String]) -> Result<String> {
+        Ok(format!("{} {} {plans:?}", draft.order, draft.dollars.cents))
+    }
+
+    graph! {
+        pub Refunds<Ticket> {
+            start -> draft -> execute -> end;
+            execute { reject -> end_it }
+            end_it -> end;
+        }
+    }
+
+    #[node(Ticket, writes = outcome)]
+    async fn end_it(rejection: &Rejection) -> Result<String> {
+        Ok(rejection.note.clone())
+    }
+}
+
+#[tokio::test]
+async fn types_that_changed_and_fields_that_are_gone_are_all_named() {
+    let (store, world) = (MemoryStore::new(), World::default());
+    let digest = waiting(&store, &world, "t").await;
+    let agent = retyped::Refunds::new(store);
+    let differences = refused(&agent, Some(digest)).await;
+    assert_eq!(
+        differences.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        [
+            "`draft` does not fit its type: dollars: invalid type: integer `149`, expected struct Money; `#[state(version = 2, migrate = …)]` is where that is done",
+            "`Ticket` has no field `plan` any more, and the thread has written it (is it `plans` now?); say what becomes of it: `#[state(version = 2, migrate = …)]` is where that is done",
+            "node `execute` reads `plans`, which some way there from here leaves unwritten; add it: `#[state(version = 2, migrate = …)]` is where that is done",
+        ]
+    );
+    // What it knows is there to be seen, as it was written.
+    let view = agent.view("t").await.unwrap();
+    assert_eq!(view.fields["plan"], "refund A-9133");
+    assert_eq!(view.fields["draft"]["dollars"], 149);
+    assert_eq!(view.reviews[0].draft["dollars"], 149);
+}
+
+/// No more than 100 dollars from now on. Nothing else has changed.
+mod tightened {
+    use hitl::prelude::*;
+
+    #[derive(Clone, Serialize, Deserialize, JsonSchema, Validate)]
+    pub struct Draft {
+        #[garde(pattern(r"^A-[0-9]{4}$"))]
+        pub order: String,
+        #[garde(range(max = 100))]
+        pub dollars: u32,
+    }
+
+    #[state]
+    pub struct Ticket {
+        #[input]
+        pub message: String,
+        pub plan: String,
+        pub draft: Draft,
+        #[output]
+        pub outcome: String,
+    }
+
+    #[node(Ticket, writes = plan)]
+    async fn plan(message: &str) -> Result<String> {
+        Ok(message.to_owned())
+    }
+
+    #[node(Ticket, writes = draft)]
+    async fn draft(plan: &str, question: Option<&Question>) -> Result<Draft> {
+        let dollars = if question.is_some() { 99 } else { 100 };
+        Ok(Draft { order: plan.to_owned(), dollars })
+    }
+
+    #[interrupt_before(role = "approver", expires = "24h")]
+    #[node(Ticket, writes = outcome, effect)]
+    async fn execute(draft: Approved<Draft>) -> Result<String> {
+        Ok(draft.order.clone())
+    }
+
+    #[node(Ticket, writes = outcome)]
+    async fn cancel(rejection: &Rejection) -> Result<String> {
+        Ok(rejection.reason.to_string())
+    }
+
+    graph! {
+        pub Refunds<Ticket> {
+            start -> plan -> draft -> execute -> end;
+            execute { reject -> cancel, ask -> draft }
+            cancel -> end;
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_open_draft_that_breaks_a_tightened_invariant() {
+    let (store, world) = (MemoryStore::new(), World::default());
+    let digest = waiting(&store, &world, "t").await;
+    let differences = refused(&tightened::Refunds::new(store), Some(digest)).await;
+    assert_eq!(
+        differences[0].to_string(),
+        "`draft`, which is to be signed before `execute`, breaks its invariants: dollars: greater than 100"
+    );
+    assert_eq!(told(&differences), [("invariant_tightened", "execute", "draft")]);
+}
+
+#[tokio::test]
+async fn a_draft_that_was_signed_is_not_held_to_invariants_that_came_later() {
+    let (store, world) = (MemoryStore::new(), World::new([Behaviour::Refuses]));
+    let digest = waiting(&store, &world, "t").await;
+    let agent = v1::Refunds::new(world, store.clone());
+    // The bank refused; what has been signed is not signed again.
+    let _ = agent.decide("t", digest, &mara(), Verdict::Approve).await.unwrap();
+    let check = tightened::Refunds::new(store).check("t").await.unwrap();
+    assert!(check.can_go_on(), "{:?}", check.differences);
+}
+
+/// The plan names a currency from now on, and `execute` reads it; what it does is filed.
+mod more_is_needed {
+    use hitl::prelude::*;
+
+    use super::super::v1::Draft;
+
+    #[state]
+    pub struct Ticket {
+        #[input]
+        pub message: String,
+        pub plan: String,
+        pub currency: String,
+        pub draft: Draft,
+        #[output]
+        pub outcome: String,
+        #[output]
+        pub filed: u32,
+    }
+
+    #[node(Ticket, writes = (plan, currency, filed))]
+    async fn plan(message: &str) -> Result<(String, String, u32)> {
+        Ok((message.to_owned(), "EUR".to_owned(), 1))
+    }
+
+    #[node(Ticket, writes = draft)]
+    async fn draft(plan: &str) -> Result<Draft> {
+        Ok(Draft { order: plan.to_owned(), dollars: 100 })
+    }
+
+    #[interrupt_before]
+    #[node(Ticket, writes = outcome, effect)]
+    async fn execute(draft: Approved<Draft>, currency: &str) -> Result<String> {
+        Ok(format!("{} {currency}", draft.order))
+    }
+
+    graph! {
+        pub Refunds<Ticket> {
+            start -> plan -> draft -> execute -> end;
+            execute { reject -> cancel }
+            cancel -> end;
+        }
+    }
+
+    #[node(Ticket, writes = outcome)]
+    async fn cancel(rejection: &Rejection) -> Result<String> {
+        Ok(rejection.note.clone())
+    }
+}
+
+#[tokio::test]
+async fn what_a_node_or_the_end_needs_and_nobody_wrote() {
+    let (store, world) = (MemoryStore::new(), World::default());
+    let digest = waiting(&store, &world, "t").await;
+    let differences = refused(&more_is_needed::Refunds::new(store), Some(digest)).await;
+    assert_eq!(told(&differences), [("unwritten", "execute", "currency"), ("output_unwritten", "", "filed")]);
+}
+
+/// The plan is signed, too, before there is a draft. It is still a text.
+mod more_is_signed {
+    use hitl::prelude::*;
+
+    use super::super::v1::Draft;
+
+    #[derive(Clone, Serialize, Deserialize, JsonSchema, Validate)]
+    #[serde(transparent)]
+    pub struct Plan {
+        #[garde(length(min = 1))]
+        text: String,
+    }
+
+    #[state]
+    pub struct Ticket {
+        #[input]
+        pub message: String,
+        pub plan: Plan,
+        pub draft: Draft,
+        #[output]
+        pub outcome: String,
+    }
+
+    #[node(Ticket, writes = plan)]
+    async fn plan(message: &str) -> Result<Plan> {
+        Ok(Plan { text: message.to_owned() })
+    }
+
+    #[interrupt_before]
+    #[node(Ticket, effect)]
+    async fn agree(plan: Approved<Plan>) -> Result<()> {
+        println!("{}", plan.text);
+        Ok(())
+    }
+
+    #[node(Ticket, writes = draft)]
+    async fn draft(plan: &Plan) -> Result<Draft> {
+        Ok(Draft { order: plan.text.clone(), dollars: 100 })
+    }
+
+    #[interrupt_before(review = draft)]
+    #[node(Ticket, writes = outcome, effect)]
+    async fn execute(draft: Approved<Draft>, plan: Approved<Plan>) -> Result<String> {
+        Ok(format!("{} {}", draft.order, plan.text))
+    }
+
+    #[node(Ticket, writes = outcome)]
+    async fn cancel(rejection: &Rejection) -> Result<String> {
+        Ok(rejection.note.clone())
+    }
+
+    graph! {
+        pub Refunds<Ticket> {
+            start -> plan -> agree -> draft -> execute -> end;
+            agree { reject -> cancel }
+            execute { reject -> cancel }
+            cancel -> end;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_node_takes_as_signed_and_nobody_signed() {
+    let (store, world) = (MemoryStore::new(), World::default());
+    let digest = waiting(&store, &world, "t").await;
+    let differences = refused(&more_is_signed::Refunds::new(store), Some(digest)).await;
+    assert_eq!(
+        differences.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["node `execute` takes `plan` as signed, and on some way there from here nobody signs it"]
+    );
+}
+
+/// Nothing stops before `execute`, for the draft is signed earlier.
+mod signed_earlier {
+    use hitl::prelude::*;
+
+    use super::super::v1::{Draft, Ticket, cancel, draft, plan};
+
+    #[interrupt_before]
+    #[node(Ticket, effect)]
+    async fn agree(draft: Approved<Draft>) -> Result<()> {
+        println!("{}", draft.order);
+        Ok(())
+    }
+
+    #[node(Ticket, writes = outcome, effect)]
+    async fn execute(draft: Approved<Draft>) -> Result<String> {
+        Ok(draft.order.clone())
+    }
+
+    graph! {
+        pub Refunds<Ticket, super::World> {
+            start -> plan -> draft -> agree -> execute -> end;
+            agree { reject -> cancel }
+            cancel -> end;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_review_that_nobody_asks_for_any_more() {
+    let (store, world) = (MemoryStore::new(), World::default());
+    let digest = waiting(&store, &world, "t").await;
+    let differences = refused(&signed_earlier::Refunds::new(world, store), Some(digest)).await;
+    assert_eq!(told(&differences), [("no_review", "execute", ""), ("unsigned", "execute", "draft")]);
+}
+
+/// What were two steps after the plan is one verdict's end.
+mod by_verdict_only {
+    use hitl::prelude::*;
+
+    use super::super::v1::{Draft, Ticket, cancel, plan};
+
+    #[node(Ticket, writes = draft)]
+    async fn draft(plan: &str, rejection: &Rejection) -> Result<Draft> {
+        Ok(Draft { order: plan.to_owned(), dollars: rejection.note.len() as u32 })
+    }
+
+    #[node(Ticket, writes = draft)]
+    async fn first_draft(plan: &str) -> Result<Draft> {
+        Ok(Draft { order: plan.to_owned(), dollars: 1 })
+    }
+
+    #[interrupt_before]
+    #[node(Ticket, effect)]
+    async fn agree(draft: Approved<Draft>) -> Result<()> {
+        println!("{}", draft.order);
+        Ok(())
+    }
+
+    #[interrupt_before]
+    #[node(Ticket, writes = outcome, effect)]
+    async fn execute(draft: Approved<Draft>) -> Result<String> {
+        Ok(draft.order.clone())
+    }
+
+    graph! {
+        pub Refunds<Ticket, super::World> {
+            start -> plan -> first_draft -> agree -> execute -> end;
+            agree { reject -> draft }
+            draft -> execute;
+            execute { reject -> cancel }
+            cancel -> end;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_takes_what_nobody_brought_it() {
+    let (store, world) = (MemoryStore::new(), World::default());
+    let agent = v1::Refunds::new(world.clone(), store.clone());
+    // The plan names no order, so the draft of the first version breaks its invariants and the thread stands there.
+    let turn = agent.start("t", v1::TicketInput { message: "nothing".into() }).await.unwrap();
+    assert!(matches!(turn, v1::RefundsTurn::Failed(failed) if failed.node() == "draft"));
+    let differences = refused(&by_verdict_only::Refunds::new(world, store), None).await;
+    assert_eq!(
+        differences.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["node `draft` takes the rejection that led to it, and none did"]
+    );
+}
+
+#[tokio::test]
+async fn a_thread_of_another_graph_is_not_this_program_s() {
+    mod other {
+        use hitl::prelude::*;
+
+        use super::super::v1::{Ticket, World, plan};
+
+        #[node(Ticket, writes = outcome)]
+        async fn answer(plan: &str) -> Result<String> {
+            Ok(plan.to_owned())
+        }
+
+        graph! { pub Answers<Ticket, World> { start -> plan -> answer -> end; } }
+    }
+
+    let (store, world) = (MemoryStore::new(), World::default());
+    waiting(&store, &world, "t").await;
+    let agent = other::Answers::new(world, store);
+    assert_eq!(told(&refused(&agent, None).await), [("other_graph", "", "")]);
+    let input = v1::TicketInput { message: "A-9133".into() };
+    assert_eq!(agent.start("t", input).await.unwrap_err().code(), "thread_exists");
+}
+
+#[tokio::test]
+async fn what_has_ended_is_still_read() {
+    let (store, world) = (MemoryStore::new(), World::default());
+    let digest = waiting(&store, &world, "t").await;
+    let agent = v1::Refunds::new(world.clone(), store.clone());
+    let _ = agent.decide("t", digest, &mara(), Verdict::Approve).await.unwrap();
+    let agent = node_renamed::Refunds::new(world.clone(), store.clone());
+    let node_renamed::RefundsTurn::Done(outcome) = agent.thread("t").await.unwrap() else { panic!() };
+    assert_eq!(outcome, "did A-9133 149");
+    assert!(agent.check("t").await.unwrap().can_go_on());
+    // And where its types changed, as far as they allow.
+    let agent = retyped::Refunds::new(store);
+    assert_eq!(agent.thread("t").await.unwrap_err().code(), "graph_changed");
+    let view = agent.view("t").await.unwrap();
+    assert_eq!(
+        (view.standing.as_str(), &view.output.unwrap()["outcome"]),
+        ("ended", &"did A-9133 149".into())
+    );
+    assert!(agent.get(&id("t")).await.is_err());
+}
