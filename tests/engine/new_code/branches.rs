@@ -274,8 +274,8 @@ async fn a_snapshot_of_the_old_version_says_what_its_entries_say() {
 
     let plain = MemoryStore::new();
     let records = records.into_iter().map(|record| hitl::store::Record { snapshot: false, ..record });
-    let append =
-        Append { thread: id("t"), records: records.collect(), standing: Standing::Waiting, reviews: vec![] };
+    let (records, standing) = (records.collect(), Standing::Waiting);
+    let append = Append { thread: id("t"), records, standing, reviews: vec![], due_ms: None, after: None };
     plain.append(append).await.unwrap();
     assert_eq!(plain.tail(&id("t")).await.unwrap().unwrap().records[0].place, 0);
     assert_eq!(signed(&v2::Letters::new(World::default(), plain)).await, from_snapshot);

@@ -60,6 +60,10 @@ impl Store for Counted {
         self.store.threads(standing, after, limit)
     }
 
+    fn due<'a>(&'a self, by_ms: u64, after: Option<&'a str>, limit: usize) -> Answer<'a, Page<ThreadId>> {
+        self.store.due(by_ms, after, limit)
+    }
+
     fn delete<'a>(&'a self, thread: &'a ThreadId) -> Answer<'a, ()> {
         self.store.delete(thread)
     }
@@ -218,6 +222,8 @@ async fn a_rejection_that_is_under_way_brings_what_was_rejected() {
         records: records[..5].to_vec(),
         standing: Standing::Running,
         reviews: vec![],
+        due_ms: None,
+        after: None,
     };
     store.append(append).await.unwrap();
     let agent = v2::Refunds::new(world, store).clock(hitl::ManualClock::at_ms(u64::MAX / 4));

@@ -1,6 +1,6 @@
 //! Effects and signatures across versions: nothing is done twice, and nothing runs that nobody signed.
 
-use hitl::{journal::Event, prelude::*};
+use hitl::{Digest, journal::Event, prelude::*};
 
 use super::{
     super::effects::Behaviour,
@@ -10,12 +10,12 @@ use super::{
     waiting,
 };
 
-/// A thread of the first version whose effect is in doubt; its key.
-async fn in_doubt(store: &MemoryStore, world: &World) -> String {
+/// A thread of the first version whose effect is in doubt; its key, and the doubt's digest.
+async fn in_doubt(store: &MemoryStore, world: &World) -> (String, Digest) {
     let digest = waiting(store, world, "t").await;
     let agent = v1::Refunds::new(world.clone(), store.clone());
     match agent.decide("t", digest, &mara(), Verdict::Approve).await.unwrap() {
-        v1::RefundsTurn::InDoubt(doubt) => doubt.idempotency_key().to_owned(),
+        v1::RefundsTurn::InDoubt(doubt) => (doubt.idempotency_key().to_owned(), doubt.digest()),
         other => panic!("{other}"),
     }
 }
@@ -24,7 +24,7 @@ async fn in_doubt(store: &MemoryStore, world: &World) -> String {
 #[tokio::test]
 async fn a_renamed_effect_is_run_again_under_the_key_that_it_was_begun_with() {
     let (store, world) = (MemoryStore::new(), World::new([Behaviour::Fails]));
-    let key = in_doubt(&store, &world).await;
+    let (key, _) = in_doubt(&store, &world).await;
     let before = journal(&store).await;
     let agent = renamed::Refunds::new(world.clone(), store);
     let renamed::RefundsTurn::InDoubt(doubt) = agent.thread("t").await.unwrap() else { panic!() };
@@ -40,7 +40,7 @@ async fn a_renamed_effect_is_run_again_under_the_key_that_it_was_begun_with() {
 #[tokio::test]
 async fn and_so_it_is_after_a_second_name() {
     let (store, world) = (MemoryStore::new(), World::new([Behaviour::Fails, Behaviour::Fails]));
-    let key = in_doubt(&store, &world).await;
+    let (key, _) = in_doubt(&store, &world).await;
     let before = journal(&store).await;
     let second = renamed::Refunds::new(world.clone(), store.clone());
     let renamed::RefundsTurn::InDoubt(doubt) = second.thread("t").await.unwrap() else { panic!() };
@@ -49,10 +49,11 @@ async fn and_so_it_is_after_a_second_name() {
     let renamed_again::RefundsTurn::InDoubt(doubt) = third.thread("t").await.unwrap() else { panic!() };
     assert_eq!((doubt.node(), doubt.idempotency_key()), ("refund", key.as_str()));
     // Whoever may not sign it may not settle it, whatever it is called.
+    let digest = doubt.digest();
     let eve = doubt.run_again(&Operator::new("eve")).await.unwrap_err();
     assert_eq!(eve.code(), "role_missing");
     let again = hitl::journal::Settlement::RunAgain;
-    assert!(third.settle("t", &key, &mara(), again).await.is_ok());
+    assert!(third.settle("t", digest, &mara(), again).await.is_ok());
     assert_eq!((world.calls(), world.keys.lock().unwrap().clone()), (3, [key].into()));
     let new = kept(&third, &before).await;
     assert_eq!(
@@ -102,12 +103,12 @@ async fn an_effect_in_doubt_that_is_no_effect_any_more() {
     let actor = Actor::new(world.clone(), store.clone());
     let turn = actor.start("t", JobInput { wish: "it".into() }).await.unwrap();
     let ActorTurn::InDoubt(doubt) = turn else { panic!() };
-    let key = doubt.idempotency_key().to_owned();
+    let (key, digest) = (doubt.idempotency_key().to_owned(), doubt.digest());
     let agent = harmless::Actor::new(store);
     let check = agent.check("t").await.unwrap();
     assert_eq!(told(&check.differences), [("not_an_effect", "act", "")]);
     let again = hitl::journal::Settlement::RunAgain;
-    assert_eq!(agent.settle("t", &key, &mara(), again).await.unwrap_err().code(), "graph_changed");
+    assert_eq!(agent.settle("t", digest, &mara(), again).await.unwrap_err().code(), "graph_changed");
     assert_eq!(agent.view("t").await.unwrap().in_doubt.map(|doubt| doubt.key), Some(key));
     assert_eq!(world.calls(), 1);
 }
@@ -224,11 +225,11 @@ async fn and_the_thread_is_refused_where_a_node_ahead_needs_it() {
 #[tokio::test]
 async fn an_effect_in_doubt_whose_draft_changed_is_not_run_on_the_old_signature() {
     let (store, world) = (MemoryStore::new(), World::new([Behaviour::Fails]));
-    let key = in_doubt(&store, &world).await;
+    let (_, digest) = in_doubt(&store, &world).await;
     let agent = super::versions::v2::Refunds::new(world.clone(), store);
     let differences = refused(&agent, None).await;
     assert_eq!(told(&differences), [("unsigned", "execute", "proposal")]);
     let again = hitl::journal::Settlement::RunAgain;
-    assert_eq!(agent.settle("t", &key, &mara(), again).await.unwrap_err().code(), "graph_changed");
+    assert_eq!(agent.settle("t", digest, &mara(), again).await.unwrap_err().code(), "graph_changed");
     assert_eq!(world.calls(), 1);
 }

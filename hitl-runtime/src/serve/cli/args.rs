@@ -158,6 +158,14 @@ pub(super) enum Command {
         #[arg(long = "as", value_name = "NEW")]
         new: Option<String>,
     },
+    /// Say which threads this program can take, before it is deployed
+    ///
+    /// Each thread that has not ended is held against this program's graph, types and invariants. Nothing is written.
+    /// Exits with 4 when there is one that cannot go on.
+    Check {
+        /// The thread [default: every one in the store that runs on this graph]
+        thread: Option<String>,
+    },
     /// Prove that a journal is as it was written
     Verify {
         /// The thread [default: every one in the store]

@@ -118,7 +118,8 @@ impl<G: Graph> Session<'_, G> {
     async fn closed(&self, thread: &ThreadId, prefix: &str) -> Result<Option<Digest>, Refusal> {
         let mut found = None;
         self.each(thread, |event, _| {
-            if let Event::Decided { digest, .. } = event
+            // Decided, or opened again by new code.
+            if let Event::Decided { digest, .. } | Event::Paused { digest, .. } = event
                 && starts(digest, prefix)
             {
                 found = Some(*digest);

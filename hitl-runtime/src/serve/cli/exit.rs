@@ -4,7 +4,7 @@ use std::{fmt, io, process::ExitCode};
 
 use serde_json::{Map, Value, json};
 
-use crate::{Difference, Error, StoreError, ThreadId, run::ThreadView, store::Standing};
+use crate::{Error, StoreError, run::ThreadView, store::Standing};
 
 /// How a command ended.
 ///
@@ -47,7 +47,7 @@ Exit codes of every command:
   0  shown
   1  standard output or the editor failed
   2  the command was not understood
-  4  refused, and nothing has moved
+  4  refused, and nothing has moved; `check`: a thread cannot go on
   5  there is no such thread or place
   8  the store or the journal is in trouble
 130  Ctrl-C while a node ran";
@@ -166,7 +166,13 @@ impl From<Error> for Refusal {
                 base.detail("field", field).detail("path", path).detail("near", near)
             }
             Error::BadVerdict { node, .. } => base.detail("node", node),
-            Error::GraphChanged { differences, thread } => cannot_go_on(&thread, &differences),
+            Error::GraphChanged { differences, thread } => {
+                let differences: Vec<Value> =
+                    differences.iter().map(|difference| json!(difference)).collect();
+                let mut base = base.detail("differences", differences);
+                base.message = format!("thread `{thread}` cannot go on in this program");
+                base
+            }
             Error::OtherCode { until_ms, .. } => base.detail("until_ms", until_ms),
             Error::Damaged { place, .. } => base.detail("place", place),
             Error::NoSuchPlace { place, head, .. } => base.detail("place", place).detail("head", head),
@@ -176,15 +182,6 @@ impl From<Error> for Refusal {
             _ => base,
         }
     }
-}
-
-/// A thread that this program cannot take, with everything that stands in the way.
-pub(super) fn cannot_go_on(thread: &ThreadId, differences: &[Difference]) -> Refusal {
-    let message = format!("thread `{thread}` cannot go on in this program");
-    let differences: Vec<Value> = differences.iter().map(|difference| json!(difference)).collect();
-    Refusal::refused("graph_changed", message)
-        .detail("thread", thread.as_str())
-        .detail("differences", differences)
 }
 
 fn thread_of(error: &Error) -> Option<String> {

@@ -9,7 +9,8 @@
 //! ```
 //!
 //! The program then has `start`, `inbox`, `show`, `approve`, `edit`, `reject`, `ask`, `history`, `resume`, `settle`,
-//! `fork`, `verify`, `sweep` and `draw`. On a terminal and with no command it walks a person from the message to the result.
+//! `fork`, `check`, `verify`, `sweep` and `draw`. On a terminal and with no command it walks a person from the message to
+//! the result.
 //! Without a terminal it asks nothing: what is missing is an error, a run stops at the review, and the commands that
 //! decide it are printed. `--json` prints one document; `--help` lists the exit codes.
 //!
@@ -18,6 +19,7 @@
 
 mod ages;
 mod args;
+mod check;
 mod choose;
 mod draw;
 mod editor;

@@ -25,6 +25,10 @@ pub(super) fn steps(view: &ThreadView, program: &Program, now_ms: u64) -> Vec<St
         label,
         command: program.on_thread(command, thread, options),
     };
+    // Where it cannot go on in this program, there is none.
+    if !view.differences.is_empty() {
+        return Vec::new();
+    }
     match view.standing {
         Standing::Waiting => {
             view.reviews.iter().flat_map(|review| verdicts(view, review, program, now_ms)).collect()

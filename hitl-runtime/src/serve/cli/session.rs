@@ -62,6 +62,7 @@ impl<'a, G: Graph> Session<'a, G> {
             Some(Command::Resume { thread }) => self.resume(&thread).await,
             Some(Command::Settle { thread, digest, how }) => self.settle(&thread, digest, how).await,
             Some(Command::Fork { thread, at, new }) => self.fork(&thread, at, new).await,
+            Some(Command::Check { thread }) => self.check(thread).await,
             Some(Command::Verify { thread, against }) => self.verify(thread, against.as_deref()).await,
             Some(Command::Sweep { every }) => self.sweep(every).await,
             Some(Command::Draw { thread, format, output }) => self.draw(thread, format, output).await,
@@ -87,7 +88,7 @@ impl<'a, G: Graph> Session<'a, G> {
 
     async fn settle(&mut self, thread: &str, digest: Option<String>, how: How) -> Result<Exit, Refusal> {
         let thread = self.thread_id(thread)?;
-        let view = self.view(&thread).await?;
+        let view = self.movable(&thread).await?;
         let Some(doubt) = &view.in_doubt else {
             return self.mended(Err(Error::NotInDoubt { thread }));
         };
@@ -208,7 +209,7 @@ impl<'a, G: Graph> Session<'a, G> {
         let frame = self.frame();
         let mut parts = Vec::new();
         // Each review with its own commands, so that nobody signs the other one.
-        let alone = view.reviews.len() < 2;
+        let alone = view.reviews.len() < 2 || !view.differences.is_empty();
         if alone {
             parts.push(thread::thread(view, frame));
         } else {
@@ -242,6 +243,16 @@ impl<'a, G: Graph> Session<'a, G> {
         self.mended(view)
     }
 
+    /// A thread that is about to be moved: one that cannot be says so before anybody is asked anything.
+    pub(super) async fn movable(&self, thread: &ThreadId) -> Result<ThreadView, Refusal> {
+        let view = self.view(thread).await?;
+        if view.differences.is_empty() {
+            return Ok(view);
+        }
+        let differences = view.differences;
+        self.mended(Err(Error::GraphChanged { thread: thread.clone(), differences }))
+    }
+
     pub(super) fn thread_id(&self, name: &str) -> Result<ThreadId, Refusal> {
         self.mended(ThreadId::new(name).map_err(Error::from))
     }
@@ -258,6 +269,8 @@ impl<'a, G: Graph> Session<'a, G> {
                 | Error::Stale { thread, .. }
                 | Error::AlreadyDecided { thread, .. }
                 | Error::Expired { thread, .. }
+                | Error::GraphChanged { thread, .. }
+                | Error::OtherCode { thread, .. }
                 | Error::NotInDoubt { thread } => on("show", thread),
                 Error::NoSuchPlace { thread, .. } | Error::SignatureNotCarried { thread, .. } => {
                     on("history", thread)

@@ -187,7 +187,7 @@ impl<G: Graph> Session<'_, G> {
     /// Finds the review, and refuses to decide for somebody who has not looked.
     async fn chosen(&mut self, named: &Named, verdict: &str, options: &[&str]) -> Result<Chosen, Refusal> {
         let thread = self.thread_id(&named.thread)?;
-        let view = self.view(&thread).await?;
+        let view = self.movable(&thread).await?;
         let (digest, review) = self.choose(&view, named.digest.as_deref()).await?;
         let operator = self.operator(review.as_ref().and_then(|review| review.role.as_deref()))?;
         let sure = named.yes || named.digest.is_some();

@@ -1,7 +1,7 @@
 //! A thread: how it stands, what is to be signed, and what can be done.
 
 use super::{
-    refusal::said,
+    refusal::{bullet, said},
     style::{BOLD, DIM, GREEN, RED, YELLOW, paint},
     table::{pairs, short, signed_pairs, wrap},
     value::{Row, rows, text},
@@ -44,6 +44,9 @@ impl Frame {
 
 /// How a thread stands, with what a person needs in order to move it.
 pub(in crate::serve::cli) fn thread(view: &ThreadView, frame: Frame) -> String {
+    if !view.differences.is_empty() {
+        return stuck(view, frame);
+    }
     match view.standing {
         Standing::Waiting if !view.reviews.is_empty() => {
             let all = view.reviews.iter().map(|one| review(view, one, frame)).collect::<Vec<_>>();
@@ -80,6 +83,21 @@ pub(in crate::serve::cli) fn review(view: &ThreadView, review: &ReviewView, fram
             frame.width
         ),
     )
+}
+
+/// A thread that this program cannot take, and all that stands in the way.
+fn stuck(view: &ThreadView, frame: Frame) -> String {
+    let nodes = view.nodes.iter().map(|node| escape(node).into_owned()).collect::<Vec<_>>().join(", ");
+    let stands = match view.standing {
+        Standing::Waiting => format!("waits before {nodes}"),
+        Standing::InDoubt => format!("is in doubt at {nodes}"),
+        Standing::Failed => format!("has failed in {nodes}"),
+        Standing::Running => format!("is at {nodes}"),
+        Standing::Ended => "has ended".to_owned(),
+    };
+    let head = format!("{} {} {stands}, and cannot go on in this program\n", paint(RED, "✗"), name(view));
+    let reasons = view.differences.iter().map(|difference| bullet(&difference.to_string(), frame.width));
+    head + &reasons.collect::<String>()
 }
 
 fn ended(view: &ThreadView, frame: Frame) -> String {
@@ -170,8 +188,10 @@ fn paragraph(text: &str, frame: Frame) -> String {
 
 /// What is known besides what is to be signed, one line a value, and where the thread stands in its journal.
 pub(in crate::serve::cli) fn details(view: &ThreadView, frame: Frame) -> String {
-    let signed = |field: &str| view.reviews.iter().any(|review| review.field == field);
-    let given = |field: &str| view.output.as_ref().is_some_and(|output| output.contains_key(field));
+    // What stands above is not said again; of a thread that is stuck nothing does.
+    let stuck = !view.differences.is_empty();
+    let signed = |field: &str| !stuck && view.reviews.iter().any(|review| review.field == field);
+    let given = |field: &str| !stuck && view.output.as_ref().is_some_and(|output| output.contains_key(field));
     let known = view.fields.iter().filter(|(field, _)| !signed(field) && !given(field));
     let known = frame.in_order(known);
     let mut rows: Vec<Row> = known.into_iter().flat_map(|(field, value)| named(field, value)).collect();

@@ -93,11 +93,11 @@ impl State for Ticket {
 
 pub(super) struct RefundAgent;
 
-const fn node(name: &'static str, writes: &'static [&'static str]) -> NodeSpec {
+pub(super) const fn node(name: &'static str, writes: &'static [&'static str]) -> NodeSpec {
     NodeSpec { name, writes, ..NodeSpec::BLANK }
 }
 
-const EXECUTE: NodeSpec = NodeSpec {
+pub(super) const EXECUTE: NodeSpec = NodeSpec {
     reads: &[ReadSpec { field: "draft", kind: ReadKind::Approved }],
     effect: true,
     interrupt: Some(InterruptSpec {
@@ -161,10 +161,10 @@ impl Graph for RefundAgent {
     }
 }
 
-type Given<'a, 'b> = &'b Args<'a, Ticket, ()>;
+pub(super) type Given<'a, 'b> = &'b Args<'a, Ticket, ()>;
 
 /// A message that says `fail` fails; the rest of it is the reason, and a question is answered there.
-fn draft(args: Given<'_, '_>) -> Result<Writes, NodeError> {
+pub(super) fn draft(args: Given<'_, '_>) -> Result<Writes, NodeError> {
     let message = args.need("message", args.fields.message.as_deref())?;
     if message.contains("fail") {
         return Err(NodeError::msg("the model is asleep\n\u{1b}[2Jall is well"));
@@ -176,7 +176,7 @@ fn draft(args: Given<'_, '_>) -> Result<Writes, NodeError> {
 }
 
 /// A refund of 13 is begun, and nobody sees how it ends.
-fn execute(args: Given<'_, '_>) -> Result<Writes, NodeError> {
+pub(super) fn execute(args: Given<'_, '_>) -> Result<Writes, NodeError> {
     let draft = args.approved("draft", args.fields.draft.as_ref())?;
     if draft.amount == 13.0 {
         return Err(NodeError::msg("connection reset by peer"));
@@ -185,13 +185,18 @@ fn execute(args: Given<'_, '_>) -> Result<Writes, NodeError> {
     Writes::default().set("outcome", &outcome)
 }
 
-fn cancel(args: Given<'_, '_>) -> Result<Writes, NodeError> {
+pub(super) fn cancel(args: Given<'_, '_>) -> Result<Writes, NodeError> {
     let Rejection { reason, note, .. } = args.need("rejection", args.rejection())?.clone();
     Writes::default().set("outcome", &format!("cancelled, {reason}: {note}"))
 }
 
 /// A desk at ten past ten, and its clock.
 pub(super) fn desk() -> (Agent<RefundAgent>, ManualClock) {
+    desk_on(MemoryStore::new())
+}
+
+/// The same with its store in hand.
+pub(super) fn desk_on(store: MemoryStore) -> (Agent<RefundAgent>, ManualClock) {
     let clock = ManualClock::at_ms(1_795_342_200_000);
-    (Agent::new((), MemoryStore::new()).clock(clock.clone()), clock)
+    (Agent::new((), store).clock(clock.clone()), clock)
 }

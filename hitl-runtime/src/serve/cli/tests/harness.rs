@@ -8,9 +8,9 @@ use std::{
 
 use serde_json::Value;
 
-use super::desk::RefundAgent;
 use crate::{
     Agent,
+    run::Graph,
     serve::cli::{Cli, Exit, Io},
 };
 
@@ -49,16 +49,16 @@ impl Ended {
 }
 
 /// A program's call: no terminal, `input` on standard input.
-pub(super) async fn call(agent: &Agent<RefundAgent>, words: &[&str], input: &str) -> Ended {
+pub(super) async fn call<G: Graph>(agent: &Agent<G>, words: &[&str], input: &str) -> Ended {
     with(agent, words, input, false).await
 }
 
 /// A person's call: what they type, line by line, and then they are gone.
-pub(super) async fn type_in(agent: &Agent<RefundAgent>, words: &[&str], keys: &str) -> Ended {
+pub(super) async fn type_in<G: Graph>(agent: &Agent<G>, words: &[&str], keys: &str) -> Ended {
     with(agent, words, keys, true).await
 }
 
-async fn with(agent: &Agent<RefundAgent>, words: &[&str], input: &str, terminal: bool) -> Ended {
+async fn with<G: Graph>(agent: &Agent<G>, words: &[&str], input: &str, terminal: bool) -> Ended {
     let (out, err) = (Page::default(), Page::default());
     let io = Io {
         stdin: Box::new(Cursor::new(input.as_bytes().to_vec())),

@@ -2,5 +2,6 @@
 
 mod desk;
 mod harness;
+mod new_code;
 mod people;
 mod programs;
