@@ -143,9 +143,9 @@ fn advance<G: Graph>(
     post: &mut Post<G>,
     busy: &BTreeSet<LaneId>,
 ) -> Result<Vec<Try<G>>, Error> {
-    let mut tries = Vec::new();
     let idle = |(id, lane): (&LaneId, &Lane<_>)| (lane.at.is_active() && !busy.contains(id)).then_some(*id);
     let lanes: Vec<LaneId> = post.fold.lanes.iter().filter_map(idle).collect();
+    let mut tries = Vec::with_capacity(lanes.len());
     for lane in lanes {
         let Some(at) = post.fold.lanes.get(&lane).map(|lane| lane.at.clone()) else { continue };
         match at {

@@ -112,6 +112,7 @@ impl Writes {
     /// When the value has no JSON form.
     pub(crate) fn set<T: Serialize>(mut self, field: &'static str, value: &T) -> Result<Self, NodeError> {
         let json = serde_json::value::to_raw_value(value).map_err(|e| NodeError::encoding(field, e))?;
+        self.0.reserve_exact(1);
         self.0.push((field, json));
         Ok(self)
     }

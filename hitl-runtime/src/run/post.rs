@@ -25,6 +25,8 @@ pub(crate) struct Post<G: Graph> {
     after: Option<Digest>,
     /// The place after the last entry that is stored, and when that was written.
     stored: (Place, u64),
+    /// Where entries are encoded, one after the other.
+    buffer: Vec<u8>,
 }
 
 impl<G: Graph> Post<G> {
@@ -46,6 +48,7 @@ impl<G: Graph> Post<G> {
             records: Vec::new(),
             after: None,
             stored,
+            buffer: Vec::new(),
         }
     }
 
@@ -148,12 +151,13 @@ impl<G: Graph> Post<G> {
         let snapshot = due.then(|| fold.freeze()).transpose();
         let snapshot = snapshot.map_err(|e| unreadable::<G>(&fold.thread, place, e))?;
         let entry = Written { snapshot: snapshot.as_deref().or(entry.snapshot), ..entry };
-        let (hash, body) = seal(fold.hash, &entry).map_err(|e| Error::Damaged {
+        let (hash, body) = seal(fold.hash, &entry, &mut self.buffer).map_err(|e| Error::Damaged {
             thread: fold.thread.clone(),
             place,
             problem: e.to_string(),
         })?;
         if self.records.is_empty() {
+            self.records.reserve_exact(2);
             self.after = (place > 0).then_some(fold.hash);
         }
         let snapshot = entry.snapshot.map(|snapshot| snapshot.get().len());
@@ -172,7 +176,7 @@ impl<G: Graph> Post<G> {
         let Some(mine) = self.records.last().map(|record| (record.place, record.hash)) else {
             return Ok(true);
         };
-        let append = Append {
+        let mut append = Append {
             thread: self.fold.thread.clone(),
             records: std::mem::take(&mut self.records),
             standing: standing(&self.fold),
@@ -181,21 +185,23 @@ impl<G: Graph> Post<G> {
             after: self.after,
         };
         let store = &self.agent.inner.store;
+        let retries = if patience && store.can_fail() { Self::RETRIES } else { 0 };
         let mut failures = 0;
         loop {
-            match store.append(append.clone()).await {
-                Ok(()) => return Ok(true),
+            let again = (failures < retries).then(|| append.clone());
+            match (store.append(append).await, again) {
+                (Ok(()), _) => return Ok(true),
                 // An append whose answer was lost may be the one that took the place.
-                Err(StoreError::Taken { .. }) if failures > 0 => {
-                    let there = store.entries(&append.thread, mine.0, 1).await?;
+                (Err(StoreError::Taken { thread, .. }), _) if failures > 0 => {
+                    let there = store.entries(&thread, mine.0, 1).await?;
                     return Ok(there.first().is_some_and(|record| (record.place, record.hash) == mine));
                 }
-                Err(StoreError::Taken { .. }) => return Ok(false),
-                Err(StoreError::Failed { .. }) if patience && failures < Self::RETRIES => {
+                (Err(StoreError::Taken { .. }), _) => return Ok(false),
+                (Err(StoreError::Failed { .. }), Some(again)) => {
                     tokio::time::sleep(Self::BACKOFF * 2u32.pow(failures)).await;
-                    failures += 1;
+                    (append, failures) = (again, failures + 1);
                 }
-                Err(error) => return Err(error.into()),
+                (Err(error), _) => return Err(error.into()),
             }
         }
     }

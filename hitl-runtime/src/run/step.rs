@@ -49,7 +49,7 @@ pub(crate) enum End {
 /// Runs a node once, within its timeout. A panic is a failure like any other.
 pub(crate) async fn run<G: Graph>(agent: Agent<G>, this: Try<G>) -> Tried {
     if !this.wait.is_zero() {
-        tokio::time::sleep(this.wait).await;
+        Box::pin(tokio::time::sleep(this.wait)).await;
     }
     let (rejection, question) = match &this.visit.brings {
         Some(Brings::Rejection(rejection)) => (Some(rejection), None),
@@ -65,11 +65,12 @@ pub(crate) async fn run<G: Graph>(agent: Agent<G>, this: Try<G>) -> Tried {
         signatures: &this.signatures,
     };
     let spec = &this.entry.spec;
-    // Synchronous code of the node runs here too, before it first awaits.
+    // Synchronous code of the node runs here too, before it first awaits. The timers are boxed: few nodes have one, and
+    // no other is to be the larger for it.
     let work = AssertUnwindSafe(async { (this.entry.run)(args).await }).catch_unwind();
     let result = match spec.retry.timeout_ms {
         None => Some(work.await),
-        Some(ms) => tokio::time::timeout(Duration::from_millis(ms), work).await.ok(),
+        Some(ms) => Box::pin(tokio::time::timeout(Duration::from_millis(ms), work)).await.ok(),
     };
     let unsure = spec.effect && !spec.idempotent;
     let end = match result {

@@ -193,6 +193,10 @@ fn replace(
 }
 
 impl Store for MemoryStore {
+    fn can_fail(&self) -> bool {
+        false
+    }
+
     fn append(&self, append: Append) -> BoxFuture<'_, Result<(), StoreError>> {
         let done = self.shelf().append(append);
         Box::pin(ready(done))

@@ -319,6 +319,11 @@ pub trait Store: Send + Sync + 'static {
     /// answer. The same append again settles it; if that is `Taken`, the journal's tail says by whom.
     fn append(&self, append: Append) -> BoxFuture<'_, Result<(), StoreError>>;
 
+    /// Whether an append can end in [`StoreError::Failed`]. Where none can, no copy is kept to try it again with.
+    fn can_fail(&self) -> bool {
+        true
+    }
+
     /// The entries from the last snapshot to the head; `None` for a thread that does not exist.
     fn tail<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<Option<Tail>, StoreError>>;
 

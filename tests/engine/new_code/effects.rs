@@ -78,7 +78,7 @@ async fn a_new_visit_has_a_key_of_its_own() {
     let entered = doubt.idempotency_key().to_owned();
     // The same thread as it would have gone without the question.
     let (store, world) = (MemoryStore::new(), World::new([Behaviour::Fails]));
-    assert_ne!(in_doubt(&store, &world).await, entered);
+    assert_ne!(in_doubt(&store, &world).await.0, entered);
 }
 
 /// It was an effect, and now it only looks.
