@@ -123,6 +123,6 @@ impl<G: Graph> Session<'_, G> {
         for reason in reasons {
             text.push_str(&bullet(reason, self.screen.width));
         }
-        Ok(self.screen.out(&text)?)
+        self.screen.out(&text)
     }
 }
