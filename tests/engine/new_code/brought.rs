@@ -159,12 +159,12 @@ async fn fields_are_added_renamed_and_reshaped_as_the_journal_is_read() {
     let check = agent.check("t").await.unwrap();
     assert_eq!((check.can_go_on(), check.reopened), (true, vec!["execute".to_owned()]));
     let v2::RefundsTurn::Execute(review) = agent.thread("t").await.unwrap() else { panic!() };
-    assert_eq!(review.draft(), &v2::Proposal { order: "A-9133".into(), cents: 149_00 });
+    assert_eq!(review.draft(), &v2::Proposal { order: "A-9133".into(), cents: 14_900 });
     let stale = agent.decide("t", old, &mara(), Verdict::Approve).await.unwrap_err();
     assert!(matches!(stale, Error::Stale { reopened: true, .. }), "{stale}");
     assert_eq!(journal(&store).await, before);
 
-    let turn = review.edit(&mara(), |proposal| proposal.cents = 99_00).await.unwrap();
+    let turn = review.edit(&mara(), |proposal| proposal.cents = 9_900).await.unwrap();
     assert!(matches!(turn, v2::RefundsTurn::Done(outcome) if outcome == "did A-9133 9900 en"));
     let new = kept(&agent, &before).await;
     assert_eq!(names(&new), ["migrated", "paused", "decided", "began", "ran", "ended"]);
@@ -173,7 +173,7 @@ async fn fields_are_added_renamed_and_reshaped_as_the_journal_is_read() {
     );
     // Back then it had the old shape; it is told in the new one.
     let then = agent.get_at(&id("t"), 3).await.unwrap().fields;
-    assert_eq!(then.proposal.unwrap().cents, 149_00);
+    assert_eq!(then.proposal.unwrap().cents, 14_900);
     assert_eq!((then.language.as_deref(), then.scheme.as_deref()), (Some("en"), Some("refund A-9133")));
     // The first program no longer knows what this is, and says so.
     let differences = super::refused(&v1::Refunds::new(world, store), Some(old)).await;
@@ -261,7 +261,7 @@ async fn a_fork_of_an_old_thread_is_the_new_code_s_own() {
     let before = journal(&store).await;
     let agent = v2::Refunds::new(world, store.clone());
     let v2::RefundsTurn::Execute(review) = agent.fork(&id("t"), 3, "f").await.unwrap() else { panic!() };
-    assert_eq!(review.draft().cents, 149_00);
+    assert_eq!(review.draft().cents, 14_900);
     let forked = store.entries(&id("f"), 0, 100).await.unwrap();
     assert_eq!(names(&forked), ["started", "resumed", "paused"]);
     assert!(

@@ -126,7 +126,7 @@ pub mod v2 {
 
     #[node(Ticket, writes = proposal)]
     async fn draft(scheme: &str, question: Option<&Question>) -> Result<Proposal> {
-        let cents = if question.is_some() { 99_00 } else { 149_00 };
+        let cents = if question.is_some() { 9_900 } else { 14_900 };
         Ok(Proposal { order: scheme.split_whitespace().last().unwrap_or_default().to_owned(), cents })
     }
 
