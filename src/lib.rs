@@ -123,10 +123,19 @@
 //! by default) is one file, which several processes may have open at once. Whoever writes a third runs
 //! [`store::conformance`] on it.
 //!
+//! # New code, old threads
+//!
+//! A thread may wait for weeks, and the program is changed meanwhile. Before the new one moves it, it holds the thread
+//! against its own graph, types and invariants. Either the thread goes on, and its journal says where it met the new
+//! code; or nothing runs, and [`Error::GraphChanged`] lists every [`Difference`] that stands in the way. A node that is
+//! called otherwise is brought over with a `renamed` statement in [`graph!`], a field with a
+//! [version](macro@state#versions) of the state. [`Agent::check`], which is `check` on the command line, says beforehand
+//! which threads a program can take.
+//!
 //! # The command line
 //!
 //! With the feature `cli`, on by default, an agent is a program: `start`, `inbox`, `show`, `approve`, `edit`,
-//! `reject`, `ask`, `history` and more. On a terminal it walks a person through; without one it asks nothing.
+//! `reject`, `ask`, `history`, `check` and more. On a terminal it walks a person through; without one it asks nothing.
 //!
 //! ```no_run
 //! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/hitl-runtime/doc/refunds.rs"));
@@ -180,6 +189,55 @@ struct Readme;
 /// let known = TicketFields::default();
 /// assert_eq!((known.plan, known.notes), (None, None));
 /// ```
+///
+/// # Versions
+///
+/// A thread outlives the program that it began in. Where a field is new, goes, is called otherwise or has another type,
+/// the state has another version, and a function says how to read what earlier ones wrote:
+///
+/// ```
+/// use hitl::{journal::Map, prelude::*};
+///
+/// /// Version 1 had no `language`, called the `scheme` a `plan`, counted in dollars, and kept a `mood`.
+/// #[state(version = 2, migrate = migrate_ticket)]
+/// struct Ticket {
+///     #[input]
+///     message: String,
+///     language: String,
+///     scheme: String,
+///     cents: u64,
+/// }
+///
+/// fn migrate_ticket(from: u32, fields: &mut Map) -> Result<()> {
+///     if from < 2 {
+///         // Added: where a field is seen that was always there by then.
+///         if fields.contains_key("message") {
+///             fields.insert("language".into(), "en".into());
+///         }
+///         // Renamed.
+///         if let Some(plan) = fields.remove("plan") {
+///             fields.insert("scheme".into(), plan);
+///         }
+///         // Renamed, and of another type.
+///         if let Some(dollars) = fields.remove("dollars") {
+///             let dollars = dollars.as_u64().ok_or_else(|| NodeError::msg("no whole dollars"))?;
+///             fields.insert("cents".into(), (dollars * 100).into());
+///         }
+///         // Gone.
+///         fields.remove("mood");
+///     }
+///     Ok(())
+/// }
+/// ```
+///
+/// It is called with the fields that one write brought: the input, what one node wrote, what an operator made of a
+/// draft, or all that a snapshot holds. `from` is the version they were written under. The journal is not rewritten:
+/// old entries stay as they are, still verify, and pass through here whenever they are read. So the function looks at
+/// nothing but its arguments, and at no two fields that were not written together. Which node is called otherwise, the
+/// graph says: see [`graph!`].
+///
+/// What a verdict brought, a `&Rejection` or a `&Question`, holds the draft as its operator saw it. A signature is for
+/// one value: where this makes another one of it, the review is opened again, or, if it is over, the signature is void.
 pub use hitl_macros::state;
 
 /// Makes an async function a step of a graph.
@@ -396,6 +454,8 @@ pub use hitl_macros::interrupt_before;
 ///             0..=500 => send -> end,
 ///             _ => shorten -> send,
 ///         };
+///         // What a node was called in an earlier program, for the threads that still stand there.
+///         renamed archive -> desk::file;
 ///         // Where the verdicts on a review lead: `reject` always, `ask` where a question can be answered. Approved,
 ///         // as it was or edited, `send` runs and goes on as above.
 ///         send { reject -> desk::file, ask -> draft }

@@ -28,6 +28,10 @@ use proc_macro::TokenStream;
 /// | `#[reduce(append)]` | a second write does not replace the first: the list grows |
 /// | `#[reduce(f)]` | the same with a function or closure of yours, `fn f(old: T, new: T) -> T` |
 ///
+/// | on the struct | |
+/// |---|---|
+/// | `#[state(version = 2, migrate = f)]` | its fields were others before; `fn f(from: u32, fields: &mut hitl::journal::Map) -> Result<(), E>` brings over what was written then |
+///
 /// Besides the struct itself, for `Ticket` it makes `TicketInput`, with the fields that `start` takes, and
 /// `TicketFields`, where each field is what is known of it so far. A field's type must be `Serialize` and
 /// `Deserialize`: the journal keeps it as JSON.

@@ -48,6 +48,10 @@ fn a_refund_outlives_its_process() {
     );
     assert_eq!(desk.ledger(), NOTHING);
 
+    // The same program: whoever deploys it again loses no thread.
+    let check = &desk.json(0, &["check"])["threads"][0];
+    assert_eq!((&check["can_go_on"], &check["new_code"]), (&json!(true), &json!(false)));
+
     let done = desk.json(0, &["edit", thread, "--digest", &digest(&view), "--set", "amount=99"]);
     assert_eq!(done["standing"], "ended");
     let receipt = json!({ "number": 1, "order_id": "A-9133", "cents": 9_900, "signed_by": "mara" });
@@ -364,6 +368,8 @@ fn json_is_one_document_everywhere() {
         &["history", TICKET],
         &["verify"],
         &["verify", TICKET],
+        &["check"],
+        &["check", TICKET],
         &["draw"],
         &["draw", TICKET],
         &["draw", "--format", "svg"],

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use super::bits::Bits;
 use super::names::Names;
 use super::prove::{Facts, NodeProof};
-use super::{EdgeKind, EdgeSpec, GraphSpec, Point};
+use super::{EdgeSpec, GraphSpec, Point};
 
 /// Where a lane stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,8 +66,7 @@ pub(crate) fn review_ahead(spec: &GraphSpec, from: Stand, field: &str) -> Option
     let mut open = Vec::new();
     let on = |node: usize, verdicts: bool, open: &mut Vec<usize>| {
         for edge in spec.edges_from(Point::Node(node)) {
-            let verdict = matches!(edge.kind, EdgeKind::Reject | EdgeKind::Ask);
-            let keeps = if verdict { verdicts } else { !writes(node) };
+            let keeps = if edge.kind.leaves_review() { verdicts } else { !writes(node) };
             if let (true, Point::Node(to)) = (keeps, edge.to) {
                 open.push(to);
             }
@@ -239,8 +238,7 @@ impl<'g> Ahead<'g> {
     /// What is known at a node goes along every edge that leaves it; those of verdicts too, unless they are over.
     fn leave(&self, flow: &mut Flow, node: usize, facts: Facts, verdicts: bool) {
         for (number, edge) in self.spec.edges.iter().enumerate() {
-            let verdict = matches!(edge.kind, EdgeKind::Reject | EdgeKind::Ask);
-            if edge.from == Point::Node(node) && (verdicts || !verdict) {
+            if edge.from == Point::Node(node) && (verdicts || !edge.kind.leaves_review()) {
                 self.carry(flow, number, edge, self.nodes[node].step(edge.kind).after(facts));
             }
         }

@@ -49,7 +49,8 @@ impl<G: Graph> Agent<G> {
     /// # Errors
     /// [`Error::AlreadyDecided`] names whoever was first; [`Error::Stale`], [`Error::Expired`],
     /// [`Error::RoleMissing`], [`Error::Invalid`], [`Error::UnknownKey`] and [`Error::BadVerdict`] say what to mend.
-    /// In each case the thread is as it was, except that an expired review has been rejected.
+    /// [`Error::GraphChanged`] and [`Error::OtherCode`] are for threads that began under other code. In each case the
+    /// thread is as it was, except that an expired review has been rejected.
     pub async fn decide<T>(
         &self,
         thread: T,

@@ -38,8 +38,9 @@ impl<G: Graph> Agent<G> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::NotInDoubt`] when no effect with this digest is in doubt; [`Error::RoleMissing`]; [`Error::Invalid`] when what it is said to have
-    /// written is not what its node writes.
+    /// [`Error::NotInDoubt`] when no effect with this digest is in doubt; [`Error::RoleMissing`]; [`Error::Invalid`] when
+    /// what it is said to have written is not what its node writes; [`Error::GraphChanged`] and [`Error::OtherCode`] for
+    /// threads that began under other code.
     pub async fn settle<T>(
         &self,
         thread: T,

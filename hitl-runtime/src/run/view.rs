@@ -173,7 +173,8 @@ pub struct InDoubtView {
 }
 
 impl<G: Graph> Agent<G> {
-    /// A thread as JSON. Nothing moves.
+    /// A thread as JSON. Nothing moves. One that cannot go on in this program is shown as far as the program can read it,
+    /// with what stands in its way.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));

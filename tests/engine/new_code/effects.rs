@@ -113,10 +113,10 @@ async fn an_effect_in_doubt_that_is_no_effect_any_more() {
     assert_eq!(world.calls(), 1);
 }
 
-/// Two versions of a graph that pays, and then files what it has paid: the second one counts in cents. `$file` says
-/// how `file` takes the draft.
+/// Versions of a graph that pays, and then files what it has paid: by what the amount is called, what there is to say of
+/// the state, how `file` takes the draft, and what the node is called that pays.
 macro_rules! paid_and_filed {
-    ($module:ident, $amount:ident, $most:literal, ($($state:tt)*), $file:ty) => {
+    ($module:ident, $amount:ident, $most:literal, ($($state:tt)*), $file:ty, $pay:ident $(, $old:ident)?) => {
         mod $module {
             use hitl::prelude::*;
 
@@ -154,7 +154,7 @@ macro_rules! paid_and_filed {
 
             #[interrupt_before(role = "approver")]
             #[node(Ticket, writes = receipt, effect)]
-            async fn pay(draft: Approved<Draft>) -> Result<String> {
+            async fn $pay(draft: Approved<Draft>) -> Result<String> {
                 Ok(format!("{} signed by {}", draft.$amount, draft.operator()))
             }
 
@@ -170,18 +170,22 @@ macro_rules! paid_and_filed {
 
             graph! {
                 pub Payments<Ticket, World> {
-                    start -> draft -> pay -> file -> end;
-                    pay { reject -> cancel }
+                    start -> draft -> $pay -> file -> end;
+                    $pay { reject -> cancel }
                     cancel -> end;
+                    $(renamed $old -> $pay;)?
                 }
             }
         }
     };
 }
 
-paid_and_filed!(dollars, dollars, 500, (), &Draft);
-paid_and_filed!(cents, cents, 50_000, ((version = 2, migrate = in_cents)), &Draft);
-paid_and_filed!(signed_cents, cents, 50_000, ((version = 2, migrate = in_cents)), Approved<Draft>);
+paid_and_filed!(dollars, dollars, 500, (), &Draft, pay);
+paid_and_filed!(cents, cents, 50_000, ((version = 2, migrate = in_cents)), &Draft, pay);
+paid_and_filed!(signed_cents, cents, 50_000, ((version = 2, migrate = in_cents)), Approved<Draft>, pay);
+paid_and_filed!(signed_dollars, dollars, 500, (), Approved<Draft>, pay);
+paid_and_filed!(refunded, dollars, 500, (), Approved<Draft>, refund, pay);
+paid_and_filed!(refunded_unsaid, dollars, 500, (), Approved<Draft>, refund);
 
 /// A thread that has paid, and then could not file it.
 async fn paid(store: &MemoryStore, world: &World) {
@@ -232,4 +236,28 @@ async fn an_effect_in_doubt_whose_draft_changed_is_not_run_on_the_old_signature(
     let again = hitl::journal::Settlement::RunAgain;
     assert_eq!(agent.settle("t", digest, &mara(), again).await.unwrap_err().code(), "graph_changed");
     assert_eq!(world.calls(), 1);
+}
+
+/// The signature that an effect runs on was asked for by a node that has another name now, or none that is known.
+#[tokio::test]
+async fn whoever_may_not_sign_a_renamed_review_may_not_speak_for_what_ran_on_it() {
+    let (store, world) = (MemoryStore::new(), World::new([Behaviour::Fails]));
+    let agent = signed_dollars::Payments::new(world.clone(), store.clone());
+    let input = signed_dollars::TicketInput { message: "it broke".into() };
+    let signed_dollars::PaymentsTurn::Pay(review) = agent.start("t", input).await.unwrap() else { panic!() };
+    let signed_dollars::PaymentsTurn::InDoubt(doubt) = review.approve(&mara()).await.unwrap() else {
+        panic!()
+    };
+    let (key, digest) = (doubt.idempotency_key().to_owned(), doubt.digest());
+    let eve = Operator::new("eve");
+    let again = hitl::journal::Settlement::RunAgain;
+    let unsaid = refunded_unsaid::Payments::new(world.clone(), store.clone());
+    assert_eq!(unsaid.settle("t", digest, &eve, again.clone()).await.unwrap_err().code(), "role_missing");
+    let agent = refunded::Payments::new(world.clone(), store);
+    assert_eq!(agent.settle("t", digest, &eve, again.clone()).await.unwrap_err().code(), "role_missing");
+    assert_eq!(world.calls(), 1);
+    let refunded::PaymentsTurn::Done(_) = agent.settle("t", digest, &mara(), again).await.unwrap() else {
+        panic!()
+    };
+    assert_eq!(*world.keys.lock().unwrap(), [key].into());
 }
