@@ -14,10 +14,11 @@ use crate::{
     operator::truth,
 };
 
-/// Kills at every point of every column, each time in a copy of the same files, and gives the points of each.
+/// Kills at every point of every column, each time in a copy of the same files, and gives the points of the appends. How
+/// many awaits there are is up to the machine: an append that is done by the time that somebody asks is not waited for.
 #[track_caller]
-fn matrix(what: &str, desk: &Case, work: impl Fn() -> Work, then: impl Fn(&Case)) -> [u64; 3] {
-    [Column::BeforeAppend, Column::AfterAppend, Column::Await].map(|column| {
+fn matrix(what: &str, desk: &Case, work: impl Fn() -> Work, then: impl Fn(&Case)) -> [u64; 2] {
+    let of = |column| {
         let points = walk(column, |point| {
             let case = desk.copy();
             let killed = case.is_killed(work(), Some(point));
@@ -26,7 +27,10 @@ fn matrix(what: &str, desk: &Case, work: impl Fn() -> Work, then: impl Fn(&Case)
         });
         println!("{what}, {column:?}: {points} points");
         points
-    })
+    };
+    let appends = [Column::BeforeAppend, Column::AfterAppend].map(of);
+    assert!(of(Column::Await) > 0, "nothing was waited for");
+    appends
 }
 
 /// A ticket whose refund waits for its signature, and the review's digest.
@@ -46,7 +50,7 @@ fn ends_with(found: &Found, outcome: &str) {
 
 /// Whoever decides and hears nothing decides again: it counts once, and it is what was decided.
 #[track_caller]
-fn verdict(verdict: &Verdict, least: [u64; 3], outcome: &str, refunds: usize) {
+fn verdict(verdict: &Verdict, least: u64, outcome: &str, refunds: usize) {
     let (desk, digest) = waiting();
     let decide = || Work::Decide { digest, verdict: verdict.clone() };
     let points = matrix(verdict.name(), &desk, decide, |case| {
@@ -62,31 +66,31 @@ fn verdict(verdict: &Verdict, least: [u64; 3], outcome: &str, refunds: usize) {
         ends_with(&found, outcome);
         assert_eq!((found.lines(What::Letter), found.lines(What::Refund)), (1, refunds));
     });
-    assert!(points.iter().zip(least).all(|(found, least)| *found >= least), "{points:?}");
+    assert!(points.iter().all(|points| *points >= least), "{points:?}");
 }
 
 #[test]
 fn an_approval() {
-    verdict(&Verdict::Approve, [3, 3, 6], "14900 cents, signed by mara", 1);
+    verdict(&Verdict::Approve, 3, "14900 cents, signed by mara", 1);
 }
 
 #[test]
 fn an_edit() {
     let edit = Verdict::Edit { patch: json!({ "cents": 200 }) };
-    verdict(&edit, [3, 3, 6], "200 cents, signed by mara", 1);
+    verdict(&edit, 3, "200 cents, signed by mara", 1);
 }
 
 #[test]
 fn a_rejection() {
     let no = Verdict::Reject { reason: Reason::BadPlan, note: "not this one".into() };
-    verdict(&no, [3, 3, 5], "cancelled: bad_plan", 0);
+    verdict(&no, 3, "cancelled: bad_plan", 0);
 }
 
 /// After it, the operator edits what is drafted anew.
 #[test]
 fn a_question() {
     let ask = Verdict::Ask { question: "Is there a photo?".into() };
-    verdict(&ask, [2, 2, 4], "9900 cents, signed by mara", 1);
+    verdict(&ask, 2, "9900 cents, signed by mara", 1);
 }
 
 /// A ticket whose process died just before or just after the refund, and the key that it has at the bank.

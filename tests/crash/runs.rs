@@ -13,8 +13,8 @@ use crate::{
 /// in between: a verdict with the beginning of its effect, the last node with the end.
 const LEAST_APPENDS: u64 = 10;
 
-/// Whatever is appended is waited for, and each node waits at least once.
-const LEAST_AWAITS: u64 = LEAST_APPENDS + 7;
+/// Each node waits at least once. An append is waited for too, unless it is done by the time that somebody asks.
+const LEAST_AWAITS: u64 = 7;
 
 /// Before and after each of two effects.
 const TOUCHES: u64 = 4;
