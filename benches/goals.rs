@@ -166,9 +166,9 @@ async fn long_journal() -> Outcome<()> {
 /// The same entries in fewer commits, for a bench that does not measure them.
 fn together(appended: &[Append]) -> Vec<Append> {
     let merge = |appends: &[Append]| {
-        let last = appends.last()?;
+        let (first, last) = (appends.first()?, appends.last()?);
         let records = appends.iter().flat_map(|append| append.records.clone()).collect();
-        Some(Append { records, ..last.clone() })
+        Some(Append { records, after: first.after, ..last.clone() })
     };
     appended.chunks(1_000).filter_map(merge).collect()
 }
