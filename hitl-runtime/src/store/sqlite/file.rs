@@ -2,17 +2,19 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 
+use super::opened::Opened;
 use crate::store::StoreError;
 
 /// Where the file is, and how long a lock is waited for.
 pub(super) struct File {
     path: PathBuf,
+    opened: OnceLock<Opened>,
     pub(super) patience: Duration,
 }
 
@@ -28,13 +30,27 @@ impl File {
         }
         // Readers open the file later, perhaps after the process has changed its directory.
         match std::path::absolute(&path) {
-            Ok(path) => Ok(Self { path, patience }),
+            Ok(path) => Ok(Self { path, opened: OnceLock::new(), patience }),
             Err(error) => Err(failed("this is no path", Some(error))),
         }
     }
 
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// From here on the file must be the one that this connection, the writer's, has open.
+    pub(super) fn opened_by(&self, connection: &Connection) {
+        self.opened.get_or_init(|| Opened::by(connection, &self.path));
+    }
+
+    /// # Errors
+    /// When what the writer opened is no longer what stands there.
+    pub(super) fn is_in_place(&self) -> Result<(), StoreError> {
+        match self.opened.get().and_then(|opened| opened.trouble(&self.path)) {
+            Some(problem) => Err(self.broken(problem)),
+            None => Ok(()),
+        }
     }
 
     /// For the writer, which may make the file.
@@ -97,6 +113,8 @@ impl File {
         };
         match failure.code {
             _ if failure.extended_code == ffi::SQLITE_IOERR_SHMSIZE => FULL.into(),
+            // It is shorter than it says.
+            _ if failure.extended_code == ffi::SQLITE_IOERR_SHORT_READ => DAMAGED.into(),
             ErrorCode::DiskFull => FULL.into(),
             ErrorCode::ReadOnly | ErrorCode::PermissionDenied => {
                 "this user may not write to it; let the user write to the file and to its directory, and check that \

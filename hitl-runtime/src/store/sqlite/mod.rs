@@ -5,6 +5,7 @@
 //! its own connection; in WAL mode neither side waits for the other. No async runtime is needed for any of it.
 
 mod file;
+mod opened;
 mod query;
 mod reader;
 mod schema;

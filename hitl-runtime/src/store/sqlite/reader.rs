@@ -127,7 +127,10 @@ impl Desk {
         doing: &str,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
-        self.try_read(query).map_err(|error| self.file.failed(doing, error))
+        let answer = self.try_read(query);
+        // Whatever was read is of a file that nobody else knows, or of another one that stands in its place.
+        self.file.is_in_place().inspect_err(|_| self.connection = None)?;
+        answer.map_err(|error| self.file.failed(doing, error))
     }
 
     fn try_read<T>(&mut self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {

@@ -91,6 +91,7 @@ impl Writer {
             match schema::open(&file) {
                 // When nobody waits any more, there will be no command either.
                 Ok(connection) => {
+                    file.opened_by(&connection);
                     let _ = opened.send(Ok(()));
                     serve(&file, connection, &commands);
                 }
@@ -197,6 +198,7 @@ fn transact(
         return Ok(Vec::new());
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    file.is_in_place()?;
     schema::check(file, &transaction)?;
     let answers = group
         .iter()
