@@ -1,8 +1,9 @@
 //! The built program, as somebody at a shell has it.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{Read, Write},
+    os::unix::{fs::MetadataExt as _, process::CommandExt as _},
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::{Arc, Condvar, LazyLock, Mutex, PoisonError},
@@ -99,6 +100,30 @@ impl Desk {
         let mut shell = Command::new("sh");
         shell.args(["-c", line]);
         Running::new(self.set_up(shell), None).end()
+    }
+
+    /// Where no file may grow, and a write that would make it is an error.
+    #[track_caller]
+    pub fn run_on_full_disk(&self, args: &[&str]) -> Ended {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$@\"", "sh"]).arg(&*PROGRAM).args(args);
+        Running::new(self.set_up(shell), None).end()
+    }
+
+    /// To root, no permission is an obstacle. So root's command is nobody's, out of a copy that nobody may read.
+    #[track_caller]
+    pub fn run_without_privileges(&self, args: &[&str]) -> Ended {
+        const NOBODY: u32 = 65_534;
+        let program = self.path("program");
+        // By a process of its own: what another thread starts meanwhile would hold the copy open, and so busy.
+        let copy = Command::new("cp").arg(&*PROGRAM).arg(&program).status().expect("cp runs");
+        assert!(copy.success(), "{copy}");
+        let mut command = Command::new(&program);
+        if fs::metadata(&program).expect("a copy").uid() == 0 {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        command.args(args);
+        Running::new(self.set_up(command), None).end()
     }
 
     pub fn start(&self, args: &[&str]) -> Running {

@@ -2,6 +2,7 @@
 #![cfg(all(unix, feature = "cli", feature = "sqlite"))]
 #![expect(clippy::expect_used, reason = "a test may fall over")]
 
+mod faults;
 mod harness;
 
 use std::{fs, process::Command, process::Stdio, sync::mpsc, thread, time::Duration};

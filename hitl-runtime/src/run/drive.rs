@@ -42,25 +42,32 @@ impl From<Error> for Stopped {
 ///
 /// Every entry is stored before what it announces begins: a node runs after the entry that led to it, an effect after
 /// its `Began`. The place in the journal is the fence: a runner that was overtaken fails to append, and stops.
-pub(crate) async fn run<G: Graph>(agent: &Agent<G>, mut post: Post<G>) -> Result<GraphFold<G>, Stopped> {
+pub(crate) async fn run<G: Graph>(agent: &Agent<G>, post: Post<G>) -> Result<GraphFold<G>, Stopped> {
+    let mut running = Tries::new();
+    let end = run_all(agent, post, &mut running).await;
+    if matches!(end, Err(Stopped::Error(_))) {
+        // What runs is not cut in the middle; the journal says that it began.
+        while running.next().await.is_some() {}
+    }
+    end
+}
+
+type Tries = FuturesUnordered<BoxFuture<'static, Tried>>;
+
+async fn run_all<G: Graph>(
+    agent: &Agent<G>,
+    mut post: Post<G>,
+    running: &mut Tries,
+) -> Result<GraphFold<G>, Stopped> {
     let thread = post.fold.thread.clone();
     let renewal = agent.inner.lease / 3;
-    let mut running: FuturesUnordered<BoxFuture<'static, Tried>> = FuturesUnordered::new();
     let mut busy = BTreeSet::new();
     // What nodes have ended with since the last flush, in case the flush finds the place taken.
     let mut ended: Vec<Tried> = Vec::new();
     let mut first = true;
     loop {
         let tries = advance(agent, &mut post, &busy)?;
-        let stored = match post.flush(!first).await {
-            Ok(stored) => stored,
-            Err(error) => {
-                // What runs is not cut in the middle; the journal says that it began.
-                while running.next().await.is_some() {}
-                return Err(error.into());
-            }
-        };
-        if !stored {
+        if !post.flush(!first).await? {
             if first {
                 return Err(Stopped::Taken(thread));
             }

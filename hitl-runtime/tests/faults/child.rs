@@ -1,0 +1,80 @@
+//! This program, started again as another process.
+
+use std::{
+    env,
+    io::{BufRead as _, BufReader, Write as _},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdout, Command, Stdio},
+};
+
+use crate::{disk, lock, rights};
+
+const PART: &str = "HITL_FAULTS_PART";
+const DIR: &str = "HITL_FAULTS_DIR";
+
+/// Plays the part that the process which started this one wants, if one did.
+pub fn obey() {
+    let Ok(part) = env::var(PART) else { return };
+    let dir = PathBuf::from(env::var_os(DIR).unwrap());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.unwrap().block_on(async {
+        match part.as_str() {
+            "fails before" => disk::fails_before_a_verdict(&dir).await,
+            "fails for a moment" => disk::fails_for_a_moment(&dir).await,
+            "fails for good" => disk::fails_for_good(&dir).await,
+            "lock" => lock::hold(&dir),
+            "read only" => rights::try_to_write(&dir).await,
+            other => panic!("there is no part {other}"),
+        }
+    });
+    say("done");
+}
+
+/// To the process that started this one.
+pub fn say(line: &str) {
+    println!("\n@{line}");
+}
+
+/// Until that process says go on.
+pub fn wait() {
+    std::io::stdin().read_line(&mut String::new()).unwrap();
+}
+
+pub struct Part {
+    child: Child,
+    output: BufReader<ChildStdout>,
+}
+
+impl Part {
+    pub fn start(part: &str, dir: &Path) -> Self {
+        Self::start_as(Command::new(env::current_exe().unwrap()), part, dir)
+    }
+
+    /// By a command to which the program's own arguments are added.
+    pub fn start_as(mut command: Command, part: &str, dir: &Path) -> Self {
+        command.args(["child", "--exact", "--nocapture"]).env(PART, part).env(DIR, dir);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        Self { child, output }
+    }
+
+    /// The next line that is its own.
+    pub fn line(&mut self) -> String {
+        loop {
+            let mut line = String::new();
+            assert!(self.output.read_line(&mut line).unwrap() > 0, "it has ended, and said why above");
+            if let Some(said) = line.trim_end().strip_prefix('@') {
+                return said.to_owned();
+            }
+        }
+    }
+
+    pub fn go_on(&mut self) {
+        self.child.stdin.as_ref().unwrap().write_all(b"go on\n").unwrap();
+    }
+
+    pub fn end(mut self) {
+        assert_eq!(self.line(), "done");
+        assert!(self.child.wait().unwrap().success());
+    }
+}
