@@ -1,7 +1,12 @@
 //! Both stores keep what `Store` promises.
 #![allow(clippy::unwrap_used)]
 
-use futures_util::future::BoxFuture;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::SeqCst},
+};
+
+use futures_util::{FutureExt as _, future::BoxFuture};
 use hitl_runtime::{
     ThreadId,
     store::{
@@ -97,9 +102,11 @@ enum Fault {
     ForgetsTheReviews,
     AddsToTheReviews,
     ShowsWholeTails,
+    CutsLongTails,
     IgnoresTheLimit,
     IgnoresCase,
     TruncatesBodies,
+    KeepsPartsOfWhatItRefuses,
     ListsTheNewestFirst,
     TakesAnyToken,
     SkipsAnItem,
@@ -157,6 +164,13 @@ impl Store for Broken {
                     let old = self.0.reviews(None, usize::MAX).await?.items;
                     append.reviews.extend(old.into_iter().filter(|review| review.thread == append.thread));
                 }
+                Fault::KeepsPartsOfWhatItRefuses
+                    if append.records.iter().map(|record| record.body.len()).sum::<usize>() > 1_000_000 =>
+                {
+                    append.records.truncate(1);
+                    self.0.append(append).await?;
+                    return Err(failed());
+                }
                 Fault::TruncatesBodies => {
                     append.records.iter_mut().for_each(|record| record.body.truncate(65_535))
                 }
@@ -174,7 +188,14 @@ impl Store for Broken {
 
     fn tail<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<Option<Tail>, StoreError>> {
         Box::pin(async move {
-            let tail = self.0.tail(&self.key(thread)).await?;
+            let mut tail = self.0.tail(&self.key(thread)).await?;
+            if let Some(tail) = tail.as_mut().filter(|_| self.is(Fault::CutsLongTails)) {
+                let mut room = 1_000_000;
+                tail.records.retain(|record| {
+                    room -= record.body.len().min(room);
+                    room > 0
+                });
+            }
             if !self.is(Fault::ShowsWholeTails) {
                 return Ok(tail);
             }
@@ -268,9 +289,11 @@ fn the_suite_finds_what_is_wrong() {
         Fault::ForgetsTheReviews,
         Fault::AddsToTheReviews,
         Fault::ShowsWholeTails,
+        Fault::CutsLongTails,
         Fault::IgnoresTheLimit,
         Fault::IgnoresCase,
         Fault::TruncatesBodies,
+        Fault::KeepsPartsOfWhatItRefuses,
         Fault::ListsTheNewestFirst,
         Fault::TakesAnyToken,
         Fault::SkipsAnItem,
@@ -282,4 +305,119 @@ fn the_suite_finds_what_is_wrong() {
     ] {
         assert!(finds(fault), "the suite found nothing wrong with a store that {fault:?}");
     }
+}
+
+fn failed() -> StoreError {
+    StoreError::Failed { location: "a broken store".into(), problem: "it failed".into(), source: None }
+}
+
+/// A store whose process dies in its nth append, when this many of its entries are kept.
+#[derive(Clone)]
+struct Dying {
+    store: MemoryStore,
+    in_append: u64,
+    with: usize,
+    appends: Arc<AtomicU64>,
+}
+
+impl Store for Dying {
+    fn append(&self, mut append: Append) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            if self.appends.fetch_add(1, SeqCst) < self.in_append {
+                return self.store.append(append).await;
+            }
+            append.records.truncate(self.with);
+            if !append.records.is_empty() {
+                self.store.append(append).await?;
+            }
+            Err(failed())
+        })
+    }
+
+    fn tail<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<Option<Tail>, StoreError>> {
+        self.store.tail(thread)
+    }
+
+    fn entries<'a>(
+        &'a self,
+        thread: &'a ThreadId,
+        from: Place,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Record>, StoreError>> {
+        self.store.entries(thread, from, limit)
+    }
+
+    fn reviews<'a>(
+        &'a self,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page<OpenReview>, StoreError>> {
+        self.store.reviews(after, limit)
+    }
+
+    fn threads<'a>(
+        &'a self,
+        standing: Option<Standing>,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page<(ThreadId, Standing)>, StoreError>> {
+        self.store.threads(standing, after, limit)
+    }
+
+    fn due<'a>(
+        &'a self,
+        by_ms: u64,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page<ThreadId>, StoreError>> {
+        self.store.due(by_ms, after, limit)
+    }
+
+    fn delete<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.store.delete(thread)
+    }
+}
+
+/// How the check after a crash takes it when that many appends were acknowledged, and then a process died that had
+/// kept so many entries of the next one.
+fn is_sound_after(in_append: u64, with: usize) -> bool {
+    let check = move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let store = Dying { store: MemoryStore::new(), in_append, with, appends: Arc::default() };
+        let thread = ThreadId::new("killed").unwrap();
+        runtime.block_on(async {
+            let mut last = None;
+            let error = conformance::append_until_killed(&store, &thread, |place| last = Some(place)).await;
+            assert!(matches!(error, StoreError::Failed { .. }), "{error}");
+            conformance::after_crash(&store.store, &thread, last).await;
+        });
+    };
+    std::thread::spawn(check).join().is_ok()
+}
+
+#[test]
+fn the_check_after_a_crash_finds_every_append_by_halves() {
+    // Three small entries, and the large append that comes sixth.
+    for (in_append, entries) in [(0, 3), (1, 3), (4, 3), (5, 40), (8, 3), (11, 40)] {
+        for with in 0..=entries {
+            let whole = with == 0 || with == entries;
+            assert_eq!(
+                is_sound_after(in_append, with),
+                whole,
+                "{with} of {entries} entries, append {in_append}"
+            );
+        }
+    }
+}
+
+/// Of what was acknowledged, the last append is gone.
+#[test]
+fn the_check_after_a_crash_finds_what_was_forgotten() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let store = Dying { store: MemoryStore::new(), in_append: 3, with: 0, appends: Arc::default() };
+    let thread = ThreadId::new("forgotten").unwrap();
+    let mut last = None;
+    runtime.block_on(conformance::append_until_killed(&store, &thread, |place| last = Some(place + 3)));
+    let check = std::panic::AssertUnwindSafe(conformance::after_crash(&store.store, &thread, last));
+    assert!(runtime.block_on(check.catch_unwind()).is_err());
 }

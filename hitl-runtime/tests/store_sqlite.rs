@@ -255,7 +255,9 @@ async fn of_many_processes_one_fills_each_place() {
 async fn what_was_acknowledged_outlives_a_kill() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("threads.db");
-    for lines in [0, 1, 2, 3, 5, 8, 13, 40, 100, 400] {
+    // Each sixth append is a large one; a kill after these meets it.
+    let large = (0..15).map(|round| 5 + 6 * round);
+    for lines in [0, 1, 2, 3, 8, 13, 40, 100, 300].into_iter().chain(large) {
         let name = format!("killed after {lines}");
         let mut part = Part::start(again("die", &path, &name));
         let mut last = None;

@@ -4,10 +4,10 @@ use std::{
     env,
     io::{BufRead as _, BufReader, Write as _},
     path::{Path, PathBuf},
-    process::{Child, ChildStdout, Command, Stdio},
+    process::{Child, ChildStdout, Command, ExitStatus, Stdio},
 };
 
-use crate::{disk, lock, rights};
+use crate::{disk, lock, rights, torn};
 
 const PART: &str = "HITL_FAULTS_PART";
 const DIR: &str = "HITL_FAULTS_DIR";
@@ -23,6 +23,7 @@ pub fn obey() {
             "fails for a moment" => disk::fails_for_a_moment(&dir).await,
             "fails for good" => disk::fails_for_good(&dir).await,
             "lock" => lock::hold(&dir),
+            "torn" => torn::append(&dir).await,
             "read only" => rights::try_to_write(&dir).await,
             other => panic!("there is no part {other}"),
         }
@@ -60,13 +61,25 @@ impl Part {
 
     /// The next line that is its own.
     pub fn line(&mut self) -> String {
+        self.next().expect("it has ended, and said why above")
+    }
+
+    fn next(&mut self) -> Option<String> {
         loop {
             let mut line = String::new();
-            assert!(self.output.read_line(&mut line).unwrap() > 0, "it has ended, and said why above");
+            if self.output.read_line(&mut line).unwrap() == 0 {
+                return None;
+            }
             if let Some(said) = line.trim_end().strip_prefix('@') {
-                return said.to_owned();
+                return Some(said.to_owned());
             }
         }
+    }
+
+    /// All that it says until it ends, and how it ended.
+    pub fn rest(mut self) -> (Vec<String>, ExitStatus) {
+        let said = std::iter::from_fn(|| self.next()).collect();
+        (said, self.child.wait().unwrap())
     }
 
     pub fn go_on(&mut self) {

@@ -131,8 +131,7 @@ impl Desk {
         let mut turn = self.take_over().await;
         if let RefundsTurn::InDoubt(doubt) = turn {
             let how = if self.refunds() > 0 { happened() } else { Settlement::RunAgain };
-            let key = doubt.idempotency_key().to_owned();
-            turn = self.agent.settle(THREAD, &key, &Operator::new("mara"), how).await.unwrap();
+            turn = self.agent.settle(THREAD, doubt.digest(), &Operator::new("mara"), how).await.unwrap();
         }
         if let RefundsTurn::Pay(review) = turn {
             turn = review.approve(&Operator::new("mara")).await.unwrap();

@@ -11,6 +11,7 @@ mod lock;
 mod patience;
 mod rights;
 mod shaky;
+mod torn;
 
 /// Not a test: what this program does when one of its tests has started it again.
 #[test]

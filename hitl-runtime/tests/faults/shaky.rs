@@ -129,6 +129,15 @@ impl<S: Store> Store for Shaky<S> {
         self.store.threads(standing, after, limit)
     }
 
+    fn due<'a>(
+        &'a self,
+        by_ms: u64,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page<ThreadId>, StoreError>> {
+        self.store.due(by_ms, after, limit)
+    }
+
     fn delete<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<(), StoreError>> {
         self.store.delete(thread)
     }

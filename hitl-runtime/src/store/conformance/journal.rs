@@ -273,6 +273,61 @@ pub async fn sizes<S: Store>(open: impl AsyncFn() -> S) {
     ok("delete", store.delete(&thread).await);
 }
 
+/// An append of many entries and many bytes is there whole, or it is refused and nothing of it is there.
+///
+/// A hundred entries of 300,000 bytes together must fit. What a store cannot keep it must refuse with an error, and
+/// with it the small entries that come along.
+///
+/// # Panics
+/// When the promise is not kept.
+pub async fn large_appends<S: Store>(open: impl AsyncFn() -> S) {
+    let store = open().await;
+    let thread = name("large appends");
+    let mut written: Vec<Record> = Vec::new();
+    // How many bytes each entry of an append has.
+    for sizes in [vec![2_900; 100], vec![10, 250_000, 10], vec![10, 1_500_000, 10], vec![15_000; 100]] {
+        let next = written.len() as Place;
+        let records: Vec<_> =
+            (next..).zip(&sizes).map(|(place, size)| entry(place, &"y".repeat(*size))).collect();
+        let bytes: usize = records.iter().map(|record| record.body.len()).sum();
+        let after = written.last().map(|record| record.hash);
+        match store.append(Append { records: records.clone(), after, ..entries(&thread, 0..1) }).await {
+            Ok(()) => written.extend(records),
+            // Whatever it kept of this one takes the place of the next one.
+            Err(error) if bytes > 300_000 && !matches!(error, StoreError::Taken { .. }) => {}
+            Err(error) => panic!("an append of {} entries and {bytes} bytes: {error}", sizes.len()),
+        }
+    }
+    let there = whole(&store, &thread).await;
+    assert!(there == written, "{} entries are there, and {} were taken", there.len(), written.len());
+    ok("delete", store.delete(&thread).await);
+}
+
+/// A tail is whole, however many bytes have come since the last snapshot; and a long journal is deleted whole.
+///
+/// # Panics
+/// When the promise is not kept.
+pub async fn long_tails<S: Store>(open: impl AsyncFn() -> S) {
+    let store = open().await;
+    let thread = name("long tails");
+    let mut written = Vec::new();
+    for place in 0..15 {
+        let record = Record { snapshot: place == 1, ..entry(place, &"z".repeat(100_000)) };
+        let after = written.last().map(|before: &Record| before.hash);
+        ok(
+            "append",
+            store.append(Append { records: vec![record.clone()], after, ..entries(&thread, 0..1) }).await,
+        );
+        written.push(record);
+    }
+    let tail = ok("tail", store.tail(&thread).await).unwrap_or_default().records;
+    assert!(tail == written[1..], "{} of 14 entries are in the tail, of 100,000 bytes each", tail.len());
+    ok("delete", store.delete(&thread).await);
+    ok("start it again", store.append(entries(&thread, 0..1)).await);
+    same("the new journal", &whole(&store, &thread).await, &entries(&thread, 0..1).records);
+    ok("delete", store.delete(&thread).await);
+}
+
 /// A deleted thread is gone from everywhere, and its name is free.
 ///
 /// # Panics

@@ -25,8 +25,11 @@
 //! - **A race.** Each child opens the store, calls [`contend`] with its own name and the same thread, and prints what
 //!   it returns: the places that it filled. The parent adds them up: each place once, none missing; and [`whole`]
 //!   must agree.
-//! - **A crash.** A child calls [`append_until_killed`] and prints each place as it is acknowledged. The parent kills
-//!   it after some lines, opens the store, and calls [`after_crash`] with the last place that it has read.
+//! - **A crash, between the parts of an append too.** A child calls [`append_until_killed`] and prints each place as it
+//!   is acknowledged. The parent kills it after some lines, opens the store, and calls [`after_crash`] with the last
+//!   place that it has read. Each sixth append is a large one, so a kill after 5, 11, 17 … lines meets it in the
+//!   middle. Do it often, for a kill comes at no certain moment; and where your store's medium can be made to fail at
+//!   a certain byte or call, walk through all of them: `tests/faults/torn.rs` does so for the SQLite store.
 //!
 //! ```
 //! use hitl::{ThreadId, store::{MemoryStore, conformance}};
@@ -43,6 +46,13 @@
 //! ```
 //!
 //! The children of this crate's own tests are in `tests/store_sqlite.rs`.
+//!
+//! # What no suite can show
+//!
+//! A killed process leaves its system alive, and what the system holds in memory still comes to the disk. That an
+//! acknowledged append outlives the loss of power is for you to see to: sync before you answer, and know what your disk
+//! or service means by it. And a service may fail in ways that this machine cannot: read once more what
+//! [`Store::append`] owes after [`StoreError::Failed`](super::StoreError::Failed).
 mod crowd;
 mod index;
 mod journal;
@@ -51,7 +61,10 @@ mod samples;
 
 pub use crowd::{crowd, dropped_futures, race, readers_and_writers};
 pub use index::{due_pages, page_tokens, review_index, review_pages, thread_pages};
-pub use journal::{deletion, fence, isolation, names, order, refusals, reopening, sizes, tails, unknown};
+pub use journal::{
+    deletion, fence, isolation, large_appends, long_tails, names, order, refusals, reopening, sizes, tails,
+    unknown,
+};
 pub use processes::{after_crash, append_until_killed, contend, whole};
 
 use super::Store;
@@ -77,6 +90,8 @@ pub async fn all<S: Store>(open: impl AsyncFn() -> S) {
     isolation(&open).await;
     names(&open).await;
     sizes(&open).await;
+    large_appends(&open).await;
+    long_tails(&open).await;
     review_index(&open).await;
     review_pages(&open).await;
     thread_pages(&open).await;

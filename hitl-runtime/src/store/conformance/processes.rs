@@ -3,7 +3,7 @@
 use super::samples::{entries, entry, ok, review, reviews_of, same};
 use crate::{
     Digest, ThreadId,
-    store::{Append, Place, Record, Store, StoreError},
+    store::{Append, Place, Record, Standing, Store, StoreError},
 };
 
 /// Races for every place of a journal up to `places`, and tells which ones were won. For many tasks, and for
@@ -29,8 +29,9 @@ pub async fn contend(store: &impl Store, thread: &ThreadId, name: &str, places: 
     }
 }
 
-/// Appends until the process is killed, three entries at a time, and tells the last place of each three once it is
-/// acknowledged. It returns only with the error that stopped it. See [the crash](super#more-than-one-process).
+/// Appends until the process is killed, and tells the last place of each append once it is acknowledged: small ones,
+/// and after each five of those a large one, most of whose time a store spends between its parts. It returns only
+/// with the error that stopped it. See [the crash](super#more-than-one-process).
 ///
 /// ```no_run
 /// # async fn child(store: hitl::store::MemoryStore, thread: hitl::ThreadId) {
@@ -45,20 +46,32 @@ pub async fn append_until_killed(
     thread: &ThreadId,
     mut acknowledged: impl FnMut(Place),
 ) -> StoreError {
-    for i in 0.. {
-        let mut append = entries(thread, i * 3..i * 3 + 3);
-        append.records[0].snapshot = i % 7 == 0;
-        append.reviews = vec![review(thread, i * 3 + 2, i)];
+    let mut head = 0;
+    for number in 0.. {
+        let append = part(thread, number, head);
+        head += append.records.len() as Place;
         match store.append(append).await {
-            Ok(()) => acknowledged(i * 3 + 2),
+            Ok(()) => acknowledged(head - 1),
             Err(error) => return error,
         }
     }
     unreachable!("a journal has no last place")
 }
 
-/// After a process that ran [`append_until_killed`] was killed: what was acknowledged is there, nothing is there by
-/// halves, and the thread can go on.
+/// The append of that number, at that place.
+fn part(thread: &ThreadId, number: u64, place: Place) -> Append {
+    let is_large = |number: u64| number % 6 == 5;
+    let text = |number| format!("{thread}{}", "x".repeat(if is_large(number) { 3_000 } else { 0 }));
+    let count = if is_large(number) { 40 } else { 3 };
+    let mut records: Vec<_> = (place..place + count).map(|place| entry(place, &text(number))).collect();
+    records[0].snapshot = number.is_multiple_of(7);
+    let reviews = vec![review(thread, place + count - 1, number)];
+    let after = number.checked_sub(1).map(|before| entry(place - 1, &text(before)).hash);
+    Append { thread: thread.clone(), records, standing: Standing::Running, reviews, due_ms: None, after }
+}
+
+/// After a process that ran [`append_until_killed`] was killed: what was acknowledged is there, no append is there by
+/// halves, the index says what the last one said, and the thread can go on.
 ///
 /// # Panics
 /// When a promise is not kept.
@@ -67,17 +80,27 @@ pub async fn after_crash(store: &impl Store, thread: &ThreadId, last_acknowledge
     let length = records.len() as Place;
     let acknowledged = last_acknowledged.map_or(0, |place| place + 1);
     assert!(length >= acknowledged, "{acknowledged} entries were acknowledged, and {length} are there");
-    assert!(length.is_multiple_of(3), "{length} entries, and three were written at a time");
-    let written = entries(thread, 0..length).records;
-    let written = written.into_iter().map(|record| Record { snapshot: record.place % 21 == 0, ..record });
-    same("the journal after the crash", &records, &written.collect());
-    let open: Vec<_> = reviews_of(store, &[thread], 10).await.iter().map(|review| review.place + 1).collect();
-    same(
-        "the index after the crash",
-        &open,
-        &Some(length).filter(|length| *length > 0).into_iter().collect(),
+    let (mut written, mut reviews) = (Vec::new(), Vec::new());
+    for number in 0.. {
+        let head = written.len() as Place;
+        if head >= length {
+            break;
+        }
+        let append = part(thread, number, head);
+        written.extend(append.records);
+        reviews = append.reviews;
+    }
+    assert!(
+        written.len() == records.len(),
+        "an append that ends at place {} is there as far as place {}",
+        written.len() - 1,
+        length - 1
     );
-    ok("append after the crash", store.append(entries(thread, length..length + 1)).await);
+    same("the journal after the crash", &records, &written);
+    same("the open reviews after the crash", &reviews_of(store, &[thread], 10).await, &reviews);
+    let after = records.last().map(|record| record.hash);
+    let next = Append { after, ..entries(thread, length..length + 1) };
+    ok("append after the crash", store.append(next).await);
     same("the length", &(whole(store, thread).await.len() as Place), &(length + 1));
 }
 
