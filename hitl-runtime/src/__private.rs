@@ -77,6 +77,14 @@ where
     Box::pin(async move { keep(node.await?) })
 }
 
+/// What the two words of a `for` must be.
+pub struct ItemOf<'a, T> {
+    /// The list.
+    pub list: &'a Vec<T>,
+    /// One of its items.
+    pub item: &'a T,
+}
+
 /// A node that lacks a parameter.
 pub fn missing<'a>(name: &'static str) -> NodeFuture<'a> {
     failed(NodeError::missing(name))

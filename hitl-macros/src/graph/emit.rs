@@ -3,11 +3,12 @@
 
 use proc_macro2::{Delimiter, Ident, Literal, Span, TokenStream};
 use quote::{quote, quote_spanned};
+use syn::Type;
 
 use super::{
     face::{Turns, cfgs, deps, docs, face},
     model::{Kind, Model, Node, Point, Route},
-    parse::{Graph, Step},
+    parse::{Each, Graph, Step},
 };
 use crate::{diagnostics::Errors, names, spans};
 
@@ -82,13 +83,15 @@ fn proof(graph: &Graph, model: &Model<'_>, turns: &Turns<'_>) -> TokenStream {
             let nodes = &branch.nodes;
             quote!(__h::BranchSpec { nodes: &[#(#nodes),*] })
         });
-        quote!(__h::ForkSpec { from: #from, join: #join, branches: &[#(#branches),*] })
+        let each = each(fork.each);
+        quote!(__h::ForkSpec { from: #from, join: #join, each: #each, branches: &[#(#branches),*] })
     });
     let renamed = model.renamed.iter().map(|(old, node)| {
         let (old, new) = (names::plain(old), &model.nodes[*node].name);
         quote!((#old, #new))
     });
     let checks = checks(model);
+    let items = items(model, state);
     let route_fn = route_fn(model);
     let turn_fn = turn_fn(turns);
     let turn = &turns.name;
@@ -118,6 +121,7 @@ fn proof(graph: &Graph, model: &Model<'_>, turns: &Turns<'_>) -> TokenStream {
             };
             const __HITL_PROOF: &__h::Proof<#count> = &__h::prove(__HITL_SPEC);
             #checks
+            #items
 
             #[automatically_derived]
             impl __h::Graph for #this {
@@ -157,13 +161,21 @@ fn kind(kind: Kind) -> TokenStream {
         Kind::Next => quote!(__h::EdgeKind::Next),
         Kind::Case { route, case } => quote!(__h::EdgeKind::Case { route: #route, case: #case }),
         Kind::Fork { fork, branch } => quote!(__h::EdgeKind::Fork { fork: #fork, branch: #branch }),
+        Kind::Empty { fork } => quote!(__h::EdgeKind::Empty { fork: #fork }),
         Kind::Reject => quote!(__h::EdgeKind::Reject),
         Kind::Ask => quote!(__h::EdgeKind::Ask),
         Kind::Expire => quote!(__h::EdgeKind::Expire),
     }
 }
 
-/// One constant for each node, for each edge that something is asked of, and for each `match`.
+fn each(each: Option<&Each>) -> TokenStream {
+    let Some(each) = each else { return quote!(::core::option::Option::None) };
+    let (item, list) = (names::plain(&each.item), names::plain(&each.list));
+    let at_most = each.at_most.map_or_else(|| quote!(__h::EachSpec::AT_MOST), |number| quote!(#number));
+    quote!(::core::option::Option::Some(__h::EachSpec { item: #item, list: #list, at_most: #at_most }))
+}
+
+/// One constant for each node, for each edge that something is asked of, for each `match` and for each `for`.
 fn checks(model: &Model<'_>) -> TokenStream {
     let given = |number: usize| quote!(__HITL_SPEC, __HITL_PROOF, #number);
     let nodes = model.nodes.iter().enumerate().map(|(i, node)| (node.span(), "check_node", given(i)));
@@ -175,14 +187,49 @@ fn checks(model: &Model<'_>) -> TokenStream {
         .iter()
         .enumerate()
         .filter_map(|(i, route)| Some((route.field.as_ref()?.span(), "check_route", given(i))));
+    let lists = model
+        .forks
+        .iter()
+        .enumerate()
+        .filter_map(|(i, fork)| Some((fork.each?.list.span(), "check_list", given(i))));
     nodes
         .chain(edges)
         .chain(routes)
+        .chain(lists)
         .map(|(span, check, args)| {
             let call = spans::call(span, check, args);
             quote!(const _: () = #call;)
         })
         .collect()
+}
+
+/// What each `for` says of two fields: one is a list of the other. rustc finds them, and compares their types.
+fn items(model: &Model<'_>, state: &Type) -> Option<TokenStream> {
+    let fields = Ident::new("fields", Span::mixed_site());
+    let pairs: Vec<_> = model
+        .forks
+        .iter()
+        .filter_map(|fork| fork.each)
+        .map(|Each { item, list, .. }| {
+            let local = |word: &Ident, name| Ident::new(name, spans::at(word.span()));
+            let (one, all) = (local(item, "item"), local(list, "list"));
+            quote! {
+                if let (::core::option::Option::Some(#one), ::core::option::Option::Some(#all)) =
+                    (&#fields.#item, &#fields.#list)
+                {
+                    let _ = __h::ItemOf { list: #all, item: #one };
+                }
+            }
+        })
+        .collect();
+    (!pairs.is_empty()).then(|| {
+        quote! {
+            #[allow(dead_code, clippy::all)]
+            fn __hitl_items(#fields: &<#state as __h::State>::Fields) {
+                #(#pairs)*
+            }
+        }
+    })
 }
 
 /// `fn route`: the user's own `match`es, over a reference to the field.

@@ -46,8 +46,10 @@ impl<'a> Turns<'a> {
         let reviewed = |branch: &super::model::Branch| {
             variants.iter().any(|(block, _)| branch.nodes.contains(&block.node))
         };
-        let several =
-            model.forks.iter().any(|fork| fork.branches.iter().filter(|branch| reviewed(branch)).count() > 1);
+        let several = model.forks.iter().any(|fork| {
+            let open = fork.branches.iter().filter(|branch| reviewed(branch)).count();
+            open > usize::from(fork.each.is_none())
+        });
         let name = spans::unseen(&graph.name);
         Self { reviews: format_ident!("{name}Review"), name: format_ident!("{name}Turn"), variants, several }
     }

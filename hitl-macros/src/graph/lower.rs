@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Span};
 use syn::{Expr, Path};
 
 use super::{
-    model::{Branch, Edge, Fork, Kind, Model, Node, Point, Route, Verdicts},
+    model::{Edge, Kind, Model, Node, Point, Route, Verdicts},
     parse::{Graph, Match, Statement, Step},
 };
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
 
 /// What a chain has come to.
 #[derive(Clone, Copy)]
-enum Tail {
+pub(super) enum Tail {
     /// A point, and the kind of the edge that leaves it next.
     At(Point, Kind),
     /// A fork that still looks for its join.
@@ -89,25 +89,15 @@ impl<'a> Model<'a> {
                 return errors
                     .at(word.span(), "a thread that has ended does not go on: nothing follows `end`");
             }
-            // The grammar lets neither begin a statement.
-            Step::Fork(..) | Step::Match(_) => return,
+            // The grammar lets none of them begin a statement.
+            Step::Fork(..) | Step::Match(_) | Step::Each(_) => return,
         };
         let tail = self.follow(Tail::At(from, Kind::Next), rest, None, errors);
         self.must_join(tail, errors);
     }
 
-    fn must_join(&self, tail: Tail, errors: &mut Errors) {
-        if let Tail::Fork(fork) = tail {
-            let from = self.word(self.forks[fork].from);
-            errors.at(
-                self.forks[fork].span,
-                format!("the branches after `{from}` must meet again: write `{from} -> (…) -> join`, where `join` is a node or `end`"),
-            );
-        }
-    }
-
     /// Walks on along a chain. `branch` is the fork's branch that the chain is written in.
-    fn follow(
+    pub(super) fn follow(
         &mut self,
         mut tail: Tail,
         steps: &'a [Step],
@@ -152,6 +142,12 @@ impl<'a> Model<'a> {
                     Some(from) => self.fork(from, *span, branches, branch, errors),
                     None => return Tail::Done,
                 },
+                Step::Each(each) => {
+                    match self.plain_exit(tail, each.keyword.span, "a `for` follows", errors) {
+                        Some(from) => self.each(from, each, branch, errors),
+                        None => return Tail::Done,
+                    }
+                }
                 Step::Match(found) => {
                     if let Some(from) = self.plain_exit(tail, found.keyword.span, "a `match` follows", errors)
                     {
@@ -177,11 +173,9 @@ impl<'a> Model<'a> {
                 errors.at(span, format!("{what} a node: {place} begins with a node"));
                 None
             }
-            Tail::Fork(_) => {
-                errors.at(
-                    span,
-                    format!("{what} a node: let the branches before it meet in one, `(…) -> join -> …`"),
-                );
+            Tail::Fork(fork) => {
+                let who = self.forks[fork].runners();
+                errors.at(span, format!("{what} a node: let {who} before it meet in one, `… -> join -> …`"));
                 None
             }
             Tail::Done => None,
@@ -202,6 +196,10 @@ impl<'a> Model<'a> {
                 if self.shares(fork, errors) {
                     return;
                 }
+                if self.forks[fork].each.is_some() {
+                    let (from, kind) = (self.forks[fork].from, Kind::Empty { fork });
+                    self.edges.push(Edge { from, to, kind, joins: None, span });
+                }
                 for branch in 0..self.forks[fork].branches.len() {
                     if let Some(last) = self.forks[fork].branches[branch].end {
                         self.leave_once(Point::Node(last), Kind::Next, to, span, errors);
@@ -219,33 +217,8 @@ impl<'a> Model<'a> {
         }
     }
 
-    /// Whether a node is written in two branches, or is both a branch and the join.
-    fn shares(&self, fork: usize, errors: &mut Errors) -> bool {
-        let Fork { from, join, span, branches } = &self.forks[fork];
-        let (from, join_word) = (self.word(*from), self.word(*join));
-        for (number, branch) in branches.iter().enumerate() {
-            if branch.written.first().is_some_and(|&head| Point::Node(head) == *join) {
-                errors.at(*span, format!("`{join_word}` cannot both run in a branch after `{from}` and be where the branches meet"));
-                return true;
-            }
-            let earlier = |node: &&usize| branches[..number].iter().any(|other| other.written.contains(node));
-            if let Some(&node) =
-                branch.written.iter().filter(|&&node| Point::Node(node) != *join).find(earlier)
-            {
-                let name = &self.nodes[node].name;
-                let place = self.nodes[node].mentions.last().map_or(*span, spans::first);
-                errors.at(
-                    place,
-                    format!("`{name}` stands in two branches after `{from}`, and a node runs in one: give each branch its own, or go to `{name}` after `{join_word}`"),
-                );
-                return true;
-            }
-        }
-        false
-    }
-
     /// Only one statement says how a point goes on.
-    fn leave_once(&mut self, from: Point, kind: Kind, to: Point, span: Span, errors: &mut Errors) {
+    pub(super) fn leave_once(&mut self, from: Point, kind: Kind, to: Point, span: Span, errors: &mut Errors) {
         let word = self.word(from);
         match self.ways.get(&from) {
             None => {
@@ -269,58 +242,14 @@ impl<'a> Model<'a> {
                     (Kind::Case { .. }, _) => format!(
                         "`{word}` goes on with a `match` already{line}: lead there from one of its arms"
                     ),
+                    (Kind::Fork { fork, .. }, _) if self.forks[*fork].each.is_some() => {
+                        format!("`{word}` goes on with a `for` already{line}: go on where its items meet")
+                    }
                     _ => format!("`{word}` goes on with branches already{line}: go on where they meet"),
                 };
                 errors.at(span, message);
             }
         }
-    }
-
-    fn fork(
-        &mut self,
-        from: Point,
-        span: Span,
-        branches: &'a [Vec<Step>],
-        around: Option<(usize, usize)>,
-        errors: &mut Errors,
-    ) -> Tail {
-        let fork = self.forks.len();
-        if branches.len() < 2 {
-            errors.at(
-                span,
-                format!(
-                    "one branch is no fork: write `{} -> …` without parentheses, or add a second branch",
-                    self.word(from)
-                ),
-            );
-            return Tail::Done;
-        }
-        self.leave_once(from, Kind::Fork { fork, branch: 0 }, Point::End, span, errors);
-        self.forks.push(Fork { from, join: Point::End, span, branches: Vec::new() });
-        for steps in branches {
-            let branch = self.forks[fork].branches.len();
-            if !matches!(steps.first(), Some(Step::Node(_))) {
-                errors.at(steps.first().map_or(span, Step::span), "a branch begins with a node");
-                continue;
-            }
-            self.forks[fork].branches.push(Branch::default());
-            let tail =
-                self.follow(Tail::At(from, Kind::Fork { fork, branch }), steps, Some((fork, branch)), errors);
-            self.must_join(tail, errors);
-            match (tail, steps.last()) {
-                (Tail::Done, Some(Step::End(word))) => errors.at(
-                    word.span(),
-                    "a branch ends in a node, and goes on where the branches meet: write `(…) -> end` if nothing comes after",
-                ),
-                (Tail::At(Point::Node(last), _), _) => self.forks[fork].branches[branch].end = Some(last),
-                _ => {}
-            }
-        }
-        if let Some((outer, branch)) = around {
-            let inner: Vec<_> = self.forks[fork].branches.iter().flat_map(|b| b.written.clone()).collect();
-            self.forks[outer].branches[branch].written.extend(inner);
-        }
-        Tail::Fork(fork)
     }
 
     fn route(&mut self, from: Point, found: &'a Match, branch: Option<(usize, usize)>, errors: &mut Errors) {

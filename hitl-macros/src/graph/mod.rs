@@ -7,6 +7,7 @@ mod lower;
 mod model;
 mod parse;
 mod regions;
+mod sides;
 #[cfg(test)]
 mod tests;
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use proc_macro2::{Ident, Span};
 use syn::Path;
 
-use super::parse::Match;
+use super::parse::{Each, Match};
 use crate::names;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,8 +18,18 @@ pub(crate) enum Point {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Next,
-    Case { route: usize, case: usize },
-    Fork { fork: usize, branch: usize },
+    Case {
+        route: usize,
+        case: usize,
+    },
+    Fork {
+        fork: usize,
+        branch: usize,
+    },
+    /// Past a `for`, where its list is empty.
+    Empty {
+        fork: usize,
+    },
     Reject,
     Ask,
     Expire,
@@ -61,11 +71,21 @@ pub(crate) struct Route<'a> {
     pub(crate) source: &'a Match,
 }
 
-pub(crate) struct Fork {
+/// What runs side by side: branches, or one branch for each item of a list.
+pub(crate) struct Fork<'a> {
     pub(crate) from: Point,
     pub(crate) join: Point,
     pub(crate) span: Span,
+    /// Set for a `for`, which has one branch: its body.
+    pub(crate) each: Option<&'a Each>,
     pub(crate) branches: Vec<Branch>,
+}
+
+impl Fork<'_> {
+    /// What meets at its join, as messages say it.
+    pub(crate) fn runners(&self) -> &'static str {
+        if self.each.is_some() { "the items" } else { "the branches" }
+    }
 }
 
 #[derive(Default)]
@@ -90,7 +110,7 @@ pub(crate) struct Model<'a> {
     pub(crate) nodes: Vec<Node<'a>>,
     pub(crate) edges: Vec<Edge>,
     pub(crate) routes: Vec<Route<'a>>,
-    pub(crate) forks: Vec<Fork>,
+    pub(crate) forks: Vec<Fork<'a>>,
     pub(crate) verdicts: Vec<Verdicts<'a>>,
     /// Old names of nodes, and the nodes.
     pub(crate) renamed: Vec<(&'a Ident, usize)>,
@@ -120,5 +140,11 @@ impl Model<'_> {
             Point::End => "end",
             Point::Node(node) => self.nodes.get(node).map_or("?", |node| &node.name),
         }
+    }
+
+    /// Where what runs in a fork runs, as messages say it.
+    pub(crate) fn inside(&self, fork: &Fork<'_>) -> String {
+        let what = if fork.each.is_some() { "the `for`" } else { "a branch" };
+        format!("{what} after `{}`", self.word(fork.from))
     }
 }

@@ -4,13 +4,14 @@
 //! graph    = attributes visibility Name "<" State ("," Deps)? ">" "{" statement* "}"
 //! statement = chain ";" | node "{" verdict ("," verdict)* "}" | "renamed" name "->" node ";"
 //! chain    = ("start" | node) ("->" step)+
-//! step     = node | "(" chain ("," chain)+ ")" | "match" expr "{" (pattern ("if" expr)? "=>" chain ",")* "}" | "end"
+//! step     = node | "(" chain ("," chain)+ ")" | "match" expr "{" (pattern ("if" expr)? "=>" chain ",")* "}"
+//!          | "for" item "in" list ("," "at_most" "=" number)? "{" chain "}" | "end"
 //! verdict  = ("reject" | "ask" | "expire") "->" chain
 //! ```
 
 use proc_macro2::{Ident, Span, TokenTree};
 use syn::{
-    Attribute, Expr, Pat, Path, Result, Token, Type, Visibility, braced,
+    Attribute, Expr, LitInt, Pat, Path, Result, Token, Type, Visibility, braced,
     ext::IdentExt,
     parenthesized,
     parse::ParseStream,
@@ -43,6 +44,7 @@ pub(crate) enum Step {
     Node(Path),
     Fork(Span, Vec<Vec<Step>>),
     Match(Match),
+    Each(Each),
 }
 
 impl Step {
@@ -53,6 +55,7 @@ impl Step {
             Self::Node(path) => names::last(path).map_or_else(Span::call_site, Ident::span),
             Self::Fork(span, _) => *span,
             Self::Match(found) => found.keyword.span,
+            Self::Each(each) => each.keyword.span,
         }
     }
 }
@@ -67,6 +70,15 @@ pub(crate) struct Arm {
     pub(crate) pattern: Pat,
     pub(crate) guard: Option<Expr>,
     pub(crate) chain: Vec<Step>,
+}
+
+/// `for order in orders, at_most = 4 { look_up -> refund }`
+pub(crate) struct Each {
+    pub(crate) keyword: Token![for],
+    pub(crate) item: Ident,
+    pub(crate) list: Ident,
+    pub(crate) at_most: Option<usize>,
+    pub(crate) body: Vec<Step>,
 }
 
 pub(crate) fn graph(input: ParseStream, errors: &mut Errors) -> Result<Graph> {
@@ -136,6 +148,9 @@ fn statement(input: ParseStream) -> Result<Statement> {
     if input.peek(Token![match]) {
         return Err(input.error("a `match` follows a node: write `node -> match field { … };`"));
     }
+    if input.peek(Token![for]) {
+        return Err(input.error("a `for` follows a node: write `node -> for item in list { … } -> join;`"));
+    }
     let first = step(input)?;
     if input.peek(Brace) {
         let Step::Node(node) = first else {
@@ -143,7 +158,9 @@ fn statement(input: ParseStream) -> Result<Statement> {
                 input.error("a verdict block belongs to a node: write `execute { reject -> cancel }`")
             );
         };
-        let verdicts = verdicts(input)?;
+        let content;
+        braced!(content in input);
+        let verdicts = held(&content, verdicts)?;
         input.parse::<Option<Token![;]>>()?;
         return Ok(Statement::Verdicts { node, verdicts });
     }
@@ -151,7 +168,7 @@ fn statement(input: ParseStream) -> Result<Statement> {
         let word = match &first {
             Step::Start(word) | Step::End(word) => word.to_string(),
             Step::Node(path) => names::text(path),
-            Step::Fork(..) | Step::Match(_) => String::new(),
+            Step::Fork(..) | Step::Match(_) | Step::Each(_) => String::new(),
         };
         return Err(
             input.error(format!("`{word}` goes on with `-> …;` or with its verdicts, `{{ reject -> … }}`"))
@@ -209,34 +226,53 @@ fn step(input: ParseStream) -> Result<Step> {
     if input.peek(Paren) {
         let content;
         let paren = parenthesized!(content in input);
-        let mut branches = Vec::new();
-        while !content.is_empty() {
-            branches.push(chain(&content)?);
-            if !content.is_empty() && content.parse::<Token![,]>().is_err() {
-                return Err(content.error("a `,` stands between branches"));
-            }
-        }
-        return Ok(Step::Fork(paren.span.open(), branches));
+        return Ok(Step::Fork(paren.span.open(), held(&content, branches)?));
     }
     if input.peek(Token![match]) {
         let keyword = input.parse()?;
         let looks_at = Expr::parse_without_eager_brace(input)?;
         let content;
         braced!(content in input);
-        let mut arms = Vec::new();
-        while !content.is_empty() {
-            arms.push(arm(&content)?);
-        }
-        return Ok(Step::Match(Match { keyword, looks_at, arms }));
+        return Ok(Step::Match(Match { keyword, looks_at, arms: held(&content, arms)? }));
+    }
+    if input.peek(Token![for]) {
+        return each(input).map(Step::Each);
     }
     let path: Path = input.parse().map_err(|e| {
-        syn::Error::new(e.span(), "here stands a node, `end`, branches `(a, b)`, or a `match` on a field")
+        syn::Error::new(
+            e.span(),
+            "here stands a node, `end`, branches `(a, b)`, a `match` on a field, or a `for` through one",
+        )
     })?;
     Ok(match path.get_ident() {
         Some(word) if word == "start" => Step::Start(word.clone()),
         Some(word) if word == "end" => Step::End(word.clone()),
         _ => Step::Node(path),
     })
+}
+
+/// Reads what brackets hold. After a mistake the rest is passed over, for else it would be a second one.
+fn held<T>(content: ParseStream, read: impl FnOnce(ParseStream) -> Result<T>) -> Result<T> {
+    read(content).inspect_err(|_| drop(content.parse::<proc_macro2::TokenStream>()))
+}
+
+fn branches(input: ParseStream) -> Result<Vec<Vec<Step>>> {
+    let mut branches = Vec::new();
+    while !input.is_empty() {
+        branches.push(chain(input)?);
+        if !input.is_empty() && input.parse::<Token![,]>().is_err() {
+            return Err(input.error("a `,` stands between branches"));
+        }
+    }
+    Ok(branches)
+}
+
+fn arms(input: ParseStream) -> Result<Vec<Arm>> {
+    let mut arms = Vec::new();
+    while !input.is_empty() {
+        arms.push(arm(input)?);
+    }
+    Ok(arms)
 }
 
 fn arm(input: ParseStream) -> Result<Arm> {
@@ -254,18 +290,77 @@ fn arm(input: ParseStream) -> Result<Arm> {
     Ok(Arm { pattern, guard, chain })
 }
 
-fn verdicts(input: ParseStream) -> Result<Vec<(Ident, Vec<Step>)>> {
+fn each(input: ParseStream) -> Result<Each> {
+    const SHAPE: &str = "a `for` reads `for item in list { node -> node }`";
+    let shape = |e: syn::Error| syn::Error::new(e.span(), SHAPE);
+    let keyword = input.parse()?;
+    let item: Ident = input.parse().map_err(shape)?;
+    input.parse::<Token![in]>().map_err(shape)?;
+    let list: Ident = input.parse().map_err(shape)?;
+    let at_most = match input.parse::<Option<Token![,]>>()? {
+        Some(_) => Some(at_most(input)?),
+        None => None,
+    };
+    if !input.peek(Brace) {
+        return Err(input.error(format!(
+            "a `for` goes through a whole field of the state: write `for {item} in {list} {{ … }}`, where a node has written `{list}`"
+        )));
+    }
     let content;
-    braced!(content in input);
+    let brace = braced!(content in input);
+    if content.is_empty() {
+        return Err(syn::Error::new(
+            brace.span.open(),
+            format!("nothing is done for each `{item}`: write `for {item} in {list} {{ node }}`"),
+        ));
+    }
+    Ok(Each { keyword, item, list, at_most, body: held(&content, body)? })
+}
+
+/// What a `for` does for each item.
+fn body(input: ParseStream) -> Result<Vec<Step>> {
+    let chain = chain(input)?;
+    if !input.is_empty() {
+        return Err(input.error(
+            "a `for` holds one chain, as a branch does: what else is to be said of its nodes stands in statements of their own",
+        ));
+    }
+    Ok(chain)
+}
+
+/// `at_most = 4`
+fn at_most(input: ParseStream) -> Result<usize> {
+    let word = input.call(Ident::parse_any)?;
+    if word != "at_most" {
+        let hint = match names::near(&word.to_string(), ["at_most"]) {
+            Some(near) => format!("did you mean `{near} = 4`?"),
+            None => "it takes `at_most = 4`, which says how many items run at once".to_owned(),
+        };
+        return Err(syn::Error::new(word.span(), format!("a `for` takes no `{word}`: {hint}")));
+    }
+    let wrong =
+        |span| syn::Error::new(span, "`at_most` is how many items run at once, a number: `at_most = 4`");
+    input.parse::<Token![=]>().map_err(|e| wrong(e.span()))?;
+    let number: LitInt = input.parse().map_err(|e| wrong(e.span()))?;
+    match number.base10_parse() {
+        Ok(0) => {
+            Err(syn::Error::new(number.span(), "with `at_most = 0` no item would ever run: 1 is the least"))
+        }
+        Ok(at_most) => Ok(at_most),
+        Err(_) => Err(wrong(number.span())),
+    }
+}
+
+fn verdicts(input: ParseStream) -> Result<Vec<(Ident, Vec<Step>)>> {
     let mut verdicts = Vec::new();
-    while !content.is_empty() {
-        let word = content.call(Ident::parse_any)?;
-        if content.parse::<Token![->]>().is_err() {
+    while !input.is_empty() {
+        let word = input.call(Ident::parse_any)?;
+        if input.parse::<Token![->]>().is_err() {
             return Err(syn::Error::new(word.span(), format!("a verdict leads somewhere: `{word} -> node`")));
         }
-        verdicts.push((word, chain(&content)?));
-        if !content.is_empty() && content.parse::<Token![,]>().is_err() {
-            return Err(content.error("a `,` stands between verdicts"));
+        verdicts.push((word, chain(input)?));
+        if !input.is_empty() && input.parse::<Token![,]>().is_err() {
+            return Err(input.error("a `,` stands between verdicts"));
         }
     }
     Ok(verdicts)

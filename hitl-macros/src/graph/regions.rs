@@ -68,7 +68,7 @@ fn fill(
     owner: &mut [Option<usize>],
     errors: &mut Errors,
 ) -> bool {
-    let (from, join) = (model.forks[fork].from, model.forks[fork].join);
+    let join = model.forks[fork].join;
     let Some(&head) = model.forks[fork].branches[branch].written.first() else { return false };
     let (mut nodes, mut open) = (vec![head], vec![head]);
     while let Some(node) = open.pop() {
@@ -81,13 +81,13 @@ fn fill(
             let target = match to {
                 Point::Node(target) if owner[target].is_none_or(|owner| owner == branch) => target,
                 _ => {
-                    stray(model, (fork, from, join), node, to, span, errors);
+                    stray(model, fork, node, to, span, errors);
                     return false;
                 }
             };
             // A node that stands in the parentheses belongs there, whoever else leads to it.
             if outside[target] && owner[target].is_none() {
-                stray(model, (fork, from, join), node, to, span, errors);
+                stray(model, fork, node, to, span, errors);
                 return false;
             }
             owner[target] = Some(branch);
@@ -103,23 +103,18 @@ fn fill(
 }
 
 /// An edge that leaves a branch for anywhere but the join.
-fn stray(
-    model: &Model<'_>,
-    (fork, from, join): (usize, Point, Point),
-    node: usize,
-    to: Point,
-    span: Span,
-    errors: &mut Errors,
-) {
+fn stray(model: &Model<'_>, fork: usize, node: usize, to: Point, span: Span, errors: &mut Errors) {
+    let fork = &model.forks[fork];
     let (node_word, from, join, to_word) =
-        (&model.nodes[node].name, model.word(from), model.word(join), model.word(to));
-    let beside = matches!(to, Point::Node(to) if model.forks[fork].branches.iter().any(|b| b.written.contains(&to) || b.nodes.contains(&to)));
+        (&model.nodes[node].name, model.word(fork.from), model.word(fork.join), model.word(to));
+    let beside = matches!(to, Point::Node(to) if fork.branches.iter().any(|b| b.written.contains(&to) || b.nodes.contains(&to)));
     errors.at(
         span,
         if beside {
             format!("`{to_word}` runs in another branch after `{from}` than `{node_word}`: branches meet in `{join}` alone; give each its own node, or go there after `{join}`")
         } else {
-            format!("`{node_word}` runs in a branch after `{from}`, and may leave it for `{join}` alone, where the branches meet: lead to `{join}`, and from there to `{to_word}`")
+            let (inside, runners) = (model.inside(fork), fork.runners());
+            format!("`{node_word}` runs in {inside}, and may leave it for `{join}` alone, where {runners} meet: lead to `{join}`, and from there to `{to_word}`")
         },
     );
 }
@@ -131,15 +126,26 @@ fn entered(model: &Model<'_>, fork: usize, owner: &[Option<usize>], errors: &mut
         _ => None,
     };
     for edge in &model.edges {
-        let forks = matches!(edge.kind, Kind::Fork { fork: f, .. } if f == fork);
+        let forks = match edge.kind {
+            Kind::Fork { fork: f, .. } => f == fork,
+            // Its items come to the same place, and are told so.
+            Kind::Empty { fork: inner } => model.forks[inner].branches.iter().any(|b| b.end.is_some()),
+            _ => false,
+        };
         if branch(edge.to).is_some() && branch(edge.from) != branch(edge.to) && !forks {
+            let fork = &model.forks[fork];
+            let how = match fork.each {
+                Some(each) => format!("once for each `{}`, and is entered by it alone", each.item),
+                None => "beside the others, and is entered with them alone".to_owned(),
+            };
             errors.at(
                 edge.span,
                 format!(
-                    "`{}` runs in a branch after `{fork}`, beside the others, and is entered with them alone: lead `{}` to `{fork}`",
+                    "`{}` runs in {}, {how}: lead `{}` to `{}`",
                     model.word(edge.to),
+                    model.inside(fork),
                     model.word(edge.from),
-                    fork = model.word(model.forks[fork].from),
+                    model.word(fork.from),
                 ),
             );
         }
@@ -155,9 +161,10 @@ fn nested(model: &Model<'_>, errors: &mut Errors) {
                 errors.at(
                     inner.span,
                     format!(
-                        "the branches after `{}` run inside a branch after `{}`, and must meet before it ends: let them meet in a node of their own, and lead it to `{}`",
+                        "{} after `{}` run inside {}, and must meet before it ends: let them meet in a node of their own, and lead it to `{}`",
+                        inner.runners(),
                         model.word(inner.from),
-                        model.word(outer.from),
+                        model.inside(outer),
                         model.word(inner.join),
                     ),
                 );
@@ -186,7 +193,7 @@ fn order(model: &mut Model<'_>) {
         number[*old] = new;
     }
     for edge in &mut model.edges {
-        if let Kind::Fork { fork, .. } = &mut edge.kind {
+        if let Kind::Fork { fork, .. } | Kind::Empty { fork } = &mut edge.kind {
             *fork = number[*fork];
         }
         if let Some((fork, _)) = &mut edge.joins {

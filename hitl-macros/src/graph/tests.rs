@@ -24,6 +24,7 @@ fn edges(model: &Model<'_>) -> Vec<String> {
             Kind::Next => String::new(),
             Kind::Case { route, case } => format!(" case {route}.{case}"),
             Kind::Fork { fork, branch } => format!(" fork {fork}.{branch}"),
+            Kind::Empty { fork } => format!(" empty {fork}"),
             Kind::Reject => " reject".into(),
             Kind::Expire => " expire".into(),
             Kind::Ask => " ask".into(),
@@ -40,7 +41,8 @@ fn edges(model: &Model<'_>) -> Vec<String> {
             })
             .collect();
         format!(
-            "fork {number} {}..{}: {}",
+            "{} {number} {}..{}: {}",
+            if fork.each.is_some() { "for" } else { "fork" },
             model.word(fork.from),
             model.word(fork.join),
             branches.join(" | ")
@@ -171,6 +173,72 @@ fn inner_forks_come_after_outer_ones() {
 }
 
 #[test]
+fn a_for_is_a_fork_of_one_branch_and_a_way_past_it() {
+    right(
+        "start -> plan -> for order in orders, at_most = 4 { look_up -> refund } -> report -> end;
+         refund { reject -> drop, ask -> look_up }
+         drop -> report;",
+        &[
+            "start plan",
+            "plan look_up fork 0.0",
+            "look_up refund",
+            "plan report empty 0",
+            "refund report joins 0.0",
+            "report end",
+            "refund drop reject",
+            "refund look_up ask",
+            "drop report joins 0.0",
+            "for 0 plan..report: look_up refund drop",
+        ],
+    );
+    right(
+        "start -> for a in all { one } -> end",
+        &["start one fork 0.0", "start end empty 0", "one end joins 0.0", "for 0 start..end: one"],
+    );
+}
+
+#[test]
+fn a_for_stands_wherever_a_fork_does_and_holds_what_a_branch_does() {
+    right(
+        "start -> (a -> for x in xs { b -> (c, d) -> e -> for y in ys { f } -> g } -> h, i) -> j -> end;",
+        &[
+            "start a fork 0.0",
+            "a b fork 1.0",
+            "b c fork 2.0",
+            "b d fork 2.1",
+            "c e joins 2.0",
+            "d e joins 2.1",
+            "e f fork 3.0",
+            "e g empty 3",
+            "f g joins 3.0",
+            "a h empty 1",
+            "g h joins 1.0",
+            "start i fork 0.1",
+            "h j joins 0.0",
+            "i j joins 0.1",
+            "j end",
+            "fork 0 start..j: a b c d e f g h | i",
+            "for 1 a..h: b c d e f g",
+            "fork 2 b..e: c | d",
+            "for 3 e..g: f",
+        ],
+    );
+    right(
+        "start -> a -> for x in xs { b -> match m { A => c, B => d } } -> d -> end; c -> d;",
+        &[
+            "start a",
+            "a b fork 0.0",
+            "b c case 0.0",
+            "b d case 0.1 joins 0.0",
+            "a d empty 0",
+            "d end",
+            "c d joins 0.0",
+            "for 0 a..d: b c",
+        ],
+    );
+}
+
+#[test]
 fn a_node_is_reached_and_goes_on() {
     wrong("start -> a -> end; b -> a;", &["no path leads from `start` to `b`"]);
     wrong("start -> a -> end; b -> c -> d -> b; c -> end;", &["`c` goes on to `d` already"]);
@@ -257,6 +325,77 @@ fn branches_are_closed() {
 }
 
 #[test]
+fn the_body_of_a_for_is_closed() {
+    wrong(
+        "start -> d -> for x in xs { a } -> c -> end; a { reject -> end }",
+        &["`a` runs in the `for` after `d`", "`c` alone, where the items meet", "from there to `end`"],
+    );
+    wrong(
+        "start -> d -> for x in xs { a } -> c -> match m { A => a, B => end };",
+        &["`a` runs in the `for` after `d`, once for each `x`", "lead `c` to `d`"],
+    );
+    wrong(
+        "start -> d -> for x in xs { a } -> a -> end;",
+        &["`a` cannot both run in the `for` after `d`", "the items meet"],
+    );
+    wrong(
+        "start -> d -> for x in xs { a -> for y in ys { b } } -> c -> end;",
+        &["the items after `a` must meet again: write `a -> for … { … } -> join`"],
+    );
+    wrong(
+        "start -> d -> for x in xs { a -> match m { A => b, B => c } } -> c -> end; b -> for y in ys { e } -> c;",
+        &["the items after `b` run inside the `for` after `d`", "must meet before it ends", "lead it to `c`"],
+    );
+    wrong(
+        "start -> (d, e) -> f -> for x in xs { a } -> g -> match m { A => d, B => end };",
+        &["`d` runs in a branch after `start`", "lead `g` to `start`"],
+    );
+    wrong(
+        "start -> (d -> e, h) -> f -> match m { A => p, B => end }; p -> for x in xs { a } -> e;",
+        &["`e` runs in a branch after `start`", "lead `a` to `start`"],
+    );
+}
+
+#[test]
+fn a_for_says_what_it_wants() {
+    wrong("start -> for x xs { a } -> end;", &["a `for` reads `for item in list { node -> node }`"]);
+    wrong("start -> for x.y in xs { a } -> end;", &["a `for` reads `for item in list { node -> node }`"]);
+    wrong(
+        "start -> for x in xs.ys { a } -> end;",
+        &["a whole field of the state", "where a node has written `xs`"],
+    );
+    wrong("start -> for x in xs {} -> end;", &["nothing is done for each `x`"]);
+    wrong("start -> for x in xs { a -> b; b -> c } -> end;", &["holds one chain"]);
+    wrong("start -> for x in xs { a { reject -> b } } -> end;", &["holds one chain"]);
+    wrong("start -> for x in x { a } -> end;", &["`x` cannot be both the list and one of its items"]);
+    wrong("start -> for x in xs, at_most = 0 { a } -> end;", &["`at_most = 0`", "1 is the least"]);
+    wrong("start -> for x in xs, at_most = many { a } -> end;", &["`at_most` is how many", "`at_most = 4`"]);
+    wrong("start -> for x in xs, at_most { a } -> end;", &["`at_most` is how many"]);
+    wrong("start -> for x in xs, atmost = 3 { a } -> end;", &["no `atmost`: did you mean `at_most = 4`?"]);
+    wrong("start -> for x in xs, retries = 3 { a } -> end;", &["no `retries`: it takes `at_most = 4`"]);
+    wrong("start -> a -> for x in xs { b };", &["the items after `a` must meet again"]);
+    wrong(
+        "start -> for x in xs { a -> end } -> end;",
+        &["the body of a `for` ends in a node", "`for … { … } -> end`"],
+    );
+    wrong("start -> for x in xs { match m { A => a } } -> end;", &["the body of a `for` begins with a node"]);
+    wrong(
+        "start -> for x in xs { a } -> for y in ys { b } -> end;",
+        &["a `for` follows a node: let the items before it"],
+    );
+    wrong(
+        "start -> (a, b) -> for y in ys { c } -> end;",
+        &["a `for` follows a node: let the branches before it"],
+    );
+    wrong(
+        "start -> a -> match m { A => for y in ys { c } -> end };",
+        &["a `for` follows a node: an arm begins with a node"],
+    );
+    wrong("for x in xs { a } -> end;", &["a `for` follows a node: write `node -> for"]);
+    wrong("start -> a -> for x in xs { b } -> end; a -> end;", &["`a` goes on with a `for` already"]);
+}
+
+#[test]
 fn the_grammar_says_what_it_wants() {
     wrong("start -> (a) -> end;", &["one branch is no fork"]);
     wrong("start -> (a, b); ", &["must meet again"]);
@@ -268,10 +407,13 @@ fn the_grammar_says_what_it_wants() {
     wrong("start -> a -> match 3 { A => end };", &["a field of the state"]);
     wrong("start -> a -> match m { A => match n { B => end } };", &["an arm begins with a node"]);
     wrong("start -> a b -> end;", &["a `;` ends the statement"]);
+    wrong("start -> (a b, c) -> end;", &["a `,` stands between branches"]);
+    wrong("start -> a -> match m { A b => end };", &["an arm reads `pattern => node`"]);
+    wrong("start -> a -> end; a { reject -> b c }", &["a `,` stands between verdicts"]);
     wrong("start;", &["`start` goes on with `-> …;`"]);
     wrong("start { reject -> end }", &["a verdict block belongs to a node"]);
     wrong("(a, b) -> c;", &["branches leave a node"]);
-    wrong("start -> 3;", &["here stands a node"]);
+    wrong("start -> 3;", &["here stands a node", "a `for` through one"]);
 }
 
 #[test]

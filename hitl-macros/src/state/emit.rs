@@ -2,7 +2,6 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
-use syn::Expr;
 
 use super::parse::{Field, State};
 use crate::{diagnostics::Errors, names, spans};
@@ -33,9 +32,19 @@ pub(crate) fn emit(state: &State, errors: &Errors) -> TokenStream {
         let encode = quote_spanned!(spans::at(spans::first(ty))=> __h::encode::<#ty>);
         quote!(#text => #encode(#text, self.#name.as_ref()))
     });
-    let specs = fields.iter().map(|Field { text, ty, input, output, reduce, .. }| {
-        let (ty, reduced) = (names::text(ty), reduce.is_some());
-        quote!(__h::FieldSpec { name: #text, ty: #ty, input: #input, output: #output, reduced: #reduced })
+    let specs = fields.iter().map(|field| {
+        let Field { text, ty, input, output, reduce, .. } = field;
+        let (ty, reduced, appends) = (names::text(ty), reduce.is_some(), field.appends());
+        quote! {
+            __h::FieldSpec {
+                name: #text,
+                ty: #ty,
+                input: #input,
+                output: #output,
+                reduced: #reduced,
+                appends: #appends,
+            }
+        }
     });
     let outputs: Vec<_> = fields.iter().filter(|f| f.output).collect();
     let output_types = outputs.iter().map(|f| &f.ty);
@@ -144,8 +153,8 @@ fn join_arm(field: &Field) -> Option<TokenStream> {
     let Field { text, ty, reduce, .. } = field;
     let name = spans::unseen(&field.name);
     let reduce = match reduce.as_ref()? {
-        Expr::Path(path) if path.path.is_ident("append") => {
-            let span = spans::at(spans::first(path));
+        append if field.appends() => {
+            let span = spans::at(spans::first(append));
             quote_spanned!(span=> __h::append)
         }
         other => quote!(#other),

@@ -36,6 +36,13 @@ pub(crate) struct Field {
     pub(crate) reduce: Option<Expr>,
 }
 
+impl Field {
+    /// Whether it is a list that grows: `#[reduce(append)]`.
+    pub(crate) fn appends(&self) -> bool {
+        matches!(&self.reduce, Some(Expr::Path(path)) if path.path.is_ident("append"))
+    }
+}
+
 pub(crate) fn parse(args: TokenStream, item: TokenStream, errors: &mut Errors) -> Result<State> {
     let mut item = match syn::parse2(item)? {
         Item::Struct(item) => item,

@@ -7,8 +7,9 @@ use std::collections::BTreeSet;
 
 use super::bits::Bits;
 use super::names::Names;
-use super::prove::{Facts, NodeProof};
-use super::{EdgeSpec, GraphSpec, Point};
+use super::prove::{Facts, NodeProof, Step};
+use super::sides::ForkProof;
+use super::{EdgeKind, EdgeSpec, GraphSpec, Point};
 
 /// Where a lane stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub(crate) struct LaneAhead<'a> {
     pub(crate) signed: Vec<&'a str>,
     /// The fields that it has changed since its fork.
     pub(crate) touched: Vec<&'a str>,
+    /// Where the items of a `for` are under way in it: the lists that will be there once they have met.
+    pub(crate) into: Option<Vec<&'a str>>,
 }
 
 /// What a thread may come to lack.
@@ -64,10 +67,14 @@ pub(crate) fn review_ahead(spec: &GraphSpec, from: Stand, field: &str) -> Option
     let writes = |node: usize| spec.nodes[node].writes.contains(&field);
     let mut seen = vec![false; spec.nodes.len()];
     let mut open = Vec::new();
+    let each = |fork: usize| spec.forks[fork].each;
     let on = |node: usize, verdicts: bool, open: &mut Vec<usize>| {
         for edge in spec.edges_from(Point::Node(node)) {
             let keeps = if edge.kind.leaves_review() { verdicts } else { !writes(node) };
-            if let (true, Point::Node(to)) = (keeps, edge.to) {
+            // Each item of a `for` is a value of its own, and what an item has ends with it.
+            let anew = matches!(edge.kind, EdgeKind::Fork { fork, .. } if each(fork).is_some_and(|each| each.item == field));
+            let ends = edge.joins.is_some_and(|(fork, _)| each(fork).is_some());
+            if let (true, Point::Node(to)) = (keeps && !anew && !ends, edge.to) {
                 open.push(to);
             }
         }
@@ -89,11 +96,11 @@ pub(crate) fn review_ahead(spec: &GraphSpec, from: Stand, field: &str) -> Option
     None
 }
 
-/// The fields that the branches of a fork may change.
+/// The fields that each branch of a fork may change, and what leading into it does.
 struct Branches {
     touches: Vec<Bits>,
-    /// Those with a reducer that more than one may change.
-    mixed: Bits,
+    whole: ForkProof,
+    is_each: bool,
 }
 
 struct Ahead<'g> {
@@ -130,20 +137,15 @@ impl<'g> Ahead<'g> {
         };
         let reduced = fields(|field| field.reduced);
         let mut nodes: Vec<_> = spec.nodes.iter().map(|node| NodeProof::of(node, &names)).collect();
-        for route in spec.routes {
-            // A `match` on what is not there is one lack, and from there on it counts as there.
-            if let (Point::Node(from), Some(field)) = (route.from, names.find(route.field)) {
+        let lists = spec.forks.iter().filter_map(|fork| Some((fork.from, fork.each?.list)));
+        for (from, field) in spec.routes.iter().map(|route| (route.from, route.field)).chain(lists) {
+            // A `match` on what is not there, or a `for` through it, is one lack, and from there on it counts as there.
+            if let (Point::Node(from), Some(field)) = (from, names.find(field)) {
                 nodes[from].ran.writes = nodes[from].ran.writes.with(field);
             }
         }
-        let forks = spec.forks.iter().map(|fork| {
-            let touches = fork.branches.iter().map(|branch| {
-                branch.nodes.iter().fold(Bits::NONE, |bits, &node| bits.or(nodes[node].touches))
-            });
-            let touches: Vec<Bits> = touches.collect();
-            Branches { mixed: twice(&touches).and(reduced), touches }
-        });
-        let (forks, outputs) = (forks.collect(), fields(|field| field.output));
+        let forks = branches(spec, &names, &nodes, reduced, fields(|field| field.appends));
+        let outputs = fields(|field| field.output);
         Self { spec, forks, nodes, reduced, outputs, names, lacks: BTreeSet::new() }
     }
 
@@ -181,6 +183,11 @@ impl<'g> Ahead<'g> {
                 None => Bits::NONE,
             });
             branches.push((self.lane(lanes, child), touched));
+        }
+        if let Some(into) = &lane.into {
+            let touched = branches.iter().fold(Bits::NONE, |bits, (_, touched)| bits.or(*touched));
+            let signed = before.signed.minus(touched.and(self.reduced));
+            return Facts { written: before.written.or(self.bits(into)), signed };
         }
         let touches: Vec<Bits> = branches.iter().map(|(_, touches)| *touches).collect();
         let met = meet_branches(branches.into_iter(), twice(&touches).and(self.reduced));
@@ -239,8 +246,16 @@ impl<'g> Ahead<'g> {
     fn leave(&self, flow: &mut Flow, node: usize, facts: Facts, verdicts: bool) {
         for (number, edge) in self.spec.edges.iter().enumerate() {
             if edge.from == Point::Node(node) && (verdicts || !edge.kind.leaves_review()) {
-                self.carry(flow, number, edge, self.nodes[node].step(edge.kind).after(facts));
+                self.carry(flow, number, edge, self.step(node, edge.kind).after(facts));
             }
+        }
+    }
+
+    fn step(&self, node: usize, kind: EdgeKind) -> Step {
+        match kind {
+            EdgeKind::Fork { fork, .. } => self.forks[fork].whole.enter(&self.nodes[node].ran),
+            EdgeKind::Empty { fork } => self.forks[fork].whole.pass(&self.nodes[node].ran),
+            kind => self.nodes[node].step(kind),
         }
     }
 
@@ -265,8 +280,12 @@ impl<'g> Ahead<'g> {
     /// What holds where a fork's branches have met that a flow has come through.
     fn joined(&self, flow: &Flow, fork: usize) -> Facts {
         let branches = &self.forks[fork];
+        if branches.is_each {
+            // The edge past it says what its items leave behind.
+            return Facts::ANYTHING;
+        }
         let ends = flow.ends[fork].iter().copied();
-        meet_branches(ends.zip(branches.touches.iter().copied()), branches.mixed)
+        meet_branches(ends.zip(branches.touches.iter().copied()), branches.whole.mixed)
     }
 
     /// Notes what a node needs and what is not there. At a node that runs, its own draft must be signed, too.
@@ -278,8 +297,10 @@ impl<'g> Ahead<'g> {
         // `ran.writes` holds the matched field, too; what the node really writes ends its signature.
         let written = facts.written.or(proof.stopped.writes).or(proof.ran.unsigns);
         let matched = self.spec.routes.iter().filter(|route| route.from == Point::Node(node));
-        let matched = matched.filter_map(|route| self.names.find(route.field));
-        unwritten = unwritten.or(matched.fold(Bits::NONE, Bits::with).minus(written));
+        let list = self.spec.forks.iter().filter(|fork| fork.from == Point::Node(node));
+        let looked_at = matched.map(|route| route.field).chain(list.filter_map(|fork| Some(fork.each?.list)));
+        let looked_at = looked_at.filter_map(|field| self.names.find(field));
+        unwritten = unwritten.or(looked_at.fold(Bits::NONE, Bits::with).minus(written));
         let node = self.spec.nodes[node].name;
         let name = |field: usize| self.spec.state.fields[field].name;
         self.lacks.extend(each(unwritten).map(|field| Lack::Unwritten { node, field: name(field) }));
@@ -300,6 +321,35 @@ impl Flow {
             self.open.push(node);
         }
     }
+}
+
+/// Reads the forks of a graph as [`prove`](super::prove) does: what stays inside a `for` is nothing to those around it.
+fn branches(
+    spec: &GraphSpec,
+    names: &Names,
+    nodes: &[NodeProof],
+    reduced: Bits,
+    appended: Bits,
+) -> Vec<Branches> {
+    let mut shown: Vec<Bits> = nodes.iter().map(|node| node.touches).collect();
+    let mut forks = Vec::new();
+    for fork in spec.forks.iter().rev() {
+        let all = |bits: Bits, &node: &usize| bits.or(shown[node]);
+        let touches: Vec<Bits> =
+            fork.branches.iter().map(|branch| branch.nodes.iter().fold(Bits::NONE, all)).collect();
+        let mut whole = ForkProof { mixed: twice(&touches).and(reduced), ..ForkProof::BLANK };
+        if let Some(each) = &fork.each {
+            let body = fork.body();
+            let writes = body.iter().fold(Bits::NONE, |bits, &node| bits.or(nodes[node].ran.unsigns));
+            whole.item = names.find(each.item).map_or(Bits::NONE, |item| Bits::NONE.with(item));
+            whole.gathers = writes.and(appended);
+            whole.mixed = touches.iter().fold(Bits::NONE, |bits, &more| bits.or(more)).and(reduced);
+            body.iter().for_each(|&node| shown[node] = shown[node].and(reduced));
+        }
+        forks.push(Branches { touches, whole, is_each: fork.each.is_some() });
+    }
+    forks.reverse();
+    forks
 }
 
 /// What holds where branches have met, each with what it may have changed: as [`Proof::joined`](super::Proof) has it.

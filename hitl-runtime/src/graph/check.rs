@@ -29,7 +29,7 @@ pub(super) enum Fault {
     NoReview { edge: usize },
     /// `expire -> …` at a review that has no deadline.
     NeverExpires { edge: usize },
-    /// `ask -> end`.
+    /// `ask` leads to the end, or to a join.
     AskEnds { edge: usize },
     /// A verdict leads to a node that does not take what it brings.
     Untaken { edge: usize },
@@ -37,6 +37,10 @@ pub(super) enum Fault {
     NoOutput { edge: usize, field: usize },
     /// A `match` on a field that some path has not written.
     Unmatched { route: usize, field: usize },
+    /// A `for` through a list that some path has not written.
+    Unlisted { fork: usize, field: usize },
+    /// A review in a `for` of what all items share.
+    Shared { node: usize, field: usize },
 }
 
 /// Refuses a node that reads what is not there, acts unsigned, or races.
@@ -72,6 +76,17 @@ pub const fn check_route<const N: usize>(spec: &GraphSpec, proof: &Proof<N>, rou
     }
 }
 
+/// Refuses a `for` through a list that may be unwritten when it is reached.
+///
+/// # Panics
+/// With the sentence that says so, for rustc to show.
+#[track_caller]
+pub const fn check_list<const N: usize>(spec: &GraphSpec, proof: &Proof<N>, fork: usize) {
+    if let Some(fault) = fault_of_list(spec, proof, fork) {
+        panic!("{}", fault.sentence(spec, proof).as_str());
+    }
+}
+
 /// The first thing that is wrong with a node.
 pub(super) const fn fault_of_node<const N: usize>(
     spec: &GraphSpec,
@@ -101,6 +116,12 @@ pub(super) const fn fault_of_node<const N: usize>(
     if let Some(field) = proved.races.first() {
         return Some(Fault::Race { node, other: rival(spec, proof, node, field), field });
     }
+    if let (true, Some(interrupt)) = (proved.of_items, &told.interrupt)
+        && let Some(field) = field_number(spec, interrupt.field)
+        && spec.state.fields[field].reduced
+    {
+        return Some(Fault::Shared { node, field });
+    }
     None
 }
 
@@ -119,10 +140,11 @@ pub(super) const fn fault_of_edge<const N: usize>(
             return Some(Fault::NeverExpires { edge });
         }
     }
-    let taken = match (told.kind, told.to) {
-        (EdgeKind::Reject, Point::Node(to)) => spec.nodes[to].rejection,
-        (EdgeKind::Ask, Point::Node(to)) => spec.nodes[to].question,
-        (EdgeKind::Ask, Point::End) => return Some(Fault::AskEnds { edge }),
+    // What a branch was told ends with the branch: a join is brought nothing.
+    let taken = match (told.kind, told.to, told.joins) {
+        (EdgeKind::Ask, Point::End, _) | (EdgeKind::Ask, _, Some(_)) => return Some(Fault::AskEnds { edge }),
+        (EdgeKind::Reject, Point::Node(to), None) => spec.nodes[to].rejection,
+        (EdgeKind::Ask, Point::Node(to), None) => spec.nodes[to].question,
         _ => Payload::Optional,
     };
     if matches!(taken, Payload::No) {
@@ -147,10 +169,30 @@ pub(super) const fn fault_of_route<const N: usize>(
     let Some(field) = field_number(spec, told.field) else {
         return None;
     };
-    let from = proof.point(told.from);
-    // `ran.writes` holds the matched field itself; what the node really writes is what it takes the signature of.
-    let written = from.entry.written.or(from.stopped.writes).or(from.ran.unsigns);
-    if written.has(field) { None } else { Some(Fault::Unmatched { route, field }) }
+    if is_there_after(proof, told.from, field) { None } else { Some(Fault::Unmatched { route, field }) }
+}
+
+/// What is wrong with the list of a `for`.
+pub(super) const fn fault_of_list<const N: usize>(
+    spec: &GraphSpec,
+    proof: &Proof<N>,
+    fork: usize,
+) -> Option<Fault> {
+    let told = &spec.forks[fork];
+    let Some(each) = &told.each else {
+        return None;
+    };
+    let Some(field) = field_number(spec, each.list) else {
+        return None;
+    };
+    if is_there_after(proof, told.from, field) { None } else { Some(Fault::Unlisted { fork, field }) }
+}
+
+/// Whether a field is written once a point is left, what follows the point and looks at it left aside.
+const fn is_there_after<const N: usize>(proof: &Proof<N>, point: Point, field: usize) -> bool {
+    let from = proof.point(point);
+    // `ran.writes` holds the field that is looked at; what the node really writes is what it takes the signature of.
+    from.entry.written.or(from.stopped.writes).or(from.ran.unsigns).has(field)
 }
 
 /// Whether a node has a parameter that only a signature can fill, a misspelt one included.
@@ -205,12 +247,13 @@ const fn rival<const N: usize>(spec: &GraphSpec, proof: &Proof<N>, node: usize, 
             let nodes = spec.forks[fork].branches[branch].nodes;
             if let Some(other) = first
                 && holds(nodes, node)
+                && !stays_inside(spec, fork, node)
             {
                 return other;
             }
             let mut place = 0;
             while place < nodes.len() && first.is_none() {
-                if proof.nodes[nodes[place]].touches.has(field) {
+                if proof.nodes[nodes[place]].touches.has(field) && !stays_inside(spec, fork, nodes[place]) {
                     first = Some(nodes[place]);
                 }
                 place += 1;
@@ -222,7 +265,20 @@ const fn rival<const N: usize>(spec: &GraphSpec, proof: &Proof<N>, node: usize, 
     node
 }
 
-const fn holds(nodes: &[usize], node: usize) -> bool {
+/// Whether what a node of a fork writes without a reducer is that of one item of a `for` inside the fork.
+const fn stays_inside(spec: &GraphSpec, fork: usize, node: usize) -> bool {
+    // Inner forks come after the ones around them.
+    let mut inner = fork + 1;
+    while inner < spec.forks.len() {
+        if holds(spec.forks[inner].body(), node) {
+            return true;
+        }
+        inner += 1;
+    }
+    false
+}
+
+pub(super) const fn holds(nodes: &[usize], node: usize) -> bool {
     let mut place = 0;
     while place < nodes.len() {
         if nodes[place] == node {

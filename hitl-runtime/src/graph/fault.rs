@@ -1,10 +1,11 @@
 //! The sentence for each fault: what was found, where, by which path, and the way out.
 
-use super::check::{Fault, field_number};
+use super::check::{Fault, field_number, holds};
 use super::names::same;
-use super::path::{Lacking, Last, Path, Unsigned};
+use super::path::{Lacking, Last, Path};
 use super::sentence::Sentence;
-use super::{EdgeKind, GraphSpec, Point, Proof, ReadKind};
+use super::unsigned::unsigned;
+use super::{EachSpec, EdgeKind, GraphSpec, Point, Proof, ReadKind};
 
 impl Fault {
     /// The sentence that rustc shows.
@@ -52,7 +53,14 @@ impl Fault {
             Self::AskEnds { edge } => Sentence::of(&[
                 "`ask` leads from `",
                 spec.edges[edge].from.name(spec),
-                "` to `end`, where nobody answers: lead it to a node that takes `Option<&Question>`",
+                "` to `",
+                spec.edges[edge].to.name(spec),
+                if spec.edges[edge].joins.is_some() {
+                    "`, where what runs side by side meets and"
+                } else {
+                    "`, where"
+                },
+                " nobody answers: lead it to a node that takes `Option<&Question>`",
             ]),
             Self::Untaken { edge } => {
                 let (word, payload) = verdict(spec.edges[edge].kind);
@@ -84,22 +92,12 @@ impl Fault {
                 text
             }
             Self::Unmatched { route, field } => {
-                let from = spec.routes[route].from;
-                let name = spec.state.fields[field].name;
-                let mut text = Sentence::of(&[
-                    "`match` after `",
-                    from.name(spec),
-                    "` looks at `",
-                    name,
-                    "`, but a path reaches it unwritten",
-                ]);
-                let mut path = None;
-                if let Point::Node(_) = from {
-                    path = show(spec, proof, from, Last::Any, Lacking::Written(field), &mut text);
-                }
-                ways_to_write(spec, proof, &path, None, field, &mut text);
-                text
+                unseen(spec, proof, spec.routes[route].from, ["match", "looks at"], field)
             }
+            Self::Unlisted { fork, field } => {
+                unseen(spec, proof, spec.forks[fork].from, ["for", "goes through"], field)
+            }
+            Self::Shared { node, field } => shared(spec, node, field),
         }
     }
 }
@@ -128,6 +126,34 @@ const fn show<const N: usize>(
         path.show(spec, proof, text);
     }
     path
+}
+
+/// What follows a point looks at a field that may be unwritten there: a `match`, or a `for`.
+const fn unseen<const N: usize>(
+    spec: &GraphSpec,
+    proof: &Proof<N>,
+    from: Point,
+    [word, does]: [&str; 2],
+    field: usize,
+) -> Sentence {
+    let name = spec.state.fields[field].name;
+    let mut text = Sentence::of(&[
+        "`",
+        word,
+        "` after `",
+        from.name(spec),
+        "` ",
+        does,
+        " `",
+        name,
+        "`, but a path reaches it unwritten",
+    ]);
+    let mut path = None;
+    if let Point::Node(_) = from {
+        path = show(spec, proof, from, Last::Any, Lacking::Written(field), &mut text);
+    }
+    ways_to_write(spec, proof, &path, None, field, &mut text);
+    text
 }
 
 const fn unwritten<const N: usize>(
@@ -169,6 +195,11 @@ const fn ways_to_write<const N: usize>(
     field: usize,
     text: &mut Sentence,
 ) {
+    if let Some(path) = path
+        && let Some((writer, each)) = path.writer_inside(spec, proof, field)
+    {
+        return kept_inside(spec, writer, each, field, text);
+    }
     let (mut passed, mut node) = (None, 0);
     while node < N {
         let reads = matches!(reader, Some(reader) if reader == node);
@@ -193,69 +224,45 @@ const fn ways_to_write<const N: usize>(
             name,
             "`",
         ]),
-        None => text.add(&[
-            "; no other node writes it: add one with `writes = ",
-            name,
-            "`, or make the field `#[input]`",
-        ]),
-    }
-}
-
-const fn unsigned<const N: usize>(spec: &GraphSpec, proof: &Proof<N>, node: usize, field: usize) -> Sentence {
-    let (name, told) = (spec.nodes[node].name, &spec.state.fields[field]);
-    let mut text = Sentence::of(&[
-        "node `",
-        name,
-        "` takes `",
-        told.name,
-        "` as `Approved<",
-        told.ty,
-        ">`, but a path reaches it on which `",
-        told.name,
-    ]);
-    let to = Point::Node(node);
-    let Some(path) = Path::find(spec, proof, to, Last::Any, Lacking::Signed(field)) else {
-        text.add(&["` is not signed"]);
-        return text;
-    };
-    let reason = path.unsigned(spec, proof);
-    match reason {
-        Unsigned::Never => text.add(&["` was never signed: "]),
-        Unsigned::Rewritten(writer) => {
-            let writer = spec.nodes[writer].name;
-            text.add(&["` is written again by `", writer, "` after it was signed: "]);
+        None => {
+            if let Some(each) = loop_over(spec, name) {
+                text.add(&["; it is there for each of `", each.list, "` alone, inside the `for`"]);
+            } else {
+                text.add(&["; no other node writes it"]);
+            }
+            text.add(&[": add one with `writes = ", name, "`, or make the field `#[input]`"]);
         }
-        Unsigned::Mixed => text.add(&["` is put together from several branches after they had it signed: "]),
     }
-    path.show(spec, proof, &mut text);
-    text.add(&["; put `#[interrupt_before]` on `", name, "`"]);
-    if let Unsigned::Never = reason
-        && let Some(signer) = signer(spec, proof, &path, node, field)
-    {
-        let signer = spec.nodes[signer].name;
-        text.add(&[", or lead that path through `", signer, "`, whose review signs it"]);
-    }
-    text
 }
 
-/// A node off the path, and not `reader`, whose review signs a field.
-const fn signer<const N: usize>(
-    spec: &GraphSpec,
-    proof: &Proof<N>,
-    path: &Path<N>,
-    reader: usize,
-    field: usize,
-) -> Option<usize> {
-    let mut node = 0;
-    while node < spec.nodes.len() {
-        if node != reader
-            && let Some(interrupt) = &spec.nodes[node].interrupt
-            && same(interrupt.field, spec.state.fields[field].name)
-            && !path.passes(spec, proof, node)
+/// What a node writes for one item, and why it is not there once the items have met.
+const fn kept_inside(spec: &GraphSpec, writer: usize, each: &EachSpec, field: usize, text: &mut Sentence) {
+    text.add(&["; `", spec.nodes[writer].name]);
+    if spec.state.fields[field].reduced {
+        text.add(&[
+            "` writes it for each of `",
+            each.list,
+            "`, and there may be none: write it before the `for` too, or make it a list with `#[reduce(append)]`",
+        ]);
+    } else {
+        text.add(&[
+            "` writes it for one `",
+            each.item,
+            "`, whose own it is and with which it goes: gather it in a list with `#[reduce(append)]`",
+        ]);
+    }
+}
+
+/// The `for` whose item is this field.
+const fn loop_over(spec: &GraphSpec, field: &str) -> Option<&'static EachSpec> {
+    let mut fork = 0;
+    while fork < spec.forks.len() {
+        if let Some(each) = &spec.forks[fork].each
+            && same(each.item, field)
         {
-            return Some(node);
+            return Some(each);
         }
-        node += 1;
+        fork += 1;
     }
     None
 }
@@ -290,6 +297,27 @@ const fn race(spec: &GraphSpec, node: usize, other: usize, field: usize) -> Sent
         ]);
     }
     text.add(&["let one of them use another field, or give `", told, "` a reducer with `#[reduce(…)]`"]);
+    text
+}
+
+/// A review in a `for` of a field that all items share.
+const fn shared(spec: &GraphSpec, node: usize, field: usize) -> Sentence {
+    let (name, told) = (spec.nodes[node].name, spec.state.fields[field].name);
+    let mut text = Sentence::of(&["node `", name, "` runs once for each"]);
+    let mut fork = spec.forks.len();
+    while fork > 0 {
+        fork -= 1;
+        if holds(spec.forks[fork].body(), node) {
+            text.add(&[" of `", spec.forks[fork].list(), "`"]);
+            break;
+        }
+    }
+    text.add(&[
+        ", and its review is of `",
+        told,
+        "`, which they share, for it has a reducer: several operators would edit one value; have a field reviewed that is \
+         the item's own, without `#[reduce(…)]`",
+    ]);
     text
 }
 

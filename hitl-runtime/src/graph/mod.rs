@@ -13,10 +13,12 @@ mod path;
 mod prove;
 mod query;
 mod sentence;
+mod sides;
 mod spec;
+mod unsigned;
 
 pub(crate) use ahead::{Lack, LaneAhead, Stand, lacks, review_ahead};
-pub use check::{check_edge, check_node, check_route};
+pub use check::{check_edge, check_list, check_node, check_route};
 pub use prove::{Proof, prove};
 pub use spec::*;
 

@@ -127,6 +127,7 @@ mod tests {
             input: false,
             output: false,
             reduced: false,
+            appends: false,
         });
         StateSpec { name: "S", version: 1, fields: fields.collect::<Vec<_>>().leak() }
     }

@@ -1,7 +1,7 @@
 //! The shortest path that shows why something does not hold.
 
 use super::order::{Links, NONE, Side};
-use super::{EdgeKind, EdgeSpec, GraphSpec, Point, Proof, sentence::Sentence};
+use super::{EachSpec, EdgeKind, EdgeSpec, GraphSpec, Point, Proof, sentence::Sentence};
 
 /// What a path must not have done on its arrival.
 #[derive(Clone, Copy, Debug)]
@@ -28,12 +28,12 @@ pub(super) enum Last {
 }
 
 impl Last {
-    const fn allows(self, edge: usize, kind: EdgeKind) -> bool {
+    const fn allows(self, number: usize, edge: &EdgeSpec) -> bool {
         match self {
             Self::Any => true,
-            Self::Only(only) => only == edge,
-            Self::NoRejection => !matches!(kind, EdgeKind::Reject | EdgeKind::Expire),
-            Self::NoQuestion => !matches!(kind, EdgeKind::Ask),
+            Self::Only(only) => only == number,
+            Self::NoRejection => !edge.brings_rejection(),
+            Self::NoQuestion => !edge.brings_question(),
         }
     }
 }
@@ -47,6 +47,10 @@ pub(super) enum Unsigned {
     Rewritten(usize),
     /// It was; then a reducer made one value of those that several branches wrote.
     Mixed,
+    /// It was; then a reducer joined it with what the items of this `for` wrote.
+    Gathered(usize),
+    /// Another value of the field was: it is the item of this `for`.
+    Item(usize),
 }
 
 /// A path from the start, as for each place on it the edge that leads on. A place is a point and whether the field in
@@ -88,7 +92,7 @@ impl<const N: usize> Path<N> {
             while next != NONE {
                 let (number, edge) = (next, &spec.edges[next as usize]);
                 next = entering.after(number);
-                if steps == 0 && !last.allows(number as usize, edge.kind) {
+                if steps == 0 && !last.allows(number as usize, edge) {
                     continue;
                 }
                 let mut before = 0;
@@ -130,15 +134,14 @@ impl<const N: usize> Path<N> {
         while let Some(edge) = self.advance(spec, proof, &mut walk) {
             let (before, after) = (self.steps - walk.left, walk.left);
             if before <= ENDS || after < ENDS || self.steps <= 2 * ENDS + 1 {
-                text.add(&[
-                    match edge.kind {
-                        EdgeKind::Reject => " -reject-> ",
-                        EdgeKind::Ask => " -ask-> ",
-                        EdgeKind::Expire => " -expire-> ",
-                        EdgeKind::Next | EdgeKind::Case { .. } | EdgeKind::Fork { .. } => " -> ",
-                    },
-                    edge.to.name(spec),
-                ]);
+                match edge.kind {
+                    EdgeKind::Reject => text.add(&[" -reject-> "]),
+                    EdgeKind::Ask => text.add(&[" -ask-> "]),
+                    EdgeKind::Expire => text.add(&[" -expire-> "]),
+                    EdgeKind::Empty { fork } => text.add(&[" -empty ", spec.forks[fork].list(), "-> "]),
+                    EdgeKind::Next | EdgeKind::Case { .. } | EdgeKind::Fork { .. } => text.add(&[" -> "]),
+                }
+                text.add(&[edge.to.name(spec)]);
             } else if after == ENDS {
                 text.add(&[" -> …"]);
             }
@@ -157,6 +160,30 @@ impl<const N: usize> Path<N> {
         false
     }
 
+    /// A node that writes a field inside a `for` which the path passes by, as if its list were empty.
+    pub(super) const fn writer_inside(
+        &self,
+        spec: &GraphSpec,
+        proof: &Proof<N>,
+        field: usize,
+    ) -> Option<(usize, &'static EachSpec)> {
+        let mut walk = self.walk();
+        while let Some(edge) = self.advance(spec, proof, &mut walk) {
+            if let EdgeKind::Empty { fork } = edge.kind
+                && let Some(each) = &spec.forks[fork].each
+            {
+                let (body, mut place) = (spec.forks[fork].body(), 0);
+                while place < body.len() {
+                    if proof.nodes[body[place]].ran.unsigns.has(field) {
+                        return Some((body[place], each));
+                    }
+                    place += 1;
+                }
+            }
+        }
+        None
+    }
+
     /// Why the field that the path was searched for is not signed at its end.
     pub(super) const fn unsigned(&self, spec: &GraphSpec, proof: &Proof<N>) -> Unsigned {
         let Lacking::Signed(field) = self.lacking else {
@@ -165,10 +192,14 @@ impl<const N: usize> Path<N> {
         let (mut reason, mut walk) = (Unsigned::Never, self.walk());
         let mut signed = walk.there;
         while let Some(edge) = self.advance(spec, proof, &mut walk) {
-            let step = proof.point(edge.from).step(edge.kind);
-            if !walk.there && (signed || step.signs.has(field)) {
-                reason = match edge.from {
-                    Point::Node(node) if step.unsigns.has(field) => Unsigned::Rewritten(node),
+            let from = proof.point(edge.from);
+            if !walk.there && (signed || proof.step(edge).signs.has(field)) {
+                reason = match (edge.kind, edge.from) {
+                    (kind, Point::Node(node)) if !kind.leaves_review() && from.ran.unsigns.has(field) => {
+                        Unsigned::Rewritten(node)
+                    }
+                    (EdgeKind::Fork { fork, .. }, _) => Unsigned::Item(fork),
+                    (EdgeKind::Empty { fork }, _) => Unsigned::Gathered(fork),
                     _ => Unsigned::Mixed,
                 };
             }
@@ -219,7 +250,7 @@ const fn cross<const N: usize>(
     edge: &EdgeSpec,
     there: bool,
 ) -> bool {
-    let step = proof.point(edge.from).step(edge.kind);
+    let step = proof.step(edge);
     let (field, after) = match lacking {
         Lacking::Nothing => return false,
         Lacking::Written(field) => (field, there || step.writes.has(field)),

@@ -3,6 +3,7 @@
 use super::bits::Bits;
 use super::names::Names;
 use super::order::{Links, NONE, Order, Side};
+use super::sides::{BranchProof, ForkProof};
 use super::{EdgeKind, EdgeSpec, GraphSpec, NodeSpec, Point, ReadKind};
 
 /// What is known of the fields at a point, on every path to it.
@@ -49,6 +50,11 @@ impl Step {
             signed: before.signed.or(self.signs).minus(self.unsigns),
         }
     }
+
+    /// The same step, which writes these fields too, and ends the signatures of those.
+    pub(super) const fn and(&self, writes: Bits, unsigns: Bits) -> Self {
+        Self { writes: self.writes.or(writes), unsigns: self.unsigns.or(unsigns), ..*self }
+    }
 }
 
 /// One node, its names resolved, and what is proved of it.
@@ -66,6 +72,8 @@ pub(super) struct NodeProof {
     pub(super) touches: Bits,
     /// Those of them that an earlier branch of the same fork touches too, and no reducer joins.
     pub(super) races: Bits,
+    /// Whether it runs once for each item of some list.
+    pub(super) of_items: bool,
     /// Whether an edge leads here that brings no `Rejection`.
     pub(super) without_rejection: bool,
     /// Whether an edge leads here that brings no `Question`.
@@ -84,6 +92,7 @@ impl NodeProof {
         ran: Step::NOTHING,
         touches: Bits::NONE,
         races: Bits::NONE,
+        of_items: false,
         without_rejection: false,
         without_question: false,
         reached: false,
@@ -129,33 +138,15 @@ impl NodeProof {
         }
     }
 
-    /// What leaving by an edge of this kind does.
-    pub(super) const fn step(&self, kind: EdgeKind) -> &Step {
+    /// What leaving by an edge of this kind does, whatever it leads into.
+    pub(super) const fn step(&self, kind: EdgeKind) -> Step {
         match kind {
-            EdgeKind::Next | EdgeKind::Case { .. } | EdgeKind::Fork { .. } => &self.ran,
-            EdgeKind::Reject | EdgeKind::Ask | EdgeKind::Expire => &self.stopped,
+            EdgeKind::Next | EdgeKind::Case { .. } | EdgeKind::Fork { .. } | EdgeKind::Empty { .. } => {
+                self.ran
+            }
+            EdgeKind::Reject | EdgeKind::Ask | EdgeKind::Expire => self.stopped,
         }
     }
-}
-
-/// One branch of a fork.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct BranchProof {
-    /// The fields that its nodes may change.
-    pub(super) touches: Bits,
-    /// What holds where it ends: anything, as long as nothing is known of it.
-    end: Facts,
-}
-
-/// One fork.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct ForkProof {
-    /// Where its branches begin in [`Proof::branches`].
-    first: usize,
-    /// The fields that its branches may change.
-    pub(super) touched: Bits,
-    /// The fields with a reducer that more than one branch may change: what comes out of the join is neither's.
-    pub(super) mixed: Bits,
 }
 
 /// What [`prove`] found out of a graph with `N` nodes.
@@ -167,8 +158,8 @@ pub struct Proof<const N: usize> {
     /// The `#[output]` fields.
     pub(super) outputs: Bits,
     // A branch begins with a node that begins no other, so there are at most as many branches, and forks, as nodes.
-    branches: [BranchProof; N],
-    forks: [ForkProof; N],
+    pub(super) branches: [BranchProof; N],
+    pub(super) forks: [ForkProof; N],
 }
 
 /// Finds out which fields are written, and which are signed, on every path to each point of a graph.
@@ -215,10 +206,10 @@ impl<const N: usize> Proof<N> {
             start: NodeProof::BLANK,
             nodes: [NodeProof::BLANK; N],
             outputs: Bits::NONE,
-            branches: [BranchProof { touches: Bits::NONE, end: Facts::ANYTHING }; N],
-            forks: [ForkProof { first: 0, touched: Bits::NONE, mixed: Bits::NONE }; N],
+            branches: [BranchProof::BLANK; N],
+            forks: [ForkProof::BLANK; N],
         };
-        let (mut inputs, mut reduced, mut field) = (Bits::NONE, Bits::NONE, 0);
+        let (mut inputs, mut reduced, mut appended, mut field) = (Bits::NONE, Bits::NONE, Bits::NONE, 0);
         while field < spec.state.fields.len() {
             let told = &spec.state.fields[field];
             if told.input {
@@ -230,6 +221,9 @@ impl<const N: usize> Proof<N> {
             if told.reduced {
                 reduced = reduced.with(field);
             }
+            if told.appends {
+                appended = appended.with(field);
+            }
             field += 1;
         }
         proof.start.entry = Facts { written: inputs, signed: Bits::NONE };
@@ -240,43 +234,22 @@ impl<const N: usize> Proof<N> {
         }
         let mut route = 0;
         while route < spec.routes.len() {
-            let from = &spec.routes[route];
-            if let Some(field) = names.find(from.field) {
-                let ran = match from.from {
-                    Point::Node(node) => &mut proof.nodes[node].ran,
-                    Point::Start | Point::End => &mut proof.start.ran,
-                };
-                ran.writes = ran.writes.with(field);
-            }
+            proof.looks_at(spec.routes[route].from, names.find(spec.routes[route].field));
             route += 1;
         }
-        let (mut fork, mut first) = (0, 0);
-        while fork < spec.forks.len() {
-            proof.gather(spec, fork, first, reduced);
-            first += spec.forks[fork].branches.len();
-            fork += 1;
-        }
+        proof.side_by_side(spec, &names, reduced, appended);
         proof
     }
 
-    /// Gathers what the branches of a fork touch, and which of their nodes race.
-    const fn gather(&mut self, spec: &GraphSpec, fork: usize, first: usize, reduced: Bits) {
-        let branches = spec.forks[fork].branches;
-        let (mut earlier, mut twice, mut branch) = (Bits::NONE, Bits::NONE, 0);
-        while branch < branches.len() {
-            let (mut touches, mut place) = (Bits::NONE, 0);
-            while place < branches[branch].nodes.len() {
-                let node = &mut self.nodes[branches[branch].nodes[place]];
-                node.races = node.races.or(node.touches.and(earlier).minus(reduced));
-                touches = touches.or(node.touches);
-                place += 1;
-            }
-            self.branches[first + branch].touches = touches;
-            twice = twice.or(earlier.and(touches));
-            earlier = earlier.or(touches);
-            branch += 1;
+    /// What follows a point looks at a field, and is reported if it was missing: from there on it counts as there.
+    pub(super) const fn looks_at(&mut self, point: Point, field: Option<usize>) {
+        let ran = match point {
+            Point::Node(node) => &mut self.nodes[node].ran,
+            Point::Start | Point::End => &mut self.start.ran,
+        };
+        if let Some(field) = field {
+            ran.writes = ran.writes.with(field);
         }
-        self.forks[fork] = ForkProof { first, touched: earlier, mixed: twice.and(reduced) };
     }
 
     /// Lets what is known at a point flow along every edge that leaves it; says whether anything new came of it.
@@ -287,18 +260,19 @@ impl<const N: usize> Proof<N> {
         point: Point,
         stale: &mut [bool; N],
     ) -> bool {
-        let ran = self.after(point, EdgeKind::Next);
+        let from = self.point(point);
+        let ran = from.ran.after(from.entry);
         let mut moved = false;
         let mut next = leaving.first(point);
         while next != NONE {
             let edge = &spec.edges[next as usize];
             next = leaving.after(next);
-            let mut facts = ran;
-            if edge.kind.leaves_review() {
-                facts = self.after(point, edge.kind);
-                if let (EdgeKind::Reject, Point::Node(node)) = (edge.kind, point) {
-                    self.nodes[node].rejects = true;
-                }
+            let mut facts = match edge.kind {
+                EdgeKind::Next | EdgeKind::Case { .. } => ran,
+                _ => self.carried(edge),
+            };
+            if let (EdgeKind::Reject, Point::Node(node)) = (edge.kind, point) {
+                self.nodes[node].rejects = true;
             }
             if let Some((fork, branch)) = edge.joins {
                 let branch = self.forks[fork].first + branch;
@@ -307,14 +281,8 @@ impl<const N: usize> Proof<N> {
             }
             if let Point::Node(node) = edge.to {
                 let to = &mut self.nodes[node];
-                match edge.kind {
-                    EdgeKind::Reject | EdgeKind::Expire => to.without_question = true,
-                    EdgeKind::Ask => to.without_rejection = true,
-                    EdgeKind::Next | EdgeKind::Case { .. } | EdgeKind::Fork { .. } => {
-                        to.without_rejection = true;
-                        to.without_question = true;
-                    }
-                }
+                to.without_rejection = to.without_rejection || !edge.brings_rejection();
+                to.without_question = to.without_question || !edge.brings_question();
                 let entry = to.entry.meet(facts);
                 if !entry.same(to.entry) {
                     to.entry = entry;
@@ -326,10 +294,14 @@ impl<const N: usize> Proof<N> {
         moved
     }
 
-    /// What holds after leaving a point by an edge of this kind.
-    const fn after(&self, point: Point, kind: EdgeKind) -> Facts {
-        let from = self.point(point);
-        from.step(kind).after(from.entry)
+    /// What leaving by an edge does.
+    pub(super) const fn step(&self, edge: &EdgeSpec) -> Step {
+        let from = self.point(edge.from);
+        match edge.kind {
+            EdgeKind::Fork { fork, .. } => self.forks[fork].enter(&from.ran),
+            EdgeKind::Empty { fork } => self.forks[fork].pass(&from.ran),
+            kind => from.step(kind),
+        }
     }
 
     /// What is known of a point that edges leave.
@@ -342,33 +314,6 @@ impl<const N: usize> Proof<N> {
 
     /// What is known at the end of an edge, whatever else leads there.
     pub(super) const fn carried(&self, edge: &EdgeSpec) -> Facts {
-        self.after(edge.from, edge.kind)
-    }
-
-    /// One branch of a fork.
-    pub(super) const fn branch(&self, fork: usize, branch: usize) -> &BranchProof {
-        &self.branches[self.forks[fork].first + branch]
-    }
-
-    /// One fork.
-    pub(super) const fn fork(&self, fork: usize) -> &ForkProof {
-        &self.forks[fork]
-    }
-
-    /// What is known where the branches of a fork have met: all of them have run.
-    ///
-    /// A field is written if one of them wrote it. It is signed if one of them has it signed and whoever may have changed
-    /// it has it signed too, unless a reducer made one value of several.
-    pub(super) const fn joined(&self, spec: &GraphSpec, fork: usize) -> Facts {
-        let (mut written, mut signed, mut unsigned) = (Bits::NONE, Bits::NONE, Bits::NONE);
-        let mut branch = 0;
-        while branch < spec.forks[fork].branches.len() {
-            let one = self.branch(fork, branch);
-            written = written.or(one.end.written);
-            signed = signed.or(one.end.signed);
-            unsigned = unsigned.or(one.touches.minus(one.end.signed));
-            branch += 1;
-        }
-        Facts { written, signed: signed.minus(unsigned).minus(self.forks[fork].mixed) }
+        self.step(edge).after(self.point(edge.from).entry)
     }
 }

@@ -1,6 +1,6 @@
 //! What the runtime asks of a graph.
 
-use super::{EdgeSpec, FieldSpec, GraphSpec, Point, StateSpec, names};
+use super::{EdgeKind, EdgeSpec, FieldSpec, ForkSpec, GraphSpec, MAX_ITEMS, Point, StateSpec, names};
 
 impl Point {
     /// Its name in `graph!`: `start`, `end`, or the node's.
@@ -10,6 +10,36 @@ impl Point {
             Self::Start => "start",
             Self::Node(node) => spec.nodes[node].name,
             Self::End => "end",
+        }
+    }
+}
+
+impl EdgeSpec {
+    /// Whether the node that it enters is given a `Rejection`. What a branch was told ends with the branch.
+    pub(super) const fn brings_rejection(&self) -> bool {
+        matches!(self.kind, EdgeKind::Reject | EdgeKind::Expire) && self.joins.is_none()
+    }
+
+    /// Whether the node that it enters is given a `Question`.
+    pub(super) const fn brings_question(&self) -> bool {
+        matches!(self.kind, EdgeKind::Ask) && self.joins.is_none()
+    }
+}
+
+impl ForkSpec {
+    /// The nodes that run for each item, if it is a `for`.
+    pub(super) const fn body(&self) -> &'static [usize] {
+        match (&self.each, self.branches) {
+            (Some(_), [body]) => body.nodes,
+            _ => &[],
+        }
+    }
+
+    /// The name of the list that it goes through, if it is a `for`.
+    pub(super) const fn list(&self) -> &'static str {
+        match &self.each {
+            Some(each) => each.list,
+            None => "",
         }
     }
 }
@@ -63,7 +93,7 @@ impl GraphSpec {
         inside.collect()
     }
 
-    /// How many reviews of one thread may be open at once: more than one only where branches run side by side.
+    /// How many reviews of one thread may be open at once: more than one only where branches or items run side by side.
     #[must_use]
     pub fn max_open_reviews(&self) -> usize {
         let nodes: Vec<usize> = (0..self.nodes.len()).collect();
@@ -82,7 +112,8 @@ impl GraphSpec {
         forks
             .map(|fork| {
                 let branches = self.forks[fork].branches.iter();
-                branches.map(|branch| self.open_in(branch.nodes, fork + 1)).sum()
+                let open: usize = branches.map(|branch| self.open_in(branch.nodes, fork + 1)).sum();
+                open.saturating_mul(self.forks[fork].each.map_or(1, |_| MAX_ITEMS))
             })
             .fold(usize::from(alone), usize::max)
     }

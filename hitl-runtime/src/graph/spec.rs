@@ -13,6 +13,8 @@ pub struct FieldSpec {
     pub output: bool,
     /// Whether a reducer joins a new value with the old one.
     pub reduced: bool,
+    /// Whether that reducer is `append`, so that the field is a list, which may be empty.
+    pub appends: bool,
 }
 
 /// A state.
@@ -157,6 +159,11 @@ pub enum EdgeKind {
         /// The number of the branch.
         branch: usize,
     },
+    /// The node before it has run, and the list of the `for` that fork `fork` stands for is empty.
+    Empty {
+        /// The number of the fork.
+        fork: usize,
+    },
     /// The review before the node was rejected; the node has not run.
     Reject,
     /// The operator asked; the node has not run.
@@ -203,6 +210,38 @@ pub struct BranchSpec {
     pub nodes: &'static [usize],
 }
 
+/// What makes a fork a `for`: its one branch runs once for each item of a list.
+///
+/// What it writes to a field with a reducer is merged at the join, in the order of the items; what it writes to another
+/// field is the item's own, and gone after the join.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EachSpec {
+    /// The field that holds the item.
+    pub item: &'static str,
+    /// The field that holds the list.
+    pub list: &'static str,
+    /// For how many items a node runs at once.
+    pub at_most: usize,
+}
+
+impl EachSpec {
+    /// `at_most`, where the graph does not say it.
+    pub const AT_MOST: usize = 8;
+}
+
+/// The most items that a `for` goes through. A step that leads a longer list into one fails.
+///
+/// ```
+/// use hitl::MAX_ITEMS;
+///
+/// /// A node that asks for more than one `for` can take hands it on in pieces.
+/// fn pages(orders: &[String]) -> Vec<&[String]> {
+///     orders.chunks(MAX_ITEMS).collect()
+/// }
+/// assert_eq!(pages(&vec![String::new(); 2_500]).len(), 3);
+/// ```
+pub const MAX_ITEMS: usize = 1_000;
+
 /// A fork: its branches run side by side, each on its own view of the state, and meet again at `join`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ForkSpec {
@@ -210,6 +249,8 @@ pub struct ForkSpec {
     pub from: Point,
     /// Where the branches meet: a node or the end.
     pub join: Point,
+    /// Set where it is a `for`. It has one branch then, and an edge of kind [`EdgeKind::Empty`] past it.
+    pub each: Option<EachSpec>,
     /// Its branches, in the order in which their writes are merged.
     pub branches: &'static [BranchSpec],
 }

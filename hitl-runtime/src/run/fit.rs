@@ -221,6 +221,7 @@ impl Fit {
                     written: written(lane),
                     signed: signed.filter(|field| !is_void(id, field)).collect(),
                     touched: lane.wrote.iter().map(|arrival| arrival.field.as_str()).collect(),
+                    into: None,
                 })
             })
             .collect();

@@ -21,7 +21,15 @@ fn lane(
         let fields = spec.state.fields.iter().enumerate();
         fields.filter(|(number, _)| bits.has(*number)).map(|(_, field)| field.name).collect()
     };
-    LaneAhead { id, parent, stand, written: names(written), signed: names(signed), touched: Vec::new() }
+    LaneAhead {
+        id,
+        parent,
+        stand,
+        written: names(written),
+        signed: names(signed),
+        touched: Vec::new(),
+        into: None,
+    }
 }
 
 fn head(spec: &GraphSpec) -> usize {
@@ -50,12 +58,13 @@ fn proved(spec: &GraphSpec, proof: &Proof<ROOM>) -> BTreeSet<Lack> {
             }
         }
     }
-    for route in spec.routes {
-        let Point::Node(node) = route.from else { continue };
+    let lists = spec.forks.iter().filter_map(|fork| Some((fork.from, fork.each?.list)));
+    for (from, field) in spec.routes.iter().map(|route| (route.from, route.field)).chain(lists) {
+        let Point::Node(node) = from else { continue };
         let told = &proof.nodes[node];
         let written = told.entry.written.or(told.stopped.writes).or(told.ran.unsigns);
-        if told.reached && !written.has(field_number(spec, route.field).unwrap()) {
-            lacks.insert(Lack::Unwritten { node: spec.nodes[node].name, field: route.field });
+        if told.reached && !written.has(field_number(spec, field).unwrap()) {
+            lacks.insert(Lack::Unwritten { node: spec.nodes[node].name, field });
         }
     }
     lacks
@@ -75,7 +84,8 @@ fn from_the_start_on_it_is_what_the_proof_says() {
     assert!(some > 100, "{some}");
 }
 
-/// A thread that has come to the middle of a fork as the graph led it there lacks nothing that the graph does not lack.
+/// A thread that has come to the middle of a fork, or of a `for`, as the graph led it there lacks nothing that the graph
+/// does not lack.
 #[test]
 fn from_inside_a_fork_on_it_is_no_more() {
     let (mut dice, mut some) = (Dice(0x1_4ead), 0);
@@ -90,7 +100,15 @@ fn from_inside_a_fork_on_it_is_no_more() {
             let before = proof.nodes[from].ran.after(proof.nodes[from].entry);
             let mut lanes =
                 vec![lane(0, None, Stand::Forked(fork.join), before.written, before.signed, &spec)];
-            for (branch, nodes) in (1..).zip(fork.branches) {
+            let writes = |field: &&FieldSpec| {
+                fork.body().iter().any(|&node| spec.nodes[node].writes.contains(&field.name))
+            };
+            let appended = spec.state.fields.iter().filter(|field| field.appends).filter(writes);
+            lanes[0].into = fork.each.map(|_| appended.map(|field| field.name).collect());
+            // Of a `for` three items.
+            let branches =
+                fork.branches.iter().cycle().take(if fork.each.is_some() { 3 } else { fork.branches.len() });
+            for (branch, nodes) in (1..).zip(branches) {
                 let own: Vec<usize> =
                     nodes.nodes.iter().copied().filter(|&node| spec.around(node).len() == 1).collect();
                 let node = own[dice.below(own.len())];
@@ -136,7 +154,7 @@ fn refund() -> GraphSpec {
 
 fn found(spec: &GraphSpec, stand: Stand, written: &[&'static str], signed: &[&'static str]) -> Vec<Lack> {
     let (written, signed) = (written.to_vec(), signed.to_vec());
-    let lane = LaneAhead { id: 0, parent: None, stand, written, signed, touched: vec![] };
+    let lane = LaneAhead { id: 0, parent: None, stand, written, signed, touched: vec![], into: None };
     lacks(spec, &[lane]).into_iter().collect()
 }
 
@@ -178,6 +196,7 @@ fn a_branch_that_nobody_is_in_promises_nothing() {
         written: written.to_vec(),
         signed: vec![],
         touched: vec![],
+        into: None,
     };
     let join = Point::Node(node("join"));
     let both = [

@@ -1,6 +1,7 @@
 //! The proofs, on graphs sketched by hand and at random.
 
 mod ahead;
+mod each;
 mod forks;
 mod oracle;
 mod rows;

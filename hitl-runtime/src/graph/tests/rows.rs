@@ -445,7 +445,7 @@ fn what_nothing_leads_to_is_the_macros_business() {
 }
 
 const FIELDS: &[FieldSpec] =
-    &[FieldSpec { name: "draft", ty: "String", input: false, output: false, reduced: false }];
+    &[FieldSpec { name: "draft", ty: "String", input: false, output: false, reduced: false, appends: false }];
 const READS: &[ReadSpec] = &[ReadSpec { field: "draft", kind: ReadKind::Required }];
 const EDGES: &[EdgeSpec] = &[
     EdgeSpec {

@@ -1,6 +1,6 @@
 //! Graphs for tests, in a few words each.
 
-use crate::graph::check::{Fault, fault_of_edge, fault_of_node, fault_of_route};
+use crate::graph::check::{Fault, fault_of_edge, fault_of_list, fault_of_node, fault_of_route};
 use crate::graph::*;
 
 /// The room in a sketch. What is left over is filled with nodes that nothing leads to.
@@ -13,21 +13,23 @@ pub(super) struct Sketch {
     nodes: Vec<NodeSpec>,
     edges: Vec<EdgeSpec>,
     routes: Vec<RouteSpec>,
-    forks: Vec<(Point, Point, Vec<Vec<usize>>)>,
+    forks: Vec<(Point, Point, Option<EachSpec>, Vec<Vec<usize>>)>,
 }
 
 /// A node of which only the name is known.
 pub(super) const BLANK: NodeSpec = NodeSpec::BLANK;
 
 impl Sketch {
-    /// Fields, each with what is said of it: `*message` is an input, `outcome!` an output, `+notes` has a reducer.
+    /// Fields, each with what is said of it: `*message` is an input, `outcome!` an output, `+score` has a reducer, `&notes`
+    /// is appended to.
     pub(super) fn new(fields: &str) -> Self {
         let fields = fields.split_whitespace().map(|word| FieldSpec {
-            name: leak(word.trim_matches(|c| "*+!".contains(c))),
+            name: leak(word.trim_matches(|c| "*+&!".contains(c))),
             ty: "String",
             input: word.contains('*'),
             output: word.contains('!'),
-            reduced: word.contains('+'),
+            reduced: word.contains(['+', '&']),
+            appends: word.contains('&'),
         });
         Self { fields: fields.collect(), ..Self::default() }
     }
@@ -127,12 +129,34 @@ impl Sketch {
 
     /// `draft -> (fraud, stock restock) -> execute`: each branch by its nodes, its head first. The edges inside come
     /// after, and an inner fork after the one around it.
-    pub(super) fn fork(mut self, text: &str) -> Self {
+    pub(super) fn fork(self, text: &str) -> Self {
         let (from, rest) = text.split_once("-> (").unwrap();
         let (branches, join) = rest.split_once(") ->").unwrap();
+        let (from, join) = (self.point(from), self.point(join));
+        self.beside(from, join, None, list(branches))
+    }
+
+    /// `plan -> for order in orders { look_up refund } -> report`: the body by its nodes, its head first, as `fork`.
+    pub(super) fn each(mut self, text: &str) -> Self {
+        let (from, rest) = text.split_once("-> for").unwrap();
+        let (head, rest) = rest.split_once('{').unwrap();
+        let (body, join) = rest.split_once("} ->").unwrap();
+        let (item, list) = head.split_once(" in ").unwrap();
+        let each = EachSpec { item: leak(item.trim()), list: leak(list.trim()), at_most: EachSpec::AT_MOST };
         let (from, join, fork) = (self.point(from), self.point(join), self.forks.len());
-        let mut nodes = Vec::new();
-        for (branch, names) in list(branches).enumerate() {
+        self.edge(from, join, EdgeKind::Empty { fork });
+        self.beside(from, join, Some(each), std::iter::once(body))
+    }
+
+    fn beside<'a>(
+        mut self,
+        from: Point,
+        join: Point,
+        each: Option<EachSpec>,
+        branches: impl Iterator<Item = &'a str>,
+    ) -> Self {
+        let (fork, mut nodes) = (self.forks.len(), Vec::new());
+        for (branch, names) in branches.enumerate() {
             let inside = names.split_whitespace().map(|name| match self.point(name) {
                 Point::Node(node) => node,
                 Point::Start | Point::End => panic!("{name} in a branch"),
@@ -141,7 +165,7 @@ impl Sketch {
             self.edge(from, Point::Node(inside[0]), EdgeKind::Fork { fork, branch });
             nodes.push(inside);
         }
-        self.forks.push((from, join, nodes));
+        self.forks.push((from, join, each, nodes));
         self
     }
 
@@ -151,16 +175,16 @@ impl Sketch {
         self.nodes.resize(ROOM, NodeSpec { name: "nowhere", ..BLANK });
         for edge in &mut self.edges {
             let ends = |&fork: &usize| {
-                let (_, join, branches) = &self.forks[fork];
+                let (_, join, _, branches) = &self.forks[fork];
                 let Point::Node(from) = edge.from else { return None };
                 let branch = branches.iter().position(|branch| branch.contains(&from))?;
                 (*join == edge.to).then_some((fork, branch))
             };
             edge.joins = (0..self.forks.len()).rev().find_map(|fork| ends(&fork));
         }
-        let forks = self.forks.into_iter().map(|(from, join, branches)| {
+        let forks = self.forks.into_iter().map(|(from, join, each, branches)| {
             let branches = branches.into_iter().map(|nodes| BranchSpec { nodes: nodes.leak() });
-            ForkSpec { from, join, branches: branches.collect::<Vec<_>>().leak() }
+            ForkSpec { from, join, each, branches: branches.collect::<Vec<_>>().leak() }
         });
         GraphSpec {
             name: "Graph",
@@ -174,7 +198,7 @@ impl Sketch {
         }
     }
 
-    /// Every sentence there is to say of the graph: nodes first, then edges, then routes.
+    /// Every sentence there is to say of the graph: nodes first, then edges, routes and lists.
     pub(super) fn faults(self) -> Vec<String> {
         let spec = self.done();
         let proof = prove::<ROOM>(&spec);
@@ -182,7 +206,8 @@ impl Sketch {
         let nodes = (0..ROOM).filter_map(|node| fault_of_node(&spec, &proof, node));
         let edges = (0..spec.edges.len()).filter_map(|edge| fault_of_edge(&spec, &proof, edge));
         let routes = (0..spec.routes.len()).filter_map(|route| fault_of_route(&spec, &proof, route));
-        nodes.chain(edges).chain(routes).map(say).collect()
+        let lists = (0..spec.forks.len()).filter_map(|fork| fault_of_list(&spec, &proof, fork));
+        nodes.chain(edges).chain(routes).chain(lists).map(say).collect()
     }
 
     /// That nothing is wrong.

@@ -52,7 +52,7 @@ pub(in crate::serve::cli) fn draw(spec: &GraphSpec, lit: &Lit) -> String {
 /// What is written on an edge.
 pub(super) fn label(spec: &GraphSpec, edge: &EdgeSpec) -> Option<String> {
     match edge.kind {
-        EdgeKind::Next | EdgeKind::Fork { .. } => None,
+        EdgeKind::Next | EdgeKind::Fork { .. } | EdgeKind::Empty { .. } => None,
         EdgeKind::Case { route, case } => spec.routes.get(route)?.cases.get(case).map(|case| text(case)),
         EdgeKind::Reject => Some("reject".to_owned()),
         EdgeKind::Ask => Some("ask".to_owned()),

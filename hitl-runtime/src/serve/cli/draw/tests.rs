@@ -67,6 +67,7 @@ const MAILROOM: GraphSpec = GraphSpec {
     forks: &[ForkSpec {
         from: FIND,
         join: DRAFT,
+        each: None,
         branches: &[BranchSpec { nodes: &[2] }, BranchSpec { nodes: &[3] }],
     }],
 };

@@ -69,7 +69,7 @@ impl Fields for TicketFields {
 }
 
 const fn field(name: &'static str, ty: &'static str, input: bool, output: bool) -> FieldSpec {
-    FieldSpec { name, ty, input, output, reduced: false }
+    FieldSpec { name, ty, input, output, reduced: false, appends: false }
 }
 
 impl State for Ticket {

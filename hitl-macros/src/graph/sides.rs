@@ -1,0 +1,145 @@
+//! What runs side by side: the branches of a fork, the items of a `for`.
+
+use proc_macro2::Span;
+
+use super::{
+    lower::Tail,
+    model::{Branch, Fork, Kind, Model, Point},
+    parse::{Each, Step},
+};
+use crate::{diagnostics::Errors, spans};
+
+impl<'a> Model<'a> {
+    pub(super) fn fork(
+        &mut self,
+        from: Point,
+        span: Span,
+        branches: &'a [Vec<Step>],
+        around: Option<(usize, usize)>,
+        errors: &mut Errors,
+    ) -> Tail {
+        if branches.len() < 2 {
+            errors.at(
+                span,
+                format!(
+                    "one branch is no fork: write `{} -> …` without parentheses, or add a second branch",
+                    self.word(from)
+                ),
+            );
+            return Tail::Done;
+        }
+        self.beside(from, span, None, branches.iter().map(Vec::as_slice), around, errors)
+    }
+
+    /// A `for` is a fork with one branch.
+    pub(super) fn each(
+        &mut self,
+        from: Point,
+        each: &'a Each,
+        around: Option<(usize, usize)>,
+        errors: &mut Errors,
+    ) -> Tail {
+        let word = &each.item;
+        if *word == each.list {
+            errors.at(
+                word.span(),
+                format!(
+                    "`{word}` cannot be both the list and one of its items: give the item a field of its own"
+                ),
+            );
+        }
+        self.beside(from, each.keyword.span, Some(each), [each.body.as_slice()], around, errors)
+    }
+
+    fn beside(
+        &mut self,
+        from: Point,
+        span: Span,
+        each: Option<&'a Each>,
+        branches: impl IntoIterator<Item = &'a [Step]>,
+        around: Option<(usize, usize)>,
+        errors: &mut Errors,
+    ) -> Tail {
+        let fork = self.forks.len();
+        self.leave_once(from, Kind::Fork { fork, branch: 0 }, Point::End, span, errors);
+        self.forks.push(Fork { from, join: Point::End, span, each, branches: Vec::new() });
+        for steps in branches {
+            self.branch(fork, steps, errors);
+        }
+        if let Some((outer, branch)) = around {
+            let inner: Vec<_> = self.forks[fork].branches.iter().flat_map(|b| b.written.clone()).collect();
+            self.forks[outer].branches[branch].written.extend(inner);
+        }
+        Tail::Fork(fork)
+    }
+
+    /// One branch of a fork, or the body of a `for`.
+    fn branch(&mut self, fork: usize, steps: &'a [Step], errors: &mut Errors) {
+        let Fork { from, span, each, .. } = self.forks[fork];
+        let branch = self.forks[fork].branches.len();
+        let (what, whole) = match each {
+            Some(_) => ("the body of a `for`", "for … { … }"),
+            None => ("a branch", "(…)"),
+        };
+        if !matches!(steps.first(), Some(Step::Node(_))) {
+            return errors.at(steps.first().map_or(span, Step::span), format!("{what} begins with a node"));
+        }
+        self.forks[fork].branches.push(Branch::default());
+        let tail =
+            self.follow(Tail::At(from, Kind::Fork { fork, branch }), steps, Some((fork, branch)), errors);
+        self.must_join(tail, errors);
+        match (tail, steps.last()) {
+            (Tail::Done, Some(Step::End(word))) => {
+                let who = self.forks[fork].runners();
+                errors.at(
+                    word.span(),
+                    format!("{what} ends in a node, and goes on where {who} meet: write `{whole} -> end` if nothing comes after"),
+                );
+            }
+            (Tail::At(Point::Node(last), _), _) => self.forks[fork].branches[branch].end = Some(last),
+            _ => {}
+        }
+    }
+
+    /// A chain must not end in a fork that has no join.
+    pub(super) fn must_join(&self, tail: Tail, errors: &mut Errors) {
+        if let Tail::Fork(fork) = tail {
+            let fork = &self.forks[fork];
+            let (from, who) = (self.word(fork.from), fork.runners());
+            let what = if fork.each.is_some() { "for … { … }" } else { "(…)" };
+            errors.at(
+                fork.span,
+                format!("{who} after `{from}` must meet again: write `{from} -> {what} -> join`, where `join` is a node or `end`"),
+            );
+        }
+    }
+
+    /// Whether a node is written in two branches, or is both a branch and the join.
+    pub(super) fn shares(&self, fork: usize, errors: &mut Errors) -> bool {
+        let Fork { from, join, span, branches, .. } = &self.forks[fork];
+        let (inside, runners) = (self.inside(&self.forks[fork]), self.forks[fork].runners());
+        let (from, join_word) = (self.word(*from), self.word(*join));
+        for (number, branch) in branches.iter().enumerate() {
+            if branch.written.first().is_some_and(|&head| Point::Node(head) == *join) {
+                errors.at(
+                    *span,
+                    format!("`{join_word}` cannot both run in {inside} and be where {runners} meet"),
+                );
+                return true;
+            }
+            let earlier = |node: &&usize| branches[..number].iter().any(|other| other.written.contains(node));
+            if let Some(&node) =
+                branch.written.iter().filter(|&&node| Point::Node(node) != *join).find(earlier)
+            {
+                let name = &self.nodes[node].name;
+                let place = self.nodes[node].mentions.last().map_or(*span, spans::first);
+                errors.at(
+                    place,
+                    format!("`{name}` stands in two branches after `{from}`, and a node runs in one: give each branch its own, or go to `{name}` after `{join_word}`"),
+                );
+                return true;
+            }
+        }
+        false
+    }
+}

@@ -1,0 +1,288 @@
+//! What runs once for each item of a list: what an item sees, what it keeps, and what comes out.
+
+use super::sketch::Sketch;
+
+/// A list, a node for each of it, and one after the join.
+fn batch(fields: &str, each: &str, last: &str) -> Sketch {
+    Sketch::new(fields)
+        .node("plan() writes orders")
+        .node(each)
+        .node(last)
+        .chain("start -> plan")
+        .each("plan -> for order in orders { each } -> last")
+        .chain("each -> last -> end")
+}
+
+#[test]
+fn an_item_is_there_inside_and_a_list_that_it_appends_to_after_the_join() {
+    batch("*rule orders order &log", "each(order, rule) writes log", "last(log, orders, rule)").sound();
+    Sketch::new("*orders order &log!")
+        .node("each(order) writes log")
+        .each("start -> for order in orders { each } -> end")
+        .chain("each -> end")
+        .sound();
+}
+
+#[test]
+fn a_list_must_be_written_where_a_for_goes_through_it() {
+    let sketch = |fields: &str, plan: &str| {
+        Sketch::new(fields)
+            .node(plan)
+            .node("each(order)")
+            .node("last(orders)")
+            .chain("start -> plan")
+            .each("plan -> for order in orders { each } -> last")
+            .chain("each -> last -> end")
+    };
+    sketch("*orders order", "plan()").sound();
+    sketch("orders order", "plan() writes orders").sound();
+    // Said where the `for` stands, and so not at `last`.
+    sketch("orders order", "plan()").refused([
+        "`for` after `plan` goes through `orders`, but a path reaches it unwritten: `start -> plan`; no other node writes \
+         it: add one with `writes = orders`, or make the field `#[input]`",
+    ]);
+    Sketch::new("orders order")
+        .node("each(order)")
+        .each("start -> for order in orders { each } -> end")
+        .chain("each -> end")
+        .refused([
+            "`for` after `start` goes through `orders`, but a path reaches it unwritten; no other node writes it: add one \
+             with `writes = orders`, or make the field `#[input]`",
+        ]);
+}
+
+#[test]
+fn what_is_no_list_that_grows_is_the_item_s_own() {
+    batch("orders order note", "each(order) writes note", "last(note)").refused([
+        "node `last` reads `note`, but a path reaches it unwritten: `start -> plan -empty orders-> last`; `each` writes it \
+         for one `order`, whose own it is and with which it goes: gather it in a list with `#[reduce(append)]`, or take \
+         `Option<&str>`",
+    ]);
+    batch("*note orders order", "each(order) writes note", "last(note)").sound();
+    batch("orders order +sum", "each(order) writes sum", "last(sum)").refused([
+        "node `last` reads `sum`, but a path reaches it unwritten: `start -> plan -empty orders-> last`; `each` writes it for \
+         each of `orders`, and there may be none: write it before the `for` too, or make it a list with \
+         `#[reduce(append)]`, or take `Option<&str>`",
+    ]);
+    batch("*+sum orders order", "each(order) writes sum", "last(sum)").sound();
+    batch("orders order", "each(order)", "last(order)").refused([
+        "node `last` reads `order`, but a path reaches it unwritten: `start -> plan -empty orders-> last`; it is there for \
+         each of `orders` alone, inside the `for`: add one with `writes = order`, or make the field `#[input]`, or take \
+         `Option<&str>`",
+    ]);
+    batch("orders order out!", "each(order) writes out", "last()").refused([
+        "a path reaches `end` with output `out` unwritten: `start -> plan -empty orders-> last -> end`; `each` writes it for \
+         one `order`, whose own it is and with which it goes: gather it in a list with `#[reduce(append)]`",
+    ]);
+}
+
+#[test]
+fn an_output_that_the_items_leave_out_is_one_mistake() {
+    Sketch::new("*orders order out!")
+        .node("each(order)")
+        .node("more() writes out")
+        .each("start -> for order in orders { each more } -> end")
+        .chain("each -> more -> end")
+        .refused([
+            "a path reaches `end` with output `out` unwritten: `start -empty orders-> end`; `more` writes it for one \
+             `order`, whose own it is and with which it goes: gather it in a list with `#[reduce(append)]`",
+        ]);
+}
+
+#[test]
+fn a_list_that_some_items_append_to_is_there_after_all_of_them() {
+    Sketch::new("*orders *risk order &log")
+        .node("each(order)")
+        .node("note() writes log")
+        .node("skip()")
+        .node("last(log)")
+        .each("start -> for order in orders { each note skip } -> last")
+        .choice("each -> match risk { note, skip }")
+        .chain("note -> last -> end")
+        .chain("skip -> last")
+        .sound();
+}
+
+#[test]
+fn items_do_not_race_with_each_other_nor_with_what_runs_beside_their_for() {
+    let beside = |fields: &str, right: &str| {
+        Sketch::new(fields)
+            .node("left()")
+            .node("each(order) writes note")
+            .node("meet()")
+            .node(right)
+            .node("last()")
+            .fork("start -> (left each meet, right) -> last")
+            .each("left -> for order in orders { each } -> meet")
+            .chain("each -> meet -> last -> end")
+            .chain("right -> last")
+    };
+    beside("*orders order note", "right() writes note").sound();
+    beside("*orders order &note", "right() writes note").sound();
+    // What is written where the items have met is the branch's again.
+    Sketch::new("*orders order note")
+        .node("left()")
+        .node("each(order) writes note")
+        .node("meet() writes note")
+        .node("right() writes note")
+        .node("last()")
+        .fork("start -> (left each meet, right) -> last")
+        .each("left -> for order in orders { each } -> meet")
+        .chain("each -> meet -> last -> end")
+        .chain("right -> last")
+        .refused([
+            "nodes `meet` and `right` run side by side and both write `note`: let one of them use another field, or give \
+             `note` a reducer with `#[reduce(…)]`",
+        ]);
+}
+
+#[test]
+fn branches_inside_a_for_race_as_anywhere() {
+    Sketch::new("*orders order note")
+        .node("each(order)")
+        .node("left() writes note")
+        .node("right() writes note")
+        .node("meet(note)")
+        .node("last()")
+        .each("start -> for order in orders { each left right meet } -> last")
+        .fork("each -> (left, right) -> meet")
+        .chain("left -> meet -> last -> end")
+        .chain("right -> meet")
+        .refused([
+            "nodes `left` and `right` run side by side and both write `note`: let one of them use another field, or give \
+             `note` a reducer with `#[reduce(…)]`",
+        ]);
+}
+
+/// A review for each item.
+fn reviewed(fields: &str, before: &str, pay: &str, last: &str) -> Sketch {
+    Sketch::new(fields)
+        .node(before)
+        .node(pay)
+        .node(last)
+        .chain("start -> before")
+        .each("before -> for order in orders { pay } -> last")
+        .verdicts("pay { reject -> last }")
+        .chain("pay -> last -> end")
+}
+
+#[test]
+fn each_item_has_its_own_review_and_a_rejection_may_end_it() {
+    reviewed("*orders order &log", "before()", "pay(^order) writes log; effect, reviews order", "last(log)")
+        .sound();
+}
+
+#[test]
+fn a_question_is_answered_inside_the_for() {
+    reviewed("*orders order", "before()", "pay(^order, question?); effect, reviews order", "last(question?)")
+        .verdicts("pay { ask -> pay }")
+        .sound();
+    reviewed("*orders order", "before()", "pay(^order, question?); effect, reviews order", "last(question?)")
+        .verdicts("pay { ask -> last }")
+        .refused([
+            "`ask` leads from `pay` to `last`, where what runs side by side meets and nobody answers: lead it to a node that \
+             takes `Option<&Question>`",
+        ]);
+}
+
+#[test]
+fn what_items_share_is_not_reviewed_by_each() {
+    let refused = "node `pay` runs once for each of `orders`, and its review is of `log`, which they share, for it has a \
+                   reducer: several operators would edit one value; have a field reviewed that is the item's own, without \
+                   `#[reduce(…)]`";
+    reviewed("*orders *&log order", "before()", "pay(^log); effect, reviews log", "last()")
+        .refused([refused]);
+    reviewed("*orders *+log order", "before()", "pay(^log); effect, reviews log", "last()")
+        .refused([refused]);
+}
+
+#[test]
+fn a_signature_of_before_lasts_inside_and_after() {
+    let signed = "before(^rule); effect, reviews rule";
+    let sketch = |fields: &str, each: &str, last: &str| {
+        reviewed(fields, signed, each, last).verdicts("before { reject -> end }")
+    };
+    sketch(
+        "*orders *rule order",
+        "pay(^rule, ^order) writes rule; effect, reviews order",
+        "last(^rule); effect",
+    )
+    .sound();
+    sketch(
+        "*orders *+rule order",
+        "pay(^rule, ^order) writes rule; effect, reviews order",
+        "last(^rule); effect",
+    )
+    .refused([
+        "node `last` takes `rule` as `Approved<String>`, but a path reaches it on which `rule` is put together from what \
+         each of `orders` writes after it was signed: `start -> before -empty orders-> last`; put `#[interrupt_before]` on \
+         `last`",
+    ]);
+}
+
+#[test]
+fn a_signature_of_an_item_ends_with_it() {
+    reviewed("*orders *draft order", "before()", "pay(^draft); effect, reviews draft", "last(^draft); effect").refused([
+        "node `last` takes `draft` as `Approved<String>`, but a path reaches it on which `draft` was never signed: `start -> \
+         before -empty orders-> last`; put `#[interrupt_before]` on `last`",
+    ]);
+}
+
+#[test]
+fn what_was_signed_before_is_no_item() {
+    let sketch = |each: &str| {
+        Sketch::new("*orders *order")
+            .node("before(^order); effect, reviews order")
+            .node(each)
+            .node("last(^order); effect")
+            .chain("start -> before")
+            .verdicts("before { reject -> end }")
+            .each("before -> for order in orders { each } -> last")
+            .chain("each -> last -> end")
+    };
+    // The field has after the join what it had before.
+    sketch("each(order)").sound();
+    sketch("each(^order); effect").refused([
+        "node `each` takes `order` as `Approved<String>`, but a path reaches it on which `order` is another one for each of \
+         `orders`, and not what was signed: `start -> before -> each`; put `#[interrupt_before]` on `each`",
+    ]);
+}
+
+#[test]
+fn fors_nest() {
+    let sketch = |last: &str| {
+        Sketch::new("*orders order lines line note &inner")
+            .node("open(order) writes lines")
+            .node("each(line, order) writes note, inner")
+            .node("close(lines, inner)")
+            .node(last)
+            .each("start -> for order in orders { open each close } -> last")
+            .each("open -> for line in lines { each } -> close")
+            .chain("each -> close -> last -> end")
+    };
+    sketch("last(inner)").sound();
+    assert_eq!(
+        sketch("last(lines, note)").faults(),
+        [
+            "node `last` reads `lines`, but a path reaches it unwritten: `start -empty orders-> last`; `open` writes it \
+             for one `order`, whose own it is and with which it goes: gather it in a list with `#[reduce(append)]`, or \
+             take `Option<&str>`"
+        ]
+    );
+}
+
+#[test]
+fn a_node_after_a_for_is_entered_with_no_payload() {
+    reviewed("*orders order", "before()", "pay(^order); effect, reviews order", "last(rejection)").refused([
+        "node `last` takes `&Rejection`, but a path reaches it that brings none: `start -> before -empty orders-> \
+         last`; take `Option<&Rejection>`, or let `last` be entered by `reject` alone",
+    ]);
+}
+
+#[test]
+fn as_many_reviews_are_open_as_there_may_be_items() {
+    let pay = "pay(^order); effect, reviews order";
+    let spec = reviewed("*orders order", "before()", pay, "last()").done();
+    assert_eq!(spec.max_open_reviews(), crate::graph::MAX_ITEMS);
+    assert_eq!(batch("orders order", "each()", "last()").done().max_open_reviews(), 0);
+}
