@@ -2,6 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
 
 mod deadlines;
+mod each;
+mod each_deep;
+mod each_versions;
 mod effects;
 mod forks;
 mod history;

@@ -225,7 +225,7 @@ pub struct EachSpec {
 }
 
 impl EachSpec {
-    /// `at_most`, where the graph does not say it.
+    /// `at_most`, where the graph does not say it, and where a journal does not: so it is never another.
     pub const AT_MOST: usize = 8;
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, Place, Question, Rejection, To};
+use super::{Digest, Each, Place, Question, Rejection, To};
 
 /// One coming to a node: from the entry that led there to the entry that leads away.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -55,6 +55,8 @@ pub(crate) enum At {
     Failed { visit: Visit, since_ms: u64, error: String, stopped: bool },
     /// Its branches are under way.
     Forked { join: To },
+    /// Its items are under way.
+    Looping { each: Box<Each> },
     /// It has come to its fork's join, and waits for its siblings.
     Joined,
     /// It has come to the end.
@@ -81,6 +83,13 @@ pub(crate) struct OpenAt {
 
 fn is_none_yet(n: &u64) -> bool {
     *n == 0
+}
+
+impl Visit {
+    /// The first coming to a node, by the entry at a place.
+    pub(super) fn to(node: &str, entered: Place) -> Self {
+        Self { node: node.to_owned(), entered, signed: false, failures: 0, brings: None, was: None }
+    }
 }
 
 impl OpenAt {
@@ -111,7 +120,7 @@ impl At {
             | Self::InDoubt { visit, .. }
             | Self::Failed { visit, .. } => Some(visit),
             Self::Paused(open) => Some(&open.visit),
-            Self::Forked { .. } | Self::Joined | Self::Ended => None,
+            Self::Forked { .. } | Self::Looping { .. } | Self::Joined | Self::Ended => None,
         }
     }
 
@@ -123,7 +132,33 @@ impl At {
             | Self::InDoubt { visit, .. }
             | Self::Failed { visit, .. } => Some(visit),
             Self::Paused(open) => Some(&mut open.visit),
-            Self::Forked { .. } | Self::Joined | Self::Ended => None,
+            Self::Forked { .. } | Self::Looping { .. } | Self::Joined | Self::Ended => None,
+        }
+    }
+
+    /// Where what runs side by side will meet, where the lane waits for that.
+    pub(crate) fn join(&self) -> Option<&To> {
+        match self {
+            Self::Forked { join } => Some(join),
+            Self::Looping { each } => Some(&each.join),
+            _ => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub(super) fn join_mut(&mut self) -> Option<&mut To> {
+        match self {
+            Self::Forked { join } => Some(join),
+            Self::Looping { each } => Some(&mut each.join),
+            _ => None,
+        }
+    }
+
+    /// The `for` whose items are under way.
+    pub(crate) fn each(&self) -> Option<&Each> {
+        match self {
+            Self::Looping { each } => Some(each),
+            _ => None,
         }
     }
 }

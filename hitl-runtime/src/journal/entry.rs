@@ -1,11 +1,11 @@
 //! What an entry says.
 
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::collections::BTreeMap;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{Digest, LaneId, Place, Reason, digest::from_text};
+use super::{Digest, LaneId, Place, Reason, To};
 
 /// Fields and their values as JSON.
 ///
@@ -342,99 +342,6 @@ pub struct Origin {
     pub place: Place,
     /// That entry's hash.
     pub hash: Digest,
-}
-
-/// Where a lane goes on. Written down, so that an old journal means the same under new code.
-///
-/// ```
-/// use hitl::journal::To;
-///
-/// let heads = vec!["fraud_check".to_owned(), "stock_check".to_owned()];
-/// let fork = To::Fork { heads, join: Box::new(To::Node("execute".into())) };
-/// assert_eq!(fork.to_string(), "(fraud_check, stock_check) -> execute");
-/// assert_eq!("(fraud_check, stock_check) -> execute".parse::<To>()?, fork);
-/// assert_eq!((To::Join.to_string(), To::End.to_string()), (")".into(), "end".into()));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum To {
-    /// To a node.
-    Node(String),
-    /// Into branches that run side by side.
-    Fork {
-        /// The first node of each branch.
-        heads: Vec<String>,
-        /// Where the branches meet.
-        join: Box<To>,
-    },
-    /// To the join of the fork that it is a branch of.
-    Join,
-    /// To the end.
-    End,
-}
-
-/// As in `graph!`: `plan`, `end`, `(fraud_check, stock_check) -> execute`; a branch that is done says `)`.
-impl fmt::Display for To {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Node(name) => f.write_str(name),
-            Self::Fork { heads, join } => write!(f, "({}) -> {join}", heads.join(", ")),
-            Self::Join => f.write_str(")"),
-            Self::End => f.write_str("end"),
-        }
-    }
-}
-
-/// The text says no place in a graph.
-///
-/// ```
-/// use hitl::journal::{ParseToError, To};
-///
-/// assert_eq!("(fraud_check".parse::<To>(), Err(ParseToError));
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a place in a graph")]
-pub struct ParseToError;
-
-impl FromStr for To {
-    type Err = ParseToError;
-
-    fn from_str(text: &str) -> Result<Self, ParseToError> {
-        Ok(match text {
-            "" => return Err(ParseToError),
-            "end" => Self::End,
-            ")" => Self::Join,
-            _ => match text.strip_prefix('(') {
-                Some(rest) => {
-                    let (heads, join) = rest.split_once(") -> ").ok_or(ParseToError)?;
-                    // Branches meet at a node or at the end, never at another fork.
-                    let join = match join {
-                        "end" => Self::End,
-                        node if node.contains(['(', ')']) => return Err(ParseToError),
-                        node => Self::Node(node.to_owned()),
-                    };
-                    Self::Fork { heads: heads.split(", ").map(str::to_owned).collect(), join: Box::new(join) }
-                }
-                None => Self::Node(text.to_owned()),
-            },
-        })
-    }
-}
-
-impl Serialize for To {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Node(name) => serializer.serialize_str(name),
-            Self::End => serializer.serialize_str("end"),
-            Self::Join | Self::Fork { .. } => serializer.collect_str(self),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for To {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        from_text(deserializer)
-    }
 }
 
 /// A verdict as the journal keeps it.

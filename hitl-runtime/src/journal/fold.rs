@@ -8,7 +8,7 @@ use super::{
     At, Decision, Digest, Entry, Event, Lane, LaneId, Lease, Place, Question, ROOT, Rejection, Settlement,
     Signature, To, Values,
     at::{Brings, OpenAt, Visit},
-    copy, entry, genesis, link, migrate,
+    entry, genesis, link, migrate,
 };
 use crate::{
     ThreadId,
@@ -239,7 +239,7 @@ impl<S: State> Fold<S> {
 
     /// A thread that rests belongs to nobody.
     fn release(&mut self) {
-        if !self.lanes.values().any(|lane| lane.at.is_active()) {
+        if self.lease.is_some() && !self.lanes.values().any(|lane| lane.at.is_active()) {
             self.lease = None;
         }
     }
@@ -326,7 +326,6 @@ impl<S: State> Fold<S> {
         }
     }
 
-    /// Puts what a node wrote into its lane.
     /// Puts what a node wrote just now into its lane.
     pub(crate) fn write<'a>(
         &mut self,
@@ -352,8 +351,8 @@ impl<S: State> Fold<S> {
         Ok(())
     }
 
-    /// A lane comes to a node, a fork, its join or the end.
-    fn arrive(
+    /// A lane comes to a node, a fork, a `for`, its join or the end.
+    pub(super) fn arrive(
         &mut self,
         id: LaneId,
         to: &To,
@@ -361,78 +360,20 @@ impl<S: State> Fold<S> {
         signed: bool,
         brings: Option<Brings>,
     ) -> Result<(), FoldError> {
-        let visit = |node: &String, brings| Visit {
-            node: node.clone(),
-            entered: place,
-            signed,
-            failures: 0,
-            brings,
-            was: None,
-        };
         match to {
-            To::Node(node) => self.lane(id)?.at = At::Ready { visit: visit(node, brings), again_ms: None },
+            To::Node(node) => {
+                let visit = Visit { signed, brings, ..Visit::to(node, place) };
+                self.lane(id)?.at = At::Ready { visit, again_ms: None };
+            }
             To::End => self.lane(id)?.at = At::Ended,
-            To::Fork { heads, join } => {
-                let parent = self.lane(id)?;
-                parent.at = At::Forked { join: (**join).clone() };
-                let (fields, signatures) = (parent.fields.clone(), parent.signatures.clone());
-                let before = parent.before.clone();
-                for head in heads {
-                    let at = At::Ready { visit: visit(head, None), again_ms: None };
-                    let mut lane = Lane::new(copy(&S::SPEC, &*fields)?, Some(id), at);
-                    lane.signatures.clone_from(&signatures);
-                    lane.before.clone_from(&before);
-                    self.lanes.insert(self.lanes_made, lane);
-                    self.lanes_made += 1;
-                }
-            }
-            To::Join => {
-                let lane = self.lane(id)?;
-                lane.at = At::Joined;
-                let parent = lane.parent.ok_or_else(|| FoldError::Damaged("it joins no fork".to_owned()))?;
-                self.join(parent, place)?;
-            }
+            To::Fork { heads, join } => self.fork(id, heads, join, place)?,
+            To::Each(each) => self.each(id, each, place)?,
+            To::Join => self.come_to_join(id, place)?,
         }
         Ok(())
     }
 
-    /// Merges the branches of a fork in their order, once all have come to the join.
-    fn join(&mut self, parent: LaneId, place: Place) -> Result<(), FoldError> {
-        let branches: Vec<LaneId> =
-            self.lanes.iter().filter(|(_, lane)| lane.parent == Some(parent)).map(|(id, _)| *id).collect();
-        if branches.iter().any(|id| self.lanes.get(id).is_some_and(|lane| lane.at != At::Joined)) {
-            return Ok(());
-        }
-        let (at_fork, before_fork) =
-            (self.lane(parent)?.signatures.clone(), self.lane(parent)?.before.clone());
-        let (mut edits, mut writes, mut signed) = (Vec::new(), Vec::new(), Vec::new());
-        for id in branches {
-            let Some(branch) = self.lanes.remove(&id) else { continue };
-            self.lane(parent)?.keep_new(&before_fork, &branch.before);
-            for (field, signature) in branch.signatures {
-                let touched = branch.wrote.iter().any(|arrival| arrival.field == field);
-                if touched || at_fork.get(&field) != Some(&signature) {
-                    signed.push((field, signature));
-                }
-            }
-            let (replacing, reducing): (Vec<_>, Vec<_>) =
-                branch.wrote.into_iter().partition(|arrival| arrival.replaces);
-            edits.extend(replacing);
-            writes.extend(reducing);
-        }
-        // An edit takes the place of what was there before the fork, and not of what a sibling wrote.
-        let lane = self.lane(parent)?;
-        for arrival in edits.into_iter().chain(writes) {
-            lane.take(&S::SPEC, &arrival.field, &arrival.json, arrival.replaces, arrival.place)?;
-        }
-        lane.signatures.extend(signed);
-        let At::Forked { join } = self.lane(parent)?.at.clone() else {
-            return Err(FoldError::Damaged("it joins what is no fork".to_owned()));
-        };
-        self.arrive(parent, &join, place, false, None)
-    }
-
-    fn lane(&mut self, id: LaneId) -> Result<&mut Lane<S::Fields>, FoldError> {
+    pub(super) fn lane(&mut self, id: LaneId) -> Result<&mut Lane<S::Fields>, FoldError> {
         self.lanes
             .get_mut(&id)
             .ok_or_else(|| FoldError::Damaged(format!("it is about lane {id}, which is not open")))

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{Arrival, At, Entry, Event, Fold, FoldError, Lane, LaneId, Lease, Signature, Values, entry};
+use super::sides::{filled, seen};
+use super::{
+    Arrival, At, Each, Entry, Event, Fold, FoldError, Lane, LaneId, Lease, Signature, Values, entry,
+};
 use crate::{
     graph::StateSpec,
     state::{FieldError, Fields, State},
@@ -28,6 +31,7 @@ struct Frozen {
 
 #[derive(Serialize, Deserialize)]
 struct FrozenLane {
+    /// Of an item of a `for` only what differs from what the lane around it knows.
     fields: Values,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     signatures: BTreeMap<String, Signature>,
@@ -43,10 +47,14 @@ impl<S: State> Fold<S> {
     pub(crate) fn freeze(&self) -> Result<Box<RawValue>, FoldError> {
         let mut lanes = BTreeMap::new();
         for (id, lane) in &self.lanes {
+            let each = self.each_around(lane);
+            let own = |field: &str| {
+                each.is_none_or(|each| each.item == field || lane.wrote.iter().any(|a| a.field == field))
+            };
             lanes.insert(
                 *id,
                 FrozenLane {
-                    fields: values(&S::SPEC, &*lane.fields)?,
+                    fields: values_of(&S::SPEC, &*lane.fields, own)?,
                     signatures: lane.signatures.clone(),
                     wrote: lane.wrote.clone(),
                     parent: lane.parent,
@@ -67,6 +75,11 @@ impl<S: State> Fold<S> {
         serde_json::value::to_raw_value(&frozen).map_err(|e| FoldError::Damaged(e.to_string()))
     }
 
+    /// The `for` that a lane is an item of.
+    fn each_around(&self, lane: &Lane<S::Fields>) -> Option<&Each> {
+        self.lanes.get(&lane.parent?)?.at.each()
+    }
+
     /// Back to what a snapshot says.
     pub(super) fn thaw(&mut self, snapshot: &RawValue) -> Result<(), FoldError> {
         let frozen: Frozen = serde_json::from_str(snapshot.get())
@@ -76,16 +89,30 @@ impl<S: State> Fold<S> {
         self.version = frozen.version;
         self.id = frozen.id.into();
         self.lanes.clear();
+        // What the items of each `for` see.
+        let mut views: BTreeMap<LaneId, Values> = BTreeMap::new();
+        // A lane has a greater number than the one that it has parted from.
         for (id, frozen) in frozen.lanes {
-            let mut fields = S::Fields::default();
-            for (field, json) in &*self.updated(&frozen.fields)? {
-                fields.replace(field, json.get())?;
-            }
+            let own = self.updated(&frozen.fields)?;
+            let view = frozen.parent.filter(|_| frozen.at != At::Joined).and_then(|id| views.get(&id));
+            let fields = match view {
+                Some(view) => filled(view.iter().chain(&*own))?,
+                None => filled(&*own)?,
+            };
             let mut lane = Lane::new(fields, frozen.parent, frozen.at);
             lane.signatures = frozen.signatures;
             lane.wrote = self.updated_arrivals(frozen.wrote)?;
             if self.is_older() {
                 lane.keep(&frozen.fields);
+            }
+            if let Some(each) = lane.at.each() {
+                let each = self.updated_each(each, &lane)?.into_owned();
+                views.insert(id, seen::<S>(&each, &lane)?);
+                lane.at = At::Looping { each: Box::new(each) };
+            }
+            let parent = lane.parent.filter(|_| lane.at != At::Joined);
+            if let Some(parent) = parent.and_then(|parent| self.lanes.get_mut(&parent)) {
+                parent.away += 1;
             }
             self.lanes.insert(id, lane);
         }
@@ -112,8 +139,16 @@ pub(crate) fn graph_of(body: &[u8]) -> Option<String> {
 
 /// The fields that are written, as JSON.
 pub(crate) fn values<F: Fields>(state: &StateSpec, fields: &F) -> Result<Values, FieldError> {
+    values_of(state, fields, |_| true)
+}
+
+fn values_of<F: Fields>(
+    state: &StateSpec,
+    fields: &F,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<Values, FieldError> {
     let mut values = Values::new();
-    for field in state.fields {
+    for field in state.fields.iter().filter(|field| wanted(field.name)) {
         if let Some(json) = fields.read(field.name)? {
             let json = RawValue::from_string(json).map_err(|e| FieldError::value(field.name, e))?;
             values.insert(field.name.to_owned(), json);

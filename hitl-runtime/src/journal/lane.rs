@@ -1,4 +1,4 @@
-//! A lane: the thread itself, or one branch of a fork with its own view of the state.
+//! A lane: the thread itself, one branch of a fork or one item of a `for`, with its own view of the state.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -27,6 +27,8 @@ pub(crate) struct Lane<F> {
     /// What entries of an older version of the state wrote, as they wrote it. Empty once the thread has met new code.
     pub(super) before: Values,
     pub(crate) parent: Option<LaneId>,
+    /// How many lanes have parted from it, and not come to their join.
+    pub(super) away: usize,
     pub(crate) at: At,
 }
 
@@ -55,6 +57,7 @@ impl<F: Fields> Lane<F> {
             wrote: Vec::new(),
             before: Values::new(),
             parent,
+            away: 0,
             at,
         }
     }
@@ -77,8 +80,7 @@ impl<F: Fields> Lane<F> {
             if replaces { fields.replace(field, json.get())? } else { fields.write(field, json.get())? }
         }
         if self.parent.is_some() {
-            let reduced = state.fields.iter().any(|spec| spec.name == field && spec.reduced);
-            if replaces || !reduced {
+            if replaces || !is_reduced(state, field) {
                 // What came before is gone, here and so at the join.
                 self.wrote.retain(|earlier| earlier.field != field);
             }
@@ -86,6 +88,18 @@ impl<F: Fields> Lane<F> {
         }
         Ok(())
     }
+
+    /// All that comes out of an item which is done: what it wrote to fields with a reducer. The rest was its own.
+    pub(super) fn keep_shared(&mut self, state: &StateSpec) {
+        self.wrote.retain(|arrival| is_reduced(state, &arrival.field));
+        self.signatures.clear();
+        self.before.clear();
+        self.fields = Arc::default();
+    }
+}
+
+fn is_reduced(state: &StateSpec, field: &str) -> bool {
+    state.fields.iter().any(|spec| spec.name == field && spec.reduced)
 }
 
 /// A second view of the same state. Through JSON, so that no field's type has to be `Clone`.

@@ -3,9 +3,9 @@
 
 use std::{borrow::Cow, fmt::Display, panic::AssertUnwindSafe};
 
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 
-use super::{Arrival, At, Fold, FoldError, Lane, To, Values, Voided, at::Visit, entry::Renamed};
+use super::{Arrival, Each, Fold, FoldError, Lane, To, Values, Voided, at::Visit, entry::Renamed};
 use crate::{
     prose,
     state::{FieldError, Fields, State},
@@ -89,6 +89,65 @@ impl<S: State> Fold<S> {
         Ok(out)
     }
 
+    /// A `for` by the names that this program's version of the state has for its fields.
+    pub(super) fn updated_each<'a>(
+        &self,
+        each: &'a Each,
+        around: &Lane<S::Fields>,
+    ) -> Result<Cow<'a, Each>, FoldError> {
+        if !self.is_older() {
+            return Ok(Cow::Borrowed(each));
+        }
+        let mut new = each.clone();
+        for list in new.into.iter_mut().chain([&mut new.list]) {
+            *list = self.new_name(list, RawValue::from_string("[]".to_owned()))?;
+        }
+        let items = around.before.get(&each.list).map(|list| list_of(&each.list, list.get())).transpose()?;
+        if let Some(first) = items.into_iter().flatten().next() {
+            new.item = self.new_name(&each.item, Ok(first))?;
+        }
+        Ok(Cow::Owned(new))
+    }
+
+    /// What each item of a `for` brings, and how an older version wrote it, if one did.
+    pub(super) fn items_of(
+        &self,
+        each: &Each,
+        new: &Each,
+        around: &Lane<S::Fields>,
+    ) -> Result<Vec<(Values, Values)>, FoldError> {
+        // Of a list that a reducer made only the whole is known, and that has been brought up already.
+        let is_reduced = S::SPEC.field(&new.list).is_some_and(|field| field.reduced);
+        if let Some(list) = around.before.get(&each.list).filter(|_| self.is_older() && !is_reduced) {
+            let write = |item| {
+                let wrote = Values::from([(each.item.clone(), item)]);
+                Ok((self.updated(&wrote)?.into_owned(), wrote))
+            };
+            return list_of(&each.list, list.get())?.into_iter().map(write).collect();
+        }
+        let list = around.fields.read(&new.list)?;
+        let list = list.ok_or_else(|| FieldError::value(&new.list, "nothing has written it"))?;
+        let write = |item| (Values::from([(new.item.clone(), item)]), Values::new());
+        Ok(list_of(&new.list, &list)?.into_iter().map(write).collect())
+    }
+
+    /// What a field is called now that had this value in an older version.
+    fn new_name(
+        &self,
+        field: &str,
+        json: Result<Box<RawValue>, serde_json::Error>,
+    ) -> Result<String, FoldError> {
+        let json = json.map_err(|e| FoldError::Damaged(e.to_string()))?;
+        let old = Values::from([(field.to_owned(), json)]);
+        let new = self.updated(&old)?;
+        if new.contains_key(field) {
+            return Ok(field.to_owned());
+        }
+        let text = |values: &Values| values.values().map(|json| json.get().to_owned()).next();
+        let same = new.iter().find(|(_, json)| text(&old).as_deref() == Some(json.get()));
+        Ok(same.or(new.first_key_value()).map_or(field, |(new, _)| new).to_owned())
+    }
+
     /// Whether what is read now was written under an older version of the state.
     pub(super) fn is_older(&self) -> bool {
         self.version < S::SPEC.version
@@ -100,17 +159,13 @@ impl<S: State> Fold<S> {
         self.version = version.unwrap_or(self.version);
         for lane in self.lanes.values_mut() {
             lane.before.clear();
-            match &mut lane.at {
-                At::Forked { join: To::Node(join) } => {
-                    if let Some(new) = renamed.get(join) {
-                        new.clone_into(join);
-                    }
-                }
-                at => {
-                    if let Some(visit) = at.visit_mut() {
-                        visit.rename(renamed);
-                    }
-                }
+            if let Some(To::Node(join)) = lane.at.join_mut()
+                && let Some(new) = renamed.get(join)
+            {
+                new.clone_into(join);
+            }
+            if let Some(visit) = lane.at.visit_mut() {
+                visit.rename(renamed);
             }
         }
         for Voided { lane, field } in void {
@@ -119,6 +174,11 @@ impl<S: State> Fold<S> {
             }
         }
     }
+}
+
+/// The values of a list.
+fn list_of(field: &str, json: &str) -> Result<Vec<Box<RawValue>>, FieldError> {
+    serde_json::from_str(json).map_err(|e| FieldError::value(field, e))
 }
 
 impl<F> Lane<F> {

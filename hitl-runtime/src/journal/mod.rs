@@ -11,6 +11,8 @@ mod frozen;
 mod lane;
 mod loose;
 pub(crate) mod migrate;
+mod sides;
+mod to;
 mod written;
 
 pub use answer::{Question, Reason, Rejection, UnknownReason};
@@ -18,15 +20,14 @@ pub(crate) use at::{At, Brings, OpenAt, Visit};
 pub(crate) use chain::{genesis, link, seal};
 pub(crate) use digest::Subject;
 pub use digest::{Digest, DigestError, ParseDigestError};
-pub use entry::{
-    Decision, Entry, Event, Lease, Origin, ParseToError, Renamed, Settlement, Signature, To, Values, Voided,
-};
+pub use entry::{Decision, Entry, Event, Lease, Origin, Renamed, Settlement, Signature, Values, Voided};
 pub(crate) use fold::{Fold, FoldError};
 pub(crate) use frozen::{graph_of, values};
 pub use lane::LaneId;
 pub(crate) use lane::{Arrival, Lane, ROOT, copy};
 pub(crate) use loose::Loose;
 pub use migrate::Map;
+pub use to::{Each, ParseToError, To};
 pub(crate) use written::{Ran, Said, Written, Wrote};
 
 /// The place of an entry in a thread's journal. The first is 0.

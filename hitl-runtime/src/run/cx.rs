@@ -2,7 +2,10 @@
 
 use std::sync::{Arc, OnceLock};
 
-use crate::{Digest, Place, ThreadId, journal::Visit};
+use crate::{
+    Digest, Place, ThreadId,
+    journal::{LaneId, Visit},
+};
 
 /// Where and when a node runs. A node takes it as `cx: &Cx`.
 ///
@@ -38,6 +41,8 @@ pub struct Cx {
     /// What the node was called when the thread came to it, if it was called otherwise.
     was: Option<String>,
     entered: Place,
+    /// The lane, where it runs for an item of a `for`.
+    lane: Option<LaneId>,
     failures: u32,
     /// Made when it is asked for: most nodes call nobody who wants one.
     key: OnceLock<String>,
@@ -46,7 +51,13 @@ pub struct Cx {
 impl Cx {
     pub(super) fn new(thread: ThreadId, id: Arc<str>, node: &'static str, visit: &Visit) -> Self {
         let Visit { entered, failures, .. } = *visit;
-        Self { thread, id, node, was: visit.was.clone(), entered, failures, key: OnceLock::new() }
+        let was = visit.was.clone();
+        Self { thread, id, node, was, entered, lane: None, failures, key: OnceLock::new() }
+    }
+
+    /// For an item of a `for`, which has this lane. All items enter its first node at one place.
+    pub(super) fn of_item(self, lane: LaneId) -> Self {
+        Self { lane: Some(lane), ..self }
     }
 
     /// With the key that the journal says it began with.
@@ -64,7 +75,7 @@ impl Cx {
         self.node
     }
 
-    /// The place of the entry that led here.
+    /// The place of the entry that led here. The items of a `for` come to its first node by one entry.
     pub fn place(&self) -> Place {
         self.entered
     }
@@ -74,13 +85,15 @@ impl Cx {
         self.failures + 1
     }
 
-    /// The same for every try of this coming to this node, in every process, whatever the node has been called since, and for no other: give it to whatever
-    /// the node calls, so that a second call can be told from a second wish. 64 hexadecimal digits.
+    /// The same for every try of this coming to this node, in every process, whatever the node has been called since, and
+    /// for no other, be it of the next item of a `for`: give it to whatever the node calls, so that a second call can be
+    /// told from a second wish. 64 hexadecimal digits.
     pub fn idempotency_key(&self) -> &str {
         self.key.get_or_init(|| {
             let Self { thread, id, entered, .. } = self;
             let node = self.was.as_deref().unwrap_or(self.node);
-            Digest::of(format!("{thread}\0{id}\0{node}\0{entered}").as_bytes()).to_string()
+            let lane = self.lane.map_or_else(String::new, |lane| format!("\0{lane}"));
+            Digest::of(format!("{thread}\0{id}\0{node}\0{entered}{lane}").as_bytes()).to_string()
         })
     }
 }

@@ -10,8 +10,9 @@ use futures_util::{
 };
 
 use super::{
-    Agent, Cx, Graph,
+    Agent, Cx, Graph, NodeError,
     agent::{GraphFold, changed},
+    each::{self, Slots},
     fit::gone,
     post::Post,
     route,
@@ -19,6 +20,7 @@ use super::{
 };
 use crate::{
     Error, ThreadId,
+    graph::Point,
     journal::{At, Event, Lane, LaneId, Visit},
     review::Signatures,
 };
@@ -126,7 +128,8 @@ fn record<G: Graph>(agent: &Agent<G>, post: &mut Post<G>, tried: &Tried) -> Resu
         return Ok(());
     }
     let node = || tried.visit.node.clone();
-    match &tried.end {
+    let refused = refused(post, tried);
+    match refused.as_ref().unwrap_or(&tried.end) {
         End::Wrote(writes) => post.push_ran(lane, tried.node, &writes.0),
         End::Unknown { error } => {
             let key = tried.cx.idempotency_key().to_owned();
@@ -144,6 +147,16 @@ fn record<G: Graph>(agent: &Agent<G>, post: &mut Post<G>, tried: &Tried) -> Resu
     }
 }
 
+/// How a try ends that would lead more items into a `for` than it goes through: none of them runs.
+fn refused<G: Graph>(post: &Post<G>, tried: &Tried) -> Option<End> {
+    let End::Wrote(writes) = &tried.end else { return None };
+    let fields = &post.fold.lanes.get(&tried.lane)?.fields;
+    let wrote = |field: &str| writes.0.iter().find(|(wrote, _)| *wrote == field).map(|(_, json)| json.get());
+    let problem = each::fits::<G>(Point::Node(tried.node), fields, wrote).err()?;
+    let spec = &G::NODES.get(tried.node)?.spec;
+    Some(step::failed(&NodeError::msg(problem), spec.effect && !spec.idempotent))
+}
+
 /// Moves every lane as far as it goes with no node running, and says which nodes are to run next.
 fn advance<G: Graph>(
     agent: &Agent<G>,
@@ -153,6 +166,7 @@ fn advance<G: Graph>(
     let idle = |(id, lane): (&LaneId, &Lane<_>)| (lane.at.is_active() && !busy.contains(id)).then_some(*id);
     let lanes: Vec<LaneId> = post.fold.lanes.iter().filter_map(idle).collect();
     let mut tries = Vec::with_capacity(lanes.len());
+    let mut slots = Slots::of::<G>(&post.fold, busy);
     for lane in lanes {
         let Some(at) = post.fold.lanes.get(&lane).map(|lane| lane.at.clone()) else { continue };
         match at {
@@ -166,8 +180,8 @@ fn advance<G: Graph>(
                         post.fold.steps
                     );
                     post.push(Event::Failed { node: visit.node, lane, error, again_ms: None })?;
-                } else {
-                    let cx = context::<G>(&post.fold, entry, &visit);
+                } else if slots.take::<G>(&post.fold, lane) {
+                    let cx = context::<G>(&post.fold, lane, entry, &visit);
                     if entry.spec.effect {
                         let key = cx.idempotency_key().to_owned();
                         post.push(Event::Began { node: visit.node.clone(), lane, key })?;
@@ -181,9 +195,11 @@ fn advance<G: Graph>(
             At::Began { visit, key, .. } => {
                 let (node, entry) = find::<G>(&post.fold, &visit.node)?;
                 if entry.spec.idempotent {
-                    post.push(Event::Began { node: visit.node.clone(), lane, key: key.clone() })?;
-                    let cx = context::<G>(&post.fold, entry, &visit).keyed(key);
-                    tries.extend(attempt(&post.fold, lane, node, entry, visit, cx, Duration::ZERO));
+                    if slots.take::<G>(&post.fold, lane) {
+                        post.push(Event::Began { node: visit.node.clone(), lane, key: key.clone() })?;
+                        let cx = context::<G>(&post.fold, lane, entry, &visit).keyed(key);
+                        tries.extend(attempt(&post.fold, lane, node, entry, visit, cx, Duration::ZERO));
+                    }
                 } else {
                     let error = "the process that ran it is gone, and nobody saw how it ended".to_owned();
                     post.push(Event::InDoubt { node: visit.node, lane, key, error })?;
@@ -255,6 +271,7 @@ fn pause<G: Graph>(
     }
 }
 
-fn context<G: Graph>(fold: &GraphFold<G>, entry: &route::Entry<G>, visit: &Visit) -> Cx {
-    Cx::new(fold.thread.clone(), fold.id.clone(), entry.spec.name, visit)
+fn context<G: Graph>(fold: &GraphFold<G>, lane: LaneId, entry: &route::Entry<G>, visit: &Visit) -> Cx {
+    let cx = Cx::new(fold.thread.clone(), fold.id.clone(), entry.spec.name, visit);
+    if fold.items(lane).next().is_some() { cx.of_item(lane) } else { cx }
 }

@@ -45,6 +45,10 @@ fn describe(spec: &GraphSpec, text: &mut String) -> std::fmt::Result {
         let name = |point: Point| point.name(spec);
         writeln!(text, "{} -> {} {:?} {:?}", name(edge.from), name(edge.to), edge.kind, edge.joins)?;
     }
+    for each in spec.forks.iter().filter_map(|fork| fork.each) {
+        // How many items run at once is nothing to a thread.
+        writeln!(text, "for {} in {}", each.item, each.list)?;
+    }
     Ok(())
 }
 

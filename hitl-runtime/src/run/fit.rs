@@ -65,27 +65,39 @@ impl Fit {
         }
     }
 
+    /// Says it once: the branches of a fork may hold the same draft, and all items of a `for` stand at one node.
+    fn note(&mut self, difference: Difference) {
+        if !self.differences.contains(&difference) {
+            self.differences.push(difference);
+        }
+    }
+
     /// Where a lane stands in this graph; none if that is gone.
     fn stand<G: Graph>(&mut self, at: &At) -> Option<Stand> {
         match at {
             At::Joined => Some(Stand::Joined),
             At::Ended | At::Failed { stopped: true, .. } => Some(Stand::Over),
-            At::Forked { join: To::Node(join) } => {
-                let gone = || Difference::JoinGone {
-                    node: join.clone(),
-                    graph: G::SPEC.name.to_owned(),
-                    near: near::<G>(join),
-                };
-                Some(Stand::Forked(Point::Node(self.node::<G>(join, gone)?)))
-            }
-            At::Forked { .. } => Some(Stand::Forked(Point::End)),
             at => {
+                if let Some(join) = at.join() {
+                    return self.join::<G>(join).map(Stand::Forked);
+                }
                 let visit = at.visit()?;
                 let node = self.node::<G>(&visit.node, || gone::<G>(&visit.node))?;
                 let over = visit.signed || matches!(at, At::Began { .. } | At::InDoubt { .. });
                 Some(if over { Stand::At(node) } else { Stand::Before(node) })
             }
         }
+    }
+
+    /// Where what runs side by side will meet in this graph.
+    fn join<G: Graph>(&mut self, join: &To) -> Option<Point> {
+        let To::Node(join) = join else { return Some(Point::End) };
+        let gone = || Difference::JoinGone {
+            node: join.clone(),
+            graph: G::SPEC.name.to_owned(),
+            near: near::<G>(join),
+        };
+        self.node::<G>(join, gone).map(Point::Node)
     }
 
     /// The number of a node that an old thread names; notes what it is called now.
@@ -98,7 +110,7 @@ impl Fit {
                 Some(number)
             }
             None => {
-                self.differences.push(gone());
+                self.note(gone());
                 None
             }
         }
@@ -121,10 +133,10 @@ impl Fit {
         let node = spec.name.to_owned();
         match at {
             At::Began { .. } | At::InDoubt { .. } if !spec.effect => {
-                self.differences.push(Difference::NotAnEffect { node: node.clone() });
+                self.note(Difference::NotAnEffect { node: node.clone() });
             }
             At::Paused(_) if spec.interrupt.is_none() => {
-                self.differences.push(Difference::NoReview { node: node.clone() });
+                self.note(Difference::NoReview { node: node.clone() });
             }
             _ => {}
         }
@@ -134,7 +146,7 @@ impl Fit {
         ];
         for (payload, there, what) in brought {
             if payload == Payload::Required && !there {
-                self.differences.push(Difference::Unbrought { node: node.clone(), what });
+                self.note(Difference::Unbrought { node: node.clone(), what });
             }
         }
     }
@@ -153,11 +165,7 @@ impl Fit {
                 continue;
             }
             let (field, node) = (field.to_owned(), node.to_owned());
-            let difference = Difference::InvariantTightened { field, node, violations };
-            // The branches of a fork may hold the same draft.
-            if !self.differences.contains(&difference) {
-                self.differences.push(difference);
-            }
+            self.note(Difference::InvariantTightened { field, node, violations });
         }
     }
 
@@ -180,9 +188,15 @@ impl Fit {
                 (Some(&(fork, branch)), Some(&parent)) => {
                     let join = stands.iter().find(|(id, _)| *id == parent).map(|(_, stand)| *stand);
                     let meets = G::SPEC.forks[fork].join;
+                    let here = G::SPEC.forks[fork].each.map(|each| (each.item, each.list));
+                    let there = fold.lanes.get(&parent).and_then(|lane| lane.at.each());
+                    let there = there.map(|each| (each.item.as_str(), each.list.as_str()));
                     let twin = taken.iter().find(|(of, f, b, _)| (*of, *f, *b) == (parent, fork, branch));
+                    let twin = twin.filter(|_| here.is_none());
                     let problem = if around.len() != parents.len() {
                         Some("is inside another number of forks than".to_owned())
+                    } else if here != there {
+                        Some(format!("runs {}, and ran {}", for_whom(here), for_whom(there)))
                     } else if join != Some(Stand::Forked(meets)) {
                         Some(format!(
                             "is in a branch that ends before `{}`, and was in another",
@@ -196,7 +210,7 @@ impl Fit {
                 }
             };
             if let Some(problem) = problem {
-                self.differences.push(Difference::Misplaced { node: name.to_owned(), problem });
+                self.note(Difference::Misplaced { node: name.to_owned(), problem });
             }
         }
         self.differences.len() == before
@@ -221,7 +235,7 @@ impl Fit {
                     written: written(lane),
                     signed: signed.filter(|field| !is_void(id, field)).collect(),
                     touched: lane.wrote.iter().map(|arrival| arrival.field.as_str()).collect(),
-                    into: None,
+                    into: lane.at.each().map(|each| each.into.iter().map(String::as_str).collect()),
                 })
             })
             .collect();
@@ -256,6 +270,14 @@ pub(super) fn gone<G: Graph>(node: &str) -> Difference {
 /// A node that may be the same under another name.
 fn near<G: Graph>(node: &str) -> Option<String> {
     prose::nearest(node, G::SPEC.nodes.iter().map(|node| node.name)).map(str::to_owned)
+}
+
+/// `for each order of orders`, or once for all of them.
+fn for_whom(each: Option<(&str, &str)>) -> String {
+    match each {
+        Some((item, list)) => format!("for each `{item}` of `{list}`"),
+        None => "once in a branch".to_owned(),
+    }
 }
 
 /// The lanes that a lane came out of, the nearest first.

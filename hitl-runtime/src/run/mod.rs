@@ -9,6 +9,7 @@ mod decide;
 mod detach;
 mod difference;
 mod drive;
+mod each;
 mod expiry;
 mod fingerprint;
 mod fit;

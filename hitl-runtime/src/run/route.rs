@@ -1,13 +1,13 @@
 //! Where a lane goes on, by the graph of this program.
 
-use super::{Graph, graph::NodeEntry};
+use super::{Graph, each, graph::NodeEntry};
 use crate::{
     graph::{EdgeKind, EdgeSpec, Point},
     journal::To,
     state::State,
 };
 
-type FieldsOf<G> = <<G as Graph>::State as State>::Fields;
+pub(super) type FieldsOf<G> = <<G as Graph>::State as State>::Fields;
 pub(crate) type Entry<G> = NodeEntry<<G as Graph>::State, <G as Graph>::Deps>;
 
 /// A node and its number, by its name.
@@ -50,10 +50,13 @@ fn after<G: Graph>(from: Point, fields: &FieldsOf<G>) -> Result<To, String> {
     match first.kind {
         EdgeKind::Fork { fork, .. } => {
             let Some(spec) = G::SPEC.forks.get(fork) else { return Err(format!("there is no fork {fork}")) };
+            let join = point::<G>(spec.join);
+            if let Some(each) = &spec.each {
+                return Ok(each::of::<G>(spec, each, point::<G>(first.to), join));
+            }
             // A fork's edges are listed in the order of its branches.
             let heads =
                 std::iter::once(first).chain(edges).map(|edge| name::<G>(edge.to).to_owned()).collect();
-            let join = point::<G>(spec.join);
             Ok(To::Fork { heads, join: Box::new(join) })
         }
         EdgeKind::Case { route, .. } => {

@@ -4,13 +4,13 @@ use super::{
     Agent, Difference, Graph, Outlook,
     agent::{GraphFold, changed},
     decide::may_decide,
-    detach, drive, route,
+    detach, drive, each, route,
     start::Anew,
     turn::doubts,
 };
 use crate::{
     Digest, Error, Operator, ThreadId,
-    graph::ReadKind,
+    graph::{Point, ReadKind},
     journal::{Event, Fold, LaneId, Settlement, To, Values},
     state::State,
 };
@@ -117,6 +117,9 @@ impl<G: Graph> Agent<G> {
         let Some(lane) = fold.lanes.get(&lane) else {
             return Err(Error::NotInDoubt { thread: fold.thread.clone() });
         };
+        let written = |field: &str| wrote.get(field).map(|json| json.get());
+        each::fits::<G>(Point::Node(index), &lane.fields, written)
+            .map_err(|e| invalid(&e.field, e.problem))?;
         let mut fields =
             crate::journal::copy(&G::State::SPEC, &*lane.fields).map_err(|e| invalid(&e.field, e.problem))?;
         for (field, json) in wrote {

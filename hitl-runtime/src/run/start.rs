@@ -7,6 +7,7 @@ use super::{
     agent::GraphFold,
     detach,
     drive::{self, Stopped},
+    each,
     post::Post,
     route,
     token::token,
@@ -14,6 +15,7 @@ use super::{
 };
 use crate::{
     Error, ThreadId,
+    graph::Point,
     journal::{At, Entry, Event, Fold, Lane, Values, migrate::updated},
     state::{Fields, State},
 };
@@ -100,6 +102,8 @@ impl<G: Graph> Agent<G> {
         for (field, json) in &input {
             super::step::check::<G>(field, json.get()).map_err(|problem| Error::InvalidInput { problem })?;
         }
+        each::fits::<G>(Point::Start, &fields, |_| None)
+            .map_err(|e| Error::InvalidInput { problem: e.to_string() })?;
         let to = route::after_start::<G>(&fields).map_err(|problem| Error::InvalidInput { problem })?;
         let mut post = Post::new(&self, Fold::empty(thread.clone()));
         post.claim()?;

@@ -90,7 +90,8 @@ pub(crate) async fn run<G: Graph>(agent: Agent<G>, this: Try<G>) -> Tried {
     Tried { lane: this.lane, node: this.node, cx: this.cx, visit: this.visit, end }
 }
 
-fn failed(error: &NodeError, unsure: bool) -> End {
+/// How a try ends that failed: with an effect that nobody vouches for, in doubt.
+pub(crate) fn failed(error: &NodeError, unsure: bool) -> End {
     let text = error.to_string();
     if unsure && !error.is_not_done() { End::Unknown { error: text } } else { End::Failed { error: text } }
 }

@@ -1,5 +1,7 @@
 //! A thread as JSON: what command lines, HTTP and forms show.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -46,7 +48,7 @@ pub struct ThreadView {
     pub place: Place,
     /// When its last entry was written, in milliseconds since the epoch.
     pub at_ms: u64,
-    /// The nodes that it stands at; more than one inside a fork.
+    /// The nodes that it stands at, each once; more than one inside a fork.
     pub nodes: Vec<String>,
     /// Whether its runner has given no sign of life for so long that `resume` takes it up.
     pub stalled: bool,
@@ -274,12 +276,7 @@ impl<G: Graph> Agent<G> {
             standing: if doubt.is_some() { Standing::InDoubt } else { standing(fold) },
             place: fold.next.saturating_sub(1),
             at_ms: fold.at_ms,
-            nodes: fold
-                .lanes
-                .values()
-                .filter_map(|lane| lane.at.visit())
-                .map(|visit| visit.node.clone())
-                .collect(),
+            nodes: nodes(fold),
             stalled: active && !fold.is_leased(now),
             until_ms: fold.lease.as_ref().filter(|_| active).map(|lease| lease.until_ms),
             differences,
@@ -320,6 +317,13 @@ fn review(open: &OpenAt) -> ReviewView {
         opened_ms: open.opened_ms,
         deadline_ms: open.deadline_ms,
     }
+}
+
+/// The nodes that a thread stands at. The items of a `for` may all stand at one.
+fn nodes<S: State>(fold: &Fold<S>) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    let all = fold.lanes.values().filter_map(|lane| lane.at.visit()).map(|visit| visit.node.as_str());
+    all.filter(|node| seen.insert(*node)).map(str::to_owned).collect()
 }
 
 /// Every field that is written; inside a fork, as it was before.

@@ -11,7 +11,7 @@ use std::{
 use futures_util::future::BoxFuture;
 
 use super::{Append, OpenReview, Page, Place, Record, Standing, Store, StoreError, Tail, page};
-use crate::ThreadId;
+use crate::{Digest, ThreadId};
 
 /// Journals in memory. A clone shares them; the last clone takes them along when it is dropped.
 ///
@@ -174,17 +174,22 @@ fn replace(
     index: &mut BTreeMap<(u64, u64), OpenReview>,
     next: &mut u64,
     keys: &mut Vec<(u64, u64)>,
-    mut new: Vec<OpenReview>,
+    new: Vec<OpenReview>,
 ) {
+    // In a `for` a thousand of them may be open at once.
+    let mut new: BTreeMap<(Place, Digest), OpenReview> =
+        new.into_iter().map(|review| ((review.place, review.digest), review)).collect();
     keys.retain(|key| {
-        let kept = index.get(key).and_then(|old| new.iter().position(|review| review == old));
-        match kept {
-            Some(at) => drop(new.remove(at)),
-            None => drop(index.remove(key)),
+        let kept = index.get(key).is_some_and(|old| {
+            let name = (old.place, old.digest);
+            new.get(&name) == Some(old) && new.remove(&name).is_some()
+        });
+        if !kept {
+            index.remove(key);
         }
-        kept.is_some()
+        kept
     });
-    for review in new {
+    for review in new.into_values() {
         let key = (review.opened_ms, *next);
         *next += 1;
         keys.push(key);

@@ -1,6 +1,7 @@
 //! The one thread that writes.
 
 use std::{
+    collections::BTreeMap,
     sync::{Arc, mpsc},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -253,17 +254,19 @@ fn append(connection: &Connection, append: &Append) -> rusqlite::Result<Result<(
 
 /// What stays open keeps its row, and so its page.
 fn replace_reviews(connection: &Connection, id: i64, append: &Append) -> rusqlite::Result<()> {
-    let mut new: Vec<_> = append.reviews.iter().collect();
+    // In a `for` a thousand of them may be open at once.
+    let mut new: BTreeMap<(Place, Digest), &OpenReview> =
+        append.reviews.iter().map(|review| ((review.place, review.digest), review)).collect();
     for (row, old) in reviews_of(connection, id, &append.thread)? {
-        match new.iter().position(|review| **review == old) {
-            Some(at) => drop(new.remove(at)),
-            None => {
-                connection.prepare_cached(DELETE_REVIEW)?.execute((row,))?;
-            }
+        let name = (old.place, old.digest);
+        if new.get(&name) == Some(&&old) {
+            new.remove(&name);
+        } else {
+            connection.prepare_cached(DELETE_REVIEW)?.execute((row,))?;
         }
     }
     let mut insert = connection.prepare_cached(INSERT_REVIEW)?;
-    for review in new {
+    for review in new.into_values() {
         insert.execute((
             id,
             signed(review.place)?,

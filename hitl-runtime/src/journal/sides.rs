@@ -1,0 +1,143 @@
+//! What runs side by side: how a lane parts into several, and how they meet again.
+
+use serde_json::value::RawValue;
+
+use super::{At, Each, Fold, FoldError, Lane, LaneId, Place, To, Values, Visit, copy, values};
+use crate::state::{FieldError, Fields, State};
+
+impl<S: State> Fold<S> {
+    /// Parts into a lane for each branch of a fork.
+    pub(super) fn fork(
+        &mut self,
+        id: LaneId,
+        heads: &[String],
+        join: &To,
+        place: Place,
+    ) -> Result<(), FoldError> {
+        let parent = self.lane(id)?;
+        parent.at = At::Forked { join: join.clone() };
+        let (fields, signatures) = (parent.fields.clone(), parent.signatures.clone());
+        let before = parent.before.clone();
+        for head in heads {
+            let lane = self.part(id, copy(&S::SPEC, &*fields)?, head, place);
+            lane.signatures.clone_from(&signatures);
+            lane.before.clone_from(&before);
+        }
+        Ok(())
+    }
+
+    /// Parts into a lane for each item of a list, in their order.
+    pub(super) fn each(&mut self, id: LaneId, each: &Each, place: Place) -> Result<(), FoldError> {
+        let parent = self.lane(id)?;
+        let (mut signatures, mut before) = (parent.signatures.clone(), parent.before.clone());
+        before.remove(&each.list);
+        let Some(parent) = self.lanes.get(&id) else { return Ok(()) };
+        let new = self.updated_each(each, parent)?;
+        let (items, mut view) = (self.items_of(each, &new, parent)?, seen::<S>(&new, parent)?);
+        signatures.remove(&new.item);
+        self.lane(id)?.at = At::Looping { each: Box::new(new.into_owned()) };
+        let is_empty = items.is_empty();
+        for (item, wrote) in items {
+            view.extend(item);
+            let lane = self.part(id, filled(&view)?, &each.head, place);
+            lane.signatures.clone_from(&signatures);
+            lane.before.clone_from(&before);
+            lane.before.extend(wrote);
+        }
+        if is_empty { self.join(id, place) } else { Ok(()) }
+    }
+
+    fn part(&mut self, parent: LaneId, fields: S::Fields, head: &str, place: Place) -> &mut Lane<S::Fields> {
+        let id = self.lanes_made;
+        self.lanes_made += 1;
+        if let Some(parent) = self.lanes.get_mut(&parent) {
+            parent.away += 1;
+        }
+        let at = At::Ready { visit: Visit::to(head, place), again_ms: None };
+        self.lanes.entry(id).or_insert(Lane::new(fields, Some(parent), at))
+    }
+
+    /// A lane has come to the join of its fork, or of its `for`.
+    pub(super) fn come_to_join(&mut self, id: LaneId, place: Place) -> Result<(), FoldError> {
+        let lane = self.lane(id)?;
+        lane.at = At::Joined;
+        let parent = lane.parent.ok_or_else(|| FoldError::Damaged("it joins no fork".to_owned()))?;
+        let around = self.lane(parent)?;
+        around.away = around.away.saturating_sub(1);
+        let (is_last, is_item) = (around.away == 0, around.at.each().is_some());
+        if is_item {
+            self.lane(id)?.keep_shared(&S::SPEC);
+        }
+        if is_last { self.join(parent, place) } else { Ok(()) }
+    }
+
+    /// Merges the lanes that a lane has parted into in their order: all have come to the join.
+    fn join(&mut self, parent: LaneId, place: Place) -> Result<(), FoldError> {
+        let branches: Vec<LaneId> =
+            self.lanes.iter().filter(|(_, lane)| lane.parent == Some(parent)).map(|(id, _)| *id).collect();
+        let (at_fork, before_fork) =
+            (self.lane(parent)?.signatures.clone(), self.lane(parent)?.before.clone());
+        let (mut edits, mut writes, mut signed) = (Vec::new(), Vec::new(), Vec::new());
+        for id in branches {
+            let Some(branch) = self.lanes.remove(&id) else { continue };
+            self.lane(parent)?.keep_new(&before_fork, &branch.before);
+            for (field, signature) in branch.signatures {
+                let touched = branch.wrote.iter().any(|arrival| arrival.field == field);
+                if touched || at_fork.get(&field) != Some(&signature) {
+                    signed.push((field, signature));
+                }
+            }
+            let (replacing, reducing): (Vec<_>, Vec<_>) =
+                branch.wrote.into_iter().partition(|arrival| arrival.replaces);
+            edits.extend(replacing);
+            writes.extend(reducing);
+        }
+        // An edit takes the place of what was there before the fork, and not of what a sibling wrote.
+        let lane = self.lane(parent)?;
+        for arrival in edits.into_iter().chain(writes) {
+            lane.take(&S::SPEC, &arrival.field, &arrival.json, arrival.replaces, arrival.place)?;
+        }
+        lane.signatures.extend(signed);
+        for field in lane.at.each().map(|each| each.into.clone()).unwrap_or_default() {
+            if lane.fields.read(&field)?.is_none() {
+                lane.take(&S::SPEC, &field, &*empty_list()?, false, place)?;
+            }
+        }
+        let Some(join) = lane.at.join().cloned() else {
+            return Err(FoldError::Damaged("it joins what is no fork".to_owned()));
+        };
+        self.arrive(parent, &join, place, false, None)
+    }
+
+    /// The items that a lane runs for, innermost first: the lane of each, and the lane whose `for` it is an item of.
+    pub(crate) fn items(&self, id: LaneId) -> impl Iterator<Item = (LaneId, LaneId, &Each)> {
+        let lanes = std::iter::successors(Some(id), |id| self.lanes.get(id)?.parent);
+        lanes.filter_map(|item| {
+            let parent = self.lanes.get(&item)?.parent?;
+            Some((item, parent, self.lanes.get(&parent)?.at.each()?))
+        })
+    }
+}
+
+/// What each item of a `for` sees of what the lane knows that it is in.
+pub(super) fn seen<S: State>(each: &Each, parent: &Lane<S::Fields>) -> Result<Values, FieldError> {
+    let mut view = values(&S::SPEC, &*parent.fields)?;
+    if !each.keeps_list {
+        view.remove(&each.list);
+    }
+    Ok(view)
+}
+
+/// Slots with these values, of which later ones take the place of earlier ones.
+pub(super) fn filled<'a, F: Fields>(
+    values: impl IntoIterator<Item = (&'a String, &'a Box<RawValue>)>,
+) -> Result<F, FieldError> {
+    let mut fields = F::default();
+    values.into_iter().try_for_each(|(field, json)| fields.replace(field, json.get()))?;
+    Ok(fields)
+}
+
+/// What nobody has appended to.
+fn empty_list() -> Result<Box<RawValue>, FoldError> {
+    RawValue::from_string("[]".to_owned()).map_err(|e| FoldError::Damaged(e.to_string()))
+}

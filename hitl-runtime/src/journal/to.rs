@@ -1,0 +1,261 @@
+//! Where a lane goes on, as text that parses back.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::digest::from_text;
+use crate::graph::EachSpec;
+
+/// Where a lane goes on. Written down, so that an old journal means the same under new code.
+///
+/// ```
+/// use hitl::journal::To;
+///
+/// let heads = vec!["fraud_check".to_owned(), "stock_check".to_owned()];
+/// let fork = To::Fork { heads, join: Box::new(To::Node("execute".into())) };
+/// assert_eq!(fork.to_string(), "(fraud_check, stock_check) -> execute");
+/// assert_eq!("(fraud_check, stock_check) -> execute".parse::<To>()?, fork);
+/// assert_eq!((To::Join.to_string(), To::End.to_string()), (")".into(), "end".into()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum To {
+    /// To a node.
+    Node(String),
+    /// Into branches that run side by side.
+    Fork {
+        /// The first node of each branch.
+        heads: Vec<String>,
+        /// Where the branches meet.
+        join: Box<To>,
+    },
+    /// Into one lane for each item of a list.
+    Each(Box<Each>),
+    /// To the join of the fork that it is a branch of, or of the `for` that it is an item of.
+    Join,
+    /// To the end.
+    End,
+}
+
+/// As in `graph!`: `plan`, `end`, `(fraud_check, stock_check) -> execute`; a branch that is done says `)`.
+impl fmt::Display for To {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Node(name) => f.write_str(name),
+            Self::Fork { heads, join } => write!(f, "({}) -> {join}", heads.join(", ")),
+            Self::Each(each) => each.fmt(f),
+            Self::Join => f.write_str(")"),
+            Self::End => f.write_str("end"),
+        }
+    }
+}
+
+/// The text says no place in a graph.
+///
+/// ```
+/// use hitl::journal::{ParseToError, To};
+///
+/// assert_eq!("(fraud_check".parse::<To>(), Err(ParseToError));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a place in a graph")]
+pub struct ParseToError;
+
+impl FromStr for To {
+    type Err = ParseToError;
+
+    fn from_str(text: &str) -> Result<Self, ParseToError> {
+        Ok(match text {
+            "" => return Err(ParseToError),
+            "end" => Self::End,
+            ")" => Self::Join,
+            _ if text.starts_with("for ") => Self::Each(Box::new(text.parse()?)),
+            _ => match text.strip_prefix('(') {
+                Some(rest) => {
+                    let (heads, join) = rest.split_once(") -> ").ok_or(ParseToError)?;
+                    let heads = heads.split(", ").map(str::to_owned).collect();
+                    Self::Fork { heads, join: Box::new(meeting(join)?) }
+                }
+                None => Self::Node(text.to_owned()),
+            },
+        })
+    }
+}
+
+/// What runs side by side meets at a node or at the end, never at another fork.
+fn meeting(text: &str) -> Result<To, ParseToError> {
+    match text {
+        "end" => Ok(To::End),
+        "" => Err(ParseToError),
+        node if node.contains(['(', ')', '{', '}', ' ']) => Err(ParseToError),
+        node => Ok(To::Node(node.to_owned())),
+    }
+}
+
+impl Serialize for To {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Node(name) => serializer.serialize_str(name),
+            Self::End => serializer.serialize_str("end"),
+            Self::Join | Self::Fork { .. } | Self::Each(_) => serializer.collect_str(self),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for To {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        from_text(deserializer)
+    }
+}
+
+/// What a `for` does, as the journal keeps it: one lane for each item, each with its own view of the state, until all of
+/// them have come to the join.
+///
+/// ```
+/// use hitl::journal::To;
+///
+/// let text = "for order in &orders, at_most = 4 { look_up } into log, outcomes -> report";
+/// let To::Each(each) = text.parse::<To>()? else { panic!("a `for`") };
+/// assert_eq!((each.item.as_str(), each.list.as_str(), each.at_most), ("order", "orders", 4));
+/// assert_eq!((each.head.as_str(), each.join.to_string()), ("look_up", "report".into()));
+/// assert!(each.keeps_list);
+/// assert_eq!(each.into, ["log", "outcomes"]);
+/// assert_eq!(each.to_string(), text);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Each {
+    /// The field that holds the item.
+    pub item: String,
+    /// The field that holds the list.
+    pub list: String,
+    /// Whether the items see the list, too; written `&orders`. Where none of their nodes reads it, a thousand copies of
+    /// a thousand items are spared.
+    pub keeps_list: bool,
+    /// For how many items a node runs at once; not written where it is 8.
+    pub at_most: usize,
+    /// The first node of each item.
+    pub head: String,
+    /// The lists that items append to: empty ones at the join, where none has.
+    pub into: Vec<String>,
+    /// Where the items meet.
+    pub join: To,
+}
+
+/// As in `graph!`: `for order in orders { look_up } -> report`.
+impl fmt::Display for Each {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sight = if self.keeps_list { "&" } else { "" };
+        write!(f, "for {} in {sight}{}", self.item, self.list)?;
+        if self.at_most != EachSpec::AT_MOST {
+            write!(f, ", at_most = {}", self.at_most)?;
+        }
+        write!(f, " {{ {} }}", self.head)?;
+        if !self.into.is_empty() {
+            write!(f, " into {}", self.into.join(", "))?;
+        }
+        write!(f, " -> {}", self.join)
+    }
+}
+
+impl FromStr for Each {
+    type Err = ParseToError;
+
+    fn from_str(text: &str) -> Result<Self, ParseToError> {
+        let parts = || {
+            let (item, rest) = text.strip_prefix("for ")?.split_once(" in ")?;
+            let (list, rest) = rest.split_once(" { ")?;
+            let (head, rest) = rest.split_once(" }")?;
+            let (into, join) = rest.split_once(" -> ")?;
+            let (list, at_most) = match list.split_once(", at_most = ") {
+                Some((list, number)) => (list, number.parse().ok()?),
+                None => (list, EachSpec::AT_MOST),
+            };
+            let into = match into {
+                "" => Vec::new(),
+                lists => lists.strip_prefix(" into ")?.split(", ").map(str::to_owned).collect(),
+            };
+            let name = list.strip_prefix('&').unwrap_or(list);
+            Some(Self {
+                item: item.to_owned(),
+                list: name.to_owned(),
+                keeps_list: name != list,
+                at_most,
+                head: head.to_owned(),
+                into,
+                join: meeting(join).ok()?,
+            })
+        };
+        parts().ok_or(ParseToError)
+    }
+}
+
+impl Serialize for Each {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Each {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        from_text(deserializer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_place_is_read_back_as_it_was_written() {
+        let plain = Each {
+            item: "order".into(),
+            list: "orders".into(),
+            keeps_list: false,
+            at_most: EachSpec::AT_MOST,
+            head: "look_up".into(),
+            into: vec![],
+            join: To::Node("report".into()),
+        };
+        let to = |each: Each| To::Each(Box::new(each));
+        for (place, text) in [
+            (To::Node("plan".into()), "plan"),
+            (To::Node("for".into()), "for"),
+            (To::End, "end"),
+            (To::Join, ")"),
+            (To::Fork { heads: vec!["a".into(), "b".into()], join: Box::new(To::End) }, "(a, b) -> end"),
+            (to(plain.clone()), "for order in orders { look_up } -> report"),
+            (to(Each { join: To::End, ..plain.clone() }), "for order in orders { look_up } -> end"),
+            (
+                to(Each { at_most: 1, ..plain.clone() }),
+                "for order in orders, at_most = 1 { look_up } -> report",
+            ),
+            (to(Each { keeps_list: true, ..plain.clone() }), "for order in &orders { look_up } -> report"),
+            (
+                to(Each { into: vec!["log".into()], ..plain }),
+                "for order in orders { look_up } into log -> report",
+            ),
+        ] {
+            assert_eq!(place.to_string(), text);
+            assert_eq!(text.parse(), Ok(place));
+        }
+    }
+
+    #[test]
+    fn what_is_no_place_is_none() {
+        for text in [
+            "",
+            "(a, b",
+            "(a, b) -> (c, d) -> e",
+            "for order",
+            "for order in orders",
+            "for order in orders { look_up }",
+            "for order in orders { look_up } log -> report",
+            "for order in orders, at_most = many { look_up } -> report",
+            "for order in orders { look_up } -> for line in lines { x } -> y",
+        ] {
+            assert_eq!(text.parse::<To>(), Err(ParseToError), "{text}");
+        }
+    }
+}

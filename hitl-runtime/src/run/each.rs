@@ -1,0 +1,108 @@
+//! A `for` under way: where it leads, how long its list may be, how many of its items run at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::de::IgnoredAny;
+
+use super::{Graph, agent::GraphFold, route::FieldsOf};
+use crate::{
+    graph::{EachSpec, ForkSpec, MAX_ITEMS, NodeSpec, Point},
+    journal::{Each, LaneId, To},
+    state::{FieldError, Fields, State},
+};
+
+/// The `for` that a fork is, as the journal keeps it.
+pub(super) fn of<G: Graph>(fork: &ForkSpec, each: &EachSpec, head: To, join: To) -> To {
+    let lists = <G::State as State>::SPEC.fields.iter().filter(|field| field.appends);
+    let writes = |field: &str| nodes::<G>(fork).any(|node| node.writes.contains(&field));
+    To::Each(Box::new(Each {
+        item: each.item.to_owned(),
+        list: each.list.to_owned(),
+        keeps_list: reads_list::<G>(fork, each),
+        at_most: each.at_most,
+        head: head.to_string(),
+        into: lists.filter(|field| writes(field.name)).map(|field| field.name.to_owned()).collect(),
+        join,
+    }))
+}
+
+/// The nodes that run in a fork.
+fn nodes<G: Graph>(fork: &ForkSpec) -> impl Iterator<Item = &'static NodeSpec> {
+    fork.branches.iter().flat_map(|branch| branch.nodes).filter_map(|&node| G::SPEC.nodes.get(node))
+}
+
+fn holds(fork: &ForkSpec, point: Point) -> bool {
+    let Point::Node(node) = point else { return false };
+    fork.branches.iter().any(|branch| branch.nodes.contains(&node))
+}
+
+/// Whether anything that runs for an item looks at the whole list.
+fn reads_list<G: Graph>(fork: &ForkSpec, each: &EachSpec) -> bool {
+    let mut routes = G::SPEC.routes.iter().filter(|route| holds(fork, route.from));
+    let inner = G::SPEC.forks.iter().filter(|inner| holds(fork, inner.from));
+    nodes::<G>(fork).any(|node| node.reads.iter().any(|read| read.field == each.list))
+        || routes.any(|route| route.field == each.list)
+        || inner.filter_map(|inner| inner.each).any(|inner| inner.list == each.list)
+}
+
+/// Refuses to lead more items into a `for` than it goes through: the point has been left once this is written.
+pub(super) fn fits<'a, G: Graph>(
+    point: Point,
+    fields: &FieldsOf<G>,
+    wrote: impl Fn(&str) -> Option<&'a str>,
+) -> Result<(), FieldError> {
+    let each = G::SPEC.forks.iter().find(|fork| fork.from == point).and_then(|fork| fork.each);
+    let Some(EachSpec { list, .. }) = each else { return Ok(()) };
+    let items = items::<G>(list, fields, wrote(list))?;
+    if items > MAX_ITEMS {
+        let problem = format!(
+            "it has {items} items, and a `for` goes through {MAX_ITEMS} at most: write fewer of them, or go through them in pieces"
+        );
+        return Err(FieldError::value(list, problem));
+    }
+    Ok(())
+}
+
+/// How long a list is with what is written to it.
+fn items<G: Graph>(list: &str, fields: &FieldsOf<G>, wrote: Option<&str>) -> Result<usize, FieldError> {
+    let mut whole = FieldsOf::<G>::default();
+    if let Some(json) = fields.read(list)? {
+        whole.replace(list, &json)?;
+    }
+    if let Some(json) = wrote {
+        whole.write(list, json)?;
+    }
+    let Some(json) = whole.read(list)? else { return Ok(0) };
+    let items: Vec<IgnoredAny> = serde_json::from_str(&json).map_err(|e| FieldError::value(list, e))?;
+    Ok(items.len())
+}
+
+/// Which items have a node running, by the lane whose `for` they are of.
+#[derive(Default)]
+pub(super) struct Slots(BTreeMap<LaneId, BTreeSet<LaneId>>);
+
+impl Slots {
+    /// With the lanes whose nodes are running.
+    pub(super) fn of<G: Graph>(fold: &GraphFold<G>, busy: &BTreeSet<LaneId>) -> Self {
+        let mut slots = Self::default();
+        busy.iter().for_each(|lane| slots.fill::<G>(fold, *lane));
+        slots
+    }
+
+    /// Takes a slot for a lane in every `for` that it runs in. `false`, and none, where one of them is full.
+    pub(super) fn take<G: Graph>(&mut self, fold: &GraphFold<G>, lane: LaneId) -> bool {
+        let free = fold.items(lane).all(|(item, parent, each)| {
+            self.0.get(&parent).is_none_or(|running| running.contains(&item) || running.len() < each.at_most)
+        });
+        if free {
+            self.fill::<G>(fold, lane);
+        }
+        free
+    }
+
+    fn fill<G: Graph>(&mut self, fold: &GraphFold<G>, lane: LaneId) {
+        for (item, parent, _) in fold.items(lane) {
+            self.0.entry(parent).or_default().insert(item);
+        }
+    }
+}
