@@ -146,8 +146,8 @@ async fn items_and_what_they_wrote_are_brought_over_each_with_its_write() {
         }
         let v2::RefundsTurn::Done(results) = new.thread(&id).await.unwrap() else { panic!() };
         let paid = (2..count).map(|id| format!("{} cents for order {id}", (id + 1) * 100 + 1));
-        // What the operator said no to is kept as they saw it.
-        let first = ["1 dollars for order 0".to_owned(), r#"{"dollars":2,"id":1}"#.to_owned()];
+        // What the operator said no to is kept as they saw it, which was in cents by then.
+        let first = ["1 dollars for order 0".to_owned(), r#"{"cents":200,"id":1}"#.to_owned()];
         assert_eq!(results, first.into_iter().chain(paid).collect::<Vec<_>>());
         // The journal stays as it is, and is read from its first entry on as it was from the last snapshot.
         let head = new.verify(&id).await.unwrap();

@@ -14,7 +14,7 @@ graph! {
         execute { approve -> cancel }
 //                ^^^^^^^ a verdict block has no `approve`: once its draft is approved, as it was or edited, `execute` runs and goes on with `execute -> …`
         plan -> ;
-//              ^ here stands a node, `end`, branches `(a, b)`, or a `match` on a field
+//              ^ here stands a node, `end`, branches `(a, b)`, a `match` on a field, or a `for` through one
     }
 }
 
