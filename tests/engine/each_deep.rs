@@ -407,6 +407,7 @@ mod changed {
 
                 graph! { pub Stamper<Book, World> { $($graph)* } }
 
+                #[allow(dead_code)]
                 #[node(Book, writes = log)]
                 async fn look(numbers: &[u32]) -> Result<Vec<String>> {
                     Ok(vec![numbers.len().to_string()])
