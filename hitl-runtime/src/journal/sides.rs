@@ -100,7 +100,7 @@ impl<S: State> Fold<S> {
         lane.signatures.extend(signed);
         for field in lane.at.each().map(|each| each.into.clone()).unwrap_or_default() {
             if lane.fields.read(&field)?.is_none() {
-                lane.take(&S::SPEC, &field, &*empty_list()?, false, place)?;
+                lane.take(&S::SPEC, &field, &empty_list()?, false, place)?;
             }
         }
         let Some(join) = lane.at.join().cloned() else {
