@@ -411,19 +411,19 @@ impl Run<'_> {
                 _ => None,
             });
             let (end, _) = self.run(head.unwrap(), own, signed.clone(), Some((fork, 0)))?;
-            for field in 0..FIELDS {
+            for (field, value) in values.iter_mut().enumerate() {
                 let wrote = end[field] != own[field] && end[field] != Some(ASSUMED);
                 if wrote && self.spec.state.fields[field].reduced {
-                    values[field] = self.make();
+                    *value = self.make();
                 }
             }
         }
-        for field in 0..FIELDS {
+        for (field, value) in values.iter_mut().enumerate() {
             let writes = |&node: &usize| deed(&self.spec.nodes[node]).writes.contains(&field);
             let gathers = self.spec.state.fields[field].appends
                 && self.spec.forks[fork].branches[0].nodes.iter().any(writes);
-            if gathers && values[field].is_none() {
-                values[field] = self.make();
+            if gathers && value.is_none() {
+                *value = self.make();
             }
         }
         Some(values)

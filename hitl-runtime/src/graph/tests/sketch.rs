@@ -13,8 +13,11 @@ pub(super) struct Sketch {
     nodes: Vec<NodeSpec>,
     edges: Vec<EdgeSpec>,
     routes: Vec<RouteSpec>,
-    forks: Vec<(Point, Point, Option<EachSpec>, Vec<Vec<usize>>)>,
+    forks: Vec<Fork>,
 }
+
+/// Where it parts, where it meets, whether it is a `for`, and the nodes of each branch.
+type Fork = (Point, Point, Option<EachSpec>, Vec<Vec<usize>>);
 
 /// A node of which only the name is known.
 pub(super) const BLANK: NodeSpec = NodeSpec::BLANK;
