@@ -480,6 +480,70 @@ pub use hitl_macros::interrupt_before;
 ///     Ok(())
 /// }
 /// ```
+///
+/// # For each item of a list
+///
+/// A `for` runs its chain once for each item of a field that is a `Vec`, side by side, and goes on when all have come to
+/// its end. Each has its own review where one of its nodes has; an item that waits for a person takes up no room.
+///
+/// ```
+/// use hitl::prelude::*;
+/// #
+/// # #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema, Validate)]
+/// # struct Refund {
+/// #     #[garde(range(max = 500))]
+/// #     dollars: u32,
+/// # }
+///
+/// #[state]
+/// struct Day {
+///     #[input]
+///     refunds: Vec<Refund>,
+///     // One of the list. What an item writes is its own, and goes with it …
+///     refund: Refund,
+///     // … but for what it appends here, which comes out in the order of the list, whoever was done first.
+///     #[reduce(append)]
+///     #[output]
+///     receipts: Vec<String>,
+/// }
+///
+/// graph! {
+///     Refunds<Day> {
+///         // At most 4 at once; 8 if nothing is said. An empty list leads past it, and leaves empty lists.
+///         start -> for refund in refunds, at_most = 4 { pay } -> end;
+///         pay { reject -> skip }
+///         skip -> end;
+///     }
+/// }
+/// #
+/// # #[interrupt_before]
+/// # #[node(Day, writes = receipts, effect)]
+/// # async fn pay(refund: Approved<Refund>, cx: &Cx) -> Result<Vec<String>> {
+/// #     let _ = cx.idempotency_key();
+/// #     Ok(vec![format!("{} dollars", refund.dollars)])
+/// # }
+/// # #[node(Day, writes = receipts)]
+/// # async fn skip(rejection: &Rejection) -> Result<Vec<String>> {
+/// #     Ok(vec![format!("nothing: {}", rejection.note)])
+/// # }
+///
+/// #[tokio::main(flavor = "current_thread")]
+/// async fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     let agent = Refunds::new(MemoryStore::new());
+///     let refunds = [149, 99].map(|dollars| Refund { dollars }).to_vec();
+///     let RefundsTurn::Several(reviews) = agent.start("monday", DayInput { refunds }).await? else {
+///         panic!("two refunds wait for a person")
+///     };
+///     let mara = Operator::new("mara");
+///     // The last one first.
+///     for RefundsReview::Pay(review) in reviews.into_iter().rev() {
+///         let _ = review.approve(&mara).await?;
+///     }
+///     let RefundsTurn::Done(receipts) = agent.thread("monday").await? else { panic!("both were paid") };
+///     assert_eq!(receipts, ["149 dollars", "99 dollars"]);
+///     Ok(())
+/// }
+/// ```
 pub use hitl_macros::graph;
 
 pub use hitl_runtime::graph::MAX_ITEMS;

@@ -77,12 +77,25 @@ where
     Box::pin(async move { keep(node.await?) })
 }
 
-/// What the two words of a `for` must be.
-pub struct ItemOf<'a, T> {
-    /// The list.
-    pub list: &'a Vec<T>,
-    /// One of its items.
-    pub item: &'a T,
+/// What a `for` goes through.
+#[diagnostic::on_unimplemented(
+    message = "a `for` takes one `{Item}` after the other out of a `Vec<{Item}>`, and this is a `{Self}`",
+    label = "no list of `{Item}`",
+    note = "the word before `in` is the field that holds the item, the word after it the field that holds the list"
+)]
+pub trait ListOf<Item> {}
+
+impl<T> ListOf<T> for Vec<T> {}
+
+/// The two words of a `for`. The item comes first, or rustc would take its type from the list.
+pub struct ItemOf<'a, Item> {
+    /// One of the list.
+    pub item: &'a Item,
+}
+
+impl<Item> ItemOf<'_, Item> {
+    /// Asks whether the other field is a list of it.
+    pub fn list<List: ListOf<Item>>(&self, _: &List) {}
 }
 
 /// A node that lacks a parameter.

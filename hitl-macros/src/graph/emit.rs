@@ -217,7 +217,7 @@ fn items(model: &Model<'_>, state: &Type) -> Option<TokenStream> {
                 if let (::core::option::Option::Some(#one), ::core::option::Option::Some(#all)) =
                     (&#fields.#item, &#fields.#list)
                 {
-                    let _ = __h::ItemOf { list: #all, item: #one };
+                    let _ = __h::ItemOf { item: #one }.list(#all);
                 }
             }
         })

@@ -189,6 +189,81 @@ async fn duo(second: Approved<Draft>) -> Result<()> {
     Ok(())
 }
 
+graph! {
+    /// For each number, and in it for each word of it.
+    pub Batch<Lists, House> {
+        start -> for number in numbers, at_most = 2 { spell -> for word in words { whisper -> (shout, rest) -> sign } -> rest_too } -> sum_up -> end;
+        sign { reject -> spell_again, ask -> whisper }
+        spell_again -> rest_too
+    }
+}
+
+/// Lists.
+#[state]
+#[derive(Debug)]
+pub struct Lists {
+    /// A list.
+    #[input]
+    pub numbers: Vec<u32>,
+    /// One of it.
+    pub number: u32,
+    /// A list that each has.
+    pub words: Vec<String>,
+    /// One of that.
+    pub word: String,
+    /// What is signed.
+    pub draft: Draft,
+    /// What all say.
+    #[reduce(append)]
+    #[output]
+    pub said: Vec<String>,
+}
+
+#[node(Lists, writes = words)]
+async fn spell(number: u32) -> Result<Vec<String>> {
+    Ok(vec![number.to_string()])
+}
+
+#[node(Lists, writes = draft)]
+async fn shout(word: &str) -> Result<Draft> {
+    Ok(Draft { amount: word.len() as u32 })
+}
+
+#[node(Lists, writes = said)]
+async fn whisper(word: String, number: u32, question: Option<&Question>) -> Result<Vec<String>> {
+    let _ = question;
+    Ok(vec![word, number.to_string()])
+}
+
+#[interrupt_before]
+#[node(Lists, writes = said, effect)]
+async fn sign(draft: Approved<Draft>) -> Result<Vec<String>> {
+    Ok(vec![draft.amount.to_string()])
+}
+
+#[node(Lists)]
+async fn spell_again(rejection: &Rejection) -> Result<()> {
+    let _ = rejection;
+    Ok(())
+}
+
+#[node(Lists)]
+async fn rest(said: &[String]) -> Result<()> {
+    let _ = said;
+    Ok(())
+}
+
+#[node(Lists)]
+async fn rest_too() -> Result<()> {
+    Ok(())
+}
+
+#[node(Lists)]
+async fn sum_up(said: &[String]) -> Result<()> {
+    let _ = said;
+    Ok(())
+}
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     let house = House { clock: std::sync::Arc::new(Clock) };

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::Lit;
-use crate::graph::{EdgeKind, EdgeSpec, GraphSpec, Point};
+use super::{Lit, Words};
+use crate::graph::{EdgeKind, GraphSpec, Point};
 
 /// The graph as Mermaid reads it. Nodes are numbered, so that no name of theirs can be a word of Mermaid's.
 pub(in crate::serve::cli) fn draw(spec: &GraphSpec, lit: &Lit) -> String {
@@ -23,11 +23,13 @@ pub(in crate::serve::cli) fn draw(spec: &GraphSpec, lit: &Lit) -> String {
     out.push_str("    finish([end])\n");
     for edge in spec.edges {
         let (from, to) = (id(edge.from), id(edge.to));
-        let _ = match (edge.kind, label(spec, edge)) {
+        let words = Words::of(spec, edge).map(|words| text(&words.text));
+        let _ = match (edge.kind, words) {
             (EdgeKind::Reject | EdgeKind::Ask | EdgeKind::Expire, Some(label)) => {
                 writeln!(out, "    {from} -. \"{label}\" .-> {to}")
             }
-            (EdgeKind::Fork { .. }, _) => writeln!(out, "    {from} ==> {to}"),
+            (EdgeKind::Fork { .. }, Some(label)) => writeln!(out, "    {from} == \"{label}\" ==> {to}"),
+            (EdgeKind::Fork { .. }, None) => writeln!(out, "    {from} ==> {to}"),
             (_, Some(label)) => writeln!(out, "    {from} -- \"{label}\" --> {to}"),
             (_, None) => writeln!(out, "    {from} --> {to}"),
         };
@@ -47,17 +49,6 @@ pub(in crate::serve::cli) fn draw(spec: &GraphSpec, lit: &Lit) -> String {
             write!(out, "    classDef here {colours},stroke-width:3px\n    class {} here\n", here.join(","));
     }
     out
-}
-
-/// What is written on an edge.
-pub(super) fn label(spec: &GraphSpec, edge: &EdgeSpec) -> Option<String> {
-    match edge.kind {
-        EdgeKind::Next | EdgeKind::Fork { .. } | EdgeKind::Empty { .. } => None,
-        EdgeKind::Case { route, case } => spec.routes.get(route)?.cases.get(case).map(|case| text(case)),
-        EdgeKind::Reject => Some("reject".to_owned()),
-        EdgeKind::Ask => Some("ask".to_owned()),
-        EdgeKind::Expire => Some("expire".to_owned()),
-    }
 }
 
 fn id(point: Point) -> String {

@@ -7,7 +7,11 @@ pub(super) mod svg;
 #[cfg(test)]
 mod tests;
 
-use crate::{graph::GraphSpec, run::ThreadView, store::Standing};
+use crate::{
+    graph::{EdgeKind, EdgeSpec, GraphSpec},
+    run::ThreadView,
+    store::Standing,
+};
 
 /// Where a thread stands in the graph.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,6 +39,32 @@ impl Lit {
             nodes: view.nodes.iter().filter_map(|name| spec.node_index(name)).collect(),
             end: view.standing == Standing::Ended,
             trouble: matches!(view.standing, Standing::Failed | Standing::InDoubt),
+        }
+    }
+}
+
+/// What is written on an edge.
+struct Words {
+    text: String,
+    /// Whether it is the user's own code.
+    is_code: bool,
+}
+
+impl Words {
+    fn of(spec: &GraphSpec, edge: &EdgeSpec) -> Option<Self> {
+        let plain = |text: &str| Some(Self { text: text.to_owned(), is_code: false });
+        let code = |text: String| Some(Self { text, is_code: true });
+        match edge.kind {
+            EdgeKind::Next => None,
+            EdgeKind::Case { route, case } => code((*spec.routes.get(route)?.cases.get(case)?).to_owned()),
+            EdgeKind::Fork { fork, .. } => {
+                let each = spec.forks.get(fork)?.each?;
+                code(format!("for {} in {}", each.item, each.list))
+            }
+            EdgeKind::Empty { fork } => plain(&format!("no {}", spec.forks.get(fork)?.each?.list)),
+            EdgeKind::Reject => plain("reject"),
+            EdgeKind::Ask => plain("ask"),
+            EdgeKind::Expire => plain("expire"),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use textwrap::core::display_width;
 
 use super::{
-    Lit,
+    Lit, Words,
     layout::{Arrow, Layout, Point as At, Size, layout},
 };
 use crate::graph::{EdgeKind, EdgeSpec, GraphSpec, Point};
@@ -34,6 +34,7 @@ const STYLE: &str = "
     .edge { fill: none; stroke: #64748b; stroke-width: 1.4; }
     .reject { stroke: #dc2626; stroke-dasharray: 5 4; } text.reject { fill: #b91c1c; stroke: none; }
     .ask { stroke: #2563eb; stroke-dasharray: 5 4; } text.ask { fill: #1d4ed8; stroke: none; }
+    .expire { stroke: #7c3aed; stroke-dasharray: 5 4; } text.expire { fill: #6d28d9; stroke: none; }
     .here { fill: #f59e0b; stroke: #92400e; stroke-width: 2.5; } .here-glow { fill: #f59e0b; opacity: 0.22; }
     .here-text { fill: #1c1004; } .here-pause { fill: #1c1004; }
     .trouble { fill: #dc2626; stroke: #7f1d1d; stroke-width: 2.5; } .trouble-glow { fill: #dc2626; opacity: 0.2; }
@@ -81,7 +82,9 @@ pub(in crate::serve::cli) fn draw(spec: &GraphSpec, lit: &Lit) -> String {
          <title>{}</title>\n<style>{STYLE}</style>\n<defs>\n",
         xml(spec.name)
     );
-    for (id, colour) in [("next", "#64748b"), ("reject", "#dc2626"), ("ask", "#2563eb")] {
+    for (id, colour) in
+        [("next", "#64748b"), ("reject", "#dc2626"), ("ask", "#2563eb"), ("expire", "#7c3aed")]
+    {
         let _ = writeln!(
             out,
             "<marker id=\"to-{id}\" viewBox=\"0 0 10 10\" refX=\"9\" refY=\"5\" markerWidth=\"8\" markerHeight=\"8\" \
@@ -157,10 +160,7 @@ struct Label {
 
 impl Label {
     fn of(spec: &GraphSpec, edge: &EdgeSpec) -> Option<Self> {
-        let (whole, is_case) = match edge.kind {
-            EdgeKind::Case { route, case } => ((*spec.routes.get(route)?.cases.get(case)?).to_owned(), true),
-            _ => (verdict(edge)?.to_owned(), false),
-        };
+        let Words { text: whole, is_code: is_case } = Words::of(spec, edge)?;
         let shown = if whole.chars().count() > LONGEST {
             whole.chars().take(LONGEST - 1).chain(['…']).collect()
         } else {

@@ -2,7 +2,8 @@
 
 use super::{Lit, mermaid, svg};
 use crate::graph::{
-    BranchSpec, EdgeKind, EdgeSpec, ForkSpec, GraphSpec, InterruptSpec, NodeSpec, Point, RouteSpec, StateSpec,
+    BranchSpec, EachSpec, EdgeKind, EdgeSpec, ForkSpec, GraphSpec, InterruptSpec, NodeSpec, Point, RouteSpec,
+    StateSpec,
 };
 
 const fn node(name: &'static str) -> NodeSpec {
@@ -72,6 +73,65 @@ const MAILROOM: GraphSpec = GraphSpec {
     }],
 };
 
+/// A `for` with a review in it that may expire.
+const RETURNS: GraphSpec = GraphSpec {
+    name: "Returns",
+    nodes: &[
+        node("assess"),
+        NodeSpec { effect: true, interrupt: Some(REVIEW), ..node("pay") },
+        node("send_back"),
+        node("escalate"),
+        node("report"),
+    ],
+    edges: &[
+        edge(Point::Start, Point::Node(0), EdgeKind::Fork { fork: 0, branch: 0 }),
+        edge(Point::Start, Point::Node(4), EdgeKind::Empty { fork: 0 }),
+        edge(Point::Node(0), Point::Node(1), EdgeKind::Next),
+        EdgeSpec { joins: Some((0, 0)), ..edge(Point::Node(1), Point::Node(4), EdgeKind::Next) },
+        edge(Point::Node(1), Point::Node(2), EdgeKind::Reject),
+        edge(Point::Node(1), Point::Node(3), EdgeKind::Expire),
+        EdgeSpec { joins: Some((0, 0)), ..edge(Point::Node(2), Point::Node(4), EdgeKind::Next) },
+        EdgeSpec { joins: Some((0, 0)), ..edge(Point::Node(3), Point::Node(4), EdgeKind::Next) },
+        edge(Point::Node(4), Point::End, EdgeKind::Next),
+    ],
+    routes: &[],
+    forks: &[ForkSpec {
+        from: Point::Start,
+        join: Point::Node(4),
+        each: Some(EachSpec { item: "parcel", list: "parcels", at_most: 4 }),
+        branches: &[BranchSpec { nodes: &[0, 1, 2, 3] }],
+    }],
+    ..MAILROOM
+};
+
+/// To be looked at: HITL_DRAWINGS=/tmp cargo test -p hitl-runtime --features cli draw
+fn show(name: &str, picture: &str) {
+    if let Some(folder) = std::env::var_os("HITL_DRAWINGS") {
+        let _ = std::fs::write(std::path::Path::new(&folder).join(name), picture);
+    }
+}
+
+#[test]
+fn a_for_says_what_it_goes_through_and_where_nothing_leads() {
+    let mermaid = mermaid::draw(&RETURNS, &waiting());
+    for line in [
+        "start == \"for parcel in parcels\" ==> n0",
+        "start -- \"no parcels\" --> n4",
+        "n1 -. \"expire\" .-> n3",
+    ] {
+        assert!(mermaid.contains(line), "{line}\n{mermaid}");
+    }
+    let picture = svg::draw(&RETURNS, &waiting());
+    for words in [">for parcel in parcels</text>", ">no parcels</text>", ">expire</text>"] {
+        assert_eq!(picture.matches(words).count(), 1, "{words}");
+    }
+    // Each way ends in an arrow, of which the picture holds the head.
+    for marker in picture.split("url(#").skip(1).filter_map(|rest| rest.split(')').next()) {
+        assert!(picture.contains(&format!("<marker id=\"{marker}\"")), "{marker}");
+    }
+    show("returns.svg", &picture);
+}
+
 fn waiting() -> Lit {
     Lit { nodes: vec![7], ..Lit::default() }
 }
@@ -128,10 +188,7 @@ fn the_picture_names_every_node_and_every_case() {
     assert_eq!(picture.matches("here-glow\" x").count(), 1);
     assert_eq!(picture.matches("<line class=\"bar\"").count(), 2, "the fork and its join");
     assert_eq!(picture.matches("class=\"edge").count(), MAILROOM.edges.len());
-    // To be looked at: HITL_DRAWINGS=/tmp cargo test -p hitl-runtime --features cli draw
-    if let Some(folder) = std::env::var_os("HITL_DRAWINGS") {
-        let _ = std::fs::write(std::path::Path::new(&folder).join("mailroom.svg"), picture);
-    }
+    show("mailroom.svg", &picture);
 }
 
 #[test]

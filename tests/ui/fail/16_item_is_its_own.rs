@@ -1,0 +1,83 @@
+//! What each item had for itself is gone after the `for`; what all items share is nobody's to edit; no item acts unsigned.
+#[path = "../desk.rs"]
+mod desk;
+use desk::*;
+
+#[state]
+pub struct Batch {
+    #[input]
+    pub orders: Vec<RefundDraft>,
+    pub order: RefundDraft,
+    pub note: String,
+    #[reduce(|_, new| new)]
+    pub latest: RefundDraft,
+    #[output]
+    pub report: String,
+}
+
+#[node(Batch, writes = note)]
+async fn look_up(order: &RefundDraft) -> Result<String> {
+    Ok(order.amount.to_string())
+}
+
+#[node(Batch, writes = report)]
+async fn report(note: &str) -> Result<String> {
+    Ok(note.to_owned())
+}
+
+graph! {
+    Gone<Batch> {
+        start -> for order in orders { look_up } -> report -> end;
+//                                                  ^^^^^^ node `report` reads `note`, but a path reaches it unwritten: `start -empty orders-> report`; `look_up` writes it for one `order`, whose own it is and with which it goes: gather it in a list with `#[reduce(append)]`, or take `Option<&str>`
+    }
+}
+
+#[node(Batch, writes = latest)]
+async fn propose(order: &RefundDraft) -> Result<RefundDraft> {
+    Ok(order.clone())
+}
+
+#[interrupt_before]
+#[node(Batch, effect)]
+async fn send(latest: Approved<RefundDraft>) -> Result<()> {
+    Ok(())
+}
+
+#[node(Batch, writes = report)]
+async fn sum_up() -> Result<String> {
+    Ok(String::new())
+}
+
+#[node(Batch)]
+async fn skip(rejection: &Rejection) -> Result<()> {
+    Ok(())
+}
+
+graph! {
+    Shared<Batch> {
+        start -> for order in orders { propose -> send } -> sum_up -> end;
+//                                                ^^^^ node `send` runs once for each of `orders`, and its review is of `latest`, which they share, for it has a reducer: several operators would edit one value; have a field reviewed that is the item's own, without `#[reduce(…)]`
+        send { reject -> skip -> propose }
+    }
+}
+
+#[interrupt_before]
+#[node(Batch, effect)]
+async fn sign(order: Approved<RefundDraft>) -> Result<()> {
+    Ok(())
+}
+
+#[node(Batch, effect)]
+async fn ship(order: Approved<RefundDraft>) -> Result<()> {
+    Ok(())
+}
+
+graph! {
+    Unsigned<Batch> {
+        start -> for order in orders { sign -> ship } -> sum_up -> end;
+//                                             ^^^^ node `ship` takes `order` as `Approved<RefundDraft>`, but a path reaches it on which `order` was never signed: `start -> sign -reject-> skip -> ship`; put `#[interrupt_before]` on `ship`
+        sign { reject -> skip -> ship }
+    }
+}
+
+fn main() {}

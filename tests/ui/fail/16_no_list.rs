@@ -1,0 +1,53 @@
+//! A `for` goes through what is no list, through a list of something else, and through one that is not written yet.
+#[path = "../desk.rs"]
+mod desk;
+use desk::*;
+
+#[state]
+pub struct Batch {
+    #[input]
+    pub message: String,
+    #[input]
+    pub numbers: Vec<u32>,
+    pub orders: Vec<String>,
+    pub order: String,
+    #[reduce(append)]
+    #[output]
+    pub log: Vec<String>,
+}
+
+#[node(Batch, writes = log)]
+async fn look_up(order: &str) -> Result<Vec<String>> {
+    Ok(vec![order.to_owned()])
+}
+
+graph! {
+    NoList<Batch> {
+        start -> for order in message { look_up } -> end;
+//                            ^^^^^^^ a `for` takes one `String` after the other out of a `Vec<String>`, and this is a `String`
+    }
+}
+
+graph! {
+    AnotherItem<Batch> {
+        start -> for order in numbers { look_up } -> end;
+//                            ^^^^^^^ a `for` takes one `String` after the other out of a `Vec<String>`, and this is a `Vec<u32>`
+    }
+}
+
+graph! {
+    Unwritten<Batch> {
+        start -> for order in orders { look_up } -> end;
+//                            ^^^^^^ `for` after `start` goes through `orders`, but a path reaches it unwritten; no other node writes it: add one with `writes = orders`, or make the field `#[input]`
+    }
+}
+
+graph! {
+    NoField<Batch> {
+        start -> for order in order_list { look_up } -> end;
+//                            ^^^^^^^^^^ no field `order_list` on type `&BatchFields`
+//  | available fields are: `message`, `numbers`, `orders`, `order`, `log`
+    }
+}
+
+fn main() {}
