@@ -25,6 +25,8 @@ pub(crate) struct Fold<S: State> {
     pub(crate) version: u32,
     /// Tells this thread from a deleted one of the same name.
     pub(crate) id: Arc<str>,
+    /// Whether it is what the store has, and not already what this program makes of it.
+    pub(crate) is_stored: bool,
     /// The place that the next entry will fill.
     pub(crate) next: Place,
     /// The hash of the last entry.
@@ -66,6 +68,7 @@ impl<S: State> Fold<S> {
             print: String::new(),
             version: entry::first(),
             id: Arc::default(),
+            is_stored: true,
             next: 0,
             lanes: BTreeMap::new(),
             lanes_made: 0,

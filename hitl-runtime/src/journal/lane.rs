@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde_json::{Value, value::RawValue};
 
 use super::{At, Place, Signature, Values};
 use crate::{
@@ -30,6 +30,14 @@ pub(crate) struct Lane<F> {
     /// How many lanes have parted from it, and not come to their join.
     pub(super) away: usize,
     pub(crate) at: At,
+    /// A draft that is to be signed here, held against its invariants; gone when something writes to its field.
+    pub(crate) drafted: Option<Drafted>,
+}
+
+/// A draft as its type writes it.
+pub(crate) struct Drafted {
+    pub(crate) field: &'static str,
+    pub(crate) draft: Value,
 }
 
 /// A value that came to a field.
@@ -59,6 +67,7 @@ impl<F: Fields> Lane<F> {
             parent,
             away: 0,
             at,
+            drafted: None,
         }
     }
 
@@ -72,6 +81,7 @@ impl<F: Fields> Lane<F> {
         place: Place,
     ) -> Result<(), FieldError> {
         self.signatures.remove(field);
+        self.drafted.take_if(|drafted| drafted.field == field);
         if Arc::get_mut(&mut self.fields).is_none() {
             // A node that was abandoned still holds the old view.
             self.fields = Arc::new(copy(state, &*self.fields)?);

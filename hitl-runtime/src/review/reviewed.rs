@@ -141,6 +141,11 @@ fn check<T: DerivesSerialize + DerivesDeserialize + DerivesValidate>(
 
 /// A value of a type, or the field that is none of its type.
 pub(crate) fn read<T: DeserializeOwned>(json: &str) -> Result<T, Violation> {
+    // Where it is wrong is asked only once it is: the path costs more than the value.
+    serde_json::from_str(json).or_else(|_| read_with_path(json))
+}
+
+fn read_with_path<T: DeserializeOwned>(json: &str) -> Result<T, Violation> {
     let mut deserializer = serde_json::Deserializer::from_str(json);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| Violation {
         path: Some(error.path().to_string()).filter(|path| path != ".").unwrap_or_default(),

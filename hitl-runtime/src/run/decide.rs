@@ -1,6 +1,8 @@
 //! How a review ends: one verdict, appended at a known place.
 
-use serde_json::{Value, value::RawValue};
+use std::borrow::Cow;
+
+use serde_json::{Value, value::to_raw_value};
 
 use super::{
     Agent, Difference, Graph, Outlook,
@@ -17,10 +19,19 @@ use crate::{
     review::{EditError, dropped, merge},
 };
 
+/// A thread as whoever decides has seen it.
+pub(crate) struct Seen<G: Graph> {
+    pub(crate) post: Post<G>,
+    pub(crate) found: Found,
+    /// The draft under review, where it has been held against its invariants.
+    pub(crate) draft: Option<Value>,
+}
+
 /// A verdict on its way: as from outside, or with the whole of an edited draft.
 pub(crate) enum Answer {
     Given(Verdict),
-    Edited(Value),
+    /// As JSON.
+    Edited(String),
 }
 
 impl<G: Graph> Agent<G> {
@@ -63,18 +74,22 @@ impl<G: Graph> Agent<G> {
         T::Error: Into<Error>,
     {
         let thread = thread.try_into().map_err(Into::into)?;
-        G::turn(self.answer(thread, digest, operator, Answer::Given(verdict)).await?)
+        let answer = Answer::Given(verdict);
+        G::turn(self.answer(thread, digest, operator.clone(), answer, None).await?)
     }
 
+    /// `seen` is the thread as the operator saw it: while nobody has appended since, it need not be read again.
     pub(crate) async fn answer(
         &self,
         thread: ThreadId,
         digest: Digest,
-        operator: &Operator,
+        operator: Operator,
         answer: Answer,
+        seen: Option<Seen<G>>,
     ) -> Result<Outlook<G>, Error> {
-        let (agent, operator) = (self.clone(), operator.clone());
-        detach::finish(async move { agent.answer_in_place(&thread, digest, &operator, &answer).await }).await
+        let agent = self.clone();
+        let decided = async move { agent.answer_in_place(&thread, digest, &operator, &answer, seen).await };
+        detach::finish(decided).await
     }
 
     async fn answer_in_place(
@@ -83,16 +98,19 @@ impl<G: Graph> Agent<G> {
         digest: Digest,
         operator: &Operator,
         answer: &Answer,
+        mut seen: Option<Seen<G>>,
     ) -> Result<Outlook<G>, Error> {
         loop {
-            let post = self.post(thread).await?;
-            let found = self.find(&post.fold, digest).await?;
+            let Seen { post, found, draft } = match seen.take() {
+                Some(seen) => seen,
+                None => self.see(thread, digest).await?,
+            };
             let now = self.inner.clock.now_ms();
             let late = found.open.deadline_ms.filter(|deadline| *deadline <= now);
             // Whoever has an earlier clock may decide it yet: it has not expired until that is written.
             let event = match late {
                 Some(_) => self.expiry(&post.fold, &found)?,
-                None => self.decision(&post.fold, &found, operator, answer)?,
+                None => self.decision(&post.fold, &found, draft, operator, answer)?,
             };
             match (self.append_and_run(post, [event]).await, late) {
                 (Err(drive::Stopped::Taken(_)), _) => {}
@@ -131,6 +149,13 @@ impl<G: Graph> Agent<G> {
         }
         let thread = post.fold.thread.clone();
         if post.flush(false).await? { Ok(post.fold) } else { Err(drive::Stopped::Taken(thread)) }
+    }
+
+    /// The thread as it is stored, and in it the open review with this digest.
+    async fn see(&self, thread: &ThreadId, digest: Digest) -> Result<Seen<G>, Error> {
+        let post = self.post(thread).await?;
+        let found = self.find(&post.fold, digest).await?;
+        Ok(Seen { post, found, draft: None })
     }
 
     /// The open review with this digest, or who decided it, or that it is stale.
@@ -177,6 +202,7 @@ impl<G: Graph> Agent<G> {
         &self,
         fold: &GraphFold<G>,
         found: &Found,
+        draft: Option<Value>,
         operator: &Operator,
         answer: &Answer,
     ) -> Result<Event, Error> {
@@ -190,18 +216,21 @@ impl<G: Graph> Agent<G> {
         };
         may_decide(&fold.thread, &node, open.role.as_deref(), operator)?;
         let here = To::Node(node.clone());
+        let draft =
+            || draft.map_or_else(|| turn::draft::<G>(fold, found.lane, &open.field, found.reviewed), Ok);
         let (verdict, to) = match answer {
             Answer::Given(Verdict::Approve) => {
-                let draft = turn::draft::<G>(fold, found.lane, &open.field, found.reviewed)?;
-                let digest = self.digest(fold, open.place, &node, &open.field, &draft).ok();
+                let digest = self.digest(fold, open.place, &node, &open.field, &draft()?).ok();
                 if digest != Some(open.digest) {
                     let field = open.field.clone();
                     return Err(changed(&fold.thread, Difference::Redrafted { node, field }));
                 }
                 (Decision::Approve, here)
             }
-            Answer::Given(Verdict::Edit { patch }) => (self.edit(fold, found, Edit::Patch(patch))?, here),
-            Answer::Edited(draft) => (self.edit(fold, found, Edit::Whole(draft))?, here),
+            Answer::Given(Verdict::Edit { patch }) => {
+                (self.edit(fold, found, draft()?, Edit::Patch(patch))?, here)
+            }
+            Answer::Edited(whole) => (self.edit(fold, found, draft()?, Edit::Whole(whole))?, here),
             Answer::Given(Verdict::Reject { reason: Reason::Expired, .. }) => {
                 return Err(bad("`expired` is not an operator's reason; give another one"));
             }
@@ -262,7 +291,7 @@ impl<G: Graph> Agent<G> {
         {
             return Err(Error::Expired { thread, node: found.open.visit.node, deadline_ms });
         }
-        match self.decision(&fold, &found, operator, &Answer::Given(verdict))? {
+        match self.decision(&fold, &found, None, operator, &Answer::Given(verdict))? {
             Event::Decided { verdict: Decision::Approve, .. } => {
                 turn::draft::<G>(&fold, found.lane, &found.open.field, found.reviewed).map(Some)
             }
@@ -274,7 +303,13 @@ impl<G: Graph> Agent<G> {
     }
 
     /// An edit is a new proposal: it is checked as the first one was.
-    fn edit(&self, fold: &GraphFold<G>, found: &Found, edit: Edit<'_>) -> Result<Decision, Error> {
+    fn edit(
+        &self,
+        fold: &GraphFold<G>,
+        found: &Found,
+        before: Value,
+        edit: Edit<'_>,
+    ) -> Result<Decision, Error> {
         let open = &found.open;
         let thread = || fold.thread.clone();
         let invalid = |violations| Error::Invalid { thread: thread(), field: open.field.clone(), violations };
@@ -287,13 +322,12 @@ impl<G: Graph> Agent<G> {
                 whole("an edit is a JSON object that names the keys to change".to_owned())
             }
         };
-        let before = turn::draft::<G>(fold, found.lane, &open.field, found.reviewed)?;
         let proposed = match edit {
-            Edit::Patch(patch) => merge(&before, patch).map_err(refused)?,
-            Edit::Whole(draft) => draft.clone(),
+            Edit::Patch(patch) => Cow::Owned(merge(&before, patch).map_err(refused)?.to_string()),
+            Edit::Whole(draft) => Cow::Borrowed(draft),
         };
         // A misspelt key is named as such even where the type refuses it, or lacks what the key was meant to be.
-        let after = match (found.reviewed.check)(&proposed.to_string()) {
+        let after = match (found.reviewed.check)(&proposed) {
             Ok(after) => after,
             Err(violations) => {
                 if let Edit::Patch(patch) = edit {
@@ -308,7 +342,7 @@ impl<G: Graph> Agent<G> {
         let signed = self
             .digest(fold, open.place, &open.visit.node, &open.field, &after)
             .map_err(|e| turn::unsignable(&fold.thread, &open.field, e))?;
-        let raw = |value: &Value| RawValue::from_string(value.to_string()).map_err(|e| whole(e.to_string()));
+        let raw = |value: &Value| to_raw_value(value).map_err(|e| whole(e.to_string()));
         Ok(Decision::Edit { before: raw(&before)?, after: raw(&after)?, signed })
     }
 }
@@ -316,7 +350,7 @@ impl<G: Graph> Agent<G> {
 #[derive(Clone, Copy)]
 enum Edit<'a> {
     Patch(&'a Value),
-    Whole(&'a Value),
+    Whole(&'a str),
 }
 
 /// Whoever decides has a name, and the role that is asked for.

@@ -17,11 +17,12 @@ use super::{
     post::Post,
     route,
     step::{self, End, Tried, Try},
+    turn,
 };
 use crate::{
     Error, ThreadId,
     graph::Point,
-    journal::{At, Event, Lane, LaneId, Visit},
+    journal::{At, Drafted, Event, Lane, LaneId, Visit},
     review::Signatures,
 };
 
@@ -81,7 +82,7 @@ async fn run_all<G: Graph>(
                 return Err(Stopped::Overtaken(thread));
             }
             post.admit()?;
-            for tried in &ended {
+            for tried in &mut ended {
                 record(agent, &mut post, tried)?;
             }
             continue;
@@ -93,9 +94,9 @@ async fn run_all<G: Graph>(
             let mut work = step::run(agent.clone(), this).boxed();
             // A node that ends at once needs no place among those that run, no timer, and no waker of its own.
             if running.is_empty()
-                && let Poll::Ready(tried) = poll!(&mut work)
+                && let Poll::Ready(mut tried) = poll!(&mut work)
             {
-                record(agent, &mut post, &tried)?;
+                record(agent, &mut post, &mut tried)?;
                 ended.push(tried);
             } else {
                 busy.insert(lane);
@@ -109,9 +110,9 @@ async fn run_all<G: Graph>(
             return Ok(post.fold);
         }
         match select(running.next(), Box::pin(tokio::time::sleep(renewal))).await {
-            Either::Left((Some(tried), _)) => {
+            Either::Left((Some(mut tried), _)) => {
                 busy.remove(&tried.lane);
-                record(agent, &mut post, &tried)?;
+                record(agent, &mut post, &mut tried)?;
                 ended.push(tried);
             }
             Either::Left((None, _)) => {}
@@ -121,16 +122,18 @@ async fn run_all<G: Graph>(
 }
 
 /// Writes down how a try ended.
-fn record<G: Graph>(agent: &Agent<G>, post: &mut Post<G>, tried: &Tried) -> Result<(), Error> {
+fn record<G: Graph>(agent: &Agent<G>, post: &mut Post<G>, tried: &mut Tried) -> Result<(), Error> {
     let lane = tried.lane;
     if post.fold.lanes.get(&lane).and_then(|lane| lane.at.visit()) != Some(&tried.visit) {
         // The store took this very entry before it said that the place was taken.
         return Ok(());
     }
+    if let Some(end) = refused(post, tried) {
+        tried.end = end;
+    }
     let node = || tried.visit.node.clone();
-    let refused = refused(post, tried);
-    match refused.as_ref().unwrap_or(&tried.end) {
-        End::Wrote(writes) => post.push_ran(lane, tried.node, &writes.0),
+    match &mut tried.end {
+        End::Wrote { writes, drafted } => post.push_ran(lane, tried.node, &writes.0, drafted.take()),
         End::Unknown { error } => {
             let key = tried.cx.idempotency_key().to_owned();
             post.push(Event::InDoubt { node: node(), lane, key, error: error.clone() })
@@ -149,7 +152,7 @@ fn record<G: Graph>(agent: &Agent<G>, post: &mut Post<G>, tried: &Tried) -> Resu
 
 /// How a try ends that would lead more items into a `for` than it goes through: none of them runs.
 fn refused<G: Graph>(post: &Post<G>, tried: &Tried) -> Option<End> {
-    let End::Wrote(writes) = &tried.end else { return None };
+    let End::Wrote { writes, .. } = &tried.end else { return None };
     let fields = &post.fold.lanes.get(&tried.lane)?.fields;
     let wrote = |field: &str| writes.0.iter().find(|(wrote, _)| *wrote == field).map(|(_, json)| json.get());
     let problem = each::fits::<G>(Point::Node(tried.node), fields, wrote).err()?;
@@ -243,11 +246,15 @@ fn pause<G: Graph>(
 ) -> Result<(), Error> {
     let (Some(interrupt), Some(reviewed)) = (entry.spec.interrupt, entry.reviewed) else { return Ok(()) };
     let node = visit.node.clone();
-    let draft = super::turn::draft::<G>(&post.fold, id, interrupt.field, reviewed);
+    let draft = turn::take_draft::<G>(&mut post.fold, id, interrupt.field, reviewed);
     let digest = match draft {
-        Ok(draft) => agent
-            .digest(&post.fold, post.fold.next, &node, interrupt.field, &draft)
-            .map_err(|e| e.to_string()),
+        Ok(draft) => {
+            let digest = agent.digest(&post.fold, post.fold.next, &node, interrupt.field, &draft);
+            if let Some(lane) = post.fold.lanes.get_mut(&id) {
+                lane.drafted = Some(Drafted { field: interrupt.field, draft });
+            }
+            digest.map_err(|e| e.to_string())
+        }
         Err(Error::Invalid { violations, .. }) => {
             let list: Vec<String> = violations.iter().map(ToString::to_string).collect();
             Err(list.join("; "))

@@ -9,7 +9,8 @@ use super::{
 };
 use crate::{
     Digest, Error, OpenReview, Place, Standing, StoreError,
-    journal::{At, Entry, Event, LaneId, Lease, Ran, Said, Written, Wrote, seal},
+    journal::{At, Drafted, Entry, Event, LaneId, Lease, Ran, Said, Written, Wrote, seal},
+    state::State,
     store::{Append, Record},
 };
 
@@ -54,6 +55,7 @@ impl<G: Graph> Post<G> {
 
     /// The thread for whoever only looks at it: it stands where its last stored entry does.
     pub(crate) fn seen(mut self) -> GraphFold<G> {
+        self.fold.is_stored = self.records.is_empty();
         (self.fold.next, self.fold.at_ms) = self.stored;
         self.fold
     }
@@ -106,12 +108,23 @@ impl<G: Graph> Post<G> {
     }
 
     /// A node has finished: writes what it wrote, and only then asks the graph where to go on.
-    pub(crate) fn push_ran(&mut self, lane: LaneId, node: usize, wrote: Wrote<'_>) -> Result<(), Error> {
+    /// `drafted` is what somebody is to sign of it, as far as that has been checked.
+    pub(crate) fn push_ran(
+        &mut self,
+        lane: LaneId,
+        node: usize,
+        wrote: Wrote<'_>,
+        drafted: Option<Drafted>,
+    ) -> Result<(), Error> {
         let place = self.fold.next;
         let written = self.fold.write(lane, wrote.iter().map(|(field, json)| (*field, &**json)));
         written.map_err(|e| unreadable::<G>(&self.fold.thread, place, e))?;
-        let to = match self.fold.lanes.get(&lane) {
-            Some(lane) => super::route::after_node::<G>(node, &lane.fields),
+        let to = match self.fold.lanes.get_mut(&lane) {
+            Some(lane) => {
+                lane.drafted =
+                    drafted.filter(|drafted| !is_reduced::<G>(drafted.field)).or(lane.drafted.take());
+                super::route::after_node::<G>(node, &lane.fields)
+            }
             None => Err(format!("lane {lane} is not open")),
         };
         let to = to.map_err(|problem| changed(&self.fold.thread, Difference::NoWay { problem }))?;
@@ -205,6 +218,11 @@ impl<G: Graph> Post<G> {
             }
         }
     }
+}
+
+/// Whether what a node writes to a field is joined with what is there.
+fn is_reduced<G: Graph>(field: &str) -> bool {
+    G::State::SPEC.fields.iter().any(|spec| spec.name == field && spec.reduced)
 }
 
 /// How a thread stands, for the index.

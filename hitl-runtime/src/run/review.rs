@@ -1,19 +1,25 @@
 //! An open review in a program's hands: one question, one verdict.
 
-use std::{fmt, marker::PhantomData};
+use std::{fmt, marker::PhantomData, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use garde::Validate;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::{Agent, Asks, Difference, Graph, NoAsk, agent::changed, decide::Answer, turn::Found};
+use super::{
+    Agent, Asks, Difference, Graph, NoAsk,
+    agent::{GraphFold, changed},
+    decide::{Answer, Seen},
+    post::Post,
+    turn::Found,
+};
 use crate::{Digest, Error, Operator, Reason, ThreadId, Verdict, Violation};
 
 /// An open review, before the type of its draft is known.
 pub struct AnyReview<G: Graph> {
     pub(super) agent: Agent<G>,
-    pub(super) thread: ThreadId,
+    pub(super) fold: Arc<GraphFold<G>>,
     pub(super) found: Found,
     pub(super) draft: Value,
 }
@@ -29,18 +35,34 @@ impl<G: Graph> AnyReview<G> {
     /// # Errors
     /// When the draft is not of that type.
     pub fn open<D: DeserializeOwned, A>(self) -> Result<Review<G, D, A>, Error> {
-        let draft = serde_json::from_value(self.draft).map_err(|e| Error::Invalid {
-            thread: self.thread.clone(),
-            field: self.found.open.field.clone(),
-            violations: vec![Violation { path: String::new(), message: e.to_string() }],
-        })?;
-        Ok(Review { agent: self.agent, thread: self.thread, found: self.found, draft, asks: PhantomData })
+        let draft = D::deserialize(&self.draft).map_err(|e| self.invalid(whole(e)))?;
+        Ok(Review { open: self, draft, asks: PhantomData })
     }
 
     /// The error for a review that the graph's turn has no variant for.
     pub fn unknown(self) -> Error {
-        changed(&self.thread, Difference::NoReview { node: self.found.open.visit.node })
+        changed(&self.fold.thread, Difference::NoReview { node: self.found.open.visit.node })
     }
+
+    fn invalid(&self, violations: Vec<Violation>) -> Error {
+        let (thread, field) = (self.fold.thread.clone(), self.found.open.field.clone());
+        Error::Invalid { thread, field, violations }
+    }
+
+    /// Gives the verdict: on the thread as it was seen, unless somebody has moved it since.
+    async fn answer(self, operator: Operator, answer: Answer) -> Result<G::Turn, Error> {
+        let Self { agent, fold, found, draft } = self;
+        let (thread, digest) = (fold.thread.clone(), found.open.digest);
+        // Where several are open, each is decided on the thread as it is by then.
+        let fold = Arc::into_inner(fold).filter(|fold| fold.is_stored);
+        let seen = fold.map(|fold| Seen { post: Post::new(&agent, fold), found, draft: Some(draft) });
+        G::turn(agent.answer(thread, digest, operator, answer, seen).await?)
+    }
+}
+
+/// A fault of the draft as a whole.
+fn whole(error: serde_json::Error) -> Vec<Violation> {
+    vec![Violation { path: String::new(), message: error.to_string() }]
 }
 
 /// The error for several open reviews in a graph that has no fork with more than one.
@@ -49,7 +71,7 @@ pub fn several<G: Graph>(reviews: Vec<AnyReview<G>>) -> Error {
         Some(review) => {
             let problem =
                 "several reviews are open, and this graph has no fork with more than one".to_owned();
-            changed(&review.thread, Difference::NoWay { problem })
+            changed(&review.fold.thread, Difference::NoWay { problem })
         }
         None => Error::InvalidInput { problem: "no review is open".to_owned() },
     }
@@ -90,9 +112,7 @@ pub fn several<G: Graph>(reviews: Vec<AnyReview<G>>) -> Error {
 /// ```
 #[must_use = "a review waits for one verdict"]
 pub struct Review<G: Graph, D, A = NoAsk> {
-    agent: Agent<G>,
-    thread: ThreadId,
-    found: Found,
+    open: AnyReview<G>,
     draft: D,
     asks: PhantomData<fn() -> A>,
 }
@@ -105,27 +125,27 @@ impl<G: Graph, D, A> Review<G, D, A> {
 
     /// The digest of what is to be signed.
     pub fn digest(&self) -> Digest {
-        self.found.open.digest
+        self.open.found.open.digest
     }
 
     /// The thread that waits.
     pub fn thread(&self) -> &ThreadId {
-        &self.thread
+        &self.open.fold.thread
     }
 
     /// The node that will run once the draft is signed.
     pub fn node(&self) -> &str {
-        &self.found.open.visit.node
+        &self.open.found.open.visit.node
     }
 
     /// The role that the operator must hold.
     pub fn role(&self) -> Option<&str> {
-        self.found.open.role.as_deref()
+        self.open.found.open.role.as_deref()
     }
 
     /// When the review expires, in milliseconds since the epoch.
     pub fn deadline_ms(&self) -> Option<u64> {
-        self.found.open.deadline_ms
+        self.open.found.open.deadline_ms
     }
 
     /// Do what the draft says.
@@ -145,7 +165,7 @@ impl<G: Graph, D, A> Review<G, D, A> {
     /// # Errors
     /// As [`Agent::decide`].
     pub async fn approve(self, operator: &Operator) -> Result<G::Turn, Error> {
-        self.given(operator, Verdict::Approve).await
+        self.open.answer(operator.clone(), Answer::Given(Verdict::Approve)).await
     }
 
     /// Do what the draft says once it is changed. The change is held against the draft's invariants like the draft
@@ -174,18 +194,11 @@ impl<G: Graph, D, A> Review<G, D, A> {
     where
         D: Serialize + Validate<Context = ()>,
     {
-        let Self { agent, thread, found, mut draft, .. } = self;
+        let Self { open, mut draft, .. } = self;
         change(&mut draft);
-        let invalid = |violations| Error::Invalid {
-            thread: thread.clone(),
-            field: found.open.field.clone(),
-            violations,
-        };
-        crate::review::validate(&draft).map_err(invalid)?;
-        let draft = serde_json::to_value(&draft)
-            .map_err(|e| invalid(vec![Violation { path: String::new(), message: e.to_string() }]))?;
-        let digest = found.open.digest;
-        G::turn(agent.answer(thread, digest, operator, Answer::Edited(draft)).await?)
+        crate::review::validate(&draft).map_err(|violations| open.invalid(violations))?;
+        let edited = serde_json::to_string(&draft).map_err(|e| open.invalid(whole(e)))?;
+        open.answer(operator.clone(), Answer::Edited(edited)).await
     }
 
     /// Do not.
@@ -211,7 +224,8 @@ impl<G: Graph, D, A> Review<G, D, A> {
         reason: Reason,
         note: impl Into<String>,
     ) -> Result<G::Turn, Error> {
-        self.given(operator, Verdict::Reject { reason, note: note.into() }).await
+        let verdict = Verdict::Reject { reason, note: note.into() };
+        self.open.answer(operator.clone(), Answer::Given(verdict)).await
     }
 
     /// Answer this first, and draft again.
@@ -240,26 +254,18 @@ impl<G: Graph, D, A> Review<G, D, A> {
     where
         A: Asks,
     {
-        let (operator, verdict) = (operator.clone(), Verdict::Ask { question: question.into() });
-        let Self { agent, thread, found, .. } = self;
-        Box::pin(async move {
-            G::turn(agent.answer(thread, found.open.digest, &operator, Answer::Given(verdict)).await?)
-        })
-    }
-
-    async fn given(self, operator: &Operator, verdict: Verdict) -> Result<G::Turn, Error> {
-        let digest = self.found.open.digest;
-        G::turn(self.agent.answer(self.thread, digest, operator, Answer::Given(verdict)).await?)
+        let verdict = Verdict::Ask { question: question.into() };
+        Box::pin(self.open.answer(operator.clone(), Answer::Given(verdict)))
     }
 }
 
 impl<G: Graph, D, A> fmt::Display for Review<G, D, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let open = &self.found.open;
+        let open = &self.open.found.open;
         write!(
             f,
             "`{}` waits before `{}` for a signature on `{}` ({})",
-            self.thread,
+            self.thread(),
             open.visit.node,
             open.field,
             open.digest.short()

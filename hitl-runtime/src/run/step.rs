@@ -3,10 +3,11 @@
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
+use serde_json::Value;
 
 use super::{Agent, Args, Cx, Graph, NodeError, Writes, route};
 use crate::{
-    journal::{Brings, LaneId, Visit},
+    journal::{Brings, Drafted, LaneId, Visit},
     prose,
     review::Signatures,
     state::{Fields, State},
@@ -36,7 +37,11 @@ pub(crate) struct Tried {
 }
 
 pub(crate) enum End {
-    Wrote(Writes),
+    Wrote {
+        writes: Writes,
+        /// What is to be signed of it.
+        drafted: Option<Drafted>,
+    },
     Failed {
         error: String,
     },
@@ -98,31 +103,34 @@ pub(crate) fn failed(error: &NodeError, unsure: bool) -> End {
 
 /// A draft that breaks its invariants is a failure of the node that returned it.
 fn finished<G: Graph>(mut writes: Writes, unsure: bool) -> End {
+    let mut drafted = None;
     for (field, json) in &writes.0 {
         // What the journal could not give back must not get in.
         let mut slots = <G::State as State>::Fields::default();
         if let Err(error) = slots.replace(field, json.get()) {
             return failed(&NodeError::msg(error), unsure);
         }
-        if let Err(problem) = check::<G>(field, json.get()) {
-            return failed(&NodeError::msg(problem), unsure);
+        match check::<G>(field, json.get()) {
+            Ok(Some(draft)) => drafted = Some(Drafted { field, draft }),
+            Ok(None) => {}
+            Err(problem) => return failed(&NodeError::msg(problem), unsure),
         }
     }
     writes.0.sort_unstable_by_key(|(field, _)| *field);
-    End::Wrote(writes)
+    End::Wrote { writes, drafted }
 }
 
-/// Holds a value that some node is to have signed against that node's invariants.
-pub(crate) fn check<G: Graph>(field: &str, json: &str) -> Result<(), String> {
+/// Holds a value that some node is to have signed against that node's invariants, and gives it as its type writes it.
+pub(crate) fn check<G: Graph>(field: &str, json: &str) -> Result<Option<Value>, String> {
     for entry in G::NODES {
         if let (Some(interrupt), Some(reviewed)) = (&entry.spec.interrupt, &entry.reviewed)
             && interrupt.field == field
         {
-            return (reviewed.check)(json).map(drop).map_err(|violations| {
+            return (reviewed.check)(json).map(Some).map_err(|violations| {
                 let list: Vec<String> = violations.iter().map(ToString::to_string).collect();
                 format!("`{field}` breaks its invariants: {}", list.join("; "))
             });
         }
     }
-    Ok(())
+    Ok(None)
 }

@@ -1,5 +1,7 @@
 //! Whose turn it is.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::{
@@ -43,17 +45,8 @@ pub(super) fn outlook<G: Graph>(agent: &Agent<G>, mut fold: GraphFold<G>) -> Res
     if let Some(doubt) = doubt {
         return Ok(Outlook::InDoubt(InDoubt { agent: agent.clone(), thread, doubt }));
     }
-    let mut reviews = Vec::new();
-    for (lane, open) in fold.open() {
-        let found = found::<G>(&fold, lane, open)?;
-        let draft = draft::<G>(&fold, lane, &open.field, found.reviewed)?;
-        reviews.push(AnyReview { agent: agent.clone(), thread: thread.clone(), found, draft });
-    }
-    if reviews.len() > 1 {
-        return Ok(Outlook::Several(reviews));
-    }
-    if let Some(review) = reviews.pop() {
-        return Ok(Outlook::Review(review));
+    if fold.open().next().is_some() {
+        return reviews(agent, fold);
     }
     let active = fold.lanes.values().find(|lane| lane.at.is_active()).and_then(|lane| lane.at.visit());
     if let Some(visit) = active {
@@ -133,12 +126,45 @@ pub(super) fn fields<G: Graph>(
     let Some(root) = fold.lanes.remove(&ROOT) else {
         return Err(Error::Damaged { thread, place, problem: "it has no state".to_owned() });
     };
-    let fields = match std::sync::Arc::try_unwrap(root.fields) {
+    let fields = match Arc::try_unwrap(root.fields) {
         Ok(fields) => fields,
         Err(shared) => copy(&G::State::SPEC, &*shared)
             .map_err(|e| unreadable::<G>(&thread, place, FoldError::Changed(e)))?,
     };
     Ok((thread, fields))
+}
+
+/// What people are to decide.
+fn reviews<G: Graph>(agent: &Agent<G>, mut fold: GraphFold<G>) -> Result<Outlook<G>, Error> {
+    let mut open = fold.open().map(|(lane, open)| found::<G>(&fold, lane, open));
+    let (first, rest) = (open.next(), open.collect::<Result<Vec<_>, _>>()?);
+    let Some(first) = first.transpose()? else { return Ok(Outlook::Several(Vec::new())) };
+    let mut drafted = |found: Found| {
+        let draft = take_draft::<G>(&mut fold, found.lane, &found.open.field, found.reviewed)?;
+        Ok((found, draft))
+    };
+    let first = drafted(first)?;
+    let rest = rest.into_iter().map(drafted).collect::<Result<Vec<_>, Error>>()?;
+    let fold = Arc::new(fold);
+    let review = |(found, draft)| AnyReview { agent: agent.clone(), fold: Arc::clone(&fold), found, draft };
+    if rest.is_empty() {
+        return Ok(Outlook::Review(AnyReview { agent: agent.clone(), fold, found: first.0, draft: first.1 }));
+    }
+    Ok(Outlook::Several(std::iter::once(first).chain(rest).map(review).collect()))
+}
+
+/// As [`draft`], unless this runner has just checked it.
+pub(crate) fn take_draft<G: Graph>(
+    fold: &mut GraphFold<G>,
+    lane: LaneId,
+    field: &str,
+    reviewed: Reviewed,
+) -> Result<Value, Error> {
+    let drafted = fold.lanes.get_mut(&lane).and_then(|lane| lane.drafted.take());
+    match drafted.filter(|drafted| drafted.field == field) {
+        Some(drafted) => Ok(drafted.draft),
+        None => draft::<G>(fold, lane, field, reviewed),
+    }
 }
 
 /// The draft in a lane as its type writes it, held against its invariants: whatever a store gives back is checked
