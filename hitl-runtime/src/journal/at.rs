@@ -18,7 +18,7 @@ pub(crate) struct Visit {
     pub(crate) failures: u32,
     /// What the verdict that led here brought.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) brings: Option<Brings>,
+    pub(crate) brings: Option<Box<Brings>>,
     /// The node's name when the visit began, where new code has another one: the idempotency key is made of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) was: Option<String>,
@@ -46,7 +46,7 @@ pub(crate) enum At {
         again_ms: Option<u64>,
     },
     /// A review is open.
-    Paused(OpenAt),
+    Paused(Box<OpenAt>),
     /// An effect is under way since the entry at `place`, which tells this try from any other one of the visit.
     Began { visit: Visit, key: String, place: Place },
     /// Nobody saw how the try ended that began at `place`.

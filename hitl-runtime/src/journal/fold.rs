@@ -31,7 +31,7 @@ pub(crate) struct Fold<S: State> {
     pub(crate) next: Place,
     /// The hash of the last entry.
     pub(crate) hash: Digest,
-    pub(crate) lanes: BTreeMap<LaneId, Lane<S::Fields>>,
+    pub(crate) lanes: BTreeMap<LaneId, Box<Lane<S::Fields>>>,
     pub(super) lanes_made: LaneId,
     pub(crate) lease: Option<Lease>,
     /// Nodes run since a person last moved the thread.
@@ -166,7 +166,7 @@ impl<S: State> Fold<S> {
             Event::Paused { lane, field, digest, role, deadline_ms, remind_ms, .. } => {
                 let at = &mut self.lane(*lane)?.at;
                 let visit = moved(at)?;
-                *at = At::Paused(OpenAt {
+                *at = At::Paused(Box::new(OpenAt {
                     visit,
                     field: field.clone(),
                     place,
@@ -176,7 +176,7 @@ impl<S: State> Fold<S> {
                     deadline_ms: *deadline_ms,
                     remind_ms: *remind_ms,
                     reminded: 0,
-                });
+                }));
             }
             Event::Reminded { lane, times, .. } => match &mut self.lane(*lane)?.at {
                 At::Paused(open) => open.reminded = *times,
@@ -278,19 +278,19 @@ impl<S: State> Fold<S> {
                 self.lane(id)?.signatures.insert(open.field.clone(), sign(*signed));
             }
             Decision::Reject { reason, note } => {
-                brings = Some(Brings::Rejection(Rejection {
+                brings = Some(Box::new(Brings::Rejection(Rejection {
                     reason: *reason,
                     note: note.clone(),
                     operator: operator.to_owned(),
                     draft: migrate::draft::<S>(lane, &open.field)?,
-                }));
+                })));
             }
             Decision::Ask { question } => {
-                brings = Some(Brings::Question(Question {
+                brings = Some(Box::new(Brings::Question(Question {
                     text: question.clone(),
                     operator: operator.to_owned(),
                     draft: migrate::draft::<S>(lane, &open.field)?,
-                }));
+                })));
             }
         }
         self.arrive(id, to, place, signed, brings)
@@ -361,7 +361,7 @@ impl<S: State> Fold<S> {
         to: &To,
         place: Place,
         signed: bool,
-        brings: Option<Brings>,
+        brings: Option<Box<Brings>>,
     ) -> Result<(), FoldError> {
         match to {
             To::Node(node) => {
@@ -379,12 +379,13 @@ impl<S: State> Fold<S> {
     pub(super) fn lane(&mut self, id: LaneId) -> Result<&mut Lane<S::Fields>, FoldError> {
         self.lanes
             .get_mut(&id)
+            .map(Box::as_mut)
             .ok_or_else(|| FoldError::Damaged(format!("it is about lane {id}, which is not open")))
     }
 
     /// The root lane; there is one from the first entry on.
     pub(crate) fn root(&self) -> Option<&Lane<S::Fields>> {
-        self.lanes.get(&ROOT)
+        self.lanes.get(&ROOT).map(Box::as_ref)
     }
 
     /// Whether a runner has the thread at this time.
@@ -400,7 +401,7 @@ impl<S: State> Fold<S> {
     /// The open reviews and the lanes that they stand in.
     pub(crate) fn open(&self) -> impl Iterator<Item = (LaneId, &OpenAt)> {
         self.lanes.iter().filter_map(|(id, lane)| match &lane.at {
-            At::Paused(open) => Some((*id, open)),
+            At::Paused(open) => Some((*id, &**open)),
             _ => None,
         })
     }

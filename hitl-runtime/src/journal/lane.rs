@@ -58,8 +58,9 @@ fn is_unsaid(place: &Place) -> bool {
 }
 
 impl<F: Fields> Lane<F> {
-    pub(crate) fn new(fields: F, parent: Option<LaneId>, at: At) -> Self {
-        Self {
+    /// Boxed, for most threads have one, and a map has room for eleven at once.
+    pub(crate) fn new(fields: F, parent: Option<LaneId>, at: At) -> Box<Self> {
+        Box::new(Self {
             fields: Arc::new(fields),
             signatures: BTreeMap::new(),
             wrote: Vec::new(),
@@ -68,7 +69,7 @@ impl<F: Fields> Lane<F> {
             away: 0,
             at,
             drafted: None,
-        }
+        })
     }
 
     /// Puts a value into a field; an edit's `replaces` what is there. Any signature on it is gone.

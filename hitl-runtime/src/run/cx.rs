@@ -90,10 +90,11 @@ impl Cx {
     /// told from a second wish. 64 hexadecimal digits.
     pub fn idempotency_key(&self) -> &str {
         self.key.get_or_init(|| {
-            let Self { thread, id, entered, .. } = self;
             let node = self.was.as_deref().unwrap_or(self.node);
+            let (thread, entered) = (self.thread.as_str(), self.entered.to_string());
             let lane = self.lane.map_or_else(String::new, |lane| format!("\0{lane}"));
-            Digest::of(format!("{thread}\0{id}\0{node}\0{entered}{lane}").as_bytes()).to_string()
+            let parts = [thread, "\0", &self.id, "\0", node, "\0", &entered, &lane];
+            Digest::of_parts(&parts.map(str::as_bytes)).to_string()
         })
     }
 }

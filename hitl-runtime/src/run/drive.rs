@@ -1,6 +1,10 @@
 //! Moving a thread until a person must, or until it ends.
 
-use std::{collections::BTreeSet, task::Poll, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    task::Poll,
+    time::Duration,
+};
 
 use futures_util::{
     FutureExt, StreamExt,
@@ -21,8 +25,8 @@ use super::{
 };
 use crate::{
     Error, ThreadId,
-    graph::Point,
-    journal::{At, Drafted, Event, Lane, LaneId, Visit},
+    graph::{Point, ReadKind},
+    journal::{At, Drafted, Event, LaneId, ROOT, Visit},
     review::Signatures,
 };
 
@@ -46,27 +50,28 @@ impl From<Error> for Stopped {
 /// Every entry is stored before what it announces begins: a node runs after the entry that led to it, an effect after
 /// its `Began`. The place in the journal is the fence: a runner that was overtaken fails to append, and stops.
 pub(crate) async fn run<G: Graph>(agent: &Agent<G>, post: Post<G>) -> Result<GraphFold<G>, Stopped> {
-    let mut running = Tries::new();
+    // Made for the first node that does not end at once.
+    let mut running = None;
     let end = run_all(agent, post, &mut running).await;
-    if matches!(end, Err(Stopped::Error(_))) {
+    if let (Err(Stopped::Error(_)), Some(mut running)) = (&end, running) {
         // What runs is not cut in the middle; the journal says that it began.
         while running.next().await.is_some() {}
     }
     end
 }
 
-type Tries = FuturesUnordered<BoxFuture<'static, Tried>>;
+type Tries<'a> = FuturesUnordered<BoxFuture<'a, Tried>>;
 
-async fn run_all<G: Graph>(
-    agent: &Agent<G>,
+async fn run_all<'a, G: Graph>(
+    agent: &'a Agent<G>,
     mut post: Post<G>,
-    running: &mut Tries,
+    running: &mut Option<Tries<'a>>,
 ) -> Result<GraphFold<G>, Stopped> {
     let thread = post.fold.thread.clone();
     let renewal = agent.inner.lease / 3;
     let mut busy = BTreeSet::new();
     // What nodes have ended with since the last flush, in case the flush finds the place taken.
-    let mut ended: Vec<Tried> = Vec::new();
+    let mut ended: Vec<Tried> = Vec::with_capacity(1);
     let mut first = true;
     loop {
         let tries = advance(agent, &mut post, &busy)?;
@@ -91,25 +96,25 @@ async fn run_all<G: Graph>(
         ended.clear();
         for this in tries {
             let lane = this.lane;
-            let mut work = step::run(agent.clone(), this).boxed();
+            let mut work = step::run(agent, this).boxed();
             // A node that ends at once needs no place among those that run, no timer, and no waker of its own.
-            if running.is_empty()
+            if busy.is_empty()
                 && let Poll::Ready(mut tried) = poll!(&mut work)
             {
                 record(agent, &mut post, &mut tried)?;
                 ended.push(tried);
             } else {
                 busy.insert(lane);
-                running.push(work);
+                running.get_or_insert_default().push(work);
             }
         }
         if !ended.is_empty() {
             continue;
         }
-        if running.is_empty() {
+        if busy.is_empty() {
             return Ok(post.fold);
         }
-        match select(running.next(), Box::pin(tokio::time::sleep(renewal))).await {
+        match select(running.get_or_insert_default().next(), Box::pin(tokio::time::sleep(renewal))).await {
             Either::Left((Some(mut tried), _)) => {
                 busy.remove(&tried.lane);
                 record(agent, &mut post, &mut tried)?;
@@ -166,12 +171,15 @@ fn advance<G: Graph>(
     post: &mut Post<G>,
     busy: &BTreeSet<LaneId>,
 ) -> Result<Vec<Try<G>>, Error> {
-    let idle = |(id, lane): (&LaneId, &Lane<_>)| (lane.at.is_active() && !busy.contains(id)).then_some(*id);
-    let lanes: Vec<LaneId> = post.fold.lanes.iter().filter_map(idle).collect();
-    let mut tries = Vec::with_capacity(lanes.len());
+    let mut tries = Vec::new();
     let mut slots = Slots::of::<G>(&post.fold, busy);
-    for lane in lanes {
-        let Some(at) = post.fold.lanes.get(&lane).map(|lane| lane.at.clone()) else { continue };
+    let mut next = ROOT;
+    while let Some((&lane, stands)) = post.fold.lanes.range(next..).next() {
+        next = lane + 1;
+        if busy.contains(&lane) || !stands.at.is_active() {
+            continue;
+        }
+        let at = stands.at.clone();
         match at {
             At::Ready { visit, again_ms } => {
                 let (node, entry) = find::<G>(&post.fold, &visit.node)?;
@@ -191,6 +199,7 @@ fn advance<G: Graph>(
                     }
                     let wait = again_ms.map_or(0, |at_ms| at_ms.saturating_sub(agent.inner.clock.now_ms()));
                     let wait = Duration::from_millis(wait);
+                    tries.reserve_exact(1);
                     tries.extend(attempt(&post.fold, lane, node, entry, visit, cx, wait));
                 }
             }
@@ -201,6 +210,7 @@ fn advance<G: Graph>(
                     if slots.take::<G>(&post.fold, lane) {
                         post.push(Event::Began { node: visit.node.clone(), lane, key: key.clone() })?;
                         let cx = context::<G>(&post.fold, lane, entry, &visit).keyed(key);
+                        tries.reserve_exact(1);
                         tries.extend(attempt(&post.fold, lane, node, entry, visit, cx, Duration::ZERO));
                     }
                 } else {
@@ -231,8 +241,9 @@ fn attempt<G: Graph>(
     wait: Duration,
 ) -> Option<Try<G>> {
     let lane = fold.lanes.get(&id)?;
-    let signatures =
-        Signatures { thread: fold.thread.clone(), id: fold.id.clone(), by_field: lane.signatures.clone() };
+    let takes_approved = entry.spec.reads.iter().any(|read| read.kind == ReadKind::Approved);
+    let by_field = if takes_approved { lane.signatures.clone() } else { BTreeMap::new() };
+    let signatures = Signatures { thread: fold.thread.clone(), id: fold.id.clone(), by_field };
     Some(Try { lane: id, node, entry, fields: lane.fields.clone(), signatures, cx, visit, wait })
 }
 

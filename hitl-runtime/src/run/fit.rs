@@ -141,8 +141,8 @@ impl Fit {
             _ => {}
         }
         let brought = [
-            (spec.rejection, matches!(brings, Some(Brings::Rejection(_))), "rejection"),
-            (spec.question, matches!(brings, Some(Brings::Question(_))), "question"),
+            (spec.rejection, matches!(brings.as_deref(), Some(Brings::Rejection(_))), "rejection"),
+            (spec.question, matches!(brings.as_deref(), Some(Brings::Question(_))), "question"),
         ];
         for (payload, there, what) in brought {
             if payload == Payload::Required && !there {

@@ -49,7 +49,7 @@ impl<G: Graph> Post<G> {
             records: Vec::new(),
             after: None,
             stored,
-            buffer: Vec::new(),
+            buffer: Vec::with_capacity(512),
         }
     }
 
@@ -69,11 +69,15 @@ impl<G: Graph> Post<G> {
     ///
     /// The name comes from the operating system for each claim, so that two copies of one restored process differ.
     pub(crate) fn claim(&mut self) -> Result<(), Error> {
-        if self.runner.is_empty() {
-            self.runner = token()?;
-        }
-        self.claims = true;
+        let runner = if self.runner.is_empty() { token()? } else { std::mem::take(&mut self.runner) };
+        self.claim_as(runner);
         Ok(())
+    }
+
+    /// As `claim`, under a name that nothing else has.
+    pub(crate) fn claim_as(&mut self, runner: String) {
+        self.runner = runner;
+        self.claims = true;
     }
 
     /// Whether this runner is to run the thread.
@@ -255,16 +259,16 @@ fn due_ms<S: crate::state::State>(fold: &crate::journal::Fold<S>) -> Option<u64>
 
 /// The open reviews, for the index.
 pub(crate) fn reviews<S: crate::state::State>(fold: &crate::journal::Fold<S>) -> Vec<OpenReview> {
-    fold.open()
-        .map(|(_, open)| OpenReview {
-            thread: fold.thread.clone(),
-            graph: fold.graph.clone(),
-            node: open.visit.node.clone(),
-            digest: open.digest,
-            role: open.role.clone(),
-            place: open.place,
-            opened_ms: open.opened_ms,
-            deadline_ms: open.deadline_ms,
-        })
-        .collect()
+    let mut reviews = Vec::with_capacity(fold.open().count());
+    reviews.extend(fold.open().map(|(_, open)| OpenReview {
+        thread: fold.thread.clone(),
+        graph: fold.graph.clone(),
+        node: open.visit.node.clone(),
+        digest: open.digest,
+        role: open.role.clone(),
+        place: open.place,
+        opened_ms: open.opened_ms,
+        deadline_ms: open.deadline_ms,
+    }));
+    reviews
 }

@@ -106,12 +106,14 @@ impl<G: Graph> Agent<G> {
             .map_err(|e| Error::InvalidInput { problem: e.to_string() })?;
         let to = route::after_start::<G>(&fields).map_err(|problem| Error::InvalidInput { problem })?;
         let mut post = Post::new(&self, Fold::empty(thread.clone()));
-        post.claim()?;
+        // The thread has had no other runner: its own id names the first.
+        let id = token()?;
+        post.claim_as(id.clone());
         post.push(Event::Started {
             graph: G::SPEC.name.to_owned(),
             print: self.inner.print.clone(),
             version: G::State::SPEC.version,
-            id: token()?,
+            id,
             input: input.clone(),
             to: Some(to),
             from: None,
@@ -203,7 +205,7 @@ impl<G: Graph> Agent<G> {
             let fold = &post.fold;
             let leased = fold.is_leased(self.inner.clock.now_ms());
             let orphaned = !leased && fold.lanes.values().any(|lane| lane.at.is_active());
-            let failed = !leased && fold.lanes.values().any(is_retryable);
+            let failed = !leased && fold.lanes.values().any(|lane| is_retryable(lane));
             let overdue = self.overdue(fold)?;
             let mut events =
                 overdue.iter().map(|found| self.expiry(fold, found)).collect::<Result<Vec<_>, _>>()?;

@@ -52,11 +52,11 @@ pub(crate) enum End {
 }
 
 /// Runs a node once, within its timeout. A panic is a failure like any other.
-pub(crate) async fn run<G: Graph>(agent: Agent<G>, this: Try<G>) -> Tried {
+pub(crate) async fn run<G: Graph>(agent: &Agent<G>, this: Try<G>) -> Tried {
     if !this.wait.is_zero() {
         Box::pin(tokio::time::sleep(this.wait)).await;
     }
-    let (rejection, question) = match &this.visit.brings {
+    let (rejection, question) = match this.visit.brings.as_deref() {
         Some(Brings::Rejection(rejection)) => (Some(rejection), None),
         Some(Brings::Question(question)) => (None, Some(question)),
         None => (None, None),
