@@ -112,6 +112,18 @@ impl At {
         matches!(self, Self::Ready { .. } | Self::Began { .. })
     }
 
+    /// As [`At::visit`], to keep.
+    pub(super) fn into_visit(self) -> Option<Visit> {
+        match self {
+            Self::Ready { visit, .. }
+            | Self::Began { visit, .. }
+            | Self::InDoubt { visit, .. }
+            | Self::Failed { visit, .. } => Some(visit),
+            Self::Paused(open) => Some(open.visit),
+            Self::Forked { .. } | Self::Looping { .. } | Self::Joined | Self::Ended => None,
+        }
+    }
+
     /// The visit, where the lane is at a node.
     pub(crate) fn visit(&self) -> Option<&Visit> {
         match self {

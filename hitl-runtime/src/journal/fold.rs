@@ -256,40 +256,37 @@ impl<S: State> Fold<S> {
         place: Place,
     ) -> Result<(), FoldError> {
         let lane = self.lane(id)?;
-        let At::Paused(open) = &lane.at else {
+        // The lane goes on below, or the thread cannot be read.
+        let At::Paused(open) = std::mem::replace(&mut lane.at, At::Ended) else {
             return Err(FoldError::Damaged("it decides a review that is not open".to_owned()));
         };
-        let open = open.clone();
-        let sign = |digest| Signature {
-            node: open.visit.node.clone(),
-            place: open.place,
-            operator: operator.to_owned(),
-            digest,
-        };
+        let OpenAt { visit, field, place: opened, digest: seen, .. } = *open;
+        let sign =
+            |digest| Signature { node: visit.node, place: opened, operator: operator.to_owned(), digest };
         // What led to the node goes on with it to its run.
-        let mut brings = open.visit.brings.clone();
+        let mut brings = visit.brings;
         let signed = matches!(verdict, Decision::Approve | Decision::Edit { .. });
         match verdict {
             Decision::Approve => {
-                lane.signatures.insert(open.field.clone(), sign(open.digest));
+                Arc::make_mut(&mut lane.signatures).insert(field, sign(seen));
             }
             Decision::Edit { after, signed, .. } => {
-                self.take(id, &Values::from([(open.field.clone(), after.clone())]), true)?;
-                self.lane(id)?.signatures.insert(open.field.clone(), sign(*signed));
+                self.take(id, &Values::from([(field.clone(), after.clone())]), true)?;
+                Arc::make_mut(&mut self.lane(id)?.signatures).insert(field, sign(*signed));
             }
             Decision::Reject { reason, note } => {
                 brings = Some(Box::new(Brings::Rejection(Rejection {
                     reason: *reason,
                     note: note.clone(),
                     operator: operator.to_owned(),
-                    draft: migrate::draft::<S>(lane, &open.field)?,
+                    draft: migrate::draft::<S>(lane, &field)?,
                 })));
             }
             Decision::Ask { question } => {
                 brings = Some(Box::new(Brings::Question(Question {
                     text: question.clone(),
                     operator: operator.to_owned(),
-                    draft: migrate::draft::<S>(lane, &open.field)?,
+                    draft: migrate::draft::<S>(lane, &field)?,
                 })));
             }
         }
@@ -305,7 +302,7 @@ impl<S: State> Fold<S> {
         at_ms: u64,
     ) -> Result<(), FoldError> {
         let place = self.next;
-        let visit = moved(&self.lane(id)?.at)?;
+        let visit = moved(&mut self.lane(id)?.at)?;
         match how {
             Settlement::Happened { wrote } => {
                 let to =
@@ -407,9 +404,9 @@ impl<S: State> Fold<S> {
     }
 }
 
-/// The visit that an entry ends or changes.
-fn moved(at: &At) -> Result<Visit, FoldError> {
-    at.visit()
-        .cloned()
+/// The visit that an entry ends or changes, taken out of the lane: where it goes on is for the caller to say.
+fn moved(at: &mut At) -> Result<Visit, FoldError> {
+    std::mem::replace(at, At::Ended)
+        .into_visit()
         .ok_or_else(|| FoldError::Damaged("it is about a node that the lane is not at".to_owned()))
 }

@@ -55,7 +55,7 @@ impl<S: State> Fold<S> {
                 *id,
                 FrozenLane {
                     fields: values_of(&S::SPEC, &*lane.fields, own)?,
-                    signatures: lane.signatures.clone(),
+                    signatures: (*lane.signatures).clone(),
                     wrote: lane.wrote.clone(),
                     parent: lane.parent,
                     at: lane.at.clone(),
@@ -100,7 +100,7 @@ impl<S: State> Fold<S> {
                 None => filled(&*own)?,
             };
             let mut lane = Lane::new(fields, frozen.parent, frozen.at);
-            lane.signatures = frozen.signatures;
+            lane.signatures = frozen.signatures.into();
             lane.wrote = self.updated_arrivals(frozen.wrote)?;
             if self.is_older() {
                 lane.keep(&frozen.fields);

@@ -21,7 +21,7 @@ pub(crate) struct Lane<F> {
     /// Shared with the node that runs in the lane; nothing else reads it for longer than a call.
     pub(crate) fields: Arc<F>,
     /// Which operator signed which field, for as long as nothing has written to it since.
-    pub(crate) signatures: BTreeMap<String, Signature>,
+    pub(crate) signatures: Arc<BTreeMap<String, Signature>>,
     /// What the lane wrote, to be merged at the join. Empty in the root lane.
     pub(crate) wrote: Vec<Arrival>,
     /// What entries of an older version of the state wrote, as they wrote it. Empty once the thread has met new code.
@@ -62,7 +62,7 @@ impl<F: Fields> Lane<F> {
     pub(crate) fn new(fields: F, parent: Option<LaneId>, at: At) -> Box<Self> {
         Box::new(Self {
             fields: Arc::new(fields),
-            signatures: BTreeMap::new(),
+            signatures: Arc::default(),
             wrote: Vec::new(),
             before: Values::new(),
             parent,
@@ -81,7 +81,9 @@ impl<F: Fields> Lane<F> {
         replaces: bool,
         place: Place,
     ) -> Result<(), FieldError> {
-        self.signatures.remove(field);
+        if self.signatures.contains_key(field) {
+            Arc::make_mut(&mut self.signatures).remove(field);
+        }
         self.drafted.take_if(|drafted| drafted.field == field);
         if Arc::get_mut(&mut self.fields).is_none() {
             // A node that was abandoned still holds the old view.
@@ -103,7 +105,7 @@ impl<F: Fields> Lane<F> {
     /// All that comes out of an item which is done: what it wrote to fields with a reducer. The rest was its own.
     pub(super) fn keep_shared(&mut self, state: &StateSpec) {
         self.wrote.retain(|arrival| is_reduced(state, &arrival.field));
-        self.signatures.clear();
+        self.signatures = Arc::default();
         self.before.clear();
         self.fields = Arc::default();
     }

@@ -1,7 +1,7 @@
 //! Old entries under new code. What was written under an older version of the state is brought up to this program's as
 //! it is read; the journal stays as it is, and still verifies.
 
-use std::{borrow::Cow, fmt::Display, panic::AssertUnwindSafe};
+use std::{borrow::Cow, fmt::Display, panic::AssertUnwindSafe, sync::Arc};
 
 use serde_json::{Value, value::RawValue};
 
@@ -170,7 +170,7 @@ impl<S: State> Fold<S> {
         }
         for Voided { lane, field } in void {
             if let Some(lane) = self.lanes.get_mut(lane) {
-                lane.signatures.remove(field);
+                Arc::make_mut(&mut lane.signatures).remove(field);
             }
         }
     }

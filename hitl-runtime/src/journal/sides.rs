@@ -1,5 +1,7 @@
 //! What runs side by side: how a lane parts into several, and how they meet again.
 
+use std::sync::Arc;
+
 use serde_json::value::RawValue;
 
 use super::{At, Each, Fold, FoldError, Lane, LaneId, Place, To, Values, Visit, copy, values};
@@ -34,7 +36,7 @@ impl<S: State> Fold<S> {
         let Some(parent) = self.lanes.get(&id) else { return Ok(()) };
         let new = self.updated_each(each, parent)?;
         let (items, mut view) = (self.items_of(each, &new, parent)?, seen::<S>(&new, parent)?);
-        signatures.remove(&new.item);
+        Arc::make_mut(&mut signatures).remove(&new.item);
         self.lane(id)?.at = At::Looping { each: Box::new(new.into_owned()) };
         let is_empty = items.is_empty();
         for (item, wrote) in items {
@@ -81,7 +83,7 @@ impl<S: State> Fold<S> {
         for id in branches {
             let Some(branch) = self.lanes.remove(&id) else { continue };
             self.lane(parent)?.keep_new(&before_fork, &branch.before);
-            for (field, signature) in branch.signatures {
+            for (field, signature) in Arc::unwrap_or_clone(branch.signatures) {
                 let touched = branch.wrote.iter().any(|arrival| arrival.field == field);
                 if touched || at_fork.get(&field) != Some(&signature) {
                     signed.push((field, signature));
@@ -97,7 +99,7 @@ impl<S: State> Fold<S> {
         for arrival in edits.into_iter().chain(writes) {
             lane.take(&S::SPEC, &arrival.field, &arrival.json, arrival.replaces, arrival.place)?;
         }
-        lane.signatures.extend(signed);
+        Arc::make_mut(&mut lane.signatures).extend(signed);
         for field in lane.at.each().map(|each| each.into.clone()).unwrap_or_default() {
             if lane.fields.read(&field)?.is_none() {
                 lane.take(&S::SPEC, &field, &empty_list()?, false, place)?;

@@ -85,7 +85,7 @@ impl<T: fmt::Debug> fmt::Debug for Approved<T> {
 pub struct Signatures {
     pub(crate) thread: ThreadId,
     pub(crate) id: Arc<str>,
-    pub(crate) by_field: BTreeMap<String, Signature>,
+    pub(crate) by_field: Arc<BTreeMap<String, Signature>>,
 }
 
 impl Signatures {

@@ -12,7 +12,7 @@ use crate::{
 
 impl<G: Graph> Agent<G> {
     /// A thread as it goes on under this program, with the entries that this takes.
-    pub(crate) async fn post(&self, thread: &ThreadId) -> Result<Post<G>, Error> {
+    pub(crate) async fn post(&self, thread: &ThreadId) -> Result<Box<Post<G>>, Error> {
         let fold = self.load(thread).await?.ok_or_else(|| Error::UnknownThread { thread: thread.clone() })?;
         let mut post = Post::new(self, fold);
         post.admit()?;

@@ -21,7 +21,7 @@ use crate::{
 
 /// A thread as whoever decides has seen it.
 pub(crate) struct Seen<G: Graph> {
-    pub(crate) post: Post<G>,
+    pub(crate) post: Box<Post<G>>,
     pub(crate) found: Found,
     /// The draft under review, where it has been held against its invariants.
     pub(crate) draft: Option<Value>,
@@ -127,7 +127,7 @@ impl<G: Graph> Agent<G> {
     /// Appends what moves the thread from outside, and runs it on unless another runner has it.
     pub(super) async fn append_and_run(
         &self,
-        mut post: Post<G>,
+        mut post: Box<Post<G>>,
         events: impl IntoIterator<Item = Event>,
     ) -> Result<GraphFold<G>, drive::Stopped> {
         let now = self.inner.clock.now_ms();
@@ -360,7 +360,6 @@ pub(super) fn may_decide(
     role: Option<&str>,
     operator: &Operator,
 ) -> Result<(), Error> {
-    let (thread, node) = (thread.clone(), node.to_owned());
     let name = operator.name();
     let wrong = if name.trim().is_empty() {
         Some("the operator has no name")
@@ -370,12 +369,13 @@ pub(super) fn may_decide(
         None
     };
     if let Some(problem) = wrong {
+        let (thread, node) = (thread.clone(), node.to_owned());
         return Err(Error::BadVerdict { thread, node, problem: problem.to_owned() });
     }
     match role.filter(|role| !operator.holds(role)) {
         Some(role) => Err(Error::RoleMissing {
-            thread,
-            node,
+            thread: thread.clone(),
+            node: node.to_owned(),
             role: role.to_owned(),
             operator: operator.name().to_owned(),
         }),

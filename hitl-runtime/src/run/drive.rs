@@ -1,10 +1,6 @@
 //! Moving a thread until a person must, or until it ends.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    task::Poll,
-    time::Duration,
-};
+use std::{collections::BTreeSet, sync::Arc, task::Poll, time::Duration};
 
 use futures_util::{
     FutureExt, StreamExt,
@@ -25,7 +21,7 @@ use super::{
 };
 use crate::{
     Error, ThreadId,
-    graph::{Point, ReadKind},
+    graph::Point,
     journal::{At, Drafted, Event, LaneId, ROOT, Visit},
     review::Signatures,
 };
@@ -49,7 +45,7 @@ impl From<Error> for Stopped {
 ///
 /// Every entry is stored before what it announces begins: a node runs after the entry that led to it, an effect after
 /// its `Began`. The place in the journal is the fence: a runner that was overtaken fails to append, and stops.
-pub(crate) async fn run<G: Graph>(agent: &Agent<G>, post: Post<G>) -> Result<GraphFold<G>, Stopped> {
+pub(crate) async fn run<G: Graph>(agent: &Agent<G>, post: Box<Post<G>>) -> Result<GraphFold<G>, Stopped> {
     // Made for the first node that does not end at once.
     let mut running = None;
     let end = run_all(agent, post, &mut running).await;
@@ -64,7 +60,7 @@ type Tries<'a> = FuturesUnordered<BoxFuture<'a, Tried>>;
 
 async fn run_all<'a, G: Graph>(
     agent: &'a Agent<G>,
-    mut post: Post<G>,
+    mut post: Box<Post<G>>,
     running: &mut Option<Tries<'a>>,
 ) -> Result<GraphFold<G>, Stopped> {
     let thread = post.fold.thread.clone();
@@ -241,9 +237,8 @@ fn attempt<G: Graph>(
     wait: Duration,
 ) -> Option<Try<G>> {
     let lane = fold.lanes.get(&id)?;
-    let takes_approved = entry.spec.reads.iter().any(|read| read.kind == ReadKind::Approved);
-    let by_field = if takes_approved { lane.signatures.clone() } else { BTreeMap::new() };
-    let signatures = Signatures { thread: fold.thread.clone(), id: fold.id.clone(), by_field };
+    let (thread, by_field) = (fold.thread.clone(), Arc::clone(&lane.signatures));
+    let signatures = Signatures { thread, id: fold.id.clone(), by_field };
     Some(Try { lane: id, node, entry, fields: lane.fields.clone(), signatures, cx, visit, wait })
 }
 

@@ -1,5 +1,7 @@
 //! What has happened to a thread, what it knew at a place, and going on from there under another name.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::{
@@ -218,9 +220,9 @@ impl<G: Graph> Agent<G> {
     }
 
     /// The new thread's first entry: the old one's state, with whatever was under way to be done again.
-    fn forked(&self, mut old: GraphFold<G>, from: Origin, new: &ThreadId) -> Result<Post<G>, Error> {
+    fn forked(&self, mut old: GraphFold<G>, from: Origin, new: &ThreadId) -> Result<Box<Post<G>>, Error> {
         for lane in old.lanes.values_mut() {
-            lane.signatures.clear();
+            lane.signatures = Arc::default();
             if let Some(visit) = lane.at.visit() {
                 let visit = crate::journal::Visit {
                     entered: 0,

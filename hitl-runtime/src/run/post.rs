@@ -39,9 +39,10 @@ impl<G: Graph> Post<G> {
     const RETRIES: u32 = 5;
     const BACKOFF: Duration = Duration::from_millis(50);
 
-    pub(crate) fn new(agent: &Agent<G>, fold: GraphFold<G>) -> Self {
+    /// Boxed: it goes through many hands.
+    pub(crate) fn new(agent: &Agent<G>, fold: GraphFold<G>) -> Box<Self> {
         let stored = (fold.next, fold.at_ms);
-        Self {
+        Box::new(Self {
             fold,
             agent: agent.clone(),
             runner: String::new(),
@@ -50,7 +51,7 @@ impl<G: Graph> Post<G> {
             after: None,
             stored,
             buffer: Vec::with_capacity(512),
-        }
+        })
     }
 
     /// The thread for whoever only looks at it: it stands where its last stored entry does.

@@ -141,7 +141,7 @@ pub(super) fn effect_role<G: Graph, S: State>(fold: &Fold<S>, node: &str) -> Opt
     if let Some(interrupt) = spec.interrupt {
         return interrupt.role;
     }
-    let signers = fold.lanes.values().flat_map(|lane| &lane.signatures);
+    let signers = fold.lanes.values().flat_map(|lane| &*lane.signatures);
     let shared =
         |field: &str| spec.reads.iter().any(|read| read.kind == ReadKind::Approved && read.field == field);
     signers.filter(|(field, _)| shared(field)).find_map(|(field, signature)| {
