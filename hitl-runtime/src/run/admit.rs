@@ -3,7 +3,7 @@
 //! What taking it over changes is first done to the thread in memory, which is all that a look needs. It is stored with
 //! the first thing that happens to the thread, in one append, so that it costs no commit of its own.
 
-use super::{Agent, Graph, agent::GraphFold, fit::fit, post::Post, route, turn};
+use super::{Agent, Graph, fit::fit, graph::GraphFold, post::Post, route, turn};
 use crate::{
     Digest, Error, ThreadId,
     journal::{Event, Fold, LaneId, OpenAt},

@@ -2,15 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{
-    Clock, Difference, Graph, SystemClock,
-    fingerprint::fingerprint,
-    refused::{misfit, strict},
-};
+use super::{Clock, Graph, SystemClock, fingerprint::fingerprint, graph::GraphFold, refused::strict};
 use crate::{
     Digest, Error, OpenReview, Page, Place, Store, ThreadId,
-    journal::{DigestError, Fold, FoldError, Subject},
-    state::State,
+    journal::{DigestError, Subject},
 };
 
 /// A graph with its dependencies and its store. Clones share both.
@@ -52,8 +47,6 @@ impl<G: Graph> Clone for Agent<G> {
         Self { inner: Arc::clone(&self.inner) }
     }
 }
-
-pub(crate) type GraphFold<G> = Fold<<G as Graph>::State>;
 
 impl<G: Graph> Agent<G> {
     /// The least that may pass before a lease must be renewed.
@@ -264,21 +257,4 @@ impl<G: Graph> Agent<G> {
     ) -> Result<Digest, DigestError> {
         Subject { thread: fold.thread.as_str(), id: &fold.id, node, field, place, draft }.digest()
     }
-}
-
-pub(crate) fn unreadable<G: Graph>(thread: &ThreadId, place: Place, error: FoldError) -> Error {
-    let state = G::State::SPEC;
-    let difference = match error {
-        FoldError::Damaged(problem) => return Error::Damaged { thread: thread.clone(), place, problem },
-        FoldError::Changed(error) => misfit::<G>(state.version, &error),
-        FoldError::Unmigrated { from, problem } => {
-            Difference::Unmigrated { state: state.name.to_owned(), from, problem }
-        }
-    };
-    changed(thread, difference)
-}
-
-/// A thread that one thing keeps from going on.
-pub(crate) fn changed(thread: &ThreadId, difference: Difference) -> Error {
-    Error::GraphChanged { thread: thread.clone(), differences: vec![difference] }
 }

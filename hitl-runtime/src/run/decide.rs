@@ -5,10 +5,10 @@ use std::borrow::Cow;
 use serde_json::{Value, value::to_raw_value};
 
 use super::{
-    Agent, Difference, Graph, Outlook,
-    agent::{GraphFold, changed},
-    detach, drive,
+    Agent, Difference, Graph, Outlook, detach, drive,
+    graph::GraphFold,
     post::Post,
+    refused::changed,
     route,
     turn::{self, Found, found},
 };

@@ -11,10 +11,11 @@ use futures_util::{
 
 use super::{
     Agent, Cx, Graph, NodeError,
-    agent::{GraphFold, changed},
     each::{self, Slots},
     fit::gone,
+    graph::GraphFold,
     post::Post,
+    refused::changed,
     route,
     step::{self, End, Tried, Try},
     turn,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::IgnoredAny;
 
-use super::{Graph, agent::GraphFold, route::FieldsOf};
+use super::{Graph, graph::GraphFold, route::FieldsOf};
 use crate::{
     graph::{EachSpec, ForkSpec, MAX_ITEMS, NodeSpec, Point},
     journal::{Each, LaneId, To},

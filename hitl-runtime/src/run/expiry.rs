@@ -2,7 +2,8 @@
 
 use super::{
     Agent, Difference, Graph,
-    agent::{GraphFold, changed},
+    graph::GraphFold,
+    refused::changed,
     route,
     turn::{Found, found},
 };

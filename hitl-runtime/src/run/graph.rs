@@ -9,6 +9,7 @@ use super::{
 use crate::{
     Error,
     graph::{GraphSpec, NodeSpec},
+    journal::Fold,
     review::Reviewed,
     state::State,
 };
@@ -56,6 +57,9 @@ pub trait Graph: Sized + Send + Sync + 'static {
     /// When the thread waits for a review that this graph does not have.
     fn turn(outlook: Outlook<Self>) -> Result<Self::Turn, Error>;
 }
+
+/// A thread of a graph.
+pub(crate) type GraphFold<G> = Fold<<G as Graph>::State>;
 
 /// Marks a [`Review`](super::Review) whose node's verdict block declares `ask`: `node { reject -> …, ask -> … }`.
 ///

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::{
-    Agent, Graph,
-    agent::{GraphFold, unreadable},
-    detach, drive,
+    Agent, Graph, detach, drive,
+    graph::GraphFold,
     post::{Post, standing},
-    refused::strict,
+    refused::{strict, unreadable},
     token::token,
     turn,
 };

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::{
     Agent, Difference, Graph,
-    agent::{GraphFold, changed, unreadable},
+    graph::GraphFold,
+    refused::{changed, unreadable},
     token::token,
 };
 use crate::{

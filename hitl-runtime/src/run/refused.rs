@@ -1,14 +1,10 @@
 //! A thread that this program's types cannot hold, read all the same, so that everything that is wrong with it can be
 //! said at once and what it knows can be shown.
 
-use super::{
-    Difference, Graph,
-    agent::{GraphFold, unreadable},
-    fit::fit,
-};
+use super::{Difference, Graph, fit::fit, graph::GraphFold};
 use crate::{
-    Error, ThreadId,
-    journal::{Fold, Loose},
+    Error, Place, ThreadId,
+    journal::{Fold, FoldError, Loose},
     prose,
     state::{FieldError, State},
     store::Record,
@@ -85,4 +81,22 @@ pub(super) fn strict<G: Graph>(thread: &ThreadId, records: &[Record]) -> Result<
         }
     }
     Ok(fold)
+}
+
+/// An entry that cannot be read.
+pub(crate) fn unreadable<G: Graph>(thread: &ThreadId, place: Place, error: FoldError) -> Error {
+    let state = G::State::SPEC;
+    let difference = match error {
+        FoldError::Damaged(problem) => return Error::Damaged { thread: thread.clone(), place, problem },
+        FoldError::Changed(error) => misfit::<G>(state.version, &error),
+        FoldError::Unmigrated { from, problem } => {
+            Difference::Unmigrated { state: state.name.to_owned(), from, problem }
+        }
+    };
+    changed(thread, difference)
+}
+
+/// A thread that one thing keeps from going on.
+pub(crate) fn changed(thread: &ThreadId, difference: Difference) -> Error {
+    Error::GraphChanged { thread: thread.clone(), differences: vec![difference] }
 }

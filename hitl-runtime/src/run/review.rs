@@ -9,9 +9,10 @@ use serde_json::Value;
 
 use super::{
     Agent, Asks, Difference, Graph, NoAsk,
-    agent::{GraphFold, changed},
     decide::{Answer, Seen},
+    graph::GraphFold,
     post::Post,
+    refused::changed,
     turn::Found,
 };
 use crate::{Digest, Error, Operator, Reason, ThreadId, Verdict, Violation};

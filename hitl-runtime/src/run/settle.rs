@@ -1,12 +1,8 @@
 //! How doubt ends: a person says how an effect did.
 
 use super::{
-    Agent, Difference, Graph, Outlook,
-    agent::{GraphFold, changed},
-    decide::may_decide,
-    detach, drive, each, route,
-    start::Anew,
-    turn::doubts,
+    Agent, Difference, Graph, Outlook, decide::may_decide, detach, drive, each, graph::GraphFold,
+    refused::changed, route, start::Anew, turn::doubts,
 };
 use crate::{
     Digest, Error, Operator, ThreadId,

@@ -3,11 +3,10 @@
 use serde_json::value::RawValue;
 
 use super::{
-    Agent, Difference, Graph, Outlook,
-    agent::GraphFold,
-    detach,
+    Agent, Difference, Graph, Outlook, detach,
     drive::{self, Stopped},
     each,
+    graph::GraphFold,
     post::Post,
     route,
     token::token,

@@ -6,8 +6,9 @@ use serde_json::Value;
 
 use super::{
     Agent, AnyReview, Difference, Failed, Graph, InDoubt, Running,
-    agent::{GraphFold, changed, unreadable},
     fit::gone,
+    graph::GraphFold,
+    refused::{changed, unreadable},
     route,
 };
 use crate::{

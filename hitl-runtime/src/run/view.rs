@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{
     Agent, Difference, Graph,
-    agent::GraphFold,
+    graph::GraphFold,
     post::{Post, standing},
     refused::{LooseFold, differences, loose, strict},
     settle::effect_role,
