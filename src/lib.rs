@@ -547,7 +547,9 @@ pub use hitl_macros::interrupt_before;
 pub use hitl_macros::graph;
 
 pub use hitl_runtime::graph::MAX_ITEMS;
-pub use hitl_runtime::run::{FailureView, Graph, Head, HistoryEntry, InDoubtView, Noticed, ReviewView};
+pub use hitl_runtime::run::{
+    FailureView, Graph, Head, Heard, HistoryEntry, InDoubtView, Listener, Noticed, ReviewView,
+};
 pub use hitl_runtime::{
     Agent, Approved, CanAsk, Check, Clock, Cx, Deps, Difference, Digest, Error, Failed, InDoubt,
     InvalidThreadId, ManualClock, MemoryStore, NoAsk, NodeError, OpenReview, Operator, Page, Place, Provides,

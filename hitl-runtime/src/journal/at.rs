@@ -87,7 +87,7 @@ fn is_none_yet(n: &u64) -> bool {
 
 impl Visit {
     /// The first coming to a node, by the entry at a place.
-    pub(super) fn to(node: &str, entered: Place) -> Self {
+    pub(crate) fn to(node: &str, entered: Place) -> Self {
         Self { node: node.to_owned(), entered, signed: false, failures: 0, brings: None, was: None }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{Digest, LaneId, Place, Reason, To};
+use super::{Digest, LaneId, Place, Reason, To, Usage};
 
 /// Fields and their values as JSON.
 ///
@@ -43,6 +43,9 @@ pub struct Entry {
     /// Who has the thread from here on; unchanged where it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease: Option<Lease>,
+    /// What the node's models took to get here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub spent: Vec<Usage>,
     /// Everything the journal says up to here, so that a resume need not read further back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<Box<RawValue>>,

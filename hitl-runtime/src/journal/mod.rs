@@ -13,6 +13,7 @@ mod loose;
 pub(crate) mod migrate;
 mod sides;
 mod to;
+mod usage;
 mod written;
 
 pub use answer::{Question, Reason, Rejection, UnknownReason};
@@ -28,6 +29,7 @@ pub(crate) use lane::{Arrival, Drafted, Lane, ROOT, copy};
 pub(crate) use loose::Loose;
 pub use migrate::Map;
 pub use to::{Each, ParseToError, To};
+pub use usage::Usage;
 pub(crate) use written::{Ran, Said, Written, Wrote};
 
 /// The place of an entry in a thread's journal. The first is 0.

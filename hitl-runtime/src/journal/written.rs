@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use super::{Entry, Event, LaneId, Lease, ROOT, To};
+use super::{Entry, Event, LaneId, Lease, ROOT, To, Usage};
 
 /// Writes an [`Entry`].
 #[derive(Serialize)]
@@ -14,6 +14,8 @@ pub(crate) struct Written<'a> {
     pub(crate) event: Said<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) lease: Option<&'a Lease>,
+    #[serde(skip_serializing_if = "<[Usage]>::is_empty")]
+    pub(crate) spent: &'a [Usage],
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) snapshot: Option<&'a RawValue>,
 }
@@ -43,9 +45,9 @@ pub(crate) struct Ran<'a> {
 pub(crate) type Wrote<'a> = &'a [(&'static str, Box<RawValue>)];
 
 impl<'a> From<&'a Entry> for Written<'a> {
-    fn from(Entry { at_ms, event, lease, snapshot }: &'a Entry) -> Self {
+    fn from(Entry { at_ms, event, lease, spent, snapshot }: &'a Entry) -> Self {
         let (event, snapshot) = (Said::Event(event), snapshot.as_deref());
-        Self { at_ms: *at_ms, event, lease: lease.as_ref(), snapshot }
+        Self { at_ms: *at_ms, event, lease: lease.as_ref(), spent, snapshot }
     }
 }
 
@@ -67,6 +69,7 @@ mod tests {
         for text in [
             r#"{"at":1,"is":{"ran":{"node":"draft","wrote":{"plan":"refund it","risk":3},"to":"pay"}}}"#,
             r#"{"at":2,"is":{"ran":{"node":"check","lane":1,"wrote":{},"to":")"}},"lease":{"by":"5f3a","until":9}}"#,
+            r#"{"at":4,"is":{"ran":{"node":"b","wrote":{},"to":"end"}},"spent":[{"model":"m","in":3,"ms":9}]}"#,
             r#"{"at":3,"is":{"ran":{"node":"a","wrote":{},"to":"(b, c) -> end"}},"snapshot":{"lanes":{}}}"#,
         ] {
             let entry: Entry = serde_json::from_str(text).unwrap();

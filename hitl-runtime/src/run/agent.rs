@@ -2,7 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Clock, Graph, SystemClock, fingerprint::fingerprint, graph::GraphFold, refused::strict};
+use super::{
+    Clock, Graph, SystemClock, fingerprint::fingerprint, graph::GraphFold, listen::Listeners, refused::strict,
+};
 use crate::{
     Digest, Error, OpenReview, Page, Place, Store, ThreadId,
     journal::{DigestError, Subject},
@@ -40,6 +42,7 @@ pub(crate) struct Inner<G: Graph> {
     pub(crate) lease: Duration,
     pub(crate) step_limit: u64,
     pub(crate) print: String,
+    pub(crate) listeners: Arc<Listeners>,
 }
 
 impl<G: Graph> Clone for Agent<G> {
@@ -78,6 +81,7 @@ impl<G: Graph> Agent<G> {
                 lease: Duration::from_secs(30),
                 step_limit: 10_000,
                 print: fingerprint::<G>(),
+                listeners: Arc::default(),
             }),
         }
     }
@@ -154,6 +158,7 @@ impl<G: Graph> Agent<G> {
                 lease: inner.lease,
                 step_limit: inner.step_limit,
                 print: inner.print.clone(),
+                listeners: Arc::clone(&inner.listeners),
             });
         }
         if let Some(inner) = Arc::get_mut(&mut self.inner) {

@@ -134,11 +134,15 @@ fn record<G: Graph>(agent: &Agent<G>, post: &mut Post<G>, tried: &mut Tried) -> 
         tried.end = end;
     }
     let node = || tried.visit.node.clone();
+    // A try may be written down twice: again where the place of the first time was taken.
     match &mut tried.end {
-        End::Wrote { writes, drafted } => post.push_ran(lane, tried.node, &writes.0, drafted.take()),
+        End::Wrote { writes, drafted } => {
+            post.push_ran(lane, tried.node, &writes.0, drafted.take(), &tried.spent)
+        }
         End::Unknown { error } => {
             let key = tried.cx.idempotency_key().to_owned();
-            post.push(Event::InDoubt { node: node(), lane, key, error: error.clone() })
+            let event = Event::InDoubt { node: node(), lane, key, error: error.clone() };
+            post.push_spent(event, tried.spent.clone())
         }
         End::Failed { error } => {
             let retry = G::SPEC.nodes[tried.node].retry;
@@ -147,7 +151,8 @@ fn record<G: Graph>(agent: &Agent<G>, post: &mut Post<G>, tried: &mut Tried) -> 
                 let backoff = retry.backoff_ms.saturating_mul(1 << failures.min(20));
                 agent.inner.clock.now_ms().saturating_add(backoff)
             });
-            post.push(Event::Failed { node: node(), lane, error: error.clone(), again_ms })
+            let event = Event::Failed { node: node(), lane, error: error.clone(), again_ms };
+            post.push_spent(event, tried.spent.clone())
         }
     }
 }

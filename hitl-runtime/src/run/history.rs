@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     Digest, Error, Place, Standing, ThreadId,
-    journal::{At, Entry, Event, Fold, Origin, Values, genesis, link},
+    journal::{At, Entry, Event, Fold, Origin, Usage, Values, genesis, link},
     state::State,
     store::Record,
 };
@@ -47,6 +47,9 @@ pub struct HistoryEntry {
     pub hash: Digest,
     /// What happened.
     pub event: Event,
+    /// What the node's models took to get here.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub spent: Vec<Usage>,
 }
 
 /// What a thread knew at a place.
@@ -254,6 +257,7 @@ impl<G: Graph> Agent<G> {
                 from: Some(from),
             },
             lease: None,
+            spent: Vec::new(),
             snapshot: Some(snapshot),
         })?;
         post.claim()?;
@@ -338,13 +342,14 @@ fn damaged(thread: &ThreadId, place: Place, problem: &str) -> Error {
     Error::Damaged { thread: thread.clone(), place, problem: problem.to_owned() }
 }
 
-fn shown(thread: &ThreadId, record: &Record) -> Result<HistoryEntry, Error> {
+pub(super) fn shown(thread: &ThreadId, record: &Record) -> Result<HistoryEntry, Error> {
     let entry: Entry = serde_json::from_slice(&record.body).map_err(|e| Error::Damaged {
         thread: thread.clone(),
         place: record.place,
         problem: format!("it is no entry that this program can read: {e}"),
     })?;
-    Ok(HistoryEntry { place: record.place, at_ms: entry.at_ms, hash: record.hash, event: entry.event })
+    let Entry { at_ms, event, spent, .. } = entry;
+    Ok(HistoryEntry { place: record.place, at_ms, hash: record.hash, event, spent })
 }
 
 fn snapshot<G: Graph>(fold: GraphFold<G>) -> Result<Snapshot<G::State>, Error> {

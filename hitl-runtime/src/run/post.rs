@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use super::{
-    Agent, Difference, Graph,
+    Agent, Difference, Graph, Heard, HistoryEntry,
     graph::GraphFold,
+    history::shown,
     refused::{changed, unreadable},
     token::token,
 };
 use crate::{
     Digest, Error, OpenReview, Place, Standing, StoreError,
-    journal::{At, Drafted, Entry, Event, LaneId, Lease, Ran, Said, Written, Wrote, seal},
+    journal::{At, Drafted, Entry, Event, LaneId, Lease, Ran, Said, Usage, Written, Wrote, seal},
     state::State,
     store::{Append, Record},
 };
@@ -101,8 +102,13 @@ impl<G: Graph> Post<G> {
 
     /// Moves the thread, and keeps the entry for the next flush.
     pub(crate) fn push(&mut self, event: Event) -> Result<(), Error> {
+        self.push_spent(event, Vec::new())
+    }
+
+    /// As `push`, with what models took to get there.
+    pub(crate) fn push_spent(&mut self, event: Event, spent: Vec<Usage>) -> Result<(), Error> {
         let (at_ms, lease) = self.stamp();
-        self.push_entry(&Entry { at_ms, event, lease, snapshot: None })
+        self.push_entry(&Entry { at_ms, event, lease, spent, snapshot: None })
     }
 
     /// As `push`, with an entry that is whole, as a fork's first one is with its snapshot.
@@ -121,6 +127,7 @@ impl<G: Graph> Post<G> {
         node: usize,
         wrote: Wrote<'_>,
         drafted: Option<Drafted>,
+        spent: &[Usage],
     ) -> Result<(), Error> {
         let place = self.fold.next;
         let written = self.fold.write(lane, wrote.iter().map(|(field, json)| (*field, &**json)));
@@ -143,7 +150,7 @@ impl<G: Graph> Post<G> {
         moved.map_err(|e| unreadable::<G>(&self.fold.thread, place, e))?;
         let node = G::SPEC.nodes.get(node).map_or("?", |node| node.name);
         let event = Said::Ran { ran: Ran { node, lane, wrote, to: &to } };
-        self.seal(Written { at_ms, event, lease: lease.as_ref(), snapshot: None })
+        self.seal(Written { at_ms, event, lease: lease.as_ref(), spent, snapshot: None })
     }
 
     /// When it is, and the lease where it is new or a third of it has passed.
@@ -203,17 +210,23 @@ impl<G: Graph> Post<G> {
             due_ms: due_ms(&self.fold),
             after: self.after,
         };
+        let heard = self.heard(&append);
         let store = &self.agent.inner.store;
         let retries = if patience && store.can_fail() { Self::RETRIES } else { 0 };
         let mut failures = 0;
         loop {
             let again = (failures < retries).then(|| append.clone());
             match (store.append(append).await, again) {
-                (Ok(()), _) => return Ok(true),
+                (Ok(()), _) => {
+                    self.tell(heard);
+                    return Ok(true);
+                }
                 // An append whose answer was lost may be the one that took the place.
                 (Err(StoreError::Taken { thread, .. }), _) if failures > 0 => {
                     let there = store.entries(&thread, mine.0, 1).await?;
-                    return Ok(there.first().is_some_and(|record| (record.place, record.hash) == mine));
+                    let is_mine = there.first().is_some_and(|record| (record.place, record.hash) == mine);
+                    self.tell(heard.into_iter().filter(|_| is_mine));
+                    return Ok(is_mine);
                 }
                 (Err(StoreError::Taken { .. }), _) => return Ok(false),
                 (Err(StoreError::Failed { .. }), Some(again)) => {
@@ -223,6 +236,23 @@ impl<G: Graph> Post<G> {
                 (Err(error), _) => return Err(error.into()),
             }
         }
+    }
+}
+
+impl<G: Graph> Post<G> {
+    /// What whoever listens to the thread is to hear of an append.
+    fn heard(&self, append: &Append) -> Vec<HistoryEntry> {
+        if !self.agent.inner.listeners.are_there(&append.thread) {
+            return Vec::new();
+        }
+        append.records.iter().filter_map(|record| shown(&append.thread, record).ok()).collect()
+    }
+
+    fn tell(&self, heard: impl IntoIterator<Item = HistoryEntry>) {
+        let Self { agent, fold, .. } = self;
+        heard
+            .into_iter()
+            .for_each(|entry| agent.inner.listeners.tell(&fold.thread, || Heard::Entry(Box::new(entry))));
     }
 }
 

@@ -5,9 +5,9 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use futures_util::FutureExt;
 use serde_json::Value;
 
-use super::{Agent, Args, Cx, Graph, NodeError, Writes, route};
+use super::{Agent, Args, Cx, Graph, NodeError, Writes, report::Reporter, route};
 use crate::{
-    journal::{Brings, Drafted, LaneId, Visit},
+    journal::{Brings, Drafted, LaneId, Usage, Visit},
     prose,
     review::Signatures,
     state::{Fields, State},
@@ -34,6 +34,8 @@ pub(crate) struct Tried {
     /// Where and when it ran, and so with which key.
     pub(crate) cx: Cx,
     pub(crate) end: End,
+    /// What its models took.
+    pub(crate) spent: Vec<Usage>,
 }
 
 pub(crate) enum End {
@@ -73,10 +75,13 @@ pub(crate) async fn run<G: Graph>(agent: &Agent<G>, this: Try<G>) -> Tried {
     // Synchronous code of the node runs here too, before it first awaits. The timers are boxed: few nodes have one, and
     // no other is to be the larger for it.
     let work = AssertUnwindSafe(async { (this.entry.run)(args).await }).catch_unwind();
-    let result = match spec.retry.timeout_ms {
-        None => Some(work.await),
-        Some(ms) => Box::pin(tokio::time::timeout(Duration::from_millis(ms), work)).await.ok(),
+    let work = async {
+        match spec.retry.timeout_ms {
+            None => Some(work.await),
+            Some(ms) => Box::pin(tokio::time::timeout(Duration::from_millis(ms), work)).await.ok(),
+        }
     };
+    let (result, spent) = Reporter::new(&agent.inner.listeners, &this.cx).follow(work).await;
     let unsure = spec.effect && !spec.idempotent;
     let end = match result {
         Some(Ok(Ok(writes))) => finished::<G>(writes, unsure),
@@ -92,7 +97,7 @@ pub(crate) async fn run<G: Graph>(agent: &Agent<G>, this: Try<G>) -> Tried {
             )
         }
     };
-    Tried { lane: this.lane, node: this.node, cx: this.cx, visit: this.visit, end }
+    Tried { lane: this.lane, node: this.node, cx: this.cx, visit: this.visit, end, spent }
 }
 
 /// How a try ends that failed: with an effect that nobody vouches for, in doubt.

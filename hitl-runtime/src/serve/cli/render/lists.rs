@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     OpenReview, Standing, ThreadId,
-    journal::{Decision, Event, Renamed, Settlement, Voided},
+    journal::{Decision, Event, Renamed, Settlement, Usage, Voided},
     run::HistoryEntry,
     serve::cli::{
         ages::{ago, deadline, left, utc},
@@ -72,7 +72,7 @@ pub(in crate::serve::cli) fn history(entries: &[HistoryEntry], frame: Frame) -> 
     let rows: Vec<Vec<String>> = entries
         .iter()
         .map(|entry| {
-            let what = what(&entry.event);
+            let what = format!("{}{}", what(&entry.event), took(&entry.spent));
             vec![
                 format!("{:>wide$}", entry.place),
                 utc(entry.at_ms),
@@ -83,6 +83,16 @@ pub(in crate::serve::cli) fn history(entries: &[HistoryEntry], frame: Frame) -> 
         })
         .collect();
     columns(&["#", "UTC", "hash", "who", "what"], &rows)
+}
+
+/// `, by nova-lite: 812 + 64 tokens, 0.9 s`, if a model was asked.
+fn took(spent: &[Usage]) -> String {
+    let Some(first) = spent.first() else { return String::new() };
+    let sum = |tokens: fn(&Usage) -> Option<u64>| spent.iter().filter_map(tokens).sum::<u64>();
+    let (read, wrote) = (sum(|usage| usage.input_tokens), sum(|usage| usage.output_tokens));
+    let seconds = spent.iter().map(|usage| usage.ms).sum::<u64>() as f64 / 1000.0;
+    let times = if spent.len() > 1 { format!(" in {} calls", spent.len()) } else { String::new() };
+    format!(", by {}: {read} + {wrote} tokens, {seconds:.1} s{times}", escape(&first.model))
 }
 
 fn who(event: &Event) -> Option<&str> {
