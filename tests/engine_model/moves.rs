@@ -1,0 +1,228 @@
+//! What people, programs and the world may do next.
+
+use proptest::{prelude::*, sample::select};
+use proptest_state_machine::ReferenceStateMachine;
+
+use super::{
+    office::{Effect, Node, Weather},
+    reference::{At, Reference, Refusal, THREADS, Thread},
+};
+
+#[derive(Clone, Debug)]
+pub enum Move {
+    Start {
+        thread: usize,
+        wish: u32,
+    },
+    Decide {
+        thread: usize,
+        review: usize,
+        by: Person,
+        say: Say,
+    },
+    Settle {
+        thread: usize,
+        doubt: usize,
+        by: Person,
+        how: Settle,
+    },
+    Resume(usize),
+    Sweep,
+    Fork {
+        from: usize,
+        at: Fork,
+        to: usize,
+    },
+    Pass {
+        hours: u64,
+    },
+    Change(Weather),
+    /// Another process takes over.
+    Reopen,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum Person {
+    /// Holds the role `payer`.
+    Mara,
+    Eve,
+    /// Holds the role, and has no name.
+    Nobody,
+}
+
+impl Person {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Mara => "mara",
+            Self::Eve => "eve",
+            Self::Nobody => " ",
+        }
+    }
+
+    pub fn may(self, node: Node) -> Result<(), Refusal> {
+        match self {
+            Self::Nobody => Err("bad_verdict".into()),
+            Self::Eve if node == Node::Pay => Err("role_missing".into()),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub enum Say {
+    Approve,
+    Edit(Edit),
+    Reject,
+    RejectAsExpired,
+    Ask(String),
+}
+
+#[derive(Clone, Debug)]
+pub enum Edit {
+    /// Another number of dollars, or of the letter's text; 0 breaks the invariants of both.
+    To(u32),
+    WrongType,
+    Misspelt,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum Settle {
+    Happened,
+    HappenedWrongly,
+    RunAgain,
+    Stop,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum Fork {
+    Birth,
+    Head,
+}
+
+impl ReferenceStateMachine for Reference {
+    type State = Self;
+    type Transition = Move;
+
+    fn init_state() -> BoxedStrategy<Self> {
+        Just(Self::default()).boxed()
+    }
+
+    fn transitions(reference: &Self) -> BoxedStrategy<Move> {
+        let thread = 0..THREADS.len();
+        let stands = stands(reference);
+        let doubted = !open_doubts(reference).is_empty();
+        let held = reference.threads.iter().flatten().any(|thread| thread.is_held);
+        prop_oneof![
+            2 => (thread.clone(), 10..12_u32).prop_map(|(thread, wish)| Move::Start { thread, wish }),
+            12 => decide(reference),
+            if doubted { 6 } else { 1 } => settle(reference),
+            if stands.is_empty() { 1 } else { 5 } => one_of(stands, THREADS.len() - 1).prop_map(Move::Resume),
+            2 => Just(Move::Sweep),
+            2 => (thread.clone(), select(vec![Fork::Birth, Fork::Head]), thread)
+                .prop_map(|(from, at, to)| Move::Fork { from, at, to }),
+            if held { 5 } else { 1 } => (1..30_u64).prop_map(|hours| Move::Pass { hours }),
+            4 => weather().prop_map(Move::Change),
+            1 => Just(Move::Reopen),
+        ]
+        .boxed()
+    }
+
+    fn preconditions(reference: &Self, this: &Move) -> bool {
+        !matches!(this, Move::Sweep) || reference.may_sweep()
+    }
+
+    fn apply(mut reference: Self, this: &Move) -> Self {
+        reference.play(this);
+        reference
+    }
+}
+
+fn person() -> impl Strategy<Value = Person> {
+    prop_oneof![12 => Just(Person::Mara), 2 => Just(Person::Eve), 1 => Just(Person::Nobody)]
+}
+
+/// Mostly of what is there, and sometimes of what is over or was never there.
+fn one_of(open: Vec<usize>, ever: usize) -> BoxedStrategy<usize> {
+    if open.is_empty() { (0..=ever).boxed() } else { prop_oneof![5 => select(open), 1 => 0..=ever].boxed() }
+}
+
+fn at(reference: &Reference, number: impl Fn(At) -> Option<usize>) -> Vec<usize> {
+    let lanes = reference.threads.iter().flatten().flat_map(|thread| &thread.lanes);
+    lanes.filter_map(|lane| number(lane.at)).collect()
+}
+
+fn open_reviews(reference: &Reference) -> Vec<usize> {
+    at(reference, |at| if let At::Open(review) = at { Some(review) } else { None })
+}
+
+fn open_doubts(reference: &Reference) -> Vec<usize> {
+    at(reference, |at| if let At::Doubt(doubt) = at { Some(doubt) } else { None })
+}
+
+/// The threads that do not go on by themselves.
+fn stands(reference: &Reference) -> Vec<usize> {
+    let failed = |thread: &Thread| thread.lanes.iter().any(|lane| matches!(lane.at, At::Failed { .. }));
+    let stands = |thread: &Thread| failed(thread) || reference.is_running(thread);
+    let threads = reference.threads.iter().enumerate();
+    threads.filter(|(_, thread)| thread.as_ref().is_some_and(stands)).map(|(number, _)| number).collect()
+}
+
+/// Mostly in the thread that it belongs to.
+fn in_thread(own: Option<usize>) -> BoxedStrategy<usize> {
+    let any = 0..THREADS.len();
+    match own {
+        Some(own) => prop_oneof![9 => Just(own), 1 => any].boxed(),
+        None => any.boxed(),
+    }
+}
+
+fn decide(reference: &Reference) -> impl Strategy<Value = Move> + use<> {
+    let open = open_reviews(reference);
+    let threads: Vec<usize> = reference.reviews.iter().map(|review| review.thread).collect();
+    one_of(open, threads.len()).prop_flat_map(move |review| {
+        let thread = in_thread(threads.get(review).copied());
+        (thread, person(), say()).prop_map(move |(thread, by, say)| Move::Decide { thread, review, by, say })
+    })
+}
+
+fn say() -> impl Strategy<Value = Say> {
+    let edit = prop_oneof![3 => (0..4_u32).prop_map(Edit::To), 1 => Just(Edit::WrongType), 1 => Just(Edit::Misspelt)];
+    prop_oneof![
+        8 => Just(Say::Approve),
+        3 => edit.prop_map(Say::Edit),
+        2 => Just(Say::Reject),
+        1 => Just(Say::RejectAsExpired),
+        3 => select(vec!["why?", "who?", " "]).prop_map(|question| Say::Ask(question.to_owned())),
+    ]
+}
+
+fn settle(reference: &Reference) -> impl Strategy<Value = Move> + use<> {
+    let open = open_doubts(reference);
+    let threads: Vec<usize> = reference.doubts.iter().map(|doubt| doubt.thread).collect();
+    let how = prop_oneof![
+        2 => Just(Settle::Happened),
+        1 => Just(Settle::HappenedWrongly),
+        3 => Just(Settle::RunAgain),
+        3 => Just(Settle::Stop),
+    ];
+    (one_of(open, threads.len()), person(), how).prop_flat_map(move |(doubt, by, how)| {
+        let thread = in_thread(threads.get(doubt).copied());
+        thread.prop_map(move |thread| Move::Settle { thread, doubt, by, how })
+    })
+}
+
+fn weather() -> impl Strategy<Value = Weather> {
+    let effect =
+        || prop_oneof![3 => Just(Effect::Works), 2 => Just(Effect::Breaks), 1 => Just(Effect::Refuses)];
+    let fails = prop_oneof![3 => Just(0), 2 => 1..8_u32];
+    let dies_at = select(vec![Node::Look, Node::Draft, Node::Pay, Node::Send, Node::Tidy, Node::File]);
+    let dies_at = prop_oneof![1 => Just(None), 1 => dies_at.prop_map(Some)];
+    let weather = (fails, effect(), effect(), any::<bool>(), dies_at);
+    weather.prop_map(|(look_fails, pay, send, tidy_fails, dies_at)| Weather {
+        look_fails,
+        pay,
+        send,
+        tidy_fails,
+        dies_at,
+    })
+}

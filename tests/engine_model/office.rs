@@ -1,0 +1,253 @@
+//! The agent under test: a graph with something of everything, in an office that keeps books.
+
+use std::{
+    future::pending,
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+use hitl::prelude::*;
+use tokio::sync::Notify;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+pub struct Offer {
+    #[garde(range(min = 1, max = 100))]
+    pub dollars: u32,
+    #[garde(skip)]
+    pub note: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+pub struct Letter {
+    #[garde(length(min = 1))]
+    pub text: String,
+}
+
+#[state]
+pub struct Case {
+    #[input]
+    pub wish: u32,
+    pub price: u32,
+    pub offer: Offer,
+    pub letter: Letter,
+    #[reduce(append)]
+    #[output]
+    pub log: Vec<String>,
+}
+
+/// The nodes, as the reference calls them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Node {
+    Look,
+    Draft,
+    Pay,
+    Cancel,
+    Send,
+    Skip,
+    Tidy,
+    File,
+}
+
+impl Node {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Look => "look",
+            Self::Draft => "draft",
+            Self::Pay => "pay",
+            Self::Cancel => "cancel",
+            Self::Send => "send",
+            Self::Skip => "skip",
+            Self::Tidy => "tidy",
+            Self::File => "file",
+        }
+    }
+}
+
+/// How an effect ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Effect {
+    #[default]
+    Works,
+    /// It says nothing of whether it happened.
+    Breaks,
+    /// It vouches that it did not happen.
+    Refuses,
+}
+
+/// What the world does to the nodes, until it changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Weather {
+    /// How often `look` fails from now on.
+    pub look_fails: u32,
+    pub pay: Effect,
+    pub send: Effect,
+    pub tidy_fails: bool,
+    /// Where the next process dies that comes there: the work is done, and nobody has heard of it.
+    pub dies_at: Option<Node>,
+}
+
+/// An effect that was tried.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Deed {
+    pub thread: String,
+    pub what: String,
+    pub by: String,
+}
+
+/// What was done, and how often.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Books {
+    pub looked: u32,
+    pub drafted: u32,
+    pub tidied: u32,
+    pub filed: u32,
+    pub paid: Vec<Deed>,
+    pub sent: Vec<Deed>,
+}
+
+#[derive(Clone, Default)]
+pub struct Office {
+    desk: Arc<Mutex<Desk>>,
+    death: Arc<Notify>,
+}
+
+#[derive(Default)]
+pub struct Desk {
+    pub weather: Weather,
+    pub books: Books,
+    /// The idempotency keys that came with the payments and with the letters, in their order.
+    pub pay_keys: Vec<String>,
+    pub send_keys: Vec<String>,
+    is_dead: bool,
+}
+
+impl Office {
+    pub fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap()
+    }
+
+    /// Waits until the process that works here has died.
+    pub async fn death(&self) {
+        self.death.notified().await;
+    }
+
+    /// Another process works here from now on.
+    pub fn succeed(&self) {
+        let mut desk = self.desk();
+        desk.is_dead = false;
+        desk.weather.dies_at = None;
+    }
+
+    /// What a node does here. It does not come back where the process dies.
+    async fn work<T>(&self, at: Node, work: impl FnOnce(&mut Desk) -> T + Send) -> T {
+        match self.try_work(at, work) {
+            Some(done) => done,
+            None => pending().await,
+        }
+    }
+
+    fn try_work<T>(&self, at: Node, work: impl FnOnce(&mut Desk) -> T) -> Option<T> {
+        let mut desk = self.desk();
+        if desk.is_dead {
+            return None;
+        }
+        let done = work(&mut desk);
+        if desk.weather.dies_at == Some(at) {
+            desk.is_dead = true;
+            self.death.notify_one();
+            return None;
+        }
+        Some(done)
+    }
+}
+
+fn deed(cx: &Cx, what: &str, by: &str) -> Deed {
+    Deed { thread: cx.thread().to_string(), what: what.to_owned(), by: by.to_owned() }
+}
+
+fn end(effect: Effect, line: String) -> Result<Vec<String>> {
+    match effect {
+        Effect::Works => Ok(vec![line]),
+        Effect::Breaks => Err(NodeError::msg("the line broke")),
+        Effect::Refuses => Err(NodeError::not_done("the other side refused")),
+    }
+}
+
+#[node(Case, writes = price, retries = 2, backoff = "1ms")]
+async fn look(wish: u32, office: Deps<Office>) -> Result<u32> {
+    let look = |desk: &mut Desk| {
+        desk.books.looked += 1;
+        let fails = desk.weather.look_fails > 0;
+        desk.weather.look_fails = desk.weather.look_fails.saturating_sub(1);
+        fails
+    };
+    if office.work(Node::Look, look).await { Err(NodeError::msg("nothing was found")) } else { Ok(wish) }
+}
+
+#[node(Case, writes = (offer, letter))]
+async fn draft(price: u32, question: Option<&Question>, office: Deps<Office>) -> Result<(Offer, Letter)> {
+    office.work(Node::Draft, |desk| desk.books.drafted += 1).await;
+    let note = question.map_or_else(|| "as wished".to_owned(), |question| question.text.clone());
+    Ok((Offer { dollars: price, note }, Letter { text: "dear customer".into() }))
+}
+
+#[interrupt_before(role = "payer", expires = "24h")]
+#[node(Case, writes = log, effect)]
+async fn pay(offer: Approved<Offer>, office: Deps<Office>, cx: &Cx) -> Result<Vec<String>> {
+    let what = format!("{} dollars, {}", offer.dollars, offer.note);
+    let pay = |desk: &mut Desk| {
+        desk.books.paid.push(deed(cx, &what, offer.operator()));
+        desk.pay_keys.push(cx.idempotency_key().to_owned());
+        desk.weather.pay
+    };
+    end(office.work(Node::Pay, pay).await, format!("paid {what}"))
+}
+
+#[node(Case, writes = log)]
+async fn cancel(rejection: &Rejection) -> Result<Vec<String>> {
+    Ok(vec![format!("cancelled by {}: {}", rejection.operator, rejection.reason)])
+}
+
+#[interrupt_before(expires = "48h")]
+#[node(Case, writes = log, effect)]
+async fn send(letter: Approved<Letter>, office: Deps<Office>, cx: &Cx) -> Result<Vec<String>> {
+    let send = |desk: &mut Desk| {
+        desk.books.sent.push(deed(cx, &letter.text, letter.operator()));
+        desk.send_keys.push(cx.idempotency_key().to_owned());
+        desk.weather.send
+    };
+    end(office.work(Node::Send, send).await, format!("sent {}", letter.text))
+}
+
+#[node(Case, writes = log)]
+async fn skip(rejection: &Rejection) -> Result<Vec<String>> {
+    Ok(vec![format!("skipped by {}: {}", rejection.operator, rejection.reason)])
+}
+
+#[node(Case, writes = log)]
+async fn tidy(office: Deps<Office>) -> Result<Vec<String>> {
+    let tidy = |desk: &mut Desk| {
+        desk.books.tidied += 1;
+        desk.weather.tidy_fails
+    };
+    if office.work(Node::Tidy, tidy).await {
+        Err(NodeError::msg("too much paper"))
+    } else {
+        Ok(vec!["tidied".into()])
+    }
+}
+
+#[node(Case, writes = log)]
+async fn file(office: Deps<Office>) -> Result<Vec<String>> {
+    office.work(Node::File, |desk| desk.books.filed += 1).await;
+    Ok(vec!["filed".into()])
+}
+
+graph! {
+    pub Clerk<Case, Office> {
+        start -> look -> draft -> pay -> (send, tidy) -> file -> end;
+        pay { reject -> cancel, ask -> draft }
+        cancel -> end;
+        send { reject -> skip }
+        skip -> file;
+    }
+}

@@ -1,0 +1,142 @@
+//! The moves that are made up reach everything that the office has.
+
+use std::collections::BTreeSet;
+
+use proptest::{
+    strategy::{Strategy, ValueTree},
+    test_runner::TestRunner,
+};
+use proptest_state_machine::ReferenceStateMachine;
+
+use super::{
+    moves::Move,
+    office::Node,
+    reference::{At, Lane, Reference, Thread},
+};
+
+const SITUATIONS: &[&str] = &[
+    "a stopped effect beside what is tried again",
+    "already_decided",
+    "bad_verdict",
+    "decided after a death",
+    "decided, and a dead process has it",
+    "decided: approve",
+    "decided: ask",
+    "decided: edit",
+    "decided: reject",
+    "died: draft",
+    "died: file",
+    "died: look",
+    "died: pay",
+    "died: send",
+    "died: tidy",
+    "effect_under_way",
+    "ended",
+    "expired",
+    "failed: look",
+    "failed: pay",
+    "failed: send",
+    "failed: tidy",
+    "fork",
+    "in doubt: pay",
+    "in doubt: send",
+    "invalid",
+    "not_in_doubt",
+    "resumed after a death",
+    "resumed, and a dead process has it",
+    "role_missing",
+    "send waits, and tidy has failed",
+    "settled what nobody wrote down",
+    "settled: happened",
+    "settled: run_again",
+    "settled: stop",
+    "signature_not_carried",
+    "stale",
+    "swept up after a death",
+    "thread_exists",
+    "unknown_key",
+    "unknown_thread",
+];
+
+#[test]
+fn the_moves_reach_every_situation() {
+    let mut runner = TestRunner::deterministic();
+    let mut seen = BTreeSet::new();
+    for _ in 0..400 {
+        let moves = Reference::sequential_strategy(1..60).new_tree(&mut runner).unwrap();
+        let (mut reference, moves, _) = moves.current();
+        for this in &moves {
+            let before = reference.clone();
+            reference.play(this);
+            seen.extend(passages(&before, this, &reference).map(str::to_owned));
+            if let Some(at) = before.weather.dies_at.filter(|_| reference.died) {
+                seen.insert(format!("died: {}", at.name()));
+            }
+            situations(&reference, &mut seen);
+        }
+    }
+    assert_eq!(seen.iter().map(String::as_str).collect::<Vec<_>>(), SITUATIONS);
+}
+
+/// What a move has met, as the threads stood before it and stand after it.
+fn passages(before: &Reference, this: &Move, after: &Reference) -> impl Iterator<Item = &'static str> {
+    let was = |thread: usize| before.threads[thread].as_ref();
+    let is_stalled = |thread: &Thread| before.is_running(thread) && !thread.is_held;
+    let went_well = after.refusal.is_none() && !after.died;
+    let met = match this {
+        Move::Resume(thread) => was(*thread).map_or(Vec::new(), |thread| {
+            vec![
+                (is_stopped_beside_failed(thread), "a stopped effect beside what is tried again"),
+                (thread.is_held, "resumed, and a dead process has it"),
+                (is_stalled(thread), "resumed after a death"),
+            ]
+        }),
+        Move::Decide { thread, .. } => was(*thread).filter(|_| went_well).map_or(Vec::new(), |thread| {
+            vec![
+                (thread.is_held, "decided, and a dead process has it"),
+                (is_stalled(thread), "decided after a death"),
+            ]
+        }),
+        Move::Settle { doubt, .. } if went_well => {
+            vec![(!before.doubts[*doubt].is_written, "settled what nobody wrote down")]
+        }
+        Move::Sweep => {
+            vec![(before.threads.iter().flatten().any(is_stalled), "swept up after a death")]
+        }
+        _ => Vec::new(),
+    };
+    met.into_iter().filter(|(is_met, _)| *is_met).map(|(_, name)| name)
+}
+
+fn is_stopped_beside_failed(thread: &Thread) -> bool {
+    matches!(
+        thread.lanes[..],
+        [_, Lane { at: At::Failed { stopped: true, .. }, .. }, Lane { at: At::Failed { .. }, .. }]
+    )
+}
+
+fn situations(reference: &Reference, seen: &mut BTreeSet<String>) {
+    seen.extend(reference.refusal.as_ref().map(|refusal| refusal.code.to_owned()));
+    let decided = reference.reviews.iter().filter_map(|review| review.decided.as_ref());
+    seen.extend(decided.map(|(_, verdict)| format!("decided: {verdict}")));
+    let settled = reference.doubts.iter().filter_map(|doubt| doubt.settled.as_ref());
+    seen.extend(settled.map(|(_, how)| format!("settled: {how}")));
+    for thread in reference.threads.iter().flatten() {
+        for lane in &thread.lanes {
+            seen.extend(match lane.at {
+                At::Doubt(doubt) => Some(format!("in doubt: {}", reference.doubts[doubt].node.name())),
+                At::Failed { node, stopped: false, .. } => Some(format!("failed: {}", node.name())),
+                At::Ended => Some("ended".to_owned()),
+                _ => None,
+            });
+        }
+        if thread.is_fork {
+            seen.insert("fork".to_owned());
+        }
+        if let [_, send, tidy] = &thread.lanes[..]
+            && matches!((send.at, tidy.at), (At::Open(_), At::Failed { node: Node::Tidy, .. }))
+        {
+            seen.insert("send waits, and tidy has failed".to_owned());
+        }
+    }
+}

@@ -1,0 +1,369 @@
+//! What should be: the same office as a plain struct, without journal, digests or stores.
+
+use super::{
+    moves::{Edit, Fork, Move, Person, Say, Settle},
+    office::{Books, Node, Weather},
+};
+
+pub const THREADS: [&str; 3] = ["a", "b", "c"];
+
+#[derive(Clone, Debug, Default)]
+pub struct Reference {
+    pub now_hours: u64,
+    pub weather: Weather,
+    pub threads: [Option<Thread>; THREADS.len()],
+    /// Every review and every doubt there ever was, in the order in which they came.
+    pub reviews: Vec<Review>,
+    pub doubts: Vec<Doubt>,
+    pub books: Books,
+    /// Which review each deed was signed in.
+    pub paid_for: Vec<usize>,
+    pub sent_for: Vec<usize>,
+    /// What the last move should be refused with, if it should.
+    pub refusal: Option<Refusal>,
+    /// Whether the last move has written anything, however it was answered.
+    pub wrote: bool,
+    /// Whether the process has died at it.
+    pub died: bool,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Refusal {
+    pub code: &'static str,
+    /// Who was first, and with what verdict.
+    pub first: Option<(String, String)>,
+}
+
+impl From<&'static str> for Refusal {
+    fn from(code: &'static str) -> Self {
+        Self { code, first: None }
+    }
+}
+
+/// Where a lane stands.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum At {
+    /// A node is next; where it is an effect that was signed, in which review.
+    Ready(Node, Option<usize>),
+    Open(usize),
+    Doubt(usize),
+    Failed {
+        node: Node,
+        signed: Option<usize>,
+        stopped: bool,
+    },
+    /// In a fork, or past it.
+    Away,
+    Ended,
+}
+
+#[derive(Clone, Debug)]
+pub struct Lane {
+    pub at: At,
+    pub log: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Thread {
+    pub wish: u32,
+    pub is_fork: bool,
+    /// Whether a process has died that ran it, and still has it until its lease is over.
+    pub is_held: bool,
+    /// As it was when it began, for a fork that goes back to there.
+    birth: Option<Box<Thread>>,
+    /// The thread itself; while it is in its fork, `send` and `tidy` as well.
+    pub lanes: Vec<Lane>,
+    pub dollars: u32,
+    pub note: String,
+    pub letter: String,
+    /// What the last verdict brought.
+    pub brings: String,
+}
+
+#[derive(Clone, Debug)]
+pub struct Review {
+    pub thread: usize,
+    pub node: Node,
+    pub deadline_hours: u64,
+    pub decided: Option<(String, &'static str)>,
+    pub signed_by: String,
+}
+
+#[derive(Clone, Debug)]
+pub struct Doubt {
+    pub thread: usize,
+    pub node: Node,
+    /// The review that the effect was signed in; the key is the same for all of its runs.
+    pub signed: usize,
+    /// Whether the runner wrote so itself. Of one that died it is known when its lease is over.
+    pub is_written: bool,
+    pub settled: Option<(String, &'static str)>,
+}
+
+impl Thread {
+    fn new(wish: u32) -> Self {
+        let lane = Lane { at: At::Ready(Node::Look, None), log: Vec::new() };
+        let text = String::new;
+        Self {
+            wish,
+            is_fork: false,
+            is_held: false,
+            birth: None,
+            lanes: vec![lane],
+            dollars: 0,
+            note: text(),
+            letter: text(),
+            brings: text(),
+        }
+    }
+
+    pub fn is_ended(&self) -> bool {
+        self.lanes[0].at == At::Ended
+    }
+
+    /// Whether it has come past the signature of its payment.
+    fn is_signed(&self) -> bool {
+        self.lanes[0].log.first().is_some_and(|line| !line.starts_with("cancelled"))
+    }
+}
+
+impl Reference {
+    pub fn play(&mut self, this: &Move) {
+        (self.wrote, self.died) = (false, false);
+        let answer = match this {
+            Move::Start { thread, wish } => self.start(*thread, *wish),
+            Move::Decide { thread, review, by, say } => self.decide(*thread, *review, *by, say),
+            Move::Settle { thread, doubt, by, how } => self.settle(*thread, *doubt, *by, *how),
+            Move::Resume(thread) => self.known(*thread).map(|()| self.take_up(*thread)),
+            Move::Fork { from, at, to } => self.fork(*from, *at, *to),
+            Move::Sweep => {
+                let there = (0..THREADS.len()).filter(|thread| self.threads[*thread].is_some());
+                there.collect::<Vec<_>>().into_iter().for_each(|thread| self.look_after(thread));
+                Ok(())
+            }
+            Move::Pass { hours } => {
+                self.now_hours += hours;
+                self.threads.iter_mut().flatten().for_each(|thread| thread.is_held = false);
+                Ok(())
+            }
+            Move::Change(weather) => {
+                self.weather = *weather;
+                Ok(())
+            }
+            Move::Reopen => Ok(()),
+        };
+        self.refusal = answer.err().filter(|_| !self.died);
+    }
+
+    /// The effect of a thread that everybody sees is in doubt.
+    pub fn doubt(&self, thread: &Thread) -> Option<usize> {
+        thread.lanes.iter().find_map(|lane| match lane.at {
+            At::Doubt(doubt) if self.doubts[doubt].is_written || !thread.is_held => Some(doubt),
+            _ => None,
+        })
+    }
+
+    /// Whether a process runs a thread, or has died while it did.
+    pub fn is_running(&self, thread: &Thread) -> bool {
+        thread.lanes.iter().any(|lane| match lane.at {
+            At::Ready(..) => true,
+            At::Doubt(doubt) => !self.doubts[doubt].is_written,
+            _ => false,
+        })
+    }
+
+    /// A sweep takes up threads side by side: who comes first must not be told by what can be seen.
+    pub fn may_sweep(&self) -> bool {
+        let running = self.threads.iter().flatten().filter(|thread| self.is_running(thread));
+        self.weather.dies_at.is_none() && running.count() < 2
+    }
+
+    fn known(&self, thread: usize) -> Result<(), Refusal> {
+        if self.threads[thread].is_some() { Ok(()) } else { Err("unknown_thread".into()) }
+    }
+
+    pub fn thread(&mut self, thread: usize) -> &mut Thread {
+        self.threads[thread].as_mut().unwrap()
+    }
+
+    fn start(&mut self, thread: usize, wish: u32) -> Result<(), Refusal> {
+        match &self.threads[thread] {
+            Some(there) if there.is_fork || there.wish != wish => Err("thread_exists".into()),
+            Some(_) => Ok(()),
+            None => {
+                self.put(thread, Thread::new(wish));
+                Ok(())
+            }
+        }
+    }
+
+    fn put(&mut self, name: usize, mut thread: Thread) {
+        self.wrote = true;
+        thread.birth = Some(Box::new(thread.clone()));
+        self.threads[name] = Some(thread);
+        self.run(name);
+    }
+
+    fn decide(&mut self, thread: usize, review: usize, by: Person, say: &Say) -> Result<(), Refusal> {
+        self.known(thread)?;
+        let found = self.reviews.get(review).filter(|review| review.thread == thread).cloned();
+        let Some(found) = found else { return Err("stale".into()) };
+        if found.decided.is_some() {
+            let first = found.decided.map(|(by, verdict)| (by, verdict.to_owned()));
+            return Err(Refusal { code: "already_decided", first });
+        }
+        if found.deadline_hours <= self.now_hours {
+            self.expire(review);
+            self.run(thread);
+            return Err("expired".into());
+        }
+        by.may(found.node)?;
+        let ready = |node| At::Ready(node, None);
+        let (verdict, to) = match say {
+            Say::Approve => ("approve", At::Ready(found.node, Some(review))),
+            Say::Edit(edit) => {
+                self.edit(thread, found.node, edit)?;
+                ("edit", At::Ready(found.node, Some(review)))
+            }
+            Say::Reject => {
+                self.thread(thread).brings = format!("{}: other", by.name());
+                ("reject", ready(if found.node == Node::Pay { Node::Cancel } else { Node::Skip }))
+            }
+            Say::RejectAsExpired => return Err("bad_verdict".into()),
+            Say::Ask(question) => {
+                if found.node != Node::Pay || question.trim().is_empty() {
+                    return Err("bad_verdict".into());
+                }
+                self.thread(thread).brings.clone_from(question);
+                ("ask", ready(Node::Draft))
+            }
+        };
+        self.decided(review, by.name(), verdict, to);
+        self.run(thread);
+        Ok(())
+    }
+
+    fn edit(&mut self, thread: usize, node: Node, edit: &Edit) -> Result<(), Refusal> {
+        let thread = self.thread(thread);
+        match (edit, node) {
+            (Edit::Misspelt, _) => return Err("unknown_key".into()),
+            (Edit::To(0) | Edit::WrongType, _) => return Err("invalid".into()),
+            (Edit::To(number), Node::Pay) => thread.dollars = *number,
+            (Edit::To(number), _) => thread.letter = number.to_string(),
+        }
+        Ok(())
+    }
+
+    fn decided(&mut self, review: usize, by: &str, verdict: &'static str, to: At) {
+        self.wrote = true;
+        let found = &mut self.reviews[review];
+        found.decided = Some((by.to_owned(), verdict));
+        found.signed_by = by.to_owned();
+        let thread = found.thread;
+        self.turn(thread, At::Open(review), to);
+    }
+
+    fn turn(&mut self, thread: usize, from: At, to: At) {
+        self.thread(thread).lanes.iter_mut().filter(|lane| lane.at == from).for_each(|lane| lane.at = to);
+    }
+
+    fn settle(&mut self, thread: usize, doubt: usize, by: Person, how: Settle) -> Result<(), Refusal> {
+        self.known(thread)?;
+        if self.threads[thread].as_ref().and_then(|thread| self.doubt(thread)) != Some(doubt) {
+            return Err("not_in_doubt".into());
+        }
+        let Doubt { node, signed, .. } = self.doubts[doubt];
+        by.may(node)?;
+        if matches!(how, Settle::HappenedWrongly) {
+            return Err("invalid".into());
+        }
+        if !self.doubts[doubt].is_written {
+            self.look_after(thread);
+            if self.died {
+                return Ok(());
+            }
+        }
+        let how = match how {
+            Settle::Happened | Settle::HappenedWrongly => {
+                let lane = if node == Node::Pay { 0 } else { 1 };
+                self.thread(thread).lanes[lane].log.push("it happened".into());
+                self.leave(thread, node);
+                "happened"
+            }
+            Settle::RunAgain => {
+                self.turn(thread, At::Doubt(doubt), At::Ready(node, Some(signed)));
+                "run_again"
+            }
+            Settle::Stop => {
+                self.turn(thread, At::Doubt(doubt), At::Failed { node, signed: Some(signed), stopped: true });
+                "stop"
+            }
+        };
+        self.wrote = true;
+        self.doubts[doubt].settled = Some((by.name().to_owned(), how));
+        self.run(thread);
+        Ok(())
+    }
+
+    /// Looks after a thread, and tries again what has failed.
+    fn take_up(&mut self, thread: usize) {
+        let lanes = if self.thread(thread).is_held { Vec::new() } else { self.thread(thread).lanes.clone() };
+        for lane in lanes {
+            if let At::Failed { node, signed, stopped: false } = lane.at {
+                self.turn(thread, lane.at, At::Ready(node, signed));
+            }
+        }
+        self.look_after(thread);
+    }
+
+    /// Rejects what is overdue, and goes on where a process has died.
+    fn look_after(&mut self, name: usize) {
+        for lane in self.thread(name).lanes.clone() {
+            match lane.at {
+                At::Open(review) if self.reviews[review].deadline_hours <= self.now_hours => {
+                    self.expire(review);
+                }
+                _ => {}
+            }
+        }
+        let thread = self.threads[name].as_ref().unwrap();
+        self.wrote |= !thread.is_held && self.is_running(thread);
+        self.run(name);
+    }
+
+    fn expire(&mut self, review: usize) {
+        let Review { thread, node, .. } = self.reviews[review];
+        self.thread(thread).brings = "hitl: expired".to_owned();
+        let to = if node == Node::Pay { Node::Cancel } else { Node::Skip };
+        self.decided(review, "hitl", "reject", At::Ready(to, None));
+    }
+
+    fn fork(&mut self, from: usize, at: Fork, to: usize) -> Result<(), Refusal> {
+        self.known(from)?;
+        let old = self.thread(from).clone();
+        let mut new = match at {
+            Fork::Birth => *old.birth.unwrap(),
+            Fork::Head => old,
+        };
+        if new.lanes.iter().any(|lane| matches!(lane.at, At::Doubt(_) | At::Failed { stopped: true, .. }))
+            && new.lanes.len() == 1
+        {
+            return Err("effect_under_way".into());
+        }
+        if new.is_signed() {
+            return Err("signature_not_carried".into());
+        }
+        if self.threads[to].is_some() {
+            return Err("thread_exists".into());
+        }
+        (new.is_fork, new.is_held) = (true, false);
+        let lane = &mut new.lanes[0];
+        lane.at = match lane.at {
+            At::Open(_) => At::Ready(Node::Pay, None),
+            At::Failed { node, .. } => At::Ready(node, None),
+            at => at,
+        };
+        self.put(to, new);
+        Ok(())
+    }
+}

@@ -1,0 +1,182 @@
+//! What can be seen of the real thing, held against the reference.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hitl::{Digest, Error, Standing, ThreadId, journal::Event, prelude::*};
+use serde_json::json;
+
+use super::{
+    office::{ClerkTurn, Node},
+    process::Shelf,
+    reference::{At, Reference, Review, THREADS, Thread},
+    system::System,
+};
+
+/// What people have seen.
+#[derive(Default)]
+pub struct Known {
+    /// What names each review and each doubt.
+    pub reviews: BTreeMap<usize, Digest>,
+    pub doubts: BTreeMap<usize, Digest>,
+    /// The head of each thread before the last move.
+    pub heads: [Option<(u64, Digest)>; THREADS.len()],
+}
+
+impl<S: Shelf> System<S> {
+    /// Holds everything that can be seen against what should be.
+    pub fn check(&mut self, reference: &Reference, shown: Option<(usize, String)>) {
+        for (number, thread) in reference.threads.iter().enumerate() {
+            match thread {
+                Some(thread) => {
+                    self.check_view(number, thread, reference);
+                    self.check_history(number, reference);
+                }
+                None => assert_eq!(self.turn(number).err().unwrap().code(), "unknown_thread"),
+            }
+        }
+        if let Some((thread, turn)) = shown {
+            assert_eq!(turn, self.turn(thread).unwrap().to_string(), "the turn");
+        }
+        self.check_heads(reference);
+        self.check_inbox(reference);
+        let desk = self.office.desk();
+        assert_eq!(desk.books, reference.books, "what was done");
+        same_pattern(&desk.pay_keys, &reference.paid_for);
+        same_pattern(&desk.send_keys, &reference.sent_for);
+    }
+
+    fn turn(&self, thread: usize) -> Result<ClerkTurn, Error> {
+        self.process.wait(self.process.agent.thread(THREADS[thread]))
+    }
+
+    fn check_view(&mut self, number: usize, thread: &Thread, reference: &Reference) {
+        let view = self.process.wait(self.process.agent.view(THREADS[number])).unwrap();
+        let ats: Vec<At> = thread.lanes.iter().map(|lane| lane.at).collect();
+        let doubt = reference.doubt(thread);
+        let standing = if thread.is_ended() {
+            Standing::Ended
+        } else if doubt.is_some() {
+            Standing::InDoubt
+        } else if reference.is_running(thread) {
+            Standing::Running
+        } else if ats.iter().any(|at| matches!(at, At::Failed { .. })) {
+            Standing::Failed
+        } else {
+            Standing::Waiting
+        };
+        assert_eq!(view.standing, standing, "{}", THREADS[number]);
+        assert_eq!(view.stalled, reference.is_running(thread) && !thread.is_held, "{}", THREADS[number]);
+
+        for (review, seen) in open_in(&ats).zip(&view.reviews) {
+            meet(&mut self.known.reviews, review, seen.digest);
+        }
+        let open = open_in(&ats).map(|review| {
+            let Review { node, deadline_hours, .. } = &reference.reviews[review];
+            let draft = match node {
+                Node::Pay => json!({ "dollars": thread.dollars, "note": thread.note }),
+                _ => json!({ "text": thread.letter }),
+            };
+            let deadline_ms = Some(deadline_hours * 3_600_000);
+            (node.name().to_owned(), draft, self.known.reviews.get(&review).copied(), deadline_ms)
+        });
+        let open: Vec<_> = open.collect();
+        let reviews = view.reviews.into_iter();
+        let reviews: Vec<_> = reviews
+            .map(|review| (review.node, review.draft, Some(review.digest), review.deadline_ms))
+            .collect();
+        assert_eq!(reviews, open, "what waits in {}", THREADS[number]);
+
+        let failure = ats.iter().find_map(|at| match at {
+            At::Failed { node, stopped, .. } => Some((node.name().to_owned(), *stopped)),
+            _ => None,
+        });
+        assert_eq!(view.failure.map(|failure| (failure.node, failure.stopped)), failure);
+
+        if let (Some(doubt), Some(seen)) = (doubt, &view.in_doubt) {
+            meet(&mut self.known.doubts, doubt, seen.digest);
+        }
+        let doubt = doubt.map(|doubt| reference.doubts[doubt].node.name().to_owned());
+        assert_eq!(view.in_doubt.map(|doubt| doubt.node), doubt);
+
+        let output = thread.is_ended().then(|| json!({ "log": thread.lanes[0].log }));
+        assert_eq!(view.output.map(serde_json::Value::Object), output);
+    }
+
+    /// Who decided and settled, and that each deed was announced.
+    fn check_history(&self, number: usize, reference: &Reference) {
+        let history = self.process.wait(self.process.agent.history(&id(number), 0, 10_000)).unwrap();
+        let history: Vec<Event> = history.into_iter().map(|entry| entry.event).collect();
+        let reviews = reference.reviews.iter().filter(|review| review.thread == number);
+        let doubts = reference.doubts.iter().filter(|doubt| doubt.thread == number);
+        let said = history.iter().filter_map(|event| match event {
+            Event::Decided { node, operator, verdict, .. } => {
+                Some((node.clone(), operator.clone(), verdict.name()))
+            }
+            _ => None,
+        });
+        let expected = reviews.filter_map(|review| {
+            review.decided.clone().map(|(by, verdict)| (review.node.name().to_owned(), by, verdict))
+        });
+        assert_eq!(said.collect::<Vec<_>>(), expected.collect::<Vec<_>>(), "who decided");
+        let said = history.iter().filter_map(|event| match event {
+            Event::Settled { node, operator, how, .. } => Some((node.clone(), operator.clone(), how.name())),
+            _ => None,
+        });
+        let expected = doubts.filter_map(|doubt| {
+            doubt.settled.clone().map(|(by, how)| (doubt.node.name().to_owned(), by, how))
+        });
+        assert_eq!(said.collect::<Vec<_>>(), expected.collect::<Vec<_>>(), "who settled");
+        let began = history.iter().filter(|event| matches!(event, Event::Began { .. })).count();
+        let deeds = reference.books.paid.iter().chain(&reference.books.sent);
+        assert_eq!(began, deeds.filter(|deed| deed.thread == THREADS[number]).count(), "what began");
+    }
+
+    /// Each journal holds together, still has what it had, and has grown just where something was to be written.
+    fn check_heads(&mut self, reference: &Reference) {
+        let verify = |number| {
+            let head = self.process.wait(self.process.agent.verify(&id(number))).ok()?;
+            Some((head.place, head.hash))
+        };
+        let heads = std::array::from_fn(verify);
+        assert_eq!(heads != self.known.heads, reference.wrote, "whether something was written");
+        for (number, head) in self.known.heads.iter().enumerate() {
+            let Some((place, hash)) = head else { continue };
+            let there =
+                self.process.wait(self.process.agent.store().entries(&id(number), *place, 1)).unwrap();
+            assert_eq!(there[0].hash, *hash, "place {place} of {}", THREADS[number]);
+        }
+        self.known.heads = heads;
+    }
+
+    fn check_inbox(&self, reference: &Reference) {
+        let inbox = self.process.wait(self.process.agent.inbox(None, 100)).unwrap();
+        let found: BTreeSet<_> = inbox.items.into_iter().map(|review| review.digest.to_string()).collect();
+        let open = (0..reference.reviews.len()).filter(|review| reference.reviews[*review].decided.is_none());
+        let open: BTreeSet<_> = open.map(|review| self.known.reviews[&review].to_string()).collect();
+        assert_eq!(found, open, "the inbox");
+    }
+}
+
+fn open_in(ats: &[At]) -> impl Iterator<Item = usize> {
+    ats.iter().filter_map(|at| if let At::Open(review) = at { Some(*review) } else { None })
+}
+
+/// A digest is always the same one, and nothing else's.
+fn meet(known: &mut BTreeMap<usize, Digest>, number: usize, digest: Digest) {
+    assert_eq!(*known.entry(number).or_insert(digest), digest, "the digest of {number}");
+    assert_eq!(known.values().filter(|other| **other == digest).count(), 1, "whose digest {number} has");
+}
+
+pub fn id(thread: usize) -> ThreadId {
+    THREADS[thread].parse().unwrap()
+}
+
+/// Two keys are the same just where their deeds were signed in the same review.
+fn same_pattern(keys: &[String], reviews: &[usize]) {
+    assert_eq!(keys.len(), reviews.len());
+    for (a, one) in keys.iter().enumerate() {
+        for (b, other) in keys.iter().enumerate() {
+            assert_eq!(one == other, reviews[a] == reviews[b], "the keys of deeds {a} and {b}");
+        }
+    }
+}

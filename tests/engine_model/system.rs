@@ -1,0 +1,158 @@
+//! The real thing: it makes each move.
+
+use std::{marker::PhantomData, time::Duration};
+
+use hitl::{Digest, Error, ManualClock, Noticed, journal::Settlement, prelude::*};
+use proptest_state_machine::StateMachineTest;
+use serde_json::json;
+
+use super::{
+    moves::{Edit, Fork, Move, Person, Say, Settle},
+    office::{CaseInput, Node, Office},
+    process::{Process, Shelf},
+    reference::{Reference, Refusal, THREADS},
+    seen::{Known, id},
+};
+
+/// The process that works now, and what outlives it.
+pub struct System<S> {
+    // Dropped first: it works on what follows.
+    pub process: Process,
+    pub office: Office,
+    pub known: Known,
+    clock: ManualClock,
+    shelf: S,
+}
+
+pub struct Test<S>(PhantomData<S>);
+
+impl<S: Shelf> StateMachineTest for Test<S> {
+    type SystemUnderTest = System<S>;
+    type Reference = Reference;
+
+    fn init_test(_: &Reference) -> System<S> {
+        let (office, clock, shelf) = (Office::default(), ManualClock::at_ms(0), S::new());
+        let process = Process::start(&shelf, &office, &clock);
+        System { process, office, known: Known::default(), clock, shelf }
+    }
+
+    fn apply(mut system: System<S>, reference: &Reference, this: Move) -> System<S> {
+        let answer = system.play(&this, reference);
+        assert_eq!(answer.is_none(), reference.died, "whether the process has died");
+        let (refused, shown) = match answer {
+            Some(Err(error)) => (Some(refusal(&error)), None),
+            Some(Ok(shown)) => (None, shown),
+            None => (None, None),
+        };
+        assert_eq!(refused, reference.refusal, "the answer");
+        system.check(reference, shown);
+        system
+    }
+}
+
+fn refusal(error: &Error) -> Refusal {
+    let first = match error {
+        Error::AlreadyDecided { by, verdict, .. } => Some((by.clone(), verdict.clone())),
+        _ => None,
+    };
+    Refusal { code: error.code(), first }
+}
+
+fn operator(person: Person) -> Operator {
+    let operator = Operator::new(person.name());
+    if matches!(person, Person::Eve) { operator } else { operator.role("payer") }
+}
+
+fn verdict(say: &Say, node: Option<Node>) -> Verdict {
+    let edit = |patch| Verdict::Edit { patch };
+    match (say, node) {
+        (Say::Approve, _) => Verdict::Approve,
+        (Say::Edit(Edit::To(number)), Some(Node::Send)) => edit(match number {
+            0 => json!({ "text": "" }),
+            number => json!({ "text": number.to_string() }),
+        }),
+        (Say::Edit(Edit::To(dollars)), _) => edit(json!({ "dollars": dollars })),
+        (Say::Edit(Edit::WrongType), Some(Node::Send)) => edit(json!({ "text": 7 })),
+        (Say::Edit(Edit::WrongType), _) => edit(json!({ "dollars": "much" })),
+        (Say::Edit(Edit::Misspelt), _) => edit(json!({ "dollar": 7, "tex": "" })),
+        (Say::Reject, _) => Verdict::Reject { reason: Reason::Other, note: String::new() },
+        (Say::RejectAsExpired, _) => Verdict::Reject { reason: Reason::Expired, note: String::new() },
+        (Say::Ask(question), _) => Verdict::Ask { question: question.clone() },
+    }
+}
+
+fn settlement(how: Settle) -> Settlement {
+    let happened = |json| Settlement::Happened { wrote: serde_json::from_str(json).unwrap() };
+    match how {
+        Settle::Happened => happened(r#"{"log": ["it happened"]}"#),
+        Settle::HappenedWrongly => happened(r#"{"log": "it happened"}"#),
+        Settle::RunAgain => Settlement::RunAgain,
+        Settle::Stop => Settlement::Stop { note: String::new() },
+    }
+}
+
+/// Whose turn it is, in the thread that moved.
+type Shown = Option<(usize, String)>;
+
+impl<S: Shelf> System<S> {
+    /// Makes a move. If the process dies at it, there is no answer, and the next process takes over.
+    fn play(&mut self, this: &Move, reference: &Reference) -> Option<Result<Shown, Error>> {
+        match this {
+            Move::Pass { hours } => self.clock.advance(Duration::from_secs(3600 * hours)),
+            Move::Change(weather) => self.office.desk().weather = *weather,
+            Move::Reopen => self.process = Process::start(&self.shelf, &self.office, &self.clock),
+            _ => {
+                let answer = self.process.wait(async {
+                    tokio::select! {
+                        biased;
+                        () = self.office.death() => None,
+                        answer = self.ask(this, reference) => Some(answer),
+                    }
+                });
+                if answer.is_none() {
+                    self.process = Process::start(&self.shelf, &self.office, &self.clock);
+                    self.office.succeed();
+                }
+                return answer;
+            }
+        }
+        Some(Ok(None))
+    }
+
+    async fn ask(&self, this: &Move, reference: &Reference) -> Result<Shown, Error> {
+        let agent = &self.process.agent;
+        let never = Digest::of(b"never was");
+        let (thread, turn) = match this {
+            Move::Start { thread, wish } => {
+                (*thread, agent.start(THREADS[*thread], CaseInput { wish: *wish }).await?)
+            }
+            Move::Decide { thread, review, by, say } => {
+                let node = reference.reviews.get(*review).map(|review| review.node);
+                let digest = self.known.reviews.get(review).copied().unwrap_or(never);
+                let verdict = verdict(say, node);
+                (*thread, agent.decide(THREADS[*thread], digest, &operator(*by), verdict).await?)
+            }
+            Move::Settle { thread, doubt, by, how } => {
+                let digest = self.known.doubts.get(doubt).copied().unwrap_or(never);
+                let how = settlement(*how);
+                (*thread, agent.settle(THREADS[*thread], digest, &operator(*by), how).await?)
+            }
+            Move::Resume(thread) => (*thread, agent.resume(THREADS[*thread]).await?),
+            Move::Fork { from, at, to } => {
+                let place = match at {
+                    Fork::Birth => 0,
+                    Fork::Head => self.known.heads[*from].map_or(0, |(head, _)| head),
+                };
+                (*to, agent.fork(&id(*from), place, THREADS[*to]).await?)
+            }
+            Move::Sweep => {
+                for noticed in agent.sweep().await? {
+                    assert!(matches!(noticed, Noticed::Moved { .. }), "{noticed:?}");
+                }
+                return Ok(None);
+            }
+            Move::Pass { .. } | Move::Change(_) | Move::Reopen => return Ok(None),
+        };
+        Ok(Some((thread, turn.to_string())))
+    }
+}
