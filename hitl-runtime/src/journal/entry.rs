@@ -179,6 +179,9 @@ pub enum Event {
         verdict: Decision,
         /// Who gave it.
         operator: String,
+        /// Whether nobody had verified that it was them.
+        #[serde(default, skip_serializing_if = "is_verified")]
+        unverified: bool,
         /// The digest of the draft that the operator saw.
         digest: Digest,
         /// Where the lane goes on.
@@ -220,6 +223,9 @@ pub enum Event {
         how: Settlement,
         /// Who said it.
         operator: String,
+        /// Whether nobody had verified that it was them.
+        #[serde(default, skip_serializing_if = "is_verified")]
+        unverified: bool,
         /// Where the lane goes on, when it does.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         to: Option<To>,
@@ -284,6 +290,10 @@ impl Event {
             | Self::Ended {} => None,
         }
     }
+}
+
+fn is_verified(unverified: &bool) -> bool {
+    !unverified
 }
 
 fn is_root(lane: &LaneId) -> bool {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// A person, or a program that a person answers for, with the roles that it holds.
 ///
-/// `hitl` does not authenticate: whoever makes an `Operator` vouches for the name and the roles.
+/// Whoever makes an `Operator` vouches for the name and the roles, or says with [`Operator::claimed`] that nobody does.
 ///
 /// ```
 /// use hitl::Operator;
@@ -21,12 +21,26 @@ pub struct Operator {
     name: String,
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     roles: BTreeSet<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    unverified: bool,
 }
 
 impl Operator {
     /// An operator with no role.
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), roles: BTreeSet::new() }
+        Self { name: name.into(), roles: BTreeSet::new(), unverified: false }
+    }
+
+    /// An operator whose name, and whose roles, nobody has verified. The journal says so beside every verdict.
+    ///
+    /// ```
+    /// use hitl::Operator;
+    ///
+    /// let typed_in = Operator::claimed("mara").role("refund-approver");
+    /// assert!(typed_in.is_unverified() && !Operator::new("mara").is_unverified());
+    /// ```
+    pub fn claimed(name: impl Into<String>) -> Self {
+        Self { unverified: true, ..Self::new(name) }
     }
 
     /// The same operator, holding one role more.
@@ -39,6 +53,11 @@ impl Operator {
     /// The name that the journal keeps.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether nobody has verified who this is.
+    pub fn is_unverified(&self) -> bool {
+        self.unverified
     }
 
     /// Whether the operator holds a role.

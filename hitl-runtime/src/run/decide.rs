@@ -248,8 +248,15 @@ impl<G: Graph> Agent<G> {
                 (Decision::Ask { question: question.clone() }, to)
             }
         };
-        let operator = operator.name().to_owned();
-        Ok(Event::Decided { node, lane: found.lane, verdict, operator, digest: open.digest, to })
+        Ok(Event::Decided {
+            node,
+            lane: found.lane,
+            verdict,
+            operator: operator.name().to_owned(),
+            unverified: operator.is_unverified(),
+            digest: open.digest,
+            to,
+        })
     }
 
     /// Checks a verdict as [`Agent::decide`] does, and gives what it would sign: the draft, or what an edit makes of

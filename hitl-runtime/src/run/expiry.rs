@@ -38,6 +38,7 @@ impl<G: Graph> Agent<G> {
             lane: found.lane,
             verdict: Decision::Reject { reason: Reason::Expired, note: String::new() },
             operator: "hitl".to_owned(),
+            unverified: false,
             digest: open.digest,
             to,
         })

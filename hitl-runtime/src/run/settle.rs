@@ -86,6 +86,7 @@ impl<G: Graph> Agent<G> {
                 lane: doubt.lane,
                 how: how.clone(),
                 operator: operator.name().to_owned(),
+                unverified: operator.is_unverified(),
                 to,
             };
             match self.append_and_run(post, [event]).await {

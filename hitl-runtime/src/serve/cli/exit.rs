@@ -136,75 +136,18 @@ impl From<Error> for Refusal {
             Error::Damaged { .. } | Error::Store(_) => Exit::Store,
             _ => Exit::Refused,
         };
-        let base = Self::new(exit, error.code(), &error);
-        let base = match thread_of(&error) {
-            Some(thread) => base.detail("thread", thread),
-            None => base,
-        };
-        match error {
-            Error::Stale { digest, open, reopened, .. } => {
-                let open: Vec<String> = open.iter().map(ToString::to_string).collect();
-                base.detail("digest", digest.to_string()).detail("open", open).detail("reopened", reopened)
+        let mut refusal = Self::new(exit, error.code(), &error);
+        refusal.details = error.details();
+        // What the details list one by one is not said in a row as well.
+        match &error {
+            Error::Invalid { field, thread, .. } => {
+                refusal.message = format!("`{field}` of thread `{thread}` cannot be signed");
             }
-            Error::AlreadyDecided { node, by, verdict, at_ms, .. } => {
-                base.detail("node", node).detail("by", by).detail("verdict", verdict).detail("at_ms", at_ms)
+            Error::GraphChanged { thread, .. } => {
+                refusal.message = format!("thread `{thread}` cannot go on in this program");
             }
-            Error::Expired { node, deadline_ms, .. } => {
-                base.detail("node", node).detail("deadline_ms", deadline_ms)
-            }
-            Error::RoleMissing { node, role, operator, .. } => {
-                base.detail("node", node).detail("role", role).detail("operator", operator)
-            }
-            Error::Invalid { field, violations, thread } => {
-                let list = violations.iter().map(|v| json!({ "path": v.path, "message": v.message }));
-                let list = list.collect::<Vec<_>>();
-                let mut base = base.detail("field", field.as_str()).detail("violations", list);
-                base.message = format!("`{field}` of thread `{thread}` cannot be signed");
-                base
-            }
-            Error::UnknownKey { field, path, near, .. } => {
-                base.detail("field", field).detail("path", path).detail("near", near)
-            }
-            Error::BadVerdict { node, .. } => base.detail("node", node),
-            Error::GraphChanged { differences, thread } => {
-                let differences: Vec<Value> =
-                    differences.iter().map(|difference| json!(difference)).collect();
-                let mut base = base.detail("differences", differences);
-                base.message = format!("thread `{thread}` cannot go on in this program");
-                base
-            }
-            Error::OtherCode { until_ms, .. } => base.detail("until_ms", until_ms),
-            Error::Damaged { place, .. } => base.detail("place", place),
-            Error::NoSuchPlace { place, head, .. } => base.detail("place", place).detail("head", head),
-            Error::SignatureNotCarried { place, field, .. } => {
-                base.detail("place", place).detail("field", field)
-            }
-            _ => base,
+            _ => {}
         }
-    }
-}
-
-fn thread_of(error: &Error) -> Option<String> {
-    match error {
-        Error::UnknownThread { thread }
-        | Error::ThreadExists { thread }
-        | Error::Stale { thread, .. }
-        | Error::AlreadyDecided { thread, .. }
-        | Error::Expired { thread, .. }
-        | Error::RoleMissing { thread, .. }
-        | Error::Invalid { thread, .. }
-        | Error::UnknownKey { thread, .. }
-        | Error::BadVerdict { thread, .. }
-        | Error::NotInDoubt { thread }
-        | Error::GraphChanged { thread, .. }
-        | Error::OtherCode { thread, .. }
-        | Error::Damaged { thread, .. }
-        | Error::NoSuchPlace { thread, .. }
-        | Error::SignatureNotCarried { thread, .. }
-        | Error::EffectUnderWay { thread, .. } => Some(thread.to_string()),
-        Error::InvalidThreadId(_)
-        | Error::InvalidInput { .. }
-        | Error::NoRandomness { .. }
-        | Error::Store(_) => None,
+        refusal
     }
 }

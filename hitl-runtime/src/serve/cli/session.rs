@@ -297,7 +297,7 @@ impl<'a, G: Graph> Session<'a, G> {
                 "nobody knows who decides: say --operator NAME (or set HITL_OPERATOR); the journal keeps it",
             )
         })?;
-        let mut operator = Operator::new(name.trim());
+        let mut operator = Operator::claimed(name.trim());
         let roles = self.global.roles.iter().map(String::as_str);
         for role in roles.chain(role.filter(|_| self.global.roles.is_empty())) {
             operator = operator.role(role);

@@ -77,8 +77,8 @@ pub(in crate::serve::cli) fn history(entries: &[HistoryEntry], frame: Frame) -> 
                 format!("{:>wide$}", entry.place),
                 utc(entry.at_ms),
                 paint(DIM, entry.hash.short()),
-                who(&entry.event).map(|who| escape(who).into_owned()).unwrap_or_default(),
-                short(&what, frame.width.map(|width| width.saturating_sub(wide + 46).max(24))),
+                who(&entry.event).unwrap_or_default(),
+                short(&what, frame.width.map(|width| width.saturating_sub(wide + 59).max(24))),
             ]
         })
         .collect();
@@ -95,9 +95,12 @@ fn took(spent: &[Usage]) -> String {
     format!(", by {}: {read} + {wrote} tokens, {seconds:.1} s{times}", escape(&first.model))
 }
 
-fn who(event: &Event) -> Option<&str> {
+/// `mara`, or `mara (unverified)`.
+fn who(event: &Event) -> Option<String> {
     match event {
-        Event::Decided { operator, .. } | Event::Settled { operator, .. } => Some(operator),
+        Event::Decided { operator, unverified, .. } | Event::Settled { operator, unverified, .. } => {
+            Some(format!("{}{}", escape(operator), if *unverified { " (unverified)" } else { "" }))
+        }
         _ => None,
     }
 }

@@ -1,5 +1,7 @@
 //! What can go wrong from the outside.
 
+mod details;
+
 use crate::{
     Difference, Digest, InvalidThreadId, Place, StoreError, ThreadId, Violation,
     prose::{list, or_list},
