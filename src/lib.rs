@@ -562,6 +562,7 @@ pub use hitl_runtime::{journal, model, store};
 pub use hitl_runtime::SqliteStore;
 #[cfg(feature = "cli")]
 pub use hitl_runtime::serve::cli;
+pub use hitl_runtime::serve::wire;
 
 /// What a node returns. Any error fits, by `?`.
 ///

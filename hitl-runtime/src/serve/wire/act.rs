@@ -1,0 +1,116 @@
+//! Doing what is asked for.
+
+use serde::Serialize;
+
+use super::{Action, Refusal, Request};
+use crate::{
+    Agent, Digest, Error, Operator, Place, ThreadId, Verdict,
+    run::{Graph, HistoryEntry, ThreadView},
+};
+
+/// What a request is answered.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+#[non_exhaustive]
+pub enum Reply {
+    /// The thread as it stands: whose turn it is, and what is to be signed.
+    Thread(Box<ThreadView>),
+    /// A page of its journal.
+    History {
+        /// The thread.
+        thread: ThreadId,
+        /// The entries, oldest first.
+        entries: Vec<HistoryEntry>,
+        /// Where the next page begins; none after the last one.
+        next: Option<Place>,
+    },
+}
+
+impl<G: Graph> Agent<G> {
+    /// Does what a request asks for, in the name of an operator. A verdict without one is refused. What was begun goes
+    /// on in the background when the caller hangs up. The example is at [`wire`](crate::serve::wire).
+    ///
+    /// # Errors
+    /// As the method behind the action; `operator_missing` for a verdict that nobody gives.
+    pub async fn act(&self, request: Request, operator: Option<&Operator>) -> Result<Reply, Refusal> {
+        let Request { thread, action, .. } = request;
+        let by = || operator.ok_or_else(|| nobody(&thread));
+        match action {
+            Action::Get => {}
+            Action::History { from, limit } => return self.page(thread, from, limit).await,
+            Action::Start { input } => {
+                self.start_json(&thread, &input).await?;
+            }
+            Action::Resume => {
+                self.resume(&thread).await?;
+            }
+            Action::Settle { digest, how } => {
+                self.settle(&thread, digest, by()?, *how).await?;
+            }
+            Action::Approve { digest } => {
+                self.decide(&thread, digest, by()?, Verdict::Approve).await?;
+            }
+            Action::Reject { digest, reason, note } => {
+                self.decide(&thread, digest, by()?, Verdict::Reject { reason, note }).await?;
+            }
+            Action::Ask { digest, question } => {
+                self.decide(&thread, digest, by()?, Verdict::Ask { question }).await?;
+            }
+            Action::Edit { digest, patch } => {
+                let operator = by()?;
+                let patch = self.inner_patch(&thread, digest, patch).await?;
+                self.decide(&thread, digest, operator, Verdict::Edit { patch }).await?;
+            }
+        }
+        Ok(Reply::Thread(Box::new(self.view(&thread).await?)))
+    }
+
+    /// The patch of the draft, out of one that names the field which is signed.
+    async fn inner_patch(
+        &self,
+        thread: &ThreadId,
+        digest: Digest,
+        mut patch: serde_json::Map<String, serde_json::Value>,
+    ) -> Result<serde_json::Value, Refusal> {
+        let view = self.view(thread).await?;
+        let Some(review) = view.reviews.iter().find(|review| review.digest == digest) else {
+            // Not open, or not any more: a verdict finds out who was first.
+            return Ok(serde_json::Value::Object(patch));
+        };
+        let field = &review.field;
+        match patch.remove(field) {
+            Some(inner) if patch.is_empty() => Ok(inner),
+            _ => Err(Refusal::new(
+                422,
+                "invalid_patch",
+                format!(
+                    "`{field}` is what is signed, so a patch changes that alone: {{\"{field}\": {{ … }}}}"
+                ),
+            )
+            .detail("thread", thread.as_str())
+            .detail("field", field.as_str())),
+        }
+    }
+
+    async fn page(&self, thread: ThreadId, from: Place, limit: usize) -> Result<Reply, Refusal> {
+        let mut entries = self.history(&thread, from, limit + 1).await?;
+        let next = entries.get(limit).map(|entry| entry.place);
+        entries.truncate(limit);
+        Ok(Reply::History { thread, entries, next })
+    }
+}
+
+fn nobody(thread: &ThreadId) -> Refusal {
+    Refusal::new(
+        401,
+        "operator_missing",
+        "nobody is known to decide this: say who, as the one who carries it asks for",
+    )
+    .detail("thread", thread.as_str())
+}
+
+impl From<crate::InvalidThreadId> for Refusal {
+    fn from(error: crate::InvalidThreadId) -> Self {
+        Error::from(error).into()
+    }
+}

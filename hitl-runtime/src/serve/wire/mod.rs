@@ -1,0 +1,66 @@
+//! The JSON that an agent is spoken to in, whatever carries it.
+//!
+//! A request names an action and a thread; what it needs besides stands beside them:
+//!
+//! ```
+//! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use hitl::wire::{Reply, Request};
+//! use serde_json::json;
+//!
+//! let agent = RefundAgent::new(MemoryStore::new());
+//! let start = json!({ "action": "start", "thread_id": "ticket-A-9133", "input": { "message": "A-9133 is broken" } });
+//! let reply = agent.act(Request::read(start, None)?, None).await?;
+//! // Whose turn it is: a person's, who reads the draft and signs its digest.
+//! let Reply::Thread(view) = reply else { panic!("a start is answered with the thread") };
+//! let review = &view.reviews[0];
+//!
+//! let approve = json!({ "action": "approve", "thread_id": "ticket-A-9133", "digest": review.digest });
+//! let mara = mara();
+//! let Reply::Thread(view) = agent.act(Request::read(approve, None)?, Some(&mara)).await? else { panic!() };
+//! assert_eq!(view.standing.as_str(), "ended");
+//!
+//! // A second click moves nothing, and is told who was first.
+//! let again = json!({ "action": "approve", "thread_id": "ticket-A-9133", "digest": review_digest(&agent).await });
+//! # async fn review_digest(agent: &Agent<RefundAgent>) -> String {
+//! #     let entries = agent.history(&"ticket-A-9133".try_into().unwrap(), 0, 9).await.unwrap();
+//! #     entries.iter().find_map(|entry| match &entry.event {
+//! #         hitl::journal::Event::Paused { digest, .. } => Some(digest.to_string()),
+//! #         _ => None,
+//! #     }).unwrap()
+//! # }
+//! let refusal = agent.act(Request::read(again, None)?, Some(&mara)).await.unwrap_err();
+//! assert_eq!((refusal.status, refusal.code), (409, "already_decided"));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | action | beside `thread_id` | does |
+//! |---|---|---|
+//! | `start` | `input`, or the inputs themselves | [`Agent::start`] |
+//! | `get` | | shows the thread |
+//! | `approve` | `digest` | signs the draft as it is |
+//! | `edit` | `digest`, `patch` by field | signs another draft in its stead |
+//! | `reject` | `digest`, `reason`, `note` | refuses it |
+//! | `ask` | `digest`, `question` | has it drafted again |
+//! | `settle` | `digest`, `how`: `happened` with `wrote`, `run_again`, or `stop` with `note` | [`Agent::settle`] |
+//! | `resume` | | [`Agent::resume`] |
+//! | `history` | `from`, `limit` | pages through the journal |
+//!
+//! Each but `history` is answered with the thread, as [`ThreadView`](crate::ThreadView) has it. Whoever decides may be
+//! named by `operator` and `roles`; whether such a claim counts is for whoever carries the request to say.
+//!
+//! [`Agent::start`]: crate::Agent::start
+//! [`Agent::settle`]: crate::Agent::settle
+//! [`Agent::resume`]: crate::Agent::resume
+
+mod act;
+mod refusal;
+mod request;
+#[cfg(test)]
+mod tests;
+
+pub use act::Reply;
+pub use refusal::Refusal;
+pub use request::{Action, Request};

@@ -1,0 +1,114 @@
+//! Why a request was refused, for programs.
+
+use serde::{Serialize, Serializer, ser::SerializeMap};
+use serde_json::{Map, Value};
+
+use crate::{Error, StoreError};
+
+/// Why a request was refused. Whatever it was, the thread stands as it stood before.
+///
+/// As JSON it is one object: what it says as `error`, its `code`, and the details beside them.
+///
+/// ```
+/// use hitl::{Error, ThreadId, wire::Refusal};
+///
+/// let refusal = Refusal::from(Error::UnknownThread { thread: ThreadId::new("ticket-A-9133")? });
+/// assert_eq!(refusal.status, 404);
+/// assert_eq!(
+///     serde_json::to_string(&refusal)?,
+///     r#"{"error":"there is no thread `ticket-A-9133`","code":"unknown_thread","thread":"ticket-A-9133"}"#
+/// );
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{message}")]
+#[non_exhaustive]
+pub struct Refusal {
+    /// The HTTP status for it (RFC 9110).
+    pub status: u16,
+    /// A stable word for programs.
+    pub code: &'static str,
+    /// What is wrong and what to do, for people.
+    pub message: String,
+    /// What a program wants to know besides, by name.
+    pub details: Map<String, Value>,
+}
+
+impl Refusal {
+    /// A refusal with no details.
+    ///
+    /// ```
+    /// use hitl::wire::Refusal;
+    ///
+    /// let busy = Refusal::new(503, "draining", "this container is being stopped; ask again");
+    /// assert!(busy.details.is_empty());
+    /// ```
+    pub fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into(), details: Map::new() }
+    }
+
+    /// The same refusal with one detail more.
+    ///
+    /// ```
+    /// use hitl::wire::Refusal;
+    ///
+    /// let refusal = Refusal::new(413, "too_large", "the payload is too large").detail("limit", 16_777_216);
+    /// assert_eq!(refusal.details["limit"], 16_777_216);
+    /// ```
+    #[must_use]
+    pub fn detail(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.details.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// A request that cannot be read.
+    pub(crate) fn malformed(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(400, code, message)
+    }
+}
+
+impl Serialize for Refusal {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("error", &self.message)?;
+        map.serialize_entry("code", self.code)?;
+        for (name, value) in &self.details {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self {
+            status: status(&error),
+            code: error.code(),
+            message: error.to_string(),
+            details: error.details(),
+        }
+    }
+}
+
+/// 4xx where the caller can mend it, 409 where the thread has moved on, 5xx where the house is at fault.
+fn status(error: &Error) -> u16 {
+    match error {
+        Error::InvalidThreadId(_)
+        | Error::InvalidInput { .. }
+        | Error::Store(StoreError::BadPage(_) | StoreError::BadAppend { .. }) => 400,
+        Error::RoleMissing { .. } => 403,
+        Error::UnknownThread { .. } | Error::NoSuchPlace { .. } => 404,
+        Error::ThreadExists { .. }
+        | Error::Stale { .. }
+        | Error::AlreadyDecided { .. }
+        | Error::Expired { .. }
+        | Error::NotInDoubt { .. }
+        | Error::GraphChanged { .. }
+        | Error::OtherCode { .. }
+        | Error::SignatureNotCarried { .. }
+        | Error::EffectUnderWay { .. } => 409,
+        Error::Invalid { .. } | Error::UnknownKey { .. } | Error::BadVerdict { .. } => 422,
+        Error::Damaged { .. } => 500,
+        Error::NoRandomness { .. } | Error::Store(_) => 503,
+    }
+}

@@ -1,0 +1,132 @@
+//! What is read, and what is refused before anything moves.
+
+use serde_json::{Value, json};
+
+use super::{Action, Request};
+
+fn refused(payload: Value) -> (&'static str, String) {
+    let refusal = Request::read(payload, None).unwrap_err();
+    assert_eq!(refusal.status, 400);
+    (refusal.code, refusal.message)
+}
+
+#[test]
+fn every_action_is_read() {
+    let digest = "ab".repeat(32);
+    for (mut payload, is_it) in [
+        (json!({ "action": "get" }), (|a| matches!(a, Action::Get)) as fn(&Action) -> bool),
+        (json!({ "action": "resume" }), |a| matches!(a, Action::Resume)),
+        (json!({ "action": "approve", "digest": digest }), |a| matches!(a, Action::Approve { .. })),
+        (
+            json!({ "action": "edit", "digest": digest, "patch": { "draft": { "amount": 99 } } }),
+            |a| matches!(a, Action::Edit { patch, .. } if patch["draft"]["amount"] == 99),
+        ),
+        (
+            json!({ "action": "reject", "digest": digest, "reason": "wrong_tool" }),
+            |a| matches!(a, Action::Reject { note, .. } if note.is_empty()),
+        ),
+        (json!({ "action": "ask", "digest": digest, "question": "Why?" }), |a| {
+            matches!(a, Action::Ask { .. })
+        }),
+        (
+            json!({ "action": "settle", "digest": digest, "how": "run_again" }),
+            |a| matches!(a, Action::Settle { how, .. } if how.name() == "run_again"),
+        ),
+        (
+            json!({ "action": "settle", "digest": digest, "how": "stop", "note": "called" }),
+            |a| matches!(a, Action::Settle { how, .. } if how.name() == "stop"),
+        ),
+        (
+            json!({ "action": "settle", "digest": digest, "how": "happened", "wrote": { "outcome": "paid" } }),
+            |a| matches!(a, Action::Settle { how, .. } if how.name() == "happened"),
+        ),
+        (json!({ "action": "history" }), |a| matches!(a, Action::History { from: 0, limit: 100 })),
+        (
+            json!({ "action": "start", "input": { "message": "m" } }),
+            |a| matches!(a, Action::Start { input } if *input == json!({ "message": "m" })),
+        ),
+        (
+            json!({ "message": "m", "customer": 7 }),
+            |a| matches!(a, Action::Start { input } if *input == json!({ "message": "m", "customer": 7 })),
+        ),
+        // An input that is called `input`.
+        (
+            json!({ "input": "text" }),
+            |a| matches!(a, Action::Start { input } if *input == json!({ "input": "text" })),
+        ),
+    ] {
+        payload["thread_id"] = "t".into();
+        let request = Request::read(payload.clone(), None).unwrap_or_else(|e| panic!("{payload}: {e}"));
+        assert!(is_it(&request.action), "{payload}: {:?}", request.action);
+    }
+}
+
+#[test]
+fn what_is_wrong_is_said_with_its_place() {
+    let digest = "ab".repeat(32);
+    for (payload, code, words) in [
+        (json!([]), "invalid_request", "a JSON object"),
+        (json!(null), "invalid_request", "a JSON object"),
+        (json!({ "action": "get" }), "invalid_request", "`thread_id` is missing"),
+        (json!({ "action": 3, "thread_id": "t" }), "invalid_request", "`action` is a text"),
+        (json!({ "action": "get", "thread_id": 3 }), "invalid_request", "`thread_id` is a text"),
+        (json!({ "action": "get", "thread_id": "two\nlines" }), "invalid_thread_id", ""),
+        (json!({ "action": "delete", "thread_id": "t" }), "unknown_action", "there is `start`, `get`"),
+        (json!({ "action": "Approve", "thread_id": "t" }), "unknown_action", "did you mean `approve`?"),
+        (json!({ "action": "approve", "thread_id": "t" }), "invalid_request", "missing field `digest`"),
+        (json!({ "action": "approve", "thread_id": "t", "digest": "3b1f" }), "invalid_request", "`digest`: "),
+        (
+            json!({ "action": "approve", "thread_id": "t", "digest": digest, "ammount": 3 }),
+            "invalid_request",
+            "`ammount`",
+        ),
+        (
+            json!({ "action": "edit", "thread_id": "t", "digest": digest, "patch": [] }),
+            "invalid_request",
+            "`patch`: ",
+        ),
+        (
+            json!({ "action": "reject", "thread_id": "t", "digest": digest, "reason": "because" }),
+            "invalid_request",
+            "`reason`: ",
+        ),
+        (
+            json!({ "action": "settle", "thread_id": "t", "digest": digest, "how": "happened" }),
+            "invalid_request",
+            "`wrote` is missing",
+        ),
+        (
+            json!({ "action": "settle", "thread_id": "t", "digest": digest, "how": "stop", "wrote": {} }),
+            "invalid_request",
+            "only what `happened`",
+        ),
+        (
+            json!({ "action": "history", "thread_id": "t", "limit": 0 }),
+            "invalid_request",
+            "`limit` is between",
+        ),
+        (json!({ "action": "get", "thread_id": "t", "roles": ["a"] }), "invalid_request", "say whose"),
+        (
+            json!({ "action": "start", "thread_id": "t", "input": {}, "message": "m" }),
+            "invalid_request",
+            "put it inside",
+        ),
+    ] {
+        let (found, message) = refused(payload.clone());
+        assert_eq!(found, code, "{payload}: {message}");
+        assert!(message.contains(words), "{payload}: {message}");
+    }
+}
+
+#[test]
+fn what_was_sent_is_not_sent_back_at_length() {
+    let (_, message) = refused(json!({ "action": "x\u{1b}[2J".repeat(10_000), "thread_id": "t" }));
+    assert!(message.len() < 300 && !message.contains('\u{1b}'), "{message}");
+}
+
+#[test]
+fn a_claim_is_a_claim() {
+    let payload = json!({ "action": "get", "thread_id": "t", "operator": "mara", "roles": ["clerk"] });
+    let claimed = Request::read(payload, None).unwrap().claimed.unwrap();
+    assert!(claimed.is_unverified() && claimed.holds("clerk") && claimed.name() == "mara");
+}
