@@ -2,6 +2,7 @@
 
 use hitl::{
     Error, Standing, Store, ThreadId,
+    journal::Entry,
     prelude::*,
     store::{Append, Record},
 };
@@ -22,6 +23,17 @@ async fn history_tells_the_whole_story() {
     let page = agent.history(&id("t"), 3, 2).await.unwrap();
     assert_eq!(page.iter().map(|entry| entry.place).collect::<Vec<_>>(), [3, 4]);
     assert_eq!(agent.history(&id("nobody"), 0, 9).await.unwrap_err().code(), "unknown_thread");
+}
+
+#[tokio::test]
+async fn whoever_begins_a_thread_has_it_under_its_id_and_knows_itself_by_that() {
+    let agent = RefundAgent::new(Desk::default(), MemoryStore::new());
+    let _ = open(&agent, "t").await;
+    let records = agent.store().entries(&id("t"), 0, 100).await.unwrap();
+    let mut entries = records.iter().map(|record| serde_json::from_slice::<Entry>(&record.body).unwrap());
+    assert_eq!(entries.next().unwrap().lease.unwrap().runner, "");
+    // The lease is fresh, and its own: nothing more has to be said of it.
+    assert!(entries.all(|entry| entry.lease.is_none()));
 }
 
 #[tokio::test]

@@ -58,12 +58,16 @@ pub struct Entry {
 ///
 /// let lease: Lease = serde_json::from_str(r#"{"by": "5f3a", "until": 1763800030000}"#)?;
 /// assert!(lease.until_ms > 1_763_800_000_000, "{} has the thread", lease.runner);
+///
+/// // In a thread's first entry.
+/// let lease: Lease = serde_json::from_str(r#"{"until": 1763800030000}"#)?;
+/// assert!(lease.runner.is_empty(), "the runner that bears the thread's own id");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
-    /// The runner.
-    #[serde(rename = "by")]
+    /// The runner. Left out where it is the one that began the thread, whose name is the thread's `id`.
+    #[serde(rename = "by", default, skip_serializing_if = "String::is_empty")]
     pub runner: String,
     /// When it runs out unless it is renewed, in milliseconds since the epoch.
     #[serde(rename = "until")]

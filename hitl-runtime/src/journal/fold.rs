@@ -141,6 +141,9 @@ impl<S: State> Fold<S> {
                 print.clone_into(&mut self.print);
                 self.version = *version;
                 self.id = id.as_str().into();
+                if let Some(lease) = self.lease.as_mut().filter(|lease| lease.runner.is_empty()) {
+                    lease.runner.clone_from(id);
+                }
                 match (to, &entry.snapshot) {
                     (Some(to), _) => {
                         self.lanes.insert(ROOT, Lane::new(S::Fields::default(), None, At::Joined));

@@ -161,7 +161,9 @@ impl<G: Graph> Post<G> {
             lease.runner == self.runner && lease.until_ms.saturating_sub(now) > span - span / 3
         };
         let due = self.claims && !self.fold.lease.as_ref().is_some_and(fresh);
-        (now, due.then(|| Lease { runner: self.runner.clone(), until_ms: now.saturating_add(span) }))
+        // Whoever begins a thread bears its id, which the first entry says anyhow.
+        let runner = || if self.fold.next == 0 { String::new() } else { self.runner.clone() };
+        (now, due.then(|| Lease { runner: runner(), until_ms: now.saturating_add(span) }))
     }
 
     /// Encodes an entry that has moved the thread, with a snapshot where one is due.
