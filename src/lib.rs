@@ -551,7 +551,7 @@ pub use hitl_runtime::run::{
     FailureView, Graph, Head, Heard, HistoryEntry, InDoubtView, Listener, Noticed, ReviewView,
 };
 pub use hitl_runtime::{
-    Agent, Approved, CanAsk, Check, Clock, Cx, Deps, Difference, Digest, Error, Failed, InDoubt,
+    Activity, Agent, Approved, CanAsk, Check, Clock, Cx, Deps, Difference, Digest, Error, Failed, InDoubt,
     InvalidThreadId, ManualClock, MemoryStore, NoAsk, NodeError, OpenReview, Operator, Page, Place, Provides,
     Question, Reason, Rejection, Review, Running, Snapshot, Standing, Store, StoreError, SystemClock,
     ThreadId, ThreadView, Verdict, Violation,

@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    Clock, Graph, SystemClock, fingerprint::fingerprint, graph::GraphFold, listen::Listeners, refused::strict,
+    Clock, Graph, SystemClock, activity::Drives, fingerprint::fingerprint, graph::GraphFold,
+    listen::Listeners, refused::strict,
 };
 use crate::{
     Digest, Error, OpenReview, Page, Place, Store, ThreadId,
@@ -43,6 +44,7 @@ pub(crate) struct Inner<G: Graph> {
     pub(crate) step_limit: u64,
     pub(crate) print: String,
     pub(crate) listeners: Arc<Listeners>,
+    pub(crate) drives: Arc<Drives>,
 }
 
 impl<G: Graph> Clone for Agent<G> {
@@ -82,6 +84,7 @@ impl<G: Graph> Agent<G> {
                 step_limit: 10_000,
                 print: fingerprint::<G>(),
                 listeners: Arc::default(),
+                drives: Arc::default(),
             }),
         }
     }
@@ -159,6 +162,7 @@ impl<G: Graph> Agent<G> {
                 step_limit: inner.step_limit,
                 print: inner.print.clone(),
                 listeners: Arc::clone(&inner.listeners),
+                drives: Arc::clone(&inner.drives),
             });
         }
         if let Some(inner) = Arc::get_mut(&mut self.inner) {

@@ -11,6 +11,7 @@ use futures_util::{
 
 use super::{
     Agent, Cx, Graph, NodeError,
+    activity::Drive,
     each::{self, Slots},
     fit::gone,
     graph::GraphFold,
@@ -47,6 +48,7 @@ impl From<Error> for Stopped {
 /// Every entry is stored before what it announces begins: a node runs after the entry that led to it, an effect after
 /// its `Began`. The place in the journal is the fence: a runner that was overtaken fails to append, and stops.
 pub(crate) async fn run<G: Graph>(agent: &Agent<G>, post: Box<Post<G>>) -> Result<GraphFold<G>, Stopped> {
+    let _under_way = Drive::begin(agent);
     // Made for the first node that does not end at once.
     let mut running = None;
     let end = run_all(agent, post, &mut running).await;

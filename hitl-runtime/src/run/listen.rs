@@ -10,7 +10,10 @@ use std::{
 
 use futures_util::{Stream, stream};
 use serde::Serialize;
-use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::sync::broadcast::{
+    self,
+    error::{RecvError, TryRecvError},
+};
 
 use super::{Agent, Graph, HistoryEntry};
 use crate::ThreadId;
@@ -77,6 +80,30 @@ impl Listener {
                 // The channel is open for as long as anybody sits at it.
                 Err(RecvError::Closed) => std::future::pending().await,
             }
+        }
+    }
+
+    /// The next thing that has happened already, if there is one.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use hitl::ThreadId;
+    ///
+    /// let agent = RefundAgent::new(MemoryStore::new());
+    /// let mut listener = agent.listen(&ThreadId::new("ticket-A-9133")?);
+    /// assert!(listener.try_next().is_none());
+    /// # let _ = waiting(&agent, "A-9133").await?;
+    /// assert!(listener.try_next().is_some());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn try_next(&mut self) -> Option<Heard> {
+        match self.heard.try_recv() {
+            Ok(heard) => Some(heard),
+            Err(TryRecvError::Lagged(count)) => Some(Heard::Missed { count }),
+            Err(TryRecvError::Empty | TryRecvError::Closed) => None,
         }
     }
 

@@ -1,5 +1,6 @@
 //! How a thread moves: steps, fork and join, retries, leases, recovery.
 
+mod activity;
 mod admit;
 mod agent;
 mod check;
@@ -33,6 +34,7 @@ mod turn;
 mod verify;
 mod view;
 
+pub use activity::Activity;
 pub use agent::Agent;
 pub use check::Check;
 pub use clock::{Clock, ManualClock, SystemClock};

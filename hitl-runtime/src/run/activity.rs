@@ -1,0 +1,92 @@
+//! Whether anything runs in this process.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use tokio::sync::Notify;
+
+use super::{Agent, Graph};
+
+/// Whether an agent runs threads in this process, and since when it has or has not.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let agent = RefundAgent::new(MemoryStore::new());
+/// # let _ = waiting(&agent, "A-9133").await?;
+/// let activity = agent.activity();
+/// assert_eq!(activity.running, 0, "a thread that waits for a person runs nowhere");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Activity {
+    /// How many threads run.
+    pub running: usize,
+    /// When the first of them began, or the last of them ended, in milliseconds since the epoch; 0 before the first.
+    pub since_ms: u64,
+}
+
+impl<G: Graph> Agent<G> {
+    /// Whether threads run in this process. The example is at [`Activity`].
+    pub fn activity(&self) -> Activity {
+        let drives = &self.inner.drives;
+        Activity {
+            running: drives.running.load(Ordering::SeqCst),
+            since_ms: drives.since_ms.load(Ordering::SeqCst),
+        }
+    }
+
+    /// Waits until no thread runs in this process.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let agent = RefundAgent::new(MemoryStore::new());
+    /// # let _ = waiting(&agent, "A-9133").await?;
+    /// // Before the process ends.
+    /// agent.rest().await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn rest(&self) {
+        loop {
+            let rests = self.inner.drives.rests.notified();
+            if self.activity().running == 0 {
+                return;
+            }
+            rests.await;
+        }
+    }
+}
+
+/// The drives of an agent and its clones.
+#[derive(Default)]
+pub(crate) struct Drives {
+    running: AtomicUsize,
+    since_ms: AtomicU64,
+    rests: Notify,
+}
+
+/// A drive under way.
+pub(super) struct Drive<'a, G: Graph>(&'a Agent<G>);
+
+impl<'a, G: Graph> Drive<'a, G> {
+    pub(super) fn begin(agent: &'a Agent<G>) -> Self {
+        if agent.inner.drives.running.fetch_add(1, Ordering::SeqCst) == 0 {
+            agent.inner.drives.since_ms.store(agent.now_ms(), Ordering::SeqCst);
+        }
+        Self(agent)
+    }
+}
+
+impl<G: Graph> Drop for Drive<'_, G> {
+    fn drop(&mut self) {
+        let drives = &self.0.inner.drives;
+        if drives.running.fetch_sub(1, Ordering::SeqCst) == 1 {
+            drives.since_ms.store(self.0.now_ms(), Ordering::SeqCst);
+            drives.rests.notify_waiters();
+        }
+    }
+}
