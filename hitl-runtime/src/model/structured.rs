@@ -1,129 +1,58 @@
 //! Answers in a type, held against its invariants.
 
-use std::future::Future;
-
 use garde::Validate;
 use schemars::JsonSchema;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 
-use super::{Form, Model, ModelError, Request, Role};
-use crate::review::validate;
+use super::{Attempt, Form, Model, ModelError, Request, Role, ext::silent};
+use crate::{
+    prose,
+    review::{read, validate},
+};
 
-/// An answer that did not fit.
-///
-/// ```
-/// use hitl::model::{Attempt, ModelError};
-///
-/// let attempt = Attempt { answer: r#"{"dollars": 900}"#.into(), problem: "dollars: greater than 500".into() };
-/// let error = ModelError::Misfit { form: "Refund".into(), attempts: vec![attempt] };
-/// assert_eq!(error.to_string(), "no answer fits `Refund` after 1 attempts; the last: dollars: greater than 500");
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Attempt {
-    /// What the model said.
-    pub answer: String,
-    /// What was wrong with it.
-    pub problem: String,
+/// Asks until an answer fits, or often enough.
+pub(super) async fn ask<M, T>(model: &M, mut request: Request, attempts: usize) -> Result<T, ModelError>
+where
+    M: Model + ?Sized,
+    T: DeserializeOwned + JsonSchema + Validate<Context = ()>,
+{
+    let name = T::schema_name().into_owned();
+    request.form = Some(Form { name: name.clone(), schema: schemars::schema_for!(T).to_value() });
+    let mut failed = Vec::new();
+    while failed.len() < attempts {
+        let answer = silent(model, &request).await?.text;
+        let problem = match fit::<T>(&answer) {
+            Ok(value) => return Ok(value),
+            Err(problem) => problem,
+        };
+        request = request
+            .message(Role::Assistant, answer.clone())
+            .message(Role::User, format!("That does not fit: {problem}. Answer again, with the JSON alone."));
+        failed.push(Attempt { answer, problem });
+    }
+    Err(ModelError::Misfit { form: name, attempts: failed })
 }
 
-/// What every model can do.
-///
-/// ```
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
-/// # use hitl::model::{Answer, Model, ModelError, Request};
-/// # struct Script;
-/// # impl Model for Script {
-/// #     fn answer<'a>(
-/// #         &'a self,
-/// #         request: &'a Request,
-/// #     ) -> std::pin::Pin<Box<dyn Future<Output = Result<Answer, ModelError>> + Send + 'a>> {
-/// #         let dollars = if request.messages.len() == 1 { 900 } else { 149 };
-/// #         Box::pin(async move { Ok(Answer::from(format!(r#"{{"dollars": {dollars}}}"#))) })
-/// #     }
-/// # }
-/// # let model = Script;
-/// use hitl::prelude::*;
-///
-/// #[derive(Deserialize, JsonSchema, Validate)]
-/// struct Refund {
-///     #[garde(range(min = 1, max = 500))]
-///     dollars: u32,
-/// }
-///
-/// // This model first says 900, is told that this is more than 500, and then says 149.
-/// let refund: Refund = model.structured("What is order A-9133 worth?").await?;
-/// assert_eq!(refund.dollars, 149);
-/// # Ok(())
-/// # }
-/// ```
-pub trait ModelExt: Model {
-    /// How often a model is told of its mistakes before [`ModelExt::structured`] gives up.
-    const ATTEMPTS: usize = 3;
-
-    /// An answer in words.
-    ///
-    /// # Errors
-    /// As [`Model::answer`].
-    fn text(
-        &self,
-        request: impl Into<Request> + Send,
-    ) -> impl Future<Output = Result<String, ModelError>> + Send {
-        let request = request.into();
-        async move { Ok(self.answer(&request).await?.text) }
-    }
-
-    /// An answer as a `T`: the model is shown the type's JSON Schema, its answer is held against the type's
-    /// invariants, and a misfit is given back to it with what is wrong, at most three times in all.
-    ///
-    /// # Errors
-    /// As [`Model::answer`], and [`ModelError::Misfit`] with every attempt.
-    fn structured<T>(
-        &self,
-        request: impl Into<Request> + Send,
-    ) -> impl Future<Output = Result<T, ModelError>> + Send
-    where
-        T: DeserializeOwned + JsonSchema + Validate<Context = ()> + Send,
-    {
-        let mut request = request.into();
-        let name = T::schema_name().into_owned();
-        request.form = Some(Form { name: name.clone(), schema: schemars::schema_for!(T).to_value() });
-        async move {
-            let mut attempts = Vec::new();
-            while attempts.len() < Self::ATTEMPTS {
-                let answer = self.answer(&request).await?.text;
-                let problem = match read::<T>(&answer) {
-                    Ok(value) => return Ok(value),
-                    Err(problem) => problem,
-                };
-                request = request.message(Role::Assistant, answer.clone()).message(
-                    Role::User,
-                    format!("That does not fit: {problem}. Answer again, with the JSON alone."),
-                );
-                attempts.push(Attempt { answer, problem });
-            }
-            Err(ModelError::Misfit { form: name, attempts })
-        }
-    }
-}
-
-impl<M: Model + ?Sized> ModelExt for M {}
-
-fn read<T: DeserializeOwned + Validate<Context = ()>>(answer: &str) -> Result<T, String> {
-    let value: T = crate::review::read(answer).map_err(|violation| violation.to_string())?;
-    validate(&value).map_err(|list| list.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
+fn fit<T: DeserializeOwned + Validate<Context = ()>>(answer: &str) -> Result<T, String> {
+    let value: T = read(bare(answer)).map_err(|violation| violation.to_string())?;
+    validate(&value).map_err(|violations| prose::list(&violations))?;
     Ok(value)
+}
+
+/// The JSON, where a model puts a fence of Markdown around it.
+fn bare(answer: &str) -> &str {
+    let trimmed = answer.trim();
+    let fenced = trimmed.strip_prefix("```").and_then(|rest| rest.strip_suffix("```"));
+    fenced.map_or(trimmed, |inner| inner.strip_prefix("json").unwrap_or(inner))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
-
-    use futures_util::future::{BoxFuture, ready};
     use serde::Deserialize;
+    use serde_json::json;
 
     use super::*;
-    use crate::model::Answer;
+    use crate::model::{Answer, ModelExt, Script, Stop};
 
     #[derive(Debug, Deserialize, JsonSchema, Validate)]
     struct Amount {
@@ -131,33 +60,70 @@ mod tests {
         dollars: u32,
     }
 
-    /// Says its lines in order, and keeps what it was asked.
-    struct Script(Mutex<(Vec<&'static str>, Vec<Request>)>);
-
-    impl Model for Script {
-        fn answer<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Answer, ModelError>> {
-            let mut script = self.0.lock().unwrap();
-            script.1.push(request.clone());
-            let line = script.0.remove(0);
-            Box::pin(ready(Ok(Answer::from(line.to_owned()))))
-        }
-    }
-
     #[tokio::test]
     async fn a_model_is_told_of_its_mistakes() {
-        let script = Script(Mutex::new((vec!["ninety", r#"{"dollars":900}"#, r#"{"dollars":90}"#], vec![])));
+        let script = Script::new(["ninety", r#"{"dollars":900}"#, r#"{"dollars":90}"#]);
         let amount: Amount = script.structured("How much?").await.unwrap();
         assert_eq!(amount.dollars, 90);
-        let asked = script.0.into_inner().unwrap().1;
+        let asked = script.asked();
         assert_eq!(asked.len(), 3);
         assert!(asked[2].messages.last().unwrap().text.contains("dollars"), "{:?}", asked[2]);
     }
 
     #[tokio::test]
     async fn it_gives_up_with_every_attempt() {
-        let script = Script(Mutex::new((vec!["a", "b", "c", "d"], vec![])));
+        let script = Script::new(["a", "b", "c", "d"]);
         let error = script.structured::<Amount>("How much?").await.unwrap_err();
         let ModelError::Misfit { attempts, .. } = error else { panic!("{error}") };
-        assert_eq!(attempts.len(), 3);
+        assert_eq!(
+            attempts.iter().map(|attempt| attempt.answer.as_str()).collect::<Vec<_>>(),
+            ["a", "b", "c"]
+        );
+        assert_eq!(script.left(), 1);
+    }
+
+    #[tokio::test]
+    async fn half_an_answer_is_no_mistake_to_be_told_of() {
+        let cut = Answer::from(r#"{"dollars":9"#.to_owned()).stopped(Stop::MaxTokens);
+        let script = Script::new([cut]);
+        let error = script.structured::<Amount>("How much?").await.unwrap_err();
+        assert!(matches!(&error, ModelError::CutOff { text, .. } if text == r#"{"dollars":9"#), "{error}");
+        assert_eq!(script.asked().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_fence_around_the_json_is_no_misfit() {
+        let script = Script::new(["```json\n{\"dollars\": 90}\n```\n"]);
+        assert_eq!(script.structured::<Amount>("How much?").await.unwrap().dollars, 90);
+    }
+
+    /// What `structured` promises of the schema. Where schemars reads another attribute one day, say so there.
+    #[tokio::test]
+    async fn the_schema_holds_what_garde_says() {
+        #[derive(Debug, Deserialize, JsonSchema, Validate)]
+        #[allow(dead_code)]
+        struct Draft {
+            #[garde(pattern(r"^A-[0-9]{4}$"))]
+            order: String,
+            #[garde(range(min = 0.01, max = 10_000.0), custom(|_, _| Ok(())))]
+            amount: f64,
+            #[garde(length(chars, min = 1, max = 500))]
+            reason: String,
+            #[garde(length(max = 3), inner(length(chars, min = 2)))]
+            tags: Vec<String>,
+        }
+        let script = Script::new([r#"{}"#; 3]);
+        let _ = script.structured::<Draft>("Draft it.").await;
+        let properties = script.asked()[0].form.as_ref().unwrap().schema["properties"].clone();
+        assert_eq!(properties["order"], json!({ "type": "string", "pattern": "^A-[0-9]{4}$" }));
+        assert_eq!(
+            properties["amount"],
+            json!({ "type": "number", "format": "double", "minimum": 0.01, "maximum": 10_000.0 })
+        );
+        assert_eq!(properties["reason"], json!({ "type": "string", "minLength": 1, "maxLength": 500 }));
+        assert_eq!(
+            properties["tags"],
+            json!({ "type": "array", "maxItems": 3, "items": { "type": "string", "minLength": 2 } })
+        );
     }
 }
