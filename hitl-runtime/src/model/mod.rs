@@ -5,18 +5,33 @@
 //!
 //! | | is |
 //! |---|---|
+//! | [`Bedrock`] | a model on Amazon Bedrock, with its [`Guardrail`]s (feature `bedrock`) |
+//! | [`OpenAi`] | a model behind OpenAI's chat completions: Ollama, llama.cpp, vLLM, … (feature `openai`) |
+//! | [`from_env`] | whichever of them the environment names |
 //! | [`Script`] | what a test wants said |
+//! | [`Recorder`], [`Replay`] | exchanges with a real model, kept in a file, and said again from it |
 
 mod answer;
+#[cfg(feature = "bedrock")]
+mod bedrock;
+mod environment;
 mod error;
 mod ext;
 mod guard;
+#[cfg(feature = "openai")]
+mod openai;
+mod record;
 mod report;
 mod request;
+#[cfg(any(feature = "bedrock", feature = "openai"))]
+mod schema;
 mod script;
 mod structured;
 
 pub use answer::{Answer, Piece, Stop};
+#[cfg(feature = "bedrock")]
+pub use bedrock::{Bedrock, Guardrail};
+pub use environment::{UnusableModel, from_env};
 pub use error::{Attempt, ModelError};
 pub use ext::ModelExt;
 use futures_util::{
@@ -25,6 +40,9 @@ use futures_util::{
 };
 pub use futures_util::{future::BoxFuture, stream::BoxStream};
 pub use guard::{Action, Assessment, Finding, Guarded, OrGuarded, Policy, Stage};
+#[cfg(feature = "openai")]
+pub use openai::OpenAi;
+pub use record::{Recorder, Replay};
 pub use request::{Form, Message, Request, Role};
 pub use script::{Line, Script};
 

@@ -1,0 +1,46 @@
+//! The client, made when it is first needed.
+
+use std::{future::Future, time::Duration};
+
+use aws_config::BehaviorVersion;
+use aws_sdk_bedrockruntime::Client;
+use tokio::sync::OnceCell;
+
+use crate::model::ModelError;
+
+pub(super) struct Connection {
+    client: OnceCell<Client>,
+    /// How long silence is borne.
+    pub timeout: Duration,
+}
+
+impl Connection {
+    pub fn from_environment() -> Self {
+        Self { client: OnceCell::new(), timeout: Duration::from_secs(120) }
+    }
+
+    pub async fn client(&self) -> Result<&Client, ModelError> {
+        self.client.get_or_try_init(connect).await
+    }
+
+    pub async fn wait<T>(&self, call: impl Future<Output = T>) -> Result<T, ModelError> {
+        tokio::time::timeout(self.timeout, call)
+            .await
+            .map_err(|_| ModelError::TimedOut { after: Some(self.timeout), source: None })
+    }
+}
+
+impl From<Client> for Connection {
+    fn from(client: Client) -> Self {
+        Self { client: OnceCell::new_with(Some(client)), ..Self::from_environment() }
+    }
+}
+
+async fn connect() -> Result<Client, ModelError> {
+    let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
+    if config.region().is_none() {
+        let problem = "no AWS region is set; set AWS_REGION to one where the model is offered".into();
+        return Err(ModelError::Refused { problem, source: None });
+    }
+    Ok(Client::new(&config))
+}

@@ -1,0 +1,45 @@
+//! JSON as the SDK keeps it.
+
+use aws_smithy_types::{Document, Number};
+use serde_json::Value;
+
+pub(super) fn of(value: &Value) -> Document {
+    match value {
+        Value::Null => Document::Null,
+        Value::Bool(is) => Document::Bool(*is),
+        Value::Number(number) => Document::Number(match (number.as_u64(), number.as_i64()) {
+            (Some(number), _) => Number::PosInt(number),
+            (None, Some(number)) => Number::NegInt(number),
+            (None, None) => Number::Float(number.as_f64().unwrap_or_default()),
+        }),
+        Value::String(text) => Document::String(text.clone()),
+        Value::Array(items) => Document::Array(items.iter().map(of).collect()),
+        Value::Object(fields) => {
+            Document::Object(fields.iter().map(|(name, value)| (name.clone(), of(value))).collect())
+        }
+    }
+}
+
+pub(super) fn json(document: &Document) -> Value {
+    match document {
+        Document::Null => Value::Null,
+        Document::Bool(is) => Value::Bool(*is),
+        Document::Number(Number::PosInt(number)) => (*number).into(),
+        Document::Number(Number::NegInt(number)) => (*number).into(),
+        Document::Number(Number::Float(number)) => (*number).into(),
+        Document::String(text) => Value::String(text.clone()),
+        Document::Array(items) => items.iter().map(json).collect(),
+        Document::Object(fields) => fields.iter().map(|(name, value)| (name.clone(), json(value))).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_and_back() {
+        let value = serde_json::json!({ "a": [null, true, 1, -1, 0.5, u64::MAX, "x"], "b": {} });
+        assert_eq!(json(&of(&value)), value);
+    }
+}

@@ -1,0 +1,131 @@
+//! Bedrock's errors as ours.
+
+use std::{error::Error as StdError, time::Duration};
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_bedrockruntime::{
+    error::{ProvideErrorMetadata, SdkError},
+    types::error::ConverseStreamOutputError as Midstream,
+};
+
+use super::Bedrock;
+use crate::model::ModelError;
+
+const SIGN_IN: &str =
+    "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run it where a role is attached";
+const SIGN_IN_AGAIN: &str =
+    "sign in again, or wait until the role's are renewed; see that the clock is right";
+
+/// An error of a call, and what it was about: a model's id or a guardrail's.
+pub(super) fn typed<E, R>(error: SdkError<E, R>, about: &str, timeout: Duration) -> ModelError
+where
+    E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    let said = error.as_service_error().map(|service| Said::of(service, service.code().unwrap_or_default()));
+    match (said, &error) {
+        (Some(said), _) => said.typed(about, error.into()),
+        (None, SdkError::TimeoutError(_)) => timed_out(timeout, error.into()),
+        (None, SdkError::DispatchFailure(failure)) if failure.is_timeout() => {
+            timed_out(timeout, error.into())
+        }
+        (None, _) => unsent(error.into()),
+    }
+}
+
+/// An error in the middle of a stream. Its frame names it, where its body need not.
+pub(super) fn midstream<R>(error: SdkError<Midstream, R>, model: &Bedrock) -> ModelError
+where
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    let Some(service) = error.as_service_error() else {
+        return typed(error, &model.model, model.connection.timeout);
+    };
+    let code = match service {
+        Midstream::ThrottlingException(_) => "ThrottlingException",
+        Midstream::ValidationException(_) => "ValidationException",
+        Midstream::ModelStreamErrorException(_) => "ModelStreamErrorException",
+        Midstream::InternalServerException(_) => "InternalServerException",
+        Midstream::ServiceUnavailableException(_) => "ServiceUnavailableException",
+        other => other.code().unwrap_or_default(),
+    };
+    Said::of(service, code).typed(&model.model, error.into())
+}
+
+/// What the service said, taken out of an error that then becomes the cause.
+struct Said {
+    code: String,
+    message: String,
+}
+
+impl Said {
+    fn of(error: &impl ProvideErrorMetadata, code: &str) -> Self {
+        Self { code: code.to_owned(), message: error.message().unwrap_or("it does not say why").to_owned() }
+    }
+
+    fn typed(self, about: &str, cause: Box<dyn StdError + Send + Sync>) -> ModelError {
+        let source = Some(cause);
+        let message = self.message;
+        match self.code.as_str() {
+            "ThrottlingException" | "TooManyRequestsException" | "ServiceQuotaExceededException" => {
+                ModelError::Throttled { wait: None, source }
+            }
+            "ModelTimeoutException" => ModelError::TimedOut { after: None, source },
+            "ModelNotReadyException" => ModelError::Unavailable {
+                problem: format!("{message}; the model is being made ready, try again in a minute"),
+                source,
+            },
+            "ExpiredTokenException"
+            | "ExpiredToken"
+            | "RequestExpired"
+            | "UnrecognizedClientException"
+            | "InvalidSignatureException"
+            | "InvalidClientTokenId"
+            | "IncompleteSignatureException" => ModelError::BadCredentials { advice: SIGN_IN_AGAIN, source },
+            "MissingAuthenticationTokenException" => ModelError::NoCredentials { advice: SIGN_IN, source },
+            "AccessDeniedException" => ModelError::Denied {
+                problem: format!(
+                    "{message}; the role needs `bedrock:InvokeModel` and, for streams, \
+                     `bedrock:InvokeModelWithResponseStream`, with a guardrail `bedrock:ApplyGuardrail`"
+                ),
+                source,
+            },
+            "ResourceNotFoundException" if is_of_a_guardrail(&message) => {
+                ModelError::Refused { problem: message, source }
+            }
+            "ResourceNotFoundException" => ModelError::UnknownModel { model: about.to_owned(), source },
+            "ValidationException" if message.contains("model identifier is invalid") => {
+                ModelError::UnknownModel { model: about.to_owned(), source }
+            }
+            "ValidationException" => ModelError::Refused { problem: message, source },
+            _ => ModelError::Unavailable { problem: format!("{message}; try again"), source },
+        }
+    }
+}
+
+fn is_of_a_guardrail(message: &str) -> bool {
+    message.to_ascii_lowercase().contains("guardrail")
+}
+
+fn timed_out(after: Duration, cause: Box<dyn StdError + Send + Sync>) -> ModelError {
+    ModelError::TimedOut { after: Some(after), source: Some(cause) }
+}
+
+/// The request did not get there, or its answer not back.
+fn unsent(cause: Box<dyn StdError + Send + Sync>) -> ModelError {
+    let mut inner: Option<&(dyn StdError + 'static)> = Some(cause.as_ref());
+    while let Some(error) = inner {
+        match error.downcast_ref::<CredentialsError>() {
+            Some(CredentialsError::CredentialsNotLoaded(_) | CredentialsError::InvalidConfiguration(_)) => {
+                return ModelError::NoCredentials { advice: SIGN_IN, source: Some(cause) };
+            }
+            Some(_) => return ModelError::BadCredentials { advice: SIGN_IN_AGAIN, source: Some(cause) },
+            None => inner = error.source(),
+        }
+    }
+    ModelError::Unavailable {
+        problem: "Bedrock was not reached, or its answer cannot be read; check the network, the region and the endpoint"
+            .into(),
+        source: Some(cause),
+    }
+}

@@ -1,0 +1,114 @@
+//! A guardrail, around a model or by itself.
+
+use std::fmt;
+
+use aws_sdk_bedrockruntime::{
+    Client,
+    error::BuildError,
+    types::{
+        GuardrailAction, GuardrailConfiguration, GuardrailContentBlock, GuardrailContentSource,
+        GuardrailStreamConfiguration, GuardrailStreamProcessingMode, GuardrailTextBlock, GuardrailTrace,
+    },
+};
+
+use super::{assessment, connection::Connection, error};
+use crate::model::{ModelError, Stage};
+
+/// A guardrail of Amazon Bedrock: around a model with [`Bedrock::guardrail`](super::Bedrock::guardrail), or by itself
+/// for text that passes through no model.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), hitl::model::ModelError> {
+/// use hitl::model::{Guarded, Guardrail, OrGuarded, Stage};
+///
+/// let guardrail = Guardrail::new("gr-42", "3");
+/// match guardrail.check(Stage::Input, "My address is ada@example.com").await.guarded()? {
+///     Guarded::Passed(text) => println!("{text}"), // My address is {EMAIL}
+///     Guarded::Intervened(assessment) => println!("{assessment}"),
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub struct Guardrail {
+    id: String,
+    version: String,
+    connection: Connection,
+}
+
+impl Guardrail {
+    /// A guardrail by its id or ARN, and its version: a number, or `DRAFT`.
+    pub fn new(id: impl Into<String>, version: impl Into<String>) -> Self {
+        Self { id: id.into(), version: version.into(), connection: Connection::from_environment() }
+    }
+
+    /// The same guardrail behind a client that you made. Around a model it uses the model's.
+    #[must_use]
+    pub fn with_client(mut self, client: Client) -> Self {
+        self.connection = Connection::from(client);
+        self
+    }
+
+    /// Its id, as it was given.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Holds a text against it, and gives the text back, with parts masked where the guardrail does that.
+    ///
+    /// # Errors
+    /// [`ModelError::Intervened`] where it stops the text, and the errors of reaching it.
+    pub async fn check(&self, stage: Stage, text: impl Into<String>) -> Result<String, ModelError> {
+        let text = text.into();
+        let source = match stage {
+            Stage::Input => GuardrailContentSource::Input,
+            Stage::Answer => GuardrailContentSource::Output,
+        };
+        let block = GuardrailTextBlock::builder().text(&text).build().map_err(unbuilt)?;
+        let client = self.connection.client().await?;
+        let call = client.apply_guardrail().guardrail_identifier(&self.id).guardrail_version(&self.version);
+        let call = call.source(source).content(GuardrailContentBlock::Text(block)).send();
+        let output = self
+            .connection
+            .wait(call)
+            .await?
+            .map_err(|error| error::typed(error, &self.id, self.connection.timeout))?;
+        if output.action != GuardrailAction::GuardrailIntervened {
+            return Ok(text);
+        }
+        let said: String = output.outputs.iter().filter_map(|output| output.text.as_deref()).collect();
+        let assessment = assessment::of_a_check(&output.assessments, self, stage, &said);
+        if assessment.only_masked() { Ok(said) } else { Err(ModelError::Intervened { assessment }) }
+    }
+
+    pub(super) fn around_an_answer(&self) -> GuardrailConfiguration {
+        GuardrailConfiguration::builder()
+            .guardrail_identifier(&self.id)
+            .guardrail_version(&self.version)
+            .trace(GuardrailTrace::Enabled)
+            .build()
+    }
+
+    /// `sync`: what a guardrail stops should not have been read by then.
+    pub(super) fn around_a_stream(&self) -> GuardrailStreamConfiguration {
+        GuardrailStreamConfiguration::builder()
+            .guardrail_identifier(&self.id)
+            .guardrail_version(&self.version)
+            .trace(GuardrailTrace::Enabled)
+            .stream_processing_mode(GuardrailStreamProcessingMode::Sync)
+            .build()
+    }
+}
+
+impl fmt::Debug for Guardrail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guardrail")
+            .field("id", &self.id)
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
+}
+
+fn unbuilt(error: BuildError) -> ModelError {
+    ModelError::Refused { problem: error.to_string(), source: Some(error.into()) }
+}

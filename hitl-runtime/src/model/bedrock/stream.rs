@@ -1,0 +1,92 @@
+//! An answer of ConverseStream, event by event.
+
+use aws_sdk_bedrockruntime::{
+    primitives::event_stream::EventReceiver,
+    types::{
+        ContentBlockDelta, ConverseStreamMetadataEvent, ConverseStreamOutput as Event,
+        GuardrailTraceAssessment, StopReason, error::ConverseStreamOutputError,
+    },
+};
+use futures_util::stream::{Stream, try_unfold};
+
+use super::{Bedrock, converse, converse::Parts, error};
+use crate::model::{Answer, ModelError, Piece};
+
+/// An answer that is being given.
+pub(super) struct Speech<'a> {
+    model: &'a Bedrock,
+    events: EventReceiver<Event, ConverseStreamOutputError>,
+    parts: Parts,
+    answer: Answer,
+    stop: Option<StopReason>,
+    trace: Option<GuardrailTraceAssessment>,
+}
+
+impl<'a> Speech<'a> {
+    pub fn new(
+        model: &'a Bedrock,
+        events: EventReceiver<Event, ConverseStreamOutputError>,
+        parts: Parts,
+    ) -> Self {
+        Self { model, events, parts, answer: Answer::default(), stop: None, trace: None }
+    }
+
+    pub fn pieces(self) -> impl Stream<Item = Result<Piece, ModelError>> + use<'a> {
+        try_unfold(Some(self), |speech| async move {
+            let Some(mut speech) = speech else { return Ok(None) };
+            Ok(match speech.next().await? {
+                Some(text) => Some((Piece::Text(text), Some(speech))),
+                None => Some((Piece::End(speech.end()?), None)),
+            })
+        })
+    }
+
+    /// The next words; none when the stream has ended.
+    async fn next(&mut self) -> Result<Option<String>, ModelError> {
+        loop {
+            let event = self.model.connection.wait(self.events.recv()).await?;
+            let event = event.map_err(|error| error::midstream(error, self.model))?;
+            match event {
+                None => return Ok(None),
+                Some(Event::ContentBlockDelta(event)) => {
+                    let text = event.delta.map(words).unwrap_or_default();
+                    if !text.is_empty() {
+                        self.answer.text.push_str(&text);
+                        return Ok(Some(text));
+                    }
+                }
+                Some(Event::MessageStop(event)) => self.stop = Some(event.stop_reason),
+                Some(Event::Metadata(event)) => self.note(event),
+                Some(_) => {}
+            }
+        }
+    }
+
+    fn note(&mut self, event: ConverseStreamMetadataEvent) {
+        if let Some(usage) = &event.usage {
+            converse::count(&mut self.answer, usage);
+        }
+        self.answer.latency_ms = event.metrics.and_then(|metrics| u64::try_from(metrics.latency_ms).ok());
+        self.trace = event.trace.and_then(|trace| trace.guardrail);
+    }
+
+    /// A stream may break off without an error: only one that says why it stops has ended.
+    fn end(self) -> Result<Answer, ModelError> {
+        let Some(stop) = &self.stop else {
+            let said = self.answer.text.chars().count();
+            return Err(ModelError::Unavailable {
+                problem: format!("its stream broke off after {said} characters; try again"),
+                source: None,
+            });
+        };
+        Ok(self.parts.end(self.answer, stop, self.trace.as_ref(), self.model.guardrail.as_ref()))
+    }
+}
+
+fn words(delta: ContentBlockDelta) -> String {
+    match delta {
+        ContentBlockDelta::Text(text) => text,
+        ContentBlockDelta::ToolUse(tool) => tool.input,
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,171 @@
+//! The model that the environment names.
+
+use std::sync::Arc;
+
+use super::Model;
+
+/// What `HITL_MODEL` may say.
+const KINDS: [&str; 2] = ["bedrock", "openai"];
+
+/// The model that the environment names; none where it names none.
+///
+/// | variable | says |
+/// |---|---|
+/// | `HITL_MODEL` | `bedrock:<model id>`, or `openai:<url>#<model>` |
+/// | `HITL_GUARDRAIL` | with Bedrock, the guardrail around it: `<id>:<version>` |
+/// | `OPENAI_API_KEY` | with `openai`, the key, where the endpoint wants one |
+///
+/// Bedrock finds region and credentials as every AWS program does.
+///
+/// # Errors
+/// [`UnusableModel`]: the variable says something that no model can be made of, or one that this program is built
+/// without.
+///
+/// ```
+/// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use hitl::model::{Model, Script, from_env};
+/// use std::sync::Arc;
+///
+/// let model: Arc<dyn Model> = match from_env()? {
+///     Some(model) => model,
+///     None => Arc::new(Script::new(["No model is named in HITL_MODEL."])),
+/// };
+/// # Ok(())
+/// # }
+/// ```
+pub fn from_env() -> Result<Option<Arc<dyn Model>>, UnusableModel> {
+    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
+    set("HITL_MODEL").map(|named| model(named.trim(), &set)).transpose()
+}
+
+/// Why the environment names no model that can be used.
+///
+/// ```
+/// use hitl::model::UnusableModel;
+///
+/// let error = UnusableModel::Unknown { named: "gpt".into() };
+/// assert!(error.to_string().starts_with("HITL_MODEL is `gpt`, and should be `bedrock:<model id>`"));
+/// ```
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum UnusableModel {
+    /// It is none of the forms.
+    #[error("HITL_MODEL is `{named}`, and should be `bedrock:<model id>` or `openai:<url>#<model>`")]
+    Unknown {
+        /// What it says.
+        named: String,
+    },
+    /// The program cannot speak to it.
+    #[error(
+        "HITL_MODEL names a model of `{feature}`, and this program is built without it: build it with the feature"
+    )]
+    NotBuilt {
+        /// The feature of the crate `hitl`.
+        feature: String,
+    },
+    /// The guardrail is none.
+    #[error("HITL_GUARDRAIL is `{named}`, and should be `<id>:<version>`, as in `gr-42:3` or `gr-42:DRAFT`")]
+    Guardrail {
+        /// What it says.
+        named: String,
+    },
+}
+
+fn model(named: &str, set: &dyn Fn(&str) -> Option<String>) -> Result<Arc<dyn Model>, UnusableModel> {
+    let unknown = || UnusableModel::Unknown { named: named.to_owned() };
+    let (kind, rest) = named.split_once(':').ok_or_else(unknown)?;
+    match kind {
+        #[cfg(feature = "bedrock")]
+        "bedrock" if !rest.is_empty() => bedrock(rest, set("HITL_GUARDRAIL")),
+        #[cfg(feature = "openai")]
+        "openai" => openai(rest, set("OPENAI_API_KEY")).ok_or_else(unknown),
+        built if KINDS.contains(&built) && !is_built(built) => {
+            Err(UnusableModel::NotBuilt { feature: built.to_owned() })
+        }
+        _ => {
+            let _ = (rest, set);
+            Err(unknown())
+        }
+    }
+}
+
+fn is_built(kind: &str) -> bool {
+    match kind {
+        "bedrock" => cfg!(feature = "bedrock"),
+        "openai" => cfg!(feature = "openai"),
+        _ => false,
+    }
+}
+
+#[cfg(feature = "bedrock")]
+fn bedrock(id: &str, guardrail: Option<String>) -> Result<Arc<dyn Model>, UnusableModel> {
+    use super::{Bedrock, Guardrail};
+
+    let model = Bedrock::new(id);
+    let Some(named) = guardrail else { return Ok(Arc::new(model)) };
+    // An ARN has colons of its own; the version stands after the last.
+    match named.rsplit_once(':') {
+        Some((id, version)) if !id.is_empty() && (version == "DRAFT" || version.parse::<u64>().is_ok()) => {
+            Ok(Arc::new(model.guardrail(Guardrail::new(id, version))))
+        }
+        _ => Err(UnusableModel::Guardrail { named }),
+    }
+}
+
+#[cfg(feature = "openai")]
+fn openai(rest: &str, key: Option<String>) -> Option<Arc<dyn Model>> {
+    let (url, model) = rest.split_once('#')?;
+    let is_http = url.starts_with("http://") || url.starts_with("https://");
+    let model = (is_http && !model.is_empty()).then(|| super::OpenAi::new(url, model))?;
+    Some(Arc::new(match key {
+        Some(key) => model.key(key),
+        None => model,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(name: &str, guardrail: Option<&str>) -> Result<String, String> {
+        let set = |name: &str| guardrail.filter(|_| name == "HITL_GUARDRAIL").map(str::to_owned);
+        model(name, &set).map(|model| model.name().to_owned()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_is_no_model_is_refused_with_the_way_to_write_one() {
+        for wrong in ["gpt", "", "anthropic:claude", "bedrock"] {
+            let error = named(wrong, None).unwrap_err();
+            assert!(error.contains("should be `bedrock:<model id>`"), "{wrong}: {error}");
+        }
+    }
+
+    #[cfg(feature = "bedrock")]
+    #[test]
+    fn bedrock_by_its_id_and_a_guardrail_by_id_or_arn() {
+        let id = "eu.anthropic.claude-sonnet-4-5-20250929-v1:0";
+        let arn = "arn:aws:bedrock:eu-west-1:1:guardrail/gr42:DRAFT";
+        for guardrail in [None, Some("gr-42:3"), Some(arn)] {
+            assert_eq!(named(&format!("bedrock:{id}"), guardrail).unwrap(), id);
+        }
+        for wrong in ["gr-42", ":3", "arn:aws:bedrock:eu-west-1:1:guardrail/gr42"] {
+            assert!(named("bedrock:x", Some(wrong)).unwrap_err().contains(wrong));
+        }
+        assert!(named("bedrock:", None).is_err());
+    }
+
+    #[cfg(feature = "openai")]
+    #[test]
+    fn openai_by_address_and_name() {
+        assert_eq!(named("openai:http://localhost:11434/v1#llama3.2", None).unwrap(), "llama3.2");
+        for wrong in ["openai:localhost#x", "openai:http://localhost/v1", "openai:http://localhost/v1#"] {
+            assert!(named(wrong, None).is_err(), "{wrong}");
+        }
+    }
+
+    #[cfg(not(feature = "bedrock"))]
+    #[test]
+    fn what_is_not_built_in_says_which_feature_it_wants() {
+        assert!(named("bedrock:x", None).unwrap_err().contains("built without it"));
+    }
+}

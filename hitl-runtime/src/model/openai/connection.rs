@@ -1,0 +1,53 @@
+//! The HTTP client, made when it is first needed.
+
+use std::{future::Future, sync::OnceLock, time::Duration};
+
+use reqwest::{Client, Response, redirect::Policy};
+
+use super::error;
+use crate::model::ModelError;
+
+/// No answer of a model is longer; a server that says more is broken.
+pub(super) const LONGEST: usize = 32 << 20;
+
+pub(super) struct Connection {
+    client: OnceLock<Client>,
+    /// How long silence is borne.
+    pub timeout: Duration,
+}
+
+impl Default for Connection {
+    fn default() -> Self {
+        Self { client: OnceLock::new(), timeout: Duration::from_secs(120) }
+    }
+}
+
+impl Connection {
+    /// It follows no redirect: a key is for the endpoint that was named.
+    pub fn client(&self) -> Result<&Client, ModelError> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        let client = Client::builder().redirect(Policy::none()).build();
+        let client = client.map_err(|error| error::unsent(error, "the HTTP client"))?;
+        Ok(self.client.get_or_init(|| client))
+    }
+
+    pub async fn wait<T>(&self, call: impl Future<Output = T>) -> Result<T, ModelError> {
+        tokio::time::timeout(self.timeout, call)
+            .await
+            .map_err(|_| ModelError::TimedOut { after: Some(self.timeout), source: None })
+    }
+
+    /// The whole body. Each part of it has the timeout to itself, as in a stream.
+    pub async fn read(&self, mut response: Response) -> Result<Vec<u8>, ModelError> {
+        let mut body = Vec::new();
+        while let Some(part) = self.wait(response.chunk()).await?.map_err(error::broken)? {
+            body.extend_from_slice(&part);
+            if body.len() > LONGEST {
+                return Err(error::endless());
+            }
+        }
+        Ok(body)
+    }
+}

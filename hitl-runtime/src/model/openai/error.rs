@@ -1,0 +1,127 @@
+//! The endpoint's errors as ours.
+
+use std::time::Duration;
+
+use reqwest::header::HeaderMap;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{OpenAi, key::shown};
+use crate::model::ModelError;
+
+const SET_A_KEY: &str =
+    "give one with `OpenAi::key`, or in OPENAI_API_KEY where the environment names the model";
+const CHECK_THE_KEY: &str = "see whether the key is for this endpoint, and still valid";
+
+/// How a body speaks of an error; some servers leave the envelope out.
+#[derive(Default, Deserialize)]
+struct Body {
+    error: Option<Value>,
+    message: Option<String>,
+}
+
+#[derive(Default)]
+struct Said {
+    message: String,
+    code: String,
+}
+
+impl Said {
+    fn of(body: &[u8], model: &OpenAi) -> Option<Self> {
+        let body = serde_json::from_slice::<Body>(body).ok()?;
+        let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
+        let (message, code) = match &body.error {
+            Some(Value::String(message)) => (Some(message.clone()), None),
+            Some(error @ Value::Object(_)) => {
+                (text(error, "message"), text(error, "code").or_else(|| text(error, "type")))
+            }
+            _ => (body.message, None),
+        };
+        let message = message?;
+        let message = model.key.as_ref().map_or(message.clone(), |key| key.hide(&message));
+        Some(Self { message: message.chars().take(500).collect(), code: code.unwrap_or_default() })
+    }
+}
+
+/// An answer with a status that is no success.
+pub(super) fn typed(status: u16, wait: Option<Duration>, body: &[u8], model: &OpenAi) -> ModelError {
+    let said = Said::of(body, model);
+    let is_theirs = said.is_some();
+    let Said { message, code } = said.unwrap_or_default();
+    let message =
+        if message.is_empty() { format!("it answers {status} and does not say why") } else { message };
+    match (status, code.as_str()) {
+        (_, "content_filter") => ModelError::Filtered,
+        (_, "insufficient_quota") | (402, _) => ModelError::Denied {
+            problem: format!("{message}; the account has nothing left to spend"),
+            source: None,
+        },
+        (_, "model_not_found") => unknown(model),
+        // What is said about a key quotes it.
+        (401, _) if model.key.is_none() => ModelError::NoCredentials { advice: SET_A_KEY, source: None },
+        (401, _) => ModelError::BadCredentials { advice: CHECK_THE_KEY, source: None },
+        (403, _) => ModelError::Denied { problem: message, source: None },
+        (404, _) if is_theirs => unknown(model),
+        (300..=399 | 404 | 405, _) => ModelError::Refused {
+            problem: format!(
+                "{} has no chat completions: {message}; it should end in `/v1`",
+                shown(&model.url)
+            ),
+            source: None,
+        },
+        (408 | 504, _) => ModelError::TimedOut { after: None, source: None },
+        (429, _) => ModelError::Throttled { wait, source: None },
+        (400..=499, _) => ModelError::Refused { problem: message, source: None },
+        _ => ModelError::Unavailable { problem: format!("{message}; try again"), source: None },
+    }
+}
+
+/// An error that comes as an event, when the status was sent long ago.
+pub(super) fn midstream(data: &[u8], model: &OpenAi) -> Option<ModelError> {
+    let error = serde_json::from_slice::<Body>(data).ok()?.error?;
+    let status = error.get("code").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());
+    Some(match Said::of(data, model)?.code.as_str() {
+        "rate_limit_exceeded" | "rate_limit_error" => ModelError::Throttled { wait: None, source: None },
+        _ => typed(status.unwrap_or(500), None, data, model),
+    })
+}
+
+fn unknown(model: &OpenAi) -> ModelError {
+    ModelError::UnknownModel { model: model.model.clone(), source: None }
+}
+
+/// `Retry-After` in seconds; as a date it is left out.
+pub(super) fn wait(headers: &HeaderMap) -> Option<Duration> {
+    headers.get("retry-after")?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
+}
+
+/// The request did not get there. The address may hold a password: the cause goes on without it.
+pub(super) fn unsent(error: reqwest::Error, whom: &str) -> ModelError {
+    let source = Some(error.without_url().into());
+    ModelError::Unavailable { problem: format!("{whom} was not reached; see whether it runs"), source }
+}
+
+pub(super) fn broken(error: reqwest::Error) -> ModelError {
+    let source = Some(error.without_url().into());
+    ModelError::Unavailable {
+        problem: "the connection broke in the middle of its answer; try again".into(),
+        source,
+    }
+}
+
+/// Where it went wrong, and not what stands there: what serde says of it quotes it, and it may quote the key.
+pub(super) fn unreadable(error: serde_json::Error) -> ModelError {
+    let (line, column) = (error.line(), error.column());
+    let problem = format!(
+        "its answer does not look like chat completions from line {line}, column {column} on; see whether the endpoint \
+         offers them"
+    );
+    ModelError::Unavailable { problem, source: None }
+}
+
+pub(super) fn endless() -> ModelError {
+    ModelError::Unavailable {
+        problem: "its answer has no end; see what the endpoint is".into(),
+        source: None,
+    }
+}

@@ -1,0 +1,46 @@
+//! What is shown to nobody: a key, and a password in an address.
+
+use reqwest::header::HeaderValue;
+
+use crate::model::ModelError;
+
+/// It has no `Debug`, so nothing that holds it can print it by accident.
+pub(super) struct Key(String);
+
+impl Key {
+    pub fn new(key: String) -> Self {
+        Self(key.trim().to_owned())
+    }
+
+    pub fn header(&self) -> Result<HeaderValue, ModelError> {
+        let mut value = HeaderValue::from_str(&format!("Bearer {}", self.0)).map_err(|_| ModelError::BadCredentials {
+            advice: "the key has characters that no key has; see whether all of it, and nothing else, was copied",
+            source: None,
+        })?;
+        value.set_sensitive(true);
+        Ok(value)
+    }
+
+    /// A text of somebody else's, without the key, should it be in there.
+    pub fn hide(&self, text: &str) -> String {
+        if self.0.is_empty() { text.to_owned() } else { text.replace(&self.0, "…") }
+    }
+}
+
+/// An address without the name and the password that may stand in it.
+pub(super) fn shown(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let host_from = rest.split('/').next().and_then(|authority| authority.rfind('@')).map_or(0, |at| at + 1);
+    format!("{scheme}://{}", rest.get(host_from..).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_shown_without_its_password() {
+        assert_eq!(shown("http://ada:p@ss@localhost:1/v1"), "http://localhost:1/v1");
+        assert_eq!(shown("https://host/a@b"), "https://host/a@b");
+    }
+}

@@ -1,0 +1,120 @@
+//! Any endpoint that speaks OpenAI's chat completions: Ollama, llama.cpp, vLLM, and many a host.
+
+mod connection;
+mod error;
+mod key;
+mod stream;
+mod wire;
+
+use std::{fmt, time::Duration};
+
+use connection::Connection;
+use futures_util::{FutureExt, StreamExt, TryStreamExt, stream::once};
+use key::{Key, shown};
+
+use super::{Answer, BoxFuture, BoxStream, Model, ModelError, Piece, Request, schema::Sheet};
+
+/// A model behind OpenAI's chat completions, as Ollama, llama.cpp, vLLM and many hosts offer them.
+///
+/// A form ([`ModelExt::structured`](super::ModelExt::structured)) goes along as `response_format` with the whole JSON
+/// Schema, and is never called `strict`: local servers hold to it all the same, and OpenAI's own strict mode takes only
+/// a part of JSON Schema. Nothing is tried again here: a node does that (`retries = 3`).
+///
+/// ```no_run
+/// # async fn example() -> Result<(), hitl::model::ModelError> {
+/// use hitl::model::{ModelExt, OpenAi};
+///
+/// let model = OpenAi::new("http://localhost:11434/v1", "llama3.2");
+/// let plan = model.text("Order A-9133 arrived broken. What is to be done?").await?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct OpenAi {
+    url: String,
+    model: String,
+    key: Option<Key>,
+    connection: Connection,
+}
+
+impl OpenAi {
+    /// A model by its endpoint, up to and with `/v1`, and its name there.
+    pub fn new(url: impl Into<String>, model: impl Into<String>) -> Self {
+        let url = url.into().trim_end_matches('/').to_owned();
+        Self { url, model: model.into(), key: None, connection: Connection::default() }
+    }
+
+    /// With this key. It is sent to the endpoint and shown nowhere: in no error, no log and no `Debug`.
+    #[must_use]
+    pub fn key(mut self, key: impl Into<String>) -> Self {
+        self.key = Some(Key::new(key.into()));
+        self
+    }
+
+    /// How long it may be silent: for a whole answer, and in a stream before each piece. Two minutes, if nothing is said.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.connection.timeout = timeout;
+        self
+    }
+
+    async fn send(
+        &self,
+        request: &Request,
+        sheet: Option<&Sheet>,
+        stream: bool,
+    ) -> Result<reqwest::Response, ModelError> {
+        let body = wire::body(&self.model, request, sheet, stream).to_string();
+        let mut call = self.connection.client()?.post(format!("{}/chat/completions", self.url));
+        if let Some(key) = &self.key {
+            call = call.header("authorization", key.header()?);
+        }
+        let call = call.header("content-type", "application/json").body(body).send();
+        let response =
+            self.connection.wait(call).await?.map_err(|error| error::unsent(error, &shown(&self.url)))?;
+        if response.status().is_success() { Ok(response) } else { Err(self.refusal(response).await) }
+    }
+
+    async fn refusal(&self, response: reqwest::Response) -> ModelError {
+        let (status, wait) = (response.status().as_u16(), error::wait(response.headers()));
+        // What the body says only helps to explain; without it the status has to do.
+        let body = self.connection.read(response).await.unwrap_or_default();
+        error::typed(status, wait, &body, self)
+    }
+
+    async fn ask(&self, request: &Request) -> Result<Answer, ModelError> {
+        let sheet = request.form.as_ref().map(Sheet::of);
+        let response = self.send(request, sheet.as_ref(), false).await?;
+        let body = self.connection.read(response).await?;
+        let completion = serde_json::from_slice::<wire::Completion>(&body).map_err(error::unreadable)?;
+        wire::answer(completion, sheet.as_ref())
+    }
+
+    async fn open(&self, request: &Request) -> Result<stream::Speech<'_>, ModelError> {
+        let sheet = request.form.as_ref().map(Sheet::of);
+        let response = self.send(request, sheet.as_ref(), true).await?;
+        Ok(stream::Speech::new(self, response, sheet))
+    }
+}
+
+impl Model for OpenAi {
+    fn answer<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Answer, ModelError>> {
+        self.ask(request).boxed()
+    }
+
+    fn stream<'a>(&'a self, request: &'a Request) -> BoxStream<'a, Result<Piece, ModelError>> {
+        once(self.open(request)).map_ok(stream::Speech::pieces).try_flatten().boxed()
+    }
+
+    fn name(&self) -> &str {
+        &self.model
+    }
+}
+
+impl fmt::Debug for OpenAi {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenAi")
+            .field("url", &shown(&self.url))
+            .field("model", &self.model)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,109 @@
+//! Requests and answers as JSON.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::model::{Answer, ModelError, Request, Role, Stop, schema::Sheet};
+
+/// The body of a request. What is left out is left to the server.
+pub(super) fn body(model: &str, request: &Request, sheet: Option<&Sheet>, stream: bool) -> Value {
+    let system = request.system.iter().map(|text| json!({ "role": "system", "content": text }));
+    let spoken = request.messages.iter().map(|message| {
+        let role = match message.role {
+            Role::User => "user",
+            Role::Assistant => "assistant",
+        };
+        json!({ "role": role, "content": message.text })
+    });
+    let mut body = json!({ "model": model, "messages": system.chain(spoken).collect::<Vec<_>>() });
+    let mut set = |name: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            body[name] = value;
+        }
+    };
+    set("max_tokens", request.max_tokens.map(Value::from));
+    set("temperature", request.temperature.map(shortest));
+    set("stop", (!request.stop.is_empty()).then(|| json!(request.stop)));
+    set("response_format", sheet.map(form));
+    set("stream", stream.then(|| true.into()));
+    set("stream_options", stream.then(|| json!({ "include_usage": true })));
+    body
+}
+
+fn form(sheet: &Sheet) -> Value {
+    json!({ "type": "json_schema", "json_schema": { "name": sheet.name, "schema": sheet.schema } })
+}
+
+/// 0.2 as 0.2, and not as the 0.20000000298023224 that the same `f32` is as an `f64`.
+fn shortest(number: f32) -> Value {
+    number.to_string().parse::<f64>().map_or(Value::Null, Value::from)
+}
+
+/// An answer, or an event of one that comes as a stream.
+#[derive(Deserialize)]
+pub(super) struct Completion {
+    #[serde(default)]
+    pub choices: Vec<Choice>,
+    pub usage: Option<Usage>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Choice {
+    #[serde(alias = "delta")]
+    pub message: Option<Message>,
+    pub finish_reason: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Message {
+    pub content: Option<String>,
+    pub refusal: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Usage {
+    prompt_tokens: Option<u64>,
+    completion_tokens: Option<u64>,
+}
+
+impl Usage {
+    pub fn count(&self, answer: &mut Answer) {
+        (answer.input_tokens, answer.output_tokens) = (self.prompt_tokens, self.completion_tokens);
+    }
+}
+
+pub(super) fn answer(completion: Completion, sheet: Option<&Sheet>) -> Result<Answer, ModelError> {
+    let Some(choice) = completion.choices.into_iter().next() else {
+        let problem =
+            "its answer has no choice in it; see whether this is an endpoint of chat completions".into();
+        return Err(ModelError::Unavailable { problem, source: None });
+    };
+    let mut answer = Answer::default();
+    if let Some(usage) = completion.usage {
+        usage.count(&mut answer);
+    }
+    let (text, refusal) = choice.message.map_or((None, None), |message| (message.content, message.refusal));
+    answer.text = text.unwrap_or_default();
+    end(answer, choice.finish_reason.as_deref(), refusal, sheet)
+}
+
+/// The answer with its end, and out of what its form was put in.
+pub(super) fn end(
+    mut answer: Answer,
+    reason: Option<&str>,
+    refusal: Option<String>,
+    sheet: Option<&Sheet>,
+) -> Result<Answer, ModelError> {
+    if let Some(reason) = refusal.filter(|reason| !reason.is_empty()) {
+        return Err(ModelError::Declined { reason: format!("the model declines: {reason}") });
+    }
+    answer.stop = match reason {
+        Some("length") => Stop::MaxTokens,
+        Some("content_filter") => Stop::Filtered,
+        _ => Stop::End,
+    };
+    if let Some(sheet) = sheet {
+        answer.text = sheet.unwrap(answer.text);
+    }
+    Ok(answer)
+}

@@ -1,0 +1,193 @@
+//! Exchanges with a model, kept in a file and said again from it.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use futures_util::{FutureExt, StreamExt, TryStreamExt};
+use serde::{Deserialize, Serialize};
+
+use super::{Answer, BoxFuture, BoxStream, Model, ModelError, Piece, Request};
+
+/// A question and its answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Exchange {
+    request: Request,
+    answer: Answer,
+}
+
+/// What the file holds.
+#[derive(Default, Serialize, Deserialize)]
+struct Tape {
+    exchanges: Vec<Exchange>,
+}
+
+impl Tape {
+    fn read(file: &Path) -> io::Result<Self> {
+        Ok(serde_json::from_slice(&std::fs::read(file)?)?)
+    }
+
+    /// Whoever reads the file meanwhile finds the old one or the new one, and no half.
+    fn write(&self, file: &Path) -> io::Result<()> {
+        let beside = file.with_extension("part");
+        std::fs::write(&beside, serde_json::to_vec_pretty(self)?)?;
+        std::fs::rename(beside, file)
+    }
+}
+
+/// A model whose exchanges are written down, for a [`Replay`] to say again: once against the real one, and then in
+/// every test.
+///
+/// The file holds what was asked and what was answered, and so whatever secrets *you* put into a request; keys and
+/// credentials are no part of one. Errors are not written down. Each exchange is in the file before its answer is given.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
+/// use hitl::model::{ModelExt, Recorder, Replay, Script};
+///
+/// # let dir = tempfile::tempdir()?;
+/// # let file = dir.path().join("refund.json");
+/// let model = Recorder::new(Script::new(["Refund it."]), &file); // a real model, of course
+/// model.text("What about order A-9133?").await?;
+///
+/// let model = Replay::open(&file)?;
+/// assert_eq!(model.text("What about order A-9133?").await?, "Refund it.");
+/// # Ok(())
+/// # }
+/// ```
+pub struct Recorder<M> {
+    model: M,
+    file: PathBuf,
+    tape: Arc<Mutex<Tape>>,
+}
+
+impl<M: Model> Recorder<M> {
+    /// Writes the exchanges with a model into a file; one that is there is written over by the first of them.
+    pub fn new(model: M, file: impl Into<PathBuf>) -> Self {
+        Self { model, file: file.into(), tape: Arc::default() }
+    }
+
+    async fn keep(&self, request: Request, answer: Answer) -> Result<Answer, ModelError> {
+        let (tape, file) = (Arc::clone(&self.tape), self.file.clone());
+        let exchange = Exchange { request, answer: answer.clone() };
+        let written = tokio::task::spawn_blocking(move || {
+            let mut tape = tape.lock().unwrap_or_else(PoisonError::into_inner);
+            tape.exchanges.push(exchange);
+            tape.write(&file)
+        });
+        let written = written.await.unwrap_or_else(|error| Err(io::Error::other(error)));
+        written.map(|()| answer).map_err(|error| ModelError::Unavailable {
+            problem: format!("the exchange could not be written to {}", self.file.display()),
+            source: Some(error.into()),
+        })
+    }
+}
+
+impl<M: Model> Model for Recorder<M> {
+    fn answer<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Answer, ModelError>> {
+        async move { self.keep(request.clone(), self.model.answer(request).await?).await }.boxed()
+    }
+
+    fn stream<'a>(&'a self, request: &'a Request) -> BoxStream<'a, Result<Piece, ModelError>> {
+        let kept = move |piece| async move {
+            Ok(match piece {
+                Piece::End(answer) => Piece::End(self.keep(request.clone(), answer).await?),
+                text => text,
+            })
+        };
+        self.model.stream(request).and_then(kept).boxed()
+    }
+
+    fn name(&self) -> &str {
+        self.model.name()
+    }
+}
+
+/// A model that says again what a [`Recorder`] wrote down: to each request the answer that it had, one after the other
+/// where the same was asked more than once.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
+/// use hitl::model::{ModelError, ModelExt, Replay};
+///
+/// # let dir = tempfile::tempdir()?;
+/// # let file = dir.path().join("refund.json");
+/// # std::fs::write(&file, r#"{"exchanges": []}"#)?;
+/// let model = Replay::open(&file)?;
+/// assert!(matches!(model.text("Who are you?").await, Err(ModelError::Unscripted { .. })));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Replay {
+    file: PathBuf,
+    left: Mutex<Vec<Exchange>>,
+}
+
+impl Replay {
+    /// Opens a file that a [`Recorder`] wrote.
+    ///
+    /// # Errors
+    /// As reading a file, and [`io::ErrorKind::InvalidData`] for one of another kind.
+    pub fn open(file: impl Into<PathBuf>) -> io::Result<Self> {
+        let file = file.into();
+        let left = Mutex::new(Tape::read(&file)?.exchanges);
+        Ok(Self { file, left })
+    }
+
+    fn next(&self, request: &Request) -> Result<Answer, ModelError> {
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = left.iter().position(|exchange| exchange.request == *request);
+        at.map(|at| left.remove(at).answer).ok_or_else(|| ModelError::Unscripted {
+            problem: format!("{} does not hold it, or not as often; record it anew", self.file.display()),
+        })
+    }
+}
+
+impl Model for Replay {
+    fn answer<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Answer, ModelError>> {
+        std::future::ready(self.next(request)).boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Line, ModelExt, Script, Stop};
+
+    #[tokio::test]
+    async fn a_recorded_exchange_is_said_again_as_often_as_it_was_heard() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("tape.json");
+        let cut = Answer::from("three".to_owned()).stopped(Stop::MaxTokens);
+        let script = Script::new(["one", "two"]).then(cut).then(Line::fail(ModelError::Filtered));
+        let recorder = Recorder::new(script, &file);
+        for _ in 0..4 {
+            let _ = recorder.text("?").await;
+        }
+        let replay = Replay::open(&file).unwrap();
+        assert_eq!(replay.text("?").await.unwrap(), "one");
+        assert_eq!(replay.text("?").await.unwrap(), "two");
+        assert_eq!(replay.text("?").await.unwrap_err().code(), "cut_off");
+        assert_eq!(replay.text("?").await.unwrap_err().code(), "unscripted");
+    }
+
+    #[tokio::test]
+    async fn a_file_that_cannot_be_written_is_no_answer() {
+        let dir = tempfile::tempdir().unwrap();
+        let recorder = Recorder::new(Script::new(["one"]), dir.path().join("nowhere/tape.json"));
+        assert_eq!(recorder.text("?").await.unwrap_err().code(), "unavailable");
+    }
+
+    #[test]
+    fn another_kind_of_file_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("notes.json");
+        std::fs::write(&file, "[1, 2]").unwrap();
+        assert_eq!(Replay::open(&file).unwrap_err().kind(), io::ErrorKind::InvalidData);
+    }
+}

@@ -1,0 +1,209 @@
+//! A form's JSON Schema, as the services of models want it.
+
+use serde_json::{Map, Value, json};
+
+use super::Form;
+
+/// The field that an answer is put in which is no object by itself.
+const INNER: &str = "answer";
+
+/// A form as an object: services take nothing else at the top.
+pub(super) struct Sheet {
+    /// A name of letters, digits, `_` and `-`, 64 at most.
+    pub name: String,
+    /// A schema of an object.
+    pub schema: Value,
+    wrapped: bool,
+}
+
+impl Sheet {
+    pub fn of(form: &Form) -> Self {
+        let name = form.name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' });
+        let mut schema = form.schema.clone();
+        let wrapped = schema.get("type").and_then(Value::as_str) != Some("object");
+        if let Some(object) = schema.as_object_mut() {
+            object.remove("$schema");
+        }
+        if wrapped {
+            schema = wrap(schema);
+        }
+        Self { name: name.take(64).collect(), schema, wrapped }
+    }
+
+    /// The answer, out of what it was put in. What is not as the schema says stays as it is: who reads it will say so.
+    pub fn unwrap(&self, text: String) -> String {
+        if !self.wrapped {
+            return text;
+        }
+        match serde_json::from_str::<Value>(&text) {
+            Ok(Value::Object(mut object)) if object.contains_key(INNER) => {
+                object.remove(INNER).unwrap_or_default().to_string()
+            }
+            _ => text,
+        }
+    }
+}
+
+/// An object around a schema; its definitions stay at the root, where its references point.
+fn wrap(mut schema: Value) -> Value {
+    let definitions = schema.as_object_mut().and_then(|object| object.remove("$defs"));
+    let mut outer = json!({ "type": "object", "properties": { INNER: schema }, "required": [INNER] });
+    if let (Some(outer), Some(definitions)) = (outer.as_object_mut(), definitions) {
+        outer.insert("$defs".into(), definitions);
+    }
+    outer
+}
+
+/// What a grammar cannot count is not taken by the services that make one of a schema, and is told in words instead.
+#[cfg(feature = "bedrock")]
+const COUNTS: [(&str, &str); 11] = [
+    ("minimum", "at least"),
+    ("maximum", "at most"),
+    ("exclusiveMinimum", "more than"),
+    ("exclusiveMaximum", "less than"),
+    ("multipleOf", "a multiple of"),
+    ("minLength", "characters at least"),
+    ("maxLength", "characters at most"),
+    ("minItems", "items at least"),
+    ("maxItems", "items at most"),
+    ("minProperties", "entries at least"),
+    ("maxProperties", "entries at most"),
+];
+
+/// The formats that such a service knows; `double` and `uint32` are none of them.
+#[cfg(feature = "bedrock")]
+const FORMATS: [&str; 10] =
+    ["date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"];
+
+/// The part of a schema that constrained decoding takes: every object closed, no counting, `anyOf` for `oneOf`. What is
+/// taken out is told in the `description`, so that the model knows it all the same.
+#[cfg(feature = "bedrock")]
+pub(super) fn constrained(schema: &Value) -> Value {
+    let mut schema = schema.clone();
+    constrain(&mut schema);
+    schema
+}
+
+#[cfg(feature = "bedrock")]
+fn constrain(schema: &mut Value) {
+    let Some(object) = schema.as_object_mut() else { return };
+    tell_counts(object);
+    if object.get("format").and_then(Value::as_str).is_some_and(|format| !FORMATS.contains(&format)) {
+        object.remove("format");
+    }
+    if let Some(either) = object.remove("oneOf") {
+        object.insert("anyOf".into(), either);
+    }
+    if object.contains_key("properties") && !object.contains_key("additionalProperties") {
+        object.insert("additionalProperties".into(), false.into());
+    }
+    for (keyword, value) in object.iter_mut() {
+        match (keyword.as_str(), value) {
+            ("properties" | "$defs" | "definitions", Value::Object(named)) => {
+                named.values_mut().for_each(constrain);
+            }
+            ("anyOf" | "allOf" | "prefixItems", Value::Array(several)) => {
+                several.iter_mut().for_each(constrain)
+            }
+            ("items" | "additionalProperties", one) => constrain(one),
+            _ => {}
+        }
+    }
+}
+
+#[cfg(feature = "bedrock")]
+fn tell_counts(object: &mut Map<String, Value>) {
+    let told: Vec<String> = COUNTS
+        .iter()
+        .filter_map(|(keyword, words)| Some((words, object.remove(*keyword)?)))
+        .map(|(words, count)| match words.split_once(' ') {
+            Some((what @ ("characters" | "items" | "entries"), how)) => format!("{how} {count} {what}"),
+            _ => format!("{words} {count}"),
+        })
+        .collect();
+    if told.is_empty() {
+        return;
+    }
+    let told = format!("Must be {}.", told.join(" and "));
+    let description = match object.get("description").and_then(Value::as_str) {
+        Some(said) => format!("{said} {told}"),
+        None => told,
+    };
+    object.insert("description".into(), description.into());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sheet(schema: Value) -> Sheet {
+        Sheet::of(&Form { name: "Map<A, B>".into(), schema })
+    }
+
+    #[test]
+    fn a_list_is_put_in_an_object_and_taken_out_again() {
+        let list = json!({
+            "$schema": "x", "type": "array", "items": { "$ref": "#/$defs/Item" }, "$defs": { "Item": { "type": "string" } }
+        });
+        let sheet = sheet(list);
+        assert_eq!(sheet.name, "Map_A__B_");
+        assert_eq!(
+            sheet.schema,
+            json!({
+                "type": "object",
+                "properties": { "answer": { "type": "array", "items": { "$ref": "#/$defs/Item" } } },
+                "required": ["answer"],
+                "$defs": { "Item": { "type": "string" } }
+            })
+        );
+        assert_eq!(sheet.unwrap(r#"{"answer": ["a"]}"#.into()), r#"["a"]"#);
+        assert_eq!(sheet.unwrap("no JSON".into()), "no JSON");
+    }
+
+    #[test]
+    fn an_object_stays_as_it_is() {
+        let sheet = sheet(json!({ "type": "object", "properties": {} }));
+        assert_eq!(sheet.unwrap(r#"{"answer": 1}"#.into()), r#"{"answer": 1}"#);
+    }
+
+    #[cfg(feature = "bedrock")]
+    #[test]
+    fn what_a_grammar_cannot_count_is_told_in_words() {
+        let schema = json!({
+            "type": "object",
+            "properties": {
+                "minimum": { "type": "integer", "format": "uint32", "minimum": 1, "maximum": 500 },
+                "tags": {
+                    "description": "What it is about.",
+                    "type": "array",
+                    "items": { "type": "string", "maxLength": 9, "pattern": "^a$" },
+                    "maxItems": 3
+                },
+                "kind": { "oneOf": [{ "const": "a" }, { "type": "object", "properties": {} }] }
+            },
+            "required": ["minimum"]
+        });
+        assert_eq!(
+            constrained(&schema),
+            json!({
+                "type": "object",
+                "additionalProperties": false,
+                "properties": {
+                    "minimum": { "type": "integer", "description": "Must be at least 1 and at most 500." },
+                    "tags": {
+                        "description": "What it is about. Must be at most 3 items.",
+                        "type": "array",
+                        "items": { "type": "string", "pattern": "^a$", "description": "Must be at most 9 characters." }
+                    },
+                    "kind": {
+                        "anyOf": [
+                            { "const": "a" },
+                            { "type": "object", "properties": {}, "additionalProperties": false }
+                        ]
+                    }
+                },
+                "required": ["minimum"]
+            })
+        );
+    }
+}

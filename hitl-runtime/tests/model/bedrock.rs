@@ -1,0 +1,220 @@
+//! What Bedrock is asked, and how its answers are read.
+
+use aws_sdk_bedrockruntime::{
+    Client, Config,
+    config::{BehaviorVersion, Credentials, Region, retry::RetryConfig},
+};
+use hitl_runtime::model::{Bedrock, Model, ModelError, ModelExt, Request, Role, Stop};
+use serde_json::json;
+
+use crate::{
+    draft::Refund,
+    server::{Reply, Server, said},
+};
+
+/// The real client, with made-up credentials and no patience between its tries.
+pub fn client(url: &str) -> Client {
+    let config = Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(Credentials::new("AKIDTEST", "made-up", None, None, "test"))
+        .retry_config(RetryConfig::standard().with_initial_backoff(std::time::Duration::from_millis(1)))
+        .endpoint_url(url);
+    Client::from_conf(config.build())
+}
+
+pub fn model(server: &Server) -> Bedrock {
+    Bedrock::with_client(client(&server.url), "vendor.model-v1:0")
+}
+
+fn text(text: &str) -> serde_json::Value {
+    json!([{ "text": text }])
+}
+
+#[tokio::test]
+async fn a_conversation_goes_out_as_converse_wants_it() {
+    let server = Server::start([said(text("Refund it."), "end_turn")]).await;
+    let request = Request::from("Order A-9133 arrived broken.")
+        .system("You work at a refund desk.")
+        .message(Role::User, "I have no photo.")
+        .message(Role::Assistant, " ")
+        .message(Role::Assistant, "Refund it.")
+        .message(Role::User, "Really?")
+        .max_tokens(400)
+        .temperature(0.5)
+        .stop("---");
+    let answer = model(&server).answer(&request).await.unwrap();
+
+    assert_eq!((answer.text.as_str(), &answer.stop), ("Refund it.", &Stop::End));
+    assert_eq!((answer.input_tokens, answer.output_tokens, answer.latency_ms), (Some(30), Some(12), Some(7)));
+    let asked = &server.asked()[0];
+    assert_eq!(asked.path, "/model/vendor.model-v1%3A0/converse");
+    assert_eq!(
+        asked.body,
+        json!({
+            "system": [{ "text": "You work at a refund desk." }],
+            "messages": [
+                { "role": "user", "content": [{ "text": "Order A-9133 arrived broken." }, { "text": "I have no photo." }] },
+                { "role": "assistant", "content": [{ "text": "Refund it." }] },
+                { "role": "user", "content": [{ "text": "Really?" }] }
+            ],
+            "inferenceConfig": { "maxTokens": 400, "temperature": 0.5, "stopSequences": ["---"] }
+        })
+    );
+}
+
+/// `outputConfig` is in the service's model; no emulator honours it, so that the answer then is JSON is our reading.
+#[tokio::test]
+async fn a_form_is_asked_for_with_structured_output() {
+    let server = Server::start([said(text(r#"{"order":"A-9133","dollars":149}"#), "end_turn")]).await;
+    let refund: Refund = model(&server).structured("Draft the refund.").await.unwrap();
+    assert_eq!(refund, Refund::usual());
+
+    let format = &server.asked()[0].body["outputConfig"]["textFormat"];
+    assert_eq!(format["type"], "json_schema");
+    assert_eq!(format["structure"]["jsonSchema"]["name"], "Refund");
+    let schema: serde_json::Value =
+        serde_json::from_str(format["structure"]["jsonSchema"]["schema"].as_str().unwrap()).unwrap();
+    // What the service is known to refuse is told in words.
+    assert_eq!(
+        schema["properties"],
+        json!({
+            "order": { "type": "string", "description": "As on the bill.", "pattern": "^A-[0-9]{4}$" },
+            "dollars": { "type": "integer", "description": "Must be at least 1 and at most 500." }
+        })
+    );
+    assert_eq!(
+        (&schema["additionalProperties"], &schema["required"]),
+        (&json!(false), &json!(["order", "dollars"]))
+    );
+    assert_eq!(server.asked()[0].body.get("toolConfig"), None);
+}
+
+/// That an unsupported model answers with a `ValidationException` is our reading of reports; no shape says so.
+#[tokio::test]
+async fn where_that_is_refused_the_form_is_a_tool_from_then_on() {
+    let tool = || {
+        said(
+            json!([{ "toolUse": { "toolUseId": "t1", "name": "Refund", "input": { "order": "A-9133", "dollars": 149 } } }]),
+            "tool_use",
+        )
+    };
+    let refused =
+        Reply::error(400, "ValidationException", "outputConfig.textFormat is not supported by this model");
+    let server = Server::start([refused, tool(), tool()]).await;
+    let model = model(&server);
+    for _ in 0..2 {
+        assert_eq!(model.structured::<Refund>("Draft the refund.").await.unwrap(), Refund::usual());
+    }
+    let asked = server.asked();
+    assert_eq!(asked.len(), 3);
+    for asked in &asked[1..] {
+        assert_eq!(asked.body.get("outputConfig"), None);
+        let tools = &asked.body["toolConfig"];
+        assert_eq!(tools["toolChoice"], json!({ "any": {} }));
+        let schema = &tools["tools"][0]["toolSpec"]["inputSchema"]["json"];
+        // A tool's schema is the whole one.
+        assert_eq!(
+            (&schema["properties"]["dollars"]["maximum"], &schema["type"]),
+            (&json!(500), &json!("object"))
+        );
+    }
+}
+
+#[tokio::test]
+async fn where_both_are_refused_the_request_is_at_fault() {
+    let refused = || Reply::error(400, "ValidationException", "maxTokens is too large");
+    let server = Server::start([refused(), refused()]).await;
+    let error = model(&server).structured::<Refund>("Draft the refund.").await.unwrap_err();
+    assert_eq!(error.to_string(), "the model's service does not take this request: maxTokens is too large");
+}
+
+#[tokio::test]
+async fn a_list_travels_in_an_object() {
+    let server =
+        Server::start([said(text(r#"{"answer":[{"order":"A-9133","dollars":149}]}"#), "end_turn")]).await;
+    let refunds: Vec<Refund> = model(&server).structured("Draft the refunds.").await.unwrap();
+    assert_eq!(refunds, [Refund::usual()]);
+}
+
+#[tokio::test]
+async fn a_model_is_told_of_its_mistakes_and_then_fits() {
+    let wrong = r#"{"order":"A-9133","dollars":900}"#;
+    let server = Server::start([
+        said(text(wrong), "end_turn"),
+        said(text(r#"{"order":"A-9133","dollars":149}"#), "end_turn"),
+    ])
+    .await;
+    assert_eq!(model(&server).structured::<Refund>("Draft the refund.").await.unwrap(), Refund::usual());
+    let messages = &server.asked()[1].body["messages"];
+    assert_eq!(messages[1], json!({ "role": "assistant", "content": [{ "text": wrong }] }));
+    let told = messages[2]["content"][0]["text"].as_str().unwrap();
+    assert!(told.contains("dollars: greater than 500"), "{told}");
+}
+
+#[tokio::test]
+async fn every_end_has_its_error() {
+    for (stop, code) in [
+        ("max_tokens", "cut_off"),
+        ("model_context_window_exceeded", "cut_off"),
+        ("content_filtered", "content_filtered"),
+        ("guardrail_intervened", "guardrail_intervened"),
+    ] {
+        let server = Server::start([said(text("Refund ord"), stop)]).await;
+        let answer = model(&server).answer(&"What now?".into()).await.unwrap();
+        assert_eq!(answer.whole().unwrap_err().code(), code, "{stop}");
+    }
+    for stop in ["end_turn", "stop_sequence", "malformed_tool_use", "a_stop_of_next_year"] {
+        let server = Server::start([said(text("Refund order"), stop)]).await;
+        assert!(model(&server).answer(&"What now?".into()).await.unwrap().whole().is_ok(), "{stop}");
+    }
+}
+
+/// The policies that no emulator assesses, in the service's shapes.
+#[tokio::test]
+async fn an_assessment_names_what_was_found_and_never_quotes_it() {
+    let reply = Reply::json(
+        200,
+        json!({
+            "output": { "message": { "role": "assistant", "content": [{ "text": "We cannot help." }] } },
+            "stopReason": "guardrail_intervened",
+            "usage": { "inputTokens": 0, "outputTokens": 0, "totalTokens": 0 },
+            "metrics": { "latencyMs": 7 },
+            "trace": { "guardrail": {
+                "inputAssessment": { "gr-42": {
+                    "topicPolicy": { "topics": [{ "name": "Investing", "type": "DENY", "action": "BLOCKED" }] },
+                    "contentPolicy": { "filters": [{ "type": "PROMPT_ATTACK", "confidence": "HIGH", "action": "BLOCKED" }] },
+                    "wordPolicy": {
+                        "customWords": [{ "match": "sesame", "action": "BLOCKED" }],
+                        "managedWordLists": [{ "match": "sesame", "type": "PROFANITY", "action": "NONE" }]
+                    }
+                } },
+                "outputAssessments": { "gr-42": [{
+                    "sensitiveInformationPolicy": {
+                        "piiEntities": [{ "match": "sesame@example.com", "type": "EMAIL", "action": "ANONYMIZED" }],
+                        "regexes": [{ "name": "order", "match": "sesame", "regex": "sesame", "action": "BLOCKED" }]
+                    },
+                    "contextualGroundingPolicy": { "filters": [
+                        { "type": "GROUNDING", "threshold": 0.7, "score": 0.1, "action": "BLOCKED" }
+                    ] }
+                }] }
+            } }
+        }),
+    );
+    let server = Server::start([reply]).await;
+    let guardrail = hitl_runtime::model::Guardrail::new("gr-42", "3");
+    let answer = model(&server).guardrail(guardrail).answer(&"Open sesame".into()).await.unwrap();
+    let ModelError::Intervened { assessment } = answer.whole().unwrap_err() else { panic!("it is stopped") };
+    assert_eq!(
+        assessment.to_string(),
+        "the guardrail `gr-42` stopped it: topic `Investing` in the request, content `PROMPT_ATTACK` in the request, \
+         word of the list `CUSTOM` in the request, personal information `order` in the answer, \
+         grounding `GROUNDING` in the answer"
+    );
+    assert_eq!((assessment.message.as_str(), assessment.findings.len()), ("We cannot help.", 7));
+    assert!(!serde_json::to_string(&assessment).unwrap().contains("sesame"));
+    assert_eq!(
+        server.asked()[0].body["guardrailConfig"],
+        json!({ "guardrailIdentifier": "gr-42", "guardrailVersion": "3", "trace": "enabled" })
+    );
+}

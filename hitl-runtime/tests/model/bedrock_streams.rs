@@ -1,0 +1,160 @@
+//! Bedrock's streams: the words as they come, and every way to break off.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use hitl_runtime::model::{Guardrail, Model, ModelError, ModelExt, Piece, Request, Stop};
+use serde_json::{Value, json};
+
+use crate::{
+    bedrock::model,
+    draft::Refund,
+    server::{Reply, Server, event, exception},
+};
+
+fn words(text: &str) -> Vec<u8> {
+    event("contentBlockDelta", json!({ "contentBlockIndex": 0, "delta": { "text": text } }))
+}
+
+fn begin() -> Vec<u8> {
+    event("messageStart", json!({ "role": "assistant" }))
+}
+
+fn end(stop: &str, trace: Value) -> [Vec<u8>; 3] {
+    let metadata = json!({
+        "usage": { "inputTokens": 30, "outputTokens": 12, "totalTokens": 42 }, "metrics": { "latencyMs": 7 },
+        "trace": trace
+    });
+    [
+        event("contentBlockStop", json!({ "contentBlockIndex": 0 })),
+        event("messageStop", json!({ "stopReason": stop })),
+        event("metadata", metadata),
+    ]
+}
+
+/// What is said, and how it ends.
+async fn heard(model: &impl Model) -> (String, Result<hitl_runtime::model::Answer, ModelError>) {
+    let request = Request::from("What now?");
+    let mut pieces = model.stream(&request);
+    let mut said = String::new();
+    while let Some(piece) = pieces.next().await {
+        match piece {
+            Ok(Piece::Text(text)) => said.push_str(&text),
+            Ok(Piece::End(answer)) => return (said, Ok(answer)),
+            Err(error) => return (said, Err(error)),
+        }
+    }
+    panic!("a stream has an end")
+}
+
+#[tokio::test]
+async fn the_words_come_one_by_one_and_then_the_whole() {
+    let frames = [begin(), words("Refund "), words("it.")].into_iter().chain(end("end_turn", json!({})));
+    let server = Server::start([Reply::frames(frames)]).await;
+    let request = Request::from("What now?");
+    let model = model(&server);
+    let pieces: Vec<Piece> = model.stream(&request).map(Result::unwrap).collect().await;
+    let [Piece::Text(one), Piece::Text(two), Piece::End(answer)] = &pieces[..] else { panic!("{pieces:?}") };
+    assert_eq!((one.as_str(), two.as_str(), answer.text.as_str()), ("Refund ", "it.", "Refund it."));
+    assert_eq!((answer.input_tokens, answer.output_tokens, answer.latency_ms), (Some(30), Some(12), Some(7)));
+    assert_eq!(server.asked()[0].path, "/model/vendor.model-v1%3A0/converse-stream");
+}
+
+#[tokio::test]
+async fn an_error_in_mid_stream_is_the_error_of_the_whole() {
+    for (name, code) in [
+        ("throttlingException", "throttled"),
+        ("validationException", "refused"),
+        ("modelStreamErrorException", "unavailable"),
+        ("internalServerException", "unavailable"),
+        ("serviceUnavailableException", "unavailable"),
+        ("anExceptionOfNextYear", "unavailable"),
+    ] {
+        let server =
+            Server::start([Reply::frames([begin(), words("Refund "), exception(name, "not now")])]).await;
+        let (said, answer) = heard(&model(&server)).await;
+        assert_eq!((said.as_str(), answer.unwrap_err().code()), ("Refund ", code), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_breaks_off_is_no_answer() {
+    let torn = words("it.");
+    let mut flipped = words("it.");
+    *flipped.last_mut().unwrap() ^= 1;
+    for (how, last) in [
+        ("at a frame", Vec::new()),
+        ("in a frame", torn[..torn.len() / 2].to_vec()),
+        ("with a wrong checksum", flipped),
+        ("as no frame at all", b"HTTP is not this".to_vec()),
+    ] {
+        let server = Server::start([Reply::frames([begin(), words("Refund "), last])]).await;
+        let (said, answer) = heard(&model(&server)).await;
+        let error = answer.expect_err(how);
+        assert_eq!((said.as_str(), error.code()), ("Refund ", "unavailable"), "{how}: {error}");
+    }
+    let server =
+        Server::start([Reply::frames([begin(), words("Refund ")]).header("content-length", "9999")]).await;
+    assert_eq!(heard(&model(&server)).await.1.unwrap_err().code(), "unavailable");
+}
+
+#[tokio::test]
+async fn a_stream_that_falls_silent_has_an_end() {
+    let server = Server::start([Reply::frames([begin(), words("Refund ")]).then_silence()]).await;
+    let (said, answer) = heard(&model(&server).timeout(Duration::from_millis(300))).await;
+    assert_eq!((said.as_str(), answer.unwrap_err().code()), ("Refund ", "timed_out"));
+}
+
+#[tokio::test]
+async fn an_end_that_is_none_is_an_error_of_text() {
+    for (stop, code) in [("max_tokens", "cut_off"), ("content_filtered", "content_filtered")] {
+        let frames = [begin(), words("Refund ")].into_iter().chain(end(stop, json!({})));
+        let server = Server::start([Reply::frames(frames)]).await;
+        assert_eq!(model(&server).text("What now?").await.unwrap_err().code(), code);
+    }
+}
+
+/// The emulator's streams have no trace; the shape is the service's.
+#[tokio::test]
+async fn a_guardrail_stops_a_stream_with_its_assessment() {
+    let trace = json!({ "guardrail": { "inputAssessment": { "gr-42": {
+        "topicPolicy": { "topics": [{ "name": "Investing", "type": "DENY", "action": "BLOCKED" }] }
+    } } } });
+    let frames = [begin(), words("We cannot help.")].into_iter().chain(end("guardrail_intervened", trace));
+    let server = Server::start([Reply::frames(frames)]).await;
+    let (said, answer) = heard(&model(&server).guardrail(Guardrail::new("gr-42", "3"))).await;
+    let Stop::Intervened(assessment) = answer.unwrap().stop else { panic!("it is stopped") };
+    assert_eq!((said, assessment.message.as_str()), ("We cannot help.".into(), "We cannot help."));
+    assert!(assessment.to_string().contains("Investing"), "{assessment}");
+    assert_eq!(server.asked()[0].body["guardrailConfig"]["streamProcessingMode"], "sync");
+}
+
+#[tokio::test]
+async fn a_refused_form_is_asked_for_with_a_tool_in_a_stream_too() {
+    let tool = event(
+        "contentBlockStart",
+        json!({
+            "contentBlockIndex": 0, "start": { "toolUse": { "toolUseId": "t1", "name": "Refund" } }
+        }),
+    );
+    let input = |part: &str| {
+        event(
+            "contentBlockDelta",
+            json!({
+                "contentBlockIndex": 0, "delta": { "toolUse": { "input": part } }
+            }),
+        )
+    };
+    let frames = [begin(), tool, input(r#"{"order":"A-9133","#), input(r#""dollars":149}"#)];
+    let frames = frames.into_iter().chain(end("tool_use", json!({})));
+    let refused = Reply::error(400, "ValidationException", "outputConfig is not supported");
+    let server = Server::start([refused, Reply::frames(frames)]).await;
+
+    let mut request = Request::from("Draft the refund.");
+    let schema = schemars::schema_for!(Refund).to_value();
+    request.form = Some(hitl_runtime::model::Form { name: "Refund".into(), schema });
+    let model = model(&server);
+    let pieces: Vec<_> = model.stream(&request).map(Result::unwrap).collect().await;
+    let Some(Piece::End(answer)) = pieces.last() else { panic!("{pieces:?}") };
+    assert_eq!(serde_json::from_str::<Refund>(&answer.text).unwrap(), Refund::usual());
+}

@@ -1,0 +1,115 @@
+//! Chat completions as server-sent events.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use hitl_runtime::model::{Answer, Model, ModelError, ModelExt, Piece, Request};
+use serde_json::{Value, json};
+
+use crate::{
+    openai::{KEY, model},
+    server::{Reply, Server},
+};
+
+fn events(events: impl IntoIterator<Item = Vec<u8>>) -> Reply {
+    Reply::stream("text/event-stream", events)
+}
+
+fn data(data: Value) -> Vec<u8> {
+    format!("data: {data}\n\n").into()
+}
+
+fn words(text: &str) -> Vec<u8> {
+    data(json!({ "choices": [{ "index": 0, "delta": { "content": text }, "finish_reason": null }] }))
+}
+
+fn end(reason: &str) -> [Vec<u8>; 3] {
+    [
+        data(json!({ "choices": [{ "index": 0, "delta": {}, "finish_reason": reason }] })),
+        data(json!({ "choices": [], "usage": { "prompt_tokens": 30, "completion_tokens": 12 } })),
+        b"data: [DONE]\n\n".to_vec(),
+    ]
+}
+
+async fn heard(model: &impl Model) -> (Vec<String>, Result<Answer, ModelError>) {
+    let request = Request::from("What now?");
+    let mut pieces = model.stream(&request);
+    let mut said = Vec::new();
+    while let Some(piece) = pieces.next().await {
+        match piece {
+            Ok(Piece::Text(text)) => said.push(text),
+            Ok(Piece::End(answer)) => return (said, Ok(answer)),
+            Err(error) => return (said, Err(error)),
+        }
+    }
+    panic!("a stream has an end")
+}
+
+#[tokio::test]
+async fn the_words_come_one_by_one_and_then_the_whole() {
+    let server =
+        Server::start([events([words("Refund "), words("it.")].into_iter().chain(end("stop")))]).await;
+    let (said, answer) = heard(&model(&server)).await;
+    let answer = answer.unwrap();
+    assert_eq!((said, answer.text.as_str()), (vec!["Refund ".to_owned(), "it.".to_owned()], "Refund it."));
+    assert_eq!((answer.input_tokens, answer.output_tokens), (Some(30), Some(12)));
+    let asked = &server.asked()[0].body;
+    assert_eq!(
+        (&asked["stream"], &asked["stream_options"]),
+        (&json!(true), &json!({ "include_usage": true }))
+    );
+}
+
+/// Where the parts of a stream are cut is nobody's to say: here, after each byte.
+#[tokio::test]
+async fn a_stream_is_read_however_it_is_cut() {
+    let whole: Vec<u8> = [b": a comment\r\n".to_vec(), words("Señora, ")]
+        .into_iter()
+        .chain([words("15 €.")])
+        .chain(end("stop"))
+        .flatten()
+        .collect();
+    let server = Server::start([events(whole.into_iter().map(|byte| vec![byte]))]).await;
+    assert_eq!(heard(&model(&server)).await.1.unwrap().text, "Señora, 15 €.");
+}
+
+#[tokio::test]
+async fn a_stream_that_breaks_off_is_no_answer() {
+    for last in [
+        Vec::new(),
+        b"data: {\"choices\": [{".to_vec(),
+        b"data: [DONE]\n\n".to_vec(),
+        b"data: x\n\n".to_vec(),
+    ] {
+        let server = Server::start([events([words("Refund "), last])]).await;
+        let (said, answer) = heard(&model(&server)).await;
+        assert_eq!((said, answer.unwrap_err().code()), (vec!["Refund ".to_owned()], "unavailable"));
+    }
+}
+
+#[tokio::test]
+async fn an_error_in_mid_stream_is_the_error_of_the_whole() {
+    for (error, code) in [
+        (json!({ "message": "slow down", "code": "rate_limit_exceeded" }), "throttled"),
+        (json!({ "message": KEY, "code": 500 }), "unavailable"),
+        (json!("it broke"), "unavailable"),
+    ] {
+        let server = Server::start([events([words("Refund "), data(json!({ "error": error }))])]).await;
+        let error = heard(&model(&server)).await.1.unwrap_err();
+        assert_eq!(error.code(), code, "{error}");
+        assert!(!format!("{error:?}").contains(KEY), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_falls_silent_has_an_end() {
+    let server = Server::start([events([words("Refund ")]).then_silence()]).await;
+    let (said, answer) = heard(&model(&server).timeout(Duration::from_millis(300))).await;
+    assert_eq!((said, answer.unwrap_err().code()), (vec!["Refund ".to_owned()], "timed_out"));
+}
+
+#[tokio::test]
+async fn half_an_answer_is_an_error_of_text() {
+    let server = Server::start([events([words("Refund ")].into_iter().chain(end("length")))]).await;
+    assert_eq!(model(&server).text("What now?").await.unwrap_err().code(), "cut_off");
+}

@@ -1,0 +1,164 @@
+//! A server that says what it was told to, and keeps what it was asked.
+//!
+//! It checks no signature. The shapes are those of the service's own model, as the SDK reads and writes them; where a
+//! test has the service behave in a way that no published shape says, the test says that this is our reading.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+};
+
+use aws_smithy_eventstream::frame::write_message_to;
+use aws_smithy_types::event_stream::{Header, HeaderValue, Message};
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::{TcpListener, TcpStream},
+};
+
+/// What it was asked: the path, the head in lower case, and the body.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    pub path: String,
+    pub head: String,
+    pub body: Value,
+}
+
+/// What it says, and how that ends.
+pub struct Reply {
+    head: String,
+    parts: Vec<Vec<u8>>,
+    end: End,
+}
+
+enum End {
+    Close,
+    /// It says no more, and does not hang up.
+    Silence,
+}
+
+impl Reply {
+    pub fn json(status: u16, body: Value) -> Self {
+        let body = body.to_string();
+        let head = format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len());
+        Self { head: format!("HTTP/1.1 {status} x\r\n{head}"), parts: vec![body.into()], end: End::Close }
+    }
+
+    /// An error as restJson1 services say it: its name in a header, its message in the body.
+    pub fn error(status: u16, code: &str, message: &str) -> Self {
+        Self::json(status, json!({ "message": message })).header("x-amzn-errortype", code)
+    }
+
+    pub fn frames(frames: impl IntoIterator<Item = Vec<u8>>) -> Self {
+        Self::stream("application/vnd.amazon.eventstream", frames)
+    }
+
+    pub fn stream(kind: &str, parts: impl IntoIterator<Item = Vec<u8>>) -> Self {
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\n");
+        Self { head, parts: parts.into_iter().collect(), end: End::Close }
+    }
+
+    pub fn silence() -> Self {
+        Self { head: String::new(), parts: Vec::new(), end: End::Silence }
+    }
+
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.head += &format!("{name}: {value}\r\n");
+        self
+    }
+
+    /// The same, but it says no more then, and does not hang up.
+    pub fn then_silence(self) -> Self {
+        Self { end: End::Silence, ..self }
+    }
+}
+
+/// An answer of Converse: the published shape.
+pub fn said(content: Value, stop: &str) -> Reply {
+    Reply::json(
+        200,
+        json!({
+            "output": { "message": { "role": "assistant", "content": content } },
+            "stopReason": stop,
+            "usage": { "inputTokens": 30, "outputTokens": 12, "totalTokens": 42 },
+            "metrics": { "latencyMs": 7 }
+        }),
+    )
+}
+
+/// An event of a stream.
+pub fn event(kind: &str, payload: Value) -> Vec<u8> {
+    frame(&[(":message-type", "event"), (":event-type", kind)], payload)
+}
+
+/// An error in a stream.
+pub fn exception(kind: &str, message: &str) -> Vec<u8> {
+    frame(&[(":message-type", "exception"), (":exception-type", kind)], json!({ "message": message }))
+}
+
+fn frame(headers: &[(&'static str, &str)], payload: Value) -> Vec<u8> {
+    let mut message = Message::new(payload.to_string())
+        .add_header(Header::new(":content-type", HeaderValue::String("application/json".into())));
+    for (name, value) in headers {
+        message = message.add_header(Header::new(*name, HeaderValue::String((*value).to_owned().into())));
+    }
+    let mut bytes = Vec::new();
+    write_message_to(&message, &mut bytes).unwrap();
+    bytes
+}
+
+pub struct Server {
+    pub url: String,
+    asked: Arc<Mutex<Vec<Asked>>>,
+}
+
+impl Server {
+    /// Says these in order, one a connection.
+    pub async fn start(replies: impl IntoIterator<Item = Reply>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let (kept, mut replies) = (Arc::clone(&asked), replies.into_iter().collect::<VecDeque<_>>());
+        tokio::spawn(async move {
+            while let Ok((connection, _)) = listener.accept().await {
+                let reply = replies.pop_front().expect("it is asked more often than it has replies");
+                tokio::spawn(serve(connection, reply, Arc::clone(&kept)));
+            }
+        });
+        Self { url, asked }
+    }
+
+    pub fn asked(&self) -> Vec<Asked> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+async fn serve(connection: TcpStream, reply: Reply, asked: Arc<Mutex<Vec<Asked>>>) {
+    let mut connection = BufReader::new(connection);
+    let request = read(&mut connection).await;
+    asked.lock().unwrap().push(request);
+    let head = format!("{}connection: close\r\n\r\n", reply.head);
+    if !reply.head.is_empty() {
+        connection.write_all(head.as_bytes()).await.unwrap();
+    }
+    for part in reply.parts {
+        connection.write_all(&part).await.unwrap();
+        connection.flush().await.unwrap();
+    }
+    if let End::Silence = reply.end {
+        std::future::pending::<()>().await;
+    }
+}
+
+async fn read(connection: &mut BufReader<TcpStream>) -> Asked {
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        connection.read_line(&mut head).await.unwrap();
+    }
+    let path = head.split(' ').nth(1).unwrap().to_owned();
+    let head = head.to_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+    let mut body = vec![0; length.parse().unwrap()];
+    connection.read_exact(&mut body).await.unwrap();
+    Asked { path, head, body: serde_json::from_slice(&body).unwrap() }
+}
