@@ -4,9 +4,6 @@ use std::sync::Arc;
 
 use super::Model;
 
-/// What `HITL_MODEL` may say.
-const KINDS: [&str; 2] = ["bedrock", "openai"];
-
 /// The model that the environment names; none where it names none.
 ///
 /// | variable | says |
@@ -61,7 +58,7 @@ pub enum UnusableModel {
     )]
     NotBuilt {
         /// The feature of the crate `hitl`.
-        feature: String,
+        feature: &'static str,
     },
     /// The guardrail is none.
     #[error("HITL_GUARDRAIL is `{named}`, and should be `<id>:<version>`, as in `gr-42:3` or `gr-42:DRAFT`")]
@@ -72,29 +69,23 @@ pub enum UnusableModel {
 }
 
 fn model(named: &str, set: &dyn Fn(&str) -> Option<String>) -> Result<Arc<dyn Model>, UnusableModel> {
-    let unknown = || UnusableModel::Unknown { named: named.to_owned() };
-    let (kind, rest) = named.split_once(':').ok_or_else(unknown)?;
-    match kind {
-        #[cfg(feature = "bedrock")]
-        "bedrock" if !rest.is_empty() => bedrock(rest, set("HITL_GUARDRAIL")),
-        #[cfg(feature = "openai")]
-        "openai" => openai(rest, set("OPENAI_API_KEY")).ok_or_else(unknown),
-        built if KINDS.contains(&built) && !is_built(built) => {
-            Err(UnusableModel::NotBuilt { feature: built.to_owned() })
-        }
-        _ => {
-            let _ = (rest, set);
-            Err(unknown())
-        }
+    // An address may hold a password.
+    let shown = if named.contains('@') { "openai:…" } else { named };
+    let unknown = || UnusableModel::Unknown { named: shown.to_owned() };
+    match named.split_once(':').ok_or_else(unknown)? {
+        ("bedrock", id) if !id.is_empty() => bedrock(id, set("HITL_GUARDRAIL")),
+        ("openai", place) => match place.split_once('#') {
+            Some((url, model)) if is_http(url) && !model.is_empty() => {
+                openai(url, model, set("OPENAI_API_KEY"))
+            }
+            _ => Err(unknown()),
+        },
+        _ => Err(unknown()),
     }
 }
 
-fn is_built(kind: &str) -> bool {
-    match kind {
-        "bedrock" => cfg!(feature = "bedrock"),
-        "openai" => cfg!(feature = "openai"),
-        _ => false,
-    }
+fn is_http(url: &str) -> bool {
+    url.starts_with("http://") || url.starts_with("https://")
 }
 
 #[cfg(feature = "bedrock")]
@@ -112,15 +103,23 @@ fn bedrock(id: &str, guardrail: Option<String>) -> Result<Arc<dyn Model>, Unusab
     }
 }
 
+#[cfg(not(feature = "bedrock"))]
+fn bedrock(_: &str, _: Option<String>) -> Result<Arc<dyn Model>, UnusableModel> {
+    Err(UnusableModel::NotBuilt { feature: "bedrock" })
+}
+
 #[cfg(feature = "openai")]
-fn openai(rest: &str, key: Option<String>) -> Option<Arc<dyn Model>> {
-    let (url, model) = rest.split_once('#')?;
-    let is_http = url.starts_with("http://") || url.starts_with("https://");
-    let model = (is_http && !model.is_empty()).then(|| super::OpenAi::new(url, model))?;
-    Some(Arc::new(match key {
+fn openai(url: &str, model: &str, key: Option<String>) -> Result<Arc<dyn Model>, UnusableModel> {
+    let model = super::OpenAi::new(url, model);
+    Ok(Arc::new(match key {
         Some(key) => model.key(key),
         None => model,
     }))
+}
+
+#[cfg(not(feature = "openai"))]
+fn openai(_: &str, _: &str, _: Option<String>) -> Result<Arc<dyn Model>, UnusableModel> {
+    Err(UnusableModel::NotBuilt { feature: "openai" })
 }
 
 #[cfg(test)]
@@ -138,6 +137,12 @@ mod tests {
             let error = named(wrong, None).unwrap_err();
             assert!(error.contains("should be `bedrock:<model id>`"), "{wrong}: {error}");
         }
+    }
+
+    #[test]
+    fn a_password_is_not_said_again() {
+        let error = named("openai:http://ada:secret@localhost/v1", None).unwrap_err();
+        assert!(!error.contains("secret"), "{error}");
     }
 
     #[cfg(feature = "bedrock")]
@@ -163,9 +168,12 @@ mod tests {
         }
     }
 
-    #[cfg(not(feature = "bedrock"))]
+    #[cfg(not(any(feature = "bedrock", feature = "openai")))]
     #[test]
     fn what_is_not_built_in_says_which_feature_it_wants() {
-        assert!(named("bedrock:x", None).unwrap_err().contains("built without it"));
+        for (name, feature) in [("bedrock:x", "`bedrock`"), ("openai:http://localhost#x", "`openai`")] {
+            let error = named(name, None).unwrap_err();
+            assert!(error.contains(feature) && error.contains("built without it"), "{error}");
+        }
     }
 }

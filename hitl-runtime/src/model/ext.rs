@@ -7,11 +7,8 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use super::{
-    Answer, Model, ModelError, Piece, Request,
-    report::{self, Usage},
-    structured,
-};
+use super::{Answer, Model, ModelError, Piece, Request, structured};
+use crate::{journal::Usage, run::report};
 
 /// What every model can do.
 ///

@@ -21,7 +21,6 @@ mod guard;
 #[cfg(feature = "openai")]
 mod openai;
 mod record;
-mod report;
 mod request;
 #[cfg(any(feature = "bedrock", feature = "openai"))]
 mod schema;

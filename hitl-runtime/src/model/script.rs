@@ -108,12 +108,12 @@ fn unscripted(request: &Request, left: usize) -> ModelError {
 
 impl Model for Script {
     fn answer<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Answer, ModelError>> {
-        let answer = self.next(request).and_then(|pieces| {
+        let answer = self.next(request).map(|pieces| {
             let end = pieces.into_iter().find_map(|piece| match piece {
                 Piece::End(answer) => Some(answer),
                 Piece::Text(_) => None,
             });
-            Ok(end.unwrap_or_default())
+            end.unwrap_or_default()
         });
         ready(answer).boxed()
     }

@@ -21,7 +21,7 @@ mod node;
 mod node_error;
 mod post;
 mod refused;
-mod report;
+pub(crate) mod report;
 mod review;
 mod route;
 mod settle;

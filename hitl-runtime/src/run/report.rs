@@ -1,8 +1,5 @@
 //! What a node lets know while it runs: what its model says, and what that takes.
 
-// Until the adapters of `crate::model` call it.
-#![allow(dead_code)]
-
 use std::{cell::RefCell, future::Future, pin::pin, sync::Arc};
 
 use super::{

@@ -27,10 +27,10 @@ async fn aimock_uses_the_tool_and_completes_chats() {
     let bedrock = Bedrock::with_client(client(&aimock.url), "vendor.model-v1:0").forced_tool();
     let request = hitl_runtime::model::Request::from("Draft the refund.").system("Use the tool.");
     assert_eq!(bedrock.structured::<Refund>(request).await.unwrap(), Refund::usual());
-    assert_eq!(
-        bedrock.text("What about A-9133?").await.unwrap(),
-        "Refund it, it is a good customer of ours."
-    );
+    // Not as a stream: aimock begins a text with an empty `contentBlockStart`, which the service's model does not know
+    // and the SDK refuses.
+    let answer = bedrock.answer(&"What about A-9133?".into()).await.unwrap();
+    assert_eq!(answer.text, "Refund it, it is a good customer of ours.");
 
     let openai = OpenAi::new(format!("{}/v1", aimock.url), "llama3.2").key("sk-test");
     assert_eq!(openai.text("What about A-9133?").await.unwrap(), "Refund it, it is a good customer of ours.");

@@ -1,0 +1,95 @@
+//! What a node's model says and costs reaches whoever listens to the thread, and its journal.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use hitl::{
+    Heard, Listener, ThreadId,
+    model::{Answer, Line, ModelError, Script, Stop},
+    prelude::*,
+};
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+pub struct Amount {
+    #[garde(range(min = 1, max = 500))]
+    pub dollars: u32,
+}
+
+#[state]
+pub struct Ticket {
+    #[input]
+    pub message: String,
+    pub plan: String,
+    #[output]
+    pub amount: Amount,
+}
+
+#[node(Ticket, writes = plan)]
+async fn plan(message: &str, model: Deps<Script>) -> Result<String> {
+    Ok(model.text(message).await?)
+}
+
+#[node(Ticket, writes = amount)]
+async fn estimate(plan: &str, model: Deps<Script>) -> Result<Amount> {
+    Ok(model.structured(plan).await?)
+}
+
+graph! {
+    Desk<Ticket, Script> {
+        start -> plan -> estimate -> end;
+    }
+}
+
+fn costing(text: &str, output_tokens: u64) -> Answer {
+    let mut answer = Answer::from(text.to_owned());
+    answer.output_tokens = Some(output_tokens);
+    answer
+}
+
+/// What is said until a node's end is stored.
+async fn said(listener: &mut Listener, until: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    loop {
+        match listener.next().await {
+            Heard::Said { text, .. } => words.push(text),
+            Heard::Entry(entry) if entry.event.node() == Some(until) => return words,
+            Heard::Entry(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_words_are_heard_and_every_attempt_is_paid_for() {
+    let script = Script::new([Line::pieces(["Refund ", "it."])])
+        .then(costing(r#"{"dollars":900}"#, 20))
+        .then(costing(r#"{"dollars":149}"#, 30));
+    let desk = Desk::new(script, MemoryStore::new());
+    let thread = ThreadId::new("ticket-A-9133").unwrap();
+    let mut listener = desk.listen(&thread);
+    let turn = desk.start("ticket-A-9133", TicketInput { message: "It broke.".into() }).await.unwrap();
+    assert!(matches!(turn, DeskTurn::Done(Amount { dollars: 149 })), "{turn}");
+
+    assert_eq!(said(&mut listener, "plan").await, ["Refund ", "it."]);
+    // Of a form only the one that fits is of use to anybody.
+    assert_eq!(said(&mut listener, "estimate").await, [""; 0]);
+    let history = desk.history(&thread, 0, 100).await.unwrap();
+    let estimate = history.iter().find(|entry| entry.event.node() == Some("estimate")).unwrap();
+    let tokens: Vec<_> = estimate.spent.iter().map(|usage| usage.output_tokens).collect();
+    assert_eq!(tokens, [Some(20), Some(30)]);
+    assert!(estimate.spent.iter().all(|usage| usage.model == "Script"));
+}
+
+#[tokio::test]
+async fn what_was_stopped_is_paid_for_too() {
+    let script = Script::new([costing("Refund ord", 8).stopped(Stop::MaxTokens)]);
+    let desk = Desk::new(script, MemoryStore::new());
+    let thread = ThreadId::new("ticket-A-9133").unwrap();
+    let turn = desk.start("ticket-A-9133", TicketInput { message: "It broke.".into() }).await.unwrap();
+    let DeskTurn::Failed(failed) = turn else { panic!("{turn}") };
+    let cut = ModelError::CutOff { text: "Refund ord".into(), advice: "allow a longer one" };
+    assert!(failed.to_string().contains(&cut.to_string()), "{failed}");
+    let history = desk.history(&thread, 0, 100).await.unwrap();
+    assert!(
+        history.iter().any(|entry| entry.spent.iter().any(|usage| usage.output_tokens == Some(8))),
+        "{history:?}"
+    );
+}
