@@ -101,6 +101,12 @@ pub enum ModelError {
         #[source]
         source: Option<Cause>,
     },
+    /// The program was not told enough, or something wrong, to reach a model at all.
+    #[error("the model is not set up: {problem}")]
+    Unconfigured {
+        /// What is missing or wrong, and what to do.
+        problem: String,
+    },
     /// The service does not take the request as it is; the same again would end the same.
     #[error("the model's service does not take this request: {problem}")]
     Refused {
@@ -159,6 +165,7 @@ impl ModelError {
             Self::NoCredentials { .. } => "no_credentials",
             Self::BadCredentials { .. } => "bad_credentials",
             Self::Denied { .. } => "denied",
+            Self::Unconfigured { .. } => "unconfigured",
             Self::Refused { .. } => "refused",
             Self::Unavailable { .. } => "unavailable",
             Self::Declined { .. } => "declined",

@@ -1,6 +1,6 @@
 //! A form's JSON Schema, as the services of models want it.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::Form;
 
@@ -112,7 +112,7 @@ fn constrain(schema: &mut Value) {
 }
 
 #[cfg(feature = "bedrock")]
-fn tell_counts(object: &mut Map<String, Value>) {
+fn tell_counts(object: &mut serde_json::Map<String, Value>) {
     let told: Vec<String> = COUNTS
         .iter()
         .filter_map(|(keyword, words)| Some((words, object.remove(*keyword)?)))

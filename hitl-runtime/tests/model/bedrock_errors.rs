@@ -105,11 +105,9 @@ impl ProvideCredentials for NoCredentials {
 
 #[tokio::test]
 async fn without_credentials_nothing_is_asked() {
-    let cases: [(fn() -> CredentialsError, &str); 2] = [
-        (|| CredentialsError::not_loaded("none are set"), "no_credentials"),
-        (|| CredentialsError::provider_error("the role's session is over"), "bad_credentials"),
-    ];
-    for (error, code) in cases {
+    let none: fn() -> CredentialsError = || CredentialsError::not_loaded("none are set");
+    let expired: fn() -> CredentialsError = || CredentialsError::provider_error("the role's session is over");
+    for (error, code) in [(none, "no_credentials"), (expired, "bad_credentials")] {
         let config = Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("us-east-1"))

@@ -94,8 +94,8 @@ async fn each_error_has_its_variant() {
         (error(404, "model_not_found".into(), "no such model"), "unknown_model"),
         (Reply::json(404, json!({ "error": "model 'llama3.2' not found" })), "unknown_model"),
         (Reply::stream("text/html", [b"<html>".to_vec()]), "unavailable"),
-        (Reply::json(404, json!("a page")), "refused"),
-        (Reply::json(307, json!({})).header("location", "http://127.0.0.1:1/"), "refused"),
+        (Reply::json(404, json!("a page")), "unconfigured"),
+        (Reply::json(307, json!({})).header("location", "http://127.0.0.1:1/"), "unconfigured"),
         (error(429, "rate_limit_exceeded".into(), "slow down"), "throttled"),
         (error(429, "insufficient_quota".into(), "nothing left"), "denied"),
         (error(500, Value::Null, "it broke"), "unavailable"),
@@ -166,4 +166,10 @@ async fn nobody_listens() {
     let error = model.answer(&"What now?".into()).await.unwrap_err();
     assert!(matches!(error, ModelError::Unavailable { .. }), "{error}");
     assert!(!format!("{error} {error:?} {model:?}").contains("password"), "{error:?}");
+
+    let error = OpenAi::new("localhost/v1", "llama3.2").answer(&"What now?".into()).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the model is not set up: `localhost/v1` is no address of an endpoint; write it in full, with http:// or https://"
+    );
 }

@@ -40,7 +40,7 @@ async fn connect() -> Result<Client, ModelError> {
     let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
     if config.region().is_none() {
         let problem = "no AWS region is set; set AWS_REGION to one where the model is offered".into();
-        return Err(ModelError::Refused { problem, source: None });
+        return Err(ModelError::Unconfigured { problem });
     }
     Ok(Client::new(&config))
 }

@@ -62,12 +62,11 @@ pub(super) fn typed(status: u16, wait: Option<Duration>, body: &[u8], model: &Op
         (401, _) => ModelError::BadCredentials { advice: CHECK_THE_KEY, source: None },
         (403, _) => ModelError::Denied { problem: message, source: None },
         (404, _) if is_theirs => unknown(model),
-        (300..=399 | 404 | 405, _) => ModelError::Refused {
+        (300..=399 | 404 | 405, _) => ModelError::Unconfigured {
             problem: format!(
                 "{} has no chat completions: {message}; it should end in `/v1`",
                 shown(&model.url)
             ),
-            source: None,
         },
         (408 | 504, _) => ModelError::TimedOut { after: None, source: None },
         (429, _) => ModelError::Throttled { wait, source: None },
@@ -97,6 +96,13 @@ pub(super) fn wait(headers: &HeaderMap) -> Option<Duration> {
 
 /// The request did not get there. The address may hold a password: the cause goes on without it.
 pub(super) fn unsent(error: reqwest::Error, whom: &str) -> ModelError {
+    if error.is_builder() {
+        return ModelError::Unconfigured {
+            problem: format!(
+                "`{whom}` is no address of an endpoint; write it in full, with http:// or https://"
+            ),
+        };
+    }
     let source = Some(error.without_url().into());
     ModelError::Unavailable { problem: format!("{whom} was not reached; see whether it runs"), source }
 }

@@ -29,9 +29,11 @@ impl Key {
 
 /// An address without the name and the password that may stand in it.
 pub(super) fn shown(url: &str) -> String {
-    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
-    let host_from = rest.split('/').next().and_then(|authority| authority.rfind('@')).map_or(0, |at| at + 1);
-    format!("{scheme}://{}", rest.get(host_from..).unwrap_or_default())
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let scheme = url.strip_suffix(rest).unwrap_or_default();
+    let authority = rest.split('/').next().unwrap_or_default();
+    let host = authority.rfind('@').and_then(|at| rest.get(at + 1..)).unwrap_or(rest);
+    format!("{scheme}{host}")
 }
 
 #[cfg(test)]
@@ -42,5 +44,6 @@ mod tests {
     fn an_address_is_shown_without_its_password() {
         assert_eq!(shown("http://ada:p@ss@localhost:1/v1"), "http://localhost:1/v1");
         assert_eq!(shown("https://host/a@b"), "https://host/a@b");
+        assert_eq!(shown("host/v1"), "host/v1");
     }
 }
