@@ -560,6 +560,8 @@ pub use hitl_runtime::{journal, model, store};
 
 #[cfg(feature = "sqlite")]
 pub use hitl_runtime::SqliteStore;
+#[cfg(feature = "agentcore")]
+pub use hitl_runtime::serve::agentcore;
 #[cfg(feature = "cli")]
 pub use hitl_runtime::serve::cli;
 pub use hitl_runtime::serve::wire;

@@ -2,6 +2,8 @@
 
 #![warn(missing_docs)]
 
+#[cfg(any(feature = "agentcore", feature = "cli"))]
+mod calendar;
 mod error;
 pub mod graph;
 pub mod journal;

@@ -8,10 +8,11 @@ use super::{
 };
 use crate::{
     OpenReview, Standing, ThreadId,
+    calendar::utc,
     journal::{Decision, Event, Renamed, Settlement, Usage, Voided},
     run::HistoryEntry,
     serve::cli::{
-        ages::{ago, deadline, left, utc},
+        ages::{ago, deadline, left},
         escape::escape,
     },
 };

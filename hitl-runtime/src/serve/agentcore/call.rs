@@ -1,0 +1,43 @@
+//! A request with everything that stands around it: whose it is, and which session's.
+
+use serde_json::Value;
+
+use super::{
+    House,
+    identity::Caller,
+    session::{session_id, thread_of},
+};
+use crate::{
+    Operator,
+    run::Graph,
+    serve::wire::{Refusal, Request},
+};
+
+/// A request that may be carried out.
+pub(super) struct Call {
+    pub(super) request: Request,
+    /// Who decides, if anybody is known to.
+    pub(super) operator: Option<Operator>,
+    /// The session of its thread.
+    pub(super) session: String,
+}
+
+impl Call {
+    pub(super) fn read<G: Graph>(house: &House<G>, caller: &Caller, payload: Value) -> Result<Self, Refusal> {
+        let there = caller.session.as_deref();
+        let mut request = Request::read_for::<G>(payload, there.and_then(thread_of))?;
+        let session = session_id(&request.thread);
+        if let Some(there) = there.filter(|there| *there != session) {
+            return Err(Refusal::new(
+                400,
+                "session_mismatch",
+                format!("thread `{}` has the session `{session}`, and this is another one", request.thread),
+            )
+            .detail("thread", request.thread.as_str())
+            .detail("session", session)
+            .detail("sent", there.chars().take(256).collect::<String>()));
+        }
+        let operator = house.operators.of(caller, request.claimed.take())?;
+        Ok(Self { request, operator, session })
+    }
+}

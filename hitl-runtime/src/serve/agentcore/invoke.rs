@@ -1,0 +1,78 @@
+//! `POST /invocations`.
+
+use std::sync::Arc;
+
+use axum::{
+    body::Body,
+    extract::State,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::Response,
+};
+use tracing::Instrument;
+
+use super::{House, answer, call::Call, identity::Caller, payload, stream};
+use crate::{
+    run::Graph,
+    serve::wire::{Refusal, Reply},
+};
+
+pub(super) async fn invoke<G: Graph>(
+    State(house): State<Arc<House<G>>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let span = span(&headers);
+    let answered = async {
+        let response = answer(&house, &headers, body).await.unwrap_or_else(|refusal| {
+            tracing::info!(code = refusal.code, status = refusal.status, "refused: {refusal}");
+            answer::refused(&refusal)
+        });
+        tracing::info!(status = response.status().as_u16(), "answered");
+        response
+    };
+    answered.instrument(span).await
+}
+
+/// What is logged while a request is served says which one it is.
+pub(super) fn span(headers: &HeaderMap) -> tracing::Span {
+    let request = answer::text(headers, answer::REQUEST).map_or_else(answer::drawn_id, str::to_owned);
+    let session = answer::text(headers, answer::SESSION).unwrap_or_default();
+    tracing::info_span!("request", requestId = request, sessionId = session)
+}
+
+async fn answer<G: Graph>(
+    house: &Arc<House<G>>,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Response, Refusal> {
+    // Read to its end before anything is refused: a client that is still sending would see a broken pipe.
+    let bytes = payload::read(body).await;
+    let caller = Caller::of(house, headers).await?;
+    let call = Call::read(house, &caller, payload::parse(&bytes?)?)?;
+    let session = call.session.clone();
+    let mut response = if wants_events(headers) {
+        stream::answer(house, call).await?
+    } else {
+        answer::json(StatusCode::OK, &run(house, call).await?)
+    };
+    if let Ok(session) = HeaderValue::from_str(&session) {
+        response.headers_mut().insert(answer::SESSION, session);
+    }
+    Ok(response)
+}
+
+/// Does what is asked for where nodes run, which is not where pings are answered.
+pub(super) async fn run<G: Graph>(house: &Arc<House<G>>, call: Call) -> Result<Reply, Refusal> {
+    let agent = house.agent.clone();
+    let work = async move { agent.act(call.request, call.operator.as_ref()).await }.in_current_span();
+    house.workers().spawn(work).await.unwrap_or_else(|_| {
+        Err(Refusal::new(500, "internal", "this container failed in the middle; ask how the thread stands"))
+    })
+}
+
+fn wants_events(headers: &HeaderMap) -> bool {
+    let accepts = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    accepts.flat_map(|value| value.split(',')).any(|kind| {
+        kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("text/event-stream"))
+    })
+}

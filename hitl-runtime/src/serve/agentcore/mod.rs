@@ -1,0 +1,160 @@
+//! An agent as Amazon Bedrock AgentCore Runtime runs it.
+//!
+//! The service starts a container for each session and speaks HTTP to it: `POST /invocations` with the
+//! [actions of an agent](crate::serve::wire), `GET /ping`, and `/ws` for the same over one connection. A thread that waits
+//! for a person needs no container: its journal is in the store, and the next one goes on.
+//!
+//! ```no_run
+//! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use hitl::agentcore::{AgentCore, Operators};
+//!
+//! let agent = RefundAgent::new(MemoryStore::new());
+//! // On 0.0.0.0:8080, until it is told to stop. `serve` on an agent's command line does the same.
+//! AgentCore::new(agent).operators(Operators::claimed()).serve(AgentCore::<RefundAgent>::ADDRESS).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is answered
+//!
+//! | request | answer |
+//! |---|---|
+//! | `POST /invocations` | 200 and the thread as JSON; the status and the `code` of a [`Refusal`](crate::serve::wire::Refusal) |
+//! | the same with `Accept: text/event-stream` | server-sent events: each `entry`, what is `said`, and at last the `thread` |
+//! | `GET /ping` | `{"status": "Healthy" or "HealthyBusy", "time_of_last_update": seconds}` |
+//! | `/ws` | each text is a request, and answered with the same events |
+//!
+//! The session of a thread is [`session_id`] of its name. A request whose session header says another one is refused: two
+//! sessions would be two containers for one thread. The journal would hold even then, for each append names the place
+//! that it fills.
+//!
+//! Who decides is the subject of the token that the caller sent, once it is [verified](Tokens). A name that the payload
+//! claims counts only where [`Operators`] says so.
+
+mod answer;
+mod call;
+mod identity;
+mod invoke;
+mod log;
+mod payload;
+mod ping;
+mod serve;
+mod session;
+mod socket;
+mod stream;
+mod token;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    routing::{any, get, post},
+};
+use tokio::runtime::Handle;
+
+pub use identity::Operators;
+pub use log::log_as_json;
+pub use session::session_id;
+pub use token::{InvalidKeys, Tokens};
+
+use crate::{Agent, run::Graph, serve::wire::Refusal};
+
+/// The routes of an agent, for a program that has its own server. Verdicts are taken from nobody: see
+/// [`AgentCore::operators`].
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let agent = RefundAgent::new(MemoryStore::new());
+/// let app: axum::Router = hitl::agentcore::router(agent);
+/// # let _ = app;
+/// # }
+/// ```
+pub fn router<G: Graph>(agent: Agent<G>) -> Router {
+    AgentCore::new(agent).router()
+}
+
+/// An agent, and how it is served.
+pub struct AgentCore<G: Graph> {
+    house: House<G>,
+}
+
+impl<G: Graph> AgentCore<G> {
+    /// Where the service looks for the container.
+    pub const ADDRESS: std::net::SocketAddr =
+        std::net::SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 8080);
+
+    /// An agent whose verdicts are taken from nobody yet.
+    pub fn new(agent: Agent<G>) -> Self {
+        let since_ms = agent.now_ms();
+        Self { house: House { agent, operators: Operators::default(), workers: None, since_ms } }
+    }
+
+    /// Whom verdicts are taken from.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// use hitl::agentcore::{AgentCore, Operators, Tokens};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let agent = RefundAgent::new(MemoryStore::new());
+    /// let tokens = Tokens::from_url("https://login.example/keys").issuer("https://login.example").audience("refunds");
+    /// let served = AgentCore::new(agent).operators(Operators::verified(tokens));
+    /// # let _ = served;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn operators(mut self, operators: Operators) -> Self {
+        self.house.operators = operators;
+        self
+    }
+
+    /// The routes.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// use hitl::agentcore::{AgentCore, Operators};
+    ///
+    /// let agent = RefundAgent::new(MemoryStore::new());
+    /// let app: axum::Router = AgentCore::new(agent).operators(Operators::claimed()).router();
+    /// # let _ = app;
+    /// # fn main() {}
+    /// ```
+    pub fn router(self) -> Router {
+        Router::new()
+            .route("/invocations", post(invoke::invoke::<G>))
+            .route("/ping", get(ping::ping::<G>))
+            .route("/ws", any(socket::connect::<G>))
+            .fallback(async || {
+                answer::refused(&Refusal::new(404, "no_such_path", "there are /invocations, /ping and /ws"))
+            })
+            .method_not_allowed_fallback(async || {
+                answer::refused(&Refusal::new(
+                    405,
+                    "no_such_method",
+                    "it is POST /invocations, GET /ping, GET /ws",
+                ))
+            })
+            .layer(axum::extract::DefaultBodyLimit::disable())
+            .with_state(Arc::new(self.house))
+    }
+}
+
+/// What every request needs.
+struct House<G: Graph> {
+    agent: Agent<G>,
+    operators: Operators,
+    /// Where nodes run; where requests are answered, if nobody says it.
+    workers: Option<Handle>,
+    since_ms: u64,
+}
+
+impl<G: Graph> House<G> {
+    fn workers(&self) -> Handle {
+        self.workers.clone().unwrap_or_else(Handle::current)
+    }
+}

@@ -1,0 +1,107 @@
+//! The server of the container, and its end.
+
+use std::{future::Future, io, net::SocketAddr, time::Duration};
+
+use tokio::{net::TcpListener, runtime::Handle, sync::oneshot};
+
+use super::AgentCore;
+use crate::run::Graph;
+
+/// How long what runs is waited for once the container is to stop. What has not ended by then goes on in another one:
+/// the journal says how far it came.
+const GRACE: Duration = Duration::from_secs(20);
+
+impl<G: Graph> AgentCore<G> {
+    /// Serves on an address until the process is told to stop, by SIGTERM or Ctrl-C; then what runs comes to its end, for
+    /// at most 20 s. Nodes run where this is called, and requests are answered on a thread of their own: a node that keeps
+    /// its threads busy keeps no ping waiting.
+    ///
+    /// # Errors
+    /// When the address cannot be listened on.
+    pub async fn serve(self, address: SocketAddr) -> io::Result<()> {
+        let listener = std::net::TcpListener::bind(address)?;
+        self.serve_until(listener, told_to_stop()).await
+    }
+
+    /// The same on a socket of one's own, until something happens.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use hitl::agentcore::AgentCore;
+    ///
+    /// let agent = RefundAgent::new(MemoryStore::new());
+    /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// println!("on {}", listener.local_addr()?);
+    /// AgentCore::new(agent).serve_until(listener, async { /* a test is over */ }).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// When the socket cannot be served on.
+    pub async fn serve_until(
+        mut self,
+        listener: std::net::TcpListener,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<()> {
+        listener.set_nonblocking(true)?;
+        let agent = self.house.agent.clone();
+        self.house.workers = Some(Handle::current());
+        let address = listener.local_addr()?;
+        tracing::info!(%address, "serving {}", G::SPEC.name);
+        let (stopping, stopped) = oneshot::channel::<()>();
+        let (ending, ended) = oneshot::channel();
+        std::thread::Builder::new().name("agentcore".to_owned()).spawn(move || {
+            let _ = ending.send(self.answer(listener, stopped));
+        })?;
+        stop.await;
+        tracing::info!("stopping");
+        let _ = stopping.send(());
+        let rest = async {
+            let answered =
+                ended.await.unwrap_or_else(|_| Err(io::Error::other("the server's thread panicked")));
+            agent.rest().await;
+            answered
+        };
+        match tokio::time::timeout(GRACE, rest).await {
+            Ok(answered) => answered,
+            Err(_) => {
+                tracing::warn!("threads were left in the middle; the journal says how far they came");
+                Ok(())
+            }
+        }
+    }
+
+    /// Answers requests on this thread until it is stopped, and those that have come by then to their end.
+    fn answer(self, listener: std::net::TcpListener, stopped: oneshot::Receiver<()>) -> io::Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let listener = TcpListener::from_std(listener)?;
+            let stop = async {
+                let _ = stopped.await;
+            };
+            axum::serve(listener, self.router()).with_graceful_shutdown(stop).await
+        })
+    }
+}
+
+/// Waits until the process is told to stop.
+async fn told_to_stop() {
+    let interrupted = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        let Ok(mut terminated) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+        else {
+            let _ = interrupted.await;
+            return;
+        };
+        tokio::select! {
+            _ = terminated.recv() => {}
+            _ = interrupted => {}
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = interrupted.await;
+}

@@ -1,0 +1,73 @@
+//! The session that AgentCore keeps for a thread.
+
+use sha2::{Digest as _, Sha256};
+
+use crate::ThreadId;
+
+/// What a derived name begins with.
+const PREFIX: &str = "hitl-";
+
+/// The session of a thread: always the same, in every container and every version.
+///
+/// AgentCore asks for 33 to 256 characters, of which this uses letters, digits, `-` and `_`, and 100 at most (the
+/// service model of `InvokeAgentRuntime`, November 2026). A thread whose name is like that is its own session; any other
+/// has one of its first letters and a hash of its name.
+///
+/// ```
+/// use hitl::{ThreadId, agentcore::session_id};
+///
+/// let session = session_id(&ThreadId::new("ticket-A-9133")?);
+/// assert_eq!(session, "hitl-ticket-A-9133-40bd34cba8bb20a2da49f64ec1cc55f7");
+///
+/// let own = "0f9a3c52-7f0e-4e37-9f4e-2f7d4a1f6f0b";
+/// assert_eq!(session_id(&ThreadId::new(own)?), own);
+/// # Ok::<(), hitl::InvalidThreadId>(())
+/// ```
+pub fn session_id(thread: &ThreadId) -> String {
+    let name = thread.as_str();
+    // What begins like a derived name is derived too, or it could be the session of another thread.
+    if (33..=100).contains(&name.len()) && is_plain(name) && !name.starts_with(PREFIX) {
+        return name.to_owned();
+    }
+    let letters: String =
+        name.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).take(40).collect();
+    let hash = Sha256::digest(name.as_bytes());
+    let hash: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let between = if letters.is_empty() { "" } else { "-" };
+    format!("{PREFIX}{letters}{between}{hash}")
+}
+
+/// The thread that a session is about when nothing else says it: the one whose session this is, by its own name.
+pub(super) fn thread_of(session: &str) -> Option<ThreadId> {
+    ThreadId::new(session).ok().filter(|thread| session_id(thread) == session)
+}
+
+fn is_plain(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_thread_has_one_that_the_service_takes() {
+        let long = "x".repeat(200);
+        for name in ["t", "ticket-A-9133", "two words", "Überweisung №7", "😀", "-_-", long.as_str()] {
+            let thread = ThreadId::new(name).unwrap();
+            let session = session_id(&thread);
+            assert!((33..=100).contains(&session.len()) && is_plain(&session), "{name}: {session}");
+            assert_eq!(session, session_id(&thread));
+            assert_eq!(thread_of(&session), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn no_two_threads_share_one() {
+        let session = session_id(&ThreadId::new("ticket-A-9133").unwrap());
+        let other = session_id(&ThreadId::new(&session).unwrap());
+        assert_ne!(session, other);
+        assert_ne!(session_id(&ThreadId::new("a b").unwrap()), session_id(&ThreadId::new("ab").unwrap()));
+    }
+}

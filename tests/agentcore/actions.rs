@@ -1,0 +1,141 @@
+//! Each action from the outside, two containers on one store, and the ping.
+
+use hitl::{
+    MemoryStore,
+    agentcore::{Operators, session_id},
+};
+use serde_json::json;
+
+use crate::served::{SESSION, Served, read};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thread_from_its_start_to_its_end() {
+    let served = Served::start();
+    let start = json!({ "action": "start", "thread_id": "ticket-A-9133", "input": { "message": "A-9133 is broken" } });
+    let response = served.post(&start).send().await.unwrap();
+    let session = session_id(&"ticket-A-9133".try_into().unwrap());
+    assert_eq!(response.headers()[SESSION], session.as_str());
+    let (status, view) = read(response).await;
+    assert_eq!(status, 200);
+    // Whose turn it is, with the draft, its digest and its JSON Schema.
+    assert_eq!((&view["standing"], &view["thread"]), (&json!("waiting"), &json!("ticket-A-9133")));
+    let review = &view["reviews"][0];
+    assert_eq!(review["draft"], json!({ "order": "A-9133", "dollars": 149 }));
+    assert_eq!(review["schema"]["properties"]["dollars"]["description"], "US dollars.");
+    assert_eq!(review["verdicts"], json!(["approve", "edit", "reject", "ask"]));
+
+    let by = json!({ "operator": "mara", "roles": ["clerk"], "thread_id": "ticket-A-9133" });
+    let verdict = |more: serde_json::Value| {
+        let mut payload = by.clone();
+        payload.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        payload
+    };
+    let ask =
+        verdict(json!({ "action": "ask", "digest": review["digest"], "question": "Is there a photo?" }));
+    let (status, view) = served.ask(ask).await;
+    assert_eq!((status, &view["reviews"][0]["draft"]["dollars"]), (200, &json!(99)), "{view}");
+    let digest = &view["reviews"][0]["digest"];
+    let edit =
+        verdict(json!({ "action": "edit", "digest": digest, "patch": { "draft": { "dollars": 120 } } }));
+    let (status, view) = served.ask(edit.clone()).await;
+    assert_eq!((status, &view["standing"]), (200, &json!("ended")), "{view}");
+    assert_eq!(view["output"], json!({ "outcome": "120 dollars for A-9133, signed by mara" }));
+    // The second click.
+    let (status, refusal) = served.ask(edit).await;
+    assert_eq!((status, &refusal["code"], &refusal["by"]), (409, &json!("already_decided"), &json!("mara")));
+    assert_eq!(served.desk.paid().len(), 1);
+
+    let (_, history) =
+        served.ask(json!({ "action": "history", "thread_id": "ticket-A-9133", "limit": 4 })).await;
+    assert_eq!((history["entries"].as_array().unwrap().len(), &history["next"]), (4, &json!(4)));
+    let decided = &history["entries"][3]["event"]["decided"];
+    // Nobody has verified that it was her.
+    assert_eq!((&decided["operator"], &decided["unverified"]), (&json!("mara"), &json!(true)), "{history}");
+    let (_, rest) = served.ask(json!({ "action": "history", "thread_id": "ticket-A-9133", "from": 4 })).await;
+    assert_eq!(rest["next"], json!(null));
+    let (status, view) = served.ask(json!({ "action": "get", "thread_id": "ticket-A-9133" })).await;
+    assert_eq!((status, &view["standing"]), (200, &json!("ended")));
+    let (status, view) = served.ask(json!({ "action": "resume", "thread_id": "ticket-A-9133" })).await;
+    assert_eq!((status, &view["standing"]), (200, &json!("ended")), "{view}");
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_flat_forms_of_a_start() {
+    let served = Served::start();
+    for (thread, payload) in [
+        ("flat", json!({ "action": "start", "thread_id": "flat", "message": "A-1 is broken" })),
+        ("bare", json!({ "thread_id": "bare", "message": "A-1 is broken" })),
+        ("prompt", json!({ "thread_id": "prompt", "prompt": "A-1 is broken" })),
+    ] {
+        let (status, view) = served.ask(payload).await;
+        assert_eq!(
+            (status, &view["thread"], &view["standing"]),
+            (200, &json!(thread), &json!("waiting")),
+            "{view}"
+        );
+    }
+    // What a hosted agent's callers send: no thread, and a session of their own.
+    let session = "0f9a3c52-7f0e-4e37-9f4e-2f7d4a1f6f0b";
+    let response =
+        served.post(&json!({ "prompt": "A-1 is broken" })).header(SESSION, session).send().await.unwrap();
+    assert_eq!(response.headers()[SESSION], session);
+    assert_eq!(read(response).await.1["thread"], session);
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_container_goes_on_and_of_two_at_once_one_counts() {
+    let store = MemoryStore::new();
+    let first = Served::on(store.clone(), Operators::claimed());
+    let digest = first.waiting("t").await;
+    first.stop().await;
+
+    let (one, two) =
+        (Served::on(store.clone(), Operators::claimed()), Served::on(store, Operators::claimed()));
+    let approve = |name: &str| json!({ "action": "approve", "thread_id": "t", "digest": digest, "operator": name, "roles": ["clerk"] });
+    let (a, b) = tokio::join!(one.ask(approve("mara")), two.ask(approve("noor")));
+    let mut statuses = [a.0, b.0];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 409], "{a:?} {b:?}");
+    one.agent.rest().await;
+    two.agent.rest().await;
+    assert_eq!(one.desk.paid().len() + two.desk.paid().len(), 1);
+    one.stop().await;
+    two.stop().await;
+}
+
+/// With one worker, and a node that never yields, nothing else runs where nodes run.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_ping_waits_for_no_node_and_tells_when_it_changed() {
+    use std::sync::atomic::Ordering::SeqCst;
+    let served = Served::start();
+    let idle = served.ping().await;
+    assert_eq!(idle["status"], "Healthy");
+    assert_eq!(served.ping().await, idle, "a ping is no change");
+
+    served.desk.blocks.store(true, SeqCst);
+    let start = served.post(&json!({ "thread_id": "t", "message": "A-1" })).send();
+    let start = tokio::spawn(start);
+    served.desk.entered.acquire().await.unwrap().forget();
+    // Asked with no runtime: the only worker of this one is the node's.
+    let busy = plain_ping(served.address);
+    served.desk.blocks.store(false, SeqCst);
+    assert_eq!(busy["status"], "HealthyBusy", "{busy}");
+    assert!(busy["time_of_last_update"].as_u64() >= idle["time_of_last_update"].as_u64());
+    assert_eq!(start.await.unwrap().unwrap().status(), 200);
+    served.agent.rest().await;
+    assert_eq!(served.ping().await["status"], "Healthy");
+    served.stop().await;
+}
+
+/// A ping by a client that needs no runtime.
+fn plain_ping(address: std::net::SocketAddr) -> serde_json::Value {
+    use std::io::{Read, Write};
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(std::time::Duration::from_secs(30))).unwrap();
+    stream.write_all(b"GET /ping HTTP/1.1\r\nhost: agent\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
+}

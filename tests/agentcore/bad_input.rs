@@ -1,0 +1,116 @@
+//! What is wrong is refused with a status and a code, and nothing moves.
+
+use hitl::agentcore::session_id;
+use serde_json::{Value, json};
+
+use crate::served::{SESSION, Served, read};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_wrong_moves_a_thread() {
+    let served = Served::start();
+    let digest = served.waiting("t").await;
+    let before = served.agent.verify(&"t".try_into().unwrap()).await.unwrap();
+    let other = "ab".repeat(32);
+    let by = |mut payload: Value| {
+        payload["thread_id"] = "t".into();
+        payload["operator"] = "mara".into();
+        payload["roles"] = json!(["clerk"]);
+        payload
+    };
+    for (payload, status, code) in [
+        (json!({ "action": "get", "thread_id": "nobody" }), 404, "unknown_thread"),
+        (json!({ "action": "aprove", "thread_id": "t" }), 400, "unknown_action"),
+        (json!({ "action": "get" }), 400, "invalid_request"),
+        (json!([1, 2]), 400, "invalid_request"),
+        (json!({ "thread_id": "t2", "massage": "A-1" }), 400, "invalid_input"),
+        (json!({ "thread_id": "t2", "message": 7 }), 400, "invalid_input"),
+        (json!({ "thread_id": "t", "message": "another" }), 409, "thread_exists"),
+        (json!({ "action": "approve", "thread_id": "t", "digest": digest }), 401, "operator_missing"),
+        (
+            json!({ "action": "approve", "thread_id": "t", "digest": digest, "operator": "mara" }),
+            403,
+            "role_missing",
+        ),
+        (by(json!({ "action": "approve", "digest": other })), 409, "stale"),
+        (by(json!({ "action": "approve", "digest": 7 })), 400, "invalid_request"),
+        (
+            by(json!({ "action": "edit", "digest": digest, "patch": { "draft": { "dollars": 501 } } })),
+            422,
+            "invalid",
+        ),
+        (
+            by(json!({ "action": "edit", "digest": digest, "patch": { "draft": { "dollar": 5 } } })),
+            422,
+            "unknown_key",
+        ),
+        (by(json!({ "action": "edit", "digest": digest, "patch": { "dollars": 5 } })), 422, "invalid_patch"),
+        (by(json!({ "action": "ask", "digest": digest, "question": " " })), 422, "bad_verdict"),
+        (by(json!({ "action": "reject", "digest": digest, "reason": "because" })), 400, "invalid_request"),
+        (by(json!({ "action": "settle", "digest": digest, "how": "run_again" })), 409, "not_in_doubt"),
+    ] {
+        let (found, body) = served.ask(payload.clone()).await;
+        assert_eq!((found, &body["code"]), (status, &json!(code)), "{payload}: {body}");
+        assert!(body["error"].as_str().is_some_and(|words| words.len() > 10), "{body}");
+    }
+    let (_, body) = served
+        .ask(by(json!({ "action": "edit", "digest": digest, "patch": { "draft": { "dollars": 501 } } })))
+        .await;
+    assert_eq!((&body["violations"][0]["path"], &body["field"]), (&json!("dollars"), &json!("draft")));
+
+    let deep = "[".repeat(10_000) + &"]".repeat(10_000);
+    for (body, code) in [
+        (Vec::new(), "invalid_json"),
+        (b"{".to_vec(), "invalid_json"),
+        (br#"{"action":"start","thread_id":"t","message":NaN}"#.to_vec(), "invalid_json"),
+        (br#"{"thread_id":"t","message":1e999}"#.to_vec(), "invalid_json"),
+        (b"{\"thread_id\":\"\xff\"}".to_vec(), "invalid_encoding"),
+        (format!(r#"{{"thread_id":"t2","message":{deep}}}"#).into_bytes(), "invalid_json"),
+    ] {
+        let (status, answer) = read(served.raw(body).send().await.unwrap()).await;
+        assert_eq!((status, &answer["code"]), (400, &json!(code)), "{answer}");
+    }
+    for (method, path, status, code) in [
+        (reqwest::Method::GET, "/invocations", 405, "no_such_method"),
+        (reqwest::Method::POST, "/ping", 405, "no_such_method"),
+        (reqwest::Method::GET, "/admin", 404, "no_such_path"),
+    ] {
+        let response = reqwest::Client::new().request(method, served.url(path)).send().await.unwrap();
+        let (found, body) = read(response).await;
+        assert_eq!((found, &body["code"]), (status, &json!(code)));
+    }
+    assert_eq!(served.agent.verify(&"t".try_into().unwrap()).await.unwrap(), before);
+    assert!(served.desk.paid().is_empty());
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hundred_megabytes_are_refused_and_whoever_sent_them_reads_why() {
+    let served = Served::start();
+    let body = format!(r#"{{"thread_id":"t","message":"{}"}}"#, "x".repeat(100_000_000));
+    let (status, answer) = read(served.raw(body).send().await.unwrap()).await;
+    assert_eq!((status, &answer["code"], &answer["limit"]), (413, &json!("too_large"), &json!(16_777_216)));
+    // Five are taken.
+    let message = format!("A-1 {}", "x".repeat(5_000_000));
+    let (status, view) = served.ask(json!({ "thread_id": "t", "message": message })).await;
+    assert_eq!((status, &view["standing"]), (200, &json!("waiting")));
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_of_another_thread_is_refused() {
+    let served = Served::start();
+    let digest = served.waiting("t").await;
+    let own = session_id(&"t".try_into().unwrap());
+    let other = session_id(&"u".try_into().unwrap());
+    let approve = json!({ "action": "approve", "thread_id": "t", "digest": digest, "operator": "mara", "roles": ["clerk"] });
+    let (status, body) = read(served.post(&approve).header(SESSION, &other).send().await.unwrap()).await;
+    assert_eq!(
+        (status, &body["code"], &body["session"]),
+        (400, &json!("session_mismatch"), &json!(own)),
+        "{body}"
+    );
+    assert!(served.desk.paid().is_empty());
+    let (status, _) = read(served.post(&approve).header(SESSION, own).send().await.unwrap()).await;
+    assert_eq!(status, 200);
+    served.stop().await;
+}

@@ -1,0 +1,121 @@
+//! Events as they happen, over SSE and over a socket.
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::served::Served;
+
+/// The JSON of each event of a body.
+fn events(text: &str) -> Vec<Value> {
+    let data = text.split("\n\n").filter(|event| !event.is_empty() && !event.starts_with(':'));
+    data.map(|event| serde_json::from_str(event.strip_prefix("data: ").unwrap()).unwrap()).collect()
+}
+
+fn names(events: &[Value]) -> Vec<&str> {
+    let name =
+        |event: &Value| event["entry"]["event"].as_object().map(|event| event.keys().next().unwrap().clone());
+    events
+        .iter()
+        .map(|event| match name(event) {
+            Some(name) => ["started", "ran", "paused", "decided", "began", "ended"]
+                .into_iter()
+                .find(|n| *n == name)
+                .unwrap(),
+            None if event["thread"].is_object() => "thread",
+            None => "error",
+        })
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_is_told_entry_by_entry_while_it_goes_on() {
+    let served = Served::start();
+    served.desk.shut();
+    let start = json!({ "thread_id": "t", "message": "A-1" });
+    let response = served.post(&start).header("accept", "text/event-stream").send().await.unwrap();
+    assert_eq!(response.headers()["content-type"], "text/event-stream");
+    let mut body = response.bytes_stream();
+    // The node is shut in, and what happened before is told already.
+    let first = body.next().await.unwrap().unwrap();
+    assert_eq!(names(&events(std::str::from_utf8(&first).unwrap())), ["started"]);
+    served.desk.open();
+    let mut rest = String::new();
+    while let Some(chunk) = body.next().await {
+        rest.push_str(std::str::from_utf8(&chunk.unwrap()).unwrap());
+    }
+    let rest = events(&rest);
+    assert_eq!(names(&rest), ["ran", "paused", "thread"]);
+    assert_eq!(rest[2]["thread"]["reviews"][0]["draft"]["order"], "A-1");
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_refused_before_anything_happens_is_no_stream() {
+    let served = Served::start();
+    let get = json!({ "action": "get", "thread_id": "nobody" });
+    let response = served.post(&get).header("accept", "text/event-stream").send().await.unwrap();
+    assert_eq!(response.status(), 404);
+    assert_eq!(response.headers()["content-type"], "application/json");
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_hangs_up_cuts_nothing_in_the_middle() {
+    let served = Served::start();
+    served.desk.shut();
+    let start = json!({ "thread_id": "t", "message": "A-1" });
+    let response = served.post(&start).header("accept", "text/event-stream").send().await.unwrap();
+    served.desk.entered.acquire().await.unwrap().forget();
+    drop(response);
+    served.desk.open();
+    served.agent.rest().await;
+    let view = served.agent.view("t").await.unwrap();
+    assert_eq!(view.standing.as_str(), "waiting");
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_socket_takes_one_request_after_the_other() {
+    let served = Served::start();
+    let url = served.url("/ws").replace("http:", "ws:");
+    let (mut socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
+    let mut last = json!(null);
+    for (payload, expected) in [
+        (json!({ "thread_id": "t", "message": "A-1" }), vec!["started", "ran", "paused", "thread"]),
+        (json!({ "action": "get", "thread_id": "nobody" }), vec!["error"]),
+        (
+            json!({ "action": "approve", "thread_id": "t" }),
+            vec!["decided", "began", "ran", "ended", "thread"],
+        ),
+    ] {
+        let mut payload = payload;
+        if payload["action"] == "approve" {
+            payload["digest"] = last;
+            payload["operator"] = "mara".into();
+            payload["roles"] = json!(["clerk"]);
+        }
+        last = json!(null);
+        socket.send(Message::text(payload.to_string())).await.unwrap();
+        let mut told = Vec::new();
+        while told.len() < expected.len() {
+            let Message::Text(text) = socket.next().await.unwrap().unwrap() else { continue };
+            told.push(serde_json::from_str::<Value>(&text).unwrap());
+        }
+        // An append may hold several entries, told in their order.
+        assert_eq!(names(&told), expected);
+        if let Some(digest) = told.last().unwrap()["thread"]["reviews"][0]["digest"].as_str() {
+            last = digest.into();
+        }
+        if expected == ["error"] {
+            assert_eq!(told[0]["code"], "unknown_thread");
+            last = served.agent.view("t").await.unwrap().reviews[0].digest.to_string().into();
+        }
+    }
+    // What is no request leaves the connection open.
+    socket.send(Message::text("{")).await.unwrap();
+    let Message::Text(text) = socket.next().await.unwrap().unwrap() else { panic!() };
+    assert!(text.contains("invalid_json"), "{text}");
+    assert_eq!(served.desk.paid().len(), 1);
+    served.stop().await;
+}

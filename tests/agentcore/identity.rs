@@ -1,0 +1,202 @@
+//! Who decides: the subject of a token that was verified, or nobody.
+
+use hitl::{
+    ManualClock, MemoryStore,
+    agentcore::{Operators, Tokens},
+};
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode, jwk::Jwk};
+use serde_json::{Value, json};
+
+use crate::{
+    desk::{Desk, Refunds},
+    served::{Served, read},
+};
+
+/// 2026-11-22, in seconds.
+const NOW: u64 = 1_795_344_603;
+
+/// A key of a house that issues tokens.
+struct Issuer {
+    key: EncodingKey,
+    kid: String,
+}
+
+impl Issuer {
+    fn new(kid: &str) -> Self {
+        let pem = std::process::Command::new("openssl")
+            .args(["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"])
+            .output()
+            .expect("openssl makes the keys of this test");
+        assert!(pem.status.success());
+        Self { key: EncodingKey::from_ec_pem(&pem.stdout).unwrap(), kid: kid.to_owned() }
+    }
+
+    fn jwks(&self) -> String {
+        let mut key = Jwk::from_encoding_key(&self.key, Algorithm::ES256).unwrap();
+        key.common.key_id = Some(self.kid.clone());
+        json!({ "keys": [key] }).to_string()
+    }
+
+    fn token(&self, claims: &Value) -> String {
+        let mut header = Header::new(Algorithm::ES256);
+        header.kid = Some(self.kid.clone());
+        encode(&header, claims, &self.key).unwrap()
+    }
+}
+
+fn claims() -> Value {
+    json!({ "sub": "mara", "exp": NOW + 60, "iss": "https://login.example", "aud": "refunds", "roles": ["clerk"] })
+}
+
+fn with(changes: Value) -> Value {
+    let mut claims = claims();
+    for (name, value) in changes.as_object().unwrap() {
+        match value {
+            Value::Null => drop(claims.as_object_mut().unwrap().remove(name)),
+            value => claims[name] = value.clone(),
+        }
+    }
+    claims
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_verdict_is_the_subject_s_whose_token_was_verified() {
+    let (issuer, stranger) = (Issuer::new("k1"), Issuer::new("k1"));
+    let tokens =
+        Tokens::from_jwks(&issuer.jwks()).unwrap().issuer("https://login.example").audience("refunds");
+    let (desk, clock) = (Desk::new(), ManualClock::at_ms(NOW * 1000));
+    let agent = Refunds::new(desk.clone(), MemoryStore::new()).clock(clock.clone());
+    let served = Served::of(agent, desk, Operators::verified(tokens));
+    let digest = served.waiting("t").await;
+    let approve = json!({ "action": "approve", "thread_id": "t", "digest": digest });
+    let send = async |token: String, payload: &Value| {
+        read(served.post(payload).header("authorization", token).send().await.unwrap()).await
+    };
+
+    let none = with(json!({ "alg": "none" })).to_string();
+    let unsigned = format!("{}.{}.", base64(br#"{"alg":"none","typ":"JWT"}"#), base64(none.as_bytes()));
+    for (token, code) in [
+        ("mara".to_owned(), "token_invalid"),
+        ("Basic bWFyYTpzZWNyZXQ=".to_owned(), "token_invalid"),
+        ("Bearer not.a.token".to_owned(), "token_invalid"),
+        (format!("Bearer {unsigned}"), "token_invalid"),
+        (format!("Bearer {}", stranger.token(&claims())), "token_invalid"),
+        (format!("Bearer {}", shared_secret(&issuer)), "token_invalid"),
+        (format!("Bearer {}", issuer.token(&with(json!({ "exp": NOW })))), "token_expired"),
+        (format!("Bearer {}", issuer.token(&with(json!({ "exp": null })))), "token_invalid"),
+        (format!("Bearer {}", issuer.token(&with(json!({ "nbf": NOW + 600 })))), "token_invalid"),
+        (
+            format!("Bearer {}", issuer.token(&with(json!({ "iss": "https://evil.example" })))),
+            "token_invalid",
+        ),
+        (format!("Bearer {}", issuer.token(&with(json!({ "aud": "payroll" })))), "token_invalid"),
+        (format!("Bearer {}", issuer.token(&with(json!({ "sub": null })))), "token_invalid"),
+    ] {
+        let (status, body) = send(token.clone(), &approve).await;
+        assert_eq!((status, &body["code"]), (401, &json!(code)), "{body}");
+        let secret = token.rsplit(' ').next().unwrap();
+        assert!(secret.len() < 10 || !body.to_string().contains(secret), "it says the token back");
+    }
+    // A role that the token does not have, whatever the payload says.
+    let mut claimed = approve.clone();
+    claimed["operator"] = "mara".into();
+    claimed["roles"] = json!(["clerk"]);
+    let weak = format!("Bearer {}", issuer.token(&with(json!({ "roles": ["guest"] }))));
+    let (status, body) = send(weak, &claimed).await;
+    assert_eq!((status, &body["code"]), (403, &json!("role_missing")), "{body}");
+    // A name that is merely claimed.
+    let (status, body) = served.ask(claimed.clone()).await;
+    assert_eq!((status, &body["code"]), (403, &json!("operator_unverified")), "{body}");
+    let good = format!("Bearer {}", issuer.token(&claims()));
+    claimed["operator"] = "noor".into();
+    let (status, body) = send(good.clone(), &claimed).await;
+    assert_eq!((status, &body["code"]), (403, &json!("operator_mismatch")), "{body}");
+    assert!(served.desk.paid().is_empty());
+
+    let (status, view) = send(good.clone(), &approve).await;
+    assert_eq!((status, &view["standing"]), (200, &json!("ended")), "{view}");
+    let (_, history) = served.ask(json!({ "action": "history", "thread_id": "t" })).await;
+    let decided = &history["entries"][3]["event"]["decided"];
+    assert_eq!((&decided["operator"], &decided["unverified"]), (&json!("mara"), &Value::Null), "{history}");
+    served.stop().await;
+}
+
+/// A token that expires while its connection is open, and while its node runs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_that_expires_in_the_middle_ends_what_was_begun_and_begins_nothing() {
+    use futures_util::{SinkExt, StreamExt};
+    use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
+
+    let issuer = Issuer::new("k1");
+    let (desk, clock) = (Desk::new(), ManualClock::at_ms(NOW * 1000));
+    let agent = Refunds::new(desk.clone(), MemoryStore::new()).clock(clock.clone());
+    let served = Served::of(agent, desk, Operators::verified(Tokens::from_jwks(&issuer.jwks()).unwrap()));
+    let mut request = served.url("/ws").replace("http:", "ws:").into_client_request().unwrap();
+    let token = format!("Bearer {}", issuer.token(&claims()));
+    request.headers_mut().insert("authorization", token.parse().unwrap());
+    let (mut socket, _) = tokio_tungstenite::connect_async(request).await.unwrap();
+    served.desk.shut();
+    socket.send(Message::text(json!({ "thread_id": "t", "message": "A-1" }).to_string())).await.unwrap();
+    served.desk.entered.acquire().await.unwrap().forget();
+    clock.advance(std::time::Duration::from_secs(61));
+    served.desk.open();
+    let mut next = async || {
+        let Message::Text(text) = socket.next().await.unwrap().unwrap() else { panic!("no text") };
+        serde_json::from_str::<Value>(&text).unwrap()
+    };
+    let view = loop {
+        let told = next().await;
+        if told["thread"].is_object() {
+            break told;
+        }
+    };
+    let digest = &view["thread"]["reviews"][0]["digest"];
+    let approve = json!({ "action": "approve", "thread_id": "t", "digest": digest }).to_string();
+    socket.send(Message::text(approve)).await.unwrap();
+    let Message::Text(text) = socket.next().await.unwrap().unwrap() else { panic!("no text") };
+    assert!(text.contains("token_expired"), "{text}");
+    assert_eq!(served.agent.view("t").await.unwrap().standing.as_str(), "waiting");
+    served.stop().await;
+}
+
+/// Keys that are fetched: one that is new there is found.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_are_fetched_from_where_the_issuer_has_them() {
+    let issuer = Issuer::new("k2");
+    let jwks = issuer.jwks();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/keys", listener.local_addr().unwrap());
+    let keys = axum::Router::new().route("/keys", axum::routing::get(async move || jwks));
+    let keys = tokio::spawn(async { axum::serve(listener, keys).await });
+    let (desk, clock) = (Desk::new(), ManualClock::at_ms(NOW * 1000));
+    let agent = Refunds::new(desk.clone(), MemoryStore::new()).clock(clock);
+    let served = Served::of(agent, desk, Operators::verified(Tokens::from_url(url)));
+    let digest = served.waiting("t").await;
+    let approve = json!({ "action": "approve", "thread_id": "t", "digest": digest });
+    let token = format!("Bearer {}", issuer.token(&claims()));
+    let (status, view) =
+        read(served.post(&approve).header("authorization", token).send().await.unwrap()).await;
+    assert_eq!((status, &view["standing"]), (200, &json!("ended")), "{view}");
+    keys.abort();
+    served.stop().await;
+}
+
+/// A token that anybody could sign who can read the public keys.
+fn shared_secret(issuer: &Issuer) -> String {
+    let mut header = Header::new(Algorithm::HS256);
+    header.kid = Some(issuer.kid.clone());
+    encode(&header, &claims(), &EncodingKey::from_secret(issuer.jwks().as_bytes())).unwrap()
+}
+
+/// Without padding, by RFC 7515.
+fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    bytes
+        .chunks(3)
+        .flat_map(|chunk| {
+            let bits = chunk.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte))
+                << (8 * (3 - chunk.len()));
+            (0..=chunk.len()).map(move |i| char::from(LETTERS[(bits >> (18 - 6 * i) & 63) as usize]))
+        })
+        .collect()
+}

@@ -1,0 +1,94 @@
+//! A server in this process, and a client of it.
+
+use std::net::{SocketAddr, TcpListener};
+
+use hitl::{
+    Agent, Store,
+    agentcore::{AgentCore, Operators},
+};
+use reqwest::{RequestBuilder, Response};
+use serde_json::{Value, json};
+use tokio::{sync::oneshot, task::JoinHandle};
+
+use crate::desk::{Desk, Refunds};
+
+pub const SESSION: &str = "X-Amzn-Bedrock-AgentCore-Runtime-Session-Id";
+
+/// A served agent; it is stopped by [`Served::stop`].
+pub struct Served {
+    pub address: SocketAddr,
+    pub agent: Agent<Refunds>,
+    pub desk: Desk,
+    client: reqwest::Client,
+    stop: oneshot::Sender<()>,
+    serving: JoinHandle<std::io::Result<()>>,
+}
+
+impl Served {
+    /// With verdicts from whoever the payload names.
+    pub fn start() -> Self {
+        Self::on(hitl::MemoryStore::new(), Operators::claimed())
+    }
+
+    pub fn on(store: impl Store, operators: Operators) -> Self {
+        let desk = Desk::new();
+        Self::of(Refunds::new(desk.clone(), store), desk, operators)
+    }
+
+    pub fn of(agent: Agent<Refunds>, desk: Desk, operators: Operators) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let served = AgentCore::new(agent.clone()).operators(operators);
+        let serving = tokio::spawn(served.serve_until(listener, async {
+            let _ = stopped.await;
+        }));
+        Self { address, agent, desk, client: reqwest::Client::new(), stop, serving }
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    pub fn post(&self, payload: &Value) -> RequestBuilder {
+        self.client.post(self.url("/invocations")).json(payload)
+    }
+
+    pub fn raw(&self, body: impl Into<reqwest::Body>) -> RequestBuilder {
+        self.client.post(self.url("/invocations")).body(body)
+    }
+
+    pub fn get(&self, path: &str) -> RequestBuilder {
+        self.client.get(self.url(path))
+    }
+
+    /// The status and the JSON of an answer.
+    pub async fn ask(&self, payload: Value) -> (u16, Value) {
+        read(self.post(&payload).send().await.unwrap()).await
+    }
+
+    /// Starts a thread and gives the digest of its draft.
+    pub async fn waiting(&self, thread: &str) -> String {
+        let (status, view) = self
+            .ask(json!({ "action": "start", "thread_id": thread, "message": "A-9133 arrived broken" }))
+            .await;
+        assert_eq!(status, 200, "{view}");
+        view["reviews"][0]["digest"].as_str().unwrap().to_owned()
+    }
+
+    pub async fn ping(&self) -> Value {
+        read(self.get("/ping").send().await.unwrap()).await.1
+    }
+
+    pub async fn stop(self) {
+        let _ = self.stop.send(());
+        self.serving.await.unwrap().unwrap();
+    }
+}
+
+pub async fn read(response: Response) -> (u16, Value) {
+    let status = response.status().as_u16();
+    let text = response.text().await.unwrap();
+    let json = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{status} {text:?}: {error}"));
+    (status, json)
+}
