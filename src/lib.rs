@@ -546,6 +546,38 @@ pub use hitl_macros::interrupt_before;
 /// ```
 pub use hitl_macros::graph;
 
+/// Makes a program of a graph: a `main` with its [command line](cli), and with the feature `agentcore` the server that
+/// Amazon Bedrock AgentCore Runtime calls.
+///
+/// It stands on a function that makes what the nodes depend on. Where threads are kept the environment says
+/// ([`store::from_env`]); if it does not, in a file beside the program that is named like the graph.
+///
+/// ```no_run
+/// use hitl::prelude::*;
+/// # #[state]
+/// # pub struct Job {
+/// #     #[input]
+/// #     wish: String,
+/// #     #[output]
+/// #     receipt: String,
+/// # }
+/// # pub struct Desk {
+/// #     greeting: String,
+/// # }
+/// # #[node(Job, writes = receipt)]
+/// # async fn greet(wish: &str, desk: Deps<Desk>) -> Result<String> {
+/// #     Ok(format!("{}: {wish}", desk.greeting))
+/// # }
+/// # graph! { pub Greeter<Job, Desk> { start -> greet -> end; } }
+///
+/// #[hitl::entrypoint(Greeter)]
+/// async fn desk() -> Result<Desk> {
+///     Ok(Desk { greeting: std::env::var("GREETING")? })
+/// }
+/// ```
+#[cfg(feature = "cli")]
+pub use hitl_macros::entrypoint;
+
 pub use hitl_runtime::graph::MAX_ITEMS;
 pub use hitl_runtime::run::{
     FailureView, Graph, Head, Heard, HistoryEntry, InDoubtView, Listener, Noticed, ReviewView,

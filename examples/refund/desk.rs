@@ -2,6 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -14,7 +15,7 @@ use crate::RefundDraft;
 /// What the nodes get as `Deps<Desk>`.
 pub struct Desk {
     /// Plans and drafts.
-    pub model: Box<dyn Model>,
+    pub model: Arc<dyn Model>,
     /// Pays.
     pub payments: Payments,
 }

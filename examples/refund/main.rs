@@ -4,20 +4,22 @@
 //! cargo run --example refund
 //! ```
 //!
-//! Its model is no AI but a set of rules (`rules.rs`), so it needs no key and no network. Its threads and its ledger
-//! live in `refund.db` in the current directory, or in the file that `REFUND_DB` names; git ignores `*.db` here.
+//! Its model is no AI but a set of rules (`rules.rs`), so it needs no key and no network; `HITL_MODEL` names another one.
+//! Its threads and its ledger live in `refund.db` in the current directory, or in the file that `REFUND_DB` names; git
+//! ignores `*.db` here. `HITL_STORE` names another place for the threads.
 
 mod desk;
 mod rules;
 
-use std::{process::ExitCode, time::Duration};
+use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use desk::{Desk, Payments, Receipt};
 use hitl::{
-    StoreError,
+    Error, Store,
     cli::Cli,
-    model::{Request, Role},
+    model::{self, Request, Role},
     prelude::*,
+    store,
 };
 use rules::Rules;
 
@@ -123,10 +125,14 @@ async fn main() -> ExitCode {
     Cli::open(open()).greeting(GREETING).run().await
 }
 
-async fn open() -> Result<Agent<RefundAgent>, StoreError> {
+async fn open() -> Result<Agent<RefundAgent>, Error> {
     let file = std::env::var_os("REFUND_DB").unwrap_or_else(|| "refund.db".into());
-    let store = SqliteStore::open(&file).await?;
-    let desk = Desk { model: Box::new(Rules), payments: Payments::new(store.path()) };
+    let store: Arc<dyn Store> = match store::from_env().await? {
+        Some(store) => store,
+        None => Arc::new(SqliteStore::open(&file).await?),
+    };
+    let model = model::from_env()?.unwrap_or_else(|| Arc::new(Rules));
+    let desk = Desk { model, payments: Payments::new(&file) };
     // For so long a process that died keeps its threads; then another may take them up.
     Ok(RefundAgent::new(desk, store).lease(Duration::from_secs(5)))
 }

@@ -9,6 +9,7 @@
 #![warn(missing_docs)]
 
 mod diagnostics;
+mod entrypoint;
 mod graph;
 mod names;
 mod node;
@@ -87,6 +88,15 @@ pub fn interrupt_before(args: TokenStream, item: TokenStream) -> TokenStream {
     node::expand_interrupt(args.into(), item.into()).into()
 }
 
+/// Makes a program of a graph: `main`, with its command line and its server.
+///
+/// It stands on a function that makes what the graph's nodes depend on, and that is called once they are needed. Its
+/// argument is the graph: `#[entrypoint(RefundAgent)]`.
+#[proc_macro_attribute]
+pub fn entrypoint(args: TokenStream, item: TokenStream) -> TokenStream {
+    entrypoint::expand(args.into(), item.into()).into()
+}
+
 /// Declares a graph, and has rustc prove it.
 ///
 /// ```text
@@ -105,6 +115,7 @@ pub fn interrupt_before(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `start -> plan -> end;` | one after the other |
 /// | `triage -> match risk { Risk::High => draft, Risk::Low => reply };` | a Rust `match` on a field, which rustc checks |
 /// | `draft -> (fraud, stock -> restock) -> execute;` | side by side, until all of them have met in `execute` |
+/// | `plan -> for order in orders, at_most = 4 { look_up -> refund } -> report;` | for each item of a list, so many at once |
 /// | `execute { reject -> cancel, ask -> draft }` | where the verdicts on a review lead; approved, it runs |
 /// | `execute { reject -> cancel, expire -> escalate }` | where a review leads that nobody decided in time |
 /// | `renamed execute -> pay;` | what a node was called in earlier code, for the threads that still stand there |

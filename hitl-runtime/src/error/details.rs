@@ -36,6 +36,7 @@ impl Error {
             Self::InvalidThreadId(_)
             | Self::InvalidInput { .. }
             | Self::NoRandomness { .. }
+            | Self::NotSetUp { .. }
             | Self::Store(_) => None,
         }
     }

@@ -4,7 +4,9 @@ mod details;
 
 use crate::{
     Difference, Digest, InvalidThreadId, Place, StoreError, ThreadId, Violation,
+    model::UnusableModel,
     prose::{list, or_list},
+    store::UnusableStore,
 };
 
 /// Why an agent did not do what it was asked. Whatever it was, the thread stands as it stood before.
@@ -211,6 +213,12 @@ pub enum Error {
         /// What it said.
         problem: String,
     },
+    /// The program lacks something that it needs before any thread can run.
+    #[error("this program is not set up: {problem}")]
+    NotSetUp {
+        /// What it lacks, and how to give it that.
+        problem: String,
+    },
     /// The store could not do it.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -255,8 +263,24 @@ impl Error {
             Self::SignatureNotCarried { .. } => "signature_not_carried",
             Self::EffectUnderWay { .. } => "effect_under_way",
             Self::NoRandomness { .. } => "no_randomness",
+            Self::NotSetUp { .. } => "not_set_up",
             Self::Store(_) => "store",
         }
+    }
+}
+
+impl From<UnusableStore> for Error {
+    fn from(error: UnusableStore) -> Self {
+        match error {
+            UnusableStore::Store(error) => Self::Store(error),
+            error => Self::NotSetUp { problem: error.to_string() },
+        }
+    }
+}
+
+impl From<UnusableModel> for Error {
+    fn from(error: UnusableModel) -> Self {
+        Self::NotSetUp { problem: error.to_string() }
     }
 }
 

@@ -33,6 +33,7 @@
 //! [`conformance`] on it.
 
 pub mod conformance;
+mod environment;
 mod memory;
 mod page;
 #[cfg(feature = "sqlite")]
@@ -41,6 +42,7 @@ mod sqlite;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
+pub use environment::{UnusableStore, from_env};
 pub use memory::MemoryStore;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
@@ -374,6 +376,59 @@ pub trait Store: Send + Sync + 'static {
 
     /// Deletes a thread whole: its entries and its reviews. Deleting one that does not exist is no error.
     fn delete<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<(), StoreError>>;
+}
+
+impl<S: Store + ?Sized> Store for std::sync::Arc<S> {
+    fn append(&self, append: Append) -> BoxFuture<'_, Result<(), StoreError>> {
+        (**self).append(append)
+    }
+
+    fn can_fail(&self) -> bool {
+        (**self).can_fail()
+    }
+
+    fn tail<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<Option<Tail>, StoreError>> {
+        (**self).tail(thread)
+    }
+
+    fn entries<'a>(
+        &'a self,
+        thread: &'a ThreadId,
+        from: Place,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Record>, StoreError>> {
+        (**self).entries(thread, from, limit)
+    }
+
+    fn reviews<'a>(
+        &'a self,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page<OpenReview>, StoreError>> {
+        (**self).reviews(after, limit)
+    }
+
+    fn threads<'a>(
+        &'a self,
+        standing: Option<Standing>,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page<(ThreadId, Standing)>, StoreError>> {
+        (**self).threads(standing, after, limit)
+    }
+
+    fn due<'a>(
+        &'a self,
+        by_ms: u64,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page<ThreadId>, StoreError>> {
+        (**self).due(by_ms, after, limit)
+    }
+
+    fn delete<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<(), StoreError>> {
+        (**self).delete(thread)
+    }
 }
 
 /// Why a store could not do what it was asked. None of them shows what an entry holds.

@@ -182,6 +182,16 @@ pub(super) enum Command {
         #[arg(long, value_name = "DURATION", value_parser = every)]
         every: Option<Duration>,
     },
+    /// Serve the agent over HTTP, as Amazon Bedrock AgentCore Runtime calls it
+    ///
+    /// HITL_JWKS_URL (or HITL_JWKS), HITL_JWT_ISSUER and HITL_JWT_AUDIENCE say whose tokens verify an operator;
+    /// HITL_OPERATORS=claimed takes the name that a request gives, and the journal says `unverified`.
+    #[cfg(feature = "agentcore")]
+    Serve {
+        /// Where to listen
+        #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8080")]
+        listen: std::net::SocketAddr,
+    },
     /// Draw the graph, and where a thread stands in it
     Draw {
         /// The thread

@@ -133,7 +133,7 @@ fn list(fields: &[&FieldSpec]) -> String {
 }
 
 /// `RefundAgent` as a name on a command line.
-fn kebab(name: &str) -> String {
+pub(super) fn kebab(name: &str) -> String {
     let mut out = String::new();
     for (i, c) in name.chars().enumerate() {
         if c.is_uppercase() && i > 0 && !out.ends_with('-') {

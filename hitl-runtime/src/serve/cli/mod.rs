@@ -27,11 +27,14 @@ mod escape;
 mod exit;
 mod input;
 mod look;
+mod main;
 mod next;
 mod program;
 mod render;
 mod schema;
 mod screen;
+#[cfg(feature = "agentcore")]
+mod serve;
 mod session;
 mod set;
 mod sweep;
@@ -47,6 +50,7 @@ use clap::{CommandFactory, FromArgMatches};
 use futures_util::future::BoxFuture;
 
 pub use exit::Exit;
+pub use main::main;
 pub use screen::Io;
 
 use self::{args::Args, exit::Refusal, program::Program, screen::Screen, session::Session};

@@ -64,6 +64,8 @@ impl<'a, G: Graph> Session<'a, G> {
             Some(Command::Fork { thread, at, new }) => self.fork(&thread, at, new).await,
             Some(Command::Check { thread }) => self.check(thread).await,
             Some(Command::Verify { thread, against }) => self.verify(thread, against.as_deref()).await,
+            #[cfg(feature = "agentcore")]
+            Some(Command::Serve { listen }) => self.serve(listen).await,
             Some(Command::Sweep { every }) => self.sweep(every).await,
             Some(Command::Draw { thread, format, output }) => self.draw(thread, format, output).await,
         }

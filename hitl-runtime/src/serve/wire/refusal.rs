@@ -109,6 +109,6 @@ fn status(error: &Error) -> u16 {
         | Error::EffectUnderWay { .. } => 409,
         Error::Invalid { .. } | Error::UnknownKey { .. } | Error::BadVerdict { .. } => 422,
         Error::Damaged { .. } => 500,
-        Error::NoRandomness { .. } | Error::Store(_) => 503,
+        Error::NoRandomness { .. } | Error::NotSetUp { .. } | Error::Store(_) => 503,
     }
 }

@@ -1,0 +1,111 @@
+//! `#[entrypoint]`: a program around a graph.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+use syn::{ItemFn, Path, ReturnType, parse::Parser};
+
+use crate::diagnostics::Errors;
+
+pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
+    // A program without a `main` would be a second message.
+    let instead = quote!(
+        #[allow(dead_code)]
+        fn main() {}
+    );
+    let function = match syn::parse2::<ItemFn>(item.clone()) {
+        Ok(function) => function,
+        Err(error) => {
+            let error = error.into_compile_error();
+            return quote!(#item #error #instead);
+        }
+    };
+    let mut errors = Errors::default();
+    let graph = graph(args, &function, &mut errors);
+    check(&function, &mut errors);
+    if !errors.is_empty() {
+        return quote!(#[allow(dead_code)] #function #errors #instead);
+    }
+    let name = &function.sig.ident;
+    let made = if function.sig.asyncness.is_some() { quote!(#name().await) } else { quote!(#name()) };
+    quote! {
+        #function
+
+        fn main() -> ::std::process::ExitCode {
+            ::hitl::cli::main::<#graph, _, _>(|| async { #made })
+        }
+    }
+}
+
+/// The graph that is named.
+fn graph(args: TokenStream, function: &ItemFn, errors: &mut Errors) -> TokenStream {
+    if args.is_empty() {
+        errors.on(
+            &function.sig.ident,
+            "`#[entrypoint]` names the graph that the program runs: `#[entrypoint(RefundAgent)]`",
+        );
+        return TokenStream::new();
+    }
+    match Path::parse_mod_style.parse2(args) {
+        Ok(path) => path.to_token_stream(),
+        Err(error) => {
+            errors.at(error.span(), "here stands the graph's name, as in `#[entrypoint(RefundAgent)]`");
+            TokenStream::new()
+        }
+    }
+}
+
+/// The function makes what the nodes depend on, and needs nothing for it.
+fn check(function: &ItemFn, errors: &mut Errors) {
+    let sig = &function.sig;
+    if sig.ident == "main" {
+        errors.on(
+            &sig.ident,
+            "`#[entrypoint]` writes `main` itself: call this function otherwise, as in `desk`",
+        );
+    }
+    if !sig.inputs.is_empty() {
+        errors.on(&sig.inputs, "nobody passes anything here: read what you need, as from the environment");
+    }
+    if !sig.generics.params.is_empty() {
+        errors.on(&sig.generics, "nobody says which types these are");
+    }
+    if matches!(sig.output, ReturnType::Default) {
+        errors.on(
+            &sig.ident,
+            "this function returns what the graph's nodes depend on, in a `hitl::Result`: `Result<Desk>`",
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(args: &str, item: &str) -> String {
+        expand(args.parse().unwrap(), item.parse().unwrap()).to_string()
+    }
+
+    #[test]
+    fn it_writes_a_main_that_makes_the_dependencies_when_they_are_needed() {
+        let made = of("desk::Refunds", "async fn desk() -> Result<Desk> { Desk::open().await }");
+        assert!(made.contains(":: hitl :: cli :: main :: < desk :: Refunds , _ , _ >"), "{made}");
+        assert!(made.contains("desk () . await"), "{made}");
+        assert!(of("Refunds", "fn desk() -> Result<()> { Ok(()) }").contains("async { desk () }"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_at_once_and_leaves_a_main() {
+        for (args, item, words) in [
+            ("", "fn desk() -> Result<()> { Ok(()) }", "names the graph"),
+            ("\"Refunds\"", "fn desk() -> Result<()> { Ok(()) }", "here stands the graph's name"),
+            ("Refunds", "fn main() -> Result<()> { Ok(()) }", "writes `main` itself"),
+            ("Refunds", "fn desk(port: u16) -> Result<()> { Ok(()) }", "nobody passes anything"),
+            ("Refunds", "fn desk<T>() -> Result<T> { todo!() }", "nobody says which types"),
+            ("Refunds", "fn desk() {}", "returns what the graph's nodes depend on"),
+            ("Refunds", "struct Desk;", "expected"),
+        ] {
+            let made = of(args, item);
+            assert!(made.contains(words) && made.contains("fn main"), "{args} {item}: {made}");
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! A whole program: an agent out of what the environment says.
+
+use std::process::ExitCode;
+
+use super::{Cli, input::kebab};
+use crate::{Agent, Error, NodeError, Store, run::Graph, store::from_env};
+
+/// Runs the command line of an agent whose store the environment names, and whose dependencies are made once they are
+/// needed. [`entrypoint`](https://docs.rs/hitl/latest/hitl/attr.entrypoint.html) writes the `main` that calls it.
+pub fn main<G, D, E>(deps: impl FnOnce() -> D + Send + 'static) -> ExitCode
+where
+    G: Graph,
+    D: Future<Output = Result<G::Deps, E>> + Send + 'static,
+    E: Into<NodeError> + 'static,
+{
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("the operating system gives no threads: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    runtime.block_on(Cli::open(open::<G, D, E>(deps)).run())
+}
+
+async fn open<G, D, E>(deps: impl FnOnce() -> D) -> Result<Agent<G>, Error>
+where
+    G: Graph,
+    D: Future<Output = Result<G::Deps, E>>,
+    E: Into<NodeError> + 'static,
+{
+    let store = match from_env().await? {
+        Some(store) => store,
+        None => usual::<G>().await?,
+    };
+    let deps = deps().await.map_err(|error| Error::NotSetUp { problem: error.into().to_string() })?;
+    Ok(Agent::new(deps, store))
+}
+
+/// Where threads are kept when nobody says it: in a file that is named like the graph.
+#[cfg(feature = "sqlite")]
+async fn usual<G: Graph>() -> Result<std::sync::Arc<dyn Store>, Error> {
+    let file = format!("{}.db", kebab(G::SPEC.name));
+    Ok(std::sync::Arc::new(crate::SqliteStore::open(&file).await?))
+}
+
+#[cfg(not(feature = "sqlite"))]
+async fn usual<G: Graph>() -> Result<std::sync::Arc<dyn Store>, Error> {
+    let name = kebab(G::SPEC.name);
+    Err(Error::NotSetUp {
+        problem: format!("nothing says where the threads of {name} are kept: set HITL_STORE"),
+    })
+}

@@ -1,0 +1,112 @@
+//! The store that the environment names.
+
+use std::sync::Arc;
+
+use super::{MemoryStore, Store, StoreError};
+
+/// The store that the environment names; none where it names none.
+///
+/// `HITL_STORE` is `sqlite:<file>`, `dynamodb:<table>`, or `memory`, which keeps nothing. DynamoDB finds region and
+/// credentials as every AWS program does.
+///
+/// ```
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use hitl::{MemoryStore, Store, store::from_env};
+/// use std::sync::Arc;
+///
+/// let store: Arc<dyn Store> = match from_env().await? {
+///     Some(store) => store,
+///     None => Arc::new(MemoryStore::new()),
+/// };
+/// # let _ = store;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// [`UnusableStore`]: the variable says something that is no store, names one that this program is built without, or one
+/// that does not open.
+pub async fn from_env() -> Result<Option<Arc<dyn Store>>, UnusableStore> {
+    match std::env::var("HITL_STORE") {
+        Ok(named) if !named.trim().is_empty() => store(named.trim()).await.map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// Why the environment names no store that can be used.
+///
+/// ```
+/// use hitl::store::UnusableStore;
+///
+/// let error = UnusableStore::Unknown { named: "tickets.db".into() };
+/// assert!(error.to_string().starts_with("HITL_STORE is `tickets.db`, and should be `sqlite:<file>`"));
+/// ```
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum UnusableStore {
+    /// It is none of the forms.
+    #[error("HITL_STORE is `{named}`, and should be `sqlite:<file>`, `dynamodb:<table>` or `memory`")]
+    Unknown {
+        /// What it says.
+        named: String,
+    },
+    /// The program is built without it.
+    #[error(
+        "HITL_STORE names a store of `{feature}`, and this program is built without it: build it with the feature"
+    )]
+    NotBuilt {
+        /// The feature of the crate `hitl`.
+        feature: &'static str,
+    },
+    /// It does not open.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+async fn store(named: &str) -> Result<Arc<dyn Store>, UnusableStore> {
+    match named.split_once(':') {
+        None if named == "memory" => Ok(Arc::new(MemoryStore::new())),
+        Some(("sqlite", file)) if !file.is_empty() => sqlite(file).await,
+        Some(("dynamodb", table)) if !table.is_empty() => dynamodb(table).await,
+        _ => Err(UnusableStore::Unknown { named: named.to_owned() }),
+    }
+}
+
+#[cfg(feature = "sqlite")]
+async fn sqlite(file: &str) -> Result<Arc<dyn Store>, UnusableStore> {
+    Ok(Arc::new(super::SqliteStore::open(file).await?))
+}
+
+#[cfg(not(feature = "sqlite"))]
+async fn sqlite(_: &str) -> Result<Arc<dyn Store>, UnusableStore> {
+    Err(UnusableStore::NotBuilt { feature: "sqlite" })
+}
+
+async fn dynamodb(_: &str) -> Result<Arc<dyn Store>, UnusableStore> {
+    Err(UnusableStore::NotBuilt { feature: "dynamodb" })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_store_is_opened_by_its_name() {
+        assert!(store("memory").await.is_ok());
+        for wrong in ["", "memory:", "tickets.db", "sqlite:", "dynamodb:", "redis:x"] {
+            let error = store(wrong).await.err().unwrap().to_string();
+            assert!(error.contains("should be `sqlite:<file>`"), "{wrong}: {error}");
+        }
+    }
+
+    #[cfg(feature = "sqlite")]
+    #[tokio::test]
+    async fn a_file_is_opened_or_says_why_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("tickets.db");
+        assert!(store(&format!("sqlite:{}", file.display())).await.is_ok());
+        let error = store(&format!("sqlite:{}", folder.path().display())).await.err().unwrap();
+        assert!(matches!(error, UnusableStore::Store(_)), "{error}");
+    }
+}
