@@ -17,7 +17,7 @@ const PREFIX: &str = "hitl-";
 /// use hitl::{ThreadId, agentcore::session_id};
 ///
 /// let session = session_id(&ThreadId::new("ticket-A-9133")?);
-/// assert_eq!(session, "hitl-ticket-A-9133-40bd34cba8bb20a2da49f64ec1cc55f7");
+/// assert_eq!(session, "hitl-ticket-A-9133-c08b2ffa4d4e69e20220ef80319e9ace");
 ///
 /// let own = "0f9a3c52-7f0e-4e37-9f4e-2f7d4a1f6f0b";
 /// assert_eq!(session_id(&ThreadId::new(own)?), own);
