@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::IgnoredAny;
 
-use super::{Graph, graph::GraphFold, route::FieldsOf};
+use super::{
+    Graph,
+    graph::{FieldsOf, GraphFold},
+};
 use crate::{
     graph::{EachSpec, ForkSpec, MAX_ITEMS, NodeSpec, Point},
     journal::{Each, LaneId, To},

@@ -61,6 +61,9 @@ pub trait Graph: Sized + Send + Sync + 'static {
 /// A thread of a graph.
 pub(crate) type GraphFold<G> = Fold<<G as Graph>::State>;
 
+/// What is known of its state.
+pub(super) type FieldsOf<G> = <<G as Graph>::State as State>::Fields;
+
 /// Marks a [`Review`](super::Review) whose node's verdict block declares `ask`: `node { reject -> …, ask -> … }`.
 ///
 /// ```

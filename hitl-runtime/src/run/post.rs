@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{
     Agent, Difference, Graph, Heard, HistoryEntry,
     graph::GraphFold,
-    history::shown,
+    history_entry::shown,
     refused::{changed, unreadable},
     token::token,
 };

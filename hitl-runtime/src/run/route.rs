@@ -1,13 +1,14 @@
 //! Where a lane goes on, by the graph of this program.
 
-use super::{Graph, each, graph::NodeEntry};
+use super::{
+    Graph, each,
+    graph::{FieldsOf, NodeEntry},
+};
 use crate::{
     graph::{EdgeKind, EdgeSpec, Point},
     journal::To,
-    state::State,
 };
 
-pub(super) type FieldsOf<G> = <<G as Graph>::State as State>::Fields;
 pub(crate) type Entry<G> = NodeEntry<<G as Graph>::State, <G as Graph>::Deps>;
 
 /// A node and its number, by its name.

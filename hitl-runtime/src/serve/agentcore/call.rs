@@ -1,6 +1,7 @@
 //! A request with everything that stands around it: whose it is, and which session's.
 
 use serde_json::Value;
+use tracing::Instrument as _;
 
 use super::{
     House,
@@ -10,7 +11,7 @@ use super::{
 use crate::{
     Operator,
     run::Graph,
-    serve::wire::{Refusal, Request},
+    serve::wire::{Refusal, Reply, Request},
 };
 
 /// A request that may be carried out.
@@ -39,5 +40,18 @@ impl Call {
         }
         let operator = house.operators.of(caller, request.claimed.take())?;
         Ok(Self { request, operator, session })
+    }
+
+    /// Does what is asked for where nodes run, which is not where pings are answered.
+    pub(super) async fn run<G: Graph>(self, house: &House<G>) -> Result<Reply, Refusal> {
+        let agent = house.agent.clone();
+        let work = async move { agent.act(self.request, self.operator.as_ref()).await }.in_current_span();
+        house.workers().spawn(work).await.unwrap_or_else(|_| {
+            Err(Refusal::new(
+                500,
+                "internal",
+                "this container failed in the middle; ask how the thread stands",
+            ))
+        })
     }
 }

@@ -11,10 +11,7 @@ use axum::{
 use tracing::Instrument;
 
 use super::{House, answer, call::Call, identity::Caller, payload, stream};
-use crate::{
-    run::Graph,
-    serve::wire::{Refusal, Reply},
-};
+use crate::{run::Graph, serve::wire::Refusal};
 
 pub(super) async fn invoke<G: Graph>(
     State(house): State<Arc<House<G>>>,
@@ -53,21 +50,12 @@ async fn answer<G: Graph>(
     let mut response = if wants_events(headers) {
         stream::answer(house, call).await?
     } else {
-        answer::json(StatusCode::OK, &run(house, call).await?)
+        answer::json(StatusCode::OK, &call.run(house).await?)
     };
     if let Ok(session) = HeaderValue::from_str(&session) {
         response.headers_mut().insert(answer::SESSION, session);
     }
     Ok(response)
-}
-
-/// Does what is asked for where nodes run, which is not where pings are answered.
-pub(super) async fn run<G: Graph>(house: &Arc<House<G>>, call: Call) -> Result<Reply, Refusal> {
-    let agent = house.agent.clone();
-    let work = async move { agent.act(call.request, call.operator.as_ref()).await }.in_current_span();
-    house.workers().spawn(work).await.unwrap_or_else(|_| {
-        Err(Refusal::new(500, "internal", "this container failed in the middle; ask how the thread stands"))
-    })
 }
 
 fn wants_events(headers: &HeaderMap) -> bool {

@@ -10,7 +10,7 @@ use futures_util::{Stream, stream};
 use serde::Serialize;
 use tokio::task::JoinHandle;
 
-use super::{House, call::Call, invoke};
+use super::{House, call::Call};
 use crate::{
     run::{Graph, Heard, Listener},
     serve::wire::{Refusal, Reply},
@@ -49,11 +49,7 @@ fn event(told: &Told) -> Event {
 pub(super) fn follow<G: Graph>(house: &Arc<House<G>>, call: Call) -> Following {
     let listener = house.agent.listen(&call.request.thread);
     let house = Arc::clone(house);
-    Following {
-        listener,
-        work: Some(tokio::spawn(async move { invoke::run(&house, call).await })),
-        end: None,
-    }
+    Following { listener, work: Some(tokio::spawn(async move { call.run(&house).await })), end: None }
 }
 
 /// A request under way.
