@@ -214,7 +214,7 @@ impl<G: Graph> Post<G> {
         };
         let heard = self.heard(&append);
         let store = &self.agent.inner.store;
-        let retries = if patience && store.can_fail() { Self::RETRIES } else { 0 };
+        let retries = if patience && store.wants_patience() { Self::RETRIES } else { 0 };
         let mut failures = 0;
         loop {
             let again = (failures < retries).then(|| append.clone());

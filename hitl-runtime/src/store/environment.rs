@@ -82,6 +82,18 @@ async fn sqlite(_: &str) -> Result<Arc<dyn Store>, UnusableStore> {
     Err(UnusableStore::NotBuilt { feature: "sqlite" })
 }
 
+#[cfg(feature = "dynamodb")]
+async fn dynamodb(table: &str) -> Result<Arc<dyn Store>, UnusableStore> {
+    Ok(Arc::new(super::DynamoStore::from_env(table).await))
+}
+
+#[cfg(not(feature = "dynamodb"))]
+#[cfg(feature = "dynamodb")]
+async fn dynamodb(table: &str) -> Result<Arc<dyn Store>, UnusableStore> {
+    Ok(Arc::new(super::DynamoStore::from_env(table).await))
+}
+
+#[cfg(not(feature = "dynamodb"))]
 async fn dynamodb(_: &str) -> Result<Arc<dyn Store>, UnusableStore> {
     Err(UnusableStore::NotBuilt { feature: "dynamodb" })
 }

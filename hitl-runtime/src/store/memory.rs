@@ -198,7 +198,7 @@ fn replace(
 }
 
 impl Store for MemoryStore {
-    fn can_fail(&self) -> bool {
+    fn wants_patience(&self) -> bool {
         false
     }
 

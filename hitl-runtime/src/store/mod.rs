@@ -29,10 +29,12 @@
 //! # }
 //! ```
 //!
-//! Two stores are here: [`MemoryStore`] and, with the feature `sqlite`, `SqliteStore`. Whoever writes a third runs
-//! [`conformance`] on it.
+//! Three stores are here: [`MemoryStore`]; with the feature `sqlite`, `SqliteStore`; and with the feature `dynamodb`,
+//! `DynamoStore`. Whoever writes a fourth runs [`conformance`] on it.
 
 pub mod conformance;
+#[cfg(feature = "dynamodb")]
+pub mod dynamo;
 mod environment;
 mod memory;
 mod page;
@@ -42,6 +44,8 @@ mod sqlite;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "dynamodb")]
+pub use dynamo::DynamoStore;
 pub use environment::{UnusableStore, from_env};
 pub use memory::MemoryStore;
 #[cfg(feature = "sqlite")]
@@ -321,8 +325,9 @@ pub trait Store: Send + Sync + 'static {
     /// answer. The same append again settles it; if that is `Taken`, the journal's tail says by whom.
     fn append(&self, append: Append) -> BoxFuture<'_, Result<(), StoreError>>;
 
-    /// Whether an append can end in [`StoreError::Failed`]. Where none can, no copy is kept to try it again with.
-    fn can_fail(&self) -> bool {
+    /// Whether who appends should ask again for a while after [`StoreError::Failed`]. Not where nothing fails, nor where
+    /// the store has asked again itself, for two who are patient multiply; and then no copy of the append is kept.
+    fn wants_patience(&self) -> bool {
         true
     }
 
@@ -383,8 +388,8 @@ impl<S: Store + ?Sized> Store for std::sync::Arc<S> {
         (**self).append(append)
     }
 
-    fn can_fail(&self) -> bool {
-        (**self).can_fail()
+    fn wants_patience(&self) -> bool {
+        (**self).wants_patience()
     }
 
     fn tail<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<Option<Tail>, StoreError>> {

@@ -1,0 +1,185 @@
+//! The append: one transaction that moves the head.
+
+use super::{
+    Shared, batch,
+    chore::{Chore, LEFT_ALONE},
+    head::{Head, Late},
+    heads::Moved,
+    index::{self, Index, LARGEST_ROW, MOST_BLOCKS, MOST_ROWS, Rows},
+    key::{self, Id, Key},
+    parts::{self, Staged},
+    trouble,
+    write::Write,
+};
+use crate::{
+    StoreError, ThreadId,
+    store::{Append, OpenReview, Place, Record, Standing},
+};
+
+/// The most bytes of one append's entries, before they are compressed.
+pub(super) const LARGEST_APPEND: usize = 16 * 1024 * 1024;
+
+const DOING: &str = "append to a journal";
+
+/// What an append is to write, checked and encoded.
+struct Wanted {
+    thread: ThreadId,
+    records: Vec<Record>,
+    reviews: Vec<OpenReview>,
+    rows: Rows,
+    index: Index,
+    place: Place,
+    after: Option<crate::Digest>,
+}
+
+impl Wanted {
+    fn of(append: Append, expires: Option<u64>) -> Result<Self, StoreError> {
+        append.check()?;
+        let Append { thread, records, standing, reviews, due_ms, after } = append;
+        let rows = index::rows(&reviews);
+        let problem = if batch::size(&records) > LARGEST_APPEND {
+            "its entries have more than 16 MiB together; put what is large elsewhere and its address into the state"
+        } else if rows.values().any(|row| row.len() > LARGEST_ROW) {
+            "its open reviews name graphs, nodes or roles of thousands of bytes"
+        } else if rows.len() > MOST_BLOCKS {
+            "it has more open reviews than the head of a thread can name; have some of them decided first"
+        } else {
+            let expires = expires.filter(|_| standing == Standing::Ended);
+            let index = Index { standing: Some(standing), expires, due_ms, blocks: index::blocks(&rows) };
+            let place = records.first().map_or(0, |record| record.place);
+            return Ok(Self { thread, records, reviews, rows, index, place, after });
+        };
+        Err(StoreError::BadAppend { thread, problem })
+    }
+
+    fn last(&self) -> Place {
+        self.records.last().map_or(0, |record| record.place)
+    }
+
+    /// Whether these entries follow that head.
+    fn follows(&self, head: &Head) -> bool {
+        head.next == self.place && Some(head.hash) == self.after
+    }
+
+    fn taken(self) -> StoreError {
+        StoreError::Taken { thread: self.thread, place: self.place }
+    }
+}
+
+impl Shared {
+    pub(super) async fn append(&self, append: Append) -> Result<(), StoreError> {
+        let expires = self.keep_ended.map(|keep| Self::now_s().saturating_add(keep.as_secs()));
+        let wanted = Wanted::of(append, expires)?;
+        let mut before = self.head_to_follow(&wanted).await?;
+        loop {
+            if let Some(head) = &before {
+                if head.late.is_some() {
+                    self.catch_up(&wanted.thread).await?;
+                    before = self.head(DOING, &wanted.thread).await?;
+                    continue;
+                }
+                let lives = head.lives(Self::now_s());
+                if lives && !wanted.follows(head) || !lives && wanted.place > 0 {
+                    return Err(wanted.taken());
+                }
+            } else if wanted.place > 0 {
+                return Err(wanted.taken());
+            }
+            match self.append_after(&wanted, before.as_ref()).await? {
+                Moved::Yes => return Ok(()),
+                Moved::No(head) => before = head,
+                Moved::Refused => {
+                    return Err(trouble::broken(
+                        &self.table.name,
+                        "writing the parts of a large append took so long that they were cleared away; do it again",
+                    ));
+                }
+            }
+        }
+    }
+
+    /// The head as far as it is known. A new thread has none; what is wrong shows when it is moved.
+    async fn head_to_follow(&self, wanted: &Wanted) -> Result<Option<Head>, StoreError> {
+        match self.heads.get(&wanted.thread) {
+            Some(head) if wanted.follows(&head) => Ok(Some(head)),
+            _ if wanted.place == 0 => Ok(None),
+            _ => self.head(DOING, &wanted.thread).await,
+        }
+    }
+
+    async fn append_after(&self, wanted: &Wanted, before: Option<&Head>) -> Result<Moved, StoreError> {
+        let token = Id::draw()?;
+        let (thread, index) = (&wanted.thread, &wanted.index);
+        let nothing = Index::default();
+        let old = before.map_or(&nothing, |head| &head.index);
+        let is_new = before.is_none_or(|head| !head.lives(Self::now_s()));
+        let late = (old.distance(index) > MOST_ROWS).then_some(Late::Reviews);
+        let now = match late {
+            None => index.clone(),
+            Some(_) => Index { blocks: old.blocks.clone(), ..index.clone() },
+        };
+        let head = Head {
+            next: wanted.last() + 1,
+            hash: wanted.records.last().map_or(crate::Digest::of(b""), |record| record.hash),
+            by: token,
+            born: before.filter(|_| !is_new).map_or(token.born(), |head| head.born),
+            index: now,
+            late,
+        };
+        let mut writes = old.writes(&head.index, &wanted.rows, thread);
+        if late.is_some() {
+            writes.push(Write::put(Key::late(thread).item()));
+        }
+        // Its earlier entries are to bear the same time. After its end a thread may also go on.
+        let chore = (!is_new || index.expires.is_none()).then(|| Chore::expire(thread, head.born, &token));
+        let chore = chore.filter(|_| old.expires != index.expires);
+        writes.extend(chore.iter().map(|chore| Write::put(chore.item())));
+
+        let packed = batch::write(&wanted.records, late.map(|_| wanted.reviews.as_slice()));
+        let batch =
+            Key::batch(thread, wanted.last(), head.born).item().maybe_number("expires", index.expires);
+        let staged =
+            if packed.len() > parts::LARGEST_PART { Some(self.stage(thread, &packed).await?) } else { None };
+        match &staged {
+            None => writes.push(Write::put(batch.bytes("entries", packed))),
+            Some(staged) => {
+                writes.push(Write::put(staged.name_in(batch)));
+                writes.push(Write::delete(staged.chore.key.clone()).if_untouched());
+            }
+        }
+        let moved = self.move_head(DOING, thread, before, (token, Some(&head)), writes).await;
+        self.after_append(thread, &moved, staged, chore, late).await;
+        moved
+    }
+
+    /// What is left to do once the append has come to its end. It is done when this fails too: others finish it.
+    async fn after_append(
+        &self,
+        thread: &ThreadId,
+        moved: &Result<Moved, StoreError>,
+        staged: Option<Staged>,
+        chore: Option<Chore>,
+        late: Option<Late>,
+    ) {
+        match moved {
+            Ok(Moved::Yes) => {
+                if late.is_some() {
+                    let _ = self.catch_up(thread).await;
+                }
+                if let Some(chore) = chore {
+                    let _ = self.finish(&chore).await;
+                }
+                if staged.is_some() {
+                    let _ = self.tidy_shard(key::shard(thread), LEFT_ALONE).await;
+                }
+            }
+            Ok(Moved::No(_)) => {
+                if let Some(staged) = staged {
+                    let _ = self.finish(&staged.chore).await;
+                }
+            }
+            // Whether it was written is not known: the parts may be needed, or else their time comes.
+            Ok(Moved::Refused) | Err(_) => {}
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! The entries of one append, as one run of bytes.
+
+use super::pack::{pack, unpack};
+use crate::{
+    Digest,
+    store::{OpenReview, Place, Record},
+};
+
+/// The first byte; another one means another format.
+const FORMAT: u8 = 1;
+
+/// What one append wrote.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Batch {
+    pub(super) records: Vec<Record>,
+    /// Every review that is open after them, where the lists were to catch up later.
+    pub(super) reviews: Option<Vec<OpenReview>>,
+}
+
+/// A batch as it is stored.
+pub(super) fn write(records: &[Record], reviews: Option<&[OpenReview]>) -> Vec<u8> {
+    let bodies: usize = records.iter().map(|record| record.body.len() + 37).sum();
+    let mut bytes = Vec::with_capacity(bodies + 16);
+    bytes.push(FORMAT);
+    put_length(&mut bytes, records.len());
+    for record in records {
+        bytes.push(u8::from(record.snapshot));
+        bytes.extend_from_slice(record.hash.as_bytes());
+        put_length(&mut bytes, record.body.len());
+        bytes.extend_from_slice(&record.body);
+    }
+    if let Some(reviews) = reviews {
+        // Plain data that serde_json can always write.
+        bytes.extend_from_slice(&serde_json::to_vec(reviews).unwrap_or_default());
+    }
+    pack(&bytes)
+}
+
+/// What [`write`] wrote, of an append whose last entry stands there; nothing where it wrote no such bytes.
+pub(super) fn read(bytes: &[u8], last: Place) -> Option<Batch> {
+    let bytes = unpack(bytes)?;
+    let (&FORMAT, mut rest) = bytes.split_first()? else { return None };
+    let count = take_length(&mut rest)?;
+    let first = last.checked_add(1)?.checked_sub(count as Place)?;
+    let records = (first..=last)
+        .map(|place| {
+            let (&[snapshot], after) = rest.split_first_chunk()?;
+            let (hash, after) = after.split_first_chunk()?;
+            rest = after;
+            let length = take_length(&mut rest)?;
+            let (body, after) = rest.split_at_checked(length)?;
+            rest = after;
+            Some(Record {
+                place,
+                hash: Digest::from_bytes(*hash),
+                body: body.to_vec(),
+                snapshot: snapshot == 1,
+            })
+        })
+        .collect::<Option<Vec<_>>>()?;
+    let reviews = if rest.is_empty() { None } else { Some(serde_json::from_slice(rest).ok()?) };
+    Some(Batch { records, reviews })
+}
+
+/// How many bytes the entries take before they are packed.
+pub(super) fn size(records: &[Record]) -> usize {
+    records.iter().map(|record| record.body.len() + 37).sum()
+}
+
+/// No append that is let in is longer than `u32::MAX`.
+fn put_length(bytes: &mut Vec<u8>, length: usize) {
+    bytes.extend_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes());
+}
+
+fn take_length(bytes: &mut &[u8]) -> Option<usize> {
+    let (length, rest) = bytes.split_first_chunk()?;
+    *bytes = rest;
+    usize::try_from(u32::from_be_bytes(*length)).ok()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::ThreadId;
+
+    fn sample() -> (Vec<Record>, Vec<OpenReview>) {
+        let record = |place, body: &[u8]| Record {
+            place,
+            hash: Digest::of(body),
+            body: body.to_vec(),
+            snapshot: place == 4,
+        };
+        let review = OpenReview {
+            thread: ThreadId::new("t").unwrap(),
+            graph: "G".into(),
+            node: "n".into(),
+            digest: Digest::of(b""),
+            role: None,
+            place: 4,
+            opened_ms: 1,
+            deadline_ms: Some(2),
+        };
+        (vec![record(3, b""), record(4, &[7; 3_000]), record(5, b"{}")], vec![review])
+    }
+
+    #[test]
+    fn a_batch_reads_back() {
+        let (records, reviews) = sample();
+        for reviews in [None, Some(reviews)] {
+            let bytes = write(&records, reviews.as_deref());
+            assert_eq!(read(&bytes, 5), Some(Batch { records: records.clone(), reviews }));
+        }
+    }
+
+    #[test]
+    fn what_is_cut_or_changed_is_no_batch_and_no_panic() {
+        let (records, reviews) = sample();
+        let whole = unpack(&write(&records, Some(&reviews))).unwrap();
+        let end_of_entries = unpack(&write(&records, None)).unwrap().len();
+        for cut in (0..whole.len()).filter(|cut| *cut != end_of_entries) {
+            assert_eq!(read(&pack(&whole[..cut]), 5), None, "{cut}");
+        }
+        assert_eq!(read(&pack(&whole), 1), None, "three entries do not fit under place 1");
+        for at in 0..80 {
+            let mut changed = whole.clone();
+            changed[at] ^= 0x81;
+            let _ = read(&pack(&changed), 5);
+        }
+    }
+}

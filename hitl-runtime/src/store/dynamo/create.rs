@@ -1,0 +1,74 @@
+//! Making the table, for development and tests.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::{
+    error::{BuildError, ProvideErrorMetadata as _},
+    types::{
+        AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, TableStatus,
+        TimeToLiveSpecification,
+    },
+};
+use tokio::time::sleep;
+
+use super::{
+    key::{PK, SK},
+    table::Table,
+    trouble,
+};
+use crate::StoreError;
+
+/// How often the service is asked whether the table is ready, and the wait in between.
+const LOOKS: u32 = 120;
+const WAIT: Duration = Duration::from_millis(500);
+
+impl Table {
+    /// Makes the table where there is none, and returns once it can be used.
+    pub(super) async fn create(&self) -> Result<(), StoreError> {
+        const DOING: &str = "create the table";
+        let keys = self.keys().map_err(|error| trouble::broken(&self.name, error.to_string()))?;
+        let mut call =
+            self.client.create_table().table_name(&self.name).billing_mode(BillingMode::PayPerRequest);
+        for (definition, key) in keys {
+            call = call.attribute_definitions(definition).key_schema(key);
+        }
+        match call.send().await {
+            Ok(_) => {}
+            Err(error) if error.code() == Some("ResourceInUseException") => {}
+            Err(error) => return Err(self.failed(DOING, &error)),
+        }
+        self.wait_until_ready().await?;
+        let forget = TimeToLiveSpecification::builder().attribute_name("expires").enabled(true).build();
+        let forget = forget.map_err(|error| trouble::broken(&self.name, error.to_string()))?;
+        let call =
+            self.client.update_time_to_live().table_name(&self.name).time_to_live_specification(forget);
+        match call.send().await {
+            Ok(_) => Ok(()),
+            // It is on already.
+            Err(error) if error.code() == Some("ValidationException") => Ok(()),
+            Err(error) => Err(self.failed(DOING, &error)),
+        }
+    }
+
+    fn keys(&self) -> Result<[(AttributeDefinition, KeySchemaElement); 2], BuildError> {
+        let key = |name: &str, kind| {
+            let definition =
+                AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S);
+            let key = KeySchemaElement::builder().attribute_name(name).key_type(kind);
+            Ok::<_, BuildError>((definition.build()?, key.build()?))
+        };
+        Ok([key(PK, KeyType::Hash)?, key(SK, KeyType::Range)?])
+    }
+
+    async fn wait_until_ready(&self) -> Result<(), StoreError> {
+        for _ in 0..LOOKS {
+            let answer = self.client.describe_table().table_name(&self.name).send().await;
+            let table = answer.map_err(|error| self.failed("look at the table", &error))?.table;
+            if table.and_then(|table| table.table_status) == Some(TableStatus::Active) {
+                return Ok(());
+            }
+            sleep(WAIT).await;
+        }
+        Err(trouble::broken(&self.name, "the table is still not ready; try again later"))
+    }
+}

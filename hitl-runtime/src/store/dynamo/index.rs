@@ -1,0 +1,181 @@
+//! What the lists say of one thread, and which rows that takes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    item::Item,
+    key::{self, Key, List},
+    pack::{pack, unpack},
+    write::Write,
+};
+use crate::{
+    Digest, ThreadId,
+    store::{OpenReview, Place, Standing},
+};
+
+/// How many rows one transaction changes at most. It takes a hundred items, and a few are not rows.
+pub(super) const MOST_ROWS: usize = 90;
+
+/// The largest row, so that as many as go together stay under the 4 MB of one transaction.
+pub(super) const LARGEST_ROW: usize = 32_000;
+
+/// The most rows of one thread's open reviews, so that its head stays under the 400 KB of one item.
+pub(super) const MOST_BLOCKS: usize = 10_000;
+
+/// Reviews opened at one moment share a row, 32 places to a row: a `for` opens a thousand of them in one transaction,
+/// and each verdict writes one small row again. The order of the rows is the order of the pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Block {
+    pub(super) opened_ms: u64,
+    number: u64,
+}
+
+impl Block {
+    pub(super) fn of(opened_ms: u64, place: Place) -> Self {
+        Self { opened_ms, number: place >> 5 }
+    }
+
+    fn key(self, thread: &ThreadId) -> Key {
+        Key::row(List::Open, thread, self.sk(thread))
+    }
+
+    /// In the order of the pages: the time, the thread, the place.
+    pub(super) fn sk(self, thread: &ThreadId) -> String {
+        format!("{:016x}/{thread}/{:016x}", self.opened_ms, self.number)
+    }
+}
+
+/// What stands in the lists.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Index {
+    pub(super) standing: Option<Standing>,
+    /// When the thread is forgotten, in seconds since the epoch.
+    pub(super) expires: Option<u64>,
+    pub(super) due_ms: Option<u64>,
+    /// The rows of open reviews, each with the beginning of its content's digest.
+    pub(super) blocks: BTreeMap<Block, [u8; 8]>,
+}
+
+/// The rows of open reviews with their content.
+pub(super) type Rows = BTreeMap<Block, Vec<u8>>;
+
+/// The rows that these reviews take.
+pub(super) fn rows(reviews: &[OpenReview]) -> Rows {
+    let mut blocks: BTreeMap<Block, BTreeMap<(Place, Digest), &OpenReview>> = BTreeMap::new();
+    for review in reviews {
+        let block = Block::of(review.opened_ms, review.place);
+        blocks.entry(block).or_default().insert((review.place, review.digest), review);
+    }
+    let content = |reviews: BTreeMap<_, &OpenReview>| {
+        // Plain data that serde_json can always write.
+        pack(&serde_json::to_vec(&reviews.into_values().collect::<Vec<_>>()).unwrap_or_default())
+    };
+    blocks.into_iter().map(|(block, reviews)| (block, content(reviews))).collect()
+}
+
+/// The reviews of a row, in the order of their pages; nothing where [`rows`] wrote no such row.
+pub(super) fn read_row(item: &Item) -> Option<Vec<OpenReview>> {
+    serde_json::from_slice(&unpack(item.get_bytes("reviews")?)?).ok()
+}
+
+/// The blocks of these rows.
+pub(super) fn blocks(rows: &Rows) -> BTreeMap<Block, [u8; 8]> {
+    let sign = |content: &[u8]| {
+        let [a, b, c, d, e, f, g, h, ..] = *Digest::of(content).as_bytes();
+        [a, b, c, d, e, f, g, h]
+    };
+    rows.iter().map(|(block, content)| (*block, sign(content))).collect()
+}
+
+impl Index {
+    /// How many rows have to change to make these those.
+    pub(super) fn distance(&self, new: &Self) -> usize {
+        self.changed_blocks(new).count() + 4
+    }
+
+    /// As far on the way to another index as one transaction can go.
+    pub(super) fn step(&self, new: &Self) -> Self {
+        if self.distance(new) <= MOST_ROWS {
+            return new.clone();
+        }
+        let mut next = self.clone();
+        for block in self.changed_blocks(new).take(MOST_ROWS - 4) {
+            match new.blocks.get(&block) {
+                Some(sign) => next.blocks.insert(block, *sign),
+                None => next.blocks.remove(&block),
+            };
+        }
+        next
+    }
+
+    fn changed_blocks(&self, new: &Self) -> impl Iterator<Item = Block> {
+        let all: BTreeSet<Block> = self.blocks.keys().chain(new.blocks.keys()).copied().collect();
+        all.into_iter().filter(|block| self.blocks.get(block) != new.blocks.get(block))
+    }
+
+    /// The writes that make the lists say `new`. The content of what is new comes from `rows`.
+    pub(super) fn writes(&self, new: &Self, rows: &Rows, thread: &ThreadId) -> Vec<Write> {
+        let mut writes = Vec::new();
+        if (self.standing, self.expires) != (new.standing, new.expires) {
+            let (old_list, new_list) = (self.standing.map(list), new.standing.map(list));
+            let row = |list| Key::row(list, thread, thread.as_str().into());
+            writes.extend(old_list.filter(|_| old_list != new_list).map(row).map(Write::delete));
+            writes.extend(new.standing.map(|standing| {
+                let item = row(list(standing)).item().text("standing", standing.as_str());
+                Write::put(item.maybe_number("expires", new.expires))
+            }));
+        }
+        if self.due_ms != new.due_ms {
+            let row = |at| Key::row(List::Due, thread, key::timed(at, thread));
+            writes.extend(self.due_ms.map(row).map(Write::delete));
+            writes.extend(new.due_ms.map(|at| Write::put(row(at).item())));
+        }
+        writes.extend(self.changed_blocks(new).map(|block| match rows.get(&block) {
+            Some(content) if new.blocks.contains_key(&block) => {
+                Write::put(block.key(thread).item().bytes("reviews", content.as_slice()))
+            }
+            _ => Write::delete(block.key(thread)),
+        }));
+        writes
+    }
+
+    /// The blocks as the head names them.
+    pub(super) fn write_blocks(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.blocks.len() * 24);
+        for (block, sign) in &self.blocks {
+            bytes.extend_from_slice(&block.opened_ms.to_be_bytes());
+            bytes.extend_from_slice(&block.number.to_be_bytes());
+            bytes.extend_from_slice(sign);
+        }
+        pack(&bytes)
+    }
+}
+
+/// What [`Index::write_blocks`] wrote.
+pub(super) fn read_blocks(bytes: &[u8]) -> Option<BTreeMap<Block, [u8; 8]>> {
+    let bytes = unpack(bytes)?;
+    let (all, []) = bytes.as_chunks::<24>() else { return None };
+    let number = |bytes: &[u8]| Some(u64::from_be_bytes(bytes.try_into().ok()?));
+    all.iter()
+        .map(|each| {
+            let block = Block { opened_ms: number(&each[..8])?, number: number(&each[8..16])? };
+            Some((block, each[16..].try_into().ok()?))
+        })
+        .collect()
+}
+
+/// The list that a thread stands in. What changes often stays in one list, so that a row is written and none deleted.
+pub(super) fn list(standing: Standing) -> List {
+    match standing {
+        Standing::Running | Standing::Waiting => List::Busy,
+        Standing::InDoubt | Standing::Failed => List::Stuck,
+        Standing::Ended => List::Ended,
+    }
+}
+
+/// What [`Standing::as_str`] wrote.
+pub(super) fn standing(word: &str) -> Option<Standing> {
+    [Standing::Running, Standing::Waiting, Standing::InDoubt, Standing::Failed, Standing::Ended]
+        .into_iter()
+        .find(|standing| standing.as_str() == word)
+}

@@ -1,0 +1,66 @@
+//! An item of the table, attribute by attribute.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
+
+use super::key::{Id, Key, PK, SK};
+
+/// An item, or what is to be one.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Item(HashMap<String, AttributeValue>);
+
+impl Item {
+    pub(super) fn text(mut self, name: &str, text: &str) -> Self {
+        self.0.insert(name.into(), AttributeValue::S(text.into()));
+        self
+    }
+
+    pub(super) fn number(mut self, name: &str, number: u64) -> Self {
+        self.0.insert(name.into(), AttributeValue::N(number.to_string()));
+        self
+    }
+
+    pub(super) fn bytes(mut self, name: &str, bytes: impl Into<Vec<u8>>) -> Self {
+        self.0.insert(name.into(), AttributeValue::B(Blob::new(bytes)));
+        self
+    }
+
+    /// Leaves the attribute out where there is nothing.
+    pub(super) fn maybe_number(self, name: &str, number: Option<u64>) -> Self {
+        match number {
+            Some(number) => self.number(name, number),
+            None => self,
+        }
+    }
+
+    pub(super) fn get_text(&self, name: &str) -> Option<&str> {
+        self.0.get(name)?.as_s().ok().map(String::as_str)
+    }
+
+    pub(super) fn get_number(&self, name: &str) -> Option<u64> {
+        self.0.get(name)?.as_n().ok()?.parse().ok()
+    }
+
+    pub(super) fn get_bytes(&self, name: &str) -> Option<&[u8]> {
+        self.0.get(name)?.as_b().ok().map(AsRef::as_ref)
+    }
+
+    pub(super) fn get_id(&self, name: &str) -> Option<Id> {
+        Id::read(self.get_bytes(name)?)
+    }
+
+    pub(super) fn key(&self) -> Option<Key> {
+        Some(Key { pk: self.get_text(PK)?.into(), sk: self.get_text(SK)?.into() })
+    }
+
+    pub(super) fn into_attributes(self) -> HashMap<String, AttributeValue> {
+        self.0
+    }
+}
+
+impl From<HashMap<String, AttributeValue>> for Item {
+    fn from(attributes: HashMap<String, AttributeValue>) -> Self {
+        Self(attributes)
+    }
+}

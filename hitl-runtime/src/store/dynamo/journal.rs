@@ -1,0 +1,159 @@
+//! Reading a journal, as it was at one moment.
+
+use super::{
+    Shared,
+    batch::{self, Batch},
+    head::Head,
+    item::Item,
+    key::{self, HEAD, Key},
+    table::Range,
+    trouble,
+};
+use crate::{
+    StoreError, ThreadId,
+    store::{Place, Record, Tail},
+};
+
+/// How many items a page has when a journal is read backwards. A snapshot comes after 64 entries or more, and an append
+/// often has several, so most tails are one page.
+const PAGE: usize = 64;
+
+/// How many bytes of entries one answer has at most, beyond the first batch.
+const ENOUGH: usize = 4 * 1024 * 1024;
+
+/// How often a journal is read again that was deleted while it was read.
+const TRIES: usize = 5;
+
+const DOING: &str = "read a journal";
+
+/// What came of one reading.
+enum Reading {
+    Whole(Option<Tail>),
+    /// Something was taken away meanwhile.
+    Torn,
+}
+
+impl Shared {
+    pub(super) async fn tail(&self, thread: &ThreadId) -> Result<Option<Tail>, StoreError> {
+        for _ in 0..TRIES {
+            if let Reading::Whole(tail) = self.read_back(thread).await? {
+                return Ok(tail);
+            }
+        }
+        Err(trouble::damaged(&self.table.name, thread, "an entry"))
+    }
+
+    /// From the head back to the last snapshot. What is appended meanwhile stands before where this reads, and all that
+    /// the head names was there when the head was.
+    async fn read_back(&self, thread: &ThreadId) -> Result<Reading, StoreError> {
+        let mut range = Range {
+            from: Some(key::entry(0)),
+            to: Some(HEAD.into()),
+            backwards: true,
+            limit: Some(PAGE),
+            ..Range::of(key::partition(thread))
+        };
+        let (mut items, mut next) = self.table.query(DOING, range.clone()).await?;
+        let first = items.first().filter(|item| item.key().is_some_and(|key| key.sk == HEAD));
+        let Some(head) = self.read_head(thread, first)?.filter(|head| head.lives(Self::now_s())) else {
+            return Ok(Reading::Whole(None));
+        };
+        items.remove(0);
+        // The newest batch first.
+        let (mut batches, mut missing) = (Vec::new(), head.next);
+        loop {
+            for item in &items {
+                let Some(last) = last_of(item, &head).filter(|last| *last < head.next) else { continue };
+                let batch = self.read_batch(thread, item, last).await?;
+                let Some(batch) = batch.filter(|_| last + 1 == missing) else { return Ok(Reading::Torn) };
+                missing -= batch.records.len() as Place;
+                let has_snapshot = batch.records.iter().any(|record| record.snapshot);
+                batches.push(batch.records);
+                if missing == 0 || has_snapshot {
+                    let records: Vec<_> = batches.into_iter().rev().flatten().collect();
+                    return Ok(Reading::Whole(Some(Tail { records: from_snapshot(records) })));
+                }
+            }
+            if next.is_none() {
+                return Ok(Reading::Torn);
+            }
+            range.after = next;
+            (items, next) = self.table.query(DOING, range.clone()).await?;
+        }
+    }
+
+    pub(super) async fn entries(
+        &self,
+        thread: &ThreadId,
+        from: Place,
+        limit: usize,
+    ) -> Result<Vec<Record>, StoreError> {
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        let mut range = Range {
+            from: Some(key::entry(from)),
+            to: Some(key::entry(u64::MAX)),
+            limit: Some(limit.min(PAGE)),
+            ..Range::of(key::partition(thread))
+        };
+        let head = self.head(DOING, thread);
+        let (head, page) = futures_util::future::join(head, self.table.query(DOING, range.clone())).await;
+        let (mut items, mut next) = page?;
+        let Some(head) = head?.filter(|head| head.lives(Self::now_s()) && from < head.next) else {
+            return Ok(Vec::new());
+        };
+        let (mut records, mut bytes) = (Vec::new(), 0);
+        loop {
+            for item in &items {
+                let Some(last) = last_of(item, &head) else { continue };
+                let place = from + records.len() as Place;
+                let batch = self.read_batch(thread, item, last).await?.unwrap_or_default();
+                // At a gap it ends: what follows was appended while this was read.
+                let follows = batch.records.first().is_some_and(|record| record.place <= place);
+                bytes += batch::size(&batch.records);
+                if follows {
+                    records.extend(batch.records.into_iter().filter(|record| record.place >= place));
+                }
+                if !follows || records.len() >= limit || bytes >= ENOUGH {
+                    records.truncate(limit);
+                    return Ok(records);
+                }
+            }
+            // Another life of the thread may have left a page of items that are not read.
+            match next {
+                Some(_) if records.is_empty() => range.after = next,
+                _ => return Ok(records),
+            }
+            (items, next) = self.table.query(DOING, range.clone()).await?;
+        }
+    }
+
+    /// The batch of an item; `None` where its parts are gone.
+    pub(super) async fn read_batch(
+        &self,
+        thread: &ThreadId,
+        item: &Item,
+        last: Place,
+    ) -> Result<Option<Batch>, StoreError> {
+        let Some(bytes) = self.batch_bytes(thread, item).await? else { return Ok(None) };
+        match batch::read(&bytes, last) {
+            Some(batch) => Ok(Some(batch)),
+            None => Err(trouble::damaged(&self.table.name, thread, &format!("the entry at place {last}"))),
+        }
+    }
+}
+
+/// The place of the last entry of a batch, where it is one of this life of the thread.
+fn last_of(item: &Item, head: &Head) -> Option<Place> {
+    let Key { sk, .. } = item.key()?;
+    let (last, born) = key::read_batch(&sk)?;
+    (born == head.born).then_some(last)
+}
+
+fn from_snapshot(mut records: Vec<Record>) -> Vec<Record> {
+    match records.iter().rposition(|record| record.snapshot) {
+        Some(snapshot) => records.split_off(snapshot),
+        None => records,
+    }
+}

@@ -1,0 +1,122 @@
+//! Threads whose rows in the lists are behind their journals. A thousand open reviews that close at once are more rows
+//! than one transaction takes: the append says so in the head and in a list of its own, and the rows follow. Whoever
+//! reads a list, or goes on with the thread, does first what is left of that.
+
+use super::{
+    Shared,
+    chore::{Chore, LEFT_ALONE},
+    head::{Head, Late},
+    heads::Moved,
+    index::{self, Index, MOST_ROWS, Rows},
+    key::{self, Id, Key, LATE},
+    table::Range,
+    trouble,
+    write::Write,
+};
+use crate::{StoreError, ThreadId};
+
+const DOING: &str = "bring the lists up to date";
+
+impl Shared {
+    /// Brings every list up to date.
+    pub(super) async fn catch_up_all(&self) -> Result<(), StoreError> {
+        for item in self.table.query_all(DOING, Range::of(LATE)).await? {
+            let thread = item.key().and_then(|key| ThreadId::new(key.sk).ok());
+            if let Some(thread) = thread {
+                self.catch_up(&thread).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Does what is left to do for one thread. Many may do it at once: each step moves the head.
+    pub(super) async fn catch_up(&self, thread: &ThreadId) -> Result<(), StoreError> {
+        loop {
+            let Some(head) = self.head(DOING, thread).await? else { return Ok(()) };
+            let Some(late) = head.late else { return Ok(()) };
+            let rows = match late {
+                Late::Gone => Rows::new(),
+                Late::Reviews => match self.named_rows(thread, &head).await? {
+                    Some(rows) => rows,
+                    // It has moved on, or gone.
+                    None => continue,
+                },
+            };
+            self.step(thread, &head, late, &rows).await?;
+        }
+    }
+
+    /// One transaction on the way. Where another one was quicker, the next look at the head shows it.
+    async fn step(&self, thread: &ThreadId, head: &Head, late: Late, rows: &Rows) -> Result<(), StoreError> {
+        let goal = match late {
+            Late::Gone => Index::default(),
+            Late::Reviews => Index { blocks: index::blocks(rows), ..head.index.clone() },
+        };
+        let next = head.index.step(&goal);
+        if late == Late::Gone && next == goal {
+            self.remove(thread, head).await?;
+            return Ok(());
+        }
+        let token = Id::draw()?;
+        let mut writes = head.index.writes(&next, rows, thread);
+        let is_done = next == goal;
+        if is_done {
+            writes.push(Write::delete(Key::late(thread)));
+        }
+        let next = Head { index: next, by: token, late: head.late.filter(|_| !is_done), ..head.clone() };
+        self.move_head(DOING, thread, Some(head), (token, Some(&next)), writes).await?;
+        Ok(())
+    }
+
+    /// The rows of the reviews that the last batch names; `None` where the thread has moved on meanwhile.
+    async fn named_rows(&self, thread: &ThreadId, head: &Head) -> Result<Option<Rows>, StoreError> {
+        let last = head.next.saturating_sub(1);
+        let batch = match self.table.get(DOING, &Key::batch(thread, last, head.born)).await? {
+            Some(item) => self.read_batch(thread, &item, last).await?,
+            None => None,
+        };
+        match batch.map(|batch| batch.reviews) {
+            Some(Some(reviews)) => Ok(Some(index::rows(&reviews))),
+            _ if self.head(DOING, thread).await?.as_ref() == Some(head) => {
+                Err(trouble::damaged(&self.table.name, thread, "the list of open reviews"))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    pub(super) async fn delete(&self, thread: &ThreadId) -> Result<(), StoreError> {
+        loop {
+            let Some(head) = self.head("delete a thread", thread).await? else { return Ok(()) };
+            if head.late == Some(Late::Gone) {
+                self.catch_up(thread).await?;
+            } else if head.index.distance(&Index::default()) <= MOST_ROWS {
+                if self.remove(thread, &head).await? {
+                    return Ok(());
+                }
+            } else {
+                let token = Id::draw()?;
+                let gone = Head { by: token, late: Some(Late::Gone), ..head.clone() };
+                let along = vec![Write::put(Key::late(thread).item())];
+                self.move_head("delete a thread", thread, Some(&head), (token, Some(&gone)), along).await?;
+            }
+        }
+    }
+
+    /// Deletes a head, its rows, and then its entries. `false` where it was not as it was held to be.
+    async fn remove(&self, thread: &ThreadId, head: &Head) -> Result<bool, StoreError> {
+        let token = Id::draw()?;
+        let chore = Chore::entries(thread, head.born, &token);
+        let mut writes = head.index.writes(&Index::default(), &Rows::new(), thread);
+        writes.push(Write::put(chore.item()));
+        if head.late.is_some() {
+            writes.push(Write::delete(Key::late(thread)));
+        }
+        let moved = self.move_head("delete a thread", thread, Some(head), (token, None), writes).await?;
+        if !matches!(moved, Moved::Yes) {
+            return Ok(false);
+        }
+        self.finish(&chore).await?;
+        let _ = self.tidy_shard(key::shard(thread), LEFT_ALONE).await;
+        Ok(true)
+    }
+}

@@ -1,0 +1,185 @@
+//! The lists: rows of many partitions in one order, page by page.
+
+use std::collections::VecDeque;
+
+use futures_util::{TryStreamExt as _, stream::FuturesUnordered};
+
+use super::{
+    Shared, cursor,
+    index::{self, Block},
+    item::Item,
+    key::{self, List, SHARDS, SK},
+    table::{Range, Table},
+    trouble,
+};
+use crate::{
+    StoreError, ThreadId,
+    store::{OpenReview, Page, Standing},
+};
+
+/// The rows of one partition that have been read and not been given.
+struct Lane {
+    range: Range,
+    rows: VecDeque<(String, Item)>,
+    ended: bool,
+}
+
+/// The rows of several partitions, in the order of their keys.
+struct Merged<'a> {
+    table: &'a Table,
+    doing: &'static str,
+    lanes: Vec<Lane>,
+}
+
+impl<'a> Merged<'a> {
+    /// The rows of these lists from a key on, up to another. About so many are wanted.
+    fn new(
+        table: &'a Table,
+        doing: &'static str,
+        lists: &[List],
+        (from, to): (Option<String>, Option<String>),
+        wanted: usize,
+    ) -> Self {
+        let shards = usize::from(SHARDS);
+        // Twice a fair share, and a few: seldom does a shard have to be asked again.
+        let limit = Some((wanted.saturating_mul(2) / shards).saturating_add(4));
+        let lanes = lists.iter().flat_map(|list| (0..SHARDS).map(|shard| list.partition(shard))).map(|pk| {
+            let range = Range { from: from.clone(), to: to.clone(), limit, ..Range::of(pk) };
+            Lane { range, rows: VecDeque::new(), ended: false }
+        });
+        Self { table, doing, lanes: lanes.collect() }
+    }
+
+    async fn next(&mut self) -> Result<Option<(String, Item)>, StoreError> {
+        let (table, doing) = (self.table, self.doing);
+        while self.lanes.iter().any(Lane::is_dry) {
+            let dry = self.lanes.iter_mut().filter(|lane| lane.is_dry());
+            dry.map(|lane| lane.fill(table, doing))
+                .collect::<FuturesUnordered<_>>()
+                .try_collect::<()>()
+                .await?;
+        }
+        let first = self.lanes.iter_mut().filter(|lane| !lane.rows.is_empty()).min_by(|a, b| {
+            let sk = |lane: &Lane| lane.rows.front().map(|(sk, _)| sk.clone());
+            sk(a).cmp(&sk(b))
+        });
+        Ok(first.and_then(|lane| lane.rows.pop_front()))
+    }
+}
+
+impl Lane {
+    fn is_dry(&self) -> bool {
+        self.rows.is_empty() && !self.ended
+    }
+
+    async fn fill(&mut self, table: &Table, doing: &str) -> Result<(), StoreError> {
+        let (items, next) = table.query(doing, self.range.clone()).await?;
+        self.rows.extend(items.into_iter().filter_map(|item| Some((item.get_text(SK)?.to_owned(), item))));
+        self.ended = next.is_none();
+        self.range.after = next;
+        // Whoever comes again wants many.
+        self.range.limit = self.range.limit.map(|limit| limit.saturating_mul(4));
+        Ok(())
+    }
+}
+
+/// A page of what was collected with one more than fits.
+fn page<T>(mut items: Vec<T>, limit: usize, token: impl Fn(&T) -> String) -> Page<T> {
+    let more = items.len() > limit;
+    items.truncate(limit);
+    let next = items.last().filter(|_| more).map(token);
+    Page { items, next }
+}
+
+impl Shared {
+    pub(super) async fn reviews(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<OpenReview>, StoreError> {
+        let after = after.map(cursor::read_review).transpose()?;
+        let limit = limit.max(1);
+        self.catch_up_all().await?;
+        let from = after.as_ref().map(|after| {
+            let block = Block::of(after.opened_ms, after.place);
+            block.sk(&after.thread)
+        });
+        let wanted = limit.saturating_add(1);
+        let mut rows = Merged::new(&self.table, "list the open reviews", &[List::Open], (from, None), wanted);
+        let mut found = Vec::new();
+        while found.len() < wanted
+            && let Some((sk, row)) = rows.next().await?
+        {
+            let reviews = index::read_row(&row).ok_or_else(|| self.damaged_row(&sk))?;
+            let is_new = |review: &OpenReview| after.as_ref().is_none_or(|after| after.is_before(review));
+            found.extend(reviews.into_iter().filter(is_new));
+        }
+        Ok(page(found, limit, cursor::after_review))
+    }
+
+    pub(super) async fn threads(
+        &self,
+        standing: Option<Standing>,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<(ThreadId, Standing)>, StoreError> {
+        let after = after.map(cursor::read_thread).transpose()?;
+        let limit = limit.max(1);
+        self.catch_up_all().await?;
+        let lists = match standing {
+            Some(standing) => vec![index::list(standing)],
+            None => vec![List::Busy, List::Stuck, List::Ended],
+        };
+        let from = after.as_ref().map(|thread| thread.as_str().to_owned());
+        let wanted = limit.saturating_add(1);
+        let mut rows = Merged::new(&self.table, "list the threads", &lists, (from, None), wanted);
+        let (mut found, now_s) = (Vec::new(), Self::now_s());
+        while found.len() < wanted
+            && let Some((sk, row)) = rows.next().await?
+        {
+            let thread = ThreadId::new(&sk).map_err(|_| self.damaged_row(&sk))?;
+            let is_over = row.get_number("expires").is_some_and(|expires| expires <= now_s);
+            let stands = row.get_text("standing").and_then(index::standing);
+            let stands = stands.ok_or_else(|| self.damaged_row(&sk))?;
+            if !is_over && after.as_ref() != Some(&thread) && standing.is_none_or(|wanted| wanted == stands) {
+                found.push((thread, stands));
+            }
+        }
+        Ok(page(found, limit, |(thread, _)| cursor::after_thread(thread)))
+    }
+
+    pub(super) async fn due(
+        &self,
+        by_ms: u64,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<ThreadId>, StoreError> {
+        let after = after.map(cursor::read_due).transpose()?;
+        let limit = limit.max(1);
+        self.catch_up_all().await?;
+        let from = after.as_ref().map(|(at, thread)| key::timed(*at, thread));
+        // A zero comes after the stroke that ends the time.
+        let to = format!("{by_ms:016x}0");
+        if from.as_ref().is_some_and(|from| *from > to) {
+            return Ok(Page { items: Vec::new(), next: None });
+        }
+        let wanted = limit.saturating_add(1);
+        let mut rows =
+            Merged::new(&self.table, "list what is due", &[List::Due], (from.clone(), Some(to)), wanted);
+        let mut found = Vec::new();
+        while found.len() < wanted
+            && let Some((sk, _)) = rows.next().await?
+        {
+            if from.as_ref() != Some(&sk) {
+                found.push(key::read_timed(&sk).ok_or_else(|| self.damaged_row(&sk))?);
+            }
+        }
+        let Page { items, next } = page(found, limit, |(at, thread)| cursor::after_due(*at, thread));
+        Ok(Page { items: items.into_iter().map(|(_, thread)| thread).collect(), next })
+    }
+
+    fn damaged_row(&self, sk: &str) -> StoreError {
+        let problem = format!("the row `{sk}` of a list is damaged; restore the table to a time before");
+        trouble::broken(&self.table.name, problem)
+    }
+}

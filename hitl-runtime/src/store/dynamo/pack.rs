@@ -1,0 +1,66 @@
+//! Bytes as an item holds them: as they are, or compressed where that pays.
+
+/// Under this a write costs one unit either way.
+const WORTH_IT: usize = 1024;
+
+const AS_THEY_ARE: u8 = 0;
+const ZSTD: u8 = 1;
+
+/// The largest that anything of ours is once it is unpacked; what claims to be larger is damaged.
+const LARGEST: usize = 32 * 1024 * 1024;
+
+/// A byte that says how, and the bytes.
+pub(super) fn pack(bytes: &[u8]) -> Vec<u8> {
+    let small =
+        (bytes.len() > WORTH_IT).then(|| zstd::bulk::compress(bytes, zstd::DEFAULT_COMPRESSION_LEVEL));
+    match small {
+        Some(Ok(small)) if small.len() + 4 < bytes.len() => {
+            let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes();
+            [&[ZSTD], &length[..], &small].concat()
+        }
+        _ => [&[AS_THEY_ARE], bytes].concat(),
+    }
+}
+
+/// What [`pack`] was given; nothing where it made no such bytes.
+pub(super) fn unpack(bytes: &[u8]) -> Option<Vec<u8>> {
+    match bytes.split_first()? {
+        (&AS_THEY_ARE, bytes) => Some(bytes.to_vec()),
+        (&ZSTD, rest) => {
+            let (length, small) = rest.split_first_chunk()?;
+            let length =
+                usize::try_from(u32::from_be_bytes(*length)).ok().filter(|length| *length <= LARGEST)?;
+            zstd::bulk::decompress(small, length).ok().filter(|bytes| bytes.len() == length)
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_packed_comes_out_again_and_takes_no_more_room_than_a_byte() {
+        let noise: Vec<u8> = (0..5_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+        for bytes in
+            [vec![], b"{}".to_vec(), vec![b'x'; 1024], vec![b'x'; 1025], vec![b'x'; 5_000_000], noise]
+        {
+            let packed = pack(&bytes);
+            assert!(packed.len() <= bytes.len() + 1);
+            assert!(unpack(&packed).unwrap() == bytes);
+        }
+        assert!(pack(&[b'x'; 2_000]).len() < 100);
+    }
+
+    #[test]
+    fn what_was_not_packed_is_refused() {
+        let packed = pack(&[b'x'; 2_000]);
+        let claims_too_much = [&[ZSTD], &u32::MAX.to_be_bytes()[..], &packed[5..]].concat();
+        let claims_too_little = [&[ZSTD], &1_999_u32.to_be_bytes()[..], &packed[5..]].concat();
+        for damaged in [&[][..], &[2, 1], &packed[..20], &[ZSTD, 0], &claims_too_much, &claims_too_little] {
+            assert_eq!(unpack(damaged), None);
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! What is too large for one item: its parts are written first, under a name that nothing else has, and are seen by
+//! nobody until the transaction that moves the head names them.
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+
+use super::{
+    Shared,
+    chore::Chore,
+    item::Item,
+    key::{Id, Key},
+    trouble,
+};
+use crate::{StoreError, ThreadId};
+
+/// The most bytes in one item. With names and keys it stays under 400 KB.
+pub(super) const LARGEST_PART: usize = 384 * 1024;
+
+/// How many parts are on their way at once.
+const AT_ONCE: usize = 8;
+
+/// Parts that are written, and wait to be named.
+pub(super) struct Staged {
+    attempt: Id,
+    count: u64,
+    /// Says that they are to be cleared away, until the transaction that names them takes it away.
+    pub(super) chore: Chore,
+}
+
+impl Staged {
+    /// An item that names them.
+    pub(super) fn name_in(&self, item: Item) -> Item {
+        item.bytes("attempt", self.attempt.as_bytes()).number("parts", self.count)
+    }
+}
+
+/// The parts that an item names.
+pub(super) fn named_in(item: &Item) -> Option<(Id, u64)> {
+    Some((item.get_id("attempt")?, item.get_number("parts")?))
+}
+
+impl Shared {
+    pub(super) async fn stage(&self, thread: &ThreadId, bytes: &[u8]) -> Result<Staged, StoreError> {
+        const DOING: &str = "write the parts of a large append";
+        let attempt = Id::draw()?;
+        let count = bytes.len().div_ceil(LARGEST_PART) as u64;
+        let staged = Staged { attempt, count, chore: Chore::parts(thread, attempt, count) };
+        self.table.put(DOING, staged.chore.item()).await?;
+        let parts = (0..).zip(bytes.chunks(LARGEST_PART)).map(|(number, part)| {
+            self.table.put(DOING, Key::part(&attempt, number).item().bytes("part", part))
+        });
+        let parts: Vec<_> = parts.collect();
+        stream::iter(parts).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
+        Ok(staged)
+    }
+
+    /// The bytes that were staged.
+    pub(super) async fn join(&self, attempt: Id, count: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        let parts: Vec<_> = (0..count).map(|number| self.part(attempt, number)).collect();
+        let parts: Vec<_> = stream::iter(parts).buffered(AT_ONCE).try_collect().await?;
+        Ok(parts.into_iter().collect::<Option<Vec<Vec<u8>>>>().map(|parts| parts.concat()))
+    }
+
+    async fn part(&self, attempt: Id, number: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        let item = self.table.get("read the parts of a large append", &Key::part(&attempt, number)).await?;
+        Ok(item.and_then(|item| item.get_bytes("part").map(<[u8]>::to_vec)))
+    }
+
+    /// Deletes parts, or as many as there are.
+    pub(super) async fn delete_parts(&self, attempt: Id, count: u64) -> Result<(), StoreError> {
+        let keys: Vec<_> = (0..count).map(|number| Key::part(&attempt, number)).collect();
+        let deleted = keys.iter().map(|key| self.table.delete("clear away parts", key)).collect::<Vec<_>>();
+        stream::iter(deleted).buffer_unordered(AT_ONCE).try_collect::<()>().await
+    }
+
+    /// The bytes of a batch's item, wherever they are. `None` where its parts are gone.
+    pub(super) async fn batch_bytes(
+        &self,
+        thread: &ThreadId,
+        item: &Item,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        if let Some(bytes) = item.get_bytes("entries") {
+            return Ok(Some(bytes.to_vec()));
+        }
+        let (attempt, count) =
+            named_in(item).ok_or_else(|| trouble::damaged(&self.table.name, thread, "an entry"))?;
+        self.join(attempt, count).await
+    }
+}

@@ -1,0 +1,199 @@
+//! The table: a few kinds of calls, each of them patient.
+
+use aws_sdk_dynamodb::{
+    Client,
+    error::{ProvideErrorMetadata as _, SdkError},
+    operation::transact_write_items::TransactWriteItemsError,
+    types::AttributeValue,
+};
+
+use super::{
+    call::{self, Refusal, patiently},
+    item::Item,
+    key::{Id, Key, PK, SK},
+    trouble,
+    write::Write,
+};
+use crate::StoreError;
+
+/// A client and a name.
+#[derive(Clone, Debug)]
+pub(super) struct Table {
+    pub(super) client: Client,
+    pub(super) name: String,
+}
+
+/// How a transaction ended.
+#[derive(Debug)]
+pub(super) enum Told {
+    /// All of it was written.
+    Done,
+    /// Nothing was, for the first of its items is not what it was expected to be. This is what it is.
+    Changed(Option<Item>),
+    /// Nothing was, for the condition of another item does not hold.
+    Refused,
+}
+
+/// A range of one partition.
+#[derive(Clone, Debug)]
+pub(super) struct Range {
+    pub(super) pk: String,
+    /// The first and the last key, both included.
+    pub(super) from: Option<String>,
+    pub(super) to: Option<String>,
+    /// From the last key to the first.
+    pub(super) backwards: bool,
+    /// How many items one page has at most; a page has no more than 1 MB either way.
+    pub(super) limit: Option<usize>,
+    /// Where the page before ended.
+    pub(super) after: Option<Item>,
+}
+
+impl Range {
+    pub(super) fn of(pk: impl Into<String>) -> Self {
+        Self { pk: pk.into(), from: None, to: None, backwards: false, limit: None, after: None }
+    }
+}
+
+impl Table {
+    pub(super) fn new(client: &Client, name: String) -> Self {
+        Self { client: call::client(client), name }
+    }
+
+    /// One item, as the last write that was acknowledged left it.
+    pub(super) async fn get(&self, doing: &str, key: &Key) -> Result<Option<Item>, StoreError> {
+        let call = self.client.get_item().table_name(&self.name).consistent_read(true);
+        let call = call.set_key(Some(key.item().into_attributes()));
+        let got = patiently(|| call.clone().send()).await;
+        Ok(got.map_err(|error| self.failed(doing, &error))?.item.map(Item::from))
+    }
+
+    /// A page of a range, as the last writes that were acknowledged left it, and where the next one starts.
+    pub(super) async fn query(
+        &self,
+        doing: &str,
+        range: Range,
+    ) -> Result<(Vec<Item>, Option<Item>), StoreError> {
+        let within = match (&range.from, &range.to) {
+            (None, None) => "",
+            (Some(_), None) => " AND #sk >= :from",
+            (None, Some(_)) => " AND #sk <= :to",
+            (Some(_), Some(_)) => " AND #sk BETWEEN :from AND :to",
+        };
+        let mut call = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .consistent_read(true)
+            .key_condition_expression(format!("#pk = :pk{within}"))
+            .expression_attribute_names("#pk", PK)
+            .expression_attribute_values(":pk", AttributeValue::S(range.pk))
+            .scan_index_forward(!range.backwards)
+            .set_limit(range.limit.map(|limit| i32::try_from(limit).unwrap_or(i32::MAX)))
+            .set_exclusive_start_key(range.after.map(Item::into_attributes));
+        if !within.is_empty() {
+            call = call.expression_attribute_names("#sk", SK);
+        }
+        for (name, value) in [(":from", range.from), (":to", range.to)] {
+            if let Some(value) = value {
+                call = call.expression_attribute_values(name, AttributeValue::S(value));
+            }
+        }
+        let page = patiently(|| call.clone().send()).await.map_err(|error| self.failed(doing, &error))?;
+        let items = page.items.unwrap_or_default().into_iter().map(Item::from).collect();
+        let next = page.last_evaluated_key.filter(|key| !key.is_empty()).map(Item::from);
+        Ok((items, next))
+    }
+
+    /// Every page of a range.
+    pub(super) async fn query_all(&self, doing: &str, mut range: Range) -> Result<Vec<Item>, StoreError> {
+        let mut all = Vec::new();
+        loop {
+            let (items, next) = self.query(doing, range.clone()).await?;
+            all.extend(items);
+            match next {
+                Some(_) => range.after = next,
+                None => return Ok(all),
+            }
+        }
+    }
+
+    /// Writes all or none. The token tells DynamoDB that a second try is the same transaction: where the first one was
+    /// written and its answer was lost, that is the answer again, whatever others have written since.
+    pub(super) async fn transact(
+        &self,
+        doing: &str,
+        token: Id,
+        writes: Vec<Write>,
+    ) -> Result<Told, StoreError> {
+        let items = writes.into_iter().map(|write| write.into_sdk(&self.name)).collect::<Result<Vec<_>, _>>();
+        let items = items.map_err(|error| trouble::broken(&self.name, error.to_string()))?;
+        let call = self.client.transact_write_items().client_request_token(token.to_string());
+        let call = call.set_transact_items(Some(items));
+        match patiently(|| call.clone().send()).await {
+            Ok(_) => Ok(Told::Done),
+            Err(error) => condition(&error).ok_or_else(|| self.failed(doing, &error)),
+        }
+    }
+
+    /// Writes one item, whatever was there.
+    pub(super) async fn put(&self, doing: &str, item: Item) -> Result<(), StoreError> {
+        let call = self.client.put_item().table_name(&self.name).set_item(Some(item.into_attributes()));
+        patiently(|| call.clone().send()).await.map_err(|error| self.failed(doing, &error))?;
+        Ok(())
+    }
+
+    /// Deletes one item, if it is there.
+    pub(super) async fn delete(&self, doing: &str, key: &Key) -> Result<(), StoreError> {
+        let call = self.client.delete_item().table_name(&self.name);
+        let call = call.set_key(Some(key.item().into_attributes()));
+        patiently(|| call.clone().send()).await.map_err(|error| self.failed(doing, &error))?;
+        Ok(())
+    }
+
+    /// Sets an attribute to a number, or removes it, where the item is there. `false` where it is not.
+    pub(super) async fn mark(
+        &self,
+        doing: &str,
+        key: &Key,
+        name: &str,
+        number: Option<u64>,
+    ) -> Result<bool, StoreError> {
+        let mut call = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(key.item().into_attributes()))
+            .condition_expression("attribute_exists(pk)")
+            .update_expression(if number.is_some() { "SET #name = :number" } else { "REMOVE #name" })
+            .expression_attribute_names("#name", name);
+        if let Some(number) = number {
+            call = call.expression_attribute_values(":number", AttributeValue::N(number.to_string()));
+        }
+        match patiently(|| call.clone().send()).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(false),
+            Err(error) => Err(self.failed(doing, &error)),
+        }
+    }
+
+    pub(super) fn failed<E: Refusal, R>(&self, doing: &str, error: &SdkError<E, R>) -> StoreError {
+        trouble::failed(&self.name, doing, error)
+    }
+}
+
+/// Which condition of a cancelled transaction did not hold; the first item's says most.
+fn condition(error: &SdkError<TransactWriteItemsError>) -> Option<Told> {
+    let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error()
+    else {
+        return None;
+    };
+    let mut reasons = cancelled.cancellation_reasons().iter();
+    let failed = |code: Option<&str>| code == Some("ConditionalCheckFailed");
+    match reasons.next() {
+        Some(first) if failed(first.code()) => {
+            Some(Told::Changed(first.item.clone().filter(|item| !item.is_empty()).map(Item::from)))
+        }
+        _ => reasons.any(|reason| failed(reason.code())).then_some(Told::Refused),
+    }
+}

@@ -1,0 +1,97 @@
+//! One of the writes of a transaction.
+
+use aws_sdk_dynamodb::{
+    error::BuildError,
+    primitives::Blob,
+    types::{AttributeValue, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem},
+};
+
+use super::{
+    item::Item,
+    key::{Id, Key},
+};
+
+/// What is written, and on which condition.
+#[derive(Clone, Debug)]
+pub(super) struct Write {
+    what: What,
+    condition: Option<Condition>,
+}
+
+#[derive(Clone, Debug)]
+enum What {
+    Put(Item),
+    Delete(Key),
+}
+
+#[derive(Clone, Debug)]
+enum Condition {
+    /// There is no such item.
+    Missing,
+    /// It was last written by this append.
+    By(Id),
+    /// It is there, and nobody has begun to clear it away.
+    Untouched,
+}
+
+impl Write {
+    pub(super) fn put(item: Item) -> Self {
+        Self { what: What::Put(item), condition: None }
+    }
+
+    pub(super) fn delete(key: Key) -> Self {
+        Self { what: What::Delete(key), condition: None }
+    }
+
+    /// Only where the item was last written by that append, or, without one, where there is no such item.
+    pub(super) fn if_by(mut self, by: Option<Id>) -> Self {
+        self.condition = Some(by.map_or(Condition::Missing, Condition::By));
+        self
+    }
+
+    /// Only where the item is there and nobody has begun to clear it away.
+    pub(super) fn if_untouched(mut self) -> Self {
+        self.condition = Some(Condition::Untouched);
+        self
+    }
+
+    pub(super) fn into_sdk(self, table: &str) -> Result<TransactWriteItem, BuildError> {
+        let expression = self.condition.as_ref().map(|condition| match condition {
+            Condition::Missing => "attribute_not_exists(pk)",
+            Condition::By(_) => "#by = :by",
+            Condition::Untouched => "attribute_exists(pk) AND attribute_not_exists(taken)",
+        });
+        let old = expression.map(|_| ReturnValuesOnConditionCheckFailure::AllOld);
+        let (names, values) = match self.condition {
+            Some(Condition::By(by)) => (
+                Some([("#by".to_owned(), "by".to_owned())].into()),
+                Some([(":by".to_owned(), AttributeValue::B(Blob::new(by.as_bytes())))].into()),
+            ),
+            _ => (None, None),
+        };
+        let all = TransactWriteItem::builder();
+        Ok(match self.what {
+            What::Put(item) => all.put(
+                Put::builder()
+                    .table_name(table)
+                    .set_item(Some(item.into_attributes()))
+                    .set_condition_expression(expression.map(Into::into))
+                    .set_expression_attribute_names(names)
+                    .set_expression_attribute_values(values)
+                    .set_return_values_on_condition_check_failure(old)
+                    .build()?,
+            ),
+            What::Delete(key) => all.delete(
+                Delete::builder()
+                    .table_name(table)
+                    .set_key(Some(key.item().into_attributes()))
+                    .set_condition_expression(expression.map(Into::into))
+                    .set_expression_attribute_names(names)
+                    .set_expression_attribute_values(values)
+                    .set_return_values_on_condition_check_failure(old)
+                    .build()?,
+            ),
+        }
+        .build())
+    }
+}

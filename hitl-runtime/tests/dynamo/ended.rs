@@ -1,0 +1,73 @@
+//! Ended threads that are forgotten. DynamoDB deletes what has expired when it likes; until then nobody sees it.
+
+use std::time::Duration;
+
+use hitl_runtime::store::{Append, Standing, Store as _, conformance};
+
+use crate::{
+    emulator::{Emulator, client},
+    scene::{Seen, after, noise, record, seen, thread},
+};
+
+/// The times that the items of the table bear, with their keys.
+async fn expiries(emulator: &Emulator) -> Vec<(String, Option<u64>)> {
+    let client = client(emulator.endpoint());
+    let mut pages = client.scan().table_name(emulator.table()).into_paginator().items().send();
+    let mut found = Vec::new();
+    while let Some(item) = pages.next().await {
+        let item = item.unwrap();
+        let expires = item.get("expires").map(|number| number.as_n().unwrap().parse().unwrap());
+        found.push((format!("{} {}", item["pk"].as_s().unwrap(), item["sk"].as_s().unwrap()), expires));
+    }
+    found
+}
+
+#[tokio::test]
+async fn every_item_of_an_ended_thread_bears_one_time_until_it_goes_on() {
+    let emulator = Emulator::start().await;
+    let (store, thread) = (emulator.store().keep_ended(Duration::from_secs(1_000)), thread("ended"));
+    let mut first = after(&thread, &[]);
+    first.records = vec![record(0, noise(500_000, 1))];
+    let mut written = first.records.clone();
+    store.append(first).await.unwrap();
+    let second = after(&thread, &written);
+    written.extend(second.records.clone());
+    store.append(second).await.unwrap();
+    assert!(expiries(&emulator).await.iter().all(|(_, expires)| expires.is_none()));
+
+    let end = Append { standing: Standing::Ended, due_ms: None, ..after(&thread, &written) };
+    written.extend(end.records.clone());
+    store.append(end).await.unwrap();
+    let items = expiries(&emulator).await;
+    let (_, time) = items[0];
+    assert_eq!(items.len(), 7, "a head, three batches, two parts, and a row: {items:?}");
+    assert!(time.is_some() && items.iter().all(|(_, expires)| *expires == time), "{items:?}");
+    assert_eq!(conformance::whole(&store, &thread).await, written);
+
+    let on = after(&thread, &written);
+    written.extend(on.records.clone());
+    store.append(on).await.unwrap();
+    let items = expiries(&emulator).await;
+    assert!(items.iter().all(|(_, expires)| expires.is_none()), "{items:?}");
+    assert_eq!(conformance::whole(&store, &thread).await, written);
+}
+
+#[tokio::test]
+async fn a_thread_whose_time_is_over_is_gone_and_its_name_is_free() {
+    let emulator = Emulator::start().await;
+    let (store, thread) = (emulator.store().keep_ended(Duration::ZERO), thread("over"));
+    let first = Append { due_ms: None, ..after(&thread, &[]) };
+    store.append(first.clone()).await.unwrap();
+    let end = Append { standing: Standing::Ended, due_ms: None, ..after(&thread, &first.records) };
+    store.append(end.clone()).await.unwrap();
+    assert!(!emulator.items().await.is_empty(), "the service has deleted nothing yet");
+    let gone = Seen { records: vec![], reviews: vec![], standing: None, due: false };
+    assert_eq!(seen(&emulator.store(), &thread).await, gone);
+    let late = after(&thread, &[first.records, end.records].concat());
+    assert!(store.append(late).await.is_err());
+
+    let again = after(&thread, &[]);
+    store.append(again.clone()).await.unwrap();
+    assert_eq!(conformance::whole(&emulator.store(), &thread).await, again.records);
+    assert_eq!(seen(&emulator.store(), &thread).await.standing, Some(Standing::Running));
+}

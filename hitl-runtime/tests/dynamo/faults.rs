@@ -1,0 +1,184 @@
+//! A connection that breaks before and after each write, and a caller that dies there: every point is found by the
+//! test, and whatever happens at it, an append has happened whole or not at all, the lists agree with the journal, and
+//! the thread goes on.
+
+use std::{
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use hitl_runtime::{
+    ThreadId,
+    store::{Append, DynamoStore, Record, Standing, Store as _, StoreError},
+};
+
+use tokio::sync::Notify;
+
+use crate::{
+    emulator::{Emulator, store},
+    proxy::{Fate, Proxy},
+    scene::{Seen, after, noise, record, review, seen, thread},
+};
+
+/// More than one item holds.
+static LARGE: LazyLock<Vec<u8>> = LazyLock::new(|| noise(400_000, 7));
+
+/// What is asked of the store, one after the other: a thread that begins, opens reviews in plenty, says something too
+/// large for one item, closes its reviews all at once, ends, and is deleted.
+fn life(thread: &ThreadId) -> Vec<Append> {
+    let mut records: Vec<Record> = Vec::new();
+    let mut appends = Vec::new();
+    let mut then = |change: &dyn Fn(&mut Append)| {
+        let mut append = after(thread, &records);
+        change(&mut append);
+        records.extend(append.records.clone());
+        appends.push(append);
+    };
+    then(&|_| {});
+    then(&|append| append.reviews = vec![review(thread, 1, 50)]);
+    // Opened one by one, so that each has a row of its own; more than one transaction can write.
+    let open: Vec<_> = (0..100).map(|place| review(thread, place, 100 + place)).collect();
+    then(&|append| {
+        append.reviews = open.clone();
+        append.standing = Standing::Waiting;
+    });
+    then(&|append| {
+        append.records[0] = record(append.records[0].place, LARGE.clone());
+        append.reviews = open[..99].to_vec();
+    });
+    then(&|append| append.standing = Standing::InDoubt);
+    then(&|append| {
+        append.standing = Standing::Ended;
+        append.due_ms = None;
+    });
+    appends
+}
+
+async fn run(store: &DynamoStore, thread: &ThreadId) -> Result<(), StoreError> {
+    for append in life(thread) {
+        store.append(append).await?;
+    }
+    store.delete(thread).await
+}
+
+/// What is to be seen after so many of the appends.
+fn expected(appends: &[Append]) -> Seen {
+    let last = appends.last();
+    let mut reviews = last.map(|append| append.reviews.clone()).unwrap_or_default();
+    reviews.sort_by_key(|review| review.opened_ms);
+    Seen {
+        records: appends.iter().flat_map(|append| append.records.clone()).collect(),
+        reviews,
+        standing: last.map(|append| append.standing),
+        due: last.is_some_and(|append| append.due_ms.is_some()),
+    }
+}
+
+/// How many writes a life takes when nothing happens to it.
+async fn writes(emulator: &Emulator) -> usize {
+    let proxy = Proxy::start(emulator.endpoint(), |_| Fate::Passes).await;
+    run(&store(&proxy.endpoint, emulator.table()), &thread("undisturbed")).await.unwrap();
+    let writes = proxy.writes().len();
+    assert!(writes > 20, "{writes} writes: a life that tries less than it should");
+    writes
+}
+
+/// What a call went through is not seen from outside.
+#[tokio::test]
+async fn a_connection_that_breaks_at_any_write_breaks_nothing() {
+    let emulator = Emulator::start().await;
+    for number in 1..=writes(&emulator).await {
+        for fate in [Fate::IsLost, Fate::LosesItsAnswer] {
+            let thread = thread(&format!("write {number} {fate:?}"));
+            let proxy = Proxy::at_write(emulator.endpoint(), number, fate).await;
+            let shaken = store(&proxy.endpoint, emulator.table());
+            let appends = life(&thread);
+            for (count, append) in (1..).zip(&appends) {
+                shaken.append(append.clone()).await.unwrap_or_else(|error| panic!("{thread}: {error}"));
+                let met = proxy.calls().iter().any(|call| call.fate == fate);
+                if met {
+                    assert_eq!(
+                        seen(&emulator.store(), &thread).await,
+                        expected(&appends[..count]),
+                        "{thread}"
+                    );
+                }
+            }
+            shaken.delete(&thread).await.unwrap_or_else(|error| panic!("{thread}: {error}"));
+            assert!(proxy.calls().iter().any(|call| call.fate == fate), "write {number} was never made");
+        }
+    }
+    emulator.store().tidy(Duration::ZERO).await.unwrap();
+    assert_eq!(emulator.items().await, Vec::<String>::new());
+}
+
+/// Another process finds the thread as it was before the append, or as it is after it, and goes on with it to its end.
+#[tokio::test]
+async fn a_caller_that_dies_at_any_write_leaves_nothing_by_halves() {
+    let emulator = Emulator::start().await;
+    for number in 1..=writes(&emulator).await {
+        for done in [false, true] {
+            let thread = thread(&format!("death {number} {done}"));
+            let proxy = Proxy::at_write(emulator.endpoint(), number, Fate::KillsTheCaller { done }).await;
+            let mortal = store(&proxy.endpoint, emulator.table());
+            assert!(proxy.until_death(run(&mortal, &thread)).await.is_none(), "{thread} was never killed");
+            drop((mortal, proxy));
+
+            let heir = emulator.store();
+            let appends = life(&thread);
+            let found = seen(&heir, &thread).await;
+            let count = (0..=appends.len()).find(|count| found == expected(&appends[..*count]));
+            let count = count.unwrap_or_else(|| panic!("{thread}: what is seen was never written"));
+            for append in &appends[count..] {
+                heir.append(append.clone()).await.unwrap_or_else(|error| panic!("{thread}: {error}"));
+            }
+            assert_eq!(seen(&heir, &thread).await, expected(&appends), "{thread}");
+            heir.delete(&thread).await.unwrap();
+        }
+    }
+    // What the dead have left is found and cleared away.
+    assert_ne!(emulator.items().await, Vec::<String>::new());
+    let cleared = emulator.store().tidy(Duration::ZERO).await.unwrap();
+    assert!(cleared > 0);
+    assert_eq!(emulator.items().await, Vec::<String>::new());
+}
+
+/// The answer is lost, and somebody else has gone on by the time that it is asked for again: only the token says whose
+/// entry it is.
+#[tokio::test]
+async fn an_answer_that_was_lost_is_no_conflict_even_when_others_have_gone_on() {
+    let emulator = Emulator::start().await;
+    let thread = thread("lost answer");
+    let first = after(&thread, &[]);
+    let second = after(&thread, &first.records);
+    let (upstream, table) = (emulator.endpoint().to_owned(), emulator.table().to_owned());
+    let lost = Arc::new(Notify::new());
+    let has_gone_on = Arc::new(AtomicBool::new(false));
+    let (signal, gone_on, mut writes) = (Arc::clone(&lost), Arc::clone(&has_gone_on), 0);
+    let proxy = Proxy::start(emulator.endpoint(), move |call| {
+        writes += usize::from(call.is_write());
+        match writes {
+            1 => Fate::LosesItsAnswer,
+            _ if gone_on.load(SeqCst) => Fate::Passes,
+            _ => {
+                signal.notify_one();
+                Fate::IsLost
+            }
+        }
+    })
+    .await;
+    let shaken = store(&proxy.endpoint, emulator.table());
+    let next = second.clone();
+    let other = tokio::spawn(async move {
+        lost.notified().await;
+        store(&upstream, &table).append(next).await.unwrap();
+        has_gone_on.store(true, SeqCst);
+    });
+    shaken.append(first.clone()).await.unwrap();
+    other.await.unwrap();
+    let there = seen(&emulator.store(), &thread).await.records;
+    assert_eq!(there, [first.records, second.records].concat());
+}

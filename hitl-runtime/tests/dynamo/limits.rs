@@ -1,0 +1,110 @@
+//! What is large, and what is too large.
+
+use std::time::Duration;
+
+use hitl_runtime::{
+    ThreadId,
+    store::{Append, OpenReview, Record, Standing, Store as _, StoreError, conformance},
+};
+
+use crate::{
+    emulator::{Emulator, store},
+    proxy::{Fate, Proxy},
+    scene::{after, noise, record, review, reviews, seen, thread},
+};
+
+fn with_body(thread: &ThreadId, before: &[Record], body: Vec<u8>) -> Append {
+    let append = after(thread, before);
+    Append { records: vec![record(append.records[0].place, body)], ..append }
+}
+
+#[tokio::test]
+async fn a_state_of_five_megabytes_is_kept_and_its_parts_go_with_the_thread() {
+    let emulator = Emulator::start().await;
+    let (store, thread) = (emulator.store(), thread("large"));
+    let large = with_body(&thread, &[], noise(5_000_000, 3));
+    store.append(large.clone()).await.unwrap();
+    assert_eq!(conformance::whole(&emulator.store(), &thread).await, large.records);
+    let parts = emulator.items().await.iter().filter(|key| key.starts_with("part/")).count();
+    assert_eq!(parts, 5_000_000_usize.div_ceil(384 * 1024));
+    store.delete(&thread).await.unwrap();
+    assert_eq!(emulator.items().await, Vec::<String>::new());
+}
+
+/// A megabyte of words is one item.
+#[tokio::test]
+async fn what_can_be_compressed_is() {
+    let emulator = Emulator::start().await;
+    let proxy = Proxy::start(emulator.endpoint(), |_| Fate::Passes).await;
+    let words = "Please refund order A-9133, it arrived broken. ".repeat(21_000).into_bytes();
+    let append = with_body(&thread("words"), &[], words);
+    store(&proxy.endpoint, emulator.table()).append(append).await.unwrap();
+    assert_eq!(proxy.writes().len(), 1);
+    assert!(proxy.writes()[0].request.to_string().len() < 10_000);
+}
+
+#[tokio::test]
+async fn what_is_too_large_is_refused_before_anything_is_written() {
+    let emulator = Emulator::start().await;
+    let thread = thread("too large");
+    let fits = 16 * 1024 * 1024 - 37;
+    let too_large = with_body(&thread, &[], vec![b'x'; fits + 1]);
+    let too_many = Append {
+        reviews: (0..10_001).map(|place| review(&thread, place, place)).collect(),
+        ..after(&thread, &[])
+    };
+    let role =
+        String::from_utf8(noise(70_000, 5).into_iter().map(|byte| b'a' + byte % 26).collect()).unwrap();
+    let too_wordy = Append {
+        reviews: vec![OpenReview { role: Some(role), ..review(&thread, 0, 0) }],
+        ..after(&thread, &[])
+    };
+    let proxy = Proxy::start(emulator.endpoint(), |_| Fate::Passes).await;
+    let wired = store(&proxy.endpoint, emulator.table());
+    for append in [too_large, too_many, too_wordy] {
+        let refused = wired.append(append).await.unwrap_err();
+        assert!(matches!(refused, StoreError::BadAppend { .. }), "{refused}");
+        assert!(refused.to_string().len() < 200, "{refused}");
+    }
+    assert_eq!(proxy.calls().len(), 0);
+
+    wired.append(with_body(&thread, &[], vec![b'x'; fits])).await.unwrap();
+}
+
+/// As a `for` over a thousand orders opens them: in one transaction; each verdict then writes one row again.
+#[tokio::test]
+async fn a_thousand_reviews_open_in_one_transaction() {
+    let emulator = Emulator::start().await;
+    let thread = thread("for");
+    let proxy = Proxy::start(emulator.endpoint(), |_| Fate::Passes).await;
+    let wired = store(&proxy.endpoint, emulator.table());
+    let open: Vec<_> = (0..1_000).map(|place| review(&thread, place, 7)).collect();
+    let first = Append { reviews: open.clone(), ..after(&thread, &[]) };
+    wired.append(first.clone()).await.unwrap();
+    assert_eq!(proxy.writes().len(), 1);
+    assert_eq!(reviews(&emulator.store(), &thread).await, open);
+
+    let second = Append { reviews: open[1..].to_vec(), ..after(&thread, &first.records) };
+    wired.append(second).await.unwrap();
+    let verdict = proxy.writes().pop().unwrap();
+    let rows = verdict.request["TransactItems"].as_array().unwrap();
+    assert_eq!(rows.len(), 5, "the head, the entry, one row of reviews, and the time it is due: out, and in");
+    assert_eq!(reviews(&emulator.store(), &thread).await, open[1..]);
+}
+
+/// A thousand rows: opened one after the other, and closed by one sweep when nobody came.
+#[tokio::test]
+async fn a_thousand_rows_close_at_once() {
+    let emulator = Emulator::start().await;
+    let (store, thread) = (emulator.store(), thread("expired"));
+    let open: Vec<_> = (0..1_000).map(|place| review(&thread, place, place)).collect();
+    let first = Append { reviews: open.clone(), standing: Standing::Waiting, ..after(&thread, &[]) };
+    store.append(first.clone()).await.unwrap();
+    assert_eq!(reviews(&emulator.store(), &thread).await, open);
+    store.append(after(&thread, &first.records)).await.unwrap();
+    let seen = seen(&emulator.store(), &thread).await;
+    assert_eq!((seen.records.len(), seen.reviews, seen.standing), (2, vec![], Some(Standing::Running)));
+    store.delete(&thread).await.unwrap();
+    store.tidy(Duration::ZERO).await.unwrap();
+    assert_eq!(emulator.items().await, Vec::<String>::new());
+}

@@ -1,0 +1,14 @@
+//! The DynamoDB store against DynamoDBs that others wrote: crate `dynoxide-rs`, which the tests build and start, or
+//! whatever answers at the address in `HITL_DYNAMODB`, such as AWS's own DynamoDB Local (`.ci/dynamodb-local`).
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod conformance;
+mod cost;
+mod emulator;
+mod ended;
+mod faults;
+mod limits;
+mod patience;
+mod processes;
+mod proxy;
+mod scene;

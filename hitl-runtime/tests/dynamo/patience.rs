@@ -1,0 +1,142 @@
+//! What the service refuses for now is asked again, a bounded number of times; what it refuses for good is said once,
+//! with what to do about it. No emulator throttles, so a wire in between does, in the service's own words.
+
+use std::collections::BTreeSet;
+
+use hitl_runtime::store::{Store as _, StoreError, conformance};
+
+use crate::{
+    emulator::{Emulator, client, store},
+    proxy::{Fate, Proxy},
+    scene::{SECRET, after, thread},
+};
+
+/// The first so many calls of one kind are refused.
+async fn refusing(emulator: &Emulator, operation: &'static str, error: &'static str, times: usize) -> Proxy {
+    let mut calls = 0;
+    Proxy::start(emulator.endpoint(), move |call| {
+        calls += usize::from(call.operation == operation);
+        if call.operation == operation && calls <= times { Fate::IsRefused(error) } else { Fate::Passes }
+    })
+    .await
+}
+
+const PASSING: [&str; 7] = [
+    "ThrottlingException",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "InternalServerError",
+    "TransactionInProgressException",
+    "TransactionCanceledException:TransactionConflict",
+    "TransactionCanceledException:ThrottlingError",
+];
+
+#[tokio::test]
+async fn what_passes_is_waited_for_under_one_token() {
+    let emulator = Emulator::start().await;
+    for error in PASSING {
+        let thread = thread(error);
+        let proxy = refusing(&emulator, "TransactWriteItems", error, 3).await;
+        let shaken = store(&proxy.endpoint, emulator.table());
+        let first = after(&thread, &[]);
+        shaken.append(first.clone()).await.unwrap_or_else(|failed| panic!("{error}: {failed}"));
+        let writes = proxy.writes();
+        assert_eq!(writes.len(), 4, "{error}");
+        let tokens: BTreeSet<_> =
+            writes.iter().map(|call| call.request["ClientRequestToken"].as_str()).collect();
+        assert_eq!(tokens.len(), 1, "{error}: each try has the token of the first");
+        assert_eq!(conformance::whole(&emulator.store(), &thread).await, first.records);
+    }
+    for operation in ["GetItem", "Query"] {
+        let proxy = refusing(&emulator, operation, "ProvisionedThroughputExceededException", 3).await;
+        let shaken = store(&proxy.endpoint, emulator.table());
+        let thread = thread(PASSING[0]);
+        assert_eq!(shaken.entries(&thread, 0, 10).await.unwrap().len(), 1);
+        assert_eq!(shaken.reviews(None, 10).await.unwrap().items, []);
+    }
+}
+
+/// Each of these is given up after ten tries, says what to do, and has written nothing.
+#[tokio::test]
+async fn what_does_not_pass_is_given_up() {
+    let emulator = Emulator::start().await;
+    for (error, advice) in [
+        ("ThrottlingException", "give the table more capacity"),
+        ("TransactionCanceledException:TransactionConflict", "do it again"),
+    ] {
+        let proxy = refusing(&emulator, "TransactWriteItems", error, usize::MAX).await;
+        let shaken = store(&proxy.endpoint, emulator.table());
+        let failed = shaken.append(after(&thread("given up"), &[])).await.unwrap_err();
+        assert_eq!(proxy.writes().len(), 10, "{error}");
+        assert!(matches!(failed, StoreError::Failed { .. }), "{failed:?}");
+        assert!(failed.to_string().contains(advice), "{failed}");
+        assert!(!format!("{failed} {failed:?}").contains(SECRET), "{failed:?}");
+    }
+    assert_eq!(emulator.items().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_will_not_pass_is_said_at_once() {
+    let emulator = Emulator::start().await;
+    for (error, words) in [
+        ("AccessDeniedException", "this role may not"),
+        ("ExpiredTokenException", "the credentials are refused; renew them"),
+        ("UnrecognizedClientException", "the credentials are refused; renew them"),
+        ("ValidationException", "please report this"),
+        (
+            "ItemCollectionSizeLimitExceededException",
+            "DynamoDB says ItemCollectionSizeLimitExceededException",
+        ),
+        ("TransactionCanceledException:ValidationError", "please report this"),
+    ] {
+        let proxy = refusing(&emulator, "TransactWriteItems", error, usize::MAX).await;
+        let shaken = store(&proxy.endpoint, emulator.table());
+        let failed = shaken.append(after(&thread("refused"), &[])).await.unwrap_err();
+        assert_eq!(proxy.writes().len(), 1, "{error}");
+        assert!(failed.to_string().contains(words), "{error}: {failed}");
+        assert!(failed.to_string().contains(emulator.table()), "{failed}");
+        assert!(!format!("{failed} {failed:?}").contains(SECRET), "{failed:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_table_that_is_missing_or_not_ours() {
+    use aws_sdk_dynamodb::types::{
+        AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+    };
+    let emulator = Emulator::start().await;
+    let missing = store(emulator.endpoint(), "missing").tail(&thread("any")).await.unwrap_err();
+    assert!(missing.to_string().contains("there is no such table"), "{missing}");
+
+    let name = format!("{}-orders", emulator.table());
+    let definition =
+        AttributeDefinition::builder().attribute_name("order").attribute_type(ScalarAttributeType::S);
+    let key = KeySchemaElement::builder().attribute_name("order").key_type(KeyType::Hash);
+    client(emulator.endpoint())
+        .create_table()
+        .table_name(&name)
+        .billing_mode(BillingMode::PayPerRequest)
+        .attribute_definitions(definition.build().unwrap())
+        .key_schema(key.build().unwrap())
+        .send()
+        .await
+        .unwrap();
+    let orders = store(emulator.endpoint(), &name);
+    let any = thread("any");
+    for error in [
+        orders.append(after(&any, &[])).await.unwrap_err(),
+        orders.tail(&any).await.unwrap_err(),
+        orders.delete(&any).await.unwrap_err(),
+    ] {
+        assert!(matches!(error, StoreError::NotOurs { .. }), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_listens() {
+    // A port that was free a moment ago.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let failed = store(&format!("http://{free}"), "threads").tail(&thread("any")).await.unwrap_err();
+    assert!(failed.to_string().contains("the connection broke"), "{failed}");
+    assert!(!format!("{failed} {failed:?}").contains(SECRET), "{failed:?}");
+}

@@ -1,0 +1,127 @@
+//! Several processes at one table, and some of them killed. The service is in none of them.
+
+use std::{
+    collections::BTreeMap,
+    io::{BufRead as _, BufReader, Write as _},
+    process::{Child, ChildStdout, Command, Stdio},
+    time::Duration,
+};
+
+use hitl_runtime::store::conformance;
+
+use crate::{
+    emulator::{Emulator, store},
+    scene::thread,
+};
+
+const PLACES: u64 = 60;
+
+/// Not a test: what this program does when one of its tests has started it again.
+#[test]
+fn child() {
+    let Ok(part) = std::env::var("HITL_STORE_PART") else { return };
+    let variable = |name| std::env::var(name).unwrap();
+    let (name, table) = (variable("HITL_STORE_NAME"), variable("HITL_STORE_TABLE"));
+    let say = |line: &dyn std::fmt::Display| println!("\n@{line}");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let store = store(&variable("HITL_DYNAMODB"), &table);
+    runtime.block_on(async {
+        match part.as_str() {
+            "contend" => {
+                say(&"ready");
+                std::io::stdin().read_line(&mut String::new()).unwrap();
+                for place in conformance::contend(&store, &thread("prize"), &name, PLACES).await {
+                    say(&place);
+                }
+            }
+            "die" => {
+                let error =
+                    conformance::append_until_killed(&store, &thread(&name), |place| say(&place)).await;
+                panic!("{error}");
+            }
+            other => panic!("there is no part {other}"),
+        }
+    });
+    say(&"done");
+}
+
+struct Part {
+    child: Child,
+    output: BufReader<ChildStdout>,
+}
+
+impl Part {
+    fn start(emulator: &Emulator, part: &str, name: &str) -> Self {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["processes::child", "--exact", "--nocapture"])
+            .env("HITL_STORE_PART", part)
+            .env("HITL_STORE_NAME", name)
+            .env("HITL_STORE_TABLE", emulator.table())
+            .env("HITL_DYNAMODB", emulator.endpoint())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        Self { child, output }
+    }
+
+    /// The next line that is the part's own; `None` at its end.
+    fn line(&mut self) -> Option<String> {
+        loop {
+            let mut line = String::new();
+            if self.output.read_line(&mut line).unwrap() == 0 {
+                return None;
+            }
+            if let Some(said) = line.trim_end().strip_prefix('@') {
+                return Some(said.to_owned());
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn of_many_processes_one_fills_each_place() {
+    let emulator = Emulator::start().await;
+    let mut parts: Vec<_> =
+        (0..4).map(|i| Part::start(&emulator, "contend", &format!("child {i}"))).collect();
+    parts.iter_mut().for_each(|part| assert_eq!(part.line().as_deref(), Some("ready")));
+    parts.iter_mut().for_each(|part| part.child.stdin.take().unwrap().write_all(b"go\n").unwrap());
+    let mut winners = BTreeMap::new();
+    for (i, mut part) in parts.into_iter().enumerate() {
+        let mut lines: Vec<_> = std::iter::from_fn(|| part.line()).collect();
+        let status = part.child.wait().unwrap();
+        assert!(status.success() && lines.pop().as_deref() == Some("done"), "{status}: {lines:?}");
+        for place in lines {
+            assert_eq!(winners.insert(place.parse::<u64>().unwrap(), i), None, "place {place} was won twice");
+        }
+    }
+    assert_eq!(winners.keys().copied().collect::<Vec<_>>(), (0..PLACES).collect::<Vec<_>>());
+    for record in conformance::whole(&emulator.store(), &thread("prize")).await {
+        let body = String::from_utf8(record.body).unwrap();
+        assert!(
+            body.contains(&format!("child {}", winners[&record.place])),
+            "place {}: {body}",
+            record.place
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_outlives_a_kill() {
+    let emulator = Emulator::start().await;
+    // Each sixth append is a large one; a kill after 5, 11 … lines meets it.
+    for lines in [0, 1, 2, 5, 8, 11, 17, 40] {
+        let name = format!("killed after {lines}");
+        let mut part = Part::start(&emulator, "die", &name);
+        let mut last = None;
+        for _ in 0..lines {
+            last = Some(part.line().expect("it runs until it is killed").parse().unwrap());
+        }
+        part.child.kill().unwrap();
+        let status = part.child.wait().unwrap();
+        assert!(status.code().is_none(), "killed, not ended: {status}");
+        conformance::after_crash(&emulator.store(), &thread(&name), last).await;
+    }
+    emulator.store().tidy(Duration::ZERO).await.unwrap();
+}

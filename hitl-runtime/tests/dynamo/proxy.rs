@@ -1,0 +1,219 @@
+//! A wire between a store and its DynamoDB that counts what passes, and breaks where it is told to.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
+
+use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _, BufStream},
+    net::{TcpListener, TcpStream},
+    sync::Notify,
+    task::JoinHandle,
+};
+
+/// What becomes of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fate {
+    Passes,
+    /// The connection breaks before the call has reached the service.
+    IsLost,
+    /// The service does what it was asked, and the connection breaks before its answer is out.
+    LosesItsAnswer,
+    /// The service answers with this error, and does nothing.
+    IsRefused(&'static str),
+    /// The caller dies: neither this call nor a later one is answered. Whether the service has done it is said.
+    KillsTheCaller {
+        done: bool,
+    },
+}
+
+/// A call as it passed.
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub operation: String,
+    pub request: Value,
+    pub fate: Fate,
+    /// How many capacity units the service says it took.
+    pub units: f64,
+}
+
+impl Call {
+    pub fn is_write(&self) -> bool {
+        !matches!(self.operation.as_str(), "GetItem" | "Query" | "Scan" | "DescribeTable")
+    }
+}
+
+type Plan = Box<dyn FnMut(&Call) -> Fate + Send>;
+
+struct Wire {
+    upstream: String,
+    plan: Mutex<Plan>,
+    calls: Mutex<Vec<Call>>,
+    died: Notify,
+}
+
+/// Dropped, it takes its connections along.
+pub struct Proxy {
+    pub endpoint: String,
+    wire: Arc<Wire>,
+    listen: JoinHandle<()>,
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.listen.abort();
+    }
+}
+
+impl Proxy {
+    /// `plan` says what becomes of each call.
+    pub async fn start(upstream: &str, plan: impl FnMut(&Call) -> Fate + Send + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let upstream = upstream.trim_start_matches("http://").trim_end_matches('/').to_owned();
+        let plan = Mutex::new(Box::new(plan) as Plan);
+        let wire = Arc::new(Wire { upstream, plan, calls: Mutex::default(), died: Notify::new() });
+        let shared = Arc::clone(&wire);
+        let listen = tokio::spawn(async move {
+            loop {
+                let (client, _) = listener.accept().await.unwrap();
+                tokio::spawn(serve(client, Arc::clone(&shared)));
+            }
+        });
+        Self { endpoint, wire, listen }
+    }
+
+    /// The first, second … write meets a fate once, and all others pass.
+    pub async fn at_write(upstream: &str, number: usize, fate: Fate) -> Self {
+        let mut writes = 0;
+        Self::start(upstream, move |call| {
+            writes += usize::from(call.is_write());
+            if call.is_write() && writes == number { fate } else { Fate::Passes }
+        })
+        .await
+    }
+
+    pub fn calls(&self) -> Vec<Call> {
+        self.wire.calls.lock().unwrap().clone()
+    }
+
+    pub fn writes(&self) -> Vec<Call> {
+        self.calls().into_iter().filter(Call::is_write).collect()
+    }
+
+    /// Runs something until it ends, or until its caller dies of a fate.
+    pub async fn until_death<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            done = work => Some(done),
+            () = self.wire.died.notified() => None,
+        }
+    }
+}
+
+async fn serve(client: TcpStream, wire: Arc<Wire>) {
+    let mut client = BufStream::new(client);
+    let mut upstream = BufStream::new(TcpStream::connect(&wire.upstream).await.unwrap());
+    while let Some((head, body)) = message(&mut client).await {
+        let mut call = Call {
+            operation: header(&head, "x-amz-target").rsplit('.').next().unwrap().to_owned(),
+            request: serde_json::from_slice(&body).unwrap(),
+            fate: Fate::Passes,
+            units: 0.0,
+        };
+        call.fate = (wire.plan.lock().unwrap())(&call);
+        let number = {
+            let mut calls = wire.calls.lock().unwrap();
+            calls.push(call.clone());
+            calls.len() - 1
+        };
+        match call.fate {
+            Fate::IsLost => return,
+            Fate::IsRefused(error) => {
+                write(&mut client, answer(error).as_bytes(), b"").await;
+                continue;
+            }
+            Fate::KillsTheCaller { done: false } => {
+                wire.died.notify_one();
+                return;
+            }
+            _ => {}
+        }
+        let (head, body) = asking_for_units(&head, call.request);
+        write(&mut upstream, head.as_bytes(), &body).await;
+        let Some((head, body)) = message(&mut upstream).await else { return };
+        wire.calls.lock().unwrap()[number].units = units(&body);
+        match call.fate {
+            Fate::LosesItsAnswer => return,
+            Fate::KillsTheCaller { .. } => {
+                wire.died.notify_one();
+                return;
+            }
+            _ => write(&mut client, head.as_bytes(), &body).await,
+        }
+    }
+}
+
+/// The same request, which also asks what it costs. No emulator looks at signatures.
+fn asking_for_units(head: &str, mut request: Value) -> (String, Vec<u8>) {
+    request["ReturnConsumedCapacity"] = "TOTAL".into();
+    let body = serde_json::to_vec(&request).unwrap();
+    let without_length = head.lines().filter(|line| !line.to_ascii_lowercase().starts_with("content-length"));
+    let head: String =
+        without_length.filter(|line| !line.is_empty()).map(|line| format!("{line}\r\n")).collect();
+    (format!("{head}content-length: {}\r\n\r\n", body.len()), body)
+}
+
+/// What the service says that a call took.
+fn units(body: &[u8]) -> f64 {
+    let answer: Value = serde_json::from_slice(body).unwrap_or_default();
+    let taken = &answer["ConsumedCapacity"];
+    let tables = taken.as_array().map_or_else(|| vec![taken], |tables| tables.iter().collect());
+    tables.iter().filter_map(|table| table["CapacityUnits"].as_f64()).sum()
+}
+
+/// An error as DynamoDB frames it; a transaction is cancelled for the reason that stands after the colon.
+fn answer(error: &str) -> String {
+    let (code, reason) = error.split_once(':').unwrap_or((error, ""));
+    let reasons = match reason {
+        "" => String::new(),
+        reason => {
+            format!(r#","CancellationReasons":[{{"Code":"None"}},{{"Code":"{reason}","Message":"no"}}]"#)
+        }
+    };
+    let body = format!(r#"{{"__type":"com.amazonaws.dynamodb.v20120810#{code}","message":"no"{reasons}}}"#);
+    let status = if code.starts_with("Internal") { "500 Internal Server Error" } else { "400 Bad Request" };
+    format!(
+        "HTTP/1.1 {status}\r\ncontent-type: application/x-amz-json-1.0\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+/// The next message of a connection: its head, and its body.
+async fn message(stream: &mut BufStream<TcpStream>) -> Option<(String, Vec<u8>)> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.ok()?);
+    }
+    let head = String::from_utf8(head).unwrap();
+    let mut body = vec![0; header(&head, "content-length").parse().expect("a length")];
+    stream.read_exact(&mut body).await.ok()?;
+    Some((head, body))
+}
+
+fn header<'a>(head: &'a str, name: &str) -> &'a str {
+    let headers: HashMap<_, _> = head
+        .lines()
+        .filter_map(|line| line.split_once(": "))
+        .map(|(name, value)| (name.to_ascii_lowercase(), value))
+        .collect();
+    headers.get(name).copied().unwrap_or_default()
+}
+
+/// Whoever has gone away meanwhile misses it.
+async fn write(stream: &mut BufStream<TcpStream>, head: &[u8], body: &[u8]) {
+    let _ = stream.write_all(head).await;
+    let _ = stream.write_all(body).await;
+    let _ = stream.flush().await;
+}
