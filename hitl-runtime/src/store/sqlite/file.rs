@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
+use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig, ffi};
 
 use super::opened::Opened;
 use crate::store::StoreError;
@@ -77,6 +77,9 @@ impl File {
         let connection = Connection::open_with_flags(&self.path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         connection.busy_timeout(self.patience)?;
         connection.set_prepared_statement_cache_capacity(32);
+        // One plan for each query, whatever is bound to it. Without this, SQLite parses and plans a cached statement
+        // again at each call whose plan might have been another one for another value.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         Ok(connection)
     }
 

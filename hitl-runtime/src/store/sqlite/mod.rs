@@ -193,7 +193,7 @@ mod tests {
     use std::time::Instant;
 
     use futures_util::future::join_all;
-    use rusqlite::Connection;
+    use rusqlite::{Connection, StatementStatus};
 
     use super::*;
     use crate::Digest;
@@ -250,6 +250,25 @@ mod tests {
             assert!(!plan.contains("TEMP B-TREE"), "{sql}\n{plan}");
             let scans = plan.matches("SCAN").count() - plan.matches("SCAN CONSTANT ROW").count();
             assert_eq!(scans, 0, "{sql}\n{plan}");
+        }
+    }
+
+    /// Which would take several times as long as running it.
+    #[tokio::test]
+    async fn no_statement_is_planned_again_for_another_value() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(dir.path().join("threads.db")).await.unwrap();
+        for sql in query::ALL.iter().chain(writer::ALL) {
+            let connection = store.0.file.connect().unwrap();
+            let mut statement = connection.prepare(sql).unwrap();
+            for value in 1..4 {
+                for parameter in 1..=statement.parameter_count() {
+                    statement.raw_bind_parameter(parameter, value).unwrap();
+                }
+                // Some values break a rule of the table, which is after the planning.
+                while let Ok(Some(_)) = statement.raw_query().next() {}
+            }
+            assert_eq!(statement.get_status(StatementStatus::RePrepare), 0, "{sql}");
         }
     }
 }
