@@ -84,7 +84,7 @@ fn step(spec: &GraphSpec, edge: &EdgeSpec, mut known: Known) -> Known {
     let [written, signed] = &mut known;
     deed.reads.iter().for_each(|&field| written[field] = true);
     deed.approved.iter().for_each(|&field| signed[field] = true);
-    if !matches!(edge.kind, EdgeKind::Reject | EdgeKind::Ask) {
+    if !edge.kind.leaves_review() {
         deed.review.iter().for_each(|&field| signed[field] = true);
         for &field in &deed.writes {
             (written[field], signed[field]) = (true, false);
@@ -133,6 +133,9 @@ pub(super) fn plain(dice: &mut Dice) -> GraphSpec {
         if stop {
             sketch =
                 sketch.verdicts(&format!("n{number} {{ reject -> {}, ask -> {} }}", some(dice), some(dice)));
+            if dice.one_in(2) {
+                sketch = sketch.verdicts(&format!("n{number} {{ expire -> {} }}", some(dice)));
+            }
         }
     }
     sketch.done()
@@ -200,7 +203,8 @@ impl Forked<'_> {
             all.push(name.clone());
             if stop {
                 let to = chain.get(self.dice.below(chain.len() + 1)).unwrap_or(&name);
-                self.verdicts.push(format!("{name} {{ reject -> {to} }}"));
+                let word = if self.dice.one_in(2) { "reject" } else { "expire" };
+                self.verdicts.push(format!("{name} {{ {word} -> {to} }}"));
             }
             if let Some(before) = chain.last() {
                 let before = before.clone();
@@ -338,7 +342,7 @@ impl Run<'_> {
                 }
             }
             let edges = self.spec.edges_from(Point::Node(at));
-            let edges: Vec<_> = edges.filter(|edge| (edge.kind == EdgeKind::Reject) == verdict).collect();
+            let edges: Vec<_> = edges.filter(|edge| edge.kind.leaves_review() == verdict).collect();
             let edge = edges[self.dice.below(edges.len())];
             if let EdgeKind::Fork { fork, .. } | EdgeKind::Empty { fork } = edge.kind {
                 match self.spec.forks[fork].each {

@@ -112,7 +112,11 @@ impl Sketch {
         let from = self.point(from);
         for verdict in list(verdicts.trim_end_matches('}')) {
             let (word, to) = verdict.split_once("->").unwrap();
-            let kind = if word.trim() == "ask" { EdgeKind::Ask } else { EdgeKind::Reject };
+            let kind = match word.trim() {
+                "ask" => EdgeKind::Ask,
+                "expire" => EdgeKind::Expire,
+                _ => EdgeKind::Reject,
+            };
             self.edge(from, self.point(to), kind);
         }
         self
