@@ -21,7 +21,7 @@
 //!
 //! | request | answer |
 //! |---|---|
-//! | `POST /invocations` | 200 and the thread as JSON; the status and the `code` of a [`Refusal`](crate::serve::wire::Refusal) |
+//! | `POST /invocations` | 200 and the thread as JSON; the status and the `code` of a [`Refusal`] |
 //! | the same with `Accept: text/event-stream` | server-sent events: each `entry`, what is `said`, and at last the `thread` |
 //! | `GET /ping` | `{"status": "Healthy" or "HealthyBusy", "time_of_last_update": seconds}` |
 //! | `/ws` | each text is a request, and answered with the same events |
