@@ -73,6 +73,8 @@ async fn nothing_wrong_moves_a_thread() {
         (reqwest::Method::GET, "/invocations", 405, "no_such_method"),
         (reqwest::Method::POST, "/ping", 405, "no_such_method"),
         (reqwest::Method::GET, "/admin", 404, "no_such_path"),
+        (reqwest::Method::GET, "/ws", 400, "no_socket"),
+        (reqwest::Method::POST, "/ws", 405, "no_such_method"),
     ] {
         let response = reqwest::Client::new().request(method, served.url(path)).send().await.unwrap();
         let (found, body) = read(response).await;

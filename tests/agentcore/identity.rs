@@ -121,6 +121,25 @@ async fn a_verdict_is_the_subject_s_whose_token_was_verified() {
     served.stop().await;
 }
 
+/// The SDKs sign their requests to the service, and to whatever else they are pointed at.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_no_token_is_verified_another_signature_is_nobody_s() {
+    let served = Served::start();
+    let digest = served.waiting("t").await;
+    let mut approve = json!({ "action": "approve", "thread_id": "t", "digest": digest });
+    let signature = "AWS4-HMAC-SHA256 Credential=key, SignedHeaders=host, Signature=0";
+    let send = async |payload: &Value| {
+        read(served.post(payload).header("authorization", signature).send().await.unwrap()).await
+    };
+    let (status, body) = send(&approve).await;
+    assert_eq!((status, &body["code"]), (401, &json!("operator_missing")), "{body}");
+    approve["operator"] = "mara".into();
+    approve["roles"] = json!(["clerk"]);
+    let (status, view) = send(&approve).await;
+    assert_eq!((status, &view["standing"]), (200, &json!("ended")), "{view}");
+    served.stop().await;
+}
+
 /// A token that expires while its connection is open, and while its node runs.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_token_that_expires_in_the_middle_ends_what_was_begun_and_begins_nothing() {

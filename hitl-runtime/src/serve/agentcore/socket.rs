@@ -5,9 +5,9 @@ use std::sync::Arc;
 use axum::{
     extract::{
         State,
-        ws::{Message, WebSocket, WebSocketUpgrade},
+        ws::{Message, WebSocket, WebSocketUpgrade, rejection::WebSocketUpgradeRejection},
     },
-    http::HeaderMap,
+    http::{HeaderMap, StatusCode},
     response::Response,
 };
 use tracing::Instrument;
@@ -19,15 +19,19 @@ use super::{
     invoke, payload,
     stream::{self, Told},
 };
-use crate::run::Graph;
+use crate::{run::Graph, serve::wire::Refusal};
 
 /// Each text that comes is one request; its events are texts, and the last of them is the thread or an `error`. The next
 /// request is read after that.
 pub(super) async fn connect<G: Graph>(
     State(house): State<Arc<House<G>>>,
     headers: HeaderMap,
-    upgrade: WebSocketUpgrade,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
+    let upgrade = match upgrade {
+        Ok(upgrade) => upgrade,
+        Err(rejection) => return answer::refused(&no_socket(&rejection)),
+    };
     let caller = match Caller::of(&house, &headers).await {
         Ok(caller) => caller,
         Err(refusal) => return answer::refused(&refusal),
@@ -36,6 +40,13 @@ pub(super) async fn connect<G: Graph>(
     upgrade
         .max_message_size(payload::LARGEST)
         .on_upgrade(move |socket| talk(house, caller, socket).instrument(span))
+}
+
+/// A request that opens no socket (RFC 6455, section 4).
+fn no_socket(rejection: &WebSocketUpgradeRejection) -> Refusal {
+    let status = rejection.status();
+    let code = if status == StatusCode::METHOD_NOT_ALLOWED { "no_such_method" } else { "no_socket" };
+    Refusal::new(status.as_u16(), code, format!("/ws opens a WebSocket: {}", rejection.body_text()))
 }
 
 async fn talk<G: Graph>(house: Arc<House<G>>, caller: Caller, mut socket: WebSocket) {
