@@ -32,6 +32,32 @@
 //!
 //! Who decides is the subject of the token that the caller sent, once it is [verified](Tokens). A name that the payload
 //! claims counts only where [`Operators`] says so.
+//!
+//! # Beside the Python SDK
+//!
+//! `.ci/agentcore-clients` asks this and an agent of the Python SDK (`bedrock-agentcore` 1.25.0) the same 40 things, good
+//! and bad, and ends in an error when anything differs but this:
+//!
+//! | | here | there | why |
+//! |---|---|---|---|
+//! | an answer's session header | the thread's session | none | whoever had none knows where to ask next |
+//! | a stream's content type | `text/event-stream` | and `; charset=utf-8` | such a stream is always UTF-8 (WHATWG HTML, 9.2) |
+//! | a node that fails | 200, and the thread with its `failure` | 500; in a stream an event with `error` | the thread is kept and can be resumed; that the request failed would be untrue |
+//! | what the caller did wrong: no object, no such action, no input | 400 and a `code` | 500 | it is not the container that failed |
+//! | `NaN`, numbers past the largest double, UTF-16, a byte order mark | 400 | taken | RFC 8259, sections 6 and 8.1 |
+//! | half a surrogate pair; 10,000 nested arrays | 400 | 500 | what cannot be kept is refused as it is read; more than 127 levels are |
+//! | another thread's session | 400 | no look at it | two sessions are two containers for one thread |
+//! | more than 16 MiB | 413 | taken | a thread's state is far below this |
+//! | wrong method, no such path | JSON with a `code` | plain text | whoever reads errors reads JSON |
+//! | `/invocations/` | 404 | 307 to `/invocations` | the service asks for the path without the slash |
+//! | `/ws` without an upgrade | 400 | 404 | the path is there |
+//! | a request that is no HTTP | 400, empty | 400, text | hyper refuses it before it gets here |
+//! | more than 100 headers | 431 | taken | the same |
+//!
+//! boto3's `bedrock-agentcore` and `agentcore invoke --dev` are run against it as well. boto3 finds the `code` of a refusal
+//! as that of its `ClientError`; on AgentCore itself the service stands between the two. `agentcore invoke --dev` says the
+//! status and nothing of the body, so look into the log; and it draws a session unless told one, so leave `thread_id` out
+//! or give the thread's session.
 
 mod answer;
 mod call;
