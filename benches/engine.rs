@@ -14,8 +14,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main, measurement::WallTime};
-use graphs::{Loop, RefundAgent, RefundReview, STEPS, approved, counted, edited, mara, suspended};
+use criterion::{
+    BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime,
+};
+use graphs::{
+    Loop, RefundAgent, RefundReview, Returns, STEPS, approved, counted, edited, mara, received, suspended,
+};
 use hitl::prelude::*;
 use tokio::runtime::{Builder, Runtime};
 
@@ -31,6 +35,7 @@ fn in_memory(criterion: &mut Criterion) {
     // A store of its own for each batch: what is measured is a step, not the growth of a large table.
     refunds(&mut group, &runtime, || RefundAgent::new(MemoryStore::new()));
     steps(&mut group, &runtime, || Loop::new(MemoryStore::new()));
+    items(&mut group, &runtime);
     group.finish();
 }
 
@@ -120,6 +125,26 @@ fn steps(group: &mut BenchmarkGroup<'_, WallTime>, runtime: &Runtime, agent: imp
             spent.div_f64((loops * STEPS) as f64 / iterations as f64)
         });
     });
+}
+
+/// A `for` over so many, four at once: an item should take as long where there are many.
+fn items(group: &mut BenchmarkGroup<'_, WallTime>, runtime: &Runtime) {
+    group.sample_size(10);
+    for count in [10, 100, 1_000] {
+        group.throughput(Throughput::Elements(count));
+        group.bench_function(format!("a `for` of {count}"), |bencher| {
+            bencher.iter_custom(|iterations| {
+                runtime.block_on(batches(iterations, async |threads| {
+                    let agent = Returns::new(MemoryStore::new());
+                    let start = Instant::now();
+                    for _ in 0..threads {
+                        assert_eq!(received(&agent, name(), count).await, count as usize);
+                    }
+                    start.elapsed()
+                }))
+            });
+        });
+    }
 }
 
 async fn open(agent: &Agent<RefundAgent>, count: u64) -> Vec<RefundReview> {

@@ -189,3 +189,36 @@ graph! {
         start -> say -> match said { said if said.len() < 4_000 => say, _ => end };
     }
 }
+
+/// What came back.
+#[state]
+pub struct Delivery {
+    #[input]
+    pub parcels: Vec<u64>,
+    pub parcel: u64,
+    #[output]
+    #[reduce(append)]
+    pub receipts: Vec<u64>,
+}
+
+#[node(Delivery, writes = receipts)]
+async fn receive(parcel: u64) -> Result<Vec<u64>> {
+    tokio::task::yield_now().await;
+    Ok(vec![parcel])
+}
+
+graph! {
+    /// One node for each item, four at once.
+    pub Returns<Delivery> {
+        start -> for parcel in parcels, at_most = 4 { receive } -> end;
+    }
+}
+
+/// One run of [`Returns`] over so many items.
+pub async fn received(agent: &Agent<Returns>, thread: String, items: u64) -> usize {
+    match agent.start(thread, DeliveryInput { parcels: (0..items).collect() }).await {
+        Ok(ReturnsTurn::Done(receipts)) => receipts.len(),
+        Ok(turn) => panic!("{turn}"),
+        Err(error) => panic!("{error}"),
+    }
+}

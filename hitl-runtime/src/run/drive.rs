@@ -183,19 +183,22 @@ fn advance<G: Graph>(
         if busy.contains(&lane) || !stands.at.is_active() {
             continue;
         }
-        let at = stands.at.clone();
-        match at {
+        // What is to happen is copied only where it happens: of a long `for` most items wait for a slot.
+        match &stands.at {
             At::Ready { visit, again_ms } => {
                 let (node, entry) = find::<G>(&post.fold, &visit.node)?;
                 if entry.spec.interrupt.is_some() && !visit.signed {
+                    let visit = visit.clone();
                     pause(agent, post, lane, entry, &visit)?;
                 } else if post.fold.steps >= agent.inner.step_limit {
                     let error = format!(
                         "{} nodes have run since a person last moved this thread; if that is no endless loop, resume it",
                         post.fold.steps
                     );
-                    post.push(Event::Failed { node: visit.node, lane, error, again_ms: None })?;
+                    let node = visit.node.clone();
+                    post.push(Event::Failed { node, lane, error, again_ms: None })?;
                 } else if slots.take::<G>(&post.fold, lane) {
+                    let (visit, again_ms) = (visit.clone(), *again_ms);
                     let cx = context::<G>(&post.fold, lane, entry, &visit);
                     if entry.spec.effect {
                         let key = cx.idempotency_key().to_owned();
@@ -210,16 +213,16 @@ fn advance<G: Graph>(
             // Nobody runs it, so its runner is gone.
             At::Began { visit, key, .. } => {
                 let (node, entry) = find::<G>(&post.fold, &visit.node)?;
-                if entry.spec.idempotent {
-                    if slots.take::<G>(&post.fold, lane) {
-                        post.push(Event::Began { node: visit.node.clone(), lane, key: key.clone() })?;
-                        let cx = context::<G>(&post.fold, lane, entry, &visit).keyed(key);
-                        tries.reserve_exact(1);
-                        tries.extend(attempt(&post.fold, lane, node, entry, visit, cx, Duration::ZERO));
-                    }
-                } else {
+                if !entry.spec.idempotent {
                     let error = "the process that ran it is gone, and nobody saw how it ended".to_owned();
-                    post.push(Event::InDoubt { node: visit.node, lane, key, error })?;
+                    let (node, key) = (visit.node.clone(), key.clone());
+                    post.push(Event::InDoubt { node, lane, key, error })?;
+                } else if slots.take::<G>(&post.fold, lane) {
+                    let (visit, key) = (visit.clone(), key.clone());
+                    post.push(Event::Began { node: visit.node.clone(), lane, key: key.clone() })?;
+                    let cx = context::<G>(&post.fold, lane, entry, &visit).keyed(key);
+                    tries.reserve_exact(1);
+                    tries.extend(attempt(&post.fold, lane, node, entry, visit, cx, Duration::ZERO));
                 }
             }
             _ => {}
