@@ -59,9 +59,15 @@ async fn what_is_too_large_is_refused_before_anything_is_written() {
         reviews: vec![OpenReview { role: Some(role), ..review(&thread, 0, 0) }],
         ..after(&thread, &[])
     };
+    // They are few rows, and small ones once they are compressed.
+    let name = || OpenReview { graph: "G".repeat(2_000), ..review(&thread, 0, 0) };
+    let too_long = Append {
+        reviews: (0..5_000).map(|place| OpenReview { place, ..name() }).collect(),
+        ..after(&thread, &[])
+    };
     let proxy = Proxy::start(emulator.endpoint(), |_| Fate::Passes).await;
     let wired = store(&proxy.endpoint, emulator.table());
-    for append in [too_large, too_many, too_wordy] {
+    for append in [too_large, too_many, too_wordy, too_long] {
         let refused = wired.append(append).await.unwrap_err();
         assert!(matches!(refused, StoreError::BadAppend { .. }), "{refused}");
         assert!(refused.to_string().len() < 200, "{refused}");

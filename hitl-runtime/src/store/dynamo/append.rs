@@ -16,7 +16,7 @@ use crate::{
     store::{Append, OpenReview, Place, Record, Standing},
 };
 
-/// The most bytes of one append's entries, before they are compressed.
+/// The most bytes of one append's entries, and of its open reviews, before they are compressed.
 pub(super) const LARGEST_APPEND: usize = 16 * 1024 * 1024;
 
 const DOING: &str = "append to a journal";
@@ -39,6 +39,8 @@ impl Wanted {
         let rows = index::rows(&reviews);
         let problem = if batch::size(&records) > LARGEST_APPEND {
             "its entries have more than 16 MiB together; put what is large elsewhere and its address into the state"
+        } else if index::size(&reviews) > LARGEST_APPEND {
+            "its open reviews have more than 16 MiB together; have some of them decided first"
         } else if rows.values().any(|row| row.len() > LARGEST_ROW) {
             "its open reviews name graphs, nodes or roles of thousands of bytes"
         } else if rows.len() > MOST_BLOCKS {
