@@ -37,6 +37,8 @@ pub mod conformance;
 pub mod dynamo;
 mod environment;
 mod memory;
+#[cfg(feature = "dynamodb")]
+mod pack;
 mod page;
 #[cfg(feature = "sqlite")]
 mod sqlite;

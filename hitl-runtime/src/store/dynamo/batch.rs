@@ -1,9 +1,12 @@
 //! The entries of one append, as one run of bytes.
 
-use super::pack::{pack, unpack};
+use super::item::WORTH_COMPRESSING;
 use crate::{
     Digest,
-    store::{OpenReview, Place, Record},
+    store::{
+        OpenReview, Place, Record,
+        pack::{pack, unpack},
+    },
 };
 
 /// The first byte; another one means another format.
@@ -33,7 +36,7 @@ pub(super) fn write(records: &[Record], reviews: Option<&[OpenReview]>) -> Vec<u
         // Plain data that serde_json can always write.
         bytes.extend_from_slice(&serde_json::to_vec(reviews).unwrap_or_default());
     }
-    pack(&bytes)
+    pack(&bytes, WORTH_COMPRESSING)
 }
 
 /// What [`write`] wrote, of an append whose last entry stands there; nothing where it wrote no such bytes.
@@ -119,13 +122,13 @@ mod tests {
         let whole = unpack(&write(&records, Some(&reviews))).unwrap();
         let end_of_entries = unpack(&write(&records, None)).unwrap().len();
         for cut in (0..whole.len()).filter(|cut| *cut != end_of_entries) {
-            assert_eq!(read(&pack(&whole[..cut]), 5), None, "{cut}");
+            assert_eq!(read(&pack(&whole[..cut], WORTH_COMPRESSING), 5), None, "{cut}");
         }
-        assert_eq!(read(&pack(&whole), 1), None, "three entries do not fit under place 1");
+        assert_eq!(read(&pack(&whole, WORTH_COMPRESSING), 1), None, "three entries do not fit under place 1");
         for at in 0..80 {
             let mut changed = whole.clone();
             changed[at] ^= 0x81;
-            let _ = read(&pack(&changed), 5);
+            let _ = read(&pack(&changed, WORTH_COMPRESSING), 5);
         }
     }
 }

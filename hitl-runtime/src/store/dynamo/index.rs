@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    item::Item,
+    item::{Item, WORTH_COMPRESSING},
     key::{self, Key, List},
-    pack::{pack, unpack},
     write::Write,
 };
 use crate::{
     Digest, ThreadId,
-    store::{OpenReview, Place, Standing},
+    store::{
+        OpenReview, Place, Standing,
+        pack::{pack, unpack},
+    },
 };
 
 /// How many rows one transaction changes at most. It takes a hundred items, and a few are not rows.
@@ -68,7 +70,8 @@ pub(super) fn rows(reviews: &[OpenReview]) -> Rows {
     }
     let content = |reviews: BTreeMap<_, &OpenReview>| {
         // Plain data that serde_json can always write.
-        pack(&serde_json::to_vec(&reviews.into_values().collect::<Vec<_>>()).unwrap_or_default())
+        let reviews = serde_json::to_vec(&reviews.into_values().collect::<Vec<_>>()).unwrap_or_default();
+        pack(&reviews, WORTH_COMPRESSING)
     };
     blocks.into_iter().map(|(block, reviews)| (block, content(reviews))).collect()
 }
@@ -158,7 +161,7 @@ impl Index {
             bytes.extend_from_slice(&block.number.to_be_bytes());
             bytes.extend_from_slice(sign);
         }
-        pack(&bytes)
+        pack(&bytes, WORTH_COMPRESSING)
     }
 }
 

@@ -6,6 +6,9 @@ use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
 
 use super::key::{Id, Key, PK, SK};
 
+/// Under this many bytes a write costs one unit, compressed or not.
+pub(super) const WORTH_COMPRESSING: usize = 1025;
+
 /// An item, or what is to be one.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Item(HashMap<String, AttributeValue>);

@@ -14,7 +14,6 @@ mod journal;
 mod key;
 mod late;
 mod list;
-mod pack;
 mod parts;
 mod table;
 mod trouble;

@@ -1,22 +1,19 @@
-//! Bytes as an item holds them: as they are, or compressed where that pays.
+//! Bytes as they are, or compressed where that pays.
 
-/// Under this a write costs one unit either way.
-const WORTH_IT: usize = 1024;
+/// The largest that is compressed; what claims to become larger was not written here.
+const LARGEST: usize = 32 * 1024 * 1024;
 
 const AS_THEY_ARE: u8 = 0;
 const ZSTD: u8 = 1;
 
-/// The largest that anything of ours is once it is unpacked; what claims to be larger is damaged.
-const LARGEST: usize = 32 * 1024 * 1024;
-
-/// A byte that says how, and the bytes.
-pub(super) fn pack(bytes: &[u8]) -> Vec<u8> {
-    let small =
-        (bytes.len() > WORTH_IT).then(|| zstd::bulk::compress(bytes, zstd::DEFAULT_COMPRESSION_LEVEL));
-    match small {
-        Some(Ok(small)) if small.len() + 4 < bytes.len() => {
-            let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes();
-            [&[ZSTD], &length[..], &small].concat()
+/// A byte that says how, and the bytes. Fewer than `from` are not worth compressing.
+pub(super) fn pack(bytes: &[u8], from: usize) -> Vec<u8> {
+    let small = (from..=LARGEST)
+        .contains(&bytes.len())
+        .then(|| zstd::bulk::compress(bytes, zstd::DEFAULT_COMPRESSION_LEVEL));
+    match (small, u32::try_from(bytes.len())) {
+        (Some(Ok(small)), Ok(length)) if small.len() + 4 < bytes.len() => {
+            [&[ZSTD], &length.to_be_bytes()[..], &small].concat()
         }
         _ => [&[AS_THEY_ARE], bytes].concat(),
     }
@@ -44,19 +41,18 @@ mod tests {
     #[test]
     fn what_is_packed_comes_out_again_and_takes_no_more_room_than_a_byte() {
         let noise: Vec<u8> = (0..5_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
-        for bytes in
-            [vec![], b"{}".to_vec(), vec![b'x'; 1024], vec![b'x'; 1025], vec![b'x'; 5_000_000], noise]
-        {
-            let packed = pack(&bytes);
+        let x = |size| vec![b'x'; size];
+        for bytes in [vec![], b"{}".to_vec(), x(255), x(256), x(LARGEST), x(LARGEST + 1), noise] {
+            let packed = pack(&bytes, 256);
             assert!(packed.len() <= bytes.len() + 1);
             assert!(unpack(&packed).unwrap() == bytes);
         }
-        assert!(pack(&[b'x'; 2_000]).len() < 100);
+        assert!(pack(&x(256), 256).len() < 100 && pack(&x(255), 256).len() == 256);
     }
 
     #[test]
     fn what_was_not_packed_is_refused() {
-        let packed = pack(&[b'x'; 2_000]);
+        let packed = pack(&[b'x'; 2_000], 256);
         let claims_too_much = [&[ZSTD], &u32::MAX.to_be_bytes()[..], &packed[5..]].concat();
         let claims_too_little = [&[ZSTD], &1_999_u32.to_be_bytes()[..], &packed[5..]].concat();
         for damaged in [&[][..], &[2, 1], &packed[..20], &[ZSTD, 0], &claims_too_much, &claims_too_little] {
