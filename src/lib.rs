@@ -121,7 +121,8 @@
 //!
 //! A [`Store`] keeps the journals. [`MemoryStore`] is for tests and short lives; `SqliteStore` (feature `sqlite`, on
 //! by default) is one file, which several processes may have open at once. Whoever writes a third runs
-//! [`store::conformance`] on it.
+//! [`store::conformance`] on it. With the feature `kms`, `store::Sealed` stands before any of them and encrypts every
+//! entry under data keys of AWS KMS, or of a vault of yours.
 //!
 //! # New code, old threads
 //!

@@ -6,8 +6,12 @@ use super::{MemoryStore, Store, StoreError};
 
 /// The store that the environment names; none where it names none.
 ///
-/// `HITL_STORE` is `sqlite:<file>`, `dynamodb:<table>`, or `memory`, which keeps nothing. DynamoDB finds region and
-/// credentials as every AWS program does.
+/// | variable | says |
+/// |---|---|
+/// | `HITL_STORE` | `sqlite:<file>`, `dynamodb:<table>`, or `memory`, which keeps nothing |
+/// | `HITL_KMS_KEY` | that every entry is sealed before it is kept (feature `kms`), and under which key of AWS KMS; keys that sealed before and are still to be read follow after commas |
+///
+/// DynamoDB and KMS find region and credentials as every AWS program does.
 ///
 /// ```
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -27,9 +31,12 @@ use super::{MemoryStore, Store, StoreError};
 /// [`UnusableStore`]: the variable says something that is no store, names one that this program is built without, or one
 /// that does not open.
 pub async fn from_env() -> Result<Option<Arc<dyn Store>>, UnusableStore> {
-    match std::env::var("HITL_STORE") {
-        Ok(named) if !named.trim().is_empty() => store(named.trim()).await.map(Some),
-        _ => Ok(None),
+    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
+    let Some(named) = set("HITL_STORE") else { return Ok(None) };
+    let store = store(named.trim()).await?;
+    match set("HITL_KMS_KEY") {
+        Some(keys) => sealed(store, &keys).map(Some),
+        None => Ok(Some(store)),
     }
 }
 
@@ -50,6 +57,11 @@ pub enum UnusableStore {
         /// What it says.
         named: String,
     },
+    /// The program is built without what `HITL_KMS_KEY` asks for.
+    #[error(
+        "HITL_KMS_KEY is set, and this program is built without sealing: build it with the feature `kms`"
+    )]
+    NotSealed,
     /// The program is built without it.
     #[error(
         "HITL_STORE names a store of `{feature}`, and this program is built without it: build it with the feature"
@@ -70,6 +82,18 @@ async fn store(named: &str) -> Result<Arc<dyn Store>, UnusableStore> {
         Some(("dynamodb", table)) if !table.is_empty() => dynamodb(table).await,
         _ => Err(UnusableStore::Unknown { named: named.to_owned() }),
     }
+}
+
+#[cfg(feature = "kms")]
+fn sealed(store: Arc<dyn Store>, keys: &str) -> Result<Arc<dyn Store>, UnusableStore> {
+    let mut keys = keys.split(',').map(str::trim);
+    let newest = super::sealed::KmsKeys::new(keys.next().unwrap_or_default());
+    Ok(Arc::new(super::Sealed::new(store, keys.fold(newest, |all, old| all.also_reading(old)))))
+}
+
+#[cfg(not(feature = "kms"))]
+fn sealed(_: Arc<dyn Store>, _: &str) -> Result<Arc<dyn Store>, UnusableStore> {
+    Err(UnusableStore::NotSealed)
 }
 
 #[cfg(feature = "sqlite")]
@@ -109,6 +133,17 @@ mod tests {
         for wrong in ["", "memory:", "tickets.db", "sqlite:", "dynamodb:", "redis:x"] {
             let error = store(wrong).await.err().unwrap().to_string();
             assert!(error.contains("should be `sqlite:<file>`"), "{wrong}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_named_is_used_or_the_program_says_that_it_cannot() {
+        let answer = sealed(Arc::new(MemoryStore::new()), "alias/new, alias/old");
+        if cfg!(feature = "kms") {
+            assert!(answer.is_ok());
+        } else {
+            let error = answer.err().unwrap().to_string();
+            assert!(error.contains("build it with the feature `kms`"), "{error}");
         }
     }
 

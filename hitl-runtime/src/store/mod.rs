@@ -30,16 +30,19 @@
 //! ```
 //!
 //! Three stores are here: [`MemoryStore`]; with the feature `sqlite`, `SqliteStore`; and with the feature `dynamodb`,
-//! `DynamoStore`. Whoever writes a fourth runs [`conformance`] on it.
+//! `DynamoStore`. Whoever writes a fourth runs [`conformance`] on it. With the feature `kms`, `Sealed` stands
+//! before any of them and encrypts each entry.
 
 pub mod conformance;
 #[cfg(feature = "dynamodb")]
 pub mod dynamo;
 mod environment;
 mod memory;
-#[cfg(feature = "dynamodb")]
+#[cfg(any(feature = "dynamodb", feature = "kms"))]
 mod pack;
 mod page;
+#[cfg(feature = "kms")]
+pub mod sealed;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
@@ -50,6 +53,8 @@ use serde::{Deserialize, Serialize};
 pub use dynamo::DynamoStore;
 pub use environment::{UnusableStore, from_env};
 pub use memory::MemoryStore;
+#[cfg(feature = "kms")]
+pub use sealed::Sealed;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
 
@@ -502,4 +507,19 @@ pub enum StoreError {
     /// The page token was not made by this store.
     #[error("`{0}` is no page of this list; start from the first page")]
     BadPage(String),
+    /// There is no data key to seal or to open with. After this, nothing was written.
+    #[cfg(feature = "kms")]
+    #[error(transparent)]
+    Key(sealed::KeyError),
+    /// An entry is there and is not read, for it is not what was sealed.
+    #[cfg(feature = "kms")]
+    #[error("entry {place} of thread `{thread}` is not read: {problem}")]
+    Sealed {
+        /// The thread.
+        thread: ThreadId,
+        /// Where the entry stands.
+        place: Place,
+        /// Why it is not read.
+        problem: sealed::SealError,
+    },
 }

@@ -1,0 +1,108 @@
+//! What stands in the clear before a sealed value.
+//!
+//! | bytes | |
+//! |---|---|
+//! | 5 | `\0hitl`; no JSON begins with a zero |
+//! | 1 | the version of this header |
+//! | 2 + n | the id of the vault's key |
+//! | 2 + n | the data key, wrapped by the vault |
+//! | 2 + n | the context, as JSON |
+//! | 32 | the nonce |
+//!
+//! Then comes the ciphertext with its tag of 16 bytes. All of the header is associated data of the ciphertext.
+
+const MARK: &[u8] = b"\0hitl";
+pub(super) const VERSION: u8 = 1;
+
+/// Drawn for one value. From this and the data key comes the key that seals it.
+pub(super) type Nonce = [u8; 32];
+
+#[derive(Debug, PartialEq)]
+pub(super) struct Header<'a> {
+    pub key_id: &'a str,
+    pub wrapped: &'a [u8],
+    pub context: &'a str,
+    pub nonce: &'a Nonce,
+    /// All of it, as it stands.
+    pub bytes: &'a [u8],
+}
+
+/// What [`read`] found.
+#[derive(Debug, PartialEq)]
+pub(super) enum Found<'a> {
+    Sealed(Header<'a>, &'a [u8]),
+    Plain,
+    FromTheFuture(u8),
+    Damaged,
+}
+
+/// A header without its nonce, which is the same for all values under one data key; nothing where a part is too long.
+pub(super) fn prefix(key_id: &str, wrapped: &[u8], context: &str) -> Option<Vec<u8>> {
+    let mut bytes = [MARK, &[VERSION]].concat();
+    for part in [key_id.as_bytes(), wrapped, context.as_bytes()] {
+        bytes.extend(u16::try_from(part.len()).ok()?.to_be_bytes());
+        bytes.extend(part);
+    }
+    Some(bytes)
+}
+
+/// A header, and the ciphertext after it.
+pub(super) fn read(value: &[u8]) -> Found<'_> {
+    match value.strip_prefix(MARK).map(<[u8]>::split_first) {
+        None => Found::Plain,
+        Some(Some((&VERSION, rest))) => sealed(value, rest).unwrap_or(Found::Damaged),
+        Some(Some((&version, _))) => Found::FromTheFuture(version),
+        Some(None) => Found::Damaged,
+    }
+}
+
+fn sealed<'a>(value: &'a [u8], mut rest: &'a [u8]) -> Option<Found<'a>> {
+    let mut part = || -> Option<&'a [u8]> {
+        let (length, after) = rest.split_first_chunk()?;
+        let (part, after) = after.split_at_checked(u16::from_be_bytes(*length).into())?;
+        rest = after;
+        Some(part)
+    };
+    let (key_id, wrapped, context) = (part()?, part()?, part()?);
+    let (nonce, ciphertext) = rest.split_first_chunk()?;
+    let header = Header {
+        key_id: str::from_utf8(key_id).ok()?,
+        wrapped,
+        context: str::from_utf8(context).ok()?,
+        nonce,
+        bytes: &value[..value.len() - ciphertext.len()],
+    };
+    Some(Found::Sealed(header, ciphertext))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn value() -> Vec<u8> {
+        [&prefix("alias/hitl", b"wrapped", "{}").unwrap(), &[3; 32][..], b"ciphertext"].concat()
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let value = value();
+        let Found::Sealed(header, ciphertext) = read(&value) else { panic!() };
+        assert_eq!((header.key_id, header.wrapped, header.context), ("alias/hitl", &b"wrapped"[..], "{}"));
+        assert_eq!((header.nonce, ciphertext), (&[3; 32], &b"ciphertext"[..]));
+        assert_eq!([header.bytes, ciphertext].concat(), value);
+    }
+
+    #[test]
+    fn the_rest_is_told_apart() {
+        for plain in [&b""[..], b"{}", b"\0", b"\0hit", br#"{"at":1}"#] {
+            assert_eq!(read(plain), Found::Plain);
+        }
+        let value = value();
+        let head = value.len() - b"ciphertext".len();
+        assert!((MARK.len()..head).all(|end| read(&value[..end]) == Found::Damaged));
+        let newer = [MARK, &[VERSION + 1], &value[MARK.len() + 1..]].concat();
+        assert_eq!(read(&newer), Found::FromTheFuture(VERSION + 1));
+        assert_eq!(prefix("", &[0; 70_000], ""), None);
+    }
+}

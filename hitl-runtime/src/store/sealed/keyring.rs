@@ -1,0 +1,119 @@
+//! Between a store and a vault: which data key is used, and for how long.
+
+use std::{fmt, sync::Arc};
+
+use serde_json::json;
+
+use super::{
+    Bounds, Context, DataKey, KeyError, KeySource, SealError, cipher::SealingKey, header::Header,
+    in_use::InUse, unwrapped::Unwrapped,
+};
+
+/// A vault's data keys, as a [`Sealed`](super::Sealed) store uses them: each for many values, within [`Bounds`].
+///
+/// Any [`KeySource`] is made into one; name it yourself to say more.
+///
+/// ```
+/// use std::time::Duration;
+/// use hitl::store::{MemoryStore, Sealed, sealed::{Bounds, Keyring, KmsKeys}};
+///
+/// let keyring = Keyring::new(KmsKeys::new("alias/refunds"))
+///     .context("service", "refunds")
+///     .bounds(Bounds { age: Duration::from_secs(60), ..Bounds::default() });
+/// let store = Sealed::new(MemoryStore::new(), keyring);
+/// # drop(store);
+/// ```
+pub struct Keyring {
+    source: Box<dyn KeySource>,
+    context: Context,
+    /// The context as it stands in a header.
+    words: String,
+    bounds: Bounds,
+    in_use: InUse,
+    unwrapped: Unwrapped,
+}
+
+impl Keyring {
+    /// A keyring with the context `hitl = journal` and the default bounds.
+    ///
+    /// ```
+    /// use hitl::store::sealed::{Keyring, KmsKeys};
+    ///
+    /// let keyring = Keyring::new(KmsKeys::new("alias/refunds"));
+    /// # drop(keyring);
+    /// ```
+    pub fn new(source: impl KeySource) -> Self {
+        let keyring = Self {
+            source: Box::new(source),
+            context: Context::new(),
+            words: String::new(),
+            bounds: Bounds::default(),
+            in_use: InUse::default(),
+            unwrapped: Unwrapped::default(),
+        };
+        keyring.context("hitl", "journal")
+    }
+
+    /// Says more of what the keys are for. It is no secret: it stands beside each value, in the vault's log, and a
+    /// policy of the key may ask for it. What was sealed for one context is read with the same one only.
+    ///
+    /// ```
+    /// use hitl::store::sealed::{Keyring, KmsKeys};
+    ///
+    /// let keyring = Keyring::new(KmsKeys::new("alias/refunds")).context("stage", "production");
+    /// # drop(keyring);
+    /// ```
+    #[must_use]
+    pub fn context(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.context.insert(name.into(), value.into());
+        self.words = json!(self.context).to_string();
+        self
+    }
+
+    /// How long one data key is used, and for how much.
+    ///
+    /// ```
+    /// use hitl::store::sealed::{Bounds, Keyring, KmsKeys};
+    ///
+    /// let keyring = Keyring::new(KmsKeys::new("alias/refunds")).bounds(Bounds { messages: 100, ..Bounds::default() });
+    /// # drop(keyring);
+    /// ```
+    #[must_use]
+    pub fn bounds(mut self, bounds: Bounds) -> Self {
+        self.bounds = bounds;
+        self
+    }
+
+    /// A key that seals so many messages of so many bytes.
+    pub(super) async fn sealing(&self, messages: u64, bytes: u64) -> Result<Arc<SealingKey>, KeyError> {
+        let new = self.source.generate(&self.context);
+        self.in_use.take(&self.bounds, (messages, bytes), &self.words, new).await
+    }
+
+    /// The key that sealed the value behind this header.
+    pub(super) async fn opening(&self, header: &Header<'_>) -> Result<Arc<DataKey>, SealError> {
+        if header.context != self.words {
+            return Err(SealError::OtherContext {
+                found: header.context.escape_debug().to_string(),
+                expected: self.words.clone(),
+            });
+        }
+        let unwrap = self.source.unwrap(header.key_id, header.wrapped, &self.context);
+        Ok(self.unwrapped.get(&self.bounds, header.wrapped, unwrap).await?)
+    }
+}
+
+impl<K: KeySource> From<K> for Keyring {
+    fn from(source: K) -> Self {
+        Self::new(source)
+    }
+}
+
+impl fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keyring")
+            .field("context", &self.context)
+            .field("bounds", &self.bounds)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,29 @@
+//! A sealed store is a store.
+
+use hitl_runtime::store::{
+    MemoryStore, Sealed, SqliteStore, conformance,
+    sealed::{Bounds, Keyring},
+};
+
+use crate::vault::Vault;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn memory() {
+    let store = Sealed::new(MemoryStore::new(), Vault::default());
+    conformance::all(async || store.clone()).await;
+}
+
+/// Each opening has its own keyring before one vault, as another process would; and a data key seals hardly anything.
+#[tokio::test(flavor = "multi_thread")]
+async fn sqlite() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("threads.db");
+    let vault = Vault::default();
+    let bounds = Bounds { messages: 3, remembered: 5, ..Bounds::default() };
+    conformance::all(async || {
+        Sealed::new(SqliteStore::open(&path).await.unwrap(), Keyring::new(vault.clone()).bounds(bounds))
+    })
+    .await;
+    let (made, unwrapped) = vault.calls();
+    assert!(made > 100 && unwrapped > 100, "{made} and {unwrapped} are too few for these bounds");
+}

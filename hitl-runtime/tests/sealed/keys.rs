@@ -1,0 +1,110 @@
+//! How data keys are used: each for many entries, within its bounds.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use hitl_runtime::{
+    StoreError,
+    store::{
+        MemoryStore, Sealed, Store,
+        sealed::{Bounds, KeyError, Keyring, SealError},
+    },
+};
+
+use crate::{
+    journal::{append, record, thread, write},
+    vault::Vault,
+};
+
+fn store(inner: &MemoryStore, vault: &Vault, bounds: Bounds) -> Sealed<MemoryStore> {
+    Sealed::new(inner.clone(), Keyring::new(vault.clone()).bounds(bounds))
+}
+
+#[tokio::test]
+async fn one_data_key_serves_many_and_is_fetched_once() {
+    let (inner, vault) = (MemoryStore::new(), Vault::default());
+    let store = store(&inner, &vault, Bounds::default());
+    let names: Vec<_> = (0..50).map(|i| thread(&format!("{i}"))).collect();
+    join_all(names.iter().map(|name| write(&store, name, &["one", "two"]))).await;
+    assert_eq!(vault.calls(), (1, 0));
+    join_all(names.iter().map(|name| async { store.entries(name, 0, 10).await.unwrap() })).await;
+    assert_eq!(vault.calls(), (1, 1));
+}
+
+#[tokio::test]
+async fn each_bound_ends_a_data_key_and_what_it_sealed_is_still_read() {
+    let by = |bounds| (bounds, ["0123456789"; 6]);
+    let cases = [
+        (by(Bounds { messages: 2, ..Bounds::default() }), 3),
+        (by(Bounds { bytes: 30, ..Bounds::default() }), 2),
+        // What is more than a bound alone has a key of its own.
+        (by(Bounds { bytes: 5, ..Bounds::default() }), 6),
+        (by(Bounds { age: Duration::ZERO, ..Bounds::default() }), 6),
+        (by(Bounds::default()), 1),
+    ];
+    for ((bounds, bodies), keys) in cases {
+        let (inner, vault) = (MemoryStore::new(), Vault::default());
+        write(&store(&inner, &vault, bounds), &thread("a"), &bodies).await;
+        assert_eq!(vault.calls().0, keys, "{bounds:?}");
+        let another = store(&inner, &vault, Bounds::default());
+        assert_eq!(another.entries(&thread("a"), 0, 10).await.unwrap().len(), 6);
+        assert_eq!(vault.calls().1, keys, "each is unwrapped once: {bounds:?}");
+    }
+}
+
+#[tokio::test]
+async fn no_more_data_keys_are_remembered_than_were_allowed() {
+    let (inner, vault) = (MemoryStore::new(), Vault::default());
+    let bounds = Bounds { messages: 1, remembered: 2, ..Bounds::default() };
+    let store = store(&inner, &vault, bounds);
+    write(&store, &thread("a"), &["0", "1", "2"]).await;
+    let read = async |place| drop(store.entries(&thread("a"), place, 1).await.unwrap());
+    for (place, unwrapped) in [(0, 1), (1, 2), (1, 2), (0, 2), (2, 3), (1, 3), (0, 4)] {
+        read(place).await;
+        assert_eq!(vault.calls().1, unwrapped, "place {place}");
+    }
+}
+
+#[tokio::test]
+async fn a_data_key_is_forgotten_in_time() {
+    let (inner, vault) = (MemoryStore::new(), Vault::default());
+    let store = store(&inner, &vault, Bounds { age: Duration::ZERO, ..Bounds::default() });
+    write(&store, &thread("a"), &["0"]).await;
+    store.tail(&thread("a")).await.unwrap();
+    vault.close(KeyError::Disabled { key: "vault".into() });
+    assert!(matches!(store.tail(&thread("a")).await, Err(StoreError::Key(KeyError::Disabled { .. }))));
+}
+
+#[tokio::test]
+async fn without_a_data_key_nothing_is_written() {
+    let (inner, vault) = (MemoryStore::new(), Vault::default());
+    let store = store(&inner, &vault, Bounds::default());
+    let first = || append(&thread("a"), None, vec![record(0, b"a secret")]);
+    let key = || "vault".to_owned();
+    for error in [
+        KeyError::Throttled { key: key() },
+        KeyError::Disabled { key: key() },
+        KeyError::Denied { key: key(), problem: "…".into() },
+    ] {
+        vault.close(error.clone());
+        let said = store.append(first()).await.unwrap_err();
+        assert!(matches!(said, StoreError::Key(said) if said == error));
+        assert_eq!(inner.tail(&thread("a")).await.unwrap(), None);
+    }
+    vault.close(None);
+    store.append(first()).await.unwrap();
+}
+
+/// It need not come to the vault: the context stands beside the entry.
+#[tokio::test]
+async fn another_context_is_said_with_both() {
+    let (inner, vault) = (MemoryStore::new(), Vault::default());
+    write(&Sealed::new(inner.clone(), vault.clone()), &thread("a"), &["a secret"]).await;
+    let other = Sealed::new(inner, Keyring::new(vault.clone()).context("stage", "test"));
+    let StoreError::Sealed { place: 0, problem, .. } = other.tail(&thread("a")).await.unwrap_err() else {
+        panic!()
+    };
+    let (found, expected) = (r#"{\"hitl\":\"journal\"}"#, r#"{"hitl":"journal","stage":"test"}"#);
+    assert_eq!(problem, SealError::OtherContext { found: found.into(), expected: expected.into() });
+    assert_eq!(vault.calls().1, 0);
+}

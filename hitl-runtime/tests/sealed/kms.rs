@@ -1,0 +1,95 @@
+//! KMS over HTTP: a client, and keys made through the control plane.
+
+use aws_credential_types::Credentials;
+use aws_sdk_kms::{
+    Client, Config,
+    config::{BehaviorVersion, Region, retry::RetryConfig},
+};
+use hitl_runtime::{
+    StoreError,
+    store::{
+        MemoryStore, Sealed, Store,
+        sealed::{KeyError, Keyring, KmsKeys},
+    },
+};
+use serde_json::json;
+
+use crate::{
+    journal::{append, record, thread},
+    server::{Reply, Server},
+};
+
+pub fn client(url: &str) -> Client {
+    let config = Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(Credentials::new("AKIDTEST", "made-up", None, None, "test"))
+        .retry_config(RetryConfig::standard().with_initial_backoff(std::time::Duration::from_millis(1)))
+        .endpoint_url(url);
+    Client::from_conf(config.build())
+}
+
+/// A new key's ARN.
+pub async fn key(client: &Client) -> String {
+    client.create_key().send().await.unwrap().key_metadata.unwrap().arn.unwrap()
+}
+
+/// What an append to an empty store over these keys ends in.
+pub async fn writing(keys: impl Into<Keyring>) -> Result<(), StoreError> {
+    let store = Sealed::new(MemoryStore::new(), keys);
+    store.append(append(&thread("a"), None, vec![record(0, b"a secret")])).await
+}
+
+async fn said(status: u16, code: &str, times: usize) -> KeyError {
+    let reply = || Reply::json(status, json!({ "__type": code, "message": "arn:…:user/ada is not …" }));
+    let server = Server::start((0..times).map(|_| reply())).await;
+    match writing(KmsKeys::with_client(client(&server.url), "alias/hitl")).await {
+        Err(StoreError::Key(error)) => error,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The shapes are the published ones; no emulator says them.
+#[tokio::test]
+async fn what_kms_refuses_says_what_to_do() {
+    let text = said(400, "AccessDeniedException", 1).await.to_string();
+    assert!(text.contains("`kms:GenerateDataKey`") && text.contains("user/ada"), "{text}");
+    let text = said(400, "KMSInvalidStateException", 1).await.to_string();
+    assert!(text.contains("cancel that now"), "{text}");
+    let text = said(400, "ExpiredTokenException", 1).await.to_string();
+    assert!(text.contains("sign in again"), "{text}");
+    assert!(matches!(said(400, "InvalidKeyUsageException", 1).await, KeyError::Unfit { .. }));
+}
+
+/// The SDK tries three times.
+#[tokio::test]
+async fn throttling_and_faults_are_tried_again_and_then_said() {
+    assert!(matches!(said(400, "ThrottlingException", 3).await, KeyError::Throttled { .. }));
+    assert!(matches!(said(500, "KMSInternalException", 3).await, KeyError::Unavailable { .. }));
+
+    let throttled = || Reply::json(400, json!({ "__type": "ThrottlingException" }));
+    let key = json!({ "KeyId": "k", "Plaintext": format!("{}=", "A".repeat(43)), "CiphertextBlob": "AAAA" });
+    let server = Server::start([throttled(), throttled(), Reply::json(200, key)]).await;
+    writing(KmsKeys::with_client(client(&server.url), "alias/hitl")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_kms_that_is_not_there_is_said() {
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let error = writing(KmsKeys::with_client(client(&format!("http://{closed}")), "alias/hitl")).await;
+    let Err(StoreError::Key(error)) = error else { panic!("{error:?}") };
+    assert!(error.may_pass(), "{error}");
+    assert!(error.to_string().contains("check the network, the region and the endpoint"), "{error}");
+}
+
+#[tokio::test]
+async fn kms_is_told_the_context_and_asked_for_256_bits() {
+    let server = Server::start([Reply::json(200, json!({ "KeyId": "k", "Plaintext": "AAAA" }))]).await;
+    let keys = Keyring::new(KmsKeys::with_client(client(&server.url), "alias/hitl")).context("stage", "test");
+    // And a data key of three bytes is none.
+    let error = writing(keys).await.unwrap_err();
+    assert!(error.to_string().contains("has 3 bytes, not 32"), "{error}");
+    let asked = &server.asked()[0].body;
+    let context = json!({ "hitl": "journal", "stage": "test" });
+    assert_eq!(asked, &json!({ "KeyId": "alias/hitl", "KeySpec": "AES_256", "EncryptionContext": context }));
+}

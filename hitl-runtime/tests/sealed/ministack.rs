@@ -1,0 +1,40 @@
+//! ministack's KMS refuses keys that are disabled or to be deleted. (It unwraps with whatever key is named, so it is
+//! not the one to ask whose a data key is.)
+
+use hitl_runtime::{
+    StoreError,
+    store::{
+        MemoryStore, Sealed, Store,
+        sealed::{KeyError, KmsKeys},
+    },
+};
+
+use crate::{
+    emulator,
+    journal::{record, thread, write},
+    kms::{client, key, writing},
+};
+
+#[tokio::test]
+async fn ministack_refuses_keys_that_are_not_to_be_used() {
+    let Some(ministack) = emulator::start("ministack", &[]).await else { return };
+    let client = client(&ministack.url);
+    let key = key(&client).await;
+    let inner = MemoryStore::new();
+    let keys = || KmsKeys::with_client(client.clone(), &key);
+    let open = || Sealed::new(inner.clone(), keys());
+    write(&open(), &thread("a"), &["a secret"]).await;
+    assert_eq!(open().tail(&thread("a")).await.unwrap().unwrap().records, [record(0, b"a secret")]);
+
+    client.disable_key().key_id(&key).send().await.unwrap();
+    for error in [writing(keys()).await.unwrap_err(), open().tail(&thread("a")).await.unwrap_err()] {
+        let StoreError::Key(KeyError::Disabled { key: of }) = error else { panic!("{error:?}") };
+        assert_eq!(of, key);
+    }
+    client.enable_key().key_id(&key).send().await.unwrap();
+    assert!(open().tail(&thread("a")).await.is_ok(), "nothing was lost");
+
+    client.schedule_key_deletion().key_id(&key).send().await.unwrap();
+    let error = open().tail(&thread("a")).await.unwrap_err();
+    assert!(matches!(error, StoreError::Key(KeyError::InvalidState { .. })), "{error}");
+}

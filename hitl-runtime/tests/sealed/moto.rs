@@ -1,0 +1,111 @@
+//! moto's KMS finds a changed data key and another context.
+
+use aws_sdk_kms::Client;
+use hitl_runtime::{
+    StoreError,
+    store::{
+        MemoryStore, Sealed, SqliteStore, Store,
+        sealed::{Bounds, KeyError, Keyring, KmsKeys, SealError},
+    },
+};
+
+use crate::{
+    emulator,
+    journal::{append, record, rewrite, thread, write},
+    kms::{client, key},
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn moto_keeps_the_data_keys() {
+    let Some(moto) = emulator::start("moto", &[]).await else { return };
+    let client = client(&moto.url);
+    outlives_its_process(&client).await;
+    finds_a_changed_data_key(&client).await;
+    finds_another_context(&client).await;
+    reads_what_a_replaced_key_sealed(&client).await;
+    says_which_key_is_not_there(&client).await;
+}
+
+async fn outlives_its_process(client: &Client) {
+    let dir = tempfile::tempdir().unwrap();
+    let key = key(client).await;
+    let open = async || {
+        let inner = SqliteStore::open(dir.path().join("threads.db")).await.unwrap();
+        Sealed::new(inner, KmsKeys::with_client(client.clone(), &key))
+    };
+    write(&open().await, &thread("a"), &["one", "two"]).await;
+    assert_eq!(open().await.entries(&thread("a"), 0, 10).await.unwrap()[1], record(1, b"two"));
+
+    let inner = SqliteStore::open(dir.path().join("threads.db")).await.unwrap();
+    let held = &inner.entries(&thread("a"), 0, 1).await.unwrap()[0].body;
+    assert!(held.windows(key.len()).any(|part| part == key.as_bytes()), "the header names the key");
+}
+
+async fn finds_a_changed_data_key(client: &Client) {
+    let (inner, key) = (MemoryStore::new(), key(client).await);
+    let store = Sealed::new(inner.clone(), KmsKeys::with_client(client.clone(), &key));
+    write(&store, &thread("a"), &["a secret"]).await;
+    // The last bytes of the wrapped key stand before the context, which has 2 + 18 bytes, and the nonce.
+    let end = 32 + 2 + r#"{"hitl":"journal"}"#.len() + 1 + "a secret".len() + 16;
+    rewrite(&inner, &thread("a"), |all| {
+        let at = all[0].body.len() - end - 1;
+        all[0].body[at] ^= 1;
+    })
+    .await;
+    assert_eq!(problem(&store).await, SealError::Key(KeyError::Refused));
+}
+
+async fn finds_another_context(client: &Client) {
+    let (inner, key) = (MemoryStore::new(), key(client).await);
+    let keys = || KmsKeys::with_client(client.clone(), &key);
+    write(&Sealed::new(inner.clone(), Keyring::new(keys()).context("stage", "test")), &thread("a"), &["x"])
+        .await;
+    let other = Sealed::new(inner.clone(), Keyring::new(keys()).context("stage", "live"));
+    assert!(matches!(problem(&other).await, SealError::OtherContext { .. }));
+    // Who says so in the header, too, does not get past KMS.
+    rewrite(&inner, &thread("a"), |all| {
+        let at = all[0].body.windows(4).position(|word| word == b"test").unwrap();
+        all[0].body[at..at + 4].copy_from_slice(b"live");
+    })
+    .await;
+    assert_eq!(problem(&other).await, SealError::Key(KeyError::Refused));
+}
+
+async fn reads_what_a_replaced_key_sealed(client: &Client) {
+    let inner = MemoryStore::new();
+    let (old, new) = (key(client).await, key(client).await);
+    let alias = "alias/hitl";
+    client.create_alias().alias_name(alias).target_key_id(&old).send().await.unwrap();
+    let open = |keys: KmsKeys| Sealed::new(inner.clone(), keys);
+    let by_alias = || KmsKeys::with_client(client.clone(), alias);
+    write(&open(by_alias()), &thread("a"), &["one"]).await;
+
+    client.update_alias().alias_name(alias).target_key_id(&new).send().await.unwrap();
+    let both = open(by_alias().also_reading(&old));
+    both.append(append(&thread("a"), Some(&record(0, b"one")), vec![record(1, b"two")])).await.unwrap();
+    assert_eq!(both.entries(&thread("a"), 0, 10).await.unwrap(), [record(0, b"one"), record(1, b"two")]);
+    // The new one alone reads what is new. (KMS says IncorrectKey of the old one, and moto that it is denied.)
+    let alone = open(by_alias());
+    assert_eq!(alone.entries(&thread("a"), 1, 1).await.unwrap(), [record(1, b"two")]);
+    assert!(alone.entries(&thread("a"), 0, 1).await.is_err());
+
+    // KMS rotates: the key's id stays, and both its materials read.
+    client.enable_key_rotation().key_id(&new).send().await.unwrap();
+    let fresh = Keyring::new(by_alias()).bounds(Bounds { messages: 1, ..Bounds::default() });
+    let fresh = Sealed::new(inner.clone(), fresh);
+    fresh.append(append(&thread("a"), Some(&record(1, b"two")), vec![record(2, b"three")])).await.unwrap();
+    assert_eq!(fresh.entries(&thread("a"), 1, 9).await.unwrap(), [record(1, b"two"), record(2, b"three")]);
+}
+
+async fn says_which_key_is_not_there(client: &Client) {
+    let missing = "00000000-0000-0000-0000-000000000000";
+    let error = crate::kms::writing(KmsKeys::with_client(client.clone(), missing)).await.unwrap_err();
+    assert!(matches!(&error, StoreError::Key(KeyError::Unknown { key }) if key == missing), "{error}");
+}
+
+async fn problem(store: &impl Store) -> SealError {
+    match store.tail(&thread("a")).await {
+        Err(StoreError::Sealed { place: 0, problem, .. }) => problem,
+        other => panic!("{other:?}"),
+    }
+}

@@ -1,0 +1,119 @@
+//! Whoever has the store and not the vault.
+
+use hitl_runtime::{
+    StoreError,
+    store::{
+        MemoryStore, Record, Sealed, Store,
+        sealed::{KeyError, SealError},
+    },
+};
+
+use crate::{
+    journal::{append, record, rewrite, thread, write},
+    vault::Vault,
+};
+
+async fn sealed(bodies: &[&str]) -> (MemoryStore, Sealed<MemoryStore>) {
+    let inner = MemoryStore::new();
+    let store = Sealed::new(inner.clone(), Vault::default());
+    write(&store, &thread("a"), bodies).await;
+    (inner, store)
+}
+
+/// Where reading fails and why, which every way to read it agrees on.
+async fn refused(store: &Sealed<MemoryStore>) -> (u64, SealError) {
+    let a = thread("a");
+    let (tail, entries) = (store.tail(&a).await.unwrap_err(), store.entries(&a, 0, 100).await.unwrap_err());
+    assert_eq!(tail.to_string(), entries.to_string());
+    assert!(!format!("{tail} {tail:?}").contains("secret"), "{tail:?}");
+    match tail {
+        StoreError::Sealed { thread, place, problem } if thread == a => (place, problem),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn the_store_holds_no_word_of_an_entry() {
+    let long = "secret ".repeat(1_000);
+    let (inner, store) = sealed(&["a secret", &long]).await;
+    let held = inner.entries(&thread("a"), 0, 10).await.unwrap();
+    assert!(held.iter().all(|record| !record.body.windows(6).any(|word| word == b"secret")));
+    let read = store.entries(&thread("a"), 0, 10).await.unwrap();
+    assert_eq!(read, [record(0, b"a secret"), record(1, long.as_bytes())]);
+}
+
+#[tokio::test]
+async fn what_was_changed_or_moved_is_found_where_it_stands() {
+    type Change = fn(&mut Vec<Record>);
+    let changes: [(&str, u64, Change); 7] = [
+        ("a flipped bit", 1, |all| *all[1].body.last_mut().unwrap() ^= 1),
+        ("a bit of the header", 1, |all| all[1].body[8] ^= 1),
+        ("an entry at another place", 0, |all| {
+            all.swap(0, 1);
+            (0..).zip(all).for_each(|(place, record)| record.place = place);
+        }),
+        ("an entry twice", 1, |all| all[1] = Record { place: 1, ..all[0].clone() }),
+        ("another hash", 1, |all| all[1].hash = hitl_runtime::Digest::of(b"another")),
+        ("a snapshot that is none", 2, |all| all[2].snapshot = true),
+        ("half an entry", 2, |all| {
+            let half = all[2].body.len() / 2;
+            all[2].body.truncate(half);
+        }),
+    ];
+    for (what, place, change) in changes {
+        let (inner, store) = sealed(&["secret one", "secret two", "secret three"]).await;
+        rewrite(&inner, &thread("a"), change).await;
+        let (at, problem) = refused(&store).await;
+        assert_eq!(at, place, "{what}");
+        // A changed name of the vault's key is first seen by the vault.
+        let seen = matches!(problem, SealError::Tampered | SealError::Key(KeyError::Untrusted { .. }));
+        assert!(seen, "{what}: {problem:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_entry_of_another_thread_is_found() {
+    let (inner, store) = sealed(&["secret one", "secret two"]).await;
+    write(&store, &thread("b"), &["secret one", "secret two"]).await;
+    let of_b = inner.entries(&thread("b"), 0, 2).await.unwrap();
+    rewrite(&inner, &thread("a"), |all| *all = of_b).await;
+    assert_eq!(refused(&store).await, (0, SealError::Tampered));
+}
+
+#[tokio::test]
+async fn a_data_key_that_was_made_up_is_found() {
+    let (inner, store) = sealed(&["a secret"]).await;
+    rewrite(&inner, &thread("a"), |all| {
+        // "\0hitl", the version, the id, and then the wrapped key with its length.
+        let wrapped = 6 + 2 + "vault".len() + 2;
+        all[0].body[wrapped] = 0xff;
+    })
+    .await;
+    assert_eq!(refused(&store).await, (0, SealError::Key(KeyError::Refused)));
+}
+
+#[tokio::test]
+async fn plain_entries_are_planted_unless_they_were_there_before() {
+    let inner = MemoryStore::new();
+    write(&inner, &thread("a"), &["a secret"]).await;
+    let store = Sealed::new(inner.clone(), Vault::default());
+    let (place, problem) = refused(&store).await;
+    assert_eq!((place, &problem), (0, &SealError::Plain));
+    assert!(problem.to_string().contains("`Sealed::admitting_plain`"));
+
+    // A move: what is old is read, what is new is sealed.
+    let moving = store.clone().admitting_plain();
+    let (old, new) = (record(0, b"a secret"), record(1, b"a new secret"));
+    moving.append(append(&thread("a"), Some(&old), vec![new.clone()])).await.unwrap();
+    assert_eq!(moving.entries(&thread("a"), 0, 10).await.unwrap(), [old, new.clone()]);
+    assert_eq!(store.entries(&thread("a"), 1, 10).await.unwrap(), [new]);
+    assert_ne!(inner.entries(&thread("a"), 1, 10).await.unwrap()[0].body, b"a new secret");
+}
+
+#[tokio::test]
+async fn a_newer_programs_entry_is_left_to_it() {
+    let (inner, store) = sealed(&["a secret"]).await;
+    rewrite(&inner, &thread("a"), |all| all[0].body[5] = 2).await;
+    let error = store.tail(&thread("a")).await.unwrap_err();
+    assert!(matches!(error, StoreError::FromTheFuture { found: 2, known: 1, .. }), "{error}");
+}
