@@ -32,11 +32,16 @@ use super::{MemoryStore, Store, StoreError};
 /// that does not open.
 pub async fn from_env() -> Result<Option<Arc<dyn Store>>, UnusableStore> {
     let set = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
-    let Some(named) = set("HITL_STORE") else { return Ok(None) };
-    let store = store(named.trim()).await?;
-    match set("HITL_KMS_KEY") {
-        Some(keys) => sealed(store, &keys).map(Some),
-        None => Ok(Some(store)),
+    named(set("HITL_STORE").as_deref(), set("HITL_KMS_KEY").as_deref()).await
+}
+
+async fn named(at: Option<&str>, keys: Option<&str>) -> Result<Option<Arc<dyn Store>>, UnusableStore> {
+    match (at, keys) {
+        (Some(at), Some(keys)) => sealed(store(at.trim()).await?, keys).map(Some),
+        (Some(at), None) => store(at.trim()).await.map(Some),
+        // Whoever is told of no store opens one of their own, and would leave it in the clear.
+        (None, Some(_)) => Err(UnusableStore::NothingToSeal),
+        (None, None) => Ok(None),
     }
 }
 
@@ -62,6 +67,9 @@ pub enum UnusableStore {
         "HITL_KMS_KEY is set, and this program is built without sealing: build it with the feature `kms`"
     )]
     NotSealed,
+    /// `HITL_KMS_KEY` is set, and no store that it could seal is named.
+    #[error("HITL_KMS_KEY is set, and HITL_STORE is not: say which store it is to seal")]
+    NothingToSeal,
     /// The program is built without it.
     #[error(
         "HITL_STORE names a store of `{feature}`, and this program is built without it: build it with the feature"
@@ -112,12 +120,6 @@ async fn dynamodb(table: &str) -> Result<Arc<dyn Store>, UnusableStore> {
 }
 
 #[cfg(not(feature = "dynamodb"))]
-#[cfg(feature = "dynamodb")]
-async fn dynamodb(table: &str) -> Result<Arc<dyn Store>, UnusableStore> {
-    Ok(Arc::new(super::DynamoStore::from_env(table).await))
-}
-
-#[cfg(not(feature = "dynamodb"))]
 async fn dynamodb(_: &str) -> Result<Arc<dyn Store>, UnusableStore> {
     Err(UnusableStore::NotBuilt { feature: "dynamodb" })
 }
@@ -136,15 +138,18 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_key_that_is_named_is_used_or_the_program_says_that_it_cannot() {
-        let answer = sealed(Arc::new(MemoryStore::new()), "alias/new, alias/old");
+    #[tokio::test]
+    async fn a_key_that_is_named_is_used_or_the_program_says_that_it_cannot() {
+        let answer = named(Some("memory"), Some("alias/new, alias/old")).await;
         if cfg!(feature = "kms") {
-            assert!(answer.is_ok());
+            assert!(answer.unwrap().is_some());
         } else {
             let error = answer.err().unwrap().to_string();
             assert!(error.contains("build it with the feature `kms`"), "{error}");
         }
+        let error = named(None, Some("alias/new")).await.err().unwrap();
+        assert!(matches!(error, UnusableStore::NothingToSeal), "{error}");
+        assert!(named(None, None).await.unwrap().is_none());
     }
 
     #[cfg(feature = "sqlite")]

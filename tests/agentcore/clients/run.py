@@ -12,6 +12,7 @@ import tempfile
 import beside_sdk
 import with_boto3
 import with_toolkit
+import with_websockets
 
 
 @contextlib.contextmanager
@@ -50,6 +51,7 @@ def checks(program):
     with tempfile.TemporaryDirectory() as folder, served(program, folder) as ours, peer() as theirs:
         yield from with_boto3.check(ours)
         yield from with_toolkit.check(ours, folder)
+        yield from with_websockets.check(ours)
         yield from beside_sdk.check(ours, theirs)
 
 

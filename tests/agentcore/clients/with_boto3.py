@@ -1,7 +1,6 @@
 """boto3's client for the service, with its endpoint at our program.
 
-A container is asked at `/invocations`; the service takes `/runtimes/{arn}/invocations` and passes the rest on. That step is
-ours here, and all of it: the path. The service's own answers for a container that refuses (424) are not tried.
+On AgentCore the service stands between the two. Its own answers for a container that refuses (424) are not tried.
 """
 
 import json
@@ -18,13 +17,7 @@ def client(port):
     # It signs what it sends with these, as it would for the service.
     keys = {"aws_access_key_id": "key", "aws_secret_access_key": "secret", "region_name": "eu-central-1"}
     once = Config(retries={"total_max_attempts": 1})
-    client = boto3.client("bedrock-agentcore", endpoint_url=f"http://127.0.0.1:{port}", config=once, **keys)
-
-    def inside(params, **_):
-        params["url"] = f"http://127.0.0.1:{port}/invocations"
-
-    client.meta.events.register("before-call.bedrock-agentcore.InvokeAgentRuntime", inside)
-    return client
+    return boto3.client("bedrock-agentcore", endpoint_url=f"http://127.0.0.1:{port}", config=once, **keys)
 
 
 def check(port):
@@ -40,7 +33,9 @@ def check(port):
         try:
             return ask(payload, **how)["statusCode"]
         except ClientError as error:
-            return error.response["ResponseMetadata"]["HTTPStatusCode"], error.response["Error"]["Code"]
+            said = error.response["Error"]
+            assert said["Message"] == error.response["error"], error.response
+            return error.response["ResponseMetadata"]["HTTPStatusCode"], said["Code"]
         except ParamValidationError:
             return "not sent"
 

@@ -30,6 +30,7 @@ pub(super) fn refused(refusal: &Refusal) -> Response {
         // RFC 6750, section 3.
         response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
+    response.extensions_mut().insert(refusal.clone());
     response
 }
 

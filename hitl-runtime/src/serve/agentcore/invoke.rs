@@ -1,4 +1,4 @@
-//! `POST /invocations`.
+//! `POST /invocations`, and the address at which the service's clients ask for it.
 
 use std::sync::Arc;
 
@@ -28,6 +28,20 @@ pub(super) async fn invoke<G: Graph>(
         response
     };
     answered.instrument(span).await
+}
+
+/// `POST /runtimes/{arn}/invocations`: the service's address, so that its SDKs can be pointed at this program. They look for
+/// the text of an error in `message`.
+pub(super) async fn invoke_as_service<G: Graph>(
+    house: State<Arc<House<G>>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let response = invoke(house, headers, body).await;
+    match response.extensions().get::<Refusal>() {
+        Some(refusal) => answer::refused(&refusal.clone().detail("message", refusal.message.clone())),
+        None => response,
+    }
 }
 
 /// What is logged while a request is served says which one it is.

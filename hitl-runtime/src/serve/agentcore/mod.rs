@@ -25,6 +25,7 @@
 //! | the same with `Accept: text/event-stream` | server-sent events: each `entry`, what is `said`, and at last the `thread` |
 //! | `GET /ping` | `{"status": "Healthy" or "HealthyBusy", "time_of_last_update": seconds}` |
 //! | `/ws` | each text is a request, and answered with the same events |
+//! | `POST /runtimes/{arn}/invocations` | what `/invocations` answers, for an SDK whose endpoint is this program |
 //!
 //! The session of a thread is [`session_id`] of its name. A request whose session header says another one is refused: two
 //! sessions would be two containers for one thread. The journal would hold even then, for each append names the place
@@ -54,8 +55,9 @@
 //! | a request that is no HTTP | 400, empty | 400, text | hyper refuses it before it gets here |
 //! | more than 100 headers | 431 | taken | the same |
 //!
-//! boto3's `bedrock-agentcore` and `agentcore invoke --dev` are run against it as well. boto3 finds the `code` of a refusal
-//! as that of its `ClientError`; on AgentCore itself the service stands between the two. `agentcore invoke --dev` says the
+//! boto3's `bedrock-agentcore` and `agentcore invoke --dev` are run against it as well. boto3 with its `endpoint_url` here
+//! finds the `code` of a refusal as that of its `ClientError`; on AgentCore itself the service stands between the two, and
+//! says that the container has failed (424). `agentcore invoke --dev` says the
 //! status and nothing of the body, so look into the log; and it draws a session unless told one, so leave `thread_id` out
 //! or give the thread's session.
 
@@ -153,6 +155,7 @@ impl<G: Graph> AgentCore<G> {
     pub fn router(self) -> Router {
         Router::new()
             .route("/invocations", post(invoke::invoke::<G>))
+            .route("/runtimes/{arn}/invocations", post(invoke::invoke_as_service::<G>))
             .route("/ping", get(ping::ping::<G>))
             .route("/ws", any(socket::connect::<G>))
             .fallback(async || {
