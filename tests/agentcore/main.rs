@@ -3,8 +3,18 @@
 
 mod actions;
 mod bad_input;
+mod container;
 mod desk;
+#[cfg(feature = "dynamodb")]
+#[path = "../../hitl-runtime/tests/dynamo/dynoxide.rs"]
+mod dynoxide;
 mod events;
 mod identity;
+#[cfg(feature = "dynamodb")]
+mod one_table;
 mod process;
+#[cfg(feature = "dynamodb")]
+mod restored;
 mod served;
+#[cfg(feature = "dynamodb")]
+mod table;

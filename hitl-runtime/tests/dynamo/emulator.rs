@@ -1,20 +1,14 @@
 //! A DynamoDB to talk to.
 
-use std::{
-    io::{BufRead as _, BufReader},
-    path::Path,
-    process::{Child, Command, Stdio},
-    sync::{
-        OnceLock,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
-};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use aws_sdk_dynamodb::{
     Client,
     config::{BehaviorVersion, Credentials, Region},
 };
 use hitl_runtime::store::DynamoStore;
+
+use crate::dynoxide::Dynoxide;
 
 /// Where another DynamoDB answers.
 const ELSEWHERE: &str = "HITL_DYNAMODB";
@@ -23,34 +17,21 @@ const ELSEWHERE: &str = "HITL_DYNAMODB";
 pub struct Emulator {
     endpoint: String,
     table: String,
-    /// Ends when its standard input is closed, and so when this is dropped.
-    server: Option<Server>,
-}
-
-struct Server(Child);
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        drop(self.0.stdin.take());
-        let _ = self.0.wait();
-    }
+    server: Option<Dynoxide>,
 }
 
 impl Emulator {
     pub async fn start() -> Self {
         let emulator = match std::env::var(ELSEWHERE) {
             Ok(endpoint) => Self { endpoint, table: table(), server: None },
-            Err(_) => Self::of_our_own(),
+            Err(_) => {
+                let package = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/dynamo/emulator/Cargo.toml");
+                let server = Dynoxide::start(package);
+                Self { endpoint: server.endpoint.clone(), table: table(), server: Some(server) }
+            }
         };
         emulator.store().create_table().await.unwrap();
         emulator
-    }
-
-    fn of_our_own() -> Self {
-        let mut child = Command::new(program()).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let mut endpoint = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut endpoint).unwrap();
-        Self { endpoint: endpoint.trim().into(), table: table(), server: Some(Server(child)) }
     }
 
     pub fn endpoint(&self) -> &str {
@@ -104,23 +85,4 @@ fn table() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos();
     format!("threads-{nanos:x}-{}-{}", std::process::id(), COUNT.fetch_add(1, Relaxed))
-}
-
-/// The emulator's program, built the first time that it is needed.
-fn program() -> &'static Path {
-    static PROGRAM: OnceLock<std::path::PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("emulator");
-        let built = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--locked", "--target-dir"])
-            .arg(&target)
-            .args([
-                "--manifest-path",
-                concat!(env!("CARGO_MANIFEST_DIR"), "/tests/dynamo/emulator/Cargo.toml"),
-            ])
-            .status()
-            .unwrap();
-        assert!(built.success(), "the emulator cannot be built: {built}");
-        target.join("debug/dynamodb-emulator")
-    })
 }

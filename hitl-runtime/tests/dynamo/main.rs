@@ -4,6 +4,7 @@
 
 mod conformance;
 mod cost;
+mod dynoxide;
 mod emulator;
 mod ended;
 mod faults;

@@ -34,7 +34,7 @@ def check(port):
             return ask(payload, **how)["statusCode"]
         except ClientError as error:
             said = error.response["Error"]
-            assert said["Message"] == error.response["error"], error.response
+            assert said["Message"], "it says what to do"
             return error.response["ResponseMetadata"]["HTTPStatusCode"], said["Code"]
         except ParamValidationError:
             return "not sent"

@@ -104,7 +104,8 @@ fn nobody(thread: &ThreadId) -> Refusal {
     Refusal::new(
         401,
         "operator_missing",
-        "nobody is known to decide this: say who, as the one who carries it asks for",
+        "a verdict needs an operator, and this request has none: send a token that is verified here, or, where names \
+         are taken as they are given, an `operator` and its `roles`",
     )
     .detail("thread", thread.as_str())
 }

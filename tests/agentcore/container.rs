@@ -1,0 +1,66 @@
+//! The refund agent as a container has it: a process.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::LazyLock,
+};
+
+use serde_json::Value;
+
+use crate::served::read;
+
+pub struct Container {
+    pub child: Child,
+    url: String,
+}
+
+impl Container {
+    /// One whose ledger is in this folder, and its threads too unless the settings say otherwise.
+    pub fn start(folder: &Path, settings: &[(&str, &str)]) -> Self {
+        let mut child = Command::new(&*PROGRAM)
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .env("REFUND_DB", folder.join("refund.db"))
+            .env("HITL_OPERATORS", "claimed")
+            .envs(settings.iter().copied())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // Its first line says where it listens.
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let line: Value = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{line}: {e}"));
+        let url = format!("http://{}/invocations", line["address"].as_str().unwrap());
+        Self { child, url }
+    }
+
+    pub async fn ask(&self, payload: &Value) -> (u16, Value) {
+        read(reqwest::Client::new().post(&self.url).json(payload).send().await.unwrap()).await
+    }
+
+    /// As when its machine is taken away.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// `examples/refund` with its server, built like this test.
+static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
+    let test = std::env::current_exe().unwrap();
+    let profile = test.ancestors().nth(2).unwrap();
+    let features = if cfg!(feature = "dynamodb") { "agentcore,dynamodb" } else { "agentcore" };
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--quiet", "--example", "refund", "--features", features, "--manifest-path"]);
+    cargo.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
+    cargo.arg("--target-dir").arg(profile.parent().unwrap());
+    assert!(cargo.status().unwrap().success(), "{cargo:?} failed");
+    profile.join("examples/refund")
+});
