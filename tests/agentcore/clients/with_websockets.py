@@ -21,7 +21,7 @@ def check(port):
         told = ask({"thread_id": "by-socket", "message": TEXT})
         thread = told[-1]["thread"]
         yield "websockets: a start", (len(told) > 1, thread["standing"]), (True, "waiting")
-        yield "websockets: an unknown action", ask({"action": "aprove"})[0]["code"], "unknown_action"
+        yield "websockets: an unknown action", ask({"action": "aprove", "thread_id": "by-socket"})[0]["code"], "unknown_action"
         approve = {"action": "approve", "thread_id": "by-socket", "digest": thread["reviews"][0]["digest"]}
         approve |= {"operator": "mara", "roles": ["refund-approver"]}
         yield "websockets: an approval", ask(approve)[-1]["thread"]["standing"], "ended"
