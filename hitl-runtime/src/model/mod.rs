@@ -5,8 +5,8 @@
 //!
 //! | | is |
 //! |---|---|
-//! | [`Bedrock`] | a model on Amazon Bedrock, with its [`Guardrail`]s (feature `bedrock`) |
-//! | [`OpenAi`] | a model behind OpenAI's chat completions: Ollama, llama.cpp, vLLM, … (feature `openai`) |
+//! | `Bedrock` | a model on Amazon Bedrock, with its `Guardrail`s (feature `bedrock`) |
+//! | `OpenAi` | a model behind OpenAI's chat completions: Ollama, llama.cpp, vLLM, … (feature `openai`) |
 //! | [`from_env`] | whichever of them the environment names |
 //! | [`Script`] | what a test wants said |
 //! | [`Recorder`], [`Replay`] | exchanges with a real model, kept in a file, and said again from it |

@@ -22,7 +22,7 @@
 //!
 //! An entry's thread, place, hash, snapshot mark and header are bound to it as associated data. An entry that was
 //! changed, or brought from another thread or another place, does not open: reading is
-//! [`StoreError::Sealed`](super::StoreError::Sealed), and nothing of it becomes an entry. What sealing cannot show is
+//! [`StoreError::Sealed`], and nothing of it becomes an entry. What sealing cannot show is
 //! that the newest entries are missing, that a whole thread is gone or is again what it once was, or that the index says
 //! something else than the journal. For the journal there are the heads that `verify --against` holds it against; and
 //! nothing is ever decided by the index alone.
