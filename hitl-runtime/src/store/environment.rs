@@ -1,6 +1,6 @@
 //! The store that the environment names.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{MemoryStore, Store, StoreError};
 
@@ -8,7 +8,7 @@ use super::{MemoryStore, Store, StoreError};
 ///
 /// | variable | says |
 /// |---|---|
-/// | `HITL_STORE` | `sqlite:<file>`, `dynamodb:<table>`, or `memory`, which keeps nothing |
+/// | `HITL_STORE` | `sqlite:<file>`, `dynamodb:<table>`, or `memory`, which keeps nothing; `dynamodb:<table>?keep_ended=90d` forgets a thread so many days after its end |
 /// | `HITL_KMS_KEY` | that every entry is sealed before it is kept (feature `kms`), and under which key of AWS KMS; keys that sealed before and are still to be read follow after commas |
 ///
 /// DynamoDB and KMS find region and credentials as every AWS program does.
@@ -57,7 +57,10 @@ async fn named(at: Option<&str>, keys: Option<&str>) -> Result<Option<Arc<dyn St
 #[non_exhaustive]
 pub enum UnusableStore {
     /// It is none of the forms.
-    #[error("HITL_STORE is `{named}`, and should be `sqlite:<file>`, `dynamodb:<table>` or `memory`")]
+    #[error(
+        "HITL_STORE is `{named}`, and should be `sqlite:<file>`, `dynamodb:<table>`, perhaps with `?keep_ended=90d` \
+         after it, or `memory`"
+    )]
     Unknown {
         /// What it says.
         named: String,
@@ -87,9 +90,26 @@ async fn store(named: &str) -> Result<Arc<dyn Store>, UnusableStore> {
     match named.split_once(':') {
         None if named == "memory" => Ok(Arc::new(MemoryStore::new())),
         Some(("sqlite", file)) if !file.is_empty() => sqlite(file).await,
-        Some(("dynamodb", table)) if !table.is_empty() => dynamodb(table).await,
+        Some(("dynamodb", table)) => {
+            let (table, kept) =
+                kept(table).ok_or_else(|| UnusableStore::Unknown { named: named.to_owned() })?;
+            dynamodb(table, kept).await
+        }
         _ => Err(UnusableStore::Unknown { named: named.to_owned() }),
     }
+}
+
+/// A table, and how long it keeps a thread that has ended.
+fn kept(named: &str) -> Option<(&str, Option<Duration>)> {
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    let (table, time) = match named.split_once('?') {
+        None => (named, None),
+        Some((table, rest)) => {
+            let days: u16 = rest.strip_prefix("keep_ended=")?.strip_suffix('d')?.parse().ok()?;
+            (table, Some(DAY * days.into()))
+        }
+    };
+    (!table.is_empty()).then_some((table, time))
 }
 
 #[cfg(feature = "kms")]
@@ -115,12 +135,16 @@ async fn sqlite(_: &str) -> Result<Arc<dyn Store>, UnusableStore> {
 }
 
 #[cfg(feature = "dynamodb")]
-async fn dynamodb(table: &str) -> Result<Arc<dyn Store>, UnusableStore> {
-    Ok(Arc::new(super::DynamoStore::from_env(table).await))
+async fn dynamodb(table: &str, kept: Option<Duration>) -> Result<Arc<dyn Store>, UnusableStore> {
+    let store = super::DynamoStore::from_env(table).await;
+    Ok(Arc::new(match kept {
+        Some(time) => store.keep_ended(time),
+        None => store,
+    }))
 }
 
 #[cfg(not(feature = "dynamodb"))]
-async fn dynamodb(_: &str) -> Result<Arc<dyn Store>, UnusableStore> {
+async fn dynamodb(_: &str, _: Option<Duration>) -> Result<Arc<dyn Store>, UnusableStore> {
     Err(UnusableStore::NotBuilt { feature: "dynamodb" })
 }
 
@@ -132,7 +156,9 @@ mod tests {
     #[tokio::test]
     async fn a_store_is_opened_by_its_name() {
         assert!(store("memory").await.is_ok());
-        for wrong in ["", "memory:", "tickets.db", "sqlite:", "dynamodb:", "redis:x"] {
+        let wrongly_kept = ["dynamodb:?keep_ended=1d", "dynamodb:t?keep_ended=90", "dynamodb:t?keep=1d"];
+        let unknown = ["", "memory:", "tickets.db", "sqlite:", "dynamodb:", "redis:x"];
+        for wrong in unknown.into_iter().chain(wrongly_kept) {
             let error = store(wrong).await.err().unwrap().to_string();
             assert!(error.contains("should be `sqlite:<file>`"), "{wrong}: {error}");
         }
@@ -150,6 +176,13 @@ mod tests {
         let error = named(None, Some("alias/new")).await.err().unwrap();
         assert!(matches!(error, UnusableStore::NothingToSeal), "{error}");
         assert!(named(None, None).await.unwrap().is_none());
+    }
+
+    #[test]
+    fn a_table_may_forget_what_has_ended() {
+        assert_eq!(kept("threads"), Some(("threads", None)));
+        let quarter = Duration::from_secs(90 * 24 * 60 * 60);
+        assert_eq!(kept("threads?keep_ended=90d"), Some(("threads", Some(quarter))));
     }
 
     #[cfg(feature = "sqlite")]
