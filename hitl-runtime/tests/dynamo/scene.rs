@@ -65,10 +65,12 @@ pub struct Seen {
 }
 
 pub async fn seen(store: &DynamoStore, thread: &ThreadId) -> Seen {
+    // These first, for they are what may be late.
+    let reviews = reviews(store, thread).await;
     let standing = store.threads(None, None, 1_000).await.unwrap().items;
     Seen {
         records: conformance::whole(store, thread).await,
-        reviews: reviews(store, thread).await,
+        reviews,
         standing: standing.into_iter().find(|(of, _)| of == thread).map(|(_, standing)| standing),
         due: store.due(u64::MAX, None, 1_000).await.unwrap().items.contains(thread),
     }
