@@ -6,8 +6,9 @@
 use std::collections::BTreeSet;
 
 use super::bits::Bits;
+use super::facts::{Facts, Step};
 use super::names::Names;
-use super::prove::{Facts, NodeProof, Step};
+use super::prove::NodeProof;
 use super::sides::ForkProof;
 use super::{EdgeKind, EdgeSpec, GraphSpec, Point};
 

@@ -2,8 +2,8 @@
 //! where they meet.
 
 use super::bits::Bits;
+use super::facts::{Facts, Step};
 use super::names::Names;
-use super::prove::{Facts, Step};
 use super::{GraphSpec, Proof};
 
 /// One branch of a fork.

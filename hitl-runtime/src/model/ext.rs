@@ -1,14 +1,12 @@
 //! What every model can do, once it can answer.
 
-use std::{future::Future, time::Instant};
+use std::future::Future;
 
-use futures_util::TryStreamExt;
 use garde::Validate;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use super::{Answer, Model, ModelError, Piece, Request, structured};
-use crate::{journal::Usage, run::report};
+use super::{Model, ModelError, Request, heard::aloud, structured};
 
 /// What every model can do.
 ///
@@ -41,7 +39,7 @@ pub trait ModelExt: Model {
     /// An answer in words.
     ///
     /// # Errors
-    /// As [`Model::answer`] and [`Answer::whole`].
+    /// As [`Model::answer`] and [`Answer::whole`](super::Answer::whole).
     fn text(
         &self,
         request: impl Into<Request> + Send,
@@ -60,7 +58,7 @@ pub trait ModelExt: Model {
     /// The JSON is not heard while it comes: only one that fits is of use to anybody.
     ///
     /// # Errors
-    /// As [`Model::answer`] and [`Answer::whole`], and [`ModelError::Misfit`] with every attempt.
+    /// As [`Model::answer`] and [`Answer::whole`](super::Answer::whole), and [`ModelError::Misfit`] with every attempt.
     fn structured<T>(
         &self,
         request: impl Into<Request> + Send,
@@ -74,42 +72,3 @@ pub trait ModelExt: Model {
 }
 
 impl<M: Model + ?Sized> ModelExt for M {}
-
-/// The answer, each piece of it reported as it comes.
-async fn aloud<M: Model + ?Sized>(model: &M, request: &Request) -> Result<Answer, ModelError> {
-    let answered = async {
-        let mut pieces = model.stream(request);
-        while let Some(piece) = pieces.try_next().await? {
-            match piece {
-                Piece::Text(text) => report::said(&text),
-                Piece::End(answer) => return Ok(answer),
-            }
-        }
-        Err(ModelError::Unavailable {
-            problem: "its stream ended before the answer did; try again".into(),
-            source: None,
-        })
-    };
-    counted(model, answered).await
-}
-
-/// The answer, of which only the cost is reported.
-pub(super) async fn silent<M: Model + ?Sized>(model: &M, request: &Request) -> Result<Answer, ModelError> {
-    counted(model, model.answer(request)).await
-}
-
-/// What an answer cost is reported even where it is of no use.
-async fn counted<M: Model + ?Sized>(
-    model: &M,
-    answered: impl Future<Output = Result<Answer, ModelError>>,
-) -> Result<Answer, ModelError> {
-    let asked = Instant::now();
-    let answer = answered.await?;
-    report::spent(Usage {
-        model: model.name().to_owned(),
-        input_tokens: answer.input_tokens,
-        output_tokens: answer.output_tokens,
-        ms: u64::try_from(asked.elapsed().as_millis()).unwrap_or(u64::MAX),
-    });
-    answer.whole()
-}

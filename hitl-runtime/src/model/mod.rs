@@ -18,6 +18,7 @@ mod environment;
 mod error;
 mod ext;
 mod guard;
+mod heard;
 #[cfg(feature = "openai")]
 mod openai;
 mod record;

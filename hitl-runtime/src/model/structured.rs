@@ -4,7 +4,7 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use super::{Attempt, Form, Model, ModelError, Request, Role, ext::silent};
+use super::{Attempt, Form, Model, ModelError, Request, Role, heard::silent};
 use crate::{
     prose,
     review::{read, validate},

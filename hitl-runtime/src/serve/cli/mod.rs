@@ -21,6 +21,8 @@ mod ages;
 mod args;
 mod check;
 mod choose;
+#[cfg(feature = "agentcore")]
+mod container;
 mod draw;
 mod editor;
 mod escape;
@@ -33,8 +35,6 @@ mod program;
 mod render;
 mod schema;
 mod screen;
-#[cfg(feature = "agentcore")]
-mod serve;
 mod session;
 mod set;
 mod sweep;

@@ -9,7 +9,6 @@ use super::{
     Shared,
     item::Item,
     key::{self, Born, Id, Key, List, SHARDS},
-    parts,
     table::Range,
 };
 use crate::{StoreError, ThreadId};
@@ -35,6 +34,11 @@ enum What {
     Entries { thread: ThreadId, born: Born },
     /// The entries of a thread that has ended have to bear the time at which it is forgotten, as its head does.
     Expire { thread: ThreadId, born: Born },
+}
+
+/// The parts that an item names: a chore, or the entries of an append.
+pub(super) fn named_parts(item: &Item) -> Option<(Id, u64)> {
+    Some((Id::read(item.get_bytes("attempt")?)?, item.get_number("parts")?))
 }
 
 impl Chore {
@@ -72,14 +76,14 @@ impl Chore {
         let born = || item.get_number("born").map(Born::of);
         let what = match item.get_text("chore")? {
             "parts" => {
-                let (attempt, count) = parts::named_in(item)?;
+                let (attempt, count) = named_parts(item)?;
                 What::Parts { attempt, count }
             }
             "entries" => What::Entries { thread: thread()?, born: born()? },
             "expire" => What::Expire { thread: thread()?, born: born()? },
             _ => return None,
         };
-        Some(Self { key: item.key()?, what })
+        Some(Self { key: Key::of(item)?, what })
     }
 }
 
@@ -176,7 +180,7 @@ impl Shared {
         let of_this_life = |key: &Key| key::read_batch(&key.sk).is_some_and(|(_, of)| of == born);
         Ok(items
             .iter()
-            .filter_map(|item| Some((item.key().filter(of_this_life)?, parts::named_in(item))))
+            .filter_map(|item| Some((Key::of(item).filter(of_this_life)?, named_parts(item))))
             .collect())
     }
 }

@@ -88,7 +88,7 @@ impl Head {
         Some(Self {
             next: item.get_number("next")?,
             hash: Digest::from_bytes(item.get_bytes("hash")?.try_into().ok()?),
-            by: item.get_id("by")?,
+            by: Id::read(item.get_bytes("by")?)?,
             born: Born::of(item.get_number("born")?),
             index: Index {
                 standing: item.get_text("standing").and_then(index::standing),

@@ -4,8 +4,6 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
 
-use super::key::{Id, Key, PK, SK};
-
 /// Under this many bytes a write costs one unit, compressed or not.
 pub(super) const WORTH_COMPRESSING: usize = 1025;
 
@@ -47,14 +45,6 @@ impl Item {
 
     pub(super) fn get_bytes(&self, name: &str) -> Option<&[u8]> {
         self.0.get(name)?.as_b().ok().map(AsRef::as_ref)
-    }
-
-    pub(super) fn get_id(&self, name: &str) -> Option<Id> {
-        Id::read(self.get_bytes(name)?)
-    }
-
-    pub(super) fn key(&self) -> Option<Key> {
-        Some(Key { pk: self.get_text(PK)?.into(), sk: self.get_text(SK)?.into() })
     }
 
     pub(super) fn into_attributes(self) -> HashMap<String, AttributeValue> {

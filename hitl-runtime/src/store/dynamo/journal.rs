@@ -54,7 +54,7 @@ impl Shared {
             ..Range::of(key::partition(thread))
         };
         let (mut items, mut next) = self.table.query(DOING, range.clone()).await?;
-        let first = items.first().filter(|item| item.key().is_some_and(|key| key.sk == HEAD));
+        let first = items.first().filter(|item| Key::of(item).is_some_and(|key| key.sk == HEAD));
         let Some(head) = self.read_head(thread, first)?.filter(|head| head.lives(Self::now_s())) else {
             return Ok(Reading::Whole(None));
         };
@@ -146,7 +146,7 @@ impl Shared {
 
 /// The place of the last entry of a batch, where it is one of this life of the thread.
 fn last_of(item: &Item, head: &Head) -> Option<Place> {
-    let Key { sk, .. } = item.key()?;
+    let Key { sk, .. } = Key::of(item)?;
     let (last, born) = key::read_batch(&sk)?;
     (born == head.born).then_some(last)
 }

@@ -53,6 +53,11 @@ impl Key {
         Self { pk: list.partition(shard(thread)), sk }
     }
 
+    /// Where an item stands.
+    pub(super) fn of(item: &Item) -> Option<Self> {
+        Some(Self { pk: item.get_text(PK)?.into(), sk: item.get_text(SK)?.into() })
+    }
+
     /// As the first attributes of an item.
     pub(super) fn item(&self) -> Item {
         Item::default().text(PK, &self.pk).text(SK, &self.sk)

@@ -21,7 +21,7 @@ impl Shared {
     /// Brings every list up to date.
     pub(super) async fn catch_up_all(&self) -> Result<(), StoreError> {
         for item in self.table.query_all(DOING, Range::of(LATE)).await? {
-            let thread = item.key().and_then(|key| ThreadId::new(key.sk).ok());
+            let thread = Key::of(&item).and_then(|key| ThreadId::new(key.sk).ok());
             if let Some(thread) = thread {
                 self.catch_up(&thread).await?;
             }

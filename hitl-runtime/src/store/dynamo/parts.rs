@@ -5,7 +5,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{
     Shared,
-    chore::Chore,
+    chore::{Chore, named_parts},
     item::Item,
     key::{Id, Key},
     trouble,
@@ -31,11 +31,6 @@ impl Staged {
     pub(super) fn name_in(&self, item: Item) -> Item {
         item.bytes("attempt", self.attempt.as_bytes()).number("parts", self.count)
     }
-}
-
-/// The parts that an item names.
-pub(super) fn named_in(item: &Item) -> Option<(Id, u64)> {
-    Some((item.get_id("attempt")?, item.get_number("parts")?))
 }
 
 impl Shared {
@@ -82,7 +77,7 @@ impl Shared {
             return Ok(Some(bytes.to_vec()));
         }
         let (attempt, count) =
-            named_in(item).ok_or_else(|| trouble::damaged(&self.table.name, thread, "an entry"))?;
+            named_parts(item).ok_or_else(|| trouble::damaged(&self.table.name, thread, "an entry"))?;
         self.join(attempt, count).await
     }
 }

@@ -4,14 +4,10 @@
 //! Between any two ranks lies a layer of bends, one for each edge that passes, as wide as the edge's label: so labels
 //! have room, and two edges between the same nodes do not fall into one.
 
-use super::place::{place, ports, straighten};
-
-/// A box to be placed, or the room that a label wants.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Size {
-    pub(super) w: f64,
-    pub(super) h: f64,
-}
+use super::{
+    item::{Item, Size},
+    place::{place, ports, straighten},
+};
 
 /// An edge between two boxes.
 #[derive(Clone, Copy, Debug)]
@@ -41,16 +37,6 @@ pub(super) struct Layout {
 
 const LAYER_GAP: f64 = 15.0;
 const BEND: Size = Size { w: 6.0, h: 8.0 };
-
-/// A box, or a bend of an arrow.
-pub(super) struct Item {
-    pub(super) size: Size,
-    pub(super) layer: usize,
-    /// The items above and below that it is tied to, and how firmly.
-    pub(super) up: Vec<(usize, f64)>,
-    pub(super) down: Vec<(usize, f64)>,
-    pub(super) x: f64,
-}
 
 /// Places boxes, the first of which is on top.
 pub(super) fn layout(boxes: &[Size], arrows: &[Arrow]) -> Layout {

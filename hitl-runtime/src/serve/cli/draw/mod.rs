@@ -1,5 +1,6 @@
 //! A graph that can be looked at.
 
+mod item;
 mod layout;
 pub(super) mod mermaid;
 mod place;

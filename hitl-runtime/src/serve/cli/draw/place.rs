@@ -1,6 +1,6 @@
 //! From side to side: every item near its neighbours, every line as straight as the others allow.
 
-use super::layout::Item;
+use super::item::Item;
 
 const SIDE_GAP: f64 = 26.0;
 const PORT_GAP: f64 = 26.0;

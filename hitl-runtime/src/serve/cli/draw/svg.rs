@@ -6,7 +6,8 @@ use textwrap::core::display_width;
 
 use super::{
     Lit, Words,
-    layout::{Arrow, Layout, Point as At, Size, layout},
+    item::Size,
+    layout::{Arrow, Layout, Point as At, layout},
 };
 use crate::graph::{EdgeKind, EdgeSpec, GraphSpec, Point};
 
