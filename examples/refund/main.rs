@@ -118,11 +118,10 @@ fn whole_cents(amount: &f64, _: &()) -> garde::Result {
 }
 
 const GREETING: &str =
-    "A refund desk. Its model is no AI but a set of rules, which read order, amount and reason.";
+    "A refund desk. Unless HITL_MODEL names a model, a set of rules reads order, amount and reason.";
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    Cli::open(open()).greeting(GREETING).run().await
+fn main() -> ExitCode {
+    Cli::open(open()).greeting(GREETING).main()
 }
 
 async fn open() -> Result<Agent<RefundAgent>, Error> {

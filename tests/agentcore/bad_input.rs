@@ -99,6 +99,33 @@ async fn a_hundred_megabytes_are_refused_and_whoever_sent_them_reads_why() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn megabytes_that_are_wrong_are_not_said_back() {
+    let served = Served::start();
+    let digest = served.waiting("t").await;
+    let long = "x".repeat(5_000_000);
+    let by = |mut payload: Value| {
+        payload["thread_id"] = "t".into();
+        payload["digest"] = digest.as_str().into();
+        payload["operator"] = "mara".into();
+        payload["roles"] = json!(["clerk"]);
+        payload
+    };
+    for payload in [
+        by(json!({ "action": long })),
+        by(json!({ "action": "reject", "reason": long })),
+        by(json!({ "action": "approve", &long: 1 })),
+        by(json!({ "action": "edit", "patch": { "draft": { "dollars": long } } })),
+        by(json!({ "action": "edit", "patch": { "draft": { &long: 1 } } })),
+        json!({ "thread_id": "u", "message": "A-1", &long: 1 }),
+        json!({ "thread_id": long, "message": "A-1" }),
+    ] {
+        let (status, body) = served.ask(payload).await;
+        assert!((400..500).contains(&status) && body.to_string().len() < 10_000, "{status}");
+    }
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_of_another_thread_is_refused() {
     let served = Served::start();
     let digest = served.waiting("t").await;

@@ -13,7 +13,7 @@ use crate::served::read;
 
 pub struct Container {
     pub child: Child,
-    url: String,
+    pub url: String,
 }
 
 impl Container {

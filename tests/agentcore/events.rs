@@ -119,3 +119,46 @@ async fn a_socket_takes_one_request_after_the_other() {
     assert_eq!(served.desk.paid().len(), 1);
     served.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_socket_answers_pings_while_a_node_runs_and_takes_what_comes_meanwhile() {
+    let served = Served::start();
+    served.desk.shut();
+    let url = served.url("/ws").replace("http:", "ws:");
+    let (mut socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
+    let mut send = async |message| socket.send(message).await.unwrap();
+    send(Message::text(json!({ "thread_id": "t", "message": "A-1" }).to_string())).await;
+    served.desk.entered.acquire().await.unwrap().forget();
+    send(Message::Ping("are you there".into())).await;
+    send(Message::text(json!({ "action": "get", "thread_id": "nobody" }).to_string())).await;
+    while socket.next().await.unwrap().unwrap() != Message::Pong("are you there".into()) {}
+    served.desk.open();
+    let texts = async |message: Result<Message, _>| match message.unwrap() {
+        Message::Text(text) => Some(text),
+        _ => None,
+    };
+    let mut texts = Box::pin(socket.filter_map(texts));
+    while !texts.next().await.unwrap().contains(r#""thread":{"#) {}
+    assert!(texts.next().await.unwrap().contains("unknown_thread"));
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_socket_refuses_what_is_too_large_and_goes_on() {
+    let served = Served::start();
+    let url = served.url("/ws").replace("http:", "ws:");
+    let (mut socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
+    for (payload, code) in [
+        (format!(r#"{{"thread_id":"t","message":"{}"}}"#, "x".repeat(17_000_000)), "too_large"),
+        (json!({ "action": "get", "thread_id": "nobody" }).to_string(), "unknown_thread"),
+    ] {
+        socket.send(Message::text(payload)).await.unwrap();
+        let text = loop {
+            if let Message::Text(text) = socket.next().await.unwrap().unwrap() {
+                break text;
+            }
+        };
+        assert!(text.contains(code), "{text}");
+    }
+    served.stop().await;
+}

@@ -1,5 +1,14 @@
 //! Who decides: the subject of a token that was verified, or nobody.
 
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use futures_util::future::join_all;
 use hitl::{
     ManualClock, MemoryStore,
     agentcore::{Operators, Tokens},
@@ -178,25 +187,100 @@ async fn a_token_that_expires_in_the_middle_ends_what_was_begun_and_begins_nothi
     served.stop().await;
 }
 
-/// Keys that are fetched: one that is new there is found.
+/// A key server, what it says, and how often it was asked.
+struct KeyServer {
+    url: String,
+    says: Arc<Mutex<(u16, String)>>,
+    asked: Arc<AtomicUsize>,
+}
+
+impl KeyServer {
+    async fn start(jwks: String) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/keys", listener.local_addr().unwrap());
+        let (says, asked) = (Arc::new(Mutex::new((200, jwks))), Arc::new(AtomicUsize::new(0)));
+        let (said, count) = (Arc::clone(&says), Arc::clone(&asked));
+        let keys = axum::routing::get(async move || {
+            count.fetch_add(1, SeqCst);
+            let (status, body) = said.lock().unwrap().clone();
+            (axum::http::StatusCode::from_u16(status).unwrap(), body)
+        });
+        tokio::spawn(async { axum::serve(listener, axum::Router::new().route("/keys", keys)).await });
+        Self { url, says, asked }
+    }
+
+    fn says(&self, status: u16, body: &str) {
+        *self.says.lock().unwrap() = (status, body.to_owned());
+    }
+
+    /// How often since this was asked last.
+    fn asked(&self) -> usize {
+        self.asked.swap(0, SeqCst)
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn keys_are_fetched_from_where_the_issuer_has_them() {
-    let issuer = Issuer::new("k2");
-    let jwks = issuer.jwks();
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/keys", listener.local_addr().unwrap());
-    let keys = axum::Router::new().route("/keys", axum::routing::get(async move || jwks));
-    let keys = tokio::spawn(async { axum::serve(listener, keys).await });
+async fn keys_are_fetched_once_for_all_and_count_for_as_long_as_the_issuer_has_them() {
+    let (old, new) = (Issuer::new("k1"), Issuer::new("k2"));
+    let keys = KeyServer::start(old.jwks()).await;
+    let (desk, clock) = (Desk::new(), ManualClock::at_ms(NOW * 1000));
+    let agent = Refunds::new(desk.clone(), MemoryStore::new()).clock(clock.clone());
+    let served = Served::of(agent, desk, Operators::verified(Tokens::from_url(&keys.url)));
+    let _ = served.waiting("t").await;
+    let at_once = async |issuer: &Issuer| {
+        let token = format!("Bearer {}", issuer.token(&with(json!({ "exp": NOW + 1_000_000 }))));
+        let get = json!({ "action": "get", "thread_id": "t" });
+        let ask =
+            || async { read(served.post(&get).header("authorization", &token).send().await.unwrap()).await };
+        let answers = join_all((0..20).map(|_| ask())).await;
+        assert!(answers.iter().all(|(status, _)| *status == answers[0].0), "{answers:?}");
+        (answers[0].0, answers[0].1["code"].as_str().unwrap_or("").to_owned())
+    };
+    let good = || (200, String::new());
+    let wait = async |seconds| clock.advance(Duration::from_secs(seconds));
+
+    // While there are none nobody is let in, and nobody asks again and again.
+    keys.says(500, "");
+    assert_eq!((at_once(&old).await, keys.asked()), ((503, "keys_unavailable".into()), 1));
+    keys.says(200, &old.jwks());
+    assert_eq!((at_once(&old).await.0, keys.asked()), (503, 0));
+    wait(5).await;
+    assert_eq!((at_once(&old).await, keys.asked()), (good(), 1));
+    assert_eq!((at_once(&old).await, keys.asked()), (good(), 0));
+
+    // A key that is new is looked for, though not for each token that claims one.
+    let invalid = (401, "token_invalid".to_owned());
+    assert_eq!((at_once(&new).await, keys.asked()), (invalid.clone(), 0));
+    keys.says(200, &new.jwks());
+    wait(60).await;
+    assert_eq!((at_once(&new).await, keys.asked()), (good(), 1));
+    // And the one that it has taken back counts no longer.
+    assert_eq!((at_once(&old).await, keys.asked()), (invalid, 0));
+
+    // A server that is down for a while is missed by nobody; for an hour, it is.
+    keys.says(500, "");
+    wait(30 * 60).await;
+    assert_eq!((at_once(&new).await, keys.asked()), (good(), 1));
+    wait(30 * 60).await;
+    assert_eq!((at_once(&new).await, keys.asked()), ((503, "keys_unavailable".into()), 1));
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_of_an_unknown_kind_spoils_no_other_and_a_time_may_have_a_fraction() {
+    let issuer = Issuer::new("k1");
+    let mut jwks: Value = serde_json::from_str(&issuer.jwks()).unwrap();
+    let unknown = json!({ "kty": "of tomorrow", "kid": "k0", "key_ops": 7 });
+    jwks["keys"].as_array_mut().unwrap().insert(0, unknown);
     let (desk, clock) = (Desk::new(), ManualClock::at_ms(NOW * 1000));
     let agent = Refunds::new(desk.clone(), MemoryStore::new()).clock(clock);
-    let served = Served::of(agent, desk, Operators::verified(Tokens::from_url(url)));
+    let tokens = Tokens::from_jwks(&jwks.to_string()).unwrap();
+    let served = Served::of(agent, desk, Operators::verified(tokens));
     let digest = served.waiting("t").await;
+    let token = issuer.token(&with(json!({ "exp": NOW as f64 + 0.5, "nbf": NOW as f64 - 0.5 })));
     let approve = json!({ "action": "approve", "thread_id": "t", "digest": digest });
-    let token = format!("Bearer {}", issuer.token(&claims()));
-    let (status, view) =
-        read(served.post(&approve).header("authorization", token).send().await.unwrap()).await;
+    let (status, view) = read(served.post(&approve).bearer_auth(token).send().await.unwrap()).await;
     assert_eq!((status, &view["standing"]), (200, &json!("ended")), "{view}");
-    keys.abort();
     served.stop().await;
 }
 

@@ -1,5 +1,7 @@
 //! What a stop leaves behind.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use crate::{container::Container, served::Served};
@@ -39,4 +41,35 @@ async fn another_process_goes_on_where_a_killed_one_was_and_one_that_is_told_to_
     let pid = rustix::process::Pid::from_child(&second.child);
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     assert!(second.child.wait().unwrap().success());
+}
+
+/// A call that hangs in the bank keeps the process no longer than what runs is waited for.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn what_hangs_does_not_keep_a_process_that_is_told_to_stop() {
+    let folder = tempfile::tempdir().unwrap();
+    let gate = folder.path().join("gate");
+    let made = std::process::Command::new("mkfifo").arg(&gate).status().unwrap();
+    assert!(made.success());
+    let mut container = Container::start(folder.path(), &[("REFUND_GATE", gate.to_str().unwrap())]);
+    let message = "Please refund order A-9133, it arrived broken. I paid $149.";
+    let (_, view) = container.ask(&json!({ "thread_id": "t", "message": message })).await;
+    let approve = json!({
+        "action": "approve", "thread_id": "t", "digest": view["reviews"][0]["digest"],
+        "operator": "mara", "roles": ["refund-approver"],
+    });
+    let url = container.url.clone();
+    let hanging = tokio::spawn(async move { reqwest::Client::new().post(url).json(&approve).send().await });
+    // Whoever opens a pipe to write waits until somebody reads.
+    let gate = tokio::task::spawn_blocking(|| std::fs::OpenOptions::new().write(true).open(gate)).await;
+    let gate = gate.unwrap().unwrap();
+    let pid = rustix::process::Pid::from_child(&container.child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    let ended = tokio::task::spawn_blocking(move || (container.child.wait().unwrap(), container));
+    let (status, container) =
+        tokio::time::timeout(Duration::from_secs(120), ended).await.expect("it hangs").unwrap();
+    assert!(status.success(), "{status}");
+    drop((gate, container));
+    // Whoever asked hears no success.
+    assert!(!hanging.await.unwrap().is_ok_and(|answer| answer.status().is_success()));
 }

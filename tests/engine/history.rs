@@ -7,7 +7,7 @@ use hitl::{
     store::{Append, Record},
 };
 
-use super::refunds::*;
+use super::{counted::Counted, refunds::*};
 
 fn id(name: &str) -> ThreadId {
     name.parse().unwrap()
@@ -23,6 +23,18 @@ async fn history_tells_the_whole_story() {
     let page = agent.history(&id("t"), 3, 2).await.unwrap();
     assert_eq!(page.iter().map(|entry| entry.place).collect::<Vec<_>>(), [3, 4]);
     assert_eq!(agent.history(&id("nobody"), 0, 9).await.unwrap_err().code(), "unknown_thread");
+}
+
+#[tokio::test]
+async fn a_store_with_small_pages_cuts_no_history_short() {
+    let agent = RefundAgent::new(Desk::default(), Counted { page: Some(2), ..Counted::default() });
+    done(open(&agent, "t").await.approve(&mara()).await.unwrap());
+    let places = async |from, limit| -> Vec<u64> {
+        agent.history(&id("t"), from, limit).await.unwrap().iter().map(|entry| entry.place).collect()
+    };
+    assert_eq!(places(0, 100).await, [0, 1, 2, 3, 4, 5, 6, 7]);
+    assert_eq!(places(1, 5).await, [1, 2, 3, 4, 5]);
+    assert!(places(8, 5).await.is_empty());
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The engine as a program drives it: real graphs, real stores.
 #![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
 
+mod counted;
 mod deadlines;
 mod each;
 mod each_deep;

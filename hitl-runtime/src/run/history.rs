@@ -45,7 +45,7 @@ pub struct Snapshot<S: State> {
 }
 
 impl<G: Graph> Agent<G> {
-    /// At most `limit` entries from a place on, oldest first; empty past the end.
+    /// At most `limit` entries from a place on, oldest first; fewer only where the journal ends.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -68,7 +68,7 @@ impl<G: Graph> Agent<G> {
         from: Place,
         limit: usize,
     ) -> Result<Vec<HistoryEntry>, Error> {
-        let records = self.inner.store.entries(thread, from, limit).await?;
+        let records = self.records(thread, from, limit).await?;
         if records.is_empty() && self.inner.store.entries(thread, 0, 1).await?.is_empty() {
             return Err(Error::UnknownThread { thread: thread.clone() });
         }
@@ -88,6 +88,18 @@ impl<G: Graph> Agent<G> {
             history.push(shown(thread, &record)?);
         }
         Ok(history)
+    }
+
+    /// A store gives less than it is asked for where its own pages are smaller, and nothing at the end alone.
+    async fn records(&self, thread: &ThreadId, from: Place, limit: usize) -> Result<Vec<Record>, Error> {
+        let mut records: Vec<Record> = Vec::new();
+        let mut next = Some(from);
+        while let Some(place) = next.filter(|_| records.len() < limit) {
+            let page = self.inner.store.entries(thread, place, limit - records.len()).await?;
+            next = page.last().and_then(|last| last.place.checked_add(1));
+            records.extend(page);
+        }
+        Ok(records)
     }
 
     /// The hash that the entry at a place builds on.

@@ -1,73 +1,16 @@
 //! What a program takes over, and what the journal says of it.
 
-use std::{
-    pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::atomic::Ordering, time::Duration};
 
-use hitl::{
-    Error, ManualClock, OpenReview, Page, Place, Standing, Store, StoreError, ThreadId,
-    journal::Event,
-    prelude::*,
-    store::{Append, Record, Tail},
-};
+use hitl::{Error, ManualClock, Standing, Store, journal::Event, prelude::*, store::Append};
 
 use super::{
-    super::effects::Behaviour,
+    super::{counted::Counted, effects::Behaviour},
     events, id, journal, kept, mara, names, told,
     v1::{self, World},
     versions::{renamed, rewired, v2},
     waiting,
 };
-
-/// A store that counts its commits.
-#[derive(Clone, Default)]
-struct Counted {
-    store: MemoryStore,
-    commits: Arc<AtomicU32>,
-}
-
-type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
-
-impl Store for Counted {
-    fn append(&self, append: Append) -> Answer<'_, ()> {
-        self.commits.fetch_add(1, Ordering::SeqCst);
-        self.store.append(append)
-    }
-
-    fn tail<'a>(&'a self, thread: &'a ThreadId) -> Answer<'a, Option<Tail>> {
-        self.store.tail(thread)
-    }
-
-    fn entries<'a>(&'a self, thread: &'a ThreadId, from: Place, limit: usize) -> Answer<'a, Vec<Record>> {
-        self.store.entries(thread, from, limit)
-    }
-
-    fn reviews<'a>(&'a self, after: Option<&'a str>, limit: usize) -> Answer<'a, Page<OpenReview>> {
-        self.store.reviews(after, limit)
-    }
-
-    fn threads<'a>(
-        &'a self,
-        standing: Option<Standing>,
-        after: Option<&'a str>,
-        limit: usize,
-    ) -> Answer<'a, Page<(ThreadId, Standing)>> {
-        self.store.threads(standing, after, limit)
-    }
-
-    fn due<'a>(&'a self, by_ms: u64, after: Option<&'a str>, limit: usize) -> Answer<'a, Page<ThreadId>> {
-        self.store.due(by_ms, after, limit)
-    }
-
-    fn delete<'a>(&'a self, thread: &'a ThreadId) -> Answer<'a, ()> {
-        self.store.delete(thread)
-    }
-}
 
 #[tokio::test]
 async fn where_nothing_that_matters_differs_the_thread_goes_on_and_the_entry_says_so() {

@@ -45,7 +45,8 @@ impl Call {
     /// Does what is asked for where nodes run, which is not where pings are answered.
     pub(super) async fn run<G: Graph>(self, house: &House<G>) -> Result<Reply, Refusal> {
         let agent = house.agent.clone();
-        let work = async move { agent.act(self.request, self.operator.as_ref()).await }.in_current_span();
+        let work = async move { agent.act(self.request, self.operator.as_ref()).await.map_err(kept_back) };
+        let work = work.in_current_span();
         house.workers().spawn(work).await.unwrap_or_else(|_| {
             Err(Refusal::new(
                 500,
@@ -53,5 +54,36 @@ impl Call {
                 "this container failed in the middle; ask how the thread stands",
             ))
         })
+    }
+}
+
+/// What a store says may name accounts, roles and files, which are nothing to whoever calls.
+fn kept_back(refusal: Refusal) -> Refusal {
+    if refusal.status != 503 {
+        return refusal;
+    }
+    tracing::error!(code = refusal.code, "{refusal}");
+    let said =
+        "this container cannot go on for now, and its log says why: ask how the thread stands, or ask again";
+    Refusal { details: refusal.details, ..Refusal::new(503, refusal.code, said) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_store_says_is_for_the_log() {
+        let said = Refusal::new(
+            503,
+            "store",
+            "User: arn:aws:sts::111122223333:assumed-role/refunds is not authorized",
+        )
+        .detail("thread", "t");
+        let told = kept_back(said);
+        assert_eq!((told.status, told.code, &told.details["thread"]), (503, "store", &Value::from("t")));
+        assert!(!told.message.contains("arn:"), "{told}");
+        let late = Refusal::new(409, "stale", "somebody was first");
+        assert_eq!(kept_back(late.clone()), late);
     }
 }

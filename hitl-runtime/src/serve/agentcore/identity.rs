@@ -30,7 +30,8 @@ pub struct Operators {
 }
 
 impl Operators {
-    /// The subject of a verified token, and nobody else.
+    /// The subject of a verified token, and nobody else. Only verdicts and settlements ask for one: who may begin a thread
+    /// or look at it is for whoever stands before the container.
     pub fn verified(tokens: Tokens) -> Self {
         Self { tokens: Some(Arc::new(tokens)), claimed: false }
     }
@@ -107,15 +108,12 @@ impl Caller {
     }
 }
 
-/// The token of a request, by RFC 6750.
+/// The token of a request, by RFC 6750. What AWS's SDKs sign with is the caller's, and says nothing of an operator.
 fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
     let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
-    let token = value.to_str().ok().and_then(|text| {
-        let (scheme, token) = text.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-    });
-    match token {
-        Some(token) => Ok(Some(token)),
-        None => Err(Refusal::new(401, "token_invalid", "`Authorization` is not `Bearer` and a token")),
+    match value.to_str().ok().and_then(|text| text.split_once(' ')) {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(Some(token.trim())),
+        Some((scheme, _)) if scheme.starts_with("AWS4-") => Ok(None),
+        _ => Err(Refusal::new(401, "token_invalid", "`Authorization` is not `Bearer` and a token")),
     }
 }

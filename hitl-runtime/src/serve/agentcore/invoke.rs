@@ -21,7 +21,7 @@ pub(super) async fn invoke<G: Graph>(
     let span = span(&headers);
     let answered = async {
         let response = answer(&house, &headers, body).await.unwrap_or_else(|refusal| {
-            tracing::info!(code = refusal.code, status = refusal.status, "refused: {refusal}");
+            log(&refusal);
             answer::refused(&refusal)
         });
         tracing::info!(status = response.status().as_u16(), "answered");
@@ -44,6 +44,14 @@ pub(super) async fn invoke_as_service<G: Graph>(
     }
 }
 
+/// What the caller did wrong may hold anything that was sent, so its words are for the caller alone.
+fn log(refusal: &Refusal) {
+    match refusal.status {
+        500.. => tracing::warn!(code = refusal.code, "{refusal}"),
+        _ => tracing::info!(code = refusal.code, "refused"),
+    }
+}
+
 /// What is logged while a request is served says which one it is.
 pub(super) fn span(headers: &HeaderMap) -> tracing::Span {
     let request = answer::text(headers, answer::REQUEST).map_or_else(answer::drawn_id, str::to_owned);
@@ -61,6 +69,8 @@ async fn answer<G: Graph>(
     let caller = Caller::of(house, headers).await?;
     let call = Call::read(house, &caller, payload::parse(&bytes?)?)?;
     let session = call.session.clone();
+    // The caller need not have said it.
+    tracing::Span::current().record("sessionId", session.as_str());
     let mut response = if wants_events(headers) {
         stream::answer(house, call).await?
     } else {

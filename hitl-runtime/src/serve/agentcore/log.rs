@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use tracing::{
     Event, Subscriber,
     field::{Field, Visit},
-    span::{Attributes, Id},
+    span::{Attributes, Id, Record},
 };
 use tracing_subscriber::{
     EnvFilter, Layer,
@@ -71,6 +71,14 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Fields {
         attributes.record(&mut said);
         if let Some(span) = context.span(id) {
             span.extensions_mut().insert(said);
+        }
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
+        if let Some(span) = context.span(id)
+            && let Some(said) = span.extensions_mut().get_mut::<Said>()
+        {
+            values.record(said);
         }
     }
 }
@@ -159,7 +167,8 @@ mod tests {
             move || kept.clone()
         });
         tracing::subscriber::with_default(tracing_subscriber::registry().with(Fields).with(lines), || {
-            let _inside = tracing::info_span!("request", requestId = "r-1", sessionId = "s-1").entered();
+            let inside = tracing::info_span!("request", requestId = "r-1", sessionId = "").entered();
+            inside.record("sessionId", "s-1");
             tracing::warn!(status = 409_u64, "two\nlines and a \"quote\"");
         });
         let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();

@@ -65,6 +65,7 @@ mod answer;
 mod call;
 mod identity;
 mod invoke;
+mod keys;
 mod log;
 mod payload;
 mod ping;
@@ -83,9 +84,11 @@ use axum::{
 use tokio::runtime::Handle;
 
 pub use identity::Operators;
+pub use keys::InvalidKeys;
 pub use log::log_as_json;
+pub(crate) use serve::told_to_stop;
 pub use session::session_id;
-pub use token::{InvalidKeys, Tokens};
+pub use token::Tokens;
 
 use crate::{Agent, run::Graph, serve::wire::Refusal};
 

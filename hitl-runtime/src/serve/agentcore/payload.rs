@@ -33,6 +33,9 @@ pub(super) async fn read(body: Body) -> Result<Vec<u8>, Refusal> {
 
 /// The JSON in it.
 pub(super) fn parse(bytes: &[u8]) -> Result<Value, Refusal> {
+    if bytes.len() > LARGEST {
+        return Err(too_large());
+    }
     let text = std::str::from_utf8(bytes).map_err(|error| {
         Refusal::new(
             400,
@@ -44,7 +47,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Value, Refusal> {
     serde_json::from_str(text).map_err(|error| invalid_json(&error.to_string()))
 }
 
-pub(super) fn too_large() -> Refusal {
+fn too_large() -> Refusal {
     Refusal::new(413, "too_large", format!("a request has {LARGEST} bytes at most")).detail("limit", LARGEST)
 }
 

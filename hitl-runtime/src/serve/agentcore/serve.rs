@@ -2,6 +2,7 @@
 
 use std::{future::Future, io, net::SocketAddr, time::Duration};
 
+use futures_util::FutureExt as _;
 use tokio::{net::TcpListener, runtime::Handle, sync::oneshot};
 
 use super::AgentCore;
@@ -56,12 +57,17 @@ impl<G: Graph> AgentCore<G> {
         std::thread::Builder::new().name("agentcore".to_owned()).spawn(move || {
             let _ = ending.send(self.answer(listener, stopped));
         })?;
-        stop.await;
+        let mut ended = ended
+            .map(|ended| ended.unwrap_or_else(|_| Err(io::Error::other("the server's thread panicked"))));
+        tokio::select! {
+            // It listens no longer, so nobody is served.
+            ended = &mut ended => return ended,
+            () = stop => {}
+        }
         tracing::info!("stopping");
         let _ = stopping.send(());
         let rest = async {
-            let answered =
-                ended.await.unwrap_or_else(|_| Err(io::Error::other("the server's thread panicked")));
+            let answered = ended.await;
             agent.rest().await;
             answered
         };
@@ -87,8 +93,8 @@ impl<G: Graph> AgentCore<G> {
     }
 }
 
-/// Waits until the process is told to stop.
-async fn told_to_stop() {
+/// Waits until the process is told to stop, by SIGTERM or Ctrl-C.
+pub(crate) async fn told_to_stop() {
     let interrupted = tokio::signal::ctrl_c();
     #[cfg(unix)]
     {

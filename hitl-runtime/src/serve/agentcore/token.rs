@@ -1,25 +1,19 @@
 //! Tokens that say who somebody is: signed JWTs (RFC 7519), verified by the keys of whoever issued them (RFC 7517).
 
-use std::{
-    collections::BTreeSet,
-    sync::{PoisonError, RwLock},
-    time::{Duration, Instant},
-};
+use std::collections::BTreeSet;
 
-use jsonwebtoken::{
-    AlgorithmFamily, DecodingKey, Validation, decode, decode_header,
-    jwk::{Jwk, JwkSet},
-};
+use jsonwebtoken::{AlgorithmFamily, DecodingKey, Validation, decode, decode_header};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::keys::{InvalidKeys, Keys};
 use crate::{Operator, serve::wire::Refusal};
 
 /// Where the roles of a subject stand, unless it is said: in Entra ID, in Keycloak and others, in Cognito.
 const ROLES: [&str; 3] = ["roles", "groups", "cognito:groups"];
 
-/// Keys are fetched anew for a token that names an unknown one, but not more often than this.
-const REFETCH: Duration = Duration::from_secs(60);
+/// How many seconds the issuer's clock may be ahead.
+const LEEWAY: u64 = 60;
 
 /// What tokens are verified by.
 ///
@@ -31,30 +25,11 @@ const REFETCH: Duration = Duration::from_secs(60);
 /// # Ok::<(), hitl::agentcore::InvalidKeys>(())
 /// ```
 pub struct Tokens {
-    keys: RwLock<Keys>,
-    url: Option<String>,
+    keys: Keys,
     issuer: Option<String>,
     audiences: BTreeSet<String>,
     roles: Vec<String>,
 }
-
-struct Keys {
-    set: JwkSet,
-    fetched: Option<Instant>,
-}
-
-/// Keys that are none.
-///
-/// ```
-/// use hitl::agentcore::Tokens;
-///
-/// let error = Tokens::from_jwks("not JSON").err().ok_or("it is none")?;
-/// assert!(error.to_string().starts_with("these are no keys (RFC 7517): "));
-/// # Ok::<(), &str>(())
-/// ```
-#[derive(Debug, thiserror::Error)]
-#[error("these are no keys (RFC 7517): {0}")]
-pub struct InvalidKeys(String);
 
 impl Tokens {
     /// With keys at hand, as a JSON Web Key Set.
@@ -62,26 +37,29 @@ impl Tokens {
     /// # Errors
     /// When the text is none.
     pub fn from_jwks(text: &str) -> Result<Self, InvalidKeys> {
-        let set = serde_json::from_str(text).map_err(|e| InvalidKeys(e.to_string()))?;
-        Ok(Self::new(Keys { set, fetched: None }, None))
+        Keys::read(text).map(Self::new)
     }
 
-    /// With the keys that are at a URL, fetched when the first token comes, and again for keys that are new.
+    /// With the keys that are at a URL, fetched when the first token comes, every ten minutes, and for keys that are new.
+    /// What cannot be fetched anew for an hour counts no longer.
+    ///
+    /// Name the [`issuer`](Self::issuer) and the [`audience`](Self::audience) too: one such URL often has the keys of many
+    /// programs' tokens, and some have those of many houses.
     ///
     /// ```
     /// use hitl::agentcore::Tokens;
     ///
     /// let pool = "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_a1b2c3d4e";
-    /// let tokens = Tokens::from_url(format!("{pool}/.well-known/jwks.json")).issuer(pool);
+    /// let tokens = Tokens::from_url(format!("{pool}/.well-known/jwks.json")).issuer(pool).audience("refunds");
     /// # let _ = tokens;
     /// ```
     pub fn from_url(url: impl Into<String>) -> Self {
-        Self::new(Keys { set: JwkSet { keys: Vec::new() }, fetched: None }, Some(url.into()))
+        Self::new(Keys::at(url.into()))
     }
 
-    fn new(keys: Keys, url: Option<String>) -> Self {
+    fn new(keys: Keys) -> Self {
         let roles = ROLES.map(str::to_owned).to_vec();
-        Self { keys: RwLock::new(keys), url, issuer: None, audiences: BTreeSet::new(), roles }
+        Self { keys, issuer: None, audiences: BTreeSet::new(), roles }
     }
 
     /// Only tokens of this issuer (`iss`).
@@ -115,12 +93,12 @@ impl Tokens {
     /// Whose token it is. Nothing of a token is ever said back.
     pub(super) async fn verify(&self, token: &str, now: u64) -> Result<Subject, Refusal> {
         let header = decode_header(token).map_err(|_| invalid("it is no JWT"))?;
-        let key = self.key(header.kid.as_deref()).await?;
         // A signature that anybody can make who can verify it proves nothing.
-        let family = header.alg.family();
-        if family == AlgorithmFamily::Hmac {
+        if header.alg.family() == AlgorithmFamily::Hmac {
             return Err(invalid("it is signed with a shared secret"));
         }
+        let key = self.keys.key(header.kid.as_deref(), now).await?;
+        let key = key.ok_or_else(|| invalid("nobody here knows its key"))?;
         let key =
             DecodingKey::from_jwk(&key).map_err(|_| invalid("its key is of no kind that can be used"))?;
         let mut validation = Validation::new(header.alg);
@@ -144,60 +122,21 @@ impl Tokens {
         }
         let name = sub.filter(|sub| !sub.trim().is_empty()).ok_or_else(|| invalid("it names no subject"))?;
         let until = exp.ok_or_else(|| invalid("it says no time until which it is good"))?;
-        if nbf.is_some_and(|from| from > now + 60) {
+        if nbf.is_some_and(|from| from > (now + LEEWAY) as f64) {
             return Err(invalid("it is not good yet"));
         }
         let listed = self.roles.iter().filter_map(|claim| rest.get(claim)).flat_map(texts);
         let subject = Subject { operator: listed.fold(Operator::new(name), Operator::role), until };
         subject.still(now).map(|()| subject)
     }
-
-    async fn key(&self, kid: Option<&str>) -> Result<Jwk, Refusal> {
-        if let Some(key) = self.known(kid) {
-            return Ok(key);
-        }
-        if let Some(url) = &self.url {
-            self.fetch(url).await?;
-        }
-        self.known(kid).ok_or_else(|| invalid("nobody here knows its key"))
-    }
-
-    fn known(&self, kid: Option<&str>) -> Option<Jwk> {
-        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-        match (kid, keys.set.keys.as_slice()) {
-            (Some(kid), _) => keys.set.find(kid).cloned(),
-            (None, [only]) => Some(only.clone()),
-            (None, _) => None,
-        }
-    }
-
-    async fn fetch(&self, url: &str) -> Result<(), Refusal> {
-        let recent = |keys: &Keys| keys.fetched.is_some_and(|at| at.elapsed() < REFETCH);
-        if recent(&self.keys.read().unwrap_or_else(PoisonError::into_inner)) {
-            return Ok(());
-        }
-        let fetched = async {
-            reqwest::Client::new().get(url).timeout(Duration::from_secs(10)).send().await?.bytes().await
-        };
-        let set = fetched.await.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        let set = set.ok_or_else(|| {
-            Refusal::new(
-                503,
-                "keys_unavailable",
-                "the keys that tokens are verified by cannot be had; try again",
-            )
-        })?;
-        *self.keys.write().unwrap_or_else(PoisonError::into_inner) =
-            Keys { set, fetched: Some(Instant::now()) };
-        Ok(())
-    }
 }
 
 #[derive(Deserialize)]
 struct Claims {
     sub: Option<String>,
-    exp: Option<u64>,
-    nbf: Option<u64>,
+    // Seconds, perhaps with a fraction (RFC 7519, section 2).
+    exp: Option<f64>,
+    nbf: Option<f64>,
     iss: Option<String>,
     aud: Option<OneOrMore>,
     client_id: Option<String>,
@@ -234,13 +173,13 @@ fn texts(value: &Value) -> Vec<String> {
 pub(super) struct Subject {
     pub(super) operator: Operator,
     /// Unix seconds.
-    until: u64,
+    until: f64,
 }
 
 impl Subject {
     /// Whether it speaks yet.
     pub(super) fn still(&self, now: u64) -> Result<(), Refusal> {
-        if now < self.until {
+        if (now as f64) < self.until {
             return Ok(());
         }
         Err(Refusal::new(401, "token_expired", "the token has expired: get a new one and ask again"))

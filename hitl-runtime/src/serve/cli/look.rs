@@ -65,16 +65,8 @@ impl<G: Graph> Session<'_, G> {
     pub(super) async fn history(&mut self, thread: &str, from: Place, limit: u64) -> Result<Exit, Refusal> {
         let thread = self.thread_id(thread)?;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let mut entries = Vec::new();
-        let mut place = from;
-        // A store whose own pages are small gives less than it is asked for.
-        while entries.len() <= limit {
-            let page = self.agent.history(&thread, place, limit + 1 - entries.len()).await;
-            let page = self.mended(page)?;
-            let Some(last) = page.last() else { break };
-            place = last.place.saturating_add(1);
-            entries.extend(page);
-        }
+        let entries = self.agent.history(&thread, from, limit.saturating_add(1)).await;
+        let mut entries = self.mended(entries)?;
         let next = (entries.len() > limit).then(|| entries.pop().map(|entry| entry.place)).flatten();
         if self.global.json {
             self.json(&json!({ "thread": thread, "entries": entries, "next": next }))?;

@@ -1,9 +1,12 @@
 //! A whole program: an agent out of what the environment says.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use super::{Cli, input::kebab};
 use crate::{Agent, Error, NodeError, Store, run::Graph, store::from_env};
+
+/// How long a thread that is kept busy is waited for at the end. What a store was told to write is written by then.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// Runs the command line of an agent whose store the environment names, and whose dependencies are made once they are
 /// needed. [`entrypoint`](https://docs.rs/hitl/latest/hitl/attr.entrypoint.html) writes the `main` that calls it.
@@ -13,14 +16,31 @@ where
     D: Future<Output = Result<G::Deps, E>> + Send + 'static,
     E: Into<NodeError> + 'static,
 {
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("the operating system gives no threads: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    runtime.block_on(Cli::open(open::<G, D, E>(deps)).run())
+    Cli::open(open::<G, D, E>(deps)).main()
+}
+
+impl<G: Graph> Cli<G> {
+    /// The whole of a `main`: [`run`](Self::run), on threads of its own. A node that keeps its thread busy cannot keep the
+    /// process, as it would under `#[tokio::main]`, which waits for it at the end.
+    ///
+    /// ```no_run
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// fn main() -> std::process::ExitCode {
+    ///     hitl::cli::Cli::open(async { Ok::<_, hitl::Error>(RefundAgent::new(MemoryStore::new())) }).main()
+    /// }
+    /// ```
+    pub fn main(self) -> ExitCode {
+        let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                eprintln!("the operating system gives no threads: {error}");
+                return ExitCode::FAILURE;
+            }
+        };
+        let code = runtime.block_on(self.run());
+        runtime.shutdown_timeout(GRACE);
+        code
+    }
 }
 
 async fn open<G, D, E>(deps: impl FnOnce() -> D) -> Result<Agent<G>, Error>

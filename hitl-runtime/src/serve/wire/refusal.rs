@@ -44,7 +44,7 @@ impl Refusal {
     /// assert!(busy.details.is_empty());
     /// ```
     pub fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), details: Map::new() }
+        Self { status, code, message: short(message.into()), details: Map::new() }
     }
 
     /// The same refusal with one detail more.
@@ -81,12 +81,29 @@ impl Serialize for Refusal {
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
-        Self {
-            status: status(&error),
-            code: error.code(),
-            message: error.to_string(),
-            details: error.details(),
-        }
+        let details = error.details().into_iter().map(|(name, value)| (name, shorter(value))).collect();
+        Self { details, ..Self::new(status(&error), error.code(), error.to_string()) }
+    }
+}
+
+/// An error names what was sent, which may be megabytes: so many characters of it are said.
+fn short(mut text: String) -> String {
+    const LONGEST: usize = 1_000;
+    if let Some((end, _)) = text.char_indices().nth(LONGEST) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
+/// The same for all texts in a value, of whose lists the first are said.
+fn shorter(value: Value) -> Value {
+    const MOST: usize = 100;
+    match value {
+        Value::String(text) => Value::String(short(text)),
+        Value::Array(list) => list.into_iter().take(MOST).map(shorter).collect(),
+        Value::Object(map) => map.into_iter().map(|(name, value)| (name, shorter(value))).collect(),
+        other => other,
     }
 }
 

@@ -1,0 +1,180 @@
+//! The keys of whoever issues tokens (RFC 7517): at hand, or at a URL.
+
+use std::{
+    sync::{PoisonError, RwLock},
+    time::Duration,
+};
+
+use jsonwebtoken::jwk::{Jwk, JwkSet};
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::sync::Mutex;
+
+use crate::serve::wire::Refusal;
+
+/// After so many seconds keys are fetched anew.
+const FRESH: u64 = 10 * 60;
+
+/// After so many seconds keys count no longer, if they cannot be fetched anew: an issuer takes a key back by leaving it
+/// out.
+const TRUSTED: u64 = 60 * 60;
+
+/// For so many seconds nobody asks again, whatever key a token names.
+const ANSWERED: u64 = 60;
+
+/// The same after a failure.
+const FAILED: u64 = 5;
+
+/// How long an answer is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Keys that are none.
+///
+/// ```
+/// use hitl::agentcore::Tokens;
+///
+/// let error = Tokens::from_jwks("not JSON").err().ok_or("it is none")?;
+/// assert!(error.to_string().starts_with("these are no keys (RFC 7517): "));
+/// # Ok::<(), &str>(())
+/// ```
+#[derive(Debug, thiserror::Error)]
+#[error("these are no keys (RFC 7517): {0}")]
+pub struct InvalidKeys(String);
+
+/// Where the keys are.
+pub(super) enum Keys {
+    AtHand(JwkSet),
+    At(Remote),
+}
+
+impl Keys {
+    pub(super) fn read(text: &str) -> Result<Self, InvalidKeys> {
+        set(text.as_bytes()).map(Self::AtHand).map_err(InvalidKeys)
+    }
+
+    pub(super) fn at(url: String) -> Self {
+        Self::At(Remote { url, held: RwLock::default(), asking: Mutex::default() })
+    }
+
+    /// The key that a token names, or the only one there is. `now` is in Unix seconds.
+    pub(super) async fn key(&self, kid: Option<&str>, now: u64) -> Result<Option<Jwk>, Refusal> {
+        match self {
+            Self::AtHand(keys) => Ok(find(keys, kid)),
+            Self::At(remote) => remote.key(kid, now).await,
+        }
+    }
+}
+
+/// Keys at a URL, fetched when the first token comes.
+pub(super) struct Remote {
+    url: String,
+    held: RwLock<Held>,
+    /// Whoever has it fetches them for all who wait.
+    asking: Mutex<()>,
+}
+
+#[derive(Clone)]
+struct Held {
+    keys: JwkSet,
+    /// When they were fetched, and when that was last tried, in Unix seconds.
+    since: Option<u64>,
+    tried: Option<u64>,
+}
+
+impl Default for Held {
+    fn default() -> Self {
+        Self { keys: JwkSet { keys: Vec::new() }, since: None, tried: None }
+    }
+}
+
+impl Held {
+    fn find(&self, kid: Option<&str>, now: u64, age: u64) -> Option<Jwk> {
+        is_within(self.since, now, age).then(|| find(&self.keys, kid))?
+    }
+
+    fn has_failed(&self) -> bool {
+        self.tried != self.since
+    }
+
+    fn may_ask(&self, now: u64) -> bool {
+        !is_within(self.tried, now, if self.has_failed() { FAILED } else { ANSWERED })
+    }
+}
+
+impl Remote {
+    async fn key(&self, kid: Option<&str>, now: u64) -> Result<Option<Jwk>, Refusal> {
+        let fresh = || self.held(|held| held.find(kid, now, FRESH));
+        if let Some(key) = fresh() {
+            return Ok(Some(key));
+        }
+        let _asking = self.asking.lock().await;
+        // Whoever has waited finds what the one before has fetched.
+        if let Some(key) = fresh() {
+            return Ok(Some(key));
+        }
+        if self.held(|held| held.may_ask(now)) {
+            self.ask(now).await;
+        }
+        match self.held(|held| (held.find(kid, now, TRUSTED), held.has_failed())) {
+            (None, true) => Err(Refusal::new(
+                503,
+                "keys_unavailable",
+                "the keys that tokens are verified by cannot be had; try again",
+            )),
+            (key, _) => Ok(key),
+        }
+    }
+
+    async fn ask(&self, now: u64) {
+        let fetched = self.fetch().await;
+        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+        held.tried = Some(now);
+        match fetched {
+            Ok(keys) => (held.keys, held.since) = (keys, Some(now)),
+            Err(problem) => tracing::warn!("the keys that tokens are verified by cannot be had: {problem}"),
+        }
+    }
+
+    async fn fetch(&self) -> Result<JwkSet, String> {
+        // What is said elsewhere is not said by whom the URL names.
+        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(PATIENCE);
+        let answer = async {
+            let answer = client.build()?.get(&self.url).send().await?.error_for_status()?;
+            answer.bytes().await
+        };
+        set(&answer.await.map_err(|error| said(&error))?)
+    }
+
+    fn held<T>(&self, see: impl FnOnce(&Held) -> T) -> T {
+        see(&self.held.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// An error with what it comes from.
+fn said(error: &reqwest::Error) -> String {
+    let causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+/// Whether a moment is less than so many seconds ago; not where the clock was set back since.
+fn is_within(moment: Option<u64>, now: u64, age: u64) -> bool {
+    moment.and_then(|moment| now.checked_sub(moment)).is_some_and(|ago| ago < age)
+}
+
+fn find(keys: &JwkSet, kid: Option<&str>) -> Option<Jwk> {
+    match (kid, keys.keys.as_slice()) {
+        (Some(kid), _) => keys.find(kid).cloned(),
+        (None, [only]) => Some(only.clone()),
+        (None, _) => None,
+    }
+}
+
+/// The keys of a set that are of a kind which is known; a set may have others (RFC 7517, section 5).
+fn set(json: &[u8]) -> Result<JwkSet, String> {
+    #[derive(Deserialize)]
+    struct Set {
+        keys: Vec<Value>,
+    }
+    let Set { keys } = serde_json::from_slice(json).map_err(|error| error.to_string())?;
+    Ok(JwkSet { keys: keys.into_iter().filter_map(|key| serde_json::from_value(key).ok()).collect() })
+}
