@@ -2,7 +2,8 @@
 //!
 //! The service starts a container for each session and speaks HTTP to it: `POST /invocations` with the
 //! [actions of an agent](crate::serve::wire), `GET /ping`, and `/ws` for the same over one connection. A thread that waits
-//! for a person needs no container: its journal is in the store, and the next one goes on.
+//! for a person needs no container: its journal is in the store, and the next one goes on. The [guide] goes from a clone to
+//! a running agent, offline or in an account.
 //!
 //! ```no_run
 //! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -74,6 +75,9 @@ mod session;
 mod socket;
 mod stream;
 mod token;
+
+#[doc = include_str!("guide.md")]
+pub mod guide {}
 
 use std::sync::Arc;
 
