@@ -154,10 +154,11 @@ impl<G: Graph> AgentCore<G> {
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
     /// use hitl::agentcore::{AgentCore, Operators};
     ///
+    /// # fn main() {
     /// let agent = RefundAgent::new(MemoryStore::new());
     /// let app: axum::Router = AgentCore::new(agent).operators(Operators::claimed()).router();
     /// # let _ = app;
-    /// # fn main() {}
+    /// # }
     /// ```
     pub fn router(self) -> Router {
         Router::new()
