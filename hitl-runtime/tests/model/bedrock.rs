@@ -121,6 +121,22 @@ async fn where_that_is_refused_the_form_is_a_tool_from_then_on() {
     }
 }
 
+/// The shapes allow for both; that models do so is our reading of reports.
+#[tokio::test]
+async fn of_words_and_tools_the_first_tool_is_the_answer() {
+    let tool = |dollars: u32| json!({ "toolUse": { "toolUseId": "t", "name": "Refund", "input": { "order": "A-9133", "dollars": dollars } } });
+    let announced = json!([{ "text": "Let me draft that." }, tool(149), { "text": "Done." }]);
+    for content in [announced, json!([tool(149), tool(150)])] {
+        let server = Server::start([said(content, "tool_use")]).await;
+        let refund = model(&server).forced_tool().structured::<Refund>("Draft the refund.").await;
+        assert_eq!(refund.unwrap(), Refund::usual());
+    }
+    // Without a tool the words may be it.
+    let server = Server::start([said(text(r#"{"order":"A-9133","dollars":149}"#), "end_turn")]).await;
+    let refund = model(&server).forced_tool().structured::<Refund>("Draft the refund.").await;
+    assert_eq!(refund.unwrap(), Refund::usual());
+}
+
 #[tokio::test]
 async fn where_both_are_refused_the_request_is_at_fault() {
     let refused = || Reply::error(400, "ValidationException", "maxTokens is too large");

@@ -33,8 +33,11 @@ fn end(stop: &str, trace: Value) -> [Vec<u8>; 3] {
 }
 
 /// What is said, and how it ends.
-async fn heard(model: &impl Model) -> (String, Result<hitl_runtime::model::Answer, ModelError>) {
-    let request = Request::from("What now?");
+async fn heard(
+    model: &impl Model,
+    request: impl Into<Request>,
+) -> (String, Result<hitl_runtime::model::Answer, ModelError>) {
+    let request = request.into();
     let mut pieces = model.stream(&request);
     let mut said = String::new();
     while let Some(piece) = pieces.next().await {
@@ -72,7 +75,7 @@ async fn an_error_in_mid_stream_is_the_error_of_the_whole() {
     ] {
         let server =
             Server::start([Reply::frames([begin(), words("Refund "), exception(name, "not now")])]).await;
-        let (said, answer) = heard(&model(&server)).await;
+        let (said, answer) = heard(&model(&server), "What now?").await;
         assert_eq!((said.as_str(), answer.unwrap_err().code()), ("Refund ", code), "{name}");
     }
 }
@@ -89,19 +92,19 @@ async fn a_stream_that_breaks_off_is_no_answer() {
         ("as no frame at all", b"HTTP is not this".to_vec()),
     ] {
         let server = Server::start([Reply::frames([begin(), words("Refund "), last])]).await;
-        let (said, answer) = heard(&model(&server)).await;
+        let (said, answer) = heard(&model(&server), "What now?").await;
         let error = answer.expect_err(how);
         assert_eq!((said.as_str(), error.code()), ("Refund ", "unavailable"), "{how}: {error}");
     }
     let server =
         Server::start([Reply::frames([begin(), words("Refund ")]).header("content-length", "9999")]).await;
-    assert_eq!(heard(&model(&server)).await.1.unwrap_err().code(), "unavailable");
+    assert_eq!(heard(&model(&server), "What now?").await.1.unwrap_err().code(), "unavailable");
 }
 
 #[tokio::test]
 async fn a_stream_that_falls_silent_has_an_end() {
     let server = Server::start([Reply::frames([begin(), words("Refund ")]).then_silence()]).await;
-    let (said, answer) = heard(&model(&server).timeout(Duration::from_millis(300))).await;
+    let (said, answer) = heard(&model(&server).timeout(Duration::from_millis(300)), "What now?").await;
     assert_eq!((said.as_str(), answer.unwrap_err().code()), ("Refund ", "timed_out"));
 }
 
@@ -122,39 +125,52 @@ async fn a_guardrail_stops_a_stream_with_its_assessment() {
     } } } });
     let frames = [begin(), words("We cannot help.")].into_iter().chain(end("guardrail_intervened", trace));
     let server = Server::start([Reply::frames(frames)]).await;
-    let (said, answer) = heard(&model(&server).guardrail(Guardrail::new("gr-42", "3"))).await;
+    let (said, answer) = heard(&model(&server).guardrail(Guardrail::new("gr-42", "3")), "What now?").await;
     let Stop::Intervened(assessment) = answer.unwrap().stop else { panic!("it is stopped") };
     assert_eq!((said, assessment.message.as_str()), ("We cannot help.".into(), "We cannot help."));
     assert!(assessment.to_string().contains("Investing"), "{assessment}");
     assert_eq!(server.asked()[0].body["guardrailConfig"]["streamProcessingMode"], "sync");
 }
 
-#[tokio::test]
-async fn a_refused_form_is_asked_for_with_a_tool_in_a_stream_too() {
-    let tool = event(
-        "contentBlockStart",
-        json!({
-            "contentBlockIndex": 0, "start": { "toolUse": { "toolUseId": "t1", "name": "Refund" } }
-        }),
-    );
-    let input = |part: &str| {
-        event(
-            "contentBlockDelta",
-            json!({
-                "contentBlockIndex": 0, "delta": { "toolUse": { "input": part } }
-            }),
-        )
+/// A block in which the tool is used, in these parts.
+fn tool(block: i32, input: &[&str]) -> Vec<Vec<u8>> {
+    let start = json!({ "toolUse": { "toolUseId": format!("t{block}"), "name": "Refund" } });
+    let delta = |part: &&str| {
+        let delta = json!({ "toolUse": { "input": part } });
+        event("contentBlockDelta", json!({ "contentBlockIndex": block, "delta": delta }))
     };
-    let frames = [begin(), tool, input(r#"{"order":"A-9133","#), input(r#""dollars":149}"#)];
-    let frames = frames.into_iter().chain(end("tool_use", json!({})));
-    let refused = Reply::error(400, "ValidationException", "outputConfig is not supported");
-    let server = Server::start([refused, Reply::frames(frames)]).await;
+    let start = event("contentBlockStart", json!({ "contentBlockIndex": block, "start": start }));
+    [start].into_iter().chain(input.iter().map(delta)).collect()
+}
 
+/// A request with the form of a refund.
+fn draft() -> Request {
     let mut request = Request::from("Draft the refund.");
     let schema = schemars::schema_for!(Refund).to_value();
     request.form = Some(hitl_runtime::model::Form { name: "Refund".into(), schema });
-    let model = model(&server);
-    let pieces: Vec<_> = model.stream(&request).map(Result::unwrap).collect().await;
-    let Some(Piece::End(answer)) = pieces.last() else { panic!("{pieces:?}") };
-    assert_eq!(serde_json::from_str::<Refund>(&answer.text).unwrap(), Refund::usual());
+    request
+}
+
+const INPUT: [&str; 2] = [r#"{"order":"A-9133","#, r#""dollars":149}"#];
+
+#[tokio::test]
+async fn a_refused_form_is_asked_for_with_a_tool_in_a_stream_too() {
+    let frames = [begin()].into_iter().chain(tool(0, &INPUT)).chain(end("tool_use", json!({})));
+    let refused = Reply::error(400, "ValidationException", "outputConfig is not supported");
+    let server = Server::start([refused, Reply::frames(frames)]).await;
+    let (_, answer) = heard(&model(&server), draft()).await;
+    assert_eq!(serde_json::from_str::<Refund>(&answer.unwrap().text).unwrap(), Refund::usual());
+}
+
+#[tokio::test]
+async fn of_words_and_tools_in_a_stream_the_first_tool_is_heard() {
+    let announced = [vec![words("Let me…")], tool(1, &INPUT)].concat();
+    let twice = [tool(0, &INPUT), tool(1, &["{}"])].concat();
+    let only_words = INPUT.map(words).to_vec();
+    for frames in [announced, twice, only_words] {
+        let frames = [begin()].into_iter().chain(frames).chain(end("tool_use", json!({})));
+        let server = Server::start([Reply::frames(frames)]).await;
+        let (said, answer) = heard(&model(&server).forced_tool(), draft()).await;
+        assert_eq!((said, answer.unwrap().text), (INPUT.concat(), INPUT.concat()));
+    }
 }

@@ -64,10 +64,15 @@ impl Parts {
         call.parts(self)
     }
 
+    /// Whether the answer is to be what a tool is given.
+    pub fn force_a_tool(&self) -> bool {
+        self.tools.is_some()
+    }
+
     pub fn read(&self, output: ConverseOutput, guardrail: Option<&Guardrail>) -> Answer {
         let mut answer = Answer::default();
         if let Some(Output::Message(message)) = &output.output {
-            answer.text = message.content.iter().map(text).collect();
+            answer.text = heard(&message.content);
         }
         if let Some(usage) = &output.usage {
             count(&mut answer, usage);
@@ -186,12 +191,12 @@ fn forced_tool(sheet: &Sheet) -> Result<ToolConfiguration, BuildError> {
         .build()
 }
 
-/// What a block says: its words, or the JSON for the tool. What a model thinks to itself is no part of the answer.
-fn text(block: &ContentBlock) -> String {
-    match block {
-        ContentBlock::Text(text) => text.clone(),
-        ContentBlock::ToolUse(tool) => document::json(&tool.input).to_string(),
-        _ => String::new(),
+/// The JSON for the tool where it is used, and otherwise the words. Some models announce a tool in words, or use it
+/// twice: one answer is wanted, and the first is it. What a model thinks to itself is no part of any.
+fn heard(blocks: &[ContentBlock]) -> String {
+    match blocks.iter().find_map(|block| block.as_tool_use().ok()) {
+        Some(tool) => document::json(&tool.input).to_string(),
+        None => blocks.iter().filter_map(|block| block.as_text().ok()).map(String::as_str).collect(),
     }
 }
 

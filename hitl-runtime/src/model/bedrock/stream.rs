@@ -3,8 +3,9 @@
 use aws_sdk_bedrockruntime::{
     primitives::event_stream::EventReceiver,
     types::{
-        ContentBlockDelta, ConverseStreamMetadataEvent, ConverseStreamOutput as Event,
-        GuardrailTraceAssessment, StopReason, error::ConverseStreamOutputError,
+        ContentBlockDelta, ContentBlockDeltaEvent, ConverseStreamMetadataEvent,
+        ConverseStreamOutput as Event, GuardrailTraceAssessment, StopReason,
+        error::ConverseStreamOutputError,
     },
 };
 use futures_util::stream::{Stream, try_unfold};
@@ -18,6 +19,10 @@ pub(super) struct Speech<'a> {
     events: EventReceiver<Event, ConverseStreamOutputError>,
     parts: Parts,
     answer: Answer,
+    /// Words where a tool is wanted. They are the answer only if it is not used.
+    aside: String,
+    /// The block of the first tool that is used.
+    tool: Option<i32>,
     stop: Option<StopReason>,
     trace: Option<GuardrailTraceAssessment>,
 }
@@ -28,7 +33,8 @@ impl<'a> Speech<'a> {
         events: EventReceiver<Event, ConverseStreamOutputError>,
         parts: Parts,
     ) -> Self {
-        Self { model, events, parts, answer: Answer::default(), stop: None, trace: None }
+        let (answer, aside) = (Answer::default(), String::new());
+        Self { model, events, parts, answer, aside, tool: None, stop: None, trace: None }
     }
 
     pub fn pieces(self) -> impl Stream<Item = Result<Piece, ModelError>> + use<'a> {
@@ -46,20 +52,44 @@ impl<'a> Speech<'a> {
         loop {
             let event = self.model.connection.wait(self.events.recv()).await?;
             let event = event.map_err(|error| error::midstream(error, self.model))?;
-            match event {
+            let text = match event {
                 None => return Ok(None),
-                Some(Event::ContentBlockDelta(event)) => {
-                    let text = event.delta.map(words).unwrap_or_default();
-                    if !text.is_empty() {
-                        self.answer.text.push_str(&text);
-                        return Ok(Some(text));
-                    }
+                Some(Event::ContentBlockDelta(event)) => self.hear(event),
+                Some(Event::MessageStop(event)) => {
+                    self.stop = Some(event.stop_reason);
+                    self.fall_back()
                 }
-                Some(Event::MessageStop(event)) => self.stop = Some(event.stop_reason),
-                Some(Event::Metadata(event)) => self.note(event),
-                Some(_) => {}
+                Some(Event::Metadata(event)) => {
+                    self.note(event);
+                    continue;
+                }
+                Some(_) => continue,
+            };
+            if !text.is_empty() {
+                self.answer.text.push_str(&text);
+                return Ok(Some(text));
             }
         }
+    }
+
+    /// What is said aloud of it; as with an answer that comes whole, the first tool goes before words and other tools.
+    fn hear(&mut self, event: ContentBlockDeltaEvent) -> String {
+        let block = event.content_block_index;
+        match event.delta {
+            Some(ContentBlockDelta::Text(text)) if self.parts.force_a_tool() => {
+                self.aside.push_str(&text);
+                String::new()
+            }
+            Some(ContentBlockDelta::Text(text)) => text,
+            Some(ContentBlockDelta::ToolUse(tool)) if *self.tool.get_or_insert(block) == block => tool.input,
+            _ => String::new(),
+        }
+    }
+
+    /// A guardrail uses no tool, and some models do not either.
+    fn fall_back(&mut self) -> String {
+        let aside = std::mem::take(&mut self.aside);
+        if self.tool.is_none() { aside } else { String::new() }
     }
 
     fn note(&mut self, event: ConverseStreamMetadataEvent) {
@@ -80,13 +110,5 @@ impl<'a> Speech<'a> {
             });
         };
         Ok(self.parts.end(self.answer, stop, self.trace.as_ref(), self.model.guardrail.as_ref()))
-    }
-}
-
-fn words(delta: ContentBlockDelta) -> String {
-    match delta {
-        ContentBlockDelta::Text(text) => text,
-        ContentBlockDelta::ToolUse(tool) => tool.input,
-        _ => String::new(),
     }
 }
