@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::{future::join_all, poll};
 use hitl_runtime::{
     StoreError,
     store::{
@@ -12,8 +12,8 @@ use hitl_runtime::{
 };
 
 use crate::{
-    journal::{append, record, thread, write},
-    vault::Vault,
+    journal::{append, record, rewrite, thread, write},
+    vault::{Vault, WRAPPED},
 };
 
 fn store(inner: &MemoryStore, vault: &Vault, bounds: Bounds) -> Sealed<MemoryStore> {
@@ -63,6 +63,65 @@ async fn no_more_data_keys_are_remembered_than_were_allowed() {
         read(place).await;
         assert_eq!(vault.calls().1, unwrapped, "place {place}");
     }
+}
+
+/// Each call may take as long as the vault is given.
+#[tokio::test]
+async fn those_who_wait_for_a_call_share_its_failure_and_later_ones_ask_again() {
+    let (inner, vault) = (MemoryStore::new(), Vault::default());
+    let writer = store(&inner, &vault, Bounds::default());
+    write(&writer, &thread("a"), &["one"]).await;
+    // One that has no data keys yet.
+    let store = store(&inner, &vault, Bounds::default());
+    let names: Vec<_> = (0..50).map(|i| thread(&format!("{i}"))).collect();
+    let write = |name| store.append(append(name, None, vec![record(0, b"a secret")]));
+    let read = || async { store.tail(&thread("a")).await.map(drop) };
+    let is_down =
+        |error: &Result<(), StoreError>| matches!(error, Err(StoreError::Key(error)) if error.may_pass());
+
+    vault.close(KeyError::Throttled { key: "vault".into() });
+    for round in 1..=2 {
+        let silence = vault.silence();
+        let mut writes = join_all(names.iter().map(write));
+        let mut reads = join_all(names.iter().map(|_| read()));
+        assert!(poll!(&mut writes).is_pending() && poll!(&mut reads).is_pending());
+        drop(silence);
+        assert!(writes.await.iter().all(is_down) && reads.await.iter().all(is_down));
+        assert_eq!(
+            vault.asked(),
+            1 + 2 * round,
+            "one of the writer's, then one for all writes and one for all reads"
+        );
+    }
+
+    // Whoever made the call is gone: another one makes it.
+    vault.close(None);
+    let silence = vault.silence();
+    let (mut first, mut first_read) = (Box::pin(write(&names[0])), Box::pin(read()));
+    let (mut second, mut second_read) = (Box::pin(write(&names[1])), Box::pin(read()));
+    assert!(poll!(&mut first).is_pending() && poll!(&mut first_read).is_pending());
+    assert!(poll!(&mut second).is_pending() && poll!(&mut second_read).is_pending());
+    drop((first, first_read, silence));
+    second.await.unwrap();
+    second_read.await.unwrap();
+    assert_eq!(vault.asked(), 9);
+}
+
+#[tokio::test]
+async fn what_was_made_up_pushes_no_data_key_out() {
+    let (inner, vault) = (MemoryStore::new(), Vault::default());
+    let bounds = Bounds { messages: 1, remembered: 2, ..Bounds::default() };
+    let store = store(&inner, &vault, bounds);
+    write(&store, &thread("a"), &["0", "1", "2"]).await;
+    rewrite(&inner, &thread("a"), |all| all[2].body[WRAPPED] = 0xff).await;
+    let read = async |place| store.entries(&thread("a"), place, 1).await;
+    read(0).await.unwrap();
+    read(1).await.unwrap();
+    assert!(matches!(read(2).await, Err(StoreError::Sealed { place: 2, .. })));
+    assert_eq!(vault.calls().1, 3);
+    read(0).await.unwrap();
+    read(1).await.unwrap();
+    assert_eq!(vault.calls().1, 3, "both are remembered still");
 }
 
 #[tokio::test]

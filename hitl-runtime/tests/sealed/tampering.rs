@@ -10,7 +10,7 @@ use hitl_runtime::{
 
 use crate::{
     journal::{append, record, rewrite, thread, write},
-    vault::Vault,
+    vault::{Vault, WRAPPED},
 };
 
 async fn sealed(bodies: &[&str]) -> (MemoryStore, Sealed<MemoryStore>) {
@@ -83,12 +83,7 @@ async fn an_entry_of_another_thread_is_found() {
 #[tokio::test]
 async fn a_data_key_that_was_made_up_is_found() {
     let (inner, store) = sealed(&["a secret"]).await;
-    rewrite(&inner, &thread("a"), |all| {
-        // "\0hitl", the version, the id, and then the wrapped key with its length.
-        let wrapped = 6 + 2 + "vault".len() + 2;
-        all[0].body[wrapped] = 0xff;
-    })
-    .await;
+    rewrite(&inner, &thread("a"), |all| all[0].body[WRAPPED] = 0xff).await;
     assert_eq!(refused(&store).await, (0, SealError::Key(KeyError::Refused)));
 }
 

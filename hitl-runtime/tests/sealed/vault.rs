@@ -4,12 +4,20 @@ use std::sync::{Arc, Mutex};
 
 use futures_util::future::BoxFuture;
 use hitl_runtime::store::sealed::{Context, DataKey, KeyError, KeySource, NewDataKey};
+use tokio::sync::{OwnedRwLockWriteGuard, RwLock};
+
+/// Where in an entry the wrapped key begins: after "\0hitl", the version, the vault's name, and its own length.
+pub const WRAPPED: usize = 6 + 2 + "vault".len() + 2;
 
 #[derive(Clone, Default)]
-pub struct Vault(Arc<Mutex<Inside>>);
+pub struct Vault {
+    inside: Arc<Mutex<Inside>>,
+    gate: Arc<RwLock<()>>,
+}
 
 #[derive(Default)]
 struct Inside {
+    asked: usize,
     keys: Vec<(Vec<u8>, Context)>,
     unwrapped: usize,
     closed: Option<KeyError>,
@@ -18,22 +26,38 @@ struct Inside {
 impl Vault {
     /// How many data keys it has made, and how many it has unwrapped.
     pub fn calls(&self) -> (usize, usize) {
-        let inside = self.0.lock().unwrap();
+        let inside = self.inside.lock().unwrap();
         (inside.keys.len(), inside.unwrapped)
+    }
+
+    /// How often it was asked for anything, whatever it said.
+    pub fn asked(&self) -> usize {
+        self.inside.lock().unwrap().asked
+    }
+
+    /// It says nothing as long as this is held.
+    pub fn silence(&self) -> OwnedRwLockWriteGuard<()> {
+        Arc::clone(&self.gate).try_write_owned().unwrap()
+    }
+
+    async fn think(&self) {
+        self.inside.lock().unwrap().asked += 1;
+        // Others get their turn meanwhile.
+        tokio::task::yield_now().await;
+        let _open = self.gate.read().await;
     }
 
     /// It has nothing but this to say from now on.
     pub fn close(&self, error: impl Into<Option<KeyError>>) {
-        self.0.lock().unwrap().closed = error.into();
+        self.inside.lock().unwrap().closed = error.into();
     }
 }
 
 impl KeySource for Vault {
     fn generate<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<NewDataKey, KeyError>> {
         Box::pin(async move {
-            // Others get their turn while it thinks.
-            tokio::task::yield_now().await;
-            let mut inside = self.0.lock().unwrap();
+            self.think().await;
+            let mut inside = self.inside.lock().unwrap();
             inside.closed.clone().map_or(Ok(()), Err)?;
             let number = inside.keys.len() as u32;
             let bytes: Vec<u8> = (0..32).map(|i| (number as u8).wrapping_mul(37) ^ i).collect();
@@ -50,8 +74,8 @@ impl KeySource for Vault {
         context: &'a Context,
     ) -> BoxFuture<'a, Result<DataKey, KeyError>> {
         Box::pin(async move {
-            tokio::task::yield_now().await;
-            let mut inside = self.0.lock().unwrap();
+            self.think().await;
+            let mut inside = self.inside.lock().unwrap();
             inside.closed.clone().map_or(Ok(()), Err)?;
             inside.unwrapped += 1;
             if id != "vault" {

@@ -1,6 +1,9 @@
 //! The data key that seals what is new.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use tokio::sync::Mutex;
 
@@ -11,9 +14,19 @@ use super::{
     header,
 };
 
-/// One data key, until its bounds are reached. Those who come while a new one is fetched wait for that one.
+/// One data key, until its bounds are reached. Those who come while a new one is fetched wait for that one. If there is
+/// none they share the error, for one after the other they would all wait in vain; who comes later asks again.
 #[derive(Default)]
-pub(super) struct InUse(Mutex<Option<Current>>);
+pub(super) struct InUse {
+    failures: AtomicU64,
+    last: Mutex<Last>,
+}
+
+#[derive(Default)]
+struct Last {
+    current: Option<Current>,
+    error: Option<KeyError>,
+}
 
 struct Current {
     key: Arc<SealingKey>,
@@ -31,17 +44,27 @@ impl InUse {
         context: &str,
         new: impl Future<Output = Result<NewDataKey, KeyError>>,
     ) -> Result<Arc<SealingKey>, KeyError> {
-        let mut slot = self.0.lock().await;
-        let kept = slot.take().filter(|current| !current.since.is_over(bounds.age)).filter(|current| {
-            bounds.allow(current.messages.saturating_add(messages), current.bytes.saturating_add(bytes))
-        });
-        let mut current = match kept {
-            Some(current) => current,
-            None => Current::new(new.await?, context)?,
+        let has_room = |current: &Current| {
+            let (messages, bytes) = current.with(messages, bytes);
+            !current.since.is_over(bounds.age) && bounds.allow(messages, bytes)
         };
-        current.messages = current.messages.saturating_add(messages);
-        current.bytes = current.bytes.saturating_add(bytes);
-        Ok(Arc::clone(&slot.insert(current).key))
+        let before = self.failures.load(Ordering::Relaxed);
+        let mut last = self.last.lock().await;
+        let mut current = match (last.current.take().filter(has_room), &last.error) {
+            (Some(current), _) => current,
+            (None, Some(error)) if self.failures.load(Ordering::Relaxed) > before => {
+                return Err(error.clone());
+            }
+            (None, _) => {
+                let fetched = new.await.and_then(|new| Current::new(new, context));
+                fetched.inspect_err(|error| {
+                    self.failures.fetch_add(1, Ordering::Relaxed);
+                    last.error = Some(error.clone());
+                })?
+            }
+        };
+        (current.messages, current.bytes) = current.with(messages, bytes);
+        Ok(Arc::clone(&last.current.insert(current).key))
     }
 }
 
@@ -53,5 +76,10 @@ impl Current {
         })?;
         let key = Arc::new(SealingKey { key, prefix });
         Ok(Self { key, since: Since::now(), messages: 0, bytes: 0 })
+    }
+
+    /// All that it seals, with so much more.
+    fn with(&self, messages: u64, bytes: u64) -> (u64, u64) {
+        (self.messages.saturating_add(messages), self.bytes.saturating_add(bytes))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
 use tokio::sync::OnceCell;
@@ -12,13 +12,23 @@ use super::{
     bounds::{Bounds, Since},
 };
 
+/// A call for a key, and how it ends for all who wait for it.
+type Call = OnceCell<Result<Arc<DataKey>, KeyError>>;
+
 /// By how they are wrapped. Those who want the same one at once make one call.
 #[derive(Default)]
-pub(super) struct Unwrapped(Mutex<HashMap<Vec<u8>, Slot>>);
+pub(super) struct Unwrapped(Mutex<Keys>);
 
-struct Slot {
+#[derive(Default)]
+struct Keys {
+    remembered: HashMap<Vec<u8>, Remembered>,
+    /// The calls that are under way, and held by those who wait for them.
+    asked: HashMap<Vec<u8>, Weak<Call>>,
+}
+
+struct Remembered {
     since: Since,
-    key: Arc<OnceCell<Arc<DataKey>>>,
+    key: Arc<DataKey>,
 }
 
 impl Unwrapped {
@@ -29,32 +39,61 @@ impl Unwrapped {
         wrapped: &[u8],
         unwrap: impl Future<Output = Result<DataKey, KeyError>>,
     ) -> Result<Arc<DataKey>, KeyError> {
-        let slot = self.slot(bounds, wrapped);
-        let key = slot.get_or_try_init(|| async { unwrap.await.map(Arc::new) }).await;
-        if key.is_err() {
-            // What was made up must not push out what is of use.
-            self.slots().remove(wrapped);
-        }
-        key.cloned()
-    }
-
-    fn slot(&self, bounds: &Bounds, wrapped: &[u8]) -> Arc<OnceCell<Arc<DataKey>>> {
-        let mut slots = self.slots();
-        if let Some(slot) = slots.get(wrapped).filter(|slot| !slot.since.is_over(bounds.age)) {
-            return Arc::clone(&slot.key);
-        }
-        slots.retain(|_, slot| !slot.since.is_over(bounds.age));
-        if slots.len() >= bounds.remembered.max(1) {
-            let oldest = slots.iter().min_by_key(|(_, slot)| slot.since).map(|(wrapped, _)| wrapped.clone());
-            oldest.and_then(|oldest| slots.remove(&oldest));
-        }
-        let key = Arc::default();
-        slots.insert(wrapped.to_vec(), Slot { since: Since::now(), key: Arc::clone(&key) });
-        key
+        let call = {
+            let mut keys = self.keys();
+            match keys.remembered(bounds, wrapped) {
+                Some(key) => return Ok(key),
+                None => keys.call(bounds, wrapped),
+            }
+        };
+        let asked = async || {
+            let since = Since::now();
+            let answer = unwrap.await.map(Arc::new);
+            self.keys().end(bounds, wrapped, since, &answer);
+            answer
+        };
+        call.get_or_init(asked).await.clone()
     }
 
     /// Nothing below panics half-way through a change.
-    fn slots(&self) -> MutexGuard<'_, HashMap<Vec<u8>, Slot>> {
+    fn keys(&self) -> MutexGuard<'_, Keys> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Keys {
+    fn remembered(&self, bounds: &Bounds, wrapped: &[u8]) -> Option<Arc<DataKey>> {
+        let remembered = self.remembered.get(wrapped)?;
+        (!remembered.since.is_over(bounds.age)).then(|| Arc::clone(&remembered.key))
+    }
+
+    /// The call that is under way for it, or a new one.
+    fn call(&mut self, bounds: &Bounds, wrapped: &[u8]) -> Arc<Call> {
+        if let Some(call) = self.asked.get(wrapped).and_then(Weak::upgrade) {
+            return call;
+        }
+        self.remembered.retain(|_, remembered| !remembered.since.is_over(bounds.age));
+        self.asked.retain(|_, call| call.strong_count() > 0);
+        let call = Arc::default();
+        self.asked.insert(wrapped.to_vec(), Arc::downgrade(&call));
+        call
+    }
+
+    /// Who comes from now on asks again, unless there is a key. What was made up must not push out what is of use.
+    fn end(
+        &mut self,
+        bounds: &Bounds,
+        wrapped: &[u8],
+        since: Since,
+        answer: &Result<Arc<DataKey>, KeyError>,
+    ) {
+        self.asked.remove(wrapped);
+        let Ok(key) = answer else { return };
+        if self.remembered.len() >= bounds.remembered.max(1) {
+            let oldest = self.remembered.iter().min_by_key(|(_, remembered)| remembered.since);
+            let oldest = oldest.map(|(wrapped, _)| wrapped.clone());
+            oldest.and_then(|oldest| self.remembered.remove(&oldest));
+        }
+        self.remembered.insert(wrapped.to_vec(), Remembered { since, key: Arc::clone(key) });
     }
 }
