@@ -50,7 +50,8 @@ impl Answer {
     /// The answer, if the model said all that it had to say.
     ///
     /// # Errors
-    /// [`ModelError::CutOff`], [`ModelError::Filtered`], [`ModelError::Intervened`]: what [`Answer::stop`] says.
+    /// [`ModelError::CutOff`], [`ModelError::Filtered`], [`ModelError::Intervened`], and [`ModelError::Unavailable`] for
+    /// what is malformed: what [`Answer::stop`] says.
     ///
     /// ```
     /// use hitl::model::{Answer, ModelError, Stop};
@@ -60,7 +61,7 @@ impl Answer {
     /// ```
     pub fn whole(self) -> Result<Self, ModelError> {
         match self.stop {
-            Stop::End | Stop::Sequence | Stop::Malformed => Ok(self),
+            Stop::End | Stop::Sequence => Ok(self),
             Stop::MaxTokens => Err(ModelError::CutOff {
                 text: self.text,
                 advice: "allow a longer one with `Request::max_tokens`, or ask for less",
@@ -71,6 +72,10 @@ impl Answer {
             }),
             Stop::Filtered => Err(ModelError::Filtered),
             Stop::Intervened(assessment) => Err(ModelError::Intervened { assessment }),
+            Stop::Malformed => Err(ModelError::Unavailable {
+                problem: "it wrote something that its service could not read; try again".into(),
+                source: None,
+            }),
         }
     }
 }

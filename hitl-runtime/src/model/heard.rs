@@ -22,10 +22,10 @@ pub(super) async fn aloud<M: Model + ?Sized>(model: &M, request: &Request) -> Re
             source: None,
         })
     };
-    counted(model, answered).await
+    counted(model, answered).await?.whole()
 }
 
-/// The answer, of which only the cost is reported.
+/// The answer, of which only the cost is reported. Whether it is whole is for the caller to see.
 pub(super) async fn silent<M: Model + ?Sized>(model: &M, request: &Request) -> Result<Answer, ModelError> {
     counted(model, model.answer(request)).await
 }
@@ -43,5 +43,5 @@ async fn counted<M: Model + ?Sized>(
         output_tokens: answer.output_tokens,
         ms: u64::try_from(asked.elapsed().as_millis()).unwrap_or(u64::MAX),
     });
-    answer.whole()
+    Ok(answer)
 }

@@ -4,7 +4,7 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use super::{Attempt, Form, Model, ModelError, Request, Role, heard::silent};
+use super::{Answer, Attempt, Form, Model, ModelError, Request, Role, Stop, heard::silent};
 use crate::{
     prose,
     review::{read, validate},
@@ -20,7 +20,7 @@ where
     request.form = Some(Form { name: name.clone(), schema: schemars::schema_for!(T).to_value() });
     let mut failed = Vec::new();
     while failed.len() < attempts {
-        let answer = silent(model, &request).await?.text;
+        let answer = said(silent(model, &request).await?)?;
         let problem = match fit::<T>(&answer) {
             Ok(value) => return Ok(value),
             Err(problem) => problem,
@@ -31,6 +31,11 @@ where
         failed.push(Attempt { answer, problem });
     }
     Err(ModelError::Misfit { form: name, attempts: failed })
+}
+
+/// What is malformed is held against the form all the same: a model learns from that as from any other mistake.
+fn said(answer: Answer) -> Result<String, ModelError> {
+    if answer.stop == Stop::Malformed { Ok(answer.text) } else { Ok(answer.whole()?.text) }
 }
 
 fn fit<T: DeserializeOwned + Validate<Context = ()>>(answer: &str) -> Result<T, String> {
@@ -52,7 +57,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::model::{Answer, ModelExt, Script, Stop};
+    use crate::model::{ModelExt, Script};
 
     #[derive(Debug, Deserialize, JsonSchema, Validate)]
     struct Amount {
@@ -89,6 +94,15 @@ mod tests {
         let error = script.structured::<Amount>("How much?").await.unwrap_err();
         assert!(matches!(&error, ModelError::CutOff { text, .. } if text == r#"{"dollars":9"#), "{error}");
         assert_eq!(script.asked().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_is_malformed_is_a_mistake_to_be_told_of_and_no_text() {
+        let malformed = || Answer::from(r#"{"dollars":"#.to_owned()).stopped(Stop::Malformed);
+        let script = Script::new([malformed()]).then(r#"{"dollars":90}"#).then(malformed());
+        assert_eq!(script.structured::<Amount>("How much?").await.unwrap().dollars, 90);
+        let error = script.text("How much?").await.unwrap_err();
+        assert!(error.is_transient() && error.to_string().contains("could not read"), "{error}");
     }
 
     #[tokio::test]

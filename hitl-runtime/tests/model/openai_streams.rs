@@ -87,6 +87,37 @@ async fn a_stream_that_breaks_off_is_no_answer() {
     }
 }
 
+/// As some servers end, and as a connection breaks off.
+#[tokio::test]
+async fn the_last_line_needs_no_end_and_half_of_one_says_nothing() {
+    let [reason, mut usage, _] = end("stop");
+    let mut reason_alone = reason.clone();
+    reason_alone.truncate(reason.trim_ascii_end().len());
+    let server = Server::start([events([words("Refund "), words("it."), reason_alone])]).await;
+    assert_eq!(heard(&model(&server)).await.1.unwrap().text, "Refund it.");
+
+    let mut error = data(json!({ "error": { "message": "slow down", "code": "rate_limit_exceeded" } }));
+    error.truncate(error.trim_ascii_end().len());
+    let server = Server::start([events([words("Refund "), error])]).await;
+    assert_eq!(heard(&model(&server)).await.1.unwrap_err().code(), "throttled");
+
+    usage.truncate(usage.len() / 2);
+    let server = Server::start([events([words("Refund it."), reason, usage])]).await;
+    let answer = heard(&model(&server)).await.1.unwrap();
+    assert_eq!((answer.text.as_str(), answer.output_tokens), ("Refund it.", None));
+}
+
+/// Each line is short, and there are more of them than any answer has.
+#[tokio::test]
+async fn a_stream_without_an_end_is_given_one() {
+    let line = words(&"x".repeat(64 << 10));
+    let server = Server::start([events(vec![line; 513].into_iter().chain(end("stop")))]).await;
+    let (said, answer) = heard(&model(&server)).await;
+    assert!(said.len() > 500, "{}", said.len());
+    let Err(error) = answer else { panic!("it has said too much") };
+    assert!(error.to_string().contains("its answer has no end"), "{error}");
+}
+
 #[tokio::test]
 async fn an_error_in_mid_stream_is_the_error_of_the_whole() {
     for (error, code) in [

@@ -2,6 +2,7 @@
 
 use futures_util::stream::{Stream, try_unfold};
 use reqwest::Response;
+use serde::de::IgnoredAny;
 
 use super::{OpenAi, connection::LONGEST, error, wire};
 use crate::model::{Answer, ModelError, Piece, schema::Sheet};
@@ -66,15 +67,24 @@ impl<'a> Speech<'a> {
 
     async fn fill(&mut self) -> Result<Line, ModelError> {
         let part = self.model.connection.wait(self.response.chunk()).await?;
-        let Some(part) = part.map_err(error::broken)? else { return Ok(Line::Over) };
+        let Some(part) = part.map_err(error::broken)? else { return self.last() };
         self.read.extend_from_slice(&part);
-        if self.read.len() > LONGEST { Err(error::endless()) } else { Ok(Line::Silence) }
+        let refused = self.refusal.as_ref().map_or(0, String::len);
+        let kept = self.read.len() + self.answer.text.len() + refused;
+        if kept > LONGEST { Err(error::endless()) } else { Ok(Line::Silence) }
+    }
+
+    /// What comes last may have no end of its line. Half a line is what a broken connection leaves, and says nothing.
+    fn last(&mut self) -> Result<Line, ModelError> {
+        let line = std::mem::take(&mut self.read);
+        match data(&line) {
+            Some(data) if serde_json::from_slice::<IgnoredAny>(data).is_ok() => self.take(&line),
+            _ => Ok(Line::Over),
+        }
     }
 
     fn take(&mut self, line: &[u8]) -> Result<Line, ModelError> {
-        let Some(data) = line.strip_prefix(b"data:").map(<[u8]>::trim_ascii) else {
-            return Ok(Line::Silence);
-        };
+        let Some(data) = data(line) else { return Ok(Line::Silence) };
         if data == b"[DONE]" {
             return Ok(Line::Over);
         }
@@ -107,4 +117,8 @@ impl<'a> Speech<'a> {
         }
         wire::end(self.answer, self.reason.as_deref(), self.refusal, self.sheet.as_ref())
     }
+}
+
+fn data(line: &[u8]) -> Option<&[u8]> {
+    line.strip_prefix(b"data:").map(<[u8]>::trim_ascii)
 }
