@@ -1,6 +1,11 @@
 //! The store that the environment names.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    env::{VarError, var},
+    num::NonZeroU16,
+    sync::Arc,
+    time::Duration,
+};
 
 use super::{MemoryStore, Store, StoreError};
 
@@ -31,8 +36,18 @@ use super::{MemoryStore, Store, StoreError};
 /// [`UnusableStore`]: the variable says something that is no store, names one that this program is built without, or one
 /// that does not open.
 pub async fn from_env() -> Result<Option<Arc<dyn Store>>, UnusableStore> {
-    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
-    named(set("HITL_STORE").as_deref(), set("HITL_KMS_KEY").as_deref()).await
+    let [at, keys] = ["HITL_STORE", "HITL_KMS_KEY"].map(|variable| said(variable, var(variable)));
+    named(at?.as_deref(), keys?.as_deref()).await
+}
+
+/// What a variable says, where it is set. One that cannot be read is not taken for none: entries that were to be sealed
+/// would be kept in the clear.
+fn said(variable: &'static str, value: Result<String, VarError>) -> Result<Option<String>, UnusableStore> {
+    match value {
+        Ok(value) => Ok(Some(value).filter(|value| !value.trim().is_empty())),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => Err(UnusableStore::NotUnicode { variable }),
+    }
 }
 
 async fn named(at: Option<&str>, keys: Option<&str>) -> Result<Option<Arc<dyn Store>>, UnusableStore> {
@@ -65,6 +80,17 @@ pub enum UnusableStore {
         /// What it says.
         named: String,
     },
+    /// A variable is set, and is no text.
+    #[error("{variable} is set to something that is not Unicode: set it again, in UTF-8")]
+    NotUnicode {
+        /// Its name.
+        variable: &'static str,
+    },
+    /// Between the commas of `HITL_KMS_KEY`, or at an end of it, there is nothing.
+    #[error(
+        "HITL_KMS_KEY has a comma with no key before it, or none after it: name the key, or take the comma out"
+    )]
+    NamelessKey,
     /// The program is built without what `HITL_KMS_KEY` asks for.
     #[error(
         "HITL_KMS_KEY is set, and this program is built without sealing: build it with the feature `kms`"
@@ -99,14 +125,14 @@ async fn store(named: &str) -> Result<Arc<dyn Store>, UnusableStore> {
     }
 }
 
-/// A table, and how long it keeps a thread that has ended.
+/// A table, and how long it keeps a thread that has ended: a day at least, for its answer is still to be read.
 fn kept(named: &str) -> Option<(&str, Option<Duration>)> {
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
     let (table, time) = match named.split_once('?') {
         None => (named, None),
         Some((table, rest)) => {
-            let days: u16 = rest.strip_prefix("keep_ended=")?.strip_suffix('d')?.parse().ok()?;
-            (table, Some(DAY * days.into()))
+            let days: NonZeroU16 = rest.strip_prefix("keep_ended=")?.strip_suffix('d')?.parse().ok()?;
+            (table, Some(DAY * days.get().into()))
         }
     };
     (!table.is_empty()).then_some((table, time))
@@ -115,6 +141,9 @@ fn kept(named: &str) -> Option<(&str, Option<Duration>)> {
 #[cfg(feature = "kms")]
 fn sealed(store: Arc<dyn Store>, keys: &str) -> Result<Arc<dyn Store>, UnusableStore> {
     let mut keys = keys.split(',').map(str::trim);
+    if keys.clone().any(str::is_empty) {
+        return Err(UnusableStore::NamelessKey);
+    }
     let newest = super::sealed::KmsKeys::new(keys.next().unwrap_or_default());
     Ok(Arc::new(super::Sealed::new(store, keys.fold(newest, |all, old| all.also_reading(old)))))
 }
@@ -156,9 +185,10 @@ mod tests {
     #[tokio::test]
     async fn a_store_is_opened_by_its_name() {
         assert!(store("memory").await.is_ok());
-        let wrongly_kept = ["dynamodb:?keep_ended=1d", "dynamodb:t?keep_ended=90", "dynamodb:t?keep=1d"];
-        let unknown = ["", "memory:", "tickets.db", "sqlite:", "dynamodb:", "redis:x"];
-        for wrong in unknown.into_iter().chain(wrongly_kept) {
+        let wrongly_kept = ["?keep_ended=1d", "t?keep_ended=90", "t?keep_ended=0d", "t?keep=1d"];
+        let wrongly_kept = wrongly_kept.map(|table| format!("dynamodb:{table}"));
+        let unknown = ["", "memory:", "tickets.db", "sqlite:", "dynamodb:", "redis:x"].map(str::to_owned);
+        for wrong in unknown.iter().chain(&wrongly_kept) {
             let error = store(wrong).await.err().unwrap().to_string();
             assert!(error.contains("should be `sqlite:<file>`"), "{wrong}: {error}");
         }
@@ -176,6 +206,26 @@ mod tests {
         let error = named(None, Some("alias/new")).await.err().unwrap();
         assert!(matches!(error, UnusableStore::NothingToSeal), "{error}");
         assert!(named(None, None).await.unwrap().is_none());
+    }
+
+    #[cfg(feature = "kms")]
+    #[tokio::test]
+    async fn a_key_without_a_name_is_none() {
+        for keys in ["alias/new,", ",alias/old", "alias/new, ,alias/old", ","] {
+            let error = named(Some("memory"), Some(keys)).await.err().unwrap();
+            assert!(matches!(error, UnusableStore::NamelessKey), "{keys}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_refused_and_not_shown() {
+        let not_unicode = VarError::NotUnicode("alias/secret".into());
+        let error = said("HITL_KMS_KEY", Err(not_unicode)).unwrap_err();
+        assert!(matches!(error, UnusableStore::NotUnicode { variable: "HITL_KMS_KEY" }), "{error}");
+        assert!(!format!("{error} {error:?}").contains("secret"), "{error:?}");
+        assert_eq!(said("HITL_STORE", Err(VarError::NotPresent)).unwrap(), None);
+        assert_eq!(said("HITL_STORE", Ok(" ".into())).unwrap(), None);
+        assert_eq!(said("HITL_STORE", Ok("memory".into())).unwrap().as_deref(), Some("memory"));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use hitl_runtime::{
     StoreError,
     store::{
         MemoryStore, Sealed, Store,
-        sealed::{KeyError, Keyring, KmsKeys},
+        sealed::{KeyError, Keyring, KmsKeys, SealError},
     },
 };
 use serde_json::json;
@@ -92,4 +92,28 @@ async fn kms_is_told_the_context_and_asked_for_256_bits() {
     let asked = &server.asked()[0].body;
     let context = json!({ "hitl": "journal", "stage": "test" });
     assert_eq!(asked, &json!({ "KeyId": "alias/hitl", "KeySpec": "AES_256", "EncryptionContext": context }));
+}
+
+/// An entry as somebody without a key may make one up, with a wrapped key of this length.
+fn planted(wrapped: u16) -> Vec<u8> {
+    let part = |part: &[u8]| [&(part.len() as u16).to_be_bytes(), part].concat();
+    let (key, context) = (vec![7; wrapped.into()], br#"{"hitl":"journal"}"#);
+    [b"\0hitl\x01", &part(b"k")[..], &part(&key), &part(context), &[0; 32 + 16]].concat()
+}
+
+/// KMS calls such a request invalid, which would be nothing that the entry is blamed for.
+#[tokio::test]
+async fn what_kms_can_never_have_wrapped_is_not_shown_to_it() {
+    let invalid = || Reply::json(400, json!({ "__type": "ValidationException" }));
+    for (wrapped, is_shown) in [(0, false), (1, true), (6_144, true), (6_145, false), (u16::MAX, false)] {
+        let server = Server::start([invalid()]).await;
+        let inner = MemoryStore::new();
+        let planted = append(&thread("a"), None, vec![record(0, &planted(wrapped))]);
+        inner.append(planted).await.unwrap();
+        let store = Sealed::new(inner, KmsKeys::with_client(client(&server.url), "alias/hitl"));
+        let error = store.tail(&thread("a")).await.unwrap_err();
+        let refused = SealError::Key(KeyError::Refused);
+        let is_blamed = matches!(&error, StoreError::Sealed { place: 0, problem, .. } if *problem == refused);
+        assert_eq!((is_blamed, server.asked().len()), (!is_shown, is_shown.into()), "{wrapped}: {error}");
+    }
 }

@@ -23,6 +23,10 @@ const CALL: Duration = Duration::from_secs(20);
 /// How often a call is tried at most, with waits that grow and are drawn at random.
 const TRIES: u32 = 6;
 
+/// How long a wrapped key may be of which KMS takes note: `CiphertextBlob` in its API's model. What is shorter or longer
+/// it never gave, and would refuse as a request that is none.
+const WRAPPED: std::ops::RangeInclusive<usize> = 1..=6_144;
+
 /// Data keys from AWS KMS, under a symmetric encryption key of yours.
 ///
 /// Nothing is read from the environment, and no connection is made, before the first data key is needed. Region and
@@ -173,6 +177,9 @@ impl KeySource for KmsKeys {
         context: &'a Context,
     ) -> BoxFuture<'a, Result<DataKey, KeyError>> {
         Box::pin(async move {
+            if !WRAPPED.contains(&wrapped.len()) {
+                return Err(KeyError::Refused);
+            }
             let mut trouble = None;
             for key in self.candidates(id) {
                 match self.decrypt(key, wrapped, context).await {
