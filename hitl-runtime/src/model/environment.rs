@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Model;
+use crate::variable::{NotUnicode, variable};
 
 /// The model that the environment names; none where it names none.
 ///
@@ -31,8 +32,13 @@ use super::Model;
 /// # }
 /// ```
 pub fn from_env() -> Result<Option<Arc<dyn Model>>, UnusableModel> {
-    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
-    set("HITL_MODEL").map(|named| model(named.trim(), &set)).transpose()
+    let named = variable("HITL_MODEL")?;
+    let (guardrail, key) = (variable("HITL_GUARDRAIL")?, variable("OPENAI_API_KEY")?);
+    match (named, guardrail) {
+        (Some(named), guardrail) => model(&named, guardrail, key).map(Some),
+        (None, Some(_)) => Err(UnusableModel::NothingToGuard),
+        (None, None) => Ok(None),
+    }
 }
 
 /// Why the environment names no model that can be used.
@@ -61,23 +67,41 @@ pub enum UnusableModel {
         feature: &'static str,
     },
     /// The guardrail is none.
-    #[error("HITL_GUARDRAIL is `{named}`, and should be `<id>:<version>`, as in `gr-42:3` or `gr-42:DRAFT`")]
+    #[error("HITL_GUARDRAIL is `{named}`, and should be `<id>:<version>`, as in `gr42:3` or `gr42:DRAFT`")]
     Guardrail {
         /// What it says.
         named: String,
     },
+    /// There is a guardrail, and nothing that it could stand before.
+    #[error("HITL_GUARDRAIL is set, and HITL_MODEL names no model of Bedrock: it guards no other")]
+    NothingToGuard,
+    /// A variable cannot be read.
+    #[error("{variable} is not Unicode")]
+    NotUnicode {
+        /// Its name.
+        variable: &'static str,
+    },
 }
 
-fn model(named: &str, set: &dyn Fn(&str) -> Option<String>) -> Result<Arc<dyn Model>, UnusableModel> {
+impl From<NotUnicode> for UnusableModel {
+    fn from(NotUnicode(variable): NotUnicode) -> Self {
+        Self::NotUnicode { variable }
+    }
+}
+
+fn model(
+    named: &str,
+    guardrail: Option<String>,
+    key: Option<String>,
+) -> Result<Arc<dyn Model>, UnusableModel> {
     // An address may hold a password.
     let shown = if named.contains('@') { "openai:…" } else { named };
     let unknown = || UnusableModel::Unknown { named: shown.to_owned() };
     match named.split_once(':').ok_or_else(unknown)? {
-        ("bedrock", id) if !id.is_empty() => bedrock(id, set("HITL_GUARDRAIL")),
+        ("bedrock", id) if !id.is_empty() => bedrock(id, guardrail),
+        ("openai", _) if guardrail.is_some() => Err(UnusableModel::NothingToGuard),
         ("openai", place) => match place.split_once('#') {
-            Some((url, model)) if is_http(url) && !model.is_empty() => {
-                openai(url, model, set("OPENAI_API_KEY"))
-            }
+            Some((url, model)) if is_http(url) && !model.is_empty() => openai(url, model, key),
             _ => Err(unknown()),
         },
         _ => Err(unknown()),
@@ -127,8 +151,8 @@ mod tests {
     use super::*;
 
     fn named(name: &str, guardrail: Option<&str>) -> Result<String, String> {
-        let set = |name: &str| guardrail.filter(|_| name == "HITL_GUARDRAIL").map(str::to_owned);
-        model(name, &set).map(|model| model.name().to_owned()).map_err(|error| error.to_string())
+        let guardrail = guardrail.map(str::to_owned);
+        model(name, guardrail, None).map(|model| model.name().to_owned()).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -137,6 +161,12 @@ mod tests {
             let error = named(wrong, None).unwrap_err();
             assert!(error.contains("should be `bedrock:<model id>`"), "{wrong}: {error}");
         }
+    }
+
+    #[test]
+    fn a_guardrail_before_no_model_of_bedrock_is_refused() {
+        let error = named("openai:http://localhost#x", Some("gr42:3")).unwrap_err();
+        assert!(error.contains("it guards no other"), "{error}");
     }
 
     #[test]
@@ -150,10 +180,10 @@ mod tests {
     fn bedrock_by_its_id_and_a_guardrail_by_id_or_arn() {
         let id = "eu.anthropic.claude-sonnet-4-5-20250929-v1:0";
         let arn = "arn:aws:bedrock:eu-west-1:1:guardrail/gr42:DRAFT";
-        for guardrail in [None, Some("gr-42:3"), Some(arn)] {
+        for guardrail in [None, Some("gr42:3"), Some(arn)] {
             assert_eq!(named(&format!("bedrock:{id}"), guardrail).unwrap(), id);
         }
-        for wrong in ["gr-42", ":3", "arn:aws:bedrock:eu-west-1:1:guardrail/gr42"] {
+        for wrong in ["gr42", ":3", "arn:aws:bedrock:eu-west-1:1:guardrail/gr42"] {
             assert!(named("bedrock:x", Some(wrong)).unwrap_err().contains(wrong));
         }
         assert!(named("bedrock:", None).is_err());

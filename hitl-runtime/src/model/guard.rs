@@ -54,12 +54,12 @@ use super::ModelError;
 ///
 /// // A guardrail's answer is for the customer, its assessment for you.
 /// let mut assessment = Assessment::default();
-/// assessment.guardrail = Some("gr-42".into());
+/// assessment.guardrail = Some("gr42".into());
 /// let stopped = Answer::from("We cannot help with this.".to_owned()).stopped(Stop::Intervened(assessment));
 /// let mailroom = Mailroom::new(Script::new([stopped]), MemoryStore::new());
 /// let turn = mailroom.start("letter-1", LetterInput { text: "How do I cheat?".into() }).await?;
 /// let MailroomTurn::Done(outcome) = turn else { panic!("{turn}") };
-/// assert_eq!(outcome, "for a person: the guardrail `gr-42` stopped it");
+/// assert_eq!(outcome, "for a person: the guardrail `gr42` stopped it");
 /// # Ok(())
 /// # }
 /// ```

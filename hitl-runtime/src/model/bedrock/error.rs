@@ -11,8 +11,8 @@ use aws_sdk_bedrockruntime::{
 use super::Bedrock;
 use crate::model::ModelError;
 
-const SIGN_IN: &str =
-    "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run it where a role is attached";
+const SIGN_IN: &str = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run it where a role is attached; \
+                       of SSO, `aws configure export-credentials` gives them";
 const SIGN_IN_AGAIN: &str =
     "sign in again, or wait until the role's are renewed; see that the clock is right";
 

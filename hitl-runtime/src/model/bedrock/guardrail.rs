@@ -21,7 +21,7 @@ use crate::model::{ModelError, Stage};
 /// # async fn example() -> Result<(), hitl::model::ModelError> {
 /// use hitl::model::{Guarded, Guardrail, OrGuarded, Stage};
 ///
-/// let guardrail = Guardrail::new("gr-42", "3");
+/// let guardrail = Guardrail::new("gr42", "3");
 /// match guardrail.check(Stage::Input, "My address is ada@example.com").await.guarded()? {
 ///     Guarded::Passed(text) => println!("{text}"), // My address is {EMAIL}
 ///     Guarded::Intervened(assessment) => println!("{assessment}"),

@@ -38,7 +38,7 @@ use super::{Answer, BoxFuture, BoxStream, Model, ModelError, Piece, Request};
 /// # async fn example() -> Result<(), hitl::model::ModelError> {
 /// use hitl::model::{Bedrock, Guardrail, ModelExt};
 ///
-/// let model = Bedrock::new("eu.anthropic.claude-sonnet-4-5-20250929-v1:0").guardrail(Guardrail::new("gr-42", "3"));
+/// let model = Bedrock::new("eu.anthropic.claude-sonnet-4-5-20250929-v1:0").guardrail(Guardrail::new("gr42", "3"));
 /// let plan = model.text("Order A-9133 arrived broken. What is to be done?").await?;
 /// # Ok(())
 /// # }

@@ -7,8 +7,8 @@ use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
 
 use super::KeyError;
 
-const SIGN_IN: &str = "there are none; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run it \
-                       where a role is attached";
+const SIGN_IN: &str = "there are none that it can use; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, \
+                       or run it where a role is attached; of SSO, `aws configure export-credentials` gives them";
 const SIGN_IN_AGAIN: &str =
     "they are refused; sign in again, or wait until the role's are renewed, and see that the clock is right";
 

@@ -162,11 +162,15 @@ impl KeySource for KmsKeys {
                 .key_spec(DataKeySpec::Aes256)
                 .set_encryption_context(Some(context.clone().into_iter().collect()));
             let answer = call.send().await.map_err(|error| error::typed(&error, self.key()))?;
-            Ok(NewDataKey {
-                key: DataKey::new(answer.plaintext.map(Blob::into_inner).unwrap_or_default())?,
-                id: answer.key_id.unwrap_or_default(),
-                wrapped: answer.ciphertext_blob.map(Blob::into_inner).unwrap_or_default(),
-            })
+            let key = DataKey::new(answer.plaintext.map(Blob::into_inner).unwrap_or_default())?;
+            let wrapped = answer.ciphertext_blob.map(Blob::into_inner).unwrap_or_default();
+            if !WRAPPED.contains(&wrapped.len()) {
+                // What it seals could never be opened.
+                return Err(KeyError::BadAnswer {
+                    problem: "its data key comes without a wrapped one".into(),
+                });
+            }
+            Ok(NewDataKey { key, id: answer.key_id.unwrap_or_default(), wrapped })
         })
     }
 

@@ -1,0 +1,34 @@
+//! What the environment says.
+
+use std::env::{self, VarError};
+
+/// A variable is set, and nobody can read what it says. It is not taken for one that is not set: what it asks for may be
+/// a safeguard.
+#[derive(Debug, PartialEq)]
+pub(crate) struct NotUnicode(pub(crate) &'static str);
+
+/// What a variable says, where it is set and not empty.
+pub(crate) fn variable(name: &'static str) -> Result<Option<String>, NotUnicode> {
+    said(name, env::var(name))
+}
+
+fn said(name: &'static str, value: Result<String, VarError>) -> Result<Option<String>, NotUnicode> {
+    match value {
+        Ok(value) => Ok(Some(value.trim().to_owned()).filter(|value| !value.is_empty())),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => Err(NotUnicode(name)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_read_is_not_taken_for_nothing() {
+        assert_eq!(said("X", Ok(" alias/seals ".into())), Ok(Some("alias/seals".into())));
+        assert_eq!(said("X", Ok(" ".into())), Ok(None));
+        assert_eq!(said("X", Err(VarError::NotPresent)), Ok(None));
+        assert_eq!(said("X", Err(VarError::NotUnicode("alias/seals".into()))), Err(NotUnicode("X")));
+    }
+}
