@@ -1,10 +1,14 @@
 //! A DynamoDB to talk to.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::{
+    collections::HashMap,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+};
 
 use aws_sdk_dynamodb::{
     Client,
     config::{BehaviorVersion, Credentials, Region},
+    types::AttributeValue,
 };
 use hitl_runtime::store::DynamoStore;
 
@@ -12,6 +16,9 @@ use crate::dynoxide::Dynoxide;
 
 /// Where another DynamoDB answers.
 const ELSEWHERE: &str = "HITL_DYNAMODB";
+
+/// An item as it stands in the table.
+pub type Item = HashMap<String, AttributeValue>;
 
 /// A table of its own for each test.
 pub struct Emulator {
@@ -53,14 +60,40 @@ impl Emulator {
 
     /// The keys of all that is in the table.
     pub async fn items(&self) -> Vec<String> {
-        let client = client(&self.endpoint);
-        let mut pages = client.scan().table_name(&self.table).into_paginator().items().send();
-        let mut keys = Vec::new();
-        while let Some(item) = pages.next().await {
-            let item = item.unwrap();
-            keys.push(format!("{} {}", item["pk"].as_s().unwrap(), item["sk"].as_s().unwrap()));
+        self.expiries().await.into_iter().map(|(key, _)| key).collect()
+    }
+
+    /// The keys, and the times at which DynamoDB forgets the items.
+    pub async fn expiries(&self) -> Vec<(String, Option<u64>)> {
+        let time = |item: &Item| Some(item.get("expires")?.as_n().unwrap().parse().unwrap());
+        let key = |item: &Item| format!("{} {}", item["pk"].as_s().unwrap(), item["sk"].as_s().unwrap());
+        self.scan().await.iter().map(|item| (key(item), time(item))).collect()
+    }
+
+    /// Whatever is in the table.
+    pub async fn scan(&self) -> Vec<Item> {
+        let pages = self.client().scan().table_name(&self.table).into_paginator().items().send();
+        pages.collect::<Result<_, _>>().await.unwrap()
+    }
+
+    pub async fn put(&self, item: Item) {
+        self.client().put_item().table_name(&self.table).set_item(Some(item)).send().await.unwrap();
+    }
+
+    pub async fn delete(&self, item: &Item) {
+        let key = ["pk", "sk"].map(|name| (name.to_owned(), item[name].clone()));
+        self.client().delete_item().table_name(&self.table).set_key(Some(key.into())).send().await.unwrap();
+    }
+
+    /// The time comes that items bear: DynamoDB deletes them.
+    pub async fn forget(&self) {
+        for item in self.scan().await.iter().filter(|item| item.contains_key("expires")) {
+            self.delete(item).await;
         }
-        keys
+    }
+
+    fn client(&self) -> Client {
+        client(&self.endpoint)
     }
 }
 

@@ -5,22 +5,9 @@ use std::time::Duration;
 use hitl_runtime::store::{Append, Standing, Store as _, conformance};
 
 use crate::{
-    emulator::{Emulator, client},
+    emulator::Emulator,
     scene::{Seen, after, noise, record, seen, thread},
 };
-
-/// The times that the items of the table bear, with their keys.
-async fn expiries(emulator: &Emulator) -> Vec<(String, Option<u64>)> {
-    let client = client(emulator.endpoint());
-    let mut pages = client.scan().table_name(emulator.table()).into_paginator().items().send();
-    let mut found = Vec::new();
-    while let Some(item) = pages.next().await {
-        let item = item.unwrap();
-        let expires = item.get("expires").map(|number| number.as_n().unwrap().parse().unwrap());
-        found.push((format!("{} {}", item["pk"].as_s().unwrap(), item["sk"].as_s().unwrap()), expires));
-    }
-    found
-}
 
 #[tokio::test]
 async fn every_item_of_an_ended_thread_bears_one_time_until_it_goes_on() {
@@ -33,12 +20,12 @@ async fn every_item_of_an_ended_thread_bears_one_time_until_it_goes_on() {
     let second = after(&thread, &written);
     written.extend(second.records.clone());
     store.append(second).await.unwrap();
-    assert!(expiries(&emulator).await.iter().all(|(_, expires)| expires.is_none()));
+    assert!(emulator.expiries().await.iter().all(|(_, expires)| expires.is_none()));
 
     let end = Append { standing: Standing::Ended, due_ms: None, ..after(&thread, &written) };
     written.extend(end.records.clone());
     store.append(end).await.unwrap();
-    let items = expiries(&emulator).await;
+    let items = emulator.expiries().await;
     let (_, time) = items[0];
     assert_eq!(items.len(), 7, "a head, three batches, two parts, and a row: {items:?}");
     assert!(time.is_some() && items.iter().all(|(_, expires)| *expires == time), "{items:?}");
@@ -47,7 +34,7 @@ async fn every_item_of_an_ended_thread_bears_one_time_until_it_goes_on() {
     let on = after(&thread, &written);
     written.extend(on.records.clone());
     store.append(on).await.unwrap();
-    let items = expiries(&emulator).await;
+    let items = emulator.expiries().await;
     assert!(items.iter().all(|(_, expires)| expires.is_none()), "{items:?}");
     assert_eq!(conformance::whole(&store, &thread).await, written);
 }

@@ -1,9 +1,16 @@
 //! What the service refuses for now is asked again, a bounded number of times; what it refuses for good is said once,
 //! with what to do about it. No emulator throttles, so a wire in between does, in the service's own words.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+};
 
 use hitl_runtime::store::{Store as _, StoreError, conformance};
+use tokio::sync::Notify;
 
 use crate::{
     emulator::{Emulator, client, store},
@@ -97,6 +104,48 @@ async fn what_will_not_pass_is_said_at_once() {
         assert!(failed.to_string().contains(emulator.table()), "{failed}");
         assert!(!format!("{failed} {failed:?}").contains(SECRET), "{failed:?}");
     }
+}
+
+/// A query may see the head that a transaction has moved before it sees the entries that came with it. Here they come
+/// after so many readings.
+#[tokio::test]
+async fn a_head_that_is_seen_before_its_entries_is_waited_for() {
+    let emulator = Emulator::start().await;
+    let thread = thread("torn");
+    let first = after(&thread, &[]);
+    let second = after(&thread, &first.records);
+    for append in [&first, &second] {
+        emulator.store().append(append.clone()).await.unwrap();
+    }
+    let is_last = |key: &str| key.starts_with("e/0000000000000001");
+    let items = emulator.scan().await;
+    let last = items.into_iter().find(|item| is_last(item["sk"].as_s().unwrap())).unwrap();
+    emulator.delete(&last).await;
+
+    let proxy = Proxy::start(emulator.endpoint(), |_| Fate::Passes).await;
+    let lost = store(&proxy.endpoint, emulator.table()).tail(&thread).await.unwrap_err().to_string();
+    assert_eq!(proxy.calls().len(), 10);
+    assert!(lost.contains("do it again in a while") && !lost.contains("delete"), "{lost}");
+
+    let (waits, is_there) = (Arc::new(Notify::new()), Arc::new(AtomicBool::new(false)));
+    let (signal, there, mut queries) = (Arc::clone(&waits), Arc::clone(&is_there), 0);
+    let proxy = Proxy::start(emulator.endpoint(), move |_| {
+        queries += 1;
+        if queries <= 8 || there.load(SeqCst) {
+            return Fate::Passes;
+        }
+        signal.notify_one();
+        Fate::IsLost
+    })
+    .await;
+    let reader = store(&proxy.endpoint, emulator.table());
+    let comes = async {
+        waits.notified().await;
+        emulator.put(last).await;
+        is_there.store(true, SeqCst);
+    };
+    let (tail, ()) = tokio::join!(reader.tail(&thread), comes);
+    assert_eq!(tail.unwrap().unwrap().records, [first.records, second.records].concat());
 }
 
 #[tokio::test]

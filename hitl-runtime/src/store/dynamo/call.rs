@@ -12,8 +12,8 @@ use aws_sdk_dynamodb::{
 };
 use tokio::time::{Instant, sleep};
 
-/// How often a call is tried at most.
-const TRIES: u32 = 10;
+/// How often a call is tried at most, and how often something is read that changes meanwhile.
+pub(super) const TRIES: u32 = 10;
 
 /// No try begins later than that after the first one.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -137,11 +137,16 @@ where
         tries += 1;
         match call().await {
             Err(error) if tries < TRIES && begun.elapsed() < PATIENCE && may_help(&error) => {
-                sleep(wait(tries)).await;
+                pause(tries).await;
             }
             answer => return answer,
         }
     }
+}
+
+/// The wait after so many tries.
+pub(super) async fn pause(tries: u32) {
+    sleep(wait(tries)).await;
 }
 
 /// Full jitter: anything from nothing to the longest wait after so many tries. The operating system draws it, for a

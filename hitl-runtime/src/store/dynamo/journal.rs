@@ -3,6 +3,7 @@
 use super::{
     Shared,
     batch::{self, Batch},
+    call::{TRIES, pause},
     head::Head,
     item::Item,
     key::{self, HEAD, Key},
@@ -21,26 +22,24 @@ const PAGE: usize = 64;
 /// How many bytes of entries one answer has at most, beyond the first batch.
 const ENOUGH: usize = 4 * 1024 * 1024;
 
-/// How often a journal is read again that was deleted while it was read.
-const TRIES: usize = 5;
-
 const DOING: &str = "read a journal";
 
 /// What came of one reading.
 enum Reading {
     Whole(Option<Tail>),
-    /// Something was taken away meanwhile.
+    /// Something was taken away meanwhile, or is not to be seen yet: a query may come upon a transaction half done.
     Torn,
 }
 
 impl Shared {
     pub(super) async fn tail(&self, thread: &ThreadId) -> Result<Option<Tail>, StoreError> {
-        for _ in 0..TRIES {
+        for tries in 1..=TRIES {
             if let Reading::Whole(tail) = self.read_back(thread).await? {
                 return Ok(tail);
             }
+            pause(tries).await;
         }
-        Err(trouble::damaged(&self.table.name, thread, "an entry"))
+        Err(trouble::incomplete(&self.table.name, thread, "an entry"))
     }
 
     /// From the head back to the last snapshot. What is appended meanwhile stands before where this reads, and all that

@@ -53,6 +53,15 @@ pub(super) fn damaged(table: &str, thread: &ThreadId, what: &str) -> StoreError 
     )
 }
 
+/// What the head of a thread names was not there, each time that it was tried.
+pub(super) fn incomplete(table: &str, thread: &ThreadId, what: &str) -> StoreError {
+    let problem = format!(
+        "{what} of thread `{thread}` was not to be found, each time that it was tried; do it again in a while. If it \
+         never comes, restore the table to a time before"
+    );
+    broken(table, problem)
+}
+
 /// A head that cannot be read.
 pub(super) fn unreadable(table: &str, thread: &ThreadId, why: Unreadable) -> StoreError {
     match why {
