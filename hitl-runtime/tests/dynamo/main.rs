@@ -8,6 +8,8 @@ mod dynoxide;
 mod emulator;
 mod ended;
 mod faults;
+mod forgotten;
+mod left;
 mod limits;
 mod patience;
 mod processes;

@@ -3,6 +3,7 @@
 use super::{
     Shared, batch,
     chore::{Chore, LEFT_ALONE},
+    expiry::Awake,
     head::{Head, Late},
     heads::Moved,
     index::{self, Index, LARGEST_ROW, MOST_BLOCKS, MOST_ROWS, Rows},
@@ -54,6 +55,11 @@ impl Wanted {
         Err(StoreError::BadAppend { thread, problem })
     }
 
+    /// Whether it begins a thread, or another one under the name of one that is gone.
+    fn begins(&self) -> bool {
+        self.place == 0
+    }
+
     fn last(&self) -> Place {
         self.records.last().map_or(0, |record| record.place)
     }
@@ -81,10 +87,10 @@ impl Shared {
                     continue;
                 }
                 let lives = head.lives(Self::now_s());
-                if lives && !wanted.follows(head) || !lives && wanted.place > 0 {
+                if lives && !wanted.follows(head) || !lives && !wanted.begins() {
                     return Err(wanted.taken());
                 }
-            } else if wanted.place > 0 {
+            } else if !wanted.begins() {
                 return Err(wanted.taken());
             }
             match self.append_after(&wanted, before.as_ref()).await? {
@@ -104,17 +110,36 @@ impl Shared {
     async fn head_to_follow(&self, wanted: &Wanted) -> Result<Option<Head>, StoreError> {
         match self.heads.get(&wanted.thread) {
             Some(head) if wanted.follows(&head) => Ok(Some(head)),
-            _ if wanted.place == 0 => Ok(None),
+            _ if wanted.begins() => Ok(None),
             _ => self.head(DOING, &wanted.thread).await,
         }
     }
 
     async fn append_after(&self, wanted: &Wanted, before: Option<&Head>) -> Result<Moved, StoreError> {
+        let ended = before.filter(|head| !wanted.begins() && head.index.expires.is_some());
+        let Some(ended) = ended else { return self.write_after(wanted, before, None).await };
+        let Awake { head, chore } = match self.wake(&wanted.thread, ended).await? {
+            Ok(awake) => awake,
+            Err(moved) => return Ok(moved),
+        };
+        let moved = self.write_after(wanted, Some(&head), Some(chore.clone())).await;
+        if let Ok(Moved::No(_)) = moved {
+            let _ = self.finish(&chore).await;
+        }
+        moved
+    }
+
+    /// `chore` is what is left to do of a thread that was woken.
+    async fn write_after(
+        &self,
+        wanted: &Wanted,
+        before: Option<&Head>,
+        chore: Option<Chore>,
+    ) -> Result<Moved, StoreError> {
         let token = Id::draw()?;
         let (thread, index) = (&wanted.thread, &wanted.index);
         let nothing = Index::default();
         let old = before.map_or(&nothing, |head| &head.index);
-        let is_new = before.is_none_or(|head| !head.lives(Self::now_s()));
         let late = (old.distance(index) > MOST_ROWS).then_some(Late::Reviews);
         let now = match late {
             None => index.clone(),
@@ -124,7 +149,7 @@ impl Shared {
             next: wanted.last() + 1,
             hash: wanted.records.last().map_or(crate::Digest::of(b""), |record| record.hash),
             by: token,
-            born: before.filter(|_| !is_new).map_or(token.born(), |head| head.born),
+            born: before.filter(|_| !wanted.begins()).map_or(token.born(), |head| head.born),
             index: now,
             late,
         };
@@ -132,16 +157,18 @@ impl Shared {
         if late.is_some() {
             writes.push(Write::put(Key::late(thread).item()));
         }
-        // Its earlier entries are to bear the same time. After its end a thread may also go on.
-        let chore = (!is_new || index.expires.is_none()).then(|| Chore::expire(thread, head.born, &token));
-        let chore = chore.filter(|_| old.expires != index.expires);
+        // Its earlier entries are to bear the same time.
+        let ends = !wanted.begins() && index.expires.is_some();
+        let chore = chore.or_else(|| ends.then(|| Chore::expire(thread, head.born, &token)));
         writes.extend(chore.iter().map(|chore| Write::put(chore.item())));
 
         let packed = batch::write(&wanted.records, late.map(|_| wanted.reviews.as_slice()));
         let batch =
             Key::batch(thread, wanted.last(), head.born).item().maybe_number("expires", index.expires);
-        let staged =
-            if packed.len() > parts::LARGEST_PART { Some(self.stage(thread, &packed).await?) } else { None };
+        let staged = match packed.len() > parts::LARGEST_PART {
+            true => Some(self.stage(thread, &packed, index.expires).await?),
+            false => None,
+        };
         match &staged {
             None => writes.push(Write::put(batch.bytes("entries", packed))),
             Some(staged) => {

@@ -1,7 +1,7 @@
 //! What somebody must finish if the one who began it dies. Each is written before, or with, what makes it necessary,
 //! and deleted once it is done; whoever finds an old one does it.
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering::Relaxed, time::Duration};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
@@ -16,8 +16,11 @@ use crate::{StoreError, ThreadId};
 /// How old a chore must be before another one than its maker does it unasked. No append takes nearly as long.
 pub(super) const LEFT_ALONE: Duration = Duration::from_secs(60 * 60);
 
-/// How many items are on their way at once.
-const AT_ONCE: usize = 8;
+/// How long a process that asks what is due waits until it looks for such chores again.
+const NOW_AND_THEN: Duration = Duration::from_secs(60 * 60);
+
+/// How many items are on their way at once. So many of the largest fit in one transaction, with a head.
+pub(super) const AT_ONCE: usize = 8;
 
 /// Something to clear away.
 #[derive(Clone, Debug)]
@@ -34,6 +37,22 @@ enum What {
     Entries { thread: ThreadId, born: Born },
     /// The entries of a thread that has ended have to bear the time at which it is forgotten, as its head does.
     Expire { thread: ThreadId, born: Born },
+}
+
+/// A batch as it stands in the table, without its entries.
+pub(super) struct Kept {
+    pub(super) key: Key,
+    parts: Option<(Id, u64)>,
+    pub(super) expires: Option<u64>,
+}
+
+impl Kept {
+    /// Where its parts stand.
+    pub(super) fn parts(&self) -> impl Iterator<Item = Key> + use<> {
+        self.parts
+            .into_iter()
+            .flat_map(|(attempt, count)| (0..count).map(move |number| Key::part(&attempt, number)))
+    }
 }
 
 /// The parts that an item names: a chore, or the entries of an append.
@@ -68,6 +87,14 @@ impl Chore {
             What::Expire { thread, born } => {
                 item.text("chore", "expire").text("thread", thread.as_str()).number("born", born.number())
             }
+        }
+    }
+
+    /// Whether it is about that thread's entries. Parts are nobody's yet.
+    fn is_of(&self, thread: &ThreadId) -> bool {
+        match &self.what {
+            What::Parts { .. } => false,
+            What::Entries { thread: of, .. } | What::Expire { thread: of, .. } => of == thread,
         }
     }
 
@@ -107,80 +134,82 @@ impl Shared {
 
     /// Does the chores of every shard that are at least so old, and counts them.
     pub(super) async fn tidy(&self, age: Duration) -> Result<usize, StoreError> {
-        let mut done = 0;
-        for shard in 0..SHARDS {
-            done += self.tidy_shard(shard, age).await?;
+        let shards: Vec<_> = (0..SHARDS).map(|shard| self.tidy_shard(shard, age)).collect();
+        let done: Vec<_> = stream::iter(shards).buffered(AT_ONCE).collect().await;
+        done.into_iter().sum()
+    }
+
+    /// Does what has been left alone, the first time and then once an hour. What cannot be done waits for the next time.
+    pub(super) async fn tidy_now_and_then(&self) {
+        let (now, before) = (Self::now_ms(), self.tidied_ms.load(Relaxed));
+        let is_early = u128::from(now.saturating_sub(before)) < NOW_AND_THEN.as_millis();
+        if !is_early && self.tidied_ms.compare_exchange(before, now, Relaxed, Relaxed).is_ok() {
+            let _ = self.tidy(LEFT_ALONE).await;
         }
-        Ok(done)
     }
 
     pub(super) async fn tidy_shard(&self, shard: u8, age: Duration) -> Result<usize, StoreError> {
         let age = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
         // A zero comes after the stroke that ends the time.
         let by = format!("{:016x}0", Self::now_ms().saturating_sub(age));
-        let range = Range { to: Some(by), ..Range::of(List::Chores.partition(shard)) };
+        self.finish_all(self.chores(shard, Some(by)).await?).await
+    }
+
+    /// Does what is left to do of a thread that is gone, however young it is.
+    pub(super) async fn finish_deletion(&self, thread: &ThreadId) -> Result<(), StoreError> {
+        let mut chores = self.chores(key::shard(thread), None).await?;
+        chores.retain(|chore| chore.is_of(thread));
+        self.finish_all(chores).await?;
+        Ok(())
+    }
+
+    /// The chores of a shard, the oldest first.
+    async fn chores(&self, shard: u8, to: Option<String>) -> Result<Vec<Chore>, StoreError> {
+        let range = Range { to, ..Range::of(List::Chores.partition(shard)) };
         let items = self.table.query_all("look for what is left", range).await?;
-        let mut done = 0;
-        for chore in items.iter().filter_map(Chore::read) {
-            self.finish(&chore).await?;
-            done += 1;
+        Ok(items.iter().filter_map(Chore::read).collect())
+    }
+
+    /// Does all that can be done, and only then says what could not.
+    async fn finish_all(&self, chores: Vec<Chore>) -> Result<usize, StoreError> {
+        let mut done = Ok(0);
+        for chore in &chores {
+            let finished = self.finish(chore).await;
+            done = done.and_then(|count| finished.map(|()| count + 1));
         }
-        Ok(done)
+        done
     }
 
     /// Deletes what one life of a thread has left in its partition, the newest first, so that a beginning is all that
     /// anyone can see of it meanwhile.
-    async fn delete_entries(&self, thread: &ThreadId, born: Born) -> Result<(), StoreError> {
-        let keys = self.batches(thread, born).await?;
-        for batches in keys.chunks(AT_ONCE) {
-            let deleted = batches.iter().map(|(key, parts)| async move {
-                if let Some((attempt, count)) = parts {
-                    self.delete_parts(*attempt, *count).await?;
+    pub(super) async fn delete_entries(&self, thread: &ThreadId, born: Born) -> Result<(), StoreError> {
+        let kept = self.batches(thread, born).await?;
+        for batches in kept.chunks(AT_ONCE) {
+            let deleted = batches.iter().map(|batch| async move {
+                if let Some((attempt, count)) = batch.parts {
+                    self.delete_parts(attempt, count).await?;
                 }
-                self.table.delete("delete a thread", key).await
+                self.table.delete("delete a thread", &batch.key).await
             });
             stream::iter(deleted.collect::<Vec<_>>()).buffered(AT_ONCE).try_collect::<()>().await?;
         }
         Ok(())
     }
 
-    /// Gives the entries of one life of a thread the time at which DynamoDB forgets its head, or takes it from them.
-    async fn stamp(&self, thread: &ThreadId, born: Born) -> Result<(), StoreError> {
-        const DOING: &str = "set the time at which a thread is forgotten";
-        let head = async || {
-            let head = self.head(DOING, thread).await?.filter(|head| head.born == born);
-            Ok::<_, StoreError>(head.map(|head| head.index.expires))
+    /// The batches of one life of a thread, the newest first.
+    pub(super) async fn batches(&self, thread: &ThreadId, born: Born) -> Result<Vec<Kept>, StoreError> {
+        let range = Range {
+            to: Some(key::entry(u64::MAX)),
+            backwards: true,
+            only: Some("pk, sk, attempt, parts, expires"),
+            ..Range::of(key::partition(thread))
         };
-        let mut wanted = head().await?;
-        while let Some(expires) = wanted {
-            for (key, parts) in self.batches(thread, born).await? {
-                if let Some((attempt, count)) = parts {
-                    for number in 0..count {
-                        self.table.mark(DOING, &Key::part(&attempt, number), "expires", expires).await?;
-                    }
-                }
-                self.table.mark(DOING, &key, "expires", expires).await?;
-            }
-            // Whoever moved the head meanwhile has done the same for another time.
-            let now = head().await?;
-            wanted = now.filter(|now| *now != expires);
-        }
-        Ok(())
-    }
-
-    /// The batches of one life of a thread, the newest first, and the parts that they name.
-    async fn batches(
-        &self,
-        thread: &ThreadId,
-        born: Born,
-    ) -> Result<Vec<(Key, Option<(Id, u64)>)>, StoreError> {
-        let range =
-            Range { to: Some(key::entry(u64::MAX)), backwards: true, ..Range::of(key::partition(thread)) };
         let items = self.table.query_all("read a journal", range).await?;
         let of_this_life = |key: &Key| key::read_batch(&key.sk).is_some_and(|(_, of)| of == born);
-        Ok(items
-            .iter()
-            .filter_map(|item| Some((Key::of(item).filter(of_this_life)?, named_parts(item))))
-            .collect())
+        let kept = |item: &Item| {
+            let key = Key::of(item).filter(of_this_life)?;
+            Some(Kept { key, parts: named_parts(item), expires: item.get_number("expires") })
+        };
+        Ok(items.iter().filter_map(kept).collect())
     }
 }

@@ -18,21 +18,22 @@ use crate::{StoreError, ThreadId};
 const DOING: &str = "bring the lists up to date";
 
 impl Shared {
-    /// Brings every list up to date.
-    pub(super) async fn catch_up_all(&self) -> Result<(), StoreError> {
+    /// Brings the lists up to date with every thread that can be read, and says which one cannot be.
+    pub(super) async fn catch_up_all(&self) -> Result<Result<(), StoreError>, StoreError> {
+        let mut all = Ok(());
         for item in self.table.query_all(DOING, Range::of(LATE)).await? {
             let thread = Key::of(&item).and_then(|key| ThreadId::new(key.sk).ok());
             if let Some(thread) = thread {
-                self.catch_up(&thread).await?;
+                all = all.and(self.catch_up(&thread).await);
             }
         }
-        Ok(())
+        Ok(all)
     }
 
     /// Does what is left to do for one thread. Many may do it at once: each step moves the head.
     pub(super) async fn catch_up(&self, thread: &ThreadId) -> Result<(), StoreError> {
         loop {
-            let Some(head) = self.head(DOING, thread).await? else { return Ok(()) };
+            let Some(head) = self.head(DOING, thread).await? else { return self.cross_off(thread).await };
             let Some(late) = head.late else { return Ok(()) };
             let rows = match late {
                 Late::Gone => Rows::new(),
@@ -42,20 +43,27 @@ impl Shared {
                     None => continue,
                 },
             };
-            self.step(thread, &head, late, &rows).await?;
+            if self.step(thread, &head, late, &rows).await? {
+                return Ok(());
+            }
         }
     }
 
-    /// One transaction on the way. Where another one was quicker, the next look at the head shows it.
-    async fn step(&self, thread: &ThreadId, head: &Head, late: Late, rows: &Rows) -> Result<(), StoreError> {
+    /// One transaction on the way; `true` at its end. Where another one was quicker, the next look at the head shows it.
+    async fn step(
+        &self,
+        thread: &ThreadId,
+        head: &Head,
+        late: Late,
+        rows: &Rows,
+    ) -> Result<bool, StoreError> {
         let goal = match late {
             Late::Gone => Index::default(),
             Late::Reviews => Index { blocks: index::blocks(rows), ..head.index.clone() },
         };
         let next = head.index.step(&goal);
         if late == Late::Gone && next == goal {
-            self.remove(thread, head).await?;
-            return Ok(());
+            return self.remove(thread, head).await;
         }
         let token = Id::draw()?;
         let mut writes = head.index.writes(&next, rows, thread);
@@ -64,7 +72,14 @@ impl Shared {
             writes.push(Write::delete(Key::late(thread)));
         }
         let next = Head { index: next, by: token, late: head.late.filter(|_| !is_done), ..head.clone() };
-        self.move_head(DOING, thread, Some(head), (token, Some(&next)), writes).await?;
+        let moved = self.move_head(DOING, thread, Some(head), (token, Some(&next)), writes).await?;
+        Ok(is_done && matches!(moved, Moved::Yes))
+    }
+
+    /// A thread without a head is not late: DynamoDB may have forgotten it.
+    async fn cross_off(&self, thread: &ThreadId) -> Result<(), StoreError> {
+        let row = vec![Write::delete(Key::late(thread))];
+        self.move_head(DOING, thread, None, (Id::draw()?, None), row).await?;
         Ok(())
     }
 
@@ -78,7 +93,7 @@ impl Shared {
         match batch.map(|batch| batch.reviews) {
             Some(Some(reviews)) => Ok(Some(index::rows(&reviews))),
             _ if self.head(DOING, thread).await?.as_ref() == Some(head) => {
-                Err(trouble::damaged(&self.table.name, thread, "the list of open reviews"))
+                Err(trouble::incomplete(&self.table.name, thread, "the list of open reviews"))
             }
             _ => Ok(None),
         }
@@ -86,12 +101,14 @@ impl Shared {
 
     pub(super) async fn delete(&self, thread: &ThreadId) -> Result<(), StoreError> {
         loop {
-            let Some(head) = self.head("delete a thread", thread).await? else { return Ok(()) };
+            let Some(head) = self.head("delete a thread", thread).await? else {
+                return self.finish_deletion(thread).await;
+            };
             if head.late == Some(Late::Gone) {
                 self.catch_up(thread).await?;
             } else if head.index.distance(&Index::default()) <= MOST_ROWS {
                 if self.remove(thread, &head).await? {
-                    return Ok(());
+                    return self.finish_deletion(thread).await;
                 }
             } else {
                 let token = Id::draw()?;

@@ -99,7 +99,7 @@ impl Shared {
     ) -> Result<Page<OpenReview>, StoreError> {
         let after = after.map(cursor::read_review).transpose()?;
         let limit = limit.max(1);
-        self.catch_up_all().await?;
+        let whole = self.catch_up_all().await?;
         let from = after.as_ref().map(|after| {
             let block = Block::of(after.opened_ms, after.place);
             block.sk(&after.thread)
@@ -114,7 +114,16 @@ impl Shared {
             let is_new = |review: &OpenReview| after.as_ref().is_none_or(|after| after.is_before(review));
             found.extend(reviews.into_iter().filter(is_new));
         }
-        Ok(page(found, limit, cursor::after_review))
+        let mut page = page(found, limit, cursor::after_review);
+        // Where a thread cannot be brought up to date, a review of it may be missing: that is said where the list would
+        // end, so that all others can be read before.
+        if page.next.is_none()
+            && let Err(missing) = whole
+        {
+            let last = page.items.last().ok_or(missing)?;
+            page.next = Some(cursor::after_review(last));
+        }
+        Ok(page)
     }
 
     pub(super) async fn threads(
@@ -125,7 +134,8 @@ impl Shared {
     ) -> Result<Page<(ThreadId, Standing)>, StoreError> {
         let after = after.map(cursor::read_thread).transpose()?;
         let limit = limit.max(1);
-        self.catch_up_all().await?;
+        // No thread is missing for it: what stands here, and what is due, is never late.
+        let _ = self.catch_up_all().await?;
         let lists = match standing {
             Some(standing) => vec![index::list(standing)],
             None => vec![List::Busy, List::Stuck, List::Ended],
@@ -156,7 +166,10 @@ impl Shared {
     ) -> Result<Page<ThreadId>, StoreError> {
         let after = after.map(cursor::read_due).transpose()?;
         let limit = limit.max(1);
-        self.catch_up_all().await?;
+        if after.is_none() {
+            self.tidy_now_and_then().await;
+        }
+        let _ = self.catch_up_all().await?;
         let from = after.as_ref().map(|(at, thread)| key::timed(*at, thread));
         // A zero comes after the stroke that ends the time.
         let to = format!("{by_ms:016x}0");

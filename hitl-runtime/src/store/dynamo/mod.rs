@@ -6,6 +6,7 @@ mod call;
 mod chore;
 mod create;
 mod cursor;
+mod expiry;
 mod head;
 mod heads;
 mod index;
@@ -19,7 +20,11 @@ mod table;
 mod trouble;
 mod write;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
 
 /// The SDK whose client [`DynamoStore::new`] takes.
 pub use aws_sdk_dynamodb;
@@ -55,6 +60,8 @@ struct Shared {
     table: Table,
     heads: Arc<Heads>,
     keep_ended: Option<Duration>,
+    /// When old chores were looked for last.
+    tidied_ms: Arc<AtomicU64>,
 }
 
 impl DynamoStore {
@@ -75,7 +82,8 @@ impl DynamoStore {
     /// ```
     pub fn new(client: &Client, table: impl Into<String>) -> Self {
         let table = Table::new(client, table.into());
-        Self(Arc::new(Shared { table, heads: Arc::default(), keep_ended: None }))
+        let (heads, tidied_ms) = (Arc::default(), Arc::default());
+        Self(Arc::new(Shared { table, heads, keep_ended: None, tidied_ms }))
     }
 
     /// The store in that table, with the region and the credentials that AWS's own tools would use: from the
@@ -132,11 +140,12 @@ impl DynamoStore {
     }
 
     /// Clears away what processes that died have left, and says how many such things there were: parts of appends that
-    /// never came to be, entries of threads that were being deleted. An hour is a good age. What is younger may be in the
+    /// never came to be, entries of threads that were being deleted, or forgotten. An hour is a good age. What is younger may be in the
     /// hands of a living process: its append then fails, and is whole or not at all as ever.
     ///
-    /// Nothing needs this: large appends and deletions clear away what is an hour old where they come by. Nobody ever
-    /// sees what is left, but it takes room.
+    /// Nothing needs this where somebody sweeps: who asks what is due clears away what is an hour old, once an hour. So do
+    /// large appends and deletions where they come by. Nobody ever sees what is left, but it takes room, and may be
+    /// personal.
     ///
     /// ```no_run
     /// # #[tokio::main(flavor = "current_thread")]
@@ -149,7 +158,7 @@ impl DynamoStore {
     /// ```
     ///
     /// # Errors
-    /// [`StoreError::Failed`] where the table cannot be read or written; the rest is left for the next time.
+    /// Why the first thing that cannot be cleared away cannot. All others are, and it is left for the next time.
     pub async fn tidy(&self, age: Duration) -> Result<usize, StoreError> {
         self.0.tidy(age).await
     }

@@ -34,14 +34,20 @@ impl Staged {
 }
 
 impl Shared {
-    pub(super) async fn stage(&self, thread: &ThreadId, bytes: &[u8]) -> Result<Staged, StoreError> {
+    pub(super) async fn stage(
+        &self,
+        thread: &ThreadId,
+        bytes: &[u8],
+        expires: Option<u64>,
+    ) -> Result<Staged, StoreError> {
         const DOING: &str = "write the parts of a large append";
         let attempt = Id::draw()?;
         let count = bytes.len().div_ceil(LARGEST_PART) as u64;
         let staged = Staged { attempt, count, chore: Chore::parts(thread, attempt, count) };
         self.table.put(DOING, staged.chore.item()).await?;
         let parts = (0..).zip(bytes.chunks(LARGEST_PART)).map(|(number, part)| {
-            self.table.put(DOING, Key::part(&attempt, number).item().bytes("part", part))
+            let item = Key::part(&attempt, number).item().bytes("part", part);
+            self.table.put(DOING, item.maybe_number("expires", expires))
         });
         let parts: Vec<_> = parts.collect();
         stream::iter(parts).buffer_unordered(AT_ONCE).try_collect::<()>().await?;

@@ -47,11 +47,13 @@ pub(super) struct Range {
     pub(super) limit: Option<usize>,
     /// Where the page before ended.
     pub(super) after: Option<Item>,
+    /// The attributes that are wanted, where not all are. The units are those of whole items.
+    pub(super) only: Option<&'static str>,
 }
 
 impl Range {
     pub(super) fn of(pk: impl Into<String>) -> Self {
-        Self { pk: pk.into(), from: None, to: None, backwards: false, limit: None, after: None }
+        Self { pk: pk.into(), from: None, to: None, backwards: false, limit: None, after: None, only: None }
     }
 }
 
@@ -90,7 +92,8 @@ impl Table {
             .expression_attribute_values(":pk", AttributeValue::S(range.pk))
             .scan_index_forward(!range.backwards)
             .set_limit(range.limit.map(|limit| i32::try_from(limit).unwrap_or(i32::MAX)))
-            .set_exclusive_start_key(range.after.map(Item::into_attributes));
+            .set_exclusive_start_key(range.after.map(Item::into_attributes))
+            .set_projection_expression(range.only.map(Into::into));
         if !within.is_empty() {
             call = call.expression_attribute_names("#sk", SK);
         }

@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::{
     error::BuildError,
     primitives::Blob,
-    types::{AttributeValue, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem},
+    types::{AttributeValue, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update},
 };
 
 use super::{
@@ -22,10 +22,13 @@ pub(super) struct Write {
 enum What {
     Put(Item),
     Delete(Key),
+    Expire(Key, u64),
 }
 
 #[derive(Clone, Debug)]
 enum Condition {
+    /// There is such an item.
+    There,
     /// There is no such item.
     Missing,
     /// It was last written by this append.
@@ -43,6 +46,11 @@ impl Write {
         Self { what: What::Delete(key), condition: None }
     }
 
+    /// Sets the time at which DynamoDB forgets an item that is there.
+    pub(super) fn expire(key: Key, expires: u64) -> Self {
+        Self { what: What::Expire(key, expires), condition: Some(Condition::There) }
+    }
+
     /// Only where the item was last written by that append, or, without one, where there is no such item.
     pub(super) fn if_by(mut self, by: Option<Id>) -> Self {
         self.condition = Some(by.map_or(Condition::Missing, Condition::By));
@@ -57,6 +65,7 @@ impl Write {
 
     pub(super) fn into_sdk(self, table: &str) -> Result<TransactWriteItem, BuildError> {
         let expression = self.condition.as_ref().map(|condition| match condition {
+            Condition::There => "attribute_exists(pk)",
             Condition::Missing => "attribute_not_exists(pk)",
             Condition::By(_) => "#by = :by",
             Condition::Untouched => "attribute_exists(pk) AND attribute_not_exists(taken)",
@@ -89,6 +98,15 @@ impl Write {
                     .set_expression_attribute_names(names)
                     .set_expression_attribute_values(values)
                     .set_return_values_on_condition_check_failure(old)
+                    .build()?,
+            ),
+            What::Expire(key, expires) => all.update(
+                Update::builder()
+                    .table_name(table)
+                    .set_key(Some(key.item().into_attributes()))
+                    .update_expression("SET expires = :expires")
+                    .expression_attribute_values(":expires", AttributeValue::N(expires.to_string()))
+                    .set_condition_expression(expression.map(Into::into))
                     .build()?,
             ),
         }

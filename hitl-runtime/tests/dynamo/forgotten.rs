@@ -1,0 +1,127 @@
+//! A thread that ends, goes on and ends again, where what has ended is forgotten. Whatever happens at any write, nothing
+//! of a thread that lives is forgotten, and nothing is kept of one that is.
+
+use std::{
+    sync::atomic::{AtomicUsize, Ordering::SeqCst},
+    time::Duration,
+};
+
+use hitl_runtime::{
+    ThreadId,
+    store::{Append, DynamoStore, Record, Standing, Store as _, StoreError},
+};
+
+use crate::{
+    emulator::{self, Emulator},
+    proxy::{Fate, Proxy},
+    scene::{after, noise, record, thread},
+};
+
+fn store(endpoint: &str, table: &str) -> DynamoStore {
+    emulator::store(endpoint, table).keep_ended(Duration::from_secs(1_000))
+}
+
+/// It says something too large for one item, ends, goes on, and ends.
+fn life(thread: &ThreadId) -> Vec<Append> {
+    let mut records: Vec<Record> = Vec::new();
+    let mut appends = Vec::new();
+    for standing in
+        [Standing::Running, Standing::Running, Standing::Ended, Standing::Running, Standing::Ended]
+    {
+        let mut append = after(thread, &records);
+        if records.is_empty() {
+            append.records = vec![record(0, noise(400_000, 9))];
+        }
+        append.due_ms = append.due_ms.filter(|_| standing != Standing::Ended);
+        append.standing = standing;
+        records.extend(append.records.clone());
+        appends.push(append);
+    }
+    appends
+}
+
+async fn run(store: &DynamoStore, thread: &ThreadId, done: &AtomicUsize) -> Result<(), StoreError> {
+    for append in life(thread) {
+        store.append(append).await?;
+        done.fetch_add(1, SeqCst);
+    }
+    Ok(())
+}
+
+/// How many writes a life takes when nothing happens to it.
+async fn writes(emulator: &Emulator) -> usize {
+    let (proxy, thread) = (Proxy::start(emulator.endpoint(), |_| Fate::Passes).await, thread("undisturbed"));
+    let store = store(&proxy.endpoint, emulator.table());
+    run(&store, &thread, &AtomicUsize::new(0)).await.unwrap();
+    let writes = proxy.writes().len();
+    assert!(writes > 15, "{writes} writes: a life that tries less than it should");
+    store.delete(&thread).await.unwrap();
+    writes
+}
+
+/// Every item of the thread bears the time of its head, or none does.
+async fn assert_one_time(emulator: &Emulator, thread: &ThreadId) {
+    let items = emulator.expiries().await;
+    let head = format!("thread/{thread} head");
+    let (_, time) = *items.iter().find(|(key, _)| *key == head).unwrap();
+    let is_entry = |key: &str| key.starts_with("thread/") || key.starts_with("part/");
+    assert!(items.iter().all(|(key, of)| !is_entry(key) || *of == time), "{thread}: {items:?}");
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_at_any_write_leaves_one_time_on_all_items() {
+    let emulator = Emulator::start().await;
+    for number in 1..=writes(&emulator).await {
+        for fate in [Fate::IsLost, Fate::LosesItsAnswer] {
+            let thread = thread(&format!("write {number} {fate:?}"));
+            let proxy = Proxy::at_write(emulator.endpoint(), number, fate).await;
+            let shaken = store(&proxy.endpoint, emulator.table());
+            for append in life(&thread) {
+                shaken.append(append).await.unwrap_or_else(|error| panic!("{thread}: {error}"));
+                assert_one_time(&emulator, &thread).await;
+            }
+            assert!(proxy.calls().iter().any(|call| call.fate == fate), "write {number} was never made");
+            emulator.forget().await;
+            assert_eq!(emulator.items().await, Vec::<String>::new(), "{thread}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_caller_that_dies_at_any_write_makes_nobody_forget_the_living_or_keep_the_forgotten() {
+    let emulator = Emulator::start().await;
+    for number in 1..=writes(&emulator).await {
+        for done in [false, true] {
+            let thread = thread(&format!("death {number} {done}"));
+            let proxy = Proxy::at_write(emulator.endpoint(), number, Fate::KillsTheCaller { done }).await;
+            let (mortal, acknowledged) = (store(&proxy.endpoint, emulator.table()), AtomicUsize::new(0));
+            let died = proxy.until_death(run(&mortal, &thread, &acknowledged)).await;
+            assert!(died.is_none(), "{thread} was never killed");
+            drop((mortal, proxy));
+
+            let heir = store(emulator.endpoint(), emulator.table());
+            let all: Vec<_> = life(&thread).into_iter().flat_map(|append| append.records).collect();
+            // What one write has done, the next one finds: each state is met both ways.
+            if done {
+                heir.tidy(Duration::ZERO).await.unwrap();
+                if !emulator.items().await.is_empty() {
+                    assert_one_time(&emulator, &thread).await;
+                }
+            }
+            emulator.forget().await;
+            match heir.tail(&thread).await.unwrap_or_else(|error| panic!("{thread}: {error}")) {
+                Some(tail) => {
+                    assert_eq!(tail.records, all[..tail.records.len()], "{thread}");
+                    assert!(tail.records.len() >= acknowledged.load(SeqCst), "{thread}");
+                    heir.delete(&thread).await.unwrap();
+                    heir.tidy(Duration::ZERO).await.unwrap();
+                }
+                // As of now somebody deletes it, or, at other times, clears away.
+                None if number % 2 == 0 => heir.delete(&thread).await.unwrap(),
+                None => {}
+            }
+            heir.tidy(Duration::ZERO).await.unwrap();
+            assert_eq!(emulator.items().await, Vec::<String>::new(), "{thread}");
+        }
+    }
+}
