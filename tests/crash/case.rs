@@ -19,6 +19,8 @@ use crate::{
 pub struct Case {
     dir: TempDir,
     pub desk: Desk,
+    #[cfg(feature = "dynamodb")]
+    table: Option<crate::table::Table>,
 }
 
 /// A thread as the next process finds it.
@@ -30,7 +32,22 @@ pub struct Found {
 
 impl Case {
     pub fn new(desk: Desk) -> Self {
-        Self { dir: TempDir::new().unwrap(), desk }
+        Self {
+            dir: TempDir::new().unwrap(),
+            desk,
+            #[cfg(feature = "dynamodb")]
+            table: None,
+        }
+    }
+
+    /// One whose threads are in a table of its own.
+    #[cfg(feature = "dynamodb")]
+    pub fn in_a_table(desk: Desk) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let table = runtime.block_on(crate::table::Table::create());
+        let case = Self { table: Some(table), ..Self::new(desk) };
+        case.table.iter().for_each(|table| crate::shelf::name(table, case.path()));
+        case
     }
 
     /// The same files in another directory.
@@ -58,7 +75,7 @@ impl Case {
 
     /// The thread, once it is seen that its journal is whole and lacks nothing that was stored.
     pub fn look(&self, thread: &str) -> Found {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             match self.desk {
                 Desk::Once => self.read::<Once>(thread).await,

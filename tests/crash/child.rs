@@ -99,7 +99,7 @@ pub fn obey() {
         eprintln!("it hangs");
         process::abort();
     });
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         match orders.desk {
             Desk::Once => work::<Once>(orders).await,

@@ -16,12 +16,14 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use hitl::{
-    OpenReview, Page, Place, SqliteStore, Standing, Store, StoreError, ThreadId,
+    OpenReview, Page, Place, Standing, Store, StoreError, ThreadId,
     store::{Append, Record, Tail},
 };
 use rustix::process::{Signal, getpid, kill_process};
 use serde::{Deserialize, Serialize};
 use tokio::sync::SetOnce;
+
+use crate::shelf;
 
 /// A kind of point at which a process can be killed.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -92,7 +94,7 @@ fn die() -> ! {
 
 /// A store in front of the real one, which keeps a list of what was stored beside it.
 pub struct Mortal {
-    store: SqliteStore,
+    store: Arc<dyn Store>,
     doom: Arc<Doom>,
     stored: File,
     /// Set once an append has opened a review.
@@ -102,7 +104,7 @@ pub struct Mortal {
 impl Mortal {
     pub async fn open(dir: &Path, doom: Arc<Doom>) -> Self {
         Self {
-            store: SqliteStore::open(dir.join("threads.db")).await.unwrap(),
+            store: shelf::open(dir).await,
             doom,
             stored: OpenOptions::new().create(true).append(true).open(dir.join("stored")).unwrap(),
             opened: Arc::default(),

@@ -21,14 +21,19 @@ const TOUCHES: u64 = 4;
 
 #[track_caller]
 fn matrix(desk: Desk, column: Column, least: u64) {
+    matrix_of(|| Case::new(desk), column, least);
+}
+
+#[track_caller]
+fn matrix_of(new: impl Fn() -> Case, column: Column, least: u64) {
     let points = walk(column, |point| {
-        let case = Case::new(desk);
+        let case = new();
         let killed = case.is_killed(Work::Run, Some(point));
         case.done(Work::Finish);
         right(&case);
         killed
     });
-    println!("{desk:?}, {column:?}: {points} points");
+    println!("{column:?}: {points} points");
     assert!(points >= least, "{points} points, and there must be {least}");
 }
 
@@ -133,4 +138,30 @@ fn at_each_await_of_idempotent_effects() {
 #[test]
 fn at_each_touch_of_idempotent_effects() {
     matrix(Desk::Often, Column::Touch, TOUCHES);
+}
+
+/// A call that an append makes is one transaction; how its connection breaks is tried in the store's own tests.
+#[cfg(feature = "dynamodb")]
+mod in_a_table {
+    use super::*;
+
+    #[test]
+    fn before_each_append() {
+        matrix_of(|| Case::in_a_table(Desk::Once), Column::BeforeAppend, LEAST_APPENDS);
+    }
+
+    #[test]
+    fn after_each_append() {
+        matrix_of(|| Case::in_a_table(Desk::Once), Column::AfterAppend, LEAST_APPENDS);
+    }
+
+    #[test]
+    fn at_each_await() {
+        matrix_of(|| Case::in_a_table(Desk::Once), Column::Await, LEAST_AWAITS);
+    }
+
+    #[test]
+    fn at_each_touch_of_the_world() {
+        matrix_of(|| Case::in_a_table(Desk::Often), Column::Touch, TOUCHES);
+    }
 }

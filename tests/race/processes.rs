@@ -7,7 +7,7 @@ use std::{
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
-use hitl::{Agent, Digest, Graph, SqliteStore};
+use hitl::{Agent, Digest, Graph};
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
@@ -15,7 +15,7 @@ use crate::{
     desk::{World, agent, letters::Letters, refund::Refunds},
     judge::judge,
     racer::{Answer, Move, Racer},
-    rounds,
+    rounds, shelf,
     tasks::{ONE_REVIEW, TWO_REVIEWS, open},
 };
 
@@ -40,7 +40,7 @@ const ORDERS: &str = "HITL_RACE_ORDERS";
 pub fn obey() {
     let Ok(orders) = env::var(ORDERS) else { return };
     let orders: Orders = serde_json::from_str(&orders).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         match orders.desk {
             Desk::Refunds => run::<Refunds>(&orders).await,
@@ -51,7 +51,7 @@ pub fn obey() {
 
 /// One line in is a thread and its reviews; one line out is what the racer was told of them.
 async fn run<G: Graph<Deps = World>>(Orders { dir, racer, .. }: &Orders) {
-    let store = SqliteStore::open(dir.join("threads.db")).await.unwrap();
+    let store = shelf::open(dir).await;
     let agent: Agent<G> = agent(store, &World::in_dir(dir), racer.does.is_late());
     println!("\n@ready");
     for line in std::io::stdin().lines() {
@@ -105,16 +105,14 @@ impl Process {
     }
 }
 
-async fn race<G: Graph<Deps = World>>(desk: Desk, moves: &[Move], count: usize) {
-    let dir = TempDir::new().unwrap();
-    let world = World::in_dir(dir.path());
-    let store = SqliteStore::open(dir.path().join("threads.db")).await.unwrap();
+async fn race<G: Graph<Deps = World>>(dir: &Path, desk: Desk, moves: &[Move], count: usize) {
+    let world = World::in_dir(dir);
+    let store = shelf::open(dir).await;
     let agent: Agent<G> = agent(store, &world, false);
     let mut races = open(&agent, rounds(count)).await;
 
     let racers = Racer::field(moves);
-    let mut processes: Vec<_> =
-        racers.into_iter().map(|racer| Process::start(dir.path(), desk, racer)).collect();
+    let mut processes: Vec<_> = racers.into_iter().map(|racer| Process::start(dir, desk, racer)).collect();
     processes.iter_mut().for_each(|process| assert_eq!(process.line(), "ready"));
     for race in &mut races {
         let go = serde_json::to_string(&(&race.thread, &race.reviews)).unwrap() + "\n";
@@ -132,10 +130,32 @@ async fn race<G: Graph<Deps = World>>(desk: Desk, moves: &[Move], count: usize) 
 
 #[tokio::test]
 async fn one_review() {
-    race::<Refunds>(Desk::Refunds, &ONE_REVIEW, 300).await;
+    let dir = TempDir::new().unwrap();
+    race::<Refunds>(dir.path(), Desk::Refunds, &ONE_REVIEW, 300).await;
 }
 
 #[tokio::test]
 async fn two_reviews_side_by_side() {
-    race::<Letters>(Desk::Letters, &TWO_REVIEWS, 200).await;
+    let dir = TempDir::new().unwrap();
+    race::<Letters>(dir.path(), Desk::Letters, &TWO_REVIEWS, 200).await;
+}
+
+#[cfg(feature = "dynamodb")]
+mod in_a_table {
+    use super::*;
+    use crate::table::Table;
+
+    #[tokio::test]
+    async fn one_review() {
+        let (dir, table) = (TempDir::new().unwrap(), Table::create().await);
+        shelf::name(&table, dir.path());
+        race::<Refunds>(dir.path(), Desk::Refunds, &ONE_REVIEW, 120).await;
+    }
+
+    #[tokio::test]
+    async fn two_reviews_side_by_side() {
+        let (dir, table) = (TempDir::new().unwrap(), Table::create().await);
+        shelf::name(&table, dir.path());
+        race::<Letters>(dir.path(), Desk::Letters, &TWO_REVIEWS, 80).await;
+    }
 }
