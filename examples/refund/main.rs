@@ -118,10 +118,14 @@ fn whole_cents(amount: &f64, _: &()) -> garde::Result {
 }
 
 const GREETING: &str =
-    "A refund desk. Unless HITL_MODEL names a model, a set of rules reads order, amount and reason.";
+    "A refund desk. Its model is no AI but a set of rules, which read order, amount and reason.";
 
 fn main() -> ExitCode {
-    Cli::open(open()).greeting(GREETING).main()
+    let program = Cli::open(open());
+    match std::env::var_os("HITL_MODEL") {
+        None => program.greeting(GREETING).main(),
+        Some(_) => program.main(),
+    }
 }
 
 async fn open() -> Result<Agent<RefundAgent>, Error> {
