@@ -150,7 +150,7 @@ print(sqlite3.connect(sys.argv[1]).execute(f"SELECT count(*), sum(cents), {calls
         reader.expect(
             "found",
             "the same look finds what is not sealed",
-            """HITL_KMS_KEY= HITL_MODEL= $refund start --thread ticket-A-9133-plain \\
+            """HITL_KMS_KEY= HITL_MODEL= HITL_GUARDRAIL= $refund start --thread ticket-A-9133-plain \\
   'A-9133 arrived broken, refund my $149' > /dev/null
 python3 "$here/look.py" | grep --quiet --invert-match ' 0$' && echo found""",
         )
