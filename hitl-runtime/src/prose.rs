@@ -1,6 +1,6 @@
-//! Lists and near names for messages.
+//! Lists, near names and causes for messages.
 
-use std::fmt::Display;
+use std::{error::Error, fmt::Display};
 
 /// `a`, `b` or `c`.
 pub(crate) fn or_list<T: Display>(items: impl IntoIterator<Item = T>) -> String {
@@ -25,6 +25,22 @@ pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
         .filter(|(distance, candidate)| *distance <= 1 + candidate.len().min(word.len()) / 3)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
+}
+
+/// An error, and what it comes from.
+pub(crate) fn causes(error: &dyn Error) -> String {
+    let (mut all, mut said) = (error.to_string(), error.to_string());
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let text = cause.to_string();
+        // Many errors print their source themselves.
+        if !said.contains(&text) {
+            all = format!("{all}: {text}");
+        }
+        said = text;
+        source = cause.source();
+    }
+    all
 }
 
 /// What a panic said.

@@ -2,6 +2,8 @@
 
 use std::{error::Error as StdError, fmt};
 
+use crate::prose;
+
 /// What a node fails with: any error, or a sentence.
 ///
 /// `?` turns every error into one. An effect that fails leaves its thread in doubt, because an error does not say
@@ -77,21 +79,7 @@ impl fmt::Display for NodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
             Kind::Said(text) => f.write_str(text),
-            Kind::Caused(error) => {
-                write!(f, "{error}")?;
-                let mut said = error.to_string();
-                let mut source = error.source();
-                while let Some(cause) = source {
-                    let text = cause.to_string();
-                    // Many errors print their source themselves.
-                    if !said.contains(&text) {
-                        write!(f, ": {text}")?;
-                    }
-                    said = text;
-                    source = cause.source();
-                }
-                Ok(())
-            }
+            Kind::Caused(error) => f.write_str(&prose::causes(error.as_ref())),
         }
     }
 }

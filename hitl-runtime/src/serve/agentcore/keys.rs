@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::Mutex;
 
-use crate::serve::wire::Refusal;
+use crate::{prose::causes, serve::wire::Refusal};
 
 /// After so many seconds keys are fetched anew.
 const FRESH: u64 = 10 * 60;
@@ -142,18 +142,12 @@ impl Remote {
             let answer = client.build()?.get(&self.url).send().await?.error_for_status()?;
             answer.bytes().await
         };
-        set(&answer.await.map_err(|error| said(&error))?)
+        set(&answer.await.map_err(|error| causes(&error))?)
     }
 
     fn held<T>(&self, see: impl FnOnce(&Held) -> T) -> T {
         see(&self.held.read().unwrap_or_else(PoisonError::into_inner))
     }
-}
-
-/// An error with what it comes from.
-fn said(error: &reqwest::Error) -> String {
-    let causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// Whether a moment is less than so many seconds ago; not where the clock was set back since.

@@ -7,7 +7,7 @@ use super::{
     call::{Refusal, broke},
     head::{Unreadable, VERSION},
 };
-use crate::{StoreError, ThreadId};
+use crate::{StoreError, ThreadId, prose::causes};
 
 /// The error of a call that was given up.
 pub(super) fn failed<E: Refusal, R>(table: &str, doing: &str, error: &SdkError<E, R>) -> StoreError {
@@ -118,14 +118,4 @@ fn refuses_our_keys<E: Refusal, R>(error: &SdkError<E, R>) -> bool {
         error.as_service_error().map(Refusal::why),
         Some((Some("ValidationException" | "ValidationError"), Some(words))) if words.contains("key")
     )
-}
-
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        words = format!("{words}: {next}");
-        cause = next.source();
-    }
-    words
 }
