@@ -21,6 +21,13 @@ impl Container {
     pub fn start(folder: &Path, settings: &[(&str, &str)]) -> Self {
         let mut child = Command::new(&*PROGRAM)
             .args(["serve", "--listen", "127.0.0.1:0"])
+            // A container has the settings that it is given, and not those of the machine that tests it.
+            .env_clear()
+            .envs(
+                ["PATH", "HOME", "TMPDIR"]
+                    .into_iter()
+                    .filter_map(|name| Some((name, std::env::var_os(name)?))),
+            )
             .env("REFUND_DB", folder.join("refund.db"))
             .env("HITL_OPERATORS", "claimed")
             .envs(settings.iter().copied())

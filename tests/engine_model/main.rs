@@ -20,9 +20,9 @@ use proptest::test_runner::{Config, RngSeed};
 use proptest_state_machine::prop_state_machine;
 use system::Test;
 
-/// `HITL_MODEL=10` walks ten times as far, and each time elsewhere; without it, each run is the same.
+/// `HITL_TEST_WALKS=10` walks ten times as far, and each time elsewhere; without it, each run is the same.
 fn config(cases: u32, seed: u64) -> Config {
-    let more: Option<u32> = std::env::var("HITL_MODEL").ok().map(|more| more.parse().unwrap());
+    let more: Option<u32> = std::env::var("HITL_TEST_WALKS").ok().map(|more| more.parse().unwrap());
     Config {
         rng_seed: if more.is_some() { RngSeed::Random } else { RngSeed::Fixed(seed) },
         max_shrink_iters: 20_000,

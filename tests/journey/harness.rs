@@ -72,10 +72,12 @@ impl Desk {
 
     fn set_up(&self, mut command: Command) -> Command {
         command.current_dir(&self.dir).stdin(Stdio::null());
-        for name in ["CARGO", "VISUAL", "EDITOR", "HITL_OPERATOR", "REFUND_DB", "REFUND_GATE"] {
-            command.env_remove(name);
-        }
-        command.env("USER", "mara").env("TERM", "dumb");
+        // A shell of its own: what the machine exports (`HITL_MODEL`, `EDITOR`, `NO_COLOR`) must change nothing.
+        command.env_clear();
+        command.envs(
+            ["PATH", "HOME", "TMPDIR"].into_iter().filter_map(|name| Some((name, std::env::var_os(name)?))),
+        );
+        command.env("USER", "mara").env("TERM", "dumb").env("LANG", "C.UTF-8");
         command
     }
 
