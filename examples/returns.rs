@@ -51,7 +51,7 @@ async fn assess(parcel: &Parcel) -> Result<Refund> {
 
 #[interrupt_before(role = "clerk")]
 #[node(Delivery, writes = receipts, effect)]
-async fn pay(draft: Approved<Refund>, cx: &Cx) -> Result<Vec<String>> {
+async fn pay(draft: &Approved<Refund>, cx: &Cx) -> Result<Vec<String>> {
     // Each parcel has its own key, so that a bank never takes one refund for another.
     let key = &cx.idempotency_key()[..8];
     Ok(vec![format!(

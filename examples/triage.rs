@@ -82,7 +82,7 @@ async fn proofread(reply: &Reply) -> Result<Check> {
 
 #[interrupt_before(role = "clerk")]
 #[node(Letter, writes = outcome, effect)]
-async fn send(reply: Approved<Reply>) -> Result<String> {
+async fn send(reply: &Approved<Reply>) -> Result<String> {
     Ok(format!("sent, signed by {}: {}", reply.operator(), reply.text))
 }
 

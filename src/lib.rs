@@ -39,7 +39,7 @@
 //!
 //! #[interrupt_before(role = "refund-approver", expires = "24h")]
 //! #[node(Ticket, writes = outcome, effect)]
-//! async fn pay(draft: Approved<Refund>) -> Result<String> {
+//! async fn pay(draft: &Approved<Refund>) -> Result<String> {
 //!     Ok(format!("{} dollars for {}, signed by {}", draft.dollars, draft.order, draft.operator()))
 //! }
 //!
@@ -292,7 +292,7 @@ pub use hitl_macros::state;
 /// // It changes the world, so it takes what a person has signed. The bank knows the key again, so it may be retried.
 /// #[interrupt_before]
 /// #[node(Ticket, writes = receipt, effect, idempotent, retries = 2)]
-/// async fn pay(draft: Approved<Refund>, bank: Deps<Bank>, cx: &Cx) -> Result<String> {
+/// async fn pay(draft: &Approved<Refund>, bank: Deps<Bank>, cx: &Cx) -> Result<String> {
 /// #   let _ = &*bank;
 ///     Ok(format!("{} dollars, under {}", draft.dollars, cx.idempotency_key()))
 /// }
@@ -349,7 +349,7 @@ pub use hitl_macros::node;
 /// // Whoever holds the role signs within a day, or it counts as rejected.
 /// #[interrupt_before(role = "refund-approver", expires = "24h")]
 /// #[node(Ticket, effect)]
-/// async fn pay(draft: Approved<Refund>) -> Result<()> {
+/// async fn pay(draft: &Approved<Refund>) -> Result<()> {
 /// #   let _ = draft;
 ///     Ok(())
 /// }
@@ -357,7 +357,7 @@ pub use hitl_macros::node;
 /// // Anybody signs, at any time. Of the two the review is about the letter: the refund was signed before `pay`.
 /// #[interrupt_before(review = letter)]
 /// #[node(Ticket, effect)]
-/// async fn send(letter: Approved<Letter>, draft: Approved<Refund>) -> Result<()> {
+/// async fn send(letter: &Approved<Letter>, draft: &Approved<Refund>) -> Result<()> {
 ///     println!("{}: {} dollars, as {} has signed", letter.text, draft.dollars, draft.operator());
 ///     Ok(())
 /// }
@@ -426,7 +426,7 @@ pub use hitl_macros::interrupt_before;
 /// # }
 /// # #[interrupt_before]
 /// # #[node(Letter, writes = outcome, effect)]
-/// # async fn send(reply: Approved<Reply>) -> Result<String> {
+/// # async fn send(reply: &Approved<Reply>) -> Result<String> {
 /// #     Ok(format!("sent: {}", reply.text))
 /// # }
 /// # mod desk {
@@ -519,7 +519,7 @@ pub use hitl_macros::interrupt_before;
 /// #
 /// # #[interrupt_before]
 /// # #[node(Day, writes = receipts, effect)]
-/// # async fn pay(refund: Approved<Refund>, cx: &Cx) -> Result<Vec<String>> {
+/// # async fn pay(refund: &Approved<Refund>, cx: &Cx) -> Result<Vec<String>> {
 /// #     let _ = cx.idempotency_key();
 /// #     Ok(vec![format!("{} dollars", refund.dollars)])
 /// # }

@@ -39,7 +39,7 @@ async fn draft(plan: &str) -> Result<RefundDraft> {
 
 #[interrupt_before(role = "refund-approver", expires = "24h")]
 #[node(Ticket, writes = outcome, effect)]
-async fn execute(draft: Approved<RefundDraft>, cx: &Cx) -> Result<String> {
+async fn execute(draft: &Approved<RefundDraft>, cx: &Cx) -> Result<String> {
     Ok(format!("{} dollars for {}, {}", draft.amount, draft.order_id, &cx.idempotency_key()[..8]))
 }
 
@@ -150,7 +150,7 @@ async fn balance(count: u64) -> Result<RefundDraft> {
 
 #[interrupt_before]
 #[node(Ledger, writes = outcome, effect)]
-async fn close(draft: Approved<RefundDraft>) -> Result<String> {
+async fn close(draft: &Approved<RefundDraft>) -> Result<String> {
     Ok(format!("closed by {}", draft.operator()))
 }
 

@@ -93,8 +93,8 @@ async fn draft(
 
 #[interrupt_before(role = "refund-approver", expires = "24h")]
 #[node(Ticket, writes = outcome, effect)]
-async fn execute(draft: Approved<RefundDraft>, desk: Deps<Desk>, cx: &Cx) -> Result<Outcome> {
-    Ok(Outcome::Refunded(desk.payments.refund(&draft, cx.idempotency_key()).await?))
+async fn execute(draft: &Approved<RefundDraft>, desk: Deps<Desk>, cx: &Cx) -> Result<Outcome> {
+    Ok(Outcome::Refunded(desk.payments.refund(draft, cx.idempotency_key()).await?))
 }
 
 #[node(Ticket, writes = outcome)]

@@ -43,13 +43,13 @@ async fn draft(message: &str, question: Option<&Question>) -> Result<(Draft, Dra
 
 #[interrupt_before(role = "payer", expires = "24h", remind = "4h")]
 #[node(Ticket, writes = log, effect)]
-async fn pay(draft: Approved<Draft>) -> Result<Vec<String>> {
+async fn pay(draft: &Approved<Draft>) -> Result<Vec<String>> {
     Ok(vec![format!("paid {}", draft.cents)])
 }
 
 #[interrupt_before]
 #[node(Ticket, writes = log, effect, idempotent, retries = 1)]
-async fn send(letter: Approved<Draft>, cx: &Cx) -> Result<Vec<String>> {
+async fn send(letter: &Approved<Draft>, cx: &Cx) -> Result<Vec<String>> {
     if letter.cents == 13 && cx.attempt() == 1 {
         return Err(NodeError::msg("once more"));
     }

@@ -59,7 +59,7 @@ pub fn state(args: TokenStream, item: TokenStream) -> TokenStream {
 /// |---|---|
 /// | `message: &str`, `count: u32` | the field of that name, written on every path here; borrowed or cloned |
 /// | `plan: Option<&str>` | the field, if it is written yet |
-/// | `draft: Approved<Draft>` | the field as a person has signed it |
+/// | `draft: &Approved<Draft>` | the field as a person has signed it |
 /// | `rejection: &Rejection`, `question: &Question` | what the verdict that led here brought; in an `Option` where other edges lead here too |
 /// | `desk: Deps<Desk>` | the graph's dependencies, or a part of them |
 /// | `cx: &Cx` | the thread, the attempt, the idempotency key |
@@ -73,7 +73,7 @@ pub fn node(args: TokenStream, item: TokenStream) -> TokenStream {
     node::expand(args.into(), item.into()).into()
 }
 
-/// Stops before a node until a person has signed what it takes as `Approved<…>`.
+/// Stops before a node until a person has signed what it takes as `&Approved<…>`.
 ///
 /// It stands with `#[node]`, in either order. Its arguments may all be left out:
 ///
@@ -82,7 +82,7 @@ pub fn node(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `role = "refund-approver"` | the role that an operator must hold |
 /// | `expires = "24h"` | how long the review stays open; then it counts as rejected, or goes where `expire -> …` leads |
 /// | `remind = "4h"` | how long until an open review is brought up again, and again after as long |
-/// | `review = draft` | the field that is signed, where the node takes several as `Approved<…>` |
+/// | `review = draft` | the field that is signed, where the node takes several as `&Approved<…>` |
 #[proc_macro_attribute]
 pub fn interrupt_before(args: TokenStream, item: TokenStream) -> TokenStream {
     node::expand_interrupt(args.into(), item.into()).into()

@@ -35,7 +35,7 @@ static HUNG_UP: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::n
 
 #[interrupt_before(role = "refund-approver", expires = "24h")]
 #[node(Ticket, writes = outcome, effect)]
-async fn pay(draft: Approved<Refund>) -> Result<String> {
+async fn pay(draft: &Approved<Refund>) -> Result<String> {
     if draft.order == "A-0000" && !HUNG_UP.swap(true, std::sync::atomic::Ordering::SeqCst) {
         return Err(NodeError::msg("the bank hung up"));
     }

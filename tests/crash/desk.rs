@@ -106,14 +106,14 @@ async fn write(plan: &str, world: Deps<World>) -> Result<Letter> {
 
 #[interrupt_before(role = "clerk")]
 #[node(Ticket, writes = log, effect)]
-async fn send(letter: Approved<Letter>, world: Deps<World>, cx: &Cx) -> Result<Vec<String>> {
-    world.send(&letter, cx.idempotency_key()).await
+async fn send(letter: &Approved<Letter>, world: Deps<World>, cx: &Cx) -> Result<Vec<String>> {
+    world.send(letter, cx.idempotency_key()).await
 }
 
 #[interrupt_before(role = "clerk")]
 #[node(Ticket, writes = log, effect, idempotent)]
-async fn resend(letter: Approved<Letter>, world: Deps<World>, cx: &Cx) -> Result<Vec<String>> {
-    world.send(&letter, cx.idempotency_key()).await
+async fn resend(letter: &Approved<Letter>, world: Deps<World>, cx: &Cx) -> Result<Vec<String>> {
+    world.send(letter, cx.idempotency_key()).await
 }
 
 #[node(Ticket, writes = log)]
@@ -130,14 +130,14 @@ async fn draft(question: Option<&Question>, world: Deps<World>) -> Result<Refund
 
 #[interrupt_before(role = "approver")]
 #[node(Ticket, writes = outcome, effect)]
-async fn pay(draft: Approved<Refund>, world: Deps<World>, cx: &Cx) -> Result<String> {
-    world.pay(&draft, cx.idempotency_key()).await
+async fn pay(draft: &Approved<Refund>, world: Deps<World>, cx: &Cx) -> Result<String> {
+    world.pay(draft, cx.idempotency_key()).await
 }
 
 #[interrupt_before(role = "approver")]
 #[node(Ticket, writes = outcome, effect, idempotent)]
-async fn repay(draft: Approved<Refund>, world: Deps<World>, cx: &Cx) -> Result<String> {
-    world.pay(&draft, cx.idempotency_key()).await
+async fn repay(draft: &Approved<Refund>, world: Deps<World>, cx: &Cx) -> Result<String> {
+    world.pay(draft, cx.idempotency_key()).await
 }
 
 #[node(Ticket, writes = outcome)]

@@ -39,7 +39,7 @@ pub struct Office {
 
 #[interrupt_before(expires = "24h", remind = "4h")]
 #[node(Mail, writes = outcome, effect)]
-async fn send(draft: Approved<Letter>, office: Deps<Office>) -> Result<String> {
+async fn send(draft: &Approved<Letter>, office: Deps<Office>) -> Result<String> {
     office.sent.fetch_add(1, Ordering::SeqCst);
     Ok(format!("sent {}", draft.text))
 }
@@ -221,7 +221,7 @@ async fn file(draft: &Letter) -> Result<()> {
 
 #[interrupt_before(expires = "10m")]
 #[node(Mail, writes = outcome, effect)]
-async fn send_soon(draft: Approved<Letter>, office: Deps<Office>) -> Result<String> {
+async fn send_soon(draft: &Approved<Letter>, office: Deps<Office>) -> Result<String> {
     office.sent.fetch_add(1, Ordering::SeqCst);
     Ok(format!("sent {}", draft.text))
 }

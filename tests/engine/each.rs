@@ -153,7 +153,7 @@ async fn draft(order: &Order, question: Option<&Question>, shop: Deps<Shop>) -> 
 
 #[interrupt_before]
 #[node(Batch, writes = log, effect)]
-async fn refund(draft: Approved<Refund>, order: &Order, shop: Deps<Shop>, cx: &Cx) -> Result<Vec<String>> {
+async fn refund(draft: &Approved<Refund>, order: &Order, shop: Deps<Shop>, cx: &Cx) -> Result<Vec<String>> {
     if shop.closed.lock().unwrap().contains(&order.id) {
         return Err(NodeError::not_done("the bank is closed"));
     }

@@ -91,7 +91,7 @@ async fn read(page: u32, lines: u32) -> Result<(Vec<Line>, String)> {
 
 #[interrupt_before]
 #[node(Book, writes = log, effect)]
-async fn print(line: Approved<Line>, note: &str) -> Result<Vec<String>> {
+async fn print(line: &Approved<Line>, note: &str) -> Result<Vec<String>> {
     Ok(vec![format!("{} of {note}", line.text)])
 }
 

@@ -31,7 +31,7 @@ mod v1 {
 
     #[interrupt_before]
     #[node(Batch, writes = log, effect)]
-    async fn refund(order: Approved<Order>, note: &str) -> Result<Vec<String>> {
+    async fn refund(order: &Approved<Order>, note: &str) -> Result<Vec<String>> {
         Ok(vec![format!("{} dollars for {note}", order.dollars)])
     }
 
@@ -97,7 +97,7 @@ mod v2 {
 
     #[interrupt_before]
     #[node(Batch, writes = results, effect)]
-    async fn refund(claim: Approved<Claim>, remark: &str) -> Result<Vec<String>> {
+    async fn refund(claim: &Approved<Claim>, remark: &str) -> Result<Vec<String>> {
         Ok(vec![format!("{} cents for {remark}", claim.cents)])
     }
 

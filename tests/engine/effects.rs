@@ -257,7 +257,7 @@ mod signed {
 
     #[interrupt_before(role = "buyer")]
     #[node(Order, writes = receipt, effect)]
-    async fn buy(wish: Approved<Wish>, world: Deps<World>, cx: &Cx) -> Result<String> {
+    async fn buy(wish: &Approved<Wish>, world: Deps<World>, cx: &Cx) -> Result<String> {
         world.call(&wish.text, cx.idempotency_key()).await
     }
 

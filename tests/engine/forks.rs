@@ -60,13 +60,13 @@ async fn write_bank(log: &[String], office: Deps<Office>) -> Result<(Letter, Vec
 
 #[interrupt_before]
 #[node(Case, writes = log, effect)]
-async fn send_customer(to_customer: Approved<Letter>) -> Result<Vec<String>> {
+async fn send_customer(to_customer: &Approved<Letter>) -> Result<Vec<String>> {
     Ok(vec![format!("sent `{}`, signed by {}", to_customer.text, to_customer.operator())])
 }
 
 #[interrupt_before]
 #[node(Case, writes = log, effect)]
-async fn send_bank(to_bank: Approved<Letter>, office: Deps<Office>) -> Result<Vec<String>> {
+async fn send_bank(to_bank: &Approved<Letter>, office: Deps<Office>) -> Result<Vec<String>> {
     if office.bank_down.load(Ordering::SeqCst) > 0 {
         return Err(NodeError::not_done("the bank is closed"));
     }
@@ -85,7 +85,7 @@ async fn drop_customer(rejection: &Rejection) -> Result<Vec<String>> {
 
 #[interrupt_before]
 #[node(Case, writes = log, effect, idempotent)]
-async fn archive(to_customer: Approved<Letter>) -> Result<Vec<String>> {
+async fn archive(to_customer: &Approved<Letter>) -> Result<Vec<String>> {
     Ok(vec![format!("archived `{}`", to_customer.text)])
 }
 

@@ -170,7 +170,7 @@ mod renamed {
 
     #[interrupt_before]
     #[node(Ticket, writes = outcome, effect)]
-    async fn executed(draft: Approved<Draft>) -> Result<Outcome> {
+    async fn executed(draft: &Approved<Draft>) -> Result<Outcome> {
         Ok(Outcome::Refunded { order_id: draft.order_id.clone(), amount: draft.amount, by: String::new() })
     }
 

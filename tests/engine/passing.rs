@@ -39,7 +39,7 @@ async fn add() -> Result<Notes> {
 
 #[interrupt_before]
 #[node(Paper, effect)]
-async fn publish(notes: Approved<Notes>) -> Result<()> {
+async fn publish(notes: &Approved<Notes>) -> Result<()> {
     assert!(!notes.lines.is_empty());
     Ok(())
 }
@@ -47,7 +47,7 @@ async fn publish(notes: Approved<Notes>) -> Result<()> {
 /// It reads what the rejection before it said, though a person signs before it runs.
 #[interrupt_before]
 #[node(Paper, writes = notes, effect)]
-async fn escalate(notes: Approved<Notes>, rejection: &Rejection) -> Result<Notes> {
+async fn escalate(notes: &Approved<Notes>, rejection: &Rejection) -> Result<Notes> {
     assert_eq!(notes.lines.len(), 1);
     Ok(super::passing::notes(&rejection.note))
 }

@@ -57,10 +57,10 @@ async fn draft(plan: &str, question: Option<&Question>, desk: Deps<Desk>) -> Res
 
 #[interrupt_before(role = "refund-approver", expires = "24h")]
 #[node(Ticket, writes = outcome, effect)]
-async fn execute(draft: Approved<Draft>, desk: Deps<Desk>) -> Result<Outcome> {
+async fn execute(draft: &Approved<Draft>, desk: Deps<Desk>) -> Result<Outcome> {
     desk.refunded.fetch_add(1, Ordering::SeqCst);
     let by = draft.operator().to_owned();
-    let Draft { order_id, amount, .. } = draft.into_inner();
+    let Draft { order_id, amount, .. } = (**draft).clone();
     Ok(Outcome::Refunded { order_id, amount, by })
 }
 

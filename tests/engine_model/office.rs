@@ -192,7 +192,7 @@ async fn draft(price: u32, question: Option<&Question>, office: Deps<Office>) ->
 
 #[interrupt_before(role = "payer", expires = "24h")]
 #[node(Case, writes = log, effect)]
-async fn pay(offer: Approved<Offer>, office: Deps<Office>, cx: &Cx) -> Result<Vec<String>> {
+async fn pay(offer: &Approved<Offer>, office: Deps<Office>, cx: &Cx) -> Result<Vec<String>> {
     let what = format!("{} dollars, {}", offer.dollars, offer.note);
     let pay = |desk: &mut Desk| {
         desk.books.paid.push(deed(cx, &what, offer.operator()));
@@ -209,7 +209,7 @@ async fn cancel(rejection: &Rejection) -> Result<Vec<String>> {
 
 #[interrupt_before(expires = "48h")]
 #[node(Case, writes = log, effect)]
-async fn send(letter: Approved<Letter>, office: Deps<Office>, cx: &Cx) -> Result<Vec<String>> {
+async fn send(letter: &Approved<Letter>, office: Deps<Office>, cx: &Cx) -> Result<Vec<String>> {
     let send = |desk: &mut Desk| {
         desk.books.sent.push(deed(cx, &letter.text, letter.operator()));
         desk.send_keys.push(cx.idempotency_key().to_owned());

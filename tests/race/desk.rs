@@ -74,7 +74,7 @@ pub mod refund {
 
     #[interrupt_before(role = "clerk", expires = "24h")]
     #[node(Ticket, writes = outcome, effect)]
-    async fn pay(draft: Approved<Draft>, world: Deps<World>, cx: &Cx) -> Result<String> {
+    async fn pay(draft: &Approved<Draft>, world: Deps<World>, cx: &Cx) -> Result<String> {
         tokio::task::yield_now().await;
         world.touch(cx)?;
         tokio::task::yield_now().await;
@@ -120,7 +120,7 @@ pub mod letters {
 
     #[interrupt_before(role = "clerk", expires = "24h")]
     #[node(Case, writes = log, effect)]
-    async fn send_bank(to_bank: Approved<Draft>, world: Deps<World>, cx: &Cx) -> Result<Vec<String>> {
+    async fn send_bank(to_bank: &Approved<Draft>, world: Deps<World>, cx: &Cx) -> Result<Vec<String>> {
         tokio::task::yield_now().await;
         world.touch(cx)?;
         Ok(vec![format!("the bank's, signed by {}", to_bank.operator())])
@@ -128,7 +128,11 @@ pub mod letters {
 
     #[interrupt_before(role = "clerk", expires = "24h")]
     #[node(Case, writes = log, effect)]
-    async fn send_customer(to_customer: Approved<Draft>, world: Deps<World>, cx: &Cx) -> Result<Vec<String>> {
+    async fn send_customer(
+        to_customer: &Approved<Draft>,
+        world: Deps<World>,
+        cx: &Cx,
+    ) -> Result<Vec<String>> {
         world.touch(cx)?;
         tokio::task::yield_now().await;
         Ok(vec![format!("the customer's, signed by {}", to_customer.operator())])

@@ -49,7 +49,7 @@ pub async fn draft(message: &str, question: Option<&Question>) -> Result<RefundD
 
 #[interrupt_before(role = "refund-approver")]
 #[node(Ticket, writes = outcome, effect)]
-pub async fn execute(draft: Approved<RefundDraft>) -> Result<Outcome> {
+pub async fn execute(draft: &Approved<RefundDraft>) -> Result<Outcome> {
     Ok(Outcome)
 }
 

@@ -90,7 +90,7 @@ fn node_arg(word: &Ident, input: ParseStream, args: &mut Args, errors: &mut Erro
             if level != "low" {
                 errors.at(
                     level.span(),
-                    format!("`low` is the only risk that needs no review; a node of risk `{level}` takes an `Approved<…>`"),
+                    format!("`low` is the only risk that needs no review; a node of risk `{level}` takes an `&Approved<…>`"),
                 );
             }
             once(word, &mut args.low_risk, level.span(), errors)
@@ -307,7 +307,7 @@ mod tests {
                 "`#[node]` knows no `colour`; it takes `writes`, `effect`, `idempotent`, `risk`, `retries`, `backoff` and `timeout`",
                 "`#[node]` knows no `efect`; did you mean `effect`?",
                 "a duration is a number and a unit, `ms`, `s`, `m`, `h` or `d`: `timeout = \"30s\"`",
-                "`low` is the only risk that needs no review; a node of risk `high` takes an `Approved<…>`",
+                "`low` is the only risk that needs no review; a node of risk `high` takes an `&Approved<…>`",
             ]
         );
         assert_eq!(args.writes.len(), 1);

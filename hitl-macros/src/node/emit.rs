@@ -224,6 +224,7 @@ fn call(node: &Node, given: &TokenStream, args: &Ident) -> TokenStream {
     let turbofish = (!given.is_empty()).then(|| quote!(::#given));
     let fields = Ident::new("fields", Span::mixed_site());
     let (mut taken, mut values) = (TokenStream::new(), Vec::new());
+    let lends = node.params.iter().any(|param| matches!(param.role, Role::Approved(_)));
     for (i, param) in node.params.iter().enumerate() {
         if param.role.is_field() {
             // A local of its own, from the parameter's type's first token to its last: if that is not the field's
@@ -242,10 +243,22 @@ fn call(node: &Node, given: &TokenStream, args: &Ident) -> TokenStream {
                     }
                     ::core::option::Option::None => ::core::option::Option::None,
                 }),
+                // The future owns the proof and lends it, so that it ends with the call.
+                Role::Approved(_) => {
+                    let lend = quote_spanned!(spans::at(first)=> &);
+                    quote!(#lend #local.#zero)
+                }
                 _ => quote!(#local.#zero),
             });
         } else {
-            values.push(other(param, args, &mut taken));
+            let mut value = other(param, args, &mut taken);
+            if lends {
+                // Out of the block below, or it would hold all of `args`.
+                let local = Ident::new(&format!("p{i}"), spans::at(spans::first(&param.ty)));
+                taken.extend(quote!(let #local = #value;));
+                value = quote!(#local);
+            }
+            values.push(value);
         }
     }
     let answer = spans::at(node.answer_span());
@@ -273,10 +286,14 @@ fn call(node: &Node, given: &TokenStream, args: &Ident) -> TokenStream {
     };
     // The future's own faults, such as not being `Send`, stand at the function's name.
     let call = Ident::new("call", spans::at(ident.span()));
+    let mut called = quote!(#callee #turbofish (#(#values),*));
+    if lends {
+        called = quote_spanned!(spans::at(ident.span())=> async move { #called.await });
+    }
     quote! {
         let #fields = #args.fields;
         #taken
-        ::hitl::__private::#call(#callee #turbofish (#(#values),*), move |#pattern| { #kept })
+        ::hitl::__private::#call(#called, move |#pattern| { #kept })
     }
 }
 

@@ -29,7 +29,7 @@ pub(crate) struct Param {
 
 /// What a parameter stands for. Decided by how its type is spelled, for a macro knows no more.
 pub(crate) enum Role {
-    /// `Approved<T>`.
+    /// `&Approved<T>`.
     Approved(Type),
     /// `&T`.
     Required,
@@ -101,7 +101,7 @@ impl Node {
                     errors.at(
                         review.span(),
                         format!(
-                            "node `{name}` takes no `{review}: Approved<…>`; `review` names what it takes as signed: {}",
+                            "node `{name}` takes no `{review}: &Approved<…>`; `review` names what it takes as signed: {}",
                             names::list(all.iter().map(|(p, _)| p.field.as_str()))
                         ),
                     );
@@ -134,7 +134,7 @@ impl Node {
                 errors.on(
                     &param.ty,
                     format!(
-                        "a person signs before node `{name}`, and it takes `{field}` unsigned: write `{field}: Approved<{}>`, which only a verdict can mint",
+                        "a person signs before node `{name}`, and it takes `{field}` unsigned: write `{field}: &Approved<{}>`, which only a verdict can mint",
                         names::text(ty),
                         field = param.field
                     ),
@@ -142,7 +142,7 @@ impl Node {
             }
             None => errors.at(
                 self.function.sig.ident.span(),
-                format!("a person signs before node `{name}`, and it takes nothing signed: give it a parameter `draft: Approved<…>`"),
+                format!("a person signs before node `{name}`, and it takes nothing signed: give it a parameter `draft: &Approved<…>`"),
             ),
         }
     }
@@ -157,7 +157,7 @@ impl Node {
             errors.at(
                 effect,
                 format!(
-                    "effect node `{name}` can be reached with no review: take what was signed, `draft: Approved<…>`, with `#[interrupt_before]` here or on an earlier node; or declare `risk = low`"
+                    "effect node `{name}` can be reached with no review: take what was signed, `draft: &Approved<…>`, with `#[interrupt_before]` here or on an earlier node; or declare `risk = low`"
                 ),
             );
         }
@@ -256,8 +256,25 @@ fn role(ty: &Type, field: &str, node: &str, errors: &mut Errors) -> Role {
     }
     let Some(segment) = head(ty) else { return Role::Owned };
     match (segment.ident.to_string().as_str(), argument(segment)) {
-        ("Approved", Some(inner)) => Role::Approved(inner.clone()),
+        ("Approved", Some(inner)) => {
+            errors.on(
+                ty,
+                format!(
+                    "a signature is lent for one call, so that it can be neither kept nor used twice: take `&{}`",
+                    names::text(peel(ty))
+                ),
+            );
+            Role::Approved(inner.clone())
+        }
         ("Deps", Some(inner)) => Role::Deps(inner.clone()),
+        ("Option", Some(inner)) if signed(referent(inner).unwrap_or(inner)).is_some() => {
+            let of = signed(referent(inner).unwrap_or(inner)).map(names::text).unwrap_or_default();
+            errors.on(
+                ty,
+                format!("`{field}` is signed on every path to node `{node}`, or it is not signed: take `&Approved<{of}>`, or `Option<&{of}>` to read what may be unsigned"),
+            );
+            Role::Optional
+        }
         ("Option", Some(inner)) if referent(inner).is_some() => match special(referent(inner)) {
             Some(Special::Rejection) => Role::Rejection { required: false },
             Some(Special::Question) => Role::Question { required: false },
@@ -295,16 +312,18 @@ fn borrowed(ty: &Type, inner: &Type, errors: &mut Errors) -> Role {
     }
     let Some(segment) = head(inner) else { return Role::Required };
     match (segment.ident.to_string().as_str(), argument(segment)) {
-        ("Approved", Some(signed)) => {
-            errors.on(ty, format!("a signature is handed over whole: take `{}`", names::text(inner)));
-            Role::Approved(signed.clone())
-        }
+        ("Approved", Some(signed)) => Role::Approved(signed.clone()),
         ("Deps", Some(part)) => {
             errors.on(ty, format!("take `{}`, it is a shared pointer", names::text(inner)));
             Role::Deps(part.clone())
         }
         _ => Role::Required,
     }
+}
+
+/// `T` of `Approved<T>`.
+fn signed(ty: &Type) -> Option<&Type> {
+    head(ty).filter(|segment| segment.ident == "Approved").and_then(argument)
 }
 
 enum Special {

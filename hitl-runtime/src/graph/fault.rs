@@ -14,7 +14,7 @@ impl Fault {
             Self::Unreviewed { node } => Sentence::of(&[
                 "effect node `",
                 spec.nodes[node].name,
-                "` can be reached with no review: put `#[interrupt_before]` on it, take as `Approved<…>` a field that was \
+                "` can be reached with no review: put `#[interrupt_before]` on it, take as `&Approved<…>` a field that was \
                  signed before, or declare `risk = low`",
             ]),
             Self::Unwritten { node, field } => unwritten(spec, proof, node, field),

@@ -40,7 +40,7 @@ pub enum ReadKind {
     Required,
     /// `plan: Option<&str>`: perhaps not written yet.
     Optional,
-    /// `draft: Approved<T>`: written, and signed since, on every path.
+    /// `draft: &Approved<T>`: written, and signed since, on every path.
     Approved,
 }
 

@@ -19,7 +19,7 @@ pub(super) const fn unsigned<const N: usize>(
         name,
         "` takes `",
         told.name,
-        "` as `Approved<",
+        "` as `&Approved<",
         told.ty,
         ">`, but a path reaches it on which `",
         told.name,

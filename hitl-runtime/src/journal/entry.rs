@@ -460,8 +460,14 @@ impl Settlement {
 /// ```
 /// use hitl::{Digest, journal::Signature};
 ///
-/// let signature = Signature { node: "pay".into(), place: 2, operator: "mara".into(), digest: Digest::of(b"") };
+/// let signature: Signature = serde_json::from_value(serde_json::json!({
+///     "node": "pay",
+///     "place": 2,
+///     "operator": "mara",
+///     "digest": Digest::of(b""),
+/// }))?;
 /// println!("{} signed before {}: the review of place {}", signature.operator, signature.node, signature.place);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Signature {
@@ -471,6 +477,9 @@ pub struct Signature {
     pub place: Place,
     /// Who signed.
     pub operator: String,
+    /// The role that the review asked for. `None` also where an older hitl did not keep it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
     /// The digest of what was signed.
     pub digest: Digest,
 }

@@ -263,9 +263,10 @@ impl<S: State> Fold<S> {
         let At::Paused(open) = std::mem::replace(&mut lane.at, At::Ended) else {
             return Err(FoldError::Damaged("it decides a review that is not open".to_owned()));
         };
-        let OpenAt { visit, field, place: opened, digest: seen, .. } = *open;
+        let OpenAt { visit, field, place: opened, digest: seen, role, .. } = *open;
+        let operator_name = operator.to_owned();
         let sign =
-            |digest| Signature { node: visit.node, place: opened, operator: operator.to_owned(), digest };
+            |digest| Signature { node: visit.node, place: opened, operator: operator_name, role, digest };
         // What led to the node goes on with it to its run.
         let mut brings = visit.brings;
         let signed = matches!(verdict, Decision::Approve | Decision::Edit { .. });

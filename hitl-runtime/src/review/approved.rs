@@ -15,6 +15,9 @@ use crate::{
 /// Only a verdict makes one: it has no public constructor, it is not `Clone`, and it does not deserialize. It
 /// dereferences to the value.
 ///
+/// A node takes `&Approved<T>`. The runtime owns the proof and lends it for one call, so that it cannot be stored, moved
+/// into a task, swapped with another one or used up twice.
+///
 /// ```compile_fail
 /// fn twice<T>(draft: hitl::Approved<T>) -> (hitl::Approved<T>, hitl::Approved<T>) {
 ///     (draft.clone(), draft)
@@ -34,32 +37,50 @@ use crate::{
 ///
 /// #[interrupt_before]
 /// #[node(Ticket, writes = outcome, effect)]
-/// async fn execute(draft: Approved<Refund>, cx: &Cx) -> Result<String> {
-///     refund(&draft, cx.idempotency_key()).await
+/// async fn execute(draft: &Approved<Refund>, cx: &Cx) -> Result<String> {
+///     refund(draft, cx.idempotency_key()).await
 /// }
 /// # Ok(())
 /// # }
 /// ```
 pub struct Approved<T> {
     value: T,
-    operator: String,
-    digest: Digest,
+    thread: ThreadId,
+    field: &'static str,
+    signature: Signature,
 }
 
 impl<T> Approved<T> {
-    /// Who signed it.
+    /// Returns the thread that it was signed in.
+    pub fn thread(&self) -> &ThreadId {
+        &self.thread
+    }
+
+    /// Returns the node whose review signed it, under the name that the node had then.
+    pub fn node(&self) -> &str {
+        &self.signature.node
+    }
+
+    /// Returns the state field that holds it.
+    pub fn field(&self) -> &str {
+        self.field
+    }
+
+    /// Returns the role that the review asked for, if it asked for one.
+    ///
+    /// `None` also where a hitl that did not keep the role recorded the verdict.
+    pub fn role(&self) -> Option<&str> {
+        self.signature.role.as_deref()
+    }
+
+    /// Returns the name of the operator who signed it.
     pub fn operator(&self) -> &str {
-        &self.operator
+        &self.signature.operator
     }
 
-    /// The digest of what was signed.
+    /// Returns the digest of what was signed.
     pub fn digest(&self) -> Digest {
-        self.digest
-    }
-
-    /// The value; the proof is gone.
-    pub fn into_inner(self) -> T {
-        self.value
+        self.signature.digest
     }
 }
 
@@ -75,7 +96,8 @@ impl<T: fmt::Debug> fmt::Debug for Approved<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Approved")
             .field("value", &self.value)
-            .field("operator", &self.operator)
+            .field("field", &self.field)
+            .field("operator", &self.signature.operator)
             .finish_non_exhaustive()
     }
 }
@@ -110,7 +132,7 @@ impl Signatures {
         }
         let value =
             serde_json::from_value(json).map_err(|source| SignatureError::Encoding { field, source })?;
-        Ok(Approved { value, operator: signature.operator.clone(), digest: signature.digest })
+        Ok(Approved { value, thread: self.thread.clone(), field, signature: signature.clone() })
     }
 }
 

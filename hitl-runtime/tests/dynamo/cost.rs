@@ -43,7 +43,7 @@ async fn draft(plan: &str) -> Result<Refund> {
 
 #[interrupt_before(role = "refund-approver", expires = "24h")]
 #[node(Ticket, writes = outcome, effect)]
-async fn execute(draft: Approved<Refund>) -> Result<String> {
+async fn execute(draft: &Approved<Refund>) -> Result<String> {
     Ok(format!("{} dollars for {}", draft.amount, draft.order_id))
 }
 

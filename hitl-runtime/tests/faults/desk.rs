@@ -38,7 +38,7 @@ async fn draft(message: &str) -> Result<Refund> {
 
 #[interrupt_before]
 #[node(Ticket, writes = outcome, effect)]
-async fn pay(draft: Approved<Refund>, world: Deps<World>, cx: &Cx) -> Result<String> {
+async fn pay(draft: &Approved<Refund>, world: Deps<World>, cx: &Cx) -> Result<String> {
     let mut ledger = OpenOptions::new().create(true).append(true).open(&world.ledger)?;
     ledger.write_all(format!("{}\n", cx.idempotency_key()).as_bytes())?;
     (world.meanwhile)();

@@ -197,7 +197,7 @@ mod side_by_side {
 
     #[interrupt_before]
     #[node(Errand, writes = log, effect)]
-    async fn tell(wish: Approved<Refund>) -> Result<Vec<String>> {
+    async fn tell(wish: &Approved<Refund>) -> Result<Vec<String>> {
         Ok(vec![format!("told, signed by {}", wish.operator())])
     }
 

@@ -155,7 +155,7 @@ async fn draft(wish: u32, _question: Option<&Question>) -> Result<Sum> {
 
 #[interrupt_before(expires = "1h")]
 #[node(Ticket, writes = receipt, effect)]
-async fn pay(sum: Approved<Sum>, effects: Deps<Mutex<Vec<Effect>>>) -> Result<String> {
+async fn pay(sum: &Approved<Sum>, effects: Deps<Mutex<Vec<Effect>>>) -> Result<String> {
     let effect = effects.lock().unwrap().remove(0);
     match effect {
         Works => Ok(format!("{} dollars", sum.dollars)),

@@ -45,7 +45,7 @@ mod v1 {
 
     #[interrupt_before(role = "approver")]
     #[node(Case, writes = log, effect)]
-    pub async fn send_letter(letter: Approved<Letter>) -> Result<Vec<String>> {
+    pub async fn send_letter(letter: &Approved<Letter>) -> Result<Vec<String>> {
         Ok(vec![format!("sent {}", letter.text)])
     }
 
@@ -68,7 +68,7 @@ mod v1 {
 
     #[interrupt_before(role = "approver")]
     #[node(Case, writes = log, effect)]
-    pub async fn send_note(note: Approved<Letter>) -> Result<Vec<String>> {
+    pub async fn send_note(note: &Approved<Letter>) -> Result<Vec<String>> {
         Ok(vec![format!("noted {}", note.text)])
     }
 
@@ -164,7 +164,7 @@ mod v2 {
 
     #[interrupt_before(role = "approver")]
     #[node(Case, writes = log, effect)]
-    async fn send_letter(letter: Approved<Letter>) -> Result<Vec<Line>> {
+    async fn send_letter(letter: &Approved<Letter>) -> Result<Vec<Line>> {
         line(format!("sent {}", letter.text))
     }
 
@@ -186,7 +186,7 @@ mod v2 {
 
     #[interrupt_before(role = "approver")]
     #[node(Case, writes = log, effect)]
-    async fn send_note(note: Approved<Note>) -> Result<Vec<Line>> {
+    async fn send_note(note: &Approved<Note>) -> Result<Vec<Line>> {
         line(format!("noted {}", note.lines.join("/")))
     }
 

@@ -154,7 +154,7 @@ macro_rules! paid_and_filed {
 
             #[interrupt_before(role = "approver")]
             #[node(Ticket, writes = receipt, effect)]
-            async fn $pay(draft: Approved<Draft>) -> Result<String> {
+            async fn $pay(draft: &Approved<Draft>) -> Result<String> {
                 Ok(format!("{} signed by {}", draft.$amount, draft.operator()))
             }
 
@@ -182,10 +182,10 @@ macro_rules! paid_and_filed {
 
 paid_and_filed!(dollars, dollars, 500, (), &Draft, pay);
 paid_and_filed!(cents, cents, 50_000, ((version = 2, migrate = in_cents)), &Draft, pay);
-paid_and_filed!(signed_cents, cents, 50_000, ((version = 2, migrate = in_cents)), Approved<Draft>, pay);
-paid_and_filed!(signed_dollars, dollars, 500, (), Approved<Draft>, pay);
-paid_and_filed!(refunded, dollars, 500, (), Approved<Draft>, refund, pay);
-paid_and_filed!(refunded_unsaid, dollars, 500, (), Approved<Draft>, refund);
+paid_and_filed!(signed_cents, cents, 50_000, ((version = 2, migrate = in_cents)), &Approved<Draft>, pay);
+paid_and_filed!(signed_dollars, dollars, 500, (), &Approved<Draft>, pay);
+paid_and_filed!(refunded, dollars, 500, (), &Approved<Draft>, refund, pay);
+paid_and_filed!(refunded_unsaid, dollars, 500, (), &Approved<Draft>, refund);
 
 /// A thread that has paid, and then could not file it.
 async fn paid(store: &MemoryStore, world: &World) {

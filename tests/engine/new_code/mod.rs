@@ -51,7 +51,7 @@ pub mod v1 {
 
     #[interrupt_before(role = "approver", expires = "24h")]
     #[node(Ticket, writes = outcome, effect)]
-    pub async fn execute(draft: Approved<Draft>, world: Deps<World>, cx: &Cx) -> Result<String> {
+    pub async fn execute(draft: &Approved<Draft>, world: Deps<World>, cx: &Cx) -> Result<String> {
         world.call(&format!("{} {}", draft.order, draft.dollars), cx.idempotency_key()).await
     }
 

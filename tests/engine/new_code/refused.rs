@@ -17,7 +17,7 @@ mod node_renamed {
 
     #[interrupt_before]
     #[node(Ticket, writes = outcome, effect)]
-    async fn executed(draft: Approved<Draft>) -> Result<String> {
+    async fn executed(draft: &Approved<Draft>) -> Result<String> {
         Ok(draft.order.clone())
     }
 
@@ -77,7 +77,7 @@ mod retyped {
 
     #[interrupt_before]
     #[node(Ticket, writes = outcome, effect)]
-    async fn execute(draft: Approved<Draft>, plans: &[String]) -> Result<String> {
+    async fn execute(draft: &Approved<Draft>, plans: &[String]) -> Result<String> {
         Ok(format!("{} {} {plans:?}", draft.order, draft.dollars.cents))
     }
 
@@ -151,7 +151,7 @@ mod tightened {
 
     #[interrupt_before(role = "approver", expires = "24h")]
     #[node(Ticket, writes = outcome, effect)]
-    async fn execute(draft: Approved<Draft>) -> Result<String> {
+    async fn execute(draft: &Approved<Draft>) -> Result<String> {
         Ok(draft.order.clone())
     }
 
@@ -223,7 +223,7 @@ mod more_is_needed {
 
     #[interrupt_before]
     #[node(Ticket, writes = outcome, effect)]
-    async fn execute(draft: Approved<Draft>, currency: &str) -> Result<String> {
+    async fn execute(draft: &Approved<Draft>, currency: &str) -> Result<String> {
         Ok(format!("{} {currency}", draft.order))
     }
 
@@ -279,7 +279,7 @@ mod more_is_signed {
 
     #[interrupt_before]
     #[node(Ticket, effect)]
-    async fn agree(plan: Approved<Plan>) -> Result<()> {
+    async fn agree(plan: &Approved<Plan>) -> Result<()> {
         println!("{}", plan.text);
         Ok(())
     }
@@ -291,7 +291,7 @@ mod more_is_signed {
 
     #[interrupt_before(review = draft)]
     #[node(Ticket, writes = outcome, effect)]
-    async fn execute(draft: Approved<Draft>, plan: Approved<Plan>) -> Result<String> {
+    async fn execute(draft: &Approved<Draft>, plan: &Approved<Plan>) -> Result<String> {
         Ok(format!("{} {}", draft.order, plan.text))
     }
 
@@ -329,13 +329,13 @@ mod signed_earlier {
 
     #[interrupt_before]
     #[node(Ticket, effect)]
-    async fn agree(draft: Approved<Draft>) -> Result<()> {
+    async fn agree(draft: &Approved<Draft>) -> Result<()> {
         println!("{}", draft.order);
         Ok(())
     }
 
     #[node(Ticket, writes = outcome, effect)]
-    async fn execute(draft: Approved<Draft>) -> Result<String> {
+    async fn execute(draft: &Approved<Draft>) -> Result<String> {
         Ok(draft.order.clone())
     }
 
@@ -374,14 +374,14 @@ mod by_verdict_only {
 
     #[interrupt_before]
     #[node(Ticket, effect)]
-    async fn agree(draft: Approved<Draft>) -> Result<()> {
+    async fn agree(draft: &Approved<Draft>) -> Result<()> {
         println!("{}", draft.order);
         Ok(())
     }
 
     #[interrupt_before]
     #[node(Ticket, writes = outcome, effect)]
-    async fn execute(draft: Approved<Draft>) -> Result<String> {
+    async fn execute(draft: &Approved<Draft>) -> Result<String> {
         Ok(draft.order.clone())
     }
 

@@ -8,12 +8,12 @@ pub mod renamed {
 
     #[interrupt_before(role = "approver", expires = "24h")]
     #[node(Ticket, writes = outcome, effect)]
-    async fn pay(draft: Approved<Draft>, world: Deps<World>, cx: &Cx) -> Result<String> {
+    async fn pay(draft: &Approved<Draft>, world: Deps<World>, cx: &Cx) -> Result<String> {
         world.call(&format!("{} {}", draft.order, draft.dollars), cx.idempotency_key()).await
     }
 
     #[node(Ticket)]
-    async fn file(draft: Approved<Draft>, outcome: &str) -> Result<()> {
+    async fn file(draft: &Approved<Draft>, outcome: &str) -> Result<()> {
         println!("{}: {outcome}", draft.order);
         Ok(())
     }
@@ -36,7 +36,7 @@ pub mod renamed_again {
 
     #[interrupt_before(role = "approver", expires = "24h")]
     #[node(Ticket, writes = outcome, effect)]
-    async fn refund(draft: Approved<Draft>, world: Deps<World>, cx: &Cx) -> Result<String> {
+    async fn refund(draft: &Approved<Draft>, world: Deps<World>, cx: &Cx) -> Result<String> {
         world.call(&format!("{} {}", draft.order, draft.dollars), cx.idempotency_key()).await
     }
 
@@ -133,7 +133,7 @@ pub mod v2 {
     #[interrupt_before(role = "approver", expires = "24h")]
     #[node(Ticket, writes = outcome, effect)]
     async fn execute(
-        proposal: Approved<Proposal>,
+        proposal: &Approved<Proposal>,
         language: &str,
         world: Deps<World>,
         cx: &Cx,

@@ -5,9 +5,9 @@ use desk::*;
 
 #[interrupt_before]
 #[node(Ticket, writes = outcome)]
-async fn pay(draft: Approved<RefundDraft>) -> Result<Outcome> {
+async fn pay(draft: &Approved<RefundDraft>) -> Result<Outcome> {
 //       ^^^ a person signs before node `pay`, so what it does must not be done twice: add `effect`
-    drop(draft);
+    let _ = draft;
     Ok(Outcome)
 }
 

@@ -5,19 +5,19 @@ use desk::*;
 
 #[interrupt_before]
 #[node(Ticket, writes = draft, effect)]
-async fn adjust(draft: Approved<RefundDraft>) -> Result<RefundDraft> {
-    Ok(draft.into_inner())
+async fn adjust(draft: &Approved<RefundDraft>) -> Result<RefundDraft> {
+    Ok((**draft).clone())
 }
 
 #[node(Ticket, writes = outcome, effect)]
-async fn notify(draft: Approved<RefundDraft>) -> Result<Outcome> {
+async fn notify(draft: &Approved<RefundDraft>) -> Result<Outcome> {
     Ok(Outcome)
 }
 
 graph! {
     Agent<Ticket> {
         start -> draft -> adjust -> notify -> end;
-//                                  ^^^^^^ node `notify` takes `draft` as `Approved<RefundDraft>`, but a path reaches it on which `draft` is written again by `adjust` after it was signed: `start -> draft -> adjust -> notify`; put `#[interrupt_before]` on `notify`
+//                                  ^^^^^^ node `notify` takes `draft` as `&Approved<RefundDraft>`, but a path reaches it on which `draft` is written again by `adjust` after it was signed: `start -> draft -> adjust -> notify`; put `#[interrupt_before]` on `notify`
         adjust { reject -> cancel }
         cancel -> end;
     }

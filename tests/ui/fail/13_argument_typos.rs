@@ -10,7 +10,7 @@ use desk::*;
 //             ^^^^^ `#[node]` knows no `write`; did you mean `writes`?
 //                              ^^^^^ `#[node]` knows no `efect`; did you mean `effect`?
 //                                     ^^^^^^ `#[node]` knows no `colour`; it takes `writes`, `effect`, `idempotent`, `risk`, `retries`, `backoff` and `timeout`
-async fn pay(draft: Approved<RefundDraft>) -> Result<Outcome> {
+async fn pay(draft: &Approved<RefundDraft>) -> Result<Outcome> {
     Ok(Outcome)
 }
 

@@ -22,8 +22,8 @@ async fn owned(draft: std::string::String) -> Result<String> {
 }
 
 #[node(Ticket, writes = plan, effect)]
-async fn signed(draft: Approved<String>) -> Result<String> {
-//                     ^^^^^^^^^^^^^^^^ expected `Approved<String>`, found `Approved<RefundDraft>`
+async fn signed(draft: &Approved<String>) -> Result<String> {
+//                     ^^^^^^^^^^^^^^^^^ expected `&Approved<String>`, found `&Approved<RefundDraft>`
     Ok(String::new())
 }
 

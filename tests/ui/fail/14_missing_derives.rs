@@ -20,16 +20,16 @@ pub struct Mail {
 
 #[interrupt_before]
 #[node(Mail, effect)]
-async fn send(letter: Approved<Letter>) -> Result<()> {
-//                             ^^^^^^ `Letter` is signed by a person, so it must derive `Validate`
+async fn send(letter: &Approved<Letter>) -> Result<()> {
+//                              ^^^^^^ `Letter` is signed by a person, so it must derive `Validate`
 //  | add `#[derive(garde::Validate)]` to `Letter`
     Ok(())
 }
 
 #[interrupt_before]
 #[node(Mail, effect)]
-async fn bill(invoice: Approved<Invoice>) -> Result<()> {
-//                              ^^^^^^^ `Invoice` is signed by a person, so it must derive `JsonSchema`
+async fn bill(invoice: &Approved<Invoice>) -> Result<()> {
+//                               ^^^^^^^ `Invoice` is signed by a person, so it must derive `JsonSchema`
 //  | add `#[derive(schemars::JsonSchema)]` to `Invoice`
     Ok(())
 }

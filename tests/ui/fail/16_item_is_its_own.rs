@@ -39,7 +39,7 @@ async fn propose(order: &RefundDraft) -> Result<RefundDraft> {
 
 #[interrupt_before]
 #[node(Batch, effect)]
-async fn send(latest: Approved<RefundDraft>) -> Result<()> {
+async fn send(latest: &Approved<RefundDraft>) -> Result<()> {
     Ok(())
 }
 
@@ -63,19 +63,19 @@ graph! {
 
 #[interrupt_before]
 #[node(Batch, effect)]
-async fn sign(order: Approved<RefundDraft>) -> Result<()> {
+async fn sign(order: &Approved<RefundDraft>) -> Result<()> {
     Ok(())
 }
 
 #[node(Batch, effect)]
-async fn ship(order: Approved<RefundDraft>) -> Result<()> {
+async fn ship(order: &Approved<RefundDraft>) -> Result<()> {
     Ok(())
 }
 
 graph! {
     Unsigned<Batch> {
         start -> for order in orders { sign -> ship } -> sum_up -> end;
-//                                             ^^^^ node `ship` takes `order` as `Approved<RefundDraft>`, but a path reaches it on which `order` was never signed: `start -> sign -reject-> skip -> ship`; put `#[interrupt_before]` on `ship`
+//                                             ^^^^ node `ship` takes `order` as `&Approved<RefundDraft>`, but a path reaches it on which `order` was never signed: `start -> sign -reject-> skip -> ship`; put `#[interrupt_before]` on `ship`
         sign { reject -> skip -> ship }
     }
 }

@@ -93,15 +93,15 @@ async fn again(draft: &Draft) -> Result<Draft, std::io::Error> {
 
 #[node(Case, writes = (answer, log), effect, idempotent, retries = 2)]
 #[interrupt_before(role = "approver", expires = "7d", review = draft)]
-async fn pay(draft: Approved<Draft>, second: &Draft, house: Deps<House>, clock: Deps<Clock>) -> Result<(String, Vec<String>)> {
+async fn pay(draft: &Approved<Draft>, second: &Draft, house: Deps<House>, clock: Deps<Clock>) -> Result<(String, Vec<String>)> {
     let _ = (&*house, &*clock, second);
     Ok((draft.operator().to_owned(), vec![]))
 }
 
 #[hitl::interrupt_before(review = second)]
 #[hitl::node(Case, effect)]
-async fn pay_second(second: Approved<Draft>, draft: Approved<Draft>) -> Result<()> {
-    let _ = (second, draft.into_inner());
+async fn pay_second(second: &Approved<Draft>, draft: &Approved<Draft>) -> Result<()> {
+    let _ = (second, draft.role());
     Ok(())
 }
 
@@ -177,14 +177,14 @@ graph! {
 
 #[node(Case, effect)]
 #[interrupt_before]
-async fn solo(draft: Approved<Draft>) -> Result<()> {
+async fn solo(draft: &Approved<Draft>) -> Result<()> {
     let _ = draft;
     Ok(())
 }
 
 #[interrupt_before]
 #[node(Case, effect)]
-async fn duo(second: Approved<Draft>) -> Result<()> {
+async fn duo(second: &Approved<Draft>) -> Result<()> {
     let _ = second;
     Ok(())
 }
@@ -237,7 +237,7 @@ async fn whisper(word: String, number: u32, question: Option<&Question>) -> Resu
 
 #[interrupt_before]
 #[node(Lists, writes = said, effect)]
-async fn sign(draft: Approved<Draft>) -> Result<Vec<String>> {
+async fn sign(draft: &Approved<Draft>) -> Result<Vec<String>> {
     Ok(vec![draft.amount.to_string()])
 }
 

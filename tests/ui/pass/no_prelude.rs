@@ -51,7 +51,7 @@ mod strict {
 
     #[::hitl::interrupt_before(role = "postmaster")]
     #[::hitl::node(Mail, writes = sent, effect)]
-    async fn send(letter: ::hitl::Approved<Letter>, cx: &::hitl::Cx) -> ::hitl::Result<::core::primitive::bool> {
+    async fn send(letter: &::hitl::Approved<Letter>, cx: &::hitl::Cx) -> ::hitl::Result<::core::primitive::bool> {
         let _ = (letter, cx);
         ::core::result::Result::Ok(true)
     }

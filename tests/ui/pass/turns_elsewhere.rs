@@ -8,7 +8,7 @@ mod agent {
 
     #[interrupt_before]
     #[node(Ticket, writes = outcome, effect)]
-    async fn pay(draft: Approved<RefundDraft>) -> Result<Outcome> {
+    async fn pay(draft: &Approved<RefundDraft>) -> Result<Outcome> {
         let _ = draft;
         Ok(Outcome)
     }

@@ -214,7 +214,7 @@ fn a_signature_of_before_lasts_inside_and_after() {
         "last(^rule); effect",
     )
     .refused([
-        "node `last` takes `rule` as `Approved<String>`, but a path reaches it on which `rule` is put together from what \
+        "node `last` takes `rule` as `&Approved<String>`, but a path reaches it on which `rule` is put together from what \
          each of `orders` writes after it was signed: `start -> before -empty orders-> last`; put `#[interrupt_before]` on \
          `last`",
     ]);
@@ -223,7 +223,7 @@ fn a_signature_of_before_lasts_inside_and_after() {
 #[test]
 fn a_signature_of_an_item_ends_with_it() {
     reviewed("*orders *draft order", "before()", "pay(^draft); effect, reviews draft", "last(^draft); effect").refused([
-        "node `last` takes `draft` as `Approved<String>`, but a path reaches it on which `draft` was never signed: `start -> \
+        "node `last` takes `draft` as `&Approved<String>`, but a path reaches it on which `draft` was never signed: `start -> \
          before -empty orders-> last`; put `#[interrupt_before]` on `last`",
     ]);
 }
@@ -243,7 +243,7 @@ fn what_was_signed_before_is_no_item() {
     // The field has after the join what it had before.
     sketch("each(order)").sound();
     sketch("each(^order); effect").refused([
-        "node `each` takes `order` as `Approved<String>`, but a path reaches it on which `order` is another one for each of \
+        "node `each` takes `order` as `&Approved<String>`, but a path reaches it on which `order` is another one for each of \
          `orders`, and not what was signed: `start -> before -> each`; put `#[interrupt_before]` on `each`",
     ]);
 }

@@ -147,7 +147,7 @@ fn a_signature_outlives_branches_that_leave_its_field_alone() {
 fn a_signature_ends_where_one_branch_writes() {
     let rewritten = |by: &str| {
         [format!(
-            "node `last` takes `draft` as `Approved<String>`, but a path reaches it on which `draft` is written again by \
+            "node `last` takes `draft` as `&Approved<String>`, but a path reaches it on which `draft` is written again by \
              `{by}` after it was signed: `start -> first -> {by} -> last`; put `#[interrupt_before]` on `last`"
         )]
     };
@@ -172,7 +172,7 @@ fn one_branch_signs_for_all() {
     sketch("left(^draft); effect, reviews draft", "right() writes x").chain("no -> left").sound();
     // A rejection leads to the join unsigned.
     sketch("left(^draft); effect, reviews draft", "right()").chain("no -> last").refused([
-        "node `last` takes `draft` as `Approved<String>`, but a path reaches it on which `draft` was never signed: `start -> \
+        "node `last` takes `draft` as `&Approved<String>`, but a path reaches it on which `draft` was never signed: `start -> \
          left -reject-> no -> last`; put `#[interrupt_before]` on `last`",
     ]);
 }
@@ -195,7 +195,7 @@ fn a_reducer_makes_of_two_signed_values_one_that_nobody_signed() {
             .chain("right -> other -> also -> last")
             .faults()
     };
-    let mixed = "node `last` takes `draft` as `Approved<String>`, but a path reaches it on which `draft` is put together \
+    let mixed = "node `last` takes `draft` as `&Approved<String>`, but a path reaches it on which `draft` is put together \
                  from several branches after they had it signed: `start -> left -> signs -> last`; put \
                  `#[interrupt_before]` on `last`";
     assert!(sketch(&node("other")).contains(&mixed.to_owned()), "{:?}", sketch(&node("other")));

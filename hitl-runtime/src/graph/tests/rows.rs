@@ -75,7 +75,7 @@ fn one_mistake_is_one_message() {
         .refused([
             "node `a` reads `draft`, but a path reaches it unwritten: `start -> a`; no other node writes it: add one with \
              `writes = draft`, or make the field `#[input]`, or take `Option<&str>`",
-            "node `c` takes `draft` as `Approved<String>`, but a path reaches it on which `draft` was never signed: `start \
+            "node `c` takes `draft` as `&Approved<String>`, but a path reaches it on which `draft` was never signed: `start \
              -> a -> b -> c`; put `#[interrupt_before]` on `c`",
         ]);
 }
@@ -144,7 +144,7 @@ fn an_effect_needs_a_review_or_a_word() {
     effect("pay(draft); effect, low risk").sound();
     effect("pay(^draft); effect, reviews draft").verdicts("pay { reject -> end }").sound();
     effect("pay(draft); effect").refused([
-        "effect node `pay` can be reached with no review: put `#[interrupt_before]` on it, take as `Approved<…>` a field \
+        "effect node `pay` can be reached with no review: put `#[interrupt_before]` on it, take as `&Approved<…>` a field \
          that was signed before, or declare `risk = low`",
     ]);
 }
@@ -161,7 +161,7 @@ fn a_signature_is_shared_by_later_effects() {
     };
     shared("between(draft) writes other").sound();
     shared("between(draft) writes draft").refused([
-        "node `notify` takes `draft` as `Approved<String>`, but a path reaches it on which `draft` is written again by \
+        "node `notify` takes `draft` as `&Approved<String>`, but a path reaches it on which `draft` is written again by \
          `between` after it was signed: `start -> pay -> between -> notify`; put `#[interrupt_before]` on `notify`",
     ]);
 }
@@ -175,7 +175,7 @@ fn a_path_around_the_review_is_found() {
         .verdicts("pay { reject -> end }")
         .chain("pay -> notify -> end")
         .refused([
-            "node `notify` takes `draft` as `Approved<String>`, but a path reaches it on which `draft` was never signed: \
+            "node `notify` takes `draft` as `&Approved<String>`, but a path reaches it on which `draft` was never signed: \
              `start -> notify`; put `#[interrupt_before]` on `notify`, or lead that path through `pay`, whose review signs \
              it",
         ]);
@@ -189,7 +189,7 @@ fn a_verdict_signs_nothing() {
         .verdicts("pay { reject -> void, ask -> void }")
         .chain("start -> pay -> void -> end")
         .refused([
-            "node `void` takes `draft` as `Approved<String>`, but a path reaches it on which `draft` was never signed: \
+            "node `void` takes `draft` as `&Approved<String>`, but a path reaches it on which `draft` was never signed: \
              `start -> pay -reject-> void`; put `#[interrupt_before]` on `void`",
         ]);
 }
@@ -202,7 +202,7 @@ fn a_node_that_writes_what_it_had_signed_ends_the_signature() {
         .verdicts("pay { reject -> end }")
         .chain("start -> pay -> notify -> end")
         .refused([
-            "node `notify` takes `draft` as `Approved<String>`, but a path reaches it on which `draft` is written again by \
+            "node `notify` takes `draft` as `&Approved<String>`, but a path reaches it on which `draft` is written again by \
              `pay` after it was signed: `start -> pay -> notify`; put `#[interrupt_before]` on `notify`",
         ]);
 }
@@ -214,7 +214,7 @@ fn a_review_signs_its_own_field_only() {
         .verdicts("pay { reject -> end }")
         .chain("start -> pay -> end")
         .refused([
-            "node `pay` takes `letter` as `Approved<String>`, but a path reaches it on which `letter` was never signed: \
+            "node `pay` takes `letter` as `&Approved<String>`, but a path reaches it on which `letter` was never signed: \
              `start -> pay`; put `#[interrupt_before]` on `pay`",
         ]);
 }
@@ -234,7 +234,7 @@ fn each_round_is_signed_anew() {
     };
     sketch("notify -> match risk { draft, pay, notify, end }").sound();
     sketch("notify -> match risk { draft, amend, end }").refused([
-        "node `notify` takes `draft` as `Approved<String>`, but a path reaches it on which `draft` is written again by \
+        "node `notify` takes `draft` as `&Approved<String>`, but a path reaches it on which `draft` is written again by \
          `amend` after it was signed: `start -> draft -> pay -> notify -> amend -> notify`; put `#[interrupt_before]` on \
          `notify`",
     ]);
@@ -396,7 +396,7 @@ fn names_that_are_no_fields_are_left_to_rustc() {
         .chain("last -> end")
         .refused([
             // A misspelt review signs nothing.
-            "node `last` takes `draft` as `Approved<String>`, but a path reaches it on which `draft` was never signed: \
+            "node `last` takes `draft` as `&Approved<String>`, but a path reaches it on which `draft` was never signed: \
              `start -> pay -> last`; put `#[interrupt_before]` on `last`",
         ]);
 }

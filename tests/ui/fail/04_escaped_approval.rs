@@ -1,0 +1,26 @@
+//! A proof is kept in a static, and moved into a task of its own.
+#[path = "../desk.rs"]
+mod desk;
+use std::sync::OnceLock;
+
+use desk::*;
+
+static KEPT: OnceLock<&'static Approved<RefundDraft>> = OnceLock::new();
+
+#[interrupt_before]
+#[node(Ticket, writes = outcome, effect)]
+async fn keep(draft: &Approved<RefundDraft>) -> Result<Outcome> {
+    let _ = KEPT.set(draft);
+//          ^^^^^^^^^^^^^^^ borrowed data escapes outside of function
+    Ok(Outcome)
+}
+
+#[interrupt_before]
+#[node(Ticket, writes = outcome, effect)]
+async fn spawn(draft: &Approved<RefundDraft>) -> Result<Outcome> {
+    std::thread::spawn(move || println!("{}", draft.amount));
+//  ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ borrowed data escapes outside of function
+    Ok(Outcome)
+}
+
+fn main() {}
