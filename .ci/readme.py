@@ -35,7 +35,7 @@ class Terminal:
             read = os.read(self.master, 65536)
         except OSError:  # The other side is closed.
             read = b""
-        self.text += read.decode(errors="replace").replace("\r\n", "\n")
+        self.text += re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", read.decode(errors="replace").replace("\r", ""))
         return bool(read)
 
     def until(self, prompt):
@@ -89,7 +89,7 @@ def session(command, shown):
     said = terminal.end()
     thread = re.search(r"refund-agent-\w+", said)[0]
     known = re.search(r"refund-agent-\w+", shown)[0]
-    screen = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", said).replace(thread, known)
+    screen = said.replace(thread, known)
     screen = re.sub(r"digest [0-9a-f]+", "digest …", screen)
     shown = re.sub(r"digest [0-9a-f]+", "digest …", shown)
     if not fits(screen[screen.index("message ›"):], shown.splitlines()):
