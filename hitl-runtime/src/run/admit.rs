@@ -3,7 +3,7 @@
 //! What taking it over changes is first done to the thread in memory, which is all that a look needs. It is stored with
 //! the first thing that happens to the thread, in one append, so that it costs no commit of its own.
 
-use super::{Agent, Graph, fit::fit, graph::GraphFold, post::Post, route, turn};
+use super::{Agent, Graph, fit::fit, graph::GraphFold, post::Post, review_rule::ReviewRule, route, turn};
 use crate::{
     Digest, Error, ThreadId,
     journal::{Event, Fold, LaneId, OpenAt},
@@ -56,8 +56,9 @@ impl<G: Graph> Post<G> {
         open.into_iter().try_for_each(|(lane, open)| self.reopen(&agent, lane, &open))
     }
 
-    /// What was signed is what runs: a review of what has become something else is opened again, until the time that
-    /// it had.
+    /// What was signed is what runs, under the rule that the program asks for: a review is opened again where what is
+    /// signed has become something else, or where its rule has changed. Code that asks for more never meets a review
+    /// that asks for less.
     fn reopen(&mut self, agent: &Agent<G>, lane: LaneId, open: &OpenAt) -> Result<(), Error> {
         let Some((_, entry)) = route::node::<G>(&open.visit.node) else { return Ok(()) };
         let (Some(interrupt), Some(reviewed)) = (entry.spec.interrupt, entry.reviewed) else { return Ok(()) };
@@ -68,7 +69,9 @@ impl<G: Graph> Post<G> {
                 .digest(fold, place, &node, field, &draft)
                 .map_err(|e| turn::unsignable(&fold.thread, field, e))
         };
-        if field == open.field && digest(&self.fold, open.place)? == open.digest {
+        let rule = ReviewRule::in_program(open, &interrupt);
+        let same = field == open.field && rule == ReviewRule::opened(open);
+        if same && digest(&self.fold, open.place)? == open.digest {
             return Ok(());
         }
         let digest = digest(&self.fold, self.fold.next)?;
@@ -77,9 +80,9 @@ impl<G: Graph> Post<G> {
             lane,
             field: field.to_owned(),
             digest,
-            role: interrupt.role.map(str::to_owned),
-            deadline_ms: open.deadline_ms,
-            remind_ms: open.remind_ms,
+            role: rule.role,
+            deadline_ms: rule.deadline_ms,
+            remind_ms: rule.remind_ms,
         })
     }
 }

@@ -1,13 +1,19 @@
 //! Whether an old thread can go on in this program, asked before anybody needs it to.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::{
     Agent, Difference, Graph,
     post::standing,
     refused::{differences, loose},
+    review_rule::ReviewChange,
 };
-use crate::{Error, Standing, ThreadId};
+use crate::{
+    Error, Standing, ThreadId,
+    journal::{LaneId, OpenAt},
+};
 
 /// Whether a thread can go on in this program.
 ///
@@ -34,6 +40,9 @@ pub struct Check {
     pub new_code: bool,
     /// The nodes before which a review is opened again if it goes on, because what is signed there has changed.
     pub reopened: Vec<String>,
+    /// The changes for which they are opened again.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<ReviewChange>,
     /// What keeps it from going on.
     pub differences: Vec<Difference>,
 }
@@ -83,13 +92,19 @@ impl<G: Graph> Agent<G> {
         };
         let fold = loose::<G>(&thread, &tail.records)?;
         let (standing, differences) = (standing(&fold), differences::<G>(&fold));
-        let before: Vec<_> = fold.open().map(|(lane, open)| (lane, open.digest)).collect();
+        let before: BTreeMap<LaneId, OpenAt> = fold.open().map(|(lane, open)| (lane, open.clone())).collect();
         let new_code = !fold.ended && !self.has_met(&fold);
-        let mut check = Check { thread, standing, new_code, reopened: Vec::new(), differences };
+        let (reopened, changes) = (Vec::new(), Vec::new());
+        let mut check = Check { thread, standing, new_code, reopened, changes, differences };
         if new_code && check.can_go_on() {
             let post = self.post(&check.thread).await?;
-            let reopened = post.fold.open().filter(|(lane, open)| !before.contains(&(*lane, open.digest)));
-            check.reopened = reopened.map(|(_, open)| open.visit.node.clone()).collect();
+            for (lane, open) in post.fold.open() {
+                let Some(before) = before.get(&lane).filter(|before| before.digest != open.digest) else {
+                    continue;
+                };
+                check.reopened.push(open.visit.node.clone());
+                check.changes.extend(ReviewChange::between(before, open));
+            }
         }
         Ok(check)
     }

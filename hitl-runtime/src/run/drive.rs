@@ -17,6 +17,7 @@ use super::{
     graph::GraphFold,
     post::Post,
     refused::changed,
+    review_rule::ReviewRule,
     route,
     step::{self, End, Tried, Try},
     turn,
@@ -278,15 +279,16 @@ fn pause<G: Graph>(
         }
         Err(error) => return Err(error),
     };
+    let rule = ReviewRule::new(&interrupt, agent.inner.clock.now_ms());
     match digest {
         Ok(digest) => post.push(Event::Paused {
             node,
             lane: id,
             field: interrupt.field.to_owned(),
             digest,
-            role: interrupt.role.map(str::to_owned),
-            deadline_ms: interrupt.expires_ms.map(|ms| agent.inner.clock.now_ms().saturating_add(ms)),
-            remind_ms: interrupt.remind_ms,
+            role: rule.role,
+            deadline_ms: rule.deadline_ms,
+            remind_ms: rule.remind_ms,
         }),
         Err(problem) => {
             let error = format!("`{}` cannot be signed: {problem}", interrupt.field);

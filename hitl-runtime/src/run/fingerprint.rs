@@ -7,11 +7,11 @@ use serde_json::Value;
 use super::Graph;
 use crate::{
     Digest,
-    graph::{GraphSpec, Point},
+    graph::{GraphSpec, InterruptSpec, Point},
 };
 
-/// Its fields, its nodes with what they read and write, its edges, and what is signed, invariants included. Not its
-/// prose: a comment changes nothing.
+/// Its fields, its nodes with what they read and write, its edges, and what is signed, invariants and the review's rule
+/// included. Not its prose: a comment changes nothing.
 pub(super) fn fingerprint<G: Graph>() -> String {
     let spec = G::SPEC;
     let mut text = format!("{}\n", spec.name);
@@ -37,6 +37,9 @@ fn describe(spec: &GraphSpec, text: &mut String) -> std::fmt::Result {
     for node in spec.nodes {
         let signed = node.interrupt.map(|interrupt| interrupt.field);
         writeln!(text, "{} {:?} {:?} {signed:?}", node.name, node.writes, node.effect)?;
+        if let Some(InterruptSpec { role, expires_ms, remind_ms, .. }) = node.interrupt {
+            writeln!(text, "  asks {role:?} {expires_ms:?} {remind_ms:?}")?;
+        }
         for read in node.reads {
             writeln!(text, "  {} {:?}", read.field, read.kind)?;
         }

@@ -5,6 +5,7 @@ mod branches;
 mod brought;
 mod effects;
 mod refused;
+mod rules;
 mod versions;
 
 use hitl::{

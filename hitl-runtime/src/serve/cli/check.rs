@@ -110,7 +110,8 @@ impl<G: Graph> Session<'_, G> {
             Check { new_code: true, .. } => "can go on, under new code".to_owned(),
             _ => "can go on".to_owned(),
         };
-        let reasons: Vec<String> = check.differences.iter().map(ToString::to_string).collect();
+        let changes = check.changes.iter().map(ToString::to_string);
+        let reasons: Vec<String> = check.differences.iter().map(ToString::to_string).chain(changes).collect();
         self.say(&check.thread, &says, check.can_go_on(), &reasons)
     }
 
