@@ -61,7 +61,7 @@ impl Person {
 
     pub fn may(self, node: Node) -> Result<(), Refusal> {
         match self {
-            Self::Nobody => Err("bad_verdict".into()),
+            Self::Nobody => Err("bad_operator".into()),
             Self::Eve if node == Node::Pay => Err("role_missing".into()),
             _ => Ok(()),
         }

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::{
     exit::Refusal,
     schema::{Schema, in_order},
+    visible::{json_isolated, stretches_isolated, without_isolates},
 };
 use crate::run::ReviewView;
 
@@ -23,7 +24,9 @@ pub(super) fn command() -> OsString {
 pub(super) enum Edited {
     /// Another draft.
     Draft(Value),
-    /// The file was emptied, or left as it was.
+    /// The same draft.
+    Unchanged,
+    /// The file was emptied.
     Nothing,
     /// No JSON; and why.
     Unreadable(String),
@@ -54,7 +57,12 @@ pub(super) fn page(thread: &str, review: &ReviewView, text: &str, error: Option<
     out.push_str(text.trim_end());
     out.push('\n');
     // An editor may show a reading direction or hide a character too.
-    super::escape::escape_json(&out).into_owned()
+    let shown = super::escape::escape_json(&out);
+    let lines = shown.lines().map(|line| match line.starts_with("//") {
+        true => stretches_isolated(line),
+        false => json_isolated(line),
+    });
+    lines.map(|line| line + "\n").collect()
 }
 
 /// A draft as it is edited.
@@ -90,17 +98,18 @@ pub(super) fn uncommented(page: &str) -> String {
 
 /// What a person left, without the lines that a page begins with: the next page brings its own.
 pub(super) fn without_page(left: &str) -> String {
+    let left = without_isolates(left);
     left.lines().skip_while(|line| line.starts_with("//")).collect::<Vec<_>>().join("\n")
 }
 
 /// Reads what a person left. `before` is what they were given.
 pub(super) fn read(page: &str, before: &Value) -> Edited {
-    let text = uncommented(page);
+    let text = uncommented(&without_isolates(page));
     if text.trim().is_empty() {
         return Edited::Nothing;
     }
     match serde_json::from_str::<Value>(&text) {
-        Ok(draft) if draft == *before => Edited::Nothing,
+        Ok(draft) if draft == *before => Edited::Unchanged,
         Ok(draft) => Edited::Draft(draft),
         Err(error) => Edited::Unreadable(format!("this is no JSON: {error}")),
     }
@@ -155,7 +164,7 @@ mod tests {
         let page = "// a\n{\n  // b\n  \"url\": \"https://x\"\n}\n";
         assert_eq!(uncommented(page), "\n{\n\n  \"url\": \"https://x\"\n}");
         assert_eq!(read(page, &json!({})), Edited::Draft(json!({ "url": "https://x" })));
-        assert_eq!(read(page, &json!({ "url": "https://x" })), Edited::Nothing);
+        assert_eq!(read(page, &json!({ "url": "https://x" })), Edited::Unchanged);
         assert_eq!(read("// only this\n\n", &json!({})), Edited::Nothing);
         assert_eq!(
             read("// a\n{\n  \"a\": }\n", &json!({})),

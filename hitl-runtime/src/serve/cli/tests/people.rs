@@ -20,7 +20,7 @@ async fn the_walk_goes_from_the_message_to_the_result() {
     let out = tame(&walk.out);
     let (head, rest) = out.split_once("question › ").unwrap_or_default();
     let digest =
-        |text: &str| text.split("digest ").nth(1).map(|rest| rest[..8].to_owned()).unwrap_or_default();
+        |text: &str| text.split("digest ").nth(1).map(|rest| rest[..16].to_owned()).unwrap_or_default();
     assert_eq!(
         head,
         format!(
@@ -30,7 +30,8 @@ Refunds a customer once a person has signed.
 
 message › 
 ● refund-agent-XXXXXXXX waits before execute
-  for refund-approver · opened just now · expires in 24 h · digest {}
+  for refund-approver · opened just now · expires in 24 h
+  digest {}
 
   order_id  A-9133
   amount    149
@@ -158,7 +159,7 @@ ticket-10  execute       2 min ago  refund-approver  in 23 h 58 min  {}
         .map(|line| {
             line.split("  ")
                 .map(str::trim)
-                .filter(|cell| !cell.is_empty() && cell.len() != 8)
+                .filter(|cell| !cell.is_empty() && cell.len() != 16)
                 .collect::<Vec<_>>()
                 .join(" | ")
         })
