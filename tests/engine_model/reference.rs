@@ -245,12 +245,10 @@ impl Reference {
 
     fn edit(&mut self, thread: usize, node: Node, edit: &Edit) -> Result<(), Refusal> {
         let thread = self.thread(thread);
-        let number = |text: &str| text.parse::<u32>().ok();
         match (edit, node) {
             (Edit::To(to), Node::Pay) if *to == thread.dollars => return Err("unchanged".into()),
-            (Edit::To(to), _) if node != Node::Pay && number(&thread.letter) == Some(*to) => {
-                return Err("unchanged".into());
-            }
+            (Edit::To(to), Node::Send) if thread.letter == to.to_string() => return Err("unchanged".into()),
+            (Edit::Nothing, _) => return Err("unchanged".into()),
             (Edit::Misspelt, _) => return Err("unknown_key".into()),
             (Edit::To(0) | Edit::WrongType, _) => return Err("invalid".into()),
             (Edit::To(number), Node::Pay) => thread.dollars = *number,

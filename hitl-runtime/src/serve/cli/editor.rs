@@ -172,6 +172,53 @@ mod tests {
         );
     }
 
+    #[derive(serde::Serialize, serde::Deserialize, schemars::JsonSchema, garde::Validate)]
+    #[garde(allow_unvalidated)]
+    struct Call {
+        labels: std::collections::BTreeMap<String, String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        note: Option<String>,
+        tool: Tool,
+    }
+
+    #[derive(serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+    #[serde(tag = "name", content = "args")]
+    enum Tool {
+        Refund { cents: u32, reason: Option<String> },
+        Voucher { code: String, reason: Option<String> },
+    }
+
+    #[test]
+    fn a_deleted_line_is_removed_from_the_draft() {
+        use crate::review::{Edit, Reviewed, edited};
+
+        let reviewed = Reviewed::of::<Call>();
+        let before = json!({
+            "labels": { "שם": "x", "vip": "yes" },
+            "note": "now",
+            "tool": { "name": "Refund", "args": { "cents": 1, "reason": "broken" } },
+        });
+        let given = pretty(&before, &(reviewed.schema)());
+        let page = json_isolated(&given);
+        assert!(page.contains("\"\u{2068}שם\u{2069}\""), "{page}");
+        let left: Vec<&str> = page
+            .lines()
+            .filter(|line| !["\"vip\"", "\"note\"", "\"cents\""].iter().any(|key| line.contains(key)))
+            .collect();
+        let left = left
+            .join("\n")
+            .replace("\"Refund\"", "\"Voucher\"")
+            .replace("\"broken\"", "\"x\", \"code\": \"y\"");
+        let left = left.replace("\"x\",\n", "\"x\"\n").replace("},\n}", "}\n}");
+        let Edited::Draft(draft) = read(&left, &before) else { panic!("{left}") };
+        let patch = super::super::set::patch(&before, &draft);
+        let after = json!({
+            "labels": { "שם": "x" },
+            "tool": { "name": "Voucher", "args": { "code": "y", "reason": "x" } },
+        });
+        assert_eq!(edited(&before, Edit::Patch(&patch), reviewed), Ok(after), "{patch}");
+    }
+
     #[test]
     fn a_draft_is_edited_in_the_order_of_its_type() {
         let schema = json!({ "required": ["order_id", "amount"], "properties": { "amount": {}, "order_id": {}, "note": {} } });

@@ -127,6 +127,34 @@ async fn a_hostile_text_fakes_nothing() {
 }
 
 #[tokio::test]
+async fn nothing_hides_on_any_screen() {
+    let (agent, _) = desk();
+    let evil = "A\u{200b}B\u{fff9} p\u{430}y שלום 12 \u{e0041}\u{115f}👩\u{200d}🚀";
+    let start = call(&agent, &["start", "--thread", "t", evil], "").await;
+    let shown = "\u{2068}A\\u{200b}B\\u{fff9} p\u{430}y שלום 12 \\u{e0041}\\u{115f}👩\u{200d}🚀\u{2069} (mixed scripts: Cyrillic, Latin)";
+    assert!(start.out.contains(shown), "{}", start.out);
+    call(&agent, &["reject", "t", "--yes", "--reason", "other", "--note", evil, "--operator", "אבי"], "")
+        .await;
+    let old = ["show", "t\u{200b}x"];
+    let shows = [&["show", "t"][..], &["history", "t"], &["verify"], &["check"], &old];
+    for words in shows {
+        for seen in [call(&agent, words, "").await, type_in(&agent, words, "").await] {
+            let seen = seen.out + &seen.err;
+            assert!(!seen.contains(['\u{200b}', '\u{fff9}', '\u{e0041}', '\u{115f}']), "{words:?}: {seen}");
+            for line in seen.lines() {
+                let (on, off) = (line.matches('\u{2068}').count(), line.matches('\u{2069}').count());
+                assert_eq!(on, off, "{words:?}: {line}");
+                assert!(on > 0 || !line.contains('ש'), "{words:?}: {line}");
+            }
+        }
+    }
+    let history = call(&agent, &["history", "t"], "").await.out;
+    assert!(history.contains("\u{2068}אבי\u{2069} (unverified)"), "{history}");
+    let refused = call(&agent, &["show", "t\u{200b}x"], "").await;
+    assert!(refused.err.contains("`t\\u{200b}x`"), "{}", refused.err);
+}
+
+#[tokio::test]
 async fn the_inbox_and_the_history_are_lines_under_heads() {
     let (agent, clock) = desk();
     assert_eq!(call(&agent, &["inbox"], "").await.out, "Nothing waits.\n");
