@@ -15,6 +15,7 @@ pub mod serve;
 pub mod state;
 pub mod store;
 mod thread_id;
+mod unicode;
 mod variable;
 
 #[doc(hidden)]

@@ -4,8 +4,9 @@ use std::{borrow::Borrow, fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A thread's name, given by its user: `ticket-A-9133`. From 1 to 200 bytes of UTF-8 with no control character and
-/// no white space at either end.
+/// A thread's name, given by its user: `ticket-A-9133`. From 1 to 200 bytes of UTF-8 in Unicode's composed form (NFC),
+/// with no control or invisible character, no white space at either end, and no word that mixes scripts: two names that
+/// look alike are one name.
 ///
 /// ```
 /// use hitl::ThreadId;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// assert!(ThreadId::new("ticket-A-9133").is_ok());
 /// assert!(ThreadId::new("").is_err());
 /// assert!(ThreadId::new("two\nlines").is_err());
+/// assert!(ThreadId::new("ticket-A\u{200b}-9133").is_err());
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ThreadId(Arc<str>);
@@ -24,22 +26,51 @@ impl ThreadId {
     /// Checks a name.
     ///
     /// # Errors
-    /// When it is empty, too long, or holds what no name should.
+    /// When it is empty, too long, or could pass for another one.
     pub fn new(name: impl AsRef<str>) -> Result<Self, InvalidThreadId> {
+        let id = Self::existing(name)?;
+        id.check_new()?;
+        Ok(id)
+    }
+
+    /// Checks the name of a thread that may have been started before names were held to what [`ThreadId::new`] asks
+    /// for. Such a thread can be read, decided and resumed; none can be started under such a name.
+    ///
+    /// ```
+    /// use hitl::ThreadId;
+    ///
+    /// let old = "ticket-A\u{200b}-9133";
+    /// assert!(ThreadId::new(old).is_err());
+    /// assert_eq!(ThreadId::existing(old)?.as_str(), old);
+    /// # Ok::<(), hitl::InvalidThreadId>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When it is empty, too long, holds a control character, or begins or ends with white space: no thread ever had
+    /// such a name.
+    pub fn existing(name: impl AsRef<str>) -> Result<Self, InvalidThreadId> {
         let name = name.as_ref();
         if name.is_empty() {
-            return Err(InvalidThreadId("it is empty"));
+            return Err(InvalidThreadId("is empty"));
         }
         if name.len() > Self::MAX_BYTES {
-            return Err(InvalidThreadId("it is longer than 200 bytes"));
+            return Err(InvalidThreadId("is longer than 200 bytes"));
         }
         if name.chars().any(char::is_control) {
-            return Err(InvalidThreadId("it holds a control character"));
+            return Err(InvalidThreadId("holds a control character"));
         }
         if name.trim() != name {
-            return Err(InvalidThreadId("it starts or ends with white space"));
+            return Err(InvalidThreadId("starts or ends with white space"));
         }
         Ok(Self(name.into()))
+    }
+
+    /// Refuses a name that no thread may be started under.
+    pub(crate) fn check_new(&self) -> Result<(), InvalidThreadId> {
+        match crate::unicode::fault(&self.0) {
+            Some(fault) => Err(InvalidThreadId(fault)),
+            None => Ok(()),
+        }
     }
 
     /// The name.
@@ -57,7 +88,7 @@ impl ThreadId {
 /// assert_eq!(error.to_string(), "a thread id is 1 to 200 bytes of plain text, and it holds a control character");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a thread id is 1 to 200 bytes of plain text, and {0}")]
+#[error("a thread id is 1 to 200 bytes of plain text, and it {0}")]
 pub struct InvalidThreadId(&'static str);
 
 impl fmt::Display for ThreadId {
@@ -117,6 +148,27 @@ impl Serialize for ThreadId {
 impl<'de> Deserialize<'de> for ThreadId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        Self::new(&name).map_err(serde::de::Error::custom)
+        // What is stored was a name when it was stored.
+        Self::existing(&name).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_old_name_is_read_and_no_thread_is_started_so() {
+        for old in ["a\u{200b}b", "p\u{430}y", "Jose\u{301}", "\u{2066}a", "a\u{ad}"] {
+            assert!(ThreadId::new(old).is_err() && old.parse::<ThreadId>().is_err(), "{old:?}");
+            let id = ThreadId::existing(old).unwrap();
+            let json = serde_json::to_string(&id).unwrap();
+            assert_eq!(serde_json::from_str::<ThreadId>(&json).unwrap(), id);
+        }
+        for never in ["", " a", "a\n", "a\u{85}b", &"x".repeat(201)] {
+            assert!(ThreadId::existing(never).is_err(), "{never:?}");
+        }
+        assert!(ThreadId::new("ticket ü 订单").is_ok());
     }
 }

@@ -44,6 +44,13 @@ async fn nothing_wrong_moves_a_thread() {
             "unknown_key",
         ),
         (by(json!({ "action": "edit", "digest": digest, "patch": { "dollars": 5 } })), 422, "invalid_patch"),
+        (by(json!({ "action": "edit", "digest": digest, "patch": { "draft": {} } })), 422, "unchanged"),
+        (json!({ "thread_id": "t\u{200b}2", "message": "A-1" }), 400, "invalid_thread_id"),
+        (
+            json!({ "action": "approve", "thread_id": "t", "digest": digest, "operator": "hitl", "roles": ["clerk"] }),
+            403,
+            "bad_operator",
+        ),
         (by(json!({ "action": "ask", "digest": digest, "question": " " })), 422, "bad_verdict"),
         (by(json!({ "action": "reject", "digest": digest, "reason": "because" })), 400, "invalid_request"),
         (by(json!({ "action": "settle", "digest": digest, "how": "run_again" })), 409, "not_in_doubt"),

@@ -288,7 +288,7 @@ mod signed {
         let again = hitl::journal::Settlement::RunAgain;
         assert_eq!(
             agent.settle("t", digest, &nobody, again.clone()).await.unwrap_err().code(),
-            "bad_verdict"
+            "bad_operator"
         );
         assert_eq!(world.calls(), 1);
         assert!(matches!(agent.settle("t", digest, &buyer, again).await.unwrap(), BuyerTurn::Done(_)));

@@ -6,6 +6,7 @@ mod deadlines;
 mod each;
 mod each_deep;
 mod each_versions;
+mod edits;
 mod effects;
 mod forks;
 mod history;

@@ -107,7 +107,10 @@ async fn who_lacks_the_role_or_a_name_decides_nothing() {
         matches!(&error, Error::RoleMissing { role, operator, .. } if role == "refund-approver" && operator == "eve")
     );
     let nobody = Operator::new(" ").role("refund-approver");
-    assert_eq!(agent.decide("t", digest, &nobody, Verdict::Approve).await.unwrap_err().code(), "bad_verdict");
+    assert_eq!(
+        agent.decide("t", digest, &nobody, Verdict::Approve).await.unwrap_err().code(),
+        "bad_operator"
+    );
     review_is_still_open(&agent).await;
 }
 

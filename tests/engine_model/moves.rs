@@ -61,7 +61,7 @@ impl Person {
 
     pub fn may(self, node: Node) -> Result<(), Refusal> {
         match self {
-            Self::Nobody => Err("bad_verdict".into()),
+            Self::Nobody => Err("bad_operator".into()),
             Self::Eve if node == Node::Pay => Err("role_missing".into()),
             _ => Ok(()),
         }
@@ -83,6 +83,8 @@ pub enum Edit {
     To(u32),
     WrongType,
     Misspelt,
+    /// To what the draft is already.
+    Nothing,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -186,7 +188,7 @@ fn decide(reference: &Reference) -> impl Strategy<Value = Move> + use<> {
 }
 
 fn say() -> impl Strategy<Value = Say> {
-    let edit = prop_oneof![3 => (0..4_u32).prop_map(Edit::To), 1 => Just(Edit::WrongType), 1 => Just(Edit::Misspelt)];
+    let edit = prop_oneof![3 => (0..4_u32).prop_map(Edit::To), 1 => Just(Edit::WrongType), 1 => Just(Edit::Misspelt), 1 => Just(Edit::Nothing)];
     prop_oneof![
         8 => Just(Say::Approve),
         3 => edit.prop_map(Say::Edit),

@@ -17,6 +17,7 @@ use super::{
 const SITUATIONS: &[&str] = &[
     "a stopped effect beside what is tried again",
     "already_decided",
+    "bad_operator",
     "bad_verdict",
     "decided after a death",
     "decided, and a dead process has it",
@@ -54,6 +55,7 @@ const SITUATIONS: &[&str] = &[
     "stale",
     "swept up after a death",
     "thread_exists",
+    "unchanged",
     "unknown_key",
     "unknown_thread",
 ];

@@ -246,6 +246,9 @@ impl Reference {
     fn edit(&mut self, thread: usize, node: Node, edit: &Edit) -> Result<(), Refusal> {
         let thread = self.thread(thread);
         match (edit, node) {
+            (Edit::To(to), Node::Pay) if *to == thread.dollars => return Err("unchanged".into()),
+            (Edit::To(to), Node::Send) if thread.letter == to.to_string() => return Err("unchanged".into()),
+            (Edit::Nothing, _) => return Err("unchanged".into()),
             (Edit::Misspelt, _) => return Err("unknown_key".into()),
             (Edit::To(0) | Edit::WrongType, _) => return Err("invalid".into()),
             (Edit::To(number), Node::Pay) => thread.dollars = *number,

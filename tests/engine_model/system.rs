@@ -75,6 +75,7 @@ fn verdict(say: &Say, node: Option<Node>) -> Verdict {
         (Say::Edit(Edit::WrongType), Some(Node::Send)) => edit(json!({ "text": 7 })),
         (Say::Edit(Edit::WrongType), _) => edit(json!({ "dollars": "much" })),
         (Say::Edit(Edit::Misspelt), _) => edit(json!({ "dollar": 7, "tex": "" })),
+        (Say::Edit(Edit::Nothing), _) => edit(json!({})),
         (Say::Reject, _) => Verdict::Reject { reason: Reason::Other, note: String::new() },
         (Say::RejectAsExpired, _) => Verdict::Reject { reason: Reason::Expired, note: String::new() },
         (Say::Ask(question), _) => Verdict::Ask { question: question.clone() },

@@ -105,6 +105,22 @@ fn who_leaves_or_comes_too_late_signs_nothing() {
 }
 
 #[test]
+fn what_is_left_as_it_is_in_the_editor_is_no_edit() {
+    let (desk, _) = waiting();
+    for (editor, code, words) in [
+        ("true", 4, "leaves `draft`"),
+        ("cp /dev/null", 3, "Nothing was signed"),
+        ("sed -i.bak s/149/149.0/", 4, "leaves `draft`"),
+    ] {
+        let edit = desk.start_on_terminal(&["edit", TICKET], |command| _ = command.env("EDITOR", editor));
+        let ended = edit.end();
+        assert_eq!(ended.code, Some(code), "{editor}: {ended:?}");
+        assert!(ended.out.contains(words), "{editor}: {ended:?}");
+    }
+    assert_eq!(desk.ledger(), NOTHING);
+}
+
+#[test]
 fn a_rejection_cancels() {
     let (desk, digest) = waiting();
     let done = desk.json(

@@ -23,8 +23,10 @@ impl Error {
             | Self::AlreadyDecided { thread, .. }
             | Self::Expired { thread, .. }
             | Self::RoleMissing { thread, .. }
+            | Self::BadOperator { thread, .. }
             | Self::Invalid { thread, .. }
             | Self::UnknownKey { thread, .. }
+            | Self::Unchanged { thread, .. }
             | Self::BadVerdict { thread, .. }
             | Self::NotInDoubt { thread }
             | Self::GraphChanged { thread, .. }
@@ -91,6 +93,10 @@ impl Error {
             Self::UnknownKey { field, path, near, .. } => {
                 json!({ "field": field, "path": path, "near": near })
             }
+            Self::BadOperator { operator, problem, .. } => {
+                json!({ "operator": operator, "problem": problem })
+            }
+            Self::Unchanged { field, .. } => json!({ "field": field }),
             Self::BadVerdict { node, .. } | Self::EffectUnderWay { node, .. } => json!({ "node": node }),
             Self::GraphChanged { differences, .. } => json!({ "differences": differences }),
             Self::OtherCode { until_ms, .. } => json!({ "until_ms": until_ms }),

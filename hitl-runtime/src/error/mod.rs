@@ -106,6 +106,19 @@ pub enum Error {
         /// The operator.
         operator: String,
     },
+    /// The operator's name cannot sign: it could pass for another one, or is the runtime's own.
+    #[error(
+        "the operator `{}` of thread `{thread}` cannot sign: the name {problem}",
+        crate::unicode::spelled(operator)
+    )]
+    BadOperator {
+        /// The thread.
+        thread: ThreadId,
+        /// The name, as it was given.
+        operator: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A draft breaks its invariants.
     #[error("`{field}` of thread `{thread}` cannot be signed: {}", list(violations))]
     Invalid {
@@ -130,6 +143,14 @@ pub enum Error {
         path: String,
         /// The key that was probably meant.
         near: Option<String>,
+    },
+    /// An edit leaves the draft as it is, so that it is no edit: to sign the draft, approve it.
+    #[error("this edit leaves `{field}` of thread `{thread}` as it is; to sign it as it is, approve it")]
+    Unchanged {
+        /// The thread.
+        thread: ThreadId,
+        /// The field that is to be signed.
+        field: String,
     },
     /// A verdict that the graph does not have, or that says nothing.
     #[error("`{node}` of thread `{thread}` cannot take this verdict: {problem}")]
@@ -252,8 +273,10 @@ impl Error {
             Self::AlreadyDecided { .. } => "already_decided",
             Self::Expired { .. } => "expired",
             Self::RoleMissing { .. } => "role_missing",
+            Self::BadOperator { .. } => "bad_operator",
             Self::Invalid { .. } => "invalid",
             Self::UnknownKey { .. } => "unknown_key",
+            Self::Unchanged { .. } => "unchanged",
             Self::BadVerdict { .. } => "bad_verdict",
             Self::NotInDoubt { .. } => "not_in_doubt",
             Self::GraphChanged { .. } => "graph_changed",

@@ -16,7 +16,7 @@ use super::canonical;
 ///
 /// let digest: Digest = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824".parse()?;
 /// assert_eq!(digest, Digest::of(b"hello"));
-/// assert_eq!(digest.short(), "2cf24dba");
+/// assert_eq!(digest.short(), "2cf24dba5fb0a30e");
 /// assert_eq!(Digest::from_bytes(*digest.as_bytes()), digest);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -46,9 +46,10 @@ impl Digest {
         &self.0
     }
 
-    /// The first eight hexadecimal digits, for people to compare.
+    /// The first sixteen hexadecimal digits, for people to compare: 64 bits, so that nobody finds another draft with the
+    /// same ones.
     pub fn short(&self) -> String {
-        self.to_string()[..8].to_owned()
+        self.to_string()[..16].to_owned()
     }
 
     /// Lends the 64 hexadecimal digits. Every entry has some, so they are not made by way of `fmt`.
@@ -81,7 +82,7 @@ impl fmt::Debug for Digest {
 /// use hitl::{Digest, journal::ParseDigestError};
 ///
 /// // The short form is for people: it names no review.
-/// assert_eq!("2cf24dba".parse::<Digest>(), Err(ParseDigestError));
+/// assert_eq!("2cf24dba5fb0a30e".parse::<Digest>(), Err(ParseDigestError));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a digest is 64 hexadecimal digits")]

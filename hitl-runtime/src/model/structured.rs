@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use super::{Answer, Attempt, Form, Model, ModelError, Request, Role, Stop, heard::silent};
 use crate::{
     prose,
-    review::{read, validate},
+    review::{read, violations},
 };
 
 /// Asks until an answer fits, or often enough.
@@ -38,9 +38,13 @@ fn said(answer: Answer) -> Result<String, ModelError> {
     if answer.stop == Stop::Malformed { Ok(answer.text) } else { Ok(answer.whole()?.text) }
 }
 
-fn fit<T: DeserializeOwned + Validate<Context = ()>>(answer: &str) -> Result<T, String> {
+fn fit<T: DeserializeOwned + JsonSchema + Validate<Context = ()>>(answer: &str) -> Result<T, String> {
     let value: T = read(bare(answer)).map_err(|violation| violation.to_string())?;
-    validate(&value).map_err(|violations| prose::list(&violations))?;
+    if let Err(report) = value.validate() {
+        let json = serde_json::from_str(bare(answer)).unwrap_or_default();
+        let schema = schemars::schema_for!(T).to_value();
+        return Err(prose::list(&violations(&report, &json, Some(&schema))));
+    }
     Ok(value)
 }
 

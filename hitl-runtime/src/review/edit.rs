@@ -1,127 +1,592 @@
-//! An edit as JSON.
+//! An edit: a JSON merge patch (RFC 7396), or a whole draft, held against the draft's type.
+
+use std::borrow::Cow;
 
 use serde_json::Value;
 
+use super::{Reviewed, Violation, schema::Known};
 use crate::prose::nearest;
 
-/// What is wrong with a patch before its values are looked at.
+/// A set of more items than this is compared in its order.
+const LONGEST_SET: usize = 1_000;
+
+/// What an operator proposes in place of the draft.
+#[derive(Clone, Copy)]
+pub(crate) enum Edit<'a> {
+    /// A merge patch: `null` removes.
+    Patch(&'a Value),
+    /// The whole draft, as JSON.
+    Whole(&'a str),
+}
+
+/// Why an edit is none.
 #[derive(Debug, PartialEq)]
 pub(crate) enum EditError {
     /// The draft has no such key.
     UnknownKey { path: String, near: Option<String> },
-    /// A patch that is no object would take the place of the whole draft.
+    /// A patch that is no object would take the place of the whole draft, which is nothing of the kind.
     NotAnObject,
+    /// The edited draft breaks its type or its invariants.
+    Invalid(Vec<Violation>),
+    /// It leaves the draft as it is.
+    Unchanged,
 }
 
-/// Applies a JSON merge patch (RFC 7396).
-pub(crate) fn merge(draft: &Value, patch: &Value) -> Result<Value, EditError> {
-    if !patch.is_object() {
-        return Err(EditError::NotAnObject);
+/// Returns the draft that an edit makes of `before`, as its type writes it.
+pub(crate) fn edited(before: &Value, edit: Edit<'_>, reviewed: Reviewed) -> Result<Value, EditError> {
+    let after = match edit {
+        Edit::Whole(draft) => (reviewed.check)(draft).map_err(EditError::Invalid)?,
+        Edit::Patch(patch) => {
+            let schema = (reviewed.schema)();
+            let merged = merge(before, patch, &schema)?;
+            match (reviewed.check)(&merged.to_string()) {
+                Ok(after) => {
+                    let seen = Seen::Written(&after);
+                    walk(patch, Some(before), seen, &Known::of(&schema, &after), &mut String::new())?;
+                    after
+                }
+                // A misspelt key is named as such even where the type refuses it, or lacks what the key was meant to be.
+                Err(violations) => {
+                    let seen = Seen::Refused(&merged);
+                    walk(patch, Some(before), seen, &Known::new(&schema), &mut String::new())?;
+                    return Err(EditError::Invalid(violations));
+                }
+            }
+        }
+    };
+    if after == *before { Err(EditError::Unchanged) } else { Ok(after) }
+}
+
+/// Applies a JSON merge patch. One that is no object takes the place of the whole draft, where the draft's type has such
+/// values: `"cancel"` for an enum.
+fn merge<'a>(before: &Value, patch: &'a Value, schema: &Value) -> Result<Cow<'a, Value>, EditError> {
+    if patch.is_object() {
+        let mut merged = before.clone();
+        json_patch::merge(&mut merged, patch);
+        return Ok(Cow::Owned(merged));
     }
-    let mut merged = draft.clone();
-    json_patch::merge(&mut merged, patch);
-    Ok(merged)
+    let has_such = !patch.is_null() && super::schema::Schema::new(schema).fits(patch);
+    if has_such { Ok(Cow::Borrowed(patch)) } else { Err(EditError::NotAnObject) }
 }
 
-/// Looks for a key of the patch that the draft's type dropped: one that is not in what the type wrote after the
-/// patch, and that its schema does not know either.
-pub(crate) fn dropped(patch: &Value, written: &Value, schema: &Value) -> Result<(), EditError> {
-    walk(patch, Some(written), schema, schema, &mut String::new())
+/// What the draft's type made of a place in the edited draft.
+#[derive(Clone, Copy)]
+enum Seen<'a> {
+    /// It wrote this.
+    Written(&'a Value),
+    /// It wrote nothing here.
+    Left,
+    /// It refused the draft, which has this here: nothing is known but the schema.
+    Refused(&'a Value),
+    /// It refused the draft, which has nothing here.
+    Nothing,
 }
 
+impl<'a> Seen<'a> {
+    fn then(self, at: impl FnOnce(&'a Value) -> Option<&'a Value>) -> Self {
+        match self {
+            Self::Written(value) => at(value).map_or(Self::Left, Self::Written),
+            Self::Refused(value) => at(value).map_or(Self::Nothing, Self::Refused),
+            other => other,
+        }
+    }
+
+    fn known<'b>(self, known: &Known<'b>) -> Known<'b> {
+        match self {
+            Self::Written(value) => known.fitting(value),
+            Self::Refused(value) => known.meant_by(value),
+            Self::Left | Self::Nothing => known.whole(),
+        }
+    }
+}
+
+/// Looks for a key of the patch that the draft's type does not have. `null` removes, so that it may name what the draft
+/// had before, whatever the type makes of the rest: an entry of a map, what only the old variant of an enum had.
 fn walk(
     patch: &Value,
-    written: Option<&Value>,
-    schema: &Value,
-    root: &Value,
+    before: Option<&Value>,
+    seen: Seen<'_>,
+    known: &Known<'_>,
     path: &mut String,
 ) -> Result<(), EditError> {
-    let length = path.len();
     match patch {
         Value::Object(patch) => {
-            let known = properties(schema, root);
+            let (here, all) = (seen.known(known), known.whole());
             for (key, value) in patch {
-                if !path.is_empty() {
-                    path.push('.');
+                let was = before.and_then(|before| before.get(key));
+                let is = seen.then(|value| value.get(key));
+                let is_known = match (value, is) {
+                    (_, Seen::Written(_)) => true,
+                    (Value::Null, _) => was.is_some() || all.names(key),
+                    (_, Seen::Left) => here.names(key),
+                    (_, Seen::Refused(_) | Seen::Nothing) => here.names(key) || here.is_open(),
+                };
+                let length = step(path, key);
+                if !is_known {
+                    return Err(unknown(path, key, before, seen, &all));
                 }
-                path.push_str(key);
-                let there = written.and_then(|written| written.get(key));
-                let described = known.and_then(|known| known.get(key));
-                if there.is_none() && described.is_none() {
-                    let keys = written.and_then(Value::as_object).into_iter().flatten();
-                    let keys = keys.chain(known.into_iter().flatten()).map(|(key, _)| key.as_str());
-                    let near = nearest(key, keys).map(str::to_owned);
-                    return Err(EditError::UnknownKey { path: path.clone(), near });
-                }
-                walk(value, there, described.unwrap_or(&Value::Null), root, path)?;
+                walk(value, was, is, &here.child(key), path)?;
                 path.truncate(length);
             }
+            Ok(())
         }
-        // A patch puts a list in place of the whole list, so its items stand where they are written.
-        Value::Array(items) => {
-            let described =
-                resolved(schema, root).and_then(|schema| schema.get("items")).unwrap_or(&Value::Null);
-            for (i, item) in items.iter().enumerate() {
-                path.push_str(&format!("[{i}]"));
-                walk(item, written.and_then(|written| written.get(i)), described, root, path)?;
+        Value::Array(items) => walk_list(items, seen, &seen.known(known), path),
+        _ => Ok(()),
+    }
+}
+
+/// A value inside a list, which takes the place of the whole list: nothing in it is removed, and `null` is a value.
+fn walk_new(item: &Value, seen: Seen<'_>, known: &Known<'_>, path: &mut String) -> Result<(), EditError> {
+    match item {
+        Value::Object(map) => {
+            let here = seen.known(known);
+            for (key, value) in map {
+                let is = seen.then(|value| value.get(key));
+                let is_known = match is {
+                    Seen::Written(_) => true,
+                    Seen::Left => here.names(key),
+                    Seen::Refused(_) | Seen::Nothing => here.names(key) || here.is_open(),
+                };
+                let length = step(path, key);
+                if !is_known {
+                    return Err(unknown(path, key, None, seen, &here));
+                }
+                walk_new(value, is, &here.child(key), path)?;
                 path.truncate(length);
             }
+            Ok(())
         }
-        _ => {}
+        Value::Array(items) => walk_list(items, seen, &seen.known(known), path),
+        _ => Ok(()),
+    }
+}
+
+fn walk_list(items: &[Value], seen: Seen<'_>, known: &Known<'_>, path: &mut String) -> Result<(), EditError> {
+    let length = path.len();
+    for (i, item) in items.iter().enumerate() {
+        path.push_str(&format!("[{i}]"));
+        let schema = known.item(i);
+        let found = walk_new(item, seen.then(|list| list.get(i)), &schema, path);
+        if let Err(error) = found {
+            // A set writes its items in an order of its own.
+            let others = match seen {
+                Seen::Written(Value::Array(list)) if known.is_set() && list.len() <= LONGEST_SET => {
+                    list.as_slice()
+                }
+                _ => &[],
+            };
+            let at = path.clone();
+            let is_there = others.iter().any(|other| {
+                path.clone_from(&at);
+                walk_new(item, Seen::Written(other), &schema, path).is_ok()
+            });
+            if !is_there {
+                return Err(error);
+            }
+        }
+        path.truncate(length);
     }
     Ok(())
 }
 
-/// The properties that a schema names.
-fn properties<'a>(schema: &'a Value, root: &'a Value) -> Option<&'a serde_json::Map<String, Value>> {
-    resolved(schema, root)?.get("properties")?.as_object()
+/// Goes on to a key. Returns how long the path was.
+fn step(path: &mut String, key: &str) -> usize {
+    let length = path.len();
+    if !path.is_empty() {
+        path.push('.');
+    }
+    path.push_str(key);
+    length
 }
 
-/// A schema, through one `$ref`.
-fn resolved<'a>(schema: &'a Value, root: &'a Value) -> Option<&'a Value> {
-    match schema.get("$ref").and_then(Value::as_str) {
-        Some(reference) => root.pointer(reference.strip_prefix('#')?),
-        None => Some(schema),
-    }
+fn unknown(path: &str, key: &str, before: Option<&Value>, seen: Seen<'_>, known: &Known<'_>) -> EditError {
+    let written = match seen {
+        Seen::Written(value) => Some(value),
+        Seen::Left | Seen::Refused(_) | Seen::Nothing => None,
+    };
+    let maps = [before, written].into_iter().flatten().filter_map(Value::as_object).flatten();
+    let keys = maps.map(|(key, _)| key.as_str()).chain(known.keys());
+    EditError::UnknownKey { path: path.to_owned(), near: nearest(key, keys).map(str::to_owned) }
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
-    use serde_json::json;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use garde::Validate;
+    use proptest::prelude::*;
+    use schemars::JsonSchema;
+    use serde::{Deserialize, Serialize};
+    use serde_json::{Map, json};
 
     use super::*;
 
-    fn check(patch: Value) -> Result<(), EditError> {
-        let written = json!({ "order_id": "A-9133", "amount": 99.0, "to": { "iban": "DE02" }, "lines": [{ "dollars": 1 }, { "dollars": 2 }] });
-        let schema = json!({
-            "properties": { "order_id": {}, "amount": {}, "note": {}, "to": { "$ref": "#/$defs/To" } },
-            "$defs": { "To": { "properties": { "iban": {}, "name": {} } } },
-        });
-        dropped(&patch, &written, &schema)
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+    #[serde(rename_all = "camelCase")]
+    #[garde(allow_unvalidated)]
+    struct Draft {
+        order_id: String,
+        cents: u32,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<String>,
+        to: Option<Account>,
+        labels: BTreeMap<String, u32>,
+        accounts: BTreeMap<u8, Account>,
+        meta: serde_json::Value,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        lines: Vec<Line>,
+        marks: BTreeSet<Mark>,
+        outer: Outer,
+        inner: Inner,
+        beside: Beside,
+        bare: Bare,
+        #[serde(flatten)]
+        window: Window,
+    }
+
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+    struct Account {
+        iban: String,
+        name: Option<String>,
+    }
+
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+    struct Line {
+        sku: String,
+        count: Option<u8>,
+        bare: Bare,
+    }
+
+    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+    enum Mark {
+        Seen { times: u8 },
+        Checked { level: u8 },
+    }
+
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+    struct Window {
+        opens: u8,
+        closes: Option<u8>,
+    }
+
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+    enum Outer {
+        Wait,
+        Refund { cents: u32, reason: Option<String> },
+        Wire(Account),
+        Split(u8, String),
+        Nested(Box<Inner>),
+    }
+
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+    #[serde(tag = "kind", rename_all = "snake_case")]
+    enum Inner {
+        Wait,
+        Refund { cents: u32, reason: Option<String> },
+        Wire(Account),
+    }
+
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+    #[serde(tag = "kind", content = "with")]
+    enum Beside {
+        Wait,
+        Refund { cents: u32, reason: Option<String> },
+        Wire(Account),
+        Words(BTreeMap<String, String>),
+    }
+
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+    #[serde(untagged)]
+    enum Bare {
+        Number(u32),
+        Wire(Account),
+        Ask { question: String },
+        Text(String),
+    }
+
+    fn word() -> impl Strategy<Value = String> {
+        "[a-z]{1,6}"
+    }
+
+    fn account() -> impl Strategy<Value = Account> {
+        (word(), prop::option::of(word())).prop_map(|(iban, name)| Account { iban, name })
+    }
+
+    /// Without `null`, which a merge patch cannot write into free JSON.
+    fn free() -> impl Strategy<Value = serde_json::Value> {
+        let leaf = prop_oneof![
+            any::<bool>().prop_map(Value::from),
+            any::<u32>().prop_map(Value::from),
+            word().prop_map(Value::from)
+        ];
+        leaf.prop_recursive(3, 12, 3, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+                prop::collection::btree_map(word(), inner, 0..3)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    fn inner() -> impl Strategy<Value = Inner> {
+        prop_oneof![
+            Just(Inner::Wait),
+            (any::<u32>(), prop::option::of(word()))
+                .prop_map(|(cents, reason)| Inner::Refund { cents, reason }),
+            account().prop_map(Inner::Wire),
+        ]
+    }
+
+    fn outer() -> impl Strategy<Value = Outer> {
+        prop_oneof![
+            Just(Outer::Wait),
+            (any::<u32>(), prop::option::of(word()))
+                .prop_map(|(cents, reason)| Outer::Refund { cents, reason }),
+            account().prop_map(Outer::Wire),
+            (any::<u8>(), word()).prop_map(|(n, text)| Outer::Split(n, text)),
+            inner().prop_map(|inner| Outer::Nested(Box::new(inner))),
+        ]
+    }
+
+    fn beside() -> impl Strategy<Value = Beside> {
+        prop_oneof![
+            Just(Beside::Wait),
+            (any::<u32>(), prop::option::of(word()))
+                .prop_map(|(cents, reason)| Beside::Refund { cents, reason }),
+            account().prop_map(Beside::Wire),
+            prop::collection::btree_map(word(), word(), 0..3).prop_map(Beside::Words),
+        ]
+    }
+
+    fn bare() -> impl Strategy<Value = Bare> {
+        prop_oneof![
+            any::<u32>().prop_map(Bare::Number),
+            account().prop_map(Bare::Wire),
+            word().prop_map(|question| Bare::Ask { question }),
+            word().prop_map(Bare::Text),
+        ]
+    }
+
+    fn line() -> impl Strategy<Value = Line> {
+        (word(), prop::option::of(any::<u8>()), bare()).prop_map(|(sku, count, bare)| Line {
+            sku,
+            count,
+            bare,
+        })
+    }
+
+    fn mark() -> impl Strategy<Value = Mark> {
+        prop_oneof![
+            any::<u8>().prop_map(|times| Mark::Seen { times }),
+            any::<u8>().prop_map(|level| Mark::Checked { level })
+        ]
+    }
+
+    prop_compose! {
+        fn draft()(
+            (order_id, cents, note, to) in (word(), any::<u32>(), prop::option::of(word()), prop::option::of(account())),
+            labels in prop::collection::btree_map(word(), any::<u32>(), 0..4),
+            accounts in prop::collection::btree_map(any::<u8>(), account(), 0..3),
+            meta in free(),
+            lines in prop::collection::vec(line(), 0..3),
+            marks in prop::collection::btree_set(mark(), 0..3),
+            (outer, inner, beside, bare) in (outer(), inner(), beside(), bare()),
+            window in (any::<u8>(), prop::option::of(any::<u8>())),
+        ) -> Draft {
+            let window = Window { opens: window.0, closes: window.1 };
+            Draft { order_id, cents, note, to, labels, accounts, meta, lines, marks, outer, inner, beside, bare, window }
+        }
+    }
+
+    /// RFC 7396, backwards.
+    fn difference(before: &Value, after: &Value) -> Value {
+        let (Value::Object(old), Value::Object(new)) = (before, after) else { return after.clone() };
+        let mut out = Map::new();
+        for (key, value) in new {
+            match old.get(key) {
+                Some(was) if was == value => {}
+                Some(was) => drop(out.insert(key.clone(), difference(was, value))),
+                None => drop(out.insert(key.clone(), value.clone())),
+            }
+        }
+        for key in old.keys().filter(|key| !new.contains_key(*key)) {
+            out.insert(key.clone(), Value::Null);
+        }
+        Value::Object(out)
+    }
+
+    fn apply(before: &Value, patch: &Value) -> Result<Value, EditError> {
+        edited(before, Edit::Patch(patch), Reviewed::of::<Draft>())
+    }
+
+    /// Every place of a patch at which a key stands that only a type can have: not in a map, not in free JSON.
+    fn typed_keys(patch: &Value, path: &mut Vec<String>, out: &mut Vec<Vec<String>>) {
+        let Value::Object(map) = patch else { return };
+        for (key, value) in map {
+            path.push(key.clone());
+            out.push(path.clone());
+            let is_open = ["labels", "accounts", "meta"].contains(&key.as_str()) || key == "with";
+            if !is_open {
+                typed_keys(value, path, out);
+            }
+            path.pop();
+        }
+    }
+
+    fn misspell(patch: &mut Value, path: &[String]) {
+        let map = patch.as_object_mut().unwrap();
+        let (key, rest) = path.split_first().unwrap();
+        if rest.is_empty() {
+            let value = map.remove(key).unwrap();
+            map.insert(format!("{key}q"), value);
+        } else {
+            misspell(map.get_mut(key).unwrap(), rest);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_merge_patch_makes_the_one_draft_of_the_other(before in draft(), after in draft()) {
+            let (before, after) = (json!(before), json!(after));
+            let patch = difference(&before, &after);
+            let expected = if before == after { Err(EditError::Unchanged) } else { Ok(after) };
+            prop_assert_eq!(apply(&before, &patch), expected, "{}", patch);
+        }
+
+        #[test]
+        fn a_misspelt_key_is_never_taken(before in draft(), after in draft(), which in any::<prop::sample::Index>()) {
+            let (before, after) = (json!(before), json!(after));
+            let mut patch = difference(&before, &after);
+            let mut keys = Vec::new();
+            typed_keys(&patch, &mut Vec::new(), &mut keys);
+            prop_assume!(!keys.is_empty());
+            let path = which.get(&keys);
+            misspell(&mut patch, path);
+            let wrong = format!("{}q", path.join("."));
+            match apply(&before, &patch) {
+                Err(EditError::UnknownKey { path, near }) => {
+                    // Without its tag, the old variant is there still, and lacks each key of the new one.
+                    prop_assert!(path == wrong || wrong.ends_with("kindq"), "{} for {}", path, wrong);
+                    prop_assert!(near.is_some(), "{}", path);
+                }
+                other => prop_assert!(false, "{patch}: {other:?}"),
+            }
+        }
+
+        #[test]
+        fn an_edit_of_nothing_is_none(before in draft()) {
+            let json = json!(before);
+            prop_assert_eq!(apply(&json, &json!({})), Err(EditError::Unchanged));
+            prop_assert_eq!(apply(&json, &json!({ "cents": before.cents })), Err(EditError::Unchanged));
+            let whole = json.to_string();
+            prop_assert_eq!(edited(&json, Edit::Whole(&whole), Reviewed::of::<Draft>()), Err(EditError::Unchanged));
+        }
+    }
+
+    fn sample() -> Value {
+        json!(Draft {
+            order_id: "A-9133".into(),
+            cents: 4200,
+            note: Some("late".into()),
+            to: Some(Account { iban: "DE02".into(), name: None }),
+            labels: BTreeMap::from([("vip".into(), 1)]),
+            accounts: BTreeMap::new(),
+            meta: json!({ "source": { "mail": 1 } }),
+            lines: vec![Line { sku: "x".into(), count: None, bare: Bare::Text("t".into()) }],
+            marks: BTreeSet::new(),
+            outer: Outer::Refund { cents: 1, reason: Some("broken".into()) },
+            inner: Inner::Refund { cents: 1, reason: Some("broken".into()) },
+            beside: Beside::Refund { cents: 1, reason: Some("broken".into()) },
+            bare: Bare::Number(1),
+            window: Window { opens: 1, closes: None },
+        })
     }
 
     #[test]
-    fn a_key_that_the_type_drops_is_an_error_with_the_near_name() {
+    fn null_removes_what_the_draft_has() {
+        let after = apply(
+            &sample(),
+            &json!({
+                "note": null,
+                "to": null,
+                "labels": { "vip": null },
+                "meta": { "source": { "mail": null } },
+                "outer": { "Refund": null, "Wire": { "iban": "DE03" } },
+                "inner": { "kind": "wire", "cents": null, "reason": null, "iban": "DE03" },
+                "beside": { "kind": "Words", "with": { "cents": null, "reason": null, "why": "a gift" } },
+            }),
+        )
+        .unwrap();
+        assert_eq!(after.get("note"), None);
+        assert_eq!(
+            (&after["to"], &after["labels"], &after["meta"]),
+            (&json!(null), &json!({}), &json!({ "source": {} }))
+        );
+        assert_eq!(after["outer"], json!({ "Wire": { "iban": "DE03", "name": null } }));
+        assert_eq!(after["inner"], json!({ "kind": "wire", "iban": "DE03", "name": null }));
+        assert_eq!(after["beside"], json!({ "kind": "Words", "with": { "why": "a gift" } }));
+        assert_eq!(apply(&sample(), &json!({ "outer": "Wait" })).unwrap()["outer"], "Wait");
+    }
+
+    #[test]
+    fn a_key_that_nothing_has_is_an_error_with_the_near_name() {
         let unknown = |path: &str, near: Option<&str>| {
             Err(EditError::UnknownKey { path: path.into(), near: near.map(str::to_owned) })
         };
-        assert_eq!(check(json!({ "amuont": 99 })), unknown("amuont", Some("amount")));
-        assert_eq!(check(json!({ "to": { "ibn": "x" } })), unknown("to.ibn", Some("iban")));
-        assert_eq!(check(json!({ "colour": null })), unknown("colour", None));
-        assert_eq!(
-            check(json!({ "lines": [{ "dollars": 1 }, { "dolars": 1 }] })),
-            unknown("lines[1].dolars", Some("dollars"))
-        );
+        for (patch, path, near) in [
+            (json!({ "cnets": 99 }), "cnets", Some("cents")),
+            (json!({ "order_id": "A-1" }), "order_id", Some("orderId")),
+            (json!({ "to": { "ibn": "x" } }), "to.ibn", Some("iban")),
+            (json!({ "colour": null }), "colour", None),
+            (json!({ "labels": { "vpi": null } }), "labels.vpi", Some("vip")),
+            (json!({ "meta": { "source": { "mial": null } } }), "meta.source.mial", Some("mail")),
+            (
+                json!({ "lines": [{ "sku": "x", "bare": 1 }, { "sku": "y", "cuont": 1, "bare": 1 }] }),
+                "lines[1].cuont",
+                Some("count"),
+            ),
+            // Of another variant than the one that is chosen.
+            (json!({ "inner": { "kind": "wait", "cents": 5 } }), "inner.cents", Some("cents")),
+            (json!({ "outer": { "Refnd": { "cents": 1 } } }), "outer.Refnd", Some("Refund")),
+            (
+                json!({ "beside": { "kind": "Wire", "with": { "cents": null, "reason": null, "ibn": "x" } } }),
+                "beside.with.ibn",
+                Some("iban"),
+            ),
+        ] {
+            assert_eq!(apply(&sample(), &patch), unknown(path, near), "{patch}");
+        }
+        let known = json!({ "to": { "name": null }, "lines": [{ "sku": "x", "bare": { "iban": "DE02", "name": null } }] });
+        assert!(apply(&sample(), &known).is_ok());
     }
 
     #[test]
-    fn a_key_that_is_left_out_when_empty_is_known_by_its_schema() {
-        assert_eq!(check(json!({ "note": null, "to": { "name": null }, "amount": 1 })), Ok(()));
+    fn only_what_the_type_has_takes_the_place_of_a_draft() {
+        for patch in [json!(null), json!(2), json!("x"), json!(["A-9133", 1])] {
+            assert_eq!(apply(&sample(), &patch), Err(EditError::NotAnObject), "{patch}");
+        }
+        let of = |before: Value, patch: Value| edited(&before, Edit::Patch(&patch), Reviewed::of::<Choice>());
+        assert_eq!(of(json!({ "Pay": { "cents": 1 } }), json!("Wait")), Ok(json!("Wait")));
+        assert_eq!(of(json!("Wait"), json!({ "Pay": { "cents": 1 } })), Ok(json!({ "Pay": { "cents": 1 } })));
+        assert_eq!(of(json!("Wait"), json!("Wiat")), Err(EditError::NotAnObject));
+        assert!(matches!(of(json!("Wait"), json!({ "Pay": { "cents": 0 } })), Err(EditError::Invalid(_))));
+    }
+
+    #[derive(Serialize, Deserialize, JsonSchema, Validate)]
+    enum Choice {
+        Wait,
+        Pay {
+            #[garde(range(min = 1))]
+            cents: u32,
+        },
     }
 
     #[test]
-    fn a_patch_that_is_no_object_is_refused() {
-        assert_eq!(merge(&json!({ "amount": 1 }), &json!(2)), Err(EditError::NotAnObject));
-        assert_eq!(merge(&json!({ "a": 1, "b": 2 }), &json!({ "b": null })), Ok(json!({ "a": 1 })));
+    fn what_is_left_out_when_empty_is_known_by_its_schema() {
+        let mut before = sample();
+        before.as_object_mut().unwrap().remove("lines");
+        before.as_object_mut().unwrap().remove("note");
+        assert_eq!(apply(&before, &json!({ "lines": [], "note": null })), Err(EditError::Unchanged));
     }
 }

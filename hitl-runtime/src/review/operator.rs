@@ -4,6 +4,14 @@ use std::{collections::BTreeSet, fmt};
 
 use serde::{Deserialize, Serialize};
 
+use crate::unicode;
+
+/// The longest name that can sign, in bytes.
+const MAX_BYTES: usize = 200;
+
+/// The names that the runtime signs with.
+const RESERVED: [&str; 1] = ["hitl"];
+
 /// A person, or a program that a person answers for, with the roles that it holds.
 ///
 /// Whoever makes an `Operator` vouches for the name and the roles, or says with [`Operator::claimed`] that nobody does.
@@ -16,6 +24,10 @@ use serde::{Deserialize, Serialize};
 /// assert!(mara.holds("refund-approver") && !mara.holds("auditor"));
 /// assert_eq!(mara.roles().collect::<Vec<_>>(), ["clerk", "refund-approver"]);
 /// ```
+///
+/// A verdict is refused ([`Error::BadOperator`](crate::Error::BadOperator)) from a name that could pass for another one:
+/// one with invisible characters or blanks at its ends, not in Unicode's composed form (NFC), with a word that mixes
+/// scripts, longer than 200 bytes, or `hitl`, which signs what the runtime itself decides.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Operator {
     name: String,
@@ -55,6 +67,21 @@ impl Operator {
         &self.name
     }
 
+    /// Why the name cannot sign, if it cannot: it would not be told from another one in a journal, or it is the runtime's
+    /// own. Asked where a verdict is given, so that one rule holds however an operator was made.
+    pub(crate) fn fault(&self) -> Option<&'static str> {
+        let name = self.name.as_str();
+        if name.trim().is_empty() {
+            Some("is empty")
+        } else if name.len() > MAX_BYTES {
+            Some("is longer than 200 bytes")
+        } else if RESERVED.iter().any(|reserved| unicode::looks_like(name, reserved)) {
+            Some("is reserved: what the runtime itself decides is signed so")
+        } else {
+            unicode::fault(name)
+        }
+    }
+
     /// Whether nobody has verified who this is.
     pub fn is_unverified(&self) -> bool {
         self.unverified
@@ -74,5 +101,40 @@ impl Operator {
 impl fmt::Display for Operator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_could_pass_for_others_cannot_sign() {
+        for right in ["mara", "Mara O'Neil", "mara@bank.example", "José", "李雷", "Мария Curie", "hilda"]
+        {
+            assert_eq!(Operator::new(right).fault(), None, "{right}");
+        }
+        let long = "x".repeat(201);
+        for (wrong, why) in [
+            ("", "empty"),
+            ("\u{a0} ", "empty"),
+            (" mara", "white space"),
+            ("mara\u{2003}", "white space"),
+            ("ma\nra", "control"),
+            ("ma\u{200b}ra", "cannot be seen"),
+            ("mara\u{200d}", "cannot be seen"),
+            ("\u{202e}aram", "cannot be seen"),
+            ("mara\u{e0101}", "cannot be seen"),
+            ("Jose\u{301}", "NFC"),
+            ("m\u{430}ra", "scripts"),
+            ("hitl", "reserved"),
+            ("HITL", "reserved"),
+            ("h\u{456}tl", "reserved"),
+            (long.as_str(), "200 bytes"),
+        ] {
+            let fault = Operator::new(wrong).fault().unwrap_or_default();
+            assert!(fault.contains(why), "{wrong:?}: {fault}");
+            assert_eq!(Operator::claimed(wrong).role("r").fault(), Some(fault), "{wrong:?}");
+        }
     }
 }

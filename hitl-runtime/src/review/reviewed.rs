@@ -5,6 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
+use super::json_path::json_path;
+
 // Each trait has the one method that is needed and no supertrait, so that rustc names this trait, in our words, and
 // not the one behind it.
 
@@ -71,13 +73,13 @@ impl<T: JsonSchema> DerivesJsonSchema for T {
 )]
 pub trait DerivesValidate {
     #[doc(hidden)]
-    fn check(&self) -> Result<(), Vec<Violation>>;
+    fn check(&self) -> Result<(), garde::Report>;
 }
 
 #[diagnostic::do_not_recommend]
 impl<T: Validate<Context = ()>> DerivesValidate for T {
-    fn check(&self) -> Result<(), Vec<Violation>> {
-        validate(self)
+    fn check(&self) -> Result<(), garde::Report> {
+        self.validate()
     }
 }
 
@@ -89,7 +91,7 @@ impl<T: Validate<Context = ()>> DerivesValidate for T {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Violation {
-    /// The path to the field inside the draft; empty for the draft as a whole.
+    /// The path to the field inside the draft's JSON, as in `window.At.hour`; empty for the draft as a whole.
     pub path: String,
     /// What is wrong with it.
     pub message: String,
@@ -131,11 +133,14 @@ impl Reviewed {
 }
 
 /// Wrong shapes and broken invariants are both a list of violations with their paths.
-fn check<T: DerivesSerialize + DerivesDeserialize + DerivesValidate>(
+fn check<T: DerivesSerialize + DerivesDeserialize + DerivesJsonSchema + DerivesValidate>(
     json: &str,
 ) -> Result<Value, Vec<Violation>> {
     let draft = T::of_json(json).map_err(|violation| vec![violation])?;
-    draft.check()?;
+    if let Err(report) = draft.check() {
+        let json = draft.to_json().or_else(|_| serde_json::from_str(json)).unwrap_or_default();
+        return Err(violations(&report, &json, Some(&T::schema())));
+    }
     draft.to_json().map_err(|error| vec![Violation { path: String::new(), message: error.to_string() }])
 }
 
@@ -164,12 +169,11 @@ fn plain(error: &serde_json::Error) -> String {
     }
 }
 
-/// Garde's report as a list.
-pub(crate) fn validate<T: Validate<Context = ()>>(draft: &T) -> Result<(), Vec<Violation>> {
-    draft.validate().map_err(|report| {
-        report
-            .iter()
-            .map(|(path, error)| Violation { path: path.to_string(), message: error.message().to_owned() })
-            .collect()
-    })
+/// Garde's report as a list, with the paths of the value's JSON.
+pub(crate) fn violations(report: &garde::Report, json: &Value, schema: Option<&Value>) -> Vec<Violation> {
+    let violation = |(path, error): &(garde::error::Path, garde::Error)| Violation {
+        path: json_path(path, json, schema),
+        message: error.message().to_owned(),
+    };
+    report.iter().map(violation).collect()
 }

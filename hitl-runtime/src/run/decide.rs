@@ -1,7 +1,5 @@
 //! How a review ends: one verdict, appended at a known place.
 
-use std::borrow::Cow;
-
 use serde_json::{Value, value::to_raw_value};
 
 use super::{
@@ -16,7 +14,7 @@ use crate::{
     Digest, Error, Operator, Reason, ThreadId, Verdict,
     graph::EdgeKind,
     journal::{Decision, Event, To},
-    review::{EditError, dropped, merge},
+    review::{Edit, EditError, edited},
 };
 
 /// A thread as whoever decides has seen it.
@@ -59,7 +57,8 @@ impl<G: Graph> Agent<G> {
     ///
     /// # Errors
     /// [`Error::AlreadyDecided`] names whoever was first; [`Error::Stale`], [`Error::Expired`],
-    /// [`Error::RoleMissing`], [`Error::Invalid`], [`Error::UnknownKey`] and [`Error::BadVerdict`] say what to mend.
+    /// [`Error::RoleMissing`], [`Error::BadOperator`], [`Error::Invalid`], [`Error::UnknownKey`], [`Error::Unchanged`] and
+    /// [`Error::BadVerdict`] say what to mend.
     /// [`Error::GraphChanged`] and [`Error::OtherCode`] are for threads that began under other code. In each case the
     /// thread is as it was, except that an expired review has been rejected.
     pub async fn decide<T>(
@@ -321,43 +320,22 @@ impl<G: Graph> Agent<G> {
         let thread = || fold.thread.clone();
         let invalid = |violations| Error::Invalid { thread: thread(), field: open.field.clone(), violations };
         let whole = |message: String| invalid(vec![crate::Violation { path: String::new(), message }]);
-        let refused = |error| match error {
+        let after = edited(&before, edit, found.reviewed).map_err(|error| match error {
             EditError::UnknownKey { path, near } => {
                 Error::UnknownKey { thread: thread(), field: open.field.clone(), path, near }
             }
             EditError::NotAnObject => {
                 whole("an edit is a JSON object that names the keys to change".to_owned())
             }
-        };
-        let proposed = match edit {
-            Edit::Patch(patch) => Cow::Owned(merge(&before, patch).map_err(refused)?.to_string()),
-            Edit::Whole(draft) => Cow::Borrowed(draft),
-        };
-        // A misspelt key is named as such even where the type refuses it, or lacks what the key was meant to be.
-        let after = match (found.reviewed.check)(&proposed) {
-            Ok(after) => after,
-            Err(violations) => {
-                if let Edit::Patch(patch) = edit {
-                    dropped(patch, &before, &(found.reviewed.schema)()).map_err(refused)?;
-                }
-                return Err(invalid(violations));
-            }
-        };
-        if let Edit::Patch(patch) = edit {
-            dropped(patch, &after, &(found.reviewed.schema)()).map_err(refused)?;
-        }
+            EditError::Invalid(violations) => invalid(violations),
+            EditError::Unchanged => Error::Unchanged { thread: thread(), field: open.field.clone() },
+        })?;
         let signed = self
             .digest(fold, open.place, &open.visit.node, &open.field, &after)
             .map_err(|e| turn::unsignable(&fold.thread, &open.field, e))?;
         let raw = |value: &Value| to_raw_value(value).map_err(|e| whole(e.to_string()));
         Ok(Decision::Edit { before: raw(&before)?, after: raw(&after)?, signed })
     }
-}
-
-#[derive(Clone, Copy)]
-enum Edit<'a> {
-    Patch(&'a Value),
-    Whole(&'a str),
 }
 
 /// Whoever decides has a name, and the role that is asked for.
@@ -367,17 +345,12 @@ pub(super) fn may_decide(
     role: Option<&str>,
     operator: &Operator,
 ) -> Result<(), Error> {
-    let name = operator.name();
-    let wrong = if name.trim().is_empty() {
-        Some("the operator has no name")
-    } else if name.len() > ThreadId::MAX_BYTES || name.chars().any(char::is_control) {
-        Some("an operator's name is at most 200 bytes of plain text")
-    } else {
-        None
-    };
-    if let Some(problem) = wrong {
-        let (thread, node) = (thread.clone(), node.to_owned());
-        return Err(Error::BadVerdict { thread, node, problem: problem.to_owned() });
+    if let Some(problem) = operator.fault() {
+        return Err(Error::BadOperator {
+            thread: thread.clone(),
+            operator: operator.name().to_owned(),
+            problem: problem.to_owned(),
+        });
     }
     match role.filter(|role| !operator.holds(role)) {
         Some(role) => Err(Error::RoleMissing {

@@ -26,7 +26,7 @@ pub(super) fn fingerprint<G: Graph>() -> String {
             let _ = writeln!(text, "{} signs {schema}", entry.spec.name);
         }
     }
-    Digest::of(text.as_bytes()).short()
+    Digest::of(text.as_bytes()).to_string()[..8].to_owned()
 }
 
 fn describe(spec: &GraphSpec, text: &mut String) -> std::fmt::Result {

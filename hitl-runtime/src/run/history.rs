@@ -177,6 +177,7 @@ impl<G: Graph> Agent<G> {
         T::Error: Into<Error>,
     {
         let new = new.try_into().map_err(Into::into)?;
+        new.check_new()?;
         let (agent, thread) = (self.clone(), thread.clone());
         G::turn(
             detach::finish(async move {

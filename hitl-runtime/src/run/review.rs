@@ -197,7 +197,11 @@ impl<G: Graph, D, A> Review<G, D, A> {
     {
         let Self { open, mut draft, .. } = self;
         change(&mut draft);
-        crate::review::validate(&draft).map_err(|violations| open.invalid(violations))?;
+        if let Err(report) = draft.validate() {
+            let json = serde_json::to_value(&draft).unwrap_or_default();
+            let schema = (open.found.reviewed.schema)();
+            return Err(open.invalid(crate::review::violations(&report, &json, Some(&schema))));
+        }
         let edited = serde_json::to_string(&draft).map_err(|e| open.invalid(whole(e)))?;
         open.answer(operator.clone(), Answer::Edited(edited)).await
     }

@@ -86,7 +86,7 @@ impl<G: Graph> Agent<G> {
     async fn begin(self, thread: ThreadId, input: Values) -> Result<Outlook<G>, Error> {
         match self.known(&thread).await {
             Ok(fold) => return self.same_start(fold, &input).await,
-            Err(Error::UnknownThread { .. }) => {}
+            Err(Error::UnknownThread { .. }) => thread.check_new()?,
             Err(Error::GraphChanged { differences, .. })
                 if matches!(differences[..], [Difference::OtherGraph { .. }]) =>
             {

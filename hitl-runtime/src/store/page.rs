@@ -44,7 +44,7 @@ fn read_pair(token: &str, write: fn(u64, u64) -> String) -> Result<(u64, u64), S
 pub(super) fn read_thread(token: &str) -> Result<ThreadId, StoreError> {
     token
         .strip_prefix('t')
-        .and_then(|name| ThreadId::new(name).ok())
+        .and_then(|name| ThreadId::existing(name).ok())
         .ok_or_else(|| StoreError::BadPage(token.to_owned()))
 }
 

@@ -39,7 +39,7 @@ pub fn session_id(thread: &ThreadId) -> String {
 
 /// The thread that a session is about when nothing else says it: the one whose session this is, by its own name.
 pub(super) fn thread_of(session: &str) -> Option<ThreadId> {
-    ThreadId::new(session).ok().filter(|thread| session_id(thread) == session)
+    ThreadId::existing(session).ok().filter(|thread| session_id(thread) == session)
 }
 
 fn is_plain(name: &str) -> bool {

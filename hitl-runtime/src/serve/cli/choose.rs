@@ -1,6 +1,6 @@
 //! Which review a verdict is about.
 
-use super::{exit::Refusal, next::short, session::Session};
+use super::{exit::Refusal, session::Session};
 use crate::{
     Digest, ThreadId,
     journal::Event,
@@ -71,7 +71,7 @@ impl<G: Graph> Session<'_, G> {
 
     fn stale(&self, view: &ThreadView, prefix: &str) -> Refusal {
         let thread = &view.thread;
-        let open: Vec<String> = view.reviews.iter().map(short).collect();
+        let open: Vec<String> = view.reviews.iter().map(|review| review.digest.short()).collect();
         let open =
             if open.is_empty() { "none is open".to_owned() } else { format!("open: {}", open.join(", ")) };
         Refusal::refused(

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::{
     exit::Refusal,
     schema::{Schema, in_order},
+    visible::{json_isolated, stretches_isolated, without_isolates},
 };
 use crate::run::ReviewView;
 
@@ -23,7 +24,9 @@ pub(super) fn command() -> OsString {
 pub(super) enum Edited {
     /// Another draft.
     Draft(Value),
-    /// The file was emptied, or left as it was.
+    /// The same draft.
+    Unchanged,
+    /// The file was emptied.
     Nothing,
     /// No JSON; and why.
     Unreadable(String),
@@ -54,7 +57,12 @@ pub(super) fn page(thread: &str, review: &ReviewView, text: &str, error: Option<
     out.push_str(text.trim_end());
     out.push('\n');
     // An editor may show a reading direction or hide a character too.
-    super::escape::escape_json(&out).into_owned()
+    let shown = super::escape::escape_json(&out);
+    let lines = shown.lines().map(|line| match line.starts_with("//") {
+        true => stretches_isolated(line),
+        false => json_isolated(line),
+    });
+    lines.map(|line| line + "\n").collect()
 }
 
 /// A draft as it is edited.
@@ -90,17 +98,18 @@ pub(super) fn uncommented(page: &str) -> String {
 
 /// What a person left, without the lines that a page begins with: the next page brings its own.
 pub(super) fn without_page(left: &str) -> String {
+    let left = without_isolates(left);
     left.lines().skip_while(|line| line.starts_with("//")).collect::<Vec<_>>().join("\n")
 }
 
 /// Reads what a person left. `before` is what they were given.
 pub(super) fn read(page: &str, before: &Value) -> Edited {
-    let text = uncommented(page);
+    let text = uncommented(&without_isolates(page));
     if text.trim().is_empty() {
         return Edited::Nothing;
     }
     match serde_json::from_str::<Value>(&text) {
-        Ok(draft) if draft == *before => Edited::Nothing,
+        Ok(draft) if draft == *before => Edited::Unchanged,
         Ok(draft) => Edited::Draft(draft),
         Err(error) => Edited::Unreadable(format!("this is no JSON: {error}")),
     }
@@ -155,12 +164,59 @@ mod tests {
         let page = "// a\n{\n  // b\n  \"url\": \"https://x\"\n}\n";
         assert_eq!(uncommented(page), "\n{\n\n  \"url\": \"https://x\"\n}");
         assert_eq!(read(page, &json!({})), Edited::Draft(json!({ "url": "https://x" })));
-        assert_eq!(read(page, &json!({ "url": "https://x" })), Edited::Nothing);
+        assert_eq!(read(page, &json!({ "url": "https://x" })), Edited::Unchanged);
         assert_eq!(read("// only this\n\n", &json!({})), Edited::Nothing);
         assert_eq!(
             read("// a\n{\n  \"a\": }\n", &json!({})),
             Edited::Unreadable("this is no JSON: expected value at line 3 column 8".to_owned())
         );
+    }
+
+    #[derive(serde::Serialize, serde::Deserialize, schemars::JsonSchema, garde::Validate)]
+    #[garde(allow_unvalidated)]
+    struct Call {
+        labels: std::collections::BTreeMap<String, String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        note: Option<String>,
+        tool: Tool,
+    }
+
+    #[derive(serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+    #[serde(tag = "name", content = "args")]
+    enum Tool {
+        Refund { cents: u32, reason: Option<String> },
+        Voucher { code: String, reason: Option<String> },
+    }
+
+    #[test]
+    fn a_deleted_line_is_removed_from_the_draft() {
+        use crate::review::{Edit, Reviewed, edited};
+
+        let reviewed = Reviewed::of::<Call>();
+        let before = json!({
+            "labels": { "שם": "x", "vip": "yes" },
+            "note": "now",
+            "tool": { "name": "Refund", "args": { "cents": 1, "reason": "broken" } },
+        });
+        let given = pretty(&before, &(reviewed.schema)());
+        let page = json_isolated(&given);
+        assert!(page.contains("\"\u{2068}שם\u{2069}\""), "{page}");
+        let left: Vec<&str> = page
+            .lines()
+            .filter(|line| !["\"vip\"", "\"note\"", "\"cents\""].iter().any(|key| line.contains(key)))
+            .collect();
+        let left = left
+            .join("\n")
+            .replace("\"Refund\"", "\"Voucher\"")
+            .replace("\"broken\"", "\"x\", \"code\": \"y\"");
+        let left = left.replace("\"x\",\n", "\"x\"\n").replace("},\n}", "}\n}");
+        let Edited::Draft(draft) = read(&left, &before) else { panic!("{left}") };
+        let patch = super::super::set::patch(&before, &draft);
+        let after = json!({
+            "labels": { "שם": "x" },
+            "tool": { "name": "Voucher", "args": { "code": "y", "reason": "x" } },
+        });
+        assert_eq!(edited(&before, Edit::Patch(&patch), reviewed), Ok(after), "{patch}");
     }
 
     #[test]

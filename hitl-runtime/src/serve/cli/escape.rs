@@ -5,18 +5,70 @@
 
 use std::{borrow::Cow, fmt::Write as _};
 
-use unicode_width::UnicodeWidthChar;
+use super::{
+    render::style::{ODD, paint},
+    visible::{ISOLATE, POP, has_turns, mark, spelt, stretches_isolated},
+};
 
-use super::render::style;
-
-/// More marks than this on one letter reach into the lines above and below it.
-const MARKS: u32 = 4;
-
-/// The text with every character that acts or hides written as `\u{…}`, marked. Line breaks are escaped too: whoever
-/// shows several lines splits first.
+/// A value with every character that acts or hides written as `\u{…}`, marked; isolated where it is read from right to
+/// left; and with a word beside it where it could pass for another one. Line breaks are escaped too: whoever shows
+/// several lines splits first.
 pub(super) fn escape(text: &str) -> Cow<'_, str> {
-    escape_as(text, |out, c| {
-        let (on, off) = (style::ODD.render(), style::ODD.render_reset());
+    if is_plain_ascii(text) {
+        return Cow::Borrowed(text);
+    }
+    let shown = shown(text);
+    Cow::Owned(if has_turns(text) {
+        format!("{ISOLATE}{shown}{POP}{}", beside(text))
+    } else {
+        shown + &beside(text)
+    })
+}
+
+/// The same for a sentence that has values in it, each of whose right-to-left parts is isolated by itself.
+pub(super) fn escape_sentence(text: &str) -> Cow<'_, str> {
+    if is_plain_ascii(text) {
+        return Cow::Borrowed(text);
+    }
+    let shown = shown(text);
+    Cow::Owned(if has_turns(text) {
+        stretches_isolated(&shown) + &beside(text)
+    } else {
+        shown + &beside(text)
+    })
+}
+
+/// Whether a terminal shows the text as it is, and as nothing else.
+pub(super) fn is_plain(text: &str) -> bool {
+    is_plain_ascii(text)
+        || (spelt(text, |out, _| out.push('\\')) == text && !has_turns(text) && mark(text).is_none())
+}
+
+/// JSON text with the same characters as `\u0000` escapes: another spelling of the same document.
+pub(super) fn escape_json(json: &str) -> Cow<'_, str> {
+    if is_plain_ascii(json) {
+        return Cow::Borrowed(json);
+    }
+    let escaped = spelt(json, |out, c| {
+        let mut units = [0; 2];
+        match c {
+            // The white space of a pretty document; in its strings these are escaped already.
+            '\n' | '\r' | '\t' => out.push(c),
+            c => c.encode_utf16(&mut units).iter().for_each(|unit| {
+                let _ = write!(out, "\\u{unit:04x}");
+            }),
+        }
+    });
+    Cow::Owned(escaped)
+}
+
+fn is_plain_ascii(text: &str) -> bool {
+    text.bytes().all(|b| (b' '..=b'~').contains(&b))
+}
+
+fn shown(text: &str) -> String {
+    spelt(text, |out, c| {
+        let (on, off) = (ODD.render(), ODD.render_reset());
         let _ = match c {
             '\n' => write!(out, "{on}\\n{off}"),
             '\r' => write!(out, "{on}\\r{off}"),
@@ -26,64 +78,15 @@ pub(super) fn escape(text: &str) -> Cow<'_, str> {
     })
 }
 
-/// JSON text with the same characters as `\u0000` escapes: another spelling of the same document.
-pub(super) fn escape_json(json: &str) -> Cow<'_, str> {
-    escape_as(json, |out, c| {
-        let mut units = [0; 2];
-        match c {
-            // The white space of a pretty document; in its strings these are escaped already.
-            '\n' | '\r' | '\t' => out.push(c),
-            c => c.encode_utf16(&mut units).iter().for_each(|unit| {
-                let _ = write!(out, "\\u{unit:04x}");
-            }),
-        }
-    })
-}
-
-fn escape_as(text: &str, mut put: impl FnMut(&mut String, char)) -> Cow<'_, str> {
-    if text.bytes().all(|b| (b' '..=b'~').contains(&b)) {
-        return Cow::Borrowed(text);
-    }
-    let mut out = String::with_capacity(text.len());
-    let mut before = None;
-    let mut marks = 0;
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        let joins =
-            is_joiner(c) && [before, chars.peek().copied()].iter().all(|c| c.is_some_and(|c| !c.is_ascii()));
-        let is_mark = c.width() == Some(0);
-        marks = if is_mark { marks + 1 } else { 0 };
-        if !joins && (acts_or_hides(c) || is_joiner(c) || (is_mark && (before.is_none() || marks > MARKS))) {
-            put(&mut out, c);
-        } else {
-            out.push(c);
-        }
-        before = Some(c);
-    }
-    Cow::Owned(out)
-}
-
-/// Zero-width joiners are part of emoji and of several scripts, and of no order number.
-fn is_joiner(c: char) -> bool {
-    matches!(c, '\u{200c}' | '\u{200d}')
-}
-
-fn acts_or_hides(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180e}'
-            | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}'
-            | '\u{200b}' | '\u{200e}' | '\u{200f}'
-            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{2800}' | '\u{feff}' | '\u{fff0}'..='\u{fffb}'
-            | '\u{e000}'..='\u{f8ff}' | '\u{e0000}'..='\u{10ffff}')
-        // A space that is none of the usual ones shows as the usual one.
-        || (c.is_whitespace() && c != ' ')
+/// What is to be said of a text that could pass for another one.
+fn beside(text: &str) -> String {
+    mark(text).map(|mark| format!(" {}", paint(ODD, format_args!("({mark})")))).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::unicode::tests as tests_of_unicode;
 
     fn plain(text: &str) -> String {
         anstream::adapter::strip_str(&escape(text)).to_string()
@@ -91,9 +94,110 @@ mod tests {
 
     #[test]
     fn what_people_write_stays_as_it_is() {
-        for text in
-            ["A-9133, 149 dollars", "¿Dónde está? Über 5 €", "订单 A-9133", "👩‍👩‍👧 شكرا", "می‌خواهم", "e\u{301}"]
+        for text in ["A-9133, 149 dollars", "¿Dónde está? Über 5 €", "订单 A-9133", "e\u{301}", "привет 12"]
         {
+            assert_eq!(plain(text), text);
+        }
+    }
+
+    #[test]
+    fn emoji_sequences_stay_as_they_are() {
+        for text in [
+            "👩‍👩‍👧",
+            "👩🏽‍🚀 ok",
+            "🏳️‍🌈",
+            "❤️‍🔥",
+            "1️⃣ #️⃣",
+            "🏴\u{e0067}\u{e0062}\u{e0073}\u{e0063}\u{e0074}\u{e007f}",
+            "🇦🇲",
+            "✔︎",
+        ] {
+            assert_eq!(plain(text), text);
+        }
+        for (text, shown) in [
+            ("1\u{fe0f}2", "1\\u{fe0f}2"),
+            ("a\u{200d}👩", "a\\u{200d}👩"),
+            ("👩\u{200d}", "👩\\u{200d}"),
+            ("👩\u{200d}\u{200d}👩", "👩\\u{200d}\\u{200d}👩"),
+            ("👩\u{fe0f}\u{fe0f}", "👩\u{fe0f}\\u{fe0f}"),
+            ("می\u{200c}خواهم", "\u{2068}می\\u{200c}خواهم\u{2069}"),
+            // Tags that spell what is no flag.
+            ("🏴\u{e0070}\u{e0061}\u{e0079}\u{e007f}", "🏴\\u{e0070}\\u{e0061}\\u{e0079}\\u{e007f}"),
+        ] {
+            assert_eq!(plain(text), shown);
+        }
+    }
+
+    #[test]
+    fn nothing_ignorable_is_shown_as_it_is() {
+        let all = tests_of_unicode::ignorable().into_iter().chain(tests_of_unicode::format_controls());
+        for c in all {
+            for text in [
+                format!("A-91{c}33"),
+                format!("{c}"),
+                format!("شك{c}را"),
+                format!("👩{c}a"),
+                format!("订{c}单"),
+            ] {
+                let shown = plain(&text);
+                let is_selector = matches!(c, '\u{fe0e}' | '\u{fe0f}') && text.starts_with('👩');
+                let inside = shown.trim_start_matches(ISOLATE).trim_end_matches(POP);
+                assert_eq!(inside.contains(c), is_selector, "{:x}: {shown:?}", c as u32);
+                assert!(is_selector || shown.contains(&format!("\\u{{{:x}}}", c as u32)), "{shown:?}");
+                assert!(!is_plain(&text) || is_selector);
+                let json = escape_json(&text).into_owned();
+                assert_eq!(json.contains(c), is_selector, "{json}");
+                assert_eq!(serde_json::from_str::<String>(&format!("\"{json}\"")).ok(), Some(text));
+            }
+        }
+    }
+
+    #[test]
+    fn a_right_to_left_value_is_isolated() {
+        assert_eq!(plain("שלום 12"), "\u{2068}שלום 12\u{2069}");
+        assert_eq!(plain("a\u{2067}ש\u{2069}"), "\u{2068}a\\u{2067}ש\\u{2069}\u{2069}");
+        assert!(!is_plain("שלום") && is_plain("订单"));
+        assert_eq!(
+            anstream::adapter::strip_str(&escape_sentence("no `ש` 1")).to_string(),
+            "no `\u{2068}ש\u{2069}` 1"
+        );
+    }
+
+    #[test]
+    fn a_look_alike_is_pointed_out() {
+        assert_eq!(plain("p\u{430}ypal"), "p\u{430}ypal (mixed scripts: Cyrillic, Latin)");
+        assert_eq!(plain("\u{410}-9133"), "\u{410}-9133 (look-alike letters: U+0410 like A)");
+        assert!(escape("p\u{430}ypal").contains('\u{1b}'), "in a style that no value has");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_hides_anything(text in r"(\PC|\p{C}|[a-z👩❤ש1\u{200d}\u{fe0f}\u{2066}-\u{2069}\u{e0061}\u{1f3f4}]){0,24}") {
+            for shown in [plain(&text), anstream::adapter::strip_str(&escape_sentence(&text)).to_string()] {
+                let own = text.matches([ISOLATE, POP]).count();
+                let mut open = 0_i32;
+                let chars: Vec<char> = shown.chars().collect();
+                let parts = crate::unicode::emoji::parts(&chars);
+                for (c, in_emoji) in chars.iter().zip(parts) {
+                    match *c {
+                        ISOLATE => open += 1,
+                        POP => open -= 1,
+                        c => proptest::prop_assert!(in_emoji || !crate::unicode::is_hidden(c), "{:x} of {text:?} ({own})", c as u32),
+                    }
+                    proptest::prop_assert!((0..=1).contains(&open), "{shown:?}");
+                }
+                proptest::prop_assert_eq!(open, 0);
+                proptest::prop_assert_eq!(shown.contains(ISOLATE), has_turns(&text));
+            }
+            let json = serde_json::to_string(&text).unwrap_or_default();
+            let read: Option<String> = serde_json::from_str(&escape_json(&json)).ok();
+            proptest::prop_assert_eq!(read.as_ref(), Some(&text));
+        }
+    }
+
+    #[test]
+    fn ordinary_scripts_are_no_look_alikes() {
+        for text in ["привет A-9133", "Ελλάδα", "한국어", "ひらがなカタカナ漢字"] {
             assert_eq!(plain(text), text);
         }
     }
@@ -128,7 +232,7 @@ mod tests {
         let value = serde_json::json!({ "text": "a\u{202e}b\u{7f}\u{e0041}c\nü" });
         let json = serde_json::to_string_pretty(&value).unwrap_or_default();
         let safe = escape_json(&json);
-        assert!(!safe.chars().any(|c| c != '\n' && acts_or_hides(c)), "{safe}");
+        assert!(!safe.chars().any(|c| c != '\n' && crate::unicode::is_hidden(c)), "{safe}");
         assert_eq!(serde_json::from_str::<serde_json::Value>(&safe).ok(), Some(value));
     }
 }

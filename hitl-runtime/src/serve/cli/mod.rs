@@ -15,7 +15,8 @@
 //! decide it are printed. `--json` prints one document; `--help` lists the exit codes.
 //!
 //! Whatever a draft or an error holds, it cannot act on the terminal: control characters, characters that turn the
-//! reading direction and those that cannot be seen are spelt out.
+//! reading direction and those that cannot be seen are spelt out, a right-to-left value is kept to itself, and one that
+//! could pass for another is pointed out: `pаypal (mixed scripts: Cyrillic, Latin)`.
 
 mod ages;
 mod args;
@@ -42,6 +43,7 @@ mod sweep;
 mod tests;
 mod verdict;
 mod verify;
+mod visible;
 mod walk;
 
 use std::{ffi::OsString, process::ExitCode};
@@ -159,11 +161,11 @@ fn misread(error: &clap::Error, json: bool, io: Io) -> Exit {
     }
     // What was typed is said again, and must not act on the terminal either. Colours, where nothing would.
     let plain = error.to_string();
-    let said: Vec<_> = plain.lines().map(escape::escape).collect();
+    let said: Vec<_> = plain.lines().map(escape::escape_sentence).collect();
     if json {
         return refuse(&mut screen, &Refusal::usage(said.join("\n").trim()), true);
     }
-    let acts = said.iter().any(|line| matches!(line, std::borrow::Cow::Owned(_)));
+    let acts = !plain.lines().all(escape::is_plain);
     if acts {
         screen.err(&format!("{}\n", said.join("\n")));
     } else {

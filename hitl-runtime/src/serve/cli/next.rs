@@ -15,9 +15,6 @@ pub(super) struct Step {
     pub(super) command: String,
 }
 
-/// How many digits of a digest a command names: enough that nobody finds another draft with the same ones.
-const DIGITS: usize = 16;
-
 /// Every way on from how a thread stands.
 pub(super) fn steps(view: &ThreadView, program: &Program, now_ms: u64) -> Vec<Step> {
     let thread = view.thread.as_str();
@@ -54,7 +51,7 @@ pub(super) fn verdicts(view: &ThreadView, review: &ReviewView, program: &Program
     if review.deadline_ms.is_some_and(|deadline| deadline <= now_ms) {
         return vec![step("go on", "resume", &[])];
     }
-    let digest = short(review);
+    let digest = review.digest.short();
     let example = example(&review.draft);
     review
         .verdicts
@@ -66,11 +63,6 @@ pub(super) fn verdicts(view: &ThreadView, review: &ReviewView, program: &Program
             other => step("approve", other, &["--digest", &digest]),
         })
         .collect()
-}
-
-/// The digits of a review's digest that a command names.
-pub(super) fn short(review: &ReviewView) -> String {
-    review.digest.to_string().chars().take(DIGITS).collect()
 }
 
 /// A value of the draft as `--set` takes it, the first number if there is one: what people change most.
@@ -94,8 +86,7 @@ fn settlements(view: &ThreadView, program: &Program) -> Vec<Step> {
         happened.extend(["--set".to_owned(), format!("{field}=…")]);
     }
     let command = |how: &[String]| {
-        let digest = doubt.digest.to_string().chars().take(DIGITS).collect();
-        let mut words = vec!["settle".to_owned(), "--digest".to_owned(), digest];
+        let mut words = vec!["settle".to_owned(), "--digest".to_owned(), doubt.digest.short()];
         words.extend(thread.starts_with('-').then(|| "--".to_owned()));
         words.push(thread.to_owned());
         words.extend_from_slice(how);

@@ -71,7 +71,7 @@ pub(super) fn quote(word: &str) -> String {
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();
     }
-    if anstream::adapter::strip_str(&super::escape::escape(word)).to_string() == word {
+    if super::escape::is_plain(word) {
         return format!("'{}'", word.replace('\'', r"'\''"));
     }
     let mut out = "$'".to_owned();
@@ -130,6 +130,8 @@ mod tests {
             "refund approve --digest 3b1f09ac -- --yes"
         );
         assert_eq!(program.on_thread("show", "a\u{202e}b", &[]), r"refund show $'a\u202eb'");
+        assert_eq!(program.on_thread("show", "ש", &[]), r"refund show $'\u05e9'");
+        assert_eq!(program.on_thread("show", "订单 1", &[]), "refund show '订单 1'");
         assert_eq!(quote(""), "''");
     }
 }

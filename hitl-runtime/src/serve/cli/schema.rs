@@ -2,49 +2,33 @@
 
 use serde_json::{Map, Value};
 
-/// A part of a schema, with the whole that its references point into.
+use crate::review::schema;
+
+/// A part of a schema.
 #[derive(Clone, Copy)]
-pub(super) struct Schema<'a> {
-    root: &'a Value,
-    part: &'a Value,
-}
+pub(super) struct Schema<'a>(schema::Schema<'a>);
 
 impl<'a> Schema<'a> {
     pub(super) fn new(root: &'a Value) -> Self {
-        Self { root, part: root }.resolved()
+        Self(schema::Schema::new(root))
     }
 
-    fn resolved(self) -> Self {
-        let mut part = self.part;
-        // A schema may refer in circles; nobody nests deeper than this.
-        for _ in 0..8 {
-            let Some(reference) = part.get("$ref").and_then(Value::as_str) else { break };
-            match reference.strip_prefix('#').and_then(|pointer| self.root.pointer(pointer)) {
-                Some(target) => part = target,
-                None => break,
-            }
-        }
-        Self { part, ..self }
+    fn part(self) -> &'a Value {
+        self.0.part
     }
 
-    /// The alternatives; itself where there is one.
+    /// Itself, what it refers to, and its alternatives.
     fn options(self) -> Vec<Self> {
-        match self.part.get("anyOf").or_else(|| self.part.get("oneOf")).and_then(Value::as_array) {
-            Some(parts) => parts.iter().map(|part| Self { part, ..self }.resolved()).collect(),
-            None => vec![self],
-        }
+        self.0.parts().into_iter().map(Self).collect()
     }
 
     /// The schema of a key, or of an item.
     pub(super) fn at(self, key: &str) -> Option<Self> {
-        self.options().into_iter().find_map(|option| {
-            let named = option.part.get("properties").and_then(|map| map.get(key));
-            let part = named.or_else(|| {
-                let each = if key.parse::<usize>().is_ok() { "items" } else { "additionalProperties" };
-                option.part.get(each).filter(|part| part.is_object())
-            })?;
-            Some(Self { part, ..self }.resolved())
-        })
+        let item = key.parse().ok();
+        self.options()
+            .into_iter()
+            .find_map(|option| option.0.own_child(key).or_else(|| option.0.own_item(item?)))
+            .map(Self)
     }
 
     /// Whether it may be a string, and whether it may be anything else that a word could say.
@@ -52,7 +36,7 @@ impl<'a> Schema<'a> {
         let options = self.options();
         let is = |option: &Self, name: &str| option.types().contains(&name);
         let text =
-            |option: &Self| is(option, "string") || option.part.get("const").is_some_and(Value::is_string);
+            |option: &Self| is(option, "string") || option.part().get("const").is_some_and(Value::is_string);
         options.iter().any(text)
             && !options
                 .iter()
@@ -60,7 +44,7 @@ impl<'a> Schema<'a> {
     }
 
     fn types(&self) -> Vec<&'a str> {
-        match self.part.get("type") {
+        match self.part().get("type") {
             Some(Value::String(name)) => vec![name],
             Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect(),
             _ => Vec::new(),
@@ -69,13 +53,14 @@ impl<'a> Schema<'a> {
 
     /// Its keys in the order of their declaration: `required` keeps it where maps do not.
     pub(super) fn keys(self) -> Vec<&'a str> {
-        let required = self.part.get("required").and_then(Value::as_array).into_iter().flatten();
-        let mut keys: Vec<&str> = required.filter_map(Value::as_str).collect();
-        for key in
-            self.part.get("properties").and_then(Value::as_object).into_iter().flatten().map(|(key, _)| key)
-        {
-            if !keys.contains(&key.as_str()) {
-                keys.push(key);
+        let mut keys: Vec<&str> = Vec::new();
+        for option in self.options() {
+            let required = option.part().get("required").and_then(Value::as_array).into_iter().flatten();
+            let named = option.part().get("properties").and_then(Value::as_object).into_iter().flatten();
+            for key in required.filter_map(Value::as_str).chain(named.map(|(key, _)| key.as_str())) {
+                if !keys.contains(&key) {
+                    keys.push(key);
+                }
             }
         }
         keys
@@ -92,16 +77,13 @@ impl<'a> Schema<'a> {
         for key in self.keys() {
             let Some(part) = self.at(key) else { continue };
             let path = if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
-            let raw =
-                self.part.pointer(&format!("/properties/{}", key.replace('~', "~0").replace('/', "~1")));
-            let docs = raw.into_iter().chain([part.part]).find_map(|part| part.get("description")?.as_str());
+            let options = part.options();
+            let docs = options.iter().find_map(|option| option.part().get("description")?.as_str());
             let docs =
                 docs.map(|docs| format!(" — {}", docs.split_whitespace().collect::<Vec<_>>().join(" ")));
             lines.push(format!("{path}: {}{}", part.words(), docs.unwrap_or_default()));
             if depth < 3 {
-                for option in part.options() {
-                    option.describe(&path, depth + 1, lines);
-                }
+                part.describe(&path, depth + 1, lines);
             }
         }
     }
@@ -110,27 +92,34 @@ impl<'a> Schema<'a> {
     fn words(self) -> String {
         let mut kinds: Vec<String> = Vec::new();
         for option in self.options() {
-            if let Some(word) = option.part.get("const") {
+            if let Some(word) = option.part().get("const") {
                 kinds.push(word.to_string());
-            } else if let Some(words) = option.part.get("enum").and_then(Value::as_array) {
+            } else if let Some(words) = option.part().get("enum").and_then(Value::as_array) {
                 kinds.extend(words.iter().map(Value::to_string));
             } else {
                 kinds.extend(option.types().iter().map(|name| option.kind(name)));
             }
         }
+        let mut seen = Vec::new();
+        kinds.retain(|kind| {
+            let is_new = !seen.contains(kind);
+            seen.push(kind.clone());
+            is_new
+        });
         if kinds.is_empty() { "anything".to_owned() } else { kinds.join(" or ") }
     }
 
     fn kind(&self, name: &str) -> String {
-        let number = |key: &str| self.part.get(key).filter(|n| n.is_number()).map(super::render::value::text);
+        let number =
+            |key: &str| self.part().get(key).filter(|n| n.is_number()).map(super::render::value::text);
         match name {
             "string" => {
                 let mut out = "text".to_owned();
                 out += &between(number("minLength"), number("maxLength"), "characters");
-                if let Some(pattern) = self.part.get("pattern").and_then(Value::as_str) {
+                if let Some(pattern) = self.part().get("pattern").and_then(Value::as_str) {
                     out += &format!(" that matches {pattern}");
                 }
-                if let Some(format) = self.part.get("format").and_then(Value::as_str) {
+                if let Some(format) = self.part().get("format").and_then(Value::as_str) {
                     out += &format!(" ({format})");
                 }
                 out

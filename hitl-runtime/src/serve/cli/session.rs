@@ -255,8 +255,9 @@ impl<'a, G: Graph> Session<'a, G> {
         self.mended(Err(Error::GraphChanged { thread: thread.clone(), differences }))
     }
 
+    /// A thread that may be there already, under a name that no new one may have.
     pub(super) fn thread_id(&self, name: &str) -> Result<ThreadId, Refusal> {
-        self.mended(ThreadId::new(name).map_err(Error::from))
+        self.mended(ThreadId::existing(name).map_err(Error::from))
     }
 
     /// An error of the agent, with the command that mends it.

@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use super::{
     ages::ago,
-    escape::{escape, escape_json},
+    escape::{escape, escape_json, escape_sentence},
     exit::{Exit, Refusal},
     session::Session,
 };
@@ -53,7 +53,7 @@ impl<G: Graph> Session<'_, G> {
                 (Ok(noticed), false) => screen.out(&line(&noticed, agent.now_ms())),
                 // It goes on: the store may be back at the next look.
                 (Err(error), _) => {
-                    screen.err(&format!("{}\n", escape(&error.to_string())));
+                    screen.err(&format!("{}\n", escape_sentence(&error.to_string())));
                     Ok(())
                 }
             };
@@ -80,7 +80,7 @@ fn line(noticed: &Noticed, now_ms: u64) -> String {
             escape(&review.node),
             ago(review.opened_ms, now_ms)
         ),
-        Noticed::Refused { error, .. } => format!("{}\n", escape(&error.to_string())),
+        Noticed::Refused { error, .. } => format!("{}\n", escape_sentence(&error.to_string())),
     }
 }
 

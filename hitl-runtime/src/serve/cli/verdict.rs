@@ -6,7 +6,6 @@ use super::{
     args::Named,
     editor::{self, Edited},
     exit::{Exit, Refusal},
-    next::short,
     render::{
         self,
         diff::diff,
@@ -109,14 +108,6 @@ impl<G: Graph> Session<'_, G> {
         };
         let after = self.previewed(&chosen, &patch).await?;
         if let Some(review) = &chosen.review {
-            if after == review.draft {
-                return Err(Refusal::usage("this changes nothing; to sign the draft as it is, approve it")
-                    .try_this(self.program.on_thread(
-                        "approve",
-                        chosen.view.thread.as_str(),
-                        &["--digest", &short(review)],
-                    )));
-            }
             self.show_diff(&chosen.view, review, &after)?;
         }
         if !chosen.sure && !self.confirmed("Sign this instead?").await? {
@@ -129,7 +120,14 @@ impl<G: Graph> Session<'_, G> {
     pub(super) async fn previewed(&self, chosen: &Chosen, patch: &Value) -> Result<Value, Refusal> {
         let verdict = Verdict::Edit { patch: patch.clone() };
         let after = self.agent.preview(&chosen.view.thread, chosen.digest, &chosen.operator, verdict).await;
-        Ok(self.mended(after)?.unwrap_or_default())
+        let approve = || {
+            let digest = chosen.digest.short();
+            self.program.on_thread("approve", chosen.view.thread.as_str(), &["--digest", &digest])
+        };
+        match self.mended(after) {
+            Err(refusal) if refusal.code == "unchanged" => Err(refusal.try_this(approve())),
+            after => Ok(after?.unwrap_or_default()),
+        }
     }
 
     pub(super) fn show_diff(
@@ -144,7 +142,7 @@ impl<G: Graph> Session<'_, G> {
         let head = format!(
             "{} before {}, edited\n\n",
             paint(BOLD, super::escape::escape(view.thread.as_str())),
-            paint(BOLD, &review.node)
+            paint(BOLD, super::escape::escape(&review.node))
         );
         let width = self.screen.width;
         self.screen.out(&format!("{head}{}\n", diff(review, after, width)))
@@ -169,6 +167,13 @@ impl<G: Graph> Session<'_, G> {
             text = editor::without_page(&left);
             error = Some(match editor::read(&left, before) {
                 Edited::Nothing => return Ok(None),
+                // The engine says so, as it does on every channel.
+                Edited::Unchanged => {
+                    return self
+                        .previewed(chosen, &Value::Object(serde_json::Map::new()))
+                        .await
+                        .map(|_| None);
+                }
                 Edited::Unreadable(problem) => problem,
                 Edited::Draft(draft) => {
                     let patch = set::patch(before, &draft);
@@ -192,7 +197,7 @@ impl<G: Graph> Session<'_, G> {
         let operator = self.operator(review.as_ref().and_then(|review| review.role.as_deref()))?;
         let sure = named.yes || named.digest.is_some();
         if !sure && !self.screen.interactive {
-            let mut words = vec!["--digest".to_owned(), digest.to_string()[..16].to_owned()];
+            let mut words = vec!["--digest".to_owned(), digest.short()];
             words.extend(options.iter().map(|&option| option.to_owned()));
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
             return Err(Refusal::usage(

@@ -96,7 +96,7 @@ impl<G: Graph> Session<'_, G> {
             Ok(head) => self.whole(found, head),
             Err(error @ (Error::Damaged { .. } | Error::UnknownThread { .. })) => {
                 if !self.global.json {
-                    let text = super::escape::escape(&error.to_string()).into_owned();
+                    let text = super::escape::escape_sentence(&error.to_string()).into_owned();
                     self.screen.out(&format!("{} {text}\n", paint(RED, "✗")))?;
                 }
                 found

@@ -173,10 +173,6 @@ impl<G: Graph> Session<'_, G> {
             Err(refusal) => Err(refusal),
         };
         match after {
-            Ok((_, after)) if after == review.draft => {
-                self.screen.out("That changes nothing.\n")?;
-                Ok(None)
-            }
             Ok((patch, after)) => {
                 self.screen.out("\n")?;
                 self.show_diff(view, review, &after)?;

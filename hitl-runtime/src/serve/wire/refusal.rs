@@ -113,7 +113,7 @@ fn status(error: &Error) -> u16 {
         Error::InvalidThreadId(_)
         | Error::InvalidInput { .. }
         | Error::Store(StoreError::BadPage(_) | StoreError::BadAppend { .. }) => 400,
-        Error::RoleMissing { .. } => 403,
+        Error::RoleMissing { .. } | Error::BadOperator { .. } => 403,
         Error::UnknownThread { .. } | Error::NoSuchPlace { .. } => 404,
         Error::ThreadExists { .. }
         | Error::Stale { .. }
@@ -124,7 +124,10 @@ fn status(error: &Error) -> u16 {
         | Error::OtherCode { .. }
         | Error::SignatureNotCarried { .. }
         | Error::EffectUnderWay { .. } => 409,
-        Error::Invalid { .. } | Error::UnknownKey { .. } | Error::BadVerdict { .. } => 422,
+        Error::Invalid { .. }
+        | Error::UnknownKey { .. }
+        | Error::Unchanged { .. }
+        | Error::BadVerdict { .. } => 422,
         Error::Damaged { .. } => 500,
         Error::NoRandomness { .. } | Error::NotSetUp { .. } | Error::Store(_) => 503,
     }

@@ -113,7 +113,8 @@ impl Request {
         };
         let action = take_text(&mut rest, "action")?;
         let thread = match take_text(&mut rest, "thread_id")? {
-            Some(name) => ThreadId::new(&name).map_err(|e| Refusal::from(crate::Error::from(e)))?,
+            // One that no new thread may have is refused where a thread is started.
+            Some(name) => ThreadId::existing(&name).map_err(|e| Refusal::from(crate::Error::from(e)))?,
             None => thread.ok_or_else(|| invalid("`thread_id` is missing: say which thread"))?,
         };
         let action = action.as_deref().unwrap_or("start");

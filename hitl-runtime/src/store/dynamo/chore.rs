@@ -99,7 +99,7 @@ impl Chore {
     }
 
     fn read(item: &Item) -> Option<Self> {
-        let thread = || ThreadId::new(item.get_text("thread")?).ok();
+        let thread = || ThreadId::existing(item.get_text("thread")?).ok();
         let born = || item.get_number("born").map(Born::of);
         let what = match item.get_text("chore")? {
             "parts" => {

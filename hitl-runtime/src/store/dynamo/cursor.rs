@@ -42,7 +42,7 @@ pub(super) fn read_review(token: &str) -> Result<Reviewed, StoreError> {
             opened_ms: number(parts.next()?)?,
             place: number(parts.next()?)?,
             digest: parts.next()?.parse().ok()?,
-            thread: ThreadId::new(parts.next()?).ok()?,
+            thread: ThreadId::existing(parts.next()?).ok()?,
         })
     };
     read().ok_or_else(|| StoreError::BadPage(token.to_owned()))
@@ -52,14 +52,14 @@ pub(super) fn read_review(token: &str) -> Result<Reviewed, StoreError> {
 pub(super) fn read_due(token: &str) -> Result<(u64, ThreadId), StoreError> {
     let read = || {
         let (at, thread) = token.strip_prefix('d')?.split_once('-')?;
-        Some((number(at)?, ThreadId::new(thread).ok()?))
+        Some((number(at)?, ThreadId::existing(thread).ok()?))
     };
     read().ok_or_else(|| StoreError::BadPage(token.to_owned()))
 }
 
 /// What [`after_thread`] wrote.
 pub(super) fn read_thread(token: &str) -> Result<ThreadId, StoreError> {
-    let thread = token.strip_prefix('t').and_then(|name| ThreadId::new(name).ok());
+    let thread = token.strip_prefix('t').and_then(|name| ThreadId::existing(name).ok());
     thread.ok_or_else(|| StoreError::BadPage(token.to_owned()))
 }
 

@@ -121,7 +121,7 @@ pub(super) fn timed(time_ms: u64, thread: &ThreadId) -> String {
 
 pub(super) fn read_timed(sk: &str) -> Option<(u64, ThreadId)> {
     let (time, thread) = sk.split_once('/')?;
-    Some((u64::from_str_radix(time, 16).ok()?, ThreadId::new(thread).ok()?))
+    Some((u64::from_str_radix(time, 16).ok()?, ThreadId::existing(thread).ok()?))
 }
 
 /// Which of the shards a thread's rows stand in.

@@ -22,7 +22,7 @@ impl Shared {
     pub(super) async fn catch_up_all(&self) -> Result<Result<(), StoreError>, StoreError> {
         let mut all = Ok(());
         for item in self.table.query_all(DOING, Range::of(LATE)).await? {
-            let thread = Key::of(&item).and_then(|key| ThreadId::new(key.sk).ok());
+            let thread = Key::of(&item).and_then(|key| ThreadId::existing(key.sk).ok());
             if let Some(thread) = thread {
                 all = all.and(self.catch_up(&thread).await);
             }

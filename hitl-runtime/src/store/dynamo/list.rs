@@ -147,7 +147,7 @@ impl Shared {
         while found.len() < wanted
             && let Some((sk, row)) = rows.next().await?
         {
-            let thread = ThreadId::new(&sk).map_err(|_| self.damaged_row(&sk))?;
+            let thread = ThreadId::existing(&sk).map_err(|_| self.damaged_row(&sk))?;
             let is_over = row.get_number("expires").is_some_and(|expires| expires <= now_s);
             let stands = row.get_text("standing").and_then(index::standing);
             let stands = stands.ok_or_else(|| self.damaged_row(&sk))?;

@@ -159,7 +159,7 @@ pub(super) fn review(row: &Row<'_>, thread: ThreadId, at: usize) -> rusqlite::Re
 }
 
 fn thread_id(row: &Row<'_>, column: usize) -> rusqlite::Result<ThreadId> {
-    ThreadId::new(row.get_ref(column)?.as_str()?)
+    ThreadId::existing(row.get_ref(column)?.as_str()?)
         .map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error)))
 }
 

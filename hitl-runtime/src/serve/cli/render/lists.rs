@@ -79,7 +79,7 @@ pub(in crate::serve::cli) fn history(entries: &[HistoryEntry], frame: Frame) -> 
                 utc(entry.at_ms),
                 paint(DIM, entry.hash.short()),
                 who(&entry.event).unwrap_or_default(),
-                short(&what, frame.width.map(|width| width.saturating_sub(wide + 59).max(24))),
+                short(&what, frame.width.map(|width| width.saturating_sub(wide + 67).max(24))),
             ]
         })
         .collect();

@@ -7,7 +7,10 @@ use super::{
     table::{pairs, wrap},
     value::Row,
 };
-use crate::serve::cli::{escape::escape, exit::Refusal};
+use crate::serve::cli::{
+    escape::{escape, escape_sentence},
+    exit::Refusal,
+};
 
 /// The error, the fields at fault, and the commands that mend it.
 pub(in crate::serve::cli) fn refusal(refusal: &Refusal, width: Option<usize>) -> String {
@@ -16,7 +19,7 @@ pub(in crate::serve::cli) fn refusal(refusal: &Refusal, width: Option<usize>) ->
     let mut out = format!("{label} {}\n", message.join("\n       "));
     if let Some(Value::Array(violations)) = refusal.details.get("violations") {
         let text = |v: &Value, key: &str| {
-            v.get(key).and_then(Value::as_str).map(escape).unwrap_or_default().into_owned()
+            v.get(key).and_then(Value::as_str).map(escape_sentence).unwrap_or_default().into_owned()
         };
         let rows: Vec<Row> = violations
             .iter()
@@ -53,7 +56,7 @@ pub(in crate::serve::cli) fn said(text: &str, width: Option<usize>) -> Vec<Strin
     let cut = text.char_indices().nth(LONGEST).map(|(at, _)| at);
     let shown = cut.map_or(text, |at| &text[..at]);
     let mut lines: Vec<String> =
-        shown.trim_end().split('\n').flat_map(|line| wrap(&escape(line), width)).collect();
+        shown.trim_end().split('\n').flat_map(|line| wrap(&escape_sentence(line), width)).collect();
     if cut.is_some() {
         let rest = text.chars().count() - LONGEST;
         lines.push(paint(DIM, format_args!("… and {rest} characters more: see --json")));

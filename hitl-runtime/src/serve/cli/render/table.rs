@@ -6,6 +6,7 @@ use super::{
     style::{BOLD, DIM, paint},
     value::Row,
 };
+use crate::serve::cli::visible::balanced;
 
 /// Where the keys end at the latest; a longer one pushes its own value aside.
 const WIDEST_KEY: usize = 32;
@@ -54,12 +55,16 @@ pub(in crate::serve::cli) fn pairs_with(
 /// The lines of a text, none wider than the width.
 pub(in crate::serve::cli) fn wrap(text: &str, width: Option<usize>) -> Vec<String> {
     match width {
-        None => text.split('\n').map(str::to_owned).collect(),
+        None => {
+            let mut open = 0;
+            text.split('\n').map(|line| balanced(line, &mut open)).collect()
+        }
         Some(width) => {
+            let mut open = 0;
             let options = textwrap::Options::new(width).word_splitter(textwrap::WordSplitter::NoHyphenation);
             text.split('\n')
                 .flat_map(|line| textwrap::wrap(line, &options))
-                .map(|line| line.into_owned())
+                .map(|line| balanced(&line, &mut open))
                 .collect()
         }
     }
@@ -88,7 +93,7 @@ pub(in crate::serve::cli) fn short(text: &str, width: Option<usize>) -> String {
     }
     out.truncate(out.trim_end().len());
     out.push('…');
-    out
+    balanced(&out, &mut 0)
 }
 
 /// Columns under their heads; the last one is not padded.
@@ -159,6 +164,21 @@ mod tests {
         assert_eq!(short("注文を取り消す", Some(7)), "注文を…");
         assert_eq!(short("exactly", Some(7)), "exactly");
         assert_eq!(short("a longer text", None), "a longer text");
+    }
+
+    #[test]
+    fn a_right_to_left_value_is_isolated_in_each_of_its_lines() {
+        let rows = [Row::new("k", "\u{2068}שלום שלום שלום שלום שלום שלום שלום\u{2069}")];
+        let text = plain(&pairs(&rows, "", Some(23)));
+        assert!(text.lines().count() > 1);
+        for line in text.lines() {
+            assert_eq!(
+                (line.matches('\u{2068}').count(), line.matches('\u{2069}').count()),
+                (1, 1),
+                "{line:?}"
+            );
+        }
+        assert_eq!(short("\u{2068}שלום שלום\u{2069}", Some(6)), "\u{2068}שלום…\u{2069}");
     }
 
     #[test]

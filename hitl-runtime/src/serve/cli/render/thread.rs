@@ -69,9 +69,11 @@ pub(in crate::serve::cli) fn review(view: &ThreadView, review: &ReviewView, fram
     if let Some(at) = review.deadline_ms {
         notes.push(deadline(at, frame.now_ms));
     }
-    notes.push(format!("digest {}", review.digest.short()));
     let notes = wrap(&notes.join(" · "), frame.width.map(|width| width.saturating_sub(2).max(20)));
-    let notes: String = notes.iter().map(|line| format!("  {}\n", paint(DIM, line))).collect();
+    let digest = format!("digest {}", review.digest.short());
+    // On a line of its own: it is what a person compares, and no width may break it.
+    let notes: String =
+        notes.iter().chain([&digest]).map(|line| format!("  {}\n", paint(DIM, line))).collect();
     format!(
         "{} {} waits before {}\n{notes}\n{}",
         paint(YELLOW, "●"),

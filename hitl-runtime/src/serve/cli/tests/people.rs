@@ -20,7 +20,7 @@ async fn the_walk_goes_from_the_message_to_the_result() {
     let out = tame(&walk.out);
     let (head, rest) = out.split_once("question › ").unwrap_or_default();
     let digest =
-        |text: &str| text.split("digest ").nth(1).map(|rest| rest[..8].to_owned()).unwrap_or_default();
+        |text: &str| text.split("digest ").nth(1).map(|rest| rest[..16].to_owned()).unwrap_or_default();
     assert_eq!(
         head,
         format!(
@@ -30,7 +30,8 @@ Refunds a customer once a person has signed.
 
 message › 
 ● refund-agent-XXXXXXXX waits before execute
-  for refund-approver · opened just now · expires in 24 h · digest {}
+  for refund-approver · opened just now · expires in 24 h
+  digest {}
 
   order_id  A-9133
   amount    149
@@ -126,6 +127,34 @@ async fn a_hostile_text_fakes_nothing() {
 }
 
 #[tokio::test]
+async fn nothing_hides_on_any_screen() {
+    let (agent, _) = desk();
+    let evil = "A\u{200b}B\u{fff9} p\u{430}y שלום 12 \u{e0041}\u{115f}👩\u{200d}🚀";
+    let start = call(&agent, &["start", "--thread", "t", evil], "").await;
+    let shown = "\u{2068}A\\u{200b}B\\u{fff9} p\u{430}y שלום 12 \\u{e0041}\\u{115f}👩\u{200d}🚀\u{2069} (mixed scripts: Cyrillic, Latin)";
+    assert!(start.out.contains(shown), "{}", start.out);
+    call(&agent, &["reject", "t", "--yes", "--reason", "other", "--note", evil, "--operator", "אבי"], "")
+        .await;
+    let old = ["show", "t\u{200b}x"];
+    let shows = [&["show", "t"][..], &["history", "t"], &["verify"], &["check"], &old];
+    for words in shows {
+        for seen in [call(&agent, words, "").await, type_in(&agent, words, "").await] {
+            let seen = seen.out + &seen.err;
+            assert!(!seen.contains(['\u{200b}', '\u{fff9}', '\u{e0041}', '\u{115f}']), "{words:?}: {seen}");
+            for line in seen.lines() {
+                let (on, off) = (line.matches('\u{2068}').count(), line.matches('\u{2069}').count());
+                assert_eq!(on, off, "{words:?}: {line}");
+                assert!(on > 0 || !line.contains('ש'), "{words:?}: {line}");
+            }
+        }
+    }
+    let history = call(&agent, &["history", "t"], "").await.out;
+    assert!(history.contains("\u{2068}אבי\u{2069} (unverified)"), "{history}");
+    let refused = call(&agent, &["show", "t\u{200b}x"], "").await;
+    assert!(refused.err.contains("`t\\u{200b}x`"), "{}", refused.err);
+}
+
+#[tokio::test]
 async fn the_inbox_and_the_history_are_lines_under_heads() {
     let (agent, clock) = desk();
     assert_eq!(call(&agent, &["inbox"], "").await.out, "Nothing waits.\n");
@@ -158,7 +187,7 @@ ticket-10  execute       2 min ago  refund-approver  in 23 h 58 min  {}
         .map(|line| {
             line.split("  ")
                 .map(str::trim)
-                .filter(|cell| !cell.is_empty() && cell.len() != 8)
+                .filter(|cell| !cell.is_empty() && cell.len() != 16)
                 .collect::<Vec<_>>()
                 .join(" | ")
         })

@@ -68,7 +68,7 @@ async fn refusals_have_a_code_a_number_and_move_nothing() {
         (&["edit", "t", "--yes", "--set", "amuont=9"], "unknown_key", 4),
         (&["edit", "t", "--yes", "--set", "amount=20000"], "invalid", 4),
         (&["edit", "t", "--yes", "--set", "amount=many"], "invalid", 4),
-        (&["edit", "t", "--yes", "--set", "amount=149"], "usage", 2),
+        (&["edit", "t", "--yes", "--set", "amount=149"], "unchanged", 4),
         (&["edit", "t", "--yes", "--patch", "[1]"], "invalid", 4),
         (&["edit", "t", "--yes", "--patch", "{"], "usage", 2),
         (&["reject", "t", "--yes"], "usage", 2),

@@ -1,0 +1,391 @@
+//! What a JSON Schema says of the keys and the items of a value, as `schemars` writes it.
+//!
+//! It is read through `$ref`, `anyOf`, `oneOf` and `allOf`. Where a schema has alternatives, as that of an enum has, they
+//! are held against a value: what only another variant has is not known here.
+
+use std::{borrow::Cow, cell::Cell};
+
+use serde_json::Value;
+
+/// More parts than this no schema has that a person could fill in.
+const MOST_PARTS: usize = 4_096;
+/// How deep an alternative is held against a value: beyond it, everything fits.
+const DEEPEST: u32 = 16;
+
+/// A part of a schema, with the whole that its references point into.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Schema<'a> {
+    root: &'a Value,
+    pub(crate) part: &'a Value,
+}
+
+impl<'a> Schema<'a> {
+    pub(crate) fn new(root: &'a Value) -> Self {
+        Self { root, part: root }
+    }
+
+    fn sub(self, part: &'a Value) -> Self {
+        Self { part, ..self }
+    }
+
+    fn word(self, name: &str) -> Option<&'a Value> {
+        self.part.get(name)
+    }
+
+    fn list(self, name: &str) -> impl Iterator<Item = Self> {
+        self.word(name).and_then(Value::as_array).into_iter().flatten().map(move |part| self.sub(part))
+    }
+
+    /// What `$ref` points to. The pointer is part of a URI, so that it may be percent-encoded.
+    fn target(self) -> Option<Self> {
+        let pointer = self.word("$ref")?.as_str()?.strip_prefix('#')?;
+        self.root.pointer(&decoded(pointer)).map(|part| self.sub(part))
+    }
+
+    /// Itself and everything that it refers to, each once: alternatives, and parts that hold together.
+    pub(crate) fn parts(self) -> Vec<Self> {
+        all_parts([self], |alternatives| alternatives)
+    }
+
+    /// Whether the part itself names its alternatives.
+    fn alternatives(self) -> Vec<Self> {
+        self.list("anyOf").chain(self.list("oneOf")).collect()
+    }
+
+    /// Whether it asks for nothing: free JSON.
+    fn is_free(self) -> bool {
+        const ASKING: [&str; 13] = [
+            "type",
+            "enum",
+            "const",
+            "$ref",
+            "anyOf",
+            "oneOf",
+            "allOf",
+            "properties",
+            "patternProperties",
+            "additionalProperties",
+            "required",
+            "items",
+            "prefixItems",
+        ];
+        match self.part {
+            Value::Bool(free) => *free,
+            Value::Object(words) => ASKING.iter().all(|word| !words.contains_key(*word)),
+            _ => true,
+        }
+    }
+
+    /// Whether a value may be one of these, as far as the schema tells by its shape: its type, its constants, its keys.
+    pub(crate) fn fits(self, value: &Value) -> bool {
+        self.fits_at(value, DEEPEST, &Look::new(true))
+    }
+
+    /// Whether a value that is not right yet is meant to be one of these: by its tag alone.
+    fn is_meant_by(self, value: &Value) -> bool {
+        self.fits_at(value, DEEPEST, &Look::new(false))
+    }
+
+    fn fits_at(self, value: &Value, depth: u32, look: &Look) -> bool {
+        let Some(depth) = depth.checked_sub(1).filter(|_| look.goes_on()) else { return true };
+        if let Value::Bool(free) = self.part {
+            return *free;
+        }
+        let fits = |schema: Self| schema.fits_at(value, depth, look);
+        let is = |name: &Value| match name.as_str() {
+            Some(name) if look.is_strict => is_a(value, name),
+            Some(name) => value.is_object() == (name == "object"),
+            None => true,
+        };
+        let of_type = match self.word("type") {
+            Some(Value::Array(names)) => names.iter().any(is),
+            Some(name) => is(name),
+            None => true,
+        };
+        let mut any = self.list("anyOf").map(fits).peekable();
+        let mut one = self.list("oneOf").map(fits).peekable();
+        of_type
+            && self.word("const").is_none_or(|only| only == value)
+            && self.word("enum").and_then(Value::as_array).is_none_or(|all| all.contains(value))
+            && self.target().is_none_or(fits)
+            && self.list("allOf").all(fits)
+            && (any.peek().is_none() || any.any(|fits| fits))
+            && (one.peek().is_none() || one.any(|fits| fits))
+            && self.members_fit(value, depth, look)
+    }
+
+    fn members_fit(self, value: &Value, depth: u32, look: &Look) -> bool {
+        match value {
+            Value::Object(map) => {
+                let required = self.word("required").and_then(Value::as_array).into_iter().flatten();
+                let is_tag =
+                    |key: &str| self.own_child(key).is_some_and(|child| child.word("const").is_some());
+                required
+                    .filter_map(Value::as_str)
+                    .filter(|key| look.is_strict || is_tag(key) || self.is_variant(key))
+                    .all(|key| map.contains_key(key))
+                    && map.iter().all(|(key, value)| match self.own_child(key) {
+                        Some(child) => child.fits_at(value, depth, look),
+                        None => {
+                            !look.is_strict || self.word("additionalProperties") != Some(&Value::Bool(false))
+                        }
+                    })
+            }
+            Value::Array(items) => items.iter().enumerate().all(|(i, item)| match self.own_item(i) {
+                Some(schema) => schema.fits_at(item, depth, look),
+                None => true,
+            }),
+            _ => true,
+        }
+    }
+
+    /// The schema of a key that this part itself names or has a pattern for.
+    fn named(self, key: &str) -> Option<Self> {
+        let named = self.word("properties").and_then(|map| map.get(key));
+        named.map(|part| self.sub(part)).or_else(|| {
+            let patterns = self.word("patternProperties").and_then(Value::as_object).into_iter().flatten();
+            let mut matching = patterns.filter(|(pattern, _)| is_match(pattern, key));
+            matching.next().map(|(_, part)| self.sub(part))
+        })
+    }
+
+    /// The schema that this part itself has for a key, named or not.
+    pub(crate) fn own_child(self, key: &str) -> Option<Self> {
+        self.named(key).or_else(|| {
+            let rest = self.word("additionalProperties")?;
+            (*rest != Value::Bool(false)).then(|| self.sub(rest))
+        })
+    }
+
+    /// The schema that this part itself has for an item.
+    pub(crate) fn own_item(self, i: usize) -> Option<Self> {
+        let first = self.word("prefixItems").and_then(Value::as_array).and_then(|first| first.get(i));
+        first
+            .or_else(|| self.word("items").filter(|items| **items != Value::Bool(false)))
+            .map(|part| self.sub(part))
+    }
+
+    /// Whether the part is a variant's own: one key, which is the variant's name, and no other.
+    fn is_variant(self, key: &str) -> bool {
+        let only = |map: &Value| map.as_object().is_some_and(|map| map.len() == 1 && map.contains_key(key));
+        self.word("properties").is_some_and(only)
+            && self
+                .word("required")
+                .and_then(Value::as_array)
+                .is_some_and(|list| list.iter().any(|name| name == key))
+            && self.word("additionalProperties") == Some(&Value::Bool(false))
+    }
+}
+
+/// How a value is looked at.
+struct Look {
+    is_strict: bool,
+    /// An enum inside an enum inside an enum is held against its alternatives over and over.
+    fuel: Cell<u32>,
+}
+
+impl Look {
+    fn new(is_strict: bool) -> Self {
+        Self { is_strict, fuel: Cell::new(100_000) }
+    }
+
+    fn goes_on(&self) -> bool {
+        self.fuel.set(self.fuel.get().saturating_sub(1));
+        self.fuel.get() > 0
+    }
+}
+
+/// What is known of one place in a value: schemas that may each describe it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Known<'a>(Vec<Schema<'a>>);
+
+impl<'a> Known<'a> {
+    pub(crate) fn new(root: &'a Value) -> Self {
+        Self(Schema::new(root).parts())
+    }
+
+    /// Of each choice, only the alternatives that the value may be of; all of them where it is of none.
+    pub(crate) fn of(root: &'a Value, value: &Value) -> Self {
+        Self(vec![Schema::new(root)]).fitting(value)
+    }
+
+    /// The same with the alternatives that a value may be of.
+    pub(crate) fn fitting(&self, value: &Value) -> Self {
+        self.chosen(|schema| schema.fits(value))
+    }
+
+    /// The same with the alternatives that a value is meant to be of, which is none of them yet.
+    pub(crate) fn meant_by(&self, value: &Value) -> Self {
+        self.chosen(|schema| schema.is_meant_by(value))
+    }
+
+    fn chosen(&self, is_right: impl Fn(&Schema<'a>) -> bool) -> Self {
+        Self(all_parts(self.0.iter().copied(), |alternatives| {
+            let right: Vec<_> = alternatives.iter().copied().filter(&is_right).collect();
+            if right.is_empty() { alternatives } else { right }
+        }))
+    }
+
+    /// The same with every alternative.
+    pub(crate) fn whole(&self) -> Self {
+        Self(all_parts(self.0.iter().copied(), |alternatives| alternatives))
+    }
+
+    /// Whether a key is named.
+    pub(crate) fn names(&self, key: &str) -> bool {
+        self.0.iter().any(|part| part.named(key).is_some())
+    }
+
+    /// Whether a key may stand here although it is not named: in a map, in free JSON.
+    pub(crate) fn is_open(&self) -> bool {
+        self.0.is_empty()
+            || self.0.iter().any(|part| {
+                part.is_free()
+                    || part.word("additionalProperties").is_some_and(|rest| *rest != Value::Bool(false))
+            })
+    }
+
+    /// Every key that is named.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &'a str> {
+        let maps = self.0.iter().filter_map(|part| part.word("properties")?.as_object());
+        maps.flatten().map(|(key, _)| key.as_str())
+    }
+
+    pub(crate) fn child(&self, key: &str) -> Self {
+        Self(self.0.iter().filter_map(|part| part.own_child(key)).collect())
+    }
+
+    pub(crate) fn item(&self, i: usize) -> Self {
+        Self(self.0.iter().filter_map(|part| part.own_item(i)).collect())
+    }
+
+    /// Whether the items are a set, which may be written in another order.
+    pub(crate) fn is_set(&self) -> bool {
+        self.0.iter().any(|part| part.word("uniqueItems") == Some(&Value::Bool(true)))
+    }
+
+    /// Whether a key is the name of a variant, around what the variant holds.
+    pub(crate) fn is_variant(&self, key: &str) -> bool {
+        self.0.iter().any(|part| part.is_variant(key))
+    }
+}
+
+/// The schemas and what they refer to, each once; of alternatives those that `choose` keeps.
+fn all_parts<'a>(
+    start: impl IntoIterator<Item = Schema<'a>>,
+    choose: impl Fn(Vec<Schema<'a>>) -> Vec<Schema<'a>>,
+) -> Vec<Schema<'a>> {
+    let mut found: Vec<Schema<'a>> = Vec::new();
+    let mut next: Vec<Schema<'a>> = start.into_iter().collect();
+    next.reverse();
+    while let Some(schema) = next.pop() {
+        if found.len() >= MOST_PARTS || found.iter().any(|known| std::ptr::eq(known.part, schema.part)) {
+            continue;
+        }
+        found.push(schema);
+        let mut inner: Vec<_> = schema.target().into_iter().chain(schema.list("allOf")).collect();
+        let alternatives = schema.alternatives();
+        if !alternatives.is_empty() {
+            inner.extend(choose(alternatives));
+        }
+        next.extend(inner.into_iter().rev());
+    }
+    found
+}
+
+fn is_a(value: &Value, name: &str) -> bool {
+    match name {
+        "null" => value.is_null(),
+        "boolean" => value.is_boolean(),
+        "string" => value.is_string(),
+        "array" => value.is_array(),
+        "object" => value.is_object(),
+        "number" => value.is_number(),
+        "integer" => value.is_i64() || value.is_u64() || value.as_f64().is_some_and(|n| n.fract() == 0.0),
+        _ => true,
+    }
+}
+
+/// A pattern that cannot be read matches nothing.
+fn is_match(pattern: &str, key: &str) -> bool {
+    regex::Regex::new(pattern).is_ok_and(|pattern| pattern.is_match(key))
+}
+
+/// Without percent-encoding (RFC 3986).
+fn decoded(text: &str) -> Cow<'_, str> {
+    if !text.contains('%') {
+        return Cow::Borrowed(text);
+    }
+    let mut out = Vec::with_capacity(text.len());
+    let mut bytes = text.as_bytes();
+    while let Some((first, rest)) = bytes.split_first() {
+        let pair = rest.get(..2).filter(|_| *first == b'%').and_then(|pair| str::from_utf8(pair).ok());
+        match pair.and_then(|pair| u8::from_str_radix(pair, 16).ok()) {
+            Some(byte) => {
+                out.push(byte);
+                bytes = &rest[2..];
+            }
+            None => {
+                out.push(*first);
+                bytes = rest;
+            }
+        }
+    }
+    String::from_utf8(out).map_or(Cow::Borrowed(text), Cow::Owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn references_are_followed_through_chains_and_end() {
+        let root = json!({
+            "$ref": "#/$defs/a~1b%20c",
+            "$defs": {
+                "a/b c": { "allOf": [{ "$ref": "#/$defs/d" }, { "properties": { "x": {} } }] },
+                "d": { "$ref": "#/$defs/e", "description": "beside" },
+                "e": { "properties": { "y": { "$ref": "#" } }, "anyOf": [{ "$ref": "#/$defs/d" }] },
+            },
+        });
+        let known = Known::new(&root);
+        assert!(known.names("x") && known.names("y") && !known.names("z") && !known.is_open());
+        assert!(known.child("y").whole().names("x"), "in circles");
+        let circle = json!({ "$ref": "#/$defs/a", "$defs": { "a": { "$ref": "#/$defs/a" } } });
+        assert!(!Known::new(&circle).names("a") && Schema::new(&circle).fits(&json!(1)));
+        let nowhere = json!({ "$ref": "#/$defs/none" });
+        assert!(!Known::new(&nowhere).names("a"));
+    }
+
+    #[test]
+    fn alternatives_are_told_by_their_tags() {
+        let root = json!({ "oneOf": [
+            { "type": "object", "properties": { "kind": { "const": "pay" }, "cents": { "type": "integer" } }, "required": ["kind"] },
+            { "type": "object", "properties": { "kind": { "const": "ask" }, "text": { "type": "string" } }, "required": ["kind"] },
+        ] });
+        let known = Known::of(&root, &json!({ "kind": "ask" }));
+        assert!(known.names("text") && !known.names("cents"));
+        assert!(known.whole().names("text"));
+        assert!(Known::new(&root).names("cents"));
+    }
+
+    #[test]
+    fn maps_and_free_json_are_open() {
+        let root = json!({ "properties": {
+            "map": { "type": "object", "additionalProperties": { "type": "integer" } },
+            "any": true,
+            "told": { "description": "Whatever it is." },
+            "numbers": { "type": "object", "patternProperties": { "^[0-9]+$": { "type": "string" } }, "additionalProperties": false },
+            "pair": { "type": "array", "prefixItems": [{ "const": 1 }], "items": false },
+        } });
+        let known = Known::new(&root);
+        for open in ["map", "any", "told"] {
+            assert!(known.child(open).is_open(), "{open}");
+        }
+        let numbers = known.child("numbers");
+        assert!(!numbers.is_open() && numbers.names("12") && !numbers.names("x"));
+        assert!(!known.child("pair").item(0).0.is_empty() && known.child("pair").item(1).0.is_empty());
+    }
+}

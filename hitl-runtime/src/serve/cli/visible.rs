@@ -1,0 +1,161 @@
+//! Which characters of a text a terminal may be given as they are, and what keeps a reading direction to its own text.
+
+use std::{fmt::Write as _, iter::repeat_n};
+
+use unicode_bidi::{BidiClass, bidi_class};
+use unicode_width::UnicodeWidthChar;
+
+use crate::unicode::{self, emoji};
+
+/// More marks than this on one letter reach into the lines above and below it.
+const MARKS: u32 = 4;
+
+/// First strong isolate: what follows is laid out by itself.
+pub(super) const ISOLATE: char = '\u{2068}';
+/// Pop directional isolate: the end of it.
+pub(super) const POP: char = '\u{2069}';
+
+/// The text with `put` in place of every character that acts or hides.
+pub(super) fn spelt(text: &str, mut put: impl FnMut(&mut String, char)) -> String {
+    let chars: Vec<char> = text.chars().collect();
+    let in_emoji = emoji::parts(&chars);
+    let mut out = String::with_capacity(text.len());
+    let (mut first, mut marks) = (true, 0);
+    for (c, in_emoji) in chars.into_iter().zip(in_emoji) {
+        let is_mark = c.width() == Some(0);
+        marks = if is_mark { marks + 1 } else { 0 };
+        if !in_emoji && (unicode::is_hidden(c) || (is_mark && (first || marks > MARKS))) {
+            put(&mut out, c);
+        } else {
+            out.push(c);
+        }
+        first = false;
+    }
+    out
+}
+
+/// Whether a terminal may show it from right to left, or show what stands beside it in another order.
+pub(super) fn turns(c: char) -> bool {
+    // A hidden one is spelled out, in ASCII.
+    !c.is_ascii()
+        && !unicode::is_hidden(c)
+        && matches!(bidi_class(c), BidiClass::R | BidiClass::AL | BidiClass::AN)
+}
+
+/// Whether any of the text is read from right to left.
+pub(super) fn has_turns(text: &str) -> bool {
+    text.contains(turns)
+}
+
+/// The text, of which no right-to-left part moves what stands beside it: each stretch of it is isolated.
+pub(super) fn stretches_isolated(text: &str) -> String {
+    let is_strong = |c: char| bidi_class(c) == BidiClass::L;
+    let mut out = String::with_capacity(text.len() + 8);
+    let mut rest = text;
+    while let Some(start) = rest.find(turns) {
+        out.push_str(&rest[..start]);
+        rest = &rest[start..];
+        let stop = rest.find(is_strong).unwrap_or(rest.len());
+        let end =
+            rest[..stop].char_indices().rfind(|(_, c)| turns(*c)).map_or(stop, |(at, c)| at + c.len_utf8());
+        let _ = write!(out, "{ISOLATE}{}{POP}", &rest[..end]);
+        rest = &rest[end..];
+    }
+    out.push_str(rest);
+    out
+}
+
+/// JSON text whose right-to-left strings are isolated. The marks are no part of a string, which spells its own as
+/// escapes: [`without_isolates`] takes them out again.
+pub(super) fn json_isolated(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    let mut rest = json;
+    while let Some(start) = rest.find('"') {
+        let inside = &rest[start + 1..];
+        let mut escaped = false;
+        let end = inside.find(|c| {
+            let ends = c == '"' && !escaped;
+            escaped = c == '\\' && !escaped;
+            ends
+        });
+        let Some(end) = end else { break };
+        let string = &inside[..end];
+        out.push_str(&rest[..=start]);
+        if has_turns(string) {
+            let _ = write!(out, "{ISOLATE}{string}{POP}");
+        } else {
+            out.push_str(string);
+        }
+        out.push('"');
+        rest = &inside[end + 1..];
+    }
+    out.push_str(rest);
+    out
+}
+
+/// The text without the marks of [`json_isolated`].
+pub(super) fn without_isolates(text: &str) -> String {
+    text.replace([ISOLATE, POP], "")
+}
+
+/// Ends the isolates of a line in that line, and begins them again in the next. `open` is how many are.
+pub(super) fn balanced(line: &str, open: &mut usize) -> String {
+    let mut out: String = repeat_n(ISOLATE, *open).collect();
+    for c in line.chars() {
+        match c {
+            ISOLATE => *open += 1,
+            POP => *open = open.saturating_sub(1),
+            _ => {}
+        }
+    }
+    out.push_str(line);
+    out.extend(repeat_n(POP, *open));
+    out
+}
+
+/// What is said beside a text that could pass for another one: `mixed scripts: Cyrillic, Latin`.
+pub(super) fn mark(text: &str) -> Option<String> {
+    let mixed = unicode::mixed_scripts(text);
+    if !mixed.is_empty() {
+        return Some(format!("mixed scripts: {}", mixed.join(", ")));
+    }
+    let alike = unicode::look_alikes(text);
+    let said = |(c, like): &(char, String)| format!("U+{:04X} like {like}", *c as u32);
+    let words: Vec<String> = alike.iter().take(4).map(said).collect();
+    let more = if alike.len() > 4 { ", …" } else { "" };
+    (!words.is_empty()).then(|| format!("look-alike letters: {}{more}", words.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_isolate_ends_in_its_line_and_begins_again_in_the_next() {
+        let mut open = 0;
+        assert_eq!(balanced("a \u{2068}b", &mut open), "a \u{2068}b\u{2069}");
+        assert_eq!(balanced("c", &mut open), "\u{2068}c\u{2069}");
+        assert_eq!(balanced("d\u{2069} e", &mut open), "\u{2068}d\u{2069} e");
+        assert_eq!(open, 0);
+    }
+
+    #[test]
+    fn right_to_left_strings_of_json_are_isolated_and_read_back() {
+        let json = r#"{ "שם": "a\"b", "n": 1, "s": "א\\", "t": "x" }"#;
+        let isolated = json_isolated(json);
+        assert_eq!(
+            isolated,
+            "{ \"\u{2068}שם\u{2069}\": \"a\\\"b\", \"n\": 1, \"s\": \"\u{2068}א\\\\\u{2069}\", \"t\": \"x\" }"
+        );
+        assert_eq!(without_isolates(&isolated), json);
+    }
+
+    #[test]
+    fn a_sentence_isolates_only_what_turns() {
+        assert_eq!(
+            stretches_isolated("no thread `שלום 12 עולם`; open: 3 א"),
+            "no thread `\u{2068}שלום 12 עולם\u{2069}`; open: 3 \u{2068}א\u{2069}"
+        );
+        assert_eq!(stretches_isolated("plain"), "plain");
+    }
+}

@@ -1,0 +1,302 @@
+//! Characters that hide, words that mix scripts, and names that may stand in a journal.
+//!
+//! The tables are Unicode's own, from `regex-syntax`, `unicode-script` and `unicode-security` (UTS #39).
+
+use std::{collections::BTreeSet, fmt::Write as _, sync::LazyLock};
+
+use regex_syntax::{
+    Parser,
+    hir::{Class, HirKind},
+};
+use unicode_normalization::is_nfc;
+use unicode_script::{Script, UnicodeScript};
+use unicode_security::{
+    mixed_script::{AugmentedScriptSet, MixedScript},
+    skeleton,
+};
+
+/// A sorted set of characters.
+pub(crate) struct Table(Vec<(char, char)>);
+
+impl Table {
+    /// Reads a character class such as `[\p{Z}]`. One that cannot be read holds every character beyond ASCII, so that a
+    /// table that is missing hides nothing.
+    fn new(class: &str) -> Self {
+        let ranges = match Parser::new().parse(class).map(regex_syntax::hir::Hir::into_kind) {
+            Ok(HirKind::Class(Class::Unicode(class))) => {
+                class.ranges().iter().map(|range| (range.start(), range.end())).collect()
+            }
+            _ => vec![('\u{80}', char::MAX)],
+        };
+        Self(ranges)
+    }
+
+    pub(crate) fn contains(&self, c: char) -> bool {
+        let place = self.0.partition_point(|(_, end)| *end < c);
+        self.0.get(place).is_some_and(|(start, _)| *start <= c)
+    }
+}
+
+/// Everything that acts, hides or has no shape of its own: all of `Default_Ignorable_Code_Point`, controls, format
+/// controls, unassigned and private characters, the braille blank, and every white space except the ASCII space.
+static HIDDEN: LazyLock<Table> = LazyLock::new(|| {
+    Table::new(r"[\p{Default_Ignorable_Code_Point}\p{C}\p{Z}\p{White_Space}\x{2800}\x{fffc}--\x20]")
+});
+
+/// Returns whether a person who reads the character would not see it, or not see what it does.
+pub(crate) fn is_hidden(c: char) -> bool {
+    if c.is_ascii() { c.is_ascii_control() } else { HIDDEN.contains(c) }
+}
+
+/// The text with each hidden character as `\u{…}`.
+pub(crate) fn spelled(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_hidden(c) {
+            // A `String` takes whatever is written to it.
+            let _ = write!(out, "\\u{{{:x}}}", c as u32);
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// The words of a text: runs of letters, digits and their marks.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    let belongs = |c: char| c.is_alphanumeric() || (!c.is_ascii() && c.script() == Script::Inherited);
+    text.split(move |c| !belongs(c) || is_hidden(c)).filter(|word| !word.is_empty())
+}
+
+/// Whether a word mixes scripts that no language writes together: beyond "highly restrictive" of UTS #39, which takes
+/// one script, or Latin with Chinese, Japanese or Korean.
+fn is_mixed(word: &str) -> bool {
+    if word.is_ascii() || word.is_single_script() {
+        return false;
+    }
+    let mut rest = AugmentedScriptSet::default();
+    for c in word.chars().map(AugmentedScriptSet::for_char) {
+        if c.is_all() || !c.base.contains_script(Script::Latin) {
+            rest.intersect_with(c);
+        }
+    }
+    !(rest.hanb || rest.jpan || rest.kore)
+}
+
+/// The scripts that the words of a text mix, in the order of their names; none where each word keeps to one.
+pub(crate) fn mixed_scripts(text: &str) -> Vec<&'static str> {
+    if text.is_ascii() {
+        return Vec::new();
+    }
+    let scripts: BTreeSet<&str> = words(text)
+        .filter(|word| is_mixed(word))
+        .flat_map(str::chars)
+        .map(|c| c.script())
+        .filter(|script| !matches!(script, Script::Common | Script::Inherited | Script::Unknown))
+        .map(|script| script.full_name())
+        .collect();
+    scripts.into_iter().collect()
+}
+
+/// The letters and digits of other scripts that pass for ASCII, where a text has no others of its script by which a
+/// reader would notice: the Cyrillic `А` of `А-9133`.
+pub(crate) fn look_alikes(text: &str) -> Vec<(char, String)> {
+    if text.is_ascii() {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for c in text.chars().filter(|c| !c.is_ascii() && c.is_alphanumeric()) {
+        if matches!(c.script(), Script::Latin | Script::Inherited) {
+            continue;
+        }
+        let like: String = skeleton(c.encode_utf8(&mut [0; 4])).collect();
+        if like.is_empty() || !like.chars().all(|c| c.is_ascii_alphanumeric()) {
+            return Vec::new();
+        }
+        if !found.iter().any(|(known, _)| *known == c) {
+            found.push((c, like));
+        }
+    }
+    found
+}
+
+/// What is wrong with a name that people are to recognize: of a thread, or of an operator. `None` where nothing is.
+pub(crate) fn fault(name: &str) -> Option<&'static str> {
+    if name.is_ascii() && !name.contains(char::is_control) && name.trim() == name {
+        return None;
+    }
+    if name.trim() != name {
+        Some("starts or ends with white space")
+    } else if name.contains(char::is_control) {
+        Some("holds a control character")
+    } else if name.contains(is_hidden) {
+        Some("holds a character that cannot be seen")
+    } else if !is_nfc(name) {
+        Some("is not in Unicode's composed form (NFC)")
+    } else if words(name).any(is_mixed) {
+        Some("mixes scripts in one word, so that it could pass for another name")
+    } else {
+        None
+    }
+}
+
+/// Returns whether two names look the same to a person, whatever their case.
+pub(crate) fn looks_like(name: &str, other: &str) -> bool {
+    let bones = |text: &str| skeleton(&text.to_lowercase()).collect::<String>();
+    let capitals =
+        |text: &str| skeleton(&skeleton(text).collect::<String>().to_lowercase()).collect::<String>();
+    bones(name) == bones(other) || capitals(name) == bones(other)
+}
+
+/// Emoji, for whoever has to tell a joiner of an emoji from one that hides.
+#[cfg(feature = "cli")]
+pub(crate) mod emoji {
+    use super::*;
+
+    static EMOJI: LazyLock<Table> = LazyLock::new(|| Table::new(r"[\p{Emoji}]"));
+    static PICTURES: LazyLock<Table> = LazyLock::new(|| Table::new(r"[\p{Extended_Pictographic}]"));
+    static TONES: LazyLock<Table> = LazyLock::new(|| Table::new(r"[\p{Emoji_Modifier}]"));
+
+    /// The three flags that Unicode recommends for interchange. A tag can spell any ASCII text, unseen.
+    const FLAGS: [&str; 3] = ["gbeng", "gbsct", "gbwls"];
+
+    /// Marks the characters of a text that would be hidden ones anywhere else and are parts of an emoji sequence here
+    /// (UTS #51): a joiner between two pictures, a variation selector behind an emoji, the tags of a flag.
+    pub(crate) fn parts(text: &[char]) -> Vec<bool> {
+        let mut out = vec![false; text.len()];
+        let is_picture = |c: char| PICTURES.contains(c) && !is_hidden(c) && !c.is_ascii();
+        for (i, c) in text.iter().enumerate() {
+            let before = i.checked_sub(1).map(|i| text[i]);
+            let after = text.get(i + 1).copied();
+            match c {
+                '\u{fe0e}' | '\u{fe0f}' => {
+                    out[i] = match before {
+                        // A keycap: `1`, the selector, the cap.
+                        Some(key) if key.is_ascii() => EMOJI.contains(key) && after == Some('\u{20e3}'),
+                        Some(emoji) => EMOJI.contains(emoji) && !is_hidden(emoji),
+                        None => false,
+                    };
+                }
+                '\u{200d}' => {
+                    let mut end = i;
+                    while let Some(at) = end.checked_sub(1)
+                        && (text[at] == '\u{fe0f}' || TONES.contains(text[at]))
+                        && i - at <= 2
+                    {
+                        end = at;
+                    }
+                    let left = end.checked_sub(1).map(|at| text[at]);
+                    out[i] = left.is_some_and(is_picture) && after.is_some_and(is_picture);
+                }
+                '\u{1f3f4}' => {
+                    let tags: Vec<char> = text[i + 1..].iter().copied().take(6).collect();
+                    let is_flag = FLAGS.iter().any(|flag| {
+                        let spelt = flag.chars().filter_map(|c| char::from_u32(0xe0000 + c as u32));
+                        spelt.chain(['\u{e007f}']).eq(tags.iter().copied())
+                    });
+                    if is_flag {
+                        out[i + 1..i + 7].fill(true);
+                    }
+                }
+                _ => {}
+            }
+        }
+        out
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// Every character that Unicode lets a renderer ignore.
+    pub(crate) fn ignorable() -> Vec<char> {
+        let table = Table::new(r"[\p{Default_Ignorable_Code_Point}]");
+        ('\0'..=char::MAX).filter(|c| table.contains(*c)).collect()
+    }
+
+    /// Every format control.
+    pub(crate) fn format_controls() -> Vec<char> {
+        let table = Table::new(r"[\p{Cf}]");
+        ('\0'..=char::MAX).filter(|c| table.contains(*c)).collect()
+    }
+
+    #[test]
+    fn the_tables_are_whole() {
+        // As DerivedCoreProperties.txt and DerivedGeneralCategory.txt have them; a table that shrinks lets one pass.
+        assert_eq!(ignorable().len(), 4_174);
+        assert!(format_controls().len() >= 170, "{}", format_controls().len());
+        for c in ignorable().into_iter().chain(format_controls()) {
+            assert!(is_hidden(c), "{:x}", c as u32);
+        }
+        for c in "aZ 0~éж字あ한ا€👩\u{301}".chars() {
+            assert!(!is_hidden(c), "{:x}", c as u32);
+        }
+        assert!(Table::new("[").contains('é'), "a table that cannot be read lets nothing pass");
+    }
+
+    #[test]
+    fn a_name_that_could_pass_for_another_is_at_fault() {
+        for right in [
+            "mara",
+            "Mara O'Neil",
+            "user@bank.example",
+            "auth0|65f",
+            "José",
+            "李雷",
+            "山田Taro",
+            "Мария",
+            "김 Kim",
+            "𐐀",
+        ] {
+            assert_eq!(fault(right), None, "{right}");
+        }
+        for wrong in [
+            " mara",
+            "mara ",
+            "mara\u{a0}",
+            "ma\tra",
+            "ma\u{200b}ra",
+            "mara\u{200d}",
+            "ma\u{ad}ra",
+            "m\u{430}ra",
+            "p\u{430}y",
+            "Jose\u{301}",
+            "mara\u{e0041}",
+            "a\u{3164}b",
+            "\u{202e}aram",
+            "mara\u{fe0f}",
+            "ma\u{2800}ra",
+            "x\u{391}",
+        ] {
+            assert!(fault(wrong).is_some(), "{}", spelled(wrong));
+        }
+    }
+
+    #[test]
+    fn a_reserved_name_is_known_in_disguise() {
+        for disguise in ["hitl", "HITL", "Hitl", "h\u{456}tl", "hitI", "\u{441}fo"] {
+            let name = if disguise.ends_with("fo") { "cfo" } else { "hitl" };
+            assert!(looks_like(disguise, name), "{disguise}");
+        }
+        assert!(!looks_like("hilda", "hitl") && !looks_like("hit", "hitl"));
+    }
+
+    #[test]
+    fn mixed_words_and_look_alikes_are_told_from_what_people_write() {
+        for right in [
+            "订单 A-9133",
+            "привет мир A-9133",
+            "iPhone用ケース",
+            "Über 5 €",
+            "γειά",
+            "한국어 OK",
+            "שלום 123",
+        ] {
+            assert!(mixed_scripts(right).is_empty() && look_alikes(right).is_empty(), "{right}");
+        }
+        assert_eq!(mixed_scripts("r\u{430}yp\u{430}l"), ["Cyrillic", "Latin"]);
+        assert_eq!(look_alikes("\u{410}-9133"), [('\u{410}', "A".to_owned())]);
+        assert_eq!(look_alikes("to \u{421}\u{43e}\u{441}\u{43e} Ltd").len(), 3);
+    }
+}

@@ -1,0 +1,238 @@
+//! What an edit may do to a draft, and who may sign.
+
+use std::collections::BTreeMap;
+
+use hitl::{Error, prelude::*, wire::Request};
+use serde_json::{Value, json};
+
+/// What the model wants to do next.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+pub struct Call {
+    #[garde(dive)]
+    pub tool: Tool,
+    #[garde(skip)]
+    pub labels: BTreeMap<String, String>,
+    #[garde(dive)]
+    pub account: Option<Account>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[serde(tag = "name", content = "args", rename_all = "snake_case")]
+pub enum Tool {
+    Refund {
+        #[garde(range(min = 1, max = 500))]
+        cents: u32,
+        #[garde(skip)]
+        reason: Option<String>,
+    },
+    Voucher {
+        #[garde(skip)]
+        code: String,
+        #[garde(skip)]
+        reason: Option<String>,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+pub struct Account {
+    #[garde(length(min = 4))]
+    pub iban: String,
+}
+
+#[state]
+pub struct Wish {
+    #[input]
+    pub message: String,
+    pub call: Call,
+    #[output]
+    pub did: String,
+}
+
+#[node(Wish, writes = call)]
+async fn choose(message: &str) -> Result<Call> {
+    Ok(Call {
+        tool: Tool::Refund { cents: 149, reason: Some(message.to_owned()) },
+        labels: BTreeMap::from([("vip".to_owned(), "yes".to_owned())]),
+        account: Some(Account { iban: "DE02".to_owned() }),
+    })
+}
+
+#[interrupt_before(role = "clerk", expires = "24h")]
+#[node(Wish, writes = did, effect)]
+async fn act(call: &Approved<Call>) -> Result<String> {
+    Ok(serde_json::to_string(&**call)?)
+}
+
+#[node(Wish, writes = did)]
+async fn refuse(rejection: &Rejection) -> Result<String> {
+    Ok(rejection.reason.to_string())
+}
+
+graph! {
+    pub CallAgent<Wish> {
+        start -> choose -> act -> end;
+        act { reject -> refuse }
+        refuse -> end;
+    }
+}
+
+fn clerk(name: &str) -> Operator {
+    Operator::new(name).role("clerk")
+}
+
+async fn waiting(agent: &Agent<CallAgent>) -> hitl::Digest {
+    let CallAgentTurn::Act(review) =
+        agent.start("t", WishInput { message: "it broke".into() }).await.unwrap()
+    else {
+        panic!("it waits")
+    };
+    review.digest()
+}
+
+async fn edited(patch: Value) -> Result<Value, Error> {
+    let agent = CallAgent::new(MemoryStore::new());
+    let digest = waiting(&agent).await;
+    match agent.decide("t", digest, &clerk("mara"), Verdict::Edit { patch }).await? {
+        CallAgentTurn::Done(did) => Ok(serde_json::from_str(&did).unwrap()),
+        other => panic!("{other}"),
+    }
+}
+
+#[tokio::test]
+async fn a_new_tool_keeps_nothing_of_the_old_one() {
+    let did = edited(json!({
+        "tool": { "name": "voucher", "args": { "cents": null, "reason": null, "code": "SORRY" } },
+        "labels": { "vip": null, "lost": "no" },
+        "account": null,
+    }));
+    let expected = json!({
+        "tool": { "name": "voucher", "args": { "code": "SORRY", "reason": null } },
+        "labels": { "lost": "no" },
+        "account": null,
+    });
+    assert_eq!(did.await.unwrap(), expected);
+}
+
+#[tokio::test]
+async fn a_misspelt_key_and_a_broken_invariant_have_their_paths() {
+    for (patch, path, near) in [
+        (json!({ "tool": { "args": { "cnets": 1 } } }), "tool.args.cnets", "cents"),
+        (json!({ "tool": { "args": { "resaon": null } } }), "tool.args.resaon", "reason"),
+        (json!({ "labels": { "vpi": null } }), "labels.vpi", "vip"),
+        (json!({ "lables": { "a": "b" } }), "lables", "labels"),
+    ] {
+        let error = edited(patch).await.unwrap_err();
+        let Error::UnknownKey { path: found, near: Some(meant), .. } = &error else { panic!("{error}") };
+        assert_eq!((found.as_str(), meant.as_str()), (path, near));
+    }
+    for (patch, path) in [
+        (json!({ "tool": { "args": { "cents": 501 } } }), "tool.args.cents"),
+        (json!({ "account": { "iban": "x" } }), "account.iban"),
+    ] {
+        let error = edited(patch).await.unwrap_err();
+        assert!(
+            matches!(&error, Error::Invalid { violations, .. } if violations[0].path == path),
+            "{error:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_edit_of_nothing_is_refused_on_every_channel() {
+    let agent = CallAgent::new(MemoryStore::new());
+    let digest = waiting(&agent).await;
+    let mara = clerk("mara");
+    let before = agent.verify(&"t".parse().unwrap()).await.unwrap();
+    for patch in [json!({}), json!({ "tool": { "args": { "cents": 149 } } }), json!({ "labels": {} })] {
+        let verdict = || Verdict::Edit { patch: patch.clone() };
+        assert_eq!(agent.decide("t", digest, &mara, verdict()).await.unwrap_err().code(), "unchanged");
+        assert_eq!(agent.preview("t", digest, &mara, verdict()).await.unwrap_err().code(), "unchanged");
+        let request =
+            json!({ "action": "edit", "thread_id": "t", "digest": digest, "patch": { "call": patch } });
+        let refusal = agent.act(Request::read(request, None).unwrap(), Some(&mara)).await.unwrap_err();
+        assert_eq!((refusal.status, refusal.code), (422, "unchanged"));
+    }
+    let CallAgentTurn::Act(review) = agent.thread("t").await.unwrap() else { panic!("it waits") };
+    let error = review.edit(&mara, |call| call.account = call.account.clone()).await.unwrap_err();
+    assert!(matches!(&error, Error::Unchanged { field, .. } if field == "call"), "{error}");
+    assert_eq!(agent.verify(&"t".parse().unwrap()).await.unwrap(), before, "nothing moved");
+}
+
+#[tokio::test]
+async fn a_name_that_could_pass_for_another_signs_nothing() {
+    let agent = CallAgent::new(MemoryStore::new());
+    let digest = waiting(&agent).await;
+    let before = agent.verify(&"t".parse().unwrap()).await.unwrap();
+    for name in [
+        "",
+        " ",
+        " mara",
+        "mara\u{a0}",
+        "ma\u{200b}ra",
+        "m\u{430}ra",
+        "Jose\u{301}",
+        "hitl",
+        "HITL",
+        "h\u{456}tl",
+    ] {
+        for operator in [clerk(name), Operator::claimed(name).role("clerk")] {
+            let error = agent.decide("t", digest, &operator, Verdict::Approve).await.unwrap_err();
+            assert!(matches!(&error, Error::BadOperator { operator, .. } if operator == name), "{error}");
+            assert_eq!(error.code(), "bad_operator");
+            assert!(!error.to_string().contains('\u{200b}'), "{error}");
+        }
+    }
+    assert_eq!(agent.verify(&"t".parse().unwrap()).await.unwrap(), before, "nothing moved");
+    assert!(agent.decide("t", digest, &clerk("José"), Verdict::Approve).await.is_ok());
+}
+
+#[tokio::test]
+async fn no_thread_is_started_under_a_name_that_passes_for_another() {
+    let agent = CallAgent::new(MemoryStore::new());
+    let input = || WishInput { message: "it broke".into() };
+    for name in ["a\u{200b}b", "p\u{430}y", "Jose\u{301}", "\u{202e}ab"] {
+        assert_eq!(agent.start(name, input()).await.unwrap_err().code(), "invalid_thread_id");
+        // Nor by those that read old names.
+        let old = hitl::ThreadId::existing(name).unwrap();
+        assert_eq!(agent.start(&old, input()).await.unwrap_err().code(), "invalid_thread_id");
+        let start = json!({ "action": "start", "thread_id": name, "input": { "message": "it broke" } });
+        let refusal = agent.act(Request::read(start, None).unwrap(), None).await.unwrap_err();
+        assert_eq!((refusal.status, refusal.code), (400, "invalid_thread_id"));
+    }
+    waiting(&agent).await;
+    let old = hitl::ThreadId::existing("a\u{200b}b").unwrap();
+    let forked = agent.fork(&"t".parse().unwrap(), 1, &old).await.unwrap_err();
+    assert_eq!(forked.code(), "invalid_thread_id");
+}
+
+#[tokio::test]
+async fn an_old_thread_under_such_a_name_is_still_read() {
+    use hitl::{Digest, store::Append};
+
+    let agent = CallAgent::new(MemoryStore::new());
+    let digest = waiting(&agent).await;
+    let _ = agent.decide("t", digest, &clerk("mara"), Verdict::Approve).await.unwrap();
+    let mut records = agent.store().entries(&"t".parse().unwrap(), 0, 100).await.unwrap();
+    let old = hitl::ThreadId::existing("a\u{200b}b").unwrap();
+    // As an older version chained it.
+    let mut before = Digest::of(format!("hitl journal 1\0{old}").as_bytes());
+    for record in &mut records {
+        record.hash = Digest::of(&[&before.as_bytes()[..], &record.body].concat());
+        before = record.hash;
+    }
+    let append = Append {
+        thread: old.clone(),
+        records,
+        standing: hitl::Standing::Ended,
+        reviews: Vec::new(),
+        due_ms: None,
+        after: None,
+    };
+    agent.store().append(append).await.unwrap();
+    assert_eq!(agent.view(&old).await.unwrap().standing, hitl::Standing::Ended);
+    assert!(matches!(agent.thread(&old).await.unwrap(), CallAgentTurn::Done(_)));
+    let get = json!({ "action": "get", "thread_id": "a\u{200b}b" });
+    assert!(agent.act(Request::read(get, None).unwrap(), None).await.is_ok());
+    let listed = agent.store().threads(None, None, 10).await.unwrap();
+    assert!(listed.items.iter().any(|(thread, _)| *thread == old));
+}
