@@ -233,6 +233,7 @@ impl<G: Graph> Agent<G> {
                 input: Values::new(),
                 to: None,
                 from: Some(from),
+                by: None,
             },
             lease: None,
             spent: Vec::new(),

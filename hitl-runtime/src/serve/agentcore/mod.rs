@@ -9,11 +9,13 @@
 //! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
 //! # #[tokio::main]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! use hitl::agentcore::{AgentCore, Operators};
+//! use hitl::agentcore::{AgentCore, Operators, Tokens};
 //!
 //! let agent = RefundAgent::new(MemoryStore::new());
+//! let tokens = Tokens::from_url("https://login.example/keys")?.issuer("https://login.example").audience("refunds");
 //! // On 0.0.0.0:8080, until it is told to stop. `serve` on an agent's command line does the same.
-//! AgentCore::new(agent).operators(Operators::claimed()).serve(AgentCore::<RefundAgent>::ADDRESS).await?;
+//! let served = AgentCore::new(agent).operators(Operators::verified(tokens));
+//! served.serve(AgentCore::<RefundAgent>::ADDRESS).await?;
 //! # Ok(())
 //! # }
 //! ```
@@ -62,8 +64,13 @@
 //! status and nothing of the body, so look into the log; and it draws a session unless told one, so leave `thread_id` out
 //! or give the thread's session.
 
+mod accept;
+mod access;
 mod answer;
+mod bounded;
 mod call;
+mod connections;
+mod door;
 mod identity;
 mod invoke;
 mod keys;
@@ -73,8 +80,10 @@ mod ping;
 mod serve;
 mod session;
 mod socket;
+mod stall;
 mod stream;
 mod token;
+mod work;
 
 #[doc = include_str!("guide.md")]
 pub mod guide {}
@@ -87,6 +96,7 @@ use axum::{
 };
 use tokio::runtime::Handle;
 
+pub use access::{Right, UnknownRight};
 pub use identity::Operators;
 pub use keys::InvalidKeys;
 pub use log::log_as_json;
@@ -115,6 +125,8 @@ pub fn router<G: Graph>(agent: Agent<G>) -> Router {
 /// An agent, and how it is served.
 pub struct AgentCore<G: Graph> {
     house: House<G>,
+    /// Whether anybody may decide who reaches the server.
+    anyone: bool,
 }
 
 impl<G: Graph> AgentCore<G> {
@@ -125,7 +137,9 @@ impl<G: Graph> AgentCore<G> {
     /// An agent whose verdicts are taken from nobody yet.
     pub fn new(agent: Agent<G>) -> Self {
         let since_ms = agent.now_ms();
-        Self { house: House { agent, operators: Operators::default(), workers: None, since_ms } }
+        let operators = Operators::default();
+        let (door, largest) = (door::Door::default(), payload::LARGEST);
+        Self { house: House { agent, operators, door, largest, workers: None, since_ms }, anyone: false }
     }
 
     /// Whom verdicts are taken from.
@@ -136,7 +150,7 @@ impl<G: Graph> AgentCore<G> {
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let agent = RefundAgent::new(MemoryStore::new());
-    /// let tokens = Tokens::from_url("https://login.example/keys").issuer("https://login.example").audience("refunds");
+    /// let tokens = Tokens::from_url("https://login.example/keys")?.issuer("https://login.example").audience("refunds");
     /// let served = AgentCore::new(agent).operators(Operators::verified(tokens));
     /// # let _ = served;
     /// # Ok(())
@@ -148,7 +162,64 @@ impl<G: Graph> AgentCore<G> {
         self
     }
 
-    /// The routes.
+    /// Lets whoever can reach the server sign in any name, where operators are [`claimed`](Operators::claimed) and the
+    /// address is one that others reach. On AgentCore the service stands before it, and IAM says who may invoke it.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// use hitl::agentcore::{AgentCore, Operators};
+    ///
+    /// # fn main() {
+    /// let agent = RefundAgent::new(MemoryStore::new());
+    /// let behind_iam = AgentCore::new(agent).operators(Operators::claimed()).let_anyone_decide();
+    /// # let _ = behind_iam;
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn let_anyone_decide(mut self) -> Self {
+        self.anyone = true;
+        self
+    }
+
+    /// Lets the pages of an origin ask, as `https://desk.example`. Those of any other are refused, whatever they send.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// use hitl::agentcore::AgentCore;
+    ///
+    /// # fn main() {
+    /// let agent = RefundAgent::new(MemoryStore::new());
+    /// let served = AgentCore::new(agent).allow_origin("https://desk.example");
+    /// # let _ = served;
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
+        self.house.door.origins.insert(origin.into());
+        self
+    }
+
+    /// The most bytes that a request may have, in place of 1 MiB.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// use hitl::agentcore::AgentCore;
+    ///
+    /// # fn main() {
+    /// let agent = RefundAgent::new(MemoryStore::new());
+    /// let served = AgentCore::new(agent).largest_request(4 * 1024 * 1024);
+    /// # let _ = served;
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn largest_request(mut self, bytes: usize) -> Self {
+        self.house.largest = bytes;
+        self
+    }
+
+    /// The routes, for a server of one's own. What a connection may take of this machine is then for that server to say,
+    /// and so is whom it may be asked as: the bounds on connections and the rule for `Host` on a loopback address are those
+    /// of [`AgentCore::serve`].
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -161,6 +232,7 @@ impl<G: Graph> AgentCore<G> {
     /// # }
     /// ```
     pub fn router(self) -> Router {
+        let house = Arc::new(self.house);
         Router::new()
             .route("/invocations", post(invoke::invoke::<G>))
             .route("/runtimes/{arn}/invocations", post(invoke::invoke_as_service::<G>))
@@ -177,7 +249,8 @@ impl<G: Graph> AgentCore<G> {
                 ))
             })
             .layer(axum::extract::DefaultBodyLimit::disable())
-            .with_state(Arc::new(self.house))
+            .layer(axum::middleware::from_fn_with_state(Arc::clone(&house), door::guard::<G>))
+            .with_state(house)
     }
 }
 
@@ -185,6 +258,9 @@ impl<G: Graph> AgentCore<G> {
 struct House<G: Graph> {
     agent: Agent<G>,
     operators: Operators,
+    door: door::Door,
+    /// The most bytes of a request.
+    largest: usize,
     /// Where nodes run; where requests are answered, if nobody says it.
     workers: Option<Handle>,
     since_ms: u64,
