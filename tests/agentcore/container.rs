@@ -59,6 +59,11 @@ impl Drop for Container {
     }
 }
 
+/// Where the program is.
+pub fn program() -> &'static Path {
+    &PROGRAM
+}
+
 /// `examples/refund` with its server, built like this test.
 static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
     let test = std::env::current_exe().unwrap();
