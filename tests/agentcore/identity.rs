@@ -69,6 +69,9 @@ async fn a_verdict_is_the_subject_s_whose_token_was_verified() {
     assert_eq!((status, &body["code"]), (403, &json!("role_missing")), "{body}");
     // A name that is merely claimed.
     let (status, body) = served.ask(claimed.clone()).await;
+    assert_eq!((status, &body["code"]), (403, &json!("operator_unverified")), "{body}");
+    // Nor is anything done for whoever says nothing at all.
+    let (status, body) = served.ask(approve.clone()).await;
     assert_eq!((status, &body["code"]), (401, &json!("token_missing")), "{body}");
     let good = format!("Bearer {}", issuer.token(&claims()));
     claimed["operator"] = "noor".into();

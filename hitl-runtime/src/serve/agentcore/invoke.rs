@@ -11,7 +11,7 @@ use axum::{
 };
 use tracing::Instrument;
 
-use super::{House, answer, call::Call, connections::Connection, payload, stream, work::Underway};
+use super::{House, answer, call::Call, connections::Connection, door, payload, stream, work::Underway};
 use crate::{run::Graph, serve::wire::Refusal};
 
 /// The connection that a request came on, where this server has accepted it.
@@ -78,7 +78,11 @@ async fn answer<G: Graph>(
     body: Body,
 ) -> Result<Response, Refusal> {
     let events = wants_events(&headers);
-    let caller = match house.caller(headers).await {
+    let caller = async {
+        door::is_json(&headers)?;
+        house.caller(headers).await
+    };
+    let caller = match caller.await {
         Ok(caller) => caller,
         Err(refusal) => {
             payload::drain(body).await;
