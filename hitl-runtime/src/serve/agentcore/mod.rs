@@ -34,12 +34,40 @@
 //! sessions would be two containers for one thread. The journal would hold even then, for each append names the place
 //! that it fills.
 //!
-//! Who decides is the subject of the token that the caller sent, once it is [verified](Tokens). A name that the payload
-//! claims counts only where [`Operators`] says so.
+//! Who decides is the subject of the token that the caller sent, once it is [verified](Tokens), and whose token starts a
+//! thread, theirs it is. A name that the payload claims counts only where [`Operators`] says so.
+//!
+//! # Threat model of the served agent
+//!
+//! | who has | may | may not, and why |
+//! |---|---|---|
+//! | a web page in an operator's browser | have it ask for `/ping` | open `/ws` or post: a foreign `Origin`, a `Sec-Fetch-Site` of another site, a body that is not `application/json` are refused. A name that the page has made resolve here is another `Host`, and on a loopback address only loopback hosts are taken |
+//! | the network, and no token | ask for `/ping`; with keys, what [`Operators::open`] opens; without keys, start, read and resume; where operators are [`claimed`](Operators::claimed), everything in any name | decide, unless claims are taken: and on an address that others reach they are taken only where somebody has said so |
+//! | the network, and much time and memory | fill its own connections: 512 at most, or half of the process's files; a fourth of them at work, an eighth of them WebSockets | keep a ping or a new connection waiting: it is answered on a thread of its own, and what has asked for nothing longest gives way to what is new |
+//! | a token that is good here | start threads; read, decide and resume its own and those whose review asked for a role that it holds; be told who was first | see whether another's thread exists, but by starting one of its name; decide without the role; be used past its time, or past the greatest lifetime |
+//! | a token that the same keys signed for something else | nothing | another issuer's or audience's, a logout's, a DPoP proof, one that is bound to a key, one of unknown `crit`, one whose key is for encryption or another algorithm |
+//! | the way to the key server | nothing by `https`, which is asked for on any other machine's keys | put another key in: there is no redirect, and 256 KiB at most are read |
+//! | the log | thread names in sessions, ids of requests, codes of refusals | see what was sent: the words of a refusal of what a caller did wrong are for the caller alone, and ids are logged only where they are short and plain |
+//! | the container, its store or its keys | everything that the agent may | this is not what is guarded here: see [`store::sealed`](crate::store::sealed) and [`Agent::verify`] |
+//!
+//! What is bounded, and by how much. A time that is over ends the connection, but for that of a body, which is a 408.
+//!
+//! | what | how much |
+//! |---|---|
+//! | headers, and the time between two requests of one connection | 20 s, 64 KiB, 100 headers |
+//! | a body | 30 s, 1 MiB or [`largest_request`](AgentCore::largest_request) |
+//! | its JSON | 64 levels, 50,000 values, each name once in an object |
+//! | requests in memory, all together | 256 MiB; the slowest sender gives way, and then it is a 503 `busy` |
+//! | an answer that the other side does not take | 30 s without a byte |
+//! | a WebSocket whose other side says nothing, not even to pings | 60 s |
+//! | a token | 16 KiB, 24 h or [`longest`](Tokens::longest) |
+//!
+//! Before it there should stand what knows its clients: it bounds no client's rate, for behind a proxy all are one.
+//! `tests/agentcore` tries each of these over real sockets.
 //!
 //! # Beside the Python SDK
 //!
-//! `.ci/agentcore-clients` asks this and an agent of the Python SDK (`bedrock-agentcore` 1.25.0) the same 40 things, good
+//! `.ci/agentcore-clients` asks this and an agent of the Python SDK (`bedrock-agentcore` 1.25.0) the same 46 things, good
 //! and bad, and ends in an error when anything differs but this:
 //!
 //! | | here | there | why |
@@ -49,9 +77,12 @@
 //! | a node that fails | 200, and the thread with its `failure` | 500; in a stream an event with `error` | the thread is kept and can be resumed; that the request failed would be untrue |
 //! | what the caller did wrong: no object, no such action, no input | 400 and a `code` | 500 | it is not the container that failed |
 //! | `NaN`, numbers past the largest double, UTF-16, a byte order mark | 400 | taken | RFC 8259, sections 6 and 8.1 |
-//! | half a surrogate pair; 10,000 nested arrays | 400 | 500 | what cannot be kept is refused as it is read; more than 127 levels are |
+//! | half a surrogate pair; 10,000 nested arrays | 400 | 500 | what cannot be kept is refused as it is read; more than 64 levels are |
+//! | more than 50,000 values; one name twice in an object | 400 | taken | the one takes too much memory, the other says two things |
+//! | no content type, or another one than JSON | 415 | taken | a web page may send it without asking first; with an `Authorization`, as the SDKs send, the type may be left out |
+//! | a page of another origin | 403 | taken | whoever sits at the browser did not ask for it |
 //! | another thread's session | 400 | no look at it | two sessions are two containers for one thread |
-//! | more than 16 MiB | 413 | taken | a thread's state is far below this |
+//! | more than 1 MiB, or what is set | 413 | taken | a thread's state is far below this |
 //! | wrong method, no such path | JSON with a `code` | plain text | whoever reads errors reads JSON |
 //! | `/invocations/` | 404 | 307 to `/invocations` | the service asks for the path without the slash |
 //! | `/ws` without an upgrade | 400 | 404 | the path is there |
