@@ -1,5 +1,7 @@
 //! What a page of somebody else's sends, by a browser on this machine.
 
+use std::process::Command;
+
 use hitl::{
     MemoryStore,
     agentcore::{AgentCore, Operators},
@@ -8,6 +10,7 @@ use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::{self, client::IntoClientRequest as _};
 
 use crate::{
+    container::{listening, program},
     desk::{Desk, Refunds},
     served::{Served, read},
 };
@@ -135,4 +138,35 @@ async fn claims_are_taken_from_others_only_where_it_is_meant() {
     agent().let_anyone_decide().serve_until(listen(), async {}).await.unwrap();
     let silent = AgentCore::new(Refunds::new(Desk::new(), MemoryStore::new()));
     silent.serve_until(listen(), async {}).await.unwrap();
+}
+
+/// The same of the program, by its environment.
+#[test]
+fn the_program_starts_only_where_it_is_meant_to() {
+    const KEYS: &str = r#"{"keys":[]}"#;
+    let serve = |arguments: &[&str], settings: &[(&str, &str)]| {
+        let mut serve = Command::new(program());
+        serve.arg("serve").args(arguments).envs(settings.iter().copied()).env("HITL_STORE", "memory");
+        serve
+    };
+    let wide = ["--listen", "0.0.0.0:0"];
+    let claimed = ("HITL_OPERATORS", "claimed");
+    for (mut serve, words) in [
+        (serve(&wide, &[claimed]), "--let-anyone-decide"),
+        (serve(&wide, &[claimed, ("HITL_LET_ANYONE_DECIDE", "0")]), "should be `1`"),
+        (serve(&[], &[claimed, ("HITL_JWKS", KEYS)]), "keep one"),
+        (serve(&["--let-anyone-decide"], &[claimed, ("HITL_JWKS", KEYS)]), "keep one"),
+    ] {
+        let output = serve.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(2) && said.contains(words), "{:?}: {said}", output.status);
+    }
+    for mut serve in [
+        serve(&["--listen", "127.0.0.1:0"], &[claimed]),
+        serve(&["--listen", "0.0.0.0:0", "--let-anyone-decide"], &[claimed]),
+        serve(&wide, &[claimed, ("HITL_LET_ANYONE_DECIDE", "1")]),
+    ] {
+        let (_child, address, _log) = listening(&mut serve);
+        assert_ne!(address.port(), 0);
+    }
 }

@@ -1,9 +1,9 @@
 //! One client takes what one client may, and the ping is answered through all of it.
 
 use std::{
-    io::{BufRead as _, BufReader, Read as _, Write as _},
+    io::{BufRead as _, Read as _, Write as _},
     net::{SocketAddr, TcpStream},
-    process::{Child, Command, Stdio},
+    process::Command,
     time::Duration,
 };
 
@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::{
-    container::program,
+    container::{listening, program},
     desk::{Desk, Refunds},
-    served::{Served, read},
+    served::{SESSION, Served, read},
 };
 
 /// How long anything is waited for that should come at once.
@@ -148,23 +148,39 @@ async fn how_large_a_request_may_be_is_set() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_process_with_few_files_is_not_used_up() {
-    struct Ended(Child);
-    impl Drop for Ended {
-        fn drop(&mut self) {
-            let _ = self.0.kill();
-            let _ = self.0.wait();
-        }
-    }
     let folder = tempfile::tempdir().unwrap();
-    let mut child = Command::new("sh");
-    child.args(["-c", "ulimit -n 128; exec \"$0\" serve --listen 127.0.0.1:0"]).arg(program());
-    child.env("REFUND_DB", folder.path().join("refund.db")).stdout(Stdio::piped());
-    let mut child = Ended(child.spawn().unwrap());
-    let mut line = String::new();
-    let mut output = BufReader::new(child.0.stdout.take().unwrap());
-    output.read_line(&mut line).unwrap();
-    let line: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{line}: {error}"));
-    let address: SocketAddr = line["address"].as_str().unwrap().parse().unwrap();
+    let mut few = Command::new("sh");
+    few.args(["-c", "ulimit -n 128; exec \"$0\" serve --listen 127.0.0.1:0"]).arg(program());
+    let (_child, address, _log) = listening(few.env("REFUND_DB", folder.path().join("refund.db")));
     let _open: Vec<_> = (0..600).map(|_| half_open(address, "GET /ping HTTP/1.1\r\nHost: loc")).collect();
     assert_eq!(ping(address)["status"], "Healthy");
+}
+
+/// Whoever writes into a log chooses what its readers read.
+#[tokio::test]
+async fn ids_are_logged_only_where_they_are_short_and_plain() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut serve = Command::new(program());
+    serve.args(["serve", "--listen", "127.0.0.1:0"]).env("REFUND_DB", folder.path().join("refund.db"));
+    let (_child, address, log) = listening(&mut serve);
+    let long = "x".repeat(5000);
+    let sent = [
+        ("5f1d7a84-7b4e-4c1c-9a34-2f3d8a3a1c11", true),
+        (long.as_str(), false),
+        ("{\"level\":\"ERROR\"}", false),
+        ("two words", false),
+    ];
+    for (id, _) in sent {
+        let get = json!({ "action": "get", "thread_id": "nobody" });
+        let request = reqwest::Client::new().post(format!("http://{address}/invocations")).json(&get);
+        let request = request.header("X-Amzn-Bedrock-AgentCore-Runtime-Request-Id", id).header(SESSION, id);
+        assert!(request.send().await.unwrap().status().is_client_error());
+    }
+    let lines = log.lines().map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
+    let answered = lines.filter(|line| line["message"] == "answered").take(sent.len());
+    for (line, (id, kept)) in answered.zip(sent) {
+        assert_eq!(line["requestId"] == id, kept, "{line}");
+        assert!(line["sessionId"] == if kept { id } else { "" }, "{line}");
+        assert!(line["requestId"].as_str().is_some_and(|id| id.len() == 36), "{line}");
+    }
 }

@@ -73,6 +73,8 @@ async fn a_signed_token_must_say_who_somebody_is() {
             with(json!({ "iat": NOW - 86_000, "exp": NOW + 60_000 })),
         ),
         ("good for ever", nothing.clone(), with(json!({ "exp": 1e300 }))),
+        ("a subject of two lines", nothing.clone(), with(json!({ "sub": "mara\nand noor" }))),
+        ("a subject of a page", nothing.clone(), with(json!({ "sub": "x".repeat(1000) }))),
         ("longer than any", nothing.clone(), with(json!({ "x": "x".repeat(20_000) }))),
         ("another algorithm's name", json!({ "alg": "ES384" }), good.clone()),
         ("no algorithm", json!({ "alg": "none" }), good.clone()),

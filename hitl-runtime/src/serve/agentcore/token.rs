@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::keys::{InvalidKeys, Keys};
-use crate::{Operator, serve::wire::Refusal};
+use crate::{Operator, ThreadId, serve::wire::Refusal};
 
 /// Where the roles of a subject stand, unless it is said otherwise.
 const ROLES: &str = "roles";
@@ -169,6 +169,10 @@ impl Tokens {
             return Err(invalid("it is meant for another audience"));
         }
         let name = sub.filter(|sub| !sub.trim().is_empty()).ok_or_else(|| invalid("it names no subject"))?;
+        // It is kept in the journal, and read by people.
+        if name.len() > ThreadId::MAX_BYTES || name.chars().any(char::is_control) {
+            return Err(invalid("its subject is no plain text of at most 200 bytes"));
+        }
         let until = exp.ok_or_else(|| invalid("it says no time until which it is good"))?;
         let soon = (now + LEEWAY) as f64;
         if [nbf, iat].into_iter().flatten().any(|from| from > soon) {
