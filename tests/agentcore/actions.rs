@@ -61,6 +61,49 @@ async fn a_thread_from_its_start_to_its_end() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_preview_says_what_would_be_signed_and_signs_nothing() {
+    let served = Served::start();
+    let digest = served.waiting("t").await;
+    let before = served.agent.verify(&"t".try_into().unwrap()).await.unwrap();
+    let preview = |more: serde_json::Value| {
+        let mut payload = json!({
+            "action": "preview", "thread_id": "t", "digest": digest, "operator": "mara", "roles": ["clerk"],
+        });
+        payload.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        payload
+    };
+    let draft = |dollars: u32| json!({ "order": "A-9133", "dollars": dollars });
+    let patch = json!({ "draft": { "dollars": 120 } });
+    for (asked, signs) in [
+        (json!({ "verdict": "approve" }), draft(149)),
+        (json!({ "verdict": "edit", "patch": patch }), draft(120)),
+        (json!({ "verdict": { "action": "edit", "patch": patch } }), draft(120)),
+        (json!({ "verdict": { "edit": { "patch": patch } } }), draft(120)),
+        (json!({ "verdict": { "action": "reject", "reason": "other" } }), json!(null)),
+        (json!({ "verdict": "ask", "question": "Why?" }), json!(null)),
+    ] {
+        let (status, answer) = served.ask(preview(asked.clone())).await;
+        assert_eq!(
+            (status, &answer["thread"], &answer["digest"], &answer["signs"]),
+            (200, &json!("t"), &json!(digest), &signs),
+            "{asked}: {answer}"
+        );
+    }
+    for (asked, status, code) in [
+        (json!({ "verdict": "edit", "patch": { "draft": { "dollars": 501 } } }), 422, "invalid"),
+        (json!({ "verdict": "approve", "roles": ["guest"] }), 403, "role_missing"),
+        (json!({ "verdict": "approve", "digest": "ab".repeat(32) }), 409, "stale"),
+        (json!({ "verdict": "start" }), 400, "invalid_request"),
+    ] {
+        let (found, answer) = served.ask(preview(asked.clone())).await;
+        assert_eq!((found, &answer["code"]), (status, &json!(code)), "{asked}: {answer}");
+    }
+    assert_eq!(served.agent.verify(&"t".try_into().unwrap()).await.unwrap(), before);
+    assert!(served.desk.paid().is_empty());
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_flat_forms_of_a_start() {
     let served = Served::start();
     for (thread, payload) in [
@@ -134,7 +177,7 @@ fn plain_ping(address: std::net::SocketAddr) -> serde_json::Value {
     use std::io::{Read, Write};
     let mut stream = std::net::TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(std::time::Duration::from_secs(30))).unwrap();
-    stream.write_all(b"GET /ping HTTP/1.1\r\nhost: agent\r\nconnection: close\r\n\r\n").unwrap();
+    stream.write_all(b"GET /ping HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()

@@ -97,9 +97,9 @@ async fn a_hundred_megabytes_are_refused_and_whoever_sent_them_reads_why() {
     let served = Served::start();
     let body = format!(r#"{{"thread_id":"t","message":"{}"}}"#, "x".repeat(100_000_000));
     let (status, answer) = read(served.raw(body).send().await.unwrap()).await;
-    assert_eq!((status, &answer["code"], &answer["limit"]), (413, &json!("too_large"), &json!(16_777_216)));
-    // Five are taken.
-    let message = format!("A-1 {}", "x".repeat(5_000_000));
+    assert_eq!((status, &answer["code"], &answer["limit"]), (413, &json!("too_large"), &json!(1_048_576)));
+    // Nearly one is taken.
+    let message = format!("A-1 {}", "x".repeat(1_000_000));
     let (status, view) = served.ask(json!({ "thread_id": "t", "message": message })).await;
     assert_eq!((status, &view["standing"]), (200, &json!("waiting")));
     served.stop().await;
@@ -109,7 +109,7 @@ async fn a_hundred_megabytes_are_refused_and_whoever_sent_them_reads_why() {
 async fn megabytes_that_are_wrong_are_not_said_back() {
     let served = Served::start();
     let digest = served.waiting("t").await;
-    let long = "x".repeat(5_000_000);
+    let long = "x".repeat(1_000_000);
     let by = |mut payload: Value| {
         payload["thread_id"] = "t".into();
         payload["digest"] = digest.as_str().into();

@@ -2,8 +2,9 @@
 
 use std::{
     io::{BufRead as _, BufReader},
+    net::SocketAddr,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStdout, Command, Stdio},
     sync::LazyLock,
 };
 
@@ -57,6 +58,31 @@ impl Drop for Container {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// A process that is ended with the test.
+pub struct Ended(pub Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A program that serves, where it listens, and what it logs.
+pub fn listening(command: &mut Command) -> (Ended, SocketAddr, BufReader<ChildStdout>) {
+    let mut child = Ended(command.stdout(Stdio::piped()).spawn().unwrap());
+    let mut log = BufReader::new(child.0.stdout.take().unwrap());
+    let mut line = String::new();
+    log.read_line(&mut line).unwrap();
+    let line: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{line}: {error}"));
+    (child, line["address"].as_str().unwrap().parse().unwrap(), log)
+}
+
+/// Where the program is.
+pub fn program() -> &'static Path {
+    &PROGRAM
 }
 
 /// `examples/refund` with its server, built like this test.

@@ -149,7 +149,7 @@ async fn a_socket_refuses_what_is_too_large_and_goes_on() {
     let url = served.url("/ws").replace("http:", "ws:");
     let (mut socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
     for (payload, code) in [
-        (format!(r#"{{"thread_id":"t","message":"{}"}}"#, "x".repeat(17_000_000)), "too_large"),
+        (format!(r#"{{"thread_id":"t","message":"{}"}}"#, "x".repeat(1_100_000)), "too_large"),
         (json!({ "action": "get", "thread_id": "nobody" }).to_string(), "unknown_thread"),
     ] {
         socket.send(Message::text(payload)).await.unwrap();

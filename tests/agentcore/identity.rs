@@ -11,62 +11,16 @@ use std::{
 use futures_util::future::join_all;
 use hitl::{
     ManualClock, MemoryStore,
-    agentcore::{Operators, Tokens},
+    agentcore::{Operators, Right, Tokens},
 };
-use jsonwebtoken::{Algorithm, EncodingKey, Header, encode, jwk::Jwk};
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 
 use crate::{
     desk::{Desk, Refunds},
+    issuer::{Issuer, NOW, base64, claims, with},
     served::{Served, read},
 };
-
-/// 2026-11-22, in seconds.
-const NOW: u64 = 1_795_344_603;
-
-/// A key of a house that issues tokens.
-struct Issuer {
-    key: EncodingKey,
-    kid: String,
-}
-
-impl Issuer {
-    fn new(kid: &str) -> Self {
-        let pem = std::process::Command::new("openssl")
-            .args(["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"])
-            .output()
-            .expect("openssl makes the keys of this test");
-        assert!(pem.status.success());
-        Self { key: EncodingKey::from_ec_pem(&pem.stdout).unwrap(), kid: kid.to_owned() }
-    }
-
-    fn jwks(&self) -> String {
-        let mut key = Jwk::from_encoding_key(&self.key, Algorithm::ES256).unwrap();
-        key.common.key_id = Some(self.kid.clone());
-        json!({ "keys": [key] }).to_string()
-    }
-
-    fn token(&self, claims: &Value) -> String {
-        let mut header = Header::new(Algorithm::ES256);
-        header.kid = Some(self.kid.clone());
-        encode(&header, claims, &self.key).unwrap()
-    }
-}
-
-fn claims() -> Value {
-    json!({ "sub": "mara", "exp": NOW + 60, "iss": "https://login.example", "aud": "refunds", "roles": ["clerk"] })
-}
-
-fn with(changes: Value) -> Value {
-    let mut claims = claims();
-    for (name, value) in changes.as_object().unwrap() {
-        match value {
-            Value::Null => drop(claims.as_object_mut().unwrap().remove(name)),
-            value => claims[name] = value.clone(),
-        }
-    }
-    claims
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_verdict_is_the_subject_s_whose_token_was_verified() {
@@ -76,7 +30,7 @@ async fn a_verdict_is_the_subject_s_whose_token_was_verified() {
     let (desk, clock) = (Desk::new(), ManualClock::at_ms(NOW * 1000));
     let agent = Refunds::new(desk.clone(), MemoryStore::new()).clock(clock.clone());
     let served = Served::of(agent, desk, Operators::verified(tokens));
-    let digest = served.waiting("t").await;
+    let digest = served.waiting_for("t", Some(&issuer.bearer("mara", &[]))).await;
     let approve = json!({ "action": "approve", "thread_id": "t", "digest": digest });
     let send = async |token: String, payload: &Value| {
         read(served.post(payload).header("authorization", token).send().await.unwrap()).await
@@ -116,6 +70,9 @@ async fn a_verdict_is_the_subject_s_whose_token_was_verified() {
     // A name that is merely claimed.
     let (status, body) = served.ask(claimed.clone()).await;
     assert_eq!((status, &body["code"]), (403, &json!("operator_unverified")), "{body}");
+    // Nor is anything done for whoever says nothing at all.
+    let (status, body) = served.ask(approve.clone()).await;
+    assert_eq!((status, &body["code"]), (401, &json!("token_missing")), "{body}");
     let good = format!("Bearer {}", issuer.token(&claims()));
     claimed["operator"] = "noor".into();
     let (status, body) = send(good.clone(), &claimed).await;
@@ -124,7 +81,7 @@ async fn a_verdict_is_the_subject_s_whose_token_was_verified() {
 
     let (status, view) = send(good.clone(), &approve).await;
     assert_eq!((status, &view["standing"]), (200, &json!("ended")), "{view}");
-    let (_, history) = served.ask(json!({ "action": "history", "thread_id": "t" })).await;
+    let (_, history) = send(good, &json!({ "action": "history", "thread_id": "t" })).await;
     let decided = &history["entries"][3]["event"]["decided"];
     assert_eq!((&decided["operator"], &decided["unverified"]), (&json!("mara"), &Value::Null), "{history}");
     served.stop().await;
@@ -225,7 +182,9 @@ async fn keys_are_fetched_once_for_all_and_count_for_as_long_as_the_issuer_has_t
     let keys = KeyServer::start(old.jwks()).await;
     let (desk, clock) = (Desk::new(), ManualClock::at_ms(NOW * 1000));
     let agent = Refunds::new(desk.clone(), MemoryStore::new()).clock(clock.clone());
-    let served = Served::of(agent, desk, Operators::verified(Tokens::from_url(&keys.url)));
+    let tokens = Tokens::from_url(&keys.url).unwrap().longest(Duration::from_secs(1_000_000));
+    // Nobody need be known to look, so that a 200 says that a token was good.
+    let served = Served::of(agent, desk, Operators::verified(tokens).open(Right::Start).open(Right::Read));
     let _ = served.waiting("t").await;
     let at_once = async |issuer: &Issuer| {
         let token = format!("Bearer {}", issuer.token(&with(json!({ "exp": NOW + 1_000_000 }))));
@@ -276,7 +235,7 @@ async fn a_key_of_an_unknown_kind_spoils_no_other_and_a_time_may_have_a_fraction
     let agent = Refunds::new(desk.clone(), MemoryStore::new()).clock(clock);
     let tokens = Tokens::from_jwks(&jwks.to_string()).unwrap();
     let served = Served::of(agent, desk, Operators::verified(tokens));
-    let digest = served.waiting("t").await;
+    let digest = served.waiting_for("t", Some(&issuer.bearer("mara", &[]))).await;
     let token = issuer.token(&with(json!({ "exp": NOW as f64 + 0.5, "nbf": NOW as f64 - 0.5 })));
     let approve = json!({ "action": "approve", "thread_id": "t", "digest": digest });
     let (status, view) = read(served.post(&approve).bearer_auth(token).send().await.unwrap()).await;
@@ -289,17 +248,4 @@ fn shared_secret(issuer: &Issuer) -> String {
     let mut header = Header::new(Algorithm::HS256);
     header.kid = Some(issuer.kid.clone());
     encode(&header, &claims(), &EncodingKey::from_secret(issuer.jwks().as_bytes())).unwrap()
-}
-
-/// Without padding, by RFC 7515.
-fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    bytes
-        .chunks(3)
-        .flat_map(|chunk| {
-            let bits = chunk.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte))
-                << (8 * (3 - chunk.len()));
-            (0..=chunk.len()).map(move |i| char::from(LETTERS[(bits >> (18 - 6 * i) & 63) as usize]))
-        })
-        .collect()
 }

@@ -9,12 +9,17 @@ mod desk;
 #[path = "../../hitl-runtime/tests/dynamo/dynoxide.rs"]
 mod dynoxide;
 mod events;
+mod foreign;
 mod identity;
+mod issuer;
+mod limits;
 #[cfg(feature = "dynamodb")]
 mod one_table;
+mod owners;
 mod process;
 #[cfg(feature = "dynamodb")]
 mod restored;
 mod served;
 #[cfg(feature = "dynamodb")]
 mod table;
+mod tokens;

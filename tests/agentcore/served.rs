@@ -36,10 +36,18 @@ impl Served {
     }
 
     pub fn of(agent: Agent<Refunds>, desk: Desk, operators: Operators) -> Self {
+        Self::with(agent, desk, |served| served.operators(operators))
+    }
+
+    pub fn with(
+        agent: Agent<Refunds>,
+        desk: Desk,
+        settings: impl FnOnce(AgentCore<Refunds>) -> AgentCore<Refunds>,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
-        let served = AgentCore::new(agent.clone()).operators(operators);
+        let served = settings(AgentCore::new(agent.clone()));
         let serving = tokio::spawn(served.serve_until(listener, async {
             let _ = stopped.await;
         }));
@@ -55,7 +63,7 @@ impl Served {
     }
 
     pub fn raw(&self, body: impl Into<reqwest::Body>) -> RequestBuilder {
-        self.client.post(self.url("/invocations")).body(body)
+        self.client.post(self.url("/invocations")).header("content-type", "application/json").body(body)
     }
 
     pub fn get(&self, path: &str) -> RequestBuilder {
@@ -69,11 +77,24 @@ impl Served {
 
     /// Starts a thread and gives the digest of its draft.
     pub async fn waiting(&self, thread: &str) -> String {
-        let (status, view) = self
-            .ask(json!({ "action": "start", "thread_id": thread, "message": "A-9133 arrived broken" }))
-            .await;
+        self.waiting_for(thread, None).await
+    }
+
+    /// The same in somebody's name.
+    pub async fn waiting_for(&self, thread: &str, authorization: Option<&str>) -> String {
+        let start = json!({ "action": "start", "thread_id": thread, "message": "A-9133 arrived broken" });
+        let (status, view) = self.ask_as(authorization, &start).await;
         assert_eq!(status, 200, "{view}");
         view["reviews"][0]["digest"].as_str().unwrap().to_owned()
+    }
+
+    /// What somebody is answered.
+    pub async fn ask_as(&self, authorization: Option<&str>, payload: &Value) -> (u16, Value) {
+        let mut request = self.post(payload);
+        if let Some(authorization) = authorization {
+            request = request.header("authorization", authorization);
+        }
+        read(request.send().await.unwrap()).await
     }
 
     pub async fn ping(&self) -> Value {

@@ -118,6 +118,9 @@ pub enum Event {
         /// The thread and the place it was forked from.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         from: Option<Origin>,
+        /// Whose it is: the subject of the verified token that asked for it. Left out where nobody was verified.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
     },
     /// A node finished.
     Ran {

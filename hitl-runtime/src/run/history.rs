@@ -234,6 +234,7 @@ impl<G: Graph> Agent<G> {
                 input: Values::new(),
                 to: None,
                 from: Some(from),
+                by: None,
             },
             lease: None,
             spent: Vec::new(),

@@ -50,7 +50,18 @@ impl<G: Graph> Agent<G> {
     {
         let thread = thread.try_into().map_err(Into::into)?;
         let (agent, input) = (self.clone(), encode_input(&input)?);
-        G::turn(detach::finish(async move { agent.begin(thread, input).await }).await?)
+        G::turn(detach::finish(async move { agent.begin(thread, input, Starter::Program).await }).await?)
+    }
+
+    /// The same for whoever a request is from; another's thread is a name that is taken.
+    pub(crate) async fn start_as(
+        &self,
+        thread: ThreadId,
+        input: &serde_json::Value,
+        by: Option<String>,
+    ) -> Result<G::Turn, Error> {
+        let (agent, input) = (self.clone(), encode_input(&read_input::<G>(input)?)?);
+        G::turn(detach::finish(async move { agent.begin(thread, input, Starter::Caller(by)).await }).await?)
     }
 
     /// [`Agent::start`] with an input that comes as JSON.
@@ -78,14 +89,12 @@ impl<G: Graph> Agent<G> {
         T: TryInto<ThreadId>,
         T::Error: Into<Error>,
     {
-        let input = crate::review::read(&input.to_string())
-            .map_err(|violation| Error::InvalidInput { problem: violation.to_string() })?;
-        self.start(thread, input).await
+        self.start(thread, read_input::<G>(input)?).await
     }
 
-    async fn begin(self, thread: ThreadId, input: Values) -> Result<Outlook<G>, Error> {
+    async fn begin(self, thread: ThreadId, input: Values, starter: Starter) -> Result<Outlook<G>, Error> {
         match self.known(&thread).await {
-            Ok(fold) => return self.same_start(fold, &input).await,
+            Ok(fold) => return self.same_start(fold, &input, &starter).await,
             Err(Error::UnknownThread { .. }) => thread.check_new()?,
             Err(Error::GraphChanged { differences, .. })
                 if matches!(differences[..], [Difference::OtherGraph { .. }]) =>
@@ -116,21 +125,34 @@ impl<G: Graph> Agent<G> {
             input: input.clone(),
             to: Some(to),
             from: None,
+            by: match &starter {
+                Starter::Program => None,
+                Starter::Caller(by) => by.clone(),
+            },
         })?;
         match drive::run(&self, post).await {
-            Err(Stopped::Taken(_)) => self.same_start(self.known(&thread).await?, &input).await,
+            Err(Stopped::Taken(_)) => self.same_start(self.known(&thread).await?, &input, &starter).await,
             other => self.outlook_of(other).await,
         }
     }
 
-    async fn same_start(&self, fold: GraphFold<G>, input: &Values) -> Result<Outlook<G>, Error> {
+    async fn same_start(
+        &self,
+        fold: GraphFold<G>,
+        input: &Values,
+        starter: &Starter,
+    ) -> Result<Outlook<G>, Error> {
         let thread = fold.thread.clone();
         let first = self.inner.store.entries(&thread, 0, 1).await?;
         let entry = first.first().map(|record| serde_json::from_slice::<Entry>(&record.body));
         let same = match entry {
             Some(Ok(entry)) => match entry.event {
-                Event::Started { graph, version, input: before, from: None, .. } => {
-                    graph == G::SPEC.name && same_input::<G::State>(version, &before, input)
+                Event::Started { graph, version, input: before, from: None, by, .. } => {
+                    let is_theirs = match starter {
+                        Starter::Program => true,
+                        Starter::Caller(caller) => by == *caller,
+                    };
+                    is_theirs && graph == G::SPEC.name && same_input::<G::State>(version, &before, input)
                 }
                 _ => false,
             },
@@ -233,6 +255,19 @@ impl<G: Graph> Agent<G> {
             Err(Stopped::Error(error)) => Err(error),
         }
     }
+}
+
+/// Who begins a thread.
+enum Starter {
+    /// The program itself, whose threads all are.
+    Program,
+    /// Somebody who asks it to: a verified name, or nobody known.
+    Caller(Option<String>),
+}
+
+fn read_input<G: Graph>(input: &serde_json::Value) -> Result<<G::State as State>::Input, Error> {
+    crate::review::read(&input.to_string())
+        .map_err(|violation| Error::InvalidInput { problem: violation.to_string() })
 }
 
 /// What is done again when a thread is taken up.

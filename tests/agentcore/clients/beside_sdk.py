@@ -1,4 +1,4 @@
-"""Forty requests, good and bad, to our program and to an agent of the Python SDK (`peer.py`): what differs is explained."""
+"""Some fifty requests, good and bad, to our program and to an agent of the Python SDK (`peer.py`): what differs is explained."""
 
 import gzip
 import itertools
@@ -17,6 +17,8 @@ STRICT = {"status": (400, 200), "body": ("error", "object")}
 OTHER_SESSION = STRICT
 TYPED = {"type": ("application/json", "text/plain; charset=utf-8"), "body": ("error", "text")}
 LARGE = {"status": (413, 200), "body": ("error", "object")}
+NO_TYPE = {"status": (415, 200), "body": ("error", "object")}
+FOREIGN = {"status": (403, 200), "body": ("error", "object")}
 ONE_PATH = {"status": (404, 307), "type": ("application/json", None), "body": ("error", "nothing")}
 SOCKET = {"status": (400, 404)}
 NO_HTTP = {"type": (None, "text/plain; charset=utf-8"), "body": ("nothing", "text")}
@@ -25,6 +27,7 @@ HEADERS = {"status": (431, 200), "type": (None, "application/json"), "body": ("n
 TEXT = "Please refund order A-9133, it arrived broken. I paid $149."
 HERE = "/invocations"
 JSON = ("Content-Type", "application/json")
+FORM = ("Content-Type", "application/x-www-form-urlencoded")
 EVENTS = ("Accept", "text/event-stream, application/json")
 SIGNED = ("Authorization", "AWS4-HMAC-SHA256 Credential=a/20261122/eu-central-1/b/aws4_request, Signature=0")
 OF_THE_SERVICE = [
@@ -60,14 +63,18 @@ def requests():
         ("a start", post(start()), 200, NAMED),
         ("its inputs in `input`", post(json.dumps({"thread_id": "in", "input": {"message": TEXT}}).encode()), 200, NAMED),
         ("a prompt, by its session", post(json.dumps({"prompt": TEXT}).encode(), session()), 200, NAMED),
-        ("no content type", request("POST", HERE, start()), 200, NAMED),
+        ("no content type", request("POST", HERE, start()), 415, NO_TYPE),
+        ("no content type, and a signature of AWS", request("POST", HERE, start(), SIGNED), 200, NAMED),
+        ("a form's content type", request("POST", HERE, start(), FORM), 415, NO_TYPE),
+        ("a page of another origin", post(start(), ("Origin", "https://desk.example")), 403, FOREIGN),
+        ("a page of another site", post(start(), ("Sec-Fetch-Site", "cross-site")), 403, FOREIGN),
         ("in chunks", post(chunked(start()), ("Transfer-Encoding", "chunked")), 200, NAMED),
         ("after 100 Continue", post(start(), ("Expect", "100-continue")), 200, NAMED),
         ("by HTTP/1.0", post(start(), version="HTTP/1.0"), 200, NAMED),
         ("with a query", post(start(), path=f"{HERE}?qualifier=DEFAULT"), 200, NAMED),
         ("letters of all kinds", post(start(f"Überweisung 😀: {TEXT}")), 200, NAMED),
         ("an escaped NUL", post(start(f"\0 {TEXT}")), 200, NAMED),
-        ("five megabytes", post(start(TEXT + "x" * 5_000_000)), 200, NAMED),
+        ("most of a megabyte", post(start(TEXT + "x" * 1_000_000)), 200, NAMED),
         ("the service's headers", post(start(), *OF_THE_SERVICE), 200, NAMED),
         ("a signature of AWS", post(start(), SIGNED), 200, NAMED),
         ("events", post(start(), EVENTS), 200, NAMED | UTF8),
@@ -91,6 +98,8 @@ def requests():
         ("no input", post(b'{"thread_id": "no"}'), 400, CALLER),
         ("another thread's session", post(start(), session()), 400, OTHER_SESSION),
         ("17 megabytes", post(start("order" + "x" * 17_000_000)), 413, LARGE),
+        ("a name twice", post(b'{"thread_id": "no", "message": "order", "message": "other"}'), 400, STRICT),
+        ("100,000 values", post(b'{"message": "order", "x": [' + b"0," * 100_000 + b"0]}"), 400, STRICT),
         ("another method", request("GET", HERE), 405, TYPED),
         ("a slash too many", post(start(), path=f"{HERE}/"), 404, ONE_PATH),
         ("another path", request("GET", "/admin"), 404, TYPED),

@@ -34,6 +34,14 @@ pub(super) fn refused(refusal: &Refusal) -> Response {
     response
 }
 
+/// A header as an id that may stand in a log: letters, digits and a few signs, and no more of them than the service's own
+/// ids have.
+pub(super) fn id<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    const LONGEST: usize = 256;
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':');
+    text(headers, name).filter(|id| id.len() <= LONGEST && id.chars().all(is_plain))
+}
+
 /// A header that is text.
 pub(super) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim).filter(|text| !text.is_empty())

@@ -1,10 +1,10 @@
 //! A request with everything that stands around it: whose it is, and which session's.
 
 use serde_json::Value;
-use tracing::Instrument as _;
 
 use super::{
     House,
+    access::{self, Hearing},
     identity::Caller,
     session::{session_id, thread_of},
 };
@@ -42,23 +42,23 @@ impl Call {
         Ok(Self { request, operator, session })
     }
 
-    /// Does what is asked for where nodes run, which is not where pings are answered.
+    /// Whether the caller may have it carried out, and what of it the caller may hear.
+    pub(super) async fn admit<G: Graph>(
+        &self,
+        house: &House<G>,
+        caller: &Caller,
+    ) -> Result<Hearing, Refusal> {
+        access::admit(house, caller, &self.request).await
+    }
+
+    /// Does what is asked for. To be called where nodes run, which is not where pings are answered.
     pub(super) async fn run<G: Graph>(self, house: &House<G>) -> Result<Reply, Refusal> {
-        let agent = house.agent.clone();
-        let work = async move { agent.act(self.request, self.operator.as_ref()).await.map_err(kept_back) };
-        let work = work.in_current_span();
-        house.workers().spawn(work).await.unwrap_or_else(|_| {
-            Err(Refusal::new(
-                500,
-                "internal",
-                "this container failed in the middle; ask how the thread stands",
-            ))
-        })
+        house.agent.act(self.request, self.operator.as_ref()).await.map_err(kept_back)
     }
 }
 
 /// What a store says may name accounts, roles and files, which are nothing to whoever calls.
-fn kept_back(refusal: Refusal) -> Refusal {
+pub(super) fn kept_back(refusal: Refusal) -> Refusal {
     if refusal.status != 503 {
         return refusal;
     }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use axum::http::{HeaderMap, header};
 
 use super::{
-    House, answer,
+    House,
+    access::{Right, Rules},
+    answer,
     token::{Subject, Tokens},
 };
 use crate::{Operator, run::Graph, serve::wire::Refusal};
@@ -27,38 +29,78 @@ use crate::{Operator, run::Graph, serve::wire::Refusal};
 pub struct Operators {
     tokens: Option<Arc<Tokens>>,
     claimed: bool,
+    rules: Rules,
 }
 
 impl Operators {
-    /// The subject of a verified token, and nobody else. Only verdicts and settlements ask for one: who may begin a thread
-    /// or look at it is for whoever stands before the container.
-    pub fn verified(tokens: Tokens) -> Self {
-        Self { tokens: Some(Arc::new(tokens)), claimed: false }
-    }
-
-    /// Whoever the payload says it is, by `operator` and `roles`. The journal says `unverified` beside each verdict.
-    pub fn claimed() -> Self {
-        Self { tokens: None, claimed: true }
-    }
-
-    /// The same, and where there is no token whoever the payload says it is.
+    /// The subject of a verified token, and nobody else. All but the ping asks for a token.
     ///
-    /// ```no_run
-    /// use hitl::agentcore::{Operators, Tokens};
+    /// Whoever has one may begin threads, and a thread belongs to who began it. Besides them, whoever holds the role of a
+    /// review that the thread waits for, or has waited for, may read it, decide and have it taken up; for anybody else
+    /// there is no such thread. [`role_for`](Self::role_for) and [`open`](Self::open) say otherwise.
+    pub fn verified(tokens: Tokens) -> Self {
+        Self { tokens: Some(Arc::new(tokens)), claimed: false, rules: Rules::default() }
+    }
+
+    /// Names a role for a right. For [`Right::Start`], only its holders begin threads, or those of another role that is
+    /// named so. For the others, its holders have the right to every thread, as an auditor does.
+    ///
+    /// ```
+    /// use hitl::agentcore::{Operators, Right, Tokens};
     ///
     /// # fn keys() -> Result<Tokens, Box<dyn std::error::Error>> {
     /// #     Ok(Tokens::from_jwks(r#"{ "keys": [] }"#)?)
     /// # }
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// // For the weeks in which some callers have tokens, and some do not yet.
-    /// let operators = Operators::verified(keys()?).or_claimed();
+    /// let operators = Operators::verified(keys()?).role_for(Right::Start, "desk").role_for(Right::Read, "auditor");
     /// # let _ = operators;
     /// # Ok(())
     /// # }
     /// ```
     #[must_use]
-    pub fn or_claimed(self) -> Self {
-        Self { claimed: true, ..self }
+    pub fn role_for(mut self, right: Right, role: impl Into<String>) -> Self {
+        self.rules.role(right, role.into());
+        self
+    }
+
+    /// Gives a right to whoever calls, with or without a token. What is opened is for whoever stands before the container
+    /// to guard.
+    ///
+    /// ```
+    /// use hitl::agentcore::{Operators, Right, Tokens};
+    ///
+    /// # fn keys() -> Result<Tokens, Box<dyn std::error::Error>> {
+    /// #     Ok(Tokens::from_jwks(r#"{ "keys": [] }"#)?)
+    /// # }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// // Customers, who have no tokens, write to the desk.
+    /// let operators = Operators::verified(keys()?).open(Right::Start);
+    /// # let _ = operators;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn open(mut self, right: Right) -> Self {
+        self.rules.open(right);
+        self
+    }
+
+    /// Whoever the payload says it is, by `operator` and `roles`. The journal says `unverified` beside each verdict.
+    ///
+    /// Whoever can reach the server decides. On an address that others reach, it is not served unless
+    /// [`let_anyone_decide`](super::AgentCore::let_anyone_decide) says that this is meant.
+    pub fn claimed() -> Self {
+        Self { claimed: true, ..Self::default() }
+    }
+
+    /// Whether anybody decides who can reach the server.
+    pub(super) fn lets_anyone_decide(&self) -> bool {
+        self.claimed
+    }
+
+    /// Who may do what; none where no token is verified.
+    pub(super) fn rules(&self) -> Option<&Rules> {
+        self.tokens.as_ref().map(|_| &self.rules)
     }
 
     /// Who decides. A token outweighs what a payload claims, which must not say otherwise.
@@ -87,6 +129,11 @@ pub(super) struct Caller {
 }
 
 impl Caller {
+    /// Who decides, or asks.
+    pub(super) fn operator(&self) -> Option<&Operator> {
+        self.subject.as_ref().map(|subject| &subject.operator)
+    }
+
     /// Reads and verifies what the headers say.
     pub(super) async fn of<G: Graph>(house: &House<G>, headers: &HeaderMap) -> Result<Self, Refusal> {
         let session = answer::text(headers, answer::SESSION).map(str::to_owned);
@@ -110,7 +157,11 @@ impl Caller {
 
 /// The token of a request, by RFC 6750. What AWS's SDKs sign with is the caller's, and says nothing of an operator.
 fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
-    let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(Refusal::new(401, "token_invalid", "`Authorization` is there twice: send one token"));
+    }
     match value.to_str().ok().and_then(|text| text.split_once(' ')) {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(Some(token.trim())),
         Some((scheme, _)) if scheme.starts_with("AWS4-") => Ok(None),

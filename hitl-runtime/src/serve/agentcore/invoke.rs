@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
+    Extension,
     body::Body,
     extract::State,
     http::{HeaderMap, HeaderValue, StatusCode, header},
@@ -10,34 +11,45 @@ use axum::{
 };
 use tracing::Instrument;
 
-use super::{House, answer, call::Call, identity::Caller, payload, stream};
+use super::{House, answer, call::Call, connections::Connection, door, payload, stream, work::Underway};
 use crate::{run::Graph, serve::wire::Refusal};
+
+/// The connection that a request came on, where this server has accepted it.
+pub(super) type On = Option<Extension<Arc<Connection>>>;
 
 pub(super) async fn invoke<G: Graph>(
     State(house): State<Arc<House<G>>>,
+    on: On,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
     let span = span(&headers);
+    let connection = on.map(|Extension(connection)| connection);
+    let underway = connection.as_ref().map(Underway::begin);
     let answered = async {
-        let response = answer(&house, &headers, body).await.unwrap_or_else(|refusal| {
+        let response = answer(&house, connection.as_ref(), headers, body).await.unwrap_or_else(|refusal| {
             log(&refusal);
             answer::refused(&refusal)
         });
         tracing::info!(status = response.status().as_u16(), "answered");
         response
     };
-    answered.instrument(span).await
+    let response = answered.instrument(span).await;
+    match underway {
+        Some(underway) => underway.until_sent(response),
+        None => response,
+    }
 }
 
 /// `POST /runtimes/{arn}/invocations`: the service's address, so that its SDKs can be pointed at this program. They look for
 /// the text of an error in `message`.
 pub(super) async fn invoke_as_service<G: Graph>(
     house: State<Arc<House<G>>>,
+    on: On,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let response = invoke(house, headers, body).await;
+    let response = invoke(house, on, headers, body).await;
     match response.extensions().get::<Refusal>() {
         Some(refusal) => answer::refused(&refusal.clone().detail("message", refusal.message.clone())),
         None => response,
@@ -54,27 +66,51 @@ fn log(refusal: &Refusal) {
 
 /// What is logged while a request is served says which one it is.
 pub(super) fn span(headers: &HeaderMap) -> tracing::Span {
-    let request = answer::text(headers, answer::REQUEST).map_or_else(answer::drawn_id, str::to_owned);
-    let session = answer::text(headers, answer::SESSION).unwrap_or_default();
+    let request = answer::id(headers, answer::REQUEST).map_or_else(answer::drawn_id, str::to_owned);
+    let session = answer::id(headers, answer::SESSION).unwrap_or_default();
     tracing::info_span!("request", requestId = request, sessionId = session)
 }
 
 async fn answer<G: Graph>(
     house: &Arc<House<G>>,
-    headers: &HeaderMap,
+    connection: Option<&Arc<Connection>>,
+    headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    // Read to its end before anything is refused: a client that is still sending would see a broken pipe.
-    let bytes = payload::read(body).await;
-    let caller = Caller::of(house, headers).await?;
-    let call = Call::read(house, &caller, payload::parse(&bytes?)?)?;
+    let events = wants_events(&headers);
+    let caller = async {
+        door::is_json(&headers)?;
+        house.caller(headers).await
+    };
+    let caller = match caller.await {
+        Ok(caller) => caller,
+        Err(refusal) => {
+            payload::drain(body).await;
+            return Err(refusal);
+        }
+    };
+    let bytes = payload::read(body, house.largest, connection.map(AsRef::as_ref)).await?;
+    if let Some(connection) = connection {
+        connection.works()?;
+    }
+    let (inner, connection) = (Arc::clone(house), connection.cloned());
+    // Parsed where nodes run: what is large, or slow, keeps no ping waiting.
+    let ready = house.work(async move {
+        let payload = payload::parse(&bytes, inner.largest, connection.as_deref())?;
+        drop(bytes);
+        let call = Call::read(&inner, &caller, payload)?;
+        let hearing = call.admit(&inner, &caller).await?;
+        // The caller need not have said it.
+        tracing::Span::current().record("sessionId", call.session.as_str());
+        Ok((call, hearing))
+    });
+    let (call, hearing) = ready.await?;
     let session = call.session.clone();
-    // The caller need not have said it.
-    tracing::Span::current().record("sessionId", session.as_str());
-    let mut response = if wants_events(headers) {
-        stream::answer(house, call).await?
+    let mut response = if events {
+        stream::answer(house, call, hearing).await?
     } else {
-        answer::json(StatusCode::OK, &call.run(house).await?)
+        let inner = Arc::clone(house);
+        house.work(async move { Ok(answer::json(StatusCode::OK, &call.run(&inner).await?)) }).await?
     };
     if let Ok(session) = HeaderValue::from_str(&session) {
         response.headers_mut().insert(answer::SESSION, session);

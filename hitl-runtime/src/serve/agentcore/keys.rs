@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use jsonwebtoken::jwk::{Jwk, JwkSet};
+use jsonwebtoken::jwk::{Jwk, JwkSet, KeyOperations, PublicKeyUse};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::Mutex;
@@ -24,6 +24,9 @@ const ANSWERED: u64 = 60;
 
 /// The same after a failure.
 const FAILED: u64 = 5;
+
+/// The most bytes that an answer has.
+const LARGEST: usize = 256 * 1024;
 
 /// How long an answer is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -52,11 +55,29 @@ impl Keys {
         set(text.as_bytes()).map(Self::AtHand).map_err(InvalidKeys)
     }
 
-    pub(super) fn at(url: String) -> Self {
-        Self::At(Remote { url, held: RwLock::default(), asking: Mutex::default() })
+    /// Keys that are fetched over the network are what every token is verified by: whoever can change them on their way
+    /// can be anybody.
+    pub(super) fn at(url: &str) -> Result<Self, InvalidKeys> {
+        let url: reqwest::Url =
+            url.parse().map_err(|error| InvalidKeys(format!("`{url}` is no URL: {error}")))?;
+        let local = match url.host_str().map(|host| host.trim_start_matches('[').trim_end_matches(']')) {
+            Some(host) => {
+                host.eq_ignore_ascii_case("localhost")
+                    || host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+            }
+            None => false,
+        };
+        if url.scheme() != "https" && !(url.scheme() == "http" && local) {
+            let (scheme, host) = (url.scheme(), url.host_str().unwrap_or_default());
+            return Err(InvalidKeys(format!(
+                "`{scheme}://{host}` can be read and changed on its way: take one with https, or one on this machine"
+            )));
+        }
+        Ok(Self::At(Remote { url, held: RwLock::default(), asking: Mutex::default() }))
     }
 
-    /// The key that a token names, or the only one there is. `now` is in Unix seconds.
+    /// The key that a token names, or the only one there is, of those that signatures may be verified by. `now` is in
+    /// Unix seconds.
     pub(super) async fn key(&self, kid: Option<&str>, now: u64) -> Result<Option<Jwk>, Refusal> {
         match self {
             Self::AtHand(keys) => Ok(find(keys, kid)),
@@ -67,7 +88,7 @@ impl Keys {
 
 /// Keys at a URL, fetched when the first token comes.
 pub(super) struct Remote {
-    url: String,
+    url: reqwest::Url,
     held: RwLock<Held>,
     /// Whoever has it fetches them for all who wait.
     asking: Mutex<()>,
@@ -138,11 +159,18 @@ impl Remote {
     async fn fetch(&self) -> Result<JwkSet, String> {
         // What is said elsewhere is not said by whom the URL names.
         let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(PATIENCE);
-        let answer = async {
-            let answer = client.build()?.get(&self.url).send().await?.error_for_status()?;
-            answer.bytes().await
-        };
-        set(&answer.await.map_err(|error| causes(&error))?)
+        let client =
+            client.https_only(self.url.scheme() == "https").build().map_err(|error| causes(&error))?;
+        let answer = async { client.get(self.url.clone()).send().await?.error_for_status() };
+        let mut answer = answer.await.map_err(|error| causes(&error))?;
+        let mut bytes = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(|error| causes(&error))? {
+            if bytes.len() + chunk.len() > LARGEST {
+                return Err(format!("the answer has more than {LARGEST} bytes"));
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        set(&bytes)
     }
 
     fn held<T>(&self, see: impl FnOnce(&Held) -> T) -> T {
@@ -163,12 +191,21 @@ fn find(keys: &JwkSet, kid: Option<&str>) -> Option<Jwk> {
     }
 }
 
-/// The keys of a set that are of a kind which is known; a set may have others (RFC 7517, section 5).
+/// The keys of a set that are of a kind which is known, and meant for verifying signatures; a set may have others (RFC
+/// 7517, sections 4.2, 4.3 and 5).
 fn set(json: &[u8]) -> Result<JwkSet, String> {
     #[derive(Deserialize)]
     struct Set {
         keys: Vec<Value>,
     }
     let Set { keys } = serde_json::from_slice(json).map_err(|error| error.to_string())?;
-    Ok(JwkSet { keys: keys.into_iter().filter_map(|key| serde_json::from_value(key).ok()).collect() })
+    let keys = keys.into_iter().filter_map(|key| serde_json::from_value(key).ok());
+    Ok(JwkSet { keys: keys.filter(verifies).collect() })
+}
+
+fn verifies(key: &Jwk) -> bool {
+    let is_for = key.common.public_key_use.as_ref();
+    let does = key.common.key_operations.as_ref();
+    is_for.is_none_or(|is_for| *is_for == PublicKeyUse::Signature)
+        && does.is_none_or(|does| does.contains(&KeyOperations::Verify))
 }

@@ -9,11 +9,13 @@
 //! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
 //! # #[tokio::main]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! use hitl::agentcore::{AgentCore, Operators};
+//! use hitl::agentcore::{AgentCore, Operators, Tokens};
 //!
 //! let agent = RefundAgent::new(MemoryStore::new());
+//! let tokens = Tokens::from_url("https://login.example/keys")?.issuer("https://login.example").audience("refunds");
 //! // On 0.0.0.0:8080, until it is told to stop. `serve` on an agent's command line does the same.
-//! AgentCore::new(agent).operators(Operators::claimed()).serve(AgentCore::<RefundAgent>::ADDRESS).await?;
+//! let served = AgentCore::new(agent).operators(Operators::verified(tokens));
+//! served.serve(AgentCore::<RefundAgent>::ADDRESS).await?;
 //! # Ok(())
 //! # }
 //! ```
@@ -32,12 +34,40 @@
 //! sessions would be two containers for one thread. The journal would hold even then, for each append names the place
 //! that it fills.
 //!
-//! Who decides is the subject of the token that the caller sent, once it is [verified](Tokens). A name that the payload
-//! claims counts only where [`Operators`] says so.
+//! Who decides is the subject of the token that the caller sent, once it is [verified](Tokens), and whose token starts a
+//! thread, theirs it is. A name that the payload claims counts only where [`Operators`] says so.
+//!
+//! # Threat model of the served agent
+//!
+//! | who has | may | may not, and why |
+//! |---|---|---|
+//! | a web page in an operator's browser | have it ask for `/ping` | open `/ws` or post: a foreign `Origin`, a `Sec-Fetch-Site` of another site, a body that is not `application/json` are refused. A name that the page has made resolve here is another `Host`, and on a loopback address only loopback hosts are taken |
+//! | the network, and no token | ask for `/ping`; with keys, what [`Operators::open`] opens; without keys, start, read and resume; where operators are [`claimed`](Operators::claimed), everything in any name | decide, unless claims are taken: and on an address that others reach they are taken only where somebody has said so |
+//! | the network, and much time and memory | fill its own connections: 512 at most, or half of the process's files; a fourth of them at work, an eighth of them WebSockets | keep a ping or a new connection waiting: it is answered on a thread of its own, and what has asked for nothing longest gives way to what is new |
+//! | a token that is good here | start threads; read, decide and resume its own and those whose review asked for a role that it holds; be told who was first | see whether another's thread exists, but by starting one of its name; decide without the role; be used past its time, or past the greatest lifetime |
+//! | a token that the same keys signed for something else | nothing | another issuer's or audience's, a logout's, a DPoP proof, one that is bound to a key, one of unknown `crit`, one whose key is for encryption or another algorithm |
+//! | the way to the key server | nothing by `https`, which is asked for on any other machine's keys | put another key in: there is no redirect, and 256 KiB at most are read |
+//! | the log | thread names in sessions, ids of requests, codes of refusals | see what was sent: the words of a refusal of what a caller did wrong are for the caller alone, and ids are logged only where they are short and plain |
+//! | the container, its store or its keys | everything that the agent may | this is not what is guarded here: see [`store::sealed`](crate::store::sealed) and [`Agent::verify`] |
+//!
+//! What is bounded, and by how much. A time that is over ends the connection, but for that of a body, which is a 408.
+//!
+//! | what | how much |
+//! |---|---|
+//! | headers, and the time between two requests of one connection | 20 s, 64 KiB, 100 headers |
+//! | a body | 30 s, 1 MiB or [`largest_request`](AgentCore::largest_request) |
+//! | its JSON | 64 levels, 50,000 values, each name once in an object |
+//! | requests in memory, all together | 256 MiB; the slowest sender gives way, and then it is a 503 `busy` |
+//! | an answer that the other side does not take | 30 s without a byte |
+//! | a WebSocket whose other side says nothing, not even to pings | 60 s |
+//! | a token | 16 KiB, 24 h or [`longest`](Tokens::longest) |
+//!
+//! Before it there should stand what knows its clients: it bounds no client's rate, for behind a proxy all are one.
+//! `tests/agentcore` tries each of these over real sockets.
 //!
 //! # Beside the Python SDK
 //!
-//! `.ci/agentcore-clients` asks this and an agent of the Python SDK (`bedrock-agentcore` 1.25.0) the same 40 things, good
+//! `.ci/agentcore-clients` asks this and an agent of the Python SDK (`bedrock-agentcore` 1.25.0) the same 46 things, good
 //! and bad, and ends in an error when anything differs but this:
 //!
 //! | | here | there | why |
@@ -47,9 +77,12 @@
 //! | a node that fails | 200, and the thread with its `failure` | 500; in a stream an event with `error` | the thread is kept and can be resumed; that the request failed would be untrue |
 //! | what the caller did wrong: no object, no such action, no input | 400 and a `code` | 500 | it is not the container that failed |
 //! | `NaN`, numbers past the largest double, UTF-16, a byte order mark | 400 | taken | RFC 8259, sections 6 and 8.1 |
-//! | half a surrogate pair; 10,000 nested arrays | 400 | 500 | what cannot be kept is refused as it is read; more than 127 levels are |
+//! | half a surrogate pair; 10,000 nested arrays | 400 | 500 | what cannot be kept is refused as it is read; more than 64 levels are |
+//! | more than 50,000 values; one name twice in an object | 400 | taken | the one takes too much memory, the other says two things |
+//! | no content type, or another one than JSON | 415 | taken | a web page may send it without asking first; with an `Authorization`, as the SDKs send, the type may be left out |
+//! | a page of another origin | 403 | taken | whoever sits at the browser did not ask for it |
 //! | another thread's session | 400 | no look at it | two sessions are two containers for one thread |
-//! | more than 16 MiB | 413 | taken | a thread's state is far below this |
+//! | more than 1 MiB, or what is set | 413 | taken | a thread's state is far below this |
 //! | wrong method, no such path | JSON with a `code` | plain text | whoever reads errors reads JSON |
 //! | `/invocations/` | 404 | 307 to `/invocations` | the service asks for the path without the slash |
 //! | `/ws` without an upgrade | 400 | 404 | the path is there |
@@ -62,8 +95,13 @@
 //! status and nothing of the body, so look into the log; and it draws a session unless told one, so leave `thread_id` out
 //! or give the thread's session.
 
+mod accept;
+mod access;
 mod answer;
+mod bounded;
 mod call;
+mod connections;
+mod door;
 mod identity;
 mod invoke;
 mod keys;
@@ -73,8 +111,10 @@ mod ping;
 mod serve;
 mod session;
 mod socket;
+mod stall;
 mod stream;
 mod token;
+mod work;
 
 #[doc = include_str!("guide.md")]
 pub mod guide {}
@@ -87,6 +127,7 @@ use axum::{
 };
 use tokio::runtime::Handle;
 
+pub use access::{Right, UnknownRight};
 pub use identity::Operators;
 pub use keys::InvalidKeys;
 pub use log::log_as_json;
@@ -115,6 +156,8 @@ pub fn router<G: Graph>(agent: Agent<G>) -> Router {
 /// An agent, and how it is served.
 pub struct AgentCore<G: Graph> {
     house: House<G>,
+    /// Whether anybody may decide who reaches the server.
+    anyone: bool,
 }
 
 impl<G: Graph> AgentCore<G> {
@@ -125,7 +168,9 @@ impl<G: Graph> AgentCore<G> {
     /// An agent whose verdicts are taken from nobody yet.
     pub fn new(agent: Agent<G>) -> Self {
         let since_ms = agent.now_ms();
-        Self { house: House { agent, operators: Operators::default(), workers: None, since_ms } }
+        let operators = Operators::default();
+        let (door, largest) = (door::Door::default(), payload::LARGEST);
+        Self { house: House { agent, operators, door, largest, workers: None, since_ms }, anyone: false }
     }
 
     /// Whom verdicts are taken from.
@@ -136,7 +181,7 @@ impl<G: Graph> AgentCore<G> {
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let agent = RefundAgent::new(MemoryStore::new());
-    /// let tokens = Tokens::from_url("https://login.example/keys").issuer("https://login.example").audience("refunds");
+    /// let tokens = Tokens::from_url("https://login.example/keys")?.issuer("https://login.example").audience("refunds");
     /// let served = AgentCore::new(agent).operators(Operators::verified(tokens));
     /// # let _ = served;
     /// # Ok(())
@@ -148,7 +193,64 @@ impl<G: Graph> AgentCore<G> {
         self
     }
 
-    /// The routes.
+    /// Lets whoever can reach the server sign in any name, where operators are [`claimed`](Operators::claimed) and the
+    /// address is one that others reach. On AgentCore the service stands before it, and IAM says who may invoke it.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// use hitl::agentcore::{AgentCore, Operators};
+    ///
+    /// # fn main() {
+    /// let agent = RefundAgent::new(MemoryStore::new());
+    /// let behind_iam = AgentCore::new(agent).operators(Operators::claimed()).let_anyone_decide();
+    /// # let _ = behind_iam;
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn let_anyone_decide(mut self) -> Self {
+        self.anyone = true;
+        self
+    }
+
+    /// Lets the pages of an origin ask, as `https://desk.example`. Those of any other are refused, whatever they send.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// use hitl::agentcore::AgentCore;
+    ///
+    /// # fn main() {
+    /// let agent = RefundAgent::new(MemoryStore::new());
+    /// let served = AgentCore::new(agent).allow_origin("https://desk.example");
+    /// # let _ = served;
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
+        self.house.door.origins.insert(origin.into());
+        self
+    }
+
+    /// The most bytes that a request may have, in place of 1 MiB.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// use hitl::agentcore::AgentCore;
+    ///
+    /// # fn main() {
+    /// let agent = RefundAgent::new(MemoryStore::new());
+    /// let served = AgentCore::new(agent).largest_request(4 * 1024 * 1024);
+    /// # let _ = served;
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn largest_request(mut self, bytes: usize) -> Self {
+        self.house.largest = bytes;
+        self
+    }
+
+    /// The routes, for a server of one's own. What a connection may take of this machine is then for that server to say,
+    /// and so is whom it may be asked as: the bounds on connections and the rule for `Host` on a loopback address are those
+    /// of [`AgentCore::serve`].
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -161,6 +263,7 @@ impl<G: Graph> AgentCore<G> {
     /// # }
     /// ```
     pub fn router(self) -> Router {
+        let house = Arc::new(self.house);
         Router::new()
             .route("/invocations", post(invoke::invoke::<G>))
             .route("/runtimes/{arn}/invocations", post(invoke::invoke_as_service::<G>))
@@ -177,7 +280,8 @@ impl<G: Graph> AgentCore<G> {
                 ))
             })
             .layer(axum::extract::DefaultBodyLimit::disable())
-            .with_state(Arc::new(self.house))
+            .layer(axum::middleware::from_fn_with_state(Arc::clone(&house), door::guard::<G>))
+            .with_state(house)
     }
 }
 
@@ -185,6 +289,9 @@ impl<G: Graph> AgentCore<G> {
 struct House<G: Graph> {
     agent: Agent<G>,
     operators: Operators,
+    door: door::Door,
+    /// The most bytes of a request.
+    largest: usize,
     /// Where nodes run; where requests are answered, if nobody says it.
     workers: Option<Handle>,
     since_ms: u64,

@@ -1,40 +1,67 @@
 //! The bytes of a request.
 
-use axum::body::Body;
+use std::time::Duration;
+
+use axum::body::{Body, HttpBody as _};
 use futures_util::StreamExt;
 use serde_json::Value;
 
+use super::{bounded, connections::Connection};
 use crate::serve::wire::Refusal;
 
-/// The largest payload that is read. The service passes on up to 100 MB; a thread's state is far below this.
-pub(super) const LARGEST: usize = 16 * 1024 * 1024;
+/// The largest request that is read, unless it is said otherwise. A thread's state is far below this.
+pub(super) const LARGEST: usize = 1024 * 1024;
 
 /// What a caller that sends too much may still send, so that it comes to read why it was refused.
 const DRAINED: usize = 128 * 1024 * 1024;
 
+/// How long a body may take to come.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// Reads a body to its end, and keeps it if it is not too large.
-pub(super) async fn read(body: Body) -> Result<Vec<u8>, Refusal> {
-    let mut stream = body.into_data_stream();
-    let (mut bytes, mut length) = (Vec::new(), 0_usize);
-    while let Some(chunk) = stream.next().await {
-        let chunk = chunk.map_err(|_| invalid_json("the request broke off"))?;
-        length = length.saturating_add(chunk.len());
-        if length <= LARGEST {
-            bytes.extend_from_slice(&chunk);
-        } else {
-            bytes = Vec::new();
-        }
-        if length > DRAINED {
-            break;
-        }
+pub(super) async fn read(
+    body: Body,
+    largest: usize,
+    connection: Option<&Connection>,
+) -> Result<Vec<u8>, Refusal> {
+    if body.size_hint().lower() > DRAINED as u64 {
+        return Err(too_large(largest));
     }
-    if length > LARGEST { Err(too_large()) } else { Ok(bytes) }
+    let reading = async {
+        let mut stream = body.into_data_stream();
+        let (mut bytes, mut length) = (Vec::new(), 0_usize);
+        while let Some(chunk) = stream.next().await {
+            let chunk = chunk.map_err(|_| invalid_json("the request broke off"))?;
+            length = length.saturating_add(chunk.len());
+            if length <= largest {
+                if let Some(connection) = connection {
+                    connection.takes(length)?;
+                }
+                bytes.extend_from_slice(&chunk);
+            } else {
+                bytes = Vec::new();
+            }
+            if length > DRAINED {
+                break;
+            }
+        }
+        if length > largest { Err(too_large(largest)) } else { Ok(bytes) }
+    };
+    tokio::time::timeout(PATIENCE, reading).await.unwrap_or_else(|_| {
+        let seconds = PATIENCE.as_secs();
+        Err(Refusal::new(408, "too_slow", format!("the request did not come whole within {seconds} s")))
+    })
+}
+
+/// Reads a body to its end and keeps nothing of it: a client that is still sending would see a broken pipe.
+pub(super) async fn drain(body: Body) {
+    let _ = read(body, 0, None).await;
 }
 
 /// The JSON in it.
-pub(super) fn parse(bytes: &[u8]) -> Result<Value, Refusal> {
-    if bytes.len() > LARGEST {
-        return Err(too_large());
+pub(super) fn parse(bytes: &[u8], largest: usize, connection: Option<&Connection>) -> Result<Value, Refusal> {
+    if bytes.len() > largest {
+        return Err(too_large(largest));
     }
     let text = std::str::from_utf8(bytes).map_err(|error| {
         Refusal::new(
@@ -43,14 +70,18 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Value, Refusal> {
             format!("the request is not UTF-8 from byte {} on", error.valid_up_to()),
         )
     })?;
-    // serde_json stops at 128 levels, and has no NaN and no infinity (RFC 8259).
+    let weight = bounded::weigh(text)?;
+    if let Some(connection) = connection {
+        connection.takes(weight)?;
+    }
+    // serde_json has no NaN and no infinity (RFC 8259).
     serde_json::from_str(text).map_err(|error| invalid_json(&error.to_string()))
 }
 
-fn too_large() -> Refusal {
-    Refusal::new(413, "too_large", format!("a request has {LARGEST} bytes at most")).detail("limit", LARGEST)
+fn too_large(largest: usize) -> Refusal {
+    Refusal::new(413, "too_large", format!("a request has {largest} bytes at most")).detail("limit", largest)
 }
 
-fn invalid_json(problem: &str) -> Refusal {
+pub(super) fn invalid_json(problem: &str) -> Refusal {
     Refusal::new(400, "invalid_json", format!("the request is no JSON: {problem}"))
 }

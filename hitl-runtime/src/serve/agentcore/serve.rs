@@ -3,9 +3,9 @@
 use std::{future::Future, io, net::SocketAddr, time::Duration};
 
 use futures_util::FutureExt as _;
-use tokio::{net::TcpListener, runtime::Handle, sync::oneshot};
+use tokio::{runtime::Handle, sync::oneshot};
 
-use super::AgentCore;
+use super::{AgentCore, accept};
 use crate::run::Graph;
 
 /// How long what runs is waited for once the container is to stop. What has not ended by then goes on in another one:
@@ -18,7 +18,8 @@ impl<G: Graph> AgentCore<G> {
     /// its threads busy keeps no ping waiting.
     ///
     /// # Errors
-    /// When the address cannot be listened on.
+    /// When the address cannot be listened on, or when others reach it and anybody could decide: see
+    /// [`let_anyone_decide`](AgentCore::let_anyone_decide).
     pub async fn serve(self, address: SocketAddr) -> io::Result<()> {
         let listener = std::net::TcpListener::bind(address)?;
         self.serve_until(listener, told_to_stop()).await
@@ -41,16 +42,18 @@ impl<G: Graph> AgentCore<G> {
     /// ```
     ///
     /// # Errors
-    /// When the socket cannot be served on.
+    /// As [`AgentCore::serve`].
     pub async fn serve_until(
         mut self,
         listener: std::net::TcpListener,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> io::Result<()> {
+        let address = listener.local_addr()?;
+        self.may_listen(address)?;
         listener.set_nonblocking(true)?;
         let agent = self.house.agent.clone();
         self.house.workers = Some(Handle::current());
-        let address = listener.local_addr()?;
+        self.house.door.local = is_local(address);
         tracing::info!(%address, "serving {}", G::SPEC.name);
         let (stopping, stopped) = oneshot::channel::<()>();
         let (ending, ended) = oneshot::channel();
@@ -84,13 +87,35 @@ impl<G: Graph> AgentCore<G> {
     fn answer(self, listener: std::net::TcpListener, stopped: oneshot::Receiver<()>) -> io::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
-            let listener = TcpListener::from_std(listener)?;
             let stop = async {
                 let _ = stopped.await;
             };
-            axum::serve(listener, self.router()).with_graceful_shutdown(stop).await
+            accept::serve(listener, self.router(), stop).await
         })
     }
+
+    /// Refuses an address on which more people would decide than somebody has said.
+    ///
+    /// # Errors
+    /// When it takes any name that a request gives, others reach it, and nobody has said that this is meant.
+    pub(crate) fn may_listen(&self, address: SocketAddr) -> io::Result<()> {
+        if !self.house.operators.lets_anyone_decide() || self.anyone || is_local(address) {
+            return Ok(());
+        }
+        Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!(
+                "operators are taken as they are claimed, and {address} is an address that others reach: whoever reaches \
+                 it could sign in any name. Listen on 127.0.0.1, verify tokens, or say that this is meant: \
+                 --let-anyone-decide, HITL_LET_ANYONE_DECIDE=1, `AgentCore::let_anyone_decide`"
+            ),
+        ))
+    }
+}
+
+/// Whether nobody but this machine reaches an address.
+fn is_local(address: SocketAddr) -> bool {
+    address.ip().to_canonical().is_loopback()
 }
 
 /// Waits until the process is told to stop, by SIGTERM or Ctrl-C.

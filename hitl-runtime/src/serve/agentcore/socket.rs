@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{
+    Extension,
     body::Bytes,
     extract::{
         State,
@@ -15,10 +16,14 @@ use tokio::time::{Instant, Interval, interval_at};
 use tracing::Instrument;
 
 use super::{
-    House, answer,
+    House,
+    access::Hearing,
+    answer,
     call::Call,
+    connections::Connection,
     identity::Caller,
-    invoke, payload,
+    invoke::{self, On},
+    payload,
     stream::{self, Following, Told},
 };
 use crate::{run::Graph, serve::wire::Refusal};
@@ -26,27 +31,45 @@ use crate::{run::Graph, serve::wire::Refusal};
 /// How often the other side is told that somebody is there. Proxies cut lines that are silent for a minute.
 const BEAT: Duration = Duration::from_secs(15);
 
+/// After so many of these with no word from the other side, not even that it is there, it is gone.
+const MISSED: u32 = 4;
+
 /// Each text that comes is one request; its events are texts, and the last of them is the thread or an `error`. Of those
 /// that come meanwhile one is kept, and the next is read once it is answered.
 pub(super) async fn connect<G: Graph>(
     State(house): State<Arc<House<G>>>,
+    on: On,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
+    let connection = on.map(|Extension(connection)| connection);
     let upgrade = match upgrade {
         Ok(upgrade) => upgrade,
         Err(rejection) => return answer::refused(&no_socket(&rejection)),
     };
-    let caller = match Caller::of(&house, &headers).await {
-        Ok(caller) => caller,
+    let span = invoke::span(&headers);
+    let caller = match house.caller(headers).await {
+        Ok(caller) => Arc::new(caller),
         Err(refusal) => return answer::refused(&refusal),
     };
-    let span = invoke::span(&headers);
-    upgrade
-        // What is a little too large is read, to be refused by a text; more than that ends the connection.
-        .max_message_size(2 * payload::LARGEST)
-        .max_frame_size(2 * payload::LARGEST)
-        .on_upgrade(move |socket| talk(house, caller, Line::new(socket)).instrument(span))
+    if let Some(Err(refusal)) = connection.as_ref().map(|connection| connection.opens()) {
+        return answer::refused(&refusal);
+    }
+    // What is a little too large is read, to be refused by a text; more than that ends the connection.
+    let largest = house.largest.saturating_mul(2);
+    upgrade.max_message_size(largest).max_frame_size(largest).on_upgrade(move |socket| {
+        async move {
+            let talk = talk(house, caller, connection.as_ref(), Line::new(socket));
+            match connection.as_deref() {
+                Some(connection) => tokio::select! {
+                    () = talk => {}
+                    () = connection.cut() => {}
+                },
+                None => talk.await,
+            }
+        }
+        .instrument(span)
+    })
 }
 
 /// A request that opens no socket (RFC 6455, section 4).
@@ -56,38 +79,70 @@ fn no_socket(rejection: &WebSocketUpgradeRejection) -> Refusal {
     Refusal::new(status.as_u16(), code, format!("/ws opens a WebSocket: {}", rejection.body_text()))
 }
 
-async fn talk<G: Graph>(house: Arc<House<G>>, caller: Caller, mut line: Line) {
+async fn talk<G: Graph>(
+    house: Arc<House<G>>,
+    caller: Arc<Caller>,
+    connection: Option<&Arc<Connection>>,
+    mut line: Line,
+) {
     while let Some(request) = line.request().await {
-        let call = caller.still(&house).and_then(|()| Call::read(&house, &caller, payload::parse(&request)?));
-        let heard = match call {
-            Ok(call) => line.follow(stream::follow(&house, call)).await,
+        let heard = match ready(&house, &caller, connection, request).await {
+            Ok((call, hearing)) => line.follow(stream::follow(&house, call, hearing)).await,
             Err(refusal) => line.say(&Told::Refused(refusal)).await,
         };
         if heard.is_none() {
             // Nobody listens any more; what was begun goes on.
             return;
         }
+        if let Some(connection) = connection {
+            connection.listens();
+        }
     }
+}
+
+/// A request that may be carried out. It is read where nodes run, so that it keeps no ping waiting.
+async fn ready<G: Graph>(
+    house: &Arc<House<G>>,
+    caller: &Arc<Caller>,
+    connection: Option<&Arc<Connection>>,
+    request: Vec<u8>,
+) -> Result<(Call, Hearing), Refusal> {
+    if let Some(connection) = connection {
+        connection.talks()?;
+        connection.takes(request.len())?;
+    }
+    let (inner, caller, connection) = (Arc::clone(house), Arc::clone(caller), connection.cloned());
+    let ready = house.work(async move {
+        caller.still(&inner)?;
+        let payload = payload::parse(&request, inner.largest, connection.as_deref())?;
+        drop(request);
+        let call = Call::read(&inner, &caller, payload)?;
+        let hearing = call.admit(&inner, &caller).await?;
+        Ok((call, hearing))
+    });
+    ready.await
 }
 
 /// A connection. What it is asked for is none once the other side is gone.
 struct Line {
     socket: WebSocket,
     beat: Interval,
+    /// How often the beat has gone since the other side was heard.
+    missed: u32,
     /// A request that came while another one was answered.
     next: Option<Vec<u8>>,
 }
 
 impl Line {
     fn new(socket: WebSocket) -> Self {
-        Self { socket, beat: interval_at(Instant::now() + BEAT, BEAT), next: None }
+        Self { socket, beat: interval_at(Instant::now() + BEAT, BEAT), missed: 0, next: None }
     }
 
     async fn request(&mut self) -> Option<Vec<u8>> {
         while self.next.is_none() {
             tokio::select! {
-                came = self.socket.recv() => self.next = read(came)?,
-                _ = self.beat.tick() => self.send(Message::Ping(Bytes::new())).await?,
+                came = self.socket.recv() => self.hear(came)?,
+                _ = self.beat.tick() => self.ask().await?,
             }
         }
         self.next.take()
@@ -101,10 +156,24 @@ impl Line {
                     Some(told) => self.say(&told).await?,
                     None => return Some(()),
                 },
-                came = self.socket.recv(), if self.next.is_none() => self.next = read(came)?,
-                _ = self.beat.tick() => self.send(Message::Ping(Bytes::new())).await?,
+                came = self.socket.recv(), if self.next.is_none() => self.hear(came)?,
+                _ = self.beat.tick() => self.ask().await?,
             }
         }
+    }
+
+    fn hear(&mut self, came: Option<Result<Message, axum::Error>>) -> Option<()> {
+        self.missed = 0;
+        self.next = read(came)?;
+        Some(())
+    }
+
+    /// Asks whether the other side is there. Nothing of it is heard while a request of its waits, so that counts for nothing.
+    async fn ask(&mut self) -> Option<()> {
+        if self.next.is_none() {
+            self.missed += 1;
+        }
+        if self.missed > MISSED { None } else { self.send(Message::Ping(Bytes::new())).await }
     }
 
     async fn say(&mut self, told: &Told) -> Option<()> {

@@ -9,9 +9,11 @@ use axum::response::{
 use futures_util::{Stream, stream};
 use serde::Serialize;
 use tokio::task::JoinHandle;
+use tracing::Instrument as _;
 
-use super::{House, call::Call};
+use super::{House, access::Hearing, call::Call};
 use crate::{
+    journal::Event as Entry,
     run::{Graph, Heard, Listener},
     serve::wire::{Refusal, Reply},
 };
@@ -20,8 +22,12 @@ type Work = JoinHandle<Result<Reply, Refusal>>;
 
 /// Each event is one JSON object: an `entry`, something `said`, how many were `missed`, and at last the `thread` as it
 /// stands, or an `error`. What is refused before anything has happened is no stream.
-pub(super) async fn answer<G: Graph>(house: &Arc<House<G>>, call: Call) -> Result<Response, Refusal> {
-    let mut following = follow(house, call);
+pub(super) async fn answer<G: Graph>(
+    house: &Arc<House<G>>,
+    call: Call,
+    hearing: Hearing,
+) -> Result<Response, Refusal> {
+    let mut following = follow(house, call, hearing);
     let first = match following.next().await {
         Some(Told::Refused(refusal)) => return Err(refusal),
         first => first,
@@ -46,15 +52,17 @@ fn event(told: &Told) -> Event {
 }
 
 /// Begins what is asked for, and listens.
-pub(super) fn follow<G: Graph>(house: &Arc<House<G>>, call: Call) -> Following {
+pub(super) fn follow<G: Graph>(house: &Arc<House<G>>, call: Call, hearing: Hearing) -> Following {
     let listener = house.agent.listen(&call.request.thread);
-    let house = Arc::clone(house);
-    Following { listener, work: Some(tokio::spawn(async move { call.run(&house).await })), end: None }
+    let inner = Arc::clone(house);
+    let work = async move { call.run(&inner).await }.in_current_span();
+    Following { listener, hearing, work: Some(house.workers().spawn(work)), end: None }
 }
 
 /// A request under way.
 pub(super) struct Following {
     listener: Listener,
+    hearing: Hearing,
     work: Option<Work>,
     end: Option<Told>,
 }
@@ -71,10 +79,13 @@ pub(super) enum Told {
 impl Following {
     /// What is told next; none after the end.
     pub(super) async fn next(&mut self) -> Option<Told> {
-        if let Some(work) = &mut self.work {
+        while let Some(work) = &mut self.work {
             tokio::select! {
                 biased;
-                heard = self.listener.next() => return Some(Told::Heard(heard)),
+                heard = self.listener.next() => match self.let_through(heard) {
+                    Some(heard) => return Some(Told::Heard(heard)),
+                    None => continue,
+                },
                 end = work => {
                     self.work = None;
                     self.end = Some(match end {
@@ -86,6 +97,22 @@ impl Following {
             }
         }
         // What happened before the end is told before it.
-        self.listener.try_next().map(Told::Heard).or_else(|| self.end.take())
+        while let Some(heard) = self.listener.try_next() {
+            if let Some(heard) = self.let_through(heard) {
+                return Some(Told::Heard(heard));
+            }
+        }
+        self.end.take()
+    }
+
+    /// What the caller may hear. A name may be taken by somebody else's thread, which is no affair of a starter's.
+    fn let_through(&mut self, heard: Heard) -> Option<Heard> {
+        if let (Hearing::Own(own), Heard::Entry(entry)) = (&self.hearing, &heard)
+            && let Entry::Started { by, .. } = &entry.event
+            && by == own
+        {
+            self.hearing = Hearing::All;
+        }
+        (self.hearing == Hearing::All).then_some(heard)
     }
 }

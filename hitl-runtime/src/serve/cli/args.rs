@@ -185,12 +185,17 @@ pub(super) enum Command {
     /// Serve the agent over HTTP, as Amazon Bedrock AgentCore Runtime calls it
     ///
     /// HITL_JWKS_URL (or HITL_JWKS), HITL_JWT_ISSUER and HITL_JWT_AUDIENCE say whose tokens verify an operator;
-    /// HITL_OPERATORS=claimed takes the name that a request gives, and the journal says `unverified`.
+    /// HITL_OPERATORS=claimed takes the name that a request gives, and the journal says `unverified`. The README lists all
+    /// settings.
     #[cfg(feature = "agentcore")]
     Serve {
         /// Where to listen
         #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8080")]
         listen: std::net::SocketAddr,
+        /// With HITL_OPERATORS=claimed, serve on an address that others reach: whoever reaches it signs in any name
+        /// (or HITL_LET_ANYONE_DECIDE=1)
+        #[arg(long)]
+        let_anyone_decide: bool,
     },
     /// Draw the graph, and where a thread stands in it
     Draw {
@@ -255,7 +260,7 @@ impl Format {
 }
 
 /// `10s`, `5m`, `1h`.
-fn every(text: &str) -> Result<Duration, String> {
+pub(super) fn every(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is no duration; write 10s, 5m or 1h");
     let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
     let seconds = match unit {

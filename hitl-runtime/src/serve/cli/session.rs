@@ -65,7 +65,7 @@ impl<'a, G: Graph> Session<'a, G> {
             Some(Command::Check { thread }) => self.check(thread).await,
             Some(Command::Verify { thread, against }) => self.verify(thread, against.as_deref()).await,
             #[cfg(feature = "agentcore")]
-            Some(Command::Serve { listen }) => self.serve(listen).await,
+            Some(Command::Serve { listen, let_anyone_decide }) => self.serve(listen, let_anyone_decide).await,
             Some(Command::Sweep { every }) => self.sweep(every).await,
             Some(Command::Draw { thread, format, output }) => self.draw(thread, format, output).await,
         }

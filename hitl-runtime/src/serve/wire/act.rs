@@ -15,6 +15,15 @@ use crate::{
 pub enum Reply {
     /// The thread as it stands: whose turn it is, and what is to be signed.
     Thread(Box<ThreadView>),
+    /// What a verdict would sign.
+    Preview {
+        /// The thread.
+        thread: ThreadId,
+        /// The review that it would decide.
+        digest: Digest,
+        /// What would be signed; none where the verdict signs nothing.
+        signs: Option<serde_json::Value>,
+    },
     /// A page of its journal.
     History {
         /// The thread.
@@ -27,7 +36,8 @@ pub enum Reply {
 }
 
 impl<G: Graph> Agent<G> {
-    /// Does what a request asks for, in the name of an operator. A verdict without one is refused. What was begun goes
+    /// Does what a request asks for, in the name of an operator. A verdict without one is refused, and a thread that one
+    /// begins belongs to them if their name is verified. What was begun goes
     /// on in the background when the caller hangs up. The example is at [`wire`](crate::serve::wire).
     ///
     /// # Errors
@@ -39,13 +49,24 @@ impl<G: Graph> Agent<G> {
             Action::Get => {}
             Action::History { from, limit } => return self.page(thread, from, limit).await,
             Action::Start { input } => {
-                self.start_json(&thread, &input).await?;
+                let by = operator.filter(|operator| !operator.is_unverified());
+                self.start_as(thread.clone(), &input, by.map(|operator| operator.name().to_owned())).await?;
             }
             Action::Resume => {
                 self.resume(&thread).await?;
             }
             Action::Settle { digest, how } => {
                 self.settle(&thread, digest, by()?, *how).await?;
+            }
+            Action::Preview { digest, mut verdict } => {
+                let operator = by()?;
+                if let Verdict::Edit { patch } = &mut verdict
+                    && let serde_json::Value::Object(outer) = patch.take()
+                {
+                    *patch = self.inner_patch(&thread, digest, outer).await?;
+                }
+                let signs = self.preview(&thread, digest, operator, verdict).await?;
+                return Ok(Reply::Preview { thread, digest, signs });
             }
             Action::Approve { digest } => {
                 self.decide(&thread, digest, by()?, Verdict::Approve).await?;

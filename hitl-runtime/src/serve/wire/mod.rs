@@ -44,14 +44,16 @@
 //! | `edit` | `digest`, `patch` by field | signs another draft in its stead |
 //! | `reject` | `digest`, `reason`, `note` | refuses it |
 //! | `ask` | `digest`, `question` | has it drafted again |
+//! | `preview` | `digest`, `verdict`: the name of one of the four, with what it needs beside it, or an object with its `action` | [`Agent::preview`] |
 //! | `settle` | `digest`, `how`: `happened` with `wrote`, `run_again`, or `stop` with `note` | [`Agent::settle`] |
 //! | `resume` | | [`Agent::resume`] |
 //! | `history` | `from`, `limit` | pages through the journal |
 //!
-//! Each but `history` is answered with the thread, as [`ThreadView`](crate::ThreadView) has it. Whoever decides may be
+//! Each but `history` and `preview` is answered with the thread, as [`ThreadView`](crate::ThreadView) has it. Whoever decides may be
 //! named by `operator` and `roles`; whether such a claim counts is for whoever carries the request to say.
 //!
 //! [`Agent::start`]: crate::Agent::start
+//! [`Agent::preview`]: crate::Agent::preview
 //! [`Agent::settle`]: crate::Agent::settle
 //! [`Agent::resume`]: crate::Agent::resume
 

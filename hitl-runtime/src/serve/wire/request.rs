@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::Refusal;
 use crate::{
-    Digest, Operator, Place, Reason, ThreadId,
+    Digest, Operator, Place, Reason, ThreadId, Verdict,
     journal::{Settlement, Values},
     prose::nearest,
 };
@@ -61,6 +61,13 @@ pub enum Action {
         /// The question.
         question: String,
     },
+    /// Say what a verdict would sign, and sign nothing.
+    Preview {
+        /// The draft as the operator saw it.
+        digest: Digest,
+        /// The verdict. An edit's patch is by the field that is signed, as in [`Action::Edit`].
+        verdict: Verdict,
+    },
     /// Say how an effect ended.
     Settle {
         /// The doubt.
@@ -79,8 +86,11 @@ pub enum Action {
     },
 }
 
-const ACTIONS: [&str; 9] =
-    ["start", "get", "approve", "edit", "reject", "ask", "settle", "resume", "history"];
+const ACTIONS: [&str; 10] =
+    ["start", "get", "approve", "edit", "reject", "ask", "preview", "settle", "resume", "history"];
+
+/// The actions that decide a review, of which a preview is one.
+const VERDICTS: [&str; 4] = ["approve", "edit", "reject", "ask"];
 
 /// The most entries that a page of a history has.
 const LONGEST_PAGE: usize = 1000;
@@ -247,6 +257,7 @@ fn read(action: &str, rest: Map<String, Value>) -> Result<Action, Refusal> {
             let Ask { digest, question } = parse(rest)?;
             Action::Ask { digest, question }
         }
+        "preview" => preview(rest)?,
         "settle" => {
             let Settle { digest, how, wrote, note } = parse(rest)?;
             Action::Settle { digest, how: Box::new(settlement(how, wrote, note)?) }
@@ -263,6 +274,53 @@ fn read(action: &str, rest: Map<String, Value>) -> Result<Action, Refusal> {
             Action::History { from, limit }
         }
         other => return Err(unknown(other)),
+    })
+}
+
+/// A verdict that is not given: by its name, with what it needs beside it, or as an object of its own that names its
+/// `action`, or that has all of it under the verdict's name.
+fn preview(mut rest: Map<String, Value>) -> Result<Action, Refusal> {
+    let is_verdict = |name: &String| VERDICTS.contains(&name.as_str());
+    let (name, rest) = match rest.remove("verdict") {
+        None => return Err(invalid("`verdict` is missing: say which is to be previewed")),
+        Some(Value::String(name)) => (name, rest),
+        Some(Value::Object(mut verdict)) => {
+            let name = match take_text(&mut verdict, "action")? {
+                Some(name) => name,
+                None => {
+                    let mut only = verdict.into_iter();
+                    match (only.next(), only.next()) {
+                        (Some((name, Value::Object(inner))), None) => {
+                            verdict = inner;
+                            name
+                        }
+                        _ => return Err(invalid("`verdict` is an object that names its `action`")),
+                    }
+                }
+            };
+            for (key, value) in rest {
+                if verdict.insert(key.clone(), value).is_some() {
+                    return Err(invalid(format!("`{}` stands in `verdict` and beside it", shown(&key))));
+                }
+            }
+            (name, verdict)
+        }
+        Some(_) => return Err(invalid("`verdict` is a text or an object")),
+    };
+    if !is_verdict(&name) {
+        let verdicts = crate::prose::or_list(VERDICTS);
+        return Err(invalid(format!("`{}` is no verdict; there is {verdicts}", shown(&name))));
+    }
+    Ok(match read(&name, rest)? {
+        Action::Approve { digest } => Action::Preview { digest, verdict: Verdict::Approve },
+        Action::Edit { digest, patch } => {
+            Action::Preview { digest, verdict: Verdict::Edit { patch: Value::Object(patch) } }
+        }
+        Action::Reject { digest, reason, note } => {
+            Action::Preview { digest, verdict: Verdict::Reject { reason, note } }
+        }
+        Action::Ask { digest, question } => Action::Preview { digest, verdict: Verdict::Ask { question } },
+        _ => return Err(invalid("this is no verdict")),
     })
 }
 

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Action, Request};
+use crate::Verdict;
 
 fn refused(payload: Value) -> (&'static str, String) {
     let refusal = Request::read(payload, None).unwrap_err();
@@ -39,6 +40,21 @@ fn every_action_is_read() {
         (
             json!({ "action": "settle", "digest": digest, "how": "happened", "wrote": { "outcome": "paid" } }),
             |a| matches!(a, Action::Settle { how, .. } if how.name() == "happened"),
+        ),
+        (json!({ "action": "preview", "digest": digest, "verdict": "approve" }), |a| {
+            matches!(a, Action::Preview { verdict: Verdict::Approve, .. })
+        }),
+        (
+            json!({ "action": "preview", "digest": digest, "verdict": "edit", "patch": { "draft": {} } }),
+            |a| matches!(a, Action::Preview { verdict: Verdict::Edit { patch }, .. } if *patch == json!({ "draft": {} })),
+        ),
+        (
+            json!({ "action": "preview", "digest": digest, "verdict": { "action": "ask", "question": "Why?" } }),
+            |a| matches!(a, Action::Preview { verdict: Verdict::Ask { question }, .. } if question == "Why?"),
+        ),
+        (
+            json!({ "action": "preview", "digest": digest, "verdict": { "reject": { "reason": "other" } } }),
+            |a| matches!(a, Action::Preview { verdict: Verdict::Reject { .. }, .. }),
         ),
         (json!({ "action": "history" }), |a| matches!(a, Action::History { from: 0, limit: 100 })),
         (
@@ -104,6 +120,22 @@ fn what_is_wrong_is_said_with_its_place() {
             json!({ "action": "history", "thread_id": "t", "limit": 0 }),
             "invalid_request",
             "`limit` is between",
+        ),
+        (json!({ "action": "preview", "thread_id": "t", "digest": digest }), "invalid_request", "`verdict`"),
+        (
+            json!({ "action": "preview", "thread_id": "t", "digest": digest, "verdict": "resume" }),
+            "invalid_request",
+            "no verdict",
+        ),
+        (
+            json!({ "action": "preview", "thread_id": "t", "digest": digest, "verdict": { "action": "approve", "digest": digest } }),
+            "invalid_request",
+            "beside it",
+        ),
+        (
+            json!({ "action": "preview", "thread_id": "t", "digest": digest, "verdict": "approve", "patch": {} }),
+            "invalid_request",
+            "`patch`",
         ),
         (json!({ "action": "get", "thread_id": "t", "roles": ["a"] }), "invalid_request", "say whose"),
         (

@@ -55,6 +55,7 @@ impl File {
 
     /// For the writer, which may make the file.
     pub(super) fn connect(&self) -> rusqlite::Result<Connection> {
+        make_private(&self.path);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
         let connection = self.connect_with(flags)?;
         connection.execute_batch(
@@ -158,6 +159,29 @@ impl File {
         self.path.display().to_string()
     }
 }
+
+/// Makes the file, for this user alone, unless there is one. What SQLite makes beside it gets the same mode. Where it
+/// cannot be made, SQLite says why; where it is there, it is not opened, for closing it would end SQLite's locks.
+#[cfg(unix)]
+fn make_private(path: &Path) {
+    use std::{fs, io, os::unix::fs::OpenOptionsExt as _};
+    // A link may lead to where no file is yet.
+    const LINKS: usize = 8;
+    let mut path = path.to_owned();
+    for _ in 0..LINKS {
+        match fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && !path.exists() => {
+                let (Ok(to), Some(folder)) = (fs::read_link(&path), path.parent()) else { return };
+                path = folder.join(to);
+            }
+            _ => return,
+        }
+    }
+}
+
+/// Elsewhere a file has no mode, and is whose its folder is.
+#[cfg(not(unix))]
+fn make_private(_: &Path) {}
 
 const FULL: &str = "the disk is full, and this entry was not written; make room, then look at the thread: what it had begun is kept";
 

@@ -60,7 +60,7 @@ struct Handles {
 }
 
 impl SqliteStore {
-    /// Opens the file, and makes it where there is none. Its directory must exist.
+    /// Opens the file, and makes it where there is none, on Unix for this user alone (0600). Its directory must exist.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -206,6 +206,32 @@ mod tests {
             reviews: vec![],
             due_ms: None,
             after: place.checked_sub(1).map(|_| Digest::of(b"{}")),
+        }
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn files_are_made_for_their_user_alone_and_others_are_left() {
+        use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        let modes = |name: &str| {
+            ["", "-wal", "-shm"].map(|end| {
+                let file = std::fs::metadata(at(&format!("{name}{end}"))).unwrap();
+                file.permissions().mode() & 0o777
+            })
+        };
+        symlink("linked.db", at("link.db")).unwrap();
+        std::fs::write(at("there.db"), "").unwrap();
+        std::fs::set_permissions(at("there.db"), std::fs::Permissions::from_mode(0o640)).unwrap();
+        for (opened, file, mode) in
+            [("new.db", "new.db", 0o600), ("link.db", "linked.db", 0o600), ("there.db", "there.db", 0o640)]
+        {
+            let store = SqliteStore::open(at(opened)).await.unwrap();
+            store.append(append("ticket", 0)).await.unwrap();
+            assert!(store.tail(&ThreadId::new("ticket").unwrap()).await.unwrap().is_some());
+            assert_eq!(modes(file), [mode; 3], "{opened}");
         }
     }
 

@@ -1,0 +1,128 @@
+//! Accepting connections, and serving each.
+//!
+//! It is done here and not by `axum::serve`, which takes any number of connections and gives each all the time it wants.
+
+use std::{io, pin::pin, sync::Arc, time::Duration};
+
+use axum::{Extension, Router};
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    task::JoinSet,
+};
+
+use super::{
+    connections::{Connection, Connections},
+    stall::Stalling,
+};
+
+/// How long the headers of a request may take to come, from when the connection was made or the answer before was sent.
+const HEADERS: Duration = Duration::from_secs(20);
+
+/// How long the other side may take nothing of what it is sent.
+const STALL: Duration = Duration::from_secs(30);
+
+/// How long a connection on which nothing is asked is kept once the server is to stop.
+const LEAVE: Duration = Duration::from_secs(1);
+
+/// The most bytes of a request's headers, all together.
+const LARGEST_HEAD: usize = 64 * 1024;
+
+/// Serves until it is stopped, and what is under way by then to its end.
+pub(super) async fn serve(
+    listener: std::net::TcpListener,
+    router: Router,
+    stop: impl Future<Output = ()>,
+) -> io::Result<()> {
+    let listener = TcpListener::from_std(listener)?;
+    let connections = Connections::new();
+    let (stopping, stopped) = watch::channel(false);
+    let mut serving = JoinSet::new();
+    let mut stop = pin!(stop);
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = &mut stop => break,
+            Some(_) = serving.join_next() => continue,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                let connection = connections.enter();
+                serving.spawn(converse(stream, router.clone(), connection, stopped.clone()));
+            }
+            Err(error) => {
+                tracing::debug!("no connection was accepted: {error}");
+                // When the system has no more files for us, one of ours is spared.
+                if !(is_full(&error) && connections.make_room()) {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+            }
+        }
+        // Whoever was cut lets its socket go.
+        tokio::task::yield_now().await;
+    }
+    drop(listener);
+    let _ = stopping.send(true);
+    while serving.join_next().await.is_some() {}
+    Ok(())
+}
+
+/// Whether too many files are open.
+fn is_full(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    {
+        use rustix::io::Errno;
+        let number = error.raw_os_error();
+        [Errno::MFILE, Errno::NFILE].iter().any(|full| number == Some(full.raw_os_error()))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = error;
+        true
+    }
+}
+
+async fn converse(
+    stream: TcpStream,
+    router: Router,
+    connection: Arc<Connection>,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let _ = stream.set_nodelay(true);
+    let io = TokioIo::new(Stalling::new(stream, STALL));
+    let service = TowerToHyperService::new(router.layer(Extension(Arc::clone(&connection))));
+    let mut serving = pin!(
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADERS)
+            .max_header_size(LARGEST_HEAD)
+            .serve_connection(io, service)
+            .with_upgrades()
+    );
+    // Why a connection ends is its client's affair.
+    tokio::select! {
+        _ = &mut serving => return,
+        () = connection.cut() => return,
+        _ = stopped.wait_for(|stopped| *stopped) => serving.as_mut().graceful_shutdown(),
+    }
+    tokio::select! {
+        _ = &mut serving => {}
+        () = idle(&connection) => {}
+    }
+}
+
+/// Waits until a connection has been asked nothing for a while.
+async fn idle(connection: &Connection) {
+    loop {
+        tokio::time::sleep(LEAVE).await;
+        if connection.is_waiting() {
+            return;
+        }
+    }
+}

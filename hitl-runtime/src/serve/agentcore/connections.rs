@@ -1,0 +1,334 @@
+//! The connections that are open, what each is doing, and which one gives way when there are too many.
+//!
+//! A connection that has asked for nothing yet costs its client nothing, so it is the first to go: a new one is always
+//! taken, and a ping always gets in.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::sync::Notify;
+
+use crate::serve::wire::Refusal;
+
+/// The most connections that are open at once, where the system allows twice as many files.
+const MOST: usize = 512;
+
+/// The most bytes that requests may take in memory together, while they are read and while they are carried out.
+const MEMORY: usize = 256 * 1024 * 1024;
+
+/// What a connection is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Doing {
+    /// Nothing: no request has begun, or its headers are not whole.
+    Waiting,
+    /// It receives the body of a request.
+    Reading,
+    /// A request is carried out, or its answer is sent.
+    Working,
+    /// A WebSocket on which nothing is asked.
+    Listening,
+    /// A WebSocket on which a request is carried out.
+    Talking,
+}
+
+/// All connections of a server.
+pub(super) struct Connections {
+    most: usize,
+    memory: usize,
+    table: Mutex<Table>,
+}
+
+#[derive(Default)]
+struct Table {
+    /// Counts what happens, so that the oldest is known without a clock.
+    ticks: u64,
+    seats: BTreeMap<u64, Seat>,
+}
+
+struct Seat {
+    doing: Doing,
+    since: u64,
+    bytes: usize,
+    cut: Arc<Notify>,
+}
+
+impl Connections {
+    pub(super) fn new() -> Arc<Self> {
+        Self::of(most(), MEMORY)
+    }
+
+    fn of(most: usize, memory: usize) -> Arc<Self> {
+        Arc::new(Self { most, memory, table: Mutex::default() })
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a new connection in. Where all places are taken, the one that has done nothing for the longest time is cut.
+    pub(super) fn enter(self: &Arc<Self>) -> Arc<Connection> {
+        let mut table = self.table();
+        while table.seats.len() >= self.most
+            && table.cut_one(&[Doing::Waiting, Doing::Reading, Doing::Listening])
+        {}
+        let (number, cut) = (table.tick(), Arc::new(Notify::new()));
+        let seat = Seat { doing: Doing::Waiting, since: number, bytes: 0, cut: Arc::clone(&cut) };
+        table.seats.insert(number, seat);
+        Arc::new(Connection { number, cut, all: Arc::clone(self) })
+    }
+
+    /// Cuts the connection that can best be spared. False where none can.
+    pub(super) fn make_room(&self) -> bool {
+        self.table().cut_one(&[Doing::Waiting, Doing::Reading, Doing::Listening])
+    }
+
+    /// The most requests that are carried out at once.
+    fn most_working(&self) -> usize {
+        (self.most / 4).max(1)
+    }
+
+    /// The most WebSockets.
+    fn most_sockets(&self) -> usize {
+        (self.most / 8).max(1)
+    }
+}
+
+/// So many that half of the files that the system allows are left for the store.
+fn most() -> usize {
+    #[cfg(unix)]
+    if let Some(files) = rustix::process::getrlimit(rustix::process::Resource::Nofile).current {
+        let half = usize::try_from(files / 2).unwrap_or(usize::MAX);
+        return half.clamp(8, MOST);
+    }
+    MOST
+}
+
+impl Table {
+    fn tick(&mut self) -> u64 {
+        self.ticks += 1;
+        self.ticks
+    }
+
+    /// Cuts the oldest of those that do the first of these things, or else the next of them.
+    fn cut_one(&mut self, spared: &[Doing]) -> bool {
+        for doing in spared {
+            let oldest = self.seats.iter().filter(|(_, seat)| seat.doing == *doing);
+            let oldest = oldest.min_by_key(|(_, seat)| seat.since).map(|(number, _)| *number);
+            if let Some(seat) = oldest.and_then(|number| self.seats.remove(&number)) {
+                seat.cut.notify_one();
+                return true;
+            }
+        }
+        false
+    }
+
+    fn count(&self, doing: &[Doing]) -> usize {
+        self.seats.values().filter(|seat| doing.contains(&seat.doing)).count()
+    }
+
+    fn bytes(&self) -> usize {
+        self.seats.values().map(|seat| seat.bytes).sum()
+    }
+}
+
+/// One connection. It leaves the table when the last who has it lets it go.
+pub(super) struct Connection {
+    number: u64,
+    cut: Arc<Notify>,
+    all: Arc<Connections>,
+}
+
+impl Connection {
+    /// Waits until this connection is to give way.
+    pub(super) async fn cut(&self) {
+        self.cut.notified().await;
+    }
+
+    pub(super) fn is_waiting(&self) -> bool {
+        self.all.table().seats.get(&self.number).is_none_or(|seat| seat.doing == Doing::Waiting)
+    }
+
+    /// A request has begun.
+    pub(super) fn reads(&self) {
+        self.does(&mut self.all.table(), Doing::Reading);
+    }
+
+    /// A request has come to its end, and its memory is free again.
+    pub(super) fn waits(&self) {
+        let mut table = self.all.table();
+        self.does(&mut table, Doing::Waiting);
+        if let Some(seat) = table.seats.get_mut(&self.number) {
+            seat.bytes = 0;
+        }
+    }
+
+    /// A request is carried out from here on.
+    ///
+    /// # Errors
+    /// When as many are as there may be.
+    pub(super) fn works(&self) -> Result<(), Refusal> {
+        let mut table = self.all.table();
+        if table.count(&[Doing::Working, Doing::Talking]) >= self.all.most_working() {
+            return Err(busy("requests"));
+        }
+        self.does(&mut table, Doing::Working);
+        Ok(())
+    }
+
+    /// The connection is a WebSocket from here on. Where there are too many, the one that has asked for nothing for the
+    /// longest time is cut.
+    ///
+    /// # Errors
+    /// When all of them are in the middle of a request.
+    pub(super) fn opens(&self) -> Result<(), Refusal> {
+        let mut table = self.all.table();
+        while table.count(&[Doing::Listening, Doing::Talking]) >= self.all.most_sockets() {
+            if !table.cut_one(&[Doing::Listening]) {
+                return Err(busy("WebSockets"));
+            }
+        }
+        self.does(&mut table, Doing::Listening);
+        Ok(())
+    }
+
+    /// A request on a WebSocket is carried out from here on.
+    ///
+    /// # Errors
+    /// As [`Connection::works`].
+    pub(super) fn talks(&self) -> Result<(), Refusal> {
+        let mut table = self.all.table();
+        if table.count(&[Doing::Working, Doing::Talking]) >= self.all.most_working() {
+            return Err(busy("requests"));
+        }
+        self.does(&mut table, Doing::Talking);
+        Ok(())
+    }
+
+    /// A request on a WebSocket has come to its end.
+    pub(super) fn listens(&self) {
+        let mut table = self.all.table();
+        self.does(&mut table, Doing::Listening);
+        if let Some(seat) = table.seats.get_mut(&self.number) {
+            seat.bytes = 0;
+        }
+    }
+
+    /// This request takes so many bytes of memory. Where there is too little, the slowest sender of a body gives way.
+    ///
+    /// # Errors
+    /// When none can be spared.
+    pub(super) fn takes(&self, bytes: usize) -> Result<(), Refusal> {
+        let mut table = self.all.table();
+        let own = table.seats.get(&self.number).map(|seat| seat.bytes);
+        // Cut already: what it does comes to nothing.
+        let Some(own) = own else { return Err(busy("requests")) };
+        while table.bytes() - table.seats.get(&self.number).map_or(0, |seat| seat.bytes) + bytes
+            > self.all.memory
+        {
+            let other = table.seats.iter().filter(|(number, seat)| {
+                **number != self.number && seat.doing == Doing::Reading && seat.bytes > 0
+            });
+            let other = other.min_by_key(|(_, seat)| seat.since).map(|(number, _)| *number);
+            match other.and_then(|number| table.seats.remove(&number)) {
+                Some(seat) => seat.cut.notify_one(),
+                None => return Err(busy("requests")),
+            }
+        }
+        if let Some(seat) = table.seats.get_mut(&self.number) {
+            seat.bytes = bytes.max(own);
+        }
+        Ok(())
+    }
+
+    fn does(&self, table: &mut Table, doing: Doing) {
+        let since = table.tick();
+        if let Some(seat) = table.seats.get_mut(&self.number) {
+            (seat.doing, seat.since) = (doing, since);
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.all.table().seats.remove(&self.number);
+    }
+}
+
+fn busy(what: &str) -> Refusal {
+    Refusal::new(
+        503,
+        "busy",
+        format!("as many {what} are under way here as there may be at once: ask again later"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    fn is_cut(connection: &Connection) -> bool {
+        connection.cut().now_or_never().is_some()
+    }
+
+    #[test]
+    fn the_longest_idle_gives_way_and_no_work_does() {
+        let all = Connections::of(8, MEMORY);
+        let open: Vec<_> = (0..8).map(|_| all.enter()).collect();
+        open[0].reads();
+        open[0].works().unwrap();
+        open[1].reads();
+        open[2].opens().unwrap();
+        let _newer: Vec<_> = (0..5).map(|_| all.enter()).collect();
+        let cut: Vec<_> = open.iter().map(|connection| is_cut(connection)).collect();
+        assert_eq!(cut, [false, false, false, true, true, true, true, true]);
+        assert_eq!(all.table().seats.len(), 8);
+    }
+
+    #[test]
+    fn slow_bodies_and_idle_sockets_give_way_when_none_waits() {
+        let all = Connections::of(8, MEMORY);
+        let open: Vec<_> = (0..8).map(|_| all.enter()).collect();
+        open.iter().for_each(|connection| connection.reads());
+        open[7].opens().unwrap();
+        let newer: Vec<_> = (0..8)
+            .map(|_| {
+                let newer = all.enter();
+                newer.reads();
+                newer
+            })
+            .collect();
+        assert!(is_cut(&open[0]) && is_cut(&open[6]) && !is_cut(&newer[7]));
+        // A second socket takes the place of the first.
+        newer[7].opens().unwrap();
+        assert!(is_cut(&open[7]));
+    }
+
+    #[test]
+    fn work_is_bounded_and_ends() {
+        let all = Connections::of(8, MEMORY);
+        let open: Vec<_> = (0..3).map(|_| all.enter()).collect();
+        open[0].works().unwrap();
+        open[1].works().unwrap();
+        assert_eq!(open[2].works().unwrap_err().status, 503);
+        open[0].waits();
+        open[2].works().unwrap();
+    }
+
+    #[test]
+    fn memory_is_taken_from_the_slowest_sender() {
+        let all = Connections::of(8, 100);
+        let open: Vec<_> = (0..3).map(|_| all.enter()).collect();
+        open.iter().for_each(|connection| connection.reads());
+        open[0].takes(50).unwrap();
+        open[1].takes(50).unwrap();
+        open[2].takes(60).unwrap();
+        assert!(is_cut(&open[0]) && is_cut(&open[1]));
+        assert_eq!(open[0].takes(1).unwrap_err().code, "busy");
+        assert_eq!(open[2].takes(101).unwrap_err().code, "busy");
+        open[2].takes(100).unwrap();
+    }
+}

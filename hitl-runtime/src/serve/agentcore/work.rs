@@ -1,0 +1,89 @@
+//! Where work is done: not on the thread that answers pings, and with its end known to the connection that it is for.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use axum::{
+    body::{Body, Bytes},
+    http::HeaderMap,
+    response::Response,
+};
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use tracing::Instrument as _;
+
+use super::{House, connections::Connection, identity::Caller};
+use crate::{run::Graph, serve::wire::Refusal};
+
+impl<G: Graph> House<G> {
+    /// Does something where nodes run.
+    pub(super) async fn work<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Refusal>> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        self.workers().spawn(work.in_current_span()).await.unwrap_or_else(|_| {
+            Err(Refusal::new(
+                500,
+                "internal",
+                "this container failed in the middle; ask how the thread stands",
+            ))
+        })
+    }
+}
+
+impl<G: Graph> House<G> {
+    /// Reads who calls, and verifies it where nodes run.
+    pub(super) async fn caller(self: &Arc<Self>, headers: HeaderMap) -> Result<Caller, Refusal> {
+        let house = Arc::clone(self);
+        self.work(async move { Caller::of(&house, &headers).await }).await
+    }
+}
+
+/// A request under way on a connection, until it is dropped.
+pub(super) struct Underway(Arc<Connection>);
+
+impl Underway {
+    pub(super) fn begin(connection: &Arc<Connection>) -> Self {
+        connection.reads();
+        Self(Arc::clone(connection))
+    }
+
+    /// The answer, with which the request comes to its end once it is sent.
+    pub(super) fn until_sent(self, response: Response) -> Response {
+        response.map(|body| Body::new(Sent { body, _underway: self }))
+    }
+}
+
+impl Drop for Underway {
+    fn drop(&mut self) {
+        self.0.waits();
+    }
+}
+
+/// A body that keeps its request under way.
+struct Sent {
+    body: Body,
+    _underway: Underway,
+}
+
+impl HttpBody for Sent {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,186 @@
+//! One client takes what one client may, and the ping is answered through all of it.
+
+use std::{
+    io::{BufRead as _, Read as _, Write as _},
+    net::{SocketAddr, TcpStream},
+    process::Command,
+    time::Duration,
+};
+
+use hitl::MemoryStore;
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::{
+    container::{listening, program},
+    desk::{Desk, Refunds},
+    served::{SESSION, Served, read},
+};
+
+/// How long anything is waited for that should come at once.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A ping on a connection of its own.
+fn ping(address: SocketAddr) -> Value {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(b"GET /ping HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{answer:?}"));
+    serde_json::from_str(body).unwrap()
+}
+
+/// Whether the other side has closed a connection.
+fn is_closed(mut stream: &TcpStream) -> bool {
+    stream.set_nonblocking(true).unwrap();
+    match stream.read(&mut [0; 1]) {
+        Ok(read) => read == 0,
+        Err(error) => error.kind() != std::io::ErrorKind::WouldBlock,
+    }
+}
+
+fn half_open(address: SocketAddr, sent: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(sent.as_bytes()).unwrap();
+    stream
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_half_open_headers_keep_no_ping_waiting() {
+    let served = Served::start();
+    let mut open = Vec::new();
+    for number in 0..1000 {
+        open.push(half_open(served.address, "POST /invocations HTTP/1.1\r\nHost: localhost\r\nX-Slow: "));
+        if number % 100 == 99 {
+            assert_eq!(ping(served.address)["status"], "Healthy");
+        }
+    }
+    // The oldest gave way.
+    assert!(is_closed(&open[0]) && !is_closed(&open[999]));
+    assert_eq!(served.ask(json!({ "thread_id": "t", "message": "A-1" })).await.0, 200);
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slow_bodies_and_idle_sockets_keep_nobody_waiting() {
+    let served = Served::start();
+    let mut open = Vec::new();
+    for _ in 0..600 {
+        open.push(half_open(
+            served.address,
+            "POST /invocations HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+             Content-Length: 1000000\r\n\r\n{\"thread_id\": ",
+        ));
+    }
+    let url = served.url("/ws").replace("http:", "ws:");
+    let mut sockets = Vec::new();
+    for _ in 0..80 {
+        sockets.push(tokio_tungstenite::connect_async(&url).await.unwrap().0);
+    }
+    assert_eq!(ping(served.address)["status"], "Healthy");
+    assert_eq!(served.ask(json!({ "thread_id": "t", "message": "A-1" })).await.0, 200);
+    served.stop().await;
+}
+
+/// Work that is under way is never cut, and there is only so much of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn more_than_so_many_requests_are_not_carried_out_at_once() {
+    let served = Served::start();
+    served.desk.shut();
+    let start = |number: usize| served.post(&json!({ "thread_id": format!("t-{number}"), "message": "A-1" }));
+    let mut under_way: Vec<_> = (0..128).map(|number| tokio::spawn(start(number).send())).collect();
+    for _ in 0..128 {
+        served.desk.entered.acquire().await.unwrap().forget();
+    }
+    let (status, body) = read(start(128).send().await.unwrap()).await;
+    assert_eq!((status, &body["code"]), (503, &json!("busy")), "{body}");
+    assert_eq!(ping(served.address)["status"], "HealthyBusy");
+    served.desk.gate.add_permits(1000);
+    for answer in under_way.drain(..) {
+        assert_eq!(answer.await.unwrap().unwrap().status(), 200);
+    }
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn deep_and_wide_json_is_refused_on_every_way() {
+    let served = Served::start();
+    let url = served.url("/ws").replace("http:", "ws:");
+    let (mut socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
+    let deep = |levels: usize| "[".repeat(levels) + &"]".repeat(levels);
+    for (value, code) in [
+        (deep(65), "invalid_json"),
+        (deep(100_000), "invalid_json"),
+        (format!("[{}]", vec!["0"; 60_000].join(",")), "too_many_values"),
+        (format!("[{}]", vec!["{\"a\":{}}"; 60_000].join(",")), "too_many_values"),
+    ] {
+        let body = format!(r#"{{"thread_id":"t","message":{value}}}"#);
+        let (status, answer) = read(served.raw(body.clone()).send().await.unwrap()).await;
+        assert_eq!((status, &answer["code"]), (400, &json!(code)), "{answer}");
+        assert!(answer.to_string().len() < 1000);
+        use futures_util::{SinkExt as _, StreamExt as _};
+        socket.send(Message::text(body)).await.unwrap();
+        let text = loop {
+            if let Message::Text(text) = socket.next().await.unwrap().unwrap() {
+                break text;
+            }
+        };
+        assert!(text.contains(code), "{text}");
+    }
+    assert_eq!(ping(served.address)["status"], "Healthy");
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn how_large_a_request_may_be_is_set() {
+    let (desk, store) = (Desk::new(), MemoryStore::new());
+    let agent = Refunds::new(desk.clone(), store);
+    let served = Served::with(agent, desk, |served| served.largest_request(1000));
+    let start = |length: usize| json!({ "thread_id": "t", "message": format!("A-1 {}", "x".repeat(length)) });
+    let (status, body) = served.ask(start(1000)).await;
+    assert_eq!((status, &body["limit"]), (413, &json!(1000)), "{body}");
+    assert_eq!(served.ask(start(900)).await.0, 200);
+    served.stop().await;
+}
+
+/// The program, with fewer files than there are clients.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_process_with_few_files_is_not_used_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut few = Command::new("sh");
+    few.args(["-c", "ulimit -n 128; exec \"$0\" serve --listen 127.0.0.1:0"]).arg(program());
+    let (_child, address, _log) = listening(few.env("REFUND_DB", folder.path().join("refund.db")));
+    let _open: Vec<_> = (0..600).map(|_| half_open(address, "GET /ping HTTP/1.1\r\nHost: loc")).collect();
+    assert_eq!(ping(address)["status"], "Healthy");
+}
+
+/// Whoever writes into a log chooses what its readers read.
+#[tokio::test]
+async fn ids_are_logged_only_where_they_are_short_and_plain() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut serve = Command::new(program());
+    serve.args(["serve", "--listen", "127.0.0.1:0"]).env("REFUND_DB", folder.path().join("refund.db"));
+    let (_child, address, log) = listening(&mut serve);
+    let long = "x".repeat(5000);
+    let sent = [
+        ("5f1d7a84-7b4e-4c1c-9a34-2f3d8a3a1c11", true),
+        (long.as_str(), false),
+        ("{\"level\":\"ERROR\"}", false),
+        ("two words", false),
+    ];
+    for (id, _) in sent {
+        let get = json!({ "action": "get", "thread_id": "nobody" });
+        let request = reqwest::Client::new().post(format!("http://{address}/invocations")).json(&get);
+        let request = request.header("X-Amzn-Bedrock-AgentCore-Runtime-Request-Id", id).header(SESSION, id);
+        assert!(request.send().await.unwrap().status().is_client_error());
+    }
+    let lines = log.lines().map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
+    let answered = lines.filter(|line| line["message"] == "answered").take(sent.len());
+    for (line, (id, kept)) in answered.zip(sent) {
+        assert_eq!(line["requestId"] == id, kept, "{line}");
+        assert!(line["sessionId"] == if kept { id } else { "" }, "{line}");
+        assert!(line["requestId"].as_str().is_some_and(|id| id.len() == 36), "{line}");
+    }
+}

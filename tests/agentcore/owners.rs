@@ -1,0 +1,171 @@
+//! A thread is whose it is: for anybody else there is none.
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use hitl::{
+    ManualClock, MemoryStore,
+    agentcore::{Operators, Right, Tokens},
+};
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest as _};
+
+use crate::{
+    desk::{Desk, Refunds},
+    issuer::{Issuer, NOW},
+    served::Served,
+};
+
+fn served(issuer: &Issuer, rules: impl FnOnce(Operators) -> Operators) -> Served {
+    let (desk, clock) = (Desk::new(), ManualClock::at_ms(NOW * 1000));
+    let agent = Refunds::new(desk.clone(), MemoryStore::new()).clock(clock);
+    let tokens = Tokens::from_jwks(&issuer.jwks()).unwrap();
+    Served::of(agent, desk, rules(Operators::verified(tokens)))
+}
+
+/// Everything that can be asked of a thread that is there.
+fn asked(thread: &str, digest: &str) -> Vec<Value> {
+    [
+        json!({ "action": "get" }),
+        json!({ "action": "history" }),
+        json!({ "action": "resume" }),
+        json!({ "action": "approve", "digest": digest }),
+        json!({ "action": "edit", "digest": digest, "patch": { "draft": { "dollars": 99 } } }),
+        json!({ "action": "reject", "digest": digest, "reason": "other" }),
+        json!({ "action": "ask", "digest": digest, "question": "Why?" }),
+        json!({ "action": "preview", "digest": digest, "verdict": "approve" }),
+        json!({ "action": "settle", "digest": digest, "how": "run_again" }),
+    ]
+    .into_iter()
+    .map(|mut payload| {
+        payload["thread_id"] = thread.into();
+        payload
+    })
+    .collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_s_thread_is_answered_as_a_missing_one() {
+    let issuer = Issuer::new("k1");
+    let served = served(&issuer, |operators| operators);
+    let (owner, other) = (issuer.bearer("ann", &[]), issuer.bearer("bob", &["driver"]));
+    let digest = served.waiting_for("t", Some(&owner)).await;
+    let before = served.agent.verify(&"t".try_into().unwrap()).await.unwrap();
+    for (theirs, missing) in asked("t", &digest).into_iter().zip(asked("u", &digest)) {
+        for accept in ["application/json", "text/event-stream"] {
+            let answer = async |payload: &Value| {
+                let request = served.post(payload).header("authorization", &other).header("accept", accept);
+                let answer = request.send().await.unwrap();
+                let mut headers: Vec<_> = answer.headers().keys().map(ToString::to_string).collect();
+                headers.sort();
+                (answer.status().as_u16(), headers, answer.text().await.unwrap())
+            };
+            let (theirs, missing) = (answer(&theirs).await, answer(&missing).await);
+            assert_eq!(theirs.0, 404, "{theirs:?}");
+            assert_eq!((theirs.0, theirs.1), (missing.0, missing.1));
+            assert_eq!(theirs.2.replace("`t`", "`u`").replace(r#""t""#, r#""u""#), missing.2);
+        }
+        // Nor does it tell anybody anything who says nothing of who they are.
+        let (status, body) = served.ask(theirs).await;
+        assert_eq!((status, &body["code"]), (401, &json!("token_missing")), "{body}");
+    }
+    // The same start, whose answer would show the thread.
+    let start = json!({ "thread_id": "t", "message": "A-9133 arrived broken" });
+    let (status, body) = served.ask_as(Some(&other), &start).await;
+    assert_eq!((status, &body["code"]), (409, &json!("thread_exists")), "{body}");
+    assert_eq!(served.ask_as(Some(&owner), &start).await.0, 200);
+    assert_eq!(served.agent.verify(&"t".try_into().unwrap()).await.unwrap(), before);
+    assert!(served.desk.paid().is_empty());
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_may_sign_sees_what_waits_and_who_was_first() {
+    let issuer = Issuer::new("k1");
+    let served = served(&issuer, |operators| operators);
+    let (owner, clerk) = (issuer.bearer("ann", &[]), issuer.bearer("cem", &["clerk"]));
+    let digest = served.waiting_for("t", Some(&owner)).await;
+    let get = json!({ "action": "get", "thread_id": "t" });
+    for authorization in [&owner, &clerk] {
+        let (status, view) = served.ask_as(Some(authorization), &get).await;
+        assert_eq!((status, &view["standing"]), (200, &json!("waiting")), "{view}");
+    }
+    let approve = json!({ "action": "approve", "thread_id": "t", "digest": digest });
+    // To begin a thread is not to sign it.
+    let (status, body) = served.ask_as(Some(&owner), &approve).await;
+    assert_eq!((status, &body["code"]), (403, &json!("role_missing")), "{body}");
+    assert_eq!(served.ask_as(Some(&clerk), &approve).await.0, 200);
+    let late = issuer.bearer("dora", &["clerk"]);
+    let (status, body) = served.ask_as(Some(&late), &approve).await;
+    assert_eq!((status, &body["by"]), (409, &json!("cem")), "{body}");
+    let (_, view) = served.ask_as(Some(&owner), &get).await;
+    assert_eq!(view["standing"], "ended");
+    // Whose thread it is stands in its journal.
+    let (_, history) = served.ask_as(Some(&owner), &json!({ "action": "history", "thread_id": "t" })).await;
+    assert_eq!(history["entries"][0]["event"]["started"]["by"], "ann", "{history}");
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn roles_and_what_is_open_are_as_they_are_set() {
+    let issuer = Issuer::new("k1");
+    let served = served(&issuer, |operators| {
+        operators
+            .role_for(Right::Start, "desk")
+            .role_for(Right::Read, "auditor")
+            .role_for(Right::Resume, "operations")
+            .open(Right::Resume)
+    });
+    let desk = issuer.bearer("ann", &["desk"]);
+    let start = json!({ "thread_id": "u", "message": "A-1" });
+    let (status, body) = served.ask_as(Some(&issuer.bearer("bob", &["driver"])), &start).await;
+    assert_eq!((status, &body["code"]), (403, &json!("role_missing")), "{body}");
+    assert_eq!(served.ask(start).await.0, 401);
+    let digest = served.waiting_for("t", Some(&desk)).await;
+    let auditor = issuer.bearer("eve", &["auditor"]);
+    let get = json!({ "action": "get", "thread_id": "t" });
+    assert_eq!(served.ask_as(Some(&auditor), &get).await.0, 200);
+    // An auditor looks, and signs nothing.
+    let approve = json!({ "action": "approve", "thread_id": "t", "digest": digest });
+    assert_eq!(served.ask_as(Some(&auditor), &approve).await.0, 403);
+    assert_eq!(served.ask(get).await.0, 401);
+    // What is open needs no token, and nothing besides is.
+    assert_eq!(served.ask(json!({ "action": "resume", "thread_id": "t" })).await.0, 200);
+    assert_eq!(served.ask(approve).await.0, 401);
+    served.stop().await;
+}
+
+/// What others' threads say while they run is not heard by whoever starts one of the same name.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_hears_nothing_of_another_s_thread() {
+    let issuer = Issuer::new("k1");
+    let served = served(&issuer, |operators| operators);
+    served.desk.shut();
+    let open = async |authorization: String| {
+        let mut request = served.url("/ws").replace("http:", "ws:").into_client_request().unwrap();
+        request.headers_mut().insert("authorization", authorization.parse().unwrap());
+        tokio_tungstenite::connect_async(request).await.unwrap().0
+    };
+    let start = || Message::text(json!({ "thread_id": "t", "message": "A-9133" }).to_string());
+    let mut owner = open(issuer.bearer("ann", &[])).await;
+    owner.send(start()).await.unwrap();
+    served.desk.entered.acquire().await.unwrap().forget();
+    let mut other = open(issuer.bearer("bob", &["clerk"])).await;
+    other.send(start()).await.unwrap();
+    let texts = |socket: &Message| matches!(socket, Message::Text(_));
+    let first = loop {
+        let message = other.next().await.unwrap().unwrap();
+        if texts(&message) {
+            break message.into_text().unwrap();
+        }
+    };
+    assert!(first.contains("thread_exists"), "{first}");
+    served.desk.open();
+    let mut told = Vec::new();
+    while !told.last().is_some_and(|text: &String| text.contains(r#""thread":{"#)) {
+        let message = owner.next().await.unwrap().unwrap();
+        if texts(&message) {
+            told.push(message.into_text().unwrap().to_string());
+        }
+    }
+    assert!(told[0].contains("started"), "{told:?}");
+    served.stop().await;
+}

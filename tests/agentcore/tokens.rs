@@ -1,0 +1,163 @@
+//! Tokens that the keys have signed, or that name them, and that say nothing of who decides.
+
+use hitl::{
+    ManualClock, MemoryStore,
+    agentcore::{Operators, Tokens},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    desk::{Desk, Refunds},
+    issuer::{Issuer, NOW, claims, with},
+    served::Served,
+};
+
+fn served(tokens: Tokens) -> Served {
+    let (desk, clock) = (Desk::new(), ManualClock::at_ms(NOW * 1000));
+    let agent = Refunds::new(desk.clone(), MemoryStore::new()).clock(clock);
+    Served::of(agent, desk, Operators::verified(tokens))
+}
+
+/// The status and the code that a token is answered with, by a desk that has started its thread.
+async fn answered(served: &Served, token: &str) -> (u16, String) {
+    let get = json!({ "action": "get", "thread_id": "t" });
+    let (status, body) = served.ask_as(Some(&format!("Bearer {token}")), &get).await;
+    (status, body["code"].as_str().unwrap_or_default().to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_signed_token_must_say_who_somebody_is() {
+    let issuer = Issuer::new("k1");
+    let tokens =
+        Tokens::from_jwks(&issuer.jwks()).unwrap().issuer("https://login.example").audience("refunds");
+    let served = served(tokens);
+    let _ = served.waiting_for("t", Some(&issuer.bearer("mara", &["clerk"]))).await;
+    let nothing = json!({});
+    let good = claims();
+    for (header, claims) in [
+        (&nothing, &good),
+        (&json!({ "typ": null }), &good),
+        (&json!({ "typ": "at+jwt" }), &good),
+        (&json!({ "typ": "application/AT+JWT" }), &good),
+        (&nothing, &with(json!({ "aud": ["payroll", "refunds"], "client_id": "desk" }))),
+        (&nothing, &with(json!({ "aud": null, "client_id": "refunds" }))),
+        (&nothing, &with(json!({ "iat": NOW - 10, "exp": NOW + 86_000 }))),
+    ] {
+        let token = issuer.token_with(header, claims);
+        assert_eq!(answered(&served, &token).await, (200, String::new()), "{header} {claims}");
+    }
+    for (attack, header, claims) in [
+        ("an extension that must be understood", json!({ "crit": ["exp2"], "exp2": 1 }), good.clone()),
+        ("an empty list of those", json!({ "crit": [] }), good.clone()),
+        ("an unencoded payload", json!({ "crit": ["b64"], "b64": false }), good.clone()),
+        ("a logout", json!({ "typ": "logout+jwt" }), good.clone()),
+        ("a logout by its claim", nothing.clone(), with(json!({ "events": {} }))),
+        ("a proof of DPoP", json!({ "typ": "dpop+jwt" }), good.clone()),
+        ("a security event", json!({ "typ": "application/secevent+jwt" }), good.clone()),
+        ("any other type", json!({ "typ": "vc+sd-jwt" }), good.clone()),
+        ("bound to a key", nothing.clone(), with(json!({ "cnf": { "jkt": "x" } }))),
+        (
+            "meant for another, to our client",
+            nothing.clone(),
+            with(json!({ "aud": "payroll", "client_id": "refunds" })),
+        ),
+        ("meant for nobody", nothing.clone(), with(json!({ "aud": [], "client_id": "refunds" }))),
+        ("an audience that is no text", nothing.clone(), with(json!({ "aud": 7 }))),
+        ("for no audience", nothing.clone(), with(json!({ "aud": null }))),
+        ("issued in the future", nothing.clone(), with(json!({ "iat": NOW + 600 }))),
+        ("good from the future on", nothing.clone(), with(json!({ "nbf": NOW + 600 }))),
+        ("good for too long", nothing.clone(), with(json!({ "exp": NOW + 90_000 }))),
+        (
+            "good for too long since it was issued",
+            nothing.clone(),
+            with(json!({ "iat": NOW - 86_000, "exp": NOW + 60_000 })),
+        ),
+        ("good for ever", nothing.clone(), with(json!({ "exp": 1e300 }))),
+        ("a subject of two lines", nothing.clone(), with(json!({ "sub": "mara\nand noor" }))),
+        ("a subject of a page", nothing.clone(), with(json!({ "sub": "x".repeat(1000) }))),
+        ("longer than any", nothing.clone(), with(json!({ "x": "x".repeat(20_000) }))),
+        ("another algorithm's name", json!({ "alg": "ES384" }), good.clone()),
+        ("no algorithm", json!({ "alg": "none" }), good.clone()),
+    ] {
+        let (status, code) = answered(&served, &issuer.token_with(&header, &claims)).await;
+        assert_eq!((status, code.as_str()), (401, "token_invalid"), "{attack}");
+    }
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_is_used_for_what_it_is_meant_for() {
+    let issuer = Issuer::new("k1");
+    for (besides, status) in [
+        (json!({}), 404),
+        (json!({ "use": "sig", "alg": "ES256" }), 404),
+        (json!({ "key_ops": ["verify"] }), 404),
+        (json!({ "use": "enc" }), 401),
+        (json!({ "use": "tls" }), 401),
+        (json!({ "key_ops": ["encrypt", "wrapKey"] }), 401),
+        (json!({ "key_ops": [] }), 401),
+        (json!({ "alg": "ES384" }), 401),
+        (json!({ "alg": "RS256" }), 401),
+        (json!({ "alg": "ECDH-ES" }), 401),
+        (json!({ "use": "sig", "key_ops": ["encrypt"] }), 401),
+    ] {
+        let keys = json!({ "keys": [issuer.jwk(&besides)] }).to_string();
+        let served = served(Tokens::from_jwks(&keys).unwrap());
+        // Whoever is let in finds no thread.
+        assert_eq!(answered(&served, &issuer.token(&claims())).await.0, status, "{besides}");
+        served.stop().await;
+    }
+}
+
+/// Three claims with roles, of which one was named.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_claim_lists_the_roles() {
+    let issuer = Issuer::new("k1");
+    for (named, sent, status) in [
+        (None, json!({ "roles": ["clerk"] }), 200),
+        (None, json!({ "roles": "clerk" }), 200),
+        (None, json!({ "roles": ["guest"], "groups": ["clerk"], "cognito:groups": ["clerk"] }), 403),
+        (None, json!({ "roles": null, "groups": ["clerk"] }), 403),
+        (Some("cognito:groups"), json!({ "roles": ["guest"], "cognito:groups": ["clerk"] }), 200),
+        (Some("cognito:groups"), json!({ "roles": ["clerk"], "groups": ["clerk"] }), 403),
+    ] {
+        let mut tokens = Tokens::from_jwks(&issuer.jwks()).unwrap();
+        if let Some(claim) = named {
+            tokens = tokens.roles_in(claim);
+        }
+        let served = served(tokens);
+        let bearer = format!("Bearer {}", issuer.token(&with(sent.clone())));
+        let digest = served.waiting_for("t", Some(&bearer)).await;
+        let approve = json!({ "action": "approve", "thread_id": "t", "digest": digest });
+        let (found, body) = served.ask_as(Some(&bearer), &approve).await;
+        assert_eq!(found, status, "{named:?} {sent}: {body}");
+        served.stop().await;
+    }
+}
+
+/// A key server that says more than anybody needs, and one that others could speak for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_come_by_a_way_that_nobody_can_change() {
+    for url in
+        ["http://login.example/keys", "ftp://127.0.0.1/keys", "http://localhost.evil.example/keys", "keys"]
+    {
+        assert!(Tokens::from_url(url).is_err(), "{url}");
+    }
+    for url in
+        ["https://login.example/keys", "http://127.0.0.1:9/keys", "http://[::1]:9/keys", "http://localhost/k"]
+    {
+        assert!(Tokens::from_url(url).is_ok(), "{url}");
+    }
+    let issuer = Issuer::new("k1");
+    let mut keys: Value = serde_json::from_str(&issuer.jwks()).unwrap();
+    keys["padding"] = "x".repeat(1_000_000).into();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/keys", listener.local_addr().unwrap());
+    let body = keys.to_string();
+    let routes = axum::Router::new().route("/keys", axum::routing::get(async move || body.clone()));
+    tokio::spawn(async { axum::serve(listener, routes).await });
+    let served = served(Tokens::from_url(&url).unwrap());
+    let (status, code) = answered(&served, &issuer.token(&claims())).await;
+    assert_eq!((status, code.as_str()), (503, "keys_unavailable"));
+    served.stop().await;
+}
