@@ -13,5 +13,6 @@ mod history;
 mod new_code;
 mod passing;
 mod refunds;
+mod reproposed;
 mod routes;
 mod verdicts;

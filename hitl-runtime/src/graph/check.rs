@@ -6,6 +6,7 @@
 
 use super::bits::Bits;
 use super::names::same;
+use super::repropose::{EditWay, Obstacle, Place, way_of_edit};
 use super::{EdgeKind, EdgeSpec, GraphSpec, NodeSpec, Payload, Point, Proof, ReadKind};
 
 /// What is wrong with a graph. Fields, nodes, edges and routes by their numbers.
@@ -41,6 +42,8 @@ pub(super) enum Fault {
     Unlisted { fork: usize, field: usize },
     /// A review in a `for` of what all items share.
     Shared { node: usize, field: usize },
+    /// A review takes an edit of a draft that cannot take its way again.
+    Uneditable { node: usize, obstacle: Obstacle },
 }
 
 /// Refuses a node that reads what is not there, acts unsigned, or races.
@@ -121,6 +124,12 @@ pub(super) const fn fault_of_node<const N: usize>(
         && spec.state.fields[field].reduced
     {
         return Some(Fault::Shared { node, field });
+    }
+    if let Some(interrupt) = &told.interrupt
+        && interrupt.edit
+        && let EditWay::Refused(obstacle) = way_of_edit(spec, node, &mut [Place::BLANK; N])
+    {
+        return Some(Fault::Uneditable { node, obstacle });
     }
     None
 }

@@ -75,6 +75,8 @@ pub struct InterruptSpec {
     pub expires_ms: Option<u64>,
     /// How long until an open review is brought up again, in milliseconds.
     pub remind_ms: Option<u64>,
+    /// Whether the operator may change what they sign.
+    pub edit: bool,
 }
 
 /// What happens when a node fails.

@@ -7,7 +7,8 @@ use serde_json::value::RawValue;
 
 use super::sides::{filled, seen};
 use super::{
-    Arrival, At, Each, Entry, Event, Fold, FoldError, Lane, LaneId, Lease, Signature, Values, entry,
+    Arrival, At, Each, Entry, Event, Fold, FoldError, Lane, LaneId, Lease, Pending, Signature, Sources,
+    Values, entry,
 };
 use crate::{
     graph::StateSpec,
@@ -40,6 +41,10 @@ struct FrozenLane {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     parent: Option<LaneId>,
     at: At,
+    #[serde(default)]
+    sources: Sources,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pending: Option<Box<Pending>>,
 }
 
 impl<S: State> Fold<S> {
@@ -59,6 +64,8 @@ impl<S: State> Fold<S> {
                     wrote: lane.wrote.clone(),
                     parent: lane.parent,
                     at: lane.at.clone(),
+                    sources: lane.sources.clone(),
+                    pending: lane.pending.clone(),
                 },
             );
         }
@@ -102,6 +109,9 @@ impl<S: State> Fold<S> {
             let mut lane = Lane::new(fields, frozen.parent, frozen.at);
             lane.signatures = frozen.signatures.into();
             lane.wrote = self.updated_arrivals(frozen.wrote)?;
+            lane.pending = frozen.pending;
+            // By the names that an older version of the state has for its fields, nothing is found.
+            lane.sources = if self.is_older() { Sources::default() } else { frozen.sources };
             if self.is_older() {
                 lane.keep(&frozen.fields);
             }

@@ -157,6 +157,7 @@ impl<S: State> Fold<S> {
     pub(super) fn meet(&mut self, print: &str, version: Option<u32>, renamed: &Renamed, void: &[Voided]) {
         print.clone_into(&mut self.print);
         self.version = version.unwrap_or(self.version);
+        self.disarm();
         for lane in self.lanes.values_mut() {
             lane.before.clear();
             if let Some(To::Node(join)) = lane.at.join_mut()

@@ -224,7 +224,7 @@ fn each_round_is_signed_anew() {
     let sketch = |arms: &str| {
         Sketch::new("*risk draft")
             .node("draft() writes draft")
-            .node("pay(^draft); effect, reviews draft")
+            .node("pay(^draft); effect, reviews draft unedited")
             .node("notify(^draft); effect")
             .node("amend() writes draft")
             .verdicts("pay { reject -> end }")

@@ -75,9 +75,13 @@ impl Sketch {
                 "effect" => node.effect = true,
                 "low risk" => node.low_risk = true,
                 review => {
-                    let field = leak(review.strip_prefix("reviews ").unwrap());
+                    let (field, edit) = match review.strip_prefix("reviews ").unwrap().split_once(' ') {
+                        Some((field, "unedited")) => (field, false),
+                        _ => (review.strip_prefix("reviews ").unwrap(), true),
+                    };
+                    let field = leak(field);
                     node.interrupt =
-                        Some(InterruptSpec { field, role: None, expires_ms: None, remind_ms: None });
+                        Some(InterruptSpec { field, role: None, expires_ms: None, remind_ms: None, edit });
                 }
             }
         }

@@ -24,7 +24,7 @@ const PROOFREAD: Point = Point::Node(6);
 const SEND: Point = Point::Node(7);
 
 const REVIEW: InterruptSpec =
-    InterruptSpec { field: "answer", role: Some("clerk"), expires_ms: None, remind_ms: None };
+    InterruptSpec { field: "answer", role: Some("clerk"), expires_ms: None, remind_ms: None, edit: true };
 
 const MAILROOM: GraphSpec = GraphSpec {
     name: "Mailroom",

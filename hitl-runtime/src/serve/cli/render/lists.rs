@@ -9,7 +9,7 @@ use super::{
 use crate::{
     OpenReview, Standing, ThreadId,
     calendar::utc,
-    journal::{Decision, Event, Renamed, Settlement, Usage, Voided},
+    journal::{Decision, Event, Proposal, Renamed, Settlement, To, Usage, Voided},
     run::HistoryEntry,
     serve::cli::{
         ages::{ago, deadline, left},
@@ -125,10 +125,13 @@ fn what(event: &Event) -> String {
             }
         }
         Event::Began { .. } => format!("{node} began"),
-        Event::Paused { role: Some(role), .. } => format!("waits before {node} for {}", escape(role)),
-        Event::Paused { .. } => format!("waits before {node}"),
+        Event::Paused { role, proposed, .. } => {
+            let role = role.as_ref().map(|role| format!(" for {}", escape(role))).unwrap_or_default();
+            let by = proposed.as_ref().map(|by| format!(", proposed by {}", escape(&by.operator)));
+            format!("waits before {node}{role}{}", by.unwrap_or_default())
+        }
         Event::Reminded { .. } => format!("brought up again before {node}"),
-        Event::Decided { verdict, .. } => decided(verdict, &node),
+        Event::Decided { verdict, to, proposal, .. } => decided(verdict, &node, to, proposal.as_deref()),
         Event::Failed { error, again_ms, .. } => {
             let again = if again_ms.is_some() { " (and is tried again)" } else { "" };
             format!("{node} failed{again}: {}", escape(error))
@@ -156,8 +159,20 @@ fn migrated(version: Option<u32>, renamed: &Renamed, void: &[Voided]) -> String 
     if news.is_empty() { "met new code".to_owned() } else { format!("met new code: {}", news.join(", ")) }
 }
 
-fn decided(verdict: &Decision, node: &str) -> String {
+fn decided(verdict: &Decision, node: &str, to: &To, proposal: Option<&Proposal>) -> String {
     match verdict {
+        Decision::Edit { before, after, .. } if let Some(Proposal::Made { from, .. }) = proposal => {
+            let changes = changes(before.get(), after.get());
+            let (from, to) = (from.to_string(), to.to_string());
+            format!(
+                "edited before {node}, proposed anew from {} to {}: {changes}",
+                escape(&from),
+                escape(&to)
+            )
+        }
+        Decision::Approve if let Some(Proposal::Signed { edit }) = proposal => {
+            format!("approved {node} by the edit at {edit}")
+        }
         Decision::Approve => format!("approved {node}"),
         Decision::Edit { before, after, .. } => {
             format!("edited and approved {node}: {}", changes(before.get(), after.get()))

@@ -105,6 +105,7 @@ pub(super) const EXECUTE: NodeSpec = NodeSpec {
         role: Some("refund-approver"),
         expires_ms: Some(86_400_000),
         remind_ms: Some(14_400_000),
+        edit: true,
     }),
     ..node("execute", &["outcome"])
 };
