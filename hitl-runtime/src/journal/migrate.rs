@@ -132,7 +132,7 @@ impl<S: State> Fold<S> {
     }
 
     /// What a field is called now that had this value in an older version.
-    fn new_name(
+    pub(super) fn new_name(
         &self,
         field: &str,
         json: Result<Box<RawValue>, serde_json::Error>,

@@ -8,12 +8,15 @@
 //!   person: a review of another field, or new code, ends its right to sign, and leaves only the name of who proposed it.
 //! - Only the roles that the operator held when they edited count.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    str::FromStr,
+};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use super::{Fold, FoldError, LaneId, OpenAt, Place};
+use super::{Fold, FoldError, LaneId, OpenAt, Place, Values, digest::from_text};
 use crate::state::State;
 
 /// Where a field's value came from, and so where an edit of it goes on from.
@@ -114,9 +117,9 @@ pub(crate) struct Pending {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Sources {
     /// Of the fields that are not listed. None where an older hitl did not say.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "from", default, skip_serializing_if = "Option::is_none")]
     others: Option<Write>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(rename = "by", default, skip_serializing_if = "BTreeMap::is_empty")]
     by_field: BTreeMap<String, Write>,
     /// The nodes that have run once a person had signed, and when: in a loop the next round starts afresh.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -127,22 +130,57 @@ pub(crate) struct Sources {
     /// When an effect last began, here or in a branch that has come back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     acted: Option<u64>,
-    /// The number of what happened last.
-    #[serde(default)]
+    /// The number of what happened last: the greatest there is.
+    #[serde(skip)]
     last: u64,
 }
 
-/// A write to a field, and when it was.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Write {
-    by: Source,
-    at: u64,
+/// A write to a field, and when it was. There may be one in each of a thousand lanes, so that it is kept as a short text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Write(Source, u64);
+
+/// `3 draft` after a node, `0 @assess` at one, `0 @` at the start.
+impl Serialize for Write {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(by, at) = self;
+        match by {
+            Source::Start => serializer.collect_str(&format_args!("{at} @")),
+            Source::At(node) => serializer.collect_str(&format_args!("{at} @{node}")),
+            Source::After(node) => serializer.collect_str(&format_args!("{at} {node}")),
+        }
+    }
+}
+
+/// The text says no write.
+#[derive(Debug, thiserror::Error)]
+#[error("not a write")]
+struct ParseWriteError;
+
+impl FromStr for Write {
+    type Err = ParseWriteError;
+
+    fn from_str(text: &str) -> Result<Self, ParseWriteError> {
+        let (at, node) = text.split_once(' ').ok_or(ParseWriteError)?;
+        let source = match (node.strip_prefix('@'), node) {
+            (Some(""), _) => Source::Start,
+            (Some(node), _) => Source::At(node.to_owned()),
+            (None, "") => return Err(ParseWriteError),
+            (None, node) => Source::After(node.to_owned()),
+        };
+        Ok(Self(source, at.parse().map_err(|_| ParseWriteError)?))
+    }
+}
+
+impl<'de> Deserialize<'de> for Write {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        from_text(deserializer)
+    }
 }
 
 impl Sources {
     /// Those of a lane that begins here.
     pub(super) fn beginning(by: Source) -> Self {
-        Self { others: Some(Write { by, at: 0 }), ..Self::default() }
+        Self { others: Some(Write(by, 0)), ..Self::default() }
     }
 
     /// Those of a branch or an item that begins at a node.
@@ -158,7 +196,7 @@ impl Sources {
     pub(super) fn wrote(&mut self, field: &str, by: Source) {
         let at = self.next();
         self.refused.remove(field);
-        self.by_field.insert(field.to_owned(), Write { by, at });
+        self.by_field.insert(field.to_owned(), Write(by, at));
     }
 
     /// A person has refused to sign a field's value.
@@ -169,6 +207,34 @@ impl Sources {
     /// An effect has begun.
     pub(super) fn act(&mut self) {
         self.acted = Some(self.next());
+    }
+
+    /// All that is left of them once a branch waits at its join.
+    pub(super) fn close(&mut self) {
+        *self = Self { acted: self.acted, ..Self::default() };
+    }
+
+    /// As a snapshot keeps them of an item of a `for` that begins at a node: that is where it begins.
+    pub(super) fn within(&self, head: Option<&str>) -> Self {
+        let mut sources = self.clone();
+        let begins =
+            |write: &Write| matches!((write, head), (Write(Source::At(at), 0), Some(head)) if at == head);
+        sources.others.take_if(|others| begins(others));
+        sources
+    }
+
+    /// Back from that.
+    pub(super) fn begin_at(&mut self, head: Option<&str>) {
+        let writes = self.by_field.values().map(|Write(_, at)| at);
+        let all = writes.chain(self.done.values()).chain(&self.acted);
+        self.last = all.copied().max().unwrap_or_default();
+        let head = head.map(|head| Write(Source::At(head.to_owned()), 0));
+        self.others = self.others.take().or(head);
+    }
+
+    /// Whether there is nothing to keep.
+    pub(super) fn is_empty(&self) -> bool {
+        *self == Self::default()
     }
 
     /// A branch has come back: its effects are the lane's own.
@@ -187,7 +253,7 @@ impl Sources {
     /// Where an edit of a field goes back to from the review before a node, and whether an effect has begun since. None
     /// where the journal does not say.
     pub(crate) fn back_to(&self, field: &str, review: &str) -> Option<(Source, bool)> {
-        let Write { by, at } = self.by_field.get(field).or(self.others.as_ref())?;
+        let Write(by, at) = self.by_field.get(field).or(self.others.as_ref())?;
         let (by, at) = match self.done.get(review) {
             Some(done) if done > at => (Source::After(review.to_owned()), *done),
             _ => (by.clone(), *at),
@@ -202,6 +268,23 @@ impl Sources {
 }
 
 impl<S: State> Fold<S> {
+    /// The same by the names that this program's version of the state has for its fields. Where a field's new name is not
+    /// found out, an edit of it goes back further than it need, which the record of effects keeps harmless.
+    pub(super) fn updated_sources(&self, mut sources: Sources, wrote: &Values) -> Result<Sources, FoldError> {
+        if self.is_older() {
+            let name = |field: String| match wrote.get(&field) {
+                Some(json) => self.new_name(&field, Ok(json.clone())),
+                None => Ok(field),
+            };
+            let by_field = std::mem::take(&mut sources.by_field).into_iter();
+            let by_field = by_field.map(|(field, write)| Ok::<_, FoldError>((name(field)?, write)));
+            sources.by_field = by_field.collect::<Result<_, _>>()?;
+            sources.refused =
+                std::mem::take(&mut sources.refused).into_iter().map(name).collect::<Result<_, _>>()?;
+        }
+        Ok(sources)
+    }
+
     /// An edit has been proposed anew: its value is in the lane already.
     pub(super) fn propose(
         &mut self,
@@ -272,5 +355,45 @@ impl<S: State> Fold<S> {
                 pending.signs = false;
             }
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_snapshot_keeps_of_a_write_reads_back() {
+        for (write, text) in [
+            (Write(Source::Start, 0), "0 @"),
+            (Write(Source::At("assess".into()), 0), "0 @assess"),
+            (Write(Source::After("draft".into()), 12), "12 draft"),
+        ] {
+            assert_eq!(serde_json::to_value(&write).unwrap(), text);
+            assert_eq!(text.parse::<Write>().unwrap(), write);
+        }
+        for text in ["", "draft", "x draft", "3 "] {
+            assert!(text.parse::<Write>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_effect_since_the_last_write_is_known_and_a_later_write_ends_it() {
+        let mut sources = Sources::beginning(Source::Start);
+        assert_eq!(sources.back_to("draft", "pay"), Some((Source::Start, false)));
+        sources.wrote("draft", Source::After("think".into()));
+        sources.act();
+        assert_eq!(sources.back_to("draft", "pay"), Some((Source::After("think".into()), true)));
+        sources.done("pay");
+        assert_eq!(sources.back_to("draft", "pay"), Some((Source::After("pay".into()), false)));
+        assert_eq!(sources.back_to("draft", "other"), Some((Source::After("think".into()), true)));
+        let json = serde_json::to_string(&sources).unwrap();
+        let mut read: Sources = serde_json::from_str(&json).unwrap();
+        read.begin_at(None);
+        assert_eq!(read, sources);
+        sources.wrote("draft", Source::After("think".into()));
+        assert_eq!(sources.back_to("draft", "pay"), Some((Source::After("think".into()), false)));
+        assert_eq!(Sources::default().back_to("draft", "pay"), None, "an older hitl did not say");
     }
 }

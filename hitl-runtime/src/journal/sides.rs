@@ -68,6 +68,8 @@ impl<S: State> Fold<S> {
     pub(super) fn come_to_join(&mut self, id: LaneId, place: Place) -> Result<(), FoldError> {
         let lane = self.lane(id)?;
         lane.at = At::Joined;
+        lane.sources.close();
+        lane.pending = None;
         let parent = lane.parent.ok_or_else(|| FoldError::Damaged("it joins no fork".to_owned()))?;
         let around = self.lane(parent)?;
         around.away = around.away.saturating_sub(1);
