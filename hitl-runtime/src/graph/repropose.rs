@@ -76,6 +76,8 @@ struct Reach {
     lost: Option<Dependent>,
     /// What depends on a field of `beside`, and decides the way.
     together: Option<Dependent>,
+    /// Whether a verdict on it, or on what was computed from it, leads here.
+    told: bool,
 }
 
 impl Reach {
@@ -86,6 +88,7 @@ impl Reach {
         effect: None,
         lost: None,
         together: None,
+        told: false,
     };
 
     /// The field has just been written, together with these.
@@ -105,6 +108,7 @@ impl Reach {
         self.dependent = first(before.dependent, other.dependent);
         self.lost = first(before.lost, other.lost);
         self.together = first(before.together, other.together);
+        self.told = before.told || other.told;
         if self.effect.is_none() {
             self.effect = other.effect;
         }
@@ -114,6 +118,7 @@ impl Reach {
             || self.effect.is_some() != before.effect.is_some()
             || self.lost.is_some() != before.lost.is_some()
             || self.together.is_some() != before.together.is_some()
+            || self.told != before.told
     }
 
     /// Something looks at a field, and the way depends on it.
@@ -362,7 +367,16 @@ impl Walk<'_> {
             Point::Node(from) if places[from].inside => {
                 let place = places[from];
                 if edge.kind.leaves_review() {
-                    (place.here, place.inner)
+                    let (mut here, mut inner) = (place.here, place.inner);
+                    let signed = match &self.spec.nodes[from].interrupt {
+                        Some(interrupt) => self.names.find(interrupt.field),
+                        None => None,
+                    };
+                    if let Some(signed) = signed {
+                        here.told = here.tainted.has(signed);
+                        inner.told = inner.tainted.has(signed);
+                    }
+                    (here, inner)
                 } else if place.writes.has(self.field) {
                     let written = self.ran(&Reach::NOTHING, from, places);
                     if place.nested { (Reach::NOTHING, written) } else { (written, Reach::NOTHING) }
@@ -438,8 +452,9 @@ impl Walk<'_> {
         if self.spec.nodes[node].effect && after.effect.is_none() {
             after.effect = Some(node);
         }
+        after.told = false;
         let overwritten = place.writes.minus(self.reduced);
-        if place.is_told || !place.reads.and(before.tainted).same(Bits::NONE) {
+        if (place.is_told && before.told) || !place.reads.and(before.tainted).same(Bits::NONE) {
             after.dependent = first(after.dependent, Some(Dependent::Node(node)));
             after.tainted = after.tainted.or(place.writes);
         } else {

@@ -3,6 +3,8 @@
 mod between;
 mod by_arm;
 mod by_tier;
+#[cfg(feature = "cli")]
+mod outside;
 mod side_by_side;
 mod versions;
 

@@ -213,6 +213,19 @@ fn what_a_verdict_tells_of_the_draft_depends_on_it() {
         .chain("start -> draft -> pay")
         .chain("explain -> pay");
     goes(sketch, EditWay::Again);
+    // A verdict on another draft tells nothing of this one.
+    let sketch = Sketch::new("*message *tax draft log paid!")
+        .node("draft(message) writes draft")
+        .node("hold(^tax) writes log; reviews tax")
+        .node("explain(question?) writes log")
+        .node("pay(^draft) writes paid; effect, reviews draft")
+        .node("cancel(rejection) writes paid")
+        .verdicts("hold { reject -> cancel, ask -> explain }")
+        .verdicts("pay { reject -> cancel }")
+        .chain("start -> draft -> hold -> pay -> end")
+        .chain("explain -> hold")
+        .chain("cancel -> end");
+    goes(sketch, EditWay::Straight);
 }
 
 /// That one sentence is said, and this one.
