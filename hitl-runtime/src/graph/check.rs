@@ -128,10 +128,23 @@ pub(super) const fn fault_of_node<const N: usize>(
     if let Some(interrupt) = &told.interrupt
         && interrupt.edit
         && let EditWay::Refused(obstacle) = way_of_edit(spec, node, &mut [Place::BLANK; N])
+        && !is_reported(proof, obstacle)
     {
         return Some(Fault::Uneditable { node, obstacle });
     }
     None
+}
+
+/// Whether the effect that stands in an edit's way is refused itself, for what it takes as signed: one mistake is one
+/// message.
+const fn is_reported<const N: usize>(proof: &Proof<N>, obstacle: Obstacle) -> bool {
+    match obstacle {
+        Obstacle::Effect { effect, .. } => {
+            let effect = &proof.nodes[effect];
+            effect.stopped.signs.minus(effect.entry.signed).first().is_some()
+        }
+        Obstacle::Fork { .. } | Obstacle::Together { .. } => false,
+    }
 }
 
 /// The first thing that is wrong with an edge.

@@ -92,13 +92,13 @@ async fn again(draft: &Draft) -> Result<Draft, std::io::Error> {
 }
 
 #[node(Case, writes = (answer, log), effect, idempotent, retries = 2)]
-#[interrupt_before(role = "approver", expires = "7d", review = draft)]
+#[interrupt_before(role = "approver", expires = "7d", review = draft, edit = false)]
 async fn pay(draft: &Approved<Draft>, second: &Draft, house: Deps<House>, clock: Deps<Clock>) -> Result<(String, Vec<String>)> {
     let _ = (&*house, &*clock, second);
     Ok((draft.operator().to_owned(), vec![]))
 }
 
-#[hitl::interrupt_before(review = second)]
+#[hitl::interrupt_before(review = second, edit = false)]
 #[hitl::node(Case, effect)]
 async fn pay_second(second: &Approved<Draft>, draft: &Approved<Draft>) -> Result<()> {
     let _ = (second, draft.role());
@@ -176,7 +176,7 @@ graph! {
 }
 
 #[node(Case, effect)]
-#[interrupt_before]
+#[interrupt_before(edit = false)]
 async fn solo(draft: &Approved<Draft>) -> Result<()> {
     let _ = draft;
     Ok(())
