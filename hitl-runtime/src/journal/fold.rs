@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     ThreadId,
+    guard::Broken,
     state::{FieldError, State},
 };
 
@@ -34,6 +35,10 @@ pub(crate) struct Fold<S: State> {
     pub(crate) lanes: BTreeMap<LaneId, Box<Lane<S::Fields>>>,
     pub(super) lanes_made: LaneId,
     pub(crate) lease: Option<Lease>,
+    /// When the entry that set the lease was written; unknown where only a snapshot says the lease.
+    pub(crate) lease_from_ms: Option<u64>,
+    /// When the lease ends by this process's clock, where the clock that set it is ahead.
+    pub(crate) lease_ends_ms: Option<u64>,
     /// Nodes run since a person last moved the thread.
     pub(crate) steps: u64,
     pub(crate) ended: bool,
@@ -58,6 +63,16 @@ pub(crate) enum FoldError {
     Unmigrated { from: u32, problem: String },
 }
 
+impl FoldError {
+    /// The user's code that is broken, where that is why.
+    pub(crate) fn as_broken(&self) -> Option<Broken> {
+        match self {
+            Self::Changed(error) => error.as_broken(),
+            Self::Damaged(_) | Self::Unmigrated { .. } => None,
+        }
+    }
+}
+
 impl<S: State> Fold<S> {
     /// A thread with no entries.
     pub(crate) fn empty(thread: ThreadId) -> Self {
@@ -73,6 +88,8 @@ impl<S: State> Fold<S> {
             lanes: BTreeMap::new(),
             lanes_made: 0,
             lease: None,
+            lease_from_ms: None,
+            lease_ends_ms: None,
             steps: 0,
             ended: false,
             at_ms: 0,
@@ -101,6 +118,7 @@ impl<S: State> Fold<S> {
             Some(snapshot) if first => {
                 self.thaw(snapshot)?;
                 self.at_ms = entry.at_ms;
+                self.lease_from_ms = entry.lease.as_ref().map(|_| entry.at_ms);
                 self.count(body.len(), Some(snapshot.get().len()));
             }
             snapshot => {
@@ -132,9 +150,7 @@ impl<S: State> Fold<S> {
     pub(crate) fn apply(&mut self, entry: &Entry) -> Result<(), FoldError> {
         let place = self.next;
         self.at_ms = entry.at_ms;
-        if entry.lease.is_some() {
-            self.lease.clone_from(&entry.lease);
-        }
+        self.take_lease(entry.lease.as_ref(), entry.at_ms);
         match &entry.event {
             Event::Started { graph, print, version, id, input, to, .. } => {
                 graph.clone_into(&mut self.graph);
@@ -241,6 +257,20 @@ impl<S: State> Fold<S> {
         self.arrive(lane, to, self.next, false, None)?;
         self.release();
         Ok(())
+    }
+
+    /// Takes an entry's lease, if it says one.
+    pub(crate) fn take_lease(&mut self, lease: Option<&Lease>, at_ms: u64) {
+        if let Some(lease) = lease {
+            self.lease = Some(lease.clone());
+            (self.lease_from_ms, self.lease_ends_ms) = (Some(at_ms), None);
+        }
+    }
+
+    /// Until when a runner has the thread, as far as this process may rely on the runner's clock.
+    pub(crate) fn leased_until_ms(&self) -> Option<u64> {
+        let until_ms = self.lease.as_ref()?.until_ms;
+        Some(self.lease_ends_ms.map_or(until_ms, |ends| ends.min(until_ms)))
     }
 
     /// A thread that rests belongs to nobody.
@@ -391,7 +421,7 @@ impl<S: State> Fold<S> {
 
     /// Whether a runner has the thread at this time.
     pub(crate) fn is_leased(&self, now_ms: u64) -> bool {
-        self.lease.as_ref().is_some_and(|lease| lease.until_ms > now_ms)
+        self.leased_until_ms().is_some_and(|until_ms| until_ms > now_ms)
     }
 
     /// Whether the thread has come to its end, though no entry says so yet.

@@ -11,6 +11,7 @@ mod frozen;
 mod lane;
 mod loose;
 pub(crate) mod migrate;
+mod readback;
 mod sides;
 mod to;
 mod usage;

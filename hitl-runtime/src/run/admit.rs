@@ -8,13 +8,21 @@ use crate::{
     Digest, Error, ThreadId,
     journal::{Event, Fold, LaneId, OpenAt},
     state::State,
+    store::Tail,
 };
 
 impl<G: Graph> Agent<G> {
     /// A thread as it goes on under this program, with the entries that this takes.
     pub(crate) async fn post(&self, thread: &ThreadId) -> Result<Box<Post<G>>, Error> {
-        let fold = self.load(thread).await?.ok_or_else(|| Error::UnknownThread { thread: thread.clone() })?;
-        let mut post = Post::new(self, fold);
+        match self.inner.store.tail(thread).await? {
+            Some(tail) => self.post_of(thread, &tail),
+            None => Err(Error::UnknownThread { thread: thread.clone() }),
+        }
+    }
+
+    /// The same for a tail that has been read already.
+    pub(crate) fn post_of(&self, thread: &ThreadId, tail: &Tail) -> Result<Box<Post<G>>, Error> {
+        let mut post = Post::new(self, self.read_tail(thread, tail)?);
         post.admit()?;
         Ok(post)
     }

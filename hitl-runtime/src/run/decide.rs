@@ -13,6 +13,7 @@ use super::{
 use crate::{
     Digest, Error, Operator, Reason, ThreadId, Verdict,
     graph::EdgeKind,
+    guard::contained,
     journal::{Decision, Event, To},
     review::{Edit, EditError, edited},
 };
@@ -74,7 +75,8 @@ impl<G: Graph> Agent<G> {
     {
         let thread = thread.try_into().map_err(Into::into)?;
         let answer = Answer::Given(verdict);
-        G::turn(self.answer(thread, digest, operator.clone(), answer, None).await?)
+        let outlook = self.answer(thread.clone(), digest, operator.clone(), answer, None).await?;
+        self.turn_of(&thread, outlook)
     }
 
     /// `seen` is the thread as the operator saw it: while nobody has appended since, it need not be read again.
@@ -87,7 +89,9 @@ impl<G: Graph> Agent<G> {
         seen: Option<Seen<G>>,
     ) -> Result<Outlook<G>, Error> {
         let agent = self.clone();
-        let decided = async move { agent.answer_in_place(&thread, digest, &operator, &answer, seen).await };
+        let decided = async move {
+            contained(&thread, agent.answer_in_place(&thread, digest, &operator, &answer, seen)).await
+        };
         detach::finish(decided).await
     }
 
@@ -130,7 +134,7 @@ impl<G: Graph> Agent<G> {
         events: impl IntoIterator<Item = Event>,
     ) -> Result<GraphFold<G>, drive::Stopped> {
         let now = self.inner.clock.now_ms();
-        let lease = post.fold.lease.as_ref().filter(|lease| lease.until_ms > now);
+        let lease = post.fold.lease.as_ref().filter(|_| post.fold.is_leased(now));
         if let Some(lease) = lease.filter(|_| post.is_pending()) {
             // Its runner is of other code, which could not go on with what this program makes of the thread.
             let (thread, until_ms) = (post.fold.thread.clone(), lease.until_ms);
@@ -290,12 +294,23 @@ impl<G: Graph> Agent<G> {
         T::Error: Into<Error>,
     {
         let thread = thread.try_into().map_err(Into::into)?;
-        let fold = self.known(&thread).await?;
+        contained(&thread, self.preview_in_place(&thread, digest, operator, verdict)).await
+    }
+
+    async fn preview_in_place(
+        &self,
+        thread: &ThreadId,
+        digest: Digest,
+        operator: &Operator,
+        verdict: Verdict,
+    ) -> Result<Option<Value>, Error> {
+        let fold = self.known(thread).await?;
         let found = self.find(&fold, digest).await?;
         if let Some(deadline_ms) = found.open.deadline_ms
             && deadline_ms <= self.inner.clock.now_ms()
         {
-            return Err(Error::Expired { thread, node: found.open.visit.node, deadline_ms });
+            let (thread, node) = (thread.clone(), found.open.visit.node);
+            return Err(Error::Expired { thread, node, deadline_ms });
         }
         match self.decision(&fold, &found, None, operator, &Answer::Given(verdict))? {
             Event::Decided { verdict: Decision::Approve, .. } => {

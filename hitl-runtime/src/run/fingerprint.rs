@@ -19,7 +19,9 @@ pub(super) fn fingerprint<G: Graph>() -> String {
     let _ = describe(spec, &mut text);
     for entry in G::NODES {
         if let Some(reviewed) = entry.reviewed {
-            let mut schema = (reviewed.schema)();
+            // A schema that panics is told where somebody asks for it; until it is mended, the graph counts as another one.
+            let schema = reviewed.schema_of(entry.spec.name);
+            let mut schema = schema.unwrap_or_else(|broken| Value::String(broken.to_string()));
             without_prose(&mut schema);
             // In one order, whichever map serde_json is built with.
             schema.sort_all_objects();

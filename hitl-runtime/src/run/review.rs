@@ -15,7 +15,7 @@ use super::{
     refused::changed,
     turn::Found,
 };
-use crate::{Digest, Error, Operator, Reason, ThreadId, Verdict, Violation};
+use crate::{Digest, Error, Operator, Reason, ThreadId, Verdict, Violation, guard};
 
 /// An open review, before the type of its draft is known.
 pub struct AnyReview<G: Graph> {
@@ -36,13 +36,20 @@ impl<G: Graph> AnyReview<G> {
     /// # Errors
     /// When the draft is not of that type.
     pub fn open<D: DeserializeOwned, A>(self) -> Result<Review<G, D, A>, Error> {
-        let draft = D::deserialize(&self.draft).map_err(|e| self.invalid(whole(e)))?;
+        let draft = self.guarded("deserializer", || D::deserialize(&self.draft))?;
+        let draft = draft.map_err(|e| self.invalid(whole(e)))?;
         Ok(Review { open: self, draft, asks: PhantomData })
     }
 
     /// The error for a review that the graph's turn has no variant for.
     pub fn unknown(self) -> Error {
         changed(&self.fold.thread, Difference::NoReview { node: self.found.open.visit.node })
+    }
+
+    /// Calls code of the draft's type.
+    fn guarded<T>(&self, code: &str, call: impl FnOnce() -> T) -> Result<T, Error> {
+        let place = || format!("{code} of `{}`", self.found.open.field);
+        guard::guarded(place, call).map_err(|broken| broken.of(&self.fold.thread))
     }
 
     fn invalid(&self, violations: Vec<Violation>) -> Error {
@@ -57,7 +64,8 @@ impl<G: Graph> AnyReview<G> {
         // Where several are open, each is decided on the thread as it is by then.
         let fold = Arc::into_inner(fold).filter(|fold| fold.is_stored);
         let seen = fold.map(|fold| Seen { post: Post::new(&agent, fold), found, draft: Some(draft) });
-        G::turn(agent.answer(thread, digest, operator, answer, seen).await?)
+        let outlook = agent.answer(thread.clone(), digest, operator, answer, seen).await?;
+        agent.turn_of(&thread, outlook)
     }
 }
 
@@ -196,13 +204,16 @@ impl<G: Graph, D, A> Review<G, D, A> {
         D: Serialize + Validate<Context = ()>,
     {
         let Self { open, mut draft, .. } = self;
-        change(&mut draft);
-        if let Err(report) = draft.validate() {
-            let json = serde_json::to_value(&draft).unwrap_or_default();
-            let schema = (open.found.reviewed.schema)();
-            return Err(open.invalid(crate::review::violations(&report, &json, Some(&schema))));
+        open.guarded("edit", || change(&mut draft))?;
+        if let Err(report) = open.guarded("validator", || draft.validate())? {
+            let json = open.guarded("serializer", || serde_json::to_value(&draft).unwrap_or_default())?;
+            let schema = open.found.reviewed.schema_of(&open.found.open.field).ok();
+            return Err(open.invalid(crate::review::violations(&report, &json, schema.as_ref())));
         }
-        let edited = serde_json::to_string(&draft).map_err(|e| open.invalid(whole(e)))?;
+        let edited = open.guarded("serializer", || serde_json::to_string(&draft))?;
+        let edited = edited.map_err(|e| open.invalid(whole(e)))?;
+        // Its `Drop` is the user's as well, and must not come in the middle of the verdict.
+        open.guarded("destructor", || drop(draft))?;
         open.answer(operator.clone(), Answer::Edited(edited)).await
     }
 

@@ -9,15 +9,17 @@ use super::{
     Agent, Difference, Graph,
     graph::GraphFold,
     post::{Post, standing},
-    refused::{LooseFold, differences, loose, strict},
+    refused::{LooseFold, differences, loose},
     settle::effect_role,
     turn::{self, found},
 };
 use crate::{
     Digest, Error, Place, Standing, ThreadId,
     graph::{EdgeKind, Point},
+    guard::contained_now,
     journal::{At, Fold, LaneId, OpenAt, values},
     state::{Fields, State},
+    store::Tail,
 };
 
 /// A thread, whatever its graph.
@@ -201,10 +203,14 @@ impl<G: Graph> Agent<G> {
         let Some(tail) = self.inner.store.tail(&thread).await? else {
             return Err(Error::UnknownThread { thread });
         };
-        match strict::<G>(&thread, &tail.records).and_then(|fold| self.whole(fold)) {
+        contained_now(&thread, || self.seen(&thread, &tail))
+    }
+
+    fn seen(&self, thread: &ThreadId, tail: &Tail) -> Result<ThreadView, Error> {
+        match self.read_tail(thread, tail).and_then(|fold| self.whole(fold)) {
             // What it knows is there to be seen all the same.
-            Err(Error::GraphChanged { .. } | Error::Invalid { .. }) => {
-                self.refused(&loose::<G>(&thread, &tail.records)?)
+            Err(Error::GraphChanged { .. } | Error::Invalid { .. } | Error::UserCodeFailed { .. }) => {
+                self.refused(&loose::<G>(thread, &tail.records)?)
             }
             view => view,
         }
@@ -224,7 +230,7 @@ impl<G: Graph> Agent<G> {
                 .any(|edge| edge.from == Point::Node(found.node) && edge.kind == EdgeKind::Ask);
             reviews.push(ReviewView {
                 draft: turn::draft::<G>(&fold, lane, &open.field, found.reviewed)?,
-                schema: (found.reviewed.schema)(),
+                schema: found.reviewed.schema_of(&open.field).map_err(|broken| broken.of(&fold.thread))?,
                 verdicts: if asks {
                     vec!["approve", "edit", "reject", "ask"]
                 } else {
@@ -278,7 +284,7 @@ impl<G: Graph> Agent<G> {
             at_ms: fold.at_ms,
             nodes: nodes(fold),
             stalled: active && !fold.is_leased(now),
-            until_ms: fold.lease.as_ref().filter(|_| active).map(|lease| lease.until_ms),
+            until_ms: fold.leased_until_ms().filter(|_| active),
             differences,
             reviews,
             failure: fold.lanes.values().find_map(|lane| match &lane.at {
@@ -334,7 +340,10 @@ fn known_fields<S: State>(fold: &Fold<S>) -> Result<Map<String, Value>, Error> {
         problem,
     };
     let root = fold.root().ok_or_else(|| damaged("it has no state".to_owned()))?;
-    let fields = values(&S::SPEC, &*root.fields).map_err(|e| damaged(e.to_string()))?;
+    let fields = values(&S::SPEC, &*root.fields).map_err(|e| match e.as_broken() {
+        Some(broken) => broken.of(&fold.thread),
+        None => damaged(e.to_string()),
+    })?;
     Ok(fields.into_iter().map(|(field, json)| (field, value(json.get()))).collect())
 }
 
