@@ -89,7 +89,7 @@ async fn read(page: u32, lines: u32) -> Result<(Vec<Line>, String)> {
     Ok(((0..lines).map(line).collect(), format!("page {page}")))
 }
 
-#[interrupt_before]
+#[interrupt_before(show = (note))]
 #[node(Book, writes = log, effect)]
 async fn print(line: &Approved<Line>, note: &str) -> Result<Vec<String>> {
     Ok(vec![format!("{} of {note}", line.text)])

@@ -8,6 +8,7 @@ mod verdict;
 
 #[doc(hidden)]
 pub use approved::Signatures;
+pub(crate) use approved::permits;
 pub use approved::{Approved, SignatureError};
 pub(crate) use edit::{EditError, dropped, merge};
 pub use operator::Operator;

@@ -3,7 +3,15 @@
 //! What taking it over changes is first done to the thread in memory, which is all that a look needs. It is stored with
 //! the first thing that happens to the thread, in one append, so that it costs no commit of its own.
 
-use super::{Agent, Graph, fit::fit, graph::GraphFold, post::Post, route, turn};
+use super::{
+    Agent, Graph,
+    fit::fit,
+    graph::GraphFold,
+    post::Post,
+    route,
+    terms::{self, Terms},
+    turn,
+};
 use crate::{
     Digest, Error, ThreadId,
     journal::{Event, Fold, LaneId, OpenAt},
@@ -53,20 +61,20 @@ impl<G: Graph> Post<G> {
             void: found.void,
         })?;
         let open: Vec<(LaneId, OpenAt)> = self.fold.open().map(|(id, open)| (id, open.clone())).collect();
-        open.into_iter().try_for_each(|(lane, open)| self.reopen(&agent, lane, &open))
+        open.into_iter().try_for_each(|(lane, open)| self.reopen(lane, &open))
     }
 
     /// What was signed is what runs: a review of what has become something else is opened again, until the time that
     /// it had.
-    fn reopen(&mut self, agent: &Agent<G>, lane: LaneId, open: &OpenAt) -> Result<(), Error> {
+    fn reopen(&mut self, lane: LaneId, open: &OpenAt) -> Result<(), Error> {
         let Some((_, entry)) = route::node::<G>(&open.visit.node) else { return Ok(()) };
         let (Some(interrupt), Some(reviewed)) = (entry.spec.interrupt, entry.reviewed) else { return Ok(()) };
         let (node, field) = (open.visit.node.clone(), interrupt.field);
         let draft = turn::draft::<G>(&self.fold, lane, field, reviewed)?;
+        let (covers, shows) = terms::of(entry.spec.name, &interrupt);
         let digest = |fold: &GraphFold<G>, place| -> Result<Digest, Error> {
-            agent
-                .digest(fold, place, &node, field, &draft)
-                .map_err(|e| turn::unsignable(&fold.thread, field, e))
+            let terms = Terms { node: &node, field, place, covers: &covers, shows: &shows };
+            terms.digest(fold, lane, &draft).map_err(|e| turn::unsignable(&fold.thread, field, e))
         };
         if field == open.field && digest(&self.fold, open.place)? == open.digest {
             return Ok(());
@@ -80,6 +88,8 @@ impl<G: Graph> Post<G> {
             role: interrupt.role.map(str::to_owned),
             deadline_ms: open.deadline_ms,
             remind_ms: open.remind_ms,
+            covers,
+            shows,
         })
     }
 }

@@ -6,10 +6,7 @@ use super::{
     Clock, Graph, SystemClock, activity::Drives, fingerprint::fingerprint, graph::GraphFold,
     listen::Listeners, refused::strict,
 };
-use crate::{
-    Digest, Error, OpenReview, Page, Place, Store, ThreadId,
-    journal::{DigestError, Subject},
-};
+use crate::{Error, OpenReview, Page, Store, ThreadId};
 
 /// A graph with its dependencies and its store. Clones share both.
 ///
@@ -254,16 +251,5 @@ impl<G: Graph> Agent<G> {
     /// ```
     pub fn fingerprint(&self) -> &str {
         &self.inner.print
-    }
-
-    pub(crate) fn digest(
-        &self,
-        fold: &GraphFold<G>,
-        place: Place,
-        node: &str,
-        field: &str,
-        draft: &serde_json::Value,
-    ) -> Result<Digest, DigestError> {
-        Subject { thread: fold.thread.as_str(), id: &fold.id, node, field, place, draft }.digest()
     }
 }
