@@ -13,4 +13,5 @@ mod new_code;
 mod passing;
 mod refunds;
 mod routes;
+mod spending;
 mod verdicts;

@@ -330,7 +330,8 @@ fn role(ty: &Type, field: &str, node: &str, errors: &mut Errors) -> Role {
                 ty,
                 format!("`{field}` is signed on every path to node `{node}`, or it is not signed: take `&Approved<{of}>`, or `Option<&{of}>` to read what may be unsigned"),
             );
-            Role::Optional
+            // No field from here on: what else there is to say of one would be about this mistake.
+            Role::Cx
         }
         ("Option", Some(inner)) if referent(inner).is_some() => match special(referent(inner)) {
             Some(Special::Rejection) => Role::Rejection { required: false },

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{
     Place, ThreadId,
-    graph::{GraphSpec, NodeSpec, ReadKind},
+    graph::{GraphSpec, InterruptSpec, NodeSpec, ReadKind},
     journal::{Digest, DigestError, Signature, Subject, shown},
     state::Fields,
 };
@@ -180,8 +180,14 @@ pub(crate) fn permits(
         // What it reads is its own review's business.
         return Ok(());
     }
-    let reviewed = graph.nodes.iter().find(|reviewed| is(&signature.node, reviewed));
-    let unsigned = reviewed.and_then(|reviewed| reviewed.interrupt).map_or(&[][..], |review| review.unsigned);
+    // Where that review is no more, those count that cover the node now.
+    let signed_before = graph.nodes.iter().find(|reviewed| is(&signature.node, reviewed));
+    let reviews = graph.nodes.iter().filter_map(|reviewed| reviewed.interrupt);
+    let covers_now = |review: &InterruptSpec| review.field == field && review.covers.contains(&node.name);
+    let review = signed_before
+        .and_then(|reviewed| reviewed.interrupt)
+        .or_else(|| reviews.into_iter().find(covers_now));
+    let unsigned = review.map_or(&[][..], |review| review.unsigned);
     for read in node.reads.iter().filter(|read| read.kind != ReadKind::Approved) {
         if !signature.shows.iter().any(|shown| shown == read.field) && !unsigned.contains(&read.field) {
             return Err(SignatureError::NotShown { field, node: node.name, read: read.field });
@@ -245,4 +251,115 @@ pub enum SignatureError {
     /// Its value has no canonical JSON.
     #[error(transparent)]
     Digest(#[from] DigestError),
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::graph::{InterruptSpec, Point, ReadSpec, StateSpec};
+
+    const fn read(field: &'static str, kind: ReadKind) -> ReadSpec {
+        ReadSpec { field, kind }
+    }
+
+    /// `hold` covers `wire` and `file`; `file` reads the memo, which nobody signs, and the account.
+    const NODES: &[NodeSpec] = &[
+        NodeSpec {
+            name: "hold",
+            reads: &[read("draft", ReadKind::Approved)],
+            interrupt: Some(InterruptSpec {
+                covers: &["wire", "file"],
+                unsigned: &["memo"],
+                ..InterruptSpec::of("draft")
+            }),
+            ..NodeSpec::BLANK
+        },
+        NodeSpec { name: "wire", reads: &[read("draft", ReadKind::Approved)], ..NodeSpec::BLANK },
+        NodeSpec {
+            name: "file",
+            reads: &[
+                read("draft", ReadKind::Approved),
+                read("memo", ReadKind::Optional),
+                read("iban", ReadKind::Optional),
+            ],
+            ..NodeSpec::BLANK
+        },
+        NodeSpec {
+            name: "book",
+            reads: &[read("draft", ReadKind::Approved)],
+            interrupt: Some(InterruptSpec::of("draft")),
+            ..NodeSpec::BLANK
+        },
+    ];
+
+    const GRAPH: GraphSpec = GraphSpec {
+        name: "Graph",
+        docs: "",
+        state: StateSpec { name: "State", version: 1, fields: &[] },
+        nodes: NODES,
+        edges: &[],
+        routes: &[],
+        forks: &[],
+        renamed: &[("send", "wire"), ("reserve", "hold")],
+    };
+
+    /// A signature of the review before a node, for these others, with what has run on it.
+    fn signature(node: &str, covers: &[&str], shows: &[&str], spent: &[(&str, Place)]) -> Signature {
+        serde_json::from_value(json!({
+            "node": node,
+            "place": 3,
+            "operator": "mara",
+            "digest": Digest::of(b""),
+            "covers": covers,
+            "shows": shows,
+            "spent": spent.iter().copied().collect::<BTreeMap<_, _>>(),
+        }))
+        .unwrap()
+    }
+
+    fn permitted(node: &str, signature: &Signature) -> Result<(), SignatureError> {
+        let number = GRAPH.node_index(node).unwrap();
+        assert_eq!(Point::Node(number).name(&GRAPH), node);
+        permits(&GRAPH, &NODES[number], Some(7), "draft", signature)
+    }
+
+    #[test]
+    fn a_signature_is_for_its_node_and_those_that_it_covers() {
+        let covering = signature("hold", &["wire"], &[], &[]);
+        assert!(permitted("hold", &covering).is_ok() && permitted("wire", &covering).is_ok());
+        for node in ["file", "book"] {
+            let refused = permitted(node, &covering);
+            assert!(matches!(refused, Err(SignatureError::NotForNode { .. })), "{node} {refused:?}");
+        }
+        // A node with a review of its own runs on no other one, whatever that says.
+        let all = signature("hold", &["wire", "file", "book"], &[], &[]);
+        assert!(matches!(permitted("book", &all), Err(SignatureError::NotForNode { .. })));
+        // The code covers `wire`, and the journal says that what was signed did not.
+        let narrow = signature("hold", &[], &[], &[]);
+        assert!(matches!(permitted("wire", &narrow), Err(SignatureError::NotForNode { .. })));
+    }
+
+    #[test]
+    fn a_signature_is_spent_by_one_visit_of_each() {
+        let spent = |visits: &[(&str, Place)]| signature("hold", &["wire"], &[], visits);
+        assert!(permitted("wire", &spent(&[("wire", 7)])).is_ok(), "the visit that began it");
+        assert!(permitted("wire", &spent(&[("hold", 2)])).is_ok(), "another node's");
+        let refused = permitted("wire", &spent(&[("wire", 5)]));
+        assert!(matches!(refused, Err(SignatureError::Spent { .. })), "{refused:?}");
+        // Under the name that the node had when it ran.
+        let refused = permitted("wire", &spent(&[("send", 5)]));
+        assert!(matches!(refused, Err(SignatureError::Spent { .. })), "{refused:?}");
+        let renamed = signature("reserve", &["send"], &[], &[]);
+        assert!(permitted("wire", &renamed).is_ok() && permitted("hold", &renamed).is_ok());
+    }
+
+    #[test]
+    fn what_a_node_reads_was_shown_or_is_unsigned() {
+        let refused = permitted("file", &signature("hold", &["file"], &[], &[]));
+        assert!(matches!(refused, Err(SignatureError::NotShown { read: "iban", .. })), "{refused:?}");
+        assert!(permitted("file", &signature("hold", &["file"], &["iban"], &[])).is_ok());
+    }
 }
