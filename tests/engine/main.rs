@@ -15,5 +15,6 @@ mod new_code;
 mod passing;
 mod refunds;
 mod routes;
+mod spending;
 mod sweeps;
 mod verdicts;

@@ -79,6 +79,12 @@ pub(crate) struct OpenAt {
     /// How many reminders have come due and are over.
     #[serde(default, skip_serializing_if = "is_none_yet")]
     pub(crate) reminded: u64,
+    /// The later effects that the signature will cover.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) covers: Vec<String>,
+    /// The fields that are shown beside the draft.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) shows: Vec<String>,
 }
 
 fn is_none_yet(n: &u64) -> bool {

@@ -178,11 +178,12 @@ impl<S: State> Fold<S> {
                 return self.ran(*lane, to);
             }
             Event::Began { lane, key, .. } => {
-                let at = &mut self.lane(*lane)?.at;
-                let visit = moved(at)?;
-                *at = At::Began { visit, key: key.clone(), place };
+                let lane = self.lane(*lane)?;
+                let visit = moved(&mut lane.at)?;
+                lane.spend(&visit);
+                lane.at = At::Began { visit, key: key.clone(), place };
             }
-            Event::Paused { lane, field, digest, role, deadline_ms, remind_ms, .. } => {
+            Event::Paused { lane, field, digest, role, deadline_ms, remind_ms, covers, shows, .. } => {
                 let at = &mut self.lane(*lane)?.at;
                 let visit = moved(at)?;
                 *at = At::Paused(Box::new(OpenAt {
@@ -195,6 +196,8 @@ impl<S: State> Fold<S> {
                     deadline_ms: *deadline_ms,
                     remind_ms: *remind_ms,
                     reminded: 0,
+                    covers: covers.clone(),
+                    shows: shows.clone(),
                 }));
             }
             Event::Reminded { lane, times, .. } => match &mut self.lane(*lane)?.at {
@@ -293,10 +296,18 @@ impl<S: State> Fold<S> {
         let At::Paused(open) = std::mem::replace(&mut lane.at, At::Ended) else {
             return Err(FoldError::Damaged("it decides a review that is not open".to_owned()));
         };
-        let OpenAt { visit, field, place: opened, digest: seen, role, .. } = *open;
-        let operator_name = operator.to_owned();
-        let sign =
-            |digest| Signature { node: visit.node, place: opened, operator: operator_name, role, digest };
+        let OpenAt { visit, field, place: opened, digest: seen, role, covers, shows, .. } = *open;
+        let by = operator.to_owned();
+        let sign = |digest| Signature {
+            node: visit.node,
+            place: opened,
+            operator: by,
+            role,
+            digest,
+            covers,
+            shows,
+            spent: BTreeMap::new(),
+        };
         // What led to the node goes on with it to its run.
         let mut brings = visit.brings;
         let signed = matches!(verdict, Decision::Approve | Decision::Edit { .. });

@@ -26,7 +26,7 @@ pub use entry::{Decision, Entry, Event, Lease, Origin, Renamed, Settlement, Sign
 pub(crate) use fold::{Fold, FoldError};
 pub(crate) use frozen::{graph_of, values};
 pub use lane::LaneId;
-pub(crate) use lane::{Arrival, Drafted, Lane, ROOT, copy};
+pub(crate) use lane::{Arrival, Drafted, Lane, ROOT, copy, shown};
 pub(crate) use loose::Loose;
 pub use migrate::Map;
 pub use to::{Each, ParseToError, To};

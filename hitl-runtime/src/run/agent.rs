@@ -6,11 +6,7 @@ use super::{
     Clock, Graph, SystemClock, activity::Drives, fingerprint::fingerprint, graph::GraphFold,
     lease::Sightings, listen::Listeners, refused::strict,
 };
-use crate::{
-    Digest, Error, OpenReview, Page, Place, Store, ThreadId,
-    journal::{DigestError, Subject},
-    store::Tail,
-};
+use crate::{Error, OpenReview, Page, Store, ThreadId, store::Tail};
 
 /// A graph with its dependencies and its store. Clones share both.
 ///
@@ -265,16 +261,5 @@ impl<G: Graph> Agent<G> {
     /// ```
     pub fn fingerprint(&self) -> &str {
         &self.inner.print
-    }
-
-    pub(crate) fn digest(
-        &self,
-        fold: &GraphFold<G>,
-        place: Place,
-        node: &str,
-        field: &str,
-        draft: &serde_json::Value,
-    ) -> Result<Digest, DigestError> {
-        Subject { thread: fold.thread.as_str(), id: &fold.id, node, field, place, draft }.digest()
     }
 }

@@ -8,6 +8,7 @@ use super::{
     post::Post,
     refused::changed,
     route,
+    terms::Terms,
     turn::{self, Found, found},
 };
 use crate::{
@@ -223,7 +224,7 @@ impl<G: Graph> Agent<G> {
             || draft.map_or_else(|| turn::draft::<G>(fold, found.lane, &open.field, found.reviewed), Ok);
         let (verdict, to) = match answer {
             Answer::Given(Verdict::Approve) => {
-                let digest = self.digest(fold, open.place, &node, &open.field, &draft()?).ok();
+                let digest = Terms::of_open(open).digest(fold, found.lane, &draft()?).ok();
                 if digest != Some(open.digest) {
                     let field = open.field.clone();
                     return Err(changed(&fold.thread, Difference::Redrafted { node, field }));
@@ -345,8 +346,8 @@ impl<G: Graph> Agent<G> {
             EditError::Invalid(violations) => invalid(violations),
             EditError::Unchanged => Error::Unchanged { thread: thread(), field: open.field.clone() },
         })?;
-        let signed = self
-            .digest(fold, open.place, &open.visit.node, &open.field, &after)
+        let signed = Terms::of_open(open)
+            .digest(fold, found.lane, &after)
             .map_err(|e| turn::unsignable(&fold.thread, &open.field, e))?;
         let raw = |value: &Value| to_raw_value(value).map_err(|e| whole(e.to_string()));
         Ok(Decision::Edit { before: raw(&before)?, after: raw(&after)?, signed })

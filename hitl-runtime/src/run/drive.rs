@@ -20,6 +20,7 @@ use super::{
     review_rule::ReviewRule,
     route,
     step::{self, End, Tried, Try},
+    terms::{self, Terms},
     turn,
 };
 use crate::{
@@ -281,7 +282,8 @@ fn attempt<G: Graph>(
 ) -> Option<Try<G>> {
     let lane = fold.lanes.get(&id)?;
     let (thread, by_field) = (fold.thread.clone(), Arc::clone(&lane.signatures));
-    let signatures = Signatures { thread, id: fold.id.clone(), by_field };
+    let (graph, spec, entered) = (G::SPEC, &entry.spec, visit.entered);
+    let signatures = Signatures { thread, id: fold.id.clone(), by_field, graph, node: spec, entered };
     Some(Try { lane: id, node, entry, fields: lane.fields.clone(), signatures, cx, visit, wait })
 }
 
@@ -295,10 +297,18 @@ fn pause<G: Graph>(
 ) -> Result<(), Error> {
     let (Some(interrupt), Some(reviewed)) = (entry.spec.interrupt, entry.reviewed) else { return Ok(()) };
     let node = visit.node.clone();
+    let (covers, shows) = terms::of(entry.spec.name, &interrupt);
     let draft = turn::take_draft::<G>(&mut post.fold, id, interrupt.field, reviewed);
     let digest = match draft {
         Ok(draft) => {
-            let digest = agent.digest(&post.fold, post.fold.next, &node, interrupt.field, &draft);
+            let terms = Terms {
+                node: &node,
+                field: interrupt.field,
+                place: post.fold.next,
+                covers: &covers,
+                shows: &shows,
+            };
+            let digest = terms.digest(&post.fold, id, &draft);
             if let Some(lane) = post.fold.lanes.get_mut(&id) {
                 lane.drafted = Some(Drafted { field: interrupt.field, draft });
             }
@@ -321,6 +331,8 @@ fn pause<G: Graph>(
             role: rule.role,
             deadline_ms: rule.deadline_ms,
             remind_ms: rule.remind_ms,
+            covers,
+            shows,
         }),
         Err(problem) => {
             let error = format!("`{}` cannot be signed: {problem}", interrupt.field);

@@ -157,6 +157,22 @@ impl<G: Graph, D, A> Review<G, D, A> {
         self.open.found.open.deadline_ms
     }
 
+    /// Returns the later effects that will run on the same signature, each once.
+    pub fn covers(&self) -> &[String] {
+        &self.open.found.open.covers
+    }
+
+    /// Returns the fields that are signed with the draft though nobody edits them, by their names. A field that nothing
+    /// has written is left out.
+    pub fn shown(&self) -> serde_json::Map<String, Value> {
+        super::view::shown_with(&self.open.fold, self.open.found.lane, &self.open.found.open)
+    }
+
+    /// Returns the items of the `for`s that the review stands in, the outermost first. They are not signed.
+    pub fn items(&self) -> Vec<super::ItemView> {
+        super::item::items(&self.open.fold, self.open.found.lane, &self.open.found.open)
+    }
+
     /// Do what the draft says.
     ///
     /// ```

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::{
     Agent, Difference, Graph,
     graph::GraphFold,
+    item::{self, ItemView},
     post::{Post, standing},
     refused::{LooseFold, differences, loose},
     settle::effect_role,
@@ -17,7 +18,7 @@ use crate::{
     Digest, Error, Place, Standing, ThreadId,
     graph::{EdgeKind, Point},
     guard::contained_now,
-    journal::{At, Fold, LaneId, OpenAt, values},
+    journal::{At, Fold, LaneId, OpenAt, shown, values},
     state::{Fields, State},
     store::Tail,
 };
@@ -115,6 +116,19 @@ pub struct ReviewView {
     /// When it expires, in milliseconds since the epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deadline_ms: Option<u64>,
+    /// The later effects that will run on the same signature, each once.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub covers: Vec<String>,
+    /// The fields that are signed with the draft though nobody edits them, with their values. A field that nothing has
+    /// written is left out.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub shown: Map<String, Value>,
+    /// The fields that the node, or one that is covered, reads though nobody signs them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unsigned: Vec<&'static str>,
+    /// The items of the `for`s that it stands in, the outermost first. They are not signed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub items: Vec<ItemView>,
 }
 
 /// A node that failed.
@@ -236,7 +250,10 @@ impl<G: Graph> Agent<G> {
                 } else {
                     vec!["approve", "edit", "reject"]
                 },
-                ..review(open)
+                unsigned: G::SPEC.nodes[found.node]
+                    .interrupt
+                    .map_or(Vec::new(), |rule| rule.unsigned.to_vec()),
+                ..review(&fold, lane, open)
             });
         }
         let fields = known_fields(&fold)?;
@@ -252,7 +269,7 @@ impl<G: Graph> Agent<G> {
         }
         let review = |(lane, open): (LaneId, &OpenAt)| {
             let json = fold.lanes.get(&lane).and_then(|lane| lane.fields.read(&open.field).ok().flatten());
-            ReviewView { draft: json.as_deref().map_or(Value::Null, value), ..review(open) }
+            ReviewView { draft: json.as_deref().map_or(Value::Null, value), ..review(fold, lane, open) }
         };
         let reviews = fold.open().map(review).collect();
         Ok(self.shown(fold, reviews, fields, differences::<G>(fold)))
@@ -311,7 +328,7 @@ impl<G: Graph> Agent<G> {
 }
 
 /// What the journal itself says of an open review.
-fn review(open: &OpenAt) -> ReviewView {
+fn review<S: State>(fold: &Fold<S>, lane: LaneId, open: &OpenAt) -> ReviewView {
     ReviewView {
         node: open.visit.node.clone(),
         field: open.field.clone(),
@@ -322,6 +339,19 @@ fn review(open: &OpenAt) -> ReviewView {
         verdicts: Vec::new(),
         opened_ms: open.opened_ms,
         deadline_ms: open.deadline_ms,
+        covers: open.covers.clone(),
+        shown: shown_with(fold, lane, open),
+        unsigned: Vec::new(),
+        items: item::items(fold, lane, open),
+    }
+}
+
+/// What is shown beside a draft. What cannot be read is left out: its digest does not hold, so that nobody signs it.
+pub(super) fn shown_with<S: State>(fold: &Fold<S>, lane: LaneId, open: &OpenAt) -> Map<String, Value> {
+    let shown = fold.lanes.get(&lane).map(|lane| shown(&*lane.fields, &open.shows));
+    match shown {
+        Some(Ok(Some(Value::Object(shown)))) => shown,
+        _ => Map::new(),
     }
 }
 
