@@ -334,6 +334,9 @@ pub use hitl_macros::node;
 /// # struct Ticket {
 /// #     #[input]
 /// #     dollars: u32,
+/// #     #[input]
+/// #     address: String,
+/// #     note: String,
 /// #     draft: Refund,
 /// #     letter: Letter,
 /// # }
@@ -346,19 +349,26 @@ pub use hitl_macros::node;
 /// #     Ok(Letter { text: "Dear Ada".into() })
 /// # }
 ///
-/// // Whoever holds the role signs within a day, or it counts as rejected.
-/// #[interrupt_before(role = "refund-approver", expires = "24h")]
+/// // Whoever holds the role signs within a day, or it counts as rejected. The signature is for `pay`, and for `send` too.
+/// #[interrupt_before(role = "refund-approver", expires = "24h", covers = (send))]
 /// #[node(Ticket, effect)]
 /// async fn pay(draft: &Approved<Refund>) -> Result<()> {
 /// #   let _ = draft;
 ///     Ok(())
 /// }
 ///
-/// // Anybody signs, at any time. Of the two the review is about the letter: the refund was signed before `pay`.
-/// #[interrupt_before(review = letter)]
+/// // Anybody signs, at any time. Of the two the review is about the letter: the refund was signed before `pay`. The
+/// // address is shown and signed with the letter; the note is read though nobody signs it.
+/// #[interrupt_before(review = letter, show = (address), unsigned(note))]
 /// #[node(Ticket, effect)]
-/// async fn send(letter: &Approved<Letter>, draft: &Approved<Refund>) -> Result<()> {
+/// async fn send(
+///     letter: &Approved<Letter>,
+///     draft: &Approved<Refund>,
+///     address: &str,
+///     note: Option<&str>,
+/// ) -> Result<()> {
 ///     println!("{}: {} dollars, as {} has signed", letter.text, draft.dollars, draft.operator());
+/// #   let _ = (address, note);
 ///     Ok(())
 /// }
 ///
@@ -581,7 +591,8 @@ pub use hitl_macros::entrypoint;
 
 pub use hitl_runtime::graph::MAX_ITEMS;
 pub use hitl_runtime::run::{
-    FailureView, Graph, Head, Heard, HistoryEntry, InDoubtView, Listener, Noticed, ReviewChange, ReviewView,
+    FailureView, Graph, Head, Heard, HistoryEntry, InDoubtView, ItemView, Listener, Noticed, ReviewChange,
+    ReviewView,
 };
 pub use hitl_runtime::{
     Activity, Agent, Approved, CanAsk, CanEdit, Check, Clock, Cx, Deps, Difference, Digest, Error, Failed,

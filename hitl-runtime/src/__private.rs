@@ -13,27 +13,48 @@ pub use crate::{
         AnyReview, Args, CanAsk, CanEdit, Graph, NoAsk, NoEdit, Node, NodeEntry, NodeError, NodeFuture,
         Outlook, Provides, Run, Writes, several, specs,
     },
-    state::{FieldError, Fields, State, append},
+    state::{FieldError, Fields, State, append, reduce},
 };
+use crate::{guard::guarded, state::place};
 
 /// A field's value out of its JSON.
 ///
 /// # Errors
-/// When the JSON is not of the field's type.
+/// When the JSON is not of the field's type, or its `Deserialize` panics.
 pub fn decode<T: DeserializeOwned>(field: &str, json: &str) -> Result<T, FieldError> {
     // The path costs time, and is needed only where there is something to say.
-    serde_json::from_str(json).map_err(|error| match crate::review::read::<T>(json) {
-        Err(Violation { path, message }) => FieldError::value(field, message).at(path),
-        Ok(_) => FieldError::value(field, error),
-    })
+    let code = || {
+        serde_json::from_str(json).map_err(|error| match crate::review::read::<T>(json) {
+            Err(Violation { path, message }) => FieldError::value(field, message).at(path),
+            Ok(_) => FieldError::value(field, error),
+        })
+    };
+    guarded(|| place("deserializer", field), code)
+        .unwrap_or_else(|broken| Err(FieldError::broken("deserializer", field, broken.problem)))
+}
+
+/// Puts a value out of its JSON in place of what the slot holds.
+///
+/// # Errors
+/// As [`decode`], and when the `Drop` of what was there panics.
+pub fn set<T: DeserializeOwned>(slot: &mut Option<T>, field: &str, json: &str) -> Result<(), FieldError> {
+    let new = decode(field, json)?;
+    guarded(|| place("destructor", field), || *slot = Some(new))
+        .map_err(|broken| FieldError::broken("destructor", field, broken.problem))
 }
 
 /// A field's value as JSON.
 ///
 /// # Errors
-/// When it has no JSON form.
+/// When it has no JSON form, or its `Serialize` panics.
 pub fn encode<T: Serialize>(field: &str, value: Option<&T>) -> Result<Option<String>, FieldError> {
-    value.map(|value| serde_json::to_string(value).map_err(|e| FieldError::value(field, e))).transpose()
+    let Some(value) = value else { return Ok(None) };
+    let problem = match guarded(|| place("serializer", field), || serde_json::to_string(value)) {
+        Ok(Ok(json)) => return Ok(Some(json)),
+        Ok(Err(error)) => format!("failed: {error}"),
+        Err(broken) => broken.problem,
+    };
+    Err(FieldError::broken("serializer", field, problem))
 }
 
 /// Keeps the first field that a node gives back. `_slot` only ties the value's type to the field's.

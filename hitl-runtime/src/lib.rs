@@ -6,6 +6,7 @@
 mod calendar;
 mod error;
 pub mod graph;
+mod guard;
 pub mod journal;
 pub mod model;
 mod prose;

@@ -2,7 +2,7 @@
 //!
 //! The tables are Unicode's own, from `regex-syntax`, `unicode-script` and `unicode-security` (UTS #39).
 
-use std::{collections::BTreeSet, fmt::Write as _, sync::LazyLock};
+use std::{fmt::Write as _, sync::LazyLock};
 
 use regex_syntax::{
     Parser,
@@ -62,6 +62,22 @@ pub(crate) fn spelled(text: &str) -> String {
     out
 }
 
+/// JSON text in one line, with each hidden character as `\u0000` escapes: another spelling of the same document.
+#[cfg(feature = "agentcore")]
+pub(crate) fn spelled_json(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if is_hidden(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
 /// The words of a text: runs of letters, digits and their marks.
 fn words(text: &str) -> impl Iterator<Item = &str> {
     let belongs = |c: char| c.is_alphanumeric() || (!c.is_ascii() && c.script() == Script::Inherited);
@@ -84,11 +100,12 @@ fn is_mixed(word: &str) -> bool {
 }
 
 /// The scripts that the words of a text mix, in the order of their names; none where each word keeps to one.
+#[cfg(feature = "cli")]
 pub(crate) fn mixed_scripts(text: &str) -> Vec<&'static str> {
     if text.is_ascii() {
         return Vec::new();
     }
-    let scripts: BTreeSet<&str> = words(text)
+    let scripts: std::collections::BTreeSet<&str> = words(text)
         .filter(|word| is_mixed(word))
         .flat_map(str::chars)
         .map(|c| c.script())
@@ -100,6 +117,7 @@ pub(crate) fn mixed_scripts(text: &str) -> Vec<&'static str> {
 
 /// The letters and digits of other scripts that pass for ASCII, where a text has no others of its script by which a
 /// reader would notice: the Cyrillic `А` of `А-9133`.
+#[cfg(feature = "cli")]
 pub(crate) fn look_alikes(text: &str) -> Vec<(char, String)> {
     if text.is_ascii() {
         return Vec::new();
@@ -235,6 +253,16 @@ pub(crate) mod tests {
         assert!(Table::new("[").contains('é'), "a table that cannot be read lets nothing pass");
     }
 
+    #[cfg(feature = "agentcore")]
+    #[test]
+    fn a_log_line_hides_nothing_and_is_the_same_document() {
+        let text = "a\u{200b}\u{e0041}\u{202e}\n\"👩\u{200d}🚀";
+        let json = serde_json::to_string(text).unwrap_or_default();
+        let spelled = spelled_json(&json);
+        assert!(!spelled.contains(is_hidden), "{spelled}");
+        assert_eq!(serde_json::from_str::<String>(&spelled).ok().as_deref(), Some(text));
+    }
+
     #[test]
     fn a_name_that_could_pass_for_another_is_at_fault() {
         for right in [
@@ -282,6 +310,7 @@ pub(crate) mod tests {
         assert!(!looks_like("hilda", "hitl") && !looks_like("hit", "hitl"));
     }
 
+    #[cfg(feature = "cli")]
     #[test]
     fn mixed_words_and_look_alikes_are_told_from_what_people_write() {
         for right in [

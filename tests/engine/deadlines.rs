@@ -200,7 +200,7 @@ async fn a_sweep_takes_up_what_a_dead_process_ran_and_leaves_what_a_live_one_run
     clock.advance(Duration::from_secs(31));
     office.check.notify_one();
     assert!(
-        matches!(agent.sweep().await.unwrap().as_slice(), [Noticed::Moved { thread }] if thread.as_str() == "t")
+        matches!(agent.sweep().await.unwrap().as_slice(), [Noticed::Moved { thread, .. }] if thread.as_str() == "t")
     );
     assert!(matches!(agent.thread("t").await.unwrap(), CheckerTurn::Send(_)));
     assert!(agent.sweep().await.unwrap().is_empty());

@@ -151,7 +151,7 @@ async fn draft(order: &Order, question: Option<&Question>, shop: Deps<Shop>) -> 
     Ok(Refund { dollars: order.id + if question.is_some() { 100 } else { 0 } })
 }
 
-#[interrupt_before]
+#[interrupt_before(show = (order))]
 #[node(Batch, writes = log, effect)]
 async fn refund(draft: &Approved<Refund>, order: &Order, shop: Deps<Shop>, cx: &Cx) -> Result<Vec<String>> {
     if shop.closed.lock().unwrap().contains(&order.id) {

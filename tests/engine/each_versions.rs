@@ -29,7 +29,7 @@ mod v1 {
         Ok(format!("order {}", order.id))
     }
 
-    #[interrupt_before]
+    #[interrupt_before(unsigned(note))]
     #[node(Batch, writes = log, effect)]
     async fn refund(order: &Approved<Order>, note: &str) -> Result<Vec<String>> {
         Ok(vec![format!("{} dollars for {note}", order.dollars)])
@@ -95,7 +95,7 @@ mod v2 {
         Ok(format!("claim {}", claim.id))
     }
 
-    #[interrupt_before]
+    #[interrupt_before(unsigned(remark))]
     #[node(Batch, writes = results, effect)]
     async fn refund(claim: &Approved<Claim>, remark: &str) -> Result<Vec<String>> {
         Ok(vec![format!("{} cents for {remark}", claim.cents)])

@@ -110,7 +110,7 @@ fn what_is_left_as_it_is_in_the_editor_is_no_edit() {
     for (editor, code, words) in [
         ("true", 4, "leaves `draft`"),
         ("cp /dev/null", 3, "Nothing was signed"),
-        ("sed -i.bak s/149/149.0/", 4, "leaves `draft`"),
+        ("sed -i.bak s/149.0/149/", 4, "leaves `draft`"),
     ] {
         let edit = desk.start_on_terminal(&["edit", TICKET], |command| _ = command.env("EDITOR", editor));
         let ended = edit.end();

@@ -31,10 +31,16 @@ pub(crate) struct Interrupt {
     pub(crate) remind_ms: Option<u64>,
     pub(crate) review: Option<Ident>,
     pub(crate) edit: Option<bool>,
+    /// The later effects that run on the same signature.
+    pub(crate) covers: Vec<Ident>,
+    /// The fields that are shown beside the draft, and signed with it.
+    pub(crate) show: Vec<Ident>,
+    /// The fields that are read though nobody signs them.
+    pub(crate) unsigned: Vec<Ident>,
 }
 
 const NODE: [&str; 7] = ["writes", "effect", "idempotent", "risk", "retries", "backoff", "timeout"];
-const INTERRUPT: [&str; 5] = ["role", "expires", "remind", "review", "edit"];
+const INTERRUPT: [&str; 8] = ["role", "expires", "remind", "review", "edit", "covers", "show", "unsigned"];
 
 /// Reads what can be read; a mistake in one argument does not hide the others.
 pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Args {
@@ -80,7 +86,7 @@ fn node_arg(word: &Ident, input: ParseStream, args: &mut Args, errors: &mut Erro
     match known(word, &NODE, "node", errors)? {
         "writes" => {
             equals(word, "plan", input)?;
-            writes(input, args, errors)
+            names(input, &mut args.writes, errors)
         }
         "effect" => once(word, &mut args.effect, word.span(), errors),
         "idempotent" => once(word, &mut args.idempotent, word.span(), errors),
@@ -137,6 +143,21 @@ fn interrupt_arg(word: &Ident, input: ParseStream, args: &mut Interrupt, errors:
             })?;
             once(word, &mut args.edit, edit.value, errors)
         }
+        "covers" => {
+            equals(word, "(hold, wire)", input)?;
+            names(input, &mut args.covers, errors)
+        }
+        "show" => {
+            equals(word, "(iban)", input)?;
+            names(input, &mut args.show, errors)
+        }
+        "unsigned" => {
+            if !input.peek(Paren) {
+                let message = "`unsigned` names the fields that nobody need sign: `unsigned(message)`";
+                return Err(syn::Error::new(word.span(), message));
+            }
+            names(input, &mut args.unsigned, errors)
+        }
         _ => {
             equals(word, "draft", input)?;
             let field = input.call(Ident::parse_any)?;
@@ -145,13 +166,13 @@ fn interrupt_arg(word: &Ident, input: ParseStream, args: &mut Interrupt, errors:
     }
 }
 
-/// `writes = plan` or `writes = (plan, notes)`.
-fn writes(input: ParseStream, args: &mut Args, errors: &mut Errors) -> Result<()> {
-    let mut add = |field: Ident| {
-        if args.writes.iter().any(|earlier| names::plain(earlier) == names::plain(&field)) {
-            errors.at(field.span(), format!("field `{}` is given twice", names::plain(&field)));
+/// `plan` or `(plan, notes)`.
+fn names(input: ParseStream, names: &mut Vec<Ident>, errors: &mut Errors) -> Result<()> {
+    let mut add = |name: Ident| {
+        if names.iter().any(|earlier| names::plain(earlier) == names::plain(&name)) {
+            errors.at(name.span(), format!("`{}` is given twice", names::plain(&name)));
         } else {
-            args.writes.push(field);
+            names.push(name);
         }
     };
     if input.peek(Paren) {

@@ -147,6 +147,8 @@ fn spec(node: &Node) -> TokenStream {
         let role = optional(rule.role.as_ref().map(LitStr::value));
         let (expires, remind) = (optional(rule.expires_ms), optional(rule.remind_ms));
         let edit = rule.edit.unwrap_or(true);
+        let [covers, shows, unsigned] =
+            [&rule.covers, &rule.show, &rule.unsigned].map(|list| list.iter().map(names::plain));
         quote! {
             ::core::option::Option::Some(
                 ::hitl::__private::InterruptSpec {
@@ -155,6 +157,9 @@ fn spec(node: &Node) -> TokenStream {
                     expires_ms: #expires,
                     remind_ms: #remind,
                     edit: #edit,
+                    covers: &[#(#covers),*],
+                    shows: &[#(#shows),*],
+                    unsigned: &[#(#unsigned),*],
                 }
             )
         }
@@ -295,8 +300,13 @@ fn call(node: &Node, given: &TokenStream, args: &Ident) -> TokenStream {
     if lends {
         called = quote_spanned!(spans::at(ident.span())=> async move { #called.await });
     }
+    // What is only named is a field, too: rustc says so under the word, or that it is none.
+    let named = node.args.interrupt.iter().flat_map(|rule| rule.show.iter().chain(&rule.unsigned));
+    let named = named.filter(|name| !node.params.iter().any(|param| param.field == names::plain(name)));
+    let named = named.map(|name| quote!(let _ = &#fields.#name;));
     quote! {
         let #fields = #args.fields;
+        #(#named)*
         #taken
         ::hitl::__private::#call(#called, move |#pattern| { #kept })
     }

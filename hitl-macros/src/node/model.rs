@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Span};
 use syn::{FnArg, GenericParam, Pat, ReturnType, Safety, Type};
 
 use super::{
-    args::Args,
+    args::{Args, Interrupt},
     parse::{Function, argument, head, peel, referent},
 };
 use crate::{diagnostics::Errors, names, spans};
@@ -62,6 +62,7 @@ impl Node {
         let answer = answer(&function, &name, &args, errors);
         let mut node = Self { function, name, args, params, answer, signed: None };
         node.sign(errors);
+        node.shown(errors);
         node.effect(errors);
         node
     }
@@ -147,6 +148,52 @@ impl Node {
         }
     }
 
+    /// What the node reads beside the draft must be shown with it, or be said to be unsigned.
+    fn shown(&self, errors: &mut Errors) {
+        let (Some(interrupt), Some((signed, _))) = (&self.args.interrupt, &self.signed) else { return };
+        let (name, Interrupt { covers, show, unsigned, .. }) = (&self.name, interrupt);
+        let names = |list: &[Ident], field: &str| list.iter().any(|ident| names::plain(ident) == field);
+        let plain: Vec<_> = self
+            .params
+            .iter()
+            .filter(|p| matches!(p.role, Role::Required | Role::Owned | Role::Optional))
+            .collect();
+        for (word, list) in [("show", show), ("unsigned", unsigned)] {
+            for ident in list.iter().filter(|ident| names::plain(ident) == *signed) {
+                errors.at(
+                    ident.span(),
+                    format!("`{signed}` is what is signed before node `{name}`: take it out of `{word}`"),
+                );
+            }
+        }
+        for ident in unsigned {
+            let field = names::plain(ident);
+            if names(show, &field) {
+                errors.at(
+                    ident.span(),
+                    format!("`{field}` is shown before node `{name}`, and so it is signed: take it out of `show` or of `unsigned`"),
+                );
+            } else if covers.is_empty() && field != *signed && !plain.iter().any(|param| param.field == field)
+            {
+                errors.at(
+                    ident.span(),
+                    format!("node `{name}` does not read `{field}`: take it out of `unsigned`"),
+                );
+            }
+        }
+        for Param { name: at, field, .. } in plain {
+            if names(show, field) || names(unsigned, field) {
+                continue;
+            }
+            errors.at(
+                at.span(),
+                format!(
+                    "node `{name}` reads `{field}`, and the review before it does not show it: name it in `#[interrupt_before(show = ({field}))]`, take it as `{field}: &Approved<…>`, signed by a review of its own, or write `unsigned({field})` if nobody need sign it"
+                ),
+            );
+        }
+    }
+
     /// The rules for nodes that change the world.
     fn effect(&self, errors: &mut Errors) {
         let (name, args) = (&self.name, &self.args);
@@ -166,6 +213,16 @@ impl Node {
             errors.at(
                 self.function.sig.ident.span(),
                 format!("a person signs before node `{name}`, so what it does must not be done twice: add `effect`, and `idempotent` if twice is as good as once"),
+            );
+        }
+        if let (None, None, Some((param, ty))) = (args.effect, &args.interrupt, self.approved().next()) {
+            errors.on(
+                &param.ty,
+                format!(
+                    "node `{name}` takes `{field}` as signed, and only an effect runs on a signature, and spends it: take `{field}: &{}`, or add `effect`",
+                    names::text(ty),
+                    field = param.field
+                ),
             );
         }
         if let (None, Some(span)) = (args.effect, args.low_risk) {
@@ -273,7 +330,8 @@ fn role(ty: &Type, field: &str, node: &str, errors: &mut Errors) -> Role {
                 ty,
                 format!("`{field}` is signed on every path to node `{node}`, or it is not signed: take `&Approved<{of}>`, or `Option<&{of}>` to read what may be unsigned"),
             );
-            Role::Optional
+            // No field from here on: what else there is to say of one would be about this mistake.
+            Role::Cx
         }
         ("Option", Some(inner)) if referent(inner).is_some() => match special(referent(inner)) {
             Some(Special::Rejection) => Role::Rejection { required: false },

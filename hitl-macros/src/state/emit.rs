@@ -144,8 +144,8 @@ fn set_arm(field: &Field) -> TokenStream {
     let Field { text, ty, .. } = field;
     let name = spans::unseen(&field.name);
     // A type without `Deserialize` is told so where the field names it.
-    let decode = quote_spanned!(spans::at(spans::first(ty))=> __h::decode::<#ty>);
-    quote!(#text => self.#name = ::core::option::Option::Some(#decode(#text, json)?))
+    let set = quote_spanned!(spans::at(spans::first(ty))=> __h::set::<#ty>);
+    quote!(#text => #set(&mut self.#name, #text, json)?)
 }
 
 /// Decodes, and joins with what the slot holds; only where a reducer says how.
@@ -166,7 +166,7 @@ fn join_arm(field: &Field) -> Option<TokenStream> {
             self.#name = ::core::option::Option::Some(match self.#name.take() {
                 ::core::option::Option::Some(#old) => {
                     let #join: fn(#ty, #ty) -> #ty = #reduce;
-                    #join(#old, #new)
+                    __h::reduce(#text, #join, #old, #new)?
                 }
                 ::core::option::Option::None => #new,
             });

@@ -30,6 +30,7 @@ impl Error {
             | Self::BadVerdict { thread, .. }
             | Self::NotInDoubt { thread }
             | Self::GraphChanged { thread, .. }
+            | Self::UserCodeFailed { thread, .. }
             | Self::OtherCode { thread, .. }
             | Self::Damaged { thread, .. }
             | Self::NoSuchPlace { thread, .. }
@@ -99,6 +100,7 @@ impl Error {
             Self::Unchanged { field, .. } => json!({ "field": field }),
             Self::BadVerdict { node, .. } | Self::EffectUnderWay { node, .. } => json!({ "node": node }),
             Self::GraphChanged { differences, .. } => json!({ "differences": differences }),
+            Self::UserCodeFailed { place, problem, .. } => json!({ "place": place, "problem": problem }),
             Self::OtherCode { until_ms, .. } => json!({ "until_ms": until_ms }),
             Self::Damaged { place, .. } => json!({ "place": place }),
             Self::NoSuchPlace { place, head, .. } => json!({ "place": place, "head": head }),

@@ -176,6 +176,17 @@ pub enum Error {
         /// What has changed: all that stands in the way.
         differences: Vec<Difference>,
     },
+    /// Code of this program's types or graph failed on the thread: a reducer, a serializer, a deserializer, a validator, a
+    /// schema or the guard of a `match`. Other threads are not touched by it.
+    #[error("thread `{thread}`: the {place} {problem}; mend that code, and ask again")]
+    UserCodeFailed {
+        /// The thread.
+        thread: ThreadId,
+        /// The code, such as ``reducer of `total` ``.
+        place: String,
+        /// What happened there: `panicked: …` or `failed: …`.
+        problem: String,
+    },
     /// A runner with other code has the thread, so what this program would change of it has to wait.
     #[error("thread `{thread}` is run by a program with other code; try again once it rests")]
     OtherCode {
@@ -280,6 +291,7 @@ impl Error {
             Self::BadVerdict { .. } => "bad_verdict",
             Self::NotInDoubt { .. } => "not_in_doubt",
             Self::GraphChanged { .. } => "graph_changed",
+            Self::UserCodeFailed { .. } => "user_code_failed",
             Self::OtherCode { .. } => "other_code",
             Self::Damaged { .. } => "damaged",
             Self::NoSuchPlace { .. } => "no_such_place",

@@ -6,11 +6,12 @@
 use std::collections::BTreeSet;
 
 use super::bits::Bits;
+use super::covers::Covers;
 use super::facts::{Facts, Step};
 use super::names::Names;
 use super::prove::NodeProof;
 use super::sides::ForkProof;
-use super::{EdgeKind, EdgeSpec, GraphSpec, Point};
+use super::{BranchSpec, EdgeKind, EdgeSpec, GraphSpec, Point};
 
 /// Where a lane stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,8 +36,8 @@ pub(crate) struct LaneAhead<'a> {
     pub(crate) stand: Stand,
     /// The fields that are written.
     pub(crate) written: Vec<&'a str>,
-    /// The fields that are signed.
-    pub(crate) signed: Vec<&'a str>,
+    /// The nodes that may run on a signature of a field, each with that field.
+    pub(crate) signed: Vec<(usize, &'a str)>,
     /// The fields that it has changed since its fork.
     pub(crate) touched: Vec<&'a str>,
     /// Where the items of a `for` are under way in it: the lists that will be there once they have met.
@@ -48,7 +49,7 @@ pub(crate) struct LaneAhead<'a> {
 pub(crate) enum Lack {
     /// A node reads this field, or a `match` after it does, and some way there writes it not.
     Unwritten { node: &'static str, field: &'static str },
-    /// A node takes this field as approved, and some way there has it not signed.
+    /// A node takes this field as approved, and on some way there no signature of it is for this node.
     Unsigned { node: &'static str, field: &'static str },
     /// Some way ends without this output.
     Output { field: &'static str },
@@ -100,6 +101,8 @@ pub(crate) fn review_ahead(spec: &GraphSpec, from: Stand, field: &str) -> Option
 /// The fields that each branch of a fork may change, and what leading into it does.
 struct Branches {
     touches: Vec<Bits>,
+    /// The covers that each may end, or give anew.
+    spoils: Vec<Bits>,
     whole: ForkProof,
     is_each: bool,
 }
@@ -110,6 +113,7 @@ struct Ahead<'g> {
     /// What each node needs and does; nothing has flowed to it.
     nodes: Vec<NodeProof>,
     forks: Vec<Branches>,
+    covers: Covers,
     reduced: Bits,
     outputs: Bits,
     lacks: BTreeSet<Lack>,
@@ -145,18 +149,28 @@ impl<'g> Ahead<'g> {
                 nodes[from].ran.writes = nodes[from].ran.writes.with(field);
             }
         }
-        let forks = branches(spec, &names, &nodes, reduced, fields(|field| field.appends));
+        let covers = Covers::read(spec, &names, &mut nodes);
+        let forks = branches(spec, &names, &nodes, &covers, [reduced, fields(|field| field.appends)]);
         let outputs = fields(|field| field.output);
-        Self { spec, forks, nodes, reduced, outputs, names, lacks: BTreeSet::new() }
+        Self { spec, forks, nodes, covers, reduced, outputs, names, lacks: BTreeSet::new() }
     }
 
     fn bits(&self, fields: &[&str]) -> Bits {
         fields.iter().filter_map(|field| self.names.find(field)).fold(Bits::NONE, Bits::with)
     }
 
+    fn covered(&self, lane: &LaneAhead<'_>) -> Bits {
+        let numbers =
+            lane.signed.iter().filter_map(|(node, field)| self.covers.find(*node, self.names.find(field)?));
+        numbers.fold(Bits::NONE, Bits::with)
+    }
+
     /// Follows a lane and those that have come out of it to where it ends; gives what holds there.
     fn lane(&mut self, lanes: &[LaneAhead<'_>], lane: &LaneAhead<'_>) -> Facts {
-        let facts = Facts { written: self.bits(&lane.written), signed: self.bits(&lane.signed) };
+        let facts = Facts { written: self.bits(&lane.written), signed: self.covered(lane) };
+        if let Stand::At(node) = lane.stand {
+            self.needs_own(lane, node, facts);
+        }
         match lane.stand {
             Stand::Joined => facts,
             // What never comes to the join promises it anything.
@@ -179,19 +193,24 @@ impl<'g> Ahead<'g> {
     fn joined_lanes(&mut self, lanes: &[LaneAhead<'_>], lane: &LaneAhead<'_>, before: Facts) -> Facts {
         let mut branches = Vec::new();
         for child in lanes.iter().filter(|child| child.parent == Some(lane.id)) {
-            let touched = self.bits(&child.touched).or(match self.region(child.stand) {
-                Some((fork, branch)) => self.forks[fork].touches[branch],
-                None => Bits::NONE,
+            let here = self.region(child.stand).map(|(fork, branch)| (&self.forks[fork], branch));
+            let (will_touch, will_spoil) = here.map_or((Bits::NONE, Bits::NONE), |(fork, branch)| {
+                (fork.touches[branch], fork.spoils[branch])
             });
-            branches.push((self.lane(lanes, child), touched));
+            let touched = self.bits(&child.touched).or(will_touch);
+            // What it has spent, it does not have.
+            let spoiled =
+                self.covers.ended_by(touched).or(will_spoil).or(before.signed.minus(self.covered(child)));
+            branches.push((self.lane(lanes, child), touched, spoiled));
         }
         if let Some(into) = &lane.into {
-            let touched = branches.iter().fold(Bits::NONE, |bits, (_, touched)| bits.or(*touched));
-            let signed = before.signed.minus(touched.and(self.reduced));
+            let touched = branches.iter().fold(Bits::NONE, |bits, (_, touched, _)| bits.or(*touched));
+            let signed = before.signed.minus(self.covers.ended_by(touched.and(self.reduced)));
             return Facts { written: before.written.or(self.bits(into)), signed };
         }
-        let touches: Vec<Bits> = branches.iter().map(|(_, touches)| *touches).collect();
-        let met = meet_branches(branches.into_iter(), twice(&touches).and(self.reduced));
+        let touches: Vec<Bits> = branches.iter().map(|(_, touches, _)| *touches).collect();
+        let mixed = self.covers.ended_by(twice(&touches).and(self.reduced));
+        let met = meet_branches(branches.into_iter().map(|(end, _, spoils)| (end, spoils)), mixed);
         Facts { written: met.written.or(before.written), signed: met.signed }
     }
 
@@ -217,7 +236,7 @@ impl<'g> Ahead<'g> {
         };
         match stand {
             Stand::At(_) => {
-                self.needs(node, facts, true);
+                self.needs(node, facts);
                 self.leave(&mut flow, node, facts, false);
             }
             _ => flow.enter(node, facts),
@@ -229,7 +248,7 @@ impl<'g> Ahead<'g> {
         }
         for (node, facts) in flow.entry.iter().enumerate() {
             if let Some(facts) = facts {
-                self.needs(node, *facts, false);
+                self.needs(node, *facts);
             }
         }
         for (edge, carried) in self.spec.edges.iter().zip(&flow.carried) {
@@ -286,17 +305,28 @@ impl<'g> Ahead<'g> {
             return Facts::ANYTHING;
         }
         let ends = flow.ends[fork].iter().copied();
-        meet_branches(ends.zip(branches.touches.iter().copied()), branches.whole.mixed)
+        meet_branches(ends.zip(branches.spoils.iter().copied()), branches.whole.unsigns)
     }
 
-    /// Notes what a node needs and what is not there. At a node that runs, its own draft must be signed, too.
-    fn needs(&mut self, node: usize, facts: Facts, runs: bool) {
+    /// At a node that runs, its own draft must be signed, too.
+    fn needs_own(&mut self, lane: &LaneAhead<'_>, number: usize, facts: Facts) {
+        let node = &self.spec.nodes[number];
+        if let Some(interrupt) = &node.interrupt
+            && !lane.signed.contains(&(number, interrupt.field))
+            && self.names.find(interrupt.field).is_none_or(|field| facts.written.has(field))
+        {
+            self.lacks.insert(Lack::Unsigned { node: node.name, field: interrupt.field });
+        }
+    }
+
+    /// Notes what a node needs and what is not there.
+    fn needs(&mut self, node: usize, facts: Facts) {
         let proof = self.nodes[node];
         let mut unwritten = proof.stopped.writes.minus(facts.written);
-        let signs = if runs { proof.ran.signs } else { proof.stopped.signs };
-        let unsigned = signs.minus(facts.signed).minus(unwritten);
-        // `ran.writes` holds the matched field, too; what the node really writes ends its signature.
-        let written = facts.written.or(proof.stopped.writes).or(proof.ran.unsigns);
+        let covers = each(proof.stopped.signs.minus(facts.signed)).map(|cover| self.covers.get(cover).field);
+        let unsigned = covers.fold(Bits::NONE, Bits::with).minus(unwritten);
+        // `ran.writes` holds the matched field, too.
+        let written = facts.written.or(proof.stopped.writes).or(proof.writes);
         let matched = self.spec.routes.iter().filter(|route| route.from == Point::Node(node));
         let list = self.spec.forks.iter().filter(|fork| fork.from == Point::Node(node));
         let looked_at = matched.map(|route| route.field).chain(list.filter_map(|fork| Some(fork.each?.list)));
@@ -329,37 +359,46 @@ fn branches(
     spec: &GraphSpec,
     names: &Names,
     nodes: &[NodeProof],
-    reduced: Bits,
-    appended: Bits,
+    covers: &Covers,
+    [reduced, appended]: [Bits; 2],
 ) -> Vec<Branches> {
     let mut shown: Vec<Bits> = nodes.iter().map(|node| node.touches).collect();
+    let mut spends: Vec<Bits> = nodes.iter().map(|node| node.stopped.signs).collect();
     let mut forks = Vec::new();
     for fork in spec.forks.iter().rev() {
-        let all = |bits: Bits, &node: &usize| bits.or(shown[node]);
-        let touches: Vec<Bits> =
-            fork.branches.iter().map(|branch| branch.nodes.iter().fold(Bits::NONE, all)).collect();
+        let all = |of: &[Bits], branch: &BranchSpec| {
+            branch.nodes.iter().fold(Bits::NONE, |bits, &node| bits.or(of[node]))
+        };
+        let touches: Vec<Bits> = fork.branches.iter().map(|branch| all(&shown, branch)).collect();
+        let spent = fork.branches.iter().map(|branch| all(&spends, branch));
+        let spoils =
+            spent.zip(&touches).map(|(spent, touches)| spent.or(covers.ended_by(*touches))).collect();
         let mut whole = ForkProof { mixed: twice(&touches).and(reduced), ..ForkProof::BLANK };
         if let Some(each) = &fork.each {
             let body = fork.body();
-            let writes = body.iter().fold(Bits::NONE, |bits, &node| bits.or(nodes[node].ran.unsigns));
+            let writes = body.iter().fold(Bits::NONE, |bits, &node| bits.or(nodes[node].writes));
             whole.item = names.find(each.item).map_or(Bits::NONE, |item| Bits::NONE.with(item));
             whole.gathers = writes.and(appended);
             whole.mixed = touches.iter().fold(Bits::NONE, |bits, &more| bits.or(more)).and(reduced);
-            body.iter().for_each(|&node| shown[node] = shown[node].and(reduced));
+            whole.leaves = Bits::ALL;
+            for &node in body {
+                (shown[node], spends[node]) = (shown[node].and(reduced), Bits::NONE);
+            }
         }
-        forks.push(Branches { touches, whole, is_each: fork.each.is_some() });
+        whole.unsigns = covers.ended_by(whole.mixed);
+        forks.push(Branches { touches, spoils, whole, is_each: fork.each.is_some() });
     }
     forks.reverse();
     forks
 }
 
-/// What holds where branches have met, each with what it may have changed: as [`Proof::joined`](super::Proof) has it.
+/// What holds where branches have met, each with the covers that it may have ended: as [`Proof::joined`](super::Proof) has it.
 fn meet_branches(branches: impl Iterator<Item = (Facts, Bits)>, mixed: Bits) -> Facts {
     let (mut written, mut signed, mut unsigned) = (Bits::NONE, Bits::NONE, mixed);
-    for (end, touches) in branches {
+    for (end, spoils) in branches {
         written = written.or(end.written);
         signed = signed.or(end.signed);
-        unsigned = unsigned.or(touches.minus(end.signed));
+        unsigned = unsigned.or(spoils.minus(end.signed));
     }
     Facts { written, signed: signed.minus(unsigned) }
 }

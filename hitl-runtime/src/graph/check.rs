@@ -5,9 +5,10 @@
 //! at is in the [`Proof`], and paths are searched for only once there is something to say.
 
 use super::bits::Bits;
+use super::covers::takes_from_others;
 use super::names::same;
 use super::repropose::{EditWay, Obstacle, Place, way_of_edit};
-use super::{EdgeKind, EdgeSpec, GraphSpec, NodeSpec, Payload, Point, Proof, ReadKind};
+use super::{EdgeKind, EdgeSpec, GraphSpec, InterruptSpec, NodeSpec, Payload, Point, Proof, ReadKind};
 
 /// What is wrong with a graph. Fields, nodes, edges and routes by their numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,8 +17,14 @@ pub(super) enum Fault {
     Unreviewed { node: usize },
     /// A field is read that some path has not written.
     Unwritten { node: usize, field: usize },
-    /// A field is taken as approved that some path has not had signed, or has written since.
-    Unsigned { node: usize, field: usize },
+    /// A field is taken as approved for which no review is meant.
+    Uncovered { node: usize, field: usize },
+    /// A field is taken as approved, and some path does not have the cover, by its number, or no longer.
+    Unsigned { node: usize, cover: usize },
+    /// A review covers a node that the graph does not have, or itself covers nothing there. By its place in the list.
+    Covers { node: usize, place: usize },
+    /// What a covered effect reads, the review that covers it does not name.
+    Unshown { node: usize, review: usize, field: &'static str },
     /// A node takes `&Rejection`, and is entered without one.
     NoRejection { node: usize },
     /// A node takes `&Question`, and is entered without one.
@@ -104,8 +111,24 @@ pub(super) const fn fault_of_node<const N: usize>(
     if let Some(field) = needs.writes.minus(proved.entry.written).first() {
         return Some(Fault::Unwritten { node, field });
     }
-    if let Some(field) = needs.signs.minus(proved.entry.signed).first() {
-        return Some(Fault::Unsigned { node, field });
+    if let (Some(field), true) = (proved.uncovered.first(), proved.reached) {
+        return Some(Fault::Uncovered { node, field });
+    }
+    if let Some(cover) = needs.signs.minus(proved.entry.signed).first() {
+        return Some(Fault::Unsigned { node, cover });
+    }
+    if !needs.signs.same(Bits::NONE)
+        && told.interrupt.is_none()
+        && proved.reached
+        && let Some((review, field)) = unshown(spec, proof, node)
+    {
+        return Some(Fault::Unshown { node, review, field });
+    }
+    if let Some(interrupt) = &told.interrupt
+        && proved.reached
+        && let Some(place) = covers_nothing(spec, node, interrupt)
+    {
+        return Some(Fault::Covers { node, place });
     }
     if matches!(told.rejection, Payload::Required) && proved.without_rejection {
         return Some(Fault::NoRejection { node });
@@ -213,8 +236,8 @@ pub(super) const fn fault_of_list<const N: usize>(
 /// Whether a field is written once a point is left, what follows the point and looks at it left aside.
 const fn is_there_after<const N: usize>(proof: &Proof<N>, point: Point, field: usize) -> bool {
     let from = proof.point(point);
-    // `ran.writes` holds the field that is looked at; what the node really writes is what it takes the signature of.
-    from.entry.written.or(from.stopped.writes).or(from.ran.unsigns).has(field)
+    // `ran.writes` holds the field that is looked at.
+    from.entry.written.or(from.stopped.writes).or(from.writes).has(field)
 }
 
 /// Whether a node has a parameter that only a signature can fill, a misspelt one included.
@@ -225,6 +248,62 @@ const fn takes_approved(node: &NodeSpec) -> bool {
             return true;
         }
         read += 1;
+    }
+    false
+}
+
+/// The place of the first covered name that is no node which runs on the signature of this review.
+const fn covers_nothing(spec: &GraphSpec, review: usize, interrupt: &InterruptSpec) -> Option<usize> {
+    let mut place = 0;
+    while place < interrupt.covers.len() {
+        match spec.node_index(interrupt.covers[place]) {
+            // Naming the node itself says nothing new.
+            Some(node) if node == review => {}
+            Some(node) if takes_from_others(&spec.nodes[node], interrupt.field) => {}
+            _ => return Some(place),
+        }
+        place += 1;
+    }
+    None
+}
+
+/// What a covered effect reads though a review that covers it neither shows it nor says that it is unsigned.
+const fn unshown<const N: usize>(
+    spec: &GraphSpec,
+    proof: &Proof<N>,
+    node: usize,
+) -> Option<(usize, &'static str)> {
+    let needs = &proof.nodes[node].stopped.signs;
+    let mut review = 0;
+    while review < N {
+        if let Some(interrupt) = &spec.nodes[review].interrupt
+            && !proof.nodes[review].gives.and(*needs).same(Bits::NONE)
+        {
+            let (reads, mut read) = (spec.nodes[node].reads, 0);
+            while read < reads.len() {
+                let field = reads[read].field;
+                if !matches!(reads[read].kind, ReadKind::Approved)
+                    && !names(interrupt.shows, field)
+                    && !names(interrupt.unsigned, field)
+                    && !same(interrupt.field, field)
+                {
+                    return Some((review, field));
+                }
+                read += 1;
+            }
+        }
+        review += 1;
+    }
+    None
+}
+
+const fn names(fields: &[&str], field: &str) -> bool {
+    let mut place = 0;
+    while place < fields.len() {
+        if same(fields[place], field) {
+            return true;
+        }
+        place += 1;
     }
     false
 }

@@ -7,7 +7,8 @@ use super::bits::Bits;
 pub(super) struct Facts {
     /// The fields that have been written.
     pub(super) written: Bits,
-    /// The fields that have been signed, and not written since.
+    /// The covers that hold: a review has signed the field for the effect, and neither has the effect run on it nor has
+    /// anything changed that was signed.
     pub(super) signed: Bits,
 }
 
@@ -30,9 +31,9 @@ impl Facts {
 pub(super) struct Step {
     /// Fields that are written from here on.
     pub(super) writes: Bits,
-    /// Fields that are signed from here on, if not written in the same step.
+    /// Covers that hold from here on.
     pub(super) signs: Bits,
-    /// Fields whose signature ends here.
+    /// Covers that ended here, before those of `signs` began.
     pub(super) unsigns: Bits,
 }
 
@@ -44,12 +45,16 @@ impl Step {
     pub(super) const fn after(&self, before: Facts) -> Facts {
         Facts {
             written: before.written.or(self.writes),
-            signed: before.signed.or(self.signs).minus(self.unsigns),
+            signed: before.signed.minus(self.unsigns).or(self.signs),
         }
     }
 
-    /// The same step, which writes these fields too, and ends the signatures of those.
+    /// The same step, which writes these fields too, and at last ends those covers.
     pub(super) const fn and(&self, writes: Bits, unsigns: Bits) -> Self {
-        Self { writes: self.writes.or(writes), unsigns: self.unsigns.or(unsigns), ..*self }
+        Self {
+            writes: self.writes.or(writes),
+            signs: self.signs.minus(unsigns),
+            unsigns: self.unsigns.or(unsigns),
+        }
     }
 }

@@ -5,7 +5,7 @@ use super::names::same;
 use super::path::{Lacking, Last, Path};
 use super::sentence::Sentence;
 use super::uneditable::uneditable;
-use super::unsigned::unsigned;
+use super::unsigned::{covers_nothing, uncovered, unsigned};
 use super::{EachSpec, EdgeKind, GraphSpec, Point, Proof, ReadKind};
 
 impl Fault {
@@ -19,7 +19,22 @@ impl Fault {
                  signed before, or declare `risk = low`",
             ]),
             Self::Unwritten { node, field } => unwritten(spec, proof, node, field),
-            Self::Unsigned { node, field } => unsigned(spec, proof, node, field),
+            Self::Uncovered { node, field } => uncovered(spec, node, field),
+            Self::Unsigned { node, cover } => unsigned(spec, proof, node, cover),
+            Self::Covers { node, place } => covers_nothing(spec, node, place),
+            Self::Unshown { node, review, field } => Sentence::of(&[
+                "node `",
+                spec.nodes[node].name,
+                "` reads `",
+                field,
+                "`, and the review before `",
+                spec.nodes[review].name,
+                "`, on whose signature it runs, does not show it: name it there, `show = (",
+                field,
+                ")`, take it as `&Approved<…>`, or write `unsigned(",
+                field,
+                ")` there if nobody need sign it",
+            ]),
             Self::NoRejection { node } => {
                 empty_handed(spec, proof, node, "Rejection", "reject", Last::NoRejection)
             }
@@ -205,7 +220,7 @@ const fn ways_to_write<const N: usize>(
     let (mut passed, mut node) = (None, 0);
     while node < N {
         let reads = matches!(reader, Some(reader) if reader == node);
-        if !reads && proof.nodes[node].ran.unsigns.has(field) {
+        if !reads && proof.nodes[node].writes.has(field) {
             if let Some(path) = path
                 && path.passes(spec, proof, node)
             {

@@ -6,6 +6,7 @@
 mod ahead;
 mod bits;
 mod check;
+mod covers;
 mod facts;
 mod fault;
 mod names;

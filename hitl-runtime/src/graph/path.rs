@@ -10,7 +10,7 @@ pub(super) enum Lacking {
     Nothing,
     /// It has not written this field.
     Written(usize),
-    /// It has not had this field signed, or has written it since.
+    /// It does not have this cover, or no longer.
     Signed(usize),
 }
 
@@ -38,23 +38,27 @@ impl Last {
     }
 }
 
-/// Why a field is not signed at the end of a path.
+/// Why a cover does not hold at the end of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unsigned {
     /// It never was.
     Never,
-    /// It was; then this node wrote it.
-    Rewritten(usize),
+    /// It was; then this node wrote this field, which was signed or shown.
+    Rewritten(usize, usize),
+    /// It was; then the effect ran on it.
+    Spent,
+    /// It was; then the review before this node signed the field anew, and not for this effect.
+    Replaced(usize),
     /// It was; then a reducer made one value of those that several branches wrote.
     Mixed,
     /// It was; then a reducer joined it with what the items of this `for` wrote.
     Gathered(usize),
-    /// Another value of the field was: it is the item of this `for`.
+    /// It was, once for all items of this `for`.
     Item(usize),
 }
 
 /// A path from the start, as for each place on it the edge that leads on. A place is a point and whether the field in
-/// question is there (written, or signed) when it is entered.
+/// question is there (written), or the cover, when it is entered.
 pub(super) struct Path<const N: usize> {
     lacking: Lacking,
     there: bool,
@@ -174,7 +178,7 @@ impl<const N: usize> Path<N> {
             {
                 let (body, mut place) = (spec.forks[fork].body(), 0);
                 while place < body.len() {
-                    if proof.nodes[body[place]].ran.unsigns.has(field) {
+                    if proof.nodes[body[place]].writes.has(field) {
                         return Some((body[place], each));
                     }
                     place += 1;
@@ -184,19 +188,27 @@ impl<const N: usize> Path<N> {
         None
     }
 
-    /// Why the field that the path was searched for is not signed at its end.
+    /// Why the cover that the path was searched for does not hold at its end.
     pub(super) const fn unsigned(&self, spec: &GraphSpec, proof: &Proof<N>) -> Unsigned {
-        let Lacking::Signed(field) = self.lacking else {
+        let Lacking::Signed(number) = self.lacking else {
             return Unsigned::Never;
         };
+        let cover = proof.covers.get(number);
         let (mut reason, mut walk) = (Unsigned::Never, self.walk());
         let mut signed = walk.there;
         while let Some(edge) = self.advance(spec, proof, &mut walk) {
             let from = proof.point(edge.from);
-            if !walk.there && (signed || proof.step(edge).signs.has(field)) {
+            let runs = !edge.kind.leaves_review();
+            if !walk.there && (signed || (runs && from.gives.has(number))) {
                 reason = match (edge.kind, edge.from) {
-                    (kind, Point::Node(node)) if !kind.leaves_review() && from.ran.unsigns.has(field) => {
-                        Unsigned::Rewritten(node)
+                    (_, Point::Node(node)) if runs && cover.node == node => Unsigned::Spent,
+                    (_, Point::Node(node))
+                        if runs && !from.ran.signs.has(number) && from.ran.unsigns.has(number) =>
+                    {
+                        match from.writes.and(cover.ends).first() {
+                            Some(field) => Unsigned::Rewritten(node, field),
+                            None => Unsigned::Replaced(node),
+                        }
                     }
                     (EdgeKind::Fork { fork, .. }, _) => Unsigned::Item(fork),
                     (EdgeKind::Empty { fork }, _) => Unsigned::Gathered(fork),
@@ -251,18 +263,26 @@ const fn cross<const N: usize>(
     there: bool,
 ) -> bool {
     let step = proof.step(edge);
-    let (field, after) = match lacking {
+    let after = match lacking {
         Lacking::Nothing => return false,
-        Lacking::Written(field) => (field, there || step.writes.has(field)),
-        Lacking::Signed(field) => (field, (there || step.signs.has(field)) && !step.unsigns.has(field)),
+        Lacking::Written(field) => there || step.writes.has(field),
+        Lacking::Signed(cover) => (there && !step.unsigns.has(cover)) || step.signs.has(cover),
     };
-    let Some((fork, branch)) = edge.joins else {
+    let Some((number, branch)) = edge.joins else {
         return after;
     };
-    let (joined, touches) = (proof.joined(spec, fork), proof.branch(fork, branch).touches.has(field));
-    let lacks = match lacking {
-        Lacking::Signed(_) => !joined.signed.has(field) && (!after || proof.fork(fork).mixed.has(field)),
-        _ => !joined.written.has(field) && !after,
+    let (joined, fork) = (proof.joined(spec, number), proof.fork(number));
+    let branch = proof.branch(number, branch);
+    let (lacks, touches, touched) = match lacking {
+        Lacking::Nothing => (false, false, false),
+        Lacking::Written(field) => {
+            (!joined.written.has(field) && !after, branch.touches.has(field), fork.touched.has(field))
+        }
+        Lacking::Signed(cover) => (
+            !joined.signed.has(cover) && (!after || fork.unsigns.has(cover)),
+            branch.spoils.has(cover),
+            fork.spoiled.has(cover),
+        ),
     };
-    !lacks || (!touches && proof.fork(fork).touched.has(field))
+    !lacks || (!touches && touched)
 }

@@ -1,6 +1,7 @@
 //! What holds at every point of a graph, whatever path led there.
 
 use super::bits::Bits;
+use super::covers::Covers;
 use super::facts::{Facts, Step};
 use super::names::Names;
 use super::order::{Links, NONE, Order, Side};
@@ -17,6 +18,14 @@ pub(super) struct NodeProof {
     pub(super) stopped: Step,
     /// What leaving after the run does. The field of a `match` after the node counts as written, for the same reason.
     pub(super) ran: Step,
+    /// The fields that it writes.
+    pub(super) writes: Bits,
+    /// The fields that it takes as signed by another node's review.
+    pub(super) approved: Bits,
+    /// Those of them that no review signs for it.
+    pub(super) uncovered: Bits,
+    /// The covers that its review gives.
+    pub(super) gives: Bits,
     /// The fields whose value may be another one after the node: those it writes, and the one that the operator of its
     /// review may edit.
     pub(super) touches: Bits,
@@ -40,6 +49,10 @@ impl NodeProof {
         entry: Facts::ANYTHING,
         stopped: Step::NOTHING,
         ran: Step::NOTHING,
+        writes: Bits::NONE,
+        approved: Bits::NONE,
+        uncovered: Bits::NONE,
+        gives: Bits::NONE,
         touches: Bits::NONE,
         races: Bits::NONE,
         of_items: false,
@@ -49,7 +62,8 @@ impl NodeProof {
         rejects: false,
     };
 
-    /// Resolves the names of a node. A name that is no field is left out: rustc reports it where it stands.
+    /// Resolves the names of a node. A name that is no field is left out: rustc reports it where it stands. What it does
+    /// to signatures depends on the other nodes, too: [`Covers::read`] says it.
     pub(super) const fn of(node: &NodeSpec, names: &Names) -> Self {
         let mut own = None;
         if let Some(interrupt) = &node.interrupt {
@@ -81,8 +95,10 @@ impl NodeProof {
         }
         reads = reads.or(reviewed);
         Self {
-            stopped: Step { writes: reads, signs: approved.minus(reviewed), unsigns: Bits::NONE },
-            ran: Step { writes: reads.or(writes), signs: approved.or(reviewed), unsigns: writes },
+            stopped: Step { writes: reads, ..Step::NOTHING },
+            ran: Step { writes: reads.or(writes), ..Step::NOTHING },
+            writes,
+            approved: approved.minus(reviewed),
             touches: writes.or(reviewed),
             ..Self::BLANK
         }
@@ -107,12 +123,13 @@ pub struct Proof<const N: usize> {
     pub(super) nodes: [NodeProof; N],
     /// The `#[output]` fields.
     pub(super) outputs: Bits,
+    pub(super) covers: Covers,
     // A branch begins with a node that begins no other, so there are at most as many branches, and forks, as nodes.
     pub(super) branches: [BranchProof; N],
     pub(super) forks: [ForkProof; N],
 }
 
-/// Finds out which fields are written, and which are signed, on every path to each point of a graph.
+/// Finds out which fields are written, and which are signed for whom, on every path to each point of a graph.
 ///
 /// It judges nothing: [`check_node`](super::check_node) and its kin do, each where its sentence belongs.
 ///
@@ -156,6 +173,7 @@ impl<const N: usize> Proof<N> {
             start: NodeProof::BLANK,
             nodes: [NodeProof::BLANK; N],
             outputs: Bits::NONE,
+            covers: Covers::NONE,
             branches: [BranchProof::BLANK; N],
             forks: [ForkProof::BLANK; N],
         };
@@ -182,6 +200,7 @@ impl<const N: usize> Proof<N> {
             proof.nodes[node] = NodeProof::of(&spec.nodes[node], &names);
             node += 1;
         }
+        proof.covers = Covers::read(spec, &names, &mut proof.nodes);
         let mut route = 0;
         while route < spec.routes.len() {
             proof.looks_at(spec.routes[route].from, names.find(spec.routes[route].field));

@@ -40,7 +40,7 @@ pub enum ReadKind {
     Required,
     /// `plan: Option<&str>`: perhaps not written yet.
     Optional,
-    /// `draft: &Approved<T>`: written, and signed since, on every path.
+    /// `draft: &Approved<T>`: written, signed since for this very node, and not spent by it, on every path.
     Approved,
 }
 
@@ -65,6 +65,8 @@ pub enum Payload {
 }
 
 /// `#[interrupt_before]`: a person signs a field before the node runs.
+///
+/// The signature is for this node, which spends it, and for the later effects that it covers, each once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InterruptSpec {
     /// The field that is signed.
@@ -77,6 +79,29 @@ pub struct InterruptSpec {
     pub remind_ms: Option<u64>,
     /// Whether the operator may change what they sign.
     pub edit: bool,
+    /// The later effects that run on the same signature, by their names in the graph.
+    pub covers: &'static [&'static str],
+    /// The fields that are shown beside the draft, and signed with it, but not edited.
+    pub shows: &'static [&'static str],
+    /// The fields that the node, or a covered one, reads though nobody signs them.
+    pub unsigned: &'static [&'static str],
+}
+
+impl InterruptSpec {
+    /// A review of a field, of which nothing else is said.
+    #[must_use]
+    pub const fn of(field: &'static str) -> Self {
+        Self {
+            field,
+            role: None,
+            expires_ms: None,
+            remind_ms: None,
+            edit: true,
+            covers: &[],
+            shows: &[],
+            unsigned: &[],
+        }
+    }
 }
 
 /// What happens when a node fails.

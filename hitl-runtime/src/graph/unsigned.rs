@@ -1,4 +1,4 @@
-//! Why a field is not signed where a node takes it as approved, and what to do about it.
+//! Why a node may not run on a signature that it takes as `&Approved<…>`, and what to do about it.
 
 use super::check::holds;
 use super::names::same;
@@ -6,13 +6,8 @@ use super::path::{Lacking, Last, Path, Unsigned};
 use super::sentence::Sentence;
 use super::{GraphSpec, Point, Proof};
 
-/// The sentence for a field that is taken as `Approved<…>` and is not signed on some path.
-pub(super) const fn unsigned<const N: usize>(
-    spec: &GraphSpec,
-    proof: &Proof<N>,
-    node: usize,
-    field: usize,
-) -> Sentence {
+/// The sentence for a field that is taken as `&Approved<…>` and that no review signs for the node.
+pub(super) const fn uncovered(spec: &GraphSpec, node: usize, field: usize) -> Sentence {
     let (name, told) = (spec.nodes[node].name, &spec.state.fields[field]);
     let mut text = Sentence::of(&[
         "node `",
@@ -21,55 +16,157 @@ pub(super) const fn unsigned<const N: usize>(
         told.name,
         "` as `&Approved<",
         told.ty,
-        ">`, but a path reaches it on which `",
-        told.name,
+        ">`, and no review signs it for `",
+        name,
+        "`: ",
     ]);
-    let to = Point::Node(node);
-    let Some(path) = Path::find(spec, proof, to, Last::Any, Lacking::Signed(field)) else {
-        text.add(&["` is not signed"]);
-        return text;
-    };
-    let reason = path.unsigned(spec, proof);
-    match reason {
-        Unsigned::Never => text.add(&["` was never signed: "]),
-        Unsigned::Rewritten(writer) => {
-            let writer = spec.nodes[writer].name;
-            text.add(&["` is written again by `", writer, "` after it was signed: "]);
-        }
-        Unsigned::Mixed => text.add(&["` is put together from several branches after they had it signed: "]),
-        Unsigned::Gathered(fork) => {
-            let list = spec.forks[fork].list();
-            text.add(&["` is put together from what each of `", list, "` writes after it was signed: "]);
-        }
-        Unsigned::Item(fork) => {
-            let list = spec.forks[fork].list();
-            text.add(&["` is another one for each of `", list, "`, and not what was signed: "]);
-        }
+    let (mut review, mut found) = (0, false);
+    if !reviews(spec, node) {
+        text.add(&["put `#[interrupt_before]` on `", name, "`"]);
+        found = true;
     }
-    path.show(spec, proof, &mut text);
-    text.add(&["; put `#[interrupt_before]` on `", name, "`"]);
-    if let Unsigned::Never = reason
-        && let Some(signer) = signer(spec, proof, &path, node, field)
-    {
-        let signer = spec.nodes[signer].name;
-        text.add(&[", or lead that path through `", signer, "`, whose review signs it"]);
+    while review < spec.nodes.len() {
+        if let Some(interrupt) = &spec.nodes[review].interrupt
+            && review != node
+            && same(interrupt.field, told.name)
+            && !signs_for_items(spec, review, node)
+        {
+            text.add(&[
+                if found { ", or let" } else { "let" },
+                " the review before `",
+                spec.nodes[review].name,
+                "` cover it, `covers = (",
+                name,
+                ")`",
+            ]);
+            return text;
+        }
+        review += 1;
+    }
+    if !found {
+        text.add(&["take it as `&", told.ty, "`, or have a node before it reviewed that covers it"]);
     }
     text
 }
 
-/// A node off the path, and not `reader`, whose review signs a field.
-const fn signer<const N: usize>(
+/// The sentence for a name in `covers` that stands for no effect which runs on the signature.
+pub(super) const fn covers_nothing(spec: &GraphSpec, review: usize, place: usize) -> Sentence {
+    let Some(interrupt) = &spec.nodes[review].interrupt else { return Sentence::of(&[]) };
+    let name = interrupt.covers[place];
+    let mut text = Sentence::of(&["the review before `", spec.nodes[review].name, "` covers `", name, "`, "]);
+    match spec.node_index(name) {
+        None => text.add(&[
+            "which is no node of this graph: write the name that the graph has for it, or take it out",
+        ]),
+        Some(node) if reviews_field(spec, node, interrupt.field) => text.add(&[
+            "which has a review of `",
+            interrupt.field,
+            "` of its own: take it out, or take `#[interrupt_before]` off `",
+            name,
+            "`",
+        ]),
+        Some(_) => text.add(&[
+            "which does not take `",
+            interrupt.field,
+            "` as signed: give `",
+            name,
+            "` a parameter `",
+            interrupt.field,
+            ": &Approved<…>`, or take it out",
+        ]),
+    }
+    text
+}
+
+const fn reviews(spec: &GraphSpec, node: usize) -> bool {
+    spec.nodes[node].interrupt.is_some()
+}
+
+const fn reviews_field(spec: &GraphSpec, node: usize, field: &str) -> bool {
+    match &spec.nodes[node].interrupt {
+        Some(interrupt) => same(interrupt.field, field),
+        None => false,
+    }
+}
+
+/// The sentence for a field that is taken as `&Approved<…>` and is not signed for the node on some path.
+pub(super) const fn unsigned<const N: usize>(
+    spec: &GraphSpec,
+    proof: &Proof<N>,
+    node: usize,
+    cover: usize,
+) -> Sentence {
+    let (name, told) = (spec.nodes[node].name, &spec.state.fields[proof.covers.get(cover).field]);
+    let mut text = Sentence::of(&[
+        "node `",
+        name,
+        "` takes `",
+        told.name,
+        "` as `&Approved<",
+        told.ty,
+        ">`, but a path reaches it on which ",
+    ]);
+    let to = Point::Node(node);
+    let Some(path) = Path::find(spec, proof, to, Last::Any, Lacking::Signed(cover)) else {
+        text.add(&["`", told.name, "` is not signed"]);
+        return text;
+    };
+    let reason = path.unsigned(spec, proof);
+    match reason {
+        Unsigned::Never => text.add(&["`", told.name, "` was never signed for it: "]),
+        Unsigned::Spent => text.add(&["it has spent the signature already: "]),
+        Unsigned::Rewritten(writer, field) => {
+            let (field, writer) = (spec.state.fields[field].name, spec.nodes[writer].name);
+            let was = if same(field, told.name) { "signed: " } else { "shown beside what was signed: " };
+            text.add(&["`", field, "` is written again by `", writer, "` after it was ", was]);
+        }
+        Unsigned::Replaced(review) => {
+            let review = spec.nodes[review].name;
+            text.add(&["the review before `", review, "` comes last, and does not cover it: "]);
+        }
+        Unsigned::Mixed => {
+            text.add(&["`", told.name, "` is put together from several branches after they had it signed: "]);
+        }
+        Unsigned::Gathered(fork) => {
+            let list = spec.forks[fork].list();
+            let name = told.name;
+            text.add(&[
+                "`",
+                name,
+                "` is put together from what each of `",
+                list,
+                "` writes after it was signed: ",
+            ]);
+        }
+        Unsigned::Item(fork) => {
+            let list = spec.forks[fork].list();
+            text.add(&["`", told.name, "` was signed once, and not for each of `", list, "`: "]);
+        }
+    }
+    path.show(spec, proof, &mut text);
+    if !reviews(spec, node) {
+        text.add(&["; put `#[interrupt_before]` on `", name, "`"]);
+    }
+    if let Unsigned::Never = reason
+        && let Some(review) = giver(spec, proof, &path, node, cover)
+    {
+        let joint = if reviews(spec, node) { "; lead" } else { ", or lead" };
+        text.add(&[joint, " that path through `", spec.nodes[review].name, "`, whose review covers it"]);
+    }
+    text
+}
+
+/// A node off the path whose review gives a cover.
+const fn giver<const N: usize>(
     spec: &GraphSpec,
     proof: &Proof<N>,
     path: &Path<N>,
     reader: usize,
-    field: usize,
+    cover: usize,
 ) -> Option<usize> {
     let mut node = 0;
-    while node < spec.nodes.len() {
-        if node != reader
-            && let Some(interrupt) = &spec.nodes[node].interrupt
-            && same(interrupt.field, spec.state.fields[field].name)
+    while node < N {
+        if proof.nodes[node].gives.has(cover)
             && !path.passes(spec, proof, node)
             && !signs_for_items(spec, node, reader)
         {

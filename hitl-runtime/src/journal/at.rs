@@ -82,6 +82,12 @@ pub(crate) struct OpenAt {
     /// Who proposed, by an edit, what is to be signed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) proposed: Option<Proposer>,
+    /// The later effects that the signature will cover.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) covers: Vec<String>,
+    /// The fields that are shown beside the draft.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) shows: Vec<String>,
 }
 
 fn is_none_yet(n: &u64) -> bool {

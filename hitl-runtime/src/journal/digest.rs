@@ -9,7 +9,8 @@ use sha2::{Digest as _, Sha256};
 use super::canonical;
 
 /// The SHA-256 of a review in canonical JSON (RFC 8785): the thread, the node, the place where the review was
-/// opened, and the draft. Two reviews never share one, even where their drafts are alike.
+/// opened, the draft, the fields that are shown beside it, and the later effects that the signature covers. Two reviews
+/// never share one, even where their drafts are alike.
 ///
 /// ```
 /// use hitl::Digest;
@@ -156,18 +157,34 @@ pub(crate) struct Subject<'a> {
     pub(crate) field: &'a str,
     pub(crate) place: u64,
     pub(crate) draft: &'a Value,
+    /// The later effects that the signature covers.
+    pub(crate) covers: &'a [String],
+    /// The fields that are shown beside the draft, as an object; `None` where the review shows none.
+    pub(crate) shown: Option<&'a Value>,
 }
 
 impl Subject<'_> {
     pub(crate) fn digest(&self) -> Result<Digest, DigestError> {
         let mut json = Vec::with_capacity(512);
-        json.extend_from_slice(br#"{"draft":"#);
+        json.push(b'{');
+        // Left out where there are none, as in the digests of before there could be any.
+        if !self.covers.is_empty() {
+            canonical::plain("covers", &mut json)?;
+            json.push(b':');
+            canonical::plain(self.covers, &mut json)?;
+            json.push(b',');
+        }
+        json.extend_from_slice(br#""draft":"#);
         canonical::write(self.draft, &mut json)?;
         // In the order of their names, as every object in canonical JSON.
         for (name, text) in [("field", self.field), ("id", self.id), ("node", self.node)] {
             member(name, text, &mut json)?;
         }
         member("place", &self.place, &mut json)?;
+        if let Some(shown) = self.shown {
+            json.extend_from_slice(br#","shown":"#);
+            canonical::write(shown, &mut json)?;
+        }
         member("thread", self.thread, &mut json)?;
         json.push(b'}');
         Ok(Digest::of(&json))
@@ -224,10 +241,17 @@ mod tests {
     fn a_review_is_digested_in_canonical_json() {
         let draft = json!({ "b": [1.0, "\u{1}"], "a": { "ü": null } });
         let (thread, id, node, field, place) = ("ticket \"1\"", "0f", "execute", "draft", 3);
-        let ours = Subject { thread, id, node, field, place, draft: &draft }.digest().unwrap();
-        let whole = json!({
+        let plain = Subject { thread, id, node, field, place, draft: &draft, covers: &[], shown: None };
+        let mut whole = json!({
             "thread": thread, "id": id, "node": node, "field": field, "place": place, "draft": draft,
         });
-        assert_eq!(ours, Digest::of(&serde_json_canonicalizer::to_vec(&whole).unwrap()));
+        let digest = |whole: &Value| Digest::of(&serde_json_canonicalizer::to_vec(whole).unwrap());
+        assert_eq!(plain.digest().unwrap(), digest(&whole));
+
+        let (covers, shown) = (["wire".to_owned(), "hold".to_owned()], json!({ "iban": "DE1", "bic": null }));
+        whole["covers"] = json!(covers);
+        whole["shown"] = shown.clone();
+        let more = Subject { covers: &covers, shown: Some(&shown), ..plain };
+        assert_eq!(more.digest().unwrap(), digest(&whole));
     }
 }

@@ -167,6 +167,12 @@ pub enum Event {
         /// Who proposed, by an edit, what is to be signed. Left out where a node did.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         proposed: Option<Proposer>,
+        /// The later effects that may run on the same signature, each once.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        covers: Vec<String>,
+        /// The fields that are shown beside the draft and signed with it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        shows: Vec<String>,
     },
     /// An open review was brought up again.
     Reminded {
@@ -491,4 +497,21 @@ pub struct Signature {
     pub role: Option<String>,
     /// The digest of what was signed.
     pub digest: Digest,
+    /// The later effects that may run on it beside the node, each once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub covers: Vec<String>,
+    /// The fields that were shown beside what was signed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shows: Vec<String>,
+    /// The effects that have begun since, each with the place of the entry that led to it: an effect runs on a signature
+    /// in one visit only.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub spent: BTreeMap<String, Place>,
+}
+
+impl Signature {
+    /// Whether another signature came of the same verdict, whatever has run on either.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        (self.place, self.digest) == (other.place, other.digest)
+    }
 }

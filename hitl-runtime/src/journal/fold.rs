@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     ThreadId,
+    guard::Broken,
     state::{FieldError, State},
 };
 
@@ -34,6 +35,10 @@ pub(crate) struct Fold<S: State> {
     pub(crate) lanes: BTreeMap<LaneId, Box<Lane<S::Fields>>>,
     pub(super) lanes_made: LaneId,
     pub(crate) lease: Option<Lease>,
+    /// When the entry that set the lease was written; unknown where only a snapshot says the lease.
+    pub(crate) lease_from_ms: Option<u64>,
+    /// When the lease ends by this process's clock, where the clock that set it is ahead.
+    pub(crate) lease_ends_ms: Option<u64>,
     /// Nodes run since a person last moved the thread.
     pub(crate) steps: u64,
     pub(crate) ended: bool,
@@ -58,6 +63,16 @@ pub(crate) enum FoldError {
     Unmigrated { from: u32, problem: String },
 }
 
+impl FoldError {
+    /// The user's code that is broken, where that is why.
+    pub(crate) fn as_broken(&self) -> Option<Broken> {
+        match self {
+            Self::Changed(error) => error.as_broken(),
+            Self::Damaged(_) | Self::Unmigrated { .. } => None,
+        }
+    }
+}
+
 impl<S: State> Fold<S> {
     /// A thread with no entries.
     pub(crate) fn empty(thread: ThreadId) -> Self {
@@ -73,6 +88,8 @@ impl<S: State> Fold<S> {
             lanes: BTreeMap::new(),
             lanes_made: 0,
             lease: None,
+            lease_from_ms: None,
+            lease_ends_ms: None,
             steps: 0,
             ended: false,
             at_ms: 0,
@@ -101,6 +118,7 @@ impl<S: State> Fold<S> {
             Some(snapshot) if first => {
                 self.thaw(snapshot)?;
                 self.at_ms = entry.at_ms;
+                self.lease_from_ms = entry.lease.as_ref().map(|_| entry.at_ms);
                 self.count(body.len(), Some(snapshot.get().len()));
             }
             snapshot => {
@@ -132,9 +150,7 @@ impl<S: State> Fold<S> {
     pub(crate) fn apply(&mut self, entry: &Entry) -> Result<(), FoldError> {
         let place = self.next;
         self.at_ms = entry.at_ms;
-        if entry.lease.is_some() {
-            self.lease.clone_from(&entry.lease);
-        }
+        self.take_lease(entry.lease.as_ref(), entry.at_ms);
         match &entry.event {
             Event::Started { graph, print, version, id, input, to, .. } => {
                 graph.clone_into(&mut self.graph);
@@ -166,9 +182,21 @@ impl<S: State> Fold<S> {
                 let lane = self.lane(*lane)?;
                 lane.sources.act();
                 let visit = moved(&mut lane.at)?;
+                lane.spend(&visit);
                 lane.at = At::Began { visit, key: key.clone(), place };
             }
-            Event::Paused { lane, field, digest, role, deadline_ms, remind_ms, proposed, .. } => {
+            Event::Paused {
+                lane,
+                field,
+                digest,
+                role,
+                deadline_ms,
+                remind_ms,
+                covers,
+                shows,
+                proposed,
+                ..
+            } => {
                 self.opened(*lane, field);
                 let at = &mut self.lane(*lane)?.at;
                 let visit = moved(at)?;
@@ -183,6 +211,8 @@ impl<S: State> Fold<S> {
                     remind_ms: *remind_ms,
                     reminded: 0,
                     proposed: proposed.clone(),
+                    covers: covers.clone(),
+                    shows: shows.clone(),
                 }));
             }
             Event::Reminded { lane, times, .. } => match &mut self.lane(*lane)?.at {
@@ -252,6 +282,20 @@ impl<S: State> Fold<S> {
         Ok(())
     }
 
+    /// Takes an entry's lease, if it says one.
+    pub(crate) fn take_lease(&mut self, lease: Option<&Lease>, at_ms: u64) {
+        if let Some(lease) = lease {
+            self.lease = Some(lease.clone());
+            (self.lease_from_ms, self.lease_ends_ms) = (Some(at_ms), None);
+        }
+    }
+
+    /// Until when a runner has the thread, as far as this process may rely on the runner's clock.
+    pub(crate) fn leased_until_ms(&self) -> Option<u64> {
+        let until_ms = self.lease.as_ref()?.until_ms;
+        Some(self.lease_ends_ms.map_or(until_ms, |ends| ends.min(until_ms)))
+    }
+
     /// A thread that rests belongs to nobody.
     fn release(&mut self) {
         if self.lease.is_some() && !self.lanes.values().any(|lane| lane.at.is_active()) {
@@ -281,13 +325,17 @@ impl<S: State> Fold<S> {
         let At::Paused(open) = std::mem::replace(&mut lane.at, At::Ended) else {
             return Err(FoldError::Damaged("it decides a review that is not open".to_owned()));
         };
-        let OpenAt { visit, field, place: opened, digest: seen, role, .. } = *open;
+        let OpenAt { visit, field, place: opened, digest: seen, role, covers, shows, .. } = *open;
+        let (covered, shown) = (covers.clone(), super::proposal::values_of(&shows, &*lane.fields)?);
         let sign = |digest| Signature {
             node: visit.node,
             place: opened,
             operator: by.operator.clone(),
             role,
             digest,
+            covers,
+            shows,
+            spent: BTreeMap::new(),
         };
         // What led to the node goes on with it to its run.
         let mut brings = visit.brings;
@@ -303,7 +351,7 @@ impl<S: State> Fold<S> {
             }
             Decision::Edit { after, .. } if let Some(Proposal::Made { roles, .. }) = proposal => {
                 self.take(id, &Values::from([(field.clone(), after.clone())]), None)?;
-                self.propose(id, &field, by, roles, after)?;
+                self.propose(id, &field, by, roles, after, covered, shown)?;
                 (signed, brings) = (false, None);
             }
             Decision::Edit { after, signed, .. } => {
@@ -431,7 +479,7 @@ impl<S: State> Fold<S> {
 
     /// Whether a runner has the thread at this time.
     pub(crate) fn is_leased(&self, now_ms: u64) -> bool {
-        self.lease.as_ref().is_some_and(|lease| lease.until_ms > now_ms)
+        self.leased_until_ms().is_some_and(|until_ms| until_ms > now_ms)
     }
 
     /// Whether the thread has come to its end, though no entry says so yet.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 
-use super::{At, Pending, Place, Signature, Source, Sources, Values};
+use super::{At, Pending, Place, Signature, Source, Sources, Values, at::Visit};
 use crate::{
     graph::StateSpec,
     state::{FieldError, Fields},
@@ -123,6 +123,15 @@ impl<F: Fields> Lane<F> {
         Ok(())
     }
 
+    /// An effect begins: whatever it may run on is spent by this visit, and by no other one.
+    pub(super) fn spend(&mut self, visit: &Visit) {
+        if !self.signatures.is_empty() {
+            for signature in Arc::make_mut(&mut self.signatures).values_mut() {
+                signature.spent.entry(visit.node.clone()).or_insert(visit.entered);
+            }
+        }
+    }
+
     /// All that comes out of an item which is done: what it wrote to fields with a reducer. The rest was its own.
     pub(super) fn keep_shared(&mut self, state: &StateSpec) {
         self.wrote.retain(|arrival| is_reduced(state, &arrival.field));
@@ -134,6 +143,22 @@ impl<F: Fields> Lane<F> {
 
 fn is_reduced(state: &StateSpec, field: &str) -> bool {
     state.fields.iter().any(|spec| spec.name == field && spec.reduced)
+}
+
+/// The fields that a review shows beside its draft, as a digest has them; `None` where it shows none. What nothing has
+/// written is left out.
+pub(crate) fn shown<F: Fields>(fields: &F, names: &[String]) -> Result<Option<Value>, FieldError> {
+    if names.is_empty() {
+        return Ok(None);
+    }
+    let mut shown = serde_json::Map::new();
+    for name in names {
+        if let Some(json) = fields.read(name)? {
+            let value = serde_json::from_str(&json).map_err(|e| FieldError::value(name, e))?;
+            shown.insert(name.clone(), value);
+        }
+    }
+    Ok(Some(Value::Object(shown)))
 }
 
 /// A second view of the same state. Through JSON, so that no field's type has to be `Clone`.

@@ -1,13 +1,13 @@
 //! Old entries under new code. What was written under an older version of the state is brought up to this program's as
 //! it is read; the journal stays as it is, and still verifies.
 
-use std::{borrow::Cow, fmt::Display, panic::AssertUnwindSafe, sync::Arc};
+use std::{borrow::Cow, fmt::Display, sync::Arc};
 
 use serde_json::{Value, value::RawValue};
 
 use super::{Arrival, Each, Fold, FoldError, Lane, To, Values, Voided, at::Visit, entry::Renamed};
 use crate::{
-    prose,
+    guard::guarded,
     state::{FieldError, Fields, State},
 };
 
@@ -40,11 +40,9 @@ pub fn migrated<E: Display>(
         before.insert(field.clone(), serde_json::from_str(json.get()).map_err(wrong)?);
     }
     let mut after = before.clone();
-    match std::panic::catch_unwind(AssertUnwindSafe(|| migrate(from, &mut after))) {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => return Err(error.to_string()),
-        Err(panic) => return Err(format!("it panicked: {}", prose::panic(&*panic))),
-    }
+    // The error's own words are the user's code too.
+    let code = || migrate(from, &mut after).map_err(|error| error.to_string());
+    guarded(String::new, code).map_err(|broken| format!("it {}", broken.problem))??;
     let mut values = Values::new();
     for (field, value) in after {
         let json = match written.get(&field) {

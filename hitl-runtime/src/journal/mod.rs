@@ -12,6 +12,7 @@ mod lane;
 mod loose;
 pub(crate) mod migrate;
 mod proposal;
+mod readback;
 mod sides;
 mod to;
 mod usage;
@@ -26,7 +27,7 @@ pub use entry::{Decision, Entry, Event, Lease, Origin, Renamed, Settlement, Sign
 pub(crate) use fold::{Fold, FoldError};
 pub(crate) use frozen::{graph_of, values};
 pub use lane::LaneId;
-pub(crate) use lane::{Arrival, Drafted, Lane, ROOT, copy};
+pub(crate) use lane::{Arrival, Drafted, Lane, ROOT, copy, shown};
 pub(crate) use loose::Loose;
 pub use migrate::Map;
 pub(crate) use proposal::{Pending, Sources};

@@ -17,7 +17,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::{Fold, FoldError, LaneId, OpenAt, Place, Values, digest::from_text};
-use crate::state::State;
+use crate::state::{FieldError, Fields, State};
 
 /// Where a field's value came from, and so where an edit of it goes on from.
 ///
@@ -108,6 +108,12 @@ pub(crate) struct Pending {
     pub(crate) roles: Vec<String>,
     /// The edited draft.
     pub(crate) draft: Box<RawValue>,
+    /// What was shown beside the draft where it was edited, and the effects that its review covered: a review that shows
+    /// or covers anything else is another one than the operator saw.
+    #[serde(default, skip_serializing_if = "Values::is_empty")]
+    pub(crate) shown: Values,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) covered: Vec<String>,
     /// Whether the review that opens next may be signed by it.
     pub(crate) signs: bool,
 }
@@ -267,6 +273,31 @@ impl Sources {
     }
 }
 
+impl Pending {
+    /// Whether a review shows and covers nothing that the operator has not seen.
+    pub(crate) fn has_seen<F: Fields>(&self, open: &OpenAt, fields: &F) -> Result<bool, FieldError> {
+        let shown = values_of(&open.shows, fields)?;
+        let same = |field: &String, json: &RawValue| {
+            self.shown.get(field).is_some_and(|seen| seen.get() == json.get())
+        };
+        Ok(open.covers.iter().all(|node| self.covered.contains(node))
+            && shown.len() == open.shows.len()
+            && shown.iter().all(|(field, json)| same(field, json)))
+    }
+}
+
+/// The values of these fields that are written.
+pub(super) fn values_of<F: Fields>(names: &[String], fields: &F) -> Result<Values, FieldError> {
+    let mut values = Values::new();
+    for name in names {
+        if let Some(json) = fields.read(name)? {
+            let json = RawValue::from_string(json).map_err(|e| FieldError::value(name, e))?;
+            values.insert(name.clone(), json);
+        }
+    }
+    Ok(values)
+}
+
 impl<S: State> Fold<S> {
     /// The same by the names that this program's version of the state has for its fields. Where a field's new name is not
     /// found out, an edit of it goes back further than it need, which the record of effects keeps harmless.
@@ -293,12 +324,15 @@ impl<S: State> Fold<S> {
         by: Proposer,
         roles: &[String],
         draft: &RawValue,
+        covered: Vec<String>,
+        shown: Values,
     ) -> Result<(), FoldError> {
         let lane = self.lane(id)?;
         // Where somebody has refused the draft on its way, whoever edits it does not overrule them unseen.
         let signs = !lane.sources.is_refused(field);
         let (field, draft) = (field.to_owned(), draft.to_owned());
-        lane.pending = Some(Box::new(Pending { field, by, roles: roles.to_vec(), draft, signs }));
+        lane.pending =
+            Some(Box::new(Pending { field, by, roles: roles.to_vec(), draft, shown, covered, signs }));
         Ok(())
     }
 
@@ -335,13 +369,19 @@ impl<S: State> Fold<S> {
         operator: &str,
         edit: Place,
     ) -> Result<(), FoldError> {
-        let pending = self.lanes.get(&id).and_then(|lane| lane.pending.as_deref());
-        let signs = pending.is_some_and(|pending| {
-            pending.signs
-                && pending.field == open.field
-                && (pending.by.edit, pending.by.operator.as_str()) == (edit, operator)
-                && open.role.as_ref().is_none_or(|role| pending.roles.contains(role))
-        });
+        let lane = self.lanes.get(&id);
+        let pending = lane.and_then(|lane| lane.pending.as_deref());
+        let seen = match (lane, pending) {
+            (Some(lane), Some(pending)) => pending.has_seen(open, &*lane.fields)?,
+            _ => false,
+        };
+        let signs = seen
+            && pending.is_some_and(|pending| {
+                pending.signs
+                    && pending.field == open.field
+                    && (pending.by.edit, pending.by.operator.as_str()) == (edit, operator)
+                    && open.role.as_ref().is_none_or(|role| pending.roles.contains(role))
+            });
         if signs {
             return Ok(());
         }

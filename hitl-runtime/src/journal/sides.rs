@@ -32,18 +32,17 @@ impl<S: State> Fold<S> {
     /// Parts into a lane for each item of a list, in their order.
     pub(super) fn each(&mut self, id: LaneId, each: &Each, place: Place) -> Result<(), FoldError> {
         let parent = self.lane(id)?;
-        let (mut signatures, mut before) = (parent.signatures.clone(), parent.before.clone());
+        let mut before = parent.before.clone();
         before.remove(&each.list);
         let Some(parent) = self.lanes.get(&id) else { return Ok(()) };
         let new = self.updated_each(each, parent)?;
         let (items, mut view) = (self.items_of(each, &new, parent)?, seen::<S>(&new, parent)?);
-        Arc::make_mut(&mut signatures).remove(&new.item);
         self.lane(id)?.at = At::Looping { each: Box::new(new.into_owned()) };
         let is_empty = items.is_empty();
         for (item, wrote) in items {
             view.extend(item);
+            // What was signed before was signed once, and not for each: an item begins without a signature.
             let lane = self.part(id, filled(&view)?, &each.head, place);
-            lane.signatures.clone_from(&signatures);
             lane.before.clone_from(&before);
             lane.before.extend(wrote);
         }
@@ -86,7 +85,8 @@ impl<S: State> Fold<S> {
             self.lanes.iter().filter(|(_, lane)| lane.parent == Some(parent)).map(|(id, _)| *id).collect();
         let (at_fork, before_fork) =
             (self.lane(parent)?.signatures.clone(), self.lane(parent)?.before.clone());
-        let (mut edits, mut writes, mut signed) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut edits, mut writes) = (Vec::new(), Vec::new());
+        let (mut signed, mut spent) = (Vec::new(), Vec::new());
         for id in branches {
             let Some(branch) = self.lanes.remove(&id) else { continue };
             let around = self.lane(parent)?;
@@ -94,8 +94,10 @@ impl<S: State> Fold<S> {
             around.sources.act_with(&branch.sources);
             for (field, signature) in Arc::unwrap_or_clone(branch.signatures) {
                 let touched = branch.wrote.iter().any(|arrival| arrival.field == field);
-                if touched || at_fork.get(&field) != Some(&signature) {
+                if touched || !at_fork.get(&field).is_some_and(|before| before.is_same(&signature)) {
                     signed.push((field, signature));
+                } else {
+                    spent.push((field, signature.spent));
                 }
             }
             let (replacing, reducing): (Vec<_>, Vec<_>) =
@@ -112,7 +114,16 @@ impl<S: State> Fold<S> {
                 lane.sources.wrote(&arrival.field, met.clone());
             }
         }
-        Arc::make_mut(&mut lane.signatures).extend(signed);
+        let signatures = Arc::make_mut(&mut lane.signatures);
+        // What one branch has spent is spent for all.
+        for (field, spent) in spent {
+            if let Some(signature) = signatures.get_mut(&field) {
+                for (node, entered) in spent {
+                    signature.spent.entry(node).or_insert(entered);
+                }
+            }
+        }
+        signatures.extend(signed);
         for field in lane.at.each().map(|each| each.into.clone()).unwrap_or_default() {
             if lane.fields.read(&field)?.is_none() {
                 lane.take(&S::SPEC, &field, &empty_list()?, false, place)?;

@@ -44,6 +44,13 @@ pub(crate) struct Ran<'a> {
 /// The fields that a node wrote, in the order of their names.
 pub(crate) type Wrote<'a> = &'a [(&'static str, Box<RawValue>)];
 
+impl Written<'_> {
+    /// Whether it says that a node has finished.
+    pub(crate) fn is_ran(&self) -> bool {
+        matches!(self.event, Said::Ran { .. } | Said::Event(Event::Ran { .. }))
+    }
+}
+
 impl<'a> From<&'a Entry> for Written<'a> {
     fn from(Entry { at_ms, event, lease, spent, snapshot }: &'a Entry) -> Self {
         let (event, snapshot) = (Said::Event(event), snapshot.as_deref());

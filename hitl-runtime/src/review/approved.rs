@@ -6,8 +6,10 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::{
-    ThreadId,
-    journal::{Digest, DigestError, Signature, Subject},
+    Place, ThreadId,
+    graph::{GraphSpec, InterruptSpec, NodeSpec, ReadKind},
+    journal::{Digest, DigestError, Signature, Subject, shown},
+    state::Fields,
 };
 
 /// A value that an operator has signed, and that nothing has changed since.
@@ -102,21 +104,34 @@ impl<T: fmt::Debug> fmt::Debug for Approved<T> {
     }
 }
 
-/// The signatures that the fields of a thread bear.
+/// The signatures that the fields of a thread bear, as one visit to a node sees them.
 #[derive(Clone, Debug)]
 pub struct Signatures {
     pub(crate) thread: ThreadId,
     pub(crate) id: Arc<str>,
     pub(crate) by_field: Arc<BTreeMap<String, Signature>>,
+    pub(crate) graph: &'static GraphSpec,
+    pub(crate) node: &'static NodeSpec,
+    /// The place of the entry that led to the node.
+    pub(crate) entered: Place,
 }
 
 impl Signatures {
-    /// The value with its proof, if the signature is for this very value.
-    pub(crate) fn mint<T>(&self, field: &'static str, value: &T) -> Result<Approved<T>, SignatureError>
+    /// Returns the value with its proof, if the signature is for this very value, for this node and for this visit.
+    pub(crate) fn mint<T, F>(
+        &self,
+        field: &'static str,
+        value: &T,
+        fields: &F,
+    ) -> Result<Approved<T>, SignatureError>
     where
         T: Serialize + DeserializeOwned,
+        F: Fields,
     {
         let signature = self.by_field.get(field).ok_or(SignatureError::Missing { field })?;
+        permits(self.graph, self.node, Some(self.entered), field, signature)?;
+        let shown = shown(fields, &signature.shows)
+            .map_err(|error| DigestError { path: error.field, problem: error.problem })?;
         let json: Value =
             serde_json::to_value(value).map_err(|source| SignatureError::Encoding { field, source })?;
         let subject = Subject {
@@ -126,6 +141,8 @@ impl Signatures {
             field,
             place: signature.place,
             draft: &json,
+            covers: &signature.covers,
+            shown: shown.as_ref(),
         };
         if subject.digest()? != signature.digest {
             return Err(SignatureError::Altered { field });
@@ -134,6 +151,49 @@ impl Signatures {
             serde_json::from_value(json).map_err(|source| SignatureError::Encoding { field, source })?;
         Ok(Approved { value, thread: self.thread.clone(), field, signature: signature.clone() })
     }
+}
+
+/// Checks that a visit to a node may run on a signature, whatever its value: that its review was the node's own or covers
+/// it, that no other visit has spent it, and that what the node reads beside it was shown.
+///
+/// `entered` is the place of the entry that led to the node, if the thread is there by now.
+pub(crate) fn permits(
+    graph: &GraphSpec,
+    node: &NodeSpec,
+    entered: Option<Place>,
+    field: &'static str,
+    signature: &Signature,
+) -> Result<(), SignatureError> {
+    // A journal may know the node by an older name.
+    let is = |name: &str, node: &NodeSpec| {
+        name == node.name || graph.renamed.iter().any(|(old, new)| *old == name && *new == node.name)
+    };
+    let is_own = is(&signature.node, node);
+    let wants_own = node.interrupt.is_some_and(|interrupt| interrupt.field == field);
+    if !is_own && (wants_own || !signature.covers.iter().any(|name| is(name, node))) {
+        return Err(SignatureError::NotForNode { field, node: node.name, review: signature.node.clone() });
+    }
+    if signature.spent.iter().any(|(name, visit)| is(name, node) && Some(*visit) != entered) {
+        return Err(SignatureError::Spent { field, node: node.name });
+    }
+    if node.interrupt.is_some() && !is_own {
+        // What it reads is its own review's business.
+        return Ok(());
+    }
+    // Where that review is no more, those count that cover the node now.
+    let signed_before = graph.nodes.iter().find(|reviewed| is(&signature.node, reviewed));
+    let reviews = graph.nodes.iter().filter_map(|reviewed| reviewed.interrupt);
+    let covers_now = |review: &InterruptSpec| review.field == field && review.covers.contains(&node.name);
+    let review = signed_before
+        .and_then(|reviewed| reviewed.interrupt)
+        .or_else(|| reviews.into_iter().find(covers_now));
+    let unsigned = review.map_or(&[][..], |review| review.unsigned);
+    for read in node.reads.iter().filter(|read| read.kind != ReadKind::Approved) {
+        if !signature.shows.iter().any(|shown| shown == read.field) && !unsigned.contains(&read.field) {
+            return Err(SignatureError::NotShown { field, node: node.name, read: read.field });
+        }
+    }
+    Ok(())
 }
 
 /// Why a field has no proof.
@@ -147,10 +207,38 @@ pub enum SignatureError {
         field: &'static str,
     },
     /// Somebody has signed something else.
-    #[error("`{field}` is not what was signed")]
+    #[error("`{field}`, or what was shown beside it, is not what was signed")]
     Altered {
         /// The field.
         field: &'static str,
+    },
+    /// It was signed for another node.
+    #[error("`{field}` was signed before `{review}`, whose review does not cover `{node}`")]
+    NotForNode {
+        /// The field.
+        field: &'static str,
+        /// The node that would run on the signature.
+        node: &'static str,
+        /// The node whose review signed it.
+        review: String,
+    },
+    /// The node has run on the signature in an earlier visit.
+    #[error("`{node}` has spent the signature on `{field}` already: each round needs a review of its own")]
+    Spent {
+        /// The field.
+        field: &'static str,
+        /// The node.
+        node: &'static str,
+    },
+    /// The node reads a field that nobody was shown.
+    #[error("`{node}` reads `{read}`, which was not shown when `{field}` was signed")]
+    NotShown {
+        /// The field that was signed.
+        field: &'static str,
+        /// The node.
+        node: &'static str,
+        /// The field that it reads.
+        read: &'static str,
     },
     /// Its value has no JSON form.
     #[error("`{field}` has no JSON form")]
@@ -163,4 +251,115 @@ pub enum SignatureError {
     /// Its value has no canonical JSON.
     #[error(transparent)]
     Digest(#[from] DigestError),
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::graph::{InterruptSpec, Point, ReadSpec, StateSpec};
+
+    const fn read(field: &'static str, kind: ReadKind) -> ReadSpec {
+        ReadSpec { field, kind }
+    }
+
+    /// `hold` covers `wire` and `file`; `file` reads the memo, which nobody signs, and the account.
+    const NODES: &[NodeSpec] = &[
+        NodeSpec {
+            name: "hold",
+            reads: &[read("draft", ReadKind::Approved)],
+            interrupt: Some(InterruptSpec {
+                covers: &["wire", "file"],
+                unsigned: &["memo"],
+                ..InterruptSpec::of("draft")
+            }),
+            ..NodeSpec::BLANK
+        },
+        NodeSpec { name: "wire", reads: &[read("draft", ReadKind::Approved)], ..NodeSpec::BLANK },
+        NodeSpec {
+            name: "file",
+            reads: &[
+                read("draft", ReadKind::Approved),
+                read("memo", ReadKind::Optional),
+                read("iban", ReadKind::Optional),
+            ],
+            ..NodeSpec::BLANK
+        },
+        NodeSpec {
+            name: "book",
+            reads: &[read("draft", ReadKind::Approved)],
+            interrupt: Some(InterruptSpec::of("draft")),
+            ..NodeSpec::BLANK
+        },
+    ];
+
+    const GRAPH: GraphSpec = GraphSpec {
+        name: "Graph",
+        docs: "",
+        state: StateSpec { name: "State", version: 1, fields: &[] },
+        nodes: NODES,
+        edges: &[],
+        routes: &[],
+        forks: &[],
+        renamed: &[("send", "wire"), ("reserve", "hold")],
+    };
+
+    /// A signature of the review before a node, for these others, with what has run on it.
+    fn signature(node: &str, covers: &[&str], shows: &[&str], spent: &[(&str, Place)]) -> Signature {
+        serde_json::from_value(json!({
+            "node": node,
+            "place": 3,
+            "operator": "mara",
+            "digest": Digest::of(b""),
+            "covers": covers,
+            "shows": shows,
+            "spent": spent.iter().copied().collect::<BTreeMap<_, _>>(),
+        }))
+        .unwrap()
+    }
+
+    fn permitted(node: &str, signature: &Signature) -> Result<(), SignatureError> {
+        let number = GRAPH.node_index(node).unwrap();
+        assert_eq!(Point::Node(number).name(&GRAPH), node);
+        permits(&GRAPH, &NODES[number], Some(7), "draft", signature)
+    }
+
+    #[test]
+    fn a_signature_is_for_its_node_and_those_that_it_covers() {
+        let covering = signature("hold", &["wire"], &[], &[]);
+        assert!(permitted("hold", &covering).is_ok() && permitted("wire", &covering).is_ok());
+        for node in ["file", "book"] {
+            let refused = permitted(node, &covering);
+            assert!(matches!(refused, Err(SignatureError::NotForNode { .. })), "{node} {refused:?}");
+        }
+        // A node with a review of its own runs on no other one, whatever that says.
+        let all = signature("hold", &["wire", "file", "book"], &[], &[]);
+        assert!(matches!(permitted("book", &all), Err(SignatureError::NotForNode { .. })));
+        // The code covers `wire`, and the journal says that what was signed did not.
+        let narrow = signature("hold", &[], &[], &[]);
+        assert!(matches!(permitted("wire", &narrow), Err(SignatureError::NotForNode { .. })));
+    }
+
+    #[test]
+    fn a_signature_is_spent_by_one_visit_of_each() {
+        let spent = |visits: &[(&str, Place)]| signature("hold", &["wire"], &[], visits);
+        assert!(permitted("wire", &spent(&[("wire", 7)])).is_ok(), "the visit that began it");
+        assert!(permitted("wire", &spent(&[("hold", 2)])).is_ok(), "another node's");
+        let refused = permitted("wire", &spent(&[("wire", 5)]));
+        assert!(matches!(refused, Err(SignatureError::Spent { .. })), "{refused:?}");
+        // Under the name that the node had when it ran.
+        let refused = permitted("wire", &spent(&[("send", 5)]));
+        assert!(matches!(refused, Err(SignatureError::Spent { .. })), "{refused:?}");
+        let renamed = signature("reserve", &["send"], &[], &[]);
+        assert!(permitted("wire", &renamed).is_ok() && permitted("hold", &renamed).is_ok());
+    }
+
+    #[test]
+    fn what_a_node_reads_was_shown_or_is_unsigned() {
+        let refused = permitted("file", &signature("hold", &["file"], &[], &[]));
+        assert!(matches!(refused, Err(SignatureError::NotShown { read: "iban", .. })), "{refused:?}");
+        assert!(permitted("file", &signature("hold", &["file"], &["iban"], &[])).is_ok());
+    }
 }

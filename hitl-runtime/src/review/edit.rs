@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::{Reviewed, Violation, schema::Known};
-use crate::prose::nearest;
+use crate::{guard::guarded, prose::nearest};
 
 /// A set of more items than this is compared in its order.
 const LONGEST_SET: usize = 1_000;
@@ -37,7 +37,8 @@ pub(crate) fn edited(before: &Value, edit: Edit<'_>, reviewed: Reviewed) -> Resu
     let after = match edit {
         Edit::Whole(draft) => (reviewed.check)(draft).map_err(EditError::Invalid)?,
         Edit::Patch(patch) => {
-            let schema = (reviewed.schema)();
+            let schema = guarded(|| "schema of the draft".to_owned(), reviewed.schema);
+            let schema = schema.map_err(|broken| EditError::Invalid(vec![broken.into()]))?;
             let merged = merge(before, patch, &schema)?;
             match (reviewed.check)(&merged.to_string()) {
                 Ok(after) => {

@@ -96,9 +96,7 @@ impl Search {
         let known = &json.map_or_else(|| known.whole(), |json| known.fitting(json));
         let Some(part) = all.get(at) else { return true };
         match part {
-            Part::Inside => {
-                self.into_variant(json, known, all, at + 1) || self.from(json, known, all, at + 1)
-            }
+            Part::Inside => self.in_variant(json, known, all, at + 1) || self.from(json, known, all, at + 1),
             Part::Key(key) => {
                 let names = spellings(key);
                 let map = json.and_then(Value::as_object);
@@ -109,7 +107,7 @@ impl Search {
                         return true;
                     }
                 }
-                if self.into_variant(json, known, all, at) || self.into_content(json, known, all, at) {
+                if self.in_variant(json, known, all, at) || self.in_content(json, known, all, at) {
                     return true;
                 }
                 let described = names.iter().find(|name| Some(*name) != there && known.names(name));
@@ -127,8 +125,8 @@ impl Search {
                 if item.is_some() && self.step(Step::Index(*i), item, &known.item(*i), all, at + 1) {
                     return true;
                 }
-                self.into_variant(json, known, all, at)
-                    || self.into_content(json, known, all, at)
+                self.in_variant(json, known, all, at)
+                    || self.in_content(json, known, all, at)
                     // A newtype is written as what it holds.
                     || (*i == 0 && item.is_none() && self.from(json, known, all, at + 1))
             }
@@ -145,7 +143,7 @@ impl Search {
     }
 
     /// Into an externally tagged variant: `{"At": {"hour": 25}}`.
-    fn into_variant(&mut self, json: Option<&Value>, known: &Known<'_>, all: &[Part], then: usize) -> bool {
+    fn in_variant(&mut self, json: Option<&Value>, known: &Known<'_>, all: &[Part], then: usize) -> bool {
         let Some(map) = json.and_then(Value::as_object).filter(|map| map.len() == 1) else { return false };
         map.iter().any(|(name, inner)| {
             known.is_variant(name)
@@ -154,7 +152,7 @@ impl Search {
     }
 
     /// Into what an adjacently tagged variant holds: `{"kind": "At", "with": {"hour": 25}}`.
-    fn into_content(&mut self, json: Option<&Value>, known: &Known<'_>, all: &[Part], then: usize) -> bool {
+    fn in_content(&mut self, json: Option<&Value>, known: &Known<'_>, all: &[Part], then: usize) -> bool {
         let Some(map) = json.and_then(Value::as_object).filter(|map| map.len() == 2) else { return false };
         let has_tag = map.values().any(Value::is_string);
         has_tag

@@ -10,6 +10,7 @@ mod verdict;
 
 #[doc(hidden)]
 pub use approved::Signatures;
+pub(crate) use approved::permits;
 pub use approved::{Approved, SignatureError};
 pub(crate) use edit::{Edit, EditError, edited};
 pub use operator::Operator;

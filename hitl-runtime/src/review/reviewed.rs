@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::json_path::json_path;
+use crate::guard::{self, Broken};
 
 // Each trait has the one method that is needed and no supertrait, so that rustc names this trait, in our words, and
 // not the one behind it.
@@ -107,6 +108,17 @@ impl std::fmt::Display for Violation {
     }
 }
 
+/// Calls code of the draft's type. A panic in it is a violation of the draft as a whole.
+fn guarded<T>(code: &str, call: impl FnOnce() -> T) -> Result<T, Vec<Violation>> {
+    guard::guarded(|| format!("{code} of the draft"), call).map_err(|broken| vec![broken.into()])
+}
+
+impl From<Broken> for Violation {
+    fn from(broken: Broken) -> Self {
+        Self { path: String::new(), message: broken.to_string() }
+    }
+}
+
 /// How the draft before a node is checked and shown, whatever its type.
 #[derive(Clone, Copy)]
 pub struct Reviewed {
@@ -130,18 +142,28 @@ impl Reviewed {
     {
         Self { check: check::<T>, schema: T::schema }
     }
+
+    /// The JSON Schema of the draft in a field.
+    pub(crate) fn schema_of(&self, field: &str) -> Result<Value, Broken> {
+        guard::guarded(|| format!("schema of `{field}`"), self.schema)
+    }
 }
 
 /// Wrong shapes and broken invariants are both a list of violations with their paths.
 fn check<T: DerivesSerialize + DerivesDeserialize + DerivesJsonSchema + DerivesValidate>(
     json: &str,
 ) -> Result<Value, Vec<Violation>> {
-    let draft = T::of_json(json).map_err(|violation| vec![violation])?;
-    if let Err(report) = draft.check() {
-        let json = draft.to_json().or_else(|_| serde_json::from_str(json)).unwrap_or_default();
-        return Err(violations(&report, &json, Some(&T::schema())));
+    let draft = guarded("deserializer", || T::of_json(json))?.map_err(|violation| vec![violation])?;
+    if let Err(report) = guarded("validator", || draft.check())? {
+        let read = || draft.to_json().or_else(|_| serde_json::from_str(json)).unwrap_or_default();
+        let json = guarded("serializer", read)?;
+        // Without the schema a path is only less exact.
+        let schema = guarded("schema", T::schema).ok();
+        return Err(violations(&report, &json, schema.as_ref()));
     }
-    draft.to_json().map_err(|error| vec![Violation { path: String::new(), message: error.to_string() }])
+    let json = guarded("serializer", || draft.to_json())?;
+    guarded("destructor", || drop(draft))?;
+    json.map_err(|error| vec![Violation { path: String::new(), message: error.to_string() }])
 }
 
 /// A value of a type, or the field that is none of its type.

@@ -3,18 +3,35 @@
 //! What taking it over changes is first done to the thread in memory, which is all that a look needs. It is stored with
 //! the first thing that happens to the thread, in one append, so that it costs no commit of its own.
 
-use super::{Agent, Graph, fit::fit, graph::GraphFold, post::Post, review_rule::ReviewRule, route, turn};
+use super::{
+    Agent, Graph,
+    fit::fit,
+    graph::GraphFold,
+    post::Post,
+    review_rule::ReviewRule,
+    route,
+    terms::{self, Terms},
+    turn,
+};
 use crate::{
     Digest, Error, ThreadId,
     journal::{Event, Fold, LaneId, OpenAt},
     state::State,
+    store::Tail,
 };
 
 impl<G: Graph> Agent<G> {
     /// A thread as it goes on under this program, with the entries that this takes.
     pub(crate) async fn post(&self, thread: &ThreadId) -> Result<Box<Post<G>>, Error> {
-        let fold = self.load(thread).await?.ok_or_else(|| Error::UnknownThread { thread: thread.clone() })?;
-        let mut post = Post::new(self, fold);
+        match self.inner.store.tail(thread).await? {
+            Some(tail) => self.post_of(thread, &tail),
+            None => Err(Error::UnknownThread { thread: thread.clone() }),
+        }
+    }
+
+    /// The same for a tail that has been read already.
+    pub(crate) fn post_of(&self, thread: &ThreadId, tail: &Tail) -> Result<Box<Post<G>>, Error> {
+        let mut post = Post::new(self, self.read_tail(thread, tail)?);
         post.admit()?;
         Ok(post)
     }
@@ -53,21 +70,21 @@ impl<G: Graph> Post<G> {
             void: found.void,
         })?;
         let open: Vec<(LaneId, OpenAt)> = self.fold.open().map(|(id, open)| (id, open.clone())).collect();
-        open.into_iter().try_for_each(|(lane, open)| self.reopen(&agent, lane, &open))
+        open.into_iter().try_for_each(|(lane, open)| self.reopen(lane, &open))
     }
 
     /// What was signed is what runs, under the rule that the program asks for: a review is opened again where what is
     /// signed has become something else, or where its rule has changed. Code that asks for more never meets a review
     /// that asks for less.
-    fn reopen(&mut self, agent: &Agent<G>, lane: LaneId, open: &OpenAt) -> Result<(), Error> {
+    fn reopen(&mut self, lane: LaneId, open: &OpenAt) -> Result<(), Error> {
         let Some((_, entry)) = route::node::<G>(&open.visit.node) else { return Ok(()) };
         let (Some(interrupt), Some(reviewed)) = (entry.spec.interrupt, entry.reviewed) else { return Ok(()) };
         let (node, field) = (open.visit.node.clone(), interrupt.field);
         let draft = turn::draft::<G>(&self.fold, lane, field, reviewed)?;
+        let (covers, shows) = terms::of(entry.spec.name, &interrupt);
         let digest = |fold: &GraphFold<G>, place| -> Result<Digest, Error> {
-            agent
-                .digest(fold, place, &node, field, &draft)
-                .map_err(|e| turn::unsignable(&fold.thread, field, e))
+            let terms = Terms { node: &node, field, place, covers: &covers, shows: &shows };
+            terms.digest(fold, lane, &draft).map_err(|e| turn::unsignable(&fold.thread, field, e))
         };
         let rule = ReviewRule::in_program(open, &interrupt);
         let same = field == open.field && rule == ReviewRule::opened(open);
@@ -84,6 +101,8 @@ impl<G: Graph> Post<G> {
             deadline_ms: rule.deadline_ms,
             remind_ms: rule.remind_ms,
             proposed: open.proposed.clone(),
+            covers,
+            shows,
         })
     }
 }

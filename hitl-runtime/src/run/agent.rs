@@ -4,12 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     Clock, Graph, SystemClock, activity::Drives, fingerprint::fingerprint, graph::GraphFold,
-    listen::Listeners, refused::strict,
+    lease::Sightings, listen::Listeners, refused::strict,
 };
-use crate::{
-    Digest, Error, OpenReview, Page, Place, Store, ThreadId,
-    journal::{DigestError, Subject},
-};
+use crate::{Error, OpenReview, Page, Store, ThreadId, store::Tail};
 
 /// A graph with its dependencies and its store. Clones share both.
 ///
@@ -45,6 +42,8 @@ pub(crate) struct Inner<G: Graph> {
     pub(crate) print: String,
     pub(crate) listeners: Arc<Listeners>,
     pub(crate) drives: Arc<Drives>,
+    /// Leases that clocks ahead of ours have set.
+    pub(crate) sightings: Arc<Sightings>,
 }
 
 impl<G: Graph> Clone for Agent<G> {
@@ -85,6 +84,7 @@ impl<G: Graph> Agent<G> {
                 print: fingerprint::<G>(),
                 listeners: Arc::default(),
                 drives: Arc::default(),
+                sightings: Arc::default(),
             }),
         }
     }
@@ -163,6 +163,7 @@ impl<G: Graph> Agent<G> {
                 print: inner.print.clone(),
                 listeners: Arc::clone(&inner.listeners),
                 drives: Arc::clone(&inner.drives),
+                sightings: Arc::clone(&inner.sightings),
             });
         }
         if let Some(inner) = Arc::get_mut(&mut self.inner) {
@@ -234,7 +235,13 @@ impl<G: Graph> Agent<G> {
 
     pub(crate) async fn load(&self, thread: &ThreadId) -> Result<Option<GraphFold<G>>, Error> {
         let Some(tail) = self.inner.store.tail(thread).await? else { return Ok(None) };
-        strict::<G>(thread, &tail.records).map(Some)
+        self.read_tail(thread, &tail).map(Some)
+    }
+
+    pub(crate) fn read_tail(&self, thread: &ThreadId, tail: &Tail) -> Result<GraphFold<G>, Error> {
+        let mut fold = strict::<G>(thread, &tail.records)?;
+        self.bound_lease(&mut fold);
+        Ok(fold)
     }
 
     /// The fingerprint of this program's graph.
@@ -254,16 +261,5 @@ impl<G: Graph> Agent<G> {
     /// ```
     pub fn fingerprint(&self) -> &str {
         &self.inner.print
-    }
-
-    pub(crate) fn digest(
-        &self,
-        fold: &GraphFold<G>,
-        place: Place,
-        node: &str,
-        field: &str,
-        draft: &serde_json::Value,
-    ) -> Result<Digest, DigestError> {
-        Subject { thread: fold.thread.as_str(), id: &fold.id, node, field, place, draft }.digest()
     }
 }

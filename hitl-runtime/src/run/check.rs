@@ -12,7 +12,9 @@ use super::{
 };
 use crate::{
     Error, Standing, ThreadId,
+    guard::contained,
     journal::{LaneId, OpenAt},
+    store::Tail,
 };
 
 /// Whether a thread can go on in this program.
@@ -90,11 +92,15 @@ impl<G: Graph> Agent<G> {
         let Some(tail) = self.inner.store.tail(&thread).await? else {
             return Err(Error::UnknownThread { thread });
         };
-        let fold = loose::<G>(&thread, &tail.records)?;
+        contained(&thread, self.held_against(&thread, &tail)).await
+    }
+
+    async fn held_against(&self, thread: &ThreadId, tail: &Tail) -> Result<Check, Error> {
+        let fold = loose::<G>(thread, &tail.records)?;
         let (standing, differences) = (standing(&fold), differences::<G>(&fold));
         let before: BTreeMap<LaneId, OpenAt> = fold.open().map(|(lane, open)| (lane, open.clone())).collect();
         let new_code = !fold.ended && !self.has_met(&fold);
-        let (reopened, changes) = (Vec::new(), Vec::new());
+        let (thread, reopened, changes) = (thread.clone(), Vec::new(), Vec::new());
         let mut check = Check { thread, standing, new_code, reopened, changes, differences };
         if new_code && check.can_go_on() {
             let post = self.post(&check.thread).await?;

@@ -9,11 +9,13 @@ use super::{
     refused::changed,
     repropose::{Preview, Way, takes_no_edit},
     route,
+    terms::Terms,
     turn::{self, Found, found},
 };
 use crate::{
     Digest, Error, Operator, Reason, ThreadId, Verdict,
     graph::EdgeKind,
+    guard::contained,
     journal::{Decision, Event, Proposal, To},
     review::{Edit, EditError, edited},
 };
@@ -75,7 +77,8 @@ impl<G: Graph> Agent<G> {
     {
         let thread = thread.try_into().map_err(Into::into)?;
         let answer = Answer::Given(verdict);
-        G::turn(self.answer(thread, digest, operator.clone(), answer, None).await?)
+        let outlook = self.answer(thread.clone(), digest, operator.clone(), answer, None).await?;
+        self.turn_of(&thread, outlook)
     }
 
     /// `seen` is the thread as the operator saw it: while nobody has appended since, it need not be read again.
@@ -88,7 +91,9 @@ impl<G: Graph> Agent<G> {
         seen: Option<Seen<G>>,
     ) -> Result<Outlook<G>, Error> {
         let agent = self.clone();
-        let decided = async move { agent.answer_in_place(&thread, digest, &operator, &answer, seen).await };
+        let decided = async move {
+            contained(&thread, agent.answer_in_place(&thread, digest, &operator, &answer, seen)).await
+        };
         detach::finish(decided).await
     }
 
@@ -131,7 +136,7 @@ impl<G: Graph> Agent<G> {
         events: impl IntoIterator<Item = Event>,
     ) -> Result<GraphFold<G>, drive::Stopped> {
         let now = self.inner.clock.now_ms();
-        let lease = post.fold.lease.as_ref().filter(|lease| lease.until_ms > now);
+        let lease = post.fold.lease.as_ref().filter(|_| post.fold.is_leased(now));
         if let Some(lease) = lease.filter(|_| post.is_pending()) {
             // Its runner is of other code, which could not go on with what this program makes of the thread.
             let (thread, until_ms) = (post.fold.thread.clone(), lease.until_ms);
@@ -224,7 +229,7 @@ impl<G: Graph> Agent<G> {
         }
         let (verdict, mut to) = match answer {
             Answer::Given(Verdict::Approve) => {
-                let digest = self.digest(fold, open.place, &node, &open.field, &draft()?).ok();
+                let digest = Terms::of_open(open).digest(fold, found.lane, &draft()?).ok();
                 if digest != Some(open.digest) {
                     let field = open.field.clone();
                     return Err(changed(&fold.thread, Difference::Redrafted { node, field }));
@@ -303,12 +308,23 @@ impl<G: Graph> Agent<G> {
         T::Error: Into<Error>,
     {
         let thread = thread.try_into().map_err(Into::into)?;
-        let fold = self.known(&thread).await?;
+        contained(&thread, self.preview_in_place(&thread, digest, operator, verdict)).await
+    }
+
+    async fn preview_in_place(
+        &self,
+        thread: &ThreadId,
+        digest: Digest,
+        operator: &Operator,
+        verdict: Verdict,
+    ) -> Result<Preview, Error> {
+        let fold = self.known(thread).await?;
         let found = self.find(&fold, digest).await?;
         if let Some(deadline_ms) = found.open.deadline_ms
             && deadline_ms <= self.inner.clock.now_ms()
         {
-            return Err(Error::Expired { thread, node: found.open.visit.node, deadline_ms });
+            let (thread, node) = (thread.clone(), found.open.visit.node);
+            return Err(Error::Expired { thread, node, deadline_ms });
         }
         match self.decision(&fold, &found, None, operator, &Answer::Given(verdict))? {
             Event::Decided { verdict: Decision::Approve, .. } => {
@@ -350,8 +366,8 @@ impl<G: Graph> Agent<G> {
             EditError::Invalid(violations) => invalid(violations),
             EditError::Unchanged => Error::Unchanged { thread: thread(), field: open.field.clone() },
         })?;
-        let signed = self
-            .digest(fold, open.place, &open.visit.node, &open.field, &after)
+        let signed = Terms::of_open(open)
+            .digest(fold, found.lane, &after)
             .map_err(|e| turn::unsignable(&fold.thread, &open.field, e))?;
         let raw = |value: &Value| to_raw_value(value).map_err(|e| whole(e.to_string()));
         Ok(Decision::Edit { before: raw(&before)?, after: raw(&after)?, signed })

@@ -100,6 +100,16 @@ pub enum Difference {
         /// The version of the state that wrote it, and the program's.
         version: (u32, u32),
     },
+    /// Code of a field's type failed on what the thread has written: it panicked, or gave no JSON.
+    #[error("the {place} {problem}")]
+    Broken {
+        /// The field.
+        field: String,
+        /// The code, such as ``deserializer of `draft` ``.
+        place: String,
+        /// What happened there: `panicked: …` or `failed: …`.
+        problem: String,
+    },
     /// The function behind `#[state(migrate = …)]` refused.
     #[error("the migration of `{state}` from version {from} failed: {problem}")]
     Unmigrated {
@@ -201,6 +211,7 @@ impl Difference {
             Self::Misplaced { .. } => "misplaced",
             Self::FieldGone { .. } => "field_gone",
             Self::TypeChanged { .. } => "type_changed",
+            Self::Broken { .. } => "broken",
             Self::Unmigrated { .. } => "unmigrated",
             Self::InvariantTightened { .. } => "invariant_tightened",
             Self::Unwritten { .. } => "unwritten",
@@ -236,6 +247,7 @@ impl Difference {
         match self {
             Self::FieldGone { field, .. }
             | Self::TypeChanged { field, .. }
+            | Self::Broken { field, .. }
             | Self::InvariantTightened { field, .. }
             | Self::Unwritten { field, .. }
             | Self::OutputUnwritten { field, .. }

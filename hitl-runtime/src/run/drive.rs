@@ -21,6 +21,7 @@ use super::{
     review_rule::ReviewRule,
     route,
     step::{self, End, Tried, Try},
+    terms::{self, Terms},
     turn,
 };
 use crate::{
@@ -89,7 +90,7 @@ async fn run_all<'a, G: Graph>(
             }
             post.admit()?;
             for tried in &mut ended {
-                record(agent, &mut post, tried)?;
+                record(agent, &mut post, tried).await?;
             }
             continue;
         }
@@ -102,7 +103,7 @@ async fn run_all<'a, G: Graph>(
             if busy.is_empty()
                 && let Poll::Ready(mut tried) = poll!(&mut work)
             {
-                record(agent, &mut post, &mut tried)?;
+                record(agent, &mut post, &mut tried).await?;
                 ended.push(tried);
             } else {
                 busy.insert(lane);
@@ -118,7 +119,7 @@ async fn run_all<'a, G: Graph>(
         match select(running.get_or_insert_default().next(), Box::pin(tokio::time::sleep(renewal))).await {
             Either::Left((Some(mut tried), _)) => {
                 busy.remove(&tried.lane);
-                record(agent, &mut post, &mut tried)?;
+                record(agent, &mut post, &mut tried).await?;
                 ended.push(tried);
             }
             Either::Left((None, _)) => {}
@@ -127,8 +128,39 @@ async fn run_all<'a, G: Graph>(
     }
 }
 
-/// Writes down how a try ended.
-fn record<G: Graph>(agent: &Agent<G>, post: &mut Post<G>, tried: &mut Tried) -> Result<(), Error> {
+/// Writes down how a try ended. A node whose values the thread cannot take, because a reducer, a serializer or the guard
+/// of a `match` fails on them, is the one that failed: the journal never gets them.
+async fn record<G: Graph>(agent: &Agent<G>, post: &mut Post<G>, tried: &mut Tried) -> Result<(), Error> {
+    match record_once(agent, post, tried) {
+        Err(error) if is_of_user_code(&error) && matches!(tried.end, End::Wrote { .. }) => {
+            post.rewind().await?;
+            tried.end = step::failed(&NodeError::msg(untaken(&error)), is_unsure::<G>(tried.node));
+            record_once(agent, post, tried)
+        }
+        recorded => recorded,
+    }
+}
+
+/// Whether the program's own types or graph are why a thread cannot take what a node wrote.
+fn is_of_user_code(error: &Error) -> bool {
+    matches!(error, Error::UserCodeFailed { .. } | Error::GraphChanged { .. })
+}
+
+/// The same error without the thread, which is known where it is read.
+fn untaken(error: &Error) -> String {
+    match error {
+        Error::UserCodeFailed { place, problem, .. } => format!("the {place} {problem}"),
+        Error::GraphChanged { differences, .. } => crate::prose::list(differences),
+        error => error.to_string(),
+    }
+}
+
+/// Whether nobody vouches for what a second run of a node would do.
+fn is_unsure<G: Graph>(node: usize) -> bool {
+    G::SPEC.nodes.get(node).is_some_and(|spec| spec.effect && !spec.idempotent)
+}
+
+fn record_once<G: Graph>(agent: &Agent<G>, post: &mut Post<G>, tried: &mut Tried) -> Result<(), Error> {
     let lane = tried.lane;
     if post.fold.lanes.get(&lane).and_then(|lane| lane.at.visit()) != Some(&tried.visit) {
         // The store took this very entry before it said that the place was taken.
@@ -255,7 +287,8 @@ fn attempt<G: Graph>(
 ) -> Option<Try<G>> {
     let lane = fold.lanes.get(&id)?;
     let (thread, by_field) = (fold.thread.clone(), Arc::clone(&lane.signatures));
-    let signatures = Signatures { thread, id: fold.id.clone(), by_field };
+    let (graph, spec, entered) = (G::SPEC, &entry.spec, visit.entered);
+    let signatures = Signatures { thread, id: fold.id.clone(), by_field, graph, node: spec, entered };
     Some(Try { lane: id, node, entry, fields: lane.fields.clone(), signatures, cx, visit, wait })
 }
 
@@ -269,10 +302,18 @@ fn pause<G: Graph>(
 ) -> Result<(), Error> {
     let (Some(interrupt), Some(reviewed)) = (entry.spec.interrupt, entry.reviewed) else { return Ok(()) };
     let node = visit.node.clone();
+    let (covers, shows) = terms::of(entry.spec.name, &interrupt);
     let draft = turn::take_draft::<G>(&mut post.fold, id, interrupt.field, reviewed);
     let digest = match draft {
         Ok(draft) => {
-            let digest = agent.digest(&post.fold, post.fold.next, &node, interrupt.field, &draft);
+            let terms = Terms {
+                node: &node,
+                field: interrupt.field,
+                place: post.fold.next,
+                covers: &covers,
+                shows: &shows,
+            };
+            let digest = terms.digest(&post.fold, id, &draft);
             if let Some(lane) = post.fold.lanes.get_mut(&id) {
                 lane.drafted = Some(Drafted { field: interrupt.field, draft });
             }
@@ -282,6 +323,7 @@ fn pause<G: Graph>(
             let list: Vec<String> = violations.iter().map(ToString::to_string).collect();
             Err(list.join("; "))
         }
+        Err(error @ Error::UserCodeFailed { .. }) => Err(untaken(&error)),
         Err(error) => return Err(error),
     };
     let rule = ReviewRule::new(&interrupt, agent.inner.clock.now_ms());
@@ -295,6 +337,8 @@ fn pause<G: Graph>(
                 role: rule.role,
                 deadline_ms: rule.deadline_ms,
                 remind_ms: rule.remind_ms,
+                covers,
+                shows,
                 proposed: proposer::<G>(&post.fold, id, interrupt.field),
             })?;
             let drafted = post.fold.lanes.get(&id).and_then(|lane| lane.drafted.as_ref());

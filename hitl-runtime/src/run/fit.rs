@@ -3,12 +3,13 @@
 
 use serde_json::Value;
 
-use super::{Difference, Graph, route};
+use super::{Difference, Graph, route, terms::Terms};
 use crate::{
-    ThreadId, Violation,
-    graph::{Lack, LaneAhead, Payload, Point, Stand, lacks, review_ahead},
-    journal::{At, Brings, Fold, Lane, LaneId, Renamed, Signature, Subject, To, Visit, Voided},
+    Violation,
+    graph::{Lack, LaneAhead, Payload, Point, ReadKind, Stand, lacks, review_ahead},
+    journal::{At, Brings, Fold, Lane, LaneId, ROOT, Renamed, Signature, To, Visit, Voided},
     prose,
+    review::permits,
     state::{Fields, State},
 };
 
@@ -118,10 +119,7 @@ impl Fit {
 
     /// A signature is for one value: where the migration has made another one of it, it is void.
     fn signatures<S: State>(&mut self, fold: &Fold<S>, id: LaneId, lane: &Lane<S::Fields>) {
-        let void = lane
-            .signatures
-            .iter()
-            .filter(|(field, signature)| !holds(&fold.thread, &fold.id, &*lane.fields, field, signature));
+        let void = lane.signatures.iter().filter(|(field, signature)| !holds(fold, id, field, signature));
         self.void.extend(void.map(|(field, _)| Voided { field: field.clone(), lane: id }));
     }
 
@@ -227,13 +225,29 @@ impl Fit {
             .iter()
             .filter_map(|&(id, stand)| {
                 let lane = fold.lanes.get(&id)?;
-                let signed = lane.signatures.keys().map(String::as_str);
+                let there = match stand {
+                    Stand::Before(node) | Stand::At(node) => {
+                        lane.at.visit().map(|visit| (node, visit.entered))
+                    }
+                    Stand::Joined | Stand::Forked(_) | Stand::Over => None,
+                };
+                let valid = |field: &str| lane.signatures.get(field).filter(|_| !is_void(id, field));
+                let signed = G::SPEC.nodes.iter().enumerate().flat_map(|(number, node)| {
+                    let entered = there.filter(|(here, _)| *here == number).map(|(_, entered)| entered);
+                    let approved = node.reads.iter().filter(|read| read.kind == ReadKind::Approved);
+                    let may_run = approved.filter(move |read| {
+                        valid(read.field).is_some_and(|signature| {
+                            permits(G::SPEC, node, entered, read.field, signature).is_ok()
+                        })
+                    });
+                    may_run.map(move |read| (number, read.field))
+                });
                 Some(LaneAhead {
                     id,
                     parent: lane.parent,
                     stand,
                     written: written(lane),
-                    signed: signed.filter(|field| !is_void(id, field)).collect(),
+                    signed: signed.collect(),
                     touched: lane.wrote.iter().map(|arrival| arrival.field.as_str()).collect(),
                     into: lane.at.each().map(|each| each.into.iter().map(String::as_str).collect()),
                 })
@@ -288,18 +302,22 @@ fn parents<S: State>(fold: &Fold<S>, id: LaneId) -> Vec<LaneId> {
 
 /// Why a draft has no digest, if it has none.
 fn unsignable<S: State>(fold: &Fold<S>, node: &str, field: &str, draft: &Value) -> Vec<Violation> {
-    let subject = Subject { thread: fold.thread.as_str(), id: &fold.id, node, field, place: 0, draft };
-    subject.digest().err().map(|e| Violation { path: e.path, message: e.problem }).into_iter().collect()
+    let terms = Terms { node, field, place: 0, covers: &[], shows: &[] };
+    terms
+        .digest(fold, ROOT, draft)
+        .err()
+        .map(|e| Violation { path: e.path, message: e.problem })
+        .into_iter()
+        .collect()
 }
 
 /// Whether a signature is for the value that stands in its field.
-fn holds<F: Fields>(thread: &ThreadId, id: &str, fields: &F, field: &str, signature: &Signature) -> bool {
-    let draft = match fields.read(field) {
-        Ok(Some(json)) => serde_json::from_str(&json),
+fn holds<S: State>(fold: &Fold<S>, id: LaneId, field: &str, signature: &Signature) -> bool {
+    let draft = match fold.lanes.get(&id).map(|lane| lane.fields.read(field)) {
+        Some(Ok(Some(json))) => serde_json::from_str(&json),
         _ => return false,
     };
     let Ok(draft) = draft else { return false };
-    let Signature { node, place, digest, .. } = signature;
-    let subject = Subject { thread: thread.as_str(), id, node, field, place: *place, draft: &draft };
-    subject.digest().is_ok_and(|signed| signed == *digest)
+    let digest = Terms::of_signature(field, signature).digest(fold, id, &draft);
+    digest.is_ok_and(|signed| signed == signature.digest)
 }

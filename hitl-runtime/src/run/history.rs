@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Agent, Graph, HistoryEntry, detach, drive,
+    Agent, Graph, HistoryEntry, Outlook, detach, drive,
     graph::GraphFold,
     history_entry::shown,
     post::{Post, standing},
@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     Digest, Error, Place, Standing, ThreadId,
+    guard::contained,
     journal::{At, Entry, Event, Fold, Origin, Values, genesis, link},
     state::State,
     store::Record,
@@ -126,8 +127,11 @@ impl<G: Graph> Agent<G> {
     /// # Errors
     /// As [`Agent::thread`].
     pub async fn get(&self, thread: &ThreadId) -> Result<Snapshot<G::State>, Error> {
-        let fold = self.load(thread).await?;
-        snapshot::<G>(fold.ok_or_else(|| Error::UnknownThread { thread: thread.clone() })?)
+        let read = async {
+            let fold = self.load(thread).await?;
+            snapshot::<G>(fold.ok_or_else(|| Error::UnknownThread { thread: thread.clone() })?)
+        };
+        contained(thread, read).await
     }
 
     /// What a thread knew once the entry at a place was written.
@@ -148,7 +152,7 @@ impl<G: Graph> Agent<G> {
     /// # Errors
     /// As [`Agent::thread`], and [`Error::NoSuchPlace`] past the end.
     pub async fn get_at(&self, thread: &ThreadId, place: Place) -> Result<Snapshot<G::State>, Error> {
-        snapshot::<G>(self.fold_to(thread, place).await?)
+        contained(thread, async { snapshot::<G>(self.fold_to(thread, place).await?) }).await
     }
 
     /// Goes on from a place of a thread's past under another name. The old thread stays as it is. No signature is
@@ -178,26 +182,30 @@ impl<G: Graph> Agent<G> {
     {
         let new = new.try_into().map_err(Into::into)?;
         new.check_new()?;
-        let (agent, thread) = (self.clone(), thread.clone());
-        G::turn(
-            detach::finish(async move {
-                let old = agent.fold_to(&thread, place).await?;
-                let from = Origin {
-                    thread: old.thread.as_str().to_owned(),
-                    place: old.next.saturating_sub(1),
-                    hash: old.hash,
-                };
-                let mut old = Post::new(&agent, old);
-                old.admit()?;
-                may_fork::<G>(&old.fold, place)?;
-                let end = drive::run(&agent, agent.forked(old.fold, from, &new)?).await;
-                match end {
-                    Err(drive::Stopped::Taken(thread)) => Err(Error::ThreadExists { thread }),
-                    other => agent.outlook_of(other).await,
-                }
-            })
-            .await?,
-        )
+        let (agent, thread, name) = (self.clone(), thread.clone(), new.clone());
+        let forked = async move { contained(&thread, agent.fork_in_place(&thread, place, &new)).await };
+        self.turn_of(&name, detach::finish(forked).await?)
+    }
+
+    async fn fork_in_place(
+        &self,
+        thread: &ThreadId,
+        place: Place,
+        new: &ThreadId,
+    ) -> Result<Outlook<G>, Error> {
+        let old = self.fold_to(thread, place).await?;
+        let from = Origin {
+            thread: old.thread.as_str().to_owned(),
+            place: old.next.saturating_sub(1),
+            hash: old.hash,
+        };
+        let mut old = Post::new(self, old);
+        old.admit()?;
+        may_fork::<G>(&old.fold, place)?;
+        match drive::run(self, self.forked(old.fold, from, new)?).await {
+            Err(drive::Stopped::Taken(thread)) => Err(Error::ThreadExists { thread }),
+            other => self.outlook_of(other).await,
+        }
     }
 
     /// The new thread's first entry: the old one's state, with whatever was under way to be done again.
@@ -247,7 +255,7 @@ impl<G: Graph> Agent<G> {
     }
 
     /// A thread as it stood at a place, read from its first entry on.
-    async fn fold_to(&self, thread: &ThreadId, place: Place) -> Result<GraphFold<G>, Error> {
+    pub(super) async fn fold_to(&self, thread: &ThreadId, place: Place) -> Result<GraphFold<G>, Error> {
         let mut fold: GraphFold<G> = Fold::empty(thread.clone());
         while fold.next <= place {
             let records = self.inner.store.entries(thread, fold.next, 256).await?;

@@ -93,13 +93,13 @@ impl<'a, S: State, D> Args<'a, S, D> {
     /// The field's value with the signature that it bears.
     ///
     /// # Errors
-    /// When it bears none, or one for another value.
+    /// When it bears none, one for another value, node or visit, or one beside which something else was shown.
     pub fn approved<T>(&self, field: &'static str, value: Option<&T>) -> Result<Approved<T>, NodeError>
     where
         T: Serialize + serde::de::DeserializeOwned,
     {
         let value = self.need(field, value)?;
-        self.signatures.mint(field, value).map_err(NodeError::not_done)
+        self.signatures.mint(field, value, self.fields).map_err(NodeError::not_done)
     }
 }
 

@@ -11,7 +11,9 @@ use super::{
 };
 use crate::{
     Digest, Error, OpenReview, Place, Standing, StoreError,
-    journal::{At, Drafted, Entry, Event, LaneId, Lease, Ran, Said, Usage, Written, Wrote, seal},
+    journal::{
+        At, Drafted, Entry, Event, Fold, FoldError, LaneId, Lease, Ran, Said, Usage, Written, Wrote, seal,
+    },
     state::State,
     store::{Append, Record},
 };
@@ -100,6 +102,26 @@ impl<G: Graph> Post<G> {
         self.records.clear();
     }
 
+    /// Takes back what a push that failed has done to the thread: reads it again as it is stored, and then what is on its
+    /// way there.
+    pub(crate) async fn rewind(&mut self) -> Result<(), Error> {
+        let thread = self.fold.thread.clone();
+        let mut fold = match self.stored.0.checked_sub(1) {
+            None => Fold::empty(thread.clone()),
+            Some(last) => match self.agent.load(&thread).await? {
+                Some(fold) if fold.next == self.stored.0 => fold,
+                // Somebody has appended in between, which the next flush finds out.
+                _ => self.agent.fold_to(&thread, last).await?,
+            },
+        };
+        for record in &self.records {
+            let read = fold.read(record.place, record.hash, &record.body);
+            read.map_err(|e| unreadable::<G>(&thread, record.place, e))?;
+        }
+        self.fold = fold;
+        Ok(())
+    }
+
     /// Moves the thread, and keeps the entry for the next flush.
     pub(crate) fn push(&mut self, event: Event) -> Result<(), Error> {
         self.push_spent(event, Vec::new())
@@ -130,6 +152,7 @@ impl<G: Graph> Post<G> {
         spent: &[Usage],
     ) -> Result<(), Error> {
         let place = self.fold.next;
+        let parents = self.fold.parents(lane);
         let name = G::SPEC.nodes.get(node).map_or("?", |node| node.name);
         let written = self.fold.write(lane, name, wrote.iter().map(|(field, json)| (*field, &**json)));
         written.map_err(|e| unreadable::<G>(&self.fold.thread, place, e))?;
@@ -144,11 +167,11 @@ impl<G: Graph> Post<G> {
         let to = to.map_err(|problem| changed(&self.fold.thread, Difference::NoWay { problem }))?;
         let (at_ms, lease) = self.stamp();
         self.fold.at_ms = at_ms;
-        if lease.is_some() {
-            self.fold.lease.clone_from(&lease);
-        }
+        self.fold.take_lease(lease.as_ref(), at_ms);
         let moved = self.fold.ran(lane, &to);
         moved.map_err(|e| unreadable::<G>(&self.fold.thread, place, e))?;
+        let made = self.fold.read_back(lane, &parents, wrote.iter().map(|(field, _)| *field));
+        made.map_err(|e| unreadable::<G>(&self.fold.thread, place, FoldError::Changed(e)))?;
         let event = Said::Ran { ran: Ran { node: name, lane, wrote, to: &to } };
         self.seal(Written { at_ms, event, lease: lease.as_ref(), spent, snapshot: None })
     }
@@ -176,8 +199,11 @@ impl<G: Graph> Post<G> {
         }
         let (entries, bytes) = fold.since_snapshot;
         let due = entries >= Self::SNAPSHOT_ENTRIES && bytes >= fold.snapshot_bytes && !fold.ended;
-        let snapshot = due.then(|| fold.freeze()).transpose();
-        let snapshot = snapshot.map_err(|e| unreadable::<G>(&fold.thread, place, e))?;
+        let snapshot = match due.then(|| fold.freeze()).transpose() {
+            // The node whose entry it is has failed then. Any other entry does without: a snapshot only saves reading.
+            Err(error) if error.as_broken().is_some() && !entry.is_ran() => None,
+            frozen => frozen.map_err(|e| unreadable::<G>(&fold.thread, place, e))?,
+        };
         let entry = Written { snapshot: snapshot.as_deref().or(entry.snapshot), ..entry };
         let (hash, body) = seal(fold.hash, &entry, &mut self.buffer).map_err(|e| Error::Damaged {
             thread: fold.thread.clone(),
@@ -220,6 +246,7 @@ impl<G: Graph> Post<G> {
             let again = (failures < retries).then(|| append.clone());
             match (store.append(append).await, again) {
                 (Ok(()), _) => {
+                    self.stored = (self.fold.next, self.fold.at_ms);
                     self.tell(heard);
                     return Ok(true);
                 }
@@ -227,6 +254,9 @@ impl<G: Graph> Post<G> {
                 (Err(StoreError::Taken { thread, .. }), _) if failures > 0 => {
                     let there = store.entries(&thread, mine.0, 1).await?;
                     let is_mine = there.first().is_some_and(|record| (record.place, record.hash) == mine);
+                    if is_mine {
+                        self.stored = (self.fold.next, self.fold.at_ms);
+                    }
                     self.tell(heard.into_iter().filter(|_| is_mine));
                     return Ok(is_mine);
                 }
@@ -280,7 +310,7 @@ pub(crate) fn standing<S: crate::state::State>(fold: &crate::journal::Fold<S>) -
 }
 
 /// When somebody must look at the thread unless it has moved by then.
-fn due_ms<S: crate::state::State>(fold: &crate::journal::Fold<S>) -> Option<u64> {
+pub(crate) fn due_ms<S: crate::state::State>(fold: &crate::journal::Fold<S>) -> Option<u64> {
     if fold.ended {
         return None;
     }

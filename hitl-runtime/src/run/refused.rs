@@ -4,6 +4,7 @@
 use super::{Difference, Graph, fit::fit, graph::GraphFold};
 use crate::{
     Error, Place, ThreadId,
+    guard::Broken,
     journal::{Fold, FoldError, Loose},
     prose,
     state::{FieldError, State},
@@ -56,6 +57,9 @@ pub(super) fn differences<G: Graph>(fold: &LooseFold<G>) -> Vec<Difference> {
 pub(super) fn misfit<G: Graph>(version: u32, error: &FieldError) -> Difference {
     let (state, field) = (G::State::SPEC, error.field.clone());
     let version = (version, state.version);
+    if let Some(Broken { place, problem }) = error.as_broken() {
+        return Difference::Broken { field, place, problem };
+    }
     if state.field(&field).is_some() {
         return Difference::TypeChanged {
             field,
@@ -73,6 +77,9 @@ pub(super) fn strict<G: Graph>(thread: &ThreadId, records: &[Record]) -> Result<
     let mut fold = Fold::empty(thread.clone());
     for record in records {
         if let Err(error) = fold.read(record.place, record.hash, &record.body) {
+            if let Some(broken) = error.as_broken() {
+                return Err(broken.of(thread));
+            }
             let loose = loose::<G>(thread, records)?;
             return match differences::<G>(&loose) {
                 found if found.is_empty() => Err(unreadable::<G>(thread, record.place, error)),
@@ -85,6 +92,9 @@ pub(super) fn strict<G: Graph>(thread: &ThreadId, records: &[Record]) -> Result<
 
 /// An entry that cannot be read.
 pub(crate) fn unreadable<G: Graph>(thread: &ThreadId, place: Place, error: FoldError) -> Error {
+    if let Some(broken) = error.as_broken() {
+        return broken.of(thread);
+    }
     let state = G::State::SPEC;
     let difference = match error {
         FoldError::Damaged(problem) => return Error::Damaged { thread: thread.clone(), place, problem },

@@ -246,7 +246,8 @@ impl<G: Graph> Agent<G> {
         let operator = if pending.by.unverified { Operator::claimed(name) } else { Operator::new(name) };
         let operator = pending.roles.iter().fold(operator, |operator, role| operator.role(role.as_str()));
         let may = may_decide(&fold.thread, &open.visit.node, open.role.as_deref(), &operator);
-        if may.is_err() || proposed != *draft {
+        let seen = pending.has_seen(open, &*lane.fields).unwrap_or(false);
+        if may.is_err() || !seen || proposed != *draft {
             return None;
         }
         Some(Event::Decided {

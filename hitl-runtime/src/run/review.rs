@@ -15,7 +15,7 @@ use super::{
     refused::changed,
     turn::Found,
 };
-use crate::{Digest, Error, Operator, Reason, ThreadId, Verdict, Violation};
+use crate::{Digest, Error, Operator, Reason, ThreadId, Verdict, Violation, guard};
 
 /// An open review, before the type of its draft is known.
 pub struct AnyReview<G: Graph> {
@@ -36,7 +36,8 @@ impl<G: Graph> AnyReview<G> {
     /// # Errors
     /// When the draft is not of that type.
     pub fn open<D: DeserializeOwned, A, E>(self) -> Result<Review<G, D, A, E>, Error> {
-        let draft = D::deserialize(&self.draft).map_err(|e| self.invalid(whole(e)))?;
+        let draft = self.guarded("deserializer", || D::deserialize(&self.draft))?;
+        let draft = draft.map_err(|e| self.invalid(whole(e)))?;
         Ok(Review { open: self, draft, takes: PhantomData })
     }
 
@@ -45,9 +46,34 @@ impl<G: Graph> AnyReview<G> {
         changed(&self.fold.thread, Difference::NoReview { node: self.found.open.visit.node })
     }
 
+    /// Calls code of the draft's type.
+    fn guarded<T>(&self, code: &str, call: impl FnOnce() -> T) -> Result<T, Error> {
+        let place = || format!("{code} of `{}`", self.found.open.field);
+        guard::guarded(place, call).map_err(|broken| broken.of(&self.fold.thread))
+    }
+
     fn invalid(&self, violations: Vec<Violation>) -> Error {
         let (thread, field) = (self.fold.thread.clone(), self.found.open.field.clone());
         Error::Invalid { thread, field, violations }
+    }
+
+    /// What the user's change makes of the draft, as JSON.
+    fn edited<D: Serialize + Validate<Context = ()>>(
+        &self,
+        mut draft: D,
+        change: impl FnOnce(&mut D),
+    ) -> Result<String, Error> {
+        self.guarded("edit", || change(&mut draft))?;
+        if let Err(report) = self.guarded("validator", || draft.validate())? {
+            let json = self.guarded("serializer", || serde_json::to_value(&draft).unwrap_or_default())?;
+            let schema = self.found.reviewed.schema_of(&self.found.open.field).ok();
+            return Err(self.invalid(crate::review::violations(&report, &json, schema.as_ref())));
+        }
+        let edited = self.guarded("serializer", || serde_json::to_string(&draft))?;
+        let edited = edited.map_err(|e| self.invalid(whole(e)))?;
+        // Its `Drop` is the user's as well, and must not come in the middle of the verdict.
+        self.guarded("destructor", || drop(draft))?;
+        Ok(edited)
     }
 
     /// Gives the verdict: on the thread as it was seen, unless somebody has moved it since.
@@ -57,7 +83,8 @@ impl<G: Graph> AnyReview<G> {
         // Where several are open, each is decided on the thread as it is by then.
         let fold = Arc::into_inner(fold).filter(|fold| fold.is_stored);
         let seen = fold.map(|fold| Seen { post: Post::new(&agent, fold), found, draft: Some(draft) });
-        G::turn(agent.answer(thread, digest, operator, answer, seen).await?)
+        let outlook = agent.answer(thread.clone(), digest, operator, answer, seen).await?;
+        agent.turn_of(&thread, outlook)
     }
 }
 
@@ -155,6 +182,22 @@ impl<G: Graph, D, A, E> Review<G, D, A, E> {
         self.open.found.open.deadline_ms
     }
 
+    /// Returns the later effects that will run on the same signature, each once.
+    pub fn covers(&self) -> &[String] {
+        &self.open.found.open.covers
+    }
+
+    /// Returns the fields that are signed with the draft though nobody edits them, by their names. A field that nothing
+    /// has written is left out.
+    pub fn shown(&self) -> serde_json::Map<String, Value> {
+        super::view::shown_with(&self.open.fold, self.open.found.lane, &self.open.found.open)
+    }
+
+    /// Returns the items of the `for`s that the review stands in, the outermost first. They are not signed.
+    pub fn items(&self) -> Vec<super::ItemView> {
+        super::item::items(&self.open.fold, self.open.found.lane, &self.open.found.open)
+    }
+
     /// Do what the draft says.
     ///
     /// ```
@@ -212,17 +255,8 @@ impl<G: Graph, D, A, E> Review<G, D, A, E> {
         D: Serialize + Validate<Context = ()>,
         E: Edits,
     {
-        let Self { open, mut draft, .. } = self;
-        change(&mut draft);
-        let edited = match draft.validate() {
-            Ok(()) => serde_json::to_string(&draft).map_err(|e| open.invalid(whole(e))),
-            Err(report) => {
-                let json = serde_json::to_value(&draft).unwrap_or_default();
-                let schema = (open.found.reviewed.schema)();
-                Err(open.invalid(crate::review::violations(&report, &json, Some(&schema))))
-            }
-        };
-        let operator = operator.clone();
+        let Self { open, draft, .. } = self;
+        let (operator, edited) = (operator.clone(), open.edited(draft, change));
         Box::pin(async move { open.answer(operator, Answer::Edited(edited?)).await })
     }
 

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     graph::{EdgeKind, EdgeSpec, Point},
+    guard::guarded,
     journal::To,
 };
 
@@ -61,8 +62,11 @@ fn after<G: Graph>(from: Point, fields: &FieldsOf<G>) -> Result<To, String> {
             Ok(To::Fork { heads, join: Box::new(join) })
         }
         EdgeKind::Case { route, .. } => {
-            let Some(case) = G::route(route, fields) else {
-                let field = G::SPEC.routes.get(route).map_or("?", |route| route.field);
+            let field = || G::SPEC.routes.get(route).map_or("?", |route| route.field);
+            let place = || format!("match on `{}` after `{}`", field(), name::<G>(from));
+            let case = guarded(place, || G::route(route, fields)).map_err(|broken| broken.to_string())?;
+            let Some(case) = case else {
+                let field = field();
                 return Err(format!("the match on `{field}` after {} found it unwritten", name::<G>(from)));
             };
             std::iter::once(first)

@@ -7,6 +7,7 @@ use super::{
 use crate::{
     Digest, Error, Operator, ThreadId,
     graph::{Point, ReadKind},
+    guard::contained,
     journal::{Event, Fold, LaneId, Settlement, To, Values},
     state::State,
 };
@@ -49,11 +50,10 @@ impl<G: Graph> Agent<G> {
         T::Error: Into<Error>,
     {
         let thread = thread.try_into().map_err(Into::into)?;
-        let (agent, operator) = (self.clone(), operator.clone());
-        G::turn(
-            detach::finish(async move { agent.settle_in_place(&thread, digest, &operator, &how).await })
-                .await?,
-        )
+        let (agent, operator, name) = (self.clone(), operator.clone(), thread.clone());
+        let settled =
+            async move { contained(&thread, agent.settle_in_place(&thread, digest, &operator, &how)).await };
+        self.turn_of(&name, detach::finish(settled).await?)
     }
 
     async fn settle_in_place(

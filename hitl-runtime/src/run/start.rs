@@ -15,6 +15,7 @@ use super::{
 use crate::{
     Error, ThreadId,
     graph::Point,
+    guard::{contained, contained_now, guarded},
     journal::{At, Entry, Event, Fold, Lane, Values, migrate::updated},
     state::{Fields, State},
 };
@@ -49,8 +50,7 @@ impl<G: Graph> Agent<G> {
         T::Error: Into<Error>,
     {
         let thread = thread.try_into().map_err(Into::into)?;
-        let (agent, input) = (self.clone(), encode_input(&input)?);
-        G::turn(detach::finish(async move { agent.begin(thread, input, Starter::Program).await }).await?)
+        self.start_by(thread, encode_input(input)?, Starter::Program).await
     }
 
     /// The same for whoever a request is from; another's thread is a name that is taken.
@@ -60,8 +60,14 @@ impl<G: Graph> Agent<G> {
         input: &serde_json::Value,
         by: Option<String>,
     ) -> Result<G::Turn, Error> {
-        let (agent, input) = (self.clone(), encode_input(&read_input::<G>(input)?)?);
-        G::turn(detach::finish(async move { agent.begin(thread, input, Starter::Caller(by)).await }).await?)
+        let input = encode_input(read_input::<G>(input)?)?;
+        self.start_by(thread, input, Starter::Caller(by)).await
+    }
+
+    async fn start_by(&self, thread: ThreadId, input: Values, starter: Starter) -> Result<G::Turn, Error> {
+        let (agent, name) = (self.clone(), thread.clone());
+        let begun = async move { contained(&thread, agent.begin(thread.clone(), input, starter)).await };
+        self.turn_of(&name, detach::finish(begun).await?)
     }
 
     /// [`Agent::start`] with an input that comes as JSON.
@@ -185,8 +191,9 @@ impl<G: Graph> Agent<G> {
         T: TryInto<ThreadId>,
         T::Error: Into<Error>,
     {
-        let fold = self.known(&thread.try_into().map_err(Into::into)?).await?;
-        G::turn(turn::outlook(self, fold)?)
+        let thread = thread.try_into().map_err(Into::into)?;
+        let outlook = async { turn::outlook(self, self.known(&thread).await?) };
+        self.turn_of(&thread, contained(&thread, outlook).await?)
     }
 
     /// Takes up a thread whose runner has died, and tries again what has failed. A thread that waits for a person, or
@@ -216,8 +223,9 @@ impl<G: Graph> Agent<G> {
         T::Error: Into<Error>,
     {
         let thread = thread.try_into().map_err(Into::into)?;
-        let agent = self.clone();
-        G::turn(detach::finish(async move { agent.take_up(&thread, Anew::Failures).await }).await?)
+        let (agent, name) = (self.clone(), thread.clone());
+        let taken_up = async move { contained(&thread, agent.take_up(&thread, Anew::Failures)).await };
+        self.turn_of(&name, detach::finish(taken_up).await?)
     }
 
     pub(crate) async fn take_up(&self, thread: &ThreadId, anew: Anew) -> Result<Outlook<G>, Error> {
@@ -245,6 +253,11 @@ impl<G: Graph> Agent<G> {
         }
     }
 
+    /// The graph's own turn.
+    pub(crate) fn turn_of(&self, thread: &ThreadId, outlook: Outlook<G>) -> Result<G::Turn, Error> {
+        contained_now(thread, || G::turn(outlook))
+    }
+
     /// Turns the end of a drive into an outlook; a runner that was overtaken looks again.
     pub(crate) async fn outlook_of(&self, end: Result<GraphFold<G>, Stopped>) -> Result<Outlook<G>, Error> {
         match end {
@@ -266,8 +279,10 @@ enum Starter {
 }
 
 fn read_input<G: Graph>(input: &serde_json::Value) -> Result<<G::State as State>::Input, Error> {
-    crate::review::read(&input.to_string())
-        .map_err(|violation| Error::InvalidInput { problem: violation.to_string() })
+    let invalid = |problem: String| Error::InvalidInput { problem };
+    guarded(|| "deserializer of the input".to_owned(), || crate::review::read(&input.to_string()))
+        .map_err(|broken| invalid(broken.to_string()))?
+        .map_err(|violation| invalid(violation.to_string()))
 }
 
 /// What is done again when a thread is taken up.
@@ -283,9 +298,16 @@ fn is_retryable<F>(lane: &Lane<F>) -> bool {
     matches!(lane.at, At::Failed { stopped: false, .. })
 }
 
-fn encode_input<I: serde::Serialize>(input: &I) -> Result<Values, Error> {
+fn encode_input<I: serde::Serialize>(input: I) -> Result<Values, Error> {
     let invalid = |e: serde_json::Error| Error::InvalidInput { problem: e.to_string() };
-    let json = serde_json::to_string(input).map_err(invalid)?;
+    let encode = || {
+        let json = serde_json::to_string(&input);
+        drop(input);
+        json
+    };
+    let json = guarded(|| "serializer of the input".to_owned(), encode)
+        .map_err(|broken| Error::InvalidInput { problem: broken.to_string() })?
+        .map_err(invalid)?;
     serde_json::from_str(&json).map_err(invalid)
 }
 

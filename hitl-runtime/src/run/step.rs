@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::{Agent, Args, Cx, Graph, NodeError, Writes, report::Reporter, route};
 use crate::{
+    guard::{guarded, said},
     journal::{Brings, Drafted, LaneId, Usage, Visit},
-    prose,
     review::Signatures,
     state::{Fields, State},
 };
@@ -55,6 +55,20 @@ pub(crate) enum End {
 
 /// Runs a node once, within its timeout. A panic is a failure like any other.
 pub(crate) async fn run<G: Graph>(agent: &Agent<G>, this: Try<G>) -> Tried {
+    let unsure = this.entry.spec.effect && !this.entry.spec.idempotent;
+    // Around the node there is more of the user's code: what its error says, and the `Drop` of all that it held.
+    let run = AssertUnwindSafe(run_once(agent, &this)).catch_unwind().await;
+    let (end, spent) = run.unwrap_or_else(|panic| {
+        let error = NodeError::msg(format_args!("it panicked as it ended: {}", said(panic)));
+        (failed(&error, unsure), Vec::new())
+    });
+    let Try { lane, node, cx, visit, fields, .. } = this;
+    // Its last holder drops the values. How the node ended is known by then.
+    let _ = guarded(String::new, || drop(fields));
+    Tried { lane, node, cx, visit, end, spent }
+}
+
+async fn run_once<G: Graph>(agent: &Agent<G>, this: &Try<G>) -> (End, Vec<Usage>) {
     if !this.wait.is_zero() {
         Box::pin(tokio::time::sleep(this.wait)).await;
     }
@@ -86,9 +100,7 @@ pub(crate) async fn run<G: Graph>(agent: &Agent<G>, this: Try<G>) -> Tried {
     let end = match result {
         Some(Ok(Ok(writes))) => finished::<G>(writes, unsure),
         Some(Ok(Err(error))) => failed(&error, unsure),
-        Some(Err(panic)) => {
-            failed(&NodeError::msg(format_args!("it panicked: {}", prose::panic(&*panic))), unsure)
-        }
+        Some(Err(panic)) => failed(&NodeError::msg(format_args!("it panicked: {}", said(panic))), unsure),
         None => {
             let ms = spec.retry.timeout_ms.unwrap_or_default();
             failed(
@@ -97,12 +109,13 @@ pub(crate) async fn run<G: Graph>(agent: &Agent<G>, this: Try<G>) -> Tried {
             )
         }
     };
-    Tried { lane: this.lane, node: this.node, cx: this.cx, visit: this.visit, end, spent }
+    (end, spent)
 }
 
 /// How a try ends that failed: with an effect that nobody vouches for, in doubt.
 pub(crate) fn failed(error: &NodeError, unsure: bool) -> End {
-    let text = error.to_string();
+    let text = guarded(|| "`Display` of the node's error".to_owned(), || error.to_string());
+    let text = text.unwrap_or_else(|broken| broken.to_string());
     if unsure && !error.is_not_done() { End::Unknown { error: text } } else { End::Failed { error: text } }
 }
 

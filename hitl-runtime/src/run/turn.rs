@@ -37,7 +37,7 @@ pub enum Outlook<G: Graph> {
 }
 
 /// What is most urgent comes first: doubt, then people, then failures, then runners.
-pub(super) fn outlook<G: Graph>(agent: &Agent<G>, mut fold: GraphFold<G>) -> Result<Outlook<G>, Error> {
+pub(super) fn outlook<G: Graph>(agent: &Agent<G>, fold: GraphFold<G>) -> Result<Outlook<G>, Error> {
     let thread = fold.thread.clone();
     if fold.ended {
         return done::<G>(fold).map(Outlook::Done);
@@ -52,7 +52,7 @@ pub(super) fn outlook<G: Graph>(agent: &Agent<G>, mut fold: GraphFold<G>) -> Res
     let active = fold.lanes.values().find(|lane| lane.at.is_active()).and_then(|lane| lane.at.visit());
     if let Some(visit) = active {
         let node = visit.node.clone();
-        let until_ms = fold.lease.take().map(|lease| lease.until_ms);
+        let until_ms = fold.leased_until_ms();
         return Ok(Outlook::Running(Running { agent: agent.clone(), thread, node, until_ms }));
     }
     let failed = fold.lanes.into_values().find_map(|lane| match lane.at {
@@ -180,7 +180,10 @@ pub(crate) fn draft<G: Graph>(
         |violations| Error::Invalid { thread: fold.thread.clone(), field: field.to_owned(), violations };
     let whole = |message: String| invalid(vec![Violation { path: String::new(), message }]);
     let json = match fold.lanes.get(&lane) {
-        Some(lane) => lane.fields.read(field).map_err(|e| whole(e.problem))?,
+        Some(lane) => lane.fields.read(field).map_err(|e| match e.as_broken() {
+            Some(broken) => broken.of(&fold.thread),
+            None => whole(e.problem),
+        })?,
         None => None,
     };
     let json = json.ok_or_else(|| whole("nothing has written it".to_owned()))?;

@@ -8,16 +8,19 @@ use serde_json::{Map, Value};
 use super::{
     Agent, Difference, Graph,
     graph::GraphFold,
+    item::{self, ItemView},
     post::{Post, standing},
-    refused::{LooseFold, differences, loose, strict},
+    refused::{LooseFold, differences, loose},
     settle::effect_role,
     turn::{self, found},
 };
 use crate::{
     Digest, Error, Place, Standing, ThreadId,
     graph::{EdgeKind, Point},
-    journal::{At, Fold, LaneId, OpenAt, values},
+    guard::contained_now,
+    journal::{At, Fold, LaneId, OpenAt, shown, values},
     state::{Fields, State},
+    store::Tail,
 };
 
 /// A thread, whatever its graph.
@@ -116,6 +119,19 @@ pub struct ReviewView {
     /// When it expires, in milliseconds since the epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deadline_ms: Option<u64>,
+    /// The later effects that will run on the same signature, each once.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub covers: Vec<String>,
+    /// The fields that are signed with the draft though nobody edits them, with their values. A field that nothing has
+    /// written is left out.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub shown: Map<String, Value>,
+    /// The fields that the node, or one that is covered, reads though nobody signs them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unsigned: Vec<&'static str>,
+    /// The items of the `for`s that it stands in, the outermost first. They are not signed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub items: Vec<ItemView>,
 }
 
 /// A node that failed.
@@ -204,10 +220,14 @@ impl<G: Graph> Agent<G> {
         let Some(tail) = self.inner.store.tail(&thread).await? else {
             return Err(Error::UnknownThread { thread });
         };
-        match strict::<G>(&thread, &tail.records).and_then(|fold| self.whole(fold)) {
+        contained_now(&thread, || self.seen(&thread, &tail))
+    }
+
+    fn seen(&self, thread: &ThreadId, tail: &Tail) -> Result<ThreadView, Error> {
+        match self.read_tail(thread, tail).and_then(|fold| self.whole(fold)) {
             // What it knows is there to be seen all the same.
-            Err(Error::GraphChanged { .. } | Error::Invalid { .. }) => {
-                self.refused(&loose::<G>(&thread, &tail.records)?)
+            Err(Error::GraphChanged { .. } | Error::Invalid { .. } | Error::UserCodeFailed { .. }) => {
+                self.refused(&loose::<G>(thread, &tail.records)?)
             }
             view => view,
         }
@@ -228,12 +248,15 @@ impl<G: Graph> Agent<G> {
             let edits = G::SPEC.nodes[found.node].interrupt.is_none_or(|interrupt| interrupt.edit);
             reviews.push(ReviewView {
                 draft: turn::draft::<G>(&fold, lane, &open.field, found.reviewed)?,
-                schema: (found.reviewed.schema)(),
+                schema: found.reviewed.schema_of(&open.field).map_err(|broken| broken.of(&fold.thread))?,
                 verdicts: [("approve", true), ("edit", edits), ("reject", true), ("ask", asks)]
                     .into_iter()
                     .filter_map(|(verdict, is_there)| is_there.then_some(verdict))
                     .collect(),
-                ..review(open)
+                unsigned: G::SPEC.nodes[found.node]
+                    .interrupt
+                    .map_or(Vec::new(), |rule| rule.unsigned.to_vec()),
+                ..review(&fold, lane, open)
             });
         }
         let fields = known_fields(&fold)?;
@@ -249,7 +272,7 @@ impl<G: Graph> Agent<G> {
         }
         let review = |(lane, open): (LaneId, &OpenAt)| {
             let json = fold.lanes.get(&lane).and_then(|lane| lane.fields.read(&open.field).ok().flatten());
-            ReviewView { draft: json.as_deref().map_or(Value::Null, value), ..review(open) }
+            ReviewView { draft: json.as_deref().map_or(Value::Null, value), ..review(fold, lane, open) }
         };
         let reviews = fold.open().map(review).collect();
         Ok(self.shown(fold, reviews, fields, differences::<G>(fold)))
@@ -281,7 +304,7 @@ impl<G: Graph> Agent<G> {
             at_ms: fold.at_ms,
             nodes: nodes(fold),
             stalled: active && !fold.is_leased(now),
-            until_ms: fold.lease.as_ref().filter(|_| active).map(|lease| lease.until_ms),
+            until_ms: fold.leased_until_ms().filter(|_| active),
             differences,
             reviews,
             failure: fold.lanes.values().find_map(|lane| match &lane.at {
@@ -308,7 +331,7 @@ impl<G: Graph> Agent<G> {
 }
 
 /// What the journal itself says of an open review.
-fn review(open: &OpenAt) -> ReviewView {
+fn review<S: State>(fold: &Fold<S>, lane: LaneId, open: &OpenAt) -> ReviewView {
     ReviewView {
         node: open.visit.node.clone(),
         field: open.field.clone(),
@@ -320,6 +343,19 @@ fn review(open: &OpenAt) -> ReviewView {
         verdicts: Vec::new(),
         opened_ms: open.opened_ms,
         deadline_ms: open.deadline_ms,
+        covers: open.covers.clone(),
+        shown: shown_with(fold, lane, open),
+        unsigned: Vec::new(),
+        items: item::items(fold, lane, open),
+    }
+}
+
+/// What is shown beside a draft. What cannot be read is left out: its digest does not hold, so that nobody signs it.
+pub(super) fn shown_with<S: State>(fold: &Fold<S>, lane: LaneId, open: &OpenAt) -> Map<String, Value> {
+    let shown = fold.lanes.get(&lane).map(|lane| shown(&*lane.fields, &open.shows));
+    match shown {
+        Some(Ok(Some(Value::Object(shown)))) => shown,
+        _ => Map::new(),
     }
 }
 
@@ -338,7 +374,10 @@ fn known_fields<S: State>(fold: &Fold<S>) -> Result<Map<String, Value>, Error> {
         problem,
     };
     let root = fold.root().ok_or_else(|| damaged("it has no state".to_owned()))?;
-    let fields = values(&S::SPEC, &*root.fields).map_err(|e| damaged(e.to_string()))?;
+    let fields = values(&S::SPEC, &*root.fields).map_err(|e| match e.as_broken() {
+        Some(broken) => broken.of(&fold.thread),
+        None => damaged(e.to_string()),
+    })?;
     Ok(fields.into_iter().map(|(field, json)| (field, value(json.get()))).collect())
 }
 

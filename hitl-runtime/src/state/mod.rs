@@ -6,7 +6,10 @@ use std::fmt;
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::graph::StateSpec;
+use crate::{
+    graph::StateSpec,
+    guard::{Broken, guarded},
+};
 
 /// A struct that `#[state]` has described. Its fields are never `Option`: the graph proves when each is set.
 #[diagnostic::on_unimplemented(
@@ -67,6 +70,8 @@ pub struct FieldError {
     pub path: String,
     /// What was wrong there.
     pub problem: String,
+    /// The user's code that panicked or failed there: `reducer`, `serializer`, `deserializer`.
+    pub(crate) code: Option<&'static str>,
 }
 
 impl FieldError {
@@ -77,7 +82,18 @@ impl FieldError {
 
     /// A value that is not of the field's type, or has no JSON form.
     pub fn value(field: &str, problem: impl fmt::Display) -> Self {
-        Self { field: field.to_owned(), path: String::new(), problem: problem.to_string() }
+        Self { field: field.to_owned(), path: String::new(), problem: problem.to_string(), code: None }
+    }
+
+    /// A field whose own code panicked or failed.
+    pub(crate) fn broken(code: &'static str, field: &str, problem: impl fmt::Display) -> Self {
+        Self { code: Some(code), ..Self::value(field, problem) }
+    }
+
+    /// What of the user's code is broken, where that is what was wrong.
+    pub(crate) fn as_broken(&self) -> Option<Broken> {
+        let place = format!("{} of `{}`", self.code?, self.field);
+        Some(Broken { place, problem: self.problem.clone() })
     }
 
     /// The same, of a part of the value.
@@ -89,7 +105,10 @@ impl FieldError {
 
 impl fmt::Display for FieldError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { field, path, problem } = self;
+        if let Some(broken) = self.as_broken() {
+            return fmt::Display::fmt(&broken, f);
+        }
+        let Self { field, path, problem, .. } = self;
         match path.as_str() {
             "" => write!(f, "field `{field}`: {problem}"),
             path => write!(f, "field `{field}`: {path}: {problem}"),
@@ -98,6 +117,20 @@ impl fmt::Display for FieldError {
 }
 
 impl std::error::Error for FieldError {}
+
+/// Joins what a field holds with what is written to it: what `#[reduce(…)]` calls.
+///
+/// # Errors
+/// When the reducer panics.
+pub fn reduce<T>(field: &str, reducer: fn(T, T) -> T, old: T, new: T) -> Result<T, FieldError> {
+    guarded(|| place("reducer", field), || reducer(old, new))
+        .map_err(|broken| FieldError::broken("reducer", field, broken.problem))
+}
+
+/// The code of a field, in words.
+pub(crate) fn place(code: &str, field: &str) -> String {
+    format!("{code} of `{field}`")
+}
 
 /// Joins two lists: what `#[reduce(append)]` calls.
 pub fn append<T>(mut old: Vec<T>, new: Vec<T>) -> Vec<T> {

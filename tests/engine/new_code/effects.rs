@@ -114,9 +114,9 @@ async fn an_effect_in_doubt_that_is_no_effect_any_more() {
 }
 
 /// Versions of a graph that pays, and then files what it has paid: by what the amount is called, what there is to say of
-/// the state, how `file` takes the draft, and what the node is called that pays.
+/// the state, how `file` takes the draft and what the review covers, and what the node is called that pays.
 macro_rules! paid_and_filed {
-    ($module:ident, $amount:ident, $most:literal, ($($state:tt)*), $file:ty, $pay:ident $(, $old:ident)?) => {
+    ($module:ident, $amount:ident, $most:literal, ($($state:tt)*), $file:ty, ($($covers:tt)*), $pay:ident $(, $old:ident)?) => {
         mod $module {
             use hitl::prelude::*;
 
@@ -152,7 +152,7 @@ macro_rules! paid_and_filed {
                 Ok(Draft { $amount: message.len() as u32 })
             }
 
-            #[interrupt_before(role = "approver")]
+            #[interrupt_before(role = "approver" $($covers)*)]
             #[node(Ticket, writes = receipt, effect)]
             async fn $pay(draft: &Approved<Draft>) -> Result<String> {
                 Ok(format!("{} signed by {}", draft.$amount, draft.operator()))
@@ -180,12 +180,12 @@ macro_rules! paid_and_filed {
     };
 }
 
-paid_and_filed!(dollars, dollars, 500, (), &Draft, pay);
-paid_and_filed!(cents, cents, 50_000, ((version = 2, migrate = in_cents)), &Draft, pay);
-paid_and_filed!(signed_cents, cents, 50_000, ((version = 2, migrate = in_cents)), &Approved<Draft>, pay);
-paid_and_filed!(signed_dollars, dollars, 500, (), &Approved<Draft>, pay);
-paid_and_filed!(refunded, dollars, 500, (), &Approved<Draft>, refund, pay);
-paid_and_filed!(refunded_unsaid, dollars, 500, (), &Approved<Draft>, refund);
+paid_and_filed!(dollars, dollars, 500, (), &Draft, (), pay);
+paid_and_filed!(cents, cents, 50_000, ((version = 2, migrate = in_cents)), &Draft, (), pay);
+paid_and_filed!(signed_cents, cents, 50_000, ((version = 2, migrate = in_cents)), &Approved<Draft>, (, covers = (file), unsigned(receipt)), pay);
+paid_and_filed!(signed_dollars, dollars, 500, (), &Approved<Draft>, (, covers = (file), unsigned(receipt)), pay);
+paid_and_filed!(refunded, dollars, 500, (), &Approved<Draft>, (, covers = (file), unsigned(receipt)), refund, pay);
+paid_and_filed!(refunded_unsaid, dollars, 500, (), &Approved<Draft>, (, covers = (file), unsigned(receipt)), refund);
 
 /// A thread that has paid, and then could not file it.
 async fn paid(store: &MemoryStore, world: &World) {

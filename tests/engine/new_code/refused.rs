@@ -75,7 +75,7 @@ mod retyped {
         Ok((vec![], Draft { order: message.to_owned(), dollars: Money { cents: 0 } }))
     }
 
-    #[interrupt_before]
+    #[interrupt_before(unsigned(plans))]
     #[node(Ticket, writes = outcome, effect)]
     async fn execute(draft: &Approved<Draft>, plans: &[String]) -> Result<String> {
         Ok(format!("{} {} {plans:?}", draft.order, draft.dollars.cents))
@@ -221,7 +221,7 @@ mod more_is_needed {
         Ok(Draft { order: plan.to_owned(), dollars: 100 })
     }
 
-    #[interrupt_before]
+    #[interrupt_before(unsigned(currency))]
     #[node(Ticket, writes = outcome, effect)]
     async fn execute(draft: &Approved<Draft>, currency: &str) -> Result<String> {
         Ok(format!("{} {currency}", draft.order))
@@ -277,7 +277,7 @@ mod more_is_signed {
         Ok(Plan { text: message.to_owned() })
     }
 
-    #[interrupt_before]
+    #[interrupt_before(covers = (execute))]
     #[node(Ticket, effect)]
     async fn agree(plan: &Approved<Plan>) -> Result<()> {
         println!("{}", plan.text);
@@ -327,7 +327,7 @@ mod signed_earlier {
 
     use super::super::v1::{Draft, Ticket, cancel, draft, plan};
 
-    #[interrupt_before]
+    #[interrupt_before(covers = (execute))]
     #[node(Ticket, effect)]
     async fn agree(draft: &Approved<Draft>) -> Result<()> {
         println!("{}", draft.order);

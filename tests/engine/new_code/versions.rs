@@ -13,7 +13,7 @@ pub mod renamed {
     }
 
     #[node(Ticket)]
-    async fn file(draft: &Approved<Draft>, outcome: &str) -> Result<()> {
+    async fn file(draft: &Draft, outcome: &str) -> Result<()> {
         println!("{}: {outcome}", draft.order);
         Ok(())
     }
@@ -130,7 +130,7 @@ pub mod v2 {
         Ok(Proposal { order: scheme.split_whitespace().last().unwrap_or_default().to_owned(), cents })
     }
 
-    #[interrupt_before(role = "approver", expires = "24h")]
+    #[interrupt_before(role = "approver", expires = "24h", unsigned(language))]
     #[node(Ticket, writes = outcome, effect)]
     async fn execute(
         proposal: &Approved<Proposal>,

@@ -3,7 +3,7 @@
 mod desk;
 use desk::*;
 
-#[interrupt_before]
+#[interrupt_before(covers = notify)]
 #[node(Ticket, writes = draft, effect)]
 async fn adjust(draft: &Approved<RefundDraft>) -> Result<RefundDraft> {
     Ok((**draft).clone())

@@ -61,7 +61,7 @@ graph! {
     }
 }
 
-#[interrupt_before]
+#[interrupt_before(covers = ship)]
 #[node(Batch, effect)]
 async fn sign(order: &Approved<RefundDraft>) -> Result<()> {
     Ok(())
@@ -75,7 +75,7 @@ async fn ship(order: &Approved<RefundDraft>) -> Result<()> {
 graph! {
     Unsigned<Batch> {
         start -> for order in orders { sign -> ship } -> sum_up -> end;
-//                                             ^^^^ node `ship` takes `order` as `&Approved<RefundDraft>`, but a path reaches it on which `order` was never signed: `start -> sign -reject-> skip -> ship`; put `#[interrupt_before]` on `ship`
+//                                             ^^^^ node `ship` takes `order` as `&Approved<RefundDraft>`, but a path reaches it on which `order` was never signed for it: `start -> sign -reject-> skip -> ship`; put `#[interrupt_before]` on `ship`
         sign { reject -> skip -> ship }
     }
 }

@@ -92,17 +92,30 @@ async fn again(draft: &Draft) -> Result<Draft, std::io::Error> {
 }
 
 #[node(Case, writes = (answer, log), effect, idempotent, retries = 2)]
-#[interrupt_before(role = "approver", expires = "7d", review = draft, edit = false)]
+#[interrupt_before(role = "approver", expires = "7d", review = draft, edit = false, show = second)]
 async fn pay(draft: &Approved<Draft>, second: &Draft, house: Deps<House>, clock: Deps<Clock>) -> Result<(String, Vec<String>)> {
     let _ = (&*house, &*clock, second);
     Ok((draft.operator().to_owned(), vec![]))
 }
 
+#[interrupt_before(edit = false, covers = (pay_first, pay_second, file), show = (message, r#type), unsigned(notes))]
+#[node(Case, effect)]
+async fn pay_first(draft: &Approved<Draft>, message: &str, notes: Option<&[String]>) -> Result<()> {
+    let _ = (draft.thread(), draft.node(), draft.field(), draft.role(), draft.operator(), draft.digest(), message, notes);
+    Ok(())
+}
+
 #[hitl::interrupt_before(review = second, edit = false)]
 #[hitl::node(Case, effect)]
 async fn pay_second(second: &Approved<Draft>, draft: &Approved<Draft>) -> Result<()> {
-    let _ = (second, draft.role());
+    let _ = (second, draft);
     Ok(())
+}
+
+#[node(Case, writes = (answer, log), effect, risk = low)]
+async fn file(draft: &Approved<Draft>, r#type: u32) -> Result<(String, Vec<String>)> {
+    let _ = (draft, r#type);
+    Ok((String::new(), Vec::new()))
 }
 
 #[node(Case, writes = score, effect, risk = low)]
@@ -159,9 +172,9 @@ graph! {
 
 graph! {
     Signed<crate::Case, House,> {
-        start -> propose -> again -> pay -> pay_second -> end;
+        start -> propose -> again -> pay_first -> pay_second -> file -> end;
         pay_second { reject -> refuse -> end }
-        pay { reject -> refuse, };
+        pay_first { reject -> refuse, };
     }
 }
 

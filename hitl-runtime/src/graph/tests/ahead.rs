@@ -8,25 +8,27 @@ use crate::graph::bits::Bits;
 use crate::graph::check::field_number;
 use crate::graph::*;
 
-/// A lane at a node, with the fields that it has and those that are signed.
+/// A lane at a node, with the fields that it has and the covers that hold.
 fn lane(
     id: u32,
     parent: Option<u32>,
     stand: Stand,
     written: Bits,
     signed: Bits,
-    spec: &GraphSpec,
+    (spec, proof): (&GraphSpec, &Proof<ROOM>),
 ) -> LaneAhead<'static> {
     let names = |bits: Bits| {
         let fields = spec.state.fields.iter().enumerate();
         fields.filter(|(number, _)| bits.has(*number)).map(|(_, field)| field.name).collect()
     };
+    let covers =
+        (0..proof.covers.count()).filter(|cover| signed.has(*cover)).map(|cover| proof.covers.get(cover));
     LaneAhead {
         id,
         parent,
         stand,
         written: names(written),
-        signed: names(signed),
+        signed: covers.map(|cover| (cover.node, spec.state.fields[cover.field].name)).collect(),
         touched: Vec::new(),
         into: None,
     }
@@ -39,7 +41,7 @@ fn head(spec: &GraphSpec) -> usize {
 
 /// A thread that has just begun.
 fn begun(spec: &GraphSpec, proof: &Proof<ROOM>) -> LaneAhead<'static> {
-    lane(0, None, Stand::Before(head(spec)), proof.start.entry.written, Bits::NONE, spec)
+    lane(0, None, Stand::Before(head(spec)), proof.start.entry.written, Bits::NONE, (spec, proof))
 }
 
 /// What the proof finds missing.
@@ -48,7 +50,10 @@ fn proved(spec: &GraphSpec, proof: &Proof<ROOM>) -> BTreeSet<Lack> {
     for (node, told) in proof.nodes.iter().enumerate().filter(|(_, told)| told.reached) {
         let name = spec.nodes[node].name;
         let unwritten = told.stopped.writes.minus(told.entry.written);
-        let unsigned = told.stopped.signs.minus(told.entry.signed).minus(unwritten);
+        let missing = told.stopped.signs.minus(told.entry.signed);
+        let covers = (0..proof.covers.count()).filter(|cover| missing.has(*cover));
+        let unsigned =
+            covers.fold(Bits::NONE, |bits, cover| bits.with(proof.covers.get(cover).field)).minus(unwritten);
         for (number, field) in spec.state.fields.iter().enumerate() {
             if unwritten.has(number) {
                 lacks.insert(Lack::Unwritten { node: name, field: field.name });
@@ -62,7 +67,7 @@ fn proved(spec: &GraphSpec, proof: &Proof<ROOM>) -> BTreeSet<Lack> {
     for (from, field) in spec.routes.iter().map(|route| (route.from, route.field)).chain(lists) {
         let Point::Node(node) = from else { continue };
         let told = &proof.nodes[node];
-        let written = told.entry.written.or(told.stopped.writes).or(told.ran.unsigns);
+        let written = told.entry.written.or(told.stopped.writes).or(told.writes);
         if told.reached && !written.has(field_number(spec, field).unwrap()) {
             lacks.insert(Lack::Unwritten { node: spec.nodes[node].name, field });
         }
@@ -99,7 +104,7 @@ fn from_inside_a_fork_on_it_is_no_more() {
             }
             let before = proof.nodes[from].ran.after(proof.nodes[from].entry);
             let mut lanes =
-                vec![lane(0, None, Stand::Forked(fork.join), before.written, before.signed, &spec)];
+                vec![lane(0, None, Stand::Forked(fork.join), before.written, before.signed, (&spec, &proof))];
             let writes = |field: &&FieldSpec| {
                 fork.body().iter().any(|&node| spec.nodes[node].writes.contains(&field.name))
             };
@@ -114,7 +119,8 @@ fn from_inside_a_fork_on_it_is_no_more() {
                 let node = own[dice.below(own.len())];
                 assert_eq!(spec.around(node)[0].0, number);
                 let entry = proof.nodes[node].entry;
-                let mut at = lane(branch, Some(0), Stand::Before(node), entry.written, entry.signed, &spec);
+                let mut at =
+                    lane(branch, Some(0), Stand::Before(node), entry.written, entry.signed, (&spec, &proof));
                 // What it has changed on the way is some of what its branch may change.
                 at.touched =
                     spec.state.fields.iter().map(|field| field.name).filter(|_| dice.one_in(4)).collect();
@@ -143,7 +149,7 @@ fn refund() -> GraphSpec {
     Sketch::new("*message plan draft receipt note outcome!")
         .node("plan(message) writes plan")
         .node("draft(plan, note) writes draft")
-        .node("pay(^draft) writes receipt; effect, reviews draft")
+        .node("pay(^draft) writes receipt; effect, reviews draft, covers file, unsigned receipt")
         .node("file(receipt, ^draft) writes outcome")
         .node("cancel(note, rejection) writes outcome")
         .chain("start -> plan -> draft -> pay -> file -> end")
@@ -152,7 +158,12 @@ fn refund() -> GraphSpec {
         .done()
 }
 
-fn found(spec: &GraphSpec, stand: Stand, written: &[&'static str], signed: &[&'static str]) -> Vec<Lack> {
+fn found(
+    spec: &GraphSpec,
+    stand: Stand,
+    written: &[&'static str],
+    signed: &[(usize, &'static str)],
+) -> Vec<Lack> {
     let (written, signed) = (written.to_vec(), signed.to_vec());
     let lane = LaneAhead { id: 0, parent: None, stand, written, signed, touched: vec![], into: None };
     lacks(spec, &[lane]).into_iter().collect()
@@ -169,7 +180,11 @@ fn only_what_is_ahead_counts() {
     // The draft is made; somebody may still say no.
     assert_eq!(found(&spec, Stand::Before(node("pay")), &["draft"], &[]), [note("cancel")]);
     // Somebody has said yes.
-    assert_eq!(found(&spec, Stand::At(node("pay")), &["draft"], &["draft"]), []);
+    let [pay, file] = ["pay", "file"].map(|name| (node(name), "draft"));
+    assert_eq!(found(&spec, Stand::At(node("pay")), &["draft"], &[pay, file]), []);
+    assert_eq!(found(&spec, Stand::At(node("file")), &["draft", "receipt"], &[file]), []);
+    // `file` has spent it.
+    assert_eq!(found(&spec, Stand::At(node("file")), &["draft", "receipt"], &[pay]), [unsigned("file")]);
     // What they signed is another one now.
     assert_eq!(found(&spec, Stand::At(node("pay")), &["draft"], &[]), [unsigned("pay")]);
     assert_eq!(found(&spec, Stand::At(node("file")), &["draft", "receipt"], &[]), [unsigned("file")]);

@@ -197,20 +197,20 @@ fn what_items_share_is_not_reviewed_by_each() {
 }
 
 #[test]
-fn a_signature_of_before_lasts_inside_and_after() {
-    let signed = "before(^rule); effect, reviews rule";
+fn a_signature_of_before_lasts_after() {
+    let signed = "before(^rule); effect, reviews rule, covers last";
     let sketch = |fields: &str, each: &str, last: &str| {
         reviewed(fields, signed, each, last).verdicts("before { reject -> end }")
     };
     sketch(
         "*orders *rule order",
-        "pay(^rule, ^order) writes rule; effect, reviews order",
+        "pay(rule, ^order) writes rule; effect, reviews order",
         "last(^rule); effect",
     )
     .sound();
     sketch(
         "*orders *+rule order",
-        "pay(^rule, ^order) writes rule; effect, reviews order",
+        "pay(rule, ^order) writes rule; effect, reviews order",
         "last(^rule); effect",
     )
     .refused([
@@ -222,9 +222,9 @@ fn a_signature_of_before_lasts_inside_and_after() {
 
 #[test]
 fn a_signature_of_an_item_ends_with_it() {
-    reviewed("*orders *draft order", "before()", "pay(^draft); effect, reviews draft", "last(^draft); effect").refused([
-        "node `last` takes `draft` as `&Approved<String>`, but a path reaches it on which `draft` was never signed: `start -> \
-         before -empty orders-> last`; put `#[interrupt_before]` on `last`",
+    reviewed("*orders *draft order", "before()", "pay(^draft); effect, reviews draft, covers last", "last(^draft); effect").refused([
+        "node `last` takes `draft` as `&Approved<String>`, but a path reaches it on which `draft` was never signed for it: \
+         `start -> before -empty orders-> last`; put `#[interrupt_before]` on `last`",
     ]);
 }
 
@@ -232,7 +232,7 @@ fn a_signature_of_an_item_ends_with_it() {
 fn what_was_signed_before_is_no_item() {
     let sketch = |each: &str| {
         Sketch::new("*orders *order")
-            .node("before(^order); effect, reviews order")
+            .node("before(^order); effect, reviews order, covers each last")
             .node(each)
             .node("last(^order); effect")
             .chain("start -> before")
@@ -241,10 +241,19 @@ fn what_was_signed_before_is_no_item() {
             .chain("each -> last -> end")
     };
     // The field has after the join what it had before.
-    sketch("each(order)").sound();
+    let covers_last = Sketch::new("*orders *order")
+        .node("before(^order); effect, reviews order, covers last")
+        .node("each(order)")
+        .node("last(^order); effect");
+    covers_last
+        .chain("start -> before")
+        .verdicts("before { reject -> end }")
+        .each("before -> for order in orders { each } -> last")
+        .chain("each -> last -> end")
+        .sound();
     sketch("each(^order); effect").refused([
-        "node `each` takes `order` as `&Approved<String>`, but a path reaches it on which `order` is another one for each of \
-         `orders`, and not what was signed: `start -> before -> each`; put `#[interrupt_before]` on `each`",
+        "node `each` takes `order` as `&Approved<String>`, but a path reaches it on which `order` was signed once, and not \
+         for each of `orders`: `start -> before -> each`; put `#[interrupt_before]` on `each`",
     ]);
 }
 

@@ -34,7 +34,7 @@ fn a_branch_does_not_see_its_sibling() {
 #[test]
 fn a_branch_sees_what_was_before_the_fork() {
     Sketch::new("*draft a")
-        .node("pay(^draft) writes a; effect, reviews draft")
+        .node("pay(^draft) writes a; effect, reviews draft, covers left right last, unsigned a")
         .node("left(a, ^draft); effect")
         .node("right(a, ^draft); effect")
         .node("last(^draft); effect")
@@ -136,7 +136,7 @@ fn signed(fields: &str, first: &str, left: &str, right: &str) -> Sketch {
     })
 }
 
-const SIGNS: &str = "first(^draft); effect, reviews draft";
+const SIGNS: &str = "first(^draft); effect, reviews draft, covers last";
 
 #[test]
 fn a_signature_outlives_branches_that_leave_its_field_alone() {
@@ -169,12 +169,33 @@ fn one_branch_signs_for_all() {
             .verdicts("left { reject -> no }")
     };
     // A rejection goes round until there is a signature.
-    sketch("left(^draft); effect, reviews draft", "right() writes x").chain("no -> left").sound();
+    sketch("left(^draft); effect, reviews draft, covers last", "right() writes x")
+        .chain("no -> left")
+        .sound();
     // A rejection leads to the join unsigned.
-    sketch("left(^draft); effect, reviews draft", "right()").chain("no -> last").refused([
-        "node `last` takes `draft` as `&Approved<String>`, but a path reaches it on which `draft` was never signed: `start -> \
-         left -reject-> no -> last`; put `#[interrupt_before]` on `last`",
+    sketch("left(^draft); effect, reviews draft, covers last", "right()").chain("no -> last").refused([
+        "node `last` takes `draft` as `&Approved<String>`, but a path reaches it on which `draft` was never signed for it: \
+         `start -> left -reject-> no -> last`; put `#[interrupt_before]` on `last`",
     ]);
+}
+
+/// What one branch has spent is spent for those that come after the join.
+#[test]
+fn a_branch_spends_for_all() {
+    let sketch = |arms: &str| {
+        Sketch::new("*draft *n")
+            .node("first(^draft); effect, reviews draft, covers left")
+            .node("left(^draft); effect")
+            .node("right()")
+            .node("last()")
+            .chain("start -> first")
+            .verdicts("first { reject -> end }")
+            .fork("first -> (left, right) -> last")
+            .chain("left -> last")
+            .chain("right -> last")
+            .choice(arms)
+    };
+    sketch("last -> match n { first, end }").sound();
 }
 
 #[test]
@@ -183,10 +204,10 @@ fn a_reducer_makes_of_two_signed_values_one_that_nobody_signed() {
     let sketch = |other: &str| {
         Sketch::new("*x +draft")
             .node(&node("left"))
-            .node("signs(^draft); effect, reviews draft")
+            .node("signs(^draft); effect, reviews draft, covers last")
             .node("right()")
             .node(other)
-            .node("also(^draft); effect, reviews draft")
+            .node("also(^draft); effect, reviews draft, covers last")
             .node("last(^draft); effect")
             .fork("start -> (left signs, right other also) -> last")
             .chain("left -> signs -> last -> end")

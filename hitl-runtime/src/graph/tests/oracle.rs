@@ -1,9 +1,8 @@
 //! The proofs against graphs at random: without forks, against every path there is; with forks, against runs.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use super::sketch::{ROOM, Sketch};
-use crate::graph::bits::Bits;
 use crate::graph::path::{Lacking, Last, Path};
 use crate::graph::*;
 
@@ -31,7 +30,7 @@ fn node(dice: &mut Dice, name: &str, reviewable: &[usize]) -> (String, bool) {
     for field in 0..FIELDS {
         match dice.below(12) {
             0 => reads.push(format!("f{field}")),
-            1 => reads.push(format!("^f{field}")),
+            1 | 3 | 4 => reads.push(format!("^f{field}")),
             2 => reads.push(format!("?f{field}")),
             _ => {}
         }
@@ -41,7 +40,12 @@ fn node(dice: &mut Dice, name: &str, reviewable: &[usize]) -> (String, bool) {
     }
     let stops = dice.one_in(3);
     let review = if stops {
-        format!("; reviews f{}", reviewable[dice.below(reviewable.len())])
+        let field = reviewable[dice.below(reviewable.len())];
+        let covers: Vec<String> = (0..dice.below(4)).map(|_| format!("n{}", dice.below(10))).collect();
+        let covers = if covers.is_empty() { String::new() } else { format!(", covers {}", covers.join(" ")) };
+        let shown = (field + 1 + dice.below(FIELDS - 1)) % FIELDS;
+        let shows = if dice.one_in(4) { format!(", shows f{shown}") } else { String::new() };
+        format!("; reviews f{field}{covers}{shows}")
     } else {
         String::new()
     };
@@ -74,35 +78,67 @@ fn deed(node: &NodeSpec) -> Deed {
     deed
 }
 
-/// The fields that are written, and those that are signed, on one way to a point.
-type Known = [[bool; FIELDS]; 2];
+/// A node, and a field that it takes as signed by another node's review.
+type Cover = (usize, usize);
+
+/// Every cover of a graph, with the fields on which it depends, read off the reviews by other means than the proof's.
+fn covers(spec: &GraphSpec) -> BTreeMap<Cover, BTreeSet<usize>> {
+    let mut all: BTreeMap<Cover, BTreeSet<usize>> = BTreeMap::new();
+    for review in 0..spec.nodes.len() {
+        for (cover, ends) in given(spec, review) {
+            all.entry(cover).or_default().extend(ends);
+        }
+    }
+    all
+}
+
+/// The covers that the review before a node gives, each with what it shows and signs.
+fn given(spec: &GraphSpec, review: usize) -> Vec<(Cover, BTreeSet<usize>)> {
+    let number = |name: &str| name[1..].parse::<usize>().unwrap();
+    let Some(interrupt) = spec.nodes[review].interrupt else { return Vec::new() };
+    let field = number(interrupt.field);
+    let ends: BTreeSet<usize> = interrupt.shows.iter().map(|name| number(name)).chain([field]).collect();
+    let nodes = (0..spec.nodes.len()).filter(|&node| {
+        node != review
+            && interrupt.covers.contains(&spec.nodes[node].name)
+            && deed(&spec.nodes[node]).approved.contains(&field)
+    });
+    nodes.map(|node| ((node, field), ends.clone())).collect()
+}
+
+/// The fields that are written, and the covers that hold, on one way to a point.
+type Known = ([bool; FIELDS], BTreeSet<Cover>);
 
 /// What one step makes of it.
 fn step(spec: &GraphSpec, edge: &EdgeSpec, mut known: Known) -> Known {
     let Point::Node(from) = edge.from else { return known };
-    let deed = deed(&spec.nodes[from]);
-    let [written, signed] = &mut known;
+    let (deed, covers) = (deed(&spec.nodes[from]), covers(spec));
+    let (written, holds) = &mut known;
     deed.reads.iter().for_each(|&field| written[field] = true);
-    deed.approved.iter().for_each(|&field| signed[field] = true);
-    if !edge.kind.leaves_review() {
-        deed.review.iter().for_each(|&field| signed[field] = true);
-        for &field in &deed.writes {
-            (written[field], signed[field]) = (true, false);
-        }
+    let needs: Vec<Cover> = deed.approved.iter().map(|&field| (from, field)).collect();
+    if edge.kind.leaves_review() {
+        holds.extend(needs.into_iter().filter(|cover| covers.contains_key(cover)));
+        return known;
     }
+    deed.writes.iter().for_each(|&field| written[field] = true);
+    // It is spent; and whoever signs a field anew may have edited it.
+    let changes = |field: &usize| deed.writes.contains(field) || deed.review == Some(*field);
+    holds.retain(|cover| !needs.contains(cover) && !covers[cover].iter().any(changes));
+    let given = given(spec, from).into_iter().map(|(cover, _)| cover);
+    holds.extend(given.filter(|cover| covers[cover].is_disjoint(&deed.writes.iter().copied().collect())));
     known
 }
 
 /// Every way there is of coming to each point, with the number of its steps.
 fn ways(spec: &GraphSpec) -> HashMap<(Point, Known), usize> {
     let inputs = std::array::from_fn(|field| spec.state.fields[field].input);
-    let start = (Point::Start, [inputs, [false; FIELDS]]);
-    let (mut ways, mut queue) = (HashMap::from([(start, 0)]), VecDeque::from([start]));
+    let start: (Point, Known) = (Point::Start, (inputs, BTreeSet::new()));
+    let (mut ways, mut queue) = (HashMap::from([(start.clone(), 0)]), VecDeque::from([start]));
     while let Some((point, known)) = queue.pop_front() {
-        let steps = ways[&(point, known)];
+        let steps = ways[&(point, known.clone())];
         for edge in spec.edges_from(point) {
-            let next = (edge.to, step(spec, edge, known));
-            ways.entry(next).or_insert_with(|| {
+            let next = (edge.to, step(spec, edge, known.clone()));
+            ways.entry(next.clone()).or_insert_with(|| {
                 queue.push_back(next);
                 steps + 1
             });
@@ -143,37 +179,41 @@ pub(super) fn plain(dice: &mut Dice) -> GraphSpec {
 
 #[test]
 fn without_forks_the_proof_says_what_every_path_says() {
-    let mut dice = Dice(0x5eed);
+    let (mut dice, mut lacking, mut holding) = (Dice(0x5eed), 0, 0);
     for _ in 0..1_000 {
         let spec = plain(&mut dice);
-        let (proof, ways) = (prove::<ROOM>(&spec), ways(&spec));
+        let (proof, ways, covers) = (prove::<ROOM>(&spec), ways(&spec), covers(&spec));
+        assert_eq!(proof.covers.count(), covers.len());
         for node in 0..ROOM {
             let here = ways.iter().filter(|((point, _), _)| *point == Point::Node(node));
             let here: Vec<_> = here.map(|((_, known), steps)| (known, *steps)).collect();
             assert_eq!(proof.nodes[node].reached, !here.is_empty());
+            let entry = proof.nodes[node].entry;
+            let shortest = |lacks: &dyn Fn(&Known) -> bool| {
+                here.iter().filter(|(known, _)| lacks(known)).map(|(_, steps)| *steps).min()
+            };
+            let mut cases = vec![(None, Lacking::Nothing, shortest(&|_| true))];
             for field in 0..FIELDS {
-                let entry = proof.nodes[node].entry;
-                let cases = [
-                    (entry.written, 0, Lacking::Written(field)),
-                    (entry.signed, 1, Lacking::Signed(field)),
-                    (Bits::NONE, 2, Lacking::Nothing),
-                ];
-                for (proved, which, lacking) in cases {
-                    let lack = here.iter().filter(|(known, _)| which == 2 || !known[which][field]);
-                    let shortest = lack.map(|(_, steps)| *steps).min();
-                    if which < 2 {
-                        assert_eq!(
-                            proved.has(field),
-                            shortest.is_none(),
-                            "field {field} at {node} of {spec:#?}"
-                        );
-                    }
-                    let path = Path::find(&spec, &proof, Point::Node(node), Last::Any, lacking);
-                    assert_eq!(path.map(|path| path.steps), shortest, "field {field} at {node} of {spec:#?}");
+                let shortest = shortest(&|(written, _)| !written[field]);
+                cases.push((Some(entry.written.has(field)), Lacking::Written(field), shortest));
+            }
+            for &(of, field) in covers.keys() {
+                let number = proof.covers.find(of, field).expect("the proof knows it");
+                let shortest = shortest(&|(_, holds)| !holds.contains(&(of, field)));
+                cases.push((Some(entry.signed.has(number)), Lacking::Signed(number), shortest));
+                lacking += usize::from(shortest.is_some());
+                holding += usize::from(shortest.is_none());
+            }
+            for (proved, lacking, shortest) in cases {
+                if let Some(proved) = proved {
+                    assert_eq!(proved, shortest.is_none(), "{lacking:?} at {node} of {spec:#?}");
                 }
+                let path = Path::find(&spec, &proof, Point::Node(node), Last::Any, lacking);
+                assert_eq!(path.map(|path| path.steps), shortest, "{lacking:?} at {node} of {spec:#?}");
             }
         }
     }
+    assert!(lacking > 300 && holding > 300, "{lacking} {holding}");
 }
 
 /// A graph of forks and `for`s inside each other: a region is a chain of nodes, some of them followed by a fork or a `for`
@@ -277,6 +317,14 @@ type Values = [Option<u64>; FIELDS];
 /// The value of a field that should have been written before, and was not.
 const ASSUMED: u64 = 0;
 
+/// What people have signed, by whom it may be used: while every value is what it was, which nothing at all is as well as
+/// what is assumed.
+type Tokens = HashSet<(Cover, Vec<(usize, u64)>)>;
+
+fn token(cover: Cover, ends: &BTreeSet<usize>, values: &Values) -> (Cover, Vec<(usize, u64)>) {
+    (cover, ends.iter().map(|&field| (field, values[field].unwrap_or(ASSUMED))).collect())
+}
+
 /// One run, with the values that people have signed.
 struct Run<'a> {
     spec: &'a GraphSpec,
@@ -284,6 +332,7 @@ struct Run<'a> {
     dice: &'a mut Dice,
     made: u64,
     left: usize,
+    covers: BTreeMap<Cover, BTreeSet<usize>>,
     seen: HashSet<(usize, bool, usize)>,
 }
 
@@ -298,24 +347,26 @@ impl Run<'_> {
         &mut self,
         mut at: usize,
         mut values: Values,
-        mut signed: HashSet<(usize, u64)>,
+        mut signed: Tokens,
         inside: Option<(usize, usize)>,
-    ) -> Option<(Values, HashSet<(usize, u64)>)> {
+    ) -> Option<(Values, Tokens)> {
         loop {
             self.left = self.left.checked_sub(1)?;
-            let is_signed = |values: &Values, signed: &HashSet<_>, field: usize| {
-                values[field].is_some_and(|value| signed.contains(&(field, value)))
-            };
             let entry = self.proof.nodes[at].entry;
             for field in 0..FIELDS {
-                let (written, approved) = (values[field].is_some(), is_signed(&values, &signed, field));
+                let written = values[field].is_some();
                 assert!(written || !entry.written.has(field), "{at} {field} {:#?}", self.spec);
-                assert!(approved || !entry.signed.has(field), "{at} {field} {:#?}", self.spec);
                 if !written {
                     self.seen.insert((at, false, field));
                 }
+            }
+            for &cover in self.covers.keys() {
+                let number = self.proof.covers.find(cover.0, cover.1).unwrap();
+                let same = |(field, value): &(usize, u64)| values[*field].unwrap_or(ASSUMED) == *value;
+                let approved = signed.iter().any(|(of, ends)| *of == cover && ends.iter().all(same));
+                assert!(approved || !entry.signed.has(number), "{at} {cover:?} {:#?}", self.spec);
                 if !approved {
-                    self.seen.insert((at, true, field));
+                    self.seen.insert((at, true, number));
                 }
             }
             let deed = deed(&self.spec.nodes[at]);
@@ -323,20 +374,22 @@ impl Run<'_> {
             for &field in &deed.reads {
                 values[field] = values[field].or(Some(ASSUMED));
             }
-            for &field in &deed.approved {
-                signed.extend(values[field].map(|value| (field, value)));
-            }
-            let mut verdict = false;
-            if let Some(field) = deed.review {
-                verdict = self.dice.one_in(3);
-                if !verdict {
+            let needs: Vec<Cover> = deed.approved.iter().map(|&field| (at, field)).collect();
+            let needs: Vec<Cover> =
+                needs.into_iter().filter(|cover| self.covers.contains_key(cover)).collect();
+            let verdict = deed.review.is_some() && self.dice.one_in(3);
+            if verdict {
+                signed.extend(needs.iter().map(|cover| token(*cover, &self.covers[cover], &values)));
+            } else {
+                if let Some(field) = deed.review {
                     if self.dice.one_in(3) {
                         values[field] = self.make();
                     }
-                    signed.extend(values[field].map(|value| (field, value)));
+                    signed.retain(|((_, of), _)| *of != field);
+                    let given = given(self.spec, at).into_iter();
+                    signed.extend(given.map(|(cover, ends)| token(cover, &ends, &values)));
                 }
-            }
-            if !verdict {
+                signed.retain(|(cover, _)| !needs.contains(cover));
                 for &field in &deed.writes {
                     values[field] = self.make();
                 }
@@ -346,7 +399,7 @@ impl Run<'_> {
             let edge = edges[self.dice.below(edges.len())];
             if let EdgeKind::Fork { fork, .. } | EdgeKind::Empty { fork } = edge.kind {
                 match self.spec.forks[fork].each {
-                    Some(each) => values = self.for_each(&each, fork, &edges, values, &signed)?,
+                    Some(each) => values = self.for_each(&each, fork, &edges, values)?,
                     None => (values, signed) = self.fork(fork, &edges, values, signed)?,
                 }
                 let Point::Node(join) = self.spec.forks[fork].join else { return None };
@@ -369,8 +422,8 @@ impl Run<'_> {
         fork: usize,
         edges: &[&EdgeSpec],
         before: Values,
-        mut signed: HashSet<(usize, u64)>,
-    ) -> Option<(Values, HashSet<(usize, u64)>)> {
+        signed: Tokens,
+    ) -> Option<(Values, Tokens)> {
         let mut ends = Vec::new();
         for edge in edges {
             if let (EdgeKind::Fork { branch, .. }, Point::Node(head)) = (edge.kind, edge.to) {
@@ -391,7 +444,10 @@ impl Run<'_> {
                 [.., last] => last,
             };
         }
-        signed.extend(ends.into_iter().flat_map(|(_, signed)| signed));
+        // What one branch has spent is spent, and what one has had signed is signed.
+        let kept = signed.iter().filter(|token| ends.iter().all(|(_, end)| end.contains(*token)));
+        let new = ends.iter().flat_map(|(_, end)| end).filter(|token| !signed.contains(*token));
+        let signed = kept.chain(new).cloned().collect();
         Some((values, signed))
     }
 
@@ -402,7 +458,6 @@ impl Run<'_> {
         fork: usize,
         edges: &[&EdgeSpec],
         mut values: Values,
-        signed: &HashSet<(usize, u64)>,
     ) -> Option<Values> {
         let number = |name: &str| name[1..].parse::<usize>().unwrap();
         values[number(each.list)] = values[number(each.list)].or(Some(ASSUMED));
@@ -414,7 +469,7 @@ impl Run<'_> {
                 (EdgeKind::Fork { .. }, Point::Node(head)) => Some(head),
                 _ => None,
             });
-            let (end, _) = self.run(head.unwrap(), own, signed.clone(), Some((fork, 0)))?;
+            let (end, _) = self.run(head.unwrap(), own, HashSet::new(), Some((fork, 0)))?;
             for (field, value) in values.iter_mut().enumerate() {
                 let wrote = end[field] != own[field] && end[field] != Some(ASSUMED);
                 if wrote && self.spec.state.fields[field].reduced {
@@ -436,12 +491,19 @@ impl Run<'_> {
 
 #[test]
 fn with_forks_and_fors_no_run_belies_the_proof() {
-    let (mut dice, mut exact, mut shy) = (Dice(0xf0_4c), 0, 0);
+    let (mut dice, mut exact, mut shy, mut shy_covers) = (Dice(0xf0_4c), 0, 0, 0);
     for _ in 0..300 {
         let spec = Forked::sketch(&mut dice);
         let proof = prove::<ROOM>(&spec);
-        let mut run =
-            Run { spec: &spec, proof: &proof, dice: &mut dice, made: 0, left: 0, seen: HashSet::new() };
+        let mut run = Run {
+            spec: &spec,
+            proof: &proof,
+            dice: &mut dice,
+            made: 0,
+            left: 0,
+            covers: covers(&spec),
+            seen: HashSet::new(),
+        };
         let Point::Node(head) = spec.edges[0].to else { panic!("no head") };
         for _ in 0..100 {
             let values =
@@ -451,25 +513,23 @@ fn with_forks_and_fors_no_run_belies_the_proof() {
         }
         let seen = run.seen;
         for node in 0..ROOM {
-            for field in 0..FIELDS {
-                let facts = proof.nodes[node].entry;
-                let cases = [
-                    (false, facts.written, Lacking::Written(field)),
-                    (true, facts.signed, Lacking::Signed(field)),
-                ];
-                for (which, proved, lacking) in cases {
-                    // For everything that is refused there is a path to show, and for nothing else.
-                    let path = Path::find(&spec, &proof, Point::Node(node), Last::Any, lacking);
-                    assert_eq!(path.is_none(), proved.has(field), "{node} {lacking:?} {spec:#?}");
-                    if seen.contains(&(node, which, field)) {
-                        exact += 1;
-                    } else if !proved.has(field) {
-                        shy += 1;
-                    }
+            let facts = proof.nodes[node].entry;
+            let written = (0..FIELDS).map(|field| (false, facts.written, Lacking::Written(field), field));
+            let covers = 0..proof.covers.count();
+            let signed = covers.map(|cover| (true, facts.signed, Lacking::Signed(cover), cover));
+            for (which, proved, lacking, number) in written.chain(signed) {
+                // For everything that is refused there is a path to show, and for nothing else.
+                let path = Path::find(&spec, &proof, Point::Node(node), Last::Any, lacking);
+                assert_eq!(path.is_none(), proved.has(number), "{node} {lacking:?} {spec:#?}");
+                if seen.contains(&(node, which, number)) {
+                    exact += 1;
+                } else if !proved.has(number) {
+                    shy += 1;
+                    shy_covers += usize::from(which);
                 }
             }
         }
     }
     // What is refused is nearly always what some run does lack: the proof is not just careful.
-    assert!(exact > 400 * shy, "{exact} {shy}");
+    assert!(exact > 400 * shy, "{exact} {shy}, of them {shy_covers} of covers");
 }

@@ -75,8 +75,8 @@ fn one_mistake_is_one_message() {
         .refused([
             "node `a` reads `draft`, but a path reaches it unwritten: `start -> a`; no other node writes it: add one with \
              `writes = draft`, or make the field `#[input]`, or take `Option<&str>`",
-            "node `c` takes `draft` as `&Approved<String>`, but a path reaches it on which `draft` was never signed: `start \
-             -> a -> b -> c`; put `#[interrupt_before]` on `c`",
+            "node `c` takes `draft` as `&Approved<String>`, and no review signs it for `c`: put `#[interrupt_before]` on `c`",
+            "node `d` takes `draft` as `&Approved<String>`, and no review signs it for `d`: put `#[interrupt_before]` on `d`",
         ]);
 }
 
@@ -150,10 +150,10 @@ fn an_effect_needs_a_review_or_a_word() {
 }
 
 #[test]
-fn a_signature_is_shared_by_later_effects() {
+fn a_signature_is_shared_by_the_effects_that_it_covers() {
     let shared = |between: &str| {
         Sketch::new("*draft other")
-            .node("pay(^draft); effect, reviews draft")
+            .node("pay(^draft); effect, reviews draft, covers notify")
             .node(between)
             .node("notify(^draft); effect")
             .verdicts("pay { reject -> end }")
@@ -169,35 +169,35 @@ fn a_signature_is_shared_by_later_effects() {
 #[test]
 fn a_path_around_the_review_is_found() {
     Sketch::new("*risk *draft")
-        .node("pay(^draft); effect, reviews draft")
+        .node("pay(^draft); effect, reviews draft, covers notify")
         .node("notify(^draft); effect")
         .choice("start -> match risk { pay, notify }")
         .verdicts("pay { reject -> end }")
         .chain("pay -> notify -> end")
         .refused([
-            "node `notify` takes `draft` as `&Approved<String>`, but a path reaches it on which `draft` was never signed: \
-             `start -> notify`; put `#[interrupt_before]` on `notify`, or lead that path through `pay`, whose review signs \
-             it",
+            "node `notify` takes `draft` as `&Approved<String>`, but a path reaches it on which `draft` was never signed \
+             for it: `start -> notify`; put `#[interrupt_before]` on `notify`, or lead that path through `pay`, whose \
+             review covers it",
         ]);
 }
 
 #[test]
 fn a_verdict_signs_nothing() {
     Sketch::new("*draft")
-        .node("pay(^draft); effect, reviews draft")
+        .node("pay(^draft); effect, reviews draft, covers void")
         .node("void(^draft, rejection?, question?); effect")
         .verdicts("pay { reject -> void, ask -> void }")
         .chain("start -> pay -> void -> end")
         .refused([
-            "node `void` takes `draft` as `&Approved<String>`, but a path reaches it on which `draft` was never signed: \
-             `start -> pay -reject-> void`; put `#[interrupt_before]` on `void`",
+            "node `void` takes `draft` as `&Approved<String>`, but a path reaches it on which `draft` was never signed for \
+             it: `start -> pay -reject-> void`; put `#[interrupt_before]` on `void`",
         ]);
 }
 
 #[test]
 fn a_node_that_writes_what_it_had_signed_ends_the_signature() {
     Sketch::new("*draft")
-        .node("pay(^draft) writes draft; effect, reviews draft")
+        .node("pay(^draft) writes draft; effect, reviews draft, covers notify")
         .node("notify(^draft); effect")
         .verdicts("pay { reject -> end }")
         .chain("start -> pay -> notify -> end")
@@ -214,8 +214,8 @@ fn a_review_signs_its_own_field_only() {
         .verdicts("pay { reject -> end }")
         .chain("start -> pay -> end")
         .refused([
-            "node `pay` takes `letter` as `&Approved<String>`, but a path reaches it on which `letter` was never signed: \
-             `start -> pay`; put `#[interrupt_before]` on `pay`",
+            "node `pay` takes `letter` as `&Approved<String>`, and no review signs it for `pay`: take it as `&String`, or \
+             have a node before it reviewed that covers it",
         ]);
 }
 
@@ -224,7 +224,7 @@ fn each_round_is_signed_anew() {
     let sketch = |arms: &str| {
         Sketch::new("*risk draft")
             .node("draft() writes draft")
-            .node("pay(^draft); effect, reviews draft unedited")
+            .node("pay(^draft); effect, reviews draft, covers notify, unedited x")
             .node("notify(^draft); effect")
             .node("amend() writes draft")
             .verdicts("pay { reject -> end }")
@@ -232,11 +232,112 @@ fn each_round_is_signed_anew() {
             .choice(arms)
             .chain("amend -> notify")
     };
-    sketch("notify -> match risk { draft, pay, notify, end }").sound();
+    sketch("notify -> match risk { draft, pay, end }").sound();
+    sketch("notify -> match risk { pay, notify, end }").refused([
+        "node `notify` takes `draft` as `&Approved<String>`, but a path reaches it on which it has spent the signature \
+         already: `start -> draft -> pay -> notify -> notify`; put `#[interrupt_before]` on `notify`",
+    ]);
     sketch("notify -> match risk { draft, amend, end }").refused([
-        "node `notify` takes `draft` as `&Approved<String>`, but a path reaches it on which `draft` is written again by \
-         `amend` after it was signed: `start -> draft -> pay -> notify -> amend -> notify`; put `#[interrupt_before]` on \
-         `notify`",
+        "node `notify` takes `draft` as `&Approved<String>`, but a path reaches it on which it has spent the signature \
+         already: `start -> draft -> pay -> notify -> amend -> notify`; put `#[interrupt_before]` on `notify`",
+    ]);
+}
+
+#[test]
+fn one_signature_is_for_the_effects_that_it_names() {
+    let sketch = |pay: &str| {
+        Sketch::new("*draft")
+            .node(pay)
+            .node("notify(^draft); effect")
+            .verdicts("pay { reject -> end }")
+            .chain("start -> pay -> notify -> end")
+    };
+    sketch("pay(^draft); effect, reviews draft, covers pay notify").sound();
+    sketch("pay(^draft); effect, reviews draft").refused([
+        "node `notify` takes `draft` as `&Approved<String>`, and no review signs it for `notify`: put \
+         `#[interrupt_before]` on `notify`, or let the review before `pay` cover it, `covers = (notify)`",
+    ]);
+    sketch("pay(^draft); effect, reviews draft, covers notify tell").refused([
+        "the review before `pay` covers `tell`, which is no node of this graph: write the name that the graph has for it, \
+         or take it out",
+    ]);
+}
+
+#[test]
+fn what_is_covered_runs_on_the_signature() {
+    let sketch = |notify: &str| {
+        Sketch::new("*draft")
+            .node("pay(^draft); effect, reviews draft, covers notify")
+            .node(notify)
+            .verdicts("pay { reject -> end }")
+            .chain("start -> pay -> notify -> end")
+    };
+    sketch("notify(draft)").refused([
+        "the review before `pay` covers `notify`, which does not take `draft` as signed: give `notify` a parameter `draft: \
+         &Approved<…>`, or take it out",
+    ]);
+    sketch("notify(^draft); effect, reviews draft").verdicts("notify { reject -> end }").refused([
+        "the review before `pay` covers `notify`, which has a review of `draft` of its own: take it out, or take \
+         `#[interrupt_before]` off `notify`",
+    ]);
+}
+
+/// The issue's own: one signature pays five times.
+#[test]
+fn a_loop_pays_once_for_each_signature() {
+    let sketch = |arms: &str| {
+        Sketch::new("*n draft")
+            .node("draft() writes draft")
+            .node("hold(^draft); effect, reviews draft, covers wire")
+            .node("wire(^draft); effect")
+            .node("again(n) writes n")
+            .verdicts("hold { reject -> end }")
+            .chain("start -> draft -> hold -> wire -> again")
+            .choice(arms)
+    };
+    sketch("again -> match n { hold, end }").sound();
+    sketch("again -> match n { wire, end }").refused([
+        "node `wire` takes `draft` as `&Approved<String>`, but a path reaches it on which it has spent the signature \
+         already: `start -> draft -> hold -> wire -> again -> wire`; put `#[interrupt_before]` on `wire`",
+    ]);
+}
+
+#[test]
+fn the_last_review_of_a_field_is_the_one_that_counts() {
+    Sketch::new("*draft")
+        .node("clerk(^draft); effect, reviews draft, covers wire")
+        .node("director(^draft); effect, reviews draft")
+        .node("wire(^draft); effect")
+        .verdicts("clerk { reject -> end }")
+        .verdicts("director { reject -> end }")
+        .chain("start -> clerk -> director -> wire -> end")
+        .refused([
+            "node `wire` takes `draft` as `&Approved<String>`, but a path reaches it on which the review before `director` \
+             comes last, and does not cover it: `start -> clerk -> director -> wire`; put `#[interrupt_before]` on `wire`",
+        ]);
+}
+
+#[test]
+fn what_is_shown_stays_as_it_was_shown() {
+    let sketch = |between: &str, wire: &str, review: &str| {
+        Sketch::new("*draft *iban *memo")
+            .node(&format!("hold(^draft); effect, reviews draft, covers wire{review}"))
+            .node(between)
+            .node(wire)
+            .verdicts("hold { reject -> end }")
+            .chain("start -> hold -> between -> wire -> end")
+    };
+    let wire = "wire(^draft, iban, ?memo); effect";
+    sketch("between()", wire, ", shows iban memo").sound();
+    sketch("between() writes memo", wire, ", shows iban, unsigned memo").sound();
+    sketch("between() writes iban", wire, ", shows iban memo").refused([
+        "node `wire` takes `draft` as `&Approved<String>`, but a path reaches it on which `iban` is written again by \
+         `between` after it was shown beside what was signed: `start -> hold -> between -> wire`; put \
+         `#[interrupt_before]` on `wire`",
+    ]);
+    sketch("between()", wire, ", shows iban").refused([
+        "node `wire` reads `memo`, and the review before `hold`, on whose signature it runs, does not show it: name it \
+         there, `show = (memo)`, take it as `&Approved<…>`, or write `unsigned(memo)` there if nobody need sign it",
     ]);
 }
 
@@ -396,8 +497,8 @@ fn names_that_are_no_fields_are_left_to_rustc() {
         .chain("last -> end")
         .refused([
             // A misspelt review signs nothing.
-            "node `last` takes `draft` as `&Approved<String>`, but a path reaches it on which `draft` was never signed: \
-             `start -> pay -> last`; put `#[interrupt_before]` on `last`",
+            "node `last` takes `draft` as `&Approved<String>`, and no review signs it for `last`: take it as `&String`, or \
+             have a node before it reviewed that covers it",
         ]);
 }
 

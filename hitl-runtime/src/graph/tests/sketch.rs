@@ -45,7 +45,8 @@ impl Sketch {
 
     /// A node: `execute(plan, ?notes, ^draft, rejection?, question) writes outcome, log; effect, reviews draft`.
     ///
-    /// `?` before a field reads it as optional, `^` as approved; `?` after a payload takes it as optional.
+    /// `?` before a field reads it as optional, `^` as approved; `?` after a payload takes it as optional. After `reviews`
+    /// may come `covers hold wire`, `shows iban`, `unsigned message`.
     pub(super) fn node(mut self, text: &str) -> Self {
         let (name, rest) = text.split_once('(').unwrap();
         let (parameters, rest) = rest.split_once(')').unwrap();
@@ -75,13 +76,18 @@ impl Sketch {
                 "effect" => node.effect = true,
                 "low risk" => node.low_risk = true,
                 review => {
-                    let (field, edit) = match review.strip_prefix("reviews ").unwrap().split_once(' ') {
-                        Some((field, "unedited")) => (field, false),
-                        _ => (review.strip_prefix("reviews ").unwrap(), true),
-                    };
-                    let field = leak(field);
-                    node.interrupt =
-                        Some(InterruptSpec { field, role: None, expires_ms: None, remind_ms: None, edit });
+                    let (word, names) = review.split_once(' ').unwrap();
+                    let names: &'static [&'static str] =
+                        names.split_whitespace().map(leak).collect::<Vec<_>>().leak();
+                    let interrupt = node.interrupt.get_or_insert(InterruptSpec::of(names[0]));
+                    match word {
+                        "reviews" => interrupt.edit = names.len() < 2,
+                        "unedited" => interrupt.edit = false,
+                        "covers" => interrupt.covers = names,
+                        "shows" => interrupt.shows = names,
+                        "unsigned" => interrupt.unsigned = names,
+                        other => panic!("{other}"),
+                    }
                 }
             }
         }

@@ -4,8 +4,13 @@
 
 use std::{io, pin::pin, sync::Arc, time::Duration};
 
-use axum::{Extension, Router};
-use hyper::server::conn::http1;
+use axum::Router;
+use hyper::{
+    Request,
+    body::Incoming,
+    server::conn::http1,
+    service::{Service as _, service_fn},
+};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
@@ -30,6 +35,11 @@ const STALL: Duration = Duration::from_secs(30);
 /// How long a connection on which nothing is asked is kept once the server is to stop.
 const LEAVE: Duration = Duration::from_secs(1);
 
+/// How many connections may wait to be accepted: a ping waits behind them, and whoever finds no place asks
+/// again only after a second.
+#[cfg(unix)]
+const BACKLOG: i32 = 1024;
+
 /// The most bytes of a request's headers, all together.
 const LARGEST_HEAD: usize = 64 * 1024;
 
@@ -39,6 +49,8 @@ pub(super) async fn serve(
     router: Router,
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
+    #[cfg(unix)]
+    rustix::net::listen(&listener, BACKLOG)?;
     let listener = TcpListener::from_std(listener)?;
     let connections = Connections::new();
     let (stopping, stopped) = watch::channel(false);
@@ -96,7 +108,11 @@ async fn converse(
 ) {
     let _ = stream.set_nodelay(true);
     let io = TokioIo::new(Stalling::new(stream, STALL));
-    let service = TowerToHyperService::new(router.layer(Extension(Arc::clone(&connection))));
+    let (router, on) = (TowerToHyperService::new(router), Arc::clone(&connection));
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Arc::clone(&on));
+        router.call(request)
+    });
     let mut serving = pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
@@ -107,8 +123,10 @@ async fn converse(
     );
     // Why a connection ends is its client's affair.
     tokio::select! {
-        _ = &mut serving => return,
+        // First, so that one that is cut before it was looked at costs nothing.
+        biased;
         () = connection.cut() => return,
+        _ = &mut serving => return,
         _ = stopped.wait_for(|stopped| *stopped) => serving.as_mut().graceful_shutdown(),
     }
     tokio::select! {

@@ -4,7 +4,7 @@
 //! taken, and a ping always gets in.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -19,7 +19,7 @@ const MOST: usize = 512;
 const MEMORY: usize = 256 * 1024 * 1024;
 
 /// What a connection is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Doing {
     /// Nothing: no request has begun, or its headers are not whole.
     Waiting,
@@ -45,6 +45,11 @@ struct Table {
     /// Counts what happens, so that the oldest is known without a clock.
     ticks: u64,
     seats: BTreeMap<u64, Seat>,
+    /// What each does, since when, and its number: the first of a kind is the oldest.
+    order: BTreeSet<(Doing, u64, u64)>,
+    counts: BTreeMap<Doing, usize>,
+    /// Those of all seats.
+    bytes: usize,
 }
 
 struct Seat {
@@ -75,7 +80,7 @@ impl Connections {
         {}
         let (number, cut) = (table.tick(), Arc::new(Notify::new()));
         let seat = Seat { doing: Doing::Waiting, since: number, bytes: 0, cut: Arc::clone(&cut) };
-        table.seats.insert(number, seat);
+        table.insert(number, seat);
         Arc::new(Connection { number, cut, all: Arc::clone(self) })
     }
 
@@ -111,25 +116,55 @@ impl Table {
         self.ticks
     }
 
+    fn insert(&mut self, number: u64, seat: Seat) {
+        self.order.insert((seat.doing, seat.since, number));
+        *self.counts.entry(seat.doing).or_default() += 1;
+        self.bytes += seat.bytes;
+        self.seats.insert(number, seat);
+    }
+
+    fn remove(&mut self, number: u64) -> Option<Seat> {
+        let seat = self.seats.remove(&number)?;
+        self.order.remove(&(seat.doing, seat.since, number));
+        if let Some(count) = self.counts.get_mut(&seat.doing) {
+            *count -= 1;
+        }
+        self.bytes -= seat.bytes;
+        Some(seat)
+    }
+
+    /// Changes a seat, unless it was cut.
+    fn change(&mut self, number: u64, change: impl FnOnce(&mut Seat)) {
+        if let Some(mut seat) = self.remove(number) {
+            change(&mut seat);
+            self.insert(number, seat);
+        }
+    }
+
+    fn does(&mut self, number: u64, doing: Doing) {
+        let since = self.tick();
+        self.change(number, |seat| (seat.doing, seat.since) = (doing, since));
+    }
+
+    /// The numbers of those that do something, the oldest first.
+    fn doing(&self, doing: Doing) -> impl Iterator<Item = u64> {
+        self.order.range((doing, 0, 0)..=(doing, u64::MAX, u64::MAX)).map(|(_, _, number)| *number)
+    }
+
+    fn cut(&mut self, number: u64) {
+        if let Some(seat) = self.remove(number) {
+            seat.cut.notify_one();
+        }
+    }
+
     /// Cuts the oldest of those that do the first of these things, or else the next of them.
     fn cut_one(&mut self, spared: &[Doing]) -> bool {
-        for doing in spared {
-            let oldest = self.seats.iter().filter(|(_, seat)| seat.doing == *doing);
-            let oldest = oldest.min_by_key(|(_, seat)| seat.since).map(|(number, _)| *number);
-            if let Some(seat) = oldest.and_then(|number| self.seats.remove(&number)) {
-                seat.cut.notify_one();
-                return true;
-            }
-        }
-        false
+        let oldest = spared.iter().find_map(|doing| self.doing(*doing).next());
+        oldest.map(|number| self.cut(number)).is_some()
     }
 
     fn count(&self, doing: &[Doing]) -> usize {
-        self.seats.values().filter(|seat| doing.contains(&seat.doing)).count()
-    }
-
-    fn bytes(&self) -> usize {
-        self.seats.values().map(|seat| seat.bytes).sum()
+        doing.iter().filter_map(|doing| self.counts.get(doing)).sum()
     }
 }
 
@@ -152,16 +187,12 @@ impl Connection {
 
     /// A request has begun.
     pub(super) fn reads(&self) {
-        self.does(&mut self.all.table(), Doing::Reading);
+        self.all.table().does(self.number, Doing::Reading);
     }
 
     /// A request has come to its end, and its memory is free again.
     pub(super) fn waits(&self) {
-        let mut table = self.all.table();
-        self.does(&mut table, Doing::Waiting);
-        if let Some(seat) = table.seats.get_mut(&self.number) {
-            seat.bytes = 0;
-        }
+        self.rests(Doing::Waiting);
     }
 
     /// A request is carried out from here on.
@@ -173,7 +204,7 @@ impl Connection {
         if table.count(&[Doing::Working, Doing::Talking]) >= self.all.most_working() {
             return Err(busy("requests"));
         }
-        self.does(&mut table, Doing::Working);
+        table.does(self.number, Doing::Working);
         Ok(())
     }
 
@@ -189,7 +220,7 @@ impl Connection {
                 return Err(busy("WebSockets"));
             }
         }
-        self.does(&mut table, Doing::Listening);
+        table.does(self.number, Doing::Listening);
         Ok(())
     }
 
@@ -202,17 +233,13 @@ impl Connection {
         if table.count(&[Doing::Working, Doing::Talking]) >= self.all.most_working() {
             return Err(busy("requests"));
         }
-        self.does(&mut table, Doing::Talking);
+        table.does(self.number, Doing::Talking);
         Ok(())
     }
 
     /// A request on a WebSocket has come to its end.
     pub(super) fn listens(&self) {
-        let mut table = self.all.table();
-        self.does(&mut table, Doing::Listening);
-        if let Some(seat) = table.seats.get_mut(&self.number) {
-            seat.bytes = 0;
-        }
+        self.rests(Doing::Listening);
     }
 
     /// This request takes so many bytes of memory. Where there is too little, the slowest sender of a body gives way.
@@ -221,38 +248,36 @@ impl Connection {
     /// When none can be spared.
     pub(super) fn takes(&self, bytes: usize) -> Result<(), Refusal> {
         let mut table = self.all.table();
-        let own = table.seats.get(&self.number).map(|seat| seat.bytes);
-        // Cut already: what it does comes to nothing.
-        let Some(own) = own else { return Err(busy("requests")) };
-        while table.bytes() - table.seats.get(&self.number).map_or(0, |seat| seat.bytes) + bytes
-            > self.all.memory
-        {
-            let other = table.seats.iter().filter(|(number, seat)| {
-                **number != self.number && seat.doing == Doing::Reading && seat.bytes > 0
-            });
-            let other = other.min_by_key(|(_, seat)| seat.since).map(|(number, _)| *number);
-            match other.and_then(|number| table.seats.remove(&number)) {
-                Some(seat) => seat.cut.notify_one(),
+        loop {
+            // Cut already: what it does comes to nothing.
+            let Some(own) = table.seats.get(&self.number).map(|seat| seat.bytes) else {
+                return Err(busy("requests"));
+            };
+            if table.bytes - own + bytes <= self.all.memory {
+                break;
+            }
+            let takes = |number: &u64| table.seats.get(number).is_some_and(|seat| seat.bytes > 0);
+            let other = table.doing(Doing::Reading).find(|number| *number != self.number && takes(number));
+            match other {
+                Some(number) => table.cut(number),
                 None => return Err(busy("requests")),
             }
         }
-        if let Some(seat) = table.seats.get_mut(&self.number) {
-            seat.bytes = bytes.max(own);
-        }
+        table.change(self.number, |seat| seat.bytes = seat.bytes.max(bytes));
         Ok(())
     }
 
-    fn does(&self, table: &mut Table, doing: Doing) {
-        let since = table.tick();
-        if let Some(seat) = table.seats.get_mut(&self.number) {
-            (seat.doing, seat.since) = (doing, since);
-        }
+    /// Nothing is under way any more, and its memory is free again.
+    fn rests(&self, doing: Doing) {
+        let mut table = self.all.table();
+        table.does(self.number, doing);
+        table.change(self.number, |seat| seat.bytes = 0);
     }
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.all.table().seats.remove(&self.number);
+        self.all.table().remove(self.number);
     }
 }
 

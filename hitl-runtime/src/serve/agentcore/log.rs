@@ -123,7 +123,9 @@ where
             logger: event.metadata().target(),
             said,
         };
-        writer.write_str(&serde_json::to_string(&line).map_err(|_| fmt::Error)?)?;
+        // A person reads logs, too.
+        let json = serde_json::to_string(&line).map_err(|_| fmt::Error)?;
+        writer.write_str(&crate::unicode::spelled_json(&json))?;
         writer.write_char('\n')
     }
 }

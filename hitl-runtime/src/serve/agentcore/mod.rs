@@ -26,7 +26,7 @@
 //! |---|---|
 //! | `POST /invocations` | 200 and the thread as JSON; the status and the `code` of a [`Refusal`] |
 //! | the same with `Accept: text/event-stream` | server-sent events: each `entry`, what is `said`, and at last the `thread` |
-//! | `GET /ping` | `{"status": "Healthy" or "HealthyBusy", "time_of_last_update": seconds}` |
+//! | `GET /ping` | `{"status": "Healthy" or "HealthyBusy", "time_of_last_update": seconds}`; with `"sweep": "restarting"` while a sweep that ended is started again, and 503 with `"sweep": "down"` where it ends each time |
 //! | `/ws` | each text is a request, and answered with the same events |
 //! | `POST /runtimes/{arn}/invocations` | what `/invocations` answers, for an SDK whose endpoint is this program |
 //!
@@ -98,6 +98,7 @@
 mod accept;
 mod access;
 mod answer;
+mod background;
 mod bounded;
 mod call;
 mod connections;
@@ -128,6 +129,8 @@ use axum::{
 use tokio::runtime::Handle;
 
 pub use access::{Right, UnknownRight};
+#[cfg(feature = "cli")]
+pub(crate) use background::Background;
 pub use identity::Operators;
 pub use keys::InvalidKeys;
 pub use log::log_as_json;
@@ -170,7 +173,9 @@ impl<G: Graph> AgentCore<G> {
         let since_ms = agent.now_ms();
         let operators = Operators::default();
         let (door, largest) = (door::Door::default(), payload::LARGEST);
-        Self { house: House { agent, operators, door, largest, workers: None, since_ms }, anyone: false }
+        let background = background::Background::default();
+        let house = House { agent, operators, door, largest, workers: None, since_ms, background };
+        Self { house, anyone: false }
     }
 
     /// Whom verdicts are taken from.
@@ -190,6 +195,13 @@ impl<G: Graph> AgentCore<G> {
     #[must_use]
     pub fn operators(mut self, operators: Operators) -> Self {
         self.house.operators = operators;
+        self
+    }
+
+    /// With work beside the requests, of which the ping tells.
+    #[cfg(any(feature = "cli", test))]
+    pub(crate) fn background(mut self, background: background::Background) -> Self {
+        self.house.background = background;
         self
     }
 
@@ -295,6 +307,8 @@ struct House<G: Graph> {
     /// Where nodes run; where requests are answered, if nobody says it.
     workers: Option<Handle>,
     since_ms: u64,
+    /// The sweep, where one runs beside the requests.
+    background: background::Background,
 }
 
 impl<G: Graph> House<G> {

@@ -9,7 +9,7 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::{Instant, Sleep, sleep},
+    time::{Sleep, sleep},
 };
 
 /// A stream that fails once the other side has taken nothing for a while of what it is sent.
@@ -17,26 +17,22 @@ pub(super) struct Stalling<S> {
     inner: S,
     patience: Duration,
     /// Runs while something waits to be taken.
-    until: Pin<Box<Sleep>>,
-    stuck: bool,
+    until: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Stalling<S> {
     pub(super) fn new(inner: S, patience: Duration) -> Self {
-        Self { inner, patience, until: Box::pin(sleep(patience)), stuck: false }
+        Self { inner, patience, until: None }
     }
 
     /// What the stream answered, or an error when it has not moved for too long.
     fn held<T>(&mut self, cx: &mut Context<'_>, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if polled.is_ready() {
-            self.stuck = false;
+            self.until = None;
             return polled;
         }
-        if !self.stuck {
-            self.stuck = true;
-            self.until.as_mut().reset(Instant::now() + self.patience);
-        }
-        ready!(self.until.as_mut().poll(cx));
+        let patience = self.patience;
+        ready!(self.until.get_or_insert_with(|| Box::pin(sleep(patience))).as_mut().poll(cx));
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the other side takes nothing")))
     }
 }

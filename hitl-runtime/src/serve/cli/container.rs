@@ -8,8 +8,9 @@ use super::{
     session::Session,
 };
 use crate::{
+    Error, Standing,
     run::{Graph, Noticed},
-    serve::agentcore::{AgentCore, Operators, Right, Tokens, log_as_json, told_to_stop},
+    serve::agentcore::{AgentCore, Background, Operators, Right, Tokens, log_as_json, told_to_stop},
     variable::variable,
 };
 
@@ -26,22 +27,34 @@ impl<G: Graph> Session<'_, G> {
         let cannot =
             |error| Refusal::new(Exit::Broken, "io", format_args!("{listen} cannot be served: {error}"));
         let agent = self.agent.clone();
-        let watch = tokio::spawn(async move {
-            agent
-                .watch(SWEEP, |noticed| match noticed {
-                    Ok(Noticed::Moved { thread, .. }) => tracing::info!(%thread, "taken up"),
-                    Ok(_) => {}
-                    Err(error) => tracing::warn!(code = error.code(), "no sweep: {error}"),
-                })
-                .await;
+        let background = Background::default();
+        let watch = tokio::spawn({
+            let background = background.clone();
+            async move { background.keep("the sweep", || agent.watch(SWEEP, log)).await }
         });
         let stop = async move {
             told_to_stop().await;
             // Nothing more is taken up.
             watch.abort();
         };
+        let served = served.background(background);
         served.serve_until(listener.map_err(cannot)?, stop).await.map_err(cannot)?;
         Ok(Exit::Done)
+    }
+}
+
+/// Writes down what a sweep comes upon.
+fn log(noticed: Result<Noticed, Error>) {
+    match noticed {
+        Ok(Noticed::Moved { thread, standing: standing @ (Standing::Failed | Standing::InDoubt) }) => {
+            tracing::warn!(%thread, standing = standing.as_str(), "taken up, and did not get through");
+        }
+        Ok(Noticed::Moved { thread, .. }) => tracing::info!(%thread, "taken up"),
+        Ok(Noticed::Refused { thread, error }) => {
+            tracing::warn!(%thread, code = error.code(), "cannot be taken up: {error}");
+        }
+        Ok(Noticed::Waits { .. }) => {}
+        Err(error) => tracing::warn!(code = error.code(), "no sweep: {error}"),
     }
 }
 

@@ -49,6 +49,7 @@ Exit codes of every command:
   2  the command was not understood
   4  refused, and nothing has moved; `check`: a thread cannot go on
   5  there is no such thread or place
+  6  a type or the graph of this program failed on the thread; `sweep`: a thread failed
   8  the store or the journal is in trouble
 130  Ctrl-C while a node ran";
 
@@ -133,6 +134,7 @@ impl From<Error> for Refusal {
             Error::InvalidThreadId(_) | Error::Store(StoreError::BadPage(_)) => Exit::Usage,
             Error::UnknownThread { .. } | Error::NoSuchPlace { .. } => Exit::Unknown,
             Error::OtherCode { .. } => Exit::Running,
+            Error::UserCodeFailed { .. } => Exit::Failed,
             Error::Damaged { .. } | Error::Store(_) => Exit::Store,
             _ => Exit::Refused,
         };

@@ -46,7 +46,7 @@ impl<G: Graph> Session<'_, G> {
             return Ok(Exit::Done);
         }
         let mut text = match (page.items.is_empty(), after.is_some()) {
-            (false, _) => lists::inbox(&page.items, G::SPEC.name, self.frame()),
+            (false, _) => lists::inbox(&page.items, G::SPEC, self.frame()),
             (true, true) => "Nothing more waits.\n".to_owned(),
             (true, false) => "Nothing waits.\n".to_owned(),
         };

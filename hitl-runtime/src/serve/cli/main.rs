@@ -1,9 +1,11 @@
 //! A whole program: an agent out of what the environment says.
 
-use std::{process::ExitCode, time::Duration};
+use std::{panic::AssertUnwindSafe, process::ExitCode, time::Duration};
 
-use super::{Cli, input::kebab};
-use crate::{Agent, Error, NodeError, Store, run::Graph, store::from_env};
+use futures_util::FutureExt as _;
+
+use super::{Cli, Exit, escape::escape, input::kebab};
+use crate::{Agent, Error, NodeError, Store, guard::said, run::Graph, store::from_env};
 
 /// How long a thread that is kept busy is waited for at the end. What a store was told to write is written by then.
 const GRACE: Duration = Duration::from_secs(1);
@@ -37,7 +39,12 @@ impl<G: Graph> Cli<G> {
                 return ExitCode::FAILURE;
             }
         };
-        let code = runtime.block_on(self.run());
+        // What panics here is no thread's: the program's own set-up, say.
+        let run = runtime.block_on(AssertUnwindSafe(self.run()).catch_unwind());
+        let code = run.unwrap_or_else(|panic| {
+            eprintln!("the program panicked: {}", escape(&said(panic)));
+            Exit::Broken.into()
+        });
         runtime.shutdown_timeout(GRACE);
         code
     }

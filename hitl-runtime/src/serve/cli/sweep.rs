@@ -1,8 +1,11 @@
 //! `sweep`: looking after what nobody looks after.
 
-use std::time::Duration;
+use std::{panic::AssertUnwindSafe, time::Duration};
 
-use futures_util::future::{Either, select};
+use futures_util::{
+    FutureExt as _,
+    future::{Either, select},
+};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
@@ -12,7 +15,11 @@ use super::{
     exit::{Exit, Refusal},
     session::Session,
 };
-use crate::run::{Graph, Noticed};
+use crate::{
+    Error, Standing,
+    guard::said,
+    run::{Graph, Noticed},
+};
 
 impl<G: Graph> Session<'_, G> {
     pub(super) async fn sweep(&mut self, every: Option<Duration>) -> Result<Exit, Refusal> {
@@ -25,7 +32,7 @@ impl<G: Graph> Session<'_, G> {
     async fn sweep_once(&mut self) -> Result<Exit, Refusal> {
         let noticed = self.agent.sweep().await;
         let noticed = self.mended(noticed)?;
-        let refused = noticed.iter().any(|noticed| matches!(noticed, Noticed::Refused { .. }));
+        let exit = exit(&noticed);
         if self.global.json {
             let noticed: Vec<_> = noticed.iter().map(document).collect();
             self.json(&json!({ "noticed": noticed }))?;
@@ -36,7 +43,7 @@ impl<G: Graph> Session<'_, G> {
             let lines: String = noticed.iter().map(|noticed| line(noticed, now_ms)).collect();
             self.screen.out(&lines)?;
         }
-        Ok(if refused { Exit::Refused } else { Exit::Done })
+        Ok(exit)
     }
 
     /// A line for each thing that is come upon, with `--json` a document on each; until Ctrl-C.
@@ -63,17 +70,47 @@ impl<G: Graph> Session<'_, G> {
                 let _ = fail.send(refusal);
             }
         });
+        // It ends only in a panic, such as one in the store. Whoever started the program starts it again.
+        let watch = AssertUnwindSafe(async { watch.await }).catch_unwind();
         match select(Box::pin(watch), select(Box::pin(interrupt), failed)).await {
-            Either::Left((never, _)) => never,
+            Either::Left((Ok(never), _)) => never,
+            Either::Left((Err(panic), _)) => {
+                let problem = format!("the sweep panicked: {}", said(panic));
+                Err(Refusal::new(Exit::Store, "sweep_ended", problem))
+            }
             Either::Right((Either::Right((Ok(refusal), _)), _)) => Err(refusal),
             Either::Right(_) => Ok(Exit::Interrupted),
         }
     }
 }
 
+/// The worst that was come upon: a thread that failed, one that this program cannot take up, or neither. A store that
+/// cannot be read is an error of the command.
+fn exit(noticed: &[Noticed]) -> Exit {
+    let failed = |noticed: &Noticed| match noticed {
+        Noticed::Moved { standing, .. } => ended_badly(*standing),
+        Noticed::Refused { error, .. } => matches!(error, Error::UserCodeFailed { .. }),
+        Noticed::Waits { .. } => false,
+    };
+    if noticed.iter().any(failed) {
+        Exit::Failed
+    } else if noticed.iter().any(|noticed| matches!(noticed, Noticed::Refused { .. })) {
+        Exit::Refused
+    } else {
+        Exit::Done
+    }
+}
+
+fn ended_badly(standing: Standing) -> bool {
+    matches!(standing, Standing::Failed | Standing::InDoubt)
+}
+
 fn line(noticed: &Noticed, now_ms: u64) -> String {
     match noticed {
-        Noticed::Moved { thread } => format!("{}  goes on\n", escape(thread.as_str())),
+        Noticed::Moved { thread, standing } if ended_badly(*standing) => {
+            format!("{}  is {}\n", escape(thread.as_str()), standing.as_str().replace('_', " "))
+        }
+        Noticed::Moved { thread, .. } => format!("{}  goes on\n", escape(thread.as_str())),
         Noticed::Waits { review } => format!(
             "{}  still waits before {}, opened {}\n",
             escape(review.thread.as_str()),
@@ -86,7 +123,9 @@ fn line(noticed: &Noticed, now_ms: u64) -> String {
 
 fn document(noticed: &Noticed) -> Value {
     match noticed {
-        Noticed::Moved { thread } => json!({ "thread": thread, "is": "moved" }),
+        Noticed::Moved { thread, standing } => {
+            json!({ "thread": thread, "is": "moved", "standing": standing })
+        }
         Noticed::Waits { review } => json!({ "thread": review.thread, "is": "waits", "review": review }),
         Noticed::Refused { thread, error } => {
             json!({ "thread": thread, "is": "refused", "code": error.code(), "message": error.to_string() })

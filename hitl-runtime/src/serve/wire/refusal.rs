@@ -121,6 +121,7 @@ fn status(error: &Error) -> u16 {
         | Error::Expired { .. }
         | Error::NotInDoubt { .. }
         | Error::GraphChanged { .. }
+        | Error::UserCodeFailed { .. }
         | Error::OtherCode { .. }
         | Error::SignatureNotCarried { .. }
         | Error::EffectUnderWay { .. } => 409,

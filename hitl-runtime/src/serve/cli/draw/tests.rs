@@ -23,8 +23,7 @@ const FILE: Point = Point::Node(5);
 const PROOFREAD: Point = Point::Node(6);
 const SEND: Point = Point::Node(7);
 
-const REVIEW: InterruptSpec =
-    InterruptSpec { field: "answer", role: Some("clerk"), expires_ms: None, remind_ms: None, edit: true };
+const REVIEW: InterruptSpec = InterruptSpec { role: Some("clerk"), ..InterruptSpec::of("answer") };
 
 const MAILROOM: GraphSpec = GraphSpec {
     name: "Mailroom",

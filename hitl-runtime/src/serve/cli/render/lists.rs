@@ -9,6 +9,7 @@ use super::{
 use crate::{
     OpenReview, Standing, ThreadId,
     calendar::utc,
+    graph::GraphSpec,
     journal::{Decision, Event, Proposal, Renamed, Settlement, To, Usage, Voided},
     run::HistoryEntry,
     serve::cli::{
@@ -18,8 +19,15 @@ use crate::{
 };
 
 /// The open reviews. `graph` is this program's: those of others are marked.
-pub(in crate::serve::cli) fn inbox(reviews: &[OpenReview], graph: &str, frame: Frame) -> String {
-    let strangers = reviews.iter().any(|review| review.graph != graph);
+pub(in crate::serve::cli) fn inbox(reviews: &[OpenReview], graph: &GraphSpec, frame: Frame) -> String {
+    let strangers = reviews.iter().any(|review| review.graph != graph.name);
+    // The effects that run on one signature are all named.
+    let before = |review: &OpenReview| {
+        let node = graph.nodes.iter().find(|node| review.graph == graph.name && node.name == review.node);
+        let covers = node.and_then(|node| node.interrupt).map_or(&[][..], |interrupt| interrupt.covers);
+        let others = covers.iter().filter(|name| **name != review.node);
+        others.fold(escape(&review.node).into_owned(), |all, name| format!("{all} + {name}"))
+    };
     let mut heads = vec!["thread", "waits before", "opened", "for", "deadline", "digest"];
     if strangers {
         heads.push("agent");
@@ -35,7 +43,7 @@ pub(in crate::serve::cli) fn inbox(reviews: &[OpenReview], graph: &str, frame: F
             };
             let mut row = vec![
                 paint(BOLD, escape(review.thread.as_str())),
-                escape(&review.node).into_owned(),
+                before(review),
                 ago(review.opened_ms, frame.now_ms),
                 review.role.as_deref().map_or("anyone".into(), escape).into_owned(),
                 if overdue { paint(RED, until) } else { until },
@@ -125,10 +133,15 @@ fn what(event: &Event) -> String {
             }
         }
         Event::Began { .. } => format!("{node} began"),
-        Event::Paused { role, proposed, .. } => {
-            let role = role.as_ref().map(|role| format!(" for {}", escape(role))).unwrap_or_default();
+        Event::Paused { role, covers, shows, proposed, .. } => {
+            let list = |word: &str, names: &[String]| {
+                let names = names.iter().map(|name| escape(name)).collect::<Vec<_>>().join(", ");
+                if names.is_empty() { names } else { format!("; {word} {names}") }
+            };
+            let role = role.as_deref().map(|role| format!(" for {}", escape(role))).unwrap_or_default();
             let by = proposed.as_ref().map(|by| format!(", proposed by {}", escape(&by.operator)));
-            format!("waits before {node}{role}{}", by.unwrap_or_default())
+            let by = by.unwrap_or_default();
+            format!("waits before {node}{role}{by}{}{}", list("covers", covers), list("shows", shows))
         }
         Event::Reminded { .. } => format!("brought up again before {node}"),
         Event::Decided { verdict, to, proposal, .. } => decided(verdict, &node, to, proposal.as_deref()),

@@ -78,7 +78,7 @@ pub(in crate::serve::cli) fn review(view: &ThreadView, review: &ReviewView, fram
     let notes: String =
         notes.iter().chain([&digest]).map(|line| format!("  {}\n", paint(DIM, line))).collect();
     format!(
-        "{} {} waits before {}\n{notes}\n{}",
+        "{} {} waits before {}\n{notes}\n{}{}",
         paint(YELLOW, "●"),
         name(view),
         paint(BOLD, escape(&review.node)),
@@ -87,7 +87,39 @@ pub(in crate::serve::cli) fn review(view: &ThreadView, review: &ReviewView, fram
             "  ",
             frame.width
         ),
+        beside(review, frame),
     )
+}
+
+/// What is signed with the draft, and what is not.
+fn beside(review: &ReviewView, frame: Frame) -> String {
+    let mut out = String::new();
+    let mut part = |title: String, rows: &[Row], signed: bool| {
+        let rows =
+            if signed { signed_pairs(rows, "  ", frame.width) } else { pairs(rows, "  ", frame.width) };
+        out.push_str(&format!("\n  {}\n{rows}", paint(DIM, title)));
+    };
+    let named_all = |fields: &serde_json::Map<String, Value>| -> Vec<Row> {
+        let fields = frame.in_order(fields.iter());
+        fields.into_iter().flat_map(|(field, value)| named(field, value)).collect()
+    };
+    if !review.shown.is_empty() {
+        part("signed with it:".to_owned(), &named_all(&review.shown), true);
+    }
+    if !review.covers.is_empty() {
+        let covers =
+            review.covers.iter().map(|node| escape(node).into_owned()).collect::<Vec<_>>().join(", ");
+        part("the signature is also for:".to_owned(), &[Row::new("covers", covers)], true);
+    }
+    for item in &review.items {
+        let (number, count, list) = (item.index + 1, item.count, escape(&item.list));
+        part(format!("item {number} of {count} of {list}, not signed:"), &named_all(&item.fields), false);
+    }
+    if !review.unsigned.is_empty() {
+        let fields = review.unsigned.join(", ");
+        part("read as well, though nobody signs it:".to_owned(), &[Row::new("unsigned", fields)], false);
+    }
+    out
 }
 
 /// A thread that this program cannot take, and all that stands in the way.

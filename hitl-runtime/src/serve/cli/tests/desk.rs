@@ -101,11 +101,10 @@ pub(super) const EXECUTE: NodeSpec = NodeSpec {
     reads: &[ReadSpec { field: "draft", kind: ReadKind::Approved }],
     effect: true,
     interrupt: Some(InterruptSpec {
-        field: "draft",
         role: Some("refund-approver"),
         expires_ms: Some(86_400_000),
         remind_ms: Some(14_400_000),
-        edit: true,
+        ..InterruptSpec::of("draft")
     }),
     ..node("execute", &["outcome"])
 };

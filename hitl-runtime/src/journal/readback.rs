@@ -1,0 +1,46 @@
+//! Values that a reducer made: each is read back before an entry relies on it, because a snapshot keeps it as JSON.
+
+use super::{Fold, LaneId};
+use crate::state::{FieldError, Fields, State};
+
+impl<S: State> Fold<S> {
+    /// The lanes that a lane came out of, the nearest first.
+    pub(crate) fn parents(&self, lane: LaneId) -> Vec<LaneId> {
+        let parent = |id: &LaneId| self.lanes.get(id)?.parent;
+        std::iter::successors(parent(&lane), parent).collect()
+    }
+
+    /// Reads back what reducers have made of the fields that a lane has just written, and, where it was the last to come
+    /// to a join, of those that its parents have merged.
+    ///
+    /// # Errors
+    /// When a value has no JSON form, or its JSON is not of the field's type: `NaN` is written as `null`.
+    pub(crate) fn read_back<'a>(
+        &self,
+        lane: LaneId,
+        parents: &[LaneId],
+        wrote: impl Iterator<Item = &'a str>,
+    ) -> Result<(), FieldError> {
+        let is_made = |field: &str| S::SPEC.field(field).is_some_and(|field| field.reduced && !field.appends);
+        if let Some(lane) = self.lanes.get(&lane) {
+            return wrote.filter(|field| is_made(field)).try_for_each(|field| holds(&*lane.fields, field));
+        }
+        // It has been merged, and so may have been the lanes around it.
+        let merged = parents.iter().find_map(|parent| self.lanes.get(parent));
+        let mut fields = S::SPEC.fields.iter().filter(|field| is_made(field.name));
+        merged.map_or(Ok(()), |lane| fields.try_for_each(|field| holds(&*lane.fields, field.name)))
+    }
+}
+
+/// Reads a value back from its JSON.
+fn holds<F: Fields>(fields: &F, field: &str) -> Result<(), FieldError> {
+    let Some(json) = fields.read(field)? else { return Ok(()) };
+    F::default().replace(field, &json).map_err(|error| match error.as_broken() {
+        Some(_) => error,
+        None => FieldError::broken(
+            "reducer",
+            field,
+            format_args!("failed: it made a value that cannot be read back from its JSON: {}", error.problem),
+        ),
+    })
+}

@@ -1,0 +1,77 @@
+//! The item of a `for` that a review is about, for the person who decides it.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::{
+    journal::{Fold, LaneId, OpenAt},
+    state::{Fields, State},
+};
+
+/// The item of a `for` that an open review is about: context for whoever decides, which is not signed.
+///
+/// ```
+/// use hitl::ReviewView;
+///
+/// /// A line for each `for` around a review, the outermost first.
+/// fn titles(review: &ReviewView) -> Vec<String> {
+///     let items = review.items.iter();
+///     items.map(|item| format!("{} {} of {}", item.item, item.index + 1, item.count)).collect()
+/// }
+/// # let _ = titles;
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ItemView {
+    /// The field that holds the item.
+    pub item: String,
+    /// The field that holds the list.
+    pub list: String,
+    /// The place of the item in the list, from 0.
+    pub index: usize,
+    /// How many items the list has.
+    pub count: usize,
+    /// What is the item's own: the item, and what nodes have written for it. The draft and what is shown with it are left
+    /// out.
+    pub fields: Map<String, Value>,
+}
+
+/// The items that an open review is about, the outermost `for` first.
+pub(super) fn items<S: State>(fold: &Fold<S>, id: LaneId, open: &OpenAt) -> Vec<ItemView> {
+    let Some(here) = fold.lanes.get(&id) else { return Vec::new() };
+    let mut items = Vec::new();
+    // What an inner item has is not said again of the outer one.
+    let (mut told, mut next) = (BTreeSet::from([open.field.as_str()]), Some(id));
+    told.extend(open.shows.iter().map(String::as_str));
+    for (item, around, each) in fold.items(id) {
+        let mut own = vec![each.item.as_str()];
+        while let Some(lane) = next.and_then(|id| fold.lanes.get(&id)) {
+            own.extend(lane.wrote.iter().map(|arrival| arrival.field.as_str()));
+            let done = next == Some(item);
+            next = lane.parent;
+            if done {
+                break;
+            }
+        }
+        let mut fields = Map::new();
+        for field in own {
+            if told.insert(field)
+                && let Ok(Some(json)) = here.fields.read(field)
+            {
+                fields.insert(field.to_owned(), serde_json::from_str(&json).unwrap_or_default());
+            }
+        }
+        let all: Vec<LaneId> =
+            fold.lanes.iter().filter(|(_, lane)| lane.parent == Some(around)).map(|(id, _)| *id).collect();
+        items.push(ItemView {
+            item: each.item.clone(),
+            list: each.list.clone(),
+            index: all.iter().position(|id| *id == item).unwrap_or_default(),
+            count: all.len(),
+            fields,
+        });
+    }
+    items.reverse();
+    items
+}

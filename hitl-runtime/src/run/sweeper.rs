@@ -1,0 +1,274 @@
+//! What is due, drained: the index is asked until it names nothing more, and so much happens at once.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    pin::Pin,
+    sync::{Arc, atomic::AtomicBool},
+    task::{Context, Poll},
+};
+
+use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
+use tokio::{sync::Semaphore, time::Sleep};
+
+use super::{
+    Agent, Graph, Noticed, detach,
+    tend::{Slots, Tended},
+};
+use crate::{Error, Page, StoreError, ThreadId, guard::contained};
+
+/// How many threads are read at once, how many run because a review of theirs has expired, and how many because nobody
+/// ran them any more.
+const LOOKS: usize = 16;
+const DEADLINES: usize = 16;
+const RUNS: usize = 16;
+
+/// How many threads are asked of the index at once.
+const PAGE: usize = 64;
+
+/// How many threads are remembered that want to run. The index remembers the others.
+const WAITING: usize = 1_024;
+
+/// How many threads are remembered that could not be looked after, and for how many looks at most one is left alone.
+const RESTING: usize = 4_096;
+const LONGEST_REST: u64 = 64;
+
+/// Drains what is due, look by look. One look asks the index page by page until it names nothing more.
+pub(super) struct Sweeper<G: Graph> {
+    agent: Agent<G>,
+    slots: Arc<Slots>,
+    rounds: FuturesUnordered<BoxFuture<'static, Round>>,
+    /// Named by the index, and not looked at yet.
+    named: VecDeque<ThreadId>,
+    /// Want to run.
+    waiting: VecDeque<ThreadId>,
+    /// Those of `waiting` that are being looked at again.
+    again: BTreeSet<ThreadId>,
+    /// All of the above, and those whose rounds are under way.
+    busy: BTreeSet<ThreadId>,
+    /// Whether more want to run than are remembered.
+    more: bool,
+    resting: BTreeMap<ThreadId, Rest>,
+    looks: u64,
+    /// Where the look under way has come to.
+    look: Option<Look>,
+    asking: Option<BoxFuture<'static, Asked>>,
+}
+
+/// A look under way.
+struct Look {
+    by_ms: Option<u64>,
+    after: Option<String>,
+}
+
+/// What a store was asked.
+enum Asked {
+    Due(Result<Page<ThreadId>, StoreError>),
+    /// Threads that a clock which is ahead may have set aside.
+    FarAhead(Result<Vec<ThreadId>, Error>),
+}
+
+struct Round {
+    thread: ThreadId,
+    noticed: Vec<Noticed>,
+    end: Result<Tended, Error>,
+}
+
+/// A thread that failed so often in a row, and is left alone before this look.
+struct Rest {
+    failures: u32,
+    until: u64,
+}
+
+/// What comes next.
+pub(super) enum Step {
+    Told(Vec<Result<Noticed, Error>>),
+    /// The timer has run out.
+    Timer,
+    /// Nothing is under way.
+    Idle,
+}
+
+impl<G: Graph> Sweeper<G> {
+    pub(super) fn new(agent: &Agent<G>) -> Self {
+        let slots = |count| Arc::new(Semaphore::new(count));
+        let (looks, deadlines, runs) = (slots(LOOKS), slots(DEADLINES), slots(RUNS));
+        let slots = Slots { looks, deadlines, runs, hang: AtomicBool::new(false) };
+        Self {
+            agent: agent.clone(),
+            slots: Arc::new(slots),
+            rounds: FuturesUnordered::new(),
+            named: VecDeque::new(),
+            waiting: VecDeque::new(),
+            again: BTreeSet::new(),
+            busy: BTreeSet::new(),
+            more: false,
+            resting: BTreeMap::new(),
+            looks: 0,
+            look: None,
+            asking: None,
+        }
+    }
+
+    /// Begins a look, unless one is under way: at what is due by this time, or by the time at which each page is asked
+    /// for.
+    pub(super) fn look(&mut self, by_ms: Option<u64>) {
+        if self.look.is_none() {
+            (self.looks, self.more) = (self.looks + 1, false);
+            self.look = Some(Look { by_ms, after: None });
+        }
+    }
+
+    /// Does what may be done until there is something to tell, or nothing is left to do, or the timer has run out.
+    pub(super) async fn next(&mut self, mut timer: Option<Pin<&mut Sleep>>) -> Step {
+        std::future::poll_fn(|cx| self.poll(cx, timer.as_mut().map(|timer| timer.as_mut()))).await
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>, timer: Option<Pin<&mut Sleep>>) -> Poll<Step> {
+        loop {
+            if let Some(asking) = &mut self.asking
+                && let Poll::Ready(asked) = asking.poll_unpin(cx)
+            {
+                self.asking = None;
+                if let Err(error) = self.answered(asked) {
+                    return Poll::Ready(Step::Told(vec![Err(error)]));
+                }
+                // The answer may have led to another question.
+                continue;
+            }
+            let begun = self.begin();
+            if let Poll::Ready(Some(round)) = self.rounds.poll_next_unpin(cx) {
+                let told = self.ended(round);
+                if !told.is_empty() {
+                    return Poll::Ready(Step::Told(told));
+                }
+                continue;
+            }
+            // A round that was polled just now may have given its place back, and a new question must be asked once.
+            if begun || self.can_begin() || self.asks() {
+                continue;
+            }
+            if let Some(timer) = timer
+                && timer.poll(cx).is_ready()
+            {
+                return Poll::Ready(Step::Timer);
+            }
+            if self.rounds.is_empty() && self.asking.is_none() {
+                return Poll::Ready(Step::Idle);
+            }
+            return Poll::Pending;
+        }
+    }
+
+    /// Asks the index for the next page, where the last one has been seen to. `true` where it has just been asked.
+    fn asks(&mut self) -> bool {
+        if self.asking.is_some() || self.named.len() >= LOOKS {
+            return false;
+        }
+        if self.look.is_none() {
+            if !self.more || !self.waiting.is_empty() {
+                return false;
+            }
+            // Those that were not remembered.
+            self.look(None);
+        }
+        let Some(look) = &self.look else { return false };
+        let (agent, after) = (self.agent.clone(), look.after.clone());
+        let by_ms = look.by_ms.unwrap_or_else(|| agent.now_ms());
+        self.asking =
+            Some(Box::pin(
+                async move { Asked::Due(agent.inner.store.due(by_ms, after.as_deref(), PAGE).await) },
+            ));
+        true
+    }
+
+    fn answered(&mut self, asked: Asked) -> Result<(), Error> {
+        let found = match asked {
+            Asked::Due(Ok(page)) => {
+                match (page.next, &mut self.look) {
+                    (Some(next), Some(look)) => look.after = Some(next),
+                    _ => {
+                        self.look = None;
+                        let agent = self.agent.clone();
+                        self.asking = Some(Box::pin(async move { Asked::FarAhead(agent.far_ahead().await) }));
+                    }
+                }
+                page.items
+            }
+            Asked::FarAhead(found) => found?,
+            Asked::Due(Err(error)) => {
+                self.look = None;
+                return Err(error.into());
+            }
+        };
+        for thread in found {
+            let rests = self.resting.get(&thread).is_some_and(|rest| self.looks < rest.until);
+            if !rests && self.busy.insert(thread.clone()) {
+                self.named.push_back(thread);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a thread can be looked at now: one that waits for a slot only where there is one.
+    fn can_begin(&self) -> bool {
+        let wanted = !self.named.is_empty() || self.can_try_again();
+        wanted && self.slots.looks.available_permits() > 0
+    }
+
+    fn can_try_again(&self) -> bool {
+        !self.waiting.is_empty() && self.again.len() < self.slots.runs.available_permits()
+    }
+
+    /// Begins as many rounds as may be under way. Those that have waited come first.
+    fn begin(&mut self) -> bool {
+        let mut begun = false;
+        while let Ok(look) = Arc::clone(&self.slots.looks).try_acquire_owned() {
+            let thread = if self.can_try_again() {
+                let thread = self.waiting.pop_front();
+                self.again.extend(thread.clone());
+                thread
+            } else {
+                self.named.pop_front()
+            };
+            let Some(thread) = thread else { break };
+            let (agent, slots) = (self.agent.clone(), Arc::clone(&self.slots));
+            self.rounds.push(Box::pin(detach::finish(async move {
+                let mut noticed = Vec::new();
+                let end = contained(&thread, agent.tend(&thread, look, &slots, &mut noticed)).await;
+                Round { thread, noticed, end }
+            })));
+            begun = true;
+        }
+        begun
+    }
+
+    fn ended(&mut self, Round { thread, noticed, end }: Round) -> Vec<Result<Noticed, Error>> {
+        let waited = self.again.remove(&thread);
+        let mut told: Vec<_> = noticed.into_iter().map(Ok).collect();
+        match end {
+            Ok(Tended::WantsSlot) if waited => self.waiting.push_front(thread),
+            Ok(Tended::WantsSlot) if self.waiting.len() < WAITING => self.waiting.push_back(thread),
+            Ok(end) => {
+                self.more |= end == Tended::WantsSlot;
+                self.busy.remove(&thread);
+                self.resting.remove(&thread);
+            }
+            Err(error) => {
+                self.busy.remove(&thread);
+                self.rest(&thread);
+                told.push(Ok(Noticed::Refused { thread, error }));
+            }
+        }
+        told
+    }
+
+    /// Leaves a thread alone that could not be looked after: for one look, then for two, four and so on.
+    fn rest(&mut self, thread: &ThreadId) {
+        if !self.resting.contains_key(thread) && self.resting.len() >= RESTING {
+            self.resting.pop_first();
+        }
+        let rest = self.resting.entry(thread.clone()).or_insert(Rest { failures: 0, until: 0 });
+        rest.until = self.looks + (1 << rest.failures.min(6)).min(LONGEST_REST);
+        rest.failures += 1;
+    }
+}

@@ -1,0 +1,239 @@
+//! Looking after one thread: bringing its reviews up again, letting them expire, taking up what nobody runs any more.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::{
+    Agent, Graph, Noticed,
+    drive::Stopped,
+    post::{Post, reviews, standing},
+    route,
+    start::Anew,
+};
+use crate::{
+    Error, OpenReview, Standing, ThreadId,
+    journal::{At, Entry, Event, LaneId, Written, graph_of, seal},
+    run::{post::due_ms, refused::loose},
+    store::{Append, Record, Tail},
+};
+
+/// How much may happen at once. What is due is looked at by one pool; reviews that expire and runs that are taken up
+/// have a pool each, so that neither has to wait for the other.
+pub(super) struct Slots {
+    pub(super) looks: Arc<Semaphore>,
+    pub(super) deadlines: Arc<Semaphore>,
+    pub(super) runs: Arc<Semaphore>,
+    /// Whether the runs that go on from deadlines hang, as far as was seen: none has ended since one was waited for.
+    pub(super) hang: AtomicBool,
+}
+
+impl Slots {
+    /// How long a look waits for a run that goes on from a deadline to end. Most end at once, and one entry then says the
+    /// expiry and that the thread runs.
+    const PATIENCE: Duration = Duration::from_secs(1);
+
+    async fn deadline(&self) -> Option<OwnedSemaphorePermit> {
+        let slot = Arc::clone(&self.deadlines);
+        if self.hang.load(Ordering::SeqCst) {
+            return slot.try_acquire_owned().ok();
+        }
+        match tokio::time::timeout(Self::PATIENCE, slot.acquire_owned()).await {
+            Ok(slot) => slot.ok(),
+            Err(_) => {
+                self.hang.store(true, Ordering::SeqCst);
+                None
+            }
+        }
+    }
+
+    fn run(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.runs).try_acquire_owned().ok()
+    }
+}
+
+/// How the look at one thread ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Tended {
+    /// Nothing more is to be done for now.
+    Rests,
+    /// The thread is to run, and as many run as may.
+    WantsSlot,
+}
+
+impl<G: Graph> Agent<G> {
+    /// Looks after a thread. `look` is given back before a node runs.
+    pub(super) async fn tend(
+        &self,
+        thread: &ThreadId,
+        look: OwnedSemaphorePermit,
+        slots: &Slots,
+        noticed: &mut Vec<Noticed>,
+    ) -> Result<Tended, Error> {
+        loop {
+            let Some(tail) = self.inner.store.tail(thread).await? else { return Ok(Tended::Rests) };
+            // Several graphs may share a store.
+            let graph = tail.records.first().and_then(|record| graph_of(&record.body));
+            if graph.is_none_or(|graph| graph != G::SPEC.name) {
+                return Ok(Tended::Rests);
+            }
+            let mut post = match self.post_of(thread, &tail) {
+                Err(error @ Error::UserCodeFailed { .. }) => {
+                    return match self.give_up(thread, &tail, &error).await? {
+                        Some(standing) => {
+                            noticed.push(Noticed::Moved { thread: thread.clone(), standing });
+                            Ok(Tended::Rests)
+                        }
+                        None => Err(error),
+                    };
+                }
+                post => post?,
+            };
+            if !self.bring_up(&mut post, noticed).await? {
+                continue;
+            }
+            let fold = &post.fold;
+            let leased = fold.is_leased(self.inner.clock.now_ms());
+            let orphaned = !leased && fold.lanes.values().any(|lane| lane.at.is_active());
+            let overdue = self.overdue(fold)?;
+            let mut events =
+                overdue.iter().map(|found| self.expiry(fold, found)).collect::<Result<Vec<_>, _>>()?;
+            if events.is_empty() && !orphaned {
+                return Ok(Tended::Rests);
+            }
+            let slot = if events.is_empty() { slots.run() } else { slots.deadline().await };
+            let Some(slot) = slot else {
+                if events.is_empty() {
+                    return Ok(Tended::WantsSlot);
+                }
+                // What has expired is written down all the same. Running on from there can wait.
+                if self.append_unclaimed(post, events).await? {
+                    let standing = Standing::Running;
+                    noticed.push(Noticed::Moved { thread: thread.clone(), standing });
+                    return Ok(Tended::WantsSlot);
+                }
+                continue;
+            };
+            if orphaned {
+                events.push(Event::Renewed {});
+            }
+            drop(look);
+            let ran = self.append_and_run(post, events).await;
+            drop(slot);
+            slots.hang.store(false, Ordering::SeqCst);
+            let standing = match ran {
+                Ok(fold) => standing(&fold),
+                Err(Stopped::Overtaken(_)) => Standing::Running,
+                // Somebody was first. Whatever is still due is looked at again, as one that has had its turn.
+                Err(Stopped::Taken(_)) => return self.take_up_again(thread, noticed).await,
+                Err(Stopped::Error(error)) => return Err(error),
+            };
+            noticed.push(Noticed::Moved { thread: thread.clone(), standing });
+            return Ok(Tended::Rests);
+        }
+    }
+
+    /// The same thread after somebody else has appended to it in between.
+    async fn take_up_again(&self, thread: &ThreadId, noticed: &mut Vec<Noticed>) -> Result<Tended, Error> {
+        let before = self.known(thread).await?.next;
+        self.take_up(thread, Anew::Orphans).await?;
+        let after = self.known(thread).await?;
+        if before < after.next {
+            noticed.push(Noticed::Moved { thread: thread.clone(), standing: standing(&after) });
+        }
+        Ok(Tended::Rests)
+    }
+
+    /// Writes down which reviews are brought up again, and only then tells of them. `false` where somebody else has
+    /// appended in between.
+    async fn bring_up(&self, post: &mut Box<Post<G>>, noticed: &mut Vec<Noticed>) -> Result<bool, Error> {
+        let forgotten = self.forgotten(&post.fold);
+        // A runner of other code could not go on with what this program makes of the thread.
+        let is_others = post.is_pending() && post.fold.is_leased(self.inner.clock.now_ms());
+        if forgotten.is_empty() || is_others {
+            return Ok(true);
+        }
+        let is_forgotten = |review: &OpenReview| forgotten.iter().any(|(_, open)| open.place == review.place);
+        let waiting = reviews(&post.fold).into_iter().filter(is_forgotten);
+        let waiting: Vec<_> = waiting.map(|review| Noticed::Waits { review }).collect();
+        for (lane, open) in &forgotten {
+            post.push(self.reminder(*lane, open))?;
+        }
+        let stored = post.flush(false).await?;
+        if stored {
+            noticed.extend(waiting);
+        }
+        Ok(stored)
+    }
+
+    /// Appends what has happened to a thread that nobody is to run yet.
+    async fn append_unclaimed(
+        &self,
+        mut post: Box<Post<G>>,
+        events: impl IntoIterator<Item = Event>,
+    ) -> Result<bool, Error> {
+        let is_others = post.is_pending() && post.fold.is_leased(self.inner.clock.now_ms());
+        if let Some(until_ms) = post.fold.leased_until_ms().filter(|_| is_others) {
+            let thread = post.fold.thread.clone();
+            return Err(Error::OtherCode { thread, until_ms });
+        }
+        for event in events {
+            post.push(event)?;
+        }
+        post.flush(false).await
+    }
+
+    /// Ends the run of a thread that this program cannot read because its own code fails on it: what ran is failed, an
+    /// effect in doubt, and `resume` tries it again once the code is mended. `None` where nothing ran, or a runner that
+    /// can read it has the thread.
+    async fn give_up(
+        &self,
+        thread: &ThreadId,
+        tail: &Tail,
+        error: &Error,
+    ) -> Result<Option<Standing>, Error> {
+        let Error::UserCodeFailed { place, problem, .. } = error else { return Ok(None) };
+        let mut fold = loose::<G>(thread, &tail.records)?;
+        let now = self.inner.clock.now_ms();
+        let active = fold.lanes.iter().filter(|(_, lane)| lane.at.is_active());
+        let active: Vec<(LaneId, At)> = active.map(|(id, lane)| (*id, lane.at.clone())).collect();
+        if active.is_empty() || fold.is_leased(now) {
+            return Ok(None);
+        }
+        let (after, mut records, mut buffer) = (fold.hash, Vec::new(), Vec::new());
+        for (lane, at) in active {
+            let Some(visit) = at.visit() else { continue };
+            let (node, error) = (visit.node.clone(), format!("the {place} {problem}"));
+            let event = match &at {
+                At::Began { key, .. } if !route::is_idempotent::<G>(&node) => {
+                    Event::InDoubt { node, lane, key: key.clone(), error }
+                }
+                _ => Event::Failed { node, lane, error, again_ms: None },
+            };
+            let entry = Entry { at_ms: now, event, lease: None, spent: Vec::new(), snapshot: None };
+            let place = fold.next;
+            let damaged = |problem: String| Error::Damaged { thread: thread.clone(), place, problem };
+            fold.apply(&entry).map_err(|e| damaged(e.to_string()))?;
+            let (hash, body) =
+                seal(fold.hash, &Written::from(&entry), &mut buffer).map_err(|e| damaged(e.to_string()))?;
+            (fold.hash, fold.next) = (hash, place + 1);
+            records.push(Record { place, hash, body, snapshot: false });
+        }
+        let append = Append {
+            thread: thread.clone(),
+            records,
+            standing: standing(&fold),
+            reviews: reviews(&fold),
+            due_ms: due_ms(&fold),
+            after: Some(after),
+        };
+        self.inner.store.append(append).await?;
+        Ok(Some(standing(&fold)))
+    }
+}

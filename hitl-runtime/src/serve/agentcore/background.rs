@@ -1,0 +1,109 @@
+//! Work beside the requests: it is started again when it ends, and the ping tells of it.
+
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use futures_util::FutureExt as _;
+
+use crate::guard::said;
+
+/// Work that is to go on for as long as the server does. Clones share what is known of it.
+#[derive(Clone, Default)]
+pub(crate) struct Background {
+    /// How often in a row it has ended before it had run for `STEADY`.
+    failures: Arc<AtomicU32>,
+}
+
+/// How the work goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Health {
+    /// It runs.
+    Well,
+    /// It ended, and is started again.
+    Restarting,
+    /// It ends each time that it is started.
+    Down,
+}
+
+impl Background {
+    /// Work that has run for so long counts as well.
+    const STEADY: Duration = Duration::from_secs(60);
+
+    /// Work that has ended so often in a row, each time before it was steady, counts as down. It is tried on.
+    const DOWN: u32 = 5;
+
+    const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+    /// Keeps work going: logs how it ended, and starts it again after a pause that grows from 1 s to 60 s.
+    pub(crate) async fn keep<F: Future>(&self, name: &'static str, work: impl Fn() -> F) -> ! {
+        loop {
+            let run = AssertUnwindSafe(async { work().await }).catch_unwind();
+            let mut run = std::pin::pin!(run);
+            let end = match tokio::time::timeout(Self::STEADY, run.as_mut()).await {
+                Ok(end) => end,
+                Err(_) => {
+                    self.failures.store(0, Ordering::SeqCst);
+                    run.await
+                }
+            };
+            let failures = self.failures.fetch_add(1, Ordering::SeqCst) + 1;
+            let pause = Duration::from_secs(1 << (failures - 1).min(6)).min(Self::LONGEST_PAUSE);
+            match end {
+                Ok(_) => tracing::error!(failures, ?pause, "{name} ended; it is started again"),
+                Err(panic) => {
+                    let said = said(panic);
+                    tracing::error!(failures, ?pause, "{name} panicked: {said}; it is started again");
+                }
+            }
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    pub(crate) fn health(&self) -> Health {
+        match self.failures.load(Ordering::SeqCst) {
+            0 => Health::Well,
+            failures if failures < Self::DOWN => Health::Restarting,
+            _ => Health::Down,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Time stands still but for the timers here, so nothing waits.
+    #[tokio::test(start_paused = true)]
+    async fn work_that_ends_is_started_again_and_seen() {
+        let background = Background::default();
+        let starts = Arc::new(AtomicU32::new(0));
+        let kept = tokio::spawn({
+            let (background, starts) = (background.clone(), Arc::clone(&starts));
+            async move {
+                let work = || async {
+                    match starts.fetch_add(1, Ordering::SeqCst) {
+                        0 => panic!("boom"),
+                        1..6 => {}
+                        _ => std::future::pending().await,
+                    }
+                };
+                background.keep("the sweep", work).await
+            }
+        });
+        assert_eq!(background.health(), Health::Well);
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert_eq!((starts.load(Ordering::SeqCst), background.health()), (1, Health::Restarting));
+        tokio::time::sleep(Duration::from_secs(1 + 2 + 4 + 8)).await;
+        assert_eq!((starts.load(Ordering::SeqCst), background.health()), (5, Health::Down));
+        // What comes back and stays is well again.
+        tokio::time::sleep(Duration::from_secs(16 + 32 + 60)).await;
+        assert_eq!((starts.load(Ordering::SeqCst), background.health()), (7, Health::Well));
+        kept.abort();
+    }
+}

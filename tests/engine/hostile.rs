@@ -1,0 +1,543 @@
+//! User code outside nodes that panics: reducers, serializers, validators, guards, schemas, destructors. It is that
+//! thread's failure, and a neighbour's run goes on.
+
+use std::{
+    borrow::Cow,
+    collections::BTreeSet,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use hitl::{Agent, ManualClock, MemoryStore, Noticed, Standing, prelude::*};
+use tokio::sync::Semaphore;
+
+/// Which code panics for which thread: armed by tests, which run side by side.
+static ARMED: Mutex<BTreeSet<(Place, String)>> = Mutex::new(BTreeSet::new());
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    Reducer,
+    NotANumber,
+    Serializer,
+    Deserializer,
+    DraftSerializer,
+    DraftDeserializer,
+    Validator,
+    Guard,
+    Schema,
+    Destructor,
+    ErrorWords,
+    Clone,
+    Hangs,
+}
+
+fn armed() -> std::sync::MutexGuard<'static, BTreeSet<(Place, String)>> {
+    ARMED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn is_armed(place: Place, tag: &str) -> bool {
+    armed().contains(&(place, tag.to_owned()))
+}
+
+fn arm(place: Place, tag: &str) {
+    armed().insert((place, tag.to_owned()));
+}
+
+fn disarm(place: Place, tag: &str) {
+    armed().remove(&(place, tag.to_owned()));
+}
+
+fn trap(place: Place, tag: &str) {
+    assert!(!is_armed(place, tag), "boom");
+}
+
+/// A sum with hostile code, tagged with the thread that it is of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sum {
+    tag: String,
+    value: f64,
+}
+
+impl Serialize for Sum {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        trap(Place::Serializer, &self.tag);
+        (&self.tag, self.value).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Sum {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        let (tag, value) = <(String, f64)>::deserialize(deserializer)?;
+        trap(Place::Deserializer, &tag);
+        Ok(Self { tag, value })
+    }
+}
+
+impl Drop for Sum {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            trap(Place::Destructor, &self.tag);
+        }
+    }
+}
+
+fn add(old: Sum, new: Sum) -> Sum {
+    trap(Place::Reducer, &new.tag);
+    let value = if is_armed(Place::NotANumber, &new.tag) { f64::NAN } else { old.value + new.value };
+    Sum { tag: new.tag.clone(), value }
+}
+
+/// What is signed.
+#[derive(Debug, PartialEq)]
+pub struct Letter {
+    tag: String,
+    text: String,
+}
+
+impl Clone for Letter {
+    fn clone(&self) -> Self {
+        trap(Place::Clone, &self.tag);
+        Self { tag: self.tag.clone(), text: self.text.clone() }
+    }
+}
+
+impl Serialize for Letter {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        trap(Place::DraftSerializer, &self.tag);
+        (&self.tag, &self.text).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Letter {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        let (tag, text): (String, String) = Deserialize::deserialize(deserializer)?;
+        trap(Place::DraftDeserializer, &tag);
+        Ok(Self { tag, text })
+    }
+}
+
+impl Validate for Letter {
+    type Context = ();
+
+    fn validate_into(&self, (): &(), _: &mut dyn FnMut() -> garde::Path, _: &mut garde::Report) {
+        trap(Place::Validator, &self.tag);
+    }
+}
+
+impl JsonSchema for Letter {
+    fn schema_name() -> Cow<'static, str> {
+        "Letter".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        trap(Place::Schema, "everywhere");
+        <(String, String)>::json_schema(generator)
+    }
+}
+
+#[state]
+pub struct Ledger {
+    #[input]
+    pub tag: String,
+    #[reduce(add)]
+    pub sum: Sum,
+    pub letter: Letter,
+    #[output]
+    pub outcome: String,
+}
+
+#[derive(Debug)]
+struct Wordless(String);
+
+impl std::fmt::Display for Wordless {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        trap(Place::ErrorWords, &self.0);
+        f.write_str("no words")
+    }
+}
+
+impl std::error::Error for Wordless {}
+
+#[node(Ledger, writes = sum)]
+async fn count(tag: &str) -> Result<Sum> {
+    Ok(Sum { tag: tag.to_owned(), value: 1.0 })
+}
+
+#[node(Ledger, writes = sum)]
+async fn count_again(tag: &str) -> Result<Sum> {
+    if is_armed(Place::ErrorWords, tag) {
+        return Err(Wordless(tag.to_owned()).into());
+    }
+    Ok(Sum { tag: tag.to_owned(), value: 1.0 })
+}
+
+#[node(Ledger, writes = letter)]
+async fn write(tag: &str) -> Result<Letter> {
+    Ok(Letter { tag: tag.to_owned(), text: "Dear Ada".into() })
+}
+
+fn is_large(sum: &Sum) -> bool {
+    trap(Place::Guard, &sum.tag);
+    sum.value > 100.0
+}
+
+#[interrupt_before(role = "clerk", expires = "24h")]
+#[node(Ledger, writes = outcome, effect)]
+async fn send(letter: &Approved<Letter>) -> Result<String> {
+    Ok(letter.text.clone())
+}
+
+#[node(Ledger, writes = outcome)]
+async fn discard(_rejection: Option<&Rejection>) -> Result<String> {
+    Ok("discarded".into())
+}
+
+graph! {
+    pub Hostile<Ledger> {
+        start -> count -> count_again -> match sum {
+            sum if is_large(sum) => discard,
+            _ => write,
+        };
+        write -> send -> end;
+        send { reject -> discard }
+        discard -> end;
+    }
+}
+
+fn mara() -> Operator {
+    Operator::new("mara").role("clerk")
+}
+
+fn input(tag: &str) -> LedgerInput {
+    LedgerInput { tag: tag.to_owned() }
+}
+
+/// A thread of this graph waits for its signature.
+async fn waits(agent: &Agent<Hostile>, tag: &str) {
+    let turn = agent.start(tag, input(tag)).await.unwrap();
+    assert!(matches!(turn, HostileTurn::Send(_)), "{turn}");
+}
+
+/// A neighbour on the same store is started, seen and signed as if nothing were wrong.
+async fn neighbour_is_well(agent: &Agent<Hostile>, tag: &str) {
+    let tag: &str = &format!("{tag}-neighbour");
+    let HostileTurn::Send(review) = agent.start(tag, input(tag)).await.unwrap() else { panic!() };
+    assert_eq!(agent.view(tag).await.unwrap().reviews.len(), 1);
+    let turn = review.approve(&mara()).await.unwrap();
+    assert!(matches!(turn, HostileTurn::Done(_)), "{turn}");
+}
+
+#[tokio::test]
+async fn code_that_panics_on_a_write_fails_the_node() {
+    for (place, node, words) in [
+        (Place::Reducer, "count_again", "the reducer of `sum` panicked: boom"),
+        (Place::NotANumber, "count_again", "the reducer of `sum` failed: it made a value"),
+        (Place::Serializer, "count", "boom"),
+        (Place::Deserializer, "count", "the deserializer of `sum` panicked: boom"),
+        (Place::DraftDeserializer, "write", "the deserializer of `letter` panicked: boom"),
+        (Place::Validator, "write", "the validator of the draft panicked: boom"),
+        (Place::Guard, "count_again", "the match on `sum` after `count_again` panicked: boom"),
+        (Place::ErrorWords, "count_again", "`Display` of the node's error panicked: boom"),
+    ] {
+        let tag: &str = &format!("write-{place:?}");
+        let agent = Hostile::new(MemoryStore::new());
+        arm(place, tag);
+        let turn = agent.start(tag, input(tag)).await.unwrap();
+        let HostileTurn::Failed(failed) = turn else { panic!("{place:?}: {turn}") };
+        assert!(failed.node() == node && failed.error().contains(words), "{place:?}: {failed}");
+        neighbour_is_well(&agent, tag).await;
+        // With the code mended it goes on, and no entry holds what the code choked on.
+        disarm(place, tag);
+        let turn = agent.resume(tag).await.unwrap();
+        assert!(matches!(turn, HostileTurn::Send(_)), "{place:?}: {turn}");
+        let id = hitl::ThreadId::new(tag).unwrap();
+        assert_eq!(agent.get(&id).await.unwrap().fields.sum.as_ref().unwrap().value, 2.0, "{place:?}");
+    }
+}
+
+#[tokio::test]
+async fn code_that_panics_on_a_read_is_an_error_of_that_call() {
+    for (place, words) in [
+        (Place::Serializer, "the serializer of `sum` panicked: boom"),
+        (Place::Deserializer, "the deserializer of `sum` panicked: boom"),
+        (Place::DraftSerializer, "the serializer of `letter` panicked: boom"),
+        (Place::DraftDeserializer, "the deserializer of `letter` panicked: boom"),
+        (Place::Validator, "the validator of the draft panicked: boom"),
+        (Place::Reducer, "the reducer of `sum` panicked: boom"),
+    ] {
+        let tag: &str = &format!("read-{place:?}");
+        let agent = Hostile::new(MemoryStore::new());
+        waits(&agent, tag).await;
+        let digest = agent.view(tag).await.unwrap().reviews[0].digest;
+        arm(place, tag);
+        // A list reads no thread.
+        assert_eq!(agent.inbox(None, 10).await.unwrap().items.len(), 1);
+        let said = |error: hitl::Error| {
+            assert!(["user_code_failed", "invalid"].contains(&error.code()), "{place:?}: {error:?}");
+            error.to_string()
+        };
+        // A look shows what it can, with the reason, or says the reason.
+        match agent.view(tag).await {
+            Ok(view) => assert!(view.differences.iter().any(|d| d.to_string().contains(words)), "{view:?}"),
+            Err(error) => assert!(said(error).contains(words), "{place:?}"),
+        }
+        if place != Place::Serializer {
+            let decided = agent.decide(tag, digest, &mara(), Verdict::Approve).await;
+            assert!(said(decided.unwrap_err()).contains(words), "{place:?}");
+            assert!(said(agent.thread(tag).await.unwrap_err()).contains(words), "{place:?}");
+            assert!(agent.check(tag).await.is_err() || !agent.check(tag).await.unwrap().can_go_on());
+        }
+        neighbour_is_well(&agent, tag).await;
+        disarm(place, tag);
+        let turn = agent.decide(tag, digest, &mara(), Verdict::Approve).await.unwrap();
+        assert!(matches!(turn, HostileTurn::Done(_)), "{place:?}: {turn}");
+    }
+}
+
+#[tokio::test]
+async fn a_closure_that_panics_in_an_edit_changes_nothing() {
+    let agent = Hostile::new(MemoryStore::new());
+    waits(&agent, "edit").await;
+    let HostileTurn::Send(review) = agent.thread("edit").await.unwrap() else { panic!() };
+    let error = review.edit(&mara(), |_| panic!("boom")).await.unwrap_err();
+    assert_eq!(error.code(), "user_code_failed");
+    assert!(error.to_string().contains("the edit of `letter` panicked: boom"), "{error}");
+    let HostileTurn::Send(review) = agent.thread("edit").await.unwrap() else { panic!() };
+    let turn = review.edit(&mara(), |letter| letter.text = "Dear Noor".into()).await.unwrap();
+    assert!(matches!(turn, HostileTurn::Done(text) if text == "Dear Noor"));
+}
+
+#[tokio::test]
+async fn a_destructor_that_panics_is_contained() {
+    let agent = Hostile::new(MemoryStore::new());
+    waits(&agent, "drop").await;
+    arm(Place::Destructor, "drop");
+    for _ in 0..3 {
+        let seen = agent.view("drop").await.map(drop).map_err(|error| error.code());
+        assert!(matches!(seen, Ok(()) | Err("user_code_failed")), "{seen:?}");
+    }
+    neighbour_is_well(&agent, "drop").await;
+    disarm(Place::Destructor, "drop");
+    let HostileTurn::Send(review) = agent.thread("drop").await.unwrap() else { panic!() };
+    assert!(matches!(review.approve(&mara()).await.unwrap(), HostileTurn::Done(_)));
+}
+
+/// The thread is in the hands of a runner that dies.
+static GATE: Semaphore = Semaphore::const_new(0);
+
+#[node(Ledger, writes = sum)]
+async fn count_slowly(tag: &str) -> Result<Sum> {
+    if is_armed(Place::Hangs, tag) {
+        drop(GATE.acquire().await?);
+    }
+    Ok(Sum { tag: tag.to_owned(), value: 1.0 })
+}
+
+#[node(Ledger, writes = outcome)]
+async fn finish(sum: &Sum) -> Result<String> {
+    Ok(sum.value.to_string())
+}
+
+graph! {
+    pub Abandoned<Ledger> { start -> count -> count_slowly -> finish -> end; }
+}
+
+#[tokio::test]
+async fn a_sweep_fails_the_thread_that_cannot_be_read() {
+    for place in [Place::Deserializer, Place::Reducer] {
+        let tag: &str = &format!("sweep-{place:?}");
+        let (store, clock) = (MemoryStore::new(), ManualClock::at_ms(1_000_000));
+        let dead = Abandoned::new(store.clone()).clock(clock.clone());
+        let neighbour = format!("{tag}-neighbour");
+        for tag in [tag, &neighbour] {
+            arm(Place::Hangs, tag);
+            let dead = dead.clone();
+            let tag = tag.to_owned();
+            tokio::spawn(async move { dead.start(tag.as_str(), input(&tag)).await });
+        }
+        while dead.store().threads(Some(Standing::Running), None, 10).await.unwrap().items.len() < 2 {
+            tokio::task::yield_now().await;
+        }
+        clock.advance(Duration::from_secs(31));
+        for tag in [tag, &neighbour] {
+            disarm(Place::Hangs, tag);
+        }
+        arm(place, tag);
+        let agent = Abandoned::new(store).clock(clock);
+        let mut swept = agent.sweep().await.unwrap();
+        swept.sort_by_key(|noticed| matches!(noticed, Noticed::Moved { standing: Standing::Failed, .. }));
+        assert!(
+            matches!(
+                swept.as_slice(),
+                [
+                    Noticed::Moved { standing: Standing::Ended, .. },
+                    Noticed::Moved { standing: Standing::Failed, thread }
+                ] if thread.as_str() == tag
+            ),
+            "{place:?}: {swept:?}"
+        );
+        assert!(agent.sweep().await.unwrap().is_empty(), "it is not tried again and again");
+        disarm(place, tag);
+        assert!(agent.view(tag).await.unwrap().failure.unwrap().error.contains("panicked: boom"));
+        let turn = agent.resume(tag).await.unwrap();
+        assert!(matches!(&turn, AbandonedTurn::Done(sum) if sum == "2"), "{turn}");
+    }
+}
+
+#[cfg(feature = "cli")]
+mod at_a_shell {
+    use std::{
+        io::{self, Write},
+        sync::{Arc, Mutex},
+    };
+
+    use hitl::cli::{Cli, Exit, Io};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// How a command ends, and all that it says.
+    async fn run<G: hitl::Graph>(agent: &Agent<G>, command: &str) -> (Exit, String) {
+        let kept = Kept::default();
+        let io = Io {
+            stdin: Box::new(io::empty()),
+            stdout: Box::new(kept.clone()),
+            stderr: Box::new(kept.clone()),
+            stdin_is_terminal: false,
+            stdout_is_terminal: false,
+            width: None,
+            colours: (false, false),
+        };
+        let args = std::iter::once("agent").chain(command.split_whitespace()).map(Into::into);
+        let exit = Cli::new(agent.clone()).run_on(args, false, io).await;
+        let said = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+        // It is broken into lines to fit the width.
+        (exit, said.split_whitespace().collect::<Vec<_>>().join(" "))
+    }
+
+    #[tokio::test]
+    async fn a_command_ends_with_an_exit_code_and_the_place() {
+        for (place, words) in [
+            (Place::Reducer, "the reducer of `sum` panicked: boom"),
+            (Place::NotANumber, "the reducer of `sum` failed"),
+            (Place::Deserializer, "the deserializer of `sum` panicked: boom"),
+            (Place::Validator, "the validator of the draft panicked: boom"),
+            (Place::Guard, "the match on `sum` after `count_again` panicked: boom"),
+        ] {
+            let tag: &str = &format!("shell-{place:?}");
+            let agent = Hostile::new(MemoryStore::new());
+            waits(&agent, &format!("{tag}-before")).await;
+            arm(place, tag);
+            let (exit, said) = run(&agent, &format!("start --thread {tag} {tag}")).await;
+            assert!(exit == Exit::Failed && said.contains(words), "{place:?}: {exit:?} {said}");
+            let (exit, said) = run(&agent, &format!("show {tag}-before")).await;
+            assert_eq!(exit, Exit::Done, "{said}");
+            disarm(place, tag);
+            let (exit, said) = run(&agent, &format!("resume {tag}")).await;
+            assert_eq!(exit, Exit::Waits, "{place:?}: {said}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_look_at_a_broken_thread_names_the_place() {
+        for (place, words) in [
+            (Place::Serializer, "the serializer of `sum` panicked: boom"),
+            (Place::DraftDeserializer, "the deserializer of `letter` panicked: boom"),
+            (Place::DraftSerializer, "the serializer of `letter` panicked: boom"),
+        ] {
+            let tag: &str = &format!("look-{place:?}");
+            let agent = Hostile::new(MemoryStore::new());
+            for tag in [tag, &format!("{tag}-neighbour")] {
+                waits(&agent, tag).await;
+            }
+            arm(place, tag);
+            let (exit, said) = run(&agent, &format!("show {tag}")).await;
+            assert!([Exit::Failed, Exit::Done].contains(&exit) && said.contains(words), "{exit:?} {said}");
+            let (exit, said) = run(&agent, "inbox").await;
+            assert!(exit == Exit::Done && said.contains("2"), "{said}");
+            let approve = format!("approve {tag}-neighbour --operator mara --role clerk --yes");
+            let (exit, said) = run(&agent, &approve).await;
+            assert_eq!(exit, Exit::Done, "{said}");
+            disarm(place, tag);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_sweep_tells_failed_threads_by_its_exit_code() {
+        let tag = "shell-sweep";
+        let (store, clock) = (MemoryStore::new(), ManualClock::at_ms(1_000_000));
+        let agent = Hostile::new(store).clock(clock.clone());
+        for tag in [tag, "shell-sweep-neighbour"] {
+            waits(&agent, tag).await;
+        }
+        assert_eq!(run(&agent, "sweep").await.0, Exit::Done);
+        clock.advance(Duration::from_secs(24 * 60 * 60));
+        arm(Place::Deserializer, tag);
+        let (exit, said) = run(&agent, "sweep").await;
+        assert!(exit == Exit::Failed && said.contains("the deserializer of `sum` panicked: boom"), "{said}");
+        assert!(matches!(agent.thread("shell-sweep-neighbour").await.unwrap(), HostileTurn::Done(_)));
+        disarm(Place::Deserializer, tag);
+        assert_eq!(run(&agent, "sweep").await.0, Exit::Done);
+        assert!(matches!(agent.thread(tag).await.unwrap(), HostileTurn::Done(_)));
+    }
+}
+
+#[cfg(feature = "agentcore")]
+mod over_http {
+    use hitl::agentcore::{AgentCore, Operators};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_broken_thread_is_no_fault_of_the_server() {
+        let agent = Hostile::new(MemoryStore::new());
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/invocations", listener.local_addr().unwrap());
+        let served = AgentCore::new(agent.clone()).operators(Operators::claimed());
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let serving = tokio::spawn(served.serve_until(listener, async move { drop(stopped.await) }));
+        let client = reqwest::Client::new();
+        let ask = async |payload: Value| {
+            let answer = client.post(&url).json(&payload).send().await.unwrap();
+            (answer.status().as_u16(), answer.text().await.unwrap())
+        };
+        for (place, words) in [
+            (Place::Reducer, "the reducer of `sum` panicked: boom"),
+            (Place::Guard, "the match on `sum` after `count_again` panicked: boom"),
+            (Place::Validator, "the validator of the draft panicked: boom"),
+        ] {
+            let tag: &str = &format!("http-{place:?}");
+            arm(place, tag);
+            let (status, said) = ask(json!({ "action": "start", "thread_id": tag, "tag": tag })).await;
+            assert!(status == 200 && said.contains(words), "{place:?}: {status} {said}");
+            neighbour_is_well(&agent, tag).await;
+        }
+        waits(&agent, "http-read").await;
+        let digest = agent.view("http-read").await.unwrap().reviews[0].digest;
+        arm(Place::DraftDeserializer, "http-read");
+        let approve = json!({ "action": "approve", "thread_id": "http-read", "digest": digest,
+            "operator": "mara", "roles": ["clerk"] });
+        let (status, said) = ask(approve.clone()).await;
+        assert!(status == 409 && said.contains("user_code_failed"), "{status} {said}");
+        let (status, said) = ask(json!({ "action": "get", "thread_id": "http-read-neighbour" })).await;
+        assert_eq!(status, 404, "{said}");
+        disarm(Place::DraftDeserializer, "http-read");
+        let (status, said) = ask(approve).await;
+        assert!(status == 200 && said.contains("Dear Ada"), "{status} {said}");
+        drop(stop);
+        serving.await.unwrap().unwrap();
+    }
+}

@@ -1,0 +1,303 @@
+//! Looking after many threads at once: deadlines beside long runs, threads that cannot be taken up, clocks that are ahead.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use futures_util::{StreamExt as _, stream};
+use hitl::{Agent, ManualClock, MemoryStore, Noticed, Standing, prelude::*};
+use tokio::sync::{Semaphore, mpsc};
+
+const HOUR: Duration = Duration::from_secs(3_600);
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+pub struct Letter {
+    #[garde(length(min = 1))]
+    text: String,
+}
+
+#[state]
+pub struct Job {
+    #[input]
+    pub long: bool,
+    pub letter: Letter,
+    #[output]
+    pub outcome: String,
+}
+
+/// A process: its runs hang while its gate is shut.
+#[derive(Clone)]
+pub struct Process {
+    gate: Arc<Semaphore>,
+    entered: Arc<Semaphore>,
+    inside: Arc<AtomicUsize>,
+    most: Arc<AtomicUsize>,
+}
+
+impl Process {
+    fn open() -> Self {
+        Self::of(Semaphore::MAX_PERMITS)
+    }
+
+    fn shut() -> Self {
+        Self::of(0)
+    }
+
+    fn of(permits: usize) -> Self {
+        Self {
+            gate: Arc::new(Semaphore::new(permits)),
+            entered: Arc::new(Semaphore::new(0)),
+            inside: Arc::default(),
+            most: Arc::default(),
+        }
+    }
+
+    async fn pass(&self) {
+        let inside = self.inside.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most.fetch_max(inside, Ordering::SeqCst);
+        self.entered.add_permits(1);
+        drop(self.gate.acquire().await.unwrap());
+        self.inside.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    async fn wait_for(&self, runs: u32) {
+        self.entered.acquire_many(runs).await.unwrap().forget();
+    }
+}
+
+#[node(Job, writes = outcome)]
+async fn work(process: Deps<Process>) -> Result<String> {
+    process.pass().await;
+    Ok("worked".into())
+}
+
+#[node(Job, writes = letter)]
+async fn write() -> Result<Letter> {
+    Ok(Letter { text: "Dear Ada".into() })
+}
+
+#[interrupt_before(role = "clerk", expires = "24h")]
+#[node(Job, writes = outcome, effect)]
+async fn send(letter: &Approved<Letter>) -> Result<String> {
+    Ok(letter.text.clone())
+}
+
+#[node(Job, writes = outcome)]
+async fn discard(_rejection: &Rejection) -> Result<String> {
+    Ok("discarded".into())
+}
+
+/// As `discard`, and takes long.
+#[node(Job, writes = outcome)]
+async fn discard_slowly(_rejection: &Rejection, process: Deps<Process>) -> Result<String> {
+    process.pass().await;
+    Ok("discarded".into())
+}
+
+graph! {
+    pub Jobs<Job, Process> {
+        start -> match long {
+            true => work,
+            false => write,
+        };
+        work -> end;
+        write -> send -> end;
+        send { reject -> discard }
+        discard -> end;
+    }
+}
+
+graph! {
+    pub SlowJobs<Job, Process> {
+        start -> write -> send -> end;
+        send { reject -> discard_slowly }
+        discard_slowly -> end;
+    }
+}
+
+/// Starts threads, many at once.
+async fn start(agent: &Agent<Jobs>, kind: &str, long: bool, count: usize) {
+    let start = |n: usize| async move {
+        let turn = agent.start(format!("{kind}-{n:05}"), JobInput { long }).await.unwrap();
+        assert!(long || matches!(turn, JobsTurn::Send(_)), "{turn}");
+    };
+    stream::iter(0..count).map(start).buffer_unordered(64).collect::<Vec<()>>().await;
+}
+
+/// Threads whose runner lives no more: its lease has run out by `clock`, and it renews by another one.
+async fn abandon(store: &MemoryStore, clock: &ManualClock, count: usize) {
+    let dead = Process::shut();
+    let agent = Jobs::new(dead.clone(), store.clone()).clock(clock.clone());
+    for n in 0..count {
+        let agent = agent.clone();
+        tokio::spawn(async move { agent.start(format!("run-{n:05}"), JobInput { long: true }).await });
+    }
+    dead.wait_for(u32::try_from(count).unwrap()).await;
+    clock.advance(Duration::from_secs(31));
+}
+
+/// A watch whose timer looks once within a test; what it notices comes out of the channel.
+fn watch<G: hitl::Graph>(agent: &Agent<G>) -> (tokio::task::JoinHandle<()>, mpsc::UnboundedReceiver<Noticed>)
+where
+    Agent<G>: Send + 'static,
+{
+    let (tell, told) = mpsc::unbounded_channel();
+    let agent = agent.clone();
+    let watch = tokio::spawn(async move {
+        agent.watch(1_000 * HOUR, |noticed| tell.send(noticed.unwrap()).unwrap()).await;
+    });
+    (watch, told)
+}
+
+async fn moved(told: &mut mpsc::UnboundedReceiver<Noticed>, count: usize) -> BTreeMap<String, Standing> {
+    let mut seen = BTreeMap::new();
+    while seen.len() < count {
+        match told.recv().await.unwrap() {
+            Noticed::Moved { thread, standing } => drop(seen.insert(thread.to_string(), standing)),
+            other => panic!("{other:?}"),
+        }
+    }
+    seen
+}
+
+#[cfg(feature = "sqlite")]
+#[tokio::test(flavor = "multi_thread")]
+async fn one_look_of_a_watch_drains_all_that_is_due() {
+    const COUNT: usize = 5_000;
+    let dir = tempfile::tempdir().unwrap();
+    let store = hitl::SqliteStore::open(dir.path().join("jobs.db")).await.unwrap();
+    let clock = ManualClock::at_ms(1_000_000);
+    let agent = Jobs::new(Process::open(), store).clock(clock.clone());
+    start(&agent, "due", false, COUNT).await;
+    clock.advance(24 * HOUR);
+    let (watch, mut told) = watch(&agent);
+    let seen = moved(&mut told, COUNT).await;
+    assert!(seen.values().all(|standing| *standing == Standing::Ended));
+    assert!(agent.store().due(u64::MAX, None, 1).await.unwrap().items.is_empty());
+    watch.abort();
+}
+
+#[tokio::test]
+async fn deadlines_are_handled_while_all_runs_hang() {
+    let (store, clock) = (MemoryStore::new(), ManualClock::at_ms(1_000_000));
+    start(&Jobs::new(Process::open(), store.clone()).clock(clock.clone()), "due", false, 200).await;
+    clock.advance(24 * HOUR);
+    abandon(&store, &clock, 40).await;
+    let process = Process::shut();
+    let agent = Jobs::new(process.clone(), store).clock(clock);
+    let (watch, mut told) = watch(&agent);
+    process.wait_for(16).await;
+    let seen = moved(&mut told, 200).await;
+    assert!(seen.iter().all(|(thread, is)| thread.starts_with("due") && *is == Standing::Ended), "{seen:?}");
+    // Sixteen run at once, and the others come as these end, within the same look.
+    process.gate.add_permits(1_000);
+    let seen = moved(&mut told, 40).await;
+    assert!(seen.iter().all(|(thread, is)| thread.starts_with("run") && *is == Standing::Ended), "{seen:?}");
+    assert_eq!(process.most.load(Ordering::SeqCst), 16);
+    watch.abort();
+}
+
+#[tokio::test]
+async fn a_sweep_takes_up_more_runs_than_run_at_once() {
+    let (store, clock) = (MemoryStore::new(), ManualClock::at_ms(1_000_000));
+    abandon(&store, &clock, 100).await;
+    let process = Process::open();
+    let agent = Jobs::new(process.clone(), store).clock(clock);
+    assert_eq!(agent.sweep().await.unwrap().len(), 100);
+    assert!(agent.sweep().await.unwrap().is_empty());
+    assert!(process.most.load(Ordering::SeqCst) <= 16);
+}
+
+/// Time stands still but for the watch's own timers, so nothing here waits.
+#[tokio::test(start_paused = true)]
+async fn deadlines_are_written_though_what_follows_them_hangs() {
+    let (store, clock) = (MemoryStore::new(), ManualClock::at_ms(1_000_000));
+    let process = Process::shut();
+    let agent = SlowJobs::new(process.clone(), store).clock(clock.clone());
+    for n in 0..40 {
+        let _ = agent.start(format!("due-{n:02}"), JobInput { long: false }).await.unwrap();
+    }
+    clock.advance(24 * HOUR);
+    let (watch, mut told) = watch(&agent);
+    // As many as may run from a deadline, as many as may be taken up; of the rest the journal says the expiry.
+    let seen = moved(&mut told, 24).await;
+    assert!(seen.values().all(|standing| *standing == Standing::Running), "{seen:?}");
+    assert!(agent.inbox(None, 1).await.unwrap().items.is_empty());
+    process.gate.add_permits(1_000);
+    while agent.store().due(u64::MAX, None, 1).await.unwrap().items.len() == 1 {
+        told.recv().await.unwrap();
+    }
+    assert_eq!(agent.store().threads(Some(Standing::Ended), None, 100).await.unwrap().items.len(), 40);
+    assert!(process.most.load(Ordering::SeqCst) <= 32);
+    watch.abort();
+}
+
+/// Time stands still but for the watch's own timer, so nothing here waits.
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_taken_up_is_tried_ever_less_often() {
+    let (store, clock) = (MemoryStore::new(), ManualClock::at_ms(1_000_000));
+    start(&Jobs::new(Process::open(), store.clone()).clock(clock.clone()), "due", false, 3).await;
+    clock.advance(24 * HOUR);
+    // A program of the same name in which nothing stops before `send` any more.
+    let newer = newer::Jobs::new(store).clock(clock);
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let watch = tokio::spawn(async move {
+        newer.watch(Duration::from_secs(1), |noticed| tell.send(noticed.unwrap()).unwrap()).await
+    });
+    tokio::time::sleep(Duration::from_millis(63_500)).await;
+    watch.abort();
+    let mut refused = 0;
+    while let Ok(Noticed::Refused { .. }) = told.try_recv() {
+        refused += 1;
+    }
+    // At the looks 1, 2, 4, 8, 16 and 32, and at the 64th, of three threads.
+    assert_eq!(refused, 3 * 7);
+}
+
+mod newer {
+    use hitl::prelude::*;
+
+    use super::{Job, Letter};
+
+    #[node(Job, writes = outcome)]
+    async fn send(letter: &Letter) -> Result<String> {
+        Ok(letter.text.clone())
+    }
+
+    #[node(Job, writes = letter)]
+    async fn write() -> Result<Letter> {
+        Ok(Letter { text: "Dear Ada".into() })
+    }
+
+    graph! {
+        pub Jobs<Job> { start -> write -> send -> end; }
+    }
+}
+
+#[tokio::test]
+async fn a_dead_runner_with_a_fast_clock_blocks_for_one_lease() {
+    let (store, right) = (MemoryStore::new(), ManualClock::at_ms(1_000_000));
+    let fast = ManualClock::at_ms(1_000_000 + 3_600_000);
+    let dead = Process::shut();
+    let agent = Jobs::new(dead.clone(), store.clone()).clock(fast);
+    let running = tokio::spawn(async move { agent.start("t", JobInput { long: true }).await });
+    dead.wait_for(1).await;
+    let agent = Jobs::new(Process::open(), store).clock(right.clone());
+    // It may live: nothing is taken from it before a whole lease has passed here without a renewal.
+    assert!(agent.sweep().await.unwrap().is_empty());
+    right.advance(Duration::from_secs(29));
+    assert!(agent.sweep().await.unwrap().is_empty());
+    assert!(matches!(agent.thread("t").await.unwrap(), JobsTurn::Running(it) if !it.is_stalled()));
+    right.advance(Duration::from_secs(1));
+    let swept = agent.sweep().await.unwrap();
+    assert!(matches!(swept.as_slice(), [Noticed::Moved { standing: Standing::Ended, .. }]), "{swept:?}");
+    // Whoever is overtaken writes nothing more.
+    dead.gate.add_permits(1);
+    assert!(matches!(running.await.unwrap().unwrap(), JobsTurn::Done(_)));
+    assert_eq!(agent.history(&"t".try_into().unwrap(), 0, 100).await.unwrap().len(), 4);
+}

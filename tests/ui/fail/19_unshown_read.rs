@@ -1,0 +1,93 @@
+//! What a reviewed effect reads is signed, shown, or said to be unsigned.
+#[path = "../desk.rs"]
+mod desk;
+use desk::*;
+
+#[state]
+pub struct Transfer {
+    #[input]
+    pub iban: String,
+    #[input]
+    pub memo: String,
+    pub draft: RefundDraft,
+    #[output]
+    pub receipt: String,
+}
+
+#[node(Transfer, writes = draft)]
+async fn propose(iban: &str) -> Result<RefundDraft> {
+    Ok(RefundDraft { amount: 1.0 })
+}
+
+#[interrupt_before]
+#[node(Transfer, writes = receipt, effect)]
+async fn pay(draft: &Approved<RefundDraft>, iban: &str, memo: Option<&str>) -> Result<String> {
+//                                          ^^^^ node `pay` reads `iban`, and the review before it does not show it: name it in `#[interrupt_before(show = (iban))]`, take it as `iban: &Approved<…>`, signed by a review of its own, or write `unsigned(iban)` if nobody need sign it
+//                                                      ^^^^ node `pay` reads `memo`, and the review before it does not show it: name it in `#[interrupt_before(show = (memo))]`, take it as `memo: &Approved<…>`, signed by a review of its own, or write `unsigned(memo)` if nobody need sign it
+    Ok(String::new())
+}
+
+#[interrupt_before(covers = wire, show = (ibna, memo))]
+//                                        ^^^^ no field `ibna`
+//  | a field with a similar name exists
+#[node(Transfer, effect)]
+async fn unknown(draft: &Approved<RefundDraft>) -> Result<()> {
+    Ok(())
+}
+
+#[interrupt_before(show = (draft, memo, memo), unsigned(memo, iban))]
+//                                      ^^^^ `memo` is given twice
+//                         ^^^^^ `draft` is what is signed before node `twice`: take it out of `show`
+//                                                      ^^^^ `memo` is shown before node `twice`, and so it is signed: take it out of `show` or of `unsigned`
+//                                                            ^^^^ node `twice` does not read `iban`: take it out of `unsigned`
+#[node(Transfer, effect)]
+async fn twice(draft: &Approved<RefundDraft>, memo: &str) -> Result<()> {
+    Ok(())
+}
+
+#[interrupt_before(covers = wire, show = memo)]
+#[node(Transfer, effect)]
+async fn hold(draft: &Approved<RefundDraft>) -> Result<()> {
+    Ok(())
+}
+
+#[node(Transfer, writes = receipt, effect)]
+async fn wire(draft: &Approved<RefundDraft>, iban: &str, memo: &str) -> Result<String> {
+    Ok(String::new())
+}
+
+#[node(Transfer, writes = receipt)]
+async fn refuse(rejection: &Rejection) -> Result<String> {
+    Ok(String::new())
+}
+
+graph! {
+    Covered<Transfer> {
+        start -> propose -> hold -> wire -> end;
+//                                  ^^^^ node `wire` reads `iban`, and the review before `hold`, on whose signature it runs, does not show it: name it there, `show = (iban)`, take it as `&Approved<…>`, or write `unsigned(iban)` there if nobody need sign it
+        hold { reject -> refuse }
+        refuse -> end;
+    }
+}
+
+#[interrupt_before(covers = wire, show = (iban, memo))]
+#[node(Transfer, effect)]
+async fn hold_all(draft: &Approved<RefundDraft>) -> Result<()> {
+    Ok(())
+}
+
+#[node(Transfer, writes = iban)]
+async fn divert(memo: &str) -> Result<String> {
+    Ok(memo.to_owned())
+}
+
+graph! {
+    Diverted<Transfer> {
+        start -> propose -> hold_all -> divert -> wire -> end;
+//                                                ^^^^ node `wire` takes `draft` as `&Approved<RefundDraft>`, but a path reaches it on which `iban` is written again by `divert` after it was shown beside what was signed: `start -> propose -> hold_all -> divert -> wire`; put `#[interrupt_before]` on `wire`
+        hold_all { reject -> refuse }
+        refuse -> end;
+    }
+}
+
+fn main() {}
