@@ -234,7 +234,7 @@ impl<G: Graph> Agent<G> {
 
     pub(crate) async fn load(&self, thread: &ThreadId) -> Result<Option<GraphFold<G>>, Error> {
         let Some(tail) = self.inner.store.tail(thread).await? else { return Ok(None) };
-        strict::<G>(thread, &tail.records).map(Some)
+        strict::<G>(thread, &tail).map(Some)
     }
 
     /// The fingerprint of this program's graph.

@@ -90,7 +90,7 @@ impl<G: Graph> Agent<G> {
         let Some(tail) = self.inner.store.tail(&thread).await? else {
             return Err(Error::UnknownThread { thread });
         };
-        let fold = loose::<G>(&thread, &tail.records)?;
+        let fold = loose::<G>(&thread, &tail)?;
         let (standing, differences) = (standing(&fold), differences::<G>(&fold));
         let before: BTreeMap<LaneId, OpenAt> = fold.open().map(|(lane, open)| (lane, open.clone())).collect();
         let new_code = !fold.ended && !self.has_met(&fold);

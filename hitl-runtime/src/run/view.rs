@@ -201,10 +201,10 @@ impl<G: Graph> Agent<G> {
         let Some(tail) = self.inner.store.tail(&thread).await? else {
             return Err(Error::UnknownThread { thread });
         };
-        match strict::<G>(&thread, &tail.records).and_then(|fold| self.whole(fold)) {
+        match strict::<G>(&thread, &tail).and_then(|fold| self.whole(fold)) {
             // What it knows is there to be seen all the same.
             Err(Error::GraphChanged { .. } | Error::Invalid { .. }) => {
-                self.refused(&loose::<G>(&thread, &tail.records)?)
+                self.refused(&loose::<G>(&thread, &tail)?)
             }
             view => view,
         }
