@@ -32,6 +32,7 @@ impl Error {
             | Self::GraphChanged { thread, .. }
             | Self::OtherCode { thread, .. }
             | Self::Damaged { thread, .. }
+            | Self::Unauthenticated { thread, .. }
             | Self::NoSuchPlace { thread, .. }
             | Self::SignatureNotCarried { thread, .. }
             | Self::EffectUnderWay { thread, .. } => Some(thread),

@@ -155,6 +155,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) node: &'a str,
     pub(crate) field: &'a str,
     pub(crate) place: u64,
+    /// Who started the thread; left out where that is not known, so that older reviews keep their digests.
+    pub(crate) requester: Option<&'a str>,
     pub(crate) draft: &'a Value,
 }
 
@@ -168,6 +170,9 @@ impl Subject<'_> {
             member(name, text, &mut json)?;
         }
         member("place", &self.place, &mut json)?;
+        if let Some(requester) = self.requester {
+            member("requester", requester, &mut json)?;
+        }
         member("thread", self.thread, &mut json)?;
         json.push(b'}');
         Ok(Digest::of(&json))
@@ -224,10 +229,15 @@ mod tests {
     fn a_review_is_digested_in_canonical_json() {
         let draft = json!({ "b": [1.0, "\u{1}"], "a": { "ü": null } });
         let (thread, id, node, field, place) = ("ticket \"1\"", "0f", "execute", "draft", 3);
-        let ours = Subject { thread, id, node, field, place, draft: &draft }.digest().unwrap();
-        let whole = json!({
-            "thread": thread, "id": id, "node": node, "field": field, "place": place, "draft": draft,
-        });
-        assert_eq!(ours, Digest::of(&serde_json_canonicalizer::to_vec(&whole).unwrap()));
+        for requester in [None, Some("mara")] {
+            let ours = Subject { thread, id, node, field, place, requester, draft: &draft }.digest().unwrap();
+            let mut whole = json!({
+                "thread": thread, "id": id, "node": node, "field": field, "place": place, "draft": draft,
+            });
+            if let Some(requester) = requester {
+                whole["requester"] = requester.into();
+            }
+            assert_eq!(ours, Digest::of(&serde_json_canonicalizer::to_vec(&whole).unwrap()));
+        }
     }
 }

@@ -107,6 +107,7 @@ impl<T: fmt::Debug> fmt::Debug for Approved<T> {
 pub struct Signatures {
     pub(crate) thread: ThreadId,
     pub(crate) id: Arc<str>,
+    pub(crate) requester: Option<Arc<str>>,
     pub(crate) by_field: Arc<BTreeMap<String, Signature>>,
 }
 
@@ -125,6 +126,7 @@ impl Signatures {
             node: &signature.node,
             field,
             place: signature.place,
+            requester: self.requester.as_deref(),
             draft: &json,
         };
         if subject.digest()? != signature.digest {

@@ -250,7 +250,8 @@ fn attempt<G: Graph>(
 ) -> Option<Try<G>> {
     let lane = fold.lanes.get(&id)?;
     let (thread, by_field) = (fold.thread.clone(), Arc::clone(&lane.signatures));
-    let signatures = Signatures { thread, id: fold.id.clone(), by_field };
+    let requester = fold.requester.clone();
+    let signatures = Signatures { thread, id: fold.id.clone(), requester, by_field };
     Some(Try { lane: id, node, entry, fields: lane.fields.clone(), signatures, cx, visit, wait })
 }
 
@@ -297,7 +298,12 @@ fn pause<G: Graph>(
     }
 }
 
-fn context<G: Graph>(fold: &GraphFold<G>, lane: LaneId, entry: &route::Entry<G>, visit: &Visit) -> Cx {
+pub(super) fn context<G: Graph>(
+    fold: &GraphFold<G>,
+    lane: LaneId,
+    entry: &route::Entry<G>,
+    visit: &Visit,
+) -> Cx {
     let cx = Cx::new(fold.thread.clone(), fold.id.clone(), entry.spec.name, visit);
     if fold.items(lane).next().is_some() { cx.of_item(lane) } else { cx }
 }

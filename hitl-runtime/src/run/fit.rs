@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{Difference, Graph, route};
 use crate::{
-    ThreadId, Violation,
+    Violation,
     graph::{Lack, LaneAhead, Payload, Point, Stand, lacks, review_ahead},
     journal::{At, Brings, Fold, Lane, LaneId, Renamed, Signature, Subject, To, Visit, Voided},
     prose,
@@ -118,10 +118,8 @@ impl Fit {
 
     /// A signature is for one value: where the migration has made another one of it, it is void.
     fn signatures<S: State>(&mut self, fold: &Fold<S>, id: LaneId, lane: &Lane<S::Fields>) {
-        let void = lane
-            .signatures
-            .iter()
-            .filter(|(field, signature)| !holds(&fold.thread, &fold.id, &*lane.fields, field, signature));
+        let void =
+            lane.signatures.iter().filter(|(field, signature)| !holds(fold, &*lane.fields, field, signature));
         self.void.extend(void.map(|(field, _)| Voided { field: field.clone(), lane: id }));
     }
 
@@ -288,18 +286,25 @@ fn parents<S: State>(fold: &Fold<S>, id: LaneId) -> Vec<LaneId> {
 
 /// Why a draft has no digest, if it has none.
 fn unsignable<S: State>(fold: &Fold<S>, node: &str, field: &str, draft: &Value) -> Vec<Violation> {
-    let subject = Subject { thread: fold.thread.as_str(), id: &fold.id, node, field, place: 0, draft };
+    let (thread, requester) = (fold.thread.as_str(), fold.requester.as_deref());
+    let subject = Subject { thread, id: &fold.id, node, field, place: 0, requester, draft };
     subject.digest().err().map(|e| Violation { path: e.path, message: e.problem }).into_iter().collect()
 }
 
 /// Whether a signature is for the value that stands in its field.
-fn holds<F: Fields>(thread: &ThreadId, id: &str, fields: &F, field: &str, signature: &Signature) -> bool {
+pub(super) fn holds<S: State, F: Fields>(
+    fold: &Fold<S>,
+    fields: &F,
+    field: &str,
+    signature: &Signature,
+) -> bool {
     let draft = match fields.read(field) {
         Ok(Some(json)) => serde_json::from_str(&json),
         _ => return false,
     };
     let Ok(draft) = draft else { return false };
     let Signature { node, place, digest, .. } = signature;
-    let subject = Subject { thread: thread.as_str(), id, node, field, place: *place, draft: &draft };
+    let (thread, requester) = (fold.thread.as_str(), fold.requester.as_deref());
+    let subject = Subject { thread, id: &fold.id, node, field, place: *place, requester, draft: &draft };
     subject.digest().is_ok_and(|signed| signed == *digest)
 }

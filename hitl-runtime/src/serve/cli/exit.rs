@@ -133,7 +133,7 @@ impl From<Error> for Refusal {
             Error::InvalidThreadId(_) | Error::Store(StoreError::BadPage(_)) => Exit::Usage,
             Error::UnknownThread { .. } | Error::NoSuchPlace { .. } => Exit::Unknown,
             Error::OtherCode { .. } => Exit::Running,
-            Error::Damaged { .. } | Error::Store(_) => Exit::Store,
+            Error::Damaged { .. } | Error::Unauthenticated { .. } | Error::Store(_) => Exit::Store,
             _ => Exit::Refused,
         };
         let mut refusal = Self::new(exit, error.code(), &error);

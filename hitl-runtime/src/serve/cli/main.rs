@@ -3,7 +3,7 @@
 use std::{process::ExitCode, time::Duration};
 
 use super::{Cli, input::kebab};
-use crate::{Agent, Error, NodeError, Store, run::Graph, store::from_env};
+use crate::{Agent, Error, NodeError, Store, journal::JournalKeys, run::Graph, store::from_env};
 
 /// How long a thread that is kept busy is waited for at the end. What a store was told to write is written by then.
 const GRACE: Duration = Duration::from_secs(1);
@@ -54,7 +54,11 @@ where
         None => usual::<G>().await?,
     };
     let deps = deps().await.map_err(|error| Error::NotSetUp { problem: error.into().to_string() })?;
-    Ok(Agent::new(deps, store))
+    let agent = Agent::new(deps, store);
+    Ok(match JournalKeys::from_env()? {
+        Some(keys) => agent.journal_keys(keys),
+        None => agent,
+    })
 }
 
 /// Where threads are kept when nobody says it: in a file that is named like the graph.
