@@ -23,15 +23,15 @@ use crate::{
 impl<G: Graph> Agent<G> {
     /// A thread as it goes on under this program, with the entries that this takes.
     pub(crate) async fn post(&self, thread: &ThreadId) -> Result<Box<Post<G>>, Error> {
-        match self.inner.store.tail(thread).await? {
-            Some(tail) => self.post_of(thread, &tail),
+        match self.tail(thread).await? {
+            Some(tail) => self.post_of(thread, &tail).await,
             None => Err(Error::UnknownThread { thread: thread.clone() }),
         }
     }
 
-    /// The same for a tail that has been read already.
-    pub(crate) fn post_of(&self, thread: &ThreadId, tail: &Tail) -> Result<Box<Post<G>>, Error> {
-        let mut post = Post::new(self, self.read_tail(thread, tail)?);
+    /// The same for a tail that has been read already, and whose entries are authentic.
+    pub(crate) async fn post_of(&self, thread: &ThreadId, tail: &Tail) -> Result<Box<Post<G>>, Error> {
+        let mut post = Post::new(self, self.load_tail(thread, tail).await?);
         post.admit()?;
         Ok(post)
     }

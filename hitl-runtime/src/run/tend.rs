@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     Error, OpenReview, Standing, ThreadId,
-    journal::{At, Entry, Event, LaneId, Written, graph_of, seal},
+    journal::{Act, At, Entry, Event, LaneId, graph_of},
     run::{post::due_ms, refused::loose},
     store::{Append, Record, Tail},
 };
@@ -83,7 +83,8 @@ impl<G: Graph> Agent<G> {
             if graph.is_none_or(|graph| graph != G::SPEC.name) {
                 return Ok(Tended::Rests);
             }
-            let mut post = match self.post_of(thread, &tail) {
+            self.authenticate(thread, &tail).await?;
+            let mut post = match self.post_of(thread, &tail).await {
                 Err(error @ Error::UserCodeFailed { .. }) => {
                     return match self.give_up(thread, &tail, &error).await? {
                         Some(standing) => {
@@ -199,14 +200,14 @@ impl<G: Graph> Agent<G> {
         error: &Error,
     ) -> Result<Option<Standing>, Error> {
         let Error::UserCodeFailed { place, problem, .. } = error else { return Ok(None) };
-        let mut fold = loose::<G>(thread, &tail.records)?;
+        let mut fold = loose::<G>(thread, tail)?;
         let now = self.inner.clock.now_ms();
         let active = fold.lanes.iter().filter(|(_, lane)| lane.at.is_active());
         let active: Vec<(LaneId, At)> = active.map(|(id, lane)| (*id, lane.at.clone())).collect();
         if active.is_empty() || fold.is_leased(now) {
             return Ok(None);
         }
-        let (after, mut records, mut buffer) = (fold.hash, Vec::new(), Vec::new());
+        let (after, mut records) = (fold.hash, Vec::new());
         for (lane, at) in active {
             let Some(visit) = at.visit() else { continue };
             let (node, error) = (visit.node.clone(), format!("the {place} {problem}"));
@@ -220,10 +221,11 @@ impl<G: Graph> Agent<G> {
             let place = fold.next;
             let damaged = |problem: String| Error::Damaged { thread: thread.clone(), place, problem };
             fold.apply(&entry).map_err(|e| damaged(e.to_string()))?;
-            let (hash, body) =
-                seal(fold.hash, &Written::from(&entry), &mut buffer).map_err(|e| damaged(e.to_string()))?;
-            (fold.hash, fold.next) = (hash, place + 1);
-            records.push(Record { place, hash, body, snapshot: false });
+            let body = serde_json::to_vec(&entry).map_err(|e| damaged(e.to_string()))?;
+            let record = Record { place, hash: fold.hash, body, snapshot: false };
+            let record = self.link(thread, fold.hash, Act::of(&entry.event), record).await?;
+            (fold.hash, fold.next) = (record.hash, place + 1);
+            records.push(record);
         }
         let append = Append {
             thread: thread.clone(),

@@ -50,8 +50,8 @@ impl<'a> Terms<'a> {
             None => None,
         };
         let Self { node, field, place, covers, .. } = *self;
-        let (thread, id) = (fold.thread.as_str(), &*fold.id);
-        Subject { thread, id, node, field, place, draft, covers, shown: shown.as_ref() }.digest()
+        let (thread, id, requester) = (fold.thread.as_str(), &*fold.id, fold.requester.as_deref());
+        Subject { thread, id, node, field, place, requester, draft, covers, shown: shown.as_ref() }.digest()
     }
 }
 
