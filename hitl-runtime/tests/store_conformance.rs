@@ -200,7 +200,7 @@ impl Store for Broken {
                 return Ok(tail);
             }
             let records = self.0.entries(thread, 0, usize::MAX).await?;
-            Ok(tail.map(|_| Tail { records }))
+            Ok(tail.map(|_| Tail { before: None, records }))
         })
     }
 

@@ -28,6 +28,8 @@ pub(crate) struct Fold<S: State> {
     pub(crate) id: Arc<str>,
     /// Whether it is what the store has, and not already what this program makes of it.
     pub(crate) is_stored: bool,
+    /// Whether it is read from a snapshot on, and not from its first entry.
+    is_tail: bool,
     /// The place that the next entry will fill.
     pub(crate) next: Place,
     /// The hash of the last entry.
@@ -84,6 +86,7 @@ impl<S: State> Fold<S> {
             version: entry::first(),
             id: Arc::default(),
             is_stored: true,
+            is_tail: false,
             next: 0,
             lanes: BTreeMap::new(),
             lanes_made: 0,
@@ -98,24 +101,32 @@ impl<S: State> Fold<S> {
         }
     }
 
-    /// Reads one stored entry. The first one read must stand at place 0 or hold a snapshot.
+    /// A thread whose entries are read from its newest snapshot on: the first one follows the entry with this hash.
+    /// `None` where the first one stands at place 0.
+    pub(crate) fn after(thread: ThreadId, before: Option<Digest>) -> Self {
+        let empty = Self::empty(thread);
+        let hash = before.unwrap_or(empty.hash);
+        Self { is_tail: before.is_some(), hash, ..empty }
+    }
+
+    /// Reads one stored entry. The first one stands at place 0, or holds a snapshot where the fold is of a tail.
     pub(crate) fn read(&mut self, place: Place, hash: Digest, body: &[u8]) -> Result<(), FoldError> {
         let first = self.lanes.is_empty();
-        if !first || place == 0 {
-            if place != self.next {
-                return Err(FoldError::Damaged(format!("expected the entry at place {}", self.next)));
-            }
-            if link(self.hash, body) != hash {
-                return Err(FoldError::Damaged(
-                    "its hash does not follow from the entry before it".to_owned(),
-                ));
-            }
+        let thaws = first && self.is_tail && place > 0;
+        if !thaws && place != self.next {
+            return Err(FoldError::Damaged(format!("expected the entry at place {}", self.next)));
+        }
+        if link(self.hash, body) != hash {
+            return Err(FoldError::Damaged("its hash does not follow from the entry before it".to_owned()));
         }
         let entry: Entry = serde_json::from_slice(body)
             .map_err(|e| FoldError::Damaged(format!("it is no entry that this program can read: {e}")))?;
         self.next = place;
         match &entry.snapshot {
-            Some(snapshot) if first => {
+            None if thaws => {
+                return Err(FoldError::Damaged("it is to be read from here on, and holds no snapshot".to_owned()));
+            }
+            Some(snapshot) if thaws => {
                 self.thaw(snapshot)?;
                 self.at_ms = entry.at_ms;
                 self.lease_from_ms = entry.lease.as_ref().map(|_| entry.at_ms);

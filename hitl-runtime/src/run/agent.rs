@@ -239,7 +239,7 @@ impl<G: Graph> Agent<G> {
     }
 
     pub(crate) fn read_tail(&self, thread: &ThreadId, tail: &Tail) -> Result<GraphFold<G>, Error> {
-        let mut fold = strict::<G>(thread, &tail.records)?;
+        let mut fold = strict::<G>(thread, tail)?;
         self.bound_lease(&mut fold);
         Ok(fold)
     }

@@ -96,7 +96,7 @@ impl<G: Graph> Agent<G> {
     }
 
     async fn held_against(&self, thread: &ThreadId, tail: &Tail) -> Result<Check, Error> {
-        let fold = loose::<G>(thread, &tail.records)?;
+        let fold = loose::<G>(thread, tail)?;
         let (standing, differences) = (standing(&fold), differences::<G>(&fold));
         let before: BTreeMap<LaneId, OpenAt> = fold.open().map(|(lane, open)| (lane, open.clone())).collect();
         let new_code = !fold.ended && !self.has_met(&fold);

@@ -16,7 +16,7 @@ use crate::{
     guard::contained,
     journal::{At, Entry, Event, Fold, Origin, Values, genesis, link},
     state::State,
-    store::Record,
+    store::{Record, Tail},
 };
 
 /// What a thread knew at a place.
@@ -267,7 +267,8 @@ impl<G: Graph> Agent<G> {
             for record in records.iter().filter(|record| record.place <= place) {
                 if fold.read(record.place, record.hash, &record.body).is_err() {
                     // Once more, to say all that is wrong with it.
-                    return strict::<G>(thread, &self.records_to(thread, place).await?);
+                    let records = self.records_to(thread, place).await?;
+                    return strict::<G>(thread, &Tail { before: None, records });
                 }
             }
         }

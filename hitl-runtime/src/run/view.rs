@@ -224,7 +224,7 @@ impl<G: Graph> Agent<G> {
         match self.read_tail(thread, tail).and_then(|fold| self.whole(fold)) {
             // What it knows is there to be seen all the same.
             Err(Error::GraphChanged { .. } | Error::Invalid { .. } | Error::UserCodeFailed { .. }) => {
-                self.refused(&loose::<G>(thread, &tail.records)?)
+                self.refused(&loose::<G>(thread, tail)?)
             }
             view => view,
         }

@@ -212,7 +212,10 @@ impl Store for MemoryStore {
         let tail = shelf
             .threads
             .get(thread)
-            .map(|journal| Tail { records: journal.records[journal.snapshot..].to_vec() });
+            .map(|journal| Tail {
+                before: journal.snapshot.checked_sub(1).map(|before| journal.records[before].hash),
+                records: journal.records[journal.snapshot..].to_vec(),
+            });
         Box::pin(ready(Ok(tail)))
     }
 
