@@ -591,8 +591,8 @@ pub use hitl_macros::entrypoint;
 
 pub use hitl_runtime::graph::MAX_ITEMS;
 pub use hitl_runtime::run::{
-    FailureView, Graph, Head, Heard, HistoryEntry, InDoubtView, ItemView, Listener, Noticed, ReviewChange,
-    ReviewView,
+    Audit, CLOCK_SKEW_MS, FailureView, Finding, FindingKind, Graph, Head, Heard, HistoryEntry, InDoubtView,
+    ItemView, Listener, Noticed, ReviewChange, ReviewView, Unchecked,
 };
 pub use hitl_runtime::{
     Activity, Agent, Approved, CanAsk, Check, Clock, Cx, Deps, Difference, Digest, Error, Failed, InDoubt,

@@ -4,6 +4,7 @@ mod details;
 
 use crate::{
     Difference, Digest, InvalidThreadId, Place, StoreError, ThreadId, Violation,
+    journal::UnusableJournalKeys,
     model::UnusableModel,
     prose::{list, or_list},
     store::UnusableStore,
@@ -205,6 +206,18 @@ pub enum Error {
         /// How that shows.
         problem: String,
     },
+    /// An entry was not written by a holder of the journal keys, or not for this thread and place.
+    #[error(
+        "entry {place} of thread `{thread}` is not authentic: {problem}; nothing runs; see who can write to the store"
+    )]
+    Unauthenticated {
+        /// The thread.
+        thread: ThreadId,
+        /// The first entry that is not authentic.
+        place: Place,
+        /// How that shows.
+        problem: String,
+    },
     /// The journal has no such place.
     #[error("thread `{thread}` has no place {place}; its journal ends at {head}")]
     NoSuchPlace {
@@ -294,6 +307,7 @@ impl Error {
             Self::UserCodeFailed { .. } => "user_code_failed",
             Self::OtherCode { .. } => "other_code",
             Self::Damaged { .. } => "damaged",
+            Self::Unauthenticated { .. } => "unauthenticated_entry",
             Self::NoSuchPlace { .. } => "no_such_place",
             Self::SignatureNotCarried { .. } => "signature_not_carried",
             Self::EffectUnderWay { .. } => "effect_under_way",
@@ -310,6 +324,12 @@ impl From<UnusableStore> for Error {
             UnusableStore::Store(error) => Self::Store(error),
             error => Self::NotSetUp { problem: error.to_string() },
         }
+    }
+}
+
+impl From<UnusableJournalKeys> for Error {
+    fn from(error: UnusableJournalKeys) -> Self {
+        Self::NotSetUp { problem: error.to_string() }
     }
 }
 

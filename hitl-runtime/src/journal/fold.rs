@@ -8,7 +8,7 @@ use super::{
     At, Decision, Digest, Entry, Event, Lane, LaneId, Lease, Place, Question, ROOT, Rejection, Settlement,
     Signature, To, Values,
     at::{Brings, OpenAt, Visit},
-    entry, genesis, link, migrate,
+    entry, genesis, link, migrate, split,
 };
 use crate::{
     ThreadId,
@@ -26,8 +26,12 @@ pub(crate) struct Fold<S: State> {
     pub(crate) version: u32,
     /// Tells this thread from a deleted one of the same name.
     pub(crate) id: Arc<str>,
+    /// Who started the thread, where that is known.
+    pub(crate) requester: Option<Arc<str>>,
     /// Whether it is what the store has, and not already what this program makes of it.
     pub(crate) is_stored: bool,
+    /// Whether the last entry has a MAC.
+    pub(crate) is_signed: bool,
     /// Whether it is read from a snapshot on, and not from its first entry.
     is_tail: bool,
     /// The place that the next entry will fill.
@@ -85,7 +89,9 @@ impl<S: State> Fold<S> {
             print: String::new(),
             version: entry::first(),
             id: Arc::default(),
+            requester: None,
             is_stored: true,
+            is_signed: false,
             is_tail: false,
             next: 0,
             lanes: BTreeMap::new(),
@@ -124,7 +130,9 @@ impl<S: State> Fold<S> {
         self.next = place;
         match &entry.snapshot {
             None if thaws => {
-                return Err(FoldError::Damaged("it is to be read from here on, and holds no snapshot".to_owned()));
+                return Err(FoldError::Damaged(
+                    "it is to be read from here on, and holds no snapshot".to_owned(),
+                ));
             }
             Some(snapshot) if thaws => {
                 self.thaw(snapshot)?;
@@ -140,6 +148,7 @@ impl<S: State> Fold<S> {
         }
         self.next = place + 1;
         self.hash = hash;
+        self.is_signed = split(body).is_some();
         Ok(())
     }
 
@@ -163,7 +172,8 @@ impl<S: State> Fold<S> {
         self.at_ms = entry.at_ms;
         self.take_lease(entry.lease.as_ref(), entry.at_ms);
         match &entry.event {
-            Event::Started { graph, print, version, id, input, to, .. } => {
+            Event::Started { graph, print, version, id, input, to, requester, .. } => {
+                self.requester = requester.as_ref().map(|requester| requester.operator.as_str().into());
                 graph.clone_into(&mut self.graph);
                 print.clone_into(&mut self.print);
                 self.version = *version;
@@ -249,7 +259,7 @@ impl<S: State> Fold<S> {
                 self.settle(*lane, how, operator, to.as_ref(), entry.at_ms)?;
             }
             Event::Migrated { print, version, renamed, void } => self.meet(print, *version, renamed, void),
-            Event::Resumed {} => {
+            Event::Resumed { .. } => {
                 self.steps = 0;
                 for lane in self.lanes.values_mut() {
                     if let At::Failed { visit, stopped: false, .. } = &lane.at {
@@ -258,7 +268,7 @@ impl<S: State> Fold<S> {
                     }
                 }
             }
-            Event::Renewed {} => {}
+            Event::Renewed {} | Event::Adopted { .. } => {}
             Event::Ended {} => self.ended = true,
         }
         self.release();

@@ -109,6 +109,7 @@ impl<T: fmt::Debug> fmt::Debug for Approved<T> {
 pub struct Signatures {
     pub(crate) thread: ThreadId,
     pub(crate) id: Arc<str>,
+    pub(crate) requester: Option<Arc<str>>,
     pub(crate) by_field: Arc<BTreeMap<String, Signature>>,
     pub(crate) graph: &'static GraphSpec,
     pub(crate) node: &'static NodeSpec,
@@ -140,6 +141,7 @@ impl Signatures {
             node: &signature.node,
             field,
             place: signature.place,
+            requester: self.requester.as_deref(),
             draft: &json,
             covers: &signature.covers,
             shown: shown.as_ref(),

@@ -89,7 +89,7 @@ impl<G: Graph> Agent<G> {
         T::Error: Into<Error>,
     {
         let thread = thread.try_into().map_err(Into::into)?;
-        let Some(tail) = self.inner.store.tail(&thread).await? else {
+        let Some(tail) = self.tail(&thread).await? else {
             return Err(Error::UnknownThread { thread });
         };
         contained(&thread, self.held_against(&thread, &tail)).await

@@ -15,7 +15,7 @@ use crate::{
     Digest, Error, Operator, Reason, ThreadId, Verdict,
     graph::EdgeKind,
     guard::contained,
-    journal::{Decision, Event, To},
+    journal::{Decision, Event, Evidence, To},
     review::{Edit, EditError, edited},
 };
 
@@ -142,7 +142,8 @@ impl<G: Graph> Agent<G> {
             return Err(Error::OtherCode { thread, until_ms }.into());
         }
         let leased = lease.is_some();
-        if !leased {
+        // What records verdicts alone leaves the thread to the next runner that looks for work.
+        if !leased && self.may_run() {
             post.claim()?;
         }
         for event in events {
@@ -260,6 +261,7 @@ impl<G: Graph> Agent<G> {
             unverified: operator.is_unverified(),
             digest: open.digest,
             to,
+            evidence: Some(Evidence::of(operator, open.role.as_deref())),
         })
     }
 

@@ -2,7 +2,9 @@
 
 mod activity;
 mod admit;
+mod adopt;
 mod agent;
+mod authenticate;
 mod check;
 mod clock;
 mod cx;
@@ -24,6 +26,7 @@ mod node;
 mod node_error;
 mod post;
 mod refused;
+mod replay;
 pub(crate) mod report;
 mod review;
 mod review_rule;
@@ -59,5 +62,5 @@ pub use review_rule::ReviewChange;
 pub use standstill::{Failed, InDoubt, Running};
 pub use sweep::Noticed;
 pub use turn::Outlook;
-pub use verify::Head;
+pub use verify::{Audit, CLOCK_SKEW_MS, Finding, FindingKind, Head, Unchecked};
 pub use view::{FailureView, InDoubtView, ReviewView, ThreadView};

@@ -8,7 +8,7 @@ use crate::{
     Digest, Error, Operator, ThreadId,
     graph::{Point, ReadKind},
     guard::contained,
-    journal::{Event, Fold, LaneId, Settlement, To, Values},
+    journal::{Event, Evidence, Fold, LaneId, Settlement, To, Values},
     state::State,
 };
 
@@ -88,6 +88,7 @@ impl<G: Graph> Agent<G> {
                 operator: operator.name().to_owned(),
                 unverified: operator.is_unverified(),
                 to,
+                evidence: Some(Evidence::of(operator, role)),
             };
             match self.append_and_run(post, [event]).await {
                 Err(drive::Stopped::Taken(_)) => {}

@@ -29,7 +29,10 @@ impl<G: Graph> Session<'_, G> {
     /// Starts a thread, and waits until a person must move.
     pub(super) async fn begin(&mut self, thread: &ThreadId, input: &Value) -> Result<(), Refusal> {
         let agent = self.agent.clone();
-        let started = self.running(thread, agent.start_json(thread, input)).await?;
+        let started = match self.requester() {
+            Some(requester) => self.running(thread, agent.start_json_as(&requester, thread, input)).await?,
+            None => self.running(thread, agent.start_json(thread, input)).await?,
+        };
         self.mended(started).map(drop)
     }
 

@@ -72,7 +72,8 @@ impl Shared {
                     let before = batch.records.last().map(|record| record.hash);
                     return Ok(Reading::Whole(Some(Tail { before, records })));
                 }
-                if last + 1 == head.next && batch.records.last().map(|record| record.hash) != Some(head.hash) {
+                if last + 1 == head.next && batch.records.last().map(|record| record.hash) != Some(head.hash)
+                {
                     let what = "the newest entry: its hash is not that of the head";
                     return Err(trouble::damaged(&self.table.name, thread, what));
                 }
