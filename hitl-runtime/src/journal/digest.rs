@@ -246,9 +246,17 @@ mod tests {
     fn a_review_is_digested_in_canonical_json() {
         let draft = json!({ "b": [1.0, "\u{1}"], "a": { "ü": null } });
         let (thread, id, node, field, place) = ("ticket \"1\"", "0f", "execute", "draft", 3);
-        let requester = None;
-        let plain =
-            Subject { thread, id, node, field, place, requester, draft: &draft, covers: &[], shown: None };
+        let plain = Subject {
+            thread,
+            id,
+            node,
+            field,
+            place,
+            requester: None,
+            draft: &draft,
+            covers: &[],
+            shown: None,
+        };
         let mut whole = json!({
             "thread": thread, "id": id, "node": node, "field": field, "place": place, "draft": draft,
         });
@@ -258,9 +266,8 @@ mod tests {
         let (covers, shown) = (["wire".to_owned(), "hold".to_owned()], json!({ "iban": "DE1", "bic": null }));
         whole["covers"] = json!(covers);
         whole["shown"] = shown.clone();
-        whole["requester"] = json!("mara");
-        let requester = Some("mara");
-        let more = Subject { requester, covers: &covers, shown: Some(&shown), ..plain };
+        whole["requester"] = "mara".into();
+        let more = Subject { covers: &covers, shown: Some(&shown), requester: Some("mara"), ..plain };
         assert_eq!(more.digest().unwrap(), digest(&whole));
     }
 }

@@ -107,17 +107,6 @@ impl<S: State> Fold<S> {
         }
     }
 
-    /// Applies an entry that is not linked to the one before it yet.
-    pub(crate) fn reapply(&mut self, place: Place, body: &[u8]) -> Result<(), FoldError> {
-        let entry: Entry = serde_json::from_slice(body)
-            .map_err(|e| FoldError::Damaged(format!("it is no entry that this program can read: {e}")))?;
-        self.next = place;
-        self.apply(&entry)?;
-        self.count(body.len(), entry.snapshot.as_ref().map(|snapshot| snapshot.get().len()));
-        self.next = place + 1;
-        Ok(())
-    }
-
     /// A thread whose entries are read from its newest snapshot on: the first one follows the entry with this hash.
     /// `None` where the first one stands at place 0.
     pub(crate) fn after(thread: ThreadId, before: Option<Digest>) -> Self {

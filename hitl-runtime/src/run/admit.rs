@@ -24,14 +24,18 @@ impl<G: Graph> Agent<G> {
     /// A thread as it goes on under this program, with the entries that this takes.
     pub(crate) async fn post(&self, thread: &ThreadId) -> Result<Box<Post<G>>, Error> {
         match self.tail(thread).await? {
-            Some(tail) => self.post_of(thread, &tail).await,
+            Some(tail) => {
+                let post = self.post_of(thread, &tail)?;
+                self.authenticate_signatures(&post.fold, &tail).await?;
+                Ok(post)
+            }
             None => Err(Error::UnknownThread { thread: thread.clone() }),
         }
     }
 
-    /// The same for a tail that has been read already, and whose entries are authentic.
-    pub(crate) async fn post_of(&self, thread: &ThreadId, tail: &Tail) -> Result<Box<Post<G>>, Error> {
-        let mut post = Post::new(self, self.load_tail(thread, tail).await?);
+    /// The same for a tail that has been read already.
+    pub(crate) fn post_of(&self, thread: &ThreadId, tail: &Tail) -> Result<Box<Post<G>>, Error> {
+        let mut post = Post::new(self, self.read_tail(thread, tail)?);
         post.admit()?;
         Ok(post)
     }

@@ -270,17 +270,12 @@ impl<G: Graph> Agent<G> {
 
     pub(crate) async fn load(&self, thread: &ThreadId) -> Result<Option<GraphFold<G>>, Error> {
         let Some(tail) = self.tail(thread).await? else { return Ok(None) };
-        self.load_tail(thread, &tail).await.map(Some)
-    }
-
-    /// Reads a thread off a tail whose entries are authentic, and sees that its signatures are.
-    pub(crate) async fn load_tail(&self, thread: &ThreadId, tail: &Tail) -> Result<GraphFold<G>, Error> {
-        let fold = self.read_tail(thread, tail)?;
+        let fold = self.read_tail(thread, &tail)?;
         if self.inner.keys.is_some() {
-            let checked: BoxFuture<'_, _> = Box::pin(self.authenticate_signatures(&fold, tail));
+            let checked: BoxFuture<'_, _> = Box::pin(self.authenticate_signatures(&fold, &tail));
             checked.await?;
         }
-        Ok(fold)
+        Ok(Some(fold))
     }
 
     pub(crate) fn read_tail(&self, thread: &ThreadId, tail: &Tail) -> Result<GraphFold<G>, Error> {

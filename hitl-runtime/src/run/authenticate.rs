@@ -8,7 +8,7 @@ use futures_util::future::{BoxFuture, try_join_all};
 use super::{Agent, Graph, graph::GraphFold, route};
 use crate::{
     Digest, Error, Place, StoreError, ThreadId,
-    journal::{Act, At, Decision, Entry, Event, JournalKeys, MacError, Position, Signature, genesis, link, split},
+    journal::{Act, At, Decision, Entry, Event, JournalKeys, MacError, Position, Signature, genesis, split},
     store::{Record, Tail},
 };
 
@@ -119,12 +119,12 @@ impl<G: Graph> Agent<G> {
     /// The end of a thread's journal, after seeing that its entries are authentic.
     pub(super) async fn tail(&self, thread: &ThreadId) -> Result<Option<Tail>, Error> {
         let Some(tail) = self.inner.store.tail(thread).await? else { return Ok(None) };
-        self.authenticate(thread, &tail).await?;
+        self.authenticate_tail(thread, &tail).await?;
         Ok(Some(tail))
     }
 
     /// Sees that the entries of a tail are authentic.
-    pub(super) async fn authenticate(&self, thread: &ThreadId, tail: &Tail) -> Result<(), Error> {
+    pub(super) async fn authenticate_tail(&self, thread: &ThreadId, tail: &Tail) -> Result<(), Error> {
         let Some(keys) = &self.inner.keys else { return Ok(()) };
         let checked: BoxFuture<'_, _> = Box::pin(authenticate_tail(keys, thread, tail));
         checked.await
@@ -224,23 +224,6 @@ impl<G: Graph> Agent<G> {
             }
         }
         Ok(false)
-    }
-
-    /// Signs an entry where there are keys, and links it to the one before.
-    pub(super) async fn link(
-        &self,
-        thread: &ThreadId,
-        before: Digest,
-        act: Act,
-        mut record: Record,
-    ) -> Result<Record, Error> {
-        if let Some(keys) = &self.inner.keys {
-            let position = Position { thread: thread.as_str(), place: record.place, before };
-            let signed: BoxFuture<'_, _> = Box::pin(keys.sign(act, position, &mut record.body));
-            signed.await.map_err(|error| refused(thread, record.place, error))?;
-        }
-        record.hash = link(before, &record.body);
-        Ok(record)
     }
 
     /// Whether this program can write what a runner writes.

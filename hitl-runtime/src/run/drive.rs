@@ -283,8 +283,9 @@ fn attempt<G: Graph>(
     let lane = fold.lanes.get(&id)?;
     let (thread, by_field) = (fold.thread.clone(), Arc::clone(&lane.signatures));
     let (graph, spec, entered) = (G::SPEC, &entry.spec, visit.entered);
-    let (id_of_thread, requester) = (fold.id.clone(), fold.requester.clone());
-    let signatures = Signatures { thread, id: id_of_thread, requester, by_field, graph, node: spec, entered };
+    let requester = fold.requester.clone();
+    let signatures =
+        Signatures { thread, id: fold.id.clone(), requester, by_field, graph, node: spec, entered };
     Some(Try { lane: id, node, entry, fields: lane.fields.clone(), signatures, cx, visit, wait })
 }
 

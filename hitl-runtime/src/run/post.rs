@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
+
 use super::{
     Agent, Difference, Graph, Heard, HistoryEntry, authenticate,
     graph::GraphFold,
@@ -12,7 +14,8 @@ use super::{
 use crate::{
     Error, OpenReview, Place, Standing, StoreError,
     journal::{
-        Act, At, Drafted, Entry, Event, Fold, FoldError, LaneId, Lease, Ran, Said, Usage, Written, Wrote,
+        Act, At, Drafted, Entry, Event, Fold, FoldError, LaneId, Lease, Position, Ran, Said, Usage, Written,
+        Wrote, link,
     },
     state::State,
     store::{Append, Record},
@@ -116,8 +119,13 @@ impl<G: Graph> Post<G> {
                 _ => self.agent.fold_to(&thread, last).await?,
             },
         };
-        for Unlinked { place, body, .. } in &self.entries {
-            fold.reapply(*place, body).map_err(|e| unreadable::<G>(&thread, *place, e))?;
+        for Unlinked { place, body, snapshot, .. } in &self.entries {
+            let damaged = |e: serde_json::Error| FoldError::Damaged(e.to_string());
+            let entry: Entry =
+                serde_json::from_slice(body).map_err(|e| unreadable::<G>(&thread, *place, damaged(e)))?;
+            fold.apply(&entry).map_err(|e| unreadable::<G>(&thread, *place, e))?;
+            fold.count(body.len(), snapshot.then_some(fold.snapshot_bytes));
+            fold.next = place + 1;
         }
         self.fold = fold;
         Ok(())
@@ -228,18 +236,21 @@ impl<G: Graph> Post<G> {
     /// Signs the entries where there are keys, and links each to the one before.
     async fn link(&mut self) -> Result<Vec<Record>, Error> {
         let fold = &mut self.fold;
-        let has_keys = self.agent.inner.keys.is_some();
-        if !has_keys && fold.is_signed {
+        let keys = self.agent.inner.keys.as_ref();
+        if keys.is_none() && fold.is_signed {
             return Err(authenticate::without_keys(&fold.thread));
         }
         let mut records = Vec::with_capacity(self.entries.len());
-        for Unlinked { place, body, snapshot, act } in std::mem::take(&mut self.entries) {
-            let record = Record { place, hash: fold.hash, body, snapshot };
-            let record = self.agent.link(&fold.thread, fold.hash, act, record).await?;
-            fold.hash = record.hash;
-            records.push(record);
+        for Unlinked { place, mut body, snapshot, act } in std::mem::take(&mut self.entries) {
+            if let Some(keys) = keys {
+                let position = Position { thread: fold.thread.as_str(), place, before: fold.hash };
+                let signed: BoxFuture<'_, _> = Box::pin(keys.sign(act, position, &mut body));
+                signed.await.map_err(|error| authenticate::refused(&fold.thread, place, error))?;
+                fold.is_signed = true;
+            }
+            fold.hash = link(fold.hash, &body);
+            records.push(Record { place, hash: fold.hash, body, snapshot });
         }
-        fold.is_signed |= has_keys;
         Ok(records)
     }
 

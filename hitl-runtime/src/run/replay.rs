@@ -381,10 +381,13 @@ impl<'a, G: Graph> Replay<'a, G> {
             return self.note(FindingKind::Route, format!("`{node}` has no review"));
         };
         let draft = turn::draft::<G>(&self.fold, lane, interrupt.field, reviewed).ok();
-        let place = self.fold.next;
-        let (covers, shows) = terms::of(entry.spec.name, &interrupt);
-        let terms = Terms { node, field: interrupt.field, place, covers: &covers, shows: &shows };
+        let Some(At::Paused(open)) = self.fold.lanes.get(&lane).map(|lane| &lane.at) else { return };
+        let terms = Terms::of_open(open);
         let computed = draft.and_then(|draft| terms.digest(&self.fold, lane, &draft).ok());
+        let (covers, shows) = terms::of(node, &interrupt);
+        if open.covers != covers || open.shows != shows {
+            return self.note(FindingKind::Digest, format!("`{node}` covers or shows something else"));
+        }
         if interrupt.field != field || computed != Some(digest) {
             self.note(FindingKind::Digest, format!("its digest is not that of `{field}`"));
         }

@@ -51,8 +51,7 @@ impl<G: Graph> Agent<G> {
         T: TryInto<ThreadId>,
         T::Error: Into<Error>,
     {
-        let thread = thread.try_into().map_err(Into::into)?;
-        self.start_by(thread, encode_input(input)?, Starter::Program).await
+        self.start_by(thread.try_into().map_err(Into::into)?, encode_input(input)?, Starter::Program).await
     }
 
     /// [`Agent::start`] in the name of a person. The journal keeps who started the thread, with the evidence of who they
@@ -91,12 +90,6 @@ impl<G: Graph> Agent<G> {
         self.start_by(thread, encode_input(input)?, Starter::Caller(Some(requester))).await
     }
 
-    async fn start_by(&self, thread: ThreadId, input: Values, starter: Starter) -> Result<G::Turn, Error> {
-        let (agent, name) = (self.clone(), thread.clone());
-        let begun = async move { contained(&thread, agent.begin(thread.clone(), input, starter)).await };
-        self.turn_of(&name, detach::finish(begun).await?)
-    }
-
     /// The same for whoever a request is from; another's thread is a name that is taken.
     pub(crate) async fn start_for(
         &self,
@@ -104,9 +97,15 @@ impl<G: Graph> Agent<G> {
         thread: ThreadId,
         input: &serde_json::Value,
     ) -> Result<G::Turn, Error> {
-        let requester = caller.map(|caller| named(&thread, caller)).transpose()?;
         let input = encode_input(read_input::<G>(input)?)?;
+        let requester = caller.map(|caller| named(&thread, caller)).transpose()?;
         self.start_by(thread, input, Starter::Caller(requester)).await
+    }
+
+    async fn start_by(&self, thread: ThreadId, input: Values, starter: Starter) -> Result<G::Turn, Error> {
+        let (agent, name) = (self.clone(), thread.clone());
+        let begun = async move { contained(&thread, agent.begin(thread.clone(), input, starter)).await };
+        self.turn_of(&name, detach::finish(begun).await?)
     }
 
     /// [`Agent::start`] with an input that comes as JSON.
@@ -294,10 +293,9 @@ impl<G: Graph> Agent<G> {
         T::Error: Into<Error>,
     {
         let thread = thread.try_into().map_err(Into::into)?;
-        let (agent, name, by) = (self.clone(), thread.clone(), named(&thread, requester)?);
-        let taken_up =
-            async move { contained(&thread, agent.take_up_by(&thread, Anew::Failures, Some(by))).await };
-        self.turn_of(&name, detach::finish(taken_up).await?)
+        let (agent, by) = (self.clone(), named(&thread, requester)?);
+        let taken_up = async move { agent.take_up_by(&thread, Anew::Failures, Some(by)).await };
+        G::turn(detach::finish(taken_up).await?)
     }
 
     pub(crate) async fn take_up(&self, thread: &ThreadId, anew: Anew) -> Result<Outlook<G>, Error> {

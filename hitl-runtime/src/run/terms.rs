@@ -50,8 +50,9 @@ impl<'a> Terms<'a> {
             None => None,
         };
         let Self { node, field, place, covers, .. } = *self;
-        let (thread, id, requester) = (fold.thread.as_str(), &*fold.id, fold.requester.as_deref());
-        Subject { thread, id, node, field, place, requester, draft, covers, shown: shown.as_ref() }.digest()
+        let (thread, id) = (fold.thread.as_str(), &*fold.id);
+        let (requester, shown) = (fold.requester.as_deref(), shown.as_ref());
+        Subject { thread, id, node, field, place, requester, draft, covers, shown }.digest()
     }
 }
 

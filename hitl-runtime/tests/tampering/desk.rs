@@ -49,7 +49,7 @@ async fn draft() -> Result<Payment> {
 
 #[interrupt_before(role = "clerk")]
 #[node(Job, writes = outcome, effect, idempotent)]
-async fn pay(draft: Approved<Payment>, bank: Deps<Bank>) -> Result<String> {
+async fn pay(draft: &Approved<Payment>, bank: Deps<Bank>) -> Result<String> {
     if *bank.1.lock().unwrap() {
         return Err(NodeError::msg("the bank is closed"));
     }
