@@ -117,6 +117,12 @@
 //! Where a fork lets several reviews be open at once there is also `Several`, with all of them. From outside, where
 //! there are no types, a verdict names the [`Digest`] of the review that it saw: [`Agent::decide`], [`Agent::view`].
 //!
+//! # When your own code panics
+//!
+//! A panic in a node, a reducer, a serializer, a validator, a schema or the guard of a `match` fails its own thread and no
+//! other: the node is `failed` and says the place, or the call ends in [`Error::UserCodeFailed`]. With the code mended,
+//! `resume` goes on. It needs `panic = "unwind"`, which is Cargo's default; under `panic = "abort"` the process ends.
+//!
 //! # Stores
 //!
 //! A [`Store`] keeps the journals. [`MemoryStore`] is for tests and short lives; `SqliteStore` (feature `sqlite`, on

@@ -179,6 +179,9 @@ pub enum Error {
     },
     /// Code of this program's types or graph failed on the thread: a reducer, a serializer, a deserializer, a validator, a
     /// schema or the guard of a `match`. Other threads are not touched by it.
+    ///
+    /// A panic is caught only under `panic = "unwind"`, which is Cargo's default. In a program that is built with
+    /// `panic = "abort"` it ends the process, and another one takes its threads up once their leases have run out.
     #[error("thread `{thread}`: the {place} {problem}; mend that code, and ask again")]
     UserCodeFailed {
         /// The thread.
