@@ -59,7 +59,7 @@ pub fn state(args: TokenStream, item: TokenStream) -> TokenStream {
 /// |---|---|
 /// | `message: &str`, `count: u32` | the field of that name, written on every path here; borrowed or cloned |
 /// | `plan: Option<&str>` | the field, if it is written yet |
-/// | `draft: &Approved<Draft>` | the field as a person has signed it |
+/// | `draft: &Approved<Draft>` | the field as a person has signed it, for this node; only an effect takes it, and spends it |
 /// | `rejection: &Rejection`, `question: &Question` | what the verdict that led here brought; in an `Option` where other edges lead here too |
 /// | `desk: Deps<Desk>` | the graph's dependencies, or a part of them |
 /// | `cx: &Cx` | the thread, the attempt, the idempotency key |
@@ -83,6 +83,11 @@ pub fn node(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `expires = "24h"` | how long the review stays open; then it counts as rejected, or goes where `expire -> …` leads |
 /// | `remind = "4h"` | how long until an open review is brought up again, and again after as long |
 /// | `review = draft` | the field that is signed, where the node takes several as `&Approved<…>` |
+/// | `covers = (hold, wire)` | the later effects that run on the same signature, each once; the node itself always does |
+/// | `show = (iban)` | fields that are shown beside the draft and signed with it, but not edited |
+/// | `unsigned(message)` | fields that the node, or one that is covered, reads though nobody signs them |
+///
+/// Every field that the node or a covered one reads beside `&Approved<…>` is in `show` or in `unsigned`.
 #[proc_macro_attribute]
 pub fn interrupt_before(args: TokenStream, item: TokenStream) -> TokenStream {
     node::expand_interrupt(args.into(), item.into()).into()

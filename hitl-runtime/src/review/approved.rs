@@ -17,6 +17,9 @@ use crate::{
 /// Only a verdict makes one: it has no public constructor, it is not `Clone`, and it does not deserialize. It
 /// dereferences to the value.
 ///
+/// It is for one run of one node: the one that the review stands before, or a later effect that the review covers
+/// (`#[interrupt_before(covers = (hold, wire))]`). What is shown beside the value (`show = (iban)`) is signed with it.
+///
 /// A node takes `&Approved<T>`. The runtime owns the proof and lends it for one call, so that it cannot be stored, moved
 /// into a task, swapped with another one or used up twice.
 ///
