@@ -6,6 +6,8 @@ mod canonical;
 mod chain;
 mod digest;
 mod entry;
+pub(crate) mod exact;
+pub(crate) mod finite;
 mod fold;
 mod frozen;
 mod lane;
