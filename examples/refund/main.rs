@@ -25,7 +25,8 @@ use hitl::{
 use rules::Rules;
 
 /// What the operator signs.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[draft]
+#[derive(Clone, Debug, PartialEq, Validate)]
 pub struct RefundDraft {
     /// The order, as on its bill.
     #[garde(pattern(r"^A-[0-9]{4}$"))]

@@ -9,6 +9,7 @@
 #![warn(missing_docs)]
 
 mod diagnostics;
+mod draft;
 mod entrypoint;
 mod graph;
 mod names;
@@ -39,6 +40,19 @@ use proc_macro::TokenStream;
 #[proc_macro_attribute]
 pub fn state(args: TokenStream, item: TokenStream) -> TokenStream {
     state::expand(args.into(), item.into()).into()
+}
+
+/// Makes a type one that a person can sign.
+///
+/// It stands on a struct or an enum in place of the derives of `Serialize`, `Deserialize` and `JsonSchema`, and takes
+/// the attributes of serde and schemars. Every field's type must be a draft too.
+///
+/// | on a field | |
+/// |---|---|
+/// | `#[draft(foreign)]` | its type comes from another crate, and whoever writes this vouches for it: nothing can change it behind a signature, and its JSON says all of it |
+#[proc_macro_attribute]
+pub fn draft(args: TokenStream, item: TokenStream) -> TokenStream {
+    draft::expand(args.into(), item.into()).into()
 }
 
 /// Makes a node of an `async fn`, which stays the function it is.

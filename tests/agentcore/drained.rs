@@ -1,11 +1,12 @@
 //! One sweep drains what is due, on DynamoDB too.
 
 use futures_util::{StreamExt as _, stream};
-use hitl::{ManualClock, Noticed, Standing, Store as _, prelude::*};
+use hitl::{ManualClock, Noticed, Standing, prelude::*};
 
 use crate::table::{Table, store};
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[draft]
+#[derive(Clone, Debug, PartialEq, Validate)]
 pub struct Letter {
     #[garde(length(min = 1))]
     text: String,

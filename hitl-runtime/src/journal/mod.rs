@@ -8,6 +8,8 @@ mod chain;
 mod digest;
 mod entry;
 mod evidence;
+pub(crate) mod exact;
+pub(crate) mod finite;
 mod fold;
 mod frozen;
 mod lane;

@@ -8,7 +8,11 @@ use serde_json::Value;
 use crate::{
     Place, ThreadId,
     graph::{GraphSpec, InterruptSpec, NodeSpec, ReadKind},
-    journal::{Digest, DigestError, Signature, Subject, shown},
+    journal::{
+        Digest, DigestError, Signature, Subject,
+        exact::{Integers, normal},
+        shown,
+    },
     state::Fields,
 };
 
@@ -136,8 +140,11 @@ impl Signatures {
         permits(self.graph, self.node, Some(self.entered), field, signature)?;
         let shown = shown(fields, &signature.shows)
             .map_err(|error| DigestError { path: error.field, problem: error.problem })?;
-        let json: Value =
-            serde_json::to_value(value).map_err(|source| SignatureError::Encoding { field, source })?;
+        let encoding = |source| SignatureError::Encoding { field, source };
+        let json = serde_json::to_string(value).map_err(encoding)?;
+        // What the node gets is read out of the one spelling that the digest is made of, and out of nothing else.
+        let json = normal(&json, Integers::Canonical)?;
+        let draft: Value = serde_json::from_str(&json).map_err(encoding)?;
         let subject = Subject {
             thread: self.thread.as_str(),
             id: &self.id,
@@ -145,15 +152,14 @@ impl Signatures {
             field,
             place: signature.place,
             requester: self.requester.as_deref(),
-            draft: &json,
+            draft: &draft,
             covers: &signature.covers,
             shown: shown.as_ref(),
         };
         if subject.digest()? != signature.digest {
             return Err(SignatureError::Altered { field });
         }
-        let value =
-            serde_json::from_value(json).map_err(|source| SignatureError::Encoding { field, source })?;
+        let value = serde_json::from_str(&json).map_err(encoding)?;
         Ok(Approved { value, thread: self.thread.clone(), field, signature: signature.clone() })
     }
 }

@@ -43,6 +43,7 @@ mod token;
 mod turn;
 mod verify;
 mod view;
+mod written;
 
 pub use activity::Activity;
 pub use agent::Agent;

@@ -4,7 +4,7 @@ use std::{fmt, marker::PhantomData, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use garde::Validate;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{
@@ -15,7 +15,10 @@ use super::{
     refused::changed,
     turn::Found,
 };
-use crate::{Digest, Error, Operator, Reason, ThreadId, Verdict, Violation, guard};
+use crate::{
+    Digest, Error, Operator, Reason, ThreadId, Verdict, Violation, guard,
+    review::{Draft, encode, same},
+};
 
 /// An open review, before the type of its draft is known.
 pub struct AnyReview<G: Graph> {
@@ -217,7 +220,7 @@ impl<G: Graph, D, A> Review<G, D, A> {
     /// As [`Agent::decide`].
     pub async fn edit(self, operator: &Operator, change: impl FnOnce(&mut D)) -> Result<G::Turn, Error>
     where
-        D: Serialize + Validate<Context = ()>,
+        D: Draft + Validate<Context = ()>,
     {
         let Self { open, mut draft, .. } = self;
         open.guarded("edit", || change(&mut draft))?;
@@ -226,8 +229,9 @@ impl<G: Graph, D, A> Review<G, D, A> {
             let schema = open.found.reviewed.schema_of(&open.found.open.field).ok();
             return Err(open.invalid(crate::review::violations(&report, &json, schema.as_ref())));
         }
-        let edited = open.guarded("serializer", || serde_json::to_string(&draft))?;
-        let edited = edited.map_err(|e| open.invalid(whole(e)))?;
+        let edited = open
+            .guarded("serializer", || encode(&draft).and_then(|json| same(&draft, &json).map(|()| json)))?;
+        let edited = edited.map_err(|violation| open.invalid(vec![violation]))?;
         // Its `Drop` is the user's as well, and must not come in the middle of the verdict.
         open.guarded("destructor", || drop(draft))?;
         open.answer(operator.clone(), Answer::Edited(edited)).await

@@ -2,7 +2,7 @@
 
 use super::{
     Agent, Difference, Graph, Outlook, decide::may_decide, detach, drive, each, graph::GraphFold,
-    refused::changed, route, start::Anew, turn::doubts,
+    refused::changed, route, start::Anew, turn::doubts, written,
 };
 use crate::{
     Digest, Error, Operator, ThreadId,
@@ -126,7 +126,8 @@ impl<G: Graph> Agent<G> {
             }
             crate::state::Fields::write(&mut fields, field, json.get())
                 .map_err(|e| invalid(field, e.problem))?;
-            super::step::check::<G>(field, json.get()).map_err(|problem| invalid(field, problem))?;
+            written::check::<G>(&lane.fields, field, json.get())
+                .map_err(|problem| invalid(field, problem))?;
         }
         route::after_node::<G>(index, &fields)
             .map_err(|problem| changed(&fold.thread, Difference::NoWay { problem }))

@@ -8,17 +8,18 @@ use super::{
     detach,
     drive::{self, Stopped},
     each,
-    graph::GraphFold,
+    graph::{FieldsOf, GraphFold},
     post::Post,
     route,
     token::token,
-    turn,
+    turn, written,
 };
 use crate::{
     Error, Operator, ThreadId,
     graph::Point,
     guard::{contained, contained_now, guarded},
     journal::{At, Entry, Event, Fold, Lane, Requester, Values, migrate::updated},
+    review::encode,
     state::{Fields, State},
 };
 
@@ -51,7 +52,12 @@ impl<G: Graph> Agent<G> {
         T: TryInto<ThreadId>,
         T::Error: Into<Error>,
     {
-        self.start_by(thread.try_into().map_err(Into::into)?, encode_input(input)?, Starter::Program).await
+        self.start_by(
+            thread.try_into().map_err(Into::into)?,
+            encode_input::<G::State>(input)?,
+            Starter::Program,
+        )
+        .await
     }
 
     /// [`Agent::start`] in the name of a person. The journal keeps who started the thread, with the evidence of who they
@@ -87,7 +93,7 @@ impl<G: Graph> Agent<G> {
     {
         let thread = thread.try_into().map_err(Into::into)?;
         let requester = named(&thread, requester)?;
-        self.start_by(thread, encode_input(input)?, Starter::Caller(Some(requester))).await
+        self.start_by(thread, encode_input::<G::State>(input)?, Starter::Caller(Some(requester))).await
     }
 
     /// The same for whoever a request is from; another's thread is a name that is taken.
@@ -97,7 +103,7 @@ impl<G: Graph> Agent<G> {
         thread: ThreadId,
         input: &serde_json::Value,
     ) -> Result<G::Turn, Error> {
-        let input = encode_input(read_input::<G>(input)?)?;
+        let input = encode_input::<G::State>(read_input::<G>(input)?)?;
         let requester = caller.map(|caller| named(&thread, caller)).transpose()?;
         self.start_by(thread, input, Starter::Caller(requester)).await
     }
@@ -168,8 +174,10 @@ impl<G: Graph> Agent<G> {
         for (field, json) in &input {
             fields.write(field, json.get()).map_err(|e| Error::InvalidInput { problem: e.to_string() })?;
         }
+        let unwritten = FieldsOf::<G>::default();
         for (field, json) in &input {
-            super::step::check::<G>(field, json.get()).map_err(|problem| Error::InvalidInput { problem })?;
+            written::check::<G>(&unwritten, field, json.get())
+                .map_err(|problem| Error::InvalidInput { problem })?;
         }
         each::fits::<G>(Point::Start, &fields, |_| None)
             .map_err(|e| Error::InvalidInput { problem: e.to_string() })?;
@@ -387,17 +395,20 @@ fn is_retryable<F>(lane: &Lane<F>) -> bool {
     matches!(lane.at, At::Failed { stopped: false, .. })
 }
 
-fn encode_input<I: serde::Serialize>(input: I) -> Result<Values, Error> {
-    let invalid = |e: serde_json::Error| Error::InvalidInput { problem: e.to_string() };
+/// The inputs as the journal keeps them: what does not come out of it as it went in is no input.
+fn encode_input<S: State>(input: S::Input) -> Result<Values, Error> {
+    let invalid = |problem: String| Error::InvalidInput { problem };
     let encode = || {
-        let json = serde_json::to_string(&input);
+        let json = encode(&input).map_err(|e| invalid(e.to_string()))?;
+        let values: Values = serde_json::from_str(&json).map_err(|e| invalid(e.to_string()))?;
+        for (field, value) in S::inputs(&input) {
+            let Some(json) = values.get(field) else { continue };
+            S::Fields::comes_back(field, value, json.get()).map_err(|e| invalid(e.to_string()))?;
+        }
         drop(input);
-        json
+        Ok(values)
     };
-    let json = guarded(|| "serializer of the input".to_owned(), encode)
-        .map_err(|broken| Error::InvalidInput { problem: broken.to_string() })?
-        .map_err(invalid)?;
-    serde_json::from_str(&json).map_err(invalid)
+    guarded(|| "serializer of the input".to_owned(), encode).map_err(|broken| invalid(broken.to_string()))?
 }
 
 /// Whether a thread was started with this input, as this version of the state has it.

@@ -9,7 +9,8 @@ use hitl::{
 };
 
 /// What is signed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[draft]
+#[derive(Clone, Debug, PartialEq, Validate)]
 pub struct Payment {
     #[garde(range(min = 1, max = 1_000_000))]
     pub cents: u32,
