@@ -19,7 +19,8 @@ struct Parcel {
 }
 
 /// What the operator signs, parcel by parcel.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[draft]
+#[derive(Clone, Debug, PartialEq, Validate)]
 struct Refund {
     #[garde(length(min = 1))]
     order: String,

@@ -25,7 +25,8 @@ enum Check {
 }
 
 /// What the operator signs.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[draft]
+#[derive(Clone, Debug, PartialEq, Validate)]
 struct Reply {
     #[garde(length(chars, min = 1, max = 500))]
     text: String,

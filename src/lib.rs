@@ -10,7 +10,8 @@
 //! use hitl::prelude::*;
 //!
 //! /// What the operator signs.
-//! #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+//! #[draft]
+//! #[derive(Clone, Debug, PartialEq, Validate)]
 //! struct Refund {
 //!     #[garde(pattern(r"^A-[0-9]{4}$"))]
 //!     order: String,
@@ -76,11 +77,13 @@
 //! }
 //! ```
 //!
-//! The derives on `Refund` name the crates `serde`, `schemars` and `garde`, so a crate that writes them depends on all
-//! three besides `hitl`; garde with its features `derive` and, for `pattern`, `regex`.
+//! `#[draft]` says that a person can sign a `Refund`: it derives what that takes, and rustc refuses a field that could
+//! change behind the signature. `Validate` names the crate `garde`, so a crate that writes it depends on that besides
+//! `hitl`, with its features `derive` and, for `pattern`, `regex`.
 //!
-//! # The four macros
+//! # The five macros
 //!
+//! - [`#[draft]`](macro@draft) stands on a struct or an enum that a person signs, and on what it holds.
 //! - [`#[state]`](macro@state) stands on a struct: what a graph knows of one thread. No field is an `Option`; the graph
 //!   proves when each is set.
 //! - [`#[node]`](macro@node) stands on an `async fn`: it reads the fields that its parameters name, and writes what it
@@ -116,6 +119,12 @@
 //!
 //! Where a fork lets several reviews be open at once there is also `Several`, with all of them. From outside, where
 //! there are no types, a verdict names the [`Digest`] of the review that it saw: [`Agent::decide`], [`Agent::view`].
+//!
+//! # When your own code panics
+//!
+//! A panic in a node, a reducer, a serializer, a validator, a schema or the guard of a `match` fails its own thread and no
+//! other: the node is `failed` and says the place, or the call ends in [`Error::UserCodeFailed`]. With the code mended,
+//! `resume` goes on. It needs `panic = "unwind"`, which is Cargo's default; under `panic = "abort"` the process ends.
 //!
 //! # Stores
 //!
@@ -241,13 +250,62 @@ struct Readme;
 /// one value: where this makes another one of it, the review is opened again, or, if it is over, the signature is void.
 pub use hitl_macros::state;
 
+/// Makes a type one that a person can sign: [`Draft`].
+///
+/// It stands in place of the derives of `Serialize`, `Deserialize` and `JsonSchema`, on a struct or an enum, with the
+/// attributes of serde and schemars that they take. `Validate` of garde stays beside it on the type that is signed.
+///
+/// ```
+/// use std::collections::BTreeMap;
+///
+/// use hitl::prelude::*;
+///
+/// /// What the operator signs.
+/// #[draft]
+/// #[derive(Clone, Debug, Validate)]
+/// #[serde(rename_all = "camelCase")]
+/// struct Transfer {
+///     #[garde(length(min = 1))]
+///     purpose: String,
+///     /// What each account gets, in cents.
+///     #[garde(length(min = 1))]
+///     to_accounts: BTreeMap<String, u64>,
+///     #[garde(skip)]
+///     when: When,
+/// }
+///
+/// #[draft]
+/// #[derive(Clone, Debug)]
+/// enum When {
+///     Now,
+///     AtHour(u8),
+/// }
+/// # let _ = |t: Transfer| (t.purpose, t.to_accounts, t.when, When::Now, When::AtHour(1));
+/// ```
+///
+/// Every field's type must be a `Draft` too, so that no field can change behind a signature and none is left out of it:
+///
+/// ```compile_fail
+/// # use hitl::prelude::*;
+/// #[draft]
+/// struct Transfer {
+///     cents: std::sync::atomic::AtomicU64, // not a `Draft`
+/// }
+/// ```
+///
+/// For a type of another crate that hitl does not know there is `#[draft(foreign)]` on the field: whoever writes it
+/// vouches that nothing can change the value behind a signature, and that its JSON says all of it. That it comes back
+/// out of its JSON as it was is still looked at whenever a node writes it.
+pub use hitl_macros::draft;
+
 /// Makes an async function a step of a graph.
 ///
 /// ```
 /// use hitl::prelude::*;
 /// # use std::sync::Arc;
 /// #
-/// # #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema, Validate)]
+/// # #[draft]
+/// # #[derive(Clone, Debug, Validate)]
 /// # struct Refund {
 /// #     #[garde(range(max = 500))]
 /// #     dollars: u32,
@@ -320,12 +378,14 @@ pub use hitl_macros::node;
 /// ```
 /// use hitl::prelude::*;
 /// #
-/// # #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema, Validate)]
+/// # #[draft]
+/// # #[derive(Clone, Debug, Validate)]
 /// # struct Refund {
 /// #     #[garde(range(max = 500))]
 /// #     dollars: u32,
 /// # }
-/// # #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema, Validate)]
+/// # #[draft]
+/// # #[derive(Clone, Debug, Validate)]
 /// # struct Letter {
 /// #     #[garde(length(min = 1))]
 /// #     text: String,
@@ -392,7 +452,8 @@ pub use hitl_macros::interrupt_before;
 /// #     Question { urgent: bool },
 /// #     Advertisement,
 /// # }
-/// # #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+/// # #[draft]
+/// # #[derive(Clone, Debug, PartialEq, Validate)]
 /// # struct Reply {
 /// #     #[garde(length(min = 1))]
 /// #     text: String,
@@ -500,7 +561,8 @@ pub use hitl_macros::interrupt_before;
 /// ```
 /// use hitl::prelude::*;
 /// #
-/// # #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema, Validate)]
+/// # #[draft]
+/// # #[derive(Clone, Debug, Validate)]
 /// # struct Refund {
 /// #     #[garde(range(max = 500))]
 /// #     dollars: u32,
@@ -591,12 +653,12 @@ pub use hitl_macros::entrypoint;
 
 pub use hitl_runtime::graph::MAX_ITEMS;
 pub use hitl_runtime::run::{
-    FailureView, Graph, Head, Heard, HistoryEntry, InDoubtView, ItemView, Listener, Noticed, ReviewChange,
-    ReviewView,
+    Audit, CLOCK_SKEW_MS, FailureView, Finding, FindingKind, Graph, Head, Heard, HistoryEntry, InDoubtView,
+    ItemView, Listener, Noticed, ReviewChange, ReviewView, Unchecked,
 };
 pub use hitl_runtime::{
-    Activity, Agent, Approved, CanAsk, CanEdit, Check, Clock, Cx, Deps, Difference, Digest, Error, Failed,
-    InDoubt, InvalidThreadId, ManualClock, MemoryStore, NoAsk, NoEdit, NodeError, OpenReview, Opens,
+    Activity, Agent, Approved, CanAsk, CanEdit, Check, Clock, Cx, Deps, Difference, Digest, Draft, Error,
+    Failed, InDoubt, InvalidThreadId, ManualClock, MemoryStore, NoAsk, NoEdit, NodeError, OpenReview, Opens,
     Operator, Page, Place, Preview, Provides, Question, Reason, Rejection, Reproposal, Review, Running,
     Snapshot, Standing, Store, StoreError, SystemClock, ThreadId, ThreadView, Verdict, Violation,
 };
@@ -631,7 +693,7 @@ pub mod prelude {
     pub use crate::SqliteStore;
     pub use crate::{
         Agent, Approved, Cx, Deps, MemoryStore, NodeError, Operator, Provides, Question, Reason, Rejection,
-        Result, Verdict, graph, interrupt_before,
+        Result, Verdict, draft, graph, interrupt_before,
         model::{Model, ModelExt},
         node, state,
     };

@@ -17,6 +17,7 @@ use desk::{Desk, Payments, Receipt};
 use hitl::{
     Error, Store,
     cli::Cli,
+    journal::JournalKeys,
     model::{self, Request, Role},
     prelude::*,
     store,
@@ -24,7 +25,8 @@ use hitl::{
 use rules::Rules;
 
 /// What the operator signs.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[draft]
+#[derive(Clone, Debug, PartialEq, Validate)]
 pub struct RefundDraft {
     /// The order, as on its bill.
     #[garde(pattern(r"^A-[0-9]{4}$"))]
@@ -137,5 +139,9 @@ async fn open() -> Result<Agent<RefundAgent>, Error> {
     let model = model::from_env()?.unwrap_or_else(|| Arc::new(Rules));
     let desk = Desk { model, payments: Payments::new(&file) };
     // For so long a process that died keeps its threads; then another may take them up.
-    Ok(RefundAgent::new(desk, store).lease(Duration::from_secs(5)))
+    let agent = RefundAgent::new(desk, store).lease(Duration::from_secs(5));
+    Ok(match JournalKeys::from_env()? {
+        Some(keys) => agent.journal_keys(keys),
+        None => agent,
+    })
 }

@@ -2,7 +2,8 @@
 
 use hitl::{ManualClock, prelude::*};
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[draft]
+#[derive(Clone, Debug, PartialEq, Validate)]
 pub struct Draft {
     #[garde(pattern(r"^A-[0-9]{4}$"))]
     pub order: String,
@@ -14,7 +15,8 @@ pub struct Draft {
     pub by: Option<Box<By>>,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[draft]
+#[derive(Clone, Debug, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct By {
     pub name: String,

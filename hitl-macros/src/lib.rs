@@ -9,6 +9,7 @@
 #![warn(missing_docs)]
 
 mod diagnostics;
+mod draft;
 mod entrypoint;
 mod graph;
 mod names;
@@ -41,6 +42,19 @@ pub fn state(args: TokenStream, item: TokenStream) -> TokenStream {
     state::expand(args.into(), item.into()).into()
 }
 
+/// Makes a type one that a person can sign.
+///
+/// It stands on a struct or an enum in place of the derives of `Serialize`, `Deserialize` and `JsonSchema`, and takes
+/// the attributes of serde and schemars. Every field's type must be a draft too.
+///
+/// | on a field | |
+/// |---|---|
+/// | `#[draft(foreign)]` | its type comes from another crate, and whoever writes this vouches for it: nothing can change it behind a signature, and its JSON says all of it |
+#[proc_macro_attribute]
+pub fn draft(args: TokenStream, item: TokenStream) -> TokenStream {
+    draft::expand(args.into(), item.into()).into()
+}
+
 /// Makes a node of an `async fn`, which stays the function it is.
 ///
 /// The first argument is the state. The others:
@@ -59,7 +73,7 @@ pub fn state(args: TokenStream, item: TokenStream) -> TokenStream {
 /// |---|---|
 /// | `message: &str`, `count: u32` | the field of that name, written on every path here; borrowed or cloned |
 /// | `plan: Option<&str>` | the field, if it is written yet |
-/// | `draft: &Approved<Draft>` | the field as a person has signed it |
+/// | `draft: &Approved<Draft>` | the field as a person has signed it, for this node; only an effect takes it, and spends it |
 /// | `rejection: &Rejection`, `question: &Question` | what the verdict that led here brought; in an `Option` where other edges lead here too |
 /// | `desk: Deps<Desk>` | the graph's dependencies, or a part of them |
 /// | `cx: &Cx` | the thread, the attempt, the idempotency key |
@@ -84,6 +98,11 @@ pub fn node(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `remind = "4h"` | how long until an open review is brought up again, and again after as long |
 /// | `edit = false` | the review takes no edit: the draft is signed as it is, or not at all |
 /// | `review = draft` | the field that is signed, where the node takes several as `&Approved<…>` |
+/// | `covers = (hold, wire)` | the later effects that run on the same signature, each once; the node itself always does |
+/// | `show = (iban)` | fields that are shown beside the draft and signed with it, but not edited |
+/// | `unsigned(message)` | fields that the node, or one that is covered, reads though nobody signs them |
+///
+/// Every field that the node or a covered one reads beside `&Approved<…>` is in `show` or in `unsigned`.
 #[proc_macro_attribute]
 pub fn interrupt_before(args: TokenStream, item: TokenStream) -> TokenStream {
     node::expand_interrupt(args.into(), item.into()).into()

@@ -4,7 +4,8 @@
 use hitl::prelude::*;
 
 /// What the operator signs.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[draft]
+#[derive(Clone, Debug, PartialEq, Validate)]
 pub struct Refund {
     #[garde(pattern(r"^A-[0-9]{4}$"))]
     pub order: String,

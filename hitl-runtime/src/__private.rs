@@ -1,14 +1,16 @@
 //! What the macros' output names. Not for people: it changes without notice.
 
+pub use ::schemars;
 pub use ::serde;
 pub use futures_util::future::BoxFuture;
 use serde::{Serialize, de::DeserializeOwned};
+use std::{any::Any, marker::PhantomData};
 
 pub use crate::{
     Error, Violation,
     graph::*,
     journal::{Map, migrate::migrated},
-    review::Reviewed,
+    review::{Comparison, Draft, Reviewed},
     run::{
         AnyReview, Args, CanAsk, CanEdit, Graph, NoAsk, NoEdit, Node, NodeEntry, NodeError, NodeFuture,
         Outlook, Provides, Run, Writes, several, specs,
@@ -60,22 +62,71 @@ pub fn encode<T: Serialize>(field: &str, value: Option<&T>) -> Result<Option<Str
 /// Keeps the first field that a node gives back. `_slot` only ties the value's type to the field's.
 ///
 /// # Errors
-/// When the value has no JSON form.
-pub fn keep<T: Serialize>(_slot: &Option<T>, field: &'static str, value: &T) -> Result<Writes, NodeError> {
-    Writes::default().set(field, value)
+/// When the value has no JSON form, or does not come back out of it.
+pub fn keep<F: Fields, T: Serialize + 'static>(
+    fields: &F,
+    slot: &Option<T>,
+    field: &'static str,
+    value: &T,
+) -> Result<Writes, NodeError> {
+    keep_too(Writes::default(), fields, slot, field, value)
 }
 
 /// Keeps another one.
 ///
 /// # Errors
-/// When the value has no JSON form.
-pub fn keep_too<T: Serialize>(
+/// As [`keep`].
+pub fn keep_too<F: Fields, T: Serialize + 'static>(
     earlier: Writes,
+    _fields: &F,
     _slot: &Option<T>,
     field: &'static str,
     value: &T,
 ) -> Result<Writes, NodeError> {
-    earlier.set(field, value)
+    let json =
+        crate::review::encode_raw(value).map_err(|e| NodeError::msg(FieldError::violated(field, e)))?;
+    F::comes_back(field, value, json.get()).map_err(NodeError::msg)?;
+    Ok(earlier.set(field, json))
+}
+
+/// A field's type. Which of the two methods of this name it has is asked of rustc where the type is known: a
+/// [`Draft`]'s compares, every other type's does nothing.
+pub struct Back<T>(PhantomData<fn() -> T>);
+
+impl<T> Back<T> {
+    /// Of a type.
+    pub const OF: Self = Self(PhantomData);
+}
+
+/// Of a type that is a [`Draft`].
+pub trait DraftBack {
+    /// Compares a value with what comes out of its JSON.
+    ///
+    /// # Errors
+    /// When that is another value.
+    fn comes_back(&self, field: &str, value: &dyn Any, json: &str) -> Result<(), FieldError>;
+}
+
+impl<T: Draft + 'static> DraftBack for Back<T> {
+    fn comes_back(&self, field: &str, value: &dyn Any, json: &str) -> Result<(), FieldError> {
+        let Some(value) = value.downcast_ref::<T>() else { return Ok(()) };
+        crate::review::same(value, json).map_err(|violation| FieldError::violated(field, violation))
+    }
+}
+
+/// Of any other type.
+pub trait OtherBack {
+    /// Compares nothing.
+    ///
+    /// # Errors
+    /// Never.
+    fn comes_back(&self, field: &str, value: &dyn Any, json: &str) -> Result<(), FieldError>;
+}
+
+impl<T> OtherBack for &Back<T> {
+    fn comes_back(&self, _: &str, _: &dyn Any, _: &str) -> Result<(), FieldError> {
+        Ok(())
+    }
 }
 
 /// What is kept of a node that gives nothing back.

@@ -24,7 +24,7 @@ pub mod __private;
 
 pub use error::Error;
 pub use journal::{Digest, Place, Question, Reason, Rejection};
-pub use review::{Approved, Operator, Verdict, Violation};
+pub use review::{Approved, Draft, Operator, Verdict, Violation};
 pub use run::{
     Activity, Agent, CanAsk, CanEdit, Check, Clock, Cx, Deps, Difference, Failed, InDoubt, ManualClock,
     NoAsk, NoEdit, NodeError, Opens, Preview, Provides, Reproposal, Review, Running, Snapshot, SystemClock,

@@ -103,6 +103,7 @@ enum Fault {
     AddsToTheReviews,
     ShowsWholeTails,
     CutsLongTails,
+    SaysAnotherHashBeforeTheTail,
     IgnoresTheLimit,
     IgnoresCase,
     TruncatesBodies,
@@ -196,11 +197,14 @@ impl Store for Broken {
                     room > 0
                 });
             }
+            if let Some(tail) = tail.as_mut().filter(|_| self.is(Fault::SaysAnotherHashBeforeTheTail)) {
+                tail.before = tail.before.and(tail.records.first().map(|record| record.hash));
+            }
             if !self.is(Fault::ShowsWholeTails) {
                 return Ok(tail);
             }
             let records = self.0.entries(thread, 0, usize::MAX).await?;
-            Ok(tail.map(|_| Tail { records }))
+            Ok(tail.map(|_| Tail { before: None, records }))
         })
     }
 
@@ -290,6 +294,7 @@ fn the_suite_finds_what_is_wrong() {
         Fault::AddsToTheReviews,
         Fault::ShowsWholeTails,
         Fault::CutsLongTails,
+        Fault::SaysAnotherHashBeforeTheTail,
         Fault::IgnoresTheLimit,
         Fault::IgnoresCase,
         Fault::TruncatesBodies,

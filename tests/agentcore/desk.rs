@@ -8,7 +8,8 @@ use std::sync::{
 use hitl::prelude::*;
 use tokio::sync::Semaphore;
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[draft]
+#[derive(Clone, Debug, PartialEq, Validate)]
 pub struct Draft {
     #[garde(length(min = 1))]
     pub order: String,

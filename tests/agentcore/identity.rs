@@ -84,6 +84,12 @@ async fn a_verdict_is_the_subject_s_whose_token_was_verified() {
     let (_, history) = send(good, &json!({ "action": "history", "thread_id": "t" })).await;
     let decided = &history["entries"][3]["event"]["decided"];
     assert_eq!((&decided["operator"], &decided["unverified"]), (&json!("mara"), &Value::Null), "{history}");
+    // The journal keeps what the token was, and not the token.
+    let evidence = &decided["evidence"];
+    let kept =
+        ["issuer", "subject", "kid", "channel"].map(|name| evidence[name].as_str().unwrap_or_default());
+    assert_eq!(kept, ["https://login.example", "mara", "k1", "http"], "{history}");
+    assert_eq!(evidence["token"].as_str().map(str::len), Some(64), "{history}");
     served.stop().await;
 }
 

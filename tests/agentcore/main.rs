@@ -6,6 +6,8 @@ mod bad_input;
 mod container;
 mod desk;
 #[cfg(feature = "dynamodb")]
+mod drained;
+#[cfg(feature = "dynamodb")]
 #[path = "../../hitl-runtime/tests/dynamo/dynoxide.rs"]
 mod dynoxide;
 mod events;

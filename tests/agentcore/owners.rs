@@ -100,7 +100,7 @@ async fn whoever_may_sign_sees_what_waits_and_who_was_first() {
     assert_eq!(view["standing"], "ended");
     // Whose thread it is stands in its journal.
     let (_, history) = served.ask_as(Some(&owner), &json!({ "action": "history", "thread_id": "t" })).await;
-    assert_eq!(history["entries"][0]["event"]["started"]["by"], "ann", "{history}");
+    assert_eq!(history["entries"][0]["event"]["started"]["requester"]["operator"], "ann", "{history}");
     served.stop().await;
 }
 

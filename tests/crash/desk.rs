@@ -10,13 +10,15 @@ use crate::{
     ledger::{Ledger, Line, What},
 };
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[draft]
+#[derive(Clone, Debug, PartialEq, Validate)]
 pub struct Letter {
     #[garde(length(chars, min = 1))]
     pub text: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[draft]
+#[derive(Clone, Debug, PartialEq, Validate)]
 pub struct Refund {
     #[garde(pattern(r"^A-[0-9]{4}$"))]
     pub order: String,

@@ -14,7 +14,8 @@ use tokio::sync::Notify;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[draft]
+#[derive(Clone, Debug, PartialEq, Validate)]
 pub struct Letter {
     #[garde(length(min = 1))]
     pub text: String,

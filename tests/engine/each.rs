@@ -18,7 +18,8 @@ pub struct Order {
     pub text: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[draft]
+#[derive(Clone, Debug, PartialEq, Validate)]
 pub struct Refund {
     #[garde(range(max = 500))]
     pub dollars: u32,

@@ -11,7 +11,8 @@ use std::{
 use hitl::{Digest, MAX_ITEMS, ThreadId, journal::Event, prelude::*};
 use tokio::sync::Semaphore;
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[draft]
+#[derive(Clone, Debug, PartialEq, Validate)]
 pub struct Line {
     #[garde(length(min = 1))]
     pub text: String,

@@ -5,7 +5,8 @@ use hitl::{ThreadId, prelude::*};
 mod v1 {
     use hitl::prelude::*;
 
-    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+    #[draft]
+    #[derive(Clone, Debug, PartialEq, Validate)]
     pub struct Order {
         #[garde(skip)]
         pub id: u32,
@@ -53,7 +54,8 @@ mod v2 {
     use hitl::{journal::Map, prelude::*};
     use serde_json::Value;
 
-    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+    #[draft]
+    #[derive(Clone, Debug, PartialEq, Validate)]
     pub struct Claim {
         #[garde(skip)]
         pub id: u32,

@@ -6,7 +6,8 @@ use hitl::{Error, prelude::*, wire::Request};
 use serde_json::{Value, json};
 
 /// What the model wants to do next.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[draft]
+#[derive(Clone, Debug, PartialEq, Validate)]
 pub struct Call {
     #[garde(dive)]
     pub tool: Tool,
@@ -16,7 +17,8 @@ pub struct Call {
     pub account: Option<Account>,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[draft]
+#[derive(Clone, Debug, PartialEq, Validate)]
 #[serde(tag = "name", content = "args", rename_all = "snake_case")]
 pub enum Tool {
     Refund {
@@ -33,7 +35,8 @@ pub enum Tool {
     },
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[draft]
+#[derive(Clone, Debug, PartialEq, Validate)]
 pub struct Account {
     #[garde(length(min = 4))]
     pub iban: String,

@@ -241,7 +241,8 @@ mod signed {
 
     use super::{Behaviour, World};
 
-    #[derive(Clone, Serialize, Deserialize, JsonSchema, Validate)]
+    #[draft]
+    #[derive(Clone, Validate)]
     pub struct Wish {
         #[garde(length(min = 1))]
         pub text: String,

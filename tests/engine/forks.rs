@@ -8,7 +8,8 @@ use std::sync::{
 use hitl::{Error, prelude::*};
 use tokio::sync::Barrier;
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[draft]
+#[derive(Clone, Debug, PartialEq, Validate)]
 pub struct Letter {
     #[garde(length(chars, min = 1))]
     pub text: String,

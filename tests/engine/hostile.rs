@@ -88,27 +88,32 @@ fn add(old: Sum, new: Sum) -> Sum {
 }
 
 /// What is signed.
+#[draft]
+#[derive(Clone, Debug, PartialEq)]
+pub struct Letter(#[draft(foreign)] Words);
+
+/// A type of another crate.
 #[derive(Debug, PartialEq)]
-pub struct Letter {
+pub struct Words {
     tag: String,
     text: String,
 }
 
-impl Clone for Letter {
+impl Clone for Words {
     fn clone(&self) -> Self {
         trap(Place::Clone, &self.tag);
         Self { tag: self.tag.clone(), text: self.text.clone() }
     }
 }
 
-impl Serialize for Letter {
+impl Serialize for Words {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         trap(Place::DraftSerializer, &self.tag);
         (&self.tag, &self.text).serialize(serializer)
     }
 }
 
-impl<'de> Deserialize<'de> for Letter {
+impl<'de> Deserialize<'de> for Words {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         let (tag, text): (String, String) = Deserialize::deserialize(deserializer)?;
         trap(Place::DraftDeserializer, &tag);
@@ -120,13 +125,13 @@ impl Validate for Letter {
     type Context = ();
 
     fn validate_into(&self, (): &(), _: &mut dyn FnMut() -> garde::Path, _: &mut garde::Report) {
-        trap(Place::Validator, &self.tag);
+        trap(Place::Validator, &self.0.tag);
     }
 }
 
-impl JsonSchema for Letter {
+impl JsonSchema for Words {
     fn schema_name() -> Cow<'static, str> {
-        "Letter".into()
+        "Words".into()
     }
 
     fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
@@ -173,7 +178,7 @@ async fn count_again(tag: &str) -> Result<Sum> {
 
 #[node(Ledger, writes = letter)]
 async fn write(tag: &str) -> Result<Letter> {
-    Ok(Letter { tag: tag.to_owned(), text: "Dear Ada".into() })
+    Ok(Letter(Words { tag: tag.to_owned(), text: "Dear Ada".into() }))
 }
 
 fn is_large(sum: &Sum) -> bool {
@@ -184,7 +189,7 @@ fn is_large(sum: &Sum) -> bool {
 #[interrupt_before(role = "clerk", expires = "24h")]
 #[node(Ledger, writes = outcome, effect)]
 async fn send(letter: &Approved<Letter>) -> Result<String> {
-    Ok(letter.text.clone())
+    Ok(letter.0.text.clone())
 }
 
 #[node(Ledger, writes = outcome)]
@@ -303,7 +308,7 @@ async fn a_closure_that_panics_in_an_edit_changes_nothing() {
     assert_eq!(error.code(), "user_code_failed");
     assert!(error.to_string().contains("the edit of `letter` panicked: boom"), "{error}");
     let HostileTurn::Send(review) = agent.thread("edit").await.unwrap() else { panic!() };
-    let turn = review.edit(&mara(), |letter| letter.text = "Dear Noor".into()).await.unwrap();
+    let turn = review.edit(&mara(), |letter| letter.0.text = "Dear Noor".into()).await.unwrap();
     assert!(matches!(turn, HostileTurn::Done(text) if text == "Dear Noor"));
 }
 

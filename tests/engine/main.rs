@@ -8,6 +8,7 @@ mod each_deep;
 mod each_versions;
 mod edits;
 mod effects;
+mod exact;
 mod forks;
 mod history;
 mod hostile;

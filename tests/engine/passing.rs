@@ -2,7 +2,8 @@
 
 use hitl::prelude::*;
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[draft]
+#[derive(Clone, Debug, PartialEq, Validate)]
 pub struct Notes {
     #[garde(skip)]
     pub lines: Vec<String>,

@@ -7,7 +7,8 @@ use std::sync::{
 
 use hitl::prelude::*;
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[draft]
+#[derive(Clone, Debug, PartialEq, Validate)]
 pub struct Draft {
     #[garde(pattern(r"^A-[0-9]{4}$"))]
     pub order_id: String,

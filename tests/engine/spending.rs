@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 use hitl::prelude::*;
 use serde_json::json;
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[draft]
+#[derive(Clone, Debug, PartialEq, Validate)]
 pub struct Draft {
     #[garde(range(max = 1_000))]
     pub cents: u32,

@@ -15,7 +15,8 @@ use tokio::sync::{Semaphore, mpsc};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[draft]
+#[derive(Clone, Debug, PartialEq, Validate)]
 pub struct Letter {
     #[garde(length(min = 1))]
     text: String,

@@ -8,7 +8,8 @@ use std::{
 use hitl::prelude::*;
 use tokio::sync::Notify;
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[draft]
+#[derive(Clone, Debug, PartialEq, Validate)]
 pub struct Offer {
     #[garde(range(min = 1, max = 100))]
     pub dollars: u32,
@@ -16,7 +17,8 @@ pub struct Offer {
     pub note: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[draft]
+#[derive(Clone, Debug, PartialEq, Validate)]
 pub struct Letter {
     #[garde(length(min = 1))]
     pub text: String,

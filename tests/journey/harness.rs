@@ -87,6 +87,14 @@ impl Desk {
         self.start(args).end()
     }
 
+    /// The same with a variable set.
+    #[track_caller]
+    pub fn run_with(&self, variable: (&str, &str), args: &[&str]) -> Ended {
+        let mut command = self.command(args);
+        command.env(variable.0, variable.1);
+        Running::new(command, None).end()
+    }
+
     /// A command to its end, which must have this exit code; its JSON.
     #[track_caller]
     pub fn json(&self, code: i32, args: &[&str]) -> Value {

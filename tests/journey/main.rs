@@ -4,6 +4,7 @@
 
 mod faults;
 mod harness;
+mod keys;
 
 use std::{fs, process::Command, process::Stdio, sync::mpsc, thread, time::Duration};
 

@@ -9,7 +9,8 @@ use std::{
 
 use hitl::{Graph, ManualClock, Store, prelude::*};
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[draft]
+#[derive(Clone, Debug, PartialEq, Validate)]
 pub struct Draft {
     #[garde(length(chars, min = 1, max = 200))]
     pub text: String,

@@ -3,7 +3,8 @@
 
 pub use hitl::prelude::*;
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[draft]
+#[derive(Clone, Debug, PartialEq, Validate)]
 pub struct RefundDraft {
     #[garde(skip)]
     pub amount: f64,

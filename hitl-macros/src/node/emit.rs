@@ -283,7 +283,7 @@ fn call(node: &Node, given: &TokenStream, args: &Ident) -> TokenStream {
         let arguments = spans::delimited(
             at,
             Delimiter::Parenthesis,
-            quote!(#earlier &#fields.#field, #text, #reference #out),
+            quote!(#earlier #fields, &#fields.#field, #text, #reference #out),
         );
         let keep = Ident::new(if i == 0 { "keep" } else { "keep_too" }, at);
         let root = quote_spanned!(at=> ::);

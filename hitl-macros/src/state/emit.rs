@@ -32,6 +32,13 @@ pub(crate) fn emit(state: &State, errors: &Errors) -> TokenStream {
         let encode = quote_spanned!(spans::at(spans::first(ty))=> __h::encode::<#ty>);
         quote!(#text => #encode(#text, self.#name.as_ref()))
     });
+    let backs = fields.iter().map(
+        |Field { text, ty, .. }| quote!(#text => (&__h::Back::<#ty>::OF).comes_back(field, value, json)),
+    );
+    let inputs = fields.iter().filter(|f| f.input).map(|Field { name, text, .. }| {
+        let name = spans::unseen(name);
+        quote!((#text, &input.#name as &dyn ::core::any::Any))
+    });
     let specs = fields.iter().map(|field| {
         let Field { text, ty, input, output, reduce, .. } = field;
         let (ty, reduced, appends) = (names::text(ty), reduce.is_some(), field.appends());
@@ -115,6 +122,19 @@ pub(crate) fn emit(state: &State, errors: &Errors) -> TokenStream {
                         _ => ::core::result::Result::Err(__h::FieldError::unknown(field)),
                     }
                 }
+
+                #[allow(unused_imports, unused_variables, clippy::needless_borrow)]
+                fn comes_back(
+                    field: &str,
+                    value: &dyn ::core::any::Any,
+                    json: &str,
+                ) -> ::core::result::Result<(), __h::FieldError> {
+                    use __h::{DraftBack as _, OtherBack as _};
+                    match field {
+                        #(#backs,)*
+                        _ => ::core::result::Result::Ok(()),
+                    }
+                }
             }
 
             #[automatically_derived]
@@ -131,6 +151,13 @@ pub(crate) fn emit(state: &State, errors: &Errors) -> TokenStream {
                 #[allow(unused_variables)]
                 fn output(fields: Self::Fields) -> ::core::option::Option<Self::Output> {
                     #output_value
+                }
+
+                #[allow(unused_variables)]
+                fn inputs(
+                    input: &Self::Input,
+                ) -> ::std::vec::Vec<(&'static str, &dyn ::core::any::Any)> {
+                    ::std::vec![#(#inputs),*]
                 }
 
                 #migrate

@@ -33,6 +33,7 @@ impl Error {
             | Self::UserCodeFailed { thread, .. }
             | Self::OtherCode { thread, .. }
             | Self::Damaged { thread, .. }
+            | Self::Unauthenticated { thread, .. }
             | Self::NoSuchPlace { thread, .. }
             | Self::SignatureNotCarried { thread, .. }
             | Self::EffectUnderWay { thread, .. } => Some(thread),

@@ -4,6 +4,7 @@ mod details;
 
 use crate::{
     Difference, Digest, InvalidThreadId, Place, StoreError, ThreadId, Violation,
+    journal::UnusableJournalKeys,
     model::UnusableModel,
     prose::{list, or_list},
     store::UnusableStore,
@@ -178,6 +179,9 @@ pub enum Error {
     },
     /// Code of this program's types or graph failed on the thread: a reducer, a serializer, a deserializer, a validator, a
     /// schema or the guard of a `match`. Other threads are not touched by it.
+    ///
+    /// A panic is caught only under `panic = "unwind"`, which is Cargo's default. In a program that is built with
+    /// `panic = "abort"` it ends the process, and another one takes its threads up once their leases have run out.
     #[error("thread `{thread}`: the {place} {problem}; mend that code, and ask again")]
     UserCodeFailed {
         /// The thread.
@@ -201,6 +205,18 @@ pub enum Error {
         /// The thread.
         thread: ThreadId,
         /// The first entry that is not as it was written.
+        place: Place,
+        /// How that shows.
+        problem: String,
+    },
+    /// An entry was not written by a holder of the journal keys, or not for this thread and place.
+    #[error(
+        "entry {place} of thread `{thread}` is not authentic: {problem}; nothing runs; see who can write to the store"
+    )]
+    Unauthenticated {
+        /// The thread.
+        thread: ThreadId,
+        /// The first entry that is not authentic.
         place: Place,
         /// How that shows.
         problem: String,
@@ -294,6 +310,7 @@ impl Error {
             Self::UserCodeFailed { .. } => "user_code_failed",
             Self::OtherCode { .. } => "other_code",
             Self::Damaged { .. } => "damaged",
+            Self::Unauthenticated { .. } => "unauthenticated_entry",
             Self::NoSuchPlace { .. } => "no_such_place",
             Self::SignatureNotCarried { .. } => "signature_not_carried",
             Self::EffectUnderWay { .. } => "effect_under_way",
@@ -310,6 +327,12 @@ impl From<UnusableStore> for Error {
             UnusableStore::Store(error) => Self::Store(error),
             error => Self::NotSetUp { problem: error.to_string() },
         }
+    }
+}
+
+impl From<UnusableJournalKeys> for Error {
+    fn from(error: UnusableJournalKeys) -> Self {
+        Self::NotSetUp { problem: error.to_string() }
     }
 }
 

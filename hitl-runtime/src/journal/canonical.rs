@@ -1,13 +1,12 @@
 //! JSON that each value has exactly one form of: RFC 8785.
 
 use serde::Serialize;
-use serde_json::{Number, Value};
+use serde_json::Value;
 
-use super::DigestError;
-
-/// Numbers are doubles there. Two integers beyond this one would share a form, and so a digest: an operator would sign
-/// one and get the other.
-const LARGEST: u64 = 1 << 53;
+use super::{
+    DigestError,
+    exact::{self, inside},
+};
 
 /// Writes a value that a person is to sign.
 ///
@@ -15,7 +14,7 @@ const LARGEST: u64 = 1 << 53;
 /// When it holds a number that has no form of its own; the path leads to it.
 pub(super) fn write(value: &Value, out: &mut Vec<u8>) -> Result<(), DigestError> {
     match value {
-        Value::Number(number) => return write_number(number, out),
+        Value::Number(number) => return exact::canonical(number, out),
         Value::Array(items) => {
             out.push(b'[');
             for (i, item) in items.iter().enumerate() {
@@ -46,33 +45,10 @@ pub(super) fn write(value: &Value, out: &mut Vec<u8>) -> Result<(), DigestError>
     Ok(())
 }
 
-/// Texts, `true`, `false`, `null` and integers of at most [`LARGEST`], which serde_json writes as RFC 8785 does.
+/// Texts, `true`, `false`, `null` and integers of at most 2^53, which serde_json writes as RFC 8785 does.
 pub(super) fn plain<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), DigestError> {
     serde_json::to_writer(out, value)
         .map_err(|error| DigestError { path: String::new(), problem: error.to_string() })
-}
-
-fn write_number(number: &Number, out: &mut Vec<u8>) -> Result<(), DigestError> {
-    let magnitude = number.as_u64().or_else(|| number.as_i64().map(i64::unsigned_abs));
-    match (magnitude, number.as_f64()) {
-        (Some(magnitude), _) if magnitude <= LARGEST => plain(number, out),
-        (None, Some(double)) if number.is_f64() => {
-            out.extend_from_slice(ryu_js::Buffer::new().format_finite(double).as_bytes());
-            Ok(())
-        }
-        _ => Err(DigestError {
-            path: String::new(),
-            problem: format!(
-                "{number} is beyond 2^53, where canonical JSON is no longer exact; make it a string"
-            ),
-        }),
-    }
-}
-
-/// The error of a part, as seen from the whole.
-fn inside(part: &str, error: DigestError) -> DigestError {
-    let dot = if error.path.is_empty() || error.path.starts_with('[') { "" } else { "." };
-    DigestError { path: format!("{part}{dot}{}", error.path), ..error }
 }
 
 #[cfg(test)]

@@ -156,6 +156,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) node: &'a str,
     pub(crate) field: &'a str,
     pub(crate) place: u64,
+    /// Who started the thread; left out where that is not known, so that older reviews keep their digests.
+    pub(crate) requester: Option<&'a str>,
     pub(crate) draft: &'a Value,
     /// The later effects that the signature covers.
     pub(crate) covers: &'a [String],
@@ -181,6 +183,9 @@ impl Subject<'_> {
             member(name, text, &mut json)?;
         }
         member("place", &self.place, &mut json)?;
+        if let Some(requester) = self.requester {
+            member("requester", requester, &mut json)?;
+        }
         if let Some(shown) = self.shown {
             json.extend_from_slice(br#","shown":"#);
             canonical::write(shown, &mut json)?;
@@ -241,7 +246,17 @@ mod tests {
     fn a_review_is_digested_in_canonical_json() {
         let draft = json!({ "b": [1.0, "\u{1}"], "a": { "ü": null } });
         let (thread, id, node, field, place) = ("ticket \"1\"", "0f", "execute", "draft", 3);
-        let plain = Subject { thread, id, node, field, place, draft: &draft, covers: &[], shown: None };
+        let plain = Subject {
+            thread,
+            id,
+            node,
+            field,
+            place,
+            requester: None,
+            draft: &draft,
+            covers: &[],
+            shown: None,
+        };
         let mut whole = json!({
             "thread": thread, "id": id, "node": node, "field": field, "place": place, "draft": draft,
         });
@@ -251,7 +266,8 @@ mod tests {
         let (covers, shown) = (["wire".to_owned(), "hold".to_owned()], json!({ "iban": "DE1", "bic": null }));
         whole["covers"] = json!(covers);
         whole["shown"] = shown.clone();
-        let more = Subject { covers: &covers, shown: Some(&shown), ..plain };
+        whole["requester"] = "mara".into();
+        let more = Subject { covers: &covers, shown: Some(&shown), requester: Some("mara"), ..plain };
         assert_eq!(more.digest().unwrap(), digest(&whole));
     }
 }

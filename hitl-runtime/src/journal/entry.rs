@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{Digest, LaneId, Place, Proposal, Proposer, Reason, To, Usage};
+use super::{Digest, Evidence, LaneId, Place, Proposal, Proposer, Reason, Requester, To, Usage};
 
 /// Fields and their values as JSON.
 ///
@@ -118,9 +118,9 @@ pub enum Event {
         /// The thread and the place it was forked from.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         from: Option<Origin>,
-        /// Whose it is: the subject of the verified token that asked for it. Left out where nobody was verified.
+        /// Who started it, where that is known. Their name is in the digest of each review.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        by: Option<String>,
+        requester: Option<Requester>,
     },
     /// A node finished.
     Ran {
@@ -205,6 +205,9 @@ pub enum Event {
         /// Set where an edit was proposed anew, and where the verdict is the one that was given with such an edit.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         proposal: Option<Box<Proposal>>,
+        /// How the operator was identified. Entries of an older hitl, and expiries, have none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        evidence: Option<Box<Evidence>>,
     },
     /// A node failed.
     Failed {
@@ -248,6 +251,9 @@ pub enum Event {
         /// Where the lane goes on, when it does.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         to: Option<To>,
+        /// How the operator was identified.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        evidence: Option<Box<Evidence>>,
     },
     /// The thread met new code, and goes on under it.
     Migrated {
@@ -264,7 +270,22 @@ pub enum Event {
         void: Vec<Voided>,
     },
     /// A runner took the thread up again; what had failed is tried once more.
-    Resumed {},
+    Resumed {
+        /// Who asked for it, where that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Requester>,
+    },
+    /// A person has vouched for the entries before this one, which were written without a journal key.
+    Adopted {
+        /// Who vouched for them.
+        operator: String,
+        /// Whether nobody had verified that it was them.
+        #[serde(default, skip_serializing_if = "is_verified")]
+        unverified: bool,
+        /// How they were identified.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        evidence: Option<Box<Evidence>>,
+    },
     /// A runner has the thread, still or from here on.
     Renewed {},
     /// The thread came to its end.
@@ -285,7 +306,8 @@ impl Event {
             Self::InDoubt { .. } => "in_doubt",
             Self::Settled { .. } => "settled",
             Self::Migrated { .. } => "migrated",
-            Self::Resumed {} => "resumed",
+            Self::Resumed { .. } => "resumed",
+            Self::Adopted { .. } => "adopted",
             Self::Renewed {} => "renewed",
             Self::Ended {} => "ended",
         }
@@ -304,7 +326,8 @@ impl Event {
             | Self::Settled { node, .. } => Some(node),
             Self::Started { .. }
             | Self::Migrated { .. }
-            | Self::Resumed {}
+            | Self::Resumed { .. }
+            | Self::Adopted { .. }
             | Self::Renewed {}
             | Self::Ended {} => None,
         }

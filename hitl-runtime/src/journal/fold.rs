@@ -8,7 +8,7 @@ use super::{
     At, Decision, Digest, Entry, Event, Lane, LaneId, Lease, Place, Proposal, Proposer, Question, ROOT,
     Rejection, Settlement, Signature, Source, Sources, To, Values,
     at::{Brings, OpenAt, Visit},
-    entry, genesis, link, migrate,
+    entry, genesis, link, migrate, split,
 };
 use crate::{
     ThreadId,
@@ -26,8 +26,14 @@ pub(crate) struct Fold<S: State> {
     pub(crate) version: u32,
     /// Tells this thread from a deleted one of the same name.
     pub(crate) id: Arc<str>,
+    /// Who started the thread, where that is known.
+    pub(crate) requester: Option<Arc<str>>,
     /// Whether it is what the store has, and not already what this program makes of it.
     pub(crate) is_stored: bool,
+    /// Whether the last entry has a MAC.
+    pub(crate) is_signed: bool,
+    /// Whether it is read from a snapshot on, and not from its first entry.
+    is_tail: bool,
     /// The place that the next entry will fill.
     pub(crate) next: Place,
     /// The hash of the last entry.
@@ -83,7 +89,10 @@ impl<S: State> Fold<S> {
             print: String::new(),
             version: entry::first(),
             id: Arc::default(),
+            requester: None,
             is_stored: true,
+            is_signed: false,
+            is_tail: false,
             next: 0,
             lanes: BTreeMap::new(),
             lanes_made: 0,
@@ -98,24 +107,34 @@ impl<S: State> Fold<S> {
         }
     }
 
-    /// Reads one stored entry. The first one read must stand at place 0 or hold a snapshot.
+    /// A thread whose entries are read from its newest snapshot on: the first one follows the entry with this hash.
+    /// `None` where the first one stands at place 0.
+    pub(crate) fn after(thread: ThreadId, before: Option<Digest>) -> Self {
+        let empty = Self::empty(thread);
+        let hash = before.unwrap_or(empty.hash);
+        Self { is_tail: before.is_some(), hash, ..empty }
+    }
+
+    /// Reads one stored entry. The first one stands at place 0, or holds a snapshot where the fold is of a tail.
     pub(crate) fn read(&mut self, place: Place, hash: Digest, body: &[u8]) -> Result<(), FoldError> {
         let first = self.lanes.is_empty();
-        if !first || place == 0 {
-            if place != self.next {
-                return Err(FoldError::Damaged(format!("expected the entry at place {}", self.next)));
-            }
-            if link(self.hash, body) != hash {
-                return Err(FoldError::Damaged(
-                    "its hash does not follow from the entry before it".to_owned(),
-                ));
-            }
+        let thaws = first && self.is_tail && place > 0;
+        if !thaws && place != self.next {
+            return Err(FoldError::Damaged(format!("expected the entry at place {}", self.next)));
+        }
+        if link(self.hash, body) != hash {
+            return Err(FoldError::Damaged("its hash does not follow from the entry before it".to_owned()));
         }
         let entry: Entry = serde_json::from_slice(body)
             .map_err(|e| FoldError::Damaged(format!("it is no entry that this program can read: {e}")))?;
         self.next = place;
         match &entry.snapshot {
-            Some(snapshot) if first => {
+            None if thaws => {
+                return Err(FoldError::Damaged(
+                    "it is to be read from here on, and holds no snapshot".to_owned(),
+                ));
+            }
+            Some(snapshot) if thaws => {
                 self.thaw(snapshot)?;
                 self.at_ms = entry.at_ms;
                 self.lease_from_ms = entry.lease.as_ref().map(|_| entry.at_ms);
@@ -129,6 +148,7 @@ impl<S: State> Fold<S> {
         }
         self.next = place + 1;
         self.hash = hash;
+        self.is_signed = split(body).is_some();
         Ok(())
     }
 
@@ -152,7 +172,8 @@ impl<S: State> Fold<S> {
         self.at_ms = entry.at_ms;
         self.take_lease(entry.lease.as_ref(), entry.at_ms);
         match &entry.event {
-            Event::Started { graph, print, version, id, input, to, .. } => {
+            Event::Started { graph, print, version, id, input, to, requester, .. } => {
+                self.requester = requester.as_ref().map(|requester| requester.operator.as_str().into());
                 graph.clone_into(&mut self.graph);
                 print.clone_into(&mut self.print);
                 self.version = *version;
@@ -254,7 +275,7 @@ impl<S: State> Fold<S> {
                 self.settle(*lane, how, operator, to.as_ref(), entry.at_ms)?;
             }
             Event::Migrated { print, version, renamed, void } => self.meet(print, *version, renamed, void),
-            Event::Resumed {} => {
+            Event::Resumed { .. } => {
                 self.steps = 0;
                 for lane in self.lanes.values_mut() {
                     if let At::Failed { visit, stopped: false, .. } = &lane.at {
@@ -263,7 +284,7 @@ impl<S: State> Fold<S> {
                     }
                 }
             }
-            Event::Renewed {} => {}
+            Event::Renewed {} | Event::Adopted { .. } => {}
             Event::Ended {} => self.ended = true,
         }
         self.release();

@@ -30,6 +30,8 @@ struct Frozen {
     #[serde(default)]
     sourced: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    requester: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     lease: Option<Lease>,
 }
 
@@ -81,6 +83,7 @@ impl<S: State> Fold<S> {
             made: self.lanes_made,
             steps: self.steps,
             sourced: true,
+            requester: self.requester.as_deref().map(str::to_owned),
             lease: self.lease.clone(),
         };
         serde_json::value::to_raw_value(&frozen).map_err(|e| FoldError::Damaged(e.to_string()))
@@ -92,7 +95,7 @@ impl<S: State> Fold<S> {
     }
 
     /// Back to what a snapshot says.
-    pub(super) fn thaw(&mut self, snapshot: &RawValue) -> Result<(), FoldError> {
+    pub(crate) fn thaw(&mut self, snapshot: &RawValue) -> Result<(), FoldError> {
         let frozen: Frozen = serde_json::from_str(snapshot.get())
             .map_err(|e| FoldError::Damaged(format!("its snapshot cannot be read: {e}")))?;
         self.graph = frozen.graph;
@@ -139,6 +142,7 @@ impl<S: State> Fold<S> {
         }
         self.lanes_made = frozen.made;
         self.steps = frozen.steps;
+        self.requester = frozen.requester.map(Into::into);
         self.lease = frozen.lease;
         Ok(())
     }

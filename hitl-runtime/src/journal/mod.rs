@@ -2,10 +2,14 @@
 
 mod answer;
 mod at;
+mod authentication;
 mod canonical;
 mod chain;
 mod digest;
 mod entry;
+mod evidence;
+pub(crate) mod exact;
+pub(crate) mod finite;
 mod fold;
 mod frozen;
 mod lane;
@@ -20,10 +24,13 @@ mod written;
 
 pub use answer::{Question, Reason, Rejection, UnknownReason};
 pub(crate) use at::{At, Brings, OpenAt, Visit};
-pub(crate) use chain::{genesis, link, seal};
+pub(crate) use authentication::{Act, MacError, Position, split};
+pub use authentication::{InvalidJournalKey, JournalKey, JournalKeys, Purpose, UnusableJournalKeys};
+pub(crate) use chain::{genesis, link};
 pub(crate) use digest::Subject;
 pub use digest::{Digest, DigestError, ParseDigestError};
 pub use entry::{Decision, Entry, Event, Lease, Origin, Renamed, Settlement, Signature, Values, Voided};
+pub use evidence::{Evidence, Requester};
 pub(crate) use fold::{Fold, FoldError};
 pub(crate) use frozen::{graph_of, values};
 pub use lane::LaneId;

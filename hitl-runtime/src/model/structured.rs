@@ -3,11 +3,14 @@
 use garde::Validate;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::{Answer, Attempt, Form, Model, ModelError, Request, Role, Stop, heard::silent};
 use crate::{
+    Violation,
+    journal::exact::{self, Integers},
     prose,
-    review::{read, violations},
+    review::{Strictness, conforms, read, violations},
 };
 
 /// Asks until an answer fits, or often enough.
@@ -17,11 +20,12 @@ where
     T: DeserializeOwned + JsonSchema + Validate<Context = ()>,
 {
     let name = T::schema_name().into_owned();
-    request.form = Some(Form { name: name.clone(), schema: schemars::schema_for!(T).to_value() });
+    let schema = schemars::schema_for!(T).to_value();
+    request.form = Some(Form { name: name.clone(), schema: schema.clone() });
     let mut failed = Vec::new();
     while failed.len() < attempts {
         let answer = said(silent(model, &request).await?)?;
-        let problem = match fit::<T>(&answer) {
+        let problem = match fit::<T>(&answer, &schema) {
             Ok(value) => return Ok(value),
             Err(problem) => problem,
         };
@@ -38,13 +42,14 @@ fn said(answer: Answer) -> Result<String, ModelError> {
     if answer.stop == Stop::Malformed { Ok(answer.text) } else { Ok(answer.whole()?.text) }
 }
 
-fn fit<T: DeserializeOwned + JsonSchema + Validate<Context = ()>>(answer: &str) -> Result<T, String> {
-    let value: T = read(bare(answer)).map_err(|violation| violation.to_string())?;
-    if let Err(report) = value.validate() {
-        let json = serde_json::from_str(bare(answer)).unwrap_or_default();
-        let schema = schemars::schema_for!(T).to_value();
-        return Err(prose::list(&violations(&report, &json, Some(&schema))));
-    }
+/// An answer in its type: with the keys of the schema and no others, and with numbers that a signature can carry.
+fn fit<T: DeserializeOwned + Validate<Context = ()>>(answer: &str, schema: &Value) -> Result<T, String> {
+    let said = |violation: Violation| violation.to_string();
+    let json = exact::parse(bare(answer)).map_err(|error| said(error.into()))?;
+    conforms(&json, schema, Strictness::Keys).map_err(said)?;
+    let spelt = exact::normal(bare(answer), Integers::Lossless).map_err(|error| said(error.into()))?;
+    let value: T = read(&spelt).map_err(said)?;
+    value.validate().map_err(|report| prose::list(&violations(&report, &json, Some(schema))))?;
     Ok(value)
 }
 
@@ -113,6 +118,35 @@ mod tests {
     async fn a_fence_around_the_json_is_no_misfit() {
         let script = Script::new(["```json\n{\"dollars\": 90}\n```\n"]);
         assert_eq!(script.structured::<Amount>("How much?").await.unwrap().dollars, 90);
+    }
+
+    #[tokio::test]
+    async fn what_serde_would_let_pass_is_a_mistake_to_be_told_of() {
+        #[derive(Debug, Deserialize, JsonSchema, Validate)]
+        struct Line {
+            #[garde(skip)]
+            cents: f64,
+        }
+        #[derive(Debug, Deserialize, JsonSchema, Validate)]
+        struct Draft {
+            #[garde(dive)]
+            lines: Vec<Line>,
+        }
+        for (answer, told) in [
+            (r#"[[{"cents": 1}]]"#, "it is a list"),
+            (r#"{"lines": [{"cents": 1}, [2]]}"#, "lines[1]: it is a list"),
+            (r#"{"lines": [], "fee": 3}"#, "fee: there is no such key"),
+            (r#"{"lines": [{"cents": 1, "cents": 100}]}"#, "lines[0].cents: it is named twice"),
+            (r#"{"lines": [{"cents": 0.10000000000000000001}]}"#, "lines[0].cents: 0.1000"),
+            (r#"{"lines": [{"cents": 1e999}]}"#, "1e999"),
+        ] {
+            let script = Script::new([answer, r#"{"lines": [{"cents": 1.50}]}"#]);
+            let draft: Draft = script.structured("Draft it.").await.unwrap();
+            assert_eq!(draft.lines[0].cents, 1.5);
+            let asked = script.asked();
+            let last = &asked[1].messages.last().unwrap().text;
+            assert!(last.contains(told) || answer.contains("e999") && last.contains("number"), "{last}");
+        }
     }
 
     /// What `structured` promises of the schema. Where schemars reads another attribute one day, say so there.

@@ -8,7 +8,11 @@ use serde_json::Value;
 use crate::{
     Place, ThreadId,
     graph::{GraphSpec, InterruptSpec, NodeSpec, ReadKind},
-    journal::{Digest, DigestError, Signature, Subject, shown},
+    journal::{
+        Digest, DigestError, Signature, Subject,
+        exact::{Integers, normal},
+        shown,
+    },
     state::Fields,
 };
 
@@ -16,6 +20,9 @@ use crate::{
 ///
 /// Only a verdict makes one: it has no public constructor, it is not `Clone`, and it does not deserialize. It
 /// dereferences to the value.
+///
+/// It is for one run of one node: the one that the review stands before, or a later effect that the review covers
+/// (`#[interrupt_before(covers = (hold, wire))]`). What is shown beside the value (`show = (iban)`) is signed with it.
 ///
 /// A node takes `&Approved<T>`. The runtime owns the proof and lends it for one call, so that it cannot be stored, moved
 /// into a task, swapped with another one or used up twice.
@@ -109,6 +116,7 @@ impl<T: fmt::Debug> fmt::Debug for Approved<T> {
 pub struct Signatures {
     pub(crate) thread: ThreadId,
     pub(crate) id: Arc<str>,
+    pub(crate) requester: Option<Arc<str>>,
     pub(crate) by_field: Arc<BTreeMap<String, Signature>>,
     pub(crate) graph: &'static GraphSpec,
     pub(crate) node: &'static NodeSpec,
@@ -132,23 +140,26 @@ impl Signatures {
         permits(self.graph, self.node, Some(self.entered), field, signature)?;
         let shown = shown(fields, &signature.shows)
             .map_err(|error| DigestError { path: error.field, problem: error.problem })?;
-        let json: Value =
-            serde_json::to_value(value).map_err(|source| SignatureError::Encoding { field, source })?;
+        let encoding = |source| SignatureError::Encoding { field, source };
+        let json = serde_json::to_string(value).map_err(encoding)?;
+        // What the node gets is read out of the one spelling that the digest is made of, and out of nothing else.
+        let json = normal(&json, Integers::Canonical)?;
+        let draft: Value = serde_json::from_str(&json).map_err(encoding)?;
         let subject = Subject {
             thread: self.thread.as_str(),
             id: &self.id,
             node: &signature.node,
             field,
             place: signature.place,
-            draft: &json,
+            requester: self.requester.as_deref(),
+            draft: &draft,
             covers: &signature.covers,
             shown: shown.as_ref(),
         };
         if subject.digest()? != signature.digest {
             return Err(SignatureError::Altered { field });
         }
-        let value =
-            serde_json::from_value(json).map_err(|source| SignatureError::Encoding { field, source })?;
+        let value = serde_json::from_str(&json).map_err(encoding)?;
         Ok(Approved { value, thread: self.thread.clone(), field, signature: signature.clone() })
     }
 }

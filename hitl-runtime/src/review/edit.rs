@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::{Reviewed, Violation, schema::Known};
+use super::{Reviewed, Strictness, Violation, conforms, schema::Known};
 use crate::{guard::guarded, prose::nearest};
 
 /// A set of more items than this is compared in its order.
@@ -40,6 +40,9 @@ pub(crate) fn edited(before: &Value, edit: Edit<'_>, reviewed: Reviewed) -> Resu
             let schema = guarded(|| "schema of the draft".to_owned(), reviewed.schema);
             let schema = schema.map_err(|broken| EditError::Invalid(vec![broken.into()]))?;
             let merged = merge(before, patch, &schema)?;
+            // serde reads a struct out of a list too, which nobody means who edits it.
+            conforms(&merged, &schema, Strictness::Shapes)
+                .map_err(|violation| EditError::Invalid(vec![violation]))?;
             match (reviewed.check)(&merged.to_string()) {
                 Ok(after) => {
                     let seen = Seen::Written(&after);
@@ -222,6 +225,8 @@ mod tests {
     use serde_json::{Map, json};
 
     use super::*;
+
+    crate::review::drafts!(Draft, Choice);
 
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
     #[serde(rename_all = "camelCase")]

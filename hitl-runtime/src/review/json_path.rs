@@ -199,6 +199,8 @@ mod tests {
 
     use crate::review::Reviewed;
 
+    crate::review::drafts!(Draft);
+
     #[derive(Serialize, Deserialize, JsonSchema, Validate)]
     #[serde(rename_all = "camelCase")]
     struct Draft {

@@ -1,9 +1,12 @@
 //! What a person signs, and what they may answer.
 
 mod approved;
+mod conform;
+mod draft;
 mod edit;
 mod json_path;
 mod operator;
+mod read_back;
 mod reviewed;
 pub(crate) mod schema;
 mod verdict;
@@ -12,10 +15,17 @@ mod verdict;
 pub use approved::Signatures;
 pub(crate) use approved::permits;
 pub use approved::{Approved, SignatureError};
+pub(crate) use conform::{Strictness, conforms};
+#[doc(hidden)]
+pub use draft::Comparison;
+pub use draft::Draft;
+#[cfg(test)]
+pub(crate) use draft::drafts;
 pub(crate) use edit::{Edit, EditError, edited};
 pub use operator::Operator;
+pub(crate) use read_back::{encode, encode_raw, same, same_json};
 #[doc(hidden)]
 pub use reviewed::Reviewed;
-pub use reviewed::{DerivesDeserialize, DerivesJsonSchema, DerivesSerialize, DerivesValidate, Violation};
+pub use reviewed::{DerivesValidate, Violation};
 pub(crate) use reviewed::{read, violations};
 pub use verdict::Verdict;

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use crate::unicode;
+use crate::{journal::Evidence, unicode};
 
 /// The longest name that can sign, in bytes.
 const MAX_BYTES: usize = 200;
@@ -35,12 +35,14 @@ pub struct Operator {
     roles: BTreeSet<String>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     unverified: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    evidence: Option<Box<Evidence>>,
 }
 
 impl Operator {
     /// An operator with no role.
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), roles: BTreeSet::new(), unverified: false }
+        Self { name: name.into(), roles: BTreeSet::new(), unverified: false, evidence: None }
     }
 
     /// An operator whose name, and whose roles, nobody has verified. The journal says so beside every verdict.
@@ -60,6 +62,25 @@ impl Operator {
     pub fn role(mut self, role: impl Into<String>) -> Self {
         self.roles.insert(role.into());
         self
+    }
+
+    /// The same operator, with the evidence of who they are, which the journal keeps beside their verdicts.
+    ///
+    /// ```
+    /// use hitl::{Operator, journal::Evidence};
+    ///
+    /// let mara = Operator::new("mara").with_evidence(Evidence::through("slack"));
+    /// assert!(mara.evidence().is_some());
+    /// ```
+    #[must_use]
+    pub fn with_evidence(mut self, evidence: Evidence) -> Self {
+        self.evidence = Some(Box::new(evidence));
+        self
+    }
+
+    /// The evidence of who they are.
+    pub fn evidence(&self) -> Option<&Evidence> {
+        self.evidence.as_deref()
     }
 
     /// The name that the journal keeps.

@@ -5,65 +5,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::json_path::json_path;
+use super::{Draft, json_path::json_path, read_back};
 use crate::guard::{self, Broken};
 
-// Each trait has the one method that is needed and no supertrait, so that rustc names this trait, in our words, and
-// not the one behind it.
+// It has the one method that is needed and no supertrait, so that rustc names this trait, in our words, and not the one
+// behind it.
 
-/// A type with `#[derive(Serialize)]`: its digest is made of its JSON.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is signed by a person, so it must derive `Serialize`",
-    label = "add `#[derive(serde::Serialize)]` to `{Self}`",
-    note = "its digest is made of its JSON"
-)]
-pub trait DerivesSerialize {
-    #[doc(hidden)]
-    fn to_json(&self) -> serde_json::Result<Value>;
-}
-
-#[diagnostic::do_not_recommend]
-impl<T: Serialize> DerivesSerialize for T {
-    fn to_json(&self) -> serde_json::Result<Value> {
-        serde_json::to_value(self)
-    }
-}
-
-/// A type with `#[derive(Deserialize)]`: the journal gives it back as JSON.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is signed by a person, so it must derive `Deserialize`",
-    label = "add `#[derive(serde::Deserialize)]` to `{Self}`",
-    note = "the journal gives it back as JSON"
-)]
-pub trait DerivesDeserialize: Sized {
-    #[doc(hidden)]
-    fn of_json(json: &str) -> Result<Self, Violation>;
-}
-
-#[diagnostic::do_not_recommend]
-impl<T: DeserializeOwned> DerivesDeserialize for T {
-    fn of_json(json: &str) -> Result<Self, Violation> {
-        read(json)
-    }
-}
-
-/// A type with `#[derive(JsonSchema)]`: the form that an operator fills in is made of its schema.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is signed by a person, so it must derive `JsonSchema`",
-    label = "add `#[derive(schemars::JsonSchema)]` to `{Self}`",
-    note = "the form that an operator fills in is made of its schema"
-)]
-pub trait DerivesJsonSchema {
-    #[doc(hidden)]
-    fn schema() -> Value;
-}
-
-#[diagnostic::do_not_recommend]
-impl<T: JsonSchema> DerivesJsonSchema for T {
-    fn schema() -> Value {
-        schemars::schema_for!(T).to_value()
-    }
-}
+// It has the one method that is needed and no supertrait, so that rustc names this trait, in our words, and not the one
+// behind it.
 
 /// A type with `#[derive(Validate)]` of garde: its invariants are checked when a node returns it, when an operator
 /// edits it and when a store gives it back.
@@ -124,6 +73,8 @@ impl From<Broken> for Violation {
 pub struct Reviewed {
     /// The draft as its type writes it, or what is wrong with it.
     pub check: fn(&str) -> Result<Value, Vec<Violation>>,
+    /// The same of what a node has written, with the JSON that the journal is to keep of it.
+    pub write: fn(&str) -> Result<(Value, String), Vec<Violation>>,
     /// The JSON Schema of its type.
     pub schema: fn() -> Value,
 }
@@ -132,15 +83,9 @@ impl Reviewed {
     /// For drafts of type `T`.
     pub const fn of<T>() -> Self
     where
-        T: DerivesSerialize
-            + DerivesDeserialize
-            + DerivesJsonSchema
-            + DerivesValidate
-            + Send
-            + Sync
-            + 'static,
+        T: Draft + DerivesValidate + Send + Sync + 'static,
     {
-        Self { check: check::<T>, schema: T::schema }
+        Self { check: check::<T>, write: write::<T>, schema: schema::<T> }
     }
 
     /// The JSON Schema of the draft in a field.
@@ -149,21 +94,29 @@ impl Reviewed {
     }
 }
 
-/// Wrong shapes and broken invariants are both a list of violations with their paths.
-fn check<T: DerivesSerialize + DerivesDeserialize + DerivesJsonSchema + DerivesValidate>(
-    json: &str,
-) -> Result<Value, Vec<Violation>> {
-    let draft = guarded("deserializer", || T::of_json(json))?.map_err(|violation| vec![violation])?;
+fn check<T: Draft + DerivesValidate>(json: &str) -> Result<Value, Vec<Violation>> {
+    write::<T>(json).map(|(draft, _)| draft)
+}
+
+/// Wrong shapes, numbers that cannot be signed and broken invariants are all a list of violations with their paths.
+fn write<T: Draft + DerivesValidate>(json: &str) -> Result<(Value, String), Vec<Violation>> {
+    let one = |violation| vec![violation];
+    let draft = guarded("deserializer", || read_back::read_exactly::<T>(json))?.map_err(one)?;
     if let Err(report) = guarded("validator", || draft.check())? {
-        let read = || draft.to_json().or_else(|_| serde_json::from_str(json)).unwrap_or_default();
+        let read =
+            || serde_json::to_value(&draft).or_else(|_| serde_json::from_str(json)).unwrap_or_default();
         let json = guarded("serializer", read)?;
         // Without the schema a path is only less exact.
-        let schema = guarded("schema", T::schema).ok();
+        let schema = guarded("schema", schema::<T>).ok();
         return Err(violations(&report, &json, schema.as_ref()));
     }
-    let json = guarded("serializer", || draft.to_json())?;
+    let written = guarded("serializer", || read_back::written(&draft, json))?;
     guarded("destructor", || drop(draft))?;
-    json.map_err(|error| vec![Violation { path: String::new(), message: error.to_string() }])
+    written.map_err(one)
+}
+
+fn schema<T: JsonSchema>() -> Value {
+    schemars::schema_for!(T).to_value()
 }
 
 /// A value of a type, or the field that is none of its type.

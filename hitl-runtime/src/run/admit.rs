@@ -23,8 +23,12 @@ use crate::{
 impl<G: Graph> Agent<G> {
     /// A thread as it goes on under this program, with the entries that this takes.
     pub(crate) async fn post(&self, thread: &ThreadId) -> Result<Box<Post<G>>, Error> {
-        match self.inner.store.tail(thread).await? {
-            Some(tail) => self.post_of(thread, &tail),
+        match self.tail(thread).await? {
+            Some(tail) => {
+                let post = self.post_of(thread, &tail)?;
+                self.authenticate_signatures(&post.fold, &tail).await?;
+                Ok(post)
+            }
             None => Err(Error::UnknownThread { thread: thread.clone() }),
         }
     }

@@ -2,11 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures_util::future::BoxFuture;
+
 use super::{
     Clock, Graph, SystemClock, activity::Drives, fingerprint::fingerprint, graph::GraphFold,
     lease::Sightings, listen::Listeners, refused::strict,
 };
-use crate::{Error, OpenReview, Page, Store, ThreadId, store::Tail};
+use crate::{Error, OpenReview, Page, Store, ThreadId, journal::JournalKeys, store::Tail};
 
 /// A graph with its dependencies and its store. Clones share both.
 ///
@@ -44,6 +46,7 @@ pub(crate) struct Inner<G: Graph> {
     pub(crate) drives: Arc<Drives>,
     /// Leases that clocks ahead of ours have set.
     pub(crate) sightings: Arc<Sightings>,
+    pub(crate) keys: Option<JournalKeys>,
 }
 
 impl<G: Graph> Clone for Agent<G> {
@@ -85,6 +88,7 @@ impl<G: Graph> Agent<G> {
                 listeners: Arc::default(),
                 drives: Arc::default(),
                 sightings: Arc::default(),
+                keys: None,
             }),
         }
     }
@@ -150,6 +154,36 @@ impl<G: Graph> Agent<G> {
         self.with(|inner| inner.step_limit = steps)
     }
 
+    /// Authenticates entries: each that is written bears a MAC, and a thread with an entry that bears none of these
+    /// keys' is refused with [`Error::Unauthenticated`] before anything runs.
+    ///
+    /// Without keys, whoever can write to the store can give a verdict in any operator's name: hashes show an edit, and
+    /// not an entry that was appended. Threads that were begun without keys are taken over by [`Agent::adopt`].
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use hitl::journal::{JournalKey, JournalKeys};
+    ///
+    /// let store = MemoryStore::new();
+    /// let keys = JournalKeys::new(JournalKey::new([7; 32])?);
+    /// let agent = RefundAgent::new(store.clone()).journal_keys(keys);
+    /// let review = waiting(&agent, "A-9133").await?;
+    ///
+    /// let other = JournalKeys::new(JournalKey::new([8; 32])?);
+    /// let stranger = RefundAgent::new(store).journal_keys(other);
+    /// let error = stranger.thread("ticket-A-9133").await.unwrap_err();
+    /// assert_eq!(error.code(), "unauthenticated_entry");
+    /// # let _ = review;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn journal_keys(self, keys: JournalKeys) -> Self {
+        self.with(|inner| inner.keys = Some(keys))
+    }
+
     fn with(mut self, change: impl FnOnce(&mut Inner<G>)) -> Self {
         // Before the first thread there is one handle; a clone made earlier keeps its own settings.
         if Arc::get_mut(&mut self.inner).is_none() {
@@ -164,6 +198,7 @@ impl<G: Graph> Agent<G> {
                 listeners: Arc::clone(&inner.listeners),
                 drives: Arc::clone(&inner.drives),
                 sightings: Arc::clone(&inner.sightings),
+                keys: inner.keys.clone(),
             });
         }
         if let Some(inner) = Arc::get_mut(&mut self.inner) {
@@ -234,12 +269,17 @@ impl<G: Graph> Agent<G> {
     }
 
     pub(crate) async fn load(&self, thread: &ThreadId) -> Result<Option<GraphFold<G>>, Error> {
-        let Some(tail) = self.inner.store.tail(thread).await? else { return Ok(None) };
-        self.read_tail(thread, &tail).map(Some)
+        let Some(tail) = self.tail(thread).await? else { return Ok(None) };
+        let fold = self.read_tail(thread, &tail)?;
+        if self.inner.keys.is_some() {
+            let checked: BoxFuture<'_, _> = Box::pin(self.authenticate_signatures(&fold, &tail));
+            checked.await?;
+        }
+        Ok(Some(fold))
     }
 
     pub(crate) fn read_tail(&self, thread: &ThreadId, tail: &Tail) -> Result<GraphFold<G>, Error> {
-        let mut fold = strict::<G>(thread, &tail.records)?;
+        let mut fold = strict::<G>(thread, tail)?;
         self.bound_lease(&mut fold);
         Ok(fold)
     }

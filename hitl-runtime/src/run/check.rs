@@ -89,14 +89,14 @@ impl<G: Graph> Agent<G> {
         T::Error: Into<Error>,
     {
         let thread = thread.try_into().map_err(Into::into)?;
-        let Some(tail) = self.inner.store.tail(&thread).await? else {
+        let Some(tail) = self.tail(&thread).await? else {
             return Err(Error::UnknownThread { thread });
         };
         contained(&thread, self.held_against(&thread, &tail)).await
     }
 
     async fn held_against(&self, thread: &ThreadId, tail: &Tail) -> Result<Check, Error> {
-        let fold = loose::<G>(thread, &tail.records)?;
+        let fold = loose::<G>(thread, tail)?;
         let (standing, differences) = (standing(&fold), differences::<G>(&fold));
         let before: BTreeMap<LaneId, OpenAt> = fold.open().map(|(lane, open)| (lane, open.clone())).collect();
         let new_code = !fold.ended && !self.has_met(&fold);

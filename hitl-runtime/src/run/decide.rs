@@ -16,7 +16,7 @@ use crate::{
     Digest, Error, Operator, Reason, ThreadId, Verdict,
     graph::EdgeKind,
     guard::contained,
-    journal::{Decision, Event, Proposal, To},
+    journal::{Decision, Event, Evidence, Proposal, To},
     review::{Edit, EditError, edited},
 };
 
@@ -143,7 +143,8 @@ impl<G: Graph> Agent<G> {
             return Err(Error::OtherCode { thread, until_ms }.into());
         }
         let leased = lease.is_some();
-        if !leased {
+        // What records verdicts alone leaves the thread to the next runner that looks for work.
+        if !leased && self.may_run() {
             post.claim()?;
         }
         for event in events {
@@ -272,6 +273,7 @@ impl<G: Graph> Agent<G> {
             digest: open.digest,
             to,
             proposal,
+            evidence: Some(Evidence::of(operator, open.role.as_deref())),
         })
     }
 

@@ -42,6 +42,7 @@ impl<G: Graph> Agent<G> {
             digest: open.digest,
             to,
             proposal: None,
+            evidence: None,
         })
     }
 

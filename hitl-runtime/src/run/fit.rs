@@ -312,7 +312,7 @@ fn unsignable<S: State>(fold: &Fold<S>, node: &str, field: &str, draft: &Value) 
 }
 
 /// Whether a signature is for the value that stands in its field.
-fn holds<S: State>(fold: &Fold<S>, id: LaneId, field: &str, signature: &Signature) -> bool {
+pub(super) fn holds<S: State>(fold: &Fold<S>, id: LaneId, field: &str, signature: &Signature) -> bool {
     let draft = match fold.lanes.get(&id).map(|lane| lane.fields.read(field)) {
         Some(Ok(Some(json))) => serde_json::from_str(&json),
         _ => return false,

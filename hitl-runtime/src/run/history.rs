@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
+
 use super::{
     Agent, Graph, HistoryEntry, Outlook, detach, drive,
     graph::GraphFold,
@@ -16,7 +18,7 @@ use crate::{
     guard::contained,
     journal::{At, Entry, Event, Fold, Origin, Values, genesis, link},
     state::State,
-    store::Record,
+    store::{Record, Tail},
 };
 
 /// What a thread knew at a place.
@@ -243,19 +245,23 @@ impl<G: Graph> Agent<G> {
                 input: Values::new(),
                 to: None,
                 from: Some(from),
-                by: None,
+                requester: None,
             },
             lease: None,
             spent: Vec::new(),
             snapshot: Some(snapshot),
         })?;
         post.claim()?;
-        post.push(Event::Resumed {})?;
+        post.push(Event::Resumed { by: None })?;
         Ok(post)
     }
 
     /// A thread as it stood at a place, read from its first entry on.
     pub(super) async fn fold_to(&self, thread: &ThreadId, place: Place) -> Result<GraphFold<G>, Error> {
+        if self.inner.keys.is_some() {
+            let checked: BoxFuture<'_, _> = Box::pin(self.authenticate_whole(thread));
+            checked.await?;
+        }
         let mut fold: GraphFold<G> = Fold::empty(thread.clone());
         while fold.next <= place {
             let records = self.inner.store.entries(thread, fold.next, 256).await?;
@@ -268,7 +274,8 @@ impl<G: Graph> Agent<G> {
             for record in records.iter().filter(|record| record.place <= place) {
                 if fold.read(record.place, record.hash, &record.body).is_err() {
                     // Once more, to say all that is wrong with it.
-                    return strict::<G>(thread, &self.records_to(thread, place).await?);
+                    let records = self.records_to(thread, place).await?;
+                    return strict::<G>(thread, &Tail { before: None, records });
                 }
             }
         }

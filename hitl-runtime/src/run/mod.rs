@@ -2,7 +2,9 @@
 
 mod activity;
 mod admit;
+mod adopt;
 mod agent;
+mod authenticate;
 mod check;
 mod clock;
 mod cx;
@@ -24,6 +26,7 @@ mod node;
 mod node_error;
 mod post;
 mod refused;
+mod replay;
 pub(crate) mod report;
 mod repropose;
 mod review;
@@ -41,6 +44,7 @@ mod token;
 mod turn;
 mod verify;
 mod view;
+mod written;
 
 pub use activity::Activity;
 pub use agent::Agent;
@@ -61,5 +65,5 @@ pub use review_rule::ReviewChange;
 pub use standstill::{Failed, InDoubt, Running};
 pub use sweep::Noticed;
 pub use turn::Outlook;
-pub use verify::Head;
+pub use verify::{Audit, CLOCK_SKEW_MS, Finding, FindingKind, Head, Unchecked};
 pub use view::{FailureView, InDoubtView, ReviewView, ThreadView};

@@ -3,7 +3,6 @@
 use std::{ops::Deref, sync::Arc};
 
 use futures_util::future::BoxFuture;
-use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::{Cx, NodeError};
@@ -96,7 +95,7 @@ impl<'a, S: State, D> Args<'a, S, D> {
     /// When it bears none, one for another value, node or visit, or one beside which something else was shown.
     pub fn approved<T>(&self, field: &'static str, value: Option<&T>) -> Result<Approved<T>, NodeError>
     where
-        T: Serialize + serde::de::DeserializeOwned,
+        T: serde::Serialize + serde::de::DeserializeOwned,
     {
         let value = self.need(field, value)?;
         self.signatures.mint(field, value, self.fields).map_err(NodeError::not_done)
@@ -108,15 +107,11 @@ impl<'a, S: State, D> Args<'a, S, D> {
 pub struct Writes(pub(crate) Vec<(&'static str, Box<RawValue>)>);
 
 impl Writes {
-    /// Adds a field.
-    ///
-    /// # Errors
-    /// When the value has no JSON form.
-    pub(crate) fn set<T: Serialize>(mut self, field: &'static str, value: &T) -> Result<Self, NodeError> {
-        let json = serde_json::value::to_raw_value(value).map_err(|e| NodeError::encoding(field, e))?;
+    /// Adds a field, as JSON.
+    pub(crate) fn set(mut self, field: &'static str, json: Box<RawValue>) -> Self {
         self.0.reserve_exact(1);
         self.0.push((field, json));
-        Ok(self)
+        self
     }
 }
 

@@ -69,10 +69,6 @@ impl NodeError {
             ..Self::msg(format_args!("`{field}` is not written: the thread comes from another graph"))
         }
     }
-
-    pub(crate) fn encoding(field: &str, error: impl fmt::Display) -> Self {
-        Self::msg(format_args!("`{field}` has no JSON form: {error}"))
-    }
 }
 
 impl fmt::Display for NodeError {

@@ -2,17 +2,20 @@
 
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
+
 use super::{
-    Agent, Difference, Graph, Heard, HistoryEntry,
+    Agent, Difference, Graph, Heard, HistoryEntry, authenticate,
     graph::GraphFold,
     history_entry::shown,
     refused::{changed, unreadable},
     token::token,
 };
 use crate::{
-    Digest, Error, OpenReview, Place, Standing, StoreError,
+    Error, OpenReview, Place, Standing, StoreError,
     journal::{
-        At, Drafted, Entry, Event, Fold, FoldError, LaneId, Lease, Ran, Said, Usage, Written, Wrote, seal,
+        Act, At, Drafted, Entry, Event, Fold, FoldError, LaneId, Lease, Position, Ran, Said, Usage, Written,
+        Wrote, link,
     },
     state::State,
     store::{Append, Record},
@@ -25,13 +28,17 @@ pub(crate) struct Post<G: Graph> {
     pub(super) agent: Agent<G>,
     runner: String,
     claims: bool,
-    records: Vec<Record>,
-    /// The hash of the entry before them.
-    after: Option<Digest>,
+    entries: Vec<Unlinked>,
     /// The place after the last entry that is stored, and when that was written.
     stored: (Place, u64),
-    /// Where entries are encoded, one after the other.
-    buffer: Vec<u8>,
+}
+
+/// An entry that has moved the thread, and is not linked to the one before yet.
+struct Unlinked {
+    place: Place,
+    body: Vec<u8>,
+    snapshot: bool,
+    act: Act,
 }
 
 impl<G: Graph> Post<G> {
@@ -51,23 +58,21 @@ impl<G: Graph> Post<G> {
             agent: agent.clone(),
             runner: String::new(),
             claims: false,
-            records: Vec::new(),
-            after: None,
+            entries: Vec::new(),
             stored,
-            buffer: Vec::with_capacity(512),
         })
     }
 
     /// The thread for whoever only looks at it: it stands where its last stored entry does.
     pub(crate) fn seen(mut self) -> GraphFold<G> {
-        self.fold.is_stored = self.records.is_empty();
+        self.fold.is_stored = self.entries.is_empty();
         (self.fold.next, self.fold.at_ms) = self.stored;
         self.fold
     }
 
     /// Whether there is something to store.
     pub(crate) fn is_pending(&self) -> bool {
-        !self.records.is_empty()
+        !self.entries.is_empty()
     }
 
     /// From here on this runner has the thread: each entry extends its lease while there is something to run.
@@ -99,7 +104,7 @@ impl<G: Graph> Post<G> {
     pub(crate) fn reset(&mut self, fold: GraphFold<G>) {
         self.stored = (fold.next, fold.at_ms);
         self.fold = fold;
-        self.records.clear();
+        self.entries.clear();
     }
 
     /// Takes back what a push that failed has done to the thread: reads it again as it is stored, and then what is on its
@@ -114,9 +119,13 @@ impl<G: Graph> Post<G> {
                 _ => self.agent.fold_to(&thread, last).await?,
             },
         };
-        for record in &self.records {
-            let read = fold.read(record.place, record.hash, &record.body);
-            read.map_err(|e| unreadable::<G>(&thread, record.place, e))?;
+        for Unlinked { place, body, snapshot, .. } in &self.entries {
+            let damaged = |e: serde_json::Error| FoldError::Damaged(e.to_string());
+            let entry: Entry =
+                serde_json::from_slice(body).map_err(|e| unreadable::<G>(&thread, *place, damaged(e)))?;
+            fold.apply(&entry).map_err(|e| unreadable::<G>(&thread, *place, e))?;
+            fold.count(body.len(), snapshot.then_some(fold.snapshot_bytes));
+            fold.next = place + 1;
         }
         self.fold = fold;
         Ok(())
@@ -205,21 +214,44 @@ impl<G: Graph> Post<G> {
             frozen => frozen.map_err(|e| unreadable::<G>(&fold.thread, place, e))?,
         };
         let entry = Written { snapshot: snapshot.as_deref().or(entry.snapshot), ..entry };
-        let (hash, body) = seal(fold.hash, &entry, &mut self.buffer).map_err(|e| Error::Damaged {
+        let body = serde_json::to_vec(&entry).map_err(|e| Error::Damaged {
             thread: fold.thread.clone(),
             place,
             problem: e.to_string(),
         })?;
-        if self.records.is_empty() {
-            self.records.reserve_exact(2);
-            self.after = (place > 0).then_some(fold.hash);
+        let act = match entry.event {
+            Said::Event(event) => Act::of(event),
+            Said::Ran { .. } => Act::Run,
+        };
+        if self.entries.is_empty() {
+            self.entries.reserve_exact(2);
         }
         let snapshot = entry.snapshot.map(|snapshot| snapshot.get().len());
         fold.count(body.len(), snapshot);
-        fold.hash = hash;
         fold.next = place + 1;
-        self.records.push(Record { place, hash, body, snapshot: snapshot.is_some() });
+        self.entries.push(Unlinked { place, body, snapshot: snapshot.is_some(), act });
         Ok(())
+    }
+
+    /// Signs the entries where there are keys, and links each to the one before.
+    async fn link(&mut self) -> Result<Vec<Record>, Error> {
+        let fold = &mut self.fold;
+        let keys = self.agent.inner.keys.as_ref();
+        if keys.is_none() && fold.is_signed {
+            return Err(authenticate::without_keys(&fold.thread));
+        }
+        let mut records = Vec::with_capacity(self.entries.len());
+        for Unlinked { place, mut body, snapshot, act } in std::mem::take(&mut self.entries) {
+            if let Some(keys) = keys {
+                let position = Position { thread: fold.thread.as_str(), place, before: fold.hash };
+                let signed: BoxFuture<'_, _> = Box::pin(keys.sign(act, position, &mut body));
+                signed.await.map_err(|error| authenticate::refused(&fold.thread, place, error))?;
+                fold.is_signed = true;
+            }
+            fold.hash = link(fold.hash, &body);
+            records.push(Record { place, hash: fold.hash, body, snapshot });
+        }
+        Ok(records)
     }
 
     /// Stores the entries, all or none. `false` when somebody else has appended in between.
@@ -227,16 +259,17 @@ impl<G: Graph> Post<G> {
     /// With `patience`, a store that fails is asked again for a while: what a node has done should not be in doubt
     /// because a file was locked for a second.
     pub(crate) async fn flush(&mut self, patience: bool) -> Result<bool, Error> {
-        let Some(mine) = self.records.last().map(|record| (record.place, record.hash)) else {
-            return Ok(true);
-        };
+        let Some(first) = self.entries.first().map(|entry| entry.place) else { return Ok(true) };
+        let after = (first > 0).then_some(self.fold.hash);
+        let records = self.link().await?;
+        let mine = (first + records.len() as Place - 1, self.fold.hash);
         let mut append = Append {
             thread: self.fold.thread.clone(),
-            records: std::mem::take(&mut self.records),
+            records,
             standing: standing(&self.fold),
             reviews: reviews(&self.fold),
             due_ms: due_ms(&self.fold),
-            after: self.after,
+            after,
         };
         let heard = self.heard(&append);
         let store = &self.agent.inner.store;

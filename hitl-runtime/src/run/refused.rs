@@ -8,16 +8,16 @@ use crate::{
     journal::{Fold, FoldError, Loose},
     prose,
     state::{FieldError, State},
-    store::Record,
+    store::Tail,
 };
 
 /// A thread whose values need not fit.
 pub(super) type LooseFold<G> = Fold<Loose<<G as Graph>::State>>;
 
 /// Reads a thread whatever its values are.
-pub(super) fn loose<G: Graph>(thread: &ThreadId, records: &[Record]) -> Result<LooseFold<G>, Error> {
-    let mut fold = Fold::empty(thread.clone());
-    for record in records {
+pub(super) fn loose<G: Graph>(thread: &ThreadId, tail: &Tail) -> Result<LooseFold<G>, Error> {
+    let mut fold = Fold::after(thread.clone(), tail.before);
+    for record in &tail.records {
         fold.read(record.place, record.hash, &record.body)
             .map_err(|e| unreadable::<G>(thread, record.place, e))?;
     }
@@ -73,14 +73,14 @@ pub(super) fn misfit<G: Graph>(version: u32, error: &FieldError) -> Difference {
 }
 
 /// A thread whose values this program's types hold; the differences, if they do not.
-pub(super) fn strict<G: Graph>(thread: &ThreadId, records: &[Record]) -> Result<GraphFold<G>, Error> {
-    let mut fold = Fold::empty(thread.clone());
-    for record in records {
+pub(super) fn strict<G: Graph>(thread: &ThreadId, tail: &Tail) -> Result<GraphFold<G>, Error> {
+    let mut fold = Fold::after(thread.clone(), tail.before);
+    for record in &tail.records {
         if let Err(error) = fold.read(record.place, record.hash, &record.body) {
             if let Some(broken) = error.as_broken() {
                 return Err(broken.of(thread));
             }
-            let loose = loose::<G>(thread, records)?;
+            let loose = loose::<G>(thread, tail)?;
             return match differences::<G>(&loose) {
                 found if found.is_empty() => Err(unreadable::<G>(thread, record.place, error)),
                 differences => Err(Error::GraphChanged { thread: thread.clone(), differences }),

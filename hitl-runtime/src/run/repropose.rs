@@ -28,7 +28,7 @@ use super::{
 use crate::{
     Error, Operator,
     graph::{EditWay, Point, edit_way},
-    journal::{Decision, Event, FoldError, LaneId, Proposal, Proposer, Source, To, copy},
+    journal::{Act, Decision, Event, FoldError, LaneId, Proposal, Proposer, Source, To, copy},
     state::{Fields, State},
 };
 
@@ -237,6 +237,10 @@ impl<G: Graph> Agent<G> {
 
     /// The signature under a review that has just opened, where an edit that is pending may give it.
     pub(super) fn signature_of_edit(&self, fold: &GraphFold<G>, id: LaneId, draft: &Value) -> Option<Event> {
+        if self.inner.keys.as_ref().is_some_and(|keys| !keys.sign_for(Act::Verdict)) {
+            // The review stays open for a process that may record verdicts.
+            return None;
+        }
         let lane = fold.lanes.get(&id)?;
         let crate::journal::At::Paused(open) = &lane.at else { return None };
         let pending =
@@ -259,6 +263,8 @@ impl<G: Graph> Agent<G> {
             digest: open.digest,
             to: To::Node(open.visit.node.clone()),
             proposal: Some(Box::new(Proposal::Signed { edit: pending.by.edit })),
+            // The entry of the edit has it.
+            evidence: None,
         })
     }
 }

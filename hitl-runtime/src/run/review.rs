@@ -4,7 +4,7 @@ use std::{fmt, marker::PhantomData, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use garde::Validate;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{
@@ -15,7 +15,10 @@ use super::{
     refused::changed,
     turn::Found,
 };
-use crate::{Digest, Error, Operator, Reason, ThreadId, Verdict, Violation, guard};
+use crate::{
+    Digest, Error, Operator, Reason, ThreadId, Verdict, Violation, guard,
+    review::{Draft, encode, same},
+};
 
 /// An open review, before the type of its draft is known.
 pub struct AnyReview<G: Graph> {
@@ -58,7 +61,7 @@ impl<G: Graph> AnyReview<G> {
     }
 
     /// What the user's change makes of the draft, as JSON.
-    fn edited<D: Serialize + Validate<Context = ()>>(
+    fn edited<D: Draft + Validate<Context = ()>>(
         &self,
         mut draft: D,
         change: impl FnOnce(&mut D),
@@ -69,8 +72,9 @@ impl<G: Graph> AnyReview<G> {
             let schema = self.found.reviewed.schema_of(&self.found.open.field).ok();
             return Err(self.invalid(crate::review::violations(&report, &json, schema.as_ref())));
         }
-        let edited = self.guarded("serializer", || serde_json::to_string(&draft))?;
-        let edited = edited.map_err(|e| self.invalid(whole(e)))?;
+        let edited = self
+            .guarded("serializer", || encode(&draft).and_then(|json| same(&draft, &json).map(|()| json)))?;
+        let edited = edited.map_err(|violation| self.invalid(vec![violation]))?;
         // Its `Drop` is the user's as well, and must not come in the middle of the verdict.
         self.guarded("destructor", || drop(draft))?;
         Ok(edited)
@@ -252,7 +256,7 @@ impl<G: Graph, D, A, E> Review<G, D, A, E> {
         change: impl FnOnce(&mut D),
     ) -> BoxFuture<'static, Result<G::Turn, Error>>
     where
-        D: Serialize + Validate<Context = ()>,
+        D: Draft + Validate<Context = ()>,
         E: Edits,
     {
         let Self { open, draft, .. } = self;

@@ -2,13 +2,13 @@
 
 use super::{
     Agent, Difference, Graph, Outlook, decide::may_decide, detach, drive, each, graph::GraphFold,
-    refused::changed, route, start::Anew, turn::doubts,
+    refused::changed, route, start::Anew, turn::doubts, written,
 };
 use crate::{
     Digest, Error, Operator, ThreadId,
     graph::{Point, ReadKind},
     guard::contained,
-    journal::{Event, Fold, LaneId, Settlement, To, Values},
+    journal::{Event, Evidence, Fold, LaneId, Settlement, To, Values},
     state::State,
 };
 
@@ -88,6 +88,7 @@ impl<G: Graph> Agent<G> {
                 operator: operator.name().to_owned(),
                 unverified: operator.is_unverified(),
                 to,
+                evidence: Some(Evidence::of(operator, role)),
             };
             match self.append_and_run(post, [event]).await {
                 Err(drive::Stopped::Taken(_)) => {}
@@ -125,7 +126,8 @@ impl<G: Graph> Agent<G> {
             }
             crate::state::Fields::write(&mut fields, field, json.get())
                 .map_err(|e| invalid(field, e.problem))?;
-            super::step::check::<G>(field, json.get()).map_err(|problem| invalid(field, problem))?;
+            written::check::<G>(&lane.fields, field, json.get())
+                .map_err(|problem| invalid(field, problem))?;
         }
         route::after_node::<G>(index, &fields)
             .map_err(|problem| changed(&fold.thread, Difference::NoWay { problem }))

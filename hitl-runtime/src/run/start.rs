@@ -3,20 +3,23 @@
 use serde_json::value::RawValue;
 
 use super::{
-    Agent, Difference, Graph, Outlook, detach,
+    Agent, Difference, Graph, Outlook,
+    decide::may_decide,
+    detach,
     drive::{self, Stopped},
     each,
-    graph::GraphFold,
+    graph::{FieldsOf, GraphFold},
     post::Post,
     route,
     token::token,
-    turn,
+    turn, written,
 };
 use crate::{
-    Error, ThreadId,
+    Error, Operator, ThreadId,
     graph::Point,
     guard::{contained, contained_now, guarded},
-    journal::{At, Entry, Event, Fold, Lane, Values, migrate::updated},
+    journal::{At, Entry, Event, Fold, Lane, Requester, Values, migrate::updated},
+    review::encode,
     state::{Fields, State},
 };
 
@@ -49,19 +52,60 @@ impl<G: Graph> Agent<G> {
         T: TryInto<ThreadId>,
         T::Error: Into<Error>,
     {
+        self.start_by(
+            thread.try_into().map_err(Into::into)?,
+            encode_input::<G::State>(input)?,
+            Starter::Program,
+        )
+        .await
+    }
+
+    /// [`Agent::start`] in the name of a person. The journal keeps who started the thread, with the evidence of who they
+    /// are, and their name is in the digest of each of its reviews: `requester` cannot be changed behind a signature.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let agent = RefundAgent::new(MemoryStore::new());
+    /// let input = || TicketInput { message: "order A-9133 arrived broken".to_owned() };
+    /// let turn = agent.start_as(&Operator::new("noor"), "ticket-A-9133", input()).await?;
+    /// assert!(matches!(turn, RefundAgentTurn::Pay(_)));
+    ///
+    /// // The thread is noor's: the same start by another person is not the same.
+    /// let error = agent.start_as(&mara(), "ticket-A-9133", input()).await.unwrap_err();
+    /// assert_eq!(error.code(), "thread_exists");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Agent::start`], and [`Error::BadOperator`] for an operator who cannot sign.
+    pub async fn start_as<T>(
+        &self,
+        requester: &Operator,
+        thread: T,
+        input: <G::State as State>::Input,
+    ) -> Result<G::Turn, Error>
+    where
+        T: TryInto<ThreadId>,
+        T::Error: Into<Error>,
+    {
         let thread = thread.try_into().map_err(Into::into)?;
-        self.start_by(thread, encode_input(input)?, Starter::Program).await
+        let requester = named(&thread, requester)?;
+        self.start_by(thread, encode_input::<G::State>(input)?, Starter::Caller(Some(requester))).await
     }
 
     /// The same for whoever a request is from; another's thread is a name that is taken.
-    pub(crate) async fn start_as(
+    pub(crate) async fn start_for(
         &self,
+        caller: Option<&Operator>,
         thread: ThreadId,
         input: &serde_json::Value,
-        by: Option<String>,
     ) -> Result<G::Turn, Error> {
-        let input = encode_input(read_input::<G>(input)?)?;
-        self.start_by(thread, input, Starter::Caller(by)).await
+        let input = encode_input::<G::State>(read_input::<G>(input)?)?;
+        let requester = caller.map(|caller| named(&thread, caller)).transpose()?;
+        self.start_by(thread, input, Starter::Caller(requester)).await
     }
 
     async fn start_by(&self, thread: ThreadId, input: Values, starter: Starter) -> Result<G::Turn, Error> {
@@ -98,6 +142,23 @@ impl<G: Graph> Agent<G> {
         self.start(thread, read_input::<G>(input)?).await
     }
 
+    /// [`Agent::start_as`] with an input that comes as JSON.
+    ///
+    /// # Errors
+    /// As [`Agent::start_as`] and [`Agent::start_json`].
+    pub async fn start_json_as<T>(
+        &self,
+        requester: &Operator,
+        thread: T,
+        input: &serde_json::Value,
+    ) -> Result<G::Turn, Error>
+    where
+        T: TryInto<ThreadId>,
+        T::Error: Into<Error>,
+    {
+        self.start_as(requester, thread, read_input::<G>(input)?).await
+    }
+
     async fn begin(self, thread: ThreadId, input: Values, starter: Starter) -> Result<Outlook<G>, Error> {
         match self.known(&thread).await {
             Ok(fold) => return self.same_start(fold, &input, &starter).await,
@@ -113,8 +174,10 @@ impl<G: Graph> Agent<G> {
         for (field, json) in &input {
             fields.write(field, json.get()).map_err(|e| Error::InvalidInput { problem: e.to_string() })?;
         }
+        let unwritten = FieldsOf::<G>::default();
         for (field, json) in &input {
-            super::step::check::<G>(field, json.get()).map_err(|problem| Error::InvalidInput { problem })?;
+            written::check::<G>(&unwritten, field, json.get())
+                .map_err(|problem| Error::InvalidInput { problem })?;
         }
         each::fits::<G>(Point::Start, &fields, |_| None)
             .map_err(|e| Error::InvalidInput { problem: e.to_string() })?;
@@ -131,9 +194,9 @@ impl<G: Graph> Agent<G> {
             input: input.clone(),
             to: Some(to),
             from: None,
-            by: match &starter {
+            requester: match &starter {
                 Starter::Program => None,
-                Starter::Caller(by) => by.clone(),
+                Starter::Caller(requester) => requester.clone(),
             },
         })?;
         match drive::run(&self, post).await {
@@ -153,10 +216,10 @@ impl<G: Graph> Agent<G> {
         let entry = first.first().map(|record| serde_json::from_slice::<Entry>(&record.body));
         let same = match entry {
             Some(Ok(entry)) => match entry.event {
-                Event::Started { graph, version, input: before, from: None, by, .. } => {
+                Event::Started { graph, version, input: before, from: None, requester, .. } => {
                     let is_theirs = match starter {
                         Starter::Program => true,
-                        Starter::Caller(caller) => by == *caller,
+                        Starter::Caller(caller) => owner(requester.as_ref()) == owner(caller.as_ref()),
                     };
                     is_theirs && graph == G::SPEC.name && same_input::<G::State>(version, &before, input)
                 }
@@ -228,7 +291,31 @@ impl<G: Graph> Agent<G> {
         self.turn_of(&name, detach::finish(taken_up).await?)
     }
 
+    /// [`Agent::resume`] in the name of a person, whom the journal keeps.
+    ///
+    /// # Errors
+    /// As [`Agent::resume`], and [`Error::BadOperator`] for an operator who cannot sign.
+    pub async fn resume_as<T>(&self, requester: &Operator, thread: T) -> Result<G::Turn, Error>
+    where
+        T: TryInto<ThreadId>,
+        T::Error: Into<Error>,
+    {
+        let thread = thread.try_into().map_err(Into::into)?;
+        let (agent, by) = (self.clone(), named(&thread, requester)?);
+        let taken_up = async move { agent.take_up_by(&thread, Anew::Failures, Some(by)).await };
+        G::turn(detach::finish(taken_up).await?)
+    }
+
     pub(crate) async fn take_up(&self, thread: &ThreadId, anew: Anew) -> Result<Outlook<G>, Error> {
+        self.take_up_by(thread, anew, None).await
+    }
+
+    async fn take_up_by(
+        &self,
+        thread: &ThreadId,
+        anew: Anew,
+        by: Option<Requester>,
+    ) -> Result<Outlook<G>, Error> {
         loop {
             let post = self.post(thread).await?;
             let fold = &post.fold;
@@ -239,7 +326,7 @@ impl<G: Graph> Agent<G> {
             let mut events =
                 overdue.iter().map(|found| self.expiry(fold, found)).collect::<Result<Vec<_>, _>>()?;
             match anew {
-                Anew::Failures if orphaned || failed => events.push(Event::Resumed {}),
+                Anew::Failures if orphaned || failed => events.push(Event::Resumed { by: by.clone() }),
                 Anew::Orphans if orphaned => events.push(Event::Renewed {}),
                 _ => {}
             }
@@ -274,8 +361,13 @@ impl<G: Graph> Agent<G> {
 enum Starter {
     /// The program itself, whose threads all are.
     Program,
-    /// Somebody who asks it to: a verified name, or nobody known.
-    Caller(Option<String>),
+    /// Somebody who asks it to, where that is known.
+    Caller(Option<Requester>),
+}
+
+/// Whose a thread is: a verified person's, or nobody's.
+fn owner(requester: Option<&Requester>) -> Option<&str> {
+    requester.and_then(Requester::owner)
 }
 
 fn read_input<G: Graph>(input: &serde_json::Value) -> Result<<G::State as State>::Input, Error> {
@@ -283,6 +375,11 @@ fn read_input<G: Graph>(input: &serde_json::Value) -> Result<<G::State as State>
     guarded(|| "deserializer of the input".to_owned(), || crate::review::read(&input.to_string()))
         .map_err(|broken| invalid(broken.to_string()))?
         .map_err(|violation| invalid(violation.to_string()))
+}
+
+/// Who starts or resumes a thread, after a look at their name.
+fn named(thread: &ThreadId, operator: &Operator) -> Result<Requester, Error> {
+    may_decide(thread, "start", None, operator).map(|()| Requester::from(operator))
 }
 
 /// What is done again when a thread is taken up.
@@ -298,17 +395,20 @@ fn is_retryable<F>(lane: &Lane<F>) -> bool {
     matches!(lane.at, At::Failed { stopped: false, .. })
 }
 
-fn encode_input<I: serde::Serialize>(input: I) -> Result<Values, Error> {
-    let invalid = |e: serde_json::Error| Error::InvalidInput { problem: e.to_string() };
+/// The inputs as the journal keeps them: what does not come out of it as it went in is no input.
+fn encode_input<S: State>(input: S::Input) -> Result<Values, Error> {
+    let invalid = |problem: String| Error::InvalidInput { problem };
     let encode = || {
-        let json = serde_json::to_string(&input);
+        let json = encode(&input).map_err(|e| invalid(e.to_string()))?;
+        let values: Values = serde_json::from_str(&json).map_err(|e| invalid(e.to_string()))?;
+        for (field, value) in S::inputs(&input) {
+            let Some(json) = values.get(field) else { continue };
+            S::Fields::comes_back(field, value, json.get()).map_err(|e| invalid(e.to_string()))?;
+        }
         drop(input);
-        json
+        Ok(values)
     };
-    let json = guarded(|| "serializer of the input".to_owned(), encode)
-        .map_err(|broken| Error::InvalidInput { problem: broken.to_string() })?
-        .map_err(invalid)?;
-    serde_json::from_str(&json).map_err(invalid)
+    guarded(|| "serializer of the input".to_owned(), encode).map_err(|broken| invalid(broken.to_string()))?
 }
 
 /// Whether a thread was started with this input, as this version of the state has it.

@@ -2,16 +2,14 @@
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-use futures_util::FutureExt;
-use serde_json::Value;
-
-use super::{Agent, Args, Cx, Graph, NodeError, Writes, report::Reporter, route};
+use super::{Agent, Args, Cx, Graph, NodeError, Writes, graph::FieldsOf, report::Reporter, route, written};
 use crate::{
     guard::{guarded, said},
     journal::{Brings, Drafted, LaneId, Usage, Visit},
     review::Signatures,
-    state::{Fields, State},
+    state::State,
 };
+use futures_util::FutureExt;
 
 /// What a try needs, taken out of the thread so that the thread can move while it runs.
 pub(crate) struct Try<G: Graph> {
@@ -98,7 +96,7 @@ async fn run_once<G: Graph>(agent: &Agent<G>, this: &Try<G>) -> (End, Vec<Usage>
     let (result, spent) = Reporter::new(&agent.inner.listeners, &this.cx).follow(work).await;
     let unsure = spec.effect && !spec.idempotent;
     let end = match result {
-        Some(Ok(Ok(writes))) => finished::<G>(writes, unsure),
+        Some(Ok(Ok(writes))) => finished::<G>(&this.fields, writes, unsure),
         Some(Ok(Err(error))) => failed(&error, unsure),
         Some(Err(panic)) => failed(&NodeError::msg(format_args!("it panicked: {}", said(panic))), unsure),
         None => {
@@ -119,36 +117,20 @@ pub(crate) fn failed(error: &NodeError, unsure: bool) -> End {
     if unsure && !error.is_not_done() { End::Unknown { error: text } } else { End::Failed { error: text } }
 }
 
-/// A draft that breaks its invariants is a failure of the node that returned it.
-fn finished<G: Graph>(mut writes: Writes, unsure: bool) -> End {
+/// What cannot be kept, or what nobody could sign, is a failure of the node that returned it.
+fn finished<G: Graph>(fields: &FieldsOf<G>, mut writes: Writes, unsure: bool) -> End {
     let mut drafted = None;
-    for (field, json) in &writes.0 {
-        // What the journal could not give back must not get in.
-        let mut slots = <G::State as State>::Fields::default();
-        if let Err(error) = slots.replace(field, json.get()) {
-            return failed(&NodeError::msg(error), unsure);
-        }
-        match check::<G>(field, json.get()) {
-            Ok(Some(draft)) => drafted = Some(Drafted { field, draft }),
-            Ok(None) => {}
+    for (field, json) in &mut writes.0 {
+        match written::held::<G>(fields, field, json.get()) {
+            Ok(held) => {
+                drafted = held.draft.map(|draft| Drafted { field, draft }).or(drafted);
+                if let Some(spelt) = held.json {
+                    *json = spelt;
+                }
+            }
             Err(problem) => return failed(&NodeError::msg(problem), unsure),
         }
     }
     writes.0.sort_unstable_by_key(|(field, _)| *field);
     End::Wrote { writes, drafted }
-}
-
-/// Holds a value that some node is to have signed against that node's invariants, and gives it as its type writes it.
-pub(crate) fn check<G: Graph>(field: &str, json: &str) -> Result<Option<Value>, String> {
-    for entry in G::NODES {
-        if let (Some(interrupt), Some(reviewed)) = (&entry.spec.interrupt, &entry.reviewed)
-            && interrupt.field == field
-        {
-            return (reviewed.check)(json).map(Some).map_err(|violations| {
-                let list: Vec<String> = violations.iter().map(ToString::to_string).collect();
-                format!("`{field}` breaks its invariants: {}", list.join("; "))
-            });
-        }
-    }
-    Ok(None)
 }

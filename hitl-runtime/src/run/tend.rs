@@ -8,10 +8,11 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::BoxFuture;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
-    Agent, Graph, Noticed,
+    Agent, Graph, Noticed, authenticate,
     drive::Stopped,
     post::{Post, reviews, standing},
     route,
@@ -19,7 +20,7 @@ use super::{
 };
 use crate::{
     Error, OpenReview, Standing, ThreadId,
-    journal::{At, Entry, Event, LaneId, Written, graph_of, seal},
+    journal::{Act, At, Entry, Event, LaneId, Position, Written, graph_of, link},
     run::{post::due_ms, refused::loose},
     store::{Append, Record, Tail},
 };
@@ -83,6 +84,7 @@ impl<G: Graph> Agent<G> {
             if graph.is_none_or(|graph| graph != G::SPEC.name) {
                 return Ok(Tended::Rests);
             }
+            self.authenticate_tail(thread, &tail).await?;
             let mut post = match self.post_of(thread, &tail) {
                 Err(error @ Error::UserCodeFailed { .. }) => {
                     return match self.give_up(thread, &tail, &error).await? {
@@ -95,6 +97,7 @@ impl<G: Graph> Agent<G> {
                 }
                 post => post?,
             };
+            self.authenticate_signatures(&post.fold, &tail).await?;
             if !self.bring_up(&mut post, noticed).await? {
                 continue;
             }
@@ -199,14 +202,14 @@ impl<G: Graph> Agent<G> {
         error: &Error,
     ) -> Result<Option<Standing>, Error> {
         let Error::UserCodeFailed { place, problem, .. } = error else { return Ok(None) };
-        let mut fold = loose::<G>(thread, &tail.records)?;
+        let mut fold = loose::<G>(thread, tail)?;
         let now = self.inner.clock.now_ms();
         let active = fold.lanes.iter().filter(|(_, lane)| lane.at.is_active());
         let active: Vec<(LaneId, At)> = active.map(|(id, lane)| (*id, lane.at.clone())).collect();
         if active.is_empty() || fold.is_leased(now) {
             return Ok(None);
         }
-        let (after, mut records, mut buffer) = (fold.hash, Vec::new(), Vec::new());
+        let (after, mut records) = (fold.hash, Vec::new());
         for (lane, at) in active {
             let Some(visit) = at.visit() else { continue };
             let (node, error) = (visit.node.clone(), format!("the {place} {problem}"));
@@ -220,10 +223,19 @@ impl<G: Graph> Agent<G> {
             let place = fold.next;
             let damaged = |problem: String| Error::Damaged { thread: thread.clone(), place, problem };
             fold.apply(&entry).map_err(|e| damaged(e.to_string()))?;
-            let (hash, body) =
-                seal(fold.hash, &Written::from(&entry), &mut buffer).map_err(|e| damaged(e.to_string()))?;
-            (fold.hash, fold.next) = (hash, place + 1);
-            records.push(Record { place, hash, body, snapshot: false });
+            let mut body = serde_json::to_vec(&Written::from(&entry)).map_err(|e| damaged(e.to_string()))?;
+            match &self.inner.keys {
+                Some(keys) => {
+                    let position = Position { thread: thread.as_str(), place, before: fold.hash };
+                    let signed: BoxFuture<'_, _> =
+                        Box::pin(keys.sign(Act::of(&entry.event), position, &mut body));
+                    signed.await.map_err(|e| authenticate::refused(thread, place, e))?;
+                }
+                None if fold.is_signed => return Err(authenticate::without_keys(thread)),
+                None => {}
+            }
+            (fold.hash, fold.next) = (link(fold.hash, &body), place + 1);
+            records.push(Record { place, hash: fold.hash, body, snapshot: false });
         }
         let append = Append {
             thread: thread.clone(),

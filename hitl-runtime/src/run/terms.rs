@@ -51,7 +51,8 @@ impl<'a> Terms<'a> {
         };
         let Self { node, field, place, covers, .. } = *self;
         let (thread, id) = (fold.thread.as_str(), &*fold.id);
-        Subject { thread, id, node, field, place, draft, covers, shown: shown.as_ref() }.digest()
+        let (requester, shown) = (fold.requester.as_deref(), shown.as_ref());
+        Subject { thread, id, node, field, place, requester, draft, covers, shown }.digest()
     }
 }
 

@@ -217,7 +217,7 @@ impl<G: Graph> Agent<G> {
         T::Error: Into<Error>,
     {
         let thread = thread.try_into().map_err(Into::into)?;
-        let Some(tail) = self.inner.store.tail(&thread).await? else {
+        let Some(tail) = self.tail(&thread).await? else {
             return Err(Error::UnknownThread { thread });
         };
         contained_now(&thread, || self.seen(&thread, &tail))
@@ -227,7 +227,7 @@ impl<G: Graph> Agent<G> {
         match self.read_tail(thread, tail).and_then(|fold| self.whole(fold)) {
             // What it knows is there to be seen all the same.
             Err(Error::GraphChanged { .. } | Error::Invalid { .. } | Error::UserCodeFailed { .. }) => {
-                self.refused(&loose::<G>(thread, &tail.records)?)
+                self.refused(&loose::<G>(thread, tail)?)
             }
             view => view,
         }

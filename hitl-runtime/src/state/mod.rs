@@ -2,13 +2,14 @@
 //!
 //! `#[state]` implements both traits; nobody writes them by hand.
 
-use std::fmt;
+use std::{any::Any, fmt};
 
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     graph::StateSpec,
     guard::{Broken, guarded},
+    review::Violation,
 };
 
 /// A struct that `#[state]` has described. Its fields are never `Option`: the graph proves when each is set.
@@ -29,6 +30,13 @@ pub trait State: Sized + Send + Sync + 'static {
 
     /// The outputs, when every one of them is written.
     fn output(fields: Self::Fields) -> Option<Self::Output>;
+
+    /// The inputs by their names.
+    #[doc(hidden)]
+    fn inputs(input: &Self::Input) -> Vec<(&'static str, &dyn Any)> {
+        let _ = input;
+        Vec::new()
+    }
 
     /// Brings the fields of one write, as JSON, from an older version of the state to this one.
     ///
@@ -59,6 +67,16 @@ pub trait Fields: Default + Send + Sync + 'static {
     /// # Errors
     /// When the state has no such field, or its value has no JSON form.
     fn read(&self, field: &str) -> Result<Option<String>, FieldError>;
+
+    /// Holds a field's value, where its type is a [`Draft`](crate::review::Draft), against what comes out of its JSON.
+    ///
+    /// # Errors
+    /// When that is another value: a part of it is not written, or not read as it was written.
+    #[doc(hidden)]
+    fn comes_back(field: &str, value: &dyn Any, json: &str) -> Result<(), FieldError> {
+        let _ = (field, value, json);
+        Ok(())
+    }
 }
 
 /// Why a field could not be written or read.
@@ -94,6 +112,11 @@ impl FieldError {
     pub(crate) fn as_broken(&self) -> Option<Broken> {
         let place = format!("{} of `{}`", self.code?, self.field);
         Some(Broken { place, problem: self.problem.clone() })
+    }
+
+    /// What is wrong with a field's value, or a part of it.
+    pub(crate) fn violated(field: &str, Violation { path, message }: Violation) -> Self {
+        Self::value(field, message).at(path)
     }
 
     /// The same, of a part of the value.

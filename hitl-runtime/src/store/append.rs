@@ -91,6 +91,9 @@ impl Append {
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tail {
+    /// The stored hash of the entry before the first of them; `None` where the first one stands at place 0. The first
+    /// entry's hash covers it, so whoever reads the tail can check that entry, too.
+    pub before: Option<Digest>,
     /// The entries from the last snapshot (itself included) or from the first place, to the head.
     pub records: Vec<Record>,
 }

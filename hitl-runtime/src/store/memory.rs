@@ -209,10 +209,10 @@ impl Store for MemoryStore {
 
     fn tail<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<Option<Tail>, StoreError>> {
         let shelf = self.shelf();
-        let tail = shelf
-            .threads
-            .get(thread)
-            .map(|journal| Tail { records: journal.records[journal.snapshot..].to_vec() });
+        let tail = shelf.threads.get(thread).map(|journal| Tail {
+            before: journal.snapshot.checked_sub(1).map(|before| journal.records[before].hash),
+            records: journal.records[journal.snapshot..].to_vec(),
+        });
         Box::pin(ready(Ok(tail)))
     }
 

@@ -143,7 +143,8 @@ pub trait Store: Send + Sync + 'static {
         true
     }
 
-    /// The entries from the last snapshot to the head; `None` for a thread that does not exist.
+    /// The entries from the last snapshot to the head, and the hash of the entry before them; `None` for a thread that
+    /// does not exist. All of it is of one moment.
     fn tail<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<Option<Tail>, StoreError>>;
 
     /// At most `limit` entries from place `from` on; empty past the head and for a thread that does not exist.

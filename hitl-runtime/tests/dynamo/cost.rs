@@ -10,7 +10,8 @@ use crate::{
 };
 
 /// What the operator signs.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[draft]
+#[derive(Clone, Debug, PartialEq, Validate)]
 pub struct Refund {
     #[garde(pattern(r"^A-[0-9]{4}$"))]
     pub order_id: String,

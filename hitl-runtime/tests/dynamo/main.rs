@@ -2,8 +2,14 @@
 //! whatever answers at the address in `HITL_DYNAMODB`, such as AWS's own DynamoDB Local (`.ci/dynamodb-local`).
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "../tampering/attacks.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod attacks;
 mod conformance;
 mod cost;
+#[path = "../tampering/desk.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod desk;
 mod dynoxide;
 mod emulator;
 mod ended;
@@ -15,3 +21,4 @@ mod patience;
 mod processes;
 mod proxy;
 mod scene;
+mod tampered;

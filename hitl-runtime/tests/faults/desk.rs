@@ -9,7 +9,8 @@ use std::{
 
 use hitl::{Error, ManualClock, Store, StoreError, ThreadId, ThreadView, journal::Settlement, prelude::*};
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[draft]
+#[derive(Clone, Debug, PartialEq, Validate)]
 pub struct Refund {
     #[garde(range(min = 1, max = 1_000_000))]
     pub cents: u64,

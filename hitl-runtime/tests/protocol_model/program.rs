@@ -134,7 +134,8 @@ fn name(event: &Event) -> &'static str {
     }
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema, Validate)]
+#[draft]
+#[derive(Clone, Debug, Validate)]
 pub struct Sum {
     #[garde(range(max = 100))]
     pub dollars: u32,

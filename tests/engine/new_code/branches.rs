@@ -12,7 +12,8 @@ mod v1 {
 
     use super::World;
 
-    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+    #[draft]
+    #[derive(Clone, Debug, PartialEq, Validate)]
     pub struct Letter {
         #[garde(length(min = 1))]
         pub text: String,
@@ -109,7 +110,8 @@ mod v2 {
     use super::World;
     pub use super::v1::Letter;
 
-    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+    #[draft]
+    #[derive(Clone, Debug, PartialEq, Validate)]
     pub struct Note {
         #[garde(length(min = 1))]
         pub lines: Vec<String>,

@@ -218,8 +218,11 @@ async fn a_fork_of_an_old_thread_is_the_new_code_s_own() {
 /// While the first program's runner has the thread, another one does not change it under its feet.
 #[tokio::test]
 async fn a_thread_that_other_code_runs_is_left_to_it() {
-    let (store, world, clock) =
-        (MemoryStore::new(), World::new([Behaviour::Hangs]), ManualClock::at_ms(1_000_000));
+    let (store, world, clock) = (
+        MemoryStore::new(),
+        World::new([Behaviour::Hangs]),
+        ManualClock::at_ms(hitl::Clock::now_ms(&hitl::SystemClock)),
+    );
     let digest = waiting(&store, &world, "t").await;
     let doomed = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let old = v1::Refunds::new(world.clone(), store.clone()).clock(clock.clone());

@@ -122,7 +122,8 @@ macro_rules! paid_and_filed {
 
             use super::World;
 
-            #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+            #[draft]
+            #[derive(Clone, Debug, PartialEq, Validate)]
             pub struct Draft {
                 #[garde(range(max = $most))]
                 pub $amount: u32,

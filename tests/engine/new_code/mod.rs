@@ -21,7 +21,8 @@ pub mod v1 {
 
     pub use super::super::effects::World;
 
-    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+    #[draft]
+    #[derive(Clone, Debug, PartialEq, Validate)]
     pub struct Draft {
         #[garde(pattern(r"^A-[0-9]{4}$"))]
         pub order: String,

@@ -48,14 +48,16 @@ async fn a_node_that_is_gone() {
 mod retyped {
     use hitl::prelude::*;
 
-    #[derive(Clone, Serialize, Deserialize, JsonSchema, Validate)]
+    #[draft]
+    #[derive(Clone, Validate)]
     #[garde(allow_unvalidated)]
     pub struct Draft {
         order: String,
         dollars: Money,
     }
 
-    #[derive(Clone, Serialize, Deserialize, JsonSchema)]
+    #[draft]
+    #[derive(Clone)]
     pub struct Money {
         cents: u64,
     }
@@ -120,7 +122,8 @@ async fn types_that_changed_and_fields_that_are_gone_are_all_named() {
 mod tightened {
     use hitl::prelude::*;
 
-    #[derive(Clone, Serialize, Deserialize, JsonSchema, Validate)]
+    #[draft]
+    #[derive(Clone, Validate)]
     pub struct Draft {
         #[garde(pattern(r"^A-[0-9]{4}$"))]
         pub order: String,
@@ -255,7 +258,8 @@ mod more_is_signed {
 
     use super::super::v1::Draft;
 
-    #[derive(Clone, Serialize, Deserialize, JsonSchema, Validate)]
+    #[draft]
+    #[derive(Clone, Validate)]
     #[serde(transparent)]
     pub struct Plan {
         #[garde(length(min = 1))]

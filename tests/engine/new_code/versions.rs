@@ -79,7 +79,8 @@ pub mod v2 {
 
     pub use super::super::v1::World;
 
-    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+    #[draft]
+    #[derive(Clone, Debug, PartialEq, Validate)]
     pub struct Proposal {
         #[garde(pattern(r"^A-[0-9]{4}$"))]
         pub order: String,

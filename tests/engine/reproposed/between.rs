@@ -9,7 +9,8 @@ use hitl::{Error, prelude::*};
 
 use super::told;
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[draft]
+#[derive(Clone, Debug, PartialEq, Validate)]
 pub struct Amount {
     #[garde(range(max = 1_000_000))]
     pub cents: u64,
@@ -60,13 +61,13 @@ async fn rate(tax: u64, office: Deps<Office>) -> Result<Tier> {
     Ok(if tax > 5_000 { Tier::High } else { Tier::Low })
 }
 
-#[interrupt_before(role = "clerk")]
+#[interrupt_before(role = "clerk", unsigned(tax))]
 #[node(Order, writes = outcome, effect)]
 async fn pay_low(draft: &Approved<Amount>, tax: u64) -> Result<String> {
     Ok(format!("{} and {tax} tax, by {}", draft.cents, draft.operator()))
 }
 
-#[interrupt_before(role = "director")]
+#[interrupt_before(role = "director", unsigned(tax))]
 #[node(Order, writes = outcome, effect)]
 async fn pay_high(draft: &Approved<Amount>, tax: u64) -> Result<String> {
     Ok(format!("{} and {tax} tax, by {}", draft.cents, draft.operator()))
@@ -202,7 +203,7 @@ async fn a_review_that_takes_no_edit_refuses_it() {
 }
 
 /// A loop asks once a round, and an edit in a later round leaves the earlier ones alone.
-#[interrupt_before(role = "clerk")]
+#[interrupt_before(role = "clerk", unsigned(tax))]
 #[node(Order, writes = tax, effect)]
 async fn instalment(draft: &Approved<Amount>, tax: Option<&u64>) -> Result<u64> {
     Ok(tax.copied().unwrap_or_default() + draft.cents)

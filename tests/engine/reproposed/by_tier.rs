@@ -7,7 +7,8 @@ use serde_json::json;
 
 use super::told;
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[draft]
+#[derive(Clone, Debug, PartialEq, Validate)]
 pub struct Payment {
     #[garde(range(max = 1_000_000))]
     pub cents: u64,

@@ -6,7 +6,8 @@ use hitl::prelude::*;
 
 use super::told;
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[draft]
+#[derive(Clone, Debug, PartialEq, Validate)]
 pub struct Parcel {
     #[garde(range(max = 1_000))]
     pub cents: u32,
@@ -32,13 +33,13 @@ async fn assess(parcel: &Parcel, runs: Deps<Runs>) -> Result<u32> {
     Ok(parcel.cents / 10)
 }
 
-#[interrupt_before(role = "clerk")]
+#[interrupt_before(role = "clerk", unsigned(tax))]
 #[node(Batch, writes = log, effect)]
 async fn pay_low(parcel: &Approved<Parcel>, tax: u32) -> Result<Vec<String>> {
     Ok(vec![format!("{} + {tax} low by {}", parcel.cents, parcel.operator())])
 }
 
-#[interrupt_before(role = "director")]
+#[interrupt_before(role = "director", unsigned(tax))]
 #[node(Batch, writes = log, effect)]
 async fn pay_high(parcel: &Approved<Parcel>, tax: u32) -> Result<Vec<String>> {
     Ok(vec![format!("{} + {tax} high by {}", parcel.cents, parcel.operator())])

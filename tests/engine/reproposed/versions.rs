@@ -6,7 +6,8 @@ use hitl::{Digest, prelude::*};
 mod shared {
     use hitl::prelude::*;
 
-    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+    #[draft]
+    #[derive(Clone, Debug, PartialEq, Validate)]
     pub struct Amount {
         #[garde(skip)]
         pub cents: u64,

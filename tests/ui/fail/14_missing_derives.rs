@@ -3,10 +3,11 @@
 mod desk;
 use desk::*;
 
-#[derive(Clone, Serialize, Deserialize, JsonSchema)]
+#[draft]
+#[derive(Clone)]
 pub struct Letter;
 
-#[derive(Clone, Serialize, Deserialize, Validate)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema, Validate)]
 pub struct Invoice {
     #[garde(skip)]
     total: u32,
@@ -29,8 +30,8 @@ async fn send(letter: &Approved<Letter>) -> Result<()> {
 #[interrupt_before]
 #[node(Mail, effect)]
 async fn bill(invoice: &Approved<Invoice>) -> Result<()> {
-//                               ^^^^^^^ `Invoice` is signed by a person, so it must derive `JsonSchema`
-//  | add `#[derive(schemars::JsonSchema)]` to `Invoice`
+//                               ^^^^^^^ `Invoice` cannot be signed by a person: it is not a `Draft`
+//  | put `#[hitl::draft]` on it, in place of the derives of `Serialize`, `Deserialize` and `JsonSchema`
     Ok(())
 }
 

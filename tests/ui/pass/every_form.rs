@@ -16,7 +16,8 @@ pub enum Risk {
 }
 
 /// What is signed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[draft]
+#[derive(Clone, Debug, PartialEq, Validate)]
 pub struct Draft {
     /// How much.
     #[garde(range(min = 1))]

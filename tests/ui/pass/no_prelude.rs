@@ -2,7 +2,8 @@
 #![deny(warnings)]
 #![allow(dead_code)]
 
-#[derive(Clone, serde::Serialize, serde::Deserialize, schemars::JsonSchema, garde::Validate)]
+#[hitl::draft]
+#[derive(Clone, garde::Validate)]
 pub struct Letter {
     #[garde(skip)]
     text: String,

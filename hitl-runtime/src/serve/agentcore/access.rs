@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use super::{House, call::kept_back, identity::Caller};
 use crate::{
     Agent, Error, Operator, ThreadId,
-    journal::{Entry, Event},
+    journal::{Entry, Event, Requester},
     run::Graph,
     serve::wire::{Action, Refusal, Request},
 };
@@ -160,7 +160,9 @@ async fn concerns<G: Graph>(agent: &Agent<G>, thread: &ThreadId, operator: &Oper
         looks += 1;
         let events = page.iter().filter_map(|record| serde_json::from_slice::<Entry>(&record.body).ok());
         let is_theirs = |event: Event| match event {
-            Event::Started { by, .. } => by.as_deref() == Some(operator.name()),
+            Event::Started { requester, .. } => {
+                requester.as_ref().and_then(Requester::owner) == Some(operator.name())
+            }
             Event::Paused { role, .. } => role.is_some_and(|role| operator.holds(&role)),
             _ => false,
         };

@@ -215,6 +215,8 @@ mod tests {
             (r#"{"a":1,"\u0061":2}"#, "duplicate_key"),
             (r#"[{"deep":[{"patch":{"cents":1,"cents":2}}]}]"#, "duplicate_key"),
             (&smuggled, "invalid_request"),
+            // Where numbers are kept as text, `exact::parse` refuses it after this.
+            #[cfg(not(feature = "arbitrary-precision"))]
             ("1e999", "invalid_json"),
             ("{", "invalid_json"),
             ("{} {}", "invalid_json"),

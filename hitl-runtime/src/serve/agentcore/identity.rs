@@ -10,7 +10,7 @@ use super::{
     answer,
     token::{Subject, Tokens},
 };
-use crate::{Operator, run::Graph, serve::wire::Refusal};
+use crate::{Operator, journal::Evidence, run::Graph, serve::wire::Refusal};
 
 /// Whom a verdict is taken from.
 ///
@@ -111,13 +111,13 @@ impl Operators {
                 "operator_mismatch",
                 "the payload names another operator than the token does",
             )),
-            (Some(subject), _) => Ok(Some(subject.operator.clone())),
+            (Some(subject), _) => Ok(Some(subject.operator_through(caller.channel))),
             (None, Some(_)) if !self.claimed => Err(Refusal::new(
                 403,
                 "operator_unverified",
                 "a name in the payload is not taken here: send the operator's token as `Authorization: Bearer …`",
             )),
-            (None, claimed) => Ok(claimed),
+            (None, claimed) => Ok(claimed.map(|it| it.with_evidence(Evidence::through(caller.channel)))),
         }
     }
 }
@@ -125,6 +125,8 @@ impl Operators {
 /// Who calls.
 pub(super) struct Caller {
     pub(super) session: Option<String>,
+    /// What the journal calls the way that the request came.
+    channel: &'static str,
     subject: Option<Subject>,
 }
 
@@ -135,15 +137,21 @@ impl Caller {
     }
 
     /// Reads and verifies what the headers say.
-    pub(super) async fn of<G: Graph>(house: &House<G>, headers: &HeaderMap) -> Result<Self, Refusal> {
+    pub(super) async fn of<G: Graph>(
+        house: &House<G>,
+        headers: &HeaderMap,
+        channel: &'static str,
+    ) -> Result<Self, Refusal> {
         let session = answer::text(headers, answer::SESSION).map(str::to_owned);
         // Where nothing can verify a token, it proves nothing, and neither does what else a request is signed with.
-        let Some(tokens) = &house.operators.tokens else { return Ok(Self { session, subject: None }) };
+        let Some(tokens) = &house.operators.tokens else {
+            return Ok(Self { session, channel, subject: None });
+        };
         let subject = match bearer(headers)? {
             Some(token) => Some(tokens.verify(token, house.agent.now_ms() / 1000).await?),
             None => None,
         };
-        Ok(Self { session, subject })
+        Ok(Self { session, channel, subject })
     }
 
     /// Whether the token that a connection was opened with is good yet.

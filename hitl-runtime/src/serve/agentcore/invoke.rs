@@ -80,7 +80,7 @@ async fn answer<G: Graph>(
     let events = wants_events(&headers);
     let caller = async {
         door::is_json(&headers)?;
-        house.caller(headers).await
+        house.caller(headers, "http").await
     };
     let caller = match caller.await {
         Ok(caller) => caller,

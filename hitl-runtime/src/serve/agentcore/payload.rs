@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use serde_json::Value;
 
 use super::{bounded, connections::Connection};
-use crate::serve::wire::Refusal;
+use crate::{Violation, journal::exact, serve::wire::Refusal};
 
 /// The largest request that is read, unless it is said otherwise. A thread's state is far below this.
 pub(super) const LARGEST: usize = 1024 * 1024;
@@ -74,8 +74,8 @@ pub(super) fn parse(bytes: &[u8], largest: usize, connection: Option<&Connection
     if let Some(connection) = connection {
         connection.takes(weight)?;
     }
-    // serde_json has no NaN and no infinity (RFC 8259).
-    serde_json::from_str(text).map_err(|error| invalid_json(&error.to_string()))
+    // It has no NaN and no infinity (RFC 8259), nor a number that would be rounded.
+    exact::parse(text).map_err(|error| invalid_json(&Violation::from(error).to_string()))
 }
 
 fn too_large(largest: usize) -> Refusal {

@@ -48,7 +48,7 @@ pub(super) async fn connect<G: Graph>(
         Err(rejection) => return answer::refused(&no_socket(&rejection)),
     };
     let span = invoke::span(&headers);
-    let caller = match house.caller(headers).await {
+    let caller = match house.caller(headers, "ws").await {
         Ok(caller) => Arc::new(caller),
         Err(refusal) => return answer::refused(&refusal),
     };

@@ -13,7 +13,7 @@ use tracing::Instrument as _;
 
 use super::{House, access::Hearing, call::Call};
 use crate::{
-    journal::Event as Entry,
+    journal::{Event as Entry, Requester},
     run::{Graph, Heard, Listener},
     serve::wire::{Refusal, Reply},
 };
@@ -108,8 +108,8 @@ impl Following {
     /// What the caller may hear. A name may be taken by somebody else's thread, which is no affair of a starter's.
     fn let_through(&mut self, heard: Heard) -> Option<Heard> {
         if let (Hearing::Own(own), Heard::Entry(entry)) = (&self.hearing, &heard)
-            && let Entry::Started { by, .. } = &entry.event
-            && by == own
+            && let Entry::Started { requester, .. } = &entry.event
+            && requester.as_ref().and_then(Requester::owner) == own.as_deref()
         {
             self.hearing = Hearing::All;
         }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::keys::{InvalidKeys, Keys};
-use crate::{Operator, ThreadId, serve::wire::Refusal};
+use crate::{Digest, Operator, ThreadId, journal::Evidence, serve::wire::Refusal};
 
 /// Where the roles of a subject stand, unless it is said otherwise.
 const ROLES: &str = "roles";
@@ -145,7 +145,15 @@ impl Tokens {
         validation.required_spec_claims.clear();
         let claims =
             decode::<Claims>(token, &key, &validation).map_err(|_| invalid("its signature is wrong"))?.claims;
-        self.subject(claims, now)
+        let evidence = Evidence {
+            issuer: claims.iss.clone(),
+            subject: claims.sub.clone(),
+            key: header.kid,
+            token: Some(Digest::of(token.as_bytes())),
+            ..Evidence::default()
+        };
+        let Subject { operator, until } = self.subject(claims, now)?;
+        Ok(Subject { operator: operator.with_evidence(evidence), until })
     }
 
     fn subject(&self, claims: Claims, now: u64) -> Result<Subject, Refusal> {
@@ -266,6 +274,12 @@ pub(super) struct Subject {
 }
 
 impl Subject {
+    /// The operator, with the evidence of their token and the channel that it came through.
+    pub(super) fn operator_through(&self, channel: &str) -> Operator {
+        let evidence = self.operator.evidence().cloned().unwrap_or_default();
+        self.operator.clone().with_evidence(Evidence { channel: Some(channel.to_owned()), ..evidence })
+    }
+
     /// Whether it speaks yet.
     pub(super) fn still(&self, now: u64) -> Result<(), Refusal> {
         if (now as f64) < self.until {

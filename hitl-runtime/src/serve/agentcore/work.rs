@@ -35,9 +35,13 @@ impl<G: Graph> House<G> {
 
 impl<G: Graph> House<G> {
     /// Reads who calls, and verifies it where nodes run.
-    pub(super) async fn caller(self: &Arc<Self>, headers: HeaderMap) -> Result<Caller, Refusal> {
+    pub(super) async fn caller(
+        self: &Arc<Self>,
+        headers: HeaderMap,
+        channel: &'static str,
+    ) -> Result<Caller, Refusal> {
         let house = Arc::clone(self);
-        self.work(async move { Caller::of(&house, &headers).await }).await
+        self.work(async move { Caller::of(&house, &headers, channel).await }).await
     }
 }
 

@@ -166,11 +166,24 @@ pub(super) enum Command {
         /// The thread [default: every one in the store that runs on this graph]
         thread: Option<String>,
     },
-    /// Prove that a journal is as it was written
+    /// Prove that a journal is as it was written, and that what it says can have happened
+    ///
+    /// With journal keys (HITL_JOURNAL_KEY), each entry must bear a MAC of one of them.
     Verify {
         /// The thread [default: every one in the store]
         thread: Option<String>,
         /// Heads that were kept elsewhere, as `verify --json` printed them: each must still be there
+        #[arg(long, value_name = "FILE")]
+        against: Option<PathBuf>,
+    },
+    /// Vouch for a thread that was written without a journal key, so that it is authenticated from here on
+    ///
+    /// The journal is verified first. Look at its history, too: without heads that were kept elsewhere nothing shows that
+    /// it was not written anew.
+    Adopt {
+        /// The thread
+        thread: String,
+        /// Heads that were kept elsewhere, as `verify --json` printed them
         #[arg(long, value_name = "FILE")]
         against: Option<PathBuf>,
     },

@@ -83,7 +83,7 @@ impl<G: Graph> Session<'_, G> {
             },
             // Deleted since the page was read.
             Err(Error::UnknownThread { .. }) => Ok(()),
-            Err(error @ Error::Damaged { .. }) => {
+            Err(error @ (Error::Damaged { .. } | Error::Unauthenticated { .. })) => {
                 found.refused += 1;
                 let (code, message) = (error.code(), error.to_string());
                 found.threads.push(json!({

@@ -9,7 +9,7 @@ use super::{
     schema::{Schema, in_order},
     visible::{json_isolated, stretches_isolated, without_isolates},
 };
-use crate::run::ReviewView;
+use crate::{Violation, journal::exact, run::ReviewView};
 
 /// The editor to call: `$VISUAL`, `$EDITOR`, or what every machine has.
 pub(super) fn command() -> OsString {
@@ -108,10 +108,10 @@ pub(super) fn read(page: &str, before: &Value) -> Edited {
     if text.trim().is_empty() {
         return Edited::Nothing;
     }
-    match serde_json::from_str::<Value>(&text) {
+    match exact::parse(&text) {
         Ok(draft) if draft == *before => Edited::Unchanged,
         Ok(draft) => Edited::Draft(draft),
-        Err(error) => Edited::Unreadable(format!("this is no JSON: {error}")),
+        Err(error) => Edited::Unreadable(format!("this is no JSON: {}", Violation::from(error))),
     }
 }
 
@@ -171,6 +171,8 @@ mod tests {
             Edited::Unreadable("this is no JSON: expected value at line 3 column 8".to_owned())
         );
     }
+
+    crate::review::drafts!(Call);
 
     #[derive(serde::Serialize, serde::Deserialize, schemars::JsonSchema, garde::Validate)]
     #[garde(allow_unvalidated)]

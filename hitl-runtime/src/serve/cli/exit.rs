@@ -135,7 +135,7 @@ impl From<Error> for Refusal {
             Error::UnknownThread { .. } | Error::NoSuchPlace { .. } => Exit::Unknown,
             Error::OtherCode { .. } => Exit::Running,
             Error::UserCodeFailed { .. } => Exit::Failed,
-            Error::Damaged { .. } | Error::Store(_) => Exit::Store,
+            Error::Damaged { .. } | Error::Unauthenticated { .. } | Error::Store(_) => Exit::Store,
             _ => Exit::Refused,
         };
         let mut refusal = Self::new(exit, error.code(), &error);

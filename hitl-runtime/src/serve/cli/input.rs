@@ -7,7 +7,7 @@ use super::{
     session::Session,
     set,
 };
-use crate::{Error, ThreadId, graph::FieldSpec, run::Graph};
+use crate::{Error, ThreadId, Violation, graph::FieldSpec, journal::exact, run::Graph};
 
 impl<G: Graph> Session<'_, G> {
     pub(super) async fn start(
@@ -29,7 +29,10 @@ impl<G: Graph> Session<'_, G> {
     /// Starts a thread, and waits until a person must move.
     pub(super) async fn begin(&mut self, thread: &ThreadId, input: &Value) -> Result<(), Refusal> {
         let agent = self.agent.clone();
-        let started = self.running(thread, agent.start_json(thread, input)).await?;
+        let started = match self.requester() {
+            Some(requester) => self.running(thread, agent.start_json_as(&requester, thread, input)).await?,
+            None => self.running(thread, agent.start_json(thread, input)).await?,
+        };
         self.mended(started).map(drop)
     }
 
@@ -94,7 +97,8 @@ impl<G: Graph> Session<'_, G> {
     /// JSON from an argument, or from standard input where that is `-`.
     pub(super) async fn json_argument(&mut self, option: &str, json: &str) -> Result<Value, Refusal> {
         let text = if json == "-" { self.screen.read_all(true).await? } else { json.to_owned() };
-        serde_json::from_str(&text).map_err(|e| Refusal::usage(format_args!("{option} is no JSON: {e}")))
+        exact::parse(&text)
+            .map_err(|e| Refusal::usage(format_args!("{option} is no JSON: {}", Violation::from(e))))
     }
 
     /// The name that was given, or one that is not taken: `refund-agent-7f3a2c9k`.

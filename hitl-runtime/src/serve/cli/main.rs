@@ -5,7 +5,7 @@ use std::{panic::AssertUnwindSafe, process::ExitCode, time::Duration};
 use futures_util::FutureExt as _;
 
 use super::{Cli, Exit, escape::escape, input::kebab};
-use crate::{Agent, Error, NodeError, Store, guard::said, run::Graph, store::from_env};
+use crate::{Agent, Error, NodeError, Store, guard::said, journal::JournalKeys, run::Graph, store::from_env};
 
 /// How long a thread that is kept busy is waited for at the end. What a store was told to write is written by then.
 const GRACE: Duration = Duration::from_secs(1);
@@ -61,7 +61,11 @@ where
         None => usual::<G>().await?,
     };
     let deps = deps().await.map_err(|error| Error::NotSetUp { problem: error.into().to_string() })?;
-    Ok(Agent::new(deps, store))
+    let agent = Agent::new(deps, store);
+    Ok(match JournalKeys::from_env()? {
+        Some(keys) => agent.journal_keys(keys),
+        None => agent,
+    })
 }
 
 /// Where threads are kept when nobody says it: in a file that is named like the graph.

@@ -56,7 +56,7 @@ pub use main::main;
 pub use screen::Io;
 
 use self::{args::Args, exit::Refusal, program::Program, screen::Screen, session::Session};
-use crate::{Agent, Error, run::Graph};
+use crate::{Agent, Error, journal::JournalKeys, run::Graph};
 
 /// Does what the program's arguments say, and gives the program's exit code.
 pub async fn run<G: Graph>(agent: Agent<G>) -> ExitCode {
@@ -132,6 +132,11 @@ impl<G: Graph> Cli<G> {
         let json = args.global.json;
         let mut screen = Screen::new(io, args.global.color, json);
         let agent = match self.agent.await {
+            Ok(agent) if agent.inner.keys.is_none() && JournalKeys::are_asked_for() => {
+                let problem = "the environment gives a journal key, and this program's agent was made without: give                                it `.journal_keys(…)` of `JournalKeys::from_env()`, or unset HITL_JOURNAL_KEY";
+                let error = Error::NotSetUp { problem: problem.to_owned() };
+                return refuse(&mut screen, &Refusal::from(error), json);
+            }
             Ok(agent) => agent,
             Err(error) => return refuse(&mut screen, &Refusal::from(error), json),
         };

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     Agent, Error, Operator, ThreadId,
-    journal::{Settlement, Values},
+    journal::{Evidence, Settlement, Values},
     run::{Graph, ThreadView},
 };
 
@@ -63,6 +63,7 @@ impl<'a, G: Graph> Session<'a, G> {
             Some(Command::Settle { thread, digest, how }) => self.settle(&thread, digest, how).await,
             Some(Command::Fork { thread, at, new }) => self.fork(&thread, at, new).await,
             Some(Command::Check { thread }) => self.check(thread).await,
+            Some(Command::Adopt { thread, against }) => self.adopt(&thread, against.as_deref()).await,
             Some(Command::Verify { thread, against }) => self.verify(thread, against.as_deref()).await,
             #[cfg(feature = "agentcore")]
             Some(Command::Serve { listen, let_anyone_decide }) => self.serve(listen, let_anyone_decide).await,
@@ -74,7 +75,10 @@ impl<'a, G: Graph> Session<'a, G> {
     async fn resume(&mut self, thread: &str) -> Result<Exit, Refusal> {
         let thread = self.thread_id(thread)?;
         let agent = self.agent.clone();
-        let resumed = self.running(&thread, agent.resume(&thread)).await?;
+        let resumed = match self.requester() {
+            Some(requester) => self.running(&thread, agent.resume_as(&requester, &thread)).await?,
+            None => self.running(&thread, agent.resume(&thread)).await?,
+        };
         self.mended(resumed)?;
         self.stands(&thread).await
     }
@@ -278,7 +282,7 @@ impl<'a, G: Graph> Session<'a, G> {
                 Error::NoSuchPlace { thread, .. } | Error::SignatureNotCarried { thread, .. } => {
                     on("history", thread)
                 }
-                Error::Damaged { thread, .. } => on("verify", thread),
+                Error::Damaged { thread, .. } | Error::Unauthenticated { thread, .. } => on("verify", thread),
                 _ => None,
             };
             let refusal = Refusal::from(error);
@@ -305,7 +309,12 @@ impl<'a, G: Graph> Session<'a, G> {
         for role in roles.chain(role.filter(|_| self.global.roles.is_empty())) {
             operator = operator.role(role);
         }
-        Ok(operator)
+        Ok(operator.with_evidence(Evidence::through("cli")))
+    }
+
+    /// Who starts or resumes a thread, where they are named.
+    pub(super) fn requester(&self) -> Option<Operator> {
+        self.global.operator.as_ref().and_then(|_| self.operator(None).ok())
     }
 }
 

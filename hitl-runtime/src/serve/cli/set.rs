@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{exit::Refusal, schema::Schema};
+use crate::journal::exact;
 
 /// One assignment.
 #[derive(Debug, PartialEq, Eq)]
@@ -74,7 +75,7 @@ impl Assignment {
 
 /// A value as it is typed: JSON, or else the text itself.
 pub(super) fn value(text: &str, is_text: bool) -> Value {
-    match serde_json::from_str::<Value>(text.trim()) {
+    match exact::parse(text.trim()) {
         Ok(value) if !is_text || value.is_string() || value.is_null() => value,
         _ => Value::from(text),
     }

@@ -71,7 +71,7 @@ impl<G: Graph> Session<'_, G> {
             }
         });
         // It ends only in a panic, such as one in the store. Whoever started the program starts it again.
-        let watch = AssertUnwindSafe(async { watch.await }).catch_unwind();
+        let watch = AssertUnwindSafe(watch).catch_unwind();
         match select(Box::pin(watch), select(Box::pin(interrupt), failed)).await {
             Either::Left((Ok(never), _)) => never,
             Either::Left((Err(panic), _)) => {

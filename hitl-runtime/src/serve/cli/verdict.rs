@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     Digest, Error, Operator, Reason, ThreadId, Verdict,
+    journal::Evidence,
     run::{Graph, Preview, ReviewView, ThreadView},
 };
 
@@ -250,8 +251,10 @@ impl<G: Graph> Session<'_, G> {
     pub(super) async fn decide(&mut self, chosen: &Chosen, verdict: Verdict) -> Result<(), Refusal> {
         let thread: &ThreadId = &chosen.view.thread;
         let agent = self.agent.clone();
-        let decided =
-            self.running(thread, agent.decide(thread, chosen.digest, &chosen.operator, verdict)).await?;
+        let previewed = !chosen.sure || matches!(verdict, Verdict::Edit { .. });
+        let evidence = Evidence { previewed, ..Evidence::through("cli") };
+        let operator = chosen.operator.clone().with_evidence(evidence);
+        let decided = self.running(thread, agent.decide(thread, chosen.digest, &operator, verdict)).await?;
         if let Err(Error::Expired { .. }) = &decided {
             // What nobody signed in time has been rejected, so the thread did move.
             return self.mended(decided.map(drop)).map_err(|refusal| refusal.detail("moved", true));

@@ -1,7 +1,8 @@
 //! `verify`: whether journals are as they were written, by themselves and by heads that were kept elsewhere.
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
+use futures_util::future::BoxFuture;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -12,7 +13,7 @@ use super::{
 };
 use crate::{
     Error, ThreadId,
-    run::{Graph, Head},
+    run::{Audit, Graph, Head, Unchecked},
 };
 
 /// What `verify --json` printed.
@@ -26,6 +27,11 @@ struct Kept {
 struct Found {
     verified: Vec<Head>,
     damaged: Vec<Value>,
+    unchecked: Vec<Value>,
+    /// Threads whose heads were kept, and that are gone.
+    missing: Vec<ThreadId>,
+    /// Threads that no kept head names.
+    new: Vec<ThreadId>,
 }
 
 impl<G: Graph> Session<'_, G> {
@@ -35,30 +41,42 @@ impl<G: Graph> Session<'_, G> {
         against: Option<&Path>,
     ) -> Result<Exit, Refusal> {
         let mut found = Found::default();
-        match (thread, against) {
+        let only = thread.map(|thread| self.thread_id(&thread)).transpose()?;
+        let kept = against.map(heads).transpose()?;
+        match (&only, &kept) {
             (Some(thread), None) => {
-                let thread = self.thread_id(&thread)?;
-                let head = self.agent.verify(&thread).await.map_err(|error| match error {
-                    // The command that mends it is not the one that found it.
-                    damaged @ Error::Damaged { .. } => Refusal::from(damaged),
-                    other => self.mended::<()>(Err(other)).err().unwrap_or_else(|| Refusal::usage("")),
-                })?;
-                self.whole(&mut found, head)?;
+                let audit = self.agent.audit(thread, None).await;
+                let audit = self.mended(audit)?;
+                self.judged(&mut found, &audit)?;
             }
-            (thread, Some(file)) => {
-                let only = thread.map(|thread| self.thread_id(&thread)).transpose()?;
-                for head in heads(file)? {
-                    if only.as_ref().is_none_or(|only| *only == head.thread) {
-                        let held = self.agent.holds(&head).await;
-                        self.judged(&mut found, &head.thread, held)?;
+            (only, Some(kept)) => {
+                for head in kept.iter().filter(|head| only.as_ref().is_none_or(|only| *only == head.thread)) {
+                    match self.agent.audit(&head.thread, Some(head)).await {
+                        Err(error @ Error::UnknownThread { .. }) => self.missing(&mut found, head, &error)?,
+                        audit => {
+                            let audit = self.mended(audit)?;
+                            self.judged(&mut found, &audit)?;
+                        }
                     }
                 }
+                if only.is_none() {
+                    self.verify_all(&mut found, kept).await?;
+                }
             }
-            (None, None) => self.verify_all(&mut found).await?,
+            (None, None) => self.verify_all(&mut found, &[]).await?,
+        }
+        if against.is_none() {
+            found.new.clear();
         }
         let exit = if found.damaged.is_empty() { Exit::Done } else { Exit::Store };
         if self.global.json {
-            self.json(&json!({ "verified": found.verified, "damaged": found.damaged }))?;
+            let Found { verified, damaged, unchecked, missing, new } = &found;
+            let mut json = json!({ "verified": verified, "damaged": damaged, "unchecked": unchecked });
+            if against.is_some() {
+                json["missing"] = json!(missing);
+                json["new"] = json!(new);
+            }
+            self.json(&json)?;
         } else if found.verified.is_empty() && found.damaged.is_empty() {
             let nothing =
                 if against.is_some() { "No head is in that file.\n" } else { "The store is empty.\n" };
@@ -67,16 +85,49 @@ impl<G: Graph> Session<'_, G> {
         Ok(exit)
     }
 
-    async fn verify_all(&mut self, found: &mut Found) -> Result<(), Refusal> {
+    pub(super) async fn adopt(&mut self, thread: &str, against: Option<&Path>) -> Result<Exit, Refusal> {
+        let (thread, operator) = (self.thread_id(thread)?, self.operator(None)?);
+        let kept = against.map(heads).transpose()?;
+        let kept = match &kept {
+            Some(kept) => Some(kept.iter().find(|head| head.thread == thread).ok_or_else(|| {
+                Refusal::usage(format_args!("no head of thread `{thread}` is in that file"))
+            })?),
+            None => None,
+        };
+        let adopted: BoxFuture<'_, _> = Box::pin(self.agent.adopt(&thread, &operator, kept));
+        let head = self.mended(adopted.await)?;
+        let mut found = Found::default();
+        self.whole(&mut found, head)?;
+        if self.global.json {
+            self.json(&json!({ "adopted": found.verified }))?;
+        }
+        Ok(Exit::Done)
+    }
+
+    /// Verifies every thread in the store that no kept head names.
+    async fn verify_all(&mut self, found: &mut Found, kept: &[Head]) -> Result<(), Refusal> {
+        let known: BTreeSet<&ThreadId> = kept.iter().map(|head| &head.thread).collect();
         let mut after = None;
         loop {
             let page = self.agent.store().threads(None, after.as_deref(), 100).await.map_err(Error::from);
             let page = self.mended(page)?;
             for (thread, _) in page.items {
-                match self.agent.verify(&thread).await {
+                if known.contains(&thread) {
+                    continue;
+                }
+                match self.agent.audit(&thread, None).await {
                     // Deleted since the page was read.
                     Err(Error::UnknownThread { .. }) => {}
-                    walked => self.judged(found, &thread, walked)?,
+                    audit => {
+                        let audit = self.mended(audit)?;
+                        if !kept.is_empty() && !self.global.json {
+                            let name = super::escape::escape(thread.as_str()).into_owned();
+                            self.screen
+                                .out(&format!("{} {name}  new: no kept head names it\n", paint(DIM, "+")))?;
+                        }
+                        found.new.push(thread);
+                        self.judged(found, &audit)?;
+                    }
                 }
             }
             match page.next {
@@ -86,26 +137,49 @@ impl<G: Graph> Session<'_, G> {
         }
     }
 
-    fn judged(
-        &mut self,
-        found: &mut Found,
-        thread: &ThreadId,
-        walked: Result<Head, Error>,
-    ) -> Result<(), Refusal> {
-        match walked {
-            Ok(head) => self.whole(found, head),
-            Err(error @ (Error::Damaged { .. } | Error::UnknownThread { .. })) => {
-                if !self.global.json {
-                    let text = super::escape::escape_sentence(&error.to_string()).into_owned();
-                    self.screen.out(&format!("{} {text}\n", paint(RED, "✗")))?;
-                }
-                found
-                    .damaged
-                    .push(json!({ "thread": thread, "code": error.code(), "message": error.to_string() }));
-                Ok(())
-            }
-            Err(error) => Err(error.into()),
+    fn missing(&mut self, found: &mut Found, head: &Head, error: &Error) -> Result<(), Refusal> {
+        let place = head.place;
+        let message = format!("{error}; its head was kept at place {place}: it was deleted, or is missing");
+        self.wrong(&message)?;
+        found.damaged.push(json!({ "thread": head.thread, "code": error.code(), "message": message }));
+        found.missing.push(head.thread.clone());
+        Ok(())
+    }
+
+    fn wrong(&mut self, message: &str) -> Result<(), Refusal> {
+        if !self.global.json {
+            let text = super::escape::escape_sentence(message).into_owned();
+            self.screen.out(&format!("{} {text}\n", paint(RED, "✗")))?;
         }
+        Ok(())
+    }
+
+    fn judged(&mut self, found: &mut Found, audit: &Audit) -> Result<(), Refusal> {
+        let thread = &audit.head.thread;
+        for Unchecked { from, to, reason, .. } in &audit.unchecked {
+            if !self.global.json {
+                let text = format!("{thread}: the meaning of places {from} to {to} is not checked: {reason}");
+                let text = super::escape::escape_sentence(&text).into_owned();
+                self.screen.out(&format!("{} {text}\n", paint(DIM, "?")))?;
+            }
+            found.unchecked.push(json!({ "thread": thread, "from": from, "to": to, "reason": reason }));
+        }
+        if audit.findings.is_empty() {
+            return self.whole(found, audit.head.clone());
+        }
+        for finding in &audit.findings {
+            let one = Audit { findings: vec![finding.clone()], ..audit.clone() };
+            let Err(error) = one.sound() else { continue };
+            self.wrong(&error.to_string())?;
+            found.damaged.push(json!({
+                "thread": thread,
+                "place": finding.place,
+                "kind": finding.kind,
+                "code": error.code(),
+                "message": error.to_string(),
+            }));
+        }
+        Ok(())
     }
 
     fn whole(&mut self, found: &mut Found, head: Head) -> Result<(), Refusal> {

@@ -55,11 +55,13 @@ impl<G: Graph> Agent<G> {
             Action::Get => {}
             Action::History { from, limit } => return self.page(thread, from, limit).await,
             Action::Start { input } => {
-                let by = operator.filter(|operator| !operator.is_unverified());
-                self.start_as(thread.clone(), &input, by.map(|operator| operator.name().to_owned())).await?;
+                self.start_for(operator, thread.clone(), &input).await?;
             }
             Action::Resume => {
-                self.resume(&thread).await?;
+                match operator {
+                    Some(operator) => self.resume_as(operator, &thread).await?,
+                    None => self.resume(&thread).await?,
+                };
             }
             Action::Settle { digest, how } => {
                 self.settle(&thread, digest, by()?, *how).await?;

@@ -129,7 +129,7 @@ fn status(error: &Error) -> u16 {
         | Error::UnknownKey { .. }
         | Error::Unchanged { .. }
         | Error::BadVerdict { .. } => 422,
-        Error::Damaged { .. } => 500,
+        Error::Damaged { .. } | Error::Unauthenticated { .. } => 500,
         Error::NoRandomness { .. } | Error::NotSetUp { .. } | Error::Store(_) => 503,
     }
 }

@@ -152,10 +152,12 @@ pub async fn tails<S: Store>(open: impl AsyncFn() -> S) {
         append.records.iter_mut().for_each(|record| record.snapshot = snapshots.contains(&record.place));
         written.extend(append.records.clone());
         ok("append", store.append(append).await);
-        let tail = ok("tail", store.tail(&thread).await).map(|tail| tail.records);
+        let tail = ok("tail", store.tail(&thread).await);
+        let before = written.iter().find(|record| record.place + 1 == from).map(|record| record.hash);
+        same("the hash before the tail", &tail.as_ref().map(|tail| tail.before), &Some(before));
         same(
             "the tail",
-            &tail,
+            &tail.map(|tail| tail.records),
             &Some(written.iter().filter(|record| record.place >= from).cloned().collect()),
         );
     }

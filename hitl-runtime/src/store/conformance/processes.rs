@@ -137,6 +137,9 @@ pub async fn whole(store: &impl Store, thread: &ThreadId) -> Vec<Record> {
         let part = there.and_then(|(first, last)| records.get(first..=last));
         assert!(part == Some(&tail.records), "the tail of `{thread}` is no part of its journal");
         assert!(first.place == 0 || first.snapshot, "the tail of `{thread}` starts with no snapshot");
+        let before =
+            there.and_then(|(first, _)| records.get(first.checked_sub(1)?)).map(|record| record.hash);
+        assert!(tail.before == before, "the tail of `{thread}` follows another hash than that before it");
         assert!(
             !tail.records[1..].iter().any(|record| record.snapshot),
             "the tail of `{thread}` starts too early"

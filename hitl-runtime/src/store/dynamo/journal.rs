@@ -11,7 +11,7 @@ use super::{
     trouble,
 };
 use crate::{
-    StoreError, ThreadId,
+    Digest, StoreError, ThreadId,
     store::{Place, Record, Tail},
 };
 
@@ -60,17 +60,32 @@ impl Shared {
         items.remove(0);
         // The newest batch first.
         let (mut batches, mut missing) = (Vec::new(), head.next);
+        // The tail, once its snapshot is found, as long as the hash of the entry before it is not.
+        let mut found: Option<Vec<Record>> = None;
         loop {
             for item in &items {
                 let Some(last) = last_of(item, &head).filter(|last| *last < head.next) else { continue };
                 let batch = self.read_batch(thread, item, last).await?;
                 let Some(batch) = batch.filter(|_| last + 1 == missing) else { return Ok(Reading::Torn) };
                 missing -= batch.records.len() as Place;
+                if let Some(records) = found.take() {
+                    let before = batch.records.last().map(|record| record.hash);
+                    return Ok(Reading::Whole(Some(Tail { before, records })));
+                }
+                if last + 1 == head.next && batch.records.last().map(|record| record.hash) != Some(head.hash)
+                {
+                    let what = "the newest entry: its hash is not that of the head";
+                    return Err(trouble::damaged(&self.table.name, thread, what));
+                }
                 let has_snapshot = batch.records.iter().any(|record| record.snapshot);
                 batches.push(batch.records);
                 if missing == 0 || has_snapshot {
-                    let records: Vec<_> = batches.into_iter().rev().flatten().collect();
-                    return Ok(Reading::Whole(Some(Tail { records: from_snapshot(records) })));
+                    let records = std::mem::take(&mut batches).into_iter().rev().flatten().collect();
+                    let (before, records) = from_snapshot(records);
+                    if before.is_some() || missing == 0 {
+                        return Ok(Reading::Whole(Some(Tail { before, records })));
+                    }
+                    found = Some(records);
                 }
             }
             if next.is_none() {
@@ -150,9 +165,13 @@ fn last_of(item: &Item, head: &Head) -> Option<Place> {
     (born == head.born).then_some(last)
 }
 
-fn from_snapshot(mut records: Vec<Record>) -> Vec<Record> {
+/// The entries from the last snapshot on, and the hash of the one before them, where that is among them.
+fn from_snapshot(mut records: Vec<Record>) -> (Option<Digest>, Vec<Record>) {
     match records.iter().rposition(|record| record.snapshot) {
-        Some(snapshot) => records.split_off(snapshot),
-        None => records,
+        Some(snapshot) => {
+            let tail = records.split_off(snapshot);
+            (records.last().map(|record| record.hash), tail)
+        }
+        None => (None, records),
     }
 }

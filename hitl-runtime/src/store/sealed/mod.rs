@@ -189,7 +189,9 @@ impl<S: Store> Store for Sealed<S> {
     fn tail<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<Option<Tail>, StoreError>> {
         Box::pin(async move {
             match self.store.tail(thread).await? {
-                Some(Tail { records }) => Ok(Some(Tail { records: self.open_all(thread, records).await? })),
+                Some(Tail { before, records }) => {
+                    Ok(Some(Tail { before, records: self.open_all(thread, records).await? }))
+                }
                 None => Ok(None),
             }
         })

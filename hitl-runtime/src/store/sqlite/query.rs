@@ -9,7 +9,9 @@ use crate::{
 };
 
 // CROSS JOIN keeps SQLite from turning the two round.
-const TAIL: &str = "SELECT e.place, e.hash, e.snapshot, e.body
+// The hash before the first of them comes with it, in the same moment of the file.
+const TAIL: &str = "SELECT e.place, e.hash, e.snapshot, e.body, CASE WHEN e.place = t.snapshot THEN
+         (SELECT b.hash FROM hitl_entries AS b WHERE b.thread = t.id AND b.place = t.snapshot - 1) END
      FROM hitl_threads AS t CROSS JOIN hitl_entries AS e ON e.thread = t.id AND e.place >= t.snapshot
      WHERE t.name = ?1 ORDER BY e.place";
 
@@ -41,8 +43,13 @@ pub(super) const ALL: &[&str] = &[TAIL, ENTRIES, REVIEWS, THREADS, ENDED, STANDI
 
 pub(super) fn tail(connection: &Connection, thread: &ThreadId) -> rusqlite::Result<Option<Tail>> {
     let mut query = connection.prepare_cached(TAIL)?;
-    let records: Vec<_> = query.query_map((thread.as_str(),), record)?.collect::<Result<_, _>>()?;
-    Ok((!records.is_empty()).then_some(Tail { records }))
+    let mut before = None;
+    let rows = query.query_map((thread.as_str(),), |row| {
+        before = before.or(row.get::<_, Option<[u8; 32]>>(4)?.map(Digest::from_bytes));
+        record(row)
+    })?;
+    let records: Vec<_> = rows.collect::<Result<_, _>>()?;
+    Ok((!records.is_empty()).then_some(Tail { before, records }))
 }
 
 pub(super) fn entries(

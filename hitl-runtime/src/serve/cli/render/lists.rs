@@ -10,7 +10,7 @@ use crate::{
     OpenReview, Standing, ThreadId,
     calendar::utc,
     graph::GraphSpec,
-    journal::{Decision, Event, Proposal, Renamed, Settlement, To, Usage, Voided},
+    journal::{Decision, Event, Proposal, Renamed, Requester, Settlement, To, Usage, Voided},
     run::HistoryEntry,
     serve::cli::{
         ages::{ago, deadline, left},
@@ -81,7 +81,7 @@ pub(in crate::serve::cli) fn history(entries: &[HistoryEntry], frame: Frame) -> 
     let rows: Vec<Vec<String>> = entries
         .iter()
         .map(|entry| {
-            let what = format!("{}{}", what(&entry.event), took(&entry.spent));
+            let what = format!("{}{}{}", what(&entry.event), identified(&entry.event), took(&entry.spent));
             vec![
                 format!("{:>wide$}", entry.place),
                 utc(entry.at_ms),
@@ -107,11 +107,38 @@ fn took(spent: &[Usage]) -> String {
 /// `mara`, or `mara (unverified)`.
 fn who(event: &Event) -> Option<String> {
     match event {
-        Event::Decided { operator, unverified, .. } | Event::Settled { operator, unverified, .. } => {
+        Event::Decided { operator, unverified, .. }
+        | Event::Settled { operator, unverified, .. }
+        | Event::Adopted { operator, unverified, .. }
+        | Event::Started { requester: Some(Requester { operator, unverified, .. }), .. }
+        | Event::Resumed { by: Some(Requester { operator, unverified, .. }) } => {
             Some(format!("{}{}", escape(operator), if *unverified { " (unverified)" } else { "" }))
         }
         _ => None,
     }
+}
+
+/// ` (identified by https://login.example, key 2026-01, over http)`, where a token was.
+fn identified(event: &Event) -> String {
+    let evidence = match event {
+        Event::Decided { evidence, .. }
+        | Event::Settled { evidence, .. }
+        | Event::Adopted { evidence, .. } => evidence,
+        Event::Started { requester: Some(Requester { evidence, .. }), .. }
+        | Event::Resumed { by: Some(Requester { evidence, .. }) } => evidence,
+        _ => return String::new(),
+    };
+    let Some(evidence) = evidence else { return String::new() };
+    let words = [("by", &evidence.issuer), ("key", &evidence.key), ("over", &evidence.channel)];
+    let words: Vec<String> = words
+        .into_iter()
+        .filter_map(|(word, value)| Some(format!("{word} {}", escape(value.as_deref()?))))
+        .collect();
+    // A channel alone identifies nobody.
+    if evidence.token.is_none() && evidence.issuer.is_none() {
+        return String::new();
+    }
+    format!(" (identified {})", words.join(", "))
 }
 
 fn what(event: &Event) -> String {
@@ -157,7 +184,8 @@ fn what(event: &Event) -> String {
             Settlement::Stop { note } => format!("stopped at {node}: {}", escape(note)),
         },
         Event::Migrated { version, renamed, void, .. } => migrated(*version, renamed, void),
-        Event::Resumed {} => "taken up again".to_owned(),
+        Event::Resumed { .. } => "taken up again".to_owned(),
+        Event::Adopted { .. } => "the entries before are vouched for".to_owned(),
         Event::Renewed {} => "still running".to_owned(),
         Event::Ended {} => "ended".to_owned(),
     }

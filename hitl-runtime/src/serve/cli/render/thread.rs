@@ -272,3 +272,56 @@ pub(in crate::serve::cli) fn steps(steps: &[Step]) -> String {
     let rows: Vec<Row> = steps.iter().map(|step| Row::new(step.label, step.command.as_str())).collect();
     pairs(&rows, "  ", None)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{Digest, run::ItemView};
+
+    #[test]
+    fn what_is_beside_a_draft_says_whether_it_is_signed() {
+        let map = |value: Value| value.as_object().cloned().unwrap_or_default();
+        let item = ItemView {
+            item: "order".to_owned(),
+            list: "orders".to_owned(),
+            index: 1,
+            count: 3,
+            fields: map(json!({ "note": "broken" })),
+        };
+        let review = ReviewView {
+            node: "hold".to_owned(),
+            field: "draft".to_owned(),
+            draft: Value::Null,
+            digest: Digest::of(b""),
+            schema: Value::Null,
+            role: None,
+            verdicts: vec![],
+            opened_ms: 0,
+            deadline_ms: None,
+            covers: vec!["wire".to_owned()],
+            shown: map(json!({ "iban": "DE1" })),
+            unsigned: vec!["memo"],
+            items: vec![item],
+        };
+        let frame = Frame { now_ms: 0, width: None, fields: &[] };
+        let text = anstream::adapter::strip_str(&beside(&review, frame)).to_string();
+        assert_eq!(
+            text,
+            "
+  signed with it:
+  iban  DE1
+
+  the signature is also for:
+  covers  wire
+
+  item 2 of 3 of orders, not signed:
+  note  broken
+
+  read as well, though nobody signs it:
+  unsigned  memo
+"
+        );
+    }
+}

@@ -163,6 +163,12 @@ impl Graph for RefundAgent {
 
 pub(super) type Given<'a, 'b> = &'b Args<'a, Ticket, ()>;
 
+crate::review::drafts!(Refund);
+
+fn kept<T: serde::Serialize>(field: &'static str, value: &T) -> Result<Writes, NodeError> {
+    Ok(Writes::default().set(field, serde_json::value::to_raw_value(value)?))
+}
+
 /// A message that says `fail` fails; the rest of it is the reason, and a question is answered there.
 pub(super) fn draft(args: Given<'_, '_>) -> Result<Writes, NodeError> {
     let message = args.need("message", args.fields.message.as_deref())?;
@@ -172,7 +178,7 @@ pub(super) fn draft(args: Given<'_, '_>) -> Result<Writes, NodeError> {
     let asked = args.question().map(|question| format!(" ({}? yes)", question.text.trim_end_matches('?')));
     let reason = format!("{message}{}", asked.unwrap_or_default());
     let draft = Refund { order_id: "A-9133".to_owned(), amount: 149.0, reason };
-    Writes::default().set("draft", &draft)
+    kept("draft", &draft)
 }
 
 /// A refund of 13 is begun, and nobody sees how it ends.
@@ -182,12 +188,12 @@ pub(super) fn execute(args: Given<'_, '_>) -> Result<Writes, NodeError> {
         return Err(NodeError::msg("connection reset by peer"));
     }
     let outcome = format!("refunded {} for {}, signed by {}", draft.amount, draft.order_id, draft.operator());
-    Writes::default().set("outcome", &outcome)
+    kept("outcome", &outcome)
 }
 
 pub(super) fn cancel(args: Given<'_, '_>) -> Result<Writes, NodeError> {
     let Rejection { reason, note, .. } = args.need("rejection", args.rejection())?.clone();
-    Writes::default().set("outcome", &format!("cancelled, {reason}: {note}"))
+    kept("outcome", &format!("cancelled, {reason}: {note}"))
 }
 
 /// A desk at ten past ten, and its clock.

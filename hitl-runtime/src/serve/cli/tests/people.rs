@@ -196,7 +196,7 @@ ticket-10  execute       2 min ago  refund-approver  in 23 h 58 min  {}
         what,
         [
             "# | UTC | hash | who | what",
-            "0 | 2026-11-22 10:10:00 | started: message it broke",
+            "0 | 2026-11-22 10:10:00 | mara (unverified) | started: message it broke",
             "1 | 2026-11-22 10:10:00 | draft wrote draft",
             "2 | 2026-11-22 10:10:00 | waits before execute for refund-approver",
             "3 | 2026-11-22 10:15:00 | mara (unverified) | edited and approved execute: amount 149 → 99",

@@ -216,9 +216,17 @@ async fn heads_that_were_kept_elsewhere_are_held_against_the_store() {
     let held = call(&agent, &["verify", "--against", path], "").await;
     assert_eq!((held.exit, held.out.lines().count()), (Exit::Done, 2), "{held:?}");
     assert_eq!(call(&agent, &["verify", "u", "--against", path], "").await.out.lines().count(), 1);
+    // A thread that no kept head names is new: it is named, and verified as the others are.
+    call(&agent, &["start", "--thread", "v", "it broke"], "").await;
+    let more = call(&agent, &["verify", "--against", path], "").await;
+    assert_eq!((more.exit, more.out.lines().count()), (Exit::Done, 4), "{more:?}");
+    assert!(more.out.contains("v  new: no kept head names it"), "{more:?}");
     agent.store().delete(&"u".try_into().unwrap()).await.unwrap();
     let gone = call(&agent, &["verify", "--against", path, "--json"], "").await;
     assert_eq!((gone.exit, &gone.json()["damaged"][0]["code"]), (Exit::Store, &json!("unknown_thread")));
+    assert_eq!((&gone.json()["missing"], &gone.json()["new"]), (&json!(["u"]), &json!(["v"])));
+    let named = call(&agent, &["verify", "--against", path], "").await;
+    assert!(named.out.contains("there is no thread `u`; its head was kept at place"), "{named:?}");
     // The other store of that name.
     let (anew, _) = desk();
     call(&anew, &["start", "--thread", "t", "it broke"], "").await;

@@ -1,0 +1,111 @@
+//! What a draft becomes: itself with the derives that a signature needs, and the comparison with what comes back.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::parse_quote;
+
+use super::parse::{Draft, Field, Shape, Variant};
+use crate::{diagnostics::Errors, spans};
+
+pub(crate) fn emit(draft: &Draft, errors: &Errors) -> TokenStream {
+    let Draft { item, name, cfgs, names_serde, names_schemars, shape, .. } = draft;
+    let serde = (!names_serde).then(|| quote!(#[serde(crate = "::hitl::__private::serde")]));
+    let schemars = (!names_schemars).then(|| quote!(#[schemars(crate = "::hitl::__private::schemars")]));
+    let this = spans::unseen(name);
+    let mut generics = draft.generics.clone();
+    for param in generics.type_params_mut() {
+        param.bounds.push(parse_quote!(::hitl::__private::Draft));
+    }
+    let (declared, given, bounds) = generics.split_for_impl();
+    let same = match shape {
+        Shape::Struct(fields) => of_struct(fields),
+        Shape::Enum(variants) => of_enum(variants),
+    };
+    // What borrows is no draft, which has been said; rustc would say it again of each field.
+    let borrows = draft.generics.lifetimes().next().is_some();
+    let implementation = (!borrows).then(|| {
+        quote! {
+            #(#cfgs)*
+            #[automatically_derived]
+            #[allow(deprecated, unreachable_patterns, unused_variables, clippy::all)]
+            impl #declared ::hitl::__private::Draft for #this #given #bounds {
+                fn same(
+                    &self,
+                    back: &Self,
+                    comparison: &mut ::hitl::__private::Comparison,
+                ) -> ::core::result::Result<(), ::std::string::String> {
+                    #same
+                }
+            }
+        }
+    });
+    // On a mistake the type has what was asked of it all the same: what uses it is no second mistake.
+    quote! {
+        #errors
+        #[derive(
+            ::hitl::__private::serde::Serialize,
+            ::hitl::__private::serde::Deserialize,
+            ::hitl::__private::schemars::JsonSchema
+        )]
+        #serde
+        #schemars
+        #item
+
+        #implementation
+    }
+}
+
+fn of_struct(fields: &[Field]) -> TokenStream {
+    let compared = fields.iter().map(|field| {
+        let member = &field.member;
+        compared(field, &quote!(&self.#member), &quote!(&back.#member))
+    });
+    quote!(#(#compared)* ::core::result::Result::Ok(()))
+}
+
+fn of_enum(variants: &[Variant]) -> TokenStream {
+    if variants.is_empty() {
+        return quote!(match *self {});
+    }
+    let arms = variants.iter().map(|Variant { name, cfgs, fields }| {
+        let side = |prefix: &str| -> Vec<Ident> {
+            (0..fields.len()).map(|i| Ident::new(&format!("{prefix}{i}"), Span::mixed_site())).collect()
+        };
+        let (values, backs) = (side("value"), side("back"));
+        let pattern = |locals: &[Ident]| {
+            let each = fields.iter().zip(locals).map(|(field, local)| {
+                let (cfgs, member) = (&field.cfgs, &field.member);
+                quote!(#(#cfgs)* #member: #local)
+            });
+            quote!(Self::#name { #(#each),* })
+        };
+        let (value, back) = (pattern(&values), pattern(&backs));
+        let compared = fields
+            .iter()
+            .zip(values.iter().zip(&backs))
+            .map(|(field, (value, back))| compared(field, &quote!(#value), &quote!(#back)));
+        quote! {
+            #(#cfgs)*
+            (#value, #back) => {
+                #(#compared)*
+                ::core::result::Result::Ok(())
+            }
+        }
+    });
+    quote! {
+        match (self, back) {
+            #(#arms)*
+            _ => comparison.other_variant(),
+        }
+    }
+}
+
+/// Compares one field. Where its type is no draft, rustc says so under the type.
+fn compared(field: &Field, value: &TokenStream, back: &TokenStream) -> TokenStream {
+    let Field { text, cfgs, ty, foreign, .. } = field;
+    if *foreign {
+        return quote!(#(#cfgs)* comparison.foreign(););
+    }
+    let compare = quote_spanned!(spans::at(spans::first(ty))=> ::hitl::__private::Comparison::field::<#ty>);
+    quote!(#(#cfgs)* #compare(comparison, #text, #value, #back)?;)
+}

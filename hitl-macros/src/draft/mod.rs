@@ -1,0 +1,24 @@
+//! `#[draft]`.
+
+mod emit;
+mod parse;
+
+use proc_macro2::TokenStream;
+
+use crate::diagnostics::Errors;
+
+pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    match parse::parse(args, item.clone(), &mut errors) {
+        Ok(draft) => {
+            let tokens = emit::emit(&draft, &errors);
+            crate::diagnostics::show(&draft.name.to_string(), &tokens);
+            tokens
+        }
+        Err(error) => {
+            // The item stays, whatever it is, so that the rest of the file still knows its name.
+            errors.push(error);
+            quote::quote!(#item #errors)
+        }
+    }
+}

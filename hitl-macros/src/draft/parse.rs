@@ -1,0 +1,257 @@
+//! What a type with `#[draft]` says.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::ToTokens;
+use syn::{Attribute, Fields, GenericParam, Generics, Index, Item, Member, Meta, Path, Result, Token, Type};
+use syn::{parse::Parser, punctuated::Punctuated};
+
+use crate::{diagnostics::Errors, names};
+
+/// What `#[draft]` derives.
+const DERIVED: [&str; 3] = ["Serialize", "Deserialize", "JsonSchema"];
+
+/// A type with `#[draft]`.
+pub(crate) struct Draft {
+    /// As the user wrote it, without our attributes and without the derives that are ours.
+    pub(crate) item: TokenStream,
+    pub(crate) name: Ident,
+    pub(crate) cfgs: Vec<Attribute>,
+    pub(crate) generics: Generics,
+    /// Whether the user says where serde and schemars are.
+    pub(crate) names_serde: bool,
+    pub(crate) names_schemars: bool,
+    pub(crate) shape: Shape,
+}
+
+pub(crate) enum Shape {
+    Struct(Vec<Field>),
+    Enum(Vec<Variant>),
+}
+
+pub(crate) struct Variant {
+    pub(crate) name: Ident,
+    pub(crate) cfgs: Vec<Attribute>,
+    pub(crate) fields: Vec<Field>,
+}
+
+pub(crate) struct Field {
+    pub(crate) member: Member,
+    /// As a path names it: `amount`, `[0]`.
+    pub(crate) text: String,
+    pub(crate) cfgs: Vec<Attribute>,
+    pub(crate) ty: Type,
+    /// Whether its author vouches for its type.
+    pub(crate) foreign: bool,
+}
+
+pub(crate) fn parse(args: TokenStream, item: TokenStream, errors: &mut Errors) -> Result<Draft> {
+    let item: Item = syn::parse2(item)?;
+    if !args.is_empty() {
+        errors.on(&args, "`#[draft]` takes no arguments");
+    }
+    match item {
+        Item::Struct(mut item) => {
+            let attrs = attributes(&mut item.attrs, errors);
+            let shape = Shape::Struct(fields(&mut item.fields, errors));
+            Ok(attrs.of(item.ident.clone(), item.generics.clone(), shape, item.into_token_stream(), errors))
+        }
+        Item::Enum(mut item) => {
+            let attrs = attributes(&mut item.attrs, errors);
+            let variants = item.variants.iter_mut().map(|variant| Variant {
+                name: variant.ident.clone(),
+                cfgs: cfgs(&variant.attrs),
+                fields: fields(&mut variant.fields, errors),
+            });
+            let shape = Shape::Enum(variants.collect());
+            Ok(attrs.of(item.ident.clone(), item.generics.clone(), shape, item.into_token_stream(), errors))
+        }
+        other => Err(syn::Error::new_spanned(
+            other,
+            "`#[draft]` stands on a struct or an enum: `#[draft] struct Refund { cents: u32 }`",
+        )),
+    }
+}
+
+/// What the attributes of the type say.
+struct Attributes {
+    cfgs: Vec<Attribute>,
+    names_serde: bool,
+    names_schemars: bool,
+}
+
+impl Attributes {
+    fn of(
+        self,
+        name: Ident,
+        generics: Generics,
+        shape: Shape,
+        item: TokenStream,
+        errors: &mut Errors,
+    ) -> Draft {
+        let borrowed = generics.params.iter().find(|param| matches!(param, GenericParam::Lifetime(_)));
+        if let Some(lifetime) = borrowed {
+            errors.on(
+                lifetime,
+                format!(
+                    "draft `{name}` borrows, and the journal gives back what it owns: use `String` for `&str`"
+                ),
+            );
+        }
+        let Self { cfgs, names_serde, names_schemars } = self;
+        Draft { item, name, cfgs, generics, names_serde, names_schemars, shape }
+    }
+}
+
+fn attributes(attrs: &mut Vec<Attribute>, errors: &mut Errors) -> Attributes {
+    let names = |attrs: &[Attribute], whose: &str| {
+        attrs.iter().any(|attr| attr.path().is_ident(whose) && has_word(attr, "crate").is_some())
+    };
+    let (names_serde, names_schemars) = (names(attrs, "serde"), names(attrs, "schemars"));
+    let cfgs = cfgs(attrs);
+    for attr in attrs.iter_mut().filter(|attr| attr.path().is_ident("derive")) {
+        let Meta::List(list) = &mut attr.meta else { continue };
+        let paths = Punctuated::<Path, Token![,]>::parse_terminated.parse2(list.tokens.clone());
+        // What is no list of paths rustc says itself.
+        let Ok(paths) = paths else { continue };
+        let (ours, theirs): (Vec<_>, Vec<_>) = paths
+            .into_iter()
+            .partition(|path| names::last(path).is_some_and(|word| DERIVED.iter().any(|ours| word == ours)));
+        for path in &ours {
+            errors.on(path, format!("`#[draft]` derives `{}` itself: leave it out here", names::text(path)));
+        }
+        if !ours.is_empty() {
+            list.tokens = theirs.into_iter().collect::<Punctuated<Path, Token![,]>>().into_token_stream();
+        }
+    }
+    Attributes { cfgs, names_serde, names_schemars }
+}
+
+fn fields(fields: &mut Fields, errors: &mut Errors) -> Vec<Field> {
+    let parse = |(i, field): (usize, &mut syn::Field)| {
+        let (member, text) = match &field.ident {
+            Some(name) => (Member::Named(name.clone()), names::plain(name)),
+            None => (Member::Unnamed(Index::from(i)), format!("[{i}]")),
+        };
+        let mut foreign = false;
+        field.attrs.retain(|attr| {
+            if attr.path().is_ident("draft") {
+                says_foreign(attr, &text, &mut foreign, errors);
+                return false;
+            }
+            if attr.path().is_ident("serde") {
+                refuse_skipped(attr, &text, errors);
+            }
+            true
+        });
+        Field { member, text, cfgs: cfgs(&field.attrs), ty: field.ty.clone(), foreign }
+    };
+    fields.iter_mut().enumerate().map(parse).collect()
+}
+
+fn says_foreign(attr: &Attribute, field: &str, foreign: &mut bool, errors: &mut Errors) {
+    let word = attr.parse_args::<Ident>().ok().filter(|word| word == "foreign");
+    if word.is_none() {
+        return errors.on(
+            &attr.meta,
+            format!(
+                "on a field `#[draft(foreign)]` is all there is: its author vouches for the type of `{field}`"
+            ),
+        );
+    }
+    if *foreign {
+        errors.on(&attr.meta, format!("field `{field}` is marked `#[draft(foreign)]` twice"));
+    }
+    *foreign = true;
+}
+
+/// Nobody sees what is not written, and nobody signs it.
+fn refuse_skipped(attr: &Attribute, field: &str, errors: &mut Errors) {
+    for word in ["skip", "skip_serializing", "skip_deserializing"] {
+        if let Some(word) = has_word(attr, word) {
+            let said = word.to_string();
+            errors.on(
+                word,
+                format!("field `{field}` is left out with `{said}`, so nobody would see or sign it: write it, or take it out of the draft"),
+            );
+        }
+    }
+}
+
+/// A word among an attribute's arguments.
+fn has_word(attr: &Attribute, word: &str) -> Option<Ident> {
+    let Meta::List(list) = &attr.meta else { return None };
+    let mut is_first = true;
+    for token in list.tokens.clone() {
+        match token {
+            proc_macro2::TokenTree::Ident(ident) if is_first && ident == word => return Some(ident),
+            proc_macro2::TokenTree::Punct(punct) => is_first = punct.as_char() == ',',
+            _ => is_first = false,
+        }
+    }
+    None
+}
+
+fn cfgs(attrs: &[Attribute]) -> Vec<Attribute> {
+    attrs.iter().filter(|attr| attr.path().is_ident("cfg")).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use quote::quote;
+
+    use super::*;
+
+    fn parsed(item: TokenStream) -> (Draft, Vec<String>) {
+        let mut errors = Errors::default();
+        let draft = parse(TokenStream::new(), item, &mut errors).unwrap();
+        (draft, errors.messages())
+    }
+
+    #[test]
+    fn our_attributes_go_and_others_stay() {
+        let (draft, errors) = parsed(quote! {
+            #[derive(Clone, garde::Validate)]
+            #[serde(rename_all = "camelCase")]
+            struct Refund {
+                #[garde(skip)] #[draft(foreign)] money: Money,
+                #[serde(default, skip_serializing_if = "Option::is_none")] note: Option<String>,
+            }
+        });
+        assert_eq!(errors, [""; 0]);
+        let Shape::Struct(fields) = &draft.shape else { panic!() };
+        let seen: Vec<_> = fields.iter().map(|field| (field.text.as_str(), field.foreign)).collect();
+        assert_eq!(seen, [("money", true), ("note", false)]);
+        let item = names::text(&draft.item);
+        assert!(!item.contains("foreign") && item.contains("camelCase") && item.contains("garde"), "{item}");
+        assert!(!draft.names_serde);
+    }
+
+    #[test]
+    fn each_mistake_has_one_sentence() {
+        let (draft, errors) = parsed(quote! {
+            #[derive(Clone, serde::Serialize, Deserialize)]
+            #[derive(JsonSchema, Debug)]
+            #[serde(crate = "my::serde")]
+            enum Action<'a> {
+                Pay(#[serde(skip)] u8, #[serde(default, skip_deserializing)] u8),
+                Send { #[draft(forein)] to: u8, #[draft(foreign)] #[draft(foreign)] by: &'a str },
+            }
+        });
+        assert_eq!(errors.len(), 8, "{errors:#?}");
+        assert!(draft.names_serde && !draft.names_schemars);
+        let item = names::text(&draft.item);
+        assert!(item.contains("Clone") && item.contains("Debug") && !item.contains("Serialize"), "{item}");
+        let Shape::Enum(variants) = &draft.shape else { panic!() };
+        assert_eq!(variants[0].fields[1].text, "[1]");
+    }
+
+    #[test]
+    fn it_stands_on_a_struct_or_an_enum() {
+        let union = quote!(
+            union Both {
+                a: u8,
+            }
+        );
+        assert!(parse(TokenStream::new(), union, &mut Errors::default()).is_err());
+    }
+}

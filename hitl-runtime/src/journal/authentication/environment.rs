@@ -1,0 +1,170 @@
+//! The keys that the environment gives.
+
+use std::{fs, io};
+
+use zeroize::Zeroizing;
+
+use super::{InvalidJournalKey, JournalKey, JournalKeys, Purpose};
+use crate::variable::{NotUnicode, variable};
+
+/// Why the environment gives no keys that can be used. No error holds a key.
+///
+/// ```
+/// use hitl::journal::UnusableJournalKeys;
+///
+/// let error = UnusableJournalKeys::Twice { variable: "HITL_JOURNAL_KEY" };
+/// assert_eq!(error.to_string(), "HITL_JOURNAL_KEY and HITL_JOURNAL_KEY_FILE are both set: keep one");
+/// ```
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum UnusableJournalKeys {
+    /// A variable is set, and is no text.
+    #[error("{variable} is set to something that is not Unicode: set it again, in UTF-8")]
+    NotUnicode {
+        /// Its name.
+        variable: &'static str,
+    },
+    /// A key and a file of keys are both given.
+    #[error("{variable} and {variable}_FILE are both set: keep one")]
+    Twice {
+        /// The first variable's name.
+        variable: &'static str,
+    },
+    /// The file of keys cannot be read.
+    #[error("the file that {variable} names cannot be read: {source}")]
+    File {
+        /// The variable's name.
+        variable: &'static str,
+        /// The operating system's answer.
+        source: io::Error,
+    },
+    /// It holds no key.
+    #[error("{variable}: {source}")]
+    Invalid {
+        /// The variable's name.
+        variable: &'static str,
+        /// What is wrong with it.
+        source: InvalidJournalKey,
+    },
+    /// Keys for verdicts are given, and none for the rest.
+    #[error(
+        "HITL_JOURNAL_VERDICT_KEY is set, and HITL_JOURNAL_KEY is not: say which key signs everything else"
+    )]
+    VerdictsAlone,
+}
+
+impl From<NotUnicode> for UnusableJournalKeys {
+    fn from(NotUnicode(variable): NotUnicode) -> Self {
+        Self::NotUnicode { variable }
+    }
+}
+
+impl JournalKeys {
+    /// The keys that the environment gives; none where it gives none.
+    ///
+    /// | variable | says |
+    /// |---|---|
+    /// | `HITL_JOURNAL_KEY` | the key that signs entries; after commas or on further lines, older ones that are still to verify |
+    /// | `HITL_JOURNAL_KEY_FILE` | a file that holds the same, in place of the variable |
+    /// | `HITL_JOURNAL_VERDICT_KEY`, `HITL_JOURNAL_VERDICT_KEY_FILE` | the keys that verdicts must bear; those above do not count for verdicts then |
+    ///
+    /// A key is at least 32 bytes as hexadecimal digits or Base64, perhaps after an id and a colon; or, with the feature
+    /// `kms`, `kms:` and an HMAC key of AWS KMS.
+    ///
+    /// ```
+    /// use hitl::journal::JournalKeys;
+    ///
+    /// # fn example() -> Result<(), hitl::journal::UnusableJournalKeys> {
+    /// let keys: Option<JournalKeys> = JournalKeys::from_env()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`UnusableJournalKeys`]: a variable says something that is no key. It is never taken for one that is not set.
+    pub fn from_env() -> Result<Option<Self>, UnusableJournalKeys> {
+        let all = listed("HITL_JOURNAL_KEY", "HITL_JOURNAL_KEY_FILE")?;
+        let verdicts = listed("HITL_JOURNAL_VERDICT_KEY", "HITL_JOURNAL_VERDICT_KEY_FILE")?;
+        Self::of_lists(all, verdicts)
+    }
+
+    /// Whether the environment asks for keys at all.
+    pub(crate) fn are_asked_for() -> bool {
+        ["HITL_JOURNAL_KEY", "HITL_JOURNAL_KEY_FILE"]
+            .into_iter()
+            .any(|name| variable(name).is_ok_and(|value| value.is_some()))
+    }
+
+    fn of_lists(
+        all: Option<Vec<JournalKey>>,
+        verdicts: Option<Vec<JournalKey>>,
+    ) -> Result<Option<Self>, UnusableJournalKeys> {
+        let (all, verdicts) = match (all, verdicts) {
+            (None, None) => return Ok(None),
+            (None, Some(_)) => return Err(UnusableJournalKeys::VerdictsAlone),
+            (Some(all), None) => (all, Vec::new()),
+            (Some(all), Some(verdicts)) => (all, verdicts),
+        };
+        let purpose = if verdicts.is_empty() { Purpose::Everything } else { Purpose::Running };
+        let lists = [(verdicts, Purpose::Verdicts), (all, purpose)];
+        let mut keys = Self(Vec::new());
+        for (list, purpose) in lists {
+            for (number, key) in list.into_iter().enumerate() {
+                keys =
+                    if number == 0 { keys.and_signing(key, purpose) } else { keys.verifying(key, purpose) };
+            }
+        }
+        Ok(Some(keys))
+    }
+}
+
+fn listed(
+    name: &'static str,
+    file_name: &'static str,
+) -> Result<Option<Vec<JournalKey>>, UnusableJournalKeys> {
+    let (name, text) = match (variable(name)?.map(Zeroizing::new), variable(file_name)?) {
+        (Some(_), Some(_)) => return Err(UnusableJournalKeys::Twice { variable: name }),
+        (Some(text), None) => (name, text),
+        (None, Some(path)) => {
+            let text = fs::read_to_string(path);
+            let text = text.map_err(|source| UnusableJournalKeys::File { variable: file_name, source })?;
+            (file_name, Zeroizing::new(text))
+        }
+        (None, None) => return Ok(None),
+    };
+    list(&text).map(Some).map_err(|source| UnusableJournalKeys::Invalid { variable: name, source })
+}
+
+/// Keys between commas and line breaks. An empty one is none, so a comma too many is an error.
+fn list(text: &str) -> Result<Vec<JournalKey>, InvalidJournalKey> {
+    text.trim().split([',', '\n']).map(str::parse).collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::journal::authentication::Act;
+
+    #[test]
+    fn a_list_is_read_whole_or_refused() {
+        let key = |byte: &str| byte.repeat(32);
+        let keys = list(&format!("new:{},old:{}\n", key("01"), key("02"))).unwrap();
+        assert_eq!(keys.iter().map(JournalKey::id).collect::<Vec<_>>(), ["new", "old"]);
+        for wrong in ["", ",", &format!("{},", key("01")), "01", &format!("{} {}", key("01"), key("02"))] {
+            assert!(list(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn with_keys_for_verdicts_the_others_do_not_sign_them() {
+        let one = |byte: u8| Some(vec![JournalKey::new([byte; 32]).unwrap()]);
+        let together = JournalKeys::of_lists(one(1), None).unwrap().unwrap();
+        assert!(together.sign_for(Act::Verdict) && !together.separate());
+        let apart = JournalKeys::of_lists(one(1), one(2)).unwrap().unwrap();
+        assert!(apart.sign_for(Act::Verdict) && apart.sign_for(Act::Run) && apart.separate());
+        let error = JournalKeys::of_lists(None, one(2)).unwrap_err();
+        assert!(matches!(error, UnusableJournalKeys::VerdictsAlone), "{error}");
+        assert!(JournalKeys::of_lists(None, None).unwrap().is_none());
+    }
+}

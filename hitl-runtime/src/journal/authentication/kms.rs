@@ -1,0 +1,116 @@
+//! MACs that AWS KMS computes, under a key that never leaves it.
+
+use std::{
+    collections::HashSet,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use aws_config::BehaviorVersion;
+use aws_sdk_kms::{
+    Client,
+    config::{retry::RetryConfig, timeout::TimeoutConfig},
+    error::{ProvideErrorMetadata, SdkError},
+    primitives::Blob,
+    types::MacAlgorithmSpec,
+};
+use tokio::sync::OnceCell;
+
+use super::{MAC, MacError};
+use crate::Digest;
+
+/// The longest time of one attempt, and of all attempts of one call.
+const ATTEMPT: Duration = Duration::from_secs(5);
+const CALL: Duration = Duration::from_secs(20);
+const ATTEMPTS: u32 = 6;
+
+/// The number of MACs that are remembered as valid. A thread has a few dozen entries in its tail.
+const REMEMBERED: usize = 10_000;
+
+/// An HMAC key of AWS KMS.
+pub(super) struct KmsMac {
+    key: String,
+    client: OnceCell<Client>,
+    /// The MACs that KMS has given or found valid, by the digest of the message and the MAC.
+    valid: Mutex<HashSet<Digest>>,
+}
+
+impl KmsMac {
+    pub(super) fn new(key: String, client: Option<Client>) -> Self {
+        Self { key, client: OnceCell::new_with(client), valid: Mutex::default() }
+    }
+
+    pub(super) async fn generate(&self, message: &[u8]) -> Result<[u8; MAC], MacError> {
+        let call = self.client().await?.generate_mac().key_id(&self.key);
+        let call = call.mac_algorithm(MacAlgorithmSpec::HmacSha256).message(Blob::new(message));
+        let answer = call.send().await.map_err(|error| self.unavailable(&error, "kms:GenerateMac"))?;
+        let mac = answer.mac.map(Blob::into_inner).unwrap_or_default();
+        let mac: [u8; MAC] =
+            mac.try_into().map_err(|_| self.trouble("its answer holds no MAC of 32 bytes"))?;
+        self.remember(message, mac);
+        Ok(mac)
+    }
+
+    pub(super) async fn is_valid(&self, message: &[u8], mac: [u8; MAC]) -> Result<bool, MacError> {
+        let known = Digest::of_parts(&[message, &mac]);
+        if self.valid.lock().unwrap_or_else(PoisonError::into_inner).contains(&known) {
+            return Ok(true);
+        }
+        let call = self.client().await?.verify_mac().key_id(&self.key).mac(Blob::new(mac));
+        let call = call.mac_algorithm(MacAlgorithmSpec::HmacSha256).message(Blob::new(message));
+        match call.send().await {
+            Ok(answer) if answer.mac_valid => {
+                self.remember(message, mac);
+                Ok(true)
+            }
+            Ok(_) => Ok(false),
+            Err(error) if is_invalid(&error) => Ok(false),
+            Err(error) => Err(self.unavailable(&error, "kms:VerifyMac")),
+        }
+    }
+
+    fn remember(&self, message: &[u8], mac: [u8; MAC]) {
+        let mut valid = self.valid.lock().unwrap_or_else(PoisonError::into_inner);
+        if valid.len() >= REMEMBERED {
+            valid.clear();
+        }
+        valid.insert(Digest::of_parts(&[message, &mac]));
+    }
+
+    async fn client(&self) -> Result<&Client, MacError> {
+        let connect = || async {
+            let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
+            if config.region().is_none() {
+                return Err(self.trouble("no AWS region is set; set AWS_REGION to the key's"));
+            }
+            let timeouts =
+                TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).operation_timeout(CALL).build();
+            let config = aws_sdk_kms::config::Builder::from(&config)
+                .timeout_config(timeouts)
+                .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS));
+            Ok(Client::from_conf(config.build()))
+        };
+        self.client.get_or_try_init(connect).await
+    }
+
+    fn trouble(&self, problem: &str) -> MacError {
+        MacError::Unavailable { key: self.key.clone(), problem: problem.to_owned() }
+    }
+
+    /// KMS's own words are left out: they may repeat what was sent.
+    fn unavailable<E: ProvideErrorMetadata, R>(&self, error: &SdkError<E, R>, right: &str) -> MacError {
+        self.trouble(&match error {
+            SdkError::ServiceError(said) => match said.err().code() {
+                Some("AccessDeniedException") => format!("this program's role needs `{right}` on it"),
+                Some(code) => format!("KMS says {code}"),
+                None => "KMS gives an error without a code".to_owned(),
+            },
+            SdkError::TimeoutError(_) => "no answer came in time".to_owned(),
+            _ => "KMS was not reached; check the network, the region and the credentials".to_owned(),
+        })
+    }
+}
+
+fn is_invalid<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
+    matches!(error, SdkError::ServiceError(said) if said.err().code() == Some("KMSInvalidMacException"))
+}

@@ -1,0 +1,102 @@
+//! The evidence that a verdict keeps: who says that the operator was the operator.
+
+use serde::{Deserialize, Serialize};
+
+use super::Digest;
+use crate::Operator;
+
+/// How an operator was identified and through which channel they decided. The journal keeps it beside the verdict.
+///
+/// ```
+/// use hitl::{Digest, Operator, journal::Evidence};
+///
+/// let evidence = Evidence {
+///     issuer: Some("https://login.example".into()),
+///     subject: Some("b1946ac9".into()),
+///     key: Some("2026-01".into()),
+///     token: Some(Digest::of(b"the token as it came")),
+///     ..Evidence::through("http")
+/// };
+/// let mara = Operator::new("mara").role("refund-approver").with_evidence(evidence);
+/// assert_eq!(mara.evidence().and_then(|evidence| evidence.channel.as_deref()), Some("http"));
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// The issuer of the operator's token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
+    /// The subject of the token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// The id of the key that the token is signed with.
+    #[serde(rename = "kid", default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// The SHA-256 of the token. The token itself is kept nowhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<Digest>,
+    /// The role that the verdict needed, and that the operator held. The agent fills it in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// The channel that the verdict came through: `api` for a call of the library, `cli`, `http`, `ws`, or a name of
+    /// yours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<String>,
+    /// Whether the operator was shown what the verdict would sign before they gave it, as far as the channel knows.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub previewed: bool,
+}
+
+impl Evidence {
+    /// The channel of a call that names none.
+    const LIBRARY: &str = "api";
+
+    /// Evidence that names a channel alone.
+    pub fn through(channel: impl Into<String>) -> Self {
+        Self { channel: Some(channel.into()), ..Self::default() }
+    }
+
+    /// What the journal keeps of an operator's act that needed a role.
+    pub(crate) fn of(operator: &Operator, role: Option<&str>) -> Box<Self> {
+        let given = operator.evidence().cloned().unwrap_or_default();
+        let channel = given.channel.clone().or_else(|| Some(Self::LIBRARY.to_owned()));
+        Box::new(Self { role: role.map(str::to_owned), channel, ..given })
+    }
+}
+
+/// The person who started or resumed a thread.
+///
+/// ```
+/// use hitl::journal::Requester;
+///
+/// let requester: Requester = serde_json::from_str(r#"{"operator": "mara"}"#)?;
+/// assert!(!requester.unverified && requester.evidence.is_none());
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Requester {
+    /// The operator's name.
+    pub operator: String,
+    /// Whether nobody had verified that it was them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unverified: bool,
+    /// How they were identified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Box<Evidence>>,
+}
+
+impl Requester {
+    /// The person whom the thread belongs to; nobody where their name was not verified.
+    pub(crate) fn owner(&self) -> Option<&str> {
+        (!self.unverified).then_some(self.operator.as_str())
+    }
+}
+
+impl From<&Operator> for Requester {
+    fn from(operator: &Operator) -> Self {
+        Self {
+            operator: operator.name().to_owned(),
+            unverified: operator.is_unverified(),
+            evidence: Some(Evidence::of(operator, None)),
+        }
+    }
+}

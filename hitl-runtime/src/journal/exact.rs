@@ -1,0 +1,437 @@
+//! JSON texts whose numbers and keys canonical JSON carries exactly.
+//!
+//! A number of canonical JSON is a double. A text is held to that before anything rounds it: two texts that say
+//! different things must not become one value, whatever `serde_json` makes of numbers in this build.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+use super::DigestError;
+
+/// Integers beyond this one have neighbours that share a double, and so would share a digest.
+const LARGEST_INTEGER: u64 = 1 << 53;
+
+/// As deep as `serde_json` reads.
+const DEEPEST: usize = 128;
+
+/// The integers that a text may hold.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Integers {
+    /// Those that canonical JSON carries: what is signed holds no other.
+    Canonical,
+    /// Those that `i64` or `u64` hold, which a [`Value`] keeps: what comes from outside, before its type is known.
+    Lossless,
+}
+
+/// Reads JSON from outside into a value that says what the text said.
+///
+/// # Errors
+/// When it is no JSON, names one key twice, or holds a number that a [`Value`] would round; with the path.
+#[allow(dead_code)] // Not every front end is compiled in.
+pub(crate) fn parse(json: &str) -> Result<Value, DigestError> {
+    let invalid = |error: serde_json::Error| DigestError { path: String::new(), problem: error.to_string() };
+    let value: Value = serde_json::from_str(json).map_err(invalid)?;
+    normal(json, Integers::Lossless).map(|_| value)
+}
+
+/// The same JSON with each number in its one spelling: `100.0` and `1e2` are `100`, `-0.0` is `0`, `0.10` is `0.1`.
+///
+/// # Errors
+/// When a number is not exactly what a double says, or an object has two members of one name; with the path.
+pub(crate) fn normal(json: &str, integers: Integers) -> Result<Cow<'_, str>, DigestError> {
+    let mut reader = Reader { json, at: 0, copied: 0, out: String::new(), integers };
+    reader.value(0)?;
+    if !reader.json[reader.at..].trim_ascii().is_empty() {
+        return Err(reader.malformed());
+    }
+    if reader.copied == 0 {
+        return Ok(Cow::Borrowed(json));
+    }
+    reader.out.push_str(&json[reader.copied..]);
+    Ok(Cow::Owned(reader.out))
+}
+
+/// Goes through a text once, and copies only from the first number on that is spelt otherwise.
+struct Reader<'a> {
+    json: &'a str,
+    at: usize,
+    /// Up to where the text is in `out`.
+    copied: usize,
+    out: String,
+    integers: Integers,
+}
+
+impl<'a> Reader<'a> {
+    fn value(&mut self, depth: usize) -> Result<(), DigestError> {
+        if depth > DEEPEST {
+            return Err(problem(format!("it nests deeper than {DEEPEST} levels")));
+        }
+        match self.next() {
+            Some(b'{') => self.object(depth),
+            Some(b'[') => self.array(depth),
+            Some(b'"') => self.string().map(drop),
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            Some(b't') => self.word("true"),
+            Some(b'f') => self.word("false"),
+            Some(b'n') => self.word("null"),
+            _ => Err(self.malformed()),
+        }
+    }
+
+    fn object(&mut self, depth: usize) -> Result<(), DigestError> {
+        self.at += 1;
+        let mut keys: Vec<Cow<'a, str>> = Vec::new();
+        if self.is_next(b'}') {
+            return Ok(());
+        }
+        loop {
+            if self.next() != Some(b'"') {
+                return Err(self.malformed());
+            }
+            let key = self.string()?;
+            if !self.is_next(b':') {
+                return Err(self.malformed());
+            }
+            self.value(depth + 1).map_err(|error| inside(&key, error))?;
+            keys.push(key);
+            if self.is_next(b',') {
+                continue;
+            }
+            if !self.is_next(b'}') {
+                return Err(self.malformed());
+            }
+            keys.sort_unstable();
+            let twice = keys.windows(2).find(|pair| pair[0] == pair[1]);
+            return match twice {
+                Some(pair) => Err(inside(
+                    &pair[0],
+                    problem("it is named twice, and only one of them would count; leave one out".to_owned()),
+                )),
+                None => Ok(()),
+            };
+        }
+    }
+
+    fn array(&mut self, depth: usize) -> Result<(), DigestError> {
+        self.at += 1;
+        if self.is_next(b']') {
+            return Ok(());
+        }
+        for i in 0.. {
+            self.value(depth + 1).map_err(|error| inside(&format!("[{i}]"), error))?;
+            if self.is_next(b',') {
+                continue;
+            }
+            if !self.is_next(b']') {
+                return Err(self.malformed());
+            }
+            break;
+        }
+        Ok(())
+    }
+
+    /// A string without its quotation marks.
+    fn string(&mut self) -> Result<Cow<'a, str>, DigestError> {
+        let start = self.at;
+        let bytes = self.json.as_bytes();
+        let mut escaped = false;
+        self.at += 1;
+        loop {
+            match bytes.get(self.at) {
+                Some(b'"') => break,
+                Some(b'\\') => {
+                    escaped = true;
+                    self.at += 2;
+                }
+                Some(_) => self.at += 1,
+                None => return Err(self.malformed()),
+            }
+        }
+        self.at += 1;
+        let json = self.json.get(start..self.at).ok_or_else(|| self.malformed())?;
+        if escaped {
+            return serde_json::from_str(json).map(Cow::Owned).map_err(|error| problem(error.to_string()));
+        }
+        Ok(Cow::Borrowed(&json[1..json.len() - 1]))
+    }
+
+    fn number(&mut self) -> Result<(), DigestError> {
+        let start = self.at;
+        let is_part = |byte: &u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
+        self.at += self.json.as_bytes()[start..].iter().take_while(|byte| is_part(byte)).count();
+        let token = &self.json[start..self.at];
+        let normal = match number(token).map_err(problem)? {
+            Number::Normal => return Ok(()),
+            Number::Spelt(normal) => normal,
+            Number::Large if self.integers == Integers::Lossless => return Ok(()),
+            Number::Large => return Err(problem(beyond(token))),
+        };
+        self.out.push_str(&self.json[self.copied..start]);
+        self.out.push_str(&normal);
+        self.copied = self.at;
+        Ok(())
+    }
+
+    fn word(&mut self, word: &str) -> Result<(), DigestError> {
+        if !self.json[self.at..].starts_with(word) {
+            return Err(self.malformed());
+        }
+        self.at += word.len();
+        Ok(())
+    }
+
+    /// The next byte that is no blank.
+    fn next(&mut self) -> Option<u8> {
+        let rest = &self.json.as_bytes()[self.at..];
+        self.at += rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+        self.json.as_bytes().get(self.at).copied()
+    }
+
+    /// Takes the next byte if it is this one.
+    fn is_next(&mut self, byte: u8) -> bool {
+        let is = self.next() == Some(byte);
+        self.at += usize::from(is);
+        is
+    }
+
+    fn malformed(&self) -> DigestError {
+        problem(format!("it is no JSON from byte {} on", self.at.min(self.json.len())))
+    }
+}
+
+/// A number that is exactly what a double says.
+enum Number {
+    /// Spelt as it should be.
+    Normal,
+    /// Its one spelling.
+    Spelt(String),
+    /// An integer past 2^53 that `i64` or `u64` hold.
+    Large,
+}
+
+/// Holds a number against the double that it would be read as.
+fn number(token: &str) -> Result<Number, String> {
+    let whole = token.strip_prefix('-').unwrap_or(token);
+    if !whole.is_empty() && whole.bytes().all(|byte| byte.is_ascii_digit()) {
+        return match whole.parse::<u64>() {
+            Ok(0) if token != "0" => Ok(Number::Spelt("0".to_owned())),
+            Ok(magnitude) if magnitude <= LARGEST_INTEGER => Ok(Number::Normal),
+            Ok(_) if !token.starts_with('-') || token.parse::<i64>().is_ok() => Ok(Number::Large),
+            _ => Err(beyond(token)),
+        };
+    }
+    let double = token.parse::<f64>().map_err(|_| format!("{} is no number", short(token)))?;
+    if !double.is_finite() {
+        return Err(format!(
+            "{} is larger than any number that JSON carries exactly; make it a string",
+            short(token)
+        ));
+    }
+    // Among all decimals that a double is read from, its shortest one alone is taken.
+    if digits(token) != digits(&format!("{double:e}")) {
+        return Err(format!(
+            "{} is not exactly a number that JSON carries: the nearest one is {double:?}; write that, or make it a string",
+            short(token)
+        ));
+    }
+    let spelt = spelt(double);
+    Ok(if spelt == token { Number::Normal } else { Number::Spelt(spelt) })
+}
+
+/// The one spelling of a double.
+fn spelt(double: f64) -> String {
+    if double == 0.0 {
+        return "0".to_owned();
+    }
+    if double.fract() == 0.0 && double.abs() <= LARGEST_INTEGER as f64 {
+        return format!("{double:.0}");
+    }
+    serde_json::Number::from_f64(double).map_or_else(|| double.to_string(), |number| number.to_string())
+}
+
+/// What a decimal says, whatever its spelling: its sign, its digits without zeros at either end, and the power of ten
+/// that the last of them counts. Nothing of zero, whose sign says nothing.
+fn digits(token: &str) -> Option<(bool, String, i64)> {
+    let (negative, token) = match token.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, token),
+    };
+    let (mantissa, exponent) = token.split_once(['e', 'E']).unwrap_or((token, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let all = format!("{whole}{fraction}");
+    let significant = all.trim_start_matches('0').trim_end_matches('0');
+    if significant.is_empty() {
+        return None;
+    }
+    // An exponent that no `i64` holds belongs to no double, and so to no digits that a double has.
+    let exponent: i64 = exponent.parse().unwrap_or(i64::MIN);
+    let zeros = all.len() - all.trim_end_matches('0').len();
+    let last =
+        exponent.saturating_sub(length(fraction)).saturating_add(i64::try_from(zeros).unwrap_or(i64::MAX));
+    Some((negative, significant.to_owned(), last))
+}
+
+fn length(text: &str) -> i64 {
+    i64::try_from(text.len()).unwrap_or(i64::MAX)
+}
+
+/// A number in canonical JSON.
+///
+/// # Errors
+/// When it has no form of its own there.
+pub(super) fn canonical(number: &serde_json::Number, out: &mut Vec<u8>) -> Result<(), DigestError> {
+    if let Some(integer) = number.as_i64().filter(|integer| integer.unsigned_abs() <= LARGEST_INTEGER) {
+        return super::canonical::plain(&integer, out);
+    }
+    // With `serde_json/arbitrary_precision` a number is its text, which rounds nothing; without, its text is the
+    // shortest of the double that it is.
+    let token = number.to_string();
+    let normal = match self::number(&token).map_err(problem)? {
+        Number::Normal => token,
+        Number::Spelt(normal) => normal,
+        Number::Large => return Err(problem(beyond(&token))),
+    };
+    match normal.parse::<f64>() {
+        Ok(double) if normal.contains(['.', 'e', 'E']) => {
+            out.extend_from_slice(ryu_js::Buffer::new().format_finite(double).as_bytes());
+        }
+        _ => out.extend_from_slice(normal.as_bytes()),
+    }
+    Ok(())
+}
+
+/// Whether two numbers of free JSON say the same, however each is spelt.
+pub(crate) fn is_same_number(a: &serde_json::Number, b: &serde_json::Number) -> bool {
+    let form = |number| {
+        let mut out = Vec::new();
+        canonical(number, &mut out).ok().map(|()| out)
+    };
+    a == b || form(a).is_some_and(|a| Some(a) == form(b))
+}
+
+fn beyond(token: &str) -> String {
+    format!("{} is beyond 2^53, where canonical JSON is no longer exact; make it a string", short(token))
+}
+
+/// A number as an error repeats it.
+fn short(token: &str) -> Cow<'_, str> {
+    if token.len() <= 48 { Cow::Borrowed(token) } else { Cow::Owned(format!("{}…", &token[..48])) }
+}
+
+fn problem(problem: String) -> DigestError {
+    DigestError { path: String::new(), problem }
+}
+
+/// The error of a part, as seen from the whole.
+pub(super) fn inside(part: &str, error: DigestError) -> DigestError {
+    let dot = if error.path.is_empty() || error.path.starts_with('[') { "" } else { "." };
+    DigestError { path: format!("{part}{dot}{}", error.path), ..error }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn of(json: &str) -> Result<String, String> {
+        normal(json, Integers::Canonical).map(Cow::into_owned).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_number_has_one_spelling() {
+        for (token, spelt) in [
+            ("100", "100"),
+            ("100.0", "100"),
+            ("1e2", "100"),
+            ("1E+2", "100"),
+            ("0.10", "0.1"),
+            ("1e-1", "0.1"),
+            ("0", "0"),
+            ("-0", "0"),
+            ("-0.0", "0"),
+            ("0e999999999999999999999", "0"),
+            ("-7.50", "-7.5"),
+            ("9007199254740992", "9007199254740992"),
+            ("-9007199254740992.0", "-9007199254740992"),
+            ("1e30", "1e+30"),
+            ("5e-324", "5e-324"),
+        ] {
+            assert_eq!(of(token).unwrap().replace("e30", "e+30"), spelt, "{token}");
+            assert_eq!(of(&of(token).unwrap()), of(token), "{token}: once more");
+        }
+    }
+
+    #[test]
+    fn what_no_double_says_is_refused() {
+        for token in [
+            "9007199254740993",
+            "-9007199254740993",
+            "18446744073709551615",
+            "340282366920938463463374607431768211455",
+            "9007199254740993.0",
+            "0.1000000000000000055511151231257827",
+            "0.12345678901234567890",
+            "1e400",
+            "-1e400",
+            "1e-400",
+            "1e99999999999999999999",
+            "1e-99999999999999999999",
+            "0.1e99999999999999999999",
+        ] {
+            let error = of(&format!(r#"{{"a":[0,{{"n":{token}}}]}}"#)).unwrap_err();
+            assert!(error.starts_with("a[1].n: "), "{error}");
+            assert!(error.contains(token) && error.contains("string"), "{error}");
+        }
+        let long = format!("0.{}", "1".repeat(5000));
+        assert!(of(&long).unwrap_err().len() < 300);
+    }
+
+    #[test]
+    fn what_comes_from_outside_may_hold_any_integer_of_64_bits() {
+        for token in ["18446744073709551615", "-9223372036854775808", "9007199254740993"] {
+            assert_eq!(parse(token).unwrap().to_string(), token);
+        }
+        for token in ["18446744073709551616", "-9223372036854775809", "0.12345678901234567890"] {
+            assert!(parse(token).is_err(), "{token}");
+        }
+        assert_eq!(parse("[1.5, 149.0]").unwrap().to_string(), "[1.5,149.0]");
+    }
+
+    #[test]
+    fn a_key_counts_once() {
+        let error = of(r#"{"to":{"iban":1,"name":2,"ib\u0061n":3}}"#).unwrap_err();
+        assert!(error.starts_with("to.iban: it is named twice"), "{error}");
+        assert!(of(r#"{"a":{"iban":1},"b":{"iban":1}}"#).is_ok());
+        assert!(parse(r#"{"a":1,"a":2}"#).is_err());
+    }
+
+    #[test]
+    fn all_but_numbers_stays_as_it_is() {
+        let json = " { \"1.0\" : [ 1.0 , \"2.0\\\"3.0\" , null ,true,false, {} , [] ] } ";
+        assert_eq!(of(json).unwrap(), json.replace("[ 1.0", "[ 1"));
+    }
+
+    #[test]
+    fn what_is_no_json_is_no_panic() {
+        let json = r#"{"a":[1.5,"é\n\u00e9",true,null],"b":{"c":-0.0}}"#;
+        for (cut, _) in json.char_indices().skip(1) {
+            assert!(of(&json[..cut]).is_err(), "{}", &json[..cut]);
+        }
+        for json in [
+            "",
+            "1 2",
+            "[1,]",
+            "{1:2}",
+            "{\"a\" 1}",
+            "nul",
+            "\"\\",
+            "\"é",
+            "-",
+            "1.2.3",
+            "[".repeat(5000).as_str(),
+        ] {
+            assert!(of(json).is_err(), "{json}");
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! Types of which a person can sign exactly one value.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    num,
+    path::PathBuf,
+    time::Duration,
+};
+
+use schemars::JsonSchema;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
+
+use crate::journal::exact::is_same_number;
+
+/// A type of which a person can sign exactly one value: what they see, what the journal keeps and what the node gets
+/// are the same, and nothing can change it behind the signature.
+///
+/// [`#[draft]`](https://docs.rs/hitl/latest/hitl/attr.draft.html) implements it for a type of yours, each of whose
+/// fields must be a `Draft` too, and nobody implements it by hand: what it asks for changes without notice. It is
+/// implemented for
+///
+/// - `bool`, `char`, integers, `f32`, `f64`, the `NonZero` integers and `String`;
+/// - `Option`, `Vec`, `Box`, arrays, tuples, `BTreeMap` and `BTreeSet` of drafts;
+/// - `serde_json::Value` and `serde_json::Map`, IP addresses, `Duration` and `PathBuf`;
+/// - with the feature of that name, the types of `chrono`, `jiff`, `rust_decimal`, `url` and `uuid`.
+///
+/// It is not implemented for `HashMap` and `HashSet`, which have no order, nor for `Cell`, `RefCell`, `Mutex` and
+/// atomics, which could change after a person has signed. A type of another crate takes `#[draft(foreign)]` on the
+/// field, which says that its author vouches for it.
+///
+/// # Numbers
+///
+/// What is signed is digested as canonical JSON (RFC 8785), whose numbers are doubles. So that two drafts never share a
+/// digest:
+///
+/// - an integer beyond ±2^53, a decimal that no double says exactly, NaN and the infinities are refused where they are
+///   written, which fails the node, or where they enter: in an edit, an input or an answer of a model;
+/// - `100.0` and `1e2` are `100`, and `-0.0` is `0`: what is shown, signed and given to the node is that one number. A
+///   type that would read `100` as another value than `100.0`, such as an untagged enum, is refused where it is written.
+///
+/// A number that needs more than a double is a string: `Decimal` of `rust_decimal` is one in JSON.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be signed by a person: it is not a `Draft`",
+    label = "not a `Draft`",
+    note = "if the type is yours, put `#[hitl::draft]` on it, in place of the derives of `Serialize`, `Deserialize` and `JsonSchema`",
+    note = "in place of `HashMap` and `HashSet` use `BTreeMap` and `BTreeSet`; a `Cell`, a `Mutex` or an atomic could change behind the signature",
+    note = "if it is a field's type from another crate, `#[draft(foreign)]` on the field says that you vouch for it"
+)]
+pub trait Draft: Serialize + DeserializeOwned + JsonSchema {
+    /// Whether the value that came back is this one; or the path to where it is not.
+    #[doc(hidden)]
+    fn same(&self, back: &Self, comparison: &mut Comparison) -> Result<(), String>;
+}
+
+/// What was found while two drafts were compared.
+#[derive(Default)]
+pub struct Comparison {
+    /// Whether they hold a field that its author vouches for.
+    pub(crate) foreign: bool,
+}
+
+impl Comparison {
+    /// Compares a field of two drafts.
+    ///
+    /// # Errors
+    /// When it is not the same, with the path.
+    pub fn field<T: Draft>(&mut self, name: &str, value: &T, back: &T) -> Result<(), String> {
+        value.same(back, self).map_err(|path| {
+            let dot = if path.is_empty() || path.starts_with('[') { "" } else { "." };
+            format!("{name}{dot}{path}")
+        })
+    }
+
+    /// Notes a field that its author vouches for.
+    pub fn foreign(&mut self) {
+        self.foreign = true;
+    }
+
+    /// Two variants are two values.
+    ///
+    /// # Errors
+    /// Always.
+    pub fn other_variant(&mut self) -> Result<(), String> {
+        Err(String::new())
+    }
+}
+
+fn equal(is_equal: bool) -> Result<(), String> {
+    if is_equal { Ok(()) } else { Err(String::new()) }
+}
+
+macro_rules! plain {
+    ($($ty:ty),* $(,)?) => {
+        $(impl Draft for $ty {
+            fn same(&self, back: &Self, _: &mut Comparison) -> Result<(), String> {
+                equal(self == back)
+            }
+        })*
+    };
+}
+
+plain! {
+    (), bool, char, u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize, f32, f64, String, Box<str>,
+    num::NonZeroU8, num::NonZeroU16, num::NonZeroU32, num::NonZeroU64, num::NonZeroU128, num::NonZeroUsize,
+    num::NonZeroI8, num::NonZeroI16, num::NonZeroI32, num::NonZeroI64, num::NonZeroI128, num::NonZeroIsize,
+    IpAddr, Ipv4Addr, Ipv6Addr, Duration, PathBuf,
+}
+
+#[cfg(feature = "chrono")]
+plain! {
+    chrono::NaiveDate, chrono::NaiveTime, chrono::NaiveDateTime, chrono::DateTime<chrono::Utc>,
+    chrono::DateTime<chrono::FixedOffset>,
+}
+
+#[cfg(feature = "jiff")]
+plain! {
+    jiff::Timestamp, jiff::Zoned, jiff::civil::Date, jiff::civil::Time, jiff::civil::DateTime, jiff::SignedDuration,
+}
+
+#[cfg(feature = "rust_decimal")]
+plain!(rust_decimal::Decimal);
+
+#[cfg(feature = "url")]
+plain!(url::Url);
+
+#[cfg(feature = "uuid")]
+plain!(uuid::Uuid);
+
+impl<T: Draft> Draft for Box<T> {
+    fn same(&self, back: &Self, comparison: &mut Comparison) -> Result<(), String> {
+        (**self).same(back, comparison)
+    }
+}
+
+impl<T: Draft> Draft for Option<T> {
+    fn same(&self, back: &Self, comparison: &mut Comparison) -> Result<(), String> {
+        match (self, back) {
+            (Some(value), Some(back)) => value.same(back, comparison),
+            (value, back) => equal(value.is_none() && back.is_none()),
+        }
+    }
+}
+
+/// Compares two lists item by item.
+fn items<'a, T: Draft + 'a>(
+    values: impl ExactSizeIterator<Item = &'a T>,
+    back: impl ExactSizeIterator<Item = &'a T>,
+    comparison: &mut Comparison,
+) -> Result<(), String> {
+    equal(values.len() == back.len())?;
+    for (i, (value, back)) in values.zip(back).enumerate() {
+        // The name of an item is needed only where it is not the same.
+        if value.same(back, comparison).is_err() {
+            comparison.field(&format!("[{i}]"), value, back)?;
+        }
+    }
+    Ok(())
+}
+
+impl<T: Draft> Draft for Vec<T> {
+    fn same(&self, back: &Self, comparison: &mut Comparison) -> Result<(), String> {
+        items(self.iter(), back.iter(), comparison)
+    }
+}
+
+impl<T: Draft, const N: usize> Draft for [T; N]
+where
+    [T; N]: Serialize + DeserializeOwned + JsonSchema,
+{
+    fn same(&self, back: &Self, comparison: &mut Comparison) -> Result<(), String> {
+        items(self.iter(), back.iter(), comparison)
+    }
+}
+
+impl<T: Draft + Ord> Draft for BTreeSet<T> {
+    fn same(&self, back: &Self, comparison: &mut Comparison) -> Result<(), String> {
+        items(self.iter(), back.iter(), comparison)
+    }
+}
+
+impl<K: Draft + Ord, V: Draft> Draft for BTreeMap<K, V> {
+    fn same(&self, back: &Self, comparison: &mut Comparison) -> Result<(), String> {
+        items(self.keys(), back.keys(), comparison)?;
+        for ((key, value), back) in self.iter().zip(back.values()) {
+            if value.same(back, comparison).is_err() {
+                let key = serde_json::to_value(key).unwrap_or_default();
+                let name = key.as_str().map_or_else(|| key.to_string(), str::to_owned);
+                comparison.field(&name, value, back)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Draft for Value {
+    fn same(&self, back: &Self, comparison: &mut Comparison) -> Result<(), String> {
+        match (self, back) {
+            // Free JSON has no type that could tell `100.0` from `100`.
+            (Self::Number(value), Self::Number(back)) => equal(is_same_number(value, back)),
+            (Self::Array(values), Self::Array(back)) => values.same(back, comparison),
+            (Self::Object(values), Self::Object(back)) => values.same(back, comparison),
+            (value, back) => equal(value == back),
+        }
+    }
+}
+
+impl Draft for Map<String, Value> {
+    fn same(&self, back: &Self, comparison: &mut Comparison) -> Result<(), String> {
+        equal(self.len() == back.len())?;
+        for (key, value) in self {
+            match back.get(key) {
+                Some(back) => comparison.field(key, value, back)?,
+                None => return Err(key.clone()),
+            }
+        }
+        Ok(())
+    }
+}
+
+macro_rules! tuples {
+    ($($name:ident $i:tt),*) => {
+        impl<$($name: Draft),*> Draft for ($($name,)*) {
+            fn same(&self, back: &Self, comparison: &mut Comparison) -> Result<(), String> {
+                $(comparison.field(concat!("[", $i, "]"), &self.$i, &back.$i)?;)*
+                Ok(())
+            }
+        }
+    };
+}
+
+tuples!(A 0);
+tuples!(A 0, B 1);
+tuples!(A 0, B 1, C 2);
+tuples!(A 0, B 1, C 2, D 3);
+tuples!(A 0, B 1, C 2, D 3, E 4);
+tuples!(A 0, B 1, C 2, D 3, E 4, F 5);
+tuples!(A 0, B 1, C 2, D 3, E 4, F 5, G 6);
+tuples!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7);
+
+/// Makes drafts of types in the tests of this crate, where `#[draft]` would name another one: alike is what has the same
+/// JSON.
+#[cfg(test)]
+macro_rules! drafts {
+    ($($ty:ty),*) => {
+        $(impl crate::review::Draft for $ty {
+            fn same(&self, back: &Self, _: &mut crate::review::Comparison) -> Result<(), String> {
+                let json = |value: &Self| serde_json::to_string(value).map_err(|error| error.to_string());
+                if json(self)? == json(back)? { Ok(()) } else { Err(String::new()) }
+            }
+        })*
+    };
+}
+#[cfg(test)]
+pub(crate) use drafts;

@@ -1,0 +1,217 @@
+//! What a node writes, read back where it is written: a person signs only what comes out of the journal as it went in.
+
+use std::borrow::Cow;
+
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{
+    Value,
+    value::{RawValue, to_raw_value},
+};
+
+use super::{Comparison, Draft, Violation, read};
+use crate::journal::{
+    DigestError,
+    exact::{Integers, normal},
+    finite::{self, NotFinite},
+};
+
+/// How often a draft is read back that holds a list and a field its author vouches for. What has no order comes out in
+/// the same one now and then: two items every other time.
+const FOREIGN_READS: usize = 64;
+
+const FIX: &str = "`HashSet`, `#[serde(skip)]`, `default` and a `with` module that is not its own inverse do that; \
+     write a type that comes back as it was";
+
+/// Holds a draft that was read out of `json` to what a person can sign: as JSON, and as the journal is to keep it.
+///
+/// # Errors
+/// When canonical JSON does not carry one of its numbers exactly, or when it does not come back as it was written; with
+/// the path.
+pub(crate) fn written<T: Draft>(draft: &T, json: &str) -> Result<(Value, String), Violation> {
+    let written = encode(draft)?;
+    let mut comparison = Comparison::default();
+    // What was written as it was read comes back as it was read.
+    if written != json {
+        came_back(&read_exactly(&written)?, draft, &written, &mut comparison)?;
+    } else {
+        // Only for what it notes.
+        let _ = draft.same(draft, &mut comparison);
+    }
+    if comparison.foreign {
+        let times = if written.contains('[') { FOREIGN_READS } else { 1 };
+        for _ in 0..times {
+            came_back(&read_exactly(&written)?, draft, &written, &mut comparison)?;
+        }
+    }
+    // In its own spelling: `149.0` is what the type shows of 149 dollars.
+    Ok((parse(&written)?, written))
+}
+
+/// A draft out of the one spelling of its JSON.
+///
+/// # Errors
+/// When it is not of the type, or when canonical JSON does not carry one of its numbers exactly; with the path.
+pub(crate) fn read_exactly<T: Draft>(json: &str) -> Result<T, Violation> {
+    let exact = normal(json, Integers::Canonical)?;
+    let draft: T = read(&exact)?;
+    if let Cow::Owned(_) = exact {
+        let before: T = read(json)?;
+        before.same(&draft, &mut Comparison::default()).map_err(|path| Violation {
+            path,
+            message: "two values of this type are one number in JSON, as `100.0` and `100` are, and a signature could not tell them apart; give each a tag, or make one of them a string"
+                .to_owned(),
+        })?;
+    }
+    Ok(draft)
+}
+
+fn came_back<T: Draft>(
+    back: &T,
+    draft: &T,
+    written: &str,
+    comparison: &mut Comparison,
+) -> Result<(), Violation> {
+    same_json(written, &encode(back)?)?;
+    draft.same(back, comparison).map_err(otherwise)
+}
+
+/// Whether a value that was read back is the one that was written.
+///
+/// # Errors
+/// When it is not; with the path.
+pub(crate) fn same<T: Draft>(value: &T, json: &str) -> Result<(), Violation> {
+    let back: T = read(json)?;
+    value.same(&back, &mut Comparison::default()).map_err(otherwise)
+}
+
+/// Whether what was written and what was written of what was read back are the same JSON; the order of keys is none.
+///
+/// # Errors
+/// When they are not; with the path.
+pub(crate) fn same_json(written: &str, back: &str) -> Result<(), Violation> {
+    if written == back {
+        return Ok(());
+    }
+    match difference(&parse(written)?, &parse(back)?) {
+        Some(path) => Err(otherwise(path)),
+        None => Ok(()),
+    }
+}
+
+/// A value as JSON, which has a word for each of its numbers.
+///
+/// # Errors
+/// When it has no JSON form; with the path.
+pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<String, Violation> {
+    let json = serde_json::to_string(value).map_err(|error| whole(&error))?;
+    finite::check(value, &json).map_err(Violation::from)?;
+    Ok(json)
+}
+
+/// The same for an entry of the journal.
+///
+/// # Errors
+/// As [`encode`].
+pub(crate) fn encode_raw<T: Serialize + ?Sized>(value: &T) -> Result<Box<RawValue>, Violation> {
+    let json = to_raw_value(value).map_err(|error| whole(&error))?;
+    finite::check(value, json.get()).map_err(Violation::from)?;
+    Ok(json)
+}
+
+fn parse<T: DeserializeOwned>(json: &str) -> Result<T, Violation> {
+    serde_json::from_str(json).map_err(|error| whole(&error))
+}
+
+/// The path to the first difference of two values.
+fn difference(a: &Value, b: &Value) -> Option<String> {
+    let inside = |part: &str, path: String| {
+        let dot = if path.is_empty() || path.starts_with('[') { "" } else { "." };
+        format!("{part}{dot}{path}")
+    };
+    match (a, b) {
+        (Value::Object(a), Value::Object(b)) => {
+            let mut keys = a.keys().chain(b.keys().filter(|key| !a.contains_key(*key)));
+            keys.find_map(|key| match (a.get(key), b.get(key)) {
+                (Some(a), Some(b)) => Some(inside(key, difference(a, b)?)),
+                _ => Some(key.clone()),
+            })
+        }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            let mut pairs = a.iter().zip(b).enumerate();
+            pairs.find_map(|(i, (a, b))| Some(inside(&format!("[{i}]"), difference(a, b)?)))
+        }
+        (a, b) => (a != b).then(String::new),
+    }
+}
+
+fn otherwise(path: String) -> Violation {
+    Violation { path, message: format!("it does not come back as it was written: {FIX}") }
+}
+
+fn whole(error: &serde_json::Error) -> Violation {
+    Violation { path: String::new(), message: error.to_string() }
+}
+
+impl From<DigestError> for Violation {
+    fn from(DigestError { path, problem }: DigestError) -> Self {
+        Self { path, message: problem }
+    }
+}
+
+impl From<NotFinite> for Violation {
+    fn from(NotFinite { path, problem }: NotFinite) -> Self {
+        Self { path, message: problem }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// As the journal keeps it, or why it does not.
+    fn written<T: Draft>(value: &T) -> Result<String, String> {
+        let json = encode(value).map_err(|violation| violation.to_string())?;
+        same(value, &json).map_err(|violation| violation.to_string())?;
+        let draft = read_exactly::<T>(&json).map_err(|violation| violation.to_string())?;
+        super::written(&draft, &json).map(|(_, json)| json).map_err(|violation| violation.to_string())
+    }
+
+    #[test]
+    fn integers_come_back_up_to_2_to_the_53() {
+        assert_eq!(written(&(1_u64 << 53)).unwrap(), "9007199254740992");
+        assert_eq!(written(&-(1_i128 << 53)).unwrap(), "-9007199254740992");
+        for error in [written(&((1_u64 << 53) + 1)), written(&u128::MAX), written(&i64::MIN)] {
+            assert!(error.unwrap_err().contains("beyond 2^53"));
+        }
+    }
+
+    #[test]
+    fn free_json_has_one_spelling_of_a_number() {
+        let spelt = |json| super::written(&read_exactly::<Value>(json)?, json).map(|(_, json)| json);
+        assert_eq!(spelt("[100.0,1e2,-0.0,0.5]").unwrap(), "[100,100,0,0.5]");
+        assert_eq!(spelt("0.1000000000000000055511151231257827").unwrap_err().path, "");
+        assert!(spelt(r#"{"a":{"b":1,"b":2}}"#).is_err());
+        assert!(spelt("[1e400]").is_err());
+    }
+
+    #[cfg(feature = "rust_decimal")]
+    #[test]
+    fn a_long_decimal_is_a_string_and_so_exact() {
+        let long: rust_decimal::Decimal = "7922816251426433759354395.0335".parse().unwrap();
+        assert_eq!(written(&long).unwrap(), r#""7922816251426433759354395.0335""#);
+        assert_ne!(written(&"1.0".parse::<rust_decimal::Decimal>().unwrap()).unwrap(), r#""1""#);
+    }
+
+    #[cfg(all(feature = "chrono", feature = "jiff", feature = "url", feature = "uuid"))]
+    #[test]
+    fn types_of_other_crates_come_back() {
+        let day = chrono::NaiveDate::from_ymd_opt(2026, 2, 28).unwrap();
+        assert_eq!(written(&day).unwrap(), r#""2026-02-28""#);
+        let second = jiff::Timestamp::from_second(1_763_800_000).unwrap();
+        assert_eq!(written(&second).unwrap(), r#""2025-11-22T08:26:40Z""#);
+        let url: url::Url = "https://bank.example/a?b=c".parse().unwrap();
+        assert_eq!(written(&vec![url]).unwrap(), r#"["https://bank.example/a?b=c"]"#);
+        assert!(written(&uuid::Uuid::from_u128(7)).is_ok());
+    }
+}

@@ -1,0 +1,233 @@
+//! Entries are authentic before anything is done with them.
+//!
+//! A tail is checked whole where it is loaded, so nothing runs, and nothing is appended, on the strength of an entry that
+//! no holder of a journal key has written.
+
+use futures_util::future::{BoxFuture, try_join_all};
+
+use super::{Agent, Graph, graph::GraphFold, route};
+use crate::{
+    Digest, Error, Place, StoreError, ThreadId,
+    journal::{Act, At, Decision, Entry, Event, JournalKeys, MacError, Position, Signature, genesis, split},
+    store::{Record, Tail},
+};
+
+/// The number of MACs that are checked at once: a vault is asked for each.
+const AT_ONCE: usize = 16;
+
+/// The error for an entry that is not authentic, or cannot be signed.
+pub(super) fn refused(thread: &ThreadId, place: Place, error: MacError) -> Error {
+    match error {
+        MacError::Refused(problem) => Error::Unauthenticated { thread: thread.clone(), place, problem },
+        MacError::NoKey(problem) => Error::NotSetUp { problem: problem.to_owned() },
+        MacError::Unavailable { key, problem } => Error::Store(StoreError::Failed {
+            location: format!("the journal key `{key}`"),
+            problem,
+            source: None,
+        }),
+    }
+}
+
+/// The error for a program without keys that would append to a thread whose entries have MACs.
+pub(super) fn without_keys(thread: &ThreadId) -> Error {
+    let problem = format!(
+        "the entries of thread `{thread}` are authenticated, and this program has no key to write more of them: set \
+         HITL_JOURNAL_KEY, or give the agent its `journal_keys`"
+    );
+    Error::NotSetUp { problem }
+}
+
+/// An authentication of entries in their order, page by page.
+pub(super) struct Authentication<'a> {
+    keys: &'a JournalKeys,
+    thread: &'a ThreadId,
+    before: Digest,
+    /// The first entry without a MAC, until an adoption covers it.
+    unsigned: Option<Place>,
+    /// Whether an entry with a MAC has come.
+    began: bool,
+}
+
+impl<'a> Authentication<'a> {
+    /// `before` is the hash of the entry before the first one; `None` at place 0.
+    pub(super) fn new(keys: &'a JournalKeys, thread: &'a ThreadId, before: Option<Digest>) -> Self {
+        let before = before.unwrap_or_else(|| genesis(thread.as_str()));
+        Self { keys, thread, before, unsigned: None, began: false }
+    }
+
+    /// Checks the next entries. They are linked to each other by their stored hashes, which the caller checks.
+    pub(super) async fn read(&mut self, records: &[Record]) -> Result<(), (Place, MacError)> {
+        let mut signed = Vec::with_capacity(records.len());
+        for record in records {
+            let before = std::mem::replace(&mut self.before, record.hash);
+            if split(&record.body).is_none() {
+                if self.began {
+                    let problem = "it has no MAC, and an entry before it has one".to_owned();
+                    return Err((record.place, MacError::Refused(problem)));
+                }
+                self.unsigned.get_or_insert(record.place);
+                continue;
+            }
+            self.began = true;
+            let mut act = Act::Run;
+            if self.unsigned.is_some() || self.keys.separate() {
+                let entry: Entry = serde_json::from_slice(&record.body)
+                    .map_err(|e| (record.place, MacError::Refused(format!("it cannot be read: {e}"))))?;
+                act = Act::of(&entry.event);
+                if matches!(entry.event, Event::Adopted { .. }) {
+                    self.unsigned = None;
+                }
+            }
+            signed.push((act, before, record));
+        }
+        let (keys, thread) = (self.keys, self.thread.as_str());
+        for some in signed.chunks(AT_ONCE) {
+            let mut checks: Vec<BoxFuture<'_, Result<(), (Place, MacError)>>> = Vec::with_capacity(AT_ONCE);
+            for (act, before, record) in some {
+                let position = Position { thread, place: record.place, before: *before };
+                let checked = keys.verify(*act, position, &record.body);
+                checks.push(Box::pin(async { checked.await.map_err(|error| (record.place, error)) }));
+            }
+            try_join_all(checks).await?;
+        }
+        Ok(())
+    }
+
+    /// The end of the journal: no entry without a MAC is left that no adoption covers.
+    pub(super) fn end(self) -> Result<(), (Place, MacError)> {
+        match self.unsigned {
+            Some(place) => Err((
+                place,
+                MacError::Refused(
+                    "it has no MAC; if it was written before this program had a journal key, take the thread over \
+                     with `adopt`"
+                        .to_owned(),
+                ),
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
+async fn authenticate_tail(keys: &JournalKeys, thread: &ThreadId, tail: &Tail) -> Result<(), Error> {
+    let mut authentication = Authentication::new(keys, thread, tail.before);
+    let read = authentication.read(&tail.records).await;
+    read.and_then(|()| authentication.end()).map_err(|(place, e)| refused(thread, place, e))
+}
+
+impl<G: Graph> Agent<G> {
+    /// The end of a thread's journal, after seeing that its entries are authentic.
+    pub(super) async fn tail(&self, thread: &ThreadId) -> Result<Option<Tail>, Error> {
+        let Some(tail) = self.inner.store.tail(thread).await? else { return Ok(None) };
+        self.authenticate_tail(thread, &tail).await?;
+        Ok(Some(tail))
+    }
+
+    /// Sees that the entries of a tail are authentic.
+    pub(super) async fn authenticate_tail(&self, thread: &ThreadId, tail: &Tail) -> Result<(), Error> {
+        let Some(keys) = &self.inner.keys else { return Ok(()) };
+        let checked: BoxFuture<'_, _> = Box::pin(authenticate_tail(keys, thread, tail));
+        checked.await
+    }
+
+    /// Sees that every entry of a journal is authentic.
+    pub(super) async fn authenticate_whole(&self, thread: &ThreadId) -> Result<(), Error> {
+        let Some(keys) = &self.inner.keys else { return Ok(()) };
+        let mut authentication = Authentication::new(keys, thread, None);
+        let mut next = 0;
+        loop {
+            let page = self.inner.store.entries(thread, next, 256).await?;
+            let Some(last) = page.last() else { break };
+            next = last.place + 1;
+            authentication.read(&page).await.map_err(|(place, e)| refused(thread, place, e))?;
+        }
+        authentication.end().map_err(|(place, e)| refused(thread, place, e))
+    }
+
+    /// Sees that each signature stands in a verdict of a key for verdicts. A runner's key signs snapshots, and must not be
+    /// enough to put a signature into one.
+    pub(super) async fn authenticate_signatures(
+        &self,
+        fold: &GraphFold<G>,
+        tail: &Tail,
+    ) -> Result<(), Error> {
+        let Some(keys) = self.inner.keys.as_ref().filter(|keys| keys.separate()) else { return Ok(()) };
+        let place = tail.records.first().map_or(0, |record| record.place);
+        let forged = |whose: &str| Error::Unauthenticated {
+            thread: fold.thread.clone(),
+            place,
+            problem: format!("its snapshot holds {whose}, and no verdict of a key for verdicts gives it"),
+        };
+        let mut seen = Vec::new();
+        for lane in fold.lanes.values() {
+            if let At::Ready { visit, .. } = &lane.at
+                && let Some(interrupt) =
+                    route::node::<G>(&visit.node).and_then(|(_, entry)| entry.spec.interrupt)
+                && visit.signed
+                && !lane.signatures.contains_key(interrupt.field)
+            {
+                return Err(forged(&format!("an approval of `{}`", visit.node)));
+            }
+            for signature in lane.signatures.values() {
+                if seen.contains(&(signature.place, signature.digest)) {
+                    continue;
+                }
+                seen.push((signature.place, signature.digest));
+                let given: BoxFuture<'_, _> = Box::pin(self.is_given(keys, fold, signature));
+                if !given.await? {
+                    return Err(forged(&format!("a signature of {}", signature.operator)));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a verdict gives this signature, under a key for verdicts or an adoption.
+    async fn is_given(
+        &self,
+        keys: &JournalKeys,
+        fold: &GraphFold<G>,
+        signature: &Signature,
+    ) -> Result<bool, Error> {
+        let thread = &fold.thread;
+        // From the review on, whose hash the next entry builds on.
+        let (mut next, mut before, mut unsigned) = (signature.place, None, false);
+        while next < fold.next {
+            let page = self.inner.store.entries(thread, next, 64).await?;
+            let Some(last) = page.last() else { return Ok(false) };
+            next = last.place + 1;
+            for record in &page {
+                let Some(before) = before.replace(record.hash) else { continue };
+                let Ok(entry) = serde_json::from_slice::<Entry>(&record.body) else { return Ok(false) };
+                let is_it = match &entry.event {
+                    Event::Decided { verdict: Decision::Approve, operator, digest, .. } => {
+                        *operator == signature.operator && *digest == signature.digest
+                    }
+                    Event::Decided { verdict: Decision::Edit { signed, .. }, operator, .. } => {
+                        *operator == signature.operator && *signed == signature.digest
+                    }
+                    Event::Adopted { .. } => unsigned,
+                    _ => false,
+                };
+                if !is_it {
+                    continue;
+                }
+                if split(&record.body).is_none() {
+                    unsigned = true;
+                    continue;
+                }
+                let position = Position { thread: thread.as_str(), place: record.place, before };
+                return match keys.verify(Act::Verdict, position, &record.body).await {
+                    Ok(()) => Ok(true),
+                    Err(error) => Err(refused(thread, record.place, error)),
+                };
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether this program can write what a runner writes.
+    pub(super) fn may_run(&self) -> bool {
+        self.inner.keys.as_ref().is_none_or(|keys| keys.sign_for(Act::Run))
+    }
+}

@@ -1,0 +1,461 @@
+//! What a journal says is done once more on paper, to see that it can have happened.
+//!
+//! Nothing runs. Each entry is held against the thread as the entries before it left it, and against this program's graph
+//! where this program wrote it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use serde_json::Value;
+
+use super::{
+    Agent, CLOCK_SKEW_MS, Finding, FindingKind, Graph, Unchecked,
+    drive::context,
+    fit::holds,
+    graph::GraphFold,
+    route::{self, Entry as NodeEntry},
+    terms::{self, Terms},
+    turn,
+};
+use crate::{
+    Digest, Place, ThreadId,
+    graph::EdgeKind,
+    journal::{
+        At, Decision, Entry, Event, Fold, FoldError, Lane, LaneId, OpenAt, Reason, Settlement, To, copy,
+    },
+    state::{Fields, State},
+    store::Record,
+};
+
+type LaneOf<G> = Lane<<<G as Graph>::State as State>::Fields>;
+
+/// A journal on its way from the first entry to the last.
+pub(super) struct Replay<'a, G: Graph> {
+    agent: &'a Agent<G>,
+    fold: GraphFold<G>,
+    findings: Vec<Finding>,
+    unchecked: Vec<Unchecked>,
+    /// Since when, and why, entries are not checked against the graph.
+    strange: Option<(Place, String)>,
+    /// Whether the thread cannot be followed any further.
+    stopped: bool,
+    latest_ms: u64,
+}
+
+impl<'a, G: Graph> Replay<'a, G> {
+    pub(super) fn new(agent: &'a Agent<G>, thread: &ThreadId) -> Self {
+        Self {
+            agent,
+            fold: Fold::empty(thread.clone()),
+            findings: Vec::new(),
+            unchecked: Vec::new(),
+            strange: None,
+            stopped: false,
+            latest_ms: 0,
+        }
+    }
+
+    /// Follows the thread no further.
+    pub(super) fn stop(&mut self, place: Place, reason: &str) {
+        if !std::mem::replace(&mut self.stopped, true) {
+            self.close(place);
+            self.strange = Some((place, reason.to_owned()));
+        }
+    }
+
+    /// Ends a stretch of entries that are not checked.
+    fn close(&mut self, before: Place) {
+        if let Some((from, reason)) = self.strange.take()
+            && let Some(to) = before.checked_sub(1).filter(|to| *to >= from)
+        {
+            self.unchecked.push(Unchecked { from, to, reason });
+        }
+    }
+
+    /// What was found, once the last entry was read.
+    pub(super) fn end(mut self, last: Place) -> (Vec<Finding>, Vec<Unchecked>) {
+        self.close(last.saturating_add(1));
+        (self.findings, self.unchecked)
+    }
+
+    fn note(&mut self, kind: FindingKind, problem: impl Into<String>) {
+        self.findings.push(Finding { place: self.fold.next, kind, problem: problem.into() });
+    }
+
+    /// Whether this very program wrote what comes.
+    fn is_own(&self) -> bool {
+        self.agent.has_met(&self.fold)
+    }
+
+    pub(super) fn read(&mut self, record: &Record) {
+        if self.stopped {
+            return;
+        }
+        let place = record.place;
+        let entry: Entry = match serde_json::from_slice(&record.body) {
+            Ok(entry) => entry,
+            Err(error) => {
+                self.note(
+                    FindingKind::Unreadable,
+                    format!("it is no entry that this program can read: {error}"),
+                );
+                return self.stop(place, "an entry before cannot be read");
+            }
+        };
+        self.times(&entry);
+        let expected = self.before(&entry);
+        if let Err(error) = self.fold.read(place, record.hash, &record.body) {
+            let reason = match error {
+                FoldError::Damaged(problem) => {
+                    self.note(FindingKind::Unreadable, problem);
+                    "an entry before cannot have followed".to_owned()
+                }
+                FoldError::Changed(error) => {
+                    format!("this program's state cannot hold what the thread knows: {error}")
+                }
+                FoldError::Unmigrated { problem, .. } => {
+                    format!("this program's migration cannot take what the thread knows: {problem}")
+                }
+            };
+            return self.stop(place, &reason);
+        }
+        // What is said of the entry is said of its own place.
+        self.fold.next = place;
+        self.after(&entry, expected);
+        self.fold.next = place.saturating_add(1);
+    }
+
+    /// Times, deadlines and leases, whatever program wrote them.
+    fn times(&mut self, entry: &Entry) {
+        let now = entry.at_ms;
+        if now.saturating_add(CLOCK_SKEW_MS) < self.latest_ms {
+            let back = self.latest_ms - now;
+            self.note(
+                FindingKind::Time,
+                format!("it was written {back} ms before an entry that stands before it"),
+            );
+        }
+        self.latest_ms = self.latest_ms.max(now);
+        let Some(lease) = &entry.lease else { return };
+        let held = self.fold.lease.as_ref().filter(|held| held.runner != lease.runner);
+        if held.is_some_and(|held| held.until_ms > now.saturating_add(CLOCK_SKEW_MS)) {
+            self.note(FindingKind::Lease, "a runner took the thread while another one had it");
+        }
+        if lease.until_ms < now {
+            self.note(FindingKind::Lease, "its lease had run out when it was written");
+        }
+    }
+
+    /// Holds an entry against the thread before it. Gives where the lane must go on, where only that state tells it.
+    fn before(&mut self, entry: &Entry) -> Option<To> {
+        if self.fold.ended && !matches!(entry.event, Event::Adopted { .. }) {
+            self.note(FindingKind::Route, "the thread had ended");
+        }
+        if let Event::Ended {} = entry.event
+            && !self.fold.is_at_end()
+        {
+            self.note(FindingKind::Route, "the thread had not come to its end");
+        }
+        let (Some(node), Some(id)) = (entry.event.node(), lane_of(&entry.event)) else { return None };
+        let at = self.fold.lanes.get(&id).and_then(|lane| lane.at.visit()).map(|visit| visit.node.clone());
+        if at.as_deref() != Some(node) {
+            let there = at.map_or_else(|| "no node".to_owned(), |node| format!("`{node}`"));
+            let problem = format!("it is about `{node}`, and lane {id} was at {there}");
+            self.note(FindingKind::Route, problem);
+            return None;
+        }
+        let known = if self.is_own() { route::node::<G>(node) } else { None };
+        if self.is_own() && known.is_none() {
+            self.note(FindingKind::Route, format!("the graph has no node `{node}`"));
+        }
+        match &entry.event {
+            Event::Began { key, .. } => self.began(id, known, key),
+            Event::Ran { wrote, to, .. } => {
+                self.ran(id, known);
+                let (number, _) = known.filter(|_| *to == To::Join)?;
+                // The lane is gone afterwards.
+                let lane = self.fold.lanes.get(&id)?;
+                let mut fields = copy(&G::State::SPEC, &*lane.fields).ok()?;
+                wrote.iter().try_for_each(|(field, json)| fields.write(field, json.get())).ok()?;
+                return guarded(|| route::after_node::<G>(number, &fields));
+            }
+            Event::Decided { verdict, digest, to, evidence, .. } => {
+                let role = evidence.as_ref().map(|evidence| evidence.role.as_deref());
+                self.decided(id, known, Verdict { verdict, digest, to, role, at_ms: entry.at_ms });
+            }
+            Event::InDoubt { key, .. } => {
+                let began = self.fold.lanes.get(&id).map(|lane| &lane.at);
+                if !matches!(began, Some(At::Began { key: began, .. }) if began == key) {
+                    self.note(FindingKind::Unsigned, format!("`{node}` had not begun with this key"));
+                }
+            }
+            Event::Settled { .. } => {
+                let at = self.fold.lanes.get(&id).map(|lane| &lane.at);
+                if !matches!(at, Some(At::InDoubt { .. })) {
+                    self.note(FindingKind::Route, format!("`{node}` was not in doubt"));
+                }
+            }
+            _ => {}
+        }
+        None
+    }
+
+    /// An effect begins behind its verdict, with the key of this visit.
+    fn began(&mut self, id: LaneId, known: Option<(usize, &'static NodeEntry<G>)>, key: &str) {
+        let Some((_, entry)) = known else { return };
+        let Some(lane) = self.fold.lanes.get(&id) else { return };
+        let Some(visit) = lane.at.visit() else { return };
+        let node = &visit.node;
+        let expected = match &lane.at {
+            At::Began { key, .. } => key.clone(),
+            _ => context::<G>(&self.fold, id, entry, visit).idempotency_key().to_owned(),
+        };
+        let mut wrong = Vec::new();
+        if !entry.spec.effect {
+            wrong.push((FindingKind::Route, format!("`{node}` is no effect")));
+        }
+        if key != expected {
+            wrong.push((
+                FindingKind::Digest,
+                format!("`{node}` began with an idempotency key that is not its own"),
+            ));
+        }
+        if let Some(interrupt) = entry.spec.interrupt
+            && !matches!(lane.at, At::Began { .. })
+            && !(visit.signed && self.is_signed(id, lane, interrupt.field))
+        {
+            let problem = format!("`{node}` began, and nobody had signed `{}` as it was", interrupt.field);
+            wrong.push((FindingKind::Unsigned, problem));
+        }
+        wrong.into_iter().for_each(|(kind, problem)| self.note(kind, problem));
+    }
+
+    fn is_signed(&self, id: LaneId, lane: &LaneOf<G>, field: &str) -> bool {
+        let signature = lane.signatures.get(field);
+        signature.is_some_and(|signature| holds(&self.fold, id, field, signature))
+    }
+
+    /// A node ran that was to be signed, or an effect that had to begin.
+    fn ran(&mut self, id: LaneId, known: Option<(usize, &'static NodeEntry<G>)>) {
+        let Some((_, entry)) = known else { return };
+        let Some(lane) = self.fold.lanes.get(&id) else { return };
+        let Some(visit) = lane.at.visit() else { return };
+        let node = entry.spec.name;
+        if entry.spec.effect && !matches!(lane.at, At::Began { .. }) {
+            self.note(FindingKind::Unsigned, format!("effect `{node}` ran, and had not begun"));
+        } else if entry.spec.interrupt.is_some() && !visit.signed {
+            self.note(FindingKind::Unsigned, format!("`{node}` ran, and nobody had signed it"));
+        }
+    }
+
+    fn decided(&mut self, id: LaneId, known: Option<(usize, &'static NodeEntry<G>)>, said: Verdict<'_>) {
+        let Some(At::Paused(open)) = self.fold.lanes.get(&id).map(|lane| &lane.at) else { return };
+        let open = open.clone();
+        if *said.digest != open.digest {
+            self.note(FindingKind::Digest, "its digest is not that of the open review");
+        }
+        if said.role.is_some_and(|role| role != open.role.as_deref()) {
+            self.note(
+                FindingKind::Unsigned,
+                "the role that it was given in is not the one that the review asks for",
+            );
+        }
+        self.in_time(&open, &said);
+        let Some((number, _)) = known else { return };
+        if let Decision::Edit { before, after, signed } = said.verdict {
+            self.edited(id, &open, before.get(), after.get(), *signed);
+        }
+        let leads = |kind| route::after_verdict::<G>(number, kind);
+        let legal = match said.verdict {
+            Decision::Approve => *said.to == To::Node(open.visit.node.clone()),
+            // An edit may be routed like a new proposal.
+            Decision::Edit { .. } => {
+                matches!(said.to, To::Node(node) if route::node::<G>(node).is_some())
+            }
+            Decision::Reject { reason: Reason::Expired, .. } => {
+                leads(EdgeKind::Expire).or_else(|| leads(EdgeKind::Reject)).as_ref() == Some(said.to)
+            }
+            Decision::Reject { .. } => leads(EdgeKind::Reject).as_ref() == Some(said.to),
+            Decision::Ask { .. } => leads(EdgeKind::Ask).as_ref() == Some(said.to),
+        };
+        if !legal {
+            self.note(FindingKind::Route, format!("the graph does not lead to `{}` here", said.to));
+        }
+    }
+
+    fn in_time(&mut self, open: &OpenAt, said: &Verdict<'_>) {
+        let expired = matches!(said.verdict, Decision::Reject { reason: Reason::Expired, .. });
+        match open.deadline_ms {
+            None if expired => self.note(FindingKind::Time, "it expired, and had no deadline"),
+            Some(deadline) if expired && said.at_ms.saturating_add(CLOCK_SKEW_MS) < deadline => {
+                self.note(FindingKind::Time, "it expired before its deadline");
+            }
+            Some(deadline) if !expired && said.at_ms > deadline.saturating_add(CLOCK_SKEW_MS) => {
+                self.note(FindingKind::Time, "it was decided after its deadline");
+            }
+            _ => {}
+        }
+    }
+
+    fn edited(&mut self, id: LaneId, open: &OpenAt, before: &str, after: &str, signed: Digest) {
+        let field = &open.field;
+        let json = |text: &str| serde_json::from_str::<Value>(text).ok();
+        let draft = self.fold.lanes.get(&id).and_then(|lane| lane.fields.read(field).ok().flatten());
+        let draft = draft.as_deref().and_then(json);
+        let after = json(after);
+        let digest = after.and_then(|after| Terms::of_open(open).digest(&self.fold, id, &after).ok());
+        if draft.is_none() || draft != json(before) {
+            self.note(FindingKind::Digest, "what it says was edited is not the draft that was open");
+        }
+        if digest != Some(signed) {
+            self.note(FindingKind::Digest, "what was signed has another digest");
+        }
+    }
+
+    /// Holds an entry against the thread after it.
+    fn after(&mut self, entry: &Entry, expected: Option<To>) {
+        let place = self.fold.next;
+        if matches!(entry.event, Event::Started { .. } | Event::Migrated { .. }) {
+            self.close(place);
+            if !self.is_own() {
+                let reason = if self.fold.graph == G::SPEC.name {
+                    format!(
+                        "they were written by another version of this program, whose graph was {}",
+                        self.fold.print
+                    )
+                } else {
+                    format!("they are of another graph, `{}`", self.fold.graph)
+                };
+                self.strange = Some((place, reason));
+            }
+        }
+        if !self.is_own() {
+            return;
+        }
+        match &entry.event {
+            Event::Started { to: Some(to), .. } => {
+                let fields = self.fold.root().map(|lane| lane.fields.clone());
+                let leads = fields.and_then(|fields| guarded(|| route::after_start::<G>(&fields)));
+                self.leads(leads, to);
+            }
+            Event::Started { to: None, .. } => {
+                let signs = |lane: &LaneOf<G>| {
+                    !lane.signatures.is_empty() || lane.at.visit().is_some_and(|visit| visit.signed)
+                };
+                if self.fold.lanes.values().any(|lane| signs(lane)) {
+                    self.note(FindingKind::Unsigned, "a fork carries signatures that were given elsewhere");
+                }
+            }
+            Event::Ran { node, lane, to, .. } => {
+                let leads = expected.or_else(|| self.leads_from(node, *lane));
+                self.leads(leads, to);
+            }
+            Event::Settled { node, lane, how: Settlement::Happened { .. }, to: Some(to), .. }
+                if *to != To::Join =>
+            {
+                self.leads(self.leads_from(node, *lane), to);
+            }
+            Event::Paused { node, lane, field, digest, .. } => self.paused(node, *lane, field, *digest),
+            _ => {}
+        }
+        if let (Some(snapshot), false) = (&entry.snapshot, place == 0) {
+            self.snapshot(snapshot.get());
+        }
+    }
+
+    /// Where the lane goes on from a node whose fields are written.
+    fn leads_from(&self, node: &str, lane: LaneId) -> Option<To> {
+        let (number, _) = route::node::<G>(node)?;
+        let fields = &self.fold.lanes.get(&lane)?.fields;
+        guarded(|| route::after_node::<G>(number, fields))
+    }
+
+    fn leads(&mut self, expected: Option<To>, to: &To) {
+        if expected.as_ref() != Some(to) {
+            self.note(FindingKind::Route, format!("the graph does not lead to `{to}` here"));
+        }
+    }
+
+    fn paused(&mut self, node: &str, lane: LaneId, field: &str, digest: Digest) {
+        let Some((_, entry)) = route::node::<G>(node) else { return };
+        let (Some(interrupt), Some(reviewed)) = (entry.spec.interrupt, entry.reviewed) else {
+            return self.note(FindingKind::Route, format!("`{node}` has no review"));
+        };
+        let draft = turn::draft::<G>(&self.fold, lane, interrupt.field, reviewed).ok();
+        let Some(At::Paused(open)) = self.fold.lanes.get(&lane).map(|lane| &lane.at) else { return };
+        let terms = Terms::of_open(open);
+        let computed = draft.and_then(|draft| terms.digest(&self.fold, lane, &draft).ok());
+        let (covers, shows) = terms::of(node, &interrupt);
+        if open.covers != covers || open.shows != shows {
+            return self.note(FindingKind::Digest, format!("`{node}` covers or shows something else"));
+        }
+        if interrupt.field != field || computed != Some(digest) {
+            self.note(FindingKind::Digest, format!("its digest is not that of `{field}`"));
+        }
+    }
+
+    fn snapshot(&mut self, stored: &str) {
+        let json = |text: &str| serde_json::from_str::<Value>(text).ok();
+        let computed = self.fold.freeze().ok().and_then(|frozen| json(frozen.get()));
+        let (Some(computed), Some(stored)) = (computed, json(stored)) else {
+            return self.note(FindingKind::Snapshot, "its snapshot cannot be computed");
+        };
+        if computed == stored {
+            return;
+        }
+        // A hash set has no order of its own: what differs from one reading to the next is compared without it.
+        let again = (0..4).filter_map(|_| self.reread()).any(|again| again != computed);
+        if again && unordered(computed) == unordered(stored) {
+            return;
+        }
+        self.note(FindingKind::Snapshot, "its snapshot is not what the entries before it say");
+    }
+
+    /// The snapshot of the same thread, with each field read and written once more.
+    fn reread(&self) -> Option<Value> {
+        let frozen = self.fold.freeze().ok()?;
+        let mut again: GraphFold<G> = Fold::empty(self.fold.thread.clone());
+        again.thaw(&frozen).ok()?;
+        serde_json::from_str(again.freeze().ok()?.get()).ok()
+    }
+}
+
+/// A verdict as its entry says it.
+struct Verdict<'a> {
+    verdict: &'a Decision,
+    digest: &'a Digest,
+    to: &'a To,
+    role: Option<Option<&'a str>>,
+    at_ms: u64,
+}
+
+fn lane_of(event: &Event) -> Option<LaneId> {
+    match event {
+        Event::Ran { lane, .. }
+        | Event::Began { lane, .. }
+        | Event::Paused { lane, .. }
+        | Event::Reminded { lane, .. }
+        | Event::Decided { lane, .. }
+        | Event::Failed { lane, .. }
+        | Event::InDoubt { lane, .. }
+        | Event::Settled { lane, .. } => Some(*lane),
+        _ => None,
+    }
+}
+
+/// A `match` guard is the user's code, and may panic.
+fn guarded(route: impl FnOnce() -> Result<To, String>) -> Option<To> {
+    catch_unwind(AssertUnwindSafe(route)).ok()?.ok()
+}
+
+/// A value whose lists are sorted.
+fn unordered(value: Value) -> Value {
+    match value {
+        Value::Array(items) => {
+            let mut items: Vec<Value> = items.into_iter().map(unordered).collect();
+            items.sort_by_cached_key(Value::to_string);
+            Value::Array(items)
+        }
+        Value::Object(members) => members.into_iter().map(|(name, value)| (name, unordered(value))).collect(),
+        other => other,
+    }
+}

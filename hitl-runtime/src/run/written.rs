@@ -1,0 +1,98 @@
+//! What is written to a field, held where it is written against all that is to come of it.
+
+use serde_json::{Value, value::RawValue};
+
+use super::{Graph, graph::FieldsOf};
+use crate::{
+    Violation,
+    review::{Reviewed, same_json},
+    state::{FieldError, Fields, State},
+};
+
+/// A value that a field can hold.
+pub(super) struct Held {
+    /// What the journal is to keep, where it is spelt otherwise than it was written.
+    pub(super) json: Option<Box<RawValue>>,
+    /// The draft, where somebody is to sign it.
+    pub(super) draft: Option<Value>,
+}
+
+/// Holds a value against its field: it comes back as it was written, and what is to be signed of it can be.
+///
+/// # Errors
+/// Says what cannot be, with the field and the path.
+pub(super) fn held<G: Graph>(fields: &FieldsOf<G>, field: &str, json: &str) -> Result<Held, String> {
+    // What the journal could not give back must not get in.
+    let mut slots = FieldsOf::<G>::default();
+    let back = slots.replace(field, json).and_then(|()| slots.read(field));
+    let back = back.map_err(|e| e.to_string())?.unwrap_or_default();
+    same_json(json, &back).map_err(|violation| FieldError::violated(field, violation).to_string())?;
+
+    items::<G>(field, json)?;
+    let Some(reviewed) = reviewed::<G>(field) else { return Ok(Held { json: None, draft: None }) };
+    let (draft, spelt) = (reviewed.write)(json).map_err(|violations| broken(field, &violations))?;
+    joined::<G>(fields, field, json, reviewed)?;
+    let json = if spelt == json { None } else { Some(RawValue::from_string(spelt)) };
+    Ok(Held { json: json.transpose().map_err(|e| e.to_string())?, draft: Some(draft) })
+}
+
+/// What an input, or a person who vouches for an effect, writes to a field.
+///
+/// # Errors
+/// As [`held`].
+pub(super) fn check<G: Graph>(fields: &FieldsOf<G>, field: &str, json: &str) -> Result<(), String> {
+    held::<G>(fields, field, json).map(drop)
+}
+
+/// How a field is reviewed, where one is.
+fn reviewed<G: Graph>(field: &str) -> Option<Reviewed> {
+    G::NODES.iter().find_map(|entry| {
+        let is_it = entry.spec.interrupt.is_some_and(|interrupt| interrupt.field == field);
+        entry.reviewed.filter(|_| is_it)
+    })
+}
+
+/// A reducer makes another draft of what was there and of what was written.
+fn joined<G: Graph>(fields: &FieldsOf<G>, field: &str, json: &str, reviewed: Reviewed) -> Result<(), String> {
+    if !G::State::SPEC.field(field).is_some_and(|spec| spec.reduced) {
+        return Ok(());
+    }
+    let mut slots = FieldsOf::<G>::default();
+    let mut join = || {
+        if let Some(old) = fields.read(field)? {
+            slots.replace(field, &old)?;
+        }
+        slots.write(field, json)?;
+        slots.read(field)
+    };
+    let joined = join().map_err(|e| e.to_string())?.unwrap_or_default();
+    (reviewed.check)(&joined).map(drop).map_err(|violations| broken(field, &violations))
+}
+
+/// A list whose items are to be signed one by one.
+fn items<G: Graph>(list: &str, json: &str) -> Result<(), String> {
+    let eaches = G::SPEC.forks.iter().filter_map(|fork| fork.each).filter(|each| each.list == list);
+    for each in eaches {
+        let Some(reviewed) = reviewed::<G>(each.item) else { continue };
+        let items: Vec<&RawValue> = serde_json::from_str(json).map_err(|e| e.to_string())?;
+        for (i, item) in items.into_iter().enumerate() {
+            (reviewed.write)(item.get()).map_err(|violations| {
+                let at = |Violation { path, message }: &Violation| Violation {
+                    path: match path.as_str() {
+                        "" => format!("[{i}]"),
+                        path if path.starts_with('[') => format!("[{i}]{path}"),
+                        path => format!("[{i}].{path}"),
+                    },
+                    message: message.clone(),
+                };
+                broken(list, &violations.iter().map(at).collect::<Vec<_>>())
+            })?;
+        }
+    }
+    Ok(())
+}
+
+fn broken(field: &str, violations: &[Violation]) -> String {
+    let list: Vec<String> = violations.iter().map(ToString::to_string).collect();
+    format!("`{field}` breaks its invariants: {}", list.join("; "))
+}

@@ -1,0 +1,9 @@
+//! Journals as somebody leaves them who can write to the table.
+
+use crate::{attacks, emulator::Emulator};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dynamodb_gives_nothing_away() {
+    let emulator = Emulator::start().await;
+    attacks::all(std::sync::Arc::new(emulator.store())).await;
+}

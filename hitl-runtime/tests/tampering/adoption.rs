@@ -1,0 +1,60 @@
+//! Threads that were begun without keys.
+
+use hitl::{MemoryStore, Verdict};
+
+use super::{
+    attacks::{id, read, relink, replace, write},
+    desk::{Bank, agent, clerk, keys, waiting},
+};
+
+#[tokio::test]
+async fn an_old_thread_is_refused_until_somebody_vouches_for_it() {
+    let store = MemoryStore::new();
+    let digest = waiting(&agent(store.clone(), None).0, "t", 90).await;
+    let (new, Bank(paid, _)) = agent(store.clone(), Some(keys(1)));
+    let error = new.decide("t", digest, &clerk(), Verdict::Approve).await.unwrap_err();
+    assert_eq!(error.code(), "unauthenticated_entry", "{error}");
+    assert!(error.to_string().contains("adopt"), "{error}");
+
+    new.adopt(&id("t"), &clerk(), None).await.unwrap();
+    new.verify(&id("t")).await.unwrap();
+    new.decide("t", digest, &clerk(), Verdict::Approve).await.unwrap();
+    assert_eq!(paid.lock().unwrap().len(), 1);
+    new.verify(&id("t")).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_vouched_for_cannot_change_any_more() {
+    let store = MemoryStore::new();
+    let digest = waiting(&agent(store.clone(), None).0, "t", 3).await;
+    let (new, Bank(paid, _)) = agent(store.clone(), Some(keys(1)));
+    new.adopt(&id("t"), &clerk(), None).await.unwrap();
+    let mut records = read(&store, &id("t")).await;
+    let drafted =
+        records.iter().position(|record| record.body.windows(4).any(|part| part == b"4200")).unwrap();
+    records[drafted].body = replace(&records[drafted].body, "4200", "9999");
+    relink(&id("t"), &mut records);
+    write(&store, &id("t"), records).await;
+    let error = new.decide("t", digest, &clerk(), Verdict::Approve).await.unwrap_err();
+    assert_eq!(error.code(), "unauthenticated_entry", "{error}");
+    assert!(paid.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn nobody_vouches_for_a_journal_that_is_wrong() {
+    let store = MemoryStore::new();
+    let (old, _) = agent(store.clone(), None);
+    waiting(&old, "t", 3).await;
+    let head = old.verify(&id("t")).await.unwrap();
+    let mut records = read(&store, &id("t")).await;
+    let drafted =
+        records.iter().position(|record| record.body.windows(4).any(|part| part == b"4200")).unwrap();
+    records[drafted].body = replace(&records[drafted].body, "4200", "9999");
+    relink(&id("t"), &mut records);
+    write(&store, &id("t"), records).await;
+    let (new, _) = agent(store.clone(), Some(keys(1)));
+    for kept in [None, Some(&head)] {
+        assert_eq!(new.adopt(&id("t"), &clerk(), kept).await.unwrap_err().code(), "damaged");
+    }
+    assert_eq!(old.adopt(&id("t"), &clerk(), None).await.unwrap_err().code(), "not_set_up");
+}

@@ -1,0 +1,73 @@
+//! What a verdict keeps of who gave it.
+
+use hitl::{
+    Digest, MemoryStore, Operator, Verdict,
+    journal::{Event, Evidence},
+};
+
+use super::{
+    attacks::id,
+    desk::{JobInput, PayAgentTurn, agent, clerk, waiting},
+};
+
+#[tokio::test]
+async fn a_verdict_keeps_its_evidence() {
+    let (agent, _) = agent(MemoryStore::new(), None);
+    let digest = waiting(&agent, "t", 1).await;
+    let given = Evidence {
+        issuer: Some("https://login.example".into()),
+        subject: Some("b1946ac9".into()),
+        key: Some("2026-01".into()),
+        token: Some(Digest::of(b"token")),
+        previewed: true,
+        ..Evidence::through("http")
+    };
+    agent.decide("t", digest, &clerk().with_evidence(given.clone()), Verdict::Approve).await.unwrap();
+    let history = agent.history(&id("t"), 0, 100).await.unwrap();
+    let kept = history.iter().find_map(|entry| match &entry.event {
+        Event::Decided { evidence, .. } => evidence.clone(),
+        _ => None,
+    });
+    assert_eq!(*kept.unwrap(), Evidence { role: Some("clerk".into()), ..given });
+    agent.verify(&id("t")).await.unwrap();
+}
+
+#[tokio::test]
+async fn who_started_a_thread_is_in_the_journal_and_the_digest() {
+    let (agent, _) = agent(MemoryStore::new(), None);
+    let noor = Operator::new("noor");
+    let input = || JobInput { rounds: 90 };
+    let PayAgentTurn::Pay(review) = agent.start_as(&noor, "t", input()).await.unwrap() else { panic!() };
+    let started = agent.history(&id("t"), 0, 1).await.unwrap().remove(0).event;
+    let Event::Started { requester: Some(requester), .. } = started else { panic!("{started:?}") };
+    assert_eq!(requester.operator, "noor");
+    assert_eq!(requester.evidence.unwrap().channel.as_deref(), Some("api"));
+
+    // The thread goes on from a snapshot that knows it, too.
+    assert!(hitl::Store::tail(agent.store(), &id("t")).await.unwrap().unwrap().records[0].place > 0);
+    agent.verify(&id("t")).await.unwrap();
+    let other = agent.start_as(&clerk(), "t", input()).await;
+    assert_eq!(other.unwrap_err().code(), "thread_exists");
+    agent.start_as(&noor, "t", input()).await.unwrap();
+    agent.decide("t", review.digest(), &clerk(), Verdict::Approve).await.unwrap();
+    let nameless = agent.start_as(&Operator::new(" "), "u", input()).await.unwrap_err();
+    assert_eq!(nameless.code(), "bad_operator");
+}
+
+#[tokio::test]
+async fn who_resumed_a_thread_is_in_the_journal() {
+    let store = MemoryStore::new();
+    let (desk, bank) = agent(store, None);
+    let digest = waiting(&desk, "t", 1).await;
+    *bank.1.lock().unwrap() = true;
+    desk.decide("t", digest, &clerk(), Verdict::Approve).await.unwrap();
+    *bank.1.lock().unwrap() = false;
+    desk.resume_as(&Operator::new("noor"), "t").await.unwrap();
+    let history = desk.history(&id("t"), 0, 100).await.unwrap();
+    assert!(
+        history.iter().any(|entry| {
+            matches!(&entry.event, Event::Resumed { by: Some(by) } if by.operator == "noor")
+        })
+    );
+    desk.verify(&id("t")).await.unwrap();
+}

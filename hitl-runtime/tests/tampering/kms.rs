@@ -1,0 +1,86 @@
+//! MACs that KMS computes: moto's, which verifies them, and replies that no emulator gives.
+
+use aws_credential_types::Credentials;
+use aws_sdk_kms::{
+    Client, Config,
+    config::{BehaviorVersion, Region, retry::RetryConfig},
+    types::{KeySpec, KeyUsageType},
+};
+use hitl::{
+    MemoryStore, Verdict,
+    journal::{JournalKey, JournalKeys, Purpose},
+};
+use serde_json::json;
+
+use super::{
+    attacks::{id, read, relink, replace, write},
+    desk::{Bank, JobInput, PayAgentTurn, agent, clerk, key, waiting},
+    emulator,
+    server::{Reply, Server},
+};
+
+fn client(url: &str) -> Client {
+    let config = Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(Credentials::new("AKIDTEST", "made-up", None, None, "test"))
+        .retry_config(RetryConfig::standard().with_initial_backoff(std::time::Duration::from_millis(1)))
+        .endpoint_url(url);
+    Client::from_conf(config.build())
+}
+
+async fn hmac_key(client: &Client) -> String {
+    let made = client.create_key().key_spec(KeySpec::Hmac256).key_usage(KeyUsageType::GenerateVerifyMac);
+    made.send().await.unwrap().key_metadata.unwrap().arn.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn moto_verifies_what_it_has_signed_and_nothing_else() {
+    let Some(moto) = emulator::start("moto", &[]).await else { return };
+    let client = client(&moto.url);
+    let (mine, fronts, strangers) =
+        (hmac_key(&client).await, hmac_key(&client).await, hmac_key(&client).await);
+    let kms = |arn: &str| JournalKey::kms_with_client(client.clone(), arn);
+    let keys =
+        || JournalKeys::signing(kms(&mine), Purpose::Running).and_signing(kms(&fronts), Purpose::Verdicts);
+    let store = MemoryStore::new();
+    let (desk, Bank(paid, _)) = agent(store.clone(), Some(keys()));
+    let digest = waiting(&desk, "t", 3).await;
+    let whole = read(&store, &id("t")).await;
+    // Another process has seen nothing yet, and asks KMS for each.
+    agent(store.clone(), Some(keys())).0.verify(&id("t")).await.unwrap();
+
+    let drafted = whole.iter().position(|record| record.body.windows(4).any(|part| part == b"4200")).unwrap();
+    let mut forged = whole.clone();
+    forged[drafted].body = replace(&forged[drafted].body, "4200", "9999");
+    relink(&id("t"), &mut forged);
+    write(&store, &id("t"), forged).await;
+    for keys in [keys(), JournalKeys::new(kms(&strangers))] {
+        let error = agent(store.clone(), Some(keys)).0.thread("t").await.unwrap_err();
+        assert_eq!(error.code(), "unauthenticated_entry", "{error}");
+    }
+    write(&store, &id("t"), whole).await;
+    desk.decide("t", digest, &clerk(), Verdict::Approve).await.unwrap();
+    assert_eq!(paid.lock().unwrap().len(), 1);
+    agent(store, Some(keys())).0.verify(&id("t")).await.unwrap();
+}
+
+#[tokio::test]
+async fn without_the_right_to_sign_nothing_is_written() {
+    let server = Server::start([Reply::json(
+        400,
+        json!({ "__type": "AccessDeniedException", "message": "arn:…:user/ada is not …" }),
+    )])
+    .await;
+    let denied = JournalKey::kms_with_client(client(&server.url), "alias/front");
+    let store = MemoryStore::new();
+    let keys = JournalKeys::signing(key(1), Purpose::Running).and_signing(denied, Purpose::Verdicts);
+    let (desk, Bank(paid, _)) = agent(store.clone(), Some(keys));
+    let PayAgentTurn::Pay(review) = desk.start("t", JobInput { rounds: 1 }).await.unwrap() else { panic!() };
+    let before = read(&store, &id("t")).await;
+    let error = review.approve(&clerk()).await.unwrap_err();
+    assert_eq!(error.code(), "store");
+    assert!(error.to_string().contains("`kms:GenerateMac`") && !error.to_string().contains("ada"), "{error}");
+    assert!(paid.lock().unwrap().is_empty());
+    assert_eq!(read(&store, &id("t")).await, before);
+}

@@ -1,0 +1,34 @@
+//! Journals as somebody leaves them who can write to the store.
+#![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
+
+mod adoption;
+mod attacks;
+mod desk;
+#[cfg(feature = "kms")]
+#[path = "../model/emulator.rs"]
+mod emulator;
+mod evidence;
+#[cfg(feature = "kms")]
+mod kms;
+mod meaning;
+mod purposes;
+#[cfg(feature = "kms")]
+#[path = "../model/server.rs"]
+#[allow(dead_code)]
+mod server;
+
+use hitl::MemoryStore;
+
+#[tokio::test]
+async fn memory_gives_nothing_away() {
+    attacks::all(MemoryStore::new()).await;
+    attacks::every_entry_altered(MemoryStore::new()).await;
+}
+
+#[cfg(feature = "sqlite")]
+#[tokio::test]
+async fn sqlite_gives_nothing_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = hitl::SqliteStore::open(folder.path().join("threads.db")).await.unwrap();
+    attacks::all(std::sync::Arc::new(store)).await;
+}

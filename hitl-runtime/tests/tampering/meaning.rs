@@ -1,0 +1,129 @@
+//! Journals whose hashes are right, and that cannot have happened. `verify` names each problem and its place.
+
+use hitl::{CLOCK_SKEW_MS, FindingKind, MemoryStore, Verdict, store::Record};
+
+use super::{
+    attacks::{id, read, relink, replace, write},
+    desk::{agent, clerk, waiting},
+};
+
+/// A thread that has paid.
+async fn paid() -> (MemoryStore, Vec<Record>) {
+    let store = MemoryStore::new();
+    let (honest, _) = agent(store.clone(), None);
+    let digest = waiting(&honest, "t", 3).await;
+    honest.decide("t", digest, &clerk(), Verdict::Approve).await.unwrap();
+    honest.verify(&id("t")).await.unwrap();
+    let records = read(&store, &id("t")).await;
+    (store, records)
+}
+
+/// What is found once the entries are changed, linked again and written.
+async fn found(change: impl FnOnce(&mut Vec<Record>)) -> Vec<(u64, FindingKind)> {
+    let (store, mut records) = paid().await;
+    change(&mut records);
+    records.iter_mut().zip(0..).for_each(|(record, place)| record.place = place);
+    relink(&id("t"), &mut records);
+    write(&store, &id("t"), records).await;
+    let audit = agent(store, None).0.audit(&id("t"), None).await.unwrap();
+    audit.findings.into_iter().map(|finding| (finding.place, finding.kind)).collect()
+}
+
+fn at(records: &[Record], event: &str) -> usize {
+    let is = |record: &Record| {
+        let entry: serde_json::Value = serde_json::from_slice(&record.body).unwrap();
+        entry["is"].get(event).is_some()
+    };
+    records.iter().position(is).unwrap()
+}
+
+#[tokio::test]
+async fn a_draft_that_is_not_what_was_signed_is_named() {
+    let found = found(|records| {
+        let drafted = at(records, "paused") - 1;
+        records[drafted].body = replace(&records[drafted].body, "4200", "9999");
+    })
+    .await;
+    assert!(found.iter().any(|(_, kind)| *kind == FindingKind::Digest), "{found:?}");
+    assert!(found.iter().any(|(_, kind)| *kind == FindingKind::Unsigned), "{found:?}");
+}
+
+#[tokio::test]
+async fn an_effect_without_its_verdict_is_named() {
+    let mut place = 0;
+    let found = found(|records| {
+        let decided = at(records, "decided");
+        let paused = at(records, "paused");
+        records.remove(decided);
+        records.remove(paused);
+        place = at(records, "began") as u64;
+    })
+    .await;
+    assert!(found.contains(&(place, FindingKind::Unsigned)), "{found:?}");
+}
+
+#[tokio::test]
+async fn an_effect_that_never_began_is_named() {
+    let mut place = 0;
+    let found = found(|records| {
+        let began = at(records, "began");
+        records.remove(began);
+        place = began as u64;
+    })
+    .await;
+    assert!(found.contains(&(place, FindingKind::Unsigned)), "{found:?}");
+}
+
+#[tokio::test]
+async fn a_step_that_the_graph_does_not_have_is_named() {
+    // The first round leads to the draft, as though all had been counted.
+    let found = found(|records| {
+        records[1].body = replace(&records[1].body, r#""to":"count""#, r#""to":"draft""#);
+    })
+    .await;
+    assert!(found.contains(&(1, FindingKind::Route)), "{found:?}");
+    assert!(found.contains(&(2, FindingKind::Route)), "{found:?}");
+}
+
+#[tokio::test]
+async fn another_role_and_another_key_are_named() {
+    let mut places = (0, 0);
+    let found = found(|records| {
+        let (decided, began) = (at(records, "decided"), at(records, "began"));
+        places = (decided as u64, began as u64);
+        records[decided].body = replace(&records[decided].body, r#""role":"clerk""#, r#""role":"chief""#);
+        let entry: serde_json::Value = serde_json::from_slice(&records[began].body).unwrap();
+        let key = entry["is"]["began"]["key"].as_str().unwrap();
+        records[began].body = replace(&records[began].body, key, &"0".repeat(64));
+    })
+    .await;
+    assert!(found.contains(&(places.0, FindingKind::Unsigned)), "{found:?}");
+    assert!(found.contains(&(places.1, FindingKind::Digest)), "{found:?}");
+}
+
+#[tokio::test]
+async fn a_time_that_goes_backwards_is_named() {
+    for (back, is_named) in [(CLOCK_SKEW_MS, false), (CLOCK_SKEW_MS + 1, true)] {
+        let found = found(|records| {
+            let now = 1_763_800_000_000_u64;
+            let last = records.len() - 1;
+            records[last].body = replace(&records[last].body, &now.to_string(), &(now - back).to_string());
+        })
+        .await;
+        assert_eq!(found.iter().any(|(_, kind)| *kind == FindingKind::Time), is_named, "{found:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_comes_after_the_end_is_named() {
+    let mut place = 0;
+    let found = found(|records| {
+        let ran = records[at(records, "paused")].clone();
+        place = records.len() as u64;
+        records.push(Record { body: replace(&ran.body, "paused", "reminded"), ..ran });
+        let last = records.last_mut().unwrap();
+        last.body = br#"{"at":1763800000000,"is":{"renewed":{}}}"#.to_vec();
+    })
+    .await;
+    assert_eq!(found, [(place, FindingKind::Route)]);
+}
