@@ -83,9 +83,12 @@ pub fn keep_too<F: Fields, T: Serialize + 'static>(
     field: &'static str,
     value: &T,
 ) -> Result<Writes, NodeError> {
-    let json =
-        crate::review::encode_raw(value).map_err(|e| NodeError::msg(FieldError::violated(field, e)))?;
-    F::comes_back(field, value, json.get()).map_err(NodeError::msg)?;
+    let json = guarded(|| place("serializer", field), || crate::review::encode_raw(value))
+        .map_err(NodeError::msg)?
+        .map_err(|e| NodeError::msg(FieldError::violated(field, e)))?;
+    guarded(|| place("deserializer", field), || F::comes_back(field, value, json.get()))
+        .map_err(NodeError::msg)?
+        .map_err(NodeError::msg)?;
     Ok(earlier.set(field, json))
 }
 

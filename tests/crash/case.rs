@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use hitl::{
-    Graph, HistoryEntry, ThreadId, ThreadView,
+    FindingKind, Graph, HistoryEntry, ThreadId, ThreadView,
     journal::{Decision, Event, Settlement, To},
 };
 use tempfile::TempDir;
@@ -87,7 +87,10 @@ impl Case {
     async fn read<G: Graph<State = Ticket, Deps = World>>(&self, thread: &str) -> Found {
         let Office { agent, ledger, .. } = Office::<G>::open(self.path(), None).await;
         let id = ThreadId::new(thread).unwrap();
-        agent.verify(&id).await.unwrap();
+        let mut wrong = agent.audit(&id, None).await.unwrap().findings;
+        // The heir's clock may be hours ahead of the one that died.
+        wrong.retain(|finding| finding.kind != FindingKind::Time);
+        assert_eq!(wrong, [], "`{id}`");
         let history = agent.history(&id, 0, 1000).await.unwrap();
         self.keeps(thread, &history);
         Found { view: agent.view(thread).await.unwrap(), history, ledger: ledger.lines() }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hitl::{Agent, Digest, Error, Graph, Standing, ThreadId, journal::Event};
+use hitl::{Agent, Digest, Error, FindingKind, Graph, Standing, ThreadId, journal::Event};
 
 use crate::{
     desk::World,
@@ -53,7 +53,10 @@ pub async fn judge<G: Graph>(agent: &Agent<G>, world: &World, races: &[Race]) ->
 impl Race {
     async fn decided<G: Graph>(&self, agent: &Agent<G>) -> Result<Vec<Decided>, Error> {
         let thread = ThreadId::new(&self.thread)?;
-        agent.verify(&thread).await?;
+        let mut wrong = agent.audit(&thread, None).await?.findings;
+        // One of the racers has a clock that is a day ahead.
+        wrong.retain(|finding| finding.kind != FindingKind::Time);
+        assert_eq!(wrong, [], "`{thread}`");
         let mut decided: BTreeMap<Digest, Decided> = BTreeMap::new();
         let mut asked = false;
         for entry in agent.history(&thread, 0, 1000).await? {

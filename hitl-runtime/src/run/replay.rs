@@ -127,7 +127,8 @@ impl<'a, G: Graph> Replay<'a, G> {
     /// Times, deadlines and leases, whatever program wrote them.
     fn times(&mut self, entry: &Entry) {
         let now = entry.at_ms;
-        if now.saturating_add(CLOCK_SKEW_MS) < self.latest_ms {
+        let is_back = now.saturating_add(CLOCK_SKEW_MS) < self.latest_ms;
+        if is_back {
             let back = self.latest_ms - now;
             self.note(
                 FindingKind::Time,
@@ -135,7 +136,8 @@ impl<'a, G: Graph> Replay<'a, G> {
             );
         }
         self.latest_ms = self.latest_ms.max(now);
-        let Some(lease) = &entry.lease else { return };
+        // A lease of a clock that was ahead is bounded by when its entry was first seen, which no journal says.
+        let Some(lease) = entry.lease.as_ref().filter(|_| !is_back) else { return };
         let held = self.fold.lease.as_ref().filter(|held| held.runner != lease.runner);
         if held.is_some_and(|held| held.until_ms > now.saturating_add(CLOCK_SKEW_MS)) {
             self.note(FindingKind::Lease, "a runner took the thread while another one had it");

@@ -20,7 +20,8 @@ pub(super) fn name(check: &str) -> ThreadId {
 
 #[track_caller]
 pub(super) fn named(name: &str) -> ThreadId {
-    ThreadId::new(name).unwrap_or_else(|error| panic!("{name}: {error}"))
+    // A store keeps the names of old threads too.
+    ThreadId::existing(name).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
 pub(super) fn entry(place: Place, text: &str) -> Record {

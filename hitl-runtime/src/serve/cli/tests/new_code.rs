@@ -101,7 +101,7 @@ async fn check_names_the_threads_that_cannot_go_on_and_writes_nothing() {
     assert_eq!(check.exit, Exit::Done);
     assert_eq!(
         check.out,
-        "✓ t  can go on; the review before pay is opened again\n✓ u  can go on, under new code\n"
+        "✓ t  can go on; the review before pay is opened again\n  - what is signed before `pay` has changed\n✓ u  can go on, under new code\n"
     );
     assert_eq!(store.entries(&"t".parse().unwrap(), 0, 100).await.unwrap(), entries);
     // The program that began them sees no difference at all.

@@ -249,7 +249,7 @@ async fn a_sweep_says_what_it_came_upon() {
     assert_eq!(call(&agent, &["sweep"], "").await.out, "t  still waits before execute, opened 4 h ago\n");
     clock.advance(std::time::Duration::from_secs(86_400));
     let expired = call(&agent, &["sweep", "--json"], "").await;
-    assert_eq!(expired.json(), json!({ "noticed": [{ "thread": "t", "is": "moved" }] }));
+    assert_eq!(expired.json(), json!({ "noticed": [{ "thread": "t", "is": "moved", "standing": "ended" }] }));
     let history = call(&agent, &["history", "t"], "").await.out;
     assert!(history.contains("brought up again before execute") && history.contains("expired"), "{history}");
     for every in ["10", "0s", "s", "ten", "1d"] {
