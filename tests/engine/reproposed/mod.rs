@@ -35,7 +35,7 @@ fn one(entry: &HistoryEntry) -> Option<String> {
             };
             format!("{operator} {} {node}{what}", verdict.name())
         }
-        Event::Started { .. } | Event::Ended {} | Event::Renewed {} | Event::Resumed {} => return None,
+        Event::Started { .. } | Event::Ended {} | Event::Renewed {} | Event::Resumed { .. } => return None,
         event => format!("{} {}", event.name(), event.node().unwrap_or_default()),
     })
 }

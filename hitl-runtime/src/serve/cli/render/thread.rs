@@ -291,6 +291,7 @@ mod tests {
             fields: map(json!({ "note": "broken" })),
         };
         let review = ReviewView {
+            proposed_by: None,
             node: "hold".to_owned(),
             field: "draft".to_owned(),
             draft: Value::Null,
