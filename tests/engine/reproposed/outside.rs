@@ -86,7 +86,7 @@ async fn call(agent: &Agent<Till>, words: &[&str], keys: &'static str) -> (Exit,
         stdout: Box::new(page.clone()),
         stderr: Box::new(page.clone()),
         stdin_is_terminal: !keys.is_empty(),
-        stdout_is_terminal: false,
+        stdout_is_terminal: !keys.is_empty(),
         width: None,
         colours: (false, false),
     };
@@ -119,7 +119,7 @@ async fn the_command_line_says_where_an_edit_leads_and_waits_there() {
 #[tokio::test]
 async fn the_walk_says_where_an_edit_leads() {
     let agent = Till::new(Bank::default(), MemoryStore::new());
-    let (exit, text) = call(&agent, &["walk"], "100\ne\ncents=999999\n\ny\nl\n").await;
+    let (exit, text) = call(&agent, &[], "100\ne\ncents=999999\n\ny\nl\n").await;
     assert_eq!(exit, Exit::Waits, "{text}");
     assert!(text.contains("Propose this instead? [y/n]"), "{text}");
     assert!(text.contains("waits before pay_large"), "{text}");
