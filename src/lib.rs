@@ -657,10 +657,10 @@ pub use hitl_runtime::run::{
     ItemView, Listener, Noticed, ReviewChange, ReviewView, Unchecked,
 };
 pub use hitl_runtime::{
-    Activity, Agent, Approved, CanAsk, Check, Clock, Cx, Deps, Difference, Digest, Draft, Error, Failed,
-    InDoubt, InvalidThreadId, ManualClock, MemoryStore, NoAsk, NodeError, OpenReview, Operator, Page, Place,
-    Provides, Question, Reason, Rejection, Review, Running, Snapshot, Standing, Store, StoreError,
-    SystemClock, ThreadId, ThreadView, Verdict, Violation,
+    Activity, Agent, Approved, CanAsk, CanEdit, Check, Clock, Cx, Deps, Difference, Digest, Draft, Error,
+    Failed, InDoubt, InvalidThreadId, ManualClock, MemoryStore, NoAsk, NoEdit, NodeError, OpenReview, Opens,
+    Operator, Page, Place, Preview, Provides, Question, Reason, Rejection, Reproposal, Review, Running,
+    Snapshot, Standing, Store, StoreError, SystemClock, ThreadId, ThreadView, Verdict, Violation,
 };
 pub use hitl_runtime::{journal, model, store};
 

@@ -27,7 +27,7 @@ pub fn run(data: &[u8]) {
         let after = agent.view("t").await.expect("it is readable");
         if decided.is_err() {
             assert_eq!(after.place, before.place, "what was refused has moved the thread");
-        } else if let Ok(Some(signed)) = preview {
+        } else if let Some(signed) = preview.ok().and_then(|preview| preview.draft) {
             let cents = signed["cents"].as_u64().expect("the type says so");
             assert!((1..=10_000).contains(&cents), "{cents} was signed");
         }

@@ -96,6 +96,7 @@ pub fn node(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `role = "refund-approver"` | the role that an operator must hold |
 /// | `expires = "24h"` | how long the review stays open; then it counts as rejected, or goes where `expire -> …` leads |
 /// | `remind = "4h"` | how long until an open review is brought up again, and again after as long |
+/// | `edit = false` | the review takes no edit: the draft is signed as it is, or not at all |
 /// | `review = draft` | the field that is signed, where the node takes several as `&Approved<…>` |
 /// | `covers = (hold, wire)` | the later effects that run on the same signature, each once; the node itself always does |
 /// | `show = (iban)` | fields that are shown beside the draft and signed with it, but not edited |

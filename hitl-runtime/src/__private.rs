@@ -12,8 +12,8 @@ pub use crate::{
     journal::{Map, migrate::migrated},
     review::{Comparison, Draft, Reviewed},
     run::{
-        AnyReview, Args, CanAsk, Graph, NoAsk, Node, NodeEntry, NodeError, NodeFuture, Outlook, Provides,
-        Run, Writes, several, specs,
+        AnyReview, Args, CanAsk, CanEdit, Graph, NoAsk, NoEdit, Node, NodeEntry, NodeError, NodeFuture,
+        Outlook, Provides, Run, Writes, several, specs,
     },
     state::{FieldError, Fields, State, append, reduce},
 };

@@ -26,8 +26,9 @@ pub use error::Error;
 pub use journal::{Digest, Place, Question, Reason, Rejection};
 pub use review::{Approved, Draft, Operator, Verdict, Violation};
 pub use run::{
-    Activity, Agent, CanAsk, Check, Clock, Cx, Deps, Difference, Failed, InDoubt, ManualClock, NoAsk,
-    NodeError, Provides, Review, Running, Snapshot, SystemClock, ThreadView,
+    Activity, Agent, CanAsk, CanEdit, Check, Clock, Cx, Deps, Difference, Failed, InDoubt, ManualClock,
+    NoAsk, NoEdit, NodeError, Opens, Preview, Provides, Reproposal, Review, Running, Snapshot, SystemClock,
+    ThreadView,
 };
 #[cfg(feature = "sqlite")]
 pub use store::SqliteStore;

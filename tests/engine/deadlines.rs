@@ -220,7 +220,7 @@ async fn file(draft: &Letter) -> Result<()> {
     Ok(())
 }
 
-#[interrupt_before(expires = "10m")]
+#[interrupt_before(expires = "10m", edit = false)]
 #[node(Mail, writes = outcome, effect)]
 async fn send_soon(draft: &Approved<Letter>, office: Deps<Office>) -> Result<String> {
     office.sent.fetch_add(1, Ordering::SeqCst);

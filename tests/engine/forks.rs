@@ -84,7 +84,7 @@ async fn drop_customer(rejection: &Rejection) -> Result<Vec<String>> {
     Ok(vec![format!("no letter to the customer: {}", rejection.reason)])
 }
 
-#[interrupt_before]
+#[interrupt_before(edit = false)]
 #[node(Case, writes = log, effect, idempotent)]
 async fn archive(to_customer: &Approved<Letter>) -> Result<Vec<String>> {
     Ok(vec![format!("archived `{}`", to_customer.text)])

@@ -15,6 +15,7 @@ mod hostile;
 mod new_code;
 mod passing;
 mod refunds;
+mod reproposed;
 mod routes;
 mod spending;
 mod sweeps;

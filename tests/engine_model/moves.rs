@@ -45,6 +45,8 @@ pub enum Move {
 pub enum Person {
     /// Holds the role `payer`.
     Mara,
+    /// Holds the roles `payer` and `boss`.
+    Bob,
     Eve,
     /// Holds the role, and has no name.
     Nobody,
@@ -54,6 +56,7 @@ impl Person {
     pub fn name(self) -> &'static str {
         match self {
             Self::Mara => "mara",
+            Self::Bob => "bob",
             Self::Eve => "eve",
             Self::Nobody => " ",
         }
@@ -62,7 +65,8 @@ impl Person {
     pub fn may(self, node: Node) -> Result<(), Refusal> {
         match self {
             Self::Nobody => Err("bad_operator".into()),
-            Self::Eve if node == Node::Pay => Err("role_missing".into()),
+            Self::Eve if node.pays() => Err("role_missing".into()),
+            Self::Mara if node == Node::PayLarge => Err("role_missing".into()),
             _ => Ok(()),
         }
     }
@@ -140,7 +144,7 @@ impl ReferenceStateMachine for Reference {
 }
 
 fn person() -> impl Strategy<Value = Person> {
-    prop_oneof![12 => Just(Person::Mara), 2 => Just(Person::Eve), 1 => Just(Person::Nobody)]
+    prop_oneof![6 => Just(Person::Mara), 6 => Just(Person::Bob), 2 => Just(Person::Eve), 1 => Just(Person::Nobody)]
 }
 
 /// Mostly of what is there, and sometimes of what is over or was never there.
@@ -188,7 +192,7 @@ fn decide(reference: &Reference) -> impl Strategy<Value = Move> + use<> {
 }
 
 fn say() -> impl Strategy<Value = Say> {
-    let edit = prop_oneof![3 => (0..4_u32).prop_map(Edit::To), 1 => Just(Edit::WrongType), 1 => Just(Edit::Misspelt), 1 => Just(Edit::Nothing)];
+    let edit = prop_oneof![4 => select(vec![0, 1, 2, 11, 12]).prop_map(Edit::To), 1 => Just(Edit::WrongType), 1 => Just(Edit::Misspelt), 1 => Just(Edit::Nothing)];
     prop_oneof![
         8 => Just(Say::Approve),
         3 => edit.prop_map(Say::Edit),
@@ -217,7 +221,16 @@ fn weather() -> impl Strategy<Value = Weather> {
     let effect =
         || prop_oneof![3 => Just(Effect::Works), 2 => Just(Effect::Breaks), 1 => Just(Effect::Refuses)];
     let fails = prop_oneof![3 => Just(0), 2 => 1..8_u32];
-    let dies_at = select(vec![Node::Look, Node::Draft, Node::Pay, Node::Send, Node::Tidy, Node::File]);
+    let dies_at = select(vec![
+        Node::Look,
+        Node::Draft,
+        Node::Rate,
+        Node::Pay,
+        Node::PayLarge,
+        Node::Send,
+        Node::Tidy,
+        Node::File,
+    ]);
     let dies_at = prop_oneof![1 => Just(None), 1 => dies_at.prop_map(Some)];
     let weather = (fails, effect(), effect(), any::<bool>(), dies_at);
     weather.prop_map(|(look_fails, pay, send, tidy_fails, dies_at)| Weather {

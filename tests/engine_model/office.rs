@@ -24,12 +24,29 @@ pub struct Letter {
     pub text: String,
 }
 
+/// Who may sign an offer.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Tier {
+    Small,
+    Large,
+}
+
+impl Tier {
+    pub fn of(dollars: u32) -> Self {
+        if dollars < LARGE { Self::Small } else { Self::Large }
+    }
+}
+
+/// An offer of so many dollars is a boss's to sign.
+pub const LARGE: u32 = 11;
+
 #[state]
 pub struct Case {
     #[input]
     pub wish: u32,
     pub price: u32,
     pub offer: Offer,
+    pub tier: Tier,
     pub letter: Letter,
     #[reduce(append)]
     #[output]
@@ -41,7 +58,9 @@ pub struct Case {
 pub enum Node {
     Look,
     Draft,
+    Rate,
     Pay,
+    PayLarge,
     Cancel,
     Send,
     Skip,
@@ -50,11 +69,18 @@ pub enum Node {
 }
 
 impl Node {
+    /// Whether it pays, whoever signs it.
+    pub fn pays(self) -> bool {
+        matches!(self, Self::Pay | Self::PayLarge)
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             Self::Look => "look",
             Self::Draft => "draft",
+            Self::Rate => "rate",
             Self::Pay => "pay",
+            Self::PayLarge => "pay_large",
             Self::Cancel => "cancel",
             Self::Send => "send",
             Self::Skip => "skip",
@@ -100,6 +126,7 @@ pub struct Deed {
 pub struct Books {
     pub looked: u32,
     pub drafted: u32,
+    pub rated: u32,
     pub tidied: u32,
     pub filed: u32,
     pub paid: Vec<Deed>,
@@ -185,11 +212,23 @@ async fn look(wish: u32, office: Deps<Office>) -> Result<u32> {
     if office.work(Node::Look, look).await { Err(NodeError::msg("nothing was found")) } else { Ok(wish) }
 }
 
-#[node(Case, writes = (offer, letter))]
-async fn draft(price: u32, question: Option<&Question>, office: Deps<Office>) -> Result<(Offer, Letter)> {
+#[node(Case, writes = letter)]
+async fn greet() -> Result<Letter> {
+    Ok(Letter { text: "dear customer".into() })
+}
+
+#[node(Case, writes = offer)]
+async fn draft(price: u32, question: Option<&Question>, office: Deps<Office>) -> Result<Offer> {
     office.work(Node::Draft, |desk| desk.books.drafted += 1).await;
     let note = question.map_or_else(|| "as wished".to_owned(), |question| question.text.clone());
-    Ok((Offer { dollars: price, note }, Letter { text: "dear customer".into() }))
+    Ok(Offer { dollars: price, note })
+}
+
+/// What is made of the offer decides who signs it.
+#[node(Case, writes = tier)]
+async fn rate(offer: &Offer, office: Deps<Office>) -> Result<Tier> {
+    office.work(Node::Rate, |desk| desk.books.rated += 1).await;
+    Ok(Tier::of(offer.dollars))
 }
 
 #[interrupt_before(role = "payer", expires = "24h")]
@@ -202,6 +241,23 @@ async fn pay(offer: &Approved<Offer>, office: Deps<Office>, cx: &Cx) -> Result<V
         desk.weather.pay
     };
     end(office.work(Node::Pay, pay).await, format!("paid {what}"))
+}
+
+#[interrupt_before(role = "boss", expires = "24h")]
+#[node(Case, writes = log, effect)]
+async fn pay_large(offer: &Approved<Offer>, office: Deps<Office>, cx: &Cx) -> Result<Vec<String>> {
+    let what = format!("{} dollars, {}", offer.dollars, offer.note);
+    let pay = |desk: &mut Desk| {
+        desk.books.paid.push(deed(cx, &what, offer.operator()));
+        desk.pay_keys.push(cx.idempotency_key().to_owned());
+        desk.weather.pay
+    };
+    end(office.work(Node::PayLarge, pay).await, format!("paid {what}"))
+}
+
+#[node(Case)]
+async fn book() -> Result<()> {
+    Ok(())
 }
 
 #[node(Case, writes = log)]
@@ -246,8 +302,12 @@ async fn file(office: Deps<Office>) -> Result<Vec<String>> {
 
 graph! {
     pub Clerk<Case, Office> {
-        start -> look -> draft -> pay -> (send, tidy) -> file -> end;
+        start -> greet -> look -> draft -> rate -> match tier { Tier::Small => pay, Tier::Large => pay_large };
+        pay -> book;
+        pay_large -> book;
+        book -> (send, tidy) -> file -> end;
         pay { reject -> cancel, ask -> draft }
+        pay_large { reject -> cancel, ask -> draft }
         cancel -> end;
         send { reject -> skip }
         skip -> file;

@@ -17,6 +17,8 @@ use super::{
 const SITUATIONS: &[&str] = &[
     "a stopped effect beside what is tried again",
     "already_decided",
+    "an edit signs where it leads",
+    "an edit waits where it leads",
     "bad_operator",
     "bad_verdict",
     "decided after a death",
@@ -29,6 +31,8 @@ const SITUATIONS: &[&str] = &[
     "died: file",
     "died: look",
     "died: pay",
+    "died: pay_large",
+    "died: rate",
     "died: send",
     "died: tidy",
     "effect_under_way",
@@ -36,10 +40,12 @@ const SITUATIONS: &[&str] = &[
     "expired",
     "failed: look",
     "failed: pay",
+    "failed: pay_large",
     "failed: send",
     "failed: tidy",
     "fork",
     "in doubt: pay",
+    "in doubt: pay_large",
     "in doubt: send",
     "invalid",
     "not_in_doubt",
@@ -64,7 +70,7 @@ const SITUATIONS: &[&str] = &[
 fn the_moves_reach_every_situation() {
     let mut runner = TestRunner::deterministic();
     let mut seen = BTreeSet::new();
-    for _ in 0..400 {
+    for _ in 0..1_200 {
         let moves = Reference::sequential_strategy(1..60).new_tree(&mut runner).unwrap();
         let (mut reference, moves, _) = moves.current();
         for this in &moves {
@@ -121,6 +127,15 @@ fn situations(reference: &Reference, seen: &mut BTreeSet<String>) {
     seen.extend(reference.refusal.as_ref().map(|refusal| refusal.code.to_owned()));
     let decided = reference.reviews.iter().filter_map(|review| review.decided.as_ref());
     seen.extend(decided.map(|(_, verdict)| format!("decided: {verdict}")));
+    seen.extend(reference.reviews.iter().filter_map(|review| {
+        let by = review.proposed_by?;
+        let what = match &review.decided {
+            Some((decided, "approve")) if decided == by => "an edit signs where it leads",
+            None => "an edit waits where it leads",
+            Some(_) => return None,
+        };
+        Some(what.to_owned())
+    }));
     let settled = reference.doubts.iter().filter_map(|doubt| doubt.settled.as_ref());
     seen.extend(settled.map(|(_, how)| format!("settled: {how}")));
     for thread in reference.threads.iter().flatten() {

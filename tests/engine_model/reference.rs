@@ -78,6 +78,8 @@ pub struct Thread {
     pub letter: String,
     /// What the last verdict brought.
     pub brings: String,
+    /// Who has proposed the offer by an edit, and whether the same word may sign it yet.
+    pub proposed: Option<(Person, bool)>,
 }
 
 #[derive(Clone, Debug)]
@@ -87,6 +89,7 @@ pub struct Review {
     pub deadline_hours: u64,
     pub decided: Option<(String, &'static str)>,
     pub signed_by: String,
+    pub proposed_by: Option<&'static str>,
 }
 
 #[derive(Clone, Debug)]
@@ -112,8 +115,9 @@ impl Thread {
             lanes: vec![lane],
             dollars: 0,
             note: text(),
-            letter: text(),
+            letter: "dear customer".to_owned(),
             brings: text(),
+            proposed: None,
         }
     }
 
@@ -223,15 +227,21 @@ impl Reference {
             Say::Approve => ("approve", At::Ready(found.node, Some(review))),
             Say::Edit(edit) => {
                 self.edit(thread, found.node, edit)?;
-                ("edit", At::Ready(found.node, Some(review)))
+                if found.node.pays() {
+                    // It is rated as the node's own offer was, and goes to whoever signs that much.
+                    self.thread(thread).proposed = Some((by, true));
+                    ("edit", ready(Node::Rate))
+                } else {
+                    ("edit", At::Ready(found.node, Some(review)))
+                }
             }
             Say::Reject => {
                 self.thread(thread).brings = format!("{}: other", by.name());
-                ("reject", ready(if found.node == Node::Pay { Node::Cancel } else { Node::Skip }))
+                ("reject", ready(if found.node.pays() { Node::Cancel } else { Node::Skip }))
             }
             Say::RejectAsExpired => return Err("bad_verdict".into()),
             Say::Ask(question) => {
-                if found.node != Node::Pay || question.trim().is_empty() {
+                if !found.node.pays() || question.trim().is_empty() {
                     return Err("bad_verdict".into());
                 }
                 self.thread(thread).brings.clone_from(question);
@@ -246,23 +256,26 @@ impl Reference {
     fn edit(&mut self, thread: usize, node: Node, edit: &Edit) -> Result<(), Refusal> {
         let thread = self.thread(thread);
         match (edit, node) {
-            (Edit::To(to), Node::Pay) if *to == thread.dollars => return Err("unchanged".into()),
+            (Edit::To(to), node) if node.pays() && *to == thread.dollars => return Err("unchanged".into()),
             (Edit::To(to), Node::Send) if thread.letter == to.to_string() => return Err("unchanged".into()),
             (Edit::Nothing, _) => return Err("unchanged".into()),
             (Edit::Misspelt, _) => return Err("unknown_key".into()),
             (Edit::To(0) | Edit::WrongType, _) => return Err("invalid".into()),
-            (Edit::To(number), Node::Pay) => thread.dollars = *number,
+            (Edit::To(number), node) if node.pays() => thread.dollars = *number,
             (Edit::To(number), _) => thread.letter = number.to_string(),
         }
         Ok(())
     }
 
-    fn decided(&mut self, review: usize, by: &str, verdict: &'static str, to: At) {
+    pub fn decided(&mut self, review: usize, by: &str, verdict: &'static str, to: At) {
         self.wrote = true;
         let found = &mut self.reviews[review];
         found.decided = Some((by.to_owned(), verdict));
         found.signed_by = by.to_owned();
-        let thread = found.thread;
+        let (thread, node) = (found.thread, found.node);
+        if node.pays() && verdict != "edit" {
+            self.thread(thread).proposed = None;
+        }
         self.turn(thread, At::Open(review), to);
     }
 
@@ -288,7 +301,7 @@ impl Reference {
         }
         let how = match how {
             Settle::Happened | Settle::HappenedWrongly => {
-                let lane = if node == Node::Pay { 0 } else { 1 };
+                let lane = if node.pays() { 0 } else { 1 };
                 self.thread(thread).lanes[lane].log.push("it happened".into());
                 self.leave(thread, node);
                 "happened"
@@ -337,7 +350,7 @@ impl Reference {
     fn expire(&mut self, review: usize) {
         let Review { thread, node, .. } = self.reviews[review];
         self.thread(thread).brings = "hitl: expired".to_owned();
-        let to = if node == Node::Pay { Node::Cancel } else { Node::Skip };
+        let to = if node.pays() { Node::Cancel } else { Node::Skip };
         self.decided(review, "hitl", "reject", At::Ready(to, None));
     }
 
@@ -359,10 +372,10 @@ impl Reference {
         if self.threads[to].is_some() {
             return Err("thread_exists".into());
         }
-        (new.is_fork, new.is_held) = (true, false);
+        (new.is_fork, new.is_held, new.proposed) = (true, false, None);
         let lane = &mut new.lanes[0];
         lane.at = match lane.at {
-            At::Open(_) => At::Ready(Node::Pay, None),
+            At::Open(review) => At::Ready(self.reviews[review].node, None),
             At::Failed { node, .. } => At::Ready(node, None),
             at => at,
         };

@@ -6,7 +6,7 @@ use hitl::{Digest, Error, Standing, ThreadId, journal::Event, prelude::*};
 use serde_json::json;
 
 use super::{
-    office::{ClerkTurn, Node},
+    office::ClerkTurn,
     process::Shelf,
     reference::{At, Reference, Review, THREADS, Thread},
     system::System,
@@ -71,18 +71,27 @@ impl<S: Shelf> System<S> {
             meet(&mut self.known.reviews, review, seen.digest);
         }
         let open = open_in(&ats).map(|review| {
-            let Review { node, deadline_hours, .. } = &reference.reviews[review];
+            let Review { node, deadline_hours, proposed_by, .. } = &reference.reviews[review];
             let draft = match node {
-                Node::Pay => json!({ "dollars": thread.dollars, "note": thread.note }),
+                node if node.pays() => json!({ "dollars": thread.dollars, "note": thread.note }),
                 _ => json!({ "text": thread.letter }),
             };
             let deadline_ms = Some(deadline_hours * 3_600_000);
-            (node.name().to_owned(), draft, self.known.reviews.get(&review).copied(), deadline_ms)
+            let proposed_by = proposed_by.map(str::to_owned);
+            (
+                node.name().to_owned(),
+                draft,
+                self.known.reviews.get(&review).copied(),
+                deadline_ms,
+                proposed_by,
+            )
         });
         let open: Vec<_> = open.collect();
         let reviews = view.reviews.into_iter();
         let reviews: Vec<_> = reviews
-            .map(|review| (review.node, review.draft, Some(review.digest), review.deadline_ms))
+            .map(|review| {
+                (review.node, review.draft, Some(review.digest), review.deadline_ms, review.proposed_by)
+            })
             .collect();
         assert_eq!(reviews, open, "what waits in {}", THREADS[number]);
 
@@ -103,9 +112,17 @@ impl<S: Shelf> System<S> {
     }
 
     /// Who decided and settled, and that each deed was announced.
-    fn check_history(&self, number: usize, reference: &Reference) {
+    fn check_history(&mut self, number: usize, reference: &Reference) {
         let history = self.process.wait(self.process.agent.history(&id(number), 0, 10_000)).unwrap();
         let history: Vec<Event> = history.into_iter().map(|entry| entry.event).collect();
+        // What was signed as it opened was never seen to be open.
+        let digests = history.iter().filter_map(|event| match event {
+            Event::Paused { digest, .. } => Some(*digest),
+            _ => None,
+        });
+        let numbers =
+            (0..reference.reviews.len()).filter(|review| reference.reviews[*review].thread == number);
+        numbers.zip(digests).for_each(|(review, digest)| meet(&mut self.known.reviews, review, digest));
         let reviews = reference.reviews.iter().filter(|review| review.thread == number);
         let doubts = reference.doubts.iter().filter(|doubt| doubt.thread == number);
         let said = history.iter().filter_map(|event| match event {

@@ -60,7 +60,11 @@ fn refusal(error: &Error) -> Refusal {
 
 fn operator(person: Person) -> Operator {
     let operator = Operator::new(person.name());
-    if matches!(person, Person::Eve) { operator } else { operator.role("payer") }
+    match person {
+        Person::Eve => operator,
+        Person::Bob => operator.role("payer").role("boss"),
+        Person::Mara | Person::Nobody => operator.role("payer"),
+    }
 }
 
 fn verdict(say: &Say, node: Option<Node>) -> Verdict {

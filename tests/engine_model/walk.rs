@@ -1,7 +1,7 @@
 //! How threads of the reference go on by themselves: what each node does, and where it leads.
 
 use super::{
-    office::{Deed, Effect, Node},
+    office::{Deed, Effect, Node, Tier},
     reference::{At, Doubt, Lane, Reference, Review, THREADS},
 };
 
@@ -26,7 +26,9 @@ impl Reference {
     fn announce(&mut self, name: usize) {
         for lane in 0..self.thread(name).lanes.len() {
             match self.thread(name).lanes[lane].at {
-                At::Ready(node @ (Node::Pay | Node::Send), None) => self.open(name, lane, node),
+                At::Ready(node @ (Node::Pay | Node::PayLarge | Node::Send), None) => {
+                    self.open(name, lane, node)
+                }
                 At::Doubt(doubt) => self.doubts[doubt].is_written = true,
                 _ => {}
             }
@@ -69,7 +71,7 @@ impl Reference {
                 self.weather.look_fails = self.weather.look_fails.saturating_sub(1);
                 end(fails)
             }
-            (Node::Pay, Some((review, deed))) => {
+            (Node::Pay | Node::PayLarge, Some((review, deed))) => {
                 self.books.paid.push(deed);
                 self.paid_for.push(review);
                 self.weather.pay
@@ -85,6 +87,7 @@ impl Reference {
             }
             (node, _) => {
                 self.books.drafted += u32::from(node == Node::Draft);
+                self.books.rated += u32::from(node == Node::Rate);
                 self.books.filed += u32::from(node == Node::File);
                 Effect::Works
             }
@@ -94,7 +97,7 @@ impl Reference {
     /// What is paid, or what the letter says.
     fn what(&mut self, name: usize, node: Node) -> String {
         let thread = self.thread(name);
-        if node == Node::Pay {
+        if node.pays() {
             format!("{} dollars, {}", thread.dollars, thread.note)
         } else {
             thread.letter.clone()
@@ -108,10 +111,15 @@ impl Reference {
                 let thread = self.thread(name);
                 thread.dollars = thread.wish;
                 thread.note = if brought.is_empty() { "as wished".to_owned() } else { brought };
-                thread.letter = "dear customer".to_owned();
-                return self.go(name, lane, At::Ready(Node::Pay, None));
+                thread.proposed = None;
+                return self.go(name, lane, At::Ready(Node::Rate, None));
             }
-            Node::Pay => format!("paid {}", self.what(name, node)),
+            Node::Rate => {
+                let large = Tier::of(self.thread(name).dollars) == Tier::Large;
+                let node = if large { Node::PayLarge } else { Node::Pay };
+                return self.go(name, lane, At::Ready(node, None));
+            }
+            Node::Pay | Node::PayLarge => format!("paid {}", self.what(name, node)),
             Node::Send => format!("sent {}", self.what(name, node)),
             Node::Cancel => format!("cancelled by {brought}"),
             Node::Skip => format!("skipped by {brought}"),
@@ -132,17 +140,25 @@ impl Reference {
     }
 
     fn open(&mut self, thread: usize, lane: usize, node: Node) {
-        let hours = if node == Node::Pay { 24 } else { 48 };
+        let hours = if node.pays() { 24 } else { 48 };
         let deadline_hours = self.now_hours + hours;
-        self.reviews.push(Review { thread, node, deadline_hours, decided: None, signed_by: String::new() });
-        self.go(thread, lane, At::Open(self.reviews.len() - 1));
+        let proposed = self.thread(thread).proposed.filter(|_| node.pays());
+        let proposed_by = proposed.map(|(by, _)| by.name());
+        let (decided, signed_by, review) = (None, String::new(), self.reviews.len());
+        self.reviews.push(Review { thread, node, deadline_hours, decided, signed_by, proposed_by });
+        self.go(thread, lane, At::Open(review));
+        if let Some((by, true)) = proposed
+            && by.may(node).is_ok()
+        {
+            self.decided(review, by.name(), "approve", At::Ready(node, Some(review)));
+        }
     }
 
     /// A node is done: on to the fork, the join or the end.
     pub fn leave(&mut self, name: usize, node: Node) {
         let thread = self.thread(name);
         match node {
-            Node::Pay => {
+            Node::Pay | Node::PayLarge => {
                 thread.lanes[0].at = At::Away;
                 let lane = |node| Lane { at: At::Ready(node, None), log: Vec::new() };
                 thread.lanes.extend([lane(Node::Send), lane(Node::Tidy)]);

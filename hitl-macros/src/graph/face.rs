@@ -116,7 +116,8 @@ fn turn(graph: &Graph, turns: &Turns<'_>) -> TokenStream {
         .map(|(block, _)| {
             let node = block.mention;
             let asks = if block.asks { quote!(CanAsk) } else { quote!(NoAsk) };
-            quote!(::hitl::Review<#this, <#node as ::hitl::__private::Node>::Draft, ::hitl::__private::#asks>)
+            let node = quote!(<#node as ::hitl::__private::Node>);
+            quote!(::hitl::Review<#this, #node::Draft, ::hitl::__private::#asks, #node::Edits>)
         })
         .collect();
     let allow = quote!(#[allow(dead_code, private_interfaces, unreachable_pub, clippy::large_enum_variant)]);

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use syn::{
-    LitInt, LitStr, Path, Result, Token,
+    LitBool, LitInt, LitStr, Path, Result, Token,
     ext::IdentExt,
     parenthesized,
     parse::{ParseStream, Parser},
@@ -30,6 +30,7 @@ pub(crate) struct Interrupt {
     pub(crate) expires_ms: Option<u64>,
     pub(crate) remind_ms: Option<u64>,
     pub(crate) review: Option<Ident>,
+    pub(crate) edit: Option<bool>,
     /// The later effects that run on the same signature.
     pub(crate) covers: Vec<Ident>,
     /// The fields that are shown beside the draft, and signed with it.
@@ -39,7 +40,7 @@ pub(crate) struct Interrupt {
 }
 
 const NODE: [&str; 7] = ["writes", "effect", "idempotent", "risk", "retries", "backoff", "timeout"];
-const INTERRUPT: [&str; 7] = ["role", "expires", "remind", "review", "covers", "show", "unsigned"];
+const INTERRUPT: [&str; 8] = ["role", "expires", "remind", "review", "edit", "covers", "show", "unsigned"];
 
 /// Reads what can be read; a mistake in one argument does not hide the others.
 pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Args {
@@ -134,6 +135,13 @@ fn interrupt_arg(word: &Ident, input: ParseStream, args: &mut Interrupt, errors:
         "remind" => {
             let ms = duration(word, "4h", input)?;
             once(word, &mut args.remind_ms, ms, errors)
+        }
+        "edit" => {
+            equals(word, "false", input)?;
+            let edit: LitBool = input.parse().map_err(|e| {
+                syn::Error::new(e.span(), "write `edit = false` where the review takes no edit")
+            })?;
+            once(word, &mut args.edit, edit.value, errors)
         }
         "covers" => {
             equals(word, "(hold, wire)", input)?;

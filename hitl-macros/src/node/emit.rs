@@ -30,6 +30,8 @@ pub(crate) fn emit(node: &Node, errors: &Errors) -> TokenStream {
     });
     // Without a review too: a graph that gives the node a verdict block is told so once, by the proof.
     let draft = node.signed.as_ref().map_or_else(|| quote!(()), |(_, ty)| quote!(#ty));
+    let takes_edit = node.args.interrupt.as_ref().is_none_or(|rule| rule.edit.unwrap_or(true));
+    let edits = Ident::new(if takes_edit { "CanEdit" } else { "NoEdit" }, Span::call_site());
     let run = run(node, errors, &this, &generics);
 
     // No `const _` around them and no alias: in a graph of a thousand nodes that is a thousand bodies less to check.
@@ -48,6 +50,7 @@ pub(crate) fn emit(node: &Node, errors: &Errors) -> TokenStream {
         impl<#(#declared),*> ::hitl::__private::Node for #this #given #bounds {
             type State = #state;
             type Draft = #draft;
+            type Edits = ::hitl::__private::#edits;
             const SPEC: ::hitl::__private::NodeSpec = #spec;
             #reviewed
         }
@@ -143,6 +146,7 @@ fn spec(node: &Node) -> TokenStream {
         let field = node.signed.as_ref().map_or("", |(field, _)| field);
         let role = optional(rule.role.as_ref().map(LitStr::value));
         let (expires, remind) = (optional(rule.expires_ms), optional(rule.remind_ms));
+        let edit = rule.edit.unwrap_or(true);
         let [covers, shows, unsigned] =
             [&rule.covers, &rule.show, &rule.unsigned].map(|list| list.iter().map(names::plain));
         quote! {
@@ -152,6 +156,7 @@ fn spec(node: &Node) -> TokenStream {
                     role: #role,
                     expires_ms: #expires,
                     remind_ms: #remind,
+                    edit: #edit,
                     covers: &[#(#covers),*],
                     shows: &[#(#shows),*],
                     unsigned: &[#(#unsigned),*],

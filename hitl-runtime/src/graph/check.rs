@@ -7,6 +7,7 @@
 use super::bits::Bits;
 use super::covers::takes_from_others;
 use super::names::same;
+use super::repropose::{EditWay, Obstacle, Place, way_of_edit};
 use super::{EdgeKind, EdgeSpec, GraphSpec, InterruptSpec, NodeSpec, Payload, Point, Proof, ReadKind};
 
 /// What is wrong with a graph. Fields, nodes, edges and routes by their numbers.
@@ -48,6 +49,8 @@ pub(super) enum Fault {
     Unlisted { fork: usize, field: usize },
     /// A review in a `for` of what all items share.
     Shared { node: usize, field: usize },
+    /// A review takes an edit of a draft that cannot take its way again.
+    Uneditable { node: usize, obstacle: Obstacle },
 }
 
 /// Refuses a node that reads what is not there, acts unsigned, or races.
@@ -145,7 +148,26 @@ pub(super) const fn fault_of_node<const N: usize>(
     {
         return Some(Fault::Shared { node, field });
     }
+    if let Some(interrupt) = &told.interrupt
+        && interrupt.edit
+        && let EditWay::Refused(obstacle) = way_of_edit(spec, node, &mut [Place::BLANK; N])
+        && !is_reported(proof, obstacle)
+    {
+        return Some(Fault::Uneditable { node, obstacle });
+    }
     None
+}
+
+/// Whether the effect that stands in an edit's way is refused itself, for what it takes as signed: one mistake is one
+/// message.
+const fn is_reported<const N: usize>(proof: &Proof<N>, obstacle: Obstacle) -> bool {
+    match obstacle {
+        Obstacle::Effect { effect, .. } => {
+            let effect = &proof.nodes[effect];
+            effect.stopped.signs.minus(effect.entry.signed).first().is_some()
+        }
+        Obstacle::Fork { .. } | Obstacle::Together { .. } => false,
+    }
 }
 
 /// The first thing that is wrong with an edge.

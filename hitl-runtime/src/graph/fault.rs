@@ -4,6 +4,7 @@ use super::check::{Fault, field_number, holds};
 use super::names::same;
 use super::path::{Lacking, Last, Path};
 use super::sentence::Sentence;
+use super::uneditable::uneditable;
 use super::unsigned::{covers_nothing, uncovered, unsigned};
 use super::{EachSpec, EdgeKind, GraphSpec, Point, Proof, ReadKind};
 
@@ -113,6 +114,7 @@ impl Fault {
                 unseen(spec, proof, spec.forks[fork].from, ["for", "goes through"], field)
             }
             Self::Shared { node, field } => shared(spec, node, field),
+            Self::Uneditable { node, obstacle } => uneditable(spec, node, obstacle),
         }
     }
 }

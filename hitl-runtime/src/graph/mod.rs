@@ -14,14 +14,17 @@ mod order;
 mod path;
 mod prove;
 mod query;
+mod repropose;
 mod sentence;
 mod sides;
 mod spec;
+mod uneditable;
 mod unsigned;
 
 pub(crate) use ahead::{Lack, LaneAhead, Stand, lacks, review_ahead};
 pub use check::{check_edge, check_list, check_node, check_route};
 pub use prove::{Proof, prove};
+pub(crate) use repropose::{EditWay, edit_way};
 pub use spec::*;
 
 #[cfg(test)]

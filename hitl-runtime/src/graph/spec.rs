@@ -77,6 +77,8 @@ pub struct InterruptSpec {
     pub expires_ms: Option<u64>,
     /// How long until an open review is brought up again, in milliseconds.
     pub remind_ms: Option<u64>,
+    /// Whether the operator may change what they sign.
+    pub edit: bool,
     /// The later effects that run on the same signature, by their names in the graph.
     pub covers: &'static [&'static str],
     /// The fields that are shown beside the draft, and signed with it, but not edited.
@@ -89,7 +91,16 @@ impl InterruptSpec {
     /// A review of a field, of which nothing else is said.
     #[must_use]
     pub const fn of(field: &'static str) -> Self {
-        Self { field, role: None, expires_ms: None, remind_ms: None, covers: &[], shows: &[], unsigned: &[] }
+        Self {
+            field,
+            role: None,
+            expires_ms: None,
+            remind_ms: None,
+            edit: true,
+            covers: &[],
+            shows: &[],
+            unsigned: &[],
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, Each, Place, Question, Rejection, To};
+use super::{Digest, Each, Place, Proposer, Question, Rejection, To};
 
 /// One coming to a node: from the entry that led there to the entry that leads away.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -79,6 +79,9 @@ pub(crate) struct OpenAt {
     /// How many reminders have come due and are over.
     #[serde(default, skip_serializing_if = "is_none_yet")]
     pub(crate) reminded: u64,
+    /// Who proposed, by an edit, what is to be signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) proposed: Option<Proposer>,
     /// The later effects that the signature will cover.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) covers: Vec<String>,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{Digest, Evidence, LaneId, Place, Reason, Requester, To, Usage};
+use super::{Digest, Evidence, LaneId, Place, Proposal, Proposer, Reason, Requester, To, Usage};
 
 /// Fields and their values as JSON.
 ///
@@ -164,6 +164,9 @@ pub enum Event {
         /// How long until the review is brought up again, in milliseconds.
         #[serde(rename = "remind", default, skip_serializing_if = "Option::is_none")]
         remind_ms: Option<u64>,
+        /// Who proposed, by an edit, what is to be signed. Left out where a node did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        proposed: Option<Proposer>,
         /// The later effects that may run on the same signature, each once.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         covers: Vec<String>,
@@ -199,6 +202,9 @@ pub enum Event {
         digest: Digest,
         /// Where the lane goes on.
         to: To,
+        /// Set where an edit was proposed anew, and where the verdict is the one that was given with such an edit.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        proposal: Option<Box<Proposal>>,
         /// How the operator was identified. Entries of an older hitl, and expiries, have none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         evidence: Option<Box<Evidence>>,
@@ -412,13 +418,13 @@ pub struct Origin {
 pub enum Decision {
     /// The draft was signed as it was.
     Approve,
-    /// Another draft was signed in its stead.
+    /// Another draft was signed in its stead; or proposed, where the entry's [`Proposal`] says so.
     Edit {
         /// What the node had proposed.
         before: Box<RawValue>,
         /// What the operator made of it.
         after: Box<RawValue>,
-        /// The digest of what was signed.
+        /// The digest of what was signed, or proposed.
         signed: Digest,
     },
     /// The draft was refused.

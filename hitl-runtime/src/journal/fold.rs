@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde_json::value::RawValue;
 
 use super::{
-    At, Decision, Digest, Entry, Event, Lane, LaneId, Lease, Place, Question, ROOT, Rejection, Settlement,
-    Signature, To, Values,
+    At, Decision, Digest, Entry, Event, Lane, LaneId, Lease, Place, Proposal, Proposer, Question, ROOT,
+    Rejection, Settlement, Signature, Source, Sources, To, Values,
     at::{Brings, OpenAt, Visit},
     entry, genesis, link, migrate, split,
 };
@@ -185,7 +185,8 @@ impl<S: State> Fold<S> {
                     (Some(to), _) => {
                         self.lanes.insert(ROOT, Lane::new(S::Fields::default(), None, At::Joined));
                         self.lanes_made = 1;
-                        self.take(ROOT, input, false)?;
+                        self.lane(ROOT)?.sources = Sources::beginning(Source::Start);
+                        self.take(ROOT, input, Some(&Source::Start))?;
                         self.arrive(ROOT, to, place, false, None)?;
                     }
                     (None, Some(snapshot)) => self.thaw(snapshot)?,
@@ -194,17 +195,30 @@ impl<S: State> Fold<S> {
                     }
                 }
             }
-            Event::Ran { lane, wrote, to, .. } => {
-                self.take(*lane, wrote, false)?;
+            Event::Ran { node, lane, wrote, to } => {
+                self.take(*lane, wrote, Some(&Source::After(node.clone())))?;
                 return self.ran(*lane, to);
             }
             Event::Began { lane, key, .. } => {
                 let lane = self.lane(*lane)?;
+                lane.sources.act();
                 let visit = moved(&mut lane.at)?;
                 lane.spend(&visit);
                 lane.at = At::Began { visit, key: key.clone(), place };
             }
-            Event::Paused { lane, field, digest, role, deadline_ms, remind_ms, covers, shows, .. } => {
+            Event::Paused {
+                lane,
+                field,
+                digest,
+                role,
+                deadline_ms,
+                remind_ms,
+                covers,
+                shows,
+                proposed,
+                ..
+            } => {
+                self.opened(*lane, field);
                 let at = &mut self.lane(*lane)?.at;
                 let visit = moved(at)?;
                 *at = At::Paused(Box::new(OpenAt {
@@ -217,6 +231,7 @@ impl<S: State> Fold<S> {
                     deadline_ms: *deadline_ms,
                     remind_ms: *remind_ms,
                     reminded: 0,
+                    proposed: proposed.clone(),
                     covers: covers.clone(),
                     shows: shows.clone(),
                 }));
@@ -225,9 +240,10 @@ impl<S: State> Fold<S> {
                 At::Paused(open) => open.reminded = *times,
                 _ => return Err(FoldError::Damaged("it is about a review that is not open".to_owned())),
             },
-            Event::Decided { lane, verdict, operator, to, .. } => {
+            Event::Decided { lane, verdict, operator, unverified, to, proposal, .. } => {
                 self.steps = 0;
-                self.decide(*lane, verdict, operator, to, place)?;
+                let by = Proposer { operator: operator.clone(), unverified: *unverified, edit: place };
+                self.decide(*lane, verdict, by, to, proposal.as_deref())?;
             }
             Event::Failed { lane, error, again_ms, .. } => {
                 let at = &mut self.lane(*lane)?.at;
@@ -278,6 +294,10 @@ impl<S: State> Fold<S> {
     /// Moves a lane on whose node has finished, and whose fields are written.
     pub(crate) fn ran(&mut self, lane: LaneId, to: &To) -> Result<(), FoldError> {
         self.steps += 1;
+        let of = self.lane(lane)?;
+        if let Some(visit) = of.at.visit().filter(|visit| visit.signed) {
+            of.sources.done(&visit.node);
+        }
         self.arrive(lane, to, self.next, false, None)?;
         self.release();
         Ok(())
@@ -304,25 +324,34 @@ impl<S: State> Fold<S> {
         }
     }
 
+    /// `by` says who decided, and at which place.
     fn decide(
         &mut self,
         id: LaneId,
         verdict: &Decision,
-        operator: &str,
+        by: Proposer,
         to: &To,
-        place: Place,
+        proposal: Option<&Proposal>,
     ) -> Result<(), FoldError> {
+        let place = by.edit;
+        match (proposal, verdict, self.lanes.get(&id).map(|lane| &lane.at)) {
+            (None, ..) | (Some(Proposal::Made { .. }), Decision::Edit { .. }, _) => {}
+            (Some(Proposal::Signed { edit }), Decision::Approve, Some(At::Paused(open))) => {
+                self.may_sign(id, open, &by.operator, *edit)?;
+            }
+            _ => return Err(FoldError::Damaged("its verdict and what it proposes do not agree".to_owned())),
+        }
         let lane = self.lane(id)?;
         // The lane goes on below, or the thread cannot be read.
         let At::Paused(open) = std::mem::replace(&mut lane.at, At::Ended) else {
             return Err(FoldError::Damaged("it decides a review that is not open".to_owned()));
         };
         let OpenAt { visit, field, place: opened, digest: seen, role, covers, shows, .. } = *open;
-        let by = operator.to_owned();
+        let (covered, shown) = (covers.clone(), super::proposal::values_of(&shows, &*lane.fields)?);
         let sign = |digest| Signature {
             node: visit.node,
             place: opened,
-            operator: by,
+            operator: by.operator.clone(),
             role,
             digest,
             covers,
@@ -331,27 +360,37 @@ impl<S: State> Fold<S> {
         };
         // What led to the node goes on with it to its run.
         let mut brings = visit.brings;
-        let signed = matches!(verdict, Decision::Approve | Decision::Edit { .. });
+        let mut signed = matches!(verdict, Decision::Approve | Decision::Edit { .. });
+        if let Decision::Reject { .. } = verdict {
+            lane.sources.refuse(&field);
+        }
+        self.answered(id, &field, matches!(verdict, Decision::Ask { .. }));
+        let lane = self.lane(id)?;
         match verdict {
             Decision::Approve => {
                 Arc::make_mut(&mut lane.signatures).insert(field, sign(seen));
             }
+            Decision::Edit { after, .. } if let Some(Proposal::Made { roles, .. }) = proposal => {
+                self.take(id, &Values::from([(field.clone(), after.clone())]), None)?;
+                self.propose(id, &field, by, roles, after, covered, shown)?;
+                (signed, brings) = (false, None);
+            }
             Decision::Edit { after, signed, .. } => {
-                self.take(id, &Values::from([(field.clone(), after.clone())]), true)?;
+                self.take(id, &Values::from([(field.clone(), after.clone())]), None)?;
                 Arc::make_mut(&mut self.lane(id)?.signatures).insert(field, sign(*signed));
             }
             Decision::Reject { reason, note } => {
                 brings = Some(Box::new(Brings::Rejection(Rejection {
                     reason: *reason,
                     note: note.clone(),
-                    operator: operator.to_owned(),
+                    operator: by.operator,
                     draft: migrate::draft::<S>(lane, &field)?,
                 })));
             }
             Decision::Ask { question } => {
                 brings = Some(Box::new(Brings::Question(Question {
                     text: question.clone(),
-                    operator: operator.to_owned(),
+                    operator: by.operator,
                     draft: migrate::draft::<S>(lane, &field)?,
                 })));
             }
@@ -373,7 +412,10 @@ impl<S: State> Fold<S> {
             Settlement::Happened { wrote } => {
                 let to =
                     to.ok_or_else(|| FoldError::Damaged("it says not where the thread goes on".to_owned()))?;
-                self.take(id, wrote, false)?;
+                if visit.signed {
+                    self.lane(id)?.sources.done(&visit.node);
+                }
+                self.take(id, wrote, Some(&Source::After(visit.node)))?;
                 self.arrive(id, to, place, false, None)
             }
             Settlement::RunAgain => {
@@ -396,20 +438,25 @@ impl<S: State> Fold<S> {
     pub(crate) fn write<'a>(
         &mut self,
         lane: LaneId,
+        node: &str,
         mut wrote: impl Iterator<Item = (&'a str, &'a RawValue)>,
     ) -> Result<(), FoldError> {
-        let place = self.next;
+        let (place, source) = (self.next, Source::After(node.to_owned()));
         let lane = self.lane(lane)?;
-        Ok(wrote.try_for_each(|(field, json)| lane.take(&S::SPEC, field, json, false, place))?)
+        Ok(wrote.try_for_each(|(field, json)| lane.take_from(&S::SPEC, field, json, &source, place))?)
     }
 
-    /// Puts values into a lane that may be of an older version: through the reducers, or in place of what is there.
-    fn take(&mut self, lane: LaneId, wrote: &Values, replaces: bool) -> Result<(), FoldError> {
+    /// Puts values into a lane that may be of an older version: through the reducers, or, where no node wrote them, in
+    /// place of what is there.
+    fn take(&mut self, lane: LaneId, wrote: &Values, source: Option<&Source>) -> Result<(), FoldError> {
         let (place, older) = (self.next, self.is_older());
         let updated = self.updated(wrote)?;
         let lane = self.lane(lane)?;
         for (field, json) in &*updated {
-            lane.take(&S::SPEC, field, json, replaces, place)?;
+            match source {
+                Some(source) => lane.take_from(&S::SPEC, field, json, source, place)?,
+                None => lane.take(&S::SPEC, field, json, true, place)?,
+            }
         }
         if older {
             lane.keep(wrote);

@@ -7,7 +7,8 @@ use serde_json::value::RawValue;
 
 use super::sides::{filled, seen};
 use super::{
-    Arrival, At, Each, Entry, Event, Fold, FoldError, Lane, LaneId, Lease, Signature, Values, entry,
+    Arrival, At, Each, Entry, Event, Fold, FoldError, Lane, LaneId, Lease, Pending, Signature, Sources,
+    Values, entry,
 };
 use crate::{
     graph::StateSpec,
@@ -25,6 +26,9 @@ struct Frozen {
     lanes: BTreeMap<LaneId, FrozenLane>,
     made: LaneId,
     steps: u64,
+    /// Whether it says where fields were last written, which an older hitl did not.
+    #[serde(default)]
+    sourced: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     requester: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -42,6 +46,10 @@ struct FrozenLane {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     parent: Option<LaneId>,
     at: At,
+    #[serde(default, skip_serializing_if = "Sources::is_empty")]
+    sources: Sources,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pending: Option<Box<Pending>>,
 }
 
 impl<S: State> Fold<S> {
@@ -61,6 +69,8 @@ impl<S: State> Fold<S> {
                     wrote: lane.wrote.clone(),
                     parent: lane.parent,
                     at: lane.at.clone(),
+                    sources: lane.sources.within(each.map(|each| each.head.as_str())),
+                    pending: lane.pending.clone(),
                 },
             );
         }
@@ -72,6 +82,7 @@ impl<S: State> Fold<S> {
             lanes,
             made: self.lanes_made,
             steps: self.steps,
+            sourced: true,
             requester: self.requester.as_deref().map(str::to_owned),
             lease: self.lease.clone(),
         };
@@ -92,6 +103,9 @@ impl<S: State> Fold<S> {
         self.version = frozen.version;
         self.id = frozen.id.into();
         self.lanes.clear();
+        let sourced = frozen.sourced;
+        // Where the items of each `for` begin.
+        let mut heads: BTreeMap<LaneId, String> = BTreeMap::new();
         // What the items of each `for` see.
         let mut views: BTreeMap<LaneId, Values> = BTreeMap::new();
         // A lane has a greater number than the one that it has parted from.
@@ -105,12 +119,19 @@ impl<S: State> Fold<S> {
             let mut lane = Lane::new(fields, frozen.parent, frozen.at);
             lane.signatures = frozen.signatures.into();
             lane.wrote = self.updated_arrivals(frozen.wrote)?;
+            lane.pending = frozen.pending;
+            if sourced {
+                lane.sources = self.updated_sources(frozen.sources, &frozen.fields)?;
+                let each = lane.parent.filter(|_| lane.at != At::Joined).and_then(|id| heads.get(&id));
+                lane.sources.begin_at(each.map(String::as_str));
+            }
             if self.is_older() {
                 lane.keep(&frozen.fields);
             }
             if let Some(each) = lane.at.each() {
                 let each = self.updated_each(each, &lane)?.into_owned();
                 views.insert(id, seen::<S>(&each, &lane)?);
+                heads.insert(id, each.head.clone());
                 lane.at = At::Looping { each: Box::new(each) };
             }
             let parent = lane.parent.filter(|_| lane.at != At::Joined);

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 
-use super::{At, Place, Signature, Values, at::Visit};
+use super::{At, Pending, Place, Signature, Source, Sources, Values, at::Visit};
 use crate::{
     graph::StateSpec,
     state::{FieldError, Fields},
@@ -32,6 +32,10 @@ pub(crate) struct Lane<F> {
     pub(crate) at: At,
     /// A draft that is to be signed here, held against its invariants; gone when something writes to its field.
     pub(crate) drafted: Option<Drafted>,
+    /// Where its fields were last written.
+    pub(crate) sources: Sources,
+    /// An edit that has been proposed anew.
+    pub(crate) pending: Option<Box<Pending>>,
 }
 
 /// A draft as its type writes it.
@@ -69,7 +73,23 @@ impl<F: Fields> Lane<F> {
             away: 0,
             at,
             drafted: None,
+            sources: Sources::default(),
+            pending: None,
         })
+    }
+
+    /// As [`Lane::take`], of a value that came from here.
+    pub(super) fn take_from(
+        &mut self,
+        state: &StateSpec,
+        field: &str,
+        json: &RawValue,
+        source: &Source,
+        place: Place,
+    ) -> Result<(), FieldError> {
+        self.take(state, field, json, false, place)?;
+        self.sources.wrote(field, source.clone());
+        Ok(())
     }
 
     /// Puts a value into a field; an edit's `replaces` what is there. Any signature on it is gone.
@@ -85,6 +105,7 @@ impl<F: Fields> Lane<F> {
             Arc::make_mut(&mut self.signatures).remove(field);
         }
         self.drafted.take_if(|drafted| drafted.field == field);
+        self.pending.take_if(|pending| pending.field == field);
         if Arc::get_mut(&mut self.fields).is_none() {
             // A node that was abandoned still holds the old view.
             self.fields = Arc::new(copy(state, &*self.fields)?);

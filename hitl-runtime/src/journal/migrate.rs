@@ -130,7 +130,7 @@ impl<S: State> Fold<S> {
     }
 
     /// What a field is called now that had this value in an older version.
-    fn new_name(
+    pub(super) fn new_name(
         &self,
         field: &str,
         json: Result<Box<RawValue>, serde_json::Error>,
@@ -155,6 +155,7 @@ impl<S: State> Fold<S> {
     pub(super) fn meet(&mut self, print: &str, version: Option<u32>, renamed: &Renamed, void: &[Voided]) {
         print.clone_into(&mut self.print);
         self.version = version.unwrap_or(self.version);
+        self.disarm();
         for lane in self.lanes.values_mut() {
             lane.before.clear();
             if let Some(To::Node(join)) = lane.at.join_mut()

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use super::{At, Each, Fold, FoldError, Lane, LaneId, Place, To, Values, Visit, copy, values};
+use super::{At, Each, Fold, FoldError, Lane, LaneId, Place, Source, To, Values, Visit, copy, values};
 use crate::state::{FieldError, Fields, State};
 
 impl<S: State> Fold<S> {
@@ -19,9 +19,10 @@ impl<S: State> Fold<S> {
         let parent = self.lane(id)?;
         parent.at = At::Forked { join: join.clone() };
         let (fields, signatures) = (parent.fields.clone(), parent.signatures.clone());
-        let before = parent.before.clone();
+        let (before, pending) = (parent.before.clone(), parent.pending.clone());
         for head in heads {
             let lane = self.part(id, copy(&S::SPEC, &*fields)?, head, place);
+            lane.pending.clone_from(&pending);
             lane.signatures.clone_from(&signatures);
             lane.before.clone_from(&before);
         }
@@ -51,17 +52,23 @@ impl<S: State> Fold<S> {
     fn part(&mut self, parent: LaneId, fields: S::Fields, head: &str, place: Place) -> &mut Lane<S::Fields> {
         let id = self.lanes_made;
         self.lanes_made += 1;
+        let mut sources = None;
         if let Some(parent) = self.lanes.get_mut(&parent) {
             parent.away += 1;
+            sources = Some(parent.sources.branch(head));
         }
         let at = At::Ready { visit: Visit::to(head, place), again_ms: None };
-        self.lanes.entry(id).or_insert(Lane::new(fields, Some(parent), at))
+        let lane = self.lanes.entry(id).or_insert(Lane::new(fields, Some(parent), at));
+        lane.sources = sources.unwrap_or_default();
+        lane
     }
 
     /// A lane has come to the join of its fork, or of its `for`.
     pub(super) fn come_to_join(&mut self, id: LaneId, place: Place) -> Result<(), FoldError> {
         let lane = self.lane(id)?;
         lane.at = At::Joined;
+        lane.sources.close();
+        lane.pending = None;
         let parent = lane.parent.ok_or_else(|| FoldError::Damaged("it joins no fork".to_owned()))?;
         let around = self.lane(parent)?;
         around.away = around.away.saturating_sub(1);
@@ -82,7 +89,9 @@ impl<S: State> Fold<S> {
         let (mut signed, mut spent) = (Vec::new(), Vec::new());
         for id in branches {
             let Some(branch) = self.lanes.remove(&id) else { continue };
-            self.lane(parent)?.keep_new(&before_fork, &branch.before);
+            let around = self.lane(parent)?;
+            around.keep_new(&before_fork, &branch.before);
+            around.sources.act_with(&branch.sources);
             for (field, signature) in Arc::unwrap_or_clone(branch.signatures) {
                 let touched = branch.wrote.iter().any(|arrival| arrival.field == field);
                 if touched || !at_fork.get(&field).is_some_and(|before| before.is_same(&signature)) {
@@ -98,8 +107,12 @@ impl<S: State> Fold<S> {
         }
         // An edit takes the place of what was there before the fork, and not of what a sibling wrote.
         let lane = self.lane(parent)?;
+        let met = lane.at.join().map(|join| Source::At(join.to_string()));
         for arrival in edits.into_iter().chain(writes) {
             lane.take(&S::SPEC, &arrival.field, &arrival.json, arrival.replaces, arrival.place)?;
+            if let Some(met) = &met {
+                lane.sources.wrote(&arrival.field, met.clone());
+            }
         }
         let signatures = Arc::make_mut(&mut lane.signatures);
         // What one branch has spent is spent for all.

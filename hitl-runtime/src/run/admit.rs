@@ -104,6 +104,7 @@ impl<G: Graph> Post<G> {
             role: rule.role,
             deadline_ms: rule.deadline_ms,
             remind_ms: rule.remind_ms,
+            proposed: open.proposed.clone(),
             covers,
             shows,
         })

@@ -7,6 +7,7 @@ use super::{
     graph::GraphFold,
     post::Post,
     refused::changed,
+    repropose::{Preview, Way, takes_no_edit},
     route,
     terms::Terms,
     turn::{self, Found, found},
@@ -15,7 +16,7 @@ use crate::{
     Digest, Error, Operator, Reason, ThreadId, Verdict,
     graph::EdgeKind,
     guard::contained,
-    journal::{Decision, Event, Evidence, To},
+    journal::{Decision, Event, Evidence, Proposal, To},
     review::{Edit, EditError, edited},
 };
 
@@ -223,7 +224,11 @@ impl<G: Graph> Agent<G> {
         let here = To::Node(node.clone());
         let draft =
             || draft.map_or_else(|| turn::draft::<G>(fold, found.lane, &open.field, found.reviewed), Ok);
-        let (verdict, to) = match answer {
+        let is_edit = matches!(answer, Answer::Edited(_) | Answer::Given(Verdict::Edit { .. }));
+        if is_edit && G::SPEC.nodes[found.node].interrupt.is_some_and(|interrupt| !interrupt.edit) {
+            return Err(bad(takes_no_edit()));
+        }
+        let (verdict, mut to) = match answer {
             Answer::Given(Verdict::Approve) => {
                 let digest = Terms::of_open(open).digest(fold, found.lane, &draft()?).ok();
                 if digest != Some(open.digest) {
@@ -253,6 +258,12 @@ impl<G: Graph> Agent<G> {
                 (Decision::Ask { question: question.clone() }, to)
             }
         };
+        let mut proposal = None;
+        if let Decision::Edit { after, .. } = &verdict
+            && let Way::Again { proposal: made, to: again } = self.way(fold, found, after, operator)?
+        {
+            (proposal, to) = (Some(Box::new(made)), again);
+        }
         Ok(Event::Decided {
             node,
             lane: found.lane,
@@ -261,12 +272,13 @@ impl<G: Graph> Agent<G> {
             unverified: operator.is_unverified(),
             digest: open.digest,
             to,
+            proposal,
             evidence: Some(Evidence::of(operator, open.role.as_deref())),
         })
     }
 
-    /// Checks a verdict as [`Agent::decide`] does, and gives what it would sign: the draft, or what an edit makes of
-    /// it; `None` for a verdict that signs nothing. Nothing moves.
+    /// Checks a verdict as [`Agent::decide`] does, and tells what it would do: the draft that it would sign, or what an
+    /// edit makes of it, and where the edit leads if it does not sign here. Nothing moves, and no node runs.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -277,8 +289,9 @@ impl<G: Graph> Agent<G> {
     /// # let agent = RefundAgent::new(MemoryStore::new());
     /// # let (mara, digest) = (mara(), waiting(&agent, "A-9133").await?.digest());
     /// let edit = Verdict::Edit { patch: json!({ "dollars": 99 }) };
-    /// let signed = agent.preview("ticket-A-9133", digest, &mara, edit).await?;
-    /// assert_eq!(signed, Some(json!({ "order": "A-9133", "dollars": 99 })));
+    /// let preview = agent.preview("ticket-A-9133", digest, &mara, edit).await?;
+    /// assert_eq!(preview.draft, Some(json!({ "order": "A-9133", "dollars": 99 })));
+    /// assert!(preview.again.is_none(), "it would sign here");
     /// # Ok(())
     /// # }
     /// ```
@@ -291,7 +304,7 @@ impl<G: Graph> Agent<G> {
         digest: Digest,
         operator: &Operator,
         verdict: Verdict,
-    ) -> Result<Option<Value>, Error>
+    ) -> Result<Preview, Error>
     where
         T: TryInto<ThreadId>,
         T::Error: Into<Error>,
@@ -306,7 +319,7 @@ impl<G: Graph> Agent<G> {
         digest: Digest,
         operator: &Operator,
         verdict: Verdict,
-    ) -> Result<Option<Value>, Error> {
+    ) -> Result<Preview, Error> {
         let fold = self.known(thread).await?;
         let found = self.find(&fold, digest).await?;
         if let Some(deadline_ms) = found.open.deadline_ms
@@ -317,12 +330,19 @@ impl<G: Graph> Agent<G> {
         }
         match self.decision(&fold, &found, None, operator, &Answer::Given(verdict))? {
             Event::Decided { verdict: Decision::Approve, .. } => {
-                turn::draft::<G>(&fold, found.lane, &found.open.field, found.reviewed).map(Some)
+                let draft = turn::draft::<G>(&fold, found.lane, &found.open.field, found.reviewed)?;
+                Ok(Preview { draft: Some(draft), again: None })
             }
-            Event::Decided { verdict: Decision::Edit { after, .. }, .. } => {
-                Ok(serde_json::from_str(after.get()).ok())
+            Event::Decided { verdict: Decision::Edit { after, .. }, to, proposal, .. } => {
+                let again = match proposal.as_deref() {
+                    Some(Proposal::Made { from, .. }) => {
+                        Some(self.reproposal(&fold, &found, operator, from, &to))
+                    }
+                    _ => None,
+                };
+                Ok(Preview { draft: serde_json::from_str(after.get()).ok(), again })
             }
-            _ => Ok(None),
+            _ => Ok(Preview { draft: None, again: None }),
         }
     }
 

@@ -17,6 +17,7 @@ use super::{
     graph::GraphFold,
     post::Post,
     refused::changed,
+    repropose::proposer,
     review_rule::ReviewRule,
     route,
     step::{self, End, Tried, Try},
@@ -223,6 +224,10 @@ fn advance<G: Graph>(
                 if entry.spec.interrupt.is_some() && !visit.signed {
                     let visit = visit.clone();
                     pause(agent, post, lane, entry, &visit)?;
+                    // An edit that was proposed anew may have signed it.
+                    if post.fold.lanes.get(&lane).is_some_and(|lane| lane.at.is_active()) {
+                        next = lane;
+                    }
                 } else if post.fold.steps >= agent.inner.step_limit {
                     let error = format!(
                         "{} nodes have run since a person last moved this thread; if that is no endless loop, resume it",
@@ -325,17 +330,25 @@ fn pause<G: Graph>(
     };
     let rule = ReviewRule::new(&interrupt, agent.inner.clock.now_ms());
     match digest {
-        Ok(digest) => post.push(Event::Paused {
-            node,
-            lane: id,
-            field: interrupt.field.to_owned(),
-            digest,
-            role: rule.role,
-            deadline_ms: rule.deadline_ms,
-            remind_ms: rule.remind_ms,
-            covers,
-            shows,
-        }),
+        Ok(digest) => {
+            post.push(Event::Paused {
+                node,
+                lane: id,
+                field: interrupt.field.to_owned(),
+                digest,
+                role: rule.role,
+                deadline_ms: rule.deadline_ms,
+                remind_ms: rule.remind_ms,
+                covers,
+                shows,
+                proposed: proposer::<G>(&post.fold, id, interrupt.field),
+            })?;
+            let drafted = post.fold.lanes.get(&id).and_then(|lane| lane.drafted.as_ref());
+            match drafted.and_then(|drafted| agent.signature_of_edit(&post.fold, id, &drafted.draft)) {
+                Some(signature) => post.push(signature),
+                None => Ok(()),
+            }
+        }
         Err(problem) => {
             let error = format!("`{}` cannot be signed: {problem}", interrupt.field);
             post.push(Event::Failed { node, lane: id, error, again_ms: None })

@@ -41,6 +41,7 @@ impl<G: Graph> Agent<G> {
             unverified: false,
             digest: open.digest,
             to,
+            proposal: None,
             evidence: None,
         })
     }

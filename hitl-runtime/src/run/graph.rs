@@ -105,6 +105,44 @@ pub trait Asks {}
 
 impl Asks for CanAsk {}
 
+/// Marks a [`Review`](super::Review) whose operator may change the draft before they sign it, which is the rule.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use hitl::{CanAsk, CanEdit, Review};
+///
+/// async fn halve(review: Review<RefundAgent, Refund, CanAsk, CanEdit>) -> Result<RefundAgentTurn, hitl::Error> {
+///     review.edit(&mara(), |draft| draft.dollars /= 2).await
+/// }
+/// # let agent = RefundAgent::new(MemoryStore::new());
+/// # let _ = halve(waiting(&agent, "A-9133").await?).await?;
+/// # Ok(())
+/// # }
+/// ```
+pub enum CanEdit {}
+
+/// Marks a [`Review`](super::Review) that takes no edit: `#[interrupt_before(edit = false)]`.
+///
+/// ```
+/// use hitl::{Graph, NoAsk, NoEdit, Review};
+///
+/// fn titles<G: Graph, D>(open: &[Review<G, D, NoAsk, NoEdit>]) -> Vec<String> {
+///     open.iter().map(ToString::to_string).collect()
+/// }
+/// ```
+pub enum NoEdit {}
+
+/// Whether a review takes an edit: [`CanEdit`] says that it does.
+#[diagnostic::on_unimplemented(
+    message = "this review takes no edit: the node says `#[interrupt_before(edit = false)]`",
+    label = "approve the draft as it is, or reject it"
+)]
+pub trait Edits {}
+
+impl Edits for CanEdit {}
+
 /// What runs a node: its function behind [`Run::run`].
 pub type RunNode<S, D> = for<'a> fn(Args<'a, S, D>) -> NodeFuture<'a>;
 

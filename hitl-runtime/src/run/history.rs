@@ -214,6 +214,7 @@ impl<G: Graph> Agent<G> {
     fn forked(&self, mut old: GraphFold<G>, from: Origin, new: &ThreadId) -> Result<Box<Post<G>>, Error> {
         for lane in old.lanes.values_mut() {
             lane.signatures = Arc::default();
+            lane.pending = None;
             if let Some(visit) = lane.at.visit() {
                 let visit = crate::journal::Visit {
                     entered: 0,

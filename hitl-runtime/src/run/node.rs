@@ -26,6 +26,8 @@ pub trait Node: 'static {
     const SPEC: NodeSpec;
     /// What a person signs before it runs; `()` where nothing stops before it.
     type Draft;
+    /// [`CanEdit`](super::CanEdit), or [`NoEdit`](super::NoEdit) where the review takes no edit.
+    type Edits;
     /// How the draft is checked; `None` where nothing stops before it.
     const REVIEWED: Option<Reviewed> = None;
 }

@@ -162,7 +162,8 @@ impl<G: Graph> Post<G> {
     ) -> Result<(), Error> {
         let place = self.fold.next;
         let parents = self.fold.parents(lane);
-        let written = self.fold.write(lane, wrote.iter().map(|(field, json)| (*field, &**json)));
+        let name = G::SPEC.nodes.get(node).map_or("?", |node| node.name);
+        let written = self.fold.write(lane, name, wrote.iter().map(|(field, json)| (*field, &**json)));
         written.map_err(|e| unreadable::<G>(&self.fold.thread, place, e))?;
         let to = match self.fold.lanes.get_mut(&lane) {
             Some(lane) => {
@@ -180,8 +181,7 @@ impl<G: Graph> Post<G> {
         moved.map_err(|e| unreadable::<G>(&self.fold.thread, place, e))?;
         let made = self.fold.read_back(lane, &parents, wrote.iter().map(|(field, _)| *field));
         made.map_err(|e| unreadable::<G>(&self.fold.thread, place, FoldError::Changed(e)))?;
-        let node = G::SPEC.nodes.get(node).map_or("?", |node| node.name);
-        let event = Said::Ran { ran: Ran { node, lane, wrote, to: &to } };
+        let event = Said::Ran { ran: Ran { node: name, lane, wrote, to: &to } };
         self.seal(Written { at_ms, event, lease: lease.as_ref(), spent, snapshot: None })
     }
 

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{
-    Agent, Asks, Difference, Graph, NoAsk,
+    Agent, Asks, CanEdit, Difference, Edits, Graph, NoAsk,
     decide::{Answer, Seen},
     graph::GraphFold,
     post::Post,
@@ -38,10 +38,10 @@ impl<G: Graph> AnyReview<G> {
     ///
     /// # Errors
     /// When the draft is not of that type.
-    pub fn open<D: DeserializeOwned, A>(self) -> Result<Review<G, D, A>, Error> {
+    pub fn open<D: DeserializeOwned, A, E>(self) -> Result<Review<G, D, A, E>, Error> {
         let draft = self.guarded("deserializer", || D::deserialize(&self.draft))?;
         let draft = draft.map_err(|e| self.invalid(whole(e)))?;
-        Ok(Review { open: self, draft, asks: PhantomData })
+        Ok(Review { open: self, draft, takes: PhantomData })
     }
 
     /// The error for a review that the graph's turn has no variant for.
@@ -58,6 +58,26 @@ impl<G: Graph> AnyReview<G> {
     fn invalid(&self, violations: Vec<Violation>) -> Error {
         let (thread, field) = (self.fold.thread.clone(), self.found.open.field.clone());
         Error::Invalid { thread, field, violations }
+    }
+
+    /// What the user's change makes of the draft, as JSON.
+    fn edited<D: Draft + Validate<Context = ()>>(
+        &self,
+        mut draft: D,
+        change: impl FnOnce(&mut D),
+    ) -> Result<String, Error> {
+        self.guarded("edit", || change(&mut draft))?;
+        if let Err(report) = self.guarded("validator", || draft.validate())? {
+            let json = self.guarded("serializer", || serde_json::to_value(&draft).unwrap_or_default())?;
+            let schema = self.found.reviewed.schema_of(&self.found.open.field).ok();
+            return Err(self.invalid(crate::review::violations(&report, &json, schema.as_ref())));
+        }
+        let edited = self
+            .guarded("serializer", || encode(&draft).and_then(|json| same(&draft, &json).map(|()| json)))?;
+        let edited = edited.map_err(|violation| self.invalid(vec![violation]))?;
+        // Its `Drop` is the user's as well, and must not come in the middle of the verdict.
+        self.guarded("destructor", || drop(draft))?;
+        Ok(edited)
     }
 
     /// Gives the verdict: on the thread as it was seen, unless somebody has moved it since.
@@ -100,7 +120,8 @@ pub fn several<G: Graph>(reviews: Vec<AnyReview<G>>) -> Error {
 /// }
 /// ```
 ///
-/// `G` is the graph, `D` the type of the draft; `A` says whether the graph declares `ask` here.
+/// `G` is the graph, `D` the type of the draft; `A` says whether the graph declares `ask` here, `E` whether the review
+/// takes an edit.
 ///
 /// It is what a turn of the graph holds. A second verdict on it does not compile.
 ///
@@ -123,13 +144,13 @@ pub fn several<G: Graph>(reviews: Vec<AnyReview<G>>) -> Error {
 /// # }
 /// ```
 #[must_use = "a review waits for one verdict"]
-pub struct Review<G: Graph, D, A = NoAsk> {
+pub struct Review<G: Graph, D, A = NoAsk, E = CanEdit> {
     open: AnyReview<G>,
     draft: D,
-    asks: PhantomData<fn() -> A>,
+    takes: PhantomData<fn() -> (A, E)>,
 }
 
-impl<G: Graph, D, A> Review<G, D, A> {
+impl<G: Graph, D, A, E> Review<G, D, A, E> {
     /// What is to be signed: the very arguments that the node will get.
     pub fn draft(&self) -> &D {
         &self.draft
@@ -153,6 +174,11 @@ impl<G: Graph, D, A> Review<G, D, A> {
     /// The role that the operator must hold.
     pub fn role(&self) -> Option<&str> {
         self.open.found.open.role.as_deref()
+    }
+
+    /// Who proposed the draft by an edit at another review; `None` where a node proposed it.
+    pub fn proposed_by(&self) -> Option<&str> {
+        self.open.found.open.proposed.as_ref().map(|proposer| proposer.operator.as_str())
     }
 
     /// When the review expires, in milliseconds since the epoch.
@@ -199,6 +225,11 @@ impl<G: Graph, D, A> Review<G, D, A> {
     /// Do what the draft says once it is changed. The change is held against the draft's invariants like the draft
     /// itself, and both are kept.
     ///
+    /// An edit is a new proposal: it takes the way that the draft would have taken had the node proposed it. Where a
+    /// `match` or a node between the draft and this review depends on the draft, the thread goes back to where the draft
+    /// was written. If the review that then opens is one that the operator may sign, the edit signs it; otherwise it
+    /// stays open, and the turn that comes back is that review. [`Agent::preview`] tells it beforehand.
+    ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
     /// # #[tokio::main(flavor = "current_thread")]
@@ -218,23 +249,19 @@ impl<G: Graph, D, A> Review<G, D, A> {
     ///
     /// # Errors
     /// As [`Agent::decide`].
-    pub async fn edit(self, operator: &Operator, change: impl FnOnce(&mut D)) -> Result<G::Turn, Error>
+    // No `async fn`, for the reason that `ask` is none.
+    pub fn edit(
+        self,
+        operator: &Operator,
+        change: impl FnOnce(&mut D),
+    ) -> BoxFuture<'static, Result<G::Turn, Error>>
     where
         D: Draft + Validate<Context = ()>,
+        E: Edits,
     {
-        let Self { open, mut draft, .. } = self;
-        open.guarded("edit", || change(&mut draft))?;
-        if let Err(report) = open.guarded("validator", || draft.validate())? {
-            let json = open.guarded("serializer", || serde_json::to_value(&draft).unwrap_or_default())?;
-            let schema = open.found.reviewed.schema_of(&open.found.open.field).ok();
-            return Err(open.invalid(crate::review::violations(&report, &json, schema.as_ref())));
-        }
-        let edited = open
-            .guarded("serializer", || encode(&draft).and_then(|json| same(&draft, &json).map(|()| json)))?;
-        let edited = edited.map_err(|violation| open.invalid(vec![violation]))?;
-        // Its `Drop` is the user's as well, and must not come in the middle of the verdict.
-        open.guarded("destructor", || drop(draft))?;
-        open.answer(operator.clone(), Answer::Edited(edited)).await
+        let Self { open, draft, .. } = self;
+        let (operator, edited) = (operator.clone(), open.edited(draft, change));
+        Box::pin(async move { open.answer(operator, Answer::Edited(edited?)).await })
     }
 
     /// Do not.
@@ -295,7 +322,7 @@ impl<G: Graph, D, A> Review<G, D, A> {
     }
 }
 
-impl<G: Graph, D, A> fmt::Display for Review<G, D, A> {
+impl<G: Graph, D, A, E> fmt::Display for Review<G, D, A, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let open = &self.open.found.open;
         write!(
@@ -309,7 +336,7 @@ impl<G: Graph, D, A> fmt::Display for Review<G, D, A> {
     }
 }
 
-impl<G: Graph, D, A> fmt::Debug for Review<G, D, A> {
+impl<G: Graph, D, A, E> fmt::Debug for Review<G, D, A, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }

@@ -108,8 +108,11 @@ pub struct ReviewView {
     /// The role that the operator must hold.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
-    /// The verdicts that the graph has: `approve`, `edit`, `reject`, and `ask` where it is declared. None where the
-    /// thread cannot go on.
+    /// Who proposed the draft by an edit at another review. Left out where a node proposed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proposed_by: Option<String>,
+    /// The verdicts that the graph has: `approve`, `edit` unless the review takes none, `reject`, and `ask` where it is
+    /// declared. None where the thread cannot go on.
     pub verdicts: Vec<&'static str>,
     /// When it was opened, in milliseconds since the epoch.
     pub opened_ms: u64,
@@ -242,14 +245,14 @@ impl<G: Graph> Agent<G> {
                 .edges
                 .iter()
                 .any(|edge| edge.from == Point::Node(found.node) && edge.kind == EdgeKind::Ask);
+            let edits = G::SPEC.nodes[found.node].interrupt.is_none_or(|interrupt| interrupt.edit);
             reviews.push(ReviewView {
                 draft: turn::draft::<G>(&fold, lane, &open.field, found.reviewed)?,
                 schema: found.reviewed.schema_of(&open.field).map_err(|broken| broken.of(&fold.thread))?,
-                verdicts: if asks {
-                    vec!["approve", "edit", "reject", "ask"]
-                } else {
-                    vec!["approve", "edit", "reject"]
-                },
+                verdicts: [("approve", true), ("edit", edits), ("reject", true), ("ask", asks)]
+                    .into_iter()
+                    .filter_map(|(verdict, is_there)| is_there.then_some(verdict))
+                    .collect(),
                 unsigned: G::SPEC.nodes[found.node]
                     .interrupt
                     .map_or(Vec::new(), |rule| rule.unsigned.to_vec()),
@@ -336,6 +339,7 @@ fn review<S: State>(fold: &Fold<S>, lane: LaneId, open: &OpenAt) -> ReviewView {
         digest: open.digest,
         schema: Value::Null,
         role: open.role.clone(),
+        proposed_by: open.proposed.as_ref().map(|proposer| proposer.operator.clone()),
         verdicts: Vec::new(),
         opened_ms: open.opened_ms,
         deadline_ms: open.deadline_ms,

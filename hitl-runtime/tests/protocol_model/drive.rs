@@ -2,7 +2,7 @@
 
 use super::{
     fold::{At, Fold, Visit},
-    journal::{Digest, Draft, Drive, Event, Life, Node, Place, Wrote},
+    journal::{Digest, Draft, Drive, Event, Life, Node, Place, Seen, Verdict, Wrote},
     request::{Plan, Request},
     rules::{Protocol, Rule},
     thread::Thread,
@@ -119,7 +119,15 @@ impl Runner {
                     place: protocol.has(Rule::DigestNamesPlace).then_some(self.fold.next),
                     life: protocol.has(Rule::DigestNamesThread).then_some(self.life),
                 };
+                let place = self.fold.next;
                 self.push(protocol, Event::Paused(digest));
+                if let Some(by) = self.fold.pending
+                    && (by.may_sign(self.fold.draft) || !protocol.has(Rule::EditSignsItsOwn))
+                {
+                    let saw = Seen { life: self.life, place };
+                    self.push(protocol, Event::Decided { verdict: Verdict::Approve, saw, late: false, by });
+                    self.advance_lane(protocol, self.fold.main);
+                }
             }
             At::Ready(visit) => self.begin(protocol, visit),
             At::Began { .. } if protocol.has(Rule::OrphanIsDoubt) && !protocol.idempotent => {

@@ -1,7 +1,7 @@
 //! How a thread stands after its entries: `Fold::apply`, in small.
 
 use super::{
-    journal::{Digest, Draft, Drive, Entry, Event, How, Node, Place, Verdict, Wrote},
+    journal::{Digest, Draft, Drive, Entry, Event, How, Node, Person, Place, Verdict, Wrote},
     rules::{Protocol, Rule},
 };
 
@@ -51,13 +51,22 @@ pub struct Fold {
     pub main: At,
     pub side: At,
     pub draft: Draft,
+    /// Whose edit has been proposed anew, until it is signed or written over.
+    pub pending: Option<Person>,
     pub lease: Option<Drive>,
     pub ended: bool,
 }
 
 impl Fold {
-    pub const EMPTY: Self =
-        Self { next: 0, main: At::Joined, side: At::Joined, draft: Draft::First, lease: None, ended: false };
+    pub const EMPTY: Self = Self {
+        next: 0,
+        main: At::Joined,
+        side: At::Joined,
+        draft: Draft::First,
+        pending: None,
+        lease: None,
+        ended: false,
+    };
 
     pub fn of(protocol: &Protocol, entries: &[Entry]) -> Self {
         let mut fold = Self::EMPTY;
@@ -77,11 +86,13 @@ impl Fold {
                     self.side = ready(Node::Side);
                 }
             }
-            Event::Ran(Wrote::Draft(draft)) => (self.draft, self.main) = (draft, ready(Node::Pay)),
+            Event::Ran(Wrote::Draft(draft)) => {
+                (self.draft, self.main, self.pending) = (draft, ready(Node::Pay), None);
+            }
             Event::Ran(Wrote::Receipt) => self.main = At::Joined,
             Event::Ran(Wrote::Side) => self.side = At::Joined,
             Event::Paused(digest) => self.turn(|visit, _| At::Paused { visit, place, digest }),
-            Event::Decided { verdict, .. } => self.decide(protocol, verdict, place),
+            Event::Decided { verdict, by, .. } => self.decide(protocol, verdict, by, place),
             Event::Began => self.turn(|visit, _| At::Began { visit, place }),
             Event::Failed => self.turn(|visit, _| At::Failed { visit, stopped: false }),
             Event::InDoubt => self.turn(|visit, at| match at {
@@ -107,9 +118,15 @@ impl Fold {
         }
     }
 
-    fn decide(&mut self, protocol: &Protocol, verdict: Verdict, place: Place) {
+    fn decide(&mut self, protocol: &Protocol, verdict: Verdict, by: Person, place: Place) {
         let to = |node, signed| At::Ready(Visit { node, entered: place, signed });
+        self.pending = None;
         self.main = match verdict {
+            // It goes to the review that is of so much.
+            Verdict::Edit(Draft::Large) if protocol.has(Rule::EditTakesItsWay) => {
+                self.pending = Some(by);
+                to(Node::Pay, false)
+            }
             Verdict::Approve | Verdict::Edit(_) => to(Node::Pay, true),
             Verdict::Ask => to(Node::Draft, false),
             Verdict::Reject | Verdict::Expire => At::Joined,

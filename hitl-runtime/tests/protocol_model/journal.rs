@@ -13,8 +13,10 @@ pub enum Draft {
     First,
     /// What the node may propose once it was asked a question.
     Second,
-    /// What an operator made of it.
+    /// What an operator made of it, which is as much as anybody may sign.
     Edited,
+    /// What an operator made of it, which is more than a clerk may sign.
+    Large,
     /// What breaks its invariants.
     Invalid,
 }
@@ -35,6 +37,21 @@ pub enum Verdict {
     Ask,
     /// The deadline's own.
     Expire,
+}
+
+/// Who decides. What is `Large` is a director's to sign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Person {
+    Clerk,
+    Director,
+    /// The deadline.
+    Nobody,
+}
+
+impl Person {
+    pub fn may_sign(self, draft: Draft) -> bool {
+        draft != Draft::Large || self == Self::Director
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -74,7 +91,7 @@ pub enum Event {
     Started,
     Ran(Wrote),
     Paused(Digest),
-    Decided { verdict: Verdict, saw: Seen, late: bool },
+    Decided { verdict: Verdict, saw: Seen, late: bool, by: Person },
     Began,
     Failed,
     InDoubt,

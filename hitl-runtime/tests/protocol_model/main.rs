@@ -30,6 +30,8 @@
 //! | `DigestNamesThread` | `journal/digest.rs`: `Subject::id` | the same, in a namesake |
 //! | `EditChecked` | `run/decide.rs`: `edit` | what breaks its invariants runs |
 //! | `EditRuns` | `journal/fold.rs`: `decide` puts the edit into its field | what runs is not what was signed |
+//! | `EditTakesItsWay` | `run/repropose.rs`: `way` | a clerk edits a draft into what only a director may sign, and it runs |
+//! | `EditSignsItsOwn` | `run/repropose.rs`: `signature_of_edit` | the same |
 //! | `Deadline` | `run/decide.rs`: `answer_in_place` compares the time | a person decides after the time was over |
 //! | `BeganFirst` | `run/drive.rs`: `advance` pushes `Began` | a second payment without a person's word |
 //! | `OrphanIsDoubt` | `run/drive.rs`: `advance` at `At::Began` | the same |
@@ -79,6 +81,8 @@ const BREAKS: &[(Rule, Scenario, &[&str])] = &[
     (DigestNamesThread, scenarios::namesakes, &[DECIDED_AS_SEEN]),
     (EditChecked, scenarios::decisions, &[VALID]),
     (EditRuns, scenarios::decisions, &[SIGNED]),
+    (EditTakesItsWay, scenarios::edits, &[MAY_SIGN]),
+    (EditSignsItsOwn, scenarios::edits, &[MAY_SIGN]),
     (Deadline, scenarios::decisions, &[DECIDED_IN_TIME]),
     (BeganFirst, scenarios::doubts, &[NOT_BLINDLY]),
     (OrphanIsDoubt, scenarios::doubts, &[NOT_BLINDLY]),
@@ -91,7 +95,8 @@ const BREAKS: &[(Rule, Scenario, &[&str])] = &[
 
 #[test]
 fn with_all_its_rules_the_protocol_keeps_every_promise() {
-    let scenarios: [(&str, Scenario); 5] = [
+    let scenarios: [(&str, Scenario); 6] = [
+        ("edits", scenarios::edits),
         ("decisions", scenarios::decisions),
         ("doubts", scenarios::doubts),
         ("beside", scenarios::beside),

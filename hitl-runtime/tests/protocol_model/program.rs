@@ -8,7 +8,7 @@ use stateright::Model;
 use super::{
     drive::End,
     fold::At,
-    journal::{Draft, Event, How, Node, Seen, Verdict as ModelVerdict, Wrote},
+    journal::{Draft, Event, How, Node, Person, Seen, Verdict as ModelVerdict, Wrote},
     request::Request,
     scenarios,
     thread::Thread,
@@ -67,7 +67,7 @@ fn in_model(effects: &[Effect], moves: &[Move]) -> Vec<&'static str> {
         let began = seen(&thread, |event| *event == Event::Began);
         let action = match (*this, thread.fold(&world.protocol).main) {
             (Says(verdict), At::Paused { digest, .. }) => {
-                Action::Ask(Request::Answer { verdict, digest, saw })
+                Action::Ask(Request::Answer { verdict, digest, saw, by: Person::Clerk })
             }
             (Says(verdict), at) => panic!("{verdict:?} of {at:?}"),
             (Settles(how), _) => Action::Ask(Request::Settle { how, saw: began }),

@@ -15,6 +15,7 @@ pub const DECIDED_IN_TIME: &str = "2: a person decides in time, and the deadline
 pub const DECIDED_AS_SEEN: &str = "3: a verdict decides the review that its author saw";
 pub const SIGNED: &str = "3: what runs is what was signed";
 pub const VALID: &str = "4: what runs keeps its invariants";
+pub const MAY_SIGN: &str = "4: what runs was signed by one who may sign it, whoever edited it";
 pub const HOLDER: &str = "5: a runner that lost the thread does not write";
 pub const NO_THEFT: &str = "5: nobody takes a thread whose lease stands";
 pub const NO_STRANGER: &str = "5: a runner of a deleted thread does not write into its namesake";
@@ -54,6 +55,16 @@ pub fn all() -> Vec<Property<World>> {
             })
         }),
         Property::always(VALID, |_, thread| payments(thread).all(|payment| payment.draft != Draft::Invalid)),
+        Property::always(MAY_SIGN, |_, thread| {
+            payments(thread).all(|payment| {
+                let before = payment.began.map_or(0, usize::from);
+                let decided = thread.journal.iter().take(before).rev().find_map(|entry| match entry.event {
+                    Event::Decided { by, .. } => Some(by),
+                    _ => None,
+                });
+                payment.began.is_none() || decided.is_some_and(|by| by.may_sign(payment.draft))
+            })
+        }),
         Property::always(HOLDER, |_, thread| nobody_writes_as(thread, Right::Usurper)),
         Property::always(NO_THEFT, |_, thread| nobody_writes_as(thread, Right::Theft)),
         Property::always(NO_STRANGER, |_, thread| nobody_writes_as(thread, Right::Stranger)),

@@ -2,7 +2,7 @@
 
 use super::{
     fold::At,
-    journal::{Digest, Draft, Event, How, Seen, Verdict},
+    journal::{Digest, Draft, Event, How, Person, Seen, Verdict},
     rules::{Protocol, Rule},
     thread::Thread,
 };
@@ -11,7 +11,7 @@ use super::{
 pub enum Request {
     Start,
     Resume,
-    Answer { verdict: Verdict, digest: Digest, saw: Seen },
+    Answer { verdict: Verdict, digest: Digest, saw: Seen, by: Person },
     Settle { how: How, saw: Seen },
 }
 
@@ -28,7 +28,7 @@ impl Thread {
         match request {
             Request::Start => self.is_new().then(|| Plan { events: vec![Event::Started], claims: true }),
             Request::Resume => self.take_up(protocol),
-            Request::Answer { verdict, digest, saw } => self.answer(protocol, verdict, digest, saw),
+            Request::Answer { verdict, digest, saw, by } => self.answer(protocol, verdict, digest, saw, by),
             Request::Settle { how, saw } => self.settle(protocol, how, saw),
         }
     }
@@ -54,7 +54,7 @@ impl Thread {
             && self.overdue
         {
             let saw = Seen { life: self.life, place };
-            events.push(Event::Decided { verdict: Verdict::Expire, saw, late: true });
+            events.push(Event::Decided { verdict: Verdict::Expire, saw, late: true, by: Person::Nobody });
         }
         if fold.main.is_active() || fold.side.is_active() || fold.is_retryable(protocol) {
             events.push(Event::Resumed);
@@ -62,7 +62,14 @@ impl Thread {
         (!events.is_empty() && !self.is_leased(protocol)).then_some(Plan { events, claims: true })
     }
 
-    fn answer(&self, protocol: &Protocol, verdict: Verdict, seen: Digest, saw: Seen) -> Option<Plan> {
+    fn answer(
+        &self,
+        protocol: &Protocol,
+        verdict: Verdict,
+        seen: Digest,
+        saw: Seen,
+        by: Person,
+    ) -> Option<Plan> {
         let At::Paused { digest, .. } = self.fold(protocol).main else { return None };
         if digest != seen && protocol.has(Rule::DigestMatches) {
             return None;
@@ -73,7 +80,10 @@ impl Thread {
         if verdict == Verdict::Edit(Draft::Invalid) && protocol.has(Rule::EditChecked) {
             return None;
         }
-        Some(self.word(protocol, Event::Decided { verdict, saw, late: self.overdue }))
+        if !by.may_sign(digest.draft) {
+            return None;
+        }
+        Some(self.word(protocol, Event::Decided { verdict, saw, late: self.overdue, by }))
     }
 
     fn settle(&self, protocol: &Protocol, how: How, saw: Seen) -> Option<Plan> {

@@ -33,6 +33,10 @@ pub enum Rule {
     EditChecked,
     /// What an edit made is what runs.
     EditRuns,
+    /// An edit goes to the review that its draft leads to.
+    EditTakesItsWay,
+    /// An edit that was proposed anew signs only what its operator may sign.
+    EditSignsItsOwn,
     /// A review whose time is over takes no verdict.
     Deadline,
     /// `Began` is written before an effect.
@@ -59,6 +63,8 @@ pub struct Protocol {
     pub side: bool,
     /// Whether the effect is declared `idempotent`.
     pub idempotent: bool,
+    /// What an edit may make that is more than a clerk may sign; then there is a director, too.
+    pub large: Option<super::journal::Draft>,
 }
 
 impl Protocol {

@@ -119,6 +119,24 @@ pub fn idempotent() -> World {
     }
 }
 
+/// Edits that make more of the draft than a clerk may sign.
+pub fn edits() -> World {
+    World {
+        protocol: Protocol { large: Some(Draft::Large), ..Protocol::default() },
+        left: Left { verdicts: 2, crashes: 1, lapses: 1, resumes: 1, ..NOTHING },
+        possible: &[
+            ("a clerk's edit waits for a director", |_, thread| {
+                let large = |entry: &super::journal::Entry| matches!(entry.event, Event::Paused(digest) if digest.draft == Draft::Large);
+                thread.journal.last().is_some_and(large)
+            }),
+            ("a director's edit signs what it leads to", |_, thread| {
+                let decided = |entry: &&super::journal::Entry| matches!(entry.event, Event::Decided { .. });
+                ends(thread) && thread.world.len() == 1 && thread.journal.iter().filter(decided).count() == 2
+            }),
+        ],
+    }
+}
+
 /// The thread is deleted, and another one takes its name.
 pub fn namesakes() -> World {
     World {

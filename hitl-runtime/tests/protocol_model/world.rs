@@ -5,7 +5,7 @@ use stateright::{Model, Property};
 use super::{
     drive::{End, Runner, Try},
     fold::At,
-    journal::{Draft, Event, How, Node, Seen, Verdict, Wrote},
+    journal::{Draft, Event, How, Node, Person, Seen, Verdict, Wrote},
     promises,
     request::Request,
     rules::{Protocol, Rule},
@@ -64,7 +64,7 @@ impl Model for World {
 
     fn actions(&self, thread: &Thread, actions: &mut Vec<Action>) {
         if thread.runners.iter().any(Option::is_none) {
-            actions.extend(requests(thread).into_iter().map(Action::Ask));
+            actions.extend(requests(&self.protocol, thread).into_iter().map(Action::Ask));
         }
         for (at, runner) in thread.runners.iter().enumerate() {
             if let Some(runner) = runner {
@@ -98,7 +98,7 @@ impl Model for World {
 }
 
 /// What people and programs may ask for. Whoever has seen a review, or a doubt, may speak of it at any time later.
-fn requests(thread: &Thread) -> Vec<Request> {
+fn requests(world: &Protocol, thread: &Thread) -> Vec<Request> {
     let mut requests = Vec::new();
     if thread.left.starts > 0 {
         requests.push(Request::Start);
@@ -110,9 +110,12 @@ fn requests(thread: &Thread) -> Vec<Request> {
         let saw = Seen { life: thread.life, place };
         match entry.event {
             Event::Paused(digest) if thread.left.verdicts > 0 => {
-                let edits = [Verdict::Edit(Draft::Edited), Verdict::Edit(Draft::Invalid)];
-                let verdicts = [Verdict::Approve, Verdict::Reject, Verdict::Ask].into_iter().chain(edits);
-                requests.extend(verdicts.map(|verdict| Request::Answer { verdict, digest, saw }));
+                let edits = [Draft::Edited, Draft::Invalid].into_iter().chain(world.large);
+                let verdicts = [Verdict::Approve, Verdict::Reject, Verdict::Ask].into_iter();
+                let verdicts = verdicts.chain(edits.map(Verdict::Edit));
+                let by = [Person::Clerk].into_iter().chain(world.large.map(|_| Person::Director));
+                let all = verdicts.flat_map(|verdict| by.clone().map(move |by| (verdict, by)));
+                requests.extend(all.map(|(verdict, by)| Request::Answer { verdict, digest, saw, by }));
             }
             Event::Began if thread.left.settlements > 0 => {
                 let hows = [How::Happened, How::RunAgain, How::Stop];

@@ -383,7 +383,7 @@ mod by_verdict_only {
         Ok(())
     }
 
-    #[interrupt_before]
+    #[interrupt_before(edit = false)]
     #[node(Ticket, writes = outcome, effect)]
     async fn execute(draft: &Approved<Draft>) -> Result<String> {
         Ok(draft.order.clone())

@@ -62,7 +62,7 @@ graph! {
     }
 }
 
-#[interrupt_before(role = "director")]
+#[interrupt_before(role = "director", edit = false)]
 #[node(Transfer, effect)]
 async fn book(draft: &Approved<RefundDraft>) -> Result<()> {
     Ok(())

@@ -93,20 +93,20 @@ async fn again(draft: &Draft) -> Result<Draft, std::io::Error> {
 }
 
 #[node(Case, writes = (answer, log), effect, idempotent, retries = 2)]
-#[interrupt_before(role = "approver", expires = "7d", review = draft, show = second)]
+#[interrupt_before(role = "approver", expires = "7d", review = draft, edit = false, show = second)]
 async fn pay(draft: &Approved<Draft>, second: &Draft, house: Deps<House>, clock: Deps<Clock>) -> Result<(String, Vec<String>)> {
     let _ = (&*house, &*clock, second);
     Ok((draft.operator().to_owned(), vec![]))
 }
 
-#[interrupt_before(covers = (pay_first, pay_second, file), show = (message, r#type), unsigned(notes))]
+#[interrupt_before(edit = false, covers = (pay_first, pay_second, file), show = (message, r#type), unsigned(notes))]
 #[node(Case, effect)]
 async fn pay_first(draft: &Approved<Draft>, message: &str, notes: Option<&[String]>) -> Result<()> {
     let _ = (draft.thread(), draft.node(), draft.field(), draft.role(), draft.operator(), draft.digest(), message, notes);
     Ok(())
 }
 
-#[hitl::interrupt_before(review = second)]
+#[hitl::interrupt_before(review = second, edit = false)]
 #[hitl::node(Case, effect)]
 async fn pay_second(second: &Approved<Draft>, draft: &Approved<Draft>) -> Result<()> {
     let _ = (second, draft);
@@ -190,7 +190,7 @@ graph! {
 }
 
 #[node(Case, effect)]
-#[interrupt_before]
+#[interrupt_before(edit = false)]
 async fn solo(draft: &Approved<Draft>) -> Result<()> {
     let _ = draft;
     Ok(())

@@ -2,6 +2,7 @@
 
 mod ahead;
 mod each;
+mod edits;
 mod forks;
 mod oracle;
 mod rows;

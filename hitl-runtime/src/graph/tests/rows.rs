@@ -224,7 +224,7 @@ fn each_round_is_signed_anew() {
     let sketch = |arms: &str| {
         Sketch::new("*risk draft")
             .node("draft() writes draft")
-            .node("pay(^draft); effect, reviews draft, covers notify")
+            .node("pay(^draft); effect, reviews draft, covers notify, unedited x")
             .node("notify(^draft); effect")
             .node("amend() writes draft")
             .verdicts("pay { reject -> end }")

@@ -81,7 +81,8 @@ impl Sketch {
                         names.split_whitespace().map(leak).collect::<Vec<_>>().leak();
                     let interrupt = node.interrupt.get_or_insert(InterruptSpec::of(names[0]));
                     match word {
-                        "reviews" => {}
+                        "reviews" => interrupt.edit = names.len() < 2,
+                        "unedited" => interrupt.edit = false,
                         "covers" => interrupt.covers = names,
                         "shows" => interrupt.shows = names,
                         "unsigned" => interrupt.unsigned = names,

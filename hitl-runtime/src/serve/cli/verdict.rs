@@ -18,7 +18,7 @@ use super::{
 use crate::{
     Digest, Error, Operator, Reason, ThreadId, Verdict,
     journal::Evidence,
-    run::{Graph, ReviewView, ThreadView},
+    run::{Graph, Preview, ReviewView, ThreadView},
 };
 
 /// A review that a person has named, and who they are.
@@ -97,6 +97,10 @@ impl<G: Graph> Session<'_, G> {
         let mut options: Vec<&str> = sets.iter().flat_map(|set| ["--set", set.as_str()]).collect();
         options.extend(patch.iter().flat_map(|patch| ["--patch", patch.as_str()]));
         let chosen = self.chosen(&named, "edit", &options).await?;
+        if chosen.review.as_ref().is_some_and(|review| !review.verdicts.contains(&"edit")) {
+            // The engine says why, before anybody has typed anything.
+            self.previewed(&chosen, &Value::Object(serde_json::Map::new())).await?;
+        }
         let patch = match (patch, &chosen.review) {
             (Some(json), _) => self.json_argument("--patch", &json).await?,
             (None, Some(review)) if by_hand => match self.edited(&chosen, review).await? {
@@ -107,27 +111,43 @@ impl<G: Graph> Session<'_, G> {
             // It is decided already: the engine says by whom.
             (None, None) => Value::Object(serde_json::Map::new()),
         };
-        let after = self.previewed(&chosen, &patch).await?;
+        let preview = self.previewed(&chosen, &patch).await?;
+        let after = preview.draft.clone().unwrap_or_default();
         if let Some(review) = &chosen.review {
             self.show_diff(&chosen.view, review, &after)?;
+            self.show_way(&preview)?;
         }
-        if !chosen.sure && !self.confirmed("Sign this instead?").await? {
+        if !chosen.sure && !self.confirmed(confirmation(&preview)).await? {
             return self.left(&chosen.view);
         }
         self.give(&chosen, Verdict::Edit { patch }).await
     }
 
-    /// What an edit would sign, held against the draft's invariants.
-    pub(super) async fn previewed(&self, chosen: &Chosen, patch: &Value) -> Result<Value, Refusal> {
+    /// What an edit would sign or propose, held against the draft's invariants.
+    pub(super) async fn previewed(&self, chosen: &Chosen, patch: &Value) -> Result<Preview, Refusal> {
         let verdict = Verdict::Edit { patch: patch.clone() };
-        let after = self.agent.preview(&chosen.view.thread, chosen.digest, &chosen.operator, verdict).await;
+        let preview = self.agent.preview(&chosen.view.thread, chosen.digest, &chosen.operator, verdict).await;
         let approve = || {
             let digest = chosen.digest.short();
             self.program.on_thread("approve", chosen.view.thread.as_str(), &["--digest", &digest])
         };
-        match self.mended(after) {
+        match self.mended(preview) {
             Err(refusal) if refusal.code == "unchanged" => Err(refusal.try_this(approve())),
-            after => Ok(after?.unwrap_or_default()),
+            preview => preview,
+        }
+    }
+
+    /// Where an edit leads that does not sign here.
+    pub(super) fn show_way(&mut self, preview: &Preview) -> Result<(), Refusal> {
+        match &preview.again {
+            Some(again) if !self.global.json => {
+                let text = super::escape::escape(&again.to_string()).into_owned();
+                let mut letters = text.chars();
+                let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+                let text: String = first.into_iter().chain(letters).collect();
+                self.screen.out(&format!("{text}.\n\n"))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -247,6 +267,17 @@ impl<G: Graph> Session<'_, G> {
         let thread = super::escape::escape(view.thread.as_str()).into_owned();
         self.screen.out(&format!("Nothing was signed; {thread} waits.\n"))?;
         Ok(Exit::Waits)
+    }
+}
+
+/// What is asked before an edit is made.
+pub(super) fn confirmation(preview: &Preview) -> &'static str {
+    match &preview.again {
+        None => "Sign this instead?",
+        Some(again) if again.opens.as_ref().is_some_and(|opens| opens.signs) => {
+            "Propose and sign this instead?"
+        }
+        Some(_) => "Propose this instead?",
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
     },
     screen::Line,
     session::Session,
-    verdict::{Chosen, assigned},
+    verdict::{Chosen, assigned, confirmation},
 };
 use crate::{
     Reason, ThreadId, Verdict,
@@ -75,16 +75,20 @@ impl<G: Graph> Session<'_, G> {
             self.screen.out(&paint(DIM, more))?;
         }
         loop {
-            let asks = review.verdicts.contains(&"ask");
-            let menu = if asks {
-                "[a]pprove  [e]dit  [r]eject  as[k]  [l]eave"
-            } else {
-                "[a]pprove  [e]dit  [r]eject  [l]eave"
-            };
-            let Some(answer) = self.prompt(menu).await? else { return Ok(Move::Leave) };
+            let (asks, edits) = (review.verdicts.contains(&"ask"), review.verdicts.contains(&"edit"));
+            let words = [
+                ("[a]pprove", true),
+                ("[e]dit", edits),
+                ("[r]eject", true),
+                ("as[k]", asks),
+                ("[l]eave", true),
+            ];
+            let words = words.into_iter().filter_map(|(word, is_there)| is_there.then_some(word));
+            let menu = words.collect::<Vec<_>>().join("  ");
+            let Some(answer) = self.prompt(&menu).await? else { return Ok(Move::Leave) };
             let verdict = match answer.to_lowercase().as_str() {
                 "a" | "approve" => Some(Verdict::Approve),
-                "e" | "edit" => self.edit_here(view, review).await?,
+                "e" | "edit" if edits => self.edit_here(view, review).await?,
                 "r" | "reject" => self.reject_here().await?,
                 "k" | "ask" if asks => self.ask_here().await?,
                 "l" | "leave" | "q" | "quit" => return Ok(Move::Leave),
@@ -173,10 +177,11 @@ impl<G: Graph> Session<'_, G> {
             Err(refusal) => Err(refusal),
         };
         match after {
-            Ok((patch, after)) => {
+            Ok((patch, preview)) => {
                 self.screen.out("\n")?;
-                self.show_diff(view, review, &after)?;
-                Ok(self.confirmed("Sign this instead?").await?.then_some(Verdict::Edit { patch }))
+                self.show_diff(view, review, preview.draft.as_ref().unwrap_or_default())?;
+                self.show_way(&preview)?;
+                Ok(self.confirmed(confirmation(&preview)).await?.then_some(Verdict::Edit { patch }))
             }
             Err(refusal) if matches!(refusal.exit, Exit::Refused | Exit::Usage | Exit::Broken) => {
                 self.told(&refusal);

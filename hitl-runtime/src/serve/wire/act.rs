@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{Action, Refusal, Request};
 use crate::{
-    Agent, Digest, Error, Operator, Place, ThreadId, Verdict,
+    Agent, Digest, Error, Operator, Place, Preview, Reproposal, ThreadId, Verdict,
     run::{Graph, HistoryEntry, ThreadView},
 };
 
@@ -23,6 +23,12 @@ pub enum Reply {
         digest: Digest,
         /// What would be signed; none where the verdict signs nothing.
         signs: Option<serde_json::Value>,
+        /// What would be proposed anew, where the verdict is an edit that does not sign here.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        proposes: Option<serde_json::Value>,
+        /// Where that edit goes.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        again: Option<Box<Reproposal>>,
     },
     /// A page of its journal.
     History {
@@ -67,8 +73,12 @@ impl<G: Graph> Agent<G> {
                 {
                     *patch = self.inner_patch(&thread, digest, outer).await?;
                 }
-                let signs = self.preview(&thread, digest, operator, verdict).await?;
-                return Ok(Reply::Preview { thread, digest, signs });
+                let Preview { draft, again } = self.preview(&thread, digest, operator, verdict).await?;
+                let opens = again.as_ref().and_then(|again| again.opens.as_ref());
+                let signs =
+                    draft.clone().filter(|_| again.is_none() || opens.is_some_and(|opens| opens.signs));
+                let proposes = draft.filter(|_| again.is_some());
+                return Ok(Reply::Preview { thread, digest, signs, proposes, again: again.map(Box::new) });
             }
             Action::Approve { digest } => {
                 self.decide(&thread, digest, by()?, Verdict::Approve).await?;

@@ -10,7 +10,7 @@ use crate::{
     OpenReview, Standing, ThreadId,
     calendar::utc,
     graph::GraphSpec,
-    journal::{Decision, Event, Renamed, Requester, Settlement, Usage, Voided},
+    journal::{Decision, Event, Proposal, Renamed, Requester, Settlement, To, Usage, Voided},
     run::HistoryEntry,
     serve::cli::{
         ages::{ago, deadline, left},
@@ -160,16 +160,18 @@ fn what(event: &Event) -> String {
             }
         }
         Event::Began { .. } => format!("{node} began"),
-        Event::Paused { role, covers, shows, .. } => {
+        Event::Paused { role, covers, shows, proposed, .. } => {
             let list = |word: &str, names: &[String]| {
                 let names = names.iter().map(|name| escape(name)).collect::<Vec<_>>().join(", ");
                 if names.is_empty() { names } else { format!("; {word} {names}") }
             };
             let role = role.as_deref().map(|role| format!(" for {}", escape(role))).unwrap_or_default();
-            format!("waits before {node}{role}{}{}", list("covers", covers), list("shows", shows))
+            let by = proposed.as_ref().map(|by| format!(", proposed by {}", escape(&by.operator)));
+            let by = by.unwrap_or_default();
+            format!("waits before {node}{role}{by}{}{}", list("covers", covers), list("shows", shows))
         }
         Event::Reminded { .. } => format!("brought up again before {node}"),
-        Event::Decided { verdict, .. } => decided(verdict, &node),
+        Event::Decided { verdict, to, proposal, .. } => decided(verdict, &node, to, proposal.as_deref()),
         Event::Failed { error, again_ms, .. } => {
             let again = if again_ms.is_some() { " (and is tried again)" } else { "" };
             format!("{node} failed{again}: {}", escape(error))
@@ -198,8 +200,20 @@ fn migrated(version: Option<u32>, renamed: &Renamed, void: &[Voided]) -> String 
     if news.is_empty() { "met new code".to_owned() } else { format!("met new code: {}", news.join(", ")) }
 }
 
-fn decided(verdict: &Decision, node: &str) -> String {
+fn decided(verdict: &Decision, node: &str, to: &To, proposal: Option<&Proposal>) -> String {
     match verdict {
+        Decision::Edit { before, after, .. } if let Some(Proposal::Made { from, .. }) = proposal => {
+            let changes = changes(before.get(), after.get());
+            let (from, to) = (from.to_string(), to.to_string());
+            format!(
+                "edited before {node}, proposed anew from {} to {}: {changes}",
+                escape(&from),
+                escape(&to)
+            )
+        }
+        Decision::Approve if let Some(Proposal::Signed { edit }) = proposal => {
+            format!("approved {node} by the edit at {edit}")
+        }
         Decision::Approve => format!("approved {node}"),
         Decision::Edit { before, after, .. } => {
             format!("edited and approved {node}: {}", changes(before.get(), after.get()))

@@ -65,6 +65,9 @@ pub(in crate::serve::cli) fn review(view: &ThreadView, review: &ReviewView, fram
     if let Some(role) = &review.role {
         notes.push(format!("for {}", escape(role)));
     }
+    if let Some(operator) = &review.proposed_by {
+        notes.push(format!("proposed by {}", escape(operator)));
+    }
     notes.push(format!("opened {}", ago(review.opened_ms, frame.now_ms)));
     if let Some(at) = review.deadline_ms {
         notes.push(deadline(at, frame.now_ms));
@@ -288,6 +291,7 @@ mod tests {
             fields: map(json!({ "note": "broken" })),
         };
         let review = ReviewView {
+            proposed_by: None,
             node: "hold".to_owned(),
             field: "draft".to_owned(),
             draft: Value::Null,

@@ -1,0 +1,235 @@
+//! How an edit goes on, on graphs sketched by hand.
+
+use super::sketch::Sketch;
+use crate::graph::{EditWay, edit_way};
+
+#[track_caller]
+fn goes(sketch: Sketch, way: EditWay) {
+    let spec = sketch.done();
+    assert_eq!(edit_way(&spec, spec.node_index("pay").unwrap()), way);
+}
+
+/// `draft` is written and paid for, with what a test puts between.
+fn desk() -> Sketch {
+    Sketch::new("*message draft tier tax log paid!")
+        .node("draft(message) writes draft")
+        .node("pay(^draft) writes paid; effect, reviews draft")
+        .node("cancel(rejection) writes paid")
+        .node("skip() writes paid")
+        .verdicts("pay { reject -> cancel }")
+        .chain("pay -> end")
+        .chain("cancel -> end")
+        .chain("skip -> end")
+}
+
+#[test]
+fn nothing_between_is_straight() {
+    let sketch = desk().node("look(message) writes log").chain("start -> draft -> look -> pay");
+    goes(sketch, EditWay::Straight);
+    // A `match` on something else, too.
+    goes(desk().chain("start -> draft").choice("draft -> match message { pay, skip }"), EditWay::Straight);
+}
+
+#[test]
+fn an_effect_that_depends_on_nothing_is_straight() {
+    let sketch =
+        desk().node("log(message) writes log; effect, low risk").chain("start -> draft -> log -> pay");
+    goes(sketch, EditWay::Straight);
+}
+
+#[test]
+fn what_depends_on_the_draft_is_taken_again() {
+    goes(desk().chain("start -> draft").choice("draft -> match draft { pay, skip }"), EditWay::Again);
+    let reader = desk().node("rate(draft) writes tier").chain("start -> draft -> rate -> pay");
+    goes(reader, EditWay::Again);
+    let perhaps = desk().node("rate(?draft) writes tier").chain("start -> draft -> rate -> pay");
+    goes(perhaps, EditWay::Again);
+}
+
+#[test]
+fn what_stands_before_the_last_write_does_not_count() {
+    let sketch = desk()
+        .node("rate(draft) writes tier")
+        .node("redraft(tier) writes draft")
+        .chain("start -> draft -> rate -> redraft -> pay");
+    goes(sketch, EditWay::Straight);
+}
+
+#[test]
+fn a_value_that_is_overwritten_is_followed_no_further() {
+    // Its tier is another one by the time that the `match` looks at it, but `rate` has read the draft all the same.
+    let sketch = desk()
+        .node("rate(draft) writes tier")
+        .node("log(message) writes log; effect, low risk")
+        .chain("start -> draft -> rate -> log -> pay");
+    refused(
+        sketch,
+        "an edit of `draft` at the review before `pay` would take again the way from where `draft` is written, on which \
+         node `rate` depends on it, and effect `log` on that way would run a second time: write \
+         `#[interrupt_before(edit = false)]` on `pay`, whose review then takes no edit, or lead `log` off that way",
+    );
+}
+
+#[test]
+fn an_effect_that_has_read_the_draft_refuses_the_edit() {
+    let sketch = desk()
+        .node("hold(^draft) writes log; effect, reviews draft")
+        .verdicts("hold { reject -> cancel }")
+        .chain("start -> draft -> hold -> pay");
+    refused(
+        sketch,
+        "an edit of `draft` at the review before `pay` would take again the way from where `draft` is written, on which \
+         node `hold` depends on it, and effect `hold` on that way would run a second time: write \
+         `#[interrupt_before(edit = false)]` on `pay`, whose review then takes no edit, or lead `hold` off that way",
+    );
+    let declared = Sketch::new("*message draft log paid!")
+        .node("draft(message) writes draft")
+        .node("hold(^draft) writes log; effect, reviews draft")
+        .node("pay(^draft) writes paid; effect, reviews draft unedited")
+        .node("cancel(rejection) writes paid")
+        .verdicts("hold { reject -> cancel }")
+        .verdicts("pay { reject -> cancel }")
+        .chain("start -> draft -> hold -> pay -> end")
+        .chain("cancel -> end");
+    declared.sound();
+}
+
+#[test]
+fn what_was_written_together_must_not_decide_the_way() {
+    let desk = || {
+        Sketch::new("*message draft tier paid!")
+            .node("draft(message) writes draft, tier")
+            .node("pay(^draft) writes paid; effect, reviews draft")
+            .node("cancel(rejection) writes paid")
+            .node("skip() writes paid")
+            .verdicts("pay { reject -> cancel }")
+            .chain("pay -> end")
+            .chain("cancel -> end")
+            .chain("skip -> end")
+    };
+    let sketch = desk().chain("start -> draft").choice("draft -> match tier { pay, skip }");
+    refused(
+        sketch,
+        "an edit of `draft` at the review before `pay` changes nothing of what was written together with it, but `match \
+         tier` after `draft` looks at that and so decides the way to the review: write that in a node of its own, which \
+         reads `draft`, or write `#[interrupt_before(edit = false)]` on `pay`, whose review then takes no edit",
+    );
+    goes(desk().chain("start -> draft -> pay -> skip"), EditWay::Straight);
+}
+
+#[test]
+fn a_fork_between_is_run_again() {
+    let sketch = desk()
+        .node("fraud(draft) writes tier")
+        .node("stock(message) writes log")
+        .fork("draft -> (fraud, stock) -> pay")
+        .chain("start -> draft")
+        .chain("fraud -> pay")
+        .chain("stock -> pay");
+    goes(sketch, EditWay::Again);
+}
+
+#[test]
+fn a_branch_goes_back_to_its_head() {
+    let branch = |from: &str| {
+        desk()
+            .node("rate(draft) writes tier")
+            .node("stock(message) writes log")
+            .fork(&format!("{from} -> (rate pay cancel skip, stock) -> end"))
+            .chain("rate -> pay")
+            .chain("stock -> end")
+    };
+    goes(branch("draft").chain("start -> draft"), EditWay::Again);
+    let looked = desk()
+        .node("look(draft) writes tax")
+        .node("rate(message) writes tier")
+        .node("stock(message) writes log")
+        .fork("look -> (rate pay cancel skip, stock) -> end")
+        .chain("start -> draft -> look")
+        .chain("rate -> pay")
+        .chain("stock -> end");
+    refused(
+        looked,
+        "an edit of `draft` at the review before `pay` cannot take again the way from where `draft` is written, on which \
+         node `look` depends on it, because a fork begins or ends after that, and what runs beside it is not undone: \
+         write `#[interrupt_before(edit = false)]` on `pay`, whose review then takes no edit, or have `draft` written and \
+         reviewed in one branch",
+    );
+}
+
+#[test]
+fn what_a_branch_wrote_goes_back_to_the_join() {
+    let join = |rate: &str| {
+        Sketch::new("*message draft tier log paid!")
+            .node("draft(message) writes draft")
+            .node(rate)
+            .node("stock(message) writes log")
+            .node("pay(^draft) writes paid; effect, reviews draft")
+            .node("cancel(rejection) writes paid")
+            .verdicts("pay { reject -> cancel }")
+            .fork("start -> (draft rate, stock) -> pay")
+            .chain("draft -> rate -> pay -> end")
+            .chain("stock -> pay")
+            .chain("cancel -> end")
+    };
+    goes(join("rate(message) writes tier"), EditWay::Straight);
+    assert_eq!(join("rate(draft) writes tier").faults().len(), 1);
+}
+
+#[test]
+fn an_item_goes_back_within_itself() {
+    let each = |middle: &str| {
+        Sketch::new("*parcels parcel tier &log")
+            .node(middle)
+            .node("pay(^parcel) writes log; effect, reviews parcel")
+            .node("cancel(rejection) writes log")
+            .verdicts("pay { reject -> cancel }")
+            .each("start -> for parcel in parcels { assess pay cancel } -> end")
+            .chain("assess -> pay -> end")
+            .chain("cancel -> end")
+    };
+    goes(each("assess(parcel) writes tier"), EditWay::Again);
+    goes(each("assess(?tier) writes tier"), EditWay::Straight);
+}
+
+#[test]
+fn each_round_of_a_loop_starts_afresh() {
+    let looped = || desk().node("again(message) writes log").chain("start -> draft -> pay -> again");
+    goes(looped().choice("again -> match log { pay, skip }"), EditWay::Straight);
+    goes(looped().choice("again -> match draft { pay, skip }"), EditWay::Again);
+    let through_another = desk()
+        .node("hold(^draft) writes log; effect, reviews draft")
+        .verdicts("hold { reject -> cancel }")
+        .chain("start -> draft -> pay -> hold")
+        .choice("hold -> match log { pay, skip }");
+    assert_eq!(through_another.faults().len(), 2, "each has acted on the draft before the other's review");
+}
+
+#[test]
+fn what_a_verdict_tells_of_the_draft_depends_on_it() {
+    let sketch = desk()
+        .node("explain(question?) writes log")
+        .verdicts("pay { ask -> explain }")
+        .chain("start -> draft -> pay")
+        .chain("explain -> pay");
+    goes(sketch, EditWay::Again);
+    // A verdict on another draft tells nothing of this one.
+    let sketch = Sketch::new("*message *tax draft log paid!")
+        .node("draft(message) writes draft")
+        .node("hold(^tax) writes log; reviews tax")
+        .node("explain(question?) writes log")
+        .node("pay(^draft) writes paid; effect, reviews draft")
+        .node("cancel(rejection) writes paid")
+        .verdicts("hold { reject -> cancel, ask -> explain }")
+        .verdicts("pay { reject -> cancel }")
+        .chain("start -> draft -> hold -> pay -> end")
+        .chain("explain -> hold")
+        .chain("cancel -> end");
+    goes(sketch, EditWay::Straight);
+}
+
+/// That one sentence is said, and this one.
+#[track_caller]
+fn refused(sketch: Sketch, sentence: &str) {
+    assert_eq!(sketch.faults(), [sentence]);
+}

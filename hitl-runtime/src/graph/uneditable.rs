@@ -1,0 +1,69 @@
+//! Why an edit of what a review signs could not take its way again, and what to do about it.
+
+use super::repropose::{Dependent, Obstacle};
+use super::sentence::Sentence;
+use super::{GraphSpec, Point};
+
+/// The sentence for a review that takes an edit, and whose graph cannot take the edited draft's way again.
+pub(super) const fn uneditable(spec: &GraphSpec, node: usize, obstacle: Obstacle) -> Sentence {
+    let name = spec.nodes[node].name;
+    let field = match &spec.nodes[node].interrupt {
+        Some(interrupt) => interrupt.field,
+        None => "",
+    };
+    let mut text = Sentence::of(&["an edit of `", field, "` at the review before `", name, "` "]);
+    match obstacle {
+        Obstacle::Effect { effect, by } => {
+            let effect = spec.nodes[effect].name;
+            text.add(&["would take again the way from where `", field, "` is written, on which "]);
+            depends(spec, by, field, &mut text);
+            text.add(&[", and effect `", effect, "` on that way would run a second time: "]);
+            no_edit(name, &mut text);
+            text.add(&[", or lead `", effect, "` off that way"]);
+        }
+        Obstacle::Fork { by } => {
+            text.add(&["cannot take again the way from where `", field, "` is written, on which "]);
+            depends(spec, by, field, &mut text);
+            text.add(&[
+                ", because a fork begins or ends after that, and what runs beside it is not undone: ",
+            ]);
+            no_edit(name, &mut text);
+            text.add(&[", or have `", field, "` written and reviewed in one branch"]);
+        }
+        Obstacle::Together { by } => {
+            text.add(&["changes nothing of what was written together with it, but "]);
+            depends(spec, by, "", &mut text);
+            text.add(&[
+                " and so decides the way to the review: write that in a node of its own, which reads `",
+            ]);
+            text.add(&[field, "`, or "]);
+            no_edit(name, &mut text);
+        }
+    }
+    text
+}
+
+const fn no_edit(node: &str, text: &mut Sentence) {
+    text.add(&["write `#[interrupt_before(edit = false)]` on `", node, "`, whose review then takes no edit"]);
+}
+
+/// Says what depends on a field.
+const fn depends(spec: &GraphSpec, by: Dependent, field: &str, text: &mut Sentence) {
+    match by {
+        Dependent::Node(node) => text.add(&["node `", spec.nodes[node].name, "` depends on it"]),
+        Dependent::Route(route) => {
+            let route = &spec.routes[route];
+            text.add(&["`match ", route.field, "` after `", point(spec, route.from), "` "]);
+            text.add(&[if field.is_empty() { "looks at that" } else { "depends on it" }]);
+        }
+        Dependent::List(fork) => {
+            let fork = &spec.forks[fork];
+            text.add(&["the `for` through `", fork.list(), "` after `", point(spec, fork.from), "` "]);
+            text.add(&[if field.is_empty() { "looks at that" } else { "depends on it" }]);
+        }
+    }
+}
+
+const fn point(spec: &GraphSpec, point: Point) -> &'static str {
+    point.name(spec)
+}

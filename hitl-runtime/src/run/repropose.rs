@@ -1,0 +1,326 @@
+//! An edit is a new proposal: it takes the way that the draft would have taken had the node proposed it.
+//!
+//! An edit signs where it stands if nothing on the way from the field's last write to the review depends on the field, or
+//! if the `match`es on the way, taken again, lead straight back to the same review. Otherwise the edit signs nothing: its
+//! entry says that it is proposed ([`Proposal::Made`]), who proposed it and with which roles, and the lane goes back to
+//! where the field was last written and on from there. Nodes on the way run again; none of them is an effect, which the
+//! graph's proof sees to, and the lane's own record of effects for threads that began under other code.
+//!
+//! When a review of the field then opens with the edited draft as it was left, and the operator may sign that review, the
+//! same append approves it in the operator's name ([`Proposal::Signed`]): one verdict. Otherwise it stays open there, with
+//! its own digest, role and deadline, and says who proposed the draft. All of this is in the journal, so that any process
+//! can go on with it.
+
+use std::fmt;
+
+use serde::Serialize;
+use serde_json::{Value, value::RawValue};
+
+use super::{
+    Agent, Graph,
+    decide::may_decide,
+    each,
+    graph::{FieldsOf, GraphFold},
+    refused::unreadable,
+    route,
+    turn::Found,
+};
+use crate::{
+    Error, Operator,
+    graph::{EditWay, Point, edit_way},
+    journal::{Act, Decision, Event, FoldError, LaneId, Proposal, Proposer, Source, To, copy},
+    state::{Fields, State},
+};
+
+/// Where an edit of an open review leads.
+pub(super) enum Way {
+    /// It signs where it stands.
+    Here,
+    /// It is proposed anew, and goes on there.
+    Again { proposal: Proposal, to: To },
+}
+
+/// What a verdict would do, as [`Agent::preview`] tells it.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let agent = RefundAgent::new(MemoryStore::new());
+/// # let (mara, digest) = (mara(), waiting(&agent, "A-9133").await?.digest());
+/// let edit = Verdict::Edit { patch: serde_json::json!({ "dollars": 99 }) };
+/// let preview = agent.preview("ticket-A-9133", digest, &mara, edit).await?;
+/// assert_eq!(preview.draft, Some(serde_json::json!({ "order": "A-9133", "dollars": 99 })));
+/// // Nothing between `draft` and `pay` looks at the draft: the edit signs where it stands.
+/// assert_eq!(preview.again, None);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Preview {
+    /// The draft that would be signed or proposed; `None` for a verdict that does neither.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub draft: Option<Value>,
+    /// Set where the verdict is an edit that would be proposed anew rather than sign here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub again: Option<Reproposal>,
+}
+
+/// Where an edit goes that is proposed anew.
+///
+/// ```
+/// use hitl::{Reproposal, Verdict};
+///
+/// /// What a form shows before it sends an edit.
+/// fn warning(again: Option<&Reproposal>) -> String {
+///     again.map_or("this signs it".to_owned(), ToString::to_string)
+/// }
+/// assert_eq!(warning(None), "this signs it");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Reproposal {
+    /// The field that is proposed.
+    pub field: String,
+    /// Where the field was last written, and the thread goes back to.
+    pub from: Source,
+    /// Where the edited draft goes on from there: a node, a fork, the end. Nodes up to the review run again.
+    pub to: To,
+    /// The review that opens there, if no node runs before it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub opens: Option<Opens>,
+}
+
+/// The review that an edit leads to.
+///
+/// ```
+/// # use hitl::Opens;
+/// fn who(opens: &Opens) -> &str {
+///     if opens.signs { "you" } else { opens.role.as_deref().unwrap_or("somebody") }
+/// }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Opens {
+    /// The node that waits.
+    pub node: String,
+    /// The role that its operator must hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// Whether the edit would sign it, too. Otherwise the review stays open.
+    pub signs: bool,
+}
+
+impl fmt::Display for Reproposal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { field, from, to, opens } = self;
+        write!(f, "this proposes `{field}` anew: it goes back to {from} and on to `{to}`")?;
+        match opens {
+            Some(Opens { node, signs: true, .. }) => write!(f, ", where it signs the review before `{node}`"),
+            Some(Opens { node, role: Some(role), .. }) => {
+                write!(f, ", where the review before `{node}` waits for a signature of role `{role}`")
+            }
+            Some(Opens { node, .. }) => write!(f, ", where the review before `{node}` waits for a signature"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl<G: Graph> Agent<G> {
+    /// Where an edit leads that is valid in itself.
+    pub(super) fn way(
+        &self,
+        fold: &GraphFold<G>,
+        found: &Found,
+        after: &RawValue,
+        operator: &Operator,
+    ) -> Result<Way, Error> {
+        let open = &found.open;
+        let refused = |problem: String| Error::BadVerdict {
+            thread: fold.thread.clone(),
+            node: open.visit.node.clone(),
+            problem,
+        };
+        match edit_way(G::SPEC, found.node) {
+            EditWay::Straight => return Ok(Way::Here),
+            // Only a graph whose review takes no edit has passed the proof.
+            EditWay::Refused(_) => return Err(refused(takes_no_edit().to_owned())),
+            EditWay::Again => {}
+        }
+        let field = open.field.as_str();
+        let Some(lane) = fold.lanes.get(&found.lane) else {
+            return Err(refused(format!("lane {} is not open", found.lane)));
+        };
+        let lost = || {
+            refused(format!(
+                "an edit of `{field}` goes back to where it was written, and the thread was written by other code, \
+                 which does not say where that is: reject the draft, or have it written again"
+            ))
+        };
+        let (from, has_acted) = lane.sources.back_to(field, &open.visit.node).ok_or_else(lost)?;
+        let point = point_of::<G>(&from, found.node, field).ok_or_else(lost)?;
+        if has_acted {
+            return Err(refused(format!(
+                "an edit of `{field}` goes back to {from}, and an effect has begun since, which would run a second \
+                 time: approve or reject the draft as it is"
+            )));
+        }
+        let to = self.way_from(fold, found.lane, point, field, after).map_err(|e| match e {
+            WayError::Fields(error) => {
+                unreadable::<G>(&fold.thread, fold.next.saturating_sub(1), FoldError::Changed(error))
+            }
+            WayError::Lost(problem) => refused(problem),
+        })?;
+        let role = G::SPEC.nodes[found.node].interrupt.and_then(|interrupt| interrupt.role);
+        if to == To::Node(open.visit.node.clone()) && open.role.as_deref() == role {
+            return Ok(Way::Here);
+        }
+        let mut roles: Vec<String> = reviews_of::<G>(field)
+            .filter_map(|role| role.filter(|role| operator.holds(role)))
+            .map(str::to_owned)
+            .collect();
+        roles.sort_unstable();
+        roles.dedup();
+        Ok(Way::Again { proposal: Proposal::Made { from, roles }, to })
+    }
+
+    /// Where the graph leads from a point once a field has this value.
+    fn way_from(
+        &self,
+        fold: &GraphFold<G>,
+        lane: LaneId,
+        point: From,
+        field: &str,
+        after: &RawValue,
+    ) -> Result<To, WayError> {
+        let point = match point {
+            From::After(point) => point,
+            From::At(node) => return Ok(To::Node(node.to_owned())),
+        };
+        let mut fields: FieldsOf<G> = match fold.lanes.get(&lane) {
+            Some(lane) => copy(&G::State::SPEC, &*lane.fields)?,
+            None => FieldsOf::<G>::default(),
+        };
+        fields.replace(field, after.get())?;
+        each::fits::<G>(point, &fields, |_| None).map_err(|e| WayError::Lost(e.to_string()))?;
+        let to = match point {
+            Point::Node(node) => route::after_node::<G>(node, &fields),
+            Point::Start | Point::End => route::after_start::<G>(&fields),
+        };
+        to.map_err(WayError::Lost)
+    }
+
+    /// What an edit that is proposed anew does, for people to see before it is made.
+    pub(super) fn reproposal(
+        &self,
+        fold: &GraphFold<G>,
+        found: &Found,
+        operator: &Operator,
+        from: &Source,
+        to: &To,
+    ) -> Reproposal {
+        let field = found.open.field.clone();
+        let next = match to {
+            To::Node(node) => route::node::<G>(node),
+            _ => None,
+        };
+        let opens = next.and_then(|(_, entry)| {
+            let interrupt = entry.spec.interrupt?;
+            let may = may_decide(&fold.thread, entry.spec.name, interrupt.role, operator).is_ok();
+            let lane = fold.lanes.get(&found.lane)?;
+            let signs = may && interrupt.field == field && !lane.sources.is_refused(&field);
+            Some(Opens { node: entry.spec.name.to_owned(), role: interrupt.role.map(str::to_owned), signs })
+        });
+        Reproposal { field, from: from.clone(), to: to.clone(), opens }
+    }
+
+    /// The signature under a review that has just opened, where an edit that is pending may give it.
+    pub(super) fn signature_of_edit(&self, fold: &GraphFold<G>, id: LaneId, draft: &Value) -> Option<Event> {
+        if self.inner.keys.as_ref().is_some_and(|keys| !keys.sign_for(Act::Verdict)) {
+            // The review stays open for a process that may record verdicts.
+            return None;
+        }
+        let lane = fold.lanes.get(&id)?;
+        let crate::journal::At::Paused(open) = &lane.at else { return None };
+        let pending =
+            lane.pending.as_deref().filter(|pending| pending.signs && pending.field == open.field)?;
+        let proposed: Value = serde_json::from_str(pending.draft.get()).ok()?;
+        let name = pending.by.operator.as_str();
+        let operator = if pending.by.unverified { Operator::claimed(name) } else { Operator::new(name) };
+        let operator = pending.roles.iter().fold(operator, |operator, role| operator.role(role.as_str()));
+        let may = may_decide(&fold.thread, &open.visit.node, open.role.as_deref(), &operator);
+        let seen = pending.has_seen(open, &*lane.fields).unwrap_or(false);
+        if may.is_err() || !seen || proposed != *draft {
+            return None;
+        }
+        Some(Event::Decided {
+            node: open.visit.node.clone(),
+            lane: id,
+            verdict: Decision::Approve,
+            operator: name.to_owned(),
+            unverified: pending.by.unverified,
+            digest: open.digest,
+            to: To::Node(open.visit.node.clone()),
+            proposal: Some(Box::new(Proposal::Signed { edit: pending.by.edit })),
+            // The entry of the edit has it.
+            evidence: None,
+        })
+    }
+}
+
+/// Who proposed, by an edit, what a lane is to have signed in a field.
+pub(super) fn proposer<G: Graph>(fold: &GraphFold<G>, id: LaneId, field: &str) -> Option<Proposer> {
+    let pending = fold.lanes.get(&id)?.pending.as_deref()?;
+    (pending.field == field).then(|| pending.by.clone())
+}
+
+/// The problem with an edit where the graph declares that there is none.
+pub(super) fn takes_no_edit() -> &'static str {
+    "the graph declares that this review takes no edit (`edit = false`): approve the draft as it is, or reject it"
+}
+
+/// Where a lane goes back to, in this program's graph.
+enum From {
+    After(Point),
+    At(&'static str),
+}
+
+enum WayError {
+    /// The fields cannot be read.
+    Fields(crate::state::FieldError),
+    /// The graph leads nowhere.
+    Lost(String),
+}
+
+impl std::convert::From<crate::state::FieldError> for WayError {
+    fn from(error: crate::state::FieldError) -> Self {
+        Self::Fields(error)
+    }
+}
+
+/// The point of this program's graph that a source is, if it writes the field and lies in the review's own branch.
+fn point_of<G: Graph>(source: &Source, review: usize, field: &str) -> Option<From> {
+    let beside = |node: usize| G::SPEC.around(node) == G::SPEC.around(review);
+    match source {
+        Source::Start => {
+            let is_input = G::State::SPEC.field(field).is_some_and(|field| field.input);
+            (is_input && G::SPEC.around(review).is_empty()).then_some(From::After(Point::Start))
+        }
+        Source::After(node) => {
+            let (node, entry) = route::current::<G>(node)?;
+            let writes = node == review || entry.spec.writes.contains(&field);
+            (beside(node) && writes).then_some(From::After(Point::Node(node)))
+        }
+        Source::At(node) => {
+            let (node, entry) = route::current::<G>(node)?;
+            beside(node).then_some(From::At(entry.spec.name))
+        }
+    }
+}
+
+/// The roles that the graph's reviews of a field ask for.
+fn reviews_of<G: Graph>(field: &str) -> impl Iterator<Item = Option<&'static str>> {
+    let interrupts = G::SPEC.nodes.iter().filter_map(|node| node.interrupt);
+    interrupts.filter(move |interrupt| interrupt.field == field).map(|interrupt| interrupt.role)
+}

@@ -1,0 +1,242 @@
+//! Nodes between the draft and its review: what they made of the draft they make of the edit, too.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
+
+use hitl::{Error, prelude::*};
+
+use super::told;
+
+#[draft]
+#[derive(Clone, Debug, PartialEq, Validate)]
+pub struct Amount {
+    #[garde(range(max = 1_000_000))]
+    pub cents: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Tier {
+    Low,
+    High,
+}
+
+#[state]
+pub struct Order {
+    #[input]
+    pub cents: u64,
+    pub draft: Amount,
+    pub tax: u64,
+    pub tier: Tier,
+    #[output]
+    pub outcome: String,
+}
+
+#[derive(Clone, Default)]
+pub struct Office {
+    taxed: Arc<AtomicU32>,
+    /// How often `rate` is to fail yet.
+    failing: Arc<AtomicU32>,
+}
+
+#[node(Order, writes = draft)]
+async fn draft(cents: u64) -> Result<Amount> {
+    Ok(Amount { cents })
+}
+
+#[node(Order, writes = tax)]
+async fn levy(draft: &Amount, office: Deps<Office>) -> Result<u64> {
+    office.taxed.fetch_add(1, Ordering::SeqCst);
+    Ok(draft.cents / 10)
+}
+
+/// Two nodes from the draft.
+#[node(Order, writes = tier)]
+async fn rate(tax: u64, office: Deps<Office>) -> Result<Tier> {
+    if office.failing.load(Ordering::SeqCst) > 0 {
+        office.failing.fetch_sub(1, Ordering::SeqCst);
+        return Err(NodeError::msg("no rates today"));
+    }
+    Ok(if tax > 5_000 { Tier::High } else { Tier::Low })
+}
+
+#[interrupt_before(role = "clerk", unsigned(tax))]
+#[node(Order, writes = outcome, effect)]
+async fn pay_low(draft: &Approved<Amount>, tax: u64) -> Result<String> {
+    Ok(format!("{} and {tax} tax, by {}", draft.cents, draft.operator()))
+}
+
+#[interrupt_before(role = "director", unsigned(tax))]
+#[node(Order, writes = outcome, effect)]
+async fn pay_high(draft: &Approved<Amount>, tax: u64) -> Result<String> {
+    Ok(format!("{} and {tax} tax, by {}", draft.cents, draft.operator()))
+}
+
+#[node(Order, writes = outcome)]
+async fn cancel(rejection: &Rejection) -> Result<String> {
+    Ok(rejection.operator.clone())
+}
+
+graph! {
+    pub Taxed<Order, Office> {
+        start -> draft -> levy -> rate -> match tier { Tier::Low => pay_low, Tier::High => pay_high };
+        pay_low -> end;
+        pay_high -> end;
+        pay_low { reject -> cancel }
+        pay_high { reject -> cancel }
+        cancel -> end;
+    }
+}
+
+fn clerk() -> Operator {
+    Operator::new("carl").role("clerk")
+}
+
+async fn low(agent: &Agent<Taxed>) -> hitl::Review<Taxed, Amount> {
+    match agent.start("t", OrderInput { cents: 1_000 }).await.unwrap() {
+        TaxedTurn::PayLow(review) => review,
+        other => panic!("{other}"),
+    }
+}
+
+#[tokio::test]
+async fn nodes_between_run_again_and_one_verdict_signs() {
+    let agent = Taxed::new(Office::default(), MemoryStore::new());
+    let turn = low(&agent).await.edit(&clerk(), |draft| draft.cents = 2_000).await.unwrap();
+    assert!(matches!(turn, TaxedTurn::Done(outcome) if outcome == "2000 and 200 tax, by carl"));
+    assert_eq!(
+        told(&agent, "t").await[4..],
+        [
+            "carl edit pay_low from `draft` to levy",
+            "ran levy",
+            "ran rate",
+            "paused pay_low for clerk, proposed by carl",
+            "carl approve pay_low by the edit",
+            "began pay_low",
+            "ran pay_low",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_tier_made_of_the_draft_is_made_anew() {
+    let agent = Taxed::new(Office::default(), MemoryStore::new());
+    let review = low(&agent).await;
+    let edit = Verdict::Edit { patch: serde_json::json!({ "cents": 999_999 }) };
+    let preview = agent.preview("t", review.digest(), &clerk(), edit).await.unwrap();
+    assert_eq!(preview.again.unwrap().to.to_string(), "levy");
+    let turn = review.edit(&clerk(), |draft| draft.cents = 999_999).await.unwrap();
+    let TaxedTurn::PayHigh(review) = turn else { panic!("{turn}") };
+    assert_eq!((review.proposed_by(), review.role()), (Some("carl"), Some("director")));
+}
+
+/// A node on the way fails: the edit is still on its way, and signs once the thread is taken up again.
+#[tokio::test]
+async fn a_failure_on_the_way_loses_no_edit() {
+    let office = Office::default();
+    let agent = Taxed::new(office.clone(), MemoryStore::new());
+    let review = low(&agent).await;
+    office.failing.store(1, Ordering::SeqCst);
+    let turn = review.edit(&clerk(), |draft| draft.cents = 2_000).await.unwrap();
+    let TaxedTurn::Failed(failed) = turn else { panic!("{turn}") };
+    let turn = failed.resume().await.unwrap();
+    assert!(matches!(turn, TaxedTurn::Done(outcome) if outcome == "2000 and 200 tax, by carl"));
+    assert_eq!(office.taxed.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn a_fork_of_a_thread_carries_no_edit_on_its_way() {
+    let office = Office::default();
+    let agent = Taxed::new(office.clone(), MemoryStore::new());
+    let review = low(&agent).await;
+    office.failing.store(1, Ordering::SeqCst);
+    let _ = review.edit(&clerk(), |draft| draft.cents = 2_000).await.unwrap();
+    let head = agent.history(&"t".parse().unwrap(), 0, 100).await.unwrap().last().unwrap().place;
+    let turn = agent.fork(&"t".parse().unwrap(), head, "u").await.unwrap();
+    let TaxedTurn::PayLow(review) = turn else { panic!("{turn}") };
+    assert_eq!(review.draft().cents, 2_000);
+    // It has to be signed, and can be edited, there as well.
+    let turn = review.edit(&clerk(), |draft| draft.cents = 3_000).await.unwrap();
+    assert!(matches!(turn, TaxedTurn::Done(outcome) if outcome == "3000 and 300 tax, by carl"));
+}
+
+#[interrupt_before(role = "director", edit = false)]
+#[node(Order, writes = outcome, effect)]
+async fn pay_held(draft: &Approved<Amount>) -> Result<String> {
+    Ok(format!("{} by {}", draft.cents, draft.operator()))
+}
+
+#[interrupt_before(role = "clerk")]
+#[node(Order, writes = tax, effect)]
+async fn hold(draft: &Approved<Amount>) -> Result<u64> {
+    Ok(draft.cents)
+}
+
+graph! {
+    pub Held<Order> {
+        start -> draft -> hold -> pay_held -> end;
+        hold { reject -> cancel }
+        pay_held { reject -> cancel }
+        cancel -> end;
+    }
+}
+
+#[tokio::test]
+async fn a_review_that_takes_no_edit_refuses_it() {
+    let agent = Held::new(MemoryStore::new());
+    let HeldTurn::Hold(hold) = agent.start("t", OrderInput { cents: 5 }).await.unwrap() else { panic!() };
+    let turn = hold.edit(&clerk(), |draft| draft.cents = 6).await.unwrap();
+    let HeldTurn::PayHeld(review) = turn else { panic!("{turn}") };
+    let (digest, dora) = (review.digest(), Operator::new("dora").role("director"));
+    let view = agent.view("t").await.unwrap();
+    assert_eq!(view.reviews[0].verdicts, ["approve", "reject"]);
+    let edit = || Verdict::Edit { patch: serde_json::json!({ "cents": 7 }) };
+    let error = agent.decide("t", digest, &dora, edit()).await.unwrap_err();
+    assert!(
+        matches!(&error, Error::BadVerdict { problem, .. } if problem.contains("edit = false")),
+        "{error}"
+    );
+    assert!(agent.preview("t", digest, &dora, edit()).await.is_err());
+    let turn = review.approve(&dora).await.unwrap();
+    assert!(matches!(turn, HeldTurn::Done(outcome) if outcome == "6 by dora"));
+}
+
+/// A loop asks once a round, and an edit in a later round leaves the earlier ones alone.
+#[interrupt_before(role = "clerk", unsigned(tax))]
+#[node(Order, writes = tax, effect)]
+async fn instalment(draft: &Approved<Amount>, tax: Option<&u64>) -> Result<u64> {
+    Ok(tax.copied().unwrap_or_default() + draft.cents)
+}
+
+#[node(Order, writes = tier)]
+async fn judge(tax: u64) -> Result<Tier> {
+    Ok(if tax >= 10 { Tier::High } else { Tier::Low })
+}
+
+#[node(Order, writes = outcome)]
+async fn close(tax: u64) -> Result<String> {
+    Ok(format!("{tax} in all"))
+}
+
+graph! {
+    pub Instalments<Order> {
+        start -> draft -> instalment -> judge -> match tier { Tier::Low => instalment, Tier::High => close };
+        instalment { reject -> cancel }
+        cancel -> end;
+        close -> end;
+    }
+}
+
+#[tokio::test]
+async fn an_edit_in_a_later_round_repeats_no_earlier_one() {
+    let agent = Instalments::new(MemoryStore::new());
+    let turn = agent.start("t", OrderInput { cents: 4 }).await.unwrap();
+    let InstalmentsTurn::Instalment(review) = turn else { panic!("{turn}") };
+    let turn = review.approve(&clerk()).await.unwrap();
+    let InstalmentsTurn::Instalment(review) = turn else { panic!("{turn}") };
+    let turn = review.edit(&clerk(), |draft| draft.cents = 6).await.unwrap();
+    assert!(matches!(turn, InstalmentsTurn::Done(outcome) if outcome == "10 in all"));
+    let began = told(&agent, "t").await.iter().filter(|told| told.starts_with("began")).count();
+    assert_eq!(began, 2);
+}

@@ -1,0 +1,41 @@
+//! An edit is a new proposal: it takes the way that the draft would have taken.
+
+mod between;
+mod by_arm;
+mod by_tier;
+#[cfg(feature = "cli")]
+mod outside;
+mod side_by_side;
+mod versions;
+
+use hitl::{Agent, Graph, HistoryEntry, journal::Event};
+
+/// What happened to a thread, one word an entry, with who and where.
+async fn told<G: Graph>(agent: &Agent<G>, thread: &str) -> Vec<String> {
+    let entries = agent.history(&thread.parse().unwrap(), 0, 1_000).await.unwrap();
+    entries.iter().filter_map(one).collect()
+}
+
+fn one(entry: &HistoryEntry) -> Option<String> {
+    Some(match &entry.event {
+        Event::Ran { node, .. } => format!("ran {node}"),
+        Event::Began { node, .. } => format!("began {node}"),
+        Event::Paused { node, role, proposed, .. } => {
+            let role = role.as_deref().unwrap_or("anybody");
+            match proposed {
+                Some(by) => format!("paused {node} for {role}, proposed by {}", by.operator),
+                None => format!("paused {node} for {role}"),
+            }
+        }
+        Event::Decided { node, verdict, operator, to, proposal, .. } => {
+            let what = match proposal.as_deref() {
+                Some(hitl::journal::Proposal::Made { from, .. }) => format!(" from {from} to {to}"),
+                Some(hitl::journal::Proposal::Signed { .. }) => " by the edit".to_owned(),
+                None => String::new(),
+            };
+            format!("{operator} {} {node}{what}", verdict.name())
+        }
+        Event::Started { .. } | Event::Ended {} | Event::Renewed {} | Event::Resumed { .. } => return None,
+        event => format!("{} {}", event.name(), event.node().unwrap_or_default()),
+    })
+}

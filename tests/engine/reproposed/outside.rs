@@ -1,0 +1,126 @@
+//! The same from outside: as JSON, and on the command line.
+
+use std::{
+    io::{Cursor, Write},
+    sync::{Arc, Mutex},
+};
+
+use hitl::{
+    cli::{Cli, Exit, Io},
+    prelude::*,
+    wire::{Refusal, Reply, Request},
+};
+use serde_json::{Value, json};
+
+use super::by_tier::{Bank, OrderInput, Till, TillTurn, both, clerk, director};
+
+async fn act(agent: &Agent<Till>, request: Value, operator: &Operator) -> Result<Value, Refusal> {
+    let reply = agent.act(Request::read(request, None)?, Some(operator)).await?;
+    assert!(matches!(reply, Reply::Thread(_) | Reply::Preview { .. }));
+    Ok(serde_json::to_value(reply).unwrap())
+}
+
+async fn waiting(agent: &Agent<Till>) -> String {
+    let turn = agent.start("t", OrderInput { cents: 100 }).await.unwrap();
+    let TillTurn::PaySmall(review) = turn else { panic!("{turn}") };
+    review.digest().to_string()
+}
+
+fn edit(action: &str, digest: &str) -> Value {
+    let patch = json!({ "draft": { "cents": 999_999 } });
+    match action {
+        "preview" => json!({
+            "action": action, "thread_id": "t", "digest": digest, "verdict": { "edit": { "patch": patch } },
+        }),
+        _ => json!({ "action": action, "thread_id": "t", "digest": digest, "patch": patch }),
+    }
+}
+
+#[tokio::test]
+async fn an_edit_as_json_waits_for_whoever_may_sign_it() {
+    let bank = Bank::default();
+    let agent = Till::new(bank.clone(), MemoryStore::new());
+    let digest = waiting(&agent).await;
+    let view = act(&agent, edit("edit", &digest), &clerk()).await.unwrap();
+    let review = &view["reviews"][0];
+    assert_eq!(
+        (&review["node"], &review["role"], &review["proposed_by"]),
+        (&json!("pay_large"), &json!("director"), &json!("carl"))
+    );
+    assert!(bank.paid().is_empty());
+    let again = act(&agent, edit("edit", &digest), &clerk()).await.unwrap_err();
+    assert_eq!(again.code, "already_decided");
+    let approve = json!({ "action": "approve", "thread_id": "t", "digest": review["digest"] });
+    let refused = act(&agent, approve.clone(), &clerk()).await.unwrap_err();
+    assert_eq!(refused.code, "role_missing");
+    let view = act(&agent, approve, &director()).await.unwrap();
+    assert_eq!(view["output"], json!({ "outcome": "999999 by dora at large" }));
+}
+
+#[tokio::test]
+async fn one_verdict_as_json_signs_what_it_may() {
+    let agent = Till::new(Bank::default(), MemoryStore::new());
+    let digest = waiting(&agent).await;
+    let view = act(&agent, edit("edit", &digest), &both()).await.unwrap();
+    assert_eq!(view["output"], json!({ "outcome": "999999 by bea at large" }));
+}
+
+#[derive(Clone, Default)]
+struct Page(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Page {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A person's call, with what they type.
+async fn call(agent: &Agent<Till>, words: &[&str], keys: &'static str) -> (Exit, String) {
+    let page = Page::default();
+    let io = Io {
+        stdin: Box::new(Cursor::new(keys.as_bytes())),
+        stdout: Box::new(page.clone()),
+        stderr: Box::new(page.clone()),
+        stdin_is_terminal: !keys.is_empty(),
+        stdout_is_terminal: !keys.is_empty(),
+        width: None,
+        colours: (false, false),
+    };
+    let words = ["till"].iter().chain(words).chain(&["--operator", "carl"]).map(Into::into);
+    let exit = Cli::new(agent.clone()).run_on(words.collect::<Vec<_>>(), false, io).await;
+    let text = String::from_utf8(page.0.lock().unwrap().clone()).unwrap();
+    (exit, text)
+}
+
+#[tokio::test]
+async fn the_command_line_says_where_an_edit_leads_and_waits_there() {
+    let bank = Bank::default();
+    let agent = Till::new(bank.clone(), MemoryStore::new());
+    waiting(&agent).await;
+    let (exit, text) = call(&agent, &["edit", "t", "--set", "cents=999999"], "n\n").await;
+    assert_eq!(exit, Exit::Waits, "{text}");
+    let warning = "This proposes `draft` anew: it goes back to `draft` and on to `pay_large`, where the review before \
+                   `pay_large` waits for a signature of role `director`.";
+    assert!(text.contains(warning), "{text}");
+    assert!(text.contains("Propose this instead? [y/n]"), "{text}");
+    let (exit, text) = call(&agent, &["edit", "t", "--set", "cents=999999"], "y\n").await;
+    assert_eq!(exit, Exit::Waits, "{text}");
+    assert!(text.contains("waits before pay_large") && text.contains("proposed by carl"), "{text}");
+    let (_, text) = call(&agent, &["history", "t"], "").await;
+    assert!(text.contains("edited before pay_small, proposed anew from `draft` to pay_large"), "{text}");
+    assert!(text.contains("waits before pay_large for director, proposed by carl"), "{text}");
+    assert!(bank.paid().is_empty());
+}
+
+#[tokio::test]
+async fn the_walk_says_where_an_edit_leads() {
+    let agent = Till::new(Bank::default(), MemoryStore::new());
+    let (exit, text) = call(&agent, &[], "100\ne\ncents=999999\n\ny\nl\n").await;
+    assert_eq!(exit, Exit::Waits, "{text}");
+    assert!(text.contains("Propose this instead? [y/n]"), "{text}");
+    assert!(text.contains("waits before pay_large"), "{text}");
+}

@@ -1,0 +1,243 @@
+//! Edits on threads that began under other code.
+
+use hitl::{Digest, prelude::*};
+
+/// The state that every version works on.
+mod shared {
+    use hitl::prelude::*;
+
+    #[draft]
+    #[derive(Clone, Debug, PartialEq, Validate)]
+    pub struct Amount {
+        #[garde(skip)]
+        pub cents: u64,
+    }
+
+    #[state]
+    pub struct Order {
+        #[input]
+        pub cents: u64,
+        pub draft: Amount,
+        #[reduce(append)]
+        pub notes: Vec<String>,
+        #[output]
+        pub outcome: String,
+    }
+
+    #[node(Order, writes = outcome)]
+    pub async fn cancel(rejection: &Rejection) -> Result<String> {
+        Ok(rejection.operator.clone())
+    }
+
+    #[interrupt_before(role = "clerk")]
+    #[node(Order, writes = outcome, effect)]
+    pub async fn pay(draft: &Approved<Amount>) -> Result<String> {
+        Ok(format!("{} by {}", draft.cents, draft.operator()))
+    }
+
+    #[interrupt_before(role = "director")]
+    #[node(Order, writes = outcome, effect)]
+    pub async fn pay_large(draft: &Approved<Amount>) -> Result<String> {
+        Ok(format!("{} by {}, as large", draft.cents, draft.operator()))
+    }
+}
+
+use shared::Amount;
+
+mod straight {
+    use super::shared::*;
+    use hitl::prelude::*;
+
+    #[node(Order, writes = draft)]
+    async fn propose(cents: u64) -> Result<Amount> {
+        Ok(Amount { cents })
+    }
+
+    graph! {
+        pub Till<Order> {
+            start -> propose -> pay -> end;
+            pay { reject -> cancel }
+            cancel -> end;
+        }
+    }
+}
+
+/// The writer has another name, and the amount decides.
+mod renamed {
+    use super::shared::*;
+    use hitl::prelude::*;
+
+    #[node(Order, writes = draft)]
+    async fn draft(cents: u64) -> Result<Amount> {
+        Ok(Amount { cents })
+    }
+
+    graph! {
+        pub Till<Order> {
+            renamed propose -> draft;
+            start -> draft -> match draft {
+                Amount { cents: ..=500 } => pay,
+                Amount { .. } => pay_large,
+            };
+            pay -> end;
+            pay_large -> end;
+            pay { reject -> cancel }
+            pay_large { reject -> cancel }
+            cancel -> end;
+        }
+    }
+}
+
+/// Nobody is left who wrote it.
+mod gone {
+    use super::shared::*;
+    use hitl::prelude::*;
+
+    #[node(Order, writes = draft)]
+    async fn invent(cents: u64) -> Result<Amount> {
+        Ok(Amount { cents })
+    }
+
+    graph! {
+        pub Till<Order> {
+            start -> invent -> match draft {
+                Amount { cents: ..=500 } => pay,
+                Amount { .. } => pay_large,
+            };
+            pay -> end;
+            pay_large -> end;
+            pay { reject -> cancel }
+            pay_large { reject -> cancel }
+            cancel -> end;
+        }
+    }
+}
+
+/// An effect has run since the draft was written, where the new code has a `match`.
+mod noisy {
+    use super::shared::*;
+    use hitl::prelude::*;
+
+    #[node(Order, writes = draft)]
+    async fn propose(cents: u64) -> Result<Amount> {
+        Ok(Amount { cents })
+    }
+
+    #[node(Order, writes = notes, effect, risk = low)]
+    async fn ring() -> Result<Vec<String>> {
+        Ok(vec!["rang".into()])
+    }
+
+    graph! {
+        pub Till<Order> {
+            start -> propose -> ring -> pay -> end;
+            pay { reject -> cancel }
+            cancel -> end;
+        }
+    }
+}
+
+fn clerk() -> Operator {
+    Operator::new("carl").role("clerk")
+}
+
+fn edit(cents: u64) -> Verdict {
+    Verdict::Edit { patch: serde_json::json!({ "cents": cents }) }
+}
+
+async fn waiting(store: &MemoryStore) -> Digest {
+    let agent = straight::Till::new(store.clone());
+    match agent.start("t", shared::OrderInput { cents: 100 }).await.unwrap() {
+        straight::TillTurn::Pay(review) => review.digest(),
+        other => panic!("{other}"),
+    }
+}
+
+#[tokio::test]
+async fn new_code_takes_its_own_way_with_the_edit() {
+    let store = MemoryStore::new();
+    let digest = waiting(&store).await;
+    let agent = renamed::Till::new(store);
+    let turn = agent.decide("t", digest, &clerk(), edit(999)).await.unwrap();
+    let renamed::TillTurn::PayLarge(review) = turn else { panic!("{turn}") };
+    assert_eq!((review.draft(), review.proposed_by()), (&Amount { cents: 999 }, Some("carl")));
+}
+
+#[tokio::test]
+async fn a_draft_that_no_node_of_the_new_code_wrote_cannot_be_edited() {
+    let store = MemoryStore::new();
+    let digest = waiting(&store).await;
+    let agent = gone::Till::new(store);
+    let error = agent.decide("t", digest, &clerk(), edit(999)).await.unwrap_err();
+    assert_eq!(error.code(), "bad_verdict", "{error}");
+    let turn = agent.decide("t", digest, &clerk(), Verdict::Approve).await.unwrap();
+    assert!(matches!(turn, gone::TillTurn::Done(_)), "as it is, it can be signed");
+}
+
+#[tokio::test]
+async fn an_effect_that_ran_under_old_code_is_not_repeated() {
+    let store = MemoryStore::new();
+    let agent = noisy::Till::new(store.clone());
+    let noisy::TillTurn::Pay(review) = agent.start("t", shared::OrderInput { cents: 100 }).await.unwrap()
+    else {
+        panic!()
+    };
+    let digest = review.digest();
+    let agent = renamed::Till::new(store);
+    let error = agent.decide("t", digest, &clerk(), edit(999)).await.unwrap_err();
+    assert!(error.to_string().contains("an effect has begun since"), "{error}");
+}
+
+/// The edit was made under old code, and is on its way when the new code comes: whoever made it agreed to another way.
+#[tokio::test]
+async fn an_edit_of_old_code_signs_nothing_under_new_code() {
+    let clock = hitl::ManualClock::at_ms(1_000_000);
+    let store = MemoryStore::new();
+    let digest = waiting(&store).await;
+    let bea = Operator::new("bea").role("clerk").role("director");
+    let old = renamed::Till::new(store.clone()).clock(clock.clone());
+    let turn = old.decide("t", digest, &bea, edit(999)).await.unwrap();
+    assert!(matches!(turn, renamed::TillTurn::Done(_)));
+    // As a process leaves it that dies right after the edit.
+    let records = hitl::Store::entries(&store, &"t".parse().unwrap(), 0, 100).await.unwrap();
+    let decided =
+        records.iter().position(|record| String::from_utf8_lossy(&record.body).contains("\"made\""));
+    let cut = MemoryStore::new();
+    super::by_tier::copy(&cut, "t", records[..=decided.unwrap()].to_vec()).await;
+    clock.advance(std::time::Duration::from_secs(3_600 * 24 * 365 * 80));
+    let new = again::Till::new(cut).clock(clock);
+    let turn = new.resume("t").await.unwrap();
+    let again::TillTurn::PayLarge(review) = turn else { panic!("{turn}") };
+    assert_eq!(review.proposed_by(), Some("bea"));
+}
+
+/// As `renamed`, with a node that it has not.
+mod again {
+    use super::shared::*;
+    use hitl::prelude::*;
+
+    #[node(Order, writes = draft)]
+    async fn draft(cents: u64) -> Result<Amount> {
+        Ok(Amount { cents })
+    }
+
+    #[node(Order, writes = notes)]
+    async fn muse() -> Result<Vec<String>> {
+        Ok(vec![])
+    }
+
+    graph! {
+        pub Till<Order> {
+            renamed propose -> draft;
+            start -> draft -> match draft {
+                Amount { cents: ..=500 } => pay,
+                Amount { .. } => muse,
+            };
+            muse -> pay_large -> end;
+            pay -> end;
+            pay { reject -> cancel }
+            pay_large { reject -> cancel }
+            cancel -> end;
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! The way to the review is decided by what was written together with the draft.
+#[path = "../desk.rs"]
+mod desk;
+use desk::*;
+
+#[node(Ticket, writes = (draft, risk))]
+async fn rate(message: &str) -> Result<(RefundDraft, Risk)> {
+    Ok((RefundDraft { amount: 1.0 }, Risk::Low))
+}
+
+#[node(Ticket, writes = outcome)]
+async fn skip() -> Result<Outcome> {
+    Ok(Outcome)
+}
+
+graph! {
+    Agent<Ticket> {
+        start -> rate -> match risk { Risk::Low => execute, _ => skip };
+//                                                 ^^^^^^^ an edit of `draft` at the review before `execute` changes nothing of what was written together with it, but `match risk` after `rate` looks at that and so decides the way to the review
+        execute { reject -> cancel }
+        execute -> end;
+        skip -> end;
+        cancel -> end;
+    }
+}
+
+fn main() {}
