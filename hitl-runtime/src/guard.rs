@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn a_panic_is_an_error_that_names_its_place() {
-        let broken = guarded(|| "reducer of `total`".to_owned(), || panic!("boom")).map(|()| ()).unwrap_err();
+        let broken = guarded(|| "reducer of `total`".to_owned(), || panic!("boom")).unwrap_err();
         assert_eq!(broken.to_string(), "the reducer of `total` panicked: boom");
         assert_eq!(guarded(String::new, || 7), Ok(7));
     }
@@ -89,7 +89,7 @@ mod tests {
                 panic!("twice");
             }
         }
-        let broken = guarded(|| "code".to_owned(), || std::panic::panic_any(Bomb)).map(|()| ()).unwrap_err();
+        let broken = guarded(|| "code".to_owned(), || std::panic::panic_any(Bomb)).unwrap_err();
         assert_eq!(broken.problem, "panicked: no message");
     }
 

@@ -94,7 +94,7 @@ fn is_seven(number: &usize) -> bool {
 
 fn plain() -> Draft {
     Draft {
-        cents: 149_00,
+        cents: 14_900,
         wide: 1,
         rate: 1.5,
         small: 0.1,

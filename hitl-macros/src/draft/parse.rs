@@ -102,7 +102,7 @@ impl Attributes {
     }
 }
 
-fn attributes(attrs: &mut Vec<Attribute>, errors: &mut Errors) -> Attributes {
+fn attributes(attrs: &mut [Attribute], errors: &mut Errors) -> Attributes {
     let names = |attrs: &[Attribute], whose: &str| {
         attrs.iter().any(|attr| attr.path().is_ident(whose) && has_word(attr, "crate").is_some())
     };

@@ -193,7 +193,7 @@ pub(super) const fn way_of_edit(spec: &GraphSpec, node: usize, places: &mut [Pla
             Point::Node(from) => walk.ran(&places[from].here, from, places),
             Point::Start | Point::End => start,
         };
-        entered = walk.into_fork(left, fork).closed();
+        entered = walk.enter_fork(left, fork).closed();
         if let Some(each) = &spec.forks[fork].each
             && let Some(item) = names.find(each.item)
             && item == field
@@ -393,8 +393,8 @@ impl Walk<'_> {
                 inner.looked_at(field, Dependent::Route(route));
             }
             EdgeKind::Fork { fork, .. } => {
-                here = self.into_fork(here, fork);
-                inner = self.into_fork(inner, fork);
+                here = self.enter_fork(here, fork);
+                inner = self.enter_fork(inner, fork);
                 if let Some(each) = &self.spec.forks[fork].each
                     && let Some(item) = self.names.find(each.item)
                     && item == self.field
@@ -477,7 +477,7 @@ impl Walk<'_> {
     }
 
     /// What is known in a branch, or in an item, which is as its list is.
-    const fn into_fork(&self, reach: Reach, fork: usize) -> Reach {
+    const fn enter_fork(&self, reach: Reach, fork: usize) -> Reach {
         let mut reach = self.looks_at_list(reach, fork);
         if let Some(each) = &self.spec.forks[fork].each
             && let (Some(list), Some(item)) = (self.names.find(each.list), self.names.find(each.item))

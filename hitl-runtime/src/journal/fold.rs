@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde_json::value::RawValue;
 
 use super::{
-    At, Decision, Digest, Entry, Event, Lane, LaneId, Lease, Place, Proposal, Proposer, Question, ROOT,
-    Rejection, Settlement, Signature, Source, Sources, To, Values,
+    At, Decision, Digest, Entry, Event, Lane, LaneId, Lease, Pending, Place, Proposal, Proposer, Question,
+    ROOT, Rejection, Settlement, Signature, Source, Sources, To, Values,
     at::{Brings, OpenAt, Visit},
     entry, genesis, link, migrate, split,
 };
@@ -372,7 +372,8 @@ impl<S: State> Fold<S> {
             }
             Decision::Edit { after, .. } if let Some(Proposal::Made { roles, .. }) = proposal => {
                 self.take(id, &Values::from([(field.clone(), after.clone())]), None)?;
-                self.propose(id, &field, by, roles, after, covered, shown)?;
+                let (roles, draft) = (roles.clone(), after.clone());
+                self.propose(id, Pending { field, by, roles, draft, shown, covered, signs: true })?;
                 (signed, brings) = (false, None);
             }
             Decision::Edit { after, signed, .. } => {

@@ -316,23 +316,12 @@ impl<S: State> Fold<S> {
         Ok(sources)
     }
 
-    /// An edit has been proposed anew: its value is in the lane already.
-    pub(super) fn propose(
-        &mut self,
-        id: LaneId,
-        field: &str,
-        by: Proposer,
-        roles: &[String],
-        draft: &RawValue,
-        covered: Vec<String>,
-        shown: Values,
-    ) -> Result<(), FoldError> {
+    /// Keeps an edit that has been proposed anew; its value is in the lane already.
+    pub(super) fn propose(&mut self, id: LaneId, mut pending: Pending) -> Result<(), FoldError> {
         let lane = self.lane(id)?;
         // Where somebody has refused the draft on its way, whoever edits it does not overrule them unseen.
-        let signs = !lane.sources.is_refused(field);
-        let (field, draft) = (field.to_owned(), draft.to_owned());
-        lane.pending =
-            Some(Box::new(Pending { field, by, roles: roles.to_vec(), draft, shown, covered, signs }));
+        pending.signs = !lane.sources.is_refused(&pending.field);
+        lane.pending = Some(Box::new(pending));
         Ok(())
     }
 

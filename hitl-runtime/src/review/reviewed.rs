@@ -68,13 +68,16 @@ impl From<Broken> for Violation {
     }
 }
 
+/// A draft, and the JSON that the journal is to keep of it.
+pub type Spelled = (Value, String);
+
 /// How the draft before a node is checked and shown, whatever its type.
 #[derive(Clone, Copy)]
 pub struct Reviewed {
     /// The draft as its type writes it, or what is wrong with it.
     pub check: fn(&str) -> Result<Value, Vec<Violation>>,
     /// The same of what a node has written, with the JSON that the journal is to keep of it.
-    pub write: fn(&str) -> Result<(Value, String), Vec<Violation>>,
+    pub write: fn(&str) -> Result<Spelled, Vec<Violation>>,
     /// The JSON Schema of its type.
     pub schema: fn() -> Value,
 }
@@ -99,7 +102,7 @@ fn check<T: Draft + DerivesValidate>(json: &str) -> Result<Value, Vec<Violation>
 }
 
 /// Wrong shapes, numbers that cannot be signed and broken invariants are all a list of violations with their paths.
-fn write<T: Draft + DerivesValidate>(json: &str) -> Result<(Value, String), Vec<Violation>> {
+fn write<T: Draft + DerivesValidate>(json: &str) -> Result<Spelled, Vec<Violation>> {
     let one = |violation| vec![violation];
     let draft = guarded("deserializer", || read_back::read_exactly::<T>(json))?.map_err(one)?;
     if let Err(report) = guarded("validator", || draft.check())? {

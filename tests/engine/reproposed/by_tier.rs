@@ -49,13 +49,13 @@ pub async fn draft(cents: u64, question: Option<&Question>) -> Result<Payment> {
 #[interrupt_before(role = "clerk", expires = "24h")]
 #[node(Order, writes = outcome, effect)]
 pub async fn pay_small(draft: &Approved<Payment>, bank: Deps<Bank>) -> Result<String> {
-    Ok(bank.pay(&draft, draft.operator(), "small"))
+    Ok(bank.pay(draft, draft.operator(), "small"))
 }
 
 #[interrupt_before(role = "director", expires = "48h")]
 #[node(Order, writes = outcome, effect)]
 pub async fn pay_large(draft: &Approved<Payment>, bank: Deps<Bank>) -> Result<String> {
-    Ok(bank.pay(&draft, draft.operator(), "large"))
+    Ok(bank.pay(draft, draft.operator(), "large"))
 }
 
 #[node(Order, writes = outcome)]

@@ -353,8 +353,8 @@ impl Run<'_> {
         loop {
             self.left = self.left.checked_sub(1)?;
             let entry = self.proof.nodes[at].entry;
-            for field in 0..FIELDS {
-                let written = values[field].is_some();
+            for (field, value) in values.iter().enumerate() {
+                let written = value.is_some();
                 assert!(written || !entry.written.has(field), "{at} {field} {:#?}", self.spec);
                 if !written {
                     self.seen.insert((at, false, field));
