@@ -649,6 +649,9 @@ pub use hitl_macros::graph;
 /// }
 /// ```
 #[cfg(feature = "cli")]
+#[doc = include_str!("../SECURITY.md")]
+pub mod security {}
+
 pub use hitl_macros::entrypoint;
 
 pub use hitl_runtime::graph::MAX_ITEMS;
