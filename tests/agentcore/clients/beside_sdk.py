@@ -98,7 +98,7 @@ def requests():
         ("no input", post(b'{"thread_id": "no"}'), 400, CALLER),
         ("another thread's session", post(start(), session()), 400, OTHER_SESSION),
         ("17 megabytes", post(start("order" + "x" * 17_000_000)), 413, LARGE),
-        ("a name twice", post(b'{"thread_id": "no", "message": "order", "message": "other"}'), 400, STRICT),
+        ("a name twice", post(b'{"thread_id": "no", "message": "other", "message": "order"}'), 400, STRICT),
         ("100,000 values", post(b'{"message": "order", "x": [' + b"0," * 100_000 + b"0]}"), 400, STRICT),
         ("another method", request("GET", HERE), 405, TYPED),
         ("a slash too many", post(start(), path=f"{HERE}/"), 404, ONE_PATH),

@@ -184,7 +184,7 @@ fn one_branch_signs_for_all() {
 fn a_branch_spends_for_all() {
     let sketch = |arms: &str| {
         Sketch::new("*draft *n")
-            .node("first(^draft); effect, reviews draft, covers left")
+            .node("first(^draft); effect, reviews draft, covers left, unedited x")
             .node("left(^draft); effect")
             .node("right()")
             .node("last()")

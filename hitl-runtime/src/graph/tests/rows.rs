@@ -276,7 +276,7 @@ fn what_is_covered_runs_on_the_signature() {
         "the review before `pay` covers `notify`, which does not take `draft` as signed: give `notify` a parameter `draft: \
          &Approved<…>`, or take it out",
     ]);
-    sketch("notify(^draft); effect, reviews draft").verdicts("notify { reject -> end }").refused([
+    sketch("notify(^draft); effect, reviews draft, unedited x").verdicts("notify { reject -> end }").refused([
         "the review before `pay` covers `notify`, which has a review of `draft` of its own: take it out, or take \
          `#[interrupt_before]` off `notify`",
     ]);
@@ -288,7 +288,7 @@ fn a_loop_pays_once_for_each_signature() {
     let sketch = |arms: &str| {
         Sketch::new("*n draft")
             .node("draft() writes draft")
-            .node("hold(^draft); effect, reviews draft, covers wire")
+            .node("hold(^draft); effect, reviews draft, covers wire, unedited x")
             .node("wire(^draft); effect")
             .node("again(n) writes n")
             .verdicts("hold { reject -> end }")
@@ -306,7 +306,7 @@ fn a_loop_pays_once_for_each_signature() {
 fn the_last_review_of_a_field_is_the_one_that_counts() {
     Sketch::new("*draft")
         .node("clerk(^draft); effect, reviews draft, covers wire")
-        .node("director(^draft); effect, reviews draft")
+        .node("director(^draft); effect, reviews draft, unedited x")
         .node("wire(^draft); effect")
         .verdicts("clerk { reject -> end }")
         .verdicts("director { reject -> end }")
