@@ -17,6 +17,7 @@ mod passing;
 mod refunds;
 mod reproposed;
 mod routes;
+mod seams;
 mod spending;
 mod sweeps;
 mod verdicts;

@@ -46,7 +46,7 @@ async fn publish(notes: &Approved<Notes>) -> Result<()> {
 }
 
 /// It reads what the rejection before it said, though a person signs before it runs.
-#[interrupt_before]
+#[interrupt_before(unsigned(rejection))]
 #[node(Paper, writes = notes, effect)]
 async fn escalate(notes: &Approved<Notes>, rejection: &Rejection) -> Result<Notes> {
     assert_eq!(notes.lines.len(), 1);

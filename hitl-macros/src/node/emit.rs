@@ -147,8 +147,12 @@ fn spec(node: &Node) -> TokenStream {
         let role = optional(rule.role.as_ref().map(LitStr::value));
         let (expires, remind) = (optional(rule.expires_ms), optional(rule.remind_ms));
         let edit = rule.edit.unwrap_or(true);
-        let [covers, shows, unsigned] =
-            [&rule.covers, &rule.show, &rule.unsigned].map(|list| list.iter().map(names::plain));
+        let is_brought = |ident: &Ident| {
+            let field = names::plain(ident);
+            node.params.iter().any(|param| param.role.is_brought() && param.field == field)
+        };
+        let [covers, shows] = [&rule.covers, &rule.show].map(|list| list.iter().map(names::plain));
+        let unsigned = rule.unsigned.iter().filter(|ident| !is_brought(ident)).map(names::plain);
         quote! {
             ::core::option::Option::Some(
                 ::hitl::__private::InterruptSpec {

@@ -48,6 +48,11 @@ pub(crate) enum Role {
 }
 
 impl Role {
+    /// Returns whether a verdict brings it: a `Rejection` or a `Question`.
+    pub(crate) fn is_brought(&self) -> bool {
+        matches!(self, Self::Rejection { .. } | Self::Question { .. })
+    }
+
     /// Whether the parameter's name is a field's.
     pub(crate) fn is_field(&self) -> bool {
         matches!(self, Self::Approved(_) | Self::Required | Self::Owned | Self::Optional)
@@ -150,14 +155,22 @@ impl Node {
 
     /// What the node reads beside the draft must be shown with it, or be said to be unsigned.
     fn shown(&self, errors: &mut Errors) {
+        if self.args.interrupt.is_none() && self.approved().next().is_some() {
+            for Param { name: at, field, .. } in self.params.iter().filter(|param| param.role.is_brought()) {
+                errors.at(
+                    at.span(),
+                    format!("node `{}` runs on an earlier signature and acts on `{field}`, which nobody signs: let an earlier node write it to a field that the review shows", self.name),
+                );
+            }
+        }
         let (Some(interrupt), Some((signed, _))) = (&self.args.interrupt, &self.signed) else { return };
         let (name, Interrupt { covers, show, unsigned, .. }) = (&self.name, interrupt);
         let names = |list: &[Ident], field: &str| list.iter().any(|ident| names::plain(ident) == field);
-        let plain: Vec<_> = self
-            .params
-            .iter()
-            .filter(|p| matches!(p.role, Role::Required | Role::Owned | Role::Optional))
-            .collect();
+        // What a verdict brought is what a person said, and nobody has signed it.
+        let is_read = |p: &&Param| {
+            matches!(p.role, Role::Required | Role::Owned | Role::Optional) || p.role.is_brought()
+        };
+        let plain: Vec<_> = self.params.iter().filter(is_read).collect();
         for (word, list) in [("show", show), ("unsigned", unsigned)] {
             for ident in list.iter().filter(|ident| names::plain(ident) == *signed) {
                 errors.at(
@@ -181,8 +194,17 @@ impl Node {
                 );
             }
         }
-        for Param { name: at, field, .. } in plain {
-            if names(show, field) || names(unsigned, field) {
+        for Param { name: at, field, role, .. } in plain {
+            if names(unsigned, field) || names(show, field) && !role.is_brought() {
+                continue;
+            }
+            if role.is_brought() {
+                errors.at(
+                    at.span(),
+                    format!(
+                        "node `{name}` acts on `{field}`, which nobody signs: let an earlier node write it to a field that the review shows, or write `unsigned({field})` if nobody need sign it"
+                    ),
+                );
                 continue;
             }
             errors.at(

@@ -8,7 +8,10 @@ use futures_util::future::{BoxFuture, try_join_all};
 use super::{Agent, Graph, graph::GraphFold, route};
 use crate::{
     Digest, Error, Place, StoreError, ThreadId,
-    journal::{Act, At, Decision, Entry, Event, JournalKeys, MacError, Position, Signature, genesis, split},
+    journal::{
+        Act, At, Decision, Entry, Event, JournalKeys, MacError, Pending, Position, Proposal, Signature,
+        genesis, link, split,
+    },
     store::{Record, Tail},
 };
 
@@ -168,6 +171,12 @@ impl<G: Graph> Agent<G> {
             {
                 return Err(forged(&format!("an approval of `{}`", visit.node)));
             }
+            if let Some(pending) = lane.pending.as_deref().filter(|pending| pending.signs) {
+                let made: BoxFuture<'_, _> = Box::pin(self.is_made(keys, fold, pending));
+                if !made.await? {
+                    return Err(forged(&format!("an edit of {}", pending.by.operator)));
+                }
+            }
             for signature in lane.signatures.values() {
                 if seen.contains(&(signature.place, signature.digest)) {
                     continue;
@@ -180,6 +189,41 @@ impl<G: Graph> Agent<G> {
             }
         }
         Ok(())
+    }
+
+    /// Whether a verdict under a key for verdicts made this edit, which may sign a review that opens later.
+    async fn is_made(
+        &self,
+        keys: &JournalKeys,
+        fold: &GraphFold<G>,
+        pending: &Pending,
+    ) -> Result<bool, Error> {
+        let (thread, place) = (&fold.thread, pending.by.edit);
+        let Some(first) = place.checked_sub(1) else { return Ok(false) };
+        let page = self.inner.store.entries(thread, first, 2).await?;
+        let [before, record] = page.as_slice() else { return Ok(false) };
+        if record.place != place || link(before.hash, &record.body) != record.hash {
+            return Ok(false);
+        }
+        let Ok(entry) = serde_json::from_slice::<Entry>(&record.body) else { return Ok(false) };
+        let Event::Decided { verdict: Decision::Edit { after, .. }, operator, unverified, proposal, .. } =
+            &entry.event
+        else {
+            return Ok(false);
+        };
+        let Some(Proposal::Made { roles, .. }) = proposal.as_deref() else { return Ok(false) };
+        let is_it = *operator == pending.by.operator
+            && *unverified == pending.by.unverified
+            && *roles == pending.roles
+            && after.get() == pending.draft.get();
+        if !is_it || split(&record.body).is_none() {
+            return Ok(false);
+        }
+        let position = Position { thread: thread.as_str(), place, before: before.hash };
+        match keys.verify(Act::Verdict, position, &record.body).await {
+            Ok(()) => Ok(true),
+            Err(error) => Err(refused(thread, place, error)),
+        }
     }
 
     /// Whether a verdict gives this signature, under a key for verdicts or an adoption.
@@ -198,14 +242,21 @@ impl<G: Graph> Agent<G> {
             next = last.place + 1;
             for record in &page {
                 let Some(before) = before.replace(record.hash) else { continue };
+                if link(before, &record.body) != record.hash {
+                    return Ok(false);
+                }
                 let Ok(entry) = serde_json::from_slice::<Entry>(&record.body) else { return Ok(false) };
                 let is_it = match &entry.event {
                     Event::Decided { verdict: Decision::Approve, operator, digest, .. } => {
                         *operator == signature.operator && *digest == signature.digest
                     }
-                    Event::Decided { verdict: Decision::Edit { signed, .. }, operator, .. } => {
-                        *operator == signature.operator && *signed == signature.digest
-                    }
+                    // An edit that was proposed anew has signed nothing.
+                    Event::Decided {
+                        verdict: Decision::Edit { signed, .. },
+                        operator,
+                        proposal: None,
+                        ..
+                    } => *operator == signature.operator && *signed == signature.digest,
                     Event::Adopted { .. } => unsigned,
                     _ => false,
                 };

@@ -221,6 +221,9 @@ impl<G: Graph> Agent<G> {
             problem: problem.to_owned(),
         };
         may_decide(&fold.thread, &node, open.role.as_deref(), operator)?;
+        // What the journal says of the rule is not taken for what this program asks for.
+        let interrupt = G::SPEC.nodes[found.node].interrupt;
+        may_decide(&fold.thread, &node, interrupt.and_then(|interrupt| interrupt.role), operator)?;
         let here = To::Node(node.clone());
         let draft =
             || draft.map_or_else(|| turn::draft::<G>(fold, found.lane, &open.field, found.reviewed), Ok);

@@ -8,7 +8,8 @@ use crate::{
     Digest, Error, Operator, ThreadId,
     graph::{Point, ReadKind},
     guard::contained,
-    journal::{Event, Evidence, Fold, LaneId, Settlement, To, Values},
+    journal::{Event, Evidence, Fold, LaneId, Settlement, To, Values, Visit},
+    review::permits,
     state::State,
 };
 
@@ -69,7 +70,7 @@ impl<G: Graph> Agent<G> {
             let Some(doubt) = doubts(self, fold).find(|doubt| doubt.digest == digest) else {
                 return Err(Error::NotInDoubt { thread: thread.clone() });
             };
-            let role = effect_role::<G, G::State>(fold, &doubt.visit.node);
+            let role = effect_role::<G, G::State>(fold, doubt.lane, &doubt.visit);
             may_decide(thread, &doubt.visit.node, role, operator)?;
             let to = match how {
                 Settlement::Happened { wrote } => {
@@ -134,19 +135,23 @@ impl<G: Graph> Agent<G> {
     }
 }
 
-/// The role that the review before an effect asks for: its own, or the earlier one whose signature it runs on.
-pub(super) fn effect_role<G: Graph, S: State>(fold: &Fold<S>, node: &str) -> Option<&'static str> {
-    let spec = route::current::<G>(node)?.1.spec;
+/// The role that the review before an effect asks for: its own, or the earlier one whose signature it runs on in its lane.
+pub(super) fn effect_role<G: Graph, S: State>(
+    fold: &Fold<S>,
+    lane: LaneId,
+    visit: &Visit,
+) -> Option<&'static str> {
+    let spec = route::current::<G>(&visit.node)?.1.spec;
     if let Some(interrupt) = spec.interrupt {
         return interrupt.role;
     }
-    let signers = fold.lanes.values().flat_map(|lane| &*lane.signatures);
-    let shared =
-        |field: &str| spec.reads.iter().any(|read| read.kind == ReadKind::Approved && read.field == field);
-    signers.filter(|(field, _)| shared(field)).find_map(|(field, signature)| {
+    let signatures = &fold.lanes.get(&lane)?.signatures;
+    spec.reads.iter().filter(|read| read.kind == ReadKind::Approved).find_map(|read| {
+        let signature = signatures.get(read.field)?;
+        permits(G::SPEC, &spec, Some(visit.entered), read.field, signature).ok()?;
         let signed_before = route::current::<G>(&signature.node).and_then(|(_, entry)| entry.spec.interrupt);
         // Where that review is no more, whoever may sign the field now may speak for it.
         let reviews = G::SPEC.nodes.iter().filter_map(|node| node.interrupt);
-        signed_before.or_else(|| reviews.into_iter().find(|review| review.field == field))?.role
+        signed_before.or_else(|| reviews.into_iter().find(|review| review.field == read.field))?.role
     })
 }

@@ -314,7 +314,7 @@ impl<G: Graph> Agent<G> {
                 _ => None,
             }),
             in_doubt: doubt.map(|doubt| InDoubtView {
-                role: effect_role::<G, S>(fold, &doubt.visit.node),
+                role: effect_role::<G, S>(fold, doubt.lane, &doubt.visit),
                 writes: super::route::node::<G>(&doubt.visit.node)
                     .map(|(_, entry)| entry.spec.writes.to_vec())
                     .unwrap_or_default(),
