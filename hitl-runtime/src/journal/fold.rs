@@ -364,6 +364,10 @@ impl<S: State> Fold<S> {
         if let Decision::Reject { .. } = verdict {
             lane.sources.refuse(&field);
         }
+        if !signed {
+            // An earlier signature does not outlive a later "no", or a question.
+            Arc::make_mut(&mut lane.signatures).remove(&field);
+        }
         self.answered(id, &field, matches!(verdict, Decision::Ask { .. }));
         let lane = self.lane(id)?;
         match verdict {
