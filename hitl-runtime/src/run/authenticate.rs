@@ -9,9 +9,10 @@ use super::{Agent, Graph, graph::GraphFold, route};
 use crate::{
     Digest, Error, Place, StoreError, ThreadId,
     journal::{
-        Act, At, Decision, Entry, Event, JournalKeys, MacError, Pending, Position, Proposal, Signature,
+        Act, At, Decision, Entry, Event, Fold, JournalKeys, MacError, Pending, Position, Proposal, Signature,
         genesis, link, split,
     },
+    state::State,
     store::{Record, Tail},
 };
 
@@ -32,7 +33,7 @@ pub(super) fn refused(thread: &ThreadId, place: Place, error: MacError) -> Error
 }
 
 /// The error for a program without keys that would append to a thread whose entries have MACs.
-pub(super) fn without_keys(thread: &ThreadId) -> Error {
+fn without_keys(thread: &ThreadId) -> Error {
     let problem = format!(
         "the entries of thread `{thread}` are authenticated, and this program has no key to write more of them: set \
          HITL_JOURNAL_KEY, or give the agent its `journal_keys`"
@@ -275,6 +276,29 @@ impl<G: Graph> Agent<G> {
             }
         }
         Ok(false)
+    }
+
+    /// Signs an entry where there are keys, and links it to the one before.
+    pub(super) async fn link<S: State>(
+        &self,
+        fold: &mut Fold<S>,
+        act: Act,
+        mut record: Record,
+    ) -> Result<Record, Error> {
+        match &self.inner.keys {
+            Some(keys) => {
+                let position =
+                    Position { thread: fold.thread.as_str(), place: record.place, before: fold.hash };
+                let signed: BoxFuture<'_, _> = Box::pin(keys.sign(act, position, &mut record.body));
+                signed.await.map_err(|error| refused(&fold.thread, record.place, error))?;
+                fold.is_signed = true;
+            }
+            None if fold.is_signed => return Err(without_keys(&fold.thread)),
+            None => {}
+        }
+        record.hash = link(fold.hash, &record.body);
+        fold.hash = record.hash;
+        Ok(record)
     }
 
     /// Whether this program can write what a runner writes.

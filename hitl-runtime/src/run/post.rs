@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
-
 use super::{
-    Agent, Difference, Graph, Heard, HistoryEntry, authenticate,
+    Agent, Difference, Graph, Heard, HistoryEntry,
     graph::GraphFold,
     history_entry::shown,
     refused::{changed, unreadable},
@@ -14,8 +12,7 @@ use super::{
 use crate::{
     Error, OpenReview, Place, Standing, StoreError,
     journal::{
-        Act, At, Drafted, Entry, Event, Fold, FoldError, LaneId, Lease, Position, Ran, Said, Usage, Written,
-        Wrote, link,
+        Act, At, Drafted, Entry, Event, Fold, FoldError, LaneId, Lease, Ran, Said, Usage, Written, Wrote,
     },
     state::State,
     store::{Append, Record},
@@ -235,21 +232,10 @@ impl<G: Graph> Post<G> {
 
     /// Signs the entries where there are keys, and links each to the one before.
     async fn link(&mut self) -> Result<Vec<Record>, Error> {
-        let fold = &mut self.fold;
-        let keys = self.agent.inner.keys.as_ref();
-        if keys.is_none() && fold.is_signed {
-            return Err(authenticate::without_keys(&fold.thread));
-        }
         let mut records = Vec::with_capacity(self.entries.len());
-        for Unlinked { place, mut body, snapshot, act } in std::mem::take(&mut self.entries) {
-            if let Some(keys) = keys {
-                let position = Position { thread: fold.thread.as_str(), place, before: fold.hash };
-                let signed: BoxFuture<'_, _> = Box::pin(keys.sign(act, position, &mut body));
-                signed.await.map_err(|error| authenticate::refused(&fold.thread, place, error))?;
-                fold.is_signed = true;
-            }
-            fold.hash = link(fold.hash, &body);
-            records.push(Record { place, hash: fold.hash, body, snapshot });
+        for Unlinked { place, body, snapshot, act } in std::mem::take(&mut self.entries) {
+            let record = Record { place, hash: self.fold.hash, body, snapshot };
+            records.push(self.agent.link(&mut self.fold, act, record).await?);
         }
         Ok(records)
     }

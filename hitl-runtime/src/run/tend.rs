@@ -8,11 +8,10 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::BoxFuture;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
-    Agent, Graph, Noticed, authenticate,
+    Agent, Graph, Noticed,
     drive::Stopped,
     post::{Post, reviews, standing},
     route,
@@ -20,7 +19,7 @@ use super::{
 };
 use crate::{
     Error, OpenReview, Standing, ThreadId,
-    journal::{Act, At, Entry, Event, LaneId, Position, Written, graph_of, link},
+    journal::{Act, At, Entry, Event, LaneId, Written, graph_of},
     run::{post::due_ms, refused::loose},
     store::{Append, Record, Tail},
 };
@@ -223,19 +222,10 @@ impl<G: Graph> Agent<G> {
             let place = fold.next;
             let damaged = |problem: String| Error::Damaged { thread: thread.clone(), place, problem };
             fold.apply(&entry).map_err(|e| damaged(e.to_string()))?;
-            let mut body = serde_json::to_vec(&Written::from(&entry)).map_err(|e| damaged(e.to_string()))?;
-            match &self.inner.keys {
-                Some(keys) => {
-                    let position = Position { thread: thread.as_str(), place, before: fold.hash };
-                    let signed: BoxFuture<'_, _> =
-                        Box::pin(keys.sign(Act::of(&entry.event), position, &mut body));
-                    signed.await.map_err(|e| authenticate::refused(thread, place, e))?;
-                }
-                None if fold.is_signed => return Err(authenticate::without_keys(thread)),
-                None => {}
-            }
-            (fold.hash, fold.next) = (link(fold.hash, &body), place + 1);
-            records.push(Record { place, hash: fold.hash, body, snapshot: false });
+            let body = serde_json::to_vec(&Written::from(&entry)).map_err(|e| damaged(e.to_string()))?;
+            let record = Record { place, hash: fold.hash, body, snapshot: false };
+            records.push(self.link(&mut fold, Act::of(&entry.event), record).await?);
+            fold.next = place + 1;
         }
         let append = Append {
             thread: thread.clone(),
