@@ -25,6 +25,9 @@ class Terminal:
         self.command, self.text = command, ""
         self.pid, self.master = pty.fork()
         if self.pid == 0:
+            # Python ignores these two, and what it starts would inherit that; a person's shell does not.
+            for number in (signal.SIGPIPE, signal.SIGXFSZ):
+                signal.signal(number, signal.SIG_DFL)
             os.execvp("bash", ["bash", "-c", command])
 
     def read(self, deadline):

@@ -3,7 +3,7 @@
 //! No file of the child's may grow past a limit, and the system kills whoever tries. Where the limit is set, there the
 //! write ends: in the middle of a page of the WAL, between two pages, before the one that commits.
 
-use std::{fs, os::unix::process::ExitStatusExt as _, path::Path};
+use std::{fs, os::unix::process::ExitStatusExt as _, path::Path, sync::Arc};
 
 use hitl::{SqliteStore, ThreadId, store::conformance};
 use rustix::process::{Resource, Rlimit, setrlimit};
@@ -23,6 +23,8 @@ fn thread() -> ThreadId {
 
 /// Appends, and dies in the large one once the WAL has grown by this many bytes.
 pub async fn append(dir: &Path) {
+    // Whoever started the tests may ignore this signal, as Python's `pty.fork` leaves it, and a child inherits that.
+    signal_hook::flag::register_conditional_default(SIGXFSZ, Arc::new(true.into())).unwrap();
     let room: u64 = fs::read_to_string(dir.join("room")).unwrap().parse().unwrap();
     // The dead leave no other file behind.
     setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }).unwrap();
