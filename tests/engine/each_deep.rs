@@ -272,8 +272,10 @@ async fn keys_differ_in_a_thread_that_was_forked_in_the_middle_of_a_for() {
     });
     let _ = world.held.acquire_many(4).await.unwrap();
     world.holds.store(false, Ordering::SeqCst);
-    let last = agent.history(&id("t"), 0, 100).await.unwrap().last().unwrap().place;
-    let OfficeTurn::Done(log) = agent.fork(&id("t"), last, "f").await.unwrap() else { panic!() };
+    let entries = agent.history(&id("t"), 0, 100).await.unwrap();
+    // All items stand at their first effect, and none has begun.
+    let began = entries.iter().find(|entry| matches!(entry.event, Event::Began { .. })).unwrap().place;
+    let OfficeTurn::Done(log) = agent.fork(&id("t"), began - 1, "f").await.unwrap() else { panic!() };
     running.abort();
     assert_eq!((log.len(), world.calls().len(), world.keys().len()), (6, 4, 4));
 }

@@ -123,6 +123,30 @@ async fn a_fork_does_not_repeat_what_is_in_doubt_or_stopped() {
     assert!(matches!(agent.fork(&thread, 0, "f").await.unwrap(), ActorTurn::Done(_)));
 }
 
+/// The key that makes a second run harmless is made of the thread's name, and a fork has another one.
+#[tokio::test]
+async fn a_fork_does_not_repeat_an_idempotent_effect_that_began() {
+    let fails = || std::iter::repeat_n(Behaviour::Fails, 4);
+    let world = World::new(fails().chain([Behaviour::Fails]).chain([Behaviour::Works]));
+    let agent = Putter::new(world.clone(), MemoryStore::new());
+    let PutterTurn::Failed(failed) = agent.start("t", wish()).await.unwrap() else { panic!() };
+    assert!(matches!(failed.resume().await.unwrap(), PutterTurn::Done(_)));
+    let (thread, calls) = ("t".parse().unwrap(), world.calls());
+    let history = agent.history(&thread, 0, 100).await.unwrap();
+    let began = history.iter().position(|entry| entry.event.name() == "began").unwrap();
+    let ran = history.iter().position(|entry| entry.event.name() == "ran").unwrap();
+    assert!(
+        history[began..ran].iter().any(|entry| entry.event.name() == "resumed"),
+        "its failures are forgotten there"
+    );
+    for place in began..ran {
+        let error = agent.fork(&thread, place as u64, "f").await.unwrap_err();
+        assert_eq!(error.code(), "effect_under_way", "{}", history[place].event.name());
+    }
+    assert!(matches!(agent.fork(&thread, ran as u64, "f").await.unwrap(), PutterTurn::Done(_)));
+    assert_eq!((world.calls(), world.keys.lock().unwrap().len()), (calls, 1));
+}
+
 #[tokio::test]
 async fn a_person_settles_it() {
     let mara = Operator::new("mara");
@@ -273,6 +297,30 @@ mod signed {
     #[node(Order, writes = receipt)]
     async fn buy_nothing(rejection: &Rejection) -> Result<String> {
         Ok(rejection.reason.to_string())
+    }
+
+    /// A person has said that it did not happen; what runs after that may have happened again.
+    #[tokio::test]
+    async fn a_fork_does_not_reopen_a_review_whose_effect_began() {
+        let world = World::new([Behaviour::Refuses, Behaviour::Fails, Behaviour::Fails]);
+        let agent = Buyer::new(world.clone(), MemoryStore::new());
+        let buyer = Operator::new("mara").role("buyer");
+        let wish = Wish { text: "it".into() };
+        let BuyerTurn::Buy(review) = agent.start("t", OrderInput { wish }).await.unwrap() else { panic!() };
+        let BuyerTurn::Failed(failed) = review.approve(&buyer).await.unwrap() else { panic!() };
+        let BuyerTurn::InDoubt(doubt) = failed.resume().await.unwrap() else { panic!() };
+        let BuyerTurn::InDoubt(_) = doubt.run_again(&buyer).await.unwrap() else { panic!() };
+        let (thread, calls) = ("t".parse().unwrap(), world.calls());
+        let history = agent.history(&thread, 0, 100).await.unwrap();
+        let began = history.iter().position(|entry| entry.event.name() == "began").unwrap();
+        for entry in &history[began..] {
+            let fork = agent.fork(&thread, entry.place, format!("f{}", entry.place)).await;
+            match entry.event.name() {
+                "settled" => assert!(matches!(fork.unwrap(), BuyerTurn::Buy(_))),
+                _ => assert_eq!(fork.unwrap_err().code(), "effect_under_way", "{}", entry.place),
+            }
+        }
+        assert_eq!(world.calls(), calls);
     }
 
     #[tokio::test]

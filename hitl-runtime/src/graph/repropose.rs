@@ -8,9 +8,10 @@
 //! - Nothing depends on it: the edit signs where it stands ([`EditWay::Straight`]).
 //! - Something does: the thread goes back to where `F` was written, and on from there ([`EditWay::Again`]).
 //! - It cannot go back ([`EditWay::Refused`]): an effect on the way would run a second time; a fork begins or ends on the
-//!   way, behind something that depends on `F`, and the other branches have run; or the way is decided by a field that the
-//!   same node wrote together with `F`, which an edit of `F` leaves as it is. rustc refuses such a graph unless the review
-//!   says that it takes no edit.
+//!   way, behind something that depends on `F`, and the other branches have run; or the way is decided by a field that was
+//!   set together with `F` and that an edit of `F` leaves as it is: one that the same node wrote; where `F` is an input,
+//!   another input; where `F` is the item of a `for`, its list, and what was written with that or computed from it. rustc
+//!   refuses such a graph unless the review says that it takes no edit.
 //!
 //! A review in a loop starts afresh: what was signed and done in one round is over, and an edit in the next round goes back
 //! no further than to the node itself.
@@ -74,6 +75,8 @@ struct Reach {
     effect: Option<usize>,
     /// What depends on it before that place.
     lost: Option<Dependent>,
+    /// What depends on the field, and decides the way.
+    decided: Option<Dependent>,
     /// What depends on a field of `beside`, and decides the way.
     together: Option<Dependent>,
     /// Whether a verdict on it, or on what was computed from it, leads here.
@@ -87,6 +90,7 @@ impl Reach {
         dependent: None,
         effect: None,
         lost: None,
+        decided: None,
         together: None,
         told: false,
     };
@@ -107,6 +111,7 @@ impl Reach {
         self.beside = before.beside.or(other.beside);
         self.dependent = first(before.dependent, other.dependent);
         self.lost = first(before.lost, other.lost);
+        self.decided = first(before.decided, other.decided);
         self.together = first(before.together, other.together);
         self.told = before.told || other.told;
         if self.effect.is_none() {
@@ -117,6 +122,7 @@ impl Reach {
             || self.dependent.is_some() != before.dependent.is_some()
             || self.effect.is_some() != before.effect.is_some()
             || self.lost.is_some() != before.lost.is_some()
+            || self.decided.is_some() != before.decided.is_some()
             || self.together.is_some() != before.together.is_some()
             || self.told != before.told
     }
@@ -126,6 +132,7 @@ impl Reach {
         let Some(field) = field else { return };
         if self.tainted.has(field) {
             self.dependent = first(self.dependent, Some(by));
+            self.decided = first(self.decided, Some(by));
         } else if self.beside.has(field) {
             self.together = first(self.together, Some(by));
         }
@@ -137,6 +144,13 @@ impl Reach {
         self.dependent = None;
         self.effect = None;
         self
+    }
+
+    /// What is known of an item where its `for` begins, from what is known of the list. An edit of one item leaves the list
+    /// as it is, and all that was written with it or computed from it.
+    const fn item(self, item: usize) -> Self {
+        let beside = self.beside.or(self.tainted).minus(Bits::NONE.with(item));
+        Self { together: first(self.together, self.decided), ..Self::written(item, beside) }
     }
 }
 
@@ -180,11 +194,16 @@ pub(super) const fn way_of_edit(spec: &GraphSpec, node: usize, places: &mut [Pla
     let Some(interrupt) = &spec.nodes[node].interrupt else { return EditWay::Straight };
     let Some(field) = names.find(interrupt.field) else { return EditWay::Straight };
     read_nodes(spec, &names, places);
-    let walk = Walk { spec, names: &names, review: node, field, reduced: reduced(spec) };
-    let start =
-        if spec.state.fields[field].input { Reach::written(field, Bits::NONE) } else { Reach::NOTHING };
+    let reduced = reduced(spec);
+    let mut lane = None;
+    let mut walk =
+        Walk { spec, names: &names, review: node, field: before(spec, &names, node, field, lane), reduced };
+    let start = match spec.state.fields[walk.field].input {
+        true => Reach::written(walk.field, inputs_beside(spec, walk.field)),
+        false => Reach::NOTHING,
+    };
     // From the thread itself into the branch that the review is in.
-    let (mut lane, mut entered) = (None, start);
+    let mut entered = start;
     loop {
         walk.lane(lane, entered, places);
         let Some((fork, branch)) = next_inside(spec, node, lane) else { break };
@@ -193,14 +212,13 @@ pub(super) const fn way_of_edit(spec: &GraphSpec, node: usize, places: &mut [Pla
             Point::Node(from) => walk.ran(&places[from].here, from, places),
             Point::Start | Point::End => start,
         };
-        entered = walk.enter_fork(left, fork).closed();
-        if let Some(each) = &spec.forks[fork].each
-            && let Some(item) = names.find(each.item)
-            && item == field
-        {
-            entered = Reach::written(field, Bits::NONE);
-        }
         lane = Some((fork, branch));
+        let inside = before(spec, &names, node, field, lane);
+        entered = match inside == walk.field {
+            true => walk.enter_fork(left, fork).closed(),
+            false => left.item(inside),
+        };
+        walk.field = inside;
     }
     let reach = places[node].here;
     if let Some(by) = reach.together {
@@ -214,6 +232,56 @@ pub(super) const fn way_of_edit(spec: &GraphSpec, node: usize, places: &mut [Pla
         (Some(_), None) => EditWay::Again,
         (Some(by), Some(effect)) => EditWay::Refused(Obstacle::Effect { effect, by }),
     }
+}
+
+/// The field by which a reviewed one can be followed in a lane: outside of the `for` whose item it is, that is the list.
+const fn before(
+    spec: &GraphSpec,
+    names: &Names,
+    node: usize,
+    field: usize,
+    lane: Option<(usize, usize)>,
+) -> usize {
+    let (mut field, mut fork) = (field, spec.forks.len());
+    let outermost = match lane {
+        Some((fork, _)) => fork + 1,
+        None => 0,
+    };
+    // Inner forks come after the ones around them.
+    while fork > outermost {
+        fork -= 1;
+        if let Some(each) = &spec.forks[fork].each
+            && let (Some(item), Some(list)) = (names.find(each.item), names.find(each.list))
+            && item == field
+            && is_inside(spec, fork, node)
+        {
+            field = list;
+        }
+    }
+    field
+}
+
+const fn is_inside(spec: &GraphSpec, fork: usize, node: usize) -> bool {
+    let (branches, mut branch) = (spec.forks[fork].branches, 0);
+    while branch < branches.len() {
+        if super::check::holds(branches[branch].nodes, node) {
+            return true;
+        }
+        branch += 1;
+    }
+    false
+}
+
+/// The inputs that a caller gives together with one.
+const fn inputs_beside(spec: &GraphSpec, input: usize) -> Bits {
+    let (mut beside, mut field) = (Bits::NONE, 0);
+    while field < spec.state.fields.len() {
+        if spec.state.fields[field].input && field != input {
+            beside = beside.with(field);
+        }
+        field += 1;
+    }
+    beside
 }
 
 /// As [`way_of_edit`], at run time.

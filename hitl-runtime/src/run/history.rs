@@ -1,22 +1,14 @@
-//! What has happened to a thread, what it knew at a place, and going on from there under another name.
-
-use std::sync::Arc;
+//! What has happened to a thread, and what it knew at a place.
 
 use futures_util::future::BoxFuture;
 
 use super::{
-    Agent, Graph, HistoryEntry, Outlook, detach, drive,
-    graph::GraphFold,
-    history_entry::shown,
-    post::{Post, standing},
-    refused::{strict, unreadable},
-    token::token,
-    turn,
+    Agent, Graph, HistoryEntry, graph::GraphFold, history_entry::shown, post::standing, refused::strict, turn,
 };
 use crate::{
     Digest, Error, Place, Standing, ThreadId,
     guard::contained,
-    journal::{At, Entry, Event, Fold, Origin, Values, genesis, link},
+    journal::{Fold, genesis, link},
     state::State,
     store::{Record, Tail},
 };
@@ -157,105 +149,6 @@ impl<G: Graph> Agent<G> {
         contained(thread, async { snapshot::<G>(self.fold_to(thread, place).await?) }).await
     }
 
-    /// Goes on from a place of a thread's past under another name. The old thread stays as it is. No signature is
-    /// carried over: what a person had signed there is signed again.
-    ///
-    /// ```
-    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let agent = RefundAgent::new(MemoryStore::new());
-    /// # let _ = waiting(&agent, "A-9133").await?.reject(&mara(), Reason::BadPlan, "").await?;
-    /// // Place 2 is where the review was opened. Here it is opened anew.
-    /// let turn = agent.fork(&"ticket-A-9133".try_into()?, 2, "ticket-A-9133-again").await?;
-    /// assert!(matches!(turn, RefundAgentTurn::Pay(_)));
-    /// assert!(matches!(agent.thread("ticket-A-9133").await?, RefundAgentTurn::Done(_)));
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// [`Error::ThreadExists`] when the new name is taken, [`Error::NoSuchPlace`] past the end,
-    /// [`Error::SignatureNotCarried`] where the thread would go on past a review on the strength of its signature.
-    pub async fn fork<T>(&self, thread: &ThreadId, place: Place, new: T) -> Result<G::Turn, Error>
-    where
-        T: TryInto<ThreadId>,
-        T::Error: Into<Error>,
-    {
-        let new = new.try_into().map_err(Into::into)?;
-        new.check_new()?;
-        let (agent, thread, name) = (self.clone(), thread.clone(), new.clone());
-        let forked = async move { contained(&thread, agent.fork_in_place(&thread, place, &new)).await };
-        self.turn_of(&name, detach::finish(forked).await?)
-    }
-
-    async fn fork_in_place(
-        &self,
-        thread: &ThreadId,
-        place: Place,
-        new: &ThreadId,
-    ) -> Result<Outlook<G>, Error> {
-        let old = self.fold_to(thread, place).await?;
-        let from = Origin {
-            thread: old.thread.as_str().to_owned(),
-            place: old.next.saturating_sub(1),
-            hash: old.hash,
-        };
-        let mut old = Post::new(self, old);
-        old.admit()?;
-        may_fork::<G>(&old.fold, place)?;
-        match drive::run(self, self.forked(old.fold, from, new)?).await {
-            Err(drive::Stopped::Taken(thread)) => Err(Error::ThreadExists { thread }),
-            other => self.outlook_of(other).await,
-        }
-    }
-
-    /// The new thread's first entry: the old one's state, with whatever was under way to be done again.
-    fn forked(&self, mut old: GraphFold<G>, from: Origin, new: &ThreadId) -> Result<Box<Post<G>>, Error> {
-        for lane in old.lanes.values_mut() {
-            lane.signatures = Arc::default();
-            lane.pending = None;
-            if let Some(visit) = lane.at.visit() {
-                let visit = crate::journal::Visit {
-                    entered: 0,
-                    signed: false,
-                    failures: 0,
-                    was: None,
-                    ..visit.clone()
-                };
-                lane.at = At::Ready { visit, again_ms: None };
-            }
-        }
-        old.lease = None;
-        old.steps = 0;
-        old.print.clone_from(&self.inner.print);
-        old.version = G::State::SPEC.version;
-        let id = token()?;
-        old.id = id.as_str().into();
-        let wrong = |e| unreadable::<G>(new, 0, e);
-        let snapshot = old.freeze().map_err(wrong)?;
-        let mut post = Post::new(self, Fold::empty(new.clone()));
-        post.push_entry(&Entry {
-            at_ms: self.inner.clock.now_ms(),
-            event: Event::Started {
-                graph: G::SPEC.name.to_owned(),
-                print: self.inner.print.clone(),
-                version: old.version,
-                id,
-                input: Values::new(),
-                to: None,
-                from: Some(from),
-                requester: None,
-            },
-            lease: None,
-            spent: Vec::new(),
-            snapshot: Some(snapshot),
-        })?;
-        post.claim()?;
-        post.push(Event::Resumed { by: None })?;
-        Ok(post)
-    }
-
     /// A thread as it stood at a place, read from its first entry on.
     pub(super) async fn fold_to(&self, thread: &ThreadId, place: Place) -> Result<GraphFold<G>, Error> {
         if self.inner.keys.is_some() {
@@ -295,43 +188,6 @@ impl<G: Graph> Agent<G> {
             }
         }
     }
-}
-
-/// Whether a thread can go on from here under another name, with everything signed again.
-fn may_fork<G: Graph>(old: &GraphFold<G>, place: Place) -> Result<(), Error> {
-    for lane in old.lanes.values() {
-        if let Some(node) = may_have_happened::<G>(&lane.at) {
-            return Err(Error::EffectUnderWay { thread: old.thread.clone(), place, node });
-        }
-        // What the lane will have signed again anyway may be dropped.
-        let again = lane
-            .at
-            .visit()
-            .and_then(|visit| super::route::node::<G>(&visit.node))
-            .and_then(|(_, entry)| entry.spec.interrupt)
-            .map(|interrupt| interrupt.field);
-        if let Some(field) = lane.signatures.keys().find(|field| again != Some(field.as_str())) {
-            return Err(Error::SignatureNotCarried {
-                thread: old.thread.clone(),
-                place,
-                field: field.clone(),
-            });
-        }
-    }
-    Ok(())
-}
-
-/// The effect that would be done again where a lane stands thus, though it may have been done already, or though a
-/// person has stopped it.
-fn may_have_happened<G: Graph>(at: &At) -> Option<String> {
-    let visit = match at {
-        At::Began { visit, .. } | At::InDoubt { visit, .. } | At::Failed { visit, stopped: true, .. } => {
-            visit
-        }
-        _ => return None,
-    };
-    let (_, entry) = super::route::node::<G>(&visit.node)?;
-    (!entry.spec.idempotent).then(|| visit.node.clone())
 }
 
 fn damaged(thread: &ThreadId, place: Place, problem: &str) -> Error {

@@ -16,6 +16,7 @@ mod each;
 mod expiry;
 mod fingerprint;
 mod fit;
+mod fork;
 mod graph;
 mod history;
 mod history_entry;

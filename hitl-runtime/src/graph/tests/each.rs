@@ -222,7 +222,7 @@ fn a_signature_of_before_lasts_after() {
 
 #[test]
 fn a_signature_of_an_item_ends_with_it() {
-    reviewed("*orders *draft order", "before()", "pay(^draft); effect, reviews draft, covers last", "last(^draft); effect").refused([
+    reviewed("*orders *draft order", "before()", "pay(^draft); effect, reviews draft, covers last, unedited x", "last(^draft); effect").refused([
         "node `last` takes `draft` as `&Approved<String>`, but a path reaches it on which `draft` was never signed for it: \
          `start -> before -empty orders-> last`; put `#[interrupt_before]` on `last`",
     ]);

@@ -110,9 +110,9 @@ fn what_was_written_together_must_not_decide_the_way() {
     let sketch = desk().chain("start -> draft").choice("draft -> match tier { pay, skip }");
     refused(
         sketch,
-        "an edit of `draft` at the review before `pay` changes nothing of what was written together with it, but `match \
-         tier` after `draft` looks at that and so decides the way to the review: write that in a node of its own, which \
-         reads `draft`, or write `#[interrupt_before(edit = false)]` on `pay`, whose review then takes no edit",
+        "an edit of `draft` at the review before `pay` leaves what was written together with it as it is, but `match \
+         tier` after `draft` looks at that and so decides the way to the review: compute that in a node \
+         that reads `draft`, or write `#[interrupt_before(edit = false)]` on `pay`, whose review then takes no edit",
     );
     goes(desk().chain("start -> draft -> pay -> skip"), EditWay::Straight);
 }
@@ -226,6 +226,82 @@ fn what_a_verdict_tells_of_the_draft_depends_on_it() {
         .chain("explain -> hold")
         .chain("cancel -> end");
     goes(sketch, EditWay::Straight);
+}
+
+#[test]
+fn an_input_is_set_together_with_the_others() {
+    let sketch = |pay: &str| {
+        Sketch::new("*draft *size tier paid!")
+            .node(pay)
+            .node("cancel(rejection) writes paid")
+            .node("skip() writes paid")
+            .verdicts("pay { reject -> cancel }")
+            .chain("pay -> end")
+            .chain("cancel -> end")
+            .chain("skip -> end")
+    };
+    let sketch = |way: fn(Sketch) -> Sketch| way(sketch("pay(^draft) writes paid; effect, reviews draft"));
+    goes(sketch(|desk| desk.choice("start -> match draft { pay, skip }")), EditWay::Again);
+    refused(
+        sketch(|desk| desk.choice("start -> match size { pay, skip }")),
+        "an edit of `draft` at the review before `pay` leaves the rest of the input as it is, but `match size` after \
+         `start` looks at that and so decides the way to the review: compute that in a node that reads `draft`, or write \
+         `#[interrupt_before(edit = false)]` on `pay`, whose review then takes no edit",
+    );
+    // Computed from another input.
+    let rated = sketch(|desk| {
+        desk.node("rate(size) writes tier").chain("start -> rate").choice("rate -> match tier { pay, skip }")
+    });
+    assert_eq!(rated.faults().len(), 1);
+}
+
+/// The list of a `for` is written, and something beside it or computed from it decides the way of each item.
+#[test]
+fn an_item_is_written_together_with_its_list() {
+    let desk = |plan: &str| {
+        Sketch::new("*message parcels size total parcel tier &log")
+            .node(plan)
+            .node("sum(parcels) writes total")
+            .node("look(message) writes tier")
+            .node("pay(^parcel) writes log; effect, reviews parcel")
+            .node("pay_more(^parcel) writes log; effect, reviews parcel unedited")
+            .node("cancel(rejection) writes log")
+            .verdicts("pay { reject -> cancel }")
+            .verdicts("pay_more { reject -> cancel }")
+            .chain("pay -> end")
+            .chain("pay_more -> end")
+            .chain("cancel -> end")
+    };
+    let inside = |plan: &str, way: &str, field: &str| {
+        desk(plan)
+            .chain(way)
+            .each("sum -> for parcel in parcels { look pay pay_more cancel } -> end")
+            .choice(&format!("look -> match {field} {{ pay, pay_more }}"))
+    };
+    let (alone, both) = ("plan(message) writes parcels", "plan(message) writes parcels, size");
+    goes(inside(alone, "start -> plan -> sum", "message"), EditWay::Straight);
+    goes(inside(alone, "start -> plan -> sum", "parcel"), EditWay::Again);
+    refused(
+        inside(both, "start -> plan -> sum", "size"),
+        "an edit of `parcel` at the review before `pay` leaves what was written together with its list or computed from it \
+         as it is, but `match size` after `look` looks at that and so decides the way to the review: compute that in a \
+         node that reads `parcel`, or write `#[interrupt_before(edit = false)]` on `pay`, whose review then takes no edit",
+    );
+    assert_eq!(inside(alone, "start -> plan -> sum", "total").faults().len(), 1);
+    assert_eq!(inside(alone, "start -> plan -> sum", "parcels").faults().len(), 1);
+
+    // Decided before the `for`.
+    let outside = |plan: &str, field: &str| {
+        desk(plan)
+            .node("rest() writes log")
+            .chain("start -> plan -> sum")
+            .choice(&format!("sum -> match {field} {{ look, rest }}"))
+            .each("look -> for parcel in parcels { pay cancel } -> end")
+            .chain("rest -> end")
+    };
+    goes(outside(alone, "message"), EditWay::Straight);
+    assert_eq!(outside(both, "size").faults().len(), 1);
+    assert_eq!(outside(alone, "total").faults().len(), 1);
 }
 
 /// That one sentence is said, and this one.

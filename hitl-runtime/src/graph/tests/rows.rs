@@ -169,7 +169,7 @@ fn a_signature_is_shared_by_the_effects_that_it_covers() {
 #[test]
 fn a_path_around_the_review_is_found() {
     Sketch::new("*risk *draft")
-        .node("pay(^draft); effect, reviews draft, covers notify")
+        .node("pay(^draft); effect, reviews draft, covers notify, unedited x")
         .node("notify(^draft); effect")
         .choice("start -> match risk { pay, notify }")
         .verdicts("pay { reject -> end }")
@@ -404,7 +404,7 @@ fn who_needs_a_payload_is_entered_by_its_verdict_alone() {
     let sketch = |node: &str| {
         Sketch::new("*draft *risk")
             .node("triage()")
-            .node("pay(^draft); effect, reviews draft")
+            .node("pay(^draft); effect, reviews draft, unedited x")
             .node(node)
             .chain("start -> triage")
             .choice("triage -> match risk { pay, last }")

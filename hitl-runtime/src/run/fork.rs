@@ -1,0 +1,160 @@
+//! Going on from a place of a thread's past under another name.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use super::{
+    Agent, Graph, Outlook, detach, drive, graph::GraphFold, post::Post, refused::unreadable, token::token,
+};
+use crate::{
+    Error, Place, ThreadId,
+    guard::contained,
+    journal::{At, Entry, Event, Fold, LaneId, Origin, Settlement, Values, Visit},
+    state::State,
+};
+
+impl<G: Graph> Agent<G> {
+    /// Goes on from a place of a thread's past under another name. The old thread stays as it is. No signature is
+    /// carried over: what a person had signed there is signed again.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let agent = RefundAgent::new(MemoryStore::new());
+    /// # let _ = waiting(&agent, "A-9133").await?.reject(&mara(), Reason::BadPlan, "").await?;
+    /// // Place 2 is where the review was opened. Here it is opened anew.
+    /// let turn = agent.fork(&"ticket-A-9133".try_into()?, 2, "ticket-A-9133-again").await?;
+    /// assert!(matches!(turn, RefundAgentTurn::Pay(_)));
+    /// assert!(matches!(agent.thread("ticket-A-9133").await?, RefundAgentTurn::Done(_)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::ThreadExists`] when the new name is taken, [`Error::NoSuchPlace`] past the end,
+    /// [`Error::SignatureNotCarried`] where the thread would go on past a review on the strength of its signature,
+    /// [`Error::EffectUnderWay`] where it would run an effect again that may have happened.
+    pub async fn fork<T>(&self, thread: &ThreadId, place: Place, new: T) -> Result<G::Turn, Error>
+    where
+        T: TryInto<ThreadId>,
+        T::Error: Into<Error>,
+    {
+        let new = new.try_into().map_err(Into::into)?;
+        new.check_new()?;
+        let (agent, thread, name) = (self.clone(), thread.clone(), new.clone());
+        let forked = async move { contained(&thread, agent.fork_in_place(&thread, place, &new)).await };
+        self.turn_of(&name, detach::finish(forked).await?)
+    }
+
+    async fn fork_in_place(
+        &self,
+        thread: &ThreadId,
+        place: Place,
+        new: &ThreadId,
+    ) -> Result<Outlook<G>, Error> {
+        let old = self.fold_to(thread, place).await?;
+        let from = Origin {
+            thread: old.thread.as_str().to_owned(),
+            place: old.next.saturating_sub(1),
+            hash: old.hash,
+        };
+        let mut old = Post::new(self, old);
+        old.admit()?;
+        self.refuse_begun(&old.fold, place).await?;
+        refuse_signed::<G>(&old.fold, place)?;
+        match drive::run(self, self.forked(old.fold, from, new)?).await {
+            Err(drive::Stopped::Taken(thread)) => Err(Error::ThreadExists { thread }),
+            other => self.outlook_of(other).await,
+        }
+    }
+
+    /// The new thread's first entry: the old one's state, with whatever was under way to be done again.
+    fn forked(&self, mut old: GraphFold<G>, from: Origin, new: &ThreadId) -> Result<Box<Post<G>>, Error> {
+        for lane in old.lanes.values_mut() {
+            lane.signatures = Arc::default();
+            lane.pending = None;
+            if let Some(visit) = lane.at.visit() {
+                let visit = Visit { entered: 0, signed: false, failures: 0, was: None, ..visit.clone() };
+                lane.at = At::Ready { visit, again_ms: None };
+            }
+        }
+        old.lease = None;
+        old.steps = 0;
+        old.print.clone_from(&self.inner.print);
+        old.version = G::State::SPEC.version;
+        let id = token()?;
+        old.id = id.as_str().into();
+        let wrong = |e| unreadable::<G>(new, 0, e);
+        let snapshot = old.freeze().map_err(wrong)?;
+        let mut post = Post::new(self, Fold::empty(new.clone()));
+        post.push_entry(&Entry {
+            at_ms: self.inner.clock.now_ms(),
+            event: Event::Started {
+                graph: G::SPEC.name.to_owned(),
+                print: self.inner.print.clone(),
+                version: old.version,
+                id,
+                input: Values::new(),
+                to: None,
+                from: Some(from),
+                requester: None,
+            },
+            lease: None,
+            spent: Vec::new(),
+            snapshot: Some(snapshot),
+        })?;
+        post.claim()?;
+        post.push(Event::Resumed { by: None })?;
+        Ok(post)
+    }
+
+    /// Refuses a fork that would run an effect again which may have happened: one that has begun in a lane's present visit,
+    /// and of which no person has said since that it did not happen.
+    ///
+    /// `idempotent` is no excuse, since the key of a second run is made of the new thread's name; nor is a failure that the
+    /// node has reported, which may have come after the money went.
+    async fn refuse_begun(&self, old: &GraphFold<G>, place: Place) -> Result<(), Error> {
+        let visits: BTreeMap<LaneId, &Visit> =
+            old.lanes.iter().filter_map(|(lane, stands)| Some((*lane, stands.at.visit()?))).collect();
+        let mut begun = BTreeSet::new();
+        let mut next = visits.values().map(|visit| visit.entered).min();
+        while let Some(from) = next.filter(|from| *from <= place) {
+            let page = self.history(&old.thread, from, 256).await?;
+            next = page.last().and_then(|last| last.place.checked_add(1));
+            for entry in page.into_iter().filter(|entry| entry.place <= place) {
+                let in_visit = |lane| visits.get(lane).is_some_and(|visit| visit.entered < entry.place);
+                match &entry.event {
+                    Event::Began { lane, .. } if in_visit(lane) => _ = begun.insert(*lane),
+                    Event::Settled { lane, how: Settlement::RunAgain, .. } => _ = begun.remove(lane),
+                    _ => {}
+                }
+            }
+        }
+        let Some(visit) = begun.first().and_then(|lane| visits.get(lane)) else { return Ok(()) };
+        Err(Error::EffectUnderWay { thread: old.thread.clone(), place, node: visit.node.clone() })
+    }
+}
+
+/// Refuses a fork that would go on past a review on the strength of its signature.
+fn refuse_signed<G: Graph>(old: &GraphFold<G>, place: Place) -> Result<(), Error> {
+    for lane in old.lanes.values() {
+        // What the lane will have signed again anyway may be dropped.
+        let again = lane
+            .at
+            .visit()
+            .and_then(|visit| super::route::node::<G>(&visit.node))
+            .and_then(|(_, entry)| entry.spec.interrupt)
+            .map(|interrupt| interrupt.field);
+        if let Some(field) = lane.signatures.keys().find(|field| again != Some(field.as_str())) {
+            return Err(Error::SignatureNotCarried {
+                thread: old.thread.clone(),
+                place,
+                field: field.clone(),
+            });
+        }
+    }
+    Ok(())
+}
