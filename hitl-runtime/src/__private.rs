@@ -173,6 +173,9 @@ impl<Item> ItemOf<'_, Item> {
     pub fn list<List: ListOf<Item>>(&self, _: &List) {}
 }
 
+/// Requires of a field that a review shows, and that is signed with the draft, that it can be signed.
+pub fn shown<T: crate::review::Draft>(_: &Option<T>) {}
+
 /// A node that lacks a parameter.
 pub fn missing<'a>(name: &'static str) -> NodeFuture<'a> {
     failed(NodeError::missing(name))

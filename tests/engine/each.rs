@@ -12,7 +12,8 @@ use std::{
 use hitl::{Error, ManualClock, SqliteStore, prelude::*};
 use tokio::sync::{Barrier, Semaphore, watch};
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[draft]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Order {
     pub id: u32,
     pub text: String,

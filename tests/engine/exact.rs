@@ -61,8 +61,10 @@ pub struct Account {
 
 static CALLS: AtomicUsize = AtomicUsize::new(0);
 
-fn another() -> usize {
-    CALLS.fetch_add(1, Ordering::SeqCst)
+/// Reads seven as another number each time.
+fn another<'de, D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<usize, D::Error> {
+    let number = usize::deserialize(deserializer)?;
+    Ok(if number == 7 { 100 + CALLS.fetch_add(1, Ordering::SeqCst) } else { number })
 }
 
 /// Each field holds something that JSON may not carry.
@@ -80,16 +82,12 @@ pub struct Draft {
     pub free: Value,
     pub rates: BTreeMap<String, f64>,
     pub to: Account,
-    #[serde(default = "another", skip_serializing_if = "is_seven")]
+    #[serde(deserialize_with = "another")]
     pub seven: usize,
     #[draft(foreign)]
     pub unordered: Unordered,
     #[draft(foreign)]
     pub more: Option<OneMore>,
-}
-
-fn is_seven(number: &usize) -> bool {
-    *number == 7
 }
 
 fn plain() -> Draft {
@@ -273,7 +271,6 @@ async fn an_edit_is_held_to_the_same() {
         (json!({ "free": { "any": u64::MAX } }), "free.any: "),
         (json!({ "either": 100.0 }), "either"),
         (json!({ "to": ["DE99", null] }), "to: it is a list"),
-        (json!({ "seven": 7 }), "seven: it does not come back"),
         (json!({ "unordered": [1, 2, 3, 4, 5] }), "unordered"),
     ] {
         let error = refused(edit).await;

@@ -2,6 +2,7 @@
 
 mod emit;
 mod parse;
+mod skipped;
 
 use proc_macro2::TokenStream;
 

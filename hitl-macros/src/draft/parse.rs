@@ -5,6 +5,7 @@ use quote::ToTokens;
 use syn::{Attribute, Fields, GenericParam, Generics, Index, Item, Member, Meta, Path, Result, Token, Type};
 use syn::{parse::Parser, punctuated::Punctuated};
 
+use super::skipped;
 use crate::{diagnostics::Errors, names};
 
 /// What `#[draft]` derives.
@@ -52,7 +53,7 @@ pub(crate) fn parse(args: TokenStream, item: TokenStream, errors: &mut Errors) -
     match item {
         Item::Struct(mut item) => {
             let attrs = attributes(&mut item.attrs, errors);
-            let shape = Shape::Struct(fields(&mut item.fields, errors));
+            let shape = Shape::Struct(fields(&mut item.fields, skipped::has_default(&item.attrs), errors));
             Ok(attrs.of(item.ident.clone(), item.generics.clone(), shape, item.into_token_stream(), errors))
         }
         Item::Enum(mut item) => {
@@ -60,7 +61,7 @@ pub(crate) fn parse(args: TokenStream, item: TokenStream, errors: &mut Errors) -
             let variants = item.variants.iter_mut().map(|variant| Variant {
                 name: variant.ident.clone(),
                 cfgs: cfgs(&variant.attrs),
-                fields: fields(&mut variant.fields, errors),
+                fields: fields(&mut variant.fields, false, errors),
             });
             let shape = Shape::Enum(variants.collect());
             Ok(attrs.of(item.ident.clone(), item.generics.clone(), shape, item.into_token_stream(), errors))
@@ -126,7 +127,8 @@ fn attributes(attrs: &mut [Attribute], errors: &mut Errors) -> Attributes {
     Attributes { cfgs, names_serde, names_schemars }
 }
 
-fn fields(fields: &mut Fields, errors: &mut Errors) -> Vec<Field> {
+/// `has_default`: whether what the JSON lacks comes from the type's own `Default`.
+fn fields(fields: &mut Fields, has_default: bool, errors: &mut Errors) -> Vec<Field> {
     let parse = |(i, field): (usize, &mut syn::Field)| {
         let (member, text) = match &field.ident {
             Some(name) => (Member::Named(name.clone()), names::plain(name)),
@@ -138,11 +140,9 @@ fn fields(fields: &mut Fields, errors: &mut Errors) -> Vec<Field> {
                 says_foreign(attr, &text, &mut foreign, errors);
                 return false;
             }
-            if attr.path().is_ident("serde") {
-                refuse_skipped(attr, &text, errors);
-            }
             true
         });
+        skipped::refuse(&field.attrs, &text, has_default, errors);
         Field { member, text, cfgs: cfgs(&field.attrs), ty: field.ty.clone(), foreign }
     };
     fields.iter_mut().enumerate().map(parse).collect()
@@ -162,19 +162,6 @@ fn says_foreign(attr: &Attribute, field: &str, foreign: &mut bool, errors: &mut 
         errors.on(&attr.meta, format!("field `{field}` is marked `#[draft(foreign)]` twice"));
     }
     *foreign = true;
-}
-
-/// Nobody sees what is not written, and nobody signs it.
-fn refuse_skipped(attr: &Attribute, field: &str, errors: &mut Errors) {
-    for word in ["skip", "skip_serializing", "skip_deserializing"] {
-        if let Some(word) = has_word(attr, word) {
-            let said = word.to_string();
-            errors.on(
-                word,
-                format!("field `{field}` is left out with `{said}`, so nobody would see or sign it: write it, or take it out of the draft"),
-            );
-        }
-    }
 }
 
 /// A word among an attribute's arguments.

@@ -304,10 +304,16 @@ fn call(node: &Node, given: &TokenStream, args: &Ident) -> TokenStream {
     if lends {
         called = quote_spanned!(spans::at(ident.span())=> async move { #called.await });
     }
-    // What is only named is a field, too: rustc says so under the word, or that it is none.
-    let named = node.args.interrupt.iter().flat_map(|rule| rule.show.iter().chain(&rule.unsigned));
-    let named = named.filter(|name| !node.params.iter().any(|param| param.field == names::plain(name)));
-    let named = named.map(|name| quote!(let _ = &#fields.#name;));
+    // What is only named is a field, too: rustc says so under the word, or that it is none, or no draft.
+    let rules = node.args.interrupt.iter();
+    let shown = rules.clone().flat_map(|rule| &rule.show).map(|name| {
+        // A local of its own, under which rustc says that its type cannot be signed.
+        let local = Ident::new("shown", spans::at(name.span()));
+        quote!({ let #local = &#fields.#name; ::hitl::__private::shown(#local) };)
+    });
+    let unsigned = rules.flat_map(|rule| &rule.unsigned);
+    let unsigned = unsigned.filter(|name| !node.params.iter().any(|param| param.field == names::plain(name)));
+    let named = shown.chain(unsigned.map(|name| quote!(let _ = &#fields.#name;)));
     quote! {
         let #fields = #args.fields;
         #(#named)*

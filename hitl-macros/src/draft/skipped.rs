@@ -1,0 +1,136 @@
+//! Fields that the JSON of a draft leaves out: a reviewer would neither see nor sign them.
+
+use proc_macro2::Ident;
+use quote::ToTokens as _;
+use syn::{Attribute, Expr, ExprLit, Lit, Meta, Token, parse::Parser as _, punctuated::Punctuated};
+
+use crate::diagnostics::Errors;
+
+/// Predicates that hold for one value alone, which the type's own `Default` restores: nothing is hidden.
+const EMPTY: [[&str; 2]; 7] = [
+    ["Option", "is_none"],
+    ["Vec", "is_empty"],
+    ["VecDeque", "is_empty"],
+    ["String", "is_empty"],
+    ["str", "is_empty"],
+    ["BTreeMap", "is_empty"],
+    ["BTreeSet", "is_empty"],
+];
+
+/// Refuses each way in which serde leaves a field out, unless the value that is left out is the empty one of its type.
+///
+/// `skip_serializing_if` with any other predicate hides a value that `default` computes when the journal is read, which may
+/// be another one by then.
+pub(super) fn refuse(attrs: &[Attribute], field: &str, has_default: bool, errors: &mut Errors) {
+    let words: Vec<Meta> = attrs.iter().flat_map(words).collect();
+    let word = |name: &str| words.iter().find(|word| word.path().is_ident(name));
+    for name in ["skip", "skip_serializing", "skip_deserializing"] {
+        if let Some(word) = word(name) {
+            errors.on(
+                word,
+                format!(
+                    "field `{field}` is left out with `{name}`, so nobody would see or sign it: write it, or take it out of the draft"
+                ),
+            );
+        }
+    }
+    let Some(skip) = word("skip_serializing_if") else { return };
+    let restores = match word("default") {
+        Some(default) => matches!(default, Meta::Path(_)),
+        None => !has_default,
+    };
+    if !(restores && is_empty(skip)) {
+        errors.on(
+            skip,
+            format!(
+                "field `{field}` is left out of the JSON where this holds, so a reviewer would neither see nor sign its value: remove it, or let `{field}` be an `Option` with `#[serde(default, skip_serializing_if = \"Option::is_none\")]`"
+            ),
+        );
+    }
+}
+
+/// Returns whether a type's attributes have serde take what is missing from its `Default`.
+pub(super) fn has_default(attrs: &[Attribute]) -> bool {
+    attrs.iter().flat_map(words).any(|word| word.path().is_ident("default"))
+}
+
+/// Returns whether a predicate says that a value is the empty one of its type.
+fn is_empty(skip: &Meta) -> bool {
+    let Meta::NameValue(skip) = skip else { return false };
+    let Expr::Lit(ExprLit { lit: Lit::Str(path), .. }) = &skip.value else { return false };
+    let Ok(path) = path.parse::<syn::Path>() else { return false };
+    let names: Vec<&Ident> = path.segments.iter().map(|segment| &segment.ident).collect();
+    let [.., ty, predicate] = names.as_slice() else { return false };
+    let is_std = names.len() == 2 || ["std", "core", "alloc"].iter().any(|root| names[0] == root);
+    is_std && EMPTY.iter().any(|[of, is]| *ty == of && *predicate == is)
+}
+
+/// Returns the arguments of each `#[serde(…)]` that an attribute is or, as `#[cfg_attr(…, serde(…))]`, may become. What
+/// serde itself would not understand is left to serde.
+fn words(attr: &Attribute) -> Vec<Meta> {
+    of_meta(&attr.meta)
+}
+
+fn of_meta(meta: &Meta) -> Vec<Meta> {
+    let Meta::List(list) = meta else { return Vec::new() };
+    if list.path.is_ident("serde") {
+        return each(list.tokens.to_token_stream());
+    }
+    if !list.path.is_ident("cfg_attr") {
+        return Vec::new();
+    }
+    each(list.tokens.to_token_stream()).iter().skip(1).flat_map(of_meta).collect()
+}
+
+fn each(arguments: proc_macro2::TokenStream) -> Vec<Meta> {
+    let parsed = Punctuated::<Meta, Token![,]>::parse_terminated.parse2(arguments);
+    parsed.map(|metas| metas.into_iter().collect()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use quote::quote;
+    use syn::parse_quote;
+
+    use super::*;
+
+    fn refused(attr: Attribute, has_default: bool) -> bool {
+        let mut errors = Errors::default();
+        refuse(&[attr], "rate", has_default, &mut errors);
+        !errors.is_empty()
+    }
+
+    #[test]
+    fn what_is_left_out_must_be_the_empty_value() {
+        for fine in [
+            quote!(default, skip_serializing_if = "Option::is_none"),
+            quote!(skip_serializing_if = "Option::is_none"),
+            quote!(skip_serializing_if = "::std::vec::Vec::is_empty", default),
+            quote!(rename = "r", default = "rate"),
+            quote!(with = "cents", alias = "r"),
+        ] {
+            assert!(!refused(parse_quote!(#[serde(#fine)]), false), "{fine}");
+        }
+        for hidden in [
+            quote!(skip),
+            quote!(default, skip_serializing),
+            quote!(skip_deserializing),
+            quote!(default, skip_serializing_if = "is_todays_rate"),
+            quote!(default = "rate", skip_serializing_if = "Option::is_none"),
+            quote!(default, skip_serializing_if = "rates::Option::is_none"),
+            quote!(default, skip_serializing_if = "Rate::is_empty"),
+        ] {
+            assert!(refused(parse_quote!(#[serde(#hidden)]), false), "{hidden}");
+            assert!(
+                refused(parse_quote!(#[cfg_attr(feature = "serde", doc = "x", serde(#hidden))]), false),
+                "{hidden}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_default_of_a_type_restores_no_empty_value() {
+        assert!(refused(parse_quote!(#[serde(skip_serializing_if = "Option::is_none")]), true));
+        assert!(!refused(parse_quote!(#[serde(default, skip_serializing_if = "Option::is_none")]), true));
+    }
+}
