@@ -11,7 +11,7 @@ use super::{
     Agent, CLOCK_SKEW_MS, Finding, FindingKind, Graph, Unchecked,
     drive::context,
     fit::holds,
-    graph::GraphFold,
+    graph::{GraphFold, LaneOf},
     route::{self, Entry as NodeEntry},
     terms::{self, Terms},
     turn,
@@ -19,14 +19,10 @@ use super::{
 use crate::{
     Digest, Place, ThreadId,
     graph::EdgeKind,
-    journal::{
-        At, Decision, Entry, Event, Fold, FoldError, Lane, LaneId, OpenAt, Reason, Settlement, To, copy,
-    },
+    journal::{At, Decision, Entry, Event, Fold, FoldError, LaneId, OpenAt, Reason, Settlement, To, copy},
     state::{Fields, State},
     store::Record,
 };
-
-type LaneOf<G> = Lane<<<G as Graph>::State as State>::Fields>;
 
 /// A journal on its way from the first entry to the last.
 pub(super) struct Replay<'a, G: Graph> {
