@@ -380,7 +380,7 @@ impl<S: State> Fold<S> {
             Decision::Edit { after, .. } if let Some(Proposal::Made { roles, .. }) = proposal => {
                 self.take(id, &Values::from([(field.clone(), after.clone())]), None)?;
                 let (roles, draft) = (roles.clone(), after.clone());
-                self.propose(id, Pending { field, by, roles, draft, shown, covered, signs: true })?;
+                self.propose(id, Pending { field, by, opened, roles, draft, shown, covered, signs: true })?;
                 (signed, brings) = (false, None);
             }
             Decision::Edit { after, signed, .. } => {
