@@ -136,7 +136,7 @@ impl<G: Graph> Agent<G> {
     ) -> Result<GraphFold<G>, drive::Stopped> {
         let now = self.inner.clock.now_ms();
         let leased = post.fold.is_leased(now);
-        if let Some(until_ms) = post.met_until_ms(now).filter(|_| post.is_pending()) {
+        if let Some(until_ms) = post.leased_until_ms(now).filter(|_| post.is_pending()) {
             // Its runner is of other code, which could not go on with what this program makes of the thread.
             return Err(Error::OtherCode { thread: post.fold.thread.clone(), until_ms }.into());
         }

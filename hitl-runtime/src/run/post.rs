@@ -114,9 +114,10 @@ impl<G: Graph> Post<G> {
         self.met_until_ms = self.fold.leased_until_ms();
     }
 
-    /// Until when a runner has the thread that this program has only moved in memory so far.
-    pub(super) fn met_until_ms(&self, now_ms: u64) -> Option<u64> {
-        self.met_until_ms.filter(|until_ms| *until_ms > now_ms)
+    /// Until when a runner has the thread, as it is stored or as taking it over has moved it.
+    pub(super) fn leased_until_ms(&self, now_ms: u64) -> Option<u64> {
+        let until_ms = self.met_until_ms.or(self.fold.leased_until_ms());
+        until_ms.filter(|until_ms| *until_ms > now_ms)
     }
 
     /// Takes back what a push that failed has done to the thread: reads it again as it is stored, and then what is on its

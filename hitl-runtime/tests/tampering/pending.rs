@@ -190,3 +190,30 @@ async fn an_edit_in_an_adopted_thread_goes_on() {
         agent.verify(&id("t")).await.unwrap();
     }
 }
+
+/// An edit leads where the graph leads its draft: `verify` takes no other node for it, though the thread might stand there.
+#[tokio::test]
+async fn an_edit_that_leads_elsewhere_is_named() {
+    let from = r#""from":{"after":"propose"}"#;
+    for (what, old, new) in [
+        ("nothing", "", ""),
+        ("another node", r#""to":"measure""#, r#""to":"pay_large""#),
+        ("an effect", r#""to":"measure""#, r#""to":"pay_small""#),
+        ("another source", from, r#""from":{"at":"measure"}"#),
+    ] {
+        let (store, till) = (MemoryStore::new(), Till::default());
+        let agent = edited(&store, &till, None).await;
+        let mut records = read(&store, &id("t")).await;
+        let is_edit = |record: &Record| record.body.windows(6).any(|part| part == br#"{"edit"#);
+        let at = records.iter().position(is_edit).unwrap();
+        // Nothing after it can follow.
+        records.truncate(at + 1);
+        records[at].body = super::attacks::replace(&records[at].body, old, new);
+        super::attacks::relink(&id("t"), &mut records);
+        write(&store, &id("t"), records).await;
+        let found = agent.audit(&id("t"), None).await.unwrap().findings;
+        let found: Vec<_> = found.iter().map(|finding| (finding.place, finding.kind)).collect();
+        let expected = if what == "nothing" { vec![] } else { vec![(at as u64, hitl::FindingKind::Route)] };
+        assert_eq!(found, expected, "{what}");
+    }
+}
