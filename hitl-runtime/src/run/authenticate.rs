@@ -5,7 +5,7 @@
 
 use futures_util::future::{BoxFuture, try_join_all};
 
-use super::{Agent, Graph, graph::GraphFold, route};
+use super::{Agent, Graph, HistoryEntry, graph::GraphFold, route};
 use crate::{
     Digest, Error, Place, StoreError, ThreadId,
     journal::{
@@ -146,6 +146,50 @@ impl<G: Graph> Agent<G> {
             authentication.read(&page).await.map_err(|(place, e)| refused(thread, place, e))?;
         }
         authentication.end().map_err(|(place, e)| refused(thread, place, e))
+    }
+
+    /// [`Agent::history`] for whoever is shown it: where there are keys, its entries are authentic.
+    pub(crate) async fn authentic_history(
+        &self,
+        thread: &ThreadId,
+        from: Place,
+        limit: usize,
+    ) -> Result<Vec<HistoryEntry>, Error> {
+        let entries = self.history(thread, from, limit).await?;
+        if let (Some(keys), Some(first), Some(last)) = (&self.inner.keys, entries.first(), entries.last()) {
+            let checked: BoxFuture<'_, _> =
+                Box::pin(self.authenticate_page(keys, thread, first.place, last.place));
+            checked.await?;
+        }
+        Ok(entries)
+    }
+
+    async fn authenticate_page(
+        &self,
+        keys: &JournalKeys,
+        thread: &ThreadId,
+        first: Place,
+        last: Place,
+    ) -> Result<(), Error> {
+        let before = match first.checked_sub(1) {
+            Some(before) => {
+                self.inner.store.entries(thread, before, 1).await?.first().map(|record| record.hash)
+            }
+            None => None,
+        };
+        let (mut authentication, mut next) = (Authentication::new(keys, thread, before), first);
+        while next <= last {
+            let mut page = self.inner.store.entries(thread, next, 256).await?;
+            let Some(end) = page.last().map(|record| record.place) else { break };
+            next = end.saturating_add(1);
+            page.retain(|record| record.place <= last);
+            if page.iter().any(|record| split(&record.body).is_none()) {
+                // Somebody vouches for it further on, or nobody does.
+                return self.authenticate_whole(thread).await;
+            }
+            authentication.read(&page).await.map_err(|(place, e)| refused(thread, place, e))?;
+        }
+        Ok(())
     }
 
     /// Sees that each signature stands in a verdict of a key for verdicts. A runner's key signs snapshots, and must not be
