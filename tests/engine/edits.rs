@@ -161,6 +161,36 @@ async fn an_edit_of_nothing_is_refused_on_every_channel() {
     assert_eq!(agent.verify(&"t".parse().unwrap()).await.unwrap(), before, "nothing moved");
 }
 
+/// The evidence says that a verdict was previewed where the same operator was shown this very one.
+#[tokio::test]
+async fn a_verdict_says_whether_it_was_previewed() {
+    let approve = json!("approve");
+    let reject = json!({ "reject": { "reason": "other", "note": "" } });
+    for (shown, by, previewed) in [
+        (None, "mara", false),
+        (Some(&approve), "mara", true),
+        (Some(&approve), "noor", false),
+        (Some(&reject), "mara", false),
+    ] {
+        let agent = CallAgent::new(MemoryStore::new());
+        let digest = waiting(&agent).await;
+        let act = async |request: serde_json::Value, name: &str| {
+            agent.act(Request::read(request, None).unwrap(), Some(&clerk(name))).await.unwrap()
+        };
+        if let Some(verdict) = shown {
+            act(json!({ "action": "preview", "thread_id": "t", "digest": digest, "verdict": verdict }), by)
+                .await;
+        }
+        act(json!({ "action": "approve", "thread_id": "t", "digest": digest }), "mara").await;
+        let entries = agent.history(&"t".parse().unwrap(), 0, 100).await.unwrap();
+        let evidence = entries.iter().find_map(|entry| match &entry.event {
+            hitl::journal::Event::Decided { evidence, .. } => evidence.clone(),
+            _ => None,
+        });
+        assert_eq!(evidence.unwrap().previewed, previewed, "{shown:?} by {by}");
+    }
+}
+
 #[tokio::test]
 async fn a_name_that_could_pass_for_another_signs_nothing() {
     let agent = CallAgent::new(MemoryStore::new());

@@ -431,6 +431,50 @@ async fn a_sweep_fails_the_thread_that_cannot_be_read() {
     }
 }
 
+/// What is written in a node's stead when the program's own code fails on its values bears a MAC like the rest, and is
+/// linked to the entries that stay.
+#[tokio::test]
+async fn what_user_code_spoils_is_authenticated_all_the_same() {
+    use hitl::journal::{JournalKey, JournalKeys};
+
+    let keys = || JournalKeys::new(JournalKey::new([7; 32]).unwrap());
+    // Taken back while it runs.
+    for place in [Place::Reducer, Place::NotANumber, Place::Guard] {
+        let tag: &str = &format!("keyed-{place:?}");
+        let agent = Hostile::new(MemoryStore::new()).journal_keys(keys());
+        arm(place, tag);
+        let turn = agent.start(tag, input(tag)).await.unwrap();
+        assert!(matches!(turn, HostileTurn::Failed(_)), "{place:?}: {turn}");
+        disarm(place, tag);
+        let id = hitl::ThreadId::new(tag).unwrap();
+        agent.verify(&id).await.unwrap();
+        let HostileTurn::Send(review) = agent.resume(tag).await.unwrap() else { panic!("{place:?}") };
+        let turn = review.approve(&mara()).await.unwrap();
+        assert!(matches!(turn, HostileTurn::Done(_)), "{place:?}: {turn}");
+        agent.verify(&id).await.unwrap();
+    }
+    // Given up by a sweep, which cannot read it.
+    let (tag, store, clock) = ("keyed-sweep", MemoryStore::new(), ManualClock::at_ms(1_000_000));
+    let dead = Abandoned::new(store.clone()).clock(clock.clone()).journal_keys(keys());
+    arm(Place::Hangs, tag);
+    tokio::spawn(async move { dead.start(tag, input(tag)).await });
+    let agent = Abandoned::new(store.clone()).clock(clock.clone()).journal_keys(keys());
+    while agent.store().threads(Some(Standing::Running), None, 10).await.unwrap().items.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    clock.advance(Duration::from_secs(31));
+    disarm(Place::Hangs, tag);
+    arm(Place::Reducer, tag);
+    let swept = agent.sweep().await.unwrap();
+    assert!(matches!(&swept[..], [Noticed::Moved { standing: Standing::Failed, .. }]), "{swept:?}");
+    disarm(Place::Reducer, tag);
+    let id = hitl::ThreadId::new(tag).unwrap();
+    agent.verify(&id).await.unwrap();
+    let turn = agent.resume(tag).await.unwrap();
+    assert!(matches!(&turn, AbandonedTurn::Done(sum) if sum == "2"), "{turn}");
+    agent.verify(&id).await.unwrap();
+}
+
 #[cfg(feature = "cli")]
 mod at_a_shell {
     use std::{

@@ -70,9 +70,27 @@ impl Covers {
         let mut node = 0;
         while node < nodes.len() {
             covers.settle(node, &mut nodes[node]);
+            if let Some(interrupt) = &spec.nodes[node].interrupt
+                && let Some(field) = names.find(interrupt.field)
+            {
+                // An earlier signature of the field does not outlive a later "no", or a question.
+                nodes[node].stopped.unsigns = covers.of(field);
+            }
             node += 1;
         }
         covers
+    }
+
+    /// Those of one field.
+    const fn of(&self, field: usize) -> Bits {
+        let (mut of, mut number) = (Bits::NONE, 0);
+        while number < self.count {
+            if self.all[number].field == field {
+                of = of.with(number);
+            }
+            number += 1;
+        }
+        of
     }
 
     /// Two reviews may give the same cover: what either shows ends it.

@@ -49,6 +49,8 @@ pub(super) enum Unsigned {
     Spent,
     /// It was; then the review before this node signed the field anew, and not for this effect.
     Replaced(usize),
+    /// It was; then whoever was asked before this node did not sign the field again.
+    Refused(usize),
     /// It was; then a reducer made one value of those that several branches wrote.
     Mixed,
     /// It was; then a reducer joined it with what the items of this `for` wrote.
@@ -209,6 +211,9 @@ impl<const N: usize> Path<N> {
                             Some(field) => Unsigned::Rewritten(node, field),
                             None => Unsigned::Replaced(node),
                         }
+                    }
+                    (_, Point::Node(node)) if !runs && from.stopped.unsigns.has(number) => {
+                        Unsigned::Refused(node)
                     }
                     (EdgeKind::Fork { fork, .. }, _) => Unsigned::Item(fork),
                     (EdgeKind::Empty { fork }, _) => Unsigned::Gathered(fork),

@@ -124,6 +124,10 @@ pub(super) const fn unsigned<const N: usize>(
             let review = spec.nodes[review].name;
             text.add(&["the review before `", review, "` comes last, and does not cover it: "]);
         }
+        Unsigned::Refused(review) => {
+            let review = spec.nodes[review].name;
+            text.add(&["its signature ends where the review before `", review, "` is not granted: "]);
+        }
         Unsigned::Mixed => {
             text.add(&["`", told.name, "` is put together from several branches after they had it signed: "]);
         }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, Each, Place, Proposer, Question, Rejection, To};
+use super::{Digest, Each, Place, Proposer, Question, Rejection, To, entry};
 
 /// One coming to a node: from the entry that led there to the entry that leads away.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -88,6 +88,9 @@ pub(crate) struct OpenAt {
     /// The fields that are shown beside the draft.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) shows: Vec<String>,
+    /// Whether it takes an edit.
+    #[serde(default = "entry::is_editable", skip_serializing_if = "Clone::clone")]
+    pub(crate) edit: bool,
 }
 
 fn is_none_yet(n: &u64) -> bool {

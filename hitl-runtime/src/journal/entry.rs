@@ -173,6 +173,9 @@ pub enum Event {
         /// The fields that are shown beside the draft and signed with it.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         shows: Vec<String>,
+        /// Whether the review takes an edit.
+        #[serde(default = "is_editable", skip_serializing_if = "Clone::clone")]
+        edit: bool,
     },
     /// An open review was brought up again.
     Reminded {
@@ -336,6 +339,11 @@ impl Event {
 
 fn is_verified(unverified: &bool) -> bool {
     !unverified
+}
+
+/// A review takes an edit unless its entry says otherwise.
+pub(super) fn is_editable() -> bool {
+    true
 }
 
 fn is_root(lane: &LaneId) -> bool {

@@ -37,6 +37,9 @@ pub struct Evidence {
     /// The role that the verdict needed, and that the operator held. The agent fills it in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
+    /// The other roles that the act needed, and that the operator held, where it needed several. The agent fills them in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub further_roles: Vec<String>,
     /// The channel that the verdict came through: `api` for a call of the library, `cli`, `http`, `ws`, or a name of
     /// yours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -59,7 +62,14 @@ impl Evidence {
     pub(crate) fn of(operator: &Operator, role: Option<&str>) -> Box<Self> {
         let given = operator.evidence().cloned().unwrap_or_default();
         let channel = given.channel.clone().or_else(|| Some(Self::LIBRARY.to_owned()));
-        Box::new(Self { role: role.map(str::to_owned), channel, ..given })
+        Box::new(Self { role: role.map(str::to_owned), further_roles: Vec::new(), channel, ..given })
+    }
+
+    /// The same of an act that needed several roles.
+    pub(crate) fn of_roles(operator: &Operator, roles: &[String]) -> Box<Self> {
+        let (first, further) = roles.split_first().unzip();
+        let evidence = Self::of(operator, first.map(String::as_str));
+        Box::new(Self { further_roles: further.unwrap_or_default().to_vec(), ..*evidence })
     }
 }
 

@@ -216,11 +216,13 @@ impl<S: State> Fold<S> {
                 covers,
                 shows,
                 proposed,
+                edit,
                 ..
             } => {
                 self.opened(*lane, field);
                 let at = &mut self.lane(*lane)?.at;
-                let visit = moved(at)?;
+                // Where new code asks again for what was signed already, it is not signed any more.
+                let visit = Visit { signed: false, ..moved(at)? };
                 *at = At::Paused(Box::new(OpenAt {
                     visit,
                     field: field.clone(),
@@ -234,6 +236,7 @@ impl<S: State> Fold<S> {
                     proposed: proposed.clone(),
                     covers: covers.clone(),
                     shows: shows.clone(),
+                    edit: *edit,
                 }));
             }
             Event::Reminded { lane, times, .. } => match &mut self.lane(*lane)?.at {
@@ -377,7 +380,7 @@ impl<S: State> Fold<S> {
             Decision::Edit { after, .. } if let Some(Proposal::Made { roles, .. }) = proposal => {
                 self.take(id, &Values::from([(field.clone(), after.clone())]), None)?;
                 let (roles, draft) = (roles.clone(), after.clone());
-                self.propose(id, Pending { field, by, roles, draft, shown, covered, signs: true })?;
+                self.propose(id, Pending { field, by, opened, roles, draft, shown, covered, signs: true })?;
                 (signed, brings) = (false, None);
             }
             Decision::Edit { after, signed, .. } => {

@@ -14,9 +14,9 @@ use std::{
 };
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::value::RawValue;
+use serde_json::{Value, value::RawValue};
 
-use super::{Fold, FoldError, LaneId, OpenAt, Place, Values, digest::from_text};
+use super::{Digest, Fold, FoldError, LaneId, Map, OpenAt, Place, Subject, Values, digest::from_text};
 use crate::state::{FieldError, Fields, State};
 
 /// Where a field's value came from, and so where an edit of it goes on from.
@@ -104,6 +104,9 @@ pub struct Proposer {
 pub(crate) struct Pending {
     pub(crate) field: String,
     pub(crate) by: Proposer,
+    /// Where the review was opened that it was made at.
+    #[serde(default)]
+    pub(crate) opened: Place,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) roles: Vec<String>,
     /// The edited draft.
@@ -274,6 +277,34 @@ impl Sources {
 }
 
 impl Pending {
+    /// Whether this is the digest of the edited draft, with what was shown and covered beside it before a node.
+    pub(crate) fn digest_is<S: State>(&self, fold: &Fold<S>, node: &str, wanted: Digest) -> bool {
+        let json = |raw: &RawValue| serde_json::from_str::<Value>(raw.get());
+        let Ok(draft) = json(&self.draft) else { return false };
+        let shown: Result<Map, _> = self
+            .shown
+            .iter()
+            .map(|(field, raw)| Ok::<_, serde_json::Error>((field.clone(), json(raw)?)))
+            .collect();
+        let Ok(shown) = shown.map(Value::Object) else { return false };
+        // A review that shows fields of which none is written differs from one that shows none.
+        [Some(&shown), None].into_iter().any(|shown| {
+            let is_whole = shown.is_some() || self.shown.is_empty();
+            let subject = Subject {
+                thread: fold.thread.as_str(),
+                id: &fold.id,
+                node,
+                field: &self.field,
+                place: self.opened,
+                requester: fold.requester.as_deref(),
+                draft: &draft,
+                covers: &self.covered,
+                shown,
+            };
+            is_whole && subject.digest().is_ok_and(|digest| digest == wanted)
+        })
+    }
+
     /// Whether a review shows and covers nothing that the operator has not seen.
     pub(crate) fn has_seen<F: Fields>(&self, open: &OpenAt, fields: &F) -> Result<bool, FieldError> {
         let shown = values_of(&open.shows, fields)?;

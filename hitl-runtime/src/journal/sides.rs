@@ -86,12 +86,16 @@ impl<S: State> Fold<S> {
         let (at_fork, before_fork) =
             (self.lane(parent)?.signatures.clone(), self.lane(parent)?.before.clone());
         let (mut edits, mut writes) = (Vec::new(), Vec::new());
-        let (mut signed, mut spent) = (Vec::new(), Vec::new());
+        let (mut signed, mut spent, mut ended) = (Vec::new(), Vec::new(), Vec::new());
         for id in branches {
             let Some(branch) = self.lanes.remove(&id) else { continue };
             let around = self.lane(parent)?;
             around.keep_new(&before_fork, &branch.before);
             around.sources.act_with(&branch.sources);
+            if around.at.each().is_none() {
+                // What one branch was refused, or wrote anew, is not signed any more. An item begins without a signature.
+                ended.extend(at_fork.keys().filter(|field| !branch.signatures.contains_key(*field)).cloned());
+            }
             for (field, signature) in Arc::unwrap_or_clone(branch.signatures) {
                 let touched = branch.wrote.iter().any(|arrival| arrival.field == field);
                 if touched || !at_fork.get(&field).is_some_and(|before| before.is_same(&signature)) {
@@ -123,6 +127,7 @@ impl<S: State> Fold<S> {
                 }
             }
         }
+        ended.into_iter().for_each(|field| drop(signatures.remove(&field)));
         signatures.extend(signed);
         for field in lane.at.each().map(|each| each.into.clone()).unwrap_or_default() {
             if lane.fields.read(&field)?.is_none() {

@@ -165,7 +165,11 @@ impl Signatures {
 }
 
 /// Checks that a visit to a node may run on a signature, whatever its value: that its review was the node's own or covers
-/// it, that no other visit has spent it, and that what the node reads beside it was shown.
+/// it, by what was signed and by what this graph says, that no other visit has spent it, that this graph asks for no more
+/// than the rule that it was given under, and that what the node reads beside it was shown.
+///
+/// An effect that has begun in this visit is finished under the signature that it began on, whatever the rule is by now:
+/// asking anew would give it a second idempotency key.
 ///
 /// `entered` is the place of the entry that led to the node, if the thread is there by now.
 pub(crate) fn permits(
@@ -176,35 +180,77 @@ pub(crate) fn permits(
     signature: &Signature,
 ) -> Result<(), SignatureError> {
     // A journal may know the node by an older name.
-    let is = |name: &str, node: &NodeSpec| {
-        name == node.name || graph.renamed.iter().any(|(old, new)| *old == name && *new == node.name)
-    };
+    let is = |name: &str, node: &NodeSpec| is_called(graph, name, node);
     let is_own = is(&signature.node, node);
     let wants_own = node.interrupt.is_some_and(|interrupt| interrupt.field == field);
     if !is_own && (wants_own || !signature.covers.iter().any(|name| is(name, node))) {
         return Err(SignatureError::NotForNode { field, node: node.name, review: signature.node.clone() });
     }
-    if signature.spent.iter().any(|(name, visit)| is(name, node) && Some(*visit) != entered) {
+    // A name that neither this graph nor the review knows may be what a later version calls this very node.
+    let is_known = |name: &str| {
+        let of_review = name == signature.node || signature.covers.iter().any(|covered| covered == name);
+        of_review || graph.node_index(name).is_some() || graph.renamed.iter().any(|(old, _)| *old == name)
+    };
+    let spends = |name: &str| is(name, node) || !is_known(name);
+    if signature.spent.iter().any(|(name, visit)| spends(name) && Some(*visit) != entered) {
         return Err(SignatureError::Spent { field, node: node.name });
+    }
+    let has_begun = signature.spent.iter().any(|(name, visit)| is(name, node) && Some(*visit) == entered);
+    let reviews = reviews_of(graph, node, field, signature);
+    if !has_begun {
+        let covers = |review: &InterruptSpec| is_own || review.covers.contains(&node.name);
+        if !reviews.clone().all(|review| covers(&review)) {
+            return Err(SignatureError::NotForNode {
+                field,
+                node: node.name,
+                review: signature.node.clone(),
+            });
+        }
+        if !reviews.clone().all(|review| satisfies(&review, signature)) {
+            return Err(SignatureError::Weaker {
+                field,
+                node: node.name,
+                operator: signature.operator.clone(),
+            });
+        }
     }
     if node.interrupt.is_some() && !is_own {
         // What it reads is its own review's business.
         return Ok(());
     }
-    // Where that review is no more, those count that cover the node now.
-    let signed_before = graph.nodes.iter().find(|reviewed| is(&signature.node, reviewed));
-    let reviews = graph.nodes.iter().filter_map(|reviewed| reviewed.interrupt);
-    let covers_now = |review: &InterruptSpec| review.field == field && review.covers.contains(&node.name);
-    let review = signed_before
-        .and_then(|reviewed| reviewed.interrupt)
-        .or_else(|| reviews.into_iter().find(covers_now));
-    let unsigned = review.map_or(&[][..], |review| review.unsigned);
+    let unsigned = reviews.clone().next().map_or(&[][..], |review| review.unsigned);
     for read in node.reads.iter().filter(|read| read.kind != ReadKind::Approved) {
         if !signature.shows.iter().any(|shown| shown == read.field) && !unsigned.contains(&read.field) {
             return Err(SignatureError::NotShown { field, node: node.name, read: read.field });
         }
     }
     Ok(())
+}
+
+/// Whether a node of this graph is meant by a name, which may be an older one.
+fn is_called(graph: &GraphSpec, name: &str, node: &NodeSpec) -> bool {
+    name == node.name || graph.renamed.iter().any(|(old, new)| *old == name && *new == node.name)
+}
+
+/// The reviews of a graph whose signature another one counts for: the one that it was given before, or, where that is no
+/// more, each that covers the node now.
+pub(crate) fn reviews_of<'g>(
+    graph: &'g GraphSpec,
+    node: &'g NodeSpec,
+    field: &'g str,
+    signature: &Signature,
+) -> impl Iterator<Item = InterruptSpec> + Clone + use<'g> {
+    let signed_before = graph.nodes.iter().find(|reviewed| is_called(graph, &signature.node, reviewed));
+    let review = signed_before.and_then(|reviewed| reviewed.interrupt).filter(|review| review.field == field);
+    let all = graph.nodes.iter().filter_map(|reviewed| reviewed.interrupt);
+    let covering = all.filter(move |review| review.field == field && review.covers.contains(&node.name));
+    review.into_iter().chain(covering.filter(move |_| review.is_none()))
+}
+
+/// Whether a signature was given under no weaker rule than this one: in its role, and beside all that it shows.
+pub(crate) fn satisfies(review: &InterruptSpec, signature: &Signature) -> bool {
+    review.role.is_none_or(|role| signature.role.as_deref() == Some(role))
+        && review.shows.iter().all(|field| signature.shows.iter().any(|shown| shown == field))
 }
 
 /// Why a field has no proof.
@@ -240,6 +286,18 @@ pub enum SignatureError {
         field: &'static str,
         /// The node.
         node: &'static str,
+    },
+    /// It was signed under a weaker rule than this program's.
+    #[error(
+        "{operator} signed `{field}` under a weaker rule than this program asks for before `{node}` runs"
+    )]
+    Weaker {
+        /// The field.
+        field: &'static str,
+        /// The node.
+        node: &'static str,
+        /// The operator who signed it.
+        operator: String,
     },
     /// The node reads a field that nobody was shown.
     #[error("`{node}` reads `{read}`, which was not shown when `{field}` was signed")]
@@ -317,6 +375,51 @@ mod tests {
         renamed: &[("send", "wire"), ("reserve", "hold")],
     };
 
+    /// The same graph, in which `hold` covers `file` alone, and asks for more.
+    const NARROW: GraphSpec = GraphSpec {
+        nodes: &[
+            NodeSpec {
+                name: "hold",
+                reads: &[read("draft", ReadKind::Approved)],
+                interrupt: Some(InterruptSpec {
+                    role: Some("director"),
+                    covers: &["file"],
+                    shows: &["iban"],
+                    unsigned: &["memo"],
+                    ..InterruptSpec::of("draft")
+                }),
+                ..NodeSpec::BLANK
+            },
+            NODES[1],
+            NODES[2],
+            NODES[3],
+        ],
+        ..GRAPH
+    };
+
+    #[test]
+    fn a_signature_under_a_weaker_rule_permits_nothing_new() {
+        let given = |role: Option<&str>, shows: &[&str], spent: &[(&str, Place)]| Signature {
+            role: role.map(str::to_owned),
+            ..signature("hold", &["file"], shows, spent)
+        };
+        for node in [0, 2] {
+            let ask =
+                |signature: &Signature| permits(&NARROW, &NARROW.nodes[node], Some(7), "draft", signature);
+            let name = NARROW.nodes[node].name;
+            for weaker in [
+                given(None, &["iban"], &[]),
+                given(Some("clerk"), &["iban"], &[]),
+                given(Some("director"), &[], &[]),
+            ] {
+                let refused = ask(&weaker);
+                assert!(matches!(refused, Err(SignatureError::Weaker { .. })), "{name} {refused:?}");
+            }
+            assert!(ask(&given(Some("director"), &["iban"], &[])).is_ok(), "{name}");
+            assert!(ask(&given(Some("clerk"), &["iban"], &[(name, 7)])).is_ok(), "{name} has begun");
+        }
+    }
+
     /// A signature of the review before a node, for these others, with what has run on it.
     fn signature(node: &str, covers: &[&str], shows: &[&str], spent: &[(&str, Place)]) -> Signature {
         serde_json::from_value(json!({
@@ -348,6 +451,12 @@ mod tests {
         // A node with a review of its own runs on no other one, whatever that says.
         let all = signature("hold", &["wire", "file", "book"], &[], &[]);
         assert!(matches!(permitted("book", &all), Err(SignatureError::NotForNode { .. })));
+        // The journal says that what was signed covers it, and the code does not.
+        let forged = permits(&NARROW, &NODES[1], Some(7), "draft", &covering);
+        assert!(matches!(forged, Err(SignatureError::NotForNode { .. })), "{forged:?}");
+        // What has begun is finished.
+        let begun = signature("hold", &["wire"], &[], &[("wire", 7)]);
+        assert!(permits(&NARROW, &NODES[1], Some(7), "draft", &begun).is_ok());
         // The code covers `wire`, and the journal says that what was signed did not.
         let narrow = signature("hold", &[], &[], &[]);
         assert!(matches!(permitted("wire", &narrow), Err(SignatureError::NotForNode { .. })));
@@ -363,6 +472,13 @@ mod tests {
         // Under the name that the node had when it ran.
         let refused = permitted("wire", &spent(&[("send", 5)]));
         assert!(matches!(refused, Err(SignatureError::Spent { .. })), "{refused:?}");
+        // Under one that this graph does not know: a later version may have called it so.
+        let refused = permitted("wire", &spent(&[("transfer", 5)]));
+        assert!(matches!(refused, Err(SignatureError::Spent { .. })), "{refused:?}");
+        assert!(permitted("wire", &spent(&[("transfer", 7)])).is_ok(), "this very visit");
+        // What the review itself names is another effect, though this graph has it no more.
+        let gone = signature("hold", &["wire", "notify"], &[], &[("notify", 5)]);
+        assert!(permitted("wire", &gone).is_ok());
         let renamed = signature("reserve", &["send"], &[], &[]);
         assert!(permitted("wire", &renamed).is_ok() && permitted("hold", &renamed).is_ok());
     }

@@ -13,8 +13,8 @@ mod verdict;
 
 #[doc(hidden)]
 pub use approved::Signatures;
-pub(crate) use approved::permits;
 pub use approved::{Approved, SignatureError};
+pub(crate) use approved::{permits, reviews_of, satisfies};
 pub(crate) use conform::{Strictness, conforms};
 #[doc(hidden)]
 pub use draft::Comparison;

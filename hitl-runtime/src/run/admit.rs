@@ -8,14 +8,15 @@ use super::{
     fit::fit,
     graph::GraphFold,
     post::Post,
+    repropose::proposer,
     review_rule::ReviewRule,
     route,
     terms::{self, Terms},
     turn,
 };
 use crate::{
-    Digest, Error, ThreadId,
-    journal::{Event, Fold, LaneId, OpenAt},
+    Error, ThreadId,
+    journal::{Event, Fold, LaneId, OpenAt, Proposer},
     state::State,
     store::Tail,
 };
@@ -56,8 +57,9 @@ impl<G: Graph> Post<G> {
     pub(super) fn admit(&mut self) -> Result<(), Error> {
         let agent = self.agent.clone();
         if agent.has_met(&self.fold) {
-            return Ok(());
+            return if self.fold.ended { Ok(()) } else { self.reopen_all(Met::This) };
         }
+        self.note_lease();
         let found = fit::<G, G::State>(&self.fold);
         if !found.differences.is_empty() {
             let thread = self.fold.thread.clone();
@@ -73,40 +75,89 @@ impl<G: Graph> Post<G> {
             renamed: found.renamed,
             void: found.void,
         })?;
-        let open: Vec<(LaneId, OpenAt)> = self.fold.open().map(|(id, open)| (id, open.clone())).collect();
+        self.reopen_all(Met::Other)?;
+        found.again.into_iter().try_for_each(|lane| self.ask_again(lane))
+    }
+
+    /// Opens again what is open, where that is needed.
+    fn reopen_all(&mut self, met: Met) -> Result<(), Error> {
+        let is_due = |open: &OpenAt| met == Met::Other || !is_as_asked::<G>(open);
+        let open = self.fold.open().filter(|(_, open)| is_due(open));
+        let open: Vec<(LaneId, OpenAt)> = open.map(|(id, open)| (id, open.clone())).collect();
+        if met == Met::This && !open.is_empty() {
+            self.note_lease();
+        }
         open.into_iter().try_for_each(|(lane, open)| self.reopen(lane, &open))
+    }
+
+    /// Opens the review before a node whose signature was given under a weaker rule, and has ended.
+    fn ask_again(&mut self, lane: LaneId) -> Result<(), Error> {
+        let visit = self.fold.lanes.get(&lane).and_then(|lane| lane.at.visit());
+        let Some((_, entry)) = visit.and_then(|visit| route::node::<G>(&visit.node)) else { return Ok(()) };
+        let Some(interrupt) = entry.spec.interrupt else { return Ok(()) };
+        let rule = ReviewRule::new(&interrupt, self.agent.inner.clock.now_ms());
+        let proposed = proposer::<G>(&self.fold, lane, interrupt.field);
+        self.open(lane, entry, rule, proposed)
     }
 
     /// What was signed is what runs, under the rule that the program asks for: a review is opened again where what is
     /// signed has become something else, or where its rule has changed. Code that asks for more never meets a review
-    /// that asks for less.
+    /// that asks for less, be it an old one or one that somebody has written into the journal.
     fn reopen(&mut self, lane: LaneId, open: &OpenAt) -> Result<(), Error> {
         let Some((_, entry)) = route::node::<G>(&open.visit.node) else { return Ok(()) };
         let (Some(interrupt), Some(reviewed)) = (entry.spec.interrupt, entry.reviewed) else { return Ok(()) };
-        let (node, field) = (open.visit.node.clone(), interrupt.field);
-        let draft = turn::draft::<G>(&self.fold, lane, field, reviewed)?;
-        let (covers, shows) = terms::of(entry.spec.name, &interrupt);
-        let digest = |fold: &GraphFold<G>, place| -> Result<Digest, Error> {
-            let terms = Terms { node: &node, field, place, covers: &covers, shows: &shows };
-            terms.digest(fold, lane, &draft).map_err(|e| turn::unsignable(&fold.thread, field, e))
-        };
-        let rule = ReviewRule::in_program(open, &interrupt);
-        let same = field == open.field && rule == ReviewRule::opened(open);
-        if same && digest(&self.fold, open.place)? == open.digest {
-            return Ok(());
+        if is_as_asked::<G>(open) {
+            let draft = turn::draft::<G>(&self.fold, lane, interrupt.field, reviewed)?;
+            let digest = Terms::of_open(open).digest(&self.fold, lane, &draft);
+            let digest = digest.map_err(|e| turn::unsignable(&self.fold.thread, interrupt.field, e))?;
+            if digest == open.digest {
+                return Ok(());
+            }
         }
-        let digest = digest(&self.fold, self.fold.next)?;
+        self.open(lane, entry, ReviewRule::in_program(open, &interrupt), open.proposed.clone())
+    }
+
+    /// Opens a review as this program asks for it.
+    fn open(
+        &mut self,
+        lane: LaneId,
+        entry: &route::Entry<G>,
+        rule: ReviewRule,
+        proposed: Option<Proposer>,
+    ) -> Result<(), Error> {
+        let (Some(interrupt), Some(reviewed)) = (entry.spec.interrupt, entry.reviewed) else { return Ok(()) };
+        let (node, field) = (entry.spec.name, interrupt.field);
+        let draft = turn::draft::<G>(&self.fold, lane, field, reviewed)?;
+        let (covers, shows) = terms::of(node, &interrupt);
+        let terms = Terms { node, field, place: self.fold.next, covers: &covers, shows: &shows };
+        let digest = terms.digest(&self.fold, lane, &draft);
+        let digest = digest.map_err(|e| turn::unsignable(&self.fold.thread, field, e))?;
         self.push(Event::Paused {
-            node: node.clone(),
+            node: node.to_owned(),
             lane,
             field: field.to_owned(),
             digest,
             role: rule.role,
             deadline_ms: rule.deadline_ms,
             remind_ms: rule.remind_ms,
-            proposed: open.proposed.clone(),
+            proposed,
             covers,
             shows,
+            edit: interrupt.edit,
         })
     }
+}
+
+/// The code that a thread was last moved by.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Met {
+    This,
+    Other,
+}
+
+/// Whether an open review is the one that this program asks for; so is one that the program does not know.
+fn is_as_asked<G: Graph>(open: &OpenAt) -> bool {
+    route::node::<G>(&open.visit.node)
+        .and_then(|(_, entry)| Some((entry.spec.name, entry.spec.interrupt?)))
+        .is_none_or(|(node, interrupt)| ReviewRule::is_as_asked(open, node, &interrupt))
 }

@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 
 use super::{
     Clock, Graph, SystemClock, activity::Drives, fingerprint::fingerprint, graph::GraphFold,
-    lease::Sightings, listen::Listeners, refused::strict,
+    lease::Sightings, listen::Listeners, previews::Previews, refused::strict,
 };
 use crate::{Error, OpenReview, Page, Store, ThreadId, journal::JournalKeys, store::Tail};
 
@@ -46,6 +46,7 @@ pub(crate) struct Inner<G: Graph> {
     pub(crate) drives: Arc<Drives>,
     /// Leases that clocks ahead of ours have set.
     pub(crate) sightings: Arc<Sightings>,
+    pub(crate) previews: Arc<Previews>,
     pub(crate) keys: Option<JournalKeys>,
 }
 
@@ -88,6 +89,7 @@ impl<G: Graph> Agent<G> {
                 listeners: Arc::default(),
                 drives: Arc::default(),
                 sightings: Arc::default(),
+                previews: Arc::default(),
                 keys: None,
             }),
         }
@@ -198,6 +200,7 @@ impl<G: Graph> Agent<G> {
                 listeners: Arc::clone(&inner.listeners),
                 drives: Arc::clone(&inner.drives),
                 sightings: Arc::clone(&inner.sightings),
+                previews: Arc::clone(&inner.previews),
                 keys: inner.keys.clone(),
             });
         }

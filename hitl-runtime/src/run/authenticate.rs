@@ -5,7 +5,7 @@
 
 use futures_util::future::{BoxFuture, try_join_all};
 
-use super::{Agent, Graph, graph::GraphFold, route};
+use super::{Agent, Graph, HistoryEntry, graph::GraphFold, route};
 use crate::{
     Digest, Error, Place, StoreError, ThreadId,
     journal::{
@@ -148,6 +148,50 @@ impl<G: Graph> Agent<G> {
         authentication.end().map_err(|(place, e)| refused(thread, place, e))
     }
 
+    /// [`Agent::history`] for whoever is shown it: where there are keys, its entries are authentic.
+    pub(crate) async fn authentic_history(
+        &self,
+        thread: &ThreadId,
+        from: Place,
+        limit: usize,
+    ) -> Result<Vec<HistoryEntry>, Error> {
+        let entries = self.history(thread, from, limit).await?;
+        if let (Some(keys), Some(first), Some(last)) = (&self.inner.keys, entries.first(), entries.last()) {
+            let checked: BoxFuture<'_, _> =
+                Box::pin(self.authenticate_page(keys, thread, first.place, last.place));
+            checked.await?;
+        }
+        Ok(entries)
+    }
+
+    async fn authenticate_page(
+        &self,
+        keys: &JournalKeys,
+        thread: &ThreadId,
+        first: Place,
+        last: Place,
+    ) -> Result<(), Error> {
+        let before = match first.checked_sub(1) {
+            Some(before) => {
+                self.inner.store.entries(thread, before, 1).await?.first().map(|record| record.hash)
+            }
+            None => None,
+        };
+        let (mut authentication, mut next) = (Authentication::new(keys, thread, before), first);
+        while next <= last {
+            let mut page = self.inner.store.entries(thread, next, 256).await?;
+            let Some(end) = page.last().map(|record| record.place) else { break };
+            next = end.saturating_add(1);
+            page.retain(|record| record.place <= last);
+            if page.iter().any(|record| split(&record.body).is_none()) {
+                // Somebody vouches for it further on, or nobody does.
+                return self.authenticate_whole(thread).await;
+            }
+            authentication.read(&page).await.map_err(|(place, e)| refused(thread, place, e))?;
+        }
+        Ok(())
+    }
+
     /// Sees that each signature stands in a verdict of a key for verdicts. A runner's key signs snapshots, and must not be
     /// enough to put a signature into one.
     pub(super) async fn authenticate_signatures(
@@ -192,39 +236,56 @@ impl<G: Graph> Agent<G> {
         Ok(())
     }
 
-    /// Whether a verdict under a key for verdicts made this edit, which may sign a review that opens later.
+    /// Whether a verdict under a key for verdicts, or under an adoption, made this edit, which may sign a review that opens
+    /// later: its operator, its roles, its draft, and what was shown and covered beside it. An edit signs once.
     async fn is_made(
         &self,
         keys: &JournalKeys,
         fold: &GraphFold<G>,
         pending: &Pending,
     ) -> Result<bool, Error> {
-        let (thread, place) = (&fold.thread, pending.by.edit);
-        let Some(first) = place.checked_sub(1) else { return Ok(false) };
-        let page = self.inner.store.entries(thread, first, 2).await?;
-        let [before, record] = page.as_slice() else { return Ok(false) };
-        if record.place != place || link(before.hash, &record.body) != record.hash {
-            return Ok(false);
+        let (thread, edit) = (&fold.thread, pending.by.edit);
+        let Some(mut next) = edit.checked_sub(1) else { return Ok(false) };
+        // By which key or adoption: none yet, though the entry has been met.
+        let (mut before, mut made, mut unsigned) = (None, false, false);
+        while next < fold.next {
+            let page = self.inner.store.entries(thread, next, 64).await?;
+            let Some(last) = page.last() else { break };
+            next = last.place + 1;
+            for record in &page {
+                let Some(before) = before.replace(record.hash) else { continue };
+                if link(before, &record.body) != record.hash {
+                    return Ok(false);
+                }
+                let Ok(entry) = serde_json::from_slice::<Entry>(&record.body) else { return Ok(false) };
+                let vouches = match &entry.event {
+                    event if record.place == edit => match made_by(fold, event, pending) {
+                        true => true,
+                        false => return Ok(false),
+                    },
+                    Event::Adopted { .. } => unsigned,
+                    // It has signed, or new code has ended its right to.
+                    Event::Decided { proposal: Some(proposal), .. } if matches!(**proposal, Proposal::Signed { edit: used } if used == edit) =>
+                    {
+                        return Ok(false);
+                    }
+                    Event::Migrated { .. } => return Ok(false),
+                    _ => false,
+                };
+                if !vouches || made {
+                    continue;
+                }
+                if split(&record.body).is_none() {
+                    unsigned = true;
+                    continue;
+                }
+                let position = Position { thread: thread.as_str(), place: record.place, before };
+                let verified = keys.verify(Act::Verdict, position, &record.body).await;
+                verified.map_err(|error| refused(thread, record.place, error))?;
+                made = true;
+            }
         }
-        let Ok(entry) = serde_json::from_slice::<Entry>(&record.body) else { return Ok(false) };
-        let Event::Decided { verdict: Decision::Edit { after, .. }, operator, unverified, proposal, .. } =
-            &entry.event
-        else {
-            return Ok(false);
-        };
-        let Some(Proposal::Made { roles, .. }) = proposal.as_deref() else { return Ok(false) };
-        let is_it = *operator == pending.by.operator
-            && *unverified == pending.by.unverified
-            && *roles == pending.roles
-            && after.get() == pending.draft.get();
-        if !is_it || split(&record.body).is_none() {
-            return Ok(false);
-        }
-        let position = Position { thread: thread.as_str(), place, before: before.hash };
-        match keys.verify(Act::Verdict, position, &record.body).await {
-            Ok(()) => Ok(true),
-            Err(error) => Err(refused(thread, place, error)),
-        }
+        Ok(made)
     }
 
     /// Whether a verdict gives this signature, under a key for verdicts or an adoption.
@@ -305,4 +366,26 @@ impl<G: Graph> Agent<G> {
     pub(super) fn may_run(&self) -> bool {
         self.inner.keys.as_ref().is_none_or(|keys| keys.sign_for(Act::Run))
     }
+}
+
+/// Whether the entry of an edit says what a thread has of it. What was shown and covered is in the digest of what the
+/// edit proposes, which the entry says.
+fn made_by<S: State>(fold: &Fold<S>, event: &Event, pending: &Pending) -> bool {
+    let Event::Decided {
+        node,
+        verdict: Decision::Edit { after, signed, .. },
+        operator,
+        unverified,
+        proposal,
+        ..
+    } = event
+    else {
+        return false;
+    };
+    let Some(Proposal::Made { roles, .. }) = proposal.as_deref() else { return false };
+    *operator == pending.by.operator
+        && *unverified == pending.by.unverified
+        && *roles == pending.roles
+        && after.get() == pending.draft.get()
+        && pending.digest_is(fold, node, *signed)
 }

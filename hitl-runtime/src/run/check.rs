@@ -99,17 +99,27 @@ impl<G: Graph> Agent<G> {
         let fold = loose::<G>(thread, tail)?;
         let (standing, differences) = (standing(&fold), differences::<G>(&fold));
         let before: BTreeMap<LaneId, OpenAt> = fold.open().map(|(lane, open)| (lane, open.clone())).collect();
+        let signer = |lane, field: &str| {
+            let signature = fold.lanes.get(&lane)?.signatures.get(field)?;
+            Some(signature.operator.clone())
+        };
         let new_code = !fold.ended && !self.has_met(&fold);
         let (thread, reopened, changes) = (thread.clone(), Vec::new(), Vec::new());
         let mut check = Check { thread, standing, new_code, reopened, changes, differences };
         if new_code && check.can_go_on() {
             let post = self.post(&check.thread).await?;
             for (lane, open) in post.fold.open() {
-                let Some(before) = before.get(&lane).filter(|before| before.digest != open.digest) else {
-                    continue;
+                let changes = match before.get(&lane) {
+                    Some(before) if before.digest == open.digest => continue,
+                    Some(before) => ReviewChange::between(before, open),
+                    None => {
+                        let node = open.visit.node.clone();
+                        let by = signer(lane, &open.field).unwrap_or_default();
+                        vec![ReviewChange::SignedAgain { node, by }]
+                    }
                 };
                 check.reopened.push(open.visit.node.clone());
-                check.changes.extend(ReviewChange::between(before, open));
+                check.changes.extend(changes);
             }
         }
         Ok(check)

@@ -135,13 +135,11 @@ impl<G: Graph> Agent<G> {
         events: impl IntoIterator<Item = Event>,
     ) -> Result<GraphFold<G>, drive::Stopped> {
         let now = self.inner.clock.now_ms();
-        let lease = post.fold.lease.as_ref().filter(|_| post.fold.is_leased(now));
-        if let Some(lease) = lease.filter(|_| post.is_pending()) {
+        let leased = post.fold.is_leased(now);
+        if let Some(until_ms) = post.leased_until_ms(now).filter(|_| post.is_pending()) {
             // Its runner is of other code, which could not go on with what this program makes of the thread.
-            let (thread, until_ms) = (post.fold.thread.clone(), lease.until_ms);
-            return Err(Error::OtherCode { thread, until_ms }.into());
+            return Err(Error::OtherCode { thread: post.fold.thread.clone(), until_ms }.into());
         }
-        let leased = lease.is_some();
         // What records verdicts alone leaves the thread to the next runner that looks for work.
         if !leased && self.may_run() {
             post.claim()?;
@@ -227,7 +225,7 @@ impl<G: Graph> Agent<G> {
         let draft =
             || draft.map_or_else(|| turn::draft::<G>(fold, found.lane, &open.field, found.reviewed), Ok);
         let is_edit = matches!(answer, Answer::Edited(_) | Answer::Given(Verdict::Edit { .. }));
-        if is_edit && G::SPEC.nodes[found.node].interrupt.is_some_and(|interrupt| !interrupt.edit) {
+        if is_edit && (!open.edit || interrupt.is_some_and(|interrupt| !interrupt.edit)) {
             return Err(bad(takes_no_edit()));
         }
         let (verdict, mut to) = match answer {

@@ -158,6 +158,19 @@ pub enum Difference {
         /// Who signed what the migration has made another value of.
         signed_by: Option<String>,
     },
+    /// A node ahead runs on a signature that was given under a weaker rule than this program's.
+    #[error(
+        "node `{node}` takes `{field}` as signed, and {signed_by} signed it under a weaker rule than this program's; \
+         finish the thread with the program that it was signed in"
+    )]
+    WeaklySigned {
+        /// The node.
+        node: String,
+        /// The field.
+        field: String,
+        /// The name of the operator who signed it.
+        signed_by: String,
+    },
     /// Nobody saw how an effect ended that is no effect any more.
     #[error(
         "nobody saw how `{node}` ended, and it is no effect any more; settle it with the program that began it"
@@ -217,6 +230,7 @@ impl Difference {
             Self::Unwritten { .. } => "unwritten",
             Self::OutputUnwritten { .. } => "output_unwritten",
             Self::Unsigned { .. } => "unsigned",
+            Self::WeaklySigned { .. } => "weakly_signed",
             Self::NotAnEffect { .. } => "not_an_effect",
             Self::NoReview { .. } => "no_review",
             Self::Unbrought { .. } => "unbrought",
@@ -234,6 +248,7 @@ impl Difference {
             | Self::InvariantTightened { node, .. }
             | Self::Unwritten { node, .. }
             | Self::Unsigned { node, .. }
+            | Self::WeaklySigned { node, .. }
             | Self::NotAnEffect { node }
             | Self::NoReview { node }
             | Self::Unbrought { node, .. }
@@ -252,6 +267,7 @@ impl Difference {
             | Self::Unwritten { field, .. }
             | Self::OutputUnwritten { field, .. }
             | Self::Unsigned { field, .. }
+            | Self::WeaklySigned { field, .. }
             | Self::Redrafted { field, .. } => Some(field),
             _ => None,
         }

@@ -14,7 +14,7 @@ use super::{
     activity::Drive,
     each::{self, Slots},
     fit::gone,
-    graph::GraphFold,
+    graph::{GraphFold, LaneOf},
     post::Post,
     refused::changed,
     repropose::proposer,
@@ -26,9 +26,9 @@ use super::{
 };
 use crate::{
     Error, ThreadId,
-    graph::Point,
+    graph::{Point, ReadKind},
     journal::{At, Drafted, Event, LaneId, ROOT, Visit},
-    review::Signatures,
+    review::{Signatures, permits},
 };
 
 /// Why a drive did not come to rest.
@@ -235,6 +235,9 @@ fn advance<G: Graph>(
                     );
                     let node = visit.node.clone();
                     post.push(Event::Failed { node, lane, error, again_ms: None })?;
+                } else if let Some(error) = barred::<G>(stands, entry, visit) {
+                    let node = visit.node.clone();
+                    post.push(Event::Failed { node, lane, error, again_ms: None })?;
                 } else if slots.take::<G>(&post.fold, lane) {
                     let (visit, again_ms) = (visit.clone(), *again_ms);
                     let cx = context::<G>(&post.fold, lane, entry, &visit);
@@ -274,6 +277,17 @@ fn advance<G: Graph>(
 
 fn find<G: Graph>(fold: &GraphFold<G>, name: &str) -> Result<(usize, &'static route::Entry<G>), Error> {
     route::node::<G>(name).ok_or_else(|| changed(&fold.thread, gone::<G>(name)))
+}
+
+/// Why a node must not begin on the signatures that there are. That the values are the ones that were signed is seen where
+/// the node asks for them.
+fn barred<G: Graph>(lane: &LaneOf<G>, entry: &route::Entry<G>, visit: &Visit) -> Option<String> {
+    let approved = entry.spec.reads.iter().filter(|read| read.kind == ReadKind::Approved);
+    let mut signed = approved.filter_map(|read| Some((read.field, lane.signatures.get(read.field)?)));
+    let refused = signed.find_map(|(field, signature)| {
+        permits(G::SPEC, &entry.spec, Some(visit.entered), field, signature).err()
+    });
+    refused.map(|error| error.to_string())
 }
 
 fn attempt<G: Graph>(
@@ -341,6 +355,7 @@ fn pause<G: Graph>(
                 remind_ms: rule.remind_ms,
                 covers,
                 shows,
+                edit: interrupt.edit,
                 proposed: proposer::<G>(&post.fold, id, interrupt.field),
             })?;
             let drafted = post.fold.lanes.get(&id).and_then(|lane| lane.drafted.as_ref());

@@ -42,6 +42,9 @@ fn describe(spec: &GraphSpec, text: &mut String) -> std::fmt::Result {
         if let Some(interrupt) = node.interrupt {
             let InterruptSpec { role, expires_ms, remind_ms, .. } = interrupt;
             writeln!(text, "  asks {role:?} {expires_ms:?} {remind_ms:?}")?;
+            if !interrupt.edit {
+                writeln!(text, "  takes no edit")?;
+            }
             // Each only where there is some: what has none keeps its fingerprint.
             for (word, names) in
                 [("covers", interrupt.covers), ("shows", interrupt.shows), ("unsigned", interrupt.unsigned)]

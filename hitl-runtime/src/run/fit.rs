@@ -9,7 +9,7 @@ use crate::{
     graph::{Lack, LaneAhead, Payload, Point, ReadKind, Stand, lacks, review_ahead},
     journal::{At, Brings, Fold, Lane, LaneId, ROOT, Renamed, Signature, To, Visit, Voided},
     prose,
-    review::permits,
+    review::{SignatureError, permits, reviews_of, satisfies},
     state::{Fields, State},
 };
 
@@ -19,6 +19,8 @@ pub(super) struct Fit {
     pub(super) differences: Vec<Difference>,
     pub(super) renamed: Renamed,
     pub(super) void: Vec<Voided>,
+    /// The lanes whose node was signed under a weaker rule than this program's, and has not begun: it is signed again.
+    pub(super) again: Vec<LaneId>,
 }
 
 /// Holds a thread against this program. `S` is the graph's state, or a loose one.
@@ -46,10 +48,31 @@ fn stranger<G: Graph, S: State>(fold: &Fold<S>) -> Option<Difference> {
 
 impl Fit {
     fn find<G: Graph, S: State>(&mut self, fold: &Fold<S>) {
-        let stands: Vec<(LaneId, Option<Stand>)> =
+        let mut stands: Vec<(LaneId, Option<Stand>)> =
             fold.lanes.iter().map(|(id, lane)| (*id, self.stand::<G>(&lane.at))).collect();
         for (id, lane) in &fold.lanes {
             self.signatures(fold, *id, lane);
+        }
+        for (id, stand) in &mut stands {
+            if let (Some(Stand::Before(node) | Stand::At(node)), Some(lane)) = (*stand, fold.lanes.get(id)) {
+                let own = G::NODES[node].spec.interrupt.map(|interrupt| interrupt.field);
+                for (field, signature) in weak::<G, _>(lane, node) {
+                    let void = Voided { field: field.to_owned(), lane: *id };
+                    if self.void.contains(&void) {
+                        // What the migration has changed is told as such.
+                    } else if own == Some(field) {
+                        self.void.push(void);
+                        self.again.push(*id);
+                        *stand = Some(Stand::Before(node));
+                    } else {
+                        self.note(Difference::WeaklySigned {
+                            node: G::NODES[node].spec.name.to_owned(),
+                            field: field.to_owned(),
+                            signed_by: signature.operator.clone(),
+                        });
+                    }
+                }
+            }
         }
         let stands: Option<Vec<(LaneId, Stand)>> =
             stands.into_iter().map(|(id, stand)| Some((id, stand?))).collect();
@@ -255,14 +278,19 @@ impl Fit {
             .collect();
         let version = (fold.version, S::SPEC.version);
         for lack in lacks(G::SPEC, &lanes) {
-            self.differences.push(match lack {
+            self.note(match lack {
                 Lack::Unwritten { node, field } => {
                     Difference::Unwritten { node: node.to_owned(), field: field.to_owned(), version }
                 }
-                Lack::Unsigned { node, field } => Difference::Unsigned {
-                    node: node.to_owned(),
-                    field: field.to_owned(),
-                    signed_by: self.signer(fold, field),
+                Lack::Unsigned { node, field } => match weak_signer::<G, S>(fold, node, field) {
+                    Some(signed_by) => {
+                        Difference::WeaklySigned { node: node.to_owned(), field: field.to_owned(), signed_by }
+                    }
+                    None => Difference::Unsigned {
+                        node: node.to_owned(),
+                        field: field.to_owned(),
+                        signed_by: self.signer(fold, field),
+                    },
                 },
                 Lack::Output { field } => Difference::OutputUnwritten { field: field.to_owned(), version },
             });
@@ -274,6 +302,45 @@ impl Fit {
         let void = self.void.iter().find(|void| void.field == field)?;
         Some(fold.lanes.get(&void.lane)?.signatures.get(field)?.operator.clone())
     }
+}
+
+/// The signatures that the node of a lane is to run on next, and that were given under a weaker rule than this program's.
+///
+/// What has begun is finished as it was signed: asking anew would give it a second idempotency key. An effect that is not
+/// idempotent and runs again is known not to have been done, so it begins.
+fn weak<G: Graph, F>(lane: &Lane<F>, node: usize) -> Vec<(&'static str, &Signature)> {
+    let visit = match &lane.at {
+        At::Ready { visit, .. } | At::Failed { visit, stopped: false, .. } => visit,
+        _ => return Vec::new(),
+    };
+    let spec = &G::NODES[node].spec;
+    let approved = spec.reads.iter().filter(|read| read.kind == ReadKind::Approved).map(|read| read.field);
+    let own = spec.interrupt.map(|interrupt| interrupt.field).filter(|_| visit.signed);
+    let fields =
+        own.into_iter().chain(approved.filter(|field| spec.interrupt.is_none_or(|own| own.field != *field)));
+    let signed = fields.filter_map(|field| Some((field, lane.signatures.get(field)?)));
+    let is_weak = |(field, signature): &(&'static str, &Signature)| {
+        let permitted = permits(G::SPEC, spec, Some(visit.entered), field, signature);
+        match permitted {
+            Ok(()) => {
+                !spec.idempotent
+                    && !reviews_of(G::SPEC, spec, field, signature)
+                        .all(|review| satisfies(&review, signature))
+            }
+            Err(error) => matches!(error, SignatureError::Weaker { .. }),
+        }
+    };
+    signed.filter(is_weak).collect()
+}
+
+/// Who has signed a field in a way that only the rule of this program keeps a node from running on.
+fn weak_signer<G: Graph, S: State>(fold: &Fold<S>, node: &str, field: &'static str) -> Option<String> {
+    let spec = &route::node::<G>(node)?.1.spec;
+    let signatures = fold.lanes.values().filter_map(|lane| lane.signatures.get(field));
+    signatures.into_iter().find_map(|signature| match permits(G::SPEC, spec, None, field, signature) {
+        Err(SignatureError::Weaker { operator, .. }) => Some(operator),
+        _ => None,
+    })
 }
 
 /// A node that this graph does not have.

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     Error,
     graph::{GraphSpec, NodeSpec},
-    journal::Fold,
+    journal::{Fold, Lane},
     review::Reviewed,
     state::State,
 };
@@ -60,6 +60,9 @@ pub trait Graph: Sized + Send + Sync + 'static {
 
 /// A thread of a graph.
 pub(crate) type GraphFold<G> = Fold<<G as Graph>::State>;
+
+/// A lane of such a thread.
+pub(super) type LaneOf<G> = Lane<<<G as Graph>::State as State>::Fields>;
 
 /// What is known of its state.
 pub(super) type FieldsOf<G> = <<G as Graph>::State as State>::Fields;

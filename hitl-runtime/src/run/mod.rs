@@ -26,6 +26,7 @@ mod listen;
 mod node;
 mod node_error;
 mod post;
+mod previews;
 mod refused;
 mod replay;
 pub(crate) mod report;

@@ -28,6 +28,9 @@ pub(crate) struct Post<G: Graph> {
     entries: Vec<Unlinked>,
     /// The place after the last entry that is stored, and when that was written.
     stored: (Place, u64),
+    /// Until when a runner has the thread as it is stored, where taking the thread over has moved it: what rests then has
+    /// no lease any more.
+    met_until_ms: Option<u64>,
 }
 
 /// An entry that has moved the thread, and is not linked to the one before yet.
@@ -57,6 +60,7 @@ impl<G: Graph> Post<G> {
             claims: false,
             entries: Vec::new(),
             stored,
+            met_until_ms: None,
         })
     }
 
@@ -102,6 +106,18 @@ impl<G: Graph> Post<G> {
         self.stored = (fold.next, fold.at_ms);
         self.fold = fold;
         self.entries.clear();
+        self.met_until_ms = None;
+    }
+
+    /// Notes who has the thread before it is moved in memory by taking it over.
+    pub(super) fn note_lease(&mut self) {
+        self.met_until_ms = self.fold.leased_until_ms();
+    }
+
+    /// Until when a runner has the thread, as it is stored or as taking it over has moved it.
+    pub(super) fn leased_until_ms(&self, now_ms: u64) -> Option<u64> {
+        let until_ms = self.met_until_ms.or(self.fold.leased_until_ms());
+        until_ms.filter(|until_ms| *until_ms > now_ms)
     }
 
     /// Takes back what a push that failed has done to the thread: reads it again as it is stored, and then what is on its

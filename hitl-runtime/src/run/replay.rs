@@ -5,28 +5,27 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 
 use super::{
     Agent, CLOCK_SKEW_MS, Finding, FindingKind, Graph, Unchecked,
     drive::context,
     fit::holds,
-    graph::GraphFold,
+    graph::{GraphFold, LaneOf},
+    repropose::Way,
     route::{self, Entry as NodeEntry},
     terms::{self, Terms},
     turn,
 };
 use crate::{
-    Digest, Place, ThreadId,
+    Digest, Operator, Place, ThreadId,
     graph::EdgeKind,
     journal::{
-        At, Decision, Entry, Event, Fold, FoldError, Lane, LaneId, OpenAt, Reason, Settlement, To, copy,
+        At, Decision, Entry, Event, Fold, FoldError, LaneId, OpenAt, Proposal, Reason, Settlement, To, copy,
     },
     state::{Fields, State},
     store::Record,
 };
-
-type LaneOf<G> = Lane<<<G as Graph>::State as State>::Fields>;
 
 /// A journal on its way from the first entry to the last.
 pub(super) struct Replay<'a, G: Graph> {
@@ -180,9 +179,10 @@ impl<'a, G: Graph> Replay<'a, G> {
                 wrote.iter().try_for_each(|(field, json)| fields.write(field, json.get())).ok()?;
                 return guarded(|| route::after_node::<G>(number, &fields));
             }
-            Event::Decided { verdict, digest, to, evidence, .. } => {
+            Event::Decided { verdict, digest, to, evidence, proposal, .. } => {
                 let role = evidence.as_ref().map(|evidence| evidence.role.as_deref());
-                self.decided(id, known, Verdict { verdict, digest, to, role, at_ms: entry.at_ms });
+                let proposal = proposal.as_deref();
+                self.decided(id, known, Verdict { verdict, digest, to, role, proposal, at_ms: entry.at_ms });
             }
             Event::InDoubt { key, .. } => {
                 let began = self.fold.lanes.get(&id).map(|lane| &lane.at);
@@ -269,10 +269,7 @@ impl<'a, G: Graph> Replay<'a, G> {
         let leads = |kind| route::after_verdict::<G>(number, kind);
         let legal = match said.verdict {
             Decision::Approve => *said.to == To::Node(open.visit.node.clone()),
-            // An edit may be routed like a new proposal.
-            Decision::Edit { .. } => {
-                matches!(said.to, To::Node(node) if route::node::<G>(node).is_some())
-            }
+            Decision::Edit { after, .. } => self.edit_leads(id, &open, after, &said),
             Decision::Reject { reason: Reason::Expired, .. } => {
                 leads(EdgeKind::Expire).or_else(|| leads(EdgeKind::Reject)).as_ref() == Some(said.to)
             }
@@ -281,6 +278,20 @@ impl<'a, G: Graph> Replay<'a, G> {
         };
         if !legal {
             self.note(FindingKind::Route, format!("the graph does not lead to `{}` here", said.to));
+        }
+    }
+
+    /// Whether an edit leads where the graph leads its draft, as a new proposal.
+    fn edit_leads(&self, id: LaneId, open: &OpenAt, after: &RawValue, said: &Verdict<'_>) -> bool {
+        let Ok(found) = turn::found::<G>(&self.fold, id, open) else { return false };
+        // A `match` guard is the user's code, and may panic. The roles of whoever edited are not looked at.
+        let way = || self.agent.way(&self.fold, &found, after, &Operator::new("verify"));
+        match (catch_unwind(AssertUnwindSafe(way)), said.proposal) {
+            (Ok(Ok(Way::Here)), None) => *said.to == To::Node(open.visit.node.clone()),
+            (Ok(Ok(Way::Again { proposal: Proposal::Made { from, .. }, to })), Some(made)) => {
+                matches!(made, Proposal::Made { from: said, .. } if *said == from) && *said.to == to
+            }
+            _ => false,
         }
     }
 
@@ -427,6 +438,7 @@ struct Verdict<'a> {
     digest: &'a Digest,
     to: &'a To,
     role: Option<Option<&'a str>>,
+    proposal: Option<&'a Proposal>,
     at_ms: u64,
 }
 

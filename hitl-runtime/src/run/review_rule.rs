@@ -1,9 +1,11 @@
-//! The rule of an open review: who may sign it and by when. New code may ask for more than the code that opened it.
+//! The rule of an open review: who may sign it, by when, and what for. New code may ask for more than the code that
+//! opened it, and a journal may say less than the program asks for.
 
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
+use super::terms;
 use crate::{graph::InterruptSpec, journal::OpenAt};
 
 /// Who may sign a review, by when, and how often it is brought up.
@@ -24,11 +26,6 @@ impl ReviewRule {
         }
     }
 
-    /// Returns the rule that an open review was opened under.
-    pub(super) fn opened(open: &OpenAt) -> Self {
-        Self { role: open.role.clone(), deadline_ms: open.deadline_ms, remind_ms: open.remind_ms }
-    }
-
     /// Returns the rule of an open review in a program that asks for `interrupt`: the stricter of both.
     ///
     /// The program's role counts, and the old one where the program asks for none. The deadline is the earlier one of
@@ -40,6 +37,18 @@ impl ReviewRule {
             deadline_ms: open.deadline_ms.into_iter().chain(asked.deadline_ms).min(),
             remind_ms: asked.remind_ms,
         }
+    }
+
+    /// Whether an open review asks for all that the program asks for before this node, and covers and shows the same: what
+    /// the journal says of a review is not taken for what the program says.
+    pub(super) fn is_as_asked(open: &OpenAt, node: &str, interrupt: &InterruptSpec) -> bool {
+        let latest = interrupt.expires_ms.map(|span| open.opened_ms.saturating_add(span));
+        interrupt.field == open.field
+            && interrupt.edit == open.edit
+            && interrupt.remind_ms == open.remind_ms
+            && interrupt.role.is_none_or(|role| open.role.as_deref() == Some(role))
+            && latest.is_none_or(|latest| open.deadline_ms.is_some_and(|deadline| deadline <= latest))
+            && terms::are(&open.covers, &open.shows, node, interrupt)
     }
 }
 
@@ -88,10 +97,24 @@ pub enum ReviewChange {
         /// The new interval in milliseconds.
         to_ms: Option<u64>,
     },
+    /// The review takes an edit and took none, or the other way round.
+    Edits {
+        /// The node that waits.
+        node: String,
+        /// Whether it takes one now.
+        to: bool,
+    },
     /// Something else is signed: the draft, or what is shown or covered beside it.
     Signed {
         /// The node that waits.
         node: String,
+    },
+    /// What was signed already is signed again, because less was asked for then.
+    SignedAgain {
+        /// The node that waits.
+        node: String,
+        /// The name of the operator who signed it.
+        by: String,
     },
 }
 
@@ -114,6 +137,9 @@ impl ReviewChange {
             let (from_ms, to_ms) = (before.remind_ms, after.remind_ms);
             changes.push(Self::Reminder { node: node(), from_ms, to_ms });
         }
+        if before.edit != after.edit {
+            changes.push(Self::Edits { node: node(), to: after.edit });
+        }
         if changes.is_empty() {
             changes.push(Self::Signed { node: node() });
         }
@@ -126,7 +152,9 @@ impl ReviewChange {
             Self::Role { .. } => "role_changed",
             Self::Deadline { .. } => "deadline_changed",
             Self::Reminder { .. } => "reminder_changed",
+            Self::Edits { .. } => "edit_changed",
             Self::Signed { .. } => "signed_changed",
+            Self::SignedAgain { .. } => "signed_again",
         }
     }
 
@@ -136,7 +164,9 @@ impl ReviewChange {
             Self::Role { node, .. }
             | Self::Deadline { node, .. }
             | Self::Reminder { node, .. }
-            | Self::Signed { node } => node,
+            | Self::Edits { node, .. }
+            | Self::Signed { node }
+            | Self::SignedAgain { node, .. } => node,
         }
     }
 }
@@ -156,7 +186,15 @@ impl fmt::Display for ReviewChange {
             Self::Reminder { node, .. } => {
                 write!(f, "the review before `{node}` is brought up at another interval")
             }
+            Self::Edits { node, to: true } => {
+                write!(f, "the review before `{node}` takes an edit, and took none")
+            }
+            Self::Edits { node, to: false } => write!(f, "the review before `{node}` takes no edit any more"),
             Self::Signed { node } => write!(f, "what is signed before `{node}` has changed"),
+            Self::SignedAgain { node, by } => write!(
+                f,
+                "what {by} has signed before `{node}` was signed under a weaker rule, and is to be signed again"
+            ),
         }
     }
 }

@@ -6,9 +6,9 @@ use super::{
 };
 use crate::{
     Digest, Error, Operator, ThreadId,
-    graph::{Point, ReadKind},
+    graph::{InterruptSpec, Point, ReadKind},
     journal::{Event, Evidence, Fold, LaneId, Settlement, To, Values, Visit},
-    review::permits,
+    review::reviews_of,
     state::State,
 };
 
@@ -17,7 +17,8 @@ impl<G: Graph> Agent<G> {
     /// gives it: if the effect is run again and its end is unseen again, that is another doubt.
     ///
     /// Whoever may sign the effect may say how it ended: the operator holds the role that the review before it asks
-    /// for, where there is one.
+    /// for, where there is one. An effect that runs on several signatures needs an operator who holds the role of each:
+    /// whoever vouches for it vouches for all that was signed.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -68,8 +69,11 @@ impl<G: Graph> Agent<G> {
             let Some(doubt) = doubts(self, fold).find(|doubt| doubt.digest == digest) else {
                 return Err(Error::NotInDoubt { thread: thread.clone() });
             };
-            let role = effect_role::<G, G::State>(fold, doubt.lane, &doubt.visit);
-            may_decide(thread, &doubt.visit.node, role, operator)?;
+            let roles = effect_roles::<G, G::State>(fold, doubt.lane, &doubt.visit);
+            may_decide(thread, &doubt.visit.node, None, operator)?;
+            for role in &roles {
+                may_decide(thread, &doubt.visit.node, Some(role), operator)?;
+            }
             let to = match how {
                 Settlement::Happened { wrote } => {
                     Some(self.happened(fold, doubt.lane, &doubt.visit.node, wrote)?)
@@ -87,7 +91,7 @@ impl<G: Graph> Agent<G> {
                 operator: operator.name().to_owned(),
                 unverified: operator.is_unverified(),
                 to,
-                evidence: Some(Evidence::of(operator, role)),
+                evidence: Some(Evidence::of_roles(operator, &roles)),
             };
             match self.append_and_run(post, [event]).await {
                 Err(drive::Stopped::Taken(_)) => {}
@@ -133,23 +137,36 @@ impl<G: Graph> Agent<G> {
     }
 }
 
-/// The role that the review before an effect asks for: its own, or the earlier one whose signature it runs on in its lane.
-pub(super) fn effect_role<G: Graph, S: State>(
-    fold: &Fold<S>,
-    lane: LaneId,
-    visit: &Visit,
-) -> Option<&'static str> {
-    let spec = route::current::<G>(&visit.node)?.1.spec;
-    if let Some(interrupt) = spec.interrupt {
-        return interrupt.role;
+/// The roles that whoever settles an effect must hold: of each field that it takes as signed, the one that the review
+/// asks for whose signature it runs on, its own or an earlier one in its lane; and where that review asks for none any
+/// more, the one that it was signed in.
+pub(super) fn effect_roles<G: Graph, S: State>(fold: &Fold<S>, lane: LaneId, visit: &Visit) -> Vec<String> {
+    let Some((_, entry)) = route::current::<G>(&visit.node) else { return Vec::new() };
+    let spec = &entry.spec;
+    let signatures = fold.lanes.get(&lane).map(|lane| &lane.signatures);
+    let own = spec.interrupt.map(|interrupt| interrupt.field);
+    let approved = spec.reads.iter().filter(|read| read.kind == ReadKind::Approved).map(|read| read.field);
+    let mut roles: Vec<String> = Vec::new();
+    for field in own.into_iter().chain(approved.filter(|field| own != Some(*field))) {
+        let signature = signatures.and_then(|signatures| signatures.get(field));
+        let own = spec.interrupt.filter(|interrupt| interrupt.field == field);
+        let mut reviews: Vec<InterruptSpec> = match (own, signature) {
+            (Some(own), _) => vec![own],
+            (None, Some(signature)) => reviews_of(G::SPEC, spec, field, signature).collect(),
+            (None, None) => Vec::new(),
+        };
+        if reviews.is_empty() {
+            // Where that review is no more, whoever may sign the field now may speak for it.
+            let all = G::SPEC.nodes.iter().filter_map(|node| node.interrupt);
+            reviews.extend(all.filter(|review| review.field == field).take(1));
+        }
+        let mut asked: Vec<String> =
+            reviews.iter().filter_map(|review| review.role.map(str::to_owned)).collect();
+        if asked.is_empty() {
+            asked.extend(signature.and_then(|signature| signature.role.clone()));
+        }
+        asked.retain(|role| !roles.contains(role));
+        roles.append(&mut asked);
     }
-    let signatures = &fold.lanes.get(&lane)?.signatures;
-    spec.reads.iter().filter(|read| read.kind == ReadKind::Approved).find_map(|read| {
-        let signature = signatures.get(read.field)?;
-        permits(G::SPEC, &spec, Some(visit.entered), read.field, signature).ok()?;
-        let signed_before = route::current::<G>(&signature.node).and_then(|(_, entry)| entry.spec.interrupt);
-        // Where that review is no more, whoever may sign the field now may speak for it.
-        let reviews = G::SPEC.nodes.iter().filter_map(|node| node.interrupt);
-        signed_before.or_else(|| reviews.into_iter().find(|review| review.field == read.field))?.role
-    })
+    roles
 }

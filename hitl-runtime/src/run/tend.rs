@@ -157,7 +157,8 @@ impl<G: Graph> Agent<G> {
     async fn bring_up(&self, post: &mut Box<Post<G>>, noticed: &mut Vec<Noticed>) -> Result<bool, Error> {
         let forgotten = self.forgotten(&post.fold);
         // A runner of other code could not go on with what this program makes of the thread.
-        let is_others = post.is_pending() && post.fold.is_leased(self.inner.clock.now_ms());
+        let leased = post.leased_until_ms(self.inner.clock.now_ms()).is_some();
+        let is_others = post.is_pending() && leased;
         if forgotten.is_empty() || is_others {
             return Ok(true);
         }
@@ -180,8 +181,8 @@ impl<G: Graph> Agent<G> {
         mut post: Box<Post<G>>,
         events: impl IntoIterator<Item = Event>,
     ) -> Result<bool, Error> {
-        let is_others = post.is_pending() && post.fold.is_leased(self.inner.clock.now_ms());
-        if let Some(until_ms) = post.fold.leased_until_ms().filter(|_| is_others) {
+        let leased = post.leased_until_ms(self.inner.clock.now_ms());
+        if let Some(until_ms) = leased.filter(|_| post.is_pending()) {
             let thread = post.fold.thread.clone();
             return Err(Error::OtherCode { thread, until_ms });
         }

@@ -56,6 +56,12 @@ impl<'a> Terms<'a> {
     }
 }
 
+/// Whether these are what the review before a node covers and shows.
+pub(crate) fn are(covers: &[String], shows: &[String], node: &str, interrupt: &InterruptSpec) -> bool {
+    let others = interrupt.covers.iter().filter(|name| **name != node);
+    covers.iter().eq(others) && shows.iter().eq(interrupt.shows)
+}
+
 /// What the review before a node covers and shows, for the journal. The node itself is covered anyhow.
 pub(crate) fn of(node: &str, interrupt: &InterruptSpec) -> (Vec<String>, Vec<String>) {
     let covers = interrupt.covers.iter().filter(|name| **name != node);

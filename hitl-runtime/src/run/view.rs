@@ -11,7 +11,7 @@ use super::{
     item::{self, ItemView},
     post::{Post, standing},
     refused::{LooseFold, differences, loose},
-    settle::effect_role,
+    settle::effect_roles,
     turn::{self, found},
 };
 use crate::{
@@ -188,9 +188,12 @@ pub struct InDoubtView {
     pub since_ms: u64,
     /// The fields that it would have written.
     pub writes: Vec<&'static str>,
-    /// The role that whoever settles it must hold.
+    /// The role that whoever settles it must hold; the first one, where there are several.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub role: Option<&'static str>,
+    pub role: Option<String>,
+    /// The roles that whoever settles it must hold, each of them, where it runs on several signatures.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<String>,
 }
 
 impl<G: Graph> Agent<G> {
@@ -296,6 +299,8 @@ impl<G: Graph> Agent<G> {
         let now = self.inner.clock.now_ms();
         let active = fold.lanes.values().any(|lane| lane.at.is_active());
         let doubt = turn::doubts(self, fold).next();
+        let roles = doubt.as_ref().map(|doubt| effect_roles::<G, S>(fold, doubt.lane, &doubt.visit));
+        let roles = roles.unwrap_or_default();
         ThreadView {
             thread: fold.thread.clone(),
             graph: fold.graph.clone(),
@@ -314,7 +319,8 @@ impl<G: Graph> Agent<G> {
                 _ => None,
             }),
             in_doubt: doubt.map(|doubt| InDoubtView {
-                role: effect_role::<G, S>(fold, doubt.lane, &doubt.visit),
+                role: roles.first().cloned(),
+                roles: if roles.len() > 1 { roles } else { Vec::new() },
                 writes: super::route::node::<G>(&doubt.visit.node)
                     .map(|(_, entry)| entry.spec.writes.to_vec())
                     .unwrap_or_default(),

@@ -71,3 +71,28 @@ async fn who_resumed_a_thread_is_in_the_journal() {
     );
     desk.verify(&id("t")).await.unwrap();
 }
+
+/// Whoever is shown a journal is not shown what somebody has put into it, where there is a key.
+#[tokio::test]
+async fn a_history_that_was_altered_is_not_shown() {
+    use super::attacks::{read, relink, replace, write};
+    use hitl::wire::{Reply, Request};
+
+    let store = hitl::MemoryStore::new();
+    let (honest, _) = super::desk::agent(store.clone(), Some(super::desk::keys(1)));
+    super::desk::waiting(&honest, "t", 90).await;
+    let thread = super::attacks::id("t");
+    let page = async |from: u64| {
+        let request = serde_json::json!({ "action": "history", "thread_id": "t", "from": from, "limit": 20 });
+        honest.act(Request::read(request, None).unwrap(), None).await
+    };
+    for from in [0, 30] {
+        assert!(matches!(page(from).await, Ok(Reply::History { entries, .. }) if entries.len() == 20));
+    }
+    let mut records = read(&store, &thread).await;
+    records[40].body = replace(&records[40].body, "\"round\":40", "\"round\":41");
+    relink(&thread, &mut records);
+    write(&store, &thread, records).await;
+    assert!(page(0).await.is_ok(), "it is not on this page");
+    assert_eq!(page(30).await.unwrap_err().code, "unauthenticated_entry");
+}

@@ -11,6 +11,7 @@ mod evidence;
 #[cfg(feature = "kms")]
 mod kms;
 mod meaning;
+mod pending;
 mod purposes;
 #[cfg(feature = "kms")]
 #[path = "../model/server.rs"]

@@ -136,7 +136,7 @@ async fn a_cut_journal_is_shown_by_a_kept_head_alone() {
 }
 
 /// A MAC as the documentation says that it is computed, by hand.
-fn mac(key: u8, thread: &str, place: u64, before: hitl::Digest, body: &str) -> String {
+pub fn mac(key: u8, thread: &str, place: u64, before: hitl::Digest, body: &str) -> String {
     use hmac::{Hmac, KeyInit, Mac};
 
     let id = self::key(key).id().to_owned();

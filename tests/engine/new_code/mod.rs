@@ -6,6 +6,7 @@ mod brought;
 mod effects;
 mod refused;
 mod rules;
+mod stricter;
 mod versions;
 
 use hitl::{

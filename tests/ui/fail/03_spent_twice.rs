@@ -78,6 +78,28 @@ graph! {
     }
 }
 
+#[interrupt_before(role = "director", covers = (wire), edit = false)]
+#[node(Transfer, effect)]
+async fn check(draft: &Approved<RefundDraft>) -> Result<()> {
+    Ok(())
+}
+
+#[node(Transfer, writes = n)]
+async fn note(rejection: &Rejection) -> Result<u32> {
+    Ok(0)
+}
+
+graph! {
+    AfterNo<Transfer> {
+        start -> propose -> hold -> check -> wire -> end;
+//                                           ^^^^ node `wire` takes `draft` as `&Approved<RefundDraft>`, but a path reaches it on which its signature ends where the review before `check` is not granted: `start -> propose -> hold -> check -reject-> note -> wire`; put `#[interrupt_before]` on `wire`
+        hold { reject -> refuse }
+        check { reject -> note }
+        note -> wire;
+        refuse -> end;
+    }
+}
+
 #[interrupt_before(covers = wrie)]
 #[node(Transfer, writes = receipt, effect)]
 async fn misspelt(draft: &Approved<RefundDraft>) -> Result<String> {

@@ -117,6 +117,8 @@ fn step(spec: &GraphSpec, edge: &EdgeSpec, mut known: Known) -> Known {
     deed.reads.iter().for_each(|&field| written[field] = true);
     let needs: Vec<Cover> = deed.approved.iter().map(|&field| (from, field)).collect();
     if edge.kind.leaves_review() {
+        // A "no" and a question end an earlier signature of the same field.
+        holds.retain(|(_, field)| deed.review != Some(*field));
         holds.extend(needs.into_iter().filter(|cover| covers.contains_key(cover)));
         return known;
     }
@@ -379,6 +381,7 @@ impl Run<'_> {
                 needs.into_iter().filter(|cover| self.covers.contains_key(cover)).collect();
             let verdict = deed.review.is_some() && self.dice.one_in(3);
             if verdict {
+                signed.retain(|((_, of), _)| deed.review != Some(*of));
                 signed.extend(needs.iter().map(|cover| token(*cover, &self.covers[cover], &values)));
             } else {
                 if let Some(field) = deed.review {

@@ -318,6 +318,44 @@ fn the_last_review_of_a_field_is_the_one_that_counts() {
 }
 
 #[test]
+fn a_no_and_a_question_end_what_was_signed_before() {
+    let sketch = |verdict: &str| {
+        Sketch::new("*draft")
+            .node("hold(^draft); effect, reviews draft, covers wire, unedited x")
+            .node("check(^draft); effect, reviews draft, covers wire, unedited x")
+            .node("wire(^draft, rejection?); effect")
+            .verdicts("hold { reject -> end }")
+            .verdicts(verdict)
+            .chain("start -> hold -> check -> wire -> end")
+    };
+    sketch("check { reject -> end }").sound();
+    sketch("check { reject -> wire }").refused([
+        "node `wire` takes `draft` as `&Approved<String>`, but a path reaches it on which its signature ends where the \
+         review before `check` is not granted: `start -> hold -> check -reject-> wire`; put `#[interrupt_before]` on `wire`",
+    ]);
+    // In a branch of a fork, too: what one was refused is not signed where they have met.
+    Sketch::new("*draft")
+        .node("hold(^draft); effect, reviews draft, covers wire, unedited x")
+        .node("check(^draft); effect, reviews draft, covers wire, unedited x")
+        .node("note(rejection)")
+        .node("other()")
+        .node("wire(^draft); effect")
+        .verdicts("hold { reject -> end }")
+        .verdicts("check { reject -> note }")
+        .chain("start -> hold")
+        .fork("hold -> (check note, other) -> wire")
+        .chain("check -> wire")
+        .chain("note -> wire")
+        .chain("other -> wire")
+        .chain("wire -> end")
+        .refused([
+            "node `wire` takes `draft` as `&Approved<String>`, but a path reaches it on which its signature ends where the \
+             review before `check` is not granted: `start -> hold -> check -reject-> note -> wire`; put \
+             `#[interrupt_before]` on `wire`",
+        ]);
+}
+
+#[test]
 fn what_is_shown_stays_as_it_was_shown() {
     let sketch = |between: &str, wire: &str, review: &str| {
         Sketch::new("*draft *iban *memo")

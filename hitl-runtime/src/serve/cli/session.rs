@@ -106,7 +106,8 @@ impl<'a, G: Graph> Session<'a, G> {
                 return self.mended(Err(Error::NotInDoubt { thread }));
             }
         }
-        let operator = self.operator(doubt.role)?;
+        let roles = doubt.role.iter().chain(doubt.roles.iter().skip(1)).map(String::as_str);
+        let operator = self.operator(roles)?;
         let how = match how {
             How::RunAgain => Settlement::RunAgain,
             How::Stop { note } => Settlement::Stop { note },
@@ -293,8 +294,8 @@ impl<'a, G: Graph> Session<'a, G> {
         })
     }
 
-    /// Who decides. With no `--role` the local operator holds the role that is asked for.
-    pub(super) fn operator(&self, role: Option<&str>) -> Result<Operator, Refusal> {
+    /// Who decides. With no `--role` the local operator holds the roles that are asked for.
+    pub(super) fn operator<'r>(&self, asked: impl IntoIterator<Item = &'r str>) -> Result<Operator, Refusal> {
         let names = ["HITL_OPERATOR", "USER", "LOGNAME", "USERNAME"];
         let name = self.global.operator.clone().or_else(|| {
             names.into_iter().find_map(|name| std::env::var(name).ok().filter(|name| !name.trim().is_empty()))
@@ -305,8 +306,10 @@ impl<'a, G: Graph> Session<'a, G> {
             )
         })?;
         let mut operator = Operator::claimed(name.trim());
-        let roles = self.global.roles.iter().map(String::as_str);
-        for role in roles.chain(role.filter(|_| self.global.roles.is_empty())) {
+        for role in &self.global.roles {
+            operator = operator.role(role.as_str());
+        }
+        for role in asked.into_iter().filter(|_| self.global.roles.is_empty()) {
             operator = operator.role(role);
         }
         Ok(operator.with_evidence(Evidence::through("cli")))

@@ -30,6 +30,8 @@ pub(super) struct Chosen {
     pub(super) operator: Operator,
     /// Whether the person has said all there is to say, and is asked nothing more.
     pub(super) sure: bool,
+    /// Whether the operator is shown what is signed before they say so.
+    pub(super) shown: bool,
 }
 
 impl<G: Graph> Session<'_, G> {
@@ -228,7 +230,7 @@ impl<G: Graph> Session<'_, G> {
             .detail("digest", digest.to_string())
             .try_this(self.program.on_thread(verdict, thread.as_str(), &words)));
         }
-        Ok(Chosen { view, digest, review, operator, sure })
+        Ok(Chosen { view, digest, review, operator, sure, shown: !sure })
     }
 
     /// Shows the draft and asks, unless the person has named what they saw.
@@ -251,8 +253,7 @@ impl<G: Graph> Session<'_, G> {
     pub(super) async fn decide(&mut self, chosen: &Chosen, verdict: Verdict) -> Result<(), Refusal> {
         let thread: &ThreadId = &chosen.view.thread;
         let agent = self.agent.clone();
-        let previewed = !chosen.sure || matches!(verdict, Verdict::Edit { .. });
-        let evidence = Evidence { previewed, ..Evidence::through("cli") };
+        let evidence = Evidence { previewed: chosen.shown, ..Evidence::through("cli") };
         let operator = chosen.operator.clone().with_evidence(evidence);
         let decided = self.running(thread, agent.decide(thread, chosen.digest, &operator, verdict)).await?;
         if let Err(Error::Expired { .. }) = &decided {

@@ -138,7 +138,7 @@ impl<G: Graph> Session<'_, G> {
         }
         let operator = self.operator(review.role.as_deref())?;
         let (view, digest) = (view.clone(), review.digest);
-        Ok(Some(Chosen { view, digest, review: Some(review.clone()), operator, sure: true }))
+        Ok(Some(Chosen { view, digest, review: Some(review.clone()), operator, sure: true, shown: true }))
     }
 
     /// `None`: back to the menu.

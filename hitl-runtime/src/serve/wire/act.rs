@@ -73,7 +73,9 @@ impl<G: Graph> Agent<G> {
                 {
                     *patch = self.inner_patch(&thread, digest, outer).await?;
                 }
-                let Preview { draft, again } = self.preview(&thread, digest, operator, verdict).await?;
+                let shown = self.preview(&thread, digest, operator, verdict.clone()).await?;
+                self.note_preview(&thread, digest, operator, &verdict);
+                let Preview { draft, again } = shown;
                 let opens = again.as_ref().and_then(|again| again.opens.as_ref());
                 let signs =
                     draft.clone().filter(|_| again.is_none() || opens.is_some_and(|opens| opens.signs));
@@ -81,21 +83,33 @@ impl<G: Graph> Agent<G> {
                 return Ok(Reply::Preview { thread, digest, signs, proposes, again: again.map(Box::new) });
             }
             Action::Approve { digest } => {
-                self.decide(&thread, digest, by()?, Verdict::Approve).await?;
+                self.give(&thread, digest, by()?, Verdict::Approve).await?;
             }
             Action::Reject { digest, reason, note } => {
-                self.decide(&thread, digest, by()?, Verdict::Reject { reason, note }).await?;
+                self.give(&thread, digest, by()?, Verdict::Reject { reason, note }).await?;
             }
             Action::Ask { digest, question } => {
-                self.decide(&thread, digest, by()?, Verdict::Ask { question }).await?;
+                self.give(&thread, digest, by()?, Verdict::Ask { question }).await?;
             }
             Action::Edit { digest, patch } => {
                 let operator = by()?;
                 let patch = self.inner_patch(&thread, digest, patch).await?;
-                self.decide(&thread, digest, operator, Verdict::Edit { patch }).await?;
+                self.give(&thread, digest, operator, Verdict::Edit { patch }).await?;
             }
         }
         Ok(Reply::Thread(Box::new(self.view(&thread).await?)))
+    }
+
+    /// Decides, with the evidence of whether this very verdict was previewed here.
+    async fn give(
+        &self,
+        thread: &ThreadId,
+        digest: Digest,
+        operator: &Operator,
+        verdict: Verdict,
+    ) -> Result<(), Error> {
+        let operator = self.previewed(thread, digest, operator, &verdict);
+        self.decide(thread, digest, &operator, verdict).await.map(drop)
     }
 
     /// The patch of the draft, out of one that names the field which is signed.
@@ -126,7 +140,7 @@ impl<G: Graph> Agent<G> {
     }
 
     async fn page(&self, thread: ThreadId, from: Place, limit: usize) -> Result<Reply, Refusal> {
-        let mut entries = self.history(&thread, from, limit + 1).await?;
+        let mut entries = self.authentic_history(&thread, from, limit + 1).await?;
         let next = entries.get(limit).map(|entry| entry.place);
         entries.truncate(limit);
         Ok(Reply::History { thread, entries, next })

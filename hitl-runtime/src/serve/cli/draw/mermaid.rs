@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Lit, Words};
+use super::{Lit, Words, covered};
 use crate::graph::{EdgeKind, GraphSpec, Point};
 
 /// The graph as Mermaid reads it. Nodes are numbered, so that no name of theirs can be a word of Mermaid's.
@@ -12,8 +12,9 @@ pub(in crate::serve::cli) fn draw(spec: &GraphSpec, lit: &Lit) -> String {
         let name = text(node.name);
         let _ = match (&node.interrupt, node.effect) {
             (Some(interrupt), _) => {
-                let who = interrupt.role.map(|role| format!("<br/><small>signed by {}</small>", text(role)));
-                let who = who.unwrap_or_else(|| "<br/><small>signed</small>".to_owned());
+                let by = interrupt.role.map(|role| format!(" by {}", text(role))).unwrap_or_default();
+                let others = covered(node).map(|others| format!(", {}", text(&others))).unwrap_or_default();
+                let who = format!("<br/><small>signed{by}{others}</small>");
                 writeln!(out, "    n{i}{{{{\"{name}{who}\"}}}}:::review")
             }
             (None, true) => writeln!(out, "    n{i}[[\"{name}\"]]"),

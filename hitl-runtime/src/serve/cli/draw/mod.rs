@@ -9,7 +9,7 @@ pub(super) mod svg;
 mod tests;
 
 use crate::{
-    graph::{EdgeKind, EdgeSpec, GraphSpec},
+    graph::{EdgeKind, EdgeSpec, GraphSpec, NodeSpec},
     run::ThreadView,
     store::Standing,
 };
@@ -42,6 +42,13 @@ impl Lit {
             trouble: matches!(view.standing, Standing::Failed | Standing::InDoubt),
         }
     }
+}
+
+/// The later effects that a node's review covers, as a drawing says them.
+fn covered(node: &NodeSpec) -> Option<String> {
+    let covers = node.interrupt.map_or(&[][..], |interrupt| interrupt.covers);
+    let others: Vec<&str> = covers.iter().copied().filter(|name| *name != node.name).collect();
+    (!others.is_empty()).then(|| format!("also for {}", others.join(", ")))
 }
 
 /// What is written on an edge.

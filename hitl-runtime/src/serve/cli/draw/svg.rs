@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use textwrap::core::display_width;
 
 use super::{
-    Lit, Words,
+    Lit, Words, covered,
     item::Size,
     layout::{Arrow, Layout, Point as At, layout},
 };
@@ -196,10 +196,13 @@ impl Label {
 fn note(spec: &GraphSpec, node: usize) -> Option<String> {
     let node = spec.nodes.get(node)?;
     match (&node.interrupt, node.effect) {
-        (Some(interrupt), _) => Some(match interrupt.role {
-            Some(role) => format!("{} signed by {role}", interrupt.field),
-            None => format!("{} signed", interrupt.field),
-        }),
+        (Some(interrupt), _) => {
+            let covered = covered(node).map(|others| format!(", {others}")).unwrap_or_default();
+            Some(match interrupt.role {
+                Some(role) => format!("{} signed by {role}{covered}", interrupt.field),
+                None => format!("{} signed{covered}", interrupt.field),
+            })
+        }
         (None, true) => Some("effect".to_owned()),
         (None, false) => None,
     }

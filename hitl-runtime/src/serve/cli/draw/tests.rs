@@ -199,3 +199,26 @@ fn a_thread_in_trouble_and_one_that_has_ended_are_lit_otherwise() {
     assert!(svg::draw(&MAILROOM, &ended).contains("\"point done\""));
     assert!(mermaid::draw(&MAILROOM, &ended).contains("class finish here"));
 }
+
+#[test]
+fn the_effects_that_a_review_covers_are_drawn() {
+    let covering = InterruptSpec { covers: &["pay", "wire", "file"], ..REVIEW };
+    let nodes = |interrupt| {
+        let pay = NodeSpec { effect: true, interrupt: Some(interrupt), ..node("pay") };
+        vec![pay, NodeSpec { effect: true, ..node("wire") }, NodeSpec { effect: true, ..node("file") }].leak()
+    };
+    let drawn = |interrupt| {
+        let (edges, forks, routes) = (&[][..], &[][..], &[][..]);
+        let spec = GraphSpec { nodes: nodes(interrupt), edges, forks, routes, ..MAILROOM };
+        (mermaid::draw(&spec, &Lit::default()), svg::draw(&spec, &Lit::default()))
+    };
+    let (mermaid, svg) = drawn(covering);
+    assert!(mermaid.contains("<small>signed by clerk, also for wire, file</small>"), "{mermaid}");
+    assert!(svg.contains(">answer signed by clerk, also for wire, file</text>"), "{svg}");
+    let (mermaid, svg) = drawn(InterruptSpec { role: None, ..covering });
+    assert!(mermaid.contains("<small>signed, also for wire, file</small>"), "{mermaid}");
+    assert!(svg.contains(">answer signed, also for wire, file</text>"), "{svg}");
+    // The node itself is what the review stands before.
+    let (mermaid, svg) = drawn(InterruptSpec { covers: &["pay"], ..REVIEW });
+    assert!(!mermaid.contains("also for") && !svg.contains("also for"), "{mermaid}");
+}

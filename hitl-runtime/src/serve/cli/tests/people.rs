@@ -206,3 +206,27 @@ ticket-10  execute       2 min ago  refund-approver  in 23 h 58 min  {}
         ]
     );
 }
+
+/// Whoever says `--yes`, or the digest, is shown nothing before.
+#[tokio::test]
+async fn a_verdict_says_whether_its_operator_was_shown_what_it_signs() {
+    for (keys, words, previewed) in [
+        ("y\n", &["approve", "t"][..], true),
+        ("", &["approve", "t", "--yes"], false),
+        ("y\n", &["edit", "t", "--set", "amount=99"], true),
+        ("", &["edit", "t", "--yes", "--set", "amount=99"], false),
+    ] {
+        let (agent, _) = desk();
+        call(&agent, &["start", "t", "--set", "message=it broke"], "").await;
+        if keys.is_empty() {
+            call(&agent, words, "").await
+        } else {
+            type_in(&agent, words, keys).await
+        };
+        let history = call(&agent, &["history", "t", "--json"], "").await.json();
+        let entries = history["entries"].as_array().cloned().unwrap_or_default();
+        let decided = entries.iter().find_map(|entry| entry["event"].get("decided"));
+        let evidence = decided.map(|decided| decided["evidence"]["previewed"] == true);
+        assert_eq!(evidence, Some(previewed), "{words:?}: {history}");
+    }
+}

@@ -1,0 +1,455 @@
+//! A journal says less than the program asks for: what it says of an open review, or of a signature, widens nothing.
+
+use std::time::Duration;
+
+use hitl::{
+    Clock as _, Digest, Error, ManualClock, ReviewChange, Standing, Store, SystemClock,
+    journal::{Event, Settlement},
+    prelude::*,
+    store::{Append, Record},
+};
+
+use super::{super::effects::Behaviour, events, id, journal, kept, told, v1::World};
+
+#[draft]
+#[derive(Clone, Debug, PartialEq, Validate)]
+pub struct Draft {
+    #[garde(range(max = 500))]
+    pub cents: u32,
+}
+
+#[state]
+pub struct Order {
+    #[input]
+    pub iban: String,
+    pub draft: Draft,
+    #[output]
+    #[reduce(append)]
+    pub receipts: Vec<String>,
+}
+
+#[node(Order, writes = draft)]
+async fn propose() -> Result<Draft> {
+    Ok(Draft { cents: 42 })
+}
+
+#[node(Order, writes = receipts)]
+async fn refuse(rejection: &Rejection) -> Result<Vec<String>> {
+    Ok(vec![rejection.note.clone()])
+}
+
+/// A version: what is asked before `hold`, before `wire`, and how both are run.
+macro_rules! version {
+    ($name:ident, [$($hold:meta),*], [$($wire:meta),*], ($($effect:ident),*), { $($graph:tt)* }) => {
+        mod $name {
+            use hitl::prelude::*;
+
+            use super::{Draft, Order, World, propose, refuse};
+
+            $(#[$hold])*
+            #[node(Order, writes = receipts, $($effect),*)]
+            async fn hold(draft: &Approved<Draft>, world: Deps<World>, cx: &Cx) -> Result<Vec<String>> {
+                let by = draft.operator();
+                Ok(vec![world.call(&format!("hold {} by {by}", draft.cents), cx.idempotency_key()).await?])
+            }
+
+            $(#[$wire])*
+            #[node(Order, writes = receipts, $($effect),*)]
+            async fn wire(draft: &Approved<Draft>, world: Deps<World>, cx: &Cx) -> Result<Vec<String>> {
+                let by = draft.operator();
+                Ok(vec![world.call(&format!("wire {} by {by}", draft.cents), cx.idempotency_key()).await?])
+            }
+
+            /// Covers `wire` in some versions.
+            #[interrupt_before(role = "director", covers = (wire), edit = false)]
+            #[node(Order, writes = receipts, effect)]
+            #[allow(dead_code)]
+            async fn check(draft: &Approved<Draft>) -> Result<Vec<String>> {
+                Ok(vec![format!("checked by {}", draft.operator())])
+            }
+
+            graph! { pub Orders<Order, World> { $($graph)* } }
+        }
+    };
+    ($name:ident, [$($hold:meta),*]) => {
+        version!($name, [$($hold),*], [], (effect), {
+            start -> propose -> hold -> wire -> end;
+            hold { reject -> refuse }
+            refuse -> end;
+        });
+    };
+}
+
+version!(clerk, [interrupt_before(role = "clerk", covers = (wire))]);
+version!(director, [interrupt_before(role = "director", covers = (wire))]);
+version!(noted, [interrupt_before(role = "clerk", covers = (wire), remind = "4h")]);
+version!(unedited, [interrupt_before(role = "clerk", covers = (wire), edit = false)]);
+version!(idempotent, [interrupt_before(role = "clerk", covers = (wire))], [], (effect, idempotent), {
+    start -> propose -> hold -> wire -> end;
+    hold { reject -> refuse }
+    refuse -> end;
+});
+version!(idempotent_director, [interrupt_before(role = "director", covers = (wire))], [], (effect, idempotent), {
+    start -> propose -> hold -> wire -> end;
+    hold { reject -> refuse }
+    refuse -> end;
+});
+// Asks for more than `clerk` in every way, and signs `wire` on its own.
+version!(strict, [interrupt_before(role = "director", expires = "1h", show = iban)], [interrupt_before(role = "chief", edit = false)], (effect), {
+    start -> propose -> hold -> wire -> end;
+    hold { reject -> refuse }
+    wire { reject -> refuse }
+    refuse -> end;
+});
+// `check` covers `wire`, and `hold` does not.
+version!(checked, [interrupt_before(role = "clerk")], [], (effect), {
+    start -> propose -> hold -> check -> wire -> end;
+    hold { reject -> refuse }
+    check { reject -> refuse }
+    refuse -> end;
+});
+
+fn carl() -> Operator {
+    Operator::new("carl").role("clerk")
+}
+
+fn dora() -> Operator {
+    Operator::new("dora").role("director")
+}
+
+/// A thread of the version `clerk` that waits before `hold`.
+async fn begun(store: &MemoryStore, world: &World) -> Digest {
+    let agent = clerk::Orders::new(world.clone(), store.clone());
+    match agent.start("t", OrderInput { iban: "DE1".into() }).await.unwrap() {
+        clerk::OrdersTurn::Hold(review) => review.digest(),
+        other => panic!("{other}"),
+    }
+}
+
+/// A store that holds these entries of `t`.
+async fn stored(records: Vec<Record>) -> MemoryStore {
+    let store = MemoryStore::new();
+    let (thread, standing) = (id("t"), Standing::Running);
+    let append = Append { thread, records, standing, reviews: vec![], due_ms: None, after: None };
+    store.append(append).await.unwrap();
+    store
+}
+
+/// The same journal as if another program had written it: only the fingerprint differs.
+async fn as_of(store: &MemoryStore, from: &str, to: &str) -> MemoryStore {
+    let mut records = journal(store).await;
+    let mut before = Digest::of(b"hitl journal 1\0t");
+    for record in &mut records {
+        let text = String::from_utf8(record.body.clone()).unwrap().replace(from, to);
+        record.body = text.into_bytes();
+        record.hash = Digest::of(&[&before.as_bytes()[..], &record.body].concat());
+        before = record.hash;
+    }
+    stored(records).await
+}
+
+/// What a journal says of an open review is not taken for what the program asks for, though it says that this very
+/// program opened it.
+#[tokio::test]
+async fn a_forged_review_is_opened_again_as_the_program_asks() {
+    let (store, world) = (MemoryStore::new(), World::default());
+    let seen = begun(&store, &world).await;
+    let print = clerk::Orders::new(world.clone(), store.clone()).fingerprint().to_owned();
+    let this = strict::Orders::new(world.clone(), store.clone()).fingerprint().to_owned();
+    let agent = strict::Orders::new(world.clone(), as_of(&store, &print, &this).await);
+    assert!(!agent.check("t").await.unwrap().new_code, "the journal says that this program wrote it");
+
+    let review = &agent.view("t").await.unwrap().reviews[0];
+    let (opened, role) = (review.opened_ms, review.role.as_deref());
+    assert_eq!(
+        (role, review.covers.len(), review.shown["iban"].as_str()),
+        (Some("director"), 0, Some("DE1"))
+    );
+    assert!(review.deadline_ms.is_some_and(|deadline| deadline <= opened + 3_600_000), "{review:?}");
+    let chief = Operator::new("ada").role("clerk").role("director").role("chief");
+    for operator in [carl(), chief.clone()] {
+        let refused = agent.decide("t", seen, &operator, Verdict::Approve).await.unwrap_err();
+        assert!(matches!(refused, Error::Stale { reopened: true, .. }), "{refused}");
+    }
+    let refused = agent.decide("t", review.digest, &carl(), Verdict::Approve).await.unwrap_err();
+    assert_eq!(refused.code(), "role_missing");
+    assert_eq!(world.calls(), 0);
+
+    // And `wire` is asked for on its own.
+    let turn = agent.decide("t", review.digest, &dora(), Verdict::Approve).await.unwrap();
+    assert!(matches!(turn, strict::OrdersTurn::Wire(_)), "{turn}");
+    assert_eq!(world.calls(), 1);
+}
+
+#[tokio::test]
+async fn a_forged_deadline_lets_nobody_sign_late() {
+    let (store, world) = (MemoryStore::new(), World::default());
+    begun(&store, &world).await;
+    let print = clerk::Orders::new(world.clone(), store.clone()).fingerprint().to_owned();
+    let this = strict::Orders::new(world.clone(), store.clone()).fingerprint().to_owned();
+    let clock = ManualClock::at_ms(SystemClock.now_ms());
+    let store = as_of(&store, &print, &this).await;
+    let agent = strict::Orders::new(world.clone(), store).clock(clock.clone());
+    let strict::OrdersTurn::Hold(review) = agent.thread("t").await.unwrap() else { panic!() };
+    clock.advance(Duration::from_secs(2 * 3600));
+    assert_eq!(review.approve(&dora()).await.unwrap_err().code(), "expired");
+    assert_eq!(world.calls(), 0);
+}
+
+/// The journal says that the clerk's signature covers `wire`; the program says that the director's does.
+#[tokio::test]
+async fn a_forged_signature_covers_what_the_program_says() {
+    let (store, world) = (MemoryStore::new(), World::new([Behaviour::Works, Behaviour::Refuses]));
+    let digest = begun(&store, &world).await;
+    let agent = clerk::Orders::new(world.clone(), store.clone());
+    let turn = agent.decide("t", digest, &carl(), Verdict::Approve).await.unwrap();
+    assert!(matches!(&turn, clerk::OrdersTurn::Failed(failed) if failed.node() == "wire"), "{turn}");
+    let this = checked::Orders::new(world.clone(), store.clone()).fingerprint().to_owned();
+    let forged = as_of(&store, agent.fingerprint(), &this).await;
+    // What has begun once would be finished: it is cut off.
+    let records = journal(&forged).await;
+    let ran = |event: &Event| matches!(event, Event::Ran { node, .. } if node == "hold");
+    let at = events(&records).iter().position(ran).unwrap();
+    let forged = stored(records[..=at].to_vec()).await;
+    let clock = ManualClock::at_ms(u64::MAX / 4);
+    let agent = checked::Orders::new(world.clone(), forged).clock(clock);
+    let turn = agent.resume("t").await.unwrap();
+    let checked::OrdersTurn::Failed(failed) = turn else { panic!("{turn}") };
+    assert_eq!((failed.node(), world.calls()), ("wire", 2), "{failed}");
+    assert!(failed.error().contains("does not cover `wire`"), "{failed}");
+}
+
+/// The entries up to the verdict: the program died before the effect began.
+async fn decided(store: &MemoryStore, world: &World) -> Vec<Record> {
+    let digest = begun(store, world).await;
+    let agent = clerk::Orders::new(world.clone(), store.clone());
+    let _ = agent.decide("t", digest, &carl(), Verdict::Approve).await.unwrap();
+    let records = journal(store).await;
+    let at = events(&records).iter().position(|event| matches!(event, Event::Decided { .. })).unwrap();
+    records[..=at].to_vec()
+}
+
+#[tokio::test]
+async fn a_signature_under_a_weaker_rule_is_asked_for_again() {
+    let old = decided(&MemoryStore::new(), &World::default()).await;
+    let (store, world) = (stored(old.clone()).await, World::default());
+    let clock = ManualClock::at_ms(SystemClock.now_ms() + 3_600_000);
+    let agent = director::Orders::new(world.clone(), store).clock(clock);
+    let check = agent.check("t").await.unwrap();
+    assert_eq!((check.can_go_on(), check.reopened), (true, vec!["hold".to_owned()]));
+    assert_eq!(check.changes, [ReviewChange::SignedAgain { node: "hold".into(), by: "carl".into() }]);
+
+    let turn = agent.resume("t").await.unwrap();
+    let director::OrdersTurn::Hold(review) = turn else { panic!("{turn}") };
+    let digest = review.digest();
+    assert_eq!((review.role(), world.calls()), (Some("director"), 0));
+    let refused = agent.decide("t", digest, &carl(), Verdict::Approve).await.unwrap_err();
+    assert_eq!(refused.code(), "role_missing");
+    let turn = agent.decide("t", digest, &dora(), Verdict::Approve).await.unwrap();
+    let director::OrdersTurn::Done(receipts) = turn else { panic!("{turn}") };
+    assert_eq!(receipts, ["did hold 42 by dora", "did wire 42 by dora"]);
+    let new = kept(&agent, &old).await;
+    let names: Vec<_> = events(&new).iter().map(Event::name).collect();
+    assert_eq!(names[..3], ["migrated", "paused", "decided"]);
+}
+
+#[tokio::test]
+async fn a_signature_under_a_rule_as_strict_stands() {
+    let old = decided(&MemoryStore::new(), &World::default()).await;
+    let (store, world) = (stored(old).await, World::default());
+    let clock = ManualClock::at_ms(SystemClock.now_ms() + 3_600_000);
+    let agent = noted::Orders::new(world.clone(), store).clock(clock);
+    let turn = agent.resume("t").await.unwrap();
+    assert!(
+        matches!(&turn, noted::OrdersTurn::Done(receipts) if receipts[1] == "did wire 42 by carl"),
+        "{turn}"
+    );
+}
+
+/// While the runner of the old program may yet begin the effect, nobody else has it signed again.
+#[tokio::test]
+async fn what_another_runner_has_is_not_asked_for_again() {
+    let old = decided(&MemoryStore::new(), &World::default()).await;
+    let (store, world) = (stored(old.clone()).await, World::default());
+    let agent = director::Orders::new(world.clone(), store.clone());
+    let view = agent.view("t").await.unwrap();
+    let refused = agent.decide("t", view.reviews[0].digest, &dora(), Verdict::Approve).await.unwrap_err();
+    assert_eq!(refused.code(), "other_code", "{refused}");
+    assert_eq!((journal(&store).await, world.calls()), (old, 0));
+}
+
+/// `hold` has run, and `wire` runs on the same signature: nobody can sign before `hold` any more.
+#[tokio::test]
+async fn a_covered_effect_does_not_begin_under_a_weaker_rule() {
+    for refusals in [0, 1] {
+        let (store, world) = (MemoryStore::new(), World::new([Behaviour::Works, Behaviour::Refuses]));
+        let digest = begun(&store, &world).await;
+        let agent = clerk::Orders::new(world.clone(), store.clone());
+        let _ = agent.decide("t", digest, &carl(), Verdict::Approve).await.unwrap();
+        let store = if refusals == 0 {
+            let records = journal(&store).await;
+            let ran = |event: &Event| matches!(event, Event::Ran { node, .. } if node == "hold");
+            let at = events(&records).iter().position(ran).unwrap();
+            stored(records[..=at].to_vec()).await
+        } else {
+            store
+        };
+        let calls = world.calls();
+        let clock = ManualClock::at_ms(SystemClock.now_ms() + 3_600_000);
+        let strict = director::Orders::new(world.clone(), store.clone()).clock(clock.clone());
+        let differences = super::refused(&strict, None).await;
+        assert_eq!(told(&differences), [("weakly_signed", "wire", "draft")]);
+        assert_eq!(world.calls(), calls);
+        // The program that it was signed in finishes it.
+        let agent = clerk::Orders::new(world.clone(), store).clock(clock);
+        assert!(matches!(agent.resume("t").await.unwrap(), clerk::OrdersTurn::Done(_)));
+    }
+}
+
+/// The bank refused, so that nothing was done: the effect begins anew.
+#[tokio::test]
+async fn a_refused_effect_is_signed_again() {
+    let (store, world) = (MemoryStore::new(), World::new([Behaviour::Refuses]));
+    let digest = begun(&store, &world).await;
+    let agent = clerk::Orders::new(world.clone(), store.clone());
+    let turn = agent.decide("t", digest, &carl(), Verdict::Approve).await.unwrap();
+    assert!(matches!(&turn, clerk::OrdersTurn::Failed(failed) if failed.node() == "hold"), "{turn}");
+    let agent = director::Orders::new(world.clone(), store);
+    let turn = agent.resume("t").await.unwrap();
+    let director::OrdersTurn::Hold(review) = turn else { panic!("{turn}") };
+    assert_eq!(world.calls(), 1);
+    let turn = review.approve(&dora()).await.unwrap();
+    assert!(matches!(turn, director::OrdersTurn::Done(_)), "{turn}");
+}
+
+/// Nobody knows whether the first try did it: a second signature would come with a second key.
+#[tokio::test]
+async fn an_idempotent_effect_that_has_begun_keeps_its_key() {
+    let (store, world) = (MemoryStore::new(), World::new([Behaviour::Fails]));
+    let agent = idempotent::Orders::new(world.clone(), store.clone());
+    let turn = agent.start("t", OrderInput { iban: "DE1".into() }).await.unwrap();
+    let idempotent::OrdersTurn::Hold(review) = turn else { panic!("{turn}") };
+    let turn = review.approve(&carl()).await.unwrap();
+    assert!(matches!(turn, idempotent::OrdersTurn::Failed(_)), "{turn}");
+    let keys = world.keys.lock().unwrap().clone();
+    let agent = idempotent_director::Orders::new(world.clone(), store);
+    // `hold` is finished, and what its signature covers does not begin.
+    let turn = agent.resume("t").await.unwrap();
+    let idempotent_director::OrdersTurn::Failed(failed) = turn else { panic!("{turn}") };
+    assert_eq!((failed.node(), world.calls()), ("wire", 2));
+    assert!(failed.error().contains("carl signed `draft` under a weaker rule"), "{failed}");
+    assert_eq!(*world.keys.lock().unwrap(), keys);
+}
+
+#[tokio::test]
+async fn an_edit_is_refused_where_new_code_takes_none() {
+    let edit = || Verdict::Edit { patch: serde_json::json!({ "cents": 7 }) };
+    let (store, world) = (MemoryStore::new(), World::default());
+    let seen = begun(&store, &world).await;
+    let agent = unedited::Orders::new(world.clone(), store.clone());
+    let check = agent.check("t").await.unwrap();
+    assert_eq!(check.changes, [ReviewChange::Edits { node: "hold".into(), to: false }]);
+    let digest = agent.view("t").await.unwrap().reviews[0].digest;
+    assert_eq!(agent.decide("t", seen, &carl(), edit()).await.unwrap_err().code(), "stale");
+    assert_eq!(agent.decide("t", digest, &carl(), edit()).await.unwrap_err().code(), "bad_verdict");
+
+    // And the other way round, which is named as well.
+    let store = MemoryStore::new();
+    let agent = unedited::Orders::new(world.clone(), store.clone());
+    let _ = agent.start("t", OrderInput { iban: "DE1".into() }).await.unwrap();
+    let agent = clerk::Orders::new(world.clone(), store);
+    let check = agent.check("t").await.unwrap();
+    assert_eq!(check.changes, [ReviewChange::Edits { node: "hold".into(), to: true }]);
+    let digest = agent.view("t").await.unwrap().reviews[0].digest;
+    let turn = agent.decide("t", digest, &carl(), edit()).await.unwrap();
+    assert!(
+        matches!(&turn, clerk::OrdersTurn::Done(receipts) if receipts[0] == "did hold 7 by carl"),
+        "{turn}"
+    );
+}
+
+/// A settlement speaks for all that the effect runs on.
+mod twice_signed {
+    use super::*;
+
+    #[state]
+    pub struct Deal {
+        #[input]
+        pub text: String,
+        pub price: Draft,
+        pub terms: Draft,
+        #[output]
+        #[reduce(append)]
+        pub log: Vec<String>,
+    }
+
+    #[node(Deal, writes = (price, terms))]
+    async fn propose(text: &str) -> Result<(Draft, Draft)> {
+        let cents = text.len() as u32;
+        Ok((Draft { cents }, Draft { cents }))
+    }
+
+    #[interrupt_before(role = "clerk", covers = (close), edit = false)]
+    #[node(Deal, writes = log, effect)]
+    async fn quote(price: &Approved<Draft>) -> Result<Vec<String>> {
+        Ok(vec![format!("quoted {}", price.cents)])
+    }
+
+    #[interrupt_before(review = terms, role = "director", edit = false)]
+    #[node(Deal, writes = log, effect)]
+    async fn close(
+        price: &Approved<Draft>,
+        terms: &Approved<Draft>,
+        world: Deps<World>,
+        cx: &Cx,
+    ) -> Result<Vec<String>> {
+        let what = format!("close {} {}", price.cents, terms.cents);
+        Ok(vec![world.call(&what, cx.idempotency_key()).await?])
+    }
+
+    #[node(Deal, writes = log)]
+    async fn refuse(rejection: &Rejection) -> Result<Vec<String>> {
+        Ok(vec![rejection.note.clone()])
+    }
+
+    graph! {
+        pub Deals<Deal, World> {
+            start -> propose -> quote -> close -> end;
+            quote { reject -> refuse }
+            close { reject -> refuse }
+            refuse -> end;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_settlement_asks_for_the_role_of_each_signature() {
+        let world = World::new([Behaviour::Fails]);
+        let agent = Deals::new(world.clone(), MemoryStore::new());
+        let turn = agent.start("t", DealInput { text: "abc".into() }).await.unwrap();
+        let DealsTurn::Quote(review) = turn else { panic!("{turn}") };
+        let DealsTurn::Close(review) = review.approve(&carl()).await.unwrap() else { panic!() };
+        let DealsTurn::InDoubt(doubt) = review.approve(&dora()).await.unwrap() else { panic!() };
+        let view = agent.view("t").await.unwrap().in_doubt.unwrap();
+        assert_eq!(view.roles, ["director", "clerk"]);
+        for (operator, missing) in [(carl(), "director"), (dora(), "clerk")] {
+            for how in [Settlement::RunAgain, Settlement::Stop { note: String::new() }] {
+                let error = agent.settle("t", doubt.digest(), &operator, how).await.unwrap_err();
+                assert!(matches!(&error, Error::RoleMissing { role, .. } if role == missing), "{error}");
+            }
+        }
+        assert_eq!(world.calls(), 1);
+        let both = Operator::new("ada").role("clerk").role("director");
+        let turn = doubt.run_again(&both).await.unwrap();
+        assert!(matches!(turn, DealsTurn::Done(_)), "{turn}");
+        let entries = agent.history(&id("t"), 0, 100).await.unwrap();
+        let settled = entries.iter().find_map(|entry| match &entry.event {
+            Event::Settled { evidence, .. } => evidence.clone(),
+            _ => None,
+        });
+        let evidence = settled.unwrap();
+        assert_eq!(
+            (evidence.role.as_deref(), &evidence.further_roles[..]),
+            (Some("director"), &["clerk".to_owned()][..])
+        );
+    }
+}
