@@ -217,7 +217,7 @@ async fn a_verdict_says_whether_its_operator_was_shown_what_it_signs() {
         ("", &["edit", "t", "--yes", "--set", "amount=99"], false),
     ] {
         let (agent, _) = desk();
-        call(&agent, &["start", "t", "--set", "message=it broke"], "").await;
+        call(&agent, &["start", "--thread", "t", "it broke"], "").await;
         if keys.is_empty() {
             call(&agent, words, "").await
         } else {
