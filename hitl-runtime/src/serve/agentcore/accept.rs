@@ -1,30 +1,36 @@
 //! Accepting connections, and serving each.
 //!
 //! It is done here and not by `axum::serve`, which takes any number of connections and gives each all the time it wants.
-//! They are accepted on a thread of their own, which does nothing else: what waits to be accepted waits in a line, a ping
-//! behind all that came before it, and that line is short.
+//! They are accepted on a thread of their own, which hands a connection on once the head of its first request is whole. So
+//! a thousand that never get so far take nothing of the thread that answers, and of the other one a read and a timer each.
 
-use std::{io, pin::pin, sync::Arc, time::Duration};
+use std::{
+    io::{self, Read as _},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::Router;
 use tokio::{
-    net::TcpListener,
-    sync::{oneshot, watch},
+    net::{TcpListener, TcpStream},
+    sync::{mpsc, oneshot, watch},
     task::JoinSet,
+    time::timeout,
 };
 
 use super::{
-    arrivals::{Arrivals, Arrived},
     connections::Connections,
-    converse::Conversation,
+    converse::{Asking, Conversation},
+    head,
     limits::Limits,
 };
 
 /// How many connections may wait to be accepted: whoever finds no place asks again only after a second.
 #[cfg(unix)]
-const BACKLOG: i32 = 1024;
+const BACKLOG: i32 = 4096;
 
-/// So many new connections are looked at before those that are there are again.
+/// So many connections are accepted before those that are there are looked at again.
 const AT_ONCE: u32 = 16;
 
 /// How long nothing is accepted after something could not be.
@@ -40,75 +46,128 @@ pub(super) async fn serve(
 ) -> io::Result<()> {
     #[cfg(unix)]
     rustix::net::listen(&listener, BACKLOG)?;
-    let arrivals = Arc::<Arrivals>::default();
+    // No more than there are connections.
+    let (hand_on, mut asking) = mpsc::unbounded_channel();
     let (end, ended) = oneshot::channel();
     let (ending, mut accepting) = oneshot::channel();
-    let came = Arc::clone(&arrivals);
+    let reception = Reception { connections, patience: limits.headers, hand_on };
     std::thread::Builder::new().name("agentcore-accept".to_owned()).spawn(move || {
-        let _ = ending.send(accept(listener, &connections, &came, ended));
+        let _ = ending.send(reception.run(listener, ended));
     })?;
     let (stopping, stopped) = watch::channel(false);
     let conversation =
         || Conversation { router: router.clone(), limits: limits.clone(), stopped: stopped.clone() };
     let mut serving = JoinSet::new();
     let mut stop = pin!(stop);
-    let mut looked_at = 0;
     loop {
         while serving.try_join_next().is_some() {}
-        let arrived = tokio::select! {
+        tokio::select! {
             biased;
             () = &mut stop => break,
+            Some(asking) = asking.recv() => drop(serving.spawn(conversation().hold(asking))),
             // Nobody is accepted any more, so nobody is served.
             ended = &mut accepting => {
                 return ended.unwrap_or_else(|_| Err(io::Error::other("the thread that accepts connections panicked")));
             }
-            arrived = arrivals.next() => arrived,
-        };
-        serving.spawn(conversation().hold(arrived));
-        looked_at += 1;
-        if looked_at % AT_ONCE == 0 {
-            tokio::task::yield_now().await;
         }
     }
     drop(end);
     let _ = accepting.await;
-    while let Some(arrived) = arrivals.pop() {
-        serving.spawn(conversation().hold(arrived));
+    while let Ok(asking) = asking.try_recv() {
+        serving.spawn(conversation().hold(asking));
     }
     let _ = stopping.send(true);
     while serving.join_next().await.is_some() {}
     Ok(())
 }
 
-/// Accepts connections on this thread until it is told to end.
-fn accept(
-    listener: std::net::TcpListener,
-    connections: &Arc<Connections>,
-    arrivals: &Arrivals,
-    mut ended: oneshot::Receiver<()>,
-) -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let listener = TcpListener::from_std(listener)?;
-        loop {
-            let accepted = tokio::select! {
-                biased;
-                _ = &mut ended => return Ok(()),
-                accepted = listener.accept() => accepted,
-            };
-            match accepted.and_then(|(stream, _)| stream.into_std()) {
-                Ok(stream) => arrivals.push(Arrived { stream, connection: connections.enter() }),
-                Err(error) => {
-                    tracing::debug!("no connection was accepted: {error}");
-                    // When the system has no more files for us, one of ours is spared.
-                    if is_full(&error) {
-                        connections.make_room();
+/// Where connections stay until they have asked for something.
+struct Reception {
+    connections: Arc<Connections>,
+    /// How long they may take.
+    patience: Duration,
+    hand_on: mpsc::UnboundedSender<Asking>,
+}
+
+impl Reception {
+    /// Accepts connections on this thread until it is told to end.
+    fn run(self, listener: std::net::TcpListener, mut ended: oneshot::Receiver<()>) -> io::Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let listener = TcpListener::from_std(listener)?;
+            let mut silent = JoinSet::new();
+            let mut accepted_in_a_row = 0;
+            loop {
+                while silent.try_join_next().is_some() {}
+                let accepted = tokio::select! {
+                    biased;
+                    _ = &mut ended => return Ok(()),
+                    accepted = listener.accept() => accepted,
+                };
+                match accepted.and_then(|(stream, _)| stream.into_std()) {
+                    Ok(stream) => {
+                        let connection = self.connections.enter();
+                        let said = first_words(&stream);
+                        let asking = Asking { stream, connection, said };
+                        if head::is_whole(&asking.said) {
+                            self.hand_on(asking);
+                        } else {
+                            silent.spawn(listen(asking, self.patience, self.hand_on.clone()));
+                        }
                     }
-                    tokio::time::sleep(PAUSE).await;
+                    Err(error) => {
+                        tracing::debug!("no connection was accepted: {error}");
+                        // When the system has no more files for us, one of ours is spared.
+                        if is_full(&error) {
+                            self.connections.make_room();
+                        }
+                        tokio::time::sleep(PAUSE).await;
+                    }
+                }
+                accepted_in_a_row += 1;
+                if accepted_in_a_row % AT_ONCE == 0 {
+                    tokio::task::yield_now().await;
                 }
             }
+        })
+    }
+
+    fn hand_on(&self, asking: Asking) {
+        asking.connection.arrives();
+        // Where nobody takes it, the server ends.
+        let _ = self.hand_on.send(asking);
+    }
+}
+
+/// Waits until a connection has asked for something, and hands it on.
+async fn listen(asking: Asking, patience: Duration, hand_on: mpsc::UnboundedSender<Asking>) {
+    let Asking { stream, connection, said } = asking;
+    tokio::select! {
+        // First, so that one that is cut before it was looked at costs nothing.
+        biased;
+        () = connection.cut() => {}
+        head = timeout(patience, head_of(stream, said)) => {
+            // Why a connection ends is its client's affair.
+            if let Ok(Ok((stream, said))) = head && !said.is_empty() {
+                connection.arrives();
+                let _ = hand_on.send(Asking { stream, connection: Arc::clone(&connection), said });
+            }
         }
-    })
+    }
+}
+
+async fn head_of(stream: std::net::TcpStream, said: Vec<u8>) -> io::Result<(std::net::TcpStream, Vec<u8>)> {
+    let mut stream = TcpStream::from_std(stream)?;
+    let said = head::read(&mut stream, said).await?;
+    Ok((stream.into_std()?, said))
+}
+
+/// What the other side has said already, which most clients do at once; nothing where it has not.
+fn first_words(mut stream: &std::net::TcpStream) -> Vec<u8> {
+    let mut words = [0; 2048];
+    // It does not block. What is wrong with the stream is found when it is read again.
+    let count = stream.read(&mut words).unwrap_or(0);
+    words.get(..count).unwrap_or_default().to_vec()
 }
 
 /// Whether too many files are open.
@@ -129,10 +188,7 @@ fn is_full(error: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use axum::routing::get;
-    use tokio::{
-        io::{AsyncReadExt as _, AsyncWriteExt as _},
-        net::TcpStream,
-    };
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::{super::connections::Doing, *};
 

@@ -179,11 +179,6 @@ impl Connection {
         self.cut.notified().await;
     }
 
-    /// Whether this connection is to give way.
-    pub(super) fn is_cut(&self) -> bool {
-        !self.all.table().seats.contains_key(&self.number)
-    }
-
     pub(super) fn is_waiting(&self) -> bool {
         self.all.table().seats.get(&self.number).is_none_or(|seat| seat.doing == Doing::Waiting)
     }

@@ -1,11 +1,6 @@
 //! What is asked and answered on one connection.
 
-use std::{
-    io::{Error, ErrorKind},
-    pin::pin,
-    sync::Arc,
-    time::Duration,
-};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use axum::Router;
 use hyper::{
@@ -18,10 +13,9 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
-use tokio::{net::TcpStream, sync::watch, time::timeout};
+use tokio::{net::TcpStream, sync::watch};
 
 use super::{
-    arrivals::Arrived,
     connections::Connection,
     head::{self, Begun},
     limits::Limits,
@@ -30,6 +24,14 @@ use super::{
 
 /// How long a connection on which nothing is asked is kept once the server is to stop.
 const LEAVE: Duration = Duration::from_secs(1);
+
+/// A connection on which something is asked.
+pub(super) struct Asking {
+    pub(super) stream: std::net::TcpStream,
+    pub(super) connection: Arc<Connection>,
+    /// What it has said so far: the head of its first request, and perhaps more.
+    pub(super) said: Vec<u8>,
+}
 
 /// What is needed for all that is asked on a connection.
 pub(super) struct Conversation {
@@ -40,25 +42,12 @@ pub(super) struct Conversation {
 
 impl Conversation {
     /// Reads requests and answers them until either side has had enough. Why a connection ends is its client's affair.
-    pub(super) async fn hold(self, arrived: Arrived) {
-        let Arrived { stream, connection } = arrived;
+    pub(super) async fn hold(self, asking: Asking) {
+        let Asking { stream, connection, said } = asking;
         let Self { router, limits, mut stopped } = self;
-        let Ok(mut stream) = TcpStream::from_std(stream) else { return };
-        let begins = timeout(limits.headers, head::read(&mut stream));
-        let head = tokio::select! {
-            // First, so that one that is cut before it was looked at costs nothing.
-            biased;
-            () = connection.cut() => return,
-            head = begins => match head.unwrap_or_else(|_| Err(Error::from(ErrorKind::TimedOut))) {
-                Ok(head) if !head.is_empty() => head,
-                _ => return,
-            },
-            // Nothing was asked.
-            _ = stopped.wait_for(|stopped| *stopped) => return,
-        };
-        connection.arrives();
+        let Ok(stream) = TcpStream::from_std(stream) else { return };
         let _ = stream.set_nodelay(true);
-        let io = TokioIo::new(Stalling::new(Begun::new(head, stream), limits.answer));
+        let io = TokioIo::new(Stalling::new(Begun::new(said, stream), limits.answer));
         let (router, on) = (TowerToHyperService::new(router), Arc::clone(&connection));
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(Arc::clone(&on));

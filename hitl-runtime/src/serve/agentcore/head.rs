@@ -14,28 +14,34 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 /// A head that is longer is handed on as it is, to be refused by who parses it.
 pub(super) const LARGEST: usize = 64 * 1024;
 
-/// Reads until the head of a request is whole, or until it can be seen that this will be none. Returns what was read;
-/// nothing where the other side closed the connection.
+/// Reads until the head of a request is whole, or until it can be seen that this will be none. Returns all that was read,
+/// beginning with what was there; nothing where the other side closed the connection.
 ///
 /// # Errors
 /// Those of the stream.
-pub(super) async fn read<S: AsyncRead + Unpin>(stream: &mut S) -> io::Result<Vec<u8>> {
-    let mut read = Vec::new();
+pub(super) async fn read<S: AsyncRead + Unpin>(stream: &mut S, mut read: Vec<u8>) -> io::Result<Vec<u8>> {
     let mut looked_at = 0;
-    loop {
-        if stream.read_buf(&mut read).await? == 0 {
-            return Ok(read);
-        }
-        if is_whole(&read, looked_at) || read.len() >= LARGEST || !may_be_a_head(&read) {
-            return Ok(read);
-        }
+    while !is_enough(&read, looked_at) {
         // The end of a line may have come by half.
         looked_at = read.len().saturating_sub(2);
+        if stream.read_buf(&mut read).await? == 0 {
+            break;
+        }
     }
+    Ok(read)
+}
+
+/// Whether the head of a request is whole.
+pub(super) fn is_whole(read: &[u8]) -> bool {
+    ends(read, 0)
+}
+
+fn is_enough(read: &[u8], looked_at: usize) -> bool {
+    ends(read, looked_at) || read.len() >= LARGEST || !may_be_a_head(read)
 }
 
 /// Whether there is an empty line at or after a place. Those before the first line are skipped (RFC 9112, section 2.2).
-fn is_whole(read: &[u8], from: usize) -> bool {
+fn ends(read: &[u8], from: usize) -> bool {
     let begins = read.iter().position(|byte| !is_line_end(*byte)).unwrap_or(read.len());
     let rest = read.get(from.max(begins)..).unwrap_or_default();
     rest.iter().enumerate().any(|(at, byte)| {
@@ -124,7 +130,7 @@ mod tests {
     /// What is handed on after these pieces have come, or nothing while more is waited for.
     async fn handed_on(pieces: &[&[u8]]) -> Option<Vec<u8>> {
         let (mut here, mut there) = tokio::io::duplex(2 * LARGEST);
-        let mut reading = Box::pin(read(&mut here));
+        let mut reading = Box::pin(read(&mut here, Vec::new()));
         let mut handed = None;
         for piece in pieces {
             there.write_all(piece).await.unwrap();

@@ -99,7 +99,6 @@
 mod accept;
 mod access;
 mod answer;
-mod arrivals;
 mod background;
 mod bounded;
 mod call;
