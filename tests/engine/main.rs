@@ -14,6 +14,7 @@ mod history;
 mod hostile;
 mod new_code;
 mod passing;
+mod paths;
 mod refunds;
 mod reproposed;
 mod routes;
