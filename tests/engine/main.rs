@@ -19,6 +19,7 @@ mod refunds;
 mod reproposed;
 mod routes;
 mod seams;
+mod shown;
 mod spending;
 mod sweeps;
 mod verdicts;

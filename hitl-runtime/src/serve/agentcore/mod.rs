@@ -26,7 +26,7 @@
 //! |---|---|
 //! | `POST /invocations` | 200 and the thread as JSON; the status and the `code` of a [`Refusal`] |
 //! | the same with `Accept: text/event-stream` | server-sent events: each `entry`, what is `said`, and at last the `thread` |
-//! | `GET /ping` | `{"status": "Healthy" or "HealthyBusy", "time_of_last_update": seconds}`; with `"sweep": "restarting"` while a sweep that ended is started again, and 503 with `"sweep": "down"` where it ends each time |
+//! | `GET /ping` | `{"status": "Healthy" or "HealthyBusy", "time_of_last_update": seconds}`; with `"sweep": "failing"` while the store does not say what is due, `"restarting"` while a sweep that ended is started again, and 503 with `"sweep": "down"` where it ends each time |
 //! | `/ws` | each text is a request, and answered with the same events |
 //! | `POST /runtimes/{arn}/invocations` | what `/invocations` answers, for an SDK whose endpoint is this program |
 //!
