@@ -3,7 +3,10 @@
 use std::{
     fs::{self, File},
     io::{Read, Write},
-    os::unix::{fs::MetadataExt as _, process::CommandExt as _},
+    os::unix::{
+        fs::{MetadataExt as _, PermissionsExt as _},
+        process::CommandExt as _,
+    },
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::{Arc, Condvar, LazyLock, Mutex, PoisonError},
@@ -128,6 +131,8 @@ impl Desk {
         // By a process of its own: what another thread starts meanwhile would hold the copy open, and so busy.
         let copy = Command::new("cp").arg(&*PROGRAM).arg(&program).status().expect("cp runs");
         assert!(copy.success(), "{copy}");
+        // Whatever the umask of whoever built it, and of whoever tests it.
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("a mode");
         let mut command = Command::new(&program);
         if fs::metadata(&program).expect("a copy").uid() == 0 {
             command.uid(NOBODY).gid(NOBODY);
