@@ -17,7 +17,7 @@ pub use crate::{
     },
     state::{FieldError, Fields, State, append, reduce},
 };
-use crate::{guard::guarded, state::place};
+use crate::{guard::guarded, journal::finite, state::place};
 
 /// A field's value out of its JSON.
 ///
@@ -51,8 +51,11 @@ pub fn set<T: DeserializeOwned>(slot: &mut Option<T>, field: &str, json: &str) -
 /// When it has no JSON form, or its `Serialize` panics.
 pub fn encode<T: Serialize>(field: &str, value: Option<&T>) -> Result<Option<String>, FieldError> {
     let Some(value) = value else { return Ok(None) };
-    let problem = match guarded(|| place("serializer", field), || serde_json::to_string(value)) {
-        Ok(Ok(json)) => return Ok(Some(json)),
+    let code = || serde_json::to_string(value).map(|json| (finite::check(value, &json), json));
+    let problem = match guarded(|| place("serializer", field), code) {
+        Ok(Ok((Ok(()), json))) => return Ok(Some(json)),
+        // A reducer made it: what a node writes is looked at before.
+        Ok(Ok((Err(none), _))) => return Err(FieldError::violated(field, none.into())),
         Ok(Err(error)) => format!("failed: {error}"),
         Err(broken) => broken.problem,
     };

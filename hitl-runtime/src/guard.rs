@@ -2,6 +2,10 @@
 //!
 //! A panic there unwinds to [`guarded`] and becomes an error of the call, which names the place. It needs
 //! `panic = "unwind"`, which is Cargo's default: under `panic = "abort"` the process ends instead.
+//!
+//! One thing no guard can hold: a destructor that panics while a panic unwinds already. Rust then aborts the process, before
+//! any code can run. What was in the journal is there, and another process takes its threads up; an effect that had begun is
+//! in doubt, and not repeated.
 
 use std::{
     any::Any,

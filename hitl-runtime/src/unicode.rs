@@ -100,8 +100,7 @@ fn is_mixed(word: &str) -> bool {
 }
 
 /// The scripts that the words of a text mix, in the order of their names; none where each word keeps to one.
-#[cfg(feature = "cli")]
-pub(crate) fn mixed_scripts(text: &str) -> Vec<&'static str> {
+fn mixed_scripts(text: &str) -> Vec<&'static str> {
     if text.is_ascii() {
         return Vec::new();
     }
@@ -117,8 +116,7 @@ pub(crate) fn mixed_scripts(text: &str) -> Vec<&'static str> {
 
 /// The letters and digits of other scripts that pass for ASCII, where a text has no others of its script by which a
 /// reader would notice: the Cyrillic `А` of `А-9133`.
-#[cfg(feature = "cli")]
-pub(crate) fn look_alikes(text: &str) -> Vec<(char, String)> {
+fn look_alikes(text: &str) -> Vec<(char, String)> {
     if text.is_ascii() {
         return Vec::new();
     }
@@ -136,6 +134,19 @@ pub(crate) fn look_alikes(text: &str) -> Vec<(char, String)> {
         }
     }
     found
+}
+
+/// What is said beside a text that could pass for another one: `mixed scripts: Cyrillic, Latin`.
+pub(crate) fn mark(text: &str) -> Option<String> {
+    let mixed = mixed_scripts(text);
+    if !mixed.is_empty() {
+        return Some(format!("mixed scripts: {}", mixed.join(", ")));
+    }
+    let alike = look_alikes(text);
+    let said = |(c, like): &(char, String)| format!("U+{:04X} like {like}", *c as u32);
+    let words: Vec<String> = alike.iter().take(4).map(said).collect();
+    let more = if alike.len() > 4 { ", …" } else { "" };
+    (!words.is_empty()).then(|| format!("look-alike letters: {}{more}", words.join(", ")))
 }
 
 /// What is wrong with a name that people are to recognize: of a thread, or of an operator. `None` where nothing is.
@@ -164,6 +175,15 @@ pub(crate) fn looks_like(name: &str, other: &str) -> bool {
     let capitals =
         |text: &str| skeleton(&skeleton(text).collect::<String>().to_lowercase()).collect::<String>();
     bones(name) == bones(other) || capitals(name) == bones(other)
+}
+
+/// What is said beside a name that could pass for another one: by itself, or for one of these others.
+pub(crate) fn marks<'a>(name: &str, others: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let alike = others.into_iter().find(|other| *other != name && looks_like(name, other));
+    mark(name)
+        .into_iter()
+        .chain(alike.map(|other| format!("looks like `{other}`, another name here")))
+        .collect()
 }
 
 /// Emoji, for whoever has to tell a joiner of an emoji from one that hides.
@@ -310,7 +330,17 @@ pub(crate) mod tests {
         assert!(!looks_like("hilda", "hitl") && !looks_like("hit", "hitl"));
     }
 
-    #[cfg(feature = "cli")]
+    #[test]
+    fn a_name_is_marked_by_itself_and_beside_another() {
+        let cyrillic = "\u{441}\u{435}\u{43e}";
+        let [alone] = &marks(cyrillic, ["mara", cyrillic])[..] else { panic!() };
+        assert_eq!(alone, "look-alike letters: U+0441 like c, U+0435 like e, U+043E like o");
+        let both = marks(cyrillic, ["mara", "ceo"]);
+        assert_eq!(both[1..], ["looks like `ceo`, another name here"]);
+        assert_eq!(marks("ceo", ["mara", cyrillic]).len(), 1);
+        assert!(marks("mara", ["omar"]).is_empty());
+    }
+
     #[test]
     fn mixed_words_and_look_alikes_are_told_from_what_people_write() {
         for right in [

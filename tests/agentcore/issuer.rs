@@ -1,5 +1,6 @@
 //! A house that issues tokens.
 
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use jsonwebtoken::{Algorithm, EncodingKey, jwk::Jwk};
 use serde_json::{Value, json};
 
@@ -14,12 +15,9 @@ pub struct Issuer {
 
 impl Issuer {
     pub fn new(kid: &str) -> Self {
-        let pem = std::process::Command::new("openssl")
-            .args(["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"])
-            .output()
-            .expect("openssl makes the keys of this test");
-        assert!(pem.status.success());
-        Self { key: EncodingKey::from_ec_pem(&pem.stdout).unwrap(), kid: kid.to_owned() }
+        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+        let der = pair.to_pkcs8v1().unwrap();
+        Self { key: EncodingKey::from_ec_der(der.as_ref()), kid: kid.to_owned() }
     }
 
     pub fn jwks(&self) -> String {

@@ -15,6 +15,7 @@ mod foreign;
 mod identity;
 mod issuer;
 mod limits;
+mod mounted;
 #[cfg(feature = "dynamodb")]
 mod one_table;
 mod owners;
@@ -24,4 +25,5 @@ mod restored;
 mod served;
 #[cfg(feature = "dynamodb")]
 mod table;
+mod timeouts;
 mod tokens;

@@ -3,7 +3,10 @@
 use std::{
     fs::{self, File},
     io::{Read, Write},
-    os::unix::{fs::MetadataExt as _, process::CommandExt as _},
+    os::unix::{
+        fs::{MetadataExt as _, PermissionsExt as _},
+        process::CommandExt as _,
+    },
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::{Arc, Condvar, LazyLock, Mutex, PoisonError},
@@ -128,6 +131,8 @@ impl Desk {
         // By a process of its own: what another thread starts meanwhile would hold the copy open, and so busy.
         let copy = Command::new("cp").arg(&*PROGRAM).arg(&program).status().expect("cp runs");
         assert!(copy.success(), "{copy}");
+        // Whatever the umask of whoever built it, and of whoever tests it.
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("a mode");
         let mut command = Command::new(&program);
         if fs::metadata(&program).expect("a copy").uid() == 0 {
             command.uid(NOBODY).gid(NOBODY);
@@ -148,8 +153,31 @@ impl Desk {
 
     /// A command on a terminal of its own.
     pub fn start_on_terminal(&self, args: &[&str], change: impl FnOnce(&mut Command)) -> Running {
+        let (ours, command) = self.on_terminal(args, change);
+        Running::new(command, Some(ours))
+    }
+
+    /// The same on one that is gone before anybody has said anything. Returns the exit code.
+    #[track_caller]
+    pub fn end_on_lost_terminal(&self, args: &[&str], change: impl FnOnce(&mut Command)) -> Option<i32> {
+        let (ours, mut command) = self.on_terminal(args, change);
+        let mut child = command.spawn().expect("the program runs");
+        drop((ours, command));
+        let pid = rustix::process::Pid::from_child(&child);
+        let (send, ended) = std::sync::mpsc::channel();
+        thread::spawn(move || send.send(child.wait()));
+        let status = ended.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+            panic!("it does not end");
+        });
+        status.expect("it has ended").code()
+    }
+
+    fn on_terminal(&self, args: &[&str], change: impl FnOnce(&mut Command)) -> (File, Command) {
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
         let ours = openpt(flags).expect("a terminal");
+        // Or the program would hold our side too, and its terminal would never be gone.
+        rustix::io::fcntl_setfd(&ours, rustix::io::FdFlags::CLOEXEC).expect("a flag");
         grantpt(&ours).expect("a terminal");
         unlockpt(&ours).expect("a terminal");
         let name = ptsname(&ours, Vec::new()).expect("a terminal has a name").into_string().expect("a path");
@@ -157,7 +185,7 @@ impl Desk {
         let mut command = self.command(args);
         command.stdin(theirs()).stdout(theirs()).stderr(theirs());
         change(&mut command);
-        Running::new(command, Some(File::from(ours)))
+        (File::from(ours), command)
     }
 
     /// What somebody does who can write to the file.

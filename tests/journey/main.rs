@@ -121,6 +121,34 @@ fn what_is_left_as_it_is_in_the_editor_is_no_edit() {
     assert_eq!(desk.ledger(), NOTHING);
 }
 
+/// An editor at which nobody sits leaves what cannot be signed, each time that it is opened.
+#[test]
+fn an_editor_is_opened_again_only_when_a_person_says_so() {
+    let (desk, _) = waiting();
+    let temp = desk.path("temporary files");
+    fs::create_dir(&temp).expect("a directory");
+    let edits = |command: &mut Command| {
+        _ = command.env("EDITOR", "sed -i.bak s/149/149.0.0/").env("TMPDIR", &temp);
+    };
+    let edit = desk.start_on_terminal(&["edit", TICKET], edits);
+    edit.wait_for("this is no JSON");
+    edit.answer("editor again? [y/n]", "y\n");
+    edit.wait_for("this is no JSON");
+    edit.answer("editor again? [y/n]", "\u{4}"); // Ctrl-D
+    let ended = edit.end();
+    assert_eq!(ended.code, Some(3), "{ended:?}");
+    assert!(ended.out.contains("Nothing was signed"), "{ended:?}");
+    // A terminal that is gone says nothing either.
+    for words in [&["edit", TICKET][..], &["approve", TICKET], &[]] {
+        assert_ne!(desk.end_on_lost_terminal(words, edits), Some(0), "{words:?}");
+    }
+    // The draft is left nowhere, nor is the editor's backup of it.
+    let left: Vec<_> =
+        fs::read_dir(&temp).expect("a directory").map(|entry| entry.expect("an entry").path()).collect();
+    assert!(left.is_empty(), "{left:?}");
+    assert_eq!(desk.ledger(), NOTHING);
+}
+
 #[test]
 fn a_rejection_cancels() {
     let (desk, digest) = waiting();

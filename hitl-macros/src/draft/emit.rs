@@ -102,10 +102,11 @@ fn of_enum(variants: &[Variant]) -> TokenStream {
 
 /// Compares one field. Where its type is no draft, rustc says so under the type.
 fn compared(field: &Field, value: &TokenStream, back: &TokenStream) -> TokenStream {
-    let Field { text, cfgs, ty, foreign, .. } = field;
+    let Field { text, renamed, cfgs, ty, foreign, .. } = field;
+    let named = renamed.as_ref().map(|json| quote!(#(#cfgs)* comparison.renamed(#text, #json);));
     if *foreign {
-        return quote!(#(#cfgs)* comparison.foreign(););
+        return quote!(#named #(#cfgs)* comparison.foreign(););
     }
     let compare = quote_spanned!(spans::at(spans::first(ty))=> ::hitl::__private::Comparison::field::<#ty>);
-    quote!(#(#cfgs)* #compare(comparison, #text, #value, #back)?;)
+    quote!(#named #(#cfgs)* #compare(comparison, #text, #value, #back)?;)
 }

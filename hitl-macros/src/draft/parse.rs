@@ -2,7 +2,10 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::ToTokens;
-use syn::{Attribute, Fields, GenericParam, Generics, Index, Item, Member, Meta, Path, Result, Token, Type};
+use syn::{
+    Attribute, Expr, ExprLit, Fields, GenericParam, Generics, Index, Item, Lit, LitStr, Member, Meta, Path,
+    Result, Token, Type, parenthesized, token,
+};
 use syn::{parse::Parser, punctuated::Punctuated};
 
 use super::skipped;
@@ -39,6 +42,8 @@ pub(crate) struct Field {
     pub(crate) member: Member,
     /// As a path names it: `amount`, `[0]`.
     pub(crate) text: String,
+    /// Its name in JSON, where serde is told one.
+    pub(crate) renamed: Option<String>,
     pub(crate) cfgs: Vec<Attribute>,
     pub(crate) ty: Type,
     /// Whether its author vouches for its type.
@@ -134,16 +139,19 @@ fn fields(fields: &mut Fields, has_default: bool, errors: &mut Errors) -> Vec<Fi
             Some(name) => (Member::Named(name.clone()), names::plain(name)),
             None => (Member::Unnamed(Index::from(i)), format!("[{i}]")),
         };
-        let mut foreign = false;
+        let (mut foreign, mut renamed) = (false, None);
         field.attrs.retain(|attr| {
             if attr.path().is_ident("draft") {
                 says_foreign(attr, &text, &mut foreign, errors);
                 return false;
             }
+            if attr.path().is_ident("serde") {
+                renamed = renamed.take().or_else(|| json_name(attr));
+            }
             true
         });
         skipped::refuse(&field.attrs, &text, has_default, errors);
-        Field { member, text, cfgs: cfgs(&field.attrs), ty: field.ty.clone(), foreign }
+        Field { member, text, renamed, cfgs: cfgs(&field.attrs), ty: field.ty.clone(), foreign }
     };
     fields.iter_mut().enumerate().map(parse).collect()
 }
@@ -162,6 +170,36 @@ fn says_foreign(attr: &Attribute, field: &str, foreign: &mut bool, errors: &mut 
         errors.on(&attr.meta, format!("field `{field}` is marked `#[draft(foreign)]` twice"));
     }
     *foreign = true;
+}
+
+/// The name of `#[serde(rename = "…")]`. What serde does not take it says itself.
+fn json_name(attr: &Attribute) -> Option<String> {
+    let mut name = None;
+    let _ = attr.parse_nested_meta(|meta| {
+        if meta.path.is_ident("rename") && !meta.input.peek(Token![=]) {
+            return meta.parse_nested_meta(|meta| {
+                let word = meta.value()?.parse::<LitStr>()?;
+                if meta.path.is_ident("serialize") {
+                    name = Some(word.value());
+                }
+                Ok(())
+            });
+        }
+        if meta.input.peek(Token![=]) {
+            let word = meta.value()?.parse::<Expr>()?;
+            if meta.path.is_ident("rename")
+                && let Expr::Lit(ExprLit { lit: Lit::Str(word), .. }) = word
+            {
+                name = Some(word.value());
+            }
+        } else if meta.input.peek(token::Paren) {
+            let inside;
+            parenthesized!(inside in meta.input);
+            inside.parse::<TokenStream>()?;
+        }
+        Ok(())
+    });
+    name
 }
 
 /// A word among an attribute's arguments.
@@ -211,6 +249,22 @@ mod tests {
         let item = names::text(&draft.item);
         assert!(!item.contains("foreign") && item.contains("camelCase") && item.contains("garde"), "{item}");
         assert!(!draft.names_serde);
+    }
+
+    #[test]
+    fn a_name_in_json_is_read_wherever_serde_takes_one() {
+        let (draft, errors) = parsed(quote! {
+            struct Refund {
+                #[serde(default = "zero", rename = "orderNo", alias = "order")] order_id: String,
+                #[serde(rename(serialize = "a", deserialize = "b"))] first: u8,
+                #[serde(bound(serialize = "T: X"), rename = "c")] second: u8,
+                #[serde(default)] third: u8,
+            }
+        });
+        assert_eq!(errors, [""; 0]);
+        let Shape::Struct(fields) = &draft.shape else { panic!() };
+        let seen: Vec<_> = fields.iter().map(|field| field.renamed.as_deref()).collect();
+        assert_eq!(seen, [Some("orderNo"), Some("a"), Some("c"), None]);
     }
 
     #[test]

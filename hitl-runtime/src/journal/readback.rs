@@ -34,13 +34,14 @@ impl<S: State> Fold<S> {
 
 /// Reads a value back from its JSON.
 fn holds<F: Fields>(fields: &F, field: &str) -> Result<(), FieldError> {
-    let Some(json) = fields.read(field)? else { return Ok(()) };
-    F::default().replace(field, &json).map_err(|error| match error.as_broken() {
+    let made = |error: FieldError| match error.as_broken() {
         Some(_) => error,
         None => FieldError::broken(
             "reducer",
             field,
             format_args!("failed: it made a value that cannot be read back from its JSON: {}", error.problem),
         ),
-    })
+    };
+    let Some(json) = fields.read(field).map_err(made)? else { return Ok(()) };
+    F::default().replace(field, &json).map_err(made)
 }

@@ -59,6 +59,29 @@ pub trait Draft: Serialize + DeserializeOwned + JsonSchema {
 pub struct Comparison {
     /// Whether they hold a field that its author vouches for.
     pub(crate) foreign: bool,
+    /// The names in JSON, where they are asked for: then nothing is compared.
+    names: Option<Names>,
+}
+
+/// The names in JSON of fields that serde is told to rename, by their path in Rust.
+#[derive(Default)]
+pub(crate) struct Names {
+    at: Vec<String>,
+    found: BTreeMap<Vec<String>, &'static str>,
+}
+
+impl Names {
+    /// Those of a value's fields.
+    pub(crate) fn of<T: Draft>(value: &T) -> Self {
+        let mut comparison = Comparison { names: Some(Self::default()), ..Comparison::default() };
+        let _ = value.same(value, &mut comparison);
+        comparison.names.unwrap_or_default()
+    }
+
+    /// The name of the last field of a path, where it has another one.
+    pub(crate) fn get(&self, path: &[String]) -> Option<&'static str> {
+        self.found.get(path).copied()
+    }
 }
 
 impl Comparison {
@@ -67,10 +90,31 @@ impl Comparison {
     /// # Errors
     /// When it is not the same, with the path.
     pub fn field<T: Draft>(&mut self, name: &str, value: &T, back: &T) -> Result<(), String> {
+        if let Some(names) = &mut self.names {
+            names.at.push(name.to_owned());
+            let _ = value.same(back, self);
+            if let Some(names) = &mut self.names {
+                names.at.pop();
+            }
+            return Ok(());
+        }
         value.same(back, self).map_err(|path| {
             let dot = if path.is_empty() || path.starts_with('[') { "" } else { "." };
             format!("{name}{dot}{path}")
         })
+    }
+
+    /// Notes that a field has another name in JSON.
+    pub fn renamed(&mut self, name: &str, json: &'static str) {
+        if let Some(names) = &mut self.names {
+            let path = names.at.iter().cloned().chain([name.to_owned()]).collect();
+            names.found.insert(path, json);
+        }
+    }
+
+    /// Whether each item is to be gone through by its name.
+    fn is_naming(&self) -> bool {
+        self.names.is_some()
     }
 
     /// Notes a field that its author vouches for.
@@ -152,7 +196,7 @@ fn items<'a, T: Draft + 'a>(
     equal(values.len() == back.len())?;
     for (i, (value, back)) in values.zip(back).enumerate() {
         // The name of an item is needed only where it is not the same.
-        if value.same(back, comparison).is_err() {
+        if comparison.is_naming() || value.same(back, comparison).is_err() {
             comparison.field(&format!("[{i}]"), value, back)?;
         }
     }
@@ -182,9 +226,11 @@ impl<T: Draft + Ord> Draft for BTreeSet<T> {
 
 impl<K: Draft + Ord, V: Draft> Draft for BTreeMap<K, V> {
     fn same(&self, back: &Self, comparison: &mut Comparison) -> Result<(), String> {
-        items(self.keys(), back.keys(), comparison)?;
+        if !comparison.is_naming() {
+            items(self.keys(), back.keys(), comparison)?;
+        }
         for ((key, value), back) in self.iter().zip(back.values()) {
-            if value.same(back, comparison).is_err() {
+            if comparison.is_naming() || value.same(back, comparison).is_err() {
                 let key = serde_json::to_value(key).unwrap_or_default();
                 let name = key.as_str().map_or_else(|| key.to_string(), str::to_owned);
                 comparison.field(&name, value, back)?;

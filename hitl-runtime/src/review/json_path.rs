@@ -2,12 +2,13 @@
 //!
 //! Garde names fields as Rust does: `window.hour` for a field of a variant, `amount[0]` for what a newtype holds,
 //! `order_id` whatever `serde(rename)` makes of it. A person, a form and a model see the JSON, so the path is looked for
-//! there, step by step.
+//! there, step by step. What `serde(rename)` makes of a field's name `#[draft]` knows; of `serde(rename_all)` there are so
+//! many cases, and the JSON says which it is.
 
 use garde::error::Path;
 use serde_json::Value;
 
-use super::schema::Known;
+use super::{draft::Names, schema::Known};
 
 /// Steps that are tried before a path is left as it is.
 const MOST_TRIES: u32 = 2_000;
@@ -24,10 +25,10 @@ enum Part {
 
 /// Returns the path in the JSON that leads to where `path` leads in Rust. What cannot be found in the JSON keeps the name
 /// that it has in Rust.
-pub(super) fn json_path(path: &Path, json: &Value, schema: Option<&Value>) -> String {
+pub(super) fn json_path(path: &Path, json: &Value, schema: Option<&Value>, names: &Names) -> String {
     let parts = parts(path);
     let known = schema.map(|schema| Known::of(schema, json)).unwrap_or_default();
-    let mut search = Search { steps: Vec::new(), best: None, tries: 0 };
+    let mut search = Search { names, steps: Vec::new(), best: None, tries: 0 };
     if search.find(Some(json), &known, &parts) {
         return written(&search.steps, &[]);
     }
@@ -47,6 +48,16 @@ fn parts(path: &Path) -> Vec<Part> {
             _ => Part::Key(text.strip_prefix("r#").map(str::to_owned).unwrap_or(text)),
         })
         .collect()
+}
+
+/// As a comparison of drafts names it.
+fn rust_path(parts: &[Part]) -> Vec<String> {
+    let step = |part: &Part| match part {
+        Part::Key(key) => Some(key.clone()),
+        Part::Index(i) => Some(format!("[{i}]")),
+        Part::Inside => None,
+    };
+    parts.iter().filter_map(step).collect()
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -72,14 +83,15 @@ fn written(steps: &[Step], rest: &[Part]) -> String {
     out
 }
 
-struct Search {
+struct Search<'a> {
+    names: &'a Names,
     steps: Vec<Step>,
     /// The farthest that a search came: its steps, and how many parts they stand for.
     best: Option<(Vec<Step>, usize)>,
     tries: u32,
 }
 
-impl Search {
+impl Search<'_> {
     fn find(&mut self, json: Option<&Value>, known: &Known<'_>, all: &[Part]) -> bool {
         self.from(json, known, all, 0)
     }
@@ -98,7 +110,10 @@ impl Search {
         match part {
             Part::Inside => self.in_variant(json, known, all, at + 1) || self.from(json, known, all, at + 1),
             Part::Key(key) => {
-                let names = spellings(key);
+                let names = match self.names.get(&rust_path(&all[..=at])) {
+                    Some(name) => vec![name.to_owned()],
+                    None => spellings(key),
+                };
                 let map = json.and_then(Value::as_object);
                 let there = names.iter().find(|name| map.is_some_and(|map| map.contains_key(*name)));
                 if let Some(name) = there {

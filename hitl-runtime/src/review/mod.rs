@@ -27,5 +27,5 @@ pub(crate) use read_back::{encode, encode_raw, same, same_json};
 #[doc(hidden)]
 pub use reviewed::Reviewed;
 pub use reviewed::{DerivesValidate, Violation};
-pub(crate) use reviewed::{read, violations};
+pub(crate) use reviewed::{draft_violations, read, violations};
 pub use verdict::Verdict;

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::{Draft, json_path::json_path, read_back};
+use super::{Draft, draft::Names, json_path::json_path, read_back};
 use crate::guard::{self, Broken};
 
 // It has the one method that is needed and no supertrait, so that rustc names this trait, in our words, and not the one
@@ -111,7 +111,7 @@ fn write<T: Draft + DerivesValidate>(json: &str) -> Result<Spelled, Vec<Violatio
         let json = guarded("serializer", read)?;
         // Without the schema a path is only less exact.
         let schema = guarded("schema", schema::<T>).ok();
-        return Err(violations(&report, &json, schema.as_ref()));
+        return Err(draft_violations(&draft, &report, &json, schema.as_ref()));
     }
     let written = guarded("serializer", || read_back::written(&draft, json))?;
     guarded("destructor", || drop(draft))?;
@@ -149,8 +149,28 @@ fn plain(error: &serde_json::Error) -> String {
 
 /// Garde's report as a list, with the paths of the value's JSON.
 pub(crate) fn violations(report: &garde::Report, json: &Value, schema: Option<&Value>) -> Vec<Violation> {
+    violations_of(report, json, schema, &Names::default())
+}
+
+/// The same of a draft, whose fields may have other names in JSON.
+pub(crate) fn draft_violations<T: Draft>(
+    draft: &T,
+    report: &garde::Report,
+    json: &Value,
+    schema: Option<&Value>,
+) -> Vec<Violation> {
+    let names = guarded("comparison", || Names::of(draft)).unwrap_or_default();
+    violations_of(report, json, schema, &names)
+}
+
+fn violations_of(
+    report: &garde::Report,
+    json: &Value,
+    schema: Option<&Value>,
+    names: &Names,
+) -> Vec<Violation> {
     let violation = |(path, error): &(garde::error::Path, garde::Error)| Violation {
-        path: json_path(path, json, schema),
+        path: json_path(path, json, schema, names),
         message: error.message().to_owned(),
     };
     report.iter().map(violation).collect()

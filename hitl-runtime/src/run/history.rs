@@ -1,5 +1,7 @@
 //! What has happened to a thread, and what it knew at a place.
 
+use std::collections::BTreeSet;
+
 use futures_util::future::BoxFuture;
 
 use super::{
@@ -11,6 +13,7 @@ use crate::{
     journal::{Fold, genesis, link},
     state::State,
     store::{Record, Tail},
+    unicode,
 };
 
 /// What a thread knew at a place.
@@ -81,6 +84,12 @@ impl<G: Graph> Agent<G> {
                 _ => Some(record.hash),
             };
             history.push(shown(thread, &record)?);
+        }
+        let names: BTreeSet<String> = history.iter().filter_map(|e| e.name().map(str::to_owned)).collect();
+        for entry in &mut history {
+            if let Some(name) = entry.name() {
+                entry.marks = unicode::marks(name, names.iter().map(String::as_str));
+            }
         }
         Ok(history)
     }

@@ -4,8 +4,9 @@ use serde::Serialize;
 
 use crate::{
     Digest, Error, Place, ThreadId,
-    journal::{Entry, Event, Usage},
+    journal::{Entry, Event, Requester, Usage},
     store::Record,
+    unicode,
 };
 
 /// One entry of a thread's journal, as history shows it.
@@ -39,6 +40,29 @@ pub struct HistoryEntry {
     /// What the node's models took to get here.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub spent: Vec<Usage>,
+    /// What is to be said beside the name in it, where that could pass for another one: `look-alike letters: …`,
+    /// ``looks like `ceo`, another name here``. Whoever shows the name shows this.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub marks: Vec<String>,
+}
+
+impl HistoryEntry {
+    /// The name of a person in it.
+    pub(super) fn name(&self) -> Option<&str> {
+        name(&self.event)
+    }
+}
+
+fn name(event: &Event) -> Option<&str> {
+    match event {
+        Event::Decided { operator, .. }
+        | Event::Settled { operator, .. }
+        | Event::Adopted { operator, .. }
+        | Event::Started { requester: Some(Requester { operator, .. }), .. }
+        | Event::Resumed { by: Some(Requester { operator, .. }) } => Some(operator),
+        Event::Paused { proposed: Some(by), .. } => Some(&by.operator),
+        _ => None,
+    }
 }
 
 /// An entry out of its record.
@@ -49,5 +73,6 @@ pub(super) fn shown(thread: &ThreadId, record: &Record) -> Result<HistoryEntry, 
         problem: format!("it is no entry that this program can read: {e}"),
     })?;
     let Entry { at_ms, event, spent, .. } = entry;
-    Ok(HistoryEntry { place: record.place, at_ms, hash: record.hash, event, spent })
+    let marks = name(&event).map(|name| unicode::marks(name, [])).unwrap_or_default();
+    Ok(HistoryEntry { place: record.place, at_ms, hash: record.hash, event, spent, marks })
 }

@@ -70,7 +70,12 @@ impl<G: Graph> AnyReview<G> {
         if let Err(report) = self.guarded("validator", || draft.validate())? {
             let json = self.guarded("serializer", || serde_json::to_value(&draft).unwrap_or_default())?;
             let schema = self.found.reviewed.schema_of(&self.found.open.field).ok();
-            return Err(self.invalid(crate::review::violations(&report, &json, schema.as_ref())));
+            return Err(self.invalid(crate::review::draft_violations(
+                &draft,
+                &report,
+                &json,
+                schema.as_ref(),
+            )));
         }
         let edited = self
             .guarded("serializer", || encode(&draft).and_then(|json| same(&draft, &json).map(|()| json)))?;

@@ -1,6 +1,6 @@
 //! A thread as JSON: what command lines, HTTP and forms show.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -21,6 +21,7 @@ use crate::{
     journal::{At, Fold, LaneId, OpenAt, shown, values},
     state::{Fields, State},
     store::Tail,
+    unicode,
 };
 
 /// A thread, whatever its graph.
@@ -74,6 +75,10 @@ pub struct ThreadView {
     pub output: Option<Map<String, Value>>,
     /// Every field that is written.
     pub fields: Map<String, Value>,
+    /// What is to be said beside a name in this view that could pass for another one: the thread's own, that of who
+    /// proposed a draft. Whoever shows such a name shows this.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub marks: BTreeMap<String, Vec<String>>,
 }
 
 /// An open review.
@@ -311,7 +316,6 @@ impl<G: Graph> Agent<G> {
             stalled: active && !fold.is_leased(now),
             until_ms: fold.leased_until_ms().filter(|_| active),
             differences,
-            reviews,
             failure: fold.lanes.values().find_map(|lane| match &lane.at {
                 At::Failed { visit, error, stopped, .. } => {
                     Some(FailureView { node: visit.node.clone(), error: error.clone(), stopped: *stopped })
@@ -330,10 +334,22 @@ impl<G: Graph> Agent<G> {
                 error: doubt.error,
                 since_ms: doubt.since_ms,
             }),
+            marks: marked(fold, &reviews),
             output,
             fields,
+            reviews,
         }
     }
+}
+
+/// The names in a view that could pass for others, with what is said of them.
+fn marked<S: State>(fold: &Fold<S>, reviews: &[ReviewView]) -> BTreeMap<String, Vec<String>> {
+    let proposers = || reviews.iter().filter_map(|review| review.proposed_by.as_deref());
+    let people: Vec<&str> = proposers().chain(fold.requester.as_deref()).collect();
+    let of_people = proposers().map(|name| (name, unicode::marks(name, people.iter().copied())));
+    let of_thread = [(fold.thread.as_str(), unicode::marks(fold.thread.as_str(), []))];
+    let all = of_thread.into_iter().chain(of_people).filter(|(_, marks)| !marks.is_empty());
+    all.map(|(name, marks)| (name.to_owned(), marks)).collect()
 }
 
 /// What the journal itself says of an open review.

@@ -1,88 +1,173 @@
 //! Accepting connections, and serving each.
 //!
 //! It is done here and not by `axum::serve`, which takes any number of connections and gives each all the time it wants.
+//! They are accepted on a thread of their own, which hands a connection on once the head of its first request is whole. So
+//! a thousand that never get so far take nothing of the thread that answers, and of the other one a read and a timer each.
 
-use std::{io, pin::pin, sync::Arc, time::Duration};
+use std::{
+    io::{self, Read as _},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::Router;
-use hyper::{
-    Request,
-    body::Incoming,
-    server::conn::http1,
-    service::{Service as _, service_fn},
-};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    service::TowerToHyperService,
-};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::watch,
+    sync::{mpsc, oneshot, watch},
     task::JoinSet,
+    time::timeout,
 };
 
 use super::{
-    connections::{Connection, Connections},
-    stall::Stalling,
+    connections::Connections,
+    converse::{Asking, Conversation},
+    head,
+    limits::Limits,
 };
 
-/// How long the headers of a request may take to come, from when the connection was made or the answer before was sent.
-const HEADERS: Duration = Duration::from_secs(20);
-
-/// How long the other side may take nothing of what it is sent.
-const STALL: Duration = Duration::from_secs(30);
-
-/// How long a connection on which nothing is asked is kept once the server is to stop.
-const LEAVE: Duration = Duration::from_secs(1);
-
-/// How many connections may wait to be accepted: a ping waits behind them, and whoever finds no place asks
-/// again only after a second.
+/// How many connections may wait to be accepted: whoever finds no place asks again only after a second.
 #[cfg(unix)]
-const BACKLOG: i32 = 1024;
+const BACKLOG: i32 = 4096;
 
-/// The most bytes of a request's headers, all together.
-const LARGEST_HEAD: usize = 64 * 1024;
+/// So many connections are accepted before those that are there are looked at again.
+const AT_ONCE: u32 = 16;
+
+/// How long nothing is accepted after something could not be.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// Serves until it is stopped, and what is under way by then to its end.
 pub(super) async fn serve(
     listener: std::net::TcpListener,
     router: Router,
+    connections: Arc<Connections>,
+    limits: &Limits,
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
     #[cfg(unix)]
     rustix::net::listen(&listener, BACKLOG)?;
-    let listener = TcpListener::from_std(listener)?;
-    let connections = Connections::new();
+    // No more than there are connections.
+    let (hand_on, mut asking) = mpsc::unbounded_channel();
+    let (end, ended) = oneshot::channel();
+    let (ending, mut accepting) = oneshot::channel();
+    let reception = Reception { connections, patience: limits.headers, hand_on };
+    std::thread::Builder::new().name("agentcore-accept".to_owned()).spawn(move || {
+        let _ = ending.send(reception.run(listener, ended));
+    })?;
     let (stopping, stopped) = watch::channel(false);
+    let conversation =
+        || Conversation { router: router.clone(), limits: limits.clone(), stopped: stopped.clone() };
     let mut serving = JoinSet::new();
     let mut stop = pin!(stop);
     loop {
-        let accepted = tokio::select! {
+        while serving.try_join_next().is_some() {}
+        tokio::select! {
             biased;
             () = &mut stop => break,
-            Some(_) = serving.join_next() => continue,
-            accepted = listener.accept() => accepted,
-        };
-        match accepted {
-            Ok((stream, _)) => {
-                let connection = connections.enter();
-                serving.spawn(converse(stream, router.clone(), connection, stopped.clone()));
-            }
-            Err(error) => {
-                tracing::debug!("no connection was accepted: {error}");
-                // When the system has no more files for us, one of ours is spared.
-                if !(is_full(&error) && connections.make_room()) {
-                    tokio::time::sleep(Duration::from_millis(10)).await;
-                }
+            Some(asking) = asking.recv() => drop(serving.spawn(conversation().hold(asking))),
+            // Nobody is accepted any more, so nobody is served.
+            ended = &mut accepting => {
+                return ended.unwrap_or_else(|_| Err(io::Error::other("the thread that accepts connections panicked")));
             }
         }
-        // Whoever was cut lets its socket go.
-        tokio::task::yield_now().await;
     }
-    drop(listener);
+    drop(end);
+    let _ = accepting.await;
+    while let Ok(asking) = asking.try_recv() {
+        serving.spawn(conversation().hold(asking));
+    }
     let _ = stopping.send(true);
     while serving.join_next().await.is_some() {}
     Ok(())
+}
+
+/// Where connections stay until they have asked for something.
+struct Reception {
+    connections: Arc<Connections>,
+    /// How long they may take.
+    patience: Duration,
+    hand_on: mpsc::UnboundedSender<Asking>,
+}
+
+impl Reception {
+    /// Accepts connections on this thread until it is told to end.
+    fn run(self, listener: std::net::TcpListener, mut ended: oneshot::Receiver<()>) -> io::Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let listener = TcpListener::from_std(listener)?;
+            let mut silent = JoinSet::new();
+            let mut accepted_in_a_row = 0;
+            loop {
+                while silent.try_join_next().is_some() {}
+                let accepted = tokio::select! {
+                    biased;
+                    _ = &mut ended => return Ok(()),
+                    accepted = listener.accept() => accepted,
+                };
+                match accepted.and_then(|(stream, _)| stream.into_std()) {
+                    Ok(stream) => {
+                        let connection = self.connections.enter();
+                        let said = first_words(&stream);
+                        let asking = Asking { stream, connection, said };
+                        if head::is_whole(&asking.said) {
+                            self.hand_on(asking);
+                        } else {
+                            silent.spawn(listen(asking, self.patience, self.hand_on.clone()));
+                        }
+                    }
+                    Err(error) => {
+                        tracing::debug!("no connection was accepted: {error}");
+                        // When the system has no more files for us, one of ours is spared.
+                        if is_full(&error) {
+                            self.connections.make_room();
+                        }
+                        tokio::time::sleep(PAUSE).await;
+                    }
+                }
+                accepted_in_a_row += 1;
+                if accepted_in_a_row % AT_ONCE == 0 {
+                    tokio::task::yield_now().await;
+                }
+            }
+        })
+    }
+
+    fn hand_on(&self, asking: Asking) {
+        asking.connection.arrives();
+        // Where nobody takes it, the server ends.
+        let _ = self.hand_on.send(asking);
+    }
+}
+
+/// Waits until a connection has asked for something, and hands it on.
+async fn listen(asking: Asking, patience: Duration, hand_on: mpsc::UnboundedSender<Asking>) {
+    let Asking { stream, connection, said } = asking;
+    tokio::select! {
+        // First, so that one that is cut before it was looked at costs nothing.
+        biased;
+        () = connection.cut() => {}
+        head = timeout(patience, head_of(stream, said)) => {
+            // Why a connection ends is its client's affair.
+            if let Ok(Ok((stream, said))) = head && !said.is_empty() {
+                connection.arrives();
+                let _ = hand_on.send(Asking { stream, connection: Arc::clone(&connection), said });
+            }
+        }
+    }
+}
+
+async fn head_of(stream: std::net::TcpStream, said: Vec<u8>) -> io::Result<(std::net::TcpStream, Vec<u8>)> {
+    let mut stream = TcpStream::from_std(stream)?;
+    let said = head::read(&mut stream, said).await?;
+    Ok((stream.into_std()?, said))
+}
+
+/// What the other side has said already, which most clients do at once; nothing where it has not.
+fn first_words(mut stream: &std::net::TcpStream) -> Vec<u8> {
+    let mut words = [0; 2048];
+    // It does not block. What is wrong with the stream is found when it is read again.
+    let count = stream.read(&mut words).unwrap_or(0);
+    words.get(..count).unwrap_or_default().to_vec()
 }
 
 /// Whether too many files are open.
@@ -100,47 +185,47 @@ fn is_full(error: &io::Error) -> bool {
     }
 }
 
-async fn converse(
-    stream: TcpStream,
-    router: Router,
-    connection: Arc<Connection>,
-    mut stopped: watch::Receiver<bool>,
-) {
-    let _ = stream.set_nodelay(true);
-    let io = TokioIo::new(Stalling::new(stream, STALL));
-    let (router, on) = (TowerToHyperService::new(router), Arc::clone(&connection));
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(Arc::clone(&on));
-        router.call(request)
-    });
-    let mut serving = pin!(
-        http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEADERS)
-            .max_header_size(LARGEST_HEAD)
-            .serve_connection(io, service)
-            .with_upgrades()
-    );
-    // Why a connection ends is its client's affair.
-    tokio::select! {
-        // First, so that one that is cut before it was looked at costs nothing.
-        biased;
-        () = connection.cut() => return,
-        _ = &mut serving => return,
-        _ = stopped.wait_for(|stopped| *stopped) => serving.as_mut().graceful_shutdown(),
-    }
-    tokio::select! {
-        _ = &mut serving => {}
-        () = idle(&connection) => {}
-    }
-}
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-/// Waits until a connection has been asked nothing for a while.
-async fn idle(connection: &Connection) {
-    loop {
-        tokio::time::sleep(LEAVE).await;
-        if connection.is_waiting() {
-            return;
+    use super::{super::connections::Doing, *};
+
+    #[tokio::test]
+    async fn nothing_is_set_up_for_half_a_head_and_a_ping_gets_in() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = listener.local_addr().unwrap();
+        let limits = Limits::default().connections(8);
+        let connections = Connections::new(&limits);
+        let (stop, stopped) = oneshot::channel::<()>();
+        let all = Arc::clone(&connections);
+        let serving = tokio::spawn(async move {
+            let router = Router::new().route("/ping", get(async || "pong"));
+            serve(listener, router, all, &limits, async { drop(stopped.await) }).await
+        });
+        let mut half_open = Vec::new();
+        for _ in 0..50 {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(b"GET /ping HTTP/1.1\r\nHost: localhost\r\nX-Slow: ").await.unwrap();
+            half_open.push(stream);
         }
+        let mut ping = TcpStream::connect(address).await.unwrap();
+        ping.write_all(b"GET /ping HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+        let mut answer = [0; 15];
+        ping.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 200 OK");
+        // All places are taken, and only the ping's has a parser, a router and a buffer.
+        assert_eq!((connections.doing(Doing::Arriving), connections.doing(Doing::Waiting)), (7, 1));
+        // The oldest gave way, and is told so by the end of its connection.
+        assert_eq!(half_open[0].read(&mut answer).await.unwrap_or(0), 0);
+        // A head that comes whole later is answered as well.
+        let last = half_open.last_mut().unwrap();
+        last.write_all(b"x\r\n\r\n").await.unwrap();
+        last.read_exact(&mut answer).await.unwrap();
+        assert_eq!((connections.doing(Doing::Arriving), connections.doing(Doing::Waiting)), (6, 2));
+        drop(stop);
+        serving.await.unwrap().unwrap();
     }
 }

@@ -3,13 +3,14 @@
 use std::{
     panic::AssertUnwindSafe,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
     time::Duration,
 };
 
 use futures_util::FutureExt as _;
+use tokio::time::Instant;
 
 use crate::guard::said;
 
@@ -18,6 +19,8 @@ use crate::guard::said;
 pub(crate) struct Background {
     /// How often in a row it has ended before it had run for `STEADY`.
     failures: Arc<AtomicU32>,
+    /// When it last could not do its work.
+    stumbled: Arc<Mutex<Option<Instant>>>,
 }
 
 /// How the work goes.
@@ -25,6 +28,8 @@ pub(crate) struct Background {
 pub(crate) enum Health {
     /// It runs.
     Well,
+    /// It runs, and could not do its work the last time, as when the store does not answer.
+    Failing,
     /// It ended, and is started again.
     Restarting,
     /// It ends each time that it is started.
@@ -37,6 +42,9 @@ impl Background {
 
     /// Work that has ended so often in a row, each time before it was steady, counts as down. It is tried on.
     const DOWN: u32 = 5;
+
+    /// For so long it is told that the work could not be done. It is tried more often.
+    const TOLD: Duration = Duration::from_secs(150);
 
     const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
@@ -65,8 +73,15 @@ impl Background {
         }
     }
 
+    /// Notes that the work could not be done this time.
+    pub(crate) fn stumbles(&self) {
+        *self.stumbled.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
     pub(crate) fn health(&self) -> Health {
+        let stumbled = *self.stumbled.lock().unwrap_or_else(PoisonError::into_inner);
         match self.failures.load(Ordering::SeqCst) {
+            0 if stumbled.is_some_and(|at| at.elapsed() < Self::TOLD) => Health::Failing,
             0 => Health::Well,
             failures if failures < Self::DOWN => Health::Restarting,
             _ => Health::Down,
@@ -77,6 +92,19 @@ impl Background {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_cannot_be_done_is_told_until_it_can() {
+        let background = Background::default();
+        for _ in 0..3 {
+            background.stumbles();
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            assert_eq!(background.health(), Health::Failing);
+        }
+        // Two looks without an error.
+        tokio::time::sleep(Duration::from_secs(120)).await;
+        assert_eq!(background.health(), Health::Well);
+    }
 
     /// Time stands still but for the timers here, so nothing waits.
     #[tokio::test(start_paused = true)]

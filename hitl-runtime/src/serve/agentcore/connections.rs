@@ -10,18 +10,15 @@ use std::{
 
 use tokio::sync::Notify;
 
+use super::limits::Limits;
 use crate::serve::wire::Refusal;
-
-/// The most connections that are open at once, where the system allows twice as many files.
-const MOST: usize = 512;
-
-/// The most bytes that requests may take in memory together, while they are read and while they are carried out.
-const MEMORY: usize = 256 * 1024 * 1024;
 
 /// What a connection is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Doing {
-    /// Nothing: no request has begun, or its headers are not whole.
+    /// Nothing: the headers of its first request are not whole, and nothing is set up for it.
+    Arriving,
+    /// Nothing: the headers of its next request are not whole.
     Waiting,
     /// It receives the body of a request.
     Reading,
@@ -36,9 +33,16 @@ pub(super) enum Doing {
 /// All connections of a server.
 pub(super) struct Connections {
     most: usize,
+    sockets: usize,
     memory: usize,
     table: Mutex<Table>,
 }
+
+/// Those that ask for nothing yet.
+const IDLE: [Doing; 2] = [Doing::Arriving, Doing::Waiting];
+
+/// Those that may give way besides.
+const SLOW: [Doing; 2] = [Doing::Reading, Doing::Listening];
 
 #[derive(Default)]
 struct Table {
@@ -60,12 +64,9 @@ struct Seat {
 }
 
 impl Connections {
-    pub(super) fn new() -> Arc<Self> {
-        Self::of(most(), MEMORY)
-    }
-
-    fn of(most: usize, memory: usize) -> Arc<Self> {
-        Arc::new(Self { most, memory, table: Mutex::default() })
+    pub(super) fn new(limits: &Limits) -> Arc<Self> {
+        let (most, sockets) = (limits.most_connections(), limits.most_sockets());
+        Arc::new(Self { most, sockets, memory: limits.memory, table: Mutex::default() })
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -75,18 +76,16 @@ impl Connections {
     /// Takes a new connection in. Where all places are taken, the one that has done nothing for the longest time is cut.
     pub(super) fn enter(self: &Arc<Self>) -> Arc<Connection> {
         let mut table = self.table();
-        while table.seats.len() >= self.most
-            && table.cut_one(&[Doing::Waiting, Doing::Reading, Doing::Listening])
-        {}
+        while table.seats.len() >= self.most && table.spare_one(self.most) {}
         let (number, cut) = (table.tick(), Arc::new(Notify::new()));
-        let seat = Seat { doing: Doing::Waiting, since: number, bytes: 0, cut: Arc::clone(&cut) };
+        let seat = Seat { doing: Doing::Arriving, since: number, bytes: 0, cut: Arc::clone(&cut) };
         table.insert(number, seat);
         Arc::new(Connection { number, cut, all: Arc::clone(self) })
     }
 
-    /// Cuts the connection that can best be spared. False where none can.
-    pub(super) fn make_room(&self) -> bool {
-        self.table().cut_one(&[Doing::Waiting, Doing::Reading, Doing::Listening])
+    /// Cuts the connection that can best be spared, if one can.
+    pub(super) fn make_room(&self) {
+        self.table().spare_one(self.most);
     }
 
     /// The most requests that are carried out at once.
@@ -94,20 +93,11 @@ impl Connections {
         (self.most / 4).max(1)
     }
 
-    /// The most WebSockets.
-    fn most_sockets(&self) -> usize {
-        (self.most / 8).max(1)
+    /// How many connections do something.
+    #[cfg(test)]
+    pub(super) fn doing(&self, doing: Doing) -> usize {
+        self.table().count(&[doing])
     }
-}
-
-/// So many that half of the files that the system allows are left for the store.
-fn most() -> usize {
-    #[cfg(unix)]
-    if let Some(files) = rustix::process::getrlimit(rustix::process::Resource::Nofile).current {
-        let half = usize::try_from(files / 2).unwrap_or(usize::MAX);
-        return half.clamp(8, MOST);
-    }
-    MOST
 }
 
 impl Table {
@@ -163,6 +153,14 @@ impl Table {
         oldest.map(|number| self.cut(number)).is_some()
     }
 
+    /// Cuts the connection that can best be spared: one that asks for nothing, unless there are so few of those that it
+    /// may have come just now, and its first byte was not looked at.
+    fn spare_one(&mut self, most: usize) -> bool {
+        let idle_first = self.count(&IDLE) > (most / 8).max(1);
+        let [first, then] = if idle_first { [&IDLE, &SLOW] } else { [&SLOW, &IDLE] };
+        self.cut_one(first) || self.cut_one(then)
+    }
+
     fn count(&self, doing: &[Doing]) -> usize {
         doing.iter().filter_map(|doing| self.counts.get(doing)).sum()
     }
@@ -183,6 +181,11 @@ impl Connection {
 
     pub(super) fn is_waiting(&self) -> bool {
         self.all.table().seats.get(&self.number).is_none_or(|seat| seat.doing == Doing::Waiting)
+    }
+
+    /// Its first request has come as far as its headers.
+    pub(super) fn arrives(&self) {
+        self.all.table().does(self.number, Doing::Waiting);
     }
 
     /// A request has begun.
@@ -215,7 +218,7 @@ impl Connection {
     /// When all of them are in the middle of a request.
     pub(super) fn opens(&self) -> Result<(), Refusal> {
         let mut table = self.all.table();
-        while table.count(&[Doing::Listening, Doing::Talking]) >= self.all.most_sockets() {
+        while table.count(&[Doing::Listening, Doing::Talking]) >= self.all.sockets {
             if !table.cut_one(&[Doing::Listening]) {
                 return Err(busy("WebSockets"));
             }
@@ -281,7 +284,7 @@ impl Drop for Connection {
     }
 }
 
-fn busy(what: &str) -> Refusal {
+pub(super) fn busy(what: &str) -> Refusal {
     Refusal::new(
         503,
         "busy",
@@ -295,13 +298,17 @@ mod tests {
 
     use super::*;
 
+    fn eight() -> Arc<Connections> {
+        Connections::new(&Limits::default().connections(8))
+    }
+
     fn is_cut(connection: &Connection) -> bool {
         connection.cut().now_or_never().is_some()
     }
 
     #[test]
     fn the_longest_idle_gives_way_and_no_work_does() {
-        let all = Connections::of(8, MEMORY);
+        let all = eight();
         let open: Vec<_> = (0..8).map(|_| all.enter()).collect();
         open[0].reads();
         open[0].works().unwrap();
@@ -315,7 +322,7 @@ mod tests {
 
     #[test]
     fn slow_bodies_and_idle_sockets_give_way_when_none_waits() {
-        let all = Connections::of(8, MEMORY);
+        let all = eight();
         let open: Vec<_> = (0..8).map(|_| all.enter()).collect();
         open.iter().for_each(|connection| connection.reads());
         open[7].opens().unwrap();
@@ -333,8 +340,17 @@ mod tests {
     }
 
     #[test]
+    fn what_has_just_come_does_not_give_way_to_what_comes_next() {
+        let all = eight();
+        let slow: Vec<_> = (0..8).map(|_| all.enter()).collect();
+        slow.iter().for_each(|connection| connection.reads());
+        let (ping, _next) = (all.enter(), all.enter());
+        assert!(!is_cut(&ping) && is_cut(&slow[0]) && is_cut(&slow[1]));
+    }
+
+    #[test]
     fn work_is_bounded_and_ends() {
-        let all = Connections::of(8, MEMORY);
+        let all = eight();
         let open: Vec<_> = (0..3).map(|_| all.enter()).collect();
         open[0].works().unwrap();
         open[1].works().unwrap();
@@ -345,7 +361,7 @@ mod tests {
 
     #[test]
     fn memory_is_taken_from_the_slowest_sender() {
-        let all = Connections::of(8, 100);
+        let all = Connections::new(&Limits { memory: 100, ..Limits::default().connections(8) });
         let open: Vec<_> = (0..3).map(|_| all.enter()).collect();
         open.iter().for_each(|connection| connection.reads());
         open[0].takes(50).unwrap();

@@ -4,10 +4,14 @@
 //! page it is. A name that such a page chose may resolve to this machine (DNS rebinding), and then the browser takes the
 //! page for one of ours; the name is in `Host`.
 
-use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use axum::{
-    extract::{Request, State},
+    extract::{ConnectInfo, Request, State},
     http::{
         HeaderMap, HeaderName, Uri, Version, header,
         uri::{Authority, Scheme},
@@ -26,6 +30,8 @@ const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 pub(super) struct Door {
     /// Whether the server listens on this machine alone.
     pub(super) local: bool,
+    /// Whether only callers on this machine are served, wherever the server listens.
+    pub(super) near: bool,
     /// The origins of pages that may ask, as `https://desk.example`.
     pub(super) origins: BTreeSet<String>,
 }
@@ -44,7 +50,7 @@ pub(super) async fn guard<G: Graph>(
                 // Where the service's SDKs look for the text.
                 refusal = refusal.clone().detail("message", refusal.message.clone());
             }
-            payload::drain(body).await;
+            payload::drain(body, house.limits.body).await;
             answer::refused(&refusal)
         }
     }
@@ -64,6 +70,16 @@ impl Door {
         // That it is up is no secret, and nothing moves.
         if request.uri().path() == "/ping" {
             return Ok(());
+        }
+        if self.near && !(is_near(request) && is_loopback(host.host())) {
+            return Err(Refusal::new(
+                403,
+                "foreign_peer",
+                "operators are taken here as they are claimed, and this caller is not known to be on this machine: verify \
+                 tokens, serve the router with the addresses of its peers \
+                 (`into_make_service_with_connect_info::<SocketAddr>()`) and ask it as `localhost`, or say that this is \
+                 meant: `AgentCore::let_anyone_decide`",
+            ));
         }
         self.from(headers, &host)
     }
@@ -91,6 +107,12 @@ impl Door {
             |site: &[u8]| site == b"none" || site == b"same-origin" && (own || is_fixed(host.host()));
         if fetched.map(|site| site.as_bytes()).all(harmless) { Ok(()) } else { Err(foreign_origin()) }
     }
+}
+
+/// Whether the server that accepted a request says that its other side is on this machine.
+fn is_near(request: &Request) -> bool {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    peer.is_some_and(|ConnectInfo(peer)| peer.ip().to_canonical().is_loopback())
 }
 
 fn foreign_origin() -> Refusal {
@@ -194,7 +216,8 @@ mod tests {
 
     #[test]
     fn who_asks_and_from_where_is_told_apart() {
-        let local = Door { local: true, origins: ["https://desk.example".to_owned()].into() };
+        let local =
+            Door { local: true, origins: ["https://desk.example".to_owned()].into(), ..Door::default() };
         let wide = Door { local: false, ..local.clone() };
         let json = ("content-type", "application/json; charset=utf-8");
         let here = ("host", "127.0.0.1:8080");

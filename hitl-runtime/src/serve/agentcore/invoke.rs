@@ -85,11 +85,12 @@ async fn answer<G: Graph>(
     let caller = match caller.await {
         Ok(caller) => caller,
         Err(refusal) => {
-            payload::drain(body).await;
+            payload::drain(body, house.limits.body).await;
             return Err(refusal);
         }
     };
-    let bytes = payload::read(body, house.largest, connection.map(AsRef::as_ref)).await?;
+    let bytes = payload::read(body, house.largest, house.limits.body, connection.map(AsRef::as_ref));
+    let bytes = bytes.await?;
     if let Some(connection) = connection {
         connection.works()?;
     }

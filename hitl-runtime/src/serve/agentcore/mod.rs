@@ -26,7 +26,7 @@
 //! |---|---|
 //! | `POST /invocations` | 200 and the thread as JSON; the status and the `code` of a [`Refusal`] |
 //! | the same with `Accept: text/event-stream` | server-sent events: each `entry`, what is `said`, and at last the `thread` |
-//! | `GET /ping` | `{"status": "Healthy" or "HealthyBusy", "time_of_last_update": seconds}`; with `"sweep": "restarting"` while a sweep that ended is started again, and 503 with `"sweep": "down"` where it ends each time |
+//! | `GET /ping` | `{"status": "Healthy" or "HealthyBusy", "time_of_last_update": seconds}`; with `"sweep": "failing"` while the store does not say what is due, `"restarting"` while a sweep that ended is started again, and 503 with `"sweep": "down"` where it ends each time |
 //! | `/ws` | each text is a request, and answered with the same events |
 //! | `POST /runtimes/{arn}/invocations` | what `/invocations` answers, for an SDK whose endpoint is this program |
 //!
@@ -43,14 +43,15 @@
 //! |---|---|---|
 //! | a web page in an operator's browser | have it ask for `/ping` | open `/ws` or post: a foreign `Origin`, a `Sec-Fetch-Site` of another site, a body that is not `application/json` are refused. A name that the page has made resolve here is another `Host`, and on a loopback address only loopback hosts are taken |
 //! | the network, and no token | ask for `/ping`; with keys, what [`Operators::open`] opens; without keys, start, read and resume; where operators are [`claimed`](Operators::claimed), everything in any name | decide, unless claims are taken: and on an address that others reach they are taken only where somebody has said so |
-//! | the network, and much time and memory | fill its own connections: 512 at most, or half of the process's files; a fourth of them at work, an eighth of them WebSockets | keep a ping or a new connection waiting: it is answered on a thread of its own, and what has asked for nothing longest gives way to what is new |
+//! | the network, and much time and memory | fill its own connections: 512 at most, or half of the process's files; a fourth of them at work, an eighth of them WebSockets | keep a ping or a new connection waiting: it is answered on a thread of its own, nothing is set up for a connection before its headers have come, and what has asked for nothing longest gives way to what is new |
 //! | a token that is good here | start threads; read, decide and resume its own and those whose review asked for a role that it holds; be told who was first | see whether another's thread exists, but by starting one of its name; decide without the role; be used past its time, or past the greatest lifetime |
 //! | a token that the same keys signed for something else | nothing | another issuer's or audience's, a logout's, a DPoP proof, one that is bound to a key, one of unknown `crit`, one whose key is for encryption or another algorithm |
 //! | the way to the key server | nothing by `https`, which is asked for on any other machine's keys | put another key in: there is no redirect, and 256 KiB at most are read |
 //! | the log | thread names in sessions, ids of requests, codes of refusals | see what was sent: the words of a refusal of what a caller did wrong are for the caller alone, and ids are logged only where they are short and plain |
 //! | the container, its store or its keys | everything that the agent may | this is not what is guarded here: see [`store::sealed`](crate::store::sealed) and [`Agent::verify`] |
 //!
-//! What is bounded, and by how much. A time that is over ends the connection, but for that of a body, which is a 408.
+//! What is bounded, and by how much; [`Limits`] says otherwise. A time that is over ends the connection, but for that of a
+//! body, which is a 408.
 //!
 //! | what | how much |
 //! |---|---|
@@ -102,13 +103,17 @@ mod background;
 mod bounded;
 mod call;
 mod connections;
+mod converse;
 mod door;
+mod head;
 mod identity;
 mod invoke;
 mod keys;
+mod limits;
 mod log;
 mod payload;
 mod ping;
+mod seat;
 mod serve;
 mod session;
 mod socket;
@@ -133,6 +138,7 @@ pub use access::{Right, UnknownRight};
 pub(crate) use background::Background;
 pub use identity::Operators;
 pub use keys::InvalidKeys;
+pub use limits::Limits;
 pub use log::log_as_json;
 pub(crate) use serve::told_to_stop;
 pub use session::session_id;
@@ -174,7 +180,19 @@ impl<G: Graph> AgentCore<G> {
         let operators = Operators::default();
         let (door, largest) = (door::Door::default(), payload::LARGEST);
         let background = background::Background::default();
-        let house = House { agent, operators, door, largest, workers: None, since_ms, background };
+        let limits = Limits::default();
+        let connections = connections::Connections::new(&limits);
+        let house = House {
+            agent,
+            operators,
+            door,
+            largest,
+            limits,
+            connections,
+            workers: None,
+            since_ms,
+            background,
+        };
         Self { house, anyone: false }
     }
 
@@ -260,21 +278,61 @@ impl<G: Graph> AgentCore<G> {
         self
     }
 
-    /// The routes, for a server of one's own. What a connection may take of this machine is then for that server to say,
-    /// and so is whom it may be asked as: the bounds on connections and the rule for `Host` on a loopback address are those
-    /// of [`AgentCore::serve`].
+    /// How much of the server its clients may take, and how long they are waited for.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// use hitl::agentcore::{AgentCore, Limits};
+    /// use std::time::Duration;
+    ///
+    /// # fn main() {
+    /// let agent = RefundAgent::new(MemoryStore::new());
+    /// let served = AgentCore::new(agent).limits(Limits::default().body(Duration::from_secs(5)).sockets(16));
+    /// # let _ = served;
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.house.connections = connections::Connections::new(&limits);
+        self.house.limits = limits;
+        self
+    }
+
+    /// The routes, for a server of one's own.
+    ///
+    /// They bring with them what a request is held to: one `Host`, no foreign `Origin`, JSON that says so, within the
+    /// bounds on its bytes, its depth and its values, and a body that comes whole in time; how many requests are carried
+    /// out at once, how much memory they take together, and how many WebSockets there are.
+    ///
+    /// What only the server itself can bound is for that server to add:
+    /// - how many connections are open, and how long each may take to send its headers, or to ask again;
+    /// - how large the headers may be (64 KiB in [`AgentCore::serve`], and the 100 headers of hyper);
+    /// - how long the other side may take nothing of an answer;
+    /// - that pings are answered on a thread that no node runs on;
+    /// - the rule for `Host` where the server listens on a loopback address: only it knows where it listens.
+    ///
+    /// Where operators are [`claimed`](Operators::claimed), only callers on this machine are served, who ask it as
+    /// `localhost` or a loopback address, unless [`let_anyone_decide`](Self::let_anyone_decide) says otherwise. Whether a
+    /// caller is one must be known: serve the router by `into_make_service_with_connect_info::<SocketAddr>()`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
     /// use hitl::agentcore::{AgentCore, Operators};
+    /// use std::net::SocketAddr;
     ///
     /// # fn main() {
     /// let agent = RefundAgent::new(MemoryStore::new());
     /// let app: axum::Router = AgentCore::new(agent).operators(Operators::claimed()).router();
-    /// # let _ = app;
+    /// let service = app.into_make_service_with_connect_info::<SocketAddr>();
+    /// # let _ = service;
     /// # }
     /// ```
-    pub fn router(self) -> Router {
+    pub fn router(mut self) -> Router {
+        self.house.door.near = self.house.operators.lets_anyone_decide() && !self.anyone;
+        self.routes()
+    }
+
+    fn routes(self) -> Router {
         let house = Arc::new(self.house);
         Router::new()
             .route("/invocations", post(invoke::invoke::<G>))
@@ -293,6 +351,7 @@ impl<G: Graph> AgentCore<G> {
             })
             .layer(axum::extract::DefaultBodyLimit::disable())
             .layer(axum::middleware::from_fn_with_state(Arc::clone(&house), door::guard::<G>))
+            .layer(axum::middleware::from_fn_with_state(Arc::clone(&house), seat::take::<G>))
             .with_state(house)
     }
 }
@@ -304,6 +363,8 @@ struct House<G: Graph> {
     door: door::Door,
     /// The most bytes of a request.
     largest: usize,
+    limits: Limits,
+    connections: Arc<connections::Connections>,
     /// Where nodes run; where requests are answered, if nobody says it.
     workers: Option<Handle>,
     since_ms: u64,

@@ -15,13 +15,11 @@ pub(super) const LARGEST: usize = 1024 * 1024;
 /// What a caller that sends too much may still send, so that it comes to read why it was refused.
 const DRAINED: usize = 128 * 1024 * 1024;
 
-/// How long a body may take to come.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Reads a body to its end, and keeps it if it is not too large.
+/// Reads a body to its end within some time, and keeps it if it is not too large.
 pub(super) async fn read(
     body: Body,
     largest: usize,
+    patience: Duration,
     connection: Option<&Connection>,
 ) -> Result<Vec<u8>, Refusal> {
     if body.size_hint().lower() > DRAINED as u64 {
@@ -47,15 +45,14 @@ pub(super) async fn read(
         }
         if length > largest { Err(too_large(largest)) } else { Ok(bytes) }
     };
-    tokio::time::timeout(PATIENCE, reading).await.unwrap_or_else(|_| {
-        let seconds = PATIENCE.as_secs();
-        Err(Refusal::new(408, "too_slow", format!("the request did not come whole within {seconds} s")))
+    tokio::time::timeout(patience, reading).await.unwrap_or_else(|_| {
+        Err(Refusal::new(408, "too_slow", format!("the request did not come whole within {patience:?}")))
     })
 }
 
 /// Reads a body to its end and keeps nothing of it: a client that is still sending would see a broken pipe.
-pub(super) async fn drain(body: Body) {
-    let _ = read(body, 0, None).await;
+pub(super) async fn drain(body: Body, patience: Duration) {
+    let _ = read(body, 0, patience, None).await;
 }
 
 /// The JSON in it.

@@ -24,11 +24,36 @@ pub(super) async fn ping<G: Graph>(State(house): State<Arc<House<G>>>) -> Respon
     let activity = house.agent.activity();
     let status = if activity.running > 0 { "HealthyBusy" } else { "Healthy" };
     let time_of_last_update = activity.since_ms.max(house.since_ms) / 1000;
-    // A container whose sweep ends each time that it is started does not do its work: it is to be replaced.
-    let (code, sweep) = match house.background.health() {
+    let (code, sweep) = told(house.background.health());
+    answer::json(code, &Status { status, time_of_last_update, sweep })
+}
+
+/// A container whose sweep ends each time that it is started does not do its work: it is to be replaced. One whose store
+/// does not answer is not, for another would find the same store.
+fn told(health: Health) -> (StatusCode, Option<&'static str>) {
+    match health {
         Health::Well => (StatusCode::OK, None),
+        Health::Failing => (StatusCode::OK, Some("failing")),
         Health::Restarting => (StatusCode::OK, Some("restarting")),
         Health::Down => (StatusCode::SERVICE_UNAVAILABLE, Some("down")),
-    };
-    answer::json(code, &Status { status, time_of_last_update, sweep })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ping_says_how_the_sweep_goes() {
+        let said = |health| {
+            let (code, sweep) = told(health);
+            let status = Status { status: "Healthy", time_of_last_update: 7, sweep };
+            (code.as_u16(), serde_json::to_string(&status).unwrap())
+        };
+        let body = |sweep: &str| format!(r#"{{"status":"Healthy","time_of_last_update":7{sweep}}}"#);
+        assert_eq!(said(Health::Well), (200, body("")));
+        assert_eq!(said(Health::Failing), (200, body(r#","sweep":"failing""#)));
+        assert_eq!(said(Health::Restarting), (200, body(r#","sweep":"restarting""#)));
+        assert_eq!(said(Health::Down), (503, body(r#","sweep":"down""#)));
+    }
 }

@@ -1,6 +1,6 @@
 //! The server of the container, and its end.
 
-use std::{future::Future, io, net::SocketAddr, time::Duration};
+use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use futures_util::FutureExt as _;
 use tokio::{runtime::Handle, sync::oneshot};
@@ -86,11 +86,12 @@ impl<G: Graph> AgentCore<G> {
     /// Answers requests on this thread until it is stopped, and those that have come by then to their end.
     fn answer(self, listener: std::net::TcpListener, stopped: oneshot::Receiver<()>) -> io::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (connections, limits) = (Arc::clone(&self.house.connections), self.house.limits.clone());
         runtime.block_on(async {
             let stop = async {
                 let _ = stopped.await;
             };
-            accept::serve(listener, self.router(), stop).await
+            accept::serve(listener, self.routes(), connections, &limits, stop).await
         })
     }
 

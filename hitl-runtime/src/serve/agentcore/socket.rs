@@ -28,11 +28,8 @@ use super::{
 };
 use crate::{run::Graph, serve::wire::Refusal};
 
-/// How often the other side is told that somebody is there. Proxies cut lines that are silent for a minute.
-const BEAT: Duration = Duration::from_secs(15);
-
-/// After so many of these with no word from the other side, not even that it is there, it is gone.
-const MISSED: u32 = 4;
+/// How often the other side is pinged in the time that it may be silent. Proxies cut lines that are silent for a minute.
+const BEATS: u32 = 4;
 
 /// Each text that comes is one request; its events are texts, and the last of them is the thread or an `error`. Of those
 /// that come meanwhile one is kept, and the next is read once it is answered.
@@ -56,10 +53,10 @@ pub(super) async fn connect<G: Graph>(
         return answer::refused(&refusal);
     }
     // What is a little too large is read, to be refused by a text; more than that ends the connection.
-    let largest = house.largest.saturating_mul(2);
+    let (largest, silence) = (house.largest.saturating_mul(2), house.limits.silence);
     upgrade.max_message_size(largest).max_frame_size(largest).on_upgrade(move |socket| {
         async move {
-            let talk = talk(house, caller, connection.as_ref(), Line::new(socket));
+            let talk = talk(house, caller, connection.as_ref(), Line::new(socket, silence));
             match connection.as_deref() {
                 Some(connection) => tokio::select! {
                     () = talk => {}
@@ -134,8 +131,10 @@ struct Line {
 }
 
 impl Line {
-    fn new(socket: WebSocket) -> Self {
-        Self { socket, beat: interval_at(Instant::now() + BEAT, BEAT), missed: 0, next: None }
+    /// One whose other side may be silent for so long.
+    fn new(socket: WebSocket, silence: Duration) -> Self {
+        let beat = (silence / BEATS).max(Duration::from_millis(1));
+        Self { socket, beat: interval_at(Instant::now() + beat, beat), missed: 0, next: None }
     }
 
     async fn request(&mut self) -> Option<Vec<u8>> {
@@ -173,7 +172,7 @@ impl Line {
         if self.next.is_none() {
             self.missed += 1;
         }
-        if self.missed > MISSED { None } else { self.send(Message::Ping(Bytes::new())).await }
+        if self.missed >= BEATS { None } else { self.send(Message::Ping(Bytes::new())).await }
     }
 
     async fn say(&mut self, told: &Told) -> Option<()> {

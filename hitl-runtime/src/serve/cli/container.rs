@@ -30,7 +30,15 @@ impl<G: Graph> Session<'_, G> {
         let background = Background::default();
         let watch = tokio::spawn({
             let background = background.clone();
-            async move { background.keep("the sweep", || agent.watch(SWEEP, log)).await }
+            async move {
+                let tell = |noticed: Result<Noticed, Error>| {
+                    if noticed.is_err() {
+                        background.stumbles();
+                    }
+                    log(noticed);
+                };
+                background.keep("the sweep", || agent.watch(SWEEP, tell)).await
+            }
         });
         let stop = async move {
             told_to_stop().await;

@@ -1,6 +1,6 @@
 //! The draft in a person's own editor.
 
-use std::{ffi::OsString, io::Write, process::Command};
+use std::{ffi::OsString, process::Command};
 
 use serde_json::Value;
 
@@ -128,11 +128,13 @@ pub(super) async fn open(page: String) -> Result<String, Refusal> {
 }
 
 fn open_and_wait(page: &str) -> Result<String, Refusal> {
-    // Readable for its owner alone; `.jsonc` because editors know JSON with comments by that name.
-    let mut file = tempfile::Builder::new().prefix("hitl-").suffix(".jsonc").tempfile()?;
-    file.write_all(page.as_bytes())?;
-    // Closed, because some editors will not write to a file that is open. It is removed all the same.
-    let path = file.into_temp_path();
+    // A directory of its own, for its owner alone: what the editor leaves beside the file, a backup or a swap file, has
+    // the draft in it too, and goes with the directory.
+    let directory = tempfile::Builder::new().prefix("hitl-").tempdir()?;
+    // `.jsonc` because editors know JSON with comments by that name.
+    let path = directory.path().join("draft.jsonc");
+    // Closed, because some editors will not write to a file that is open.
+    std::fs::write(&path, page)?;
     let editor = command();
     let status = if cfg!(windows) {
         Command::new(&editor).arg(&path).status()

@@ -7,8 +7,9 @@ use std::{borrow::Cow, fmt::Write as _};
 
 use super::{
     render::style::{ODD, paint},
-    visible::{ISOLATE, POP, has_turns, mark, spelt, stretches_isolated},
+    visible::{ISOLATE, POP, has_turns, spelt, stretches_isolated},
 };
+use crate::unicode::mark;
 
 /// A value with every character that acts or hides written as `\u{…}`, marked; isolated where it is read from right to
 /// left; and with a word beside it where it could pass for another one. Line breaks are escaped too: whoever shows
@@ -81,6 +82,14 @@ fn shown(text: &str) -> String {
 /// What is to be said of a text that could pass for another one.
 fn beside(text: &str) -> String {
     mark(text).map(|mark| format!(" {}", paint(ODD, format_args!("({mark})")))).unwrap_or_default()
+}
+
+/// A name, with what is said beside it where it could pass for another one that a reader knows.
+pub(super) fn person(name: &str, marks: &[String]) -> String {
+    let own = mark(name);
+    let others = marks.iter().filter(|said| Some(*said) != own.as_ref());
+    let others = others.map(|said| format!(" {}", paint(ODD, format_args!("({})", shown(said)))));
+    escape(name).into_owned() + &others.collect::<String>()
 }
 
 #[cfg(test)]

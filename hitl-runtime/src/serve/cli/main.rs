@@ -39,15 +39,18 @@ impl<G: Graph> Cli<G> {
                 return ExitCode::FAILURE;
             }
         };
-        // What panics here is no thread's: the program's own set-up, say.
-        let run = runtime.block_on(AssertUnwindSafe(self.run()).catch_unwind());
-        let code = run.unwrap_or_else(|panic| {
-            eprintln!("the program panicked: {}", escape(&said(panic)));
-            Exit::Broken.into()
-        });
+        let code = runtime.block_on(end(self.run()));
         runtime.shutdown_timeout(GRACE);
         code
     }
+}
+
+/// How a run ends. What panics here is no thread's: the program's own set-up, say.
+async fn end(run: impl Future<Output = ExitCode>) -> ExitCode {
+    AssertUnwindSafe(run).catch_unwind().await.unwrap_or_else(|panic| {
+        eprintln!("the program panicked: {}", escape(&said(panic)));
+        Exit::Broken.into()
+    })
 }
 
 async fn open<G, D, E>(deps: impl FnOnce() -> D) -> Result<Agent<G>, Error>
@@ -81,4 +84,19 @@ async fn usual<G: Graph>() -> Result<std::sync::Arc<dyn Store>, Error> {
     Err(Error::NotSetUp {
         problem: format!("nothing says where the threads of {name} are kept: set HITL_STORE"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_program_that_panics_has_an_exit_code_of_its_own() {
+        // An exit code says what it is only to whoever prints it.
+        let shown = |code: ExitCode| format!("{code:?}");
+        let panics = end(async { panic!("no set-up\u{1b}[2J") }).await;
+        assert_eq!(shown(panics), shown(ExitCode::from(Exit::Broken.code())));
+        let waits = end(async { Exit::Waits.into() }).await;
+        assert_eq!(shown(waits), shown(ExitCode::from(3)));
+    }
 }

@@ -171,7 +171,8 @@ impl<G: Graph> Session<'_, G> {
         self.screen.out(&format!("{head}{}\n", diff(review, after, width)))
     }
 
-    /// Opens the editor until what it leaves can be signed, or nothing is left. Gives the patch.
+    /// Opens the editor until what it leaves can be signed, or nothing is left. Gives the patch. It is opened again only
+    /// when a person says so: an editor that nobody sits at would leave what cannot be signed for ever.
     pub(super) async fn edited(
         &mut self,
         chosen: &Chosen,
@@ -188,7 +189,7 @@ impl<G: Graph> Session<'_, G> {
                 return Ok(None);
             }
             text = editor::without_page(&left);
-            error = Some(match editor::read(&left, before) {
+            let problem = match editor::read(&left, before) {
                 Edited::Nothing => return Ok(None),
                 // The engine says so, as it does on every channel.
                 Edited::Unchanged => {
@@ -208,7 +209,13 @@ impl<G: Graph> Session<'_, G> {
                         Err(refusal) => return Err(refusal),
                     }
                 }
-            });
+            };
+            let lines = problem.lines().map(|line| format!("! {}\n", super::escape::escape_sentence(line)));
+            self.screen.out(&lines.collect::<String>())?;
+            if !self.confirmed("Open the editor again?").await? {
+                return Ok(None);
+            }
+            error = Some(problem);
         }
     }
 

@@ -113,19 +113,6 @@ pub(super) fn balanced(line: &str, open: &mut usize) -> String {
     out
 }
 
-/// What is said beside a text that could pass for another one: `mixed scripts: Cyrillic, Latin`.
-pub(super) fn mark(text: &str) -> Option<String> {
-    let mixed = unicode::mixed_scripts(text);
-    if !mixed.is_empty() {
-        return Some(format!("mixed scripts: {}", mixed.join(", ")));
-    }
-    let alike = unicode::look_alikes(text);
-    let said = |(c, like): &(char, String)| format!("U+{:04X} like {like}", *c as u32);
-    let words: Vec<String> = alike.iter().take(4).map(said).collect();
-    let more = if alike.len() > 4 { ", …" } else { "" };
-    (!words.is_empty()).then(|| format!("look-alike letters: {}{more}", words.join(", ")))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

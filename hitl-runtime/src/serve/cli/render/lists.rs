@@ -14,7 +14,7 @@ use crate::{
     run::HistoryEntry,
     serve::cli::{
         ages::{ago, deadline, left},
-        escape::escape,
+        escape::{escape, person},
     },
 };
 
@@ -26,7 +26,7 @@ pub(in crate::serve::cli) fn inbox(reviews: &[OpenReview], graph: &GraphSpec, fr
         let node = graph.nodes.iter().find(|node| review.graph == graph.name && node.name == review.node);
         let covers = node.and_then(|node| node.interrupt).map_or(&[][..], |interrupt| interrupt.covers);
         let others = covers.iter().filter(|name| **name != review.node);
-        others.fold(escape(&review.node).into_owned(), |all, name| format!("{all} + {name}"))
+        others.fold(escape(&review.node).into_owned(), |all, other| format!("{all} + {other}"))
     };
     let mut heads = vec!["thread", "waits before", "opened", "for", "deadline", "digest"];
     if strangers {
@@ -86,7 +86,7 @@ pub(in crate::serve::cli) fn history(entries: &[HistoryEntry], frame: Frame) -> 
                 format!("{:>wide$}", entry.place),
                 utc(entry.at_ms),
                 paint(DIM, entry.hash.short()),
-                who(&entry.event).unwrap_or_default(),
+                who(entry).unwrap_or_default(),
                 short(&what, frame.width.map(|width| width.saturating_sub(wide + 67).max(24))),
             ]
         })
@@ -105,15 +105,17 @@ fn took(spent: &[Usage]) -> String {
 }
 
 /// `mara`, or `mara (unverified)`.
-fn who(event: &Event) -> Option<String> {
-    match event {
+fn who(entry: &HistoryEntry) -> Option<String> {
+    match &entry.event {
         Event::Decided { operator, unverified, .. }
         | Event::Settled { operator, unverified, .. }
         | Event::Adopted { operator, unverified, .. }
         | Event::Started { requester: Some(Requester { operator, unverified, .. }), .. }
-        | Event::Resumed { by: Some(Requester { operator, unverified, .. }) } => {
-            Some(format!("{}{}", escape(operator), if *unverified { " (unverified)" } else { "" }))
-        }
+        | Event::Resumed { by: Some(Requester { operator, unverified, .. }) } => Some(format!(
+            "{}{}",
+            person(operator, &entry.marks),
+            if *unverified { " (unverified)" } else { "" }
+        )),
         _ => None,
     }
 }

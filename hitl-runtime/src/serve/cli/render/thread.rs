@@ -13,7 +13,7 @@ use crate::{
     run::{ReviewView, ThreadView},
     serve::cli::{
         ages::{ago, deadline, left},
-        escape::escape,
+        escape::{escape, person},
         next::Step,
         schema::Schema,
     },
@@ -66,7 +66,8 @@ pub(in crate::serve::cli) fn review(view: &ThreadView, review: &ReviewView, fram
         notes.push(format!("for {}", escape(role)));
     }
     if let Some(operator) = &review.proposed_by {
-        notes.push(format!("proposed by {}", escape(operator)));
+        let marks = view.marks.get(operator).map(Vec::as_slice).unwrap_or_default();
+        notes.push(format!("proposed by {}", person(operator, marks)));
     }
     notes.push(format!("opened {}", ago(review.opened_ms, frame.now_ms)));
     if let Some(at) = review.deadline_ms {

@@ -257,6 +257,23 @@ async fn a_sweep_says_what_it_came_upon() {
     }
 }
 
+/// A watch that ends is a program that ends, for whoever started it to start it again.
+#[tokio::test]
+async fn a_watch_that_panics_ends_with_the_exit_code_of_the_store() {
+    struct Stopped;
+    impl crate::Clock for Stopped {
+        fn now_ms(&self) -> u64 {
+            panic!("the clock has stopped")
+        }
+    }
+    let (agent, _) = desk();
+    let watch = call(&agent.clock(Stopped), &["sweep", "--every", "1s", "--json"], "").await;
+    assert_eq!(watch.exit, Exit::Store);
+    let error = watch.json()["error"].clone();
+    assert_eq!((&error["code"], &error["exit"]), (&json!("sweep_ended"), &json!(8)), "{error}");
+    assert!(error["message"].as_str().is_some_and(|said| said.contains("the clock has stopped")), "{error}");
+}
+
 #[tokio::test]
 async fn help_goes_to_standard_output_and_names_the_exit_codes() {
     let (agent, _) = desk();

@@ -1,0 +1,179 @@
+//! The head of a connection's first request, read before anything else is set up for the connection.
+//!
+//! A client that opens a thousand connections and sends half a head on each costs this thread a read and a timer for
+//! each, and no parser, no buffers and no router. What waits behind them, a ping for one, waits for that much.
+
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
+
+/// A head that is longer is handed on as it is, to be refused by who parses it.
+pub(super) const LARGEST: usize = 64 * 1024;
+
+/// Reads until the head of a request is whole, or until it can be seen that this will be none. Returns all that was read,
+/// beginning with what was there; nothing where the other side closed the connection.
+///
+/// # Errors
+/// Those of the stream.
+pub(super) async fn read<S: AsyncRead + Unpin>(stream: &mut S, mut read: Vec<u8>) -> io::Result<Vec<u8>> {
+    let mut looked_at = 0;
+    while !is_enough(&read, looked_at) {
+        // The end of a line may have come by half.
+        looked_at = read.len().saturating_sub(2);
+        if stream.read_buf(&mut read).await? == 0 {
+            break;
+        }
+    }
+    Ok(read)
+}
+
+/// Whether the head of a request is whole.
+pub(super) fn is_whole(read: &[u8]) -> bool {
+    ends(read, 0)
+}
+
+fn is_enough(read: &[u8], looked_at: usize) -> bool {
+    ends(read, looked_at) || read.len() >= LARGEST || !may_be_a_head(read)
+}
+
+/// Whether there is an empty line at or after a place. Those before the first line are skipped (RFC 9112, section 2.2).
+fn ends(read: &[u8], from: usize) -> bool {
+    let begins = read.iter().position(|byte| !is_line_end(*byte)).unwrap_or(read.len());
+    let rest = read.get(from.max(begins)..).unwrap_or_default();
+    rest.iter().enumerate().any(|(at, byte)| {
+        *byte == b'\n' && matches!(rest.get(at + 1..), Some([b'\n', ..] | [b'\r', b'\n', ..]))
+    })
+}
+
+fn is_line_end(byte: u8) -> bool {
+    matches!(byte, b'\r' | b'\n')
+}
+
+/// Whether a method may begin so: what does not is no HTTP, as a hello of TLS, and is refused at once.
+fn may_be_a_head(read: &[u8]) -> bool {
+    read.iter().find(|byte| !is_line_end(**byte)).is_none_or(u8::is_ascii_alphabetic)
+}
+
+/// A stream of which the beginning was read already.
+pub(super) struct Begun<S> {
+    read: io::Cursor<Vec<u8>>,
+    rest: S,
+}
+
+impl<S> Begun<S> {
+    pub(super) fn new(read: Vec<u8>, rest: S) -> Self {
+        Self { read: io::Cursor::new(read), rest }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Begun<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let left = usize::try_from(self.read.position())
+            .ok()
+            .and_then(|at| self.read.get_ref().get(at..))
+            .filter(|left| !left.is_empty());
+        let Some(left) = left else { return Pin::new(&mut self.rest).poll_read(cx, buffer) };
+        let taken = left.len().min(buffer.remaining());
+        buffer.put_slice(&left[..taken]);
+        if taken == left.len() {
+            // It is needed no longer, and a connection may be there for long.
+            self.read = io::Cursor::default();
+        } else {
+            let at = self.read.position() + taken as u64;
+            self.read.set_position(at);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Begun<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.rest).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.rest).poll_write_vectored(cx, pieces)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.rest.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.rest).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.rest).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+    use tokio::io::AsyncWriteExt as _;
+
+    use super::*;
+
+    /// What is handed on after these pieces have come, or nothing while more is waited for.
+    async fn handed_on(pieces: &[&[u8]]) -> Option<Vec<u8>> {
+        let (mut here, mut there) = tokio::io::duplex(2 * LARGEST);
+        let mut reading = Box::pin(read(&mut here, Vec::new()));
+        let mut handed = None;
+        for piece in pieces {
+            there.write_all(piece).await.unwrap();
+            handed = reading.as_mut().now_or_never().map(Result::unwrap);
+        }
+        handed
+    }
+
+    #[tokio::test]
+    async fn half_a_head_is_kept_and_a_whole_one_handed_on() {
+        let long = vec![b'x'; LARGEST];
+        for (pieces, is_handed_on) in [
+            (&[&b"GET /ping HTTP/1.1\r\nHost: a\r\n\r\n"[..]][..], true),
+            (&[b"GET /ping HTTP/1.1\r\nHost: a\r\n", b"\r\n"], true),
+            (&[b"GET /ping HTTP/1.1\r\nHost: a\r\n\r", b"\n"], true),
+            (&[b"GET /ping HTTP/1.1\nHost: a\n", b"\n"], true),
+            (&[b"\r\n\r\nGET / HTTP/1.1\r\n\r\nrest"], true),
+            (&[b"POST / HTTP/1.1\r\nHost: a\r\nX-Slow: "], false),
+            (&[b"G", b"E", b"T", b" "], false),
+            (&[b"\r\n\r\n"], false),
+            (&[b"\r\n\r\nGET / HTTP/1.1\r\n"], false),
+            // Of no use to wait for.
+            (&[b"\x16\x03\x01"], true),
+            (&[b"POST / HTTP/1.1\r\nX: ", &long], true),
+        ] {
+            let (sent, handed) = (pieces.concat(), handed_on(pieces).await);
+            let shown = sent[..sent.len().min(40)].escape_ascii();
+            assert_eq!(handed.is_some(), is_handed_on, "{shown}");
+            // All that has come, or as much as is looked at.
+            assert!(handed.is_none_or(|handed| handed == sent || handed.len() >= LARGEST), "{shown}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_read_comes_first_and_the_rest_after_it() {
+        let (here, mut there) = tokio::io::duplex(64);
+        there.write_all(b" world").await.unwrap();
+        drop(there);
+        let mut begun = Begun::new(b"hello".to_vec(), here);
+        let mut two = [0; 2];
+        begun.read_exact(&mut two).await.unwrap();
+        let mut rest = String::new();
+        begun.read_to_string(&mut rest).await.unwrap();
+        assert_eq!((&two, rest.as_str()), (b"he", "llo world"));
+    }
+}
