@@ -6,9 +6,18 @@ use std::collections::HashSet;
 use hitl::{MemoryStore, prelude::*, wire::Request};
 use serde_json::{Value, json};
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[draft]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Mean {
     value: Option<f64>,
+}
+
+/// Its author vouches for what has no order.
+#[draft]
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tags {
+    #[draft(foreign)]
+    all: HashSet<u32>,
 }
 
 /// The mean of no numbers is none, and the sum of infinities of two signs is no number.
@@ -32,7 +41,7 @@ pub struct Survey {
     pub tagged: u32,
     #[reduce(add)]
     pub mean: Mean,
-    pub tags: HashSet<u32>,
+    pub tags: Tags,
     pub letter: Letter,
     #[output]
     pub outcome: String,
@@ -49,8 +58,8 @@ async fn measure_again(number: &f64) -> Result<Mean> {
 }
 
 #[node(Survey, writes = tags)]
-async fn tag(tagged: &u32) -> Result<HashSet<u32>> {
-    Ok((0..*tagged).collect())
+async fn tag(tagged: &u32) -> Result<Tags> {
+    Ok(Tags { all: (0..*tagged).collect() })
 }
 
 #[node(Survey, writes = letter)]
@@ -60,8 +69,8 @@ async fn write() -> Result<Letter> {
 
 #[interrupt_before(role = "clerk", show = (tags, mean))]
 #[node(Survey, writes = outcome, effect)]
-async fn send(letter: &Approved<Letter>, tags: &HashSet<u32>, mean: &Mean) -> Result<String> {
-    Ok(format!("{}: {} tags, {:?}", letter.text, tags.len(), mean.value))
+async fn send(letter: &Approved<Letter>, tags: &Tags, mean: &Mean) -> Result<String> {
+    Ok(format!("{}: {} tags, {:?}", letter.text, tags.all.len(), mean.value))
 }
 
 #[node(Survey, writes = outcome)]
