@@ -21,3 +21,4 @@ mod seams;
 mod spending;
 mod sweeps;
 mod verdicts;
+mod widened;
