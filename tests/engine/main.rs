@@ -23,3 +23,4 @@ mod shown;
 mod spending;
 mod sweeps;
 mod verdicts;
+mod widened;

@@ -183,6 +183,22 @@ async fn a_failed_effect_is_resumed_on_the_same_signature() {
     assert!(matches!(turn, TransfersTurn::Hold(_)), "{turn}");
 }
 
+/// What `hold` ran on is carried to no other thread, where `wire` would run on it a second time.
+#[tokio::test]
+async fn a_fork_runs_no_covered_effect_on_the_old_signature() {
+    let bank = Bank::breaks_at(3, true);
+    let agent = Transfers::new(bank.clone(), MemoryStore::new());
+    let TransfersTurn::Hold(review) = agent.start("t", input()).await.unwrap() else { panic!() };
+    assert!(matches!(review.approve(&mara()).await.unwrap(), TransfersTurn::Failed(_)));
+    let thread = "t".parse().unwrap();
+    let history = agent.history(&thread, 0, 100).await.unwrap();
+    let held = |event: &hitl::journal::Event| matches!(event, hitl::journal::Event::Ran { node, .. } if node == "hold");
+    let place = history.iter().find(|entry| held(&entry.event)).unwrap().place;
+    let error = agent.fork(&thread, place, "u").await.unwrap_err();
+    assert_eq!(error.code(), "signature_not_carried", "{error}");
+    assert_eq!(bank.done(), ["hold 5", "wire 5 to DE1: lunch", "again"]);
+}
+
 /// The thread stands after `wire`; code that would have it come to `wire` again finds the signature spent.
 #[tokio::test]
 async fn new_code_cannot_spend_a_signature_again() {

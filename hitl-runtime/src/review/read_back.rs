@@ -186,6 +186,27 @@ mod tests {
         }
     }
 
+    /// It writes half of what it has read.
+    #[derive(Clone, Debug, PartialEq, serde::Deserialize, schemars::JsonSchema)]
+    struct Halved(u32);
+
+    impl Serialize for Halved {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.serialize_u32(self.0 / 2)
+        }
+    }
+
+    crate::review::drafts!(Halved);
+
+    /// An edit brings JSON that no node has written, and so it is here that it is read back.
+    #[test]
+    fn what_an_edit_makes_comes_back_too() {
+        let edited = |json| super::written(&read_exactly::<Halved>(json)?, json).map(|(_, json)| json);
+        assert_eq!(edited("0").unwrap(), "0");
+        let violation = edited("10").unwrap_err();
+        assert!(violation.message.contains("does not come back"), "{violation}");
+    }
+
     #[test]
     fn free_json_has_one_spelling_of_a_number() {
         let spelt = |json| super::written(&read_exactly::<Value>(json)?, json).map(|(_, json)| json);

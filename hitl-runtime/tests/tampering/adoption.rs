@@ -58,3 +58,24 @@ async fn nobody_vouches_for_a_journal_that_is_wrong() {
     }
     assert_eq!(old.adopt(&id("t"), &clerk(), None).await.unwrap_err().code(), "not_set_up");
 }
+
+/// An adoption is for what was written before there was a key, and for nothing that stands behind a MAC.
+#[tokio::test]
+async fn an_adoption_covers_nothing_behind_a_mac() {
+    let store = MemoryStore::new();
+    let (keyed, Bank(paid, _)) = agent(store.clone(), Some(keys(1)));
+    let digest = waiting(&keyed, "t", 3).await;
+    let mut records = read(&store, &id("t")).await;
+    let mut inserted = records[records.len() - 1].clone();
+    inserted.place += 1;
+    inserted.body = br#"{"at":1763800000000,"is":{"renewed":{}}}"#.to_vec();
+    records.push(inserted);
+    relink(&id("t"), &mut records);
+    write(&store, &id("t"), records).await;
+    // Whoever adopts it has not looked; what was put in does not count by that.
+    let _ = keyed.adopt(&id("t"), &clerk(), None).await;
+    let error = keyed.decide("t", digest, &clerk(), Verdict::Approve).await.unwrap_err();
+    assert_eq!(error.code(), "unauthenticated_entry", "{error}");
+    assert!(keyed.verify(&id("t")).await.is_err());
+    assert!(paid.lock().unwrap().is_empty());
+}

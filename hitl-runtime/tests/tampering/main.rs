@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
 
 mod adoption;
+mod altered;
 mod attacks;
 mod desk;
 #[cfg(feature = "kms")]

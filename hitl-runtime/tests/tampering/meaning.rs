@@ -7,12 +7,17 @@ use super::{
     desk::{agent, clerk, waiting},
 };
 
-/// A thread that has paid.
+/// A thread that has paid what was approved.
 async fn paid() -> (MemoryStore, Vec<Record>) {
+    decided(Verdict::Approve).await
+}
+
+/// A thread that has paid.
+async fn decided(verdict: Verdict) -> (MemoryStore, Vec<Record>) {
     let store = MemoryStore::new();
     let (honest, _) = agent(store.clone(), None);
     let digest = waiting(&honest, "t", 3).await;
-    honest.decide("t", digest, &clerk(), Verdict::Approve).await.unwrap();
+    honest.decide("t", digest, &clerk(), verdict).await.unwrap();
     honest.verify(&id("t")).await.unwrap();
     let records = read(&store, &id("t")).await;
     (store, records)
@@ -20,7 +25,15 @@ async fn paid() -> (MemoryStore, Vec<Record>) {
 
 /// What is found once the entries are changed, linked again and written.
 async fn found(change: impl FnOnce(&mut Vec<Record>)) -> Vec<(u64, FindingKind)> {
-    let (store, mut records) = paid().await;
+    let (store, records) = paid().await;
+    found_in(store, records, change).await
+}
+
+async fn found_in(
+    store: MemoryStore,
+    mut records: Vec<Record>,
+    change: impl FnOnce(&mut Vec<Record>),
+) -> Vec<(u64, FindingKind)> {
     change(&mut records);
     records.iter_mut().zip(0..).for_each(|(record, place)| record.place = place);
     relink(&id("t"), &mut records);
@@ -126,4 +139,19 @@ async fn what_comes_after_the_end_is_named() {
     })
     .await;
     assert_eq!(found, [(place, FindingKind::Route)]);
+}
+
+#[tokio::test]
+async fn an_edit_that_signed_something_else_is_named() {
+    let patch = serde_json::json!({ "cents": 4_300 });
+    let (store, records) = decided(Verdict::Edit { patch }).await;
+    let place = at(&records, "decided");
+    let found = found_in(store, records, |records| {
+        let entry: serde_json::Value = serde_json::from_slice(&records[place].body).unwrap();
+        let signed = &entry["is"]["decided"]["verdict"]["edit"]["signed"];
+        let signed = signed.as_str().unwrap_or_else(|| panic!("{entry}"));
+        records[place].body = replace(&records[place].body, signed, &"0".repeat(64));
+    })
+    .await;
+    assert!(found.contains(&(place as u64, FindingKind::Digest)), "{found:?}");
 }

@@ -202,6 +202,33 @@ async fn a_review_that_takes_no_edit_refuses_it() {
     assert!(matches!(turn, HeldTurn::Done(outcome) if outcome == "6 by dora"));
 }
 
+graph! {
+    pub Plain<Order> {
+        start -> draft -> pay_held -> end;
+        pay_held { reject -> cancel }
+        cancel -> end;
+    }
+}
+
+/// Also where nothing stands in the way of an edit, and the author alone says that there is none.
+#[tokio::test]
+async fn a_review_that_takes_no_edit_refuses_one_that_could_be() {
+    let agent = Plain::new(MemoryStore::new());
+    let turn = agent.start("t", OrderInput { cents: 5 }).await.unwrap();
+    let PlainTurn::PayHeld(review) = turn else { panic!("{turn}") };
+    let (digest, dora) = (review.digest(), Operator::new("dora").role("director"));
+    let edit = || Verdict::Edit { patch: serde_json::json!({ "cents": 7 }) };
+    for error in [
+        agent.decide("t", digest, &dora, edit()).await.unwrap_err(),
+        agent.preview("t", digest, &dora, edit()).await.unwrap_err(),
+    ] {
+        let Error::BadVerdict { problem, .. } = &error else { panic!("{error}") };
+        assert!(problem.contains("edit = false"), "{error}");
+    }
+    let turn = review.approve(&dora).await.unwrap();
+    assert!(matches!(turn, PlainTurn::Done(outcome) if outcome == "5 by dora"));
+}
+
 /// A loop asks once a round, and an edit in a later round leaves the earlier ones alone.
 #[interrupt_before(role = "clerk", unsigned(tax))]
 #[node(Order, writes = tax, effect)]

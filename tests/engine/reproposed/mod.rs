@@ -6,6 +6,7 @@ mod by_tier;
 #[cfg(feature = "cli")]
 mod outside;
 mod side_by_side;
+mod unseen;
 mod versions;
 
 use hitl::{Agent, Graph, HistoryEntry, journal::Event};

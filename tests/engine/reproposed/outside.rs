@@ -65,6 +65,19 @@ async fn one_verdict_as_json_signs_what_it_may() {
     assert_eq!(view["output"], json!({ "outcome": "999999 by bea at large" }));
 }
 
+/// What a form says before the edit is sent is what the edit does: whoever may not sign it proposes it.
+#[tokio::test]
+async fn a_preview_as_json_signs_only_what_its_operator_may() {
+    let agent = Till::new(Bank::default(), MemoryStore::new());
+    let digest = waiting(&agent).await;
+    let draft = json!({ "cents": 999_999, "to": "" });
+    for (operator, signs) in [(clerk(), Value::Null), (both(), draft.clone())] {
+        let preview = act(&agent, edit("preview", &digest), &operator).await.unwrap();
+        assert_eq!((&preview["signs"], &preview["proposes"]), (&signs, &draft), "{preview}");
+        assert_eq!(preview["again"]["opens"]["signs"], json!(!signs.is_null()), "{preview}");
+    }
+}
+
 #[derive(Clone, Default)]
 struct Page(Arc<Mutex<Vec<u8>>>);
 

@@ -229,3 +229,44 @@ mod tests {
         serving.await.unwrap().unwrap();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        time::Instant,
+    };
+
+    use super::*;
+
+    /// A client of a server that runs until the test ends. Time stands still but for its timers, so nothing waits.
+    async fn client_of(router: Router) -> TcpStream {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(serve(listener, router, std::future::pending()));
+        TcpStream::connect(address).await.unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn headers_that_do_not_come_whole_end_the_connection() {
+        let mut client = client_of(Router::new()).await;
+        client.write_all(b"GET /ping HTTP/1.1\r\nHost: localhost\r\n").await.unwrap();
+        let (begun, mut said) = (Instant::now(), Vec::new());
+        let ended = tokio::time::timeout(2 * HEADERS, client.read_to_end(&mut said)).await;
+        assert!(ended.is_ok(), "it is open after {:?}", begun.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_nobody_takes_is_given_up() {
+        const LONG: usize = 64 * 1024 * 1024;
+        let router = Router::new().fallback(async || vec![b'x'; LONG]);
+        let mut client = client_of(router).await;
+        client.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await.unwrap();
+        // What the system buffers is taken all the same.
+        tokio::time::sleep(3 * STALL).await;
+        let mut said = Vec::new();
+        let _ = client.read_to_end(&mut said).await;
+        assert!(said.len() < LONG, "{}", said.len());
+    }
+}

@@ -2,6 +2,8 @@
 
 mod desk;
 mod harness;
+#[cfg(feature = "agentcore")]
+mod health;
 mod new_code;
 mod people;
 mod programs;

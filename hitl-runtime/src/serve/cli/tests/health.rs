@@ -1,0 +1,27 @@
+//! A served agent whose sweep does not work says so.
+
+use std::time::Duration;
+
+use axum::{body::Body, http::Request};
+use hyper::service::Service as _;
+use hyper_util::service::TowerToHyperService;
+
+use super::desk::desk;
+use crate::serve::agentcore::{AgentCore, Background};
+
+/// Time stands still but for the timers of the background work, so nothing waits.
+#[tokio::test(start_paused = true)]
+async fn a_ping_tells_of_a_sweep_that_ends() {
+    let background = Background::default();
+    let router = AgentCore::new(desk().0).background(background.clone()).router();
+    let service = TowerToHyperService::new(router);
+    let ping = async || {
+        let request = Request::get("/ping").header("host", "localhost").body(Body::empty()).unwrap();
+        service.call(request).await.unwrap().status().as_u16()
+    };
+    assert_eq!(ping().await, 200);
+    let kept = tokio::spawn(async move { background.keep("the sweep", || async {}).await });
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert_eq!(ping().await, 503);
+    kept.abort();
+}

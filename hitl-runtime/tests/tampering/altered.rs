@@ -1,0 +1,47 @@
+//! Journals without MACs whose hashes are right: what they say is held against the signature and the program all the same.
+
+use hitl::{MemoryStore, Operator, Verdict, store::Record};
+
+use super::{
+    attacks::{id, read, relink, replace, write},
+    desk::{Bank, agent, clerk, waiting},
+};
+
+/// Changes the one entry that holds a text, and links all of them again.
+async fn forge(store: &MemoryStore, from: &str, to: &str) {
+    let mut records = read(store, &id("t")).await;
+    let holds = |record: &&mut Record| String::from_utf8_lossy(&record.body).contains(from);
+    let record = records.iter_mut().find(holds).unwrap();
+    record.body = replace(&record.body, from, to);
+    relink(&id("t"), &mut records);
+    write(store, &id("t"), records).await;
+}
+
+#[tokio::test]
+async fn a_draft_that_was_altered_after_its_signature_is_not_paid() {
+    let store = MemoryStore::new();
+    let (honest, Bank(_, closed)) = agent(store.clone(), None);
+    let digest = waiting(&honest, "t", 3).await;
+    *closed.lock().unwrap() = true;
+    honest.decide("t", digest, &clerk(), Verdict::Approve).await.unwrap();
+    assert_eq!(honest.view("t").await.unwrap().standing.as_str(), "failed");
+
+    forge(&store, "4200", "9999").await;
+    let (resumed, Bank(paid, _)) = agent(store, None);
+    resumed.resume("t").await.unwrap();
+    let failure = resumed.view("t").await.unwrap().failure.unwrap();
+    assert!(failure.error.contains("is not what was signed"), "{}", failure.error);
+    assert!(paid.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_role_that_the_journal_misstates_is_still_asked_for() {
+    let store = MemoryStore::new();
+    let digest = waiting(&agent(store.clone(), None).0, "t", 3).await;
+    forge(&store, r#""role":"clerk""#, r#""role":"guest""#).await;
+    let (careless, Bank(paid, _)) = agent(store, None);
+    let guest = Operator::new("eve").role("guest");
+    let error = careless.decide("t", digest, &guest, Verdict::Approve).await.unwrap_err();
+    assert_eq!(error.code(), "role_missing", "{error}");
+    assert!(paid.lock().unwrap().is_empty());
+}
