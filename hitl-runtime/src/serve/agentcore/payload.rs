@@ -82,18 +82,3 @@ fn too_large(largest: usize) -> Refusal {
 pub(super) fn invalid_json(problem: &str) -> Refusal {
     Refusal::new(400, "invalid_json", format!("the request is no JSON: {problem}"))
 }
-
-#[cfg(test)]
-mod tests {
-    use futures_util::stream;
-
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn a_body_that_does_not_come_whole_is_refused() {
-        let begins = stream::once(async { Ok::<_, std::io::Error>("{".to_owned()) });
-        let body = Body::from_stream(begins.chain(stream::pending()));
-        let read = tokio::time::timeout(2 * PATIENCE, read(body, LARGEST, None)).await;
-        assert_eq!(read.map(|read| read.map_err(|refusal| refusal.status)), Ok(Err(408)));
-    }
-}
