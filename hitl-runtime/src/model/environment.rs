@@ -1,23 +1,22 @@
-//! The model that the environment names.
+//! The choice of a model by environment variables.
 
 use std::sync::Arc;
 
 use super::Model;
 use crate::variable::{NotUnicode, variable};
 
-/// The model that the environment names; none where it names none.
+/// Returns the model that the environment names, or `None` if it names none.
 ///
-/// | variable | says |
+/// | variable | value |
 /// |---|---|
 /// | `HITL_MODEL` | `bedrock:<model id>`, or `openai:<url>#<model>` |
-/// | `HITL_GUARDRAIL` | with Bedrock, the guardrail around it: `<id>:<version>` |
-/// | `OPENAI_API_KEY` | with `openai`, the key, where the endpoint wants one |
+/// | `HITL_GUARDRAIL` | for Bedrock: the guardrail around the model, `<id>:<version>` |
+/// | `OPENAI_API_KEY` | for `openai`: the API key, if the endpoint requires one |
 ///
-/// Bedrock finds region and credentials as every AWS program does.
+/// Bedrock finds region and credentials through the default provider chain of the AWS SDK.
 ///
 /// # Errors
-/// [`UnusableModel`]: the variable says something that no model can be made of, or one that this program is built
-/// without.
+/// [`UnusableModel`] if a variable is invalid, or names a kind of model that this program is built without.
 ///
 /// ```
 /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -41,7 +40,7 @@ pub fn from_env() -> Result<Option<Arc<dyn Model>>, UnusableModel> {
     }
 }
 
-/// Why the environment names no model that can be used.
+/// The reasons why [`from_env`] cannot build a model.
 ///
 /// ```
 /// use hitl::model::UnusableModel;
@@ -52,33 +51,33 @@ pub fn from_env() -> Result<Option<Arc<dyn Model>>, UnusableModel> {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UnusableModel {
-    /// It is none of the forms.
+    /// `HITL_MODEL` has neither of the two forms.
     #[error("HITL_MODEL is `{named}`, and should be `bedrock:<model id>` or `openai:<url>#<model>`")]
     Unknown {
-        /// What it says.
+        /// The value of the variable, without a password.
         named: String,
     },
-    /// The program cannot speak to it.
+    /// The program is built without support for this kind of model.
     #[error(
         "HITL_MODEL names a model of `{feature}`, and this program is built without it: build it with the feature"
     )]
     NotBuilt {
-        /// The feature of the crate `hitl`.
+        /// The feature of the crate `hitl` that adds it.
         feature: &'static str,
     },
-    /// The guardrail is none.
+    /// `HITL_GUARDRAIL` is not an id and a version.
     #[error("HITL_GUARDRAIL is `{named}`, and should be `<id>:<version>`, as in `gr42:3` or `gr42:DRAFT`")]
     Guardrail {
-        /// What it says.
+        /// The value of the variable.
         named: String,
     },
-    /// There is a guardrail, and nothing that it could stand before.
+    /// `HITL_GUARDRAIL` is set without a Bedrock model.
     #[error("HITL_GUARDRAIL is set, and HITL_MODEL names no model of Bedrock: it guards no other")]
     NothingToGuard,
-    /// A variable cannot be read.
+    /// A variable is not Unicode.
     #[error("{variable} is not Unicode")]
     NotUnicode {
-        /// Its name.
+        /// The name of the variable.
         variable: &'static str,
     },
 }
@@ -94,7 +93,7 @@ fn model(
     guardrail: Option<String>,
     key: Option<String>,
 ) -> Result<Arc<dyn Model>, UnusableModel> {
-    // An address may hold a password.
+    // A URL may contain a password; the error shows none of a value with an `@`.
     let shown = if named.contains('@') { "openai:…" } else { named };
     let unknown = || UnusableModel::Unknown { named: shown.to_owned() };
     match named.split_once(':').ok_or_else(unknown)? {
@@ -118,7 +117,7 @@ fn bedrock(id: &str, guardrail: Option<String>) -> Result<Arc<dyn Model>, Unusab
 
     let model = Bedrock::new(id);
     let Some(named) = guardrail else { return Ok(Arc::new(model)) };
-    // An ARN has colons of its own; the version stands after the last.
+    // An ARN contains colons itself: the version follows the last one.
     match named.rsplit_once(':') {
         Some((id, version)) if !id.is_empty() && (version == "DRAFT" || version.parse::<u64>().is_ok()) => {
             Ok(Arc::new(model.guardrail(Guardrail::new(id, version))))

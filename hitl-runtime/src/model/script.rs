@@ -1,4 +1,4 @@
-//! A model that says what a test wants said.
+//! A mock model with scripted responses.
 
 use std::{
     collections::VecDeque,
@@ -16,9 +16,10 @@ use super::{Answer, Model, ModelError, Piece, Request};
 
 type Cue = Box<dyn Fn(&Request) -> bool + Send + Sync>;
 
-/// A model that says what a test wants said, and keeps what it was asked.
+/// A mock model for tests: it returns scripted responses and records the requests.
 ///
-/// Each line is said once: the first whose cue fits the request, and one without a cue fits any.
+/// Each line is returned once. A request gets the first line left whose condition holds for it; a line without a
+/// condition matches any request.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -48,31 +49,31 @@ struct Stage {
 }
 
 impl Script {
-    /// Says these lines, in order.
+    /// Creates a script of these lines, in order.
     pub fn new<L: Into<Line>>(lines: impl IntoIterator<Item = L>) -> Self {
         let lines = lines.into_iter().map(|line| (None, line.into())).collect();
         Self { stage: Mutex::new(Stage { lines, asked: Vec::new() }) }
     }
 
-    /// The same script with one line more.
+    /// Appends a line that matches any request.
     #[must_use]
     pub fn then(self, line: impl Into<Line>) -> Self {
         self.add(None, line.into())
     }
 
-    /// The same script with a line for the first request that this holds of.
+    /// Appends a line that matches only a request for which `cue` returns `true`.
     #[must_use]
     pub fn when(self, cue: impl Fn(&Request) -> bool + Send + Sync + 'static, line: impl Into<Line>) -> Self {
         self.add(Some(Box::new(cue)), line.into())
     }
 
-    /// What it was asked so far.
+    /// Returns the requests so far.
     #[must_use]
     pub fn asked(&self) -> Vec<Request> {
         self.stage().asked.clone()
     }
 
-    /// How many lines nobody asked for yet: a test that wants to see them all said checks that it is 0.
+    /// Returns the number of lines not yet returned. A test that expects all of them to be used asserts that it is 0.
     #[must_use]
     pub fn left(&self) -> usize {
         self.stage().lines.len()
@@ -133,7 +134,7 @@ impl fmt::Debug for Script {
     }
 }
 
-/// A line of a [`Script`]: a text, an [`Answer`] with its end and its cost, or an error.
+/// A line of a [`Script`]: a text, an [`Answer`] with its finish reason and usage, or an error.
 ///
 /// ```
 /// use hitl::model::{Line, Script};
@@ -145,14 +146,14 @@ impl fmt::Debug for Script {
 pub struct Line(Result<Vec<Piece>, ModelError>);
 
 impl Line {
-    /// A text that comes in pieces.
+    /// Creates a text that is streamed in these chunks.
     pub fn pieces<S: Into<String>>(pieces: impl IntoIterator<Item = S>) -> Self {
         let pieces: Vec<String> = pieces.into_iter().map(Into::into).collect();
         let end = Piece::End(Answer::from(pieces.concat()));
         Self(Ok(pieces.into_iter().map(Piece::Text).chain([end]).collect()))
     }
 
-    /// No answer.
+    /// Creates a line that fails with `error`.
     #[must_use]
     pub fn fail(error: ModelError) -> Self {
         Self(Err(error))

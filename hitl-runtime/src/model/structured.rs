@@ -1,4 +1,4 @@
-//! Answers in a type, held against its invariants.
+//! Typed responses, validated against the invariants of their type.
 
 use garde::Validate;
 use schemars::JsonSchema;
@@ -13,7 +13,7 @@ use crate::{
     review::{Strictness, conforms, read, violations},
 };
 
-/// Asks until an answer fits, or often enough.
+/// Requests a response until one matches `T`, at most `attempts` times.
 pub(super) async fn ask<M, T>(model: &M, mut request: Request, attempts: usize) -> Result<T, ModelError>
 where
     M: Model + ?Sized,
@@ -37,12 +37,14 @@ where
     Err(ModelError::Misfit { form: name, attempts: failed })
 }
 
-/// What is malformed is held against the form all the same: a model learns from that as from any other mistake.
+/// Returns the text of a response. A malformed one counts as a failed attempt, so that the model is told of it; any
+/// other that is incomplete is an error.
 fn said(answer: Answer) -> Result<String, ModelError> {
     if answer.stop == Stop::Malformed { Ok(answer.text) } else { Ok(answer.whole()?.text) }
 }
 
-/// An answer in its type: with the keys of the schema and no others, and with numbers that a signature can carry.
+/// Parses and validates a response. Rejects keys that the schema does not have, and numbers that an `i64`, `u64` or
+/// `f64` would round.
 fn fit<T: DeserializeOwned + Validate<Context = ()>>(answer: &str, schema: &Value) -> Result<T, String> {
     let said = |violation: Violation| violation.to_string();
     let json = exact::parse(bare(answer)).map_err(|error| said(error.into()))?;
@@ -53,7 +55,7 @@ fn fit<T: DeserializeOwned + Validate<Context = ()>>(answer: &str, schema: &Valu
     Ok(value)
 }
 
-/// The JSON, where a model puts a fence of Markdown around it.
+/// Removes a Markdown code fence around the JSON.
 fn bare(answer: &str) -> &str {
     let trimmed = answer.trim();
     let fenced = trimmed.strip_prefix("```").and_then(|rest| rest.strip_suffix("```"));
@@ -149,7 +151,8 @@ mod tests {
         }
     }
 
-    /// What `structured` promises of the schema. Where schemars reads another attribute one day, say so there.
+    /// Holds the documentation of `structured` to what schemars reads from garde. If schemars reads a further
+    /// attribute, add it there.
     #[tokio::test]
     async fn the_schema_holds_what_garde_says() {
         #[derive(Debug, Deserialize, JsonSchema, Validate)]

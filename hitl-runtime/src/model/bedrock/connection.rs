@@ -1,4 +1,4 @@
-//! The client, made when it is first needed.
+//! The client of the SDK, created on first use.
 
 use std::{future::Future, time::Duration};
 
@@ -10,7 +10,7 @@ use crate::model::ModelError;
 
 pub(super) struct Connection {
     client: OnceCell<Client>,
-    /// How long silence is borne.
+    /// The time to wait for a response or an event.
     pub timeout: Duration,
 }
 

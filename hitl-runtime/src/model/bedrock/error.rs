@@ -1,4 +1,4 @@
-//! Bedrock's errors as ours.
+//! Conversion of Bedrock's errors into [`ModelError`].
 
 use std::{error::Error as StdError, time::Duration};
 
@@ -16,7 +16,7 @@ const SIGN_IN: &str = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCE
 const SIGN_IN_AGAIN: &str =
     "sign in again, or wait until the role's are renewed; see that the clock is right";
 
-/// An error of a call, and what it was about: a model's id or a guardrail's.
+/// Converts an error of a call. `about` is the id of the model or of the guardrail.
 pub(super) fn typed<E, R>(error: SdkError<E, R>, about: &str, timeout: Duration) -> ModelError
 where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
@@ -33,7 +33,7 @@ where
     }
 }
 
-/// An error in the middle of a stream. Its frame names it, where its body need not.
+/// Converts an error in the middle of a stream. The frame names the error; its body need not.
 pub(super) fn midstream<R>(error: SdkError<Midstream, R>, model: &Bedrock) -> ModelError
 where
     R: std::fmt::Debug + Send + Sync + 'static,
@@ -52,7 +52,7 @@ where
     Said::of(service, code).typed(&model.model, error.into())
 }
 
-/// What the service said, taken out of an error that then becomes the cause.
+/// Code and message of a service error, copied before the error itself becomes the cause.
 struct Said {
     code: String,
     message: String,
@@ -111,7 +111,7 @@ fn timed_out(after: Duration, cause: Box<dyn StdError + Send + Sync>) -> ModelEr
     ModelError::TimedOut { after: Some(after), source: Some(cause) }
 }
 
-/// The request did not get there, or its answer not back.
+/// Converts an error of sending the request or of reading the response.
 fn unsent(cause: Box<dyn StdError + Send + Sync>) -> ModelError {
     let mut inner: Option<&(dyn StdError + 'static)> = Some(cause.as_ref());
     while let Some(error) = inner {

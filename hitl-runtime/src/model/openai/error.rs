@@ -1,4 +1,4 @@
-//! The endpoint's errors as ours.
+//! Conversion of the endpoint's errors into [`ModelError`].
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ const SET_A_KEY: &str =
     "give one with `OpenAi::key`, or in OPENAI_API_KEY where the environment names the model";
 const CHECK_THE_KEY: &str = "see whether the key is for this endpoint, and still valid";
 
-/// How a body speaks of an error; some servers leave the envelope out.
+/// The body of an error. Some servers leave out the `error` envelope.
 #[derive(Default, Deserialize)]
 struct Body {
     error: Option<Value>,
@@ -43,7 +43,7 @@ impl Said {
     }
 }
 
-/// An answer with a status that is no success.
+/// Converts a response whose status is not a success.
 pub(super) fn typed(status: u16, wait: Option<Duration>, body: &[u8], model: &OpenAi) -> ModelError {
     let said = Said::of(body, model);
     let is_theirs = said.is_some();
@@ -57,7 +57,7 @@ pub(super) fn typed(status: u16, wait: Option<Duration>, body: &[u8], model: &Op
             source: None,
         },
         (_, "model_not_found") => unknown(model),
-        // What is said about a key quotes it.
+        // For an invalid key the message of the endpoint quotes the key, so it is not shown.
         (401, _) if model.key.is_none() => ModelError::NoCredentials { advice: SET_A_KEY, source: None },
         (401, _) => ModelError::BadCredentials { advice: CHECK_THE_KEY, source: None },
         (403, _) => ModelError::Denied { problem: message, source: None },
@@ -75,7 +75,7 @@ pub(super) fn typed(status: u16, wait: Option<Duration>, body: &[u8], model: &Op
     }
 }
 
-/// An error that comes as an event, when the status was sent long ago.
+/// Converts an error that is sent as an event of a stream, after a success status.
 pub(super) fn midstream(data: &[u8], model: &OpenAi) -> Option<ModelError> {
     let error = serde_json::from_slice::<Body>(data).ok()?.error?;
     let status = error.get("code").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());
@@ -89,12 +89,12 @@ fn unknown(model: &OpenAi) -> ModelError {
     ModelError::UnknownModel { model: model.model.clone(), source: None }
 }
 
-/// `Retry-After` in seconds; as a date it is left out.
+/// Reads `Retry-After` in seconds. A date is ignored.
 pub(super) fn wait(headers: &HeaderMap) -> Option<Duration> {
     headers.get("retry-after")?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
 
-/// The request did not get there. The address may hold a password: the cause goes on without it.
+/// Converts an error of sending the request. The URL may contain a password, so it is removed from the cause.
 pub(super) fn unsent(error: reqwest::Error, whom: &str) -> ModelError {
     if error.is_builder() {
         return ModelError::Unconfigured {
@@ -115,7 +115,8 @@ pub(super) fn broken(error: reqwest::Error) -> ModelError {
     }
 }
 
-/// Where it went wrong, and not what stands there: what serde says of it quotes it, and it may quote the key.
+/// Converts a JSON error into its position alone: the text of serde's error quotes the response, which may quote the
+/// key.
 pub(super) fn unreadable(error: serde_json::Error) -> ModelError {
     let (line, column) = (error.line(), error.column());
     let problem = format!(
