@@ -1,12 +1,12 @@
-//! The name of a thread.
+//! The name of a thread, and the rules for it.
 
 use std::{borrow::Borrow, fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A thread's name, given by its user: `ticket-A-9133`. From 1 to 200 bytes of UTF-8 in Unicode's composed form (NFC),
-/// with no control or invisible character, no white space at either end, and no word that mixes scripts: two names that
-/// look alike are one name.
+/// The name of a thread, chosen by its user: `ticket-A-9133`. It has 1 to 200 bytes of UTF-8 in Unicode's composed form
+/// (NFC), with no control or invisible character, no white space at either end, and no word that mixes scripts. These
+/// rules keep out names that could pass for another one.
 ///
 /// ```
 /// use hitl::ThreadId;
@@ -20,21 +20,21 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub struct ThreadId(Arc<str>);
 
 impl ThreadId {
-    /// The longest name, in bytes.
+    /// The maximum length of a name in bytes.
     pub const MAX_BYTES: usize = 200;
 
-    /// Checks a name.
+    /// Creates a thread id after validating the name.
     ///
     /// # Errors
-    /// When it is empty, too long, or could pass for another one.
+    /// If the name is empty, too long, or could pass for another one.
     pub fn new(name: impl AsRef<str>) -> Result<Self, InvalidThreadId> {
         let id = Self::existing(name)?;
         id.check_new()?;
         Ok(id)
     }
 
-    /// Checks the name of a thread that may have been started before names were held to what [`ThreadId::new`] asks
-    /// for. Such a thread can be read, decided and resumed; none can be started under such a name.
+    /// Creates the id of a thread that may have been started before [`ThreadId::new`] had its present rules. Such a
+    /// thread can be read, decided and resumed; no new thread can be started under such a name.
     ///
     /// ```
     /// use hitl::ThreadId;
@@ -46,8 +46,8 @@ impl ThreadId {
     /// ```
     ///
     /// # Errors
-    /// When it is empty, too long, holds a control character, or begins or ends with white space: no thread ever had
-    /// such a name.
+    /// If the name is empty, too long, contains a control character, or begins or ends with white space: no thread has
+    /// ever had such a name.
     pub fn existing(name: impl AsRef<str>) -> Result<Self, InvalidThreadId> {
         let name = name.as_ref();
         if name.is_empty() {
@@ -65,7 +65,7 @@ impl ThreadId {
         Ok(Self(name.into()))
     }
 
-    /// Refuses a name that no thread may be started under.
+    /// Rejects a name under which no new thread may be started.
     pub(crate) fn check_new(&self) -> Result<(), InvalidThreadId> {
         match crate::unicode::fault(&self.0) {
             Some(fault) => Err(InvalidThreadId(fault)),
@@ -73,13 +73,13 @@ impl ThreadId {
         }
     }
 
-    /// The name.
+    /// Returns the name as a string slice.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// The text names no thread.
+/// The error for a text that is not a valid thread name.
 ///
 /// ```
 /// use hitl::{InvalidThreadId, ThreadId};
@@ -148,7 +148,7 @@ impl Serialize for ThreadId {
 impl<'de> Deserialize<'de> for ThreadId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        // What is stored was a name when it was stored.
+        // A stored name was valid when it was stored, perhaps under older rules.
         Self::existing(&name).map_err(serde::de::Error::custom)
     }
 }

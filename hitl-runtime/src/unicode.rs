@@ -1,4 +1,4 @@
-//! Characters that hide, words that mix scripts, and names that may stand in a journal.
+//! Unicode checks: hidden characters, words of mixed scripts, and rules for the names in a journal.
 //!
 //! The tables are Unicode's own, from `regex-syntax`, `unicode-script` and `unicode-security` (UTS #39).
 
@@ -15,12 +15,12 @@ use unicode_security::{
     skeleton,
 };
 
-/// A sorted set of characters.
+/// A set of characters, as sorted ranges.
 pub(crate) struct Table(Vec<(char, char)>);
 
 impl Table {
-    /// Reads a character class such as `[\p{Z}]`. One that cannot be read holds every character beyond ASCII, so that a
-    /// table that is missing hides nothing.
+    /// Parses a character class such as `[\p{Z}]`. If that fails, the set has every character beyond ASCII, so that
+    /// [`HIDDEN`] fails closed.
     fn new(class: &str) -> Self {
         let ranges = match Parser::new().parse(class).map(regex_syntax::hir::Hir::into_kind) {
             Ok(HirKind::Class(Class::Unicode(class))) => {
@@ -37,23 +37,24 @@ impl Table {
     }
 }
 
-/// Everything that acts, hides or has no shape of its own: all of `Default_Ignorable_Code_Point`, controls, format
-/// controls, unassigned and private characters, the braille blank, and every white space except the ASCII space.
+/// Characters that are invisible, have no shape of their own, or act as controls: all of
+/// `Default_Ignorable_Code_Point`, controls, format controls, unassigned and private-use characters, the braille blank,
+/// the object replacement character, and every white space except the ASCII space.
 static HIDDEN: LazyLock<Table> = LazyLock::new(|| {
     Table::new(r"[\p{Default_Ignorable_Code_Point}\p{C}\p{Z}\p{White_Space}\x{2800}\x{fffc}--\x20]")
 });
 
-/// Returns whether a person who reads the character would not see it, or not see what it does.
+/// Returns whether a reader would not see the character, or not see its effect.
 pub(crate) fn is_hidden(c: char) -> bool {
     if c.is_ascii() { c.is_ascii_control() } else { HIDDEN.contains(c) }
 }
 
-/// The text with each hidden character as `\u{…}`.
+/// Returns the text with each hidden character escaped as `\u{…}`.
 pub(crate) fn spelled(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         if is_hidden(c) {
-            // A `String` takes whatever is written to it.
+            // Writing to a `String` cannot fail.
             let _ = write!(out, "\\u{{{:x}}}", c as u32);
         } else {
             out.push(c);
@@ -62,7 +63,7 @@ pub(crate) fn spelled(text: &str) -> String {
     out
 }
 
-/// JSON text in one line, with each hidden character as `\u0000` escapes: another spelling of the same document.
+/// Returns JSON text of one line with each hidden character as `\u0000` escapes: an equivalent document.
 #[cfg(feature = "agentcore")]
 pub(crate) fn spelled_json(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
@@ -78,14 +79,14 @@ pub(crate) fn spelled_json(json: &str) -> String {
     out
 }
 
-/// The words of a text: runs of letters, digits and their marks.
+/// Splits a text into words: runs of letters, digits and their combining marks.
 fn words(text: &str) -> impl Iterator<Item = &str> {
     let belongs = |c: char| c.is_alphanumeric() || (!c.is_ascii() && c.script() == Script::Inherited);
     text.split(move |c| !belongs(c) || is_hidden(c)).filter(|word| !word.is_empty())
 }
 
-/// Whether a word mixes scripts that no language writes together: beyond "highly restrictive" of UTS #39, which takes
-/// one script, or Latin with Chinese, Japanese or Korean.
+/// Returns whether a word mixes scripts that no language writes together. This follows the level "highly restrictive"
+/// of UTS #39, which allows one script, or Latin with Chinese, Japanese or Korean.
 fn is_mixed(word: &str) -> bool {
     if word.is_ascii() || word.is_single_script() {
         return false;
@@ -99,7 +100,7 @@ fn is_mixed(word: &str) -> bool {
     !(rest.hanb || rest.jpan || rest.kore)
 }
 
-/// The scripts that the words of a text mix, in the order of their names; none where each word keeps to one.
+/// Returns the scripts that the words of a text mix, sorted by name; empty if no word mixes scripts.
 #[cfg(feature = "cli")]
 pub(crate) fn mixed_scripts(text: &str) -> Vec<&'static str> {
     if text.is_ascii() {
@@ -115,8 +116,8 @@ pub(crate) fn mixed_scripts(text: &str) -> Vec<&'static str> {
     scripts.into_iter().collect()
 }
 
-/// The letters and digits of other scripts that pass for ASCII, where a text has no others of its script by which a
-/// reader would notice: the Cyrillic `А` of `А-9133`.
+/// Returns the letters and digits of other scripts that look like ASCII, each with its look-alike: the Cyrillic `А` of
+/// `А-9133`. Empty if the text also has letters or digits that do not look like ASCII, since a reader notices those.
 #[cfg(feature = "cli")]
 pub(crate) fn look_alikes(text: &str) -> Vec<(char, String)> {
     if text.is_ascii() {
@@ -138,7 +139,7 @@ pub(crate) fn look_alikes(text: &str) -> Vec<(char, String)> {
     found
 }
 
-/// What is wrong with a name that people are to recognize: of a thread, or of an operator. `None` where nothing is.
+/// Returns the reason to reject the name of a thread or of an operator, or `None` if it is acceptable.
 pub(crate) fn fault(name: &str) -> Option<&'static str> {
     if name.is_ascii() && !name.contains(char::is_control) && name.trim() == name {
         return None;
@@ -158,7 +159,7 @@ pub(crate) fn fault(name: &str) -> Option<&'static str> {
     }
 }
 
-/// Returns whether two names look the same to a person, whatever their case.
+/// Returns whether two names look the same to a person, ignoring case.
 pub(crate) fn looks_like(name: &str, other: &str) -> bool {
     let bones = |text: &str| skeleton(&text.to_lowercase()).collect::<String>();
     let capitals =
@@ -166,7 +167,7 @@ pub(crate) fn looks_like(name: &str, other: &str) -> bool {
     bones(name) == bones(other) || capitals(name) == bones(other)
 }
 
-/// Emoji, for whoever has to tell a joiner of an emoji from one that hides.
+/// Emoji sequences, whose joiners, selectors and tags would be hidden characters elsewhere.
 #[cfg(feature = "cli")]
 pub(crate) mod emoji {
     use super::*;
@@ -175,11 +176,12 @@ pub(crate) mod emoji {
     static PICTURES: LazyLock<Table> = LazyLock::new(|| Table::new(r"[\p{Extended_Pictographic}]"));
     static TONES: LazyLock<Table> = LazyLock::new(|| Table::new(r"[\p{Emoji_Modifier}]"));
 
-    /// The three flags that Unicode recommends for interchange. A tag can spell any ASCII text, unseen.
+    /// The tags of the three flags that Unicode recommends for interchange. Others are hidden text: tags can spell any
+    /// ASCII.
     const FLAGS: [&str; 3] = ["gbeng", "gbsct", "gbwls"];
 
-    /// Marks the characters of a text that would be hidden ones anywhere else and are parts of an emoji sequence here
-    /// (UTS #51): a joiner between two pictures, a variation selector behind an emoji, the tags of a flag.
+    /// Marks the characters that would be hidden elsewhere but are part of an emoji sequence here (UTS #51): a joiner
+    /// between two pictographs, a variation selector after an emoji, the tags of a flag.
     pub(crate) fn parts(text: &[char]) -> Vec<bool> {
         let mut out = vec![false; text.len()];
         let is_picture = |c: char| PICTURES.contains(c) && !is_hidden(c) && !c.is_ascii();
@@ -189,7 +191,7 @@ pub(crate) mod emoji {
             match c {
                 '\u{fe0e}' | '\u{fe0f}' => {
                     out[i] = match before {
-                        // A keycap: `1`, the selector, the cap.
+                        // A keycap sequence: `1`, the variation selector, U+20E3.
                         Some(key) if key.is_ascii() => EMOJI.contains(key) && after == Some('\u{20e3}'),
                         Some(emoji) => EMOJI.contains(emoji) && !is_hidden(emoji),
                         None => false,
@@ -227,13 +229,13 @@ pub(crate) mod emoji {
 pub(crate) mod tests {
     use super::*;
 
-    /// Every character that Unicode lets a renderer ignore.
+    /// Returns every character that Unicode lets a renderer ignore.
     pub(crate) fn ignorable() -> Vec<char> {
         let table = Table::new(r"[\p{Default_Ignorable_Code_Point}]");
         ('\0'..=char::MAX).filter(|c| table.contains(*c)).collect()
     }
 
-    /// Every format control.
+    /// Returns every format control.
     pub(crate) fn format_controls() -> Vec<char> {
         let table = Table::new(r"[\p{Cf}]");
         ('\0'..=char::MAX).filter(|c| table.contains(*c)).collect()
@@ -241,7 +243,8 @@ pub(crate) mod tests {
 
     #[test]
     fn the_tables_are_whole() {
-        // As DerivedCoreProperties.txt and DerivedGeneralCategory.txt have them; a table that shrinks lets one pass.
+        // Counts from DerivedCoreProperties.txt and DerivedGeneralCategory.txt: a smaller table would miss hidden
+        // characters.
         assert_eq!(ignorable().len(), 4_174);
         assert!(format_controls().len() >= 170, "{}", format_controls().len());
         for c in ignorable().into_iter().chain(format_controls()) {

@@ -1,4 +1,4 @@
-//! What a program wants to know of an error besides its code.
+//! Structured data of an [`Error`], for programs.
 
 use serde_json::{Map, Value, json};
 
@@ -6,7 +6,7 @@ use super::Error;
 use crate::ThreadId;
 
 impl Error {
-    /// The thread that it is about.
+    /// Returns the thread that the error is about, if there is one.
     ///
     /// ```
     /// use hitl::{Error, ThreadId};
@@ -45,8 +45,8 @@ impl Error {
         }
     }
 
-    /// What it says, by name, for a program that reads its `code`: the thread, who was first, the violations with their
-    /// paths.
+    /// Returns the data of the error by name, for programs that read its `code`: the thread, the earlier verdict, the
+    /// violations with their paths.
     ///
     /// ```
     /// use hitl::{Error, ThreadId, Violation};
