@@ -1,18 +1,18 @@
-//! The store that the environment names.
+//! Selection of a store by environment variables.
 
 use std::{num::NonZeroU16, sync::Arc, time::Duration};
 
 use super::{MemoryStore, Store, StoreError};
 use crate::variable::{NotUnicode, variable};
 
-/// The store that the environment names; none where it names none.
+/// Opens the store that the environment variables name; returns `None` if they name none.
 ///
-/// | variable | says |
+/// | variable | value |
 /// |---|---|
-/// | `HITL_STORE` | `sqlite:<file>`, `dynamodb:<table>`, or `memory`, which keeps nothing; `dynamodb:<table>?keep_ended=90d` forgets a thread so many days after its end |
-/// | `HITL_KMS_KEY` | that every entry is sealed before it is kept (feature `kms`), and under which key of AWS KMS; keys that sealed before and are still to be read follow after commas |
+/// | `HITL_STORE` | `sqlite:<file>`, `dynamodb:<table>`, or `memory`, which is not persistent; with `dynamodb:<table>?keep_ended=90d`, DynamoDB deletes a thread 90 days after its end |
+/// | `HITL_KMS_KEY` | the AWS KMS key under which every entry is encrypted before it is stored (feature `kms`); after it, separated by commas, older keys under which existing entries may still be decrypted |
 ///
-/// DynamoDB and KMS find region and credentials as every AWS program does.
+/// DynamoDB and KMS take region and credentials from the default provider chain of the AWS SDK.
 ///
 /// ```
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -29,8 +29,8 @@ use crate::variable::{NotUnicode, variable};
 /// ```
 ///
 /// # Errors
-/// [`UnusableStore`]: the variable says something that is no store, names one that this program is built without, or one
-/// that does not open.
+/// [`UnusableStore`] if a variable has an invalid value, names a store whose feature is not enabled in this build, or
+/// names a store that cannot be opened.
 pub async fn from_env() -> Result<Option<Arc<dyn Store>>, UnusableStore> {
     named(variable("HITL_STORE")?.as_deref(), variable("HITL_KMS_KEY")?.as_deref()).await
 }
@@ -39,13 +39,13 @@ async fn named(at: Option<&str>, keys: Option<&str>) -> Result<Option<Arc<dyn St
     match (at, keys) {
         (Some(at), Some(keys)) => sealed(store(at).await?, keys).map(Some),
         (Some(at), None) => store(at).await.map(Some),
-        // Whoever is told of no store opens one of their own, and would leave it in the clear.
+        // Without a store from here, the caller opens one of its own, and its entries would not be encrypted.
         (None, Some(_)) => Err(UnusableStore::NothingToSeal),
         (None, None) => Ok(None),
     }
 }
 
-/// Why the environment names no store that can be used.
+/// The reason why the environment names no usable store.
 ///
 /// ```
 /// use hitl::store::UnusableStore;
@@ -56,43 +56,43 @@ async fn named(at: Option<&str>, keys: Option<&str>) -> Result<Option<Arc<dyn St
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UnusableStore {
-    /// It is none of the forms.
+    /// `HITL_STORE` has none of the supported forms.
     #[error(
         "HITL_STORE is `{named}`, and should be `sqlite:<file>`, `dynamodb:<table>`, perhaps with `?keep_ended=90d` \
          after it, or `memory`"
     )]
     Unknown {
-        /// What it says.
+        /// The value of the variable.
         named: String,
     },
-    /// A variable is set, and is no text.
+    /// A variable is set, but its value is not Unicode.
     #[error("{variable} is set to something that is not Unicode: set it again, in UTF-8")]
     NotUnicode {
-        /// Its name.
+        /// The name of the variable.
         variable: &'static str,
     },
-    /// Between the commas of `HITL_KMS_KEY`, or at an end of it, there is nothing.
+    /// `HITL_KMS_KEY` contains an empty name: its list of keys starts or ends with a comma, or has two in a row.
     #[error(
         "HITL_KMS_KEY has a comma with no key before it, or none after it: name the key, or take the comma out"
     )]
     NamelessKey,
-    /// The program is built without what `HITL_KMS_KEY` asks for.
+    /// `HITL_KMS_KEY` is set, but this program is built without the feature `kms`.
     #[error(
         "HITL_KMS_KEY is set, and this program is built without sealing: build it with the feature `kms`"
     )]
     NotSealed,
-    /// `HITL_KMS_KEY` is set, and no store that it could seal is named.
+    /// `HITL_KMS_KEY` is set, but `HITL_STORE` names no store to encrypt.
     #[error("HITL_KMS_KEY is set, and HITL_STORE is not: say which store it is to seal")]
     NothingToSeal,
-    /// The program is built without it.
+    /// `HITL_STORE` names a store whose feature is not enabled in this build.
     #[error(
         "HITL_STORE names a store of `{feature}`, and this program is built without it: build it with the feature"
     )]
     NotBuilt {
-        /// The feature of the crate `hitl`.
+        /// The feature of the crate `hitl` that is missing.
         feature: &'static str,
     },
-    /// It does not open.
+    /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -116,7 +116,8 @@ async fn store(named: &str) -> Result<Arc<dyn Store>, UnusableStore> {
     }
 }
 
-/// A table, and how long it keeps a thread that has ended: a day at least, for its answer is still to be read.
+/// Parses the name of a table and an optional retention time for ended threads. The minimum is one day, so that the
+/// result of a thread can still be read.
 fn kept(named: &str) -> Option<(&str, Option<Duration>)> {
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
     let (table, time) = match named.split_once('?') {

@@ -1,12 +1,13 @@
-//! Bytes as they are, or compressed where that pays.
+//! Optional compression: bytes are kept as they are, or compressed with zstd if that makes them smaller.
 
-/// The largest that is compressed; what claims to become larger was not written here.
+/// The largest input that is compressed, in bytes. Packed bytes that declare a larger length were not written here.
 const LARGEST: usize = 32 * 1024 * 1024;
 
 const AS_THEY_ARE: u8 = 0;
 const ZSTD: u8 = 1;
 
-/// A byte that says how, and the bytes. Fewer than `from` are not worth compressing.
+/// Returns a format byte and the bytes, compressed if that makes them smaller. Fewer than `from` bytes are not
+/// compressed.
 pub(super) fn pack(bytes: &[u8], from: usize) -> Vec<u8> {
     let small = (from..=LARGEST)
         .contains(&bytes.len())
@@ -19,7 +20,7 @@ pub(super) fn pack(bytes: &[u8], from: usize) -> Vec<u8> {
     }
 }
 
-/// What [`pack`] was given; nothing where it made no such bytes.
+/// Returns the input of [`pack`], or `None` if `pack` did not write these bytes.
 pub(super) fn unpack(bytes: &[u8]) -> Option<Vec<u8>> {
     match bytes.split_first()? {
         (&AS_THEY_ARE, bytes) => Some(bytes.to_vec()),
