@@ -1,5 +1,5 @@
-//! What the service refuses for now is asked again, a bounded number of times; what it refuses for good is said once,
-//! with what to do about it. No emulator throttles, so a wire in between does, in the service's own words.
+//! Retries: transient errors are retried a bounded number of times; permanent ones are returned at once, with advice.
+//! No emulator throttles, so a proxy returns the errors in the service's own format.
 
 use std::{
     collections::BTreeSet,
@@ -18,7 +18,7 @@ use crate::{
     scene::{SECRET, after, thread},
 };
 
-/// The first so many calls of one kind are refused.
+/// Starts a proxy that answers the first `times` calls of one operation with an error.
 async fn refusing(emulator: &Emulator, operation: &'static str, error: &'static str, times: usize) -> Proxy {
     let mut calls = 0;
     Proxy::start(emulator.endpoint(), move |call| {
@@ -63,7 +63,7 @@ async fn what_passes_is_waited_for_under_one_token() {
     }
 }
 
-/// Each of these is given up after ten tries, says what to do, and has written nothing.
+/// Each of these errors is returned after ten attempts, with advice, and nothing is written.
 #[tokio::test]
 async fn what_does_not_pass_is_given_up() {
     let emulator = Emulator::start().await;
@@ -106,8 +106,8 @@ async fn what_will_not_pass_is_said_at_once() {
     }
 }
 
-/// A query may see the head that a transaction has moved before it sees the entries that came with it. Here they come
-/// after so many readings.
+/// A query may return the head that a transaction has moved, and not yet the entries of that transaction. Here the
+/// missing entry appears after eight queries.
 #[tokio::test]
 async fn a_head_that_is_seen_before_its_entries_is_waited_for() {
     let emulator = Emulator::start().await;

@@ -1,4 +1,4 @@
-//! What an endpoint of chat completions is asked, and how its answers and errors are read.
+//! Requests to a chat completions endpoint, and the parsing of its responses and errors.
 
 use std::{error::Error, time::Duration};
 
@@ -123,7 +123,7 @@ async fn without_a_key_it_says_that_one_is_wanted() {
     assert!(!server.asked()[0].head.contains("authorization"));
 }
 
-/// Whatever the other side does with the key, it is not seen.
+/// An endpoint that echoes the key does not make it appear in an error.
 #[tokio::test]
 async fn the_key_is_shown_nowhere() {
     let echo = format!("Incorrect API key provided: {KEY}.");
