@@ -338,7 +338,7 @@ pub use hitl_macros::draft;
 /// #     }
 /// # }
 ///
-/// // Fields, borrowed or cloned, and dependencies of the graph. 3 retries, after 1, 2 and 4 s; a timeout for each attempt.
+/// // Fields, borrowed or cloned, and dependencies of the graph. 3 retries, after 1, 2 and 4 s; 30 s for each attempt.
 /// #[node(Ticket, writes = plan, retries = 3, backoff = "1s", timeout = "30s")]
 /// async fn plan(message: &str, customer: u64, desk: Deps<Desk>) -> Result<String> {
 /// #   let _ = &desk.bank;
@@ -424,7 +424,7 @@ pub use hitl_macros::node;
 /// }
 ///
 /// // Anybody may sign, at any time. The review is about the letter: the refund was signed before `pay`. The address is
-/// // shown and signed with the letter; the note is read although nobody signs it.
+/// // shown and signed with the letter; the note is read although it is not signed.
 /// #[interrupt_before(review = letter, show = (address), unsigned(note))]
 /// #[node(Ticket, effect)]
 /// async fn send(

@@ -1,4 +1,4 @@
-//! `#[entrypoint]`: a program around a graph.
+//! The attribute `#[entrypoint]`: a program around a graph.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
@@ -7,7 +7,7 @@ use syn::{ItemFn, Path, ReturnType, parse::Parser};
 use crate::diagnostics::Errors;
 
 pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
-    // A program without a `main` would be a second message.
+    // A `main` for the case of an error, so that rustc does not report a missing one as well.
     let instead = quote!(
         #[allow(dead_code)]
         fn main() {}
@@ -36,7 +36,7 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     }
 }
 
-/// The graph that is named.
+/// Parses the argument: the path of the graph.
 fn graph(args: TokenStream, function: &ItemFn, errors: &mut Errors) -> TokenStream {
     if args.is_empty() {
         errors.on(
@@ -54,7 +54,7 @@ fn graph(args: TokenStream, function: &ItemFn, errors: &mut Errors) -> TokenStre
     }
 }
 
-/// The function makes what the nodes depend on, and needs nothing for it.
+/// Checks that the function takes no parameters, has no generics and returns something.
 fn check(function: &ItemFn, errors: &mut Errors) {
     let sig = &function.sig;
     if sig.ident == "main" {

@@ -1,4 +1,4 @@
-//! What a type with `#[draft]` says.
+//! Parsing of a type with `#[draft]`.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::ToTokens;
@@ -7,17 +7,17 @@ use syn::{parse::Parser, punctuated::Punctuated};
 
 use crate::{diagnostics::Errors, names};
 
-/// What `#[draft]` derives.
+/// The traits that `#[draft]` derives.
 const DERIVED: [&str; 3] = ["Serialize", "Deserialize", "JsonSchema"];
 
 /// A type with `#[draft]`.
 pub(crate) struct Draft {
-    /// As the user wrote it, without our attributes and without the derives that are ours.
+    /// The item as written, without `#[draft]` attributes and without the derives that `#[draft]` adds.
     pub(crate) item: TokenStream,
     pub(crate) name: Ident,
     pub(crate) cfgs: Vec<Attribute>,
     pub(crate) generics: Generics,
-    /// Whether the user says where serde and schemars are.
+    /// `true` if the type names the path of serde: `#[serde(crate = …)]`.
     pub(crate) names_serde: bool,
     pub(crate) names_schemars: bool,
     pub(crate) shape: Shape,
@@ -36,11 +36,11 @@ pub(crate) struct Variant {
 
 pub(crate) struct Field {
     pub(crate) member: Member,
-    /// As a path names it: `amount`, `[0]`.
+    /// The name in an error path: `amount`, `[0]`.
     pub(crate) text: String,
     pub(crate) cfgs: Vec<Attribute>,
     pub(crate) ty: Type,
-    /// Whether its author vouches for its type.
+    /// `true` with `#[draft(foreign)]`: the author guarantees what cannot be checked of the type.
     pub(crate) foreign: bool,
 }
 
@@ -72,7 +72,7 @@ pub(crate) fn parse(args: TokenStream, item: TokenStream, errors: &mut Errors) -
     }
 }
 
-/// What the attributes of the type say.
+/// The attributes of the type.
 struct Attributes {
     cfgs: Vec<Attribute>,
     names_serde: bool,
@@ -111,7 +111,7 @@ fn attributes(attrs: &mut [Attribute], errors: &mut Errors) -> Attributes {
     for attr in attrs.iter_mut().filter(|attr| attr.path().is_ident("derive")) {
         let Meta::List(list) = &mut attr.meta else { continue };
         let paths = Punctuated::<Path, Token![,]>::parse_terminated.parse2(list.tokens.clone());
-        // What is no list of paths rustc says itself.
+        // If it is not a list of paths, rustc reports it.
         let Ok(paths) = paths else { continue };
         let (ours, theirs): (Vec<_>, Vec<_>) = paths
             .into_iter()
@@ -164,7 +164,7 @@ fn says_foreign(attr: &Attribute, field: &str, foreign: &mut bool, errors: &mut 
     *foreign = true;
 }
 
-/// Nobody sees what is not written, and nobody signs it.
+/// Rejects the `skip` attributes of serde: a field that is not in the JSON would be neither shown nor signed.
 fn refuse_skipped(attr: &Attribute, field: &str, errors: &mut Errors) {
     for word in ["skip", "skip_serializing", "skip_deserializing"] {
         if let Some(word) = has_word(attr, word) {
@@ -177,7 +177,7 @@ fn refuse_skipped(attr: &Attribute, field: &str, errors: &mut Errors) {
     }
 }
 
-/// A word among an attribute's arguments.
+/// Returns the argument of an attribute that begins with `word`.
 fn has_word(attr: &Attribute, word: &str) -> Option<Ident> {
     let Meta::List(list) = &attr.meta else { return None };
     let mut is_first = true;

@@ -1,4 +1,4 @@
-//! What the statements say, as nodes and edges: each statement draws its own, and no point goes on in two ways.
+//! Lowering of the statements to nodes and edges. Each statement adds its own edges, and each point has one way on.
 
 use proc_macro2::{Ident, Span};
 use syn::{Expr, Path};
@@ -12,12 +12,12 @@ use crate::{
     names, spans,
 };
 
-/// What a chain has come to.
+/// The end of a chain so far.
 #[derive(Clone, Copy)]
 pub(super) enum Tail {
     /// A point, and the kind of the edge that leaves it next.
     At(Point, Kind),
-    /// A fork that still looks for its join.
+    /// A fork that has no join yet.
     Fork(usize),
     /// `end`, or the arms of a `match`.
     Done,
@@ -30,7 +30,7 @@ impl<'a> Model<'a> {
             match statement {
                 Statement::Chain(chain) => model.statement(chain, errors),
                 Statement::Verdicts { node, verdicts } => model.block(node, verdicts, errors),
-                // These speak of nodes that the other statements bring.
+                // Handled below: these refer to nodes of the other statements.
                 Statement::Renamed { .. } => {}
             }
         }
@@ -42,7 +42,7 @@ impl<'a> Model<'a> {
         model
     }
 
-    /// The number of the node that `path` names, and the mention kept.
+    /// Returns the number of the node that `path` refers to, and records the path.
     fn node(&mut self, path: &'a Path, errors: &mut Errors) -> usize {
         let word = names::last(path);
         let name = word.map(names::plain).unwrap_or_default();
@@ -89,14 +89,14 @@ impl<'a> Model<'a> {
                 return errors
                     .at(word.span(), "a thread that has ended does not go on: nothing follows `end`");
             }
-            // The grammar lets none of them begin a statement.
+            // The grammar does not allow these at the beginning of a statement.
             Step::Fork(..) | Step::Match(_) | Step::Each(_) => return,
         };
         let tail = self.follow(Tail::At(from, Kind::Next), rest, None, errors);
         self.must_join(tail, errors);
     }
 
-    /// Walks on along a chain. `branch` is the fork's branch that the chain is written in.
+    /// Adds a chain from `tail` on. `branch` is the branch of a fork that contains the chain.
     pub(super) fn follow(
         &mut self,
         mut tail: Tail,
@@ -160,7 +160,7 @@ impl<'a> Model<'a> {
         tail
     }
 
-    /// The point that branches or a `match` follow.
+    /// Returns the point before a fork, a `for` or a `match`. Reports an error if there is no node before it.
     fn plain_exit(&self, tail: Tail, span: Span, what: &str, errors: &mut Errors) -> Option<Point> {
         match tail {
             Tail::At(point, Kind::Next) => Some(point),
@@ -182,7 +182,7 @@ impl<'a> Model<'a> {
         }
     }
 
-    /// Draws the edges from where a chain has come to.
+    /// Adds the edges from the end of a chain to a point.
     fn enter(&mut self, tail: Tail, to: Point, span: Span, errors: &mut Errors) {
         match tail {
             Tail::At(from, kind) => {
@@ -217,7 +217,7 @@ impl<'a> Model<'a> {
         }
     }
 
-    /// Only one statement says how a point goes on.
+    /// Records the way on from a point. Reports an error if the point already has one.
     pub(super) fn leave_once(&mut self, from: Point, kind: Kind, to: Point, span: Span, errors: &mut Errors) {
         let word = self.word(from);
         match self.ways.get(&from) {
@@ -329,7 +329,7 @@ impl<'a> Model<'a> {
 }
 
 impl<'a> Model<'a> {
-    /// An old name leads to one node of the graph, and is none itself.
+    /// Records an old name of a node. Reports an error if it is the name of a node or has a new name already.
     fn rename(&mut self, old: &'a Ident, mention: &'a Path, errors: &mut Errors) {
         let (word, name) = (names::plain(old), names::last(mention).map(names::plain).unwrap_or_default());
         if self.numbers.contains_key(&word) {
@@ -357,7 +357,7 @@ impl<'a> Model<'a> {
     }
 }
 
-/// The field that an expression looks at: its leftmost name.
+/// Returns the field that an expression looks at: its leftmost name.
 fn root(expr: &Expr) -> Option<Ident> {
     match expr {
         Expr::Path(path) => path.path.get_ident().cloned(),

@@ -48,7 +48,7 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    /// The word that an error about it stands at.
+    /// Returns the span for errors about the step.
     pub(crate) fn span(&self) -> Span {
         match self {
             Self::Start(word) | Self::End(word) => word.span(),
@@ -128,7 +128,7 @@ pub(crate) fn graph(input: ParseStream, errors: &mut Errors) -> Result<Graph> {
     Ok(Graph { attrs, vis, name, state, deps, statements })
 }
 
-/// Goes on behind the next `;`.
+/// Skips to the end of the statement: behind the next `;`.
 fn skip(input: ParseStream) {
     while !input.is_empty() {
         if input.parse::<Token![;]>().is_ok() || input.parse::<TokenTree>().is_err() {
@@ -138,7 +138,7 @@ fn skip(input: ParseStream) {
 }
 
 fn statement(input: ParseStream) -> Result<Statement> {
-    // A node may be called `renamed`; no node is followed by another word.
+    // A node may be called `renamed`, but only the keyword is followed by an identifier.
     if input.peek(syn::Ident) && input.peek2(syn::Ident) && input.fork().parse::<Ident>()? == "renamed" {
         return renamed(input);
     }
@@ -182,7 +182,7 @@ fn statement(input: ParseStream) -> Result<Statement> {
     Ok(Statement::Chain(chain))
 }
 
-/// `renamed old -> node;`
+/// Parses `renamed old -> node;`.
 fn renamed(input: ParseStream) -> Result<Statement> {
     input.parse::<Ident>()?;
     let old: Ident = input.parse()?;
@@ -201,7 +201,7 @@ fn renamed(input: ParseStream) -> Result<Statement> {
     Ok(Statement::Renamed { old, node })
 }
 
-/// `-> step -> step …`
+/// Parses `-> step -> step …`.
 fn rest(input: ParseStream, chain: &mut Vec<Step>) -> Result<()> {
     while input.parse::<Option<Token![->]>>()?.is_some() {
         if let Some(Step::Match(found)) = chain.last() {
@@ -215,7 +215,7 @@ fn rest(input: ParseStream, chain: &mut Vec<Step>) -> Result<()> {
     Ok(())
 }
 
-/// A chain inside a fork, an arm or a verdict.
+/// Parses a chain inside a fork, an arm or a verdict.
 fn chain(input: ParseStream) -> Result<Vec<Step>> {
     let mut chain = vec![step(input)?];
     rest(input, &mut chain)?;
@@ -251,7 +251,7 @@ fn step(input: ParseStream) -> Result<Step> {
     })
 }
 
-/// Reads what brackets hold. After a mistake the rest is passed over, for else it would be a second one.
+/// Parses the content of brackets. After an error the rest is skipped, so that it causes no second error.
 fn held<T>(content: ParseStream, read: impl FnOnce(ParseStream) -> Result<T>) -> Result<T> {
     read(content).inspect_err(|_| drop(content.parse::<proc_macro2::TokenStream>()))
 }
@@ -317,7 +317,7 @@ fn each(input: ParseStream) -> Result<Each> {
     Ok(Each { keyword, item, list, at_most, body: held(&content, body)? })
 }
 
-/// What a `for` does for each item.
+/// Parses the body of a `for`: one chain.
 fn body(input: ParseStream) -> Result<Vec<Step>> {
     let chain = chain(input)?;
     if !input.is_empty() {
@@ -328,7 +328,7 @@ fn body(input: ParseStream) -> Result<Vec<Step>> {
     Ok(chain)
 }
 
-/// `at_most = 4`
+/// Parses `at_most = 4`.
 fn at_most(input: ParseStream) -> Result<usize> {
     let word = input.call(Ident::parse_any)?;
     if word != "at_most" {

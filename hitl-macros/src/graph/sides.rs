@@ -1,4 +1,4 @@
-//! What runs side by side: the branches of a fork, the items of a `for`.
+//! Concurrent parts of a graph: the branches of a fork, and the items of a `for`.
 
 use proc_macro2::Span;
 
@@ -31,7 +31,7 @@ impl<'a> Model<'a> {
         self.beside(from, span, None, branches.iter().map(Vec::as_slice), around, errors)
     }
 
-    /// A `for` is a fork with one branch.
+    /// Adds a `for`: a fork with one branch.
     pub(super) fn each(
         &mut self,
         from: Point,
@@ -73,7 +73,7 @@ impl<'a> Model<'a> {
         Tail::Fork(fork)
     }
 
-    /// One branch of a fork, or the body of a `for`.
+    /// Adds a branch of a fork, or the body of a `for`.
     fn branch(&mut self, fork: usize, steps: &'a [Step], errors: &mut Errors) {
         let Fork { from, span, each, .. } = self.forks[fork];
         let branch = self.forks[fork].branches.len();
@@ -101,7 +101,7 @@ impl<'a> Model<'a> {
         }
     }
 
-    /// A chain must not end in a fork that has no join.
+    /// Reports a chain that ends in a fork without a join.
     pub(super) fn must_join(&self, tail: Tail, errors: &mut Errors) {
         if let Tail::Fork(fork) = tail {
             let fork = &self.forks[fork];
@@ -114,7 +114,8 @@ impl<'a> Model<'a> {
         }
     }
 
-    /// Whether a node is written in two branches, or is both a branch and the join.
+    /// Reports a node that is written in two branches, or is both a branch and the join, and returns whether there is
+    /// one.
     pub(super) fn shares(&self, fork: usize, errors: &mut Errors) -> bool {
         let Fork { from, join, span, branches, .. } = &self.forks[fork];
         let (inside, runners) = (self.inside(&self.forks[fork]), self.forks[fork].runners());

@@ -1,4 +1,4 @@
-//! Graphs as data: what the statements mean, and what is wrong with them.
+//! Tests of graphs as data: the edges of the statements, and the errors in them.
 
 use syn::parse::Parser;
 
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::diagnostics::Errors;
 
-/// The edges as text, or the sentences that say what is wrong.
+/// Returns the edges as text, or the error messages.
 fn graph(statements: &str) -> Result<Vec<String>, Vec<String>> {
     let mut errors = Errors::default();
     let source = format!("G<State> {{ {statements} }}");
@@ -51,7 +51,7 @@ fn edges(model: &Model<'_>) -> Vec<String> {
     model.edges.iter().map(edge).chain(forks).collect()
 }
 
-/// One mistake, one message, which has all of `words`.
+/// Asserts that there is one message, and that it contains all of `words`.
 #[track_caller]
 fn wrong(statements: &str, words: &[&str]) {
     let messages = graph(statements).expect_err("the graph is wrong");
@@ -423,7 +423,7 @@ fn a_node_may_have_had_other_names() {
         graph("renamed execute -> pay; start -> plan -> pay -> end; renamed refund -> pay;"),
         Ok(plain)
     );
-    // It is a word only before another one.
+    // `renamed` is a keyword only before another identifier.
     right("start -> renamed -> end;", &["start renamed", "renamed end"]);
     right("renamed -> end; start -> renamed; renamed done -> renamed;", &["renamed end", "start renamed"]);
 }

@@ -33,16 +33,16 @@ pub(crate) struct Interrupt {
     pub(crate) edit: Option<bool>,
     /// The later effects that run on the same signature.
     pub(crate) covers: Vec<Ident>,
-    /// The fields that are shown beside the draft, and signed with it.
+    /// The fields that are shown beside the draft and signed with it.
     pub(crate) show: Vec<Ident>,
-    /// The fields that are read though nobody signs them.
+    /// The fields that are read although they are not signed.
     pub(crate) unsigned: Vec<Ident>,
 }
 
 const NODE: [&str; 7] = ["writes", "effect", "idempotent", "risk", "retries", "backoff", "timeout"];
 const INTERRUPT: [&str; 8] = ["role", "expires", "remind", "review", "edit", "covers", "show", "unsigned"];
 
-/// Reads what can be read; a mistake in one argument does not hide the others.
+/// Parses the arguments. An error in one of them does not hide errors in the others.
 pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Args {
     let mut args = Args::default();
     let parser = |input: ParseStream| {
@@ -166,7 +166,7 @@ fn interrupt_arg(word: &Ident, input: ParseStream, args: &mut Interrupt, errors:
     }
 }
 
-/// `plan` or `(plan, notes)`.
+/// Parses `plan` or `(plan, notes)`.
 fn names(input: ParseStream, names: &mut Vec<Ident>, errors: &mut Errors) -> Result<()> {
     let mut add = |name: Ident| {
         if names.iter().any(|earlier| names::plain(earlier) == names::plain(&name)) {
@@ -185,7 +185,7 @@ fn names(input: ParseStream, names: &mut Vec<Ident>, errors: &mut Errors) -> Res
     Ok(())
 }
 
-/// Calls `arg` on each `word …` of a list, and goes on behind the next comma where it fails.
+/// Calls `arg` on each `word …` of a list. After an error it continues behind the next comma.
 pub(crate) fn each(
     input: ParseStream,
     errors: &mut Errors,
@@ -203,7 +203,7 @@ pub(crate) fn each(
     }
 }
 
-/// The comma before the next argument.
+/// Parses the comma before the next argument.
 fn next(input: ParseStream, errors: &mut Errors) {
     if !input.is_empty() && input.parse::<Token![,]>().is_err() {
         errors.at(input.span(), "a `,` stands between arguments");
@@ -219,7 +219,7 @@ fn skip(input: ParseStream) {
     }
 }
 
-/// The argument that `word` names. A near miss is a mistake, and is then read as what it is near to.
+/// Returns the argument that `word` names. A near miss is reported and then treated as the word it is similar to.
 pub(crate) fn known<'a>(
     word: &Ident,
     words: &[&'a str],
@@ -257,7 +257,7 @@ pub(crate) fn once<T>(word: &Ident, slot: &mut Option<T>, value: T, errors: &mut
     Ok(())
 }
 
-/// `= "24h"` in milliseconds.
+/// Parses `= "24h"` into milliseconds.
 fn duration(word: &Ident, example: &str, input: ParseStream) -> Result<u64> {
     equals(word, &format!("\"{example}\""), input)?;
     let wrong = |span| {

@@ -1,4 +1,4 @@
-//! What a node is: what each of its parameters stands for, and which rules its signature breaks.
+//! The model of a node: the role of each parameter, and the rules that its signature must keep.
 
 use proc_macro2::{Ident, Span};
 use syn::{FnArg, GenericParam, Pat, ReturnType, Safety, Type};
@@ -16,7 +16,7 @@ pub(crate) struct Node {
     pub(crate) params: Vec<Param>,
     /// The `T` of `Result<T>`; all of the return type where that is an alias without arguments.
     pub(crate) answer: Option<Type>,
-    /// The field that is signed before it runs, and its type.
+    /// The field that is signed before the node runs, and its type.
     pub(crate) signed: Option<(String, Type)>,
 }
 
@@ -27,7 +27,7 @@ pub(crate) struct Param {
     pub(crate) role: Role,
 }
 
-/// What a parameter stands for. Decided by how its type is spelled, for a macro knows no more.
+/// The role of a parameter. It depends on the spelling of the type, because a macro does not know the type itself.
 pub(crate) enum Role {
     /// `&Approved<T>`.
     Approved(Type),
@@ -48,12 +48,12 @@ pub(crate) enum Role {
 }
 
 impl Role {
-    /// Returns whether a verdict brings it: a `Rejection` or a `Question`.
+    /// Returns whether a verdict provides it: a `Rejection` or a `Question`.
     pub(crate) fn is_brought(&self) -> bool {
         matches!(self, Self::Rejection { .. } | Self::Question { .. })
     }
 
-    /// Whether the parameter's name is a field's.
+    /// Returns whether the parameter is a field.
     pub(crate) fn is_field(&self) -> bool {
         matches!(self, Self::Approved(_) | Self::Required | Self::Owned | Self::Optional)
     }
@@ -79,7 +79,7 @@ impl Node {
         })
     }
 
-    /// Which field the review is about.
+    /// Determines the field that the review is about.
     fn sign(&mut self, errors: &mut Errors) {
         let Some(interrupt) = &self.args.interrupt else { return };
         let name = &self.name;
@@ -118,7 +118,7 @@ impl Node {
         self.signed = found.map(|(param, ty)| (param.field.clone(), ty.clone()));
     }
 
-    /// A review whose answer the node does not take.
+    /// Reports a review of a field that the node does not take as signed.
     fn unsigned(&self, review: Option<&Ident>, errors: &mut Errors) {
         let name = &self.name;
         let plain: Vec<_> = self
@@ -153,7 +153,7 @@ impl Node {
         }
     }
 
-    /// What the node reads beside the draft must be shown with it, or be said to be unsigned.
+    /// Checks that every field the node reads beside the draft is shown with it or declared unsigned.
     fn shown(&self, errors: &mut Errors) {
         if self.args.interrupt.is_none() && self.approved().next().is_some() {
             for Param { name: at, field, .. } in self.params.iter().filter(|param| param.role.is_brought()) {
@@ -166,7 +166,7 @@ impl Node {
         let (Some(interrupt), Some((signed, _))) = (&self.args.interrupt, &self.signed) else { return };
         let (name, Interrupt { covers, show, unsigned, .. }) = (&self.name, interrupt);
         let names = |list: &[Ident], field: &str| list.iter().any(|ident| names::plain(ident) == field);
-        // What a verdict brought is what a person said, and nobody has signed it.
+        // A `Rejection` or a `Question` is what a person said, and is not signed.
         let is_read = |p: &&Param| {
             matches!(p.role, Role::Required | Role::Owned | Role::Optional) || p.role.is_brought()
         };
@@ -216,7 +216,7 @@ impl Node {
         }
     }
 
-    /// The rules for nodes that change the world.
+    /// Checks the rules for effects.
     fn effect(&self, errors: &mut Errors) {
         let (name, args) = (&self.name, &self.args);
         let reviewed = args.interrupt.is_some();
@@ -231,7 +231,7 @@ impl Node {
             );
         }
         if reviewed && args.effect.is_none() {
-            // A word forgotten here would let a crash repeat what was signed once.
+            // Without `effect`, a crash could repeat an action that was signed once.
             errors.at(
                 self.function.sig.ident.span(),
                 format!("a person signs before node `{name}`, so what it does must not be done twice: add `effect`, and `idempotent` if twice is as good as once"),
@@ -267,7 +267,7 @@ impl Node {
     }
 }
 
-/// The parts of a signature that a node cannot have.
+/// Reports parts of a signature that a node cannot have.
 fn shape(function: &Function, name: &str, errors: &mut Errors) {
     let sig = &function.sig;
     if sig.asyncness.is_none() {
@@ -352,7 +352,7 @@ fn role(ty: &Type, field: &str, node: &str, errors: &mut Errors) -> Role {
                 ty,
                 format!("`{field}` is signed on every path to node `{node}`, or it is not signed: take `&Approved<{of}>`, or `Option<&{of}>` to read what may be unsigned"),
             );
-            // No field from here on: what else there is to say of one would be about this mistake.
+            // Not treated as a field from here on, so that this mistake causes no other message.
             Role::Cx
         }
         ("Option", Some(inner)) if referent(inner).is_some() => match special(referent(inner)) {
@@ -382,7 +382,7 @@ fn role(ty: &Type, field: &str, node: &str, errors: &mut Errors) -> Role {
     }
 }
 
-/// What `&T` stands for.
+/// Returns the role of a `&T`.
 fn borrowed(ty: &Type, inner: &Type, errors: &mut Errors) -> Role {
     match special(Some(inner)) {
         Some(Special::Rejection) => return Role::Rejection { required: true },
@@ -401,7 +401,7 @@ fn borrowed(ty: &Type, inner: &Type, errors: &mut Errors) -> Role {
     }
 }
 
-/// `T` of `Approved<T>`.
+/// Returns the `T` of `Approved<T>`.
 fn signed(ty: &Type) -> Option<&Type> {
     head(ty).filter(|segment| segment.ident == "Approved").and_then(argument)
 }
@@ -421,7 +421,7 @@ fn special(ty: Option<&Type>) -> Option<Special> {
     }
 }
 
-/// The `T` of `-> Result<T>`.
+/// Returns the `T` of `-> Result<T>`, and checks it against `writes`.
 fn answer(function: &Function, name: &str, args: &Args, errors: &mut Errors) -> Option<Type> {
     let wanted = match args.writes.as_slice() {
         [] => "Result<()>",
@@ -456,7 +456,7 @@ fn answer(function: &Function, name: &str, args: &Args, errors: &mut Errors) -> 
             ),
         ),
         (Type::Tuple(tuple), 0) if tuple.elems.is_empty() => {}
-        // `Result` alone is an alias that knows its type.
+        // `Result` without arguments is an alias that contains its type.
         (_, 0) if argument(segment).is_some() => errors.on(
             answer,
             format!(
@@ -470,7 +470,7 @@ fn answer(function: &Function, name: &str, args: &Args, errors: &mut Errors) -> 
 }
 
 impl Node {
-    /// Where a mistake in what it gives back for one field begins and ends.
+    /// Returns the first and the last span of the type returned for one field, for errors about it.
     pub(crate) fn out_ends(&self, field: usize) -> (Span, Span) {
         let whole = self.answer.as_ref();
         let part = match whole.map(peel) {
@@ -480,7 +480,7 @@ impl Node {
         part.map_or_else(|| (self.answer_span(), self.answer_span()), spans::ends)
     }
 
-    /// Where a mistake in what it gives back stands.
+    /// Returns the span for errors about the returned value.
     pub(crate) fn answer_span(&self) -> Span {
         self.answer.as_ref().map_or_else(|| self.function.sig.ident.span(), spans::first)
     }

@@ -1,4 +1,4 @@
-//! A function, read up to its body. The body is passed on as tokens: half-typed code in it is rustc's affair.
+//! Parsing of a function up to its body. The body is kept as tokens: errors in incomplete code are left to rustc.
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
@@ -38,7 +38,7 @@ impl ToTokens for Function {
     }
 }
 
-/// The type without parentheses and without the invisible groups that `macro_rules!` leaves.
+/// Strips parentheses, and the invisible groups that `macro_rules!` adds.
 pub(crate) fn peel(mut ty: &Type) -> &Type {
     loop {
         ty = match ty {
@@ -49,7 +49,7 @@ pub(crate) fn peel(mut ty: &Type) -> &Type {
     }
 }
 
-/// The last segment of a type that is a path.
+/// Returns the last segment of a type that is a path.
 pub(crate) fn head(ty: &Type) -> Option<&PathSegment> {
     match peel(ty) {
         Type::Path(path) if path.qself.is_none() => path.path.segments.last(),
@@ -57,7 +57,7 @@ pub(crate) fn head(ty: &Type) -> Option<&PathSegment> {
     }
 }
 
-/// The first type between a segment's angle brackets.
+/// Returns the first type in a segment's angle brackets.
 pub(crate) fn argument(segment: &PathSegment) -> Option<&Type> {
     let PathArguments::AngleBracketed(list) = &segment.arguments else { return None };
     list.args.iter().find_map(|arg| match arg {
@@ -66,7 +66,7 @@ pub(crate) fn argument(segment: &PathSegment) -> Option<&Type> {
     })
 }
 
-/// `T` of `&T`.
+/// Returns the `T` of `&T`.
 pub(crate) fn referent(ty: &Type) -> Option<&Type> {
     match peel(ty) {
         Type::Reference(reference) if reference.mutability.is_none() => Some(&reference.elem),

@@ -13,13 +13,13 @@ use crate::{
 
 const STATE: [&str; 2] = ["version", "migrate"];
 
-/// What `#[state]` says of its past.
+/// The arguments: the version, and the migration from earlier ones.
 pub(crate) struct Args {
     pub(crate) version: u32,
     pub(crate) migrate: Option<Expr>,
 }
 
-/// As they are written, before one is held against the other.
+/// The arguments as written, before they are checked against each other.
 #[derive(Default)]
 struct Given {
     version: Option<Lit>,

@@ -1,4 +1,4 @@
-//! What a `#[state]` struct says.
+//! Parsing of a `#[state]` struct.
 
 use proc_macro2::{Ident, TokenStream};
 use syn::{Attribute, Expr, Item, ItemStruct, Meta, Result, Type, Visibility};
@@ -6,22 +6,22 @@ use syn::{Attribute, Expr, Item, ItemStruct, Meta, Result, Type, Visibility};
 use super::args::{self, Args};
 use crate::{diagnostics::Errors, names};
 
-/// The most fields that the proof has room for: `hitl_runtime::graph::StateSpec::MAX_FIELDS`.
+/// The maximum number of fields: `hitl_runtime::graph::StateSpec::MAX_FIELDS`.
 const MAX_FIELDS: usize = 256;
 
 /// A struct with `#[state]`.
 pub(crate) struct State {
-    /// As the user wrote it, without our attributes on its fields.
+    /// The item as written, without the attributes of `#[state]` on its fields.
     pub(crate) item: ItemStruct,
     pub(crate) name: Ident,
     pub(crate) vis: Visibility,
     pub(crate) cfgs: Vec<Attribute>,
-    /// Without those that bear a name a second time.
+    /// The fields, without repeated names.
     pub(crate) fields: Vec<Field>,
     pub(crate) version: u32,
-    /// The way there from earlier versions.
+    /// The migration from earlier versions.
     pub(crate) migrate: Option<Expr>,
-    /// Whether the fields are what the user meant, and not only what could be read of it.
+    /// `false` if the item is not a valid state. Then only the item itself is emitted.
     pub(crate) whole: bool,
 }
 
@@ -37,7 +37,7 @@ pub(crate) struct Field {
 }
 
 impl Field {
-    /// Whether it is a list that grows: `#[reduce(append)]`.
+    /// Returns whether it is a list that grows: `#[reduce(append)]`.
     pub(crate) fn appends(&self) -> bool {
         matches!(&self.reduce, Some(Expr::Path(path)) if path.path.is_ident("append"))
     }
@@ -70,7 +70,7 @@ pub(crate) fn parse(args: TokenStream, item: TokenStream, errors: &mut Errors) -
                 let Some(ident) = field.ident.clone() else { continue };
                 let field = parse_field(ident, field, errors);
                 if fields.iter().any(|earlier| earlier.text == field.text) {
-                    // rustc names both places itself (E0124): the struct is emitted as it stands.
+                    // rustc reports both places itself (E0124), so the struct is emitted unchanged.
                     continue;
                 }
                 fields.push(field);
@@ -175,7 +175,7 @@ mod tests {
     fn fields_know_what_they_are() {
         let (state, errors) = parsed(quote! {
             pub struct Ticket {
-                /// What came in.
+                /// The customer's message.
                 #[input] pub message: String,
                 #[reduce(append)] notes: Vec<String>,
                 #[reduce(u32::max)] r#type: u32,
