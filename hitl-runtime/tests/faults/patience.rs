@@ -110,7 +110,7 @@ async fn an_append_whose_answer_was_lost_is_not_taken_for_a_conflict() {
     }
 }
 
-/// The verdict counts although its caller got an error. A second attempt tells so.
+/// The verdict counts although its caller got an error. A second attempt reports that it was decided.
 #[tokio::test(start_paused = true)]
 async fn a_verdict_whose_answer_was_lost_counts_once() {
     let (desk, store, _dir) = desk();
