@@ -1,4 +1,5 @@
-//! KMS's errors as ours. Its own words are passed on only where they name a right, for others may name what was sent.
+//! Conversion of KMS errors. A message of KMS is passed on only if it names a permission, because others may contain
+//! request data.
 
 use std::error::Error as StdError;
 
@@ -12,7 +13,7 @@ const SIGN_IN: &str = "there are none that it can use; set AWS_PROFILE, or AWS_A
 const SIGN_IN_AGAIN: &str =
     "they are refused; sign in again, or wait until the role's are renewed, and see that the clock is right";
 
-/// An error of a call, and the key that it was about.
+/// Converts the error of a call about `key`.
 pub(super) fn typed<E, R>(error: &SdkError<E, R>, key: &str) -> KeyError
 where
     E: ProvideErrorMetadata + StdError + 'static,
