@@ -63,7 +63,7 @@ pub(crate) fn spelled(text: &str) -> String {
     out
 }
 
-/// Returns JSON text of one line with each hidden character as `\u0000` escapes: an equivalent document.
+/// Returns single-line JSON text with each hidden character as a `\uXXXX` escape: an equivalent document.
 #[cfg(feature = "agentcore")]
 pub(crate) fn spelled_json(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
@@ -176,8 +176,8 @@ pub(crate) mod emoji {
     static PICTURES: LazyLock<Table> = LazyLock::new(|| Table::new(r"[\p{Extended_Pictographic}]"));
     static TONES: LazyLock<Table> = LazyLock::new(|| Table::new(r"[\p{Emoji_Modifier}]"));
 
-    /// The tags of the three flags that Unicode recommends for interchange. Others are hidden text: tags can spell any
-    /// ASCII.
+    /// The tags of the three flags that Unicode recommends for interchange. Other tag sequences stay hidden characters,
+    /// because tags can spell any ASCII text.
     const FLAGS: [&str; 3] = ["gbeng", "gbsct", "gbwls"];
 
     /// Marks the characters that would be hidden elsewhere but are part of an emoji sequence here (UTS #51): a joiner

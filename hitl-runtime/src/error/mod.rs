@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The error of an operation on an agent or a thread. A verdict or an input that is rejected is not recorded. An error
-/// that ends a run later on, such as one of the store or of user code, leaves the entries that were written until then.
+/// that ends a run later on, such as one of the store or of user code, keeps the entries written until then.
 ///
 /// Each variant has a stable [`code`](Error::code) for programs; the text is for people and may be improved.
 ///

@@ -1,4 +1,4 @@
-//! The sentence for each fault: what was found, where, by which path, and the way out.
+//! The error message of each fault: the finding, its location, a path that shows it, and the fix.
 
 use super::check::{Fault, field_number, holds};
 use super::names::same;
@@ -9,7 +9,7 @@ use super::unsigned::{covers_nothing, uncovered, unsigned};
 use super::{EachSpec, EdgeKind, GraphSpec, Point, Proof, ReadKind};
 
 impl Fault {
-    /// The sentence that rustc shows.
+    /// Returns the message that rustc shows.
     pub(super) const fn sentence<const N: usize>(self, spec: &GraphSpec, proof: &Proof<N>) -> Sentence {
         match self {
             Self::Unreviewed { node } => Sentence::of(&[
@@ -119,7 +119,7 @@ impl Fault {
     }
 }
 
-/// The word for a verdict, and the type of what it brings.
+/// Returns the keyword of a verdict, and the type of its payload.
 const fn verdict(kind: EdgeKind) -> (&'static str, &'static str) {
     match kind {
         EdgeKind::Ask => ("ask", "Question"),
@@ -128,7 +128,7 @@ const fn verdict(kind: EdgeKind) -> (&'static str, &'static str) {
     }
 }
 
-/// Shows the shortest path of this kind.
+/// Appends the shortest path of this kind to a message, and returns the path.
 const fn show<const N: usize>(
     spec: &GraphSpec,
     proof: &Proof<N>,
@@ -145,7 +145,7 @@ const fn show<const N: usize>(
     path
 }
 
-/// What follows a point looks at a field that may be unwritten there: a `match`, or a `for`.
+/// Returns the message for a `match` or a `for` after `from` that reads a field which may be unwritten.
 const fn unseen<const N: usize>(
     spec: &GraphSpec,
     proof: &Proof<N>,
@@ -191,7 +191,7 @@ const fn unwritten<const N: usize>(
     text
 }
 
-/// Whether a node reads a field as required, not as approved.
+/// Returns whether a node reads a field as required rather than as approved.
 const fn reads_plainly(spec: &GraphSpec, node: usize, field: usize) -> bool {
     let (reads, mut read) = (spec.nodes[node].reads, 0);
     while read < reads.len() {
@@ -203,7 +203,7 @@ const fn reads_plainly(spec: &GraphSpec, node: usize, field: usize) -> bool {
     false
 }
 
-/// Says who could write a field on a path that does not, before `reader` reads it.
+/// Appends suggestions for writing a field on a path that lacks it, before `reader` reads it.
 const fn ways_to_write<const N: usize>(
     spec: &GraphSpec,
     proof: &Proof<N>,
@@ -252,7 +252,7 @@ const fn ways_to_write<const N: usize>(
     }
 }
 
-/// What a node writes for one item, and why it is not there once the items have met.
+/// Appends the reason why a field that is written inside a `for` is not written after the join.
 const fn kept_inside(spec: &GraphSpec, writer: usize, each: &EachSpec, field: usize, text: &mut Sentence) {
     text.add(&["; `", spec.nodes[writer].name]);
     if spec.state.fields[field].reduced {
@@ -270,7 +270,7 @@ const fn kept_inside(spec: &GraphSpec, writer: usize, each: &EachSpec, field: us
     }
 }
 
-/// The `for` whose item is this field.
+/// Returns the `for` whose item is this field.
 const fn loop_over(spec: &GraphSpec, field: &str) -> Option<&'static EachSpec> {
     let mut fork = 0;
     while fork < spec.forks.len() {
@@ -317,7 +317,7 @@ const fn race(spec: &GraphSpec, node: usize, other: usize, field: usize) -> Sent
     text
 }
 
-/// A review in a `for` of a field that all items share.
+/// Returns the message for a review inside a `for` of a field that all items share.
 const fn shared(spec: &GraphSpec, node: usize, field: usize) -> Sentence {
     let (name, told) = (spec.nodes[node].name, spec.state.fields[field].name);
     let mut text = Sentence::of(&["node `", name, "` runs once for each"]);
@@ -338,7 +338,7 @@ const fn shared(spec: &GraphSpec, node: usize, field: usize) -> Sentence {
     text
 }
 
-/// Whether a node writes a field, rather than only having it reviewed.
+/// Returns whether a node writes a field, rather than only having it reviewed.
 const fn writes(spec: &GraphSpec, node: usize, field: usize) -> bool {
     let (writes, mut write) = (spec.nodes[node].writes, 0);
     while write < writes.len() {

@@ -1,4 +1,4 @@
-//! Why an edit of what a review signs could not take its way again, and what to do about it.
+//! The error message for a review that accepts an edit after which the path to it cannot be run again.
 
 use super::check::field_number;
 use super::names::same;
@@ -6,7 +6,7 @@ use super::repropose::{Dependent, Obstacle};
 use super::sentence::Sentence;
 use super::{GraphSpec, Point};
 
-/// The sentence for a review that takes an edit, and whose graph cannot take the edited draft's way again.
+/// Returns the message for a review that accepts edits, with the obstacle and the fix.
 pub(super) const fn uneditable(spec: &GraphSpec, node: usize, obstacle: Obstacle) -> Sentence {
     let name = spec.nodes[node].name;
     let field = match &spec.nodes[node].interrupt {
@@ -45,7 +45,7 @@ pub(super) const fn uneditable(spec: &GraphSpec, node: usize, obstacle: Obstacle
     text
 }
 
-/// The other fields that an edit of a field would have to change with it.
+/// Returns a phrase for the fields that an edit of a field leaves unchanged although they were set together with it.
 const fn beside(spec: &GraphSpec, field: &str) -> &'static str {
     let mut fork = 0;
     while fork < spec.forks.len() {
@@ -66,7 +66,7 @@ const fn no_edit(node: &str, text: &mut Sentence) {
     text.add(&["write `#[interrupt_before(edit = false)]` on `", node, "`, whose review then takes no edit"]);
 }
 
-/// Says what depends on a field.
+/// Appends a phrase for the code that depends on a field.
 const fn depends(spec: &GraphSpec, by: Dependent, text: &mut Sentence) {
     looks(spec, by, text);
     text.add(&[" depends on it"]);

@@ -1,4 +1,4 @@
-//! Why a node may not run on a signature that it takes as `&Approved<…>`, and what to do about it.
+//! The error messages for `&Approved<…>` parameters without a signature, and for names in `covers` without effect.
 
 use super::check::holds;
 use super::names::same;
@@ -6,7 +6,7 @@ use super::path::{Lacking, Last, Path, Unsigned};
 use super::sentence::Sentence;
 use super::{GraphSpec, Point, Proof};
 
-/// The sentence for a field that is taken as `&Approved<…>` and that no review signs for the node.
+/// Returns the message for a field that is taken as `&Approved<…>` and that no review signs for the node.
 pub(super) const fn uncovered(spec: &GraphSpec, node: usize, field: usize) -> Sentence {
     let (name, told) = (spec.nodes[node].name, &spec.state.fields[field]);
     let mut text = Sentence::of(&[
@@ -49,7 +49,7 @@ pub(super) const fn uncovered(spec: &GraphSpec, node: usize, field: usize) -> Se
     text
 }
 
-/// The sentence for a name in `covers` that stands for no effect which runs on the signature.
+/// Returns the message for a name in `covers` that is not an effect running on the signature.
 pub(super) const fn covers_nothing(spec: &GraphSpec, review: usize, place: usize) -> Sentence {
     let Some(interrupt) = &spec.nodes[review].interrupt else { return Sentence::of(&[]) };
     let name = interrupt.covers[place];
@@ -89,7 +89,7 @@ const fn reviews_field(spec: &GraphSpec, node: usize, field: &str) -> bool {
     }
 }
 
-/// The sentence for a field that is taken as `&Approved<…>` and is not signed for the node on some path.
+/// Returns the message for a field that is taken as `&Approved<…>` and lacks a signature for the node on some path.
 pub(super) const fn unsigned<const N: usize>(
     spec: &GraphSpec,
     proof: &Proof<N>,
@@ -156,7 +156,7 @@ pub(super) const fn unsigned<const N: usize>(
     text
 }
 
-/// A node off the path whose review gives a cover.
+/// Returns a node off the path whose review gives a cover.
 const fn giver<const N: usize>(
     spec: &GraphSpec,
     proof: &Proof<N>,
@@ -177,7 +177,7 @@ const fn giver<const N: usize>(
     None
 }
 
-/// Whether a review is of an item's own, in a `for` that another node is outside of.
+/// Returns whether a review signs for one item of a `for` that does not contain the other node.
 const fn signs_for_items(spec: &GraphSpec, signer: usize, reader: usize) -> bool {
     let mut fork = 0;
     while fork < spec.forks.len() {

@@ -1,8 +1,8 @@
-//! What runs once for each item of a list: what an item sees, what it keeps, and what comes out.
+//! Tests of `for`: the fields that an item sees, those that it keeps, and those that leave it.
 
 use super::sketch::Sketch;
 
-/// A list, a node for each of it, and one after the join.
+/// A list, a node that runs for each item, and a node after the join.
 fn batch(fields: &str, each: &str, last: &str) -> Sketch {
     Sketch::new(fields)
         .node("plan() writes orders")
@@ -36,7 +36,7 @@ fn a_list_must_be_written_where_a_for_goes_through_it() {
     };
     sketch("*orders order", "plan()").sound();
     sketch("orders order", "plan() writes orders").sound();
-    // Said where the `for` stands, and so not at `last`.
+    // The message is about the `for`, and `last` does not repeat it.
     sketch("orders order", "plan()").refused([
         "`for` after `plan` goes through `orders`, but a path reaches it unwritten: `start -> plan`; no other node writes \
          it: add one with `writes = orders`, or make the field `#[input]`",
@@ -119,7 +119,7 @@ fn items_do_not_race_with_each_other_nor_with_what_runs_beside_their_for() {
     };
     beside("*orders order note", "right() writes note").sound();
     beside("*orders order &note", "right() writes note").sound();
-    // What is written where the items have met is the branch's again.
+    // A write after the join of the `for` is one of the surrounding branch again.
     Sketch::new("*orders order note")
         .node("left()")
         .node("each(order) writes note")
@@ -240,7 +240,7 @@ fn what_was_signed_before_is_no_item() {
             .each("before -> for order in orders { each } -> last")
             .chain("each -> last -> end")
     };
-    // The field has after the join what it had before.
+    // After the join, the field has the value that it had before.
     let covers_last = Sketch::new("*orders *order")
         .node("before(^order); effect, reviews order, covers last")
         .node("each(order)")

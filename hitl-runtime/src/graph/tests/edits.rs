@@ -1,4 +1,4 @@
-//! How an edit goes on, on graphs sketched by hand.
+//! Tests of the analysis of edits, on hand-written graphs.
 
 use super::sketch::Sketch;
 use crate::graph::{EditWay, edit_way};
@@ -9,7 +9,7 @@ fn goes(sketch: Sketch, way: EditWay) {
     assert_eq!(edit_way(&spec, spec.node_index("pay").unwrap()), way);
 }
 
-/// `draft` is written and paid for, with what a test puts between.
+/// A graph that writes a draft and pays for it. The tests add nodes between.
 fn desk() -> Sketch {
     Sketch::new("*message draft tier tax log paid!")
         .node("draft(message) writes draft")
@@ -26,7 +26,7 @@ fn desk() -> Sketch {
 fn nothing_between_is_straight() {
     let sketch = desk().node("look(message) writes log").chain("start -> draft -> look -> pay");
     goes(sketch, EditWay::Straight);
-    // A `match` on something else, too.
+    // A `match` on another field is no dependency either.
     goes(desk().chain("start -> draft").choice("draft -> match message { pay, skip }"), EditWay::Straight);
 }
 
@@ -57,7 +57,7 @@ fn what_stands_before_the_last_write_does_not_count() {
 
 #[test]
 fn a_value_that_is_overwritten_is_followed_no_further() {
-    // Its tier is another one by the time that the `match` looks at it, but `rate` has read the draft all the same.
+    // `rate` has read the draft, so the effect after it blocks the edit, although the effect itself does not.
     let sketch = desk()
         .node("rate(draft) writes tier")
         .node("log(message) writes log; effect, low risk")
@@ -213,7 +213,7 @@ fn what_a_verdict_tells_of_the_draft_depends_on_it() {
         .chain("start -> draft -> pay")
         .chain("explain -> pay");
     goes(sketch, EditWay::Again);
-    // A verdict on another draft tells nothing of this one.
+    // A verdict on another draft is no dependency on this one.
     let sketch = Sketch::new("*message *tax draft log paid!")
         .node("draft(message) writes draft")
         .node("hold(^tax) writes log; reviews tax")
@@ -248,14 +248,14 @@ fn an_input_is_set_together_with_the_others() {
          `start` looks at that and so decides the way to the review: compute that in a node that reads `draft`, or write \
          `#[interrupt_before(edit = false)]` on `pay`, whose review then takes no edit",
     );
-    // Computed from another input.
+    // The field of the `match` is computed from another input.
     let rated = sketch(|desk| {
         desk.node("rate(size) writes tier").chain("start -> rate").choice("rate -> match tier { pay, skip }")
     });
     assert_eq!(rated.faults().len(), 1);
 }
 
-/// The list of a `for` is written, and something beside it or computed from it decides the way of each item.
+/// A field that is written with the list of a `for`, or computed from it, decides the path of each item.
 #[test]
 fn an_item_is_written_together_with_its_list() {
     let desk = |plan: &str| {
@@ -290,7 +290,7 @@ fn an_item_is_written_together_with_its_list() {
     assert_eq!(inside(alone, "start -> plan -> sum", "total").faults().len(), 1);
     assert_eq!(inside(alone, "start -> plan -> sum", "parcels").faults().len(), 1);
 
-    // Decided before the `for`.
+    // The path is decided before the `for`.
     let outside = |plan: &str, field: &str| {
         desk(plan)
             .node("rest() writes log")
@@ -304,7 +304,7 @@ fn an_item_is_written_together_with_its_list() {
     assert_eq!(outside(alone, "total").faults().len(), 1);
 }
 
-/// That one sentence is said, and this one.
+/// Asserts that this message, and no other, is reported.
 #[track_caller]
 fn refused(sketch: Sketch, sentence: &str) {
     assert_eq!(sketch.faults(), [sentence]);

@@ -1,4 +1,4 @@
-//! Branches that run side by side: what they hide from each other, what they leave behind, and where they race.
+//! Tests of concurrent branches: the fields that each one sees, the facts after the join, and races.
 
 use super::sketch::Sketch;
 
@@ -46,7 +46,7 @@ fn a_branch_sees_what_was_before_the_fork() {
         .sound();
 }
 
-/// One branch ends in two ways.
+/// A branch with two ends.
 fn two_ends(left: &str, right: &str) -> Sketch {
     Sketch::new("*risk a")
         .node("triage()")
@@ -70,7 +70,7 @@ fn a_branch_counts_by_its_weakest_end() {
 
 #[test]
 fn a_path_is_not_blamed_for_what_its_sibling_makes_good() {
-    // `start -> left -> last` is shorter, but `right` has always written `a` by then.
+    // `start -> left -> last` is shorter, but `right` has always written `a` by the time of the join.
     Sketch::new("*risk a")
         .node("left()")
         .node("right() writes a")
@@ -168,18 +168,18 @@ fn one_branch_signs_for_all() {
             .chain("right -> last")
             .verdicts("left { reject -> no }")
     };
-    // A rejection goes round until there is a signature.
+    // A rejection leads back to the review until there is a signature.
     sketch("left(^draft); effect, reviews draft, covers last", "right() writes x")
         .chain("no -> left")
         .sound();
-    // A rejection leads to the join unsigned.
+    // A rejection leads to the join without a signature.
     sketch("left(^draft); effect, reviews draft, covers last", "right()").chain("no -> last").refused([
         "node `last` takes `draft` as `&Approved<String>`, but a path reaches it on which `draft` was never signed for it: \
          `start -> left -reject-> no -> last`; put `#[interrupt_before]` on `last`",
     ]);
 }
 
-/// What one branch has spent is spent for those that come after the join.
+/// A signature that one branch has spent is spent for the nodes after the join, too.
 #[test]
 fn a_branch_spends_for_all() {
     let sketch = |arms: &str| {
@@ -336,7 +336,7 @@ fn a_loop_inside_a_branch_stays_inside() {
 
 #[test]
 fn a_join_may_be_reached_without_its_fork() {
-    // A loop back to the join: `a` was written then, but `b` is written on neither way.
+    // A loop leads back to the join: `a` is written by then, but `b` is written on neither path.
     Sketch::new("*risk a b")
         .node("left() writes a")
         .node("right()")

@@ -1,4 +1,5 @@
-//! One test for each thing that a graph may not do, and for what it may: without its rule, each of these fails.
+//! One test for each rule of a graph, with graphs that break it and graphs that keep it. Without its rule, each test
+//! fails.
 
 use super::sketch::{BLANK, ROOM, Sketch};
 use crate::graph::*;
@@ -282,7 +283,7 @@ fn what_is_covered_runs_on_the_signature() {
     ]);
 }
 
-/// The issue's own: one signature pays five times.
+/// Regression test: one signature paid five times.
 #[test]
 fn a_loop_pays_once_for_each_signature() {
     let sketch = |arms: &str| {
@@ -478,7 +479,7 @@ fn a_match_looks_at_what_is_written() {
         "`match` after `triage` looks at `risk`, but a path reaches it unwritten: `start -> triage`; no other node writes \
          it: add one with `writes = risk`, or make the field `#[input]`",
     ]);
-    // Reported at the node, so not at the match, nor at the arm.
+    // The node reports the field, so the `match` and its arms do not.
     assert_eq!(sketch("risk", "triage(risk)").faults().len(), 1);
     Sketch::new("risk").node("reply(risk)").choice("start -> match risk { reply, end }").chain("reply -> end").refused([
         "`match` after `start` looks at `risk`, but a path reaches it unwritten; no other node writes it: add one with \
@@ -496,7 +497,7 @@ fn names_that_are_no_fields_are_left_to_rustc() {
         .verdicts("last { reject -> end }")
         .chain("last -> end")
         .refused([
-            // A misspelt review signs nothing.
+            // A review of a misspelled field signs nothing.
             "node `last` takes `draft` as `&Approved<String>`, and no review signs it for `last`: take it as `&String`, or \
              have a node before it reviewed that covers it",
         ]);
