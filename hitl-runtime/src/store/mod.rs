@@ -82,7 +82,7 @@ pub use crate::journal::Place;
 ///
 /// type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 ///
-/// /// A store in front of another one, which counts what is written.
+/// /// A wrapper around another store that counts the entries written.
 /// #[derive(Clone, Default)]
 /// struct Counted {
 ///     store: MemoryStore,

@@ -1,4 +1,4 @@
-//! What holds when many tasks write at once.
+//! Checks with many concurrent tasks.
 
 use std::{collections::BTreeMap, future::poll_fn, sync::Arc, task::Poll};
 
@@ -6,10 +6,11 @@ use super::samples::{delete, entries, entry, name, named, ok, review, reviews_of
 use super::{contend, whole};
 use crate::store::{Append, Place, Record, Store, StoreError};
 
-/// Many tasks race for every place of one journal: each is filled once, none is left out, and everyone is told.
+/// Checks that tasks which compete for every place of one journal fill each place exactly once, and that each task
+/// learns its result.
 ///
 /// # Panics
-/// When the promise is not kept.
+/// If the promise is not kept.
 pub async fn race<S: Store>(open: impl AsyncFn() -> S) {
     const PLACES: Place = 60;
     let thread = name("race");
@@ -39,10 +40,10 @@ pub async fn race<S: Store>(open: impl AsyncFn() -> S) {
     ok("delete", stores[0].delete(&thread).await);
 }
 
-/// Whoever reads while others write sees a journal as it was at one moment.
+/// Checks that a reader gets a consistent view of a journal while others write to it.
 ///
 /// # Panics
-/// When the promise is not kept.
+/// If the promise is not kept.
 pub async fn readers_and_writers<S: Store>(open: impl AsyncFn() -> S) {
     const APPENDS: u64 = 60;
     let store = Arc::new(open().await);
@@ -51,7 +52,7 @@ pub async fn readers_and_writers<S: Store>(open: impl AsyncFn() -> S) {
         let (store, thread) = (Arc::clone(&store), thread.clone());
         async move {
             for i in 0..APPENDS {
-                // Three entries, of which the second is a snapshot, and one review at the last place.
+                // Three entries, the second of which is a snapshot, and one review at the last place.
                 let mut append = entries(&thread, i * 3..i * 3 + 3);
                 append.records[1].snapshot = true;
                 append.reviews = vec![review(&thread, i * 3 + 2, i)];
@@ -82,10 +83,10 @@ pub async fn readers_and_writers<S: Store>(open: impl AsyncFn() -> S) {
     ok("delete", store.delete(&thread).await);
 }
 
-/// Many tasks write to many threads; a loser among them hurts nobody else.
+/// Checks that tasks which write to many threads do not affect each other, even if some of their appends are conflicts.
 ///
 /// # Panics
-/// When the promise is not kept.
+/// If the promise is not kept.
 pub async fn crowd<S: Store>(open: impl AsyncFn() -> S) {
     let store = Arc::new(open().await);
     let base = name("crowd");
@@ -126,10 +127,10 @@ pub async fn crowd<S: Store>(open: impl AsyncFn() -> S) {
     delete(&*store, &threads).await;
 }
 
-/// An append whose future is dropped has happened whole or not at all.
+/// Checks that an append whose future is dropped is written completely or not at all.
 ///
 /// # Panics
-/// When the promise is not kept.
+/// If the promise is not kept.
 pub async fn dropped_futures<S: Store>(open: impl AsyncFn() -> S) {
     let store = open().await;
     let thread = name("dropped futures");
@@ -145,7 +146,7 @@ pub async fn dropped_futures<S: Store>(open: impl AsyncFn() -> S) {
         }
         drop(append);
     }
-    // The last one may still be on its way; whoever asks again gets a clear answer.
+    // The last append may still be in flight; another append then succeeds or is a conflict.
     loop {
         let next = whole(&store, &thread).await.len() as Place;
         match store.append(entries(&thread, next..next + 3)).await {

@@ -1,4 +1,4 @@
-//! What the index owes: the open reviews and the standings, page by page.
+//! Checks of the index: open reviews, status and due times, page by page.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,10 +8,10 @@ use crate::{
     store::{Append, OpenReview, Place, Standing, Store, StoreError},
 };
 
-/// The index says of a thread what the last append said, whole and to the byte.
+/// Checks that the index contains exactly the data of a thread's last append.
 ///
 /// # Panics
-/// When the promise is not kept.
+/// If the promise is not kept.
 pub async fn review_index<S: Store>(open: impl AsyncFn() -> S) {
     let store = open().await;
     let thread = name("review index");
@@ -32,7 +32,7 @@ pub async fn review_index<S: Store>(open: impl AsyncFn() -> S) {
         opened_ms: 1,
         ..full.clone()
     };
-    // Two items of one list may ask for the same thing at the same node, at the same place.
+    // Two items of one list may open the same review at the same node and the same place.
     let twin = OpenReview { digest: Digest::of(b"twin"), opened_ms: 2, ..bare.clone() };
     let steps = [
         vec![],
@@ -56,17 +56,17 @@ pub async fn review_index<S: Store>(open: impl AsyncFn() -> S) {
     ok("delete", store.delete(&thread).await);
 }
 
-/// The open reviews come oldest first, each once, in pages of any size, though others come and go meanwhile.
+/// Checks that open reviews are listed oldest first, each once, in pages of any size, despite concurrent changes.
 ///
 /// # Panics
-/// When the promise is not kept.
+/// If the promise is not kept.
 pub async fn review_pages<S: Store>(open: impl AsyncFn() -> S) {
     let store = open().await;
     let base = name("review pages");
     let threads: Vec<_> = (0..40).map(|i| named(&format!("{base}-{i}"))).collect();
     for (i, thread) in (0..).zip(&threads) {
         let mut append = entries(thread, 0..1);
-        // Out of order, many at the same time, and some threads with several.
+        // Opening times are unordered and often equal, and some threads have several reviews.
         append.reviews = (0..=i % 3).map(|n| review(thread, n, 1_000 + (i * 7 + n) % 11)).collect();
         ok("append", store.append(append).await);
     }
@@ -83,8 +83,8 @@ pub async fn review_pages<S: Store>(open: impl AsyncFn() -> S) {
         same("the reviews over all pages", &listed.iter().map(key).collect(), &everything);
     }
 
-    // One thread of each four is decided as we go, one gets a second entry that leaves its reviews as they are, one
-    // gets another review beside those.
+    // Of every four threads, one is decided while the pages are read, one gets a further review, and two get an entry
+    // that leaves their reviews unchanged.
     let (mut seen, mut after) = (Vec::new(), None::<String>);
     for turn in 0.. {
         let page = ok("a page of reviews", store.reviews(after.as_deref(), 3).await);
@@ -118,10 +118,10 @@ pub async fn review_pages<S: Store>(open: impl AsyncFn() -> S) {
     delete(&store, &threads).await;
 }
 
-/// The threads come in the order of their names' bytes, under the standing that they have now.
+/// Checks that threads are listed in the byte order of their names, with their current status.
 ///
 /// # Panics
-/// When the promise is not kept.
+/// If the promise is not kept.
 pub async fn thread_pages<S: Store>(open: impl AsyncFn() -> S) {
     const ALL: [Standing; 5] =
         [Standing::Running, Standing::Waiting, Standing::InDoubt, Standing::Failed, Standing::Ended];
@@ -150,10 +150,10 @@ pub async fn thread_pages<S: Store>(open: impl AsyncFn() -> S) {
     delete(&store, &threads).await;
 }
 
-/// What is due comes in the order of its times, each thread once, under the time that its last append gave.
+/// Checks that due threads are listed in the order of their due times, each once, with the due time of its last append.
 ///
 /// # Panics
-/// When the promise is not kept.
+/// If the promise is not kept.
 pub async fn due_pages<S: Store>(open: impl AsyncFn() -> S) {
     let store = open().await;
     let base = name("due pages");
@@ -163,7 +163,7 @@ pub async fn due_pages<S: Store>(open: impl AsyncFn() -> S) {
     for round in 0..3 {
         times.clear();
         for (i, thread) in (0..).zip(&threads) {
-            // Out of order, many at one time, some not at all; some change from round to round, and some do not.
+            // Due times are unordered and often equal; some are absent, and some change from round to round.
             let due_ms = (i % 5 != 4).then_some((i * 7 + round * (i % 2)) % 11);
             let append = entries(thread, round..round + 1);
             ok("append", store.append(Append { due_ms, ..append }).await);
@@ -191,10 +191,10 @@ pub async fn due_pages<S: Store>(open: impl AsyncFn() -> S) {
     same("what is due of deleted threads", &due(&store, u64::MAX, &of, 10).await, &vec![]);
 }
 
-/// A page token that this list did not give is refused.
+/// Checks that a page token which the list did not return is rejected.
 ///
 /// # Panics
-/// When the promise is not kept.
+/// If the promise is not kept.
 pub async fn page_tokens<S: Store>(open: impl AsyncFn() -> S) {
     let store = open().await;
     for token in ["", " ", "0", "page 2", "\0", "null", "../..", "'; --", "🙈", &"x".repeat(5_000)] {

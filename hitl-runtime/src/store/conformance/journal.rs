@@ -1,4 +1,4 @@
-//! What a journal owes: order, a fence at every place, its tail, its names and sizes, its end.
+//! Checks of journals: order, conflicts, tails, names, sizes and deletion.
 
 use std::collections::BTreeSet;
 
@@ -9,10 +9,10 @@ use crate::{
     store::{Append, OpenReview, Place, Record, Standing, Store, StoreError},
 };
 
-/// A thread that nobody made has nothing, and can be deleted.
+/// Checks that an unknown thread has no entries and can be deleted.
 ///
 /// # Panics
-/// When the promise is not kept.
+/// If the promise is not kept.
 pub async fn unknown<S: Store>(open: impl AsyncFn() -> S) {
     let store = open().await;
     let thread = name("unknown");
@@ -21,10 +21,10 @@ pub async fn unknown<S: Store>(open: impl AsyncFn() -> S) {
     ok("delete an unknown thread", store.delete(&thread).await);
 }
 
-/// Entries come back as they were given, in order, from any place on, never more than were asked for.
+/// Checks that entries are returned unchanged and in order, from any place on, and never more than requested.
 ///
 /// # Panics
-/// When the promise is not kept.
+/// If the promise is not kept.
 pub async fn order<S: Store>(open: impl AsyncFn() -> S) {
     let store = open().await;
     let thread = name("order");
@@ -51,10 +51,10 @@ pub async fn order<S: Store>(open: impl AsyncFn() -> S) {
     ok("delete", store.delete(&thread).await);
 }
 
-/// An append fills the next place and no other; a loser changes nothing.
+/// Checks that an append fills the next place and no other, and that a conflicting append changes nothing.
 ///
 /// # Panics
-/// When the promise is not kept.
+/// If the promise is not kept.
 pub async fn fence<S: Store>(open: impl AsyncFn() -> S) {
     let store = open().await;
     let thread = name("fence");
@@ -92,10 +92,10 @@ pub async fn fence<S: Store>(open: impl AsyncFn() -> S) {
     ok("delete", store.delete(&thread).await);
 }
 
-/// What [`Append::check`] refuses is refused, and changes nothing.
+/// Checks that the appends which [`Append::check`] rejects are rejected and change nothing.
 ///
 /// # Panics
-/// When the promise is not kept.
+/// If the promise is not kept.
 pub async fn refusals<S: Store>(open: impl AsyncFn() -> S) {
     let store = open().await;
     let (thread, other) = (name("refusals"), name("refusals, another"));
@@ -128,10 +128,10 @@ pub async fn refusals<S: Store>(open: impl AsyncFn() -> S) {
     ok("delete", store.delete(&thread).await);
 }
 
-/// The tail starts with the last snapshot, wherever in an append that stood.
+/// Checks that the tail starts with the last snapshot, at any position within its append.
 ///
 /// # Panics
-/// When the promise is not kept.
+/// If the promise is not kept.
 pub async fn tails<S: Store>(open: impl AsyncFn() -> S) {
     let store = open().await;
     let thread = name("tails");
@@ -164,10 +164,10 @@ pub async fn tails<S: Store>(open: impl AsyncFn() -> S) {
     ok("delete", store.delete(&thread).await);
 }
 
-/// What is done to one thread is not seen in another, be their names ever so alike.
+/// Checks that a change to one thread does not show in another, however similar their names are.
 ///
 /// # Panics
-/// When the promise is not kept.
+/// If the promise is not kept.
 pub async fn isolation<S: Store>(open: impl AsyncFn() -> S) {
     let store = open().await;
     let base = name("isolation");
@@ -202,10 +202,10 @@ pub async fn isolation<S: Store>(open: impl AsyncFn() -> S) {
     delete(&store, &threads).await;
 }
 
-/// A thread's name is kept to the byte.
+/// Checks that the name of a thread is kept byte for byte.
 ///
 /// # Panics
-/// When the promise is not kept.
+/// If the promise is not kept.
 pub async fn names<S: Store>(open: impl AsyncFn() -> S) {
     let store = open().await;
     let run = name("n");
@@ -245,18 +245,18 @@ pub async fn names<S: Store>(open: impl AsyncFn() -> S) {
     delete(&store, &threads).await;
 }
 
-/// Bodies come back to the byte, from none at all to several megabytes.
+/// Checks that bodies are returned byte for byte, from empty ones to several megabytes.
 ///
-/// A store that cannot keep a body must refuse it with an error and write nothing; one of 300,000 bytes must fit.
+/// A store that cannot keep a body must reject it with an error and write nothing; a body of 300,000 bytes must fit.
 ///
 /// # Panics
-/// When the promise is not kept.
+/// If the promise is not kept.
 pub async fn sizes<S: Store>(open: impl AsyncFn() -> S) {
     let store = open().await;
     let thread = name("sizes");
     let (mut place, mut after) = (0, None);
     for size in [0, 1, 255, 256, 4_000, 4_096, 70_000, 300_000, 1_000_000, 5_000_000] {
-        // Every byte there is, and no pattern that a compressor would hide behind.
+        // All byte values, without a pattern that would compress well.
         let body: Vec<u8> = (0..size).map(|i: u32| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
         let record = Record { place, hash: Digest::of(&body), body, snapshot: true };
         let append = Append { records: vec![record.clone()], after, ..entries(&thread, 0..1) };
@@ -275,18 +275,18 @@ pub async fn sizes<S: Store>(open: impl AsyncFn() -> S) {
     ok("delete", store.delete(&thread).await);
 }
 
-/// An append of many entries and many bytes is there whole, or it is refused and nothing of it is there.
+/// Checks that an append of many entries and many bytes is written completely, or rejected and not written at all.
 ///
-/// A hundred entries of 300,000 bytes together must fit. What a store cannot keep it must refuse with an error, and
-/// with it the small entries that come along.
+/// One hundred entries of 300,000 bytes in total must fit. An append that the store cannot keep must be rejected with
+/// an error, including the small entries in it.
 ///
 /// # Panics
-/// When the promise is not kept.
+/// If the promise is not kept.
 pub async fn large_appends<S: Store>(open: impl AsyncFn() -> S) {
     let store = open().await;
     let thread = name("large appends");
     let mut written: Vec<Record> = Vec::new();
-    // How many bytes each entry of an append has.
+    // The number of bytes in each entry of an append.
     for sizes in [vec![2_900; 100], vec![10, 250_000, 10], vec![10, 1_500_000, 10], vec![15_000; 100]] {
         let next = written.len() as Place;
         let records: Vec<_> =
@@ -295,7 +295,7 @@ pub async fn large_appends<S: Store>(open: impl AsyncFn() -> S) {
         let after = written.last().map(|record| record.hash);
         match store.append(Append { records: records.clone(), after, ..entries(&thread, 0..1) }).await {
             Ok(()) => written.extend(records),
-            // Whatever it kept of this one takes the place of the next one.
+            // Entries that were written in spite of the error would occupy the places of the next append.
             Err(error) if bytes > 300_000 && !matches!(error, StoreError::Taken { .. }) => {}
             Err(error) => panic!("an append of {} entries and {bytes} bytes: {error}", sizes.len()),
         }
@@ -305,10 +305,11 @@ pub async fn large_appends<S: Store>(open: impl AsyncFn() -> S) {
     ok("delete", store.delete(&thread).await);
 }
 
-/// A tail is whole, however many bytes have come since the last snapshot; and a long journal is deleted whole.
+/// Checks that a tail is complete, however many bytes follow the last snapshot, and that a long journal is deleted
+/// completely.
 ///
 /// # Panics
-/// When the promise is not kept.
+/// If the promise is not kept.
 pub async fn long_tails<S: Store>(open: impl AsyncFn() -> S) {
     let store = open().await;
     let thread = name("long tails");
@@ -330,10 +331,10 @@ pub async fn long_tails<S: Store>(open: impl AsyncFn() -> S) {
     ok("delete", store.delete(&thread).await);
 }
 
-/// A deleted thread is gone from everywhere, and its name is free.
+/// Checks that a deleted thread is removed from the journal and the index, and that its name can be used again.
 ///
 /// # Panics
-/// When the promise is not kept.
+/// If the promise is not kept.
 pub async fn deletion<S: Store>(open: impl AsyncFn() -> S) {
     let store = open().await;
     let threads = [name("deletion 1"), name("deletion 2"), name("deletion 3")];
@@ -354,7 +355,7 @@ pub async fn deletion<S: Store>(open: impl AsyncFn() -> S) {
     let again = Append { standing: Standing::Ended, ..entries(gone, 0..2) };
     ok("start it again", store.append(again).await);
     same("the new journal", &whole(&store, gone).await, &entries(gone, 0..2).records);
-    // Somebody who has not heard of the deletion had come to the same place with another entry.
+    // A writer that has not noticed the deletion is at the same place, but follows another entry.
     let late = Append { after: Some(Digest::of(b"of the deleted one")), ..entries(gone, 2..3) };
     let answer = store.append(late).await;
     assert!(
@@ -369,10 +370,11 @@ pub async fn deletion<S: Store>(open: impl AsyncFn() -> S) {
     delete(&store, &threads).await;
 }
 
-/// What was appended through one handle is there for another one at once, and after all of them were closed.
+/// Checks that an append through one handle is immediately visible through another one, and that it persists after all
+/// handles are closed.
 ///
 /// # Panics
-/// When the promise is not kept.
+/// If the promise is not kept.
 pub async fn reopening<S: Store>(open: impl AsyncFn() -> S) {
     let thread = name("reopening");
     let mut first = open().await;

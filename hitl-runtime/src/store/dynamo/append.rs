@@ -1,4 +1,4 @@
-//! The append: one transaction that moves the head.
+//! The append: one transaction that replaces the head.
 
 use super::{
     Shared, batch,
@@ -17,12 +17,12 @@ use crate::{
     store::{Append, OpenReview, Place, Record, Standing},
 };
 
-/// The most bytes of one append's entries, and of its open reviews, before they are compressed.
+/// The maximum size of an append's entries, and of its open reviews, in bytes before compression.
 pub(super) const LARGEST_APPEND: usize = 16 * 1024 * 1024;
 
 const DOING: &str = "append to a journal";
 
-/// What an append is to write, checked and encoded.
+/// A validated and encoded append.
 struct Wanted {
     thread: ThreadId,
     records: Vec<Record>,
@@ -55,7 +55,7 @@ impl Wanted {
         Err(StoreError::BadAppend { thread, problem })
     }
 
-    /// Whether it begins a thread, or another one under the name of one that is gone.
+    /// Returns whether it begins a thread, possibly under the name of one that was deleted or has expired.
     fn begins(&self) -> bool {
         self.place == 0
     }
@@ -64,7 +64,7 @@ impl Wanted {
         self.records.last().map_or(0, |record| record.place)
     }
 
-    /// Whether these entries follow that head.
+    /// Returns whether these entries directly follow that head.
     fn follows(&self, head: &Head) -> bool {
         head.next == self.place && Some(head.hash) == self.after
     }
@@ -106,7 +106,8 @@ impl Shared {
         }
     }
 
-    /// The head as far as it is known. A new thread has none; what is wrong shows when it is moved.
+    /// Returns the cached head if the append follows it, and reads the head otherwise. A new thread is assumed to have
+    /// none. If the assumption is wrong, the transaction fails and returns the head.
     async fn head_to_follow(&self, wanted: &Wanted) -> Result<Option<Head>, StoreError> {
         match self.heads.get(&wanted.thread) {
             Some(head) if wanted.follows(&head) => Ok(Some(head)),
@@ -129,7 +130,7 @@ impl Shared {
         moved
     }
 
-    /// `chore` is what is left to do of a thread that was woken.
+    /// Writes the append. `chore` is the cleanup intent of an ended thread that is being continued.
     async fn write_after(
         &self,
         wanted: &Wanted,
@@ -157,7 +158,7 @@ impl Shared {
         if late.is_some() {
             writes.push(Write::put(Key::late(thread).item()));
         }
-        // Its earlier entries are to bear the same time.
+        // Its earlier entries must get the same expiration time.
         let ends = !wanted.begins() && index.expires.is_some();
         let chore = chore.or_else(|| ends.then(|| Chore::expire(thread, head.born, &token)));
         writes.extend(chore.iter().map(|chore| Write::put(chore.item())));
@@ -181,7 +182,7 @@ impl Shared {
         moved
     }
 
-    /// What is left to do once the append has come to its end. It is done when this fails too: others finish it.
+    /// Does the remaining work after an append. Errors are ignored, because other processes finish that work.
     async fn after_append(
         &self,
         thread: &ThreadId,
@@ -207,7 +208,7 @@ impl Shared {
                     let _ = self.finish(&staged.chore).await;
                 }
             }
-            // Whether it was written is not known: the parts may be needed, or else their time comes.
+            // The outcome is unknown. The parts may be in use; if they are not, their cleanup intent is executed later.
             Ok(Moved::Refused) | Err(_) => {}
         }
     }

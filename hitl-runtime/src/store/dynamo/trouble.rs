@@ -1,5 +1,5 @@
-//! What DynamoDB said, and what to do about it. Nothing here shows what an entry holds, nor a credential: the service's
-//! own words are passed on only where they name no value.
+//! Errors of DynamoDB, with remedies. No error shows the content of an entry or a credential: a message of the service
+//! is passed on only if it contains no value.
 
 use aws_sdk_dynamodb::error::SdkError;
 
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{StoreError, ThreadId, prose::causes};
 
-/// The error of a call that was given up.
+/// Returns the error of a failed call.
 pub(super) fn failed<E: Refusal, R>(table: &str, doing: &str, error: &SdkError<E, R>) -> StoreError {
     let problem = match error {
         SdkError::ServiceError(error) => {
@@ -38,12 +38,12 @@ pub(super) fn failed<E: Refusal, R>(table: &str, doing: &str, error: &SdkError<E
     broken(table, format!("could not {doing}: {problem}"))
 }
 
-/// A failure in our own words.
+/// Returns a failure with a message of this store.
 pub(super) fn broken(table: &str, problem: impl Into<String>) -> StoreError {
     StoreError::Failed { location: location(table), problem: problem.into(), source: None }
 }
 
-/// An item of a thread is none that this store wrote.
+/// Returns the error for an item of a thread that this store did not write in this form.
 pub(super) fn damaged(table: &str, thread: &ThreadId, what: &str) -> StoreError {
     broken(
         table,
@@ -53,7 +53,7 @@ pub(super) fn damaged(table: &str, thread: &ThreadId, what: &str) -> StoreError 
     )
 }
 
-/// What the head of a thread names was not there, each time that it was tried.
+/// Returns the error for an item that the head of a thread requires, but that was missing on every attempt.
 pub(super) fn incomplete(table: &str, thread: &ThreadId, what: &str) -> StoreError {
     let problem = format!(
         "{what} of thread `{thread}` was not to be found, each time that it was tried; do it again in a while. If it \
@@ -62,7 +62,7 @@ pub(super) fn incomplete(table: &str, thread: &ThreadId, what: &str) -> StoreErr
     broken(table, problem)
 }
 
-/// A head that cannot be read.
+/// Returns the error for a head that cannot be read.
 pub(super) fn unreadable(table: &str, thread: &ThreadId, why: Unreadable) -> StoreError {
     match why {
         Unreadable::Damaged => damaged(table, thread, "the head"),
@@ -104,7 +104,7 @@ fn said(code: Option<&str>, message: Option<&str>) -> String {
         "KMSAccessDeniedException" | "KMSDisabledException" | "KMSInvalidStateException" => {
             format!("the table's encryption key cannot be used; enable it and let this role use it ({code})")
         }
-        // Their words may name what was sent.
+        // The message may contain request data.
         "ValidationException" | "ValidationError" | "SerializationException" => {
             format!("DynamoDB refuses the request; please report this ({code})")
         }
@@ -112,7 +112,8 @@ fn said(code: Option<&str>, message: Option<&str>) -> String {
     }
 }
 
-/// Whether DynamoDB refuses our keys, which are always the same two: then the table has others.
+/// Returns whether DynamoDB rejects the key. The key attributes are always the same two, so the table has different
+/// ones.
 fn refuses_our_keys<E: Refusal, R>(error: &SdkError<E, R>) -> bool {
     matches!(
         error.as_service_error().map(Refusal::why),
