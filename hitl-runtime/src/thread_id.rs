@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The name of a thread, chosen by its user: `ticket-A-9133`. It has 1 to 200 bytes of UTF-8 in Unicode's composed form
 /// (NFC), with no control or invisible character, no white space at either end, and no word that mixes scripts. These
-/// rules keep out names that could pass for another one.
+/// rules keep out most names that could pass for another one; a word entirely in another script is allowed.
 ///
 /// ```
 /// use hitl::ThreadId;
