@@ -1,16 +1,15 @@
-//! What rustc refuses, and what it says: every program in `tests/ui/fail` fails with the sentences that stand in its
-//! comments, each under the word that is wrong, and with no other; every program in `tests/ui/pass` compiles without a
-//! warning.
+//! The compiler's messages: every program in `tests/ui/fail` fails with the messages in its comments, each at the word
+//! that is wrong, and with no other; every program in `tests/ui/pass` compiles without a warning.
 //!
 //! ```text
 //!         start -> plan -> execute -> end;
 //!         //               ^^^^^^^ `execute` reads `draft`
-//!         //  | a further piece of the same message
-//!         //  x 3 (how often rustc reports it, where that is not once)
+//!         //  | another part of the same message
+//!         //  x 3 (the number of times that rustc reports it, if not once)
 //! ```
 //!
-//! rustc's own frames, gutters and notes change with its version and with what rustup has installed beside it (`rust-src`
-//! adds source lines to some), so a program is held to three things: our sentence, the caret, and the number of errors.
+//! rustc's own frames, gutters and notes change with its version and with the installed components (`rust-src` adds
+//! source lines to some). So only three things are compared: our message, the caret, and the number of errors.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -29,7 +28,7 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 #[test]
 fn programs_compile_or_say_why_not() {
-    // Two checkouts may share a target directory, and run at once.
+    // Two checkouts may share a target directory, and run concurrently.
     let checkout = BuildHasherDefault::<DefaultHasher>::default().hash_one(ROOT);
     let project = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("ui-{checkout:016x}"));
     fs::create_dir_all(&project).unwrap();
@@ -60,23 +59,23 @@ fn programs_compile_or_say_why_not() {
     assert!(wrong.is_empty(), "\n{wrong}");
 }
 
-/// A sentence that a program's comments ask for.
+/// A message that the comments of a program ask for.
 struct Wanted {
     line: u64,
     columns: (u64, u64),
     pieces: Vec<String>,
-    /// How often rustc reports it: it does so once for each piece of generated code that the mistake breaks.
+    /// The number of reports: rustc reports it once for each piece of generated code that the mistake breaks.
     times: usize,
 }
 
-/// One message of rustc's.
+/// One message of rustc.
 struct Message {
     level: String,
     sentence: String,
     /// Line, first column, column after the last one.
     places: Vec<(u64, u64, u64)>,
     rendered: String,
-    /// Its sentence, labels, notes and helps.
+    /// The message with its labels, notes and helps.
     text: String,
 }
 
@@ -118,7 +117,7 @@ fn wanted(source: &str) -> Vec<Wanted> {
     all
 }
 
-/// Each wanted message is there, at its place, and there is no other.
+/// Returns the differences between the wanted and the reported messages, with their places.
 fn compare(wanted: &[Wanted], errors: &[&Message]) -> String {
     let mut problems = String::new();
     let mut left: Vec<&Message> = errors.to_vec();
@@ -157,7 +156,7 @@ fn compare(wanted: &[Wanted], errors: &[&Message]) -> String {
     problems
 }
 
-/// Runs rustc once over all programs.
+/// Runs `cargo check` once over all programs.
 fn check<'a>(project: &Path, programs: impl Iterator<Item = &'a PathBuf>) -> BTreeMap<String, Vec<Message>> {
     let mut manifest = format!(
         "[package]\nname = \"ui\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[workspace]\n[dependencies]\n\
@@ -168,7 +167,7 @@ fn check<'a>(project: &Path, programs: impl Iterator<Item = &'a PathBuf>) -> BTr
         let _ = write!(manifest, "[[bin]]\nname = {:?}\npath = {:?}\n", name(program), program);
     }
     fs::write(project.join("Cargo.toml"), manifest).unwrap();
-    // The versions that the workspace was built with, which are already here.
+    // The versions of the workspace, which are already downloaded.
     if let Ok(lock) = fs::read(Path::new(ROOT).join("Cargo.lock")) {
         fs::write(project.join("Cargo.lock"), lock).unwrap();
     }
@@ -189,7 +188,7 @@ fn check<'a>(project: &Path, programs: impl Iterator<Item = &'a PathBuf>) -> BTr
         }
         let (target, message) = (&line["target"], &line["message"]);
         let error_or_warning = message["level"] == "error" || message["level"] == "warning";
-        // Not the closing "aborting due to 2 previous errors", which has no place.
+        // Skips the closing "aborting due to 2 previous errors", which has no place.
         if target["kind"][0] == "bin"
             && error_or_warning
             && message["spans"].as_array().is_some_and(|s| !s.is_empty())
@@ -236,7 +235,7 @@ fn string(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-/// Nodes that write a hundred fields, one after the other, and one that reads the last.
+/// Returns a program with a chain of 100 nodes that write a field each, and a node that reads three of the fields.
 fn state_of_100_fields() -> String {
     let (mut fields, mut nodes, mut chain) = (String::new(), String::new(), String::from("start"));
     for i in 1..=100 {
