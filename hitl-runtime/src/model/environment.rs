@@ -93,7 +93,7 @@ fn model(
     guardrail: Option<String>,
     key: Option<String>,
 ) -> Result<Arc<dyn Model>, UnusableModel> {
-    // A URL may contain a password; the error shows none of a value with an `@`.
+    // A URL may contain a password, so the error does not show a value with an `@`.
     let shown = if named.contains('@') { "openai:…" } else { named };
     let unknown = || UnusableModel::Unknown { named: shown.to_owned() };
     match named.split_once(':').ok_or_else(unknown)? {

@@ -26,7 +26,7 @@ use super::{Model, ModelError, Request, heard::aloud, structured};
 ///     dollars: u32,
 /// }
 ///
-/// // This model first says 900, is told that this is more than 500, and then says 149.
+/// // The mock first returns 900, is told that this is more than 500, and then returns 149.
 /// let model = Script::new([r#"{"dollars": 900}"#, r#"{"dollars": 149}"#]);
 /// let refund: Refund = model.structured("What is order A-9133 worth?").await?;
 /// assert_eq!(refund.dollars, 149);
