@@ -133,8 +133,8 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`StoreError::Taken`] is a conflict: the first place is already occupied, or the entry before it is missing or
-    /// has another hash than `after`. [`StoreError::BadAppend`] if [`Append::check`] rejects the append, or a limit of
-    /// the store does. In both cases nothing was written.
+    /// has another hash than `after`. [`StoreError::BadAppend`] if [`Append::check`] rejects the append, or
+    /// if it exceeds a limit of the store. In both cases nothing was written.
     ///
     /// After [`StoreError::Failed`] the outcome is unknown: the storage may have failed between the write and its
     /// response. Retry the same append to find out. If the retry returns `Taken`, the journal's tail shows whose entry

@@ -55,7 +55,7 @@ impl Wanted {
         Err(StoreError::BadAppend { thread, problem })
     }
 
-    /// Returns whether it begins a thread, possibly under the name of one that was deleted or has expired.
+    /// Returns whether the append creates a thread, possibly under the name of one that was deleted or has expired.
     fn begins(&self) -> bool {
         self.place == 0
     }

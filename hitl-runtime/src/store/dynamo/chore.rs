@@ -49,7 +49,7 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    /// Returns the keys of its parts.
+    /// Returns the keys of the batch's parts.
     pub(super) fn parts(&self) -> impl Iterator<Item = Key> + use<> {
         self.parts
             .into_iter()
@@ -93,7 +93,7 @@ impl Chore {
         }
     }
 
-    /// Returns whether it is about the entries of that thread. Parts do not belong to a thread yet.
+    /// Returns whether the intent is about the entries of that thread. Parts do not belong to a thread yet.
     fn is_of(&self, thread: &ThreadId) -> bool {
         match &self.what {
             What::Parts { .. } => false,

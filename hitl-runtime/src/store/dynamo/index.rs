@@ -104,7 +104,7 @@ pub(super) fn blocks(rows: &Rows) -> BTreeMap<Block, [u8; 8]> {
 }
 
 impl Index {
-    /// Returns an upper bound on the number of rows that differ in the other index.
+    /// Returns an upper bound on the number of rows that differ from those of `new`.
     pub(super) fn distance(&self, new: &Self) -> usize {
         self.changed_blocks(new).count() + 4
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 /// Limits on the age and the use of one data key, after which a new one is generated.
 ///
 /// A stolen data key decrypts everything that was encrypted under it, and each data key costs one call to the vault:
-/// these limits balance the two. They are those of the caching materials manager of the [AWS Encryption
+/// these limits balance the two. They correspond to those of the caching materials manager of the [AWS Encryption
 /// SDK](https://docs.aws.amazon.com/encryption-sdk/latest/developer-guide/thresholds.html). There, the age has no
 /// default, and messages and bytes default to their maximum, 2^32 and 2^63 − 1; the defaults here are lower. As there,
 /// an append that alone exceeds a limit gets a data key of its own.

@@ -1,6 +1,6 @@
 //! Detection of a database file that was deleted, moved or replaced while it was open.
 //!
-//! SQLite keeps using the file that it has open. Entries that are committed to it are lost when the process ends, while
+//! In that case, SQLite keeps using the file that it has open. Entries that are committed to it are lost when the process ends, while
 //! another process works on the same threads in another file.
 
 use std::path::Path;

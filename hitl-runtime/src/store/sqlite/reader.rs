@@ -12,8 +12,8 @@ use tokio::sync::oneshot;
 use super::file::File;
 use crate::store::StoreError;
 
-/// The maximum number of readers. It suffices for the page cache; a read of a file that is not cached waits for the
-/// disk, and may delay other reads.
+/// The maximum number of readers. It suffices while the file is in the page cache; a read that misses the cache waits
+/// for the disk, and may delay other reads.
 const MOST: usize = 4;
 
 type Job = Box<dyn FnOnce(&mut Desk) + Send>;

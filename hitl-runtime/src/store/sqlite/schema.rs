@@ -41,7 +41,7 @@ pub(super) fn open(file: &File) -> Result<Connection, StoreError> {
 
 fn try_open(file: &File) -> Result<Connection, Trouble> {
     let mut connection = file.connect()?;
-    // Before anything is written, so that the file of another program stays unchanged.
+    // Checked before anything is written, so that the file of another program stays unchanged.
     let version = version(file, &connection)?;
     use_wal(file, &connection)?;
     if version < KNOWN {
