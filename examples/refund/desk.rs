@@ -64,8 +64,8 @@ fn cents(amount: f64) -> i64 {
     (amount * 100.0).round() as i64
 }
 
-/// Enters a refund in the ledger. An error before the commit guarantees that no money has moved; after it, the outcome
-/// is unknown.
+/// Enters a refund in the ledger. An error before the commit guarantees that no money has moved; an error of the commit
+/// itself, or after it, leaves the outcome unknown.
 fn pay(file: &Path, wanted: Receipt, key: &str) -> Result<Receipt> {
     let mut ledger = open(file).map_err(NodeError::not_done)?;
     ledger.execute("INSERT INTO calls (key) VALUES (?1)", [key]).map_err(NodeError::not_done)?;
