@@ -1,7 +1,7 @@
 //! Detection of a database file that was deleted, moved or replaced while it was open.
 //!
-//! In that case, SQLite keeps using the file that it has open. Entries that are committed to it are lost when the process ends, while
-//! another process works on the same threads in another file.
+//! In that case, SQLite keeps using the file that it has open. Entries that are committed to it are lost when the
+//! process ends, while another process works on the same threads in another file.
 
 use std::path::Path;
 
