@@ -1,4 +1,4 @@
-//! A `match` looks at a field that nothing has written.
+//! A `match` reads a field that no node has written.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;

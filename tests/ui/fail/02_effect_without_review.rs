@@ -1,4 +1,4 @@
-//! An effect that nobody signs.
+//! An effect without a signature.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;

@@ -1,4 +1,4 @@
-//! A person signs, and the node does not say that it changes the world: a crash would repeat it.
+//! A node with a review is not declared as an effect, so a crash would repeat it.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;

@@ -1,4 +1,4 @@
-//! A person signs, and the node takes the draft unsigned.
+//! A node with a review takes the draft as unsigned.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;

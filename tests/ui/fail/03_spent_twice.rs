@@ -1,4 +1,4 @@
-//! One signature is for one run of each effect that its review names.
+//! One signature is used for two runs of an effect, or for an effect that its review does not name.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;

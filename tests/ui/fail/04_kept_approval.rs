@@ -1,4 +1,4 @@
-//! A proof is taken by value, and perhaps.
+//! An `Approved` is taken by value, and as an `Option`.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;

@@ -1,4 +1,4 @@
-//! `expire` at a review that has no deadline.
+//! An `expire` edge of a review without a deadline.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;

@@ -1,4 +1,4 @@
-//! A verdict block where nobody is asked.
+//! A verdict block of a node without a review.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;

@@ -1,4 +1,4 @@
-//! A verdict block without a rejection.
+//! A verdict block without a `reject` edge.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;

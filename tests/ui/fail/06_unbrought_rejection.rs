@@ -1,4 +1,4 @@
-//! A node takes a rejection that its edge does not bring.
+//! A node takes a rejection, and a path without a rejection leads to it.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;

@@ -1,4 +1,4 @@
-//! No path leads to `end`.
+//! A cycle from which no path leads to `end`.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;

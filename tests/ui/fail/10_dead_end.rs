@@ -1,4 +1,4 @@
-//! A node leads nowhere.
+//! A node without an outgoing edge.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;

@@ -1,4 +1,4 @@
-//! What was signed would be done, and then the thread could not go on.
+//! A reviewed node without an outgoing edge for its signature.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;

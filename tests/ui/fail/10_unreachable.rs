@@ -1,4 +1,4 @@
-//! No path leads to a node.
+//! A node that no path reaches.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;

@@ -1,4 +1,4 @@
-//! A branch leaves its fork by another way than the join.
+//! A branch leaves its fork by another edge than the one to the join.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;

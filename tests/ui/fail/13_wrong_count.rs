@@ -1,4 +1,4 @@
-//! What a node returns and what `writes` names are not of one number.
+//! A node returns more or fewer values than `writes` names fields.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;

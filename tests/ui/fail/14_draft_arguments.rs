@@ -1,4 +1,4 @@
-//! `#[draft]` is told what it cannot do.
+//! Arguments, derives and fields that `#[draft]` does not support.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;

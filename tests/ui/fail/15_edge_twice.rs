@@ -1,4 +1,4 @@
-//! An edge is given twice.
+//! An edge that is declared twice.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;

@@ -1,4 +1,4 @@
-//! Two nodes bear one name.
+//! Two nodes with the same name.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;

@@ -1,4 +1,4 @@
-//! A node goes on in two ways.
+//! A node with two outgoing edges.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;

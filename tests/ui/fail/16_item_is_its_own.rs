@@ -1,4 +1,4 @@
-//! What each item had for itself is gone after the `for`; what all items share is nobody's to edit; no item acts unsigned.
+//! An item's own field is read after the `for`; a field that all items share is reviewed; an item acts unsigned.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;

@@ -1,4 +1,4 @@
-//! A `for` goes through what is no list, through a list of something else, and through one that is not written yet.
+//! A `for` over a field that is not a list, over a list of another type, over an unwritten list, and over no field.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;

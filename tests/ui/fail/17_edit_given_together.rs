@@ -1,4 +1,4 @@
-//! The way to the review is decided by what came with the draft: another input, or what goes with a list.
+//! The path to the review depends on a value that came with the draft: another input, or one from the whole list.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;

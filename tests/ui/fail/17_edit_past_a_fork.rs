@@ -1,4 +1,4 @@
-//! What depends on the draft stands before the fork that its review is in.
+//! A node that depends on the draft runs before the fork with the draft's review.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;

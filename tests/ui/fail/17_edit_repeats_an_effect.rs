@@ -1,4 +1,4 @@
-//! An edit would take its way again, and an effect stands on it that has read the draft.
+//! An edit would run nodes again, among them an effect that has read the draft.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;

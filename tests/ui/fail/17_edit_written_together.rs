@@ -1,4 +1,4 @@
-//! The way to the review is decided by what was written together with the draft.
+//! The path to the review depends on a field that is written together with the draft.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;

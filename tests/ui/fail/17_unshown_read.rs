@@ -1,4 +1,4 @@
-//! What a reviewed effect reads is signed, shown, or said to be unsigned.
+//! A reviewed effect reads a field that is neither signed, nor shown, nor declared as unsigned.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;

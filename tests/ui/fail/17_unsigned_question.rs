@@ -1,4 +1,4 @@
-//! An effect acts on what somebody asked, which nobody signs.
+//! An effect reads a question, which no signature covers.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;

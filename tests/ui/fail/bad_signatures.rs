@@ -1,4 +1,4 @@
-//! Signatures that no node can have.
+//! Function signatures that no node can have.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;

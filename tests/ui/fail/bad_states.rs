@@ -1,4 +1,4 @@
-//! States that cannot be.
+//! Invalid states.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;

@@ -1,4 +1,4 @@
-//! Versions that no old thread could be brought to.
+//! State versions to which no old thread could be migrated.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;

@@ -1,4 +1,4 @@
-//! Old names that lead nowhere, or that are not old.
+//! Former node names without a node, and former names that are still in use.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;

@@ -1,4 +1,4 @@
-//! Each form of the grammar, in a crate that denies what can be denied.
+//! Every form of the grammar, in a crate with strict lints.
 #![deny(warnings, missing_docs, unreachable_pub, rust_2018_idioms, missing_debug_implementations)]
 #![deny(single_use_lifetimes, unused_results)]
 
