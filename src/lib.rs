@@ -657,10 +657,10 @@ pub use hitl_macros::graph;
 /// }
 /// ```
 #[cfg(feature = "cli")]
+pub use hitl_macros::entrypoint;
+
 #[doc = include_str!("../SECURITY.md")]
 pub mod security {}
-
-pub use hitl_macros::entrypoint;
 
 pub use hitl_runtime::graph::MAX_ITEMS;
 pub use hitl_runtime::run::{

@@ -3,7 +3,7 @@
 
 use std::{
     borrow::Cow,
-    collections::BTreeSet,
+    collections::BTreeMap,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -12,7 +12,7 @@ use hitl::{Agent, ManualClock, MemoryStore, Noticed, Standing, prelude::*};
 use tokio::sync::Semaphore;
 
 /// Which code panics for which thread: armed by tests, which run side by side.
-static ARMED: Mutex<BTreeSet<(Place, String)>> = Mutex::new(BTreeSet::new());
+static ARMED: Mutex<BTreeMap<(Place, String), u32>> = Mutex::new(BTreeMap::new());
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Place {
@@ -31,24 +31,32 @@ enum Place {
     Hangs,
 }
 
-fn armed() -> std::sync::MutexGuard<'static, BTreeSet<(Place, String)>> {
+fn armed() -> std::sync::MutexGuard<'static, BTreeMap<(Place, String), u32>> {
     ARMED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn is_armed(place: Place, tag: &str) -> bool {
-    armed().contains(&(place, tag.to_owned()))
+    armed().contains_key(&(place, tag.to_owned()))
 }
 
 fn arm(place: Place, tag: &str) {
-    armed().insert((place, tag.to_owned()));
+    arm_after(0, place, tag);
 }
 
-fn disarm(place: Place, tag: &str) {
-    armed().remove(&(place, tag.to_owned()));
+/// The first calls go well, and each one after them panics.
+fn arm_after(calls: u32, place: Place, tag: &str) {
+    armed().insert((place, tag.to_owned()), calls);
+}
+
+/// Returns how many calls would still have gone well.
+fn disarm(place: Place, tag: &str) -> Option<u32> {
+    armed().remove(&(place, tag.to_owned()))
 }
 
 fn trap(place: Place, tag: &str) {
-    assert!(!is_armed(place, tag), "boom");
+    let left =
+        armed().get_mut(&(place, tag.to_owned())).map(|left| left.checked_sub(1).map(|fewer| *left = fewer));
+    assert!(left != Some(None), "boom");
 }
 
 /// A sum with hostile code, tagged with the thread that it is of.
@@ -325,6 +333,40 @@ async fn a_destructor_that_panics_is_contained() {
     disarm(Place::Destructor, "drop");
     let HostileTurn::Send(review) = agent.thread("drop").await.unwrap() else { panic!() };
     assert!(matches!(review.approve(&mara()).await.unwrap(), HostileTurn::Done(_)));
+}
+
+/// Each destructor that a call runs is the one that panics, in turn.
+#[tokio::test]
+async fn no_destructor_of_a_call_panics_its_caller() {
+    let agent = Hostile::new(MemoryStore::new());
+    waits(&agent, "waits").await;
+    waits(&agent, "done").await;
+    let HostileTurn::Send(review) = agent.thread("done").await.unwrap() else { panic!() };
+    assert!(matches!(review.approve(&mara()).await.unwrap(), HostileTurn::Done(_)));
+    for tag in ["waits", "done"] {
+        let mut calls = 0;
+        loop {
+            arm_after(calls, Place::Destructor, tag);
+            for end in [
+                agent.thread(tag).await,
+                agent.resume(tag).await,
+                agent.resume_as(&mara(), tag).await,
+                agent.start_as(&mara(), tag, input(tag)).await,
+            ] {
+                match end.map_err(|error| error.code()) {
+                    // The values of a turn are the caller's to drop.
+                    Ok(turn) => std::mem::forget(turn),
+                    Err(code) => assert!(["user_code_failed", "thread_exists"].contains(&code), "{code}"),
+                }
+            }
+            // By now more would go well than the calls need.
+            if disarm(Place::Destructor, tag).is_some_and(|left| left > 0) {
+                break;
+            }
+            calls += 1;
+        }
+        assert!(calls > 3, "{tag}: {calls}");
+    }
 }
 
 /// The thread is in the hands of a runner that dies.

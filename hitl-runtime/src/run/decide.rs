@@ -91,10 +91,9 @@ impl<G: Graph> Agent<G> {
         seen: Option<Seen<G>>,
     ) -> Result<Outlook<G>, Error> {
         let agent = self.clone();
-        let decided = async move {
-            contained(&thread, agent.answer_in_place(&thread, digest, &operator, &answer, seen)).await
-        };
-        detach::finish(decided).await
+        let name = thread.clone();
+        let decided = async move { agent.answer_in_place(&thread, digest, &operator, &answer, seen).await };
+        detach::finish_for(name, decided).await
     }
 
     async fn answer_in_place(

@@ -6,8 +6,18 @@ use std::{
     task::{Context, Poll},
 };
 
-/// Runs a future in place, and in the background from the moment its caller drops it: an HTTP client that hangs up
-/// must not cut an effect in the middle.
+use crate::{Error, ThreadId, guard::contained};
+
+/// Does the work of one thread: in place, and in the background from the moment its caller drops it, because an HTTP client
+/// that hangs up must not cut an effect in the middle. A panic in it is an error of this thread.
+pub(crate) fn finish_for<T: Send + 'static>(
+    thread: ThreadId,
+    work: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Finish<Result<T, Error>> {
+    finish(async move { contained(&thread, work).await })
+}
+
+/// Runs a future in place, and in the background from the moment its caller drops it.
 pub(crate) fn finish<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Finish<T> {
     Finish { work: Some(Box::pin(work)), begun: false }
 }

@@ -10,7 +10,6 @@ use super::{
 };
 use crate::{
     Error, Place, ThreadId,
-    guard::contained,
     journal::{At, Entry, Event, Fold, LaneId, Origin, Settlement, Values, Visit},
     state::State,
 };
@@ -44,9 +43,9 @@ impl<G: Graph> Agent<G> {
     {
         let new = new.try_into().map_err(Into::into)?;
         new.check_new()?;
-        let (agent, thread, name) = (self.clone(), thread.clone(), new.clone());
-        let forked = async move { contained(&thread, agent.fork_in_place(&thread, place, &new)).await };
-        self.turn_of(&name, detach::finish(forked).await?)
+        let (agent, old, name) = (self.clone(), thread.clone(), new.clone());
+        let forked = async move { agent.fork_in_place(&old, place, &new).await };
+        self.turn_of(&name, detach::finish_for(thread.clone(), forked).await?)
     }
 
     async fn fork_in_place(

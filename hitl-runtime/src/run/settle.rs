@@ -7,7 +7,6 @@ use super::{
 use crate::{
     Digest, Error, Operator, ThreadId,
     graph::{Point, ReadKind},
-    guard::contained,
     journal::{Event, Evidence, Fold, LaneId, Settlement, To, Values, Visit},
     review::permits,
     state::State,
@@ -52,9 +51,8 @@ impl<G: Graph> Agent<G> {
     {
         let thread = thread.try_into().map_err(Into::into)?;
         let (agent, operator, name) = (self.clone(), operator.clone(), thread.clone());
-        let settled =
-            async move { contained(&thread, agent.settle_in_place(&thread, digest, &operator, &how)).await };
-        self.turn_of(&name, detach::finish(settled).await?)
+        let settled = async move { agent.settle_in_place(&thread, digest, &operator, &how).await };
+        self.turn_of(&name, detach::finish_for(name.clone(), settled).await?)
     }
 
     async fn settle_in_place(

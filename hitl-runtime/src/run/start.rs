@@ -110,8 +110,8 @@ impl<G: Graph> Agent<G> {
 
     async fn start_by(&self, thread: ThreadId, input: Values, starter: Starter) -> Result<G::Turn, Error> {
         let (agent, name) = (self.clone(), thread.clone());
-        let begun = async move { contained(&thread, agent.begin(thread.clone(), input, starter)).await };
-        self.turn_of(&name, detach::finish(begun).await?)
+        let begun = async move { agent.begin(thread, input, starter).await };
+        self.turn_of(&name, detach::finish_for(name.clone(), begun).await?)
     }
 
     /// [`Agent::start`] with an input that comes as JSON.
@@ -285,10 +285,7 @@ impl<G: Graph> Agent<G> {
         T: TryInto<ThreadId>,
         T::Error: Into<Error>,
     {
-        let thread = thread.try_into().map_err(Into::into)?;
-        let (agent, name) = (self.clone(), thread.clone());
-        let taken_up = async move { contained(&thread, agent.take_up(&thread, Anew::Failures)).await };
-        self.turn_of(&name, detach::finish(taken_up).await?)
+        self.resume_by(thread.try_into().map_err(Into::into)?, None).await
     }
 
     /// [`Agent::resume`] in the name of a person, whom the journal keeps.
@@ -301,9 +298,14 @@ impl<G: Graph> Agent<G> {
         T::Error: Into<Error>,
     {
         let thread = thread.try_into().map_err(Into::into)?;
-        let (agent, by) = (self.clone(), named(&thread, requester)?);
-        let taken_up = async move { agent.take_up_by(&thread, Anew::Failures, Some(by)).await };
-        G::turn(detach::finish(taken_up).await?)
+        let by = named(&thread, requester)?;
+        self.resume_by(thread, Some(by)).await
+    }
+
+    async fn resume_by(&self, thread: ThreadId, by: Option<Requester>) -> Result<G::Turn, Error> {
+        let (agent, name) = (self.clone(), thread.clone());
+        let taken_up = async move { agent.take_up_by(&thread, Anew::Failures, by).await };
+        self.turn_of(&name, detach::finish_for(name.clone(), taken_up).await?)
     }
 
     pub(crate) async fn take_up(&self, thread: &ThreadId, anew: Anew) -> Result<Outlook<G>, Error> {
