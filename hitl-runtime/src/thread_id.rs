@@ -57,7 +57,7 @@ impl ThreadId {
             return Err(InvalidThreadId("is longer than 200 bytes"));
         }
         if name.chars().any(char::is_control) {
-            return Err(InvalidThreadId("holds a control character"));
+            return Err(InvalidThreadId("contains a control character"));
         }
         if name.trim() != name {
             return Err(InvalidThreadId("starts or ends with white space"));
@@ -85,11 +85,18 @@ impl ThreadId {
 /// use hitl::{InvalidThreadId, ThreadId};
 ///
 /// let error: InvalidThreadId = ThreadId::new("two\nlines").unwrap_err();
-/// assert_eq!(error.to_string(), "a thread id is 1 to 200 bytes of plain text, and it holds a control character");
+/// assert_eq!(error.to_string(), "the thread id contains a control character; use 1 to 200 bytes of plain text");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a thread id is 1 to 200 bytes of plain text, and it {0}")]
+#[error("the thread id {0}; use 1 to 200 bytes of plain text")]
 pub struct InvalidThreadId(&'static str);
+
+impl InvalidThreadId {
+    /// Returns the rule that the name breaks, as a predicate: `is empty`.
+    pub(crate) fn problem(&self) -> &'static str {
+        self.0
+    }
+}
 
 impl fmt::Display for ThreadId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -159,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_old_name_is_read_and_no_thread_is_started_so() {
+    fn an_old_name_is_read_but_starts_no_thread() {
         for old in ["a\u{200b}b", "p\u{430}y", "Jose\u{301}", "\u{2066}a", "a\u{ad}"] {
             assert!(ThreadId::new(old).is_err() && old.parse::<ThreadId>().is_err(), "{old:?}");
             let id = ThreadId::existing(old).unwrap();

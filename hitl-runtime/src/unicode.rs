@@ -147,13 +147,13 @@ pub(crate) fn fault(name: &str) -> Option<&'static str> {
     if name.trim() != name {
         Some("starts or ends with white space")
     } else if name.contains(char::is_control) {
-        Some("holds a control character")
+        Some("contains a control character")
     } else if name.contains(is_hidden) {
-        Some("holds a character that cannot be seen")
+        Some("contains an invisible character")
     } else if !is_nfc(name) {
         Some("is not in Unicode's composed form (NFC)")
     } else if words(name).any(is_mixed) {
-        Some("mixes scripts in one word, so that it could pass for another name")
+        Some("mixes scripts in one word and could be mistaken for another name")
     } else {
         None
     }
@@ -253,7 +253,7 @@ pub(crate) mod tests {
         for c in "aZ 0~éж字あ한ا€👩\u{301}".chars() {
             assert!(!is_hidden(c), "{:x}", c as u32);
         }
-        assert!(Table::new("[").contains('é'), "a table that cannot be read lets nothing pass");
+        assert!(Table::new("[").contains('é'), "an invalid table must contain every character");
     }
 
     #[cfg(feature = "agentcore")]

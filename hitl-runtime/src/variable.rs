@@ -25,7 +25,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cannot_be_read_is_not_taken_for_nothing() {
+    fn an_unreadable_variable_is_not_treated_as_unset() {
         assert_eq!(said("X", Ok(" alias/seals ".into())), Ok(Some("alias/seals".into())));
         assert_eq!(said("X", Ok(" ".into())), Ok(None));
         assert_eq!(said("X", Err(VarError::NotPresent)), Ok(None));

@@ -85,7 +85,7 @@ async fn what_was_stopped_is_paid_for_too() {
     let thread = ThreadId::new("ticket-A-9133").unwrap();
     let turn = desk.start("ticket-A-9133", TicketInput { message: "It broke.".into() }).await.unwrap();
     let DeskTurn::Failed(failed) = turn else { panic!("{turn}") };
-    let cut = ModelError::CutOff { text: "Refund ord".into(), advice: "allow a longer one" };
+    let cut = ModelError::CutOff { text: "Refund ord".into(), advice: "raise `Request::max_tokens`" };
     assert!(failed.to_string().contains(&cut.to_string()), "{failed}");
     let history = desk.history(&thread, 0, 100).await.unwrap();
     assert!(

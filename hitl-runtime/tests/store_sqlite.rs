@@ -414,7 +414,7 @@ async fn a_file_that_is_not_ours_is_refused_as_it_is() {
         assert!(matches!(error, StoreError::NotOurs { .. }), "{error:?}");
         assert_eq!(
             error.to_string(),
-            format!("{} is not a hitl store: it is no SQLite file", path.display())
+            format!("{} is not a hitl store: it is not a SQLite file; choose another path", path.display())
         );
     }
     for sql in [
@@ -468,19 +468,19 @@ async fn a_file_from_the_future_is_refused_even_when_it_becomes_one_under_us() {
 
     let error = refused(&path).await;
     assert!(matches!(error, StoreError::FromTheFuture { found: 99, known: 2, .. }), "{error:?}");
-    assert!(error.to_string().contains("run a newer program"));
+    assert!(error.to_string().contains("use a newer version of hitl"));
 }
 
 #[tokio::test]
 async fn a_path_that_holds_no_file() {
     let dir = TempDir::new().unwrap();
     let no_directory = words(SqliteStore::open(dir.path().join("no/such/file.db")).await);
-    assert!(no_directory.contains("its directory does not exist; make it first"), "{no_directory}");
+    assert!(no_directory.contains("its directory does not exist; create it first"), "{no_directory}");
     let directory = words(SqliteStore::open(dir.path()).await);
     assert!(directory.contains("it is a directory"), "{directory}");
     let memory = words(SqliteStore::open(":memory:").await);
     assert!(memory.contains("MemoryStore"), "{memory}");
-    assert!(words(SqliteStore::open("").await).contains("no path"));
+    assert!(words(SqliteStore::open("").await).contains("use an absolute path"));
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
 }
 
@@ -553,7 +553,7 @@ mod unix {
         mode(&home, 0o777);
         let said = without_privileges(dir.path(), &path);
         assert_eq!(said.len(), 2, "{said:?}");
-        assert!(said.iter().all(|line| line.contains("this user may not write to it")), "{said:?}");
+        assert!(said.iter().all(|line| line.contains("this user has no permission to write to it")), "{said:?}");
 
         // In a read-only directory, SQLite cannot create the WAL that a file in WAL mode needs.
         for left in ["threads.db-wal", "threads.db-shm"] {
@@ -597,7 +597,7 @@ mod unix {
         as_child(&mut command, "full disk", &mount.join("threads.db"), "");
         let said = Part::start(command).finish();
         assert!(
-            said.iter().all(|line| line.contains("the disk is full, and this entry was not written")),
+            said.iter().all(|line| line.contains("the disk is full, so nothing was written")),
             "{said:?}"
         );
         assert!(said.len() >= 3, "{said:?}");

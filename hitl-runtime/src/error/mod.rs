@@ -36,13 +36,15 @@ use crate::{
 #[non_exhaustive]
 pub enum Error {
     /// The thread does not exist.
-    #[error("there is no thread `{thread}`")]
+    #[error("thread `{thread}` does not exist")]
     UnknownThread {
         /// The name in the request.
         thread: ThreadId,
     },
     /// A thread of this name exists, with another input or on another graph.
-    #[error("thread `{thread}` exists already, with another input; choose another name, or look at it first")]
+    #[error(
+        "thread `{thread}` already exists, with a different input or graph; choose another name, or load that thread"
+    )]
     ThreadExists {
         /// The thread.
         thread: ThreadId,
@@ -51,7 +53,7 @@ pub enum Error {
     #[error(transparent)]
     InvalidThreadId(#[from] InvalidThreadId),
     /// The input is not of the type that the graph's `start` takes.
-    #[error("the input does not fit: {problem}")]
+    #[error("the input is invalid: {problem}")]
     InvalidInput {
         /// A description of the problem.
         problem: String,
@@ -59,8 +61,20 @@ pub enum Error {
     /// No open review of this thread has this digest.
     #[error(
         "{}; {}",
-        if *reopened { format!("the review {} of thread `{thread}` was opened again, because the program has changed, and with it what is signed", digest.short()) } else { format!("no open review of thread `{thread}` has the digest {}", digest.short()) },
-        if open.is_empty() { "none is open".to_owned() } else { format!("open: {}; look at it before you sign", or_list(open.iter().map(Digest::short))) }
+        if *reopened {
+            format!(
+                "review {} of thread `{thread}` was reopened under another digest, because the program changed what is \
+                 signed",
+                digest.short()
+            )
+        } else {
+            format!("thread `{thread}` has no open review with digest {}", digest.short())
+        },
+        if open.is_empty() {
+            "no review is open; reload the thread".to_owned()
+        } else {
+            format!("read the open review {} before you sign", or_list(open.iter().map(Digest::short)))
+        }
     )]
     Stale {
         /// The thread.
@@ -73,7 +87,9 @@ pub enum Error {
         reopened: bool,
     },
     /// The review has been decided already.
-    #[error("{by} has decided this review of thread `{thread}` already, before `{node}`: {verdict}")]
+    #[error(
+        "the review before `{node}` of thread `{thread}` was already decided by {by} ({verdict}); reload the thread"
+    )]
     AlreadyDecided {
         /// The thread.
         thread: ThreadId,
@@ -87,7 +103,9 @@ pub enum Error {
         at_ms: u64,
     },
     /// The review has expired.
-    #[error("the review before `{node}` of thread `{thread}` has expired; nothing was signed")]
+    #[error(
+        "the review before `{node}` of thread `{thread}` has expired, so nothing was signed; reload the thread"
+    )]
     Expired {
         /// The thread.
         thread: ThreadId,
@@ -97,7 +115,7 @@ pub enum Error {
         deadline_ms: u64,
     },
     /// The operator lacks the role that the decision requires.
-    #[error("{operator} does not hold the role `{role}`, which `{node}` of thread `{thread}` asks for")]
+    #[error("operator {operator} lacks the role `{role}`, which node `{node}` of thread `{thread}` requires")]
     RoleMissing {
         /// The thread.
         thread: ThreadId,
@@ -110,7 +128,7 @@ pub enum Error {
     },
     /// The operator's name cannot sign: it could pass for another one, or is reserved for the runtime.
     #[error(
-        "the operator `{}` of thread `{thread}` cannot sign: the name {problem}",
+        "operator `{}` cannot sign in thread `{thread}`: the name {problem}; sign under another name",
         crate::unicode::spelled(operator)
     )]
     BadOperator {
@@ -133,7 +151,7 @@ pub enum Error {
     },
     /// An edit names a key that the draft does not have.
     #[error(
-        "`{field}` of thread `{thread}` has no `{path}`{}",
+        "`{field}` of thread `{thread}` has no key `{path}`{}",
         near.as_ref().map(|near| format!("; did you mean `{near}`?")).unwrap_or_default()
     )]
     UnknownKey {
@@ -147,16 +165,16 @@ pub enum Error {
         near: Option<String>,
     },
     /// An edit does not change the draft. To sign the draft as it is, approve it.
-    #[error("this edit leaves `{field}` of thread `{thread}` as it is; to sign it as it is, approve it")]
+    #[error("the edit does not change `{field}` of thread `{thread}`; to sign it unchanged, approve it")]
     Unchanged {
         /// The thread.
         thread: ThreadId,
         /// The field under review.
         field: String,
     },
-    /// The review cannot take this verdict: the graph has no edge for it, the review takes no edit, or the verdict is
-    /// incomplete.
-    #[error("`{node}` of thread `{thread}` cannot take this verdict: {problem}")]
+    /// The review does not accept this verdict: the graph has no edge for it, the review takes no edit, or the verdict
+    /// is incomplete.
+    #[error("the review before `{node}` of thread `{thread}` does not accept this verdict: {problem}")]
     BadVerdict {
         /// The thread.
         thread: ThreadId,
@@ -166,13 +184,13 @@ pub enum Error {
         problem: String,
     },
     /// No effect with this digest is in doubt.
-    #[error("nothing of the kind is in doubt in thread `{thread}`, or not any more; look at it anew")]
+    #[error("thread `{thread}` has no in-doubt effect with this digest; reload the thread")]
     NotInDoubt {
         /// The thread.
         thread: ThreadId,
     },
     /// The thread began under other code, and is incompatible with this program.
-    #[error("thread `{thread}` cannot go on in this program:{}", lines(differences))]
+    #[error("thread `{thread}` is incompatible with this program:{}", lines(differences))]
     GraphChanged {
         /// The thread.
         thread: ThreadId,
@@ -184,7 +202,7 @@ pub enum Error {
     ///
     /// A panic is caught only under `panic = "unwind"`, Cargo's default. A program that is built with `panic = "abort"`
     /// ends instead, and another process resumes its threads after their leases have run out.
-    #[error("thread `{thread}`: the {place} {problem}; mend that code, and ask again")]
+    #[error("thread `{thread}`: the {place} {problem}; fix that code and retry")]
     UserCodeFailed {
         /// The thread.
         thread: ThreadId,
@@ -194,7 +212,7 @@ pub enum Error {
         problem: String,
     },
     /// A runner with other code holds the thread's lease, so this program may not change the thread yet.
-    #[error("thread `{thread}` is run by a program with other code; try again once it rests")]
+    #[error("thread `{thread}` is leased by a program with different code; retry when that run has finished")]
     OtherCode {
         /// The thread.
         thread: ThreadId,
@@ -202,7 +220,9 @@ pub enum Error {
         until_ms: u64,
     },
     /// The journal has been altered or corrupted.
-    #[error("the journal of thread `{thread}` is damaged at place {place}: {problem}")]
+    #[error(
+        "the journal of thread `{thread}` is damaged at place {place}: {problem}; restore the thread from a backup"
+    )]
     Damaged {
         /// The thread.
         thread: ThreadId,
@@ -213,7 +233,8 @@ pub enum Error {
     },
     /// An entry was not written by a holder of the journal keys, or was written for another thread or place.
     #[error(
-        "entry {place} of thread `{thread}` is not authentic: {problem}; nothing runs; see who can write to the store"
+        "entry {place} of thread `{thread}` is not authentic: {problem}; nothing was run; check who can write to the \
+         store"
     )]
     Unauthenticated {
         /// The thread.
@@ -224,7 +245,7 @@ pub enum Error {
         problem: String,
     },
     /// The journal has no entry at this place.
-    #[error("thread `{thread}` has no place {place}; its journal ends at {head}")]
+    #[error("thread `{thread}` has no entry at place {place}; its last entry is at place {head}")]
     NoSuchPlace {
         /// The thread.
         thread: ThreadId,
@@ -235,7 +256,8 @@ pub enum Error {
     },
     /// A fork would use a signature that was given in another thread.
     #[error(
-        "a fork at place {place} of thread `{thread}` would run on a signature for `{field}` that was given there; fork before that review"
+        "a fork at place {place} of thread `{thread}` would reuse the signature for `{field}`, which is valid in that \
+         thread only; fork before that review"
     )]
     SignatureNotCarried {
         /// The thread.
@@ -247,7 +269,8 @@ pub enum Error {
     },
     /// A fork would run an effect again that may have happened already.
     #[error(
-        "a fork at place {place} of thread `{thread}` would run effect `{node}` again, and nobody knows that it did not happen; fork before it"
+        "a fork at place {place} of thread `{thread}` would run effect `{node}` again, which may have happened already; \
+         fork before that effect"
     )]
     EffectUnderWay {
         /// The thread.
@@ -258,13 +281,13 @@ pub enum Error {
         node: String,
     },
     /// The operating system provided no random bytes, which a new thread or runner needs.
-    #[error("the operating system gives no randomness: {problem}")]
+    #[error("the operating system provided no random bytes: {problem}")]
     NoRandomness {
         /// The error of the operating system.
         problem: String,
     },
     /// The program lacks a setting that it needs before any thread can run.
-    #[error("this program is not set up: {problem}")]
+    #[error("this program is not configured: {problem}")]
     NotSetUp {
         /// A description of the missing setting, and how to provide it.
         problem: String,

@@ -64,16 +64,16 @@ impl Answer {
             Stop::End | Stop::Sequence => Ok(self),
             Stop::MaxTokens => Err(ModelError::CutOff {
                 text: self.text,
-                advice: "allow a longer one with `Request::max_tokens`, or ask for less",
+                advice: "raise `Request::max_tokens`, or request a shorter response",
             }),
             Stop::Window => Err(ModelError::CutOff {
                 text: self.text,
-                advice: "the conversation fills the model's window: send less of it, or take a model with a larger one",
+                advice: "the conversation fills the context window: send less of it, or use a model with a larger one",
             }),
             Stop::Filtered => Err(ModelError::Filtered),
             Stop::Intervened(assessment) => Err(ModelError::Intervened { assessment }),
             Stop::Malformed => Err(ModelError::Unavailable {
-                problem: "it wrote something that its service could not read; try again".into(),
+                problem: "the service could not parse the model's output; retry".into(),
                 source: None,
             }),
         }

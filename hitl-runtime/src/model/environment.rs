@@ -46,36 +46,45 @@ pub fn from_env() -> Result<Option<Arc<dyn Model>>, UnusableModel> {
 /// use hitl::model::UnusableModel;
 ///
 /// let error = UnusableModel::Unknown { named: "gpt".into() };
-/// assert!(error.to_string().starts_with("HITL_MODEL is `gpt`, and should be `bedrock:<model id>`"));
+/// assert!(error.to_string().starts_with("HITL_MODEL is `gpt`, which is not a supported model"));
 /// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UnusableModel {
     /// `HITL_MODEL` has neither of the two forms.
-    #[error("HITL_MODEL is `{named}`, and should be `bedrock:<model id>` or `openai:<url>#<model>`")]
+    #[error(
+        "HITL_MODEL is `{named}`, which is not a supported model; set it to `bedrock:<model id>` or \
+         `openai:<url>#<model>`"
+    )]
     Unknown {
         /// The value of the variable, without a password.
         named: String,
     },
     /// The program is built without support for this kind of model.
     #[error(
-        "HITL_MODEL names a model of `{feature}`, and this program is built without it: build it with the feature"
+        "HITL_MODEL requires the feature `{feature}`, which this program is built without; build it with that feature"
     )]
     NotBuilt {
         /// The feature of the crate `hitl` that adds it.
         feature: &'static str,
     },
     /// `HITL_GUARDRAIL` is not an id and a version.
-    #[error("HITL_GUARDRAIL is `{named}`, and should be `<id>:<version>`, as in `gr42:3` or `gr42:DRAFT`")]
+    #[error(
+        "HITL_GUARDRAIL is `{named}`, which is not a guardrail; set it to `<id>:<version>`, as in `gr42:3` or \
+         `gr42:DRAFT`"
+    )]
     Guardrail {
         /// The value of the variable.
         named: String,
     },
     /// `HITL_GUARDRAIL` is set without a Bedrock model.
-    #[error("HITL_GUARDRAIL is set, and HITL_MODEL names no model of Bedrock: it guards no other")]
+    #[error(
+        "HITL_GUARDRAIL is set, but HITL_MODEL names no Bedrock model; unset it, or set HITL_MODEL to \
+         `bedrock:<model id>`"
+    )]
     NothingToGuard,
     /// A variable is not Unicode.
-    #[error("{variable} is not Unicode")]
+    #[error("{variable} is not valid Unicode; set it to a value in UTF-8")]
     NotUnicode {
         /// The name of the variable.
         variable: &'static str,
@@ -155,21 +164,21 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_model_is_refused_with_the_way_to_write_one() {
+    fn an_unknown_model_is_rejected_with_the_supported_forms() {
         for wrong in ["gpt", "", "anthropic:claude", "bedrock"] {
             let error = named(wrong, None).unwrap_err();
-            assert!(error.contains("should be `bedrock:<model id>`"), "{wrong}: {error}");
+            assert!(error.contains("set it to `bedrock:<model id>`"), "{wrong}: {error}");
         }
     }
 
     #[test]
-    fn a_guardrail_before_no_model_of_bedrock_is_refused() {
+    fn a_guardrail_without_a_bedrock_model_is_rejected() {
         let error = named("openai:http://localhost#x", Some("gr42:3")).unwrap_err();
-        assert!(error.contains("it guards no other"), "{error}");
+        assert!(error.contains("names no Bedrock model"), "{error}");
     }
 
     #[test]
-    fn a_password_is_not_said_again() {
+    fn a_password_is_not_shown() {
         let error = named("openai:http://ada:secret@localhost/v1", None).unwrap_err();
         assert!(!error.contains("secret"), "{error}");
     }
@@ -199,10 +208,10 @@ mod tests {
 
     #[cfg(not(any(feature = "bedrock", feature = "openai")))]
     #[test]
-    fn what_is_not_built_in_says_which_feature_it_wants() {
+    fn a_model_that_is_not_built_in_names_its_feature() {
         for (name, feature) in [("bedrock:x", "`bedrock`"), ("openai:http://localhost#x", "`openai`")] {
             let error = named(name, None).unwrap_err();
-            assert!(error.contains(feature) && error.contains("built without it"), "{error}");
+            assert!(error.contains(feature) && error.contains("build it with that feature"), "{error}");
         }
     }
 }

@@ -14,7 +14,7 @@ type Cause = Box<dyn StdError + Send + Sync>;
 /// use hitl::model::ModelError;
 ///
 /// let error = ModelError::Throttled { wait: None, source: None };
-/// assert_eq!(error.to_string(), "the model takes no more requests for now: try again later, or ask for a higher quota");
+/// assert_eq!(error.to_string(), "the rate limit of the model is exceeded: retry later, or request a higher quota");
 /// assert_eq!((error.code(), error.is_transient()), ("throttled", true));
 ///
 /// let error = ModelError::Declined { reason: "the message names no order".into() };
@@ -25,7 +25,7 @@ type Cause = Box<dyn StdError + Send + Sync>;
 pub enum ModelError {
     /// Rate limit exceeded: too many requests, or too many tokens, in too short a time.
     #[error(
-        "the model takes no more requests for now: try again {}, or ask for a higher quota",
+        "the rate limit of the model is exceeded: retry {}, or request a higher quota",
         wait.map_or("later".to_owned(), |wait| format!("in {} s", wait.as_secs_f64().ceil()))
     )]
     Throttled {
@@ -37,7 +37,7 @@ pub enum ModelError {
     },
     /// No response in time. The model may have done the work, and it may have to be paid for.
     #[error(
-        "the model gave no answer{}: try again, ask for less, or give it longer with `timeout`",
+        "the model did not respond{}: retry, request a shorter response, or raise the `timeout`",
         after.map_or(" in time".to_owned(), |after| format!(" within {} s", after.as_secs_f64()))
     )]
     TimedOut {
@@ -48,17 +48,17 @@ pub enum ModelError {
         source: Option<Cause>,
     },
     /// The model's own content filter withheld the response.
-    #[error("the model's own content filter kept the answer back: put the request in other words")]
+    #[error("the model's content filter withheld the response: rephrase the request")]
     Filtered,
     /// A guardrail stopped the request or the response. [`OrGuarded`](super::OrGuarded) turns this error into a value
     /// on which a graph can route.
-    #[error("{assessment}: put it in other words, or route on it with `.guarded()`")]
+    #[error("{assessment}: rephrase the text, or route on this result with `.guarded()`")]
     Intervened {
         /// The findings of the guardrail.
         assessment: Assessment,
     },
     /// The response is incomplete.
-    #[error("the answer was cut off after {} characters: {advice}", text.chars().count())]
+    #[error("the response was cut off after {} characters: {advice}", text.chars().count())]
     CutOff {
         /// The text up to that point.
         text: String,
@@ -66,7 +66,9 @@ pub enum ModelError {
         advice: &'static str,
     },
     /// The service does not have the model, or not in this region or for this account.
-    #[error("there is no model `{model}` here: check its id, the region, and that the account may use it")]
+    #[error(
+        "the service does not offer the model `{model}`: check its id, the region, and the permissions of the account"
+    )]
     UnknownModel {
         /// The model that was requested.
         model: String,
@@ -75,7 +77,7 @@ pub enum ModelError {
         source: Option<Cause>,
     },
     /// No credentials were found.
-    #[error("there are no credentials for the model: {advice}")]
+    #[error("no credentials for the model were found: {advice}")]
     NoCredentials {
         /// The advice in the message.
         advice: &'static str,
@@ -84,7 +86,7 @@ pub enum ModelError {
         source: Option<Cause>,
     },
     /// The credentials have expired or are invalid.
-    #[error("the credentials for the model are expired or wrong: {advice}")]
+    #[error("the credentials for the model have expired or are invalid: {advice}")]
     BadCredentials {
         /// The advice in the message.
         advice: &'static str,
@@ -93,7 +95,7 @@ pub enum ModelError {
         source: Option<Cause>,
     },
     /// The credentials are valid but lack a permission or a quota.
-    #[error("the model may not be used: {problem}")]
+    #[error("access to the model is denied: {problem}")]
     Denied {
         /// The permission that is missing, and the advice.
         problem: String,
@@ -102,13 +104,13 @@ pub enum ModelError {
         source: Option<Cause>,
     },
     /// The configuration is incomplete or invalid, so no request was sent.
-    #[error("the model is not set up: {problem}")]
+    #[error("the model is not configured: {problem}")]
     Unconfigured {
         /// The setting that is missing or invalid, and the advice.
         problem: String,
     },
     /// The service rejects the request as invalid. A retry of the same request fails again.
-    #[error("the model's service does not take this request: {problem}")]
+    #[error("the model's service rejected this request: {problem}")]
     Refused {
         /// The defect of the request.
         problem: String,
@@ -117,7 +119,7 @@ pub enum ModelError {
         source: Option<Cause>,
     },
     /// No response because of the network or a fault of the service.
-    #[error("the model gave no answer: {problem}")]
+    #[error("the model call has no usable response: {problem}")]
     Unavailable {
         /// The event, and the advice.
         problem: String,
@@ -133,8 +135,9 @@ pub enum ModelError {
     },
     /// No attempt matched the response schema.
     #[error(
-        "no answer fits `{form}` after {} attempts; the last: {}",
+        "no response matched `{form}` in {} attempt{}; the last one: {}",
         attempts.len(),
+        if attempts.len() == 1 { "" } else { "s" },
         attempts.last().map_or("none", |attempt| attempt.problem.as_str())
     )]
     Misfit {
@@ -144,7 +147,7 @@ pub enum ModelError {
         attempts: Vec<Attempt>,
     },
     /// A mock has no response for the request: a [`Script`](super::Script) or a [`Replay`](super::Replay).
-    #[error("nothing in the script answers this: {problem}")]
+    #[error("the mock has no response for this request: {problem}")]
     Unscripted {
         /// The request, and the advice.
         problem: String,
@@ -188,7 +191,7 @@ impl ModelError {
 ///
 /// let attempt = Attempt { answer: r#"{"dollars": 900}"#.into(), problem: "dollars: greater than 500".into() };
 /// let error = ModelError::Misfit { form: "Refund".into(), attempts: vec![attempt] };
-/// assert_eq!(error.to_string(), "no answer fits `Refund` after 1 attempts; the last: dollars: greater than 500");
+/// assert_eq!(error.to_string(), "no response matched `Refund` in 1 attempt; the last one: dollars: greater than 500");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Attempt {

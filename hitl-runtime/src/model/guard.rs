@@ -59,7 +59,7 @@ use super::ModelError;
 /// let mailroom = Mailroom::new(Script::new([stopped]), MemoryStore::new());
 /// let turn = mailroom.start("letter-1", LetterInput { text: "How do I cheat?".into() }).await?;
 /// let MailroomTurn::Done(outcome) = turn else { panic!("{turn}") };
-/// assert_eq!(outcome, "for a person: the guardrail `gr42` stopped it");
+/// assert_eq!(outcome, "for a person: the guardrail `gr42` blocked the text");
 /// # Ok(())
 /// # }
 /// ```
@@ -106,7 +106,7 @@ impl<T> OrGuarded<T> for Result<T, ModelError> {
 ///
 /// let mut assessment = Assessment::default();
 /// assessment.findings.push(Finding::blocked(Stage::Input, Policy::Topic, "Investment advice"));
-/// assert_eq!(assessment.to_string(), "the guardrail stopped it: topic `Investment advice` in the request");
+/// assert_eq!(assessment.to_string(), "the guardrail blocked the text: topic `Investment advice` in the request");
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
@@ -134,8 +134,8 @@ impl Assessment {
 impl fmt::Display for Assessment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.guardrail {
-            Some(id) => write!(f, "the guardrail `{id}` stopped it")?,
-            None => f.write_str("the guardrail stopped it")?,
+            Some(id) => write!(f, "the guardrail `{id}` blocked the text")?,
+            None => f.write_str("the guardrail blocked the text")?,
         }
         let blocked = self.findings.iter().filter(|finding| finding.action == Action::Blocked);
         for (at, finding) in blocked.enumerate() {
@@ -151,7 +151,7 @@ impl fmt::Display for Assessment {
 /// use hitl::model::{Action, Finding, Policy, Stage};
 ///
 /// let finding = Finding { action: Action::Masked, ..Finding::blocked(Stage::Answer, Policy::Personal, "EMAIL") };
-/// assert_eq!(finding.to_string(), "personal information `EMAIL` in the answer");
+/// assert_eq!(finding.to_string(), "personal information `EMAIL` in the response");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
@@ -177,14 +177,14 @@ impl fmt::Display for Finding {
         let policy = match self.policy {
             Policy::Topic => "topic",
             Policy::Content => "content",
-            Policy::Word => "word of the list",
+            Policy::Word => "listed word",
             Policy::Personal => "personal information",
             Policy::Grounding => "grounding",
             Policy::Reasoning => "reasoning",
         };
         let stage = match self.stage {
             Stage::Input => "request",
-            Stage::Answer => "answer",
+            Stage::Answer => "response",
         };
         write!(f, "{policy} `{}` in the {stage}", self.name)
     }

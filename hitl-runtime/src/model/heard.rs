@@ -18,7 +18,7 @@ pub(super) async fn aloud<M: Model + ?Sized>(model: &M, request: &Request) -> Re
             }
         }
         Err(ModelError::Unavailable {
-            problem: "its stream ended before the answer did; try again".into(),
+            problem: "the stream ended before the response was complete; retry".into(),
             source: None,
         })
     };

@@ -81,7 +81,10 @@ impl<M: Model> Recorder<M> {
         });
         let written = written.await.unwrap_or_else(|error| Err(io::Error::other(error)));
         written.map(|()| answer).map_err(|error| ModelError::Unavailable {
-            problem: format!("the exchange could not be written to {}", self.file.display()),
+            problem: format!(
+                "the exchange could not be written to {}; check the path and its permissions",
+                self.file.display()
+            ),
             source: Some(error.into()),
         })
     }
@@ -144,7 +147,7 @@ impl Replay {
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         let at = left.iter().position(|exchange| exchange.request == *request);
         at.map(|at| left.remove(at).answer).ok_or_else(|| ModelError::Unscripted {
-            problem: format!("{} does not hold it, or not as often; record it anew", self.file.display()),
+            problem: format!("{} does not contain it, or not as often; record it again", self.file.display()),
         })
     }
 }
@@ -161,7 +164,7 @@ mod tests {
     use crate::model::{Line, ModelExt, Script, Stop};
 
     #[tokio::test]
-    async fn a_recorded_exchange_is_said_again_as_often_as_it_was_heard() {
+    async fn exchanges_are_replayed_as_often_as_recorded() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("tape.json");
         let cut = Answer::from("three".to_owned()).stopped(Stop::MaxTokens);
@@ -178,14 +181,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_that_cannot_be_written_is_no_answer() {
+    async fn a_file_that_cannot_be_written_is_an_error() {
         let dir = tempfile::tempdir().unwrap();
         let recorder = Recorder::new(Script::new(["one"]), dir.path().join("nowhere/tape.json"));
         assert_eq!(recorder.text("?").await.unwrap_err().code(), "unavailable");
     }
 
     #[test]
-    fn another_kind_of_file_is_refused() {
+    fn another_kind_of_file_is_rejected() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("notes.json");
         std::fs::write(&file, "[1, 2]").unwrap();

@@ -170,7 +170,7 @@ mod tests {
 
     #[cfg(feature = "bedrock")]
     #[test]
-    fn what_a_grammar_cannot_count_is_told_in_words() {
+    fn counting_keywords_move_to_the_description() {
         let schema = json!({
             "type": "object",
             "properties": {

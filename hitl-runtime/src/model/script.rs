@@ -100,11 +100,11 @@ impl Script {
 fn unscripted(request: &Request, left: usize) -> ModelError {
     let last = request.messages.last().map_or("", |message| message.text.as_str());
     let why = if left == 0 {
-        "every line is said".to_owned()
+        "all lines of the script are used".to_owned()
     } else {
-        format!("{left} lines wait for another cue")
+        format!("none of the lines left ({left}) matches it")
     };
-    ModelError::Unscripted { problem: format!("{why}, and it was asked {last:?}; add a line to the script") }
+    ModelError::Unscripted { problem: format!("{why}; add a line for {last:?} to the script") }
 }
 
 impl Model for Script {
@@ -184,14 +184,14 @@ mod tests {
     use crate::model::{ModelExt, Role};
 
     #[tokio::test]
-    async fn what_is_in_no_script_is_an_error_that_quotes_the_question() {
+    async fn an_unscripted_request_is_quoted_in_the_error() {
         let script = Script::new(["Refund it."]).when(|request| request.form.is_some(), "{}");
         script.text("one").await.unwrap();
         let error = script.text(Request::from("one").message(Role::User, "two")).await.unwrap_err();
         assert_eq!(
             error.to_string(),
-            "nothing in the script answers this: 1 lines wait for another cue, and it was asked \"two\"; \
-             add a line to the script"
+            "the mock has no response for this request: none of the lines left (1) matches it; \
+             add a line for \"two\" to the script"
         );
     }
 

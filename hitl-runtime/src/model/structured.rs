@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_gives_up_with_every_attempt() {
+    async fn the_error_has_every_failed_attempt() {
         let script = Script::new(["a", "b", "c", "d"]);
         let error = script.structured::<Amount>("How much?").await.unwrap_err();
         let ModelError::Misfit { attempts, .. } = error else { panic!("{error}") };
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn half_an_answer_is_no_mistake_to_be_told_of() {
+    async fn a_cut_off_response_is_not_a_failed_attempt() {
         let cut = Answer::from(r#"{"dollars":9"#.to_owned()).stopped(Stop::MaxTokens);
         let script = Script::new([cut]);
         let error = script.structured::<Amount>("How much?").await.unwrap_err();
@@ -108,22 +108,22 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_malformed_is_a_mistake_to_be_told_of_and_no_text() {
+    async fn a_malformed_response_is_a_failed_attempt_and_no_text() {
         let malformed = || Answer::from(r#"{"dollars":"#.to_owned()).stopped(Stop::Malformed);
         let script = Script::new([malformed()]).then(r#"{"dollars":90}"#).then(malformed());
         assert_eq!(script.structured::<Amount>("How much?").await.unwrap().dollars, 90);
         let error = script.text("How much?").await.unwrap_err();
-        assert!(error.is_transient() && error.to_string().contains("could not read"), "{error}");
+        assert!(error.is_transient() && error.to_string().contains("could not parse"), "{error}");
     }
 
     #[tokio::test]
-    async fn a_fence_around_the_json_is_no_misfit() {
+    async fn a_code_fence_around_the_json_is_removed() {
         let script = Script::new(["```json\n{\"dollars\": 90}\n```\n"]);
         assert_eq!(script.structured::<Amount>("How much?").await.unwrap().dollars, 90);
     }
 
     #[tokio::test]
-    async fn what_serde_would_let_pass_is_a_mistake_to_be_told_of() {
+    async fn json_that_serde_would_accept_is_a_failed_attempt() {
         #[derive(Debug, Deserialize, JsonSchema, Validate)]
         struct Line {
             #[garde(skip)]
@@ -154,7 +154,7 @@ mod tests {
     /// Holds the documentation of `structured` to what schemars reads from garde. If schemars reads a further
     /// attribute, add it there.
     #[tokio::test]
-    async fn the_schema_holds_what_garde_says() {
+    async fn the_schema_contains_the_rules_of_garde() {
         #[derive(Debug, Deserialize, JsonSchema, Validate)]
         #[allow(dead_code)]
         struct Draft {

@@ -63,21 +63,21 @@ impl Append {
     pub fn check(&self) -> Result<(), StoreError> {
         let keepable = |number: u64| i64::try_from(number).is_ok();
         let problem = if self.records.is_empty() {
-            "it has no entry"
+            "it has no entries"
         } else if self.records.windows(2).any(|pair| pair[0].place.checked_add(1) != Some(pair[1].place)) {
-            "its places do not follow one another"
+            "its places are not consecutive"
         } else if self.reviews.iter().any(|review| review.thread != self.thread) {
-            "one of its reviews is of another thread"
+            "one of its reviews belongs to another thread"
         } else if !self.records.iter().all(|record| keepable(record.place)) {
-            "one of its places is beyond i64::MAX"
+            "one of its places exceeds i64::MAX"
         } else if !self.reviews.iter().all(|review| {
             keepable(review.place) && keepable(review.opened_ms) && review.deadline_ms.is_none_or(keepable)
         }) {
-            "a place or a time of one of its reviews is beyond i64::MAX"
+            "a place or a time of one of its reviews exceeds i64::MAX"
         } else if self.after.is_none() != (self.records[0].place == 0) {
-            "it follows an entry just where its first place is not 0"
+            "`after` must be set exactly when the first record's place is greater than 0"
         } else if !self.due_ms.is_none_or(keepable) {
-            "the time that it is due is beyond i64::MAX"
+            "its due time exceeds i64::MAX"
         } else {
             return Ok(());
         };

@@ -51,42 +51,40 @@ async fn named(at: Option<&str>, keys: Option<&str>) -> Result<Option<Arc<dyn St
 /// use hitl::store::UnusableStore;
 ///
 /// let error = UnusableStore::Unknown { named: "tickets.db".into() };
-/// assert!(error.to_string().starts_with("HITL_STORE is `tickets.db`, and should be `sqlite:<file>`"));
+/// assert!(error.to_string().starts_with("HITL_STORE is `tickets.db`, which is not a supported store"));
 /// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UnusableStore {
     /// `HITL_STORE` has none of the supported forms.
     #[error(
-        "HITL_STORE is `{named}`, and should be `sqlite:<file>`, `dynamodb:<table>`, perhaps with `?keep_ended=90d` \
-         after it, or `memory`"
+        "HITL_STORE is `{named}`, which is not a supported store; set it to `sqlite:<file>`, `dynamodb:<table>`, \
+         `dynamodb:<table>?keep_ended=90d` or `memory`"
     )]
     Unknown {
         /// The value of the variable.
         named: String,
     },
     /// A variable is set, but its value is not Unicode.
-    #[error("{variable} is set to something that is not Unicode: set it again, in UTF-8")]
+    #[error("{variable} is not valid Unicode; set it to a value in UTF-8")]
     NotUnicode {
         /// The name of the variable.
         variable: &'static str,
     },
     /// `HITL_KMS_KEY` contains an empty name: its list of keys starts or ends with a comma, or has two in a row.
-    #[error(
-        "HITL_KMS_KEY has a comma with no key before it, or none after it: name the key, or take the comma out"
-    )]
+    #[error("HITL_KMS_KEY contains an empty key name; add the missing key, or remove the extra comma")]
     NamelessKey,
     /// `HITL_KMS_KEY` is set, but this program is built without the feature `kms`.
     #[error(
-        "HITL_KMS_KEY is set, and this program is built without sealing: build it with the feature `kms`"
+        "HITL_KMS_KEY is set, but this program is built without encryption; build it with the feature `kms`"
     )]
     NotSealed,
     /// `HITL_KMS_KEY` is set, but `HITL_STORE` names no store to encrypt.
-    #[error("HITL_KMS_KEY is set, and HITL_STORE is not: say which store it is to seal")]
+    #[error("HITL_KMS_KEY is set, but HITL_STORE is not; set HITL_STORE to the store to encrypt")]
     NothingToSeal,
     /// `HITL_STORE` names a store whose feature is not enabled in this build.
     #[error(
-        "HITL_STORE names a store of `{feature}`, and this program is built without it: build it with the feature"
+        "HITL_STORE requires the feature `{feature}`, which this program is built without; build it with that feature"
     )]
     NotBuilt {
         /// The feature of the crate `hitl` that is missing.
@@ -182,12 +180,12 @@ mod tests {
         let unknown = ["", "memory:", "tickets.db", "sqlite:", "dynamodb:", "redis:x"].map(str::to_owned);
         for wrong in unknown.iter().chain(&wrongly_kept) {
             let error = store(wrong).await.err().unwrap().to_string();
-            assert!(error.contains("should be `sqlite:<file>`"), "{wrong}: {error}");
+            assert!(error.contains("set it to `sqlite:<file>`"), "{wrong}: {error}");
         }
     }
 
     #[tokio::test]
-    async fn a_key_that_is_named_is_used_or_the_program_says_that_it_cannot() {
+    async fn a_named_key_is_used_or_an_error() {
         let answer = named(Some("memory"), Some("alias/new, alias/old")).await;
         if cfg!(feature = "kms") {
             assert!(answer.unwrap().is_some());
@@ -202,7 +200,7 @@ mod tests {
 
     #[cfg(feature = "kms")]
     #[tokio::test]
-    async fn a_key_without_a_name_is_none() {
+    async fn an_empty_key_name_is_rejected() {
         for keys in ["alias/new,", ",alias/old", "alias/new, ,alias/old", ","] {
             let error = named(Some("memory"), Some(keys)).await.err().unwrap();
             assert!(matches!(error, UnusableStore::NamelessKey), "{keys}: {error}");
@@ -210,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_may_forget_what_has_ended() {
+    fn a_table_may_have_a_retention_time() {
         assert_eq!(kept("threads"), Some(("threads", None)));
         let quarter = Duration::from_secs(90 * 24 * 60 * 60);
         assert_eq!(kept("threads?keep_ended=90d"), Some(("threads", Some(quarter))));

@@ -12,14 +12,17 @@ use crate::{ThreadId, journal::Place};
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
 /// let error = MemoryStore::new().reviews(Some("page 2"), 10).await.unwrap_err();
-/// assert_eq!(error.to_string(), "`page 2` is no page of this list; start from the first page");
+/// assert_eq!(error.to_string(), "`page 2` is not a page token of this list; start from the first page");
 /// # }
 /// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
     /// A conflict: since the caller read the journal, another writer appended to the thread, or the thread was deleted.
-    #[error("place {place} of thread `{thread}` is taken")]
+    #[error(
+        "place {place} of thread `{thread}` is already occupied, or the thread was deleted; reload the thread and \
+         append again"
+    )]
     Taken {
         /// The thread.
         thread: ThreadId,
@@ -36,7 +39,8 @@ pub enum StoreError {
     },
     /// A file, table or entry that a newer version of hitl wrote.
     #[error(
-        "{location} has schema version {found}, and this program reads up to {known}; run a newer program"
+        "{location} has schema version {found}, but this program supports versions up to {known}; use a newer version \
+         of hitl"
     )]
     FromTheFuture {
         /// The file, table or entry.
@@ -58,7 +62,7 @@ pub enum StoreError {
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
     /// An append that is invalid or exceeds a limit of the store. The caller is at fault: a retry cannot succeed.
-    #[error("nothing was appended to thread `{thread}`: {problem}")]
+    #[error("the append to thread `{thread}` was rejected: {problem}")]
     BadAppend {
         /// The thread.
         thread: ThreadId,
@@ -66,7 +70,7 @@ pub enum StoreError {
         problem: &'static str,
     },
     /// A page token that this list did not return.
-    #[error("`{0}` is no page of this list; start from the first page")]
+    #[error("`{0}` is not a page token of this list; start from the first page")]
     BadPage(String),
     /// No data key is available to encrypt or decrypt entries. Nothing was written.
     #[cfg(feature = "kms")]
@@ -74,7 +78,7 @@ pub enum StoreError {
     Key(sealed::KeyError),
     /// An entry that is rejected on reading, because it is not what this program encrypted for this place.
     #[cfg(feature = "kms")]
-    #[error("entry {place} of thread `{thread}` is not read: {problem}")]
+    #[error("entry {place} of thread `{thread}` was rejected: {problem}")]
     Sealed {
         /// The thread.
         thread: ThreadId,

@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_packed_comes_out_again_and_takes_no_more_room_than_a_byte() {
+    fn packed_bytes_round_trip_with_at_most_one_byte_more() {
         let noise: Vec<u8> = (0..5_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
         let x = |size| vec![b'x'; size];
         for bytes in [vec![], b"{}".to_vec(), x(255), x(256), x(LARGEST), x(LARGEST + 1), noise] {
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_packed_is_refused() {
+    fn bytes_that_were_not_packed_are_rejected() {
         let packed = pack(&[b'x'; 2_000], 256);
         let claims_too_much = [&[ZSTD], &u32::MAX.to_be_bytes()[..], &packed[5..]].concat();
         let claims_too_little = [&[ZSTD], &1_999_u32.to_be_bytes()[..], &packed[5..]].concat();

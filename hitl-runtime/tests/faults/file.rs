@@ -109,7 +109,7 @@ async fn a_file_that_is_cut_off_while_it_is_open() {
 #[track_caller]
 fn says_gone(error: &str) {
     assert!(error.contains("threads.db: it was deleted, moved or replaced"), "{error}");
-    assert!(error.contains("put the file back, or a backup of it"), "{error}");
+    assert!(error.contains("restore the file or a backup of it"), "{error}");
 }
 
 /// SQLite would continue to write to the deleted file, and the entries would be lost with it.
@@ -167,7 +167,7 @@ async fn a_wal_that_was_deleted_takes_nothing_along() {
         fs::remove_file(files.path(end)).unwrap();
         let error = said(desk.approve().await);
         assert!(error.contains(&format!("threads.db{end}` was deleted or replaced")), "{error}");
-        assert!(error.contains("this one last and not by force"), "{error}");
+        assert!(error.contains("this one last and gracefully"), "{error}");
         assert_eq!(desk.refunds(), 0);
         drop(desk);
         let desk = Desk::open(files.dir()).await.unwrap();

@@ -28,7 +28,7 @@ pub fn hold(dir: &Path) {
 #[track_caller]
 fn says_what_to_do(error: &str) {
     assert!(error.contains("threads.db: could not"), "{error}");
-    assert!(error.contains("another program has held it locked for 10s; end that program's open"), "{error}");
+    assert!(error.contains("another program held a lock on it for 10s; end that program's open"), "{error}");
 }
 
 /// Runs both cases at once, because each of them waits ten seconds.

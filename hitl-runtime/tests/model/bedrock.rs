@@ -144,7 +144,7 @@ async fn where_both_are_refused_the_request_is_at_fault() {
     let refused = || Reply::error(400, "ValidationException", "maxTokens is too large");
     let server = Server::start([refused(), refused()]).await;
     let error = model(&server).structured::<Refund>("Draft the refund.").await.unwrap_err();
-    assert_eq!(error.to_string(), "the model's service does not take this request: maxTokens is too large");
+    assert_eq!(error.to_string(), "the model's service rejected this request: maxTokens is too large");
 }
 
 #[tokio::test]
@@ -227,9 +227,9 @@ async fn an_assessment_names_what_was_found_and_never_quotes_it() {
     let ModelError::Intervened { assessment } = answer.whole().unwrap_err() else { panic!("it is stopped") };
     assert_eq!(
         assessment.to_string(),
-        "the guardrail `gr-42` stopped it: topic `Investing` in the request, content `PROMPT_ATTACK` in the request, \
-         word of the list `CUSTOM` in the request, personal information `order` in the answer, \
-         grounding `GROUNDING` in the answer"
+        "the guardrail `gr-42` blocked the text: topic `Investing` in the request, content `PROMPT_ATTACK` in the request, \
+         listed word `CUSTOM` in the request, personal information `order` in the response, \
+         grounding `GROUNDING` in the response"
     );
     assert_eq!((assessment.message.as_str(), assessment.findings.len()), ("We cannot help.", 7));
     assert!(!serde_json::to_string(&assessment).unwrap().contains("sesame"));

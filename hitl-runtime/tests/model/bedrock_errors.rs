@@ -78,7 +78,7 @@ async fn nobody_listens() {
     let model = Bedrock::with_client(client("http://127.0.0.1:1"), "vendor.model-v1:0");
     let error = model.answer(&"What now?".into()).await.unwrap_err();
     assert!(
-        matches!(&error, ModelError::Unavailable { problem, .. } if problem.contains("was not reached")),
+        matches!(&error, ModelError::Unavailable { problem, .. } if problem.contains("could not be reached")),
         "{error}"
     );
 }

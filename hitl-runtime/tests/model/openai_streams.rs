@@ -115,7 +115,7 @@ async fn a_stream_without_an_end_is_given_one() {
     let (said, answer) = heard(&model(&server)).await;
     assert!(said.len() > 500, "{}", said.len());
     let Err(error) = answer else { panic!("it has said too much") };
-    assert!(error.to_string().contains("its answer has no end"), "{error}");
+    assert!(error.to_string().contains("the response exceeds 32 MiB"), "{error}");
 }
 
 #[tokio::test]

@@ -55,7 +55,7 @@ async fn what_kms_refuses_says_what_to_do() {
     let text = said(400, "AccessDeniedException", 1).await.to_string();
     assert!(text.contains("`kms:GenerateDataKey`") && text.contains("user/ada"), "{text}");
     let text = said(400, "KMSInvalidStateException", 1).await.to_string();
-    assert!(text.contains("cancel that now"), "{text}");
+    assert!(text.contains("cancel the deletion now"), "{text}");
     let text = said(400, "ExpiredTokenException", 1).await.to_string();
     assert!(text.contains("sign in again"), "{text}");
     assert!(matches!(said(400, "InvalidKeyUsageException", 1).await, KeyError::Unfit { .. }));
@@ -88,7 +88,7 @@ async fn kms_is_told_the_context_and_asked_for_256_bits() {
     let keys = Keyring::new(KmsKeys::with_client(client(&server.url), "alias/hitl")).context("stage", "test");
     // A data key of three bytes is rejected.
     let error = writing(keys).await.unwrap_err();
-    assert!(error.to_string().contains("has 3 bytes, not 32"), "{error}");
+    assert!(error.to_string().contains("has 3 bytes instead of 32"), "{error}");
     let asked = &server.asked()[0].body;
     let context = json!({ "hitl": "journal", "stage": "test" });
     assert_eq!(asked, &json!({ "KeyId": "alias/hitl", "KeySpec": "AES_256", "EncryptionContext": context }));

@@ -39,7 +39,7 @@ impl From<Client> for Connection {
 async fn connect() -> Result<Client, ModelError> {
     let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
     if config.region().is_none() {
-        let problem = "no AWS region is set; set AWS_REGION to one where the model is offered".into();
+        let problem = "no AWS region is set; set AWS_REGION to a region that offers the model".into();
         return Err(ModelError::Unconfigured { problem });
     }
     Ok(Client::new(&config))

@@ -11,10 +11,10 @@ use aws_sdk_bedrockruntime::{
 use super::Bedrock;
 use crate::model::ModelError;
 
-const SIGN_IN: &str = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run it where a role is attached; \
-                       of SSO, `aws configure export-credentials` gives them";
+const SIGN_IN: &str = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run the program with a role \
+                       attached; with SSO, use the output of `aws configure export-credentials`";
 const SIGN_IN_AGAIN: &str =
-    "sign in again, or wait until the role's are renewed; see that the clock is right";
+    "sign in again, or wait until those of the role are renewed; check the system clock";
 
 /// Converts an error of a call. `about` is the id of the model or of the guardrail.
 pub(super) fn typed<E, R>(error: SdkError<E, R>, about: &str, timeout: Duration) -> ModelError
@@ -60,7 +60,10 @@ struct Said {
 
 impl Said {
     fn of(error: &impl ProvideErrorMetadata, code: &str) -> Self {
-        Self { code: code.to_owned(), message: error.message().unwrap_or("it does not say why").to_owned() }
+        Self {
+            code: code.to_owned(),
+            message: error.message().unwrap_or("the service gave no message").to_owned(),
+        }
     }
 
     fn typed(self, about: &str, cause: Box<dyn StdError + Send + Sync>) -> ModelError {
@@ -72,7 +75,7 @@ impl Said {
             }
             "ModelTimeoutException" => ModelError::TimedOut { after: None, source },
             "ModelNotReadyException" => ModelError::Unavailable {
-                problem: format!("{message}; the model is being made ready, try again in a minute"),
+                problem: format!("{message}; the model is being prepared, retry in a minute"),
                 source,
             },
             "ExpiredTokenException"
@@ -85,8 +88,8 @@ impl Said {
             "MissingAuthenticationTokenException" => ModelError::NoCredentials { advice: SIGN_IN, source },
             "AccessDeniedException" => ModelError::Denied {
                 problem: format!(
-                    "{message}; the role needs `bedrock:InvokeModel` and, for streams, \
-                     `bedrock:InvokeModelWithResponseStream`, with a guardrail `bedrock:ApplyGuardrail`"
+                    "{message}; the role needs `bedrock:InvokeModel`, for streams \
+                     `bedrock:InvokeModelWithResponseStream`, and with a guardrail `bedrock:ApplyGuardrail`"
                 ),
                 source,
             },
@@ -98,7 +101,7 @@ impl Said {
                 ModelError::UnknownModel { model: about.to_owned(), source }
             }
             "ValidationException" => ModelError::Refused { problem: message, source },
-            _ => ModelError::Unavailable { problem: format!("{message}; try again"), source },
+            _ => ModelError::Unavailable { problem: format!("{message}; retry"), source },
         }
     }
 }
@@ -124,7 +127,7 @@ fn unsent(cause: Box<dyn StdError + Send + Sync>) -> ModelError {
         }
     }
     ModelError::Unavailable {
-        problem: "Bedrock was not reached, or its answer cannot be read; check the network, the region and the endpoint"
+        problem: "Bedrock could not be reached, or sent an invalid response; check the network, the region and the endpoint"
             .into(),
         source: Some(cause),
     }

@@ -107,7 +107,7 @@ impl<'a> Speech<'a> {
         let Some(stop) = &self.stop else {
             let said = self.answer.text.chars().count();
             return Err(ModelError::Unavailable {
-                problem: format!("its stream broke off after {said} characters; try again"),
+                problem: format!("the stream broke off after {said} characters; retry"),
                 source: None,
             });
         };

@@ -29,7 +29,7 @@ impl Connection {
             return Ok(client);
         }
         let client = Client::builder().redirect(Policy::none()).build();
-        let client = client.map_err(|error| error::unsent(error, "the HTTP client"))?;
+        let client = client.map_err(error::no_client)?;
         Ok(self.client.get_or_init(|| client))
     }
 
@@ -45,7 +45,7 @@ impl Connection {
         while let Some(part) = self.wait(response.chunk()).await?.map_err(error::broken)? {
             body.extend_from_slice(&part);
             if body.len() > LONGEST {
-                return Err(error::endless());
+                return Err(error::too_large());
             }
         }
         Ok(body)

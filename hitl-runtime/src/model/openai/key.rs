@@ -14,7 +14,7 @@ impl Key {
 
     pub fn header(&self) -> Result<HeaderValue, ModelError> {
         let mut value = HeaderValue::from_str(&format!("Bearer {}", self.0)).map_err(|_| ModelError::BadCredentials {
-            advice: "the key has characters that no key has; see whether all of it, and nothing else, was copied",
+            advice: "the API key contains characters that no header may have; check that exactly the key was copied",
             source: None,
         })?;
         value.set_sensitive(true);

@@ -72,7 +72,7 @@ impl<'a> Speech<'a> {
         self.read.extend_from_slice(&part);
         let refused = self.refusal.as_ref().map_or(0, String::len);
         let kept = self.read.len() + self.answer.text.len() + refused;
-        if kept > LONGEST { Err(error::endless()) } else { Ok(Line::Silence) }
+        if kept > LONGEST { Err(error::too_large()) } else { Ok(Line::Silence) }
     }
 
     /// Handles what is left at the end of the body. The last line may lack a line ending; it is used if it is whole
@@ -113,7 +113,7 @@ impl<'a> Speech<'a> {
         if self.reason.is_none() {
             let said = self.answer.text.chars().count();
             return Err(ModelError::Unavailable {
-                problem: format!("its stream broke off after {said} characters; try again"),
+                problem: format!("the stream broke off after {said} characters; retry"),
                 source: None,
             });
         }

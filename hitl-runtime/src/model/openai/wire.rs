@@ -74,8 +74,7 @@ impl Usage {
 
 pub(super) fn answer(completion: Completion, sheet: Option<&Sheet>) -> Result<Answer, ModelError> {
     let Some(choice) = completion.choices.into_iter().next() else {
-        let problem =
-            "its answer has no choice in it; see whether this is an endpoint of chat completions".into();
+        let problem = "the response has no choices; check that the endpoint offers chat completions".into();
         return Err(ModelError::Unavailable { problem, source: None });
     };
     let mut answer = Answer::default();
@@ -95,7 +94,7 @@ pub(super) fn end(
     sheet: Option<&Sheet>,
 ) -> Result<Answer, ModelError> {
     if let Some(reason) = refusal.filter(|reason| !reason.is_empty()) {
-        return Err(ModelError::Declined { reason: format!("the model declines: {reason}") });
+        return Err(ModelError::Declined { reason: format!("the model declined the request: {reason}") });
     }
     answer.stop = match reason {
         Some("length") => Stop::MaxTokens,

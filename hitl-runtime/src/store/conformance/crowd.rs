@@ -25,14 +25,14 @@ pub async fn race<S: Store>(open: impl AsyncFn() -> S) {
     for (racer, task) in racers.into_iter().enumerate() {
         for place in task.await.unwrap_or_else(|error| panic!("racer {racer}: {error}")) {
             let before = winners.insert(place, racer);
-            assert!(before.is_none(), "place {place} was won by racer {racer} and by {before:?}");
+            assert!(before.is_none(), "place {place} was filled by racer {racer} and by racer {before:?}");
         }
     }
-    same("the places that were won", &winners.keys().copied().collect::<Vec<_>>(), &(0..PLACES).collect());
+    same("the places that were filled", &winners.keys().copied().collect::<Vec<_>>(), &(0..PLACES).collect());
     for record in whole(&*stores[0], &thread).await {
         let winner = format!("racer {}", winners[&record.place]);
         same(
-            "whose entry it is",
+            "the entry of the racer that filled the place",
             &record,
             &Record { snapshot: record.snapshot, ..entry(record.place, &winner) },
         );
@@ -67,16 +67,28 @@ pub async fn readers_and_writers<S: Store>(open: impl AsyncFn() -> S) {
             let places: Vec<_> = tail.records.iter().map(|record| record.place).collect();
             assert!(
                 places.len() == 2 && places[0] % 3 == 1,
-                "a tail of another shape than was written: {places:?}"
+                "the tail must start with a snapshot and end with its append; its places are {places:?}"
             );
-            assert!(places[1] + 1 >= head, "a head that went back from {head}: {places:?}");
+            assert!(
+                places[1] + 1 >= head,
+                "the head went back from {head}: the places of the tail are {places:?}"
+            );
             head = places[1] + 1;
         }
         let open = reviews_of(&*store, &[&thread], 10).await.len();
-        assert!(open > 0 || head == 0, "no review is open, and each append opens one when it closes one");
+        assert!(
+            open > 0 || head == 0,
+            "no review is open, although each append closes one review and opens another"
+        );
         let length = ok("entries", store.entries(&thread, 0, usize::MAX).await).len();
-        assert!(length.is_multiple_of(3), "{length} entries, and three were written at a time");
-        assert!(!finished || head == APPENDS * 3, "the writer has ended, and the head is {head}");
+        assert!(
+            length.is_multiple_of(3),
+            "the journal has {length} entries, but each append writes three: an append was written partially"
+        );
+        assert!(
+            !finished || head == APPENDS * 3,
+            "the writer has finished {APPENDS} appends, but the head is {head}"
+        );
         tokio::task::yield_now().await;
     }
     writer.await.unwrap_or_else(|error| panic!("the writer: {error}"));
@@ -101,7 +113,7 @@ pub async fn crowd<S: Store>(open: impl AsyncFn() -> S) {
                 for place in 0..20 {
                     if i % 3 == 0 {
                         let answer = store.append(entries(&thread, place + 1..place + 2)).await;
-                        assert!(matches!(answer, Err(StoreError::Taken { .. })), "past the head: {answer:?}");
+                        assert!(matches!(answer, Err(StoreError::Taken { .. })), "an append past the head must be rejected with `Taken`, but the result was {answer:?}");
                     }
                     let reviews = vec![review(&thread, place, place)];
                     ok(
@@ -117,13 +129,21 @@ pub async fn crowd<S: Store>(open: impl AsyncFn() -> S) {
         })
         .collect();
     for task in tasks {
-        task.await.unwrap_or_else(|error| panic!("one of a crowd: {error}"));
+        task.await.unwrap_or_else(|error| panic!("a task of the crowd: {error}"));
     }
     for thread in &threads {
-        same("the journal of one of a crowd", &whole(&*store, thread).await, &entries(thread, 0..20).records);
+        same(
+            "the journal of a thread in the crowd",
+            &whole(&*store, thread).await,
+            &entries(thread, 0..20).records,
+        );
     }
     let of: Vec<_> = threads.iter().collect();
-    same("the crowd's reviews", &reviews_of(&*store, &of, 10).await.len(), &threads.len());
+    same(
+        "the number of open reviews of the crowd",
+        &reviews_of(&*store, &of, 10).await.len(),
+        &threads.len(),
+    );
     delete(&*store, &threads).await;
 }
 
@@ -136,7 +156,10 @@ pub async fn dropped_futures<S: Store>(open: impl AsyncFn() -> S) {
     let thread = name("dropped futures");
     for polls in 0..90 {
         let next = whole(&store, &thread).await.len() as Place;
-        assert!(next.is_multiple_of(3), "{next} entries, and three were written at a time");
+        assert!(
+            next.is_multiple_of(3),
+            "the journal has {next} entries, but each append writes three: an append was written partially"
+        );
         let mut append = store.append(entries(&thread, next..next + 3));
         for _ in 0..polls % 4 {
             if poll_fn(|context| Poll::Ready(append.as_mut().poll(context).is_ready())).await {
@@ -156,6 +179,9 @@ pub async fn dropped_futures<S: Store>(open: impl AsyncFn() -> S) {
         }
     }
     let length = whole(&store, &thread).await.len();
-    assert!(length.is_multiple_of(3), "{length} entries, and three were written at a time");
+    assert!(
+        length.is_multiple_of(3),
+        "the journal has {length} entries, but each append writes three: an append was written partially"
+    );
     ok("delete", store.delete(&thread).await);
 }

@@ -72,14 +72,14 @@ pub async fn review_pages<S: Store>(open: impl AsyncFn() -> S) {
     }
     let of: Vec<_> = threads.iter().collect();
     let everything: BTreeSet<_> = reviews_of(&store, &of, 1_000).await.iter().map(key).collect();
-    same("how many reviews are open", &everything.len(), &(0..40).map(|i| i % 3 + 1).sum());
+    same("the number of open reviews", &everything.len(), &(0..40).map(|i| i % 3 + 1).sum());
     for limit in [0, 1, 2, 7, 79, 80] {
         let listed = reviews_of(&store, &of, limit).await;
         assert!(
             listed.is_sorted_by_key(|review| review.opened_ms),
-            "pages of {limit}: the oldest must come first"
+            "the reviews in pages of {limit} must be listed oldest first"
         );
-        same("the reviews over all pages", &listed.len(), &everything.len());
+        same("the number of reviews over all pages", &listed.len(), &everything.len());
         same("the reviews over all pages", &listed.iter().map(key).collect(), &everything);
     }
 
@@ -108,12 +108,12 @@ pub async fn review_pages<S: Store>(open: impl AsyncFn() -> S) {
         }
     }
     let once: BTreeSet<_> = seen.iter().cloned().collect();
-    same("no review was seen twice", &seen.len(), &once.len());
+    same("the number of reviews over all pages, of which none may be listed twice", &seen.len(), &once.len());
     for review in everything
         .iter()
         .filter(|(thread, ..)| threads.iter().position(|t| t == thread).is_some_and(|i| i % 4 != 0))
     {
-        assert!(once.contains(review), "the review {review:?} stayed open and was on no page");
+        assert!(once.contains(review), "the review {review:?} stayed open, but was on no page");
     }
     delete(&store, &threads).await;
 }
@@ -143,7 +143,7 @@ pub async fn thread_pages<S: Store>(open: impl AsyncFn() -> S) {
             for standing in ALL {
                 let listed = standings(&store, Some(standing), &of, limit).await;
                 let some = expected.clone().into_iter().filter(|(_, found)| *found == standing).collect();
-                same(&format!("the threads that stand {}", standing.as_str()), &listed, &some);
+                same(&format!("the threads with status {}", standing.as_str()), &listed, &some);
             }
         }
     }
@@ -180,15 +180,15 @@ pub async fn due_pages<S: Store>(open: impl AsyncFn() -> S) {
                     .collect();
                 assert!(
                     with_times.is_sorted_by_key(|(at, _)| *at),
-                    "what has been due for longest comes first: {with_times:?}"
+                    "due threads must be listed earliest due time first: {with_times:?}"
                 );
-                same("how many are due", &listed.len(), &expected.len());
-                same("what is due", &with_times.into_iter().collect(), &expected);
+                same("the number of due threads", &listed.len(), &expected.len());
+                same("the due threads", &with_times.into_iter().collect(), &expected);
             }
         }
     }
     delete(&store, &threads).await;
-    same("what is due of deleted threads", &due(&store, u64::MAX, &of, 10).await, &vec![]);
+    same("the due threads after their deletion", &due(&store, u64::MAX, &of, 10).await, &vec![]);
 }
 
 /// Checks that a page token which the list did not return is rejected.
@@ -199,11 +199,20 @@ pub async fn page_tokens<S: Store>(open: impl AsyncFn() -> S) {
     let store = open().await;
     for token in ["", " ", "0", "page 2", "\0", "null", "../..", "'; --", "🙈", &"x".repeat(5_000)] {
         let answer = store.reviews(Some(token), 10).await;
-        assert!(matches!(answer, Err(StoreError::BadPage(_))), "reviews after `{token:.9}`: {answer:?}");
+        assert!(
+            matches!(answer, Err(StoreError::BadPage(_))),
+            "the token `{token:.9}` must be rejected by `reviews` with `BadPage`, but the result was {answer:?}"
+        );
         let answer = store.threads(None, Some(token), 10).await;
-        assert!(matches!(answer, Err(StoreError::BadPage(_))), "threads after `{token:.9}`: {answer:?}");
+        assert!(
+            matches!(answer, Err(StoreError::BadPage(_))),
+            "the token `{token:.9}` must be rejected by `threads` with `BadPage`, but the result was {answer:?}"
+        );
         let answer = store.due(0, Some(token), 10).await;
-        assert!(matches!(answer, Err(StoreError::BadPage(_))), "due after `{token:.9}`: {answer:?}");
+        assert!(
+            matches!(answer, Err(StoreError::BadPage(_))),
+            "the token `{token:.9}` must be rejected by `due` with `BadPage`, but the result was {answer:?}"
+        );
     }
     let threads = [name("page tokens 1"), name("page tokens 2")];
     for thread in &threads {
@@ -214,11 +223,17 @@ pub async fn page_tokens<S: Store>(open: impl AsyncFn() -> S) {
     let of_threads = ok("threads", store.threads(None, None, 1).await).next;
     assert!(
         of_reviews.is_some() && of_threads.is_some(),
-        "two items and pages of one: there must be a next page"
+        "a list of two items in pages of one must have a next page"
     );
     let answer = store.threads(None, of_reviews.as_deref(), 1).await;
-    assert!(matches!(answer, Err(StoreError::BadPage(_))), "threads after a page of reviews: {answer:?}");
+    assert!(
+        matches!(answer, Err(StoreError::BadPage(_))),
+        "a token of `reviews` must be rejected by `threads` with `BadPage`, but the result was {answer:?}"
+    );
     let answer = store.reviews(of_threads.as_deref(), 1).await;
-    assert!(matches!(answer, Err(StoreError::BadPage(_))), "reviews after a page of threads: {answer:?}");
+    assert!(
+        matches!(answer, Err(StoreError::BadPage(_))),
+        "a token of `threads` must be rejected by `reviews` with `BadPage`, but the result was {answer:?}"
+    );
     delete(&store, &threads).await;
 }

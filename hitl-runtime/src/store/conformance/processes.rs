@@ -24,7 +24,7 @@ pub async fn contend(store: &impl Store, thread: &ThreadId, name: &str, places: 
         match store.append(Append { records: vec![record], after, ..entries(thread, 0..1) }).await {
             Ok(()) => won.push(place),
             Err(StoreError::Taken { thread: of, place: at }) if of == *thread && at == place => {}
-            Err(error) => panic!("{name} at place {place}: {error}"),
+            Err(error) => panic!("the append of {name} at place {place}: {error}"),
         }
     }
 }
@@ -79,7 +79,7 @@ pub async fn after_crash(store: &impl Store, thread: &ThreadId, last_acknowledge
     let records = whole(store, thread).await;
     let length = records.len() as Place;
     let acknowledged = last_acknowledged.map_or(0, |place| place + 1);
-    assert!(length >= acknowledged, "{acknowledged} entries were acknowledged, and {length} are there");
+    assert!(length >= acknowledged, "{acknowledged} entries were acknowledged, but the journal has {length}");
     let (mut written, mut reviews) = (Vec::new(), Vec::new());
     for number in 0.. {
         let head = written.len() as Place;
@@ -92,7 +92,7 @@ pub async fn after_crash(store: &impl Store, thread: &ThreadId, last_acknowledge
     }
     assert!(
         written.len() == records.len(),
-        "an append that ends at place {} is there as far as place {}",
+        "an append that ends at place {} was written up to place {} only",
         written.len() - 1,
         length - 1
     );
@@ -101,7 +101,11 @@ pub async fn after_crash(store: &impl Store, thread: &ThreadId, last_acknowledge
     let after = records.last().map(|record| record.hash);
     let next = Append { after, ..entries(thread, length..length + 1) };
     ok("append after the crash", store.append(next).await);
-    same("the length", &(whole(store, thread).await.len() as Place), &(length + 1));
+    same(
+        "the length of the journal after that append",
+        &(whole(store, thread).await.len() as Place),
+        &(length + 1),
+    );
 }
 
 /// Returns the whole journal of a thread, read page by page. Checks that it has no gap, that every body matches its
@@ -121,28 +125,35 @@ pub async fn whole(store: &impl Store, thread: &ThreadId) -> Vec<Record> {
         records.extend(page);
     }
     for (place, record) in (0..).zip(&records) {
-        assert!(record.place == place, "place {} of `{thread}` stands where {place} should", record.place);
+        assert!(
+            record.place == place,
+            "the journal of `{thread}` has place {} where place {place} must be",
+            record.place
+        );
         assert!(
             record.hash == Digest::of(&record.body),
-            "place {place} of `{thread}` has another body than its hash"
+            "the hash of place {place} of `{thread}` does not match its body"
         );
     }
     if let Some(tail) = tail {
         let (first, last) = match tail.records.as_slice() {
             [first, .., last] => (first, last),
             [only] => (only, only),
-            [] => panic!("the tail of `{thread}` is empty, and the thread exists"),
+            [] => panic!("the tail of `{thread}` is empty, although the thread exists"),
         };
         let there = usize::try_from(first.place).ok().zip(usize::try_from(last.place).ok());
         let part = there.and_then(|(first, last)| records.get(first..=last));
-        assert!(part == Some(&tail.records), "the tail of `{thread}` is no part of its journal");
-        assert!(first.place == 0 || first.snapshot, "the tail of `{thread}` starts with no snapshot");
+        assert!(part == Some(&tail.records), "the tail of `{thread}` is not a part of its journal");
+        assert!(
+            first.place == 0 || first.snapshot,
+            "the tail of `{thread}` starts neither with a snapshot nor at place 0"
+        );
         let before =
             there.and_then(|(first, _)| records.get(first.checked_sub(1)?)).map(|record| record.hash);
-        assert!(tail.before == before, "the tail of `{thread}` follows another hash than that before it");
+        assert!(tail.before == before, "the tail of `{thread}` has the wrong hash of the entry before it");
         assert!(
             !tail.records[1..].iter().any(|record| record.snapshot),
-            "the tail of `{thread}` starts too early"
+            "the tail of `{thread}` starts before the last snapshot"
         );
     }
     records

@@ -64,10 +64,17 @@ pub(super) async fn reviews_of(store: &impl Store, threads: &[&ThreadId], limit:
     let (mut all, mut after) = (Vec::new(), None::<String>);
     loop {
         let page = ok("a page of reviews", store.reviews(after.as_deref(), limit).await);
-        assert!(page.items.len() <= limit.max(1), "{} reviews on a page of {limit}", page.items.len());
+        assert!(
+            page.items.len() <= limit.max(1),
+            "a page of at most {limit} reviews has {}",
+            page.items.len()
+        );
         all.extend(page.items.into_iter().filter(|review| threads.contains(&&review.thread)));
         match page.next {
-            Some(next) => assert!(after.replace(next) != after, "the next page of reviews is the same page"),
+            Some(next) => assert!(
+                after.replace(next) != after,
+                "the token of the next page of reviews is the token of this page"
+            ),
             None => return all,
         }
     }
@@ -83,10 +90,17 @@ pub(super) async fn standings(
     let (mut all, mut after) = (Vec::new(), None::<String>);
     loop {
         let page = ok("a page of threads", store.threads(standing, after.as_deref(), limit).await);
-        assert!(page.items.len() <= limit.max(1), "{} threads on a page of {limit}", page.items.len());
+        assert!(
+            page.items.len() <= limit.max(1),
+            "a page of at most {limit} threads has {}",
+            page.items.len()
+        );
         all.extend(page.items.into_iter().filter(|(thread, _)| threads.contains(&thread)));
         match page.next {
-            Some(next) => assert!(after.replace(next) != after, "the next page of threads is the same page"),
+            Some(next) => assert!(
+                after.replace(next) != after,
+                "the token of the next page of threads is the token of this page"
+            ),
             None => return all,
         }
     }
@@ -101,12 +115,19 @@ pub(super) async fn due(
 ) -> Vec<ThreadId> {
     let (mut all, mut after) = (Vec::new(), None::<String>);
     loop {
-        let page = ok("a page of what is due", store.due(by_ms, after.as_deref(), limit).await);
-        assert!(page.items.len() <= limit.max(1), "{} threads on a page of {limit}", page.items.len());
+        let page = ok("a page of due threads", store.due(by_ms, after.as_deref(), limit).await);
+        assert!(
+            page.items.len() <= limit.max(1),
+            "a page of at most {limit} threads has {}",
+            page.items.len()
+        );
         all.extend(page.items.into_iter().filter(|thread| threads.contains(&thread)));
         match page.next {
             Some(next) => {
-                assert!(after.replace(next) != after, "the next page of what is due is the same page")
+                assert!(
+                    after.replace(next) != after,
+                    "the token of the next page of due threads is the token of this page"
+                )
             }
             None => return all,
         }

@@ -39,13 +39,13 @@ impl Wanted {
         let Append { thread, records, standing, reviews, due_ms, after } = append;
         let rows = index::rows(&reviews);
         let problem = if batch::size(&records) > LARGEST_APPEND {
-            "its entries have more than 16 MiB together; put what is large elsewhere and its address into the state"
+            "its entries exceed 16 MiB in total; store large data elsewhere, and only its address in the state"
         } else if index::size(&reviews) > LARGEST_APPEND {
-            "its open reviews have more than 16 MiB together; have some of them decided first"
+            "its open reviews exceed 16 MiB in total; decide some of them first"
         } else if rows.values().any(|row| row.len() > LARGEST_ROW) {
-            "its open reviews name graphs, nodes or roles of thousands of bytes"
+            "a row of its open reviews exceeds 32,000 bytes; shorten the names of the graph, the nodes or the roles"
         } else if rows.len() > MOST_BLOCKS {
-            "it has more open reviews than the head of a thread can name; have some of them decided first"
+            "its open reviews take more than 10,000 rows; decide some of them first"
         } else {
             let expires = expires.filter(|_| standing == Standing::Ended);
             let index = Index { standing: Some(standing), expires, due_ms, blocks: index::blocks(&rows) };
@@ -99,7 +99,7 @@ impl Shared {
                 Moved::Refused => {
                     return Err(trouble::broken(
                         &self.table.name,
-                        "writing the parts of a large append took so long that they were cleared away; do it again",
+                        "the parts of a large append were deleted by a cleanup before the append was committed; retry",
                     ));
                 }
             }

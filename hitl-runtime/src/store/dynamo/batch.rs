@@ -12,6 +12,12 @@ use crate::{
 /// The first byte, which identifies the format.
 const FORMAT: u8 = 1;
 
+/// The size of a record without its body, in bytes: its snapshot flag, its hash, and the length of its body.
+const RECORD_HEADER: usize = 1 + 32 + LENGTH;
+
+/// The size of a length, in bytes.
+const LENGTH: usize = size_of::<u32>();
+
 /// The content of one append.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Batch {
@@ -22,8 +28,7 @@ pub(super) struct Batch {
 
 /// Encodes a batch.
 pub(super) fn write(records: &[Record], reviews: Option<&[OpenReview]>) -> Vec<u8> {
-    let bodies: usize = records.iter().map(|record| record.body.len() + 37).sum();
-    let mut bytes = Vec::with_capacity(bodies + 16);
+    let mut bytes = Vec::with_capacity(1 + LENGTH + size(records));
     bytes.push(FORMAT);
     put_length(&mut bytes, records.len());
     for record in records {
@@ -67,7 +72,7 @@ pub(super) fn read(bytes: &[u8], last: Place) -> Option<Batch> {
 
 /// Returns the size of the entries in bytes before compression.
 pub(super) fn size(records: &[Record]) -> usize {
-    records.iter().map(|record| record.body.len() + 37).sum()
+    records.iter().map(|record| RECORD_HEADER + record.body.len()).sum()
 }
 
 /// Writes a length. No append that is accepted has one above `u32::MAX`.
@@ -117,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_or_changed_is_no_batch_and_no_panic() {
+    fn a_cut_or_changed_batch_is_rejected_without_a_panic() {
         let (records, reviews) = sample();
         let whole = unpack(&write(&records, Some(&reviews))).unwrap();
         let end_of_entries = unpack(&write(&records, None)).unwrap().len();

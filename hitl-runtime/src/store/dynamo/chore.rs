@@ -120,7 +120,7 @@ impl Chore {
 impl Shared {
     /// Executes a cleanup intent and deletes it.
     pub(super) async fn finish(&self, chore: &Chore) -> Result<(), StoreError> {
-        const DOING: &str = "clear away what is left";
+        const DOING: &str = "execute a cleanup intent";
         match &chore.what {
             What::Parts { attempt, count } => {
                 // From here on no transaction can refer to the parts. If one already does, the intent no longer exists.
@@ -169,7 +169,7 @@ impl Shared {
     /// Returns the cleanup intents of a shard, oldest first.
     async fn chores(&self, shard: u8, to: Option<String>) -> Result<Vec<Chore>, StoreError> {
         let range = Range { to, ..Range::of(List::Chores.partition(shard)) };
-        let items = self.table.query_all("look for what is left", range).await?;
+        let items = self.table.query_all("list the cleanup intents", range).await?;
         Ok(items.iter().filter_map(Chore::read).collect())
     }
 

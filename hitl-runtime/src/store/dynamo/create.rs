@@ -18,8 +18,8 @@ use super::{
 };
 use crate::StoreError;
 
-/// The number of status requests until the table is ready, and the wait between them.
-const LOOKS: u32 = 120;
+/// The maximum number of status requests until the table is active, and the wait between them.
+const POLLS: u32 = 120;
 const WAIT: Duration = Duration::from_millis(500);
 
 impl Table {
@@ -61,14 +61,14 @@ impl Table {
     }
 
     async fn wait_until_ready(&self) -> Result<(), StoreError> {
-        for _ in 0..LOOKS {
+        for _ in 0..POLLS {
             let answer = self.client.describe_table().table_name(&self.name).send().await;
-            let table = answer.map_err(|error| self.failed("look at the table", &error))?.table;
+            let table = answer.map_err(|error| self.failed("read the status of the table", &error))?.table;
             if table.and_then(|table| table.table_status) == Some(TableStatus::Active) {
                 return Ok(());
             }
             sleep(WAIT).await;
         }
-        Err(trouble::broken(&self.name, "the table is still not ready; try again later"))
+        Err(trouble::broken(&self.name, "the table is not active yet; retry later"))
     }
 }

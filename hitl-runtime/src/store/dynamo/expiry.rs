@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{StoreError, ThreadId};
 
-const DOING: &str = "set the time at which a thread is forgotten";
+const DOING: &str = "set the expiration time of a thread";
 
 /// An ended thread whose entries do not expire any more, so that it can be continued.
 pub(super) struct Awake {
@@ -39,8 +39,9 @@ impl Shared {
                 Moved::Yes => return Ok(()),
                 Moved::No(now) => head = now,
                 Moved::Refused => {
-                    let problem =
-                        format!("could not {DOING}: DynamoDB has begun to forget thread `{thread}`");
+                    let problem = format!(
+                        "could not {DOING}: DynamoDB has begun to delete thread `{thread}`; retry later"
+                    );
                     return Err(trouble::broken(&self.table.name, problem));
                 }
             }

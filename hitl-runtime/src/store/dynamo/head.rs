@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_head_is_said_to_be_none() {
+    fn an_invalid_head_is_rejected() {
         let [full, _] = heads();
         let item = full.item(&ThreadId::new("t").unwrap());
         assert_eq!(Head::read(&item.clone().number("v", 2)), Err(Unreadable::FromTheFuture(2)));

@@ -18,6 +18,9 @@ use crate::{
 /// The maximum number of rows that one transaction changes. It takes 100 items, and a few of them are not rows.
 pub(super) const MOST_ROWS: usize = 90;
 
+/// The maximum number of rows that a change of the status and of the due time takes: one deleted and one put for each.
+const STATUS_AND_DUE_ROWS: usize = 4;
+
 /// The maximum size of a row in bytes, so that the rows of one transaction stay below its limit of 4 MB.
 pub(super) const LARGEST_ROW: usize = 32_000;
 
@@ -106,7 +109,7 @@ pub(super) fn blocks(rows: &Rows) -> BTreeMap<Block, [u8; 8]> {
 impl Index {
     /// Returns an upper bound on the number of rows that differ from those of `new`.
     pub(super) fn distance(&self, new: &Self) -> usize {
-        self.changed_blocks(new).count() + 4
+        self.changed_blocks(new).count() + STATUS_AND_DUE_ROWS
     }
 
     /// Returns the index data after one transaction on the way to `new`: `new` itself if one transaction suffices.
@@ -115,7 +118,7 @@ impl Index {
             return new.clone();
         }
         let mut next = self.clone();
-        for block in self.changed_blocks(new).take(MOST_ROWS - 4) {
+        for block in self.changed_blocks(new).take(MOST_ROWS - STATUS_AND_DUE_ROWS) {
             match new.blocks.get(&block) {
                 Some(sign) => next.blocks.insert(block, *sign),
                 None => next.blocks.remove(&block),

@@ -74,7 +74,7 @@ impl Shared {
                 }
                 if last + 1 == head.next && batch.records.last().map(|record| record.hash) != Some(head.hash)
                 {
-                    let what = "the newest entry: its hash is not that of the head";
+                    let what = "the newest entry (its hash differs from the one in the head)";
                     return Err(trouble::damaged(&self.table.name, thread, what));
                 }
                 let has_snapshot = batch.records.iter().any(|record| record.snapshot);

@@ -140,8 +140,8 @@ impl Id {
     pub(super) fn draw() -> Result<Self, StoreError> {
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes).map_err(|error| StoreError::Failed {
-            location: "this system".into(),
-            problem: format!("it gives no random numbers: {error}"),
+            location: "the operating system".into(),
+            problem: format!("it provided no random bytes: {error}"),
             source: None,
         })?;
         Ok(Self(bytes))

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{StoreError, ThreadId};
 
-const DOING: &str = "bring the lists up to date";
+const DOING: &str = "finish deferred index updates";
 
 impl Shared {
     /// Finishes the pending updates of every thread. The inner result is the first error of a thread that could not be

@@ -178,7 +178,7 @@ impl Shared {
         }
         let wanted = limit.saturating_add(1);
         let mut rows =
-            Merged::new(&self.table, "list what is due", &[List::Due], (from.clone(), Some(to)), wanted);
+            Merged::new(&self.table, "list the due threads", &[List::Due], (from.clone(), Some(to)), wanted);
         let mut found = Vec::new();
         while found.len() < wanted
             && let Some((sk, _)) = rows.next().await?
@@ -192,7 +192,7 @@ impl Shared {
     }
 
     fn damaged_row(&self, sk: &str) -> StoreError {
-        let problem = format!("the row `{sk}` of a list is damaged; restore the table to a time before");
+        let problem = format!("the row `{sk}` of a list is damaged; restore the table to an earlier time");
         trouble::broken(&self.table.name, problem)
     }
 }

@@ -154,7 +154,7 @@ impl DynamoStore {
     /// # async fn main() -> Result<(), hitl::store::StoreError> {
     /// let store = hitl::store::DynamoStore::from_env("threads").await;
     /// let cleared = store.tidy(std::time::Duration::from_secs(60 * 60)).await?;
-    /// println!("{cleared} things cleared away");
+    /// println!("{cleared} cleanup intents executed");
     /// # Ok(())
     /// # }
     /// ```

@@ -69,7 +69,10 @@ impl Shared {
     /// Deletes the parts that exist.
     pub(super) async fn delete_parts(&self, attempt: Id, count: u64) -> Result<(), StoreError> {
         let keys: Vec<_> = (0..count).map(|number| Key::part(&attempt, number)).collect();
-        let deleted = keys.iter().map(|key| self.table.delete("clear away parts", key)).collect::<Vec<_>>();
+        let deleted = keys
+            .iter()
+            .map(|key| self.table.delete("delete the parts of a large append", key))
+            .collect::<Vec<_>>();
         stream::iter(deleted).buffer_unordered(AT_ONCE).try_collect::<()>().await
     }
 

@@ -63,13 +63,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn either_clock_ends_a_key() {
+    fn a_key_expires_by_either_clock() {
         let (now, hour) = (Since::now(), Duration::from_secs(3_600));
         assert!(!now.is_over(hour) && now.is_over(Duration::ZERO));
         let restored = Since(now.0, now.1 - 2 * hour);
         assert!(restored.is_over(hour), "the monotonic clock stood still");
         let set_back = Since(now.0, now.1 + hour);
-        assert!(set_back.is_over(hour), "nobody knows how old it is");
+        assert!(set_back.is_over(hour), "the age of the key is unknown");
     }
 
     #[test]

@@ -167,7 +167,7 @@ mod tests {
 
     /// The kernel of a copied machine may give two processes the same random bytes.
     #[test]
-    fn the_same_draw_makes_another_nonce_for_whatever_is_another_value() {
+    fn the_same_draw_gives_another_nonce_for_another_value() {
         let prk = Prk::new_less_safe(HKDF_SHA256, key().key.bytes());
         let nonce = |thread: &str, place, body: &[u8]| {
             // The hash would differ too, but the nonce must not rely on it, because it comes from the caller.

@@ -43,7 +43,9 @@ impl DataKey {
         if bytes.len() == Self::BYTES {
             Ok(Self(bytes))
         } else {
-            Err(KeyError::BadAnswer { problem: format!("its data key has {} bytes, not 32", bytes.len()) })
+            Err(KeyError::BadAnswer {
+                problem: format!("its data key has {} bytes instead of 32", bytes.len()),
+            })
         }
     }
 

@@ -6,7 +6,7 @@
 /// use hitl::store::sealed::KeyError;
 ///
 /// let error = KeyError::Disabled { key: "alias/hitl".into() };
-/// assert_eq!(error.to_string(), "the key `alias/hitl` is disabled; enable it, and nothing is lost");
+/// assert_eq!(error.to_string(), "the key `alias/hitl` is disabled; enable it (no data is lost)");
 /// assert!(!error.may_pass());
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -14,15 +14,15 @@
 pub enum KeyError {
     /// The vault throttled every attempt.
     #[error(
-        "the vault of `{key}` was throttled each time that it was asked; do it again, let data keys live longer \
-         (`Bounds::age`), or raise the account's quota"
+        "the vault throttled every request for the key `{key}`; retry later, raise `Bounds::age` so that data keys are \
+         used for longer, or raise the account's quota"
     )]
     Throttled {
         /// The vault's key.
         key: String,
     },
     /// The vault was not reached, or had an internal error.
-    #[error("the vault of `{key}` does not answer: {problem}; do it again")]
+    #[error("the vault of the key `{key}` is unavailable: {problem}; retry")]
     Unavailable {
         /// The vault's key.
         key: String,
@@ -30,22 +30,23 @@ pub enum KeyError {
         problem: String,
     },
     /// The key is disabled.
-    #[error("the key `{key}` is disabled; enable it, and nothing is lost")]
+    #[error("the key `{key}` is disabled; enable it (no data is lost)")]
     Disabled {
         /// The vault's key.
         key: String,
     },
     /// The key is scheduled for deletion, or its key material is missing.
     #[error(
-        "the key `{key}` cannot be used as it stands; if it is to be deleted, cancel that now: without it no value \
-         can ever be read again; if its material is imported, import it again"
+        "the key `{key}` is in a state in which it cannot be used; if it is scheduled for deletion, cancel the \
+         deletion now, because without the key no entry can ever be decrypted; if its key material was imported, \
+         import it again"
     )]
     InvalidState {
         /// The vault's key.
         key: String,
     },
     /// This program has no permission to use the key.
-    #[error("this program may not use the key `{key}`: {problem}")]
+    #[error("this program has no permission to use the key `{key}`: {problem}")]
     Denied {
         /// The vault's key.
         key: String,
@@ -53,14 +54,14 @@ pub enum KeyError {
         problem: String,
     },
     /// There is no such key.
-    #[error("there is no key `{key}` in this region and account; see that its name is right")]
+    #[error("the key `{key}` does not exist in this region and account; check its name")]
     Unknown {
         /// The vault's key.
         key: String,
     },
     /// The key cannot generate data keys, because it is of another type.
     #[error(
-        "the key `{key}` makes no data keys; it must be a symmetric encryption key (`SYMMETRIC_DEFAULT`, \
+        "the key `{key}` cannot generate data keys; use a symmetric encryption key (`SYMMETRIC_DEFAULT`, \
          `ENCRYPT_DECRYPT`)"
     )]
     Unfit {
@@ -68,25 +69,29 @@ pub enum KeyError {
         key: String,
     },
     /// The vault's region or credentials are missing, or the credentials are rejected.
-    #[error("the vault's region and credentials: {problem}")]
+    #[error("the vault cannot be accessed: {problem}")]
     Unconfigured {
         /// The missing setting, and the remedy.
         problem: &'static str,
     },
     /// A data key that is wrapped under a key that this program does not trust.
     #[error(
-        "its data key is wrapped under `{key}`, which this program does not trust; if it was sealed under that key \
-         before, name it with `KmsKeys::also_reading`; otherwise somebody has planted it"
+        "its data key is wrapped under `{key}`, which this program does not trust; if the store was encrypted under \
+         that key before, add it with `KmsKeys::also_reading`; otherwise the entry was planted: check who can write to \
+         the store"
     )]
     Untrusted {
         /// The key that the value names.
         key: String,
     },
     /// A wrapped data key that the vault did not issue for this context.
-    #[error("the vault has not wrapped its data key for this context: the value was changed in the store")]
+    #[error(
+        "the vault did not wrap its data key for this context: the entry was changed in the store; restore the thread \
+         from a backup"
+    )]
     Refused,
-    /// An answer of the vault that cannot be used.
-    #[error("the vault's answer cannot be used: {problem}")]
+    /// A response of the vault that cannot be used.
+    #[error("the vault's response cannot be used: {problem}")]
     BadAnswer {
         /// A description of the problem.
         problem: String,
@@ -116,27 +121,27 @@ impl KeyError {
 /// ```
 /// use hitl::store::sealed::SealError;
 ///
-/// assert!(SealError::Tampered.to_string().starts_with("it does not open with its key"));
+/// assert!(SealError::Tampered.to_string().starts_with("it does not decrypt with its key"));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SealError {
     /// The entry is not what was encrypted for this thread and this place.
     #[error(
-        "it does not open with its key: it was changed in the store, or brought there from another place or thread; \
-         see who can write to the store, and restore the thread from a backup"
+        "it does not decrypt with its key: it was changed in the store, or copied there from another place or thread; \
+         check who can write to the store, and restore the thread from a backup"
     )]
     Tampered,
     /// The entry is in plaintext.
     #[error(
-        "it is not sealed; if it was written before the store was, open the store with `Sealed::admitting_plain`; \
-         otherwise somebody has planted it"
+        "it is not encrypted; if it was written before the store was encrypted, open the store with \
+         `Sealed::admitting_plain`; otherwise it was planted: check who can write to the store"
     )]
     Plain,
     /// The entry was encrypted for another context.
     #[error(
-        "it was sealed for the context {found}, and this program says {expected}; give the `Keyring` the context that \
-         it had"
+        "it was encrypted for the context {found}, but this program uses {expected}; give the `Keyring` the original \
+         context"
     )]
     OtherContext {
         /// The context in the entry's header, as JSON.

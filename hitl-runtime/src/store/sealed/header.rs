@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read() {
+    fn a_header_round_trips() {
         let value = value();
         let Found::Sealed(header, ciphertext) = read(&value) else { panic!() };
         assert_eq!((header.key_id, header.wrapped, header.context), ("alias/hitl", &b"wrapped"[..], "{}"));

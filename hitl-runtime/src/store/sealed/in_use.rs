@@ -73,7 +73,7 @@ impl Current {
     fn new(new: NewDataKey, context: &str) -> Result<Self, KeyError> {
         let NewDataKey { key, id, wrapped } = new;
         let prefix = header::prefix(&id, &wrapped, context).ok_or_else(|| KeyError::BadAnswer {
-            problem: "the key's id, the wrapped data key or the context has more than 65,535 bytes".into(),
+            problem: "the id of the key, the wrapped data key or the context exceeds 65,535 bytes".into(),
         })?;
         let key = Arc::new(SealingKey { key, prefix });
         Ok(Self { key, since: Since::now(), messages: 0, bytes: 0 })

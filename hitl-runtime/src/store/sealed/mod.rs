@@ -173,7 +173,8 @@ impl<S: Store> Store for Sealed<S> {
             for record in &mut append.records {
                 record.body = cipher::seal(&key, &append.thread, record).map_err(|_| StoreError::Failed {
                     location: format!("entry {} of thread `{}`", record.place, append.thread),
-                    problem: "it could not be sealed: the operating system gives no random bytes".into(),
+                    problem: "it could not be encrypted: the operating system provided no random bytes"
+                        .into(),
                     source: None,
                 })?;
             }

@@ -26,12 +26,14 @@ impl File {
             source: source.map(Into::into),
         };
         if path.as_os_str() == ":memory:" {
-            return Err(failed("a SqliteStore lives in a file; for one in memory, take MemoryStore", None));
+            return Err(failed("SqliteStore requires a file; for an in-memory store, use MemoryStore", None));
         }
         // A reader may open the file after the process has changed its working directory.
         match std::path::absolute(&path) {
             Ok(path) => Ok(Self { path, opened: OnceLock::new(), patience }),
-            Err(error) => Err(failed("this is no path", Some(error))),
+            Err(error) => {
+                Err(failed("this path is empty or cannot be resolved; use an absolute path", Some(error)))
+            }
         }
     }
 
@@ -102,14 +104,15 @@ impl File {
 
     /// Returns the failure to start a thread.
     pub(super) fn no_thread(&self, error: std::io::Error) -> StoreError {
-        let problem = format!("the system gives this process no more threads: {error}");
+        let problem =
+            format!("could not start a thread: {error}; raise the limit on threads of this process");
         StoreError::Failed { location: self.location(), problem, source: Some(Box::new(error)) }
     }
 
     /// Returns the failure of an operation, with SQLite's message and a remedy.
     pub(super) fn failed(&self, doing: &str, error: impl Into<Arc<rusqlite::Error>>) -> StoreError {
         let error = error.into();
-        let problem = format!("could not {doing}: {} (SQLite says: {error})", self.advice(&error));
+        let problem = format!("could not {doing}: {} (SQLite: {error})", self.advice(&error));
         StoreError::Failed { location: self.location(), problem, source: Some(Box::new(error)) }
     }
 
@@ -124,37 +127,37 @@ impl File {
             _ if failure.extended_code == ffi::SQLITE_IOERR_SHORT_READ => DAMAGED.into(),
             ErrorCode::DiskFull => FULL.into(),
             ErrorCode::ReadOnly | ErrorCode::PermissionDenied => {
-                "this user may not write to it; let the user write to the file and to its directory, and check that \
-                 the disk is not mounted read-only"
+                "this user has no permission to write to it; grant write access to the file and to its directory, and \
+                 check that the disk is not mounted read-only"
                     .into()
             }
             ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed => format!(
-                "another program has held it locked for {:?}; end that program's open transaction, and do this again",
+                "another program held a lock on it for {:?}; end that program's open transaction, then retry",
                 self.patience
             ),
             ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::ConstraintViolation => DAMAGED.into(),
             ErrorCode::CannotOpen => self.why_not_opened().into(),
             ErrorCode::SystemIoFailure => {
-                "the disk failed, and whether this was written shows when it is read again; check the disk and its \
-                 cables, mounts and quotas"
+                "the disk failed, so a write may or may not be stored; check the disk and its cables, mounts and \
+                 quotas, then reload the thread"
                     .into()
             }
-            ErrorCode::OutOfMemory => "the memory is used up".into(),
-            ErrorCode::TooBig => "an entry is larger than the 1,000,000,000 bytes that SQLite keeps in one piece; put \
-                                  what is large elsewhere and its address into the state"
+            ErrorCode::OutOfMemory => "the process ran out of memory; raise its limit".into(),
+            ErrorCode::TooBig => "an entry exceeds SQLite's limit of 1,000,000,000 bytes; store large data elsewhere, \
+                                  and only its address in the state"
                 .into(),
-            _ => "this should not happen; please report it".into(),
+            _ => "this error is unexpected; please report it".into(),
         }
     }
 
     fn why_not_opened(&self) -> &'static str {
         if self.path.is_dir() {
-            "it is a directory, and the store is one file"
+            "it is a directory; use the path of a file"
         } else if self.path.parent().is_some_and(|parent| !parent.exists()) {
-            "its directory does not exist; make it first"
+            "its directory does not exist; create it first"
         } else {
-            "let this user read and write the file, and write to its directory, where SQLite keeps two more files \
-             beside it"
+            "it cannot be opened; grant this user read and write access to the file, and write access to its \
+             directory, where SQLite keeps two more files"
         }
     }
 
@@ -187,6 +190,6 @@ fn make_private(path: &Path) {
 #[cfg(not(unix))]
 fn make_private(_: &Path) {}
 
-const FULL: &str = "the disk is full, and this entry was not written; make room, then look at the thread: what it had begun is kept";
+const FULL: &str = "the disk is full, so nothing was written; free some space, then reload the thread: its earlier entries are kept";
 
-const DAMAGED: &str = "the file is damaged; stop its programs, keep a copy, and restore a backup or salvage it with `sqlite3 FILE .recover`";
+const DAMAGED: &str = "the file is damaged; stop the programs that use it, keep a copy, and restore a backup or recover the data with `sqlite3 FILE .recover`";

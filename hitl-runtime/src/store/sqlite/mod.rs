@@ -124,7 +124,7 @@ impl Store for SqliteStore {
         Box::pin(
             self.0
                 .readers
-                .read("read the end of a journal", move |connection| query::tail(connection, &thread)),
+                .read("read the tail of a journal", move |connection| query::tail(connection, &thread)),
         )
     }
 
@@ -178,7 +178,7 @@ impl Store for SqliteStore {
         Box::pin(async move {
             let after = after.map(page::read_due).transpose()?;
             let list = move |connection: &_| query::due(connection, by_ms, after, limit);
-            self.0.readers.read("list what is due", list).await
+            self.0.readers.read("list the due threads", list).await
         })
     }
 
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_lock_that_nobody_gives_back_is_said_once_to_all_and_hurts_no_reader() {
+    async fn a_stuck_lock_fails_all_writers_once_and_no_reader() {
         let dir = tempfile::tempdir().unwrap();
         let patience = Duration::from_millis(200);
         let store = SqliteStore::open_with(dir.path().join("threads.db"), patience).await.unwrap();
@@ -251,7 +251,7 @@ mod tests {
         for answer in answers {
             let error = answer.unwrap_err().to_string();
             assert!(
-                error.contains("another program has held it locked for 200ms; end that program's"),
+                error.contains("another program held a lock on it for 200ms; end that program's"),
                 "{error}"
             );
         }

@@ -44,11 +44,11 @@ impl Opened {
     }
 }
 
-const GONE: &str = "it was deleted, moved or replaced while this program had it open; end the programs that have it open, \
-                    and put the file back, or a backup of it";
+const GONE: &str = "it was deleted, moved or replaced while this program had it open; stop the programs that have it \
+                    open, then restore the file or a backup of it";
 
-const LAST: &str = "end the programs that have the store open, this one last and not by force: as it ends, it puts what \
-                    that file held into the store";
+const LAST: &str = "stop the programs that have the store open, this one last and gracefully: when it closes the store, \
+                    it writes the content of that file into the store";
 
 /// Requests the inode number only. Since Linux 6.13, if the timestamps of a file were requested, its next write updates
 /// them, and an `fsync` must then write its inode too: a quarter more time for each commit.

@@ -61,7 +61,9 @@ impl Readers {
                 let _ = reply.send(desk.read(doing, query));
             }
         }))?;
-        answer.await.unwrap_or_else(|_| Err(self.file.broken("its reader has ended; open the store again")))
+        answer
+            .await
+            .unwrap_or_else(|_| Err(self.file.broken("its reader thread has ended; reopen the store")))
     }
 
     fn submit(&self, job: Job) -> Result<(), StoreError> {

@@ -31,9 +31,9 @@ pub(super) fn open(file: &File) -> Result<Connection, StoreError> {
                 thread::sleep(Duration::from_millis(2));
             }
             Err(Trouble::Sqlite(error)) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
-                return Err(file.not_ours("it is no SQLite file"));
+                return Err(file.not_ours("it is not a SQLite file; choose another path"));
             }
-            Err(trouble) => return Err(trouble.into_error(file, "open it")),
+            Err(trouble) => return Err(trouble.into_error(file, "open the file")),
             Ok(connection) => return Ok(connection),
         }
     }
@@ -73,17 +73,21 @@ fn version(file: &File, connection: &Connection) -> Result<i64, Trouble> {
         Ok((APPLICATION_ID, found, _)) if found > KNOWN => Err(file.too_new(found, KNOWN).into()),
         Ok((APPLICATION_ID, found, _)) if found >= 1 => Ok(found),
         Ok((APPLICATION_ID, found, _)) => Err(file
-            .not_ours(format!("it says that it is one, with the impossible schema version {found}"))
+            .not_ours(format!(
+                "its schema version {found} is invalid; choose another path, or restore a backup"
+            ))
             .into()),
         Ok((0, _, tables)) => {
             let problem = format!(
-                "it is a SQLite file that another program made, with {tables} tables and indexes in it; choose \
-                 another path, or let the store make the file before the other tables are created"
+                "it is a SQLite file of another program, with {tables} tables and indexes; choose another path, or let \
+                 the store create the file before the other tables"
             );
             Err(file.not_ours(problem).into())
         }
         Ok((id, ..)) => Err(file
-            .not_ours(format!("it is a SQLite file of another program (application_id {id:#x})"))
+            .not_ours(format!(
+                "it is a SQLite file of another program (application_id {id:#x}); choose another path"
+            ))
             .into()),
     }
 }
@@ -100,9 +104,7 @@ fn use_wal(file: &File, connection: &Connection) -> Result<(), Trouble> {
     if mode.eq_ignore_ascii_case("wal") {
         return Ok(());
     }
-    Err(file
-        .broken("its file system has no shared memory for SQLite's WAL mode; put it on a local disk")
-        .into())
+    Err(file.broken("its file system does not support SQLite's WAL mode; move it to a local disk").into())
 }
 
 pub(super) fn is_busy(error: &rusqlite::Error) -> bool {

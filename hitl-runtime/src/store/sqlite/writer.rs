@@ -124,7 +124,7 @@ impl Writer {
     }
 
     fn ended(&self) -> StoreError {
-        self.file.broken("its writer has ended; open the store again")
+        self.file.broken("its writer thread has ended; reopen the store")
     }
 }
 

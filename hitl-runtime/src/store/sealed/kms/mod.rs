@@ -116,7 +116,7 @@ impl KmsKeys {
     async fn connect(&self) -> Result<Client, KeyError> {
         let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
         if config.region().is_none() {
-            let problem = "no AWS region is set; set AWS_REGION to the key's";
+            let problem = "no AWS region is set; set AWS_REGION to the region of the key";
             return Err(KeyError::Unconfigured { problem });
         }
         let timeouts =
@@ -167,9 +167,7 @@ impl KeySource for KmsKeys {
             let wrapped = answer.ciphertext_blob.map(Blob::into_inner).unwrap_or_default();
             if !WRAPPED.contains(&wrapped.len()) {
                 // Values that are encrypted under this key could never be decrypted.
-                return Err(KeyError::BadAnswer {
-                    problem: "its data key comes without a wrapped one".into(),
-                });
+                return Err(KeyError::BadAnswer { problem: "its data key has no valid wrapped form".into() });
             }
             Ok(NewDataKey { key, id: answer.key_id.unwrap_or_default(), wrapped })
         })
