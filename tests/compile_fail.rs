@@ -27,7 +27,7 @@ use serde_json::Value;
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 #[test]
-fn programs_compile_or_say_why_not() {
+fn programs_compile_or_report_the_expected_messages() {
     // Two checkouts may share a target directory, and run concurrently.
     let checkout = BuildHasherDefault::<DefaultHasher>::default().hash_one(ROOT);
     let project = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("ui-{checkout:016x}"));
@@ -43,15 +43,14 @@ fn programs_compile_or_say_why_not() {
     let none = Vec::new();
     for path in &pass {
         for message in found.get(&name(path)).unwrap_or(&none) {
-            let _ =
-                writeln!(wrong, "=== {} should compile without a word\n{}", path.display(), message.rendered);
+            let _ = writeln!(wrong, "=== {} has a warning or an error\n{}", path.display(), message.rendered);
         }
     }
     for path in &fail {
         let messages = found.get(&name(path)).unwrap_or(&none);
         let errors: Vec<_> = messages.iter().filter(|message| message.level == "error").collect();
         let source = fs::read_to_string(path).unwrap();
-        let problems = compare(&wanted(&source), &errors);
+        let problems = compare(&expected(&source), &errors);
         if !problems.is_empty() {
             let _ = writeln!(wrong, "=== {}\n{problems}", path.display());
         }
@@ -60,7 +59,7 @@ fn programs_compile_or_say_why_not() {
 }
 
 /// A message that the comments of a program ask for.
-struct Wanted {
+struct Expected {
     line: u64,
     columns: (u64, u64),
     pieces: Vec<String>,
@@ -85,8 +84,8 @@ impl Message {
     }
 }
 
-fn wanted(source: &str) -> Vec<Wanted> {
-    let mut all: Vec<Wanted> = Vec::new();
+fn expected(source: &str) -> Vec<Expected> {
+    let mut all: Vec<Expected> = Vec::new();
     let mut line = 0;
     for (number, text) in source.lines().enumerate() {
         let comment = text.trim_start().strip_prefix("//").map(str::trim_start);
@@ -95,7 +94,7 @@ fn wanted(source: &str) -> Vec<Wanted> {
                 let first = text.chars().take_while(|c| *c != '^').count() as u64 + 1;
                 let length = caret.chars().take_while(|c| *c == '^').count();
                 let piece = caret[length..].trim().to_owned();
-                all.push(Wanted {
+                all.push(Expected {
                     line,
                     columns: (first, first + length as u64),
                     pieces: vec![piece],
@@ -103,12 +102,12 @@ fn wanted(source: &str) -> Vec<Wanted> {
                 });
             }
             Some(again) if again.starts_with("x ") && !all.is_empty() => {
-                let last = all.last_mut().expect("`// x 3` repeats the line above");
+                let last = all.last_mut().expect("`// x 3` must follow a message");
                 let times = again[2..].split_whitespace().next().unwrap_or_default();
                 last.times = times.parse().expect("`// x 3` has a number");
             }
             Some(more) if more.starts_with('|') => {
-                let last = all.last_mut().expect("`// |` goes on with the line above");
+                let last = all.last_mut().expect("`// |` must follow a message");
                 last.pieces.push(more[1..].trim().to_owned());
             }
             _ => line = number as u64 + 1,
@@ -117,12 +116,12 @@ fn wanted(source: &str) -> Vec<Wanted> {
     all
 }
 
-/// Returns the differences between the wanted and the reported messages, with their places.
-fn compare(wanted: &[Wanted], errors: &[&Message]) -> String {
+/// Returns the differences between the expected and the reported messages, with their places.
+fn compare(expected: &[Expected], errors: &[&Message]) -> String {
     let mut problems = String::new();
     let mut left: Vec<&Message> = errors.to_vec();
     let same = |a: &Message, b: &Message| a.sentence == b.sentence && a.line() == b.line();
-    for want in wanted {
+    for want in expected {
         let place = (want.line, want.columns.0, want.columns.1);
         let fits = |error: &&Message| {
             error.places.contains(&place)
@@ -134,24 +133,24 @@ fn compare(wanted: &[Wanted], errors: &[&Message]) -> String {
                 for _ in 1..want.times {
                     match left.iter().position(|other| same(found, other)) {
                         Some(again) => drop(left.remove(again)),
-                        None => problems.push_str("it is reported less often than its comment says\n"),
+                        None => problems.push_str("it is reported fewer times than its comment expects\n"),
                     }
                 }
             }
             None => {
                 let _ = writeln!(
                     problems,
-                    "nothing at {}:{}..{} says {:?}",
+                    "no message at {}:{}..{} contains {:?}",
                     place.0, place.1, place.2, want.pieces
                 );
             }
         }
     }
     for error in left {
-        let _ = writeln!(problems, "nobody asked for this, at {:?}:\n{}", error.places, error.rendered);
+        let _ = writeln!(problems, "unexpected message at {:?}:\n{}", error.places, error.rendered);
     }
-    if wanted.is_empty() {
-        problems.push_str("no comment says what should be wrong\n");
+    if expected.is_empty() {
+        problems.push_str("the program has no comment with an expected message\n");
     }
     problems
 }

@@ -154,9 +154,9 @@ where
 
 /// A list that a `for` can iterate over.
 #[diagnostic::on_unimplemented(
-    message = "a `for` takes one `{Item}` after the other out of a `Vec<{Item}>`, and this is a `{Self}`",
-    label = "no list of `{Item}`",
-    note = "the word before `in` is the field that holds the item, the word after it the field that holds the list"
+    message = "a `for` with items of type `{Item}` iterates over a `Vec<{Item}>`, but this field is a `{Self}`",
+    label = "not a list of `{Item}`",
+    note = "the name before `in` is the field of the item, the name after it the field of the list"
 )]
 pub trait ListOf<Item> {}
 

@@ -67,7 +67,7 @@ pub(crate) fn parse(args: TokenStream, item: TokenStream, errors: &mut Errors) -
         }
         other => Err(syn::Error::new_spanned(
             other,
-            "`#[draft]` stands on a struct or an enum: `#[draft] struct Refund { cents: u32 }`",
+            "`#[draft]` applies to a struct or an enum: `#[draft] struct Refund { cents: u32 }`",
         )),
     }
 }
@@ -93,7 +93,7 @@ impl Attributes {
             errors.on(
                 lifetime,
                 format!(
-                    "draft `{name}` borrows, and the journal gives back what it owns: use `String` for `&str`"
+                    "draft `{name}` borrows, but a draft is read from the journal and must own its data: use `String` for `&str`"
                 ),
             );
         }
@@ -117,7 +117,7 @@ fn attributes(attrs: &mut [Attribute], errors: &mut Errors) -> Attributes {
             .into_iter()
             .partition(|path| names::last(path).is_some_and(|word| DERIVED.iter().any(|ours| word == ours)));
         for path in &ours {
-            errors.on(path, format!("`#[draft]` derives `{}` itself: leave it out here", names::text(path)));
+            errors.on(path, format!("`#[draft]` derives `{}` itself: remove it here", names::text(path)));
         }
         if !ours.is_empty() {
             list.tokens = theirs.into_iter().collect::<Punctuated<Path, Token![,]>>().into_token_stream();
@@ -154,7 +154,7 @@ fn says_foreign(attr: &Attribute, field: &str, foreign: &mut bool, errors: &mut 
         return errors.on(
             &attr.meta,
             format!(
-                "on a field `#[draft(foreign)]` is all there is: its author vouches for the type of `{field}`"
+                "`#[draft]` on field `{field}` takes only `foreign`: write `#[draft(foreign)]` if you guarantee its type"
             ),
         );
     }
@@ -171,7 +171,7 @@ fn refuse_skipped(attr: &Attribute, field: &str, errors: &mut Errors) {
             let said = word.to_string();
             errors.on(
                 word,
-                format!("field `{field}` is left out with `{said}`, so nobody would see or sign it: write it, or take it out of the draft"),
+                format!("field `{field}` is skipped by `{said}`, so it would be neither shown nor signed: remove `{said}`, or remove the field from the draft"),
             );
         }
     }
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn each_mistake_has_one_sentence() {
+    fn each_mistake_has_one_message() {
         let (draft, errors) = parsed(quote! {
             #[derive(Clone, serde::Serialize, Deserialize)]
             #[derive(JsonSchema, Debug)]
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn it_stands_on_a_struct_or_an_enum() {
+    fn it_applies_to_a_struct_or_an_enum() {
         let union = quote!(
             union Both {
                 a: u8,

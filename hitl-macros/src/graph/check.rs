@@ -8,7 +8,7 @@ pub(crate) fn ways(model: &Model<'_>, errors: &mut Errors) {
     if !model.edges.iter().any(|edge| edge.from == Point::Start) {
         return errors.at(
             model.nodes.first().map_or_else(proc_macro2::Span::call_site, super::model::Node::span),
-            "nothing says where a thread begins: write `start -> node`",
+            "the graph has no edge from `start`: write `start -> node`",
         );
     }
     let leads_on = Reach::forward(model);
@@ -49,7 +49,7 @@ fn unreachable(
             errors.at(
                 found.span(),
                 format!(
-                    "no path leads from `start` to `{name}`: lead one there, `… -> {name}`, or take `{name}` out of the graph",
+                    "no path leads from `start` to `{name}`: add an edge `… -> {name}`, or remove `{name}` from the graph",
                     name = found.name
                 ),
             );
@@ -77,7 +77,7 @@ fn trapped(
             errors.at(
                 node.span(),
                 format!(
-                    "`{name}` leads nowhere once it is signed: write `{name} -> …;`, or `{name} -> end;`"
+                    "`{name}` has no edge to follow after an approval: write `{name} -> …;`, or `{name} -> end;`"
                 ),
             );
             mark(&mut known, &back.from(Point::Node(index)));
@@ -92,8 +92,8 @@ fn trapped(
         errors.at(
             found.span(),
             match meant {
-                Some(meant) => format!("`{name}` leads nowhere; did you mean `{meant}`?"),
-                None => format!("`{name}` leads nowhere: write `{name} -> …;`, or `{name} -> end;`"),
+                Some(meant) => format!("`{name}` has no outgoing edge; did you mean `{meant}`?"),
+                None => format!("`{name}` has no outgoing edge: write `{name} -> …;`, or `{name} -> end;`"),
             },
         );
         mark(&mut known, &back.from(Point::Node(*node)));
@@ -102,13 +102,13 @@ fn trapped(
         if known[node] {
             continue;
         }
-        let round = circle(on, node);
-        let words: Vec<_> = round.iter().map(|&node| model.nodes[node].name.as_str()).collect();
-        let first = &model.nodes[round.first().copied().unwrap_or(node)];
+        let cycle = cycle(on, node);
+        let words: Vec<_> = cycle.iter().map(|&node| model.nodes[node].name.as_str()).collect();
+        let first = &model.nodes[cycle.first().copied().unwrap_or(node)];
         errors.at(
             first.span(),
             format!(
-                "no path leads from `{}` to `end`, it only goes round: `{}`; lead one of these on to `end`",
+                "no path leads from `{}` to `end`: `{}` is a cycle; lead one of its nodes on to `end`",
                 first.name,
                 words.join(" -> ")
             ),
@@ -119,7 +119,7 @@ fn trapped(
 }
 
 /// Returns the cycle that a node without a path to `end` runs into: `a`, `b`, `a`.
-fn circle(on: &Reach, start: usize) -> Vec<usize> {
+fn cycle(on: &Reach, start: usize) -> Vec<usize> {
     let (mut path, mut at) = (vec![start], start);
     while let Some(&next) = on.next(at).first() {
         let again = path.iter().position(|&seen| seen == next);

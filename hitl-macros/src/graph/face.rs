@@ -36,9 +36,9 @@ impl<'a> Turns<'a> {
                 .find(|(_, other)| *other == variant)
                 .map(|(block, _)| &model.nodes[block.node].name);
             if TURNS.iter().any(|turn| variant == turn) {
-                errors.at(span, format!("the turn `{variant}` is every graph's, so no reviewed node can be called `{node}`: give it another name"));
+                errors.at(span, format!("the turn variant `{variant}` is reserved, so a reviewed node cannot be called `{node}`: rename the node"));
             } else if let Some(twin) = twin.filter(|twin| *twin != node) {
-                errors.at(span, format!("the reviews of `{twin}` and `{node}` would both be the turn `{variant}`: rename one of them"));
+                errors.at(span, format!("the reviewed nodes `{twin}` and `{node}` would both have the turn variant `{variant}`: rename one of them"));
             } else if twin.is_none() {
                 variants.push((block, variant));
             }
@@ -70,7 +70,7 @@ pub(super) fn face(graph: &Graph, turns: &Turns<'_>) -> TokenStream {
     let cfgs = cfgs(graph);
     let text = names::plain(name);
     let undocumented = docs(attrs).is_empty().then(|| {
-        let docs = format!("A graph on a [`{}`].", names::text(state));
+        let docs = format!("A graph on the state [`{}`].", names::text(state));
         quote!(#[doc = #docs])
     });
     let (param, value) = match &graph.deps {
@@ -78,7 +78,7 @@ pub(super) fn face(graph: &Graph, turns: &Turns<'_>) -> TokenStream {
         None => (quote!(), quote!(())),
     };
     let turn = turn(graph, turns);
-    let new = format!("Puts a [`{text}`] on a store; from there on it runs by itself.");
+    let new = format!("Creates an agent of [`{text}`] on a store.");
     quote! {
         #(#attrs)*
         #undocumented
@@ -121,8 +121,8 @@ fn turn(graph: &Graph, turns: &Turns<'_>) -> TokenStream {
         })
         .collect();
     let allow = quote!(#[allow(dead_code, private_interfaces, unreachable_pub, clippy::large_enum_variant)]);
-    let turn_docs = format!("Whose turn it is on a thread of [`{text}`].");
-    let reviews_docs = format!("One of the reviews of [`{text}`] that are open side by side.");
+    let turn_docs = format!("The status of a thread of [`{text}`].");
+    let reviews_docs = format!("One of several open reviews on a thread of [`{text}`].");
     let several_variant = several.then(|| {
         quote!(
             /// More than one review is open. The order of the verdicts does not matter.

@@ -52,7 +52,7 @@ impl<'a> Model<'a> {
                 errors.at(
                     span,
                     format!(
-                        "`{name}` is a word of `graph!`: bring the node in under another name, `use … as …`"
+                        "`{name}` is a keyword of `graph!`: import the node under another name, `use … as …`"
                     ),
                 );
             }
@@ -66,7 +66,7 @@ impl<'a> Model<'a> {
             errors.at(
                 span,
                 format!(
-                    "two nodes bear the name `{name}`: `{}`{}, and `{}` here; bring one of them in under another name, `use {} as other_{name}`",
+                    "two nodes have the name `{name}`: `{}`{}, and `{}` here; import one of them under another name, `use {} as other_{name}`",
                     names::text(first),
                     on_line(self.nodes[number].span()),
                     names::text(path),
@@ -86,8 +86,7 @@ impl<'a> Model<'a> {
             Step::Start(_) => Point::Start,
             Step::Node(path) => Point::Node(self.node(path, errors)),
             Step::End(word) => {
-                return errors
-                    .at(word.span(), "a thread that has ended does not go on: nothing follows `end`");
+                return errors.at(word.span(), "nothing can follow `end`: remove the `->` after it");
             }
             // The grammar does not allow these at the beginning of a statement.
             Step::Fork(..) | Step::Match(_) | Step::Each(_) => return,
@@ -107,17 +106,13 @@ impl<'a> Model<'a> {
         for step in steps {
             tail = match step {
                 Step::Start(word) => {
-                    errors.at(
-                        word.span(),
-                        "nothing leads back to `start`: name the node that the thread goes on with",
-                    );
+                    errors.at(word.span(), "no edge can lead to `start`: name the node that runs next");
                     return Tail::Done;
                 }
                 Step::End(word) => {
                     self.enter(tail, Point::End, word.span(), errors);
                     if let Some(next) = steps.iter().skip_while(|s| !std::ptr::eq(*s, step)).nth(1) {
-                        errors
-                            .at(next.span(), "a thread that has ended does not go on: nothing follows `end`");
+                        errors.at(next.span(), "nothing can follow `end`: remove the `->` after it");
                         return Tail::Done;
                     }
                     Tail::Done
@@ -138,18 +133,21 @@ impl<'a> Model<'a> {
                     );
                     Tail::At(Point::Node(node), Kind::Next)
                 }
-                Step::Fork(span, branches) => match self.plain_exit(tail, *span, "branches follow", errors) {
-                    Some(from) => self.fork(from, *span, branches, branch, errors),
-                    None => return Tail::Done,
-                },
+                Step::Fork(span, branches) => {
+                    match self.plain_exit(tail, *span, "branches must follow", errors) {
+                        Some(from) => self.fork(from, *span, branches, branch, errors),
+                        None => return Tail::Done,
+                    }
+                }
                 Step::Each(each) => {
-                    match self.plain_exit(tail, each.keyword.span, "a `for` follows", errors) {
+                    match self.plain_exit(tail, each.keyword.span, "a `for` must follow", errors) {
                         Some(from) => self.each(from, each, branch, errors),
                         None => return Tail::Done,
                     }
                 }
                 Step::Match(found) => {
-                    if let Some(from) = self.plain_exit(tail, found.keyword.span, "a `match` follows", errors)
+                    if let Some(from) =
+                        self.plain_exit(tail, found.keyword.span, "a `match` must follow", errors)
                     {
                         self.route(from, found, branch, errors);
                     }
@@ -170,12 +168,12 @@ impl<'a> Model<'a> {
                     Kind::Fork { .. } => "a branch",
                     _ => "a verdict",
                 };
-                errors.at(span, format!("{what} a node: {place} begins with a node"));
+                errors.at(span, format!("{what} a node: begin {place} with one"));
                 None
             }
             Tail::Fork(fork) => {
                 let who = self.forks[fork].runners();
-                errors.at(span, format!("{what} a node: let {who} before it meet in one, `… -> join -> …`"));
+                errors.at(span, format!("{what} a node: join {who} before it in one, `… -> join -> …`"));
                 None
             }
             Tail::Done => None,
@@ -230,22 +228,22 @@ impl<'a> Model<'a> {
                 let message = match (earlier, kind) {
                     (Kind::Next, Kind::Next) if *target == to => {
                         format!(
-                            "the edge `{word} -> {target_word}` is given twice, first{line}: take one of them out"
+                            "the edge `{word} -> {target_word}` is declared twice, first{line}: remove one of them"
                         )
                     }
-                    (Kind::Next, _) if from == Point::Start => format!(
-                        "`start` leads to `{target_word}` already{line}: a graph has one `start -> …`"
-                    ),
-                    (Kind::Next, _) => format!(
-                        "`{word}` goes on to `{target_word}` already{line}: to choose, write `{word} -> match field {{ … }}`; to do both, `{word} -> (…, …) -> join`"
-                    ),
-                    (Kind::Case { .. }, _) => format!(
-                        "`{word}` goes on with a `match` already{line}: lead there from one of its arms"
-                    ),
-                    (Kind::Fork { fork, .. }, _) if self.forks[*fork].each.is_some() => {
-                        format!("`{word}` goes on with a `for` already{line}: go on where its items meet")
+                    (Kind::Next, _) if from == Point::Start => {
+                        format!("`start` already leads to `{target_word}`{line}: remove one of the edges")
                     }
-                    _ => format!("`{word}` goes on with branches already{line}: go on where they meet"),
+                    (Kind::Next, _) => format!(
+                        "`{word}` already leads to `{target_word}`{line}: to choose, write `{word} -> match field {{ … }}`; to run both, `{word} -> (…, …) -> join`"
+                    ),
+                    (Kind::Case { .. }, _) => {
+                        format!("`{word}` already has a `match`{line}: add the edge to one of its arms")
+                    }
+                    (Kind::Fork { fork, .. }, _) if self.forks[*fork].each.is_some() => {
+                        format!("`{word}` already has a `for`{line}: continue at its join")
+                    }
+                    _ => format!("`{word}` already has branches{line}: continue at their join"),
                 };
                 errors.at(span, message);
             }
@@ -257,13 +255,13 @@ impl<'a> Model<'a> {
         self.leave_once(from, Kind::Case { route, case: 0 }, Point::End, found.keyword.span, errors);
         let field = root(&found.looks_at);
         if field.is_none() {
-            errors.on(&found.looks_at, "a `match` looks at a field of the state, which comes first: `match risk { … }`, `match draft.amount { … }`");
+            errors.on(&found.looks_at, "a `match` must begin with a field of the state: `match risk { … }`, `match draft.amount { … }`");
         }
         if found.arms.is_empty() {
             errors.at(
                 found.keyword.span,
                 format!(
-                    "a `match` with no arm leads nowhere: write `{} -> match … {{ pattern => node }}`",
+                    "a `match` needs at least one arm: write `{} -> match … {{ pattern => node }}`",
                     self.word(from)
                 ),
             );
@@ -281,7 +279,7 @@ impl<'a> Model<'a> {
         let name = self.nodes[node].name.clone();
         if let Some(earlier) = self.verdicts.iter().find(|block| block.node == node) {
             let line = on_line(spans::first(&earlier.mention));
-            errors.at(span, format!("`{name}` has a verdict block already{line}: put both into one"));
+            errors.at(span, format!("`{name}` already has a verdict block{line}: merge them into one"));
         }
         let (mut seen, mut unknown): (Vec<Kind>, bool) = (Vec::new(), false);
         for (word, chain) in verdicts {
@@ -302,7 +300,7 @@ impl<'a> Model<'a> {
                 (_, None) => {
                     let hint = match given.as_str() {
                         "approve" | "edit" => format!(
-                            "once its draft is approved, as it was or edited, `{name}` runs and goes on with `{name} -> …`"
+                            "after an approval, with or without an edit, `{name}` runs and follows `{name} -> …`"
                         ),
                         _ => "it takes `reject`, `ask` and `expire`".to_owned(),
                     };
@@ -312,7 +310,7 @@ impl<'a> Model<'a> {
                 }
             };
             if seen.contains(&kind) {
-                errors.at(word.span(), format!("`{name}` says twice where `{word}` leads: keep one"));
+                errors.at(word.span(), format!("`{name}` has two `{word}` edges: keep one"));
             }
             seen.push(kind);
             let tail = self.follow(Tail::At(Point::Node(node), kind), chain, None, errors);
@@ -321,7 +319,7 @@ impl<'a> Model<'a> {
         if !seen.contains(&Kind::Reject) && !unknown {
             errors.at(
                 span,
-                format!("nothing says where a rejected `{name}` leads: write `{name} {{ reject -> node }}`, or `reject -> end` if nothing is to be done"),
+                format!("the verdict block of `{name}` has no `reject` edge: add `reject -> node`, or `reject -> end` to end the thread"),
             );
         }
         self.verdicts.push(Verdicts { node, mention, asks: seen.contains(&Kind::Ask) });
@@ -335,19 +333,18 @@ impl<'a> Model<'a> {
         if self.numbers.contains_key(&word) {
             return errors.at(
                 old.span(),
-                format!("`{word}` is a node of this graph, so it cannot be what another one was called: take this out, or call the node otherwise"),
+                format!("`{word}` is a node of this graph, so it cannot be the old name of another one: remove this statement, or rename the node"),
             );
         }
         if let Some((earlier, _)) = self.renamed.iter().find(|(earlier, _)| names::plain(earlier) == word) {
             let line = on_line(earlier.span());
-            return errors
-                .at(old.span(), format!("`{word}` has been given a new name already{line}: keep one"));
+            return errors.at(old.span(), format!("`{word}` is already renamed{line}: keep one"));
         }
         if !self.numbers.contains_key(&name) {
             let near = names::near(&name, self.nodes.iter().map(|node| node.name.as_str()));
             let hint = match near {
                 Some(near) => format!("; did you mean `{near}`?"),
-                None => format!(": name the one that was called `{word}`"),
+                None => format!(": write the present name of `{word}`"),
             };
             let span = names::last(mention).map_or_else(Span::call_site, Ident::span);
             return errors.at(span, format!("the graph has no node `{name}`{hint}"));

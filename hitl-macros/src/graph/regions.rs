@@ -111,10 +111,10 @@ fn stray(model: &Model<'_>, fork: usize, node: usize, to: Point, span: Span, err
     errors.at(
         span,
         if beside {
-            format!("`{to_word}` runs in another branch after `{from}` than `{node_word}`: branches meet in `{join}` alone; give each its own node, or go there after `{join}`")
+            format!("`{node_word}` and `{to_word}` run in different branches after `{from}`, which join only in `{join}`: give each branch its own node, or go to `{to_word}` after `{join}`")
         } else {
             let (inside, runners) = (model.inside(fork), fork.runners());
-            format!("`{node_word}` runs in {inside}, and may leave it for `{join}` alone, where {runners} meet: lead to `{join}`, and from there to `{to_word}`")
+            format!("`{node_word}` runs in {inside}, which it can leave only for `{join}`, where {runners} join: lead `{node_word}` to `{join}`, and from there to `{to_word}`")
         },
     );
 }
@@ -135,8 +135,8 @@ fn entered(model: &Model<'_>, fork: usize, owner: &[Option<usize>], errors: &mut
         if branch(edge.to).is_some() && branch(edge.from) != branch(edge.to) && !forks {
             let fork = &model.forks[fork];
             let how = match fork.each {
-                Some(each) => format!("once for each `{}`, and is entered by it alone", each.item),
-                None => "beside the others, and is entered with them alone".to_owned(),
+                Some(each) => format!("once for each `{}`, and can only be entered through it", each.item),
+                None => "and can only be entered together with the other branches".to_owned(),
             };
             errors.at(
                 edge.span,
@@ -161,7 +161,7 @@ fn nested(model: &Model<'_>, errors: &mut Errors) {
                 errors.at(
                     inner.span,
                     format!(
-                        "{} after `{}` run inside {}, and must meet before it ends: let them meet in a node of their own, and lead it to `{}`",
+                        "{} after `{}` run inside {}, and must join before it ends: join them in a node of their own, and lead that node to `{}`",
                         inner.runners(),
                         model.word(inner.from),
                         model.inside(outer),

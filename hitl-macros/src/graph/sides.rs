@@ -22,7 +22,7 @@ impl<'a> Model<'a> {
             errors.at(
                 span,
                 format!(
-                    "one branch is no fork: write `{} -> …` without parentheses, or add a second branch",
+                    "a fork needs at least two branches: write `{} -> …` without parentheses, or add a second branch",
                     self.word(from)
                 ),
             );
@@ -82,7 +82,8 @@ impl<'a> Model<'a> {
             None => ("a branch", "(…)"),
         };
         if !matches!(steps.first(), Some(Step::Node(_))) {
-            return errors.at(steps.first().map_or(span, Step::span), format!("{what} begins with a node"));
+            return errors
+                .at(steps.first().map_or(span, Step::span), format!("{what} must begin with a node"));
         }
         self.forks[fork].branches.push(Branch::default());
         let tail =
@@ -93,7 +94,9 @@ impl<'a> Model<'a> {
                 let who = self.forks[fork].runners();
                 errors.at(
                     word.span(),
-                    format!("{what} ends in a node, and goes on where {who} meet: write `{whole} -> end` if nothing comes after"),
+                    format!(
+                        "{what} must end in a node: write `{whole} -> end` if nothing runs after {who} join"
+                    ),
                 );
             }
             (Tail::At(Point::Node(last), _), _) => self.forks[fork].branches[branch].end = Some(last),
@@ -109,7 +112,7 @@ impl<'a> Model<'a> {
             let what = if fork.each.is_some() { "for … { … }" } else { "(…)" };
             errors.at(
                 fork.span,
-                format!("{who} after `{from}` must meet again: write `{from} -> {what} -> join`, where `join` is a node or `end`"),
+                format!("{who} after `{from}` must join: write `{from} -> {what} -> join`, where `join` is a node or `end`"),
             );
         }
     }
@@ -124,7 +127,7 @@ impl<'a> Model<'a> {
             if branch.written.first().is_some_and(|&head| Point::Node(head) == *join) {
                 errors.at(
                     *span,
-                    format!("`{join_word}` cannot both run in {inside} and be where {runners} meet"),
+                    format!("`{join_word}` cannot both run in {inside} and be where {runners} join: join them in another node"),
                 );
                 return true;
             }
@@ -136,7 +139,7 @@ impl<'a> Model<'a> {
                 let place = self.nodes[node].mentions.last().map_or(*span, spans::first);
                 errors.at(
                     place,
-                    format!("`{name}` stands in two branches after `{from}`, and a node runs in one: give each branch its own, or go to `{name}` after `{join_word}`"),
+                    format!("`{name}` is in two branches after `{from}`, but a node can be in only one: give each branch its own node, or go to `{name}` after `{join_word}`"),
                 );
                 return true;
             }

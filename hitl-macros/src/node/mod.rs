@@ -50,17 +50,14 @@ fn hand_over(args: TokenStream, item: TokenStream) -> Result<TokenStream> {
     if let Some(second) = function.attrs.iter().find(|attr| names::ends_in(attr.path(), "interrupt_before")) {
         return Err(syn::Error::new_spanned(
             second.path(),
-            format!(
-                "node `{}` has two interrupts; one review stands before a node",
-                names::plain(&function.sig.ident)
-            ),
+            format!("node `{}` has two `#[interrupt_before]`: keep one", names::plain(&function.sig.ident)),
         ));
     }
     let node = function.attrs.iter_mut().find(|attr| names::ends_in(attr.path(), "node")).ok_or_else(|| {
         syn::Error::new(
             Span::call_site(),
             format!(
-                "`#[interrupt_before]` stops before a node, and `{}` is none: put `#[node(State, writes = field)]` beneath it",
+                "`{}` has `#[interrupt_before]`, but is not a node: add `#[node(State, writes = field)]` below it",
                 names::plain(&function.sig.ident)
             ),
         )

@@ -94,7 +94,7 @@ impl Node {
                 errors.at(
                     second.0.name.span(),
                     format!(
-                        "node `{name}` takes {} as signed, and one review signs one of them: say which, `#[interrupt_before(review = {})]`",
+                        "node `{name}` takes {} as `&Approved<…>`, but its review is of one field: name it, `#[interrupt_before(review = {})]`",
                         names::list(approved.iter().map(|(p, _)| p.field.as_str())),
                         approved[0].0.field
                     ),
@@ -107,7 +107,7 @@ impl Node {
                     errors.at(
                         review.span(),
                         format!(
-                            "node `{name}` takes no `{review}: &Approved<…>`; `review` names what it takes as signed: {}",
+                            "node `{name}` has no parameter `{review}: &Approved<…>`: `review` must name a field that it takes as signed, {}",
                             names::list(all.iter().map(|(p, _)| p.field.as_str()))
                         ),
                     );
@@ -140,7 +140,7 @@ impl Node {
                 errors.on(
                     &param.ty,
                     format!(
-                        "a person signs before node `{name}`, and it takes `{field}` unsigned: write `{field}: &Approved<{}>`, which only a verdict can mint",
+                        "node `{name}` has a review, but takes `{field}` unsigned: write `{field}: &Approved<{}>`, which only an approval creates",
                         names::text(ty),
                         field = param.field
                     ),
@@ -148,7 +148,7 @@ impl Node {
             }
             None => errors.at(
                 self.function.sig.ident.span(),
-                format!("a person signs before node `{name}`, and it takes nothing signed: give it a parameter `draft: &Approved<…>`"),
+                format!("node `{name}` has a review, but takes no signed field: add a parameter `draft: &Approved<…>`"),
             ),
         }
     }
@@ -159,7 +159,7 @@ impl Node {
             for Param { name: at, field, .. } in self.params.iter().filter(|param| param.role.is_brought()) {
                 errors.at(
                     at.span(),
-                    format!("node `{}` runs on an earlier signature and acts on `{field}`, which nobody signs: let an earlier node write it to a field that the review shows", self.name),
+                    format!("node `{}` runs on an earlier signature and reads `{field}`, which no signature covers: let an earlier node write it to a field that the review shows", self.name),
                 );
             }
         }
@@ -175,7 +175,7 @@ impl Node {
             for ident in list.iter().filter(|ident| names::plain(ident) == *signed) {
                 errors.at(
                     ident.span(),
-                    format!("`{signed}` is what is signed before node `{name}`: take it out of `{word}`"),
+                    format!("`{signed}` is the field that the review before node `{name}` signs: remove it from `{word}`"),
                 );
             }
         }
@@ -184,13 +184,13 @@ impl Node {
             if names(show, &field) {
                 errors.at(
                     ident.span(),
-                    format!("`{field}` is shown before node `{name}`, and so it is signed: take it out of `show` or of `unsigned`"),
+                    format!("`{field}` is in `show` before node `{name}`, and so it is signed: remove it from `show` or from `unsigned`"),
                 );
             } else if covers.is_empty() && field != *signed && !plain.iter().any(|param| param.field == field)
             {
                 errors.at(
                     ident.span(),
-                    format!("node `{name}` does not read `{field}`: take it out of `unsigned`"),
+                    format!("node `{name}` does not read `{field}`: remove it from `unsigned`"),
                 );
             }
         }
@@ -202,7 +202,7 @@ impl Node {
                 errors.at(
                     at.span(),
                     format!(
-                        "node `{name}` acts on `{field}`, which nobody signs: let an earlier node write it to a field that the review shows, or write `unsigned({field})` if nobody need sign it"
+                        "node `{name}` reads `{field}`, which no signature covers: let an earlier node write it to a field that the review shows, or add `unsigned({field})` if it needs no signature"
                     ),
                 );
                 continue;
@@ -210,7 +210,7 @@ impl Node {
             errors.at(
                 at.span(),
                 format!(
-                    "node `{name}` reads `{field}`, and the review before it does not show it: name it in `#[interrupt_before(show = ({field}))]`, take it as `{field}: &Approved<…>`, signed by a review of its own, or write `unsigned({field})` if nobody need sign it"
+                    "node `{name}` reads `{field}`, but its review does not show it: add `show = ({field})` to `#[interrupt_before]`, take it as `{field}: &Approved<…>`, signed in a review of its own, or add `unsigned({field})` if it needs no signature"
                 ),
             );
         }
@@ -226,7 +226,7 @@ impl Node {
             errors.at(
                 effect,
                 format!(
-                    "effect node `{name}` can be reached with no review: take what was signed, `draft: &Approved<…>`, with `#[interrupt_before]` here or on an earlier node; or declare `risk = low`"
+                    "effect node `{name}` can be reached with no review: take a signed field, `draft: &Approved<…>`, with `#[interrupt_before]` here or on an earlier node, or declare `risk = low`"
                 ),
             );
         }
@@ -234,33 +234,33 @@ impl Node {
             // Without `effect`, a crash could repeat an action that was signed once.
             errors.at(
                 self.function.sig.ident.span(),
-                format!("a person signs before node `{name}`, so what it does must not be done twice: add `effect`, and `idempotent` if twice is as good as once"),
+                format!("node `{name}` has a review, but is not an effect, so a crash could repeat it: add `effect`, and `idempotent` if a second run changes nothing"),
             );
         }
         if let (None, None, Some((param, ty))) = (args.effect, &args.interrupt, self.approved().next()) {
             errors.on(
                 &param.ty,
                 format!(
-                    "node `{name}` takes `{field}` as signed, and only an effect runs on a signature, and spends it: take `{field}: &{}`, or add `effect`",
+                    "node `{name}` takes `{field}` as `&Approved<…>`, but only an effect can spend a signature: take `{field}: &{}`, or add `effect`",
                     names::text(ty),
                     field = param.field
                 ),
             );
         }
         if let (None, Some(span)) = (args.effect, args.low_risk) {
-            errors.at(span, format!("node `{name}` is no `effect`, so it has no risk to declare: take `risk = low` out, or add `effect`"));
+            errors.at(span, format!("node `{name}` has `risk = low`, but is not an effect: remove `risk = low`, or add `effect`"));
         }
         if let (Some(span), true) = (args.low_risk, reviewed) {
-            errors.at(span, format!("node `{name}` says that it needs no review, and `#[interrupt_before]` asks for one: keep one of them"));
+            errors.at(span, format!("node `{name}` has `risk = low`, which means no review, and `#[interrupt_before]`: keep one of them"));
         }
         if let (None, Some(span)) = (args.effect, args.idempotent) {
-            errors.at(span, format!("node `{name}` is no `effect`, and any other node may run twice anyway: take `idempotent` out, or add `effect`"));
+            errors.at(span, format!("node `{name}` has `idempotent`, but is not an effect, and other nodes may run twice anyway: remove `idempotent`, or add `effect`"));
         }
         if let (Some(_), None, Some((span, 1..))) = (args.effect, args.idempotent, args.retries) {
             errors.at(
                 span,
                 format!(
-                    "effect node `{name}` is never tried again blindly, for its first try may have happened: pass `cx.idempotency_key()` on and declare `idempotent`, or take `retries` out"
+                    "effect node `{name}` cannot have `retries`, because a failed attempt may have had its effect: pass `cx.idempotency_key()` on and declare `idempotent`, or remove `retries`"
                 ),
             );
         }
@@ -274,21 +274,21 @@ fn shape(function: &Function, name: &str, errors: &mut Errors) {
         errors.at(sig.fn_token.span, format!("node `{name}` is not async: write `async fn {name}`"));
     }
     if !matches!(sig.safety, Safety::Default) {
-        errors.at(sig.fn_token.span, format!("node `{name}` is unsafe, and nobody stands by to promise its preconditions: write a safe `async fn`"));
+        errors.at(sig.fn_token.span, format!("node `{name}` is unsafe, but the runtime calls it and cannot uphold its preconditions: write a safe `async fn`"));
     }
     for param in &sig.generics.params {
         if let GenericParam::Lifetime(lifetime) = param {
             errors.on(
                 &lifetime.lifetime,
-                format!("node `{name}` names the lifetime `{}`, and a node outlives none: leave it out, `message: &str`", lifetime.lifetime),
+                format!("node `{name}` has the lifetime parameter `{}`, but a node cannot have one: remove it, `message: &str`", lifetime.lifetime),
             );
         }
     }
     if let Some(variadic) = &sig.variadic {
-        errors.on(variadic, format!("node `{name}` cannot be variadic"));
+        errors.on(variadic, format!("node `{name}` cannot be variadic: remove `...`"));
     }
     if ["start", "end"].contains(&name) {
-        errors.at(sig.ident.span(), format!("`{name}` is a word of `graph!`: give the node another name"));
+        errors.at(sig.ident.span(), format!("`{name}` is a keyword of `graph!`: rename the node"));
     }
 }
 
@@ -298,7 +298,7 @@ fn param(input: &FnArg, node: &str, errors: &mut Errors) -> Option<Param> {
         FnArg::Receiver(receiver) => {
             errors.at(
                 receiver.self_token.span,
-                format!("node `{node}` takes `self`, and a node is a free function: what it needs besides the state comes as `Deps<…>`"),
+                format!("node `{node}` takes `self`, but a node is a free function: take what it needs besides the state as `Deps<…>`"),
             );
             return None;
         }
@@ -309,7 +309,7 @@ fn param(input: &FnArg, node: &str, errors: &mut Errors) -> Option<Param> {
             errors.on(
                 other,
                 format!(
-                    "a parameter of node `{node}` is named like the field that it reads: write `field: &T`"
+                    "a parameter of node `{node}` must be a plain name, that of the field that it reads: write `field: &T`"
                 ),
             );
             return None;
@@ -339,7 +339,7 @@ fn role(ty: &Type, field: &str, node: &str, errors: &mut Errors) -> Role {
             errors.on(
                 ty,
                 format!(
-                    "a signature is lent for one call, so that it can be neither kept nor used twice: take `&{}`",
+                    "a node borrows a signature for one call, and can neither keep it nor use it twice: take `&{}`",
                     names::text(peel(ty))
                 ),
             );
@@ -350,7 +350,7 @@ fn role(ty: &Type, field: &str, node: &str, errors: &mut Errors) -> Role {
             let of = signed(referent(inner).unwrap_or(inner)).map(names::text).unwrap_or_default();
             errors.on(
                 ty,
-                format!("`{field}` is signed on every path to node `{node}`, or it is not signed: take `&Approved<{of}>`, or `Option<&{of}>` to read what may be unsigned"),
+                format!("node `{node}` takes `{field}` as an optional `Approved`, but needs a signature on every path: take `&Approved<{of}>`, or `Option<&{of}>` to read the field unsigned"),
             );
             // Not treated as a field from here on, so that this mistake causes no other message.
             Role::Cx
@@ -366,11 +366,11 @@ fn role(ty: &Type, field: &str, node: &str, errors: &mut Errors) -> Role {
         },
         _ => match special(Some(ty)) {
             Some(Special::Rejection) => {
-                errors.on(ty, "a node borrows what a verdict brings: take `&Rejection`");
+                errors.on(ty, "a node borrows the rejection: take `&Rejection`");
                 Role::Rejection { required: true }
             }
             Some(Special::Question) => {
-                errors.on(ty, "a node borrows what a verdict brings: take `&Question`");
+                errors.on(ty, "a node borrows the question: take `&Question`");
                 Role::Question { required: true }
             }
             Some(Special::Cx) => {
@@ -394,7 +394,7 @@ fn borrowed(ty: &Type, inner: &Type, errors: &mut Errors) -> Role {
     match (segment.ident.to_string().as_str(), argument(segment)) {
         ("Approved", Some(signed)) => Role::Approved(signed.clone()),
         ("Deps", Some(part)) => {
-            errors.on(ty, format!("take `{}`, it is a shared pointer", names::text(inner)));
+            errors.on(ty, format!("`Deps` is a shared pointer: take `{}` by value", names::text(inner)));
             Role::Deps(part.clone())
         }
         _ => Role::Required,
@@ -430,15 +430,17 @@ fn answer(function: &Function, name: &str, args: &Args, errors: &mut Errors) -> 
     };
     let ReturnType::Type(_, ty) = &function.sig.output else {
         let span = function.sig.paren_token.span.close();
-        errors
-            .at(span, format!("node `{name}` returns nothing, and every node may fail: write `-> {wanted}`"));
+        errors.at(
+            span,
+            format!("node `{name}` returns nothing, but a node must return a `Result`: write `-> {wanted}`"),
+        );
         return None;
     };
     let Some(segment) = head(ty).filter(|segment| segment.ident == "Result") else {
         errors.on(
             ty,
             format!(
-                "node `{name}` returns `{}`, and every node may fail: write `-> {wanted}`",
+                "node `{name}` returns `{}`, but a node must return a `Result`: write `-> {wanted}`",
                 names::text(ty)
             ),
         );
@@ -450,7 +452,7 @@ fn answer(function: &Function, name: &str, args: &Args, errors: &mut Errors) -> 
         (Type::Tuple(tuple), count @ 2..) if tuple.elems.len() != count => errors.on(
             answer,
             format!(
-                "node `{name}` returns {} values, and `writes` names {count} fields: {}",
+                "node `{name}` returns {} values, but `writes` names {count} fields: {}",
                 tuple.elems.len(),
                 names::list(fields.iter().map(String::as_str))
             ),
@@ -460,7 +462,7 @@ fn answer(function: &Function, name: &str, args: &Args, errors: &mut Errors) -> 
         (_, 0) if argument(segment).is_some() => errors.on(
             answer,
             format!(
-                "node `{name}` returns `{}`, and nothing says which field that is: add `writes = field`, or return `Result<()>`",
+                "node `{name}` returns `{}`, but has no `writes`: add `writes = field`, or return `Result<()>`",
                 names::text(answer)
             ),
         ),

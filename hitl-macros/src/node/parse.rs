@@ -17,13 +17,18 @@ pub(crate) struct Function {
 impl Function {
     pub(crate) fn parser(input: ParseStream) -> Result<Self> {
         let attrs = input.call(Attribute::parse_outer)?;
-        let (vis, sig) = (|| Ok((input.parse()?, input.parse()?)))()
-            .map_err(|e: syn::Error| syn::Error::new(e.span(), format!("a node is an `async fn`: {e}")))?;
+        let (vis, sig) = (|| Ok((input.parse()?, input.parse()?)))().map_err(|e: syn::Error| {
+            syn::Error::new(e.span(), format!("a node must be an `async fn`: {e}"))
+        })?;
         if !input.peek(token::Brace) {
-            return Err(input.error("a node has a body"));
+            return Err(input.error("a node needs a body: write `async fn name(…) -> Result<T> { … }`"));
         }
         let function = Self { attrs, vis, sig, body: input.parse()? };
-        if input.is_empty() { Ok(function) } else { Err(input.error("a node is one `async fn`")) }
+        if input.is_empty() {
+            Ok(function)
+        } else {
+            Err(input.error("a node must be one `async fn`: remove what follows it"))
+        }
     }
 }
 

@@ -14,8 +14,8 @@ pub(crate) fn emit(state: &State, errors: &Errors) -> TokenStream {
     let slots = format_ident!("{name}Fields");
     let input = format_ident!("{name}Input");
     let slots_docs =
-        format!("What is known of a [`{name}`] so far: each field, once something has written it.");
-    let input_docs = format!("What a thread on a [`{name}`] starts with: its `#[input]` fields.");
+        format!("A snapshot of the fields of [`{name}`]; a field is `None` until it is written.");
+    let input_docs = format!("The input of a thread: the `#[input]` fields of [`{name}`].");
 
     let slot_fields = fields
         .iter()

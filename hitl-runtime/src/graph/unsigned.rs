@@ -16,7 +16,9 @@ pub(super) const fn uncovered(spec: &GraphSpec, node: usize, field: usize) -> Se
         told.name,
         "` as `&Approved<",
         told.ty,
-        ">`, and no review signs it for `",
+        ">`, but no review of `",
+        told.name,
+        "` covers `",
         name,
         "`: ",
     ]);
@@ -32,19 +34,25 @@ pub(super) const fn uncovered(spec: &GraphSpec, node: usize, field: usize) -> Se
             && !signs_for_items(spec, review, node)
         {
             text.add(&[
-                if found { ", or let" } else { "let" },
-                " the review before `",
-                spec.nodes[review].name,
-                "` cover it, `covers = (",
+                if found { ", or add" } else { "add" },
+                " `covers = (",
                 name,
-                ")`",
+                ")` to the review before `",
+                spec.nodes[review].name,
+                "`",
             ]);
             return text;
         }
         review += 1;
     }
     if !found {
-        text.add(&["take it as `&", told.ty, "`, or have a node before it reviewed that covers it"]);
+        text.add(&[
+            "take it as `&",
+            told.ty,
+            "`, or add an earlier review of `",
+            told.name,
+            "` that covers it",
+        ]);
     }
     text
 }
@@ -56,12 +64,12 @@ pub(super) const fn covers_nothing(spec: &GraphSpec, review: usize, place: usize
     let mut text = Sentence::of(&["the review before `", spec.nodes[review].name, "` covers `", name, "`, "]);
     match spec.node_index(name) {
         None => text.add(&[
-            "which is no node of this graph: write the name that the graph has for it, or take it out",
+            "which is not a node of this graph: use the name that the node has in the graph, or remove it from `covers`",
         ]),
         Some(node) if reviews_field(spec, node, interrupt.field) => text.add(&[
             "which has a review of `",
             interrupt.field,
-            "` of its own: take it out, or take `#[interrupt_before]` off `",
+            "` of its own: remove it from `covers`, or remove `#[interrupt_before]` from `",
             name,
             "`",
         ]),
@@ -72,7 +80,7 @@ pub(super) const fn covers_nothing(spec: &GraphSpec, review: usize, place: usize
             name,
             "` a parameter `",
             interrupt.field,
-            ": &Approved<…>`, or take it out",
+            ": &Approved<…>`, or remove it from `covers`",
         ]),
     }
     text
@@ -114,18 +122,22 @@ pub(super) const fn unsigned<const N: usize>(
     let reason = path.unsigned(spec, proof);
     match reason {
         Unsigned::Never => text.add(&["`", told.name, "` was never signed for it: "]),
-        Unsigned::Spent => text.add(&["it has spent the signature already: "]),
+        Unsigned::Spent => text.add(&["it has already spent the signature: "]),
         Unsigned::Rewritten(writer, field) => {
             let (field, writer) = (spec.state.fields[field].name, spec.nodes[writer].name);
-            let was = if same(field, told.name) { "signed: " } else { "shown beside what was signed: " };
+            let was = if same(field, told.name) { "signed: " } else { "shown with the signed draft: " };
             text.add(&["`", field, "` is written again by `", writer, "` after it was ", was]);
         }
         Unsigned::Replaced(review) => {
             let review = spec.nodes[review].name;
-            text.add(&["the review before `", review, "` comes last, and does not cover it: "]);
+            text.add(&["the last review, before `", review, "`, does not cover it: "]);
         }
         Unsigned::Mixed => {
-            text.add(&["`", told.name, "` is put together from several branches after they had it signed: "]);
+            text.add(&[
+                "`",
+                told.name,
+                "` is merged from the values of several branches after it was signed: ",
+            ]);
         }
         Unsigned::Gathered(fork) => {
             let list = spec.forks[fork].list();
@@ -133,14 +145,14 @@ pub(super) const fn unsigned<const N: usize>(
             text.add(&[
                 "`",
                 name,
-                "` is put together from what each of `",
+                "` is merged with what the items of `",
                 list,
-                "` writes after it was signed: ",
+                "` write, after it was signed: ",
             ]);
         }
         Unsigned::Item(fork) => {
             let list = spec.forks[fork].list();
-            text.add(&["`", told.name, "` was signed once, and not for each of `", list, "`: "]);
+            text.add(&["`", told.name, "` was signed once, not for each item of `", list, "`: "]);
         }
     }
     path.show(spec, proof, &mut text);
@@ -148,7 +160,7 @@ pub(super) const fn unsigned<const N: usize>(
         text.add(&["; put `#[interrupt_before]` on `", name, "`"]);
     }
     if let Unsigned::Never = reason
-        && let Some(review) = giver(spec, proof, &path, node, cover)
+        && let Some(review) = covering_review(spec, proof, &path, node, cover)
     {
         let joint = if reviews(spec, node) { "; lead" } else { ", or lead" };
         text.add(&[joint, " that path through `", spec.nodes[review].name, "`, whose review covers it"]);
@@ -157,7 +169,7 @@ pub(super) const fn unsigned<const N: usize>(
 }
 
 /// Returns a node off the path whose review gives a cover.
-const fn giver<const N: usize>(
+const fn covering_review<const N: usize>(
     spec: &GraphSpec,
     proof: &Proof<N>,
     path: &Path<N>,

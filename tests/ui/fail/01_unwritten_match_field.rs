@@ -6,7 +6,7 @@ use desk::*;
 graph! {
     Agent<Ticket> {
         start -> plan -> match risk { Risk::High => cancel, _ => cancel };
-//                             ^^^^ `match` after `plan` looks at `risk`, but a path reaches it unwritten: `start -> plan`; no other node writes it: add one with `writes = risk`, or make the field `#[input]`
+//                             ^^^^ `match` after `plan` reads `risk`, but a path reaches it unwritten: `start -> plan`; no other node writes it: add one with `writes = risk`, or make the field `#[input]`
         cancel -> end;
     }
 }

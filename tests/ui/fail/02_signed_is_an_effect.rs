@@ -6,7 +6,7 @@ use desk::*;
 #[interrupt_before]
 #[node(Ticket, writes = outcome)]
 async fn pay(draft: &Approved<RefundDraft>) -> Result<Outcome> {
-//       ^^^ a person signs before node `pay`, so what it does must not be done twice: add `effect`
+//       ^^^ node `pay` has a review, but is not an effect, so a crash could repeat it: add `effect`
     let _ = draft;
     Ok(Outcome)
 }

@@ -6,7 +6,7 @@ use desk::*;
 #[interrupt_before]
 #[node(Ticket, writes = outcome, effect)]
 async fn pay(draft: &RefundDraft) -> Result<Outcome> {
-//                  ^^^^^^^^^^^^ a person signs before node `pay`, and it takes `draft` unsigned: write `draft: &Approved<RefundDraft>`, which only a verdict can mint
+//                  ^^^^^^^^^^^^ node `pay` has a review, but takes `draft` unsigned: write `draft: &Approved<RefundDraft>`, which only an approval creates
     Ok(Outcome)
 }
 

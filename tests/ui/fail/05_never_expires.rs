@@ -7,7 +7,7 @@ graph! {
     Agent<Ticket> {
         start -> draft -> execute -> end;
         execute { reject -> cancel, expire -> cancel }
-//                                            ^^^^^^ `expire` leaves node `execute`, whose review never expires: write `#[interrupt_before(expires = "24h")]` on it, or take the line out
+//                                            ^^^^^^ `expire` leaves node `execute`, whose review never expires: write `#[interrupt_before(expires = "24h")]` on it, or remove the edge
         cancel -> end;
     }
 }

@@ -7,7 +7,7 @@ graph! {
     Agent<Ticket> {
         start -> draft -> execute -> end;
         execute { reject -> plan }
-//                          ^^^^ `plan` leads nowhere: write `plan -> …;`, or `plan -> end;`
+//                          ^^^^ `plan` has no outgoing edge: write `plan -> …;`, or `plan -> end;`
     }
 }
 

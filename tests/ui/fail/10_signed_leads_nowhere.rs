@@ -6,7 +6,7 @@ use desk::*;
 graph! {
     Agent<Ticket> {
         start -> draft -> execute;
-//                        ^^^^^^^ `execute` leads nowhere once it is signed: write `execute -> …;`, or `execute -> end;`
+//                        ^^^^^^^ `execute` has no edge to follow after an approval: write `execute -> …;`, or `execute -> end;`
         execute { reject -> cancel }
         cancel -> end;
     }

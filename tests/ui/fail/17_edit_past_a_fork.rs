@@ -11,7 +11,7 @@ async fn rate(draft: &RefundDraft) -> Result<Risk> {
 graph! {
     Agent<Ticket> {
         start -> draft -> rate -> (execute, plan) -> end;
-//                                 ^^^^^^^ an edit of `draft` at the review before `execute` cannot take again the way from where `draft` is written, on which node `rate` depends on it, because a fork begins or ends after that
+//                                 ^^^^^^^ an edit of `draft` at the review before `execute` would have to rerun the path from where `draft` is written, because node `rate` depends on it, but a fork begins or ends after that
         execute { reject -> cancel }
         cancel -> end;
     }

@@ -16,7 +16,7 @@ async fn skip() -> Result<Outcome> {
 graph! {
     Agent<Ticket> {
         start -> rate -> match risk { Risk::Low => execute, _ => skip };
-//                                                 ^^^^^^^ an edit of `draft` at the review before `execute` leaves what was written together with it as it is, but `match risk` after `rate` looks at that and so decides the way to the review
+//                                                 ^^^^^^^ an edit of `draft` at the review before `execute` does not change the values that were written together with it, but `match risk` after `rate` reads one of them and so decides the path to the review
         execute { reject -> cancel }
         execute -> end;
         skip -> end;

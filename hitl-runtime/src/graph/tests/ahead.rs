@@ -76,7 +76,7 @@ fn proved(spec: &GraphSpec, proof: &Proof<ROOM>) -> BTreeSet<Lack> {
 }
 
 #[test]
-fn from_the_start_on_it_is_what_the_proof_says() {
+fn at_start_it_agrees_with_the_proof() {
     let mut dice = Dice(0xa_4ead);
     let mut some = 0;
     for trial in 0..600 {
@@ -92,7 +92,7 @@ fn from_the_start_on_it_is_what_the_proof_says() {
 /// A thread in the middle of a fork or a `for`, which came there along the graph, lacks nothing that the whole graph
 /// does not lack.
 #[test]
-fn from_inside_a_fork_on_it_is_no_more() {
+fn inside_a_fork_it_reports_no_more_than_the_proof() {
     let (mut dice, mut some) = (Dice(0x1_4ead), 0);
     for _ in 0..300 {
         let spec = Forked::sketch(&mut dice);
@@ -170,7 +170,7 @@ fn found(
 }
 
 #[test]
-fn only_what_is_ahead_counts() {
+fn only_reachable_nodes_count() {
     let spec = refund();
     let node = |name| spec.node_index(name).unwrap();
     let note = |node| Lack::Unwritten { node, field: "note" };
@@ -192,7 +192,7 @@ fn only_what_is_ahead_counts() {
 }
 
 #[test]
-fn a_branch_that_nobody_is_in_promises_nothing() {
+fn a_branch_that_is_not_entered_promises_nothing() {
     let spec = Sketch::new("*message left right note outcome!")
         .node("open(message) writes note")
         .node("go_left(message) writes left")
@@ -226,7 +226,7 @@ fn a_branch_that_nobody_is_in_promises_nothing() {
 }
 
 #[test]
-fn a_value_comes_to_its_review_unless_it_is_written_anew() {
+fn a_value_reaches_its_review_unless_it_is_overwritten() {
     let spec = refund();
     let node = |name| spec.node_index(name).unwrap();
     let ahead = |stand| review_ahead(&spec, stand, "draft");

@@ -178,7 +178,7 @@ pub(super) fn plain(dice: &mut Dice) -> GraphSpec {
 }
 
 #[test]
-fn without_forks_the_proof_says_what_every_path_says() {
+fn without_forks_the_proof_agrees_with_every_path() {
     let (mut dice, mut lacking, mut holding) = (Dice(0x5eed), 0, 0);
     for _ in 0..1_000 {
         let spec = plain(&mut dice);
@@ -491,7 +491,7 @@ impl Run<'_> {
 }
 
 #[test]
-fn with_forks_and_fors_no_run_belies_the_proof() {
+fn with_forks_and_fors_every_run_agrees_with_the_proof() {
     let (mut dice, mut exact, mut shy, mut shy_covers) = (Dice(0xf0_4c), 0, 0, 0);
     for _ in 0..300 {
         let spec = Forked::sketch(&mut dice);
