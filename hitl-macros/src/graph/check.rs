@@ -4,7 +4,7 @@ use super::model::{Model, Point};
 use crate::{diagnostics::Errors, names};
 
 /// Reports nodes that no path from `start` reaches, and nodes from which no path reaches `end`.
-pub(crate) fn ways(model: &Model<'_>, errors: &mut Errors) {
+pub(crate) fn reachability(model: &Model<'_>, errors: &mut Errors) {
     if !model.edges.iter().any(|edge| edge.from == Point::Start) {
         return errors.at(
             model.nodes.first().map_or_else(proc_macro2::Span::call_site, super::model::Node::span),
@@ -16,13 +16,13 @@ pub(crate) fn ways(model: &Model<'_>, errors: &mut Errors) {
     // A dead end whose name is similar to another node's is probably a typo.
     let leaving = model.leaving();
     let dead_ends = (0..model.nodes.len()).filter(|&node| leaving[node].is_empty());
-    let typos: Vec<_> = dead_ends.map(|node| (node, meant(model, &leaving, node))).collect();
+    let typos: Vec<_> = dead_ends.map(|node| (node, likely_name(model, &leaving, node))).collect();
     unreachable(model, &leads_on, &leads_back, &typos, errors);
-    trapped(model, &leads_on, &leads_back, &typos, errors);
+    without_end(model, &leads_on, &leads_back, &typos, errors);
 }
 
 /// Returns the node that a dead end was probably meant to be.
-fn meant<'a>(model: &'a Model<'_>, leaving: &[Vec<usize>], node: usize) -> Option<&'a str> {
+fn likely_name<'a>(model: &'a Model<'_>, leaving: &[Vec<usize>], node: usize) -> Option<&'a str> {
     let others = (0..model.nodes.len()).filter(|&other| other != node && !leaving[other].is_empty());
     names::near(&model.nodes[node].name, others.map(|other| model.nodes[other].name.as_str()))
 }
@@ -58,7 +58,7 @@ fn unreachable(
     }
 }
 
-fn trapped(
+fn without_end(
     model: &Model<'_>,
     on: &Reach,
     back: &Reach,

@@ -239,7 +239,7 @@ fn route_fn(model: &Model<'_>) -> TokenStream {
     let routes = model.routes.iter().enumerate().filter_map(|(number, Route { field, source, .. })| {
         let field = field.as_ref()?;
         let local = spans::unseen(field);
-        let (keyword, looks_at) = (&source.keyword, &source.looks_at);
+        let (keyword, scrutinee) = (&source.keyword, &source.scrutinee);
         let arms = source.arms.iter().enumerate().map(|(case, arm)| {
             let pattern = &arm.pattern;
             let guard = arm.guard.iter();
@@ -251,7 +251,7 @@ fn route_fn(model: &Model<'_>) -> TokenStream {
         Some(quote! {
             #number => {
                 let #local = #fields.#field.as_ref()?;
-                ::core::option::Option::Some(#keyword #looks_at { #(#arms,)* })
+                ::core::option::Option::Some(#keyword #scrutinee { #(#arms,)* })
             }
         })
     });

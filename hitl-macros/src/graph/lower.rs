@@ -253,9 +253,9 @@ impl<'a> Model<'a> {
     fn route(&mut self, from: Point, found: &'a Match, branch: Option<(usize, usize)>, errors: &mut Errors) {
         let route = self.routes.len();
         self.leave_once(from, Kind::Case { route, case: 0 }, Point::End, found.keyword.span, errors);
-        let field = root(&found.looks_at);
+        let field = root(&found.scrutinee);
         if field.is_none() {
-            errors.on(&found.looks_at, "a `match` must begin with a field of the state: `match risk { … }`, `match draft.amount { … }`");
+            errors.on(&found.scrutinee, "a `match` must begin with a field of the state: `match risk { … }`, `match draft.amount { … }`");
         }
         if found.arms.is_empty() {
             errors.at(
@@ -354,7 +354,7 @@ impl<'a> Model<'a> {
     }
 }
 
-/// Returns the field that an expression looks at: its leftmost name.
+/// Returns the field that an expression reads: its leftmost name.
 fn root(expr: &Expr) -> Option<Ident> {
     match expr {
         Expr::Path(path) => path.path.get_ident().cloned(),

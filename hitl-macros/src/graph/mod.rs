@@ -37,7 +37,7 @@ fn read<'a>(graph: &'a parse::Graph, errors: &mut Errors) -> model::Model<'a> {
     let well_formed = errors.is_empty();
     let mut model = model::Model::of(graph, errors);
     if well_formed && errors.is_empty() {
-        check::ways(&model, errors);
+        check::reachability(&model, errors);
     }
     if well_formed && errors.is_empty() {
         regions::find(&mut model, errors);

@@ -66,7 +66,7 @@ impl Node<'_> {
 
 pub(crate) struct Route<'a> {
     pub(crate) from: Point,
-    /// The field that it looks at: the first name in its expression.
+    /// The field that it reads: the first name in its expression.
     pub(crate) field: Option<Ident>,
     pub(crate) source: &'a Match,
 }

@@ -62,7 +62,7 @@ impl Step {
 
 pub(crate) struct Match {
     pub(crate) keyword: Token![match],
-    pub(crate) looks_at: Expr,
+    pub(crate) scrutinee: Expr,
     pub(crate) arms: Vec<Arm>,
 }
 
@@ -162,7 +162,7 @@ fn statement(input: ParseStream) -> Result<Statement> {
         };
         let content;
         braced!(content in input);
-        let verdicts = held(&content, verdicts)?;
+        let verdicts = parse_inside(&content, verdicts)?;
         input.parse::<Option<Token![;]>>()?;
         return Ok(Statement::Verdicts { node, verdicts });
     }
@@ -228,14 +228,14 @@ fn step(input: ParseStream) -> Result<Step> {
     if input.peek(Paren) {
         let content;
         let paren = parenthesized!(content in input);
-        return Ok(Step::Fork(paren.span.open(), held(&content, branches)?));
+        return Ok(Step::Fork(paren.span.open(), parse_inside(&content, branches)?));
     }
     if input.peek(Token![match]) {
         let keyword = input.parse()?;
-        let looks_at = Expr::parse_without_eager_brace(input)?;
+        let scrutinee = Expr::parse_without_eager_brace(input)?;
         let content;
         braced!(content in input);
-        return Ok(Step::Match(Match { keyword, looks_at, arms: held(&content, arms)? }));
+        return Ok(Step::Match(Match { keyword, scrutinee, arms: parse_inside(&content, arms)? }));
     }
     if input.peek(Token![for]) {
         return each(input).map(Step::Each);
@@ -254,7 +254,7 @@ fn step(input: ParseStream) -> Result<Step> {
 }
 
 /// Parses the content of brackets. After an error the rest is skipped, so that it causes no second error.
-fn held<T>(content: ParseStream, read: impl FnOnce(ParseStream) -> Result<T>) -> Result<T> {
+fn parse_inside<T>(content: ParseStream, read: impl FnOnce(ParseStream) -> Result<T>) -> Result<T> {
     read(content).inspect_err(|_| drop(content.parse::<proc_macro2::TokenStream>()))
 }
 
@@ -318,7 +318,7 @@ fn each(input: ParseStream) -> Result<Each> {
             format!("the body of the `for` is empty: write `for {item} in {list} {{ node }}`"),
         ));
     }
-    Ok(Each { keyword, item, list, at_most, body: held(&content, body)? })
+    Ok(Each { keyword, item, list, at_most, body: parse_inside(&content, body)? })
 }
 
 /// Parses the body of a `for`: one chain.

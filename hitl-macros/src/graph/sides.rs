@@ -28,7 +28,7 @@ impl<'a> Model<'a> {
             );
             return Tail::Done;
         }
-        self.beside(from, span, None, branches.iter().map(Vec::as_slice), around, errors)
+        self.concurrent(from, span, None, branches.iter().map(Vec::as_slice), around, errors)
     }
 
     /// Adds a `for`: a fork with one branch.
@@ -48,10 +48,10 @@ impl<'a> Model<'a> {
                 ),
             );
         }
-        self.beside(from, each.keyword.span, Some(each), [each.body.as_slice()], around, errors)
+        self.concurrent(from, each.keyword.span, Some(each), [each.body.as_slice()], around, errors)
     }
 
-    fn beside(
+    fn concurrent(
         &mut self,
         from: Point,
         span: Span,

@@ -206,7 +206,7 @@ impl<const N: usize> Proof<N> {
         proof.covers = Covers::read(spec, &names, &mut proof.nodes);
         let mut route = 0;
         while route < spec.routes.len() {
-            proof.looks_at(spec.routes[route].from, names.find(spec.routes[route].field));
+            proof.assume_written(spec.routes[route].from, names.find(spec.routes[route].field));
             route += 1;
         }
         proof.side_by_side(spec, &names, reduced, appended);
@@ -215,7 +215,7 @@ impl<const N: usize> Proof<N> {
 
     /// Counts a field as written after a point, because the `match` or `for` there reads it, and is reported if it is
     /// missing.
-    pub(super) const fn looks_at(&mut self, point: Point, field: Option<usize>) {
+    pub(super) const fn assume_written(&mut self, point: Point, field: Option<usize>) {
         let ran = match point {
             Point::Node(node) => &mut self.nodes[node].ran,
             Point::Start | Point::End => &mut self.start.ran,

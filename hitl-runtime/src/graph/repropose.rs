@@ -131,7 +131,7 @@ impl Reach {
     }
 
     /// Records that a `match` or `for` reads a field.
-    const fn looked_at(&mut self, field: Option<usize>, by: Dependent) {
+    const fn record_choice(&mut self, field: Option<usize>, by: Dependent) {
         let Some(field) = field else { return };
         if self.tainted.has(field) {
             self.dependent = first(self.dependent, Some(by));
@@ -461,8 +461,8 @@ impl Walk<'_> {
         match edge.kind {
             EdgeKind::Case { route, .. } => {
                 let field = self.names.find(self.spec.routes[route].field);
-                here.looked_at(field, Dependent::Route(route));
-                inner.looked_at(field, Dependent::Route(route));
+                here.record_choice(field, Dependent::Route(route));
+                inner.record_choice(field, Dependent::Route(route));
             }
             EdgeKind::Fork { fork, .. } => {
                 here = self.enter_fork(here, fork);
@@ -475,8 +475,8 @@ impl Walk<'_> {
                 }
             }
             EdgeKind::Empty { fork } => {
-                here = self.looks_at_list(here, fork);
-                inner = self.looks_at_list(inner, fork);
+                here = self.read_list(here, fork);
+                inner = self.read_list(inner, fork);
             }
             EdgeKind::Next | EdgeKind::Reject | EdgeKind::Ask | EdgeKind::Expire => {}
         }
@@ -541,16 +541,16 @@ impl Walk<'_> {
     }
 
     /// Returns the facts after the head of a `for`, which reads its list.
-    const fn looks_at_list(&self, mut reach: Reach, fork: usize) -> Reach {
+    const fn read_list(&self, mut reach: Reach, fork: usize) -> Reach {
         if let Some(each) = &self.spec.forks[fork].each {
-            reach.looked_at(self.names.find(each.list), Dependent::List(fork));
+            reach.record_choice(self.names.find(each.list), Dependent::List(fork));
         }
         reach
     }
 
     /// Returns the facts at the head of a branch or an item. An item depends on what its list depends on.
     const fn enter_fork(&self, reach: Reach, fork: usize) -> Reach {
-        let mut reach = self.looks_at_list(reach, fork);
+        let mut reach = self.read_list(reach, fork);
         if let Some(each) = &self.spec.forks[fork].each
             && let (Some(list), Some(item)) = (self.names.find(each.list), self.names.find(each.item))
             && item != self.field

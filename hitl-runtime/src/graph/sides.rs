@@ -80,7 +80,7 @@ impl<const N: usize> Proof<N> {
         let (mut fork, mut first) = (0, 0);
         while fork < spec.forks.len() {
             if let Some(each) = &spec.forks[fork].each {
-                self.looks_at(spec.forks[fork].from, names.find(each.list));
+                self.assume_written(spec.forks[fork].from, names.find(each.list));
                 self.forks[fork].leaves = Bits::ALL;
                 if let Some(item) = names.find(each.item) {
                     self.forks[fork].item = Bits::NONE.with(item);
