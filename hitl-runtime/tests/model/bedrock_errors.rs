@@ -34,7 +34,7 @@ async fn each_error_has_its_variant_and_its_advice() {
             "the region",
         ),
         (400, "ValidationException", "too long", "refused", "too long"),
-        (424, "ModelErrorException", "it broke", "unavailable", "try again"),
+        (424, "ModelErrorException", "it broke", "unavailable", "retry"),
         (418, "TeapotException", "short and stout", "unavailable", "short and stout"),
     ] {
         let server = Server::start([Reply::error(status, name, message)]).await;
