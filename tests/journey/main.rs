@@ -101,7 +101,7 @@ fn who_leaves_or_comes_too_late_signs_nothing() {
     late.answer("", "y\n");
     let told = late.end();
     assert_eq!(told.code, Some(4), "{told:?}");
-    assert!(told.out.contains("decided by omar"), "{told:?}");
+    assert!(told.out.contains("by omar (reject)"), "{told:?}");
     assert_eq!(desk.ledger(), NOTHING);
 }
 
