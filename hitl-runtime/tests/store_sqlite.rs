@@ -553,7 +553,10 @@ mod unix {
         mode(&home, 0o777);
         let said = without_privileges(dir.path(), &path);
         assert_eq!(said.len(), 2, "{said:?}");
-        assert!(said.iter().all(|line| line.contains("this user has no permission to write to it")), "{said:?}");
+        assert!(
+            said.iter().all(|line| line.contains("this user has no permission to write to it")),
+            "{said:?}"
+        );
 
         // In a read-only directory, SQLite cannot create the WAL that a file in WAL mode needs.
         for left in ["threads.db-wal", "threads.db-shm"] {

@@ -177,7 +177,10 @@ async fn an_append_whose_parts_are_gone_is_not_there() {
     });
     let sleeper = store(&proxy.endpoint, emulator.table());
     let failed = sleeper.append(large.clone()).await.unwrap_err();
-    assert!(failed.to_string().contains("deleted by a cleanup before the append was committed; retry"), "{failed}");
+    assert!(
+        failed.to_string().contains("deleted by a cleanup before the append was committed; retry"),
+        "{failed}"
+    );
     assert_eq!(cleaner.await.unwrap(), 1);
     assert_eq!(emulator.items().await, Vec::<String>::new());
     sleeper.append(large.clone()).await.unwrap();

@@ -67,7 +67,10 @@ async fn whoever_may_not_write_is_told_so_and_moves_nothing() {
     mode(&file, 0o444);
     mode(&home, 0o777);
     let error = without_privileges(dir.path(), &home);
-    assert!(error.contains("threads.db: could not write: this user has no permission to write to it"), "{error}");
+    assert!(
+        error.contains("threads.db: could not write: this user has no permission to write to it"),
+        "{error}"
+    );
 
     // With the WAL files of the first child, the second one could read even where no file can be created.
     for left in ["threads.db-wal", "threads.db-shm"] {
@@ -76,7 +79,10 @@ async fn whoever_may_not_write_is_told_so_and_moves_nothing() {
     mode(&home, 0o555);
     let error = without_privileges(dir.path(), &home);
     mode(&home, 0o755);
-    assert!(error.contains("threads.db: could not open the file") && error.contains("to its directory"), "{error}");
+    assert!(
+        error.contains("threads.db: could not open the file") && error.contains("to its directory"),
+        "{error}"
+    );
 
     mode(&file, 0o644);
     let desk = Desk::open(&home).await.unwrap();
