@@ -1,7 +1,7 @@
-//! What a graph adds to `cargo check`, over the same functions without it.
+//! The time that a graph adds to `cargo check`, compared with the same functions without a graph.
 //!
 //! `cargo bench --bench check` writes two crates for each size, one with plain functions and one whose functions are
-//! nodes of one graph, and checks them in alternation. The goals: less than 0.3 s for 100 nodes, less than 3 s for 1,000.
+//! nodes of one graph, and checks them alternately. The goals: less than 0.3 s for 100 nodes, less than 3 s for 1,000.
 
 use std::{
     error::Error,
@@ -16,7 +16,7 @@ const ROUNDS: usize = 5;
 const SIZES: [usize; 3] = [10, 100, 1_000];
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // `cargo test --benches` only wants to know that it builds.
+    // `cargo test --benches` runs this program only to see that it builds.
     if !std::env::args().any(|arg| arg == "--bench") {
         return Ok(());
     }
@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for size in SIZES {
         let plain = crate_of(&dir, &format!("plain_{size}"), &plain(size))?;
         let graph = crate_of(&dir, &format!("graph_{size}"), &graph(size))?;
-        // The dependencies, once.
+        // Builds the dependencies, outside of the measurement.
         check(&dir, &plain)?;
         check(&dir, &graph)?;
         let (mut plains, mut graphs) = (vec![], vec![]);
@@ -49,7 +49,7 @@ fn load() -> String {
     fs::read_to_string("/proc/loadavg").unwrap_or_default().split(' ').next().unwrap_or_default().to_owned()
 }
 
-/// Functions of the same shape in both crates; a state of twenty fields.
+/// Returns functions of the same shape for both crates, over a state of 20 fields.
 fn functions(size: usize, attribute: impl Fn(usize) -> String) -> String {
     let mut text = String::new();
     for i in 0..size {
@@ -102,7 +102,7 @@ fn crate_of(dir: &Path, name: &str, code: &str) -> Result<String, Box<dyn Error>
     Ok(name.to_owned())
 }
 
-/// One `cargo check` of a crate that has just been touched.
+/// Runs `cargo check` once for a crate whose source has just been touched.
 fn check(dir: &Path, name: &str) -> Result<Duration, Box<dyn Error>> {
     let source = dir.join(name).join("src/lib.rs");
     fs::write(&source, fs::read(&source)?)?;

@@ -1,10 +1,10 @@
-//! What the engine takes for one thread: to its review, from there to its end, and for one step of a long loop.
+//! The time that the engine needs for one thread: to its review, from there to its end, and for one step of a long
+//! loop.
 //!
-//! `cargo bench --bench engine`. Every step is in the store before the next begins, on a SQLite file durably. Each
-//! measure is of whole calls of the public API; what comes before them, such as the start before an approval, is
-//! outside the clock.
+//! `cargo bench --bench engine`. Every step is in the store before the next begins; on SQLite it is durable. Each
+//! measurement is of whole calls of the public API; preparations, such as the start before an approval, are not timed.
 
-// A bench that cannot run has nothing to measure.
+// A bench that fails has nothing to measure, so it may panic.
 #![allow(clippy::expect_used)]
 
 mod graphs;
@@ -23,7 +23,7 @@ use graphs::{
 use hitl::prelude::*;
 use tokio::runtime::{Builder, Runtime};
 
-/// Threads that stand open at once while one call is measured over all of them.
+/// The number of threads that are open at once while one call is measured over all of them.
 const BATCH: u64 = 64;
 
 criterion_group!(benches, in_memory, on_sqlite);
@@ -32,7 +32,7 @@ criterion_main!(benches);
 fn in_memory(criterion: &mut Criterion) {
     let runtime = runtime();
     let mut group = criterion.benchmark_group("memory");
-    // A store of its own for each batch: what is measured is a step, not the growth of a large table.
+    // A store of its own for each batch, so that a step is measured and not the growth of a large table.
     refunds(&mut group, &runtime, || RefundAgent::new(MemoryStore::new()));
     steps(&mut group, &runtime, || Loop::new(MemoryStore::new()));
     items(&mut group, &runtime);
@@ -56,7 +56,7 @@ fn runtime() -> Runtime {
     Builder::new_current_thread().enable_time().build().expect("a runtime")
 }
 
-/// A name that no thread has had.
+/// Returns a thread name that has not been used.
 fn name() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     format!("ticket-{}", NEXT.fetch_add(1, Ordering::Relaxed))
@@ -107,7 +107,7 @@ fn refunds(
     });
 }
 
-/// One step of a loop of a thousand; a loop's start and its end are spread over its steps.
+/// Measures one step of a loop of 1,000. The start and the end of a loop are spread over its steps.
 fn steps(group: &mut BenchmarkGroup<'_, WallTime>, runtime: &Runtime, agent: impl Fn() -> Agent<Loop>) {
     group.bench_function("one step of a loop", |bencher| {
         bencher.iter_custom(|iterations| {
@@ -127,7 +127,7 @@ fn steps(group: &mut BenchmarkGroup<'_, WallTime>, runtime: &Runtime, agent: imp
     });
 }
 
-/// A `for` over so many, four at once: an item should take as long where there are many.
+/// Measures a `for` over `count` items, 4 at once. The time for each item should not depend on `count`.
 fn items(group: &mut BenchmarkGroup<'_, WallTime>, runtime: &Runtime) {
     group.sample_size(10);
     for count in [10, 100, 1_000] {
@@ -155,7 +155,7 @@ async fn open(agent: &Agent<RefundAgent>, count: u64) -> Vec<RefundReview> {
     reviews
 }
 
-/// Adds up what batches of at most [`BATCH`] take.
+/// Runs batches of at most [`BATCH`] and returns their total time.
 async fn batches(iterations: u64, mut batch: impl AsyncFnMut(u64) -> Duration) -> Duration {
     let mut spent = Duration::ZERO;
     let mut left = iterations;

@@ -1,6 +1,6 @@
-//! What is no hot loop: bytes, memory, pages and process starts, each beside its goal.
+//! Measurements outside of hot loops: bytes, memory, pages and process starts, each with its goal.
 //!
-//! `cargo bench --bench goals`, on Linux: what a process has in memory is read in `/proc`.
+//! `cargo bench --bench goals`, on Linux: the memory of a process is read from `/proc`.
 
 mod graphs;
 mod machine;
@@ -24,7 +24,7 @@ use witness::Witness;
 
 type Outcome<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
-/// The argument with which this program measures the starts of another one, as a small process of its own.
+/// The argument with which this program measures the starts of another one, from a small process of its own.
 const STARTS: &str = "--starts";
 
 fn main() -> Outcome<()> {
@@ -34,7 +34,7 @@ fn main() -> Outcome<()> {
     {
         return starts(Path::new(program));
     }
-    // `cargo test --benches` only wants to know that it builds.
+    // `cargo test --benches` runs this program only to see that it builds.
     if !args.iter().any(|arg| arg == "--bench") {
         return Ok(());
     }
@@ -57,7 +57,7 @@ fn directory() -> std::io::Result<tempfile::TempDir> {
     tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))
 }
 
-/// Ten thousand refunds that wait for a signature, in one file.
+/// Measures 10,000 refunds that wait for a signature, in one file.
 async fn waiting_threads() -> Outcome<()> {
     const BEFORE: usize = 5_000;
     const THREADS: usize = 10_000;
@@ -67,7 +67,7 @@ async fn waiting_threads() -> Outcome<()> {
     let empty = fs::metadata(&file)?.len();
 
     let agent = RefundAgent::new(SqliteStore::open(&file).await?);
-    // Until caches are as large as they get.
+    // Warm-up, until the caches have their full size.
     suspend(&agent, 0..BEFORE).await?;
     let before = resident()?;
     suspend(&agent, BEFORE..BEFORE + THREADS).await?;
@@ -118,14 +118,14 @@ async fn page_of_inbox(agent: &Agent<RefundAgent>) -> Outcome<f64> {
     Ok(took.as_secs_f64() * 1e3)
 }
 
-/// What this process has in memory, in KB.
+/// Returns the resident memory of this process, in KB.
 fn resident() -> Outcome<u64> {
     let status = fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
     Ok(line.trim().trim_end_matches(" kB").parse()?)
 }
 
-/// A hundred thousand entries, and then a review.
+/// Measures a thread with 100,000 entries and then a review.
 async fn long_journal() -> Outcome<()> {
     let dir = directory()?;
     let file = dir.path().join("threads.db");
@@ -163,7 +163,7 @@ async fn long_journal() -> Outcome<()> {
     Ok(())
 }
 
-/// The same entries in fewer commits, for a bench that does not measure them.
+/// Merges the same entries into fewer commits, for a bench that does not measure them.
 fn together(appended: &[Append]) -> Vec<Append> {
     let merge = |appends: &[Append]| {
         let (first, last) = (appends.first()?, appends.last()?);
@@ -181,7 +181,7 @@ async fn whose_turn(agent: &Agent<Long>, thread: &ThreadId) -> Outcome<f64> {
     Ok(took.as_secs_f64() * 1e3)
 }
 
-/// A chat whose state holds all that was said.
+/// Measures a chat whose state contains all messages.
 async fn growing_state() -> Outcome<()> {
     let store = Witness::of(MemoryStore::new());
     let agent = Chat::new(store.clone());
@@ -195,7 +195,7 @@ async fn growing_state() -> Outcome<()> {
     // The first entry is the start.
     let per_turn = |turns: usize| bytes.iter().take(turns + 1).sum::<usize>() / turns;
     let written = [100, 500, 1_000, 2_000, said.len()].map(per_turn);
-    // Each snapshot holds all that was said, and comes when as many bytes as the last one have come since.
+    // Each snapshot contains all messages. It is written when the entries since the last one are as large as that one.
     line(
         "bytes written for each 100 said in a chat",
         &written[2].to_string(),
@@ -206,7 +206,7 @@ async fn growing_state() -> Outcome<()> {
     Ok(())
 }
 
-/// The example's first answer, with nothing running before.
+/// Measures the first response of the example, from its process start.
 fn process_start() -> Outcome<()> {
     let built = Command::new(env!("CARGO"))
         .args(["build", "--quiet", "--release", "--example", "refund"])
@@ -226,16 +226,16 @@ fn process_start() -> Outcome<()> {
     Ok(())
 }
 
-/// Beside this very program, where cargo puts it.
+/// Returns the path of the example, which cargo puts beside this program.
 fn example() -> Outcome<PathBuf> {
     let this = env::current_exe()?;
     let release = this.parent().and_then(Path::parent).ok_or("no target directory")?;
     Ok(release.join("examples/refund"))
 }
 
-/// Starts a program many times, first each with a file of its own, then all on one, and prints the median times and
-/// the most memory. The system counts a parent's memory as its child's until the child is another program, so the
-/// parent must be small.
+/// Starts a program many times, alternately on a new file and on one shared file, and prints the median times and the
+/// maximum memory. The system counts the memory of the parent as the child's until the child runs its own program, so
+/// the parent must be small.
 fn starts(program: &Path) -> Outcome<()> {
     const TIMES: usize = 40;
     let dir = directory()?;
@@ -248,7 +248,7 @@ fn starts(program: &Path) -> Outcome<()> {
     Ok(())
 }
 
-/// From nothing to the first byte of the answer, in milliseconds.
+/// Returns the time from the start of the process to the first byte of its response, in milliseconds.
 fn start(program: &Path, file: &Path, thread: &str) -> Outcome<f64> {
     let start = Instant::now();
     let mut child = Command::new(program)
@@ -262,14 +262,14 @@ fn start(program: &Path, file: &Path, thread: &str) -> Outcome<f64> {
     answer.read_exact(&mut [0])?;
     let took = start.elapsed();
     std::io::copy(&mut answer, &mut std::io::sink())?;
-    // Done as asked, and the thread waits for a person.
+    // The command succeeded, and the thread waits for a person.
     match child.wait()?.code() {
         Some(3) => Ok(took.as_secs_f64() * 1e3),
         code => Err(format!("it ended with {code:?}").into()),
     }
 }
 
-/// The most memory that any child of this process had.
+/// Returns the maximum memory that any child of this process used.
 #[cfg(unix)]
 fn children_kilobytes() -> Outcome<i64> {
     use nix::sys::resource::{UsageWho, getrusage};

@@ -1,8 +1,8 @@
-//! What SQLite needs for the commits that hitl makes, and what hitl needs for them.
+//! The cost of hitl's commits, compared with the same rows in bare SQLite.
 //!
-//! `cargo bench --bench store`. Both sides write the same rows durably (WAL, `synchronous = FULL`), in alternation, in
-//! the same directory; the bare side is a loop over prepared statements that knows nothing of threads, places or
-//! reviews. The disk's own floor is measured in each round too, for it may change from one to the next.
+//! `cargo bench --bench store`. Both sides write the same rows durably (WAL, `synchronous = FULL`), alternately, in the
+//! same directory. The bare side is a loop over prepared statements that has no threads, places or reviews. The time of
+//! a durable write to the disk is measured in each round too, because it may change between rounds.
 
 mod graphs;
 mod machine;
@@ -24,16 +24,16 @@ use witness::Witness;
 type Outcome<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 const ROUNDS: usize = 15;
-/// Tasks that append at once.
+/// The number of tasks that append concurrently.
 const TASKS: usize = 64;
-/// Appends of one task, or by the only writer there is, in one round.
+/// The number of appends in one round: for each of the tasks, and for a single writer.
 const APPENDS: usize = 50;
 const ALONE: usize = 300;
-/// Whole refunds in one round.
+/// The number of whole refunds in one round.
 const REFUNDS: usize = 60;
 
 fn main() -> Outcome<()> {
-    // `cargo test --benches` only wants to know that it builds.
+    // `cargo test --benches` runs this program only to see that it builds.
     if !std::env::args().any(|arg| arg == "--bench") {
         return Ok(());
     }
@@ -45,7 +45,7 @@ fn main() -> Outcome<()> {
     Ok(())
 }
 
-/// What both sides took for the same rows, in seconds, one for each round.
+/// The times of both sides for the same rows, in seconds, one for each round.
 #[derive(Default)]
 struct Times {
     bare: Vec<f64>,
@@ -53,7 +53,7 @@ struct Times {
 }
 
 impl Times {
-    /// How many times as long as the bare side, in the same round.
+    /// Returns the median ratio of hitl's time to the time of the bare side in the same round.
     fn slower(&self) -> f64 {
         let ratios: Vec<_> = self.ours.iter().zip(&self.bare).map(|(ours, bare)| ours / bare).collect();
         median(&ratios)
@@ -124,7 +124,7 @@ async fn measured(dir: &Path) -> Outcome<()> {
     Ok(())
 }
 
-/// The rows of a refund from its start to its end, by commits.
+/// Returns the rows of a refund from its start to its end, by commit.
 async fn commits_of_a_refund() -> Outcome<Vec<Vec<Record>>> {
     let store = Witness::of(MemoryStore::new());
     let agent = RefundAgent::new(store.clone());
@@ -142,7 +142,7 @@ async fn whole_refunds(agent: &Agent<RefundAgent>, round: usize) -> Outcome<f64>
     Ok(start.elapsed().as_secs_f64())
 }
 
-/// One append after the other, as one thread makes them.
+/// Appends the rows one after the other, as one thread would.
 async fn one_writer(store: &SqliteStore, thread: &str, rows: Vec<Record>) -> Outcome<f64> {
     let thread = ThreadId::new(thread)?;
     let start = Instant::now();
@@ -156,7 +156,7 @@ async fn one_writer(store: &SqliteStore, thread: &str, rows: Vec<Record>) -> Out
     Ok(start.elapsed().as_secs_f64())
 }
 
-/// The same in [`TASKS`] tasks, each with a thread of its own.
+/// Appends the rows in [`TASKS`] tasks, each to a thread of its own.
 async fn many_writers(store: &SqliteStore, round: usize, rows: Vec<Record>) -> Outcome<f64> {
     let mut tasks = JoinSet::new();
     let start = Instant::now();
@@ -170,14 +170,14 @@ async fn many_writers(store: &SqliteStore, round: usize, rows: Vec<Record>) -> O
     Ok(start.elapsed().as_secs_f64())
 }
 
-/// The entries of a new thread, of a kilobyte each.
+/// Returns the entries of a new thread, 1 KB each.
 fn entries(count: usize) -> Vec<Record> {
     let body = format!(r#"{{"said":"{}"}}"#, "x".repeat(1013)).into_bytes();
     let hash = Digest::of(&body);
     (0..count as u64).map(|place| Record { place, hash, body: body.clone(), snapshot: false }).collect()
 }
 
-/// SQLite with nothing around it but a table of rows that are told apart by a key.
+/// SQLite with a single table, whose rows have a unique key.
 struct Bare {
     connection: Connection,
     /// The number of the next thread.
@@ -202,7 +202,7 @@ impl Bare {
         Ok(Self { connection, next: 0 })
     }
 
-    /// One transaction for each group of rows, which are of so many new threads.
+    /// Writes each group of rows in one transaction. The groups belong to `threads` new threads.
     fn commits<'a>(
         &mut self,
         groups: impl Iterator<Item = Vec<(usize, &'a Record)>>,

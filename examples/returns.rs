@@ -1,16 +1,16 @@
-//! Parcels that came back: the same steps for each item of a list, side by side, and a signature for each refund.
+//! Returned parcels: the same steps for each item of a list, concurrently, with a signature for each refund.
 //!
 //! ```text
 //! cargo run --example returns
 //! ```
 //!
-//! There is no model and no file: the nodes are a few lines each, and the thread lives in memory.
+//! There is no model and no file: the nodes are a few lines each, and the thread is kept in memory.
 
 use std::error::Error;
 
 use hitl::prelude::*;
 
-/// What came back.
+/// A returned parcel.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Parcel {
     order: String,
@@ -18,7 +18,7 @@ struct Parcel {
     opened: bool,
 }
 
-/// What the operator signs, parcel by parcel.
+/// The draft that the operator signs, one for each parcel.
 #[draft]
 #[derive(Clone, Debug, PartialEq, Validate)]
 struct Refund {
@@ -29,21 +29,21 @@ struct Refund {
     dollars: f64,
 }
 
-/// What the graph knows of one delivery.
+/// The state of one delivery.
 #[state]
 struct Delivery {
     #[input]
     parcels: Vec<Parcel>,
-    /// The item. It and the draft are each parcel's own, and go with it.
+    /// The current item. It and the draft belong to one parcel, and are dropped at the end of the `for`.
     parcel: Parcel,
     draft: Refund,
-    /// What each parcel appends comes out in the order of the parcels, whoever was signed first.
+    /// The receipts, in the order of the parcels, whichever was signed first.
     #[reduce(append)]
     #[output]
     receipts: Vec<String>,
 }
 
-/// What was opened is worth the half.
+/// Drafts the refund: half of the price if the parcel was opened.
 #[node(Delivery, writes = draft)]
 async fn assess(parcel: &Parcel) -> Result<Refund> {
     let share = if parcel.opened { 0.5 } else { 1.0 };
@@ -53,7 +53,7 @@ async fn assess(parcel: &Parcel) -> Result<Refund> {
 #[interrupt_before(role = "clerk")]
 #[node(Delivery, writes = receipts, effect)]
 async fn pay(draft: &Approved<Refund>, cx: &Cx) -> Result<Vec<String>> {
-    // Each parcel has its own key, so that a bank never takes one refund for another.
+    // Each parcel has its own key, so that the bank does not take the refund of one for a retry of another.
     let key = &cx.idempotency_key()[..8];
     Ok(vec![format!(
         "{}: {:.2} dollars, signed by {}, key {key}",
@@ -69,7 +69,7 @@ async fn send_back(parcel: &Parcel, rejection: &Rejection) -> Result<Vec<String>
 }
 
 graph! {
-    /// Refunds what came back, each parcel once a clerk has signed for it.
+    /// Refunds returned parcels, each once a clerk has signed for it.
     Returns<Delivery> {
         start -> for parcel in parcels, at_most = 4 { assess -> pay } -> end;
         pay { reject -> send_back }
@@ -85,7 +85,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut turn = returns.start("monday", DeliveryInput { parcels }).await?;
 
     let clerk = Operator::new("mara").role("clerk");
-    // Every parcel waits on its own. Mara takes the last one first.
+    // Each parcel has its own review. Mara takes the last one first.
     let receipts = loop {
         let review = match turn {
             ReturnsTurn::Done(receipts) => break receipts,

@@ -1,30 +1,30 @@
-//! A mailroom: `match`, fork and join, a reducer, a loop, an effect that needs no signature, and one that does.
+//! A mailroom: `match`, fork and join, a reducer, a loop, one effect that needs no signature, and one that does.
 //!
 //! ```text
 //! cargo run --example triage
 //! ```
 //!
-//! There is no model and no file: the nodes are a few lines each, and the threads live in memory.
+//! There is no model and no file: the nodes are a few lines each, and the threads are kept in memory.
 
 use std::error::Error;
 
 use hitl::prelude::*;
 
-/// What a letter is about.
+/// The kind of a letter.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 enum Kind {
     Question,
     Advertisement,
 }
 
-/// What the checker says of a reply.
+/// The result of proofreading a reply.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 enum Check {
     Good,
     TooLong,
 }
 
-/// What the operator signs.
+/// The draft that the operator signs.
 #[draft]
 #[derive(Clone, Debug, PartialEq, Validate)]
 struct Reply {
@@ -32,14 +32,14 @@ struct Reply {
     text: String,
 }
 
-/// What the graph knows of one letter.
+/// The state of one letter.
 #[state]
 struct Letter {
     #[input]
     text: String,
     kind: Kind,
     order: String,
-    /// Both branches of the fork write it, so it says how two writes become one.
+    /// Both branches of the fork write this field, so it needs a reducer.
     #[reduce(append)]
     facts: Vec<String>,
     reply: Reply,
@@ -69,7 +69,7 @@ async fn ask_carrier(order: &str) -> Result<Vec<String>> {
     Ok(vec![format!("The carrier brings {order} on Thursday."), "Rain delays its boats.".into()])
 }
 
-/// Tries to say everything, and after a complaint says the first thing.
+/// Drafts a reply with all the facts, or with fewer after the proofreader found it too long.
 #[node(Letter, writes = reply)]
 async fn draft(facts: &[String], check: Option<&Check>) -> Result<Reply> {
     let kept = if check == Some(&Check::TooLong) { 2 } else { facts.len() };
@@ -87,7 +87,7 @@ async fn send(reply: &Approved<Reply>) -> Result<String> {
     Ok(format!("sent, signed by {}: {}", reply.operator(), reply.text))
 }
 
-/// It changes the world, so it says why nobody need sign it.
+/// An effect without a review, so it declares its low risk.
 #[node(Letter, writes = outcome, effect, risk = low)]
 async fn file(rejection: Option<&Rejection>) -> Result<String> {
     let why = rejection.map_or("it asks nothing", |rejection| rejection.reason.as_str());
@@ -109,11 +109,11 @@ graph! {
     }
 }
 
-/// Takes one letter to its end, and prints how it went.
+/// Runs one letter to its end, and prints its journal and outcome.
 async fn deliver(mailroom: &Agent<Mailroom>, name: &str, text: &str) -> Result<(), Box<dyn Error>> {
     let clerk = Operator::new("mara").role("clerk");
     let mut turn = mailroom.start(name, LetterInput { text: text.into() }).await?;
-    // Whose turn it is, until it is nobody's.
+    // Approve every review until the run is done.
     let outcome = loop {
         turn = match turn {
             MailroomTurn::Send(review) => {

@@ -1,15 +1,16 @@
-//! Human-in-the-loop agents whose graph the compiler proves and whose journal survives the process.
+//! Human-in-the-loop agents with a graph that is checked at compile time and a journal that survives the process.
 //!
-//! The steps are async functions, the graph is written as a graph, and rustc proves it: nothing reads what is not
-//! there, nothing acts unsigned, every review has somewhere for a "no" to go. A journal keeps the thread: the process
-//! may die while it waits, and a person may answer hours later, from another process. What they sign is what runs.
+//! The steps are async functions, and `graph!` connects them. rustc proves the graph: every field is written before it
+//! is read, every effect is signed before it runs, and every review has an edge for a rejection. The state of a thread
+//! is kept in a journal, so the process may crash while a thread waits, and a person may decide hours later from
+//! another process. The effect runs on exactly the values that were signed.
 //!
 //! A whole agent, which stops before it pays:
 //!
 //! ```
 //! use hitl::prelude::*;
 //!
-//! /// What the operator signs.
+//! /// The draft that the operator signs.
 //! #[draft]
 //! #[derive(Clone, Debug, PartialEq, Validate)]
 //! struct Refund {
@@ -20,7 +21,7 @@
 //!     dollars: u32,
 //! }
 //!
-//! /// What the graph knows of one ticket.
+//! /// The state of one ticket.
 //! #[state]
 //! struct Ticket {
 //!     #[input]
@@ -30,7 +31,7 @@
 //!     outcome: String,
 //! }
 //!
-//! /// An agent of yours asks a model; this one reads.
+//! /// A real agent asks a model here; this one only parses the message.
 //! #[node(Ticket, writes = draft)]
 //! async fn draft(message: &str) -> Result<Refund> {
 //!     let order = message.split_whitespace().find(|word| word.starts_with("A-"));
@@ -67,7 +68,7 @@
 //!         turn => panic!("{turn}"),
 //!     }
 //!
-//!     // Hours later, with a store on disk in another process:
+//!     // Hours later; with a store on disk, also from another process:
 //!     if let RefundAgentTurn::Pay(review) = agent.thread("ticket-A-9133").await? {
 //!         let mara = Operator::new("mara").role("refund-approver");
 //!         let turn = review.approve(&mara).await?;
@@ -77,25 +78,25 @@
 //! }
 //! ```
 //!
-//! `#[draft]` says that a person can sign a `Refund`: it derives what that takes, and rustc refuses a field that could
-//! change behind the signature. `Validate` names the crate `garde`, so a crate that writes it depends on that besides
-//! `hitl`, with its features `derive` and, for `pattern`, `regex`.
+//! `#[draft]` makes `Refund` a type that a person can sign: it derives the traits that this takes, and rustc rejects a
+//! field that could change after signing. `Validate` comes from the crate `garde`: a crate that uses it depends on
+//! `garde` besides `hitl`, with the feature `derive` and, for `pattern`, the feature `regex`.
 //!
 //! # The five macros
 //!
-//! - [`#[draft]`](macro@draft) stands on a struct or an enum that a person signs, and on what it holds.
-//! - [`#[state]`](macro@state) stands on a struct: what a graph knows of one thread. No field is an `Option`; the graph
-//!   proves when each is set.
-//! - [`#[node]`](macro@node) stands on an `async fn`: it reads the fields that its parameters name, and writes what it
-//!   returns.
-//! - [`#[interrupt_before]`](macro@interrupt_before) stops before a node until a person has signed what the node takes
-//!   as [`Approved`].
-//! - [`graph!`] draws the ways from `start` to `end`, and where a verdict leads.
+//! - [`#[draft]`](macro@draft), on a struct or enum that a person signs, and on the types of its fields.
+//! - [`#[state]`](macro@state), on a struct: the state of a thread. Its fields need no `Option`, because the graph
+//!   proves when each of them is set.
+//! - [`#[node]`](macro@node), on an `async fn`: it reads the fields that its parameters name, and writes the fields
+//!   that it returns.
+//! - [`#[interrupt_before]`](macro@interrupt_before), on a node: the thread stops before it until a person has signed
+//!   the values that the node takes as [`Approved`].
+//! - [`graph!`] declares the edges from `start` to `end`, and the edges of each verdict.
 //!
 //! # The turn
 //!
-//! Whose move it is, is a type, which `graph!` writes: for `RefundAgent` it is `RefundAgentTurn`, with one variant for
-//! each review. A [`Review`] takes one verdict and is gone. What can happen to a thread is all there:
+//! The result of each call is an enum that `graph!` generates: for `RefundAgent` it is `RefundAgentTurn`, with one
+//! variant for each review. A [`Review`] is consumed by its verdict. Every status of a thread is a variant:
 //!
 //! ```
 //! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/hitl-runtime/doc/refunds.rs"));
@@ -104,48 +105,51 @@
 //! # let agent = RefundAgent::new(MemoryStore::new());
 //! # let _ = waiting(&agent, "A-9133").await?;
 //! match agent.thread("ticket-A-9133").await? {
-//!     // A person must move: approve, edit, reject, or ask where the graph says where a question leads.
+//!     // A person must decide: approve, edit, reject, or ask if the graph has an edge for a question.
 //!     RefundAgentTurn::Pay(review) => println!("sign this? {:?}", review.draft()),
 //!     RefundAgentTurn::Done(outcome) => println!("{outcome}"),
-//!     // Nobody saw how an effect ended; it is not run again before a person has said so.
+//!     // The outcome of an effect is unknown. It does not run again until a person has checked.
 //!     RefundAgentTurn::InDoubt(doubt) => println!("look for {} at the bank", doubt.idempotency_key()),
 //!     RefundAgentTurn::Failed(failed) => println!("{}: {}", failed.node(), failed.error()),
-//!     // Another process has the thread, or had it when it died.
+//!     // Another process is running the thread, or crashed while it was.
 //!     RefundAgentTurn::Running(running) => println!("at {}", running.node()),
 //! }
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! Where a fork lets several reviews be open at once there is also `Several`, with all of them. From outside, where
-//! there are no types, a verdict names the [`Digest`] of the review that it saw: [`Agent::decide`], [`Agent::view`].
+//! If a fork allows several reviews to be open at once, there is also a variant `Several` with all of them. Code
+//! without these types, such as an HTTP client, decides by the [`Digest`] of the review that it saw: [`Agent::decide`],
+//! [`Agent::view`].
 //!
-//! # When your own code panics
+//! # Panics in your code
 //!
-//! A panic in a node, a reducer, a serializer, a validator, a schema or the guard of a `match` fails its own thread and no
-//! other: the node is `failed` and says the place, or the call ends in [`Error::UserCodeFailed`]. With the code mended,
-//! `resume` goes on. It needs `panic = "unwind"`, which is Cargo's default; under `panic = "abort"` the process ends.
+//! A panic in a node, a reducer, a serializer, a validator, a schema or the guard of a `match` fails its own thread
+//! only: the node becomes `failed` and reports the location, or the call returns [`Error::UserCodeFailed`]. After a fix
+//! of the code, `resume` continues the thread. This requires `panic = "unwind"`, Cargo's default; under
+//! `panic = "abort"` the process ends.
 //!
 //! # Stores
 //!
-//! A [`Store`] keeps the journals. [`MemoryStore`] is for tests and short lives; `SqliteStore` (feature `sqlite`, on
-//! by default) is one file, which several processes may have open at once. Whoever writes a third runs
-//! [`store::conformance`] on it. With the feature `kms`, `store::Sealed` stands before any of them and encrypts every
-//! entry under data keys of AWS KMS, or of a vault of yours.
+//! A [`Store`] keeps the journals. [`MemoryStore`] is for tests and for threads that need not survive the process;
+//! `SqliteStore` (feature `sqlite`, on by default) is one file, which several processes may open at once. For a store
+//! of your own, run [`store::conformance`] on it. With the feature `kms`, `store::Sealed` wraps any store and encrypts
+//! every entry under data keys of AWS KMS, or of a key service of your own.
 //!
-//! # New code, old threads
+//! # Code changes with open threads
 //!
-//! A thread may wait for weeks, and the program is changed meanwhile. Before the new one moves it, it holds the thread
-//! against its own graph, types and invariants. Either the thread goes on, and its journal says where it met the new
-//! code; or nothing runs, and [`Error::GraphChanged`] lists every [`Difference`] that stands in the way. A node that is
-//! called otherwise is brought over with a `renamed` statement in [`graph!`], a field with a
-//! [version](macro@state#versions) of the state. [`Agent::check`], which is `check` on the command line, says beforehand
-//! which threads a program can take.
+//! A thread may wait for weeks, and the program may change in that time. Before a new version runs a thread, it checks
+//! the thread against its own graph, types and invariants. If they are compatible, the thread continues, and its
+//! journal records at which entry the new code took over. If not, nothing runs, and [`Error::GraphChanged`] lists every
+//! [`Difference`]. Renamed nodes are mapped with a `renamed` statement in [`graph!`], changed fields with a
+//! [version](macro@state#versions) of the state. [`Agent::check`], or `check` on the command line, reports in advance
+//! which threads a program can continue.
 //!
 //! # The command line
 //!
-//! With the feature `cli`, on by default, an agent is a program: `start`, `inbox`, `show`, `approve`, `edit`,
-//! `reject`, `ask`, `history`, `check` and more. On a terminal it walks a person through; without one it asks nothing.
+//! With the feature `cli`, on by default, an agent is a program with the commands `start`, `inbox`, `show`, `approve`,
+//! `edit`, `reject`, `ask`, `history`, `check` and more. On a terminal it is interactive; without one it prompts for
+//! nothing.
 //!
 //! ```no_run
 //! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/hitl-runtime/doc/refunds.rs"));
@@ -172,22 +176,22 @@ struct Readme;
 ///
 /// #[state]
 /// struct Ticket {
-///     // `start` takes the inputs, as a `TicketInput`.
+///     // The fields of `TicketInput`, which `start` takes.
 ///     #[input]
 ///     message: String,
 ///     #[input]
 ///     customer: u64,
-///     // A second write takes the place of the first.
+///     // A second write replaces the first.
 ///     plan: String,
-///     // A second write is added to the list. Branches that run side by side may both write such a field.
+///     // A second write appends to the list. Concurrent branches may both write such a field.
 ///     #[reduce(append)]
 ///     notes: Vec<String>,
-///     // Two writes become one by a function of `(old, new)`, or by a closure.
+///     // A second write is merged by a function of `(old, new)`, or by a closure.
 ///     #[reduce(u32::max)]
 ///     risk: u32,
 ///     #[reduce(|old, new| old + "\n" + &new)]
 ///     letter: String,
-///     // The run ends with the outputs: here with a `(String, u64)`.
+///     // The output of the run: here a `(String, u64)`.
 ///     #[output]
 ///     receipt: String,
 ///     #[output]
@@ -195,20 +199,20 @@ struct Readme;
 /// }
 ///
 /// let input = TicketInput { message: "It arrived broken.".into(), customer: 7 };
-/// // What is known so far, as `Agent::get` gives it: each field an `Option`.
+/// // A snapshot of the fields, as `Agent::get` returns it: each an `Option`.
 /// let known = TicketFields::default();
 /// assert_eq!((known.plan, known.notes), (None, None));
 /// ```
 ///
 /// # Versions
 ///
-/// A thread outlives the program that it began in. Where a field is new, goes, is called otherwise or has another type,
-/// the state has another version, and a function says how to read what earlier ones wrote:
+/// A thread may outlive the program that started it. If a field is added, removed, renamed or changes its type, the
+/// state gets a new version, and a function migrates the values that earlier versions wrote:
 ///
 /// ```
 /// use hitl::{journal::Map, prelude::*};
 ///
-/// /// Version 1 had no `language`, called the `scheme` a `plan`, counted in dollars, and kept a `mood`.
+/// /// Version 1 had no `language`, named `scheme` `plan`, counted in dollars, and had a field `mood`.
 /// #[state(version = 2, migrate = migrate_ticket)]
 /// struct Ticket {
 ///     #[input]
@@ -220,7 +224,7 @@ struct Readme;
 ///
 /// fn migrate_ticket(from: u32, fields: &mut Map) -> Result<()> {
 ///     if from < 2 {
-///         // Added: where a field is seen that was always there by then.
+///         // Added wherever `message` is: in the input and in snapshots.
 ///         if fields.contains_key("message") {
 ///             fields.insert("language".into(), "en".into());
 ///         }
@@ -228,46 +232,47 @@ struct Readme;
 ///         if let Some(plan) = fields.remove("plan") {
 ///             fields.insert("scheme".into(), plan);
 ///         }
-///         // Renamed, and of another type.
+///         // Renamed, with another type.
 ///         if let Some(dollars) = fields.remove("dollars") {
 ///             let dollars = dollars.as_u64().ok_or_else(|| NodeError::msg("no whole dollars"))?;
 ///             fields.insert("cents".into(), (dollars * 100).into());
 ///         }
-///         // Gone.
+///         // Removed.
 ///         fields.remove("mood");
 ///     }
 ///     Ok(())
 /// }
 /// ```
 ///
-/// It is called with the fields that one write brought: the input, what one node wrote, what an operator made of a
-/// draft, or all that a snapshot holds. `from` is the version they were written under. The journal is not rewritten:
-/// old entries stay as they are, still verify, and pass through here whenever they are read. So the function looks at
-/// nothing but its arguments, and at no two fields that were not written together. Which node is called otherwise, the
-/// graph says: see [`graph!`].
+/// The function is called with the fields of one write: the input, the fields that one node wrote, a draft that an
+/// operator edited, or all fields of a snapshot. `from` is the version that wrote them. The journal is not rewritten:
+/// old entries stay as they are, still verify, and are migrated whenever they are read. The function must therefore
+/// depend on its arguments alone, and must not combine fields that were not written together. Renamed nodes are
+/// declared in the graph: see [`graph!`].
 ///
-/// What a verdict brought, a `&Rejection` or a `&Question`, holds the draft as its operator saw it. A signature is for
-/// one value: where this makes another one of it, the review is opened again, or, if it is over, the signature is void.
+/// A `&Rejection` or `&Question` contains the draft as its operator saw it. A signature is for one value: if the
+/// migration changes the signed value, an open review is opened again, and the signature of a decided review becomes
+/// void.
 pub use hitl_macros::state;
 
-/// Makes a type one that a person can sign: [`Draft`].
+/// Makes a type signable, by implementing [`Draft`].
 ///
-/// It stands in place of the derives of `Serialize`, `Deserialize` and `JsonSchema`, on a struct or an enum, with the
-/// attributes of serde and schemars that they take. `Validate` of garde stays beside it on the type that is signed.
+/// It takes the place of the derives of `Serialize`, `Deserialize` and `JsonSchema` on a struct or enum, with the
+/// attributes of serde and schemars for them. The type that is signed also derives `Validate` of garde.
 ///
 /// ```
 /// use std::collections::BTreeMap;
 ///
 /// use hitl::prelude::*;
 ///
-/// /// What the operator signs.
+/// /// The draft that the operator signs.
 /// #[draft]
 /// #[derive(Clone, Debug, Validate)]
 /// #[serde(rename_all = "camelCase")]
 /// struct Transfer {
 ///     #[garde(length(min = 1))]
 ///     purpose: String,
-///     /// What each account gets, in cents.
+///     /// The amount for each account, in cents.
 ///     #[garde(length(min = 1))]
 ///     to_accounts: BTreeMap<String, u64>,
 ///     #[garde(skip)]
@@ -283,7 +288,8 @@ pub use hitl_macros::state;
 /// # let _ = |t: Transfer| (t.purpose, t.to_accounts, t.when, When::Now, When::AtHour(1));
 /// ```
 ///
-/// Every field's type must be a `Draft` too, so that no field can change behind a signature and none is left out of it:
+/// Every field's type must be a `Draft` too, so that no field can change after signing and none is missing from the
+/// signature:
 ///
 /// ```compile_fail
 /// # use hitl::prelude::*;
@@ -293,12 +299,12 @@ pub use hitl_macros::state;
 /// }
 /// ```
 ///
-/// For a type of another crate that hitl does not know there is `#[draft(foreign)]` on the field: whoever writes it
-/// vouches that nothing can change the value behind a signature, and that its JSON says all of it. That it comes back
-/// out of its JSON as it was is still looked at whenever a node writes it.
+/// For a field whose type comes from another crate and is unknown to hitl, there is `#[draft(foreign)]`. Its author
+/// guarantees that the value cannot change after signing, and that its JSON is complete. Whenever a node writes the
+/// value, hitl still checks that it survives a round trip through its JSON.
 pub use hitl_macros::draft;
 
-/// Makes an async function a step of a graph.
+/// Makes an async function a node of a graph.
 ///
 /// ```
 /// use hitl::prelude::*;
@@ -332,14 +338,14 @@ pub use hitl_macros::draft;
 /// #     }
 /// # }
 ///
-/// // Fields, borrowed or cloned, and the graph's dependencies. Three more tries, after 1, 2 and 4 s, of 30 s each.
+/// // Fields, borrowed or cloned, and dependencies of the graph. 3 retries, after 1, 2 and 4 s; 30 s for each attempt.
 /// #[node(Ticket, writes = plan, retries = 3, backoff = "1s", timeout = "30s")]
 /// async fn plan(message: &str, customer: u64, desk: Deps<Desk>) -> Result<String> {
 /// #   let _ = &desk.bank;
 ///     Ok(format!("refund {customer}, who writes: {message}"))
 /// }
 ///
-/// // Two fields, as a tuple. What is in an `Option` is perhaps not there: not written yet, or not what led here.
+/// // Two fields, as a tuple. An `Option` is `None` if the field is not written yet, or if another edge led here.
 /// #[node(Ticket, writes = (draft, notes))]
 /// async fn draft(plan: &str, notes: Option<&[String]>, question: Option<&Question>) -> Result<(Refund, Vec<String>)> {
 ///     let asked = question.map(|question| question.text.clone());
@@ -347,7 +353,7 @@ pub use hitl_macros::draft;
 ///     Ok((Refund { dollars }, vec![asked.unwrap_or_else(|| plan.to_owned())]))
 /// }
 ///
-/// // It changes the world, so it takes what a person has signed. The bank knows the key again, so it may be retried.
+/// // An effect takes a signed draft. The bank deduplicates by the idempotency key, so `pay` may be retried.
 /// #[interrupt_before]
 /// #[node(Ticket, writes = receipt, effect, idempotent, retries = 2)]
 /// async fn pay(draft: &Approved<Refund>, bank: Deps<Bank>, cx: &Cx) -> Result<String> {
@@ -355,7 +361,7 @@ pub use hitl_macros::draft;
 ///     Ok(format!("{} dollars, under {}", draft.dollars, cx.idempotency_key()))
 /// }
 ///
-/// // It changes the world a little, which nobody need sign. Only a rejection leads here, and it writes no field.
+/// // An effect with a risk so low that it needs no signature. Only a rejection leads here, and it writes no field.
 /// #[node(Ticket, effect, risk = low)]
 /// async fn log(rejection: &Rejection) -> Result<()> {
 ///     println!("{}: {}", rejection.operator, rejection.note);
@@ -373,7 +379,7 @@ pub use hitl_macros::draft;
 /// An error of an effect leaves the thread in doubt, unless it is [`NodeError::not_done`].
 pub use hitl_macros::node;
 
-/// Puts a review before a node.
+/// Requires a review before a node runs.
 ///
 /// ```
 /// use hitl::prelude::*;
@@ -409,7 +415,7 @@ pub use hitl_macros::node;
 /// #     Ok(Letter { text: "Dear Ada".into() })
 /// # }
 ///
-/// // Whoever holds the role signs within a day, or it counts as rejected. The signature is for `pay`, and for `send` too.
+/// // A holder of the role decides within a day, or it counts as rejected. The signature is for `pay` and for `send`.
 /// #[interrupt_before(role = "refund-approver", expires = "24h", covers = (send))]
 /// #[node(Ticket, effect)]
 /// async fn pay(draft: &Approved<Refund>) -> Result<()> {
@@ -417,8 +423,8 @@ pub use hitl_macros::node;
 ///     Ok(())
 /// }
 ///
-/// // Anybody signs, at any time. Of the two the review is about the letter: the refund was signed before `pay`. The
-/// // address is shown and signed with the letter; the note is read though nobody signs it.
+/// // Anybody may sign, at any time. The review is about the letter: the refund was signed before `pay`. The address is
+/// // shown and signed with the letter; the note is read although it is not signed.
 /// #[interrupt_before(review = letter, show = (address), unsigned(note))]
 /// #[node(Ticket, effect)]
 /// async fn send(
@@ -510,26 +516,26 @@ pub use hitl_macros::interrupt_before;
 /// # }
 ///
 /// graph! {
-///     /// Answers letters. This comment is the graph's own, and what its command line begins with.
+///     /// Answers letters. This comment documents the graph and is shown in the help of its command line.
 ///     pub Mailroom<Letter, Office> {
-///         // A Rust `match` on a field, which rustc checks; an arm goes on like a statement, and may have a guard.
+///         // A Rust `match` on a field, checked by rustc. An arm continues like a statement, and may have a guard.
 ///         start -> sort -> match kind {
 ///             Kind::Question { urgent } if *urgent => draft_at_once,
 ///             Kind::Question { .. } => look_up,
 ///             Kind::Advertisement => desk::file -> end,
 ///         };
-///         // Side by side, each on its own view of the state, until all of them have met in `draft`.
+///         // A fork: concurrent branches, each on its own view of the state, until all of them join in `draft`.
 ///         look_up -> (ask_warehouse, ask_carrier -> translate) -> draft;
 ///         draft_at_once -> draft;
-///         // What is matched may be more than a field, as long as it begins with one.
+///         // A `match` takes an expression that begins with a field.
 ///         draft -> match reply.text.len() {
 ///             0..=500 => send -> end,
 ///             _ => shorten -> send,
 ///         };
-///         // What a node was called in an earlier program, for the threads that still stand there.
+///         // A renamed node, for threads that still wait at it under its old name.
 ///         renamed archive -> desk::file;
-///         // Where the verdicts on a review lead: `reject` always, `ask` where a question can be answered. Approved,
-///         // as it was or edited, `send` runs and goes on as above.
+///         // The edges of the verdicts: `reject` always, `ask` if a question can be answered. Once approved, as it was
+///         // or edited, `send` runs and continues as above.
 ///         send { reject -> desk::file, ask -> draft }
 ///     }
 /// }
@@ -545,7 +551,7 @@ pub use hitl_macros::interrupt_before;
 ///
 /// #[tokio::main(flavor = "current_thread")]
 /// async fn main() -> Result<(), Box<dyn std::error::Error>> {
-///     // `new` takes the dependencies and a store; one that is declared `Mailroom<Letter>` takes a store.
+///     // `new` takes the dependencies and a store; for a graph declared as `Mailroom<Letter>`, only a store.
 ///     let mailroom = Mailroom::new(Office, MemoryStore::new());
 ///     let turn = mailroom.start("letter-1", LetterInput { message: "Where is A-9133?".into() }).await?;
 ///     assert!(matches!(turn, MailroomTurn::Send(review) if review.draft().text.contains("Thursday")));
@@ -553,10 +559,11 @@ pub use hitl_macros::interrupt_before;
 /// }
 /// ```
 ///
-/// # For each item of a list
+/// # Items of a list
 ///
-/// A `for` runs its chain once for each item of a field that is a `Vec`, side by side, and goes on when all have come to
-/// its end. Each has its own review where one of its nodes has; an item that waits for a person takes up no room.
+/// A `for` runs its chain once for each item of a field that is a `Vec`, concurrently, and continues when all of them
+/// have reached its end. If one of its nodes has a review, each item has its own; items that wait for a person do not
+/// count towards `at_most`.
 ///
 /// ```
 /// use hitl::prelude::*;
@@ -572,9 +579,9 @@ pub use hitl_macros::interrupt_before;
 /// struct Day {
 ///     #[input]
 ///     refunds: Vec<Refund>,
-///     // One of the list. What an item writes is its own, and goes with it …
+///     // One item of the list. A field that an item writes is its own and is dropped at the end of the `for` …
 ///     refund: Refund,
-///     // … but for what it appends here, which comes out in the order of the list, whoever was done first.
+///     // … except for what it appends here: in the order of the list, whichever item ended first.
 ///     #[reduce(append)]
 ///     #[output]
 ///     receipts: Vec<String>,
@@ -582,7 +589,8 @@ pub use hitl_macros::interrupt_before;
 ///
 /// graph! {
 ///     Refunds<Day> {
-///         // At most 4 at once; 8 if nothing is said. An empty list leads past it, and leaves empty lists.
+///         // At most 4 items at once; the default is 8. With an empty list the `for` is skipped, and the lists it
+///         // writes are empty.
 ///         start -> for refund in refunds, at_most = 4 { pay } -> end;
 ///         pay { reject -> skip }
 ///         skip -> end;
@@ -619,11 +627,11 @@ pub use hitl_macros::interrupt_before;
 /// ```
 pub use hitl_macros::graph;
 
-/// Makes a program of a graph: a `main` with its [command line](cli), and with the feature `agentcore` the server that
+/// Makes a program of a graph: a `main` with its [command line](cli) and, with the feature `agentcore`, the server that
 /// Amazon Bedrock AgentCore Runtime calls.
 ///
-/// It stands on a function that makes what the nodes depend on. Where threads are kept the environment says
-/// ([`store::from_env`]); if it does not, in a file beside the program that is named like the graph.
+/// The function that it is on creates the dependencies of the nodes. The environment names the store
+/// ([`store::from_env`]); without one, threads are kept in a file named after the graph, in the current directory.
 ///
 /// ```no_run
 /// use hitl::prelude::*;
@@ -675,7 +683,7 @@ pub use hitl_runtime::serve::agentcore;
 pub use hitl_runtime::serve::cli;
 pub use hitl_runtime::serve::wire;
 
-/// What a node returns. Any error fits, by `?`.
+/// The result of a node. `?` converts any error.
 ///
 /// ```
 /// fn order(text: &str) -> hitl::Result<u32> {
@@ -686,7 +694,7 @@ pub use hitl_runtime::serve::wire;
 /// ```
 pub type Result<T, E = NodeError> = std::result::Result<T, E>;
 
-/// Everything that a file which declares an agent names.
+/// The items that a file with an agent commonly uses.
 pub mod prelude {
     pub use garde::Validate;
     pub use schemars::JsonSchema;

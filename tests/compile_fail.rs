@@ -1,16 +1,15 @@
-//! What rustc refuses, and what it says: every program in `tests/ui/fail` fails with the sentences that stand in its
-//! comments, each under the word that is wrong, and with no other; every program in `tests/ui/pass` compiles without a
-//! warning.
+//! The compiler's messages: every program in `tests/ui/fail` fails with the messages in its comments, each at the word
+//! that is wrong, and with no other; every program in `tests/ui/pass` compiles without a warning.
 //!
 //! ```text
 //!         start -> plan -> execute -> end;
 //!         //               ^^^^^^^ `execute` reads `draft`
-//!         //  | a further piece of the same message
-//!         //  x 3 (how often rustc reports it, where that is not once)
+//!         //  | another part of the same message
+//!         //  x 3 (the number of times that rustc reports it, if not once)
 //! ```
 //!
-//! rustc's own frames, gutters and notes change with its version and with what rustup has installed beside it (`rust-src`
-//! adds source lines to some), so a program is held to three things: our sentence, the caret, and the number of errors.
+//! rustc's own frames, gutters and notes change with its version and with the installed components (`rust-src` adds
+//! source lines to some). So only three things are compared: our message, the caret, and the number of errors.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -28,8 +27,8 @@ use serde_json::Value;
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 #[test]
-fn programs_compile_or_say_why_not() {
-    // Two checkouts may share a target directory, and run at once.
+fn programs_compile_or_report_the_expected_messages() {
+    // Two checkouts may share a target directory, and run concurrently.
     let checkout = BuildHasherDefault::<DefaultHasher>::default().hash_one(ROOT);
     let project = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("ui-{checkout:016x}"));
     fs::create_dir_all(&project).unwrap();
@@ -44,15 +43,14 @@ fn programs_compile_or_say_why_not() {
     let none = Vec::new();
     for path in &pass {
         for message in found.get(&name(path)).unwrap_or(&none) {
-            let _ =
-                writeln!(wrong, "=== {} should compile without a word\n{}", path.display(), message.rendered);
+            let _ = writeln!(wrong, "=== {} has a warning or an error\n{}", path.display(), message.rendered);
         }
     }
     for path in &fail {
         let messages = found.get(&name(path)).unwrap_or(&none);
         let errors: Vec<_> = messages.iter().filter(|message| message.level == "error").collect();
         let source = fs::read_to_string(path).unwrap();
-        let problems = compare(&wanted(&source), &errors);
+        let problems = compare(&expected(&source), &errors);
         if !problems.is_empty() {
             let _ = writeln!(wrong, "=== {}\n{problems}", path.display());
         }
@@ -60,23 +58,23 @@ fn programs_compile_or_say_why_not() {
     assert!(wrong.is_empty(), "\n{wrong}");
 }
 
-/// A sentence that a program's comments ask for.
-struct Wanted {
+/// A message that the comments of a program ask for.
+struct Expected {
     line: u64,
     columns: (u64, u64),
     pieces: Vec<String>,
-    /// How often rustc reports it: it does so once for each piece of generated code that the mistake breaks.
+    /// The number of reports: rustc reports it once for each piece of generated code that the mistake breaks.
     times: usize,
 }
 
-/// One message of rustc's.
+/// One message of rustc.
 struct Message {
     level: String,
     sentence: String,
     /// Line, first column, column after the last one.
     places: Vec<(u64, u64, u64)>,
     rendered: String,
-    /// Its sentence, labels, notes and helps.
+    /// The message with its labels, notes and helps.
     text: String,
 }
 
@@ -86,8 +84,8 @@ impl Message {
     }
 }
 
-fn wanted(source: &str) -> Vec<Wanted> {
-    let mut all: Vec<Wanted> = Vec::new();
+fn expected(source: &str) -> Vec<Expected> {
+    let mut all: Vec<Expected> = Vec::new();
     let mut line = 0;
     for (number, text) in source.lines().enumerate() {
         let comment = text.trim_start().strip_prefix("//").map(str::trim_start);
@@ -96,7 +94,7 @@ fn wanted(source: &str) -> Vec<Wanted> {
                 let first = text.chars().take_while(|c| *c != '^').count() as u64 + 1;
                 let length = caret.chars().take_while(|c| *c == '^').count();
                 let piece = caret[length..].trim().to_owned();
-                all.push(Wanted {
+                all.push(Expected {
                     line,
                     columns: (first, first + length as u64),
                     pieces: vec![piece],
@@ -104,12 +102,12 @@ fn wanted(source: &str) -> Vec<Wanted> {
                 });
             }
             Some(again) if again.starts_with("x ") && !all.is_empty() => {
-                let last = all.last_mut().expect("`// x 3` repeats the line above");
+                let last = all.last_mut().expect("`// x 3` must follow a message");
                 let times = again[2..].split_whitespace().next().unwrap_or_default();
                 last.times = times.parse().expect("`// x 3` has a number");
             }
             Some(more) if more.starts_with('|') => {
-                let last = all.last_mut().expect("`// |` goes on with the line above");
+                let last = all.last_mut().expect("`// |` must follow a message");
                 last.pieces.push(more[1..].trim().to_owned());
             }
             _ => line = number as u64 + 1,
@@ -118,12 +116,12 @@ fn wanted(source: &str) -> Vec<Wanted> {
     all
 }
 
-/// Each wanted message is there, at its place, and there is no other.
-fn compare(wanted: &[Wanted], errors: &[&Message]) -> String {
+/// Returns the differences between the expected and the reported messages, with their places.
+fn compare(expected: &[Expected], errors: &[&Message]) -> String {
     let mut problems = String::new();
     let mut left: Vec<&Message> = errors.to_vec();
     let same = |a: &Message, b: &Message| a.sentence == b.sentence && a.line() == b.line();
-    for want in wanted {
+    for want in expected {
         let place = (want.line, want.columns.0, want.columns.1);
         let fits = |error: &&Message| {
             error.places.contains(&place)
@@ -135,29 +133,29 @@ fn compare(wanted: &[Wanted], errors: &[&Message]) -> String {
                 for _ in 1..want.times {
                     match left.iter().position(|other| same(found, other)) {
                         Some(again) => drop(left.remove(again)),
-                        None => problems.push_str("it is reported less often than its comment says\n"),
+                        None => problems.push_str("it is reported fewer times than its comment expects\n"),
                     }
                 }
             }
             None => {
                 let _ = writeln!(
                     problems,
-                    "nothing at {}:{}..{} says {:?}",
+                    "no message at {}:{}..{} contains {:?}",
                     place.0, place.1, place.2, want.pieces
                 );
             }
         }
     }
     for error in left {
-        let _ = writeln!(problems, "nobody asked for this, at {:?}:\n{}", error.places, error.rendered);
+        let _ = writeln!(problems, "unexpected message at {:?}:\n{}", error.places, error.rendered);
     }
-    if wanted.is_empty() {
-        problems.push_str("no comment says what should be wrong\n");
+    if expected.is_empty() {
+        problems.push_str("the program has no comment with an expected message\n");
     }
     problems
 }
 
-/// Runs rustc once over all programs.
+/// Runs `cargo check` once over all programs.
 fn check<'a>(project: &Path, programs: impl Iterator<Item = &'a PathBuf>) -> BTreeMap<String, Vec<Message>> {
     let mut manifest = format!(
         "[package]\nname = \"ui\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[workspace]\n[dependencies]\n\
@@ -168,7 +166,7 @@ fn check<'a>(project: &Path, programs: impl Iterator<Item = &'a PathBuf>) -> BTr
         let _ = write!(manifest, "[[bin]]\nname = {:?}\npath = {:?}\n", name(program), program);
     }
     fs::write(project.join("Cargo.toml"), manifest).unwrap();
-    // The versions that the workspace was built with, which are already here.
+    // The versions of the workspace, which are already downloaded.
     if let Ok(lock) = fs::read(Path::new(ROOT).join("Cargo.lock")) {
         fs::write(project.join("Cargo.lock"), lock).unwrap();
     }
@@ -189,7 +187,7 @@ fn check<'a>(project: &Path, programs: impl Iterator<Item = &'a PathBuf>) -> BTr
         }
         let (target, message) = (&line["target"], &line["message"]);
         let error_or_warning = message["level"] == "error" || message["level"] == "warning";
-        // Not the closing "aborting due to 2 previous errors", which has no place.
+        // Skips the closing "aborting due to 2 previous errors", which has no place.
         if target["kind"][0] == "bin"
             && error_or_warning
             && message["spans"].as_array().is_some_and(|s| !s.is_empty())
@@ -236,7 +234,7 @@ fn string(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-/// Nodes that write a hundred fields, one after the other, and one that reads the last.
+/// Returns a program with a chain of 100 nodes that write a field each, and a node that reads three of the fields.
 fn state_of_100_fields() -> String {
     let (mut fields, mut nodes, mut chain) = (String::new(), String::new(), String::from("start"));
     for i in 1..=100 {

@@ -1,6 +1,7 @@
-//! What fuzzing has found, and what it starts from, tried again on any compiler: `fuzz/corpus`, file by file.
+//! The fuzzing corpus (`fuzz/corpus`), both seeds and inputs that fuzzing has found, replayed file by file on any
+//! compiler.
 //!
-//! `HITL_SEED=1 cargo test --test corpus` writes the journals anew that a real agent writes.
+//! `HITL_SEED=1 cargo test --test corpus` writes the journals of a real agent to it again.
 #![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub, missing_docs)]
 #![cfg(feature = "cli")]
 
@@ -53,7 +54,7 @@ fn command_lines() {
     replay("command", command::run);
 }
 
-/// Writes down the journals of a few threads that came different ways.
+/// Writes the journals of a few threads that took different paths.
 fn seed() {
     let mara = Operator::new("mara").role("payer");
     let ways: [(&str, &[Verdict]); 4] = [

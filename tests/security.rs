@@ -1,4 +1,4 @@
-//! `SECURITY.md` names a test for each control: each of them exists.
+//! A check that `SECURITY.md` names only tests that exist.
 #![allow(clippy::unwrap_used)]
 
 use std::{fs, path::Path};

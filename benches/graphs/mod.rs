@@ -1,11 +1,11 @@
-//! The graphs that the benches run: plain nodes and no model, so that what is measured is the engine.
+//! The graphs that the benches run: plain nodes without a model, so that the engine is measured.
 
-// Each bench takes what it needs.
+// Each bench uses a part of this.
 #![allow(dead_code)]
 
 use hitl::prelude::*;
 
-/// What the operator signs.
+/// The draft that the operator signs.
 #[draft]
 #[derive(Clone, Debug, PartialEq, Validate)]
 pub struct RefundDraft {
@@ -60,17 +60,17 @@ graph! {
 
 pub type RefundReview = hitl::Review<RefundAgent, RefundDraft>;
 
-/// Who may sign a refund.
+/// Returns an operator who may sign a refund.
 pub fn mara() -> Operator {
     Operator::new("mara").role("refund-approver")
 }
 
-/// What a customer writes.
+/// Returns the input of a refund.
 pub fn ticket() -> TicketInput {
     TicketInput { message: "Order A-9133 arrived broken.".to_owned() }
 }
 
-/// From `start` to its review.
+/// Runs a thread from `start` to its review.
 pub async fn suspended(agent: &Agent<RefundAgent>, thread: String) -> RefundReview {
     match agent.start(thread, ticket()).await {
         Ok(RefundAgentTurn::Execute(review)) => review,
@@ -79,12 +79,12 @@ pub async fn suspended(agent: &Agent<RefundAgent>, thread: String) -> RefundRevi
     }
 }
 
-/// From its review to the end.
+/// Approves a review, and runs the thread to its end.
 pub async fn approved(review: RefundReview, operator: &Operator) -> String {
     outcome(review.approve(operator).await)
 }
 
-/// From its review to the end, by way of another amount.
+/// Edits the amount of a review, and runs the thread to its end.
 pub async fn edited(review: RefundReview, operator: &Operator) -> String {
     outcome(review.edit(operator, |draft| draft.amount = 99.0).await)
 }
@@ -111,16 +111,16 @@ async fn add(count: u64) -> Result<u64> {
 }
 
 graph! {
-    /// A thousand steps of one node.
+    /// 1,000 steps of one node.
     pub Loop<Tally> {
         start -> add -> match count { 0..1_000 => add, _ => end };
     }
 }
 
-/// Steps in one run of [`Loop`].
+/// The number of steps in one run of [`Loop`].
 pub const STEPS: u64 = 1_000;
 
-/// One run of [`Loop`].
+/// Runs [`Loop`] once.
 pub async fn counted(agent: &Agent<Loop>, thread: String) -> u64 {
     match agent.start(thread, TallyInput { count: 0 }).await {
         Ok(LoopTurn::Done(count)) => count,
@@ -161,7 +161,7 @@ async fn leave(rejection: &Rejection) -> Result<String> {
 }
 
 graph! {
-    /// A hundred thousand steps, and a signature.
+    /// 100,000 steps, and a signature.
     pub Long<Ledger> {
         start -> enter -> match count { 0..100_000 => enter, _ => balance };
         balance -> close -> end;
@@ -170,7 +170,7 @@ graph! {
     }
 }
 
-/// What was said, one line for each turn.
+/// A chat: one message for each turn.
 #[state]
 pub struct Talk {
     #[input]
@@ -185,13 +185,13 @@ async fn say(said: &[String]) -> Result<Vec<String>> {
 }
 
 graph! {
-    /// Four thousand turns.
+    /// 4,000 turns.
     pub Chat<Talk> {
         start -> say -> match said { said if said.len() < 4_000 => say, _ => end };
     }
 }
 
-/// What came back.
+/// Returned parcels.
 #[state]
 pub struct Delivery {
     #[input]
@@ -209,13 +209,13 @@ async fn receive(parcel: u64) -> Result<Vec<u64>> {
 }
 
 graph! {
-    /// One node for each item, four at once.
+    /// One node for each item, 4 at once.
     pub Returns<Delivery> {
         start -> for parcel in parcels, at_most = 4 { receive } -> end;
     }
 }
 
-/// One run of [`Returns`] over so many items.
+/// Runs [`Returns`] once over `items` items.
 pub async fn received(agent: &Agent<Returns>, thread: String, items: u64) -> usize {
     match agent.start(thread, DeliveryInput { parcels: (0..items).collect() }).await {
         Ok(ReturnsTurn::Done(receipts)) => receipts.len(),

@@ -1,6 +1,6 @@
-//! What the machine is, what else it is doing, and what its disk takes for one durable write.
+//! The machine of a bench: its processor, its load, and the time of one durable write to its disk.
 
-// Each bench takes what it needs.
+// Each bench uses a part of this.
 #![allow(dead_code)]
 
 use std::{
@@ -11,13 +11,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// One line: the processor, its cores, the load.
+/// Returns one line with the processor, its cores and the load.
 pub fn said() -> String {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     format!("{cores} cores of {}, load {}", processor(), load())
 }
 
-/// How busy the machine was over the last minute.
+/// Returns the load average of the last minute.
 pub fn load() -> String {
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     load.split(' ').next().unwrap_or("unknown").to_owned()
@@ -29,7 +29,7 @@ fn processor() -> String {
     name.map_or_else(|| std::env::consts::ARCH.to_owned(), |(_, name)| name.to_owned())
 }
 
-/// How long it takes to append four kilobytes to a file and to wait until they are on the disk, `times` times.
+/// Returns the times of `times` appends of 4 KB to a file, each until the data is on the disk.
 pub fn floor(dir: &Path, times: usize) -> io::Result<Vec<Duration>> {
     let path = dir.join("floor");
     let mut file = File::create(&path)?;
@@ -45,7 +45,7 @@ pub fn floor(dir: &Path, times: usize) -> io::Result<Vec<Duration>> {
     Ok(took)
 }
 
-/// The value that a share of all the others is not above; `share` is from 0 to 1.
+/// Returns the value at a quantile; `share` is from 0 to 1.
 pub fn at(values: &[f64], share: f64) -> f64 {
     let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);
@@ -53,7 +53,7 @@ pub fn at(values: &[f64], share: f64) -> f64 {
     values.get((last as f64 * share).round() as usize).copied().unwrap_or(f64::NAN)
 }
 
-/// The one in the middle.
+/// Returns the median.
 pub fn median(values: &[f64]) -> f64 {
     at(values, 0.5)
 }

@@ -1,6 +1,6 @@
-//! A store that remembers what it was asked.
+//! A store that records the calls it receives.
 
-// Each bench takes what it needs.
+// Each bench uses a part of this.
 #![allow(dead_code)]
 
 use std::{
@@ -18,7 +18,7 @@ use hitl::{
 
 type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
-/// In front of another store. Clones share what they saw.
+/// A recording wrapper around another store. Clones share their records.
 #[derive(Clone)]
 pub struct Witness<S> {
     store: S,
@@ -31,12 +31,12 @@ impl<S> Witness<S> {
         Self { store, appended: Arc::default(), read: Arc::default() }
     }
 
-    /// Every append, in order.
+    /// Returns every append, in order.
     pub fn appended(&self) -> MutexGuard<'_, Vec<Append>> {
         self.appended.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many entries were read since this was last asked.
+    /// Returns the number of entries read since the last call of this function.
     pub fn read(&self) -> usize {
         self.read.swap(0, Ordering::Relaxed)
     }

@@ -1,4 +1,4 @@
-//! What the refund graph works with: a model, and a payments desk.
+//! The dependencies of the refund graph: a model and a payments desk.
 
 use std::{
     path::{Path, PathBuf},
@@ -12,41 +12,41 @@ use serde::{Deserialize, Serialize};
 
 use crate::RefundDraft;
 
-/// What the nodes get as `Deps<Desk>`.
+/// The dependencies of the nodes, which they take as `Deps<Desk>`.
 pub struct Desk {
-    /// Plans and drafts.
+    /// The model that plans and drafts.
     pub model: Arc<dyn Model>,
-    /// Pays.
+    /// The payments desk that refunds.
     pub payments: Payments,
 }
 
-/// What a paid refund is known by.
+/// The receipt of a paid refund.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Receipt {
-    /// Its number in the ledger.
+    /// The number in the ledger.
     pub number: i64,
     /// The order that was refunded.
     pub order_id: String,
-    /// How much, in cents: exactly.
+    /// The exact amount, in cents.
     pub cents: i64,
-    /// Who signed it.
+    /// The operator who signed.
     pub signed_by: String,
 }
 
-/// A payments desk that is a small ledger in a SQLite file: a table of refunds, and a table of every call that asked
-/// for one. Two calls with one idempotency key are one refund.
+/// A payments desk with a small ledger in a SQLite file: a table of refunds, and a table of all calls. Several calls
+/// with the same idempotency key are one refund.
 pub struct Payments {
     file: PathBuf,
 }
 
 impl Payments {
-    /// A desk over a file. The tables are made by the first refund.
+    /// Creates a desk with its ledger in a file. The first refund creates the tables.
     pub fn new(file: impl AsRef<Path>) -> Self {
         Self { file: file.as_ref().to_owned() }
     }
 
-    /// Pays once for each key, however often it is called. It takes the proof that somebody signed, and no draft
-    /// without one.
+    /// Pays once for each key, however often it is called. It takes the proof that a person signed, so an unsigned
+    /// draft does not compile.
     pub async fn refund(&self, draft: &Approved<RefundDraft>, key: &str) -> Result<Receipt> {
         let (file, key) = (self.file.clone(), key.to_owned());
         let wanted = Receipt {
@@ -59,12 +59,13 @@ impl Payments {
     }
 }
 
-/// The invariants of a draft let only whole cents through, and no more than a million of them.
+/// Converts dollars to cents. The invariants of a draft allow only whole cents, and at most a million of them.
 fn cents(amount: f64) -> i64 {
     (amount * 100.0).round() as i64
 }
 
-/// Until the refund is committed, an error says for certain that no money has moved; after it, nobody knows.
+/// Enters a refund in the ledger. An error before the commit guarantees that no money has moved; an error of the commit
+/// itself, or after it, leaves the outcome unknown.
 fn pay(file: &Path, wanted: Receipt, key: &str) -> Result<Receipt> {
     let mut ledger = open(file).map_err(NodeError::not_done)?;
     ledger.execute("INSERT INTO calls (key) VALUES (?1)", [key]).map_err(NodeError::not_done)?;
@@ -72,8 +73,8 @@ fn pay(file: &Path, wanted: Receipt, key: &str) -> Result<Receipt> {
         ledger.transaction_with_behavior(TransactionBehavior::Immediate).map_err(NodeError::not_done)?;
     let receipt = enter(&entry, wanted, key).map_err(NodeError::not_done)?;
     entry.commit()?;
-    // Read while the answer is on its way. A named pipe here holds the payment between "done" and "known to be done",
-    // so that a test, or the curious, can kill the process in the worst moment there is.
+    // Simulates a slow response. If `REFUND_GATE` names a named pipe, the call blocks here between the payment and its
+    // confirmation, so that a test, or you, can kill the process at the worst moment.
     if let Some(gate) = std::env::var_os("REFUND_GATE") {
         std::fs::read(gate)?;
     }
@@ -83,8 +84,8 @@ fn pay(file: &Path, wanted: Receipt, key: &str) -> Result<Receipt> {
 fn open(file: &Path) -> rusqlite::Result<Connection> {
     let ledger = Connection::open(file)?;
     ledger.busy_timeout(Duration::from_secs(10))?;
-    // How the file keeps its journal is for the threads' store to say: a change of that waits for nobody, and of several
-    // who open a new file at once one would fail.
+    // The journal mode is left to the store of the threads: changing it does not wait for locks, and if several
+    // processes opened a new file at once, one of them would fail.
     ledger.execute_batch(
         "PRAGMA synchronous = FULL;
          CREATE TABLE IF NOT EXISTS refunds (
@@ -99,7 +100,7 @@ fn open(file: &Path) -> rusqlite::Result<Connection> {
     Ok(ledger)
 }
 
-/// The receipt that the key has, or a new one.
+/// Returns the receipt of the key, or enters a new one.
 fn enter(ledger: &Connection, wanted: Receipt, key: &str) -> Result<Receipt> {
     let paid = ledger
         .query_row("SELECT number, order_id, cents, signed_by FROM refunds WHERE key = ?1", [key], |row| {
@@ -135,7 +136,7 @@ mod tests {
         Receipt { number: 0, order_id: "A-9133".into(), cents, signed_by: "mara".into() }
     }
 
-    /// How many refunds, of how many cents in all, for how many calls.
+    /// Returns the number of refunds, their sum in cents, and the number of calls.
     fn ledger(file: &Path) -> Result<(i64, i64, i64)> {
         let count = "SELECT count(*), ifnull(sum(cents), 0), (SELECT count(*) FROM calls) FROM refunds";
         Ok(open(file)?.query_row(count, (), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?)

@@ -1,4 +1,4 @@
-//! What is typed: arguments, one a line, and standard input after an empty line.
+//! The command line: arguments, one per line, and standard input after an empty line.
 
 use std::{
     ffi::OsString,
@@ -27,12 +27,12 @@ impl Write for Page {
     }
 }
 
-/// No command writes a control character that it did not make, or touches a file.
+/// Checks that no command prints a control character other than a line feed, and that the journal stays intact.
 pub fn run(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let (words, input) = text.split_once("\n\n").unwrap_or((text, ""));
     let words: Vec<&str> = words.split('\n').collect();
-    // These read or write files, stay, or ask for colours.
+    // These options read or write files, keep running, or ask for colors.
     if words
         .iter()
         .any(|word| ["-o", "--o", "--ag", "--ev", "--c"].iter().any(|option| word.starts_with(option)))

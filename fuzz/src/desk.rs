@@ -1,4 +1,4 @@
-//! The agent that everything is tried on: a fork, two reviews, a question, an effect, a retry.
+//! The agent that the fuzz targets use: a fork, two reviews, a question, an effect, a retry.
 
 use hitl::{ManualClock, prelude::*};
 
@@ -83,12 +83,12 @@ graph! {
     }
 }
 
-/// A desk on a store, at a time of its own.
+/// Creates an agent on a store, with a clock of its own.
 pub fn desk(store: MemoryStore) -> Agent<Desk> {
     Desk::new(store).clock(ManualClock::at_ms(1_800_000_000_000)).step_limit(100)
 }
 
-/// Runs to its end where waiting costs no time.
+/// Runs a future to completion in a runtime whose timers advance without waiting.
 pub fn at_once<T>(work: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
     runtime.expect("a runtime").block_on(work)

@@ -1,4 +1,4 @@
-//! A journal that anybody may have written: an entry a line, under hashes that are right.
+//! A journal from an untrusted writer: one entry per line, with valid hashes.
 
 use hitl::{
     Digest, Operator, Standing, ThreadId, Verdict,
@@ -7,7 +7,7 @@ use hitl::{
 
 use crate::desk::{at_once, desk};
 
-/// Reads it in every way there is, and acts on it. Anything but an answer or a typed error is a bug.
+/// Reads the journal in every way, and acts on it. Anything but a result or a typed error is a bug.
 pub fn run(data: &[u8]) {
     let thread = ThreadId::new("t").expect("a name");
     let mut hash = Digest::of(b"hitl journal 1\0t");

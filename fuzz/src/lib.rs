@@ -1,4 +1,4 @@
-//! What is done with bytes from outside, for libFuzzer here and for the kept corpus in `tests/corpus.rs`.
+//! The fuzz targets for untrusted bytes, used by libFuzzer here and for the stored corpus by `tests/corpus.rs`.
 //!
 //! ```console
 //! $ cargo +nightly fuzz run journal -- -max_total_time=300

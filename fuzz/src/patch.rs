@@ -1,11 +1,11 @@
-//! A verdict as the world sends it, a merge patch above all.
+//! A verdict from outside, most often a merge patch.
 
 use hitl::{Operator, Verdict, store::MemoryStore};
 use serde_json::Value;
 
 use crate::desk::{TicketInput, at_once, desk};
 
-/// A patch is applied whole or refused whole, and what it makes is valid.
+/// Checks that a patch is applied as a whole or rejected as a whole, and that the result is valid.
 pub fn run(data: &[u8]) {
     let verdict = match serde_json::from_slice::<Verdict>(data) {
         Ok(verdict) => verdict,

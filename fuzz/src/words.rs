@@ -1,4 +1,4 @@
-//! Small texts that are parsed: names, digests, places in a graph, reasons, page tokens.
+//! Short texts that are parsed: names, digests, transitions, reasons, page tokens.
 
 use hitl::{
     Digest, Reason, ThreadId,
@@ -8,7 +8,7 @@ use hitl::{
 
 use crate::desk::at_once;
 
-/// What is read is written again as it was.
+/// Checks that a parsed text is formatted as it was written.
 pub fn run(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     if let Ok(thread) = ThreadId::new(text) {

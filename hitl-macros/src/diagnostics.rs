@@ -1,11 +1,11 @@
-//! Mistakes are gathered, so that one run of the compiler names all of them.
+//! Compile errors are collected, so that one run of the compiler reports all of them.
 
 use std::fmt::Display;
 
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
 
-/// Every mistake found so far.
+/// The errors found so far.
 #[derive(Default)]
 pub(crate) struct Errors(Option<syn::Error>);
 
@@ -17,12 +17,12 @@ impl Errors {
         }
     }
 
-    /// A mistake with the caret on one place.
+    /// Adds an error at one position.
     pub(crate) fn at(&mut self, span: Span, message: impl Display) {
         self.push(syn::Error::new(span, message));
     }
 
-    /// A mistake with the caret under all of `tokens`.
+    /// Adds an error that underlines all of `tokens`.
     pub(crate) fn on(&mut self, tokens: impl ToTokens, message: impl Display) {
         self.push(syn::Error::new_spanned(tokens, message));
     }
@@ -31,7 +31,7 @@ impl Errors {
         self.0.is_none()
     }
 
-    /// The sentences, for tests.
+    /// Returns the messages, for tests.
     #[cfg(test)]
     pub(crate) fn messages(&self) -> Vec<String> {
         self.0.iter().flat_map(|all| all.clone().into_iter().map(|e| e.to_string())).collect()
@@ -46,7 +46,7 @@ impl ToTokens for Errors {
     }
 }
 
-/// Where else to look: ` on line 12`, or nothing where the compiler does not say.
+/// Returns the line of another position for a message: ` on line 12`, or nothing if the compiler does not know it.
 pub(crate) fn on_line(span: Span) -> String {
     if !proc_macro::is_available() {
         return String::new();
@@ -57,7 +57,8 @@ pub(crate) fn on_line(span: Span) -> String {
     }
 }
 
-/// `HITL_EXPAND=plan` prints what the macros make of `plan`. Cargo does not watch the variable: touch the file.
+/// Prints the output of a macro for the item `name` if `HITL_EXPAND` is `name`. Cargo does not track the variable, so
+/// touch the file first.
 pub(crate) fn show(name: &str, tokens: &TokenStream) {
     if std::env::var_os("HITL_EXPAND").is_some_and(|wanted| wanted == name) {
         eprintln!("// {name}\n{tokens}");

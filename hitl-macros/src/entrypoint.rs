@@ -1,4 +1,4 @@
-//! `#[entrypoint]`: a program around a graph.
+//! The attribute `#[entrypoint]`: a program around a graph.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
@@ -7,7 +7,7 @@ use syn::{ItemFn, Path, ReturnType, parse::Parser};
 use crate::diagnostics::Errors;
 
 pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
-    // A program without a `main` would be a second message.
+    // A `main` for the case of an error, so that rustc does not report a missing one as well.
     let instead = quote!(
         #[allow(dead_code)]
         fn main() {}
@@ -36,43 +36,44 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     }
 }
 
-/// The graph that is named.
+/// Parses the argument: the path of the graph.
 fn graph(args: TokenStream, function: &ItemFn, errors: &mut Errors) -> TokenStream {
     if args.is_empty() {
         errors.on(
             &function.sig.ident,
-            "`#[entrypoint]` names the graph that the program runs: `#[entrypoint(RefundAgent)]`",
+            "`#[entrypoint]` needs the graph that the program runs: `#[entrypoint(RefundAgent)]`",
         );
         return TokenStream::new();
     }
     match Path::parse_mod_style.parse2(args) {
         Ok(path) => path.to_token_stream(),
         Err(error) => {
-            errors.at(error.span(), "here stands the graph's name, as in `#[entrypoint(RefundAgent)]`");
+            errors.at(error.span(), "expected the path of the graph, as in `#[entrypoint(RefundAgent)]`");
             TokenStream::new()
         }
     }
 }
 
-/// The function makes what the nodes depend on, and needs nothing for it.
+/// Checks that the function takes no parameters, has no generics and returns something.
 fn check(function: &ItemFn, errors: &mut Errors) {
     let sig = &function.sig;
     if sig.ident == "main" {
-        errors.on(
-            &sig.ident,
-            "`#[entrypoint]` writes `main` itself: call this function otherwise, as in `desk`",
-        );
+        errors
+            .on(&sig.ident, "`#[entrypoint]` generates `main`: rename this function, for example to `desk`");
     }
     if !sig.inputs.is_empty() {
-        errors.on(&sig.inputs, "nobody passes anything here: read what you need, as from the environment");
+        errors.on(
+            &sig.inputs,
+            "the function of `#[entrypoint]` takes no parameters: read settings from the environment",
+        );
     }
     if !sig.generics.params.is_empty() {
-        errors.on(&sig.generics, "nobody says which types these are");
+        errors.on(&sig.generics, "the function of `#[entrypoint]` cannot be generic: name the types");
     }
     if matches!(sig.output, ReturnType::Default) {
         errors.on(
             &sig.ident,
-            "this function returns what the graph's nodes depend on, in a `hitl::Result`: `Result<Desk>`",
+            "the function of `#[entrypoint]` must return the dependencies of the graph in a `hitl::Result`: `Result<Desk>`",
         );
     }
 }
@@ -86,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn it_writes_a_main_that_makes_the_dependencies_when_they_are_needed() {
+    fn main_creates_the_dependencies_lazily() {
         let made = of("desk::Refunds", "async fn desk() -> Result<Desk> { Desk::open().await }");
         assert!(made.contains(":: hitl :: cli :: main :: < desk :: Refunds , _ , _ >"), "{made}");
         assert!(made.contains("desk () . await"), "{made}");
@@ -94,14 +95,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_at_once_and_leaves_a_main() {
+    fn each_error_has_one_message_and_still_a_main() {
         for (args, item, words) in [
-            ("", "fn desk() -> Result<()> { Ok(()) }", "names the graph"),
-            ("\"Refunds\"", "fn desk() -> Result<()> { Ok(()) }", "here stands the graph's name"),
-            ("Refunds", "fn main() -> Result<()> { Ok(()) }", "writes `main` itself"),
-            ("Refunds", "fn desk(port: u16) -> Result<()> { Ok(()) }", "nobody passes anything"),
-            ("Refunds", "fn desk<T>() -> Result<T> { todo!() }", "nobody says which types"),
-            ("Refunds", "fn desk() {}", "returns what the graph's nodes depend on"),
+            ("", "fn desk() -> Result<()> { Ok(()) }", "needs the graph"),
+            ("\"Refunds\"", "fn desk() -> Result<()> { Ok(()) }", "expected the path of the graph"),
+            ("Refunds", "fn main() -> Result<()> { Ok(()) }", "generates `main`"),
+            ("Refunds", "fn desk(port: u16) -> Result<()> { Ok(()) }", "takes no parameters"),
+            ("Refunds", "fn desk<T>() -> Result<T> { todo!() }", "cannot be generic"),
+            ("Refunds", "fn desk() {}", "must return the dependencies"),
             ("Refunds", "struct Desk;", "expected"),
         ] {
             let made = of(args, item);

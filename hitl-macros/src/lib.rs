@@ -1,10 +1,10 @@
 //! The macros of [`hitl`](https://docs.rs/hitl). Use them through that crate: their output names it.
 //!
-//! Each reads what it is given (`parse`), makes plain data of it (`model`), and writes code from that (`emit`). What
-//! a macro can know it says itself, on the word that is wrong; what takes the whole program (which fields are written
-//! on which path) it leaves to `const fn`s of the runtime, which rustc runs.
+//! Each macro parses its input (`parse`), builds plain data from it (`model`), and generates code (`emit`). A macro
+//! reports the errors that it can detect itself, at the offending word. Checks that need the whole program, such as
+//! which fields are written on which path, are `const fn`s of the runtime, which rustc evaluates.
 //!
-//! `HITL_EXPAND=plan cargo check` prints what the macros make of the item called `plan`.
+//! `HITL_EXPAND=plan cargo check` prints the output of the macros for the item `plan`.
 
 #![warn(missing_docs)]
 
@@ -19,105 +19,105 @@ mod state;
 
 use proc_macro::TokenStream;
 
-/// Describes what a graph knows about one thread.
+/// Makes a struct the state of a graph.
 ///
-/// It stands on a struct with named fields, none of which is an `Option`: the graph proves when each is set.
+/// The struct has named fields. None of them needs to be an `Option`, because the graph proves when each is set.
 ///
-/// | on a field | |
+/// | on a field | meaning |
 /// |---|---|
-/// | `#[input]` | `start` takes it |
-/// | `#[output]` | the run ends with it; several make a tuple, in their order |
-/// | `#[reduce(append)]` | a second write does not replace the first: the list grows |
-/// | `#[reduce(f)]` | the same with a function or closure of yours, `fn f(old: T, new: T) -> T` |
+/// | `#[input]` | an input, which `start` takes |
+/// | `#[output]` | the output of the run; several outputs are a tuple, in their order |
+/// | `#[reduce(append)]` | a second write appends to the list and does not replace it |
+/// | `#[reduce(f)]` | a second write is merged with a function or closure of yours, `fn f(old: T, new: T) -> T` |
 ///
-/// | on the struct | |
+/// | on the struct | meaning |
 /// |---|---|
-/// | `#[state(version = 2, migrate = f)]` | its fields were others before; `fn f(from: u32, fields: &mut hitl::journal::Map) -> Result<(), E>` brings over what was written then |
+/// | `#[state(version = 2, migrate = f)]` | the version of the fields; `fn f(from: u32, fields: &mut hitl::journal::Map) -> Result<(), E>` migrates what earlier versions wrote |
 ///
-/// Besides the struct itself, for `Ticket` it makes `TicketInput`, with the fields that `start` takes, and
-/// `TicketFields`, where each field is what is known of it so far. A field's type must be `Serialize` and
-/// `Deserialize`: the journal keeps it as JSON.
+/// For a struct `Ticket` it also generates `TicketInput`, with the fields that `start` takes, and `TicketFields`, in
+/// which each field is an `Option`: `None` until it is written. A field's type must be `Serialize` and `Deserialize`,
+/// because the journal keeps it as JSON.
 #[proc_macro_attribute]
 pub fn state(args: TokenStream, item: TokenStream) -> TokenStream {
     state::expand(args.into(), item.into()).into()
 }
 
-/// Makes a type one that a person can sign.
+/// Makes a type signable by a person.
 ///
-/// It stands on a struct or an enum in place of the derives of `Serialize`, `Deserialize` and `JsonSchema`, and takes
+/// It takes the place of the derives of `Serialize`, `Deserialize` and `JsonSchema` on a struct or enum, and accepts
 /// the attributes of serde and schemars. Every field's type must be a draft too.
 ///
-/// | on a field | |
+/// | on a field | meaning |
 /// |---|---|
-/// | `#[draft(foreign)]` | its type comes from another crate, and whoever writes this vouches for it: nothing can change it behind a signature, and its JSON says all of it |
+/// | `#[draft(foreign)]` | its type comes from another crate; the author guarantees that the value cannot change after signing and that its JSON is complete |
 #[proc_macro_attribute]
 pub fn draft(args: TokenStream, item: TokenStream) -> TokenStream {
     draft::expand(args.into(), item.into()).into()
 }
 
-/// Makes a node of an `async fn`, which stays the function it is.
+/// Makes a node of an `async fn`. The function itself is unchanged.
 ///
-/// The first argument is the state. The others:
+/// The first argument is the type of the state. The others:
 ///
-/// | argument | |
+/// | argument | meaning |
 /// |---|---|
-/// | `writes = plan`, `writes = (plan, notes)` | the field that the function returns; the fields, as a tuple |
-/// | `effect` | it changes the world, so a person has signed before it runs, or `risk = low` says why not |
+/// | `writes = plan`, `writes = (plan, notes)` | the field that the function returns; several fields as a tuple |
+/// | `effect` | it changes the world, so a person signs before it runs, unless `risk = low` |
 /// | `idempotent` | an effect that may run twice with one idempotency key |
 /// | `risk = low` | an effect that needs no signature |
-/// | `retries = 3`, `backoff = "1s"`, `timeout = "30s"` | what happens when it fails, or takes too long |
+/// | `retries = 3`, `backoff = "1s"`, `timeout = "30s"` | retries after a failure, the wait before the first one, and the limit for each attempt |
 ///
-/// What a parameter stands for is said by its name and its type:
+/// The name and the type of a parameter determine its meaning:
 ///
-/// | parameter | |
+/// | parameter | meaning |
 /// |---|---|
-/// | `message: &str`, `count: u32` | the field of that name, written on every path here; borrowed or cloned |
-/// | `plan: Option<&str>` | the field, if it is written yet |
-/// | `draft: &Approved<Draft>` | the field as a person has signed it, for this node; only an effect takes it, and spends it |
-/// | `rejection: &Rejection`, `question: &Question` | what the verdict that led here brought; in an `Option` where other edges lead here too |
+/// | `message: &str`, `count: u32` | the field of that name, written on every path to the node; borrowed or cloned |
+/// | `plan: Option<&str>` | the field, or `None` if it is not written yet |
+/// | `draft: &Approved<Draft>` | the field as a person has signed it for this node; only an effect takes it, and its run spends the signature |
+/// | `rejection: &Rejection`, `question: &Question` | the content of the verdict that led here; in an `Option` if other edges lead here too |
 /// | `desk: Deps<Desk>` | the graph's dependencies, or a part of them |
 /// | `cx: &Cx` | the thread, the attempt, the idempotency key |
 ///
-/// It returns a `Result`, with an error of any type.
+/// It returns a `Result` with an error of any type.
 ///
-/// A node's name is a type as well as a function, which is how a graph speaks of it: `mod plan; use plan::plan;` is
-/// therefore one name twice (E0255). Name the module otherwise.
+/// The name of a node is both a type and a function, so that a graph can refer to it. `mod plan; use plan::plan;`
+/// therefore defines one name twice (E0255): give the module another name.
 #[proc_macro_attribute]
 pub fn node(args: TokenStream, item: TokenStream) -> TokenStream {
     node::expand(args.into(), item.into()).into()
 }
 
-/// Stops before a node until a person has signed what it takes as `&Approved<…>`.
+/// Requires a review before a node runs: a person signs what the node takes as `&Approved<…>`.
 ///
-/// It stands with `#[node]`, in either order. Its arguments may all be left out:
+/// It is used with `#[node]`, in either order. All of its arguments are optional:
 ///
-/// | argument | |
+/// | argument | meaning |
 /// |---|---|
 /// | `role = "refund-approver"` | the role that an operator must hold |
-/// | `expires = "24h"` | how long the review stays open; then it counts as rejected, or goes where `expire -> …` leads |
-/// | `remind = "4h"` | how long until an open review is brought up again, and again after as long |
-/// | `edit = false` | the review takes no edit: the draft is signed as it is, or not at all |
-/// | `review = draft` | the field that is signed, where the node takes several as `&Approved<…>` |
-/// | `covers = (hold, wire)` | the later effects that run on the same signature, each once; the node itself always does |
-/// | `show = (iban)` | fields that are shown beside the draft and signed with it, but not edited |
-/// | `unsigned(message)` | fields that the node, or one that is covered, reads though nobody signs them |
+/// | `expires = "24h"` | the time that the review stays open; then it counts as rejected, or follows the `expire -> …` edge |
+/// | `remind = "4h"` | the interval of reminders while the review is open |
+/// | `edit = false` | the draft cannot be edited: it is signed as it is, or not at all |
+/// | `review = draft` | the field that is signed, if the node takes several as `&Approved<…>` |
+/// | `covers = (hold, wire)` | later effects that run on the same signature, once each; it always covers the node itself |
+/// | `show = (iban)` | fields that are shown beside the draft and signed with it, but cannot be edited |
+/// | `unsigned(message)` | fields that the node or a covered one reads although they are not signed |
 ///
-/// Every field that the node or a covered one reads beside `&Approved<…>` is in `show` or in `unsigned`.
+/// Every field that the node or a covered one reads, except as `&Approved<…>`, must be in `show` or in `unsigned`.
 #[proc_macro_attribute]
 pub fn interrupt_before(args: TokenStream, item: TokenStream) -> TokenStream {
     node::expand_interrupt(args.into(), item.into()).into()
 }
 
-/// Makes a program of a graph: `main`, with its command line and its server.
+/// Makes a program of a graph: a `main` with a command line and a server.
 ///
-/// It stands on a function that makes what the graph's nodes depend on, and that is called once they are needed. Its
-/// argument is the graph: `#[entrypoint(RefundAgent)]`.
+/// The function creates the dependencies of the graph's nodes, and is called when they are first needed. The argument
+/// is the graph: `#[entrypoint(RefundAgent)]`.
 #[proc_macro_attribute]
 pub fn entrypoint(args: TokenStream, item: TokenStream) -> TokenStream {
     entrypoint::expand(args.into(), item.into()).into()
 }
 
-/// Declares a graph, and has rustc prove it.
+/// Declares a graph, which rustc proves at compile time.
 ///
 /// ```text
 /// graph! {
@@ -130,18 +130,18 @@ pub fn entrypoint(args: TokenStream, item: TokenStream) -> TokenStream {
 /// }
 /// ```
 ///
-/// | statement | |
+/// | statement | meaning |
 /// |---|---|
-/// | `start -> plan -> end;` | one after the other |
+/// | `start -> plan -> end;` | a sequence |
 /// | `triage -> match risk { Risk::High => draft, Risk::Low => reply };` | a Rust `match` on a field, which rustc checks |
-/// | `draft -> (fraud, stock -> restock) -> execute;` | side by side, until all of them have met in `execute` |
-/// | `plan -> for order in orders, at_most = 4 { look_up -> refund } -> report;` | for each item of a list, so many at once |
-/// | `execute { reject -> cancel, ask -> draft }` | where the verdicts on a review lead; approved, it runs |
-/// | `execute { reject -> cancel, expire -> escalate }` | where a review leads that nobody decided in time |
-/// | `renamed execute -> pay;` | what a node was called in earlier code, for the threads that still stand there |
+/// | `draft -> (fraud, stock -> restock) -> execute;` | a fork: concurrent branches, which join in `execute` |
+/// | `plan -> for order in orders, at_most = 4 { look_up -> refund } -> report;` | once for each item of a list, at most 4 items at once |
+/// | `execute { reject -> cancel, ask -> draft }` | the edges of the verdicts on a review; once approved, the node runs |
+/// | `execute { reject -> cancel, expire -> escalate }` | the edge of a review that is not decided in time |
+/// | `renamed execute -> pay;` | an old name of a node, for threads that still wait at it |
 ///
-/// A node may be a path, and then goes by its last word. For `RefundAgent` it makes the type of that name, with
-/// `RefundAgent::new(deps, store)`, and `RefundAgentTurn`, which says whose turn it is.
+/// A node may be given as a path; its name is the last segment. For `RefundAgent` the macro generates the type of that
+/// name, with `RefundAgent::new(deps, store)`, and `RefundAgentTurn`, the status of a thread.
 #[proc_macro]
 pub fn graph(input: TokenStream) -> TokenStream {
     graph::expand(input.into()).into()

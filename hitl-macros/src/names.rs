@@ -1,25 +1,25 @@
-//! Words: how a name reads in a message, and which known word an unknown one is near to.
+//! Names: their spelling in messages, and the closest known name to an unknown one.
 
 use proc_macro2::{Delimiter, Ident, Spacing, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{Path, ext::IdentExt};
 
-/// The name without `r#`.
+/// Returns the name without `r#`.
 pub(crate) fn plain(ident: &Ident) -> String {
     ident.unraw().to_string()
 }
 
-/// The last word of a path, which is what a node goes by.
+/// Returns the last segment of a path, which is the name of a node.
 pub(crate) fn last(path: &Path) -> Option<&Ident> {
     path.segments.last().map(|segment| &segment.ident)
 }
 
-/// Whether a path ends in `word`.
+/// Returns whether a path ends in `word`.
 pub(crate) fn ends_in(path: &Path, word: &str) -> bool {
     last(path).is_some_and(|ident| ident == word)
 }
 
-/// `send_mail` as `SendMail`.
+/// Converts `send_mail` to `SendMail`.
 pub(crate) fn camel(name: &str) -> String {
     name.split('_')
         .flat_map(|word| {
@@ -29,7 +29,7 @@ pub(crate) fn camel(name: &str) -> String {
         .collect()
 }
 
-/// The known word that `word` was probably meant to be.
+/// Returns the known word that is most similar to `word`, if it is similar enough to be a typo.
 pub(crate) fn near<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
         .into_iter()
@@ -41,7 +41,7 @@ pub(crate) fn near<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> 
         .map(|(_, candidate)| candidate)
 }
 
-/// `a`, `a and b`, `a, b and c`, each in backticks.
+/// Formats a list of words: `a`, `a and b`, `a, b and c`, each in backticks.
 pub(crate) fn list<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     let words: Vec<_> = words.into_iter().map(|word| format!("`{word}`")).collect();
     match words.split_last() {
@@ -51,7 +51,7 @@ pub(crate) fn list<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     }
 }
 
-/// Tokens as a person would write them: `Vec<String>`, not `Vec < String >`.
+/// Formats tokens as a person would write them: `Vec<String>`, not `Vec < String >`.
 pub(crate) fn text(tokens: impl ToTokens) -> String {
     let mut out = String::new();
     write(tokens.into_token_stream(), &mut out);

@@ -1,9 +1,9 @@
-// The agent behind the examples in the documentation, which include it where a reader does not see it: the one of the
-// front page, which can also be asked, and whose bank hangs up once on order A-0000.
+// The agent of the examples in the documentation, which include this file in hidden lines. It is the agent of the front
+// page, with questions (`ask`) and with a bank that fails once, at the first payment of order A-0000.
 
 use hitl::prelude::*;
 
-/// What the operator signs.
+/// The refund that the operator signs.
 #[draft]
 #[derive(Clone, Debug, PartialEq, Validate)]
 pub struct Refund {
@@ -14,7 +14,7 @@ pub struct Refund {
     pub dollars: u32,
 }
 
-/// What the graph knows of one ticket.
+/// The state of one ticket.
 #[state]
 pub struct Ticket {
     #[input]
@@ -63,7 +63,7 @@ fn mara() -> Operator {
 
 type PayReview = hitl::Review<RefundAgent, Refund, hitl::CanAsk>;
 
-/// A thread that waits for its signature: `ticket-` and the order.
+/// Starts thread `ticket-{order}`, and returns its open review.
 async fn waiting(agent: &Agent<RefundAgent>, order: &str) -> Result<PayReview, hitl::Error> {
     let input = TicketInput { message: format!("order {order} arrived broken") };
     match agent.start(format!("ticket-{order}"), input).await? {
@@ -72,7 +72,7 @@ async fn waiting(agent: &Agent<RefundAgent>, order: &str) -> Result<PayReview, h
     }
 }
 
-/// The thread `ticket-A-0000`, on which the bank has hung up.
+/// Starts thread `ticket-A-0000`, approves its refund, and returns the doubt: its payment fails.
 async fn in_doubt(agent: &Agent<RefundAgent>) -> Result<hitl::InDoubt<RefundAgent>, hitl::Error> {
     match waiting(agent, "A-0000").await?.approve(&mara()).await? {
         RefundAgentTurn::InDoubt(doubt) => Ok(doubt),

@@ -1,4 +1,4 @@
-//! What the macros' output names. Not for people: it changes without notice.
+//! Items for the code that the macros generate. Not part of the public API: they change without notice.
 
 pub use ::schemars;
 pub use ::serde;
@@ -19,12 +19,12 @@ pub use crate::{
 };
 use crate::{guard::guarded, journal::finite, state::place};
 
-/// A field's value out of its JSON.
+/// Deserializes the value of a field from JSON.
 ///
 /// # Errors
-/// When the JSON is not of the field's type, or its `Deserialize` panics.
+/// If the JSON is not of the field's type, or its `Deserialize` panics.
 pub fn decode<T: DeserializeOwned>(field: &str, json: &str) -> Result<T, FieldError> {
-    // The path costs time, and is needed only where there is something to say.
+    // Tracking the path inside the value costs time, so it is done only to describe an error.
     let code = || {
         serde_json::from_str(json).map_err(|error| match crate::review::read::<T>(json) {
             Err(Violation { path, message }) => FieldError::value(field, message).at(path),
@@ -35,20 +35,20 @@ pub fn decode<T: DeserializeOwned>(field: &str, json: &str) -> Result<T, FieldEr
         .unwrap_or_else(|broken| Err(FieldError::broken("deserializer", field, broken.problem)))
 }
 
-/// Puts a value out of its JSON in place of what the slot holds.
+/// Replaces the value in a slot by one deserialized from JSON.
 ///
 /// # Errors
-/// As [`decode`], and when the `Drop` of what was there panics.
+/// As [`decode`], and if the `Drop` of the old value panics.
 pub fn set<T: DeserializeOwned>(slot: &mut Option<T>, field: &str, json: &str) -> Result<(), FieldError> {
     let new = decode(field, json)?;
     guarded(|| place("destructor", field), || *slot = Some(new))
         .map_err(|broken| FieldError::broken("destructor", field, broken.problem))
 }
 
-/// A field's value as JSON.
+/// Serializes the value of a field to JSON; `None` if the slot is empty.
 ///
 /// # Errors
-/// When it has no JSON form, or its `Serialize` panics.
+/// If the value has no JSON form, or its `Serialize` panics.
 pub fn encode<T: Serialize>(field: &str, value: Option<&T>) -> Result<Option<String>, FieldError> {
     let Some(value) = value else { return Ok(None) };
     let code = || serde_json::to_string(value).map(|json| (finite::check(value, &json), json));
@@ -62,10 +62,10 @@ pub fn encode<T: Serialize>(field: &str, value: Option<&T>) -> Result<Option<Str
     Err(FieldError::broken("serializer", field, problem))
 }
 
-/// Keeps the first field that a node gives back. `_slot` only ties the value's type to the field's.
+/// Serializes the first field that a node returns. `slot` only ties the type of the value to that of the field.
 ///
 /// # Errors
-/// When the value has no JSON form, or does not come back out of it.
+/// If the value has no JSON form, or is a draft that does not round-trip through it.
 pub fn keep<F: Fields, T: Serialize + 'static>(
     fields: &F,
     slot: &Option<T>,
@@ -75,7 +75,7 @@ pub fn keep<F: Fields, T: Serialize + 'static>(
     keep_too(Writes::default(), fields, slot, field, value)
 }
 
-/// Keeps another one.
+/// Serializes another field that a node returns, and adds it to `earlier`.
 ///
 /// # Errors
 /// As [`keep`].
@@ -95,21 +95,21 @@ pub fn keep_too<F: Fields, T: Serialize + 'static>(
     Ok(earlier.set(field, json))
 }
 
-/// A field's type. Which of the two methods of this name it has is asked of rustc where the type is known: a
-/// [`Draft`]'s compares, every other type's does nothing.
+/// A marker for the type of a field, by which method resolution selects one of two methods `comes_back`: that of
+/// [`DraftBack`] if the type is a [`Draft`], or else that of [`OtherBack`].
 pub struct Back<T>(PhantomData<fn() -> T>);
 
 impl<T> Back<T> {
-    /// Of a type.
+    /// The marker of a type.
     pub const OF: Self = Self(PhantomData);
 }
 
-/// Of a type that is a [`Draft`].
+/// The round-trip check for a type that is a [`Draft`].
 pub trait DraftBack {
-    /// Compares a value with what comes out of its JSON.
+    /// Compares a value with the one deserialized from its JSON.
     ///
     /// # Errors
-    /// When that is another value.
+    /// If they differ.
     fn comes_back(&self, field: &str, value: &dyn Any, json: &str) -> Result<(), FieldError>;
 }
 
@@ -120,9 +120,9 @@ impl<T: Draft + 'static> DraftBack for Back<T> {
     }
 }
 
-/// Of any other type.
+/// The round-trip check for any other type: none.
 pub trait OtherBack {
-    /// Compares nothing.
+    /// Accepts any value.
     ///
     /// # Errors
     /// Never.
@@ -135,15 +135,15 @@ impl<T> OtherBack for &Back<T> {
     }
 }
 
-/// What is kept of a node that gives nothing back.
+/// Returns the empty set of writes, for a node that returns nothing.
 ///
 /// # Errors
-/// Never: it stands where a field would be kept.
+/// Never: the signature is that of [`keep`].
 pub fn kept_nothing() -> Result<Writes, NodeError> {
     Ok(Writes::default())
 }
 
-/// Awaits a node and keeps what it gives back: one body for all nodes, so that none of them needs its own.
+/// Awaits a node and serializes its result: one generic body, so that the macros need not generate one for each node.
 pub fn call<'a, F, T, E>(
     node: F,
     keep: impl FnOnce(T) -> Result<Writes, NodeError> + Send + 'a,
@@ -155,36 +155,37 @@ where
     Box::pin(async move { keep(node.await?) })
 }
 
-/// What a `for` goes through.
+/// A list that a `for` can iterate over.
 #[diagnostic::on_unimplemented(
-    message = "a `for` takes one `{Item}` after the other out of a `Vec<{Item}>`, and this is a `{Self}`",
-    label = "no list of `{Item}`",
-    note = "the word before `in` is the field that holds the item, the word after it the field that holds the list"
+    message = "a `for` with items of type `{Item}` iterates over a `Vec<{Item}>`, but this field is a `{Self}`",
+    label = "not a list of `{Item}`",
+    note = "the name before `in` is the field of the item, the name after it the field of the list"
 )]
 pub trait ListOf<Item> {}
 
 impl<T> ListOf<T> for Vec<T> {}
 
-/// The two words of a `for`. The item comes first, or rustc would take its type from the list.
+/// A marker by which rustc checks the two fields of a `for`. The item comes first, or rustc would infer its type from
+/// the list.
 pub struct ItemOf<'a, Item> {
-    /// One of the list.
+    /// A value of the type of the item field.
     pub item: &'a Item,
 }
 
 impl<Item> ItemOf<'_, Item> {
-    /// Asks whether the other field is a list of it.
+    /// Requires at compile time that the other field is a list of items.
     pub fn list<List: ListOf<Item>>(&self, _: &List) {}
 }
 
-/// Requires of a field that a review shows, and that is signed with the draft, that it can be signed.
+/// Requires that a field which a review shows, and signs with the draft, can be signed.
 pub fn shown<T: crate::review::Draft>(_: &Option<T>) {}
 
-/// A node that lacks a parameter.
+/// Returns the future of a node whose required parameter is missing.
 pub fn missing<'a>(name: &'static str) -> NodeFuture<'a> {
     failed(NodeError::missing(name))
 }
 
-/// A node that cannot be called.
+/// Returns the future of a node that fails with `error`.
 pub fn failed<'a>(error: NodeError) -> NodeFuture<'a> {
     Box::pin(std::future::ready(Err(error)))
 }

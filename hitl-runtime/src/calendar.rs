@@ -1,13 +1,13 @@
-//! Times as people read them.
+//! Timestamps in human-readable form.
 
-/// `2026-11-22 10:50:03` in UTC.
+/// Formats a time in milliseconds since the epoch as `2026-11-22 10:50:03` in UTC.
 pub(crate) fn utc(ms: u64) -> String {
     let (days, s) = (ms / 86_400_000, ms / 1000 % 86_400);
     let (year, month, day) = civil(days);
     format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}", s / 3_600, s / 60 % 60, s % 60)
 }
 
-/// Howard Hinnant's `civil_from_days`, for days that are not before 1970.
+/// Converts days since 1970-01-01 to year, month and day (Howard Hinnant's `civil_from_days`, for dates from 1970 on).
 fn civil(days: u64) -> (u64, u64, u64) {
     let z = days + 719_468;
     let (era, of_era) = (z / 146_097, z % 146_097);

@@ -1,11 +1,10 @@
-//! Calls into user code outside nodes: reducers, serializers, validators, `match` guards, schemas.
+//! Panic containment for user code that runs outside nodes: reducers, serializers, validators, `match` guards, schemas.
 //!
-//! A panic there unwinds to [`guarded`] and becomes an error of the call, which names the place. It needs
-//! `panic = "unwind"`, which is Cargo's default: under `panic = "abort"` the process ends instead.
+//! [`guarded`] catches a panic in such code and turns it into an error of the call, which names the code. This requires
+//! `panic = "unwind"`, Cargo's default: under `panic = "abort"` the process ends instead.
 //!
-//! One thing no guard can hold: a destructor that panics while a panic unwinds already. Rust then aborts the process, before
-//! any code can run. What was in the journal is there, and another process takes its threads up; an effect that had begun is
-//! in doubt, and not repeated.
+//! A destructor that panics while another panic unwinds cannot be contained: Rust aborts the process before any code can
+//! run. The journal keeps what was appended, another process resumes the thread, and an effect that had begun is in doubt.
 
 use std::{
     any::Any,
@@ -16,13 +15,13 @@ use futures_util::FutureExt as _;
 
 use crate::{Error, ThreadId, prose};
 
-/// User code that panicked, or that gave an error where it had no reason to.
+/// User code that panicked, or that failed where it should not.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the {place} {problem}")]
 pub(crate) struct Broken {
-    /// The code, in words: ``reducer of `total` ``.
+    /// A description of the code, such as ``reducer of `total` ``.
     pub(crate) place: String,
-    /// What happened there: `panicked: …` or `failed: …`.
+    /// The failure: `panicked: …` or `failed: …`.
     pub(crate) problem: String,
 }
 
@@ -31,20 +30,20 @@ impl Broken {
         Self { place, problem: format!("panicked: {}", said(panic)) }
     }
 
-    /// The error of whoever asked for the thread.
+    /// Converts it to the error of a call about `thread`.
     pub(crate) fn of(self, thread: &ThreadId) -> Error {
         Error::UserCodeFailed { thread: thread.clone(), place: self.place, problem: self.problem }
     }
 }
 
-/// Calls user code. A panic in it is an error that names the place.
+/// Calls user code, and turns a panic in it into an error that names the code.
 pub(crate) fn guarded<T>(place: impl FnOnce() -> String, code: impl FnOnce() -> T) -> Result<T, Broken> {
-    // What a panic leaves half done is not looked at again: the callers drop it.
+    // Unwind safety: the callers drop the values that a panic may have left half-written.
     catch_unwind(AssertUnwindSafe(code)).map_err(|panic| Broken::panicked(place(), panic))
 }
 
-/// Does the work of one thread. A panic that no narrower guard caught, such as one in the `Drop` of a value, is an error
-/// of this call, and of no other thread's.
+/// Runs the work of one thread. A panic that no inner guard caught, such as one in the `Drop` of a value, becomes an
+/// error of this call and does not affect other threads.
 pub(crate) async fn contained<T>(
     thread: &ThreadId,
     work: impl Future<Output = Result<T, Error>>,
@@ -52,7 +51,7 @@ pub(crate) async fn contained<T>(
     AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| Err(outside(thread, panic)))
 }
 
-/// The same for work that awaits nothing.
+/// Runs synchronous work as [`contained`] does.
 pub(crate) fn contained_now<T>(
     thread: &ThreadId,
     work: impl FnOnce() -> Result<T, Error>,
@@ -64,7 +63,8 @@ fn outside(thread: &ThreadId, panic: Box<dyn Any + Send>) -> Error {
     Broken::panicked("code around the nodes".to_owned(), panic).of(thread)
 }
 
-/// The words of a panic. Its payload is the user's too, and may panic when it is dropped.
+/// Returns the message of a panic. Its payload is a user's value, whose `Drop` may panic, too: that panic is caught,
+/// and its own payload is leaked.
 pub(crate) fn said(panic: Box<dyn Any + Send>) -> String {
     let said = prose::panic(&*panic).to_owned();
     if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {

@@ -1,8 +1,8 @@
-//! Lists, near names and causes for messages.
+//! Text helpers for messages: lists, spelling suggestions, chains of errors.
 
 use std::{error::Error, fmt::Display};
 
-/// `a`, `b` or `c`.
+/// Formats items as `a`, `b` or `c`, each in backticks; `nothing` if there are none.
 pub(crate) fn or_list<T: Display>(items: impl IntoIterator<Item = T>) -> String {
     let items: Vec<String> = items.into_iter().map(|item| format!("`{item}`")).collect();
     match items.split_last() {
@@ -12,12 +12,12 @@ pub(crate) fn or_list<T: Display>(items: impl IntoIterator<Item = T>) -> String 
     }
 }
 
-/// Each after the other, between semicolons.
+/// Joins items with semicolons.
 pub(crate) fn list<T: Display>(items: &[T]) -> String {
     items.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
-/// The candidate that the word was probably meant to be.
+/// Returns the candidate closest to a word by edit distance, or `None` if none is close enough to be a typo.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     candidates
         .into_iter()
@@ -27,13 +27,13 @@ pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
         .map(|(_, candidate)| candidate)
 }
 
-/// An error, and what it comes from.
+/// Formats an error and its chain of sources.
 pub(crate) fn causes(error: &dyn Error) -> String {
     let (mut all, mut said) = (error.to_string(), error.to_string());
     let mut source = error.source();
     while let Some(cause) = source {
         let text = cause.to_string();
-        // Many errors print their source themselves.
+        // Many errors include the text of their source in their own.
         if !said.contains(&text) {
             all = format!("{all}: {text}");
         }
@@ -43,7 +43,7 @@ pub(crate) fn causes(error: &dyn Error) -> String {
     all
 }
 
-/// What a panic said.
+/// Returns the message of a panic, or `no message` if the payload is not a string.
 pub(crate) fn panic(panic: &(dyn std::any::Any + Send)) -> &str {
     panic
         .downcast_ref::<&str>()

@@ -1,12 +1,12 @@
-//! The name of a thread.
+//! The name of a thread, and the rules for it.
 
 use std::{borrow::Borrow, fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A thread's name, given by its user: `ticket-A-9133`. From 1 to 200 bytes of UTF-8 in Unicode's composed form (NFC),
-/// with no control or invisible character, no white space at either end, and no word that mixes scripts: two names that
-/// look alike are one name.
+/// The name of a thread, chosen by its user: `ticket-A-9133`. It has 1 to 200 bytes of UTF-8 in Unicode's composed form
+/// (NFC), with no control or invisible character, no white space at either end, and no word that mixes scripts. These
+/// rules keep out most names that could pass for another one; a word entirely in another script is allowed.
 ///
 /// ```
 /// use hitl::ThreadId;
@@ -20,21 +20,21 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub struct ThreadId(Arc<str>);
 
 impl ThreadId {
-    /// The longest name, in bytes.
+    /// The maximum length of a name in bytes.
     pub const MAX_BYTES: usize = 200;
 
-    /// Checks a name.
+    /// Creates a thread id after validating the name.
     ///
     /// # Errors
-    /// When it is empty, too long, or could pass for another one.
+    /// If the name is empty, too long, or could pass for another one.
     pub fn new(name: impl AsRef<str>) -> Result<Self, InvalidThreadId> {
         let id = Self::existing(name)?;
         id.check_new()?;
         Ok(id)
     }
 
-    /// Checks the name of a thread that may have been started before names were held to what [`ThreadId::new`] asks
-    /// for. Such a thread can be read, decided and resumed; none can be started under such a name.
+    /// Creates the id of a thread that may have been started before [`ThreadId::new`] had its present rules. Such a
+    /// thread can be read, decided and resumed; no new thread can be started under such a name.
     ///
     /// ```
     /// use hitl::ThreadId;
@@ -46,8 +46,8 @@ impl ThreadId {
     /// ```
     ///
     /// # Errors
-    /// When it is empty, too long, holds a control character, or begins or ends with white space: no thread ever had
-    /// such a name.
+    /// If the name is empty, too long, contains a control character, or begins or ends with white space: no thread has
+    /// ever had such a name.
     pub fn existing(name: impl AsRef<str>) -> Result<Self, InvalidThreadId> {
         let name = name.as_ref();
         if name.is_empty() {
@@ -57,7 +57,7 @@ impl ThreadId {
             return Err(InvalidThreadId("is longer than 200 bytes"));
         }
         if name.chars().any(char::is_control) {
-            return Err(InvalidThreadId("holds a control character"));
+            return Err(InvalidThreadId("contains a control character"));
         }
         if name.trim() != name {
             return Err(InvalidThreadId("starts or ends with white space"));
@@ -65,7 +65,7 @@ impl ThreadId {
         Ok(Self(name.into()))
     }
 
-    /// Refuses a name that no thread may be started under.
+    /// Rejects a name under which no new thread may be started.
     pub(crate) fn check_new(&self) -> Result<(), InvalidThreadId> {
         match crate::unicode::fault(&self.0) {
             Some(fault) => Err(InvalidThreadId(fault)),
@@ -73,23 +73,30 @@ impl ThreadId {
         }
     }
 
-    /// The name.
+    /// Returns the name as a string slice.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// The text names no thread.
+/// The error for a text that is not a valid thread name.
 ///
 /// ```
 /// use hitl::{InvalidThreadId, ThreadId};
 ///
 /// let error: InvalidThreadId = ThreadId::new("two\nlines").unwrap_err();
-/// assert_eq!(error.to_string(), "a thread id is 1 to 200 bytes of plain text, and it holds a control character");
+/// assert_eq!(error.to_string(), "the thread id contains a control character; use 1 to 200 bytes of plain text");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a thread id is 1 to 200 bytes of plain text, and it {0}")]
+#[error("the thread id {0}; use 1 to 200 bytes of plain text")]
 pub struct InvalidThreadId(&'static str);
+
+impl InvalidThreadId {
+    /// Returns the rule that the name breaks, as a predicate: `is empty`.
+    pub(crate) fn problem(&self) -> &'static str {
+        self.0
+    }
+}
 
 impl fmt::Display for ThreadId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -148,7 +155,7 @@ impl Serialize for ThreadId {
 impl<'de> Deserialize<'de> for ThreadId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        // What is stored was a name when it was stored.
+        // A stored name was valid when it was stored, perhaps under older rules.
         Self::existing(&name).map_err(serde::de::Error::custom)
     }
 }
@@ -159,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_old_name_is_read_and_no_thread_is_started_so() {
+    fn an_old_name_is_read_but_starts_no_thread() {
         for old in ["a\u{200b}b", "p\u{430}y", "Jose\u{301}", "\u{2066}a", "a\u{ad}"] {
             assert!(ThreadId::new(old).is_err() && old.parse::<ThreadId>().is_err(), "{old:?}");
             let id = ThreadId::existing(old).unwrap();

@@ -1,4 +1,4 @@
-//! Characters that hide, words that mix scripts, and names that may stand in a journal.
+//! Unicode checks: hidden characters, words of mixed scripts, and rules for the names in a journal.
 //!
 //! The tables are Unicode's own, from `regex-syntax`, `unicode-script` and `unicode-security` (UTS #39).
 
@@ -15,12 +15,12 @@ use unicode_security::{
     skeleton,
 };
 
-/// A sorted set of characters.
+/// A set of characters, as sorted ranges.
 pub(crate) struct Table(Vec<(char, char)>);
 
 impl Table {
-    /// Reads a character class such as `[\p{Z}]`. One that cannot be read holds every character beyond ASCII, so that a
-    /// table that is missing hides nothing.
+    /// Parses a character class such as `[\p{Z}]`. If that fails, the set has every character beyond ASCII, so that
+    /// [`HIDDEN`] fails closed.
     fn new(class: &str) -> Self {
         let ranges = match Parser::new().parse(class).map(regex_syntax::hir::Hir::into_kind) {
             Ok(HirKind::Class(Class::Unicode(class))) => {
@@ -37,23 +37,24 @@ impl Table {
     }
 }
 
-/// Everything that acts, hides or has no shape of its own: all of `Default_Ignorable_Code_Point`, controls, format
-/// controls, unassigned and private characters, the braille blank, and every white space except the ASCII space.
+/// Characters that are invisible, have no shape of their own, or act as controls: all of
+/// `Default_Ignorable_Code_Point`, controls, format controls, unassigned and private-use characters, the braille blank,
+/// the object replacement character, and every white space except the ASCII space.
 static HIDDEN: LazyLock<Table> = LazyLock::new(|| {
     Table::new(r"[\p{Default_Ignorable_Code_Point}\p{C}\p{Z}\p{White_Space}\x{2800}\x{fffc}--\x20]")
 });
 
-/// Returns whether a person who reads the character would not see it, or not see what it does.
+/// Returns whether a reader would not see the character, or not see its effect.
 pub(crate) fn is_hidden(c: char) -> bool {
     if c.is_ascii() { c.is_ascii_control() } else { HIDDEN.contains(c) }
 }
 
-/// The text with each hidden character as `\u{…}`.
+/// Returns the text with each hidden character escaped as `\u{…}`.
 pub(crate) fn spelled(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         if is_hidden(c) {
-            // A `String` takes whatever is written to it.
+            // Writing to a `String` cannot fail.
             let _ = write!(out, "\\u{{{:x}}}", c as u32);
         } else {
             out.push(c);
@@ -62,7 +63,7 @@ pub(crate) fn spelled(text: &str) -> String {
     out
 }
 
-/// JSON text in one line, with each hidden character as `\u0000` escapes: another spelling of the same document.
+/// Returns single-line JSON text with each hidden character as a `\uXXXX` escape: an equivalent document.
 #[cfg(feature = "agentcore")]
 pub(crate) fn spelled_json(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
@@ -78,14 +79,14 @@ pub(crate) fn spelled_json(json: &str) -> String {
     out
 }
 
-/// The words of a text: runs of letters, digits and their marks.
+/// Splits a text into words: runs of letters, digits and their combining marks.
 fn words(text: &str) -> impl Iterator<Item = &str> {
     let belongs = |c: char| c.is_alphanumeric() || (!c.is_ascii() && c.script() == Script::Inherited);
     text.split(move |c| !belongs(c) || is_hidden(c)).filter(|word| !word.is_empty())
 }
 
-/// Whether a word mixes scripts that no language writes together: beyond "highly restrictive" of UTS #39, which takes
-/// one script, or Latin with Chinese, Japanese or Korean.
+/// Returns whether a word mixes scripts that no language writes together. This follows the level "highly restrictive"
+/// of UTS #39, which allows one script, or Latin with Chinese, Japanese or Korean.
 fn is_mixed(word: &str) -> bool {
     if word.is_ascii() || word.is_single_script() {
         return false;
@@ -99,7 +100,7 @@ fn is_mixed(word: &str) -> bool {
     !(rest.hanb || rest.jpan || rest.kore)
 }
 
-/// The scripts that the words of a text mix, in the order of their names; none where each word keeps to one.
+/// Returns the scripts that the words of a text mix, sorted by name; empty if no word mixes scripts.
 fn mixed_scripts(text: &str) -> Vec<&'static str> {
     if text.is_ascii() {
         return Vec::new();
@@ -114,8 +115,8 @@ fn mixed_scripts(text: &str) -> Vec<&'static str> {
     scripts.into_iter().collect()
 }
 
-/// The letters and digits of other scripts that pass for ASCII, where a text has no others of its script by which a
-/// reader would notice: the Cyrillic `А` of `А-9133`.
+/// Returns the letters and digits of other scripts that look like ASCII, each with its look-alike: the Cyrillic `А` of
+/// `А-9133`. Empty if the text also has letters or digits that do not look like ASCII, since a reader notices those.
 fn look_alikes(text: &str) -> Vec<(char, String)> {
     if text.is_ascii() {
         return Vec::new();
@@ -136,7 +137,7 @@ fn look_alikes(text: &str) -> Vec<(char, String)> {
     found
 }
 
-/// What is said beside a text that could pass for another one: `mixed scripts: Cyrillic, Latin`.
+/// Returns a mark for a text that could be mistaken for another one: `mixed scripts: Cyrillic, Latin`.
 pub(crate) fn mark(text: &str) -> Option<String> {
     let mixed = mixed_scripts(text);
     if !mixed.is_empty() {
@@ -149,7 +150,7 @@ pub(crate) fn mark(text: &str) -> Option<String> {
     (!words.is_empty()).then(|| format!("look-alike letters: {}{more}", words.join(", ")))
 }
 
-/// What is wrong with a name that people are to recognize: of a thread, or of an operator. `None` where nothing is.
+/// Returns the reason to reject the name of a thread or of an operator, or `None` if it is acceptable.
 pub(crate) fn fault(name: &str) -> Option<&'static str> {
     if name.is_ascii() && !name.contains(char::is_control) && name.trim() == name {
         return None;
@@ -157,19 +158,19 @@ pub(crate) fn fault(name: &str) -> Option<&'static str> {
     if name.trim() != name {
         Some("starts or ends with white space")
     } else if name.contains(char::is_control) {
-        Some("holds a control character")
+        Some("contains a control character")
     } else if name.contains(is_hidden) {
-        Some("holds a character that cannot be seen")
+        Some("contains an invisible character")
     } else if !is_nfc(name) {
         Some("is not in Unicode's composed form (NFC)")
     } else if words(name).any(is_mixed) {
-        Some("mixes scripts in one word, so that it could pass for another name")
+        Some("mixes scripts in one word and could be mistaken for another name")
     } else {
         None
     }
 }
 
-/// Returns whether two names look the same to a person, whatever their case.
+/// Returns whether two names look the same to a person, ignoring case.
 pub(crate) fn looks_like(name: &str, other: &str) -> bool {
     let bones = |text: &str| skeleton(&text.to_lowercase()).collect::<String>();
     let capitals =
@@ -177,7 +178,7 @@ pub(crate) fn looks_like(name: &str, other: &str) -> bool {
     bones(name) == bones(other) || capitals(name) == bones(other)
 }
 
-/// What is said beside a name that could pass for another one: by itself, or for one of these others.
+/// Returns the marks of a name that could be mistaken for another one: by itself, or for one of these others.
 pub(crate) fn marks<'a>(name: &str, others: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let alike = others.into_iter().find(|other| *other != name && looks_like(name, other));
     mark(name)
@@ -186,7 +187,7 @@ pub(crate) fn marks<'a>(name: &str, others: impl IntoIterator<Item = &'a str>) -
         .collect()
 }
 
-/// Emoji, for whoever has to tell a joiner of an emoji from one that hides.
+/// Emoji sequences, whose joiners, selectors and tags would be hidden characters elsewhere.
 #[cfg(feature = "cli")]
 pub(crate) mod emoji {
     use super::*;
@@ -195,11 +196,12 @@ pub(crate) mod emoji {
     static PICTURES: LazyLock<Table> = LazyLock::new(|| Table::new(r"[\p{Extended_Pictographic}]"));
     static TONES: LazyLock<Table> = LazyLock::new(|| Table::new(r"[\p{Emoji_Modifier}]"));
 
-    /// The three flags that Unicode recommends for interchange. A tag can spell any ASCII text, unseen.
+    /// The tags of the three flags that Unicode recommends for interchange. Other tag sequences stay hidden characters,
+    /// because tags can spell any ASCII text.
     const FLAGS: [&str; 3] = ["gbeng", "gbsct", "gbwls"];
 
-    /// Marks the characters of a text that would be hidden ones anywhere else and are parts of an emoji sequence here
-    /// (UTS #51): a joiner between two pictures, a variation selector behind an emoji, the tags of a flag.
+    /// Marks the characters that would be hidden elsewhere but are part of an emoji sequence here (UTS #51): a joiner
+    /// between two pictographs, a variation selector after an emoji, the tags of a flag.
     pub(crate) fn parts(text: &[char]) -> Vec<bool> {
         let mut out = vec![false; text.len()];
         let is_picture = |c: char| PICTURES.contains(c) && !is_hidden(c) && !c.is_ascii();
@@ -209,7 +211,7 @@ pub(crate) mod emoji {
             match c {
                 '\u{fe0e}' | '\u{fe0f}' => {
                     out[i] = match before {
-                        // A keycap: `1`, the selector, the cap.
+                        // A keycap sequence: `1`, the variation selector, U+20E3.
                         Some(key) if key.is_ascii() => EMOJI.contains(key) && after == Some('\u{20e3}'),
                         Some(emoji) => EMOJI.contains(emoji) && !is_hidden(emoji),
                         None => false,
@@ -247,13 +249,13 @@ pub(crate) mod emoji {
 pub(crate) mod tests {
     use super::*;
 
-    /// Every character that Unicode lets a renderer ignore.
+    /// Returns every character that Unicode lets a renderer ignore.
     pub(crate) fn ignorable() -> Vec<char> {
         let table = Table::new(r"[\p{Default_Ignorable_Code_Point}]");
         ('\0'..=char::MAX).filter(|c| table.contains(*c)).collect()
     }
 
-    /// Every format control.
+    /// Returns every format control.
     pub(crate) fn format_controls() -> Vec<char> {
         let table = Table::new(r"[\p{Cf}]");
         ('\0'..=char::MAX).filter(|c| table.contains(*c)).collect()
@@ -261,7 +263,8 @@ pub(crate) mod tests {
 
     #[test]
     fn the_tables_are_whole() {
-        // As DerivedCoreProperties.txt and DerivedGeneralCategory.txt have them; a table that shrinks lets one pass.
+        // Counts from DerivedCoreProperties.txt and DerivedGeneralCategory.txt: a smaller table would miss hidden
+        // characters.
         assert_eq!(ignorable().len(), 4_174);
         assert!(format_controls().len() >= 170, "{}", format_controls().len());
         for c in ignorable().into_iter().chain(format_controls()) {
@@ -270,7 +273,7 @@ pub(crate) mod tests {
         for c in "aZ 0~éж字あ한ا€👩\u{301}".chars() {
             assert!(!is_hidden(c), "{:x}", c as u32);
         }
-        assert!(Table::new("[").contains('é'), "a table that cannot be read lets nothing pass");
+        assert!(Table::new("[").contains('é'), "an invalid table must contain every character");
     }
 
     #[cfg(feature = "agentcore")]

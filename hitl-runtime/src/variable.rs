@@ -1,13 +1,13 @@
-//! What the environment says.
+//! Environment variables.
 
 use std::env::{self, VarError};
 
-/// A variable is set, and nobody can read what it says. It is not taken for one that is not set: what it asks for may be
-/// a safeguard.
+/// The error for an environment variable that is not valid Unicode. It is not treated as unset, because the variable
+/// may request a safeguard.
 #[derive(Debug, PartialEq)]
 pub(crate) struct NotUnicode(pub(crate) &'static str);
 
-/// What a variable says, where it is set and not empty.
+/// Returns the trimmed value of an environment variable, or `None` if it is unset or blank.
 pub(crate) fn variable(name: &'static str) -> Result<Option<String>, NotUnicode> {
     said(name, env::var(name))
 }
@@ -25,7 +25,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cannot_be_read_is_not_taken_for_nothing() {
+    fn an_unreadable_variable_is_not_treated_as_unset() {
         assert_eq!(said("X", Ok(" alias/seals ".into())), Ok(Some("alias/seals".into())));
         assert_eq!(said("X", Ok(" ".into())), Ok(None));
         assert_eq!(said("X", Err(VarError::NotPresent)), Ok(None));

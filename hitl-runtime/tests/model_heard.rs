@@ -1,4 +1,4 @@
-//! What a node's model says and costs reaches whoever listens to the thread, and its journal.
+//! The text and the usage of a node's model, as the listeners of the thread and its journal get them.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use hitl::{
@@ -44,7 +44,7 @@ fn costing(text: &str, output_tokens: u64) -> Answer {
     answer
 }
 
-/// What is said until a node's end is stored.
+/// Returns the streamed text until the end of this node is stored.
 async fn said(listener: &mut Listener, until: &str) -> Vec<String> {
     let mut words = Vec::new();
     loop {
@@ -69,7 +69,7 @@ async fn the_words_are_heard_and_every_attempt_is_paid_for() {
     assert!(matches!(turn, DeskTurn::Done(Amount { dollars: 149 })), "{turn}");
 
     assert_eq!(said(&mut listener, "plan").await, ["Refund ", "it."]);
-    // Of a form only the one that fits is of use to anybody.
+    // Structured output is not streamed: it is of use only once it is whole and valid.
     assert_eq!(said(&mut listener, "estimate").await, [""; 0]);
     let history = desk.history(&thread, 0, 100).await.unwrap();
     let estimate = history.iter().find(|entry| entry.event.node() == Some("estimate")).unwrap();
@@ -85,7 +85,7 @@ async fn what_was_stopped_is_paid_for_too() {
     let thread = ThreadId::new("ticket-A-9133").unwrap();
     let turn = desk.start("ticket-A-9133", TicketInput { message: "It broke.".into() }).await.unwrap();
     let DeskTurn::Failed(failed) = turn else { panic!("{turn}") };
-    let cut = ModelError::CutOff { text: "Refund ord".into(), advice: "allow a longer one" };
+    let cut = ModelError::CutOff { text: "Refund ord".into(), advice: "raise `Request::max_tokens`" };
     assert!(failed.to_string().contains(&cut.to_string()), "{failed}");
     let history = desk.history(&thread, 0, 100).await.unwrap();
     assert!(

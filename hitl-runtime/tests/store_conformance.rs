@@ -1,4 +1,4 @@
-//! Both stores keep what `Store` promises.
+//! The store conformance suite, run against the memory and the SQLite store, and against broken stores.
 #![allow(clippy::unwrap_used)]
 
 use std::sync::{
@@ -30,12 +30,12 @@ async fn memory_on_one_thread() {
 mod sqlite {
     use hitl_runtime::store::{SqliteStore, conformance};
 
-    /// Each opening is a store of its own, with its own connections, as another process would have.
+    /// Opens a new store each time, with its own connections, as another process would.
     async fn check() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("threads.db");
         conformance::all(async || SqliteStore::open(&path).await.unwrap()).await;
-        // Whatever the suite did, the last one to close leaves one file.
+        // The last store to close leaves only the database file.
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 
@@ -57,7 +57,7 @@ mod sqlite {
         conformance::all(async || store.clone()).await;
     }
 
-    /// No part of the store asks for a runtime of any kind.
+    /// The store needs no async runtime.
     #[test]
     fn sqlite_without_a_runtime() {
         use futures_util::{FutureExt as _, future::BoxFuture};
@@ -87,7 +87,7 @@ mod sqlite {
     }
 }
 
-/// A store with one thing wrong. The suite must find each of them.
+/// A store with one fault. The suite must find each fault.
 #[derive(Clone)]
 struct Broken(MemoryStore, Fault);
 
@@ -316,7 +316,7 @@ fn failed() -> StoreError {
     StoreError::Failed { location: "a broken store".into(), problem: "it failed".into(), source: None }
 }
 
-/// A store whose process dies in its nth append, when this many of its entries are kept.
+/// A store whose process dies in append number `in_append`, from 0 on, with the first `with` of its entries stored.
 #[derive(Clone)]
 struct Dying {
     store: MemoryStore,
@@ -383,8 +383,8 @@ impl Store for Dying {
     }
 }
 
-/// How the check after a crash takes it when that many appends were acknowledged, and then a process died that had
-/// kept so many entries of the next one.
+/// Returns whether the check after a crash passes if a process died in append number `in_append`, from 0 on, with the
+/// first `with` of its entries stored.
 fn is_sound_after(in_append: u64, with: usize) -> bool {
     let check = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -402,7 +402,7 @@ fn is_sound_after(in_append: u64, with: usize) -> bool {
 
 #[test]
 fn the_check_after_a_crash_finds_every_append_by_halves() {
-    // Three small entries, and the large append that comes sixth.
+    // An append has three small entries, and every sixth one forty large ones.
     for (in_append, entries) in [(0, 3), (1, 3), (4, 3), (5, 40), (8, 3), (11, 40)] {
         for with in 0..=entries {
             let whole = with == 0 || with == entries;
@@ -415,7 +415,7 @@ fn the_check_after_a_crash_finds_every_append_by_halves() {
     }
 }
 
-/// Of what was acknowledged, the last append is gone.
+/// The last acknowledged append is missing.
 #[test]
 fn the_check_after_a_crash_finds_what_was_forgotten() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

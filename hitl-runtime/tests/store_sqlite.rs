@@ -1,4 +1,4 @@
-//! The SQLite store among other processes, foreign files and failing disks.
+//! The SQLite store with other processes, foreign files and failing disks.
 #![cfg(feature = "sqlite")]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -28,12 +28,12 @@ fn body(bytes: usize) -> Vec<u8> {
     format!("\"{MARK}{}\"", "x".repeat(bytes)).into_bytes()
 }
 
-/// Appends one entry of so many bytes, after one of as many.
+/// Returns an append of one entry with a text of `bytes` bytes, after an entry of the same size.
 fn append(name: &str, place: u64, bytes: usize) -> Append {
     append_after(bytes, name, place, bytes)
 }
 
-/// As `append`, after an entry of another size.
+/// Returns the same as `append`, after an entry of another size.
 fn append_after(before: usize, name: &str, place: u64, bytes: usize) -> Append {
     let after = (place > 0).then(|| Digest::of(&body(before)));
     let body = body(bytes);
@@ -52,7 +52,7 @@ async fn length(store: &SqliteStore, name: &str) -> u64 {
     conformance::whole(store, &thread(name)).await.len() as u64
 }
 
-/// A failure's words, once they are seen to hold no body.
+/// Returns the text of a failure, and asserts that it contains no body.
 fn words<T: std::fmt::Debug>(answer: Result<T, StoreError>) -> String {
     let error = answer.unwrap_err();
     assert!(matches!(error, StoreError::Failed { .. }), "{error:?}");
@@ -60,7 +60,7 @@ fn words<T: std::fmt::Debug>(answer: Result<T, StoreError>) -> String {
     error.to_string()
 }
 
-/// SQLite's own opinion of a file.
+/// Returns whether SQLite itself finds a file consistent.
 fn sound(path: &Path) -> bool {
     let connection = Connection::open(path).unwrap();
     let opinion: String = connection.query_row("PRAGMA integrity_check", (), |row| row.get(0)).unwrap();
@@ -68,9 +68,9 @@ fn sound(path: &Path) -> bool {
     opinion == "ok" && !orphans
 }
 
-// ---- children ------------------------------------------------------------------------------------------------------
+// ---- child processes -----------------------------------------------------------------------------------------------
 
-/// Not a test: what this program does when one of its tests has started it again.
+/// The entry point of the child processes that the tests start from this binary; in any other process, an empty test.
 #[test]
 fn child() {
     let Ok(part) = std::env::var("HITL_STORE_PART") else { return };
@@ -148,7 +148,7 @@ impl Part {
         Self { child, output }
     }
 
-    /// The next line that is the part's own; `None` at its end.
+    /// Returns the next line that the child marked with `@`, or `None` at the end of its output.
     fn line(&mut self) -> Option<String> {
         loop {
             let mut line = String::new();
@@ -165,7 +165,7 @@ impl Part {
         self.child.stdin.take().unwrap().write_all(b"go\n").unwrap();
     }
 
-    /// The rest of what it says, which ends with `done`.
+    /// Returns the remaining lines, and asserts that the last one was `done`.
     fn finish(mut self) -> Vec<String> {
         let mut lines: Vec<_> = std::iter::from_fn(|| self.line()).collect();
         let status = self.child.wait().unwrap();
@@ -255,7 +255,7 @@ async fn of_many_processes_one_fills_each_place() {
 async fn what_was_acknowledged_outlives_a_kill() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("threads.db");
-    // Each sixth append is a large one; a kill after these meets it.
+    // Every sixth append is a large one; a kill after these lines hits it.
     let large = (0..15).map(|round| 5 + 6 * round);
     for lines in [0, 1, 2, 3, 8, 13, 40, 100, 300].into_iter().chain(large) {
         let name = format!("killed after {lines}");
@@ -272,7 +272,7 @@ async fn what_was_acknowledged_outlives_a_kill() {
     assert!(sound(&path));
 }
 
-/// The killed one leaves its WAL; the one that lives on, in mid-flight, is not disturbed.
+/// The killed process leaves its WAL; a process that is appending is not disturbed.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kill_beside_a_living_process() {
     let dir = TempDir::new().unwrap();
@@ -292,9 +292,9 @@ async fn a_kill_beside_a_living_process() {
     }
 }
 
-// ---- what a commit costs -------------------------------------------------------------------------------------------
+// ---- the cost of a commit ------------------------------------------------------------------------------------------
 
-/// How many transactions the WAL holds: a frame says of how many pages the file is after it if it ends one.
+/// Returns the number of transactions in the WAL. The last frame of each has the size of the database in pages.
 fn commits(path: &Path) -> usize {
     let wal = fs::read(format!("{}-wal", path.display())).unwrap();
     let number = |bytes: &[u8], at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap());
@@ -303,7 +303,7 @@ fn commits(path: &Path) -> usize {
     wal[32..].chunks_exact(24 + page).filter(|frame| &frame[8..16] == salt && number(frame, 4) > 0).count()
 }
 
-/// And SQLite syncs the WAL once for each commit when `synchronous` is FULL, and not at all when it is less.
+/// SQLite syncs the WAL once per commit if `synchronous` is FULL, and not at all if it is less.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_append_alone_is_one_commit_and_a_crowd_shares_few() {
     let dir = TempDir::new().unwrap();
@@ -314,7 +314,7 @@ async fn an_append_alone_is_one_commit_and_a_crowd_shares_few() {
     for place in 1..=50 {
         store.append(append("lone", place, 100)).await.unwrap();
         assert_eq!(commits(&path), before + usize::try_from(place).unwrap());
-        // Neither a loser nor a read writes anything.
+        // Neither a conflict nor a read writes anything.
         assert!(matches!(store.append(append("lone", place, 100)).await, Err(StoreError::Taken { .. })));
         store.tail(&thread("lone")).await.unwrap();
         assert_eq!(commits(&path), before + usize::try_from(place).unwrap());
@@ -387,7 +387,7 @@ async fn what_is_deleted_makes_room() {
     assert_eq!(left, 0);
 }
 
-// ---- files that are not ours ---------------------------------------------------------------------------------------
+// ---- foreign files -------------------------------------------------------------------------------------------------
 
 async fn refused(path: &Path) -> StoreError {
     let before = fs::read(path).unwrap();
@@ -414,7 +414,7 @@ async fn a_file_that_is_not_ours_is_refused_as_it_is() {
         assert!(matches!(error, StoreError::NotOurs { .. }), "{error:?}");
         assert_eq!(
             error.to_string(),
-            format!("{} is not a hitl store: it is no SQLite file", path.display())
+            format!("{} is not a hitl store: it is not a SQLite file; choose another path", path.display())
         );
     }
     for sql in [
@@ -468,23 +468,23 @@ async fn a_file_from_the_future_is_refused_even_when_it_becomes_one_under_us() {
 
     let error = refused(&path).await;
     assert!(matches!(error, StoreError::FromTheFuture { found: 99, known: 2, .. }), "{error:?}");
-    assert!(error.to_string().contains("run a newer program"));
+    assert!(error.to_string().contains("use a newer version of hitl"));
 }
 
 #[tokio::test]
 async fn a_path_that_holds_no_file() {
     let dir = TempDir::new().unwrap();
     let no_directory = words(SqliteStore::open(dir.path().join("no/such/file.db")).await);
-    assert!(no_directory.contains("its directory does not exist; make it first"), "{no_directory}");
+    assert!(no_directory.contains("its directory does not exist; create it first"), "{no_directory}");
     let directory = words(SqliteStore::open(dir.path()).await);
     assert!(directory.contains("it is a directory"), "{directory}");
     let memory = words(SqliteStore::open(":memory:").await);
     assert!(memory.contains("MemoryStore"), "{memory}");
-    assert!(words(SqliteStore::open("").await).contains("no path"));
+    assert!(words(SqliteStore::open("").await).contains("use an absolute path"));
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
 }
 
-/// SQLite would take each of these for something else than a name.
+/// SQLite would interpret each of these names as something other than a file name.
 #[tokio::test]
 async fn a_path_is_a_path() {
     let dir = TempDir::new().unwrap();
@@ -497,7 +497,7 @@ async fn a_path_is_a_path() {
     }
 }
 
-// ---- disks that fail -----------------------------------------------------------------------------------------------
+// ---- failing disks -------------------------------------------------------------------------------------------------
 
 #[cfg(unix)]
 mod unix {
@@ -518,11 +518,12 @@ mod unix {
         fs::metadata(path).unwrap().uid() == 0
     }
 
-    /// Root may write whatever the permissions say, so a child of root's becomes nobody, out of a copy of this program
-    /// that nobody may read.
+    /// Runs a child without privileges. Root may write everything, so a child of root runs as an unprivileged user,
+    /// from a copy of this binary that this user can execute.
     fn without_privileges(dir: &Path, path: &Path) -> Vec<String> {
         let program = dir.join("program");
-        // By a process of its own: what another thread starts meanwhile would hold the copy open, and so busy.
+        // Copied by a child process: if this process wrote the copy, a child that another test starts at the same time
+        // could inherit the open file, and executing the copy would fail (`ETXTBSY`).
         let copy = Command::new("cp").arg(std::env::current_exe().unwrap()).arg(&program).status().unwrap();
         assert!(copy.success(), "{copy}");
         mode(&program, 0o755);
@@ -552,9 +553,12 @@ mod unix {
         mode(&home, 0o777);
         let said = without_privileges(dir.path(), &path);
         assert_eq!(said.len(), 2, "{said:?}");
-        assert!(said.iter().all(|line| line.contains("this user may not write to it")), "{said:?}");
+        assert!(
+            said.iter().all(|line| line.contains("this user has no permission to write to it")),
+            "{said:?}"
+        );
 
-        // With the directory closed as well, SQLite has no place for the WAL of a file that is in WAL mode.
+        // In a read-only directory, SQLite cannot create the WAL that a file in WAL mode needs.
         for left in ["threads.db-wal", "threads.db-shm"] {
             fs::remove_file(home.join(left)).unwrap();
         }
@@ -569,7 +573,7 @@ mod unix {
         store.append(append("old", 3, 10)).await.unwrap();
     }
 
-    /// On a file system of one megabyte, in a mount namespace of its own: as root, or as one in a user namespace.
+    /// Uses a file system of one megabyte, in its own mount namespace: as root, or as root of a user namespace.
     #[tokio::test]
     async fn a_full_disk_takes_nothing_and_is_forgotten_when_there_is_room() {
         let dir = TempDir::new().unwrap();
@@ -596,13 +600,13 @@ mod unix {
         as_child(&mut command, "full disk", &mount.join("threads.db"), "");
         let said = Part::start(command).finish();
         assert!(
-            said.iter().all(|line| line.contains("the disk is full, and this entry was not written")),
+            said.iter().all(|line| line.contains("the disk is full, so nothing was written")),
             "{said:?}"
         );
         assert!(said.len() >= 3, "{said:?}");
     }
 
-    /// No file may grow past 256 KB; the system's answer to a write beyond is an error that SQLite has no name for.
+    /// Limits all files to 256 KB; a write beyond that is an error for which SQLite has no code of its own.
     #[tokio::test]
     async fn a_disk_that_fails_leaves_nothing_by_halves() {
         let dir = TempDir::new().unwrap();
@@ -616,7 +620,7 @@ mod unix {
         assert!(said[0].contains("the disk failed"), "{said:?}");
         let kept: u64 = said[1].parse().unwrap();
 
-        // Without the limit all is as it was, and goes on.
+        // Without the limit, the file is as it was and can be appended to.
         let store = SqliteStore::open(&path).await.unwrap();
         assert_eq!(length(&store, "ticket").await, kept);
         store.append(append_after(30_000, "ticket", kept, 100_000)).await.unwrap();
@@ -639,7 +643,7 @@ async fn full_disk(path: &Path) {
     println!("\n@{error}");
     assert!(place > 3);
     assert_eq!(length(&store, "ticket").await, place);
-    // Of those that wait together, one that is far too large takes none of the small ones with it.
+    // Of the appends in one batch, one that is far too large does not take the small ones with it.
     let (large, others) = tokio::join!(
         store.append(append("large", 0, 3_000_000)),
         futures_util::future::join_all((0..8).map(|i| {
@@ -653,7 +657,7 @@ async fn full_disk(path: &Path) {
         let there = length(&store, &format!("small {i}")).await;
         assert_eq!(there, u64::from(other.is_ok()), "{other:?}");
     }
-    // A new thread is not there by halves either.
+    // A new thread is not partly stored either.
     let mut fresh = append("fresh", 0, 200_000);
     fresh.records = (0..5).map(|place| Record { place, ..fresh.records[0].clone() }).collect();
     println!("\n@{}", words(store.append(fresh).await));

@@ -1,4 +1,4 @@
-//! One crash: a directory, what happens in it, and what must hold afterwards.
+//! One crash: a directory, the work in it, and the assertions afterwards.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -40,7 +40,7 @@ impl Case {
         }
     }
 
-    /// One whose threads are in a table of its own.
+    /// Creates a case whose threads are in a DynamoDB table of its own.
     #[cfg(feature = "dynamodb")]
     pub fn in_a_table(desk: Desk) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -50,7 +50,7 @@ impl Case {
         case
     }
 
-    /// The same files in another directory.
+    /// Returns a case with copies of the same files in another directory.
     pub fn copy(&self) -> Self {
         let copy = Self::new(self.desk);
         for file in fs::read_dir(self.path()).unwrap().map(Result::unwrap) {
@@ -63,17 +63,17 @@ impl Case {
         self.dir.path()
     }
 
-    /// Whether the child that did it was killed.
+    /// Does the work in a child process, and returns whether the child was killed.
     pub fn is_killed(&self, work: Work, kill: Option<Point>) -> bool {
         Orders { dir: self.path().to_owned(), desk: self.desk, work, kill }.is_killed()
     }
 
-    /// In a process that nobody kills.
+    /// Does the work in a child process that is not killed.
     pub fn done(&self, work: Work) {
         assert!(!self.is_killed(work, None));
     }
 
-    /// The thread, once it is seen that its journal is whole and lacks nothing that was stored.
+    /// Returns the thread, and asserts that its journal verifies and has every acknowledged entry.
     pub fn look(&self, thread: &str) -> Found {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
@@ -88,7 +88,7 @@ impl Case {
         let Office { agent, ledger, .. } = Office::<G>::open(self.path(), None).await;
         let id = ThreadId::new(thread).unwrap();
         let mut wrong = agent.audit(&id, None).await.unwrap().findings;
-        // The heir's clock may be hours ahead of the one that died.
+        // The clock of the process that takes over may be hours ahead of that of the dead process.
         wrong.retain(|finding| finding.kind != FindingKind::Time);
         assert_eq!(wrong, [], "`{id}`");
         let history = agent.history(&id, 0, 1000).await.unwrap();
@@ -96,7 +96,7 @@ impl Case {
         Found { view: agent.view(thread).await.unwrap(), history, ledger: ledger.lines() }
     }
 
-    /// Whatever any process was told is stored stands where it stood.
+    /// Asserts that every acknowledged entry is still at its place.
     fn keeps(&self, thread: &str, history: &[HistoryEntry]) {
         let stored = fs::read_to_string(self.path().join("stored")).unwrap();
         for line in stored.lines() {
@@ -111,7 +111,7 @@ impl Case {
 }
 
 impl Found {
-    /// How many of these the ledger has, after seeing that all of them have one key.
+    /// Returns the number of these effects in the ledger, and asserts that all of them have the same key.
     pub fn lines(&self, what: What) -> usize {
         let lines: Vec<_> = self.ledger.iter().filter(|line| line.what == what).collect();
         assert!(lines.windows(2).all(|pair| pair[0] == pair[1]), "one effect under two keys: {lines:?}");
@@ -122,11 +122,11 @@ impl Found {
         self.history.iter().filter(|entry| event(&entry.event)).count()
     }
 
-    /// Each node that finished did so once for each time that the thread came to it, and each review has one verdict.
+    /// Asserts that no node finished more often than the thread came to it, and that no review has two verdicts.
     pub fn nothing_twice(&self) {
         let mut finished = BTreeMap::new();
         let mut decided = BTreeMap::new();
-        // Only a question leads back: to the draft.
+        // Only a question leads back to a node: to `draft`.
         let mut comings = BTreeMap::from([("draft", 1)]);
         for entry in &self.history {
             match &entry.event {
@@ -156,14 +156,14 @@ impl Found {
     }
 }
 
-/// How often what differs from time to time is done: `HITL_MATRIX`, or once.
+/// Returns the number of repetitions of runs that depend on timing: `HITL_MATRIX`, or 1.
 pub fn times() -> u64 {
     let wanted = std::env::var("HITL_MATRIX").map(|times| times.parse().expect("HITL_MATRIX is a number"));
     wanted.unwrap_or(1).max(1)
 }
 
-/// Kills at the first point of a column, at the second, and so on until nobody is killed any more: how many there were.
-/// A cell says whether it killed.
+/// Kills at the first point of a column, at the second, and so on until a run is not killed. Returns the number of
+/// points. A cell returns whether its process was killed.
 pub fn walk(column: Column, mut cell: impl FnMut(Point) -> bool) -> u64 {
     (1..).find(|nth| !cell(Point { column, nth: *nth })).unwrap() - 1
 }

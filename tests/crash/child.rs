@@ -1,4 +1,4 @@
-//! What a child process is told, and how it obeys.
+//! The orders to a child process, and their execution.
 
 use std::{
     env,
@@ -22,7 +22,7 @@ use crate::{
 pub const THREAD: &str = "ticket-A-9133";
 pub const COPY: &str = "ticket-A-9133-again";
 
-/// Which graph.
+/// The graph to run.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub enum Desk {
     Once,
@@ -31,13 +31,13 @@ pub enum Desk {
 
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Work {
-    /// From the start to the end, where the letter is decided while its sibling is at work.
+    /// Runs the thread from its start to its end; the letter is decided while its sibling branch is running.
     Run,
-    /// From the start to where a person must move.
+    /// Runs the thread from its start until a person must decide.
     Start,
-    /// What an operator does who finds a thread, or none.
+    /// Starts the thread if there is none, and finishes it as an operator would.
     Finish,
-    /// The same, with a fork of it that may be there or not.
+    /// Forks the thread if there is no fork yet, and finishes the fork.
     FinishFork {
         place: Place,
     },
@@ -52,9 +52,9 @@ pub enum Work {
     Fork {
         place: Place,
     },
-    /// By whoever does not know that it is done: it may be.
+    /// Repeats work of which the caller does not know whether it is done.
     Again(Box<Work>),
-    /// Once the dead runner's lease is over.
+    /// Takes the thread over once the dead runner's lease has expired.
     TakeUp,
 }
 
@@ -68,14 +68,14 @@ pub struct Orders {
 
 const ORDERS: &str = "HITL_CRASH_ORDERS";
 
-/// More than any work takes on the slowest machine.
+/// A timeout that no work reaches on the slowest machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Orders {
-    /// Whether the child was killed before it was done.
+    /// Runs the child process, and returns whether it was killed before it was done.
     ///
     /// # Panics
-    /// When it ended in any third way.
+    /// If it ended in any other way.
     pub fn is_killed(&self) -> bool {
         let output = Command::new(env::current_exe().unwrap())
             .args(["child", "--exact", "--nocapture"])
@@ -90,7 +90,7 @@ impl Orders {
     }
 }
 
-/// Does what the process that started this one wants, if one did.
+/// Does the work that the parent process orders. In a process without such a parent it does nothing.
 pub fn obey() {
     let Ok(orders) = env::var(ORDERS) else { return };
     let orders: Orders = serde_json::from_str(&orders).unwrap();
@@ -117,7 +117,7 @@ impl<G: Graph<State = Ticket, Deps = World>> Office<G> {
     async fn work(&self, work: Work) -> Result<(), Error> {
         let Self { agent, clock, .. } = self;
         if !matches!(work, Work::Run) {
-            // Nobody waits to decide in between.
+            // Only `Work::Run` decides a review while `score` waits.
             let _ = self.scored.set(());
         }
         match work {
@@ -138,7 +138,7 @@ impl<G: Graph<State = Ticket, Deps = World>> Office<G> {
             }
             Work::Settle { key, how } => {
                 clock.advance(2 * LEASE);
-                // As `show` tells it, once the lease of the process that died is over.
+                // As `show` reports it once the dead process's lease has expired.
                 let doubt = agent.view(THREAD).await?.in_doubt.filter(|doubt| doubt.key == key);
                 let Some(doubt) = doubt else {
                     return Err(Error::NotInDoubt { thread: ThreadId::new(THREAD)? });

@@ -42,11 +42,11 @@ pub struct Ticket {
     pub log: Vec<String>,
 }
 
-/// What the nodes get.
+/// The dependencies of the nodes.
 pub struct World {
     pub ledger: Ledger,
     pub doom: Arc<Doom>,
-    /// Until it is set, the score is not known. So its branch is still at work while the other one is decided.
+    /// Set once the score may be written: until then, its branch is running while the other one is decided.
     pub scored: Arc<SetOnce<()>>,
 }
 
@@ -75,12 +75,12 @@ impl World {
     }
 }
 
-/// What the letter's node writes.
+/// Returns the value that the letter's node writes.
 pub fn sent(signed_by: &str) -> Vec<String> {
     vec![format!("a letter, signed by {signed_by}")]
 }
 
-/// What the refund's node writes.
+/// Returns the value that the refund's node writes.
 pub fn paid(cents: u64, signed_by: &str) -> String {
     format!("{cents} cents, signed by {signed_by}")
 }

@@ -1,4 +1,4 @@
-//! Where a process is to die: a store and a future that count, and kill.
+//! The points at which a process is killed: a store and a future that count them.
 
 use std::{
     fs::{File, OpenOptions},
@@ -28,26 +28,26 @@ use crate::shelf;
 /// A kind of point at which a process can be killed.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Column {
-    /// An append is about to be given to the store.
+    /// Before an append is passed to the store.
     BeforeAppend,
-    /// An append is stored, and nobody has heard of it yet.
+    /// After an append is stored, and before its caller knows it.
     AfterAppend,
-    /// The agent's future, or a node's, waits.
+    /// At a pending poll of the agent's future, or of a node's.
     Await,
-    /// The world is about to be changed, or has just been changed.
+    /// Before or after a change of the world.
     Touch,
-    /// So many times 100 µs have passed, wherever the process is by then: inside SQLite, too.
+    /// After a multiple of 100 µs, at any point of the program, also inside SQLite.
     Moment,
 }
 
-/// The nth time, from 1 on.
+/// The nth point of a column, from 1 on.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Point {
     pub column: Column,
     pub nth: u64,
 }
 
-/// What kills this process when it comes to its point.
+/// A counter of points, which kills this process at one of them.
 #[derive(Default)]
 pub struct Doom {
     point: Option<Point>,
@@ -72,7 +72,7 @@ impl Doom {
         }
     }
 
-    /// The work, counting each time that it waits.
+    /// Runs the work, and counts each time that it is pending.
     pub async fn watch<T>(&self, work: impl Future<Output = T>) -> T {
         let mut work = pin!(work);
         poll_fn(|context| {
@@ -86,13 +86,13 @@ impl Doom {
     }
 }
 
-/// SIGKILL: no handler runs, no destructor, no buffer is written out.
+/// Kills this process with SIGKILL: no handler and no destructor runs, and no buffer is written.
 fn die() -> ! {
     kill_process(getpid(), Signal::KILL).unwrap();
     unreachable!("nobody outlives that");
 }
 
-/// A store in front of the real one, which keeps a list of what was stored beside it.
+/// A store in front of the real one, which records every stored entry in a file beside it.
 pub struct Mortal {
     store: Arc<dyn Store>,
     doom: Arc<Doom>,
@@ -115,7 +115,7 @@ impl Mortal {
         Arc::clone(&self.opened)
     }
 
-    /// A kill takes no written byte back, so this needs no sync.
+    /// Records the entries of an append. Written bytes survive a kill, so no sync is needed.
     fn note(&self, append: &Append) {
         let lines = append
             .records

@@ -1,4 +1,4 @@
-//! The world: a file to which lines are added, and from which none is taken.
+//! The world: an append-only file of effects.
 
 use std::{
     fs::{self, OpenOptions},
@@ -8,7 +8,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-/// What was done, once for each line.
+/// One effect that took place.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Line {
     pub what: What,
@@ -30,7 +30,7 @@ impl Ledger {
         Self(dir.join("ledger"))
     }
 
-    /// Done, and on the disk.
+    /// Appends an effect, and syncs the file.
     pub fn add(&self, line: &Line) {
         let mut file = OpenOptions::new().create(true).append(true).open(&self.0).unwrap();
         let mut text = serde_json::to_string(line).unwrap();

@@ -1,13 +1,13 @@
-//! The crash matrix: nothing is lost and nothing happens twice, wherever a process dies.
+//! The crash matrix: no entry is lost and no effect is repeated, at whichever point a process dies.
 //!
 //! A child process runs one thread on a real SQLite file and is killed with SIGKILL: before and after each append, at
-//! each await, before and after each touch of the world. Another process then finishes the thread as an operator
-//! would. The points are found by running on until a run ends without a kill; none is listed by hand.
+//! each await, before and after each change of the world. Another process then finishes the thread as an operator
+//! would. The points are found by running until a run is not killed; none is listed by hand.
 //!
-//! With the feature `dynamodb` the same runs are killed on a table of DynamoDB, in an emulator that others wrote.
+//! With the feature `dynamodb`, the same runs are killed on a DynamoDB table, in a third-party emulator.
 //!
-//! `HITL_MATRIX=10 cargo test --test crash` walks the awaits ten times: where a kill meets a write that is under way,
-//! each time is another one.
+//! `HITL_MATRIX=10 cargo test --test crash` repeats the runs that depend on timing ten times: a kill during a write
+//! hits another point of the write each time.
 #![cfg(all(unix, feature = "sqlite"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
 
@@ -29,7 +29,7 @@ mod shelf;
 #[allow(dead_code)]
 mod table;
 
-/// Not a test: what this program does when one of its tests has started it again.
+/// The entry point of the child processes that the tests start from this binary; in any other process, an empty test.
 #[test]
 fn child() {
     child::obey();

@@ -1,4 +1,4 @@
-//! A person's move, killed at every point: a verdict, a settlement, a fork.
+//! A person's action, killed at every point: a verdict, a settlement, a fork.
 
 use hitl::{
     Digest, Place, Reason, Standing, Verdict,
@@ -14,8 +14,8 @@ use crate::{
     operator::truth,
 };
 
-/// Kills at every point of every column, each time in a copy of the same files, and gives the points of the appends. How
-/// many awaits there are is up to the machine: an append that is done by the time that somebody asks is not waited for.
+/// Kills at every point of every column, each time in a copy of the same files, and returns the number of points of the
+/// appends. The number of awaits depends on the machine: an append that is done when it is polled is not awaited.
 #[track_caller]
 fn matrix(what: &str, desk: &Case, work: impl Fn() -> Work, then: impl Fn(&Case)) -> [u64; 2] {
     let of = |column| {
@@ -33,7 +33,7 @@ fn matrix(what: &str, desk: &Case, work: impl Fn() -> Work, then: impl Fn(&Case)
     appends
 }
 
-/// A ticket whose refund waits for its signature, and the review's digest.
+/// Returns a ticket whose refund waits for its signature, and the digest of that review.
 fn waiting() -> (Case, Digest) {
     let case = Case::new(Desk::Once);
     case.done(Work::Start);
@@ -48,7 +48,7 @@ fn ends_with(found: &Found, outcome: &str) {
     assert_eq!(found.view.output.as_ref().unwrap()["outcome"], outcome);
 }
 
-/// Whoever decides and hears nothing decides again: it counts once, and it is what was decided.
+/// A caller that gets no response repeats its verdict, which counts once.
 #[track_caller]
 fn verdict(verdict: &Verdict, least: u64, outcome: &str, refunds: usize) {
     let (desk, digest) = waiting();
@@ -86,14 +86,14 @@ fn a_rejection() {
     verdict(&no, 3, "cancelled: bad_plan", 0);
 }
 
-/// After it, the operator edits what is drafted anew.
+/// After the question, the operator edits the new draft.
 #[test]
 fn a_question() {
     let ask = Verdict::Ask { question: "Is there a photo?".into() };
     verdict(&ask, 2, "9900 cents, signed by mara", 1);
 }
 
-/// A ticket whose process died just before or just after the refund, and the key that it has at the bank.
+/// Returns a ticket whose process died just before or just after the refund, and the refund's idempotency key.
 fn in_doubt(paid: bool, noticed: bool) -> (Case, String) {
     let (case, digest) = waiting();
     let touch = Point { column: Column::Touch, nth: if paid { 2 } else { 1 } };
@@ -111,7 +111,7 @@ fn in_doubt(paid: bool, noticed: bool) -> (Case, String) {
     (case, key.unwrap())
 }
 
-/// Settled truthfully, by whoever comes and looks into the ledger.
+/// The doubt is settled as the ledger says.
 #[test]
 fn a_settlement() {
     for (paid, noticed) in [(false, false), (false, true), (true, false), (true, true)] {
@@ -131,7 +131,7 @@ fn a_settlement() {
     }
 }
 
-/// Stopped, and not taken up again by anybody.
+/// A stopped effect is not resumed.
 #[test]
 fn a_stop() {
     for (paid, noticed) in [(false, false), (true, true)] {
@@ -149,7 +149,7 @@ fn a_stop() {
     }
 }
 
-/// A fork out of the middle of two branches, which runs both of them again under its own name.
+/// A fork at the entry before two branches, which runs both of them again under its own name.
 #[test]
 fn a_fork() {
     let (desk, _) = waiting();
@@ -167,7 +167,7 @@ fn a_fork() {
             let copy = case.look(COPY);
             copy.nothing_twice();
             ends_with(&copy, "9900 cents, signed by mara");
-            // One letter of each thread, under a key of its own; the old thread's refund still waits.
+            // One letter of each thread, with its own key; the old thread's refund still waits.
             let what = |what| copy.ledger.iter().filter(|line| line.what == what).count();
             assert_eq!((what(What::Letter), what(What::Refund)), (2, 1), "{:?}", copy.ledger);
             case.done(Work::Finish);

@@ -1,4 +1,4 @@
-//! All that one process has: an agent on the real store, a clock, and the world.
+//! The parts of one process: an agent on the real store, a clock, and the world.
 
 use std::{path::Path, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! What an operator does who comes to a thread whose process may have died.
+//! An operator, who finds a thread whose process may have died.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use crate::{
     ledger::{Ledger, Line, What},
 };
 
-/// So long that no runner of these tests comes to renew it.
+/// A lease that no runner of these tests comes to renew.
 pub const LEASE: Duration = Duration::from_secs(3600);
 
-/// No thread of these tests needs so many moves.
+/// More moves than any thread of these tests needs.
 const ENOUGH: usize = 50;
 
-/// The letter is approved, the refund is edited.
+/// Returns the verdict on a node: the letter is approved, the refund is edited.
 pub fn verdict(node: &str) -> Verdict {
     match node {
         "send" | "resend" => Verdict::Approve,
@@ -24,7 +24,7 @@ pub fn verdict(node: &str) -> Verdict {
     }
 }
 
-/// Takes a thread to where only its end, or a person's stop, is left.
+/// Moves a thread until it has ended, or is stopped.
 pub async fn finish<G>(
     agent: &Agent<G>,
     clock: &ManualClock,
@@ -53,7 +53,7 @@ where
     panic!("`{thread}` comes to no end: {:?}", agent.view(thread).await?);
 }
 
-/// How it was, as the ledger has it.
+/// Returns the settlement of a doubt, as the ledger says.
 pub fn truth(ledger: &[Line], key: &str) -> Settlement {
     let Some(line) = ledger.iter().find(|line| line.key == key) else { return Settlement::RunAgain };
     let wrote = match line.what {
@@ -63,7 +63,7 @@ pub fn truth(ledger: &[Line], key: &str) -> Settlement {
     Settlement::Happened { wrote: serde_json::from_str(&wrote.to_string()).unwrap() }
 }
 
-/// Before a dead runner's lease is over, nobody can know that it is dead.
+/// Asserts that a thread cannot be taken over before its dead runner's lease has expired.
 async fn cannot_be_taken<G: Graph>(agent: &Agent<G>, before: &ThreadView) -> Result<(), Error> {
     drop(agent.resume(before.thread.clone()).await?);
     let after = agent.view(before.thread.clone()).await?;

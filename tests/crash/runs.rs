@@ -9,14 +9,14 @@ use crate::{
     ledger::What,
 };
 
-/// A start, seven nodes, one of them twice, and two verdicts. Entries share an append where nothing has to be durable
-/// in between: a verdict with the beginning of its effect, the last node with the end.
+/// The least number of appends: a start, seven nodes, one of them twice, and two verdicts. Entries share an append if
+/// nothing must be durable in between: a verdict and the `Began` of its effect, the last node and the end.
 const LEAST_APPENDS: u64 = 10;
 
-/// Each node waits at least once. An append is waited for too, unless it is done by the time that somebody asks.
+/// The least number of awaits: one of each node. An append is awaited too, unless it is done when it is polled.
 const LEAST_AWAITS: u64 = 7;
 
-/// Before and after each of two effects.
+/// The points before and after each of two effects.
 const TOUCHES: u64 = 4;
 
 #[track_caller]
@@ -62,7 +62,7 @@ fn right(case: &Case) {
     }
 }
 
-/// The process that takes over is killed as well: at every point of its own, for every point of the first one.
+/// The process that takes over is killed as well: at each of its own points, for each point of the first process.
 #[test]
 fn and_its_heir_too() {
     let mut points = 0;
@@ -83,15 +83,15 @@ fn and_its_heir_too() {
         });
     }
     println!("Once, twice: {points} points");
-    // Whoever takes over has, on the average, half of the way before it.
+    // On average, the process that takes over has half of the run before it.
     assert!(points >= LEAST_APPENDS * LEAST_APPENDS, "{points} points");
 }
 
-/// Not even where nobody thought of a point.
+/// Kills at any time, not only at counted points.
 #[test]
 fn at_any_moment() {
     for _ in 0..times() {
-        // A run commits each append to the disk, and no disk does that in less.
+        // Each append is committed to the disk, which takes at least 100 µs.
         matrix(Desk::Once, Column::Moment, LEAST_APPENDS);
     }
 }
@@ -140,7 +140,7 @@ fn at_each_touch_of_idempotent_effects() {
     matrix(Desk::Often, Column::Touch, TOUCHES);
 }
 
-/// A call that an append makes is one transaction; how its connection breaks is tried in the store's own tests.
+/// An append is one transaction; broken connections are covered by the store's own tests.
 #[cfg(feature = "dynamodb")]
 mod in_a_table {
     use super::*;

@@ -1,4 +1,4 @@
-//! Where a matrix keeps its threads: in a SQLite file of its folder, or in the table that the folder names.
+//! The store of a test matrix: a SQLite file in its directory, or the table that a file in the directory names.
 
 use std::{path::Path, sync::Arc};
 
@@ -12,11 +12,11 @@ pub async fn open(dir: &Path) -> Arc<dyn Store> {
     Arc::new(SqliteStore::open(dir.join("threads.db")).await.unwrap())
 }
 
-/// The file that names a table, by its endpoint.
+/// The file with the endpoint of a table.
 #[cfg(feature = "dynamodb")]
 const TABLE: &str = "table";
 
-/// From now on the folder's threads are in this table.
+/// Keeps the threads of a directory in this table from now on.
 #[cfg(feature = "dynamodb")]
 pub fn name(table: &crate::table::Table, dir: &Path) {
     std::fs::write(dir.join(TABLE), table.endpoint()).unwrap();

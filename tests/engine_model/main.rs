@@ -1,8 +1,8 @@
-//! A real agent on real stores, against a plain struct that says what should be.
+//! A comparison of a real agent on real stores with a plain reference model.
 //!
-//! `proptest` makes up what people, programs and the world do to three threads; after each move everything that can be
-//! seen (turns, reviews, the inbox, histories, what was done, by whose word) must be what [`reference`] says. A failure
-//! is shrunk to the fewest moves that show it; commit the seed that it leaves in `tests/proptest-regressions`.
+//! `proptest` generates moves of people, programs and the world on three threads. After each move, everything
+//! observable (turns, reviews, the inbox, histories, effects and who signed them) must be as [`reference`] says. A
+//! failure is shrunk to the fewest moves that show it; commit the seed that it leaves in `tests/proptest-regressions`.
 #![cfg(feature = "sqlite")]
 #![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
 
@@ -20,7 +20,8 @@ use proptest::test_runner::{Config, RngSeed};
 use proptest_state_machine::prop_state_machine;
 use system::Test;
 
-/// `HITL_TEST_WALKS=10` walks ten times as far, and each time elsewhere; without it, each run is the same.
+/// Returns the configuration. `HITL_TEST_WALKS=10` runs ten times as many cases, with random seeds; without it, each
+/// run is the same.
 fn config(cases: u32, seed: u64) -> Config {
     let more: Option<u32> = std::env::var("HITL_TEST_WALKS").ok().map(|more| more.parse().unwrap());
     Config {

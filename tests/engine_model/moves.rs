@@ -1,4 +1,4 @@
-//! What people, programs and the world may do next.
+//! The moves that people, programs and the world may make next.
 
 use proptest::{prelude::*, sample::select};
 use proptest_state_machine::ReferenceStateMachine;
@@ -48,7 +48,7 @@ pub enum Person {
     /// Holds the roles `payer` and `boss`.
     Bob,
     Eve,
-    /// Holds the role, and has no name.
+    /// Holds the role `payer`, and has no name.
     Nobody,
 }
 
@@ -83,11 +83,11 @@ pub enum Say {
 
 #[derive(Clone, Debug)]
 pub enum Edit {
-    /// Another number of dollars, or of the letter's text; 0 breaks the invariants of both.
+    /// Another number of dollars, or the number as the letter's text; 0 breaks the invariants of both.
     To(u32),
     WrongType,
     Misspelt,
-    /// To what the draft is already.
+    /// No change of the draft.
     Nothing,
 }
 
@@ -147,7 +147,7 @@ fn person() -> impl Strategy<Value = Person> {
     prop_oneof![6 => Just(Person::Mara), 6 => Just(Person::Bob), 2 => Just(Person::Eve), 1 => Just(Person::Nobody)]
 }
 
-/// Mostly of what is there, and sometimes of what is over or was never there.
+/// Returns a strategy for numbers that are mostly in `open`, and sometimes closed or never used.
 fn one_of(open: Vec<usize>, ever: usize) -> BoxedStrategy<usize> {
     if open.is_empty() { (0..=ever).boxed() } else { prop_oneof![5 => select(open), 1 => 0..=ever].boxed() }
 }
@@ -165,7 +165,7 @@ fn open_doubts(reference: &Reference) -> Vec<usize> {
     at(reference, |at| if let At::Doubt(doubt) = at { Some(doubt) } else { None })
 }
 
-/// The threads that do not go on by themselves.
+/// Returns the threads that do not continue by themselves.
 fn stands(reference: &Reference) -> Vec<usize> {
     let failed = |thread: &Thread| thread.lanes.iter().any(|lane| matches!(lane.at, At::Failed { .. }));
     let stands = |thread: &Thread| failed(thread) || reference.is_running(thread);
@@ -173,7 +173,7 @@ fn stands(reference: &Reference) -> Vec<usize> {
     threads.filter(|(_, thread)| thread.as_ref().is_some_and(stands)).map(|(number, _)| number).collect()
 }
 
-/// Mostly in the thread that it belongs to.
+/// Returns a strategy for threads: mostly `own`, to which the review or doubt belongs.
 fn in_thread(own: Option<usize>) -> BoxedStrategy<usize> {
     let any = 0..THREADS.len();
     match own {

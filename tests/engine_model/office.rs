@@ -1,4 +1,4 @@
-//! The agent under test: a graph with something of everything, in an office that keeps books.
+//! The agent under test: a graph with something of every construct, and the world that its nodes act on.
 
 use std::{
     future::pending,
@@ -24,7 +24,7 @@ pub struct Letter {
     pub text: String,
 }
 
-/// Who may sign an offer.
+/// The tier of an offer, which decides who may sign it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Tier {
     Small,
@@ -37,7 +37,7 @@ impl Tier {
     }
 }
 
-/// An offer of so many dollars is a boss's to sign.
+/// The least number of dollars that only a boss may sign.
 pub const LARGE: u32 = 11;
 
 #[state]
@@ -53,7 +53,7 @@ pub struct Case {
     pub log: Vec<String>,
 }
 
-/// The nodes, as the reference calls them.
+/// The nodes, by their names in the reference.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Node {
     Look,
@@ -69,7 +69,7 @@ pub enum Node {
 }
 
 impl Node {
-    /// Whether it pays, whoever signs it.
+    /// Returns whether the node is one of the two that pay.
     pub fn pays(self) -> bool {
         matches!(self, Self::Pay | Self::PayLarge)
     }
@@ -90,30 +90,30 @@ impl Node {
     }
 }
 
-/// How an effect ends.
+/// The outcome of an effect.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Effect {
     #[default]
     Works,
-    /// It says nothing of whether it happened.
+    /// An error that does not tell whether the effect happened.
     Breaks,
-    /// It vouches that it did not happen.
+    /// An error that guarantees that the effect did not happen.
     Refuses,
 }
 
-/// What the world does to the nodes, until it changes.
+/// The conditions under which the nodes run, until they change.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Weather {
-    /// How often `look` fails from now on.
+    /// The number of further failures of `look`.
     pub look_fails: u32,
     pub pay: Effect,
     pub send: Effect,
     pub tidy_fails: bool,
-    /// Where the next process dies that comes there: the work is done, and nobody has heard of it.
+    /// The node at which the next process dies: its work is done, and its end is not stored.
     pub dies_at: Option<Node>,
 }
 
-/// An effect that was tried.
+/// An effect that was attempted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Deed {
     pub thread: String,
@@ -121,7 +121,7 @@ pub struct Deed {
     pub by: String,
 }
 
-/// What was done, and how often.
+/// The number of calls of the nodes, and the effects that were attempted.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Books {
     pub looked: u32,
@@ -143,7 +143,7 @@ pub struct Office {
 pub struct Desk {
     pub weather: Weather,
     pub books: Books,
-    /// The idempotency keys that came with the payments and with the letters, in their order.
+    /// The idempotency keys of the payments and of the letters, in their order.
     pub pay_keys: Vec<String>,
     pub send_keys: Vec<String>,
     is_dead: bool,
@@ -159,14 +159,14 @@ impl Office {
         self.death.notified().await;
     }
 
-    /// Another process works here from now on.
+    /// Lets another process work here from now on.
     pub fn succeed(&self) {
         let mut desk = self.desk();
         desk.is_dead = false;
         desk.weather.dies_at = None;
     }
 
-    /// What a node does here. It does not come back where the process dies.
+    /// Does the work of a node. It does not return if the process dies there.
     async fn work<T>(&self, at: Node, work: impl FnOnce(&mut Desk) -> T + Send) -> T {
         match self.try_work(at, work) {
             Some(done) => done,
@@ -224,7 +224,7 @@ async fn draft(price: u32, question: Option<&Question>, office: Deps<Office>) ->
     Ok(Offer { dollars: price, note })
 }
 
-/// What is made of the offer decides who signs it.
+/// Returns the tier of the offer, which decides who signs it.
 #[node(Case, writes = tier)]
 async fn rate(offer: &Offer, office: Deps<Office>) -> Result<Tier> {
     office.work(Node::Rate, |desk| desk.books.rated += 1).await;

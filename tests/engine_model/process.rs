@@ -1,4 +1,4 @@
-//! One process after another, and the stores that outlive them.
+//! Processes, one after another, and the stores that outlive them.
 
 use std::future::Future;
 
@@ -7,10 +7,10 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::office::{Clerk, Office};
 
-/// Where threads are kept between two processes.
+/// A store that outlives the processes.
 pub trait Shelf: 'static {
     fn new() -> Self;
-    /// The agent that a process makes when it starts.
+    /// Creates the agent of a new process.
     fn open(&self, office: Office) -> impl Future<Output = Agent<Clerk>>;
 }
 
@@ -38,7 +38,7 @@ impl Shelf for InFile {
     }
 }
 
-/// When it ends, whatever it was about to do ends with its runtime.
+/// One process. Its work in flight ends when it is dropped.
 pub struct Process {
     // Dropped first: its store may still have work on the runtime.
     pub agent: Agent<Clerk>,
@@ -47,7 +47,7 @@ pub struct Process {
 
 impl Process {
     pub fn start(shelf: &impl Shelf, office: &Office, clock: &ManualClock) -> Self {
-        // The waits of retries pass as soon as there is nothing else to do.
+        // With a paused clock, the backoff of retries passes as soon as there is nothing else to do.
         let runtime = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
         let agent = runtime.block_on(shelf.open(office.clone())).clock(clock.clone());
         Self { agent, runtime }

@@ -1,4 +1,4 @@
-//! The moves that are made up reach everything that the office has.
+//! A check that the generated moves reach every situation.
 
 use std::collections::BTreeSet;
 
@@ -86,7 +86,7 @@ fn the_moves_reach_every_situation() {
     assert_eq!(seen.iter().map(String::as_str).collect::<Vec<_>>(), SITUATIONS);
 }
 
-/// What a move has met, as the threads stood before it and stand after it.
+/// Returns the situations that a move has met, from the threads before and after it.
 fn passages(before: &Reference, this: &Move, after: &Reference) -> impl Iterator<Item = &'static str> {
     let was = |thread: usize| before.threads[thread].as_ref();
     let is_stalled = |thread: &Thread| before.is_running(thread) && !thread.is_held;

@@ -1,4 +1,4 @@
-//! What should be: the same office as a plain struct, without journal, digests or stores.
+//! The reference model: the same office as a plain struct, without journal, digests or stores.
 
 use super::{
     moves::{Edit, Fork, Move, Person, Say, Settle},
@@ -12,25 +12,25 @@ pub struct Reference {
     pub now_hours: u64,
     pub weather: Weather,
     pub threads: [Option<Thread>; THREADS.len()],
-    /// Every review and every doubt there ever was, in the order in which they came.
+    /// All reviews and all doubts that ever existed, in their order.
     pub reviews: Vec<Review>,
     pub doubts: Vec<Doubt>,
     pub books: Books,
-    /// Which review each deed was signed in.
+    /// The review in which each payment and each letter was signed.
     pub paid_for: Vec<usize>,
     pub sent_for: Vec<usize>,
-    /// What the last move should be refused with, if it should.
+    /// The refusal that the last move should get, if any.
     pub refusal: Option<Refusal>,
-    /// Whether the last move has written anything, however it was answered.
+    /// `true` if the last move has written anything, whether or not it was refused.
     pub wrote: bool,
-    /// Whether the process has died at it.
+    /// `true` if the process died in the last move.
     pub died: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Refusal {
     pub code: &'static str,
-    /// Who was first, and with what verdict.
+    /// The first operator, and the verdict.
     pub first: Option<(String, String)>,
 }
 
@@ -40,10 +40,10 @@ impl From<&'static str> for Refusal {
     }
 }
 
-/// Where a lane stands.
+/// The state of a branch.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum At {
-    /// A node is next; where it is an effect that was signed, in which review.
+    /// A node is next; if it is a signed effect, with the review in which it was signed.
     Ready(Node, Option<usize>),
     Open(usize),
     Doubt(usize),
@@ -52,7 +52,7 @@ pub enum At {
         signed: Option<usize>,
         stopped: bool,
     },
-    /// In a fork, or past it.
+    /// The thread is in a fork, or the branch is at its join.
     Away,
     Ended,
 }
@@ -67,18 +67,18 @@ pub struct Lane {
 pub struct Thread {
     pub wish: u32,
     pub is_fork: bool,
-    /// Whether a process has died that ran it, and still has it until its lease is over.
+    /// `true` if a process died that ran the thread, and its lease has not expired.
     pub is_held: bool,
-    /// As it was when it began, for a fork that goes back to there.
+    /// The thread at its start, for a fork from there.
     birth: Option<Box<Thread>>,
-    /// The thread itself; while it is in its fork, `send` and `tidy` as well.
+    /// The main branch; inside the fork, the branches of `send` and `tidy` as well.
     pub lanes: Vec<Lane>,
     pub dollars: u32,
     pub note: String,
     pub letter: String,
-    /// What the last verdict brought.
+    /// The question or the rejection of the last verdict.
     pub brings: String,
-    /// Who has proposed the offer by an edit, and whether the same word may sign it yet.
+    /// The author of an edit that proposed the offer, and whether that edit may still sign it.
     pub proposed: Option<(Person, bool)>,
 }
 
@@ -96,9 +96,10 @@ pub struct Review {
 pub struct Doubt {
     pub thread: usize,
     pub node: Node,
-    /// The review that the effect was signed in; the key is the same for all of its runs.
+    /// The review in which the effect was signed; the idempotency key is the same for all of its runs.
     pub signed: usize,
-    /// Whether the runner wrote so itself. Of one that died it is known when its lease is over.
+    /// `true` if the runner itself recorded the doubt. The doubt of a dead runner is visible once its lease has
+    /// expired.
     pub is_written: bool,
     pub settled: Option<(String, &'static str)>,
 }
@@ -125,7 +126,7 @@ impl Thread {
         self.lanes[0].at == At::Ended
     }
 
-    /// Whether it has come past the signature of its payment.
+    /// Returns whether the thread is past the signature of its payment.
     fn is_signed(&self) -> bool {
         self.lanes[0].log.first().is_some_and(|line| !line.starts_with("cancelled"))
     }
@@ -159,7 +160,7 @@ impl Reference {
         self.refusal = answer.err().filter(|_| !self.died);
     }
 
-    /// The effect of a thread that everybody sees is in doubt.
+    /// Returns the effect of a thread that readers see in doubt.
     pub fn doubt(&self, thread: &Thread) -> Option<usize> {
         thread.lanes.iter().find_map(|lane| match lane.at {
             At::Doubt(doubt) if self.doubts[doubt].is_written || !thread.is_held => Some(doubt),
@@ -167,7 +168,7 @@ impl Reference {
         })
     }
 
-    /// Whether a process runs a thread, or has died while it did.
+    /// Returns whether a process runs the thread, or died while it ran it.
     pub fn is_running(&self, thread: &Thread) -> bool {
         thread.lanes.iter().any(|lane| match lane.at {
             At::Ready(..) => true,
@@ -176,7 +177,8 @@ impl Reference {
         })
     }
 
-    /// A sweep takes up threads side by side: who comes first must not be told by what can be seen.
+    /// Returns whether a sweep is allowed next. It takes up threads concurrently, so their order must not be
+    /// observable.
     pub fn may_sweep(&self) -> bool {
         let running = self.threads.iter().flatten().filter(|thread| self.is_running(thread));
         self.weather.dies_at.is_none() && running.count() < 2
@@ -228,7 +230,7 @@ impl Reference {
             Say::Edit(edit) => {
                 self.edit(thread, found.node, edit)?;
                 if found.node.pays() {
-                    // It is rated as the node's own offer was, and goes to whoever signs that much.
+                    // The edited offer is rated as the node's own offer was, which decides who signs it.
                     self.thread(thread).proposed = Some((by, true));
                     ("edit", ready(Node::Rate))
                 } else {
@@ -321,7 +323,7 @@ impl Reference {
         Ok(())
     }
 
-    /// Looks after a thread, and tries again what has failed.
+    /// Retries what has failed, and does what `look_after` does.
     fn take_up(&mut self, thread: usize) {
         let lanes = if self.thread(thread).is_held { Vec::new() } else { self.thread(thread).lanes.clone() };
         for lane in lanes {
@@ -332,7 +334,7 @@ impl Reference {
         self.look_after(thread);
     }
 
-    /// Rejects what is overdue, and goes on where a process has died.
+    /// Rejects overdue reviews, and continues after the death of a process.
     fn look_after(&mut self, name: usize) {
         for lane in self.thread(name).lanes.clone() {
             match lane.at {

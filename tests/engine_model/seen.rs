@@ -1,4 +1,4 @@
-//! What can be seen of the real thing, held against the reference.
+//! The comparison of the real agent's observable state with the reference.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,10 +12,10 @@ use super::{
     system::System,
 };
 
-/// What people have seen.
+/// The digests and heads that were seen.
 #[derive(Default)]
 pub struct Known {
-    /// What names each review and each doubt.
+    /// The digest of each review and of each doubt.
     pub reviews: BTreeMap<usize, Digest>,
     pub doubts: BTreeMap<usize, Digest>,
     /// The head of each thread before the last move.
@@ -23,7 +23,7 @@ pub struct Known {
 }
 
 impl<S: Shelf> System<S> {
-    /// Holds everything that can be seen against what should be.
+    /// Asserts that everything observable is as the reference says.
     pub fn check(&mut self, reference: &Reference, shown: Option<(usize, String)>) {
         for (number, thread) in reference.threads.iter().enumerate() {
             match thread {
@@ -111,11 +111,11 @@ impl<S: Shelf> System<S> {
         assert_eq!(view.output.map(serde_json::Value::Object), output);
     }
 
-    /// Who decided and settled, and that each deed was announced.
+    /// Asserts who decided and settled, and that each attempted effect has a `Began` entry.
     fn check_history(&mut self, number: usize, reference: &Reference) {
         let history = self.process.wait(self.process.agent.history(&id(number), 0, 10_000)).unwrap();
         let history: Vec<Event> = history.into_iter().map(|entry| entry.event).collect();
-        // What was signed as it opened was never seen to be open.
+        // A review that was signed as it opened was never seen open.
         let digests = history.iter().filter_map(|event| match event {
             Event::Paused { digest, .. } => Some(*digest),
             _ => None,
@@ -148,7 +148,8 @@ impl<S: Shelf> System<S> {
         assert_eq!(began, deeds.filter(|deed| deed.thread == THREADS[number]).count(), "what began");
     }
 
-    /// Each journal holds together, still has what it had, and has grown just where something was to be written.
+    /// Asserts that each journal verifies, still has its earlier entries, and has grown if and only if a move has
+    /// written.
     fn check_heads(&mut self, reference: &Reference) {
         let verify = |number| {
             let head = self.process.wait(self.process.agent.verify(&id(number))).ok()?;
@@ -178,7 +179,7 @@ fn open_in(ats: &[At]) -> impl Iterator<Item = usize> {
     ats.iter().filter_map(|at| if let At::Open(review) = at { Some(*review) } else { None })
 }
 
-/// A digest is always the same one, and nothing else's.
+/// Asserts that a review or doubt always has the same digest, and that nothing else has it.
 fn meet(known: &mut BTreeMap<usize, Digest>, number: usize, digest: Digest) {
     assert_eq!(*known.entry(number).or_insert(digest), digest, "the digest of {number}");
     assert_eq!(known.values().filter(|other| **other == digest).count(), 1, "whose digest {number} has");
@@ -188,7 +189,7 @@ pub fn id(thread: usize) -> ThreadId {
     THREADS[thread].parse().unwrap()
 }
 
-/// Two keys are the same just where their deeds were signed in the same review.
+/// Asserts that two keys are equal if and only if their effects were signed in the same review.
 fn same_pattern(keys: &[String], reviews: &[usize]) {
     assert_eq!(keys.len(), reviews.len());
     for (a, one) in keys.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! The real thing: it makes each move.
+//! The system under test: the real agent, which makes each move.
 
 use std::{marker::PhantomData, time::Duration};
 
@@ -14,9 +14,9 @@ use super::{
     seen::{Known, id},
 };
 
-/// The process that works now, and what outlives it.
+/// The current process, and what outlives it.
 pub struct System<S> {
-    // Dropped first: it works on what follows.
+    // Dropped first, because it uses the fields below.
     pub process: Process,
     pub office: Office,
     pub known: Known,
@@ -96,11 +96,11 @@ fn settlement(how: Settle) -> Settlement {
     }
 }
 
-/// Whose turn it is, in the thread that moved.
+/// The turn of the thread that moved.
 type Shown = Option<(usize, String)>;
 
 impl<S: Shelf> System<S> {
-    /// Makes a move. If the process dies at it, there is no answer, and the next process takes over.
+    /// Makes a move. Returns `None` if the process dies in it; the next process then takes over.
     fn play(&mut self, this: &Move, reference: &Reference) -> Option<Result<Shown, Error>> {
         match this {
             Move::Pass { hours } => self.clock.advance(Duration::from_secs(3600 * hours)),

@@ -1,4 +1,4 @@
-//! How threads of the reference go on by themselves: what each node does, and where it leads.
+//! The progress of the reference's threads without people: the work of each node, and the node that follows.
 
 use super::{
     office::{Deed, Effect, Node, Tier},
@@ -6,8 +6,8 @@ use super::{
 };
 
 impl Reference {
-    /// Runs a thread until a person must move, or to its end; or until the process dies. One that another process
-    /// still has is left to it.
+    /// Runs a thread until a person must decide, the thread ends, or the process dies. A thread that a dead process
+    /// still holds is left alone.
     pub fn run(&mut self, name: usize) {
         while !self.thread(name).is_held {
             self.announce(name);
@@ -22,7 +22,7 @@ impl Reference {
         }
     }
 
-    /// Writes down what must be known before any node runs.
+    /// Records what must be known before any node runs.
     fn announce(&mut self, name: usize) {
         for lane in 0..self.thread(name).lanes.len() {
             match self.thread(name).lanes[lane].at {
@@ -35,7 +35,7 @@ impl Reference {
         }
     }
 
-    /// A node works, and nobody hears of it.
+    /// Does the work of a node, after which the process dies.
     fn die(&mut self, name: usize, lane: usize, node: Node, signed: Option<usize>) {
         self.work(name, node, signed);
         if let Some(signed) = signed {
@@ -57,7 +57,7 @@ impl Reference {
         }
     }
 
-    /// What a node does out in the world.
+    /// Does the work of a node in the world, and returns its outcome.
     fn work(&mut self, name: usize, node: Node, signed: Option<usize>) -> Effect {
         let end = |fails| if fails { Effect::Refuses } else { Effect::Works };
         let deed = signed.map(|review| {
@@ -94,7 +94,7 @@ impl Reference {
         }
     }
 
-    /// What is paid, or what the letter says.
+    /// Returns the content of a payment or of the letter.
     fn what(&mut self, name: usize, node: Node) -> String {
         let thread = self.thread(name);
         if node.pays() {
@@ -154,7 +154,7 @@ impl Reference {
         }
     }
 
-    /// A node is done: on to the fork, the join or the end.
+    /// Moves a branch on from a finished node, to the fork, the join or the end.
     pub fn leave(&mut self, name: usize, node: Node) {
         let thread = self.thread(name);
         match node {

@@ -48,7 +48,7 @@ fn a_locked_file() {
     let commands: [&[&str]; 4] =
         [&["inbox"], &["show", TICKET], &["start", MESSAGE], &["approve", TICKET, "--digest", &digest]];
     for ended in commands.map(|args| desk.start(args)).map(Running::end) {
-        tells(&ended, &["another program has held it locked for 10s", "end that program's"]);
+        tells(&ended, &["another program held a lock on it for 10s", "end that program's"]);
     }
     other.execute_batch("COMMIT").expect("the end of the lock");
     drop(other);
@@ -101,7 +101,7 @@ fn a_file_that_may_not_be_written() {
     mode(&desk.path("refund.db"), 0o444);
     mode(&desk.path(""), 0o777);
     let approve = ["approve", TICKET, "--digest", &digest];
-    tells(&desk.run_without_privileges(&approve), &["this user may not write to it"]);
+    tells(&desk.run_without_privileges(&approve), &["this user has no permission to write to it"]);
     // It can be read all the same.
     let shown = desk.run_without_privileges(&["show", TICKET]);
     assert_eq!(shown.code, Some(0), "{shown:?}");

@@ -101,7 +101,7 @@ fn who_leaves_or_comes_too_late_signs_nothing() {
     late.answer("", "y\n");
     let told = late.end();
     assert_eq!(told.code, Some(4), "{told:?}");
-    assert!(told.out.contains("omar has decided"), "{told:?}");
+    assert!(told.out.contains("by omar (reject)"), "{told:?}");
     assert_eq!(desk.ledger(), NOTHING);
 }
 
@@ -109,9 +109,9 @@ fn who_leaves_or_comes_too_late_signs_nothing() {
 fn what_is_left_as_it_is_in_the_editor_is_no_edit() {
     let (desk, _) = waiting();
     for (editor, code, words) in [
-        ("true", 4, "leaves `draft`"),
+        ("true", 4, "does not change `draft`"),
         ("cp /dev/null", 3, "Nothing was signed"),
-        ("sed -i.bak s/149.0/149/", 4, "leaves `draft`"),
+        ("sed -i.bak s/149.0/149/", 4, "does not change `draft`"),
     ] {
         let edit = desk.start_on_terminal(&["edit", TICKET], |command| _ = command.env("EDITOR", editor));
         let ended = edit.end();
@@ -173,7 +173,7 @@ fn a_question_drafts_again() {
 
     let late = desk.run(&["approve", TICKET, "--digest", &old]);
     assert_eq!(late.code, Some(4), "{late:?}");
-    assert!(late.err.contains("mara has decided") && late.err.contains("ask"), "{late:?}");
+    assert!(late.err.contains("decided by mara") && late.err.contains("ask"), "{late:?}");
     assert_eq!(desk.ledger(), NOTHING);
     assert_eq!(desk.run(&["approve", TICKET, "--digest", &new]).code, Some(0));
     assert_eq!(desk.ledger(), refund(14_900));

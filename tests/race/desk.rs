@@ -1,4 +1,4 @@
-//! What is raced for: a refund that waits for its signature, and two letters that do side by side.
+//! The graphs of the races: a refund that waits for its signature, and two letters that do so side by side.
 
 use std::{
     fs::{self, OpenOptions},
@@ -30,18 +30,18 @@ impl World {
         Self { ledger: dir.join("ledger"), hangs: false }
     }
 
-    /// One where nobody who drafts comes to an end.
+    /// Returns a world in which the node `draft` never ends.
     pub fn hanging(self) -> Self {
         Self { hangs: true, ..self }
     }
 
-    /// One write at the end of a file is one line, whoever else writes there.
+    /// Appends a line. One write in append mode is one line, even if other processes write at the same time.
     fn touch(&self, cx: &Cx) -> Result<()> {
         let mut file = OpenOptions::new().create(true).append(true).open(&self.ledger)?;
         Ok(file.write_all(format!("{} {} {}\n", cx.thread(), cx.node(), cx.idempotency_key()).as_bytes())?)
     }
 
-    /// The thread and the node of each line.
+    /// Returns the thread and the node of each line.
     pub fn lines(&self) -> Vec<(String, String)> {
         let text = fs::read_to_string(&self.ledger).unwrap_or_default();
         let words = text.lines().map(|line| line.split(' ').map(str::to_owned).collect::<Vec<_>>());
@@ -50,7 +50,7 @@ impl World {
 }
 
 pub mod refund {
-    //! One review, with every verdict there is.
+    //! A graph with one review, which allows every verdict.
     use hitl::prelude::*;
 
     use super::{Draft, World};
@@ -97,7 +97,7 @@ pub mod refund {
 }
 
 pub mod letters {
-    //! Two reviews that are open at once.
+    //! A graph with two reviews that are open at once.
     use hitl::prelude::*;
 
     use super::{Draft, World};
@@ -169,7 +169,7 @@ const MORNING_MS: u64 = 1_763_800_000_000;
 
 const LEASE: Duration = Duration::from_secs(100 * 3600);
 
-/// An agent on this store. Who is late comes after every deadline, and finds that a lease holds on all the same.
+/// Returns an agent on this store. The clock of a late one is past every deadline, but not past the lease.
 pub fn agent<G: Graph<Deps = World>>(store: impl Store, world: &World, is_late: bool) -> Agent<G> {
     let clock = ManualClock::at_ms(MORNING_MS);
     if is_late {
@@ -178,7 +178,7 @@ pub fn agent<G: Graph<Deps = World>>(store: impl Store, world: &World, is_late: 
     Agent::new(world.clone(), store).clock(clock).lease(LEASE)
 }
 
-/// An agent of so late a day that every lease is over.
+/// Returns an agent whose clock is past every lease.
 pub fn heir<G: Graph<Deps = World>>(store: impl Store, world: &World) -> Agent<G> {
     let clock = ManualClock::at_ms(MORNING_MS);
     clock.advance(2 * LEASE);

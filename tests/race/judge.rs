@@ -1,4 +1,4 @@
-//! What must hold after a race.
+//! The assertions after a race.
 
 use std::collections::BTreeMap;
 
@@ -9,15 +9,15 @@ use crate::{
     racer::{Answer, Move, Racer},
 };
 
-/// One thread that was raced for.
+/// One thread, and the answers to its racers.
 pub struct Race {
     pub thread: String,
     pub reviews: Vec<Digest>,
-    /// For each racer, what it was told of each review.
+    /// The answers to each racer, one for each review.
     pub told: Vec<(Racer, Vec<Answer>)>,
 }
 
-/// The one verdict that a review has.
+/// The only verdict on a review.
 #[derive(Debug)]
 struct Decided {
     node: String,
@@ -26,10 +26,10 @@ struct Decided {
     at_ms: u64,
 }
 
-/// How often each verdict won; `expired` is one of them.
+/// The number of wins of each verdict; `expired` is one of them.
 pub type Wins = BTreeMap<String, usize>;
 
-/// Judges them all.
+/// Judges all races, and returns the wins.
 pub async fn judge<G: Graph>(agent: &Agent<G>, world: &World, races: &[Race]) -> Wins {
     let mut effects = BTreeMap::new();
     for line in world.lines() {
@@ -54,7 +54,7 @@ impl Race {
     async fn decided<G: Graph>(&self, agent: &Agent<G>) -> Result<Vec<Decided>, Error> {
         let thread = ThreadId::new(&self.thread)?;
         let mut wrong = agent.audit(&thread, None).await?.findings;
-        // One of the racers has a clock that is a day ahead.
+        // The clocks of the late racers are a day ahead.
         wrong.retain(|finding| finding.kind != FindingKind::Time);
         assert_eq!(wrong, [], "`{thread}`");
         let mut decided: BTreeMap<Digest, Decided> = BTreeMap::new();
@@ -67,7 +67,7 @@ impl Race {
             let before = decided.insert(digest, this);
             assert!(before.is_none(), "`{thread}` was decided twice: {before:?}, {:?}", decided[&digest]);
         }
-        // Nobody has it any more, and it went as far as it goes without another person.
+        // No runner holds the thread, and it has gone as far as it can without another person.
         let view = agent.view(thread.clone()).await?;
         assert!(
             view.standing == Standing::Ended || (asked && view.standing == Standing::Waiting),
@@ -78,7 +78,7 @@ impl Race {
         Ok(self.reviews.iter().map(one).collect())
     }
 
-    /// The winner knows that it won, and everybody else knows who did, with what and when.
+    /// Asserts that the winner was told that it won, and the others who won, with which verdict and when.
     fn everybody_knows(&self, review: usize, decided: &Decided) {
         for (racer, told) in &self.told {
             let is_winner = decided.by == racer.name();

@@ -1,10 +1,10 @@
-//! The race matrix: of many who decide at once one wins, and everybody else is told who, what and when.
+//! The race matrix: of many concurrent verdicts one wins, and the others are told who won, with which verdict and when.
 //!
-//! Racers approve, edit, reject, ask, let expire and resume one thread at once: as processes on one SQLite file, which
-//! start each round together, and as tasks of one process for many more rounds. Afterwards each review has one
-//! verdict, each signed effect has happened once and no other one at all, and the journal verifies.
+//! Racers approve, edit, reject, ask, expire and resume one thread at the same time: as processes on one SQLite file,
+//! which start each round together, and as tasks of one process for many more rounds. Afterwards each review has one
+//! verdict, each signed effect has happened once and no other effect has happened, and the journal verifies.
 //!
-//! With the feature `dynamodb` the processes race on a table of DynamoDB too, in an emulator that others wrote.
+//! With the feature `dynamodb`, the processes race on a DynamoDB table too, in a third-party emulator.
 //!
 //! `HITL_MATRIX=10 cargo test --test race` runs ten times as many rounds.
 #![cfg(all(unix, feature = "sqlite"))]
@@ -25,13 +25,13 @@ mod shelf;
 mod table;
 mod tasks;
 
-/// Not a test: what this program does when one of its tests has started it again.
+/// The entry point of the child processes that the tests start from this binary; in any other process, an empty test.
 #[test]
 fn child() {
     processes::obey();
 }
 
-/// So many rounds, or as many times more as `HITL_MATRIX` says.
+/// Returns the number of rounds, multiplied by `HITL_MATRIX`.
 fn rounds(rounds: usize) -> usize {
     let wanted = std::env::var("HITL_MATRIX").map(|times| times.parse().expect("HITL_MATRIX is a number"));
     rounds * wanted.unwrap_or(1).max(1)

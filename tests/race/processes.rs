@@ -19,14 +19,14 @@ use crate::{
     tasks::{ONE_REVIEW, TWO_REVIEWS, open},
 };
 
-/// Which graph.
+/// The graph to race on.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 enum Desk {
     Refunds,
     Letters,
 }
 
-/// What a child is told before the first round.
+/// The orders to a child process before the first round.
 #[derive(Debug, Serialize, Deserialize)]
 struct Orders {
     dir: PathBuf,
@@ -36,7 +36,7 @@ struct Orders {
 
 const ORDERS: &str = "HITL_RACE_ORDERS";
 
-/// Races as the process that started this one wants, if one did.
+/// Races as the parent process orders. In a process without such a parent it does nothing.
 pub fn obey() {
     let Ok(orders) = env::var(ORDERS) else { return };
     let orders: Orders = serde_json::from_str(&orders).unwrap();
@@ -49,7 +49,7 @@ pub fn obey() {
     });
 }
 
-/// One line in is a thread and its reviews; one line out is what the racer was told of them.
+/// Runs all rounds. An input line has a thread and its reviews; an output line has the answers to the racer.
 async fn run<G: Graph<Deps = World>>(Orders { dir, racer, .. }: &Orders) {
     let store = shelf::open(dir).await;
     let agent: Agent<G> = agent(store, &World::in_dir(dir), racer.does.is_late());
@@ -82,7 +82,7 @@ impl Process {
         Self { racer, child, input, output: BufReader::new(output) }
     }
 
-    /// The next line that is its own.
+    /// Returns the next line that the child marked with `@`.
     fn line(&mut self) -> String {
         loop {
             let mut line = String::new();
@@ -116,7 +116,7 @@ async fn race<G: Graph<Deps = World>>(dir: &Path, desk: Desk, moves: &[Move], co
     processes.iter_mut().for_each(|process| assert_eq!(process.line(), "ready"));
     for race in &mut races {
         let go = serde_json::to_string(&(&race.thread, &race.reviews)).unwrap() + "\n";
-        // Everybody is once the first one to be told.
+        // In each round, another process is started first.
         processes.rotate_left(1);
         processes.iter_mut().for_each(|process| process.input.write_all(go.as_bytes()).unwrap());
         race.told = processes.iter_mut().map(|process| (process.racer, process.told())).collect();

@@ -1,10 +1,10 @@
-//! One who races, and what came of it.
+//! A racer, and the answers to it.
 
 use hitl::{Agent, Digest, Error, Graph, Operator, Reason, Verdict};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// What a racer does to each review, again and again.
+/// The action of a racer on each review of each thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Move {
     Approve,
@@ -13,9 +13,9 @@ pub enum Move {
     Ask,
     /// Approves after the deadline.
     ApproveLate,
-    /// Takes the thread up after the deadline, which writes down that it is over.
+    /// Resumes the thread after the deadline, which records the expiry.
     Expire,
-    /// Takes the thread up in time, which must change nothing.
+    /// Resumes the thread before the deadline, which must change nothing.
     Resume,
 }
 
@@ -35,7 +35,7 @@ impl Move {
     }
 }
 
-/// What a racer was told of one review.
+/// The answer to a racer about one review.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Answer {
     Won,
@@ -44,11 +44,11 @@ pub enum Answer {
         verdict: String,
         at_ms: u64,
     },
-    /// Nobody decided in time.
+    /// The deadline passed without a verdict.
     Expired,
-    /// It asked for nothing.
+    /// The racer gave no verdict.
     Looked,
-    /// What nobody should be told.
+    /// An error that no racer should get.
     Failed(String),
 }
 
@@ -59,7 +59,7 @@ pub struct Racer {
 }
 
 impl Racer {
-    /// One of each move.
+    /// Returns one racer for each move.
     pub fn field(moves: &[Move]) -> Vec<Self> {
         (0..).zip(moves).map(|(number, does)| Self { number, does: *does }).collect()
     }
@@ -68,7 +68,7 @@ impl Racer {
         format!("racer-{}", self.number)
     }
 
-    /// Does to each review what it does, in its own order, and says what it was told, in theirs.
+    /// Acts on each review, in an order of its own, and returns the answers in the order of `reviews`.
     pub async fn race<G: Graph>(self, agent: &Agent<G>, thread: &str, reviews: &[Digest]) -> Vec<Answer> {
         let mut order: Vec<usize> = (0..reviews.len()).collect();
         order.rotate_left(self.number % reviews.len());

@@ -21,7 +21,7 @@ pub const ONE_REVIEW: [Move; 7] =
 pub const TWO_REVIEWS: [Move; 7] =
     [Move::Approve, Move::Edit, Move::Reject, Move::Approve, Move::ApproveLate, Move::Expire, Move::Resume];
 
-/// Threads that wait, and the digests of their open reviews.
+/// Starts threads that wait, and returns them with the digests of their open reviews.
 pub async fn open<G: Graph<Deps = World>>(agent: &Agent<G>, count: usize) -> Vec<Race> {
     join_all((0..count).map(async |i| {
         let thread = format!("ticket-{i}");
@@ -33,7 +33,7 @@ pub async fn open<G: Graph<Deps = World>>(agent: &Agent<G>, count: usize) -> Vec
     .await
 }
 
-/// Each racer is a task of its own, half of them on one store's handle and half on another's.
+/// Runs each racer as a task, half of them on one store handle and half on the other.
 async fn race<G: Graph<Deps = World>>(stores: [impl Store + Clone; 2], moves: &[Move], count: usize) {
     let dir = TempDir::new().unwrap();
     let world = World::in_dir(dir.path());
@@ -95,7 +95,7 @@ async fn two_reviews_in_memory() {
     in_memory::<Letters>(&TWO_REVIEWS, 500).await;
 }
 
-/// Many start one thread at once: it is started once, and everybody has the same turn.
+/// Of many concurrent starts of one thread, one starts it, and all return the same turn.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn one_start() {
     let (desks, _dir) = desks(false, 8).await;
@@ -113,7 +113,7 @@ async fn one_start() {
     }
 }
 
-/// Many take a dead runner's thread up at once: one of them has it, and no node runs twice.
+/// Of many concurrent takeovers of a dead runner's thread, one succeeds, and no node runs twice.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn one_heir() {
     let (desks, dir) = desks(true, 8).await;
@@ -145,7 +145,7 @@ async fn one_heir() {
     }
 }
 
-/// Agents with a handle each on one file.
+/// Returns agents with a store handle each on one file, and the directory of that file.
 async fn desks(are_late: bool, count: usize) -> (Vec<Agent<Refunds>>, TempDir) {
     let dir = TempDir::new().unwrap();
     let world = World::in_dir(dir.path());

@@ -1,4 +1,4 @@
-//! What the programs in this directory share.
+//! The types and nodes that the programs in this directory share.
 #![allow(dead_code, unused_variables)]
 
 pub use hitl::prelude::*;

@@ -1,5 +1,5 @@
-//! adk-graph 2.3.0. It keeps a copy of the whole state after each step, as JSON values under string keys. Whoever
-//! writes last has written; nothing tells who approved what, and an edit under any key and of any type is taken.
+//! adk-graph 2.3.0. It stores a copy of the whole state after each step, as JSON values under string keys. The last
+//! writer wins; it does not record who approved what, and it accepts an edit under any key and of any type.
 
 use std::{
     sync::Arc,
@@ -24,7 +24,7 @@ pub struct Adk {
 }
 
 impl Adk {
-    /// `checkpointer` gives the one of a batch: a new one in memory, the same one on a file.
+    /// Creates a side. `checkpointer` returns the one for a batch: a new one in memory, the same one on a file.
     pub fn on(checkpointer: impl Fn() -> Arc<dyn Checkpointer> + 'static) -> Self {
         Self { checkpointer: Box::new(checkpointer), threads: 0 }
     }

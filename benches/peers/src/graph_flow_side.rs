@@ -1,5 +1,5 @@
-//! graph-flow 0.8.1. It keeps a session: the values under string keys and the task that is next, saved when a run
-//! stops and not between its steps; in memory the values are shared with whoever holds the session. Nothing tells who
+//! graph-flow 0.8.1. It stores a session: the values under string keys and the next task. It saves the session when a
+//! run stops, and not between its steps; in memory, all holders of a session share its values. It does not record who
 //! approved what. `ContinueAndExecute` is its fastest way from one task to the next.
 
 use std::{

@@ -1,5 +1,5 @@
-//! hitl. It keeps, before each step: which node ran, what it wrote and where the thread went, in a chain of SHA-256
-//! hashes; and of the verdict who gave it, the digest that they saw, and the draft before and after.
+//! hitl. Before each step it stores which node ran, what the node wrote and where the thread went, in a chain of
+//! SHA-256 hashes; for a verdict also its operator, the digest that they saw, and the draft before and after.
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ pub struct Hitl<S> {
 }
 
 impl<S: Store> Hitl<S> {
-    /// `store` gives the store of a batch: a new one in memory, the same one on a file.
+    /// Creates a side. `store` returns the store for a batch: a new one in memory, the same one on a file.
     pub fn on(store: impl Fn() -> S + 'static) -> Self {
         Self { store: Box::new(store), threads: 0 }
     }

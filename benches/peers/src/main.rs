@@ -1,13 +1,13 @@
-//! hitl beside its Rust peers: the same two graphs, in alternation, medians of many rounds.
+//! hitl compared with its Rust peers: the same two graphs, run alternately, medians of many rounds.
 //!
 //! ```text
 //! cargo build --release --manifest-path benches/peers/adk-sqlite/Cargo.toml
 //! cargo run --release --manifest-path benches/peers/Cargo.toml
 //! ```
 //!
-//! In memory all of them run in this process. On a SQLite file adk-graph has a process of its own, because its SQLite
-//! and hitl's cannot be linked into one program; without that program there is no such table. graph-flow has no
-//! SQLite.
+//! In memory, all of them run in this process. On a SQLite file, adk-graph runs in a process of its own, because its
+//! SQLite and hitl's cannot be linked into one program; without that program, this table is left out. graph-flow has no
+//! SQLite storage.
 
 use std::{
     env,
@@ -93,7 +93,7 @@ async fn on_sqlite() -> Outcome<()> {
     Ok(())
 }
 
-/// Beside this program, or in its own target directory.
+/// Returns the path of the other program: beside this one, or in its own target directory.
 fn adk_sqlite() -> Option<PathBuf> {
     let beside = env::current_exe().ok()?.with_file_name("adk-sqlite");
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("adk-sqlite/target/release/adk-sqlite");

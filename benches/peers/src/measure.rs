@@ -1,21 +1,21 @@
-//! What is measured of every side.
+//! The measures that are taken of every side.
 
 use std::{fmt, str::FromStr, time::Duration};
 
-/// Anything that goes wrong here ends the bench.
+/// The result type of the benches. Any error ends them.
 pub type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-/// Steps in one run of the loop.
+/// The number of steps in one run of the loop.
 pub const STEPS: u64 = 1_000;
 
-/// One part of what a thread goes through.
+/// A part of a thread's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Measure {
-    /// A new thread, to where it waits for a person.
+    /// A new thread, until it waits for a person.
     Start,
-    /// From there to its end, as it was drafted.
+    /// From there to its end, with the draft unchanged.
     Approve,
-    /// A new thread to its end, by way of another amount.
+    /// A new thread to its end, with an edited amount.
     Edit,
     /// One step of a loop of [`STEPS`].
     Step,
@@ -24,7 +24,7 @@ pub enum Measure {
 impl Measure {
     pub const ALL: [Self; 4] = [Self::Start, Self::Approve, Self::Edit, Self::Step];
 
-    /// The word for it between two processes.
+    /// Returns the name of the measure in the protocol between two processes.
     pub fn word(self) -> &'static str {
         match self {
             Self::Start => "start",
@@ -55,13 +55,13 @@ impl FromStr for Measure {
     }
 }
 
-/// A program of the two graphs, on one engine.
+/// The two graphs on one engine.
 pub trait Side {
-    /// How long it takes, on average over `times` threads that nobody has had before. A step is a whole loop's share.
+    /// Returns the average time over `times` new threads. For a step, it is the share of one step in a whole loop.
     fn run(&mut self, measure: Measure, times: u64) -> impl Future<Output = Outcome<Duration>>;
 }
 
-/// The average of so many times; a loop's, of so many steps.
+/// Returns the average of `times` runs; for a loop, of all its steps.
 pub fn share(spent: Duration, measure: Measure, times: u64) -> Duration {
     let parts = if measure == Measure::Step { times * STEPS } else { times };
     Duration::from_secs_f64(spent.as_secs_f64() / parts as f64)

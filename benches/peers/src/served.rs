@@ -1,4 +1,4 @@
-//! A side in a process of its own: a line asks it for a measure, a line of JSON answers.
+//! A side in a process of its own: each input line requests a measure, and a line of JSON is the response.
 
 use std::{
     io::{BufRead, BufReader, Write, stdin},
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::measure::{Measure, Outcome, Side};
 
-/// Answers until standard input ends. A line is a measure and how often: `edit 100`.
+/// Serves requests until standard input ends. A line is a measure and a count: `edit 100`.
 pub async fn serve(mut side: impl Side) -> Outcome<()> {
     for line in stdin().lock().lines() {
         let line = line?;
@@ -22,7 +22,7 @@ pub async fn serve(mut side: impl Side) -> Outcome<()> {
     Ok(())
 }
 
-/// The other end.
+/// The client of a side in another process.
 pub struct Served {
     asks: ChildStdin,
     answers: BufReader<ChildStdout>,
@@ -52,7 +52,7 @@ impl Side for Served {
 
 impl Drop for Served {
     fn drop(&mut self) {
-        // One that has ended already cannot be killed, and need not be.
+        // Fails if the process has already ended, which is fine.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

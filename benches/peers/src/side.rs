@@ -1,6 +1,6 @@
-//! hitl alone, for whoever compares it with something that is not Rust: `side memory` or `side FILE` reads lines such
-//! as `edit 100` and answers each with a line of JSON. `side once FILE` starts one thread, says so, and ends when its
-//! input does.
+//! hitl alone, for comparisons with programs that are not written in Rust: `side memory` or `side FILE` reads lines
+//! such as `edit 100` and answers each with a line of JSON. `side once FILE` starts one thread, reports that, and ends
+//! when its input does.
 
 use std::{env, io, time::Duration};
 

@@ -1,4 +1,5 @@
-//! What a draft becomes: itself with the derives that a signature needs, and the comparison with what comes back.
+//! Code generation for `#[draft]`: the derives that a signature needs, and the comparison of a value with the one read
+//! back from its JSON.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
@@ -21,7 +22,7 @@ pub(crate) fn emit(draft: &Draft, errors: &Errors) -> TokenStream {
         Shape::Struct(fields) => of_struct(fields),
         Shape::Enum(variants) => of_enum(variants),
     };
-    // What borrows is no draft, which has been said; rustc would say it again of each field.
+    // A type that borrows is not a draft and has been reported; rustc would report it again for each field.
     let borrows = draft.generics.lifetimes().next().is_some();
     let implementation = (!borrows).then(|| {
         quote! {
@@ -39,7 +40,7 @@ pub(crate) fn emit(draft: &Draft, errors: &Errors) -> TokenStream {
             }
         }
     });
-    // On a mistake the type has what was asked of it all the same: what uses it is no second mistake.
+    // After an error the type still gets its derives, so that its uses cause no further errors.
     quote! {
         #errors
         #[derive(
@@ -100,7 +101,7 @@ fn of_enum(variants: &[Variant]) -> TokenStream {
     }
 }
 
-/// Compares one field. Where its type is no draft, rustc says so under the type.
+/// Generates the comparison of one field. If its type is not a draft, rustc's error points at the type.
 fn compared(field: &Field, value: &TokenStream, back: &TokenStream) -> TokenStream {
     let Field { text, renamed, cfgs, ty, foreign, .. } = field;
     let named = renamed.as_ref().map(|json| quote!(#(#cfgs)* comparison.renamed(#text, #json);));

@@ -1,4 +1,4 @@
-//! What a type with `#[draft]` says.
+//! Parsing of a type with `#[draft]`.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::ToTokens;
@@ -11,17 +11,17 @@ use syn::{parse::Parser, punctuated::Punctuated};
 use super::skipped;
 use crate::{diagnostics::Errors, names};
 
-/// What `#[draft]` derives.
+/// The traits that `#[draft]` derives.
 const DERIVED: [&str; 3] = ["Serialize", "Deserialize", "JsonSchema"];
 
 /// A type with `#[draft]`.
 pub(crate) struct Draft {
-    /// As the user wrote it, without our attributes and without the derives that are ours.
+    /// The item as written, without `#[draft]` attributes and without the derives that `#[draft]` adds.
     pub(crate) item: TokenStream,
     pub(crate) name: Ident,
     pub(crate) cfgs: Vec<Attribute>,
     pub(crate) generics: Generics,
-    /// Whether the user says where serde and schemars are.
+    /// `true` if the type names the path of serde: `#[serde(crate = …)]`.
     pub(crate) names_serde: bool,
     pub(crate) names_schemars: bool,
     pub(crate) shape: Shape,
@@ -40,13 +40,13 @@ pub(crate) struct Variant {
 
 pub(crate) struct Field {
     pub(crate) member: Member,
-    /// As a path names it: `amount`, `[0]`.
+    /// The name in an error path: `amount`, `[0]`.
     pub(crate) text: String,
     /// Its name in JSON, where serde is told one.
     pub(crate) renamed: Option<String>,
     pub(crate) cfgs: Vec<Attribute>,
     pub(crate) ty: Type,
-    /// Whether its author vouches for its type.
+    /// `true` with `#[draft(foreign)]`: the author guarantees what cannot be checked of the type.
     pub(crate) foreign: bool,
 }
 
@@ -73,12 +73,12 @@ pub(crate) fn parse(args: TokenStream, item: TokenStream, errors: &mut Errors) -
         }
         other => Err(syn::Error::new_spanned(
             other,
-            "`#[draft]` stands on a struct or an enum: `#[draft] struct Refund { cents: u32 }`",
+            "`#[draft]` applies to a struct or an enum: `#[draft] struct Refund { cents: u32 }`",
         )),
     }
 }
 
-/// What the attributes of the type say.
+/// The attributes of the type.
 struct Attributes {
     cfgs: Vec<Attribute>,
     names_serde: bool,
@@ -99,7 +99,7 @@ impl Attributes {
             errors.on(
                 lifetime,
                 format!(
-                    "draft `{name}` borrows, and the journal gives back what it owns: use `String` for `&str`"
+                    "draft `{name}` borrows, but a draft is read from the journal and must own its data: use `String` for `&str`"
                 ),
             );
         }
@@ -117,13 +117,13 @@ fn attributes(attrs: &mut [Attribute], errors: &mut Errors) -> Attributes {
     for attr in attrs.iter_mut().filter(|attr| attr.path().is_ident("derive")) {
         let Meta::List(list) = &mut attr.meta else { continue };
         let paths = Punctuated::<Path, Token![,]>::parse_terminated.parse2(list.tokens.clone());
-        // What is no list of paths rustc says itself.
+        // If it is not a list of paths, rustc reports it.
         let Ok(paths) = paths else { continue };
         let (ours, theirs): (Vec<_>, Vec<_>) = paths
             .into_iter()
             .partition(|path| names::last(path).is_some_and(|word| DERIVED.iter().any(|ours| word == ours)));
         for path in &ours {
-            errors.on(path, format!("`#[draft]` derives `{}` itself: leave it out here", names::text(path)));
+            errors.on(path, format!("`#[draft]` derives `{}` itself: remove it here", names::text(path)));
         }
         if !ours.is_empty() {
             list.tokens = theirs.into_iter().collect::<Punctuated<Path, Token![,]>>().into_token_stream();
@@ -162,7 +162,7 @@ fn says_foreign(attr: &Attribute, field: &str, foreign: &mut bool, errors: &mut 
         return errors.on(
             &attr.meta,
             format!(
-                "on a field `#[draft(foreign)]` is all there is: its author vouches for the type of `{field}`"
+                "`#[draft]` on field `{field}` takes only `foreign`: write `#[draft(foreign)]` if you guarantee its type"
             ),
         );
     }
@@ -172,7 +172,7 @@ fn says_foreign(attr: &Attribute, field: &str, foreign: &mut bool, errors: &mut 
     *foreign = true;
 }
 
-/// The name of `#[serde(rename = "…")]`. What serde does not take it says itself.
+/// Returns the name that `#[serde(rename = "…")]` gives. What serde rejects is left to serde.
 fn json_name(attr: &Attribute) -> Option<String> {
     let mut name = None;
     let _ = attr.parse_nested_meta(|meta| {
@@ -202,7 +202,7 @@ fn json_name(attr: &Attribute) -> Option<String> {
     name
 }
 
-/// A word among an attribute's arguments.
+/// Returns the argument of an attribute that begins with `word`.
 fn has_word(attr: &Attribute, word: &str) -> Option<Ident> {
     let Meta::List(list) = &attr.meta else { return None };
     let mut is_first = true;
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn each_mistake_has_one_sentence() {
+    fn each_mistake_has_one_message() {
         let (draft, errors) = parsed(quote! {
             #[derive(Clone, serde::Serialize, Deserialize)]
             #[derive(JsonSchema, Debug)]
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn it_stands_on_a_struct_or_an_enum() {
+    fn it_applies_to_a_struct_or_an_enum() {
         let union = quote!(
             union Both {
                 a: u8,

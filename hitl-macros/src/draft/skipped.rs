@@ -1,4 +1,4 @@
-//! Fields that the JSON of a draft leaves out: a reviewer would neither see nor sign them.
+//! Fields that are not in the JSON of a draft: they would be neither shown nor signed.
 
 use proc_macro2::Ident;
 use quote::ToTokens as _;
@@ -17,7 +17,7 @@ const EMPTY: [[&str; 2]; 7] = [
     ["BTreeSet", "is_empty"],
 ];
 
-/// Refuses each way in which serde leaves a field out, unless the value that is left out is the empty one of its type.
+/// Rejects each attribute of serde that skips a field, unless only the empty value of its type is skipped.
 ///
 /// `skip_serializing_if` with any other predicate hides a value that `default` computes when the journal is read, which may
 /// be another one by then.
@@ -29,7 +29,7 @@ pub(super) fn refuse(attrs: &[Attribute], field: &str, has_default: bool, errors
             errors.on(
                 word,
                 format!(
-                    "field `{field}` is left out with `{name}`, so nobody would see or sign it: write it, or take it out of the draft"
+                    "field `{field}` is skipped by `{name}`, so it would be neither shown nor signed: remove `{name}`, or remove the field from the draft"
                 ),
             );
         }
@@ -43,7 +43,7 @@ pub(super) fn refuse(attrs: &[Attribute], field: &str, has_default: bool, errors
         errors.on(
             skip,
             format!(
-                "field `{field}` is left out of the JSON where this holds, so a reviewer would neither see nor sign its value: remove it, or let `{field}` be an `Option` with `#[serde(default, skip_serializing_if = \"Option::is_none\")]`"
+                "field `{field}` is skipped where this holds, so its value would be neither shown nor signed: remove this, or make `{field}` an `Option` with `#[serde(default, skip_serializing_if = \"Option::is_none\")]`"
             ),
         );
     }
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_must_be_the_empty_value() {
+    fn a_skipped_value_must_be_the_empty_one() {
         for fine in [
             quote!(default, skip_serializing_if = "Option::is_none"),
             quote!(skip_serializing_if = "Option::is_none"),
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn the_default_of_a_type_restores_no_empty_value() {
+    fn the_default_of_a_type_may_not_be_the_empty_value() {
         assert!(refused(parse_quote!(#[serde(skip_serializing_if = "Option::is_none")]), true));
         assert!(!refused(parse_quote!(#[serde(default, skip_serializing_if = "Option::is_none")]), true));
     }

@@ -1,28 +1,28 @@
-//! Every node can be reached, and can reach `end`.
+//! Reachability: `start` reaches every node, and every node reaches `end`.
 
 use super::model::{Model, Point};
 use crate::{diagnostics::Errors, names};
 
-/// No dead code in a graph, no trap.
-pub(crate) fn ways(model: &Model<'_>, errors: &mut Errors) {
+/// Reports nodes that no path from `start` reaches, and nodes from which no path reaches `end`.
+pub(crate) fn reachability(model: &Model<'_>, errors: &mut Errors) {
     if !model.edges.iter().any(|edge| edge.from == Point::Start) {
         return errors.at(
             model.nodes.first().map_or_else(proc_macro2::Span::call_site, super::model::Node::span),
-            "nothing says where a thread begins: write `start -> node`",
+            "the graph has no edge from `start`: write `start -> node`",
         );
     }
     let leads_on = Reach::forward(model);
     let leads_back = Reach::backward(model);
-    // A name that leads nowhere and is nearly another one was meant to be that one.
+    // A dead end whose name is similar to another node's is probably a typo.
     let leaving = model.leaving();
     let dead_ends = (0..model.nodes.len()).filter(|&node| leaving[node].is_empty());
-    let typos: Vec<_> = dead_ends.map(|node| (node, meant(model, &leaving, node))).collect();
+    let typos: Vec<_> = dead_ends.map(|node| (node, likely_name(model, &leaving, node))).collect();
     unreachable(model, &leads_on, &leads_back, &typos, errors);
-    trapped(model, &leads_on, &leads_back, &typos, errors);
+    without_end(model, &leads_on, &leads_back, &typos, errors);
 }
 
-/// The node that a dead end was probably meant to be.
-fn meant<'a>(model: &'a Model<'_>, leaving: &[Vec<usize>], node: usize) -> Option<&'a str> {
+/// Returns the node that a dead end was probably meant to be.
+fn likely_name<'a>(model: &'a Model<'_>, leaving: &[Vec<usize>], node: usize) -> Option<&'a str> {
     let others = (0..model.nodes.len()).filter(|&other| other != node && !leaving[other].is_empty());
     names::near(&model.nodes[node].name, others.map(|other| model.nodes[other].name.as_str()))
 }
@@ -40,7 +40,7 @@ fn unreachable(
             mark(&mut known, &on.from(Point::Node(node)));
         }
     }
-    // First those that nothing at all leads to: what comes after them is the same mistake.
+    // Nodes without any incoming edge are reported first: the nodes after them are unreachable for the same reason.
     for alone in [true, false] {
         for (node, found) in model.nodes.iter().enumerate() {
             if known[node] || (alone && back.next(node).iter().any(|&from| from != node)) {
@@ -49,7 +49,7 @@ fn unreachable(
             errors.at(
                 found.span(),
                 format!(
-                    "no path leads from `start` to `{name}`: lead one there, `… -> {name}`, or take `{name}` out of the graph",
+                    "no path leads from `start` to `{name}`: add an edge `… -> {name}`, or remove `{name}` from the graph",
                     name = found.name
                 ),
             );
@@ -58,17 +58,18 @@ fn unreachable(
     }
 }
 
-fn trapped(
+fn without_end(
     model: &Model<'_>,
     on: &Reach,
     back: &Reach,
     typos: &[(usize, Option<&str>)],
     errors: &mut Errors,
 ) {
-    // What cannot be reached has been said to be so.
+    // Unreachable nodes have been reported already.
     let mut known = back.from(Point::End);
     known.iter_mut().zip(on.from(Point::Start)).for_each(|(known, reached)| *known |= !reached);
-    // A verdict's way out is not the way on of what was signed: without one, the node would run and be stuck.
+    // The edge of a verdict does not count once the draft is signed: without another edge, the node would run and be
+    // stuck.
     for (index, node) in model.nodes.iter().enumerate() {
         let mut ways = model.edges.iter().filter(|edge| edge.from == Point::Node(index)).peekable();
         if ways.peek().is_some() && ways.all(|edge| edge.kind.is_verdict()) {
@@ -76,7 +77,7 @@ fn trapped(
             errors.at(
                 node.span(),
                 format!(
-                    "`{name}` leads nowhere once it is signed: write `{name} -> …;`, or `{name} -> end;`"
+                    "`{name}` has no edge to follow after an approval: write `{name} -> …;`, or `{name} -> end;`"
                 ),
             );
             mark(&mut known, &back.from(Point::Node(index)));
@@ -91,8 +92,8 @@ fn trapped(
         errors.at(
             found.span(),
             match meant {
-                Some(meant) => format!("`{name}` leads nowhere; did you mean `{meant}`?"),
-                None => format!("`{name}` leads nowhere: write `{name} -> …;`, or `{name} -> end;`"),
+                Some(meant) => format!("`{name}` has no outgoing edge; did you mean `{meant}`?"),
+                None => format!("`{name}` has no outgoing edge: write `{name} -> …;`, or `{name} -> end;`"),
             },
         );
         mark(&mut known, &back.from(Point::Node(*node)));
@@ -101,13 +102,13 @@ fn trapped(
         if known[node] {
             continue;
         }
-        let round = circle(on, node);
-        let words: Vec<_> = round.iter().map(|&node| model.nodes[node].name.as_str()).collect();
-        let first = &model.nodes[round.first().copied().unwrap_or(node)];
+        let cycle = cycle(on, node);
+        let words: Vec<_> = cycle.iter().map(|&node| model.nodes[node].name.as_str()).collect();
+        let first = &model.nodes[cycle.first().copied().unwrap_or(node)];
         errors.at(
             first.span(),
             format!(
-                "no path leads from `{}` to `end`, it only goes round: `{}`; lead one of these on to `end`",
+                "no path leads from `{}` to `end`: `{}` is a cycle; lead one of its nodes on to `end`",
                 first.name,
                 words.join(" -> ")
             ),
@@ -117,8 +118,8 @@ fn trapped(
     }
 }
 
-/// The circle that a node which never ends runs into: `a`, `b`, `a`.
-fn circle(on: &Reach, start: usize) -> Vec<usize> {
+/// Returns the cycle that a node without a path to `end` runs into: `a`, `b`, `a`.
+fn cycle(on: &Reach, start: usize) -> Vec<usize> {
     let (mut path, mut at) = (vec![start], start);
     while let Some(&next) = on.next(at).first() {
         let again = path.iter().position(|&seen| seen == next);
@@ -136,10 +137,10 @@ fn mark(known: &mut [bool], more: &[bool]) {
     known.iter_mut().zip(more).for_each(|(known, more)| *known |= more);
 }
 
-/// What edges lead to, in one direction.
+/// The successors of each node, following the edges in one direction.
 struct Reach {
     nodes: Vec<Vec<usize>>,
-    /// From `start`, or from `end` when going back.
+    /// The successors of `start`, or of `end` in the backward direction.
     outer: Vec<usize>,
 }
 
@@ -165,12 +166,12 @@ impl Reach {
         reach
     }
 
-    /// The nodes next to a node. One that leads to `end` alone has none, and is no dead end.
+    /// Returns the successors of a node. `start` and `end` are not included: a node that leads only to `end` has none.
     fn next(&self, node: usize) -> &[usize] {
         &self.nodes[node]
     }
 
-    /// Every node that can be come to from a point, itself included.
+    /// Returns every node that is reachable from a point, including the point itself.
     fn from(&self, point: Point) -> Vec<bool> {
         let mut seen = vec![false; self.nodes.len()];
         let mut open = match point {

@@ -1,5 +1,5 @@
-//! What a graph becomes: its type, its turns, its description, and one small constant for each thing that could be
-//! wrong with it, so that rustc names every fault in one run and puts each caret under its word.
+//! Code generation for `graph!`: the graph's type, its turns, its description, and a constant for each part that can be
+//! wrong, so that rustc reports every error in one run, each at its own word.
 
 use proc_macro2::{Delimiter, Ident, Literal, Span, TokenStream};
 use quote::{quote, quote_spanned};
@@ -19,7 +19,7 @@ pub(crate) fn emit(graph: &Graph, model: &Model<'_>, errors: &mut Errors) -> Tok
         let proof = proof(graph, model, &turns);
         return quote!(#face #proof);
     }
-    // The editor still finds what the statements name, and the code around the graph its types.
+    // An editor still resolves the names in the statements, and the code around the graph still finds its types.
     let cfgs = cfgs(graph);
     let mentions = model.nodes.iter().flat_map(|node| &node.mentions);
     let (name, state, deps) = (spans::unseen(&graph.name), &graph.state, deps(graph));
@@ -50,7 +50,7 @@ pub(crate) fn emit(graph: &Graph, model: &Model<'_>, errors: &mut Errors) -> Tok
     }
 }
 
-/// The description, its proof, and the runtime's way in.
+/// Generates the description, its proof, and the implementation of `Graph`.
 fn proof(graph: &Graph, model: &Model<'_>, turns: &Turns<'_>) -> TokenStream {
     let Graph { name, state, attrs, .. } = graph;
     let this = spans::unseen(name);
@@ -144,7 +144,7 @@ fn entry(node: &Node<'_>) -> TokenStream {
     let of = Ident::new("of", Span::mixed_site());
     let (root, close) = (quote_spanned!(span=> ::), quote_spanned!(span=> >));
     let args = spans::delimited(span, Delimiter::Parenthesis, quote!(#name, ::core::marker::PhantomData));
-    // In parentheses, for else rustc takes the name of a function for a constant and wonders at that.
+    // In parentheses: without them rustc could take the path for a const argument, the function, and warn about that.
     quote!(#root hitl::__private::NodeEntry::#of::<(#path) #close #args)
 }
 
@@ -175,7 +175,7 @@ fn each(each: Option<&Each>) -> TokenStream {
     quote!(::core::option::Option::Some(__h::EachSpec { item: #item, list: #list, at_most: #at_most }))
 }
 
-/// One constant for each node, for each edge that something is asked of, for each `match` and for each `for`.
+/// Generates a constant for each node, for each edge that has a requirement, for each `match` and for each `for`.
 fn checks(model: &Model<'_>) -> TokenStream {
     let given = |number: usize| quote!(__HITL_SPEC, __HITL_PROOF, #number);
     let nodes = model.nodes.iter().enumerate().map(|(i, node)| (node.span(), "check_node", given(i)));
@@ -203,7 +203,8 @@ fn checks(model: &Model<'_>) -> TokenStream {
         .collect()
 }
 
-/// What each `for` says of two fields: one is a list of the other. rustc finds them, and compares their types.
+/// Generates a check for each `for` that one of its fields is a list of the other. rustc resolves the fields and
+/// compares their types.
 fn items(model: &Model<'_>, state: &Type) -> Option<TokenStream> {
     let fields = Ident::new("fields", Span::mixed_site());
     let pairs: Vec<_> = model
@@ -232,17 +233,17 @@ fn items(model: &Model<'_>, state: &Type) -> Option<TokenStream> {
     })
 }
 
-/// `fn route`: the user's own `match`es, over a reference to the field.
+/// Generates `fn route`: the user's `match` expressions, over a reference to the field.
 fn route_fn(model: &Model<'_>) -> TokenStream {
     let (route, fields) = (Ident::new("route", Span::mixed_site()), Ident::new("fields", Span::mixed_site()));
     let routes = model.routes.iter().enumerate().filter_map(|(number, Route { field, source, .. })| {
         let field = field.as_ref()?;
         let local = spans::unseen(field);
-        let (keyword, looks_at) = (&source.keyword, &source.looks_at);
+        let (keyword, scrutinee) = (&source.keyword, &source.scrutinee);
         let arms = source.arms.iter().enumerate().map(|(case, arm)| {
             let pattern = &arm.pattern;
             let guard = arm.guard.iter();
-            // Where rustc proposes another arm, it proposes it behind this one.
+            // If rustc suggests a missing arm, it inserts it after this span.
             let mut case = Literal::usize_suffixed(case);
             case.set_span(arm.chain.first().map_or_else(Span::call_site, Step::span));
             quote!(#pattern #(if #guard)* => #case)
@@ -250,7 +251,7 @@ fn route_fn(model: &Model<'_>) -> TokenStream {
         Some(quote! {
             #number => {
                 let #local = #fields.#field.as_ref()?;
-                ::core::option::Option::Some(#keyword #looks_at { #(#arms,)* })
+                ::core::option::Option::Some(#keyword #scrutinee { #(#arms,)* })
             }
         })
     });
@@ -268,7 +269,7 @@ fn route_fn(model: &Model<'_>) -> TokenStream {
     }
 }
 
-/// `fn turn`: the runtime's outlook in the graph's own type.
+/// Generates `fn turn`: the conversion of the runtime's status into the graph's own type.
 fn turn_fn(turns: &Turns<'_>) -> TokenStream {
     let (name, reviews) = (&turns.name, &turns.reviews);
     let open = |of: &Ident| {

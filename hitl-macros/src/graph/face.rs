@@ -1,4 +1,4 @@
-//! What a person sees of a graph: its type, and whose turn it is.
+//! The public types of a graph: the graph itself, and the enums for the status of a thread.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};
@@ -10,16 +10,16 @@ use super::{
 };
 use crate::{diagnostics::Errors, names, spans};
 
-/// The turns that every graph has.
+/// The variants with a fixed name. `Several` is reserved even if the graph does not have it.
 const TURNS: [&str; 5] = ["Done", "InDoubt", "Failed", "Running", "Several"];
 
-/// The enums that say whose turn it is.
+/// The enums for the status of a thread.
 pub(super) struct Turns<'a> {
     pub(super) name: Ident,
     pub(super) reviews: Ident,
     /// Each verdict block with its variant.
     pub(super) variants: Vec<(&'a Verdicts<'a>, Ident)>,
-    /// Whether two reviews can be open at once.
+    /// `true` if two reviews can be open at once.
     pub(super) several: bool,
 }
 
@@ -29,16 +29,16 @@ impl<'a> Turns<'a> {
         for block in &model.verdicts {
             let node = &model.nodes[block.node].name;
             let span = names::last(block.mention).map_or_else(Span::call_site, Ident::span);
-            // An editor that is asked for the node must not be sent to the variant.
+            // Without the node's span, or an editor would take the variant for the node.
             let variant = Ident::new(&names::camel(node), Span::call_site().resolved_at(span));
             let twin = variants
                 .iter()
                 .find(|(_, other)| *other == variant)
                 .map(|(block, _)| &model.nodes[block.node].name);
             if TURNS.iter().any(|turn| variant == turn) {
-                errors.at(span, format!("the turn `{variant}` is every graph's, so no reviewed node can be called `{node}`: give it another name"));
+                errors.at(span, format!("the turn variant `{variant}` is reserved, so a reviewed node cannot be called `{node}`: rename the node"));
             } else if let Some(twin) = twin.filter(|twin| *twin != node) {
-                errors.at(span, format!("the reviews of `{twin}` and `{node}` would both be the turn `{variant}`: rename one of them"));
+                errors.at(span, format!("the reviewed nodes `{twin}` and `{node}` would both have the turn variant `{variant}`: rename one of them"));
             } else if twin.is_none() {
                 variants.push((block, variant));
             }
@@ -63,14 +63,14 @@ pub(super) fn deps(graph: &Graph) -> TokenStream {
     graph.deps.as_ref().map_or_else(|| quote!(()), |deps| quote!(#deps))
 }
 
-/// What a person sees in the documentation.
+/// Generates the types that the documentation shows.
 pub(super) fn face(graph: &Graph, turns: &Turns<'_>) -> TokenStream {
     let Graph { attrs, vis, name, state, .. } = graph;
     let this = spans::unseen(name);
     let cfgs = cfgs(graph);
     let text = names::plain(name);
     let undocumented = docs(attrs).is_empty().then(|| {
-        let docs = format!("A graph on a [`{}`].", names::text(state));
+        let docs = format!("A graph on the state [`{}`].", names::text(state));
         quote!(#[doc = #docs])
     });
     let (param, value) = match &graph.deps {
@@ -78,7 +78,7 @@ pub(super) fn face(graph: &Graph, turns: &Turns<'_>) -> TokenStream {
         None => (quote!(), quote!(())),
     };
     let turn = turn(graph, turns);
-    let new = format!("Puts a [`{text}`] on a store; from there on it runs by itself.");
+    let new = format!("Creates an agent of [`{text}`] on a store.");
     quote! {
         #(#attrs)*
         #undocumented
@@ -99,7 +99,7 @@ pub(super) fn face(graph: &Graph, turns: &Turns<'_>) -> TokenStream {
     }
 }
 
-/// The turn of a graph, and how it reads.
+/// Generates the turn enum of a graph and its formatting.
 fn turn(graph: &Graph, turns: &Turns<'_>) -> TokenStream {
     let Graph { vis, state, .. } = graph;
     let Turns { name, reviews, variants, several } = turns;
@@ -110,7 +110,7 @@ fn turn(graph: &Graph, turns: &Turns<'_>) -> TokenStream {
         .iter()
         .map(|(block, variant)| (variant, format!("`{}` waits for a verdict.", names::text(block.mention))))
         .unzip();
-    // By the draft's type and not by the node's, which may be private where the turn is used.
+    // Named by the type of the draft, because the node may be private where the turn is used.
     let types: Vec<_> = variants
         .iter()
         .map(|(block, _)| {
@@ -121,11 +121,11 @@ fn turn(graph: &Graph, turns: &Turns<'_>) -> TokenStream {
         })
         .collect();
     let allow = quote!(#[allow(dead_code, private_interfaces, unreachable_pub, clippy::large_enum_variant)]);
-    let turn_docs = format!("Whose turn it is on a thread of [`{text}`].");
-    let reviews_docs = format!("One of the reviews of [`{text}`] that are open side by side.");
+    let turn_docs = format!("The status of a thread of [`{text}`].");
+    let reviews_docs = format!("One of several open reviews on a thread of [`{text}`].");
     let several_variant = several.then(|| {
         quote!(
-            /// More than one review is open; the order of the verdicts does not matter.
+            /// More than one review is open. The order of the verdicts does not matter.
             Several(::std::vec::Vec<#reviews>),
         )
     });
@@ -188,13 +188,13 @@ fn turn(graph: &Graph, turns: &Turns<'_>) -> TokenStream {
         #vis enum #name {
             #(#[doc = #docs] #names(#types),)*
             #several_variant
-            /// It has ended, with this.
+            /// The run has ended with this output.
             Done(<#state as ::hitl::__private::State>::Output),
-            /// Nobody saw how an effect ended. A person settles it.
+            /// The outcome of an effect is unknown. A person resolves it.
             InDoubt(::hitl::InDoubt<#this>),
-            /// A node failed for good.
+            /// A node failed, without retries left.
             Failed(::hitl::Failed<#this>),
-            /// Another runner has the thread.
+            /// The thread is running in some process, or was when that process crashed.
             Running(::hitl::Running<#this>),
         }
         #several_enum
@@ -203,7 +203,7 @@ fn turn(graph: &Graph, turns: &Turns<'_>) -> TokenStream {
     }
 }
 
-/// What the doc comments say.
+/// Returns the text of the doc comments.
 pub(super) fn docs(attrs: &[Attribute]) -> String {
     let lines = attrs.iter().filter_map(|attr| match &attr.meta {
         Meta::NameValue(pair) if pair.path.is_ident("doc") => match &pair.value {

@@ -1,4 +1,4 @@
-//! What the statements say, as nodes and edges: each statement draws its own, and no point goes on in two ways.
+//! Lowering of the statements to nodes and edges. Each statement adds its own edges, and each point has one way on.
 
 use proc_macro2::{Ident, Span};
 use syn::{Expr, Path};
@@ -12,12 +12,12 @@ use crate::{
     names, spans,
 };
 
-/// What a chain has come to.
+/// The end of a chain so far.
 #[derive(Clone, Copy)]
 pub(super) enum Tail {
     /// A point, and the kind of the edge that leaves it next.
     At(Point, Kind),
-    /// A fork that still looks for its join.
+    /// A fork that has no join yet.
     Fork(usize),
     /// `end`, or the arms of a `match`.
     Done,
@@ -30,7 +30,7 @@ impl<'a> Model<'a> {
             match statement {
                 Statement::Chain(chain) => model.statement(chain, errors),
                 Statement::Verdicts { node, verdicts } => model.block(node, verdicts, errors),
-                // These speak of nodes that the other statements bring.
+                // Handled below: these refer to nodes of the other statements.
                 Statement::Renamed { .. } => {}
             }
         }
@@ -42,7 +42,7 @@ impl<'a> Model<'a> {
         model
     }
 
-    /// The number of the node that `path` names, and the mention kept.
+    /// Returns the number of the node that `path` refers to, and records the path.
     fn node(&mut self, path: &'a Path, errors: &mut Errors) -> usize {
         let word = names::last(path);
         let name = word.map(names::plain).unwrap_or_default();
@@ -52,7 +52,7 @@ impl<'a> Model<'a> {
                 errors.at(
                     span,
                     format!(
-                        "`{name}` is a word of `graph!`: bring the node in under another name, `use … as …`"
+                        "`{name}` is a keyword of `graph!`: import the node under another name, `use … as …`"
                     ),
                 );
             }
@@ -66,7 +66,7 @@ impl<'a> Model<'a> {
             errors.at(
                 span,
                 format!(
-                    "two nodes bear the name `{name}`: `{}`{}, and `{}` here; bring one of them in under another name, `use {} as other_{name}`",
+                    "two nodes have the name `{name}`: `{}`{}, and `{}` here; import one of them under another name, `use {} as other_{name}`",
                     names::text(first),
                     on_line(self.nodes[number].span()),
                     names::text(path),
@@ -86,17 +86,16 @@ impl<'a> Model<'a> {
             Step::Start(_) => Point::Start,
             Step::Node(path) => Point::Node(self.node(path, errors)),
             Step::End(word) => {
-                return errors
-                    .at(word.span(), "a thread that has ended does not go on: nothing follows `end`");
+                return errors.at(word.span(), "nothing can follow `end`: remove the `->` after it");
             }
-            // The grammar lets none of them begin a statement.
+            // The grammar does not allow these at the beginning of a statement.
             Step::Fork(..) | Step::Match(_) | Step::Each(_) => return,
         };
         let tail = self.follow(Tail::At(from, Kind::Next), rest, None, errors);
         self.must_join(tail, errors);
     }
 
-    /// Walks on along a chain. `branch` is the fork's branch that the chain is written in.
+    /// Adds a chain from `tail` on. `branch` is the branch of a fork that contains the chain.
     pub(super) fn follow(
         &mut self,
         mut tail: Tail,
@@ -107,17 +106,13 @@ impl<'a> Model<'a> {
         for step in steps {
             tail = match step {
                 Step::Start(word) => {
-                    errors.at(
-                        word.span(),
-                        "nothing leads back to `start`: name the node that the thread goes on with",
-                    );
+                    errors.at(word.span(), "no edge can lead to `start`: name the node that runs next");
                     return Tail::Done;
                 }
                 Step::End(word) => {
                     self.enter(tail, Point::End, word.span(), errors);
                     if let Some(next) = steps.iter().skip_while(|s| !std::ptr::eq(*s, step)).nth(1) {
-                        errors
-                            .at(next.span(), "a thread that has ended does not go on: nothing follows `end`");
+                        errors.at(next.span(), "nothing can follow `end`: remove the `->` after it");
                         return Tail::Done;
                     }
                     Tail::Done
@@ -138,18 +133,21 @@ impl<'a> Model<'a> {
                     );
                     Tail::At(Point::Node(node), Kind::Next)
                 }
-                Step::Fork(span, branches) => match self.plain_exit(tail, *span, "branches follow", errors) {
-                    Some(from) => self.fork(from, *span, branches, branch, errors),
-                    None => return Tail::Done,
-                },
+                Step::Fork(span, branches) => {
+                    match self.plain_exit(tail, *span, "branches must follow", errors) {
+                        Some(from) => self.fork(from, *span, branches, branch, errors),
+                        None => return Tail::Done,
+                    }
+                }
                 Step::Each(each) => {
-                    match self.plain_exit(tail, each.keyword.span, "a `for` follows", errors) {
+                    match self.plain_exit(tail, each.keyword.span, "a `for` must follow", errors) {
                         Some(from) => self.each(from, each, branch, errors),
                         None => return Tail::Done,
                     }
                 }
                 Step::Match(found) => {
-                    if let Some(from) = self.plain_exit(tail, found.keyword.span, "a `match` follows", errors)
+                    if let Some(from) =
+                        self.plain_exit(tail, found.keyword.span, "a `match` must follow", errors)
                     {
                         self.route(from, found, branch, errors);
                     }
@@ -160,7 +158,7 @@ impl<'a> Model<'a> {
         tail
     }
 
-    /// The point that branches or a `match` follow.
+    /// Returns the point before a fork, a `for` or a `match`. Reports an error if there is no node before it.
     fn plain_exit(&self, tail: Tail, span: Span, what: &str, errors: &mut Errors) -> Option<Point> {
         match tail {
             Tail::At(point, Kind::Next) => Some(point),
@@ -170,19 +168,19 @@ impl<'a> Model<'a> {
                     Kind::Fork { .. } => "a branch",
                     _ => "a verdict",
                 };
-                errors.at(span, format!("{what} a node: {place} begins with a node"));
+                errors.at(span, format!("{what} a node: begin {place} with one"));
                 None
             }
             Tail::Fork(fork) => {
                 let who = self.forks[fork].runners();
-                errors.at(span, format!("{what} a node: let {who} before it meet in one, `… -> join -> …`"));
+                errors.at(span, format!("{what} a node: join {who} before it in one, `… -> join -> …`"));
                 None
             }
             Tail::Done => None,
         }
     }
 
-    /// Draws the edges from where a chain has come to.
+    /// Adds the edges from the end of a chain to a point.
     fn enter(&mut self, tail: Tail, to: Point, span: Span, errors: &mut Errors) {
         match tail {
             Tail::At(from, kind) => {
@@ -217,7 +215,7 @@ impl<'a> Model<'a> {
         }
     }
 
-    /// Only one statement says how a point goes on.
+    /// Records the way on from a point. Reports an error if the point already has one.
     pub(super) fn leave_once(&mut self, from: Point, kind: Kind, to: Point, span: Span, errors: &mut Errors) {
         let word = self.word(from);
         match self.ways.get(&from) {
@@ -230,22 +228,22 @@ impl<'a> Model<'a> {
                 let message = match (earlier, kind) {
                     (Kind::Next, Kind::Next) if *target == to => {
                         format!(
-                            "the edge `{word} -> {target_word}` is given twice, first{line}: take one of them out"
+                            "the edge `{word} -> {target_word}` is declared twice, first{line}: remove one of them"
                         )
                     }
-                    (Kind::Next, _) if from == Point::Start => format!(
-                        "`start` leads to `{target_word}` already{line}: a graph has one `start -> …`"
-                    ),
-                    (Kind::Next, _) => format!(
-                        "`{word}` goes on to `{target_word}` already{line}: to choose, write `{word} -> match field {{ … }}`; to do both, `{word} -> (…, …) -> join`"
-                    ),
-                    (Kind::Case { .. }, _) => format!(
-                        "`{word}` goes on with a `match` already{line}: lead there from one of its arms"
-                    ),
-                    (Kind::Fork { fork, .. }, _) if self.forks[*fork].each.is_some() => {
-                        format!("`{word}` goes on with a `for` already{line}: go on where its items meet")
+                    (Kind::Next, _) if from == Point::Start => {
+                        format!("`start` already leads to `{target_word}`{line}: remove one of the edges")
                     }
-                    _ => format!("`{word}` goes on with branches already{line}: go on where they meet"),
+                    (Kind::Next, _) => format!(
+                        "`{word}` already leads to `{target_word}`{line}: to choose, write `{word} -> match field {{ … }}`; to run both, `{word} -> (…, …) -> join`"
+                    ),
+                    (Kind::Case { .. }, _) => {
+                        format!("`{word}` already has a `match`{line}: add the edge to one of its arms")
+                    }
+                    (Kind::Fork { fork, .. }, _) if self.forks[*fork].each.is_some() => {
+                        format!("`{word}` already has a `for`{line}: continue at its join")
+                    }
+                    _ => format!("`{word}` already has branches{line}: continue at their join"),
                 };
                 errors.at(span, message);
             }
@@ -255,15 +253,15 @@ impl<'a> Model<'a> {
     fn route(&mut self, from: Point, found: &'a Match, branch: Option<(usize, usize)>, errors: &mut Errors) {
         let route = self.routes.len();
         self.leave_once(from, Kind::Case { route, case: 0 }, Point::End, found.keyword.span, errors);
-        let field = root(&found.looks_at);
+        let field = root(&found.scrutinee);
         if field.is_none() {
-            errors.on(&found.looks_at, "a `match` looks at a field of the state, which comes first: `match risk { … }`, `match draft.amount { … }`");
+            errors.on(&found.scrutinee, "a `match` must begin with a field of the state: `match risk { … }`, `match draft.amount { … }`");
         }
         if found.arms.is_empty() {
             errors.at(
                 found.keyword.span,
                 format!(
-                    "a `match` with no arm leads nowhere: write `{} -> match … {{ pattern => node }}`",
+                    "a `match` needs at least one arm: write `{} -> match … {{ pattern => node }}`",
                     self.word(from)
                 ),
             );
@@ -281,7 +279,7 @@ impl<'a> Model<'a> {
         let name = self.nodes[node].name.clone();
         if let Some(earlier) = self.verdicts.iter().find(|block| block.node == node) {
             let line = on_line(spans::first(&earlier.mention));
-            errors.at(span, format!("`{name}` has a verdict block already{line}: put both into one"));
+            errors.at(span, format!("`{name}` already has a verdict block{line}: merge them into one"));
         }
         let (mut seen, mut unknown): (Vec<Kind>, bool) = (Vec::new(), false);
         for (word, chain) in verdicts {
@@ -302,7 +300,7 @@ impl<'a> Model<'a> {
                 (_, None) => {
                     let hint = match given.as_str() {
                         "approve" | "edit" => format!(
-                            "once its draft is approved, as it was or edited, `{name}` runs and goes on with `{name} -> …`"
+                            "after an approval, with or without an edit, `{name}` runs and follows `{name} -> …`"
                         ),
                         _ => "it takes `reject`, `ask` and `expire`".to_owned(),
                     };
@@ -312,7 +310,7 @@ impl<'a> Model<'a> {
                 }
             };
             if seen.contains(&kind) {
-                errors.at(word.span(), format!("`{name}` says twice where `{word}` leads: keep one"));
+                errors.at(word.span(), format!("`{name}` has two `{word}` edges: keep one"));
             }
             seen.push(kind);
             let tail = self.follow(Tail::At(Point::Node(node), kind), chain, None, errors);
@@ -321,7 +319,7 @@ impl<'a> Model<'a> {
         if !seen.contains(&Kind::Reject) && !unknown {
             errors.at(
                 span,
-                format!("nothing says where a rejected `{name}` leads: write `{name} {{ reject -> node }}`, or `reject -> end` if nothing is to be done"),
+                format!("the verdict block of `{name}` has no `reject` edge: add `reject -> node`, or `reject -> end` to end the thread"),
             );
         }
         self.verdicts.push(Verdicts { node, mention, asks: seen.contains(&Kind::Ask) });
@@ -329,25 +327,24 @@ impl<'a> Model<'a> {
 }
 
 impl<'a> Model<'a> {
-    /// An old name leads to one node of the graph, and is none itself.
+    /// Records an old name of a node. Reports an error if it is the name of a node or has a new name already.
     fn rename(&mut self, old: &'a Ident, mention: &'a Path, errors: &mut Errors) {
         let (word, name) = (names::plain(old), names::last(mention).map(names::plain).unwrap_or_default());
         if self.numbers.contains_key(&word) {
             return errors.at(
                 old.span(),
-                format!("`{word}` is a node of this graph, so it cannot be what another one was called: take this out, or call the node otherwise"),
+                format!("`{word}` is a node of this graph, so it cannot be the old name of another one: remove this statement, or rename the node"),
             );
         }
         if let Some((earlier, _)) = self.renamed.iter().find(|(earlier, _)| names::plain(earlier) == word) {
             let line = on_line(earlier.span());
-            return errors
-                .at(old.span(), format!("`{word}` has been given a new name already{line}: keep one"));
+            return errors.at(old.span(), format!("`{word}` is already renamed{line}: keep one"));
         }
         if !self.numbers.contains_key(&name) {
             let near = names::near(&name, self.nodes.iter().map(|node| node.name.as_str()));
             let hint = match near {
                 Some(near) => format!("; did you mean `{near}`?"),
-                None => format!(": name the one that was called `{word}`"),
+                None => format!(": write the present name of `{word}`"),
             };
             let span = names::last(mention).map_or_else(Span::call_site, Ident::span);
             return errors.at(span, format!("the graph has no node `{name}`{hint}"));
@@ -357,7 +354,7 @@ impl<'a> Model<'a> {
     }
 }
 
-/// The field that an expression looks at: its leftmost name.
+/// Returns the field that an expression reads: its leftmost name.
 fn root(expr: &Expr) -> Option<Ident> {
     match expr {
         Expr::Path(path) => path.path.get_ident().cloned(),

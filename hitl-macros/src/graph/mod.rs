@@ -1,4 +1,4 @@
-//! `graph!`.
+//! The macro `graph!`.
 
 mod check;
 mod emit;
@@ -31,12 +31,13 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
     tokens
 }
 
-/// Each step looks only at what the one before left without a mistake, so that one mistake stays one message.
+/// Builds and checks the model. Each step runs only if the one before found no errors, so that one mistake is one
+/// message.
 fn read<'a>(graph: &'a parse::Graph, errors: &mut Errors) -> model::Model<'a> {
     let well_formed = errors.is_empty();
     let mut model = model::Model::of(graph, errors);
     if well_formed && errors.is_empty() {
-        check::ways(&model, errors);
+        check::reachability(&model, errors);
     }
     if well_formed && errors.is_empty() {
         regions::find(&mut model, errors);

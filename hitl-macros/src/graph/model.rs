@@ -1,4 +1,4 @@
-//! A graph as numbered nodes and edges, whatever form its statements have.
+//! A graph as numbered nodes and edges, independent of the form of its statements.
 
 use std::collections::HashMap;
 
@@ -26,7 +26,7 @@ pub(crate) enum Kind {
         fork: usize,
         branch: usize,
     },
-    /// Past a `for`, where its list is empty.
+    /// The edge past a `for` whose list is empty.
     Empty {
         fork: usize,
     },
@@ -36,7 +36,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// Whether a verdict takes it, or a deadline instead of one.
+    /// Returns whether a verdict follows the edge, or a deadline that passes without one.
     pub(crate) fn is_verdict(self) -> bool {
         matches!(self, Self::Reject | Self::Ask | Self::Expire)
     }
@@ -46,15 +46,15 @@ pub(crate) struct Edge {
     pub(crate) from: Point,
     pub(crate) to: Point,
     pub(crate) kind: Kind,
-    /// The fork and the branch that it ends. Set by [`regions`](super::regions).
+    /// The fork and the branch that the edge ends. Set by [`regions`](super::regions).
     pub(crate) joins: Option<(usize, usize)>,
-    /// The word that it leads to.
+    /// The span of the word that the edge leads to.
     pub(crate) span: Span,
 }
 
 pub(crate) struct Node<'a> {
     pub(crate) name: String,
-    /// Every place that names it.
+    /// Every path that refers to it, in order.
     pub(crate) mentions: Vec<&'a Path>,
 }
 
@@ -66,12 +66,12 @@ impl Node<'_> {
 
 pub(crate) struct Route<'a> {
     pub(crate) from: Point,
-    /// The first word of what it looks at.
+    /// The field that it reads: the first name in its expression.
     pub(crate) field: Option<Ident>,
     pub(crate) source: &'a Match,
 }
 
-/// What runs side by side: branches, or one branch for each item of a list.
+/// A fork: concurrent branches, or one branch for each item of a list.
 pub(crate) struct Fork<'a> {
     pub(crate) from: Point,
     pub(crate) join: Point,
@@ -82,7 +82,7 @@ pub(crate) struct Fork<'a> {
 }
 
 impl Fork<'_> {
-    /// What meets at its join, as messages say it.
+    /// Returns the name in messages for the parts that meet at the join.
     pub(crate) fn runners(&self) -> &'static str {
         if self.each.is_some() { "the items" } else { "the branches" }
     }
@@ -90,9 +90,9 @@ impl Fork<'_> {
 
 #[derive(Default)]
 pub(crate) struct Branch {
-    /// The nodes that stand in its parentheses; the first is where it begins.
+    /// The nodes in its parentheses, or in the body of its `for`. The branch begins at the first.
     pub(crate) written: Vec<usize>,
-    /// The node that leads to the join; none where a `match` does, by its arms.
+    /// The node that leads to the join. `None` if the branch ends in a `match`, whose arms lead there.
     pub(crate) end: Option<usize>,
     /// Every node that runs in it. Set by [`regions`](super::regions).
     pub(crate) nodes: Vec<usize>,
@@ -112,15 +112,15 @@ pub(crate) struct Model<'a> {
     pub(crate) routes: Vec<Route<'a>>,
     pub(crate) forks: Vec<Fork<'a>>,
     pub(crate) verdicts: Vec<Verdicts<'a>>,
-    /// Old names of nodes, and the nodes.
+    /// The old names of nodes, each with the number of the node.
     pub(crate) renamed: Vec<(&'a Ident, usize)>,
     pub(super) numbers: HashMap<String, usize>,
-    /// How a point goes on, and where that is said: one way leaves a point.
+    /// The way on from each point, with its span. A point has only one.
     pub(super) ways: HashMap<Point, (Kind, Point, Span)>,
 }
 
 impl Model<'_> {
-    /// The numbers of the edges that leave each node, and after those, of the edges that leave `start`.
+    /// Returns the numbers of the edges that leave each node, followed by those of the edges that leave `start`.
     pub(crate) fn leaving(&self) -> Vec<Vec<usize>> {
         let mut leaving = vec![Vec::new(); self.nodes.len() + 1];
         for (number, edge) in self.edges.iter().enumerate() {
@@ -133,7 +133,7 @@ impl Model<'_> {
         leaving
     }
 
-    /// The node's name, or the word for the point.
+    /// Returns the name of a node, or `start` or `end`.
     pub(crate) fn word(&self, point: Point) -> &str {
         match point {
             Point::Start => "start",
@@ -142,7 +142,7 @@ impl Model<'_> {
         }
     }
 
-    /// Where what runs in a fork runs, as messages say it.
+    /// Returns the name in messages for the inside of a fork.
     pub(crate) fn inside(&self, fork: &Fork<'_>) -> String {
         let what = if fork.each.is_some() { "the `for`" } else { "a branch" };
         format!("{what} after `{}`", self.word(fork.from))

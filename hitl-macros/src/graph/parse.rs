@@ -48,7 +48,7 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    /// The word that an error about it stands at.
+    /// Returns the span for errors about the step.
     pub(crate) fn span(&self) -> Span {
         match self {
             Self::Start(word) | Self::End(word) => word.span(),
@@ -62,7 +62,7 @@ impl Step {
 
 pub(crate) struct Match {
     pub(crate) keyword: Token![match],
-    pub(crate) looks_at: Expr,
+    pub(crate) scrutinee: Expr,
     pub(crate) arms: Vec<Arm>,
 }
 
@@ -82,7 +82,7 @@ pub(crate) struct Each {
 }
 
 pub(crate) fn graph(input: ParseStream, errors: &mut Errors) -> Result<Graph> {
-    const SHAPE: &str = "a graph reads `pub Name<State, Deps> { start -> node -> end; }`";
+    const SHAPE: &str = "a graph has the form `pub Name<State, Deps> { start -> node -> end; }`";
     let shape = |e: syn::Error| syn::Error::new(e.span(), SHAPE);
     let attrs = input.call(Attribute::parse_outer)?;
     let vis = input.parse()?;
@@ -90,7 +90,7 @@ pub(crate) fn graph(input: ParseStream, errors: &mut Errors) -> Result<Graph> {
     if !input.peek(Token![<]) {
         return Err(syn::Error::new(
             name.span(),
-            format!("graph `{name}` needs the state it works on: `{name}<Ticket>`"),
+            format!("graph `{name}` needs the type of its state: `{name}<Ticket>`"),
         ));
     }
     input.parse::<Token![<]>()?;
@@ -103,7 +103,7 @@ pub(crate) fn graph(input: ParseStream, errors: &mut Errors) -> Result<Graph> {
     input.parse::<Token![>]>().map_err(|e| {
         syn::Error::new(
             e.span(),
-            format!("a graph has a state and dependencies, and nothing else: `{name}<State, Deps>`"),
+            format!("a graph takes the type of its state and at most one type of dependencies: `{name}<State, Deps>`"),
         )
     })?;
     let content;
@@ -122,13 +122,13 @@ pub(crate) fn graph(input: ParseStream, errors: &mut Errors) -> Result<Graph> {
         }
     }
     if !input.is_empty() {
-        errors.at(input.span(), "one `graph!` holds one graph: put this into a `graph!` of its own");
+        errors.at(input.span(), "a `graph!` declares one graph: move this to a `graph!` of its own");
         input.parse::<proc_macro2::TokenStream>()?;
     }
     Ok(Graph { attrs, vis, name, state, deps, statements })
 }
 
-/// Goes on behind the next `;`.
+/// Skips to the end of the statement: behind the next `;`.
 fn skip(input: ParseStream) {
     while !input.is_empty() {
         if input.parse::<Token![;]>().is_ok() || input.parse::<TokenTree>().is_err() {
@@ -138,18 +138,20 @@ fn skip(input: ParseStream) {
 }
 
 fn statement(input: ParseStream) -> Result<Statement> {
-    // A node may be called `renamed`; no node is followed by another word.
+    // A node may be called `renamed`, but only the keyword is followed by an identifier.
     if input.peek(syn::Ident) && input.peek2(syn::Ident) && input.fork().parse::<Ident>()? == "renamed" {
         return renamed(input);
     }
     if input.peek(Paren) {
-        return Err(input.error("branches leave a node: write `node -> (a, b) -> join;`"));
+        return Err(input.error("branches must follow a node: write `node -> (a, b) -> join;`"));
     }
     if input.peek(Token![match]) {
-        return Err(input.error("a `match` follows a node: write `node -> match field { … };`"));
+        return Err(input.error("a `match` must follow a node: write `node -> match field { … };`"));
     }
     if input.peek(Token![for]) {
-        return Err(input.error("a `for` follows a node: write `node -> for item in list { … } -> join;`"));
+        return Err(
+            input.error("a `for` must follow a node: write `node -> for item in list { … } -> join;`")
+        );
     }
     let first = step(input)?;
     if input.peek(Brace) {
@@ -160,7 +162,7 @@ fn statement(input: ParseStream) -> Result<Statement> {
         };
         let content;
         braced!(content in input);
-        let verdicts = held(&content, verdicts)?;
+        let verdicts = parse_inside(&content, verdicts)?;
         input.parse::<Option<Token![;]>>()?;
         return Ok(Statement::Verdicts { node, verdicts });
     }
@@ -170,44 +172,44 @@ fn statement(input: ParseStream) -> Result<Statement> {
             Step::Node(path) => names::text(path),
             Step::Fork(..) | Step::Match(_) | Step::Each(_) => String::new(),
         };
-        return Err(
-            input.error(format!("`{word}` goes on with `-> …;` or with its verdicts, `{{ reject -> … }}`"))
-        );
+        return Err(input.error(format!(
+            "`{word}` must be followed by `-> …;` or by a verdict block, `{{ reject -> … }}`"
+        )));
     }
     let mut chain = vec![first];
     rest(input, &mut chain)?;
     if !input.is_empty() && input.parse::<Token![;]>().is_err() {
-        return Err(input.error("a `;` ends the statement, or `->` goes on with it"));
+        return Err(input.error("expected `;` to end the statement, or `->` to continue it"));
     }
     Ok(Statement::Chain(chain))
 }
 
-/// `renamed old -> node;`
+/// Parses `renamed old -> node;`.
 fn renamed(input: ParseStream) -> Result<Statement> {
     input.parse::<Ident>()?;
     let old: Ident = input.parse()?;
     if input.parse::<Token![->]>().is_err() {
         return Err(syn::Error::new(
             old.span(),
-            format!("a node's old name leads to its new one: `renamed {old} -> node;`"),
+            format!("`renamed` needs the old and the new name of a node: `renamed {old} -> node;`"),
         ));
     }
     let node = input.parse().map_err(|e: syn::Error| {
-        syn::Error::new(e.span(), format!("here stands what `{old}` is called now: `renamed {old} -> node;`"))
+        syn::Error::new(e.span(), format!("expected the new name of `{old}`: `renamed {old} -> node;`"))
     })?;
     if !input.is_empty() && input.parse::<Token![;]>().is_err() {
-        return Err(input.error("a `;` ends the statement"));
+        return Err(input.error("expected `;` to end the statement"));
     }
     Ok(Statement::Renamed { old, node })
 }
 
-/// `-> step -> step …`
+/// Parses `-> step -> step …`.
 fn rest(input: ParseStream, chain: &mut Vec<Step>) -> Result<()> {
     while input.parse::<Option<Token![->]>>()?.is_some() {
         if let Some(Step::Match(found)) = chain.last() {
             return Err(syn::Error::new(
                 found.keyword.span,
-                "nothing follows a `match`: go on in its arms, or in statements of the nodes they lead to",
+                "nothing can follow a `match`: continue in its arms, or in statements of the nodes that they lead to",
             ));
         }
         chain.push(step(input)?);
@@ -215,7 +217,7 @@ fn rest(input: ParseStream, chain: &mut Vec<Step>) -> Result<()> {
     Ok(())
 }
 
-/// A chain inside a fork, an arm or a verdict.
+/// Parses a chain inside a fork, an arm or a verdict.
 fn chain(input: ParseStream) -> Result<Vec<Step>> {
     let mut chain = vec![step(input)?];
     rest(input, &mut chain)?;
@@ -226,14 +228,14 @@ fn step(input: ParseStream) -> Result<Step> {
     if input.peek(Paren) {
         let content;
         let paren = parenthesized!(content in input);
-        return Ok(Step::Fork(paren.span.open(), held(&content, branches)?));
+        return Ok(Step::Fork(paren.span.open(), parse_inside(&content, branches)?));
     }
     if input.peek(Token![match]) {
         let keyword = input.parse()?;
-        let looks_at = Expr::parse_without_eager_brace(input)?;
+        let scrutinee = Expr::parse_without_eager_brace(input)?;
         let content;
         braced!(content in input);
-        return Ok(Step::Match(Match { keyword, looks_at, arms: held(&content, arms)? }));
+        return Ok(Step::Match(Match { keyword, scrutinee, arms: parse_inside(&content, arms)? }));
     }
     if input.peek(Token![for]) {
         return each(input).map(Step::Each);
@@ -241,7 +243,7 @@ fn step(input: ParseStream) -> Result<Step> {
     let path: Path = input.parse().map_err(|e| {
         syn::Error::new(
             e.span(),
-            "here stands a node, `end`, branches `(a, b)`, a `match` on a field, or a `for` through one",
+            "expected a node, `end`, branches `(a, b)`, a `match` on a field, or a `for` over one",
         )
     })?;
     Ok(match path.get_ident() {
@@ -251,8 +253,8 @@ fn step(input: ParseStream) -> Result<Step> {
     })
 }
 
-/// Reads what brackets hold. After a mistake the rest is passed over, for else it would be a second one.
-fn held<T>(content: ParseStream, read: impl FnOnce(ParseStream) -> Result<T>) -> Result<T> {
+/// Parses the content of brackets. After an error the rest is skipped, so that it causes no second error.
+fn parse_inside<T>(content: ParseStream, read: impl FnOnce(ParseStream) -> Result<T>) -> Result<T> {
     read(content).inspect_err(|_| drop(content.parse::<proc_macro2::TokenStream>()))
 }
 
@@ -261,7 +263,7 @@ fn branches(input: ParseStream) -> Result<Vec<Vec<Step>>> {
     while !input.is_empty() {
         branches.push(chain(input)?);
         if !input.is_empty() && input.parse::<Token![,]>().is_err() {
-            return Err(input.error("a `,` stands between branches"));
+            return Err(input.error("expected `,` between branches"));
         }
     }
     Ok(branches)
@@ -281,17 +283,19 @@ fn arm(input: ParseStream) -> Result<Arm> {
         Some(_) => Some(input.parse()?),
         None => None,
     };
-    input.parse::<Token![=>]>().map_err(|e| syn::Error::new(e.span(), "an arm reads `pattern => node`"))?;
+    input
+        .parse::<Token![=>]>()
+        .map_err(|e| syn::Error::new(e.span(), "an arm has the form `pattern => node`"))?;
     let chain = chain(input)?;
     let comma = input.parse::<Option<Token![,]>>()?;
     if comma.is_none() && !input.is_empty() {
-        return Err(input.error("a `,` stands between arms"));
+        return Err(input.error("expected `,` between arms"));
     }
     Ok(Arm { pattern, guard, chain })
 }
 
 fn each(input: ParseStream) -> Result<Each> {
-    const SHAPE: &str = "a `for` reads `for item in list { node -> node }`";
+    const SHAPE: &str = "a `for` has the form `for item in list { node -> node }`";
     let shape = |e: syn::Error| syn::Error::new(e.span(), SHAPE);
     let keyword = input.parse()?;
     let item: Ident = input.parse().map_err(shape)?;
@@ -303,7 +307,7 @@ fn each(input: ParseStream) -> Result<Each> {
     };
     if !input.peek(Brace) {
         return Err(input.error(format!(
-            "a `for` goes through a whole field of the state: write `for {item} in {list} {{ … }}`, where a node has written `{list}`"
+            "a `for` iterates over a whole field of the state: write `for {item} in {list} {{ … }}`, and let a node write `{list}`"
         )));
     }
     let content;
@@ -311,40 +315,44 @@ fn each(input: ParseStream) -> Result<Each> {
     if content.is_empty() {
         return Err(syn::Error::new(
             brace.span.open(),
-            format!("nothing is done for each `{item}`: write `for {item} in {list} {{ node }}`"),
+            format!("the body of the `for` is empty: write `for {item} in {list} {{ node }}`"),
         ));
     }
-    Ok(Each { keyword, item, list, at_most, body: held(&content, body)? })
+    Ok(Each { keyword, item, list, at_most, body: parse_inside(&content, body)? })
 }
 
-/// What a `for` does for each item.
+/// Parses the body of a `for`: one chain.
 fn body(input: ParseStream) -> Result<Vec<Step>> {
     let chain = chain(input)?;
     if !input.is_empty() {
         return Err(input.error(
-            "a `for` holds one chain, as a branch does: what else is to be said of its nodes stands in statements of their own",
+            "the body of a `for` is one chain: declare verdicts and other edges of its nodes in separate statements",
         ));
     }
     Ok(chain)
 }
 
-/// `at_most = 4`
+/// Parses `at_most = 4`.
 fn at_most(input: ParseStream) -> Result<usize> {
     let word = input.call(Ident::parse_any)?;
     if word != "at_most" {
         let hint = match names::near(&word.to_string(), ["at_most"]) {
             Some(near) => format!("did you mean `{near} = 4`?"),
-            None => "it takes `at_most = 4`, which says how many items run at once".to_owned(),
+            None => "it takes `at_most = 4`, the maximum number of items that run at once".to_owned(),
         };
         return Err(syn::Error::new(word.span(), format!("a `for` takes no `{word}`: {hint}")));
     }
-    let wrong =
-        |span| syn::Error::new(span, "`at_most` is how many items run at once, a number: `at_most = 4`");
+    let wrong = |span| {
+        syn::Error::new(
+            span,
+            "`at_most` must be a number, the maximum of items that run at once: `at_most = 4`",
+        )
+    };
     input.parse::<Token![=]>().map_err(|e| wrong(e.span()))?;
     let number: LitInt = input.parse().map_err(|e| wrong(e.span()))?;
     match number.base10_parse() {
         Ok(0) => {
-            Err(syn::Error::new(number.span(), "with `at_most = 0` no item would ever run: 1 is the least"))
+            Err(syn::Error::new(number.span(), "with `at_most = 0` no item would run: the minimum is 1"))
         }
         Ok(at_most) => Ok(at_most),
         Err(_) => Err(wrong(number.span())),
@@ -356,11 +364,14 @@ fn verdicts(input: ParseStream) -> Result<Vec<(Ident, Vec<Step>)>> {
     while !input.is_empty() {
         let word = input.call(Ident::parse_any)?;
         if input.parse::<Token![->]>().is_err() {
-            return Err(syn::Error::new(word.span(), format!("a verdict leads somewhere: `{word} -> node`")));
+            return Err(syn::Error::new(
+                word.span(),
+                format!("verdict `{word}` needs a target: `{word} -> node`"),
+            ));
         }
         verdicts.push((word, chain(input)?));
         if !input.is_empty() && input.parse::<Token![,]>().is_err() {
-            return Err(input.error("a `,` stands between verdicts"));
+            return Err(input.error("expected `,` between verdicts"));
         }
     }
     Ok(verdicts)

@@ -1,15 +1,15 @@
-//! Forks are closed: what runs in a branch is entered through its fork alone, and leaves through its join alone.
+//! Regions of forks: the nodes of a branch are entered only through its fork, and left only through its join.
 
 use proc_macro2::Span;
 
 use super::model::{Edge, Kind, Model, Point};
 use crate::diagnostics::Errors;
 
-/// Finds the nodes of every branch, the edges that end one, and the order in which forks enclose each other.
+/// Finds the nodes of every branch and the edges that end one, and orders the forks by nesting.
 pub(crate) fn find(model: &mut Model<'_>, errors: &mut Errors) {
     let leaving = model.leaving();
     for fork in 0..model.forks.len() {
-        // An arm may name the join, which is outside.
+        // An arm of a `match` may lead to the join, which is outside.
         let join = model.forks[fork].join;
         for branch in &mut model.forks[fork].branches {
             branch.written.retain(|&node| Point::Node(node) != join);
@@ -36,9 +36,9 @@ pub(crate) fn find(model: &mut Model<'_>, errors: &mut Errors) {
     }
 }
 
-/// The nodes that run before the fork, after its join, or beside it.
+/// Returns which nodes run before the fork, after its join, or in parallel to it.
 fn outside(model: &Model<'_>, leaving: &[Vec<usize>], fork: usize) -> Vec<bool> {
-    // The last place is `start`'s.
+    // The last element is for `start`.
     let mut seen = vec![false; leaving.len()];
     let mut open = vec![model.nodes.len()];
     if let Point::Node(join) = model.forks[fork].join {
@@ -59,7 +59,7 @@ fn outside(model: &Model<'_>, leaving: &[Vec<usize>], fork: usize) -> Vec<bool> 
     seen
 }
 
-/// Walks a branch to its join. Says whether it stayed inside.
+/// Walks a branch to its join. Returns `false` if it is empty or leaves its region.
 fn fill(
     model: &mut Model<'_>,
     leaving: &[Vec<usize>],
@@ -85,7 +85,7 @@ fn fill(
                     return false;
                 }
             };
-            // A node that stands in the parentheses belongs there, whoever else leads to it.
+            // A node in the parentheses belongs to the branch, even if an edge from outside leads to it.
             if outside[target] && owner[target].is_none() {
                 stray(model, fork, node, to, span, errors);
                 return false;
@@ -102,7 +102,7 @@ fn fill(
     true
 }
 
-/// An edge that leaves a branch for anywhere but the join.
+/// Reports an edge that leaves a branch for anything but the join.
 fn stray(model: &Model<'_>, fork: usize, node: usize, to: Point, span: Span, errors: &mut Errors) {
     let fork = &model.forks[fork];
     let (node_word, from, join, to_word) =
@@ -111,15 +111,15 @@ fn stray(model: &Model<'_>, fork: usize, node: usize, to: Point, span: Span, err
     errors.at(
         span,
         if beside {
-            format!("`{to_word}` runs in another branch after `{from}` than `{node_word}`: branches meet in `{join}` alone; give each its own node, or go there after `{join}`")
+            format!("`{node_word}` and `{to_word}` run in different branches after `{from}`, which join only in `{join}`: give each branch its own node, or go to `{to_word}` after `{join}`")
         } else {
             let (inside, runners) = (model.inside(fork), fork.runners());
-            format!("`{node_word}` runs in {inside}, and may leave it for `{join}` alone, where {runners} meet: lead to `{join}`, and from there to `{to_word}`")
+            format!("`{node_word}` runs in {inside}, which it can leave only for `{join}`, where {runners} join: lead `{node_word}` to `{join}`, and from there to `{to_word}`")
         },
     );
 }
 
-/// Nothing but the fork leads into a branch.
+/// Reports edges into a branch from anywhere but its fork.
 fn entered(model: &Model<'_>, fork: usize, owner: &[Option<usize>], errors: &mut Errors) {
     let branch = |point| match point {
         Point::Node(node) => owner[node],
@@ -128,15 +128,15 @@ fn entered(model: &Model<'_>, fork: usize, owner: &[Option<usize>], errors: &mut
     for edge in &model.edges {
         let forks = match edge.kind {
             Kind::Fork { fork: f, .. } => f == fork,
-            // Its items come to the same place, and are told so.
+            // The items of the inner `for` lead to the same node, and that edge is reported.
             Kind::Empty { fork: inner } => model.forks[inner].branches.iter().any(|b| b.end.is_some()),
             _ => false,
         };
         if branch(edge.to).is_some() && branch(edge.from) != branch(edge.to) && !forks {
             let fork = &model.forks[fork];
             let how = match fork.each {
-                Some(each) => format!("once for each `{}`, and is entered by it alone", each.item),
-                None => "beside the others, and is entered with them alone".to_owned(),
+                Some(each) => format!("once for each `{}`, and can only be entered through it", each.item),
+                None => "and can only be entered together with the other branches".to_owned(),
             };
             errors.at(
                 edge.span,
@@ -152,7 +152,7 @@ fn entered(model: &Model<'_>, fork: usize, owner: &[Option<usize>], errors: &mut
     }
 }
 
-/// An inner fork meets inside the branch that it stands in.
+/// Reports an inner fork that does not join inside the branch that contains it.
 fn nested(model: &Model<'_>, errors: &mut Errors) {
     for inner in &model.forks {
         for outer in &model.forks {
@@ -161,7 +161,7 @@ fn nested(model: &Model<'_>, errors: &mut Errors) {
                 errors.at(
                     inner.span,
                     format!(
-                        "{} after `{}` run inside {}, and must meet before it ends: let them meet in a node of their own, and lead it to `{}`",
+                        "{} after `{}` run inside {}, and must join before it ends: join them in a node of their own, and lead that node to `{}`",
                         inner.runners(),
                         model.word(inner.from),
                         model.inside(outer),
@@ -173,7 +173,7 @@ fn nested(model: &Model<'_>, errors: &mut Errors) {
     }
 }
 
-/// Numbers the forks so that an inner one comes after the one around it.
+/// Renumbers the forks so that an inner one comes after the one around it.
 fn order(model: &mut Model<'_>) {
     let depth = |of: usize| {
         let Point::Node(from) = model.forks[of].from else { return 0 };

@@ -1,4 +1,4 @@
-//! What runs side by side: the branches of a fork, the items of a `for`.
+//! Concurrent parts of a graph: the branches of a fork, and the items of a `for`.
 
 use proc_macro2::Span;
 
@@ -22,16 +22,16 @@ impl<'a> Model<'a> {
             errors.at(
                 span,
                 format!(
-                    "one branch is no fork: write `{} -> …` without parentheses, or add a second branch",
+                    "a fork needs at least two branches: write `{} -> …` without parentheses, or add a second branch",
                     self.word(from)
                 ),
             );
             return Tail::Done;
         }
-        self.beside(from, span, None, branches.iter().map(Vec::as_slice), around, errors)
+        self.concurrent(from, span, None, branches.iter().map(Vec::as_slice), around, errors)
     }
 
-    /// A `for` is a fork with one branch.
+    /// Adds a `for`: a fork with one branch.
     pub(super) fn each(
         &mut self,
         from: Point,
@@ -48,10 +48,10 @@ impl<'a> Model<'a> {
                 ),
             );
         }
-        self.beside(from, each.keyword.span, Some(each), [each.body.as_slice()], around, errors)
+        self.concurrent(from, each.keyword.span, Some(each), [each.body.as_slice()], around, errors)
     }
 
-    fn beside(
+    fn concurrent(
         &mut self,
         from: Point,
         span: Span,
@@ -73,7 +73,7 @@ impl<'a> Model<'a> {
         Tail::Fork(fork)
     }
 
-    /// One branch of a fork, or the body of a `for`.
+    /// Adds a branch of a fork, or the body of a `for`.
     fn branch(&mut self, fork: usize, steps: &'a [Step], errors: &mut Errors) {
         let Fork { from, span, each, .. } = self.forks[fork];
         let branch = self.forks[fork].branches.len();
@@ -82,7 +82,8 @@ impl<'a> Model<'a> {
             None => ("a branch", "(…)"),
         };
         if !matches!(steps.first(), Some(Step::Node(_))) {
-            return errors.at(steps.first().map_or(span, Step::span), format!("{what} begins with a node"));
+            return errors
+                .at(steps.first().map_or(span, Step::span), format!("{what} must begin with a node"));
         }
         self.forks[fork].branches.push(Branch::default());
         let tail =
@@ -93,7 +94,9 @@ impl<'a> Model<'a> {
                 let who = self.forks[fork].runners();
                 errors.at(
                     word.span(),
-                    format!("{what} ends in a node, and goes on where {who} meet: write `{whole} -> end` if nothing comes after"),
+                    format!(
+                        "{what} must end in a node: write `{whole} -> end` if nothing runs after {who} join"
+                    ),
                 );
             }
             (Tail::At(Point::Node(last), _), _) => self.forks[fork].branches[branch].end = Some(last),
@@ -101,7 +104,7 @@ impl<'a> Model<'a> {
         }
     }
 
-    /// A chain must not end in a fork that has no join.
+    /// Reports a chain that ends in a fork without a join.
     pub(super) fn must_join(&self, tail: Tail, errors: &mut Errors) {
         if let Tail::Fork(fork) = tail {
             let fork = &self.forks[fork];
@@ -109,12 +112,13 @@ impl<'a> Model<'a> {
             let what = if fork.each.is_some() { "for … { … }" } else { "(…)" };
             errors.at(
                 fork.span,
-                format!("{who} after `{from}` must meet again: write `{from} -> {what} -> join`, where `join` is a node or `end`"),
+                format!("{who} after `{from}` must join: write `{from} -> {what} -> join`, where `join` is a node or `end`"),
             );
         }
     }
 
-    /// Whether a node is written in two branches, or is both a branch and the join.
+    /// Reports a node that is written in two branches, or is both a branch and the join, and returns whether there is
+    /// one.
     pub(super) fn shares(&self, fork: usize, errors: &mut Errors) -> bool {
         let Fork { from, join, span, branches, .. } = &self.forks[fork];
         let (inside, runners) = (self.inside(&self.forks[fork]), self.forks[fork].runners());
@@ -123,7 +127,7 @@ impl<'a> Model<'a> {
             if branch.written.first().is_some_and(|&head| Point::Node(head) == *join) {
                 errors.at(
                     *span,
-                    format!("`{join_word}` cannot both run in {inside} and be where {runners} meet"),
+                    format!("`{join_word}` cannot both run in {inside} and be where {runners} join: join them in another node"),
                 );
                 return true;
             }
@@ -135,7 +139,7 @@ impl<'a> Model<'a> {
                 let place = self.nodes[node].mentions.last().map_or(*span, spans::first);
                 errors.at(
                     place,
-                    format!("`{name}` stands in two branches after `{from}`, and a node runs in one: give each branch its own, or go to `{name}` after `{join_word}`"),
+                    format!("`{name}` is in two branches after `{from}`, but a node can be in only one: give each branch its own node, or go to `{name}` after `{join_word}`"),
                 );
                 return true;
             }

@@ -1,4 +1,4 @@
-//! Graphs as data: what the statements mean, and what is wrong with them.
+//! Tests of graphs as data: the edges of the statements, and the errors in them.
 
 use syn::parse::Parser;
 
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::diagnostics::Errors;
 
-/// The edges as text, or the sentences that say what is wrong.
+/// Returns the edges as text, or the error messages.
 fn graph(statements: &str) -> Result<Vec<String>, Vec<String>> {
     let mut errors = Errors::default();
     let source = format!("G<State> {{ {statements} }}");
@@ -51,7 +51,7 @@ fn edges(model: &Model<'_>) -> Vec<String> {
     model.edges.iter().map(edge).chain(forks).collect()
 }
 
-/// One mistake, one message, which has all of `words`.
+/// Asserts that there is one message, and that it contains all of `words`.
 #[track_caller]
 fn wrong(statements: &str, words: &[&str]) {
     let messages = graph(statements).expect_err("the graph is wrong");
@@ -173,7 +173,7 @@ fn inner_forks_come_after_outer_ones() {
 }
 
 #[test]
-fn a_for_is_a_fork_of_one_branch_and_a_way_past_it() {
+fn a_for_is_a_fork_of_one_branch_and_a_bypass() {
     right(
         "start -> plan -> for order in orders, at_most = 4 { look_up -> refund } -> report -> end;
          refund { reject -> drop, ask -> look_up }
@@ -198,7 +198,7 @@ fn a_for_is_a_fork_of_one_branch_and_a_way_past_it() {
 }
 
 #[test]
-fn a_for_stands_wherever_a_fork_does_and_holds_what_a_branch_does() {
+fn a_for_nests_like_a_fork() {
     right(
         "start -> (a -> for x in xs { b -> (c, d) -> e -> for y in ys { f } -> g } -> h, i) -> j -> end;",
         &[
@@ -239,23 +239,20 @@ fn a_for_stands_wherever_a_fork_does_and_holds_what_a_branch_does() {
 }
 
 #[test]
-fn a_node_is_reached_and_goes_on() {
+fn a_node_is_reachable_and_reaches_the_end() {
     wrong("start -> a -> end; b -> a;", &["no path leads from `start` to `b`"]);
-    wrong("start -> a -> end; b -> c -> d -> b; c -> end;", &["`c` goes on to `d` already"]);
+    wrong("start -> a -> end; b -> c -> d -> b; c -> end;", &["`c` already leads to `d`"]);
     wrong("start -> a -> end; b -> c -> b;", &["no path leads from `start` to `b`"]);
-    wrong("start -> a -> b;", &["`b` leads nowhere: write `b -> …;`"]);
-    wrong(
-        "start -> a -> b -> c -> b;",
-        &["no path leads from `b` to `end`, it only goes round: `b -> c -> b`"],
-    );
-    wrong("a -> b -> end;", &["nothing says where a thread begins"]);
+    wrong("start -> a -> b;", &["`b` has no outgoing edge: write `b -> …;`"]);
+    wrong("start -> a -> b -> c -> b;", &["no path leads from `b` to `end`: `b -> c -> b` is a cycle"]);
+    wrong("a -> b -> end;", &["the graph has no edge from `start`"]);
 }
 
 #[test]
 fn a_typo_is_one_message() {
     wrong(
         "start -> plan -> execute -> end; execute { reject -> cancle } cancel -> end;",
-        &["`cancle` leads nowhere; did you mean `cancel`?"],
+        &["`cancle` has no outgoing edge; did you mean `cancel`?"],
     );
     wrong(
         "start -> plan -> execute -> end; execute { regect -> cancel } cancel -> end;",
@@ -265,62 +262,59 @@ fn a_typo_is_one_message() {
 }
 
 #[test]
-fn one_way_leaves_a_point() {
-    wrong("start -> a -> b -> end; a -> b;", &["the edge `a -> b` is given twice"]);
-    wrong("start -> a -> b -> end; a -> c -> end;", &["`a` goes on to `b` already", "match", "(…, …)"]);
-    wrong("start -> a -> end; start -> b -> end;", &["`start` leads to `a` already"]);
-    wrong("start -> a -> match m { A => end }; a -> end;", &["`a` goes on with a `match` already"]);
-    wrong("start -> a -> (b, c) -> end; a -> end;", &["`a` goes on with branches already"]);
+fn a_point_has_one_outgoing_statement() {
+    wrong("start -> a -> b -> end; a -> b;", &["the edge `a -> b` is declared twice"]);
+    wrong("start -> a -> b -> end; a -> c -> end;", &["`a` already leads to `b`", "match", "(…, …)"]);
+    wrong("start -> a -> end; start -> b -> end;", &["`start` already leads to `a`"]);
+    wrong("start -> a -> match m { A => end }; a -> end;", &["`a` already has a `match`"]);
+    wrong("start -> a -> (b, c) -> end; a -> end;", &["`a` already has branches"]);
 }
 
 #[test]
-fn a_review_has_somewhere_for_a_no_to_go() {
-    wrong("start -> a -> end; a { ask -> a }", &["where a rejected `a` leads"]);
-    wrong("start -> a -> end; a { reject -> end } a { reject -> end }", &["`a` has a verdict block already"]);
-    wrong("start -> a -> end; a { reject -> end, reject -> end }", &["says twice where `reject` leads"]);
+fn a_review_has_one_reject_edge() {
+    wrong("start -> a -> end; a { ask -> a }", &["the verdict block of `a` has no `reject` edge"]);
+    wrong("start -> a -> end; a { reject -> end } a { reject -> end }", &["`a` already has a verdict block"]);
+    wrong("start -> a -> end; a { reject -> end, reject -> end }", &["has two `reject` edges"]);
 }
 
 #[test]
 fn names_are_unique() {
-    wrong("start -> x::a -> y::a -> end;", &["two nodes bear the name `a`", "`x::a`", "`y::a`"]);
+    wrong("start -> x::a -> y::a -> end;", &["two nodes have the name `a`", "`x::a`", "`y::a`"]);
     right(
         "start -> x::a<T> -> match m { A => x::a<T>, B => end };",
         &["start a", "a a case 0.0", "a end case 0.1"],
     );
-    wrong("start -> x::end;", &["`end` is a word of `graph!`"]);
+    wrong("start -> x::end;", &["`end` is a keyword of `graph!`"]);
 }
 
 #[test]
 fn branches_are_closed() {
     wrong(
         "start -> d -> (a, b) -> c -> end; a { reject -> end }",
-        &["`a` runs in a branch after `d`", "`c` alone"],
+        &["`a` runs in a branch after `d`", "it can leave only for `c`"],
     );
     wrong(
         "start -> d -> (a, b) -> c -> end; a { reject -> d }",
-        &["`a` runs in a branch after `d`", "`c` alone", "from there to `d`"],
+        &["`a` runs in a branch after `d`", "it can leave only for `c`", "from there to `d`"],
     );
     wrong(
         "start -> d -> (a, b) -> c -> end; a { reject -> b }",
-        &["`b` runs in another branch after `d` than `a`"],
+        &["`a` and `b` run in different branches after `d`", "only in `c`"],
     );
     wrong(
         "start -> d -> (a, b) -> c -> end; a { reject -> x } b { reject -> x } x -> c;",
-        &["`x` runs in another branch"],
+        &["`b` and `x` run in different branches after `d`"],
     );
     wrong(
         "start -> d -> (a, b) -> c -> match m { A => a, B => end };",
         &["`a` runs in a branch after `d`", "lead `c` to `d`"],
     );
-    wrong("start -> d -> (a, a) -> c -> end;", &["`a` stands in two branches after `d`"]);
-    wrong(
-        "start -> d -> (a -> c, b -> c) -> e -> end;",
-        &["`c` stands in two branches after `d`", "after `e`"],
-    );
+    wrong("start -> d -> (a, a) -> c -> end;", &["`a` is in two branches after `d`"]);
+    wrong("start -> d -> (a -> c, b -> c) -> e -> end;", &["`c` is in two branches after `d`", "after `e`"]);
     wrong("start -> d -> (a, b) -> b -> end;", &["`b` cannot both run"]);
     wrong(
         "start -> (a -> match m { A => b, B => c }, d) -> c -> end; b -> (p, q) -> c;",
-        &["must meet before it ends"],
+        &["must join before it ends"],
     );
 }
 
@@ -328,7 +322,11 @@ fn branches_are_closed() {
 fn the_body_of_a_for_is_closed() {
     wrong(
         "start -> d -> for x in xs { a } -> c -> end; a { reject -> end }",
-        &["`a` runs in the `for` after `d`", "`c` alone, where the items meet", "from there to `end`"],
+        &[
+            "`a` runs in the `for` after `d`",
+            "it can leave only for `c`, where the items join",
+            "from there to `end`",
+        ],
     );
     wrong(
         "start -> d -> for x in xs { a } -> c -> match m { A => a, B => end };",
@@ -336,15 +334,19 @@ fn the_body_of_a_for_is_closed() {
     );
     wrong(
         "start -> d -> for x in xs { a } -> a -> end;",
-        &["`a` cannot both run in the `for` after `d`", "the items meet"],
+        &["`a` cannot both run in the `for` after `d`", "the items join"],
     );
     wrong(
         "start -> d -> for x in xs { a -> for y in ys { b } } -> c -> end;",
-        &["the items after `a` must meet again: write `a -> for … { … } -> join`"],
+        &["the items after `a` must join: write `a -> for … { … } -> join`"],
     );
     wrong(
         "start -> d -> for x in xs { a -> match m { A => b, B => c } } -> c -> end; b -> for y in ys { e } -> c;",
-        &["the items after `b` run inside the `for` after `d`", "must meet before it ends", "lead it to `c`"],
+        &[
+            "the items after `b` run inside the `for` after `d`",
+            "must join before it ends",
+            "lead that node to `c`",
+        ],
     );
     wrong(
         "start -> (d, e) -> f -> for x in xs { a } -> g -> match m { A => d, B => end };",
@@ -357,63 +359,69 @@ fn the_body_of_a_for_is_closed() {
 }
 
 #[test]
-fn a_for_says_what_it_wants() {
-    wrong("start -> for x xs { a } -> end;", &["a `for` reads `for item in list { node -> node }`"]);
-    wrong("start -> for x.y in xs { a } -> end;", &["a `for` reads `for item in list { node -> node }`"]);
+fn errors_in_a_for() {
+    wrong("start -> for x xs { a } -> end;", &["a `for` has the form `for item in list { node -> node }`"]);
     wrong(
-        "start -> for x in xs.ys { a } -> end;",
-        &["a whole field of the state", "where a node has written `xs`"],
+        "start -> for x.y in xs { a } -> end;",
+        &["a `for` has the form `for item in list { node -> node }`"],
     );
-    wrong("start -> for x in xs {} -> end;", &["nothing is done for each `x`"]);
-    wrong("start -> for x in xs { a -> b; b -> c } -> end;", &["holds one chain"]);
-    wrong("start -> for x in xs { a { reject -> b } } -> end;", &["holds one chain"]);
+    wrong("start -> for x in xs.ys { a } -> end;", &["a whole field of the state", "let a node write `xs`"]);
+    wrong("start -> for x in xs {} -> end;", &["the body of the `for` is empty"]);
+    wrong("start -> for x in xs { a -> b; b -> c } -> end;", &["is one chain"]);
+    wrong("start -> for x in xs { a { reject -> b } } -> end;", &["is one chain"]);
     wrong("start -> for x in x { a } -> end;", &["`x` cannot be both the list and one of its items"]);
-    wrong("start -> for x in xs, at_most = 0 { a } -> end;", &["`at_most = 0`", "1 is the least"]);
-    wrong("start -> for x in xs, at_most = many { a } -> end;", &["`at_most` is how many", "`at_most = 4`"]);
-    wrong("start -> for x in xs, at_most { a } -> end;", &["`at_most` is how many"]);
+    wrong("start -> for x in xs, at_most = 0 { a } -> end;", &["`at_most = 0`", "the minimum is 1"]);
+    wrong(
+        "start -> for x in xs, at_most = many { a } -> end;",
+        &["`at_most` must be a number", "`at_most = 4`"],
+    );
+    wrong("start -> for x in xs, at_most { a } -> end;", &["`at_most` must be a number"]);
     wrong("start -> for x in xs, atmost = 3 { a } -> end;", &["no `atmost`: did you mean `at_most = 4`?"]);
     wrong("start -> for x in xs, retries = 3 { a } -> end;", &["no `retries`: it takes `at_most = 4`"]);
-    wrong("start -> a -> for x in xs { b };", &["the items after `a` must meet again"]);
+    wrong("start -> a -> for x in xs { b };", &["the items after `a` must join"]);
     wrong(
         "start -> for x in xs { a -> end } -> end;",
-        &["the body of a `for` ends in a node", "`for … { … } -> end`"],
+        &["the body of a `for` must end in a node", "`for … { … } -> end`"],
     );
-    wrong("start -> for x in xs { match m { A => a } } -> end;", &["the body of a `for` begins with a node"]);
+    wrong(
+        "start -> for x in xs { match m { A => a } } -> end;",
+        &["the body of a `for` must begin with a node"],
+    );
     wrong(
         "start -> for x in xs { a } -> for y in ys { b } -> end;",
-        &["a `for` follows a node: let the items before it"],
+        &["a `for` must follow a node: join the items before it"],
     );
     wrong(
         "start -> (a, b) -> for y in ys { c } -> end;",
-        &["a `for` follows a node: let the branches before it"],
+        &["a `for` must follow a node: join the branches before it"],
     );
     wrong(
         "start -> a -> match m { A => for y in ys { c } -> end };",
-        &["a `for` follows a node: an arm begins with a node"],
+        &["a `for` must follow a node: begin an arm with one"],
     );
-    wrong("for x in xs { a } -> end;", &["a `for` follows a node: write `node -> for"]);
-    wrong("start -> a -> for x in xs { b } -> end; a -> end;", &["`a` goes on with a `for` already"]);
+    wrong("for x in xs { a } -> end;", &["a `for` must follow a node: write `node -> for"]);
+    wrong("start -> a -> for x in xs { b } -> end; a -> end;", &["`a` already has a `for`"]);
 }
 
 #[test]
-fn the_grammar_says_what_it_wants() {
-    wrong("start -> (a) -> end;", &["one branch is no fork"]);
-    wrong("start -> (a, b); ", &["must meet again"]);
-    wrong("start -> (a -> end, b) -> end;", &["a branch ends in a node"]);
-    wrong("start -> a -> start;", &["nothing leads back to `start`"]);
-    wrong("start -> end -> a;", &["nothing follows `end`"]);
-    wrong("end -> a;", &["nothing follows `end`"]);
-    wrong("start -> a -> match m { A => end } -> b;", &["nothing follows a `match`"]);
+fn errors_in_the_grammar() {
+    wrong("start -> (a) -> end;", &["a fork needs at least two branches"]);
+    wrong("start -> (a, b); ", &["must join"]);
+    wrong("start -> (a -> end, b) -> end;", &["a branch must end in a node"]);
+    wrong("start -> a -> start;", &["no edge can lead to `start`"]);
+    wrong("start -> end -> a;", &["nothing can follow `end`"]);
+    wrong("end -> a;", &["nothing can follow `end`"]);
+    wrong("start -> a -> match m { A => end } -> b;", &["nothing can follow a `match`"]);
     wrong("start -> a -> match 3 { A => end };", &["a field of the state"]);
-    wrong("start -> a -> match m { A => match n { B => end } };", &["an arm begins with a node"]);
-    wrong("start -> a b -> end;", &["a `;` ends the statement"]);
-    wrong("start -> (a b, c) -> end;", &["a `,` stands between branches"]);
-    wrong("start -> a -> match m { A b => end };", &["an arm reads `pattern => node`"]);
-    wrong("start -> a -> end; a { reject -> b c }", &["a `,` stands between verdicts"]);
-    wrong("start;", &["`start` goes on with `-> …;`"]);
+    wrong("start -> a -> match m { A => match n { B => end } };", &["begin an arm with one"]);
+    wrong("start -> a b -> end;", &["expected `;` to end the statement"]);
+    wrong("start -> (a b, c) -> end;", &["expected `,` between branches"]);
+    wrong("start -> a -> match m { A b => end };", &["an arm has the form `pattern => node`"]);
+    wrong("start -> a -> end; a { reject -> b c }", &["expected `,` between verdicts"]);
+    wrong("start;", &["`start` must be followed by `-> …;`"]);
     wrong("start { reject -> end }", &["a verdict block belongs to a node"]);
-    wrong("(a, b) -> c;", &["branches leave a node"]);
-    wrong("start -> 3;", &["here stands a node", "a `for` through one"]);
+    wrong("(a, b) -> c;", &["branches must follow a node"]);
+    wrong("start -> 3;", &["expected a node", "a `for` over one"]);
 }
 
 #[test]
@@ -423,26 +431,23 @@ fn a_node_may_have_had_other_names() {
         graph("renamed execute -> pay; start -> plan -> pay -> end; renamed refund -> pay;"),
         Ok(plain)
     );
-    // It is a word only before another one.
+    // `renamed` is a keyword only before another identifier.
     right("start -> renamed -> end;", &["start renamed", "renamed end"]);
     right("renamed -> end; start -> renamed; renamed done -> renamed;", &["renamed end", "start renamed"]);
 }
 
 #[test]
-fn an_old_name_is_no_node_and_leads_to_one() {
+fn an_old_name_is_not_a_node_and_names_one() {
     let renamed = |statement: &str, words: &[&str]| {
         wrong(&format!("start -> plan -> pay -> end; {statement}"), words);
     };
     renamed("renamed plan -> pay;", &["`plan` is a node of this graph"]);
     renamed("renamed pay -> pay;", &["`pay` is a node of this graph"]);
     renamed("renamed execute -> pays;", &["no node `pays`; did you mean `pay`?"]);
-    renamed("renamed execute -> refund;", &["no node `refund`: name the one that was called `execute`"]);
+    renamed("renamed execute -> refund;", &["no node `refund`: write the present name of `execute`"]);
     renamed("renamed execute -> end;", &["no node `end`"]);
-    renamed(
-        "renamed execute -> pay; renamed execute -> plan;",
-        &["`execute` has been given a new name already"],
-    );
+    renamed("renamed execute -> pay; renamed execute -> plan;", &["`execute` is already renamed"]);
     renamed("renamed execute;", &["`renamed execute -> node;`"]);
-    renamed("renamed execute -> ;", &["what `execute` is called now"]);
-    renamed("renamed execute -> pay -> plan;", &["a `;` ends the statement"]);
+    renamed("renamed execute -> ;", &["expected the new name of `execute`"]);
+    renamed("renamed execute -> pay -> plan;", &["expected `;` to end the statement"]);
 }

@@ -33,23 +33,23 @@ pub(crate) struct Interrupt {
     pub(crate) edit: Option<bool>,
     /// The later effects that run on the same signature.
     pub(crate) covers: Vec<Ident>,
-    /// The fields that are shown beside the draft, and signed with it.
+    /// The fields that are shown beside the draft and signed with it.
     pub(crate) show: Vec<Ident>,
-    /// The fields that are read though nobody signs them.
+    /// The fields that are read although they are not signed.
     pub(crate) unsigned: Vec<Ident>,
 }
 
 const NODE: [&str; 7] = ["writes", "effect", "idempotent", "risk", "retries", "backoff", "timeout"];
 const INTERRUPT: [&str; 8] = ["role", "expires", "remind", "review", "edit", "covers", "show", "unsigned"];
 
-/// Reads what can be read; a mistake in one argument does not hide the others.
+/// Parses the arguments. An error in one of them does not hide errors in the others.
 pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Args {
     let mut args = Args::default();
     let parser = |input: ParseStream| {
         if input.is_empty() || (input.peek(Ident::peek_any) && input.peek2(Token![=])) {
             errors.at(
                 input.span(),
-                "a node works on a state, which comes first: `#[node(Ticket, writes = plan)]`",
+                "the first argument of `#[node]` must be the type of the state: `#[node(Ticket, writes = plan)]`",
             );
         } else {
             match input.call(Path::parse_mod_style) {
@@ -60,7 +60,7 @@ pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Args {
                 Err(_) => {
                     errors.at(
                         input.span(),
-                        "the first argument is the state: `#[node(Ticket, writes = plan)]`",
+                        "the first argument of `#[node]` must be the type of the state: `#[node(Ticket, writes = plan)]`",
                     );
                     skip(input);
                 }
@@ -92,12 +92,13 @@ fn node_arg(word: &Ident, input: ParseStream, args: &mut Args, errors: &mut Erro
         "idempotent" => once(word, &mut args.idempotent, word.span(), errors),
         "risk" => {
             equals(word, "low", input)?;
-            let level =
-                input.call(Ident::parse_any).map_err(|e| syn::Error::new(e.span(), "write `risk = low`"))?;
+            let level = input
+                .call(Ident::parse_any)
+                .map_err(|e| syn::Error::new(e.span(), "expected `risk = low`"))?;
             if level != "low" {
                 errors.at(
                     level.span(),
-                    format!("`low` is the only risk that needs no review; a node of risk `{level}` takes an `&Approved<…>`"),
+                    format!("`risk = {level}` does not exist: write `risk = low` if the effect needs no signature, or take a signed field as `&Approved<…>`"),
                 );
             }
             once(word, &mut args.low_risk, level.span(), errors)
@@ -124,7 +125,7 @@ fn interrupt_arg(word: &Ident, input: ParseStream, args: &mut Interrupt, errors:
             equals(word, "\"refund-approver\"", input)?;
             let role: LitStr = input.parse()?;
             if role.value().trim().is_empty() {
-                errors.on(&role, "a role has a name: `role = \"refund-approver\"`");
+                errors.on(&role, "`role` must not be empty: `role = \"refund-approver\"`");
             }
             once(word, &mut args.role, role, errors)
         }
@@ -139,7 +140,10 @@ fn interrupt_arg(word: &Ident, input: ParseStream, args: &mut Interrupt, errors:
         "edit" => {
             equals(word, "false", input)?;
             let edit: LitBool = input.parse().map_err(|e| {
-                syn::Error::new(e.span(), "write `edit = false` where the review takes no edit")
+                syn::Error::new(
+                    e.span(),
+                    "`edit` must be a bool: write `edit = false` if the review accepts no edit",
+                )
             })?;
             once(word, &mut args.edit, edit.value, errors)
         }
@@ -153,7 +157,8 @@ fn interrupt_arg(word: &Ident, input: ParseStream, args: &mut Interrupt, errors:
         }
         "unsigned" => {
             if !input.peek(Paren) {
-                let message = "`unsigned` names the fields that nobody need sign: `unsigned(message)`";
+                let message =
+                    "`unsigned` takes the fields that need no signature in parentheses: `unsigned(message)`";
                 return Err(syn::Error::new(word.span(), message));
             }
             names(input, &mut args.unsigned, errors)
@@ -166,7 +171,7 @@ fn interrupt_arg(word: &Ident, input: ParseStream, args: &mut Interrupt, errors:
     }
 }
 
-/// `plan` or `(plan, notes)`.
+/// Parses `plan` or `(plan, notes)`.
 fn names(input: ParseStream, names: &mut Vec<Ident>, errors: &mut Errors) -> Result<()> {
     let mut add = |name: Ident| {
         if names.iter().any(|earlier| names::plain(earlier) == names::plain(&name)) {
@@ -185,7 +190,7 @@ fn names(input: ParseStream, names: &mut Vec<Ident>, errors: &mut Errors) -> Res
     Ok(())
 }
 
-/// Calls `arg` on each `word …` of a list, and goes on behind the next comma where it fails.
+/// Calls `arg` on each `word …` of a list. After an error it continues behind the next comma.
 pub(crate) fn each(
     input: ParseStream,
     errors: &mut Errors,
@@ -203,10 +208,10 @@ pub(crate) fn each(
     }
 }
 
-/// The comma before the next argument.
+/// Parses the comma before the next argument.
 fn next(input: ParseStream, errors: &mut Errors) {
     if !input.is_empty() && input.parse::<Token![,]>().is_err() {
-        errors.at(input.span(), "a `,` stands between arguments");
+        errors.at(input.span(), "expected `,` between arguments");
         skip(input);
     }
 }
@@ -219,7 +224,7 @@ fn skip(input: ParseStream) {
     }
 }
 
-/// The argument that `word` names. A near miss is a mistake, and is then read as what it is near to.
+/// Returns the argument that `word` names. A near miss is reported and then treated as the word it is similar to.
 pub(crate) fn known<'a>(
     word: &Ident,
     words: &[&'a str],
@@ -230,7 +235,7 @@ pub(crate) fn known<'a>(
     if let Some(known) = words.iter().find(|known| **known == given) {
         return Ok(known);
     }
-    let message = format!("`#[{attribute}]` knows no `{given}`");
+    let message = format!("`#[{attribute}]` has no argument `{given}`");
     match names::near(&given, words.iter().copied()) {
         Some(near) => {
             errors.at(word.span(), format!("{message}; did you mean `{near}`?"));
@@ -257,7 +262,7 @@ pub(crate) fn once<T>(word: &Ident, slot: &mut Option<T>, value: T, errors: &mut
     Ok(())
 }
 
-/// `= "24h"` in milliseconds.
+/// Parses `= "24h"` into milliseconds.
 fn duration(word: &Ident, example: &str, input: ParseStream) -> Result<u64> {
     equals(word, &format!("\"{example}\""), input)?;
     let wrong = |span| {
@@ -332,11 +337,11 @@ mod tests {
         assert_eq!(
             errors,
             [
-                "`#[node]` knows no `write`; did you mean `writes`?",
-                "`#[node]` knows no `colour`; it takes `writes`, `effect`, `idempotent`, `risk`, `retries`, `backoff` and `timeout`",
-                "`#[node]` knows no `efect`; did you mean `effect`?",
+                "`#[node]` has no argument `write`; did you mean `writes`?",
+                "`#[node]` has no argument `colour`; it takes `writes`, `effect`, `idempotent`, `risk`, `retries`, `backoff` and `timeout`",
+                "`#[node]` has no argument `efect`; did you mean `effect`?",
                 "a duration is a number and a unit, `ms`, `s`, `m`, `h` or `d`: `timeout = \"30s\"`",
-                "`low` is the only risk that needs no review; a node of risk `high` takes an `&Approved<…>`",
+                "`risk = high` does not exist: write `risk = low` if the effect needs no signature, or take a signed field as `&Approved<…>`",
             ]
         );
         assert_eq!(args.writes.len(), 1);

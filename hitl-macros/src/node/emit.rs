@@ -1,5 +1,5 @@
-//! What a node becomes: the function as it was, a type of the same name that a graph can speak of, and the
-//! implementations that call the one through the other.
+//! Code generation for `#[node]`: the function unchanged, a type of the same name by which a graph refers to it, and
+//! the implementations that connect the two.
 
 use proc_macro2::{Delimiter, Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
@@ -10,7 +10,7 @@ use crate::{diagnostics::Errors, names, spans};
 
 pub(crate) fn emit(node: &Node, errors: &Errors) -> TokenStream {
     let function = &node.function;
-    // On a mistake the function has no caller, which is no second mistake.
+    // After an error nothing calls the function; rustc must not warn about that as well.
     let hush = (!errors.is_empty()).then(|| quote!(#[allow(dead_code)]));
     let Some(state) = &node.args.state else {
         return quote!(#errors #hush #function);
@@ -28,13 +28,13 @@ pub(crate) fn emit(node: &Node, errors: &Errors) -> TokenStream {
                 ::core::option::Option::Some(::hitl::__private::Reviewed::of::<#ty>());
         }
     });
-    // Without a review too: a graph that gives the node a verdict block is told so once, by the proof.
+    // Set without a review too, so that a verdict block for the node is reported once only, by the proof.
     let draft = node.signed.as_ref().map_or_else(|| quote!(()), |(_, ty)| quote!(#ty));
     let takes_edit = node.args.interrupt.as_ref().is_none_or(|rule| rule.edit.unwrap_or(true));
     let edits = Ident::new(if takes_edit { "CanEdit" } else { "NoEdit" }, Span::call_site());
     let run = run(node, errors, &this, &generics);
 
-    // No `const _` around them and no alias: in a graph of a thousand nodes that is a thousand bodies less to check.
+    // Not in a `const _` and without an alias: in a graph of 1,000 nodes that saves rustc 1,000 bodies to check.
     quote! {
         #errors
         #hush
@@ -60,13 +60,13 @@ pub(crate) fn emit(node: &Node, errors: &Errors) -> TokenStream {
     }
 }
 
-/// A node's type and const parameters in the places that they appear in.
+/// The type and const parameters of a node, in the forms that the output needs.
 struct NodeGenerics {
-    /// `M, const N: usize`.
+    /// The declarations: `M, const N: usize`.
     declared: Vec<TokenStream>,
     /// The field that uses the type parameters.
     stored: TokenStream,
-    /// `<M, N>`.
+    /// The arguments: `<M, N>`.
     given: TokenStream,
     /// The `where` clause of the implementations.
     bounds: TokenStream,
@@ -85,7 +85,7 @@ impl NodeGenerics {
                     declared.push(name.to_token_stream());
                     types.push(name);
                     given.push(name);
-                    // A node is named by its type, so that type must not borrow.
+                    // A node is identified by its type, so the type must not borrow.
                     predicates.extend(quote!(#name: 'static,));
                     if !bounds.is_empty() {
                         predicates.extend(quote!(#name: #bounds,));
@@ -117,7 +117,7 @@ impl NodeGenerics {
     }
 }
 
-/// `NodeSpec { … }`.
+/// Generates `NodeSpec { … }`.
 fn spec(node: &Node) -> TokenStream {
     let Node { name, args, params, .. } = node;
     let reads = params.iter().filter(|p| p.role.is_field()).map(|param| {
@@ -204,7 +204,7 @@ fn optional(value: Option<impl ToTokens>) -> TokenStream {
     }
 }
 
-/// The implementation that calls the function.
+/// Generates the implementation of `Run`, which calls the function.
 fn run(node: &Node, errors: &Errors, this: &Ident, generics: &NodeGenerics) -> TokenStream {
     let NodeGenerics { declared, given, predicates, .. } = generics;
     let deps = node.params.iter().filter_map(|param| match &param.role {
@@ -230,10 +230,10 @@ fn run(node: &Node, errors: &Errors, this: &Ident, generics: &NodeGenerics) -> T
     }
 }
 
-/// Calls the function and keeps what it gives back.
+/// Generates the call of the function and the conversion of its result.
 fn call(node: &Node, given: &TokenStream, args: &Ident) -> TokenStream {
     let ident = &node.function.sig.ident;
-    // The user's own word: an editor that renames the function must not find a second place.
+    // The user's own identifier, so that a rename in an editor edits one place.
     let callee = ident;
     let turbofish = (!given.is_empty()).then(|| quote!(::#given));
     let fields = Ident::new("fields", Span::mixed_site());
@@ -241,15 +241,15 @@ fn call(node: &Node, given: &TokenStream, args: &Ident) -> TokenStream {
     let lends = node.params.iter().any(|param| matches!(param.role, Role::Approved(_)));
     for (i, param) in node.params.iter().enumerate() {
         if param.role.is_field() {
-            // A local of its own, from the parameter's type's first token to its last: if that is not the field's
-            // type, all of it is underlined.
+            // A local of its own, spanning the type of the parameter from its first to its last token: if that is not
+            // the type of the field, rustc underlines all of it.
             let (first, last) = spans::ends(&param.ty);
             let local = Ident::new(&format!("p{i}"), spans::at(first));
             let mut zero = Literal::usize_unsuffixed(0);
             zero.set_span(spans::at(last));
             taken.extend(value(param, args, &fields, &local));
             values.push(match param.role {
-                // Written out, so that `&String` may become `&str` on its way.
+                // A `match` in place of `map`, so that `&String` can coerce to `&str`.
                 Role::Optional => quote!(match #local.0 {
                     ::core::option::Option::Some(#local) => {
                         let #local = (#local,);
@@ -257,7 +257,7 @@ fn call(node: &Node, given: &TokenStream, args: &Ident) -> TokenStream {
                     }
                     ::core::option::Option::None => ::core::option::Option::None,
                 }),
-                // The future owns the proof and lends it, so that it ends with the call.
+                // The future owns the `Approved` and lends it, so that it ends with the call.
                 Role::Approved(_) => {
                     let lend = quote_spanned!(spans::at(first)=> &);
                     quote!(#lend #local.#zero)
@@ -267,7 +267,7 @@ fn call(node: &Node, given: &TokenStream, args: &Ident) -> TokenStream {
         } else {
             let mut value = other(param, args, &mut taken);
             if lends {
-                // Out of the block below, or it would hold all of `args`.
+                // Evaluated outside of the async block below, which would otherwise capture all of `args`.
                 let local = Ident::new(&format!("p{i}"), spans::at(spans::first(&param.ty)));
                 taken.extend(quote!(let #local = #value;));
                 value = quote!(#local);
@@ -298,16 +298,17 @@ fn call(node: &Node, given: &TokenStream, args: &Ident) -> TokenStream {
         [only] => (quote!(#only), kept),
         many => (quote_spanned!(answer=> (#(#many),*)), kept),
     };
-    // The future's own faults, such as not being `Send`, stand at the function's name.
+    // Errors about the future, such as not being `Send`, point at the function's name.
     let call = Ident::new("call", spans::at(ident.span()));
     let mut called = quote!(#callee #turbofish (#(#values),*));
     if lends {
         called = quote_spanned!(spans::at(ident.span())=> async move { #called.await });
     }
-    // What is only named is a field, too: rustc says so under the word, or that it is none, or no draft.
+    // Refers to the fields that are only named in `show` or `unsigned`, so that rustc reports a name that is no field, and a
+    // shown field that is no draft.
     let rules = node.args.interrupt.iter();
     let shown = rules.clone().flat_map(|rule| &rule.show).map(|name| {
-        // A local of its own, under which rustc says that its type cannot be signed.
+        // A local of its own, under which rustc reports that its type cannot be signed.
         let local = Ident::new("shown", spans::at(name.span()));
         quote!({ let #local = &#fields.#name; ::hitl::__private::shown(#local) };)
     });
@@ -322,8 +323,8 @@ fn call(node: &Node, given: &TokenStream, args: &Ident) -> TokenStream {
     }
 }
 
-/// Takes a parameter out of its field. The field's name stands at the parameter's, so that rustc's own sentence about
-/// a field that does not exist stands there.
+/// Generates the code that takes a parameter from its field. The field has the span of the parameter, so that rustc's
+/// error about a missing field points there.
 fn value(param: &Param, args: &Ident, fields: &Ident, local: &Ident) -> TokenStream {
     let Param { name, field, ty, role } = param;
     let some = quote!(::core::option::Option::Some(#local));
@@ -349,7 +350,7 @@ fn value(param: &Param, args: &Ident, fields: &Ident, local: &Ident) -> TokenStr
     }
 }
 
-/// A parameter that is no field.
+/// Generates the value of a parameter that is not a field.
 fn other(param: &Param, args: &Ident, taken: &mut TokenStream) -> TokenStream {
     let Param { name, ty, role, .. } = param;
     let at = spans::at(spans::first(ty));
@@ -367,7 +368,7 @@ fn other(param: &Param, args: &Ident, taken: &mut TokenStream) -> TokenStream {
         Role::Rejection { required: false } => quote!(::hitl::__private::Args::rejection(&#args)),
         Role::Question { required: true } => brought("question"),
         Role::Question { required: false } => quote!(::hitl::__private::Args::question(&#args)),
-        // Fields are taken by `value`.
+        // Fields are handled by `value`.
         _ => quote_spanned!(at=> ::hitl::__private::Args::cx(&#args)),
     }
 }

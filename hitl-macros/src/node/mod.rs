@@ -1,4 +1,4 @@
-//! `#[node]` and `#[interrupt_before]`.
+//! The attributes `#[node]` and `#[interrupt_before]`.
 
 pub(crate) mod args;
 mod emit;
@@ -20,7 +20,8 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
             return quote!(#item #error);
         }
     };
-    // `#[interrupt_before]` beneath `#[node]`: change places, so that rustc resolves it and hands its arguments over.
+    // If `#[interrupt_before]` is below `#[node]`, swap them: rustc then expands it first, and it passes its arguments
+    // on.
     if let Some(at) = function.attrs.iter().position(|attr| names::ends_in(attr.path(), "interrupt_before")) {
         let interrupt = function.attrs.remove(at);
         return quote!(#interrupt #[::hitl::node(#args)] #function);
@@ -33,7 +34,7 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     tokens
 }
 
-/// Moves its arguments into the `#[node(…)]` of the same function, which knows what they mean.
+/// Moves the arguments into the `#[node(…)]` of the same function, which parses them.
 pub(crate) fn expand_interrupt(args: TokenStream, item: TokenStream) -> TokenStream {
     match hand_over(args, item.clone()) {
         Ok(tokens) => tokens,
@@ -49,17 +50,14 @@ fn hand_over(args: TokenStream, item: TokenStream) -> Result<TokenStream> {
     if let Some(second) = function.attrs.iter().find(|attr| names::ends_in(attr.path(), "interrupt_before")) {
         return Err(syn::Error::new_spanned(
             second.path(),
-            format!(
-                "node `{}` has two interrupts; one review stands before a node",
-                names::plain(&function.sig.ident)
-            ),
+            format!("node `{}` has two `#[interrupt_before]`: keep one", names::plain(&function.sig.ident)),
         ));
     }
     let node = function.attrs.iter_mut().find(|attr| names::ends_in(attr.path(), "node")).ok_or_else(|| {
         syn::Error::new(
             Span::call_site(),
             format!(
-                "`#[interrupt_before]` stops before a node, and `{}` is none: put `#[node(State, writes = field)]` beneath it",
+                "`{}` has `#[interrupt_before]`, but is not a node: add `#[node(State, writes = field)]` below it",
                 names::plain(&function.sig.ident)
             ),
         )

@@ -1,4 +1,4 @@
-//! What a node is: what each of its parameters stands for, and which rules its signature breaks.
+//! The model of a node: the role of each parameter, and the rules that its signature must keep.
 
 use proc_macro2::{Ident, Span};
 use syn::{FnArg, GenericParam, Pat, ReturnType, Safety, Type};
@@ -16,7 +16,7 @@ pub(crate) struct Node {
     pub(crate) params: Vec<Param>,
     /// The `T` of `Result<T>`; all of the return type where that is an alias without arguments.
     pub(crate) answer: Option<Type>,
-    /// The field that is signed before it runs, and its type.
+    /// The field that is signed before the node runs, and its type.
     pub(crate) signed: Option<(String, Type)>,
 }
 
@@ -27,7 +27,7 @@ pub(crate) struct Param {
     pub(crate) role: Role,
 }
 
-/// What a parameter stands for. Decided by how its type is spelled, for a macro knows no more.
+/// The role of a parameter. It depends on the spelling of the type, because a macro does not know the type itself.
 pub(crate) enum Role {
     /// `&Approved<T>`.
     Approved(Type),
@@ -48,12 +48,12 @@ pub(crate) enum Role {
 }
 
 impl Role {
-    /// Returns whether a verdict brings it: a `Rejection` or a `Question`.
+    /// Returns whether a verdict provides it: a `Rejection` or a `Question`.
     pub(crate) fn is_brought(&self) -> bool {
         matches!(self, Self::Rejection { .. } | Self::Question { .. })
     }
 
-    /// Whether the parameter's name is a field's.
+    /// Returns whether the parameter is a field.
     pub(crate) fn is_field(&self) -> bool {
         matches!(self, Self::Approved(_) | Self::Required | Self::Owned | Self::Optional)
     }
@@ -79,7 +79,7 @@ impl Node {
         })
     }
 
-    /// Which field the review is about.
+    /// Determines the field that the review is about.
     fn sign(&mut self, errors: &mut Errors) {
         let Some(interrupt) = &self.args.interrupt else { return };
         let name = &self.name;
@@ -94,7 +94,7 @@ impl Node {
                 errors.at(
                     second.0.name.span(),
                     format!(
-                        "node `{name}` takes {} as signed, and one review signs one of them: say which, `#[interrupt_before(review = {})]`",
+                        "node `{name}` takes {} as `&Approved<…>`, but its review is of one field: name it, `#[interrupt_before(review = {})]`",
                         names::list(approved.iter().map(|(p, _)| p.field.as_str())),
                         approved[0].0.field
                     ),
@@ -107,7 +107,7 @@ impl Node {
                     errors.at(
                         review.span(),
                         format!(
-                            "node `{name}` takes no `{review}: &Approved<…>`; `review` names what it takes as signed: {}",
+                            "node `{name}` has no parameter `{review}: &Approved<…>`: `review` must name a field that it takes as signed, {}",
                             names::list(all.iter().map(|(p, _)| p.field.as_str()))
                         ),
                     );
@@ -118,7 +118,7 @@ impl Node {
         self.signed = found.map(|(param, ty)| (param.field.clone(), ty.clone()));
     }
 
-    /// A review whose answer the node does not take.
+    /// Reports a review of a field that the node does not take as signed.
     fn unsigned(&self, review: Option<&Ident>, errors: &mut Errors) {
         let name = &self.name;
         let plain: Vec<_> = self
@@ -140,7 +140,7 @@ impl Node {
                 errors.on(
                     &param.ty,
                     format!(
-                        "a person signs before node `{name}`, and it takes `{field}` unsigned: write `{field}: &Approved<{}>`, which only a verdict can mint",
+                        "node `{name}` has a review, but takes `{field}` unsigned: write `{field}: &Approved<{}>`, which only an approval creates",
                         names::text(ty),
                         field = param.field
                     ),
@@ -148,25 +148,25 @@ impl Node {
             }
             None => errors.at(
                 self.function.sig.ident.span(),
-                format!("a person signs before node `{name}`, and it takes nothing signed: give it a parameter `draft: &Approved<…>`"),
+                format!("node `{name}` has a review, but takes no signed field: add a parameter `draft: &Approved<…>`"),
             ),
         }
     }
 
-    /// What the node reads beside the draft must be shown with it, or be said to be unsigned.
+    /// Checks that every field the node reads beside the draft is shown with it or declared unsigned.
     fn shown(&self, errors: &mut Errors) {
         if self.args.interrupt.is_none() && self.approved().next().is_some() {
             for Param { name: at, field, .. } in self.params.iter().filter(|param| param.role.is_brought()) {
                 errors.at(
                     at.span(),
-                    format!("node `{}` runs on an earlier signature and acts on `{field}`, which nobody signs: let an earlier node write it to a field that the review shows", self.name),
+                    format!("node `{}` runs on an earlier signature and reads `{field}`, which no signature covers: let an earlier node write it to a field that the review shows", self.name),
                 );
             }
         }
         let (Some(interrupt), Some((signed, _))) = (&self.args.interrupt, &self.signed) else { return };
         let (name, Interrupt { covers, show, unsigned, .. }) = (&self.name, interrupt);
         let names = |list: &[Ident], field: &str| list.iter().any(|ident| names::plain(ident) == field);
-        // What a verdict brought is what a person said, and nobody has signed it.
+        // A `Rejection` or a `Question` is what a person said, and is not signed.
         let is_read = |p: &&Param| {
             matches!(p.role, Role::Required | Role::Owned | Role::Optional) || p.role.is_brought()
         };
@@ -175,7 +175,7 @@ impl Node {
             for ident in list.iter().filter(|ident| names::plain(ident) == *signed) {
                 errors.at(
                     ident.span(),
-                    format!("`{signed}` is what is signed before node `{name}`: take it out of `{word}`"),
+                    format!("`{signed}` is the field that the review before node `{name}` signs: remove it from `{word}`"),
                 );
             }
         }
@@ -184,13 +184,13 @@ impl Node {
             if names(show, &field) {
                 errors.at(
                     ident.span(),
-                    format!("`{field}` is shown before node `{name}`, and so it is signed: take it out of `show` or of `unsigned`"),
+                    format!("`{field}` is in `show` before node `{name}`, and so it is signed: remove it from `show` or from `unsigned`"),
                 );
             } else if covers.is_empty() && field != *signed && !plain.iter().any(|param| param.field == field)
             {
                 errors.at(
                     ident.span(),
-                    format!("node `{name}` does not read `{field}`: take it out of `unsigned`"),
+                    format!("node `{name}` does not read `{field}`: remove it from `unsigned`"),
                 );
             }
         }
@@ -202,7 +202,7 @@ impl Node {
                 errors.at(
                     at.span(),
                     format!(
-                        "node `{name}` acts on `{field}`, which nobody signs: let an earlier node write it to a field that the review shows, or write `unsigned({field})` if nobody need sign it"
+                        "node `{name}` reads `{field}`, which no signature covers: let an earlier node write it to a field that the review shows, or add `unsigned({field})` if it needs no signature"
                     ),
                 );
                 continue;
@@ -210,13 +210,13 @@ impl Node {
             errors.at(
                 at.span(),
                 format!(
-                    "node `{name}` reads `{field}`, and the review before it does not show it: name it in `#[interrupt_before(show = ({field}))]`, take it as `{field}: &Approved<…>`, signed by a review of its own, or write `unsigned({field})` if nobody need sign it"
+                    "node `{name}` reads `{field}`, but its review does not show it: add `show = ({field})` to `#[interrupt_before]`, take it as `{field}: &Approved<…>`, signed in a review of its own, or add `unsigned({field})` if it needs no signature"
                 ),
             );
         }
     }
 
-    /// The rules for nodes that change the world.
+    /// Checks the rules for effects.
     fn effect(&self, errors: &mut Errors) {
         let (name, args) = (&self.name, &self.args);
         let reviewed = args.interrupt.is_some();
@@ -226,69 +226,69 @@ impl Node {
             errors.at(
                 effect,
                 format!(
-                    "effect node `{name}` can be reached with no review: take what was signed, `draft: &Approved<…>`, with `#[interrupt_before]` here or on an earlier node; or declare `risk = low`"
+                    "effect node `{name}` can be reached with no review: take a signed field, `draft: &Approved<…>`, with `#[interrupt_before]` here or on an earlier node, or declare `risk = low`"
                 ),
             );
         }
         if reviewed && args.effect.is_none() {
-            // A word forgotten here would let a crash repeat what was signed once.
+            // Without `effect`, a crash could repeat an action that was signed once.
             errors.at(
                 self.function.sig.ident.span(),
-                format!("a person signs before node `{name}`, so what it does must not be done twice: add `effect`, and `idempotent` if twice is as good as once"),
+                format!("node `{name}` has a review, but is not an effect, so a crash could repeat it: add `effect`, and `idempotent` if a second run changes nothing"),
             );
         }
         if let (None, None, Some((param, ty))) = (args.effect, &args.interrupt, self.approved().next()) {
             errors.on(
                 &param.ty,
                 format!(
-                    "node `{name}` takes `{field}` as signed, and only an effect runs on a signature, and spends it: take `{field}: &{}`, or add `effect`",
+                    "node `{name}` takes `{field}` as `&Approved<…>`, but only an effect can spend a signature: take `{field}: &{}`, or add `effect`",
                     names::text(ty),
                     field = param.field
                 ),
             );
         }
         if let (None, Some(span)) = (args.effect, args.low_risk) {
-            errors.at(span, format!("node `{name}` is no `effect`, so it has no risk to declare: take `risk = low` out, or add `effect`"));
+            errors.at(span, format!("node `{name}` has `risk = low`, but is not an effect: remove `risk = low`, or add `effect`"));
         }
         if let (Some(span), true) = (args.low_risk, reviewed) {
-            errors.at(span, format!("node `{name}` says that it needs no review, and `#[interrupt_before]` asks for one: keep one of them"));
+            errors.at(span, format!("node `{name}` has `risk = low`, which means no review, and `#[interrupt_before]`: keep one of them"));
         }
         if let (None, Some(span)) = (args.effect, args.idempotent) {
-            errors.at(span, format!("node `{name}` is no `effect`, and any other node may run twice anyway: take `idempotent` out, or add `effect`"));
+            errors.at(span, format!("node `{name}` has `idempotent`, but is not an effect, and other nodes may run twice anyway: remove `idempotent`, or add `effect`"));
         }
         if let (Some(_), None, Some((span, 1..))) = (args.effect, args.idempotent, args.retries) {
             errors.at(
                 span,
                 format!(
-                    "effect node `{name}` is never tried again blindly, for its first try may have happened: pass `cx.idempotency_key()` on and declare `idempotent`, or take `retries` out"
+                    "effect node `{name}` cannot have `retries`, because a failed attempt may have had its effect: pass `cx.idempotency_key()` on and declare `idempotent`, or remove `retries`"
                 ),
             );
         }
     }
 }
 
-/// The parts of a signature that a node cannot have.
+/// Reports parts of a signature that a node cannot have.
 fn shape(function: &Function, name: &str, errors: &mut Errors) {
     let sig = &function.sig;
     if sig.asyncness.is_none() {
         errors.at(sig.fn_token.span, format!("node `{name}` is not async: write `async fn {name}`"));
     }
     if !matches!(sig.safety, Safety::Default) {
-        errors.at(sig.fn_token.span, format!("node `{name}` is unsafe, and nobody stands by to promise its preconditions: write a safe `async fn`"));
+        errors.at(sig.fn_token.span, format!("node `{name}` is unsafe, but the runtime calls it and cannot uphold its preconditions: write a safe `async fn`"));
     }
     for param in &sig.generics.params {
         if let GenericParam::Lifetime(lifetime) = param {
             errors.on(
                 &lifetime.lifetime,
-                format!("node `{name}` names the lifetime `{}`, and a node outlives none: leave it out, `message: &str`", lifetime.lifetime),
+                format!("node `{name}` has the lifetime parameter `{}`, but a node cannot have one: remove it, `message: &str`", lifetime.lifetime),
             );
         }
     }
     if let Some(variadic) = &sig.variadic {
-        errors.on(variadic, format!("node `{name}` cannot be variadic"));
+        errors.on(variadic, format!("node `{name}` cannot be variadic: remove `...`"));
     }
     if ["start", "end"].contains(&name) {
-        errors.at(sig.ident.span(), format!("`{name}` is a word of `graph!`: give the node another name"));
+        errors.at(sig.ident.span(), format!("`{name}` is a keyword of `graph!`: rename the node"));
     }
 }
 
@@ -298,7 +298,7 @@ fn param(input: &FnArg, node: &str, errors: &mut Errors) -> Option<Param> {
         FnArg::Receiver(receiver) => {
             errors.at(
                 receiver.self_token.span,
-                format!("node `{node}` takes `self`, and a node is a free function: what it needs besides the state comes as `Deps<…>`"),
+                format!("node `{node}` takes `self`, but a node is a free function: take what it needs besides the state as `Deps<…>`"),
             );
             return None;
         }
@@ -309,7 +309,7 @@ fn param(input: &FnArg, node: &str, errors: &mut Errors) -> Option<Param> {
             errors.on(
                 other,
                 format!(
-                    "a parameter of node `{node}` is named like the field that it reads: write `field: &T`"
+                    "a parameter of node `{node}` must be a plain name, that of the field that it reads: write `field: &T`"
                 ),
             );
             return None;
@@ -339,7 +339,7 @@ fn role(ty: &Type, field: &str, node: &str, errors: &mut Errors) -> Role {
             errors.on(
                 ty,
                 format!(
-                    "a signature is lent for one call, so that it can be neither kept nor used twice: take `&{}`",
+                    "a node borrows a signature for one call, and can neither keep it nor use it twice: take `&{}`",
                     names::text(peel(ty))
                 ),
             );
@@ -350,9 +350,9 @@ fn role(ty: &Type, field: &str, node: &str, errors: &mut Errors) -> Role {
             let of = signed(referent(inner).unwrap_or(inner)).map(names::text).unwrap_or_default();
             errors.on(
                 ty,
-                format!("`{field}` is signed on every path to node `{node}`, or it is not signed: take `&Approved<{of}>`, or `Option<&{of}>` to read what may be unsigned"),
+                format!("node `{node}` takes `{field}` as an optional `Approved`, but needs a signature on every path: take `&Approved<{of}>`, or `Option<&{of}>` to read the field unsigned"),
             );
-            // No field from here on: what else there is to say of one would be about this mistake.
+            // Not treated as a field from here on, so that this mistake causes no other message.
             Role::Cx
         }
         ("Option", Some(inner)) if referent(inner).is_some() => match special(referent(inner)) {
@@ -366,11 +366,11 @@ fn role(ty: &Type, field: &str, node: &str, errors: &mut Errors) -> Role {
         },
         _ => match special(Some(ty)) {
             Some(Special::Rejection) => {
-                errors.on(ty, "a node borrows what a verdict brings: take `&Rejection`");
+                errors.on(ty, "a node borrows the rejection: take `&Rejection`");
                 Role::Rejection { required: true }
             }
             Some(Special::Question) => {
-                errors.on(ty, "a node borrows what a verdict brings: take `&Question`");
+                errors.on(ty, "a node borrows the question: take `&Question`");
                 Role::Question { required: true }
             }
             Some(Special::Cx) => {
@@ -382,7 +382,7 @@ fn role(ty: &Type, field: &str, node: &str, errors: &mut Errors) -> Role {
     }
 }
 
-/// What `&T` stands for.
+/// Returns the role of a `&T`.
 fn borrowed(ty: &Type, inner: &Type, errors: &mut Errors) -> Role {
     match special(Some(inner)) {
         Some(Special::Rejection) => return Role::Rejection { required: true },
@@ -394,14 +394,14 @@ fn borrowed(ty: &Type, inner: &Type, errors: &mut Errors) -> Role {
     match (segment.ident.to_string().as_str(), argument(segment)) {
         ("Approved", Some(signed)) => Role::Approved(signed.clone()),
         ("Deps", Some(part)) => {
-            errors.on(ty, format!("take `{}`, it is a shared pointer", names::text(inner)));
+            errors.on(ty, format!("`Deps` is a shared pointer: take `{}` by value", names::text(inner)));
             Role::Deps(part.clone())
         }
         _ => Role::Required,
     }
 }
 
-/// `T` of `Approved<T>`.
+/// Returns the `T` of `Approved<T>`.
 fn signed(ty: &Type) -> Option<&Type> {
     head(ty).filter(|segment| segment.ident == "Approved").and_then(argument)
 }
@@ -421,7 +421,7 @@ fn special(ty: Option<&Type>) -> Option<Special> {
     }
 }
 
-/// The `T` of `-> Result<T>`.
+/// Returns the `T` of `-> Result<T>`, and checks it against `writes`.
 fn answer(function: &Function, name: &str, args: &Args, errors: &mut Errors) -> Option<Type> {
     let wanted = match args.writes.as_slice() {
         [] => "Result<()>",
@@ -430,15 +430,17 @@ fn answer(function: &Function, name: &str, args: &Args, errors: &mut Errors) -> 
     };
     let ReturnType::Type(_, ty) = &function.sig.output else {
         let span = function.sig.paren_token.span.close();
-        errors
-            .at(span, format!("node `{name}` returns nothing, and every node may fail: write `-> {wanted}`"));
+        errors.at(
+            span,
+            format!("node `{name}` returns nothing, but a node must return a `Result`: write `-> {wanted}`"),
+        );
         return None;
     };
     let Some(segment) = head(ty).filter(|segment| segment.ident == "Result") else {
         errors.on(
             ty,
             format!(
-                "node `{name}` returns `{}`, and every node may fail: write `-> {wanted}`",
+                "node `{name}` returns `{}`, but a node must return a `Result`: write `-> {wanted}`",
                 names::text(ty)
             ),
         );
@@ -450,17 +452,17 @@ fn answer(function: &Function, name: &str, args: &Args, errors: &mut Errors) -> 
         (Type::Tuple(tuple), count @ 2..) if tuple.elems.len() != count => errors.on(
             answer,
             format!(
-                "node `{name}` returns {} values, and `writes` names {count} fields: {}",
+                "node `{name}` returns {} values, but `writes` names {count} fields: {}",
                 tuple.elems.len(),
                 names::list(fields.iter().map(String::as_str))
             ),
         ),
         (Type::Tuple(tuple), 0) if tuple.elems.is_empty() => {}
-        // `Result` alone is an alias that knows its type.
+        // `Result` without arguments is an alias that contains its type.
         (_, 0) if argument(segment).is_some() => errors.on(
             answer,
             format!(
-                "node `{name}` returns `{}`, and nothing says which field that is: add `writes = field`, or return `Result<()>`",
+                "node `{name}` returns `{}`, but has no `writes`: add `writes = field`, or return `Result<()>`",
                 names::text(answer)
             ),
         ),
@@ -470,7 +472,7 @@ fn answer(function: &Function, name: &str, args: &Args, errors: &mut Errors) -> 
 }
 
 impl Node {
-    /// Where a mistake in what it gives back for one field begins and ends.
+    /// Returns the first and the last span of the type returned for one field, for errors about it.
     pub(crate) fn out_ends(&self, field: usize) -> (Span, Span) {
         let whole = self.answer.as_ref();
         let part = match whole.map(peel) {
@@ -480,7 +482,7 @@ impl Node {
         part.map_or_else(|| (self.answer_span(), self.answer_span()), spans::ends)
     }
 
-    /// Where a mistake in what it gives back stands.
+    /// Returns the span for errors about the returned value.
     pub(crate) fn answer_span(&self) -> Span {
         self.answer.as_ref().map_or_else(|| self.function.sig.ident.span(), spans::first)
     }

@@ -1,4 +1,4 @@
-//! A function, read up to its body. The body is passed on as tokens: half-typed code in it is rustc's affair.
+//! Parsing of a function up to its body. The body is kept as tokens: errors in incomplete code are left to rustc.
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
@@ -17,13 +17,18 @@ pub(crate) struct Function {
 impl Function {
     pub(crate) fn parser(input: ParseStream) -> Result<Self> {
         let attrs = input.call(Attribute::parse_outer)?;
-        let (vis, sig) = (|| Ok((input.parse()?, input.parse()?)))()
-            .map_err(|e: syn::Error| syn::Error::new(e.span(), format!("a node is an `async fn`: {e}")))?;
+        let (vis, sig) = (|| Ok((input.parse()?, input.parse()?)))().map_err(|e: syn::Error| {
+            syn::Error::new(e.span(), format!("a node must be an `async fn`: {e}"))
+        })?;
         if !input.peek(token::Brace) {
-            return Err(input.error("a node has a body"));
+            return Err(input.error("a node needs a body: write `async fn name(…) -> Result<T> { … }`"));
         }
         let function = Self { attrs, vis, sig, body: input.parse()? };
-        if input.is_empty() { Ok(function) } else { Err(input.error("a node is one `async fn`")) }
+        if input.is_empty() {
+            Ok(function)
+        } else {
+            Err(input.error("a node must be one `async fn`: remove what follows it"))
+        }
     }
 }
 
@@ -38,7 +43,7 @@ impl ToTokens for Function {
     }
 }
 
-/// The type without parentheses and without the invisible groups that `macro_rules!` leaves.
+/// Strips parentheses, and the invisible groups that `macro_rules!` adds.
 pub(crate) fn peel(mut ty: &Type) -> &Type {
     loop {
         ty = match ty {
@@ -49,7 +54,7 @@ pub(crate) fn peel(mut ty: &Type) -> &Type {
     }
 }
 
-/// The last segment of a type that is a path.
+/// Returns the last segment of a type that is a path.
 pub(crate) fn head(ty: &Type) -> Option<&PathSegment> {
     match peel(ty) {
         Type::Path(path) if path.qself.is_none() => path.path.segments.last(),
@@ -57,7 +62,7 @@ pub(crate) fn head(ty: &Type) -> Option<&PathSegment> {
     }
 }
 
-/// The first type between a segment's angle brackets.
+/// Returns the first type in a segment's angle brackets.
 pub(crate) fn argument(segment: &PathSegment) -> Option<&Type> {
     let PathArguments::AngleBracketed(list) = &segment.arguments else { return None };
     list.args.iter().find_map(|arg| match arg {
@@ -66,7 +71,7 @@ pub(crate) fn argument(segment: &PathSegment) -> Option<&Type> {
     })
 }
 
-/// `T` of `&T`.
+/// Returns the `T` of `&T`.
 pub(crate) fn referent(ty: &Type) -> Option<&Type> {
     match peel(ty) {
         Type::Reference(reference) if reference.mutability.is_none() => Some(&reference.elem),

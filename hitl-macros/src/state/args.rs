@@ -13,13 +13,13 @@ use crate::{
 
 const STATE: [&str; 2] = ["version", "migrate"];
 
-/// What `#[state]` says of its past.
+/// The arguments: the version, and the migration from earlier ones.
 pub(crate) struct Args {
     pub(crate) version: u32,
     pub(crate) migrate: Option<Expr>,
 }
 
-/// As they are written, before one is held against the other.
+/// The arguments as written, before they are checked against each other.
 #[derive(Default)]
 struct Given {
     version: Option<Lit>,
@@ -42,17 +42,17 @@ pub(super) fn parse(tokens: TokenStream, state: &Ident, errors: &mut Errors) -> 
     };
     match (&given.version, version, &given.migrate) {
         (literal, None, _) => {
-            errors.on(literal, "a version is a whole number: the first is 1, the next one `version = 2`");
+            errors.on(literal, "`version` must be a whole number from 1 to 4294967295: the first version is 1, the next `version = 2`");
         }
         (Some(literal), Some(version @ 2..), None) => errors.on(
             literal,
             format!(
-                "version {version} of state `{state}` needs a way over from what earlier ones wrote: add `migrate = f`, with `fn f(from: u32, fields: &mut hitl::journal::Map) -> hitl::Result<()>`"
+                "version {version} of state `{state}` needs a migration from earlier versions: add `migrate = f`, with `fn f(from: u32, fields: &mut hitl::journal::Map) -> hitl::Result<()>`"
             ),
         ),
         (_, Some(1), Some((word, _))) => errors.at(
             word.span(),
-            format!("`migrate` leads to a later version of state `{state}`, and it says none: add `version = 2`"),
+            format!("state `{state}` has `migrate`, but is at version 1, the first: add `version = 2`, or remove `migrate`"),
         ),
         _ => {}
     }
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_state_says_its_version_and_the_way_there() {
+    fn version_and_migration_are_parsed_in_any_order() {
         let none = Vec::new();
         assert_eq!(parsed(quote!()), (1, None, none.clone()));
         assert_eq!(parsed(quote!(version = 1)), (1, None, none.clone()));
@@ -99,17 +99,17 @@ mod tests {
     }
 
     #[test]
-    fn one_without_the_other_is_a_mistake() {
+    fn version_and_migration_require_each_other() {
         for (tokens, words) in [
-            (quote!(version = 2), "needs a way over"),
+            (quote!(version = 2), "needs a migration"),
             (quote!(migrate = f), "add `version = 2`"),
             (quote!(version = 1, migrate = f), "add `version = 2`"),
-            (quote!(version = 0, migrate = f), "the first is 1"),
+            (quote!(version = 0, migrate = f), "the first version is 1"),
             (quote!(version = "2", migrate = f), "a whole number"),
             (quote!(version = 99999999999, migrate = f), "a whole number"),
             (quote!(version = 2, version = 2, migrate = f), "`version` is given twice"),
             (quote!(versoin = 2, migrate = f), "did you mean `version`?"),
-            (quote!(input), "`#[state]` knows no `input`; it takes `version` and `migrate`"),
+            (quote!(input), "`#[state]` has no argument `input`; it takes `version` and `migrate`"),
         ] {
             let (_, _, messages) = parsed(tokens);
             assert!(messages.len() == 1 && messages[0].contains(words), "{words}: {messages:?}");

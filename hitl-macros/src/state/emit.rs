@@ -1,4 +1,4 @@
-//! What a state becomes: its slots, its input, and the implementations that address them by name.
+//! Code generation for `#[state]`: its slots, its input, and the implementations that access fields by name.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
@@ -14,8 +14,8 @@ pub(crate) fn emit(state: &State, errors: &Errors) -> TokenStream {
     let slots = format_ident!("{name}Fields");
     let input = format_ident!("{name}Input");
     let slots_docs =
-        format!("What is known of a [`{name}`] so far: each field, once something has written it.");
-    let input_docs = format!("What a thread on a [`{name}`] starts with: its `#[input]` fields.");
+        format!("A snapshot of the fields of [`{name}`]; a field is `None` until it is written.");
+    let input_docs = format!("The input of a thread: the `#[input]` fields of [`{name}`].");
 
     let slot_fields = fields
         .iter()
@@ -28,7 +28,7 @@ pub(crate) fn emit(state: &State, errors: &Errors) -> TokenStream {
     let replace = fields.iter().map(set_arm);
     let read = fields.iter().map(|Field { name, text, ty, .. }| {
         let name = spans::unseen(name);
-        // A type that is no JSON is told so where the field names it.
+        // An error about a type that is not `Serialize` points at the field's type.
         let encode = quote_spanned!(spans::at(spans::first(ty))=> __h::encode::<#ty>);
         quote!(#text => #encode(#text, self.#name.as_ref()))
     });
@@ -56,7 +56,7 @@ pub(crate) fn emit(state: &State, errors: &Errors) -> TokenStream {
     let outputs: Vec<_> = fields.iter().filter(|f| f.output).collect();
     let output_types = outputs.iter().map(|f| &f.ty);
     let output_values = outputs.iter().map(|f| spans::unseen(&f.name));
-    // One output is its type, several are a tuple, none is `()`.
+    // One output is its type, several outputs are a tuple, none is `()`.
     let (output_type, output_value) = match outputs.len() {
         1 => (quote!(#(#output_types)*), quote!(#(fields.#output_values)*)),
         _ => (
@@ -166,16 +166,16 @@ pub(crate) fn emit(state: &State, errors: &Errors) -> TokenStream {
     }
 }
 
-/// Decodes into the slot.
+/// Generates the arm that decodes a value into its slot.
 fn set_arm(field: &Field) -> TokenStream {
     let Field { text, ty, .. } = field;
     let name = spans::unseen(&field.name);
-    // A type without `Deserialize` is told so where the field names it.
+    // An error about a type that is not `Deserialize` points at the field's type.
     let set = quote_spanned!(spans::at(spans::first(ty))=> __h::set::<#ty>);
     quote!(#text => #set(&mut self.#name, #text, json)?)
 }
 
-/// Decodes, and joins with what the slot holds; only where a reducer says how.
+/// Generates the arm that decodes a value and merges it with the value in the slot. `None` without a reducer.
 fn join_arm(field: &Field) -> Option<TokenStream> {
     let Field { text, ty, reduce, .. } = field;
     let name = spans::unseen(&field.name);
@@ -202,7 +202,7 @@ fn join_arm(field: &Field) -> Option<TokenStream> {
     })
 }
 
-/// A local of ours, which no name of the user's can mean.
+/// Returns an identifier that user code cannot refer to.
 fn local(name: &str) -> syn::Ident {
     syn::Ident::new(name, Span::mixed_site())
 }

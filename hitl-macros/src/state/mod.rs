@@ -1,4 +1,4 @@
-//! `#[state]`.
+//! The attribute `#[state]`.
 
 mod args;
 mod emit;
@@ -17,7 +17,7 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
             tokens
         }
         Err(error) => {
-            // The item stays, whatever it is, so that the rest of the file still knows its name.
+            // The item is kept, even if it is not valid here, so that the rest of the file still resolves its name.
             errors.push(error);
             quote::quote!(#item #errors)
         }

@@ -1,4 +1,4 @@
-//! What a `#[state]` struct says.
+//! Parsing of a `#[state]` struct.
 
 use proc_macro2::{Ident, TokenStream};
 use syn::{Attribute, Expr, Item, ItemStruct, Meta, Result, Type, Visibility};
@@ -6,22 +6,22 @@ use syn::{Attribute, Expr, Item, ItemStruct, Meta, Result, Type, Visibility};
 use super::args::{self, Args};
 use crate::{diagnostics::Errors, names};
 
-/// The most fields that the proof has room for: `hitl_runtime::graph::StateSpec::MAX_FIELDS`.
+/// The maximum number of fields: `hitl_runtime::graph::StateSpec::MAX_FIELDS`.
 const MAX_FIELDS: usize = 256;
 
 /// A struct with `#[state]`.
 pub(crate) struct State {
-    /// As the user wrote it, without our attributes on its fields.
+    /// The item as written, without the attributes of `#[state]` on its fields.
     pub(crate) item: ItemStruct,
     pub(crate) name: Ident,
     pub(crate) vis: Visibility,
     pub(crate) cfgs: Vec<Attribute>,
-    /// Without those that bear a name a second time.
+    /// The fields, without repeated names.
     pub(crate) fields: Vec<Field>,
     pub(crate) version: u32,
-    /// The way there from earlier versions.
+    /// The migration from earlier versions.
     pub(crate) migrate: Option<Expr>,
-    /// Whether the fields are what the user meant, and not only what could be read of it.
+    /// `false` if the item is not a valid state. Then only the item itself is emitted.
     pub(crate) whole: bool,
 }
 
@@ -37,7 +37,7 @@ pub(crate) struct Field {
 }
 
 impl Field {
-    /// Whether it is a list that grows: `#[reduce(append)]`.
+    /// Returns whether it is a list that grows: `#[reduce(append)]`.
     pub(crate) fn appends(&self) -> bool {
         matches!(&self.reduce, Some(Expr::Path(path)) if path.path.is_ident("append"))
     }
@@ -49,7 +49,7 @@ pub(crate) fn parse(args: TokenStream, item: TokenStream, errors: &mut Errors) -
         other => {
             return Err(syn::Error::new_spanned(
                 other,
-                "`#[state]` stands on a struct with named fields: `#[state] struct Ticket { message: String }`",
+                "`#[state]` applies to a struct with named fields: `#[state] struct Ticket { message: String }`",
             ));
         }
     };
@@ -60,7 +60,7 @@ pub(crate) fn parse(args: TokenStream, item: TokenStream, errors: &mut Errors) -
         whole = false;
         errors.on(
             &item.generics,
-            format!("state `{name}` has generics, and a state is concrete: name the types of its fields"),
+            format!("state `{name}` is generic, but a state must be concrete: name the types of its fields"),
         );
     }
     let mut fields: Vec<Field> = Vec::new();
@@ -70,7 +70,7 @@ pub(crate) fn parse(args: TokenStream, item: TokenStream, errors: &mut Errors) -
                 let Some(ident) = field.ident.clone() else { continue };
                 let field = parse_field(ident, field, errors);
                 if fields.iter().any(|earlier| earlier.text == field.text) {
-                    // rustc names both places itself (E0124): the struct is emitted as it stands.
+                    // rustc reports both places itself (E0124), so the struct is emitted unchanged.
                     continue;
                 }
                 fields.push(field);
@@ -88,7 +88,7 @@ pub(crate) fn parse(args: TokenStream, item: TokenStream, errors: &mut Errors) -
         errors.on(
             &one_too_many.name,
             format!(
-                "state `{name}` has {} fields, and {MAX_FIELDS} is the most: put some of them into a struct",
+                "state `{name}` has {} fields, but the maximum is {MAX_FIELDS}: move some of them to a struct",
                 fields.len()
             ),
         );
@@ -120,7 +120,7 @@ fn parse_field(name: Ident, field: &mut syn::Field, errors: &mut Errors) -> Fiel
         } else if path.is_ident("cfg") {
             errors.on(
                 attr,
-                format!("field `{}` comes and goes with `#[cfg]`, and a journal must be read back with the fields it was written with: put the `#[cfg]` on the whole state", out.text),
+                format!("field `{}` has a `#[cfg]`, but every build must have the fields that a journal was written with: put the `#[cfg]` on the whole state", out.text),
             );
         } else {
             return true;
@@ -142,7 +142,7 @@ fn flag(attr: &Attribute, set: &mut bool, field: &str, errors: &mut Errors) {
 
 fn reducer(attr: &Attribute, field: &mut Field, errors: &mut Errors) {
     if field.reduce.is_some() {
-        return errors.on(attr.path(), format!("field `{}` has two reducers", field.text));
+        return errors.on(attr.path(), format!("field `{}` has two reducers: keep one", field.text));
     }
     match &attr.meta {
         Meta::List(list) if !list.tokens.is_empty() => match list.parse_args::<Expr>() {
@@ -152,7 +152,7 @@ fn reducer(attr: &Attribute, field: &mut Field, errors: &mut Errors) {
         meta => errors.on(
             meta,
             format!(
-                "field `{}` needs a function that joins the old value with the new one: `#[reduce(append)]` for lists, or `#[reduce(my_fn)]` with `fn my_fn(old: T, new: T) -> T`",
+                "field `{}` needs a function that merges the old value with the new one: `#[reduce(append)]` for lists, or `#[reduce(my_fn)]` with `fn my_fn(old: T, new: T) -> T`",
                 field.text
             ),
         ),
@@ -172,10 +172,10 @@ mod tests {
     }
 
     #[test]
-    fn fields_know_what_they_are() {
+    fn fields_are_parsed_with_their_attributes() {
         let (state, errors) = parsed(quote! {
             pub struct Ticket {
-                /// What came in.
+                /// The customer's message.
                 #[input] pub message: String,
                 #[reduce(append)] notes: Vec<String>,
                 #[reduce(u32::max)] r#type: u32,

@@ -1,4 +1,4 @@
-//! What a program wants to know of an error besides its code.
+//! Structured data of an [`Error`], for programs.
 
 use serde_json::{Map, Value, json};
 
@@ -6,7 +6,7 @@ use super::Error;
 use crate::ThreadId;
 
 impl Error {
-    /// The thread that it is about.
+    /// Returns the thread that the error is about, if there is one.
     ///
     /// ```
     /// use hitl::{Error, ThreadId};
@@ -45,8 +45,11 @@ impl Error {
         }
     }
 
-    /// What it says, by name, for a program that reads its `code`: the thread, who was first, the violations with their
-    /// paths.
+    /// Returns the data of the error by name, for programs that read its `code`: the thread, the earlier verdict, the
+    /// violations with their paths.
+    ///
+    /// [`Error::NoRandomness`], [`Error::NotSetUp`] and [`Error::Store`] have none: they are about this program and not
+    /// about the request, and their text may name files, accounts and roles.
     ///
     /// ```
     /// use hitl::{Error, ThreadId, Violation};
@@ -98,15 +101,70 @@ impl Error {
             Self::BadOperator { operator, problem, .. } => {
                 json!({ "operator": operator, "problem": problem })
             }
+            Self::InvalidInput { problem } => json!({ "problem": problem }),
             Self::Unchanged { field, .. } => json!({ "field": field }),
-            Self::BadVerdict { node, .. } | Self::EffectUnderWay { node, .. } => json!({ "node": node }),
+            Self::BadVerdict { node, problem, .. } => json!({ "node": node, "problem": problem }),
             Self::GraphChanged { differences, .. } => json!({ "differences": differences }),
             Self::UserCodeFailed { place, problem, .. } => json!({ "place": place, "problem": problem }),
             Self::OtherCode { until_ms, .. } => json!({ "until_ms": until_ms }),
-            Self::Damaged { place, .. } => json!({ "place": place }),
+            Self::Damaged { place, problem, .. } | Self::Unauthenticated { place, problem, .. } => {
+                json!({ "place": place, "problem": problem })
+            }
             Self::NoSuchPlace { place, head, .. } => json!({ "place": place, "head": head }),
             Self::SignatureNotCarried { place, field, .. } => json!({ "place": place, "field": field }),
-            _ => Value::Null,
+            Self::EffectUnderWay { place, node, .. } => json!({ "place": place, "node": node }),
+            Self::InvalidThreadId(error) => json!({ "problem": error.problem() }),
+            Self::UnknownThread { .. }
+            | Self::ThreadExists { .. }
+            | Self::NotInDoubt { .. }
+            | Self::NoRandomness { .. }
+            | Self::NotSetUp { .. }
+            | Self::Store(_) => Value::Null,
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn thread() -> ThreadId {
+        ThreadId::new("t").unwrap()
+    }
+
+    #[test]
+    fn details_have_the_place_and_the_problem() {
+        let problem = || "its hash differs".to_owned();
+        for (error, details) in [
+            (Error::InvalidInput { problem: problem() }, json!({ "problem": problem() })),
+            (ThreadId::new("").unwrap_err().into(), json!({ "problem": "is empty" })),
+            (
+                Error::BadVerdict { thread: thread(), node: "n".into(), problem: problem() },
+                json!({ "thread": "t", "node": "n", "problem": problem() }),
+            ),
+            (
+                Error::Damaged { thread: thread(), place: 3, problem: problem() },
+                json!({ "thread": "t", "place": 3, "problem": problem() }),
+            ),
+            (
+                Error::Unauthenticated { thread: thread(), place: 3, problem: problem() },
+                json!({ "thread": "t", "place": 3, "problem": problem() }),
+            ),
+            (
+                Error::EffectUnderWay { thread: thread(), place: 3, node: "n".into() },
+                json!({ "thread": "t", "place": 3, "node": "n" }),
+            ),
+        ] {
+            assert_eq!(Value::Object(error.details()), details, "{error}");
+        }
+    }
+
+    #[test]
+    fn an_error_about_the_program_has_no_details() {
+        let problem = || "arn:aws:sts::111122223333:assumed-role/refunds".to_owned();
+        for error in [Error::NoRandomness { problem: problem() }, Error::NotSetUp { problem: problem() }] {
+            assert_eq!(error.details(), Map::new(), "{error}");
         }
     }
 }

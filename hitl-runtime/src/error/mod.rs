@@ -1,4 +1,4 @@
-//! What can go wrong from the outside.
+//! The error type of the public API.
 
 mod details;
 
@@ -10,9 +10,10 @@ use crate::{
     store::UnusableStore,
 };
 
-/// Why an agent did not do what it was asked. Whatever it was, the thread stands as it stood before.
+/// The error of an operation on an agent or a thread. A verdict or an input that is rejected is not recorded. An error
+/// that ends a run later on, such as one of the store or of user code, keeps the entries written until then.
 ///
-/// Each has a stable [`code`](Error::code) for programs; the text is for people and may be improved.
+/// Each variant has a stable [`code`](Error::code) for programs; the text is for people and may be improved.
 ///
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -34,245 +35,269 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// No such thread.
-    #[error("there is no thread `{thread}`")]
+    /// The thread does not exist.
+    #[error("thread `{thread}` does not exist")]
     UnknownThread {
-        /// The name that was asked for.
+        /// The name in the request.
         thread: ThreadId,
     },
-    /// The thread exists, and was started with another input or on another graph.
-    #[error("thread `{thread}` exists already, with another input; choose another name, or look at it first")]
+    /// A thread of this name exists, with another input or on another graph.
+    #[error(
+        "thread `{thread}` already exists, with a different input or graph; choose another name, or load that thread"
+    )]
     ThreadExists {
         /// The thread.
         thread: ThreadId,
     },
-    /// The text names no thread.
+    /// The name of a thread is not valid.
     #[error(transparent)]
     InvalidThreadId(#[from] InvalidThreadId),
-    /// The input is not what the graph's `start` takes.
-    #[error("the input does not fit: {problem}")]
+    /// The input is not of the type that the graph's `start` takes.
+    #[error("the input is invalid: {problem}")]
     InvalidInput {
-        /// What is wrong with it.
+        /// A description of the problem.
         problem: String,
     },
-    /// The digest names no open review of this thread.
+    /// No open review of this thread has this digest.
     #[error(
         "{}; {}",
-        if *reopened { format!("the review {} of thread `{thread}` was opened again, because the program has changed, and with it what is signed", digest.short()) } else { format!("no open review of thread `{thread}` has the digest {}", digest.short()) },
-        if open.is_empty() { "none is open".to_owned() } else { format!("open: {}; look at it before you sign", or_list(open.iter().map(Digest::short))) }
+        if *reopened {
+            format!(
+                "review {} of thread `{thread}` was reopened under another digest, because the program changed what is \
+                 signed",
+                digest.short()
+            )
+        } else {
+            format!("thread `{thread}` has no open review with digest {}", digest.short())
+        },
+        if open.is_empty() {
+            "no review is open; reload the thread".to_owned()
+        } else {
+            format!("read the open review {} before you sign", or_list(open.iter().map(Digest::short)))
+        }
     )]
     Stale {
         /// The thread.
         thread: ThreadId,
-        /// The digest that the verdict named.
+        /// The digest in the verdict.
         digest: Digest,
-        /// The digests of the reviews that are open.
+        /// The digests of the open reviews.
         open: Vec<Digest>,
-        /// Whether there was such a review, until new code made another one of it.
+        /// `true` if a review had this digest, and was opened again because the program changed.
         reopened: bool,
     },
-    /// Somebody else was first.
-    #[error("{by} has decided this review of thread `{thread}` already, before `{node}`: {verdict}")]
+    /// The review has been decided already.
+    #[error(
+        "the review before `{node}` of thread `{thread}` was already decided by {by} ({verdict}); reload the thread"
+    )]
     AlreadyDecided {
         /// The thread.
         thread: ThreadId,
-        /// The node that the review stood before.
+        /// The node after the review.
         node: String,
-        /// Who decided.
+        /// The name of the operator who decided.
         by: String,
-        /// What they decided: `approve`, `edit`, `reject` or `ask`.
+        /// The verdict: `approve`, `edit`, `reject` or `ask`.
         verdict: String,
-        /// When, in milliseconds since the epoch.
+        /// The time of the verdict, in milliseconds since the epoch.
         at_ms: u64,
     },
-    /// The review's time has run out.
-    #[error("the review before `{node}` of thread `{thread}` has expired; nothing was signed")]
+    /// The review has expired.
+    #[error(
+        "the review before `{node}` of thread `{thread}` has expired, so nothing was signed; reload the thread"
+    )]
     Expired {
         /// The thread.
         thread: ThreadId,
-        /// The node that the review stood before.
+        /// The node after the review.
         node: String,
-        /// When it expired, in milliseconds since the epoch.
+        /// The deadline, in milliseconds since the epoch.
         deadline_ms: u64,
     },
-    /// The operator may not decide this.
-    #[error("{operator} does not hold the role `{role}`, which `{node}` of thread `{thread}` asks for")]
+    /// The operator lacks the role that the decision requires.
+    #[error("operator {operator} lacks the role `{role}`, which node `{node}` of thread `{thread}` requires")]
     RoleMissing {
         /// The thread.
         thread: ThreadId,
-        /// The node that the review stands before.
+        /// The node after the review, or the effect in doubt.
         node: String,
-        /// The role.
+        /// The required role.
         role: String,
-        /// The operator.
+        /// The name of the operator.
         operator: String,
     },
-    /// The operator's name cannot sign: it could pass for another one, or is the runtime's own.
+    /// The operator's name cannot sign: it could pass for another one, or is reserved for the runtime.
     #[error(
-        "the operator `{}` of thread `{thread}` cannot sign: the name {problem}",
+        "operator `{}` cannot sign in thread `{thread}`: the name {problem}; sign under another name",
         crate::unicode::spelled(operator)
     )]
     BadOperator {
         /// The thread.
         thread: ThreadId,
-        /// The name, as it was given.
+        /// The name as given.
         operator: String,
-        /// What is wrong with it.
+        /// A description of the problem.
         problem: String,
     },
-    /// A draft breaks its invariants.
+    /// The draft violates its invariants.
     #[error("`{field}` of thread `{thread}` cannot be signed: {}", list(violations))]
     Invalid {
         /// The thread.
         thread: ThreadId,
-        /// The field that is to be signed.
+        /// The field under review.
         field: String,
-        /// What is wrong with it, field by field.
+        /// The violations, each with its path.
         violations: Vec<Violation>,
     },
     /// An edit names a key that the draft does not have.
     #[error(
-        "`{field}` of thread `{thread}` has no `{path}`{}",
+        "`{field}` of thread `{thread}` has no key `{path}`{}",
         near.as_ref().map(|near| format!("; did you mean `{near}`?")).unwrap_or_default()
     )]
     UnknownKey {
         /// The thread.
         thread: ThreadId,
-        /// The field that is to be signed.
+        /// The field under review.
         field: String,
-        /// The path inside it.
+        /// The path of the unknown key in the draft.
         path: String,
-        /// The key that was probably meant.
+        /// The key that is probably meant.
         near: Option<String>,
     },
-    /// An edit leaves the draft as it is, so that it is no edit: to sign the draft, approve it.
-    #[error("this edit leaves `{field}` of thread `{thread}` as it is; to sign it as it is, approve it")]
+    /// An edit does not change the draft. To sign the draft as it is, approve it.
+    #[error("the edit does not change `{field}` of thread `{thread}`; to sign it unchanged, approve it")]
     Unchanged {
         /// The thread.
         thread: ThreadId,
-        /// The field that is to be signed.
+        /// The field under review.
         field: String,
     },
-    /// A verdict that the graph does not have, or that says nothing.
-    #[error("`{node}` of thread `{thread}` cannot take this verdict: {problem}")]
+    /// The review does not accept this verdict: the graph has no edge for it, the review takes no edit, or the verdict
+    /// is incomplete.
+    #[error("the review before `{node}` of thread `{thread}` does not accept this verdict: {problem}")]
     BadVerdict {
         /// The thread.
         thread: ThreadId,
-        /// The node that the review stands before.
+        /// The node after the review.
         node: String,
-        /// What is wrong with it.
+        /// A description of the problem.
         problem: String,
     },
-    /// There is nothing to settle.
-    #[error("nothing of the kind is in doubt in thread `{thread}`, or not any more; look at it anew")]
+    /// No effect with this digest is in doubt.
+    #[error("thread `{thread}` has no in-doubt effect with this digest; reload the thread")]
     NotInDoubt {
         /// The thread.
         thread: ThreadId,
     },
-    /// The thread began under other code, and cannot go on under this program's.
-    #[error("thread `{thread}` cannot go on in this program:{}", lines(differences))]
+    /// The thread began under other code, and is incompatible with this program.
+    #[error("thread `{thread}` is incompatible with this program:{}", lines(differences))]
     GraphChanged {
         /// The thread.
         thread: ThreadId,
-        /// What has changed: all that stands in the way.
+        /// Every incompatibility between the thread and this program.
         differences: Vec<Difference>,
     },
-    /// Code of this program's types or graph failed on the thread: a reducer, a serializer, a deserializer, a validator, a
-    /// schema or the guard of a `match`. Other threads are not touched by it.
+    /// User code failed on the thread: a reducer, serializer, deserializer, validator, schema or `match` guard. Other
+    /// threads are not affected.
     ///
-    /// A panic is caught only under `panic = "unwind"`, which is Cargo's default. In a program that is built with
-    /// `panic = "abort"` it ends the process, and another one takes its threads up once their leases have run out.
-    #[error("thread `{thread}`: the {place} {problem}; mend that code, and ask again")]
+    /// A panic is caught only under `panic = "unwind"`, Cargo's default. A program that is built with `panic = "abort"`
+    /// ends instead, and another process resumes its threads after their leases have run out.
+    #[error("thread `{thread}`: the {place} {problem}; fix that code and retry")]
     UserCodeFailed {
         /// The thread.
         thread: ThreadId,
         /// The code, such as ``reducer of `total` ``.
         place: String,
-        /// What happened there: `panicked: …` or `failed: …`.
+        /// The failure: `panicked: …` or `failed: …`.
         problem: String,
     },
-    /// A runner with other code has the thread, so what this program would change of it has to wait.
-    #[error("thread `{thread}` is run by a program with other code; try again once it rests")]
+    /// A runner with other code holds the thread's lease, so this program may not change the thread yet.
+    #[error("thread `{thread}` is leased by a program with different code; retry when that run has finished")]
     OtherCode {
         /// The thread.
         thread: ThreadId,
-        /// Until when that runner has it unless it gives a sign of life, in milliseconds since the epoch.
+        /// The end of that lease unless it is renewed, in milliseconds since the epoch.
         until_ms: u64,
     },
-    /// The journal is not as it was written.
-    #[error("the journal of thread `{thread}` is damaged at place {place}: {problem}")]
+    /// The journal has been altered or corrupted.
+    #[error(
+        "the journal of thread `{thread}` is damaged at place {place}: {problem}; restore the thread from a backup"
+    )]
     Damaged {
         /// The thread.
         thread: ThreadId,
-        /// The first entry that is not as it was written.
+        /// The place of the first damaged entry.
         place: Place,
-        /// How that shows.
+        /// A description of the damage.
         problem: String,
     },
-    /// An entry was not written by a holder of the journal keys, or not for this thread and place.
+    /// An entry was not written by a holder of the journal keys, or was written for another thread or place.
     #[error(
-        "entry {place} of thread `{thread}` is not authentic: {problem}; nothing runs; see who can write to the store"
+        "entry {place} of thread `{thread}` is not authentic: {problem}; nothing was run; check who can write to the \
+         store"
     )]
     Unauthenticated {
         /// The thread.
         thread: ThreadId,
-        /// The first entry that is not authentic.
+        /// The place of the first entry that is not authentic.
         place: Place,
-        /// How that shows.
+        /// A description of the mismatch.
         problem: String,
     },
-    /// The journal has no such place.
-    #[error("thread `{thread}` has no place {place}; its journal ends at {head}")]
+    /// The journal has no entry at this place.
+    #[error("thread `{thread}` has no entry at place {place}; its last entry is at place {head}")]
     NoSuchPlace {
         /// The thread.
         thread: ThreadId,
-        /// The place that was asked for.
+        /// The requested place.
         place: Place,
-        /// The last place.
+        /// The place of the last entry.
         head: Place,
     },
-    /// A fork would go on after a signature that was given to another thread.
+    /// A fork would use a signature that was given in another thread.
     #[error(
-        "a fork at place {place} of thread `{thread}` would run on a signature for `{field}` that was given there; fork before that review"
+        "a fork at place {place} of thread `{thread}` would reuse the signature for `{field}`, which is valid in that \
+         thread only; fork before that review"
     )]
     SignatureNotCarried {
         /// The thread.
         thread: ThreadId,
-        /// The place.
+        /// The place of the fork.
         place: Place,
         /// The signed field.
         field: String,
     },
-    /// A fork would do once more what may have been done already.
+    /// A fork would run an effect again that may have happened already.
     #[error(
-        "a fork at place {place} of thread `{thread}` would run effect `{node}` again, and nobody knows that it did not happen; fork before it"
+        "a fork at place {place} of thread `{thread}` would run effect `{node}` again, which may have happened already; \
+         fork before that effect"
     )]
     EffectUnderWay {
         /// The thread.
         thread: ThreadId,
-        /// The place.
+        /// The place of the fork.
         place: Place,
-        /// The effect.
+        /// The node of the effect.
         node: String,
     },
-    /// The operating system gave no random number, and a thread or a runner needs one.
-    #[error("the operating system gives no randomness: {problem}")]
+    /// The operating system provided no random bytes, which a new thread or runner needs.
+    #[error("the operating system provided no random bytes: {problem}")]
     NoRandomness {
-        /// What it said.
+        /// The error of the operating system.
         problem: String,
     },
-    /// The program lacks something that it needs before any thread can run.
-    #[error("this program is not set up: {problem}")]
+    /// The program lacks a setting that it needs before any thread can run.
+    #[error("this program is not configured: {problem}")]
     NotSetUp {
-        /// What it lacks, and how to give it that.
+        /// A description of the missing setting, and how to provide it.
         problem: String,
     },
-    /// The store could not do it.
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// One on the same line, several on lines of their own.
+/// Formats one difference on the same line, several on a line each.
 fn lines(differences: &[Difference]) -> String {
     match differences {
         [only] => format!(" {only}"),
@@ -281,7 +306,7 @@ fn lines(differences: &[Difference]) -> String {
 }
 
 impl Error {
-    /// A stable word for programs.
+    /// Returns a stable identifier of the kind of error, for programs.
     ///
     /// ```
     /// use hitl::{Error, ThreadId};

@@ -1,7 +1,9 @@
-//! What a thread still lacks that stands somewhere in a graph: the proof's question, asked of one thread at run time.
+//! The run-time check of a thread's remaining path through a graph: the fields and signatures that it may lack.
 //!
-//! [`prove`](super::prove) knows what every path from `start` has done. A thread that began under other code has come
-//! by none of them, so the same facts flow once more, from where it stands and with what it has.
+//! [`prove`](super::prove) computes the facts of every path from `start`. A thread that began under other code may have
+//! taken none of these paths, so the same analysis runs again from its present position, with the facts that it has.
+//!
+//! A lane is the thread itself, one branch of a fork, or one item of a `for`.
 
 use std::collections::BTreeSet;
 
@@ -13,22 +15,22 @@ use super::prove::NodeProof;
 use super::sides::ForkProof;
 use super::{BranchSpec, EdgeKind, EdgeSpec, GraphSpec, Point};
 
-/// Where a lane stands.
+/// The position of a lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stand {
-    /// Before a node: whoever signs what it does may still say no.
+    /// Before a node: if the node has a review, it can still be rejected.
     Before(usize),
-    /// At a node that runs, or will: the review before it, if there was one, is over.
+    /// At a node that runs or is about to run: its review, if it has one, is over.
     At(usize),
-    /// At its fork's join, where it waits for its siblings.
+    /// At the join of its fork, waiting for its siblings.
     Joined,
-    /// Its branches are under way, and meet here.
+    /// Waiting for its own branches, which meet at this point.
     Forked(Point),
-    /// It goes no further.
+    /// Ended.
     Over,
 }
 
-/// A lane, as far as what is ahead of it depends on it.
+/// A lane, with the facts that the check of its remaining path needs.
 #[derive(Clone, Debug)]
 pub(crate) struct LaneAhead<'a> {
     pub(crate) id: u32,
@@ -36,26 +38,27 @@ pub(crate) struct LaneAhead<'a> {
     pub(crate) stand: Stand,
     /// The fields that are written.
     pub(crate) written: Vec<&'a str>,
-    /// The nodes that may run on a signature of a field, each with that field.
+    /// The valid signatures: each a node that may run on it, and the signed field.
     pub(crate) signed: Vec<(usize, &'a str)>,
     /// The fields that it has changed since its fork.
     pub(crate) touched: Vec<&'a str>,
-    /// Where the items of a `for` are under way in it: the lists that will be there once they have met.
+    /// Set while items of a `for` run in it: the lists that are written once the items have joined.
     pub(crate) into: Option<Vec<&'a str>>,
 }
 
-/// What a thread may come to lack.
+/// A fact that a thread may lack at some point ahead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Lack {
-    /// A node reads this field, or a `match` after it does, and some way there writes it not.
+    /// A node, or a `match` or `for` after it, reads this field, and some path to it does not write the field.
     Unwritten { node: &'static str, field: &'static str },
-    /// A node takes this field as approved, and on some way there no signature of it is for this node.
+    /// A node takes this field as approved, and on some path to it there is no signature of the field for this node.
     Unsigned { node: &'static str, field: &'static str },
-    /// Some way ends without this output.
+    /// Some path ends without this output.
     Output { field: &'static str },
 }
 
-/// Everything that the lanes of a thread may come to lack on their ways to the end. They must fit the graph.
+/// Returns everything that the lanes of a thread may lack on some path to the end. The lanes must be compatible with
+/// the graph.
 pub(crate) fn lacks(spec: &GraphSpec, lanes: &[LaneAhead<'_>]) -> BTreeSet<Lack> {
     let mut ahead = Ahead::of(spec);
     for root in lanes.iter().filter(|lane| lane.parent.is_none()) {
@@ -64,7 +67,7 @@ pub(crate) fn lacks(spec: &GraphSpec, lanes: &[LaneAhead<'_>]) -> BTreeSet<Lack>
     ahead.lacks
 }
 
-/// The first review that a value comes to which stands in a field now, if no node writes another one before.
+/// Returns the node of the first review that the present value of a field comes to, if no node overwrites it before.
 pub(crate) fn review_ahead(spec: &GraphSpec, from: Stand, field: &str) -> Option<&'static str> {
     let writes = |node: usize| spec.nodes[node].writes.contains(&field);
     let mut seen = vec![false; spec.nodes.len()];
@@ -73,7 +76,7 @@ pub(crate) fn review_ahead(spec: &GraphSpec, from: Stand, field: &str) -> Option
     let on = |node: usize, verdicts: bool, open: &mut Vec<usize>| {
         for edge in spec.edges_from(Point::Node(node)) {
             let keeps = if edge.kind.leaves_review() { verdicts } else { !writes(node) };
-            // Each item of a `for` is a value of its own, and what an item has ends with it.
+            // Each item of a `for` sets the item field itself, and the fields of an item end with it.
             let anew = matches!(edge.kind, EdgeKind::Fork { fork, .. } if each(fork).is_some_and(|each| each.item == field));
             let ends = edge.joins.is_some_and(|(fork, _)| each(fork).is_some());
             if let (true, Point::Node(to)) = (keeps && !anew && !ends, edge.to) {
@@ -98,10 +101,10 @@ pub(crate) fn review_ahead(spec: &GraphSpec, from: Stand, field: &str) -> Option
     None
 }
 
-/// The fields that each branch of a fork may change, and what leading into it does.
+/// The changes that the branches of a fork may make, and the transfer functions of the fork.
 struct Branches {
     touches: Vec<Bits>,
-    /// The covers that each may end, or give anew.
+    /// The covers that each branch may end or renew.
     spoils: Vec<Bits>,
     whole: ForkProof,
     is_each: bool,
@@ -110,7 +113,7 @@ struct Branches {
 struct Ahead<'g> {
     spec: &'g GraphSpec,
     names: Names,
-    /// What each node needs and does; nothing has flowed to it.
+    /// The transfer functions and requirements of each node, without entry facts.
     nodes: Vec<NodeProof>,
     forks: Vec<Branches>,
     covers: Covers,
@@ -119,15 +122,15 @@ struct Ahead<'g> {
     lacks: BTreeSet<Lack>,
 }
 
-/// One flow of facts, from one lane on.
+/// One run of the data-flow analysis, from the position of one lane.
 struct Flow {
-    /// What holds when a node is entered; nothing is known of one that is not.
+    /// The facts on entry to each node; `None` for a node that is not reached.
     entry: Vec<Option<Facts>>,
-    /// What holds at the end of each branch of each fork that lies ahead.
+    /// The facts at the end of each branch of the forks ahead.
     ends: Vec<Vec<Facts>>,
-    /// What each edge carries that is taken.
+    /// The facts that each edge carries; `None` for an edge that is not taken.
     carried: Vec<Option<Facts>>,
-    /// The branch that the lane itself is in, and what holds at its end.
+    /// The branch that contains the lane's position. `end` has the facts at its end.
     own: Option<(usize, usize)>,
     end: Facts,
     open: Vec<usize>,
@@ -144,7 +147,7 @@ impl<'g> Ahead<'g> {
         let mut nodes: Vec<_> = spec.nodes.iter().map(|node| NodeProof::of(node, &names)).collect();
         let lists = spec.forks.iter().filter_map(|fork| Some((fork.from, fork.each?.list)));
         for (from, field) in spec.routes.iter().map(|route| (route.from, route.field)).chain(lists) {
-            // A `match` on what is not there, or a `for` through it, is one lack, and from there on it counts as there.
+            // A field that a `match` or `for` lacks is reported once, and counts as written from there on.
             if let (Point::Node(from), Some(field)) = (from, names.find(field)) {
                 nodes[from].ran.writes = nodes[from].ran.writes.with(field);
             }
@@ -165,7 +168,7 @@ impl<'g> Ahead<'g> {
         numbers.fold(Bits::NONE, Bits::with)
     }
 
-    /// Follows a lane and those that have come out of it to where it ends; gives what holds there.
+    /// Follows a lane, and the lanes forked from it, to the lane's end; returns the facts there.
     fn lane(&mut self, lanes: &[LaneAhead<'_>], lane: &LaneAhead<'_>) -> Facts {
         let facts = Facts { written: self.bits(&lane.written), signed: self.covered(lane) };
         if let Stand::At(node) = lane.stand {
@@ -173,7 +176,7 @@ impl<'g> Ahead<'g> {
         }
         match lane.stand {
             Stand::Joined => facts,
-            // What never comes to the join promises it anything.
+            // A lane that never comes to the join does not restrict the facts there.
             Stand::Over => Facts::ANYTHING,
             Stand::Before(node) | Stand::At(node) => self.flow(lane.stand, node, facts),
             Stand::Forked(join) => {
@@ -189,7 +192,7 @@ impl<'g> Ahead<'g> {
         }
     }
 
-    /// What holds where the lanes that have come out of a lane have met.
+    /// Returns the facts at the join of the lanes forked from `lane`, given those before its fork.
     fn joined_lanes(&mut self, lanes: &[LaneAhead<'_>], lane: &LaneAhead<'_>, before: Facts) -> Facts {
         let mut branches = Vec::new();
         for child in lanes.iter().filter(|child| child.parent == Some(lane.id)) {
@@ -198,7 +201,7 @@ impl<'g> Ahead<'g> {
                 (fork.touches[branch], fork.spoils[branch])
             });
             let touched = self.bits(&child.touched).or(will_touch);
-            // What it has spent, it does not have.
+            // A cover that held before the fork and no longer holds in the child has been spent there.
             let spoiled =
                 self.covers.ended_by(touched).or(will_spoil).or(before.signed.minus(self.covered(child)));
             branches.push((self.lane(lanes, child), touched, spoiled));
@@ -214,7 +217,7 @@ impl<'g> Ahead<'g> {
         Facts { written: met.written.or(before.written), signed: met.signed }
     }
 
-    /// The innermost branch around where a lane stands.
+    /// Returns the innermost branch that contains a position.
     fn region(&self, stand: Stand) -> Option<(usize, usize)> {
         match stand {
             Stand::Before(node) | Stand::At(node) | Stand::Forked(Point::Node(node)) => {
@@ -224,7 +227,8 @@ impl<'g> Ahead<'g> {
         }
     }
 
-    /// Lets what is known flow from a node to the end of the branch that the node is in, or of the graph.
+    /// Propagates facts from a node to the end of its branch or of the graph, and records what the nodes on the way
+    /// lack. Returns the facts at the end of the branch.
     fn flow(&mut self, stand: Stand, node: usize, facts: Facts) -> Facts {
         let mut flow = Flow {
             entry: vec![None; self.nodes.len()],
@@ -262,7 +266,8 @@ impl<'g> Ahead<'g> {
         flow.end
     }
 
-    /// What is known at a node goes along every edge that leaves it; those of verdicts too, unless they are over.
+    /// Propagates the facts at a node along the edges that leave it, including verdict edges if `verdicts` is set:
+    /// without it, the review is over.
     fn leave(&self, flow: &mut Flow, node: usize, facts: Facts, verdicts: bool) {
         for (number, edge) in self.spec.edges.iter().enumerate() {
             if edge.from == Point::Node(node) && (verdicts || !edge.kind.leaves_review()) {
@@ -297,18 +302,18 @@ impl<'g> Ahead<'g> {
         }
     }
 
-    /// What holds where a fork's branches have met that a flow has come through.
+    /// Returns the facts at the join of a fork that lies ahead.
     fn joined(&self, flow: &Flow, fork: usize) -> Facts {
         let branches = &self.forks[fork];
         if branches.is_each {
-            // The edge past it says what its items leave behind.
+            // The facts that the items leave are those of the edge past the `for`.
             return Facts::ANYTHING;
         }
         let ends = flow.ends[fork].iter().copied();
         meet_branches(ends.zip(branches.spoils.iter().copied()), branches.whole.unsigns)
     }
 
-    /// At a node that runs, its own draft must be signed, too.
+    /// Records a missing signature of the node's own draft, for a lane at a node whose review is over.
     fn needs_own(&mut self, lane: &LaneAhead<'_>, number: usize, facts: Facts) {
         let node = &self.spec.nodes[number];
         if let Some(interrupt) = &node.interrupt
@@ -319,13 +324,13 @@ impl<'g> Ahead<'g> {
         }
     }
 
-    /// Notes what a node needs and what is not there.
+    /// Records the requirements of a node that the facts do not meet.
     fn needs(&mut self, node: usize, facts: Facts) {
         let proof = self.nodes[node];
         let mut unwritten = proof.stopped.writes.minus(facts.written);
         let covers = each(proof.stopped.signs.minus(facts.signed)).map(|cover| self.covers.get(cover).field);
         let unsigned = covers.fold(Bits::NONE, Bits::with).minus(unwritten);
-        // `ran.writes` holds the matched field, too.
+        // Not `ran.writes`: that has the field of the `match` already.
         let written = facts.written.or(proof.stopped.writes).or(proof.writes);
         let matched = self.spec.routes.iter().filter(|route| route.from == Point::Node(node));
         let list = self.spec.forks.iter().filter(|fork| fork.from == Point::Node(node));
@@ -354,7 +359,8 @@ impl Flow {
     }
 }
 
-/// Reads the forks of a graph as [`prove`](super::prove) does: what stays inside a `for` is nothing to those around it.
+/// Summarizes the forks of a graph as [`prove`](super::prove) does. Changes inside a `for` are hidden from the forks
+/// around it, except those of fields with a reducer.
 fn branches(
     spec: &GraphSpec,
     names: &Names,
@@ -392,7 +398,8 @@ fn branches(
     forks
 }
 
-/// What holds where branches have met, each with the covers that it may have ended: as [`Proof::joined`](super::Proof) has it.
+/// Returns the facts at the join of branches, each with the covers that it may have ended, as
+/// [`Proof::joined`](super::Proof) does.
 fn meet_branches(branches: impl Iterator<Item = (Facts, Bits)>, mixed: Bits) -> Facts {
     let (mut written, mut signed, mut unsigned) = (Bits::NONE, Bits::NONE, mixed);
     for (end, spoils) in branches {
@@ -403,7 +410,7 @@ fn meet_branches(branches: impl Iterator<Item = (Facts, Bits)>, mixed: Bits) -> 
     Facts { written, signed: signed.minus(unsigned) }
 }
 
-/// What more than one of these sets holds.
+/// Returns the members that more than one of these sets has.
 fn twice(sets: &[Bits]) -> Bits {
     let (mut once, mut twice) = (Bits::NONE, Bits::NONE);
     for set in sets {

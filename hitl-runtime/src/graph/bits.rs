@@ -1,8 +1,8 @@
-//! A set of field numbers that `const fn` can compute with.
+//! A set of small numbers for `const fn`.
 
-/// A set of fields, by their numbers in the state.
+/// A set of numbers below 256: those of fields in a state, or of covers in a graph.
 ///
-/// Two words rather than an array: every index into an array is a step that the const interpreter pays for.
+/// It has two words rather than an array, because the const interpreter takes a step for every array index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Bits {
     low: u128,
@@ -10,12 +10,12 @@ pub(super) struct Bits {
 }
 
 impl Bits {
-    /// No field.
+    /// The empty set.
     pub(super) const NONE: Self = Self { low: 0, high: 0 };
-    /// Every field, those the state does not have included.
+    /// The set of all numbers, including those that the state or graph does not use.
     pub(super) const ALL: Self = Self { low: u128::MAX, high: u128::MAX };
 
-    /// The set with field `bit` added. A number of 256 or more is no field.
+    /// Returns the set with `bit` added. A number of 256 or more is ignored.
     pub(super) const fn with(self, bit: usize) -> Self {
         match bit {
             0..128 => Self { low: self.low | (1 << bit), high: self.high },
@@ -24,7 +24,7 @@ impl Bits {
         }
     }
 
-    /// Whether field `bit` is in the set.
+    /// Returns whether `bit` is in the set.
     pub(super) const fn has(self, bit: usize) -> bool {
         match bit {
             0..128 => self.low >> bit & 1 == 1,
@@ -33,27 +33,27 @@ impl Bits {
         }
     }
 
-    /// What is in either.
+    /// Returns the union of both sets.
     pub(super) const fn or(self, other: Self) -> Self {
         Self { low: self.low | other.low, high: self.high | other.high }
     }
 
-    /// What is in both.
+    /// Returns the intersection of both sets.
     pub(super) const fn and(self, other: Self) -> Self {
         Self { low: self.low & other.low, high: self.high & other.high }
     }
 
-    /// What is in this set and not in the other.
+    /// Returns the difference: the members of this set that are not in the other.
     pub(super) const fn minus(self, other: Self) -> Self {
         Self { low: self.low & !other.low, high: self.high & !other.high }
     }
 
-    /// Whether both hold the same fields.
+    /// Returns whether both sets are equal.
     pub(super) const fn same(self, other: Self) -> bool {
         self.low == other.low && self.high == other.high
     }
 
-    /// The lowest field of the set.
+    /// Returns the lowest member.
     pub(super) const fn first(self) -> Option<usize> {
         if self.low != 0 {
             Some(self.low.trailing_zeros() as usize)

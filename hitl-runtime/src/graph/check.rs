@@ -1,8 +1,8 @@
-//! What a graph may not do, each fault found where its sentence belongs.
+//! The rules for graphs, each checked at the code that its error message is about.
 //!
-//! `graph!` emits one `const` for each node, edge and route; a fault panics there, and since everything here is
-//! `#[track_caller]`, rustc puts its caret on the user's word. That a check passes costs next to nothing: what it looks
-//! at is in the [`Proof`], and paths are searched for only once there is something to say.
+//! `graph!` emits one `const` for each node, `match` and `for`, and for each edge to the end or of a verdict. A fault
+//! panics in that `const`, and since every check is `#[track_caller]`, rustc reports it at the user's code. A check
+//! without a fault is cheap: it reads the [`Proof`], and paths are searched only for a message.
 
 use super::bits::Bits;
 use super::covers::takes_from_others;
@@ -10,53 +10,55 @@ use super::names::same;
 use super::repropose::{EditWay, Obstacle, Place, way_of_edit};
 use super::{EdgeKind, EdgeSpec, GraphSpec, InterruptSpec, NodeSpec, Payload, Point, Proof, ReadKind};
 
-/// What is wrong with a graph. Fields, nodes, edges and routes by their numbers.
+/// A violation of a rule. Fields, nodes, edges and routes are given by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// An effect that nobody need sign.
+    /// An effect has no review, takes no signed field, and is not declared as low risk.
     Unreviewed { node: usize },
-    /// A field is read that some path has not written.
+    /// A node reads a field that some path does not write.
     Unwritten { node: usize, field: usize },
-    /// A field is taken as approved for which no review is meant.
+    /// A node takes a field as approved, and no review signs the field for it.
     Uncovered { node: usize, field: usize },
-    /// A field is taken as approved, and some path does not have the cover, by its number, or no longer.
+    /// A node takes a field as approved, and some path lacks the cover, or ends it before. The cover is given by
+    /// number.
     Unsigned { node: usize, cover: usize },
-    /// A review covers a node that the graph does not have, or itself covers nothing there. By its place in the list.
+    /// A review covers a name that is no node of the graph, or a node that does not run on its signature. `place` is
+    /// the index in the list.
     Covers { node: usize, place: usize },
-    /// What a covered effect reads, the review that covers it does not name.
+    /// A covered effect reads a field that the covering review neither shows nor declares as unsigned.
     Unshown { node: usize, review: usize, field: &'static str },
-    /// A node takes `&Rejection`, and is entered without one.
+    /// A node takes `&Rejection`, but some edge enters it without one.
     NoRejection { node: usize },
-    /// A node takes `&Question`, and is entered without one.
+    /// A node takes `&Question`, but some edge enters it without one.
     NoQuestion { node: usize },
-    /// A review has nowhere for a "no" to go.
+    /// A review has no `reject` edge.
     NoReject { node: usize },
     /// Two branches of one fork change the same field.
     Race { node: usize, other: usize, field: usize },
-    /// A verdict edge leaves a node that stops for nobody.
+    /// A verdict edge leaves a node without a review.
     NoReview { edge: usize },
-    /// `expire -> …` at a review that has no deadline.
+    /// An `expire` edge leaves a review without a deadline.
     NeverExpires { edge: usize },
-    /// `ask` leads to the end, or to a join.
+    /// An `ask` edge leads to the end or to a join.
     AskEnds { edge: usize },
-    /// A verdict leads to a node that does not take what it brings.
+    /// A verdict edge leads to a node that does not take the verdict's payload.
     Untaken { edge: usize },
-    /// The end is reached with an output unwritten.
+    /// An edge reaches the end with an output unwritten.
     NoOutput { edge: usize, field: usize },
-    /// A `match` on a field that some path has not written.
+    /// A `match` reads a field that some path does not write.
     Unmatched { route: usize, field: usize },
-    /// A `for` through a list that some path has not written.
+    /// A `for` reads a list that some path does not write.
     Unlisted { fork: usize, field: usize },
-    /// A review in a `for` of what all items share.
+    /// A review inside a `for` signs a field that all items share.
     Shared { node: usize, field: usize },
-    /// A review takes an edit of a draft that cannot take its way again.
+    /// A review accepts edits, but the path to it cannot be run again after an edit.
     Uneditable { node: usize, obstacle: Obstacle },
 }
 
-/// Refuses a node that reads what is not there, acts unsigned, or races.
+/// Rejects a node that reads an unwritten field, lacks a signature, races with another branch, or breaks another rule.
 ///
 /// # Panics
-/// With the sentence that says so, for rustc to show.
+/// If the node has a fault, with the message that rustc shows.
 #[track_caller]
 pub const fn check_node<const N: usize>(spec: &GraphSpec, proof: &Proof<N>, node: usize) {
     if let Some(fault) = fault_of_node(spec, proof, node) {
@@ -64,10 +66,11 @@ pub const fn check_node<const N: usize>(spec: &GraphSpec, proof: &Proof<N>, node
     }
 }
 
-/// Refuses an edge to the end that leaves an output unwritten, and a verdict that leads to where it is not understood.
+/// Rejects an edge to the end that leaves an output unwritten, and a verdict edge that leaves no such review or whose
+/// payload the target does not take.
 ///
 /// # Panics
-/// With the sentence that says so, for rustc to show.
+/// If the edge has a fault, with the message that rustc shows.
 #[track_caller]
 pub const fn check_edge<const N: usize>(spec: &GraphSpec, proof: &Proof<N>, edge: usize) {
     if let Some(fault) = fault_of_edge(spec, proof, edge) {
@@ -75,10 +78,10 @@ pub const fn check_edge<const N: usize>(spec: &GraphSpec, proof: &Proof<N>, edge
     }
 }
 
-/// Refuses a `match` on a field that may be unwritten when it is reached.
+/// Rejects a `match` on a field that may be unwritten.
 ///
 /// # Panics
-/// With the sentence that says so, for rustc to show.
+/// If the `match` has a fault, with the message that rustc shows.
 #[track_caller]
 pub const fn check_route<const N: usize>(spec: &GraphSpec, proof: &Proof<N>, route: usize) {
     if let Some(fault) = fault_of_route(spec, proof, route) {
@@ -86,10 +89,10 @@ pub const fn check_route<const N: usize>(spec: &GraphSpec, proof: &Proof<N>, rou
     }
 }
 
-/// Refuses a `for` through a list that may be unwritten when it is reached.
+/// Rejects a `for` over a list that may be unwritten.
 ///
 /// # Panics
-/// With the sentence that says so, for rustc to show.
+/// If the `for` has a fault, with the message that rustc shows.
 #[track_caller]
 pub const fn check_list<const N: usize>(spec: &GraphSpec, proof: &Proof<N>, fork: usize) {
     if let Some(fault) = fault_of_list(spec, proof, fork) {
@@ -97,7 +100,7 @@ pub const fn check_list<const N: usize>(spec: &GraphSpec, proof: &Proof<N>, fork
     }
 }
 
-/// The first thing that is wrong with a node.
+/// Returns the first fault of a node.
 pub(super) const fn fault_of_node<const N: usize>(
     spec: &GraphSpec,
     proof: &Proof<N>,
@@ -158,7 +161,7 @@ pub(super) const fn fault_of_node<const N: usize>(
     None
 }
 
-/// Whether the effect that stands in an edit's way is refused itself, for what it takes as signed: one mistake is one
+/// Returns whether the effect that blocks an edit is rejected itself for lacking a signature: one mistake gives one
 /// message.
 const fn is_reported<const N: usize>(proof: &Proof<N>, obstacle: Obstacle) -> bool {
     match obstacle {
@@ -170,7 +173,7 @@ const fn is_reported<const N: usize>(proof: &Proof<N>, obstacle: Obstacle) -> bo
     }
 }
 
-/// The first thing that is wrong with an edge.
+/// Returns the first fault of an edge.
 pub(super) const fn fault_of_edge<const N: usize>(
     spec: &GraphSpec,
     proof: &Proof<N>,
@@ -185,7 +188,7 @@ pub(super) const fn fault_of_edge<const N: usize>(
             return Some(Fault::NeverExpires { edge });
         }
     }
-    // What a branch was told ends with the branch: a join is brought nothing.
+    // A payload does not outlive its branch: a join receives none.
     let taken = match (told.kind, told.to, told.joins) {
         (EdgeKind::Ask, Point::End, _) | (EdgeKind::Ask, _, Some(_)) => return Some(Fault::AskEnds { edge }),
         (EdgeKind::Reject, Point::Node(to), None) => spec.nodes[to].rejection,
@@ -204,7 +207,7 @@ pub(super) const fn fault_of_edge<const N: usize>(
     None
 }
 
-/// What is wrong with a route.
+/// Returns the fault of a `match`.
 pub(super) const fn fault_of_route<const N: usize>(
     spec: &GraphSpec,
     proof: &Proof<N>,
@@ -217,7 +220,7 @@ pub(super) const fn fault_of_route<const N: usize>(
     if is_there_after(proof, told.from, field) { None } else { Some(Fault::Unmatched { route, field }) }
 }
 
-/// What is wrong with the list of a `for`.
+/// Returns the fault of the list of a `for`.
 pub(super) const fn fault_of_list<const N: usize>(
     spec: &GraphSpec,
     proof: &Proof<N>,
@@ -233,14 +236,15 @@ pub(super) const fn fault_of_list<const N: usize>(
     if is_there_after(proof, told.from, field) { None } else { Some(Fault::Unlisted { fork, field }) }
 }
 
-/// Whether a field is written once a point is left, what follows the point and looks at it left aside.
+/// Returns whether a field is written once a point is left, before the `match` or `for` that follows it reads the
+/// field.
 const fn is_there_after<const N: usize>(proof: &Proof<N>, point: Point, field: usize) -> bool {
     let from = proof.point(point);
-    // `ran.writes` holds the field that is looked at.
+    // Not `ran.writes`: that has the field of the `match` already.
     from.entry.written.or(from.stopped.writes).or(from.writes).has(field)
 }
 
-/// Whether a node has a parameter that only a signature can fill, a misspelt one included.
+/// Returns whether a node has a parameter that requires a signature, including one of a misspelled field.
 const fn takes_approved(node: &NodeSpec) -> bool {
     let mut read = 0;
     while read < node.reads.len() {
@@ -252,12 +256,12 @@ const fn takes_approved(node: &NodeSpec) -> bool {
     false
 }
 
-/// The place of the first covered name that is no node which runs on the signature of this review.
+/// Returns the index of the first name in `covers` that is not a node running on the signature of this review.
 const fn covers_nothing(spec: &GraphSpec, review: usize, interrupt: &InterruptSpec) -> Option<usize> {
     let mut place = 0;
     while place < interrupt.covers.len() {
         match spec.node_index(interrupt.covers[place]) {
-            // Naming the node itself says nothing new.
+            // A review always signs for its own node, so the name is redundant but harmless.
             Some(node) if node == review => {}
             Some(node) if takes_from_others(&spec.nodes[node], interrupt.field) => {}
             _ => return Some(place),
@@ -267,7 +271,8 @@ const fn covers_nothing(spec: &GraphSpec, review: usize, interrupt: &InterruptSp
     None
 }
 
-/// What a covered effect reads though a review that covers it neither shows it nor says that it is unsigned.
+/// Returns a review that covers the node, with a field that the node reads and the review neither shows nor declares as
+/// unsigned.
 const fn unshown<const N: usize>(
     spec: &GraphSpec,
     proof: &Proof<N>,
@@ -308,7 +313,7 @@ const fn names(fields: &[&str], field: &str) -> bool {
     false
 }
 
-/// The outputs that are unwritten when this edge has ended the run.
+/// Returns the outputs that are unwritten when this edge has ended the run.
 const fn missing<const N: usize>(spec: &GraphSpec, proof: &Proof<N>, edge: &EdgeSpec) -> Bits {
     let missing = proof.outputs.minus(proof.carried(edge).written);
     match edge.joins {
@@ -317,8 +322,8 @@ const fn missing<const N: usize>(spec: &GraphSpec, proof: &Proof<N>, edge: &Edge
     }
 }
 
-/// Where several branches end the run together, whether this edge is the first of those that miss an output: they are one
-/// mistake.
+/// Returns whether this edge is the first to lack an output among the edges that end the run at one join: together they
+/// are one mistake.
 const fn is_first_to_miss<const N: usize>(
     spec: &GraphSpec,
     proof: &Proof<N>,
@@ -339,7 +344,7 @@ const fn is_first_to_miss<const N: usize>(
     true
 }
 
-/// The node of an earlier branch that changes the same field; `node` itself if there is none.
+/// Returns the node of an earlier branch that changes the same field, or `node` itself if there is none.
 const fn rival<const N: usize>(spec: &GraphSpec, proof: &Proof<N>, node: usize, field: usize) -> usize {
     let mut fork = 0;
     while fork < spec.forks.len() {
@@ -366,9 +371,9 @@ const fn rival<const N: usize>(spec: &GraphSpec, proof: &Proof<N>, node: usize, 
     node
 }
 
-/// Whether what a node of a fork writes without a reducer is that of one item of a `for` inside the fork.
+/// Returns whether a node of a fork is in a `for` inside the fork: what it writes without a reducer stays in its item.
 const fn stays_inside(spec: &GraphSpec, fork: usize, node: usize) -> bool {
-    // Inner forks come after the ones around them.
+    // Inner forks come after the forks around them.
     let mut inner = fork + 1;
     while inner < spec.forks.len() {
         if holds(spec.forks[inner].body(), node) {
@@ -390,7 +395,7 @@ pub(super) const fn holds(nodes: &[usize], node: usize) -> bool {
     false
 }
 
-/// The number of the field of this name.
+/// Returns the number of the field of this name.
 pub(super) const fn field_number(spec: &GraphSpec, name: &str) -> Option<usize> {
     let mut field = 0;
     while field < spec.state.fields.len() {

@@ -1,27 +1,27 @@
-//! Which effects run on the signature of another node's review, and what ends that.
+//! Covers: the right of an effect to run on the signature of another node's review.
 //!
-//! A review signs its field for the effect that it stands before, and for those that it names as covered. Each of them
-//! spends the signature once. What stands in the facts of the proof is therefore not "this field is signed" but "this
-//! effect may still run on the signature of this field": a [`Cover`]. The review of the effect itself needs none: it is
-//! asked at every coming to the node.
+//! A review signs its field for the node after it, and for the effects that it names in `covers`. Each of them spends
+//! the signature once. The facts of the proof are therefore not "this field is signed" but "this effect may still run
+//! on the signature of this field": a [`Cover`]. The node after the review needs no cover, because its review opens
+//! again on each activation.
 
 use super::bits::Bits;
 use super::names::{Names, same};
 use super::prove::NodeProof;
 use super::{GraphSpec, NodeSpec, ReadKind};
 
-/// One effect's right to one field that another node's review signs.
+/// The right of one effect to one field that another node's review signs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cover {
     /// The effect.
     pub(super) node: usize,
     /// The field that it takes as signed.
     pub(super) field: usize,
-    /// The fields whose change ends it: the one that is signed, and those that are shown beside it.
+    /// The fields whose change ends the cover: the signed field, and those shown with it.
     pub(super) ends: Bits,
 }
 
-/// Every cover of a graph, by its number in [`Bits`].
+/// The covers of a graph, numbered as in [`Bits`].
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Covers {
     all: [Cover; Self::MOST],
@@ -29,17 +29,17 @@ pub(super) struct Covers {
 }
 
 impl Covers {
-    /// As many as [`Bits`] has room for.
+    /// The maximum number of covers: the capacity of [`Bits`].
     pub(super) const MOST: usize = 256;
 
-    /// None.
+    /// The empty list.
     pub(super) const NONE: Self =
         Self { all: [Cover { node: 0, field: 0, ends: Bits::NONE }; Self::MOST], count: 0 };
 
-    /// Reads the reviews of a graph, and says of each node which covers it gives, needs and ends.
+    /// Reads the reviews of a graph, and sets for each node the covers that it gives, requires and ends.
     ///
     /// # Panics
-    /// If there are more than [`Covers::MOST`].
+    /// If there are more covers than [`Covers::MOST`].
     pub(super) const fn read(spec: &GraphSpec, names: &Names, nodes: &mut [NodeProof]) -> Self {
         let (mut covers, mut review) = (Self::NONE, 0);
         while review < nodes.len() {
@@ -81,7 +81,7 @@ impl Covers {
         covers
     }
 
-    /// Those of one field.
+    /// Returns the covers of one field.
     const fn of(&self, field: usize) -> Bits {
         let (mut of, mut number) = (Bits::NONE, 0);
         while number < self.count {
@@ -93,7 +93,8 @@ impl Covers {
         of
     }
 
-    /// Two reviews may give the same cover: what either shows ends it.
+    /// Adds a cover and returns its number. If two reviews give the same cover, a change of a field that either shows
+    /// ends it.
     const fn add(&mut self, cover: Cover) -> usize {
         match self.find(cover.node, cover.field) {
             Some(number) => {
@@ -112,7 +113,7 @@ impl Covers {
         }
     }
 
-    /// What coming to a node asks for, and what its run does to the covers.
+    /// Sets the covers that a node requires, and those that its run ends and gives.
     const fn settle(&self, node: usize, proof: &mut NodeProof) {
         let (mut needs, mut uncovered, mut number) = (Bits::NONE, proof.approved, 0);
         while number < self.count {
@@ -124,14 +125,15 @@ impl Covers {
             number += 1;
         }
         proof.uncovered = uncovered;
-        // What is missing is reported at the node, and counts as there where a verdict leads on.
+        // A cover that is lacking is reported at the node, and counts as present after a verdict.
         proof.stopped.signs = needs;
-        // A review of the field takes the place of every earlier one; what the node writes ends its own, too.
+        // A review of a field replaces every earlier signature of it, and a write of the node ends the covers of its
+        // own review.
         proof.ran.signs = proof.gives.minus(self.ended_by(proof.writes));
         proof.ran.unsigns = needs.or(self.ended_by(proof.touches));
     }
 
-    /// The number of an effect's cover of a field.
+    /// Returns the number of the cover of a field for an effect.
     pub(super) const fn find(&self, node: usize, field: usize) -> Option<usize> {
         let mut number = 0;
         while number < self.count {
@@ -143,7 +145,7 @@ impl Covers {
         None
     }
 
-    /// How many there are.
+    /// Returns the number of covers.
     #[cfg(test)]
     pub(super) const fn count(&self) -> usize {
         self.count
@@ -153,7 +155,7 @@ impl Covers {
         &self.all[number]
     }
 
-    /// Those that end where one of these fields may change.
+    /// Returns the covers that end if one of these fields changes.
     pub(super) const fn ended_by(&self, fields: Bits) -> Bits {
         let (mut ended, mut number) = (Bits::NONE, 0);
         while number < self.count {
@@ -166,7 +168,7 @@ impl Covers {
     }
 }
 
-/// Whether a node takes a field as signed that its own review does not sign.
+/// Returns whether a node takes a field as signed by another node's review.
 pub(super) const fn takes_from_others(node: &NodeSpec, field: &str) -> bool {
     if let Some(interrupt) = &node.interrupt
         && same(interrupt.field, field)

@@ -1,22 +1,22 @@
-//! What is known of a graph's fields at a point, and how a step changes that.
+//! The data-flow facts of a graph, and their transfer functions.
 
 use super::bits::Bits;
 
-/// What is known of the fields at a point, on every path to it.
+/// The facts that hold at a point on every path to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Facts {
-    /// The fields that have been written.
+    /// The fields that are written.
     pub(super) written: Bits,
-    /// The covers that hold: a review has signed the field for the effect, and neither has the effect run on it nor has
-    /// anything changed that was signed.
+    /// The covers that hold: a review has signed the field for the effect, and since then the effect has not run on it,
+    /// and no signed or shown field has changed.
     pub(super) signed: Bits,
 }
 
 impl Facts {
-    /// What is known of a point that nothing leads to: anything at all.
+    /// The facts of a point that no path reaches: all of them (the top element).
     pub(super) const ANYTHING: Self = Self { written: Bits::ALL, signed: Bits::ALL };
 
-    /// What is known where two paths meet.
+    /// Returns the facts that hold where two paths meet.
     pub(super) const fn meet(self, other: Self) -> Self {
         Self { written: self.written.and(other.written), signed: self.signed.and(other.signed) }
     }
@@ -26,22 +26,22 @@ impl Facts {
     }
 }
 
-/// What leaving a point does to what is known.
+/// The transfer function of leaving a point.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Step {
-    /// Fields that are written from here on.
+    /// The fields that are written from here on.
     pub(super) writes: Bits,
-    /// Covers that hold from here on.
+    /// The covers that hold from here on.
     pub(super) signs: Bits,
-    /// Covers that ended here, before those of `signs` began.
+    /// The covers that end here, before those of `signs` begin.
     pub(super) unsigns: Bits,
 }
 
 impl Step {
-    /// It does nothing.
+    /// The step that changes nothing.
     pub(super) const NOTHING: Self = Self { writes: Bits::NONE, signs: Bits::NONE, unsigns: Bits::NONE };
 
-    /// What is known after the step.
+    /// Returns the facts after the step.
     pub(super) const fn after(&self, before: Facts) -> Facts {
         Facts {
             written: before.written.or(self.writes),
@@ -49,7 +49,7 @@ impl Step {
         }
     }
 
-    /// The same step, which writes these fields too, and at last ends those covers.
+    /// Returns the step that also writes these fields, and finally ends these covers.
     pub(super) const fn and(&self, writes: Bits, unsigns: Bits) -> Self {
         Self {
             writes: self.writes.or(writes),

@@ -1,4 +1,4 @@
-//! The sentence for each fault: what was found, where, by which path, and the way out.
+//! The error message of each fault: the finding, its location, a path that shows it, and the fix.
 
 use super::check::{Fault, field_number, holds};
 use super::names::same;
@@ -9,14 +9,14 @@ use super::unsigned::{covers_nothing, uncovered, unsigned};
 use super::{EachSpec, EdgeKind, GraphSpec, Point, Proof, ReadKind};
 
 impl Fault {
-    /// The sentence that rustc shows.
+    /// Returns the message that rustc shows.
     pub(super) const fn sentence<const N: usize>(self, spec: &GraphSpec, proof: &Proof<N>) -> Sentence {
         match self {
             Self::Unreviewed { node } => Sentence::of(&[
                 "effect node `",
                 spec.nodes[node].name,
-                "` can be reached with no review: put `#[interrupt_before]` on it, take as `&Approved<…>` a field that was \
-                 signed before, or declare `risk = low`",
+                "` can be reached with no review: put `#[interrupt_before]` on it, take a field that was signed before as \
+                 `&Approved<…>`, or declare `risk = low`",
             ]),
             Self::Unwritten { node, field } => unwritten(spec, proof, node, field),
             Self::Uncovered { node, field } => uncovered(spec, node, field),
@@ -27,22 +27,24 @@ impl Fault {
                 spec.nodes[node].name,
                 "` reads `",
                 field,
-                "`, and the review before `",
+                "`, but the review before `",
                 spec.nodes[review].name,
-                "`, on whose signature it runs, does not show it: name it there, `show = (",
+                "`, whose signature it runs on, does not show it: add `show = (",
                 field,
-                ")`, take it as `&Approved<…>`, or write `unsigned(",
+                ")` to that review, take the field as `&Approved<…>`, or add `unsigned(",
                 field,
-                ")` there if nobody need sign it",
+                ")` to that review if the field needs no signature",
             ]),
             Self::NoRejection { node } => {
-                empty_handed(spec, proof, node, "Rejection", "reject", Last::NoRejection)
+                without_payload(spec, proof, node, "Rejection", "reject", Last::NoRejection)
             }
-            Self::NoQuestion { node } => empty_handed(spec, proof, node, "Question", "ask", Last::NoQuestion),
+            Self::NoQuestion { node } => {
+                without_payload(spec, proof, node, "Question", "ask", Last::NoQuestion)
+            }
             Self::NoReject { node } => Sentence::of(&[
                 "node `",
                 spec.nodes[node].name,
-                "` stops for a person, but the graph says nothing of a rejection: add `",
+                "` has a review, but no `reject` edge: add `",
                 spec.nodes[node].name,
                 " { reject -> … }`",
             ]),
@@ -54,7 +56,7 @@ impl Fault {
                     verdict(spec.edges[edge].kind).0,
                     "` leaves node `",
                     from,
-                    "`, which stops for nobody: put `#[interrupt_before]` on it, or take the line out",
+                    "`, which has no review: put `#[interrupt_before]` on it, or remove the edge",
                 ])
             }
             Self::NeverExpires { edge } => {
@@ -62,8 +64,8 @@ impl Fault {
                 Sentence::of(&[
                     "`expire` leaves node `",
                     from,
-                    "`, whose review never expires: write `#[interrupt_before(expires = \"24h\")]` on it, or take the \
-                     line out",
+                    "`, whose review never expires: write `#[interrupt_before(expires = \"24h\")]` on it, or remove \
+                     the edge",
                 ])
             }
             Self::AskEnds { edge } => Sentence::of(&[
@@ -71,12 +73,8 @@ impl Fault {
                 spec.edges[edge].from.name(spec),
                 "` to `",
                 spec.edges[edge].to.name(spec),
-                if spec.edges[edge].joins.is_some() {
-                    "`, where what runs side by side meets and"
-                } else {
-                    "`, where"
-                },
-                " nobody answers: lead it to a node that takes `Option<&Question>`",
+                if spec.edges[edge].joins.is_some() { "`, the join of a fork" } else { "`" },
+                ", which receives no question: lead it to a node that takes `Option<&Question>`",
             ]),
             Self::Untaken { edge } => {
                 let (word, payload) = verdict(spec.edges[edge].kind);
@@ -108,10 +106,10 @@ impl Fault {
                 text
             }
             Self::Unmatched { route, field } => {
-                unseen(spec, proof, spec.routes[route].from, ["match", "looks at"], field)
+                unwritten_operand(spec, proof, spec.routes[route].from, ["match", "reads"], field)
             }
             Self::Unlisted { fork, field } => {
-                unseen(spec, proof, spec.forks[fork].from, ["for", "goes through"], field)
+                unwritten_operand(spec, proof, spec.forks[fork].from, ["for", "iterates over"], field)
             }
             Self::Shared { node, field } => shared(spec, node, field),
             Self::Uneditable { node, obstacle } => uneditable(spec, node, obstacle),
@@ -119,7 +117,7 @@ impl Fault {
     }
 }
 
-/// The word for a verdict, and the type of what it brings.
+/// Returns the keyword of a verdict, and the type of its payload.
 const fn verdict(kind: EdgeKind) -> (&'static str, &'static str) {
     match kind {
         EdgeKind::Ask => ("ask", "Question"),
@@ -128,7 +126,7 @@ const fn verdict(kind: EdgeKind) -> (&'static str, &'static str) {
     }
 }
 
-/// Shows the shortest path of this kind.
+/// Appends the shortest path of this kind to a message, and returns the path.
 const fn show<const N: usize>(
     spec: &GraphSpec,
     proof: &Proof<N>,
@@ -145,8 +143,8 @@ const fn show<const N: usize>(
     path
 }
 
-/// What follows a point looks at a field that may be unwritten there: a `match`, or a `for`.
-const fn unseen<const N: usize>(
+/// Returns the message for a `match` or a `for` after `from` that reads a field which may be unwritten.
+const fn unwritten_operand<const N: usize>(
     spec: &GraphSpec,
     proof: &Proof<N>,
     from: Point,
@@ -191,7 +189,7 @@ const fn unwritten<const N: usize>(
     text
 }
 
-/// Whether a node reads a field as required, not as approved.
+/// Returns whether a node reads a field as required rather than as approved.
 const fn reads_plainly(spec: &GraphSpec, node: usize, field: usize) -> bool {
     let (reads, mut read) = (spec.nodes[node].reads, 0);
     while read < reads.len() {
@@ -203,7 +201,7 @@ const fn reads_plainly(spec: &GraphSpec, node: usize, field: usize) -> bool {
     false
 }
 
-/// Says who could write a field on a path that does not, before `reader` reads it.
+/// Appends suggestions for writing a field on a path that lacks it, before `reader` reads it.
 const fn ways_to_write<const N: usize>(
     spec: &GraphSpec,
     proof: &Proof<N>,
@@ -215,7 +213,7 @@ const fn ways_to_write<const N: usize>(
     if let Some(path) = path
         && let Some((writer, each)) = path.writer_inside(spec, proof, field)
     {
-        return kept_inside(spec, writer, each, field, text);
+        return discarded_at_join(spec, writer, each, field, text);
     }
     let (mut passed, mut node) = (None, 0);
     while node < N {
@@ -237,40 +235,46 @@ const fn ways_to_write<const N: usize>(
         Some(writer) => text.add(&[
             "; `",
             writer,
-            "` writes it, but has not run there: lead that path through another node with `writes = ",
+            "` writes it, but has not run on that path: lead that path through another node with `writes = ",
             name,
             "`",
         ]),
         None => {
             if let Some(each) = loop_over(spec, name) {
-                text.add(&["; it is there for each of `", each.list, "` alone, inside the `for`"]);
+                text.add(&["; it is set only inside the `for` over `", each.list, "`: add a node"]);
             } else {
-                text.add(&["; no other node writes it"]);
+                text.add(&["; no other node writes it: add one"]);
             }
-            text.add(&[": add one with `writes = ", name, "`, or make the field `#[input]`"]);
+            text.add(&[" with `writes = ", name, "`, or make the field `#[input]`"]);
         }
     }
 }
 
-/// What a node writes for one item, and why it is not there once the items have met.
-const fn kept_inside(spec: &GraphSpec, writer: usize, each: &EachSpec, field: usize, text: &mut Sentence) {
+/// Appends the reason why a field that is written inside a `for` is not written after the join.
+const fn discarded_at_join(
+    spec: &GraphSpec,
+    writer: usize,
+    each: &EachSpec,
+    field: usize,
+    text: &mut Sentence,
+) {
     text.add(&["; `", spec.nodes[writer].name]);
     if spec.state.fields[field].reduced {
         text.add(&[
-            "` writes it for each of `",
+            "` writes it for each item of `",
             each.list,
-            "`, and there may be none: write it before the `for` too, or make it a list with `#[reduce(append)]`",
+            "`, which may be empty: write it before the `for` too, or make it a list with `#[reduce(append)]`",
         ]);
     } else {
         text.add(&[
             "` writes it for one `",
             each.item,
-            "`, whose own it is and with which it goes: gather it in a list with `#[reduce(append)]`",
+            "`, and that value is discarded at the join: collect it in a list with `#[reduce(append)]`",
         ]);
     }
 }
 
-/// The `for` whose item is this field.
+/// Returns the `for` whose item is this field.
 const fn loop_over(spec: &GraphSpec, field: &str) -> Option<&'static EachSpec> {
     let mut fork = 0;
     while fork < spec.forks.len() {
@@ -284,7 +288,7 @@ const fn loop_over(spec: &GraphSpec, field: &str) -> Option<&'static EachSpec> {
     None
 }
 
-const fn empty_handed<const N: usize>(
+const fn without_payload<const N: usize>(
     spec: &GraphSpec,
     proof: &Proof<N>,
     node: usize,
@@ -294,33 +298,29 @@ const fn empty_handed<const N: usize>(
 ) -> Sentence {
     let name = spec.nodes[node].name;
     let mut text =
-        Sentence::of(&["node `", name, "` takes `&", payload, "`, but a path reaches it that brings none"]);
+        Sentence::of(&["node `", name, "` takes `&", payload, "`, but a path reaches it without one"]);
     let _ = show(spec, proof, Point::Node(node), last, Lacking::Nothing, &mut text);
-    text.add(&["; take `Option<&", payload, ">`, or let `", name, "` be entered by `", word, "` alone"]);
+    text.add(&["; take `Option<&", payload, ">`, or let only `", word, "` lead to `", name, "`"]);
     text
 }
 
 const fn race(spec: &GraphSpec, node: usize, other: usize, field: usize) -> Sentence {
     let told = spec.state.fields[field].name;
     let (first, second) = (spec.nodes[other].name, spec.nodes[node].name);
-    let mut text = Sentence::of(&["nodes `", first, "` and `", second, "` run side by side and both "]);
+    let mut text = Sentence::of(&["nodes `", first, "` and `", second, "` run concurrently and both "]);
     if writes(spec, node, field) && writes(spec, other, field) {
         text.add(&["write `", told, "`: "]);
     } else {
-        text.add(&[
-            "may change `",
-            told,
-            "`, which an operator may edit in a review: have it signed before they part, ",
-        ]);
+        text.add(&["may change `", told, "`, which a review may edit: review it before the fork, "]);
     }
     text.add(&["let one of them use another field, or give `", told, "` a reducer with `#[reduce(…)]`"]);
     text
 }
 
-/// A review in a `for` of a field that all items share.
+/// Returns the message for a review inside a `for` of a field that all items share.
 const fn shared(spec: &GraphSpec, node: usize, field: usize) -> Sentence {
     let (name, told) = (spec.nodes[node].name, spec.state.fields[field].name);
-    let mut text = Sentence::of(&["node `", name, "` runs once for each"]);
+    let mut text = Sentence::of(&["node `", name, "` runs once for each item"]);
     let mut fork = spec.forks.len();
     while fork > 0 {
         fork -= 1;
@@ -330,15 +330,15 @@ const fn shared(spec: &GraphSpec, node: usize, field: usize) -> Sentence {
         }
     }
     text.add(&[
-        ", and its review is of `",
+        ", but its review is of `",
         told,
-        "`, which they share, for it has a reducer: several operators would edit one value; have a field reviewed that is \
-         the item's own, without `#[reduce(…)]`",
+        "`, which all items share because it has a reducer, so that several operators could edit one value: review a \
+         field without `#[reduce(…)]`, which is local to the item",
     ]);
     text
 }
 
-/// Whether a node writes a field, rather than only having it reviewed.
+/// Returns whether a node writes a field, rather than only having it reviewed.
 const fn writes(spec: &GraphSpec, node: usize, field: usize) -> bool {
     let (writes, mut write) = (spec.nodes[node].writes, 0);
     while write < writes.len() {

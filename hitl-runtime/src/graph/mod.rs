@@ -1,7 +1,8 @@
-//! The static description of a graph, and the proofs that rustc runs on it.
+//! The static description of a graph, and the data-flow proofs that rustc evaluates on it.
 //!
-//! Plain data and `const fn`: nothing here waits or knows a serializer, and the proofs do not allocate. What they ask of
-//! a graph from `start` on, `ahead` asks at run time, of a thread that stands in the middle.
+//! The module is plain data and `const fn`: nothing here awaits or depends on a serialization format, and the proofs do
+//! not allocate. The proofs cover every path from `start`; `ahead` answers the same questions at run time, for a thread
+//! in the middle of a graph.
 
 mod ahead;
 mod bits;

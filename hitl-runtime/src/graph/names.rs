@@ -1,11 +1,11 @@
-//! Names in `const fn`: comparing two, and finding a field by its own.
+//! Names in `const fn`: string equality, and the lookup of fields by name.
 
 use super::{FieldSpec, StateSpec};
 
-/// Whether two names are the same (`==` on `str` is not `const`).
+/// Returns whether two names are equal (`==` on `str` is not `const`).
 ///
-/// Slice patterns, here and below, because the const interpreter takes them in its stride, and pays dearly for every call
-/// into the generic functions of `core`: with `first_chunk` and `u64::from_le_bytes` this took ten times as long.
+/// It uses slice patterns, as does `slot`, because they are cheap in the const interpreter, and calls of generic
+/// functions of `core` are not: with `first_chunk` and `u64::from_le_bytes` this function took ten times as long.
 pub(super) const fn same(left: &str, right: &str) -> bool {
     let (mut left, mut right) = (left.as_bytes(), right.as_bytes());
     if left.len() != right.len() {
@@ -28,19 +28,19 @@ pub(super) const fn same(left: &str, right: &str) -> bool {
     true
 }
 
-/// The fields of a state by their names: a hash table, because a thousand nodes that each look a few names up in a long
-/// list would cost more than the proof itself.
+/// A hash table from names to the fields of a state. A linear search would cost more than the proof itself if a
+/// thousand nodes each look up a few names in a long list.
 pub(super) struct Names {
     fields: &'static [FieldSpec],
     slots: [u16; Self::SLOTS],
 }
 
 impl Names {
-    /// A prime, and about twice as many as there are fields.
+    /// A prime about twice the maximum number of fields.
     const SLOTS: usize = 509;
     const FREE: u16 = u16::MAX;
 
-    /// The table for a state. Fields beyond the most that a state may have are left out.
+    /// Builds the table for a state. Fields beyond [`StateSpec::MAX_FIELDS`] are left out.
     pub(super) const fn of(state: &StateSpec) -> Self {
         let mut names = Self { fields: state.fields, slots: [Self::FREE; Self::SLOTS] };
         let mut field = 0;
@@ -55,7 +55,7 @@ impl Names {
         names
     }
 
-    /// The number of the field of this name.
+    /// Returns the number of the field of this name.
     pub(super) const fn find(&self, name: &str) -> Option<usize> {
         let mut slot = Self::slot(name);
         while self.slots[slot] != Self::FREE {
@@ -68,8 +68,8 @@ impl Names {
         None
     }
 
-    /// Where the search for a name begins: its length, its first letters and its last decide. They are spread over the
-    /// table, since every slot that is taken by another name costs a comparison.
+    /// Returns the slot at which the search for a name begins: a hash of its length, its first letters and its last. An
+    /// even spread matters, since every slot that another name occupies costs a comparison.
     const fn slot(name: &str) -> usize {
         let bytes = name.as_bytes();
         let letters = match *bytes {
@@ -82,7 +82,7 @@ impl Names {
             [a] => a as u64,
             [] => 0,
         };
-        // Knuth's multiplier, 2^32 over the golden ratio.
+        // Knuth's multiplicative hash: 2^32 divided by the golden ratio.
         let spread = ((letters ^ (bytes.len() as u64) << 29) & 0xFFFF_FFFF) * 0x9E37_79B1;
         (spread >> 16) as usize % Self::SLOTS
     }
@@ -119,7 +119,7 @@ mod tests {
         }
     }
 
-    /// A state whose fields bear these names.
+    /// Returns a state with fields of these names.
     fn state(names: impl Iterator<Item = String>) -> StateSpec {
         let fields = names.map(|name| FieldSpec {
             name: name.leak(),
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn each_of_256_fields_is_found_and_no_other() {
-        // The second kind of name differs in the middle only, where the hash does not look.
+        // The names of the second kind differ only in the middle, which the hash ignores.
         for prefix in ["f", "prefix__"] {
             let state = state((0..300).map(|n| format!("{prefix}{n:03}__suffix")));
             let names = Names::of(&state);

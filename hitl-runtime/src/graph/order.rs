@@ -1,20 +1,20 @@
-//! In which order the nodes of a graph are best looked at.
+//! The edges of a graph by point, and the order in which the proof visits the nodes.
 
 use super::{GraphSpec, Point};
 
-/// No edge.
+/// The number that ends a chain of edges.
 pub(super) const NONE: u16 = u16::MAX;
 
-/// Which end of an edge.
+/// One of the two ends of an edge.
 #[derive(Clone, Copy)]
 pub(super) enum Side {
-    /// The point it leaves.
+    /// The point that it leaves.
     From,
-    /// The point it enters.
+    /// The point that it enters.
     To,
 }
 
-/// The edges of a graph, chained by the point at one of their ends.
+/// The edges of a graph in linked lists, one for each point at the chosen end.
 pub(super) struct Links<const N: usize> {
     outside: u16,
     nodes: [u16; N],
@@ -22,7 +22,7 @@ pub(super) struct Links<const N: usize> {
 }
 
 impl<const N: usize> Links<N> {
-    /// Chains the edges by this end, each chain in the order of the graph's edges.
+    /// Links the edges by this end, each list in the order of the graph's edges.
     pub(super) const fn by(spec: &GraphSpec, side: Side) -> Self {
         let mut links = Self { outside: NONE, nodes: [NONE; N], next: [NONE; GraphSpec::MAX_EDGES] };
         let mut edge = spec.edges.len();
@@ -42,7 +42,7 @@ impl<const N: usize> Links<N> {
         links
     }
 
-    /// The first edge at a point, or [`NONE`].
+    /// Returns the first edge at a point, or [`NONE`].
     pub(super) const fn first(&self, point: Point) -> u16 {
         match point {
             Point::Node(node) => self.nodes[node],
@@ -50,23 +50,23 @@ impl<const N: usize> Links<N> {
         }
     }
 
-    /// The edge after `edge` at the same point, or [`NONE`].
+    /// Returns the edge after `edge` at the same point, or [`NONE`].
     pub(super) const fn after(&self, edge: u16) -> u16 {
         self.next[edge as usize]
     }
 }
 
-/// The nodes that `start` leads to, each before those it leads to, as far as loops allow (reverse postorder): facts then
-/// flow through the graph in one sweep, and one more for each loop inside a loop.
+/// The nodes reachable from `start`, each before its successors as far as loops allow (reverse postorder). Facts then
+/// flow through the graph in one sweep, plus one for each nested loop.
 pub(super) struct Order<const N: usize> {
-    /// The nodes, from `first` on.
+    /// The nodes, from index `first` on.
     pub(super) nodes: [u16; N],
-    /// Where in `nodes` the first one stands.
+    /// The index of the first node in `nodes`.
     pub(super) first: usize,
 }
 
 impl<const N: usize> Order<N> {
-    /// Walks the graph depth first, by edges chained by [`Side::From`].
+    /// Walks the graph depth first, along edges linked by [`Side::From`].
     pub(super) const fn of(spec: &GraphSpec, leaving: &Links<N>) -> Self {
         let mut order = Self { nodes: [0; N], first: N };
         let mut seen = [false; N];

@@ -1,29 +1,29 @@
-//! The shortest path that shows why something does not hold.
+//! Counterexamples: the shortest path on which a fact does not hold.
 
 use super::order::{Links, NONE, Side};
 use super::{EachSpec, EdgeKind, EdgeSpec, GraphSpec, Point, Proof, sentence::Sentence};
 
-/// What a path must not have done on its arrival.
+/// The fact that a path must lack on arrival.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Lacking {
-    /// Any path will do.
+    /// None: any path will do.
     Nothing,
-    /// It has not written this field.
+    /// The path does not write this field.
     Written(usize),
-    /// It does not have this cover, or no longer.
+    /// The path does not have this cover, or ends it before it arrives.
     Signed(usize),
 }
 
-/// By which edge a path must arrive.
+/// The edges by which a path may arrive.
 #[derive(Clone, Copy)]
 pub(super) enum Last {
-    /// By any that enters the point.
+    /// Any edge that enters the point.
     Any,
-    /// By this one.
+    /// This edge.
     Only(usize),
-    /// By one that brings no `Rejection`.
+    /// An edge that brings no `Rejection`.
     NoRejection,
-    /// By one that brings no `Question`.
+    /// An edge that brings no `Question`.
     NoQuestion,
 }
 
@@ -38,29 +38,29 @@ impl Last {
     }
 }
 
-/// Why a cover does not hold at the end of a path.
+/// The reason why a cover does not hold at the end of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unsigned {
-    /// It never was.
+    /// It was never given.
     Never,
-    /// It was; then this node wrote this field, which was signed or shown.
+    /// It was given; then this node wrote this field, which was signed or shown.
     Rewritten(usize, usize),
-    /// It was; then the effect ran on it.
+    /// It was given; then the effect ran on it.
     Spent,
-    /// It was; then the review before this node signed the field anew, and not for this effect.
+    /// It was given; then the review before this node signed the field again, but not for this effect.
     Replaced(usize),
-    /// It was; then whoever was asked before this node did not sign the field again.
+    /// It was given; then the review before this node was rejected, expired, or answered with a question.
     Refused(usize),
-    /// It was; then a reducer made one value of those that several branches wrote.
+    /// It was given; then a reducer combined the values that several branches wrote.
     Mixed,
-    /// It was; then a reducer joined it with what the items of this `for` wrote.
+    /// It was given; then a reducer combined the value with those that the items of this `for` wrote.
     Gathered(usize),
-    /// It was, once for all items of this `for`.
+    /// It was given, but once for all items of this `for`.
     Item(usize),
 }
 
-/// A path from the start, as for each place on it the edge that leads on. A place is a point and whether the field in
-/// question is there (written), or the cover, when it is entered.
+/// A path from the start, stored as the next edge of each place on it. A place is a point, together with a flag: `true`
+/// if the field in question is written, or the cover holds, on entry to the point.
 pub(super) struct Path<const N: usize> {
     lacking: Lacking,
     there: bool,
@@ -70,7 +70,7 @@ pub(super) struct Path<const N: usize> {
 }
 
 impl<const N: usize> Path<N> {
-    /// The shortest path to a point; `None` if there is none. It searches from the point backwards.
+    /// Returns the shortest path to a point, or `None` if there is none. The search goes backwards from the point.
     pub(super) const fn find(
         spec: &GraphSpec,
         proof: &Proof<N>,
@@ -91,7 +91,7 @@ impl<const N: usize> Path<N> {
         let entering: Links<N> = Links::by(spec, Side::To);
         let (mut queue, mut head, mut tail) = ([[0; 2]; N], 0, 0);
         let mut far = [[1; 2]; N];
-        // The place whose edges are looked at; the first time, the goal itself.
+        // The place whose incoming edges are searched; the first one is the destination.
         let (mut point, mut there, mut steps) = (to, false, 0);
         loop {
             let mut next = entering.first(point);
@@ -132,7 +132,7 @@ impl<const N: usize> Path<N> {
         }
     }
 
-    /// Writes the path into a sentence, its middle left out if it is long.
+    /// Appends the path to a message, without its middle if it is long.
     pub(super) const fn show(&self, spec: &GraphSpec, proof: &Proof<N>, text: &mut Sentence) {
         const ENDS: usize = 5;
         text.add(&["`start"]);
@@ -155,7 +155,7 @@ impl<const N: usize> Path<N> {
         text.add(&["`"]);
     }
 
-    /// Whether the path passes through a node.
+    /// Returns whether the path passes through a node.
     pub(super) const fn passes(&self, spec: &GraphSpec, proof: &Proof<N>, node: usize) -> bool {
         let mut walk = self.walk();
         while let Some(edge) = self.advance(spec, proof, &mut walk) {
@@ -166,7 +166,8 @@ impl<const N: usize> Path<N> {
         false
     }
 
-    /// A node that writes a field inside a `for` which the path passes by, as if its list were empty.
+    /// Returns a node that writes a field inside a `for` which the path bypasses, as with an empty list, and that
+    /// `for`.
     pub(super) const fn writer_inside(
         &self,
         spec: &GraphSpec,
@@ -190,7 +191,7 @@ impl<const N: usize> Path<N> {
         None
     }
 
-    /// Why the cover that the path was searched for does not hold at its end.
+    /// Returns the reason why the cover that the path was searched for does not hold at its end.
     pub(super) const fn unsigned(&self, spec: &GraphSpec, proof: &Proof<N>) -> Unsigned {
         let Lacking::Signed(number) = self.lacking else {
             return Unsigned::Never;
@@ -229,7 +230,7 @@ impl<const N: usize> Path<N> {
         Walk { left: self.steps, next: self.start, there: self.there }
     }
 
-    /// The next edge of the path.
+    /// Moves along the next edge of the path, and returns it.
     const fn advance(
         &self,
         spec: &GraphSpec,
@@ -249,17 +250,18 @@ impl<const N: usize> Path<N> {
     }
 }
 
-/// How far a path has been followed.
+/// A position on a path.
 struct Walk {
     left: usize,
     next: u16,
     there: bool,
 }
 
-/// Whether the field is there at the end of an edge, if it was, or was not, when the point it leaves was entered.
+/// Returns whether the field is written (or the cover holds) at the end of an edge, given whether it was on entry to
+/// the point that the edge leaves.
 ///
-/// A path through a fork is blamed only for what the join lacks, and where some branches touch the field and others do not,
-/// only by those that do: that a bystander left the field alone explains nothing.
+/// At the end of a branch, the answer is `false` only if the join lacks the fact, too. If some branches touch the field
+/// and others do not, only those that touch it count: the others do not explain why the fact is lacking.
 const fn cross<const N: usize>(
     spec: &GraphSpec,
     proof: &Proof<N>,

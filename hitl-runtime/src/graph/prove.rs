@@ -1,4 +1,4 @@
-//! What holds at every point of a graph, whatever path led there.
+//! The proof: a data-flow analysis of the facts that hold at each point of a graph on every path to it.
 
 use super::bits::Bits;
 use super::covers::Covers;
@@ -8,43 +8,44 @@ use super::order::{Links, NONE, Order, Side};
 use super::sides::{BranchProof, ForkProof};
 use super::{EdgeKind, EdgeSpec, GraphSpec, NodeSpec, Point, ReadKind};
 
-/// One node, its names resolved, and what is proved of it.
+/// A node with its names resolved, and the facts proved about it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct NodeProof {
-    /// What holds when it is entered.
+    /// The facts on entry.
     pub(super) entry: Facts,
-    /// What leaving by a verdict does: the node has not run, but what it reads was looked at, and is reported at this
-    /// node if it was missing. From here on it counts as there, so that one mistake is one message.
+    /// The transfer function of leaving by a verdict. The node has not run, but a field or signature that it lacks is
+    /// reported at this node, and counts as present from here on, so that one mistake gives one message.
     pub(super) stopped: Step,
-    /// What leaving after the run does. The field of a `match` after the node counts as written, for the same reason.
+    /// The transfer function of leaving after the run. The field of a `match` after the node counts as written, for the
+    /// same reason.
     pub(super) ran: Step,
     /// The fields that it writes.
     pub(super) writes: Bits,
     /// The fields that it takes as signed by another node's review.
     pub(super) approved: Bits,
-    /// Those of them that no review signs for it.
+    /// The subset of `approved` that no review signs for the node.
     pub(super) uncovered: Bits,
     /// The covers that its review gives.
     pub(super) gives: Bits,
-    /// The fields whose value may be another one after the node: those it writes, and the one that the operator of its
-    /// review may edit.
+    /// The fields whose value the node may change: those that it writes, and the one that the operator of its review
+    /// may edit.
     pub(super) touches: Bits,
-    /// Those of them that an earlier branch of the same fork touches too, and no reducer joins.
+    /// The subset of `touches` that an earlier branch of the same fork touches, too, and that has no reducer.
     pub(super) races: Bits,
-    /// Whether it runs once for each item of some list.
+    /// `true` if it runs once for each item of a list.
     pub(super) of_items: bool,
-    /// Whether an edge leads here that brings no `Rejection`.
+    /// `true` if some edge leads here without a `Rejection`.
     pub(super) without_rejection: bool,
-    /// Whether an edge leads here that brings no `Question`.
+    /// `true` if some edge leads here without a `Question`.
     pub(super) without_question: bool,
-    /// Whether `start` leads here at all.
+    /// `true` if `start` leads here.
     pub(super) reached: bool,
-    /// Whether it has a `reject` edge.
+    /// `true` if it has a `reject` edge.
     pub(super) rejects: bool,
 }
 
 impl NodeProof {
-    /// A node of which nothing has been read yet.
+    /// The proof of a node before its description is read.
     const BLANK: Self = Self {
         entry: Facts::ANYTHING,
         stopped: Step::NOTHING,
@@ -62,8 +63,8 @@ impl NodeProof {
         rejects: false,
     };
 
-    /// Resolves the names of a node. A name that is no field is left out: rustc reports it where it stands. What it does
-    /// to signatures depends on the other nodes, too: [`Covers::read`] says it.
+    /// Resolves the names of a node. A name that is not a field is left out: rustc reports it where it is used. The
+    /// covers depend on other nodes, too, and are added by [`Covers::read`].
     pub(super) const fn of(node: &NodeSpec, names: &Names) -> Self {
         let mut own = None;
         if let Some(interrupt) = &node.interrupt {
@@ -104,7 +105,7 @@ impl NodeProof {
         }
     }
 
-    /// What leaving by an edge of this kind does, whatever it leads into.
+    /// Returns the transfer function of an edge of this kind, without that of a fork that the edge enters or bypasses.
     pub(super) const fn step(&self, kind: EdgeKind) -> Step {
         match kind {
             EdgeKind::Next | EdgeKind::Case { .. } | EdgeKind::Fork { .. } | EdgeKind::Empty { .. } => {
@@ -115,7 +116,7 @@ impl NodeProof {
     }
 }
 
-/// What [`prove`] found out of a graph with `N` nodes.
+/// The result of [`prove`] for a graph with `N` nodes.
 #[derive(Clone, Debug)]
 pub struct Proof<const N: usize> {
     /// The start, as a node that writes the inputs.
@@ -124,14 +125,16 @@ pub struct Proof<const N: usize> {
     /// The `#[output]` fields.
     pub(super) outputs: Bits,
     pub(super) covers: Covers,
-    // A branch begins with a node that begins no other, so there are at most as many branches, and forks, as nodes.
+    // Each branch begins with a node of its own, so there are at most as many branches, and forks, as nodes.
     pub(super) branches: [BranchProof; N],
     pub(super) forks: [ForkProof; N],
 }
 
-/// Finds out which fields are written, and which are signed for whom, on every path to each point of a graph.
+/// Computes which fields are written, and which signatures are valid for which node, on every path to each point of a
+/// graph.
 ///
-/// It judges nothing: [`check_node`](super::check_node) and its kin do, each where its sentence belongs.
+/// It reports nothing: [`check_node`](super::check_node) and the other checks do, each at the code that its message is
+/// about.
 ///
 /// # Panics
 /// If `N` is not the number of the graph's nodes, or the graph has more edges than [`GraphSpec::MAX_EDGES`].
@@ -166,7 +169,7 @@ pub const fn prove<const N: usize>(spec: &GraphSpec) -> Proof<N> {
 }
 
 impl<const N: usize> Proof<N> {
-    /// Everything that can be said before anything flows.
+    /// Computes everything that does not depend on paths.
     const fn of(spec: &GraphSpec) -> Self {
         let names = Names::of(&spec.state);
         let mut proof = Self {
@@ -203,15 +206,16 @@ impl<const N: usize> Proof<N> {
         proof.covers = Covers::read(spec, &names, &mut proof.nodes);
         let mut route = 0;
         while route < spec.routes.len() {
-            proof.looks_at(spec.routes[route].from, names.find(spec.routes[route].field));
+            proof.assume_written(spec.routes[route].from, names.find(spec.routes[route].field));
             route += 1;
         }
         proof.side_by_side(spec, &names, reduced, appended);
         proof
     }
 
-    /// What follows a point looks at a field, and is reported if it was missing: from there on it counts as there.
-    pub(super) const fn looks_at(&mut self, point: Point, field: Option<usize>) {
+    /// Counts a field as written after a point, because the `match` or `for` there reads it, and is reported if it is
+    /// missing.
+    pub(super) const fn assume_written(&mut self, point: Point, field: Option<usize>) {
         let ran = match point {
             Point::Node(node) => &mut self.nodes[node].ran,
             Point::Start | Point::End => &mut self.start.ran,
@@ -221,7 +225,7 @@ impl<const N: usize> Proof<N> {
         }
     }
 
-    /// Lets what is known at a point flow along every edge that leaves it; says whether anything new came of it.
+    /// Propagates the facts at a point along every edge that leaves it; returns whether the facts of any node changed.
     const fn leave(
         &mut self,
         spec: &GraphSpec,
@@ -263,7 +267,7 @@ impl<const N: usize> Proof<N> {
         moved
     }
 
-    /// What leaving by an edge does.
+    /// Returns the transfer function of an edge.
     pub(super) const fn step(&self, edge: &EdgeSpec) -> Step {
         let from = self.point(edge.from);
         match edge.kind {
@@ -273,7 +277,7 @@ impl<const N: usize> Proof<N> {
         }
     }
 
-    /// What is known of a point that edges leave.
+    /// Returns the proof of a point that edges leave.
     pub(super) const fn point(&self, point: Point) -> &NodeProof {
         match point {
             Point::Node(node) => &self.nodes[node],
@@ -281,7 +285,7 @@ impl<const N: usize> Proof<N> {
         }
     }
 
-    /// What is known at the end of an edge, whatever else leads there.
+    /// Returns the facts that an edge carries, independent of other edges to the same point.
     pub(super) const fn carried(&self, edge: &EdgeSpec) -> Facts {
         self.step(edge).after(self.point(edge.from).entry)
     }

@@ -1,9 +1,9 @@
-//! What the runtime asks of a graph.
+//! Queries of a graph's description.
 
 use super::{EdgeKind, EdgeSpec, FieldSpec, ForkSpec, GraphSpec, MAX_ITEMS, Point, StateSpec, names};
 
 impl Point {
-    /// Its name in `graph!`: `start`, `end`, or the node's.
+    /// Returns the name in `graph!`: `start`, `end`, or the node's.
     #[must_use]
     pub const fn name(self, spec: &GraphSpec) -> &'static str {
         match self {
@@ -15,19 +15,20 @@ impl Point {
 }
 
 impl EdgeSpec {
-    /// Whether the node that it enters is given a `Rejection`. What a branch was told ends with the branch.
+    /// Returns whether the node that it enters receives a `Rejection`. A payload does not outlive its branch: a join
+    /// receives none.
     pub(super) const fn brings_rejection(&self) -> bool {
         matches!(self.kind, EdgeKind::Reject | EdgeKind::Expire) && self.joins.is_none()
     }
 
-    /// Whether the node that it enters is given a `Question`.
+    /// Returns whether the node that it enters receives a `Question`.
     pub(super) const fn brings_question(&self) -> bool {
         matches!(self.kind, EdgeKind::Ask) && self.joins.is_none()
     }
 }
 
 impl ForkSpec {
-    /// The nodes that run for each item, if it is a `for`.
+    /// Returns the nodes that run for each item if the fork is a `for`; empty otherwise.
     pub(super) const fn body(&self) -> &'static [usize] {
         match (&self.each, self.branches) {
             (Some(_), [body]) => body.nodes,
@@ -35,7 +36,7 @@ impl ForkSpec {
         }
     }
 
-    /// The name of the list that it goes through, if it is a `for`.
+    /// Returns the name of the list if the fork is a `for`; empty otherwise.
     pub(super) const fn list(&self) -> &'static str {
         match &self.each {
             Some(each) => each.list,
@@ -45,7 +46,7 @@ impl ForkSpec {
 }
 
 impl StateSpec {
-    /// The field of this name.
+    /// Returns the field of this name.
     #[must_use]
     pub const fn field(&self, name: &str) -> Option<&'static FieldSpec> {
         let mut field = 0;
@@ -60,7 +61,7 @@ impl StateSpec {
 }
 
 impl GraphSpec {
-    /// The number of the node of this name.
+    /// Returns the number of the node of this name.
     #[must_use]
     pub const fn node_index(&self, name: &str) -> Option<usize> {
         let mut node = 0;
@@ -73,17 +74,17 @@ impl GraphSpec {
         None
     }
 
-    /// The edges that leave a point, in the order of the graph.
+    /// Returns the edges that leave a point, in the order of the graph.
     pub fn edges_from(&self, point: Point) -> impl Iterator<Item = &'static EdgeSpec> + use<> {
         self.edges.iter().filter(move |edge| edge.from == point)
     }
 
-    /// The edges that enter a point, in the order of the graph.
+    /// Returns the edges that enter a point, in the order of the graph.
     pub fn edges_to(&self, point: Point) -> impl Iterator<Item = &'static EdgeSpec> + use<> {
         self.edges.iter().filter(move |edge| edge.to == point)
     }
 
-    /// The branches that a node runs in, each with its fork, the outermost first.
+    /// Returns the branches that contain a node, each with its fork, the outermost first.
     pub(crate) fn around(&self, node: usize) -> Vec<(usize, usize)> {
         let forks = self.forks.iter().enumerate();
         let inside = forks.filter_map(|(number, fork)| {
@@ -93,14 +94,16 @@ impl GraphSpec {
         inside.collect()
     }
 
-    /// How many reviews of one thread may be open at once: more than one only where branches or items run side by side.
+    /// Returns the maximum number of reviews of one thread that may be open at once. It is above one only if branches
+    /// or items run concurrently.
     #[must_use]
     pub fn max_open_reviews(&self) -> usize {
         let nodes: Vec<usize> = (0..self.nodes.len()).collect();
         self.open_in(&nodes, 0)
     }
 
-    /// How many among these nodes, which run one at a time but for the forks among them, from fork `first` on.
+    /// Returns that maximum for these nodes. Except for forks with the number `first` or higher, they run one at a
+    /// time.
     fn open_in(&self, nodes: &[usize], first: usize) -> usize {
         let alone = nodes.iter().any(|&node| self.nodes[node].interrupt.is_some());
         let inside = |from| match from {

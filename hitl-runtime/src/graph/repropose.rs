@@ -1,85 +1,88 @@
-//! The static question behind an edit: what lies between a field's last write and a review of it, and depends on it?
+//! The static analysis of edits: the code between a field's last write and a review of it that depends on the field.
 //!
-//! An edited draft must take the way that it would have taken had the node proposed it. For each review of a field `F`
-//! this module walks every path from a write of `F` to the review and notes what depends on `F`: a node that reads it, or
-//! reads a field that was computed from it on the way; a `match` or the list of a `for` on such a field; a node that a
-//! verdict tells of the draft.
+//! An edited draft must take the path that it would have taken if the node had proposed it. For each review of a field
+//! `F`, this module follows every path from a write of `F` to the review and records the code that depends on `F`: a
+//! node that reads `F`, or a field computed from it on the way; a `match` on such a field, or a `for` over it; a node
+//! that receives the payload of a verdict on the draft.
 //!
-//! - Nothing depends on it: the edit signs where it stands ([`EditWay::Straight`]).
-//! - Something does: the thread goes back to where `F` was written, and on from there ([`EditWay::Again`]).
-//! - It cannot go back ([`EditWay::Refused`]): an effect on the way would run a second time; a fork begins or ends on the
-//!   way, behind something that depends on `F`, and the other branches have run; or the way is decided by a field that was
-//!   set together with `F` and that an edit of `F` leaves as it is: one that the same node wrote; where `F` is an input,
-//!   another input; where `F` is the item of a `for`, its list, and what was written with that or computed from it. rustc
-//!   refuses such a graph unless the review says that it takes no edit.
+//! - Nothing depends on `F`: the edit signs at the review ([`EditWay::Straight`]).
+//! - Something depends on it: the thread goes back to the write of `F`, and runs on from there ([`EditWay::Again`]).
+//! - Something depends on it, but the thread cannot go back ([`EditWay::Refused`]): an effect on the path would run a
+//!   second time; a fork begins or ends on the path after the dependent code, and the other branches have run; or the
+//!   path is decided by a field that was set together with `F` and that an edit of `F` does not change. Such a field is
+//!   one that the same node wrote; if `F` is an input, another input; if `F` is the item of a `for`, its list, and any
+//!   field that was written with the list or computed from it. rustc rejects such a graph unless the review declares
+//!   that it takes no edit.
 //!
-//! A review in a loop starts afresh: what was signed and done in one round is over, and an edit in the next round goes back
-//! no further than to the node itself.
+//! A review in a loop starts over: the signatures and effects of one round are final, and an edit in the next round
+//! goes back at most to the node itself.
 //!
-//! The rule for effects is simple and conservative: where the way is not straight, no effect may stand on it at all,
-//! whatever it reads. The analysis is a may-analysis: what one path does counts for all of them, so that a refusal may be
-//! stricter than a run would need, and never laxer. Its invariant: `Straight` means that no path has a dependency.
+//! The rule for effects is simple and conservative: if anything on the path depends on `F`, no effect may be on it,
+//! regardless of its reads. The analysis is a may-analysis: a dependency on one path counts for all paths, so it may
+//! reject an edit that would be safe in a given run, but never accepts an unsafe one. Its invariant: `Straight` means
+//! that no path has a dependency.
 //!
-//! A field is followed within one lane (the thread itself, a branch, an item), because that is what can go back. Where the
-//! write lies before the fork that a review is inside of, the edit goes back to the head of the branch, and the stretch
-//! before the fork must be straight. Where it lies inside a fork that has met before the review, the edit goes back to the
-//! join, and the stretch inside must be straight. A fork that lies wholly between the write and the review is run again.
+//! The analysis follows a field within one lane (the thread itself, a branch, an item), because a lane is the unit that
+//! can go back. If the write precedes the fork that contains the review, the edit goes back to the head of the branch,
+//! and the part before the fork must have no dependency. If the write is inside a fork that joins before the review,
+//! the edit goes back to the join, and the part inside must have no dependency. A fork that lies entirely between the
+//! write and the review runs again.
 
 use super::bits::Bits;
 use super::names::Names;
 use super::{EdgeKind, EdgeSpec, GraphSpec, Payload, Point};
 
-/// How an edit of the field that a review signs goes on.
+/// The result of an edit of the field that a review signs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EditWay {
-    /// Nothing on the way to the review depends on the field.
+    /// Nothing on the path to the review depends on the field: the edit signs.
     Straight,
-    /// Something does, and the way can be taken again.
+    /// Something depends on it, and the path can be run again.
     Again,
-    /// Something does, and the way cannot be taken again.
+    /// Something depends on it, and the path cannot be run again.
     Refused(Obstacle),
 }
 
-/// Why a way cannot be taken again.
+/// The reason why a path cannot be run again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Obstacle {
     /// This effect would run a second time.
     Effect { effect: usize, by: Dependent },
-    /// A fork begins or ends behind what depends on the field.
+    /// A fork begins or ends after the code that depends on the field.
     Fork { by: Dependent },
-    /// The way is decided by what was written together with the field.
+    /// The path is decided by a field that was written together with this one.
     Together { by: Dependent },
 }
 
-/// What depends on a field.
+/// Code that depends on a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dependent {
-    /// A node reads it, or is told of it by a verdict.
+    /// A node that reads it, or receives the payload of a verdict on it.
     Node(usize),
-    /// A `match` looks at it.
+    /// A `match` on it.
     Route(usize),
-    /// A `for` goes through it; the number of its fork.
+    /// A `for` over it, by the number of its fork.
     List(usize),
 }
 
-/// What is known of the field's value at a point, of all paths that it comes there by.
+/// The data-flow facts about the field's value at a point, merged over all paths to it.
 #[derive(Clone, Copy)]
 struct Reach {
-    /// The field itself, and those computed from it since. Empty where it does not come.
+    /// The field itself, and the fields computed from it since. Empty if the value does not reach the point.
     tainted: Bits,
-    /// The fields that were written together with it, and those computed from them since.
+    /// The fields written together with it, and those computed from them since.
     beside: Bits,
-    /// What depends on it since the place that an edit goes back to.
+    /// Dependent code after the place that an edit goes back to.
     dependent: Option<Dependent>,
-    /// An effect since that place.
+    /// An effect after that place.
     effect: Option<usize>,
-    /// What depends on it before that place.
+    /// Dependent code before that place.
     lost: Option<Dependent>,
-    /// What depends on the field, and decides the way.
+    /// A `match` or `for` on a field in `tainted`, which decides the path.
     decided: Option<Dependent>,
-    /// What depends on a field of `beside`, and decides the way.
+    /// A `match` or `for` on a field in `beside`, which decides the path.
     together: Option<Dependent>,
-    /// Whether a verdict on it, or on what was computed from it, leads here.
+    /// `true` if a verdict on it, or on a field computed from it, leads here.
     told: bool,
 }
 
@@ -95,7 +98,7 @@ impl Reach {
         told: false,
     };
 
-    /// The field has just been written, together with these.
+    /// Returns the facts after the field has been written together with these.
     const fn written(field: usize, beside: Bits) -> Self {
         Self { tainted: Bits::NONE.with(field), beside, ..Self::NOTHING }
     }
@@ -104,7 +107,7 @@ impl Reach {
         self.tainted.same(Bits::NONE)
     }
 
-    /// Takes in what is known of another path; says whether anything was new.
+    /// Merges the facts of another path; returns whether anything changed.
     const fn meet(&mut self, other: &Self) -> bool {
         let before = *self;
         self.tainted = before.tainted.or(other.tainted);
@@ -127,8 +130,8 @@ impl Reach {
             || self.told != before.told
     }
 
-    /// Something looks at a field, and the way depends on it.
-    const fn looked_at(&mut self, field: Option<usize>, by: Dependent) {
+    /// Records that a `match` or `for` reads a field.
+    const fn record_choice(&mut self, field: Option<usize>, by: Dependent) {
         let Some(field) = field else { return };
         if self.tainted.has(field) {
             self.dependent = first(self.dependent, Some(by));
@@ -138,7 +141,7 @@ impl Reach {
         }
     }
 
-    /// From here on an edit can go back no further: what depended on the field is behind that place.
+    /// Marks a place that an edit cannot go back beyond: dependent code before it becomes `lost`.
     const fn closed(mut self) -> Self {
         self.lost = first(self.lost, self.dependent);
         self.dependent = None;
@@ -146,8 +149,8 @@ impl Reach {
         self
     }
 
-    /// What is known of an item where its `for` begins, from what is known of the list. An edit of one item leaves the list
-    /// as it is, and all that was written with it or computed from it.
+    /// Converts the facts about a list to those about an item at the head of its `for`. An edit of one item does not
+    /// change the list, nor any field written with it or computed from it.
     const fn item(self, item: usize) -> Self {
         let beside = self.beside.or(self.tainted).minus(Bits::NONE.with(item));
         Self { together: first(self.together, self.decided), ..Self::written(item, beside) }
@@ -158,25 +161,25 @@ const fn first(one: Option<Dependent>, other: Option<Dependent>) -> Option<Depen
     if one.is_some() { one } else { other }
 }
 
-/// A node on the way.
+/// A node, and the facts about the field on entry to it.
 #[derive(Clone, Copy)]
 pub(super) struct Place {
     reads: Bits,
     writes: Bits,
-    /// Whether a verdict may tell it of the draft.
+    /// `true` if it takes the payload of a verdict.
     is_told: bool,
-    /// Whether it is in the lane at hand, or in a fork within that.
+    /// `true` if it is in the current lane, including the forks inside it.
     inside: bool,
-    /// Whether it is in a fork within the lane at hand.
+    /// `true` if it is in a fork inside the current lane.
     nested: bool,
-    /// The field as it was written in the lane at hand.
+    /// The field as written in the current lane.
     here: Reach,
-    /// The field as it was written in a fork within it.
+    /// The field as written in a fork inside the current lane.
     inner: Reach,
 }
 
 impl Place {
-    /// A node of which nothing has been read yet.
+    /// A node before its description is read.
     pub(super) const BLANK: Self = Self {
         reads: Bits::NONE,
         writes: Bits::NONE,
@@ -188,7 +191,8 @@ impl Place {
     };
 }
 
-/// How an edit of what is signed before a node goes on. `places` has room for each of the graph's nodes.
+/// Returns the result of an edit at the review before a node. `places` must have as many elements as the graph has
+/// nodes.
 pub(super) const fn way_of_edit(spec: &GraphSpec, node: usize, places: &mut [Place]) -> EditWay {
     let names = Names::of(&spec.state);
     let Some(interrupt) = &spec.nodes[node].interrupt else { return EditWay::Straight };
@@ -202,7 +206,7 @@ pub(super) const fn way_of_edit(spec: &GraphSpec, node: usize, places: &mut [Pla
         true => Reach::written(walk.field, inputs_beside(spec, walk.field)),
         false => Reach::NOTHING,
     };
-    // From the thread itself into the branch that the review is in.
+    // From the thread itself inward to the branch that contains the review.
     let mut entered = start;
     loop {
         walk.lane(lane, entered, places);
@@ -234,7 +238,7 @@ pub(super) const fn way_of_edit(spec: &GraphSpec, node: usize, places: &mut [Pla
     }
 }
 
-/// The field by which a reviewed one can be followed in a lane: outside of the `for` whose item it is, that is the list.
+/// Returns the field to follow in a lane. Outside of the `for` whose item is the reviewed field, that is the list.
 const fn before(
     spec: &GraphSpec,
     names: &Names,
@@ -247,7 +251,7 @@ const fn before(
         Some((fork, _)) => fork + 1,
         None => 0,
     };
-    // Inner forks come after the ones around them.
+    // Inner forks come after the forks around them.
     while fork > outermost {
         fork -= 1;
         if let Some(each) = &spec.forks[fork].each
@@ -272,7 +276,7 @@ const fn is_inside(spec: &GraphSpec, fork: usize, node: usize) -> bool {
     false
 }
 
-/// The inputs that a caller gives together with one.
+/// Returns the inputs that a caller sets together with one.
 const fn inputs_beside(spec: &GraphSpec, input: usize) -> Bits {
     let (mut beside, mut field) = (Bits::NONE, 0);
     while field < spec.state.fields.len() {
@@ -284,7 +288,7 @@ const fn inputs_beside(spec: &GraphSpec, input: usize) -> Bits {
     beside
 }
 
-/// As [`way_of_edit`], at run time.
+/// Runs [`way_of_edit`] at run time, when it may allocate.
 pub(crate) fn edit_way(spec: &GraphSpec, node: usize) -> EditWay {
     way_of_edit(spec, node, &mut vec![Place::BLANK; spec.nodes.len()])
 }
@@ -325,9 +329,9 @@ const fn reduced(spec: &GraphSpec) -> Bits {
     reduced
 }
 
-/// The next branch on the way from a lane into a node that is inside of it.
+/// Returns the next branch on the way from a lane inward to a node.
 const fn next_inside(spec: &GraphSpec, node: usize, lane: Option<(usize, usize)>) -> Option<(usize, usize)> {
-    // Inner forks come after the ones around them.
+    // Inner forks come after the forks around them.
     let mut fork = match lane {
         Some((fork, _)) => fork + 1,
         None => 0,
@@ -345,18 +349,18 @@ const fn next_inside(spec: &GraphSpec, node: usize, lane: Option<(usize, usize)>
     None
 }
 
-/// One field on its way through the lanes of a graph.
+/// The analysis of one field.
 struct Walk<'a> {
     spec: &'a GraphSpec,
     names: &'a Names,
-    /// The node that is reviewed.
+    /// The node of the review.
     review: usize,
     field: usize,
     reduced: Bits,
 }
 
 impl Walk<'_> {
-    /// Lets the field come as far as it comes within a lane, the forks in it included.
+    /// Propagates the facts within a lane and the forks inside it until nothing changes.
     const fn lane(&self, lane: Option<(usize, usize)>, entered: Reach, places: &mut [Place]) {
         self.mark(lane, places);
         if let Some((fork, branch)) = lane {
@@ -374,7 +378,7 @@ impl Walk<'_> {
                 edge += 1;
             }
         }
-        // Up and down in turn, so that a graph that is written backwards costs no more.
+        // The sweeps alternate their direction, so that a graph whose edges are in reverse order costs no more.
         let (mut moved, mut down) = (true, true);
         while moved {
             moved = false;
@@ -388,7 +392,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Says of each node whether it is in the lane, and forgets what came to it.
+    /// Marks the nodes of the lane, and clears the facts of all nodes.
     const fn mark(&self, lane: Option<(usize, usize)>, places: &mut [Place]) {
         let mut node = 0;
         while node < places.len() {
@@ -421,7 +425,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Takes the field along an edge; says whether it brought anything new.
+    /// Propagates the facts along an edge; returns whether anything changed.
     const fn edge(
         &self,
         edge: &EdgeSpec,
@@ -457,8 +461,8 @@ impl Walk<'_> {
         match edge.kind {
             EdgeKind::Case { route, .. } => {
                 let field = self.names.find(self.spec.routes[route].field);
-                here.looked_at(field, Dependent::Route(route));
-                inner.looked_at(field, Dependent::Route(route));
+                here.record_choice(field, Dependent::Route(route));
+                inner.record_choice(field, Dependent::Route(route));
             }
             EdgeKind::Fork { fork, .. } => {
                 here = self.enter_fork(here, fork);
@@ -471,8 +475,8 @@ impl Walk<'_> {
                 }
             }
             EdgeKind::Empty { fork } => {
-                here = self.looks_at_list(here, fork);
-                inner = self.looks_at_list(inner, fork);
+                here = self.read_list(here, fork);
+                inner = self.read_list(inner, fork);
             }
             EdgeKind::Next | EdgeKind::Reject | EdgeKind::Ask | EdgeKind::Expire => {}
         }
@@ -483,7 +487,7 @@ impl Walk<'_> {
             {
                 return false;
             }
-            // What an item of a `for` has without a reducer ends with the item.
+            // In a `for`, a field without a reducer is local to its item.
             if self.spec.forks[fork].each.is_some() && !self.reduced.has(self.field) {
                 inner = Reach::NOTHING;
             }
@@ -503,7 +507,7 @@ impl Walk<'_> {
         moved
     }
 
-    /// What is known once a node has run.
+    /// Returns the facts after a node has run.
     const fn ran(&self, before: &Reach, node: usize, places: &[Place]) -> Reach {
         let place = &places[node];
         if place.writes.has(self.field) {
@@ -536,17 +540,17 @@ impl Walk<'_> {
         after
     }
 
-    /// What is known behind the head of a `for`, which looks at its list.
-    const fn looks_at_list(&self, mut reach: Reach, fork: usize) -> Reach {
+    /// Returns the facts after the head of a `for`, which reads its list.
+    const fn read_list(&self, mut reach: Reach, fork: usize) -> Reach {
         if let Some(each) = &self.spec.forks[fork].each {
-            reach.looked_at(self.names.find(each.list), Dependent::List(fork));
+            reach.record_choice(self.names.find(each.list), Dependent::List(fork));
         }
         reach
     }
 
-    /// What is known in a branch, or in an item, which is as its list is.
+    /// Returns the facts at the head of a branch or an item. An item depends on what its list depends on.
     const fn enter_fork(&self, reach: Reach, fork: usize) -> Reach {
-        let mut reach = self.looks_at_list(reach, fork);
+        let mut reach = self.read_list(reach, fork);
         if let Some(each) = &self.spec.forks[fork].each
             && let (Some(list), Some(item)) = (self.names.find(each.list), self.names.find(each.item))
             && item != self.field

@@ -1,6 +1,6 @@
-//! A message put together in `const fn`.
+//! An error message that `const fn` can build.
 
-/// A text of at most [`Sentence::MOST`] bytes. What does not fit is cut off, and an ellipsis says so.
+/// A text of at most [`Sentence::MOST`] bytes. Longer text is truncated, and ends in an ellipsis.
 #[derive(Clone)]
 pub(super) struct Sentence {
     bytes: [u8; Self::MOST],
@@ -9,18 +9,18 @@ pub(super) struct Sentence {
 }
 
 impl Sentence {
-    /// The most bytes it can hold.
+    /// The maximum length in bytes.
     pub(super) const MOST: usize = 2048;
     const ELLIPSIS: &str = "…";
 
-    /// A sentence of these parts.
+    /// Creates a text from these parts.
     pub(super) const fn of(parts: &[&str]) -> Self {
         let mut sentence = Self { bytes: [0; Self::MOST], len: 0, full: false };
         sentence.add(parts);
         sentence
     }
 
-    /// Adds these parts.
+    /// Appends these parts.
     pub(super) const fn add(&mut self, parts: &[&str]) {
         let mut part = 0;
         while part < parts.len() && !self.full {
@@ -47,11 +47,11 @@ impl Sentence {
         self.len += text.len();
     }
 
-    /// The text.
+    /// Returns the text.
     pub(super) const fn as_str(&self) -> &str {
         match core::str::from_utf8(self.bytes.split_at(self.len).0) {
             Ok(text) => text,
-            Err(_) => Self::ELLIPSIS, // never: only whole characters are added
+            Err(_) => Self::ELLIPSIS, // unreachable: only whole characters are added
         }
     }
 }

@@ -1,51 +1,51 @@
-//! What runs side by side, the branches of a fork or the items of a `for`: what each may change, and what comes of it
-//! where they meet.
+//! Forks in the proof: the changes that the branches of a fork, or the items of a `for`, may make, and the facts at
+//! their join.
 
 use super::bits::Bits;
 use super::facts::{Facts, Step};
 use super::names::Names;
 use super::{GraphSpec, Proof};
 
-/// One branch of a fork.
+/// The proof of one branch of a fork.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct BranchProof {
     /// The fields that its nodes may change.
     pub(super) touches: Bits,
-    /// The covers that its nodes may end, or give anew.
+    /// The covers that its nodes may end or renew.
     pub(super) spoils: Bits,
-    /// What holds where it ends: anything, as long as nothing is known of it.
+    /// The facts at its end: the top element as long as no path has come there.
     pub(super) end: Facts,
 }
 
 impl BranchProof {
-    /// A branch of which nothing has been read yet.
+    /// The proof of a branch before its nodes are read.
     pub(super) const BLANK: Self = Self { touches: Bits::NONE, spoils: Bits::NONE, end: Facts::ANYTHING };
 }
 
-/// One fork.
+/// The proof of one fork.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ForkProof {
-    /// Where its branches begin in [`Proof::branches`].
+    /// The index of its first branch in [`Proof::branches`].
     pub(super) first: usize,
     /// The fields that its branches may change.
     pub(super) touched: Bits,
-    /// The fields with a reducer that more than one branch may change, or that several items may: what comes out of the
-    /// join is neither's.
+    /// The fields with a reducer that more than one branch or item may change: their value after the join is that of
+    /// none of them.
     pub(super) mixed: Bits,
-    /// The covers that its branches may end, or give anew.
+    /// The covers that its branches may end or renew.
     pub(super) spoiled: Bits,
-    /// Those that end at the join, whatever its branches say: for what is mixed.
+    /// The covers that end at the join because of `mixed`, even if every branch has them.
     pub(super) unsigns: Bits,
-    /// Where it is a `for`: the item's field, which is another one in each lane.
+    /// If it is a `for`, the field of the item, which differs between lanes.
     pub(super) item: Bits,
-    /// Where it is a `for`: every cover. What was signed before it was not signed once for each item.
+    /// If it is a `for`, every cover: a signature before it was not given once for each item.
     pub(super) leaves: Bits,
-    /// Where it is a `for`: the lists that its items append to. They are there at the join though no item is.
+    /// If it is a `for`, the lists that its items append to. They are written at the join even if there is no item.
     pub(super) gathers: Bits,
 }
 
 impl ForkProof {
-    /// A fork of which nothing has been read yet.
+    /// The proof of a fork before its branches are read.
     pub(super) const BLANK: Self = Self {
         first: 0,
         touched: Bits::NONE,
@@ -57,19 +57,19 @@ impl ForkProof {
         gathers: Bits::NONE,
     };
 
-    /// What leading into it does to what its point does.
+    /// Returns the transfer function of an edge into the fork, given that of the point it leaves.
     pub(super) const fn enter(&self, ran: &Step) -> Step {
         ran.and(self.item, self.leaves)
     }
 
-    /// Where it is a `for`, what leading past it does: the same, whether there are items or not.
+    /// Returns the transfer function of the edge past a `for`. It applies to any number of items.
     pub(super) const fn pass(&self, ran: &Step) -> Step {
         ran.and(self.gathers, self.unsigns)
     }
 }
 
 impl<const N: usize> Proof<N> {
-    /// Reads the forks of a graph.
+    /// Adds the proofs of the forks of a graph.
     pub(super) const fn side_by_side(
         &mut self,
         spec: &GraphSpec,
@@ -80,7 +80,7 @@ impl<const N: usize> Proof<N> {
         let (mut fork, mut first) = (0, 0);
         while fork < spec.forks.len() {
             if let Some(each) = &spec.forks[fork].each {
-                self.looks_at(spec.forks[fork].from, names.find(each.list));
+                self.assume_written(spec.forks[fork].from, names.find(each.list));
                 self.forks[fork].leaves = Bits::ALL;
                 if let Some(item) = names.find(each.item) {
                     self.forks[fork].item = Bits::NONE.with(item);
@@ -89,14 +89,14 @@ impl<const N: usize> Proof<N> {
             first += spec.forks[fork].branches.len();
             fork += 1;
         }
-        // What each node shows of what it touches to the fork at hand.
+        // The changes of each node that the current fork sees.
         let (mut shown, mut spends, mut node) = ([Bits::NONE; N], [Bits::NONE; N], 0);
         while fork > 0 && node < N {
             shown[node] = self.nodes[node].touches;
             spends[node] = self.nodes[node].stopped.signs;
             node += 1;
         }
-        // From the innermost fork outwards: what stays inside a `for` is nothing to the forks around it.
+        // From the innermost fork outward: a `for` hides changes from the forks around it.
         while fork > 0 {
             fork -= 1;
             first -= spec.forks[fork].branches.len();
@@ -107,7 +107,7 @@ impl<const N: usize> Proof<N> {
         }
     }
 
-    /// Gathers what the branches of a fork touch, and which of their nodes race.
+    /// Collects the changes of each branch of a fork, and the races between their nodes.
     const fn gather(
         &mut self,
         spec: &GraphSpec,
@@ -142,7 +142,8 @@ impl<const N: usize> Proof<N> {
         (of_it.spoiled, of_it.unsigns) = (spoiled, self.covers.ended_by(of_it.mixed));
     }
 
-    /// Of what the body of a `for` touches, only what a reducer joins comes out, and several items may have changed it.
+    /// Hides the changes in the body of a `for` from the forks around it. Only fields with a reducer leave it, and
+    /// several items may have changed them.
     const fn keep_inside(
         &mut self,
         spec: &GraphSpec,
@@ -158,7 +159,7 @@ impl<const N: usize> Proof<N> {
             node.of_items = true;
             writes = writes.or(node.writes);
             shown[body[place]] = shown[body[place]].and(reduced);
-            // No signature from around it comes in.
+            // No signature from outside is valid inside, so none is spent there.
             spends[body[place]] = Bits::NONE;
             place += 1;
         }
@@ -168,21 +169,21 @@ impl<const N: usize> Proof<N> {
         of_it.unsigns = self.covers.ended_by(of_it.mixed);
     }
 
-    /// One branch of a fork.
+    /// Returns the proof of one branch of a fork.
     pub(super) const fn branch(&self, fork: usize, branch: usize) -> &BranchProof {
         &self.branches[self.forks[fork].first + branch]
     }
 
-    /// One fork.
+    /// Returns the proof of a fork.
     pub(super) const fn fork(&self, fork: usize) -> &ForkProof {
         &self.forks[fork]
     }
 
-    /// What is known where the branches of a fork have met: all of them have run.
+    /// Returns the facts at the join of a fork: all of its branches have run.
     ///
-    /// A field is written if one of them wrote it. A cover holds if one of them has it and whoever may have ended it has it
-    /// too, unless a reducer made one value of several. What the items of a `for` leave behind is said by
-    /// the edge past it, and so nothing here.
+    /// A field is written if some branch writes it. A cover holds if some branch has it, and every branch that may have
+    /// ended it has it, too, unless a reducer combines the values of several branches. For a `for`, the result is the
+    /// top element, since the edge past it carries the facts that its items leave.
     pub(super) const fn joined(&self, spec: &GraphSpec, fork: usize) -> Facts {
         if spec.forks[fork].each.is_some() {
             return Facts::ANYTHING;

@@ -1,4 +1,4 @@
-//! A graph as plain data, as `#[state]`, `#[node]` and `graph!` write it down.
+//! The description of a graph as plain data, which `#[state]`, `#[node]` and `graph!` generate.
 
 /// A field of a state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -7,13 +7,13 @@ pub struct FieldSpec {
     pub name: &'static str,
     /// Its type as the user wrote it.
     pub ty: &'static str,
-    /// Whether `start` gives it.
+    /// `true` if the field is an input, set by `start`.
     pub input: bool,
-    /// Whether the run ends with it.
+    /// `true` if the field is an output, returned at the end of the run.
     pub output: bool,
-    /// Whether a reducer joins a new value with the old one.
+    /// `true` if a reducer combines a new value with the old one.
     pub reduced: bool,
-    /// Whether that reducer is `append`, so that the field is a list, which may be empty.
+    /// `true` if that reducer is `append`, so that the field is a list, which may be empty.
     pub appends: bool,
 }
 
@@ -22,73 +22,74 @@ pub struct FieldSpec {
 pub struct StateSpec {
     /// The struct's name.
     pub name: &'static str,
-    /// Its version: 1, or what `#[state(version = …)]` says.
+    /// Its version: that of `#[state(version = …)]`, or 1.
     pub version: u32,
     /// Its fields in the order of their declaration. At most [`StateSpec::MAX_FIELDS`].
     pub fields: &'static [FieldSpec],
 }
 
 impl StateSpec {
-    /// The most fields a state may have.
+    /// The maximum number of fields in a state.
     pub const MAX_FIELDS: usize = 256;
 }
 
-/// How a node reads a field.
+/// The kind of a node's access to a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReadKind {
-    /// `message: &str`: written on every path to the node.
+    /// `message: &str`: the field must be written on every path to the node.
     Required,
-    /// `plan: Option<&str>`: perhaps not written yet.
+    /// `plan: Option<&str>`: the field may be unwritten.
     Optional,
-    /// `draft: &Approved<T>`: written, signed since for this very node, and not spent by it, on every path.
+    /// `draft: &Approved<T>`: on every path to the node, the field must be written and then signed for this node, and
+    /// the node must not have used that signature.
     Approved,
 }
 
-/// One parameter of a node that is a field.
+/// A parameter of a node that is a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReadSpec {
     /// The field's name.
     pub field: &'static str,
-    /// How it is read.
+    /// The kind of access.
     pub kind: ReadKind,
 }
 
-/// Whether a node takes what a verdict brings.
+/// A node's parameter for the payload of a verdict: a `Rejection` or a `Question`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Payload {
-    /// No such parameter.
+    /// None: the node does not take it.
     No,
-    /// `Option<&Rejection>`: with or without.
+    /// `Option<&Rejection>`: the node may be entered with or without it.
     Optional,
-    /// `&Rejection`: only a verdict may lead here.
+    /// `&Rejection`: every edge to the node must bring it.
     Required,
 }
 
-/// `#[interrupt_before]`: a person signs a field before the node runs.
+/// A review of a field before a node runs, as declared by `#[interrupt_before]`.
 ///
-/// The signature is for this node, which spends it, and for the later effects that it covers, each once.
+/// The signature is valid once for this node, and once for each later effect that it covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InterruptSpec {
     /// The field that is signed.
     pub field: &'static str,
-    /// The role that an operator must hold.
+    /// The role that the operator must hold.
     pub role: Option<&'static str>,
-    /// How long the review stays open, in milliseconds.
+    /// The time until the review expires, in milliseconds.
     pub expires_ms: Option<u64>,
-    /// How long until an open review is brought up again, in milliseconds.
+    /// The interval of reminders while the review is open, in milliseconds.
     pub remind_ms: Option<u64>,
-    /// Whether the operator may change what they sign.
+    /// `true` if the operator may edit the draft.
     pub edit: bool,
     /// The later effects that run on the same signature, by their names in the graph.
     pub covers: &'static [&'static str],
-    /// The fields that are shown beside the draft, and signed with it, but not edited.
+    /// The fields that are shown with the draft and signed with it, but cannot be edited.
     pub shows: &'static [&'static str],
-    /// The fields that the node, or a covered one, reads though nobody signs them.
+    /// The fields that the node, or a covered one, reads without a signature.
     pub unsigned: &'static [&'static str],
 }
 
 impl InterruptSpec {
-    /// A review of a field, of which nothing else is said.
+    /// Creates a review of a field, with no other attributes.
     #[must_use]
     pub const fn of(field: &'static str) -> Self {
         Self {
@@ -104,44 +105,44 @@ impl InterruptSpec {
     }
 }
 
-/// What happens when a node fails.
+/// The retry policy of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetrySpec {
-    /// How often the node is tried again after its first failure.
+    /// The maximum number of retries after the first attempt.
     pub retries: u32,
-    /// The wait before the first retry, in milliseconds; it doubles each time.
+    /// The backoff before the first retry, in milliseconds. It doubles with each retry.
     pub backoff_ms: u64,
-    /// How long one attempt may take, in milliseconds.
+    /// The timeout of one attempt, in milliseconds.
     pub timeout_ms: Option<u64>,
 }
 
-/// A node, as `#[node]` describes it.
+/// A node, as declared by `#[node]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NodeSpec {
     /// The function's name.
     pub name: &'static str,
-    /// The fields it reads, in the order of its parameters.
+    /// The fields that it reads, in the order of its parameters.
     pub reads: &'static [ReadSpec],
-    /// The fields it writes.
+    /// The fields that it writes.
     pub writes: &'static [&'static str],
-    /// Whether it changes the world.
+    /// `true` if it has side effects outside of the thread.
     pub effect: bool,
-    /// Whether running it twice with one idempotency key does what running it once does.
+    /// `true` if several runs with one idempotency key have the same effect as a single run.
     pub idempotent: bool,
-    /// Whether `risk = low` declares that it needs no signature.
+    /// `true` if `risk = low` declares that it needs no signature.
     pub low_risk: bool,
-    /// Whether it takes a `Rejection`.
+    /// Its parameter for a `Rejection`.
     pub rejection: Payload,
-    /// Whether it takes a `Question`.
+    /// Its parameter for a `Question`.
     pub question: Payload,
-    /// The review before it, if there is one.
+    /// The review before it, if it has one.
     pub interrupt: Option<InterruptSpec>,
-    /// Its retries and timeout.
+    /// Its retry policy and timeout.
     pub retry: RetrySpec,
 }
 
 impl NodeSpec {
-    /// A node of which nothing is known: it reads and writes nothing, and nobody signs it.
+    /// An empty node: it reads and writes nothing, and has no review.
     pub const BLANK: Self = Self {
         name: "",
         reads: &[],
@@ -156,51 +157,51 @@ impl NodeSpec {
     };
 }
 
-/// A place in a graph that an edge leaves or enters. Nodes are numbered in the order of their first mention.
+/// A point in a graph that an edge leaves or enters. Nodes are numbered in the order of their first mention.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Point {
-    /// Where a thread begins.
+    /// The start of a thread.
     Start,
     /// A node, by its number.
     Node(usize),
-    /// Where a thread ends.
+    /// The end of a thread.
     End,
 }
 
-/// Why an edge is taken.
+/// The condition under which an edge is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EdgeKind {
-    /// The node before it has run.
+    /// The source node has run.
     Next,
-    /// The node before it has run and case `case` of route `route` holds.
+    /// The source node has run, and case `case` of route `route` matches.
     Case {
         /// The number of the `match`.
         route: usize,
         /// The number of the arm.
         case: usize,
     },
-    /// The node before it has run; this is branch `branch` of fork `fork`.
+    /// The source node has run. The edge enters branch `branch` of fork `fork`.
     Fork {
         /// The number of the fork.
         fork: usize,
         /// The number of the branch.
         branch: usize,
     },
-    /// The node before it has run, and the list of the `for` that fork `fork` stands for is empty.
+    /// The source node has run, and the list of fork `fork`, a `for`, is empty.
     Empty {
         /// The number of the fork.
         fork: usize,
     },
-    /// The review before the node was rejected; the node has not run.
+    /// The operator rejected the draft at the source node's review. The node has not run.
     Reject,
-    /// The operator asked; the node has not run.
+    /// The operator asked a question at the source node's review. The node has not run.
     Ask,
-    /// Nobody decided in time; the node has not run.
+    /// The source node's review expired. The node has not run.
     Expire,
 }
 
 impl EdgeKind {
-    /// Whether it is taken from an open review, before the node has run.
+    /// Returns whether the edge leaves an open review, before the node has run.
     pub const fn leaves_review(self) -> bool {
         matches!(self, Self::Reject | Self::Ask | Self::Expire)
     }
@@ -209,22 +210,22 @@ impl EdgeKind {
 /// An edge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EdgeSpec {
-    /// Where it leaves.
+    /// The source point.
     pub from: Point,
-    /// Where it enters.
+    /// The target point.
     pub to: Point,
-    /// Why it is taken.
+    /// The condition under which it is taken.
     pub kind: EdgeKind,
-    /// Set where the edge ends a branch: the fork and the branch it ends. `to` is then the fork's join.
+    /// Set if the edge ends a branch: the fork and the branch. `to` is then the fork's join.
     pub joins: Option<(usize, usize)>,
 }
 
 /// A `match` on a state field. Its cases are edges of kind [`EdgeKind::Case`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RouteSpec {
-    /// The point it follows.
+    /// The point that it follows.
     pub from: Point,
-    /// The field it looks at.
+    /// The field that it matches on.
     pub field: &'static str,
     /// The patterns as the user wrote them, one for each case.
     pub cases: &'static [&'static str],
@@ -233,35 +234,35 @@ pub struct RouteSpec {
 /// One branch of a fork.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BranchSpec {
-    /// Every node that runs in it, nested forks' nodes included.
+    /// The nodes that run in it, including those of nested forks.
     pub nodes: &'static [usize],
 }
 
-/// What makes a fork a `for`: its one branch runs once for each item of a list.
+/// The part of a fork that makes it a `for`: its one branch runs once for each item of a list.
 ///
-/// What it writes to a field with a reducer is merged at the join, in the order of the items; what it writes to another
-/// field is the item's own, and gone after the join.
+/// What an item writes to a field with a reducer is merged at the join, in the order of the items. What it writes to
+/// any other field is local to the item, and discarded at the join.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EachSpec {
     /// The field that holds the item.
     pub item: &'static str,
     /// The field that holds the list.
     pub list: &'static str,
-    /// For how many items a node runs at once.
+    /// The maximum number of items whose nodes run concurrently.
     pub at_most: usize,
 }
 
 impl EachSpec {
-    /// `at_most`, where the graph does not say it, and where a journal does not: so it is never another.
+    /// The value of `at_most` if the graph does not set it, and if a journal does not have it. It must never change.
     pub const AT_MOST: usize = 8;
 }
 
-/// The most items that a `for` goes through. A step that leads a longer list into one fails.
+/// The maximum number of items of a `for`. A step that enters a `for` with a longer list fails.
 ///
 /// ```
 /// use hitl::MAX_ITEMS;
 ///
-/// /// A node that asks for more than one `for` can take hands it on in pieces.
+/// /// Splits a long list into pieces that a `for` can take.
 /// fn pages(orders: &[String]) -> Vec<&[String]> {
 ///     orders.chunks(MAX_ITEMS).collect()
 /// }
@@ -269,41 +270,41 @@ impl EachSpec {
 /// ```
 pub const MAX_ITEMS: usize = 1_000;
 
-/// A fork: its branches run side by side, each on its own view of the state, and meet again at `join`.
+/// A fork: its branches run concurrently, each on its own view of the state, and join at `join`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ForkSpec {
-    /// The point it follows.
+    /// The point that it follows.
     pub from: Point,
-    /// Where the branches meet: a node or the end.
+    /// The point at which the branches join: a node or the end.
     pub join: Point,
-    /// Set where it is a `for`. It has one branch then, and an edge of kind [`EdgeKind::Empty`] past it.
+    /// Set if the fork is a `for`. It then has one branch, and an edge of kind [`EdgeKind::Empty`] that bypasses it.
     pub each: Option<EachSpec>,
     /// Its branches, in the order in which their writes are merged.
     pub branches: &'static [BranchSpec],
 }
 
-/// A graph, without the functions behind its nodes.
+/// A graph without the functions of its nodes.
 #[derive(Clone, Copy, Debug)]
 pub struct GraphSpec {
     /// Its name.
     pub name: &'static str,
-    /// What its doc comment says.
+    /// Its doc comment.
     pub docs: &'static str,
-    /// The state it works on.
+    /// The state of its threads.
     pub state: StateSpec,
-    /// Its nodes, `NodeSpec::name` being the name in the graph.
+    /// Its nodes. [`NodeSpec::name`] is the name in the graph.
     pub nodes: &'static [NodeSpec],
     /// Its edges.
     pub edges: &'static [EdgeSpec],
     /// Its `match`es.
     pub routes: &'static [RouteSpec],
-    /// Its forks. An inner fork comes after the one around it.
+    /// Its forks. An inner fork comes after the fork around it.
     pub forks: &'static [ForkSpec],
-    /// What nodes were called in earlier code, and what they are called now.
+    /// The renamed nodes: pairs of the name in earlier code and the present name.
     pub renamed: &'static [(&'static str, &'static str)],
 }
 
 impl GraphSpec {
-    /// The most edges a graph may have.
+    /// The maximum number of edges in a graph.
     pub const MAX_EDGES: usize = 16_384;
 }

@@ -1,4 +1,4 @@
-//! Why an edit of what a review signs could not take its way again, and what to do about it.
+//! The error message for a review that accepts an edit after which the path to it cannot be run again.
 
 use super::check::field_number;
 use super::names::same;
@@ -6,7 +6,7 @@ use super::repropose::{Dependent, Obstacle};
 use super::sentence::Sentence;
 use super::{GraphSpec, Point};
 
-/// The sentence for a review that takes an edit, and whose graph cannot take the edited draft's way again.
+/// Returns the message for a review that accepts edits, with the obstacle and the fix.
 pub(super) const fn uneditable(spec: &GraphSpec, node: usize, obstacle: Obstacle) -> Sentence {
     let name = spec.nodes[node].name;
     let field = match &spec.nodes[node].interrupt {
@@ -17,26 +17,24 @@ pub(super) const fn uneditable(spec: &GraphSpec, node: usize, obstacle: Obstacle
     match obstacle {
         Obstacle::Effect { effect, by } => {
             let effect = spec.nodes[effect].name;
-            text.add(&["would take again the way from where `", field, "` is written, on which "]);
+            text.add(&["would rerun the path from where `", field, "` is written, because "]);
             depends(spec, by, &mut text);
-            text.add(&[", and effect `", effect, "` on that way would run a second time: "]);
+            text.add(&[", and effect `", effect, "` on that path would run a second time: "]);
             no_edit(name, &mut text);
-            text.add(&[", or lead `", effect, "` off that way"]);
+            text.add(&[", or move `", effect, "` off that path"]);
         }
         Obstacle::Fork { by } => {
-            text.add(&["cannot take again the way from where `", field, "` is written, on which "]);
+            text.add(&["would have to rerun the path from where `", field, "` is written, because "]);
             depends(spec, by, &mut text);
-            text.add(&[
-                ", because a fork begins or ends after that, and what runs beside it is not undone: ",
-            ]);
+            text.add(&[", but a fork begins or ends after that, and the other branches cannot be undone: "]);
             no_edit(name, &mut text);
-            text.add(&[", or have `", field, "` written and reviewed in one branch"]);
+            text.add(&[", or write and review `", field, "` in one branch"]);
         }
         Obstacle::Together { by } => {
-            text.add(&["leaves ", beside(spec, field), " as it is, but "]);
-            looks(spec, by, &mut text);
+            text.add(&["does not change ", beside(spec, field), ", but "]);
+            dependent(spec, by, &mut text);
             text.add(&[
-                " looks at that and so decides the way to the review: compute that in a node that reads `",
+                " reads one of them and so decides the path to the review: compute that value in a node that reads `",
             ]);
             text.add(&[field, "`, or "]);
             no_edit(name, &mut text);
@@ -45,34 +43,39 @@ pub(super) const fn uneditable(spec: &GraphSpec, node: usize, obstacle: Obstacle
     text
 }
 
-/// The other fields that an edit of a field would have to change with it.
+/// Returns a phrase for the fields that an edit of a field leaves unchanged although they were set together with it.
 const fn beside(spec: &GraphSpec, field: &str) -> &'static str {
     let mut fork = 0;
     while fork < spec.forks.len() {
         if let Some(each) = &spec.forks[fork].each
             && same(each.item, field)
         {
-            return "what was written together with its list or computed from it";
+            return "the values that were written together with its list or computed from them";
         }
         fork += 1;
     }
     match field_number(spec, field) {
-        Some(number) if spec.state.fields[number].input => "the rest of the input",
-        _ => "what was written together with it",
+        Some(number) if spec.state.fields[number].input => "the other inputs",
+        _ => "the values that were written together with it",
     }
 }
 
 const fn no_edit(node: &str, text: &mut Sentence) {
-    text.add(&["write `#[interrupt_before(edit = false)]` on `", node, "`, whose review then takes no edit"]);
+    text.add(&[
+        "write `#[interrupt_before(edit = false)]` on `",
+        node,
+        "`, whose review then accepts no edit",
+    ]);
 }
 
-/// Says what depends on a field.
+/// Appends a clause that states the dependency on a field.
 const fn depends(spec: &GraphSpec, by: Dependent, text: &mut Sentence) {
-    looks(spec, by, text);
+    dependent(spec, by, text);
     text.add(&[" depends on it"]);
 }
 
-const fn looks(spec: &GraphSpec, by: Dependent, text: &mut Sentence) {
+/// Appends the name of the code that depends on a field.
+const fn dependent(spec: &GraphSpec, by: Dependent, text: &mut Sentence) {
     match by {
         Dependent::Node(node) => text.add(&["node `", spec.nodes[node].name, "`"]),
         Dependent::Route(route) => {
@@ -81,7 +84,7 @@ const fn looks(spec: &GraphSpec, by: Dependent, text: &mut Sentence) {
         }
         Dependent::List(fork) => {
             let fork = &spec.forks[fork];
-            text.add(&["the `for` through `", fork.list(), "` after `", point(spec, fork.from), "`"]);
+            text.add(&["the `for` over `", fork.list(), "` after `", point(spec, fork.from), "`"]);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Why a node may not run on a signature that it takes as `&Approved<…>`, and what to do about it.
+//! The error messages for `&Approved<…>` parameters without a signature, and for names in `covers` without effect.
 
 use super::check::holds;
 use super::names::same;
@@ -6,7 +6,7 @@ use super::path::{Lacking, Last, Path, Unsigned};
 use super::sentence::Sentence;
 use super::{GraphSpec, Point, Proof};
 
-/// The sentence for a field that is taken as `&Approved<…>` and that no review signs for the node.
+/// Returns the message for a field that is taken as `&Approved<…>` and that no review signs for the node.
 pub(super) const fn uncovered(spec: &GraphSpec, node: usize, field: usize) -> Sentence {
     let (name, told) = (spec.nodes[node].name, &spec.state.fields[field]);
     let mut text = Sentence::of(&[
@@ -16,7 +16,9 @@ pub(super) const fn uncovered(spec: &GraphSpec, node: usize, field: usize) -> Se
         told.name,
         "` as `&Approved<",
         told.ty,
-        ">`, and no review signs it for `",
+        ">`, but no review of `",
+        told.name,
+        "` covers `",
         name,
         "`: ",
     ]);
@@ -32,36 +34,42 @@ pub(super) const fn uncovered(spec: &GraphSpec, node: usize, field: usize) -> Se
             && !signs_for_items(spec, review, node)
         {
             text.add(&[
-                if found { ", or let" } else { "let" },
-                " the review before `",
-                spec.nodes[review].name,
-                "` cover it, `covers = (",
+                if found { ", or add" } else { "add" },
+                " `covers = (",
                 name,
-                ")`",
+                ")` to the review before `",
+                spec.nodes[review].name,
+                "`",
             ]);
             return text;
         }
         review += 1;
     }
     if !found {
-        text.add(&["take it as `&", told.ty, "`, or have a node before it reviewed that covers it"]);
+        text.add(&[
+            "take it as `&",
+            told.ty,
+            "`, or add an earlier review of `",
+            told.name,
+            "` that covers it",
+        ]);
     }
     text
 }
 
-/// The sentence for a name in `covers` that stands for no effect which runs on the signature.
+/// Returns the message for a name in `covers` that is not an effect running on the signature.
 pub(super) const fn covers_nothing(spec: &GraphSpec, review: usize, place: usize) -> Sentence {
     let Some(interrupt) = &spec.nodes[review].interrupt else { return Sentence::of(&[]) };
     let name = interrupt.covers[place];
     let mut text = Sentence::of(&["the review before `", spec.nodes[review].name, "` covers `", name, "`, "]);
     match spec.node_index(name) {
         None => text.add(&[
-            "which is no node of this graph: write the name that the graph has for it, or take it out",
+            "which is not a node of this graph: use the name that the node has in the graph, or remove it from `covers`",
         ]),
         Some(node) if reviews_field(spec, node, interrupt.field) => text.add(&[
             "which has a review of `",
             interrupt.field,
-            "` of its own: take it out, or take `#[interrupt_before]` off `",
+            "` of its own: remove it from `covers`, or remove `#[interrupt_before]` from `",
             name,
             "`",
         ]),
@@ -72,7 +80,7 @@ pub(super) const fn covers_nothing(spec: &GraphSpec, review: usize, place: usize
             name,
             "` a parameter `",
             interrupt.field,
-            ": &Approved<…>`, or take it out",
+            ": &Approved<…>`, or remove it from `covers`",
         ]),
     }
     text
@@ -89,7 +97,7 @@ const fn reviews_field(spec: &GraphSpec, node: usize, field: &str) -> bool {
     }
 }
 
-/// The sentence for a field that is taken as `&Approved<…>` and is not signed for the node on some path.
+/// Returns the message for a field that is taken as `&Approved<…>` and lacks a signature for the node on some path.
 pub(super) const fn unsigned<const N: usize>(
     spec: &GraphSpec,
     proof: &Proof<N>,
@@ -114,22 +122,26 @@ pub(super) const fn unsigned<const N: usize>(
     let reason = path.unsigned(spec, proof);
     match reason {
         Unsigned::Never => text.add(&["`", told.name, "` was never signed for it: "]),
-        Unsigned::Spent => text.add(&["it has spent the signature already: "]),
+        Unsigned::Spent => text.add(&["it has already spent the signature: "]),
         Unsigned::Rewritten(writer, field) => {
             let (field, writer) = (spec.state.fields[field].name, spec.nodes[writer].name);
-            let was = if same(field, told.name) { "signed: " } else { "shown beside what was signed: " };
+            let was = if same(field, told.name) { "signed: " } else { "shown with the signed draft: " };
             text.add(&["`", field, "` is written again by `", writer, "` after it was ", was]);
         }
         Unsigned::Replaced(review) => {
             let review = spec.nodes[review].name;
-            text.add(&["the review before `", review, "` comes last, and does not cover it: "]);
+            text.add(&["the last review, before `", review, "`, does not cover it: "]);
         }
         Unsigned::Refused(review) => {
             let review = spec.nodes[review].name;
             text.add(&["its signature ends where the review before `", review, "` is not granted: "]);
         }
         Unsigned::Mixed => {
-            text.add(&["`", told.name, "` is put together from several branches after they had it signed: "]);
+            text.add(&[
+                "`",
+                told.name,
+                "` is merged from the values of several branches after it was signed: ",
+            ]);
         }
         Unsigned::Gathered(fork) => {
             let list = spec.forks[fork].list();
@@ -137,14 +149,14 @@ pub(super) const fn unsigned<const N: usize>(
             text.add(&[
                 "`",
                 name,
-                "` is put together from what each of `",
+                "` is merged with what the items of `",
                 list,
-                "` writes after it was signed: ",
+                "` write, after it was signed: ",
             ]);
         }
         Unsigned::Item(fork) => {
             let list = spec.forks[fork].list();
-            text.add(&["`", told.name, "` was signed once, and not for each of `", list, "`: "]);
+            text.add(&["`", told.name, "` was signed once, not for each item of `", list, "`: "]);
         }
     }
     path.show(spec, proof, &mut text);
@@ -152,7 +164,7 @@ pub(super) const fn unsigned<const N: usize>(
         text.add(&["; put `#[interrupt_before]` on `", name, "`"]);
     }
     if let Unsigned::Never = reason
-        && let Some(review) = giver(spec, proof, &path, node, cover)
+        && let Some(review) = covering_review(spec, proof, &path, node, cover)
     {
         let joint = if reviews(spec, node) { "; lead" } else { ", or lead" };
         text.add(&[joint, " that path through `", spec.nodes[review].name, "`, whose review covers it"]);
@@ -160,8 +172,8 @@ pub(super) const fn unsigned<const N: usize>(
     text
 }
 
-/// A node off the path whose review gives a cover.
-const fn giver<const N: usize>(
+/// Returns a node off the path whose review gives a cover.
+const fn covering_review<const N: usize>(
     spec: &GraphSpec,
     proof: &Proof<N>,
     path: &Path<N>,
@@ -181,7 +193,7 @@ const fn giver<const N: usize>(
     None
 }
 
-/// Whether a review is of an item's own, in a `for` that another node is outside of.
+/// Returns whether a review signs for one item of a `for` that does not contain the other node.
 const fn signs_for_items(spec: &GraphSpec, signer: usize, reader: usize) -> bool {
     let mut fork = 0;
     while fork < spec.forks.len() {

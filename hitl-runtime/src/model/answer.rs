@@ -1,10 +1,10 @@
-//! What a model said, and how it came to its end.
+//! The response of a model: its text, token usage and finish reason.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Assessment, ModelError};
 
-/// What a model said.
+/// The response of a model to a [`Request`](super::Request), also known as a completion.
 ///
 /// ```
 /// use hitl::model::Answer;
@@ -16,24 +16,24 @@ use super::{Assessment, ModelError};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Answer {
-    /// The text; JSON where a form was asked for.
+    /// The text. It is JSON if the request had a [`Form`](super::Form).
     pub text: String,
-    /// Why it ends where it does.
+    /// The finish reason.
     #[serde(default)]
     pub stop: Stop,
-    /// Tokens read, where the model counts them.
+    /// Input tokens, if the model counts them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input_tokens: Option<u64>,
-    /// Tokens written, where the model counts them.
+    /// Output tokens, if the model counts them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output_tokens: Option<u64>,
-    /// How long the model was at it, in milliseconds, where it says so.
+    /// The latency that the model's service reports, in milliseconds, if it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latency_ms: Option<u64>,
 }
 
 impl Answer {
-    /// The same answer with another end.
+    /// Sets the finish reason.
     ///
     /// ```
     /// use hitl::model::{Answer, Stop};
@@ -47,11 +47,11 @@ impl Answer {
         self
     }
 
-    /// The answer, if the model said all that it had to say.
+    /// Returns the response if it is complete.
     ///
     /// # Errors
-    /// [`ModelError::CutOff`], [`ModelError::Filtered`], [`ModelError::Intervened`], and [`ModelError::Unavailable`] for
-    /// what is malformed: what [`Answer::stop`] says.
+    /// By [`Answer::stop`]: [`ModelError::CutOff`], [`ModelError::Filtered`], [`ModelError::Intervened`], or
+    /// [`ModelError::Unavailable`] for a malformed response.
     ///
     /// ```
     /// use hitl::model::{Answer, ModelError, Stop};
@@ -64,16 +64,16 @@ impl Answer {
             Stop::End | Stop::Sequence => Ok(self),
             Stop::MaxTokens => Err(ModelError::CutOff {
                 text: self.text,
-                advice: "allow a longer one with `Request::max_tokens`, or ask for less",
+                advice: "raise `Request::max_tokens`, or request a shorter response",
             }),
             Stop::Window => Err(ModelError::CutOff {
                 text: self.text,
-                advice: "the conversation fills the model's window: send less of it, or take a model with a larger one",
+                advice: "the conversation fills the context window: send less of it, or use a model with a larger one",
             }),
             Stop::Filtered => Err(ModelError::Filtered),
             Stop::Intervened(assessment) => Err(ModelError::Intervened { assessment }),
             Stop::Malformed => Err(ModelError::Unavailable {
-                problem: "it wrote something that its service could not read; try again".into(),
+                problem: "the service could not parse the model's output; retry".into(),
                 source: None,
             }),
         }
@@ -86,7 +86,7 @@ impl From<String> for Answer {
     }
 }
 
-/// Why an answer ends where it does.
+/// The finish reason of a response.
 ///
 /// ```
 /// use hitl::model::{Answer, Stop};
@@ -99,24 +99,24 @@ impl From<String> for Answer {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Stop {
-    /// The model had said it all.
+    /// The response is complete.
     #[default]
     End,
-    /// One of [`Request::stop`](super::Request::stop) would have come next.
+    /// One of the stop sequences in [`Request::stop`](super::Request::stop) was reached.
     Sequence,
-    /// [`Request::max_tokens`](super::Request::max_tokens), or the model's own limit of an answer, was reached.
+    /// [`Request::max_tokens`](super::Request::max_tokens), or the model's own limit on output tokens, was reached.
     MaxTokens,
-    /// Question and answer together fill the model's window.
+    /// The context window of the model is full: request and response together reach its size.
     Window,
-    /// The model's own filter kept the rest back.
+    /// The model's own content filter withheld the rest.
     Filtered,
-    /// A guardrail stopped it; the text is what the guardrail has to say.
+    /// A guardrail stopped the response. The text is the guardrail's message.
     Intervened(Assessment),
-    /// The model wrote something that its service could not read: a tool call that is no JSON, for instance.
+    /// The model produced output that its service could not parse, such as a tool call that is not JSON.
     Malformed,
 }
 
-/// A piece of an answer that comes as a stream.
+/// A chunk of a streamed response.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -140,8 +140,9 @@ pub enum Stop {
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub enum Piece {
-    /// The next of the text.
+    /// The next chunk of the text.
     Text(String),
-    /// The end, with all of it: the text that was said in pieces, why it ends, and what it cost.
+    /// The end of the stream, with the whole response: the text of all chunks together, the finish reason and the token
+    /// usage.
     End(Answer),
 }

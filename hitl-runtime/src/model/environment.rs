@@ -1,23 +1,22 @@
-//! The model that the environment names.
+//! The choice of a model by environment variables.
 
 use std::sync::Arc;
 
 use super::Model;
 use crate::variable::{NotUnicode, variable};
 
-/// The model that the environment names; none where it names none.
+/// Returns the model that the environment names, or `None` if it names none.
 ///
-/// | variable | says |
+/// | variable | value |
 /// |---|---|
 /// | `HITL_MODEL` | `bedrock:<model id>`, or `openai:<url>#<model>` |
-/// | `HITL_GUARDRAIL` | with Bedrock, the guardrail around it: `<id>:<version>` |
-/// | `OPENAI_API_KEY` | with `openai`, the key, where the endpoint wants one |
+/// | `HITL_GUARDRAIL` | for Bedrock: the guardrail around the model, `<id>:<version>` |
+/// | `OPENAI_API_KEY` | for `openai`: the API key, if the endpoint requires one |
 ///
-/// Bedrock finds region and credentials as every AWS program does.
+/// Bedrock finds region and credentials through the default provider chain of the AWS SDK.
 ///
 /// # Errors
-/// [`UnusableModel`]: the variable says something that no model can be made of, or one that this program is built
-/// without.
+/// [`UnusableModel`] if a variable is invalid, or names a kind of model that this program is built without.
 ///
 /// ```
 /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -41,44 +40,53 @@ pub fn from_env() -> Result<Option<Arc<dyn Model>>, UnusableModel> {
     }
 }
 
-/// Why the environment names no model that can be used.
+/// The reasons why [`from_env`] cannot build a model.
 ///
 /// ```
 /// use hitl::model::UnusableModel;
 ///
 /// let error = UnusableModel::Unknown { named: "gpt".into() };
-/// assert!(error.to_string().starts_with("HITL_MODEL is `gpt`, and should be `bedrock:<model id>`"));
+/// assert!(error.to_string().starts_with("HITL_MODEL is `gpt`, which is not a supported model"));
 /// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UnusableModel {
-    /// It is none of the forms.
-    #[error("HITL_MODEL is `{named}`, and should be `bedrock:<model id>` or `openai:<url>#<model>`")]
+    /// `HITL_MODEL` has neither of the two forms.
+    #[error(
+        "HITL_MODEL is `{named}`, which is not a supported model; set it to `bedrock:<model id>` or \
+         `openai:<url>#<model>`"
+    )]
     Unknown {
-        /// What it says.
+        /// The value of the variable, without a password.
         named: String,
     },
-    /// The program cannot speak to it.
+    /// The program is built without support for this kind of model.
     #[error(
-        "HITL_MODEL names a model of `{feature}`, and this program is built without it: build it with the feature"
+        "HITL_MODEL requires the feature `{feature}`, which this program is built without; build it with that feature"
     )]
     NotBuilt {
-        /// The feature of the crate `hitl`.
+        /// The feature of the crate `hitl` that adds it.
         feature: &'static str,
     },
-    /// The guardrail is none.
-    #[error("HITL_GUARDRAIL is `{named}`, and should be `<id>:<version>`, as in `gr42:3` or `gr42:DRAFT`")]
+    /// `HITL_GUARDRAIL` is not an id and a version.
+    #[error(
+        "HITL_GUARDRAIL is `{named}`, which is not a guardrail; set it to `<id>:<version>`, as in `gr42:3` or \
+         `gr42:DRAFT`"
+    )]
     Guardrail {
-        /// What it says.
+        /// The value of the variable.
         named: String,
     },
-    /// There is a guardrail, and nothing that it could stand before.
-    #[error("HITL_GUARDRAIL is set, and HITL_MODEL names no model of Bedrock: it guards no other")]
+    /// `HITL_GUARDRAIL` is set without a Bedrock model.
+    #[error(
+        "HITL_GUARDRAIL is set, but HITL_MODEL names no Bedrock model; unset it, or set HITL_MODEL to \
+         `bedrock:<model id>`"
+    )]
     NothingToGuard,
-    /// A variable cannot be read.
-    #[error("{variable} is not Unicode")]
+    /// A variable is not Unicode.
+    #[error("{variable} is not valid Unicode; set it to a value in UTF-8")]
     NotUnicode {
-        /// Its name.
+        /// The name of the variable.
         variable: &'static str,
     },
 }
@@ -94,7 +102,7 @@ fn model(
     guardrail: Option<String>,
     key: Option<String>,
 ) -> Result<Arc<dyn Model>, UnusableModel> {
-    // An address may hold a password.
+    // A URL may contain a password, so the error does not show a value with an `@`.
     let shown = if named.contains('@') { "openai:…" } else { named };
     let unknown = || UnusableModel::Unknown { named: shown.to_owned() };
     match named.split_once(':').ok_or_else(unknown)? {
@@ -118,7 +126,7 @@ fn bedrock(id: &str, guardrail: Option<String>) -> Result<Arc<dyn Model>, Unusab
 
     let model = Bedrock::new(id);
     let Some(named) = guardrail else { return Ok(Arc::new(model)) };
-    // An ARN has colons of its own; the version stands after the last.
+    // An ARN contains colons itself: the version follows the last one.
     match named.rsplit_once(':') {
         Some((id, version)) if !id.is_empty() && (version == "DRAFT" || version.parse::<u64>().is_ok()) => {
             Ok(Arc::new(model.guardrail(Guardrail::new(id, version))))
@@ -156,21 +164,21 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_model_is_refused_with_the_way_to_write_one() {
+    fn an_unknown_model_is_rejected_with_the_supported_forms() {
         for wrong in ["gpt", "", "anthropic:claude", "bedrock"] {
             let error = named(wrong, None).unwrap_err();
-            assert!(error.contains("should be `bedrock:<model id>`"), "{wrong}: {error}");
+            assert!(error.contains("set it to `bedrock:<model id>`"), "{wrong}: {error}");
         }
     }
 
     #[test]
-    fn a_guardrail_before_no_model_of_bedrock_is_refused() {
+    fn a_guardrail_without_a_bedrock_model_is_rejected() {
         let error = named("openai:http://localhost#x", Some("gr42:3")).unwrap_err();
-        assert!(error.contains("it guards no other"), "{error}");
+        assert!(error.contains("names no Bedrock model"), "{error}");
     }
 
     #[test]
-    fn a_password_is_not_said_again() {
+    fn a_password_is_not_shown() {
         let error = named("openai:http://ada:secret@localhost/v1", None).unwrap_err();
         assert!(!error.contains("secret"), "{error}");
     }
@@ -200,10 +208,10 @@ mod tests {
 
     #[cfg(not(any(feature = "bedrock", feature = "openai")))]
     #[test]
-    fn what_is_not_built_in_says_which_feature_it_wants() {
+    fn a_model_that_is_not_built_in_names_its_feature() {
         for (name, feature) in [("bedrock:x", "`bedrock`"), ("openai:http://localhost#x", "`openai`")] {
             let error = named(name, None).unwrap_err();
-            assert!(error.contains(feature) && error.contains("built without it"), "{error}");
+            assert!(error.contains(feature) && error.contains("build it with that feature"), "{error}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Why there is no answer.
+//! The errors of model calls.
 
 use std::{error::Error as StdError, time::Duration};
 
@@ -8,13 +8,13 @@ use super::Assessment;
 
 type Cause = Box<dyn StdError + Send + Sync>;
 
-/// Why there is no answer. Each says what to do.
+/// The reasons why a model call has no usable response. Each message says what to do.
 ///
 /// ```
 /// use hitl::model::ModelError;
 ///
 /// let error = ModelError::Throttled { wait: None, source: None };
-/// assert_eq!(error.to_string(), "the model takes no more requests for now: try again later, or ask for a higher quota");
+/// assert_eq!(error.to_string(), "the rate limit of the model is exceeded: retry later, or request a higher quota");
 /// assert_eq!((error.code(), error.is_transient()), ("throttled", true));
 ///
 /// let error = ModelError::Declined { reason: "the message names no order".into() };
@@ -23,136 +23,139 @@ type Cause = Box<dyn StdError + Send + Sync>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ModelError {
-    /// Too many requests, or too many tokens, in too short a time.
+    /// Rate limit exceeded: too many requests, or too many tokens, in too short a time.
     #[error(
-        "the model takes no more requests for now: try again {}, or ask for a higher quota",
+        "the rate limit of the model is exceeded: retry {}, or request a higher quota",
         wait.map_or("later".to_owned(), |wait| format!("in {} s", wait.as_secs_f64().ceil()))
     )]
     Throttled {
-        /// How long to wait, where the service says so.
+        /// The time to wait before a retry, if the service names one.
         wait: Option<Duration>,
         /// The cause.
         #[source]
         source: Option<Cause>,
     },
-    /// No answer in time. Whether the model was at work, and has to be paid, nobody knows.
+    /// No response in time. The model may have done the work, and it may have to be paid for.
     #[error(
-        "the model gave no answer{}: try again, ask for less, or give it longer with `timeout`",
+        "the model did not respond{}: retry, request a shorter response, or raise the `timeout`",
         after.map_or(" in time".to_owned(), |after| format!(" within {} s", after.as_secs_f64()))
     )]
     TimedOut {
-        /// How long it was waited for, where it was us who waited.
+        /// The timeout that expired, if it was set on this side.
         after: Option<Duration>,
         /// The cause.
         #[source]
         source: Option<Cause>,
     },
-    /// The model's own filter kept the answer back.
-    #[error("the model's own content filter kept the answer back: put the request in other words")]
+    /// The model's own content filter withheld the response.
+    #[error("the model's content filter withheld the response: rephrase the request")]
     Filtered,
-    /// A guardrail stopped the request or its answer. [`OrGuarded`](super::OrGuarded) makes a value of it, on which a
-    /// graph can route.
-    #[error("{assessment}: put it in other words, or route on it with `.guarded()`")]
+    /// A guardrail stopped the request or the response. [`OrGuarded`](super::OrGuarded) turns this error into a value
+    /// on which a graph can route.
+    #[error("{assessment}: rephrase the text, or route on this result with `.guarded()`")]
     Intervened {
-        /// What the guardrail found.
+        /// The findings of the guardrail.
         assessment: Assessment,
     },
-    /// The answer broke off.
-    #[error("the answer was cut off after {} characters: {advice}", text.chars().count())]
+    /// The response is incomplete.
+    #[error("the response was cut off after {} characters: {advice}", text.chars().count())]
     CutOff {
-        /// What was said until then.
+        /// The text up to that point.
         text: String,
-        /// What to do.
+        /// The advice in the message.
         advice: &'static str,
     },
-    /// The service has no such model, or not here.
-    #[error("there is no model `{model}` here: check its id, the region, and that the account may use it")]
+    /// The service does not have the model, or not in this region or for this account.
+    #[error(
+        "the service does not offer the model `{model}`: check its id, the region, and the permissions of the account"
+    )]
     UnknownModel {
-        /// What was asked for.
+        /// The model that was requested.
         model: String,
         /// The cause.
         #[source]
         source: Option<Cause>,
     },
-    /// Nothing to sign in with was found.
-    #[error("there are no credentials for the model: {advice}")]
+    /// No credentials were found.
+    #[error("no credentials for the model were found: {advice}")]
     NoCredentials {
-        /// What to do.
+        /// The advice in the message.
         advice: &'static str,
         /// The cause.
         #[source]
         source: Option<Cause>,
     },
-    /// What it signed in with is no longer valid, or never was.
-    #[error("the credentials for the model are expired or wrong: {advice}")]
+    /// The credentials have expired or are invalid.
+    #[error("the credentials for the model have expired or are invalid: {advice}")]
     BadCredentials {
-        /// What to do.
+        /// The advice in the message.
         advice: &'static str,
         /// The cause.
         #[source]
         source: Option<Cause>,
     },
-    /// Known, and not allowed.
-    #[error("the model may not be used: {problem}")]
+    /// The credentials are valid but lack a permission or a quota.
+    #[error("access to the model is denied: {problem}")]
     Denied {
-        /// What is not allowed, and what to do.
+        /// The permission that is missing, and the advice.
         problem: String,
         /// The cause.
         #[source]
         source: Option<Cause>,
     },
-    /// The program was not told enough, or something wrong, to reach a model at all.
-    #[error("the model is not set up: {problem}")]
+    /// The configuration is incomplete or invalid, so no request was sent.
+    #[error("the model is not configured: {problem}")]
     Unconfigured {
-        /// What is missing or wrong, and what to do.
+        /// The setting that is missing or invalid, and the advice.
         problem: String,
     },
-    /// The service does not take the request as it is; the same again would end the same.
-    #[error("the model's service does not take this request: {problem}")]
+    /// The service rejects the request as invalid. A retry of the same request fails again.
+    #[error("the model's service rejected this request: {problem}")]
     Refused {
-        /// What is wrong with it.
+        /// The defect of the request.
         problem: String,
         /// The cause.
         #[source]
         source: Option<Cause>,
     },
-    /// No answer came: the network, or a fault of the service.
-    #[error("the model gave no answer: {problem}")]
+    /// No response because of the network or a fault of the service.
+    #[error("the model call has no usable response: {problem}")]
     Unavailable {
-        /// What happened and what to do.
+        /// The event, and the advice.
         problem: String,
         /// The cause.
         #[source]
         source: Option<Cause>,
     },
-    /// The model will not, or cannot, answer this.
+    /// The model declines to answer.
     #[error("{reason}")]
     Declined {
-        /// What it said.
+        /// The reason that the model gives.
         reason: String,
     },
-    /// No answer had the form that was asked for.
+    /// No attempt matched the response schema.
     #[error(
-        "no answer fits `{form}` after {} attempts; the last: {}",
+        "no response matched `{form}` in {} attempt{}; the last one: {}",
         attempts.len(),
+        if attempts.len() == 1 { "" } else { "s" },
         attempts.last().map_or("none", |attempt| attempt.problem.as_str())
     )]
     Misfit {
-        /// The type that was asked for.
+        /// The name of the type.
         form: String,
-        /// Every answer, and what was wrong with it.
+        /// Every attempt, in order.
         attempts: Vec<Attempt>,
     },
-    /// A [`Script`](super::Script) has nothing to say to this.
-    #[error("nothing in the script answers this: {problem}")]
+    /// A mock has no response for the request: a [`Script`](super::Script) or a [`Replay`](super::Replay).
+    #[error("the mock has no response for this request: {problem}")]
     Unscripted {
-        /// What was asked, and what to do.
+        /// The request, and the advice.
         problem: String,
     },
 }
 
 impl ModelError {
-    /// A word that programs can hold on to: it stays when the sentence changes.
+    /// Returns a stable error code for programs. It does not change when the message does.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
@@ -174,26 +177,26 @@ impl ModelError {
         }
     }
 
-    /// Whether the same request may fare better in a moment.
+    /// Returns whether a retry of the same request may succeed shortly.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Throttled { .. } | Self::TimedOut { .. } | Self::Unavailable { .. })
     }
 }
 
-/// An answer that did not fit.
+/// A response that did not match the response schema.
 ///
 /// ```
 /// use hitl::model::{Attempt, ModelError};
 ///
 /// let attempt = Attempt { answer: r#"{"dollars": 900}"#.into(), problem: "dollars: greater than 500".into() };
 /// let error = ModelError::Misfit { form: "Refund".into(), attempts: vec![attempt] };
-/// assert_eq!(error.to_string(), "no answer fits `Refund` after 1 attempts; the last: dollars: greater than 500");
+/// assert_eq!(error.to_string(), "no response matched `Refund` in 1 attempt; the last one: dollars: greater than 500");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Attempt {
-    /// What the model said.
+    /// The text of the response.
     pub answer: String,
-    /// What was wrong with it.
+    /// The first mismatch, or every violated invariant.
     pub problem: String,
 }

@@ -1,4 +1,4 @@
-//! What every model can do, once it can answer.
+//! Methods that every [`Model`] has.
 
 use std::future::Future;
 
@@ -8,10 +8,11 @@ use serde::de::DeserializeOwned;
 
 use super::{Model, ModelError, Request, heard::aloud, structured};
 
-/// What every model can do.
+/// Methods that every [`Model`] has.
 ///
-/// In a node, all of it is heard: the words of a [`ModelExt::text`] reach the event stream of the run as they come, and
-/// what an answer cost is journaled with the node. [`Model::answer`] and [`Model::stream`] are not heard.
+/// Calls from a node are reported: the text of [`ModelExt::text`] goes to the event stream of the run as it arrives,
+/// and token usage is journaled with the node. Direct calls of [`Model::answer`] and [`Model::stream`] are not
+/// reported.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -25,7 +26,7 @@ use super::{Model, ModelError, Request, heard::aloud, structured};
 ///     dollars: u32,
 /// }
 ///
-/// // This model first says 900, is told that this is more than 500, and then says 149.
+/// // The mock first returns 900, is told that this is more than 500, and then returns 149.
 /// let model = Script::new([r#"{"dollars": 900}"#, r#"{"dollars": 149}"#]);
 /// let refund: Refund = model.structured("What is order A-9133 worth?").await?;
 /// assert_eq!(refund.dollars, 149);
@@ -33,10 +34,10 @@ use super::{Model, ModelError, Request, heard::aloud, structured};
 /// # }
 /// ```
 pub trait ModelExt: Model {
-    /// How often [`ModelExt::structured`] asks, before it gives up on an answer that fits.
+    /// The maximum number of attempts of [`ModelExt::structured`].
     const ATTEMPTS: usize = 3;
 
-    /// An answer in words.
+    /// Requests a response as text.
     ///
     /// # Errors
     /// As [`Model::answer`] and [`Answer::whole`](super::Answer::whole).
@@ -48,14 +49,15 @@ pub trait ModelExt: Model {
         async move { Ok(aloud(self, &request).await?.text) }
     }
 
-    /// An answer as a `T`: the model is given the type's JSON Schema, its answer is held against the type's invariants,
-    /// and a misfit is given back to it with what is wrong, at most three times in all.
+    /// Requests a response as a `T`. The model gets the JSON Schema of the type, and its response is validated against
+    /// the type's invariants. If it does not match, the model is told what is wrong and tries again, up to
+    /// [`ModelExt::ATTEMPTS`] attempts in all.
     ///
-    /// The schema holds what the derive `JsonSchema` reads off the type's `garde` attributes: `range`, `length`,
-    /// `pattern`, `contains`, `required`, `inner` and the formats (`email`, `url`, `ip`, …). What it cannot express
-    /// (`custom`, `matches`, a `length` in bytes) the model learns from its mistakes.
+    /// The schema contains what the derive of `JsonSchema` reads from the type's `garde` attributes: `range`, `length`,
+    /// `pattern`, `contains`, `required`, `inner` and the formats (`email`, `url`, `ip`, …). It cannot express
+    /// `custom`, `matches` or a `length` in bytes: the model learns of those only from a failed attempt.
     ///
-    /// The JSON is not heard while it comes: only one that fits is of use to anybody.
+    /// The JSON is not sent to the event stream, because only a validated response is useful.
     ///
     /// # Errors
     /// As [`Model::answer`] and [`Answer::whole`](super::Answer::whole), and [`ModelError::Misfit`] with every attempt.

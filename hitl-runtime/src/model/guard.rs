@@ -1,4 +1,4 @@
-//! What a guardrail found, as a value that a graph can route on.
+//! Guardrail results as values on which a graph can route.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ModelError;
 
-/// What came of asking a model that a guardrail watches: a value for a field of the state, on which a `match` routes.
+/// The result of a call to a model with a guardrail: a value for a field of the state, on which a `match` routes.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -59,22 +59,22 @@ use super::ModelError;
 /// let mailroom = Mailroom::new(Script::new([stopped]), MemoryStore::new());
 /// let turn = mailroom.start("letter-1", LetterInput { text: "How do I cheat?".into() }).await?;
 /// let MailroomTurn::Done(outcome) = turn else { panic!("{turn}") };
-/// assert_eq!(outcome, "for a person: the guardrail `gr42` stopped it");
+/// assert_eq!(outcome, "for a person: the guardrail `gr42` blocked the text");
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Guarded<T> {
-    /// The guardrail let it through, perhaps with parts masked.
+    /// The guardrail passed it, possibly with parts masked.
     Passed(T),
     /// The guardrail stopped it.
     Intervened(Assessment),
 }
 
-/// Makes a value of a guardrail's intervention, so that a graph can route on it.
+/// Turns the intervention of a guardrail from an error into a value.
 pub trait OrGuarded<T> {
-    /// [`Guarded::Passed`] for a success, [`Guarded::Intervened`] for [`ModelError::Intervened`].
+    /// Returns [`Guarded::Passed`] for a success and [`Guarded::Intervened`] for [`ModelError::Intervened`].
     ///
     /// # Errors
     /// Every other [`ModelError`].
@@ -98,32 +98,32 @@ impl<T> OrGuarded<T> for Result<T, ModelError> {
     }
 }
 
-/// What a guardrail found. It never holds the text that was found, so that it can be journaled and shown: what a
-/// guardrail stops is often what should be kept nowhere.
+/// The assessment of a guardrail. It never contains the text that was found, so it can be journaled and shown: a text
+/// that a guardrail stops often must not be stored.
 ///
 /// ```
 /// use hitl::model::{Assessment, Finding, Policy, Stage};
 ///
 /// let mut assessment = Assessment::default();
 /// assessment.findings.push(Finding::blocked(Stage::Input, Policy::Topic, "Investment advice"));
-/// assert_eq!(assessment.to_string(), "the guardrail stopped it: topic `Investment advice` in the request");
+/// assert_eq!(assessment.to_string(), "the guardrail blocked the text: topic `Investment advice` in the request");
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Assessment {
-    /// Which guardrail: its id.
+    /// The id of the guardrail.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guardrail: Option<String>,
-    /// What it answers in the model's place.
+    /// The message that the guardrail returns in place of the model's response.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub message: String,
-    /// What it found, as far as it says so.
+    /// The findings, as far as the guardrail reports them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<Finding>,
 }
 
 impl Assessment {
-    /// Whether all that was done is to mask some of the text.
+    /// Returns whether the guardrail masked parts of the text and blocked nothing.
     #[must_use]
     pub fn only_masked(&self) -> bool {
         let masked = self.findings.iter().any(|finding| finding.action == Action::Masked);
@@ -134,8 +134,8 @@ impl Assessment {
 impl fmt::Display for Assessment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.guardrail {
-            Some(id) => write!(f, "the guardrail `{id}` stopped it")?,
-            None => f.write_str("the guardrail stopped it")?,
+            Some(id) => write!(f, "the guardrail `{id}` blocked the text")?,
+            None => f.write_str("the guardrail blocked the text")?,
         }
         let blocked = self.findings.iter().filter(|finding| finding.action == Action::Blocked);
         for (at, finding) in blocked.enumerate() {
@@ -145,28 +145,28 @@ impl fmt::Display for Assessment {
     }
 }
 
-/// One thing that a guardrail found.
+/// A finding of a guardrail.
 ///
 /// ```
 /// use hitl::model::{Action, Finding, Policy, Stage};
 ///
 /// let finding = Finding { action: Action::Masked, ..Finding::blocked(Stage::Answer, Policy::Personal, "EMAIL") };
-/// assert_eq!(finding.to_string(), "personal information `EMAIL` in the answer");
+/// assert_eq!(finding.to_string(), "personal information `EMAIL` in the response");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
-    /// Where it was found.
+    /// The direction of the text.
     pub stage: Stage,
-    /// Which of the guardrail's policies found it.
+    /// The policy that made the finding.
     pub policy: Policy,
-    /// The policy's name for it: a topic, a kind of content or of personal data. Never the text itself.
+    /// The policy's name for it: a topic, or a kind of content or of personal data. Never the text itself.
     pub name: String,
-    /// What was done about it.
+    /// The reaction of the guardrail.
     pub action: Action,
 }
 
 impl Finding {
-    /// A finding for which something was stopped.
+    /// Creates a finding with [`Action::Blocked`].
     pub fn blocked(stage: Stage, policy: Policy, name: impl Into<String>) -> Self {
         Self { stage, policy, name: name.into(), action: Action::Blocked }
     }
@@ -177,32 +177,32 @@ impl fmt::Display for Finding {
         let policy = match self.policy {
             Policy::Topic => "topic",
             Policy::Content => "content",
-            Policy::Word => "word of the list",
+            Policy::Word => "listed word",
             Policy::Personal => "personal information",
             Policy::Grounding => "grounding",
             Policy::Reasoning => "reasoning",
         };
         let stage = match self.stage {
             Stage::Input => "request",
-            Stage::Answer => "answer",
+            Stage::Answer => "response",
         };
         write!(f, "{policy} `{}` in the {stage}", self.name)
     }
 }
 
-/// What a guardrail did about a finding.
+/// The reaction of a guardrail to a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
-    /// It stopped the text.
+    /// It blocked the text.
     Blocked,
-    /// It let the text through without this part.
+    /// It passed the text without this part.
     Masked,
-    /// It only took note.
+    /// It only reported the finding.
     Noted,
 }
 
-/// Which way a text goes that a guardrail reads.
+/// The direction of a text that a guardrail checks.
 ///
 /// ```
 /// use hitl::model::Stage;
@@ -213,9 +213,9 @@ pub enum Action {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
-    /// To the model.
+    /// From the user to the model.
     Input,
-    /// From the model.
+    /// From the model to the user.
     Answer,
 }
 
@@ -231,16 +231,16 @@ pub enum Stage {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Policy {
-    /// Topics that are not spoken of.
+    /// Topics that are denied.
     Topic,
-    /// Harmful content, and attacks on the prompt.
+    /// Harmful content, and prompt attacks.
     Content,
-    /// A list of words.
+    /// Words of a list.
     Word,
-    /// Personal data, and patterns that are kept secret.
+    /// Personal data, and patterns of confidential data.
     Personal,
-    /// Whether the answer is founded on its source.
+    /// Contextual grounding: answers that their source does not support, or that are not relevant.
     Grounding,
-    /// Rules of logic.
+    /// Automated reasoning, by logical rules.
     Reasoning,
 }

@@ -1,4 +1,4 @@
-//! Asking a model so that the run hears of it: what it says as it says it, and what that cost.
+//! Model calls that report to the run: streamed text to the event stream, token usage to the journal.
 
 use std::{future::Future, time::Instant};
 
@@ -7,7 +7,7 @@ use futures_util::TryStreamExt;
 use super::{Answer, Model, ModelError, Piece, Request};
 use crate::{journal::Usage, run::report};
 
-/// The answer, each piece of it reported as it comes.
+/// Streams the response to a request and reports each chunk and the usage. Fails if the response is not complete.
 pub(super) async fn aloud<M: Model + ?Sized>(model: &M, request: &Request) -> Result<Answer, ModelError> {
     let answered = async {
         let mut pieces = model.stream(request);
@@ -18,19 +18,19 @@ pub(super) async fn aloud<M: Model + ?Sized>(model: &M, request: &Request) -> Re
             }
         }
         Err(ModelError::Unavailable {
-            problem: "its stream ended before the answer did; try again".into(),
+            problem: "the stream ended before the response was complete; retry".into(),
             source: None,
         })
     };
     counted(model, answered).await?.whole()
 }
 
-/// The answer, of which only the cost is reported. Whether it is whole is for the caller to see.
+/// Requests a response and reports only its usage. The response may be incomplete: the caller checks that.
 pub(super) async fn silent<M: Model + ?Sized>(model: &M, request: &Request) -> Result<Answer, ModelError> {
     counted(model, model.answer(request)).await
 }
 
-/// What an answer cost is reported even where it is of no use.
+/// Reports the usage of every response, even of one that the caller then rejects: it has to be paid for.
 async fn counted<M: Model + ?Sized>(
     model: &M,
     answered: impl Future<Output = Result<Answer, ModelError>>,

@@ -1,15 +1,16 @@
-//! How a node talks to a model.
+//! Language models: the [`Model`] trait that a node calls, its adapters, and test doubles.
 //!
-//! A model answers a [`Request`]; that is all an adapter writes. What every model should do on top of that, such as
-//! answering in a type, being told of its mistakes, and being heard in the event stream of a run, is in [`ModelExt`].
+//! An adapter implements [`Model`], which turns a [`Request`] into an [`Answer`]. [`ModelExt`] adds what every model
+//! gets on top: typed responses that are validated and retried, and reporting of text and token usage to the event
+//! stream and the journal of a run.
 //!
-//! | | is |
+//! | item | purpose |
 //! |---|---|
 //! | `Bedrock` | a model on Amazon Bedrock, with its `Guardrail`s (feature `bedrock`) |
-//! | `OpenAi` | a model behind OpenAI's chat completions: Ollama, llama.cpp, vLLM, … (feature `openai`) |
-//! | [`from_env`] | whichever of them the environment names |
-//! | [`Script`] | what a test wants said |
-//! | [`Recorder`], [`Replay`] | exchanges with a real model, kept in a file, and said again from it |
+//! | `OpenAi` | a model behind an API like OpenAI's chat completions: Ollama, llama.cpp, vLLM, … (feature `openai`) |
+//! | [`from_env`] | the model that the environment names, Bedrock or OpenAI |
+//! | [`Script`] | a mock with scripted responses, for tests |
+//! | [`Recorder`], [`Replay`] | recording of real exchanges into a file, and replay from it in tests |
 
 mod answer;
 #[cfg(feature = "bedrock")]
@@ -46,10 +47,10 @@ pub use record::{Recorder, Replay};
 pub use request::{Form, Message, Request, Role};
 pub use script::{Line, Script};
 
-/// Something that answers: a hosted model, a local one, a script for tests, a set of rules.
+/// A source of responses: a hosted model, a local one, a mock for tests, a set of rules.
 ///
-/// `BoxFuture` is a boxed, pinned `Future` that is `Send`, and `BoxStream` such a `Stream`. An adapter writes
-/// [`Model::answer`], and [`Model::stream`] where its model speaks piece by piece, and gets [`ModelExt`].
+/// `BoxFuture` is a boxed, pinned `Future` that is `Send`, and `BoxStream` such a `Stream`. An adapter implements
+/// [`Model::answer`], and [`Model::stream`] if its model can stream; [`ModelExt`] is then implemented for it.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -57,7 +58,7 @@ pub use script::{Line, Script};
 /// use hitl::model::{Answer, Model, ModelError, ModelExt, Request};
 /// use std::pin::Pin;
 ///
-/// /// A model for a test: it says what it is told.
+/// /// A model for a test: it returns the last message.
 /// struct Parrot;
 ///
 /// impl Model for Parrot {
@@ -75,22 +76,21 @@ pub use script::{Line, Script};
 /// # }
 /// ```
 pub trait Model: Send + Sync + 'static {
-    /// Answers a request.
+    /// Responds to a request.
     ///
-    /// An answer that broke off, or that a guardrail or a filter stopped, is an `Ok` whose [`Answer::stop`] says so;
-    /// [`Answer::whole`] makes an error of it, and [`ModelExt`] does so for you.
+    /// A response that was cut off, or that a guardrail or a content filter stopped, is an `Ok` with that finish reason
+    /// in [`Answer::stop`]. [`Answer::whole`] turns it into an error, and [`ModelExt`] calls that for you.
     ///
     /// # Errors
-    /// The variants of [`ModelError`] say why no answer came.
+    /// A [`ModelError`] if there is no response.
     fn answer<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Answer, ModelError>>;
 
-    /// Answers a request piece by piece: any number of [`Piece::Text`], then one [`Piece::End`].
+    /// Streams the response to a request: any number of [`Piece::Text`] chunks, then one [`Piece::End`].
     ///
-    /// A model that does not speak piece by piece says its whole answer in one; that is what this does where an adapter
-    /// does not write it.
+    /// The default implementation calls [`Model::answer`] and yields its whole text as one chunk.
     ///
     /// # Errors
-    /// As [`Model::answer`]. What was said before an error is no answer.
+    /// As [`Model::answer`]. Chunks that came before an error are not a response.
     fn stream<'a>(&'a self, request: &'a Request) -> BoxStream<'a, Result<Piece, ModelError>> {
         let pieces = |answer: Answer| {
             let text = Some(answer.text.clone()).filter(|text| !text.is_empty()).map(Piece::Text);
@@ -99,7 +99,8 @@ pub trait Model: Send + Sync + 'static {
         stream::once(self.answer(request)).map_ok(pieces).try_flatten().boxed()
     }
 
-    /// The name that the journal and the bill know it by: the model's id, or the type's own name.
+    /// Returns the name of the model in the journal and in usage records: the model id, or by default the name of the
+    /// type.
     fn name(&self) -> &str {
         let path = std::any::type_name::<Self>();
         path.rsplit("::").next().unwrap_or(path)

@@ -1,4 +1,4 @@
-//! Exchanges with a model, kept in a file and said again from it.
+//! Record and replay: exchanges with a model, written to a file and replayed from it.
 
 use std::{
     io,
@@ -11,14 +11,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{Answer, BoxFuture, BoxStream, Model, ModelError, Piece, Request};
 
-/// A question and its answer.
+/// A request and the response to it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Exchange {
     request: Request,
     answer: Answer,
 }
 
-/// What the file holds.
+/// The contents of the file.
 #[derive(Default, Serialize, Deserialize)]
 struct Tape {
     exchanges: Vec<Exchange>,
@@ -29,7 +29,7 @@ impl Tape {
         Ok(serde_json::from_slice(&std::fs::read(file)?)?)
     }
 
-    /// Whoever reads the file meanwhile finds the old one or the new one, and no half.
+    /// Replaces the file atomically: a concurrent reader sees either the old or the new contents.
     fn write(&self, file: &Path) -> io::Result<()> {
         let beside = file.with_extension("part");
         std::fs::write(&beside, serde_json::to_vec_pretty(self)?)?;
@@ -37,11 +37,12 @@ impl Tape {
     }
 }
 
-/// A model whose exchanges are written down, for a [`Replay`] to say again: once against the real one, and then in
-/// every test.
+/// A wrapper that records the exchanges with a model in a file, for [`Replay`]. Record once with the real model; replay
+/// in every test.
 ///
-/// The file holds what was asked and what was answered, and so whatever secrets *you* put into a request; keys and
-/// credentials are no part of one. Errors are not written down. Each exchange is in the file before its answer is given.
+/// The file holds requests and responses, including any secret that *you* put into a request; API keys and credentials
+/// are not part of a request. Errors are not recorded. Each exchange is written to the file before its response is
+/// returned.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -50,7 +51,7 @@ impl Tape {
 ///
 /// # let dir = tempfile::tempdir()?;
 /// # let file = dir.path().join("refund.json");
-/// let model = Recorder::new(Script::new(["Refund it."]), &file); // a real model, of course
+/// let model = Recorder::new(Script::new(["Refund it."]), &file); // in practice, a real model
 /// model.text("What about order A-9133?").await?;
 ///
 /// let model = Replay::open(&file)?;
@@ -65,7 +66,7 @@ pub struct Recorder<M> {
 }
 
 impl<M: Model> Recorder<M> {
-    /// Writes the exchanges with a model into a file; one that is there is written over by the first of them.
+    /// Creates a recorder that writes to `file`. Its first exchange replaces an existing file.
     pub fn new(model: M, file: impl Into<PathBuf>) -> Self {
         Self { model, file: file.into(), tape: Arc::default() }
     }
@@ -80,7 +81,10 @@ impl<M: Model> Recorder<M> {
         });
         let written = written.await.unwrap_or_else(|error| Err(io::Error::other(error)));
         written.map(|()| answer).map_err(|error| ModelError::Unavailable {
-            problem: format!("the exchange could not be written to {}", self.file.display()),
+            problem: format!(
+                "the exchange could not be written to {}; check the path and its permissions",
+                self.file.display()
+            ),
             source: Some(error.into()),
         })
     }
@@ -106,8 +110,8 @@ impl<M: Model> Model for Recorder<M> {
     }
 }
 
-/// A model that says again what a [`Recorder`] wrote down: to each request the answer that it had, one after the other
-/// where the same was asked more than once.
+/// A model that replays the exchanges of a [`Recorder`]. Each request gets its recorded response; if the same request
+/// was recorded more than once, its responses are returned in order, each once.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -132,7 +136,7 @@ impl Replay {
     /// Opens a file that a [`Recorder`] wrote.
     ///
     /// # Errors
-    /// As reading a file, and [`io::ErrorKind::InvalidData`] for one of another kind.
+    /// As reading a file; [`io::ErrorKind::InvalidData`] if it is not a recording.
     pub fn open(file: impl Into<PathBuf>) -> io::Result<Self> {
         let file = file.into();
         let left = Mutex::new(Tape::read(&file)?.exchanges);
@@ -143,7 +147,7 @@ impl Replay {
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         let at = left.iter().position(|exchange| exchange.request == *request);
         at.map(|at| left.remove(at).answer).ok_or_else(|| ModelError::Unscripted {
-            problem: format!("{} does not hold it, or not as often; record it anew", self.file.display()),
+            problem: format!("{} does not contain it, or not as often; record it again", self.file.display()),
         })
     }
 }
@@ -160,7 +164,7 @@ mod tests {
     use crate::model::{Line, ModelExt, Script, Stop};
 
     #[tokio::test]
-    async fn a_recorded_exchange_is_said_again_as_often_as_it_was_heard() {
+    async fn exchanges_are_replayed_as_often_as_recorded() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("tape.json");
         let cut = Answer::from("three".to_owned()).stopped(Stop::MaxTokens);
@@ -177,14 +181,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_that_cannot_be_written_is_no_answer() {
+    async fn a_file_that_cannot_be_written_is_an_error() {
         let dir = tempfile::tempdir().unwrap();
         let recorder = Recorder::new(Script::new(["one"]), dir.path().join("nowhere/tape.json"));
         assert_eq!(recorder.text("?").await.unwrap_err().code(), "unavailable");
     }
 
     #[test]
-    fn another_kind_of_file_is_refused() {
+    fn another_kind_of_file_is_rejected() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("notes.json");
         std::fs::write(&file, "[1, 2]").unwrap();

@@ -1,11 +1,11 @@
-//! What a model is asked.
+//! The request to a model: system prompt, messages, response schema and sampling options.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// What a model is asked.
+/// A request to a model.
 ///
-/// What is left out is left to the model.
+/// An option that is not set is left to the model's default.
 ///
 /// ```
 /// use hitl::model::{Request, Role};
@@ -23,55 +23,55 @@ use serde_json::Value;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Request {
-    /// What the model is to be, for the whole conversation.
+    /// The system prompt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub system: Option<String>,
-    /// The conversation so far. The last message is the one to answer.
+    /// The conversation so far. The model responds to the last message.
     pub messages: Vec<Message>,
-    /// The form of the answer, where it must have one.
+    /// The schema of the response, if it must be JSON of a certain type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub form: Option<Form>,
-    /// How many tokens the answer may have; one that needs more is cut off.
+    /// The maximum number of output tokens. A response that needs more is cut off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_tokens: Option<u32>,
-    /// How freely the model chooses its words: 0 for the likeliest.
+    /// The sampling temperature: 0 for the most likely words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub temperature: Option<f32>,
-    /// Where one of these would come next, the answer ends.
+    /// Stop sequences: generation ends before any of these texts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stop: Vec<String>,
 }
 
 impl Request {
-    /// The same request with a system prompt.
+    /// Sets the system prompt.
     #[must_use]
     pub fn system(mut self, system: impl Into<String>) -> Self {
         self.system = Some(system.into());
         self
     }
 
-    /// The same request with one message more.
+    /// Appends a message.
     #[must_use]
     pub fn message(mut self, role: Role, text: impl Into<String>) -> Self {
         self.messages.push(Message { role, text: text.into() });
         self
     }
 
-    /// The same request for an answer of at most so many tokens.
+    /// Sets the maximum number of output tokens.
     #[must_use]
     pub fn max_tokens(mut self, tokens: u32) -> Self {
         self.max_tokens = Some(tokens);
         self
     }
 
-    /// The same request at another temperature: 0 for the likeliest words.
+    /// Sets the sampling temperature: 0 for the most likely words.
     #[must_use]
     pub fn temperature(mut self, temperature: f32) -> Self {
         self.temperature = Some(temperature);
         self
     }
 
-    /// The same request for an answer that ends before this text.
+    /// Adds a stop sequence.
     #[must_use]
     pub fn stop(mut self, text: impl Into<String>) -> Self {
         self.stop.push(text.into());
@@ -91,7 +91,7 @@ impl From<String> for Request {
     }
 }
 
-/// One message of a conversation.
+/// A message of a conversation.
 ///
 /// ```
 /// use hitl::model::{Message, Request, Role};
@@ -101,13 +101,13 @@ impl From<String> for Request {
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Message {
-    /// Who says it.
+    /// The author.
     pub role: Role,
-    /// What they say.
+    /// The text.
     pub text: String,
 }
 
-/// Who says a message.
+/// The author of a message.
 ///
 /// ```
 /// use hitl::model::Role;
@@ -118,18 +118,18 @@ pub struct Message {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// The program, for a person.
+    /// The user, or the program on their behalf.
     User,
     /// The model.
     Assistant,
 }
 
-/// A form for an answer.
+/// A response schema: the name and the JSON Schema of the type that a response must have.
 ///
 /// ```
 /// use hitl::model::{Form, Request};
 ///
-/// /// What an adapter does with it: the schema goes where the model's own interface wants it.
+/// /// An adapter puts the schema where its model's API expects it.
 /// fn tool(request: &Request) -> Option<serde_json::Value> {
 ///     let Form { name, schema } = request.form.as_ref()?;
 ///     Some(serde_json::json!({ "name": name, "input_schema": schema }))
@@ -138,7 +138,7 @@ pub enum Role {
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Form {
-    /// The type's name.
+    /// The name of the type.
     pub name: String,
     /// Its JSON Schema.
     pub schema: Value,

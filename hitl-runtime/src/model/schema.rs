@@ -1,17 +1,17 @@
-//! A form's JSON Schema, as the services of models want it.
+//! Conversion of a response schema into the JSON Schema that the services of models accept.
 
 use serde_json::{Value, json};
 
 use super::Form;
 
-/// The field that an answer is put in which is no object by itself.
+/// The property that holds a response whose type is not an object.
 const INNER: &str = "answer";
 
-/// A form as an object: services take nothing else at the top.
+/// A response schema whose top level is an object: services accept nothing else.
 pub(super) struct Sheet {
-    /// A name of letters, digits, `_` and `-`, 64 at most.
+    /// The name: letters, digits, `_` and `-`, at most 64 characters.
     pub name: String,
-    /// A schema of an object.
+    /// The schema, of an object.
     pub schema: Value,
     wrapped: bool,
 }
@@ -30,7 +30,8 @@ impl Sheet {
         Self { name: name.take(64).collect(), schema, wrapped }
     }
 
-    /// The answer, out of what it was put in. What is not as the schema says stays as it is: who reads it will say so.
+    /// Returns the response without the object that was wrapped around it. A text that does not match the schema is
+    /// returned unchanged: the caller validates it.
     pub fn unwrap(&self, text: String) -> String {
         if !self.wrapped {
             return text;
@@ -44,7 +45,7 @@ impl Sheet {
     }
 }
 
-/// An object around a schema; its definitions stay at the root, where its references point.
+/// Wraps a schema in an object. Its definitions stay at the root, because its references point there.
 fn wrap(mut schema: Value) -> Value {
     let definitions = schema.as_object_mut().and_then(|object| object.remove("$defs"));
     let mut outer = json!({ "type": "object", "properties": { INNER: schema }, "required": [INNER] });
@@ -54,7 +55,8 @@ fn wrap(mut schema: Value) -> Value {
     outer
 }
 
-/// What a grammar cannot count is not taken by the services that make one of a schema, and is told in words instead.
+/// Keywords that services with constrained decoding reject, because a grammar cannot count, and their wording for the
+/// `description`.
 #[cfg(feature = "bedrock")]
 const COUNTS: [(&str, &str); 11] = [
     ("minimum", "at least"),
@@ -70,13 +72,13 @@ const COUNTS: [(&str, &str); 11] = [
     ("maxProperties", "entries at most"),
 ];
 
-/// The formats that such a service knows; `double` and `uint32` are none of them.
+/// The string formats that constrained decoding accepts. Others, such as `double` and `uint32`, are removed.
 #[cfg(feature = "bedrock")]
 const FORMATS: [&str; 10] =
     ["date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"];
 
-/// The part of a schema that constrained decoding takes: every object closed, no counting, `anyOf` for `oneOf`. What is
-/// taken out is told in the `description`, so that the model knows it all the same.
+/// Returns the subset of a schema that constrained decoding accepts: every object closed, no counting keywords, `anyOf`
+/// in place of `oneOf`. The limits that are removed are added to the `description`, so that the model still knows them.
 #[cfg(feature = "bedrock")]
 pub(super) fn constrained(schema: &Value) -> Value {
     let mut schema = schema.clone();
@@ -168,7 +170,7 @@ mod tests {
 
     #[cfg(feature = "bedrock")]
     #[test]
-    fn what_a_grammar_cannot_count_is_told_in_words() {
+    fn counting_keywords_move_to_the_description() {
         let schema = json!({
             "type": "object",
             "properties": {

@@ -1,4 +1,4 @@
-//! A model that says what a test wants said.
+//! A mock model with scripted responses.
 
 use std::{
     collections::VecDeque,
@@ -16,9 +16,10 @@ use super::{Answer, Model, ModelError, Piece, Request};
 
 type Cue = Box<dyn Fn(&Request) -> bool + Send + Sync>;
 
-/// A model that says what a test wants said, and keeps what it was asked.
+/// A mock model for tests: it returns scripted responses and records the requests.
 ///
-/// Each line is said once: the first whose cue fits the request, and one without a cue fits any.
+/// Each line is returned once. A request gets the first line left whose condition holds for it; a line without a
+/// condition matches any request.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -48,31 +49,31 @@ struct Stage {
 }
 
 impl Script {
-    /// Says these lines, in order.
+    /// Creates a script of these lines, in order.
     pub fn new<L: Into<Line>>(lines: impl IntoIterator<Item = L>) -> Self {
         let lines = lines.into_iter().map(|line| (None, line.into())).collect();
         Self { stage: Mutex::new(Stage { lines, asked: Vec::new() }) }
     }
 
-    /// The same script with one line more.
+    /// Appends a line that matches any request.
     #[must_use]
     pub fn then(self, line: impl Into<Line>) -> Self {
         self.add(None, line.into())
     }
 
-    /// The same script with a line for the first request that this holds of.
+    /// Appends a line that matches only a request for which `cue` returns `true`.
     #[must_use]
     pub fn when(self, cue: impl Fn(&Request) -> bool + Send + Sync + 'static, line: impl Into<Line>) -> Self {
         self.add(Some(Box::new(cue)), line.into())
     }
 
-    /// What it was asked so far.
+    /// Returns the requests so far.
     #[must_use]
     pub fn asked(&self) -> Vec<Request> {
         self.stage().asked.clone()
     }
 
-    /// How many lines nobody asked for yet: a test that wants to see them all said checks that it is 0.
+    /// Returns the number of lines not yet returned. A test that expects all of them to be used asserts that it is 0.
     #[must_use]
     pub fn left(&self) -> usize {
         self.stage().lines.len()
@@ -99,11 +100,11 @@ impl Script {
 fn unscripted(request: &Request, left: usize) -> ModelError {
     let last = request.messages.last().map_or("", |message| message.text.as_str());
     let why = if left == 0 {
-        "every line is said".to_owned()
+        "all lines of the script are used".to_owned()
     } else {
-        format!("{left} lines wait for another cue")
+        format!("none of the lines left ({left}) matches it")
     };
-    ModelError::Unscripted { problem: format!("{why}, and it was asked {last:?}; add a line to the script") }
+    ModelError::Unscripted { problem: format!("{why}; add a line for {last:?} to the script") }
 }
 
 impl Model for Script {
@@ -133,7 +134,7 @@ impl fmt::Debug for Script {
     }
 }
 
-/// A line of a [`Script`]: a text, an [`Answer`] with its end and its cost, or an error.
+/// A line of a [`Script`]: a text, an [`Answer`] with its finish reason and usage, or an error.
 ///
 /// ```
 /// use hitl::model::{Line, Script};
@@ -145,14 +146,14 @@ impl fmt::Debug for Script {
 pub struct Line(Result<Vec<Piece>, ModelError>);
 
 impl Line {
-    /// A text that comes in pieces.
+    /// Creates a text that is streamed in these chunks.
     pub fn pieces<S: Into<String>>(pieces: impl IntoIterator<Item = S>) -> Self {
         let pieces: Vec<String> = pieces.into_iter().map(Into::into).collect();
         let end = Piece::End(Answer::from(pieces.concat()));
         Self(Ok(pieces.into_iter().map(Piece::Text).chain([end]).collect()))
     }
 
-    /// No answer.
+    /// Creates a line that fails with `error`.
     #[must_use]
     pub fn fail(error: ModelError) -> Self {
         Self(Err(error))
@@ -183,14 +184,14 @@ mod tests {
     use crate::model::{ModelExt, Role};
 
     #[tokio::test]
-    async fn what_is_in_no_script_is_an_error_that_quotes_the_question() {
+    async fn an_unscripted_request_is_quoted_in_the_error() {
         let script = Script::new(["Refund it."]).when(|request| request.form.is_some(), "{}");
         script.text("one").await.unwrap();
         let error = script.text(Request::from("one").message(Role::User, "two")).await.unwrap_err();
         assert_eq!(
             error.to_string(),
-            "nothing in the script answers this: 1 lines wait for another cue, and it was asked \"two\"; \
-             add a line to the script"
+            "the mock has no response for this request: none of the lines left (1) matches it; \
+             add a line for \"two\" to the script"
         );
     }
 

@@ -1,4 +1,4 @@
-//! Answers in a type, held against its invariants.
+//! Typed responses, validated against the invariants of their type.
 
 use garde::Validate;
 use schemars::JsonSchema;
@@ -13,7 +13,7 @@ use crate::{
     review::{Strictness, conforms, read, violations},
 };
 
-/// Asks until an answer fits, or often enough.
+/// Requests a response until one matches `T`, at most `attempts` times.
 pub(super) async fn ask<M, T>(model: &M, mut request: Request, attempts: usize) -> Result<T, ModelError>
 where
     M: Model + ?Sized,
@@ -37,12 +37,14 @@ where
     Err(ModelError::Misfit { form: name, attempts: failed })
 }
 
-/// What is malformed is held against the form all the same: a model learns from that as from any other mistake.
+/// Returns the text of a response. A malformed one counts as a failed attempt, so that the model is told of it; any
+/// other that is incomplete is an error.
 fn said(answer: Answer) -> Result<String, ModelError> {
     if answer.stop == Stop::Malformed { Ok(answer.text) } else { Ok(answer.whole()?.text) }
 }
 
-/// An answer in its type: with the keys of the schema and no others, and with numbers that a signature can carry.
+/// Parses and validates a response. Rejects keys that the schema does not have, and numbers that an `i64`, `u64` or
+/// `f64` would round.
 fn fit<T: DeserializeOwned + Validate<Context = ()>>(answer: &str, schema: &Value) -> Result<T, String> {
     let said = |violation: Violation| violation.to_string();
     let json = exact::parse(bare(answer)).map_err(|error| said(error.into()))?;
@@ -53,7 +55,7 @@ fn fit<T: DeserializeOwned + Validate<Context = ()>>(answer: &str, schema: &Valu
     Ok(value)
 }
 
-/// The JSON, where a model puts a fence of Markdown around it.
+/// Removes a Markdown code fence around the JSON.
 fn bare(answer: &str) -> &str {
     let trimmed = answer.trim();
     let fenced = trimmed.strip_prefix("```").and_then(|rest| rest.strip_suffix("```"));
@@ -85,7 +87,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_gives_up_with_every_attempt() {
+    async fn the_error_has_every_failed_attempt() {
         let script = Script::new(["a", "b", "c", "d"]);
         let error = script.structured::<Amount>("How much?").await.unwrap_err();
         let ModelError::Misfit { attempts, .. } = error else { panic!("{error}") };
@@ -97,7 +99,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn half_an_answer_is_no_mistake_to_be_told_of() {
+    async fn a_cut_off_response_is_not_a_failed_attempt() {
         let cut = Answer::from(r#"{"dollars":9"#.to_owned()).stopped(Stop::MaxTokens);
         let script = Script::new([cut]);
         let error = script.structured::<Amount>("How much?").await.unwrap_err();
@@ -106,22 +108,22 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_malformed_is_a_mistake_to_be_told_of_and_no_text() {
+    async fn a_malformed_response_is_a_failed_attempt_and_no_text() {
         let malformed = || Answer::from(r#"{"dollars":"#.to_owned()).stopped(Stop::Malformed);
         let script = Script::new([malformed()]).then(r#"{"dollars":90}"#).then(malformed());
         assert_eq!(script.structured::<Amount>("How much?").await.unwrap().dollars, 90);
         let error = script.text("How much?").await.unwrap_err();
-        assert!(error.is_transient() && error.to_string().contains("could not read"), "{error}");
+        assert!(error.is_transient() && error.to_string().contains("could not parse"), "{error}");
     }
 
     #[tokio::test]
-    async fn a_fence_around_the_json_is_no_misfit() {
+    async fn a_code_fence_around_the_json_is_removed() {
         let script = Script::new(["```json\n{\"dollars\": 90}\n```\n"]);
         assert_eq!(script.structured::<Amount>("How much?").await.unwrap().dollars, 90);
     }
 
     #[tokio::test]
-    async fn what_serde_would_let_pass_is_a_mistake_to_be_told_of() {
+    async fn json_that_serde_would_accept_is_a_failed_attempt() {
         #[derive(Debug, Deserialize, JsonSchema, Validate)]
         struct Line {
             #[garde(skip)]
@@ -149,9 +151,10 @@ mod tests {
         }
     }
 
-    /// What `structured` promises of the schema. Where schemars reads another attribute one day, say so there.
+    /// Holds the documentation of `structured` to what schemars reads from garde. If schemars reads a further
+    /// attribute, add it there.
     #[tokio::test]
-    async fn the_schema_holds_what_garde_says() {
+    async fn the_schema_contains_the_rules_of_garde() {
         #[derive(Debug, Deserialize, JsonSchema, Validate)]
         #[allow(dead_code)]
         struct Draft {

@@ -1,6 +1,6 @@
-//! What a thread knows: typed slots, one for each field, filled as nodes finish.
+//! The state of a thread: one typed slot per field, filled as nodes finish.
 //!
-//! `#[state]` implements both traits; nobody writes them by hand.
+//! `#[state]` implements both traits; do not implement them by hand.
 
 use std::{any::Any, fmt};
 
@@ -12,36 +12,36 @@ use crate::{
     review::Violation,
 };
 
-/// A struct that `#[state]` has described. Its fields are never `Option`: the graph proves when each is set.
+/// A struct with the attribute `#[state]`. Its fields are never `Option`: the graph proves when each is set.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a state",
     label = "not a state",
     note = "put `#[hitl::state]` on the struct"
 )]
 pub trait State: Sized + Send + Sync + 'static {
-    /// The same fields, each an `Option`: what is known so far.
+    /// The same fields, each an `Option`: the values known so far.
     type Fields: Fields;
-    /// The `#[input]` fields: what `start` takes.
+    /// The `#[input]` fields, which `start` takes.
     type Input: Serialize + DeserializeOwned + Send + 'static;
-    /// The `#[output]` field, a tuple of them where there are several, `()` where there is none.
+    /// The `#[output]` field: a tuple if there are several, `()` if there is none.
     type Output: Send + 'static;
     /// The static description that the graph's proof reads.
     const SPEC: StateSpec;
 
-    /// The outputs, when every one of them is written.
+    /// Returns the outputs if all of them are written.
     fn output(fields: Self::Fields) -> Option<Self::Output>;
 
-    /// The inputs by their names.
+    /// Returns the inputs with their names.
     #[doc(hidden)]
     fn inputs(input: &Self::Input) -> Vec<(&'static str, &dyn Any)> {
         let _ = input;
         Vec::new()
     }
 
-    /// Brings the fields of one write, as JSON, from an older version of the state to this one.
+    /// Migrates the fields of one write, as JSON, from an older version of the state to this one.
     ///
     /// # Errors
-    /// When the function behind `#[state(migrate = …)]` says so.
+    /// If the function of `#[state(migrate = …)]` fails.
     fn migrate(from: u32, fields: &str) -> Result<String, String> {
         let _ = from;
         Ok(fields.to_owned())
@@ -50,28 +50,29 @@ pub trait State: Sized + Send + Sync + 'static {
 
 /// Slots for the fields of a [`State`], addressed by name and filled from JSON.
 pub trait Fields: Default + Send + Sync + 'static {
-    /// Writes a field as a node does: into an empty slot, or through the field's reducer.
+    /// Writes a field as a node does: through the field's reducer if it has one and the slot is filled, or else by
+    /// setting the slot.
     ///
     /// # Errors
-    /// When the state has no such field, or the JSON is not of the field's type.
+    /// If the state has no such field, or the JSON is not of the field's type.
     fn write(&mut self, field: &str, json: &str) -> Result<(), FieldError>;
 
-    /// Puts a value in place of what is there, reducer or not, as an edit does.
+    /// Replaces the value of a field, as an edit does, without its reducer.
     ///
     /// # Errors
     /// As [`Fields::write`].
     fn replace(&mut self, field: &str, json: &str) -> Result<(), FieldError>;
 
-    /// The field as JSON; `None` while nothing has written it.
+    /// Returns the field as JSON, or `None` if it is not written yet.
     ///
     /// # Errors
-    /// When the state has no such field, or its value has no JSON form.
+    /// If the state has no such field, or its value has no JSON form.
     fn read(&self, field: &str) -> Result<Option<String>, FieldError>;
 
-    /// Holds a field's value, where its type is a [`Draft`](crate::review::Draft), against what comes out of its JSON.
+    /// Checks that the value of a field round-trips through its JSON, if its type is a [`Draft`](crate::review::Draft).
     ///
     /// # Errors
-    /// When that is another value: a part of it is not written, or not read as it was written.
+    /// If the deserialized value differs: a part is not serialized, or not deserialized as it was.
     #[doc(hidden)]
     fn comes_back(field: &str, value: &dyn Any, json: &str) -> Result<(), FieldError> {
         let _ = (field, value, json);
@@ -79,47 +80,47 @@ pub trait Fields: Default + Send + Sync + 'static {
     }
 }
 
-/// Why a field could not be written or read.
+/// An error in writing or reading a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldError {
-    /// The field's name, as given.
+    /// The name of the field, as given.
     pub field: String,
-    /// Where inside its value; empty for the value as a whole.
+    /// The path inside the value; empty for the value as a whole.
     pub path: String,
-    /// What was wrong there.
+    /// A description of the problem.
     pub problem: String,
-    /// The user's code that panicked or failed there: `reducer`, `serializer`, `deserializer`.
+    /// The user code that panicked or failed: `reducer`, `serializer`, `deserializer`, `destructor`.
     pub(crate) code: Option<&'static str>,
 }
 
 impl FieldError {
-    /// A field that the state does not have.
+    /// Creates the error for a field that the state does not have.
     pub fn unknown(field: &str) -> Self {
         Self::value(field, "the state has no such field")
     }
 
-    /// A value that is not of the field's type, or has no JSON form.
+    /// Creates the error for a value that is not of the field's type, or has no JSON form.
     pub fn value(field: &str, problem: impl fmt::Display) -> Self {
         Self { field: field.to_owned(), path: String::new(), problem: problem.to_string(), code: None }
     }
 
-    /// A field whose own code panicked or failed.
+    /// Creates the error for user code of a field that panicked or failed.
     pub(crate) fn broken(code: &'static str, field: &str, problem: impl fmt::Display) -> Self {
         Self { code: Some(code), ..Self::value(field, problem) }
     }
 
-    /// What of the user's code is broken, where that is what was wrong.
+    /// Returns the user code that panicked or failed, if that is the cause.
     pub(crate) fn as_broken(&self) -> Option<Broken> {
         let place = format!("{} of `{}`", self.code?, self.field);
         Some(Broken { place, problem: self.problem.clone() })
     }
 
-    /// What is wrong with a field's value, or a part of it.
+    /// Creates the error for a violation in the value of a field.
     pub(crate) fn violated(field: &str, Violation { path, message }: Violation) -> Self {
         Self::value(field, message).at(path)
     }
 
-    /// The same, of a part of the value.
+    /// Sets the path of the affected part of the value.
     #[must_use]
     pub fn at(self, path: String) -> Self {
         Self { path, ..self }
@@ -141,21 +142,21 @@ impl fmt::Display for FieldError {
 
 impl std::error::Error for FieldError {}
 
-/// Joins what a field holds with what is written to it: what `#[reduce(…)]` calls.
+/// Combines the value of a field with a new one, for `#[reduce(…)]`.
 ///
 /// # Errors
-/// When the reducer panics.
+/// If the reducer panics.
 pub fn reduce<T>(field: &str, reducer: fn(T, T) -> T, old: T, new: T) -> Result<T, FieldError> {
     guarded(|| place("reducer", field), || reducer(old, new))
         .map_err(|broken| FieldError::broken("reducer", field, broken.problem))
 }
 
-/// The code of a field, in words.
+/// Describes user code of a field for messages, such as ``reducer of `total` ``.
 pub(crate) fn place(code: &str, field: &str) -> String {
     format!("{code} of `{field}`")
 }
 
-/// Joins two lists: what `#[reduce(append)]` calls.
+/// Appends one list to another, for `#[reduce(append)]`.
 pub fn append<T>(mut old: Vec<T>, new: Vec<T>) -> Vec<T> {
     old.extend(new);
     old

@@ -1,9 +1,9 @@
-//! What is appended to a journal, and what is read of it again.
+//! The data that is appended to a journal, and the records and the tail that are read back.
 
 use super::{OpenReview, Standing, StoreError};
 use crate::{Digest, ThreadId, journal::Place};
 
-/// An entry as a store keeps it.
+/// A journal entry in its stored form.
 ///
 /// ```
 /// use hitl::{Digest, store::Record};
@@ -14,38 +14,38 @@ use crate::{Digest, ThreadId, journal::Place};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// Where it stands.
+    /// The place of the entry.
     pub place: Place,
-    /// The SHA-256 of the hash before it and of `body`.
+    /// The SHA-256 of the previous hash and of `body`.
     pub hash: Digest,
     /// The entry as JSON.
     pub body: Vec<u8>,
-    /// Whether it holds a full snapshot, so that no entry before it is needed to resume.
+    /// `true` if the entry contains a full snapshot, so that no earlier entry is needed to resume.
     pub snapshot: bool,
 }
 
-/// Entries to append, and what the index says of the thread once they are there. The example is
-/// [in the module](super).
+/// Entries to append, and the thread's data in the index after them. For an example, see [the module](super).
 #[derive(Clone, Debug)]
 pub struct Append {
     /// The thread.
     pub thread: ThreadId,
-    /// The entries, in order and without a gap. The first one's place is the place to fill; 0 makes the thread.
+    /// The entries, in order and without a gap. The place of the first one is the place to fill; 0 creates the thread.
     pub records: Vec<Record>,
-    /// How the thread stands after them.
+    /// The status of the thread after these entries.
     pub standing: Standing,
-    /// Every review that is open after them; what the index held for this thread before is replaced.
+    /// All reviews that are open after these entries. They replace the ones that the index held for this thread.
     pub reviews: Vec<OpenReview>,
-    /// When somebody must look at the thread unless it has moved by then, in milliseconds since the epoch: its
-    /// runner's lease has run out, a review expires or is to be brought up again. `None` where nothing is awaited.
+    /// The time at which the thread needs attention unless it changes before, in milliseconds since the epoch: its
+    /// runner's lease expires, a review expires, or a reminder of a review is due. `None` if nothing is pending.
     pub due_ms: Option<u64>,
-    /// The hash of the entry that the first of these follows; `None` at place 0. It tells a thread from another one of
-    /// its name that was deleted: whoever still works on that one must not write into this one.
+    /// The hash of the entry that the first of these follows; `None` at place 0. It distinguishes a thread from a
+    /// deleted one of the same name: a writer that still works on the deleted thread gets a conflict.
     pub after: Option<Digest>,
 }
 
 impl Append {
-    /// Whether it can be appended anywhere at all. Every store asks this first, so that all of them refuse the same.
+    /// Rejects an append that no store can accept. Every store calls this first, so that all stores reject the same
+    /// ones.
     ///
     /// ```
     /// use hitl::{ThreadId, store::{Append, Standing}};
@@ -57,26 +57,27 @@ impl Append {
     /// ```
     ///
     /// # Errors
-    /// [`StoreError::BadAppend`] when it has no entry, its places leave a gap, one of its reviews is of another
-    /// thread, what it follows is missing, or a place or a time is beyond `i64::MAX`, which no store need be able to keep.
+    /// [`StoreError::BadAppend`] if there is no entry, the places have a gap, a review belongs to another thread,
+    /// `after` is missing or is set at place 0, or a place or a time exceeds `i64::MAX`, which no store is required to
+    /// support.
     pub fn check(&self) -> Result<(), StoreError> {
         let keepable = |number: u64| i64::try_from(number).is_ok();
         let problem = if self.records.is_empty() {
-            "it has no entry"
+            "it has no entries"
         } else if self.records.windows(2).any(|pair| pair[0].place.checked_add(1) != Some(pair[1].place)) {
-            "its places do not follow one another"
+            "its places are not consecutive"
         } else if self.reviews.iter().any(|review| review.thread != self.thread) {
-            "one of its reviews is of another thread"
+            "one of its reviews belongs to another thread"
         } else if !self.records.iter().all(|record| keepable(record.place)) {
-            "one of its places is beyond i64::MAX"
+            "one of its places exceeds i64::MAX"
         } else if !self.reviews.iter().all(|review| {
             keepable(review.place) && keepable(review.opened_ms) && review.deadline_ms.is_none_or(keepable)
         }) {
-            "a place or a time of one of its reviews is beyond i64::MAX"
+            "a place or a time of one of its reviews exceeds i64::MAX"
         } else if self.after.is_none() != (self.records[0].place == 0) {
-            "it follows an entry just where its first place is not 0"
+            "`after` must be set exactly when the first record's place is greater than 0"
         } else if !self.due_ms.is_none_or(keepable) {
-            "the time that it is due is beyond i64::MAX"
+            "its due time exceeds i64::MAX"
         } else {
             return Ok(());
         };
@@ -84,16 +85,16 @@ impl Append {
     }
 }
 
-/// The end of a thread's journal: enough to resume it.
+/// The end of a thread's journal: the entries that are needed to resume it.
 ///
 /// ```
 /// assert!(hitl::store::Tail::default().records.is_empty());
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tail {
-    /// The stored hash of the entry before the first of them; `None` where the first one stands at place 0. The first
-    /// entry's hash covers it, so whoever reads the tail can check that entry, too.
+    /// The stored hash of the entry before `records`; `None` if they start at place 0. The hash of the first record
+    /// covers it, so a reader of the tail can verify that record too.
     pub before: Option<Digest>,
-    /// The entries from the last snapshot (itself included) or from the first place, to the head.
+    /// The entries from the last snapshot (inclusive), or from place 0 if there is none, to the head.
     pub records: Vec<Record>,
 }

@@ -1,18 +1,18 @@
-//! The store that the environment names.
+//! Selection of a store by environment variables.
 
 use std::{num::NonZeroU16, sync::Arc, time::Duration};
 
 use super::{MemoryStore, Store, StoreError};
 use crate::variable::{NotUnicode, variable};
 
-/// The store that the environment names; none where it names none.
+/// Opens the store that the environment variables name; returns `None` if they name none.
 ///
-/// | variable | says |
+/// | variable | value |
 /// |---|---|
-/// | `HITL_STORE` | `sqlite:<file>`, `dynamodb:<table>`, or `memory`, which keeps nothing; `dynamodb:<table>?keep_ended=90d` forgets a thread so many days after its end |
-/// | `HITL_KMS_KEY` | that every entry is sealed before it is kept (feature `kms`), and under which key of AWS KMS; keys that sealed before and are still to be read follow after commas |
+/// | `HITL_STORE` | `sqlite:<file>`, `dynamodb:<table>`, or `memory`, which is not persistent; with `dynamodb:<table>?keep_ended=90d`, DynamoDB deletes a thread 90 days after its end |
+/// | `HITL_KMS_KEY` | the AWS KMS key under which every entry is encrypted before it is stored (feature `kms`); after it, separated by commas, older keys under which existing entries may still be decrypted |
 ///
-/// DynamoDB and KMS find region and credentials as every AWS program does.
+/// DynamoDB and KMS take region and credentials from the default provider chain of the AWS SDK.
 ///
 /// ```
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -29,8 +29,8 @@ use crate::variable::{NotUnicode, variable};
 /// ```
 ///
 /// # Errors
-/// [`UnusableStore`]: the variable says something that is no store, names one that this program is built without, or one
-/// that does not open.
+/// [`UnusableStore`] if a variable has an invalid value, names a store whose feature is not enabled in this build, or
+/// names a store that cannot be opened.
 pub async fn from_env() -> Result<Option<Arc<dyn Store>>, UnusableStore> {
     named(variable("HITL_STORE")?.as_deref(), variable("HITL_KMS_KEY")?.as_deref()).await
 }
@@ -39,60 +39,58 @@ async fn named(at: Option<&str>, keys: Option<&str>) -> Result<Option<Arc<dyn St
     match (at, keys) {
         (Some(at), Some(keys)) => sealed(store(at).await?, keys).map(Some),
         (Some(at), None) => store(at).await.map(Some),
-        // Whoever is told of no store opens one of their own, and would leave it in the clear.
+        // Without a store from here, the caller opens one of its own, and its entries would not be encrypted.
         (None, Some(_)) => Err(UnusableStore::NothingToSeal),
         (None, None) => Ok(None),
     }
 }
 
-/// Why the environment names no store that can be used.
+/// The reason why the environment names no usable store.
 ///
 /// ```
 /// use hitl::store::UnusableStore;
 ///
 /// let error = UnusableStore::Unknown { named: "tickets.db".into() };
-/// assert!(error.to_string().starts_with("HITL_STORE is `tickets.db`, and should be `sqlite:<file>`"));
+/// assert!(error.to_string().starts_with("HITL_STORE is `tickets.db`, which is not a supported store"));
 /// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UnusableStore {
-    /// It is none of the forms.
+    /// `HITL_STORE` has none of the supported forms.
     #[error(
-        "HITL_STORE is `{named}`, and should be `sqlite:<file>`, `dynamodb:<table>`, perhaps with `?keep_ended=90d` \
-         after it, or `memory`"
+        "HITL_STORE is `{named}`, which is not a supported store; set it to `sqlite:<file>`, `dynamodb:<table>`, \
+         `dynamodb:<table>?keep_ended=90d` or `memory`"
     )]
     Unknown {
-        /// What it says.
+        /// The value of the variable.
         named: String,
     },
-    /// A variable is set, and is no text.
-    #[error("{variable} is set to something that is not Unicode: set it again, in UTF-8")]
+    /// A variable is set, but its value is not Unicode.
+    #[error("{variable} is not valid Unicode; set it to a value in UTF-8")]
     NotUnicode {
-        /// Its name.
+        /// The name of the variable.
         variable: &'static str,
     },
-    /// Between the commas of `HITL_KMS_KEY`, or at an end of it, there is nothing.
-    #[error(
-        "HITL_KMS_KEY has a comma with no key before it, or none after it: name the key, or take the comma out"
-    )]
+    /// `HITL_KMS_KEY` contains an empty name: its list of keys starts or ends with a comma, or has two in a row.
+    #[error("HITL_KMS_KEY contains an empty key name; add the missing key, or remove the extra comma")]
     NamelessKey,
-    /// The program is built without what `HITL_KMS_KEY` asks for.
+    /// `HITL_KMS_KEY` is set, but this program is built without the feature `kms`.
     #[error(
-        "HITL_KMS_KEY is set, and this program is built without sealing: build it with the feature `kms`"
+        "HITL_KMS_KEY is set, but this program is built without encryption; build it with the feature `kms`"
     )]
     NotSealed,
-    /// `HITL_KMS_KEY` is set, and no store that it could seal is named.
-    #[error("HITL_KMS_KEY is set, and HITL_STORE is not: say which store it is to seal")]
+    /// `HITL_KMS_KEY` is set, but `HITL_STORE` names no store to encrypt.
+    #[error("HITL_KMS_KEY is set, but HITL_STORE is not; set HITL_STORE to the store to encrypt")]
     NothingToSeal,
-    /// The program is built without it.
+    /// `HITL_STORE` names a store whose feature is not enabled in this build.
     #[error(
-        "HITL_STORE names a store of `{feature}`, and this program is built without it: build it with the feature"
+        "HITL_STORE requires the feature `{feature}`, which this program is built without; build it with that feature"
     )]
     NotBuilt {
-        /// The feature of the crate `hitl`.
+        /// The feature of the crate `hitl` that is missing.
         feature: &'static str,
     },
-    /// It does not open.
+    /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -116,7 +114,8 @@ async fn store(named: &str) -> Result<Arc<dyn Store>, UnusableStore> {
     }
 }
 
-/// A table, and how long it keeps a thread that has ended: a day at least, for its answer is still to be read.
+/// Parses the name of a table and an optional retention time for ended threads. The minimum is one day, so that the
+/// result of a thread can still be read.
 fn kept(named: &str) -> Option<(&str, Option<Duration>)> {
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
     let (table, time) = match named.split_once('?') {
@@ -181,12 +180,12 @@ mod tests {
         let unknown = ["", "memory:", "tickets.db", "sqlite:", "dynamodb:", "redis:x"].map(str::to_owned);
         for wrong in unknown.iter().chain(&wrongly_kept) {
             let error = store(wrong).await.err().unwrap().to_string();
-            assert!(error.contains("should be `sqlite:<file>`"), "{wrong}: {error}");
+            assert!(error.contains("set it to `sqlite:<file>`"), "{wrong}: {error}");
         }
     }
 
     #[tokio::test]
-    async fn a_key_that_is_named_is_used_or_the_program_says_that_it_cannot() {
+    async fn a_named_key_is_used_or_an_error() {
         let answer = named(Some("memory"), Some("alias/new, alias/old")).await;
         if cfg!(feature = "kms") {
             assert!(answer.unwrap().is_some());
@@ -201,7 +200,7 @@ mod tests {
 
     #[cfg(feature = "kms")]
     #[tokio::test]
-    async fn a_key_without_a_name_is_none() {
+    async fn an_empty_key_name_is_rejected() {
         for keys in ["alias/new,", ",alias/old", "alias/new, ,alias/old", ","] {
             let error = named(Some("memory"), Some(keys)).await.err().unwrap();
             assert!(matches!(error, UnusableStore::NamelessKey), "{keys}: {error}");
@@ -209,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_may_forget_what_has_ended() {
+    fn a_table_may_have_a_retention_time() {
         assert_eq!(kept("threads"), Some(("threads", None)));
         let quarter = Duration::from_secs(90 * 24 * 60 * 60);
         assert_eq!(kept("threads?keep_ended=90d"), Some(("threads", Some(quarter))));

@@ -1,10 +1,10 @@
-//! Why a store could not do what it was asked.
+//! Errors of a store.
 
 #[cfg(feature = "kms")]
 use super::sealed;
 use crate::{ThreadId, journal::Place};
 
-/// Why a store could not do what it was asked. None of them shows what an entry holds.
+/// An error of a [`Store`](super::Store). No variant shows the content of an entry.
 ///
 /// ```
 /// use hitl::store::{MemoryStore, Store, StoreError};
@@ -12,75 +12,79 @@ use crate::{ThreadId, journal::Place};
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
 /// let error = MemoryStore::new().reviews(Some("page 2"), 10).await.unwrap_err();
-/// assert_eq!(error.to_string(), "`page 2` is no page of this list; start from the first page");
+/// assert_eq!(error.to_string(), "`page 2` is not a page token of this list; start from the first page");
 /// # }
 /// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// The place is taken: somebody else has appended since the caller read the journal.
-    #[error("place {place} of thread `{thread}` is taken")]
+    /// A conflict: since the caller read the journal, another writer appended to the thread, or the thread was deleted.
+    #[error(
+        "place {place} of thread `{thread}` is already occupied, or the thread was deleted; reload the thread and \
+         append again"
+    )]
     Taken {
         /// The thread.
         thread: ThreadId,
-        /// The place that was to be filled.
+        /// The place of the first entry of the append.
         place: Place,
     },
-    /// The file, table or service is there, and is not one of ours.
+    /// A file, table or service that exists, but is not a store of this crate.
     #[error("{location} is not a hitl store: {problem}")]
     NotOurs {
         /// The file or table.
         location: String,
-        /// How that shows.
+        /// A description of the mismatch.
         problem: String,
     },
-    /// A newer hitl wrote it.
+    /// A file, table or entry that a newer version of hitl wrote.
     #[error(
-        "{location} has schema version {found}, and this program reads up to {known}; run a newer program"
+        "{location} has schema version {found}, but this program supports versions up to {known}; use a newer version \
+         of hitl"
     )]
     FromTheFuture {
-        /// The file or table.
+        /// The file, table or entry.
         location: String,
-        /// Its version.
+        /// Its schema version.
         found: i64,
-        /// The newest version that this program knows.
+        /// The newest schema version that this program supports.
         known: i64,
     },
-    /// The storage failed: a full disk, a lock that nobody gave back, a connection that broke.
+    /// A failure of the storage, such as a full disk, a lock that was not released in time, or a broken connection.
     #[error("{location}: {problem}")]
     Failed {
         /// The file, table or service.
         location: String,
-        /// What it said, and what to do where that is known.
+        /// A description of the failure, with a remedy if one is known.
         problem: String,
-        /// The cause.
+        /// The underlying error, if there is one.
         #[source]
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
-    /// What was to be appended can stand nowhere: the caller is at fault.
-    #[error("nothing was appended to thread `{thread}`: {problem}")]
+    /// An append that is invalid or exceeds a limit of the store. The caller is at fault: a retry cannot succeed.
+    #[error("the append to thread `{thread}` was rejected: {problem}")]
     BadAppend {
         /// The thread.
         thread: ThreadId,
-        /// What is wrong with it.
+        /// The reason for the rejection.
         problem: &'static str,
     },
-    /// The page token was not made by this store.
-    #[error("`{0}` is no page of this list; start from the first page")]
+    /// A page token that this list did not return.
+    #[error("`{0}` is not a page token of this list; start from the first page")]
     BadPage(String),
-    /// There is no data key to seal or to open with. After this, nothing was written.
+    /// No data key is available to encrypt or decrypt entries. Nothing was written.
     #[cfg(feature = "kms")]
     #[error(transparent)]
     Key(sealed::KeyError),
-    /// An entry is there and is not read, for it is not what was sealed.
+    /// An entry that is rejected on reading, because it is not what this program encrypted for this place.
     #[cfg(feature = "kms")]
-    #[error("entry {place} of thread `{thread}` is not read: {problem}")]
+    #[error("entry {place} of thread `{thread}` was rejected: {problem}")]
     Sealed {
         /// The thread.
         thread: ThreadId,
-        /// Where the entry stands.
+        /// The place of the entry.
         place: Place,
-        /// Why it is not read.
+        /// The reason for the rejection.
         problem: sealed::SealError,
     },
 }

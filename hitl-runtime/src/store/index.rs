@@ -1,10 +1,10 @@
-//! What a store can list: how threads stand, and the reviews that are open.
+//! The index of a store: the status of each thread, the open reviews, and pages of both.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Digest, ThreadId, journal::Place};
 
-/// How a thread stands, as the index of a store keeps it.
+/// The status of a thread, as the index of a store records it.
 ///
 /// ```
 /// use hitl::store::Standing;
@@ -16,20 +16,20 @@ use crate::{Digest, ThreadId, journal::Place};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
-    /// A runner has it, or had it when it died.
+    /// A process runs the thread, or ran it when the process crashed.
     Running,
-    /// It waits for a person, and for nothing else.
+    /// The thread waits for a person, and for nothing else.
     Waiting,
-    /// An effect may or may not have happened.
+    /// The outcome of an effect is unknown: it may or may not have happened.
     InDoubt,
     /// A node failed.
     Failed,
-    /// It has come to its end.
+    /// The thread has ended.
     Ended,
 }
 
 impl Standing {
-    /// The word for it.
+    /// Returns the name of the status in snake case, as it is serialized.
     ///
     /// ```
     /// assert_eq!(hitl::store::Standing::Waiting.as_str(), "waiting");
@@ -45,7 +45,7 @@ impl Standing {
     }
 }
 
-/// An open review, as the index of a store keeps it.
+/// An open review, as the index of a store records it.
 ///
 /// ```
 /// use hitl::{Digest, ThreadId, store::OpenReview};
@@ -65,27 +65,27 @@ impl Standing {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenReview {
-    /// The thread that waits.
+    /// The thread that waits for the review.
     pub thread: ThreadId,
-    /// The graph that it runs on.
+    /// The name of the thread's graph.
     pub graph: String,
-    /// The node that will run once the draft is signed.
+    /// The node that runs once the draft is approved.
     pub node: String,
-    /// What is to be signed.
+    /// The digest of the draft under review.
     pub digest: Digest,
-    /// The role that the operator must hold.
+    /// The role that the operator must hold, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
-    /// Where the review was opened.
+    /// The place of the entry that opened the review.
     pub place: Place,
-    /// When the review was opened, in milliseconds since the epoch.
+    /// The time at which the review was opened, in milliseconds since the epoch.
     pub opened_ms: u64,
-    /// When it expires, in milliseconds since the epoch.
+    /// The time at which the review expires, in milliseconds since the epoch; `None` if it has no deadline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline_ms: Option<u64>,
 }
 
-/// One page of a list, and where the next one starts.
+/// One page of a list, and the token of the next one.
 ///
 /// ```
 /// use hitl::store::{MemoryStore, Page, Store};
@@ -107,8 +107,8 @@ pub struct OpenReview {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Page<T> {
-    /// The items.
+    /// The items of the page.
     pub items: Vec<T>,
-    /// What to ask for next; `None` on the last page.
+    /// The token to pass as `after` for the next page; `None` on the last page.
     pub next: Option<String>,
 }

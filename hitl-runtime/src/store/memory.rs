@@ -1,4 +1,4 @@
-//! Journals in this process's memory: for tests, for short lives, and for speed.
+//! An in-memory store, for tests, for short-lived processes, and for speed.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -13,7 +13,7 @@ use futures_util::future::BoxFuture;
 use super::{Append, OpenReview, Page, Place, Record, Standing, Store, StoreError, Tail, page};
 use crate::{Digest, ThreadId};
 
-/// Journals in memory. A clone shares them; the last clone takes them along when it is dropped.
+/// A [`Store`] in the memory of this process. Clones share its journals, which are lost when the last clone is dropped.
 ///
 /// ```
 /// use hitl::store::{MemoryStore, Store};
@@ -34,27 +34,27 @@ struct Shelf {
     threads: HashMap<ThreadId, Journal>,
     /// The keys of `threads` in order, for paging.
     order: BTreeSet<ThreadId>,
-    /// By when they were opened; the number makes the key unique.
+    /// Open reviews by opening time. The number makes the key unique.
     reviews: BTreeMap<(u64, u64), OpenReview>,
     next_review: u64,
-    /// By when they are due; the thread's number makes the key unique.
+    /// Threads by due time. The thread's number makes the key unique.
     due: BTreeMap<(u64, u64), ThreadId>,
     next_thread: u64,
 }
 
 struct Journal {
     records: Vec<Record>,
-    /// Where the last snapshot stands, or 0.
+    /// The position of the last snapshot in `records`, or 0.
     snapshot: usize,
     standing: Standing,
-    /// Keys in `Shelf::reviews`.
+    /// Keys of the thread's open reviews in `Shelf::reviews`.
     reviews: Vec<(u64, u64)>,
     number: u64,
     due_ms: Option<u64>,
 }
 
 impl MemoryStore {
-    /// An empty store.
+    /// Creates an empty store.
     ///
     /// ```
     /// let store = hitl::store::MemoryStore::new();
@@ -64,7 +64,8 @@ impl MemoryStore {
         Self::default()
     }
 
-    /// Nothing below panics half-way through a change, so what a poisoned lock guards is whole.
+    /// Locks the state. No code below panics in the middle of a change, so the state behind a poisoned lock is
+    /// consistent.
     fn shelf(&self) -> MutexGuard<'_, Shelf> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -169,14 +170,15 @@ impl Shelf {
     }
 }
 
-/// Makes the index say `new` of the thread whose keys are `keys`. What stays open keeps its key, and so its page.
+/// Replaces the reviews with these `keys` by `new`. A review that stays open keeps its key, and so its position in
+/// pages.
 fn replace(
     index: &mut BTreeMap<(u64, u64), OpenReview>,
     next: &mut u64,
     keys: &mut Vec<(u64, u64)>,
     new: Vec<OpenReview>,
 ) {
-    // In a `for` a thousand of them may be open at once.
+    // A map, because a `for` may open a thousand reviews at once.
     let mut new: BTreeMap<(Place, Digest), OpenReview> =
         new.into_iter().map(|review| ((review.place, review.digest), review)).collect();
     keys.retain(|key| {
@@ -260,7 +262,7 @@ impl Store for MemoryStore {
     }
 
     fn delete<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<(), StoreError>> {
-        // Freed after the lock is given back.
+        // The journal is freed after the lock is released.
         let journal = self.shelf().delete(thread);
         drop(journal);
         Box::pin(ready(Ok(())))

@@ -1,8 +1,8 @@
-//! Where journals are kept.
+//! Storage of journals: the [`Store`] trait, its implementations, and a conformance suite for them.
 //!
-//! A store is small. It appends at a place, reads from the last snapshot, pages through a history, pages through
-//! the open reviews, and deletes a thread. It understands nothing of what it keeps: an entry is a place, a hash and
-//! bytes.
+//! A store appends entries at a place, reads a journal from its last snapshot, pages through a history, lists threads,
+//! due threads and open reviews, and deletes a thread. It does not interpret entries: to a store, an entry is a place,
+//! a hash and bytes.
 //!
 //! ```
 //! use hitl::store::{Append, MemoryStore, Record, Standing, Store, StoreError};
@@ -22,16 +22,16 @@
 //! };
 //! store.append(first.clone()).await?;
 //!
-//! // Whoever comes second is told so, and nothing is written.
+//! // A second append at the same place is a conflict, and nothing is written.
 //! assert!(matches!(store.append(first).await, Err(StoreError::Taken { place: 0, .. })));
 //! assert_eq!(store.tail(&thread).await?.map(|tail| tail.records.len()), Some(1));
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! Three stores are here: [`MemoryStore`]; with the feature `sqlite`, `SqliteStore`; and with the feature `dynamodb`,
-//! `DynamoStore`. Whoever writes a fourth runs [`conformance`] on it. With the feature `kms`, `Sealed` stands
-//! before any of them and encrypts each entry.
+//! This module contains three stores: [`MemoryStore`]; with the feature `sqlite`, `SqliteStore`; and with the feature
+//! `dynamodb`, `DynamoStore`. Run the [`conformance`] suite on an implementation of your own. With the feature `kms`,
+//! `Sealed` wraps any store and encrypts each entry.
 
 mod append;
 pub mod conformance;
@@ -67,10 +67,12 @@ pub use sqlite::SqliteStore;
 use crate::ThreadId;
 pub use crate::journal::Place;
 
-/// A journal's keeper. Whoever writes one runs [`conformance`] on it; the example is [in the module](self).
+/// Storage of journals. Run the [`conformance`] suite on every implementation. For an example of use, see [the
+/// module](self).
 ///
-/// Every method is safe to call from many tasks and many processes at once. What was appended before a read began
-/// is in what it reads. When a future is dropped, an append has happened whole or not at all.
+/// All methods may be called concurrently by many tasks and many processes. A read returns everything whose append was
+/// complete before the read began. If the future of an append is dropped, the append is written completely or not at
+/// all.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -80,7 +82,7 @@ pub use crate::journal::Place;
 ///
 /// type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 ///
-/// /// A store in front of another one, which counts what is written.
+/// /// A wrapper around another store that counts the entries written.
 /// #[derive(Clone, Default)]
 /// struct Counted {
 ///     store: MemoryStore,
@@ -119,36 +121,39 @@ pub use crate::journal::Place;
 /// #     }
 /// }
 ///
-/// // Whatever it is made of, this says whether it is a store; `conformance::all` asks for everything.
+/// // This checks one promise of the trait; `conformance::all` checks every one of them.
 /// let store = Counted::default();
 /// conformance::fence(async || store.clone()).await;
 /// # Ok(())
 /// # }
 /// ```
 pub trait Store: Send + Sync + 'static {
-    /// Appends entries and replaces what the index says of the thread, all or none, durably before it returns.
+    /// Appends entries and replaces the thread's data in the index. The change is atomic, and durable when this
+    /// returns.
     ///
     /// # Errors
-    /// [`StoreError::Taken`] when another entry stands at the first place already, or at the place before it stands
-    /// none, or one with another hash than `after`.
-    /// [`StoreError::BadAppend`] when [`Append::check`] refuses it. After either, nothing was written.
+    /// [`StoreError::Taken`] is a conflict: the first place is already occupied, or the entry before it is missing or
+    /// has another hash than `after`. [`StoreError::BadAppend`] if [`Append::check`] rejects the append, or
+    /// if it exceeds a limit of the store. In both cases nothing was written.
     ///
-    /// After [`StoreError::Failed`] the caller does not know: a disk may have failed between the writing and the
-    /// answer. The same append again settles it; if that is `Taken`, the journal's tail says by whom.
+    /// After [`StoreError::Failed`] the outcome is unknown: the storage may have failed between the write and its
+    /// response. Retry the same append to find out. If the retry returns `Taken`, the journal's tail shows whose entry
+    /// occupies the place.
     fn append(&self, append: Append) -> BoxFuture<'_, Result<(), StoreError>>;
 
-    /// Whether who appends should ask again for a while after [`StoreError::Failed`]. Not where nothing fails, nor where
-    /// the store has asked again itself, for two who are patient multiply; and then no copy of the append is kept.
+    /// Returns whether the caller should retry an append for a while after [`StoreError::Failed`]. Return `false` if
+    /// the store cannot fail, or if it retries internally, because nested retries multiply. With `false`, the caller
+    /// also keeps no copy of the append.
     fn wants_patience(&self) -> bool {
         true
     }
 
-    /// The entries from the last snapshot to the head, and the hash of the entry before them; `None` for a thread that
-    /// does not exist. All of it is of one moment.
+    /// Returns the entries from the last snapshot to the head, and the hash of the entry before them; `None` if the
+    /// thread does not exist. The result is a consistent view of one moment.
     fn tail<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<Option<Tail>, StoreError>>;
 
-    /// At most `limit` entries from place `from` on; empty past the head and for a thread that does not exist.
-    /// Only an empty answer means the end: a store whose own pages are small may give fewer than `limit`.
+    /// Returns at most `limit` entries from place `from` on; none past the head and for a thread that does not exist.
+    /// Only an empty result marks the end: a store whose own pages are small may return fewer than `limit`.
     fn entries<'a>(
         &'a self,
         thread: &'a ThreadId,
@@ -156,22 +161,23 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<Record>, StoreError>>;
 
-    /// The open reviews, oldest first. `after` is the `next` of the page before; a `limit` of 0 counts as 1.
-    /// A review that is open from the first page to the last is seen exactly once, whatever comes and goes meanwhile.
+    /// Returns a page of the open reviews, oldest first. `after` is the `next` of the previous page; a `limit` of 0
+    /// counts as 1. A review that stays open from the first page to the last is returned exactly once, despite
+    /// concurrent changes.
     ///
     /// # Errors
-    /// [`StoreError::BadPage`] when `after` is no `next` of this list.
+    /// [`StoreError::BadPage`] if `after` is not a `next` of this list.
     fn reviews<'a>(
         &'a self,
         after: Option<&'a str>,
         limit: usize,
     ) -> BoxFuture<'a, Result<Page<OpenReview>, StoreError>>;
 
-    /// The threads that stand thus, in the order of their ids' bytes. `after` is the `next` of the page before; a
-    /// `limit` of 0 counts as 1.
+    /// Returns a page of the threads with this status, or of all threads for `None`, in the byte order of their ids.
+    /// `after` is the `next` of the previous page; a `limit` of 0 counts as 1.
     ///
     /// # Errors
-    /// [`StoreError::BadPage`] when `after` is no `next` of this list.
+    /// [`StoreError::BadPage`] if `after` is not a `next` of this list.
     fn threads<'a>(
         &'a self,
         standing: Option<Standing>,
@@ -179,12 +185,12 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> BoxFuture<'a, Result<Page<(ThreadId, Standing)>, StoreError>>;
 
-    /// The threads that are due by this time, those first that have been due for longest. `after` is the `next` of
-    /// the page before; a `limit` of 0 counts as 1. A thread that stays due at one time from the first page to the
-    /// last is seen exactly once.
+    /// Returns a page of the threads whose due time is at most `by_ms` (milliseconds since the epoch), earliest due
+    /// time first. `after` is the `next` of the previous page; a `limit` of 0 counts as 1. A thread whose due time
+    /// stays the same from the first page to the last is returned exactly once.
     ///
     /// # Errors
-    /// [`StoreError::BadPage`] when `after` is no `next` of this list.
+    /// [`StoreError::BadPage`] if `after` is not a `next` of this list.
     fn due<'a>(
         &'a self,
         by_ms: u64,
@@ -192,6 +198,6 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> BoxFuture<'a, Result<Page<ThreadId>, StoreError>>;
 
-    /// Deletes a thread whole: its entries and its reviews. Deleting one that does not exist is no error.
+    /// Deletes a thread with its entries and its data in the index. Succeeds if the thread does not exist.
     fn delete<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<(), StoreError>>;
 }

@@ -1,12 +1,13 @@
-//! Bytes as they are, or compressed where that pays.
+//! Optional compression: bytes are kept as they are, or compressed with zstd if that makes them smaller.
 
-/// The largest that is compressed; what claims to become larger was not written here.
+/// The largest input that is compressed, in bytes. Packed bytes that declare a larger length were not written here.
 const LARGEST: usize = 32 * 1024 * 1024;
 
 const AS_THEY_ARE: u8 = 0;
 const ZSTD: u8 = 1;
 
-/// A byte that says how, and the bytes. Fewer than `from` are not worth compressing.
+/// Returns a format byte and the bytes, compressed if that makes them smaller. Fewer than `from` bytes are not
+/// compressed.
 pub(super) fn pack(bytes: &[u8], from: usize) -> Vec<u8> {
     let small = (from..=LARGEST)
         .contains(&bytes.len())
@@ -19,7 +20,7 @@ pub(super) fn pack(bytes: &[u8], from: usize) -> Vec<u8> {
     }
 }
 
-/// What [`pack`] was given; nothing where it made no such bytes.
+/// Returns the input of [`pack`], or `None` if `pack` did not write these bytes.
 pub(super) fn unpack(bytes: &[u8]) -> Option<Vec<u8>> {
     match bytes.split_first()? {
         (&AS_THEY_ARE, bytes) => Some(bytes.to_vec()),
@@ -39,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_packed_comes_out_again_and_takes_no_more_room_than_a_byte() {
+    fn packed_bytes_round_trip_with_at_most_one_byte_more() {
         let noise: Vec<u8> = (0..5_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
         let x = |size| vec![b'x'; size];
         for bytes in [vec![], b"{}".to_vec(), x(255), x(256), x(LARGEST), x(LARGEST + 1), noise] {
@@ -51,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_packed_is_refused() {
+    fn bytes_that_were_not_packed_are_rejected() {
         let packed = pack(&[b'x'; 2_000], 256);
         let claims_too_much = [&[ZSTD], &u32::MAX.to_be_bytes()[..], &packed[5..]].concat();
         let claims_too_little = [&[ZSTD], &1_999_u32.to_be_bytes()[..], &packed[5..]].concat();

@@ -1,34 +1,34 @@
-//! The page tokens of the two local stores.
+//! Page tokens of the in-memory store and the SQLite store.
 
 use super::StoreError;
 use crate::ThreadId;
 
-/// After the review that was opened then and bears this number.
+/// Returns the token for the page after the review with this opening time and number.
 pub(super) fn after_review(opened_ms: u64, number: u64) -> String {
     format!("r{opened_ms:x}-{number:x}")
 }
 
-/// After the thread that was due then and bears this number.
+/// Returns the token for the page after the thread with this due time and number.
 pub(super) fn after_due(due_ms: u64, number: u64) -> String {
     format!("d{due_ms:x}-{number:x}")
 }
 
-/// After this thread.
+/// Returns the token for the page after this thread.
 pub(super) fn after_thread(thread: &ThreadId) -> String {
     format!("t{thread}")
 }
 
-/// What [`after_review`] wrote.
+/// Parses a token of [`after_review`].
 pub(super) fn read_review(token: &str) -> Result<(u64, u64), StoreError> {
     read_pair(token, after_review)
 }
 
-/// What [`after_due`] wrote.
+/// Parses a token of [`after_due`].
 pub(super) fn read_due(token: &str) -> Result<(u64, u64), StoreError> {
     read_pair(token, after_due)
 }
 
-/// A letter and two numbers, just as they are written.
+/// Parses a letter and two hexadecimal numbers, and rejects every spelling other than that of `write`.
 fn read_pair(token: &str, write: fn(u64, u64) -> String) -> Result<(u64, u64), StoreError> {
     token
         .split_at_checked(1)
@@ -40,7 +40,7 @@ fn read_pair(token: &str, write: fn(u64, u64) -> String) -> Result<(u64, u64), S
         .ok_or_else(|| StoreError::BadPage(token.to_owned()))
 }
 
-/// What [`after_thread`] wrote.
+/// Parses a token of [`after_thread`].
 pub(super) fn read_thread(token: &str) -> Result<ThreadId, StoreError> {
     token
         .strip_prefix('t')

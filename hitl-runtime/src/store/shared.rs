@@ -1,4 +1,4 @@
-//! A store that several have.
+//! An implementation of [`Store`] for `Arc`, so that several owners can share a store.
 
 use std::sync::Arc;
 

@@ -1,10 +1,10 @@
-//! What every store must do.
+//! The store conformance suite, run against the DynamoDB store.
 
 use hitl_runtime::store::conformance;
 
 use crate::emulator::Emulator;
 
-/// Each opening is a store of its own, with its own connections and no memory, as another process would have.
+/// Opens a new store each time, with its own connections and an empty cache, as another process would.
 #[tokio::test(flavor = "multi_thread")]
 async fn dynamo() {
     let emulator = Emulator::start().await;
@@ -12,7 +12,8 @@ async fn dynamo() {
     assert_eq!(emulator.items().await, Vec::<String>::new(), "what the suite made it has deleted");
 }
 
-/// Clones of one store share what it remembers of each thread. The lists remember nothing.
+/// Runs the suite on clones of one store, which share its cache of journal heads. The tests of list pages are left out,
+/// because lists are not cached.
 #[tokio::test]
 async fn dynamo_through_one_handle() {
     let emulator = Emulator::start().await;

@@ -1,5 +1,5 @@
-//! What a refund costs: calls, items, bytes and capacity units, as the service counts them. The numbers stand in the
-//! docs of `hitl_runtime::store::dynamo`.
+//! The cost of a refund in calls, items, bytes and capacity units, as the service counts them. The numbers are those in
+//! the documentation of `hitl_runtime::store::dynamo`.
 
 use hitl::prelude::*;
 use serde_json::Value;
@@ -9,7 +9,7 @@ use crate::{
     proxy::{Call, Fate, Proxy},
 };
 
-/// What the operator signs.
+/// The refund that the operator signs.
 #[draft]
 #[derive(Clone, Debug, PartialEq, Validate)]
 pub struct Refund {
@@ -21,7 +21,7 @@ pub struct Refund {
     pub reason: String,
 }
 
-/// What the graph knows of one ticket.
+/// The state of one ticket.
 #[state]
 pub struct Ticket {
     #[input]
@@ -62,7 +62,7 @@ graph! {
     }
 }
 
-/// What some calls took.
+/// The total cost of some calls.
 #[derive(Debug, Default, PartialEq)]
 struct Cost {
     reads: usize,
@@ -92,7 +92,7 @@ impl Cost {
     }
 }
 
-/// An item's size as DynamoDB reckons it: names and values, in bytes.
+/// Returns an item's size as DynamoDB computes it: the bytes of its names and values.
 fn size(item: &Value) -> usize {
     let value = |value: &Value| match (&value["S"], &value["B"], &value["N"]) {
         (Value::String(text), ..) => text.len(),
@@ -103,7 +103,7 @@ fn size(item: &Value) -> usize {
     item.as_object().into_iter().flatten().map(|(name, each)| name.len() + value(each)).sum()
 }
 
-/// Three appends bring a refund to its review: it started, it has a plan, it has a draft and waits.
+/// A refund takes three appends until its review: the start, the plan, and the draft with the open review.
 #[tokio::test]
 async fn a_refund_takes_as_many_calls_and_units_as_the_docs_say() {
     let emulator = Emulator::start().await;
@@ -114,7 +114,7 @@ async fn a_refund_takes_as_many_calls_and_units_as_the_docs_say() {
     assert!(matches!(turn, RefundAgentTurn::Execute(_)), "{turn}");
     let started = proxy.calls();
 
-    // Hours later, in another process.
+    // The verdict comes later, from another process with an empty cache.
     let later = Proxy::start(emulator.endpoint(), |_| Fate::Passes).await;
     let agent = RefundAgent::new(store(&later.endpoint, emulator.table()));
     let RefundAgentTurn::Execute(review) = agent.thread("ticket-A-9133").await.unwrap() else { panic!() };
@@ -122,7 +122,7 @@ async fn a_refund_takes_as_many_calls_and_units_as_the_docs_say() {
     let turn = review.approve(&operator).await.unwrap();
     assert!(matches!(turn, RefundAgentTurn::Done(_)), "{turn}");
 
-    // The docs give the bytes as they were counted; what an entry says may grow by a few.
+    // The documentation has the exact numbers of bytes; a few more are accepted, so that entries may grow a little.
     let until_review =
         Cost { reads: 1, read_units: 1.0, writes: 3, items: 12, write_units: 24.0, bytes: 2_100 };
     let until_end = Cost { reads: 1, read_units: 1.0, writes: 2, items: 11, write_units: 22.0, bytes: 1_300 };

@@ -1,4 +1,4 @@
-//! The emulator `dynoxide` as a process of ours: a package of its own, built the first time that it is needed.
+//! The emulator `dynoxide` as a child process. It is a separate package, built on first use.
 
 use std::{
     io::{BufRead as _, BufReader},
@@ -7,14 +7,14 @@ use std::{
     sync::OnceLock,
 };
 
-/// Ends when its standard input is closed, and so when this is dropped.
+/// A running emulator. It ends when its standard input is closed, and so when this value is dropped.
 pub struct Dynoxide {
     child: Child,
     pub endpoint: String,
 }
 
 impl Dynoxide {
-    /// Starts it on a free port, out of the package at this `Cargo.toml`.
+    /// Starts the emulator on a free port, from the package with this `Cargo.toml`.
     pub fn start(package: &str) -> Self {
         let mut child =
             Command::new(program(package)).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();

@@ -1,4 +1,4 @@
-//! A DynamoDB to talk to.
+//! A DynamoDB for the tests: an emulator, or the endpoint in `HITL_DYNAMODB`.
 
 use std::{
     collections::HashMap,
@@ -14,13 +14,13 @@ use hitl_runtime::store::DynamoStore;
 
 use crate::dynoxide::Dynoxide;
 
-/// Where another DynamoDB answers.
+/// The environment variable with the endpoint of another DynamoDB.
 const ELSEWHERE: &str = "HITL_DYNAMODB";
 
-/// An item as it stands in the table.
+/// An item of the table.
 pub type Item = HashMap<String, AttributeValue>;
 
-/// A table of its own for each test.
+/// A DynamoDB endpoint with a new table for one test.
 pub struct Emulator {
     endpoint: String,
     table: String,
@@ -53,24 +53,25 @@ impl Emulator {
         store(&self.endpoint, &self.table)
     }
 
-    /// Whether it counts capacity units as the service does: DynamoDB Local does not double those of a transaction.
+    /// Returns whether the endpoint counts capacity units as the service does. An endpoint from `HITL_DYNAMODB` may
+    /// not: DynamoDB Local does not double those of a transaction.
     pub fn counts_units(&self) -> bool {
         self.server.is_some()
     }
 
-    /// The keys of all that is in the table.
+    /// Returns the keys of all items.
     pub async fn items(&self) -> Vec<String> {
         self.expiries().await.into_iter().map(|(key, _)| key).collect()
     }
 
-    /// The keys, and the times at which DynamoDB forgets the items.
+    /// Returns the key of each item, and its `expires` time if it has one.
     pub async fn expiries(&self) -> Vec<(String, Option<u64>)> {
         let time = |item: &Item| Some(item.get("expires")?.as_n().unwrap().parse().unwrap());
         let key = |item: &Item| format!("{} {}", item["pk"].as_s().unwrap(), item["sk"].as_s().unwrap());
         self.scan().await.iter().map(|item| (key(item), time(item))).collect()
     }
 
-    /// Whatever is in the table.
+    /// Returns all items.
     pub async fn scan(&self) -> Vec<Item> {
         let pages = self.client().scan().table_name(&self.table).into_paginator().items().send();
         pages.collect::<Result<_, _>>().await.unwrap()
@@ -85,7 +86,7 @@ impl Emulator {
         self.client().delete_item().table_name(&self.table).set_key(Some(key.into())).send().await.unwrap();
     }
 
-    /// The time comes that items bear: DynamoDB deletes them.
+    /// Deletes the items that have an `expires` time, as DynamoDB does once the time has passed.
     pub async fn forget(&self) {
         for item in self.scan().await.iter().filter(|item| item.contains_key("expires")) {
             self.delete(item).await;
@@ -97,12 +98,12 @@ impl Emulator {
     }
 }
 
-/// A store at an address.
+/// Returns a store at an endpoint.
 pub fn store(endpoint: &str, table: &str) -> DynamoStore {
     DynamoStore::new(&client(endpoint), table)
 }
 
-/// A client at an address, with keys that are none.
+/// Returns a client at an endpoint, with made-up credentials.
 pub fn client(endpoint: &str) -> Client {
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -113,7 +114,7 @@ pub fn client(endpoint: &str) -> Client {
     Client::from_conf(config)
 }
 
-/// A name that no test has used before.
+/// Returns a table name that no other test uses.
 fn table() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos();

@@ -1,4 +1,5 @@
-//! Ended threads that are forgotten. DynamoDB deletes what has expired when it likes; until then nobody sees it.
+//! Expiry of ended threads. DynamoDB deletes an expired item at some later time; until then the store does not return
+//! it.
 
 use std::time::Duration;
 

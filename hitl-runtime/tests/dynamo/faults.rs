@@ -1,6 +1,6 @@
-//! A connection that breaks before and after each write, and a caller that dies there: every point is found by the
-//! test, and whatever happens at it, an append has happened whole or not at all, the lists agree with the journal, and
-//! the thread goes on.
+//! Connections that break before or after each write, and callers that die there. The tests find every write by
+//! themselves. In each case an append has happened completely or not at all, the lists agree with the journal, and the
+//! thread can continue.
 
 use std::{
     sync::{
@@ -23,11 +23,12 @@ use crate::{
     scene::{Seen, after, noise, record, review, seen, thread},
 };
 
-/// More than one item holds.
+/// A body that is too large for one item.
 static LARGE: LazyLock<Vec<u8>> = LazyLock::new(|| noise(400_000, 7));
 
-/// What is asked of the store, one after the other: a thread that begins, opens reviews in plenty, says something too
-/// large for one item, closes its reviews all at once, ends, opens them once more, and is deleted with all of them.
+/// Returns the appends of one thread, in order: it starts, opens one review, replaces it with 100 reviews, appends a
+/// body that is too large for one item, closes all reviews at once, ends, and opens the 100 reviews again. `run` then
+/// deletes it.
 fn life(thread: &ThreadId) -> Vec<Append> {
     let mut records: Vec<Record> = Vec::new();
     let mut appends = Vec::new();
@@ -39,7 +40,7 @@ fn life(thread: &ThreadId) -> Vec<Append> {
     };
     then(&|_| {});
     then(&|append| append.reviews = vec![review(thread, 1, 50)]);
-    // Opened one by one, so that each has a row of its own; more than one transaction can write.
+    // Each review has another opening time and so its own row: more rows than one transaction can write.
     let open: Vec<_> = (0..100).map(|place| review(thread, place, 100 + place)).collect();
     then(&|append| {
         append.reviews = open.clone();
@@ -65,7 +66,7 @@ async fn run(store: &DynamoStore, thread: &ThreadId) -> Result<(), StoreError> {
     store.delete(thread).await
 }
 
-/// What is to be seen after so many of the appends.
+/// Returns the expected view of the thread after these appends.
 fn expected(appends: &[Append]) -> Seen {
     let last = appends.last();
     let mut reviews = last.map(|append| append.reviews.clone()).unwrap_or_default();
@@ -78,7 +79,7 @@ fn expected(appends: &[Append]) -> Seen {
     }
 }
 
-/// How many writes a life takes when nothing happens to it.
+/// Returns the number of writes that `run` makes without a fault.
 async fn writes(emulator: &Emulator) -> usize {
     let proxy = Proxy::start(emulator.endpoint(), |_| Fate::Passes).await;
     run(&store(&proxy.endpoint, emulator.table()), &thread("undisturbed")).await.unwrap();
@@ -87,7 +88,7 @@ async fn writes(emulator: &Emulator) -> usize {
     writes
 }
 
-/// What a call went through is not seen from outside.
+/// The store retries the call: its caller gets no error, and no append is stored twice or partly.
 #[tokio::test]
 async fn a_connection_that_breaks_at_any_write_breaks_nothing() {
     let emulator = Emulator::start().await;
@@ -117,7 +118,7 @@ async fn a_connection_that_breaks_at_any_write_breaks_nothing() {
     assert_eq!(emulator.items().await, Vec::<String>::new());
 }
 
-/// Another process finds the thread as it was before the append, or as it is after it, and goes on with it to its end.
+/// Another process finds the thread as it was before or after the append, and continues it to its end.
 #[tokio::test]
 async fn a_caller_that_dies_at_any_write_leaves_nothing_by_halves() {
     let emulator = Emulator::start().await;
@@ -131,7 +132,8 @@ async fn a_caller_that_dies_at_any_write_leaves_nothing_by_halves() {
 
             let heir = emulator.store();
             let appends = life(&thread);
-            // Each has one entry. Whoever goes on need not have looked at the lists.
+            // Each append has one entry, so this is the number of stored appends. A process that continues the thread
+            // need not have read the lists before: half of the runs do not.
             let count = conformance::whole(&heir, &thread).await.len();
             if number % 2 == 0 {
                 assert_eq!(seen(&heir, &thread).await, expected(&appends[..count]), "{thread}");
@@ -139,7 +141,7 @@ async fn a_caller_that_dies_at_any_write_leaves_nothing_by_halves() {
             for append in &appends[count..] {
                 heir.append(append.clone()).await.unwrap_or_else(|error| panic!("{thread}: {error}"));
             }
-            // Whoever clears away what the dead have left takes nothing from the living.
+            // A cleanup deletes nothing of a live thread.
             heir.tidy(Duration::ZERO).await.unwrap();
             assert_eq!(seen(&heir, &thread).await, expected(&appends), "{thread}");
             heir.delete(&thread).await.unwrap();
@@ -148,8 +150,8 @@ async fn a_caller_that_dies_at_any_write_leaves_nothing_by_halves() {
     assert_eq!(emulator.items().await, Vec::<String>::new());
 }
 
-/// The parts of a large append are cleared away before they are named, as when their maker has slept for hours: then
-/// they are not named, and nothing of the append is there.
+/// A cleanup deletes the parts of a large append before the transaction that names them, as if the writer had been
+/// suspended for hours. The transaction then fails, and nothing of the append is stored.
 #[tokio::test]
 async fn an_append_whose_parts_are_gone_is_not_there() {
     let emulator = Emulator::start().await;
@@ -175,15 +177,18 @@ async fn an_append_whose_parts_are_gone_is_not_there() {
     });
     let sleeper = store(&proxy.endpoint, emulator.table());
     let failed = sleeper.append(large.clone()).await.unwrap_err();
-    assert!(failed.to_string().contains("cleared away; do it again"), "{failed}");
+    assert!(
+        failed.to_string().contains("deleted by a cleanup before the append was committed; retry"),
+        "{failed}"
+    );
     assert_eq!(cleaner.await.unwrap(), 1);
     assert_eq!(emulator.items().await, Vec::<String>::new());
     sleeper.append(large.clone()).await.unwrap();
     assert_eq!(seen(&emulator.store(), &thread).await.records, large.records);
 }
 
-/// The answer is lost, and somebody else has gone on by the time that it is asked for again: only the token says whose
-/// entry it is.
+/// The response to the first append is lost, and another process appends before the retry. Only the client request
+/// token shows that the first append was stored.
 #[tokio::test]
 async fn an_answer_that_was_lost_is_no_conflict_even_when_others_have_gone_on() {
     let emulator = Emulator::start().await;

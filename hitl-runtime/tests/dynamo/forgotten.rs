@@ -1,5 +1,5 @@
-//! A thread that ends, goes on and ends again, where what has ended is forgotten. Whatever happens at any write, nothing
-//! of a thread that lives is forgotten, and nothing is kept of one that is.
+//! A thread that ends, continues and ends again, in a store that expires ended threads. Whichever write fails, no item
+//! of a live thread expires, and no item of an expired thread is kept.
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering::SeqCst},
@@ -21,7 +21,8 @@ fn store(endpoint: &str, table: &str) -> DynamoStore {
     emulator::store(endpoint, table).keep_ended(Duration::from_secs(1_000))
 }
 
-/// It says something too large for one item, ends, goes on, and ends.
+/// Returns the appends of one thread: a body that is too large for one item, one more entry, the end, an entry that
+/// continues the thread, and its second end.
 fn life(thread: &ThreadId) -> Vec<Append> {
     let mut records: Vec<Record> = Vec::new();
     let mut appends = Vec::new();
@@ -48,7 +49,7 @@ async fn run(store: &DynamoStore, thread: &ThreadId, done: &AtomicUsize) -> Resu
     Ok(())
 }
 
-/// How many writes a life takes when nothing happens to it.
+/// Returns the number of writes that `run` makes without a fault.
 async fn writes(emulator: &Emulator) -> usize {
     let (proxy, thread) = (Proxy::start(emulator.endpoint(), |_| Fate::Passes).await, thread("undisturbed"));
     let store = store(&proxy.endpoint, emulator.table());
@@ -59,7 +60,7 @@ async fn writes(emulator: &Emulator) -> usize {
     writes
 }
 
-/// Every item of the thread bears the time of its head, or none does.
+/// Asserts that every item of the thread has the `expires` time of its head, or none if its head has none.
 async fn assert_one_time(emulator: &Emulator, thread: &ThreadId) {
     let items = emulator.expiries().await;
     let head = format!("thread/{thread} head");
@@ -101,7 +102,7 @@ async fn a_caller_that_dies_at_any_write_makes_nobody_forget_the_living_or_keep_
 
             let heir = store(emulator.endpoint(), emulator.table());
             let all: Vec<_> = life(&thread).into_iter().flat_map(|append| append.records).collect();
-            // What one write has done, the next one finds: each state is met both ways.
+            // The state after one write is the state before the next: each one is tested with and without a cleanup.
             if done {
                 heir.tidy(Duration::ZERO).await.unwrap();
                 if !emulator.items().await.is_empty() {
@@ -116,7 +117,7 @@ async fn a_caller_that_dies_at_any_write_makes_nobody_forget_the_living_or_keep_
                     heir.delete(&thread).await.unwrap();
                     heir.tidy(Duration::ZERO).await.unwrap();
                 }
-                // As of now somebody deletes it, or, at other times, clears away.
+                // The thread no longer exists. Half of the runs delete it, the others only clean up.
                 None if number % 2 == 0 => heir.delete(&thread).await.unwrap(),
                 None => {}
             }

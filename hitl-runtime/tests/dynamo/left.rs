@@ -1,4 +1,4 @@
-//! What those who died have left, and one thread that cannot be read among many that can.
+//! Garbage left by crashed processes, and one unreadable thread among readable ones.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::{
     scene::{after, review, thread},
 };
 
-/// A thread that has ended, whose maker died before its first entry bore the time at which it is forgotten.
+/// Ends a thread, in a process that dies before the thread's first entry has its `expires` time.
 async fn end_and_die(emulator: &Emulator, thread: &ThreadId) {
     let proxy = Proxy::at_write(emulator.endpoint(), 3, Fate::KillsTheCaller { done: false }).await;
     let mortal = store(&proxy.endpoint, emulator.table()).keep_ended(Duration::from_secs(1_000));
@@ -24,7 +24,7 @@ async fn end_and_die(emulator: &Emulator, thread: &ThreadId) {
     assert!(proxy.until_death(mortal.append(end)).await.is_none());
 }
 
-/// A thread whose maker died before its hundred reviews were on the list.
+/// Opens a hundred reviews, in a process that dies before the list has them.
 async fn open_and_die(emulator: &Emulator, thread: &ThreadId) {
     let proxy = Proxy::at_write(emulator.endpoint(), 2, Fate::KillsTheCaller { done: false }).await;
     let reviews = (0..100).map(|place| review(thread, place, place)).collect();
@@ -33,7 +33,7 @@ async fn open_and_die(emulator: &Emulator, thread: &ThreadId) {
     assert!(proxy.until_death(mortal.append(open)).await.is_none());
 }
 
-/// As if a newer version of this program had written the head.
+/// Sets the version of a thread's head to one that only a newer program writes.
 async fn spoil(emulator: &Emulator, thread: &ThreadId) {
     let items = emulator.scan().await;
     let key = (AttributeValue::S(format!("thread/{thread}")), AttributeValue::S("head".into()));
@@ -42,7 +42,7 @@ async fn spoil(emulator: &Emulator, thread: &ThreadId) {
     emulator.put(head).await;
 }
 
-/// Two hours pass.
+/// Moves all cleanup intents (`chore` items) two hours into the past.
 async fn make_chores_old(emulator: &Emulator) {
     for mut chore in emulator.scan().await.into_iter().filter(|item| item.contains_key("chore")) {
         emulator.delete(&chore).await;
@@ -58,7 +58,7 @@ async fn whoever_sweeps_clears_away_what_is_old() {
     let emulator = Emulator::start().await;
     end_and_die(&emulator, &thread("ended")).await;
     emulator.forget().await;
-    // Its maker may still be at it.
+    // A recent intent is left alone: the process that wrote it may still be running.
     emulator.store().due(0, None, 10).await.unwrap();
     assert_eq!(emulator.items().await.len(), 2, "an entry, and the chore");
     make_chores_old(&emulator).await;
@@ -82,7 +82,7 @@ async fn a_deletion_reaches_what_was_forgotten_by_halves() {
     assert_eq!(emulator.items().await, Vec::<String>::new());
 }
 
-/// The name of another thread in the same shard.
+/// Returns the name of another thread in the same shard.
 fn in_the_shard_of(name: &str) -> ThreadId {
     let shard = |name: &str| Digest::of(name.as_bytes()).as_bytes()[0] % 8;
     let names = (0..).map(|number| format!("other {number}"));
@@ -116,17 +116,18 @@ async fn one_thread_that_cannot_be_read_hides_no_other_from_the_lists() {
     let store = emulator.store();
     store.append(append).await.unwrap();
 
-    // Reviews are missing from the list, so that it has no end: nobody takes it for whole.
+    // The list lacks the reviews of `bad`. So that no reader takes it for complete, its last page has a token, and the
+    // page at that token is an error.
     let page = store.reviews(None, 100).await.unwrap();
     assert_eq!(page.items, open);
     let end = store.reviews(Some(&page.next.unwrap()), 100).await.unwrap_err();
     assert!(end.to_string().contains("`bad`"), "{end}");
-    // These two are whole.
+    // The other two lists are complete.
     assert_eq!(store.due(u64::MAX, None, 10).await.unwrap().items, [bad.clone(), good.clone()]);
     let threads = store.threads(None, None, 10).await.unwrap().items;
     assert_eq!(threads, [(bad.clone(), Standing::Waiting), (good.clone(), Standing::Running)]);
 
-    // And once there is no such thread any more, nothing says that it is late.
+    // The lag marker (`late` item) of a thread is deleted once the thread no longer exists.
     for item in emulator.scan().await.iter().filter(|item| item["pk"].as_s().unwrap() == "thread/bad") {
         emulator.delete(item).await;
     }

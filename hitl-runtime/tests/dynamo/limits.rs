@@ -1,4 +1,4 @@
-//! What is large, and what is too large.
+//! Size limits: large values that are stored, and larger ones that are refused.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ async fn a_state_of_five_megabytes_is_kept_and_its_parts_go_with_the_thread() {
     assert_eq!(emulator.items().await, Vec::<String>::new());
 }
 
-/// A megabyte of words is one item.
+/// A megabyte of compressible text is one item.
 #[tokio::test]
 async fn what_can_be_compressed_is() {
     let emulator = Emulator::start().await;
@@ -59,7 +59,7 @@ async fn what_is_too_large_is_refused_before_anything_is_written() {
         reviews: vec![OpenReview { role: Some(role), ..review(&thread, 0, 0) }],
         ..after(&thread, &[])
     };
-    // They are few rows, and small ones once they are compressed.
+    // Few rows, which compress well: the limit is on their size before compression.
     let name = || OpenReview { graph: "G".repeat(2_000), ..review(&thread, 0, 0) };
     let too_long = Append {
         reviews: (0..5_000).map(|place| OpenReview { place, ..name() }).collect(),
@@ -77,7 +77,7 @@ async fn what_is_too_large_is_refused_before_anything_is_written() {
     wired.append(with_body(&thread, &[], vec![b'x'; fits])).await.unwrap();
 }
 
-/// As a `for` over a thousand orders opens them: in one transaction; each verdict then writes one row again.
+/// A `for` over a thousand orders opens its reviews in one transaction; each verdict then writes one row again.
 #[tokio::test]
 async fn a_thousand_reviews_open_in_one_transaction() {
     let emulator = Emulator::start().await;
@@ -98,7 +98,8 @@ async fn a_thousand_reviews_open_in_one_transaction() {
     assert_eq!(reviews(&emulator.store(), &thread).await, open[1..]);
 }
 
-/// A thousand rows: opened one after the other, and closed by one sweep when nobody came.
+/// A thousand reviews with different opening times have a thousand rows, which one append closes, as a sweep does after
+/// their deadline.
 #[tokio::test]
 async fn a_thousand_rows_close_at_once() {
     let emulator = Emulator::start().await;

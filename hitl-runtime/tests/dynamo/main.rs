@@ -1,5 +1,5 @@
-//! The DynamoDB store against DynamoDBs that others wrote: crate `dynoxide-rs`, which the tests build and start, or
-//! whatever answers at the address in `HITL_DYNAMODB`, such as AWS's own DynamoDB Local (`.ci/dynamodb-local`).
+//! The DynamoDB store against third-party implementations: the crate `dynoxide-rs`, which the tests build and start, or
+//! the endpoint in `HITL_DYNAMODB`, such as DynamoDB Local by AWS (`.ci/dynamodb-local`).
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 #[path = "../tampering/attacks.rs"]

@@ -1,5 +1,5 @@
-//! What the service refuses for now is asked again, a bounded number of times; what it refuses for good is said once,
-//! with what to do about it. No emulator throttles, so a wire in between does, in the service's own words.
+//! Retries: transient errors are retried a bounded number of times; permanent ones are returned at once, with advice.
+//! No emulator throttles, so a proxy returns the errors in the service's own format.
 
 use std::{
     collections::BTreeSet,
@@ -18,7 +18,7 @@ use crate::{
     scene::{SECRET, after, thread},
 };
 
-/// The first so many calls of one kind are refused.
+/// Starts a proxy that answers the first `times` calls of one operation with an error.
 async fn refusing(emulator: &Emulator, operation: &'static str, error: &'static str, times: usize) -> Proxy {
     let mut calls = 0;
     Proxy::start(emulator.endpoint(), move |call| {
@@ -63,13 +63,13 @@ async fn what_passes_is_waited_for_under_one_token() {
     }
 }
 
-/// Each of these is given up after ten tries, says what to do, and has written nothing.
+/// Each of these errors is returned after ten attempts, with advice, and nothing is written.
 #[tokio::test]
 async fn what_does_not_pass_is_given_up() {
     let emulator = Emulator::start().await;
     for (error, advice) in [
         ("ThrottlingException", "give the table more capacity"),
-        ("TransactionCanceledException:TransactionConflict", "do it again"),
+        ("TransactionCanceledException:TransactionConflict", "conflicted with another transaction; retry"),
     ] {
         let proxy = refusing(&emulator, "TransactWriteItems", error, usize::MAX).await;
         let shaken = store(&proxy.endpoint, emulator.table());
@@ -86,13 +86,13 @@ async fn what_does_not_pass_is_given_up() {
 async fn what_will_not_pass_is_said_at_once() {
     let emulator = Emulator::start().await;
     for (error, words) in [
-        ("AccessDeniedException", "this role may not"),
-        ("ExpiredTokenException", "the credentials are refused; renew them"),
-        ("UnrecognizedClientException", "the credentials are refused; renew them"),
+        ("AccessDeniedException", "this role lacks a permission"),
+        ("ExpiredTokenException", "the credentials were rejected; renew them"),
+        ("UnrecognizedClientException", "the credentials were rejected; renew them"),
         ("ValidationException", "please report this"),
         (
             "ItemCollectionSizeLimitExceededException",
-            "DynamoDB says ItemCollectionSizeLimitExceededException",
+            "DynamoDB returned ItemCollectionSizeLimitExceededException",
         ),
         ("TransactionCanceledException:ValidationError", "please report this"),
     ] {
@@ -106,8 +106,8 @@ async fn what_will_not_pass_is_said_at_once() {
     }
 }
 
-/// A query may see the head that a transaction has moved before it sees the entries that came with it. Here they come
-/// after so many readings.
+/// A query may return the head that a transaction has moved, and not yet the entries of that transaction. Here the
+/// missing entry appears after eight queries.
 #[tokio::test]
 async fn a_head_that_is_seen_before_its_entries_is_waited_for() {
     let emulator = Emulator::start().await;
@@ -125,7 +125,7 @@ async fn a_head_that_is_seen_before_its_entries_is_waited_for() {
     let proxy = Proxy::start(emulator.endpoint(), |_| Fate::Passes).await;
     let lost = store(&proxy.endpoint, emulator.table()).tail(&thread).await.unwrap_err().to_string();
     assert_eq!(proxy.calls().len(), 10);
-    assert!(lost.contains("do it again in a while") && !lost.contains("delete"), "{lost}");
+    assert!(lost.contains("retry later") && !lost.contains("delete"), "{lost}");
 
     let (waits, is_there) = (Arc::new(Notify::new()), Arc::new(AtomicBool::new(false)));
     let (signal, there, mut queries) = (Arc::clone(&waits), Arc::clone(&is_there), 0);
@@ -155,7 +155,7 @@ async fn a_table_that_is_missing_or_not_ours() {
     };
     let emulator = Emulator::start().await;
     let missing = store(emulator.endpoint(), "missing").tail(&thread("any")).await.unwrap_err();
-    assert!(missing.to_string().contains("there is no such table"), "{missing}");
+    assert!(missing.to_string().contains("the table does not exist"), "{missing}");
 
     let name = format!("{}-orders", emulator.table());
     let definition =
@@ -186,6 +186,6 @@ async fn nobody_listens() {
     // A port that was free a moment ago.
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let failed = store(&format!("http://{free}"), "threads").tail(&thread("any")).await.unwrap_err();
-    assert!(failed.to_string().contains("the connection broke"), "{failed}");
+    assert!(failed.to_string().contains("the connection was lost"), "{failed}");
     assert!(!format!("{failed} {failed:?}").contains(SECRET), "{failed:?}");
 }

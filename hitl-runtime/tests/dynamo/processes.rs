@@ -1,4 +1,4 @@
-//! Several processes at one table, and some of them killed. The service is in none of them.
+//! Several processes on one table, some of which are killed. The DynamoDB server is a process of its own.
 
 use std::{
     collections::BTreeMap,
@@ -16,7 +16,7 @@ use crate::{
 
 const PLACES: u64 = 60;
 
-/// Not a test: what this program does when one of its tests has started it again.
+/// The entry point of the child processes that the tests start from this binary; in any other process, an empty test.
 #[test]
 fn child() {
     let Ok(part) = std::env::var("HITL_STORE_PART") else { return };
@@ -66,7 +66,7 @@ impl Part {
         Self { child, output }
     }
 
-    /// The next line that is the part's own; `None` at its end.
+    /// Returns the next line that the child marked with `@`, or `None` at the end of its output.
     fn line(&mut self) -> Option<String> {
         loop {
             let mut line = String::new();
@@ -110,7 +110,7 @@ async fn of_many_processes_one_fills_each_place() {
 #[tokio::test]
 async fn what_was_acknowledged_outlives_a_kill() {
     let emulator = Emulator::start().await;
-    // Each sixth append is a large one; a kill after 5, 11 … lines meets it.
+    // Every sixth append is a large one; a kill after 5, 11, … lines hits it.
     for lines in [0, 1, 2, 5, 8, 11, 17, 40] {
         let name = format!("killed after {lines}");
         let mut part = Part::start(&emulator, "die", &name);

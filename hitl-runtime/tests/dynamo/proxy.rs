@@ -1,4 +1,4 @@
-//! A wire between a store and its DynamoDB that counts what passes, and breaks where it is told to.
+//! A proxy between a store and its DynamoDB, which records all calls and fails those that it is told to.
 
 use std::{
     collections::HashMap,
@@ -13,29 +13,29 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// What becomes of a call.
+/// The outcome of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fate {
     Passes,
     /// The connection breaks before the call has reached the service.
     IsLost,
-    /// The service does what it was asked, and the connection breaks before its answer is out.
+    /// The service executes the call, and the connection breaks before the response is sent.
     LosesItsAnswer,
-    /// The service answers with this error, and does nothing.
+    /// The response is this error; the service does not execute the call.
     IsRefused(&'static str),
-    /// The caller dies: neither this call nor a later one is answered. Whether the service has done it is said.
+    /// The caller dies at this call and gets no response. `done`: `true` if the service executes the call.
     KillsTheCaller {
         done: bool,
     },
 }
 
-/// A call as it passed.
+/// A recorded call.
 #[derive(Clone, Debug)]
 pub struct Call {
     pub operation: String,
     pub request: Value,
     pub fate: Fate,
-    /// How many capacity units the service says it took.
+    /// The capacity units of the call, as the service reports them.
     pub units: f64,
 }
 
@@ -54,7 +54,7 @@ struct Wire {
     died: Notify,
 }
 
-/// Dropped, it takes its connections along.
+/// A running proxy. Dropping it closes its listener.
 pub struct Proxy {
     pub endpoint: String,
     wire: Arc<Wire>,
@@ -68,7 +68,7 @@ impl Drop for Proxy {
 }
 
 impl Proxy {
-    /// `plan` says what becomes of each call.
+    /// Starts a proxy; `plan` chooses the outcome of each call.
     pub async fn start(upstream: &str, plan: impl FnMut(&Call) -> Fate + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
@@ -85,7 +85,7 @@ impl Proxy {
         Self { endpoint, wire, listen }
     }
 
-    /// The first, second … write meets a fate once, and all others pass.
+    /// Starts a proxy that gives one write, by its number from 1 on, the outcome `fate`, and lets all other calls pass.
     pub async fn at_write(upstream: &str, number: usize, fate: Fate) -> Self {
         let mut writes = 0;
         Self::start(upstream, move |call| {
@@ -103,7 +103,7 @@ impl Proxy {
         self.calls().into_iter().filter(Call::is_write).collect()
     }
 
-    /// Runs something until it ends, or until its caller dies of a fate.
+    /// Runs `work` to its end. Returns `None` if a call with [`Fate::KillsTheCaller`] ends it first.
     pub async fn until_death<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             done = work => Some(done),
@@ -155,7 +155,7 @@ async fn serve(client: TcpStream, wire: Arc<Wire>) {
     }
 }
 
-/// The same request, which also asks what it costs. No emulator looks at signatures.
+/// Returns the same request with `ReturnConsumedCapacity` set. No emulator checks the signature, which is then wrong.
 fn asking_for_units(head: &str, mut request: Value) -> (String, Vec<u8>) {
     request["ReturnConsumedCapacity"] = "TOTAL".into();
     let body = serde_json::to_vec(&request).unwrap();
@@ -165,7 +165,7 @@ fn asking_for_units(head: &str, mut request: Value) -> (String, Vec<u8>) {
     (format!("{head}content-length: {}\r\n\r\n", body.len()), body)
 }
 
-/// What the service says that a call took.
+/// Returns the capacity units that a response reports.
 fn units(body: &[u8]) -> f64 {
     let answer: Value = serde_json::from_slice(body).unwrap_or_default();
     let taken = &answer["ConsumedCapacity"];
@@ -173,7 +173,7 @@ fn units(body: &[u8]) -> f64 {
     tables.iter().filter_map(|table| table["CapacityUnits"].as_f64()).sum()
 }
 
-/// An error as DynamoDB frames it; a transaction is cancelled for the reason that stands after the colon.
+/// Returns an error as DynamoDB formats it. The text after the colon is the reason for a canceled transaction.
 fn answer(error: &str) -> String {
     let (code, reason) = error.split_once(':').unwrap_or((error, ""));
     let reasons = match reason {
@@ -190,7 +190,7 @@ fn answer(error: &str) -> String {
     )
 }
 
-/// The next message of a connection: its head, and its body.
+/// Reads the next message of a connection: its head, and its body.
 async fn message(stream: &mut BufStream<TcpStream>) -> Option<(String, Vec<u8>)> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -211,7 +211,7 @@ fn header<'a>(head: &'a str, name: &str) -> &'a str {
     headers.get(name).copied().unwrap_or_default()
 }
 
-/// Whoever has gone away meanwhile misses it.
+/// Writes a message. A peer that has closed the connection is not an error.
 async fn write(stream: &mut BufStream<TcpStream>, head: &[u8], body: &[u8]) {
     let _ = stream.write_all(head).await;
     let _ = stream.write_all(body).await;

@@ -1,18 +1,18 @@
-//! Appends to try the store with, and what a store says of itself.
+//! Sample appends, and a view of everything that a store returns about a thread.
 
 use hitl_runtime::{
     Digest, ThreadId,
     store::{Append, DynamoStore, OpenReview, Place, Record, Standing, Store as _, conformance},
 };
 
-/// What no error may show.
+/// A text that must not appear in any error.
 pub const SECRET: &str = "nobody-may-read-this";
 
 pub fn thread(name: &str) -> ThreadId {
     ThreadId::new(name).unwrap()
 }
 
-/// Bytes that no compressor makes smaller.
+/// Returns bytes that do not compress.
 pub fn noise(bytes: usize, seed: u64) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let next = || {
@@ -41,7 +41,7 @@ pub fn review(thread: &ThreadId, place: Place, opened_ms: u64) -> OpenReview {
     }
 }
 
-/// One small entry, after those.
+/// Returns an append of one small entry after the entries of `before`.
 pub fn after(thread: &ThreadId, before: &[Record]) -> Append {
     let place = before.len() as Place;
     let records = vec![record(place, format!("\"{SECRET} {place}\"").into_bytes())];
@@ -55,7 +55,7 @@ pub fn after(thread: &ThreadId, before: &[Record]) -> Append {
     }
 }
 
-/// Whatever a store says of one thread.
+/// Everything that a store returns about one thread.
 #[derive(Debug, PartialEq)]
 pub struct Seen {
     pub records: Vec<Record>,
@@ -65,7 +65,7 @@ pub struct Seen {
 }
 
 pub async fn seen(store: &DynamoStore, thread: &ThreadId) -> Seen {
-    // These first, for they are what may be late.
+    // Read before the journal, because these lists may lag behind it.
     let reviews = reviews(store, thread).await;
     let standing = store.threads(None, None, 1_000).await.unwrap().items;
     Seen {

@@ -1,4 +1,4 @@
-//! Journals as somebody leaves them who can write to the table.
+//! Journals that an attacker with write access to the table has changed.
 
 use crate::{attacks, emulator::Emulator};
 

@@ -1,4 +1,4 @@
-//! This program, started again as another process.
+//! This binary, started again as a child process.
 
 use std::{
     env,
@@ -12,7 +12,7 @@ use crate::{disk, lock, rights, torn};
 const PART: &str = "HITL_FAULTS_PART";
 const DIR: &str = "HITL_FAULTS_DIR";
 
-/// Plays the part that the process which started this one wants, if one did.
+/// Plays the part that the parent process asks for. In a process without such a parent it does nothing.
 pub fn obey() {
     let Ok(part) = env::var(PART) else { return };
     let dir = PathBuf::from(env::var_os(DIR).unwrap());
@@ -31,12 +31,12 @@ pub fn obey() {
     say("done");
 }
 
-/// To the process that started this one.
+/// Prints a line for the parent process.
 pub fn say(line: &str) {
     println!("\n@{line}");
 }
 
-/// Until that process says go on.
+/// Waits until the parent process writes a line.
 pub fn wait() {
     std::io::stdin().read_line(&mut String::new()).unwrap();
 }
@@ -51,7 +51,7 @@ impl Part {
         Self::start_as(Command::new(env::current_exe().unwrap()), part, dir)
     }
 
-    /// By a command to which the program's own arguments are added.
+    /// Starts a part with this command, to which the arguments of the test binary are added.
     pub fn start_as(mut command: Command, part: &str, dir: &Path) -> Self {
         command.args(["child", "--exact", "--nocapture"]).env(PART, part).env(DIR, dir);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
@@ -59,7 +59,7 @@ impl Part {
         Self { child, output }
     }
 
-    /// The next line that is its own.
+    /// Returns the next line that the child marked with `@`.
     pub fn line(&mut self) -> String {
         self.next().expect("it has ended, and said why above")
     }
@@ -76,7 +76,7 @@ impl Part {
         }
     }
 
-    /// All that it says until it ends, and how it ended.
+    /// Returns the remaining marked lines of the child, and its exit status.
     pub fn rest(mut self) -> (Vec<String>, ExitStatus) {
         let said = std::iter::from_fn(|| self.next()).collect();
         (said, self.child.wait().unwrap())

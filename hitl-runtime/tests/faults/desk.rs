@@ -1,4 +1,4 @@
-//! A refund desk with a ledger, on whatever store a test gives it.
+//! A refund desk with a ledger, on a store that the test chooses.
 
 use std::{
     fs::{self, OpenOptions},
@@ -25,10 +25,10 @@ pub struct Ticket {
     pub outcome: String,
 }
 
-/// What the nodes get.
+/// The dependencies of the nodes.
 pub struct World {
     ledger: PathBuf,
-    /// What happens to the disk once the money has gone out, and before anybody has written that down.
+    /// Called after a payment is in the ledger and before the journal says so: breaks the disk.
     meanwhile: Box<dyn Fn() + Send + Sync>,
 }
 
@@ -62,7 +62,7 @@ graph! {
 pub const THREAD: &str = "ticket-A-9133";
 const LEASE: Duration = Duration::from_secs(3600);
 
-/// One process at the desk.
+/// The agent, clock and ledger of one process.
 pub struct Desk {
     pub agent: Agent<Refunds>,
     clock: ManualClock,
@@ -70,19 +70,19 @@ pub struct Desk {
 }
 
 impl Desk {
-    /// With a ledger in this directory.
+    /// Creates a desk whose ledger is in this directory.
     pub fn new(dir: &Path, store: impl Store) -> Self {
         Self::with(dir, store, || ())
     }
 
-    /// One where this happens while a refund is under way.
+    /// Creates a desk with a function that is called while a refund is in flight.
     pub fn with(dir: &Path, store: impl Store, meanwhile: impl Fn() + Send + Sync + 'static) -> Self {
         let (clock, ledger) = (ManualClock::at_ms(1_763_800_000_000), dir.join("ledger"));
         let world = World { ledger: ledger.clone(), meanwhile: Box::new(meanwhile) };
         Self { agent: Refunds::new(world, store).clock(clock.clone()).lease(LEASE), clock, ledger }
     }
 
-    /// On the file `threads.db` in this directory.
+    /// Opens a desk on the file `threads.db` in this directory.
     pub async fn open(dir: &Path) -> Result<Self, StoreError> {
         Ok(Self::new(dir, SqliteStore::open(dir.join("threads.db")).await?))
     }
@@ -91,7 +91,7 @@ impl Desk {
         self.agent.start(THREAD, TicketInput { message: "it arrived broken".into() }).await
     }
 
-    /// A ticket that waits for its signature.
+    /// Starts a ticket, and asserts that it waits for its signature.
     pub async fn waits(self) -> Self {
         let turn = self.start().await.unwrap();
         assert!(matches!(turn, RefundsTurn::Pay(_)), "{turn}");
@@ -108,7 +108,7 @@ impl Desk {
         self.agent.view(THREAD).await.unwrap()
     }
 
-    /// The words of the journal, which is seen to be whole.
+    /// Verifies the journal, and returns the names of its events.
     pub async fn history(&self) -> Vec<&'static str> {
         let thread = ThreadId::new(THREAD).unwrap();
         self.agent.verify(&thread).await.unwrap();
@@ -116,18 +116,18 @@ impl Desk {
         history.iter().map(|entry| entry.event.name()).collect()
     }
 
-    /// How often money went out.
+    /// Returns the number of payments in the ledger.
     pub fn refunds(&self) -> usize {
         fs::read_to_string(&self.ledger).unwrap_or_default().lines().count()
     }
 
-    /// Takes the thread from a runner that is dead, or as good as dead.
+    /// Takes the thread over after the lease of its runner, which is dead or does not respond.
     pub async fn take_over(&self) -> RefundsTurn {
         self.clock.advance(LEASE);
         self.agent.resume(THREAD).await.unwrap()
     }
 
-    /// Takes the ticket from wherever it stands to its end; whoever had it is dead. Money has gone out once.
+    /// Continues the ticket from any state to its end after the lease of its runner, and asserts that it was paid once.
     pub async fn goes_on(&self) {
         let mut turn = self.take_over().await;
         if let RefundsTurn::InDoubt(doubt) = turn {
@@ -149,7 +149,7 @@ fn happened() -> Settlement {
     Settlement::Happened { wrote }
 }
 
-/// The words of an error that a store made of a fault, after seeing that they name the file.
+/// Returns the text of a [`StoreError::Failed`], and panics at any other outcome.
 #[track_caller]
 pub fn said<T>(answer: Result<T, Error>) -> String {
     match answer {

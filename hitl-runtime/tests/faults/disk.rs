@@ -1,7 +1,7 @@
-//! A disk that takes no more.
+//! A disk that accepts no more bytes.
 //!
-//! No file of the child's may grow past a limit that it sets itself, and lifts again. To SQLite that is a disk that
-//! fails. (One that is full is mounted in `store_sqlite.rs`, where the system lets us.)
+//! The child sets a limit on the size of all its files, and lifts it again. To SQLite that is a disk failure. (A full
+//! disk is mounted in `store_sqlite.rs`, where the system permits it.)
 
 use std::{path::Path, process::Command};
 
@@ -15,7 +15,7 @@ use crate::{
     shaky::Shaky,
 };
 
-/// Not one byte more in any file.
+/// Forbids any further write to a file.
 fn fill() {
     let maximum = getrlimit(Resource::Fsize).maximum;
     setrlimit(Resource::Fsize, Rlimit { current: Some(0), maximum }).unwrap();
@@ -26,7 +26,7 @@ fn make_room() {
     setrlimit(Resource::Fsize, Rlimit { current: maximum, maximum }).unwrap();
 }
 
-/// Plays it where a write past the limit is an error, and not the end of the process.
+/// Plays a part in a child where a write past the limit is an error and does not kill the process.
 fn play(part: &str) {
     let dir = TempDir::new().unwrap();
     let mut shell = Command::new("sh");

@@ -1,4 +1,4 @@
-//! A file that is damaged, cut off, deleted, moved or replaced, while it is closed and while it is open.
+//! A database file that is damaged, truncated, deleted, moved or replaced, while it is closed and while it is open.
 
 use std::{
     fs::{self, OpenOptions},
@@ -15,14 +15,14 @@ use crate::desk::{Desk, RefundsTurn, said};
 struct Files(TempDir);
 
 impl Files {
-    /// A ticket that waits, in a file that nobody has open.
+    /// Creates a ticket that waits, in a file that no process has open.
     async fn closed() -> Self {
         let dir = TempDir::new().unwrap();
         drop(Desk::open(dir.path()).await.unwrap().waits().await);
         Self(dir)
     }
 
-    /// By a process that reads it and writes it.
+    /// Opens a desk on the file, and reads the open review through it.
     async fn open_and_read(&self) -> Desk {
         let desk = Desk::open(self.dir()).await.unwrap();
         assert_eq!(desk.view().await.reviews.len(), 1);
@@ -41,7 +41,7 @@ impl Files {
         fs::copy(self.path(from), self.path(to)).unwrap();
     }
 
-    /// Writes over a page of the table that holds the journals.
+    /// Overwrites a page of the table that holds the journals.
     fn spoil_the_journal(&self) {
         let connection = Connection::open(self.path("")).unwrap();
         let (page, size): (u32, u32) = connection
@@ -56,7 +56,7 @@ impl Files {
         file.write_all_at(&vec![0xa5; size as usize], u64::from((page - 1) * size)).unwrap();
     }
 
-    /// Half of its pages are gone.
+    /// Truncates the file to half of its pages.
     fn cut_off(&self) {
         let file = OpenOptions::new().write(true).open(self.path("")).unwrap();
         file.set_len(file.metadata().unwrap().len() / 2 / 4_096 * 4_096).unwrap();
@@ -109,10 +109,10 @@ async fn a_file_that_is_cut_off_while_it_is_open() {
 #[track_caller]
 fn says_gone(error: &str) {
     assert!(error.contains("threads.db: it was deleted, moved or replaced"), "{error}");
-    assert!(error.contains("put the file back, or a backup of it"), "{error}");
+    assert!(error.contains("restore the file or a backup of it"), "{error}");
 }
 
-/// SQLite would go on in a file that has no name any more, and so take along what it says is kept.
+/// SQLite would continue to write to the deleted file, and the entries would be lost with it.
 #[tokio::test]
 async fn nothing_is_signed_in_a_file_that_was_deleted() {
     let files = Files::closed().await;
@@ -126,7 +126,7 @@ async fn nothing_is_signed_in_a_file_that_was_deleted() {
     Desk::open(files.dir()).await.unwrap().goes_on().await;
 }
 
-/// Another process has found no file, and made one of its own.
+/// Another process has found no file, and has created a new one.
 #[tokio::test]
 async fn nothing_is_signed_beside_a_file_that_took_its_place() {
     let files = Files::closed().await;
@@ -141,7 +141,7 @@ async fn nothing_is_signed_beside_a_file_that_took_its_place() {
     Desk::open(files.dir()).await.unwrap().goes_on().await;
 }
 
-/// The money has gone out by then. Back in its place, the same process goes on with the file.
+/// The payment was made before the file was moved. Once the file is back, the same process continues with it.
 #[tokio::test]
 async fn a_file_that_is_moved_while_an_effect_is_under_way_and_put_back() {
     let files = Files::closed().await;
@@ -156,8 +156,8 @@ async fn a_file_that_is_moved_while_an_effect_is_under_way_and_put_back() {
     desk.goes_on().await;
 }
 
-/// What is in a deleted WAL is in the file once its last program has ended, and so nothing is lost: as long as no more
-/// is put there.
+/// The entries in a deleted WAL are in the database once its last process has closed it. So nothing is lost, as long as
+/// nothing more is written to the WAL.
 #[tokio::test]
 async fn a_wal_that_was_deleted_takes_nothing_along() {
     for end in ["-wal", "-shm"] {
@@ -167,7 +167,7 @@ async fn a_wal_that_was_deleted_takes_nothing_along() {
         fs::remove_file(files.path(end)).unwrap();
         let error = said(desk.approve().await);
         assert!(error.contains(&format!("threads.db{end}` was deleted or replaced")), "{error}");
-        assert!(error.contains("this one last and not by force"), "{error}");
+        assert!(error.contains("this one last and gracefully"), "{error}");
         assert_eq!(desk.refunds(), 0);
         drop(desk);
         let desk = Desk::open(files.dir()).await.unwrap();

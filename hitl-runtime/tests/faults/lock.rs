@@ -1,4 +1,4 @@
-//! A file that another program holds locked: whoever waits for it waits ten seconds, and is told why.
+//! A database file that another process has locked: a call waits ten seconds for it, and then fails with the reason.
 
 use std::path::Path;
 
@@ -11,10 +11,10 @@ use crate::{
     desk::{Desk, said},
 };
 
-/// How another process holds the file, until it is told to go on.
+/// Holds the file locked, in a child process, until the parent process says to go on.
 pub fn hold(dir: &Path) {
     let connection = Connection::open(dir.join("threads.db")).unwrap();
-    // In WAL mode an exclusive transaction lets others read; a connection that is exclusive does not.
+    // In WAL mode, an exclusive transaction lets others read; a connection in exclusive locking mode does not.
     let alone = dir.join("alone").exists();
     if alone {
         connection.pragma_update(None, "locking_mode", "EXCLUSIVE").unwrap();
@@ -28,10 +28,10 @@ pub fn hold(dir: &Path) {
 #[track_caller]
 fn says_what_to_do(error: &str) {
     assert!(error.contains("threads.db: could not"), "{error}");
-    assert!(error.contains("another program has held it locked for 10s; end that program's open"), "{error}");
+    assert!(error.contains("another program held a lock on it for 10s; end that program's open"), "{error}");
 }
 
-/// Both at once, for each takes its ten seconds.
+/// Runs both cases at once, because each of them waits ten seconds.
 #[tokio::test]
 async fn whoever_is_locked_out_is_told_why_and_goes_on_later() {
     tokio::join!(a_writer_beside_a_transaction(), a_newcomer_beside_an_exclusive_connection());
@@ -44,7 +44,7 @@ async fn a_writer_beside_a_transaction() {
     let mut other = Part::start("lock", dir.path());
     assert_eq!(other.line(), "locked");
     says_what_to_do(&said(desk.approve().await));
-    // It can be read all the while, and nothing has moved.
+    // The thread can still be read, and has not moved.
     assert_eq!(serde_json::to_value(desk.view().await).unwrap(), before);
     assert_eq!(desk.refunds(), 0);
     other.go_on();

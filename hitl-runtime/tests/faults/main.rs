@@ -1,5 +1,5 @@
-//! Stores, disks and files that fail under an agent: a typed error that says what to do, nothing by halves, and a
-//! thread that goes on once the fault is gone.
+//! Stores, disks and files that fail under an agent. Each failure is a typed error with advice, leaves nothing partly
+//! done, and lets the thread continue once its cause is gone.
 #![cfg(all(unix, feature = "sqlite"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
 
@@ -13,7 +13,7 @@ mod rights;
 mod shaky;
 mod torn;
 
-/// Not a test: what this program does when one of its tests has started it again.
+/// The entry point of the child processes that the tests start from this binary; in any other process, an empty test.
 #[test]
 fn child() {
     child::obey();

@@ -1,4 +1,5 @@
-//! A store that fails for a moment: whoever has run a node asks again, and whoever has done nothing yet says so at once.
+//! Retries of a failing store: a runner that has run a node retries its append; a call that has done nothing yet fails
+//! at once.
 
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use crate::{
 const BEGUN: [&str; 3] = ["started", "ran", "paused"];
 const ENDED: [&str; 7] = ["started", "ran", "paused", "decided", "began", "ran", "ended"];
 
-/// 50 ms, and twice as long each time.
+/// Returns the total backoff of this number of retries: 50 ms, doubled each time.
 fn waits(times: u32) -> Duration {
     Duration::from_millis(50) * (2u32.pow(times) - 1)
 }
@@ -53,7 +54,7 @@ async fn after_the_sixth_failure_it_says_so_and_the_thread_is_as_it_was() {
     desk.goes_on().await;
 }
 
-/// Money has gone out, and whether that can be written down is not left to one attempt.
+/// The payment was made; the entry that says so is retried.
 #[tokio::test(start_paused = true)]
 async fn an_effect_is_not_in_doubt_because_a_store_failed_for_a_moment() {
     let (desk, store, _dir) = desk();
@@ -76,7 +77,7 @@ async fn an_effect_whose_end_cannot_be_stored_is_in_doubt() {
     desk.goes_on().await;
 }
 
-/// Nothing has been done, so nothing has to be saved: whoever asked decides whether to ask again.
+/// Nothing was done yet, so nothing can be lost: the caller decides about a retry.
 #[tokio::test(start_paused = true)]
 async fn a_move_that_cannot_be_stored_is_given_back_at_once() {
     let begun = Instant::now();
@@ -92,7 +93,7 @@ async fn a_move_that_cannot_be_stored_is_given_back_at_once() {
     desk.goes_on().await;
 }
 
-/// It asks again, is told that the place is taken, and finds that it is its own entry that took it.
+/// The retry finds that the place is taken, and that the entry there is its own.
 #[tokio::test(start_paused = true)]
 async fn an_append_whose_answer_was_lost_is_not_taken_for_a_conflict() {
     for then in [&[][..], &[Fails], &[Fails, Fails, Fails, Fails]] {
@@ -109,7 +110,7 @@ async fn an_append_whose_answer_was_lost_is_not_taken_for_a_conflict() {
     }
 }
 
-/// The verdict counts, though whoever gave it heard nothing: it learns that from its second attempt.
+/// The verdict counts although its caller got an error. A second attempt reports that it was decided.
 #[tokio::test(start_paused = true)]
 async fn a_verdict_whose_answer_was_lost_counts_once() {
     let (desk, store, _dir) = desk();
@@ -125,7 +126,8 @@ async fn a_verdict_whose_answer_was_lost_counts_once() {
     desk.goes_on().await;
 }
 
-/// While it waits to ask again, its lease runs out and another one takes over: that one's entry is no answer to it.
+/// During the backoff the lease expires, and another runner takes over. The entry of that runner is not mistaken for
+/// the retried one.
 #[tokio::test(start_paused = true)]
 async fn a_place_that_another_runner_took_meanwhile_is_its_own() {
     let dir = TempDir::new().unwrap();
@@ -138,14 +140,14 @@ async fn a_place_that_another_runner_took_meanwhile_is_its_own() {
         heir.take_over().await
     };
     let (late, first) = tokio::join!(desk.start(), overtaken);
-    // Both are told how the thread stands, and only one of them has moved it.
+    // Both callers get the state of the thread, and only one of them has moved it.
     let (RefundsTurn::Pay(late), RefundsTurn::Pay(first)) = (late.unwrap(), first) else { panic!() };
     assert_eq!(late.digest(), first.digest());
     assert_eq!(heir.history().await, ["started", "resumed", "ran", "paused"]);
     heir.goes_on().await;
 }
 
-/// What another attempt cannot mend is not attempted again.
+/// An error that a retry cannot fix is not retried.
 #[tokio::test(start_paused = true)]
 async fn a_refusal_is_given_back_at_once() {
     let (desk, store, _dir) = desk();
@@ -158,7 +160,7 @@ async fn a_refusal_is_given_back_at_once() {
 }
 
 mod side_by_side {
-    //! A store that fails while another branch's node is at work.
+    //! A store that fails while a node of another branch runs.
 
     use std::sync::{
         Arc,
@@ -214,8 +216,8 @@ mod side_by_side {
         }
     }
 
-    /// The runner finds that a person has moved the thread, and cannot read how. What it runs meanwhile is not cut in
-    /// the middle of its work.
+    /// The runner finds that a person has moved the thread, and cannot read the new state. The node in flight is not
+    /// canceled.
     #[tokio::test(start_paused = true)]
     async fn what_runs_comes_to_its_end_when_the_store_cannot_be_read() {
         let (world, memory) = (World::default(), MemoryStore::new());
@@ -232,7 +234,7 @@ mod side_by_side {
             shaky.tails([Fails]);
             let mara = Operator::new("mara");
             drop(desk.decide("t", digest, &mara, Verdict::Approve).await.unwrap());
-            // Once it has renewed its lease, in vain.
+            // The runner's renewal of its lease has failed.
             shaky.failed().await;
             world.leave.notify_one();
         };

@@ -1,4 +1,4 @@
-//! A file that may be read and not written, and a directory that takes no new file.
+//! A file that can be read and not written, and a directory in which no file can be created.
 
 use std::{
     fs,
@@ -24,11 +24,12 @@ fn mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// What somebody is told who may not write, by a process without privileges: to root, no permission is an obstacle.
-/// So root's child is nobody, out of a copy of this program that nobody may read.
+/// Returns the error of a process that may not write. Root may write everything, so a child of root runs as an
+/// unprivileged user, from a copy of this binary that this user can execute.
 fn without_privileges(dir: &Path, home: &Path) -> String {
     let program = dir.join("program");
-    // By a process of its own: what another thread starts meanwhile would hold the copy open, and so busy.
+    // Copied by a child process: if this process wrote the copy, a child that another test starts at the same time
+    // could inherit the open file, and executing the copy would fail (`ETXTBSY`).
     let copy = Command::new("cp").arg(std::env::current_exe().unwrap()).arg(&program).status().unwrap();
     assert!(copy.success(), "{copy}");
     mode(&program, 0o755);
@@ -66,16 +67,22 @@ async fn whoever_may_not_write_is_told_so_and_moves_nothing() {
     mode(&file, 0o444);
     mode(&home, 0o777);
     let error = without_privileges(dir.path(), &home);
-    assert!(error.contains("threads.db: could not write: this user may not write to it"), "{error}");
+    assert!(
+        error.contains("threads.db: could not write: this user has no permission to write to it"),
+        "{error}"
+    );
 
-    // What that one left beside it would let the next one read, even where no file can be made.
+    // With the WAL files of the first child, the second one could read even where no file can be created.
     for left in ["threads.db-wal", "threads.db-shm"] {
         let _ = fs::remove_file(home.join(left));
     }
     mode(&home, 0o555);
     let error = without_privileges(dir.path(), &home);
     mode(&home, 0o755);
-    assert!(error.contains("threads.db: could not open it") && error.contains("to its directory"), "{error}");
+    assert!(
+        error.contains("threads.db: could not open the file") && error.contains("to its directory"),
+        "{error}"
+    );
 
     mode(&file, 0o644);
     let desk = Desk::open(&home).await.unwrap();

@@ -1,4 +1,4 @@
-//! A store in front of another one, which fails as a script says.
+//! A store in front of another one, with scripted failures.
 
 use std::{
     collections::VecDeque,
@@ -12,19 +12,19 @@ use hitl::{
 };
 use tokio::sync::Notify;
 
-/// What becomes of one call.
+/// The outcome of one call.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Fate {
     Works,
-    /// Nothing is stored.
+    /// It fails; nothing is stored.
     Fails,
-    /// Nothing is stored, and never will be.
+    /// It fails permanently; nothing is stored.
     Refuses,
-    /// It is stored, and its caller is told that it failed.
+    /// It is stored, and the caller gets an error.
     LosesTheAnswer,
 }
 
-/// A clone shares the script.
+/// A store with scripted failures. Clones share the script.
 #[derive(Clone)]
 pub struct Shaky<S> {
     store: S,
@@ -33,7 +33,7 @@ pub struct Shaky<S> {
 
 #[derive(Default)]
 struct Shared {
-    /// Once it is over, everything works.
+    /// The outcomes of the next appends. Once the queue is empty, every append works.
     appends: Mutex<VecDeque<Fate>>,
     tails: Mutex<VecDeque<Fate>>,
     failed: Notify,
@@ -44,22 +44,22 @@ impl<S> Shaky<S> {
         Self { store, shared: Arc::default() }
     }
 
-    /// What becomes of the next appends.
+    /// Adds outcomes for the next appends.
     pub fn appends(&self, fates: impl IntoIterator<Item = Fate>) {
         self.shared.appends.lock().unwrap().extend(fates);
     }
 
-    /// What becomes of the next reads of a tail.
+    /// Adds outcomes for the next reads of a tail.
     pub fn tails(&self, fates: impl IntoIterator<Item = Fate>) {
         self.shared.tails.lock().unwrap().extend(fates);
     }
 
-    /// Whether everything in the script has come true.
+    /// Returns whether the whole script has been played.
     pub fn is_over(&self) -> bool {
         self.shared.appends.lock().unwrap().is_empty() && self.shared.tails.lock().unwrap().is_empty()
     }
 
-    /// Returns when a call has failed, once for each, whether the script said so or the store itself.
+    /// Waits for the next failed call, whether the failure was scripted or is the store's own.
     pub async fn failed(&self) {
         self.shared.failed.notified().await;
     }

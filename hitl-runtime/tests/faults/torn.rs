@@ -1,7 +1,7 @@
-//! A process that dies between the parts of an append.
+//! A process that dies in the middle of an append.
 //!
-//! No file of the child's may grow past a limit, and the system kills whoever tries. Where the limit is set, there the
-//! write ends: in the middle of a page of the WAL, between two pages, before the one that commits.
+//! The child sets a limit on the size of its files, and the system kills it at a write past the limit. The write ends
+//! at the limit: in the middle of a page of the WAL, between two pages, or before the page that commits.
 
 use std::{fs, os::unix::process::ExitStatusExt as _, path::Path, sync::Arc};
 
@@ -11,22 +11,23 @@ use tempfile::TempDir;
 
 use crate::child::{Part, say};
 
-/// The first appends are small; after so many of them comes a large one.
+/// The number of small appends before the large one.
 const SMALL: usize = 5;
 
-/// How far apart the limits are: less than a page.
+/// The distance between two limits, in bytes: less than a page.
 const STEP: u64 = 1_500;
 
 fn thread() -> ThreadId {
     ThreadId::new("torn").unwrap()
 }
 
-/// Appends, and dies in the large one once the WAL has grown by this many bytes.
+/// Appends until the system kills this process in the large append, once the WAL has grown by the number of bytes in
+/// the file `room`.
 pub async fn append(dir: &Path) {
-    // Whoever started the tests may ignore this signal, as Python's `pty.fork` leaves it, and a child inherits that.
+    // A parent may ignore this signal, as after Python's `pty.fork`, and a child inherits that.
     signal_hook::flag::register_conditional_default(SIGXFSZ, Arc::new(true.into())).unwrap();
     let room: u64 = fs::read_to_string(dir.join("room")).unwrap().parse().unwrap();
-    // The dead leave no other file behind.
+    // A killed process must leave no core dump.
     setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }).unwrap();
     let store = SqliteStore::open(dir.join("threads.db")).await.unwrap();
     let mut acknowledged = 0;
@@ -38,7 +39,7 @@ pub async fn append(dir: &Path) {
                 let size = fs::metadata(dir.join("threads.db-wal")).unwrap().len() + room;
                 setrlimit(Resource::Fsize, Rlimit { current: Some(size), maximum: Some(size) }).unwrap();
             }
-            // It has survived the large one.
+            // The large append has succeeded.
             more if more > SMALL => std::process::exit(0),
             _ => {}
         }
@@ -65,9 +66,9 @@ async fn an_append_that_is_torn_at_any_byte_is_not_there_at_all() {
         torn += 1;
     }
     println!("{torn} points");
-    // Forty entries of 3,000 bytes.
+    // The large append has forty entries of 3,000 bytes.
     assert!(torn >= 120_000 / STEP, "{torn} points");
 }
 
-/// What the system sends to whoever writes past the limit.
+/// The signal that the system sends at a write past the limit.
 const SIGXFSZ: i32 = rustix::process::Signal::XFSZ.as_raw();

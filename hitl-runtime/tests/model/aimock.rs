@@ -4,7 +4,7 @@ use hitl_runtime::model::{Bedrock, Model, ModelError, ModelExt, OpenAi};
 
 use crate::{bedrock::client, draft::Refund, emulator};
 
-/// First an amount that no refund may have, and what is right once it was told so.
+/// Scripted replies: first an amount that is too large for a refund, and the right one once the error was fed back.
 const FIXTURES: &str = r#"{ "fixtures": [
     { "match": { "systemMessage": "tool", "turnIndex": 0 },
       "response": { "toolCalls": [{ "name": "Refund", "arguments": { "order": "A-9133", "dollars": 900 } }] } },
@@ -27,8 +27,8 @@ async fn aimock_uses_the_tool_and_completes_chats() {
     let bedrock = Bedrock::with_client(client(&aimock.url), "vendor.model-v1:0").forced_tool();
     let request = hitl_runtime::model::Request::from("Draft the refund.").system("Use the tool.");
     assert_eq!(bedrock.structured::<Refund>(request).await.unwrap(), Refund::usual());
-    // Not as a stream: aimock begins a text with an empty `contentBlockStart`, which the service's model does not know
-    // and the SDK refuses.
+    // Not as a stream: aimock begins a text with an empty `contentBlockStart`, which the service's API model does not
+    // have and the SDK rejects.
     let answer = bedrock.answer(&"What about A-9133?".into()).await.unwrap();
     assert_eq!(answer.text, "Refund it, it is a good customer of ours.");
 

@@ -1,4 +1,4 @@
-//! What Bedrock is asked, and how its answers are read.
+//! Requests to Bedrock, and the parsing of its responses.
 
 use aws_sdk_bedrockruntime::{
     Client, Config,
@@ -12,7 +12,7 @@ use crate::{
     server::{Reply, Server, said},
 };
 
-/// The real client, with made-up credentials and no patience between its tries.
+/// Returns the real client, with made-up credentials and a backoff of 1 ms.
 pub fn client(url: &str) -> Client {
     let config = Config::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -63,7 +63,8 @@ async fn a_conversation_goes_out_as_converse_wants_it() {
     );
 }
 
-/// `outputConfig` is in the service's model; no emulator honours it, so that the answer then is JSON is our reading.
+/// `outputConfig` is in the service's API model. No emulator supports it: that the response is then JSON is an
+/// assumption.
 #[tokio::test]
 async fn a_form_is_asked_for_with_structured_output() {
     let server = Server::start([said(text(r#"{"order":"A-9133","dollars":149}"#), "end_turn")]).await;
@@ -75,7 +76,7 @@ async fn a_form_is_asked_for_with_structured_output() {
     assert_eq!(format["structure"]["jsonSchema"]["name"], "Refund");
     let schema: serde_json::Value =
         serde_json::from_str(format["structure"]["jsonSchema"]["schema"].as_str().unwrap()).unwrap();
-    // What the service is known to refuse is told in words.
+    // Constraints that the service is known to reject are moved to the description.
     assert_eq!(
         schema["properties"],
         json!({
@@ -90,7 +91,8 @@ async fn a_form_is_asked_for_with_structured_output() {
     assert_eq!(server.asked()[0].body.get("toolConfig"), None);
 }
 
-/// That an unsupported model answers with a `ValidationException` is our reading of reports; no shape says so.
+/// That a model without support responds with a `ValidationException` is an assumption from reports; no published shape
+/// says so.
 #[tokio::test]
 async fn where_that_is_refused_the_form_is_a_tool_from_then_on() {
     let tool = || {
@@ -113,7 +115,7 @@ async fn where_that_is_refused_the_form_is_a_tool_from_then_on() {
         let tools = &asked.body["toolConfig"];
         assert_eq!(tools["toolChoice"], json!({ "any": {} }));
         let schema = &tools["tools"][0]["toolSpec"]["inputSchema"]["json"];
-        // A tool's schema is the whole one.
+        // A tool's schema keeps all constraints.
         assert_eq!(
             (&schema["properties"]["dollars"]["maximum"], &schema["type"]),
             (&json!(500), &json!("object"))
@@ -121,7 +123,7 @@ async fn where_that_is_refused_the_form_is_a_tool_from_then_on() {
     }
 }
 
-/// The shapes allow for both; that models do so is our reading of reports.
+/// The API model allows both; that models do so is an assumption from reports.
 #[tokio::test]
 async fn of_words_and_tools_the_first_tool_is_the_answer() {
     let tool = |dollars: u32| json!({ "toolUse": { "toolUseId": "t", "name": "Refund", "input": { "order": "A-9133", "dollars": dollars } } });
@@ -131,7 +133,7 @@ async fn of_words_and_tools_the_first_tool_is_the_answer() {
         let refund = model(&server).forced_tool().structured::<Refund>("Draft the refund.").await;
         assert_eq!(refund.unwrap(), Refund::usual());
     }
-    // Without a tool the words may be it.
+    // Without a tool call, the text may be the answer.
     let server = Server::start([said(text(r#"{"order":"A-9133","dollars":149}"#), "end_turn")]).await;
     let refund = model(&server).forced_tool().structured::<Refund>("Draft the refund.").await;
     assert_eq!(refund.unwrap(), Refund::usual());
@@ -142,7 +144,7 @@ async fn where_both_are_refused_the_request_is_at_fault() {
     let refused = || Reply::error(400, "ValidationException", "maxTokens is too large");
     let server = Server::start([refused(), refused()]).await;
     let error = model(&server).structured::<Refund>("Draft the refund.").await.unwrap_err();
-    assert_eq!(error.to_string(), "the model's service does not take this request: maxTokens is too large");
+    assert_eq!(error.to_string(), "the model's service rejected this request: maxTokens is too large");
 }
 
 #[tokio::test]
@@ -188,7 +190,7 @@ async fn every_end_has_its_error() {
     }
 }
 
-/// The policies that no emulator assesses, in the service's shapes.
+/// Policies that no emulator evaluates, in the shapes of the service's API model.
 #[tokio::test]
 async fn an_assessment_names_what_was_found_and_never_quotes_it() {
     let reply = Reply::json(
@@ -225,9 +227,9 @@ async fn an_assessment_names_what_was_found_and_never_quotes_it() {
     let ModelError::Intervened { assessment } = answer.whole().unwrap_err() else { panic!("it is stopped") };
     assert_eq!(
         assessment.to_string(),
-        "the guardrail `gr-42` stopped it: topic `Investing` in the request, content `PROMPT_ATTACK` in the request, \
-         word of the list `CUSTOM` in the request, personal information `order` in the answer, \
-         grounding `GROUNDING` in the answer"
+        "the guardrail `gr-42` blocked the text: topic `Investing` in the request, content `PROMPT_ATTACK` in the request, \
+         listed word `CUSTOM` in the request, personal information `order` in the response, \
+         grounding `GROUNDING` in the response"
     );
     assert_eq!((assessment.message.as_str(), assessment.findings.len()), ("We cannot help.", 7));
     assert!(!serde_json::to_string(&assessment).unwrap().contains("sesame"));

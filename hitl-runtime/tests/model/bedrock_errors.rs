@@ -1,4 +1,4 @@
-//! Bedrock's errors, each as one of ours.
+//! Bedrock's errors, each mapped to a [`ModelError`].
 
 use std::{error::Error, time::Duration};
 
@@ -15,8 +15,8 @@ use crate::{
     server::{Reply, Server, said},
 };
 
-/// Status and name are those of the service's model, or of what every AWS service says of a signature; the messages are
-/// our reading.
+/// Status and code are those of the service's API model, or those with which every AWS service rejects a signature; the
+/// messages are assumptions.
 #[tokio::test]
 async fn each_error_has_its_variant_and_its_advice() {
     for (status, name, message, code, advice) in [
@@ -34,7 +34,7 @@ async fn each_error_has_its_variant_and_its_advice() {
             "the region",
         ),
         (400, "ValidationException", "too long", "refused", "too long"),
-        (424, "ModelErrorException", "it broke", "unavailable", "try again"),
+        (424, "ModelErrorException", "it broke", "unavailable", "retry"),
         (418, "TeapotException", "short and stout", "unavailable", "short and stout"),
     ] {
         let server = Server::start([Reply::error(status, name, message)]).await;
@@ -45,7 +45,7 @@ async fn each_error_has_its_variant_and_its_advice() {
     }
 }
 
-/// The SDK tries these again by itself, three times in all.
+/// The SDK retries these by itself, with three attempts in all.
 #[tokio::test]
 async fn what_may_pass_is_tried_again() {
     for (status, name, code) in [
@@ -78,7 +78,7 @@ async fn nobody_listens() {
     let model = Bedrock::with_client(client("http://127.0.0.1:1"), "vendor.model-v1:0");
     let error = model.answer(&"What now?".into()).await.unwrap_err();
     assert!(
-        matches!(&error, ModelError::Unavailable { problem, .. } if problem.contains("was not reached")),
+        matches!(&error, ModelError::Unavailable { problem, .. } if problem.contains("could not be reached")),
         "{error}"
     );
 }
@@ -90,7 +90,7 @@ async fn an_answer_that_is_none_is_an_error() {
     assert_eq!(error.code(), "unavailable", "{error}");
 }
 
-/// A provider that finds none, as the default chain ends in a container without a role.
+/// A provider without credentials, as the default chain is in a container without a role.
 #[derive(Debug)]
 struct NoCredentials(fn() -> CredentialsError);
 

@@ -1,4 +1,4 @@
-//! Bedrock's streams: the words as they come, and every way to break off.
+//! Bedrock's streams: the text as it arrives, and every way to break off.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ fn end(stop: &str, trace: Value) -> [Vec<u8>; 3] {
     ]
 }
 
-/// What is said, and how it ends.
+/// Returns the streamed text, and the final answer or error.
 async fn heard(
     model: &impl Model,
     request: impl Into<Request>,
@@ -117,7 +117,7 @@ async fn an_end_that_is_none_is_an_error_of_text() {
     }
 }
 
-/// The emulator's streams have no trace; the shape is the service's.
+/// The emulator's streams have no trace; the shape is that of the service's API model.
 #[tokio::test]
 async fn a_guardrail_stops_a_stream_with_its_assessment() {
     let trace = json!({ "guardrail": { "inputAssessment": { "gr-42": {
@@ -132,7 +132,7 @@ async fn a_guardrail_stops_a_stream_with_its_assessment() {
     assert_eq!(server.asked()[0].body["guardrailConfig"]["streamProcessingMode"], "sync");
 }
 
-/// A block in which the tool is used, in these parts.
+/// Returns the events of a content block that uses the tool, with its input in these parts.
 fn tool(block: i32, input: &[&str]) -> Vec<Vec<u8>> {
     let start = json!({ "toolUse": { "toolUseId": format!("t{block}"), "name": "Refund" } });
     let delta = |part: &&str| {
@@ -143,7 +143,7 @@ fn tool(block: i32, input: &[&str]) -> Vec<Vec<u8>> {
     [start].into_iter().chain(input.iter().map(delta)).collect()
 }
 
-/// A request with the form of a refund.
+/// Returns a request for a refund as structured output.
 fn draft() -> Request {
     let mut request = Request::from("Draft the refund.");
     let schema = schemars::schema_for!(Refund).to_value();

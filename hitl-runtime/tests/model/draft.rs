@@ -1,4 +1,4 @@
-//! What the models are to draft.
+//! The draft that the models are asked for.
 
 use garde::Validate;
 use schemars::JsonSchema;

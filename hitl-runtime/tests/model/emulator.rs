@@ -1,4 +1,4 @@
-//! Emulators that somebody else wrote, as processes of their own.
+//! Third-party emulators, each as a child process.
 
 use std::process::Stdio;
 
@@ -7,14 +7,15 @@ use tokio::{
     process::{Child, Command},
 };
 
-/// A running emulator. It ends with this value.
+/// A running emulator. It ends when this value is dropped.
 pub struct Emulator {
     pub url: String,
     _process: Child,
 }
 
-/// Starts what a script under `.ci/` fetches and starts; it is ready when it says its address. Without `CI=true` a part
-/// that cannot be fetched is no failure: it says how to get it, and the test is not run.
+/// Runs a script under `.ci/` that fetches and starts an emulator, and waits until it prints its address. Without
+/// `CI=true`, an emulator that cannot be fetched is not a failure: the script says how to get it, and the test is
+/// skipped.
 pub async fn start(script: &str, arguments: &[&str]) -> Option<Emulator> {
     let script = format!("{}/../.ci/{script}", env!("CARGO_MANIFEST_DIR"));
     let mut process = Command::new(&script)
@@ -28,7 +29,7 @@ pub async fn start(script: &str, arguments: &[&str]) -> Option<Emulator> {
     while let Some(line) = lines.next_line().await.unwrap() {
         let address = line.split_whitespace().find(|word| word.starts_with("http://127.0.0.1:"));
         if let Some(url) = address.map(str::to_owned) {
-            // It goes on to speak: nobody who listens would be a broken pipe.
+            // The emulator goes on to print: without a reader, its pipe would break.
             tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
             return Some(Emulator { url, _process: process });
         }

@@ -1,11 +1,11 @@
-//! Models over HTTP: the real SDK and the real client, against emulators that we did not write, and against a small
-//! server of ours where those do not go.
+//! Models over HTTP: the real SDK and the real client, against third-party emulators, and against a small server of
+//! these tests for what the emulators do not support.
 //!
-//! | | answers |
+//! | | covers |
 //! |---|---|
 //! | `ministack` | guardrails, Converse, ConverseStream with their frames and errors |
 //! | `aimock` | forced tools, OpenAI's chat completions |
-//! | `server` | `outputConfig`, faults in mid-stream, throttling, silence |
+//! | `server` | `outputConfig`, faults in mid-stream, throttling, missing responses |
 #![cfg(all(feature = "bedrock", feature = "openai"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 

@@ -1,4 +1,4 @@
-//! Guardrails, Converse and ConverseStream of `ministack`, which evaluates words and personal data for real.
+//! Guardrails, Converse and ConverseStream of `ministack`, which really evaluates words and personal data.
 
 use futures_util::StreamExt;
 use hitl_runtime::model::{
@@ -13,7 +13,7 @@ use crate::{
 
 const MODEL: &str = "anthropic.claude-3-5-sonnet-20240620-v1:0";
 
-/// A guardrail that stops the word "sesame" and masks addresses, made through the control plane.
+/// Creates a guardrail through the control plane: it stops the word "sesame" and masks email addresses.
 async fn guardrail(ministack: &Emulator) -> String {
     let body = json!({
         "name": "refunds",

@@ -1,4 +1,4 @@
-//! What an endpoint of chat completions is asked, and how its answers and errors are read.
+//! Requests to a chat completions endpoint, and the parsing of its responses and errors.
 
 use std::{error::Error, time::Duration};
 
@@ -81,7 +81,7 @@ async fn every_end_has_its_error() {
         json!({ "choices": [{ "message": { "refusal": "I will not." }, "finish_reason": "stop" }] });
     let server = Server::start([Reply::json(200, refusal)]).await;
     let error = model(&server).answer(&"What now?".into()).await.unwrap_err();
-    assert_eq!(error.to_string(), "the model declines: I will not.");
+    assert_eq!(error.to_string(), "the model declined the request: I will not.");
 }
 
 #[tokio::test]
@@ -112,7 +112,7 @@ async fn each_error_has_its_variant() {
 async fn how_long_to_wait_is_what_the_service_says() {
     let server = Server::start([error(429, Value::Null, "slow down").header("retry-after", "7")]).await;
     let error = model(&server).answer(&"What now?".into()).await.unwrap_err();
-    assert!(error.to_string().contains("try again in 7 s"), "{error}");
+    assert!(error.to_string().contains("retry in 7 s"), "{error}");
 }
 
 #[tokio::test]
@@ -123,7 +123,7 @@ async fn without_a_key_it_says_that_one_is_wanted() {
     assert!(!server.asked()[0].head.contains("authorization"));
 }
 
-/// Whatever the other side does with the key, it is not seen.
+/// An endpoint that echoes the key does not make it appear in an error.
 #[tokio::test]
 async fn the_key_is_shown_nowhere() {
     let echo = format!("Incorrect API key provided: {KEY}.");
@@ -170,6 +170,6 @@ async fn nobody_listens() {
     let error = OpenAi::new("localhost/v1", "llama3.2").answer(&"What now?".into()).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the model is not set up: `localhost/v1` is no address of an endpoint; write it in full, with http:// or https://"
+        "the model is not configured: `localhost/v1` is not the URL of an endpoint; write it in full, with http:// or https://"
     );
 }

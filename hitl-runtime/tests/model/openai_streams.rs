@@ -60,7 +60,7 @@ async fn the_words_come_one_by_one_and_then_the_whole() {
     );
 }
 
-/// Where the parts of a stream are cut is nobody's to say: here, after each byte.
+/// A stream may be split anywhere; here it is split after each byte.
 #[tokio::test]
 async fn a_stream_is_read_however_it_is_cut() {
     let whole: Vec<u8> = [b": a comment\r\n".to_vec(), words("Señora, ")]
@@ -87,7 +87,7 @@ async fn a_stream_that_breaks_off_is_no_answer() {
     }
 }
 
-/// As some servers end, and as a connection breaks off.
+/// Some servers end without a newline; a broken connection may leave half a line.
 #[tokio::test]
 async fn the_last_line_needs_no_end_and_half_of_one_says_nothing() {
     let [reason, mut usage, _] = end("stop");
@@ -107,7 +107,7 @@ async fn the_last_line_needs_no_end_and_half_of_one_says_nothing() {
     assert_eq!((answer.text.as_str(), answer.output_tokens), ("Refund it.", None));
 }
 
-/// Each line is short, and there are more of them than any answer has.
+/// Each line is short, and together they are longer than any answer may be.
 #[tokio::test]
 async fn a_stream_without_an_end_is_given_one() {
     let line = words(&"x".repeat(64 << 10));
@@ -115,7 +115,7 @@ async fn a_stream_without_an_end_is_given_one() {
     let (said, answer) = heard(&model(&server)).await;
     assert!(said.len() > 500, "{}", said.len());
     let Err(error) = answer else { panic!("it has said too much") };
-    assert!(error.to_string().contains("its answer has no end"), "{error}");
+    assert!(error.to_string().contains("the response exceeds 32 MiB"), "{error}");
 }
 
 #[tokio::test]

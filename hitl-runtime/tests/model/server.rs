@@ -1,7 +1,7 @@
-//! A server that says what it was told to, and keeps what it was asked.
+//! A server with scripted replies, which records its requests.
 //!
-//! It checks no signature. The shapes are those of the service's own model, as the SDK reads and writes them; where a
-//! test has the service behave in a way that no published shape says, the test says that this is our reading.
+//! It checks no signature. The shapes are those of the service's own API model, as the SDK reads and writes them. Where
+//! a test expects behavior that no published shape describes, its comment says that this is an assumption.
 
 use std::{
     collections::VecDeque,
@@ -16,7 +16,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-/// What it was asked: the path, the head in lower case, and the body.
+/// A recorded request: the path, the head in lower case, and the body.
 #[derive(Clone, Debug)]
 pub struct Asked {
     pub path: String,
@@ -24,7 +24,7 @@ pub struct Asked {
     pub body: Value,
 }
 
-/// What it says, and how that ends.
+/// A scripted reply, and its end.
 pub struct Reply {
     head: String,
     parts: Vec<Vec<u8>>,
@@ -33,7 +33,7 @@ pub struct Reply {
 
 enum End {
     Close,
-    /// It says no more, and does not hang up.
+    /// Sends nothing more, and keeps the connection open.
     Silence,
 }
 
@@ -44,7 +44,7 @@ impl Reply {
         Self { head: format!("HTTP/1.1 {status} x\r\n{head}"), parts: vec![body.into()], end: End::Close }
     }
 
-    /// An error as restJson1 services say it: its name in a header, its message in the body.
+    /// Returns an error as restJson1 services send it: its code in a header, its message in the body.
     pub fn error(status: u16, code: &str, message: &str) -> Self {
         Self::json(status, json!({ "message": message })).header("x-amzn-errortype", code)
     }
@@ -67,13 +67,13 @@ impl Reply {
         self
     }
 
-    /// The same, but it says no more then, and does not hang up.
+    /// Returns the same reply, which keeps the connection open at its end.
     pub fn then_silence(self) -> Self {
         Self { end: End::Silence, ..self }
     }
 }
 
-/// An answer of Converse: the published shape.
+/// Returns an answer of Converse, in the published shape.
 pub fn said(content: Value, stop: &str) -> Reply {
     Reply::json(
         200,
@@ -86,12 +86,12 @@ pub fn said(content: Value, stop: &str) -> Reply {
     )
 }
 
-/// An event of a stream.
+/// Returns an event of a stream.
 pub fn event(kind: &str, payload: Value) -> Vec<u8> {
     frame(&[(":message-type", "event"), (":event-type", kind)], payload)
 }
 
-/// An error in a stream.
+/// Returns an error in a stream.
 pub fn exception(kind: &str, message: &str) -> Vec<u8> {
     frame(&[(":message-type", "exception"), (":exception-type", kind)], json!({ "message": message }))
 }
@@ -113,7 +113,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Says these in order, one a connection.
+    /// Starts a server that sends these replies in order, one per connection.
     pub async fn start(replies: impl IntoIterator<Item = Reply>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());

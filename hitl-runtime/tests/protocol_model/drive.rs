@@ -1,4 +1,4 @@
-//! How a runner moves a thread: `run::drive` and `run::post`, in small.
+//! A simplified `run::drive` and `run::post`: how a runner moves a thread.
 
 use super::{
     fold::{At, Fold, Visit},
@@ -8,51 +8,52 @@ use super::{
     thread::Thread,
 };
 
-/// A process at work on the thread.
+/// A process that works on the thread.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Runner {
     pub drive: Drive,
     pub life: Life,
-    /// What it was asked for, and made of it, until that is stored.
+    /// The request that it serves, and the plan for it, until the plan is stored.
     pub asked: Option<(Request, Plan)>,
-    /// Whether it takes the thread, and does not only speak to it.
+    /// `true` if it takes the thread over; `false` if it only appends an entry.
     pub claims: bool,
-    /// How the thread stands once its post is stored, as far as it knows.
+    /// The state of the thread once `post` is stored, as far as the runner knows.
     pub fold: Fold,
-    /// The entries on their way to the store.
+    /// The entries that are being appended.
     pub post: Vec<Event>,
-    /// Whether the store has failed to answer for them.
+    /// `true` if an append of these entries has failed, so that it is unknown whether they are stored.
     pub unsure: bool,
-    /// What is to run once the post is stored, and what runs.
+    /// The attempts to start once `post` is stored, and (`running`) those in flight.
     pub next: Vec<Try>,
     pub running: Vec<Try>,
-    /// How tries have ended since the last append.
+    /// The ends of attempts since the last append.
     pub ended: Vec<(Visit, End)>,
 }
 
-/// One try of one node.
+/// One attempt at one node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Try {
     pub visit: Visit,
-    /// The place of its `Began`.
+    /// The place of its `Began` entry.
     pub began: Option<Place>,
-    /// What it was given.
+    /// The draft that it was given.
     pub draft: Draft,
-    /// Whether it has changed the world.
+    /// `true` if its effect has taken place.
     pub done: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum End {
     Wrote(Wrote),
-    /// An error that says nothing of the world.
+    /// An error that does not tell whether the effect took place.
     Error,
-    /// An error that vouches that nothing was done.
+    /// An error that guarantees that the effect did not take place.
     NotDone,
 }
 
 impl Runner {
-    /// A process that has read the thread and is about to do as it was asked.
+    /// Creates a runner that has read the thread and is about to serve a request. Returns `None` if there is nothing to
+    /// do.
     pub fn new(protocol: &Protocol, thread: &Thread, request: Request) -> Option<Self> {
         let plan = thread.plan(protocol, request)?;
         Some(Self::with(protocol, thread, thread.new_drive(), request, plan))
@@ -79,12 +80,12 @@ impl Runner {
         runner
     }
 
-    /// As the journal knows it.
+    /// Returns the runner's name in the journal.
     pub fn name(&self, protocol: &Protocol) -> Drive {
         if protocol.has(Rule::OwnName) { self.drive } else { 0 }
     }
 
-    /// The place that its post is to fill.
+    /// Returns the place of the first entry of `post`.
     pub fn place(&self) -> Place {
         self.fold.next - Place::try_from(self.post.len()).unwrap_or(Place::MAX)
     }
@@ -95,7 +96,7 @@ impl Runner {
         self.post.push(event);
     }
 
-    /// Moves every lane as far as it goes with no node running.
+    /// Moves every branch as far as it goes without running a node.
     fn advance(&mut self, protocol: &Protocol) {
         for lane in [Node::Pay, Node::Side] {
             let runs_in = |this: &Try| (this.visit.node == Node::Side) == (lane == Node::Side);
@@ -147,7 +148,7 @@ impl Runner {
         self.next.push(Try { visit, began, draft: self.fold.draft, done: false });
     }
 
-    /// A try ends, and its end is on its way to the store.
+    /// Ends an attempt, and queues the entry that says so.
     pub fn end(mut self, protocol: &Protocol, this: usize, end: End) -> Option<Self> {
         let visit = self.running.remove(this).visit;
         self.record(protocol, visit, end);
@@ -168,13 +169,13 @@ impl Runner {
         self.push(protocol, event);
     }
 
-    /// The store has its post.
+    /// Continues after the store has accepted `post`.
     pub fn stored(mut self) -> Option<Self> {
         self.post.clear();
         self.go_on()
     }
 
-    /// Somebody else has filled the place.
+    /// Continues after the store has reported that the place is taken.
     pub fn taken(mut self, protocol: &Protocol, thread: &Thread) -> Option<Self> {
         if self.unsure && (self.is_mine(thread) || !protocol.has(Rule::LookWhose)) {
             return self.stored();
@@ -197,13 +198,13 @@ impl Runner {
         self.go_on()
     }
 
-    /// Whether the last entry of its post stands where it should.
+    /// Returns whether the journal has the last entry of `post`, from this runner, at its place.
     fn is_mine(&self, thread: &Thread) -> bool {
         let there = self.fold.next.checked_sub(1).and_then(|place| thread.entry(place));
         there.is_some_and(|entry| entry.by == self.drive && Some(&entry.event) == self.post.last())
     }
 
-    /// With nothing on its way to the store, what is next runs; with nothing running either, the drive is over.
+    /// Starts the next attempts if no entry is queued. Returns `None` if nothing is queued or in flight.
     fn go_on(mut self) -> Option<Self> {
         if self.post.is_empty() {
             self.asked = None;

@@ -1,11 +1,11 @@
-//! How a thread stands after its entries: `Fold::apply`, in small.
+//! A simplified `Fold::apply`: the state of a thread after its entries.
 
 use super::{
     journal::{Digest, Draft, Drive, Entry, Event, How, Node, Person, Place, Verdict, Wrote},
     rules::{Protocol, Rule},
 };
 
-/// One coming to a node.
+/// One activation of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Visit {
     pub node: Node,
@@ -13,7 +13,7 @@ pub struct Visit {
     pub signed: bool,
 }
 
-/// Where a lane stands.
+/// The state of a branch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum At {
     Ready(Visit),
@@ -41,17 +41,17 @@ impl At {
     }
 }
 
-/// How a thread stands. Its graph is `start -> (draft -> pay, side) -> end; pay { reject -> end, ask -> draft }`, or the
-/// same without `side`.
+/// The state of a thread. Its graph is `start -> (draft -> pay, side) -> end; pay { reject -> end, ask -> draft }`, or
+/// the same without `side`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Fold {
-    /// The place that the next entry will fill.
+    /// The place of the next entry.
     pub next: Place,
-    /// The lane of `draft` and `pay`, and that of `side`.
+    /// The branch of `draft` and `pay`, and the branch of `side`.
     pub main: At,
     pub side: At,
     pub draft: Draft,
-    /// Whose edit has been proposed anew, until it is signed or written over.
+    /// The author of an edit that was proposed again, until it is signed or overwritten.
     pub pending: Option<Person>,
     pub lease: Option<Drive>,
     pub ended: bool,
@@ -113,7 +113,7 @@ impl Fold {
             Event::Ended => self.ended = true,
         }
         if !self.main.is_active() && !self.side.is_active() {
-            // A thread that rests belongs to nobody.
+            // A thread at rest has no lease.
             self.lease = None;
         }
     }
@@ -122,7 +122,7 @@ impl Fold {
         let to = |node, signed| At::Ready(Visit { node, entered: place, signed });
         self.pending = None;
         self.main = match verdict {
-            // It goes to the review that is of so much.
+            // A large draft goes to the review for large drafts.
             Verdict::Edit(Draft::Large) if protocol.has(Rule::EditTakesItsWay) => {
                 self.pending = Some(by);
                 to(Node::Pay, false)
@@ -138,14 +138,14 @@ impl Fold {
         }
     }
 
-    /// The main lane stays at its visit, and stands otherwise.
+    /// Changes the state of the main branch within its activation.
     fn turn(&mut self, to: impl FnOnce(Visit, At) -> At) {
         if let Some(visit) = self.main.visit() {
             self.main = to(visit, self.main);
         }
     }
 
-    /// Whether `resume` tries the main lane again.
+    /// Returns whether `resume` retries the main branch.
     pub fn is_retryable(&self, protocol: &Protocol) -> bool {
         match self.main {
             At::Failed { stopped, .. } => !(stopped && protocol.has(Rule::StopIsFinal)),
@@ -158,7 +158,7 @@ impl Fold {
         !self.ended && self.next > 0 && self.main == At::Joined && self.side == At::Joined
     }
 
-    /// Where the lane of a node stands.
+    /// Returns the state of the branch of a node.
     pub fn lane(&self, node: Node) -> At {
         if node == Node::Side { self.side } else { self.main }
     }

@@ -1,27 +1,27 @@
-//! What entries say, and by what right they stand there.
+//! Journal entries, and the right by which each one was appended.
 
 pub type Place = u8;
 
-/// A runner's hold on a thread, from its claim to its rest.
+/// One runner's hold on a thread, from its claim until the thread rests.
 pub type Drive = u8;
 
-/// Tells a thread from a deleted one of the same name.
+/// The number that distinguishes a thread from deleted threads of the same name.
 pub type Life = u8;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Draft {
     First,
-    /// What the node may propose once it was asked a question.
+    /// The draft that the node may propose after a question.
     Second,
-    /// What an operator made of it, which is as much as anybody may sign.
+    /// An operator's edit that everyone may sign.
     Edited,
-    /// What an operator made of it, which is more than a clerk may sign.
+    /// An operator's edit that a clerk may not sign.
     Large,
-    /// What breaks its invariants.
+    /// An operator's edit that breaks the invariants of the draft.
     Invalid,
 }
 
-/// What a verdict names. A part is left out where the rule is that puts it in.
+/// The digest that a verdict names. A field is `None` if the rule that adds it is disabled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest {
     pub draft: Draft,
@@ -35,16 +35,16 @@ pub enum Verdict {
     Edit(Draft),
     Reject,
     Ask,
-    /// The deadline's own.
+    /// The rejection at the deadline.
     Expire,
 }
 
-/// Who decides. What is `Large` is a director's to sign.
+/// The author of a decision. Only a director may sign a `Large` draft.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Person {
     Clerk,
     Director,
-    /// The deadline.
+    /// The deadline, which decides without a person.
     Nobody,
 }
 
@@ -66,11 +66,11 @@ pub enum Node {
     Draft,
     /// The effect, which a person signs.
     Pay,
-    /// What runs beside them.
+    /// The node of the other branch.
     Side,
 }
 
-/// What a node wrote.
+/// The value that a node wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Wrote {
     Draft(Draft),
@@ -78,14 +78,14 @@ pub enum Wrote {
     Side,
 }
 
-/// The `Paused` or the `Began` that a person had before their eyes.
+/// The `Paused` or `Began` entry that a person saw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Seen {
     pub life: Life,
     pub place: Place,
 }
 
-/// `journal::Event`. What a person saw, and whether they were late, no entry says; the promises are about it.
+/// A simplified `journal::Event`. Real entries have neither `saw` nor `late`, which the promises are about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Event {
     Started,
@@ -104,25 +104,25 @@ pub enum Event {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Entry {
     pub event: Event,
-    /// Who has the thread from here on, by the name that the journal knows.
+    /// The runner that holds the thread from this entry on, by its name in the journal.
     pub lease: Option<Drive>,
-    /// Who wrote it, and by what right. No entry says so; the promises are about it.
+    /// The author of the entry, and its right to append it. Real entries have neither; the promises are about them.
     pub by: Drive,
     pub right: Right,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Right {
-    /// It claims a thread that nobody has.
+    /// A claim of a thread that no runner holds.
     Claim,
-    /// It claims a thread whose runner's lease still stands.
+    /// A claim of a thread while another runner's lease is valid.
     Theft,
-    /// It comes from the runner that has the thread.
+    /// An entry of the runner that holds the thread.
     Holder,
-    /// It comes from a runner that no longer has the thread.
+    /// An entry of a runner that has lost the thread.
     Usurper,
-    /// It is a person's word, written while a runner has the thread.
+    /// An entry of a person, appended while a runner holds the thread.
     Guest,
-    /// It comes from a runner of another thread, which had this one's name.
+    /// An entry of a runner of a deleted thread of the same name.
     Stranger,
 }

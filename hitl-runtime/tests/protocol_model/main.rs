@@ -1,48 +1,50 @@
-//! The protocol by which processes and people move one thread, as a model that [`stateright`] walks through whole.
+//! The protocol by which processes and people move one thread, as a model that [`stateright`] explores completely.
 //!
-//! **Modelled:** one thread, its journal in a store that appends at a place; two runners, each of which knows the
-//! thread as it last read it, and may die between any two steps; answers of the store that fail or get lost; leases
-//! and deadlines that run out when they like; people who decide and settle at any time after they saw a review or a
-//! doubt; an effect that may take place and not be told of; a thread that is deleted and its name taken again. The
-//! moves are those of `run::{start, drive, post, decide, expiry, settle}`, on one lane or two; [`program`] plays scripts
-//! on both and compares the journals.
-//! **Not modelled:** clocks that differ, roles, hashes, snapshots, automatic retries, time travel, what people are told,
-//! a third runner, and whatever is deeper than the bounds of the [`scenarios`]. An effect may stand still between its
-//! `Began` and its call; no store can call it back, so a person's *it did not happen* may be overtaken by it.
+//! **Modeled:** one thread, its journal in a store that appends at a place; two runners, each of which knows the thread
+//! as it last read it, and may die between any two steps; responses of the store that are errors or get lost; leases
+//! and deadlines that expire at any time; people who decide and settle at any time after they saw a review or a doubt;
+//! an effect that may take place without a report; a thread that is deleted and its name reused. The transitions are
+//! those of `run::{start, drive, post, decide, expiry, settle}`, on one branch or two; [`program`] runs scripts on the
+//! model and on the real engine, and compares the journals.
 //!
-//! The promises are in [`promises`]. All of them hold in all of the scenarios; and each of the rules, taken out alone,
-//! breaks those of the last column, which the tests below find.
+//! **Not modeled:** clock skew, roles other than those of [`journal::Person`], hashes, snapshots, automatic retries,
+//! time travel, the responses to people, a third runner, and anything beyond the bounds of the [`scenarios`]. An effect
+//! may be delayed between its `Began` entry and its call. No store can stop it then, so it may still take place after a
+//! person has settled that it did not happen.
 //!
-//! | rule | where it lives (in `hitl-runtime/src`) | without it |
+//! The promises are in [`promises`]. All of them hold in all of the scenarios; and each rule, disabled alone, breaks
+//! those of the last column, which the tests below check.
+//!
+//! | rule | implementation (in `hitl-runtime/src`) | without it |
 //! |---|---|---|
-//! | `Fence` | `store`: `append` compares the place | two decisions of one review, usurpers, effects that are not announced |
-//! | `FenceNamesEntry` | **nowhere yet**: a place alone cannot tell a namesake | a runner of a deleted thread writes into its namesake |
-//! | `AllOrNone` | `store`: one append is one transaction | nothing here; it keeps the index of reviews true |
+//! | `Fence` | `store`: `append` compares the place | two decisions of one review, entries of runners that lost the thread, effects without a `Began` entry |
+//! | `FenceNamesEntry` | `store`: `append` compares the hash of the last entry (`Append::after`) | a runner of a deleted thread writes into the new thread of that name |
+//! | `AllOrNone` | `store`: one append is one transaction | nothing in this model; the rule keeps the index of reviews consistent |
 //! | `LookAgain` | the loops around `Stopped::Taken` in `run/{decide,settle,start}.rs` | a review is decided twice |
-//! | `HoldOn` | `run/drive.rs`: `Post::holds` after `Post::reset` | a runner that was overtaken writes on |
-//! | `OwnName` | `run/post.rs`: a token for each `Post::claim` | the same, where both are in one process |
-//! | `Lease` | `run/start.rs`: `take_up` leaves a leased thread alone | a healthy runner loses its thread, and nothing worse |
-//! | `StoredFirst` | `run/drive.rs`: tries run after `Post::flush` | an effect runs that another runner's journal knows nothing of |
-//! | `LookWhose` | `run/post.rs`: `flush` after a failure reads the entry at its place | a runner builds on an entry that is another's |
-//! | `SameVisit` | `run/drive.rs`: `record` compares the visit | an open review is replaced by another, undecided |
+//! | `HoldOn` | `run/drive.rs`: `Post::holds` after `Post::reset` | a runner that has lost the thread continues to write |
+//! | `OwnName` | `run/post.rs`: a random name for each `Post::claim` | the same, with both runners in one process |
+//! | `Lease` | `run/start.rs`: `take_up` leaves a leased thread alone | a healthy runner loses its thread; no other promise breaks |
+//! | `StoredFirst` | `run/drive.rs`: attempts run after `Post::flush` | an effect runs without an entry in the journal |
+//! | `LookWhose` | `run/post.rs`: `flush` after a failure reads the entry at its place | a runner builds on the entry of another one |
+//! | `SameVisit` | `run/drive.rs`: `record_once` compares the activation | an open review is replaced by another, without a decision |
 //! | `DigestMatches` | `run/decide.rs`: `find` | a late verdict decides a review that its author never saw |
-//! | `DigestNamesPlace` | `journal/digest.rs`: `Subject::place` | the same, where the drafts are alike |
-//! | `DigestNamesThread` | `journal/digest.rs`: `Subject::id` | the same, in a namesake |
-//! | `EditChecked` | `run/decide.rs`: `edit` | what breaks its invariants runs |
-//! | `EditRuns` | `journal/fold.rs`: `decide` puts the edit into its field | what runs is not what was signed |
-//! | `EditTakesItsWay` | `run/repropose.rs`: `way` | a clerk edits a draft into what only a director may sign, and it runs |
+//! | `DigestNamesPlace` | `journal/digest.rs`: `Subject::place` | the same, if the drafts are equal |
+//! | `DigestNamesThread` | `journal/digest.rs`: `Subject::id` | the same, in a new thread of the same name |
+//! | `EditChecked` | `run/decide.rs`: `edit` | an effect runs on a draft that breaks its invariants |
+//! | `EditRuns` | `journal/fold.rs`: `decide` writes the edit to its field | an effect runs on another draft than the signed one |
+//! | `EditTakesItsWay` | `run/repropose.rs`: `way` | a clerk edits a draft into one that only a director may sign, and it runs |
 //! | `EditSignsItsOwn` | `run/repropose.rs`: `signature_of_edit` | the same |
-//! | `Deadline` | `run/decide.rs`: `answer_in_place` compares the time | a person decides after the time was over |
-//! | `BeganFirst` | `run/drive.rs`: `advance` pushes `Began` | a second payment without a person's word |
+//! | `Deadline` | `run/decide.rs`: `answer_in_place` compares the time | a person decides after the deadline |
+//! | `BeganFirst` | `run/drive.rs`: `advance` pushes `Began` | a second payment without a person's decision |
 //! | `OrphanIsDoubt` | `run/drive.rs`: `advance` at `At::Began` | the same |
 //! | `ErrorIsDoubt` | `run/step.rs`: `End::Unknown` | the same |
 //! | `DoubtWaits` | `journal/fold.rs`: `Resumed` changes only `At::Failed` | the same |
-//! | `StopIsFinal` | `journal/fold.rs`: and only what nobody stopped | the same |
-//! | `SettlesItsDoubt` | **nowhere yet**: `settle` knows a doubt by its key, which the next one shares | a word about one doubt repeats the effect in the next |
-//! | `KeyOfVisit` | `run/drive.rs`: `key` | an idempotent effect is paid twice |
+//! | `StopIsFinal` | `journal/fold.rs`: `Resumed` leaves `stopped` effects alone | the same |
+//! | `SettlesItsDoubt` | `run/settle.rs`: `settle_in_place` compares the digest, which names the place of `Began` | a settlement of one doubt repeats the effect of the next |
+//! | `KeyOfVisit` | `run/cx.rs`: `idempotency_key` names the place of the activation | an idempotent effect is paid twice |
 //!
-//! The place is the fence; the lease only saves work. Without `Lease` any `resume` interrupts a runner that is alive,
-//! and still no effect is repeated: what the runner had begun stands in doubt.
+//! Correctness rests on the place alone; the lease only saves work. Without `Lease`, any `resume` interrupts a live
+//! runner, and still no effect is repeated: an effect that the runner had begun is then in doubt.
 #![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
 
 mod drive;
@@ -65,7 +67,7 @@ use world::World;
 
 type Scenario = fn() -> World;
 
-/// What breaks where a rule is taken out, and a scenario in which it does.
+/// For each rule, a scenario and the promises that break in it without the rule.
 const BREAKS: &[(Rule, Scenario, &[&str])] = &[
     (Fence, scenarios::decisions, &[DECIDED_ONCE, HOLDER, NO_THEFT, ANNOUNCED]),
     (FenceNamesEntry, scenarios::namesakes, &[NO_STRANGER]),
@@ -142,7 +144,7 @@ fn without(rule: Rule, scenario: &Scenario) -> World {
     world
 }
 
-/// The promises that are broken anywhere in a world.
+/// Returns the promises that are broken in any state of a world.
 fn broken(world: World) -> Vec<&'static str> {
     let checker = world.checker().spawn_bfs().join();
     println!("{} states", checker.unique_state_count());

@@ -1,4 +1,4 @@
-//! The model writes what the program writes: both play one script, and their journals are held against each other.
+//! A comparison of the model with the real engine: both run the same script and must write the same journal.
 
 use std::{sync::Mutex, time::Duration};
 
@@ -33,7 +33,7 @@ enum Move {
 use Effect::{Breaks, Refuses, Works};
 use Move::{PassesDeadline, Resumes, Says, Settles};
 
-/// What the effect does, call by call, and what people do.
+/// The outcomes of the effect, call by call, and the moves of people.
 const SCRIPTS: &[(&[Effect], &[Move])] = &[
     (&[Works], &[Says(ModelVerdict::Approve)]),
     (&[Works], &[Says(ModelVerdict::Edit(Draft::Edited))]),
@@ -79,13 +79,13 @@ fn in_model(effects: &[Effect], moves: &[Move]) -> Vec<&'static str> {
     thread.journal.iter().map(|entry| name(&entry.event)).collect()
 }
 
-/// The last entry of a kind.
+/// Returns the last entry that matches.
 fn seen(thread: &Thread, wanted: impl Fn(&Event) -> bool) -> Seen {
     let place = thread.journal.iter().rposition(|entry| wanted(&entry.event)).unwrap_or_default();
     Seen { life: thread.life, place: place.try_into().unwrap() }
 }
 
-/// Does one thing, and what follows until the thread rests.
+/// Makes one move, and all that follow from it until the thread rests.
 fn run<'a>(
     world: &World,
     thread: &mut Thread,
@@ -94,7 +94,7 @@ fn run<'a>(
 ) {
     let mut actions = vec![action];
     while let Some(action) = actions.pop() {
-        // What is refused changes nothing.
+        // A refused request has no next state.
         if let Some(next) = world.next_state(thread, action) {
             *thread = next;
         }
@@ -107,7 +107,7 @@ fn run<'a>(
             } else if runner.running[0].visit.node == Node::Draft {
                 vec![Action::End(at, 0, End::Wrote(Wrote::Draft(Draft::First)))]
             } else {
-                // The last one first.
+                // In reverse order, because actions are popped.
                 match effects.next().unwrap() {
                     Works => vec![Action::End(at, 0, End::Wrote(Wrote::Receipt)), Action::Pay(at)],
                     Breaks => vec![Action::End(at, 0, End::Error), Action::Pay(at)],
@@ -178,7 +178,7 @@ async fn in_program(effects: &[Effect], moves: &[Move]) -> Vec<&'static str> {
     let mara = Operator::new("mara");
     let _ = agent.start("t", TicketInput { wish: 10 }).await.unwrap();
     for this in moves {
-        // Refusals are told to people; here the journal speaks.
+        // Only the journals are compared, so a refusal is ignored.
         let _ = match (*this, agent.thread("t").await.unwrap()) {
             (Says(verdict), PayerTurn::Pay(review)) => match verdict {
                 ModelVerdict::Approve => review.approve(&mara).await,

@@ -1,4 +1,4 @@
-//! What is promised. The numbers are those of the promises that the runtime makes.
+//! The promises of the protocol. The numbers are those of the promises that the runtime makes.
 
 use stateright::Property;
 
@@ -79,7 +79,7 @@ pub fn all() -> Vec<Property<World>> {
         Property::always(NOT_BLINDLY, |world: &World, thread| {
             let mut keys: Vec<Place> = payments(thread).map(|payment| payment.key).collect();
             if world.protocol.idempotent {
-                // The other side knows a key again.
+                // The receiver of the effect deduplicates by key.
                 keys.sort_unstable();
                 keys.dedup();
             }
@@ -97,7 +97,7 @@ pub fn all() -> Vec<Property<World>> {
     ]
 }
 
-/// An entry, and how the thread stood before and after it.
+/// An entry, and the state of the thread before and after it.
 struct Step {
     before: Fold,
     event: Event,
@@ -119,12 +119,12 @@ fn steps(world: &World, thread: &Thread) -> impl Iterator<Item = Step> {
     })
 }
 
-/// What was paid by this thread, and not by one that had its name.
+/// Returns the payments of this thread, without those of deleted threads of the same name.
 fn payments(thread: &Thread) -> impl Iterator<Item = &Payment> {
     thread.world.iter().filter(|payment| payment.life == thread.life)
 }
 
-/// What the last signature before a place was for.
+/// Returns the draft whose signature is valid at a place.
 fn signed(thread: &Thread, before: Place) -> Option<Draft> {
     let (mut open, mut signed) = (None, None);
     for entry in thread.journal.iter().take(before.into()) {

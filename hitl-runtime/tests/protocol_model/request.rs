@@ -1,4 +1,4 @@
-//! What programs and people ask for, and what a process that has just read the thread makes of it.
+//! Requests of programs and people, and the plan of a process that has just read the thread.
 
 use super::{
     fold::At,
@@ -15,7 +15,7 @@ pub enum Request {
     Settle { how: How, saw: Seen },
 }
 
-/// What a request appends first, and whether it takes the thread.
+/// The first entries of a request. `claims`: `true` if it takes the thread over.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Plan {
     pub events: Vec<Event>,
@@ -23,7 +23,7 @@ pub struct Plan {
 }
 
 impl Thread {
-    /// `None` where nothing is to be done, or the request is refused.
+    /// Returns the plan for a request, or `None` if there is nothing to do or the request is refused.
     pub fn plan(&self, protocol: &Protocol, request: Request) -> Option<Plan> {
         match request {
             Request::Start => self.is_new().then(|| Plan { events: vec![Event::Started], claims: true }),
@@ -41,12 +41,12 @@ impl Thread {
         protocol.has(Rule::Lease) && self.fold(protocol).lease.is_some() && !self.lapsed
     }
 
-    /// A person's word, which takes the thread unless a runner has it.
+    /// Returns the plan for a person's entry, which takes the thread over unless a runner holds it.
     fn word(&self, protocol: &Protocol, event: Event) -> Plan {
         Plan { events: vec![event], claims: !self.is_leased(protocol) }
     }
 
-    /// Takes up what nobody runs, tries again what has failed, and rejects what nobody signed in time.
+    /// Takes over a thread that no runner holds, retries failures, and rejects a review past its deadline.
     fn take_up(&self, protocol: &Protocol) -> Option<Plan> {
         let fold = self.fold(protocol);
         let mut events = Vec::new();

@@ -1,43 +1,43 @@
 //! The rules of the protocol, each of which can be taken out of the model.
 
-/// A rule. The table of the [module](super) says where it lives in the source, and what breaks without it.
+/// A rule. The table of the [module](super) names its implementation, and the promises that break without it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
     /// An append names the place that it fills, and fails if that is taken.
     Fence,
-    /// An append names the entry that it follows, and fails in a namesake of its thread.
+    /// An append names the entry that it follows, and fails in another thread of the same name.
     FenceNamesEntry,
-    /// Of the entries of one append all are stored or none.
+    /// An append stores all of its entries or none.
     AllOrNone,
-    /// Whoever finds the place taken reads the thread anew and decides anew what to do.
+    /// A runner that finds the place taken reads the thread again, and decides again.
     LookAgain,
-    /// A runner that finds the place taken goes on only if the lease is still its own.
+    /// A runner that finds the place taken continues only if it still holds the lease.
     HoldOn,
-    /// Each drive has a name of its own, even in one process.
+    /// Each claim has a unique name, even within one process.
     OwnName,
-    /// A thread whose lease stands is not taken up.
+    /// A thread with a valid lease is not taken over.
     Lease,
-    /// What an entry announces begins once the entry is stored.
+    /// An attempt starts after the entry that announces it is stored.
     StoredFirst,
-    /// Of an append whose answer was lost, the journal says whether it is there.
+    /// After a lost response, the journal decides whether the append is stored.
     LookWhose,
-    /// The end of a try is written only where the thread still stands at that try.
+    /// The end of an attempt is appended only if the thread is still in the same activation.
     SameVisit,
-    /// A verdict is about the review whose digest it names.
+    /// A verdict applies only to the review whose digest it names.
     DigestMatches,
     /// A digest names the place of its review.
     DigestNamesPlace,
-    /// A digest names its thread, and not only the thread's name.
+    /// A digest names the id of its thread, in addition to the thread's name.
     DigestNamesThread,
-    /// An edit is held against the invariants, as the draft was.
+    /// An edit is checked against the invariants, as the draft was.
     EditChecked,
-    /// What an edit made is what runs.
+    /// An effect runs on the edited draft.
     EditRuns,
-    /// An edit goes to the review that its draft leads to.
+    /// An edit goes to the review that the edited draft leads to.
     EditTakesItsWay,
-    /// An edit that was proposed anew signs only what its operator may sign.
+    /// An edit that was proposed again signs only if its operator may sign the edited draft.
     EditSignsItsOwn,
-    /// A review whose time is over takes no verdict.
+    /// A review past its deadline accepts no verdict.
     Deadline,
     /// `Began` is written before an effect.
     BeganFirst,
@@ -45,25 +45,25 @@ pub enum Rule {
     OrphanIsDoubt,
     /// An effect that ends in an error is in doubt.
     ErrorIsDoubt,
-    /// What is in doubt is not resumed.
+    /// `resume` does not run an effect in doubt.
     DoubtWaits,
-    /// What a person stopped is not resumed.
+    /// `resume` does not run an effect that a person stopped.
     StopIsFinal,
-    /// A settlement is about the doubt that its author saw.
+    /// A settlement applies only to the doubt that its author saw.
     SettlesItsDoubt,
-    /// An idempotency key belongs to one coming to a node, however often the node begins.
+    /// An idempotency key belongs to one activation of a node, across all its attempts.
     KeyOfVisit,
 }
 
-/// The protocol, whole or without one of its rules, on one of the graphs.
+/// The protocol, with all rules or without one of them, on one of the graphs.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Protocol {
     pub without: Option<Rule>,
-    /// Whether a node runs beside the lane that waits for its review.
+    /// `true` if a second branch runs beside the one that waits for its review.
     pub side: bool,
-    /// Whether the effect is declared `idempotent`.
+    /// `true` if the effect is declared `idempotent`.
     pub idempotent: bool,
-    /// What an edit may make that is more than a clerk may sign; then there is a director, too.
+    /// An edited draft that a clerk may not sign. If there is one, there is a director, too.
     pub large: Option<super::journal::Draft>,
 }
 

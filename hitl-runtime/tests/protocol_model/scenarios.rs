@@ -1,4 +1,4 @@
-//! The worlds that the model is walked through in: each small enough to be walked whole.
+//! The worlds that the model explores, each small enough to be explored completely.
 
 use super::{
     journal::{Draft, Event, How, Right, Verdict},
@@ -7,7 +7,7 @@ use super::{
     world::World,
 };
 
-/// What must be possible, and how it shows.
+/// A state that must be reachable: its name, and its condition.
 pub type Possible = (&'static str, fn(&World, &Thread) -> bool);
 
 const NOTHING: Left = Left {
@@ -25,7 +25,7 @@ const NOTHING: Left = Left {
     refusals: 0,
 };
 
-/// People and the deadline meet over one review and the next.
+/// People and the deadline compete for one review and the next.
 pub fn decisions() -> World {
     World {
         protocol: Protocol::default(),
@@ -49,7 +49,7 @@ pub fn decisions() -> World {
     }
 }
 
-/// An effect of which nobody knows.
+/// An effect with an unknown outcome.
 pub fn doubts() -> World {
     World {
         protocol: Protocol::default(),
@@ -72,7 +72,7 @@ pub fn doubts() -> World {
     }
 }
 
-/// A node runs beside the lane that a person decides over.
+/// A node runs beside the branch that waits for a person.
 pub fn beside() -> World {
     World {
         protocol: Protocol { side: true, ..Protocol::default() },
@@ -98,7 +98,7 @@ pub fn beside() -> World {
     }
 }
 
-/// One review, one doubt and one lease: small enough to be walked whole without a rule that bounds it.
+/// One review, one doubt and one lease: small enough to be explored completely without the rule `Lease`.
 pub fn small() -> World {
     World {
         protocol: Protocol::default(),
@@ -119,7 +119,7 @@ pub fn idempotent() -> World {
     }
 }
 
-/// Edits that make more of the draft than a clerk may sign.
+/// Edits that turn the draft into one that a clerk may not sign.
 pub fn edits() -> World {
     World {
         protocol: Protocol { large: Some(Draft::Large), ..Protocol::default() },
@@ -137,7 +137,7 @@ pub fn edits() -> World {
     }
 }
 
-/// The thread is deleted, and another one takes its name.
+/// A thread is deleted, and another one gets its name.
 pub fn namesakes() -> World {
     World {
         protocol: Protocol::default(),

@@ -1,4 +1,4 @@
-//! One thread: its journal in the store, the clock, the world, and whoever works on it.
+//! One thread: its journal in the store, the clock, the world, and the runners that work on it.
 
 use super::{
     drive::Runner,
@@ -11,7 +11,7 @@ use super::{
 pub struct Thread {
     pub life: Life,
     pub journal: Vec<Entry>,
-    /// Whether the time of the lease is over, and that of the open review.
+    /// `true` if the lease has expired, and (`overdue`) if the deadline of the open review has passed.
     pub lapsed: bool,
     pub overdue: bool,
     pub world: Vec<Payment>,
@@ -19,18 +19,18 @@ pub struct Thread {
     pub left: Left,
 }
 
-/// What was done to the world.
+/// An effect that took place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Payment {
     pub life: Life,
     pub by: Drive,
     pub draft: Draft,
     pub began: Option<Place>,
-    /// The idempotency key, by the place that it is made of.
+    /// The idempotency key: the place that it is derived from.
     pub key: Place,
 }
 
-/// How often each thing may still happen, which keeps the model finite.
+/// The number of times that each event may still happen, which keeps the model finite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Left {
     pub starts: u8,
@@ -42,9 +42,10 @@ pub struct Left {
     pub lapses: u8,
     pub deadlines: u8,
     pub renewals: u8,
-    /// Of the store.
+    /// Faults of the store.
     pub faults: u8,
-    /// Of the effect: errors that say nothing, and errors that vouch that nothing was done.
+    /// Failures of the effect: errors that leave its outcome unknown, and errors that guarantee that it did not take
+    /// place.
     pub errors: u8,
     pub refusals: u8,
 }
@@ -70,7 +71,7 @@ impl Thread {
         self.journal.get(usize::from(place))
     }
 
-    /// A name that is in no entry and at no runner.
+    /// Returns a name that no entry and no runner has.
     pub fn new_drive(&self) -> Drive {
         let used = |drive| {
             self.journal.iter().any(|entry| entry.by == drive)
@@ -79,14 +80,14 @@ impl Thread {
         (1..).find(|drive| !used(*drive)).unwrap_or_default()
     }
 
-    /// Whether the store takes what a runner posts.
+    /// Returns whether the store accepts the entries of a runner.
     pub fn takes(&self, protocol: &Protocol, runner: &Runner) -> bool {
         let follows = runner.life == self.life || !protocol.has(Rule::FenceNamesEntry);
         let next = usize::from(runner.place()) == self.journal.len();
         (follows && next) || !protocol.has(Rule::Fence)
     }
 
-    /// The store writes the first so many entries of what a runner posts.
+    /// Stores the first `many` entries of a runner.
     pub fn write(&mut self, protocol: &Protocol, runner: &Runner, many: usize) {
         let mut fold = self.fold(protocol);
         let right = self.right(&fold, runner);
@@ -101,7 +102,7 @@ impl Thread {
     }
 
     fn right(&self, fold: &Fold, runner: &Runner) -> Right {
-        // Whoever has the thread in truth, by whatever name.
+        // Compares `by` and not the name, because without the rule `OwnName` all runners have one name.
         let last = self.journal.iter().rfind(|entry| entry.lease.is_some() && fold.lease.is_some());
         let own = last.is_some_and(|entry| entry.by == runner.drive);
         match &runner.asked {
@@ -114,7 +115,7 @@ impl Thread {
         }
     }
 
-    /// The thread is deleted, and its name is free.
+    /// Deletes the thread, and frees its name.
     pub fn delete(&mut self) {
         self.life += 1;
         self.journal.clear();

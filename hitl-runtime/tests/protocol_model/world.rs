@@ -1,4 +1,4 @@
-//! What may happen next: the model that `stateright` walks through.
+//! The transitions of the model that `stateright` explores.
 
 use stateright::{Model, Property};
 
@@ -18,19 +18,19 @@ use super::{
 pub struct World {
     pub protocol: Protocol,
     pub left: Left,
-    /// What must happen on some path, so that the promises are not kept for want of anything happening.
+    /// The states that must be reachable, so that no promise is kept only because nothing happens.
     pub possible: &'static [Possible],
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// A process is asked, and reads the thread.
+    /// A process gets a request, and reads the thread.
     Ask(Request),
-    /// The store answers the runner of this number.
+    /// The store responds to the runner of this number.
     Answer(usize, Answer),
-    /// A runner's effect changes the world.
+    /// A runner's effect takes place.
     Pay(usize),
-    /// A runner's try of this number ends.
+    /// An attempt ends; the numbers are those of the runner and of the attempt.
     End(usize, usize, End),
     Renew(usize),
     Crash(usize),
@@ -39,18 +39,19 @@ pub enum Action {
     Delete,
 }
 
-/// What the store did, and what it said.
+/// The outcome of an append, and the response to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
     Stored,
     Taken,
-    /// It failed, and wrote nothing.
+    /// An error; nothing is stored.
     Failed,
-    /// It wrote, and the answer was lost.
+    /// An error; the entries are stored, and the response was lost.
     StoredButFailed,
-    /// It wrote, asked itself again, and found the place taken: by this very append.
+    /// A conflict with itself: the entries are stored, the response was lost, and the store's own retry finds the place
+    /// taken.
     StoredButTaken,
-    /// It wrote the first entry, and failed.
+    /// An error; only the first entry is stored.
     PartlyStored,
 }
 
@@ -86,7 +87,7 @@ impl Model for World {
     fn next_state(&self, thread: &Thread, action: Action) -> Option<Thread> {
         let mut next = thread.clone();
         self.happen(&mut next, action)?;
-        // Which of the two is the first one says nothing.
+        // The order of the runners is irrelevant, so states that differ only in it are merged.
         next.runners.sort();
         Some(next)
     }
@@ -97,7 +98,8 @@ impl Model for World {
     }
 }
 
-/// What people and programs may ask for. Whoever has seen a review, or a doubt, may speak of it at any time later.
+/// Returns the requests that people and programs may make. A person may decide a review or settle a doubt at any time
+/// after they saw it.
 fn requests(world: &Protocol, thread: &Thread) -> Vec<Request> {
     let mut requests = Vec::new();
     if thread.left.starts > 0 {
@@ -128,7 +130,7 @@ fn requests(world: &Protocol, thread: &Thread) -> Vec<Request> {
 }
 
 impl World {
-    /// What may happen to a runner.
+    /// Adds the actions that are possible for a runner.
     fn moves(&self, thread: &Thread, at: usize, runner: &Runner, actions: &mut Vec<Action>) {
         let left = thread.left;
         if left.crashes > 0 {
@@ -227,7 +229,7 @@ impl World {
         thread.runners[at] = match answer {
             Answer::Stored => runner.stored(),
             Answer::Taken | Answer::StoredButTaken => runner.taken(&self.protocol, thread),
-            // Whoever asked is told that it failed; a runner that has the thread asks the store again.
+            // A caller gets the error; a runner that holds the thread retries.
             _ if runner.asked.is_some() => None,
             _ => {
                 runner.unsure = true;
@@ -257,7 +259,7 @@ fn may_pay(this: &Try) -> bool {
     this.visit.node == Node::Pay && !this.done
 }
 
-/// How a try may end.
+/// Returns the possible ends of an attempt.
 fn ends(thread: &Thread, this: &Try) -> Vec<End> {
     let asked = thread.journal.iter().any(|entry| matches!(entry.event, Event::Ran(Wrote::Draft(_))));
     let may = match this.visit.node {

@@ -1,4 +1,4 @@
-//! A whole agent over a sealed store.
+//! A whole agent over an encrypted store (`Sealed`).
 
 use hitl::{Error, StoreError, store::Sealed};
 use hitl_runtime::store::{MemoryStore, Store as _};

@@ -1,4 +1,4 @@
-//! A sealed store is a store.
+//! The store conformance suite, run against encrypted stores.
 
 use hitl_runtime::store::{
     MemoryStore, Sealed, SqliteStore, conformance,
@@ -13,7 +13,8 @@ async fn memory() {
     conformance::all(async || store.clone()).await;
 }
 
-/// Each opening has its own keyring before one vault, as another process would; and a data key seals hardly anything.
+/// Opens each store with its own keyring before one vault, as another process would, and with data keys that are used
+/// for only three entries each.
 #[tokio::test(flavor = "multi_thread")]
 async fn sqlite() {
     let dir = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! Entries by hand, and how they look from the store's side.
+//! Entries for the tests, and direct access to those of the underlying store.
 
 use hitl_runtime::{
     Digest, ThreadId,
@@ -13,7 +13,7 @@ pub fn record(place: u64, body: &[u8]) -> Record {
     Record { place, hash: Digest::of(body), body: body.to_vec(), snapshot: false }
 }
 
-/// The entries of a journal that has `after` as its last one.
+/// Returns an append of `records` after the entry `after`.
 pub fn append(thread: &ThreadId, after: Option<&Record>, records: Vec<Record>) -> Append {
     Append {
         thread: thread.clone(),
@@ -25,7 +25,7 @@ pub fn append(thread: &ThreadId, after: Option<&Record>, records: Vec<Record>) -
     }
 }
 
-/// A journal of these bodies.
+/// Writes a journal with these bodies.
 pub async fn write(store: &impl Store, thread: &ThreadId, bodies: &[&str]) {
     let mut last = None;
     for (place, body) in (0..).zip(bodies) {
@@ -35,7 +35,7 @@ pub async fn write(store: &impl Store, thread: &ThreadId, bodies: &[&str]) {
     }
 }
 
-/// What somebody with the store can do: takes a journal out, changes it, and puts it back.
+/// Changes a journal as an attacker with access to the store can: reads it, deletes it, and writes it changed.
 pub async fn rewrite(store: &MemoryStore, thread: &ThreadId, change: impl FnOnce(&mut Vec<Record>)) {
     let mut records = store.entries(thread, 0, usize::MAX).await.unwrap();
     store.delete(thread).await.unwrap();

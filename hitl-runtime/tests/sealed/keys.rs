@@ -1,4 +1,4 @@
-//! How data keys are used: each for many entries, within its bounds.
+//! Data keys: each is used for many entries, within its bounds.
 
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ async fn each_bound_ends_a_data_key_and_what_it_sealed_is_still_read() {
     let cases = [
         (by(Bounds { messages: 2, ..Bounds::default() }), 3),
         (by(Bounds { bytes: 30, ..Bounds::default() }), 2),
-        // What is more than a bound alone has a key of its own.
+        // An entry that exceeds a bound by itself gets its own data key.
         (by(Bounds { bytes: 5, ..Bounds::default() }), 6),
         (by(Bounds { age: Duration::ZERO, ..Bounds::default() }), 6),
         (by(Bounds::default()), 1),
@@ -65,13 +65,13 @@ async fn no_more_data_keys_are_remembered_than_were_allowed() {
     }
 }
 
-/// Each call may take as long as the vault is given.
+/// Concurrent callers share one call to the vault and its error: each call may take until the vault's timeout.
 #[tokio::test]
 async fn those_who_wait_for_a_call_share_its_failure_and_later_ones_ask_again() {
     let (inner, vault) = (MemoryStore::new(), Vault::default());
     let writer = store(&inner, &vault, Bounds::default());
     write(&writer, &thread("a"), &["one"]).await;
-    // One that has no data keys yet.
+    // A store without cached data keys.
     let store = store(&inner, &vault, Bounds::default());
     let names: Vec<_> = (0..50).map(|i| thread(&format!("{i}"))).collect();
     let write = |name| store.append(append(name, None, vec![record(0, b"a secret")]));
@@ -94,7 +94,7 @@ async fn those_who_wait_for_a_call_share_its_failure_and_later_ones_ask_again() 
         );
     }
 
-    // Whoever made the call is gone: another one makes it.
+    // If the caller that made the call is dropped, another one makes it again.
     vault.close(None);
     let silence = vault.silence();
     let (mut first, mut first_read) = (Box::pin(write(&names[0])), Box::pin(read()));
@@ -154,7 +154,7 @@ async fn without_a_data_key_nothing_is_written() {
     store.append(first()).await.unwrap();
 }
 
-/// It need not come to the vault: the context stands beside the entry.
+/// The vault is not called: the context is stored beside the entry.
 #[tokio::test]
 async fn another_context_is_said_with_both() {
     let (inner, vault) = (MemoryStore::new(), Vault::default());

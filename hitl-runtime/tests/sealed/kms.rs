@@ -1,4 +1,4 @@
-//! KMS over HTTP: a client, and keys made through the control plane.
+//! KMS over HTTP: a client, and keys that are created through the control plane.
 
 use aws_credential_types::Credentials;
 use aws_sdk_kms::{
@@ -29,12 +29,12 @@ pub fn client(url: &str) -> Client {
     Client::from_conf(config.build())
 }
 
-/// A new key's ARN.
+/// Creates a key, and returns its ARN.
 pub async fn key(client: &Client) -> String {
     client.create_key().send().await.unwrap().key_metadata.unwrap().arn.unwrap()
 }
 
-/// What an append to an empty store over these keys ends in.
+/// Appends to an empty store with these keys, and returns the result.
 pub async fn writing(keys: impl Into<Keyring>) -> Result<(), StoreError> {
     let store = Sealed::new(MemoryStore::new(), keys);
     store.append(append(&thread("a"), None, vec![record(0, b"a secret")])).await
@@ -49,19 +49,19 @@ async fn said(status: u16, code: &str, times: usize) -> KeyError {
     }
 }
 
-/// The shapes are the published ones; no emulator says them.
+/// The shapes are the published ones; no emulator sends them.
 #[tokio::test]
 async fn what_kms_refuses_says_what_to_do() {
     let text = said(400, "AccessDeniedException", 1).await.to_string();
     assert!(text.contains("`kms:GenerateDataKey`") && text.contains("user/ada"), "{text}");
     let text = said(400, "KMSInvalidStateException", 1).await.to_string();
-    assert!(text.contains("cancel that now"), "{text}");
+    assert!(text.contains("cancel the deletion now"), "{text}");
     let text = said(400, "ExpiredTokenException", 1).await.to_string();
     assert!(text.contains("sign in again"), "{text}");
     assert!(matches!(said(400, "InvalidKeyUsageException", 1).await, KeyError::Unfit { .. }));
 }
 
-/// The SDK tries three times.
+/// The SDK makes three attempts.
 #[tokio::test]
 async fn throttling_and_faults_are_tried_again_and_then_said() {
     assert!(matches!(said(400, "ThrottlingException", 3).await, KeyError::Throttled { .. }));
@@ -86,22 +86,22 @@ async fn a_kms_that_is_not_there_is_said() {
 async fn kms_is_told_the_context_and_asked_for_256_bits() {
     let server = Server::start([Reply::json(200, json!({ "KeyId": "k", "Plaintext": "AAAA" }))]).await;
     let keys = Keyring::new(KmsKeys::with_client(client(&server.url), "alias/hitl")).context("stage", "test");
-    // And a data key of three bytes is none.
+    // A data key of three bytes is rejected.
     let error = writing(keys).await.unwrap_err();
-    assert!(error.to_string().contains("has 3 bytes, not 32"), "{error}");
+    assert!(error.to_string().contains("has 3 bytes instead of 32"), "{error}");
     let asked = &server.asked()[0].body;
     let context = json!({ "hitl": "journal", "stage": "test" });
     assert_eq!(asked, &json!({ "KeyId": "alias/hitl", "KeySpec": "AES_256", "EncryptionContext": context }));
 }
 
-/// An entry as somebody without a key may make one up, with a wrapped key of this length.
+/// Returns an entry that an attacker without a key may plant, with a wrapped key of this length.
 fn planted(wrapped: u16) -> Vec<u8> {
     let part = |part: &[u8]| [&(part.len() as u16).to_be_bytes(), part].concat();
     let (key, context) = (vec![7; wrapped.into()], br#"{"hitl":"journal"}"#);
     [b"\0hitl\x01", &part(b"k")[..], &part(&key), &part(context), &[0; 32 + 16]].concat()
 }
 
-/// KMS calls such a request invalid, which would be nothing that the entry is blamed for.
+/// KMS would reject such a request as invalid, and its error would not say that the entry is at fault.
 #[tokio::test]
 async fn what_kms_can_never_have_wrapped_is_not_shown_to_it() {
     let invalid = || Reply::json(400, json!({ "__type": "ValidationException" }));

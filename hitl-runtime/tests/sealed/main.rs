@@ -1,11 +1,12 @@
-//! Sealed stores: what a store holds is ciphertext, and what comes back is what went in or an error that says why.
+//! Encrypted stores: the underlying store has only ciphertext, and a read returns either what was written or an error
+//! that says why not.
 //!
 //! | | is |
 //! |---|---|
-//! | `vault` | data keys in this process, for what is not about KMS |
-//! | `moto` | a KMS that we did not write, which finds a changed data key and another context |
+//! | `vault` | data keys in this process, for tests that do not depend on KMS |
+//! | `moto` | a third-party KMS, which detects a changed data key and another context |
 //! | `ministack` | another one, which refuses disabled and deleted keys |
-//! | `server` | what neither of them says: throttling, denial, silence |
+//! | `server` | responses that neither of them gives: throttling, denial, none at all |
 #![cfg(all(feature = "kms", feature = "sqlite"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 

@@ -1,5 +1,5 @@
-//! ministack's KMS refuses keys that are disabled or to be deleted. (It unwraps with whatever key is named, so it is
-//! not the one to ask whose a data key is.)
+//! ministack's KMS, which refuses keys that are disabled or scheduled for deletion. (It unwraps a data key with any key
+//! that is named, so it cannot test which key a data key belongs to.)
 
 use hitl_runtime::{
     StoreError,

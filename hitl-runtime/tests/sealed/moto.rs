@@ -1,4 +1,4 @@
-//! moto's KMS finds a changed data key and another context.
+//! moto's KMS, which detects a changed data key and another context.
 
 use aws_sdk_kms::Client;
 use hitl_runtime::{
@@ -45,7 +45,7 @@ async fn finds_a_changed_data_key(client: &Client) {
     let (inner, key) = (MemoryStore::new(), key(client).await);
     let store = Sealed::new(inner.clone(), KmsKeys::with_client(client.clone(), &key));
     write(&store, &thread("a"), &["a secret"]).await;
-    // The last bytes of the wrapped key stand before the context, which has 2 + 18 bytes, and the nonce.
+    // The wrapped key ends before the context, which has 2 + 18 bytes, and the nonce.
     let end = 32 + 2 + r#"{"hitl":"journal"}"#.len() + 1 + "a secret".len() + 16;
     rewrite(&inner, &thread("a"), |all| {
         let at = all[0].body.len() - end - 1;
@@ -62,7 +62,7 @@ async fn finds_another_context(client: &Client) {
         .await;
     let other = Sealed::new(inner.clone(), Keyring::new(keys()).context("stage", "live"));
     assert!(matches!(problem(&other).await, SealError::OtherContext { .. }));
-    // Who says so in the header, too, does not get past KMS.
+    // A header with the other context does not pass KMS either.
     rewrite(&inner, &thread("a"), |all| {
         let at = all[0].body.windows(4).position(|word| word == b"test").unwrap();
         all[0].body[at..at + 4].copy_from_slice(b"live");
@@ -84,12 +84,12 @@ async fn reads_what_a_replaced_key_sealed(client: &Client) {
     let both = open(by_alias().also_reading(&old));
     both.append(append(&thread("a"), Some(&record(0, b"one")), vec![record(1, b"two")])).await.unwrap();
     assert_eq!(both.entries(&thread("a"), 0, 10).await.unwrap(), [record(0, b"one"), record(1, b"two")]);
-    // The new one alone reads what is new. (KMS says IncorrectKey of the old one, and moto that it is denied.)
+    // The new key alone reads the new entries. (For the old key, KMS returns `IncorrectKey`, and moto an access error.)
     let alone = open(by_alias());
     assert_eq!(alone.entries(&thread("a"), 1, 1).await.unwrap(), [record(1, b"two")]);
     assert!(alone.entries(&thread("a"), 0, 1).await.is_err());
 
-    // KMS rotates: the key's id stays, and both its materials read.
+    // After a rotation by KMS, the key's id is the same, and both versions of its material decrypt.
     client.enable_key_rotation().key_id(&new).send().await.unwrap();
     let fresh = Keyring::new(by_alias()).bounds(Bounds { messages: 1, ..Bounds::default() });
     let fresh = Sealed::new(inner.clone(), fresh);

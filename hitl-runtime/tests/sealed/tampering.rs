@@ -1,4 +1,4 @@
-//! Whoever has the store and not the vault.
+//! An attacker with access to the store and not to the vault.
 
 use hitl_runtime::{
     StoreError,
@@ -20,7 +20,7 @@ async fn sealed(bodies: &[&str]) -> (MemoryStore, Sealed<MemoryStore>) {
     (inner, store)
 }
 
-/// Where reading fails and why, which every way to read it agrees on.
+/// Returns the place and the cause of a failed read, and asserts that every way to read fails alike.
 async fn refused(store: &Sealed<MemoryStore>) -> (u64, SealError) {
     let a = thread("a");
     let (tail, entries) = (store.tail(&a).await.unwrap_err(), store.entries(&a, 0, 100).await.unwrap_err());
@@ -65,7 +65,7 @@ async fn what_was_changed_or_moved_is_found_where_it_stands() {
         rewrite(&inner, &thread("a"), change).await;
         let (at, problem) = refused(&store).await;
         assert_eq!(at, place, "{what}");
-        // A changed name of the vault's key is first seen by the vault.
+        // A changed name of the vault's key is detected only by the vault.
         let seen = matches!(problem, SealError::Tampered | SealError::Key(KeyError::Untrusted { .. }));
         assert!(seen, "{what}: {problem:?}");
     }
@@ -96,7 +96,7 @@ async fn plain_entries_are_planted_unless_they_were_there_before() {
     assert_eq!((place, &problem), (0, &SealError::Plain));
     assert!(problem.to_string().contains("`Sealed::admitting_plain`"));
 
-    // A move: what is old is read, what is new is sealed.
+    // A migration: old entries are read as they are, new ones are encrypted.
     let moving = store.clone().admitting_plain();
     let (old, new) = (record(0, b"a secret"), record(1, b"a new secret"));
     moving.append(append(&thread("a"), Some(&old), vec![new.clone()])).await.unwrap();

@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use hitl_runtime::store::sealed::{Context, DataKey, KeyError, KeySource, NewDataKey};
 use tokio::sync::{OwnedRwLockWriteGuard, RwLock};
 
-/// Where in an entry the wrapped key begins: after "\0hitl", the version, the vault's name, and its own length.
+/// The offset of the wrapped key in an entry: after "\0hitl", the version, the vault's name, and its own length.
 pub const WRAPPED: usize = 6 + 2 + "vault".len() + 2;
 
 #[derive(Clone, Default)]
@@ -24,30 +24,30 @@ struct Inside {
 }
 
 impl Vault {
-    /// How many data keys it has made, and how many it has unwrapped.
+    /// Returns the number of data keys that were made, and of those that were unwrapped.
     pub fn calls(&self) -> (usize, usize) {
         let inside = self.inside.lock().unwrap();
         (inside.keys.len(), inside.unwrapped)
     }
 
-    /// How often it was asked for anything, whatever it said.
+    /// Returns the number of calls, including failed ones.
     pub fn asked(&self) -> usize {
         self.inside.lock().unwrap().asked
     }
 
-    /// It says nothing as long as this is held.
+    /// Blocks all calls until the guard is dropped.
     pub fn silence(&self) -> OwnedRwLockWriteGuard<()> {
         Arc::clone(&self.gate).try_write_owned().unwrap()
     }
 
     async fn think(&self) {
         self.inside.lock().unwrap().asked += 1;
-        // Others get their turn meanwhile.
+        // Other tasks may run in between.
         tokio::task::yield_now().await;
         let _open = self.gate.read().await;
     }
 
-    /// It has nothing but this to say from now on.
+    /// Makes all further calls fail with this error, or work again with `None`.
     pub fn close(&self, error: impl Into<Option<KeyError>>) {
         self.inside.lock().unwrap().closed = error.into();
     }

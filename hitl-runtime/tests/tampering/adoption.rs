@@ -1,4 +1,4 @@
-//! Threads that were begun without keys.
+//! Threads that were started without keys.
 
 use hitl::{MemoryStore, Verdict};
 

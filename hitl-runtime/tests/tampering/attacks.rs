@@ -1,4 +1,4 @@
-//! What somebody who can write to the store, and has no key, tries. Each is tried on a store as it is used.
+//! Attacks with write access to the store and without a key, each on a store with an agent's threads.
 
 use hitl::{
     Digest, Error, Standing, Store, ThreadId, Verdict,
@@ -12,7 +12,7 @@ pub fn id(thread: &str) -> ThreadId {
     thread.try_into().unwrap()
 }
 
-/// All entries of a thread.
+/// Returns all entries of a thread.
 pub async fn read(store: &dyn Store, thread: &ThreadId) -> Vec<Record> {
     let mut records: Vec<Record> = Vec::new();
     loop {
@@ -24,7 +24,7 @@ pub async fn read(store: &dyn Store, thread: &ThreadId) -> Vec<Record> {
     }
 }
 
-/// Puts other entries into the place of a thread's, as they are.
+/// Replaces all entries of a thread with others, as they are.
 pub async fn write(store: &dyn Store, thread: &ThreadId, records: Vec<Record>) {
     store.delete(thread).await.unwrap();
     let mut after = None;
@@ -42,12 +42,12 @@ pub async fn write(store: &dyn Store, thread: &ThreadId, records: Vec<Record>) {
     }
 }
 
-/// The hash of an entry, as anybody can compute it.
+/// Returns the hash of an entry, which takes no key to compute.
 pub fn link(before: Digest, body: &[u8]) -> Digest {
     Digest::of(&[&before.as_bytes()[..], body].concat())
 }
 
-/// Computes every hash anew, as an attacker does who has changed a body.
+/// Recomputes every hash, as an attacker does after changing a body.
 pub fn relink(thread: &ThreadId, records: &mut [Record]) {
     let mut before = Digest::of(&[&b"hitl journal 1\0"[..], thread.as_str().as_bytes()].concat());
     for record in records {
@@ -62,7 +62,7 @@ pub fn replace(body: &[u8], from: &str, to: &str) -> Vec<u8> {
     text.replace(from, to).into_bytes()
 }
 
-/// Nothing can be done with the thread.
+/// Asserts that every operation on the thread fails with this code, and that nothing is paid.
 pub async fn is_refused<S: Store + Clone>(
     store: &S,
     thread: &str,
@@ -83,7 +83,7 @@ pub async fn is_refused<S: Store + Clone>(
     assert!(paid.lock().unwrap().is_empty());
 }
 
-/// The body of the snapshot that a resume begins at is edited; the bytes of the rest are as they were.
+/// Edits the body of the snapshot at which a resume begins, and leaves all other bytes as they are.
 pub async fn an_edited_snapshot<S: Store + Clone>(store: S) {
     let (honest, _) = agent(store.clone(), None);
     let digest = waiting(&honest, "edited", 90).await;
@@ -102,8 +102,8 @@ pub async fn an_edited_snapshot<S: Store + Clone>(store: S) {
     again.verify(&thread).await.unwrap();
 }
 
-/// A snapshot is written anew, with a signature that nobody gave, and every hash after it. Without a key the tail is
-/// consistent, and only `verify` shows it.
+/// Edits a snapshot, and recomputes every hash from there on. Without a key the tail is consistent, and only an audit
+/// finds the edit.
 pub async fn a_forged_snapshot<S: Store + Clone>(store: S) {
     for keyed in [None, Some(1)] {
         let (honest, _) = agent(store.clone(), keyed.map(keys));
@@ -130,7 +130,7 @@ pub async fn a_forged_snapshot<S: Store + Clone>(store: S) {
     }
 }
 
-/// The row that anybody can compute who reads the store: a verdict in the name of the chief.
+/// Returns an entry that every reader of the store can compute: a verdict in the name of the chief.
 fn verdict(records: &[Record]) -> Record {
     let last = records.last().unwrap();
     let paused: Value = serde_json::from_slice(&last.body).unwrap();
@@ -143,7 +143,7 @@ fn verdict(records: &[Record]) -> Record {
     Record { place: last.place + 1, hash: link(last.hash, &body), body, snapshot: false }
 }
 
-/// One row is inserted: the chief's verdict. Without a key it pays, and that is documented; with one it does not.
+/// Appends the chief's verdict. Without a key the thread pays, as documented; with a key it does not.
 pub async fn an_inserted_verdict<S: Store + Clone>(store: S) {
     for (thread, keyed) in [("free", None), ("keyed", Some(1))] {
         let (honest, _) = agent(store.clone(), keyed.map(keys));
@@ -161,7 +161,7 @@ pub async fn an_inserted_verdict<S: Store + Clone>(store: S) {
     }
 }
 
-/// MACs are taken off, all of them or some.
+/// Removes MACs, from all entries or from some.
 pub async fn stripped_macs<S: Store + Clone>(store: S) {
     let (honest, _) = agent(store.clone(), Some(keys(1)));
     let digest = waiting(&honest, "stripped", 2).await;
@@ -180,18 +180,18 @@ pub async fn stripped_macs<S: Store + Clone>(store: S) {
     }
 }
 
-/// Entries are moved to another thread and to another place.
+/// Moves entries to another thread and to another place.
 pub async fn moved_entries<S: Store + Clone>(store: S) {
     let (honest, _) = agent(store.clone(), Some(keys(1)));
     let digest = waiting(&honest, "a", 3).await;
     waiting(&honest, "b", 3).await;
     let (a, b) = (read(&store, &id("a")).await, read(&store, &id("b")).await);
-    // The whole of one thread under the name of another.
+    // All entries of one thread under the name of another.
     let mut records = b.clone();
     relink(&id("a"), &mut records);
     write(&store, &id("a"), records).await;
     is_refused(&store, "a", digest, Some(1), "unauthenticated_entry").await;
-    // An entry of another thread in the same place, and two that change places.
+    // An entry of another thread at the same place, and two entries that are swapped.
     let mut one = a.clone();
     one[2].body.clone_from(&b[2].body);
     let mut two = a.clone();
@@ -204,7 +204,7 @@ pub async fn moved_entries<S: Store + Clone>(store: S) {
     }
 }
 
-/// Every entry is altered in turn, with and without new hashes after it.
+/// Alters every entry in turn, with and without recomputed hashes.
 pub async fn every_entry_altered<S: Store + Clone>(store: S) {
     let (honest, _) = agent(store.clone(), Some(keys(1)));
     let thread = id("altered");
@@ -240,7 +240,7 @@ pub async fn every_entry_altered<S: Store + Clone>(store: S) {
     }
 }
 
-/// Everything that can be tried on any store.
+/// Runs all attacks that work on any store.
 pub async fn all<S: Store + Clone>(store: S) {
     an_edited_snapshot(store.clone()).await;
     a_forged_snapshot(store.clone()).await;

@@ -1,4 +1,4 @@
-//! A desk whose threads are long: it counts for a while, then drafts a payment that somebody must sign.
+//! A desk with long threads: it counts for a while, then drafts a payment that must be signed.
 
 use std::sync::{Arc, Mutex};
 
@@ -8,7 +8,7 @@ use hitl::{
     prelude::*,
 };
 
-/// What is signed.
+/// The draft that is signed.
 #[draft]
 #[derive(Clone, Debug, PartialEq, Validate)]
 pub struct Payment {
@@ -33,7 +33,7 @@ pub enum More {
     No,
 }
 
-/// What was paid.
+/// The payments that were made, and whether the bank is closed.
 #[derive(Clone, Default)]
 pub struct Bank(pub Arc<Mutex<Vec<(u32, String)>>>, pub Arc<Mutex<bool>>);
 
@@ -84,7 +84,7 @@ pub fn keys(byte: u8) -> JournalKeys {
     JournalKeys::new(key(byte))
 }
 
-/// An agent on a clock of its own, and what it paid.
+/// Returns an agent with its own clock, and its bank.
 pub fn agent(store: impl Store, keys: Option<JournalKeys>) -> (Agent<PayAgent>, Bank) {
     let bank = Bank::default();
     let agent = PayAgent::new(bank.clone(), store).clock(ManualClock::at_ms(1_763_800_000_000));
@@ -97,7 +97,7 @@ pub fn agent(store: impl Store, keys: Option<JournalKeys>) -> (Agent<PayAgent>, 
     )
 }
 
-/// The open review of a thread that counts for so many rounds first.
+/// Starts a thread that first counts `rounds` rounds, and returns the digest of its open review.
 pub async fn waiting(agent: &Agent<PayAgent>, thread: &str, rounds: u32) -> hitl::Digest {
     match agent.start(thread, JobInput { rounds }).await.unwrap() {
         PayAgentTurn::Pay(review) => review.digest(),

@@ -1,4 +1,4 @@
-//! What a verdict keeps of who gave it.
+//! Evidence about the person who decides, starts or resumes.
 
 use hitl::{
     Digest, MemoryStore, Operator, Verdict,
@@ -43,7 +43,7 @@ async fn who_started_a_thread_is_in_the_journal_and_the_digest() {
     assert_eq!(requester.operator, "noor");
     assert_eq!(requester.evidence.unwrap().channel.as_deref(), Some("api"));
 
-    // The thread goes on from a snapshot that knows it, too.
+    // The thread continues from a snapshot, which has the requester, too.
     assert!(hitl::Store::tail(agent.store(), &id("t")).await.unwrap().unwrap().records[0].place > 0);
     agent.verify(&id("t")).await.unwrap();
     let other = agent.start_as(&clerk(), "t", input()).await;

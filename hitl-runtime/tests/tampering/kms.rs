@@ -1,4 +1,4 @@
-//! MACs that KMS computes: moto's, which verifies them, and replies that no emulator gives.
+//! MACs that KMS computes: moto's KMS, which verifies them, and responses that no emulator gives.
 
 use aws_credential_types::Credentials;
 use aws_sdk_kms::{
@@ -47,7 +47,7 @@ async fn moto_verifies_what_it_has_signed_and_nothing_else() {
     let (desk, Bank(paid, _)) = agent(store.clone(), Some(keys()));
     let digest = waiting(&desk, "t", 3).await;
     let whole = read(&store, &id("t")).await;
-    // Another process has seen nothing yet, and asks KMS for each.
+    // Another process has no verified entries yet, and asks KMS about each of them.
     agent(store.clone(), Some(keys())).0.verify(&id("t")).await.unwrap();
 
     let drafted = whole.iter().position(|record| record.body.windows(4).any(|part| part == b"4200")).unwrap();

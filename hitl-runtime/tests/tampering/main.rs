@@ -1,4 +1,4 @@
-//! Journals as somebody leaves them who can write to the store.
+//! Journals that an attacker with write access to the store has changed.
 #![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
 
 mod adoption;

@@ -1,4 +1,4 @@
-//! Journals whose hashes are right, and that cannot have happened. `verify` names each problem and its place.
+//! Journals with valid hashes that cannot have happened. An audit names each problem and its place.
 
 use hitl::{CLOCK_SKEW_MS, FindingKind, MemoryStore, Verdict, store::Record};
 
@@ -7,12 +7,12 @@ use super::{
     desk::{agent, clerk, waiting},
 };
 
-/// A thread that has paid what was approved.
+/// Creates a thread that has paid what was approved, and returns its store and its entries.
 async fn paid() -> (MemoryStore, Vec<Record>) {
     decided(Verdict::Approve).await
 }
 
-/// A thread that has paid.
+/// Creates a thread, gives the verdict, and returns its store and its entries.
 async fn decided(verdict: Verdict) -> (MemoryStore, Vec<Record>) {
     let store = MemoryStore::new();
     let (honest, _) = agent(store.clone(), None);
@@ -23,7 +23,7 @@ async fn decided(verdict: Verdict) -> (MemoryStore, Vec<Record>) {
     (store, records)
 }
 
-/// What is found once the entries are changed, linked again and written.
+/// Changes the entries, links them again, writes them, and returns the findings of an audit.
 async fn found(change: impl FnOnce(&mut Vec<Record>)) -> Vec<(u64, FindingKind)> {
     let (store, records) = paid().await;
     found_in(store, records, change).await
@@ -89,7 +89,7 @@ async fn an_effect_that_never_began_is_named() {
 
 #[tokio::test]
 async fn a_step_that_the_graph_does_not_have_is_named() {
-    // The first round leads to the draft, as though all had been counted.
+    // The first round leads to the draft, as if all rounds were counted.
     let found = found(|records| {
         records[1].body = replace(&records[1].body, r#""to":"count""#, r#""to":"draft""#);
     })

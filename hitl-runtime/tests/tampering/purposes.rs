@@ -1,4 +1,4 @@
-//! Keys are replaced, and the front and the runner have their own.
+//! Key rotation, and separate keys for the front and the runner.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ async fn a_replaced_key_verifies_and_a_forgotten_one_does_not() {
     new.decide("t", digest, &clerk(), Verdict::Approve).await.unwrap();
     assert_eq!(paid.lock().unwrap().len(), 1);
     new.verify(&id("t")).await.unwrap();
-    // Old entries are of a key that this one does not know, new ones of a key that the old program does not know.
+    // Key 1 alone does not verify the new entries, and key 2 alone does not verify the old ones.
     for byte in [1, 2] {
         let (other, _) = agent(store.clone(), Some(keys(byte)));
         assert_eq!(other.thread("t").await.unwrap_err().code(), "unauthenticated_entry");
@@ -57,7 +57,7 @@ async fn the_front_records_a_verdict_and_the_runner_runs_it() {
 #[tokio::test]
 async fn a_verdict_under_the_runners_key_is_none() {
     let store = MemoryStore::new();
-    // Somebody has the runner's key, and uses it for everything.
+    // A thief of the runner's key uses it for every purpose.
     let (thief, _) = agent(store.clone(), Some(keys(1)));
     let digest = waiting(&thief, "t", 2).await;
     *thief_closed(&thief, &store, digest).await.lock().unwrap() = true;
@@ -69,7 +69,7 @@ async fn a_verdict_under_the_runners_key_is_none() {
     assert!(paid.lock().unwrap().is_empty());
 }
 
-/// Signs in a program whose bank is closed.
+/// Approves the payment with the stolen key, in a program whose bank is closed, and returns the switch of that bank.
 async fn thief_closed(
     _: &hitl::Agent<super::desk::PayAgent>,
     store: &MemoryStore,
@@ -88,7 +88,7 @@ async fn a_snapshot_under_the_runners_key_gives_no_signature() {
     *closed.lock().unwrap() = true;
     let digest = waiting(&thief, "t", 2).await;
     let _ = thief.decide("t", digest, &clerk(), Verdict::Approve).await;
-    // Until a snapshot holds the signature and no verdict stands in the tail.
+    // Until the signature is in a snapshot, and no verdict is in the tail.
     let signs = async || {
         let tail = hitl::Store::tail(&store, &id("t")).await.unwrap().unwrap();
         tail.records[0].place > 0
@@ -119,7 +119,7 @@ async fn a_program_without_keys_does_not_write_into_an_authenticated_thread() {
     assert_eq!(read(&store, &id("t")).await, before);
 }
 
-/// What a MAC cannot show: it is in the documentation, and `verify --against` shows it.
+/// A MAC cannot show that the end of a journal was cut off, as documented; `verify --against` shows it.
 #[tokio::test]
 async fn a_cut_journal_is_shown_by_a_kept_head_alone() {
     let store = MemoryStore::new();
@@ -135,7 +135,7 @@ async fn a_cut_journal_is_shown_by_a_kept_head_alone() {
     assert!(error.to_string().contains("the end was cut off"), "{error}");
 }
 
-/// A MAC as the documentation says that it is computed, by hand.
+/// Computes a MAC by hand, as documented, and returns the body with it.
 pub fn mac(key: u8, thread: &str, place: u64, before: hitl::Digest, body: &str) -> String {
     use hmac::{Hmac, KeyInit, Mac};
 
@@ -164,7 +164,7 @@ async fn a_fork_under_the_runners_key_carries_no_signature() {
     while hitl::Store::tail(&store, &id("t")).await.unwrap().unwrap().before.is_none() {
         let _ = thief.resume("t").await;
     }
-    // The signed state becomes the first entry of a thread of the same name and id.
+    // The signed state becomes the first entry of a thread with the same name and id.
     let tail = hitl::Store::tail(&store, &id("t")).await.unwrap().unwrap();
     let first: serde_json::Value = serde_json::from_slice(&read(&store, &id("t")).await[0].body).unwrap();
     let entry: serde_json::Value = serde_json::from_slice(&tail.records[0].body).unwrap();
@@ -177,7 +177,7 @@ async fn a_fork_under_the_runners_key_carries_no_signature() {
     let hash = super::attacks::link(genesis, &body);
     write(&store, &id("t"), vec![hitl::store::Record { place: 0, hash, body, snapshot: true }]).await;
 
-    // Whoever takes the runner's key for everything would pay.
+    // A program that accepts the runner's key for every purpose would pay.
     let (credulous, _) = agent(store.clone(), Some(keys(1)));
     credulous.thread("t").await.unwrap();
     let (runner, Bank(paid, _)) = agent(store.clone(), Some(runners()));

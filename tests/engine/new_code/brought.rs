@@ -66,7 +66,10 @@ async fn a_renamed_node_s_review_is_opened_again_and_the_old_digest_is_stale() {
         matches!(&stale, Error::Stale { reopened: true, open, .. } if *open == [review.digest()]),
         "{stale}"
     );
-    assert!(stale.to_string().contains("was opened again, because the program has changed"), "{stale}");
+    assert!(
+        stale.to_string().contains("was reopened under another digest, because the program changed"),
+        "{stale}"
+    );
     assert_eq!((world.calls(), journal(&store).await), (0, before.clone()));
     // The place that it says is the one that is stored.
     assert_eq!(agent.view("t").await.unwrap().place, 3);

@@ -1,4 +1,4 @@
-//! A node reads a field that some path has not written.
+//! A node reads a field that is not written on every path to the node.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;

@@ -1,4 +1,4 @@
-//! A `match` looks at a field that nothing has written.
+//! A `match` reads a field that no node has written.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;
@@ -6,7 +6,7 @@ use desk::*;
 graph! {
     Agent<Ticket> {
         start -> plan -> match risk { Risk::High => cancel, _ => cancel };
-//                             ^^^^ `match` after `plan` looks at `risk`, but a path reaches it unwritten: `start -> plan`; no other node writes it: add one with `writes = risk`, or make the field `#[input]`
+//                             ^^^^ `match` after `plan` reads `risk`, but a path reaches it unwritten: `start -> plan`; no other node writes it: add one with `writes = risk`, or make the field `#[input]`
         cancel -> end;
     }
 }

@@ -1,10 +1,10 @@
-//! An effect that nobody signs.
+//! An effect without a signature.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;
 
 #[node(Ticket, writes = outcome, effect)]
-//                               ^^^^^^ effect node `pay` can be reached with no review: take what was signed, `draft: &Approved<…>`, with `#[interrupt_before]` here or on an earlier node; or declare `risk = low`
+//                               ^^^^^^ effect node `pay` can be reached with no review: take a signed field, `draft: &Approved<…>`, with `#[interrupt_before]` here or on an earlier node, or declare `risk = low`
 async fn pay(message: &str) -> Result<Outcome> {
     Ok(Outcome)
 }

@@ -1,4 +1,4 @@
-//! A person signs, and the node does not say that it changes the world: a crash would repeat it.
+//! A node with a review is not declared as an effect, so a crash would repeat it.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;
@@ -6,7 +6,7 @@ use desk::*;
 #[interrupt_before]
 #[node(Ticket, writes = outcome)]
 async fn pay(draft: &Approved<RefundDraft>) -> Result<Outcome> {
-//       ^^^ a person signs before node `pay`, so what it does must not be done twice: add `effect`
+//       ^^^ node `pay` has a review, but is not an effect, so a crash could repeat it: add `effect`
     let _ = draft;
     Ok(Outcome)
 }

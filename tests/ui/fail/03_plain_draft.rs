@@ -1,4 +1,4 @@
-//! A person signs, and the node takes the draft unsigned.
+//! A node with a review takes the draft as unsigned.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;
@@ -6,7 +6,7 @@ use desk::*;
 #[interrupt_before]
 #[node(Ticket, writes = outcome, effect)]
 async fn pay(draft: &RefundDraft) -> Result<Outcome> {
-//                  ^^^^^^^^^^^^ a person signs before node `pay`, and it takes `draft` unsigned: write `draft: &Approved<RefundDraft>`, which only a verdict can mint
+//                  ^^^^^^^^^^^^ node `pay` has a review, but takes `draft` unsigned: write `draft: &Approved<RefundDraft>`, which only an approval creates
     Ok(Outcome)
 }
 

@@ -1,4 +1,4 @@
-//! One signature is for one run of each effect that its review names.
+//! One signature is used for two runs of an effect, or for an effect that its review does not name.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;
@@ -41,7 +41,7 @@ async fn refuse(rejection: &Rejection) -> Result<String> {
 graph! {
     FiveTimes<Transfer> {
         start -> propose -> hold -> wire -> again -> match n { 0..=4 => wire, _ => end };
-//                                  ^^^^ node `wire` takes `draft` as `&Approved<RefundDraft>`, but a path reaches it on which it has spent the signature already: `start -> propose -> hold -> wire -> again -> wire`; put `#[interrupt_before]` on `wire`
+//                                  ^^^^ node `wire` takes `draft` as `&Approved<RefundDraft>`, but a path reaches it on which it has already spent the signature: `start -> propose -> hold -> wire -> again -> wire`; put `#[interrupt_before]` on `wire`
         hold { reject -> refuse }
         refuse -> end;
     }
@@ -56,7 +56,7 @@ async fn hold_alone(draft: &Approved<RefundDraft>) -> Result<()> {
 graph! {
     Uncovered<Transfer> {
         start -> propose -> hold_alone -> wire -> end;
-//                                        ^^^^ node `wire` takes `draft` as `&Approved<RefundDraft>`, and no review signs it for `wire`: put `#[interrupt_before]` on `wire`, or let the review before `hold_alone` cover it, `covers = (wire)`
+//                                        ^^^^ node `wire` takes `draft` as `&Approved<RefundDraft>`, but no review of `draft` covers `wire`: put `#[interrupt_before]` on `wire`, or add `covers = (wire)` to the review before `hold_alone`
         hold_alone { reject -> refuse }
         refuse -> end;
     }
@@ -71,7 +71,7 @@ async fn book(draft: &Approved<RefundDraft>) -> Result<()> {
 graph! {
     Another<Transfer> {
         start -> propose -> hold -> book -> wire -> end;
-//                                          ^^^^ node `wire` takes `draft` as `&Approved<RefundDraft>`, but a path reaches it on which the review before `book` comes last, and does not cover it: `start -> propose -> hold -> book -> wire`; put `#[interrupt_before]` on `wire`
+//                                          ^^^^ node `wire` takes `draft` as `&Approved<RefundDraft>`, but a path reaches it on which the last review, before `book`, does not cover it: `start -> propose -> hold -> book -> wire`; put `#[interrupt_before]` on `wire`
         hold { reject -> refuse }
         book { reject -> refuse }
         refuse -> end;
@@ -109,7 +109,7 @@ async fn misspelt(draft: &Approved<RefundDraft>) -> Result<String> {
 graph! {
     Misspelt<Transfer> {
         start -> propose -> misspelt -> end;
-//                          ^^^^^^^^ the review before `misspelt` covers `wrie`, which is no node of this graph: write the name that the graph has for it, or take it out
+//                          ^^^^^^^^ the review before `misspelt` covers `wrie`, which is not a node of this graph: use the name that the node has in the graph, or remove it from `covers`
         misspelt { reject -> refuse }
         refuse -> end;
     }
@@ -117,7 +117,7 @@ graph! {
 
 #[node(Transfer, writes = receipt)]
 async fn report(draft: &Approved<RefundDraft>) -> Result<String> {
-//                     ^^^^^^^^^^^^^^^^^^^^^^ node `report` takes `draft` as signed, and only an effect runs on a signature, and spends it: take `draft: &RefundDraft`, or add `effect`
+//                     ^^^^^^^^^^^^^^^^^^^^^^ node `report` takes `draft` as `&Approved<…>`, but only an effect can spend a signature: take `draft: &RefundDraft`, or add `effect`
     Ok(String::new())
 }
 

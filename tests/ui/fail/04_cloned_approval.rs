@@ -1,4 +1,4 @@
-//! A proof is cloned.
+//! An `Approved` is cloned.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;

@@ -1,4 +1,4 @@
-//! A proof is deserialized.
+//! An `Approved` is deserialized.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;

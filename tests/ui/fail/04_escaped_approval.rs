@@ -1,4 +1,4 @@
-//! A proof is kept in a static, and moved into a task of its own.
+//! An `Approved` is kept in a static, and moved into another OS thread.
 #[path = "../desk.rs"]
 mod desk;
 use std::sync::OnceLock;

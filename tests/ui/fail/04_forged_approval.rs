@@ -1,4 +1,4 @@
-//! A proof is built by hand.
+//! An `Approved` is built by hand.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;

@@ -1,4 +1,4 @@
-//! A proof is taken by value, and perhaps.
+//! An `Approved` is taken by value, and as an `Option`.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;
@@ -6,14 +6,14 @@ use desk::*;
 #[interrupt_before]
 #[node(Ticket, writes = outcome, effect)]
 async fn by_value(draft: Approved<RefundDraft>) -> Result<Outcome> {
-//                       ^^^^^^^^^^^^^^^^^^^^^ a signature is lent for one call, so that it can be neither kept nor used twice: take `&Approved<RefundDraft>`
+//                       ^^^^^^^^^^^^^^^^^^^^^ a node borrows a signature for one call, and can neither keep it nor use it twice: take `&Approved<RefundDraft>`
     Ok(Outcome)
 }
 
 #[interrupt_before]
 #[node(Ticket, writes = outcome, effect)]
 async fn perhaps(draft: &Approved<RefundDraft>, plan: Option<&Approved<String>>) -> Result<Outcome> {
-//                                                    ^^^^^^^^^^^^^^^^^^^^^^^^^ `plan` is signed on every path to node `perhaps`, or it is not signed: take `&Approved<String>`, or `Option<&String>` to read what may be unsigned
+//                                                    ^^^^^^^^^^^^^^^^^^^^^^^^^ node `perhaps` takes `plan` as an optional `Approved`, but needs a signature on every path: take `&Approved<String>`, or `Option<&String>` to read the field unsigned
     Ok(Outcome)
 }
 

@@ -1,4 +1,4 @@
-//! `expire` at a review that has no deadline.
+//! An `expire` edge of a review without a deadline.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;
@@ -7,7 +7,7 @@ graph! {
     Agent<Ticket> {
         start -> draft -> execute -> end;
         execute { reject -> cancel, expire -> cancel }
-//                                            ^^^^^^ `expire` leaves node `execute`, whose review never expires: write `#[interrupt_before(expires = "24h")]` on it, or take the line out
+//                                            ^^^^^^ `expire` leaves node `execute`, whose review never expires: write `#[interrupt_before(expires = "24h")]` on it, or remove the edge
         cancel -> end;
     }
 }

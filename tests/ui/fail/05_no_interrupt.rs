@@ -1,4 +1,4 @@
-//! A verdict block where nobody is asked.
+//! A verdict block of a node without a review.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;
@@ -8,7 +8,7 @@ graph! {
         start -> draft -> execute -> end;
         execute { reject -> cancel }
         draft { reject -> cancel }
-//                        ^^^^^^ `reject` leaves node `draft`, which stops for nobody: put `#[interrupt_before]` on it, or take the line out
+//                        ^^^^^^ `reject` leaves node `draft`, which has no review: put `#[interrupt_before]` on it, or remove the edge
         cancel -> end;
     }
 }

@@ -1,4 +1,4 @@
-//! A verdict block without a rejection.
+//! A verdict block without a `reject` edge.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;
@@ -7,7 +7,7 @@ graph! {
     Agent<Ticket> {
         start -> draft -> execute -> end;
         execute { ask -> draft }
-//      ^^^^^^^ nothing says where a rejected `execute` leads: write `execute { reject -> node }`, or `reject -> end` if nothing is to be done
+//      ^^^^^^^ the verdict block of `execute` has no `reject` edge: add `reject -> node`, or `reject -> end` to end the thread
     }
 }
 

@@ -6,7 +6,7 @@ use desk::*;
 graph! {
     Agent<Ticket> {
         start -> draft -> execute -> end;
-//                        ^^^^^^^ node `execute` stops for a person, but the graph says nothing of a rejection: add `execute { reject -> … }`
+//                        ^^^^^^^ node `execute` has a review, but no `reject` edge: add `execute { reject -> … }`
     }
 }
 

@@ -1,4 +1,4 @@
-//! A question leads to a node that does not read it.
+//! An `ask` edge leads to a node that does not read the question.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;

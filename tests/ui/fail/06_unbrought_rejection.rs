@@ -1,4 +1,4 @@
-//! A node takes a rejection that its edge does not bring.
+//! A node takes a rejection, and a path without a rejection leads to it.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;
@@ -11,7 +11,7 @@ async fn apologize(rejection: &Rejection) -> Result<Outcome> {
 graph! {
     Agent<Ticket> {
         start -> draft -> match draft.amount { 0.0 => apologize, _ => execute };
-//                                                    ^^^^^^^^^ node `apologize` takes `&Rejection`, but a path reaches it that brings none: `start -> draft -> apologize`; take `Option<&Rejection>`, or let `apologize` be entered by `reject` alone
+//                                                    ^^^^^^^^^ node `apologize` takes `&Rejection`, but a path reaches it without one: `start -> draft -> apologize`; take `Option<&Rejection>`, or let only `reject` lead to `apologize`
         execute { reject -> apologize }
         execute -> end;
         apologize -> end;

@@ -7,7 +7,7 @@ graph! {
     Agent<Ticket> {
         start -> draft -> execute -> end;
         execute { reject -> cancle }
-//                          ^^^^^^ `cancle` leads nowhere; did you mean `cancel`?
+//                          ^^^^^^ `cancle` has no outgoing edge; did you mean `cancel`?
         cancel -> end;
     }
 }

@@ -1,4 +1,4 @@
-//! `.ask()` where the graph declares none.
+//! `.ask()` on a review without an `ask` edge.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;

@@ -1,4 +1,4 @@
-//! One review takes two verdicts.
+//! Two verdicts on one review.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;

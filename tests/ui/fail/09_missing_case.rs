@@ -1,4 +1,4 @@
-//! A `match` leaves a case out.
+//! A `match` does not cover all cases.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;

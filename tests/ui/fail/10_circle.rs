@@ -1,4 +1,4 @@
-//! No path leads to `end`.
+//! A cycle from which no path leads to `end`.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;
@@ -7,7 +7,7 @@ graph! {
     Agent<Ticket> {
         start -> draft -> execute -> end;
         execute { reject -> triage }
-//                          ^^^^^^ no path leads from `triage` to `end`, it only goes round: `triage -> plan -> triage`; lead one of these on to `end`
+//                          ^^^^^^ no path leads from `triage` to `end`: `triage -> plan -> triage` is a cycle; lead one of its nodes on to `end`
         triage -> plan -> triage;
     }
 }

@@ -1,4 +1,4 @@
-//! A node leads nowhere.
+//! A node without an outgoing edge.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;
@@ -7,7 +7,7 @@ graph! {
     Agent<Ticket> {
         start -> draft -> execute -> end;
         execute { reject -> plan }
-//                          ^^^^ `plan` leads nowhere: write `plan -> …;`, or `plan -> end;`
+//                          ^^^^ `plan` has no outgoing edge: write `plan -> …;`, or `plan -> end;`
     }
 }
 

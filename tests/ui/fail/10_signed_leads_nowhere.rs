@@ -1,4 +1,4 @@
-//! What was signed would be done, and then the thread could not go on.
+//! A reviewed node without an outgoing edge for its signature.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;
@@ -6,7 +6,7 @@ use desk::*;
 graph! {
     Agent<Ticket> {
         start -> draft -> execute;
-//                        ^^^^^^^ `execute` leads nowhere once it is signed: write `execute -> …;`, or `execute -> end;`
+//                        ^^^^^^^ `execute` has no edge to follow after an approval: write `execute -> …;`, or `execute -> end;`
         execute { reject -> cancel }
         cancel -> end;
     }

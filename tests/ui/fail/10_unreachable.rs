@@ -1,4 +1,4 @@
-//! No path leads to a node.
+//! A node that no path reaches.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;
@@ -9,7 +9,7 @@ graph! {
         execute { reject -> cancel }
         cancel -> end;
         triage -> plan -> cancel;
-//      ^^^^^^ no path leads from `start` to `triage`: lead one there, `… -> triage`, or take `triage` out of the graph
+//      ^^^^^^ no path leads from `start` to `triage`: add an edge `… -> triage`, or remove `triage` from the graph
     }
 }
 

@@ -1,4 +1,4 @@
-//! A branch leaves its fork by another way than the join.
+//! A branch leaves its fork by another edge than the one to the join.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;
@@ -7,7 +7,7 @@ graph! {
     Agent<Ticket> {
         start -> draft -> (execute, plan) -> cancel -> end;
         execute { reject -> end }
-//                          ^^^ `execute` runs in a branch after `draft`, and may leave it for `cancel` alone, where the branches meet: lead to `cancel`, and from there to `end`
+//                          ^^^ `execute` runs in a branch after `draft`, which it can leave only for `cancel`, where the branches join: lead `execute` to `cancel`, and from there to `end`
     }
 }
 

@@ -11,7 +11,7 @@ async fn replan(message: &str) -> Result<String> {
 graph! {
     Agent<Ticket> {
         start -> (plan, triage -> replan) -> cancel -> end;
-//                                ^^^^^^ nodes `plan` and `replan` run side by side and both write `plan`: let one of them use another field, or give `plan` a reducer with `#[reduce(…)]`
+//                                ^^^^^^ nodes `plan` and `replan` run concurrently and both write `plan`: let one of them use another field, or give `plan` a reducer with `#[reduce(…)]`
     }
 }
 

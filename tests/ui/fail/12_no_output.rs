@@ -1,4 +1,4 @@
-//! A run ends without its output.
+//! A path to `end` on which an output is not written.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;

@@ -4,12 +4,12 @@ mod desk;
 use desk::*;
 
 #[interrupt_before(roles = "approver", expires = "soon")]
-//                 ^^^^^ `#[interrupt_before]` knows no `roles`; did you mean `role`?
+//                 ^^^^^ `#[interrupt_before]` has no argument `roles`; did you mean `role`?
 //                                               ^^^^^^ a duration is a number and a unit, `ms`, `s`, `m`, `h` or `d`: `expires = "24h"`
 #[node(Ticket, write = outcome, efect, colour = red)]
-//             ^^^^^ `#[node]` knows no `write`; did you mean `writes`?
-//                              ^^^^^ `#[node]` knows no `efect`; did you mean `effect`?
-//                                     ^^^^^^ `#[node]` knows no `colour`; it takes `writes`, `effect`, `idempotent`, `risk`, `retries`, `backoff` and `timeout`
+//             ^^^^^ `#[node]` has no argument `write`; did you mean `writes`?
+//                              ^^^^^ `#[node]` has no argument `efect`; did you mean `effect`?
+//                                     ^^^^^^ `#[node]` has no argument `colour`; it takes `writes`, `effect`, `idempotent`, `risk`, `retries`, `backoff` and `timeout`
 async fn pay(draft: &Approved<RefundDraft>) -> Result<Outcome> {
     Ok(Outcome)
 }

@@ -1,4 +1,4 @@
-//! A parameter names no field.
+//! A parameter with a name that no field has.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;

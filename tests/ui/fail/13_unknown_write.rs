@@ -1,4 +1,4 @@
-//! `writes` names no field.
+//! `writes` with a name that no field has.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;

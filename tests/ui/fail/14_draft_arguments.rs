@@ -1,4 +1,4 @@
-//! `#[draft]` is told what it cannot do.
+//! Arguments, derives and fields that `#[draft]` does not support.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;
@@ -9,27 +9,27 @@ pub struct Letter;
 
 #[draft]
 #[derive(Clone, Serialize, hitl::prelude::Deserialize)]
-//              ^^^^^^^^^ `#[draft]` derives `Serialize` itself: leave it out here
-//                         ^^^^^^^^^^^^^^^^^^^^^^^^^^ `#[draft]` derives `hitl::prelude::Deserialize` itself: leave it out here
+//              ^^^^^^^^^ `#[draft]` derives `Serialize` itself: remove it here
+//                         ^^^^^^^^^^^^^^^^^^^^^^^^^^ `#[draft]` derives `hitl::prelude::Deserialize` itself: remove it here
 pub struct Refund {
     #[serde(default, skip_serializing)]
-//                   ^^^^^^^^^^^^^^^^ field `cents` is left out with `skip_serializing`, so nobody would see or sign it
+//                   ^^^^^^^^^^^^^^^^ field `cents` is skipped by `skip_serializing`, so it would be neither shown nor signed
     cents: u64,
     #[draft(forein)]
-//    ^^^^^^^^^^^^^ on a field `#[draft(foreign)]` is all there is
+//    ^^^^^^^^^^^^^ `#[draft]` on field `note` takes only `foreign`
     note: String,
 }
 
 #[draft]
 pub struct Line<'a> {
-//              ^^ draft `Line` borrows, and the journal gives back what it owns
+//              ^^ draft `Line` borrows, but a draft is read from the journal and must own its data
     text: &'a str,
 }
 
 mod nodes {
     #[hitl::draft]
     fn pay() {}
-//  ^^^^^^^^^^^ `#[draft]` stands on a struct or an enum
+//  ^^^^^^^^^^^ `#[draft]` applies to a struct or an enum
 }
 
 fn main() {}

@@ -17,10 +17,10 @@ fn is_todays_rate(rate: &u64) -> bool {
 pub struct Payment {
     pub cents: u64,
     #[serde(default = "todays_rate", skip_serializing_if = "is_todays_rate")]
-//                                   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ field `rate` is left out of the JSON where this holds, so a reviewer would neither see nor sign its value: remove it, or let `rate` be an `Option` with `#[serde(default, skip_serializing_if = "Option::is_none")]`
+//                                   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ field `rate` is skipped where this holds, so its value would be neither shown nor signed: remove this, or make `rate` an `Option` with `#[serde(default, skip_serializing_if = "Option::is_none")]`
     pub rate: u64,
     #[cfg_attr(all(), serde(skip))]
-//                          ^^^^ field `fee` is left out with `skip`, so nobody would see or sign it
+//                          ^^^^ field `fee` is skipped by `skip`, so it would be neither shown nor signed
     pub fee: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,

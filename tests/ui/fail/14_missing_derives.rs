@@ -1,4 +1,4 @@
-//! A reviewed type lacks what a review needs.
+//! A reviewed type without the traits that a review needs.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;

@@ -1,4 +1,4 @@
-//! A field is kept as JSON, and its type cannot be.
+//! A field with a type that cannot be serialized as JSON.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;

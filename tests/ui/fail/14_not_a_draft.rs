@@ -1,4 +1,4 @@
-//! A draft holds what could change behind its signature, what has no order, and what nobody has said anything of.
+//! A draft with fields that have interior mutability, no defined order, or a type that is no `Draft`.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;

@@ -1,4 +1,4 @@
-//! An edge is given twice.
+//! An edge that is declared twice.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;
@@ -7,7 +7,7 @@ graph! {
     Agent<Ticket> {
         start -> plan -> triage -> cancel -> end;
         plan -> triage;
-//              ^^^^^^ the edge `plan -> triage` is given twice, first on line 8: take one of them out
+//              ^^^^^^ the edge `plan -> triage` is declared twice, first on line 8: remove one of them
     }
 }
 

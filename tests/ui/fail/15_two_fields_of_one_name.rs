@@ -1,4 +1,4 @@
-//! A state has two inputs of one name.
+//! Two inputs of one state with the same name.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;

@@ -1,4 +1,4 @@
-//! Two nodes bear one name.
+//! Two nodes with the same name.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;
@@ -15,7 +15,7 @@ mod other {
 graph! {
     Agent<Ticket> {
         start -> plan -> other::plan -> cancel -> end;
-//                              ^^^^ two nodes bear the name `plan`: `plan` on line 17, and `other::plan` here; bring one of them in under another name, `use other::plan as other_plan`
+//                              ^^^^ two nodes have the name `plan`: `plan` on line 17, and `other::plan` here; import one of them under another name, `use other::plan as other_plan`
     }
 }
 

@@ -1,4 +1,4 @@
-//! A node goes on in two ways.
+//! A node with two outgoing edges.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;
@@ -7,7 +7,7 @@ graph! {
     Agent<Ticket> {
         start -> plan -> triage -> cancel -> end;
         plan -> cancel;
-//              ^^^^^^ `plan` goes on to `triage` already on line 8: to choose, write `plan -> match field { … }`; to do both, `plan -> (…, …) -> join`
+//              ^^^^^^ `plan` already leads to `triage` on line 8: to choose, write `plan -> match field { … }`; to run both, `plan -> (…, …) -> join`
     }
 }
 

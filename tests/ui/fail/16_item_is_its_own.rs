@@ -1,4 +1,4 @@
-//! What each item had for itself is gone after the `for`; what all items share is nobody's to edit; no item acts unsigned.
+//! An item's own field is read after the `for`; a field that all items share is reviewed; an item acts unsigned.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;
@@ -28,7 +28,7 @@ async fn report(note: &str) -> Result<String> {
 graph! {
     Gone<Batch> {
         start -> for order in orders { look_up } -> report -> end;
-//                                                  ^^^^^^ node `report` reads `note`, but a path reaches it unwritten: `start -empty orders-> report`; `look_up` writes it for one `order`, whose own it is and with which it goes: gather it in a list with `#[reduce(append)]`, or take `Option<&str>`
+//                                                  ^^^^^^ node `report` reads `note`, but a path reaches it unwritten: `start -empty orders-> report`; `look_up` writes it for one `order`, and that value is discarded at the join: collect it in a list with `#[reduce(append)]`, or take `Option<&str>`
     }
 }
 
@@ -56,7 +56,7 @@ async fn skip(rejection: &Rejection) -> Result<()> {
 graph! {
     Shared<Batch> {
         start -> for order in orders { propose -> send } -> sum_up -> end;
-//                                                ^^^^ node `send` runs once for each of `orders`, and its review is of `latest`, which they share, for it has a reducer: several operators would edit one value; have a field reviewed that is the item's own, without `#[reduce(…)]`
+//                                                ^^^^ node `send` runs once for each item of `orders`, but its review is of `latest`, which all items share because it has a reducer, so that several operators could edit one value: review a field without `#[reduce(…)]`, which is local to the item
         send { reject -> skip -> propose }
     }
 }

@@ -1,4 +1,4 @@
-//! A `for` goes through what is no list, through a list of something else, and through one that is not written yet.
+//! A `for` over a field that is not a list, over a list of another type, over an unwritten list, and over no field.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;
@@ -24,21 +24,21 @@ async fn look_up(order: &str) -> Result<Vec<String>> {
 graph! {
     NoList<Batch> {
         start -> for order in message { look_up } -> end;
-//                            ^^^^^^^ a `for` takes one `String` after the other out of a `Vec<String>`, and this is a `String`
+//                            ^^^^^^^ a `for` with items of type `String` iterates over a `Vec<String>`, but this field is a `String`
     }
 }
 
 graph! {
     AnotherItem<Batch> {
         start -> for order in numbers { look_up } -> end;
-//                            ^^^^^^^ a `for` takes one `String` after the other out of a `Vec<String>`, and this is a `Vec<u32>`
+//                            ^^^^^^^ a `for` with items of type `String` iterates over a `Vec<String>`, but this field is a `Vec<u32>`
     }
 }
 
 graph! {
     Unwritten<Batch> {
         start -> for order in orders { look_up } -> end;
-//                            ^^^^^^ `for` after `start` goes through `orders`, but a path reaches it unwritten; no other node writes it: add one with `writes = orders`, or make the field `#[input]`
+//                            ^^^^^^ `for` after `start` iterates over `orders`, but a path reaches it unwritten; no other node writes it: add one with `writes = orders`, or make the field `#[input]`
     }
 }
 

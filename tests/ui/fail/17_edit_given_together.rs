@@ -1,4 +1,4 @@
-//! The way to the review is decided by what came with the draft: another input, or what goes with a list.
+//! The path to the review depends on a value that came with the draft: another input, or one from the whole list.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;
@@ -33,7 +33,7 @@ async fn stop(rejection: Option<&Rejection>) -> Result<String> {
 graph! {
     Inputs<Order> {
         start -> match risk { Risk::Low => pay, _ => pay_much };
-//                                         ^^^ an edit of `draft` at the review before `pay` leaves the rest of the input as it is, but `match risk` after `start` looks at that and so decides the way to the review: compute that in a node that reads `draft`, or write `#[interrupt_before(edit = false)]` on `pay`, whose review then takes no edit
+//                                         ^^^ an edit of `draft` at the review before `pay` does not change the other inputs, but `match risk` after `start` reads one of them and so decides the path to the review: compute that value in a node that reads `draft`, or write `#[interrupt_before(edit = false)]` on `pay`, whose review then accepts no edit
         pay { reject -> stop }
         pay_much { reject -> stop }
         pay -> end;
@@ -77,7 +77,7 @@ async fn skip_one(rejection: Option<&Rejection>) -> Result<Vec<String>> {
 graph! {
     Items<Batch> {
         start -> rate -> for order in orders { look -> match risk { Risk::Low => pay_one, _ => skip_one } } -> end;
-//                                                                               ^^^^^^^ an edit of `order` at the review before `pay_one` leaves what was written together with its list or computed from it as it is, but `match risk` after `look` looks at that and so decides the way to the review: compute that in a node that reads `order`, or write `#[interrupt_before(edit = false)]` on `pay_one`, whose review then takes no edit
+//                                                                               ^^^^^^^ an edit of `order` at the review before `pay_one` does not change the values that were written together with its list or computed from them, but `match risk` after `look` reads one of them and so decides the path to the review: compute that value in a node that reads `order`, or write `#[interrupt_before(edit = false)]` on `pay_one`, whose review then accepts no edit
         pay_one { reject -> skip_one }
         pay_one -> end;
         skip_one -> end;

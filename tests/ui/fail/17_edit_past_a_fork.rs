@@ -1,4 +1,4 @@
-//! What depends on the draft stands before the fork that its review is in.
+//! A node that depends on the draft runs before the fork with the draft's review.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;
@@ -11,7 +11,7 @@ async fn rate(draft: &RefundDraft) -> Result<Risk> {
 graph! {
     Agent<Ticket> {
         start -> draft -> rate -> (execute, plan) -> end;
-//                                 ^^^^^^^ an edit of `draft` at the review before `execute` cannot take again the way from where `draft` is written, on which node `rate` depends on it, because a fork begins or ends after that
+//                                 ^^^^^^^ an edit of `draft` at the review before `execute` would have to rerun the path from where `draft` is written, because node `rate` depends on it, but a fork begins or ends after that
         execute { reject -> cancel }
         cancel -> end;
     }

@@ -1,4 +1,4 @@
-//! An edit would take its way again, and an effect stands on it that has read the draft.
+//! An edit would run nodes again, among them an effect that has read the draft.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;
@@ -12,7 +12,7 @@ async fn hold(draft: &Approved<RefundDraft>) -> Result<String> {
 graph! {
     Agent<Ticket> {
         start -> draft -> hold -> execute -> end;
-//                                ^^^^^^^ an edit of `draft` at the review before `execute` would take again the way from where `draft` is written, on which node `hold` depends on it, and effect `hold` on that way would run a second time: write `#[interrupt_before(edit = false)]` on `execute`, whose review then takes no edit, or lead `hold` off that way
+//                                ^^^^^^^ an edit of `draft` at the review before `execute` would rerun the path from where `draft` is written, because node `hold` depends on it, and effect `hold` on that path would run a second time: write `#[interrupt_before(edit = false)]` on `execute`, whose review then accepts no edit, or move `hold` off that path
         hold { reject -> cancel }
         execute { reject -> cancel }
         cancel -> end;

@@ -1,4 +1,4 @@
-//! `.edit()` where the review takes none.
+//! `.edit()` on a review that takes no edit.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;

@@ -1,4 +1,4 @@
-//! The way to the review is decided by what was written together with the draft.
+//! The path to the review depends on a field that is written together with the draft.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;
@@ -16,7 +16,7 @@ async fn skip() -> Result<Outcome> {
 graph! {
     Agent<Ticket> {
         start -> rate -> match risk { Risk::Low => execute, _ => skip };
-//                                                 ^^^^^^^ an edit of `draft` at the review before `execute` leaves what was written together with it as it is, but `match risk` after `rate` looks at that and so decides the way to the review
+//                                                 ^^^^^^^ an edit of `draft` at the review before `execute` does not change the values that were written together with it, but `match risk` after `rate` reads one of them and so decides the path to the review
         execute { reject -> cancel }
         execute -> end;
         skip -> end;

@@ -1,4 +1,4 @@
-//! What a reviewed effect reads is signed, shown, or said to be unsigned.
+//! A reviewed effect reads a field that is neither signed, nor shown, nor declared as unsigned.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;
@@ -22,8 +22,8 @@ async fn propose(iban: &str) -> Result<RefundDraft> {
 #[interrupt_before]
 #[node(Transfer, writes = receipt, effect)]
 async fn pay(draft: &Approved<RefundDraft>, iban: &str, memo: Option<&str>) -> Result<String> {
-//                                          ^^^^ node `pay` reads `iban`, and the review before it does not show it: name it in `#[interrupt_before(show = (iban))]`, take it as `iban: &Approved<…>`, signed by a review of its own, or write `unsigned(iban)` if nobody need sign it
-//                                                      ^^^^ node `pay` reads `memo`, and the review before it does not show it: name it in `#[interrupt_before(show = (memo))]`, take it as `memo: &Approved<…>`, signed by a review of its own, or write `unsigned(memo)` if nobody need sign it
+//                                          ^^^^ node `pay` reads `iban`, but its review does not show it: add `show = (iban)` to `#[interrupt_before]`, take it as `iban: &Approved<…>`, signed in a review of its own, or add `unsigned(iban)` if it needs no signature
+//                                                      ^^^^ node `pay` reads `memo`, but its review does not show it: add `show = (memo)` to `#[interrupt_before]`, take it as `memo: &Approved<…>`, signed in a review of its own, or add `unsigned(memo)` if it needs no signature
     Ok(String::new())
 }
 
@@ -37,9 +37,9 @@ async fn unknown(draft: &Approved<RefundDraft>) -> Result<()> {
 
 #[interrupt_before(show = (draft, memo, memo), unsigned(memo, iban))]
 //                                      ^^^^ `memo` is given twice
-//                         ^^^^^ `draft` is what is signed before node `twice`: take it out of `show`
-//                                                      ^^^^ `memo` is shown before node `twice`, and so it is signed: take it out of `show` or of `unsigned`
-//                                                            ^^^^ node `twice` does not read `iban`: take it out of `unsigned`
+//                         ^^^^^ `draft` is the field that the review before node `twice` signs: remove it from `show`
+//                                                      ^^^^ `memo` is in `show` before node `twice`, and so it is signed: remove it from `show` or from `unsigned`
+//                                                            ^^^^ node `twice` does not read `iban`: remove it from `unsigned`
 #[node(Transfer, effect)]
 async fn twice(draft: &Approved<RefundDraft>, memo: &str) -> Result<()> {
     Ok(())
@@ -64,7 +64,7 @@ async fn refuse(rejection: &Rejection) -> Result<String> {
 graph! {
     Covered<Transfer> {
         start -> propose -> hold -> wire -> end;
-//                                  ^^^^ node `wire` reads `iban`, and the review before `hold`, on whose signature it runs, does not show it: name it there, `show = (iban)`, take it as `&Approved<…>`, or write `unsigned(iban)` there if nobody need sign it
+//                                  ^^^^ node `wire` reads `iban`, but the review before `hold`, whose signature it runs on, does not show it: add `show = (iban)` to that review, take the field as `&Approved<…>`, or add `unsigned(iban)` to that review if the field needs no signature
         hold { reject -> refuse }
         refuse -> end;
     }
@@ -84,7 +84,7 @@ async fn divert(memo: &str) -> Result<String> {
 graph! {
     Diverted<Transfer> {
         start -> propose -> hold_all -> divert -> wire -> end;
-//                                                ^^^^ node `wire` takes `draft` as `&Approved<RefundDraft>`, but a path reaches it on which `iban` is written again by `divert` after it was shown beside what was signed: `start -> propose -> hold_all -> divert -> wire`; put `#[interrupt_before]` on `wire`
+//                                                ^^^^ node `wire` takes `draft` as `&Approved<RefundDraft>`, but a path reaches it on which `iban` is written again by `divert` after it was shown with the signed draft: `start -> propose -> hold_all -> divert -> wire`; put `#[interrupt_before]` on `wire`
         hold_all { reject -> refuse }
         refuse -> end;
     }

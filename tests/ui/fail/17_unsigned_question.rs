@@ -1,4 +1,4 @@
-//! An effect acts on what somebody asked, which nobody signs.
+//! An effect reads a question, which no signature covers.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;
@@ -6,7 +6,7 @@ use desk::*;
 #[interrupt_before]
 #[node(Ticket, writes = outcome, effect)]
 async fn pay(draft: &Approved<RefundDraft>, question: Option<&Question>) -> Result<Outcome> {
-//                                          ^^^^^^^^ node `pay` acts on `question`, which nobody signs: let an earlier node write it to a field that the review shows, or write `unsigned(question)` if nobody need sign it
+//                                          ^^^^^^^^ node `pay` reads `question`, which no signature covers: let an earlier node write it to a field that the review shows, or add `unsigned(question)` if it needs no signature
     Ok(Outcome)
 }
 

@@ -1,4 +1,4 @@
-//! Signatures that no node can have.
+//! Function signatures that no node can have.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;
@@ -11,7 +11,7 @@ pub fn not_async(message: &str) -> Result<String> {
 
 #[node(Ticket, writes = plan)]
 async fn no_result(message: &str) -> String {
-//                                   ^^^^^^ node `no_result` returns `String`, and every node may fail: write `-> Result<T>`
+//                                   ^^^^^^ node `no_result` returns `String`, but a node must return a `Result`: write `-> Result<T>`
     String::new()
 }
 
@@ -28,13 +28,13 @@ async fn owned_context(message: &str, cx: hitl::Cx) -> Result<String> {
 }
 
 #[node(writes = plan)]
-//     ^^^^^^ a node works on a state, which comes first: `#[node(Ticket, writes = plan)]`
+//     ^^^^^^ the first argument of `#[node]` must be the type of the state: `#[node(Ticket, writes = plan)]`
 async fn no_state(message: &str) -> Result<String> {
     Ok(String::new())
 }
 
 #[node(Ticket, writes = outcome, effect, risk = low, retries = 3)]
-//                                                   ^^^^^^^ effect node `blind` is never tried again blindly, for its first try may have happened: pass `cx.idempotency_key()` on and declare `idempotent`, or take `retries` out
+//                                                   ^^^^^^^ effect node `blind` cannot have `retries`, because a failed attempt may have had its effect: pass `cx.idempotency_key()` on and declare `idempotent`, or remove `retries`
 async fn blind(message: &str) -> Result<Outcome> {
     Ok(Outcome)
 }

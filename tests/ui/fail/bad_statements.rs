@@ -6,15 +6,15 @@ use desk::*;
 graph! {
     Agent<Ticket> {
         start -> plan triage;
-//                    ^^^^^^ a `;` ends the statement, or `->` goes on with it
+//                    ^^^^^^ expected `;` to end the statement, or `->` to continue it
         triage -> (cancel);
-//                ^ one branch is no fork: write `triage -> …` without parentheses, or add a second branch
+//                ^ a fork needs at least two branches: write `triage -> …` without parentheses, or add a second branch
         cancel -> end -> plan;
-//                       ^^^^ a thread that has ended does not go on: nothing follows `end`
+//                       ^^^^ nothing can follow `end`: remove the `->` after it
         execute { approve -> cancel }
-//                ^^^^^^^ a verdict block has no `approve`: once its draft is approved, as it was or edited, `execute` runs and goes on with `execute -> …`
+//                ^^^^^^^ a verdict block has no `approve`: after an approval, with or without an edit, `execute` runs and follows `execute -> …`
         plan -> ;
-//              ^ here stands a node, `end`, branches `(a, b)`, a `match` on a field, or a `for` through one
+//              ^ expected a node, `end`, branches `(a, b)`, a `match` on a field, or a `for` over one
     }
 }
 

@@ -1,4 +1,4 @@
-//! States that cannot be.
+//! Invalid states.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;
@@ -9,14 +9,14 @@ pub struct Tuple(String);
 
 #[state]
 pub struct Generic<T> {
-//                ^^^ state `Generic` has generics, and a state is concrete: name the types of its fields
+//                ^^^ state `Generic` is generic, but a state must be concrete: name the types of its fields
     value: T,
 }
 
 #[state]
 pub struct Reduced {
     #[reduce]
-//    ^^^^^^ field `notes` needs a function that joins the old value with the new one: `#[reduce(append)]` for lists, or `#[reduce(my_fn)]` with `fn my_fn(old: T, new: T) -> T`
+//    ^^^^^^ field `notes` needs a function that merges the old value with the new one: `#[reduce(append)]` for lists, or `#[reduce(my_fn)]` with `fn my_fn(old: T, new: T) -> T`
     pub notes: Vec<String>,
     #[reduce(plus)]
 //           ^^^^ expected fn pointer

@@ -1,32 +1,32 @@
-//! Versions that no old thread could be brought to.
+//! State versions to which no old thread could be migrated.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;
 
 #[state(version = 2)]
-//                ^ version 2 of state `Second` needs a way over from what earlier ones wrote: add `migrate = f`, with `fn f(from: u32, fields: &mut hitl::journal::Map) -> hitl::Result<()>`
+//                ^ version 2 of state `Second` needs a migration from earlier versions: add `migrate = f`, with `fn f(from: u32, fields: &mut hitl::journal::Map) -> hitl::Result<()>`
 pub struct Second {
     #[input]
     pub message: String,
 }
 
 #[state(migrate = over)]
-//      ^^^^^^^ `migrate` leads to a later version of state `First`, and it says none: add `version = 2`
+//      ^^^^^^^ state `First` has `migrate`, but is at version 1, the first: add `version = 2`, or remove `migrate`
 pub struct First {
     #[input]
     pub message: String,
 }
 
 #[state(version = 0, migrate = over)]
-//                ^ a version is a whole number: the first is 1, the next one `version = 2`
+//                ^ `version` must be a whole number from 1 to 4294967295: the first version is 1, the next `version = 2`
 pub struct Before {
     #[input]
     pub message: String,
 }
 
 #[state(vresion = 2, migrate = over, input)]
-//      ^^^^^^^ `#[state]` knows no `vresion`; did you mean `version`?
-//                                   ^^^^^ `#[state]` knows no `input`; it takes `version` and `migrate`
+//      ^^^^^^^ `#[state]` has no argument `vresion`; did you mean `version`?
+//                                   ^^^^^ `#[state]` has no argument `input`; it takes `version` and `migrate`
 pub struct Misspelt {
     #[input]
     pub message: String,

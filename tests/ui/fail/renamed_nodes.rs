@@ -1,4 +1,4 @@
-//! Old names that lead nowhere, or that are not old.
+//! Former node names without a node, and former names that are still in use.
 #[path = "../desk.rs"]
 mod desk;
 use desk::*;
@@ -9,16 +9,16 @@ graph! {
         execute { reject -> cancel }
         cancel -> end;
         renamed plan -> draft;
-//              ^^^^ `plan` is a node of this graph, so it cannot be what another one was called: take this out, or call the node otherwise
+//              ^^^^ `plan` is a node of this graph, so it cannot be the old name of another one: remove this statement, or rename the node
         renamed pay -> exekute;
 //                     ^^^^^^^ the graph has no node `exekute`; did you mean `execute`?
         renamed refund -> triage;
-//                        ^^^^^^ the graph has no node `triage`: name the one that was called `refund`
+//                        ^^^^^^ the graph has no node `triage`: write the present name of `refund`
         renamed scheme -> plan;
         renamed scheme -> draft;
-//              ^^^^^^ `scheme` has been given a new name already on line 17: keep one
+//              ^^^^^^ `scheme` is already renamed on line 17: keep one
         renamed stop;
-//              ^^^^ a node's old name leads to its new one: `renamed stop -> node;`
+//              ^^^^ `renamed` needs the old and the new name of a node: `renamed stop -> node;`
     }
 }
 

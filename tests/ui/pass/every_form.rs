@@ -1,4 +1,4 @@
-//! Each form of the grammar, in a crate that denies what can be denied.
+//! Every form of the grammar, in a crate with strict lints.
 #![deny(warnings, missing_docs, unreachable_pub, rust_2018_idioms, missing_debug_implementations)]
 #![deny(single_use_lifetimes, unused_results)]
 
@@ -7,24 +7,24 @@ use hitl::prelude::*;
 /// A level.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Risk {
-    /// Much.
+    /// A high risk.
     High,
-    /// So much.
+    /// A risk of this amount.
     Some(u32),
-    /// Little.
+    /// A low risk.
     Low,
 }
 
-/// What is signed.
+/// The draft of a payment.
 #[draft]
 #[derive(Clone, Debug, PartialEq, Validate)]
 pub struct Draft {
-    /// How much.
+    /// The amount.
     #[garde(range(min = 1))]
     pub amount: u32,
 }
 
-/// The clock of the house.
+/// The clock that the nodes use.
 #[derive(Debug)]
 pub struct Clock;
 
@@ -50,11 +50,11 @@ pub struct Case {
     /// A raw name.
     #[input]
     pub(crate) r#type: u32,
-    /// How risky.
+    /// The risk.
     pub risk: Risk,
-    /// What is signed.
+    /// The field that is signed.
     pub draft: Draft,
-    /// What is signed too.
+    /// A second field that is signed.
     pub second: Draft,
     /// A list that grows.
     #[reduce(append)]
@@ -219,15 +219,15 @@ pub struct Lists {
     /// A list.
     #[input]
     pub numbers: Vec<u32>,
-    /// One of it.
+    /// One item of `numbers`.
     pub number: u32,
-    /// A list that each has.
+    /// A list that each item has.
     pub words: Vec<String>,
-    /// One of that.
+    /// One item of `words`.
     pub word: String,
-    /// What is signed.
+    /// The field that is signed.
     pub draft: Draft,
-    /// What all say.
+    /// The words that all items append.
     #[reduce(append)]
     #[output]
     pub said: Vec<String>,

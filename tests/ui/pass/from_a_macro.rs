@@ -1,4 +1,4 @@
-//! States, nodes and graphs that a `macro_rules!` writes.
+//! States, nodes and graphs that a `macro_rules!` generates.
 #![deny(warnings)]
 #![allow(dead_code)]
 use hitl::prelude::*;

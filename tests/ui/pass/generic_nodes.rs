@@ -1,4 +1,4 @@
-//! A node over a model, and a graph that says which.
+//! A node that is generic over a model, and a graph that chooses the model.
 #![deny(warnings)]
 #![allow(dead_code)]
 use hitl::prelude::*;

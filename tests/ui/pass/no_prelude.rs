@@ -1,4 +1,4 @@
-//! A user who imports nothing, and has names of their own for everything.
+//! A program without imports, with its own types under the names of the standard prelude.
 #![deny(warnings)]
 #![allow(dead_code)]
 

@@ -1,4 +1,4 @@
-//! Every way to bring old threads over.
+//! Every way to migrate old threads.
 #![deny(warnings, missing_docs)]
 
 use hitl::{journal::Map, prelude::*};

@@ -1,4 +1,4 @@
-//! A graph's turns are used where its nodes are private.
+//! The turn type of a graph, used in a module where the graph's nodes are private.
 #![deny(warnings)]
 #[path = "../desk.rs"]
 mod desk;

@@ -6,7 +6,7 @@ use adk_graph::checkpoint::{Checkpointer, SqliteCheckpointer};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqliteSynchronous};
 use tokio::runtime::Builder;
 
-// One half of each is for the other program.
+// This program and the other one use different parts of these.
 #[path = "../../src/adk_side.rs"]
 mod adk_side;
 #[path = "../../src/measure.rs"]
@@ -19,7 +19,7 @@ mod served;
 fn main() -> measure::Outcome<()> {
     let file = env::args().nth(1).ok_or("adk-sqlite FILE")?;
     Builder::new_current_thread().enable_all().build()?.block_on(async {
-        // As durable as hitl's, and faster than adk-graph's default, which keeps a rollback journal.
+        // As durable as hitl, and faster than the default of adk-graph, which is a rollback journal.
         let options = SqliteConnectOptions::new()
             .filename(file)
             .create_if_missing(true)

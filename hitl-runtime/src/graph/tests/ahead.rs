@@ -1,4 +1,4 @@
-//! What lies ahead of a thread, against what the proof says of one that came from `start`.
+//! Tests of the check of a thread's remaining path, against the proof for a thread that comes from `start`.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use crate::graph::bits::Bits;
 use crate::graph::check::field_number;
 use crate::graph::*;
 
-/// A lane at a node, with the fields that it has and the covers that hold.
+/// Returns a lane at a node, with the fields that it has written and the covers that hold.
 fn lane(
     id: u32,
     parent: Option<u32>,
@@ -39,12 +39,12 @@ fn head(spec: &GraphSpec) -> usize {
     head
 }
 
-/// A thread that has just begun.
+/// Returns the lane of a thread that has just started.
 fn begun(spec: &GraphSpec, proof: &Proof<ROOM>) -> LaneAhead<'static> {
     lane(0, None, Stand::Before(head(spec)), proof.start.entry.written, Bits::NONE, (spec, proof))
 }
 
-/// What the proof finds missing.
+/// Returns the facts that the proof finds lacking.
 fn proved(spec: &GraphSpec, proof: &Proof<ROOM>) -> BTreeSet<Lack> {
     let mut lacks = BTreeSet::new();
     for (node, told) in proof.nodes.iter().enumerate().filter(|(_, told)| told.reached) {
@@ -76,7 +76,7 @@ fn proved(spec: &GraphSpec, proof: &Proof<ROOM>) -> BTreeSet<Lack> {
 }
 
 #[test]
-fn from_the_start_on_it_is_what_the_proof_says() {
+fn at_start_it_agrees_with_the_proof() {
     let mut dice = Dice(0xa_4ead);
     let mut some = 0;
     for trial in 0..600 {
@@ -89,10 +89,10 @@ fn from_the_start_on_it_is_what_the_proof_says() {
     assert!(some > 100, "{some}");
 }
 
-/// A thread that has come to the middle of a fork, or of a `for`, as the graph led it there lacks nothing that the graph
+/// A thread in the middle of a fork or a `for`, which came there along the graph, lacks nothing that the whole graph
 /// does not lack.
 #[test]
-fn from_inside_a_fork_on_it_is_no_more() {
+fn inside_a_fork_it_reports_no_more_than_the_proof() {
     let (mut dice, mut some) = (Dice(0x1_4ead), 0);
     for _ in 0..300 {
         let spec = Forked::sketch(&mut dice);
@@ -110,7 +110,7 @@ fn from_inside_a_fork_on_it_is_no_more() {
             };
             let appended = spec.state.fields.iter().filter(|field| field.appends).filter(writes);
             lanes[0].into = fork.each.map(|_| appended.map(|field| field.name).collect());
-            // Of a `for` three items.
+            // A `for` gets three items.
             let branches =
                 fork.branches.iter().cycle().take(if fork.each.is_some() { 3 } else { fork.branches.len() });
             for (branch, nodes) in (1..).zip(branches) {
@@ -121,7 +121,7 @@ fn from_inside_a_fork_on_it_is_no_more() {
                 let entry = proof.nodes[node].entry;
                 let mut at =
                     lane(branch, Some(0), Stand::Before(node), entry.written, entry.signed, (&spec, &proof));
-                // What it has changed on the way is some of what its branch may change.
+                // The lane has changed some of the fields that its branch may change.
                 at.touched =
                     spec.state.fields.iter().map(|field| field.name).filter(|_| dice.one_in(4)).collect();
                 let may =
@@ -130,7 +130,7 @@ fn from_inside_a_fork_on_it_is_no_more() {
                 lanes.push(at);
             }
             let (found, whole) = (lacks(&spec, &lanes), proved(&spec, &proof));
-            // What is not even written counts as that, and no longer as unsigned.
+            // A field that is not even written counts as unwritten, and not as unsigned, too.
             let known = |lack: &Lack| match *lack {
                 Lack::Unsigned { node, field } => {
                     whole.contains(lack) || whole.contains(&Lack::Unwritten { node, field })
@@ -144,7 +144,7 @@ fn from_inside_a_fork_on_it_is_no_more() {
     assert!(some > 50, "{some}");
 }
 
-/// plan -> draft -> pay -> file -> end, where a rejection leads to cancel.
+/// The graph `plan -> draft -> pay -> file -> end`, in which a rejection leads to `cancel`.
 fn refund() -> GraphSpec {
     Sketch::new("*message plan draft receipt note outcome!")
         .node("plan(message) writes plan")
@@ -170,29 +170,29 @@ fn found(
 }
 
 #[test]
-fn only_what_is_ahead_counts() {
+fn only_reachable_nodes_count() {
     let spec = refund();
     let node = |name| spec.node_index(name).unwrap();
     let note = |node| Lack::Unwritten { node, field: "note" };
     let unsigned = |node| Lack::Unsigned { node, field: "draft" };
-    // Once it has been missed it counts as there, so that one mistake is one message.
+    // A lack counts as present once it is reported, so that one mistake gives one message.
     assert_eq!(found(&spec, Stand::Before(node("plan")), &["message"], &[]), [note("draft")]);
-    // The draft is made; somebody may still say no.
+    // The draft is written, and can still be rejected.
     assert_eq!(found(&spec, Stand::Before(node("pay")), &["draft"], &[]), [note("cancel")]);
-    // Somebody has said yes.
+    // The draft is approved.
     let [pay, file] = ["pay", "file"].map(|name| (node(name), "draft"));
     assert_eq!(found(&spec, Stand::At(node("pay")), &["draft"], &[pay, file]), []);
     assert_eq!(found(&spec, Stand::At(node("file")), &["draft", "receipt"], &[file]), []);
-    // `file` has spent it.
+    // `file` has spent its signature.
     assert_eq!(found(&spec, Stand::At(node("file")), &["draft", "receipt"], &[pay]), [unsigned("file")]);
-    // What they signed is another one now.
+    // The signed draft has changed since.
     assert_eq!(found(&spec, Stand::At(node("pay")), &["draft"], &[]), [unsigned("pay")]);
     assert_eq!(found(&spec, Stand::At(node("file")), &["draft", "receipt"], &[]), [unsigned("file")]);
     assert_eq!(found(&spec, Stand::Over, &[], &[]), []);
 }
 
 #[test]
-fn a_branch_that_nobody_is_in_promises_nothing() {
+fn a_branch_that_is_not_entered_promises_nothing() {
     let spec = Sketch::new("*message left right note outcome!")
         .node("open(message) writes note")
         .node("go_left(message) writes left")
@@ -220,13 +220,13 @@ fn a_branch_that_nobody_is_in_promises_nothing() {
         lane(2, Some(0), Stand::Joined, &["message", "right"]),
     ];
     assert_eq!(lacks(&spec, &both), BTreeSet::new());
-    // The thread was forked when there was no second branch.
+    // The thread forked when the graph had no second branch.
     let lack = Lack::Unwritten { node: "join", field: "right" };
     assert_eq!(lacks(&spec, &both[..2]), BTreeSet::from([lack]));
 }
 
 #[test]
-fn a_value_comes_to_its_review_unless_it_is_written_anew() {
+fn a_value_reaches_its_review_unless_it_is_overwritten() {
     let spec = refund();
     let node = |name| spec.node_index(name).unwrap();
     let ahead = |stand| review_ahead(&spec, stand, "draft");

@@ -1,8 +1,8 @@
-//! What runs once for each item of a list: what an item sees, what it keeps, and what comes out.
+//! Tests of `for`: the fields that an item sees, those that it keeps, and those that leave it.
 
 use super::sketch::Sketch;
 
-/// A list, a node for each of it, and one after the join.
+/// A list, a node that runs for each item, and a node after the join.
 fn batch(fields: &str, each: &str, last: &str) -> Sketch {
     Sketch::new(fields)
         .node("plan() writes orders")
@@ -14,7 +14,7 @@ fn batch(fields: &str, each: &str, last: &str) -> Sketch {
 }
 
 #[test]
-fn an_item_is_there_inside_and_a_list_that_it_appends_to_after_the_join() {
+fn an_item_is_set_in_the_for_and_an_appended_list_after_it() {
     batch("*rule orders order &log", "each(order, rule) writes log", "last(log, orders, rule)").sound();
     Sketch::new("*orders order &log!")
         .node("each(order) writes log")
@@ -24,7 +24,7 @@ fn an_item_is_there_inside_and_a_list_that_it_appends_to_after_the_join() {
 }
 
 #[test]
-fn a_list_must_be_written_where_a_for_goes_through_it() {
+fn a_for_needs_a_written_list() {
     let sketch = |fields: &str, plan: &str| {
         Sketch::new(fields)
             .node(plan)
@@ -36,61 +36,63 @@ fn a_list_must_be_written_where_a_for_goes_through_it() {
     };
     sketch("*orders order", "plan()").sound();
     sketch("orders order", "plan() writes orders").sound();
-    // Said where the `for` stands, and so not at `last`.
+    // The message is about the `for`, and `last` does not repeat it.
     sketch("orders order", "plan()").refused([
-        "`for` after `plan` goes through `orders`, but a path reaches it unwritten: `start -> plan`; no other node writes \
-         it: add one with `writes = orders`, or make the field `#[input]`",
+        "`for` after `plan` iterates over `orders`, but a path reaches it unwritten: `start -> plan`; no \
+         other node writes it: add one with `writes = orders`, or make the field `#[input]`",
     ]);
     Sketch::new("orders order")
         .node("each(order)")
         .each("start -> for order in orders { each } -> end")
         .chain("each -> end")
         .refused([
-            "`for` after `start` goes through `orders`, but a path reaches it unwritten; no other node writes it: add one \
-             with `writes = orders`, or make the field `#[input]`",
+            "`for` after `start` iterates over `orders`, but a path reaches it unwritten; no other node \
+             writes it: add one with `writes = orders`, or make the field `#[input]`",
         ]);
 }
 
 #[test]
-fn what_is_no_list_that_grows_is_the_item_s_own() {
+fn a_field_without_append_is_local_to_the_item() {
     batch("orders order note", "each(order) writes note", "last(note)").refused([
-        "node `last` reads `note`, but a path reaches it unwritten: `start -> plan -empty orders-> last`; `each` writes it \
-         for one `order`, whose own it is and with which it goes: gather it in a list with `#[reduce(append)]`, or take \
-         `Option<&str>`",
+        "node `last` reads `note`, but a path reaches it unwritten: `start -> plan -empty orders-> last`; \
+         `each` writes it for one `order`, and that value is discarded at the join: collect it in a list \
+         with `#[reduce(append)]`, or take `Option<&str>`",
     ]);
     batch("*note orders order", "each(order) writes note", "last(note)").sound();
     batch("orders order +sum", "each(order) writes sum", "last(sum)").refused([
-        "node `last` reads `sum`, but a path reaches it unwritten: `start -> plan -empty orders-> last`; `each` writes it for \
-         each of `orders`, and there may be none: write it before the `for` too, or make it a list with \
-         `#[reduce(append)]`, or take `Option<&str>`",
+        "node `last` reads `sum`, but a path reaches it unwritten: `start -> plan -empty orders-> last`; \
+         `each` writes it for each item of `orders`, which may be empty: write it before the `for` too, or \
+         make it a list with `#[reduce(append)]`, or take `Option<&str>`",
     ]);
     batch("*+sum orders order", "each(order) writes sum", "last(sum)").sound();
     batch("orders order", "each(order)", "last(order)").refused([
-        "node `last` reads `order`, but a path reaches it unwritten: `start -> plan -empty orders-> last`; it is there for \
-         each of `orders` alone, inside the `for`: add one with `writes = order`, or make the field `#[input]`, or take \
-         `Option<&str>`",
+        "node `last` reads `order`, but a path reaches it unwritten: `start -> plan -empty orders-> last`; \
+         it is set only inside the `for` over `orders`: add a node with `writes = order`, or make the \
+         field `#[input]`, or take `Option<&str>`",
     ]);
     batch("orders order out!", "each(order) writes out", "last()").refused([
-        "a path reaches `end` with output `out` unwritten: `start -> plan -empty orders-> last -> end`; `each` writes it for \
-         one `order`, whose own it is and with which it goes: gather it in a list with `#[reduce(append)]`",
+        "a path reaches `end` with output `out` unwritten: `start -> plan -empty orders-> last -> end`; \
+         `each` writes it for one `order`, and that value is discarded at the join: collect it in a list \
+         with `#[reduce(append)]`",
     ]);
 }
 
 #[test]
-fn an_output_that_the_items_leave_out_is_one_mistake() {
+fn an_output_that_the_items_do_not_write_is_one_error() {
     Sketch::new("*orders order out!")
         .node("each(order)")
         .node("more() writes out")
         .each("start -> for order in orders { each more } -> end")
         .chain("each -> more -> end")
         .refused([
-            "a path reaches `end` with output `out` unwritten: `start -empty orders-> end`; `more` writes it for one \
-             `order`, whose own it is and with which it goes: gather it in a list with `#[reduce(append)]`",
+            "a path reaches `end` with output `out` unwritten: `start -empty orders-> end`; `more` writes \
+             it for one `order`, and that value is discarded at the join: collect it in a list with \
+             `#[reduce(append)]`",
         ]);
 }
 
 #[test]
-fn a_list_that_some_items_append_to_is_there_after_all_of_them() {
+fn a_list_that_some_items_append_to_is_set_after_the_join() {
     Sketch::new("*orders *risk order &log")
         .node("each(order)")
         .node("note() writes log")
@@ -104,7 +106,7 @@ fn a_list_that_some_items_append_to_is_there_after_all_of_them() {
 }
 
 #[test]
-fn items_do_not_race_with_each_other_nor_with_what_runs_beside_their_for() {
+fn items_do_not_race_with_each_other_or_with_other_branches() {
     let beside = |fields: &str, right: &str| {
         Sketch::new(fields)
             .node("left()")
@@ -119,7 +121,7 @@ fn items_do_not_race_with_each_other_nor_with_what_runs_beside_their_for() {
     };
     beside("*orders order note", "right() writes note").sound();
     beside("*orders order &note", "right() writes note").sound();
-    // What is written where the items have met is the branch's again.
+    // A write after the join of the `for` is one of the surrounding branch again.
     Sketch::new("*orders order note")
         .node("left()")
         .node("each(order) writes note")
@@ -131,13 +133,13 @@ fn items_do_not_race_with_each_other_nor_with_what_runs_beside_their_for() {
         .chain("each -> meet -> last -> end")
         .chain("right -> last")
         .refused([
-            "nodes `meet` and `right` run side by side and both write `note`: let one of them use another field, or give \
-             `note` a reducer with `#[reduce(…)]`",
+            "nodes `meet` and `right` run concurrently and both write `note`: let one of them use another \
+             field, or give `note` a reducer with `#[reduce(…)]`",
         ]);
 }
 
 #[test]
-fn branches_inside_a_for_race_as_anywhere() {
+fn branches_inside_a_for_can_race() {
     Sketch::new("*orders order note")
         .node("each(order)")
         .node("left() writes note")
@@ -149,8 +151,8 @@ fn branches_inside_a_for_race_as_anywhere() {
         .chain("left -> meet -> last -> end")
         .chain("right -> meet")
         .refused([
-            "nodes `left` and `right` run side by side and both write `note`: let one of them use another field, or give \
-             `note` a reducer with `#[reduce(…)]`",
+            "nodes `left` and `right` run concurrently and both write `note`: let one of them use another \
+             field, or give `note` a reducer with `#[reduce(…)]`",
         ]);
 }
 
@@ -180,16 +182,16 @@ fn a_question_is_answered_inside_the_for() {
     reviewed("*orders order", "before()", "pay(^order, question?); effect, reviews order", "last(question?)")
         .verdicts("pay { ask -> last }")
         .refused([
-            "`ask` leads from `pay` to `last`, where what runs side by side meets and nobody answers: lead it to a node that \
-             takes `Option<&Question>`",
+            "`ask` leads from `pay` to `last`, the join of a fork, which receives no question: lead it to \
+             a node that takes `Option<&Question>`",
         ]);
 }
 
 #[test]
-fn what_items_share_is_not_reviewed_by_each() {
-    let refused = "node `pay` runs once for each of `orders`, and its review is of `log`, which they share, for it has a \
-                   reducer: several operators would edit one value; have a field reviewed that is the item's own, without \
-                   `#[reduce(…)]`";
+fn a_field_that_items_share_is_not_reviewed_per_item() {
+    let refused = "node `pay` runs once for each item of `orders`, but its review is of `log`, which all \
+                   items share because it has a reducer, so that several operators could edit one value: review a field \
+                   without `#[reduce(…)]`, which is local to the item";
     reviewed("*orders *&log order", "before()", "pay(^log); effect, reviews log", "last()")
         .refused([refused]);
     reviewed("*orders *+log order", "before()", "pay(^log); effect, reviews log", "last()")
@@ -197,7 +199,7 @@ fn what_items_share_is_not_reviewed_by_each() {
 }
 
 #[test]
-fn a_signature_of_before_lasts_after() {
+fn a_signature_from_before_the_for_is_valid_after_it() {
     let signed = "before(^rule); effect, reviews rule, covers last";
     let sketch = |fields: &str, each: &str, last: &str| {
         reviewed(fields, signed, each, last).verdicts("before { reject -> end }")
@@ -214,14 +216,14 @@ fn a_signature_of_before_lasts_after() {
         "last(^rule); effect",
     )
     .refused([
-        "node `last` takes `rule` as `&Approved<String>`, but a path reaches it on which `rule` is put together from what \
-         each of `orders` writes after it was signed: `start -> before -empty orders-> last`; put `#[interrupt_before]` on \
-         `last`",
+        "node `last` takes `rule` as `&Approved<String>`, but a path reaches it on which `rule` is merged \
+         with what the items of `orders` write, after it was signed: `start -> before -empty orders-> \
+         last`; put `#[interrupt_before]` on `last`",
     ]);
 }
 
 #[test]
-fn a_signature_of_an_item_ends_with_it() {
+fn a_signature_of_an_item_ends_at_the_join() {
     reviewed("*orders *draft order", "before()", "pay(^draft); effect, reviews draft, covers last, unedited x", "last(^draft); effect").refused([
         "node `last` takes `draft` as `&Approved<String>`, but a path reaches it on which `draft` was never signed for it: \
          `start -> before -empty orders-> last`; put `#[interrupt_before]` on `last`",
@@ -229,7 +231,7 @@ fn a_signature_of_an_item_ends_with_it() {
 }
 
 #[test]
-fn what_was_signed_before_is_no_item() {
+fn a_signature_from_before_the_for_does_not_cover_items() {
     let sketch = |each: &str| {
         Sketch::new("*orders *order")
             .node("before(^order); effect, reviews order, covers each last")
@@ -240,7 +242,7 @@ fn what_was_signed_before_is_no_item() {
             .each("before -> for order in orders { each } -> last")
             .chain("each -> last -> end")
     };
-    // The field has after the join what it had before.
+    // After the join, the field has the value that it had before.
     let covers_last = Sketch::new("*orders *order")
         .node("before(^order); effect, reviews order, covers last")
         .node("each(order)")
@@ -252,8 +254,9 @@ fn what_was_signed_before_is_no_item() {
         .chain("each -> last -> end")
         .sound();
     sketch("each(^order); effect").refused([
-        "node `each` takes `order` as `&Approved<String>`, but a path reaches it on which `order` was signed once, and not \
-         for each of `orders`: `start -> before -> each`; put `#[interrupt_before]` on `each`",
+        "node `each` takes `order` as `&Approved<String>`, but a path reaches it on which `order` was \
+         signed once, not for each item of `orders`: `start -> before -> each`; put `#[interrupt_before]` \
+         on `each`",
     ]);
 }
 
@@ -272,24 +275,22 @@ fn fors_nest() {
     sketch("last(inner)").sound();
     assert_eq!(
         sketch("last(lines, note)").faults(),
-        [
-            "node `last` reads `lines`, but a path reaches it unwritten: `start -empty orders-> last`; `open` writes it \
-             for one `order`, whose own it is and with which it goes: gather it in a list with `#[reduce(append)]`, or \
-             take `Option<&str>`"
-        ]
+        ["node `last` reads `lines`, but a path reaches it unwritten: `start -empty orders-> last`; \
+             `open` writes it for one `order`, and that value is discarded at the join: collect it in a \
+             list with `#[reduce(append)]`, or take `Option<&str>`"]
     );
 }
 
 #[test]
 fn a_node_after_a_for_is_entered_with_no_payload() {
     reviewed("*orders order", "before()", "pay(^order); effect, reviews order", "last(rejection)").refused([
-        "node `last` takes `&Rejection`, but a path reaches it that brings none: `start -> before -empty orders-> \
-         last`; take `Option<&Rejection>`, or let `last` be entered by `reject` alone",
+        "node `last` takes `&Rejection`, but a path reaches it without one: `start -> before -empty \
+         orders-> last`; take `Option<&Rejection>`, or let only `reject` lead to `last`",
     ]);
 }
 
 #[test]
-fn as_many_reviews_are_open_as_there_may_be_items() {
+fn open_reviews_are_counted_per_item() {
     let pay = "pay(^order); effect, reviews order";
     let spec = reviewed("*orders order", "before()", pay, "last()").done();
     assert_eq!(spec.max_open_reviews(), crate::graph::MAX_ITEMS);

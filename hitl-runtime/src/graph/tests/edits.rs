@@ -1,4 +1,4 @@
-//! How an edit goes on, on graphs sketched by hand.
+//! Tests of the analysis of edits, on hand-written graphs.
 
 use super::sketch::Sketch;
 use crate::graph::{EditWay, edit_way};
@@ -9,7 +9,7 @@ fn goes(sketch: Sketch, way: EditWay) {
     assert_eq!(edit_way(&spec, spec.node_index("pay").unwrap()), way);
 }
 
-/// `draft` is written and paid for, with what a test puts between.
+/// A graph that writes a draft and pays for it. The tests add nodes between.
 fn desk() -> Sketch {
     Sketch::new("*message draft tier tax log paid!")
         .node("draft(message) writes draft")
@@ -26,7 +26,7 @@ fn desk() -> Sketch {
 fn nothing_between_is_straight() {
     let sketch = desk().node("look(message) writes log").chain("start -> draft -> look -> pay");
     goes(sketch, EditWay::Straight);
-    // A `match` on something else, too.
+    // A `match` on another field is no dependency either.
     goes(desk().chain("start -> draft").choice("draft -> match message { pay, skip }"), EditWay::Straight);
 }
 
@@ -38,7 +38,7 @@ fn an_effect_that_depends_on_nothing_is_straight() {
 }
 
 #[test]
-fn what_depends_on_the_draft_is_taken_again() {
+fn code_that_depends_on_the_draft_is_rerun() {
     goes(desk().chain("start -> draft").choice("draft -> match draft { pay, skip }"), EditWay::Again);
     let reader = desk().node("rate(draft) writes tier").chain("start -> draft -> rate -> pay");
     goes(reader, EditWay::Again);
@@ -47,7 +47,7 @@ fn what_depends_on_the_draft_is_taken_again() {
 }
 
 #[test]
-fn what_stands_before_the_last_write_does_not_count() {
+fn code_before_the_last_write_does_not_count() {
     let sketch = desk()
         .node("rate(draft) writes tier")
         .node("redraft(tier) writes draft")
@@ -57,16 +57,17 @@ fn what_stands_before_the_last_write_does_not_count() {
 
 #[test]
 fn a_value_that_is_overwritten_is_followed_no_further() {
-    // Its tier is another one by the time that the `match` looks at it, but `rate` has read the draft all the same.
+    // `rate` has read the draft, so the effect after it blocks the edit, although the effect itself does not.
     let sketch = desk()
         .node("rate(draft) writes tier")
         .node("log(message) writes log; effect, low risk")
         .chain("start -> draft -> rate -> log -> pay");
     refused(
         sketch,
-        "an edit of `draft` at the review before `pay` would take again the way from where `draft` is written, on which \
-         node `rate` depends on it, and effect `log` on that way would run a second time: write \
-         `#[interrupt_before(edit = false)]` on `pay`, whose review then takes no edit, or lead `log` off that way",
+        "an edit of `draft` at the review before `pay` would rerun the path from where `draft` is written, \
+         because node `rate` depends on it, and effect `log` on that path would run a second time: write \
+         `#[interrupt_before(edit = false)]` on `pay`, whose review then accepts no edit, or move `log` \
+         off that path",
     );
 }
 
@@ -78,9 +79,10 @@ fn an_effect_that_has_read_the_draft_refuses_the_edit() {
         .chain("start -> draft -> hold -> pay");
     refused(
         sketch,
-        "an edit of `draft` at the review before `pay` would take again the way from where `draft` is written, on which \
-         node `hold` depends on it, and effect `hold` on that way would run a second time: write \
-         `#[interrupt_before(edit = false)]` on `pay`, whose review then takes no edit, or lead `hold` off that way",
+        "an edit of `draft` at the review before `pay` would rerun the path from where `draft` is written, \
+         because node `hold` depends on it, and effect `hold` on that path would run a second time: write \
+         `#[interrupt_before(edit = false)]` on `pay`, whose review then accepts no edit, or move `hold` \
+         off that path",
     );
     let declared = Sketch::new("*message draft log paid!")
         .node("draft(message) writes draft")
@@ -95,7 +97,7 @@ fn an_effect_that_has_read_the_draft_refuses_the_edit() {
 }
 
 #[test]
-fn what_was_written_together_must_not_decide_the_way() {
+fn values_written_together_must_not_decide_the_path() {
     let desk = || {
         Sketch::new("*message draft tier paid!")
             .node("draft(message) writes draft, tier")
@@ -110,9 +112,10 @@ fn what_was_written_together_must_not_decide_the_way() {
     let sketch = desk().chain("start -> draft").choice("draft -> match tier { pay, skip }");
     refused(
         sketch,
-        "an edit of `draft` at the review before `pay` leaves what was written together with it as it is, but `match \
-         tier` after `draft` looks at that and so decides the way to the review: compute that in a node \
-         that reads `draft`, or write `#[interrupt_before(edit = false)]` on `pay`, whose review then takes no edit",
+        "an edit of `draft` at the review before `pay` does not change the values that were written \
+         together with it, but `match tier` after `draft` reads one of them and so decides the path to the \
+         review: compute that value in a node that reads `draft`, or write `#[interrupt_before(edit = \
+         false)]` on `pay`, whose review then accepts no edit",
     );
     goes(desk().chain("start -> draft -> pay -> skip"), EditWay::Straight);
 }
@@ -150,15 +153,15 @@ fn a_branch_goes_back_to_its_head() {
         .chain("stock -> end");
     refused(
         looked,
-        "an edit of `draft` at the review before `pay` cannot take again the way from where `draft` is written, on which \
-         node `look` depends on it, because a fork begins or ends after that, and what runs beside it is not undone: \
-         write `#[interrupt_before(edit = false)]` on `pay`, whose review then takes no edit, or have `draft` written and \
-         reviewed in one branch",
+        "an edit of `draft` at the review before `pay` would have to rerun the path from where `draft` is \
+         written, because node `look` depends on it, but a fork begins or ends after that, and the other \
+         branches cannot be undone: write `#[interrupt_before(edit = false)]` on `pay`, whose review then \
+         accepts no edit, or write and review `draft` in one branch",
     );
 }
 
 #[test]
-fn what_a_branch_wrote_goes_back_to_the_join() {
+fn a_write_inside_a_branch_goes_back_to_the_join() {
     let join = |rate: &str| {
         Sketch::new("*message draft tier log paid!")
             .node("draft(message) writes draft")
@@ -193,7 +196,7 @@ fn an_item_goes_back_within_itself() {
 }
 
 #[test]
-fn each_round_of_a_loop_starts_afresh() {
+fn each_round_of_a_loop_starts_over() {
     let looped = || desk().node("again(message) writes log").chain("start -> draft -> pay -> again");
     goes(looped().choice("again -> match log { pay, skip }"), EditWay::Straight);
     goes(looped().choice("again -> match draft { pay, skip }"), EditWay::Again);
@@ -206,14 +209,14 @@ fn each_round_of_a_loop_starts_afresh() {
 }
 
 #[test]
-fn what_a_verdict_tells_of_the_draft_depends_on_it() {
+fn the_payload_of_a_verdict_depends_on_the_draft() {
     let sketch = desk()
         .node("explain(question?) writes log")
         .verdicts("pay { ask -> explain }")
         .chain("start -> draft -> pay")
         .chain("explain -> pay");
     goes(sketch, EditWay::Again);
-    // A verdict on another draft tells nothing of this one.
+    // A verdict on another draft is no dependency on this one.
     let sketch = Sketch::new("*message *tax draft log paid!")
         .node("draft(message) writes draft")
         .node("hold(^tax) writes log; reviews tax")
@@ -244,18 +247,19 @@ fn an_input_is_set_together_with_the_others() {
     goes(sketch(|desk| desk.choice("start -> match draft { pay, skip }")), EditWay::Again);
     refused(
         sketch(|desk| desk.choice("start -> match size { pay, skip }")),
-        "an edit of `draft` at the review before `pay` leaves the rest of the input as it is, but `match size` after \
-         `start` looks at that and so decides the way to the review: compute that in a node that reads `draft`, or write \
-         `#[interrupt_before(edit = false)]` on `pay`, whose review then takes no edit",
+        "an edit of `draft` at the review before `pay` does not change the other inputs, but `match size` \
+         after `start` reads one of them and so decides the path to the review: compute that value in a \
+         node that reads `draft`, or write `#[interrupt_before(edit = false)]` on `pay`, whose review then \
+         accepts no edit",
     );
-    // Computed from another input.
+    // The field of the `match` is computed from another input.
     let rated = sketch(|desk| {
         desk.node("rate(size) writes tier").chain("start -> rate").choice("rate -> match tier { pay, skip }")
     });
     assert_eq!(rated.faults().len(), 1);
 }
 
-/// The list of a `for` is written, and something beside it or computed from it decides the way of each item.
+/// A field that is written with the list of a `for`, or computed from it, decides the path of each item.
 #[test]
 fn an_item_is_written_together_with_its_list() {
     let desk = |plan: &str| {
@@ -283,14 +287,15 @@ fn an_item_is_written_together_with_its_list() {
     goes(inside(alone, "start -> plan -> sum", "parcel"), EditWay::Again);
     refused(
         inside(both, "start -> plan -> sum", "size"),
-        "an edit of `parcel` at the review before `pay` leaves what was written together with its list or computed from it \
-         as it is, but `match size` after `look` looks at that and so decides the way to the review: compute that in a \
-         node that reads `parcel`, or write `#[interrupt_before(edit = false)]` on `pay`, whose review then takes no edit",
+        "an edit of `parcel` at the review before `pay` does not change the values that were written \
+         together with its list or computed from them, but `match size` after `look` reads one of them and \
+         so decides the path to the review: compute that value in a node that reads `parcel`, or write \
+         `#[interrupt_before(edit = false)]` on `pay`, whose review then accepts no edit",
     );
     assert_eq!(inside(alone, "start -> plan -> sum", "total").faults().len(), 1);
     assert_eq!(inside(alone, "start -> plan -> sum", "parcels").faults().len(), 1);
 
-    // Decided before the `for`.
+    // The path is decided before the `for`.
     let outside = |plan: &str, field: &str| {
         desk(plan)
             .node("rest() writes log")
@@ -304,7 +309,7 @@ fn an_item_is_written_together_with_its_list() {
     assert_eq!(outside(alone, "total").faults().len(), 1);
 }
 
-/// That one sentence is said, and this one.
+/// Asserts that this message, and no other, is reported.
 #[track_caller]
 fn refused(sketch: Sketch, sentence: &str) {
     assert_eq!(sketch.faults(), [sentence]);

@@ -1,4 +1,4 @@
-//! Branches that run side by side: what they hide from each other, what they leave behind, and where they race.
+//! Tests of concurrent branches: the fields that each one sees, the facts after the join, and races.
 
 use super::sketch::Sketch;
 
@@ -46,7 +46,7 @@ fn a_branch_sees_what_was_before_the_fork() {
         .sound();
 }
 
-/// One branch ends in two ways.
+/// A branch with two ends.
 fn two_ends(left: &str, right: &str) -> Sketch {
     Sketch::new("*risk a")
         .node("triage()")
@@ -69,8 +69,8 @@ fn a_branch_counts_by_its_weakest_end() {
 }
 
 #[test]
-fn a_path_is_not_blamed_for_what_its_sibling_makes_good() {
-    // `start -> left -> last` is shorter, but `right` has always written `a` by then.
+fn a_counterexample_respects_writes_of_sibling_branches() {
+    // `start -> left -> last` is shorter, but `right` has always written `a` by the time of the join.
     Sketch::new("*risk a")
         .node("left()")
         .node("right() writes a")
@@ -168,18 +168,18 @@ fn one_branch_signs_for_all() {
             .chain("right -> last")
             .verdicts("left { reject -> no }")
     };
-    // A rejection goes round until there is a signature.
+    // A rejection leads back to the review until there is a signature.
     sketch("left(^draft); effect, reviews draft, covers last", "right() writes x")
         .chain("no -> left")
         .sound();
-    // A rejection leads to the join unsigned.
+    // A rejection leads to the join without a signature.
     sketch("left(^draft); effect, reviews draft, covers last", "right()").chain("no -> last").refused([
         "node `last` takes `draft` as `&Approved<String>`, but a path reaches it on which `draft` was never signed for it: \
          `start -> left -reject-> no -> last`; put `#[interrupt_before]` on `last`",
     ]);
 }
 
-/// What one branch has spent is spent for those that come after the join.
+/// A signature that one branch has spent is spent for the nodes after the join, too.
 #[test]
 fn a_branch_spends_for_all() {
     let sketch = |arms: &str| {
@@ -199,7 +199,7 @@ fn a_branch_spends_for_all() {
 }
 
 #[test]
-fn a_reducer_makes_of_two_signed_values_one_that_nobody_signed() {
+fn a_reducer_voids_the_signatures_of_what_it_merges() {
     let node = |name: &str| format!("{name}() writes draft");
     let sketch = |other: &str| {
         Sketch::new("*x +draft")
@@ -216,9 +216,9 @@ fn a_reducer_makes_of_two_signed_values_one_that_nobody_signed() {
             .chain("right -> other -> also -> last")
             .faults()
     };
-    let mixed = "node `last` takes `draft` as `&Approved<String>`, but a path reaches it on which `draft` is put together \
-                 from several branches after they had it signed: `start -> left -> signs -> last`; put \
-                 `#[interrupt_before]` on `last`";
+    let mixed = "node `last` takes `draft` as `&Approved<String>`, but a path reaches it on which `draft` \
+                 is merged from the values of several branches after it was signed: `start -> left -> signs -> last`; \
+                 put `#[interrupt_before]` on `last`";
     assert!(sketch(&node("other")).contains(&mixed.to_owned()), "{:?}", sketch(&node("other")));
 }
 
@@ -238,8 +238,8 @@ fn branches_do_not_race() {
     sketch("+note x", left, right).sound();
     sketch("note x", left, "right() writes y").sound();
     sketch("note x", left, right).refused([
-        "nodes `left` and `right` run side by side and both write `note`: let one of them use another field, or give `note` \
-         a reducer with `#[reduce(…)]`",
+        "nodes `left` and `right` run concurrently and both write `note`: let one of them use another \
+         field, or give `note` a reducer with `#[reduce(…)]`",
     ]);
 }
 
@@ -275,15 +275,15 @@ fn a_node_deep_inside_races_with_one_outside() {
         .chain("right -> last")
         .chain("third -> last")
         .refused([
-            "nodes `inner` and `right` run side by side and both write `note`: let one of them use another field, or give \
-             `note` a reducer with `#[reduce(…)]`",
-            "nodes `inner` and `third` run side by side and both write `note`: let one of them use another field, or give \
-             `note` a reducer with `#[reduce(…)]`",
+            "nodes `inner` and `right` run concurrently and both write `note`: let one of them use another \
+             field, or give `note` a reducer with `#[reduce(…)]`",
+            "nodes `inner` and `third` run concurrently and both write `note`: let one of them use another \
+             field, or give `note` a reducer with `#[reduce(…)]`",
         ]);
 }
 
 #[test]
-fn an_operator_who_may_edit_races_too() {
+fn a_review_that_accepts_edits_races_too() {
     let sketch = |right: &str| {
         Sketch::new("*draft *letter")
             .node("left(^draft); effect, reviews draft")
@@ -295,8 +295,8 @@ fn an_operator_who_may_edit_races_too() {
             .verdicts("left { reject -> last }")
     };
     sketch("right(^letter); effect, reviews letter").verdicts("right { reject -> last }").sound();
-    let refused = "nodes `left` and `right` run side by side and both may change `draft`, which an operator may edit in a \
-                   review: have it signed before they part, let one of them use another field, or give `draft` a reducer \
+    let refused = "nodes `left` and `right` run concurrently and both may change `draft`, which a review \
+                   may edit: review it before the fork, let one of them use another field, or give `draft` a reducer \
                    with `#[reduce(…)]`";
     sketch("right(^draft); effect, reviews draft").verdicts("right { reject -> last }").refused([refused]);
     sketch("right() writes draft").refused([refused]);
@@ -336,7 +336,7 @@ fn a_loop_inside_a_branch_stays_inside() {
 
 #[test]
 fn a_join_may_be_reached_without_its_fork() {
-    // A loop back to the join: `a` was written then, but `b` is written on neither way.
+    // A loop leads back to the join: `a` is written by then, but `b` is written on neither path.
     Sketch::new("*risk a b")
         .node("left() writes a")
         .node("right()")
@@ -353,7 +353,7 @@ fn a_join_may_be_reached_without_its_fork() {
 }
 
 #[test]
-fn as_many_reviews_are_open_as_branches_may_stop_at_once() {
+fn open_reviews_are_counted_per_branch() {
     let pay = |name: &str| format!("{name}(^draft); effect, reviews draft");
     let open = |sketch: Sketch| sketch.done().max_open_reviews();
     assert_eq!(open(Sketch::new("draft").node("a()").chain("start -> a -> end")), 0);

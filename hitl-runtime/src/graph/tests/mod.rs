@@ -1,4 +1,4 @@
-//! The proofs, on graphs sketched by hand and at random.
+//! Tests of the proofs, on hand-written and on random graphs.
 
 mod ahead;
 mod each;

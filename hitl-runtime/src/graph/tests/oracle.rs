@@ -1,4 +1,4 @@
-//! The proofs against graphs at random: without forks, against every path there is; with forks, against runs.
+//! Tests of the proofs on random graphs: without forks, against every path; with forks, against simulated runs.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
@@ -6,7 +6,7 @@ use super::sketch::{ROOM, Sketch};
 use crate::graph::path::{Lacking, Last, Path};
 use crate::graph::*;
 
-/// Numbers that look random and are the same each time (xorshift).
+/// A deterministic pseudo-random generator (xorshift).
 pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
@@ -24,7 +24,7 @@ impl Dice {
 
 const FIELDS: usize = 3;
 
-/// A node that reads, signs and writes this and that, and may stop for one of these fields.
+/// Returns the text of a random node, and whether it has a review, of one of the fields in `reviewable`.
 fn node(dice: &mut Dice, name: &str, reviewable: &[usize]) -> (String, bool) {
     let (mut reads, mut writes) = (Vec::new(), Vec::new());
     for field in 0..FIELDS {
@@ -52,7 +52,7 @@ fn node(dice: &mut Dice, name: &str, reviewable: &[usize]) -> (String, bool) {
     (format!("{name}({}) writes {}{review}", reads.join(","), writes.join(",")), stops)
 }
 
-/// What a node does, read off its description by other means than the proof's.
+/// The reads and writes of a node, derived from its description independently of the proof.
 #[derive(Default)]
 struct Deed {
     reads: HashSet<usize>,
@@ -81,7 +81,7 @@ fn deed(node: &NodeSpec) -> Deed {
 /// A node, and a field that it takes as signed by another node's review.
 type Cover = (usize, usize);
 
-/// Every cover of a graph, with the fields on which it depends, read off the reviews by other means than the proof's.
+/// Returns every cover of a graph with the fields that end it, derived independently of the proof.
 fn covers(spec: &GraphSpec) -> BTreeMap<Cover, BTreeSet<usize>> {
     let mut all: BTreeMap<Cover, BTreeSet<usize>> = BTreeMap::new();
     for review in 0..spec.nodes.len() {
@@ -92,7 +92,7 @@ fn covers(spec: &GraphSpec) -> BTreeMap<Cover, BTreeSet<usize>> {
     all
 }
 
-/// The covers that the review before a node gives, each with what it shows and signs.
+/// Returns the covers that the review before a node gives, each with the fields that it shows and signs.
 fn given(spec: &GraphSpec, review: usize) -> Vec<(Cover, BTreeSet<usize>)> {
     let number = |name: &str| name[1..].parse::<usize>().unwrap();
     let Some(interrupt) = spec.nodes[review].interrupt else { return Vec::new() };
@@ -106,10 +106,10 @@ fn given(spec: &GraphSpec, review: usize) -> Vec<(Cover, BTreeSet<usize>)> {
     nodes.map(|node| ((node, field), ends.clone())).collect()
 }
 
-/// The fields that are written, and the covers that hold, on one way to a point.
+/// The fields that are written, and the covers that hold, on one path to a point.
 type Known = ([bool; FIELDS], BTreeSet<Cover>);
 
-/// What one step makes of it.
+/// Returns the facts after an edge.
 fn step(spec: &GraphSpec, edge: &EdgeSpec, mut known: Known) -> Known {
     let Point::Node(from) = edge.from else { return known };
     let (deed, covers) = (deed(&spec.nodes[from]), covers(spec));
@@ -123,7 +123,7 @@ fn step(spec: &GraphSpec, edge: &EdgeSpec, mut known: Known) -> Known {
         return known;
     }
     deed.writes.iter().for_each(|&field| written[field] = true);
-    // It is spent; and whoever signs a field anew may have edited it.
+    // The node spends its covers, and an operator who signs a field again may have edited it.
     let changes = |field: &usize| deed.writes.contains(field) || deed.review == Some(*field);
     holds.retain(|cover| !needs.contains(cover) && !covers[cover].iter().any(changes));
     let given = given(spec, from).into_iter().map(|(cover, _)| cover);
@@ -131,7 +131,7 @@ fn step(spec: &GraphSpec, edge: &EdgeSpec, mut known: Known) -> Known {
     known
 }
 
-/// Every way there is of coming to each point, with the number of its steps.
+/// Returns every combination of a point and facts that some path has there, with the length of the shortest such path.
 fn ways(spec: &GraphSpec) -> HashMap<(Point, Known), usize> {
     let inputs = std::array::from_fn(|field| spec.state.fields[field].input);
     let start: (Point, Known) = (Point::Start, (inputs, BTreeSet::new()));
@@ -149,7 +149,7 @@ fn ways(spec: &GraphSpec) -> HashMap<(Point, Known), usize> {
     ways
 }
 
-/// A graph with loops, verdicts and choices, and no fork.
+/// Returns a random graph with loops, verdicts and choices, and without forks.
 pub(super) fn plain(dice: &mut Dice) -> GraphSpec {
     let count = 1 + dice.below(7);
     let (mut sketch, mut stops) = (Sketch::new("*f0 f1 f2"), Vec::new());
@@ -180,7 +180,7 @@ pub(super) fn plain(dice: &mut Dice) -> GraphSpec {
 }
 
 #[test]
-fn without_forks_the_proof_says_what_every_path_says() {
+fn without_forks_the_proof_agrees_with_every_path() {
     let (mut dice, mut lacking, mut holding) = (Dice(0x5eed), 0, 0);
     for _ in 0..1_000 {
         let spec = plain(&mut dice);
@@ -218,11 +218,11 @@ fn without_forks_the_proof_says_what_every_path_says() {
     assert!(lacking > 300 && holding > 300, "{lacking} {holding}");
 }
 
-/// A graph of forks and `for`s inside each other: a region is a chain of nodes, some of them followed by a fork or a `for`
-/// that joins at the next.
+/// A random graph of nested forks and `for`s. A region is a chain of nodes, some of which are followed by a fork or a
+/// `for` that joins at the next node.
 pub(super) struct Forked<'a> {
     dice: &'a mut Dice,
-    /// The fields that have no reducer.
+    /// The fields without a reducer.
     plain: Vec<usize>,
     nodes: Vec<String>,
     edges: Vec<[String; 2]>,
@@ -231,14 +231,14 @@ pub(super) struct Forked<'a> {
 }
 
 impl Forked<'_> {
-    /// Adds a region, `each` of whose nodes may run once for each item; gives its nodes, the first being its head and the
-    /// second its last.
+    /// Adds a region; `each` says that its nodes may run once for each item. Returns its first node, its last node, and
+    /// all of its nodes.
     fn region(&mut self, depth: usize, each: bool) -> (String, String, Vec<String>) {
         let (mut chain, mut all): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
         let length = 1 + self.dice.below(3);
         for place in 0..length {
             let name = format!("n{}", self.nodes.len());
-            // What items share may not be reviewed by each.
+            // Items may not review a field that they share.
             let reviewable = if each { self.plain.clone() } else { (0..FIELDS).collect() };
             let (text, stop) = node(self.dice, &name, &reviewable);
             self.nodes.push(text);
@@ -257,7 +257,8 @@ impl Forked<'_> {
                 }
             }
             if place > 0 && self.dice.one_in(4) {
-                // A way back; both ways are then arms of a `match`, which the flow of facts does not tell from edges.
+                // A back edge. It and the forward edge are then arms of a `match`, which the analysis does not
+                // distinguish from plain edges.
                 let back = chain[self.dice.below(chain.len())].clone();
                 self.edges.push([name.clone(), back]);
             }
@@ -266,7 +267,7 @@ impl Forked<'_> {
         (chain[0].clone(), chain[length - 1].clone(), all)
     }
 
-    /// Adds a fork or a `for` between two nodes; gives the nodes inside.
+    /// Adds a fork or a `for` between two nodes; returns the nodes inside.
     fn fork(&mut self, from: &str, join: &str, depth: usize, each: bool) -> Vec<String> {
         let (number, goes_through) = (self.forks.len(), self.dice.one_in(2));
         self.forks.push(String::new());
@@ -313,21 +314,20 @@ impl Forked<'_> {
     }
 }
 
-/// A value is a number; no two that were made apart are the same.
+/// The values of the fields. A value is a number, and no two values made separately are equal.
 type Values = [Option<u64>; FIELDS];
 
-/// The value of a field that should have been written before, and was not.
+/// The value of a field that a node reads although it is not written.
 const ASSUMED: u64 = 0;
 
-/// What people have signed, by whom it may be used: while every value is what it was, which nothing at all is as well as
-/// what is assumed.
+/// The signatures: covers, each with the values that end it when they change. An unwritten field counts as [`ASSUMED`].
 type Tokens = HashSet<(Cover, Vec<(usize, u64)>)>;
 
 fn token(cover: Cover, ends: &BTreeSet<usize>, values: &Values) -> (Cover, Vec<(usize, u64)>) {
     (cover, ends.iter().map(|&field| (field, values[field].unwrap_or(ASSUMED))).collect())
 }
 
-/// One run, with the values that people have signed.
+/// A simulated run, with the signatures that operators gave.
 struct Run<'a> {
     spec: &'a GraphSpec,
     proof: &'a Proof<ROOM>,
@@ -344,7 +344,8 @@ impl Run<'_> {
         Some(self.made)
     }
 
-    /// Runs from a node until an edge ends this branch, or the graph; gives what is known then, if it comes to that.
+    /// Runs from a node until an edge ends this branch or the graph. Returns the facts there, or `None` if the run
+    /// takes too long or ends at the join of a fork.
     fn run(
         &mut self,
         mut at: usize,
@@ -372,7 +373,7 @@ impl Run<'_> {
                 }
             }
             let deed = deed(&self.spec.nodes[at]);
-            // What is missing here is reported here.
+            // A field that is lacking here is reported here, and counts as written from here on.
             for &field in &deed.reads {
                 values[field] = values[field].or(Some(ASSUMED));
             }
@@ -419,7 +420,7 @@ impl Run<'_> {
         }
     }
 
-    /// Runs every branch of a fork, and merges what they end with.
+    /// Runs every branch of a fork, and merges their results.
     fn fork(
         &mut self,
         fork: usize,
@@ -447,14 +448,14 @@ impl Run<'_> {
                 [.., last] => last,
             };
         }
-        // What one branch has spent is spent, and what one has had signed is signed.
+        // A signature is kept if no branch has spent it, and added if some branch gave it.
         let kept = signed.iter().filter(|token| ends.iter().all(|(_, end)| end.contains(*token)));
         let new = ends.iter().flat_map(|(_, end)| end).filter(|token| !signed.contains(*token));
         let signed = kept.chain(new).cloned().collect();
         Some((values, signed))
     }
 
-    /// Runs the body of a `for` for some items, or for none; gives what comes out.
+    /// Runs the body of a `for` for some items or for none; returns the values after the join.
     fn for_each(
         &mut self,
         each: &EachSpec,
@@ -493,7 +494,7 @@ impl Run<'_> {
 }
 
 #[test]
-fn with_forks_and_fors_no_run_belies_the_proof() {
+fn with_forks_and_fors_every_run_agrees_with_the_proof() {
     let (mut dice, mut exact, mut shy, mut shy_covers) = (Dice(0xf0_4c), 0, 0, 0);
     for _ in 0..300 {
         let spec = Forked::sketch(&mut dice);
@@ -521,7 +522,7 @@ fn with_forks_and_fors_no_run_belies_the_proof() {
             let covers = 0..proof.covers.count();
             let signed = covers.map(|cover| (true, facts.signed, Lacking::Signed(cover), cover));
             for (which, proved, lacking, number) in written.chain(signed) {
-                // For everything that is refused there is a path to show, and for nothing else.
+                // There is a path to show for every fact that does not hold, and for no other.
                 let path = Path::find(&spec, &proof, Point::Node(node), Last::Any, lacking);
                 assert_eq!(path.is_none(), proved.has(number), "{node} {lacking:?} {spec:#?}");
                 if seen.contains(&(node, which, number)) {
@@ -533,6 +534,6 @@ fn with_forks_and_fors_no_run_belies_the_proof() {
             }
         }
     }
-    // What is refused is nearly always what some run does lack: the proof is not just careful.
+    // Nearly every fact that the proof finds lacking is lacking in some run: the proof is not overly conservative.
     assert!(exact > 400 * shy, "{exact} {shy}, of them {shy_covers} of covers");
 }

@@ -1,4 +1,5 @@
-//! One test for each thing that a graph may not do, and for what it may: without its rule, each of these fails.
+//! One test for each rule of a graph, with graphs that break it and graphs that keep it. Without its rule, each test
+//! fails.
 
 use super::sketch::{BLANK, ROOM, Sketch};
 use crate::graph::*;
@@ -16,7 +17,7 @@ fn refund() -> Sketch {
 }
 
 #[test]
-fn a_sound_graph_is_let_through() {
+fn a_valid_graph_has_no_fault() {
     refund().sound();
 }
 
@@ -75,13 +76,15 @@ fn one_mistake_is_one_message() {
         .refused([
             "node `a` reads `draft`, but a path reaches it unwritten: `start -> a`; no other node writes it: add one with \
              `writes = draft`, or make the field `#[input]`, or take `Option<&str>`",
-            "node `c` takes `draft` as `&Approved<String>`, and no review signs it for `c`: put `#[interrupt_before]` on `c`",
-            "node `d` takes `draft` as `&Approved<String>`, and no review signs it for `d`: put `#[interrupt_before]` on `d`",
+            "node `c` takes `draft` as `&Approved<String>`, but no review of `draft` covers `c`: put \
+             `#[interrupt_before]` on `c`",
+            "node `d` takes `draft` as `&Approved<String>`, but no review of `draft` covers `d`: put \
+             `#[interrupt_before]` on `d`",
         ]);
 }
 
 #[test]
-fn what_a_loop_brings_comes_too_late_for_the_first_round() {
+fn a_write_in_a_loop_is_missing_in_the_first_round() {
     let sketch = |loops: &str| {
         Sketch::new("*risk note")
             .node("ask(note)")
@@ -116,17 +119,17 @@ fn a_verdict_leaves_before_the_node_has_written() {
         .chain("cancel -> end")
         .chain("explain -> end")
         .refused([
-            "node `cancel` reads `outcome`, but a path reaches it unwritten: `start -> execute -reject-> cancel`; \
-             `execute` writes it, but has not run there: lead that path through another node with `writes = outcome`, or \
-             take `Option<&str>`",
-            "node `explain` reads `late`, but a path reaches it unwritten: `start -> execute -ask-> explain`; `execute` \
-             writes it, but has not run there: lead that path through another node with `writes = late`, or take \
-             `Option<&str>`",
+            "node `cancel` reads `outcome`, but a path reaches it unwritten: `start -> execute -reject-> \
+             cancel`; `execute` writes it, but has not run on that path: lead that path through another \
+             node with `writes = outcome`, or take `Option<&str>`",
+            "node `explain` reads `late`, but a path reaches it unwritten: `start -> execute -ask-> \
+             explain`; `execute` writes it, but has not run on that path: lead that path through another \
+             node with `writes = late`, or take `Option<&str>`",
         ]);
 }
 
 #[test]
-fn what_is_reviewed_must_be_written() {
+fn a_reviewed_field_must_be_written() {
     Sketch::new("draft")
         .node("execute(^draft); effect, reviews draft")
         .chain("start -> execute -> end")
@@ -138,14 +141,14 @@ fn what_is_reviewed_must_be_written() {
 }
 
 #[test]
-fn an_effect_needs_a_review_or_a_word() {
+fn an_effect_needs_a_review_or_low_risk() {
     let effect = |node: &str| Sketch::new("*draft").node(node).chain("start -> pay -> end");
     effect("pay(draft)").sound();
     effect("pay(draft); effect, low risk").sound();
     effect("pay(^draft); effect, reviews draft").verdicts("pay { reject -> end }").sound();
     effect("pay(draft); effect").refused([
-        "effect node `pay` can be reached with no review: put `#[interrupt_before]` on it, take as `&Approved<…>` a field \
-         that was signed before, or declare `risk = low`",
+        "effect node `pay` can be reached with no review: put `#[interrupt_before]` on it, take a field \
+         that was signed before as `&Approved<…>`, or declare `risk = low`",
     ]);
 }
 
@@ -195,7 +198,7 @@ fn a_verdict_signs_nothing() {
 }
 
 #[test]
-fn a_node_that_writes_what_it_had_signed_ends_the_signature() {
+fn a_node_that_writes_its_signed_field_ends_the_signature() {
     Sketch::new("*draft")
         .node("pay(^draft) writes draft; effect, reviews draft, covers notify")
         .node("notify(^draft); effect")
@@ -214,13 +217,13 @@ fn a_review_signs_its_own_field_only() {
         .verdicts("pay { reject -> end }")
         .chain("start -> pay -> end")
         .refused([
-            "node `pay` takes `letter` as `&Approved<String>`, and no review signs it for `pay`: take it as `&String`, or \
-             have a node before it reviewed that covers it",
+            "node `pay` takes `letter` as `&Approved<String>`, but no review of `letter` covers `pay`: \
+             take it as `&String`, or add an earlier review of `letter` that covers it",
         ]);
 }
 
 #[test]
-fn each_round_is_signed_anew() {
+fn each_round_needs_a_new_signature() {
     let sketch = |arms: &str| {
         Sketch::new("*risk draft")
             .node("draft() writes draft")
@@ -234,12 +237,14 @@ fn each_round_is_signed_anew() {
     };
     sketch("notify -> match risk { draft, pay, end }").sound();
     sketch("notify -> match risk { pay, notify, end }").refused([
-        "node `notify` takes `draft` as `&Approved<String>`, but a path reaches it on which it has spent the signature \
-         already: `start -> draft -> pay -> notify -> notify`; put `#[interrupt_before]` on `notify`",
+        "node `notify` takes `draft` as `&Approved<String>`, but a path reaches it on which it has already \
+         spent the signature: `start -> draft -> pay -> notify -> notify`; put `#[interrupt_before]` on \
+         `notify`",
     ]);
     sketch("notify -> match risk { draft, amend, end }").refused([
-        "node `notify` takes `draft` as `&Approved<String>`, but a path reaches it on which it has spent the signature \
-         already: `start -> draft -> pay -> notify -> amend -> notify`; put `#[interrupt_before]` on `notify`",
+        "node `notify` takes `draft` as `&Approved<String>`, but a path reaches it on which it has already \
+         spent the signature: `start -> draft -> pay -> notify -> amend -> notify`; put \
+         `#[interrupt_before]` on `notify`",
     ]);
 }
 
@@ -254,17 +259,17 @@ fn one_signature_is_for_the_effects_that_it_names() {
     };
     sketch("pay(^draft); effect, reviews draft, covers pay notify").sound();
     sketch("pay(^draft); effect, reviews draft").refused([
-        "node `notify` takes `draft` as `&Approved<String>`, and no review signs it for `notify`: put \
-         `#[interrupt_before]` on `notify`, or let the review before `pay` cover it, `covers = (notify)`",
+        "node `notify` takes `draft` as `&Approved<String>`, but no review of `draft` covers `notify`: put \
+         `#[interrupt_before]` on `notify`, or add `covers = (notify)` to the review before `pay`",
     ]);
     sketch("pay(^draft); effect, reviews draft, covers notify tell").refused([
-        "the review before `pay` covers `tell`, which is no node of this graph: write the name that the graph has for it, \
-         or take it out",
+        "the review before `pay` covers `tell`, which is not a node of this graph: use the name that the \
+         node has in the graph, or remove it from `covers`",
     ]);
 }
 
 #[test]
-fn what_is_covered_runs_on_the_signature() {
+fn a_covered_effect_runs_on_the_signature() {
     let sketch = |notify: &str| {
         Sketch::new("*draft")
             .node("pay(^draft); effect, reviews draft, covers notify")
@@ -273,16 +278,16 @@ fn what_is_covered_runs_on_the_signature() {
             .chain("start -> pay -> notify -> end")
     };
     sketch("notify(draft)").refused([
-        "the review before `pay` covers `notify`, which does not take `draft` as signed: give `notify` a parameter `draft: \
-         &Approved<…>`, or take it out",
+        "the review before `pay` covers `notify`, which does not take `draft` as signed: give `notify` a \
+         parameter `draft: &Approved<…>`, or remove it from `covers`",
     ]);
     sketch("notify(^draft); effect, reviews draft, unedited x").verdicts("notify { reject -> end }").refused([
-        "the review before `pay` covers `notify`, which has a review of `draft` of its own: take it out, or take \
-         `#[interrupt_before]` off `notify`",
+        "the review before `pay` covers `notify`, which has a review of `draft` of its own: remove it from \
+         `covers`, or remove `#[interrupt_before]` from `notify`",
     ]);
 }
 
-/// The issue's own: one signature pays five times.
+/// Regression test: one signature paid five times.
 #[test]
 fn a_loop_pays_once_for_each_signature() {
     let sketch = |arms: &str| {
@@ -297,8 +302,9 @@ fn a_loop_pays_once_for_each_signature() {
     };
     sketch("again -> match n { hold, end }").sound();
     sketch("again -> match n { wire, end }").refused([
-        "node `wire` takes `draft` as `&Approved<String>`, but a path reaches it on which it has spent the signature \
-         already: `start -> draft -> hold -> wire -> again -> wire`; put `#[interrupt_before]` on `wire`",
+        "node `wire` takes `draft` as `&Approved<String>`, but a path reaches it on which it has already \
+         spent the signature: `start -> draft -> hold -> wire -> again -> wire`; put `#[interrupt_before]` \
+         on `wire`",
     ]);
 }
 
@@ -312,8 +318,9 @@ fn the_last_review_of_a_field_is_the_one_that_counts() {
         .verdicts("director { reject -> end }")
         .chain("start -> clerk -> director -> wire -> end")
         .refused([
-            "node `wire` takes `draft` as `&Approved<String>`, but a path reaches it on which the review before `director` \
-             comes last, and does not cover it: `start -> clerk -> director -> wire`; put `#[interrupt_before]` on `wire`",
+            "node `wire` takes `draft` as `&Approved<String>`, but a path reaches it on which the last \
+             review, before `director`, does not cover it: `start -> clerk -> director -> wire`; put \
+             `#[interrupt_before]` on `wire`",
         ]);
 }
 
@@ -356,7 +363,7 @@ fn a_no_and_a_question_end_what_was_signed_before() {
 }
 
 #[test]
-fn what_is_shown_stays_as_it_was_shown() {
+fn a_shown_field_must_not_be_written_again() {
     let sketch = |between: &str, wire: &str, review: &str| {
         Sketch::new("*draft *iban *memo")
             .node(&format!("hold(^draft); effect, reviews draft, covers wire{review}"))
@@ -369,18 +376,19 @@ fn what_is_shown_stays_as_it_was_shown() {
     sketch("between()", wire, ", shows iban memo").sound();
     sketch("between() writes memo", wire, ", shows iban, unsigned memo").sound();
     sketch("between() writes iban", wire, ", shows iban memo").refused([
-        "node `wire` takes `draft` as `&Approved<String>`, but a path reaches it on which `iban` is written again by \
-         `between` after it was shown beside what was signed: `start -> hold -> between -> wire`; put \
-         `#[interrupt_before]` on `wire`",
+        "node `wire` takes `draft` as `&Approved<String>`, but a path reaches it on which `iban` is \
+         written again by `between` after it was shown with the signed draft: `start -> hold -> between -> \
+         wire`; put `#[interrupt_before]` on `wire`",
     ]);
     sketch("between()", wire, ", shows iban").refused([
-        "node `wire` reads `memo`, and the review before `hold`, on whose signature it runs, does not show it: name it \
-         there, `show = (memo)`, take it as `&Approved<…>`, or write `unsigned(memo)` there if nobody need sign it",
+        "node `wire` reads `memo`, but the review before `hold`, whose signature it runs on, does not show \
+         it: add `show = (memo)` to that review, take the field as `&Approved<…>`, or add `unsigned(memo)` \
+         to that review if the field needs no signature",
     ]);
 }
 
 #[test]
-fn a_review_has_somewhere_for_a_no_to_go() {
+fn a_review_has_a_reject_edge() {
     let sketch = || {
         Sketch::new("*draft")
             .node("pay(^draft, question?); effect, reviews draft")
@@ -388,9 +396,7 @@ fn a_review_has_somewhere_for_a_no_to_go() {
             .verdicts("pay { ask -> pay }")
     };
     sketch().verdicts("pay { reject -> end }").sound();
-    sketch().refused([
-        "node `pay` stops for a person, but the graph says nothing of a rejection: add `pay { reject -> … }`",
-    ]);
+    sketch().refused(["node `pay` has a review, but no `reject` edge: add `pay { reject -> … }`"]);
 }
 
 #[test]
@@ -420,25 +426,31 @@ fn a_verdict_leads_to_a_node_that_takes_what_it_brings() {
 }
 
 #[test]
-fn a_question_needs_somebody_to_answer_it() {
+fn a_question_needs_a_node_that_takes_it() {
     Sketch::new("*draft")
         .node("pay(^draft); effect, reviews draft")
         .chain("start -> pay -> end")
         .verdicts("pay { reject -> end, ask -> end }")
         .refused([
-            "`ask` leads from `pay` to `end`, where nobody answers: lead it to a node that takes `Option<&Question>`",
+            "`ask` leads from `pay` to `end`, which receives no question: lead it to a node that takes \
+             `Option<&Question>`",
         ]);
 }
 
 #[test]
 fn a_verdict_needs_a_review() {
-    Sketch::new("*draft").node("pay(draft)").chain("start -> pay -> end").verdicts("pay { reject -> end }").refused([
-        "`reject` leaves node `pay`, which stops for nobody: put `#[interrupt_before]` on it, or take the line out",
-    ]);
+    Sketch::new("*draft")
+        .node("pay(draft)")
+        .chain("start -> pay -> end")
+        .verdicts("pay { reject -> end }")
+        .refused([
+            "`reject` leaves node `pay`, which has no review: put `#[interrupt_before]` on it, or remove the \
+         edge",
+        ]);
 }
 
 #[test]
-fn who_needs_a_payload_is_entered_by_its_verdict_alone() {
+fn a_required_payload_needs_its_verdict_on_every_edge() {
     let sketch = |node: &str| {
         Sketch::new("*draft *risk")
             .node("triage()")
@@ -451,17 +463,17 @@ fn who_needs_a_payload_is_entered_by_its_verdict_alone() {
     };
     sketch("last(rejection?, question?)").verdicts("pay { reject -> last, ask -> last }").sound();
     sketch("last(rejection)").verdicts("pay { reject -> last }").refused([
-        "node `last` takes `&Rejection`, but a path reaches it that brings none: `start -> triage -> last`; take \
-         `Option<&Rejection>`, or let `last` be entered by `reject` alone",
+        "node `last` takes `&Rejection`, but a path reaches it without one: `start -> triage -> last`; \
+         take `Option<&Rejection>`, or let only `reject` lead to `last`",
     ]);
     sketch("last(question)").verdicts("pay { reject -> end, ask -> last }").refused([
-        "node `last` takes `&Question`, but a path reaches it that brings none: `start -> triage -> last`; take \
-         `Option<&Question>`, or let `last` be entered by `ask` alone",
+        "node `last` takes `&Question`, but a path reaches it without one: `start -> triage -> last`; take \
+         `Option<&Question>`, or let only `ask` lead to `last`",
     ]);
 }
 
 #[test]
-fn one_verdict_does_not_bring_what_the_other_does() {
+fn a_verdict_brings_only_its_own_payload() {
     let sketch = |node: &str| {
         Sketch::new("*draft")
             .node("pay(^draft); effect, reviews draft")
@@ -471,17 +483,17 @@ fn one_verdict_does_not_bring_what_the_other_does() {
             .chain("last -> end")
     };
     sketch("last(rejection, question?)").refused([
-        "node `last` takes `&Rejection`, but a path reaches it that brings none: `start -> pay -ask-> last`; take \
-         `Option<&Rejection>`, or let `last` be entered by `reject` alone",
+        "node `last` takes `&Rejection`, but a path reaches it without one: `start -> pay -ask-> last`; \
+         take `Option<&Rejection>`, or let only `reject` lead to `last`",
     ]);
     sketch("last(question, rejection?)").refused([
-        "node `last` takes `&Question`, but a path reaches it that brings none: `start -> pay -reject-> last`; take \
-         `Option<&Question>`, or let `last` be entered by `ask` alone",
+        "node `last` takes `&Question`, but a path reaches it without one: `start -> pay -reject-> last`; \
+         take `Option<&Question>`, or let only `ask` lead to `last`",
     ]);
 }
 
 #[test]
-fn every_run_ends_in_an_answer() {
+fn every_output_is_written_at_the_end() {
     refund().verdicts("execute { reject -> end }").refused([
         "a path reaches `end` with output `outcome` unwritten: `start -> plan -> draft -> execute -reject-> end`; lead \
          that path through `cancel`, which writes it",
@@ -491,8 +503,9 @@ fn every_run_ends_in_an_answer() {
         .chain("start -> pay -> end")
         .verdicts("pay { reject -> end }")
         .refused([
-            "a path reaches `end` with output `outcome` unwritten: `start -> pay -reject-> end`; `pay` writes it, but has \
-             not run there: lead that path through another node with `writes = outcome`",
+            "a path reaches `end` with output `outcome` unwritten: `start -> pay -reject-> end`; `pay` \
+             writes it, but has not run on that path: lead that path through another node with `writes = \
+             outcome`",
         ]);
     Sketch::new("*plan! outcome!").chain("start -> end").refused([
         "a path reaches `end` with output `outcome` unwritten: `start -> end`; no other node writes it: add one with \
@@ -501,7 +514,7 @@ fn every_run_ends_in_an_answer() {
 }
 
 #[test]
-fn a_match_looks_at_what_is_written() {
+fn a_match_reads_a_written_field() {
     let sketch = |fields: &str, triage: &str| {
         Sketch::new(fields)
             .node(triage)
@@ -513,14 +526,14 @@ fn a_match_looks_at_what_is_written() {
     sketch("*risk", "triage()").sound();
     sketch("risk", "triage() writes risk").sound();
     sketch("risk", "triage()").refused([
-        "`match` after `triage` looks at `risk`, but a path reaches it unwritten: `start -> triage`; no other node writes \
-         it: add one with `writes = risk`, or make the field `#[input]`",
+        "`match` after `triage` reads `risk`, but a path reaches it unwritten: `start -> triage`; no other \
+         node writes it: add one with `writes = risk`, or make the field `#[input]`",
     ]);
-    // Reported at the node, so not at the match, nor at the arm.
+    // The node reports the field, so the `match` and its arms do not.
     assert_eq!(sketch("risk", "triage(risk)").faults().len(), 1);
     Sketch::new("risk").node("reply(risk)").choice("start -> match risk { reply, end }").chain("reply -> end").refused([
-        "`match` after `start` looks at `risk`, but a path reaches it unwritten; no other node writes it: add one with \
-         `writes = risk`, or make the field `#[input]`",
+        "`match` after `start` reads `risk`, but a path reaches it unwritten; no other node writes it: add \
+         one with `writes = risk`, or make the field `#[input]`",
     ]);
 }
 
@@ -534,9 +547,9 @@ fn names_that_are_no_fields_are_left_to_rustc() {
         .verdicts("last { reject -> end }")
         .chain("last -> end")
         .refused([
-            // A misspelt review signs nothing.
-            "node `last` takes `draft` as `&Approved<String>`, and no review signs it for `last`: take it as `&String`, or \
-             have a node before it reviewed that covers it",
+            // A review of a misspelled field signs nothing.
+            "node `last` takes `draft` as `&Approved<String>`, but no review of `draft` covers `last`: \
+             take it as `&String`, or add an earlier review of `draft` that covers it",
         ]);
 }
 
@@ -574,7 +587,7 @@ fn the_middle_of_a_long_path_is_left_out() {
 }
 
 #[test]
-fn what_nothing_leads_to_is_the_macros_business() {
+fn unreachable_nodes_are_left_to_the_macro() {
     Sketch::new("draft outcome!")
         .node("first() writes outcome")
         .node("lost(draft, ^outcome, rejection); effect, reviews draft")
@@ -607,7 +620,7 @@ const SPEC: GraphSpec = GraphSpec {
 };
 
 #[test]
-fn the_checks_run_in_rustc_and_panic_with_the_sentence() {
+fn the_checks_run_in_rustc_and_panic_with_the_message() {
     const PROOF: &Proof<2> = &prove(&SPEC);
     const _: () = check_node(&SPEC, PROOF, 0);
     const _: () = check_node(&SPEC, PROOF, 1); // nothing leads there

@@ -1,12 +1,12 @@
-//! Graphs for tests, in a few words each.
+//! A builder for the graphs of tests, from short texts.
 
 use crate::graph::check::{Fault, fault_of_edge, fault_of_list, fault_of_node, fault_of_route};
 use crate::graph::*;
 
-/// The room in a sketch. What is left over is filled with nodes that nothing leads to.
+/// The number of nodes in a sketch. Those that a test does not use are filled with unreachable nodes.
 pub(super) const ROOM: usize = 40;
 
-/// A graph in the making.
+/// A graph under construction.
 #[derive(Default)]
 pub(super) struct Sketch {
     fields: Vec<FieldSpec>,
@@ -16,15 +16,15 @@ pub(super) struct Sketch {
     forks: Vec<Fork>,
 }
 
-/// Where it parts, where it meets, whether it is a `for`, and the nodes of each branch.
+/// The point before a fork, its join, its `for` if it is one, and the nodes of each branch.
 type Fork = (Point, Point, Option<EachSpec>, Vec<Vec<usize>>);
 
-/// A node of which only the name is known.
+/// A node with only a name.
 pub(super) const BLANK: NodeSpec = NodeSpec::BLANK;
 
 impl Sketch {
-    /// Fields, each with what is said of it: `*message` is an input, `outcome!` an output, `+score` has a reducer, `&notes`
-    /// is appended to.
+    /// Creates a graph with these fields: `*message` is an input, `outcome!` is an output, `+score` has a reducer, and
+    /// `&notes` is appended to.
     pub(super) fn new(fields: &str) -> Self {
         let fields = fields.split_whitespace().map(|word| FieldSpec {
             name: leak(word.trim_matches(|c| "*+&!".contains(c))),
@@ -37,16 +37,16 @@ impl Sketch {
         Self { fields: fields.collect(), ..Self::default() }
     }
 
-    /// The type of the last field.
+    /// Sets the type of the last field.
     pub(super) fn ty(mut self, ty: &'static str) -> Self {
         self.fields.last_mut().unwrap().ty = ty;
         self
     }
 
-    /// A node: `execute(plan, ?notes, ^draft, rejection?, question) writes outcome, log; effect, reviews draft`.
+    /// Adds a node: `execute(plan, ?notes, ^draft, rejection?, question) writes outcome, log; effect, reviews draft`.
     ///
-    /// `?` before a field reads it as optional, `^` as approved; `?` after a payload takes it as optional. After `reviews`
-    /// may come `covers hold wire`, `shows iban`, `unsigned message`.
+    /// `?` before a field reads it as optional, and `^` as approved; `?` after a payload takes it as optional. After
+    /// `reviews`, the flags `covers hold wire`, `shows iban` and `unsigned message` may follow.
     pub(super) fn node(mut self, text: &str) -> Self {
         let (name, rest) = text.split_once('(').unwrap();
         let (parameters, rest) = rest.split_once(')').unwrap();
@@ -107,7 +107,7 @@ impl Sketch {
         self.edges.push(EdgeSpec { from, to, kind, joins: None });
     }
 
-    /// `start -> plan -> end`
+    /// Adds plain edges: `start -> plan -> end`.
     pub(super) fn chain(mut self, chain: &str) -> Self {
         let points: Vec<_> = chain.split("->").map(|name| self.point(name)).collect();
         for pair in points.windows(2) {
@@ -116,7 +116,7 @@ impl Sketch {
         self
     }
 
-    /// `execute { reject -> cancel, ask -> draft }`
+    /// Adds verdict edges: `execute { reject -> cancel, ask -> draft }`.
     pub(super) fn verdicts(mut self, text: &str) -> Self {
         let (from, verdicts) = text.split_once('{').unwrap();
         let from = self.point(from);
@@ -132,7 +132,7 @@ impl Sketch {
         self
     }
 
-    /// `triage -> match risk { draft, reply }`
+    /// Adds a `match`: `triage -> match risk { draft, reply }`.
     pub(super) fn choice(mut self, text: &str) -> Self {
         let (head, arms) = text.split_once('{').unwrap();
         let (from, field) = head.split_once("-> match").unwrap();
@@ -144,8 +144,8 @@ impl Sketch {
         self
     }
 
-    /// `draft -> (fraud, stock restock) -> execute`: each branch by its nodes, its head first. The edges inside come
-    /// after, and an inner fork after the one around it.
+    /// Adds a fork, each branch by its nodes, the head first: `draft -> (fraud, stock restock) -> execute`. The edges
+    /// inside are added later, as is an inner fork.
     pub(super) fn fork(self, text: &str) -> Self {
         let (from, rest) = text.split_once("-> (").unwrap();
         let (branches, join) = rest.split_once(") ->").unwrap();
@@ -153,7 +153,7 @@ impl Sketch {
         self.beside(from, join, None, list(branches))
     }
 
-    /// `plan -> for order in orders { look_up refund } -> report`: the body by its nodes, its head first, as `fork`.
+    /// Adds a `for`, its body by its nodes, the head first: `plan -> for order in orders { look_up refund } -> report`.
     pub(super) fn each(mut self, text: &str) -> Self {
         let (from, rest) = text.split_once("-> for").unwrap();
         let (head, rest) = rest.split_once('{').unwrap();
@@ -186,7 +186,7 @@ impl Sketch {
         self
     }
 
-    /// The graph.
+    /// Builds the graph.
     pub(super) fn done(mut self) -> GraphSpec {
         assert!(self.nodes.len() <= ROOM);
         self.nodes.resize(ROOM, NodeSpec { name: "nowhere", ..BLANK });
@@ -215,7 +215,7 @@ impl Sketch {
         }
     }
 
-    /// Every sentence there is to say of the graph: nodes first, then edges, routes and lists.
+    /// Returns the message of every fault in the graph: of nodes first, then of edges, routes and lists.
     pub(super) fn faults(self) -> Vec<String> {
         let spec = self.done();
         let proof = prove::<ROOM>(&spec);
@@ -227,13 +227,13 @@ impl Sketch {
         nodes.chain(edges).chain(routes).chain(lists).map(say).collect()
     }
 
-    /// That nothing is wrong.
+    /// Asserts that the graph has no fault.
     #[track_caller]
     pub(super) fn sound(self) {
         assert_eq!(self.faults(), [""; 0]);
     }
 
-    /// That these sentences, and no others, are said.
+    /// Asserts that the graph has these faults, and no others.
     #[track_caller]
     pub(super) fn refused<const M: usize>(self, sentences: [&str; M]) {
         assert_eq!(self.faults(), sentences);

@@ -1,4 +1,4 @@
-//! What a guardrail says it found, without the text that it found.
+//! Conversion of a guardrail's assessment, without the text that it found.
 
 use aws_sdk_bedrockruntime::types::{
     GuardrailAssessment, GuardrailContentPolicyAction, GuardrailContextualGroundingPolicyAction,
@@ -9,7 +9,7 @@ use aws_sdk_bedrockruntime::types::{
 use super::Guardrail;
 use crate::model::{Action, Assessment, Finding, Policy, Stage};
 
-/// The assessment in the trace of an answer.
+/// Converts the trace of a response.
 pub(super) fn of_a_trace(
     trace: Option<&GuardrailTraceAssessment>,
     guardrail: Option<&Guardrail>,
@@ -26,7 +26,7 @@ pub(super) fn of_a_trace(
     )
 }
 
-/// The assessment of a text that was held against a guardrail.
+/// Converts the result of a check of a text.
 pub(super) fn of_a_check(
     assessments: &[GuardrailAssessment],
     guardrail: &Guardrail,
@@ -85,7 +85,8 @@ fn contents(found: &GuardrailAssessment) -> Found {
         .collect()
 }
 
-/// Which word it was is left out: it stands in the text that was stopped.
+/// Returns the findings of the word policy. The name of a custom word is left out, because it is part of the blocked
+/// text.
 fn words(found: &GuardrailAssessment) -> Found {
     let Some(policy) = &found.word_policy else { return Vec::new() };
     let own = policy.custom_words.iter().map(|word| ("CUSTOM", &word.action));
@@ -125,7 +126,8 @@ fn grounding(found: &GuardrailAssessment) -> Found {
         .collect()
 }
 
-/// Automated reasoning only ever notes: it stops nothing by itself.
+/// Returns the findings of automated reasoning. They are always [`Action::Noted`]: this policy blocks nothing by
+/// itself.
 fn reasoning(found: &GuardrailAssessment) -> Found {
     use aws_sdk_bedrockruntime::types::GuardrailAutomatedReasoningFinding as Reasoned;
     let findings =

@@ -1,4 +1,4 @@
-//! The client, made when it is first needed.
+//! The client of the SDK, created on first use.
 
 use std::{future::Future, time::Duration};
 
@@ -10,7 +10,7 @@ use crate::model::ModelError;
 
 pub(super) struct Connection {
     client: OnceCell<Client>,
-    /// How long silence is borne.
+    /// The time to wait for a response or an event.
     pub timeout: Duration,
 }
 
@@ -39,7 +39,7 @@ impl From<Client> for Connection {
 async fn connect() -> Result<Client, ModelError> {
     let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
     if config.region().is_none() {
-        let problem = "no AWS region is set; set AWS_REGION to one where the model is offered".into();
+        let problem = "no AWS region is set; set AWS_REGION to a region that offers the model".into();
         return Err(ModelError::Unconfigured { problem });
     }
     Ok(Client::new(&config))

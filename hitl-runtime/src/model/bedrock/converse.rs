@@ -1,4 +1,4 @@
-//! A request as Converse takes it, and its answer as we give it.
+//! Conversion of a request into Converse's types, and of its output into an [`Answer`].
 
 use aws_sdk_bedrockruntime::{
     error::BuildError,
@@ -20,18 +20,18 @@ use crate::model::{
     schema::{Sheet, constrained},
 };
 
-/// How an answer's form is asked for.
+/// The way to request a response schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
-    /// There is none.
+    /// No schema: plain text.
     Words,
-    /// With Converse's own structured output.
+    /// Converse's native structured output.
     Native,
-    /// With the one tool that the model has to use.
+    /// A forced tool: the only tool, which the model has to call.
     Tool,
 }
 
-/// The parts that Converse and ConverseStream have in common.
+/// The parts of a request that Converse and ConverseStream share.
 pub(super) struct Parts {
     messages: Vec<Message>,
     system: Option<Vec<SystemContentBlock>>,
@@ -64,7 +64,7 @@ impl Parts {
         call.parts(self)
     }
 
-    /// Whether the answer is to be what a tool is given.
+    /// Returns whether the response is expected as the input of a forced tool.
     pub fn force_a_tool(&self) -> bool {
         self.tools.is_some()
     }
@@ -83,7 +83,7 @@ impl Parts {
         self.end(answer, &output.stop_reason, trace, guardrail)
     }
 
-    /// The answer with its end, and out of what its form was put in.
+    /// Completes a response: sets the finish reason and removes the object that was wrapped around the JSON.
     pub fn end(
         &self,
         mut answer: Answer,
@@ -115,7 +115,7 @@ pub(super) fn count(answer: &mut Answer, usage: &TokenUsage) {
     answer.output_tokens = u64::try_from(usage.output_tokens).ok();
 }
 
-/// The two calls have the same setters, and no trait for them.
+/// A common interface for the builders of the two calls: they have the same setters, but share no trait.
 pub(super) trait Call {
     fn parts(self, parts: &Parts) -> Self;
 }
@@ -137,7 +137,8 @@ macro_rules! call {
 call!(ConverseFluentBuilder);
 call!(ConverseStreamFluentBuilder);
 
-/// Converse wants the roles to take turns, and no message without words.
+/// Converts the messages. Converse requires alternating roles and rejects empty texts, so messages in a row by one role
+/// are merged and empty ones dropped.
 fn messages(request: &Request) -> Result<Vec<Message>, BuildError> {
     let spoken = request.messages.iter().filter(|message| !message.text.trim().is_empty());
     let spoken: Vec<_> = spoken.collect();
@@ -178,7 +179,8 @@ fn structured_output(sheet: &Sheet) -> Result<OutputConfig, BuildError> {
     Ok(OutputConfig::builder().text_format(format).build())
 }
 
-/// `any` of one tool is that tool, and more models know it than know a tool's name as a choice.
+/// Forces the tool with the choice `any`: with one tool it means that tool, and more models support it than a choice by
+/// name.
 fn forced_tool(sheet: &Sheet) -> Result<ToolConfiguration, BuildError> {
     let tool = ToolSpecification::builder()
         .name(&sheet.name)
@@ -191,8 +193,8 @@ fn forced_tool(sheet: &Sheet) -> Result<ToolConfiguration, BuildError> {
         .build()
 }
 
-/// The JSON for the tool where it is used, and otherwise the words. Some models announce a tool in words, or use it
-/// twice: one answer is wanted, and the first is it. What a model thinks to itself is no part of any.
+/// Returns the input of the first tool call as JSON, or else the text. Some models add text to a tool call, or make
+/// several calls; only the first call is the response. Reasoning blocks are not part of it.
 fn heard(blocks: &[ContentBlock]) -> String {
     match blocks.iter().find_map(|block| block.as_tool_use().ok()) {
         Some(tool) => document::json(&tool.input).to_string(),

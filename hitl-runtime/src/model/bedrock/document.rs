@@ -1,4 +1,4 @@
-//! JSON as the SDK keeps it.
+//! Conversion between JSON and the document type of the SDK.
 
 use aws_smithy_types::{Document, Number};
 use serde_json::Value;

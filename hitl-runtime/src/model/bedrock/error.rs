@@ -1,4 +1,4 @@
-//! Bedrock's errors as ours.
+//! Conversion of Bedrock's errors into [`ModelError`].
 
 use std::{error::Error as StdError, time::Duration};
 
@@ -11,12 +11,12 @@ use aws_sdk_bedrockruntime::{
 use super::Bedrock;
 use crate::model::ModelError;
 
-const SIGN_IN: &str = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run it where a role is attached; \
-                       of SSO, `aws configure export-credentials` gives them";
+const SIGN_IN: &str = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run the program with a role \
+                       attached; with SSO, use the output of `aws configure export-credentials`";
 const SIGN_IN_AGAIN: &str =
-    "sign in again, or wait until the role's are renewed; see that the clock is right";
+    "sign in again, or wait until those of the role are renewed; check the system clock";
 
-/// An error of a call, and what it was about: a model's id or a guardrail's.
+/// Converts an error of a call. `about` is the id of the model or of the guardrail.
 pub(super) fn typed<E, R>(error: SdkError<E, R>, about: &str, timeout: Duration) -> ModelError
 where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
@@ -33,7 +33,7 @@ where
     }
 }
 
-/// An error in the middle of a stream. Its frame names it, where its body need not.
+/// Converts an error in the middle of a stream. The frame names the error; its body need not.
 pub(super) fn midstream<R>(error: SdkError<Midstream, R>, model: &Bedrock) -> ModelError
 where
     R: std::fmt::Debug + Send + Sync + 'static,
@@ -52,7 +52,7 @@ where
     Said::of(service, code).typed(&model.model, error.into())
 }
 
-/// What the service said, taken out of an error that then becomes the cause.
+/// Code and message of a service error, copied before the error itself becomes the cause.
 struct Said {
     code: String,
     message: String,
@@ -60,7 +60,10 @@ struct Said {
 
 impl Said {
     fn of(error: &impl ProvideErrorMetadata, code: &str) -> Self {
-        Self { code: code.to_owned(), message: error.message().unwrap_or("it does not say why").to_owned() }
+        Self {
+            code: code.to_owned(),
+            message: error.message().unwrap_or("the service gave no message").to_owned(),
+        }
     }
 
     fn typed(self, about: &str, cause: Box<dyn StdError + Send + Sync>) -> ModelError {
@@ -72,7 +75,7 @@ impl Said {
             }
             "ModelTimeoutException" => ModelError::TimedOut { after: None, source },
             "ModelNotReadyException" => ModelError::Unavailable {
-                problem: format!("{message}; the model is being made ready, try again in a minute"),
+                problem: format!("{message}; the model is being prepared, retry in a minute"),
                 source,
             },
             "ExpiredTokenException"
@@ -85,8 +88,8 @@ impl Said {
             "MissingAuthenticationTokenException" => ModelError::NoCredentials { advice: SIGN_IN, source },
             "AccessDeniedException" => ModelError::Denied {
                 problem: format!(
-                    "{message}; the role needs `bedrock:InvokeModel` and, for streams, \
-                     `bedrock:InvokeModelWithResponseStream`, with a guardrail `bedrock:ApplyGuardrail`"
+                    "{message}; the role needs `bedrock:InvokeModel`, for streams \
+                     `bedrock:InvokeModelWithResponseStream`, and with a guardrail `bedrock:ApplyGuardrail`"
                 ),
                 source,
             },
@@ -98,7 +101,7 @@ impl Said {
                 ModelError::UnknownModel { model: about.to_owned(), source }
             }
             "ValidationException" => ModelError::Refused { problem: message, source },
-            _ => ModelError::Unavailable { problem: format!("{message}; try again"), source },
+            _ => ModelError::Unavailable { problem: format!("{message}; retry"), source },
         }
     }
 }
@@ -111,7 +114,7 @@ fn timed_out(after: Duration, cause: Box<dyn StdError + Send + Sync>) -> ModelEr
     ModelError::TimedOut { after: Some(after), source: Some(cause) }
 }
 
-/// The request did not get there, or its answer not back.
+/// Converts an error of sending the request or of reading the response.
 fn unsent(cause: Box<dyn StdError + Send + Sync>) -> ModelError {
     let mut inner: Option<&(dyn StdError + 'static)> = Some(cause.as_ref());
     while let Some(error) = inner {
@@ -124,7 +127,7 @@ fn unsent(cause: Box<dyn StdError + Send + Sync>) -> ModelError {
         }
     }
     ModelError::Unavailable {
-        problem: "Bedrock was not reached, or its answer cannot be read; check the network, the region and the endpoint"
+        problem: "Bedrock could not be reached, or sent an invalid response; check the network, the region and the endpoint"
             .into(),
         source: Some(cause),
     }

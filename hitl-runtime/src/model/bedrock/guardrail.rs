@@ -1,4 +1,4 @@
-//! A guardrail, around a model or by itself.
+//! Bedrock guardrails, around a model or for a text alone.
 
 use std::fmt;
 
@@ -14,8 +14,8 @@ use aws_sdk_bedrockruntime::{
 use super::{assessment, connection::Connection, error};
 use crate::model::{ModelError, Stage};
 
-/// A guardrail of Amazon Bedrock: around a model with [`Bedrock::guardrail`](super::Bedrock::guardrail), or by itself
-/// for text that passes through no model.
+/// A guardrail of Amazon Bedrock: around a model with [`Bedrock::guardrail`](super::Bedrock::guardrail), or on its own
+/// with [`Guardrail::check`], for text that passes through no model.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), hitl::model::ModelError> {
@@ -36,28 +36,28 @@ pub struct Guardrail {
 }
 
 impl Guardrail {
-    /// A guardrail by its id or ARN, and its version: a number, or `DRAFT`.
+    /// Creates a guardrail from its id or ARN and its version: a number, or `DRAFT`.
     pub fn new(id: impl Into<String>, version: impl Into<String>) -> Self {
         Self { id: id.into(), version: version.into(), connection: Connection::from_environment() }
     }
 
-    /// The same guardrail behind a client that you made. Around a model it uses the model's.
+    /// Uses a client of yours for [`Guardrail::check`]. Around a model, the guardrail uses the client of the model.
     #[must_use]
     pub fn with_client(mut self, client: Client) -> Self {
         self.connection = Connection::from(client);
         self
     }
 
-    /// Its id, as it was given.
+    /// Returns the id or ARN, as it was given.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// Holds a text against it, and gives the text back, with parts masked where the guardrail does that.
+    /// Checks a text and returns it, with parts masked if the guardrail masks them.
     ///
     /// # Errors
-    /// [`ModelError::Intervened`] where it stops the text, and the errors of reaching it.
+    /// [`ModelError::Intervened`] if the guardrail blocks the text, and the errors of calling the service.
     pub async fn check(&self, stage: Stage, text: impl Into<String>) -> Result<String, ModelError> {
         let text = text.into();
         let source = match stage {
@@ -89,7 +89,8 @@ impl Guardrail {
             .build()
     }
 
-    /// `sync`: what a guardrail stops should not have been read by then.
+    /// Configures the guardrail for a stream. `Sync`, because text that the guardrail blocks must not reach the reader
+    /// first.
     pub(super) fn around_a_stream(&self) -> GuardrailStreamConfiguration {
         GuardrailStreamConfiguration::builder()
             .guardrail_identifier(&self.id)

@@ -1,4 +1,4 @@
-//! Amazon Bedrock: `Converse`, `ConverseStream`, guardrails.
+//! Models and guardrails on Amazon Bedrock: `Converse`, `ConverseStream`, `ApplyGuardrail`.
 
 mod assessment;
 mod connection;
@@ -23,16 +23,17 @@ pub use guardrail::Guardrail;
 
 use super::{Answer, BoxFuture, BoxStream, Model, ModelError, Piece, Request};
 
-/// A model on Amazon Bedrock, or behind an endpoint that speaks like it.
+/// A model on Amazon Bedrock, or behind an endpoint with the same API.
 ///
-/// Nothing is read from the environment, and no connection is made, before the first request: a program may be
-/// snapshotted once it has started, and what it made until then would be shared by all its copies. Region and
-/// credentials are then found as every AWS program finds them (`AWS_REGION`, `AWS_PROFILE`, the role of the container,
+/// No environment variable is read and no connection is made before the first request: a platform may snapshot a
+/// process after its start, and all copies of it would share what was set up before. Region and credentials are then
+/// found through the default provider chain of the AWS SDK (`AWS_REGION`, `AWS_PROFILE`, the role of the container,
 /// `AWS_ENDPOINT_URL_BEDROCK_RUNTIME`, …).
 ///
-/// A form ([`ModelExt::structured`](super::ModelExt::structured)) is asked for with Converse's own structured output.
-/// A model or a schema for which the service refuses that is asked with a forced tool instead, from then on.
-/// Throttling and faults of the network are tried again by the SDK, three times in all, before they are errors.
+/// A response schema ([`ModelExt::structured`](super::ModelExt::structured)) is requested with Converse's native
+/// structured output. If the service rejects that for this model or schema, the schema is requested with a forced tool
+/// instead, and so is every later request for it. The SDK retries throttling and network errors, with three attempts in
+/// all, before it reports them.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), hitl::model::ModelError> {
@@ -48,17 +49,17 @@ pub struct Bedrock {
     connection: Connection,
     guardrail: Option<Guardrail>,
     forced_tool: bool,
-    /// The forms that the service does not take as structured output.
+    /// The names of the response schemas that the service rejects as native structured output.
     refused: Mutex<BTreeSet<String>>,
 }
 
 impl Bedrock {
-    /// A model by its id, or by the ARN or the id of an inference profile.
+    /// Creates a model from its id, or from the ARN or id of an inference profile.
     pub fn new(model: impl Into<String>) -> Self {
         Self::over(Connection::from_environment(), model)
     }
 
-    /// A model behind a client that you made.
+    /// Creates a model with a client of yours.
     pub fn with_client(client: Client, model: impl Into<String>) -> Self {
         Self::over(Connection::from(client), model)
     }
@@ -73,21 +74,22 @@ impl Bedrock {
         }
     }
 
-    /// The same model with a guardrail around it. A stream waits for the guardrail before it says anything.
+    /// Adds a guardrail around the model. A stream yields a text only after the guardrail has checked it.
     #[must_use]
     pub fn guardrail(mut self, guardrail: Guardrail) -> Self {
         self.guardrail = Some(guardrail);
         self
     }
 
-    /// How long it may be silent: for a whole answer, and in a stream before each piece. Two minutes, if nothing is said.
+    /// Sets how long to wait: for a whole response, or for a stream to open and for each of its events. The default is
+    /// 2 minutes.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.connection.timeout = timeout;
         self
     }
 
-    /// The same model, which is asked for a form with a forced tool only.
+    /// Requests response schemas with a forced tool only, never with native structured output.
     #[must_use]
     pub fn forced_tool(mut self) -> Self {
         self.forced_tool = true;
@@ -134,8 +136,8 @@ impl Bedrock {
     }
 }
 
-/// Tries Converse's own structured output, and where the service refuses the request, a forced tool. Where that works
-/// it is what is used from then on; where it does not, the request is at fault, and the second error says why.
+/// Requests native structured output first and, if the service rejects the request, a forced tool. If the tool works,
+/// it is used for this schema from then on; if not, the request itself is at fault, and the second error is returned.
 macro_rules! either_way {
     ($model:expr, $request:expr, $call:ident) => {{
         let mode = $model.mode($request);

@@ -1,4 +1,4 @@
-//! An answer of ConverseStream, event by event.
+//! Responses streamed by ConverseStream.
 
 use aws_sdk_bedrockruntime::{
     primitives::event_stream::EventReceiver,
@@ -13,15 +13,15 @@ use futures_util::stream::{Stream, try_unfold};
 use super::{Bedrock, converse, converse::Parts, error};
 use crate::model::{Answer, ModelError, Piece};
 
-/// An answer that is being given.
+/// A response in progress.
 pub(super) struct Speech<'a> {
     model: &'a Bedrock,
     events: EventReceiver<Event, ConverseStreamOutputError>,
     parts: Parts,
     answer: Answer,
-    /// Words where a tool is wanted. They are the answer only if it is not used.
+    /// Text received while a tool is forced. It is the response only if the model calls no tool.
     aside: String,
-    /// The block of the first tool that is used.
+    /// The content block of the first tool call.
     tool: Option<i32>,
     stop: Option<StopReason>,
     trace: Option<GuardrailTraceAssessment>,
@@ -47,7 +47,7 @@ impl<'a> Speech<'a> {
         })
     }
 
-    /// The next words; none when the stream has ended.
+    /// Returns the next text, or `None` at the end of the stream.
     async fn next(&mut self) -> Result<Option<String>, ModelError> {
         loop {
             let event = self.model.connection.wait(self.events.recv()).await?;
@@ -72,7 +72,8 @@ impl<'a> Speech<'a> {
         }
     }
 
-    /// What is said aloud of it; as with an answer that comes whole, the first tool goes before words and other tools.
+    /// Returns the text of an event for the caller. As in a response that is not streamed, the first tool call takes
+    /// precedence over text and over later tool calls.
     fn hear(&mut self, event: ContentBlockDeltaEvent) -> String {
         let block = event.content_block_index;
         match event.delta {
@@ -86,7 +87,8 @@ impl<'a> Speech<'a> {
         }
     }
 
-    /// A guardrail uses no tool, and some models do not either.
+    /// Returns the text set aside if there was no tool call: a guardrail's message is text, and some models ignore a
+    /// forced tool.
     fn fall_back(&mut self) -> String {
         let aside = std::mem::take(&mut self.aside);
         if self.tool.is_none() { aside } else { String::new() }
@@ -100,12 +102,12 @@ impl<'a> Speech<'a> {
         self.trace = event.trace.and_then(|trace| trace.guardrail);
     }
 
-    /// A stream may break off without an error: only one that says why it stops has ended.
+    /// Completes the response. A stream can break off without an error, so one without a finish reason is an error.
     fn end(self) -> Result<Answer, ModelError> {
         let Some(stop) = &self.stop else {
             let said = self.answer.text.chars().count();
             return Err(ModelError::Unavailable {
-                problem: format!("its stream broke off after {said} characters; try again"),
+                problem: format!("the stream broke off after {said} characters; retry"),
                 source: None,
             });
         };

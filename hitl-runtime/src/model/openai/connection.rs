@@ -1,4 +1,4 @@
-//! The HTTP client, made when it is first needed.
+//! The HTTP client, created on first use.
 
 use std::{future::Future, sync::OnceLock, time::Duration};
 
@@ -7,12 +7,12 @@ use reqwest::{Client, Response, redirect::Policy};
 use super::error;
 use crate::model::ModelError;
 
-/// No answer of a model is longer; a server that says more is broken.
+/// The maximum size of a response, in bytes. A server that sends more is treated as broken.
 pub(super) const LONGEST: usize = 32 << 20;
 
 pub(super) struct Connection {
     client: OnceLock<Client>,
-    /// How long silence is borne.
+    /// The time to wait without receiving anything.
     pub timeout: Duration,
 }
 
@@ -23,13 +23,13 @@ impl Default for Connection {
 }
 
 impl Connection {
-    /// It follows no redirect: a key is for the endpoint that was named.
+    /// Returns the client. It follows no redirects, because the API key is meant for the configured endpoint only.
     pub fn client(&self) -> Result<&Client, ModelError> {
         if let Some(client) = self.client.get() {
             return Ok(client);
         }
         let client = Client::builder().redirect(Policy::none()).build();
-        let client = client.map_err(|error| error::unsent(error, "the HTTP client"))?;
+        let client = client.map_err(error::no_client)?;
         Ok(self.client.get_or_init(|| client))
     }
 
@@ -39,13 +39,13 @@ impl Connection {
             .map_err(|_| ModelError::TimedOut { after: Some(self.timeout), source: None })
     }
 
-    /// The whole body. Each part of it has the timeout to itself, as in a stream.
+    /// Reads the whole body. The timeout applies to each part of it, as in a stream.
     pub async fn read(&self, mut response: Response) -> Result<Vec<u8>, ModelError> {
         let mut body = Vec::new();
         while let Some(part) = self.wait(response.chunk()).await?.map_err(error::broken)? {
             body.extend_from_slice(&part);
             if body.len() > LONGEST {
-                return Err(error::endless());
+                return Err(error::too_large());
             }
         }
         Ok(body)

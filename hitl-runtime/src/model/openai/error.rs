@@ -1,4 +1,4 @@
-//! The endpoint's errors as ours.
+//! Conversion of the endpoint's errors into [`ModelError`].
 
 use std::time::Duration;
 
@@ -6,14 +6,14 @@ use reqwest::header::HeaderMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{OpenAi, key::shown};
-use crate::model::ModelError;
+use super::{OpenAi, connection::LONGEST, key::shown};
+use crate::{model::ModelError, prose::causes};
 
 const SET_A_KEY: &str =
-    "give one with `OpenAi::key`, or in OPENAI_API_KEY where the environment names the model";
-const CHECK_THE_KEY: &str = "see whether the key is for this endpoint, and still valid";
+    "set the API key with `OpenAi::key`, or in OPENAI_API_KEY if HITL_MODEL names the model";
+const CHECK_THE_KEY: &str = "check that the API key is for this endpoint and still valid";
 
-/// How a body speaks of an error; some servers leave the envelope out.
+/// The body of an error. Some servers leave out the `error` envelope.
 #[derive(Default, Deserialize)]
 struct Body {
     error: Option<Value>,
@@ -43,39 +43,42 @@ impl Said {
     }
 }
 
-/// An answer with a status that is no success.
+/// Converts a response whose status is not a success.
 pub(super) fn typed(status: u16, wait: Option<Duration>, body: &[u8], model: &OpenAi) -> ModelError {
     let said = Said::of(body, model);
     let is_theirs = said.is_some();
     let Said { message, code } = said.unwrap_or_default();
-    let message =
-        if message.is_empty() { format!("it answers {status} and does not say why") } else { message };
+    let message = if message.is_empty() {
+        format!("the endpoint returned status {status} without a message")
+    } else {
+        message
+    };
     match (status, code.as_str()) {
         (_, "content_filter") => ModelError::Filtered,
         (_, "insufficient_quota") | (402, _) => ModelError::Denied {
-            problem: format!("{message}; the account has nothing left to spend"),
+            problem: format!("{message}; add credit to the account, or raise its quota"),
             source: None,
         },
         (_, "model_not_found") => unknown(model),
-        // What is said about a key quotes it.
+        // For an invalid key the message of the endpoint quotes the key, so it is not shown.
         (401, _) if model.key.is_none() => ModelError::NoCredentials { advice: SET_A_KEY, source: None },
         (401, _) => ModelError::BadCredentials { advice: CHECK_THE_KEY, source: None },
         (403, _) => ModelError::Denied { problem: message, source: None },
         (404, _) if is_theirs => unknown(model),
         (300..=399 | 404 | 405, _) => ModelError::Unconfigured {
             problem: format!(
-                "{} has no chat completions: {message}; it should end in `/v1`",
+                "{} does not offer chat completions: {message}; the URL should end in `/v1`",
                 shown(&model.url)
             ),
         },
         (408 | 504, _) => ModelError::TimedOut { after: None, source: None },
         (429, _) => ModelError::Throttled { wait, source: None },
         (400..=499, _) => ModelError::Refused { problem: message, source: None },
-        _ => ModelError::Unavailable { problem: format!("{message}; try again"), source: None },
+        _ => ModelError::Unavailable { problem: format!("{message}; retry"), source: None },
     }
 }
 
-/// An error that comes as an event, when the status was sent long ago.
+/// Converts an error that is sent as an event of a stream, after a success status.
 pub(super) fn midstream(data: &[u8], model: &OpenAi) -> Option<ModelError> {
     let error = serde_json::from_slice::<Body>(data).ok()?.error?;
     let status = error.get("code").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());
@@ -89,45 +92,55 @@ fn unknown(model: &OpenAi) -> ModelError {
     ModelError::UnknownModel { model: model.model.clone(), source: None }
 }
 
-/// `Retry-After` in seconds; as a date it is left out.
+/// Reads `Retry-After` in seconds. A date is ignored.
 pub(super) fn wait(headers: &HeaderMap) -> Option<Duration> {
     headers.get("retry-after")?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
 
-/// The request did not get there. The address may hold a password: the cause goes on without it.
-pub(super) fn unsent(error: reqwest::Error, whom: &str) -> ModelError {
+/// Converts an error of creating the HTTP client.
+pub(super) fn no_client(error: reqwest::Error) -> ModelError {
+    let problem = format!("the HTTP client could not be created: {}", causes(&error.without_url()));
+    ModelError::Unconfigured { problem }
+}
+
+/// Converts an error of sending the request. The URL may contain a password, so it is removed from the cause.
+pub(super) fn unsent(error: reqwest::Error, endpoint: &str) -> ModelError {
     if error.is_builder() {
         return ModelError::Unconfigured {
             problem: format!(
-                "`{whom}` is no address of an endpoint; write it in full, with http:// or https://"
+                "`{endpoint}` is not the URL of an endpoint; write it in full, with http:// or https://"
             ),
         };
     }
     let source = Some(error.without_url().into());
-    ModelError::Unavailable { problem: format!("{whom} was not reached; see whether it runs"), source }
+    ModelError::Unavailable {
+        problem: format!("{endpoint} could not be reached; check that it is running"),
+        source,
+    }
 }
 
 pub(super) fn broken(error: reqwest::Error) -> ModelError {
     let source = Some(error.without_url().into());
     ModelError::Unavailable {
-        problem: "the connection broke in the middle of its answer; try again".into(),
+        problem: "the connection was lost before the response was complete; retry".into(),
         source,
     }
 }
 
-/// Where it went wrong, and not what stands there: what serde says of it quotes it, and it may quote the key.
+/// Converts a JSON error into its position alone: the text of serde's error quotes the response, which may quote the
+/// key.
 pub(super) fn unreadable(error: serde_json::Error) -> ModelError {
     let (line, column) = (error.line(), error.column());
     let problem = format!(
-        "its answer does not look like chat completions from line {line}, column {column} on; see whether the endpoint \
-         offers them"
+        "the response is not a chat completion (line {line}, column {column}); check that the endpoint offers chat \
+         completions"
     );
     ModelError::Unavailable { problem, source: None }
 }
 
-pub(super) fn endless() -> ModelError {
+pub(super) fn too_large() -> ModelError {
     ModelError::Unavailable {
-        problem: "its answer has no end; see what the endpoint is".into(),
+        problem: format!("the response exceeds {} MiB; check the endpoint", LONGEST >> 20),
         source: None,
     }
 }

@@ -1,10 +1,10 @@
-//! What is shown to nobody: a key, and a password in an address.
+//! Secrets that must not be shown: the API key, and a password in a URL.
 
 use reqwest::header::HeaderValue;
 
 use crate::model::ModelError;
 
-/// It has no `Debug`, so nothing that holds it can print it by accident.
+/// An API key. It has no `Debug`, so that no type that contains it can print it by accident.
 pub(super) struct Key(String);
 
 impl Key {
@@ -14,20 +14,20 @@ impl Key {
 
     pub fn header(&self) -> Result<HeaderValue, ModelError> {
         let mut value = HeaderValue::from_str(&format!("Bearer {}", self.0)).map_err(|_| ModelError::BadCredentials {
-            advice: "the key has characters that no key has; see whether all of it, and nothing else, was copied",
+            advice: "the API key contains characters that no header may have; check that exactly the key was copied",
             source: None,
         })?;
         value.set_sensitive(true);
         Ok(value)
     }
 
-    /// A text of somebody else's, without the key, should it be in there.
+    /// Returns a text from the endpoint with every occurrence of the key replaced.
     pub fn hide(&self, text: &str) -> String {
         if self.0.is_empty() { text.to_owned() } else { text.replace(&self.0, "…") }
     }
 }
 
-/// An address without the name and the password that may stand in it.
+/// Returns a URL without user name and password.
 pub(super) fn shown(url: &str) -> String {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let scheme = url.strip_suffix(rest).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Any endpoint that speaks OpenAI's chat completions: Ollama, llama.cpp, vLLM, and many a host.
+//! Models behind an API like OpenAI's chat completions: Ollama, llama.cpp, vLLM, and many hosts.
 
 mod connection;
 mod error;
@@ -14,11 +14,11 @@ use key::{Key, shown};
 
 use super::{Answer, BoxFuture, BoxStream, Model, ModelError, Piece, Request, schema::Sheet};
 
-/// A model behind OpenAI's chat completions, as Ollama, llama.cpp, vLLM and many hosts offer them.
+/// A model behind an API like OpenAI's chat completions, as Ollama, llama.cpp, vLLM and many hosts offer it.
 ///
-/// A form ([`ModelExt::structured`](super::ModelExt::structured)) goes along as `response_format` with the whole JSON
-/// Schema, and is never called `strict`: local servers hold to it all the same, and OpenAI's own strict mode takes only
-/// a part of JSON Schema. Nothing is tried again here: a node does that (`retries = 3`).
+/// A response schema ([`ModelExt::structured`](super::ModelExt::structured)) is sent as `response_format` with the
+/// whole JSON Schema and without `strict`: local servers enforce it anyway, and OpenAI's strict mode accepts only a
+/// subset of JSON Schema. This type retries nothing: set `retries = 3` on the node.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), hitl::model::ModelError> {
@@ -37,20 +37,21 @@ pub struct OpenAi {
 }
 
 impl OpenAi {
-    /// A model by its endpoint, up to and with `/v1`, and its name there.
+    /// Creates a model from the URL of its endpoint, up to and including `/v1`, and its name there.
     pub fn new(url: impl Into<String>, model: impl Into<String>) -> Self {
         let url = url.into().trim_end_matches('/').to_owned();
         Self { url, model: model.into(), key: None, connection: Connection::default() }
     }
 
-    /// With this key. It is sent to the endpoint and shown nowhere: in no error, no log and no `Debug`.
+    /// Sets the API key. It is sent to the endpoint only; errors, logs and `Debug` never show it.
     #[must_use]
     pub fn key(mut self, key: impl Into<String>) -> Self {
         self.key = Some(Key::new(key.into()));
         self
     }
 
-    /// How long it may be silent: for a whole answer, and in a stream before each piece. Two minutes, if nothing is said.
+    /// Sets how long to wait without receiving anything: for the response to begin (of a request that does not stream,
+    /// usually the whole generation), then for each part of its body. The default is 2 minutes.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.connection.timeout = timeout;
@@ -76,7 +77,7 @@ impl OpenAi {
 
     async fn refusal(&self, response: reqwest::Response) -> ModelError {
         let (status, wait) = (response.status().as_u16(), error::wait(response.headers()));
-        // What the body says only helps to explain; without it the status has to do.
+        // The body only adds detail: if it cannot be read, the status alone decides.
         let body = self.connection.read(response).await.unwrap_or_default();
         error::typed(status, wait, &body, self)
     }

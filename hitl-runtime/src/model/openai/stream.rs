@@ -1,4 +1,4 @@
-//! An answer as server-sent events, of which only the lines with data matter.
+//! Responses streamed as server-sent events. Only `data:` lines are read.
 
 use futures_util::stream::{Stream, try_unfold};
 use reqwest::Response;
@@ -7,11 +7,11 @@ use serde::de::IgnoredAny;
 use super::{OpenAi, connection::LONGEST, error, wire};
 use crate::model::{Answer, ModelError, Piece, schema::Sheet};
 
-/// An answer that is being given.
+/// A response in progress.
 pub(super) struct Speech<'a> {
     model: &'a OpenAi,
     response: Response,
-    /// What was read and is no whole line yet.
+    /// Bytes received that do not form a whole line yet.
     read: Vec<u8>,
     sheet: Option<Sheet>,
     answer: Answer,
@@ -19,12 +19,12 @@ pub(super) struct Speech<'a> {
     reason: Option<String>,
 }
 
-/// What a line of the stream is.
+/// The meaning of one line of the stream.
 enum Line {
     Words(String),
-    /// Nothing that is said aloud.
+    /// No text for the caller.
     Silence,
-    /// No line comes any more.
+    /// The end of the stream.
     Over,
 }
 
@@ -44,7 +44,7 @@ impl<'a> Speech<'a> {
         })
     }
 
-    /// The next words; none when the stream has ended.
+    /// Returns the next text, or `None` at the end of the stream.
     async fn next(&mut self) -> Result<Option<String>, ModelError> {
         loop {
             let line = match self.line() {
@@ -59,7 +59,8 @@ impl<'a> Speech<'a> {
         }
     }
 
-    /// The next whole line. It is cut off as bytes: a character may be in two parts.
+    /// Takes the next whole line from the buffer. It is split as bytes, because a character may be spread over two
+    /// parts of the body.
     fn line(&mut self) -> Option<Vec<u8>> {
         let end = self.read.iter().position(|byte| *byte == b'\n')?;
         Some(self.read.drain(..=end).collect())
@@ -71,10 +72,11 @@ impl<'a> Speech<'a> {
         self.read.extend_from_slice(&part);
         let refused = self.refusal.as_ref().map_or(0, String::len);
         let kept = self.read.len() + self.answer.text.len() + refused;
-        if kept > LONGEST { Err(error::endless()) } else { Ok(Line::Silence) }
+        if kept > LONGEST { Err(error::too_large()) } else { Ok(Line::Silence) }
     }
 
-    /// What comes last may have no end of its line. Half a line is what a broken connection leaves, and says nothing.
+    /// Handles what is left at the end of the body. The last line may lack a line ending; it is used if it is whole
+    /// JSON, and dropped if the connection broke in the middle of it.
     fn last(&mut self) -> Result<Line, ModelError> {
         let line = std::mem::take(&mut self.read);
         match data(&line) {
@@ -106,12 +108,12 @@ impl<'a> Speech<'a> {
         Ok(if text.is_empty() { Line::Silence } else { Line::Words(text) })
     }
 
-    /// A connection may end without an error: only a stream that says why it stops has ended.
+    /// Completes the response. A connection can end without an error, so a stream without a finish reason is an error.
     fn end(self) -> Result<Answer, ModelError> {
         if self.reason.is_none() {
             let said = self.answer.text.chars().count();
             return Err(ModelError::Unavailable {
-                problem: format!("its stream broke off after {said} characters; try again"),
+                problem: format!("the stream broke off after {said} characters; retry"),
                 source: None,
             });
         }

@@ -1,11 +1,11 @@
-//! Requests and answers as JSON.
+//! The JSON of requests and responses.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::model::{Answer, ModelError, Request, Role, Stop, schema::Sheet};
 
-/// The body of a request. What is left out is left to the server.
+/// Returns the body of a request. Options that are not set are omitted.
 pub(super) fn body(model: &str, request: &Request, sheet: Option<&Sheet>, stream: bool) -> Value {
     let system = request.system.iter().map(|text| json!({ "role": "system", "content": text }));
     let spoken = request.messages.iter().map(|message| {
@@ -34,12 +34,12 @@ fn form(sheet: &Sheet) -> Value {
     json!({ "type": "json_schema", "json_schema": { "name": sheet.name, "schema": sheet.schema } })
 }
 
-/// 0.2 as 0.2, and not as the 0.20000000298023224 that the same `f32` is as an `f64`.
+/// Converts an `f32` by its shortest decimal form: 0.2 stays 0.2, and does not become 0.20000000298023224.
 fn shortest(number: f32) -> Value {
     number.to_string().parse::<f64>().map_or(Value::Null, Value::from)
 }
 
-/// An answer, or an event of one that comes as a stream.
+/// A response, or one event of a streamed one.
 #[derive(Deserialize)]
 pub(super) struct Completion {
     #[serde(default)]
@@ -74,8 +74,7 @@ impl Usage {
 
 pub(super) fn answer(completion: Completion, sheet: Option<&Sheet>) -> Result<Answer, ModelError> {
     let Some(choice) = completion.choices.into_iter().next() else {
-        let problem =
-            "its answer has no choice in it; see whether this is an endpoint of chat completions".into();
+        let problem = "the response has no choices; check that the endpoint offers chat completions".into();
         return Err(ModelError::Unavailable { problem, source: None });
     };
     let mut answer = Answer::default();
@@ -87,7 +86,7 @@ pub(super) fn answer(completion: Completion, sheet: Option<&Sheet>) -> Result<An
     end(answer, choice.finish_reason.as_deref(), refusal, sheet)
 }
 
-/// The answer with its end, and out of what its form was put in.
+/// Completes a response: sets the finish reason and removes the object that was wrapped around the JSON.
 pub(super) fn end(
     mut answer: Answer,
     reason: Option<&str>,
@@ -95,7 +94,7 @@ pub(super) fn end(
     sheet: Option<&Sheet>,
 ) -> Result<Answer, ModelError> {
     if let Some(reason) = refusal.filter(|reason| !reason.is_empty()) {
-        return Err(ModelError::Declined { reason: format!("the model declines: {reason}") });
+        return Err(ModelError::Declined { reason: format!("the model declined the request: {reason}") });
     }
     answer.stop = match reason {
         Some("length") => Stop::MaxTokens,

@@ -16,7 +16,7 @@ use crate::{Error, StoreError};
 /// assert_eq!(refusal.status, 404);
 /// assert_eq!(
 ///     serde_json::to_string(&refusal)?,
-///     r#"{"error":"there is no thread `ticket-A-9133`","code":"unknown_thread","thread":"ticket-A-9133"}"#
+///     r#"{"error":"thread `ticket-A-9133` does not exist","code":"unknown_thread","thread":"ticket-A-9133"}"#
 /// );
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -1,4 +1,4 @@
-//! What holds when many tasks write at once.
+//! Checks with many concurrent tasks.
 
 use std::{collections::BTreeMap, future::poll_fn, sync::Arc, task::Poll};
 
@@ -6,10 +6,11 @@ use super::samples::{delete, entries, entry, name, named, ok, review, reviews_of
 use super::{contend, whole};
 use crate::store::{Append, Place, Record, Store, StoreError};
 
-/// Many tasks race for every place of one journal: each is filled once, none is left out, and everyone is told.
+/// Checks that tasks which compete for every place of one journal fill each place exactly once, and that each task
+/// learns its result.
 ///
 /// # Panics
-/// When the promise is not kept.
+/// If the promise is not kept.
 pub async fn race<S: Store>(open: impl AsyncFn() -> S) {
     const PLACES: Place = 60;
     let thread = name("race");
@@ -24,14 +25,14 @@ pub async fn race<S: Store>(open: impl AsyncFn() -> S) {
     for (racer, task) in racers.into_iter().enumerate() {
         for place in task.await.unwrap_or_else(|error| panic!("racer {racer}: {error}")) {
             let before = winners.insert(place, racer);
-            assert!(before.is_none(), "place {place} was won by racer {racer} and by {before:?}");
+            assert!(before.is_none(), "place {place} was filled by racer {racer} and by racer {before:?}");
         }
     }
-    same("the places that were won", &winners.keys().copied().collect::<Vec<_>>(), &(0..PLACES).collect());
+    same("the places that were filled", &winners.keys().copied().collect::<Vec<_>>(), &(0..PLACES).collect());
     for record in whole(&*stores[0], &thread).await {
         let winner = format!("racer {}", winners[&record.place]);
         same(
-            "whose entry it is",
+            "the entry of the racer that filled the place",
             &record,
             &Record { snapshot: record.snapshot, ..entry(record.place, &winner) },
         );
@@ -39,10 +40,10 @@ pub async fn race<S: Store>(open: impl AsyncFn() -> S) {
     ok("delete", stores[0].delete(&thread).await);
 }
 
-/// Whoever reads while others write sees a journal as it was at one moment.
+/// Checks that a reader gets a consistent view of a journal while others write to it.
 ///
 /// # Panics
-/// When the promise is not kept.
+/// If the promise is not kept.
 pub async fn readers_and_writers<S: Store>(open: impl AsyncFn() -> S) {
     const APPENDS: u64 = 60;
     let store = Arc::new(open().await);
@@ -51,7 +52,7 @@ pub async fn readers_and_writers<S: Store>(open: impl AsyncFn() -> S) {
         let (store, thread) = (Arc::clone(&store), thread.clone());
         async move {
             for i in 0..APPENDS {
-                // Three entries, of which the second is a snapshot, and one review at the last place.
+                // Three entries, the second of which is a snapshot, and one review at the last place.
                 let mut append = entries(&thread, i * 3..i * 3 + 3);
                 append.records[1].snapshot = true;
                 append.reviews = vec![review(&thread, i * 3 + 2, i)];
@@ -66,26 +67,38 @@ pub async fn readers_and_writers<S: Store>(open: impl AsyncFn() -> S) {
             let places: Vec<_> = tail.records.iter().map(|record| record.place).collect();
             assert!(
                 places.len() == 2 && places[0] % 3 == 1,
-                "a tail of another shape than was written: {places:?}"
+                "the tail must start with a snapshot and end with its append; its places are {places:?}"
             );
-            assert!(places[1] + 1 >= head, "a head that went back from {head}: {places:?}");
+            assert!(
+                places[1] + 1 >= head,
+                "the head went back from {head}: the places of the tail are {places:?}"
+            );
             head = places[1] + 1;
         }
         let open = reviews_of(&*store, &[&thread], 10).await.len();
-        assert!(open > 0 || head == 0, "no review is open, and each append opens one when it closes one");
+        assert!(
+            open > 0 || head == 0,
+            "no review is open, although each append closes one review and opens another"
+        );
         let length = ok("entries", store.entries(&thread, 0, usize::MAX).await).len();
-        assert!(length.is_multiple_of(3), "{length} entries, and three were written at a time");
-        assert!(!finished || head == APPENDS * 3, "the writer has ended, and the head is {head}");
+        assert!(
+            length.is_multiple_of(3),
+            "the journal has {length} entries, but each append writes three: an append was written partially"
+        );
+        assert!(
+            !finished || head == APPENDS * 3,
+            "the writer has finished {APPENDS} appends, but the head is {head}"
+        );
         tokio::task::yield_now().await;
     }
     writer.await.unwrap_or_else(|error| panic!("the writer: {error}"));
     ok("delete", store.delete(&thread).await);
 }
 
-/// Many tasks write to many threads; a loser among them hurts nobody else.
+/// Checks that tasks which write to many threads do not affect each other, even if some of their appends are conflicts.
 ///
 /// # Panics
-/// When the promise is not kept.
+/// If the promise is not kept.
 pub async fn crowd<S: Store>(open: impl AsyncFn() -> S) {
     let store = Arc::new(open().await);
     let base = name("crowd");
@@ -100,7 +113,7 @@ pub async fn crowd<S: Store>(open: impl AsyncFn() -> S) {
                 for place in 0..20 {
                     if i % 3 == 0 {
                         let answer = store.append(entries(&thread, place + 1..place + 2)).await;
-                        assert!(matches!(answer, Err(StoreError::Taken { .. })), "past the head: {answer:?}");
+                        assert!(matches!(answer, Err(StoreError::Taken { .. })), "an append past the head must be rejected with `Taken`, but the result was {answer:?}");
                     }
                     let reviews = vec![review(&thread, place, place)];
                     ok(
@@ -116,26 +129,37 @@ pub async fn crowd<S: Store>(open: impl AsyncFn() -> S) {
         })
         .collect();
     for task in tasks {
-        task.await.unwrap_or_else(|error| panic!("one of a crowd: {error}"));
+        task.await.unwrap_or_else(|error| panic!("a task of the crowd: {error}"));
     }
     for thread in &threads {
-        same("the journal of one of a crowd", &whole(&*store, thread).await, &entries(thread, 0..20).records);
+        same(
+            "the journal of a thread in the crowd",
+            &whole(&*store, thread).await,
+            &entries(thread, 0..20).records,
+        );
     }
     let of: Vec<_> = threads.iter().collect();
-    same("the crowd's reviews", &reviews_of(&*store, &of, 10).await.len(), &threads.len());
+    same(
+        "the number of open reviews of the crowd",
+        &reviews_of(&*store, &of, 10).await.len(),
+        &threads.len(),
+    );
     delete(&*store, &threads).await;
 }
 
-/// An append whose future is dropped has happened whole or not at all.
+/// Checks that an append whose future is dropped is written completely or not at all.
 ///
 /// # Panics
-/// When the promise is not kept.
+/// If the promise is not kept.
 pub async fn dropped_futures<S: Store>(open: impl AsyncFn() -> S) {
     let store = open().await;
     let thread = name("dropped futures");
     for polls in 0..90 {
         let next = whole(&store, &thread).await.len() as Place;
-        assert!(next.is_multiple_of(3), "{next} entries, and three were written at a time");
+        assert!(
+            next.is_multiple_of(3),
+            "the journal has {next} entries, but each append writes three: an append was written partially"
+        );
         let mut append = store.append(entries(&thread, next..next + 3));
         for _ in 0..polls % 4 {
             if poll_fn(|context| Poll::Ready(append.as_mut().poll(context).is_ready())).await {
@@ -145,7 +169,7 @@ pub async fn dropped_futures<S: Store>(open: impl AsyncFn() -> S) {
         }
         drop(append);
     }
-    // The last one may still be on its way; whoever asks again gets a clear answer.
+    // The last append may still be in flight; another append then succeeds or is a conflict.
     loop {
         let next = whole(&store, &thread).await.len() as Place;
         match store.append(entries(&thread, next..next + 3)).await {
@@ -155,6 +179,9 @@ pub async fn dropped_futures<S: Store>(open: impl AsyncFn() -> S) {
         }
     }
     let length = whole(&store, &thread).await.len();
-    assert!(length.is_multiple_of(3), "{length} entries, and three were written at a time");
+    assert!(
+        length.is_multiple_of(3),
+        "the journal has {length} entries, but each append writes three: an append was written partially"
+    );
     ok("delete", store.delete(&thread).await);
 }

@@ -1,4 +1,4 @@
-//! What the index owes: the open reviews and the standings, page by page.
+//! Checks of the index: open reviews, status and due times, page by page.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,10 +8,10 @@ use crate::{
     store::{Append, OpenReview, Place, Standing, Store, StoreError},
 };
 
-/// The index says of a thread what the last append said, whole and to the byte.
+/// Checks that the index contains exactly the data of a thread's last append.
 ///
 /// # Panics
-/// When the promise is not kept.
+/// If the promise is not kept.
 pub async fn review_index<S: Store>(open: impl AsyncFn() -> S) {
     let store = open().await;
     let thread = name("review index");
@@ -32,7 +32,7 @@ pub async fn review_index<S: Store>(open: impl AsyncFn() -> S) {
         opened_ms: 1,
         ..full.clone()
     };
-    // Two items of one list may ask for the same thing at the same node, at the same place.
+    // Two items of one list may open the same review at the same node and the same place.
     let twin = OpenReview { digest: Digest::of(b"twin"), opened_ms: 2, ..bare.clone() };
     let steps = [
         vec![],
@@ -56,35 +56,35 @@ pub async fn review_index<S: Store>(open: impl AsyncFn() -> S) {
     ok("delete", store.delete(&thread).await);
 }
 
-/// The open reviews come oldest first, each once, in pages of any size, though others come and go meanwhile.
+/// Checks that open reviews are listed oldest first, each once, in pages of any size, despite concurrent changes.
 ///
 /// # Panics
-/// When the promise is not kept.
+/// If the promise is not kept.
 pub async fn review_pages<S: Store>(open: impl AsyncFn() -> S) {
     let store = open().await;
     let base = name("review pages");
     let threads: Vec<_> = (0..40).map(|i| named(&format!("{base}-{i}"))).collect();
     for (i, thread) in (0..).zip(&threads) {
         let mut append = entries(thread, 0..1);
-        // Out of order, many at the same time, and some threads with several.
+        // Opening times are unordered and often equal, and some threads have several reviews.
         append.reviews = (0..=i % 3).map(|n| review(thread, n, 1_000 + (i * 7 + n) % 11)).collect();
         ok("append", store.append(append).await);
     }
     let of: Vec<_> = threads.iter().collect();
     let everything: BTreeSet<_> = reviews_of(&store, &of, 1_000).await.iter().map(key).collect();
-    same("how many reviews are open", &everything.len(), &(0..40).map(|i| i % 3 + 1).sum());
+    same("the number of open reviews", &everything.len(), &(0..40).map(|i| i % 3 + 1).sum());
     for limit in [0, 1, 2, 7, 79, 80] {
         let listed = reviews_of(&store, &of, limit).await;
         assert!(
             listed.is_sorted_by_key(|review| review.opened_ms),
-            "pages of {limit}: the oldest must come first"
+            "the reviews in pages of {limit} must be listed oldest first"
         );
-        same("the reviews over all pages", &listed.len(), &everything.len());
+        same("the number of reviews over all pages", &listed.len(), &everything.len());
         same("the reviews over all pages", &listed.iter().map(key).collect(), &everything);
     }
 
-    // One thread of each four is decided as we go, one gets a second entry that leaves its reviews as they are, one
-    // gets another review beside those.
+    // Of every four threads, one is decided while the pages are read, one gets a further review, and two get an entry
+    // that leaves their reviews unchanged.
     let (mut seen, mut after) = (Vec::new(), None::<String>);
     for turn in 0.. {
         let page = ok("a page of reviews", store.reviews(after.as_deref(), 3).await);
@@ -108,20 +108,20 @@ pub async fn review_pages<S: Store>(open: impl AsyncFn() -> S) {
         }
     }
     let once: BTreeSet<_> = seen.iter().cloned().collect();
-    same("no review was seen twice", &seen.len(), &once.len());
+    same("the number of reviews over all pages, of which none may be listed twice", &seen.len(), &once.len());
     for review in everything
         .iter()
         .filter(|(thread, ..)| threads.iter().position(|t| t == thread).is_some_and(|i| i % 4 != 0))
     {
-        assert!(once.contains(review), "the review {review:?} stayed open and was on no page");
+        assert!(once.contains(review), "the review {review:?} stayed open, but was on no page");
     }
     delete(&store, &threads).await;
 }
 
-/// The threads come in the order of their names' bytes, under the standing that they have now.
+/// Checks that threads are listed in the byte order of their names, with their current status.
 ///
 /// # Panics
-/// When the promise is not kept.
+/// If the promise is not kept.
 pub async fn thread_pages<S: Store>(open: impl AsyncFn() -> S) {
     const ALL: [Standing; 5] =
         [Standing::Running, Standing::Waiting, Standing::InDoubt, Standing::Failed, Standing::Ended];
@@ -143,17 +143,17 @@ pub async fn thread_pages<S: Store>(open: impl AsyncFn() -> S) {
             for standing in ALL {
                 let listed = standings(&store, Some(standing), &of, limit).await;
                 let some = expected.clone().into_iter().filter(|(_, found)| *found == standing).collect();
-                same(&format!("the threads that stand {}", standing.as_str()), &listed, &some);
+                same(&format!("the threads with status {}", standing.as_str()), &listed, &some);
             }
         }
     }
     delete(&store, &threads).await;
 }
 
-/// What is due comes in the order of its times, each thread once, under the time that its last append gave.
+/// Checks that due threads are listed in the order of their due times, each once, with the due time of its last append.
 ///
 /// # Panics
-/// When the promise is not kept.
+/// If the promise is not kept.
 pub async fn due_pages<S: Store>(open: impl AsyncFn() -> S) {
     let store = open().await;
     let base = name("due pages");
@@ -163,7 +163,7 @@ pub async fn due_pages<S: Store>(open: impl AsyncFn() -> S) {
     for round in 0..3 {
         times.clear();
         for (i, thread) in (0..).zip(&threads) {
-            // Out of order, many at one time, some not at all; some change from round to round, and some do not.
+            // Due times are unordered and often equal; some are absent, and some change from round to round.
             let due_ms = (i % 5 != 4).then_some((i * 7 + round * (i % 2)) % 11);
             let append = entries(thread, round..round + 1);
             ok("append", store.append(Append { due_ms, ..append }).await);
@@ -180,30 +180,39 @@ pub async fn due_pages<S: Store>(open: impl AsyncFn() -> S) {
                     .collect();
                 assert!(
                     with_times.is_sorted_by_key(|(at, _)| *at),
-                    "what has been due for longest comes first: {with_times:?}"
+                    "due threads must be listed earliest due time first: {with_times:?}"
                 );
-                same("how many are due", &listed.len(), &expected.len());
-                same("what is due", &with_times.into_iter().collect(), &expected);
+                same("the number of due threads", &listed.len(), &expected.len());
+                same("the due threads", &with_times.into_iter().collect(), &expected);
             }
         }
     }
     delete(&store, &threads).await;
-    same("what is due of deleted threads", &due(&store, u64::MAX, &of, 10).await, &vec![]);
+    same("the due threads after their deletion", &due(&store, u64::MAX, &of, 10).await, &vec![]);
 }
 
-/// A page token that this list did not give is refused.
+/// Checks that a page token which the list did not return is rejected.
 ///
 /// # Panics
-/// When the promise is not kept.
+/// If the promise is not kept.
 pub async fn page_tokens<S: Store>(open: impl AsyncFn() -> S) {
     let store = open().await;
     for token in ["", " ", "0", "page 2", "\0", "null", "../..", "'; --", "🙈", &"x".repeat(5_000)] {
         let answer = store.reviews(Some(token), 10).await;
-        assert!(matches!(answer, Err(StoreError::BadPage(_))), "reviews after `{token:.9}`: {answer:?}");
+        assert!(
+            matches!(answer, Err(StoreError::BadPage(_))),
+            "the token `{token:.9}` must be rejected by `reviews` with `BadPage`, but the result was {answer:?}"
+        );
         let answer = store.threads(None, Some(token), 10).await;
-        assert!(matches!(answer, Err(StoreError::BadPage(_))), "threads after `{token:.9}`: {answer:?}");
+        assert!(
+            matches!(answer, Err(StoreError::BadPage(_))),
+            "the token `{token:.9}` must be rejected by `threads` with `BadPage`, but the result was {answer:?}"
+        );
         let answer = store.due(0, Some(token), 10).await;
-        assert!(matches!(answer, Err(StoreError::BadPage(_))), "due after `{token:.9}`: {answer:?}");
+        assert!(
+            matches!(answer, Err(StoreError::BadPage(_))),
+            "the token `{token:.9}` must be rejected by `due` with `BadPage`, but the result was {answer:?}"
+        );
     }
     let threads = [name("page tokens 1"), name("page tokens 2")];
     for thread in &threads {
@@ -214,11 +223,17 @@ pub async fn page_tokens<S: Store>(open: impl AsyncFn() -> S) {
     let of_threads = ok("threads", store.threads(None, None, 1).await).next;
     assert!(
         of_reviews.is_some() && of_threads.is_some(),
-        "two items and pages of one: there must be a next page"
+        "a list of two items in pages of one must have a next page"
     );
     let answer = store.threads(None, of_reviews.as_deref(), 1).await;
-    assert!(matches!(answer, Err(StoreError::BadPage(_))), "threads after a page of reviews: {answer:?}");
+    assert!(
+        matches!(answer, Err(StoreError::BadPage(_))),
+        "a token of `reviews` must be rejected by `threads` with `BadPage`, but the result was {answer:?}"
+    );
     let answer = store.reviews(of_threads.as_deref(), 1).await;
-    assert!(matches!(answer, Err(StoreError::BadPage(_))), "reviews after a page of threads: {answer:?}");
+    assert!(
+        matches!(answer, Err(StoreError::BadPage(_))),
+        "a token of `threads` must be rejected by `reviews` with `BadPage`, but the result was {answer:?}"
+    );
     delete(&store, &threads).await;
 }

@@ -1,4 +1,4 @@
-//! What a journal owes: order, a fence at every place, its tail, its names and sizes, its end.
+//! Checks of journals: order, conflicts, tails, names, sizes and deletion.
 
 use std::collections::BTreeSet;
 
@@ -9,10 +9,10 @@ use crate::{
     store::{Append, OpenReview, Place, Record, Standing, Store, StoreError},
 };
 
-/// A thread that nobody made has nothing, and can be deleted.
+/// Checks that an unknown thread has no entries and can be deleted.
 ///
 /// # Panics
-/// When the promise is not kept.
+/// If the promise is not kept.
 pub async fn unknown<S: Store>(open: impl AsyncFn() -> S) {
     let store = open().await;
     let thread = name("unknown");
@@ -21,10 +21,10 @@ pub async fn unknown<S: Store>(open: impl AsyncFn() -> S) {
     ok("delete an unknown thread", store.delete(&thread).await);
 }
 
-/// Entries come back as they were given, in order, from any place on, never more than were asked for.
+/// Checks that entries are returned unchanged and in order, from any place on, and never more than requested.
 ///
 /// # Panics
-/// When the promise is not kept.
+/// If the promise is not kept.
 pub async fn order<S: Store>(open: impl AsyncFn() -> S) {
     let store = open().await;
     let thread = name("order");
@@ -38,12 +38,15 @@ pub async fn order<S: Store>(open: impl AsyncFn() -> S) {
     }
     for from in [0, 1, 20, 54, 55, 56, u64::MAX] {
         for limit in [0, 1, 7, 55, usize::MAX] {
-            let what = format!("at most {limit} entries from {from} on");
+            let what = format!("at most {limit} entries from place {from} on");
             let read = ok(&what, store.entries(&thread, from, limit).await);
             let start = usize::try_from(from).map_or(written.len(), |from| from.min(written.len()));
             let fit = limit.min(written.len() - start);
-            assert!(read.len() <= fit, "{what}: {} came", read.len());
-            assert!(fit == 0 || !read.is_empty(), "{what}: none came, and only the end is empty");
+            assert!(read.len() <= fit, "{what}: {} were returned", read.len());
+            assert!(
+                fit == 0 || !read.is_empty(),
+                "{what}: none were returned, which only the end of the journal allows"
+            );
             same(&what, &read, &written[start..start + read.len()].to_vec());
         }
     }
@@ -51,10 +54,10 @@ pub async fn order<S: Store>(open: impl AsyncFn() -> S) {
     ok("delete", store.delete(&thread).await);
 }
 
-/// An append fills the next place and no other; a loser changes nothing.
+/// Checks that an append fills the next place and no other, and that a conflicting append changes nothing.
 ///
 /// # Panics
-/// When the promise is not kept.
+/// If the promise is not kept.
 pub async fn fence<S: Store>(open: impl AsyncFn() -> S) {
     let store = open().await;
     let thread = name("fence");
@@ -68,9 +71,11 @@ pub async fn fence<S: Store>(open: impl AsyncFn() -> S) {
         append.reviews = vec![review(&thread, place, 7)];
         match store.append(append).await {
             Err(StoreError::Taken { thread: of, place: at }) => {
-                same("the thread and the place that were taken", &(of, at), &(thread.clone(), place));
+                same("the thread and the place of the conflict", &(of, at), &(thread.clone(), place));
             }
-            other => panic!("an append at place {place} must be `Taken` and was {other:?}"),
+            other => panic!(
+                "an append at place {place} must be rejected with `Taken`, but the result was {other:?}"
+            ),
         }
     };
     try_at(1, 1).await;
@@ -81,10 +86,10 @@ pub async fn fence<S: Store>(open: impl AsyncFn() -> S) {
     for (place, count) in [(0, 1), (1, 1), (2, 1), (2, 2), (0, 5), (4, 1), (9, 3)] {
         try_at(place, count).await;
     }
-    same("the journal after the losers", &whole(&store, &thread).await, &entries(&thread, 0..3).records);
-    same("the open reviews after the losers", &reviews_of(&store, &[&thread], 10).await, &vec![]);
+    same("the journal after the conflicts", &whole(&store, &thread).await, &entries(&thread, 0..3).records);
+    same("the open reviews after the conflicts", &reviews_of(&store, &[&thread], 10).await, &vec![]);
     same(
-        "the standing after the losers",
+        "the status after the conflicts",
         &standings(&store, None, &[&thread], 10).await,
         &vec![(thread.clone(), Standing::Running)],
     );
@@ -92,10 +97,10 @@ pub async fn fence<S: Store>(open: impl AsyncFn() -> S) {
     ok("delete", store.delete(&thread).await);
 }
 
-/// What [`Append::check`] refuses is refused, and changes nothing.
+/// Checks that the appends which [`Append::check`] rejects are rejected and change nothing.
 ///
 /// # Panics
-/// When the promise is not kept.
+/// If the promise is not kept.
 pub async fn refusals<S: Store>(open: impl AsyncFn() -> S) {
     let store = open().await;
     let (thread, other) = (name("refusals"), name("refusals, another"));
@@ -103,35 +108,41 @@ pub async fn refusals<S: Store>(open: impl AsyncFn() -> S) {
     let next = entries(&thread, 2..5);
     let with = |review: OpenReview| Append { reviews: vec![review], ..next.clone() };
     let bad = [
-        ("no entry", Append { records: vec![], ..next.clone() }),
+        ("no entries", Append { records: vec![], ..next.clone() }),
         ("a gap", Append { records: vec![entry(2, ""), entry(4, "")], ..next.clone() }),
         ("a place twice", Append { records: vec![entry(2, ""), entry(2, "")], ..next.clone() }),
         ("places backwards", Append { records: vec![entry(2, ""), entry(1, "")], ..next.clone() }),
-        ("a place beyond i64::MAX", entries(&thread, (1 << 63)..(1 << 63) + 1)),
-        ("a due time beyond i64::MAX", Append { due_ms: Some(1 << 63), ..next.clone() }),
-        ("nothing before it", Append { after: None, ..next.clone() }),
-        ("something before the first place", Append { after: next.after, ..entries(&other, 0..1) }),
+        ("a place that exceeds i64::MAX", entries(&thread, (1 << 63)..(1 << 63) + 1)),
+        ("a due time that exceeds i64::MAX", Append { due_ms: Some(1 << 63), ..next.clone() }),
+        ("no hash to follow", Append { after: None, ..next.clone() }),
+        ("a hash to follow at place 0", Append { after: next.after, ..entries(&other, 0..1) }),
         ("a review of another thread", with(review(&other, 2, 0))),
-        ("a time beyond i64::MAX", with(OpenReview { opened_ms: u64::MAX, ..review(&thread, 2, 0) })),
         (
-            "a deadline beyond i64::MAX",
+            "an opening time that exceeds i64::MAX",
+            with(OpenReview { opened_ms: u64::MAX, ..review(&thread, 2, 0) }),
+        ),
+        (
+            "a deadline that exceeds i64::MAX",
             with(OpenReview { deadline_ms: Some(1 << 63), ..review(&thread, 2, 0) }),
         ),
     ];
     for (what, append) in bad {
         let answer = store.append(append).await;
-        assert!(matches!(answer, Err(StoreError::BadAppend { .. })), "an append with {what} was {answer:?}");
+        assert!(
+            matches!(answer, Err(StoreError::BadAppend { .. })),
+            "an append with {what} must be rejected with `BadAppend`, but the result was {answer:?}"
+        );
     }
-    same("the journal after the refusals", &whole(&store, &thread).await.len(), &2);
-    same("the open reviews after the refusals", &reviews_of(&store, &[&thread], 10).await, &vec![]);
+    same("the length of the journal after the rejected appends", &whole(&store, &thread).await.len(), &2);
+    same("the open reviews after the rejected appends", &reviews_of(&store, &[&thread], 10).await, &vec![]);
     ok("append", store.append(next).await);
     ok("delete", store.delete(&thread).await);
 }
 
-/// The tail starts with the last snapshot, wherever in an append that stood.
+/// Checks that the tail starts with the last snapshot, at any position within its append.
 ///
 /// # Panics
-/// When the promise is not kept.
+/// If the promise is not kept.
 pub async fn tails<S: Store>(open: impl AsyncFn() -> S) {
     let store = open().await;
     let thread = name("tails");
@@ -164,10 +175,10 @@ pub async fn tails<S: Store>(open: impl AsyncFn() -> S) {
     ok("delete", store.delete(&thread).await);
 }
 
-/// What is done to one thread is not seen in another, be their names ever so alike.
+/// Checks that a change to one thread does not show in another, however similar their names are.
 ///
 /// # Panics
-/// When the promise is not kept.
+/// If the promise is not kept.
 pub async fn isolation<S: Store>(open: impl AsyncFn() -> S) {
     let store = open().await;
     let base = name("isolation");
@@ -193,19 +204,23 @@ pub async fn isolation<S: Store>(open: impl AsyncFn() -> S) {
             0 | 2 => vec![],
             _ => (0..3).map(|round| entry(round, &format!("{thread}, the {i}th"))).collect(),
         };
-        same("the journal of one of many", &ok("entries", store.entries(thread, 0, 10).await), &expected);
+        same(
+            "the journal of a thread with a similar name",
+            &ok("entries", store.entries(thread, 0, 10).await),
+            &expected,
+        );
     }
     let left: Vec<_> = threads.iter().collect();
     let open: BTreeSet<_> =
         reviews_of(&store, &left, 100).await.into_iter().map(|review| review.thread).collect();
-    same("whose reviews are open", &open.len(), &(threads.len() - 2));
+    same("the number of threads with open reviews", &open.len(), &(threads.len() - 2));
     delete(&store, &threads).await;
 }
 
-/// A thread's name is kept to the byte.
+/// Checks that the name of a thread is kept byte for byte.
 ///
 /// # Panics
-/// When the promise is not kept.
+/// If the promise is not kept.
 pub async fn names<S: Store>(open: impl AsyncFn() -> S) {
     let store = open().await;
     let run = name("n");
@@ -245,48 +260,51 @@ pub async fn names<S: Store>(open: impl AsyncFn() -> S) {
     delete(&store, &threads).await;
 }
 
-/// Bodies come back to the byte, from none at all to several megabytes.
+/// Checks that bodies are returned byte for byte, from empty ones to several megabytes.
 ///
-/// A store that cannot keep a body must refuse it with an error and write nothing; one of 300,000 bytes must fit.
+/// A store that cannot keep a body must reject it with an error and write nothing; a body of 300,000 bytes must fit.
 ///
 /// # Panics
-/// When the promise is not kept.
+/// If the promise is not kept.
 pub async fn sizes<S: Store>(open: impl AsyncFn() -> S) {
     let store = open().await;
     let thread = name("sizes");
     let (mut place, mut after) = (0, None);
     for size in [0, 1, 255, 256, 4_000, 4_096, 70_000, 300_000, 1_000_000, 5_000_000] {
-        // Every byte there is, and no pattern that a compressor would hide behind.
+        // All byte values, without a pattern that would compress well.
         let body: Vec<u8> = (0..size).map(|i: u32| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
         let record = Record { place, hash: Digest::of(&body), body, snapshot: true };
         let append = Append { records: vec![record.clone()], after, ..entries(&thread, 0..1) };
         match store.append(append).await {
             Ok(()) => (place, after) = (place + 1, Some(record.hash)),
             Err(error) if size > 300_000 => {
-                assert!(!matches!(error, StoreError::Taken { .. }), "a body of {size} bytes was `Taken`");
+                assert!(
+                    !matches!(error, StoreError::Taken { .. }),
+                    "an append with a body of {size} bytes was rejected with `Taken`, although there was no conflict"
+                );
                 continue;
             }
-            Err(error) => panic!("a body of {size} bytes was refused: {error}"),
+            Err(error) => panic!("a body of {size} bytes was rejected: {error}"),
         }
         let tail = ok("tail", store.tail(&thread).await).map(|tail| tail.records);
-        assert!(tail == Some(vec![record]), "a body of {size} bytes came back as another");
+        assert!(tail == Some(vec![record]), "a body of {size} bytes was changed");
     }
-    same("the journal's length", &(whole(&store, &thread).await.len() as Place), &place);
+    same("the length of the journal", &(whole(&store, &thread).await.len() as Place), &place);
     ok("delete", store.delete(&thread).await);
 }
 
-/// An append of many entries and many bytes is there whole, or it is refused and nothing of it is there.
+/// Checks that an append of many entries and many bytes is written completely, or rejected and not written at all.
 ///
-/// A hundred entries of 300,000 bytes together must fit. What a store cannot keep it must refuse with an error, and
-/// with it the small entries that come along.
+/// One hundred entries of 300,000 bytes in total must fit. An append that the store cannot keep must be rejected with
+/// an error, including the small entries in it.
 ///
 /// # Panics
-/// When the promise is not kept.
+/// If the promise is not kept.
 pub async fn large_appends<S: Store>(open: impl AsyncFn() -> S) {
     let store = open().await;
     let thread = name("large appends");
     let mut written: Vec<Record> = Vec::new();
-    // How many bytes each entry of an append has.
+    // The number of bytes in each entry of an append.
     for sizes in [vec![2_900; 100], vec![10, 250_000, 10], vec![10, 1_500_000, 10], vec![15_000; 100]] {
         let next = written.len() as Place;
         let records: Vec<_> =
@@ -295,20 +313,26 @@ pub async fn large_appends<S: Store>(open: impl AsyncFn() -> S) {
         let after = written.last().map(|record| record.hash);
         match store.append(Append { records: records.clone(), after, ..entries(&thread, 0..1) }).await {
             Ok(()) => written.extend(records),
-            // Whatever it kept of this one takes the place of the next one.
+            // Entries that were written in spite of the error would occupy the places of the next append.
             Err(error) if bytes > 300_000 && !matches!(error, StoreError::Taken { .. }) => {}
             Err(error) => panic!("an append of {} entries and {bytes} bytes: {error}", sizes.len()),
         }
     }
     let there = whole(&store, &thread).await;
-    assert!(there == written, "{} entries are there, and {} were taken", there.len(), written.len());
+    assert!(
+        there == written,
+        "the journal has {} entries, but {} were accepted, or their content was changed",
+        there.len(),
+        written.len()
+    );
     ok("delete", store.delete(&thread).await);
 }
 
-/// A tail is whole, however many bytes have come since the last snapshot; and a long journal is deleted whole.
+/// Checks that a tail is complete, however many bytes follow the last snapshot, and that a long journal is deleted
+/// completely.
 ///
 /// # Panics
-/// When the promise is not kept.
+/// If the promise is not kept.
 pub async fn long_tails<S: Store>(open: impl AsyncFn() -> S) {
     let store = open().await;
     let thread = name("long tails");
@@ -323,17 +347,21 @@ pub async fn long_tails<S: Store>(open: impl AsyncFn() -> S) {
         written.push(record);
     }
     let tail = ok("tail", store.tail(&thread).await).unwrap_or_default().records;
-    assert!(tail == written[1..], "{} of 14 entries are in the tail, of 100,000 bytes each", tail.len());
+    assert!(
+        tail == written[1..],
+        "the tail has {} of 14 entries of 100,000 bytes each, or their content was changed",
+        tail.len()
+    );
     ok("delete", store.delete(&thread).await);
-    ok("start it again", store.append(entries(&thread, 0..1)).await);
+    ok("append to a new thread of the same name", store.append(entries(&thread, 0..1)).await);
     same("the new journal", &whole(&store, &thread).await, &entries(&thread, 0..1).records);
     ok("delete", store.delete(&thread).await);
 }
 
-/// A deleted thread is gone from everywhere, and its name is free.
+/// Checks that a deleted thread is removed from the journal and the index, and that its name can be used again.
 ///
 /// # Panics
-/// When the promise is not kept.
+/// If the promise is not kept.
 pub async fn deletion<S: Store>(open: impl AsyncFn() -> S) {
     let store = open().await;
     let threads = [name("deletion 1"), name("deletion 2"), name("deletion 3")];
@@ -345,34 +373,38 @@ pub async fn deletion<S: Store>(open: impl AsyncFn() -> S) {
     let [gone, ..] = &threads;
     ok("delete", store.delete(gone).await);
     ok("delete again", store.delete(gone).await);
-    same("its tail", &ok("tail", store.tail(gone).await), &None);
-    same("its entries", &ok("entries", store.entries(gone, 0, 10).await), &vec![]);
-    same("the others' reviews", &reviews_of(&store, &of, 10).await.len(), &4);
-    same("the others", &standings(&store, None, &of, 10).await.len(), &2);
+    same("the tail of the deleted thread", &ok("tail", store.tail(gone).await), &None);
+    same("the entries of the deleted thread", &ok("entries", store.entries(gone, 0, 10).await), &vec![]);
+    same("the number of open reviews of the other threads", &reviews_of(&store, &of, 10).await.len(), &4);
+    same("the number of other threads", &standings(&store, None, &of, 10).await.len(), &2);
     let answer = store.append(entries(gone, 100..101)).await;
-    assert!(matches!(answer, Err(StoreError::Taken { .. })), "a deleted thread was continued: {answer:?}");
+    assert!(
+        matches!(answer, Err(StoreError::Taken { .. })),
+        "an append to a deleted thread must be rejected with `Taken`, but the result was {answer:?}"
+    );
     let again = Append { standing: Standing::Ended, ..entries(gone, 0..2) };
-    ok("start it again", store.append(again).await);
+    ok("append to a new thread of the same name", store.append(again).await);
     same("the new journal", &whole(&store, gone).await, &entries(gone, 0..2).records);
-    // Somebody who has not heard of the deletion had come to the same place with another entry.
+    // A writer that has not noticed the deletion is at the same place, but follows another entry.
     let late = Append { after: Some(Digest::of(b"of the deleted one")), ..entries(gone, 2..3) };
     let answer = store.append(late).await;
     assert!(
         matches!(answer, Err(StoreError::Taken { .. })),
-        "an entry followed another one than it named: {answer:?}"
+        "an append with the hash of another entry must be rejected with `Taken`, but the result was {answer:?}"
     );
     same("the new journal", &whole(&store, gone).await, &entries(gone, 0..2).records);
-    same("the new one's reviews", &reviews_of(&store, &[gone], 10).await, &vec![]);
+    same("the open reviews of the new thread", &reviews_of(&store, &[gone], 10).await, &vec![]);
     for thread in &threads[1..] {
-        same("another's journal", &whole(&store, thread).await, &entries(thread, 0..100).records);
+        same("the journal of another thread", &whole(&store, thread).await, &entries(thread, 0..100).records);
     }
     delete(&store, &threads).await;
 }
 
-/// What was appended through one handle is there for another one at once, and after all of them were closed.
+/// Checks that an append through one handle is immediately visible through another one, and that it persists after all
+/// handles are closed.
 ///
 /// # Panics
-/// When the promise is not kept.
+/// If the promise is not kept.
 pub async fn reopening<S: Store>(open: impl AsyncFn() -> S) {
     let thread = name("reopening");
     let mut first = open().await;
@@ -388,7 +420,7 @@ pub async fn reopening<S: Store>(open: impl AsyncFn() -> S) {
         let answer = second.append(entries(&thread, place..place + 1)).await;
         assert!(
             matches!(answer, Err(StoreError::Taken { .. })),
-            "a place was filled through two handles: {answer:?}"
+            "a place that another handle has filled must be rejected with `Taken`, but the result was {answer:?}"
         );
         first = second;
     }
@@ -396,5 +428,5 @@ pub async fn reopening<S: Store>(open: impl AsyncFn() -> S) {
     let again = open().await;
     same("the journal", &whole(&again, &thread).await, &entries(&thread, 0..20).records);
     ok("delete", again.delete(&thread).await);
-    same("its tail", &ok("tail", open().await.tail(&thread).await), &None);
+    same("the tail of the deleted thread", &ok("tail", open().await.tail(&thread).await), &None);
 }

@@ -1,7 +1,7 @@
-//! What every store must do, for whoever writes one.
+//! A conformance suite for implementations of [`Store`].
 //!
-//! Give [`all`] a way to open the store, as often as it asks, onto the same data. It panics with a sentence at the
-//! first promise of [`Store`] that is not kept.
+//! Pass [`all`] a function that opens the store. It is called several times, and must open the same data each time. The
+//! suite panics with a message at the first promise of [`Store`] that is not kept.
 //!
 //! ```
 //! use hitl::store::{MemoryStore, conformance};
@@ -13,23 +13,23 @@
 //! # }
 //! ```
 //!
-//! It needs a tokio runtime, best one of several threads. Every thread that it makes has a name that was never used
-//! before, so a table that is kept between runs will do, as long as nobody else writes to it meanwhile; what it made
-//! it deletes, unless it has panicked.
+//! The suite needs a tokio runtime, preferably a multi-threaded one. Every thread that it creates has a new unique
+//! name, so a table may be reused between runs, as long as nothing else writes to it at the same time. The suite
+//! deletes the threads that it created, unless it panics.
 //!
 //! # More than one process
 //!
-//! A store that several processes can open owes two things that one process cannot show. Both need a test program
-//! that starts itself again as a child:
+//! A store that several processes can open has two more promises, which one process cannot check. Both need a test
+//! program that starts itself again as a child process:
 //!
-//! - **A race.** Each child opens the store, calls [`contend`] with its own name and the same thread, and prints what
-//!   it returns: the places that it filled. The parent adds them up: each place once, none missing; and [`whole`]
-//!   must agree.
-//! - **A crash, between the parts of an append too.** A child calls [`append_until_killed`] and prints each place as it
-//!   is acknowledged. The parent kills it after some lines, opens the store, and calls [`after_crash`] with the last
-//!   place that it has read. Each sixth append is a large one, so a kill after 5, 11, 17 … lines meets it in the
-//!   middle. Do it often, for a kill comes at no certain moment; and where your store's medium can be made to fail at
-//!   a certain byte or call, walk through all of them: `tests/faults/torn.rs` does so for the SQLite store.
+//! - **A race.** Each child opens the store, calls [`contend`] with its own name and the same thread, and prints the
+//!   result: the places that it filled. The parent checks that all children together filled each place once and left
+//!   none out, and that [`whole`] agrees.
+//! - **A crash, also in the middle of an append.** A child calls [`append_until_killed`] and prints each place once it
+//!   is acknowledged. The parent kills the child after some lines, opens the store, and calls [`after_crash`] with the
+//!   last place that it read. Every sixth append is a large one, so a kill after 5, 11, 17, … lines interrupts it in
+//!   the middle. Repeat this often, because the moment of a kill is not deterministic. If your storage can be made to
+//!   fail at a certain byte or call, check all of them: `tests/faults/torn.rs` does so for the SQLite store.
 //!
 //! ```
 //! use hitl::{ThreadId, store::{MemoryStore, conformance}};
@@ -45,14 +45,14 @@
 //! # }
 //! ```
 //!
-//! The children of this crate's own tests are in `tests/store_sqlite.rs`.
+//! The child processes of this crate's own tests are in `tests/store_sqlite.rs`.
 //!
-//! # What no suite can show
+//! # Limits of the suite
 //!
-//! A killed process leaves its system alive, and what the system holds in memory still comes to the disk. That an
-//! acknowledged append outlives the loss of power is for you to see to: sync before you answer, and know what your disk
-//! or service means by it. And a service may fail in ways that this machine cannot: read once more what
-//! [`Store::append`] owes after [`StoreError::Failed`](super::StoreError::Failed).
+//! After a process is killed, the operating system still writes its buffers to disk. The suite therefore cannot show
+//! that an acknowledged append survives a loss of power: sync before you return, and know what your disk or service
+//! guarantees. A service may also fail in ways that one machine cannot reproduce: see what [`Store::append`] promises
+//! after [`StoreError::Failed`](super::StoreError::Failed).
 mod crowd;
 mod index;
 mod journal;
@@ -69,7 +69,7 @@ pub use processes::{after_crash, append_until_killed, contend, whole};
 
 use super::Store;
 
-/// Every check of this module that one process can make, one after the other.
+/// Runs every check of this module that needs one process only, one after the other.
 ///
 /// ```
 /// # #[tokio::main]
@@ -80,7 +80,7 @@ use super::Store;
 /// ```
 ///
 /// # Panics
-/// When a promise is not kept.
+/// If a promise is not kept.
 pub async fn all<S: Store>(open: impl AsyncFn() -> S) {
     unknown(&open).await;
     order(&open).await;

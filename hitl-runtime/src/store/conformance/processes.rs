@@ -1,4 +1,4 @@
-//! What holds when many processes write, and when one of them is killed.
+//! Checks with several processes, one of which may be killed.
 
 use super::samples::{entries, entry, ok, review, reviews_of, same};
 use crate::{
@@ -6,11 +6,11 @@ use crate::{
     store::{Append, Place, Record, Standing, Store, StoreError},
 };
 
-/// Races for every place of a journal up to `places`, and tells which ones were won. For many tasks, and for
+/// Competes for every place of a journal up to `places`, and returns the places that were won. For many tasks, and for
 /// [many processes](super#more-than-one-process).
 ///
 /// # Panics
-/// When an append fails in any other way than that its place is taken.
+/// If an append fails for any other reason than a conflict.
 pub async fn contend(store: &impl Store, thread: &ThreadId, name: &str, places: Place) -> Vec<Place> {
     let mut won = Vec::new();
     loop {
@@ -24,14 +24,14 @@ pub async fn contend(store: &impl Store, thread: &ThreadId, name: &str, places: 
         match store.append(Append { records: vec![record], after, ..entries(thread, 0..1) }).await {
             Ok(()) => won.push(place),
             Err(StoreError::Taken { thread: of, place: at }) if of == *thread && at == place => {}
-            Err(error) => panic!("{name} at place {place}: {error}"),
+            Err(error) => panic!("the append of {name} at place {place}: {error}"),
         }
     }
 }
 
-/// Appends until the process is killed, and tells the last place of each append once it is acknowledged: small ones,
-/// and after each five of those a large one, most of whose time a store spends between its parts. It returns only
-/// with the error that stopped it. See [the crash](super#more-than-one-process).
+/// Appends until the process is killed, and reports the last place of each append once it is acknowledged. Five small
+/// appends alternate with a large one, most of whose time a store spends between the parts of the append. Returns only
+/// if an append fails, with its error. See [the crash](super#more-than-one-process).
 ///
 /// ```no_run
 /// # async fn child(store: hitl::store::MemoryStore, thread: hitl::ThreadId) {
@@ -58,7 +58,7 @@ pub async fn append_until_killed(
     unreachable!("a journal has no last place")
 }
 
-/// The append of that number, at that place.
+/// Returns the append with this number, which starts at this place.
 fn part(thread: &ThreadId, number: u64, place: Place) -> Append {
     let is_large = |number: u64| number % 6 == 5;
     let text = |number| format!("{thread}{}", "x".repeat(if is_large(number) { 3_000 } else { 0 }));
@@ -70,16 +70,16 @@ fn part(thread: &ThreadId, number: u64, place: Place) -> Append {
     Append { thread: thread.clone(), records, standing: Standing::Running, reviews, due_ms: None, after }
 }
 
-/// After a process that ran [`append_until_killed`] was killed: what was acknowledged is there, no append is there by
-/// halves, the index says what the last one said, and the thread can go on.
+/// Checks the thread of a process that ran [`append_until_killed`] and was killed: what was acknowledged exists, no
+/// append is written partially, the index has the data of the last append, and the thread can be continued.
 ///
 /// # Panics
-/// When a promise is not kept.
+/// If a promise is not kept.
 pub async fn after_crash(store: &impl Store, thread: &ThreadId, last_acknowledged: Option<Place>) {
     let records = whole(store, thread).await;
     let length = records.len() as Place;
     let acknowledged = last_acknowledged.map_or(0, |place| place + 1);
-    assert!(length >= acknowledged, "{acknowledged} entries were acknowledged, and {length} are there");
+    assert!(length >= acknowledged, "{acknowledged} entries were acknowledged, but the journal has {length}");
     let (mut written, mut reviews) = (Vec::new(), Vec::new());
     for number in 0.. {
         let head = written.len() as Place;
@@ -92,7 +92,7 @@ pub async fn after_crash(store: &impl Store, thread: &ThreadId, last_acknowledge
     }
     assert!(
         written.len() == records.len(),
-        "an append that ends at place {} is there as far as place {}",
+        "an append that ends at place {} was written up to place {} only",
         written.len() - 1,
         length - 1
     );
@@ -101,16 +101,20 @@ pub async fn after_crash(store: &impl Store, thread: &ThreadId, last_acknowledge
     let after = records.last().map(|record| record.hash);
     let next = Append { after, ..entries(thread, length..length + 1) };
     ok("append after the crash", store.append(next).await);
-    same("the length", &(whole(store, thread).await.len() as Place), &(length + 1));
+    same(
+        "the length of the journal after that append",
+        &(whole(store, thread).await.len() as Place),
+        &(length + 1),
+    );
 }
 
-/// A thread's whole journal, read page by page, after seeing that it has no gap, that every body has its hash, and
-/// that the tail is its end. For journals of this module, whose hashes are of the body alone.
+/// Returns the whole journal of a thread, read page by page. Checks that it has no gap, that every body matches its
+/// hash, and that the tail is its end. Only for journals of this module, whose hashes cover the body alone.
 ///
 /// # Panics
-/// When it is not whole.
+/// If one of these checks fails.
 pub async fn whole(store: &impl Store, thread: &ThreadId) -> Vec<Record> {
-    // The tail first: the journal may grow while it is read.
+    // The tail is read first, because the journal may grow while it is read.
     let tail = ok("tail", store.tail(thread).await);
     let mut records = Vec::new();
     loop {
@@ -121,28 +125,35 @@ pub async fn whole(store: &impl Store, thread: &ThreadId) -> Vec<Record> {
         records.extend(page);
     }
     for (place, record) in (0..).zip(&records) {
-        assert!(record.place == place, "place {} of `{thread}` stands where {place} should", record.place);
+        assert!(
+            record.place == place,
+            "the journal of `{thread}` has place {} where place {place} must be",
+            record.place
+        );
         assert!(
             record.hash == Digest::of(&record.body),
-            "place {place} of `{thread}` has another body than its hash"
+            "the hash of place {place} of `{thread}` does not match its body"
         );
     }
     if let Some(tail) = tail {
         let (first, last) = match tail.records.as_slice() {
             [first, .., last] => (first, last),
             [only] => (only, only),
-            [] => panic!("the tail of `{thread}` is empty, and the thread exists"),
+            [] => panic!("the tail of `{thread}` is empty, although the thread exists"),
         };
         let there = usize::try_from(first.place).ok().zip(usize::try_from(last.place).ok());
         let part = there.and_then(|(first, last)| records.get(first..=last));
-        assert!(part == Some(&tail.records), "the tail of `{thread}` is no part of its journal");
-        assert!(first.place == 0 || first.snapshot, "the tail of `{thread}` starts with no snapshot");
+        assert!(part == Some(&tail.records), "the tail of `{thread}` is not a part of its journal");
+        assert!(
+            first.place == 0 || first.snapshot,
+            "the tail of `{thread}` starts neither with a snapshot nor at place 0"
+        );
         let before =
             there.and_then(|(first, _)| records.get(first.checked_sub(1)?)).map(|record| record.hash);
-        assert!(tail.before == before, "the tail of `{thread}` follows another hash than that before it");
+        assert!(tail.before == before, "the tail of `{thread}` has the wrong hash of the entry before it");
         assert!(
             !tail.records[1..].iter().any(|record| record.snapshot),
-            "the tail of `{thread}` starts too early"
+            "the tail of `{thread}` starts before the last snapshot"
         );
     }
     records

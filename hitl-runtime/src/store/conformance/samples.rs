@@ -1,4 +1,4 @@
-//! Entries, reviews and ways to look at a store, for the checks.
+//! Sample entries and reviews, and functions that read a store, for the checks.
 
 use std::{
     fmt::Debug,
@@ -11,7 +11,7 @@ use crate::{
     store::{Append, OpenReview, Place, Record, Standing, Store, StoreError},
 };
 
-/// A name that no run has used before.
+/// Returns a name that no run has used before.
 pub(super) fn name(check: &str) -> ThreadId {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos());
@@ -20,7 +20,7 @@ pub(super) fn name(check: &str) -> ThreadId {
 
 #[track_caller]
 pub(super) fn named(name: &str) -> ThreadId {
-    // A store keeps the names of old threads too.
+    // `existing` and not `new`, because a store must also keep the names of old threads.
     ThreadId::existing(name).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
@@ -59,21 +59,28 @@ pub(super) fn key(review: &OpenReview) -> (ThreadId, Place, u64) {
     (review.thread.clone(), review.place, review.opened_ms)
 }
 
-/// Every open review of some threads, over all pages.
+/// Returns every open review of these threads, over all pages.
 pub(super) async fn reviews_of(store: &impl Store, threads: &[&ThreadId], limit: usize) -> Vec<OpenReview> {
     let (mut all, mut after) = (Vec::new(), None::<String>);
     loop {
         let page = ok("a page of reviews", store.reviews(after.as_deref(), limit).await);
-        assert!(page.items.len() <= limit.max(1), "{} reviews on a page of {limit}", page.items.len());
+        assert!(
+            page.items.len() <= limit.max(1),
+            "a page of at most {limit} reviews has {}",
+            page.items.len()
+        );
         all.extend(page.items.into_iter().filter(|review| threads.contains(&&review.thread)));
         match page.next {
-            Some(next) => assert!(after.replace(next) != after, "the next page of reviews is the same page"),
+            Some(next) => assert!(
+                after.replace(next) != after,
+                "the token of the next page of reviews is the token of this page"
+            ),
             None => return all,
         }
     }
 }
 
-/// Some of the threads that stand thus, over all pages.
+/// Returns those of these threads that have this status, over all pages.
 pub(super) async fn standings(
     store: &impl Store,
     standing: Option<Standing>,
@@ -83,16 +90,23 @@ pub(super) async fn standings(
     let (mut all, mut after) = (Vec::new(), None::<String>);
     loop {
         let page = ok("a page of threads", store.threads(standing, after.as_deref(), limit).await);
-        assert!(page.items.len() <= limit.max(1), "{} threads on a page of {limit}", page.items.len());
+        assert!(
+            page.items.len() <= limit.max(1),
+            "a page of at most {limit} threads has {}",
+            page.items.len()
+        );
         all.extend(page.items.into_iter().filter(|(thread, _)| threads.contains(&thread)));
         match page.next {
-            Some(next) => assert!(after.replace(next) != after, "the next page of threads is the same page"),
+            Some(next) => assert!(
+                after.replace(next) != after,
+                "the token of the next page of threads is the token of this page"
+            ),
             None => return all,
         }
     }
 }
 
-/// Those of some threads that are due by a time, over all pages.
+/// Returns those of these threads that are due by this time, over all pages.
 pub(super) async fn due(
     store: &impl Store,
     by_ms: u64,
@@ -101,12 +115,19 @@ pub(super) async fn due(
 ) -> Vec<ThreadId> {
     let (mut all, mut after) = (Vec::new(), None::<String>);
     loop {
-        let page = ok("a page of what is due", store.due(by_ms, after.as_deref(), limit).await);
-        assert!(page.items.len() <= limit.max(1), "{} threads on a page of {limit}", page.items.len());
+        let page = ok("a page of due threads", store.due(by_ms, after.as_deref(), limit).await);
+        assert!(
+            page.items.len() <= limit.max(1),
+            "a page of at most {limit} threads has {}",
+            page.items.len()
+        );
         all.extend(page.items.into_iter().filter(|thread| threads.contains(&thread)));
         match page.next {
             Some(next) => {
-                assert!(after.replace(next) != after, "the next page of what is due is the same page")
+                assert!(
+                    after.replace(next) != after,
+                    "the token of the next page of due threads is the token of this page"
+                )
             }
             None => return all,
         }

@@ -1,4 +1,4 @@
-//! The append: one transaction that moves the head.
+//! The append: one transaction that replaces the head.
 
 use super::{
     Shared, batch,
@@ -17,12 +17,12 @@ use crate::{
     store::{Append, OpenReview, Place, Record, Standing},
 };
 
-/// The most bytes of one append's entries, and of its open reviews, before they are compressed.
+/// The maximum size of an append's entries, and of its open reviews, in bytes before compression.
 pub(super) const LARGEST_APPEND: usize = 16 * 1024 * 1024;
 
 const DOING: &str = "append to a journal";
 
-/// What an append is to write, checked and encoded.
+/// A validated and encoded append.
 struct Wanted {
     thread: ThreadId,
     records: Vec<Record>,
@@ -39,13 +39,13 @@ impl Wanted {
         let Append { thread, records, standing, reviews, due_ms, after } = append;
         let rows = index::rows(&reviews);
         let problem = if batch::size(&records) > LARGEST_APPEND {
-            "its entries have more than 16 MiB together; put what is large elsewhere and its address into the state"
+            "its entries exceed 16 MiB in total; store large data elsewhere, and only its address in the state"
         } else if index::size(&reviews) > LARGEST_APPEND {
-            "its open reviews have more than 16 MiB together; have some of them decided first"
+            "its open reviews exceed 16 MiB in total; decide some of them first"
         } else if rows.values().any(|row| row.len() > LARGEST_ROW) {
-            "its open reviews name graphs, nodes or roles of thousands of bytes"
+            "a row of its open reviews exceeds 32,000 bytes; shorten the names of the graph, the nodes or the roles"
         } else if rows.len() > MOST_BLOCKS {
-            "it has more open reviews than the head of a thread can name; have some of them decided first"
+            "its open reviews take more than 10,000 rows; decide some of them first"
         } else {
             let expires = expires.filter(|_| standing == Standing::Ended);
             let index = Index { standing: Some(standing), expires, due_ms, blocks: index::blocks(&rows) };
@@ -55,7 +55,7 @@ impl Wanted {
         Err(StoreError::BadAppend { thread, problem })
     }
 
-    /// Whether it begins a thread, or another one under the name of one that is gone.
+    /// Returns whether the append creates a thread, possibly under the name of one that was deleted or has expired.
     fn begins(&self) -> bool {
         self.place == 0
     }
@@ -64,7 +64,7 @@ impl Wanted {
         self.records.last().map_or(0, |record| record.place)
     }
 
-    /// Whether these entries follow that head.
+    /// Returns whether these entries directly follow that head.
     fn follows(&self, head: &Head) -> bool {
         head.next == self.place && Some(head.hash) == self.after
     }
@@ -99,14 +99,15 @@ impl Shared {
                 Moved::Refused => {
                     return Err(trouble::broken(
                         &self.table.name,
-                        "writing the parts of a large append took so long that they were cleared away; do it again",
+                        "the parts of a large append were deleted by a cleanup before the append was committed; retry",
                     ));
                 }
             }
         }
     }
 
-    /// The head as far as it is known. A new thread has none; what is wrong shows when it is moved.
+    /// Returns the cached head if the append follows it, and reads the head otherwise. A new thread is assumed to have
+    /// none. If the assumption is wrong, the transaction fails and returns the head.
     async fn head_to_follow(&self, wanted: &Wanted) -> Result<Option<Head>, StoreError> {
         match self.heads.get(&wanted.thread) {
             Some(head) if wanted.follows(&head) => Ok(Some(head)),
@@ -129,7 +130,7 @@ impl Shared {
         moved
     }
 
-    /// `chore` is what is left to do of a thread that was woken.
+    /// Writes the append. `chore` is the cleanup intent of an ended thread that is being continued.
     async fn write_after(
         &self,
         wanted: &Wanted,
@@ -157,7 +158,7 @@ impl Shared {
         if late.is_some() {
             writes.push(Write::put(Key::late(thread).item()));
         }
-        // Its earlier entries are to bear the same time.
+        // Its earlier entries must get the same expiration time.
         let ends = !wanted.begins() && index.expires.is_some();
         let chore = chore.or_else(|| ends.then(|| Chore::expire(thread, head.born, &token)));
         writes.extend(chore.iter().map(|chore| Write::put(chore.item())));
@@ -181,7 +182,7 @@ impl Shared {
         moved
     }
 
-    /// What is left to do once the append has come to its end. It is done when this fails too: others finish it.
+    /// Does the remaining work after an append. Errors are ignored, because other processes finish that work.
     async fn after_append(
         &self,
         thread: &ThreadId,
@@ -207,7 +208,7 @@ impl Shared {
                     let _ = self.finish(&staged.chore).await;
                 }
             }
-            // Whether it was written is not known: the parts may be needed, or else their time comes.
+            // The outcome is unknown. The parts may be in use; if they are not, their cleanup intent is executed later.
             Ok(Moved::Refused) | Err(_) => {}
         }
     }

@@ -1,4 +1,4 @@
-//! The entries of one append, as one run of bytes.
+//! The encoding of the entries of one append.
 
 use super::item::WORTH_COMPRESSING;
 use crate::{
@@ -9,21 +9,26 @@ use crate::{
     },
 };
 
-/// The first byte; another one means another format.
+/// The first byte, which identifies the format.
 const FORMAT: u8 = 1;
 
-/// What one append wrote.
+/// The size of a record without its body, in bytes: its snapshot flag, its hash, and the length of its body.
+const RECORD_HEADER: usize = 1 + 32 + LENGTH;
+
+/// The size of a length, in bytes.
+const LENGTH: usize = size_of::<u32>();
+
+/// The content of one append.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Batch {
     pub(super) records: Vec<Record>,
-    /// Every review that is open after them, where the lists were to catch up later.
+    /// All reviews that are open after the entries, if the update of their rows was deferred.
     pub(super) reviews: Option<Vec<OpenReview>>,
 }
 
-/// A batch as it is stored.
+/// Encodes a batch.
 pub(super) fn write(records: &[Record], reviews: Option<&[OpenReview]>) -> Vec<u8> {
-    let bodies: usize = records.iter().map(|record| record.body.len() + 37).sum();
-    let mut bytes = Vec::with_capacity(bodies + 16);
+    let mut bytes = Vec::with_capacity(1 + LENGTH + size(records));
     bytes.push(FORMAT);
     put_length(&mut bytes, records.len());
     for record in records {
@@ -33,13 +38,13 @@ pub(super) fn write(records: &[Record], reviews: Option<&[OpenReview]>) -> Vec<u
         bytes.extend_from_slice(&record.body);
     }
     if let Some(reviews) = reviews {
-        // Plain data that serde_json can always write.
+        // Plain data, which serde_json can always serialize.
         bytes.extend_from_slice(&serde_json::to_vec(reviews).unwrap_or_default());
     }
     pack(&bytes, WORTH_COMPRESSING)
 }
 
-/// What [`write`] wrote, of an append whose last entry stands there; nothing where it wrote no such bytes.
+/// Decodes the batch whose last entry has the place `last`; `None` if [`write`] did not encode these bytes.
 pub(super) fn read(bytes: &[u8], last: Place) -> Option<Batch> {
     let bytes = unpack(bytes)?;
     let (&FORMAT, mut rest) = bytes.split_first()? else { return None };
@@ -65,12 +70,12 @@ pub(super) fn read(bytes: &[u8], last: Place) -> Option<Batch> {
     Some(Batch { records, reviews })
 }
 
-/// How many bytes the entries take before they are packed.
+/// Returns the size of the entries in bytes before compression.
 pub(super) fn size(records: &[Record]) -> usize {
-    records.iter().map(|record| record.body.len() + 37).sum()
+    records.iter().map(|record| RECORD_HEADER + record.body.len()).sum()
 }
 
-/// No append that is let in is longer than `u32::MAX`.
+/// Writes a length. No append that is accepted has one above `u32::MAX`.
 fn put_length(bytes: &mut Vec<u8>, length: usize) {
     bytes.extend_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes());
 }
@@ -117,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_or_changed_is_no_batch_and_no_panic() {
+    fn a_cut_or_changed_batch_is_rejected_without_a_panic() {
         let (records, reviews) = sample();
         let whole = unpack(&write(&records, Some(&reviews))).unwrap();
         let end_of_entries = unpack(&write(&records, None)).unwrap().len();

@@ -1,5 +1,5 @@
-//! Calls, and the patience they take: what DynamoDB may do another time is asked again a bounded number of times, with
-//! waits that grow and are drawn at random, so that those who were turned away together do not come back together.
+//! Retries of calls to DynamoDB. A transient error is retried a limited number of times, with exponential backoff and
+//! jitter, so that callers that failed together do not retry together.
 
 use std::{error::Error, time::Duration};
 
@@ -12,36 +12,37 @@ use aws_sdk_dynamodb::{
 };
 use tokio::time::{Instant, sleep};
 
-/// How often a call is tried at most, and how often something is read that changes meanwhile.
+/// The maximum number of attempts for a call, and for a read that observes concurrent changes.
 pub(super) const TRIES: u32 = 10;
 
-/// No try begins later than that after the first one.
+/// The time since the first attempt after which an error is not retried any more.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How long one try may take.
+/// The timeout of one attempt.
 const TRY: Duration = Duration::from_secs(5);
 
-/// The longest wait after the first try; it doubles with each.
+/// The maximum wait after the first attempt. It doubles with each attempt.
 const FIRST_WAIT: Duration = Duration::from_millis(25);
 
-/// The longest wait of all.
+/// The upper limit of every wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
-/// The same client with no retries of its own, for they would multiply with ours, and with an end to each try.
+/// Returns the client without its own retries, which would multiply with the ones here, and with a timeout for each
+/// attempt.
 pub(super) fn client(client: &Client) -> Client {
     let timeouts = TimeoutConfig::builder().connect_timeout(TRY).operation_attempt_timeout(TRY).build();
     let config = client.config().to_builder();
     Client::from_conf(config.retry_config(RetryConfig::disabled()).timeout_config(timeouts).build())
 }
 
-/// What a service says when it does not do what it was asked.
+/// An error response of the service.
 pub(super) trait Refusal: ProvideErrorMetadata {
-    /// Whether it will pass.
+    /// Returns whether the error is transient.
     fn passes(&self) -> bool {
         self.code().is_some_and(is_passing)
     }
 
-    /// Its code, and its words.
+    /// Returns the code and the message.
     fn why(&self) -> (Option<&str>, Option<&str>) {
         (self.code(), self.message())
     }
@@ -65,8 +66,8 @@ refusal!(
 );
 
 impl Refusal for TransactWriteItemsError {
-    /// A transaction that was cancelled will pass where that was for nothing but others in its way, or throttling. Its
-    /// reasons say so for each of its items.
+    /// Returns whether the error is transient. A cancelled transaction is, if all of its cancellation reasons are
+    /// transient, such as conflicts with other transactions or throttling.
     fn passes(&self) -> bool {
         let mut reasons = reasons(self).filter_map(|reason| reason.code()).peekable();
         match reasons.peek() {
@@ -83,7 +84,7 @@ impl Refusal for TransactWriteItemsError {
     }
 }
 
-/// Why a transaction was cancelled: a reason for each item that stood in its way.
+/// Returns the cancellation reasons of a transaction, one for each item that failed.
 fn reasons(error: &TransactWriteItemsError) -> impl Iterator<Item = &CancellationReason> {
     let all = match error {
         TransactWriteItemsError::TransactionCanceledException(cancelled) => cancelled.cancellation_reasons(),
@@ -110,8 +111,8 @@ fn is_passing(code: &str) -> bool {
     )
 }
 
-/// Whether it was the connection. One that ends before the answer is an error of another kind to the client, and a
-/// passing one.
+/// Returns whether the connection failed. The client reports a connection that was closed before the response as an
+/// error of kind `other`, which is transient too.
 pub(super) fn broke(error: &ConnectorError) -> bool {
     error.is_io() || error.is_timeout() || error.as_other().is_some()
 }
@@ -125,7 +126,7 @@ fn may_help<E: Refusal>(error: &SdkError<E, HttpResponse>) -> bool {
     }
 }
 
-/// Asks again for as long as that may help. What is sent must be the same each time.
+/// Retries a call for as long as that may help. Each attempt must send the same request.
 pub(super) async fn patiently<T, E, F>(mut call: impl FnMut() -> F + Send) -> Result<T, SdkError<E>>
 where
     E: Refusal + Error + 'static,
@@ -144,13 +145,13 @@ where
     }
 }
 
-/// The wait after so many tries.
+/// Waits after this number of attempts.
 pub(super) async fn pause(tries: u32) {
     sleep(wait(tries)).await;
 }
 
-/// Full jitter: anything from nothing to the longest wait after so many tries. The operating system draws it, for a
-/// generator in this process may be the copy of another one.
+/// Returns a random wait between zero and the maximum after this number of attempts (full jitter). The operating system
+/// provides the random number, because a generator in this process may be a copy of another process's.
 fn wait(tries: u32) -> Duration {
     let longest = LONGEST_WAIT.min(FIRST_WAIT * 2_u32.pow((tries - 1).min(10)));
     let part = getrandom::u32().unwrap_or(u32::MAX / 2);
@@ -167,7 +168,7 @@ mod tests {
             let waits: Vec<_> = (0..200).map(|_| wait(tries)).collect();
             let longest = Duration::from_millis(longest);
             assert!(waits.iter().all(|wait| *wait <= longest));
-            // One in 2^200 fails each of these.
+            // Each of these fails by chance once in 2^200 runs.
             assert!(
                 waits.iter().any(|wait| *wait > longest / 2) && waits.iter().any(|wait| *wait < longest / 2)
             );

@@ -1,5 +1,6 @@
-//! What somebody must finish if the one who began it dies. Each is written before, or with, what makes it necessary,
-//! and deleted once it is done; whoever finds an old one does it.
+//! Cleanup intents: work that another process finishes if the process that began it crashes. An intent is written
+//! before, or together with, the change that makes the cleanup necessary, and is deleted once the cleanup is done. Any
+//! process that finds an old intent executes it.
 
 use std::{sync::atomic::Ordering::Relaxed, time::Duration};
 
@@ -13,16 +14,17 @@ use super::{
 };
 use crate::{StoreError, ThreadId};
 
-/// How old a chore must be before another one than its maker does it unasked. No append takes nearly as long.
+/// The age from which processes other than its creator execute a cleanup intent. No append takes nearly as long.
 pub(super) const LEFT_ALONE: Duration = Duration::from_secs(60 * 60);
 
-/// How long a process that asks what is due waits until it looks for such chores again.
+/// The interval at which a process that lists due threads looks for old cleanup intents.
 const NOW_AND_THEN: Duration = Duration::from_secs(60 * 60);
 
-/// How many items are on their way at once. So many of the largest fit in one transaction, with a head.
+/// The number of items that are processed concurrently. This many items of maximum size fit in one transaction,
+/// together with a head.
 pub(super) const AT_ONCE: usize = 8;
 
-/// Something to clear away.
+/// A cleanup intent.
 #[derive(Clone, Debug)]
 pub(super) struct Chore {
     pub(super) key: Key,
@@ -31,15 +33,15 @@ pub(super) struct Chore {
 
 #[derive(Clone, Debug)]
 enum What {
-    /// Parts that no transaction has named.
+    /// Parts to which no transaction refers.
     Parts { attempt: Id, count: u64 },
     /// The entries of a thread that was deleted.
     Entries { thread: ThreadId, born: Born },
-    /// The entries of a thread that has ended have to bear the time at which it is forgotten, as its head does.
+    /// The entries of an ended thread, which must get the expiration time of its head.
     Expire { thread: ThreadId, born: Born },
 }
 
-/// A batch as it stands in the table, without its entries.
+/// A batch in the table, without its entries.
 pub(super) struct Kept {
     pub(super) key: Key,
     parts: Option<(Id, u64)>,
@@ -47,7 +49,7 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    /// Where its parts stand.
+    /// Returns the keys of the batch's parts.
     pub(super) fn parts(&self) -> impl Iterator<Item = Key> + use<> {
         self.parts
             .into_iter()
@@ -55,7 +57,8 @@ impl Kept {
     }
 }
 
-/// The parts that an item names: a chore, or the entries of an append.
+/// Returns the attempt and the number of the parts to which an item refers: a cleanup intent, or the entries of an
+/// append.
 pub(super) fn named_parts(item: &Item) -> Option<(Id, u64)> {
     Some((Id::read(item.get_bytes("attempt")?)?, item.get_number("parts")?))
 }
@@ -90,7 +93,7 @@ impl Chore {
         }
     }
 
-    /// Whether it is about that thread's entries. Parts are nobody's yet.
+    /// Returns whether the intent is about the entries of that thread. Parts do not belong to a thread yet.
     fn is_of(&self, thread: &ThreadId) -> bool {
         match &self.what {
             What::Parts { .. } => false,
@@ -115,12 +118,12 @@ impl Chore {
 }
 
 impl Shared {
-    /// Does a chore and crosses it off.
+    /// Executes a cleanup intent and deletes it.
     pub(super) async fn finish(&self, chore: &Chore) -> Result<(), StoreError> {
-        const DOING: &str = "clear away what is left";
+        const DOING: &str = "execute a cleanup intent";
         match &chore.what {
             What::Parts { attempt, count } => {
-                // From here on no transaction can name them; if one has, the chore is no longer there.
+                // From here on no transaction can refer to the parts. If one already does, the intent no longer exists.
                 if !self.table.mark(DOING, &chore.key, "taken", Some(1)).await? {
                     return Ok(());
                 }
@@ -132,14 +135,14 @@ impl Shared {
         self.table.delete(DOING, &chore.key).await
     }
 
-    /// Does the chores of every shard that are at least so old, and counts them.
+    /// Executes the cleanup intents in every shard that have at least this age, and returns their number.
     pub(super) async fn tidy(&self, age: Duration) -> Result<usize, StoreError> {
         let shards: Vec<_> = (0..SHARDS).map(|shard| self.tidy_shard(shard, age)).collect();
         let done: Vec<_> = stream::iter(shards).buffered(AT_ONCE).collect().await;
         done.into_iter().sum()
     }
 
-    /// Does what has been left alone, the first time and then once an hour. What cannot be done waits for the next time.
+    /// Executes old cleanup intents, at the first call and then once an hour. Failed ones are retried the next time.
     pub(super) async fn tidy_now_and_then(&self) {
         let (now, before) = (Self::now_ms(), self.tidied_ms.load(Relaxed));
         let is_early = u128::from(now.saturating_sub(before)) < NOW_AND_THEN.as_millis();
@@ -150,12 +153,12 @@ impl Shared {
 
     pub(super) async fn tidy_shard(&self, shard: u8, age: Duration) -> Result<usize, StoreError> {
         let age = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
-        // A zero comes after the stroke that ends the time.
+        // `0` sorts after the `/` that ends the time, so intents of this very time are included.
         let by = format!("{:016x}0", Self::now_ms().saturating_sub(age));
         self.finish_all(self.chores(shard, Some(by)).await?).await
     }
 
-    /// Does what is left to do of a thread that is gone, however young it is.
+    /// Executes the cleanup intents of a deleted thread, regardless of their age.
     pub(super) async fn finish_deletion(&self, thread: &ThreadId) -> Result<(), StoreError> {
         let mut chores = self.chores(key::shard(thread), None).await?;
         chores.retain(|chore| chore.is_of(thread));
@@ -163,14 +166,14 @@ impl Shared {
         Ok(())
     }
 
-    /// The chores of a shard, the oldest first.
+    /// Returns the cleanup intents of a shard, oldest first.
     async fn chores(&self, shard: u8, to: Option<String>) -> Result<Vec<Chore>, StoreError> {
         let range = Range { to, ..Range::of(List::Chores.partition(shard)) };
-        let items = self.table.query_all("look for what is left", range).await?;
+        let items = self.table.query_all("list the cleanup intents", range).await?;
         Ok(items.iter().filter_map(Chore::read).collect())
     }
 
-    /// Does all that can be done, and only then says what could not.
+    /// Executes all cleanup intents, and only then returns the first error.
     async fn finish_all(&self, chores: Vec<Chore>) -> Result<usize, StoreError> {
         let mut done = Ok(0);
         for chore in &chores {
@@ -180,8 +183,8 @@ impl Shared {
         done
     }
 
-    /// Deletes what one life of a thread has left in its partition, the newest first, so that a beginning is all that
-    /// anyone can see of it meanwhile.
+    /// Deletes the entries of one incarnation of a thread, newest first, so that a concurrent reader sees at most the
+    /// beginning of the journal.
     pub(super) async fn delete_entries(&self, thread: &ThreadId, born: Born) -> Result<(), StoreError> {
         let kept = self.batches(thread, born).await?;
         for batches in kept.chunks(AT_ONCE) {
@@ -196,7 +199,7 @@ impl Shared {
         Ok(())
     }
 
-    /// The batches of one life of a thread, the newest first.
+    /// Returns the batches of one incarnation of a thread, newest first.
     pub(super) async fn batches(&self, thread: &ThreadId, born: Born) -> Result<Vec<Kept>, StoreError> {
         let range = Range {
             to: Some(key::entry(u64::MAX)),

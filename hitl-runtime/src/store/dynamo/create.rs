@@ -1,4 +1,4 @@
-//! Making the table, for development and tests.
+//! Creation of the table, for development and tests.
 
 use std::time::Duration;
 
@@ -18,12 +18,12 @@ use super::{
 };
 use crate::StoreError;
 
-/// How often the service is asked whether the table is ready, and the wait in between.
-const LOOKS: u32 = 120;
+/// The maximum number of status requests until the table is active, and the wait between them.
+const POLLS: u32 = 120;
 const WAIT: Duration = Duration::from_millis(500);
 
 impl Table {
-    /// Makes the table where there is none, and returns once it can be used.
+    /// Creates the table if it does not exist, and returns once it can be used.
     pub(super) async fn create(&self) -> Result<(), StoreError> {
         const DOING: &str = "create the table";
         let keys = self.keys().map_err(|error| trouble::broken(&self.name, error.to_string()))?;
@@ -44,7 +44,7 @@ impl Table {
             self.client.update_time_to_live().table_name(&self.name).time_to_live_specification(forget);
         match call.send().await {
             Ok(_) => Ok(()),
-            // It is on already.
+            // Time to live is enabled already.
             Err(error) if error.code() == Some("ValidationException") => Ok(()),
             Err(error) => Err(self.failed(DOING, &error)),
         }
@@ -61,14 +61,14 @@ impl Table {
     }
 
     async fn wait_until_ready(&self) -> Result<(), StoreError> {
-        for _ in 0..LOOKS {
+        for _ in 0..POLLS {
             let answer = self.client.describe_table().table_name(&self.name).send().await;
-            let table = answer.map_err(|error| self.failed("look at the table", &error))?.table;
+            let table = answer.map_err(|error| self.failed("read the status of the table", &error))?.table;
             if table.and_then(|table| table.table_status) == Some(TableStatus::Active) {
                 return Ok(());
             }
             sleep(WAIT).await;
         }
-        Err(trouble::broken(&self.name, "the table is still not ready; try again later"))
+        Err(trouble::broken(&self.name, "the table is not active yet; retry later"))
     }
 }

@@ -1,11 +1,11 @@
-//! The page tokens: what the last item of a page was.
+//! Page tokens, which encode the last item of a page.
 
 use crate::{
     Digest, StoreError, ThreadId,
     store::{OpenReview, Place},
 };
 
-/// A review's place in its list.
+/// The position of a review in its list.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Reviewed {
     pub(super) opened_ms: u64,
@@ -15,7 +15,7 @@ pub(super) struct Reviewed {
 }
 
 impl Reviewed {
-    /// Whether a review of the same row, or of one after it, comes after this one.
+    /// Returns whether a review of the same row, or of a later one, follows this position.
     pub(super) fn is_before(&self, review: &OpenReview) -> bool {
         let same_row = review.opened_ms == self.opened_ms && review.thread == self.thread;
         !same_row || (review.place, review.digest) > (self.place, self.digest)
@@ -34,7 +34,7 @@ pub(super) fn after_thread(thread: &ThreadId) -> String {
     format!("t{thread}")
 }
 
-/// What [`after_review`] wrote.
+/// Parses a token of [`after_review`].
 pub(super) fn read_review(token: &str) -> Result<Reviewed, StoreError> {
     let read = || {
         let mut parts = token.strip_prefix('r')?.splitn(4, '-');
@@ -48,7 +48,7 @@ pub(super) fn read_review(token: &str) -> Result<Reviewed, StoreError> {
     read().ok_or_else(|| StoreError::BadPage(token.to_owned()))
 }
 
-/// What [`after_due`] wrote.
+/// Parses a token of [`after_due`].
 pub(super) fn read_due(token: &str) -> Result<(u64, ThreadId), StoreError> {
     let read = || {
         let (at, thread) = token.strip_prefix('d')?.split_once('-')?;
@@ -57,13 +57,13 @@ pub(super) fn read_due(token: &str) -> Result<(u64, ThreadId), StoreError> {
     read().ok_or_else(|| StoreError::BadPage(token.to_owned()))
 }
 
-/// What [`after_thread`] wrote.
+/// Parses a token of [`after_thread`].
 pub(super) fn read_thread(token: &str) -> Result<ThreadId, StoreError> {
     let thread = token.strip_prefix('t').and_then(|name| ThreadId::existing(name).ok());
     thread.ok_or_else(|| StoreError::BadPage(token.to_owned()))
 }
 
-/// A number just as it is written.
+/// Parses a hexadecimal number, and rejects every spelling other than that of the tokens.
 fn number(hex: &str) -> Option<u64> {
     u64::from_str_radix(hex, 16).ok().filter(|number| format!("{number:x}") == hex)
 }

@@ -1,6 +1,6 @@
-//! The time at which DynamoDB forgets what has ended, on the entries of a thread. The head comes to it first and loses it
-//! last, so that no entry is ever forgotten before its head. Every step moves the head, so that of one who sets the
-//! time and one who goes on with the thread, the later one sees what the other has done. Behind both stands a chore.
+//! The expiration time (TTL) on the entries of an ended thread. The head gets the time first and loses it last, so that
+//! no entry expires before its head. Every step replaces the head: if one process sets the time while another one
+//! continues the thread, the later one notices the change of the other. A cleanup intent covers both against a crash.
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
@@ -15,38 +15,40 @@ use super::{
 };
 use crate::{StoreError, ThreadId};
 
-const DOING: &str = "set the time at which a thread is forgotten";
+const DOING: &str = "set the expiration time of a thread";
 
-/// A thread that may go on after its end.
+/// An ended thread whose entries do not expire any more, so that it can be continued.
 pub(super) struct Awake {
     pub(super) head: Head,
-    /// Gives its entries their time again, should it not go on.
+    /// The cleanup intent that sets the expiration time of the entries again if the thread is not continued.
     pub(super) chore: Chore,
 }
 
 impl Shared {
-    /// Gives the entries of one life of a thread the time of its head. Where that head is gone, they go too.
+    /// Sets the expiration time of the head on the entries of one incarnation of a thread. Deletes the entries if the
+    /// head no longer exists.
     pub(super) async fn stamp(&self, thread: &ThreadId, born: Born) -> Result<(), StoreError> {
         let mut head = self.head(DOING, thread).await?;
         loop {
             let Some(found) = head.filter(|head| head.born == born) else {
                 return self.delete_entries(thread, born).await;
             };
-            // Whoever has gone on with it has taken the time from its entries before.
+            // A process that continued the thread has removed the time from its entries before.
             let Some(expires) = found.index.expires else { return Ok(()) };
             match self.stamp_while(thread, found, expires).await? {
                 Moved::Yes => return Ok(()),
                 Moved::No(now) => head = now,
                 Moved::Refused => {
-                    let problem =
-                        format!("could not {DOING}: DynamoDB has begun to forget thread `{thread}`");
+                    let problem = format!(
+                        "could not {DOING}: DynamoDB has begun to delete thread `{thread}`; retry later"
+                    );
                     return Err(trouble::broken(&self.table.name, problem));
                 }
             }
         }
     }
 
-    /// Sets the time for as long as nobody else moves the head. What bears it already is left alone.
+    /// Sets the time as long as no other process changes the head. Items that have it already are skipped.
     async fn stamp_while(
         &self,
         thread: &ThreadId,
@@ -55,7 +57,7 @@ impl Shared {
     ) -> Result<Moved, StoreError> {
         let batches = self.batches(thread, head.born).await?;
         let batches = batches.into_iter().filter(|batch| batch.expires != Some(expires));
-        // A batch comes after its parts: where it bears the time, they do.
+        // A batch comes after its parts: if the batch has the time, so do the parts.
         let keys: Vec<_> = batches.flat_map(|batch| batch.parts().chain([batch.key.clone()])).collect();
         for keys in keys.chunks(AT_ONCE) {
             let token = Id::draw()?;
@@ -69,8 +71,8 @@ impl Shared {
         Ok(Moved::Yes)
     }
 
-    /// Takes the time from the entries of a thread that is to go on, while its head still has it; `Err` where the head
-    /// is not what it was held to be.
+    /// Removes the time from the entries of a thread that is being continued, while its head still has it. The inner
+    /// `Err` means that the head was not the expected one.
     pub(super) async fn wake(
         &self,
         thread: &ThreadId,
@@ -90,7 +92,7 @@ impl Shared {
         Ok(Ok(Awake { head: next, chore }))
     }
 
-    /// The batch before its parts: where it bears the time, they do.
+    /// Removes the time from a batch before its parts: if the batch has the time, so do the parts.
     async fn take_time(&self, batch: &Kept) -> Result<(), StoreError> {
         self.table.mark(DOING, &batch.key, "expires", None).await?;
         for part in batch.parts() {

@@ -1,4 +1,4 @@
-//! The head of a thread: the fence at its next place, and what the lists say of it.
+//! The head of a thread: the condition of its next append, and its data in the index.
 
 use super::{
     index::{self, Index},
@@ -7,34 +7,34 @@ use super::{
 };
 use crate::{Digest, ThreadId, store::Place};
 
-/// The newest format that this program knows.
+/// The newest format that this program supports.
 pub(super) const VERSION: u64 = 1;
 
-/// One for each thread.
+/// The head item. There is one for each thread.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Head {
     /// The place of the next entry.
     pub(super) next: Place,
-    /// The hash of the last one.
+    /// The hash of the last entry.
     pub(super) hash: Digest,
-    /// Which write it was that made this head what it is.
+    /// The id of the write that produced this head.
     pub(super) by: Id,
     pub(super) born: Born,
-    /// What stands in the lists by now.
+    /// The data that the index rows contain at present.
     pub(super) index: Index,
     pub(super) late: Option<Late>,
 }
 
-/// What is left to do until the lists agree with the journal.
+/// The pending work until the index agrees with the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Late {
-    /// The open reviews are those that the last batch names.
+    /// The rows of the open reviews must become those of the last batch.
     Reviews,
-    /// The thread was deleted.
+    /// The thread was deleted, and its rows must be deleted.
     Gone,
 }
 
-/// Why an item is no head.
+/// The reason why an item is not a head.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Unreadable {
     FromTheFuture(u64),
@@ -100,7 +100,7 @@ impl Head {
         })
     }
 
-    /// Whether there is a thread: none that was deleted, none whose time is over though its items are still there.
+    /// Returns whether the thread exists: it was not deleted and has not expired, even if its items still exist.
     pub(super) fn lives(&self, now_s: u64) -> bool {
         self.late != Some(Late::Gone) && self.index.expires.is_none_or(|expires| expires > now_s)
     }
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_head_is_said_to_be_none() {
+    fn an_invalid_head_is_rejected() {
         let [full, _] = heads();
         let item = full.item(&ThreadId::new("t").unwrap());
         assert_eq!(Head::read(&item.clone().number("v", 2)), Err(Unreadable::FromTheFuture(2)));

@@ -1,4 +1,4 @@
-//! The heads of threads: read, remembered, moved.
+//! The heads of threads: reads, a cache, and conditional updates.
 
 use std::{
     collections::HashMap,
@@ -17,10 +17,11 @@ use super::{
 };
 use crate::{StoreError, ThreadId};
 
-/// How many heads are remembered. Whoever reads or appends to a thread goes on with it soon, and is spared a read.
+/// The maximum number of cached heads. A process that reads or appends to a thread usually continues with it soon, and
+/// the cache saves it a read.
 const MOST: usize = 4_096;
 
-/// Heads as they were last seen. They may have changed since: every write has them as its condition.
+/// Cached heads. They may be stale, so every write has its cached head as a condition.
 #[derive(Debug, Default)]
 pub(super) struct Heads(Mutex<HashMap<ThreadId, Head>>);
 
@@ -47,17 +48,17 @@ impl Heads {
     }
 }
 
-/// How a head's move ended.
+/// The result of replacing a head.
 pub(super) enum Moved {
     Yes,
-    /// It was not where it was expected. It is here.
+    /// The head was not the expected one. This is the current one.
     No(Option<Head>),
-    /// It could have been, but what the move needs is gone.
+    /// The head was the expected one, but the condition of another item failed.
     Refused,
 }
 
 impl Shared {
-    /// The head as the last acknowledged write left it.
+    /// Reads a head with strong consistency.
     pub(super) async fn head(&self, doing: &str, thread: &ThreadId) -> Result<Option<Head>, StoreError> {
         let item = self.table.get(doing, &Key::head(thread)).await?;
         self.read_head(thread, item.as_ref())
@@ -74,8 +75,8 @@ impl Shared {
         Ok(head)
     }
 
-    /// Moves a head from what it is held to be (`None`: there is none) to what it is to be (`None`: deleted), and
-    /// writes what goes along with that; all of it or nothing.
+    /// Replaces the head `from` (`None`: there is no head) by `to` (`None`: the head is deleted), together with the
+    /// writes `along`. The change is atomic.
     pub(super) async fn move_head(
         &self,
         doing: &str,
@@ -88,7 +89,7 @@ impl Shared {
         let fence = to.map_or_else(|| Write::delete(Key::head(thread)), |head| Write::put(head.item(thread)));
         let fence = fence.if_by(from.map(|head| head.by));
         let writes = std::iter::once(fence).chain(along).collect();
-        // Until it is known how this ends, nothing is.
+        // Until the outcome is known, the cached head is not valid.
         self.heads.remember(thread, None);
         match self.table.transact(doing, token, writes).await? {
             Told::Done => {
@@ -98,7 +99,7 @@ impl Shared {
             Told::Refused => Ok(Moved::Refused),
             Told::Changed(item) => {
                 let head = self.read_head(thread, item.as_ref())?;
-                // An answer was lost, so long ago that DynamoDB has forgotten the token.
+                // A response was lost so long ago that DynamoDB has forgotten the token.
                 let is_mine = head.as_ref().is_some_and(|head| head.by == token);
                 Ok(if is_mine { Moved::Yes } else { Moved::No(head) })
             }

@@ -1,4 +1,4 @@
-//! What the lists say of one thread, and which rows that takes.
+//! The index data of one thread, and the rows that contain it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,17 +15,21 @@ use crate::{
     },
 };
 
-/// How many rows one transaction changes at most. It takes a hundred items, and a few are not rows.
+/// The maximum number of rows that one transaction changes. It takes 100 items, and a few of them are not rows.
 pub(super) const MOST_ROWS: usize = 90;
 
-/// The largest row, so that as many as go together stay under the 4 MB of one transaction.
+/// The maximum number of rows that a change of the status and of the due time takes: one deleted and one put for each.
+const STATUS_AND_DUE_ROWS: usize = 4;
+
+/// The maximum size of a row in bytes, so that the rows of one transaction stay below its limit of 4 MB.
 pub(super) const LARGEST_ROW: usize = 32_000;
 
-/// The most rows of one thread's open reviews, so that its head stays under the 400 KB of one item.
+/// The maximum number of review rows of one thread, so that its head stays below the limit of 400 KB for an item.
 pub(super) const MOST_BLOCKS: usize = 10_000;
 
-/// Reviews opened at one moment share a row, 32 places to a row: a `for` opens a thousand of them in one transaction,
-/// and each verdict writes one small row again. The order of the rows is the order of the pages.
+/// The key of a row of open reviews. Reviews that were opened in the same millisecond share a row, 32 places to a row:
+/// a `for` opens a thousand of them in one transaction, and each verdict rewrites one small row. The order of the rows
+/// is the order of the pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Block {
     pub(super) opened_ms: u64,
@@ -41,27 +45,27 @@ impl Block {
         Key::row(List::Open, thread, self.sk(thread))
     }
 
-    /// In the order of the pages: the time, the thread, the place.
+    /// Returns the sort key, in the order of the pages: time, thread, place.
     pub(super) fn sk(self, thread: &ThreadId) -> String {
         format!("{:016x}/{thread}/{:016x}", self.opened_ms, self.number)
     }
 }
 
-/// What stands in the lists.
+/// The index data of a thread.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Index {
     pub(super) standing: Option<Standing>,
-    /// When the thread is forgotten, in seconds since the epoch.
+    /// The time at which the thread expires, in seconds since the epoch.
     pub(super) expires: Option<u64>,
     pub(super) due_ms: Option<u64>,
-    /// The rows of open reviews, each with the beginning of its content's digest.
+    /// The rows of open reviews, each with the first 8 bytes of its content's digest.
     pub(super) blocks: BTreeMap<Block, [u8; 8]>,
 }
 
 /// The rows of open reviews with their content.
 pub(super) type Rows = BTreeMap<Block, Vec<u8>>;
 
-/// The rows that these reviews take.
+/// Returns the rows for these reviews.
 pub(super) fn rows(reviews: &[OpenReview]) -> Rows {
     let mut blocks: BTreeMap<Block, BTreeMap<(Place, Digest), &OpenReview>> = BTreeMap::new();
     for review in reviews {
@@ -69,16 +73,17 @@ pub(super) fn rows(reviews: &[OpenReview]) -> Rows {
         blocks.entry(block).or_default().insert((review.place, review.digest), review);
     }
     let content = |reviews: BTreeMap<_, &OpenReview>| {
-        // Plain data that serde_json can always write.
+        // Plain data, which serde_json can always serialize.
         let reviews = serde_json::to_vec(&reviews.into_values().collect::<Vec<_>>()).unwrap_or_default();
         pack(&reviews, WORTH_COMPRESSING)
     };
     blocks.into_iter().map(|(block, reviews)| (block, content(reviews))).collect()
 }
 
-/// No fewer bytes than these reviews take as JSON.
+/// Returns an upper bound on the size of these reviews as JSON, in bytes.
 pub(super) fn size(reviews: &[OpenReview]) -> usize {
-    // Numbers, the digest, and the names of the fields. A quotation mark in a name takes two bytes, and so may each.
+    // Numbers, the digest, and the names of the fields. Each byte of a name counts twice, since a quotation mark is
+    // escaped.
     const REST: usize = 300;
     let names = |review: &OpenReview| {
         let role = review.role.as_ref().map_or(0, String::len);
@@ -87,12 +92,12 @@ pub(super) fn size(reviews: &[OpenReview]) -> usize {
     reviews.iter().map(|review| 2 * names(review) + REST).sum()
 }
 
-/// The reviews of a row, in the order of their pages; nothing where [`rows`] wrote no such row.
+/// Decodes the reviews of a row, in the order of the pages; `None` if [`rows`] did not encode it.
 pub(super) fn read_row(item: &Item) -> Option<Vec<OpenReview>> {
     serde_json::from_slice(&unpack(item.get_bytes("reviews")?)?).ok()
 }
 
-/// The blocks of these rows.
+/// Returns the keys of these rows, each with the first 8 bytes of its content's digest.
 pub(super) fn blocks(rows: &Rows) -> BTreeMap<Block, [u8; 8]> {
     let sign = |content: &[u8]| {
         let [a, b, c, d, e, f, g, h, ..] = *Digest::of(content).as_bytes();
@@ -102,18 +107,18 @@ pub(super) fn blocks(rows: &Rows) -> BTreeMap<Block, [u8; 8]> {
 }
 
 impl Index {
-    /// How many rows have to change to make these those.
+    /// Returns an upper bound on the number of rows that differ from those of `new`.
     pub(super) fn distance(&self, new: &Self) -> usize {
-        self.changed_blocks(new).count() + 4
+        self.changed_blocks(new).count() + STATUS_AND_DUE_ROWS
     }
 
-    /// As far on the way to another index as one transaction can go.
+    /// Returns the index data after one transaction on the way to `new`: `new` itself if one transaction suffices.
     pub(super) fn step(&self, new: &Self) -> Self {
         if self.distance(new) <= MOST_ROWS {
             return new.clone();
         }
         let mut next = self.clone();
-        for block in self.changed_blocks(new).take(MOST_ROWS - 4) {
+        for block in self.changed_blocks(new).take(MOST_ROWS - STATUS_AND_DUE_ROWS) {
             match new.blocks.get(&block) {
                 Some(sign) => next.blocks.insert(block, *sign),
                 None => next.blocks.remove(&block),
@@ -127,7 +132,7 @@ impl Index {
         all.into_iter().filter(|block| self.blocks.get(block) != new.blocks.get(block))
     }
 
-    /// The writes that make the lists say `new`. The content of what is new comes from `rows`.
+    /// Returns the writes that change the rows to `new`. The content of new rows is taken from `rows`.
     pub(super) fn writes(&self, new: &Self, rows: &Rows, thread: &ThreadId) -> Vec<Write> {
         let mut writes = Vec::new();
         if (self.standing, self.expires) != (new.standing, new.expires) {
@@ -153,7 +158,7 @@ impl Index {
         writes
     }
 
-    /// The blocks as the head names them.
+    /// Encodes the keys of the review rows for the head.
     pub(super) fn write_blocks(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(self.blocks.len() * 24);
         for (block, sign) in &self.blocks {
@@ -165,7 +170,7 @@ impl Index {
     }
 }
 
-/// What [`Index::write_blocks`] wrote.
+/// Decodes the result of [`Index::write_blocks`].
 pub(super) fn read_blocks(bytes: &[u8]) -> Option<BTreeMap<Block, [u8; 8]>> {
     let bytes = unpack(bytes)?;
     let (all, []) = bytes.as_chunks::<24>() else { return None };
@@ -178,7 +183,8 @@ pub(super) fn read_blocks(bytes: &[u8]) -> Option<BTreeMap<Block, [u8; 8]>> {
         .collect()
 }
 
-/// The list that a thread stands in. What changes often stays in one list, so that a row is written and none deleted.
+/// Returns the list of the threads with this status. Statuses that often follow each other share a list, so that a row
+/// is written and none is deleted.
 pub(super) fn list(standing: Standing) -> List {
     match standing {
         Standing::Running | Standing::Waiting => List::Busy,
@@ -187,7 +193,7 @@ pub(super) fn list(standing: Standing) -> List {
     }
 }
 
-/// What [`Standing::as_str`] wrote.
+/// Parses the result of [`Standing::as_str`].
 pub(super) fn standing(word: &str) -> Option<Standing> {
     [Standing::Running, Standing::Waiting, Standing::InDoubt, Standing::Failed, Standing::Ended]
         .into_iter()

@@ -1,13 +1,13 @@
-//! An item of the table, attribute by attribute.
+//! Access to the attributes of an item.
 
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
 
-/// Under this many bytes a write costs one unit, compressed or not.
+/// The minimum size for compression, in bytes: a smaller write costs one unit, compressed or not.
 pub(super) const WORTH_COMPRESSING: usize = 1025;
 
-/// An item, or what is to be one.
+/// An item, read or to be written.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Item(HashMap<String, AttributeValue>);
 
@@ -27,7 +27,7 @@ impl Item {
         self
     }
 
-    /// Leaves the attribute out where there is nothing.
+    /// Sets the attribute, or omits it for `None`.
     pub(super) fn maybe_number(self, name: &str, number: Option<u64>) -> Self {
         match number {
             Some(number) => self.number(name, number),

@@ -1,4 +1,4 @@
-//! Reading a journal, as it was at one moment.
+//! Consistent reads of a journal.
 
 use super::{
     Shared,
@@ -15,19 +15,19 @@ use crate::{
     store::{Place, Record, Tail},
 };
 
-/// How many items a page has when a journal is read backwards. A snapshot comes after 64 entries or more, and an append
-/// often has several, so most tails are one page.
+/// The number of items in a page when a journal is read backwards. A snapshot follows after 64 entries or more, and an
+/// append often has several entries, so most tails fit in one page.
 const PAGE: usize = 64;
 
-/// How many bytes of entries one answer has at most, beyond the first batch.
+/// The number of bytes of entries after which a result ends. The batch that reaches it is included.
 const ENOUGH: usize = 4 * 1024 * 1024;
 
 const DOING: &str = "read a journal";
 
-/// What came of one reading.
+/// The result of one read.
 enum Reading {
     Whole(Option<Tail>),
-    /// Something was taken away meanwhile, or is not to be seen yet: a query may come upon a transaction half done.
+    /// A concurrent change was observed: items were deleted, or a transaction was only partly visible to the query.
     Torn,
 }
 
@@ -42,8 +42,8 @@ impl Shared {
         Err(trouble::incomplete(&self.table.name, thread, "an entry"))
     }
 
-    /// From the head back to the last snapshot. What is appended meanwhile stands before where this reads, and all that
-    /// the head names was there when the head was.
+    /// Reads from the head back to the last snapshot. Concurrent appends have keys after the range that is still to be
+    /// read, and all entries that the head covers existed when the head was read.
     async fn read_back(&self, thread: &ThreadId) -> Result<Reading, StoreError> {
         let mut range = Range {
             from: Some(key::entry(0)),
@@ -58,9 +58,9 @@ impl Shared {
             return Ok(Reading::Whole(None));
         };
         items.remove(0);
-        // The newest batch first.
+        // Newest batch first.
         let (mut batches, mut missing) = (Vec::new(), head.next);
-        // The tail, once its snapshot is found, as long as the hash of the entry before it is not.
+        // The tail, if its snapshot was found but the hash of the entry before it was not.
         let mut found: Option<Vec<Record>> = None;
         loop {
             for item in &items {
@@ -74,7 +74,7 @@ impl Shared {
                 }
                 if last + 1 == head.next && batch.records.last().map(|record| record.hash) != Some(head.hash)
                 {
-                    let what = "the newest entry: its hash is not that of the head";
+                    let what = "the newest entry (its hash differs from the one in the head)";
                     return Err(trouble::damaged(&self.table.name, thread, what));
                 }
                 let has_snapshot = batch.records.iter().any(|record| record.snapshot);
@@ -123,7 +123,7 @@ impl Shared {
                 let Some(last) = last_of(item, &head) else { continue };
                 let place = from + records.len() as Place;
                 let batch = self.read_batch(thread, item, last).await?.unwrap_or_default();
-                // At a gap it ends: what follows was appended while this was read.
+                // The result ends at a gap: the entries after it were appended during this read.
                 let follows = batch.records.first().is_some_and(|record| record.place <= place);
                 bytes += batch::size(&batch.records);
                 if follows {
@@ -134,7 +134,7 @@ impl Shared {
                     return Ok(records);
                 }
             }
-            // Another life of the thread may have left a page of items that are not read.
+            // A page may contain only items of another incarnation of the thread, which are skipped.
             match next {
                 Some(_) if records.is_empty() => range.after = next,
                 _ => return Ok(records),
@@ -143,7 +143,7 @@ impl Shared {
         }
     }
 
-    /// The batch of an item; `None` where its parts are gone.
+    /// Reads the batch of an item; `None` if its parts were deleted.
     pub(super) async fn read_batch(
         &self,
         thread: &ThreadId,
@@ -158,14 +158,14 @@ impl Shared {
     }
 }
 
-/// The place of the last entry of a batch, where it is one of this life of the thread.
+/// Returns the place of the last entry of a batch, if the batch belongs to this incarnation of the thread.
 fn last_of(item: &Item, head: &Head) -> Option<Place> {
     let Key { sk, .. } = Key::of(item)?;
     let (last, born) = key::read_batch(&sk)?;
     (born == head.born).then_some(last)
 }
 
-/// The entries from the last snapshot on, and the hash of the one before them, where that is among them.
+/// Returns the entries from the last snapshot on, and the hash of the entry before them if it is among `records`.
 fn from_snapshot(mut records: Vec<Record>) -> (Option<Digest>, Vec<Record>) {
     match records.iter().rposition(|record| record.snapshot) {
         Some(snapshot) => {

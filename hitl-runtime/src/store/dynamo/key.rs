@@ -1,22 +1,22 @@
-//! Where everything stands in the table.
+//! The keys of the items in the table.
 
 use std::fmt;
 
 use super::item::Item;
 use crate::{Digest, StoreError, ThreadId, store::Place};
 
-/// Over how many partitions each list is spread. A table is made for this number: another one would look for rows
-/// where they are not.
+/// The number of partitions of each list. It is fixed for a table: with another number, rows would be looked up in the
+/// wrong partitions.
 pub(super) const SHARDS: u8 = 8;
 
 /// The names of the two key attributes.
 pub(super) const PK: &str = "pk";
 pub(super) const SK: &str = "sk";
 
-/// Where the head of a thread stands in its partition: after its entries, so that reading backwards meets it first.
+/// The sort key of a head. It follows those of the entries, so that reading backwards returns the head first.
 pub(super) const HEAD: &str = "head";
 
-/// An item's key.
+/// The key of an item.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key {
     pub(super) pk: String,
@@ -28,59 +28,60 @@ impl Key {
         Self { pk: partition(thread), sk: HEAD.into() }
     }
 
-    /// The entries of one append, under the place of the last of them.
+    /// Returns the key of the entries of one append, which contains the place of the last one.
     pub(super) fn batch(thread: &ThreadId, last: Place, born: Born) -> Self {
         Self { pk: partition(thread), sk: format!("{}/{born}", entry(last)) }
     }
 
-    /// A part of what is too large for one item. Each has a partition of its own, so that they are written at once.
+    /// Returns the key of a part of an append that is too large for one item. Each part has its own partition, so that
+    /// parts are written concurrently.
     pub(super) fn part(attempt: &Id, number: u64) -> Self {
         Self { pk: format!("part/{attempt}/{number}"), sk: "part".into() }
     }
 
-    /// A thread whose rows in the lists are behind its journal.
+    /// Returns the key of the index lag marker of a thread, whose rows are behind its journal.
     pub(super) fn late(thread: &ThreadId) -> Self {
         Self { pk: LATE.into(), sk: thread.as_str().into() }
     }
 
-    /// What somebody must clear away if its maker dies.
+    /// Returns the key of a cleanup intent.
     pub(super) fn chore(thread: &ThreadId, at_ms: u64, id: &Id) -> Self {
         Self { pk: List::Chores.partition(shard(thread)), sk: format!("{at_ms:016x}/{id}") }
     }
 
-    /// A row of a list.
+    /// Returns the key of a row of a list.
     pub(super) fn row(list: List, thread: &ThreadId, sk: String) -> Self {
         Self { pk: list.partition(shard(thread)), sk }
     }
 
-    /// Where an item stands.
+    /// Returns the key of an item.
     pub(super) fn of(item: &Item) -> Option<Self> {
         Some(Self { pk: item.get_text(PK)?.into(), sk: item.get_text(SK)?.into() })
     }
 
-    /// As the first attributes of an item.
+    /// Returns an item with the key attributes only.
     pub(super) fn item(&self) -> Item {
         Item::default().text(PK, &self.pk).text(SK, &self.sk)
     }
 }
 
-/// The partition of the rows of those threads that are late.
+/// The partition of the index lag markers.
 pub(super) const LATE: &str = "late";
 
-/// A list, spread over its shards.
+/// A list, which is spread over its shards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum List {
     /// Open reviews.
     Open,
-    /// Threads by when they are due.
+    /// Threads by due time.
     Due,
-    /// Threads that run or wait.
+    /// Threads that are running or waiting.
     Busy,
     /// Threads that are in doubt or have failed.
     Stuck,
     /// Threads that have ended.
     Ended,
-    /// What is to be cleared away.
+    /// Cleanup intents.
     Chores,
 }
 
@@ -98,23 +99,23 @@ impl List {
     }
 }
 
-/// The partition of a thread.
+/// Returns the partition of a thread.
 pub(super) fn partition(thread: &ThreadId) -> String {
     format!("thread/{thread}")
 }
 
-/// Where entries begin to stand from this place on.
+/// Returns the lower bound of the sort keys of entries from this place on.
 pub(super) fn entry(place: Place) -> String {
     format!("e/{place:016x}")
 }
 
-/// The place and the birth that a batch's key names.
+/// Parses the place and the incarnation in the sort key of a batch.
 pub(super) fn read_batch(sk: &str) -> Option<(Place, Born)> {
     let (place, born) = sk.strip_prefix("e/")?.split_once('/')?;
     Some((Place::from_str_radix(place, 16).ok()?, Born(u64::from_str_radix(born, 16).ok()?)))
 }
 
-/// A time and a thread, in the order of the times.
+/// Returns a sort key that orders by time, and then by thread.
 pub(super) fn timed(time_ms: u64, thread: &ThreadId) -> String {
     format!("{time_ms:016x}/{thread}")
 }
@@ -124,22 +125,23 @@ pub(super) fn read_timed(sk: &str) -> Option<(u64, ThreadId)> {
     Some((u64::from_str_radix(time, 16).ok()?, ThreadId::existing(thread).ok()?))
 }
 
-/// Which of the shards a thread's rows stand in.
+/// Returns the shard that contains a thread's rows.
 pub(super) fn shard(thread: &ThreadId) -> u8 {
     Digest::of(thread.as_str().as_bytes()).as_bytes()[0] % SHARDS
 }
 
-/// Sixteen bytes that nothing else has.
+/// A unique random identifier of 16 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Id([u8; 16]);
 
 impl Id {
-    /// From the operating system, for each call anew: two copies of one restored process differ.
+    /// Draws an identifier. It comes from the operating system on each call, so that two copies of a restored process
+    /// get different ones.
     pub(super) fn draw() -> Result<Self, StoreError> {
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes).map_err(|error| StoreError::Failed {
-            location: "this system".into(),
-            problem: format!("it gives no random numbers: {error}"),
+            location: "the operating system".into(),
+            problem: format!("it provided no random bytes: {error}"),
             source: None,
         })?;
         Ok(Self(bytes))
@@ -153,7 +155,7 @@ impl Id {
         &self.0
     }
 
-    /// The name of a thread's life that begins with this.
+    /// Returns the incarnation of a thread that begins with this write.
     pub(super) fn born(&self) -> Born {
         let [a, b, c, d, e, f, g, h, ..] = self.0;
         Born(u64::from_be_bytes([a, b, c, d, e, f, g, h]))
@@ -166,7 +168,7 @@ impl fmt::Display for Id {
     }
 }
 
-/// Which of several threads that bore one name after one another.
+/// An incarnation of a thread. It distinguishes threads that have had the same name one after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Born(u64);
 

@@ -1,6 +1,6 @@
-//! Threads whose rows in the lists are behind their journals. A thousand open reviews that close at once are more rows
-//! than one transaction takes: the append says so in the head and in a list of its own, and the rows follow. Whoever
-//! reads a list, or goes on with the thread, does first what is left of that.
+//! Deferred index updates. A thousand open reviews that close at once are more rows than one transaction takes: the
+//! append then marks the thread in its head and in a list of index lag markers, and the rows follow in further
+//! transactions. A process that reads a list or appends to the thread first finishes the pending updates.
 
 use super::{
     Shared,
@@ -15,10 +15,11 @@ use super::{
 };
 use crate::{StoreError, ThreadId};
 
-const DOING: &str = "bring the lists up to date";
+const DOING: &str = "finish deferred index updates";
 
 impl Shared {
-    /// Brings the lists up to date with every thread that can be read, and says which one cannot be.
+    /// Finishes the pending updates of every thread. The inner result is the first error of a thread that could not be
+    /// updated.
     pub(super) async fn catch_up_all(&self) -> Result<Result<(), StoreError>, StoreError> {
         let mut all = Ok(());
         for item in self.table.query_all(DOING, Range::of(LATE)).await? {
@@ -30,7 +31,8 @@ impl Shared {
         Ok(all)
     }
 
-    /// Does what is left to do for one thread. Many may do it at once: each step moves the head.
+    /// Finishes the pending updates of one thread. Several processes may do so concurrently, because each step replaces
+    /// the head.
     pub(super) async fn catch_up(&self, thread: &ThreadId) -> Result<(), StoreError> {
         loop {
             let Some(head) = self.head(DOING, thread).await? else { return self.cross_off(thread).await };
@@ -39,7 +41,7 @@ impl Shared {
                 Late::Gone => Rows::new(),
                 Late::Reviews => match self.named_rows(thread, &head).await? {
                     Some(rows) => rows,
-                    // It has moved on, or gone.
+                    // The thread has changed or was deleted.
                     None => continue,
                 },
             };
@@ -49,7 +51,8 @@ impl Shared {
         }
     }
 
-    /// One transaction on the way; `true` at its end. Where another one was quicker, the next look at the head shows it.
+    /// Executes one transaction of an update; returns `true` after the last one. If another process was faster, the
+    /// next read of the head shows it.
     async fn step(
         &self,
         thread: &ThreadId,
@@ -76,14 +79,14 @@ impl Shared {
         Ok(is_done && matches!(moved, Moved::Yes))
     }
 
-    /// A thread without a head is not late: DynamoDB may have forgotten it.
+    /// Deletes the index lag marker of a thread that has no head, because DynamoDB may have deleted the expired head.
     async fn cross_off(&self, thread: &ThreadId) -> Result<(), StoreError> {
         let row = vec![Write::delete(Key::late(thread))];
         self.move_head(DOING, thread, None, (Id::draw()?, None), row).await?;
         Ok(())
     }
 
-    /// The rows of the reviews that the last batch names; `None` where the thread has moved on meanwhile.
+    /// Returns the rows of the reviews in the last batch; `None` if the thread has changed concurrently.
     async fn named_rows(&self, thread: &ThreadId, head: &Head) -> Result<Option<Rows>, StoreError> {
         let last = head.next.saturating_sub(1);
         let batch = match self.table.get(DOING, &Key::batch(thread, last, head.born)).await? {
@@ -119,7 +122,7 @@ impl Shared {
         }
     }
 
-    /// Deletes a head, its rows, and then its entries. `false` where it was not as it was held to be.
+    /// Deletes a head and its rows, and then its entries. Returns `false` if the head was not the expected one.
     async fn remove(&self, thread: &ThreadId, head: &Head) -> Result<bool, StoreError> {
         let token = Id::draw()?;
         let chore = Chore::entries(thread, head.born, &token);

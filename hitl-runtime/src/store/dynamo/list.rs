@@ -1,4 +1,4 @@
-//! The lists: rows of many partitions in one order, page by page.
+//! The lists: rows of many partitions merged into one order, page by page.
 
 use std::collections::VecDeque;
 
@@ -17,14 +17,14 @@ use crate::{
     store::{OpenReview, Page, Standing},
 };
 
-/// The rows of one partition that have been read and not been given.
+/// A cursor over one partition, with the rows that were read but not returned yet.
 struct Lane {
     range: Range,
     rows: VecDeque<(String, Item)>,
     ended: bool,
 }
 
-/// The rows of several partitions, in the order of their keys.
+/// A merge of several partitions in the order of their keys.
 struct Merged<'a> {
     table: &'a Table,
     doing: &'static str,
@@ -32,7 +32,7 @@ struct Merged<'a> {
 }
 
 impl<'a> Merged<'a> {
-    /// The rows of these lists from a key on, up to another. About so many are wanted.
+    /// Merges the rows of these lists within a range of keys. About `wanted` rows will be read.
     fn new(
         table: &'a Table,
         doing: &'static str,
@@ -41,7 +41,7 @@ impl<'a> Merged<'a> {
         wanted: usize,
     ) -> Self {
         let shards = usize::from(SHARDS);
-        // Twice a fair share, and a few: seldom does a shard have to be asked again.
+        // Twice the average share of a shard and a few more, so that a shard is seldom queried again.
         let limit = Some((wanted.saturating_mul(2) / shards).saturating_add(4));
         let lanes = lists.iter().flat_map(|list| (0..SHARDS).map(|shard| list.partition(shard))).map(|pk| {
             let range = Range { from: from.clone(), to: to.clone(), limit, ..Range::of(pk) };
@@ -77,13 +77,13 @@ impl Lane {
         self.rows.extend(items.into_iter().filter_map(|item| Some((item.get_text(SK)?.to_owned(), item))));
         self.ended = next.is_none();
         self.range.after = next;
-        // Whoever comes again wants many.
+        // A shard that is queried again has many rows in the result.
         self.range.limit = self.range.limit.map(|limit| limit.saturating_mul(4));
         Ok(())
     }
 }
 
-/// A page of what was collected with one more than fits.
+/// Returns a page of items of which one more was collected than fits.
 fn page<T>(mut items: Vec<T>, limit: usize, token: impl Fn(&T) -> String) -> Page<T> {
     let more = items.len() > limit;
     items.truncate(limit);
@@ -115,8 +115,8 @@ impl Shared {
             found.extend(reviews.into_iter().filter(is_new));
         }
         let mut page = page(found, limit, cursor::after_review);
-        // Where a thread cannot be brought up to date, a review of it may be missing: that is said where the list would
-        // end, so that all others can be read before.
+        // If a thread cannot be updated, one of its reviews may be missing. The error is returned where the list would
+        // end, so that all other reviews can be read before.
         if page.next.is_none()
             && let Err(missing) = whole
         {
@@ -134,7 +134,7 @@ impl Shared {
     ) -> Result<Page<(ThreadId, Standing)>, StoreError> {
         let after = after.map(cursor::read_thread).transpose()?;
         let limit = limit.max(1);
-        // No thread is missing for it: what stands here, and what is due, is never late.
+        // No thread is missing in spite of an error: updates of status and due time are never deferred.
         let _ = self.catch_up_all().await?;
         let lists = match standing {
             Some(standing) => vec![index::list(standing)],
@@ -171,14 +171,14 @@ impl Shared {
         }
         let _ = self.catch_up_all().await?;
         let from = after.as_ref().map(|(at, thread)| key::timed(*at, thread));
-        // A zero comes after the stroke that ends the time.
+        // `0` sorts after the `/` that ends the time, so threads due at this very time are included.
         let to = format!("{by_ms:016x}0");
         if from.as_ref().is_some_and(|from| *from > to) {
             return Ok(Page { items: Vec::new(), next: None });
         }
         let wanted = limit.saturating_add(1);
         let mut rows =
-            Merged::new(&self.table, "list what is due", &[List::Due], (from.clone(), Some(to)), wanted);
+            Merged::new(&self.table, "list the due threads", &[List::Due], (from.clone(), Some(to)), wanted);
         let mut found = Vec::new();
         while found.len() < wanted
             && let Some((sk, _)) = rows.next().await?
@@ -192,7 +192,7 @@ impl Shared {
     }
 
     fn damaged_row(&self, sk: &str) -> StoreError {
-        let problem = format!("the row `{sk}` of a list is damaged; restore the table to a time before");
+        let problem = format!("the row `{sk}` of a list is damaged; restore the table to an earlier time");
         trouble::broken(&self.table.name, problem)
     }
 }

@@ -35,10 +35,10 @@ use self::{heads::Heads, table::Table};
 use super::{Append, OpenReview, Page, Place, Record, Standing, Store, StoreError, Tail};
 use crate::ThreadId;
 
-/// Journals in a DynamoDB table, which any number of processes may share. A clone shares the connections, and what is
-/// remembered of each thread.
+/// A [`Store`] in a DynamoDB table, which any number of processes may share. Clones share the connections and the
+/// cached heads.
 ///
-/// It needs a tokio runtime. The table, its costs and its limits are described [in the module](self).
+/// It needs a tokio runtime. [The module](self) describes the table, its costs and its limits.
 ///
 /// ```no_run
 /// use hitl::store::{DynamoStore, Store};
@@ -54,19 +54,19 @@ use crate::ThreadId;
 #[derive(Clone)]
 pub struct DynamoStore(Arc<Shared>);
 
-/// What all clones of a store have.
+/// The state that all clones of a store share.
 #[derive(Clone)]
 struct Shared {
     table: Table,
     heads: Arc<Heads>,
     keep_ended: Option<Duration>,
-    /// When old chores were looked for last.
+    /// The time of the last search for old cleanup intents, in milliseconds since the epoch.
     tidied_ms: Arc<AtomicU64>,
 }
 
 impl DynamoStore {
-    /// The store in that table, through a client of yours: its region, endpoint, credentials and HTTP client are used,
-    /// its retries and timeouts are not. Nothing is sent yet.
+    /// Uses the table through a client of yours: its region, endpoint, credentials and HTTP client are used, its
+    /// retries and timeouts are not. No request is sent yet.
     ///
     /// ```
     /// use hitl::store::dynamo::{DynamoStore, aws_sdk_dynamodb as sdk};
@@ -86,8 +86,8 @@ impl DynamoStore {
         Self(Arc::new(Shared { table, heads, keep_ended: None, tidied_ms }))
     }
 
-    /// The store in that table, with the region and the credentials that AWS's own tools would use: from the
-    /// environment, the configuration file, or the machine's role.
+    /// Uses the table with the region and the credentials from the default provider chain of the AWS SDK: the
+    /// environment, the configuration file, or the role of the machine.
     ///
     /// ```no_run
     /// # #[tokio::main(flavor = "current_thread")]
@@ -101,10 +101,11 @@ impl DynamoStore {
         Self::new(&Client::new(&config), table)
     }
 
-    /// Lets DynamoDB forget a thread so long after its end, to the second. Without this, a thread is kept for ever. The
-    /// table's time to live must be set to the attribute `expires`, and the clocks of all processes must be right.
+    /// Sets the time after which DynamoDB deletes an ended thread, in whole seconds. Without it, threads are kept
+    /// forever. The table's time to live must be enabled for the attribute `expires`, and the clocks of all processes
+    /// must be correct.
     ///
-    /// A thread that goes on after its end is not forgotten.
+    /// A thread that is continued after its end is not deleted.
     ///
     /// ```no_run
     /// use hitl::store::DynamoStore;
@@ -121,8 +122,8 @@ impl DynamoStore {
         Self(Arc::new(Shared { keep_ended: Some(time), ..Shared::clone(&self.0) }))
     }
 
-    /// Makes the table where there is none, billed by request, and returns once it can be used. This is for
-    /// development; [the module](self) says how to make one for production.
+    /// Creates the table if it does not exist, with on-demand billing, and returns once it can be used. This is for
+    /// development; for production, see [the module](self).
     ///
     /// ```no_run
     /// # #[tokio::main(flavor = "current_thread")]
@@ -134,31 +135,32 @@ impl DynamoStore {
     /// ```
     ///
     /// # Errors
-    /// [`StoreError::Failed`] where it cannot be made, or is not ready within a minute.
+    /// [`StoreError::Failed`] if the table cannot be created, or is not ready within a minute.
     pub async fn create_table(&self) -> Result<(), StoreError> {
         self.0.table.create().await
     }
 
-    /// Clears away what processes that died have left, and says how many such things there were: parts of appends that
-    /// never came to be, entries of threads that were being deleted, or forgotten. An hour is a good age. What is younger may be in the
-    /// hands of a living process: its append then fails, and is whole or not at all as ever.
+    /// Deletes the garbage of crashed processes: executes the cleanup intents that have at least this age, and returns
+    /// their number. The garbage is parts of appends that were never completed, and entries of threads whose deletion
+    /// or expiration was not finished. An hour is a good age. A younger intent may belong to a process that is still
+    /// running: its append then fails, but is written completely or not at all, as always.
     ///
-    /// Nothing needs this where somebody sweeps: who asks what is due clears away what is an hour old, once an hour. So do
-    /// large appends and deletions where they come by. Nobody ever sees what is left, but it takes room, and may be
-    /// personal.
+    /// This is not necessary if a process lists due threads, as every sweep does: that process executes intents of at
+    /// least one hour, once an hour. Large appends and deletions do the same for their shard. Garbage is never visible
+    /// to readers, but it takes space and may contain personal data.
     ///
     /// ```no_run
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), hitl::store::StoreError> {
     /// let store = hitl::store::DynamoStore::from_env("threads").await;
     /// let cleared = store.tidy(std::time::Duration::from_secs(60 * 60)).await?;
-    /// println!("{cleared} things cleared away");
+    /// println!("{cleared} cleanup intents executed");
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
-    /// Why the first thing that cannot be cleared away cannot. All others are, and it is left for the next time.
+    /// The first error. All other intents were executed, and the failed ones remain for the next call.
     pub async fn tidy(&self, age: Duration) -> Result<usize, StoreError> {
         self.0.tidy(age).await
     }

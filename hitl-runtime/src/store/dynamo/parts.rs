@@ -1,5 +1,5 @@
-//! What is too large for one item: its parts are written first, under a name that nothing else has, and are seen by
-//! nobody until the transaction that moves the head names them.
+//! Appends that are too large for one item. Their parts are written first, under a unique random name, and are
+//! invisible until the transaction that replaces the head refers to them.
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
@@ -12,22 +12,22 @@ use super::{
 };
 use crate::{StoreError, ThreadId};
 
-/// The most bytes in one item. With names and keys it stays under 400 KB.
+/// The maximum number of bytes in one item. With names and keys, the item stays below 400 KB.
 pub(super) const LARGEST_PART: usize = 384 * 1024;
 
-/// How many parts are on their way at once.
+/// The number of parts that are processed concurrently.
 const AT_ONCE: usize = 8;
 
-/// Parts that are written, and wait to be named.
+/// Parts that are written, but not referred to yet.
 pub(super) struct Staged {
     attempt: Id,
     count: u64,
-    /// Says that they are to be cleared away, until the transaction that names them takes it away.
+    /// The cleanup intent for the parts. The transaction that refers to them deletes it.
     pub(super) chore: Chore,
 }
 
 impl Staged {
-    /// An item that names them.
+    /// Adds a reference to the parts to an item.
     pub(super) fn name_in(&self, item: Item) -> Item {
         item.bytes("attempt", self.attempt.as_bytes()).number("parts", self.count)
     }
@@ -54,7 +54,7 @@ impl Shared {
         Ok(staged)
     }
 
-    /// The bytes that were staged.
+    /// Reads the bytes of staged parts; `None` if a part is missing.
     pub(super) async fn join(&self, attempt: Id, count: u64) -> Result<Option<Vec<u8>>, StoreError> {
         let parts: Vec<_> = (0..count).map(|number| self.part(attempt, number)).collect();
         let parts: Vec<_> = stream::iter(parts).buffered(AT_ONCE).try_collect().await?;
@@ -66,14 +66,17 @@ impl Shared {
         Ok(item.and_then(|item| item.get_bytes("part").map(<[u8]>::to_vec)))
     }
 
-    /// Deletes parts, or as many as there are.
+    /// Deletes the parts that exist.
     pub(super) async fn delete_parts(&self, attempt: Id, count: u64) -> Result<(), StoreError> {
         let keys: Vec<_> = (0..count).map(|number| Key::part(&attempt, number)).collect();
-        let deleted = keys.iter().map(|key| self.table.delete("clear away parts", key)).collect::<Vec<_>>();
+        let deleted = keys
+            .iter()
+            .map(|key| self.table.delete("delete the parts of a large append", key))
+            .collect::<Vec<_>>();
         stream::iter(deleted).buffer_unordered(AT_ONCE).try_collect::<()>().await
     }
 
-    /// The bytes of a batch's item, wherever they are. `None` where its parts are gone.
+    /// Returns the bytes of a batch, from its item or its parts; `None` if the parts were deleted.
     pub(super) async fn batch_bytes(
         &self,
         thread: &ThreadId,

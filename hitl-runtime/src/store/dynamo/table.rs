@@ -1,4 +1,4 @@
-//! The table: a few kinds of calls, each of them patient.
+//! The calls to the table. All of them are retried.
 
 use aws_sdk_dynamodb::{
     Client,
@@ -16,21 +16,21 @@ use super::{
 };
 use crate::StoreError;
 
-/// A client and a name.
+/// A client, and the name of the table.
 #[derive(Clone, Debug)]
 pub(super) struct Table {
     pub(super) client: Client,
     pub(super) name: String,
 }
 
-/// How a transaction ended.
+/// The result of a transaction.
 #[derive(Debug)]
 pub(super) enum Told {
-    /// All of it was written.
+    /// Everything was written.
     Done,
-    /// Nothing was, for the first of its items is not what it was expected to be. This is what it is.
+    /// Nothing was written, because the condition of the first item failed. This is the current item.
     Changed(Option<Item>),
-    /// Nothing was, for the condition of another item does not hold.
+    /// Nothing was written, because the condition of another item failed.
     Refused,
 }
 
@@ -38,16 +38,16 @@ pub(super) enum Told {
 #[derive(Clone, Debug)]
 pub(super) struct Range {
     pub(super) pk: String,
-    /// The first and the last key, both included.
+    /// The first sort key; `to` is the last one. Both are included.
     pub(super) from: Option<String>,
     pub(super) to: Option<String>,
-    /// From the last key to the first.
+    /// `true` to read from the last key to the first.
     pub(super) backwards: bool,
-    /// How many items one page has at most; a page has no more than 1 MB either way.
+    /// The maximum number of items in a page. A page never has more than 1 MB.
     pub(super) limit: Option<usize>,
-    /// Where the page before ended.
+    /// The key at which the previous page ended.
     pub(super) after: Option<Item>,
-    /// The attributes that are wanted, where not all are. The units are those of whole items.
+    /// The attributes to read; `None` for all. The cost in units is that of whole items.
     pub(super) only: Option<&'static str>,
 }
 
@@ -62,7 +62,7 @@ impl Table {
         Self { client: call::client(client), name }
     }
 
-    /// One item, as the last write that was acknowledged left it.
+    /// Reads one item with strong consistency.
     pub(super) async fn get(&self, doing: &str, key: &Key) -> Result<Option<Item>, StoreError> {
         let call = self.client.get_item().table_name(&self.name).consistent_read(true);
         let call = call.set_key(Some(key.item().into_attributes()));
@@ -70,7 +70,7 @@ impl Table {
         Ok(got.map_err(|error| self.failed(doing, &error))?.item.map(Item::from))
     }
 
-    /// A page of a range, as the last writes that were acknowledged left it, and where the next one starts.
+    /// Reads a page of a range with strong consistency, and returns its items and the start of the next page.
     pub(super) async fn query(
         &self,
         doing: &str,
@@ -108,7 +108,7 @@ impl Table {
         Ok((items, next))
     }
 
-    /// Every page of a range.
+    /// Reads all pages of a range.
     pub(super) async fn query_all(&self, doing: &str, mut range: Range) -> Result<Vec<Item>, StoreError> {
         let mut all = Vec::new();
         loop {
@@ -121,8 +121,8 @@ impl Table {
         }
     }
 
-    /// Writes all or none. The token tells DynamoDB that a second try is the same transaction: where the first one was
-    /// written and its answer was lost, that is the answer again, whatever others have written since.
+    /// Writes everything or nothing. The token identifies a retry as the same transaction: if the first attempt was
+    /// written and its response was lost, the retry succeeds too, even if others have written since.
     pub(super) async fn transact(
         &self,
         doing: &str,
@@ -139,14 +139,14 @@ impl Table {
         }
     }
 
-    /// Writes one item, whatever was there.
+    /// Writes one item, and replaces an existing one.
     pub(super) async fn put(&self, doing: &str, item: Item) -> Result<(), StoreError> {
         let call = self.client.put_item().table_name(&self.name).set_item(Some(item.into_attributes()));
         patiently(|| call.clone().send()).await.map_err(|error| self.failed(doing, &error))?;
         Ok(())
     }
 
-    /// Deletes one item, if it is there.
+    /// Deletes one item if it exists.
     pub(super) async fn delete(&self, doing: &str, key: &Key) -> Result<(), StoreError> {
         let call = self.client.delete_item().table_name(&self.name);
         let call = call.set_key(Some(key.item().into_attributes()));
@@ -154,7 +154,7 @@ impl Table {
         Ok(())
     }
 
-    /// Sets an attribute to a number, or removes it, where the item is there. `false` where it is not.
+    /// Sets an attribute to a number, or removes it, if the item exists. Returns `false` if it does not.
     pub(super) async fn mark(
         &self,
         doing: &str,
@@ -185,7 +185,7 @@ impl Table {
     }
 }
 
-/// Which condition of a cancelled transaction did not hold; the first item's says most.
+/// Returns which condition of a cancelled transaction failed. That of the first item takes precedence.
 fn condition(error: &SdkError<TransactWriteItemsError>) -> Option<Told> {
     let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error()
     else {

@@ -1,5 +1,5 @@
-//! What DynamoDB said, and what to do about it. Nothing here shows what an entry holds, nor a credential: the service's
-//! own words are passed on only where they name no value.
+//! Errors of DynamoDB, with remedies. No error shows the content of an entry or a credential: a message of the service
+//! is passed on only if it contains no value.
 
 use aws_sdk_dynamodb::error::SdkError;
 
@@ -9,65 +9,68 @@ use super::{
 };
 use crate::{StoreError, ThreadId, prose::causes};
 
-/// The error of a call that was given up.
+/// Returns the error of a failed call.
 pub(super) fn failed<E: Refusal, R>(table: &str, doing: &str, error: &SdkError<E, R>) -> StoreError {
     let problem = match error {
         SdkError::ServiceError(error) => {
             let (code, words) = error.err().why();
             said(code, words)
         }
-        SdkError::TimeoutError(_) => "no answer came in time".into(),
+        SdkError::TimeoutError(_) => "no response in time".into(),
         SdkError::DispatchFailure(failure) => match failure.as_connector_error() {
             Some(error) if failure.is_timeout() => {
-                format!("no connection was made in time ({})", causes(error))
+                format!("the connection timed out ({})", causes(error))
             }
-            Some(error) if broke(error) => format!("the connection broke ({})", causes(error)),
+            Some(error) if broke(error) => format!("the connection was lost ({})", causes(error)),
             Some(error) => format!(
-                "it could not be sent; check the region, the endpoint and the credentials ({})",
+                "the request could not be sent; check the region, the endpoint and the credentials ({})",
                 causes(error)
             ),
-            None => "it could not be sent".into(),
+            None => {
+                "the request could not be sent; check the region, the endpoint and the credentials".into()
+            }
         },
-        SdkError::ResponseError(_) => "the answer broke off, or is none of DynamoDB's".into(),
-        _ => "the request could not be made; check the region and the endpoint".into(),
+        SdkError::ResponseError(_) => "the response was incomplete or not one of DynamoDB".into(),
+        _ => "the request could not be built; check the region and the endpoint".into(),
     };
     if refuses_our_keys(error) {
-        let problem = "its key is not the two strings `pk` and `sk`; make another table for the threads";
+        let problem =
+            "its primary key is not the two strings `pk` and `sk`; create another table for the threads";
         return StoreError::NotOurs { location: location(table), problem: problem.into() };
     }
     broken(table, format!("could not {doing}: {problem}"))
 }
 
-/// A failure in our own words.
+/// Returns a failure with a message of this store.
 pub(super) fn broken(table: &str, problem: impl Into<String>) -> StoreError {
     StoreError::Failed { location: location(table), problem: problem.into(), source: None }
 }
 
-/// An item of a thread is none that this store wrote.
+/// Returns the error for an item of a thread that this store did not write in this form.
 pub(super) fn damaged(table: &str, thread: &ThreadId, what: &str) -> StoreError {
     broken(
         table,
         format!(
-            "{what} of thread `{thread}` is damaged; restore the table to a time before, or delete the thread"
+            "{what} of thread `{thread}` is damaged; restore the table to an earlier time, or delete the thread"
         ),
     )
 }
 
-/// What the head of a thread names was not there, each time that it was tried.
+/// Returns the error for an item that the head of a thread requires, but that was missing on every attempt.
 pub(super) fn incomplete(table: &str, thread: &ThreadId, what: &str) -> StoreError {
     let problem = format!(
-        "{what} of thread `{thread}` was not to be found, each time that it was tried; do it again in a while. If it \
-         never comes, restore the table to a time before"
+        "{what} of thread `{thread}` was missing on every attempt; retry later, and if it stays missing, restore the \
+         table to an earlier time"
     );
     broken(table, problem)
 }
 
-/// A head that cannot be read.
+/// Returns the error for a head that cannot be read.
 pub(super) fn unreadable(table: &str, thread: &ThreadId, why: Unreadable) -> StoreError {
     match why {
         Unreadable::Damaged => damaged(table, thread, "the head"),
         Unreadable::FromTheFuture(found) => StoreError::FromTheFuture {
-            location: format!("{}, thread `{thread}`,", location(table)),
+            location: format!("the head of thread `{thread}` in {}", location(table)),
             found: i64::try_from(found).unwrap_or(i64::MAX),
             known: VERSION as i64,
         },
@@ -83,36 +86,38 @@ fn said(code: Option<&str>, message: Option<&str>) -> String {
     let words = message.map(|message| format!(": {message}")).unwrap_or_default();
     match code {
         "ResourceNotFoundException" => {
-            "there is no such table in this region and account, or it is still being made; make it as the docs of \
-             `hitl::store::dynamo` say"
+            "the table does not exist in this region and account, or is still being created; create it as described in \
+             the docs of `hitl::store::dynamo`"
                 .into()
         }
         "AccessDeniedException" => {
-            format!("this role may not; give it what the docs of `hitl::store::dynamo` list ({code}{words})")
+            format!(
+                "this role lacks a permission; grant those that the docs of `hitl::store::dynamo` list ({code}{words})"
+            )
         }
         "ExpiredTokenException" | "UnrecognizedClientException" | "InvalidSignatureException"
         | "MissingAuthenticationTokenException" | "IncompleteSignatureException" => {
-            format!("the credentials are refused; renew them, and check this machine's clock ({code})")
+            format!("the credentials were rejected; renew them, and check the system clock ({code})")
         }
         "ThrottlingException" | "ProvisionedThroughputExceededException" | "RequestLimitExceeded" => format!(
-            "it was throttled each time that it was tried; give the table more capacity, or let it scale by itself \
-             with on-demand billing ({code})"
+            "every attempt was throttled; give the table more capacity, or switch it to on-demand billing ({code})"
         ),
         "TransactionCanceledException" | "TransactionInProgressException" => {
-            "others held its items, or it was throttled, each time that it was tried; do it again".into()
+            "every attempt was throttled or conflicted with another transaction; retry".into()
         }
         "KMSAccessDeniedException" | "KMSDisabledException" | "KMSInvalidStateException" => {
-            format!("the table's encryption key cannot be used; enable it and let this role use it ({code})")
+            format!("the encryption key of the table cannot be used; enable it, and let this role use it ({code})")
         }
-        // Their words may name what was sent.
+        // The message may contain request data.
         "ValidationException" | "ValidationError" | "SerializationException" => {
-            format!("DynamoDB refuses the request; please report this ({code})")
+            format!("DynamoDB rejected the request as invalid; please report this ({code})")
         }
-        _ => format!("DynamoDB says {code}{words}"),
+        _ => format!("DynamoDB returned {code}{words}"),
     }
 }
 
-/// Whether DynamoDB refuses our keys, which are always the same two: then the table has others.
+/// Returns whether DynamoDB rejects the key. The key attributes are always the same two, so the table has different
+/// ones.
 fn refuses_our_keys<E: Refusal, R>(error: &SdkError<E, R>) -> bool {
     matches!(
         error.as_service_error().map(Refusal::why),

@@ -1,4 +1,4 @@
-//! One of the writes of a transaction.
+//! The writes of a transaction.
 
 use aws_sdk_dynamodb::{
     error::BuildError,
@@ -11,7 +11,7 @@ use super::{
     key::{Id, Key},
 };
 
-/// What is written, and on which condition.
+/// A write, and its condition.
 #[derive(Clone, Debug)]
 pub(super) struct Write {
     what: What,
@@ -27,13 +27,13 @@ enum What {
 
 #[derive(Clone, Debug)]
 enum Condition {
-    /// There is such an item.
+    /// The item exists.
     There,
-    /// There is no such item.
+    /// The item does not exist.
     Missing,
-    /// It was last written by this append.
+    /// The item was last written by the write with this id.
     By(Id),
-    /// It is there, and nobody has begun to clear it away.
+    /// The item exists, and its cleanup has not begun.
     Untouched,
 }
 
@@ -46,18 +46,18 @@ impl Write {
         Self { what: What::Delete(key), condition: None }
     }
 
-    /// Sets the time at which DynamoDB forgets an item that is there.
+    /// Sets the expiration time of an existing item.
     pub(super) fn expire(key: Key, expires: u64) -> Self {
         Self { what: What::Expire(key, expires), condition: Some(Condition::There) }
     }
 
-    /// Only where the item was last written by that append, or, without one, where there is no such item.
+    /// Requires that the item was last written by that write, or, for `None`, that it does not exist.
     pub(super) fn if_by(mut self, by: Option<Id>) -> Self {
         self.condition = Some(by.map_or(Condition::Missing, Condition::By));
         self
     }
 
-    /// Only where the item is there and nobody has begun to clear it away.
+    /// Requires that the item exists and that its cleanup has not begun.
     pub(super) fn if_untouched(mut self) -> Self {
         self.condition = Some(Condition::Untouched);
         self

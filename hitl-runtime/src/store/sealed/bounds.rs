@@ -1,14 +1,14 @@
-//! How long one data key is used, and for how much.
+//! Limits on the use of one data key.
 
 use std::time::{Duration, Instant, SystemTime};
 
-/// How long one data key is used, and for how much, before a new one is asked for.
+/// Limits on the age and the use of one data key, after which a new one is generated.
 ///
-/// What a stolen data key opens is what was sealed under it, and what is asked of the vault is one call for each of
-/// them: these numbers are the trade between the two. They are those of the caching materials manager of the [AWS
-/// Encryption SDK](https://docs.aws.amazon.com/encryption-sdk/latest/developer-guide/thresholds.html), which leaves the
-/// age to you, and messages and bytes at the most that it allows for, 2^32 and 2^63 − 1. Ours are tighter by default.
-/// As there, an append that alone is more than a bound gets a data key of its own.
+/// A stolen data key decrypts everything that was encrypted under it, and each data key costs one call to the vault:
+/// these limits balance the two. They correspond to those of the caching materials manager of the [AWS Encryption
+/// SDK](https://docs.aws.amazon.com/encryption-sdk/latest/developer-guide/thresholds.html). There, the age has no
+/// default, and messages and bytes default to their maximum, 2^32 and 2^63 − 1; the defaults here are lower. As there,
+/// an append that alone exceeds a limit gets a data key of its own.
 ///
 /// ```
 /// use std::time::Duration;
@@ -19,14 +19,14 @@ use std::time::{Duration, Instant, SystemTime};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
-    /// How old a data key may become in this process, for writing and for reading: five minutes. What is disabled or
-    /// denied in the vault is so here after this time at the latest.
+    /// The maximum age of a data key in this process, for encryption and for decryption. Default: five minutes. A key
+    /// that is disabled or denied in the vault stops working here after this time at the latest.
     pub age: Duration,
-    /// How many entries it seals: 65,536. More than 2^32 count as 2^32.
+    /// The maximum number of entries that a data key encrypts. Default: 65,536. More than 2^32 count as 2^32.
     pub messages: u64,
-    /// How many bytes it seals, before compression: one GiB.
+    /// The maximum number of bytes that a data key encrypts, before compression. Default: 1 GiB.
     pub bytes: u64,
-    /// How many data keys are remembered for reading: 1,000.
+    /// The maximum number of data keys that are cached for decryption. Default: 1,000.
     pub remembered: usize,
 }
 
@@ -42,7 +42,8 @@ impl Bounds {
     }
 }
 
-/// A moment, by both clocks: the one stands still while a process is a snapshot, the other can be set back.
+/// A point in time on two clocks: the monotonic one stops while a process is suspended in a snapshot, and the system
+/// clock can be set back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Since(Instant, SystemTime);
 
@@ -51,7 +52,7 @@ impl Since {
         Self(Instant::now(), SystemTime::now())
     }
 
-    /// Whether it is longer ago than this by either clock, or the time was set back.
+    /// Returns whether this age is reached on either clock, or the system clock was set back.
     pub fn is_over(self, age: Duration) -> bool {
         self.0.elapsed() >= age || self.1.elapsed().map_or(true, |elapsed| elapsed >= age)
     }
@@ -62,13 +63,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn either_clock_ends_a_key() {
+    fn a_key_expires_by_either_clock() {
         let (now, hour) = (Since::now(), Duration::from_secs(3_600));
         assert!(!now.is_over(hour) && now.is_over(Duration::ZERO));
         let restored = Since(now.0, now.1 - 2 * hour);
         assert!(restored.is_over(hour), "the monotonic clock stood still");
         let set_back = Since(now.0, now.1 + hour);
-        assert!(set_back.is_over(hour), "nobody knows how old it is");
+        assert!(set_back.is_over(hour), "the age of the key is unknown");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! One value: AES-256-GCM under a key that no other value has.
+//! Encryption of one value: AES-256-GCM under a key that no other value has.
 //!
 //! ```text
 //! drawn = 32 bytes from the operating system
@@ -6,12 +6,12 @@
 //! key   = HKDF-Expand(data key, "hitl value" ‖ nonce)
 //! ```
 //!
-//! The nonce stands in the header. With 256 bits of it no two values of one data key meet by chance, however many
-//! processes share that data key: GCM's own 96 bits, which would allow for 2^32 values, are then of no matter and are
-//! left at zero, for each key seals once. A process that was restored from a snapshot draws anew, since nothing is
-//! drawn ahead. And should the whole machine have been copied, its kernel with it, so that two copies draw the same:
-//! other values, or other places, still make other nonces, and the same value at the same place makes the same bytes,
-//! which tells nobody anything.
+//! The nonce is stored in the header. It has 256 bits, so no two values of one data key get the same nonce by chance,
+//! regardless of how many processes share that data key. GCM's own nonce has 96 bits and would limit a key to 2^32
+//! values. It is left at zero, because each derived key encrypts one value only. A process that was restored from a
+//! snapshot draws new bytes, since none are drawn in advance. If a whole machine was copied, including its kernel, two
+//! copies may draw the same bytes: other values or other places still give other nonces, and the same value at the same
+//! place gives the same bytes, which reveals nothing.
 
 use aws_lc_rs::{
     aead::{AES_256_GCM, Aad, LessSafeKey, Nonce as GcmNonce},
@@ -26,16 +26,16 @@ use crate::{
     store::{Record, pack},
 };
 
-/// With fewer bytes, compression saves hardly anything.
+/// The minimum length for compression, in bytes: a shorter body hardly becomes smaller.
 const WORTH_COMPRESSING: usize = 256;
 
-/// A data key, and the header of what it seals but for the nonce.
+/// A data key, and the header of the values that it encrypts, without the nonce.
 pub(super) struct SealingKey {
     pub key: DataKey,
     pub prefix: Vec<u8>,
 }
 
-/// What a record's body becomes. It fails only where the operating system gives no random bytes.
+/// Encrypts the body of a record. Fails only if the operating system provides no random bytes.
 pub(super) fn seal(key: &SealingKey, thread: &ThreadId, record: &Record) -> Result<Vec<u8>, Unspecified> {
     let packed = pack::pack(&record.body, WORTH_COMPRESSING);
     let prk = Prk::new_less_safe(HKDF_SHA256, key.key.bytes());
@@ -56,7 +56,8 @@ pub(super) fn seal(key: &SealingKey, thread: &ThreadId, record: &Record) -> Resu
     Ok(value)
 }
 
-/// What [`seal`] was given; nothing where it made no such value for this record of this thread.
+/// Decrypts the body of a record, or returns `None` if [`seal`] did not produce this value for this record of this
+/// thread.
 pub(super) fn open(
     key: &DataKey,
     header: &Header<'_>,
@@ -73,7 +74,8 @@ pub(super) fn open(
     pack::unpack(packed)
 }
 
-/// What is not in the value and must be as it was: its header, what it is, and all that the store says beside it.
+/// Returns the associated data, which is not part of the value and must be unchanged: the header, the kind of value,
+/// the thread, and all other fields of the record.
 fn associated(header: &[u8], thread: &ThreadId, record: &Record) -> Vec<u8> {
     const KIND: &[u8] = b"entry";
     let name = thread.as_str().as_bytes();
@@ -163,19 +165,19 @@ mod tests {
         assert_eq!(opened(&[&value[..], b"x"].concat(), &thread, &sealed), None, "a byte more");
     }
 
-    /// The kernel of a copied machine may give two processes the same bytes.
+    /// The kernel of a copied machine may give two processes the same random bytes.
     #[test]
-    fn the_same_draw_makes_another_nonce_for_whatever_is_another_value() {
+    fn the_same_draw_gives_another_nonce_for_another_value() {
         let prk = Prk::new_less_safe(HKDF_SHA256, key().key.bytes());
         let nonce = |thread: &str, place, body: &[u8]| {
-            // The hash would tell them apart, too; it is the caller's word.
+            // The hash would differ too, but the nonce must not rely on it, because it comes from the caller.
             let record = Record { hash: Digest::of(b""), ..record(place, body) };
             let thread = ThreadId::new(thread).unwrap();
             mix(&prk, &[9; 32], &associated(&key().prefix, &thread, &record), body).unwrap()
         };
         let nonces = [nonce("a", 0, b"x"), nonce("a", 0, b"y"), nonce("a", 1, b"x"), nonce("b", 0, b"x")];
         assert!((0..4).all(|i| !nonces[i + 1..].contains(&nonces[i])), "{nonces:?}");
-        // Where nothing differs the bytes are the same, and no key seals two values.
+        // Equal inputs give equal bytes, so still no key encrypts two different values.
         assert_eq!(nonce("a", 0, b"x"), nonces[0]);
     }
 
@@ -187,7 +189,7 @@ mod tests {
         assert_eq!(values.len(), 100);
     }
 
-    /// What the docs say that it costs.
+    /// The growth that the module documentation states.
     #[test]
     fn a_value_grows_by_its_header_a_byte_and_its_tag() {
         let value = seal(&key(), &thread("t"), &record(0, b"{}")).unwrap();

@@ -1,4 +1,4 @@
-//! Data keys: what one vault's key is worth to many values.
+//! Data keys, each of which encrypts many values for one call to the vault.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::KeyError;
 
-/// A data key in the clear: 32 bytes, which are overwritten when it is dropped and never shown.
+/// A data key in plaintext: 32 bytes, which are overwritten when it is dropped and never printed.
 ///
 /// ```
 /// use hitl::store::sealed::DataKey;
@@ -22,14 +22,14 @@ pub struct DataKey(
 );
 
 impl DataKey {
-    /// How many bytes a data key has: AES-256 wants 32.
+    /// The length of a data key in bytes, as AES-256 requires it.
     ///
     /// ```
     /// assert_eq!(hitl::store::sealed::DataKey::BYTES, 32);
     /// ```
     pub const BYTES: usize = 32;
 
-    /// A key of these bytes. The vault has drawn them at random.
+    /// Creates a data key from bytes that the vault has drawn at random.
     ///
     /// ```
     /// let key = hitl::store::sealed::DataKey::new(vec![7; 32])?;
@@ -37,13 +37,15 @@ impl DataKey {
     /// ```
     ///
     /// # Errors
-    /// [`KeyError::BadAnswer`] where they are not 32. They are overwritten then, too.
+    /// [`KeyError::BadAnswer`] if there are not exactly 32 bytes. They are overwritten in this case too.
     pub fn new(bytes: Vec<u8>) -> Result<Self, KeyError> {
         let bytes = Zeroizing::new(bytes);
         if bytes.len() == Self::BYTES {
             Ok(Self(bytes))
         } else {
-            Err(KeyError::BadAnswer { problem: format!("its data key has {} bytes, not 32", bytes.len()) })
+            Err(KeyError::BadAnswer {
+                problem: format!("its data key has {} bytes instead of 32", bytes.len()),
+            })
         }
     }
 
@@ -58,7 +60,7 @@ impl fmt::Debug for DataKey {
     }
 }
 
-/// A new data key, and the same key as only its vault can read it.
+/// A new data key, and the same key wrapped by its vault.
 ///
 /// ```
 /// use hitl::store::sealed::{DataKey, NewDataKey};
@@ -69,10 +71,10 @@ impl fmt::Debug for DataKey {
 /// ```
 #[derive(Debug)]
 pub struct NewDataKey {
-    /// The key.
+    /// The key in plaintext.
     pub key: DataKey,
-    /// The name of the vault's key that wraps it. It is written in the clear beside each value.
+    /// The id of the vault's key that wraps the data key. It is stored in plaintext with each value.
     pub id: String,
-    /// The key, encrypted by the vault. It is written beside each value.
+    /// The data key, encrypted by the vault. It is stored with each value.
     pub wrapped: Vec<u8>,
 }

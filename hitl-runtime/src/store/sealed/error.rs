@@ -1,100 +1,105 @@
-//! What can go wrong with keys, and with what they have sealed.
+//! Errors of data keys and of encrypted values.
 
-/// Why there is no data key. Nothing here shows a key or a value.
+/// The reason why no data key is available. No variant shows a key or a value.
 ///
 /// ```
 /// use hitl::store::sealed::KeyError;
 ///
 /// let error = KeyError::Disabled { key: "alias/hitl".into() };
-/// assert_eq!(error.to_string(), "the key `alias/hitl` is disabled; enable it, and nothing is lost");
+/// assert_eq!(error.to_string(), "the key `alias/hitl` is disabled; enable it (no data is lost)");
 /// assert!(!error.may_pass());
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// The vault has had too many requests.
+    /// The vault throttled every attempt.
     #[error(
-        "the vault of `{key}` was throttled each time that it was asked; do it again, let data keys live longer \
-         (`Bounds::age`), or raise the account's quota"
+        "the vault throttled every request for the key `{key}`; retry later, raise `Bounds::age` so that data keys are \
+         used for longer, or raise the account's quota"
     )]
     Throttled {
         /// The vault's key.
         key: String,
     },
-    /// The vault was not reached, or has failed itself.
-    #[error("the vault of `{key}` does not answer: {problem}; do it again")]
+    /// The vault was not reached, or had an internal error.
+    #[error("the vault of the key `{key}` is unavailable: {problem}; retry")]
     Unavailable {
         /// The vault's key.
         key: String,
-        /// How that shows.
+        /// A description of the failure.
         problem: String,
     },
-    /// Somebody has disabled the key.
-    #[error("the key `{key}` is disabled; enable it, and nothing is lost")]
+    /// The key is disabled.
+    #[error("the key `{key}` is disabled; enable it (no data is lost)")]
     Disabled {
         /// The vault's key.
         key: String,
     },
-    /// The key is to be deleted, or its material is not there.
+    /// The key is scheduled for deletion, or its key material is missing.
     #[error(
-        "the key `{key}` cannot be used as it stands; if it is to be deleted, cancel that now: without it no value \
-         can ever be read again; if its material is imported, import it again"
+        "the key `{key}` is in a state in which it cannot be used; if it is scheduled for deletion, cancel the \
+         deletion now, because without the key no entry can ever be decrypted; if its key material was imported, \
+         import it again"
     )]
     InvalidState {
         /// The vault's key.
         key: String,
     },
-    /// This program may not use the key.
-    #[error("this program may not use the key `{key}`: {problem}")]
+    /// This program has no permission to use the key.
+    #[error("this program has no permission to use the key `{key}`: {problem}")]
     Denied {
         /// The vault's key.
         key: String,
-        /// Which right is missing.
+        /// The missing permission.
         problem: String,
     },
     /// There is no such key.
-    #[error("there is no key `{key}` in this region and account; see that its name is right")]
+    #[error("the key `{key}` does not exist in this region and account; check its name")]
     Unknown {
         /// The vault's key.
         key: String,
     },
-    /// The key is of a kind that makes no data keys.
+    /// The key cannot generate data keys, because it is of another type.
     #[error(
-        "the key `{key}` makes no data keys; it must be a symmetric encryption key (`SYMMETRIC_DEFAULT`, \
+        "the key `{key}` cannot generate data keys; use a symmetric encryption key (`SYMMETRIC_DEFAULT`, \
          `ENCRYPT_DECRYPT`)"
     )]
     Unfit {
         /// The vault's key.
         key: String,
     },
-    /// The vault cannot be asked as things are set up, or does not know who asks.
-    #[error("the vault's region and credentials: {problem}")]
+    /// The vault's region or credentials are missing, or the credentials are rejected.
+    #[error("the vault cannot be accessed: {problem}")]
     Unconfigured {
-        /// What is missing, and what to do.
+        /// The missing setting, and the remedy.
         problem: &'static str,
     },
-    /// A data key is wrapped under a key that this program does not trust.
+    /// A data key that is wrapped under a key that this program does not trust.
     #[error(
-        "its data key is wrapped under `{key}`, which this program does not trust; if it was sealed under that key \
-         before, name it with `KmsKeys::also_reading`; otherwise somebody has planted it"
+        "its data key is wrapped under `{key}`, which this program does not trust; if the store was encrypted under \
+         that key before, add it with `KmsKeys::also_reading`; otherwise the entry was planted: check who can write to \
+         the store"
     )]
     Untrusted {
-        /// The key that it claims.
+        /// The key that the value names.
         key: String,
     },
-    /// A wrapped data key is not what the vault once gave, or was given for another context.
-    #[error("the vault has not wrapped its data key for this context: the value was changed in the store")]
+    /// A wrapped data key that the vault did not issue for this context.
+    #[error(
+        "the vault did not wrap its data key for this context: the entry was changed in the store; restore the thread \
+         from a backup"
+    )]
     Refused,
-    /// The vault's answer is of no use.
-    #[error("the vault's answer cannot be used: {problem}")]
+    /// A response of the vault that cannot be used.
+    #[error("the vault's response cannot be used: {problem}")]
     BadAnswer {
-        /// What is wrong with it.
+        /// A description of the problem.
         problem: String,
     },
 }
 
 impl KeyError {
-    /// Whether the same call may succeed a little later, with nothing mended.
+    /// Returns whether the same call may succeed later without intervention.
     ///
     /// ```
     /// use hitl::store::sealed::KeyError;
@@ -105,46 +110,46 @@ impl KeyError {
         matches!(self, Self::Throttled { .. } | Self::Unavailable { .. })
     }
 
-    /// Whether it is one value that is wrong, and not the vault or this program's access to it.
+    /// Returns whether the error is about one value, and not about the vault or this program's access to it.
     pub(super) fn is_about_a_value(&self) -> bool {
         matches!(self, Self::Untrusted { .. } | Self::Refused)
     }
 }
 
-/// Why an entry that is there is not read. Nothing here shows what it holds.
+/// The reason why an existing entry is rejected. No variant shows its content.
 ///
 /// ```
 /// use hitl::store::sealed::SealError;
 ///
-/// assert!(SealError::Tampered.to_string().starts_with("it does not open with its key"));
+/// assert!(SealError::Tampered.to_string().starts_with("it does not decrypt with its key"));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SealError {
-    /// It is not what was sealed for this thread and this place.
+    /// The entry is not what was encrypted for this thread and this place.
     #[error(
-        "it does not open with its key: it was changed in the store, or brought there from another place or thread; \
-         see who can write to the store, and restore the thread from a backup"
+        "it does not decrypt with its key: it was changed in the store, or copied there from another place or thread; \
+         check who can write to the store, and restore the thread from a backup"
     )]
     Tampered,
-    /// It is in the clear.
+    /// The entry is in plaintext.
     #[error(
-        "it is not sealed; if it was written before the store was, open the store with `Sealed::admitting_plain`; \
-         otherwise somebody has planted it"
+        "it is not encrypted; if it was written before the store was encrypted, open the store with \
+         `Sealed::admitting_plain`; otherwise it was planted: check who can write to the store"
     )]
     Plain,
-    /// It was sealed for another context.
+    /// The entry was encrypted for another context.
     #[error(
-        "it was sealed for the context {found}, and this program says {expected}; give the `Keyring` the context that \
-         it had"
+        "it was encrypted for the context {found}, but this program uses {expected}; give the `Keyring` the original \
+         context"
     )]
     OtherContext {
-        /// The context that stands beside it, as JSON.
+        /// The context in the entry's header, as JSON.
         found: String,
-        /// The keyring's, as JSON.
+        /// The context of the keyring, as JSON.
         expected: String,
     },
-    /// Its data key is not one of ours.
+    /// The entry's data key cannot be unwrapped.
     #[error(transparent)]
     Key(#[from] KeyError),
 }

@@ -1,20 +1,20 @@
-//! What stands in the clear before a sealed value.
+//! The plaintext header of an encrypted value.
 //!
-//! | bytes | |
+//! | bytes | content |
 //! |---|---|
-//! | 5 | `\0hitl`; no JSON begins with a zero |
+//! | 5 | `\0hitl`; JSON never begins with a zero byte |
 //! | 1 | the version of this header |
 //! | 2 + n | the id of the vault's key |
 //! | 2 + n | the data key, wrapped by the vault |
 //! | 2 + n | the context, as JSON |
 //! | 32 | the nonce |
 //!
-//! Then comes the ciphertext with its tag of 16 bytes. All of the header is associated data of the ciphertext.
+//! The ciphertext follows, with its tag of 16 bytes. The whole header is associated data of the ciphertext.
 
 const MARK: &[u8] = b"\0hitl";
 pub(super) const VERSION: u8 = 1;
 
-/// Drawn for one value. From this and the data key comes the key that seals it.
+/// The nonce of one value. The key that encrypts the value is derived from it and from the data key.
 pub(super) type Nonce = [u8; 32];
 
 #[derive(Debug, PartialEq)]
@@ -23,11 +23,11 @@ pub(super) struct Header<'a> {
     pub wrapped: &'a [u8],
     pub context: &'a str,
     pub nonce: &'a Nonce,
-    /// All of it, as it stands.
+    /// The whole header, as it is stored.
     pub bytes: &'a [u8],
 }
 
-/// What [`read`] found.
+/// The result of [`read`].
 #[derive(Debug, PartialEq)]
 pub(super) enum Found<'a> {
     Sealed(Header<'a>, &'a [u8]),
@@ -36,7 +36,8 @@ pub(super) enum Found<'a> {
     Damaged,
 }
 
-/// A header without its nonce, which is the same for all values under one data key; nothing where a part is too long.
+/// Returns a header without its nonce, which is the same for all values under one data key; `None` if a part is too
+/// long.
 pub(super) fn prefix(key_id: &str, wrapped: &[u8], context: &str) -> Option<Vec<u8>> {
     let mut bytes = [MARK, &[VERSION]].concat();
     for part in [key_id.as_bytes(), wrapped, context.as_bytes()] {
@@ -46,7 +47,7 @@ pub(super) fn prefix(key_id: &str, wrapped: &[u8], context: &str) -> Option<Vec<
     Some(bytes)
 }
 
-/// A header, and the ciphertext after it.
+/// Splits a value into its header and its ciphertext.
 pub(super) fn read(value: &[u8]) -> Found<'_> {
     match value.strip_prefix(MARK).map(<[u8]>::split_first) {
         None => Found::Plain,
@@ -85,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read() {
+    fn a_header_round_trips() {
         let value = value();
         let Found::Sealed(header, ciphertext) = read(&value) else { panic!() };
         assert_eq!((header.key_id, header.wrapped, header.context), ("alias/hitl", &b"wrapped"[..], "{}"));

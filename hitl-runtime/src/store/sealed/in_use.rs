@@ -1,4 +1,4 @@
-//! The data key that seals what is new.
+//! The data key that encrypts new values.
 
 use std::sync::{
     Arc,
@@ -14,8 +14,8 @@ use super::{
     header,
 };
 
-/// One data key, until its bounds are reached. Those who come while a new one is fetched wait for that one. If there is
-/// none they share the error, for one after the other they would all wait in vain; who comes later asks again.
+/// The current data key, until it reaches its bounds. Concurrent callers share one in-flight call for a new key. If it
+/// fails, they also share its error, because one call after the other would fail too; later callers retry.
 #[derive(Default)]
 pub(super) struct InUse {
     failures: AtomicU64,
@@ -36,7 +36,8 @@ struct Current {
 }
 
 impl InUse {
-    /// A key for so many messages of so many bytes. `new` is asked where the one in use has no room for them.
+    /// Returns a data key for this number of messages, with this number of bytes in total. Runs `new` if the current
+    /// key is too old or has no room for them.
     pub async fn take(
         &self,
         bounds: &Bounds,
@@ -72,13 +73,13 @@ impl Current {
     fn new(new: NewDataKey, context: &str) -> Result<Self, KeyError> {
         let NewDataKey { key, id, wrapped } = new;
         let prefix = header::prefix(&id, &wrapped, context).ok_or_else(|| KeyError::BadAnswer {
-            problem: "the key's id, the wrapped data key or the context has more than 65,535 bytes".into(),
+            problem: "the id of the key, the wrapped data key or the context exceeds 65,535 bytes".into(),
         })?;
         let key = Arc::new(SealingKey { key, prefix });
         Ok(Self { key, since: Since::now(), messages: 0, bytes: 0 })
     }
 
-    /// All that it seals, with so much more.
+    /// Returns the key's totals with these messages and bytes added.
     fn with(&self, messages: u64, bytes: u64) -> (u64, u64) {
         (self.messages.saturating_add(messages), self.bytes.saturating_add(bytes))
     }

@@ -1,4 +1,4 @@
-//! Between a store and a vault: which data key is used, and for how long.
+//! A cache between a store and a vault, which limits the use of each data key.
 
 use std::{fmt, sync::Arc};
 
@@ -9,9 +9,9 @@ use super::{
     in_use::InUse, unwrapped::Unwrapped,
 };
 
-/// A vault's data keys, as a [`Sealed`](super::Sealed) store uses them: each for many values, within [`Bounds`].
+/// The data keys of a vault, as a [`Sealed`](super::Sealed) store uses them: each for many values, within [`Bounds`].
 ///
-/// Any [`KeySource`] is made into one; name it yourself to say more.
+/// Every [`KeySource`] converts into a keyring with the default settings; create one yourself to change them.
 ///
 /// ```
 /// use std::time::Duration;
@@ -26,7 +26,7 @@ use super::{
 pub struct Keyring {
     source: Box<dyn KeySource>,
     context: Context,
-    /// The context as it stands in a header.
+    /// The context as JSON, as it is stored in a header.
     words: String,
     bounds: Bounds,
     in_use: InUse,
@@ -34,7 +34,7 @@ pub struct Keyring {
 }
 
 impl Keyring {
-    /// A keyring with the context `hitl = journal` and the default bounds.
+    /// Creates a keyring with the context `hitl = journal` and the default bounds.
     ///
     /// ```
     /// use hitl::store::sealed::{Keyring, KmsKeys};
@@ -54,8 +54,9 @@ impl Keyring {
         keyring.context("hitl", "journal")
     }
 
-    /// Says more of what the keys are for. It is no secret: it stands beside each value, in the vault's log, and a
-    /// policy of the key may ask for it. What was sealed for one context is read with the same one only.
+    /// Adds a pair to the encryption context. The context is not secret: it is stored with each value and logged by the
+    /// vault, and a key policy may require it. A value can only be decrypted with the context that it was encrypted
+    /// with.
     ///
     /// ```
     /// use hitl::store::sealed::{Keyring, KmsKeys};
@@ -70,7 +71,7 @@ impl Keyring {
         self
     }
 
-    /// How long one data key is used, and for how much.
+    /// Sets the limits on the use of one data key.
     ///
     /// ```
     /// use hitl::store::sealed::{Bounds, Keyring, KmsKeys};
@@ -84,13 +85,13 @@ impl Keyring {
         self
     }
 
-    /// A key that seals so many messages of so many bytes.
+    /// Returns a data key that may encrypt this number of messages, with this number of bytes in total.
     pub(super) async fn sealing(&self, messages: u64, bytes: u64) -> Result<Arc<SealingKey>, KeyError> {
         let new = self.source.generate(&self.context);
         self.in_use.take(&self.bounds, (messages, bytes), &self.words, new).await
     }
 
-    /// The key that sealed the value behind this header.
+    /// Returns the data key that encrypted the value with this header.
     pub(super) async fn opening(&self, header: &Header<'_>) -> Result<Arc<DataKey>, SealError> {
         if header.context != self.words {
             return Err(SealError::OtherContext {

@@ -1,54 +1,54 @@
-//! Values that only their writer's vault can open: [`Sealed`] stands before any store and encrypts each entry.
+//! Client-side encryption: [`Sealed`] wraps any store and encrypts each entry with keys from a vault (a key management
+//! service).
 //!
-//! Every entry is sealed with AES-256-GCM on this side, under a data key that comes from a vault ([`KmsKeys`], or a
-//! [`KeySource`] of yours) and is used for many entries within [`Bounds`]. The wrapped data key stands beside each
-//! entry, so an entry needs nothing but the vault to be read. Whoever has the store, a copy of it or its backups, and
-//! not the vault's key, has this:
+//! Every entry is encrypted in this process with AES-256-GCM, under a data key that comes from a vault ([`KmsKeys`], or
+//! a [`KeySource`] of yours) and is used for many entries within [`Bounds`]. The wrapped data key is stored with each
+//! entry, so reading an entry requires nothing but the vault. This is what is encrypted, and what stays readable to a
+//! party that has the store, a copy of it or its backups, but not the vault's key:
 //!
-//! | sealed | in the clear |
+//! | encrypted | plaintext |
 //! |---|---|
-//! | every entry: input, fields, drafts, edits, reasons, notes, errors, operators, times, snapshots | thread ids, places, which entries hold a snapshot, how long an entry is once it is compressed |
+//! | every entry: input, fields, drafts, edits, reasons, notes, errors, operators, times, snapshots | thread ids, places, which entries contain a snapshot, the compressed length of each entry |
 //! | | each entry's hash, and the digest of each open review |
-//! | | the index: standings, when a thread is due, and of each open review its graph, node, role, times |
-//! | | beside each entry: the id of the vault's key, the wrapped data key, the [`Context`] |
+//! | | the index: the status and the due time of each thread; the graph, node, role and times of each open review |
+//! | | with each entry: the id of the vault's key, the wrapped data key, the [`Context`] |
 //!
-//! **Hashes and digests are no secrets' keepers.** They are SHA-256 of the text in the clear, because
-//! [`verify`](crate::Agent::verify), verdicts and the fence of an append need them; so somebody who reads the store and
-//! can guess a whole entry, or a whole draft, to the byte can find out that the guess is right. Where a draft has few
-//! possible values, treat its digest as the draft. And a thread's id is its name everywhere: put no name or address of
-//! a customer into it.
+//! **Hashes and digests do not hide what they cover.** They are SHA-256 of the plaintext, because
+//! [`verify`](crate::Agent::verify), verdicts and the conflict check of an append need them. A reader of the store who
+//! guesses a whole entry or a whole draft, byte for byte, can confirm the guess. If a draft has few possible values,
+//! treat its digest as the draft itself. A thread id is plaintext everywhere: do not put the name or address of a
+//! customer into it.
 //!
-//! # What cannot be done to it unseen
+//! # Detection of tampering
 //!
-//! An entry's thread, place, hash, snapshot mark and header are bound to it as associated data. An entry that was
-//! changed, or brought from another thread or another place, does not open: reading is
-//! [`StoreError::Sealed`], and nothing of it becomes an entry. What sealing cannot show is
-//! that the newest entries are missing, that a whole thread is gone or is again what it once was, or that the index says
-//! something else than the journal. For the journal there are the heads that `verify --against` holds it against; and
-//! nothing is ever decided by the index alone.
+//! An entry's thread, place, hash, snapshot flag and header are bound to it as associated data. An entry that was
+//! modified, or copied from another thread or place, does not decrypt: reading it returns [`StoreError::Sealed`], and
+//! none of its content is used. Encryption cannot show that the newest entries are missing, that a whole thread was
+//! deleted or restored to an earlier state, or that the index differs from the journal. For the journal,
+//! `verify --against` compares it with recorded heads. No decision is ever based on the index alone.
 //!
-//! # Keys come and go
+//! # Key rotation
 //!
-//! - A data key is used until it reaches one of its [`Bounds`]; then the next append asks for a new one. Old entries
-//!   carry their own.
-//! - KMS rotates a key by itself and keeps its id: nothing is to be done.
-//! - A key that is replaced, or an alias that is pointed elsewhere: name the old one with [`KmsKeys::also_reading`]. It is
-//!   not trusted by itself: otherwise anybody with a key that this program may use could plant entries.
-//! - Deleting the vault's key deletes every entry under it, in all backups.
+//! - A data key is used until it reaches one of its [`Bounds`]; the next append then requests a new one. Each old entry
+//!   carries its own data key.
+//! - If KMS rotates a key automatically, its id stays the same, and there is nothing to do.
+//! - If a key is replaced, or an alias gets another target, name the old key with [`KmsKeys::also_reading`]. It is not
+//!   trusted automatically: otherwise anyone with a key that this program may use could plant entries.
+//! - Deleting the vault's key makes every entry under it unreadable, in all backups too.
 //!
-//! # What it costs
+//! # Costs
 //!
 //! An entry grows by 61 bytes and the lengths of the key's id (75 for an ARN), the wrapped data key (184 from KMS) and
-//! the context (18, as long as you add nothing): 338 in all. From 256 bytes on it is compressed with zstd first,
-//! where that pays, for what is sealed no longer shrinks. Where a store limits how large an entry may be, it is the
-//! sealed one that counts. The vault is asked once for each data key that is written with, and once for each that is
-//! read with, and not again for as long as [`Bounds::age`] says.
+//! the context (18 by default): 338 bytes in all. From 256 bytes on, it is compressed with zstd before encryption if
+//! that makes it smaller, because ciphertext cannot be compressed. If a store limits the size of an entry, the limit
+//! applies to the encrypted entry. The vault is called once for each data key that encrypts and once for each that
+//! decrypts, and not again before [`Bounds::age`] is over.
 //!
 //! # Keys in memory
 //!
-//! Data keys are overwritten when they are dropped and shown nowhere. The buffers of the HTTP client through which KMS
-//! sends them are not ours to overwrite. A data key past its age is dropped when the next one is asked for, so a
-//! process that rests keeps its last ones until it goes on or ends.
+//! Data keys are overwritten when they are dropped and never printed. The buffers of the HTTP client that receives them
+//! from KMS cannot be overwritten from here. A data key past its age is dropped when the next one is requested, so an
+//! idle process keeps its last keys until it resumes work or ends.
 
 mod bounds;
 mod cipher;
@@ -77,11 +77,11 @@ use self::{cipher::SealingKey, header::Found};
 use super::{Append, OpenReview, Page, Place, Record, Standing, Store, StoreError, Tail};
 use crate::ThreadId;
 
-/// How many entries are opened at once.
+/// The maximum number of entries that are decrypted concurrently.
 const AT_ONCE: usize = 16;
 
-/// A store whose entries are sealed before they are given to another store. What is sealed and what is not is said
-/// [in the module](self). A clone shares its data keys.
+/// A store that encrypts entries before it passes them to another store. [The module](self) lists what is encrypted and
+/// what is not. Clones share their data keys.
 ///
 /// ```no_run
 /// use hitl::store::{MemoryStore, Sealed, Store, sealed::KmsKeys};
@@ -101,7 +101,7 @@ pub struct Sealed<S> {
 }
 
 impl<S: Store> Sealed<S> {
-    /// Seals what is put into `store` from now on, with the keys of a [`KeySource`] or a [`Keyring`].
+    /// Wraps `store`, and encrypts new entries with the keys of a [`KeySource`] or a [`Keyring`].
     ///
     /// ```
     /// use hitl::store::{MemoryStore, Sealed, sealed::{Keyring, KmsKeys}};
@@ -114,11 +114,11 @@ impl<S: Store> Sealed<S> {
         Self { store, keyring: Arc::new(keys.into()), admits_plain: false }
     }
 
-    /// Also reads entries in the clear: those that were written before the store was sealed.
+    /// Also reads plaintext entries: those that were written before the store was encrypted.
     ///
-    /// While this is on, whoever can write to the store can add entries of their own in the clear, for the hashes that
-    /// they need are in the clear too. So it is for the time of a move: new entries are sealed, old threads come to
-    /// their end, and then it goes. Entries are not rewritten, because a journal never is.
+    /// While this is on, anyone who can write to the store can add plaintext entries, because the hashes that this
+    /// requires are plaintext too. Use it for a migration only: new entries are encrypted, old threads end, and then
+    /// remove the call. Existing entries are not encrypted later, because a journal is append-only.
     ///
     /// ```
     /// use hitl::store::{MemoryStore, Sealed, sealed::KmsKeys};
@@ -160,7 +160,7 @@ impl<S: Store> Sealed<S> {
     }
 
     async fn open_all(&self, thread: &ThreadId, records: Vec<Record>) -> Result<Vec<Record>, StoreError> {
-        // A journal that was written over days has many data keys, and each may be a call.
+        // A journal that was written over days has many data keys, and each one may require a call.
         stream::iter(records).map(|record| self.open(thread, record)).buffered(AT_ONCE).try_collect().await
     }
 }
@@ -173,7 +173,8 @@ impl<S: Store> Store for Sealed<S> {
             for record in &mut append.records {
                 record.body = cipher::seal(&key, &append.thread, record).map_err(|_| StoreError::Failed {
                     location: format!("entry {} of thread `{}`", record.place, append.thread),
-                    problem: "it could not be sealed: the operating system gives no random bytes".into(),
+                    problem: "it could not be encrypted: the operating system provided no random bytes"
+                        .into(),
                     source: None,
                 })?;
             }
@@ -181,7 +182,7 @@ impl<S: Store> Store for Sealed<S> {
         })
     }
 
-    /// The vault has been asked again already; the rest is the other store's.
+    /// Returns the value of the inner store, because calls to the vault have been retried already.
     fn wants_patience(&self) -> bool {
         self.store.wants_patience()
     }

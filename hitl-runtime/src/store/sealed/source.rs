@@ -1,4 +1,4 @@
-//! Where data keys come from.
+//! The sources of data keys.
 
 use std::collections::BTreeMap;
 
@@ -6,8 +6,8 @@ use futures_util::future::BoxFuture;
 
 use super::{DataKey, KeyError, NewDataKey};
 
-/// What a data key is for: names and words that are no secret, and that a vault binds to the key. Whoever unwraps a
-/// key must say the same.
+/// The encryption context of a data key: names and values that are not secret, and that a vault binds to the key.
+/// Unwrapping the key requires the same context.
 ///
 /// ```
 /// use hitl::store::sealed::Context;
@@ -17,16 +17,18 @@ use super::{DataKey, KeyError, NewDataKey};
 /// ```
 pub type Context = BTreeMap<String, String>;
 
-/// A vault that makes data keys and unwraps them: [`KmsKeys`](super::KmsKeys), or one of yours.
+/// A vault, that is, a key management service, which generates data keys and unwraps them: [`KmsKeys`](super::KmsKeys),
+/// or an implementation of your own.
 ///
-/// It is not asked for each value: a [`Keyring`](super::Keyring) stands before it. What may pass, such as throttling, it
-/// tries again itself: an error of its own ends a thread's step, and after an effect leaves it in doubt.
+/// It is not called for each value, because a [`Keyring`](super::Keyring) caches its keys. It must itself retry
+/// transient errors such as throttling: an error that it returns ends a thread's step, and leaves an effect before it
+/// in doubt.
 ///
 /// ```
 /// use futures_util::future::{BoxFuture, ready};
 /// use hitl::store::{MemoryStore, Sealed, sealed::{Context, DataKey, KeyError, KeySource, NewDataKey}};
 ///
-/// /// For tests: one key for all, which wraps nothing.
+/// /// For tests: a single fixed key, which is not wrapped.
 /// struct Always([u8; 32]);
 ///
 /// impl KeySource for Always {
@@ -49,20 +51,20 @@ pub type Context = BTreeMap<String, String>;
 /// # drop(store);
 /// ```
 pub trait KeySource: Send + Sync + 'static {
-    /// A new data key, drawn at random by the vault.
+    /// Generates a new data key, drawn at random by the vault.
     ///
     /// # Errors
-    /// Why there is none.
+    /// A [`KeyError`] with the reason if the vault generates none.
     fn generate<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<NewDataKey, KeyError>>;
 
-    /// The data key that was wrapped under the vault's key `id`, for the same context.
+    /// Returns the data key that was wrapped under the vault's key `id`, for the same context.
     ///
-    /// `id` and `wrapped` come from the store, and whoever can write there may have made them up: what is not wrapped
-    /// under a key that this program trusts must be refused.
+    /// `id` and `wrapped` come from the store, and may be forged by anyone who can write to it: reject a data key that
+    /// is not wrapped under a key that this program trusts.
     ///
     /// # Errors
-    /// [`KeyError::Untrusted`] for another key's, [`KeyError::Refused`] for what this key did not wrap for this
-    /// context, and whatever keeps the vault from answering.
+    /// [`KeyError::Untrusted`] for a data key that is wrapped under another key, [`KeyError::Refused`] for one that
+    /// this key did not wrap for this context, and any other [`KeyError`] if the vault does not answer.
     fn unwrap<'a>(
         &'a self,
         id: &'a str,

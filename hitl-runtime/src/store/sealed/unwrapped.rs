@@ -1,4 +1,4 @@
-//! The data keys that were unwrapped to read what is there.
+//! The cache of data keys that were unwrapped for decryption.
 
 use std::{
     collections::HashMap,
@@ -12,17 +12,17 @@ use super::{
     bounds::{Bounds, Since},
 };
 
-/// A call for a key, and how it ends for all who wait for it.
+/// An in-flight call for a key, with the result for all callers that wait for it.
 type Call = OnceCell<Result<Arc<DataKey>, KeyError>>;
 
-/// By how they are wrapped. Those who want the same one at once make one call.
+/// Data keys by their wrapped form. Concurrent callers for the same key share one call.
 #[derive(Default)]
 pub(super) struct Unwrapped(Mutex<Keys>);
 
 #[derive(Default)]
 struct Keys {
     remembered: HashMap<Vec<u8>, Remembered>,
-    /// The calls that are under way, and held by those who wait for them.
+    /// The in-flight calls, which are kept alive by the callers that wait for them.
     asked: HashMap<Vec<u8>, Weak<Call>>,
 }
 
@@ -32,7 +32,7 @@ struct Remembered {
 }
 
 impl Unwrapped {
-    /// The key that is wrapped like this; `unwrap` is asked where it is not remembered.
+    /// Returns the data key that is wrapped in these bytes. Runs `unwrap` if the key is not cached.
     pub async fn get(
         &self,
         bounds: &Bounds,
@@ -55,7 +55,8 @@ impl Unwrapped {
         call.get_or_init(asked).await.clone()
     }
 
-    /// Nothing below panics half-way through a change.
+    /// Locks the cache. No code below panics in the middle of a change, so a cache behind a poisoned lock is
+    /// consistent.
     fn keys(&self) -> MutexGuard<'_, Keys> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -67,7 +68,7 @@ impl Keys {
         (!remembered.since.is_over(bounds.age)).then(|| Arc::clone(&remembered.key))
     }
 
-    /// The call that is under way for it, or a new one.
+    /// Returns the in-flight call for the key, or a new one.
     fn call(&mut self, bounds: &Bounds, wrapped: &[u8]) -> Arc<Call> {
         if let Some(call) = self.asked.get(wrapped).and_then(Weak::upgrade) {
             return call;
@@ -79,7 +80,8 @@ impl Keys {
         call
     }
 
-    /// Who comes from now on asks again, unless there is a key. What was made up must not push out what is of use.
+    /// Removes a completed call, and caches its key. An error is not cached: later callers retry, and forged keys do
+    /// not evict valid ones.
     fn end(
         &mut self,
         bounds: &Bounds,

@@ -1,4 +1,4 @@
-//! The file: how it is opened, and what is said when it fails.
+//! The database file: its connections, its identity, and the errors of its operations.
 
 use std::{
     path::{Path, PathBuf},
@@ -11,7 +11,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig, ffi};
 use super::opened::Opened;
 use crate::store::StoreError;
 
-/// Where the file is, and how long a lock is waited for.
+/// The path of the database file, and the time to wait for a lock.
 pub(super) struct File {
     path: PathBuf,
     opened: OnceLock<Opened>,
@@ -26,12 +26,14 @@ impl File {
             source: source.map(Into::into),
         };
         if path.as_os_str() == ":memory:" {
-            return Err(failed("a SqliteStore lives in a file; for one in memory, take MemoryStore", None));
+            return Err(failed("SqliteStore requires a file; for an in-memory store, use MemoryStore", None));
         }
-        // Readers open the file later, perhaps after the process has changed its directory.
+        // A reader may open the file after the process has changed its working directory.
         match std::path::absolute(&path) {
             Ok(path) => Ok(Self { path, opened: OnceLock::new(), patience }),
-            Err(error) => Err(failed("this is no path", Some(error))),
+            Err(error) => {
+                Err(failed("this path is empty or cannot be resolved; use an absolute path", Some(error)))
+            }
         }
     }
 
@@ -39,13 +41,15 @@ impl File {
         &self.path
     }
 
-    /// From here on the file must be the one that this connection, the writer's, has open.
+    /// Records the files that this connection, the writer's, has open. From now on they must stay in place.
     pub(super) fn opened_by(&self, connection: &Connection) {
         self.opened.get_or_init(|| Opened::by(connection, &self.path));
     }
 
+    /// Checks that the files which the writer opened are still in place.
+    ///
     /// # Errors
-    /// When what the writer opened is no longer what stands there.
+    /// [`StoreError::Failed`] if one of them was deleted, moved or replaced.
     pub(super) fn is_in_place(&self) -> Result<(), StoreError> {
         match self.opened.get().and_then(|opened| opened.trouble(&self.path)) {
             Some(problem) => Err(self.broken(problem)),
@@ -53,7 +57,7 @@ impl File {
         }
     }
 
-    /// For the writer, which may make the file.
+    /// Opens the connection of the writer, and creates the file if it does not exist.
     pub(super) fn connect(&self) -> rusqlite::Result<Connection> {
         make_private(&self.path);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
@@ -68,18 +72,19 @@ impl File {
         Ok(connection)
     }
 
-    /// For a reader.
+    /// Opens a read-only connection.
     pub(super) fn connect_for_reading(&self) -> rusqlite::Result<Connection> {
         self.connect_with(OpenFlags::SQLITE_OPEN_READ_ONLY)
     }
 
-    /// Each connection stays in its thread, so SQLite need not guard it; and a path is a path, never a URI.
+    /// Opens a connection. It needs no mutex, because each connection stays in its thread. The path is never read as a
+    /// URI.
     fn connect_with(&self, flags: OpenFlags) -> rusqlite::Result<Connection> {
         let connection = Connection::open_with_flags(&self.path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         connection.busy_timeout(self.patience)?;
         connection.set_prepared_statement_cache_capacity(32);
-        // One plan for each query, whatever is bound to it. Without this, SQLite parses and plans a cached statement
-        // again at each call whose plan might have been another one for another value.
+        // The query planner stability guarantee: one plan for each query, independent of the bound values. Without it,
+        // SQLite plans a cached statement again whenever another value might lead to another plan.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         Ok(connection)
     }
@@ -92,66 +97,67 @@ impl File {
         StoreError::FromTheFuture { location: self.location(), found, known }
     }
 
-    /// A failure that SQLite knows nothing of.
+    /// Returns a failure that SQLite does not report itself.
     pub(super) fn broken(&self, problem: impl Into<String>) -> StoreError {
         StoreError::Failed { location: self.location(), problem: problem.into(), source: None }
     }
 
-    /// The system gave us no thread.
+    /// Returns the failure to start a thread.
     pub(super) fn no_thread(&self, error: std::io::Error) -> StoreError {
-        let problem = format!("the system gives this process no more threads: {error}");
+        let problem =
+            format!("could not start a thread: {error}; raise the limit on threads of this process");
         StoreError::Failed { location: self.location(), problem, source: Some(Box::new(error)) }
     }
 
-    /// What SQLite said when it was to do something, and what to do about it.
+    /// Returns the failure of an operation, with SQLite's message and a remedy.
     pub(super) fn failed(&self, doing: &str, error: impl Into<Arc<rusqlite::Error>>) -> StoreError {
         let error = error.into();
-        let problem = format!("could not {doing}: {} (SQLite says: {error})", self.advice(&error));
+        let problem = format!("could not {doing}: {} (SQLite: {error})", self.advice(&error));
         StoreError::Failed { location: self.location(), problem, source: Some(Box::new(error)) }
     }
 
     fn advice(&self, error: &rusqlite::Error) -> String {
         let rusqlite::Error::SqliteFailure(failure, _) = error else {
-            // Everything else that a query of ours can meet is a value that it never wrote.
+            // All other errors of the queries in this crate are caused by a value that they did not write.
             return DAMAGED.into();
         };
         match failure.code {
             _ if failure.extended_code == ffi::SQLITE_IOERR_SHMSIZE => FULL.into(),
-            // It is shorter than it says.
+            // The file is shorter than its header says.
             _ if failure.extended_code == ffi::SQLITE_IOERR_SHORT_READ => DAMAGED.into(),
             ErrorCode::DiskFull => FULL.into(),
             ErrorCode::ReadOnly | ErrorCode::PermissionDenied => {
-                "this user may not write to it; let the user write to the file and to its directory, and check that \
-                 the disk is not mounted read-only"
+                "this user has no permission to write to it; grant write access to the file and to its directory, and \
+                 check that the disk is not mounted read-only"
                     .into()
             }
             ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed => format!(
-                "another program has held it locked for {:?}; end that program's open transaction, and do this again",
+                "another program held a lock on it for {:?}; end that program's open transaction, then retry",
                 self.patience
             ),
             ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::ConstraintViolation => DAMAGED.into(),
             ErrorCode::CannotOpen => self.why_not_opened().into(),
             ErrorCode::SystemIoFailure => {
-                "the disk failed, and whether this was written shows when it is read again; check the disk and its \
-                 cables, mounts and quotas"
+                "the disk failed, so a write may or may not be stored; check the disk and its cables, mounts and \
+                 quotas, then reload the thread"
                     .into()
             }
-            ErrorCode::OutOfMemory => "the memory is used up".into(),
-            ErrorCode::TooBig => "an entry is larger than the 1,000,000,000 bytes that SQLite keeps in one piece; put \
-                                  what is large elsewhere and its address into the state"
+            ErrorCode::OutOfMemory => "the process ran out of memory; raise its limit".into(),
+            ErrorCode::TooBig => "an entry exceeds SQLite's limit of 1,000,000,000 bytes; store large data elsewhere, \
+                                  and only its address in the state"
                 .into(),
-            _ => "this should not happen; please report it".into(),
+            _ => "this error is unexpected; please report it".into(),
         }
     }
 
     fn why_not_opened(&self) -> &'static str {
         if self.path.is_dir() {
-            "it is a directory, and the store is one file"
+            "it is a directory; use the path of a file"
         } else if self.path.parent().is_some_and(|parent| !parent.exists()) {
-            "its directory does not exist; make it first"
+            "its directory does not exist; create it first"
         } else {
-            "let this user read and write the file, and write to its directory, where SQLite keeps two more files \
-             beside it"
+            "it cannot be opened; grant this user read and write access to the file, and write access to its \
+             directory, where SQLite keeps two more files"
         }
     }
 
@@ -160,12 +166,13 @@ impl File {
     }
 }
 
-/// Makes the file, for this user alone, unless there is one. What SQLite makes beside it gets the same mode. Where it
-/// cannot be made, SQLite says why; where it is there, it is not opened, for closing it would end SQLite's locks.
+/// Creates the file with mode 0600 if it does not exist; SQLite gives its side files the same mode. If the file cannot
+/// be created, SQLite reports the reason later. An existing file is not opened, because closing it would release the
+/// locks that SQLite holds on it.
 #[cfg(unix)]
 fn make_private(path: &Path) {
     use std::{fs, io, os::unix::fs::OpenOptionsExt as _};
-    // A link may lead to where no file is yet.
+    // A symbolic link may point to a file that does not exist yet.
     const LINKS: usize = 8;
     let mut path = path.to_owned();
     for _ in 0..LINKS {
@@ -179,10 +186,10 @@ fn make_private(path: &Path) {
     }
 }
 
-/// Elsewhere a file has no mode, and is whose its folder is.
+/// Does nothing: without Unix modes, access to a file follows from its directory.
 #[cfg(not(unix))]
 fn make_private(_: &Path) {}
 
-const FULL: &str = "the disk is full, and this entry was not written; make room, then look at the thread: what it had begun is kept";
+const FULL: &str = "the disk is full, so nothing was written; free some space, then reload the thread: its earlier entries are kept";
 
-const DAMAGED: &str = "the file is damaged; stop its programs, keep a copy, and restore a backup or salvage it with `sqlite3 FILE .recover`";
+const DAMAGED: &str = "the file is damaged; stop the programs that use it, keep a copy, and restore a backup or recover the data with `sqlite3 FILE .recover`";

@@ -1,8 +1,8 @@
-//! Journals in one SQLite file.
+//! A store in one SQLite file.
 //!
-//! One thread writes, over its own connection: it takes every append that waits and commits them in one transaction,
-//! so that an append alone costs one commit and sixty-four at once cost hardly more. A few threads read, each over
-//! its own connection; in WAL mode neither side waits for the other. No async runtime is needed for any of it.
+//! One thread writes, on a connection of its own. It commits all pending appends in one transaction: a single append
+//! costs one commit, and 64 concurrent appends cost hardly more. A few threads read, each on a connection of its own;
+//! in WAL mode, readers and the writer do not block each other. No async runtime is needed.
 
 mod file;
 mod opened;
@@ -24,17 +24,17 @@ use self::{file::File, reader::Readers, writer::Writer};
 use super::{Append, OpenReview, Page, Place, Record, Standing, Store, StoreError, Tail, page};
 use crate::ThreadId;
 
-/// How long a write waits for a lock that another process holds.
+/// The time that a write waits for a lock of another process.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Journals in one SQLite file, which several processes may have open at once. A clone shares it; when the last one
-/// is dropped, what was asked of it is finished and the file is closed.
+/// A [`Store`] in one SQLite file, which several processes may have open at once. Clones share it; when the last one is
+/// dropped, pending operations are finished and the file is closed.
 ///
-/// An append is in the file for good when it returns (WAL, `synchronous = FULL`). The file must be on a local disk:
-/// network file systems do not keep the locks that SQLite needs.
+/// An append is on disk when it returns (WAL, `synchronous = FULL`). The file must be on a local disk, because network
+/// file systems do not provide the locks that SQLite needs.
 ///
-/// The tables are named `hitl_…`. A program may keep tables of its own in the same file, once this store has made
-/// it; a transaction of its own that writes should be short, for nothing else can write meanwhile.
+/// The tables are named `hitl_…`. A program may keep tables of its own in the same file, once this store has created
+/// it. Its write transactions should be short, because they block all other writes.
 ///
 /// ```
 /// use hitl::store::{SqliteStore, Store};
@@ -52,7 +52,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub struct SqliteStore(Arc<Handles>);
 
-/// Dropped in this order: the writer's connection is the last to close, and takes the WAL into the file.
+/// The parts of a store, dropped in this order: the writer's connection closes last and checkpoints the WAL.
 struct Handles {
     readers: Readers,
     writer: Writer,
@@ -60,7 +60,7 @@ struct Handles {
 }
 
 impl SqliteStore {
-    /// Opens the file, and makes it where there is none, on Unix for this user alone (0600). Its directory must exist.
+    /// Opens the file, or creates it if it does not exist (on Unix with mode 0600). Its directory must exist.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -76,8 +76,8 @@ impl SqliteStore {
     /// ```
     ///
     /// # Errors
-    /// [`StoreError::NotOurs`] for a file that something else made, [`StoreError::FromTheFuture`] for one that a newer
-    /// program made, [`StoreError::Failed`] where it cannot be opened; the file is then as it was.
+    /// [`StoreError::NotOurs`] for a file that another program created, [`StoreError::FromTheFuture`] for one that a
+    /// newer program created, [`StoreError::Failed`] if it cannot be opened. After an error the file is unchanged.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         Self::open_with(path.as_ref().to_owned(), PATIENCE).await
     }
@@ -88,7 +88,7 @@ impl SqliteStore {
         Ok(Self(Arc::new(Handles { readers: Readers::new(Arc::clone(&file)), writer, file })))
     }
 
-    /// Where the file is: an absolute path.
+    /// Returns the absolute path of the file.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -124,7 +124,7 @@ impl Store for SqliteStore {
         Box::pin(
             self.0
                 .readers
-                .read("read the end of a journal", move |connection| query::tail(connection, &thread)),
+                .read("read the tail of a journal", move |connection| query::tail(connection, &thread)),
         )
     }
 
@@ -178,7 +178,7 @@ impl Store for SqliteStore {
         Box::pin(async move {
             let after = after.map(page::read_due).transpose()?;
             let list = move |connection: &_| query::due(connection, by_ms, after, limit);
-            self.0.readers.read("list what is due", list).await
+            self.0.readers.read("list the due threads", list).await
         })
     }
 
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_lock_that_nobody_gives_back_is_said_once_to_all_and_hurts_no_reader() {
+    async fn a_stuck_lock_fails_all_writers_once_and_no_reader() {
         let dir = tempfile::tempdir().unwrap();
         let patience = Duration::from_millis(200);
         let store = SqliteStore::open_with(dir.path().join("threads.db"), patience).await.unwrap();
@@ -251,7 +251,7 @@ mod tests {
         for answer in answers {
             let error = answer.unwrap_err().to_string();
             assert!(
-                error.contains("another program has held it locked for 200ms; end that program's"),
+                error.contains("another program held a lock on it for 200ms; end that program's"),
                 "{error}"
             );
         }
@@ -262,7 +262,7 @@ mod tests {
         store.append(append("ticket", 1)).await.unwrap();
     }
 
-    /// What a list of ten thousand must not do is look at them all.
+    /// A query must not scan a table: listing would be slow with ten thousand threads.
     #[tokio::test]
     async fn every_query_finds_its_rows_by_an_index() {
         let dir = tempfile::tempdir().unwrap();
@@ -270,7 +270,7 @@ mod tests {
         let connection = Connection::open(store.path()).unwrap();
         for sql in query::ALL.iter().chain(writer::ALL) {
             let mut query = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
-            // The parameters are left unbound, which a plan does not mind.
+            // The parameters stay unbound, because the plan does not depend on them.
             let steps = query.raw_query().mapped(|row| row.get::<_, String>(3));
             let plan = steps.collect::<Result<Vec<_>, _>>().unwrap().join("; ");
             assert!(!plan.contains("TEMP B-TREE"), "{sql}\n{plan}");
@@ -279,7 +279,7 @@ mod tests {
         }
     }
 
-    /// Which would take several times as long as running it.
+    /// Planning a statement takes several times as long as running it.
     #[tokio::test]
     async fn no_statement_is_planned_again_for_another_value() {
         let dir = tempfile::tempdir().unwrap();
@@ -291,7 +291,7 @@ mod tests {
                 for parameter in 1..=statement.parameter_count() {
                     statement.raw_bind_parameter(parameter, value).unwrap();
                 }
-                // Some values break a rule of the table, which is after the planning.
+                // Some values violate a constraint of the table, but only after the statement was planned.
                 while let Ok(Some(_)) = statement.raw_query().next() {}
             }
             assert_eq!(statement.get_status(StatementStatus::RePrepare), 0, "{sql}");

@@ -1,33 +1,33 @@
-//! Whether what stands under the path is still what this process has open.
+//! Detection of a database file that was deleted, moved or replaced while it was open.
 //!
-//! Where a file was deleted or replaced, SQLite goes on in the one that it holds. Whatever is committed there is gone
-//! with the process, while another process works on the same threads in another file.
+//! In that case, SQLite keeps using the file that it has open. Entries that are committed to it are lost when the
+//! process ends, while another process works on the same threads in another file.
 
 use std::path::Path;
 
 use rusqlite::Connection;
 
-/// What tells a file from another one of the same name; `None` where there is no file, or no way to tell.
+/// The device and the inode of a file; `None` if there is no file, or if the platform has no such identity.
 type Identity = Option<(u64, u64)>;
 
-/// The files of a store as its writer opened them.
+/// The identities of a store's files when its writer opened them.
 pub(super) struct Opened {
     file: Identity,
-    /// The two beside it, by their endings.
+    /// The two side files, by suffix.
     beside: [(&'static str, Identity); 2],
-    /// The path without any link in it, which is where SQLite keeps those two.
+    /// The path with symbolic links resolved, beside which SQLite keeps the side files.
     resolved: String,
 }
 
 impl Opened {
-    /// To be asked once the connection has read from the file: by then all three exist.
+    /// Records the identities. Call this after the connection has read from the file: by then all three files exist.
     pub(super) fn by(connection: &Connection, path: &Path) -> Self {
         let resolved = connection.path().unwrap_or_default().to_owned();
         let beside = ["-wal", "-shm"].map(|end| (end, identity(format!("{resolved}{end}").as_ref())));
         Self { file: identity(path), beside, resolved }
     }
 
-    /// What has become of them, and what to do, unless each is still what it was.
+    /// Returns a description of the problem, with a remedy, if one of the files is no longer the one that was opened.
     pub(super) fn trouble(&self, path: &Path) -> Option<String> {
         if identity(path) != self.file {
             return Some(GONE.to_owned());
@@ -44,20 +44,20 @@ impl Opened {
     }
 }
 
-const GONE: &str = "it was deleted, moved or replaced while this program had it open; end the programs that have it open, \
-                    and put the file back, or a backup of it";
+const GONE: &str = "it was deleted, moved or replaced while this program had it open; stop the programs that have it \
+                    open, then restore the file or a backup of it";
 
-const LAST: &str = "end the programs that have the store open, this one last and not by force: as it ends, it puts what \
-                    that file held into the store";
+const LAST: &str = "stop the programs that have the store open, this one last and gracefully: when it closes the store, \
+                    it writes the content of that file into the store";
 
-/// Asks for the number and nothing else. Since Linux 6.13 a file whose times were asked for gets new ones at its next
-/// write, and an `fsync` of it must then write its inode too: a quarter more for each commit.
+/// Requests the inode number only. Since Linux 6.13, if the timestamps of a file were requested, its next write updates
+/// them, and an `fsync` must then write its inode too: a quarter more time for each commit.
 #[cfg(target_os = "linux")]
 fn identity(path: &Path) -> Identity {
     use rustix::fs::{AtFlags, CWD, StatxFlags, makedev, statx};
     match statx(CWD, path, AtFlags::empty(), StatxFlags::INO) {
         Ok(data) => Some((makedev(data.stx_dev_major, data.stx_dev_minor), data.stx_ino)),
-        // No file, or a sandbox that has not heard of this call.
+        // There is no file, or a sandbox does not know this system call.
         Err(_) => identity_by_metadata(path),
     }
 }
@@ -71,7 +71,7 @@ fn identity_by_metadata(path: &Path) -> Identity {
     std::fs::metadata(path).ok().map(|data| (data.dev(), data.ino()))
 }
 
-/// Elsewhere the system lets nobody delete a file that is open.
+/// Returns `None`: on these systems, an open file cannot be deleted.
 #[cfg(not(unix))]
 fn identity(_: &Path) -> Identity {
     None

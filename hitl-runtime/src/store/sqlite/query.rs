@@ -1,4 +1,4 @@
-//! What is read, one query each, and so one moment of the file each.
+//! The read queries. Each read is a single query, and so a consistent view of the file.
 
 use rusqlite::{Connection, Row, types::Type};
 
@@ -8,8 +8,8 @@ use crate::{
     store::{OpenReview, Page, Place, Record, Standing, Tail, page},
 };
 
-// CROSS JOIN keeps SQLite from turning the two round.
-// The hash before the first of them comes with it, in the same moment of the file.
+// CROSS JOIN prevents SQLite from swapping the two tables. The hash of the entry before the first one is read by the
+// same query, so that both are from one view of the file.
 const TAIL: &str = "SELECT e.place, e.hash, e.snapshot, e.body, CASE WHEN e.place = t.snapshot THEN
          (SELECT b.hash FROM hitl_entries AS b WHERE b.thread = t.id AND b.place = t.snapshot - 1) END
      FROM hitl_threads AS t CROSS JOIN hitl_entries AS e ON e.thread = t.id AND e.place >= t.snapshot
@@ -29,7 +29,7 @@ const THREADS: &str = "SELECT name, standing FROM hitl_threads WHERE name > ?1 O
 const ENDED: &str =
     "SELECT name, standing FROM hitl_threads WHERE standing = 4 AND name > ?1 ORDER BY name LIMIT ?2";
 
-// The partial index is taken only where its own condition is said again.
+// SQLite uses the partial index only if the query repeats its condition.
 const STANDING: &str =
     "SELECT name, standing FROM hitl_threads WHERE standing = ?3 AND standing < 4 AND name > ?1
      ORDER BY name LIMIT ?2";
@@ -37,7 +37,7 @@ const STANDING: &str =
 const DUE: &str = "SELECT id, name, due_ms FROM hitl_threads
      WHERE due_ms IS NOT NULL AND due_ms <= ?1 AND (due_ms, id) > (?2, ?3) ORDER BY due_ms, id LIMIT ?4";
 
-/// For a test that asks SQLite how it would go about each.
+/// All statements, for a test of their query plans.
 #[cfg(test)]
 pub(super) const ALL: &[&str] = &[TAIL, ENTRIES, REVIEWS, THREADS, ENDED, STANDING, DUE];
 
@@ -123,18 +123,18 @@ pub(super) fn due(
     Ok(Page { items: rows.into_iter().map(|(thread, ..)| thread).collect(), next })
 }
 
-/// Where a page starts that is ordered by a time and a number.
+/// Returns the key after which a page starts, in an order by time and number.
 fn start(after: Option<(u64, u64)>) -> (i64, i64) {
     let at = |part: u64| i64::try_from(part).unwrap_or(i64::MAX);
     after.map_or((-1, -1), |(time, number)| (at(time), at(number)))
 }
 
-/// A page is read with one item more than was asked for: if it comes, there is a next page.
+/// Returns the row limit for a page: one more than requested, because a surplus row shows that there is a next page.
 fn one_more(limit: usize) -> i64 {
     i64::try_from(limit.max(1)).unwrap_or(i64::MAX).saturating_add(1)
 }
 
-/// Takes the item too many away, and gives the last one that stays if there was one.
+/// Removes the surplus row, and returns the last remaining row if there was one.
 fn cut<T>(rows: &mut Vec<T>, limit: usize) -> Option<&T> {
     let limit = limit.max(1);
     let more = rows.len() > limit;
@@ -151,7 +151,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
     })
 }
 
-/// A review whose columns start at `at`: graph, node, digest, role, place, opened_ms, deadline_ms.
+/// Reads a review whose columns start at `at`: graph, node, digest, role, place, opened_ms, deadline_ms.
 pub(super) fn review(row: &Row<'_>, thread: ThreadId, at: usize) -> rusqlite::Result<OpenReview> {
     Ok(OpenReview {
         thread,

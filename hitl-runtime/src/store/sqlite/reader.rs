@@ -1,4 +1,4 @@
-//! A few threads that read.
+//! The reader threads.
 
 use std::{
     collections::VecDeque,
@@ -12,12 +12,13 @@ use tokio::sync::oneshot;
 use super::file::File;
 use crate::store::StoreError;
 
-/// Enough for the page cache; a read of a file that is not cached waits for the disk, and so may others meanwhile.
+/// The maximum number of readers. It suffices while the file is in the page cache; a read that misses the cache waits
+/// for the disk, and may delay other reads.
 const MOST: usize = 4;
 
 type Job = Box<dyn FnOnce(&mut Desk) + Send>;
 
-/// The threads, which are started when there is something for them to do.
+/// The reader threads, which are started on demand.
 pub(super) struct Readers {
     file: Arc<File>,
     hall: Arc<Hall>,
@@ -36,7 +37,7 @@ struct State {
     closed: bool,
 }
 
-/// One reader's own.
+/// The state of one reader thread.
 struct Desk {
     file: Arc<File>,
     connection: Option<Connection>,
@@ -47,7 +48,7 @@ impl Readers {
         Self { file, hall: Arc::new(Hall { state: Mutex::default(), called: Condvar::new() }) }
     }
 
-    /// Runs a query in one of the threads.
+    /// Runs a query in one of the reader threads.
     pub(super) async fn read<T: Send + 'static>(
         &self,
         doing: &'static str,
@@ -56,11 +57,13 @@ impl Readers {
         let (reply, answer) = oneshot::channel();
         self.submit(Box::new(move |desk| {
             if !reply.is_closed() {
-                // Nobody is told only where nobody waits any more.
+                // An error means that the caller no longer waits.
                 let _ = reply.send(desk.read(doing, query));
             }
         }))?;
-        answer.await.unwrap_or_else(|_| Err(self.file.broken("its reader has ended; open the store again")))
+        answer
+            .await
+            .unwrap_or_else(|_| Err(self.file.broken("its reader thread has ended; reopen the store")))
     }
 
     fn submit(&self, job: Job) -> Result<(), StoreError> {
@@ -73,7 +76,7 @@ impl Readers {
             match started {
                 Ok(thread) => state.threads.push(thread),
                 Err(error) if state.threads.is_empty() => return Err(self.file.no_thread(error)),
-                // The ones there are will come to it.
+                // The existing threads will run the job.
                 Err(_) => {}
             }
         }
@@ -91,14 +94,14 @@ impl Drop for Readers {
         drop(state);
         self.hall.called.notify_all();
         for thread in threads {
-            // One that has panicked has closed its connection too.
+            // A thread that panicked has closed its connection too.
             let _ = thread.join();
         }
     }
 }
 
 impl Hall {
-    /// No job runs under the lock, so what it guards is whole.
+    /// Locks the state. No job runs under the lock, so the state behind a poisoned lock is consistent.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -128,7 +131,7 @@ impl Desk {
         query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
         let answer = self.try_read(query);
-        // Whatever was read is of a file that nobody else knows, or of another one that stands in its place.
+        // If the file was deleted or replaced, the result is from an orphaned file, or from another one at its path.
         self.file.is_in_place().inspect_err(|_| self.connection = None)?;
         answer.map_err(|error| self.file.failed(doing, error))
     }
@@ -139,7 +142,7 @@ impl Desk {
             None => self.file.connect_for_reading()?,
         };
         let answer = query(&connection)?;
-        // Not after an error: the next read starts afresh, for the file may have been mended meanwhile.
+        // After an error the connection is dropped: the next read opens the file again, which may have been repaired.
         self.connection = Some(connection);
         Ok(answer)
     }

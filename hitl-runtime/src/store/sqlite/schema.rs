@@ -1,4 +1,4 @@
-//! What is in the file, and how it came to be there.
+//! The schema of the database file, and its migrations.
 
 use std::{
     thread,
@@ -13,26 +13,27 @@ use crate::store::{Standing, StoreError};
 /// `hitl` in ASCII.
 const APPLICATION_ID: i64 = 0x6869_746c;
 
-/// Each step takes the schema from the version that is its index to the next one. Steps are only ever added.
+/// The migrations. Each one upgrades the schema from the version that is its index to the next one. Migrations are only
+/// ever added.
 const STEPS: [&str; 2] = [include_str!("schema_1.sql"), include_str!("schema_2.sql")];
 
-/// The version that this program writes.
+/// The schema version that this program writes.
 const KNOWN: i64 = STEPS.len() as i64;
 
-/// Opens the file for writing: makes it, or brings it to the newest version, or refuses it as it is.
+/// Opens the file for writing: creates it or migrates it to the newest version. A file that it rejects is unchanged.
 pub(super) fn open(file: &File) -> Result<Connection, StoreError> {
     let deadline = Instant::now() + file.patience;
     loop {
-        // SQLite gives way at once, without its usual wait, where waiting could lock two processes for good; which
-        // is just where two of them open a new file at once.
+        // Where waiting could deadlock two processes, SQLite returns a busy error at once, without its usual wait. This
+        // happens when two processes open a new file at the same time.
         match try_open(file) {
             Err(Trouble::Sqlite(error)) if is_busy(&error) && Instant::now() < deadline => {
                 thread::sleep(Duration::from_millis(2));
             }
             Err(Trouble::Sqlite(error)) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
-                return Err(file.not_ours("it is no SQLite file"));
+                return Err(file.not_ours("it is not a SQLite file; choose another path"));
             }
-            Err(trouble) => return Err(trouble.into_error(file, "open it")),
+            Err(trouble) => return Err(trouble.into_error(file, "open the file")),
             Ok(connection) => return Ok(connection),
         }
     }
@@ -40,11 +41,11 @@ pub(super) fn open(file: &File) -> Result<Connection, StoreError> {
 
 fn try_open(file: &File) -> Result<Connection, Trouble> {
     let mut connection = file.connect()?;
-    // Before anything is written: a file that is not ours stays as it was.
+    // Checked before anything is written, so that the file of another program stays unchanged.
     let version = version(file, &connection)?;
     use_wal(file, &connection)?;
     if version < KNOWN {
-        // Under the lock it is asked again, for another process may have been faster.
+        // Checked again under the lock, because another process may have been faster.
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let version = self::version(file, &transaction)?;
         for step in STEPS.iter().skip(usize::try_from(version).unwrap_or(0)) {
@@ -57,9 +58,9 @@ fn try_open(file: &File) -> Result<Connection, Trouble> {
     Ok(connection)
 }
 
-/// The schema's version; 0 for a file with nothing in it.
+/// Returns the schema version; 0 for an empty file.
 fn version(file: &File, connection: &Connection) -> Result<i64, Trouble> {
-    // One query, and so one moment.
+    // A single query, and so a consistent view.
     let found = connection.query_row(
         "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema)
          FROM pragma_application_id, pragma_user_version",
@@ -72,22 +73,27 @@ fn version(file: &File, connection: &Connection) -> Result<i64, Trouble> {
         Ok((APPLICATION_ID, found, _)) if found > KNOWN => Err(file.too_new(found, KNOWN).into()),
         Ok((APPLICATION_ID, found, _)) if found >= 1 => Ok(found),
         Ok((APPLICATION_ID, found, _)) => Err(file
-            .not_ours(format!("it says that it is one, with the impossible schema version {found}"))
+            .not_ours(format!(
+                "its schema version {found} is invalid; choose another path, or restore a backup"
+            ))
             .into()),
         Ok((0, _, tables)) => {
             let problem = format!(
-                "it is a SQLite file that another program made, with {tables} tables and indexes in it; choose \
-                 another path, or let the store make the file before the other tables are created"
+                "it is a SQLite file of another program, with {tables} tables and indexes; choose another path, or let \
+                 the store create the file before the other tables"
             );
             Err(file.not_ours(problem).into())
         }
         Ok((id, ..)) => Err(file
-            .not_ours(format!("it is a SQLite file of another program (application_id {id:#x})"))
+            .not_ours(format!(
+                "it is a SQLite file of another program (application_id {id:#x}); choose another path"
+            ))
             .into()),
     }
 }
 
-/// Before each write: a newer program may have migrated the file while this one had it open.
+/// Rejects a newer schema. Called before each write, because a newer program may have migrated the file while it was
+/// open here.
 pub(super) fn check(file: &File, connection: &Connection) -> Result<(), Trouble> {
     let found = connection.prepare_cached("PRAGMA user_version")?.query_row((), |row| row.get(0))?;
     if found > KNOWN { Err(file.too_new(found, KNOWN).into()) } else { Ok(()) }
@@ -98,9 +104,7 @@ fn use_wal(file: &File, connection: &Connection) -> Result<(), Trouble> {
     if mode.eq_ignore_ascii_case("wal") {
         return Ok(());
     }
-    Err(file
-        .broken("its file system has no shared memory for SQLite's WAL mode; put it on a local disk")
-        .into())
+    Err(file.broken("its file system does not support SQLite's WAL mode; move it to a local disk").into())
 }
 
 pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
@@ -108,7 +112,7 @@ pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked | FileLockingProtocolFailed))
 }
 
-/// An error of SQLite's, which may pass, or one of ours, which stands.
+/// An error of SQLite, which may be transient, or an error of this store, which is not.
 pub(super) enum Trouble {
     Sqlite(rusqlite::Error),
     Ours(StoreError),
@@ -135,7 +139,7 @@ impl Trouble {
     }
 }
 
-/// What stands for it in the column `standing`.
+/// Returns the value of the column `standing` for a status.
 pub(super) fn number_of(standing: Standing) -> i64 {
     match standing {
         Standing::Running => 0,
@@ -146,7 +150,7 @@ pub(super) fn number_of(standing: Standing) -> i64 {
     }
 }
 
-/// What [`number_of`] wrote.
+/// Returns the status for a value of the column `standing`, as the inverse of [`number_of`].
 pub(super) fn standing_of(number: i64) -> Option<Standing> {
     Some(match number {
         0 => Standing::Running,

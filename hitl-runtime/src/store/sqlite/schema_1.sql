@@ -5,12 +5,12 @@ CREATE TABLE hitl_threads (
     snapshot INTEGER NOT NULL -- the place of the last snapshot, or 0
 ) STRICT;
 
--- Threads that have ended are most of them, and nobody looks for those.
+-- Most threads have ended, and no query looks for those.
 CREATE INDEX hitl_threads_open ON hitl_threads (standing, name) WHERE standing < 4;
 
 -- A rowid table with a unique key. WITHOUT ROWID takes three times the bytes. One key that packs thread and place
--- into the rowid takes as many as this, and six times the WAL when many threads append at once, for each of them
--- then writes to a page of its own.
+-- into the rowid takes as many as this, and six times the WAL when many threads append concurrently, because each
+-- of them then writes to another page.
 CREATE TABLE hitl_entries (
     thread INTEGER NOT NULL REFERENCES hitl_threads (id) ON DELETE CASCADE,
     place INTEGER NOT NULL,

@@ -1,4 +1,4 @@
-//! The one thread that writes.
+//! The writer thread.
 
 use std::{
     collections::BTreeMap,
@@ -20,10 +20,10 @@ use crate::{
     store::{Append, OpenReview, Place, StoreError},
 };
 
-/// How many are committed together at most.
+/// The maximum number of commands in one transaction.
 const MOST: usize = 512;
 
-/// How long those are waited for who were there the last time.
+/// The maximum time to wait for the callers of the previous group.
 const LINGER: Duration = Duration::from_micros(100);
 
 const UPDATE_THREAD: &str = "UPDATE hitl_threads SET standing = ?2, snapshot = ?3, due_ms = ?4 WHERE id = ?1";
@@ -40,7 +40,7 @@ const INSERT_REVIEW: &str =
     "INSERT INTO hitl_reviews (thread, place, opened_ms, deadline_ms, digest, graph, node, role)
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 
-// The entries and the reviews go with it.
+// Entries and reviews are deleted by cascade.
 const DELETE_THREAD: &str = "DELETE FROM hitl_threads WHERE name = ?1";
 
 const FIND_THREAD: &str = "SELECT t.id, t.standing, t.snapshot, t.due_ms, e.place, e.hash,
@@ -52,7 +52,7 @@ const FIND_THREAD: &str = "SELECT t.id, t.standing, t.snapshot, t.due_ms, e.plac
 const REVIEWS_OF: &str =
     "SELECT id, graph, node, digest, role, place, opened_ms, deadline_ms FROM hitl_reviews WHERE thread = ?1";
 
-/// For a test that asks SQLite how it would go about each.
+/// All statements, for a test of their query plans.
 #[cfg(test)]
 pub(super) const ALL: &[&str] = &[
     UPDATE_THREAD,
@@ -65,7 +65,7 @@ pub(super) const ALL: &[&str] = &[
     REVIEWS_OF,
 ];
 
-/// The thread's handle. Dropped, it waits until the thread has done what was asked of it and closed the file.
+/// The handle of the writer thread. Dropping it waits until the pending commands are done and the file is closed.
 pub(super) struct Writer {
     file: Arc<File>,
     queue: Option<mpsc::Sender<Command>>,
@@ -90,7 +90,7 @@ impl Writer {
         let work = move || {
             let file = writers_file;
             match schema::open(&file) {
-                // When nobody waits any more, there will be no command either.
+                // An error means that the caller no longer waits. Then there will be no command either.
                 Ok(connection) => {
                     file.opened_by(&connection);
                     let _ = opened.send(Ok(()));
@@ -124,7 +124,7 @@ impl Writer {
     }
 
     fn ended(&self) -> StoreError {
-        self.file.broken("its writer has ended; open the store again")
+        self.file.broken("its writer thread has ended; reopen the store")
     }
 }
 
@@ -132,31 +132,31 @@ impl Drop for Writer {
     fn drop(&mut self) {
         drop(self.queue.take());
         if let Some(thread) = self.thread.take() {
-            // One that has panicked has closed its connection too.
+            // A thread that panicked has closed its connection too.
             let _ = thread.join();
         }
     }
 }
 
-/// Until the last sender is gone and the queue is empty.
+/// Runs commands until the last sender is dropped and the queue is empty.
 fn serve(file: &File, mut connection: Connection, commands: &mpsc::Receiver<Command>) {
     let mut before = 0;
     while let Ok(first) = commands.recv() {
         let mut group = vec![first];
         gather(commands, &mut group, before);
         before = group.len();
-        // A caller that has gone away before its turn has changed nothing.
+        // A command whose caller has gone away by now is not executed.
         group.retain(|command| !command.reply.is_closed());
         let answers = commit(file, &mut connection, &group);
         for (command, answer) in group.into_iter().zip(answers) {
-            // The caller may have gone away since; the work is done, whole.
+            // The caller may have gone away since. The command was executed nevertheless, completely.
             let _ = command.reply.send(answer);
         }
     }
 }
 
-/// Takes what waits. Where many came together before, most of them have just been answered and are about to come
-/// again: a moment's wait for those saves a commit. Whoever is alone never waits.
+/// Collects the pending commands. If the previous group was larger, most of its callers have just been answered and are
+/// about to send the next command: a short wait for them saves a commit. A single caller never waits.
 fn gather(commands: &mpsc::Receiver<Command>, group: &mut Vec<Command>, before: usize) {
     let deadline = Instant::now() + LINGER;
     while group.len() < MOST {
@@ -172,16 +172,17 @@ fn gather(commands: &mpsc::Receiver<Command>, group: &mut Vec<Command>, before: 
     }
 }
 
-/// One answer for each command, in order.
+/// Commits the commands, and returns one result for each of them, in order.
 fn commit(file: &File, connection: &mut Connection, group: &[Command]) -> Vec<Result<(), StoreError>> {
     match transact(file, connection, group) {
         Ok(answers) => answers,
-        // The lock was never had: it would not be had the sooner for each alone.
+        // The lock was not acquired. Retrying each command alone would not acquire it any sooner.
         Err(Trouble::Sqlite(error)) if schema::is_busy(&error) => {
             let error = Arc::new(error);
             group.iter().map(|_| Err(file.failed("write", Arc::clone(&error)))).collect()
         }
-        // Nothing was written. One of them may be at fault, or too large for what room is left: each for itself.
+        // Nothing was written. One command may be the cause, or be too large for the remaining space: retry each one
+        // alone.
         Err(_) if group.len() > 1 => {
             group.chunks(1).flat_map(|alone| commit(file, connection, alone)).collect()
         }
@@ -189,7 +190,7 @@ fn commit(file: &File, connection: &mut Connection, group: &[Command]) -> Vec<Re
     }
 }
 
-/// All of them in one transaction. What fails in the middle of a command fails the transaction.
+/// Executes all commands in one transaction. An error in the middle of a command fails the transaction.
 fn transact(
     file: &File,
     connection: &mut Connection,
@@ -225,7 +226,7 @@ fn append(connection: &Connection, append: &Append) -> rusqlite::Result<Result<(
     let (id, has_reviews) = match find(connection, &append.thread)? {
         Some(found) if found.next == place && append.after == Some(found.hash) => {
             let snapshot = snapshot.unwrap_or(found.snapshot);
-            // Most steps change none of them, and so write to no other page than the entry's and its key's.
+            // Most appends change none of these values, and so write no page besides those of the entry and its key.
             if (standing, snapshot, due_ms) != (found.standing, found.snapshot, found.due_ms) {
                 connection.prepare_cached(UPDATE_THREAD)?.execute((found.id, standing, snapshot, due_ms))?;
             }
@@ -252,9 +253,9 @@ fn append(connection: &Connection, append: &Append) -> rusqlite::Result<Result<(
     Ok(Ok(()))
 }
 
-/// What stays open keeps its row, and so its page.
+/// Replaces the open reviews of a thread. A review that stays open keeps its row, and so its position in pages.
 fn replace_reviews(connection: &Connection, id: i64, append: &Append) -> rusqlite::Result<()> {
-    // In a `for` a thousand of them may be open at once.
+    // A map, because a `for` may open a thousand reviews at once.
     let mut new: BTreeMap<(Place, Digest), &OpenReview> =
         append.reviews.iter().map(|review| ((review.place, review.digest), review)).collect();
     for (row, old) in reviews_of(connection, id, &append.thread)? {
@@ -281,19 +282,19 @@ fn replace_reviews(connection: &Connection, id: i64, append: &Append) -> rusqlit
     Ok(())
 }
 
-/// The entries and the reviews go with it.
+/// Deletes a thread. Its entries and reviews are deleted by cascade.
 fn delete(connection: &Connection, thread: &ThreadId) -> rusqlite::Result<()> {
     connection.prepare_cached(DELETE_THREAD)?.execute((thread.as_str(),))?;
     Ok(())
 }
 
-/// What the index says of a thread.
+/// The row of a thread, and the end of its journal.
 struct Found {
     id: i64,
     standing: i64,
     snapshot: i64,
     due_ms: Option<i64>,
-    /// The place of the next entry, and the hash of the last one.
+    /// The place of the next entry; `hash` is the hash of the last one.
     next: Place,
     hash: Digest,
     has_reviews: bool,
@@ -316,7 +317,7 @@ fn find(connection: &Connection, thread: &ThreadId) -> rusqlite::Result<Option<F
         .optional()
 }
 
-/// The open reviews of one thread, with their rows' ids.
+/// Returns the open reviews of one thread, with the ids of their rows.
 fn reviews_of(
     connection: &Connection,
     id: i64,
@@ -328,7 +329,7 @@ fn reviews_of(
         .collect()
 }
 
-/// `Append::check` has let no greater number pass.
+/// Converts a number to SQLite's integer type. `Append::check` has rejected greater numbers.
 fn signed(number: u64) -> rusqlite::Result<i64> {
     i64::try_from(number).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
 }

@@ -159,7 +159,7 @@ async fn a_digest_from_before_is_stale_and_the_new_one_signs() {
     let stale = call(&said, &["approve", "t", "--digest", &old[..12]], "").await;
     assert_eq!(stale.exit, Exit::Refused);
     assert!(
-        stale.err.contains("was opened again, because the program has changed, and with it what is signed"),
+        stale.err.contains("was reopened under another digest, because the program changed what is signed"),
         "{}",
         stale.err
     );

@@ -226,7 +226,7 @@ async fn heads_that_were_kept_elsewhere_are_held_against_the_store() {
     assert_eq!((gone.exit, &gone.json()["damaged"][0]["code"]), (Exit::Store, &json!("unknown_thread")));
     assert_eq!((&gone.json()["missing"], &gone.json()["new"]), (&json!(["u"]), &json!(["v"])));
     let named = call(&agent, &["verify", "--against", path], "").await;
-    assert!(named.out.contains("there is no thread `u`; its head was kept at place"), "{named:?}");
+    assert!(named.out.contains("thread `u` does not exist; its head was kept at place"), "{named:?}");
     // The other store of that name.
     let (anew, _) = desk();
     call(&anew, &["start", "--thread", "t", "it broke"], "").await;

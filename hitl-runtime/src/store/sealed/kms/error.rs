@@ -1,4 +1,5 @@
-//! KMS's errors as ours. Its own words are passed on only where they name a right, for others may name what was sent.
+//! Conversion of KMS errors. A message of KMS is passed on only if it names a permission, because others may contain
+//! request data.
 
 use std::error::Error as StdError;
 
@@ -7,12 +8,13 @@ use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
 
 use super::KeyError;
 
-const SIGN_IN: &str = "there are none that it can use; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, \
-                       or run it where a role is attached; of SSO, `aws configure export-credentials` gives them";
-const SIGN_IN_AGAIN: &str =
-    "they are refused; sign in again, or wait until the role's are renewed, and see that the clock is right";
+const SIGN_IN: &str = "no usable AWS credentials were found; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and \
+                       AWS_SECRET_ACCESS_KEY, or run the program with a role attached; with SSO, use the output of \
+                       `aws configure export-credentials`";
+const SIGN_IN_AGAIN: &str = "the AWS credentials were rejected; sign in again, or wait until those of the role are renewed, \
+                             and check the system clock";
 
-/// An error of a call, and the key that it was about.
+/// Converts the error of a call about `key`.
 pub(super) fn typed<E, R>(error: &SdkError<E, R>, key: &str) -> KeyError
 where
     E: ProvideErrorMetadata + StdError + 'static,
@@ -22,10 +24,10 @@ where
         |problem: &str| KeyError::Unavailable { key: key.to_owned(), problem: problem.to_owned() };
     match error {
         SdkError::ServiceError(said) => said_by_kms(said.err().code(), said.err().message(), key),
-        SdkError::TimeoutError(_) => unavailable("no answer came in time"),
-        SdkError::ResponseError(_) => unavailable("its answer broke off, or is none of KMS's"),
+        SdkError::TimeoutError(_) => unavailable("no response in time"),
+        SdkError::ResponseError(_) => unavailable("its response was incomplete or not one of KMS"),
         _ if has_no_credentials(error) => KeyError::Unconfigured { problem: SIGN_IN },
-        _ => unavailable("it was not reached; check the network, the region and the endpoint"),
+        _ => unavailable("it could not be reached; check the network, the region and the endpoint"),
     }
 }
 
@@ -55,14 +57,14 @@ fn said_by_kms(code: Option<&str>, message: Option<&str>, key: &str) -> KeyError
         | "KMSInternalException"
         | "KeyUnavailableException"
         | "ServiceUnavailable"
-        | "InternalFailure" => KeyError::Unavailable { key, problem: "it has failed itself".into() },
-        other => KeyError::BadAnswer { problem: format!("for `{key}` it says {other}") },
+        | "InternalFailure" => KeyError::Unavailable { key, problem: "it had an internal error".into() },
+        other => KeyError::BadAnswer { problem: format!("for the key `{key}` it returned {other}") },
     }
 }
 
 fn denied(message: Option<&str>) -> String {
-    let said = message.map(|message| format!(" (KMS says: {message})")).unwrap_or_default();
-    format!("its role needs `kms:GenerateDataKey` to write and `kms:Decrypt` to read{said}")
+    let said = message.map(|message| format!(" (KMS: {message})")).unwrap_or_default();
+    format!("its role needs `kms:GenerateDataKey` to encrypt and `kms:Decrypt` to decrypt{said}")
 }
 
 fn has_no_credentials(error: &(dyn StdError + 'static)) -> bool {
@@ -74,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_passes_by_itself_may_pass() {
+    fn only_transient_errors_may_pass() {
         let of = |code| said_by_kms(Some(code), None, "k");
         assert!(of("ThrottlingException").may_pass() && of("KMSInternalException").may_pass());
         for code in ["DisabledException", "AccessDeniedException", "InvalidCiphertextException", "Whatever"] {
@@ -83,11 +85,11 @@ mod tests {
     }
 
     #[test]
-    fn what_kms_says_of_a_request_is_not_passed_on() {
+    fn a_message_of_kms_about_a_request_is_not_shown() {
         let error = said_by_kms(Some("ValidationException"), Some("the value `secret` is no …"), "k");
         assert_eq!(
             error.to_string(),
-            "the vault's answer cannot be used: for `k` it says ValidationException"
+            "the vault's response cannot be used: for the key `k` it returned ValidationException"
         );
     }
 }

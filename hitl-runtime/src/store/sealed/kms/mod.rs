@@ -16,23 +16,24 @@ use tokio::sync::OnceCell;
 
 use super::{Context, DataKey, KeyError, KeySource, NewDataKey};
 
-/// How long one try may take, and all tries of one call.
+/// The timeout of one attempt, and of one call with all its attempts.
 const TRY: Duration = Duration::from_secs(5);
 const CALL: Duration = Duration::from_secs(20);
 
-/// How often a call is tried at most, with waits that grow and are drawn at random.
+/// The maximum number of attempts for one call, with exponential backoff and jitter.
 const TRIES: u32 = 6;
 
-/// How long a wrapped key may be of which KMS takes note: `CiphertextBlob` in its API's model. What is shorter or longer
-/// it never gave, and would refuse as a request that is none.
+/// The lengths of a wrapped key that KMS accepts, as its API defines them for `CiphertextBlob`. KMS never returns a key
+/// of another length, and would reject it as an invalid request.
 const WRAPPED: std::ops::RangeInclusive<usize> = 1..=6_144;
 
 /// Data keys from AWS KMS, under a symmetric encryption key of yours.
 ///
-/// Nothing is read from the environment, and no connection is made, before the first data key is needed. Region and
-/// credentials are then found as every AWS program finds them. The role needs `kms:GenerateDataKey` on the key and
-/// `kms:Decrypt` on it and on those that are named with [`also_reading`](Self::also_reading). Throttling and faults of
-/// the network are tried again for up to 20 seconds before they are errors; a client of yours does as you made it.
+/// The environment is not read, and no connection is made, before the first data key is needed. Region and credentials
+/// then come from the default provider chain of the AWS SDK. The role needs `kms:GenerateDataKey` on the key, and
+/// `kms:Decrypt` on it and on those that are named with [`also_reading`](Self::also_reading). Throttling and network
+/// errors are retried for up to 20 seconds before they are returned. A client of yours keeps its own timeouts and
+/// retries.
 ///
 /// ```
 /// use hitl::store::{MemoryStore, Sealed, sealed::KmsKeys};
@@ -44,14 +45,14 @@ const WRAPPED: std::ops::RangeInclusive<usize> = 1..=6_144;
 /// # }
 /// ```
 pub struct KmsKeys {
-    /// The key for what is new, and then those for what is there.
+    /// The key that encrypts, and after it the keys that are trusted for decryption only.
     keys: Vec<String>,
     endpoint: Option<String>,
     client: OnceCell<Client>,
 }
 
 impl KmsKeys {
-    /// A key by its id, its ARN, or the name or the ARN of an alias.
+    /// Uses a key, given by its id, its ARN, or the name or the ARN of an alias.
     ///
     /// ```
     /// let keys = hitl::store::sealed::KmsKeys::new("alias/refunds");
@@ -61,7 +62,7 @@ impl KmsKeys {
         Self { keys: vec![key.into()], endpoint: None, client: OnceCell::new() }
     }
 
-    /// A key behind a client that you made.
+    /// Uses a key through a client of yours.
     ///
     /// ```
     /// # async fn example() {
@@ -75,8 +76,8 @@ impl KmsKeys {
         Self { client: OnceCell::new_with(Some(client)), ..Self::new(key) }
     }
 
-    /// Asks this address instead of the region's: an emulator, or an endpoint inside your network. A client that you
-    /// made has its own.
+    /// Uses this endpoint instead of the region's: an emulator, or an endpoint inside your network. A client of yours
+    /// keeps its own endpoint.
     ///
     /// ```
     /// let keys = hitl::store::sealed::KmsKeys::new("alias/refunds").endpoint("http://127.0.0.1:4566");
@@ -88,8 +89,8 @@ impl KmsKeys {
         self
     }
 
-    /// Also trusts what was sealed under this key, which seals nothing new: one that was replaced, or what an alias
-    /// stood for before. A key that KMS has rotated keeps its id, and needs no mention.
+    /// Adds a key that is trusted for decryption, but encrypts nothing new: one that was replaced, or the previous
+    /// target of an alias. A key that KMS has rotated keeps its id and need not be named.
     ///
     /// ```
     /// use hitl::store::sealed::KmsKeys;
@@ -115,7 +116,7 @@ impl KmsKeys {
     async fn connect(&self) -> Result<Client, KeyError> {
         let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
         if config.region().is_none() {
-            let problem = "no AWS region is set; set AWS_REGION to the key's";
+            let problem = "no AWS region is set; set AWS_REGION to the region of the key";
             return Err(KeyError::Unconfigured { problem });
         }
         let timeouts =
@@ -129,7 +130,7 @@ impl KmsKeys {
         Ok(Client::from_conf(config.build()))
     }
 
-    /// The keys that may have wrapped something, that first which the id names.
+    /// Returns the keys that may have wrapped a data key, those that the id names first.
     fn candidates<'a>(&'a self, id: &str) -> impl Iterator<Item = &'a str> {
         let is_named = |key: &str| id == key || id.rsplit_once('/').is_some_and(|(_, id)| id == key);
         let (named, others): (Vec<&str>, Vec<&str>) =
@@ -142,7 +143,7 @@ impl KmsKeys {
             .client()
             .await?
             .decrypt()
-            // KMS itself refuses what another key has wrapped.
+            // Given the key's id, KMS itself rejects a data key that another key has wrapped.
             .key_id(key)
             .ciphertext_blob(Blob::new(wrapped))
             .set_encryption_context(Some(context.clone().into_iter().collect()));
@@ -165,10 +166,8 @@ impl KeySource for KmsKeys {
             let key = DataKey::new(answer.plaintext.map(Blob::into_inner).unwrap_or_default())?;
             let wrapped = answer.ciphertext_blob.map(Blob::into_inner).unwrap_or_default();
             if !WRAPPED.contains(&wrapped.len()) {
-                // What it seals could never be opened.
-                return Err(KeyError::BadAnswer {
-                    problem: "its data key comes without a wrapped one".into(),
-                });
+                // Values that are encrypted under this key could never be decrypted.
+                return Err(KeyError::BadAnswer { problem: "its data key has no valid wrapped form".into() });
             }
             Ok(NewDataKey { key, id: answer.key_id.unwrap_or_default(), wrapped })
         })

@@ -1,4 +1,4 @@
-//! Serves DynamoDB from memory, at an address that it prints, until its standard input is closed.
+//! An in-memory DynamoDB server, which prints its address and runs until its standard input is closed.
 
 use dynoxide::{Database, server};
 use tokio::{io::AsyncReadExt as _, net::TcpListener};
