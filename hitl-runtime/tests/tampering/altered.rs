@@ -41,7 +41,10 @@ async fn a_role_that_the_journal_misstates_is_still_asked_for() {
     forge(&store, r#""role":"clerk""#, r#""role":"guest""#).await;
     let (careless, Bank(paid, _)) = agent(store, None);
     let guest = Operator::new("eve").role("guest");
+    // The review is reopened with the role that the program asks for.
     let error = careless.decide("t", digest, &guest, Verdict::Approve).await.unwrap_err();
+    let hitl::Error::Stale { open, .. } = &error else { panic!("{error}") };
+    let error = careless.decide("t", open[0], &guest, Verdict::Approve).await.unwrap_err();
     assert_eq!(error.code(), "role_missing", "{error}");
     assert!(paid.lock().unwrap().is_empty());
 }
