@@ -103,7 +103,7 @@ fn model(
     key: Option<String>,
 ) -> Result<Arc<dyn Model>, UnusableModel> {
     // A URL may contain a password, so the error does not show a value with an `@`.
-    let shown = if named.contains('@') { "openai:…" } else { named };
+    let shown = if named.contains('@') { "…" } else { named };
     let unknown = || UnusableModel::Unknown { named: shown.to_owned() };
     match named.split_once(':').ok_or_else(unknown)? {
         ("bedrock", id) if !id.is_empty() => bedrock(id, guardrail),

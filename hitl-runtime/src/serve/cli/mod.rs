@@ -133,7 +133,8 @@ impl<G: Graph> Cli<G> {
         let mut screen = Screen::new(io, args.global.color, json);
         let agent = match self.agent.await {
             Ok(agent) if agent.inner.keys.is_none() && JournalKeys::are_asked_for() => {
-                let problem = "the environment gives a journal key, and this program's agent was made without: give                                it `.journal_keys(…)` of `JournalKeys::from_env()`, or unset HITL_JOURNAL_KEY";
+                let problem = "HITL_JOURNAL_KEY is set, but this program's agent has no journal keys; call \
+                               `.journal_keys(…)` with `JournalKeys::from_env()`, or unset the variable";
                 let error = Error::NotSetUp { problem: problem.to_owned() };
                 return refuse(&mut screen, &Refusal::from(error), json);
             }
