@@ -139,9 +139,9 @@ async fn a_fork_does_not_repeat_an_idempotent_effect_that_began() {
         history[began..ran].iter().any(|entry| entry.event.name() == "resumed"),
         "its failures are forgotten there"
     );
-    for place in began..ran {
-        let error = agent.fork(&thread, place as u64, "f").await.unwrap_err();
-        assert_eq!(error.code(), "effect_under_way", "{}", history[place].event.name());
+    for entry in &history[began..ran] {
+        let error = agent.fork(&thread, entry.place, "f").await.unwrap_err();
+        assert_eq!(error.code(), "effect_under_way", "{}", entry.event.name());
     }
     assert!(matches!(agent.fork(&thread, ran as u64, "f").await.unwrap(), PutterTurn::Done(_)));
     assert_eq!((world.calls(), world.keys.lock().unwrap().len()), (calls, 1));
