@@ -89,6 +89,7 @@ impl JournalKeys {
     }
 
     /// Whether the environment asks for keys at all.
+    #[cfg(feature = "cli")]
     pub(crate) fn are_asked_for() -> bool {
         ["HITL_JOURNAL_KEY", "HITL_JOURNAL_KEY_FILE"]
             .into_iter()

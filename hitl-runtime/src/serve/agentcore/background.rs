@@ -36,6 +36,7 @@ pub(crate) enum Health {
     Down,
 }
 
+#[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "`serve` of the command line keeps it going"))]
 impl Background {
     /// Work that has run for so long counts as well.
     const STEADY: Duration = Duration::from_secs(60);

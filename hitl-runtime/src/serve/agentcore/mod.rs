@@ -140,6 +140,7 @@ pub use identity::Operators;
 pub use keys::InvalidKeys;
 pub use limits::Limits;
 pub use log::log_as_json;
+#[cfg(feature = "cli")]
 pub(crate) use serve::told_to_stop;
 pub use session::session_id;
 pub use token::Tokens;
