@@ -169,6 +169,9 @@ impl<S: State> Fold<S> {
     /// Moves the thread as the entry says. The entry stands at `self.next`.
     pub(crate) fn apply(&mut self, entry: &Entry) -> Result<(), FoldError> {
         let place = self.next;
+        if self.ended && !matches!(entry.event, Event::Adopted { .. }) {
+            return Err(FoldError::Damaged("the thread had ended before it".to_owned()));
+        }
         self.at_ms = entry.at_ms;
         self.take_lease(entry.lease.as_ref(), entry.at_ms);
         match &entry.event {
@@ -415,7 +418,11 @@ impl<S: State> Fold<S> {
         at_ms: u64,
     ) -> Result<(), FoldError> {
         let place = self.next;
-        let visit = moved(&mut self.lane(id)?.at)?;
+        let at = &mut self.lane(id)?.at;
+        if !matches!(at, At::InDoubt { .. }) {
+            return Err(FoldError::Damaged("it settles an effect that is not in doubt".to_owned()));
+        }
+        let visit = moved(at)?;
         match how {
             Settlement::Happened { wrote } => {
                 let to =

@@ -50,8 +50,12 @@ impl From<Error> for Stopped {
 ///
 /// Every entry is stored before what it announces begins: a node runs after the entry that led to it, an effect after
 /// its `Began`. The place in the journal is the fence: a runner that was overtaken fails to append, and stops.
-pub(crate) async fn run<G: Graph>(agent: &Agent<G>, post: Box<Post<G>>) -> Result<GraphFold<G>, Stopped> {
+pub(crate) async fn run<G: Graph>(agent: &Agent<G>, mut post: Box<Post<G>>) -> Result<GraphFold<G>, Stopped> {
     let _under_way = Drive::begin(agent);
+    if !post.holds() && post.fold.lanes.values().any(|lane| lane.at.is_active()) {
+        // The entry that moved the thread is under a key for verdicts alone, which says no lease.
+        post.push(Event::Renewed {})?;
+    }
     // Made for the first node that does not end at once.
     let mut running = None;
     let end = run_all(agent, post, &mut running).await;

@@ -100,6 +100,10 @@ impl<'a, G: Graph> Replay<'a, G> {
                 return self.stop(place, "an entry before cannot be read");
             }
         };
+        if self.fold.ended && !matches!(entry.event, Event::Adopted { .. }) {
+            self.note(FindingKind::Route, "the thread had ended");
+            return self.stop(place, "the thread had ended before");
+        }
         self.times(&entry);
         let expected = self.before(&entry);
         if let Err(error) = self.fold.read(place, record.hash, &record.body) {
@@ -148,9 +152,6 @@ impl<'a, G: Graph> Replay<'a, G> {
 
     /// Holds an entry against the thread before it. Gives where the lane must go on, where only that state tells it.
     fn before(&mut self, entry: &Entry) -> Option<To> {
-        if self.fold.ended && !matches!(entry.event, Event::Adopted { .. }) {
-            self.note(FindingKind::Route, "the thread had ended");
-        }
         if let Event::Ended {} = entry.event
             && !self.fold.is_at_end()
         {
