@@ -325,7 +325,7 @@ impl<S: State> Fold<S> {
 
     /// A thread that rests belongs to nobody.
     fn release(&mut self) {
-        if self.lease.is_some() && !self.lanes.values().any(|lane| lane.at.is_active()) {
+        if self.lease.is_some() && !self.runs() {
             self.lease = None;
         }
     }
@@ -523,8 +523,32 @@ impl<S: State> Fold<S> {
         !self.ended && self.root().is_some_and(|lane| lane.at == At::Ended)
     }
 
-    /// The open reviews and the lanes that they stand in.
+    /// Whether a runner has something to do. In a thread that a person has stopped nothing begins any more, and only what
+    /// has begun is seen to its end.
+    pub(crate) fn runs(&self) -> bool {
+        let stopped = self.stop().is_some();
+        self.lanes.values().any(|lane| match &lane.at {
+            At::Began { .. } => true,
+            at => !stopped && at.is_active(),
+        })
+    }
+
+    /// The node at which a person has stopped the thread, and what they said. One lane that is stopped stops all.
+    pub(crate) fn stop(&self) -> Option<(&str, &str)> {
+        self.lanes.values().find_map(|lane| match &lane.at {
+            At::Failed { visit, error, stopped: true, .. } => Some((visit.node.as_str(), error.as_str())),
+            _ => None,
+        })
+    }
+
+    /// The open reviews and the lanes that they stand in. Nobody decides one of a thread that a person has stopped.
     pub(crate) fn open(&self) -> impl Iterator<Item = (LaneId, &OpenAt)> {
+        let stopped = self.stop().is_some();
+        self.paused().filter(move |_| !stopped)
+    }
+
+    /// The same, stopped or not.
+    pub(crate) fn paused(&self) -> impl Iterator<Item = (LaneId, &OpenAt)> {
         self.lanes.iter().filter_map(|(id, lane)| match &lane.at {
             At::Paused(open) => Some((*id, &**open)),
             _ => None,

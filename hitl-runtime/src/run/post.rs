@@ -342,7 +342,7 @@ pub(crate) fn standing<S: crate::state::State>(fold: &crate::journal::Fold<S>) -
     let any = |test: fn(&At) -> bool| fold.lanes.values().any(|lane| test(&lane.at));
     if fold.ended {
         Standing::Ended
-    } else if any(At::is_active) {
+    } else if fold.runs() {
         Standing::Running
     } else if any(|at| matches!(at, At::InDoubt { .. })) {
         Standing::InDoubt
@@ -358,9 +358,8 @@ pub(crate) fn due_ms<S: crate::state::State>(fold: &crate::journal::Fold<S>) -> 
     if fold.ended {
         return None;
     }
-    let runs = fold.lanes.values().any(|lane| lane.at.is_active());
     // What runs and has no lease has nobody either.
-    let lease = runs.then(|| fold.lease.as_ref().map_or(0, |lease| lease.until_ms));
+    let lease = fold.runs().then(|| fold.lease.as_ref().map_or(0, |lease| lease.until_ms));
     let due = fold.open().filter_map(|(_, open)| open.due_ms()).chain(lease).min()?;
     Some(due.min(i64::MAX.unsigned_abs()))
 }
