@@ -229,7 +229,8 @@ impl<'a, G: Graph> Replay<'a, G> {
         };
         let mut wrong = Vec::new();
         let again = matches!(lane.at, At::Began { .. });
-        if !matches!(lane.at, At::Ready { .. }) && !(again && entry.spec.idempotent) {
+        let may_begin = matches!(lane.at, At::Ready { .. }) || again && entry.spec.idempotent;
+        if !may_begin {
             wrong.push((FindingKind::Unsigned, format!("`{node}` began where it was not to be run")));
         }
         let approved = entry.spec.reads.iter().filter(|read| read.kind == ReadKind::Approved);
