@@ -126,6 +126,11 @@ impl Thread {
         self.lanes[0].at == At::Ended
     }
 
+    /// Returns whether a person has stopped the thread, after which no branch of it begins a node.
+    pub fn is_stopped(&self) -> bool {
+        self.lanes.iter().any(|lane| matches!(lane.at, At::Failed { stopped: true, .. }))
+    }
+
     /// Returns whether the thread is past the signature of its payment.
     fn is_signed(&self) -> bool {
         self.lanes[0].log.first().is_some_and(|line| !line.starts_with("cancelled"))
@@ -171,7 +176,7 @@ impl Reference {
     /// Returns whether a process runs the thread, or died while it ran it.
     pub fn is_running(&self, thread: &Thread) -> bool {
         thread.lanes.iter().any(|lane| match lane.at {
-            At::Ready(..) => true,
+            At::Ready(..) => !thread.is_stopped(),
             At::Doubt(doubt) => !self.doubts[doubt].is_written,
             _ => false,
         })
@@ -292,6 +297,10 @@ impl Reference {
         }
         let Doubt { node, signed, .. } = self.doubts[doubt];
         by.may(node)?;
+        // The review before `send` asks for no role, and no review comes after it: one role of the graph is needed.
+        if matches!(by, Person::Eve) {
+            return Err("role_missing".into());
+        }
         if matches!(how, Settle::HappenedWrongly) {
             return Err("invalid".into());
         }
@@ -325,7 +334,8 @@ impl Reference {
 
     /// Retries what has failed, and does what `look_after` does.
     fn take_up(&mut self, thread: usize) {
-        let lanes = if self.thread(thread).is_held { Vec::new() } else { self.thread(thread).lanes.clone() };
+        let rests = self.thread(thread).is_held || self.thread(thread).is_stopped();
+        let lanes = if rests { Vec::new() } else { self.thread(thread).lanes.clone() };
         for lane in lanes {
             if let At::Failed { node, signed, stopped: false } = lane.at {
                 self.turn(thread, lane.at, At::Ready(node, signed));

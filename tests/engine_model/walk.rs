@@ -11,6 +11,9 @@ impl Reference {
     pub fn run(&mut self, name: usize) {
         while !self.thread(name).is_held {
             self.announce(name);
+            if self.thread(name).is_stopped() {
+                return;
+            }
             let ready = |lane: &Lane| matches!(lane.at, At::Ready(..));
             let Some(lane) = self.thread(name).lanes.iter().position(ready) else { return };
             let At::Ready(node, signed) = self.thread(name).lanes[lane].at else { return };

@@ -169,6 +169,9 @@ impl<S: State> Fold<S> {
     /// Moves the thread as the entry says. The entry stands at `self.next`.
     pub(crate) fn apply(&mut self, entry: &Entry) -> Result<(), FoldError> {
         let place = self.next;
+        if self.ended && !matches!(entry.event, Event::Adopted { .. }) {
+            return Err(FoldError::Damaged("the thread had ended before it".to_owned()));
+        }
         self.at_ms = entry.at_ms;
         self.take_lease(entry.lease.as_ref(), entry.at_ms);
         match &entry.event {
@@ -322,7 +325,7 @@ impl<S: State> Fold<S> {
 
     /// A thread that rests belongs to nobody.
     fn release(&mut self) {
-        if self.lease.is_some() && !self.lanes.values().any(|lane| lane.at.is_active()) {
+        if self.lease.is_some() && !self.runs() {
             self.lease = None;
         }
     }
@@ -415,7 +418,11 @@ impl<S: State> Fold<S> {
         at_ms: u64,
     ) -> Result<(), FoldError> {
         let place = self.next;
-        let visit = moved(&mut self.lane(id)?.at)?;
+        let at = &mut self.lane(id)?.at;
+        if !matches!(at, At::InDoubt { .. }) {
+            return Err(FoldError::Damaged("it settles an effect that is not in doubt".to_owned()));
+        }
+        let visit = moved(at)?;
         match how {
             Settlement::Happened { wrote } => {
                 let to =
@@ -516,8 +523,32 @@ impl<S: State> Fold<S> {
         !self.ended && self.root().is_some_and(|lane| lane.at == At::Ended)
     }
 
-    /// The open reviews and the lanes that they stand in.
+    /// Whether a runner has something to do. In a thread that a person has stopped nothing begins any more, and only what
+    /// has begun is seen to its end.
+    pub(crate) fn runs(&self) -> bool {
+        let stopped = self.stop().is_some();
+        self.lanes.values().any(|lane| match &lane.at {
+            At::Began { .. } => true,
+            at => !stopped && at.is_active(),
+        })
+    }
+
+    /// The node at which a person has stopped the thread, and what they said. One lane that is stopped stops all.
+    pub(crate) fn stop(&self) -> Option<(&str, &str)> {
+        self.lanes.values().find_map(|lane| match &lane.at {
+            At::Failed { visit, error, stopped: true, .. } => Some((visit.node.as_str(), error.as_str())),
+            _ => None,
+        })
+    }
+
+    /// The open reviews and the lanes that they stand in. Nobody decides one of a thread that a person has stopped.
     pub(crate) fn open(&self) -> impl Iterator<Item = (LaneId, &OpenAt)> {
+        let stopped = self.stop().is_some();
+        self.paused().filter(move |_| !stopped)
+    }
+
+    /// The same, stopped or not.
+    pub(crate) fn paused(&self) -> impl Iterator<Item = (LaneId, &OpenAt)> {
         self.lanes.iter().filter_map(|(id, lane)| match &lane.at {
             At::Paused(open) => Some((*id, &**open)),
             _ => None,

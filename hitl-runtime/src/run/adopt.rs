@@ -12,8 +12,11 @@ impl<G: Graph> Agent<G> {
     /// Vouches for the entries of a thread that were written without a MAC. From here on the thread is authenticated.
     ///
     /// The journal is verified first, whole and against a head that was kept elsewhere, if one is given. Without such a
-    /// head nothing shows that an attacker did not write the journal anew before: look at its history. The entry that is
-    /// appended bears the operator's name and a MAC of a key for verdicts.
+    /// head nothing shows that an attacker did not write the journal anew before: look at its history, in a program without
+    /// keys. The entry that is appended bears the operator's name and a MAC of a key for verdicts.
+    ///
+    /// An adoption is for what was written before there was a key. An entry without a MAC behind one that has a MAC was
+    /// added by somebody without a key, and no adoption takes it over.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -36,7 +39,8 @@ impl<G: Graph> Agent<G> {
     ///
     /// # Errors
     /// [`Error::NotSetUp`] without journal keys that sign verdicts; [`Error::Damaged`] where the journal does not verify
-    /// or is not the one of the head; [`Error::OtherCode`] while a runner has the thread; [`Error::GraphChanged`] where it
+    /// or is not the one of the head; [`Error::Unauthenticated`] where a MAC is wrong, or an entry without one stands
+    /// behind one that has one; [`Error::OtherCode`] while a runner has the thread; [`Error::GraphChanged`] where it
     /// cannot go on in this program.
     pub async fn adopt(
         &self,
@@ -44,21 +48,23 @@ impl<G: Graph> Agent<G> {
         operator: &Operator,
         kept: Option<&Head>,
     ) -> Result<Head, Error> {
-        if self.inner.keys.is_none() {
+        let Some(keys) = &self.inner.keys else {
             return Err(Error::NotSetUp {
                 problem: "this program has no journal key to adopt with".to_owned(),
             });
-        }
+        };
         may_decide(thread, "adopt", None, operator)?;
         loop {
             let verified: BoxFuture<'_, _> = Box::pin(self.audit_as(thread, kept, None));
             let verified = verified.await?;
             verified.sound()?;
+            let authenticated: BoxFuture<'_, _> = Box::pin(self.authenticate_unadopted(keys, thread));
+            let authenticated = authenticated.await?;
             // Read without asking for MACs, which is what this is about.
             let tail = self.inner.store.tail(thread).await?;
             let tail = tail.ok_or_else(|| Error::UnknownThread { thread: thread.clone() })?;
             let mut post = Post::new(self, strict::<G>(thread, &tail)?);
-            if post.fold.hash != verified.head.hash {
+            if post.fold.hash != verified.head.hash || post.fold.hash != authenticated {
                 // Somebody has appended since it was verified.
                 continue;
             }

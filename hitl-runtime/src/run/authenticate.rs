@@ -5,12 +5,12 @@
 
 use futures_util::future::{BoxFuture, try_join_all};
 
-use super::{Agent, Graph, HistoryEntry, graph::GraphFold, route};
+use super::{Agent, Graph, graph::GraphFold, route};
 use crate::{
     Digest, Error, Place, StoreError, ThreadId,
     journal::{
-        Act, At, Decision, Entry, Event, Fold, JournalKeys, MacError, Pending, Position, Proposal, Signature,
-        genesis, link, split,
+        Act, At, Decision, Entry, Event, Fold, JournalKeys, LaneId, MacError, Pending, Position, Proposal,
+        Settlement, Signature, genesis, link, split,
     },
     state::State,
     store::{Record, Tail},
@@ -64,10 +64,16 @@ impl<'a> Authentication<'a> {
         let mut signed = Vec::with_capacity(records.len());
         for record in records {
             let before = std::mem::replace(&mut self.before, record.hash);
+            let refused = |problem: &str| Err((record.place, MacError::Refused(problem.to_owned())));
             if split(&record.body).is_none() {
                 if self.began {
-                    let problem = "it has no MAC, and an entry before it has one".to_owned();
-                    return Err((record.place, MacError::Refused(problem)));
+                    return refused(
+                        "it has no MAC, and an entry before it has one: somebody without a key has added it; `verify` \
+                         says what else is wrong",
+                    );
+                }
+                if link(before, &record.body) != record.hash {
+                    return refused("its hash does not follow from the entry before it");
                 }
                 self.unsigned.get_or_insert(record.place);
                 continue;
@@ -77,9 +83,10 @@ impl<'a> Authentication<'a> {
             if self.unsigned.is_some() || self.keys.separate() {
                 let entry: Entry = serde_json::from_slice(&record.body)
                     .map_err(|e| (record.place, MacError::Refused(format!("it cannot be read: {e}"))))?;
-                act = Act::of(&entry.event);
-                if matches!(entry.event, Event::Adopted { .. }) {
-                    self.unsigned = None;
+                act = Act::of_entry(&entry);
+                // What stands before the first MAC is taken over by that very entry, or by none.
+                if self.unsigned.take().is_some() && !matches!(entry.event, Event::Adopted { .. }) {
+                    return refused("it builds on entries without a MAC that nobody had taken over");
                 }
             }
             signed.push((act, before, record));
@@ -113,12 +120,6 @@ impl<'a> Authentication<'a> {
     }
 }
 
-async fn authenticate_tail(keys: &JournalKeys, thread: &ThreadId, tail: &Tail) -> Result<(), Error> {
-    let mut authentication = Authentication::new(keys, thread, tail.before);
-    let read = authentication.read(&tail.records).await;
-    read.and_then(|()| authentication.end()).map_err(|(place, e)| refused(thread, place, e))
-}
-
 impl<G: Graph> Agent<G> {
     /// The end of a thread's journal, after seeing that its entries are authentic.
     pub(super) async fn tail(&self, thread: &ThreadId) -> Result<Option<Tail>, Error> {
@@ -129,67 +130,75 @@ impl<G: Graph> Agent<G> {
 
     /// Sees that the entries of a tail are authentic.
     pub(super) async fn authenticate_tail(&self, thread: &ThreadId, tail: &Tail) -> Result<(), Error> {
+        self.authenticate_records(thread, tail.before, &tail.records).await
+    }
+
+    /// Sees that entries which follow each other are authentic. `before` is the hash of the one before the first of them.
+    pub(super) async fn authenticate_records(
+        &self,
+        thread: &ThreadId,
+        before: Option<Digest>,
+        records: &[Record],
+    ) -> Result<(), Error> {
         let Some(keys) = &self.inner.keys else { return Ok(()) };
-        let checked: BoxFuture<'_, _> = Box::pin(authenticate_tail(keys, thread, tail));
-        checked.await
+        let starts = records.first().is_none_or(|record| record.place == 0);
+        if !starts && records.iter().any(|record| split(&record.body).is_none()) {
+            // What is before says whether somebody added it behind a MAC, and what is behind whether somebody vouches for it.
+            let checked: BoxFuture<'_, _> = Box::pin(self.authenticate_among(thread, records));
+            return checked.await;
+        }
+        let mut authentication = Authentication::new(keys, thread, before);
+        let checked: BoxFuture<'_, _> = Box::pin(authentication.read(records));
+        let checked = checked.await.and_then(|()| authentication.end());
+        checked.map_err(|(place, e)| refused(thread, place, e))
     }
 
     /// Sees that every entry of a journal is authentic.
     pub(super) async fn authenticate_whole(&self, thread: &ThreadId) -> Result<(), Error> {
+        self.authenticate_among(thread, &[]).await
+    }
+
+    /// Sees that every entry of a journal is authentic, and that these are among them as they were read.
+    pub(super) async fn authenticate_among(&self, thread: &ThreadId, seen: &[Record]) -> Result<(), Error> {
         let Some(keys) = &self.inner.keys else { return Ok(()) };
+        let authentication = self.authenticate_in_order(keys, thread, seen).await?;
+        authentication.end().map_err(|(place, e)| refused(thread, place, e))
+    }
+
+    /// Sees that a journal may be adopted: its entries have no MAC, or none stands behind the first that has one, and all
+    /// MACs are right. Gives the hash of the last entry.
+    pub(super) async fn authenticate_unadopted(
+        &self,
+        keys: &JournalKeys,
+        thread: &ThreadId,
+    ) -> Result<Digest, Error> {
+        Ok(self.authenticate_in_order(keys, thread, &[]).await?.before)
+    }
+
+    async fn authenticate_in_order<'a>(
+        &self,
+        keys: &'a JournalKeys,
+        thread: &'a ThreadId,
+        seen: &[Record],
+    ) -> Result<Authentication<'a>, Error> {
         let mut authentication = Authentication::new(keys, thread, None);
-        let mut next = 0;
+        let (mut next, mut seen) = (0, seen.iter().peekable());
         loop {
             let page = self.inner.store.entries(thread, next, 256).await?;
             let Some(last) = page.last() else { break };
             next = last.place + 1;
             authentication.read(&page).await.map_err(|(place, e)| refused(thread, place, e))?;
-        }
-        authentication.end().map_err(|(place, e)| refused(thread, place, e))
-    }
-
-    /// [`Agent::history`] for whoever is shown it: where there are keys, its entries are authentic.
-    pub(crate) async fn authentic_history(
-        &self,
-        thread: &ThreadId,
-        from: Place,
-        limit: usize,
-    ) -> Result<Vec<HistoryEntry>, Error> {
-        let entries = self.history(thread, from, limit).await?;
-        if let (Some(keys), Some(first), Some(last)) = (&self.inner.keys, entries.first(), entries.last()) {
-            let checked: BoxFuture<'_, _> =
-                Box::pin(self.authenticate_page(keys, thread, first.place, last.place));
-            checked.await?;
-        }
-        Ok(entries)
-    }
-
-    async fn authenticate_page(
-        &self,
-        keys: &JournalKeys,
-        thread: &ThreadId,
-        first: Place,
-        last: Place,
-    ) -> Result<(), Error> {
-        let before = match first.checked_sub(1) {
-            Some(before) => {
-                self.inner.store.entries(thread, before, 1).await?.first().map(|record| record.hash)
+            for record in &page {
+                seen.next_if(|seen| *seen == record);
             }
-            None => None,
-        };
-        let (mut authentication, mut next) = (Authentication::new(keys, thread, before), first);
-        while next <= last {
-            let mut page = self.inner.store.entries(thread, next, 256).await?;
-            let Some(end) = page.last().map(|record| record.place) else { break };
-            next = end.saturating_add(1);
-            page.retain(|record| record.place <= last);
-            if page.iter().any(|record| split(&record.body).is_none()) {
-                // Somebody vouches for it further on, or nobody does.
-                return self.authenticate_whole(thread).await;
-            }
-            authentication.read(&page).await.map_err(|(place, e)| refused(thread, place, e))?;
         }
-        Ok(())
+        match seen.next() {
+            Some(record) => {
+                let problem = "the store gives it otherwise when it is asked again".to_owned();
+                Err(refused(thread, record.place, MacError::Refused(problem)))
+            }
+            None => Ok(authentication),
+        }
     }
 
     /// Sees that each signature stands in a verdict of a key for verdicts. A runner's key signs snapshots, and must not be
@@ -201,6 +210,7 @@ impl<G: Graph> Agent<G> {
     ) -> Result<(), Error> {
         let Some(keys) = self.inner.keys.as_ref().filter(|keys| keys.separate()) else { return Ok(()) };
         let place = tail.records.first().map_or(0, |record| record.place);
+        let until = tail.records.last().map_or(0, |record| record.place.saturating_add(1));
         let forged = |whose: &str| Error::Unauthenticated {
             thread: fold.thread.clone(),
             place,
@@ -222,12 +232,12 @@ impl<G: Graph> Agent<G> {
                     return Err(forged(&format!("an edit of {}", pending.by.operator)));
                 }
             }
-            for signature in lane.signatures.values() {
-                if seen.contains(&(signature.place, signature.digest)) {
+            for (field, signature) in &*lane.signatures {
+                if seen.contains(&signature) {
                     continue;
                 }
-                seen.push((signature.place, signature.digest));
-                let given: BoxFuture<'_, _> = Box::pin(self.is_given(keys, fold, signature));
+                seen.push(signature);
+                let given: BoxFuture<'_, _> = Box::pin(self.is_given(keys, fold, until, field, signature));
                 if !given.await? {
                     return Err(forged(&format!("a signature of {}", signature.operator)));
                 }
@@ -280,7 +290,7 @@ impl<G: Graph> Agent<G> {
                     continue;
                 }
                 let position = Position { thread: thread.as_str(), place: record.place, before };
-                let verified = keys.verify(Act::Verdict, position, &record.body).await;
+                let verified = keys.verify(Act::of_entry(&entry), position, &record.body).await;
                 verified.map_err(|error| refused(thread, record.place, error))?;
                 made = true;
             }
@@ -288,55 +298,58 @@ impl<G: Graph> Agent<G> {
         Ok(made)
     }
 
-    /// Whether a verdict gives this signature, under a key for verdicts or an adoption.
+    /// Whether a verdict gives this signature in a field, under a key for verdicts or an adoption, and no later entry of the
+    /// lane that the verdict was given in has ended or spent it.
     async fn is_given(
         &self,
         keys: &JournalKeys,
         fold: &GraphFold<G>,
+        until: Place,
+        field: &str,
         signature: &Signature,
     ) -> Result<bool, Error> {
         let thread = &fold.thread;
         // From the review on, whose hash the next entry builds on.
         let (mut next, mut before, mut unsigned) = (signature.place, None, false);
-        while next < fold.next {
+        let mut given: Option<Given> = None;
+        while next < until {
             let page = self.inner.store.entries(thread, next, 64).await?;
-            let Some(last) = page.last() else { return Ok(false) };
+            let Some(last) = page.last() else { break };
             next = last.place + 1;
             for record in &page {
                 let Some(before) = before.replace(record.hash) else { continue };
+                if record.place >= until {
+                    break;
+                }
                 if link(before, &record.body) != record.hash {
                     return Ok(false);
                 }
                 let Ok(entry) = serde_json::from_slice::<Entry>(&record.body) else { return Ok(false) };
-                let is_it = match &entry.event {
-                    Event::Decided { verdict: Decision::Approve, operator, digest, .. } => {
-                        *operator == signature.operator && *digest == signature.digest
+                if let Some(lane) = gives(&entry.event, signature) {
+                    given = Some(Given { lane, is_authentic: false, is_over: false });
+                } else if let Some(given) = given.as_mut() {
+                    given.read::<G>(&entry.event, field, signature);
+                }
+                let has_mac = split(&record.body).is_some();
+                let vouches = match (&entry.event, given.as_mut()) {
+                    (_, Some(given)) if given.is_authentic => continue,
+                    (Event::Adopted { .. }, Some(given)) if unsigned => given,
+                    (event, Some(given)) if gives(event, signature).is_some() => {
+                        unsigned = !has_mac;
+                        if unsigned {
+                            continue;
+                        }
+                        given
                     }
-                    // An edit that was proposed anew has signed nothing.
-                    Event::Decided {
-                        verdict: Decision::Edit { signed, .. },
-                        operator,
-                        proposal: None,
-                        ..
-                    } => *operator == signature.operator && *signed == signature.digest,
-                    Event::Adopted { .. } => unsigned,
-                    _ => false,
+                    _ => continue,
                 };
-                if !is_it {
-                    continue;
-                }
-                if split(&record.body).is_none() {
-                    unsigned = true;
-                    continue;
-                }
                 let position = Position { thread: thread.as_str(), place: record.place, before };
-                return match keys.verify(Act::Verdict, position, &record.body).await {
-                    Ok(()) => Ok(true),
-                    Err(error) => Err(refused(thread, record.place, error)),
-                };
+                let verified = keys.verify(Act::of_entry(&entry), position, &record.body).await;
+                verified.map_err(|error| refused(thread, record.place, error))?;
+                vouches.is_authentic = true;
             }
         }
-        Ok(false)
+        Ok(given.is_some_and(|given| given.is_authentic && !given.is_over))
     }
 
     /// Signs an entry where there are keys, and links it to the one before.
@@ -366,6 +379,58 @@ impl<G: Graph> Agent<G> {
     pub(super) fn may_run(&self) -> bool {
         self.inner.keys.as_ref().is_none_or(|keys| keys.sign_for(Act::Run))
     }
+}
+
+/// A verdict that gives a signature, and what has become of it since.
+struct Given {
+    /// The lane that it was given in.
+    lane: LaneId,
+    /// Whether a key for verdicts, or an adoption, vouches for it.
+    is_authentic: bool,
+    /// Whether a later entry has ended it, or has spent it and the signature does not say so.
+    is_over: bool,
+}
+
+impl Given {
+    /// Takes an entry after the verdict. One of another lane says nothing of this signature.
+    fn read<G: Graph>(&mut self, event: &Event, field: &str, signature: &Signature) {
+        let is_of_field = |node: &str| {
+            let review = route::current::<G>(node).and_then(|(_, entry)| entry.spec.interrupt);
+            node == signature.node || review.is_some_and(|review| review.field == field)
+        };
+        let is_over = match event {
+            Event::Began { node, lane, .. } => *lane == self.lane && !signature.spent.contains_key(node),
+            // Whatever it was: a "no" ends the signature, and another "yes" is in its place.
+            Event::Decided { node, lane, .. } => *lane == self.lane && is_of_field(node),
+            Event::Ran { lane, wrote, .. }
+            | Event::Settled { lane, how: Settlement::Happened { wrote }, .. } => {
+                *lane == self.lane && wrote.contains_key(field)
+            }
+            _ => false,
+        };
+        // A migration may have given the names to others since, and ends what it makes another value of.
+        self.is_over =
+            (self.is_over || is_over) && !matches!(event, Event::Migrated { version: Some(_), .. });
+    }
+}
+
+/// The lane in which an entry gives a signature, if it does.
+fn gives(event: &Event, signature: &Signature) -> Option<LaneId> {
+    let Event::Decided { lane, verdict, operator, digest, proposal, evidence, .. } = event else {
+        return None;
+    };
+    let signed = match (verdict, proposal.as_deref()) {
+        (Decision::Approve, _) => digest,
+        // An edit that was proposed anew has signed nothing.
+        (Decision::Edit { signed, .. }, None) => signed,
+        _ => return None,
+    };
+    // An older hitl kept no role in a signature. What the program asks for is not met by none.
+    let role = evidence.as_ref().filter(|_| signature.role.is_some()).map(|evidence| &evidence.role);
+    let is_it = *operator == signature.operator
+        && *signed == signature.digest
+        && role.is_none_or(|role| *role == signature.role);
+    is_it.then_some(*lane)
 }
 
 /// Whether the entry of an edit says what a thread has of it. What was shown and covered is in the digest of what the

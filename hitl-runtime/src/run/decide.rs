@@ -9,6 +9,7 @@ use super::{
     refused::changed,
     repropose::{Preview, Way, takes_no_edit},
     route,
+    settle::is_not_stopped,
     terms::Terms,
     turn::{self, Found, found},
 };
@@ -166,6 +167,7 @@ impl<G: Graph> Agent<G> {
         if let Some((lane, open)) = fold.open().find(|(_, open)| open.digest == digest) {
             return found::<G>(fold, lane, open);
         }
+        is_not_stopped(fold, digest)?;
         Err(self.closed(fold, digest).await?)
     }
 

@@ -50,8 +50,12 @@ impl From<Error> for Stopped {
 ///
 /// Every entry is stored before what it announces begins: a node runs after the entry that led to it, an effect after
 /// its `Began`. The place in the journal is the fence: a runner that was overtaken fails to append, and stops.
-pub(crate) async fn run<G: Graph>(agent: &Agent<G>, post: Box<Post<G>>) -> Result<GraphFold<G>, Stopped> {
+pub(crate) async fn run<G: Graph>(agent: &Agent<G>, mut post: Box<Post<G>>) -> Result<GraphFold<G>, Stopped> {
     let _under_way = Drive::begin(agent);
+    if !post.holds() && post.fold.runs() {
+        // The entry that moved the thread is under a key for verdicts alone, which says no lease.
+        post.push(Event::Renewed {})?;
+    }
     // Made for the first node that does not end at once.
     let mut running = None;
     let end = run_all(agent, post, &mut running).await;
@@ -211,10 +215,14 @@ fn advance<G: Graph>(
 ) -> Result<Vec<Try<G>>, Error> {
     let mut tries = Vec::new();
     let mut slots = Slots::of::<G>(&post.fold, busy);
+    let stopped = post.fold.stop().is_some();
     let mut next = ROOT;
     while let Some((&lane, stands)) = post.fold.lanes.range(next..).next() {
         next = lane + 1;
         if busy.contains(&lane) || !stands.at.is_active() {
+            continue;
+        }
+        if stopped && matches!(stands.at, At::Ready { .. }) {
             continue;
         }
         // What is to happen is copied only where it happens: of a long `for` most items wait for a slot.
@@ -254,7 +262,7 @@ fn advance<G: Graph>(
             // Nobody runs it, so its runner is gone.
             At::Began { visit, key, .. } => {
                 let (node, entry) = find::<G>(&post.fold, &visit.node)?;
-                if !entry.spec.idempotent {
+                if !entry.spec.idempotent || stopped {
                     let error = "the process that ran it is gone, and nobody saw how it ended".to_owned();
                     let (node, key) = (visit.node.clone(), key.clone());
                     post.push(Event::InDoubt { node, lane, key, error })?;

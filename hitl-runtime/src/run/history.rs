@@ -10,7 +10,7 @@ use super::{
 use crate::{
     Digest, Error, Place, Standing, ThreadId,
     guard::contained,
-    journal::{Fold, genesis, link},
+    journal::{Fold, genesis, link, split},
     state::State,
     store::{Record, Tail},
     unicode,
@@ -45,6 +45,9 @@ pub struct Snapshot<S: State> {
 impl<G: Graph> Agent<G> {
     /// At most `limit` entries from a place on, oldest first; fewer only where the journal ends.
     ///
+    /// Where the agent has journal keys, its entries are authentic. Without keys nothing shows who wrote them: a program
+    /// without keys can look at a thread before [`Agent::adopt`].
+    ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
     /// # #[tokio::main(flavor = "current_thread")]
@@ -59,7 +62,8 @@ impl<G: Graph> Agent<G> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::UnknownThread`], and [`Error::Damaged`] where an entry cannot be read.
+    /// [`Error::UnknownThread`], [`Error::Damaged`] where an entry cannot be read, and [`Error::Unauthenticated`] where one
+    /// was not written by a holder of the journal keys.
     pub async fn history(
         &self,
         thread: &ThreadId,
@@ -71,6 +75,7 @@ impl<G: Graph> Agent<G> {
             return Err(Error::UnknownThread { thread: thread.clone() });
         }
         let mut before = self.hash_before(thread, from).await?;
+        self.authenticate_page(thread, before, &records).await?;
         let mut history = Vec::with_capacity(records.len());
         for record in records {
             before = match before {
@@ -92,6 +97,19 @@ impl<G: Graph> Agent<G> {
             }
         }
         Ok(history)
+    }
+
+    /// Sees that a page of a journal is authentic. An old thread's entries may be taken over further on.
+    async fn authenticate_page(
+        &self,
+        thread: &ThreadId,
+        before: Option<Digest>,
+        page: &[Record],
+    ) -> Result<(), Error> {
+        if page.iter().any(|record| split(&record.body).is_none()) {
+            return self.authenticate_among(thread, page).await;
+        }
+        self.authenticate_records(thread, before, page).await
     }
 
     /// A store gives less than it is asked for where its own pages are smaller, and nothing at the end alone.

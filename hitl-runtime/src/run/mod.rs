@@ -69,3 +69,6 @@ pub use sweep::Noticed;
 pub use turn::Outlook;
 pub use verify::{Audit, CLOCK_SKEW_MS, Finding, FindingKind, Head, Unchecked};
 pub use view::{FailureView, InDoubtView, ReviewView, ThreadView};
+
+#[cfg(feature = "agentcore")]
+pub(crate) use settle::may_settle;

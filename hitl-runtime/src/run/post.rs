@@ -151,7 +151,7 @@ impl<G: Graph> Post<G> {
 
     /// As `push`, with what models took to get there.
     pub(crate) fn push_spent(&mut self, event: Event, spent: Vec<Usage>) -> Result<(), Error> {
-        let (at_ms, lease) = self.stamp();
+        let (at_ms, lease) = self.stamp(Act::of(&event));
         self.push_entry(&Entry { at_ms, event, lease, spent, snapshot: None })
     }
 
@@ -187,7 +187,7 @@ impl<G: Graph> Post<G> {
             None => Err(format!("lane {lane} is not open")),
         };
         let to = to.map_err(|problem| changed(&self.fold.thread, Difference::NoWay { problem }))?;
-        let (at_ms, lease) = self.stamp();
+        let (at_ms, lease) = self.stamp(Act::Run);
         self.fold.at_ms = at_ms;
         self.fold.take_lease(lease.as_ref(), at_ms);
         let moved = self.fold.ran(lane, &to);
@@ -198,21 +198,31 @@ impl<G: Graph> Post<G> {
         self.seal(Written { at_ms, event, lease: lease.as_ref(), spent, snapshot: None })
     }
 
-    /// When it is, and the lease where it is new or a third of it has passed.
-    fn stamp(&self) -> (u64, Option<Lease>) {
+    /// When it is, and the lease where it is new or a third of it has passed, if the key of such an entry may say one.
+    fn stamp(&self, act: Act) -> (u64, Option<Lease>) {
         let now = self.agent.inner.clock.now_ms();
         let span = u64::try_from(self.agent.inner.lease.as_millis()).unwrap_or(u64::MAX);
         let fresh = |lease: &Lease| {
             lease.runner == self.runner && lease.until_ms.saturating_sub(now) > span - span / 3
         };
-        let due = self.claims && !self.fold.lease.as_ref().is_some_and(fresh);
+        let due = self.claims && self.may_carry(act) && !self.fold.lease.as_ref().is_some_and(fresh);
         // Whoever begins a thread bears its id, which the first entry says anyhow.
         let runner = || if self.fold.next == 0 { String::new() } else { self.runner.clone() };
         (now, due.then(|| Lease { runner: runner(), until_ms: now.saturating_add(span) }))
     }
 
+    /// Whether the key of such an entry may also say what a runner knows. A front's key does not.
+    fn may_carry(&self, act: Act) -> bool {
+        self.agent.inner.keys.as_ref().is_none_or(|keys| keys.sign_for(act.carrying(true)))
+    }
+
     /// Encodes an entry that has moved the thread, with a snapshot where one is due.
     fn seal(&mut self, mut entry: Written<'_>) -> Result<(), Error> {
+        let act = match entry.event {
+            Said::Event(event) => Act::of(event),
+            Said::Ran { .. } => Act::Run,
+        };
+        let may_carry = self.may_carry(act);
         let fold = &mut self.fold;
         let place = fold.next;
         if fold.lease.is_none() {
@@ -220,7 +230,8 @@ impl<G: Graph> Post<G> {
             entry.lease = None;
         }
         let (entries, bytes) = fold.since_snapshot;
-        let due = entries >= Self::SNAPSHOT_ENTRIES && bytes >= fold.snapshot_bytes && !fold.ended;
+        let due =
+            entries >= Self::SNAPSHOT_ENTRIES && bytes >= fold.snapshot_bytes && !fold.ended && may_carry;
         let snapshot = match due.then(|| fold.freeze()).transpose() {
             // The node whose entry it is has failed then. Any other entry does without: a snapshot only saves reading.
             Err(error) if error.as_broken().is_some() && !entry.is_ran() => None,
@@ -232,10 +243,8 @@ impl<G: Graph> Post<G> {
             place,
             problem: e.to_string(),
         })?;
-        let act = match entry.event {
-            Said::Event(event) => Act::of(event),
-            Said::Ran { .. } => Act::Run,
-        };
+        let carries = entry.lease.is_some() || !entry.spent.is_empty() || entry.snapshot.is_some();
+        let act = act.carrying(carries);
         if self.entries.is_empty() {
             self.entries.reserve_exact(2);
         }
@@ -333,7 +342,7 @@ pub(crate) fn standing<S: crate::state::State>(fold: &crate::journal::Fold<S>) -
     let any = |test: fn(&At) -> bool| fold.lanes.values().any(|lane| test(&lane.at));
     if fold.ended {
         Standing::Ended
-    } else if any(At::is_active) {
+    } else if fold.runs() {
         Standing::Running
     } else if any(|at| matches!(at, At::InDoubt { .. })) {
         Standing::InDoubt
@@ -349,9 +358,8 @@ pub(crate) fn due_ms<S: crate::state::State>(fold: &crate::journal::Fold<S>) -> 
     if fold.ended {
         return None;
     }
-    let runs = fold.lanes.values().any(|lane| lane.at.is_active());
     // What runs and has no lease has nobody either.
-    let lease = runs.then(|| fold.lease.as_ref().map_or(0, |lease| lease.until_ms));
+    let lease = fold.runs().then(|| fold.lease.as_ref().map_or(0, |lease| lease.until_ms));
     let due = fold.open().filter_map(|(_, open)| open.due_ms()).chain(lease).min()?;
     Some(due.min(i64::MAX.unsigned_abs()))
 }

@@ -13,16 +13,19 @@ use super::{
     fit::holds,
     graph::{GraphFold, LaneOf},
     repropose::Way,
+    review_rule::ReviewRule,
     route::{self, Entry as NodeEntry},
     terms::{self, Terms},
     turn,
 };
 use crate::{
     Digest, Operator, Place, ThreadId,
-    graph::EdgeKind,
+    graph::{EdgeKind, ReadKind},
     journal::{
-        At, Decision, Entry, Event, Fold, FoldError, LaneId, OpenAt, Proposal, Reason, Settlement, To, copy,
+        At, Decision, Entry, Event, Fold, FoldError, LaneId, OpenAt, Proposal, Reason, Settlement, To,
+        Values, copy,
     },
+    review::{SignatureError, permits},
     state::{Fields, State},
     store::Record,
 };
@@ -100,6 +103,10 @@ impl<'a, G: Graph> Replay<'a, G> {
                 return self.stop(place, "an entry before cannot be read");
             }
         };
+        if self.fold.ended && !matches!(entry.event, Event::Adopted { .. }) {
+            self.note(FindingKind::Route, "the thread had ended");
+            return self.stop(place, "the thread had ended before");
+        }
         self.times(&entry);
         let expected = self.before(&entry);
         if let Err(error) = self.fold.read(place, record.hash, &record.body) {
@@ -148,13 +155,18 @@ impl<'a, G: Graph> Replay<'a, G> {
 
     /// Holds an entry against the thread before it. Gives where the lane must go on, where only that state tells it.
     fn before(&mut self, entry: &Entry) -> Option<To> {
-        if self.fold.ended && !matches!(entry.event, Event::Adopted { .. }) {
-            self.note(FindingKind::Route, "the thread had ended");
-        }
         if let Event::Ended {} = entry.event
             && !self.fold.is_at_end()
         {
             self.note(FindingKind::Route, "the thread had not come to its end");
+        }
+        let begins = matches!(
+            entry.event,
+            Event::Began { .. } | Event::Paused { .. } | Event::Reminded { .. } | Event::Decided { .. }
+        );
+        if let Some((_, said)) = self.fold.stop().filter(|_| begins) {
+            let problem = format!("the thread was {said}, and goes no further");
+            self.note(FindingKind::Route, problem);
         }
         let (Some(node), Some(id)) = (entry.event.node(), lane_of(&entry.event)) else { return None };
         let at = self.fold.lanes.get(&id).and_then(|lane| lane.at.visit()).map(|visit| visit.node.clone());
@@ -172,6 +184,7 @@ impl<'a, G: Graph> Replay<'a, G> {
             Event::Began { key, .. } => self.began(id, known, key),
             Event::Ran { wrote, to, .. } => {
                 self.ran(id, known);
+                self.wrote(known, wrote);
                 let (number, _) = known.filter(|_| *to == To::Join)?;
                 // The lane is gone afterwards.
                 let lane = self.fold.lanes.get(&id)?;
@@ -190,7 +203,10 @@ impl<'a, G: Graph> Replay<'a, G> {
                     self.note(FindingKind::Unsigned, format!("`{node}` had not begun with this key"));
                 }
             }
-            Event::Settled { .. } => {
+            Event::Settled { how, .. } => {
+                if let Settlement::Happened { wrote } = how {
+                    self.wrote(known, wrote);
+                }
                 let at = self.fold.lanes.get(&id).map(|lane| &lane.at);
                 if !matches!(at, Some(At::InDoubt { .. })) {
                     self.note(FindingKind::Route, format!("`{node}` was not in doubt"));
@@ -212,6 +228,23 @@ impl<'a, G: Graph> Replay<'a, G> {
             _ => context::<G>(&self.fold, id, entry, visit).idempotency_key().to_owned(),
         };
         let mut wrong = Vec::new();
+        let again = matches!(lane.at, At::Began { .. });
+        let may_begin = matches!(lane.at, At::Ready { .. }) || again && entry.spec.idempotent;
+        if !may_begin {
+            wrong.push((FindingKind::Unsigned, format!("`{node}` began where it was not to be run")));
+        }
+        let approved = entry.spec.reads.iter().filter(|read| read.kind == ReadKind::Approved);
+        for field in approved.map(|read| read.field) {
+            let permitted = match lane.signatures.get(field) {
+                Some(signature) if self.is_signed(id, lane, field) => {
+                    permits(G::SPEC, &entry.spec, Some(visit.entered), field, signature)
+                }
+                _ => Err(SignatureError::Missing { field }),
+            };
+            if let Err(error) = permitted {
+                wrong.push((FindingKind::Unsigned, format!("`{node}` began, and must not have: {error}")));
+            }
+        }
         if !entry.spec.effect {
             wrong.push((FindingKind::Route, format!("`{node}` is no effect")));
         }
@@ -236,6 +269,17 @@ impl<'a, G: Graph> Replay<'a, G> {
         signature.is_some_and(|signature| holds(&self.fold, id, field, signature))
     }
 
+    /// A node writes the fields that it declares, each of them and no other one.
+    fn wrote(&mut self, known: Option<(usize, &'static NodeEntry<G>)>, wrote: &Values) {
+        let Some((_, entry)) = known else { return };
+        let spec = &entry.spec;
+        if wrote.len() != spec.writes.len() || !spec.writes.iter().all(|field| wrote.contains_key(*field)) {
+            let fields: Vec<&str> = wrote.keys().map(String::as_str).collect();
+            let problem = format!("`{}` does not write `{}`", spec.name, fields.join("`, `"));
+            self.note(FindingKind::Route, problem);
+        }
+    }
+
     /// A node ran that was to be signed, or an effect that had to begin.
     fn ran(&mut self, id: LaneId, known: Option<(usize, &'static NodeEntry<G>)>) {
         let Some((_, entry)) = known else { return };
@@ -244,6 +288,8 @@ impl<'a, G: Graph> Replay<'a, G> {
         let node = entry.spec.name;
         if entry.spec.effect && !matches!(lane.at, At::Began { .. }) {
             self.note(FindingKind::Unsigned, format!("effect `{node}` ran, and had not begun"));
+        } else if !entry.spec.effect && !matches!(lane.at, At::Ready { .. }) {
+            self.note(FindingKind::Route, format!("`{node}` ran where it was not to be run"));
         } else if entry.spec.interrupt.is_some() && !visit.signed {
             self.note(FindingKind::Unsigned, format!("`{node}` ran, and nobody had signed it"));
         }
@@ -345,7 +391,12 @@ impl<'a, G: Graph> Replay<'a, G> {
             return;
         }
         match &entry.event {
-            Event::Started { to: Some(to), .. } => {
+            Event::Started { to: Some(to), input, .. } => {
+                let inputs = G::State::SPEC.fields.iter().filter(|field| field.input);
+                let inputs: Vec<&str> = inputs.map(|field| field.name).collect();
+                if let Some(field) = input.keys().find(|field| !inputs.contains(&field.as_str())) {
+                    self.note(FindingKind::Route, format!("`{field}` is no input"));
+                }
                 let fields = self.fold.root().map(|lane| lane.fields.clone());
                 let leads = fields.and_then(|fields| guarded(|| route::after_start::<G>(&fields)));
                 self.leads(leads, to);
@@ -400,6 +451,10 @@ impl<'a, G: Graph> Replay<'a, G> {
         let (covers, shows) = terms::of(node, &interrupt);
         if open.covers != covers || open.shows != shows {
             return self.note(FindingKind::Digest, format!("`{node}` covers or shows something else"));
+        }
+        if !ReviewRule::is_as_asked(open, node, &interrupt) {
+            let problem = format!("the review before `{node}` asks for less than the program does");
+            return self.note(FindingKind::Unsigned, problem);
         }
         if interrupt.field != field || computed != Some(digest) {
             self.note(FindingKind::Digest, format!("its digest is not that of `{field}`"));

@@ -20,6 +20,13 @@ impl<G: Graph> Agent<G> {
     /// for, where there is one. An effect that runs on several signatures needs an operator who holds the role of each:
     /// whoever vouches for it vouches for all that was signed.
     ///
+    /// What an effect without such a role is said to have written may decide who signs later. That it happened
+    /// ([`Settlement::Happened`]) needs every role that a review which can come after it asks for, and one at least of
+    /// those that the graph's reviews ask for; so does each other settlement. In a graph that asks for no role anybody
+    /// settles.
+    ///
+    /// [`Settlement::Stop`] stops the whole thread: no node begins any more, and its open reviews are closed.
+    ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
     /// # #[tokio::main(flavor = "current_thread")]
@@ -69,10 +76,10 @@ impl<G: Graph> Agent<G> {
             let Some(doubt) = doubts(self, fold).find(|doubt| doubt.digest == digest) else {
                 return Err(Error::NotInDoubt { thread: thread.clone() });
             };
-            let roles = effect_roles::<G, G::State>(fold, doubt.lane, &doubt.visit);
-            may_decide(thread, &doubt.visit.node, None, operator)?;
-            for role in &roles {
-                may_decide(thread, &doubt.visit.node, Some(role), operator)?;
+            let asked = Asked::of::<G, G::State>(fold, doubt.lane, &doubt.visit);
+            let roles = asked.of_whom(thread, &doubt.visit.node, operator, how)?;
+            if let (Settlement::RunAgain, Some((_, said))) = (how, fold.stop()) {
+                return Err(has_stopped(thread, &doubt.visit.node, said));
             }
             let to = match how {
                 Settlement::Happened { wrote } => {
@@ -137,10 +144,103 @@ impl<G: Graph> Agent<G> {
     }
 }
 
+/// The roles that are asked of whoever settles an effect.
+pub(super) struct Asked {
+    /// Each of them, for saying that it happened.
+    pub(super) all: Vec<String>,
+    /// One of them, where the effect runs on no signature that was given in a role.
+    pub(super) any: Vec<String>,
+}
+
+impl Asked {
+    pub(super) fn of<G: Graph, S: State>(fold: &Fold<S>, lane: LaneId, visit: &Visit) -> Self {
+        let own = effect_roles::<G, S>(fold, lane, visit);
+        if !own.is_empty() {
+            return Self { all: own, any: Vec::new() };
+        }
+        let node = route::current::<G>(&visit.node).map(|(number, _)| number);
+        let ahead = node.map(reachable::<G>).unwrap_or_default();
+        Self { all: roles_of::<G>(|node| ahead.contains(&node)), any: roles_of::<G>(|_| true) }
+    }
+
+    /// The roles in which an operator settles it so.
+    fn of_whom(
+        self,
+        thread: &ThreadId,
+        node: &str,
+        operator: &Operator,
+        how: &Settlement,
+    ) -> Result<Vec<String>, Error> {
+        may_decide(thread, node, None, operator)?;
+        let needs_all = self.any.is_empty() || matches!(how, Settlement::Happened { .. });
+        if needs_all && !self.all.is_empty() {
+            self.all.iter().try_for_each(|role| may_decide(thread, node, Some(role), operator))?;
+            return Ok(self.all);
+        }
+        match self.any.iter().find(|role| operator.holds(role)).or(self.any.first()) {
+            Some(role) => may_decide(thread, node, Some(role), operator).map(|()| vec![role.clone()]),
+            None => Ok(Vec::new()),
+        }
+    }
+}
+
+/// The roles that reviews of the graph ask for, each once.
+fn roles_of<G: Graph>(is_meant: impl Fn(usize) -> bool) -> Vec<String> {
+    let reviews = G::SPEC.nodes.iter().enumerate().filter(|(node, _)| is_meant(*node));
+    let mut roles: Vec<String> = Vec::new();
+    for role in reviews.filter_map(|(_, node)| node.interrupt?.role) {
+        if !roles.iter().any(|known| known == role) {
+            roles.push(role.to_owned());
+        }
+    }
+    roles
+}
+
+/// Whether an operator holds a role that some review of the graph asks for, and so may end the doubt about an effect that
+/// needs no role of its own.
+#[cfg(feature = "agentcore")]
+pub(crate) fn may_settle<G: Graph>(operator: &Operator) -> bool {
+    roles_of::<G>(|_| true).iter().any(|role| operator.holds(role))
+}
+
+/// The nodes that can come after a node.
+fn reachable<G: Graph>(from: usize) -> Vec<usize> {
+    let (mut reached, mut next) = (Vec::new(), vec![from]);
+    while let Some(node) = next.pop() {
+        for edge in G::SPEC.edges.iter().filter(|edge| edge.from == Point::Node(node)) {
+            if let Point::Node(to) = edge.to
+                && !reached.contains(&to)
+            {
+                reached.push(to);
+                next.push(to);
+            }
+        }
+    }
+    reached
+}
+
+/// The error for whoever would move a thread on that a person has stopped.
+fn has_stopped(thread: &ThreadId, node: &str, said: &str) -> Error {
+    Error::BadVerdict {
+        thread: thread.clone(),
+        node: node.to_owned(),
+        problem: format!("the thread was {said}; it goes no further"),
+    }
+}
+
+/// Refuses a verdict on a review that waits in a thread which a person has stopped.
+pub(super) fn is_not_stopped<S: State>(fold: &Fold<S>, digest: Digest) -> Result<(), Error> {
+    let Some((_, said)) = fold.stop() else { return Ok(()) };
+    match fold.paused().find(|(_, open)| open.digest == digest) {
+        Some((_, open)) => Err(has_stopped(&fold.thread, &open.visit.node, said)),
+        None => Ok(()),
+    }
+}
+
 /// The roles that whoever settles an effect must hold: of each field that it takes as signed, the one that the review
 /// asks for whose signature it runs on, its own or an earlier one in its lane; and where that review asks for none any
 /// more, the one that it was signed in.
-pub(super) fn effect_roles<G: Graph, S: State>(fold: &Fold<S>, lane: LaneId, visit: &Visit) -> Vec<String> {
+fn effect_roles<G: Graph, S: State>(fold: &Fold<S>, lane: LaneId, visit: &Visit) -> Vec<String> {
     let Some((_, entry)) = route::current::<G>(&visit.node) else { return Vec::new() };
     let spec = &entry.spec;
     let signatures = fold.lanes.get(&lane).map(|lane| &lane.signatures);

@@ -322,8 +322,9 @@ impl<G: Graph> Agent<G> {
             let post = self.post(thread).await?;
             let fold = &post.fold;
             let leased = fold.is_leased(self.inner.clock.now_ms());
-            let orphaned = !leased && fold.lanes.values().any(|lane| lane.at.is_active());
-            let failed = !leased && fold.lanes.values().any(|lane| is_retryable(lane));
+            let orphaned = !leased && fold.runs();
+            let mut lanes = fold.lanes.values().filter(|_| !leased && fold.stop().is_none());
+            let failed = lanes.any(|lane| is_retryable(lane));
             let overdue = self.overdue(fold)?;
             let mut events =
                 overdue.iter().map(|found| self.expiry(fold, found)).collect::<Result<Vec<_>, _>>()?;

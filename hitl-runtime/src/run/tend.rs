@@ -102,7 +102,7 @@ impl<G: Graph> Agent<G> {
             }
             let fold = &post.fold;
             let leased = fold.is_leased(self.inner.clock.now_ms());
-            let orphaned = !leased && fold.lanes.values().any(|lane| lane.at.is_active());
+            let orphaned = !leased && fold.runs();
             let overdue = self.overdue(fold)?;
             let mut events =
                 overdue.iter().map(|found| self.expiry(fold, found)).collect::<Result<Vec<_>, _>>()?;
@@ -206,7 +206,7 @@ impl<G: Graph> Agent<G> {
         let now = self.inner.clock.now_ms();
         let active = fold.lanes.iter().filter(|(_, lane)| lane.at.is_active());
         let active: Vec<(LaneId, At)> = active.map(|(id, lane)| (*id, lane.at.clone())).collect();
-        if active.is_empty() || fold.is_leased(now) {
+        if active.is_empty() || !fold.runs() || fold.is_leased(now) {
             return Ok(None);
         }
         let (after, mut records) = (fold.hash, Vec::new());

@@ -49,16 +49,15 @@ pub(super) fn outlook<G: Graph>(agent: &Agent<G>, fold: GraphFold<G>) -> Result<
     if fold.open().next().is_some() {
         return reviews(agent, fold);
     }
-    let active = fold.lanes.values().find(|lane| lane.at.is_active()).and_then(|lane| lane.at.visit());
+    let mut all = fold.lanes.values().filter(|_| fold.runs());
+    let active = all.find(|lane| lane.at.is_active()).and_then(|lane| lane.at.visit());
     if let Some(visit) = active {
         let node = visit.node.clone();
         let until_ms = fold.leased_until_ms();
         return Ok(Outlook::Running(Running { agent: agent.clone(), thread, node, until_ms }));
     }
-    let failed = fold.lanes.into_values().find_map(|lane| match lane.at {
-        At::Failed { visit, error, stopped, .. } => Some((visit.node, error, stopped)),
-        _ => None,
-    });
+    let failed =
+        failure(&fold).map(|(visit, error, stopped)| (visit.node.clone(), error.to_owned(), stopped));
     match failed {
         Some((node, error, stopped)) => {
             Ok(Outlook::Failed(Failed { agent: agent.clone(), thread, node, error, stopped }))
@@ -69,6 +68,15 @@ pub(super) fn outlook<G: Graph>(agent: &Agent<G>, fold: GraphFold<G>) -> Result<
             problem: "it stands nowhere".to_owned(),
         }),
     }
+}
+
+/// The node that failed, what was said of it, and whether a person has stopped it. That one comes first.
+pub(super) fn failure<S: State>(fold: &Fold<S>) -> Option<(&Visit, &str, bool)> {
+    let failed = fold.lanes.values().filter_map(|lane| match &lane.at {
+        At::Failed { visit, error, stopped, .. } => Some((visit, error.as_str(), *stopped)),
+        _ => None,
+    });
+    failed.clone().find(|(.., stopped)| *stopped).or_else(|| failed.clone().next())
 }
 
 /// An effect that is in doubt, whether or not an entry says so yet.
@@ -87,12 +95,16 @@ pub(super) struct Doubt {
 /// Every effect of a thread that is in doubt.
 pub(super) fn doubts<G: Graph, S: State>(agent: &Agent<G>, fold: &Fold<S>) -> impl Iterator<Item = Doubt> {
     let orphaned = !fold.is_leased(agent.inner.clock.now_ms());
+    // A person has stopped the thread: not even what is idempotent begins again.
+    let stopped = fold.stop().is_some();
     fold.lanes.iter().filter_map(move |(lane, stands)| {
         let (visit, key, place, error, since_ms, written) = match &stands.at {
             At::InDoubt { visit, key, place, since_ms, error } => {
                 (visit, key, place, error.clone(), *since_ms, true)
             }
-            At::Began { visit, key, place } if orphaned && !route::is_idempotent::<G>(&visit.node) => {
+            At::Began { visit, key, place }
+                if orphaned && (stopped || !route::is_idempotent::<G>(&visit.node)) =>
+            {
                 let error = "the process that ran it is gone, and nobody saw how it ended".to_owned();
                 (visit, key, place, error, fold.at_ms, false)
             }

@@ -11,14 +11,14 @@ use super::{
     item::{self, ItemView},
     post::{Post, standing},
     refused::{LooseFold, differences, loose},
-    settle::effect_roles,
+    settle::Asked,
     turn::{self, found},
 };
 use crate::{
     Digest, Error, Place, Standing, ThreadId,
     graph::{EdgeKind, Point},
     guard::contained_now,
-    journal::{At, Fold, LaneId, OpenAt, shown, values},
+    journal::{Fold, LaneId, OpenAt, shown, values},
     state::{Fields, State},
     store::Tail,
     unicode,
@@ -196,9 +196,14 @@ pub struct InDoubtView {
     /// The role that whoever settles it must hold; the first one, where there are several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
-    /// The roles that whoever settles it must hold, each of them, where it runs on several signatures.
+    /// The roles that whoever settles it must hold, each of them, where there are several: of each signature that it runs
+    /// on, or, where it runs on none that was given in a role, of each review that can come after it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub roles: Vec<String>,
+    /// The roles of which one is enough to run it again or to stop it, where it runs on no signature that was given in a
+    /// role: those that the graph's reviews ask for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub any_role: Vec<String>,
 }
 
 impl<G: Graph> Agent<G> {
@@ -302,10 +307,10 @@ impl<G: Graph> Agent<G> {
                 .collect()
         });
         let now = self.inner.clock.now_ms();
-        let active = fold.lanes.values().any(|lane| lane.at.is_active());
+        let active = fold.runs();
         let doubt = turn::doubts(self, fold).next();
-        let roles = doubt.as_ref().map(|doubt| effect_roles::<G, S>(fold, doubt.lane, &doubt.visit));
-        let roles = roles.unwrap_or_default();
+        let asked = doubt.as_ref().map(|doubt| Asked::of::<G, S>(fold, doubt.lane, &doubt.visit));
+        let (roles, any_role) = asked.map(|asked| (asked.all, asked.any)).unwrap_or_default();
         ThreadView {
             thread: fold.thread.clone(),
             graph: fold.graph.clone(),
@@ -316,15 +321,15 @@ impl<G: Graph> Agent<G> {
             stalled: active && !fold.is_leased(now),
             until_ms: fold.leased_until_ms().filter(|_| active),
             differences,
-            failure: fold.lanes.values().find_map(|lane| match &lane.at {
-                At::Failed { visit, error, stopped, .. } => {
-                    Some(FailureView { node: visit.node.clone(), error: error.clone(), stopped: *stopped })
-                }
-                _ => None,
+            failure: turn::failure(fold).map(|(visit, error, stopped)| FailureView {
+                node: visit.node.clone(),
+                error: error.to_owned(),
+                stopped,
             }),
             in_doubt: doubt.map(|doubt| InDoubtView {
                 role: roles.first().cloned(),
                 roles: if roles.len() > 1 { roles } else { Vec::new() },
+                any_role,
                 writes: super::route::node::<G>(&doubt.visit.node)
                     .map(|(_, entry)| entry.spec.writes.to_vec())
                     .unwrap_or_default(),

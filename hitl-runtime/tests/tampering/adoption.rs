@@ -72,8 +72,8 @@ async fn an_adoption_covers_nothing_behind_a_mac() {
     records.push(inserted);
     relink(&id("t"), &mut records);
     write(&store, &id("t"), records).await;
-    // Whoever adopts it has not looked; what was put in does not count by that.
-    let _ = keyed.adopt(&id("t"), &clerk(), None).await;
+    let error = keyed.adopt(&id("t"), &clerk(), None).await.unwrap_err();
+    assert_eq!(error.code(), "unauthenticated_entry", "{error}");
     let error = keyed.decide("t", digest, &clerk(), Verdict::Approve).await.unwrap_err();
     assert_eq!(error.code(), "unauthenticated_entry", "{error}");
     assert!(keyed.verify(&id("t")).await.is_err());

@@ -9,6 +9,8 @@ mod desk;
 #[path = "../model/emulator.rs"]
 mod emulator;
 mod evidence;
+mod forged;
+mod impossible;
 #[cfg(feature = "kms")]
 mod kms;
 mod meaning;

@@ -20,7 +20,8 @@ use super::{Act, JournalKey, MacError, Position, join, split};
 pub enum Purpose {
     /// All of them.
     Everything,
-    /// What a person does: verdicts, how an effect in doubt is settled, the adoption of a journal without MACs.
+    /// What a person does: verdicts, how an effect in doubt is settled, the adoption of a journal without MACs. An entry
+    /// that also has a snapshot or a lease is not one of them.
     Verdicts,
     /// Everything else.
     Running,
@@ -30,8 +31,8 @@ impl Purpose {
     fn covers(self, act: Act) -> bool {
         match self {
             Self::Everything => true,
-            Self::Verdicts => act != Act::Run,
-            Self::Running => act != Act::Verdict,
+            Self::Verdicts => matches!(act, Act::Verdict | Act::Expiry),
+            Self::Running => matches!(act, Act::Run | Act::Expiry),
         }
     }
 }
@@ -111,6 +112,7 @@ impl JournalKeys {
         let key = self.signer(act).ok_or(MacError::NoKey(match act {
             Act::Verdict | Act::Expiry => "none of its journal keys signs verdicts",
             Act::Run => "its journal keys sign verdicts alone",
+            Act::Both => "none of its journal keys signs everything",
         }))?;
         let message = position.message(key.id(), crate::Digest::of(entry));
         let mac = key.mac(&message).await?;

@@ -19,7 +19,7 @@ pub(crate) use key::MacError;
 pub use key::{InvalidJournalKey, JournalKey};
 pub use keys::{JournalKeys, Purpose};
 
-use super::{Decision, Digest, Event, Place, Reason};
+use super::{Decision, Digest, Entry, Event, Place, Reason};
 
 const START: &[u8] = br#","auth":{"key":""#;
 const MIDDLE: &[u8] = br#"","mac":""#;
@@ -37,6 +37,8 @@ pub(crate) enum Act {
     Expiry,
     /// Everything else.
     Run,
+    /// A person's act whose entry also says what only a runner knows: it needs a key for everything.
+    Both,
 }
 
 impl Act {
@@ -45,6 +47,21 @@ impl Act {
             Event::Decided { verdict: Decision::Reject { reason: Reason::Expired, .. }, .. } => Self::Expiry,
             Event::Decided { .. } | Event::Settled { .. } | Event::Adopted { .. } => Self::Verdict,
             _ => Self::Run,
+        }
+    }
+
+    /// The act of a whole entry: a snapshot, a lease and what models took are a runner's, whatever the event is.
+    pub(crate) fn of_entry(entry: &Entry) -> Self {
+        let Entry { at_ms: _, event, lease, spent, snapshot } = entry;
+        Self::of(event).carrying(lease.is_some() || !spent.is_empty() || snapshot.is_some())
+    }
+
+    /// The same act in an entry that also says what a runner knows, if it does.
+    pub(crate) fn carrying(self, runners: bool) -> Self {
+        match self {
+            Self::Verdict if runners => Self::Both,
+            Self::Expiry if runners => Self::Run,
+            act => act,
         }
     }
 }

@@ -9,7 +9,7 @@ use super::{House, call::kept_back, identity::Caller};
 use crate::{
     Agent, Error, Operator, ThreadId,
     journal::{Entry, Event, Requester},
-    run::Graph,
+    run::{Graph, may_settle},
     serve::wire::{Action, Refusal, Request},
 };
 
@@ -150,7 +150,8 @@ fn token_missing() -> Refusal {
     )
 }
 
-/// Whether a thread is somebody's affair: they began it, or hold the role of a review that it waits for or has waited for.
+/// Whether a thread is somebody's affair: they began it, hold the role of a review that it waits for or has waited for, or
+/// hold a role in which an effect may be settled that was in doubt.
 /// Whoever could sign may see what came of it, and who was first.
 async fn concerns<G: Graph>(agent: &Agent<G>, thread: &ThreadId, operator: &Operator) -> Result<bool, Error> {
     const PAGE: usize = 200;
@@ -164,6 +165,8 @@ async fn concerns<G: Graph>(agent: &Agent<G>, thread: &ThreadId, operator: &Oper
                 requester.as_ref().and_then(Requester::owner) == Some(operator.name())
             }
             Event::Paused { role, .. } => role.is_some_and(|role| operator.holds(&role)),
+            // Its starter need not be let settle it.
+            Event::InDoubt { .. } => may_settle::<G>(operator),
             _ => false,
         };
         if events.map(|entry| entry.event).any(is_theirs) {

@@ -65,7 +65,7 @@ impl<G: Graph> Session<'_, G> {
     pub(super) async fn history(&mut self, thread: &str, from: Place, limit: u64) -> Result<Exit, Refusal> {
         let thread = self.thread_id(thread)?;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let entries = self.agent.authentic_history(&thread, from, limit.saturating_add(1)).await;
+        let entries = self.agent.history(&thread, from, limit.saturating_add(1)).await;
         let mut entries = self.mended(entries)?;
         let next = (entries.len() > limit).then(|| entries.pop().map(|entry| entry.place)).flatten();
         if self.global.json {

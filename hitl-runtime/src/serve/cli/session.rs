@@ -106,7 +106,8 @@ impl<'a, G: Graph> Session<'a, G> {
                 return self.mended(Err(Error::NotInDoubt { thread }));
             }
         }
-        let roles = doubt.role.iter().chain(doubt.roles.iter().skip(1)).map(String::as_str);
+        let any = doubt.any_role.iter().take(1).filter(|_| doubt.role.is_none());
+        let roles = doubt.role.iter().chain(doubt.roles.iter().skip(1)).chain(any).map(String::as_str);
         let operator = self.operator(roles)?;
         let how = match how {
             How::RunAgain => Settlement::RunAgain,

@@ -140,7 +140,7 @@ impl<G: Graph> Agent<G> {
     }
 
     async fn page(&self, thread: ThreadId, from: Place, limit: usize) -> Result<Reply, Refusal> {
-        let mut entries = self.authentic_history(&thread, from, limit + 1).await?;
+        let mut entries = self.history(&thread, from, limit + 1).await?;
         let next = entries.get(limit).map(|entry| entry.place);
         entries.truncate(limit);
         Ok(Reply::History { thread, entries, next })

@@ -1,0 +1,247 @@
+//! What somebody makes of an authenticated thread who has the front's key, the runner's key, or none.
+
+use hitl::{
+    Error, MemoryStore, Standing, Store, Verdict,
+    journal::{JournalKeys, Purpose},
+    prelude::*,
+    store::{Append, Record},
+};
+use serde_json::{Value, json};
+
+use super::{
+    attacks::{id, link, read},
+    desk::key,
+    impossible::{OrderInput, Payer, PayerTurn},
+    purposes::mac,
+};
+
+const RUNNER: u8 = 1;
+const FRONT: u8 = 2;
+
+/// A thread of a runner and a front, each with a key of its own.
+struct Desk {
+    store: MemoryStore,
+    runner: Agent<Payer>,
+    front: Agent<Payer>,
+    digest: hitl::Digest,
+}
+
+fn carl() -> Operator {
+    Operator::new("carl").role("clerk")
+}
+
+impl Desk {
+    /// It waits for the review before `pay_small`, which place 3 opens.
+    async fn waiting() -> Self {
+        let keys =
+            JournalKeys::signing(key(RUNNER), Purpose::Running).verifying(key(FRONT), Purpose::Verdicts);
+        let fronts =
+            JournalKeys::signing(key(FRONT), Purpose::Verdicts).verifying(key(RUNNER), Purpose::Running);
+        Self::of(keys, fronts).await
+    }
+
+    async fn of(runners: JournalKeys, fronts: JournalKeys) -> Self {
+        let store = MemoryStore::new();
+        let runner = Payer::new(store.clone()).journal_keys(runners);
+        let front = Payer::new(store.clone()).journal_keys(fronts);
+        let turn = runner.start("t", OrderInput { cents: 5 }).await.unwrap();
+        let PayerTurn::PaySmall(review) = turn else { panic!("{turn}") };
+        Self { store, runner, front, digest: review.digest() }
+    }
+
+    /// The same, after its last payment.
+    async fn paid() -> Self {
+        let desk = Self::waiting().await;
+        desk.front.decide("t", desk.digest, &carl(), Verdict::Approve).await.unwrap();
+        assert!(matches!(desk.runner.resume("t").await.unwrap(), PayerTurn::Done(_)));
+        desk.runner.verify(&id("t")).await.unwrap();
+        desk
+    }
+
+    fn approval(&self) -> Value {
+        json!({ "decided": {
+            "node": "pay_small", "verdict": "approve", "operator": "carl", "digest": self.digest, "to": "pay_small",
+            "evidence": { "role": "clerk", "channel": "api" },
+        } })
+    }
+
+    fn signature(&self) -> Value {
+        json!({
+            "node": "pay_small", "place": 3, "operator": "carl", "role": "clerk",
+            "digest": self.digest, "covers": ["wire"],
+        })
+    }
+
+    /// A snapshot in which the lane is next at a node.
+    async fn snapshot(&self, signature: &Value, log: &Value, visit: &Value) -> Value {
+        let first: Value = serde_json::from_slice(&read(&self.store, &id("t")).await[0].body).unwrap();
+        let started = &first["is"]["started"];
+        json!({
+            "graph": "Payer", "print": started["print"], "id": started["id"], "made": 1, "steps": 0, "sourced": true,
+            "lanes": { "0": {
+                "fields": { "cents": 5, "draft": { "cents": 5 }, "size": "Small", "log": log },
+                "signatures": { "draft": signature },
+                "at": { "ready": { "visit": visit, "again_ms": null } },
+                "sources": { "from": "0 @", "by": { "cents": "1 @", "draft": "2 propose", "size": "3 measure" } },
+            } },
+        })
+    }
+
+    /// Appends an entry under somebody's key, or without a MAC.
+    async fn append(&self, by: Option<u8>, is: Value, more: Value) {
+        let records = read(&self.store, &id("t")).await;
+        let last = records.last().unwrap();
+        let before: Value = serde_json::from_slice(&last.body).unwrap();
+        let mut body = json!({ "at": before["at"], "is": is });
+        let more = more.as_object().unwrap();
+        more.iter().for_each(|(member, value)| body[member] = value.clone());
+        let (place, text) = (last.place + 1, body.to_string());
+        let body = match by {
+            Some(key) => mac(key, "t", place, last.hash, &text).into_bytes(),
+            None => text.into_bytes(),
+        };
+        let record =
+            Record { place, hash: link(last.hash, &body), body, snapshot: more.contains_key("snapshot") };
+        let append = Append {
+            thread: id("t"),
+            records: vec![record],
+            standing: Standing::Running,
+            reviews: vec![],
+            due_ms: Some(0),
+            after: Some(last.hash),
+        };
+        self.store.append(append).await.unwrap();
+    }
+
+    /// The runner refuses the thread, and nothing is appended.
+    async fn is_refused(&self, code: &str) -> Error {
+        let before = read(&self.store, &id("t")).await;
+        let error = self.runner.resume("t").await.unwrap_err();
+        assert_eq!(error.code(), code, "{error}");
+        assert!(self.runner.verify(&id("t")).await.is_err());
+        assert_eq!(read(&self.store, &id("t")).await, before);
+        error
+    }
+}
+
+/// The runner is to believe that `pay_small` ran, and to go on to `wire`.
+#[tokio::test]
+async fn a_snapshot_under_the_fronts_key_says_nothing_of_effects() {
+    let desk = Desk::waiting().await;
+    let at = json!({ "node": "wire", "entered": 4 });
+    let snapshot = desk.snapshot(&desk.signature(), &json!(["small 5"]), &at).await;
+    desk.append(Some(FRONT), desk.approval(), json!({ "snapshot": snapshot })).await;
+    let error = desk.is_refused("unauthenticated_entry").await;
+    assert!(error.to_string().contains("does not count for such an entry"), "{error}");
+}
+
+#[tokio::test]
+async fn a_fronts_key_does_not_pay_an_ended_thread_again() {
+    let desk = Desk::paid().await;
+    let place = read(&desk.store, &id("t")).await.len();
+    let at = json!({ "node": "pay_small", "entered": place, "signed": true });
+    let snapshot = desk.snapshot(&desk.signature(), &json!(["small 5"]), &at).await;
+    desk.append(Some(FRONT), desk.approval(), json!({ "snapshot": snapshot })).await;
+    desk.is_refused("unauthenticated_entry").await;
+
+    // Nor by the verdict alone.
+    let desk = Desk::paid().await;
+    desk.append(Some(FRONT), desk.approval(), json!({})).await;
+    desk.is_refused("damaged").await;
+}
+
+#[tokio::test]
+async fn a_fronts_key_says_nothing_that_a_runner_does() {
+    let says = [
+        json!({ "lease": { "by": "x", "until": 1 } }),
+        json!({ "spent": [{ "model": "m", "in": 3, "out": 1, "ms": 9 }] }),
+    ];
+    for more in says {
+        let desk = Desk::waiting().await;
+        desk.append(Some(FRONT), desk.approval(), more).await;
+        desk.is_refused("unauthenticated_entry").await;
+    }
+    // What nobody doubts is not settled: `pay_small` waits to be signed.
+    let desk = Desk::waiting().await;
+    let how = json!({ "happened": { "wrote": { "log": ["small 5"] } } });
+    let settled = json!({ "node": "pay_small", "how": how, "operator": "carl", "to": "wire" });
+    desk.append(Some(FRONT), json!({ "settled": settled }), json!({})).await;
+    desk.is_refused("damaged").await;
+}
+
+/// What is genuine but spent is not put back, nor a role changed.
+#[tokio::test]
+async fn a_runners_key_does_not_revive_a_spent_signature() {
+    let desk = Desk::paid().await;
+    let place = read(&desk.store, &id("t")).await.len();
+    let at = json!({ "node": "pay_small", "entered": place, "signed": true });
+    let snapshot = desk.snapshot(&desk.signature(), &json!(["small 5"]), &at).await;
+    desk.append(Some(RUNNER), json!({ "renewed": {} }), json!({ "snapshot": snapshot })).await;
+    let error = desk.is_refused("unauthenticated_entry").await;
+    assert!(error.to_string().contains("a signature of carl"), "{error}");
+}
+
+#[tokio::test]
+async fn a_runners_key_gives_a_signature_no_other_role() {
+    for (role, code) in [("clerk", None), ("director", Some("unauthenticated_entry"))] {
+        let desk = Desk::waiting().await;
+        desk.front.decide("t", desk.digest, &carl(), Verdict::Approve).await.unwrap();
+        let mut signature = desk.signature();
+        signature["role"] = json!(role);
+        let at = json!({ "node": "pay_small", "entered": 4, "signed": true });
+        let snapshot = desk.snapshot(&signature, &json!(null), &at).await;
+        let mut snapshot = snapshot;
+        snapshot["lanes"]["0"]["fields"].as_object_mut().unwrap().remove("log");
+        desk.append(Some(RUNNER), json!({ "renewed": {} }), json!({ "snapshot": snapshot })).await;
+        match code {
+            Some(code) => drop(desk.is_refused(code).await),
+            None => assert!(matches!(desk.runner.resume("t").await.unwrap(), PayerTurn::Done(_))),
+        }
+    }
+}
+
+/// One program may have both keys: its verdicts then say no lease, and the entry behind them does.
+#[tokio::test]
+async fn one_program_with_both_keys_runs_what_it_decides() {
+    let both =
+        || JournalKeys::signing(key(RUNNER), Purpose::Running).and_signing(key(FRONT), Purpose::Verdicts);
+    let desk = Desk::of(both(), both()).await;
+    let turn = desk.front.decide("t", desk.digest, &carl(), Verdict::Approve).await.unwrap();
+    assert!(matches!(turn, PayerTurn::Done(_)), "{turn}");
+    desk.runner.verify(&id("t")).await.unwrap();
+    let records = read(&desk.store, &id("t")).await;
+    let entries = records.iter().map(|record| serde_json::from_slice::<Value>(&record.body).unwrap());
+    let (mut decided, mut leased) = (0, false);
+    for entry in entries.skip(4) {
+        if entry["is"].get("decided").is_some() {
+            assert!(entry.get("lease").is_none() && entry.get("snapshot").is_none(), "{entry}");
+            decided += 1;
+        }
+        leased |= entry.get("lease").is_some();
+    }
+    assert!(decided == 1 && leased);
+}
+
+/// A stranger to all keys appends a verdict with a true snapshot, at which the tail begins.
+#[tokio::test]
+async fn what_a_stranger_added_to_an_authenticated_thread_is_not_adopted() {
+    let everything = || JournalKeys::new(key(RUNNER));
+    let desk = Desk::of(everything(), everything()).await;
+    let at = json!({ "node": "pay_small", "entered": 4, "signed": true });
+    let mut snapshot = desk.snapshot(&desk.signature(), &json!(null), &at).await;
+    snapshot["lanes"]["0"]["fields"].as_object_mut().unwrap().remove("log");
+    desk.append(None, desk.approval(), json!({ "snapshot": snapshot })).await;
+    let error = desk.is_refused("unauthenticated_entry").await;
+    assert!(!error.to_string().contains("adopt"), "{error}");
+    let error = desk.runner.adopt(&id("t"), &Operator::new("admin"), None).await.unwrap_err();
+    assert_eq!(error.code(), "unauthenticated_entry", "{error}");
+    assert!(!error.to_string().contains("adopt"), "{error}");
+
+    // Nor where an adoption covers it all the same, which an older hitl wrote.
+    desk.append(Some(RUNNER), json!({ "adopted": { "operator": "admin" } }), json!({})).await;
+    desk.is_refused("unauthenticated_entry").await;
+    let error = desk.runner.history(&id("t"), 4, 1).await.unwrap_err();
+    assert_eq!(error.code(), "unauthenticated_entry", "{error}");
+    // Without keys, whoever looks for what was added sees it.
+    assert_eq!(Payer::new(desk.store.clone()).history(&id("t"), 4, 1).await.unwrap().len(), 1);
+}
