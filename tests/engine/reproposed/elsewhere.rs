@@ -1,5 +1,5 @@
-//! An edit of what waits before one effect signs, unseen, what then opens before another one: which one, says a model that
-//! runs after the verdict.
+//! Which review opens after an edit may be a model's to say, which runs after the verdict: the edit signs it only if it is
+//! the review that was edited.
 
 use std::sync::{Arc, Mutex};
 
@@ -58,7 +58,12 @@ async fn send_voucher(draft: &Approved<Draft>, world: Deps<World>) -> Result<Str
 #[interrupt_before(role = "treasurer")]
 #[node(Case, writes = outcome, effect)]
 async fn wire_money(draft: &Approved<Draft>, world: Deps<World>) -> Result<String> {
-    world.done.lock().unwrap().push(format!("wired {} by {} as {:?}", draft.cents, draft.operator(), draft.role()));
+    world.done.lock().unwrap().push(format!(
+        "wired {} by {} as {:?}",
+        draft.cents,
+        draft.operator(),
+        draft.role()
+    ));
     Ok("wire".into())
 }
 
@@ -78,26 +83,53 @@ graph! {
     }
 }
 
+/// Holds both roles, as the head of a desk does.
+fn mara() -> Operator {
+    Operator::new("mara").role("clerk").role("treasurer")
+}
+
+fn edit() -> Verdict {
+    Verdict::Edit { patch: json!({ "cents": 90 }) }
+}
+
+async fn voucher(agent: &Agent<Payer>) -> hitl::Digest {
+    let PayerTurn::SendVoucher(review) = agent.start("t", CaseInput { cents: 50 }).await.unwrap() else {
+        panic!()
+    };
+    review.digest()
+}
+
 #[tokio::test]
 async fn an_edit_before_one_effect_does_not_sign_another() {
     let world = World::default();
     let agent = Payer::new(world.clone(), MemoryStore::new());
-    // Holds both roles, as the head of a desk does.
-    let mara = Operator::new("mara").role("clerk").role("treasurer");
-    let PayerTurn::SendVoucher(review) = agent.start("t", CaseInput { cents: 50 }).await.unwrap() else { panic!() };
-    let digest = review.digest();
-    let edit = || Verdict::Edit { patch: json!({ "cents": 90 }) };
-    let preview = agent.preview("t", digest, &mara, edit()).await.unwrap();
-    println!("preview: {}", serde_json::to_string(&preview).unwrap());
-    println!("  said: {}", preview.again.as_ref().map(ToString::to_string).unwrap_or_default());
+    let digest = voucher(&agent).await;
     *world.says.lock().unwrap() = Some(Channel::Wire);
-    let turn = agent.decide("t", digest, &mara, edit()).await;
-    println!("turn: {:?}", turn.map(|t| t.to_string()));
-    println!("done: {:?}", world.done.lock().unwrap());
-    for entry in agent.history(&"t".parse().unwrap(), 3, 20).await.unwrap() {
-        println!("{} {} {:?}", entry.place, entry.event.name(), entry.event.node());
-    }
-    println!("{:?}", agent.verify(&"t".parse().unwrap()).await.map(|_| "verify: sound"));
-    let done = world.done.lock().unwrap();
-    assert!(!done.iter().any(|said| said.starts_with("wired")), "she was shown a voucher, and money was wired");
+    let turn = agent.decide("t", digest, &mara(), edit()).await.unwrap();
+    assert!(world.done.lock().unwrap().is_empty(), "she was shown a voucher, and money was wired");
+    let PayerTurn::WireMoney(review) = turn else { panic!("{turn}") };
+    assert_ne!(review.digest(), digest);
+    assert_eq!((review.proposed_by(), review.role()), (Some("mara"), Some("treasurer")));
+    assert!(matches!(review.approve(&mara()).await.unwrap(), PayerTurn::Done(_)));
+    assert_eq!(*world.done.lock().unwrap(), ["wired 90 by mara as Some(\"treasurer\")"]);
+    agent.verify(&"t".parse().unwrap()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_preview_says_what_an_edit_may_sign_after_nodes() {
+    let world = World::default();
+    let agent = Payer::new(world.clone(), MemoryStore::new());
+    let digest = voucher(&agent).await;
+    let again = agent.preview("t", digest, &mara(), edit()).await.unwrap().again.unwrap();
+    assert_eq!((&again.opens, again.signs_only.as_deref()), (&None, Some("send_voucher")));
+    assert_eq!(
+        again.to_string(),
+        "this proposes `draft` anew: it goes back to `propose` and on to `classify`, and a review that opens after it asks \
+         for a signature of its own, unless it is the one before `send_voucher` again"
+    );
+    // The model says the same again: one verdict.
+    let turn = agent.decide("t", digest, &mara(), edit()).await.unwrap();
+    assert!(matches!(turn, PayerTurn::Done(_)), "{turn}");
+    assert_eq!(*world.done.lock().unwrap(), ["voucher 90 by mara"]);
+    agent.verify(&"t".parse().unwrap()).await.unwrap();
 }
