@@ -373,7 +373,7 @@ impl Reference {
             Fork::Birth => *old.birth.unwrap(),
             Fork::Head => old,
         };
-        if new.lanes.iter().any(|lane| matches!(lane.at, At::Doubt(_) | At::Failed { stopped: true, .. }))
+        if new.lanes.iter().any(|lane| matches!(lane.at, At::Doubt(_) | At::Failed { signed: Some(_), .. }))
             && new.lanes.len() == 1
         {
             return Err("effect_under_way".into());

@@ -131,7 +131,7 @@ pub(crate) struct Pending {
     /// an older hitl did not say: it signs nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) before: Vec<String>,
-    /// When the time of the edited review runs out, and with it the right to sign.
+    /// The deadline of the edited review, from which on the edit signs nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) until_ms: Option<u64>,
     /// Whether the review that opens next may be signed by it.
@@ -322,7 +322,7 @@ impl Pending {
         })
     }
 
-    /// Whether it may sign an open review at a time, in its operator's name: the only rule, by which a verdict signs, a
+    /// Returns whether the edit may sign an open review at a time, in its operator's name: the only rule, by which a verdict signs, a
     /// preview says so, and an entry that refers to the edit is read.
     pub(crate) fn may_sign<F: Fields>(
         &self,
@@ -338,7 +338,7 @@ impl Pending {
             && self.has_seen(open, fields)?)
     }
 
-    /// Whether the edit's entry, which is of a review before `node` and leads `to`, lets it sign as much as this.
+    /// Returns whether the edit's entry, of a review before `node` and leading `to`, allows all that this may sign.
     pub(crate) fn is_within(&self, node: &str, to: &To, until_ms: Option<u64>) -> bool {
         let led = |before: &String| before == node || matches!(to, To::Node(to) if to == before);
         self.before.iter().all(led)

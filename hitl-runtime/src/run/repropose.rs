@@ -95,7 +95,7 @@ pub struct Reproposal {
     /// The review that opens there, if no node runs before it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub opens: Option<Opens>,
-    /// Where nodes run before any review opens: the node whose review the edit may sign then, the one that was edited, while
+    /// Set if nodes run before any review opens: the node whose review the edit may sign then, the one that was edited, while
     /// that review's deadline is not over, its rule is met, and it shows the same. Any other review stays open.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signs_only: Option<String>,
@@ -228,7 +228,7 @@ impl<G: Graph> Agent<G> {
         to.map_err(WayError::Lost)
     }
 
-    /// What an edit that is proposed anew does, for people to see before it is made: `event` is its entry. It is done in
+    /// Returns the way of an edit that signs nothing where it stands, for a preview: `event` is its entry. It is done in
     /// memory, by what does it once it is decided, up to the first node that would run.
     pub(super) fn reproposal(
         &self,

@@ -71,7 +71,7 @@ pub(super) fn outlook<G: Graph>(agent: &Agent<G>, fold: GraphFold<G>) -> Result<
     }
 }
 
-/// What is known of an effect whose lease has run out. A runner that is halted for longer than its lease looks like a dead
+/// The error of an effect in doubt whose lease has run out. A runner that is halted for longer than its lease looks like a dead
 /// one from here, and goes on with the effect when it wakes.
 pub(super) const UNRENEWED: &str =
     "its runner has not renewed its lease and may still be running, and nobody saw how it ended";

@@ -193,7 +193,7 @@ pub struct InDoubtView {
     pub since_ms: u64,
     /// The fields that it would have written.
     pub writes: Vec<&'static str>,
-    /// What the answer `run_again` presumes, and the idempotency key that both runs bear.
+    /// The conditions of the answer `run_again`, and the idempotency key that both runs bear.
     pub run_again: String,
     /// The role that whoever settles it must hold; the first one, where there are several.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -83,7 +83,7 @@ async fn refuse(rejection: &Rejection) -> Result<Vec<String>> {
     Ok(vec![rejection.note.clone()])
 }
 
-/// Where the director confirms, nothing is wired.
+/// A graph that wires nothing on the way that the director confirms.
 mod old {
     use super::*;
 
@@ -120,7 +120,7 @@ mod old {
     }
 }
 
-/// Nobody is asked to confirm any more, and all is wired.
+/// A graph without the director's review, which wires on both ways.
 mod new {
     use super::*;
 

@@ -21,7 +21,7 @@ pub enum Channel {
 
 #[derive(Clone, Default)]
 pub struct World {
-    /// What the "model" says the next time.
+    /// The next answer of the "model".
     says: Arc<Mutex<Option<Channel>>>,
     done: Arc<Mutex<Vec<String>>>,
 }

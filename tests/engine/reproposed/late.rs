@@ -124,7 +124,7 @@ async fn an_edit_signs_until_the_deadline_of_its_review() {
         assert!(matches!(turn, PayerTurn::Failed(_)), "{turn}");
         *world.down.lock().unwrap() = false;
         clock.advance(passes);
-        // carl may have left the house by now. Whoever keeps the machine resumes what has failed.
+        // Another person resumes the failed thread.
         let turn = agent.resume("t").await.unwrap();
         if signs {
             assert!(matches!(turn, PayerTurn::Done(_)), "{turn}");
