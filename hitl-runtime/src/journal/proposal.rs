@@ -322,8 +322,8 @@ impl Pending {
         })
     }
 
-    /// Returns whether the edit may sign an open review at a time, in its operator's name: the only rule, by which a verdict signs, a
-    /// preview says so, and an entry that refers to the edit is read.
+    /// Returns whether the edit may sign an open review at a time, in its operator's name. A verdict signs by this rule, a
+    /// preview says so by it, and an entry that refers to the edit is read by it.
     pub(crate) fn may_sign<F: Fields>(
         &self,
         open: &OpenAt,

@@ -316,3 +316,27 @@ fn problems(refusal: &Refusal) -> String {
     let lines: Vec<String> = lines.collect();
     if lines.is_empty() { refusal.message.clone() } else { lines.join("\n") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        journal::{Source, To},
+        run::Opens,
+    };
+
+    #[test]
+    fn it_is_asked_what_an_edit_may_sign() {
+        let again = |opens, signs_only: Option<&str>| {
+            let (from, to) = (Source::After("draft".to_owned()), To::Node("rate".to_owned()));
+            let signs_only = signs_only.map(str::to_owned);
+            let again = Some(Reproposal { field: "draft".to_owned(), from, to, opens, signs_only });
+            confirmation(&Preview { draft: None, again }).into_owned()
+        };
+        let opens = |signs| Some(Opens { node: "pay".to_owned(), role: None, signs });
+        assert_eq!(again(opens(true), None), "Propose and sign this instead?");
+        assert_eq!(again(opens(false), None), "Propose this instead?");
+        assert_eq!(again(None, Some("pay")), "Propose this instead, and sign it if `pay` is next again?");
+        assert_eq!(again(None, None), "Propose this instead?");
+    }
+}
