@@ -10,6 +10,7 @@ mod edits;
 mod effects;
 mod exact;
 mod forks;
+mod halted;
 mod history;
 mod hostile;
 mod new_code;

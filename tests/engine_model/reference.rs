@@ -78,8 +78,17 @@ pub struct Thread {
     pub letter: String,
     /// The question or the rejection of the last verdict.
     pub brings: String,
-    /// The author of an edit that proposed the offer, and whether that edit may still sign it.
-    pub proposed: Option<(Person, bool)>,
+    /// The edit that proposed the offer.
+    pub proposed: Option<Proposed>,
+}
+
+/// An edit of an offer. It signs the next review only before the node whose review was edited, and only until that
+/// review's deadline.
+#[derive(Clone, Copy, Debug)]
+pub struct Proposed {
+    pub by: Person,
+    pub node: Node,
+    pub until_hours: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -236,7 +245,8 @@ impl Reference {
                 self.edit(thread, found.node, edit)?;
                 if found.node.pays() {
                     // The edited offer is rated as the node's own offer was, which decides who signs it.
-                    self.thread(thread).proposed = Some((by, true));
+                    let (node, until_hours) = (found.node, found.deadline_hours);
+                    self.thread(thread).proposed = Some(Proposed { by, node, until_hours });
                     ("edit", ready(Node::Rate))
                 } else {
                     ("edit", At::Ready(found.node, Some(review)))
@@ -373,7 +383,7 @@ impl Reference {
             Fork::Birth => *old.birth.unwrap(),
             Fork::Head => old,
         };
-        if new.lanes.iter().any(|lane| matches!(lane.at, At::Doubt(_) | At::Failed { stopped: true, .. }))
+        if new.lanes.iter().any(|lane| matches!(lane.at, At::Doubt(_) | At::Failed { signed: Some(_), .. }))
             && new.lanes.len() == 1
         {
             return Err("effect_under_way".into());

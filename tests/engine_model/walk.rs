@@ -2,7 +2,7 @@
 
 use super::{
     office::{Deed, Effect, Node, Tier},
-    reference::{At, Doubt, Lane, Reference, Review, THREADS},
+    reference::{At, Doubt, Lane, Proposed, Reference, Review, THREADS},
 };
 
 impl Reference {
@@ -146,11 +146,12 @@ impl Reference {
         let hours = if node.pays() { 24 } else { 48 };
         let deadline_hours = self.now_hours + hours;
         let proposed = self.thread(thread).proposed.filter(|_| node.pays());
-        let proposed_by = proposed.map(|(by, _)| by.name());
+        let proposed_by = proposed.map(|proposed| proposed.by.name());
         let (decided, signed_by, review) = (None, String::new(), self.reviews.len());
         self.reviews.push(Review { thread, node, deadline_hours, decided, signed_by, proposed_by });
         self.go(thread, lane, At::Open(review));
-        if let Some((by, true)) = proposed
+        if let Some(Proposed { by, node: at, until_hours }) = proposed
+            && (at == node && self.now_hours < until_hours)
             && by.may(node).is_ok()
         {
             self.decided(review, by.name(), "approve", At::Ready(node, Some(review)));

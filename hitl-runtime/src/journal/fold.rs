@@ -343,7 +343,7 @@ impl<S: State> Fold<S> {
         match (proposal, verdict, self.lanes.get(&id).map(|lane| &lane.at)) {
             (None, ..) | (Some(Proposal::Made { .. }), Decision::Edit { .. }, _) => {}
             (Some(Proposal::Signed { edit }), Decision::Approve, Some(At::Paused(open))) => {
-                self.may_sign(id, open, &by.operator, *edit)?;
+                self.may_sign(id, open, &by.operator, *edit, self.at_ms)?;
             }
             _ => return Err(FoldError::Damaged("its verdict and what it proposes do not agree".to_owned())),
         }
@@ -352,8 +352,10 @@ impl<S: State> Fold<S> {
         let At::Paused(open) = std::mem::replace(&mut lane.at, At::Ended) else {
             return Err(FoldError::Damaged("it decides a review that is not open".to_owned()));
         };
-        let OpenAt { visit, field, place: opened, digest: seen, role, covers, shows, .. } = *open;
+        let OpenAt { visit, field, place: opened, digest: seen, role, covers, shows, deadline_ms, .. } =
+            *open;
         let (covered, shown) = (covers.clone(), super::proposal::values_of(&shows, &*lane.fields)?);
+        let node = visit.node.clone();
         let sign = |digest| Signature {
             node: visit.node,
             place: opened,
@@ -380,10 +382,31 @@ impl<S: State> Fold<S> {
             Decision::Approve => {
                 Arc::make_mut(&mut lane.signatures).insert(field, sign(seen));
             }
-            Decision::Edit { after, .. } if let Some(Proposal::Made { roles, .. }) = proposal => {
+            Decision::Edit { after, .. } if let Some(Proposal::Made { roles, until_ms, .. }) = proposal => {
                 self.take(id, &Values::from([(field.clone(), after.clone())]), None)?;
                 let (roles, draft) = (roles.clone(), after.clone());
-                self.propose(id, Pending { field, by, opened, roles, draft, shown, covered, signs: true })?;
+                let mut before = vec![node];
+                if let To::Node(to) = to
+                    && !before.contains(to)
+                {
+                    before.push(to.clone());
+                }
+                let until_ms = until_ms.iter().chain(&deadline_ms).min().copied();
+                self.propose(
+                    id,
+                    Pending {
+                        field,
+                        by,
+                        opened,
+                        roles,
+                        draft,
+                        shown,
+                        covered,
+                        before,
+                        until_ms,
+                        signs: true,
+                    },
+                )?;
                 (signed, brings) = (false, None);
             }
             Decision::Edit { after, signed, .. } => {

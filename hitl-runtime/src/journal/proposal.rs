@@ -6,6 +6,10 @@
 //! - It is for one value. Whatever writes to the field ends it.
 //! - It signs once, in whichever lane a review of the field opens first, and only while nothing else has been asked of a
 //!   person: a review of another field, or new code, ends its right to sign, and leaves only the name of who proposed it.
+//! - It signs the review before the node whose review was edited, or before the node to which the edit's entry leads the
+//!   lane: the operator has seen the one, and the preview names the other. What nodes that run after the verdict lead to
+//!   is a review of its own.
+//! - It signs nothing from the deadline of the edited review on.
 //! - Only the roles that the operator held when they edited count.
 
 use std::{
@@ -16,8 +20,11 @@ use std::{
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, value::RawValue};
 
-use super::{Digest, Fold, FoldError, LaneId, Map, OpenAt, Place, Subject, Values, digest::from_text};
+use super::{Digest, Fold, FoldError, LaneId, Map, OpenAt, Place, Subject, To, Values, digest::from_text};
 use crate::state::{FieldError, Fields, State};
+
+/// A signature by an edit is stamped after its runner has looked at the clock: not longer than this.
+const STAMPED_WITHIN_MS: u64 = 60_000;
 
 /// Where a field's value came from, and so where an edit of it goes on from.
 ///
@@ -71,6 +78,9 @@ pub enum Proposal {
         /// The roles that the operator held, of those that the graph's reviews of the field ask for.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         roles: Vec<String>,
+        /// The deadline of the review that was edited, from which on the edit signs nothing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until_ms: Option<u64>,
     },
     /// The verdict is the one that the operator gave with an edit.
     Signed {
@@ -117,6 +127,13 @@ pub(crate) struct Pending {
     pub(crate) shown: Values,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) covered: Vec<String>,
+    /// The nodes whose review it may sign: the one whose review was edited, and the one to which the edit led. Empty where
+    /// an older hitl did not say: it signs nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) before: Vec<String>,
+    /// The deadline of the edited review, from which on the edit signs nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) until_ms: Option<u64>,
     /// Whether the review that opens next may be signed by it.
     pub(crate) signs: bool,
 }
@@ -305,8 +322,31 @@ impl Pending {
         })
     }
 
+    /// Returns whether the edit may sign an open review at a time, in its operator's name. A verdict signs by this rule, a
+    /// preview says so by it, and an entry that refers to the edit is read by it.
+    pub(crate) fn may_sign<F: Fields>(
+        &self,
+        open: &OpenAt,
+        fields: &F,
+        now_ms: u64,
+    ) -> Result<bool, FieldError> {
+        Ok(self.signs
+            && self.field == open.field
+            && self.before.contains(&open.visit.node)
+            && self.until_ms.is_none_or(|until_ms| now_ms < until_ms)
+            && open.role.as_ref().is_none_or(|role| self.roles.contains(role))
+            && self.has_seen(open, fields)?)
+    }
+
+    /// Returns whether the edit's entry, of a review before `node` and leading `to`, allows all that this may sign.
+    pub(crate) fn is_within(&self, node: &str, to: &To, until_ms: Option<u64>) -> bool {
+        let led = |before: &String| before == node || matches!(to, To::Node(to) if to == before);
+        self.before.iter().all(led)
+            && until_ms.is_none_or(|most| self.until_ms.is_some_and(|until_ms| until_ms <= most))
+    }
+
     /// Whether a review shows and covers nothing that the operator has not seen.
-    pub(crate) fn has_seen<F: Fields>(&self, open: &OpenAt, fields: &F) -> Result<bool, FieldError> {
+    fn has_seen<F: Fields>(&self, open: &OpenAt, fields: &F) -> Result<bool, FieldError> {
         let shown = values_of(&open.shows, fields)?;
         let same = |field: &String, json: &RawValue| {
             self.shown.get(field).is_some_and(|seen| seen.get() == json.get())
@@ -388,21 +428,18 @@ impl<S: State> Fold<S> {
         open: &OpenAt,
         operator: &str,
         edit: Place,
+        at_ms: u64,
     ) -> Result<(), FoldError> {
         let lane = self.lanes.get(&id);
         let pending = lane.and_then(|lane| lane.pending.as_deref());
-        let seen = match (lane, pending) {
-            (Some(lane), Some(pending)) => pending.has_seen(open, &*lane.fields)?,
+        let may = match (lane, pending) {
+            (Some(lane), Some(pending)) => {
+                pending.may_sign(open, &*lane.fields, at_ms.saturating_sub(STAMPED_WITHIN_MS))?
+            }
             _ => false,
         };
-        let signs = seen
-            && pending.is_some_and(|pending| {
-                pending.signs
-                    && pending.field == open.field
-                    && (pending.by.edit, pending.by.operator.as_str()) == (edit, operator)
-                    && open.role.as_ref().is_none_or(|role| pending.roles.contains(role))
-            });
-        if signs {
+        let its_own = |pending: &Pending| (pending.by.edit, pending.by.operator.as_str()) == (edit, operator);
+        if may && pending.is_some_and(its_own) {
             return Ok(());
         }
         Err(FoldError::Damaged(format!("the edit at place {edit} cannot sign this review")))

@@ -441,16 +441,18 @@ fn made_by<S: State>(fold: &Fold<S>, event: &Event, pending: &Pending) -> bool {
         verdict: Decision::Edit { after, signed, .. },
         operator,
         unverified,
+        to,
         proposal,
         ..
     } = event
     else {
         return false;
     };
-    let Some(Proposal::Made { roles, .. }) = proposal.as_deref() else { return false };
+    let Some(Proposal::Made { roles, until_ms, .. }) = proposal.as_deref() else { return false };
     *operator == pending.by.operator
         && *unverified == pending.by.unverified
         && *roles == pending.roles
         && after.get() == pending.draft.get()
+        && pending.is_within(node, to, *until_ms)
         && pending.digest_is(fold, node, *signed)
 }

@@ -17,7 +17,7 @@ use crate::{
     Digest, Error, Operator, Reason, ThreadId, Verdict,
     graph::EdgeKind,
     guard::contained,
-    journal::{Decision, Event, Evidence, Proposal, To},
+    journal::{Decision, Event, Evidence, To},
     review::{Edit, EditError, edited},
 };
 
@@ -322,27 +322,24 @@ impl<G: Graph> Agent<G> {
         operator: &Operator,
         verdict: Verdict,
     ) -> Result<Preview, Error> {
-        let fold = self.known(thread).await?;
-        let found = self.find(&fold, digest).await?;
+        let post = self.post(thread).await?;
+        let fold = &post.fold;
+        let found = self.find(fold, digest).await?;
         if let Some(deadline_ms) = found.open.deadline_ms
             && deadline_ms <= self.inner.clock.now_ms()
         {
             let (thread, node) = (thread.clone(), found.open.visit.node);
             return Err(Error::Expired { thread, node, deadline_ms });
         }
-        match self.decision(&fold, &found, None, operator, &Answer::Given(verdict))? {
+        let event = self.decision(fold, &found, None, operator, &Answer::Given(verdict))?;
+        match &event {
             Event::Decided { verdict: Decision::Approve, .. } => {
-                let draft = turn::draft::<G>(&fold, found.lane, &found.open.field, found.reviewed)?;
+                let draft = turn::draft::<G>(fold, found.lane, &found.open.field, found.reviewed)?;
                 Ok(Preview { draft: Some(draft), again: None })
             }
-            Event::Decided { verdict: Decision::Edit { after, .. }, to, proposal, .. } => {
-                let again = match proposal.as_deref() {
-                    Some(Proposal::Made { from, .. }) => {
-                        Some(self.reproposal(&fold, &found, operator, from, &to))
-                    }
-                    _ => None,
-                };
-                Ok(Preview { draft: serde_json::from_str(after.get()).ok(), again })
+            Event::Decided { verdict: Decision::Edit { after, .. }, .. } => {
+                let draft = serde_json::from_str(after.get()).ok();
+                Ok(Preview { draft, again: self.reproposal(post, &found, event)? })
             }
             _ => Ok(Preview { draft: None, again: None }),
         }

@@ -1,6 +1,14 @@
 //! Moving a thread until a person must, or until it ends.
 
-use std::{collections::BTreeSet, sync::Arc, task::Poll, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::Poll,
+    time::Duration,
+};
 
 use futures_util::{
     FutureExt, StreamExt,
@@ -49,16 +57,20 @@ impl From<Error> for Stopped {
 /// Runs a thread from the entries in `post` on, which this runner must have claimed.
 ///
 /// Every entry is stored before what it announces begins: a node runs after the entry that led to it, an effect after
-/// its `Began`. The place in the journal is the fence: a runner that was overtaken fails to append, and stops.
+/// its `Began`. The place in the journal is the fence: a runner that was overtaken fails to append, and stops. An effect is
+/// not called once the lease that stands in the journal has run out, by this process's clock: somebody else may have taken
+/// the thread over, and be told by a person that the effect did not happen.
 pub(crate) async fn run<G: Graph>(agent: &Agent<G>, mut post: Box<Post<G>>) -> Result<GraphFold<G>, Stopped> {
     let _under_way = Drive::begin(agent);
     if !post.holds() && post.fold.runs() {
         // The entry that moved the thread is under a key for verdicts alone, which says no lease.
         post.push(Event::Renewed {})?;
     }
+    // Until when this runner has the thread, as it is stored.
+    let leased_until_ms = AtomicU64::new(u64::MAX);
     // Made for the first node that does not end at once.
     let mut running = None;
-    let end = run_all(agent, post, &mut running).await;
+    let end = run_all(agent, &leased_until_ms, post, &mut running).await;
     if let (Err(Stopped::Error(_)), Some(mut running)) = (&end, running) {
         // What runs is not cut in the middle; the journal says that it began.
         while running.next().await.is_some() {}
@@ -70,6 +82,7 @@ type Tries<'a> = FuturesUnordered<BoxFuture<'a, Tried>>;
 
 async fn run_all<'a, G: Graph>(
     agent: &'a Agent<G>,
+    leased_until_ms: &'a AtomicU64,
     mut post: Box<Post<G>>,
     running: &mut Option<Tries<'a>>,
 ) -> Result<GraphFold<G>, Stopped> {
@@ -100,9 +113,11 @@ async fn run_all<'a, G: Graph>(
         }
         first = false;
         ended.clear();
+        let until_ms = post.fold.lease.as_ref().map_or(u64::MAX, |lease| lease.until_ms);
+        leased_until_ms.store(until_ms, Ordering::Relaxed);
         for this in tries {
             let lane = this.lane;
-            let mut work = step::run(agent, this).boxed();
+            let mut work = step::run(agent, this, leased_until_ms).boxed();
             // A node that ends at once needs no place among those that run, no timer, and no waker of its own.
             if busy.is_empty()
                 && let Poll::Ready(mut tried) = poll!(&mut work)
@@ -259,11 +274,11 @@ fn advance<G: Graph>(
                     tries.extend(attempt(&post.fold, lane, node, entry, visit, cx, wait));
                 }
             }
-            // Nobody runs it, so its runner is gone.
+            // Nobody runs it here, and its runner's lease is over.
             At::Began { visit, key, .. } => {
                 let (node, entry) = find::<G>(&post.fold, &visit.node)?;
                 if !entry.spec.idempotent || stopped {
-                    let error = "the process that ran it is gone, and nobody saw how it ended".to_owned();
+                    let error = turn::UNRENEWED.to_owned();
                     let (node, key) = (visit.node.clone(), key.clone());
                     post.push(Event::InDoubt { node, lane, key, error })?;
                 } else if slots.take::<G>(&post.fold, lane) {
@@ -317,7 +332,7 @@ fn attempt<G: Graph>(
 }
 
 /// Opens a review, unless what is to be signed breaks its own invariants.
-fn pause<G: Graph>(
+pub(super) fn pause<G: Graph>(
     agent: &Agent<G>,
     post: &mut Post<G>,
     id: LaneId,

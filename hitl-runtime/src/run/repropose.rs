@@ -6,10 +6,14 @@
 //! where the field was last written and on from there. Nodes on the way run again; none of them is an effect, which the
 //! graph's proof sees to, and the lane's own record of effects for threads that began under other code.
 //!
-//! When a review of the field then opens with the edited draft as it was left, and the operator may sign that review, the
-//! same append approves it in the operator's name ([`Proposal::Signed`]): one verdict. Otherwise it stays open there, with
-//! its own digest, role and deadline, and says who proposed the draft. All of this is in the journal, so that any process
-//! can go on with it.
+//! When a review of the field then opens with the edited draft as it was left, the same append may approve it in the
+//! operator's name ([`Proposal::Signed`]): one verdict. It does so where the operator may sign that review, has seen what it
+//! shows and covers, the edited review's deadline is not over, and the review is before the same node as the edited one or
+//! before the node to which the edit led at once. Which node comes after nodes have run is not known at the verdict; a model
+//! may pick it. Otherwise the review stays open, with its own digest, role and deadline, and says who proposed the draft.
+//! All of this is in the journal, so that any process can go on with it.
+//!
+//! A preview does in memory what the verdict would do, so that the two cannot differ.
 
 use std::fmt;
 
@@ -19,8 +23,9 @@ use serde_json::{Value, value::RawValue};
 use super::{
     Agent, Graph,
     decide::may_decide,
-    each,
+    drive, each,
     graph::{FieldsOf, GraphFold},
+    post::Post,
     refused::unreadable,
     route,
     turn::Found,
@@ -28,7 +33,7 @@ use super::{
 use crate::{
     Error, Operator,
     graph::{EditWay, Point, edit_way},
-    journal::{Act, Decision, Event, FoldError, LaneId, Proposal, Proposer, Source, To, copy},
+    journal::{Act, At, Decision, Event, FoldError, LaneId, Proposal, Proposer, Source, To, copy},
     state::{Fields, State},
 };
 
@@ -90,6 +95,10 @@ pub struct Reproposal {
     /// The review that opens there, if no node runs before it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub opens: Option<Opens>,
+    /// Set if nodes run before any review opens: the node whose review the edit may sign then, the one that was edited, while
+    /// that review's deadline is not over, its rule is met, and it shows the same. Any other review stays open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signs_only: Option<String>,
 }
 
 /// The review that an edit leads to.
@@ -114,7 +123,7 @@ pub struct Opens {
 
 impl fmt::Display for Reproposal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { field, from, to, opens } = self;
+        let Self { field, from, to, opens, signs_only } = self;
         write!(f, "this proposes `{field}` anew: it goes back to {from} and on to `{to}`")?;
         match opens {
             Some(Opens { node, signs: true, .. }) => write!(f, ", where it signs the review before `{node}`"),
@@ -122,7 +131,14 @@ impl fmt::Display for Reproposal {
                 write!(f, ", where the review before `{node}` waits for a signature of role `{role}`")
             }
             Some(Opens { node, .. }) => write!(f, ", where the review before `{node}` waits for a signature"),
-            None => Ok(()),
+            None => match signs_only {
+                Some(node) => write!(
+                    f,
+                    ", and a review that opens after it asks for a signature of its own, unless it is the one before \
+                     `{node}` again"
+                ),
+                None => f.write_str(", and a review that opens after it asks for a signature of its own"),
+            },
         }
     }
 }
@@ -182,7 +198,8 @@ impl<G: Graph> Agent<G> {
             .collect();
         roles.sort_unstable();
         roles.dedup();
-        Ok(Way::Again { proposal: Proposal::Made { from, roles }, to })
+        let until_ms = open.deadline_ms;
+        Ok(Way::Again { proposal: Proposal::Made { from, roles, until_ms }, to })
     }
 
     /// Where the graph leads from a point once a field has this value.
@@ -211,28 +228,46 @@ impl<G: Graph> Agent<G> {
         to.map_err(WayError::Lost)
     }
 
-    /// What an edit that is proposed anew does, for people to see before it is made.
+    /// Returns the way of an edit that signs nothing where it stands, for a preview: `event` is its entry. It is done in
+    /// memory, by what does it once it is decided, up to the first node that would run.
     pub(super) fn reproposal(
         &self,
-        fold: &GraphFold<G>,
+        mut post: Box<Post<G>>,
         found: &Found,
-        operator: &Operator,
-        from: &Source,
-        to: &To,
-    ) -> Reproposal {
-        let field = found.open.field.clone();
-        let next = match to {
-            To::Node(node) => route::node::<G>(node),
+        event: Event,
+    ) -> Result<Option<Reproposal>, Error> {
+        let Event::Decided { to, proposal, .. } = &event else { return Ok(None) };
+        let Some(Proposal::Made { from, .. }) = proposal.as_deref() else { return Ok(None) };
+        let (field, from, to, id) = (found.open.field.clone(), from.clone(), to.clone(), found.lane);
+        post.push(event)?;
+        let lane = post.fold.lanes.get(&id);
+        let signs_only = lane.and_then(|lane| lane.pending.as_deref()).filter(|pending| pending.signs);
+        let signs_only = signs_only.map(|_| found.open.visit.node.clone());
+        let next = match lane.map(|lane| &lane.at) {
+            Some(At::Ready { visit, .. }) => {
+                route::node::<G>(&visit.node).map(|(_, entry)| (entry, visit.clone()))
+            }
             _ => None,
         };
-        let opens = next.and_then(|(_, entry)| {
-            let interrupt = entry.spec.interrupt?;
-            let may = may_decide(&fold.thread, entry.spec.name, interrupt.role, operator).is_ok();
-            let lane = fold.lanes.get(&found.lane)?;
-            let signs = may && interrupt.field == field && !lane.sources.is_refused(&field);
-            Some(Opens { node: entry.spec.name.to_owned(), role: interrupt.role.map(str::to_owned), signs })
-        });
-        Reproposal { field, from: from.clone(), to: to.clone(), opens }
+        let Some((entry, visit, interrupt)) =
+            next.and_then(|(entry, visit)| Some((entry, visit, entry.spec.interrupt?)))
+        else {
+            // A way that comes to its end opens nothing.
+            let is_over = matches!(to, To::End);
+            return Ok(Some(Reproposal {
+                field,
+                from,
+                to,
+                opens: None,
+                signs_only: signs_only.filter(|_| !is_over),
+            }));
+        };
+        drive::pause(self, &mut post, id, entry, &visit)?;
+        let at = post.fold.lanes.get(&id).map(|lane| &lane.at);
+        let signs = matches!(at, Some(At::Ready { visit, .. }) if visit.signed);
+        let role = interrupt.role.map(str::to_owned);
+        let opens = Some(Opens { node: visit.node, role, signs });
+        Ok(Some(Reproposal { field, from, to, opens, signs_only: None }))
     }
 
     /// The signature under a review that has just opened, where an edit that is pending may give it.
@@ -242,16 +277,17 @@ impl<G: Graph> Agent<G> {
             return None;
         }
         let lane = fold.lanes.get(&id)?;
-        let crate::journal::At::Paused(open) = &lane.at else { return None };
-        let pending =
-            lane.pending.as_deref().filter(|pending| pending.signs && pending.field == open.field)?;
+        let At::Paused(open) = &lane.at else { return None };
+        let pending = lane.pending.as_deref()?;
+        if !pending.may_sign(open, &*lane.fields, self.inner.clock.now_ms()).unwrap_or(false) {
+            return None;
+        }
         let proposed: Value = serde_json::from_str(pending.draft.get()).ok()?;
         let name = pending.by.operator.as_str();
         let operator = if pending.by.unverified { Operator::claimed(name) } else { Operator::new(name) };
         let operator = pending.roles.iter().fold(operator, |operator, role| operator.role(role.as_str()));
         let may = may_decide(&fold.thread, &open.visit.node, open.role.as_deref(), &operator);
-        let seen = pending.has_seen(open, &*lane.fields).unwrap_or(false);
-        if may.is_err() || !seen || proposed != *draft {
+        if may.is_err() || proposed != *draft {
             return None;
         }
         Some(Event::Decided {

@@ -232,8 +232,10 @@ impl<G: Graph, D, A, E> Review<G, D, A, E> {
     ///
     /// An edit is a new proposal: it takes the way that the draft would have taken had the node proposed it. Where a
     /// `match` or a node between the draft and this review depends on the draft, the thread goes back to where the draft
-    /// was written. If the review that then opens is one that the operator may sign, the edit signs it; otherwise it
-    /// stays open, and the turn that comes back is that review. [`Agent::preview`] tells it beforehand.
+    /// was written. The edit signs the review that then opens if the operator may sign it and has seen what it shows and
+    /// covers, this review's deadline is not over, and the review is before this node again, or opens with no node running
+    /// in between, so that [`Agent::preview`] can name it. Otherwise it stays open, and the turn that comes back is that
+    /// review.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));

@@ -96,7 +96,10 @@ impl<G: Graph> InDoubt<G> {
         self.settle(operator, Settlement::Happened { wrote }).await
     }
 
-    /// It did not happen: run it, with the same idempotency key.
+    /// It did not happen, and its runner is known to be dead: run it, with the same idempotency key.
+    ///
+    /// A runner that is halted for longer than its lease cannot be told from a dead one, and goes on with the effect when it
+    /// wakes: only the key, and the other side that honors it, then tells the two runs from two deeds.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));

@@ -1,6 +1,13 @@
 //! One try of one node.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use super::{Agent, Args, Cx, Graph, NodeError, Writes, graph::FieldsOf, report::Reporter, route, written};
 use crate::{
@@ -52,10 +59,10 @@ pub(crate) enum End {
 }
 
 /// Runs a node once, within its timeout. A panic is a failure like any other.
-pub(crate) async fn run<G: Graph>(agent: &Agent<G>, this: Try<G>) -> Tried {
+pub(crate) async fn run<G: Graph>(agent: &Agent<G>, this: Try<G>, leased_until_ms: &AtomicU64) -> Tried {
     let unsure = this.entry.spec.effect && !this.entry.spec.idempotent;
     // Around the node there is more of the user's code: what its error says, and the `Drop` of all that it held.
-    let run = AssertUnwindSafe(run_once(agent, &this)).catch_unwind().await;
+    let run = AssertUnwindSafe(run_once(agent, &this, leased_until_ms)).catch_unwind().await;
     let (end, spent) = run.unwrap_or_else(|panic| {
         let error = NodeError::msg(format_args!("it panicked as it ended: {}", said(panic)));
         (failed(&error, unsure), Vec::new())
@@ -66,9 +73,18 @@ pub(crate) async fn run<G: Graph>(agent: &Agent<G>, this: Try<G>) -> Tried {
     Tried { lane, node, cx, visit, end, spent }
 }
 
-async fn run_once<G: Graph>(agent: &Agent<G>, this: &Try<G>) -> (End, Vec<Usage>) {
+async fn run_once<G: Graph>(
+    agent: &Agent<G>,
+    this: &Try<G>,
+    leased_until_ms: &AtomicU64,
+) -> (End, Vec<Usage>) {
     if !this.wait.is_zero() {
         Box::pin(tokio::time::sleep(this.wait)).await;
+    }
+    // A store that took long, another node that blocked the thread, or a machine that slept may have used the lease up.
+    if this.entry.spec.effect && agent.inner.clock.now_ms() >= leased_until_ms.load(Ordering::Relaxed) {
+        let error = "this try did not call it: its runner's lease had run out before it could begin";
+        return (End::Failed { error: error.to_owned() }, Vec::new());
     }
     let (rejection, question) = match this.visit.brings.as_deref() {
         Some(Brings::Rejection(rejection)) => (Some(rejection), None),

@@ -79,6 +79,11 @@ pub(super) fn failure<S: State>(fold: &Fold<S>) -> Option<(&Visit, &str, bool)> 
     failed.clone().find(|(.., stopped)| *stopped).or_else(|| failed.clone().next())
 }
 
+/// The error of an effect in doubt whose lease has run out. A runner that is halted for longer than its lease looks like a dead
+/// one from here, and goes on with the effect when it wakes.
+pub(super) const UNRENEWED: &str =
+    "its runner has not renewed its lease and may still be running, and nobody saw how it ended";
+
 /// An effect that is in doubt, whether or not an entry says so yet.
 pub(super) struct Doubt {
     pub(super) lane: LaneId,
@@ -105,7 +110,7 @@ pub(super) fn doubts<G: Graph, S: State>(agent: &Agent<G>, fold: &Fold<S>) -> im
             At::Began { visit, key, place }
                 if orphaned && (stopped || !route::is_idempotent::<G>(&visit.node)) =>
             {
-                let error = "the process that ran it is gone, and nobody saw how it ended".to_owned();
+                let error = UNRENEWED.to_owned();
                 (visit, key, place, error, fold.at_ms, false)
             }
             _ => return None,

@@ -193,6 +193,8 @@ pub struct InDoubtView {
     pub since_ms: u64,
     /// The fields that it would have written.
     pub writes: Vec<&'static str>,
+    /// The conditions of the answer `run_again`, and the idempotency key that both runs bear.
+    pub run_again: String,
     /// The role that whoever settles it must hold; the first one, where there are several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
@@ -333,6 +335,11 @@ impl<G: Graph> Agent<G> {
                 writes: super::route::node::<G>(&doubt.visit.node)
                     .map(|(_, entry)| entry.spec.writes.to_vec())
                     .unwrap_or_default(),
+                run_again: format!(
+                    "presumes that it did not happen, and that the runner which began it is known to be dead: \
+                     both runs bear the idempotency key {}",
+                    doubt.key
+                ),
                 node: doubt.visit.node,
                 digest: doubt.digest,
                 key: doubt.key,

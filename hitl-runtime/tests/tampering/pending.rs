@@ -53,7 +53,7 @@ async fn measure(draft: &Payment, till: Deps<Till>) -> Result<Size> {
     Ok(if draft.cents > 100 { Size::Large } else { Size::Small })
 }
 
-#[interrupt_before(role = "clerk")]
+#[interrupt_before(role = "clerk", expires = "24h")]
 #[node(Order, writes = receipts, effect)]
 async fn pay_small(draft: &Approved<Payment>, till: Deps<Till>) -> Result<Vec<String>> {
     till.paid.lock().unwrap().push(format!("small {}", draft.cents));
@@ -140,7 +140,7 @@ async fn until_frozen(store: &MemoryStore, agent: &Agent<Payer>) {
 #[tokio::test]
 async fn an_edit_has_seen_what_its_verdict_says() {
     type Change = fn(&mut Value);
-    let changes: [(&str, Change); 6] = [
+    let changes: [(&str, Change); 9] = [
         ("nothing", |_| {}),
         ("covered and shown", |lane| {
             lane["pending"]["covered"] = json!(["bonus"]);
@@ -149,6 +149,9 @@ async fn an_edit_has_seen_what_its_verdict_says() {
         ("covered", |lane| lane["pending"]["covered"] = json!(["bonus"])),
         ("shown", |lane| lane["pending"]["shown"] = json!({ "iban": "DE1" })),
         ("the operator", |lane| lane["pending"]["by"]["operator"] = json!("eve")),
+        ("the node", |lane| lane["pending"]["before"] = json!(["pay_small", "pay_large"])),
+        ("the deadline", |lane| lane["pending"]["until_ms"] = json!(1_763_900_000_000_u64)),
+        ("no deadline", |lane| drop(lane["pending"].as_object_mut().unwrap().remove("until_ms"))),
         ("the draft", |lane| lane["pending"]["draft"] = json!({ "cents": 9_999 })),
     ];
     for (what, change) in changes {

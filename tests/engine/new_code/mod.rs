@@ -5,6 +5,7 @@ mod branches;
 mod brought;
 mod effects;
 mod refused;
+mod refused_beside;
 mod rules;
 mod stricter;
 mod versions;

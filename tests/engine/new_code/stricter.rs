@@ -136,7 +136,7 @@ async fn stored(records: Vec<Record>) -> MemoryStore {
 }
 
 /// The same journal as if another program had written it: only the fingerprint differs.
-async fn as_of(store: &MemoryStore, from: &str, to: &str) -> MemoryStore {
+pub async fn as_of(store: &MemoryStore, from: &str, to: &str) -> MemoryStore {
     let mut records = journal(store).await;
     let mut before = Digest::of(b"hitl journal 1\0t");
     for record in &mut records {

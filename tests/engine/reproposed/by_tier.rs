@@ -181,7 +181,11 @@ async fn an_edit_may_lead_to_no_review_at_all() {
     let preview = agent.preview("t", review.digest(), &clerk(), edit).await.unwrap();
     let again = preview.again.unwrap();
     assert_eq!((again.to.to_string().as_str(), again.opens.as_ref()), ("nothing", None));
-    assert_eq!(again.to_string(), "this proposes `draft` anew: it goes back to `draft` and on to `nothing`");
+    assert_eq!(
+        again.to_string(),
+        "this proposes `draft` anew: it goes back to `draft` and on to `nothing`, and a review that opens after it asks for a \
+         signature of its own, unless it is the one before `pay_small` again"
+    );
     let turn = review.edit(&clerk(), |draft| draft.cents = 0).await.unwrap();
     assert!(matches!(turn, TillTurn::Done(outcome) if outcome == "nothing to pay"));
     assert!(bank.paid().is_empty());
@@ -335,6 +339,8 @@ async fn a_forged_signature_by_an_edit_is_refused() {
         (3, r#""roles":["clerk","director"]"#, r#""roles":["clerk"]"#),
         (5, r#""operator":"bea""#, r#""operator":"carl""#),
         (5, r#"{"edit":3}"#, r#"{"edit":2}"#),
+        // 25 hours later, and the edited review was open for 24.
+        (5, r#""at":1000000"#, r#""at":91000000"#),
     ] {
         assert!(text(place).contains(from), "{}", text(place));
         let mut forged: Vec<hitl::store::Record> = Vec::new();

@@ -3,6 +3,8 @@
 mod between;
 mod by_arm;
 mod by_tier;
+mod elsewhere;
+mod late;
 #[cfg(feature = "cli")]
 mod outside;
 mod side_by_side;

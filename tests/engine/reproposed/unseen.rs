@@ -85,6 +85,9 @@ fn input(cents: u64) -> OrderInput {
 async fn an_edit_signs_nothing_that_its_operator_was_not_shown() {
     let agent = Abroad::new(MemoryStore::new());
     let AbroadTurn::PaySmall(review) = agent.start("t", input(100)).await.unwrap() else { panic!() };
+    let edit = Verdict::Edit { patch: serde_json::json!({ "cents": 900 }) };
+    let preview = agent.preview("t", review.digest(), &both(), edit).await.unwrap();
+    assert!(preview.again.unwrap().opens.is_some_and(|opens| opens.node == "pay_abroad" && !opens.signs));
     let turn = review.edit(&both(), |draft| draft.cents = 900).await.unwrap();
     let AbroadTurn::PayAbroad(review) = turn else { panic!("{turn}") };
     assert_eq!((review.proposed_by(), &review.shown()["iban"]), (Some("bea"), &"DE1".into()));

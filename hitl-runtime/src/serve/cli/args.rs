@@ -244,7 +244,7 @@ pub(super) enum How {
         #[arg(long, value_name = "FIELD=VALUE")]
         set: Vec<String>,
     },
-    /// It did not happen: run it again, with the same idempotency key
+    /// It did not happen, and its process is known to be dead: run it again, with the same idempotency key
     RunAgain,
     /// Leave it; the thread goes no further
     Stop {

@@ -86,7 +86,7 @@ impl<G: Graph> Session<'_, G> {
     async fn nothing_open(&self, view: &ThreadView) -> Refusal {
         let thread = &view.thread;
         let stands = match view.standing {
-            Standing::Running if view.stalled => "its process is gone",
+            Standing::Running if view.stalled => "its process does not renew its lease",
             Standing::Running => "it is running",
             Standing::Waiting => "it waits for something else",
             Standing::InDoubt => "it is in doubt",

@@ -1,5 +1,7 @@
 //! The four verdicts.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::{
@@ -16,7 +18,7 @@ use super::{
     set,
 };
 use crate::{
-    Digest, Error, Operator, Reason, ThreadId, Verdict,
+    Digest, Error, Operator, Reason, Reproposal, ThreadId, Verdict,
     journal::Evidence,
     run::{Graph, Preview, ReviewView, ThreadView},
 };
@@ -119,7 +121,7 @@ impl<G: Graph> Session<'_, G> {
             self.show_diff(&chosen.view, review, &after)?;
             self.show_way(&preview)?;
         }
-        if !chosen.sure && !self.confirmed(confirmation(&preview)).await? {
+        if !chosen.sure && !self.confirmed(&confirmation(&preview)).await? {
             return self.left(&chosen.view);
         }
         self.give(&chosen, Verdict::Edit { patch }).await
@@ -279,13 +281,18 @@ impl<G: Graph> Session<'_, G> {
 }
 
 /// What is asked before an edit is made.
-pub(super) fn confirmation(preview: &Preview) -> &'static str {
+pub(super) fn confirmation(preview: &Preview) -> Cow<'static, str> {
     match &preview.again {
-        None => "Sign this instead?",
+        None => "Sign this instead?".into(),
         Some(again) if again.opens.as_ref().is_some_and(|opens| opens.signs) => {
-            "Propose and sign this instead?"
+            "Propose and sign this instead?".into()
         }
-        Some(_) => "Propose this instead?",
+        // The edit may sign yet: after nodes have run, where the same review opens again.
+        Some(Reproposal { signs_only: Some(node), .. }) => {
+            format!("Propose this instead, and sign it if `{}` is next again?", super::escape::escape(node))
+                .into()
+        }
+        Some(_) => "Propose this instead?".into(),
     }
 }
 
@@ -308,4 +315,28 @@ fn problems(refusal: &Refusal) -> String {
     });
     let lines: Vec<String> = lines.collect();
     if lines.is_empty() { refusal.message.clone() } else { lines.join("\n") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        journal::{Source, To},
+        run::Opens,
+    };
+
+    #[test]
+    fn it_is_asked_what_an_edit_may_sign() {
+        let again = |opens, signs_only: Option<&str>| {
+            let (from, to) = (Source::After("draft".to_owned()), To::Node("rate".to_owned()));
+            let signs_only = signs_only.map(str::to_owned);
+            let again = Some(Reproposal { field: "draft".to_owned(), from, to, opens, signs_only });
+            confirmation(&Preview { draft: None, again }).into_owned()
+        };
+        let opens = |signs| Some(Opens { node: "pay".to_owned(), role: None, signs });
+        assert_eq!(again(opens(true), None), "Propose and sign this instead?");
+        assert_eq!(again(opens(false), None), "Propose this instead?");
+        assert_eq!(again(None, Some("pay")), "Propose this instead, and sign it if `pay` is next again?");
+        assert_eq!(again(None, None), "Propose this instead?");
+    }
 }

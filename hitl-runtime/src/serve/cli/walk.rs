@@ -181,7 +181,7 @@ impl<G: Graph> Session<'_, G> {
                 self.screen.out("\n")?;
                 self.show_diff(view, review, preview.draft.as_ref().unwrap_or_default())?;
                 self.show_way(&preview)?;
-                Ok(self.confirmed(confirmation(&preview)).await?.then_some(Verdict::Edit { patch }))
+                Ok(self.confirmed(&confirmation(&preview)).await?.then_some(Verdict::Edit { patch }))
             }
             Err(refusal) if matches!(refusal.exit, Exit::Refused | Exit::Usage | Exit::Broken) => {
                 self.told(&refusal);

@@ -21,7 +21,8 @@ pub enum Reply {
         thread: ThreadId,
         /// The review that it would decide.
         digest: Digest,
-        /// What would be signed; none where the verdict signs nothing.
+        /// The draft that the verdict would sign at once; `None` where it signs nothing. `again.signs_only` says whether an
+        /// edit may sign once nodes have run.
         signs: Option<serde_json::Value>,
         /// What would be proposed anew, where the verdict is an edit that does not sign here.
         #[serde(skip_serializing_if = "Option::is_none")]

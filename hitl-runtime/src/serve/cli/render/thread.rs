@@ -189,6 +189,10 @@ fn doubt(view: &ThreadView, frame: Frame) -> String {
         Row::new("writes", doubt.writes.join(", ")),
     ];
     out.push_str(&pairs(&rows, "  ", frame.width));
+    out.push('\n');
+    for line in wrap(&format!("run-again {}.", doubt.run_again), frame.width) {
+        out.push_str(&format!("  {line}\n"));
+    }
     out.push_str("\n  Look on the other side for what was done under this key. Then say so:\n");
     out
 }
@@ -197,7 +201,7 @@ fn running(view: &ThreadView, frame: Frame) -> String {
     let nodes = view.nodes.iter().map(|node| escape(node).into_owned()).collect::<Vec<_>>().join(", ");
     if view.stalled {
         return format!(
-            "{} {} has stalled at {nodes}: the process that ran it is gone\n",
+            "{} {} has stalled at {nodes}: its process has not renewed its lease\n",
             paint(YELLOW, "…"),
             name(view)
         );

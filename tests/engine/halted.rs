@@ -1,0 +1,238 @@
+//! Runners that stand still for longer than their lease.
+
+use std::{
+    pin::Pin,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use hitl::{
+    ManualClock, OpenReview, Page, Place, Standing, Store, StoreError, ThreadId,
+    prelude::*,
+    store::{Append, Record, Tail},
+};
+use tokio::sync::Notify;
+
+/// Longer than the default lease.
+const LONG: Duration = Duration::from_secs(60);
+
+#[draft]
+#[derive(Clone, Debug, PartialEq, Validate)]
+pub struct Draft {
+    #[garde(range(max = 1_000))]
+    pub cents: u32,
+}
+
+#[derive(Clone)]
+pub struct Bank {
+    clock: ManualClock,
+    /// Set while `look` blocks its thread for longer than the lease.
+    blocks: Arc<AtomicBool>,
+    /// Set while the first payment stands still.
+    halts: Arc<AtomicBool>,
+    reached: Arc<Notify>,
+    goes_on: Arc<Notify>,
+    paid: Arc<Mutex<Vec<String>>>,
+}
+
+impl Bank {
+    fn new(clock: &ManualClock) -> Self {
+        let (blocks, halts, reached, goes_on, paid) = Default::default();
+        Self { clock: clock.clone(), blocks, halts, reached, goes_on, paid }
+    }
+
+    /// The idempotency keys of the payments.
+    fn paid(&self) -> Vec<String> {
+        self.paid.lock().unwrap().clone()
+    }
+}
+
+#[state]
+pub struct Job {
+    #[input]
+    pub cents: u32,
+    pub draft: Draft,
+    #[reduce(append)]
+    #[output]
+    pub log: Vec<String>,
+}
+
+#[node(Job, writes = draft)]
+async fn propose(cents: u32) -> Result<Draft> {
+    Ok(Draft { cents })
+}
+
+#[interrupt_before(role = "clerk")]
+#[node(Job, writes = log, effect)]
+async fn pay(draft: &Approved<Draft>, bank: Deps<Bank>, cx: &Cx) -> Result<Vec<String>> {
+    if bank.halts.swap(false, Ordering::SeqCst) {
+        bank.reached.notify_one();
+        bank.goes_on.notified().await;
+    }
+    bank.paid.lock().unwrap().push(cx.idempotency_key().to_owned());
+    Ok(vec![format!("paid {}", draft.cents)])
+}
+
+/// Blocks its thread, as a call that is not asynchronous does.
+#[node(Job, writes = log)]
+async fn look(bank: Deps<Bank>) -> Result<Vec<String>> {
+    if bank.blocks.swap(false, Ordering::SeqCst) {
+        bank.clock.advance(LONG);
+    }
+    Ok(vec!["looked".into()])
+}
+
+#[node(Job, writes = log, effect, risk = low)]
+async fn tell(bank: Deps<Bank>, cx: &Cx) -> Result<Vec<String>> {
+    bank.paid.lock().unwrap().push(cx.idempotency_key().to_owned());
+    Ok(vec!["told".into()])
+}
+
+#[node(Job, writes = log)]
+async fn decline(rejection: &Rejection) -> Result<Vec<String>> {
+    Ok(vec![rejection.note.clone()])
+}
+
+graph! {
+    pub Payer<Job, Bank> {
+        start -> propose -> pay -> end;
+        pay { reject -> decline }
+        decline -> end;
+    }
+}
+
+graph! {
+    pub Teller<Job, Bank> {
+        start -> (look, tell) -> end;
+    }
+}
+
+fn mara() -> Operator {
+    Operator::new("mara").role("clerk")
+}
+
+/// A store that takes longer than the lease to store the beginning of an effect, once.
+#[derive(Clone)]
+struct Slow {
+    store: MemoryStore,
+    clock: ManualClock,
+    is_slow: Arc<AtomicBool>,
+}
+
+impl Slow {
+    fn new(clock: &ManualClock) -> Self {
+        Self { store: MemoryStore::new(), clock: clock.clone(), is_slow: Arc::new(AtomicBool::new(true)) }
+    }
+}
+
+type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+impl Store for Slow {
+    fn append(&self, append: Append) -> Answer<'_, ()> {
+        let begins = |record: &Record| record.body.windows(8).any(|part| part == br#"{"began""#);
+        let begins = append.records.iter().any(begins);
+        Box::pin(async move {
+            self.store.append(append).await?;
+            if begins && self.is_slow.swap(false, Ordering::SeqCst) {
+                self.clock.advance(LONG);
+            }
+            Ok(())
+        })
+    }
+
+    fn tail<'a>(&'a self, thread: &'a ThreadId) -> Answer<'a, Option<Tail>> {
+        self.store.tail(thread)
+    }
+
+    fn entries<'a>(&'a self, thread: &'a ThreadId, from: Place, limit: usize) -> Answer<'a, Vec<Record>> {
+        self.store.entries(thread, from, limit)
+    }
+
+    fn reviews<'a>(&'a self, after: Option<&'a str>, limit: usize) -> Answer<'a, Page<OpenReview>> {
+        self.store.reviews(after, limit)
+    }
+
+    fn threads<'a>(
+        &'a self,
+        standing: Option<Standing>,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> Answer<'a, Page<(ThreadId, Standing)>> {
+        self.store.threads(standing, after, limit)
+    }
+
+    fn due<'a>(&'a self, by_ms: u64, after: Option<&'a str>, limit: usize) -> Answer<'a, Page<ThreadId>> {
+        self.store.due(by_ms, after, limit)
+    }
+
+    fn delete<'a>(&'a self, thread: &'a ThreadId) -> Answer<'a, ()> {
+        self.store.delete(thread)
+    }
+}
+
+/// A person may have had the effect run again by the time that the store answers.
+#[tokio::test]
+async fn a_slow_append_of_a_beginning_begins_nothing() {
+    let clock = ManualClock::at_ms(1_000_000);
+    let (bank, store) = (Bank::new(&clock), Slow::new(&clock));
+    let agent = Payer::new(bank.clone(), store).clock(clock);
+    let PayerTurn::Pay(review) = agent.start("t", JobInput { cents: 7 }).await.unwrap() else { panic!() };
+    let turn = review.approve(&mara()).await.unwrap();
+    assert!(bank.paid().is_empty(), "paid after the lease");
+    let PayerTurn::Failed(failed) = turn else { panic!("{turn}") };
+    assert!(failed.error().contains("lease had run out"), "{}", failed.error());
+    assert!(matches!(failed.resume().await.unwrap(), PayerTurn::Done(_)));
+    assert_eq!(bank.paid().len(), 1);
+    agent.verify(&"t".parse().unwrap()).await.unwrap();
+}
+
+/// The lease is looked at just before the call, and not when the beginning is stored: another node blocks the thread in
+/// between.
+#[tokio::test]
+async fn a_blocking_call_beside_an_effect_begins_nothing() {
+    let clock = ManualClock::at_ms(1_000_000);
+    let bank = Bank::new(&clock);
+    bank.blocks.store(true, Ordering::SeqCst);
+    let agent = Teller::new(bank.clone(), MemoryStore::new()).clock(clock);
+    let turn = agent.start("t", JobInput { cents: 7 }).await.unwrap();
+    assert!(bank.paid().is_empty(), "acted after the lease");
+    assert!(matches!(turn, TellerTurn::Failed(_)), "{turn}");
+    assert!(matches!(agent.resume("t").await.unwrap(), TellerTurn::Done(_)));
+    assert_eq!(bank.paid().len(), 1);
+}
+
+/// Once an effect has begun nothing can call its runner back. What is known is said, and both runs bear one key.
+#[tokio::test]
+async fn a_halted_runner_is_not_said_to_be_gone() {
+    let clock = ManualClock::at_ms(1_000_000);
+    let (bank, store) = (Bank::new(&clock), MemoryStore::new());
+    bank.halts.store(true, Ordering::SeqCst);
+    let first = Payer::new(bank.clone(), store.clone()).clock(clock.clone());
+    let PayerTurn::Pay(review) = first.start("t", JobInput { cents: 7 }).await.unwrap() else { panic!() };
+    let halted = tokio::spawn(async move { review.approve(&mara()).await });
+    bank.reached.notified().await;
+    clock.advance(LONG);
+    let second = Payer::new(bank.clone(), store).clock(clock);
+    let PayerTurn::InDoubt(_) = second.resume("t").await.unwrap() else { panic!() };
+    let said = second.view("t").await.unwrap().in_doubt.unwrap();
+    assert_eq!(
+        said.error,
+        "its runner has not renewed its lease and may still be running, and nobody saw how it ended"
+    );
+    assert!(said.run_again.contains("known to be dead") && said.run_again.contains(&said.key), "{said:?}");
+    let PayerTurn::InDoubt(doubt) = second.resume("t").await.unwrap() else { panic!() };
+    assert!(matches!(doubt.run_again(&mara()).await.unwrap(), PayerTurn::Done(_)));
+    bank.goes_on.notify_one();
+    // What the first runner did is not in the journal any more: the thread is another runner's.
+    let _ = halted.await.unwrap();
+    assert_eq!(bank.paid(), [said.key.clone(), said.key]);
+    let history = second.history(&"t".parse().unwrap(), 0, 100).await.unwrap();
+    assert_eq!(
+        history.iter().filter(|entry| entry.event.name() == "ran").count(),
+        2,
+        "propose, and pay once"
+    );
+}
