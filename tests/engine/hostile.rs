@@ -336,7 +336,7 @@ async fn a_destructor_that_panics_is_contained() {
     assert!(matches!(review.approve(&mara()).await.unwrap(), HostileTurn::Done(_)));
 }
 
-/// Repeats the calls so that each destructor that they run is once the one that panics.
+/// Repeats the calls, with one more destructor that succeeds each time, until none of them panics.
 #[tokio::test]
 async fn no_destructor_of_a_call_panics_its_caller() {
     let agent = Hostile::new(MemoryStore::new());

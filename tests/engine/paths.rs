@@ -101,7 +101,7 @@ graph! {
     }
 }
 
-/// The paths of the violations in an error, as every channel carries them.
+/// Returns the paths of the violations in an error, which every channel reports.
 fn paths(error: &hitl::Error) -> Vec<String> {
     let hitl::Error::Invalid { violations, .. } = error else { panic!("{error}") };
     violations.iter().map(|violation| violation.path.clone()).collect()

@@ -229,8 +229,8 @@ async fn a_review_that_takes_no_edit_refuses_one_that_could_be() {
     assert!(matches!(turn, PlainTurn::Done(outcome) if outcome == "5 by dora"));
 }
 
-/// Adds an instalment. The loop has a review in each round, and an edit in a later round must not repeat the earlier
-/// ones.
+/// Adds the draft's amount to `tax`. The loop has a review in each round, and an edit in a later round must not repeat
+/// the earlier ones.
 #[interrupt_before(role = "clerk", unsigned(tax))]
 #[node(Order, writes = tax, effect)]
 async fn instalment(draft: &Approved<Amount>, tax: Option<&u64>) -> Result<u64> {
