@@ -1,5 +1,5 @@
-//! Panics in user code outside nodes: reducers, serializers, validators, guards, schemas, destructors. Only the thread
-//! concerned fails; other threads keep running.
+//! Panics in user code outside nodes: reducers, serializers, deserializers, validators, guards, error messages,
+//! closures of edits, destructors. Only the thread concerned fails; other threads keep running.
 
 use std::{
     borrow::Cow,

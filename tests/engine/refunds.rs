@@ -1,4 +1,4 @@
-//! The refund graph of the README as a fixture, with a `Desk` that counts the runs of its nodes.
+//! A fixture modeled on the README's refund graph, with a `Desk` that counts the runs of its nodes.
 
 use std::sync::{
     Arc,
