@@ -88,7 +88,7 @@ impl Operators {
 
     /// Accepts the `operator` and `roles` that the payload claims. The journal records `unverified` with each verdict.
     ///
-    /// Everyone who can reach the server can decide. It is not served on an address that other machines reach unless
+    /// Everyone who can reach the server can decide, so it listens on an address that other machines reach only if
     /// [`let_anyone_decide`](super::AgentCore::let_anyone_decide) allows it.
     pub fn claimed() -> Self {
         Self { claimed: true, ..Self::default() }

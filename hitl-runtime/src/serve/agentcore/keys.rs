@@ -19,7 +19,7 @@ const FRESH: u64 = 10 * 60;
 /// it from the set.
 const TRUSTED: u64 = 60 * 60;
 
-/// The minimum time in seconds between two successful fetches, whichever key a token names.
+/// The minimum time in seconds between a successful fetch and the next one, even if a token names an unknown key.
 const ANSWERED: u64 = 60;
 
 /// The minimum time in seconds between a failed fetch and the next one.

@@ -21,9 +21,10 @@ use tracing_subscriber::{
 
 use crate::calendar::utc;
 
-/// Logs to standard output as JSON: `timestamp`, `level`, `message`, `logger`, and inside a request its `requestId` and
-/// `sessionId`, the names that the service's own SDK uses. `RUST_LOG` sets the filter; the default is `info`. If the
-/// program has already set a global subscriber, nothing changes.
+/// Installs a global `tracing` subscriber that logs to standard output as JSON: `timestamp`, `level`, `message`,
+/// `logger`, and inside a request its `requestId` and `sessionId`, the names that the service's own SDK uses.
+/// `RUST_LOG` sets the filter; the default is `info`. If the program has already set a global subscriber, nothing
+/// changes.
 ///
 /// ```
 /// hitl::agentcore::log_as_json();

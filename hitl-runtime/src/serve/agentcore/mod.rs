@@ -146,8 +146,8 @@ pub use token::Tokens;
 
 use crate::{Agent, run::Graph, serve::wire::Refusal};
 
-/// Returns the routes of an agent, for a program with its own server. No operators are accepted, so no verdicts: see
-/// [`AgentCore::operators`].
+/// Returns the routes of an agent, for a program with its own server. Verdicts are rejected, because no source of
+/// operators is set: see [`AgentCore::operators`].
 ///
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));

@@ -106,8 +106,8 @@ impl Following {
         self.end.take()
     }
 
-    /// Returns the event if the caller may see it. The thread of this name may belong to another subject, and a caller
-    /// with only the right to start threads must not see its events.
+    /// Returns the event if the caller may see it. The thread of this name may belong to another subject; a caller
+    /// without the right to read it must not see its events.
     fn let_through(&mut self, heard: Heard) -> Option<Heard> {
         if let (Hearing::Own(own), Heard::Entry(entry)) = (&self.hearing, &heard)
             && let Entry::Started { requester, .. } = &entry.event

@@ -159,7 +159,7 @@ pub(super) enum Command {
         #[arg(long = "as", value_name = "NEW")]
         new: Option<String>,
     },
-    /// List the threads that are compatible with this program, before it is deployed
+    /// Check which threads are compatible with this program, before it is deployed
     ///
     /// Each thread that has not ended is checked against this program's graph, types and invariants. Nothing is
     /// written. Exits with 4 if a thread cannot continue.
@@ -177,7 +177,7 @@ pub(super) enum Command {
         #[arg(long, value_name = "FILE")]
         against: Option<PathBuf>,
     },
-    /// Authenticate a thread that was written without a journal key
+    /// Vouch for a thread that was written without a journal key, to authenticate it from then on
     ///
     /// The journal is verified first. Review its history, too: without heads that were stored elsewhere, nothing proves
     /// that it was not rewritten.
@@ -188,9 +188,9 @@ pub(super) enum Command {
         #[arg(long, value_name = "FILE")]
         against: Option<PathBuf>,
     },
-    /// Sweep the store: resume threads of dead processes, expire reviews, send reminders
+    /// Sweep the store: resume threads of dead processes, expire reviews, report reminders
     ///
-    /// Threads that are resumed execute their effects, as in the process that died.
+    /// A resumed thread may execute effects, as it would have in the process that died.
     Sweep {
         /// Repeat at this interval until stopped, as in 10s
         #[arg(long, value_name = "DURATION", value_parser = every)]

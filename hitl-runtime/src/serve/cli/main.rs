@@ -7,7 +7,7 @@ use futures_util::FutureExt as _;
 use super::{Cli, Exit, escape::escape, input::kebab};
 use crate::{Agent, Error, NodeError, Store, guard::said, journal::JournalKeys, run::Graph, store::from_env};
 
-/// The time to wait at exit for nodes that block a thread. All appends to the store have completed by then.
+/// The time to wait at exit for nodes that block a thread. Writes that the store has begun complete within it.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// Runs the command line of an agent. The environment selects the store, and the dependencies are created when they are

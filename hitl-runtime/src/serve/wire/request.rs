@@ -42,7 +42,7 @@ pub enum Action {
     Edit {
         /// The digest of the draft that the operator saw.
         digest: Digest,
-        /// A merge patch (RFC 7396) of an object with the signed field.
+        /// A merge patch (RFC 7396) with the signed field as its only member.
         patch: Map<String, Value>,
     },
     /// Rejects the draft.
@@ -65,7 +65,7 @@ pub enum Action {
     Preview {
         /// The digest of the draft that the operator saw.
         digest: Digest,
-        /// The verdict. An edit's patch is of an object with the signed field, as in [`Action::Edit`].
+        /// The verdict. An edit's patch has the signed field as its only member, as in [`Action::Edit`].
         verdict: Verdict,
     },
     /// Records how an effect in doubt ended.
