@@ -29,7 +29,7 @@ pub(super) struct Args {
 #[derive(Clone, Debug, ClapArgs)]
 #[command(next_help_heading = "Global options")]
 pub(super) struct Global {
-    /// Print one JSON document, errors too, and ask nothing
+    /// Print one JSON document, for errors too, and never prompt
     #[arg(long, global = true)]
     pub(super) json: bool,
     /// The name of the person who decides, for the journal [default: $HITL_OPERATOR, $USER, $LOGNAME]
@@ -57,7 +57,7 @@ pub(super) enum Colour {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Start a thread and run it until a person must move
+    /// Start a thread and run it until it needs a person, fails or ends
     Start {
         /// The input, if it is a single text; otherwise read from standard input (`-`: without a time limit)
         message: Vec<String>,
@@ -103,7 +103,7 @@ pub(super) enum Command {
         #[arg(long, value_name = "JSON", conflicts_with = "set")]
         patch: Option<String>,
     },
-    /// Refuse the draft
+    /// Reject the draft
     Reject {
         #[command(flatten)]
         review: Named,
@@ -196,7 +196,7 @@ pub(super) enum Command {
         #[arg(long, value_name = "DURATION", value_parser = every)]
         every: Option<Duration>,
     },
-    /// Serve the agent over HTTP, as Amazon Bedrock AgentCore Runtime calls it
+    /// Serve the agent over HTTP, for Amazon Bedrock AgentCore Runtime
     ///
     /// HITL_JWKS_URL (or HITL_JWKS), HITL_JWT_ISSUER and HITL_JWT_AUDIENCE select the tokens that identify an operator;
     /// HITL_OPERATORS=claimed accepts the name in a request, and the journal records it as `unverified`. The README
@@ -232,7 +232,7 @@ pub(super) struct Named {
     /// The digest of the draft that you saw, or its first 8 digits or more
     #[arg(long)]
     pub(super) digest: Option<String>,
-    /// Decide without having been shown the draft, and without a question
+    /// Decide without being shown the draft, and without confirmation
     #[arg(long)]
     pub(super) yes: bool,
 }
@@ -260,7 +260,7 @@ pub(super) enum How {
 pub(super) enum Format {
     /// A Mermaid flowchart
     Mermaid,
-    /// A picture
+    /// An SVG image
     Svg,
 }
 
