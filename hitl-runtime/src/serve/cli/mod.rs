@@ -9,10 +9,10 @@
 //! ```
 //!
 //! The program has the commands `start`, `inbox`, `show`, `approve`, `edit`, `reject`, `ask`, `history`, `resume`,
-//! `settle`, `fork`, `check`, `verify`, `sweep` and `draw`. On a terminal and without a command, it leads a person
-//! interactively from the message to the result. Without a terminal it never prompts: missing arguments are errors, a
-//! run stops at the review, and the commands that decide it are printed. `--json` prints one document; `--help` lists
-//! the exit codes.
+//! `settle`, `fork`, `check`, `verify`, `adopt`, `sweep` and `draw`, and with the feature `agentcore` also `serve`. On
+//! a terminal and without a command, it leads a person interactively from the message to the result. Without a terminal
+//! it never prompts: missing arguments are errors, a run stops at the review, and the commands that decide it are
+//! printed. `--json` prints one document; `--help` lists the exit codes.
 //!
 //! Drafts and errors cannot control the terminal: control characters, characters that change the reading direction and
 //! invisible ones are shown as escapes, a right-to-left value is isolated, and a value that could be confused with
