@@ -1,4 +1,5 @@
-//! Tests take nothing from whoever starts them: a variable that the README tells its reader to set changes none of them.
+//! A check that the tests are independent of the user's environment: none reads a variable that the README tells its
+//! reader to set.
 #![allow(clippy::unwrap_used)]
 
 use std::{
@@ -18,7 +19,7 @@ fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The words of a text that begin with `HITL_`.
+/// Returns the words of a text that begin with `HITL_`.
 fn variables(text: &str) -> BTreeSet<&str> {
     let words = text.split(|c: char| !c.is_ascii_uppercase() && c != '_');
     words.filter(|word| word.len() > 5 && word.starts_with("HITL_")).collect()

@@ -1,4 +1,4 @@
-//! Each action from the outside, two containers on one store, and the ping.
+//! Tests of each action over HTTP, of two containers on one store, and of the ping.
 
 use hitl::{
     MemoryStore,
@@ -17,7 +17,7 @@ async fn a_thread_from_its_start_to_its_end() {
     assert_eq!(response.headers()[SESSION], session.as_str());
     let (status, view) = read(response).await;
     assert_eq!(status, 200);
-    // Whose turn it is, with the draft, its digest and its JSON Schema.
+    // The response has the open review, with the draft, its digest and its JSON Schema.
     assert_eq!((&view["standing"], &view["thread"]), (&json!("waiting"), &json!("ticket-A-9133")));
     let review = &view["reviews"][0];
     assert_eq!(review["draft"], json!({ "order": "A-9133", "dollars": 149 }));
@@ -40,7 +40,7 @@ async fn a_thread_from_its_start_to_its_end() {
     let (status, view) = served.ask(edit.clone()).await;
     assert_eq!((status, &view["standing"]), (200, &json!("ended")), "{view}");
     assert_eq!(view["output"], json!({ "outcome": "120 dollars for A-9133, signed by mara" }));
-    // The second click.
+    // The same verdict is sent again.
     let (status, refusal) = served.ask(edit).await;
     assert_eq!((status, &refusal["code"], &refusal["by"]), (409, &json!("already_decided"), &json!("mara")));
     assert_eq!(served.desk.paid().len(), 1);
@@ -49,7 +49,7 @@ async fn a_thread_from_its_start_to_its_end() {
         served.ask(json!({ "action": "history", "thread_id": "ticket-A-9133", "limit": 4 })).await;
     assert_eq!((history["entries"].as_array().unwrap().len(), &history["next"]), (4, &json!(4)));
     let decided = &history["entries"][3]["event"]["decided"];
-    // Nobody has verified that it was her.
+    // Her name is claimed, not verified.
     assert_eq!((&decided["operator"], &decided["unverified"]), (&json!("mara"), &json!(true)), "{history}");
     let (_, rest) = served.ask(json!({ "action": "history", "thread_id": "ticket-A-9133", "from": 4 })).await;
     assert_eq!(rest["next"], json!(null));
@@ -118,7 +118,7 @@ async fn the_flat_forms_of_a_start() {
             "{view}"
         );
     }
-    // What a hosted agent's callers send: no thread, and a session of their own.
+    // Callers of a hosted agent send no thread, but a session.
     let session = "0f9a3c52-7f0e-4e37-9f4e-2f7d4a1f6f0b";
     let response =
         served.post(&json!({ "prompt": "A-1 is broken" })).header(SESSION, session).send().await.unwrap();
@@ -148,7 +148,7 @@ async fn another_container_goes_on_and_of_two_at_once_one_counts() {
     two.stop().await;
 }
 
-/// With one worker, and a node that never yields, nothing else runs where nodes run.
+/// With one worker and a node that never yields, no other task of that runtime can run.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_ping_waits_for_no_node_and_tells_when_it_changed() {
     use std::sync::atomic::Ordering::SeqCst;
@@ -161,7 +161,7 @@ async fn a_ping_waits_for_no_node_and_tells_when_it_changed() {
     let start = served.post(&json!({ "thread_id": "t", "message": "A-1" })).send();
     let start = tokio::spawn(start);
     served.desk.entered.acquire().await.unwrap().forget();
-    // Asked with no runtime: the only worker of this one is the node's.
+    // This ping uses no runtime, because the node occupies the only worker of this one.
     let busy = plain_ping(served.address);
     served.desk.blocks.store(false, SeqCst);
     assert_eq!(busy["status"], "HealthyBusy", "{busy}");
@@ -172,7 +172,7 @@ async fn a_ping_waits_for_no_node_and_tells_when_it_changed() {
     served.stop().await;
 }
 
-/// A ping by a client that needs no runtime.
+/// Sends a ping from a client that needs no runtime.
 fn plain_ping(address: std::net::SocketAddr) -> serde_json::Value {
     use std::io::{Read, Write};
     let mut stream = std::net::TcpStream::connect(address).unwrap();

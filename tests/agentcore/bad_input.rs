@@ -1,4 +1,4 @@
-//! What is wrong is refused with a status and a code, and nothing moves.
+//! Tests of invalid requests: each one fails with a status and a code, and changes nothing.
 
 use hitl::agentcore::session_id;
 use serde_json::{Value, json};
@@ -98,7 +98,7 @@ async fn a_hundred_megabytes_are_refused_and_whoever_sent_them_reads_why() {
     let body = format!(r#"{{"thread_id":"t","message":"{}"}}"#, "x".repeat(100_000_000));
     let (status, answer) = read(served.raw(body).send().await.unwrap()).await;
     assert_eq!((status, &answer["code"], &answer["limit"]), (413, &json!("too_large"), &json!(1_048_576)));
-    // Nearly one is taken.
+    // A message of nearly one megabyte is accepted.
     let message = format!("A-1 {}", "x".repeat(1_000_000));
     let (status, view) = served.ask(json!({ "thread_id": "t", "message": message })).await;
     assert_eq!((status, &view["standing"]), (200, &json!("waiting")));

@@ -1,4 +1,4 @@
-//! The refund agent as a container has it: a process.
+//! The refund agent as a container runs it: as a process.
 
 use std::{
     io::{BufRead as _, BufReader},
@@ -18,11 +18,11 @@ pub struct Container {
 }
 
 impl Container {
-    /// One whose ledger is in this folder, and its threads too unless the settings say otherwise.
+    /// Starts a container whose ledger is in this folder, and its threads too unless the settings say otherwise.
     pub fn start(folder: &Path, settings: &[(&str, &str)]) -> Self {
         let mut child = Command::new(&*PROGRAM)
             .args(["serve", "--listen", "127.0.0.1:0"])
-            // A container has the settings that it is given, and not those of the machine that tests it.
+            // A container has only the settings that it is given, not those of the machine that runs the test.
             .env_clear()
             .envs(
                 ["PATH", "HOME", "TMPDIR"]
@@ -35,7 +35,7 @@ impl Container {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        // Its first line says where it listens.
+        // The first line of its output has its address.
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let line: Value = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{line}: {e}"));
@@ -47,7 +47,7 @@ impl Container {
         read(reqwest::Client::new().post(&self.url).json(payload).send().await.unwrap()).await
     }
 
-    /// As when its machine is taken away.
+    /// Kills it without a graceful stop, as if its machine were lost.
     pub fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -60,7 +60,7 @@ impl Drop for Container {
     }
 }
 
-/// A process that is ended with the test.
+/// A process that is killed on drop.
 pub struct Ended(pub Child);
 
 impl Drop for Ended {
@@ -70,7 +70,7 @@ impl Drop for Ended {
     }
 }
 
-/// A program that serves, where it listens, and what it logs.
+/// Starts a program that serves. Returns its process, its address and its log.
 pub fn listening(command: &mut Command) -> (Ended, SocketAddr, BufReader<ChildStdout>) {
     let mut child = Ended(command.stdout(Stdio::piped()).spawn().unwrap());
     let mut log = BufReader::new(child.0.stdout.take().unwrap());
@@ -80,12 +80,12 @@ pub fn listening(command: &mut Command) -> (Ended, SocketAddr, BufReader<ChildSt
     (child, line["address"].as_str().unwrap().parse().unwrap(), log)
 }
 
-/// Where the program is.
+/// Returns the path of the program.
 pub fn program() -> &'static Path {
     &PROGRAM
 }
 
-/// `examples/refund` with its server, built like this test.
+/// `examples/refund` with its server, built in the profile of this test.
 static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
     let test = std::env::current_exe().unwrap();
     let profile = test.ancestors().nth(2).unwrap();

@@ -1,4 +1,4 @@
-//! The agent that is served: it drafts, waits, and pays into a list.
+//! The agent that the tests serve: it drafts a refund, waits for a review, and pays into a list.
 
 use std::sync::{
     Arc, Mutex,
@@ -27,14 +27,14 @@ pub struct Ticket {
     pub outcome: String,
 }
 
-/// What the nodes work with, and what a test sees of it.
+/// The dependency of the nodes, through which a test observes and blocks them.
 #[derive(Clone)]
 pub struct Desk {
     pub paid: Arc<Mutex<Vec<String>>>,
-    /// Closed while a test wants a node to be running.
+    /// Closed while a test needs a node to be running.
     pub gate: Arc<Semaphore>,
     pub entered: Arc<Semaphore>,
-    /// Whether drafting keeps its thread busy, with no `await`, until it is let go.
+    /// `true` while drafting must block its worker thread, without an `await`.
     pub blocks: Arc<AtomicBool>,
 }
 

@@ -1,4 +1,4 @@
-//! One sweep drains what is due, on DynamoDB too.
+//! A test that one sweep handles everything that is due, on DynamoDB too.
 
 use futures_util::{StreamExt as _, stream};
 use hitl::{ManualClock, Noticed, Standing, prelude::*};

@@ -1,4 +1,4 @@
-//! Events as they happen, over SSE and over a socket.
+//! Tests of events as they happen, over SSE and over a WebSocket.
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::served::Served;
 
-/// The JSON of each event of a body.
+/// Returns the JSON of each event in a body.
 fn events(text: &str) -> Vec<Value> {
     let data = text.split("\n\n").filter(|event| !event.is_empty() && !event.starts_with(':'));
     data.map(|event| serde_json::from_str(event.strip_prefix("data: ").unwrap()).unwrap()).collect()
@@ -36,7 +36,7 @@ async fn a_run_is_told_entry_by_entry_while_it_goes_on() {
     let response = served.post(&start).header("accept", "text/event-stream").send().await.unwrap();
     assert_eq!(response.headers()["content-type"], "text/event-stream");
     let mut body = response.bytes_stream();
-    // The node is shut in, and what happened before is told already.
+    // The node is blocked, and the events before it have already been sent.
     let first = body.next().await.unwrap().unwrap();
     assert_eq!(names(&events(std::str::from_utf8(&first).unwrap())), ["started"]);
     served.desk.open();
@@ -102,7 +102,7 @@ async fn a_socket_takes_one_request_after_the_other() {
             let Message::Text(text) = socket.next().await.unwrap().unwrap() else { continue };
             told.push(serde_json::from_str::<Value>(&text).unwrap());
         }
-        // An append may hold several entries, told in their order.
+        // An append may hold several entries, whose events are sent in order.
         assert_eq!(names(&told), expected);
         if let Some(digest) = told.last().unwrap()["thread"]["reviews"][0]["digest"].as_str() {
             last = digest.into();
@@ -112,7 +112,7 @@ async fn a_socket_takes_one_request_after_the_other() {
             last = served.agent.view("t").await.unwrap().reviews[0].digest.to_string().into();
         }
     }
-    // What is no request leaves the connection open.
+    // An invalid request leaves the connection open.
     socket.send(Message::text("{")).await.unwrap();
     let Message::Text(text) = socket.next().await.unwrap().unwrap() else { panic!() };
     assert!(text.contains("invalid_json"), "{text}");

@@ -1,4 +1,4 @@
-//! What a page of somebody else's sends, by a browser on this machine.
+//! Tests of requests that a foreign web page sends through a browser on this machine.
 
 use std::process::Command;
 
@@ -15,7 +15,7 @@ use crate::{
     served::{Served, read},
 };
 
-/// The bytes of an answer to the bytes of a request.
+/// Sends a request as bytes. Returns the status and the JSON of the response.
 async fn raw(served: &Served, request: String) -> (u16, Value) {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let mut stream = tokio::net::TcpStream::connect(served.address).await.unwrap();
@@ -58,7 +58,7 @@ async fn a_page_of_another_origin_signs_nothing() {
         let tungstenite::Error::Http(answer) = error else { panic!("{error}") };
         assert_eq!(answer.status(), 403, "{name} {value}");
     }
-    // What a page may send without asking first.
+    // These are content types that a page may send without a preflight request.
     for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""] {
         let mut request = reqwest::Client::new().post(served.url("/invocations")).body(approve.to_string());
         if !kind.is_empty() {
@@ -127,7 +127,7 @@ async fn a_request_says_nothing_twice() {
     served.stop().await;
 }
 
-/// On an address that others reach, a claimed name is anybody's.
+/// On an address that other machines reach, any caller could claim any name.
 #[tokio::test]
 async fn claims_are_taken_from_others_only_where_it_is_meant() {
     let listen = || std::net::TcpListener::bind("0.0.0.0:0").unwrap();
@@ -140,7 +140,7 @@ async fn claims_are_taken_from_others_only_where_it_is_meant() {
     silent.serve_until(listen(), async {}).await.unwrap();
 }
 
-/// The same of the program, by its environment.
+/// Checks the same for the program, which is configured by its environment.
 #[test]
 fn the_program_starts_only_where_it_is_meant_to() {
     const KEYS: &str = r#"{"keys":[]}"#;

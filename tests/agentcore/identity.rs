@@ -1,4 +1,4 @@
-//! Who decides: the subject of a token that was verified, or nobody.
+//! Tests of identity: an operator is the subject of a verified token, and no other name can sign.
 
 use std::{
     sync::{
@@ -60,17 +60,17 @@ async fn a_verdict_is_the_subject_s_whose_token_was_verified() {
         let secret = token.rsplit(' ').next().unwrap();
         assert!(secret.len() < 10 || !body.to_string().contains(secret), "it says the token back");
     }
-    // A role that the token does not have, whatever the payload says.
+    // Roles come from the token only: the payload claims one that the token does not have.
     let mut claimed = approve.clone();
     claimed["operator"] = "mara".into();
     claimed["roles"] = json!(["clerk"]);
     let weak = format!("Bearer {}", issuer.token(&with(json!({ "roles": ["guest"] }))));
     let (status, body) = send(weak, &claimed).await;
     assert_eq!((status, &body["code"]), (403, &json!("role_missing")), "{body}");
-    // A name that is merely claimed.
+    // The name is only claimed, without a token.
     let (status, body) = served.ask(claimed.clone()).await;
     assert_eq!((status, &body["code"]), (403, &json!("operator_unverified")), "{body}");
-    // Nor is anything done for whoever says nothing at all.
+    // The request has neither a token nor a name.
     let (status, body) = served.ask(approve.clone()).await;
     assert_eq!((status, &body["code"]), (401, &json!("token_missing")), "{body}");
     let good = format!("Bearer {}", issuer.token(&claims()));
@@ -84,7 +84,7 @@ async fn a_verdict_is_the_subject_s_whose_token_was_verified() {
     let (_, history) = send(good, &json!({ "action": "history", "thread_id": "t" })).await;
     let decided = &history["entries"][3]["event"]["decided"];
     assert_eq!((&decided["operator"], &decided["unverified"]), (&json!("mara"), &Value::Null), "{history}");
-    // The journal keeps what the token was, and not the token.
+    // The journal keeps facts about the token, but not the token.
     let evidence = &decided["evidence"];
     let kept =
         ["issuer", "subject", "kid", "channel"].map(|name| evidence[name].as_str().unwrap_or_default());
@@ -93,7 +93,8 @@ async fn a_verdict_is_the_subject_s_whose_token_was_verified() {
     served.stop().await;
 }
 
-/// The SDKs sign their requests to the service, and to whatever else they are pointed at.
+/// The AWS SDKs sign their requests to any server that they are configured with. Such a signature does not identify an
+/// operator.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn where_no_token_is_verified_another_signature_is_nobody_s() {
     let served = Served::start();
@@ -112,7 +113,7 @@ async fn where_no_token_is_verified_another_signature_is_nobody_s() {
     served.stop().await;
 }
 
-/// A token that expires while its connection is open, and while its node runs.
+/// A token expires while its connection is open and its node runs.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_token_that_expires_in_the_middle_ends_what_was_begun_and_begins_nothing() {
     use futures_util::{SinkExt, StreamExt};
@@ -150,7 +151,7 @@ async fn a_token_that_expires_in_the_middle_ends_what_was_begun_and_begins_nothi
     served.stop().await;
 }
 
-/// A key server, what it says, and how often it was asked.
+/// A mock key server: its address, its response, and the number of requests to it.
 struct KeyServer {
     url: String,
     says: Arc<Mutex<(u16, String)>>,
@@ -176,7 +177,7 @@ impl KeyServer {
         *self.says.lock().unwrap() = (status, body.to_owned());
     }
 
-    /// How often since this was asked last.
+    /// Returns the number of requests since the last call.
     fn asked(&self) -> usize {
         self.asked.swap(0, SeqCst)
     }
@@ -189,7 +190,7 @@ async fn keys_are_fetched_once_for_all_and_count_for_as_long_as_the_issuer_has_t
     let (desk, clock) = (Desk::new(), ManualClock::at_ms(NOW * 1000));
     let agent = Refunds::new(desk.clone(), MemoryStore::new()).clock(clock.clone());
     let tokens = Tokens::from_url(&keys.url).unwrap().longest(Duration::from_secs(1_000_000));
-    // Nobody need be known to look, so that a 200 says that a token was good.
+    // Starting and reading need no identity, so a 200 says only that the token was valid.
     let served = Served::of(agent, desk, Operators::verified(tokens).open(Right::Start).open(Right::Read));
     let _ = served.waiting("t").await;
     let at_once = async |issuer: &Issuer| {
@@ -204,7 +205,7 @@ async fn keys_are_fetched_once_for_all_and_count_for_as_long_as_the_issuer_has_t
     let good = || (200, String::new());
     let wait = async |seconds| clock.advance(Duration::from_secs(seconds));
 
-    // While there are none nobody is let in, and nobody asks again and again.
+    // Without keys, every token is refused, and the key server is not asked again at once.
     keys.says(500, "");
     assert_eq!((at_once(&old).await, keys.asked()), ((503, "keys_unavailable".into()), 1));
     keys.says(200, &old.jwks());
@@ -213,16 +214,16 @@ async fn keys_are_fetched_once_for_all_and_count_for_as_long_as_the_issuer_has_t
     assert_eq!((at_once(&old).await, keys.asked()), (good(), 1));
     assert_eq!((at_once(&old).await, keys.asked()), (good(), 0));
 
-    // A key that is new is looked for, though not for each token that claims one.
+    // A token with an unknown key causes a new fetch, but not each such token does.
     let invalid = (401, "token_invalid".to_owned());
     assert_eq!((at_once(&new).await, keys.asked()), (invalid.clone(), 0));
     keys.says(200, &new.jwks());
     wait(60).await;
     assert_eq!((at_once(&new).await, keys.asked()), (good(), 1));
-    // And the one that it has taken back counts no longer.
+    // A key that the issuer has withdrawn is no longer valid.
     assert_eq!((at_once(&old).await, keys.asked()), (invalid, 0));
 
-    // A server that is down for a while is missed by nobody; for an hour, it is.
+    // The keys remain valid while the key server is down for less than an hour.
     keys.says(500, "");
     wait(30 * 60).await;
     assert_eq!((at_once(&new).await, keys.asked()), (good(), 1));
@@ -249,7 +250,7 @@ async fn a_key_of_an_unknown_kind_spoils_no_other_and_a_time_may_have_a_fraction
     served.stop().await;
 }
 
-/// A token that anybody could sign who can read the public keys.
+/// Returns a token with an HMAC whose secret is the public keys, which any reader of the keys could create.
 fn shared_secret(issuer: &Issuer) -> String {
     let mut header = Header::new(Algorithm::HS256);
     header.kid = Some(issuer.kid.clone());

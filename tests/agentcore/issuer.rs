@@ -1,13 +1,13 @@
-//! A house that issues tokens.
+//! A mock issuer of tokens.
 
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use jsonwebtoken::{Algorithm, EncodingKey, jwk::Jwk};
 use serde_json::{Value, json};
 
-/// 2026-11-22, in seconds.
+/// 2026-11-22, in seconds since the Unix epoch.
 pub const NOW: u64 = 1_795_344_603;
 
-/// A key of a house that issues tokens.
+/// A mock issuer, with one signing key.
 pub struct Issuer {
     pub key: EncodingKey,
     pub kid: String,
@@ -24,7 +24,7 @@ impl Issuer {
         json!({ "keys": [self.jwk(&json!({}))] }).to_string()
     }
 
-    /// The public key, and what is said of it besides.
+    /// Returns the public key as a JWK, with additional members.
     pub fn jwk(&self, besides: &Value) -> Value {
         let mut key = Jwk::from_encoding_key(&self.key, Algorithm::ES256).unwrap();
         key.common.key_id = Some(self.kid.clone());
@@ -38,7 +38,7 @@ impl Issuer {
         self.token_with(&json!({}), claims)
     }
 
-    /// A token whose header says something besides.
+    /// Returns a token with additional header parameters; `null` removes one.
     pub fn token_with(&self, besides: &Value, claims: &Value) -> String {
         let mut header = json!({ "alg": "ES256", "typ": "JWT", "kid": self.kid });
         for (name, value) in besides.as_object().unwrap() {
@@ -53,7 +53,7 @@ impl Issuer {
         format!("{message}.{signature}")
     }
 
-    /// What `Authorization` says for somebody with these roles.
+    /// Returns the `Authorization` header of an operator with these roles.
     pub fn bearer(&self, name: &str, roles: &[&str]) -> String {
         format!("Bearer {}", self.token(&with(json!({ "sub": name, "roles": roles }))))
     }
@@ -74,7 +74,7 @@ pub fn with(changes: Value) -> Value {
     claims
 }
 
-/// Without padding, by RFC 7515.
+/// Encodes bytes as base64url without padding (RFC 7515).
 pub fn base64(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     bytes

@@ -1,4 +1,4 @@
-//! One client takes what one client may, and the ping is answered through all of it.
+//! Tests of the limits on what one client can occupy. The ping is answered throughout.
 
 use std::{
     io::{BufRead as _, Read as _, Write as _},
@@ -17,10 +17,10 @@ use crate::{
     served::{SESSION, Served, read},
 };
 
-/// How long anything is waited for that should come at once.
+/// The timeout for a response that should come at once.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A ping on a connection of its own.
+/// Sends a ping on a connection of its own.
 fn ping(address: SocketAddr) -> Value {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -31,7 +31,7 @@ fn ping(address: SocketAddr) -> Value {
     serde_json::from_str(body).unwrap()
 }
 
-/// Whether the other side has closed a connection.
+/// Returns whether the other side has closed a connection.
 fn is_closed(mut stream: &TcpStream) -> bool {
     stream.set_nonblocking(true).unwrap();
     match stream.read(&mut [0; 1]) {
@@ -56,7 +56,7 @@ async fn a_thousand_half_open_headers_keep_no_ping_waiting() {
             assert_eq!(ping(served.address)["status"], "Healthy");
         }
     }
-    // The oldest gave way.
+    // The server has closed the oldest connection.
     assert!(is_closed(&open[0]) && !is_closed(&open[999]));
     assert_eq!(served.ask(json!({ "thread_id": "t", "message": "A-1" })).await.0, 200);
     served.stop().await;
@@ -83,7 +83,7 @@ async fn slow_bodies_and_idle_sockets_keep_nobody_waiting() {
     served.stop().await;
 }
 
-/// Work that is under way is never cut, and there is only so much of it.
+/// Requests in flight are never canceled, and their number is limited.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn more_than_so_many_requests_are_not_carried_out_at_once() {
     let served = Served::start();
@@ -144,7 +144,7 @@ async fn how_large_a_request_may_be_is_set() {
     served.stop().await;
 }
 
-/// The program, with fewer files than there are clients.
+/// The program runs with a limit of open files that is lower than the number of clients.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_process_with_few_files_is_not_used_up() {
@@ -156,7 +156,7 @@ fn a_process_with_few_files_is_not_used_up() {
     assert_eq!(ping(address)["status"], "Healthy");
 }
 
-/// Whoever writes into a log chooses what its readers read.
+/// The ids come from the client, so a long or structured one could forge entries of the log.
 #[tokio::test]
 async fn ids_are_logged_only_where_they_are_short_and_plain() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! An agent as AgentCore Runtime calls it: over real HTTP, good and bad.
+//! Tests of an agent as AgentCore Runtime calls it: over real HTTP, with valid and invalid requests.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod actions;

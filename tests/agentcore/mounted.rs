@@ -1,4 +1,4 @@
-//! The routes of an agent in another program's server: what the routes bring with them holds there too.
+//! Tests of an agent's routes in another program's server: their checks and limits apply there too.
 
 use std::net::SocketAddr;
 
@@ -15,7 +15,7 @@ use crate::{
     served::read,
 };
 
-/// A server of somebody's own, with an agent in it.
+/// A server of another program, with an agent in it.
 struct Mounted {
     address: SocketAddr,
     desk: Desk,
@@ -83,12 +83,12 @@ async fn work_and_sockets_are_bounded_in_any_server() {
         under_way.push(tokio::spawn(mounted.post(&start(thread)).send()));
         mounted.desk.entered.acquire().await.unwrap().forget();
     }
-    // A fourth of eight are at work, and a ping gets in.
+    // A quarter of the eight connections may carry requests in flight, and a ping is still answered.
     let (status, body) = mounted.ask(&start("v")).await;
     assert_eq!((status, &body["code"]), (503, &json!("busy")), "{body}");
     let ping = mounted.client.get(format!("http://{}/ping", mounted.address)).send().await.unwrap();
     assert_eq!(read(ping).await.1["status"], "HealthyBusy");
-    // The socket that is idle gives way to a new one.
+    // The idle socket is closed in favor of a new one.
     let url = format!("ws://{}/ws", mounted.address);
     let (mut first, _) = tokio_tungstenite::connect_async(&url).await.unwrap();
     let (_second, _) = tokio_tungstenite::connect_async(&url).await.unwrap();
@@ -100,7 +100,7 @@ async fn work_and_sockets_are_bounded_in_any_server() {
     assert_eq!(mounted.ask(&start("v")).await.0, 200);
 }
 
-/// Bodies that do not come hold no place that somebody else needs.
+/// Requests whose bodies do not arrive do not block other requests.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slow_body_gives_way_in_any_server() {
     let mounted = Mounted::start(false, |served| served.limits(Limits::default().connections(2))).await;
@@ -110,7 +110,7 @@ async fn a_slow_body_gives_way_in_any_server() {
         let head = "POST /invocations HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
                     Connection: close\r\nContent-Length: 1000\r\nExpect: 100-continue\r\n\r\n";
         stream.write_all(head.as_bytes()).await.unwrap();
-        // It is asked for the body, so it has a place.
+        // The server asks for the body, so the request occupies a connection.
         let mut asked = [0; 25];
         stream.read_exact(&mut asked).await.unwrap();
         assert!(asked.starts_with(b"HTTP/1.1 100 Continue"), "{}", asked.escape_ascii());

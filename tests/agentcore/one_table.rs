@@ -1,11 +1,11 @@
-//! Containers that share nothing but a table in DynamoDB.
+//! Tests of containers that share only a table in DynamoDB.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::{container::Container, table::Table};
 
-/// How many were paid, for how many calls.
+/// Returns the number of refunds, and the number of calls that requested them.
 fn ledger(folder: &std::path::Path) -> (u32, u32) {
     let ledger = rusqlite::Connection::open(folder.join("refund.db")).unwrap();
     let counts = "SELECT (SELECT count(*) FROM refunds), (SELECT count(*) FROM calls)";

@@ -1,4 +1,4 @@
-//! A thread is whose it is: for anybody else there is none.
+//! Tests of ownership: for callers without a right to it, a thread does not exist.
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use hitl::{
@@ -21,7 +21,7 @@ fn served(issuer: &Issuer, rules: impl FnOnce(Operators) -> Operators) -> Served
     Served::of(agent, desk, rules(Operators::verified(tokens)))
 }
 
-/// Everything that can be asked of a thread that is there.
+/// Returns every request that a caller can make about an existing thread.
 fn asked(thread: &str, digest: &str) -> Vec<Value> {
     [
         json!({ "action": "get" }),
@@ -63,11 +63,11 @@ async fn another_s_thread_is_answered_as_a_missing_one() {
             assert_eq!((theirs.0, theirs.1), (missing.0, missing.1));
             assert_eq!(theirs.2.replace("`t`", "`u`").replace(r#""t""#, r#""u""#), missing.2);
         }
-        // Nor does it tell anybody anything who says nothing of who they are.
+        // A caller without a token learns nothing either.
         let (status, body) = served.ask(theirs).await;
         assert_eq!((status, &body["code"]), (401, &json!("token_missing")), "{body}");
     }
-    // The same start, whose answer would show the thread.
+    // The other caller repeats the start, whose response would show the thread.
     let start = json!({ "thread_id": "t", "message": "A-9133 arrived broken" });
     let (status, body) = served.ask_as(Some(&other), &start).await;
     assert_eq!((status, &body["code"]), (409, &json!("thread_exists")), "{body}");
@@ -89,7 +89,7 @@ async fn whoever_may_sign_sees_what_waits_and_who_was_first() {
         assert_eq!((status, &view["standing"]), (200, &json!("waiting")), "{view}");
     }
     let approve = json!({ "action": "approve", "thread_id": "t", "digest": digest });
-    // To begin a thread is not to sign it.
+    // The right to start a thread is not the right to sign in it.
     let (status, body) = served.ask_as(Some(&owner), &approve).await;
     assert_eq!((status, &body["code"]), (403, &json!("role_missing")), "{body}");
     assert_eq!(served.ask_as(Some(&clerk), &approve).await.0, 200);
@@ -98,7 +98,7 @@ async fn whoever_may_sign_sees_what_waits_and_who_was_first() {
     assert_eq!((status, &body["by"]), (409, &json!("cem")), "{body}");
     let (_, view) = served.ask_as(Some(&owner), &get).await;
     assert_eq!(view["standing"], "ended");
-    // Whose thread it is stands in its journal.
+    // The journal records the owner of the thread.
     let (_, history) = served.ask_as(Some(&owner), &json!({ "action": "history", "thread_id": "t" })).await;
     assert_eq!(history["entries"][0]["event"]["started"]["requester"]["operator"], "ann", "{history}");
     served.stop().await;
@@ -123,17 +123,17 @@ async fn roles_and_what_is_open_are_as_they_are_set() {
     let auditor = issuer.bearer("eve", &["auditor"]);
     let get = json!({ "action": "get", "thread_id": "t" });
     assert_eq!(served.ask_as(Some(&auditor), &get).await.0, 200);
-    // An auditor looks, and signs nothing.
+    // An auditor can read, but cannot sign.
     let approve = json!({ "action": "approve", "thread_id": "t", "digest": digest });
     assert_eq!(served.ask_as(Some(&auditor), &approve).await.0, 403);
     assert_eq!(served.ask(get).await.0, 401);
-    // What is open needs no token, and nothing besides is.
+    // An action that is open needs no token. No other action is open.
     assert_eq!(served.ask(json!({ "action": "resume", "thread_id": "t" })).await.0, 200);
     assert_eq!(served.ask(approve).await.0, 401);
     served.stop().await;
 }
 
-/// What others' threads say while they run is not heard by whoever starts one of the same name.
+/// A caller that starts a thread with the name of another owner's thread receives none of its events.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_start_hears_nothing_of_another_s_thread() {
     let issuer = Issuer::new("k1");

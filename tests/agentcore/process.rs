@@ -1,4 +1,4 @@
-//! What a stop leaves behind.
+//! Tests of a process that stops or is killed: running nodes finish, and another process resumes its threads.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ async fn a_stop_lets_what_runs_come_to_its_end() {
     desk.open();
     stopped.await.unwrap();
     assert_eq!(agent.view("t").await.unwrap().standing.as_str(), "waiting");
-    // Whoever asked before the stop is answered.
+    // The request from before the stop is answered.
     assert_eq!(start.await.unwrap().unwrap().status(), 200);
 }
 
@@ -43,7 +43,7 @@ async fn another_process_goes_on_where_a_killed_one_was_and_one_that_is_told_to_
     assert!(second.child.wait().unwrap().success());
 }
 
-/// A call that hangs in the bank keeps the process no longer than what runs is waited for.
+/// A payment that hangs delays the exit by no more than the time that running nodes are given.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn what_hangs_does_not_keep_a_process_that_is_told_to_stop() {
@@ -60,7 +60,7 @@ async fn what_hangs_does_not_keep_a_process_that_is_told_to_stop() {
     });
     let url = container.url.clone();
     let hanging = tokio::spawn(async move { reqwest::Client::new().post(url).json(&approve).send().await });
-    // Whoever opens a pipe to write waits until somebody reads.
+    // Opening a FIFO for writing blocks until another process opens it for reading.
     let gate = tokio::task::spawn_blocking(|| std::fs::OpenOptions::new().write(true).open(gate)).await;
     let gate = gate.unwrap().unwrap();
     let pid = rustix::process::Pid::from_child(&container.child);
@@ -70,6 +70,6 @@ async fn what_hangs_does_not_keep_a_process_that_is_told_to_stop() {
         tokio::time::timeout(Duration::from_secs(120), ended).await.expect("it hangs").unwrap();
     assert!(status.success(), "{status}");
     drop((gate, container));
-    // Whoever asked hears no success.
+    // The client receives no success.
     assert!(!hanging.await.unwrap().is_ok_and(|answer| answer.status().is_success()));
 }

@@ -1,6 +1,8 @@
-//! The service may take a snapshot of a process that has started, and begin each session from a copy of it: with every
-//! random generator in the same state. Here a process that has worked is forked, which copies its memory, and all its
-//! copies work on one table.
+//! Tests of processes that are restored from one snapshot.
+//!
+//! The service may take a snapshot of a started process and begin each session from a copy of it, with every random
+//! generator in the same state. Here a process that has worked is forked, which copies its memory, and all copies work
+//! on one table.
 
 use std::{
     collections::BTreeSet,
@@ -27,7 +29,7 @@ use crate::{
 const COPIES: usize = 6;
 const ENDPOINT: &str = "HITL_TEST_ENDPOINT";
 
-/// Not a test: the process that is copied, when the test below has started it.
+/// The process that is copied. It is not a test: it does nothing unless the test below has started it.
 #[test]
 fn original() {
     let Ok(endpoint) = std::env::var(ENDPOINT) else { return };
@@ -36,7 +38,7 @@ fn original() {
     let agent = Refunds::new(desk.clone(), store(&endpoint));
     let working = runtime::Builder::new_current_thread().enable_all().build().unwrap();
     working.block_on(agent.start("t", TicketInput { message: "A-9133 arrived broken".into() })).unwrap();
-    // Sockets and threads do not outlive a snapshot.
+    // Sockets and OS threads do not survive a snapshot.
     drop(working);
     let copies: Vec<_> = (0..COPIES)
         .map(|_| match fork().unwrap() {
@@ -47,7 +49,7 @@ fn original() {
     copies.into_iter().for_each(|copy| assert_eq!(waitpid(copy).unwrap(), 0));
 }
 
-/// Serves until its standard input ends, which is the same for all copies.
+/// Serves until standard input ends, which all copies share.
 fn copy(agent: Agent<Refunds>, desk: &Desk) -> ! {
     println!("\n@seed {}", RandomState::new().hash_one("the same in all copies"));
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -62,7 +64,7 @@ fn copy(agent: Agent<Refunds>, desk: &Desk) -> ! {
     std::process::exit(0)
 }
 
-/// What the copies say after such a word.
+/// Returns the rest of each output line that begins with `@` and this word.
 fn said<'a>(lines: &'a [String], word: &str) -> Vec<&'a str> {
     lines.iter().filter_map(|line| line.strip_prefix('@')?.strip_prefix(word)).map(str::trim).collect()
 }
@@ -92,7 +94,7 @@ async fn copies_of_one_process_draw_nothing_twice_and_pay_once() {
     };
     let everyone = async |payload: Value| join_all(urls.iter().map(|url| ask(url, payload.clone()))).await;
 
-    // The same click comes to all of them.
+    // Every copy receives the same verdict.
     let (_, waiting) = ask(&urls[0], json!({ "action": "get", "thread_id": "t" })).await;
     let answers = everyone(json!({
         "action": "approve", "thread_id": "t", "digest": waiting["reviews"][0]["digest"],
@@ -106,7 +108,7 @@ async fn copies_of_one_process_draw_nothing_twice_and_pay_once() {
         "{late:?}"
     );
 
-    // And the same start, which begins one thread.
+    // Every copy receives the same start, which creates one thread.
     let start = |thread: &str| json!({ "thread_id": thread, "message": "A-9134 is late" });
     assert!(everyone(start("one-more")).await.iter().all(|(status, _)| *status == 200));
     let (_, history) = ask(&urls[0], json!({ "action": "history", "thread_id": "one-more" })).await;
@@ -114,7 +116,7 @@ async fn copies_of_one_process_draw_nothing_twice_and_pay_once() {
     let happened: Vec<_> = entries.flat_map(|entry| entry["event"].as_object().unwrap().keys()).collect();
     assert_eq!(happened, ["started", "ran", "paused"]);
 
-    // And to each one of its own.
+    // Each copy receives a start of its own.
     let own = (0..).zip(&urls).map(|(number, url)| ask(url, start(&format!("own-{number}"))));
     assert!(join_all(own).await.iter().all(|(status, _)| *status == 200));
 

@@ -1,4 +1,4 @@
-//! A server in this process, and a client of it.
+//! A server in this process, and its client.
 
 use std::net::{SocketAddr, TcpListener};
 
@@ -14,7 +14,7 @@ use crate::desk::{Desk, Refunds};
 
 pub const SESSION: &str = "X-Amzn-Bedrock-AgentCore-Runtime-Session-Id";
 
-/// A served agent; it is stopped by [`Served::stop`].
+/// A served agent. [`Served::stop`] stops it.
 pub struct Served {
     pub address: SocketAddr,
     pub agent: Agent<Refunds>,
@@ -25,7 +25,7 @@ pub struct Served {
 }
 
 impl Served {
-    /// With verdicts from whoever the payload names.
+    /// Starts a server that accepts the operator that the payload claims.
     pub fn start() -> Self {
         Self::on(hitl::MemoryStore::new(), Operators::claimed())
     }
@@ -70,17 +70,17 @@ impl Served {
         self.client.get(self.url(path))
     }
 
-    /// The status and the JSON of an answer.
+    /// Sends a request. Returns the status and the JSON of the response.
     pub async fn ask(&self, payload: Value) -> (u16, Value) {
         read(self.post(&payload).send().await.unwrap()).await
     }
 
-    /// Starts a thread and gives the digest of its draft.
+    /// Starts a thread and returns the digest of its draft.
     pub async fn waiting(&self, thread: &str) -> String {
         self.waiting_for(thread, None).await
     }
 
-    /// The same in somebody's name.
+    /// Starts a thread with this `Authorization` header and returns the digest of its draft.
     pub async fn waiting_for(&self, thread: &str, authorization: Option<&str>) -> String {
         let start = json!({ "action": "start", "thread_id": thread, "message": "A-9133 arrived broken" });
         let (status, view) = self.ask_as(authorization, &start).await;
@@ -88,7 +88,7 @@ impl Served {
         view["reviews"][0]["digest"].as_str().unwrap().to_owned()
     }
 
-    /// What somebody is answered.
+    /// Sends a request with this `Authorization` header. Returns the status and the JSON of the response.
     pub async fn ask_as(&self, authorization: Option<&str>, payload: &Value) -> (u16, Value) {
         let mut request = self.post(payload);
         if let Some(authorization) = authorization {

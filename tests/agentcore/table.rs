@@ -32,7 +32,7 @@ impl Table {
         &self.emulator.endpoint
     }
 
-    /// What a program needs to be told to keep its threads here.
+    /// Returns the environment variables with which a program keeps its threads in this table.
     pub fn settings(&self) -> [(&str, &str); 5] {
         [
             ("HITL_STORE", "dynamodb:threads"),
@@ -44,7 +44,7 @@ impl Table {
     }
 }
 
-/// The table at this endpoint.
+/// Creates a store on the table at this endpoint.
 pub fn store(endpoint: &str) -> DynamoStore {
     let config = Config::builder()
         .behavior_version(BehaviorVersion::latest())

@@ -1,6 +1,6 @@
-//! Whoever makes the server wait is waited for so long, and then their connection ends.
+//! Tests of timeouts: a connection that makes the server wait for too long is closed.
 //!
-//! The times are short here, and each is awaited by what ends with it.
+//! The timeouts are short here, and each test waits for the event that its timeout causes.
 
 use std::time::Duration;
 
@@ -18,11 +18,11 @@ use crate::{
     served::Served,
 };
 
-/// A time that is over soon, and one that no test waits for.
+/// A timeout that expires soon. `NEVER` is one that no test reaches.
 const SOON: Duration = Duration::from_millis(100);
 const NEVER: Duration = Duration::from_secs(3600);
 
-/// No time is over but the one that is set here.
+/// Returns limits that no test reaches, to set one of them.
 fn patient() -> Limits {
     Limits::default().headers(NEVER).body(NEVER).answer(NEVER).silence(NEVER)
 }
@@ -33,10 +33,10 @@ fn served(limits: Limits) -> Served {
     Served::with(agent, desk, |served| served.limits(limits))
 }
 
-/// All that the other side says before it closes the connection.
+/// Reads until the other side closes the connection, and returns the text.
 async fn until_closed(stream: &mut TcpStream) -> String {
     let mut said = Vec::new();
-    // What is still under way when it closes makes this an error, and an end all the same.
+    // Bytes in flight at the close turn the end of the stream into an error, which counts as closed, too.
     let _ = stream.read_to_end(&mut said).await;
     String::from_utf8(said).unwrap()
 }
@@ -49,7 +49,7 @@ async fn headers_that_do_not_come_end_their_connection() {
         stream.write_all(sent.as_bytes()).await.unwrap();
         assert_eq!(until_closed(&mut stream).await, "", "{sent:?}");
     }
-    // One that has asked is let wait for as long before it asks again, with half a head or none.
+    // After a request, a connection may wait as long before the next one, with half a head or none.
     for sent in ["", "GET /ping HTTP/1.1\r\nX-Slow: "] {
         let mut stream = TcpStream::connect(served.address).await.unwrap();
         let whole = "GET /ping HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -75,7 +75,7 @@ async fn a_body_that_does_not_come_is_refused_and_its_connection_ends() {
     served.stop().await;
 }
 
-/// A client that asks for megabytes and reads none of them.
+/// A client requests megabytes and reads none of them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_answer_that_nobody_takes_ends_its_connection() {
     let served = served(patient().answer(SOON));
@@ -87,7 +87,8 @@ async fn an_answer_that_nobody_takes_ends_its_connection() {
         get.len()
     );
     let mut stream = TcpStream::connect(served.address).await.unwrap();
-    // Far more than the kernel holds of both sides. Once nobody reads these either, writing fails.
+    // The loop writes more than the kernel buffers on both sides. Once the server has closed the connection, writing
+    // fails.
     let ended = async {
         loop {
             if let Err(error) = stream.write_all(ask.as_bytes()).await {
@@ -105,19 +106,19 @@ async fn an_answer_that_nobody_takes_ends_its_connection() {
 async fn a_socket_whose_other_side_is_silent_ends() {
     let served = served(patient().silence(SOON));
     let url = served.url("/ws").replace("http:", "ws:");
-    // Nothing answers its pings: bytes are read, and none are written.
+    // This client answers no pings: it reads bytes and writes none.
     let (silent, _) = tokio_tungstenite::connect_async(&url).await.unwrap();
     let tokio_tungstenite::MaybeTlsStream::Plain(mut stream) = silent.into_inner() else { panic!("TLS") };
     let mut said = Vec::new();
     let _ = stream.read_to_end(&mut said).await;
-    // Three of four pings, and the end.
+    // At least three pings arrive before the end.
     assert!(said.windows(2).filter(|frame| frame == b"\x89\x00").count() >= 3, "{said:?}");
-    // One that answers is kept: it is heard after many times that long.
+    // A client that answers is kept: it is still served after many times the timeout.
     let (mut socket, _) = tokio_tungstenite::connect_async(&url).await.unwrap();
     let mut pings = 0;
     while pings < 20 {
         pings += usize::from(matches!(socket.next().await.unwrap().unwrap(), Message::Ping(_)));
-        // What answers a ping is sent with this.
+        // The flush sends the pong.
         socket.flush().await.unwrap();
     }
     socket.send(Message::text(json!({ "thread_id": "t", "message": "A-1" }).to_string())).await.unwrap();
@@ -142,11 +143,11 @@ async fn of_too_many_sockets_the_idlest_ends_and_no_busy_one() {
     served.desk.entered.acquire().await.unwrap().forget();
     let mut idle = connect().await.unwrap();
     let mut third = connect().await.unwrap();
-    // The idle one gave way.
+    // The idle socket is closed.
     while let Some(Ok(_)) = idle.next().await {}
     third.send(start("u")).await.unwrap();
     served.desk.entered.acquire().await.unwrap().forget();
-    // None is idle now, so that none gives way.
+    // No socket is idle now, so none is closed.
     let error = connect().await.unwrap_err();
     assert!(
         matches!(&error, tokio_tungstenite::tungstenite::Error::Http(answer) if answer.status() == 503),

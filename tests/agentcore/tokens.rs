@@ -1,4 +1,4 @@
-//! Tokens that the keys have signed, or that name them, and that say nothing of who decides.
+//! Tests of tokens that are signed with a known key, or name one, but do not identify an operator.
 
 use hitl::{
     ManualClock, MemoryStore,
@@ -18,7 +18,7 @@ fn served(tokens: Tokens) -> Served {
     Served::of(agent, desk, Operators::verified(tokens))
 }
 
-/// The status and the code that a token is answered with, by a desk that has started its thread.
+/// Sends a token with a `get`. Returns the status and the code of the response.
 async fn answered(served: &Served, token: &str) -> (u16, String) {
     let get = json!({ "action": "get", "thread_id": "t" });
     let (status, body) = served.ask_as(Some(&format!("Bearer {token}")), &get).await;
@@ -103,13 +103,13 @@ async fn a_key_is_used_for_what_it_is_meant_for() {
     ] {
         let keys = json!({ "keys": [issuer.jwk(&besides)] }).to_string();
         let served = served(Tokens::from_jwks(&keys).unwrap());
-        // Whoever is let in finds no thread.
+        // An accepted token gets a 404, because there is no thread.
         assert_eq!(answered(&served, &issuer.token(&claims())).await.0, status, "{besides}");
         served.stop().await;
     }
 }
 
-/// Three claims with roles, of which one was named.
+/// Several claims list roles, and only the configured one counts.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_claim_lists_the_roles() {
     let issuer = Issuer::new("k1");
@@ -135,7 +135,7 @@ async fn one_claim_lists_the_roles() {
     }
 }
 
-/// A key server that says more than anybody needs, and one that others could speak for.
+/// Key servers with an oversized response, or without a secure transport.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_come_by_a_way_that_nobody_can_change() {
     for url in

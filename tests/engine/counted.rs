@@ -1,4 +1,4 @@
-//! A store that counts its commits, and may have small pages.
+//! A store that counts its appends and can limit the size of its pages.
 
 use std::{
     pin::Pin,
@@ -17,7 +17,7 @@ use hitl::{
 pub struct Counted {
     pub store: MemoryStore,
     pub commits: Arc<AtomicU32>,
-    /// How many entries it gives at the most.
+    /// The maximum number of entries that one `entries` call returns; `None` for no limit.
     pub page: Option<usize>,
 }
 

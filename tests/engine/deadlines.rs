@@ -1,4 +1,4 @@
-//! What nobody decides: expiry, reminders, and the sweep that sees to both.
+//! Deadlines: expiry of reviews, reminders, and the sweeps that handle both.
 
 use std::{
     sync::{
@@ -30,7 +30,7 @@ pub struct Mail {
     pub outcome: String,
 }
 
-/// What was done to the world, and what the check waits for.
+/// Mock dependencies: the number of letters sent, and the notifications that `check` sends and waits for.
 #[derive(Clone, Default)]
 pub struct Office {
     pub sent: Arc<AtomicU32>,
@@ -117,7 +117,7 @@ async fn a_verdict_in_the_last_millisecond_wins_and_one_later_loses() {
     assert_eq!(decisions(&agent, "late").await, ["hitl reject"]);
 }
 
-/// One desk's clock is ahead: there the review has expired already when a person signs it here.
+/// The sweeper's clock is ahead: by that clock the review has already expired when the operator signs it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_verdict_and_a_deadline_that_meet_have_one_winner() {
     let (store, office) = (MemoryStore::new(), Office::default());
@@ -173,11 +173,11 @@ async fn a_review_that_waits_for_long_is_brought_up_again_once_by_one_of_all() {
     clock.advance(Duration::from_millis(1));
     assert_eq!(told().await, ["send"]);
     assert!(told().await.is_empty());
-    // Two were missed while nobody swept, and are made up for by one.
+    // Two reminders were missed without a sweep; a single reminder makes up for both.
     clock.advance(9 * HOUR);
     assert_eq!(told().await, ["send"]);
     assert!(told().await.is_empty());
-    // The last one before the deadline is at 20 h; at 24 h it is over.
+    // The last reminder before the deadline is at 20 h; at 24 h the review expires.
     clock.advance(7 * HOUR);
     assert_eq!(told().await, ["send"]);
     clock.advance(4 * HOUR);
@@ -243,7 +243,7 @@ graph! {
     }
 }
 
-/// The review in one branch expires while another process runs the other branch, and keeps its lease.
+/// The review in one branch expires while another process runs the other branch and holds the lease.
 #[tokio::test]
 async fn a_review_expires_though_a_sibling_runs_elsewhere() {
     let (store, clock) = (MemoryStore::new(), ManualClock::at_ms(1_000_000));
@@ -272,10 +272,10 @@ async fn a_sweep_names_what_this_program_cannot_take_up_and_passes_over_other_gr
         let _ = agent.start(format!("t{thread:02}"), letter()).await.unwrap();
     }
     clock.advance(24 * HOUR);
-    // Of another graph, on the same store, none of them is a concern.
+    // An agent of another graph on the same store ignores these threads.
     let other = Checker::new(Office::default(), store.clone()).clock(clock.clone());
     assert!(other.sweep().await.unwrap().is_empty());
-    // A newer program of the same name, in which nothing stops before `send` any more.
+    // A newer graph of the same name, without a review before `send`.
     let newer = newer::Sender::new(store).clock(clock.clone());
     let refused = newer.sweep().await.unwrap();
     assert_eq!(refused.len(), 40);
@@ -298,7 +298,7 @@ mod newer {
     }
 }
 
-/// Time stands still but for the watch's own timer, so nothing here waits.
+/// Tokio's clock is paused and jumps to the next timer, so the test takes no real time.
 #[tokio::test(start_paused = true)]
 async fn a_watch_sweeps_again_and_again() {
     let (agent, clock, _) = sender();

@@ -1,4 +1,4 @@
-//! One lane for each item of a list.
+//! `for`: one concurrent branch per item of a list.
 
 use std::{
     collections::BTreeSet,
@@ -37,20 +37,20 @@ pub struct Batch {
     pub log: Vec<String>,
 }
 
-/// What happened to the orders, and what the bank does with them.
+/// Mock dependencies: records of the node runs, and controls for the bank and the drafts.
 #[derive(Clone)]
 pub struct Shop {
-    /// The orders that are done.
+    /// The orders that `after_the_next` has finished.
     done: Arc<watch::Sender<BTreeSet<u32>>>,
     running: Arc<AtomicUsize>,
     most: Arc<AtomicUsize>,
-    /// So many must be at work at once to pass.
+    /// A barrier that opens once as many `together` nodes are in flight as `Shop::new` was given.
     together: Arc<Barrier>,
     pub drafted: Arc<Mutex<Vec<u32>>>,
     pub paid: Arc<Mutex<Vec<(u32, String)>>>,
     /// The orders whose refund the bank refuses.
     closed: Arc<Mutex<BTreeSet<u32>>>,
-    /// The orders whose draft never ends, and a permit for each that has begun.
+    /// The orders whose draft never finishes; `begun` gets a permit for each of them that has started.
     stuck: Arc<Mutex<BTreeSet<u32>>>,
     begun: Arc<Semaphore>,
 }
@@ -87,7 +87,7 @@ pub fn mara() -> Operator {
     Operator::new("mara")
 }
 
-/// Ends only once the next order has.
+/// Finishes only after the next order has finished.
 #[node(Batch, writes = log)]
 async fn after_the_next(order: &Order, orders: &[Order], shop: Deps<Shop>) -> Result<Vec<String>> {
     let mut done = shop.done.subscribe();
@@ -107,7 +107,7 @@ async fn results_come_in_the_order_of_the_items_and_not_in_that_of_their_ends() 
     let agent = Backwards::new(shop.clone(), MemoryStore::new());
     let BackwardsTurn::Done(log) = agent.start("t", orders(8)).await.unwrap() else { panic!() };
     assert_eq!(log, (0..8).map(|id| format!("order {id}")).collect::<Vec<_>>());
-    // The journal has them as they ended.
+    // The journal holds the runs in the order in which they finished.
     let entries = agent.history(&"t".try_into().unwrap(), 0, 100).await.unwrap();
     let lanes = entries.iter().filter_map(|entry| match &entry.event {
         hitl::journal::Event::Ran { lane, .. } => Some(*lane),
@@ -181,7 +181,8 @@ graph! {
     }
 }
 
-/// The open reviews, by the dollars of their drafts: as they were drafted these are the orders' numbers.
+/// Returns the open reviews of thread `t`, sorted by the dollars of their drafts, which initially equal the orders'
+/// IDs.
 pub async fn open(agent: &Agent<Refunds>) -> Vec<hitl::Review<Refunds, Refund, hitl::CanAsk>> {
     let mut open = match agent.thread("t").await.unwrap() {
         RefundsTurn::Refund(review) => vec![review],
@@ -199,7 +200,7 @@ async fn each_item_has_its_own_review_decided_in_any_order() {
     let shop = Shop::new(1);
     let agent = Refunds::new(shop.clone(), MemoryStore::new());
     let RefundsTurn::Several(all) = agent.start("t", orders(5)).await.unwrap() else { panic!() };
-    // Whoever waits for a person holds no slot: all are seen though one runs at a time.
+    // An item that waits for a review does not count toward `at_most`: all five are drafted although `at_most = 1`.
     assert_eq!((all.len(), shop.drafted()), (5, vec![0, 1, 2, 3, 4]));
     let mut reviews = open(&agent).await;
     let digests: BTreeSet<_> = reviews.iter().map(hitl::Review::digest).collect();
@@ -253,7 +254,7 @@ async fn what_is_done_is_not_run_again_because_a_sibling_failed() {
     assert_eq!((shop.drafted(), shop.paid()), (vec![0, 1, 2, 3], vec![0, 2, 3, 1]));
 }
 
-/// The process dies while two of five orders are drafted.
+/// The process dies while the drafts of two of five orders are in flight.
 #[tokio::test]
 async fn what_is_done_is_not_run_again_because_the_process_died() {
     let folder = tempfile::tempdir().unwrap();

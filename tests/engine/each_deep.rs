@@ -1,4 +1,4 @@
-//! A `for` inside a fork, a fork inside a `for`, long lists, idempotency keys, and new code.
+//! Nested `for`s and forks, the limit of list lengths, idempotency keys of items, snapshots, and new code.
 
 use std::{
     collections::BTreeSet,
@@ -34,12 +34,12 @@ pub struct Book {
     pub log: Vec<String>,
 }
 
-/// Where effects are seen.
+/// A mock that records the effects' calls and can block them.
 #[derive(Clone)]
 pub struct World {
     /// The node, the page and the idempotency key of each call.
     calls: Arc<Mutex<Vec<(String, u32, String)>>>,
-    /// Whether a call waits for ever, and a permit for each that does.
+    /// `true` if calls block forever; `held` gets a permit for each blocked call.
     holds: Arc<AtomicBool>,
     held: Arc<Semaphore>,
 }
@@ -117,7 +117,8 @@ async fn glue() -> Result<Vec<String>> {
 }
 
 graph! {
-    /// A `for` inside a `for` inside a branch; `note` is written on both sides, and races with nobody.
+    /// A `for` inside a `for` inside a branch. Both branches write `note` without a conflict, as an item's write stays
+    /// with the item.
     pub Press<Book> {
         start -> (leaf -> for page in numbers {
             read -> for line in texts { print } -> bind
@@ -134,7 +135,7 @@ async fn fors_nest_and_stand_in_branches() {
     reviews.sort_by(|a, b| a.draft().text.cmp(&b.draft().text));
     let drafts: Vec<_> = reviews.iter().map(|review| review.draft().text.clone()).collect();
     assert_eq!(drafts, ["0.0", "0.1", "1.0", "1.1"]);
-    // The last first; and one of page 0 is left out.
+    // Decide in reverse order, reject line 0.1 and edit the others.
     for review in reviews.into_iter().rev() {
         let _ = if review.draft().text == "0.1" {
             review.reject(&mara(), Reason::Other, "").await.unwrap()
@@ -229,7 +230,7 @@ async fn no_two_items_share_an_idempotency_key_and_one_keeps_its_own() {
     let agent = Stamper::new(world.clone(), store);
     let StamperTurn::Done(_) = agent.start("t", book(9, 0)).await.unwrap() else { panic!() };
     assert_eq!((world.calls().len(), world.keys().len()), (9, 9));
-    // The bank is told what the journal says.
+    // The effects get the keys that the journal records.
     let entries = agent.history(&id("t"), 0, 100).await.unwrap();
     let began = entries.iter().filter_map(|entry| match &entry.event {
         Event::Began { key, .. } => Some(key.clone()),
@@ -247,7 +248,7 @@ async fn turn(pages: u32) -> Result<u32> {
     Ok(pages)
 }
 
-/// A bank may remember a key for longer than a program stays the same.
+/// Keys of nodes outside a `for` must be stable across releases: a bank may remember a key for longer than one release.
 #[tokio::test]
 async fn the_key_of_what_runs_for_no_item_is_what_it_always_was() {
     let world = World::new();
@@ -255,12 +256,12 @@ async fn the_key_of_what_runs_for_no_item_is_what_it_always_was() {
     let PlainTurn::Done(_) = agent.start("t", book(7, 0)).await.unwrap() else { panic!() };
     let entries = agent.history(&id("t"), 0, 100).await.unwrap();
     let Event::Started { id, .. } = &entries[0].event else { panic!() };
-    // The thread, what tells it from another of its name, the node, and the place that led there.
+    // The thread's name, its unique ID, the node, and the place of the entry that led to the node.
     let key = Digest::of(format!("t\0{id}\0stamp\01").as_bytes()).to_string();
     assert_eq!(world.calls(), [("stamp".to_owned(), 7, key)]);
 }
 
-/// Where a fork goes on, every lane stands at place 0: the items' branches must be told apart all the same.
+/// All branches of a forked thread start at place 0, so the keys must differ by the item's branch.
 #[tokio::test]
 async fn keys_differ_in_a_thread_that_was_forked_in_the_middle_of_a_for() {
     let world = World::new();
@@ -273,7 +274,7 @@ async fn keys_differ_in_a_thread_that_was_forked_in_the_middle_of_a_for() {
     let _ = world.held.acquire_many(4).await.unwrap();
     world.holds.store(false, Ordering::SeqCst);
     let entries = agent.history(&id("t"), 0, 100).await.unwrap();
-    // All items stand at their first effect, and none has begun.
+    // At the entry before the first `began` all items are at their first effect.
     let began = entries.iter().find(|entry| matches!(entry.event, Event::Began { .. })).unwrap().place;
     let OfficeTurn::Done(log) = agent.fork(&id("t"), began - 1, "f").await.unwrap() else { panic!() };
     running.abort();
@@ -338,7 +339,7 @@ async fn a_list_that_is_too_long_is_bad_input_and_leaves_an_effect_in_doubt() {
     assert_eq!(agent.thread("t").await.unwrap_err().code(), "unknown_thread");
     assert!(matches!(agent.start("t", list(3)).await.unwrap(), KeeperTurn::Done(log) if log == [0, 1, 2]));
 
-    // 600 and 600 more: only together they are too many.
+    // Two writes of 600 items each exceed the limit only together.
     let agent = Orderer::new(MemoryStore::new());
     let OrdererTurn::InDoubt(doubt) = agent.start("t", list(600)).await.unwrap() else { panic!() };
     assert_eq!(doubt.node(), "order_again");
@@ -356,7 +357,7 @@ async fn a_list_that_is_too_long_is_bad_input_and_leaves_an_effect_in_doubt() {
     assert_eq!(log.len(), 1_000);
 }
 
-/// Snapshots in the middle of a `for` hold its list once, and a new process goes on from them.
+/// Snapshots in the middle of a `for` store its list once, and a new process resumes from them.
 #[tokio::test]
 async fn a_new_process_goes_on_in_the_middle_of_a_for() {
     let store = MemoryStore::new();
@@ -366,7 +367,7 @@ async fn a_new_process_goes_on_in_the_middle_of_a_for() {
     for review in reviews {
         let PressReview::Print(review) = review;
         let (digest, text) = (review.digest(), review.draft().text.clone());
-        // Each by a process of its own, the hundredth and later ones with what the operator made of it.
+        // Each verdict comes from a new agent; the lines of pages 10 and 11 are edited.
         let desk = Press::new(store.clone());
         let verdict = if text.len() > 3 {
             Verdict::Edit { patch: serde_json::json!({ "text": format!("{text}!") }) }
@@ -382,7 +383,7 @@ async fn a_new_process_goes_on_in_the_middle_of_a_for() {
     assert_eq!(log[130], "11.9! of page 11");
     let records = agent.store().entries(&id("t"), 0, 10_000).await.unwrap();
     assert!(records.iter().filter(|record| record.snapshot).count() >= 3);
-    // What was read from snapshots is what was read from the first entry on.
+    // `get_at` reads the journal from the first entry, not from a snapshot.
     assert!(agent.get_at(&id("t"), records.last().unwrap().place).await.is_ok());
     agent.verify(&id("t")).await.unwrap();
 }
@@ -402,7 +403,7 @@ async fn a_snapshot_grows_with_the_items_and_not_with_their_square() {
 }
 
 mod changed {
-    //! The same names in another program.
+    //! Other graphs with the same name and node names.
     macro_rules! stamper {
         ($name:ident, $($graph:tt)*) => {
             pub mod $name {
@@ -445,7 +446,7 @@ async fn a_for_that_new_code_has_changed_is_told_before_anything_runs() {
     let _ = world.held.acquire_many(3).await.unwrap();
     running.abort();
 
-    // All items stand at one node: it is said once.
+    // All items are at the same node, so the incompatibility is reported once.
     let told = |error: hitl::Error, words: &str| {
         let hitl::Error::GraphChanged { differences, .. } = &error else { panic!("{error}") };
         assert!(differences.len() == 1 && error.to_string().contains(words), "{error}");

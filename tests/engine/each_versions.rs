@@ -1,4 +1,4 @@
-//! A thread in the middle of a `for`, under a version of its state that calls everything otherwise.
+//! Migration of a thread in the middle of a `for` to a state version that renames every field and reshapes the items.
 
 use hitl::{ThreadId, prelude::*};
 
@@ -122,7 +122,8 @@ fn reviews(turn: v2::RefundsTurn) -> Vec<hitl::Review<v2::Refunds, v2::Claim>> {
     reviews.into_iter().map(|v2::RefundsReview::Refund(review)| review).collect()
 }
 
-/// With few items the new program reads the journal from its first entry on, with many from a snapshot in the middle.
+/// With 3 items the new program reads the journal from its first entry, with 40 from a snapshot in the middle of the
+/// `for`.
 #[tokio::test]
 async fn items_and_what_they_wrote_are_brought_over_each_with_its_write() {
     for count in [3, 40] {
@@ -134,7 +135,7 @@ async fn items_and_what_they_wrote_are_brought_over_each_with_its_write() {
             panic!()
         };
         assert_eq!(open.len(), count as usize);
-        // The first was signed, and paid, under the old version.
+        // The first order is signed and paid under the old version.
         let v1::RefundsReview::Refund(first) = open.remove(0);
         let _ = first.approve(&mara).await.unwrap();
 
@@ -143,8 +144,7 @@ async fn items_and_what_they_wrote_are_brought_over_each_with_its_write() {
         assert_eq!(open.len(), count as usize - 1);
         assert_eq!(open[0].draft(), &v2::Claim { id: 1, cents: 200 });
         let _ = open.remove(0).reject(&mara, Reason::BadPlan, "").await.unwrap();
-        // What the old `look_up` noted is there where the claim is signed as it is; of an edited one the new code's own
-        // `look_up` makes a note again.
+        // A claim that is approved keeps the note of the old `look_up`; an edit runs the new code's `look_up` again.
         for review in open {
             let _ = match review.draft().id % 2 {
                 0 => review.approve(&mara).await.unwrap(),
@@ -156,10 +156,11 @@ async fn items_and_what_they_wrote_are_brought_over_each_with_its_write() {
             0 => format!("{} cents for order {id}", (id + 1) * 100),
             _ => format!("{} cents for claim {id}", (id + 1) * 100 + 1),
         });
-        // What the operator said no to is kept as they saw it, which was in cents by then.
+        // The rejected draft is kept as the operator saw it, which is in cents.
         let first = ["1 dollars for order 0".to_owned(), r#"{"cents":200,"id":1}"#.to_owned()];
         assert_eq!(results, first.into_iter().chain(paid).collect::<Vec<_>>());
-        // The journal stays as it is, and is read from its first entry on as it was from the last snapshot.
+        // The journal is intact, and reading it from the first entry gives the same results as reading it from the last
+        // snapshot.
         let head = new.verify(&id).await.unwrap();
         assert_eq!(new.get_at(&id, head.place).await.unwrap().fields.results, Some(results));
     }

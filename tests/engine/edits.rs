@@ -1,11 +1,11 @@
-//! What an edit may do to a draft, and who may sign.
+//! Edits of a draft, operator names, and thread names.
 
 use std::collections::BTreeMap;
 
 use hitl::{Error, prelude::*, wire::Request};
 use serde_json::{Value, json};
 
-/// What the model wants to do next.
+/// The action that the model proposes.
 #[draft]
 #[derive(Clone, Debug, PartialEq, Validate)]
 pub struct Call {
@@ -161,7 +161,7 @@ async fn an_edit_of_nothing_is_refused_on_every_channel() {
     assert_eq!(agent.verify(&"t".parse().unwrap()).await.unwrap(), before, "nothing moved");
 }
 
-/// The evidence says that a verdict was previewed where the same operator was shown this very one.
+/// The evidence marks a verdict as previewed only if the same operator has previewed the same verdict.
 #[tokio::test]
 async fn a_verdict_says_whether_it_was_previewed() {
     let approve = json!("approve");
@@ -225,7 +225,7 @@ async fn no_thread_is_started_under_a_name_that_passes_for_another() {
     let input = || WishInput { message: "it broke".into() };
     for name in ["a\u{200b}b", "p\u{430}y", "Jose\u{301}", "\u{202e}ab"] {
         assert_eq!(agent.start(name, input()).await.unwrap_err().code(), "invalid_thread_id");
-        // Nor by those that read old names.
+        // `ThreadId::existing` accepts such a name, but no thread can be started under it.
         let old = hitl::ThreadId::existing(name).unwrap();
         assert_eq!(agent.start(&old, input()).await.unwrap_err().code(), "invalid_thread_id");
         let start = json!({ "action": "start", "thread_id": name, "input": { "message": "it broke" } });
@@ -247,7 +247,7 @@ async fn an_old_thread_under_such_a_name_is_still_read() {
     let _ = agent.decide("t", digest, &clerk("mara"), Verdict::Approve).await.unwrap();
     let mut records = agent.store().entries(&"t".parse().unwrap(), 0, 100).await.unwrap();
     let old = hitl::ThreadId::existing("a\u{200b}b").unwrap();
-    // As an older version chained it.
+    // Chain the records as an older version did, which accepted such names.
     let mut before = Digest::of(format!("hitl journal 1\0{old}").as_bytes());
     for record in &mut records {
         record.hash = Digest::of(&[&before.as_bytes()[..], &record.body].concat());

@@ -1,4 +1,5 @@
-//! Nothing happens twice that may have happened once.
+//! Effects: retries, effects in doubt, and their settlement. An effect that may have run is not run again unless it is
+//! idempotent or an operator decides so.
 
 use std::{
     collections::BTreeSet,
@@ -20,7 +21,7 @@ pub struct Job {
     pub receipt: String,
 }
 
-/// How the world behaves, call by call.
+/// The behavior of one call to the mock `World`.
 #[derive(Clone, Debug)]
 pub enum Behaviour {
     Works,
@@ -113,7 +114,7 @@ async fn a_fork_does_not_repeat_what_is_in_doubt_or_stopped() {
     let world = World::new([Behaviour::Fails]);
     let (agent, doubt) = in_doubt(&world).await;
     let thread = "t".parse().unwrap();
-    // Place 1 says that it began, place 2 that it is in doubt.
+    // Place 1 is the `began` entry, place 2 the `in_doubt` entry.
     for place in [1, 2] {
         assert_eq!(agent.fork(&thread, place, "f").await.unwrap_err().code(), "effect_under_way");
     }
@@ -123,7 +124,7 @@ async fn a_fork_does_not_repeat_what_is_in_doubt_or_stopped() {
     assert!(matches!(agent.fork(&thread, 0, "f").await.unwrap(), ActorTurn::Done(_)));
 }
 
-/// The key that makes a second run harmless is made of the thread's name, and a fork has another one.
+/// The idempotency key contains the thread's name, so a second run in a fork would have another key.
 #[tokio::test]
 async fn a_fork_does_not_repeat_an_idempotent_effect_that_began() {
     let fails = || std::iter::repeat_n(Behaviour::Fails, 4);
@@ -176,8 +177,8 @@ async fn a_person_settles_it() {
     assert_eq!(world.calls(), 1);
 }
 
-/// Two people look at one doubt, and each finds nothing at the bank. The first has it run again, which breaks off anew:
-/// by now the bank may well have it. The second's word is about the first doubt, and says nothing of this one.
+/// Two operators look into the same effect in doubt. The first has it run again, and it fails again, so by now it may
+/// have happened. The second operator's settlement is about the first attempt and must not settle the second one.
 #[tokio::test]
 async fn a_word_about_one_doubt_does_not_settle_the_next() {
     let world = World::new([Behaviour::Fails, Behaviour::Fails]);
@@ -198,7 +199,7 @@ async fn an_effect_that_vouches_that_it_did_nothing_has_failed_and_can_be_resume
     assert_eq!((world.calls(), world.keys.lock().unwrap().len()), (2, 1));
 }
 
-/// The process dies inside the effect: its store lives on, its lease runs out, and another one takes over.
+/// The process dies during the effect. The store survives, the lease expires, and another process takes over.
 #[tokio::test]
 async fn an_effect_whose_process_died_is_in_doubt_once_its_lease_is_over() {
     let world = World::new([Behaviour::Hangs]);
@@ -239,7 +240,7 @@ async fn a_node_is_tried_as_often_as_it_says_and_then_by_resume() {
     );
 }
 
-/// Whoever waits for a turn may hang up; the work goes on.
+/// Dropping the future that waits for a turn does not cancel the run.
 #[tokio::test]
 async fn a_caller_who_hangs_up_cuts_nothing_in_the_middle() {
     let world = World::new([]);
@@ -248,7 +249,7 @@ async fn a_caller_who_hangs_up_cuts_nothing_in_the_middle() {
     {
         let start = agent.start("t", wish());
         tokio::pin!(start);
-        // One poll, and gone.
+        // Poll the future once, then drop it.
         let _ = futures_util::poll!(&mut start);
     }
     loop {
@@ -260,7 +261,7 @@ async fn a_caller_who_hangs_up_cuts_nothing_in_the_middle() {
 }
 
 mod signed {
-    //! An effect that a person signs, and that fails.
+    //! A signed effect that fails.
     use hitl::prelude::*;
 
     use super::{Behaviour, World};
@@ -299,7 +300,8 @@ mod signed {
         Ok(rejection.reason.to_string())
     }
 
-    /// A person has said that it did not happen; what runs after that may have happened again.
+    /// At the `settled` entry an operator has stated that the effect did not happen, so a fork there reopens the
+    /// review. A fork at any other entry from the first `began` on is rejected.
     #[tokio::test]
     async fn a_fork_does_not_reopen_a_review_whose_effect_began() {
         let world = World::new([Behaviour::Refuses, Behaviour::Fails, Behaviour::Fails]);

@@ -1,5 +1,6 @@
-//! What is signed is one exact value: what cannot be is refused where it is written or enters, never after a person has
-//! signed, and whatever is taken is what is shown and what the effect gets.
+//! A signature is for one exact value. A value that has no exact JSON form is rejected when a node writes it or a
+//! caller passes it in, never after a person has signed; an accepted value is the same when shown, signed and passed to
+//! the effect.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -13,11 +14,11 @@ use hitl::{Error, prelude::*};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-/// A type of another crate: it comes out of its JSON in any order.
+/// Stand-in for a type of another crate that is serialized in any order.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Unordered(HashSet<u32>);
 
-/// A type of another crate: it comes out of its JSON as one more.
+/// Stand-in for a type of another crate whose value grows by one in a JSON round trip.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OneMore(u32);
 
@@ -61,13 +62,13 @@ pub struct Account {
 
 static CALLS: AtomicUsize = AtomicUsize::new(0);
 
-/// Reads seven as another number each time.
+/// Deserializes 7 as another number on each call.
 fn another<'de, D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<usize, D::Error> {
     let number = usize::deserialize(deserializer)?;
     Ok(if number == 7 { 100 + CALLS.fetch_add(1, Ordering::SeqCst) } else { number })
 }
 
-/// Each field holds something that JSON may not carry.
+/// A draft in which each field can hold a value that JSON may not represent exactly.
 #[draft]
 #[derive(Clone, Debug, PartialEq, Validate)]
 #[garde(allow_unvalidated)]
@@ -119,7 +120,7 @@ pub struct Desk {
 
 type Make = Arc<dyn Fn(usize) -> Draft + Send + Sync>;
 
-/// What each call of the writing node proposes.
+/// The draft that each call of `write` proposes, by the number of calls before it.
 pub struct Writer {
     make: Make,
     calls: AtomicUsize,
@@ -160,11 +161,11 @@ fn mara() -> Operator {
 }
 
 fn input() -> DeskInput {
-    // What nobody signs may be any number that its type holds.
+    // A number that is not signed may exceed 2^53.
     DeskInput { number: u64::MAX }
 }
 
-/// Where a draft fails, and what is said.
+/// Returns the node that fails when `write` proposes the changed draft, and its error text.
 async fn failure(make: impl Fn(&mut Draft) + Send + Sync + 'static) -> (String, String) {
     let agent = agency(move |_| {
         let mut draft = plain();
@@ -251,7 +252,7 @@ async fn a_number_is_shown_signed_and_paid_in_one_spelling() {
     assert!(paid.rate == 0.0 && paid.rate.is_sign_positive());
 }
 
-/// What an edit is refused for; the review is open after it.
+/// Asserts that the edit is rejected as invalid and that the review stays open; returns the error text.
 async fn refused(edit: Value) -> String {
     let agent = agency(|_| plain());
     let AgencyTurn::Pay(review) = agent.start("t", input()).await.unwrap() else { panic!() };
@@ -395,7 +396,7 @@ async fn what_a_reducer_makes_fails_the_node_whose_write_it_took() {
     assert!(failed.error().contains("cents: "), "{}", failed.error());
 }
 
-/// A field that nobody signs.
+/// A state in which no field is signed.
 #[state]
 pub struct Notes {
     #[input]
@@ -496,7 +497,8 @@ fn drafts() -> impl Strategy<Value = Draft> {
     )
 }
 
-/// A draft with at most three fields that are not plain: all of them at once are seldom taken.
+/// Generates drafts with arbitrary values in at most three fields: a draft with arbitrary values in all fields is
+/// seldom accepted.
 fn nearly_plain() -> impl Strategy<Value = Draft> {
     (drafts(), proptest::collection::vec(0..13_u8, 0..4)).prop_map(|(any, fields)| {
         let mut draft = plain();
@@ -522,7 +524,8 @@ fn nearly_plain() -> impl Strategy<Value = Draft> {
     })
 }
 
-/// What is shown of a draft and what the effect gets, if the draft is taken.
+/// Returns the draft as shown to the operator and as passed to the effect, or `None` if the draft fails the node that
+/// writes it.
 fn taken(draft: &Draft) -> Option<(Value, Draft)> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
@@ -541,12 +544,13 @@ fn taken(draft: &Draft) -> Option<(Value, Draft)> {
     })
 }
 
-/// The canonical JSON by another hand's implementation: what the digest is of.
+/// Returns the canonical JSON, over which the digest is computed, by an independent implementation.
 fn form(shown: &Value) -> String {
     serde_json_canonicalizer::to_string(shown).unwrap()
 }
 
-/// Free JSON has no type that tells `100.0` from `100`.
+/// Returns the draft with canonical numbers in `free`: free-form JSON has no type that distinguishes `100.0` from
+/// `100`.
 fn without_spelling(draft: &Draft) -> Draft {
     Draft { free: serde_json::from_str(&form(&draft.free)).unwrap(), ..draft.clone() }
 }

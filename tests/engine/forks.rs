@@ -1,4 +1,4 @@
-//! Branches that run side by side.
+//! Forks: concurrent branches.
 
 use std::sync::{
     Arc,
@@ -28,7 +28,7 @@ pub struct Case {
 
 #[derive(Clone)]
 pub struct Office {
-    /// Both writers must be at work at once to pass.
+    /// A barrier that opens only while both writers run.
     pub both: Arc<Barrier>,
     pub bank_down: Arc<AtomicU32>,
     pub written: Arc<AtomicU32>,
@@ -128,7 +128,7 @@ async fn branches_run_at_once_and_are_decided_in_any_order_and_merge_in_theirs()
         matches!(agent.start("t", input()).await.unwrap(), LettersTurn::Several(reviews) if reviews.len() == 2)
     );
     let (customer, bank) = both(&agent).await;
-    // The second branch first.
+    // Decide the second branch first.
     let LettersTurn::SendCustomer(_) = bank.approve(&mara).await.unwrap() else { panic!("one is left") };
     let LettersTurn::Archive(archive) =
         customer.edit(&Operator::new("noor"), |letter| letter.text = "hello".into()).await.unwrap()
@@ -140,7 +140,7 @@ async fn branches_run_at_once_and_are_decided_in_any_order_and_merge_in_theirs()
         log,
         [
             "open A-9133",
-            // Neither branch saw what the other one wrote.
+            // Neither branch sees what the other one wrote.
             "customer saw 1",
             "sent `hello`, signed by noor",
             "bank saw 1",
@@ -194,7 +194,7 @@ async fn two_reviews_of_one_thread_decided_at_once_both_count() {
         let (a, b) = (decide(one.clone(), customer, "mara"), decide(two.clone(), bank, "noor"));
         let _ = a.await.unwrap().unwrap();
         let _ = b.await.unwrap().unwrap();
-        // Whoever had the thread ran on with both.
+        // The process that holds the lease runs on with both verdicts.
         let turn = loop {
             match one.thread("t").await.unwrap() {
                 LettersTurn::Running(_) => tokio::task::yield_now().await,

@@ -1,4 +1,4 @@
-//! What the journal proves, and going back in it.
+//! The journal: history, reads of past states, forks of threads, and detection of tampering.
 
 use hitl::{
     Error, Standing, Store, ThreadId,
@@ -44,7 +44,7 @@ async fn whoever_begins_a_thread_has_it_under_its_id_and_knows_itself_by_that() 
     let records = agent.store().entries(&id("t"), 0, 100).await.unwrap();
     let mut entries = records.iter().map(|record| serde_json::from_slice::<Entry>(&record.body).unwrap());
     assert_eq!(entries.next().unwrap().lease.unwrap().runner, "");
-    // The lease is fresh, and its own: nothing more has to be said of it.
+    // The runner has just taken the lease, so later entries do not renew it.
     assert!(entries.all(|entry| entry.lease.is_none()));
 }
 
@@ -68,7 +68,7 @@ async fn a_fork_goes_on_from_the_past_and_has_everything_signed_again() {
     let first = open(&agent, "t").await;
     let old = first.digest();
     done(first.approve(&mara()).await.unwrap());
-    // Place 4 is the approval, which does not carry over.
+    // Place 4 is the approval, which is not carried into a fork.
     for place in [3, 4] {
         let new = format!("t-{place}");
         let again = review(agent.fork(&id("t"), place, new.as_str()).await.unwrap());
@@ -76,14 +76,14 @@ async fn a_fork_goes_on_from_the_past_and_has_everything_signed_again() {
         assert_eq!(desk.refunded.load(std::sync::atomic::Ordering::SeqCst), 1);
         agent.verify(&id(&new)).await.unwrap();
     }
-    // Place 5 is the beginning of the refund: going on from there would pay again.
+    // Place 5 is the `began` entry of the refund: a fork from there would pay again.
     assert_eq!(agent.fork(&id("t"), 5, "t-5").await.unwrap_err().code(), "effect_under_way");
     assert_eq!(agent.fork(&id("t"), 3, "t-3").await.unwrap_err().code(), "thread_exists");
     assert_eq!(agent.fork(&id("t"), 99, "t-99").await.unwrap_err().code(), "no_such_place");
     done(review(agent.thread("t-4").await.unwrap()).approve(&mara()).await.unwrap());
 }
 
-/// Copies a thread's journal into another store, changed on the way.
+/// Copies the journal of thread `t`, modified by `change`, into a new store, and returns an agent on that store.
 async fn forged(agent: &Agent<RefundAgent>, change: impl Fn(&mut Vec<Record>)) -> Agent<RefundAgent> {
     let mut records = agent.store().entries(&id("t"), 0, 100).await.unwrap();
     change(&mut records);
@@ -133,7 +133,8 @@ async fn an_entry_that_was_flipped_or_exchanged_is_found_and_nothing_runs_on_it(
     }
 }
 
-/// What no chain shows by itself: that its end was cut off, or that all of it was written anew.
+/// A hash chain does not show by itself that its end was cut off or that all of it was rewritten; a head kept elsewhere
+/// does.
 #[tokio::test]
 async fn a_head_that_was_kept_elsewhere_shows_what_was_cut_off_or_written_anew() {
     let honest = RefundAgent::new(Desk::default(), MemoryStore::new());
@@ -158,7 +159,7 @@ async fn a_head_that_was_kept_elsewhere_shows_what_was_cut_off_or_written_anew()
 }
 
 mod renamed {
-    //! The same graph after somebody renamed `execute`.
+    //! The same graph with `execute` renamed to `executed`.
     use hitl::prelude::*;
 
     use super::super::refunds::{Draft, Outcome, Ticket};
@@ -217,7 +218,7 @@ async fn a_thread_that_takes_the_name_of_a_deleted_one_shares_no_digest_with_it(
 }
 
 mod deleted {
-    //! A thread that is deleted, and started again, while a process still works on it.
+    //! A thread that is deleted and started again while a process still runs it.
     use std::sync::Arc;
 
     use hitl::prelude::*;
@@ -267,7 +268,7 @@ mod deleted {
         started(&agent).await;
 
         old_gate.0.add_permits(1);
-        // Whatever it is told, it has had its say.
+        // The result of the old run does not matter, only that the run has ended.
         drop(old_run.await.unwrap());
         agent.verify(&thread).await.expect("the namesake's journal is its own");
         new_gate.0.add_permits(1);

@@ -1,5 +1,5 @@
-//! User code outside nodes that panics: reducers, serializers, validators, guards, schemas, destructors. It is that
-//! thread's failure, and a neighbour's run goes on.
+//! Panics in user code outside nodes: reducers, serializers, deserializers, validators, guards, error messages,
+//! closures of edits, destructors. Only the thread concerned fails; other threads keep running.
 
 use std::{
     borrow::Cow,
@@ -11,7 +11,8 @@ use std::{
 use hitl::{Agent, ManualClock, MemoryStore, Noticed, Standing, prelude::*};
 use tokio::sync::Semaphore;
 
-/// Which code panics for which thread: armed by tests, which run side by side.
+/// The code that panics, by place and thread tag, with the number of calls that succeed before. Tests run concurrently,
+/// so each uses its own tags.
 static ARMED: Mutex<BTreeMap<(Place, String), u32>> = Mutex::new(BTreeMap::new());
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,12 +44,12 @@ fn arm(place: Place, tag: &str) {
     arm_after(0, place, tag);
 }
 
-/// The first calls go well, and each one after them panics.
+/// Lets the first `calls` calls succeed and makes each later one panic.
 fn arm_after(calls: u32, place: Place, tag: &str) {
     armed().insert((place, tag.to_owned()), calls);
 }
 
-/// Returns how many calls would still have gone well.
+/// Stops the panics, and returns how many more calls would have succeeded.
 fn disarm(place: Place, tag: &str) -> Option<u32> {
     armed().remove(&(place, tag.to_owned()))
 }
@@ -59,7 +60,7 @@ fn trap(place: Place, tag: &str) {
     assert!(left != Some(None), "boom");
 }
 
-/// A sum with hostile code, tagged with the thread that it is of.
+/// A sum whose trait implementations panic on demand, tagged with its thread.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sum {
     tag: String,
@@ -95,12 +96,12 @@ fn add(old: Sum, new: Sum) -> Sum {
     Sum { tag: new.tag.clone(), value }
 }
 
-/// What is signed.
+/// The draft that is signed.
 #[draft]
 #[derive(Clone, Debug, PartialEq)]
 pub struct Letter(#[draft(foreign)] Words);
 
-/// A type of another crate.
+/// Stand-in for a type of another crate.
 #[derive(Debug, PartialEq)]
 pub struct Words {
     tag: String,
@@ -225,13 +226,13 @@ fn input(tag: &str) -> LedgerInput {
     LedgerInput { tag: tag.to_owned() }
 }
 
-/// A thread of this graph waits for its signature.
+/// Starts a thread and asserts that it waits for a signature.
 async fn waits(agent: &Agent<Hostile>, tag: &str) {
     let turn = agent.start(tag, input(tag)).await.unwrap();
     assert!(matches!(turn, HostileTurn::Send(_)), "{turn}");
 }
 
-/// A neighbour on the same store is started, seen and signed as if nothing were wrong.
+/// Asserts that another thread on the same store can be started, viewed and approved.
 async fn neighbour_is_well(agent: &Agent<Hostile>, tag: &str) {
     let tag: &str = &format!("{tag}-neighbour");
     let HostileTurn::Send(review) = agent.start(tag, input(tag)).await.unwrap() else { panic!() };
@@ -259,7 +260,7 @@ async fn code_that_panics_on_a_write_fails_the_node() {
         let HostileTurn::Failed(failed) = turn else { panic!("{place:?}: {turn}") };
         assert!(failed.node() == node && failed.error().contains(words), "{place:?}: {failed}");
         neighbour_is_well(&agent, tag).await;
-        // With the code mended it goes on, and no entry holds what the code choked on.
+        // With the code fixed the thread continues, and no entry holds the value that made it panic.
         disarm(place, tag);
         let turn = agent.resume(tag).await.unwrap();
         assert!(matches!(turn, HostileTurn::Send(_)), "{place:?}: {turn}");
@@ -283,13 +284,13 @@ async fn code_that_panics_on_a_read_is_an_error_of_that_call() {
         waits(&agent, tag).await;
         let digest = agent.view(tag).await.unwrap().reviews[0].digest;
         arm(place, tag);
-        // A list reads no thread.
+        // The inbox does not read the threads' journals.
         assert_eq!(agent.inbox(None, 10).await.unwrap().items.len(), 1);
         let said = |error: hitl::Error| {
             assert!(["user_code_failed", "invalid"].contains(&error.code()), "{place:?}: {error:?}");
             error.to_string()
         };
-        // A look shows what it can, with the reason, or says the reason.
+        // `view` returns what it can with the reason, or fails with the reason.
         match agent.view(tag).await {
             Ok(view) => assert!(view.differences.iter().any(|d| d.to_string().contains(words)), "{view:?}"),
             Err(error) => assert!(said(error).contains(words), "{place:?}"),
@@ -335,7 +336,7 @@ async fn a_destructor_that_panics_is_contained() {
     assert!(matches!(review.approve(&mara()).await.unwrap(), HostileTurn::Done(_)));
 }
 
-/// Each destructor that a call runs is the one that panics, in turn.
+/// Repeats the calls, with one more destructor that succeeds each time, until none of them panics.
 #[tokio::test]
 async fn no_destructor_of_a_call_panics_its_caller() {
     let agent = Hostile::new(MemoryStore::new());
@@ -354,12 +355,12 @@ async fn no_destructor_of_a_call_panics_its_caller() {
                 agent.start_as(&mara(), tag, input(tag)).await,
             ] {
                 match end.map_err(|error| error.code()) {
-                    // The values of a turn are the caller's to drop.
+                    // The caller owns the values of a turn; dropping them here would panic.
                     Ok(turn) => std::mem::forget(turn),
                     Err(code) => assert!(["user_code_failed", "thread_exists"].contains(&code), "{code}"),
                 }
             }
-            // By now more would go well than the calls need.
+            // The calls ran fewer destructors than were allowed to succeed, so all have been tried.
             if disarm(Place::Destructor, tag).is_some_and(|left| left > 0) {
                 break;
             }
@@ -369,7 +370,7 @@ async fn no_destructor_of_a_call_panics_its_caller() {
     }
 }
 
-/// The thread is in the hands of a runner that dies.
+/// A gate that never opens: a run that waits for it stands for a runner that has died.
 static GATE: Semaphore = Semaphore::const_new(0);
 
 #[node(Ledger, writes = sum)]
@@ -431,14 +432,14 @@ async fn a_sweep_fails_the_thread_that_cannot_be_read() {
     }
 }
 
-/// What is written in a node's stead when the program's own code fails on its values bears a MAC like the rest, and is
-/// linked to the entries that stay.
+/// The entry that replaces a node's write when user code fails on its values has a MAC and is linked to the entries
+/// before it, like any other entry.
 #[tokio::test]
 async fn what_user_code_spoils_is_authenticated_all_the_same() {
     use hitl::journal::{JournalKey, JournalKeys};
 
     let keys = || JournalKeys::new(JournalKey::new([7; 32]).unwrap());
-    // Taken back while it runs.
+    // The running process rolls back the write.
     for place in [Place::Reducer, Place::NotANumber, Place::Guard] {
         let tag: &str = &format!("keyed-{place:?}");
         let agent = Hostile::new(MemoryStore::new()).journal_keys(keys());
@@ -453,7 +454,7 @@ async fn what_user_code_spoils_is_authenticated_all_the_same() {
         assert!(matches!(turn, HostileTurn::Done(_)), "{place:?}: {turn}");
         agent.verify(&id).await.unwrap();
     }
-    // Given up by a sweep, which cannot read it.
+    // A sweep that cannot read the thread fails it.
     let (tag, store, clock) = ("keyed-sweep", MemoryStore::new(), ManualClock::at_ms(1_000_000));
     let dead = Abandoned::new(store.clone()).clock(clock.clone()).journal_keys(keys());
     arm(Place::Hangs, tag);
@@ -499,7 +500,7 @@ mod at_a_shell {
         }
     }
 
-    /// How a command ends, and all that it says.
+    /// Runs a command, and returns its exit code and its whole output.
     async fn run<G: hitl::Graph>(agent: &Agent<G>, command: &str) -> (Exit, String) {
         let kept = Kept::default();
         let io = Io {
@@ -514,7 +515,7 @@ mod at_a_shell {
         let args = std::iter::once("agent").chain(command.split_whitespace()).map(Into::into);
         let exit = Cli::new(agent.clone()).run_on(args, false, io).await;
         let said = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
-        // It is broken into lines to fit the width.
+        // The output is wrapped to the terminal's width; join its lines.
         (exit, said.split_whitespace().collect::<Vec<_>>().join(" "))
     }
 

@@ -1,4 +1,4 @@
-//! The engine as a program drives it: real graphs, real stores.
+//! Integration tests of the engine through its public API, with real graphs and stores.
 #![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
 
 mod counted;

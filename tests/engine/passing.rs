@@ -1,4 +1,4 @@
-//! What reaches a node, and what does not get into the journal.
+//! Values that reach nodes, and values that the journal cannot hold.
 
 use hitl::prelude::*;
 
@@ -45,7 +45,7 @@ async fn publish(notes: &Approved<Notes>) -> Result<()> {
     Ok(())
 }
 
-/// It reads what the rejection before it said, though a person signs before it runs.
+/// Reads the rejection that led to it, although a person signs between that rejection and the run.
 #[interrupt_before(unsigned(rejection))]
 #[node(Paper, writes = notes, effect)]
 async fn escalate(notes: &Approved<Notes>, rejection: &Rejection) -> Result<Notes> {

@@ -1,4 +1,4 @@
-//! A broken invariant is named as the JSON names it, whatever the fields are called in Rust.
+//! Paths of broken invariants: they use the JSON names of fields and variants, not the Rust names.
 
 use std::collections::BTreeMap;
 
@@ -33,7 +33,7 @@ pub struct Line {
     #[serde(default, rename = "price-in-cents")]
     #[garde(range(max = 9))]
     cents: u32,
-    // A name that another type's field has, and that is not renamed here.
+    // `Order` has a field of the same Rust name, which is renamed there but not here.
     #[garde(length(max = 9))]
     order_number: String,
 }
@@ -50,7 +50,7 @@ pub enum Delivery {
     Boxed(#[garde(dive)] Box<Line>),
 }
 
-/// Each is called what the other one is.
+/// A type in which each field has the other one's Rust name as its JSON name.
 #[draft]
 #[derive(Clone, Debug, PartialEq, Validate)]
 pub struct Swapped {
@@ -101,7 +101,7 @@ graph! {
     }
 }
 
-/// The paths of the violations in an error, as every channel carries them.
+/// Returns the paths of the violations in an error, which every channel reports.
 fn paths(error: &hitl::Error) -> Vec<String> {
     let hitl::Error::Invalid { violations, .. } = error else { panic!("{error}") };
     violations.iter().map(|violation| violation.path.clone()).collect()
@@ -133,7 +133,7 @@ async fn a_renamed_field_is_named_as_the_json_names_it() {
         let error = agent.decide(&thread, digest, &mara, verdict()).await.unwrap_err();
         assert_eq!(paths(&error), [path], "{patch}");
     }
-    // An edit in Rust says it in the same words.
+    // An edit by closure reports the same path.
     let error = review.edit(&mara, |order| order.lines[1].cents = 99).await.unwrap_err();
     assert_eq!(paths(&error), ["positions[1].price-in-cents"]);
 }

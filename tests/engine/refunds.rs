@@ -1,4 +1,4 @@
-//! The refund graph of the north star, with a desk that counts what it does.
+//! A fixture modeled on the README's refund graph, with a `Desk` that counts the runs of its nodes.
 
 use std::sync::{
     Arc,
@@ -34,7 +34,7 @@ pub struct Ticket {
     pub outcome: Outcome,
 }
 
-/// What was done to the world.
+/// The number of runs of each node, and the amount that `draft` proposes, 149 by default.
 #[derive(Clone, Default)]
 pub struct Desk {
     pub planned: Arc<AtomicU32>,
@@ -89,7 +89,7 @@ pub fn message() -> TicketInput {
 
 pub type RefundReview = hitl::Review<RefundAgent, Draft, hitl::CanAsk>;
 
-/// Starts a thread and gives its review.
+/// Starts a thread and returns its review.
 pub async fn open(agent: &Agent<RefundAgent>, thread: &str) -> RefundReview {
     review(agent.start(thread, message()).await.unwrap())
 }

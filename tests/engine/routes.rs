@@ -60,7 +60,7 @@ async fn a_loop_without_end_stops_and_resume_grants_it_more() {
     assert!(matches!(failed.resume().await.unwrap(), TalkTurn::Done(said) if said.len() == 8));
 }
 
-/// A long loop passes many snapshots, and reads the same afterwards.
+/// A long loop writes many snapshots; a thread read from the last one has the same state.
 #[tokio::test]
 async fn a_long_thread_is_resumed_from_its_last_snapshot() {
     let store = MemoryStore::new();

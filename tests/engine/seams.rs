@@ -1,4 +1,4 @@
-//! Where two mechanisms meet: settlements and covered effects, edits on their way and journal keys.
+//! Interactions of two mechanisms: settlements with covered effects, and pending edits with journal keys.
 
 use std::sync::{Arc, Mutex};
 
@@ -179,7 +179,7 @@ mod pending {
     async fn a_runners_key_has_an_edit_signed_that_nobody_made() {
         let store = MemoryStore::new();
         let till = Till::default();
-        // Has the runner's key, and the store; no key for verdicts.
+        // The attacker has the store and the runner's key, but no key for verdicts.
         let thief = Payer::new(till.clone(), store.clone()).journal_keys(JournalKeys::new(key(1)));
         let PayerTurn::PaySmall(review) = thief.start("t", OrderInput { cents: 5 }).await.unwrap() else {
             panic!()
@@ -198,7 +198,7 @@ mod pending {
         let tail = hitl::Store::tail(&store, &id).await.unwrap().unwrap();
         assert!(tail.before.is_some());
         *till.closed.lock().unwrap() = false;
-        // An honest process that runs and records verdicts, each under its own key.
+        // An honest process that signs run entries and verdicts, each with its own key.
         let keys = JournalKeys::signing(key(1), Purpose::Running).and_signing(key(2), Purpose::Verdicts);
         let honest = Payer::new(till.clone(), store.clone()).journal_keys(keys);
         let error = honest.resume("t").await.unwrap_err();

@@ -1,4 +1,4 @@
-//! What a reducer makes can be kept, and a name that could pass for another one is pointed out wherever it is given.
+//! Reducer results that cannot be stored, and marks on look-alike operator names in every output.
 
 use std::collections::HashSet;
 
@@ -11,7 +11,7 @@ pub struct Mean {
     value: Option<f64>,
 }
 
-/// Its author vouches for what has no order.
+/// A draft with an unordered field, which its author accepts with `#[draft(foreign)]`.
 #[draft]
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tags {
@@ -19,7 +19,7 @@ pub struct Tags {
     all: HashSet<u32>,
 }
 
-/// The mean of no numbers is none, and the sum of infinities of two signs is no number.
+/// Adds the values. A negative new value makes the sum NaN, which as JSON `null` would read back as `None`.
 fn add(old: Mean, new: Mean) -> Mean {
     let value = old.value.zip(new.value).map(|(old, new)| if new < 0.0 { f64::NAN } else { old + new });
     Mean { value }
@@ -96,26 +96,26 @@ async fn a_number_that_is_none_does_not_hide_in_an_option() {
     let SurveyorTurn::Failed(failed) = turn else { panic!("{turn}") };
     assert!(failed.node() == "measure_again", "{failed}");
     assert!(failed.error().contains("the reducer of `mean` failed"), "{failed}");
-    // What was there before is there yet, and no `null`.
+    // The value before the failed write is kept and not replaced by `null`.
     assert_eq!(agent.view("t").await.unwrap().fields["mean"], json!({ "value": 1.0 }));
 }
 
 #[tokio::test]
 async fn who_could_pass_for_another_person_of_a_thread_is_pointed_out() {
-    // All of one script, so that it may sign: each letter looks like a Latin one.
+    // A name in a single script, so it may sign; each of its Cyrillic letters looks like a Latin one.
     const CEO: &str = "\u{441}\u{435}\u{43e}";
     let agent = Surveyor::new(MemoryStore::new());
     let turn = agent.start_as(&Operator::new("ceo"), "t", input(1.0, 1)).await.unwrap();
     let SurveyorTurn::Send(review) = turn else { panic!("{turn}") };
     let mut heard = agent.listen(&"t".parse().unwrap());
     review.approve(&Operator::new(CEO).role("clerk")).await.unwrap();
-    // As it happens: server-sent events and sockets say the same.
+    // Live events, which server-sent events and WebSockets forward, carry the marks.
     let mut told = Vec::new();
     while let Some(hitl::Heard::Entry(entry)) = heard.try_next() {
         told.extend(entry.marks.clone());
     }
     assert_eq!(told, ["look-alike letters: U+0441 like c, U+0435 like e, U+043E like o"]);
-    // Over the wire, where a program shows it.
+    // The JSON API's history carries the marks.
     let request = Request::read(json!({ "action": "history", "thread_id": "t" }), None).unwrap();
     let history = serde_json::to_value(agent.act(request, None).await.unwrap()).unwrap();
     let marks_of = |event: &str| -> Value {
@@ -140,7 +140,7 @@ async fn who_could_pass_for_another_person_of_a_thread_is_pointed_out() {
     }
 }
 
-/// What a command prints.
+/// Runs a command and returns its standard output.
 #[cfg(feature = "cli")]
 async fn printed(agent: &Agent<Surveyor>, words: &[&str]) -> String {
     use std::sync::{Arc, Mutex};

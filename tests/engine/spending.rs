@@ -1,4 +1,4 @@
-//! One signature, one run of each effect that it is for; and what is shown beside the draft is signed with it.
+//! Signatures: each allows one run of every effect that it covers, and includes the fields shown beside the draft.
 
 use std::sync::{Arc, Mutex};
 
@@ -12,7 +12,8 @@ pub struct Draft {
     pub cents: u32,
 }
 
-/// What was done, and with which key; and which call fails, and whether it says that nothing was done.
+/// A mock bank. `done` holds each call with its idempotency key. `breaks` is the number of the call that fails, from 1,
+/// and `true` if its error says that nothing was done.
 #[derive(Clone, Default)]
 pub struct Bank {
     done: Arc<Mutex<Vec<(String, String)>>>,
@@ -43,7 +44,7 @@ fn mara() -> Operator {
     Operator::new("mara").role("clerk")
 }
 
-/// The effects of every version here, on one state.
+/// The state and the nodes that the versions of the graph share.
 mod desk {
     use super::*;
 
@@ -112,7 +113,7 @@ fn input() -> TransferInput {
     TransferInput { iban: "DE1".into(), memo: "lunch".into() }
 }
 
-/// The same nodes, in another order: `wire` comes after `again`, as a careless migration may have it.
+/// The same nodes with `wire` after `again`, an order that a careless change of the graph may produce.
 mod reordered {
     use super::{
         Bank,
@@ -143,7 +144,7 @@ async fn each_covered_effect_runs_once_in_each_round() {
     assert_eq!(review["shown"], json!({ "iban": "DE1" }));
     assert_eq!(review["unsigned"], json!(["memo"]));
 
-    // Each round asks again.
+    // Each round of the loop opens a new review.
     let TransfersTurn::Hold(second) = first.edit(&mara(), |draft| draft.cents = 7).await.unwrap() else {
         panic!()
     };
@@ -163,7 +164,7 @@ async fn an_effect_is_run_again_on_the_same_signature() {
     let TransfersTurn::Hold(review) = agent.start("t", input()).await.unwrap() else { panic!() };
     let TransfersTurn::InDoubt(doubt) = review.approve(&mara()).await.unwrap() else { panic!() };
     assert_eq!(doubt.node(), "wire");
-    // Another process goes on, with the journal alone.
+    // Another process continues from the journal alone.
     let (agent, digest) = (Transfers::new(bank.clone(), store), doubt.digest());
     let again = hitl::journal::Settlement::RunAgain;
     let eve = Operator::new("eve");
@@ -183,7 +184,7 @@ async fn a_failed_effect_is_resumed_on_the_same_signature() {
     assert!(matches!(turn, TransfersTurn::Hold(_)), "{turn}");
 }
 
-/// What `hold` ran on is carried to no other thread, where `wire` would run on it a second time.
+/// The signature that `hold` ran on is not carried into another thread, where `wire` would run on it a second time.
 #[tokio::test]
 async fn a_fork_runs_no_covered_effect_on_the_old_signature() {
     let bank = Bank::breaks_at(3, true);
@@ -199,7 +200,7 @@ async fn a_fork_runs_no_covered_effect_on_the_old_signature() {
     assert_eq!(bank.done(), ["hold 5", "wire 5 to DE1: lunch", "again"]);
 }
 
-/// The thread stands after `wire`; code that would have it come to `wire` again finds the signature spent.
+/// The thread is past `wire`. Code that leads to `wire` again is incompatible, because the signature is spent.
 #[tokio::test]
 async fn new_code_cannot_spend_a_signature_again() {
     let (store, bank) = (MemoryStore::new(), Bank::breaks_at(3, true));
@@ -217,7 +218,7 @@ async fn new_code_cannot_spend_a_signature_again() {
     assert!(agent.resume("t").await.is_ok());
 }
 
-/// What was signed for `hold` alone.
+/// A version in which the signature covers `hold` alone.
 mod narrow {
     use super::{
         Bank, Draft,
@@ -246,18 +247,18 @@ async fn new_code_cannot_widen_what_a_signature_covers() {
     let agent = narrow::Transfers::new(bank.clone(), store.clone());
     let narrow::TransfersTurn::Hold(review) = agent.start("t", input()).await.unwrap() else { panic!() };
     let digest = review.digest();
-    // An open review is asked again: what it covers is part of what is signed.
+    // An open review is reopened under another digest, because the covered effects are part of what is signed.
     let wide = reordered::Transfers::new(bank.clone(), store.clone());
     let reordered::TransfersTurn::Hold(wider) = wide.thread("t").await.unwrap() else { panic!() };
     assert_ne!(wider.digest(), digest);
     assert_eq!(wider.covers(), ["wire"]);
-    // One that is decided is not.
+    // A decided review is not reopened, so the thread is incompatible.
     assert!(matches!(review.approve(&mara()).await.unwrap(), narrow::TransfersTurn::Failed(_)));
     assert_eq!(wide.resume("t").await.unwrap_err().code(), "graph_changed");
     assert_eq!(bank.done(), ["again"]);
 }
 
-/// Two versions of a state, of which the second spells the account otherwise.
+/// Defines a version of a graph that shows the account; the version `respelt` rewrites the account in its migration.
 macro_rules! shown {
     ($module:ident, ($($state:tt)*)) => {
         mod $module {
@@ -319,14 +320,14 @@ async fn what_was_shown_is_what_is_signed() {
     let plain::TransfersTurn::Pay(review) = agent.start("t", input).await.unwrap() else { panic!() };
     let digest = review.digest();
 
-    // The draft is the same, and what is shown with it is not.
+    // The draft is the same, but the field shown beside it is not.
     let agent = respelt::Transfers::new(store);
     let respelt::TransfersTurn::Pay(review) = agent.thread("t").await.unwrap() else { panic!() };
     assert_ne!(review.digest(), digest);
     assert_eq!(review.shown()["iban"], "DE01");
     let nobody = Operator::new("mara");
     assert_eq!(agent.decide("t", digest, &nobody, Verdict::Approve).await.unwrap_err().code(), "stale");
-    // It is not edited.
+    // A field shown beside the draft cannot be edited.
     let patch = json!({ "iban": "DE2" });
     assert_eq!(
         agent.decide("t", review.digest(), &nobody, Verdict::Edit { patch }).await.unwrap_err().code(),

@@ -1,4 +1,4 @@
-//! Looking after many threads at once: deadlines beside long runs, threads that cannot be taken up, clocks that are ahead.
+//! Sweeps over many threads: deadlines during long runs, threads that cannot be resumed, and clocks that are ahead.
 
 use std::{
     collections::BTreeMap,
@@ -31,7 +31,7 @@ pub struct Job {
     pub outcome: String,
 }
 
-/// A process: its runs hang while its gate is shut.
+/// A mock process whose runs block while its gate has no permits.
 #[derive(Clone)]
 pub struct Process {
     gate: Arc<Semaphore>,
@@ -93,7 +93,7 @@ async fn discard(_rejection: &Rejection) -> Result<String> {
     Ok("discarded".into())
 }
 
-/// As `discard`, and takes long.
+/// Discards the letter as `discard` does, but blocks at the gate first.
 #[node(Job, writes = outcome)]
 async fn discard_slowly(_rejection: &Rejection, process: Deps<Process>) -> Result<String> {
     process.pass().await;
@@ -121,7 +121,7 @@ graph! {
     }
 }
 
-/// Starts threads, many at once.
+/// Starts `count` threads, up to 64 concurrently.
 async fn start(agent: &Agent<Jobs>, kind: &str, long: bool, count: usize) {
     let start = |n: usize| async move {
         let turn = agent.start(format!("{kind}-{n:05}"), JobInput { long }).await.unwrap();
@@ -130,7 +130,8 @@ async fn start(agent: &Agent<Jobs>, kind: &str, long: bool, count: usize) {
     stream::iter(0..count).map(start).buffer_unordered(64).collect::<Vec<()>>().await;
 }
 
-/// Threads whose runner lives no more: its lease has run out by `clock`, and it renews by another one.
+/// Starts threads whose runner blocks, and advances `clock` past their leases. Renewals follow Tokio's clock, which
+/// stays behind, so none happens.
 async fn abandon(store: &MemoryStore, clock: &ManualClock, count: usize) {
     let dead = Process::shut();
     let agent = Jobs::new(dead.clone(), store.clone()).clock(clock.clone());
@@ -142,7 +143,7 @@ async fn abandon(store: &MemoryStore, clock: &ManualClock, count: usize) {
     clock.advance(Duration::from_secs(31));
 }
 
-/// A watch whose timer looks once within a test; what it notices comes out of the channel.
+/// Spawns a watch that makes one pass within a test, and returns a channel with its events.
 fn watch<G: hitl::Graph>(agent: &Agent<G>) -> (tokio::task::JoinHandle<()>, mpsc::UnboundedReceiver<Noticed>)
 where
     Agent<G>: Send + 'static,
@@ -195,7 +196,7 @@ async fn deadlines_are_handled_while_all_runs_hang() {
     process.wait_for(16).await;
     let seen = moved(&mut told, 200).await;
     assert!(seen.iter().all(|(thread, is)| thread.starts_with("due") && *is == Standing::Ended), "{seen:?}");
-    // Sixteen run at once, and the others come as these end, within the same look.
+    // 16 runs are concurrent; the others follow as these end, within the same pass.
     process.gate.add_permits(1_000);
     let seen = moved(&mut told, 40).await;
     assert!(seen.iter().all(|(thread, is)| thread.starts_with("run") && *is == Standing::Ended), "{seen:?}");
@@ -214,7 +215,7 @@ async fn a_sweep_takes_up_more_runs_than_run_at_once() {
     assert!(process.most.load(Ordering::SeqCst) <= 16);
 }
 
-/// Time stands still but for the watch's own timers, so nothing here waits.
+/// Tokio's clock is paused and jumps to the next timer, so the test takes no real time.
 #[tokio::test(start_paused = true)]
 async fn deadlines_are_written_though_what_follows_them_hangs() {
     let (store, clock) = (MemoryStore::new(), ManualClock::at_ms(1_000_000));
@@ -225,7 +226,8 @@ async fn deadlines_are_written_though_what_follows_them_hangs() {
     }
     clock.advance(24 * HOUR);
     let (watch, mut told) = watch(&agent);
-    // As many as may run from a deadline, as many as may be taken up; of the rest the journal says the expiry.
+    // 16 threads run on from their expiry and block. For the other 24 the watch only writes the expiry and reports
+    // them.
     let seen = moved(&mut told, 24).await;
     assert!(seen.values().all(|standing| *standing == Standing::Running), "{seen:?}");
     assert!(agent.inbox(None, 1).await.unwrap().items.is_empty());
@@ -238,13 +240,13 @@ async fn deadlines_are_written_though_what_follows_them_hangs() {
     watch.abort();
 }
 
-/// Time stands still but for the watch's own timer, so nothing here waits.
+/// Tokio's clock is paused and jumps to the next timer, so the test takes no real time.
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_taken_up_is_tried_ever_less_often() {
     let (store, clock) = (MemoryStore::new(), ManualClock::at_ms(1_000_000));
     start(&Jobs::new(Process::open(), store.clone()).clock(clock.clone()), "due", false, 3).await;
     clock.advance(24 * HOUR);
-    // A program of the same name in which nothing stops before `send` any more.
+    // A newer graph of the same name, without a review before `send`.
     let newer = newer::Jobs::new(store).clock(clock);
     let (tell, mut told) = mpsc::unbounded_channel();
     let watch = tokio::spawn(async move {
@@ -256,7 +258,7 @@ async fn what_cannot_be_taken_up_is_tried_ever_less_often() {
     while let Ok(Noticed::Refused { .. }) = told.try_recv() {
         refused += 1;
     }
-    // At the looks 1, 2, 4, 8, 16 and 32, and at the 64th, of three threads.
+    // Three threads, each tried in the passes 1, 2, 4, 8, 16, 32 and 64.
     assert_eq!(refused, 3 * 7);
 }
 
@@ -289,7 +291,8 @@ async fn a_dead_runner_with_a_fast_clock_blocks_for_one_lease() {
     let running = tokio::spawn(async move { agent.start("t", JobInput { long: true }).await });
     dead.wait_for(1).await;
     let agent = Jobs::new(Process::open(), store).clock(right.clone());
-    // It may live: nothing is taken from it before a whole lease has passed here without a renewal.
+    // The runner may be alive: its thread is not taken over before a whole lease has passed on this clock without a
+    // renewal.
     assert!(agent.sweep().await.unwrap().is_empty());
     right.advance(Duration::from_secs(29));
     assert!(agent.sweep().await.unwrap().is_empty());
@@ -297,7 +300,7 @@ async fn a_dead_runner_with_a_fast_clock_blocks_for_one_lease() {
     right.advance(Duration::from_secs(1));
     let swept = agent.sweep().await.unwrap();
     assert!(matches!(swept.as_slice(), [Noticed::Moved { standing: Standing::Ended, .. }]), "{swept:?}");
-    // Whoever is overtaken writes nothing more.
+    // The runner that lost its lease appends nothing more.
     dead.gate.add_permits(1);
     assert!(matches!(running.await.unwrap().unwrap(), JobsTurn::Done(_)));
     assert_eq!(agent.history(&"t".try_into().unwrap(), 0, 100).await.unwrap().len(), 4);

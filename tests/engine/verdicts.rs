@@ -1,4 +1,4 @@
-//! One decision: of the exact draft, by somebody who may, within its time.
+//! Verdicts: one per review, on the exact draft, by an operator with the required role, before the deadline.
 
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -171,7 +171,8 @@ async fn a_node_whose_draft_breaks_an_invariant_fails_and_opens_no_review() {
     }
 }
 
-/// Many operators, two processes' worth of agents, one store, one winner: again and again.
+/// Six operators decide concurrently through two agents, each with its own connection to the store. Exactly one wins,
+/// in each of 40 trials.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_many_who_decide_at_once_one_wins_and_the_others_learn_who() {
     let dir = tempfile::tempdir().unwrap();

@@ -1,4 +1,5 @@
-//! New code asks for more on the same nodes: another effect on an old signature, another field beside an open review.
+//! New code that asks for more on the same nodes: another effect on an old signature, another field beside an open
+//! review.
 
 use std::sync::{Arc, Mutex};
 
@@ -20,7 +21,7 @@ impl Bank {
     }
 }
 
-/// What all versions share.
+/// The state and the nodes that all versions share.
 mod desk {
     use super::*;
 
@@ -45,7 +46,7 @@ mod desk {
         Err(NodeError::msg("the books are closed"))
     }
 
-    /// It reads nothing but what is signed.
+    /// Settles the payment. Reads nothing but the signed draft.
     #[node(Transfer, writes = receipts, effect)]
     pub async fn settle(draft: &Approved<Draft>, bank: Deps<Bank>) -> Result<Vec<String>> {
         bank.0.lock().unwrap().push(format!("settle {}", draft.cents));
@@ -98,7 +99,7 @@ fn input() -> desk::TransferInput {
     desk::TransferInput { memo: "lunch".into() }
 }
 
-/// A thread that waits for a signature, and its digest.
+/// Starts a thread that waits for a signature, and returns the agent and the digest.
 async fn waiting(store: &MemoryStore, bank: &Bank) -> (Agent<alone::Transfers>, hitl::Digest) {
     let agent = alone::Transfers::new(bank.clone(), store.clone());
     let alone::TransfersTurn::Hold(review) = agent.start("t", input()).await.unwrap() else { panic!() };
@@ -119,7 +120,7 @@ async fn a_signature_for_one_effect_runs_no_other() {
     assert_eq!(bank.done(), ["hold 5: lunch"]);
 }
 
-/// The nodes, the edges and what they read are the same: only what the review shows is another.
+/// The nodes, the edges and their reads are the same; only the field that the review shows is new.
 #[tokio::test]
 async fn a_review_that_shows_more_is_opened_again() {
     let (store, bank, mara) = (MemoryStore::new(), Bank::default(), Operator::new("mara"));

@@ -1,4 +1,5 @@
-//! Files and disks that fail, from the command line: exit code 8, the file's name, what to do, and nothing by halves.
+//! Tests of failing files and disks from the command line: exit code 8, the file's name, a way out, and no partial
+//! change.
 
 use std::{
     fs::{self, OpenOptions},
@@ -14,7 +15,7 @@ use crate::{
     refund, waiting,
 };
 
-/// For a program as for a person.
+/// Checks that a command failed with exit code 8, no output, and an error with these words.
 #[track_caller]
 fn tells(ended: &Ended, words: &[&str]) {
     assert_eq!((ended.code, ended.out.as_str()), (Some(8), ""), "{ended:?}");
@@ -24,7 +25,7 @@ fn tells(ended: &Ended, words: &[&str]) {
     }
 }
 
-/// Whoever comes once the fault is gone finds what was there, and decides it.
+/// Checks that the thread is unharmed after the fault: an operator can decide its review.
 #[track_caller]
 fn goes_on(desk: &Desk, digest: &str) {
     assert_eq!(desk.ledger(), NOTHING);
@@ -44,7 +45,7 @@ fn a_locked_file() {
     let other = Connection::open(desk.path("refund.db")).expect("a file");
     other.pragma_update(None, "locking_mode", "EXCLUSIVE").expect("a lock");
     other.execute_batch("BEGIN EXCLUSIVE; UPDATE hitl_threads SET standing = standing").expect("a lock");
-    // At once, for each waits its ten seconds.
+    // The commands run concurrently, because each waits for ten seconds.
     let commands: [&[&str]; 4] =
         [&["inbox"], &["show", TICKET], &["start", MESSAGE], &["approve", TICKET, "--digest", &digest]];
     for ended in commands.map(|args| desk.start(args)).map(Running::end) {
@@ -102,7 +103,7 @@ fn a_file_that_may_not_be_written() {
     mode(&desk.path(""), 0o777);
     let approve = ["approve", TICKET, "--digest", &digest];
     tells(&desk.run_without_privileges(&approve), &["this user has no permission to write to it"]);
-    // It can be read all the same.
+    // The thread can still be read.
     let shown = desk.run_without_privileges(&["show", TICKET]);
     assert_eq!(shown.code, Some(0), "{shown:?}");
     mode(&desk.path("refund.db"), 0o644);

@@ -1,4 +1,4 @@
-//! The built program, as somebody at a shell has it.
+//! A harness that runs the built program as a user at a shell does.
 
 use std::{
     fs::{self, File},
@@ -19,10 +19,11 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// More than anything here takes on the slowest machine.
+/// A timeout longer than any step takes on the slowest machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// `examples/refund`, built like this test. `cargo test --test journey` alone does not build it, so cargo is asked.
+/// `examples/refund`, built in the profile of this test. `cargo test --test journey` alone does not build it, so cargo
+/// is called.
 static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
     let test = std::env::current_exe().expect("a test knows where it is");
     let profile = test.ancestors().nth(2).expect("a test is in `target/debug/deps`");
@@ -37,12 +38,12 @@ static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
     profile.join("examples/refund")
 });
 
-/// A directory of its own with a store in it.
+/// A temporary directory with a store.
 pub struct Desk {
     dir: TempDir,
 }
 
-/// How a command ended.
+/// The result of a command.
 #[derive(Debug)]
 pub struct Ended {
     pub code: Option<i32>,
@@ -51,7 +52,7 @@ pub struct Ended {
 }
 
 impl Ended {
-    /// The one JSON document on standard output.
+    /// Returns the one JSON document on standard output.
     #[track_caller]
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("{e}: {self:?}"))
@@ -75,7 +76,7 @@ impl Desk {
 
     fn set_up(&self, mut command: Command) -> Command {
         command.current_dir(&self.dir).stdin(Stdio::null());
-        // A shell of its own: what the machine exports (`HITL_MODEL`, `EDITOR`, `NO_COLOR`) must change nothing.
+        // A clean environment: the variables of the machine (`HITL_MODEL`, `EDITOR`, `NO_COLOR`) must change nothing.
         command.env_clear();
         command.envs(
             ["PATH", "HOME", "TMPDIR"].into_iter().filter_map(|name| Some((name, std::env::var_os(name)?))),
@@ -84,13 +85,13 @@ impl Desk {
         command
     }
 
-    /// A command to its end, with nobody at a terminal.
+    /// Runs a command to its end, without a terminal.
     #[track_caller]
     pub fn run(&self, args: &[&str]) -> Ended {
         self.start(args).end()
     }
 
-    /// The same with a variable set.
+    /// Runs a command to its end, with a variable set.
     #[track_caller]
     pub fn run_with(&self, variable: (&str, &str), args: &[&str]) -> Ended {
         let mut command = self.command(args);
@@ -98,7 +99,7 @@ impl Desk {
         Running::new(command, None).end()
     }
 
-    /// A command to its end, which must have this exit code; its JSON.
+    /// Runs a command to its end and checks its exit code. Returns its JSON.
     #[track_caller]
     pub fn json(&self, code: i32, args: &[&str]) -> Value {
         let ended = self.run(&[args, &["--json"]].concat());
@@ -107,7 +108,7 @@ impl Desk {
         ended.json()
     }
 
-    /// What a person does with a line that they are shown.
+    /// Runs a line in a shell, as a user does who pastes it.
     #[track_caller]
     pub fn paste(&self, line: &str) -> Ended {
         let mut shell = Command::new("sh");
@@ -115,7 +116,7 @@ impl Desk {
         Running::new(self.set_up(shell), None).end()
     }
 
-    /// Where no file may grow, and a write that would make it is an error.
+    /// Runs a command under a file size limit of zero: a write that extends a file is an error.
     #[track_caller]
     pub fn run_on_full_disk(&self, args: &[&str]) -> Ended {
         let mut shell = Command::new("sh");
@@ -123,15 +124,17 @@ impl Desk {
         Running::new(self.set_up(shell), None).end()
     }
 
-    /// To root, no permission is an obstacle. So root's command is nobody's, out of a copy that nobody may read.
+    /// Runs a command as a user without privileges, because file permissions do not restrict root. It runs a copy of
+    /// the program, because that user may not be able to read the original.
     #[track_caller]
     pub fn run_without_privileges(&self, args: &[&str]) -> Ended {
         const NOBODY: u32 = 65_534;
         let program = self.path("program");
-        // By a process of its own: what another thread starts meanwhile would hold the copy open, and so busy.
+        // A separate process copies the program: a child process that another thread spawns during the copy would
+        // inherit the open file, and an open file cannot be executed (`ETXTBSY`).
         let copy = Command::new("cp").arg(&*PROGRAM).arg(&program).status().expect("cp runs");
         assert!(copy.success(), "{copy}");
-        // Whatever the umask of whoever built it, and of whoever tests it.
+        // The mode must not depend on the umask of the build or of the test.
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("a mode");
         let mut command = Command::new(&program);
         if fs::metadata(&program).expect("a copy").uid() == 0 {
@@ -151,13 +154,13 @@ impl Desk {
         Running::new(command, None)
     }
 
-    /// A command on a terminal of its own.
+    /// Starts a command on a terminal of its own.
     pub fn start_on_terminal(&self, args: &[&str], change: impl FnOnce(&mut Command)) -> Running {
         let (ours, command) = self.on_terminal(args, change);
         Running::new(command, Some(ours))
     }
 
-    /// The same on one that is gone before anybody has said anything. Returns the exit code.
+    /// Runs a command on a terminal that is closed before any input. Returns the exit code.
     #[track_caller]
     pub fn end_on_lost_terminal(&self, args: &[&str], change: impl FnOnce(&mut Command)) -> Option<i32> {
         let (ours, mut command) = self.on_terminal(args, change);
@@ -176,7 +179,7 @@ impl Desk {
     fn on_terminal(&self, args: &[&str], change: impl FnOnce(&mut Command)) -> (File, Command) {
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
         let ours = openpt(flags).expect("a terminal");
-        // Or the program would hold our side too, and its terminal would never be gone.
+        // Otherwise the program would inherit our side too, and its terminal would never hang up.
         rustix::io::fcntl_setfd(&ours, rustix::io::FdFlags::CLOEXEC).expect("a flag");
         grantpt(&ours).expect("a terminal");
         unlockpt(&ours).expect("a terminal");
@@ -188,18 +191,18 @@ impl Desk {
         (File::from(ours), command)
     }
 
-    /// What somebody does who can write to the file.
+    /// Changes the file, as an attacker with write access could.
     pub fn tamper(&self, sql: &str) -> usize {
         let file = Connection::open(self.path("refund.db")).expect("a file");
         file.execute(sql, ()).expect("a change")
     }
 
-    /// What has been paid, as order and cents, and how many calls asked for it.
+    /// Returns the refunds, as order and cents, and the number of calls that requested them.
     pub fn ledger(&self) -> (Vec<(String, i64)>, i64) {
         let ledger = Connection::open(self.path("refund.db")).expect("a ledger");
         ledger.busy_timeout(PATIENCE).expect("a ledger");
         let Ok(mut refunds) = ledger.prepare("SELECT order_id, cents FROM refunds ORDER BY number") else {
-            return (Vec::new(), 0); // Nobody has asked for a refund, so there is no table.
+            return (Vec::new(), 0); // No refund was requested, so there is no table.
         };
         let refunds = refunds.query_map((), |row| Ok((row.get(0)?, row.get(1)?))).expect("refunds");
         let calls = ledger.query_row("SELECT count(*) FROM calls", (), |row| row.get(0)).expect("calls");
@@ -207,10 +210,10 @@ impl Desk {
     }
 }
 
-/// What a program has said so far, and how many of its ends are still open.
+/// The output of a program so far, and the number of its streams that are still open.
 type Said = Arc<(Mutex<(Vec<u8>, usize)>, Condvar)>;
 
-/// A program that runs. Dropped, it is killed.
+/// A running program. It is killed on drop.
 pub struct Running {
     child: Child,
     terminal: Option<File>,
@@ -231,7 +234,7 @@ fn listen(mut end: impl Read + Send + 'static) -> Said {
     thread::spawn(move || {
         let mut bytes = [0; 4096];
         loop {
-            // A terminal ends with an error, and not with nothing.
+            // A terminal reports its end as an error, not as an empty read.
             let count = end.read(&mut bytes).unwrap_or(0);
             let mut all = heard.0.lock().unwrap_or_else(PoisonError::into_inner);
             all.0.extend_from_slice(bytes.get(..count).unwrap_or_default());
@@ -251,7 +254,7 @@ impl Running {
             command.stdout(Stdio::piped()).stderr(Stdio::piped());
         }
         let mut child = command.spawn().expect("the program runs");
-        // The command still has the terminal's other side open, and its end would never come.
+        // The command still holds the terminal's other side open, which would keep the end from being reported.
         drop(command);
         let out = match &terminal {
             Some(terminal) => listen(terminal.try_clone().expect("a terminal")),
@@ -261,7 +264,7 @@ impl Running {
         Self { child, terminal, out, err }
     }
 
-    /// Waits until the program has said this since the last wait, and gives what it said up to there.
+    /// Waits until the program has written these words since the last wait. Returns its output up to them.
     #[track_caller]
     pub fn wait_for(&self, words: &str) -> String {
         self.heard(&self.out, |said| {
@@ -288,7 +291,7 @@ impl Running {
         }
     }
 
-    /// Types, once the program has asked with these words.
+    /// Types these keys once the program has written the words of `asked`.
     #[track_caller]
     pub fn answer(&self, asked: &str, keys: &str) {
         self.wait_for(asked);
@@ -299,13 +302,13 @@ impl Running {
             .expect("a terminal takes keys");
     }
 
-    /// SIGKILL: no handler runs, nothing is tidied up.
+    /// Sends SIGKILL: no handler runs, and nothing is cleaned up.
     pub fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 
-    /// Waits for the end.
+    /// Waits until the program ends.
     #[track_caller]
     pub fn end(mut self) -> Ended {
         let rest = |said: &Said| {

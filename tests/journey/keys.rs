@@ -1,4 +1,4 @@
-//! A program with a journal key, and somebody who can write to its file.
+//! Tests of a program with a journal key, against an attacker who can write to its file.
 
 use hitl::Digest;
 use rusqlite::Connection;
@@ -8,7 +8,7 @@ use super::{MESSAGE, NOTHING, TICKET, harness::Desk, refund};
 const KEY: (&str, &str) =
     ("HITL_JOURNAL_KEY", "desk:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08");
 
-/// One row: the chief's verdict, with the hash that anybody can compute.
+/// Inserts one row: a verdict in the name of the CFO, with the hash that any writer can compute.
 fn insert_a_verdict(desk: &Desk) {
     let file = Connection::open(desk.path("refund.db")).expect("the store's file");
     let (thread, place, hash, body): (i64, i64, [u8; 32], Vec<u8>) = file

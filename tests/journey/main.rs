@@ -1,4 +1,4 @@
-//! The refund example as its users have it: real processes, real files, and a kill where it hurts.
+//! Tests of the refund example as its users run it: real processes, real files, and kills at critical points.
 #![cfg(all(unix, feature = "cli", feature = "sqlite"))]
 #![expect(clippy::expect_used, reason = "a test may fall over")]
 
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 const TICKET: &str = "ticket-A-9133";
 const MESSAGE: &str = "Please refund order A-9133, it arrived broken. I paid $149.";
 
-/// A desk where one ticket waits, and the digest of its review.
+/// Returns a desk with one waiting ticket, and the digest of its review.
 fn waiting() -> (Desk, String) {
     let desk = Desk::new();
     let view = desk.json(3, &["start", "--thread", TICKET, MESSAGE]);
@@ -50,7 +50,7 @@ fn a_refund_outlives_its_process() {
     );
     assert_eq!(desk.ledger(), NOTHING);
 
-    // The same program: whoever deploys it again loses no thread.
+    // The program is the same, so that deploying it again loses no thread.
     let check = &desk.json(0, &["check"])["threads"][0];
     assert_eq!((&check["can_go_on"], &check["new_code"]), (&json!(true), &json!(false)));
 
@@ -121,7 +121,7 @@ fn what_is_left_as_it_is_in_the_editor_is_no_edit() {
     assert_eq!(desk.ledger(), NOTHING);
 }
 
-/// An editor at which nobody sits leaves what cannot be signed, each time that it is opened.
+/// An unattended editor leaves a draft that cannot be signed, each time that it is opened.
 #[test]
 fn an_editor_is_opened_again_only_when_a_person_says_so() {
     let (desk, _) = waiting();
@@ -138,11 +138,11 @@ fn an_editor_is_opened_again_only_when_a_person_says_so() {
     let ended = edit.end();
     assert_eq!(ended.code, Some(3), "{ended:?}");
     assert!(ended.out.contains("Nothing was signed"), "{ended:?}");
-    // A terminal that is gone says nothing either.
+    // A terminal that is lost is no answer either.
     for words in [&["edit", TICKET][..], &["approve", TICKET], &[]] {
         assert_ne!(desk.end_on_lost_terminal(words, edits), Some(0), "{words:?}");
     }
-    // The draft is left nowhere, nor is the editor's backup of it.
+    // Neither the draft nor the editor's backup of it is left on disk.
     let left: Vec<_> =
         fs::read_dir(&temp).expect("a directory").map(|entry| entry.expect("an entry").path()).collect();
     assert!(left.is_empty(), "{left:?}");
@@ -227,7 +227,7 @@ fn what_is_wrong_changes_nothing() {
             assert_eq!(found, value, "{args:?}: {error}");
         }
         assert_eq!(desk.run(&["show", TICKET, "--json"]).out, before, "{args:?}");
-        // And for people: what is wrong, on standard error, and nothing on standard output.
+        // Without `--json`, the error is on standard error, and nothing is on standard output.
         let said = desk.run(args);
         assert_eq!((said.code, said.out.as_str()), (Some(*code), ""), "{args:?}: {said:?}");
         assert!(said.err.starts_with("error: "), "{args:?}: {said:?}");
@@ -272,7 +272,7 @@ fn an_effect_that_nobody_saw_the_end_of_is_not_repeated() {
     let mut paying = desk.start_with(&["approve", TICKET, "--digest", &digest], |command| {
         command.env("REFUND_GATE", &gate);
     });
-    // A pipe opens when both ends are held: the payment is in its gate.
+    // A FIFO opens when both ends are open: the payment has reached its gate.
     let (send, receive) = mpsc::channel();
     thread::spawn(move || send.send(fs::File::options().write(true).open(gate)));
     let held = receive
@@ -285,7 +285,7 @@ fn an_effect_that_nobody_saw_the_end_of_is_not_repeated() {
     paying.kill();
     drop(held);
 
-    // Once the dead runner's lease has run out.
+    // The lease of the killed process must have expired first.
     let doubt = std::iter::repeat_with(|| desk.run(&["resume", TICKET, "--json"]))
         .take(5_000)
         .find(|end| end.code != Some(7))
@@ -339,7 +339,7 @@ fn an_injection_is_only_what_a_person_reads() {
 #[test]
 fn a_message_does_not_reach_the_terminal_raw() {
     let desk = Desk::new();
-    // Colour, the window's title, the cursor to the top, a carriage return, and letters that run backwards.
+    // Color, the window's title, the cursor to the top, a carriage return, and right-to-left text.
     let hostile = "Refund A-9133, $20. \u{1b}[31mred\u{1b}]0;title\u{7}\u{1b}[2J\u{9b}1mX\rpaid \u{202e}0002$\u{202c} \u{200b}";
     let started = desk.start_with(&["start", "--thread", TICKET, hostile], |command| {
         command.env("TERM", "xterm-256color");
@@ -391,7 +391,7 @@ fn nothing_hangs_without_a_terminal() {
         assert_eq!(ended.code, Some(2), "{args:?}: {ended:?}");
         assert!(!ended.err.is_empty(), "{args:?}");
     }
-    // A pipe that stays open and says nothing.
+    // The input is a pipe that stays open and without data.
     let silent = [&commands[0], &commands[1]]
         .map(|args| desk.start_with(args, |command| _ = command.stdin(Stdio::piped())));
     for ended in silent.map(Running::end) {

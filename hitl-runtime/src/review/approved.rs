@@ -16,16 +16,17 @@ use crate::{
     state::Fields,
 };
 
-/// A value that an operator has signed, and that nothing has changed since.
+/// A value that an operator has signed and that has not changed since.
 ///
-/// Only a verdict makes one: it has no public constructor, it is not `Clone`, and it does not deserialize. It
+/// Only a verdict creates one: the type has no public constructor and implements neither `Clone` nor `Deserialize`. It
 /// dereferences to the value.
 ///
-/// It is for one run of one node: the one that the review stands before, or a later effect that the review covers
-/// (`#[interrupt_before(covers = (hold, wire))]`). What is shown beside the value (`show = (iban)`) is signed with it.
+/// It is valid for one activation of one node: the node that the review precedes, or a later effect that the review
+/// covers (`#[interrupt_before(covers = (hold, wire))]`). The fields that are shown with the value (`show = (iban)`)
+/// are signed with it.
 ///
-/// A node takes `&Approved<T>`. The runtime owns the proof and lends it for one call, so that it cannot be stored, moved
-/// into a task, swapped with another one or used up twice.
+/// A node takes `&Approved<T>`. The runtime owns the proof and lends it for one call, so that it cannot be stored,
+/// moved into a task, swapped with another one or used twice.
 ///
 /// ```compile_fail
 /// fn twice<T>(draft: hitl::Approved<T>) -> (hitl::Approved<T>, hitl::Approved<T>) {
@@ -39,7 +40,7 @@ use crate::{
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use hitl::prelude::*;
 ///
-/// /// What touches the world asks for the proof, and so cannot be called without one.
+/// /// Refunds the order. Requires the proof, so that it cannot be called without a signature.
 /// async fn refund(draft: &Approved<Refund>, key: &str) -> Result<String> {
 ///     Ok(format!("{} dollars, signed by {} as {} ({key})", draft.dollars, draft.operator(), draft.digest()))
 /// }
@@ -60,12 +61,12 @@ pub struct Approved<T> {
 }
 
 impl<T> Approved<T> {
-    /// Returns the thread that it was signed in.
+    /// Returns the thread in which it was signed.
     pub fn thread(&self) -> &ThreadId {
         &self.thread
     }
 
-    /// Returns the node whose review signed it, under the name that the node had then.
+    /// Returns the node in whose review it was signed, by the name that the node had then.
     pub fn node(&self) -> &str {
         &self.signature.node
     }
@@ -75,9 +76,9 @@ impl<T> Approved<T> {
         self.field
     }
 
-    /// Returns the role that the review asked for, if it asked for one.
+    /// Returns the role that the review required, if any.
     ///
-    /// `None` also where a hitl that did not keep the role recorded the verdict.
+    /// Also `None` if the verdict was recorded by a version of hitl that did not record the role.
     pub fn role(&self) -> Option<&str> {
         self.signature.role.as_deref()
     }
@@ -111,7 +112,7 @@ impl<T: fmt::Debug> fmt::Debug for Approved<T> {
     }
 }
 
-/// The signatures that the fields of a thread bear, as one visit to a node sees them.
+/// The signatures on the fields of a thread, as seen by one activation of a node.
 #[derive(Clone, Debug)]
 pub struct Signatures {
     pub(crate) thread: ThreadId,
@@ -125,7 +126,8 @@ pub struct Signatures {
 }
 
 impl Signatures {
-    /// Returns the value with its proof, if the signature is for this very value, for this node and for this visit.
+    /// Returns the value with its proof if the field's signature is for exactly this value, this node and this
+    /// activation.
     pub(crate) fn mint<T, F>(
         &self,
         field: &'static str,
@@ -142,7 +144,8 @@ impl Signatures {
             .map_err(|error| DigestError { path: error.field, problem: error.problem })?;
         let encoding = |source| SignatureError::Encoding { field, source };
         let json = serde_json::to_string(value).map_err(encoding)?;
-        // What the node gets is read out of the one spelling that the digest is made of, and out of nothing else.
+        // The node's value is read from the normalized JSON, with one spelling for each number, that the digest is
+        // computed from.
         let json = normal(&json, Integers::Canonical)?;
         let draft: Value = serde_json::from_str(&json).map_err(encoding)?;
         let subject = Subject {
@@ -164,14 +167,18 @@ impl Signatures {
     }
 }
 
-/// Checks that a visit to a node may run on a signature, whatever its value: that its review was the node's own or covers
-/// it, by what was signed and by what this graph says, that no other visit has spent it, that this graph asks for no more
-/// than the rule that it was given under, and that what the node reads beside it was shown.
+/// Checks that an activation of a node may run on a signature. It does not check the value. The conditions are:
 ///
-/// An effect that has begun in this visit is finished under the signature that it began on, whatever the rule is by now:
-/// asking anew would give it a second idempotency key.
+/// - The signature is from the node's own review, or from one that covers the node, both by what was signed and by what
+///   this graph declares.
+/// - No other activation has spent it.
+/// - This graph's rule for the review is not stricter than the rule under which the signature was given.
+/// - Each other field that the node reads was shown with the draft or is declared `unsigned`.
 ///
-/// `entered` is the place of the entry that led to the node, if the thread is there by now.
+/// An effect that has begun in this activation is finished under the signature that it began with, even if the rule is
+/// stricter by now: a new signature would give it a second idempotency key.
+///
+/// `entered` is the place of the entry that led to the node, if the thread is already there.
 pub(crate) fn permits(
     graph: &GraphSpec,
     node: &NodeSpec,
@@ -179,14 +186,15 @@ pub(crate) fn permits(
     field: &'static str,
     signature: &Signature,
 ) -> Result<(), SignatureError> {
-    // A journal may know the node by an older name.
+    // A journal may have the node under an earlier name.
     let is = |name: &str, node: &NodeSpec| is_called(graph, name, node);
     let is_own = is(&signature.node, node);
     let wants_own = node.interrupt.is_some_and(|interrupt| interrupt.field == field);
     if !is_own && (wants_own || !signature.covers.iter().any(|name| is(name, node))) {
         return Err(SignatureError::NotForNode { field, node: node.name, review: signature.node.clone() });
     }
-    // A name that neither this graph nor the review knows may be what a later version calls this very node.
+    // A name that neither this graph nor the review has may be this node's name in a later version, so it counts as
+    // this node.
     let is_known = |name: &str| {
         let of_review = name == signature.node || signature.covers.iter().any(|covered| covered == name);
         of_review || graph.node_index(name).is_some() || graph.renamed.iter().any(|(old, _)| *old == name)
@@ -215,7 +223,7 @@ pub(crate) fn permits(
         }
     }
     if node.interrupt.is_some() && !is_own {
-        // What it reads is its own review's business.
+        // The node's own review determines which of the fields that it reads must be shown.
         return Ok(());
     }
     let unsigned = reviews.clone().next().map_or(&[][..], |review| review.unsigned);
@@ -227,13 +235,13 @@ pub(crate) fn permits(
     Ok(())
 }
 
-/// Whether a node of this graph is meant by a name, which may be an older one.
+/// Returns whether `name` is the node's name or an earlier name of it.
 fn is_called(graph: &GraphSpec, name: &str, node: &NodeSpec) -> bool {
     name == node.name || graph.renamed.iter().any(|(old, new)| *old == name && *new == node.name)
 }
 
-/// The reviews of a graph whose signature another one counts for: the one that it was given before, or, where that is no
-/// more, each that covers the node now.
+/// Returns the reviews of this graph that apply to a signature: the review in which it was given, or, if the graph no
+/// longer has that review, each review of the field that covers the node now.
 pub(crate) fn reviews_of<'g>(
     graph: &'g GraphSpec,
     node: &'g NodeSpec,
@@ -247,29 +255,30 @@ pub(crate) fn reviews_of<'g>(
     review.into_iter().chain(covering.filter(move |_| review.is_none()))
 }
 
-/// Whether a signature was given under no weaker rule than this one: in its role, and beside all that it shows.
+/// Returns whether a signature was given under a rule at least as strict as this review's: in the role that the review
+/// requires, and with each field shown that the review shows.
 pub(crate) fn satisfies(review: &InterruptSpec, signature: &Signature) -> bool {
     review.role.is_none_or(|role| signature.role.as_deref() == Some(role))
         && review.shows.iter().all(|field| signature.shows.iter().any(|shown| shown == field))
 }
 
-/// Why a field has no proof.
+/// The reason that a field has no valid signature.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SignatureError {
-    /// Nobody has signed it.
+    /// The field is not signed.
     #[error("`{field}` bears no signature")]
     Missing {
         /// The field.
         field: &'static str,
     },
-    /// Somebody has signed something else.
+    /// The value of the field, or of a field that was shown with it, is not the signed value.
     #[error("`{field}`, or what was shown beside it, is not what was signed")]
     Altered {
         /// The field.
         field: &'static str,
     },
-    /// It was signed for another node.
+    /// The field was signed in a review that does not cover the node.
     #[error("`{field}` was signed before `{review}`, whose review does not cover `{node}`")]
     NotForNode {
         /// The field.
@@ -279,7 +288,7 @@ pub enum SignatureError {
         /// The node whose review signed it.
         review: String,
     },
-    /// The node has run on the signature in an earlier visit.
+    /// The node has spent the signature in an earlier activation.
     #[error("`{node}` has spent the signature on `{field}` already: each round needs a review of its own")]
     Spent {
         /// The field.
@@ -287,7 +296,7 @@ pub enum SignatureError {
         /// The node.
         node: &'static str,
     },
-    /// It was signed under a weaker rule than this program's.
+    /// The field was signed under a weaker rule than this program's.
     #[error(
         "{operator} signed `{field}` under a weaker rule than this program asks for before `{node}` runs"
     )]
@@ -299,7 +308,7 @@ pub enum SignatureError {
         /// The operator who signed it.
         operator: String,
     },
-    /// The node reads a field that nobody was shown.
+    /// The node reads a field that was not shown when the draft was signed.
     #[error("`{node}` reads `{read}`, which was not shown when `{field}` was signed")]
     NotShown {
         /// The field that was signed.
@@ -309,15 +318,15 @@ pub enum SignatureError {
         /// The field that it reads.
         read: &'static str,
     },
-    /// Its value has no JSON form.
+    /// The field's value cannot be serialized to JSON.
     #[error("`{field}` has no JSON form")]
     Encoding {
         /// The field.
         field: &'static str,
-        /// What the serializer said.
+        /// The error of the serializer.
         source: serde_json::Error,
     },
-    /// Its value has no canonical JSON.
+    /// The field's value has no canonical JSON form.
     #[error(transparent)]
     Digest(#[from] DigestError),
 }
@@ -334,7 +343,7 @@ mod tests {
         ReadSpec { field, kind }
     }
 
-    /// `hold` covers `wire` and `file`; `file` reads the memo, which nobody signs, and the account.
+    /// `hold` covers `wire` and `file`; `file` reads the memo, which is unsigned, and the IBAN.
     const NODES: &[NodeSpec] = &[
         NodeSpec {
             name: "hold",
@@ -375,7 +384,7 @@ mod tests {
         renamed: &[("send", "wire"), ("reserve", "hold")],
     };
 
-    /// The same graph, in which `hold` covers `file` alone, and asks for more.
+    /// The same graph, except that `hold` covers only `file` and has a stricter rule: a role, and `iban` shown.
     const NARROW: GraphSpec = GraphSpec {
         nodes: &[
             NodeSpec {
@@ -420,7 +429,8 @@ mod tests {
         }
     }
 
-    /// A signature of the review before a node, for these others, with what has run on it.
+    /// Creates a signature from the review of `node`, with the nodes that it covers, the fields that it shows, and the
+    /// activations that have spent it.
     fn signature(node: &str, covers: &[&str], shows: &[&str], spent: &[(&str, Place)]) -> Signature {
         serde_json::from_value(json!({
             "node": node,
@@ -448,16 +458,16 @@ mod tests {
             let refused = permitted(node, &covering);
             assert!(matches!(refused, Err(SignatureError::NotForNode { .. })), "{node} {refused:?}");
         }
-        // A node with a review of its own runs on no other one, whatever that says.
+        // A node with its own review does not run on the signature of another review, even if that covers it.
         let all = signature("hold", &["wire", "file", "book"], &[], &[]);
         assert!(matches!(permitted("book", &all), Err(SignatureError::NotForNode { .. })));
-        // The journal says that what was signed covers it, and the code does not.
+        // According to the journal, the signature covers the node, and according to the code, it does not.
         let forged = permits(&NARROW, &NODES[1], Some(7), "draft", &covering);
         assert!(matches!(forged, Err(SignatureError::NotForNode { .. })), "{forged:?}");
-        // What has begun is finished.
+        // An effect that has begun is finished.
         let begun = signature("hold", &["wire"], &[], &[("wire", 7)]);
         assert!(permits(&NARROW, &NODES[1], Some(7), "draft", &begun).is_ok());
-        // The code covers `wire`, and the journal says that what was signed did not.
+        // According to the code, the review covers `wire`, and according to the journal, the signature does not.
         let narrow = signature("hold", &[], &[], &[]);
         assert!(matches!(permitted("wire", &narrow), Err(SignatureError::NotForNode { .. })));
     }
@@ -469,14 +479,15 @@ mod tests {
         assert!(permitted("wire", &spent(&[("hold", 2)])).is_ok(), "another node's");
         let refused = permitted("wire", &spent(&[("wire", 5)]));
         assert!(matches!(refused, Err(SignatureError::Spent { .. })), "{refused:?}");
-        // Under the name that the node had when it ran.
+        // The signature was spent under the node's earlier name.
         let refused = permitted("wire", &spent(&[("send", 5)]));
         assert!(matches!(refused, Err(SignatureError::Spent { .. })), "{refused:?}");
-        // Under one that this graph does not know: a later version may have called it so.
+        // The signature was spent under a name that this graph does not have, which may be the node's name in a later
+        // version.
         let refused = permitted("wire", &spent(&[("transfer", 5)]));
         assert!(matches!(refused, Err(SignatureError::Spent { .. })), "{refused:?}");
         assert!(permitted("wire", &spent(&[("transfer", 7)])).is_ok(), "this very visit");
-        // What the review itself names is another effect, though this graph has it no more.
+        // A name that the review itself covers is another effect, although this graph no longer has it.
         let gone = signature("hold", &["wire", "notify"], &[], &[("notify", 5)]);
         assert!(permitted("wire", &gone).is_ok());
         let renamed = signature("reserve", &["send"], &[], &[]);

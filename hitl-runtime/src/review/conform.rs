@@ -1,32 +1,34 @@
-//! JSON from outside held against the schema of its type, where serde is less strict than the schema.
+//! Checks of JSON from outside against the schema of its type, for the cases in which serde is less strict than the
+//! schema.
 //!
-//! serde reads a struct out of a list, by the order of its fields, and passes over keys that the struct does not have.
-//! A person who reads such JSON, or a model that wrote it, may well have meant something else.
+//! serde also reads a struct from a list, by the order of its fields, and ignores keys that the struct does not have. A
+//! person who reads such JSON, or a model that wrote it, may have meant something else.
 
 use serde_json::{Map, Value};
 
 use super::Violation;
 use crate::prose::nearest;
 
-/// How deep references are followed. A schema that only refers to itself says nothing.
+/// The maximum depth to which references are followed. A schema that only refers to itself does not constrain anything.
 const DEEPEST: usize = 64;
 
-/// How many ways of reading one value are tried.
+/// The maximum number of readings of one value that are tried.
 const MOST_WAYS: usize = 4096;
 
-/// What is held against the schema.
+/// The kinds of mismatch that are reported.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Strictness {
-    /// Lists that stand where the schema says object.
+    /// Lists where the schema has an object.
     Shapes,
-    /// These, and keys that the schema does not know.
+    /// Lists where the schema has an object, and keys that the schema does not have.
     Keys,
 }
 
-/// Holds a value against a schema.
+/// Checks a value against a schema.
 ///
 /// # Errors
-/// When it has a list where the schema says object, or a key that the schema does not know; with the path.
+/// When it has a list where the schema has an object, or, with [`Strictness::Keys`], a key that the schema does not
+/// have; with the path.
 pub(crate) fn conforms(value: &Value, schema: &Value, strictness: Strictness) -> Result<(), Violation> {
     Walk { root: schema, strictness }.value(value, &[schema]).map_err(|misfit| misfit.violation)
 }
@@ -36,7 +38,8 @@ struct Walk<'a> {
     strictness: Strictness,
 }
 
-/// A violation, and how deep it was come upon: of several ways to read a value the one that goes deepest was meant.
+/// A violation and its depth. If a value can be read in several ways, the reading with the deepest violation is the one
+/// that was most likely meant, so that violation is reported.
 struct Misfit {
     violation: Violation,
     depth: usize,
@@ -57,7 +60,7 @@ impl Misfit {
 }
 
 impl<'a> Walk<'a> {
-    /// Holds a value against all of some schemas.
+    /// Checks a value against several schemas, all of which apply.
     fn value(&self, value: &Value, schemas: &[&'a Value]) -> Result<(), Misfit> {
         if !matches!(value, Value::Object(_) | Value::Array(_)) {
             return Ok(());
@@ -70,7 +73,7 @@ impl<'a> Walk<'a> {
         let of_type: Vec<_> =
             ways.iter().filter(|way| way.iter().all(|schema| takes(schema, name))).collect();
         if of_type.is_empty() {
-            // What else is of no type that the schema names, serde says.
+            // serde reports every other type mismatch.
             let wants_object = ways.iter().flatten().any(|schema| is_object(schema));
             return if value.is_array() && wants_object {
                 Err(Misfit::new("it is a list, and should be an object with its keys".to_owned()))
@@ -78,7 +81,7 @@ impl<'a> Walk<'a> {
                 Ok(())
             };
         }
-        // Where one way has the value's constants and needed keys, it is the one that was meant.
+        // Readings whose constants and required keys match the value take precedence: they were most likely meant.
         let is_meant = |way: &&&Vec<&Value>| way.iter().all(|schema| is_meant(value, schema));
         let meant: Vec<_> = of_type.iter().filter(is_meant).copied().collect();
         let ways = if meant.is_empty() { of_type } else { meant };
@@ -95,7 +98,7 @@ impl<'a> Walk<'a> {
         worst.map_or(Ok(()), Err)
     }
 
-    /// Each way with each of the ways in which one more schema can be read: as a list of schemas that hold together.
+    /// Combines each reading with each reading of one more schema. A reading is a list of schemas that all apply.
     fn with(&self, ways: Vec<Vec<&'a Value>>, schema: &'a Value, deepest: usize) -> Vec<Vec<&'a Value>> {
         if deepest == 0 {
             return ways;
@@ -124,7 +127,7 @@ impl<'a> Walk<'a> {
         self.root.pointer(reference.strip_prefix('#')?)
     }
 
-    /// Holds a list or an object against schemas that hold together.
+    /// Checks a list or an object against one reading.
     fn one_way(&self, value: &Value, way: &[&'a Value]) -> Result<(), Misfit> {
         match value {
             Value::Array(items) => self.list(items, way),
@@ -149,7 +152,7 @@ impl<'a> Walk<'a> {
 
     fn object(&self, map: &Map<String, Value>, way: &[&'a Value]) -> Result<(), Misfit> {
         let known = |schema: &&'a Value| schema.get("properties").and_then(Value::as_object);
-        // Where nothing says what it has, it may have anything.
+        // An object that no schema describes may have any key.
         let is_described = way.iter().any(|schema| is_object(schema));
         for (key, value) in map {
             let mut schemas: Vec<&'a Value> =
@@ -170,7 +173,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// What a schema says of the keys that it does not name, where it takes any.
+/// Returns the schema for the keys that a schema does not name, if it allows such keys.
 fn other_keys(schema: &Value) -> Option<&Value> {
     let pattern = || schema.get("patternProperties").and_then(Value::as_object)?.values().next();
     let open = schema.get("additionalProperties").or_else(|| schema.get("unevaluatedProperties"));
@@ -182,12 +185,13 @@ fn is_object(schema: &Value) -> bool {
     has("properties") || has("additionalProperties") || has("type") && takes(schema, "object")
 }
 
-/// Whether a schema takes values of a type; one that says nothing of it takes all.
+/// Returns whether a schema accepts arrays or objects, as `wanted` says. A schema with neither a type nor a constant
+/// accepts both, except that one with `properties` accepts no array.
 fn takes(schema: &Value, wanted: &str) -> bool {
     match schema.get("type") {
         Some(Value::String(name)) => name == wanted,
         Some(Value::Array(names)) => names.iter().any(|name| name == wanted),
-        // A constant is of its own type, and so is each of several.
+        // A constant has its own type, and so does each value of an `enum`.
         _ => match (schema.get("const"), schema.get("enum").and_then(Value::as_array)) {
             (Some(constant), _) => is_of(constant, wanted),
             (None, Some(values)) => values.iter().any(|value| is_of(value, wanted)),
@@ -203,7 +207,7 @@ fn is_of(value: &Value, wanted: &str) -> bool {
     }
 }
 
-/// Whether a schema's constants and needed keys are those of the value.
+/// Returns whether a value has the schema's constants and required keys. A value that is not an object has them.
 fn is_meant(value: &Value, schema: &Value) -> bool {
     let Value::Object(map) = value else { return true };
     let mut needed = schema.get("required").and_then(Value::as_array).into_iter().flatten();

@@ -1,4 +1,5 @@
-//! Types of which a person can sign exactly one value.
+//! The [`Draft`] trait of the types that a person can sign, and the comparison of a draft with the one that was read
+//! back.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,12 +15,12 @@ use serde_json::{Map, Value};
 
 use crate::journal::exact::is_same_number;
 
-/// A type of which a person can sign exactly one value: what they see, what the journal keeps and what the node gets
-/// are the same, and nothing can change it behind the signature.
+/// A type whose values a person can sign: the value that is shown, the value that the journal keeps and the value that
+/// the node gets are the same, and it cannot change after it was signed.
 ///
 /// [`#[draft]`](https://docs.rs/hitl/latest/hitl/attr.draft.html) implements it for a type of yours, each of whose
-/// fields must be a `Draft` too, and nobody implements it by hand: what it asks for changes without notice. It is
-/// implemented for
+/// fields must be a `Draft` too. Do not implement it by hand: its requirements change without notice. It is implemented
+/// for
 ///
 /// - `bool`, `char`, integers, `f32`, `f64`, the `NonZero` integers and `String`;
 /// - `Option`, `Vec`, `Box`, arrays, tuples, `BTreeMap` and `BTreeSet` of drafts;
@@ -27,20 +28,21 @@ use crate::journal::exact::is_same_number;
 /// - with the feature of that name, the types of `chrono`, `jiff`, `rust_decimal`, `url` and `uuid`.
 ///
 /// It is not implemented for `HashMap` and `HashSet`, which have no order, nor for `Cell`, `RefCell`, `Mutex` and
-/// atomics, which could change after a person has signed. A type of another crate takes `#[draft(foreign)]` on the
-/// field, which says that its author vouches for it.
+/// atomics, which could change after a person has signed. For a field whose type is from another crate, write
+/// `#[draft(foreign)]` on the field: you guarantee then that the type meets these requirements.
 ///
 /// # Numbers
 ///
-/// What is signed is digested as canonical JSON (RFC 8785), whose numbers are doubles. So that two drafts never share a
-/// digest:
+/// The digest of a draft is computed from its canonical JSON (RFC 8785), in which a number is a double. To ensure that
+/// two drafts never share a digest:
 ///
-/// - an integer beyond ±2^53, a decimal that no double says exactly, NaN and the infinities are refused where they are
-///   written, which fails the node, or where they enter: in an edit, an input or an answer of a model;
-/// - `100.0` and `1e2` are `100`, and `-0.0` is `0`: what is shown, signed and given to the node is that one number. A
-///   type that would read `100` as another value than `100.0`, such as an untagged enum, is refused where it is written.
+/// - an integer beyond ±2^53, a decimal that no double represents exactly, NaN and the infinities are rejected: when a
+///   node writes them, which fails the node, or when they enter in an edit, an input or an answer of a model;
+/// - `100.0` and `1e2` become `100`, and `-0.0` becomes `0`: that one number is shown, signed and given to the node. A
+///   type that would read `100` as another value than `100.0`, such as an untagged enum, is rejected when it is
+///   written.
 ///
-/// A number that needs more than a double is a string: `Decimal` of `rust_decimal` is one in JSON.
+/// A number that needs more precision than a double must be a string in JSON, as `Decimal` of `rust_decimal` is.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be signed by a person: it is not a `Draft`",
     label = "not a `Draft`",
@@ -49,21 +51,21 @@ use crate::journal::exact::is_same_number;
     note = "if it is a field's type from another crate, `#[draft(foreign)]` on the field says that you vouch for it"
 )]
 pub trait Draft: Serialize + DeserializeOwned + JsonSchema {
-    /// Whether the value that came back is this one; or the path to where it is not.
+    /// Compares the value with the one that was read back. The error is the path to the first difference.
     #[doc(hidden)]
     fn same(&self, back: &Self, comparison: &mut Comparison) -> Result<(), String>;
 }
 
-/// What was found while two drafts were compared.
+/// The state of a comparison of two drafts.
 #[derive(Default)]
 pub struct Comparison {
-    /// Whether they hold a field that its author vouches for.
+    /// `true` if the drafts have a field with `#[draft(foreign)]`.
     pub(crate) foreign: bool,
-    /// The names in JSON, where they are asked for: then nothing is compared.
+    /// The JSON names of renamed fields, if the caller collects them. Nothing is compared then.
     names: Option<Names>,
 }
 
-/// The names in JSON of fields that serde is told to rename, by their path in Rust.
+/// The JSON names of fields with `#[serde(rename)]`, by their path in Rust.
 #[derive(Default)]
 pub(crate) struct Names {
     at: Vec<String>,
@@ -71,14 +73,14 @@ pub(crate) struct Names {
 }
 
 impl Names {
-    /// Those of a value's fields.
+    /// Collects the names for the fields of a value.
     pub(crate) fn of<T: Draft>(value: &T) -> Self {
         let mut comparison = Comparison { names: Some(Self::default()), ..Comparison::default() };
         let _ = value.same(value, &mut comparison);
         comparison.names.unwrap_or_default()
     }
 
-    /// The name of the last field of a path, where it has another one.
+    /// Returns the JSON name of the last field of a path, if it is renamed.
     pub(crate) fn get(&self, path: &[String]) -> Option<&'static str> {
         self.found.get(path).copied()
     }
@@ -88,7 +90,7 @@ impl Comparison {
     /// Compares a field of two drafts.
     ///
     /// # Errors
-    /// When it is not the same, with the path.
+    /// When the field differs; with the path.
     pub fn field<T: Draft>(&mut self, name: &str, value: &T, back: &T) -> Result<(), String> {
         if let Some(names) = &mut self.names {
             names.at.push(name.to_owned());
@@ -104,7 +106,7 @@ impl Comparison {
         })
     }
 
-    /// Notes that a field has another name in JSON.
+    /// Records that a field has another name in JSON.
     pub fn renamed(&mut self, name: &str, json: &'static str) {
         if let Some(names) = &mut self.names {
             let path = names.at.iter().cloned().chain([name.to_owned()]).collect();
@@ -112,17 +114,17 @@ impl Comparison {
         }
     }
 
-    /// Whether each item is to be gone through by its name.
+    /// Returns whether names are collected, so that every item must be visited with its path.
     fn is_naming(&self) -> bool {
         self.names.is_some()
     }
 
-    /// Notes a field that its author vouches for.
+    /// Records that the drafts have a field with `#[draft(foreign)]`.
     pub fn foreign(&mut self) {
         self.foreign = true;
     }
 
-    /// Two variants are two values.
+    /// Reports that two values are different variants of an enum.
     ///
     /// # Errors
     /// Always.
@@ -195,7 +197,7 @@ fn items<'a, T: Draft + 'a>(
 ) -> Result<(), String> {
     equal(values.len() == back.len())?;
     for (i, (value, back)) in values.zip(back).enumerate() {
-        // The name of an item is needed only where it is not the same.
+        // The path is needed only if the items differ or if names are collected.
         if comparison.is_naming() || value.same(back, comparison).is_err() {
             comparison.field(&format!("[{i}]"), value, back)?;
         }
@@ -243,7 +245,7 @@ impl<K: Draft + Ord, V: Draft> Draft for BTreeMap<K, V> {
 impl Draft for Value {
     fn same(&self, back: &Self, comparison: &mut Comparison) -> Result<(), String> {
         match (self, back) {
-            // Free JSON has no type that could tell `100.0` from `100`.
+            // Free JSON has no type that could distinguish `100.0` from `100`.
             (Self::Number(value), Self::Number(back)) => equal(is_same_number(value, back)),
             (Self::Array(values), Self::Array(back)) => values.same(back, comparison),
             (Self::Object(values), Self::Object(back)) => values.same(back, comparison),
@@ -285,8 +287,8 @@ tuples!(A 0, B 1, C 2, D 3, E 4, F 5);
 tuples!(A 0, B 1, C 2, D 3, E 4, F 5, G 6);
 tuples!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7);
 
-/// Makes drafts of types in the tests of this crate, where `#[draft]` would name another one: alike is what has the same
-/// JSON.
+/// Implements `Draft` for types in the tests of this crate, where `#[draft]` does not work: its code names the crate
+/// `hitl`. Two values are the same if their JSON is the same.
 #[cfg(test)]
 macro_rules! drafts {
     ($($ty:ty),*) => {

@@ -1,4 +1,4 @@
-//! An edit: a JSON merge patch (RFC 7396), or a whole draft, held against the draft's type.
+//! Edits of a draft: a JSON merge patch (RFC 7396) or a whole draft, checked against the draft's type.
 
 use std::borrow::Cow;
 
@@ -7,32 +7,32 @@ use serde_json::Value;
 use super::{Reviewed, Strictness, Violation, conforms, schema::Known};
 use crate::{guard::guarded, prose::nearest};
 
-/// A set of more items than this is compared in its order.
+/// The maximum number of items in a set that is compared in any order. A larger set is compared item by item.
 const LONGEST_SET: usize = 1_000;
 
-/// What an operator proposes in place of the draft.
+/// An edit that an operator proposes.
 #[derive(Clone, Copy)]
 pub(crate) enum Edit<'a> {
-    /// A merge patch: `null` removes.
+    /// A merge patch, in which `null` removes a key.
     Patch(&'a Value),
     /// The whole draft, as JSON.
     Whole(&'a str),
 }
 
-/// Why an edit is none.
+/// The reason that an edit is rejected.
 #[derive(Debug, PartialEq)]
 pub(crate) enum EditError {
-    /// The draft has no such key.
+    /// The draft has no such key. `near` is a key with a similar name.
     UnknownKey { path: String, near: Option<String> },
-    /// A patch that is no object would take the place of the whole draft, which is nothing of the kind.
+    /// The patch is not an object, so it would replace the whole draft, whose type has no such value.
     NotAnObject,
-    /// The edited draft breaks its type or its invariants.
+    /// The edited draft violates its type or its invariants.
     Invalid(Vec<Violation>),
-    /// It leaves the draft as it is.
+    /// The edit leaves the draft unchanged.
     Unchanged,
 }
 
-/// Returns the draft that an edit makes of `before`, as its type writes it.
+/// Returns the draft that results from an edit of `before`, as its type serializes it.
 pub(crate) fn edited(before: &Value, edit: Edit<'_>, reviewed: Reviewed) -> Result<Value, EditError> {
     let after = match edit {
         Edit::Whole(draft) => (reviewed.check)(draft).map_err(EditError::Invalid)?,
@@ -40,7 +40,7 @@ pub(crate) fn edited(before: &Value, edit: Edit<'_>, reviewed: Reviewed) -> Resu
             let schema = guarded(|| "schema of the draft".to_owned(), reviewed.schema);
             let schema = schema.map_err(|broken| EditError::Invalid(vec![broken.into()]))?;
             let merged = merge(before, patch, &schema)?;
-            // serde reads a struct out of a list too, which nobody means who edits it.
+            // serde also reads a struct from a list, which an operator who edits it does not mean.
             conforms(&merged, &schema, Strictness::Shapes)
                 .map_err(|violation| EditError::Invalid(vec![violation]))?;
             match (reviewed.check)(&merged.to_string()) {
@@ -49,7 +49,8 @@ pub(crate) fn edited(before: &Value, edit: Edit<'_>, reviewed: Reviewed) -> Resu
                     walk(patch, Some(before), seen, &Known::of(&schema, &after), &mut String::new())?;
                     after
                 }
-                // A misspelt key is named as such even where the type refuses it, or lacks what the key was meant to be.
+                // A misspelled key is reported as such, even if the type rejects the draft because of it or because the
+                // intended key is missing.
                 Err(violations) => {
                     let seen = Seen::Refused(&merged);
                     walk(patch, Some(before), seen, &Known::new(&schema), &mut String::new())?;
@@ -61,7 +62,7 @@ pub(crate) fn edited(before: &Value, edit: Edit<'_>, reviewed: Reviewed) -> Resu
     if after == *before { Err(EditError::Unchanged) } else { Ok(after) }
 }
 
-/// Applies a JSON merge patch. One that is no object takes the place of the whole draft, where the draft's type has such
+/// Applies a JSON merge patch. A patch that is not an object replaces the whole draft, if the draft's type has such
 /// values: `"cancel"` for an enum.
 fn merge<'a>(before: &Value, patch: &'a Value, schema: &Value) -> Result<Cow<'a, Value>, EditError> {
     if patch.is_object() {
@@ -73,16 +74,16 @@ fn merge<'a>(before: &Value, patch: &'a Value, schema: &Value) -> Result<Cow<'a,
     if has_such { Ok(Cow::Borrowed(patch)) } else { Err(EditError::NotAnObject) }
 }
 
-/// What the draft's type made of a place in the edited draft.
+/// The result of the draft's type for one position in the edited draft.
 #[derive(Clone, Copy)]
 enum Seen<'a> {
-    /// It wrote this.
+    /// The type serialized this value here.
     Written(&'a Value),
-    /// It wrote nothing here.
+    /// The type serialized nothing here.
     Left,
-    /// It refused the draft, which has this here: nothing is known but the schema.
+    /// The type rejected the draft, which has this value here. Only the schema is known.
     Refused(&'a Value),
-    /// It refused the draft, which has nothing here.
+    /// The type rejected the draft, which has no value here.
     Nothing,
 }
 
@@ -104,8 +105,9 @@ impl<'a> Seen<'a> {
     }
 }
 
-/// Looks for a key of the patch that the draft's type does not have. `null` removes, so that it may name what the draft
-/// had before, whatever the type makes of the rest: an entry of a map, what only the old variant of an enum had.
+/// Searches the patch for a key that the draft's type does not have. Because `null` removes a key, it may name any key
+/// that the draft had before, even one that the edited draft cannot have: an entry of a map, or a key of an enum's old
+/// variant.
 fn walk(
     patch: &Value,
     before: Option<&Value>,
@@ -139,7 +141,8 @@ fn walk(
     }
 }
 
-/// A value inside a list, which takes the place of the whole list: nothing in it is removed, and `null` is a value.
+/// Searches a value inside a list. A list in a patch replaces the whole list, so nothing in it is removed, and `null`
+/// is a value.
 fn walk_new(item: &Value, seen: Seen<'_>, known: &Known<'_>, path: &mut String) -> Result<(), EditError> {
     match item {
         Value::Object(map) => {
@@ -172,7 +175,7 @@ fn walk_list(items: &[Value], seen: Seen<'_>, known: &Known<'_>, path: &mut Stri
         let schema = known.item(i);
         let found = walk_new(item, seen.then(|list| list.get(i)), &schema, path);
         if let Err(error) = found {
-            // A set writes its items in an order of its own.
+            // A set serializes its items in an order of its own.
             let others = match seen {
                 Seen::Written(Value::Array(list)) if known.is_set() && list.len() <= LONGEST_SET => {
                     list.as_slice()
@@ -193,7 +196,7 @@ fn walk_list(items: &[Value], seen: Seen<'_>, known: &Known<'_>, path: &mut Stri
     Ok(())
 }
 
-/// Goes on to a key. Returns how long the path was.
+/// Appends a key to the path. Returns the previous length of the path.
 fn step(path: &mut String, key: &str) -> usize {
     let length = path.len();
     if !path.is_empty() {
@@ -319,7 +322,7 @@ mod tests {
         (word(), prop::option::of(word())).prop_map(|(iban, name)| Account { iban, name })
     }
 
-    /// Without `null`, which a merge patch cannot write into free JSON.
+    /// Generates free JSON without `null`, which a merge patch cannot write into free JSON.
     fn free() -> impl Strategy<Value = serde_json::Value> {
         let leaf = prop_oneof![
             any::<bool>().prop_map(Value::from),
@@ -405,7 +408,7 @@ mod tests {
         }
     }
 
-    /// RFC 7396, backwards.
+    /// Returns the merge patch (RFC 7396) that turns `before` into `after`.
     fn difference(before: &Value, after: &Value) -> Value {
         let (Value::Object(old), Value::Object(new)) = (before, after) else { return after.clone() };
         let mut out = Map::new();
@@ -426,7 +429,7 @@ mod tests {
         edited(before, Edit::Patch(patch), Reviewed::of::<Draft>())
     }
 
-    /// Every place of a patch at which a key stands that only a type can have: not in a map, not in free JSON.
+    /// Collects the paths of a patch at which a key is defined by a type, not inside a map or free JSON.
     fn typed_keys(patch: &Value, path: &mut Vec<String>, out: &mut Vec<Vec<String>>) {
         let Value::Object(map) = patch else { return };
         for (key, value) in map {
@@ -472,7 +475,7 @@ mod tests {
             let wrong = format!("{}q", path.join("."));
             match apply(&before, &patch) {
                 Err(EditError::UnknownKey { path, near }) => {
-                    // Without its tag, the old variant is there still, and lacks each key of the new one.
+                    // If the tag is misspelled, the old variant remains, which does not have the keys of the new one.
                     prop_assert!(path == wrong || wrong.ends_with("kindq"), "{} for {}", path, wrong);
                     prop_assert!(near.is_some(), "{}", path);
                 }
@@ -552,7 +555,7 @@ mod tests {
                 "lines[1].cuont",
                 Some("count"),
             ),
-            // Of another variant than the one that is chosen.
+            // A key of a variant other than the chosen one.
             (json!({ "inner": { "kind": "wait", "cents": 5 } }), "inner.cents", Some("cents")),
             (json!({ "outer": { "Refnd": { "cents": 1 } } }), "outer.Refnd", Some("Refund")),
             (

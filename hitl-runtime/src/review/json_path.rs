@@ -1,30 +1,30 @@
-//! Where in a draft's JSON an invariant is broken.
+//! The path of a broken invariant in a draft's JSON.
 //!
-//! Garde names fields as Rust does: `window.hour` for a field of a variant, `amount[0]` for what a newtype holds,
-//! `order_id` whatever `serde(rename)` makes of it. A person, a form and a model see the JSON, so the path is looked for
-//! there, step by step. What `serde(rename)` makes of a field's name `#[draft]` knows; of `serde(rename_all)` there are so
-//! many cases, and the JSON says which it is.
+//! Garde names fields as Rust does: `window.hour` for a field of a variant, `amount[0]` for the content of a newtype,
+//! `order_id` even if `serde(rename)` changes it. A person, a form and a model see the JSON, so the path is searched
+//! there, step by step. `#[draft]` records the names that `serde(rename)` gives to fields. For `serde(rename_all)` it
+//! records nothing, so each of its cases is tried against the JSON.
 
 use garde::error::Path;
 use serde_json::Value;
 
 use super::{draft::Names, schema::Known};
 
-/// Steps that are tried before a path is left as it is.
+/// The maximum number of search steps. After them, the parts that were not found keep their Rust names.
 const MOST_TRIES: u32 = 2_000;
 
 #[derive(Clone, Debug, PartialEq)]
 enum Part {
     /// A field, or a key of a map.
     Key(String),
-    /// An item of a list, of a tuple, or what a newtype holds.
+    /// An item of a list or a tuple, or the content of a newtype.
     Index(usize),
-    /// What an option or a box holds.
+    /// The content of an option or a box.
     Inside,
 }
 
-/// Returns the path in the JSON that leads to where `path` leads in Rust. What cannot be found in the JSON keeps the name
-/// that it has in Rust.
+/// Returns the path in the JSON that corresponds to `path` in Rust. A part that is not found in the JSON keeps its Rust
+/// name.
 pub(super) fn json_path(path: &Path, json: &Value, schema: Option<&Value>, names: &Names) -> String {
     let parts = parts(path);
     let known = schema.map(|schema| Known::of(schema, json)).unwrap_or_default();
@@ -36,7 +36,7 @@ pub(super) fn json_path(path: &Path, json: &Value, schema: Option<&Value>, names
     written(&steps, &parts[used..])
 }
 
-/// As garde serializes it: pairs of a kind and a text.
+/// Splits a path of garde, which is serialized as pairs of a kind and a text.
 fn parts(path: &Path) -> Vec<Part> {
     let pairs: Vec<(String, String)> =
         serde_json::to_value(path).and_then(serde_json::from_value).unwrap_or_default();
@@ -50,7 +50,7 @@ fn parts(path: &Path) -> Vec<Part> {
         .collect()
 }
 
-/// As a comparison of drafts names it.
+/// Returns the path as a comparison of drafts names it.
 fn rust_path(parts: &[Part]) -> Vec<String> {
     let step = |part: &Part| match part {
         Part::Key(key) => Some(key.clone()),
@@ -86,7 +86,7 @@ fn written(steps: &[Step], rest: &[Part]) -> String {
 struct Search<'a> {
     names: &'a Names,
     steps: Vec<Step>,
-    /// The farthest that a search came: its steps, and how many parts they stand for.
+    /// The longest match so far: its steps, and the number of parts that they stand for.
     best: Option<(Vec<Step>, usize)>,
     tries: u32,
 }
@@ -96,7 +96,7 @@ impl Search<'_> {
         self.from(json, known, all, 0)
     }
 
-    /// Looks for the parts from `at` on inside `json`, which is missing where an empty field is left out.
+    /// Searches `json` for the parts from `at` on. `json` is `None` if an empty field is omitted.
     fn from(&mut self, json: Option<&Value>, known: &Known<'_>, all: &[Part], at: usize) -> bool {
         self.tries += 1;
         if self.tries > MOST_TRIES {
@@ -131,7 +131,7 @@ impl Search<'_> {
                 {
                     return true;
                 }
-                // Of a field that is flattened, the fields stand here.
+                // The fields of a flattened field are at this level.
                 let goes_on = all[at + 1..].iter().any(|part| matches!(part, Part::Key(_)));
                 there.is_none() && goes_on && self.from(json, known, all, at + 1)
             }
@@ -142,7 +142,7 @@ impl Search<'_> {
                 }
                 self.in_variant(json, known, all, at)
                     || self.in_content(json, known, all, at)
-                    // A newtype is written as what it holds.
+                    // A newtype is serialized as its content.
                     || (*i == 0 && item.is_none() && self.from(json, known, all, at + 1))
             }
         }
@@ -157,7 +157,7 @@ impl Search<'_> {
         found
     }
 
-    /// Into an externally tagged variant: `{"At": {"hour": 25}}`.
+    /// Searches inside an externally tagged variant: `{"At": {"hour": 25}}`.
     fn in_variant(&mut self, json: Option<&Value>, known: &Known<'_>, all: &[Part], then: usize) -> bool {
         let Some(map) = json.and_then(Value::as_object).filter(|map| map.len() == 1) else { return false };
         map.iter().any(|(name, inner)| {
@@ -166,7 +166,7 @@ impl Search<'_> {
         })
     }
 
-    /// Into what an adjacently tagged variant holds: `{"kind": "At", "with": {"hour": 25}}`.
+    /// Searches inside the content of an adjacently tagged variant: `{"kind": "At", "with": {"hour": 25}}`.
     fn in_content(&mut self, json: Option<&Value>, known: &Known<'_>, all: &[Part], then: usize) -> bool {
         let Some(map) = json.and_then(Value::as_object).filter(|map| map.len() == 2) else { return false };
         let has_tag = map.values().any(Value::is_string);
@@ -178,7 +178,7 @@ impl Search<'_> {
     }
 }
 
-/// A field's name in Rust, and in each case that `serde(rename_all)` knows.
+/// Returns a field's name in Rust and in each case of `serde(rename_all)`.
 fn spellings(name: &str) -> Vec<String> {
     let words: Vec<String> = name.split('_').filter(|word| !word.is_empty()).map(str::to_lowercase).collect();
     let capital = |word: &String| {
@@ -319,7 +319,7 @@ mod tests {
         })
     }
 
-    /// The path of the one violation of a draft with these keys.
+    /// Returns the path of the one violation in a valid draft that is changed in these keys.
     fn path(change: serde_json::Value) -> String {
         let mut draft = base();
         if let (Some(draft), serde_json::Value::Object(change)) = (draft.as_object_mut(), change) {

@@ -1,4 +1,5 @@
-//! What a person signs, and what they may answer.
+//! Reviews of drafts: the types that can be signed, edits of a draft, operators, verdicts, and the proof of a
+//! signature.
 
 mod approved;
 mod conform;

@@ -1,4 +1,4 @@
-//! Who decides.
+//! Operators: the people who decide reviews, their roles, and the rules for their names.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -6,15 +6,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::{journal::Evidence, unicode};
 
-/// The longest name that can sign, in bytes.
+/// The maximum length of a name, in bytes.
 const MAX_BYTES: usize = 200;
 
-/// The names that the runtime signs with.
+/// The names that are reserved for decisions of the runtime itself.
 const RESERVED: [&str; 1] = ["hitl"];
 
-/// A person, or a program that a person answers for, with the roles that it holds.
+/// A person, or a program for which a person is responsible, with the roles that it has.
 ///
-/// Whoever makes an `Operator` vouches for the name and the roles, or says with [`Operator::claimed`] that nobody does.
+/// The caller that creates an `Operator` vouches for the name and the roles, or declares with [`Operator::claimed`]
+/// that they are not verified.
 ///
 /// ```
 /// use hitl::Operator;
@@ -25,9 +26,10 @@ const RESERVED: [&str; 1] = ["hitl"];
 /// assert_eq!(mara.roles().collect::<Vec<_>>(), ["clerk", "refund-approver"]);
 /// ```
 ///
-/// A verdict is refused ([`Error::BadOperator`](crate::Error::BadOperator)) from a name that could pass for another one:
-/// one with invisible characters or blanks at its ends, not in Unicode's composed form (NFC), with a word that mixes
-/// scripts, longer than 200 bytes, or `hitl`, which signs what the runtime itself decides.
+/// A verdict fails with [`Error::BadOperator`](crate::Error::BadOperator) if the operator's name could be mistaken for
+/// another one: if it is empty, has invisible characters or white space at its ends, is not in Unicode's composed form
+/// (NFC), has a word that mixes scripts, is longer than 200 bytes, or is `hitl`, which signs the decisions of the
+/// runtime itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Operator {
     name: String,
@@ -40,12 +42,12 @@ pub struct Operator {
 }
 
 impl Operator {
-    /// An operator with no role.
+    /// Creates an operator without roles.
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into(), roles: BTreeSet::new(), unverified: false, evidence: None }
     }
 
-    /// An operator whose name, and whose roles, nobody has verified. The journal says so beside every verdict.
+    /// Creates an operator whose name and roles are not verified. The journal records this with every verdict.
     ///
     /// ```
     /// use hitl::Operator;
@@ -57,14 +59,14 @@ impl Operator {
         Self { unverified: true, ..Self::new(name) }
     }
 
-    /// The same operator, holding one role more.
+    /// Adds a role.
     #[must_use]
     pub fn role(mut self, role: impl Into<String>) -> Self {
         self.roles.insert(role.into());
         self
     }
 
-    /// The same operator, with the evidence of who they are, which the journal keeps beside their verdicts.
+    /// Adds the evidence of the operator's identity, which the journal keeps with their verdicts.
     ///
     /// ```
     /// use hitl::{Operator, journal::Evidence};
@@ -78,18 +80,19 @@ impl Operator {
         self
     }
 
-    /// The evidence of who they are.
+    /// Returns the evidence of the operator's identity.
     pub fn evidence(&self) -> Option<&Evidence> {
         self.evidence.as_deref()
     }
 
-    /// The name that the journal keeps.
+    /// Returns the name, as the journal keeps it.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Why the name cannot sign, if it cannot: it would not be told from another one in a journal, or it is the runtime's
-    /// own. Asked where a verdict is given, so that one rule holds however an operator was made.
+    /// Returns the reason that the name cannot sign, if there is one: it could be mistaken for another name in a
+    /// journal, or it is reserved for the runtime. The check is made when a verdict is given, so that one rule applies
+    /// however the operator was created.
     pub(crate) fn fault(&self) -> Option<&'static str> {
         let name = self.name.as_str();
         if name.trim().is_empty() {
@@ -103,17 +106,17 @@ impl Operator {
         }
     }
 
-    /// Whether nobody has verified who this is.
+    /// Returns whether the name and the roles are unverified.
     pub fn is_unverified(&self) -> bool {
         self.unverified
     }
 
-    /// Whether the operator holds a role.
+    /// Returns whether the operator has a role.
     pub fn holds(&self, role: &str) -> bool {
         self.roles.contains(role)
     }
 
-    /// The roles, in alphabetical order.
+    /// Returns the roles, in alphabetical order.
     pub fn roles(&self) -> impl Iterator<Item = &str> {
         self.roles.iter().map(String::as_str)
     }

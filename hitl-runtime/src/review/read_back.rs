@@ -1,4 +1,4 @@
-//! What a node writes, read back where it is written: a person signs only what comes out of the journal as it went in.
+//! The read-back check of drafts: a person signs only a value that comes out of the journal as it went in.
 
 use std::borrow::Cow;
 
@@ -15,26 +15,27 @@ use crate::journal::{
     finite::{self, NotFinite},
 };
 
-/// How often a draft is read back that holds a list and a field its author vouches for. What has no order comes out in
-/// the same one now and then: two items every other time.
+/// The number of times that a draft with a list and a foreign field is read back. A type without an order may be
+/// serialized in the same order by chance: with two items, in every second read.
 const FOREIGN_READS: usize = 64;
 
 const FIX: &str = "`HashSet`, `#[serde(skip)]`, `default` and a `with` module that is not its own inverse do that; \
      write a type that comes back as it was";
 
-/// Holds a draft that was read out of `json` to what a person can sign: as JSON, and as the journal is to keep it.
+/// Checks that a draft, which was read from `json`, can be signed. Returns it as JSON, and as the text that the journal
+/// will keep.
 ///
 /// # Errors
-/// When canonical JSON does not carry one of its numbers exactly, or when it does not come back as it was written; with
-/// the path.
+/// When canonical JSON does not represent one of its numbers exactly, or when it is not read back as it was written;
+/// with the path.
 pub(crate) fn written<T: Draft>(draft: &T, json: &str) -> Result<(Value, String), Violation> {
     let written = encode(draft)?;
     let mut comparison = Comparison::default();
-    // What was written as it was read comes back as it was read.
+    // If the draft serializes to the JSON that it was read from, that JSON reads as the same draft again.
     if written != json {
         came_back(&read_exactly(&written)?, draft, &written, &mut comparison)?;
     } else {
-        // Only for what it notes.
+        // The comparison only detects foreign fields here.
         let _ = draft.same(draft, &mut comparison);
     }
     if comparison.foreign {
@@ -43,14 +44,15 @@ pub(crate) fn written<T: Draft>(draft: &T, json: &str) -> Result<(Value, String)
             came_back(&read_exactly(&written)?, draft, &written, &mut comparison)?;
         }
     }
-    // In its own spelling: `149.0` is what the type shows of 149 dollars.
+    // The type's own spelling of numbers is kept: it serializes 149 dollars as `149.0`.
     Ok((parse(&written)?, written))
 }
 
-/// A draft out of the one spelling of its JSON.
+/// Reads a draft from JSON in which each number has its one canonical spelling.
 ///
 /// # Errors
-/// When it is not of the type, or when canonical JSON does not carry one of its numbers exactly; with the path.
+/// When the JSON is not of the type, when canonical JSON does not represent one of its numbers exactly, or when the
+/// canonical spelling reads as another value; with the path.
 pub(crate) fn read_exactly<T: Draft>(json: &str) -> Result<T, Violation> {
     let exact = normal(json, Integers::Canonical)?;
     let draft: T = read(&exact)?;
@@ -75,16 +77,17 @@ fn came_back<T: Draft>(
     draft.same(back, comparison).map_err(otherwise)
 }
 
-/// Whether a value that was read back is the one that was written.
+/// Checks that `json` reads as the value that it was written from.
 ///
 /// # Errors
-/// When it is not; with the path.
+/// When it does not; with the path.
 pub(crate) fn same<T: Draft>(value: &T, json: &str) -> Result<(), Violation> {
     let back: T = read(json)?;
     value.same(&back, &mut Comparison::default()).map_err(otherwise)
 }
 
-/// Whether what was written and what was written of what was read back are the same JSON; the order of keys is none.
+/// Checks that the JSON of a value and the JSON of the value that was read back are the same. The order of keys is
+/// ignored.
 ///
 /// # Errors
 /// When they are not; with the path.
@@ -98,17 +101,17 @@ pub(crate) fn same_json(written: &str, back: &str) -> Result<(), Violation> {
     }
 }
 
-/// A value as JSON, which has a word for each of its numbers.
+/// Serializes a value to JSON. Rejects numbers that JSON cannot represent, which are NaN and the infinities.
 ///
 /// # Errors
-/// When it has no JSON form; with the path.
+/// When the value has no JSON form; with the path.
 pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<String, Violation> {
     let json = serde_json::to_string(value).map_err(|error| whole(&error))?;
     finite::check(value, &json).map_err(Violation::from)?;
     Ok(json)
 }
 
-/// The same for an entry of the journal.
+/// Serializes a value of a journal entry, as [`encode`] does.
 ///
 /// # Errors
 /// As [`encode`].
@@ -122,7 +125,7 @@ fn parse<T: DeserializeOwned>(json: &str) -> Result<T, Violation> {
     serde_json::from_str(json).map_err(|error| whole(&error))
 }
 
-/// The path to the first difference of two values.
+/// Returns the path to the first difference between two values.
 fn difference(a: &Value, b: &Value) -> Option<String> {
     let inside = |part: &str, path: String| {
         let dot = if path.is_empty() || path.starts_with('[') { "" } else { "." };
@@ -169,7 +172,7 @@ impl From<NotFinite> for Violation {
 mod tests {
     use super::*;
 
-    /// As the journal keeps it, or why it does not.
+    /// Returns the JSON that the journal keeps, or the error.
     fn written<T: Draft>(value: &T) -> Result<String, String> {
         let json = encode(value).map_err(|violation| violation.to_string())?;
         same(value, &json).map_err(|violation| violation.to_string())?;
@@ -186,7 +189,7 @@ mod tests {
         }
     }
 
-    /// It writes half of what it has read.
+    /// A type that serializes half of the number that it was read from.
     #[derive(Clone, Debug, PartialEq, serde::Deserialize, schemars::JsonSchema)]
     struct Halved(u32);
 
@@ -198,7 +201,7 @@ mod tests {
 
     crate::review::drafts!(Halved);
 
-    /// An edit brings JSON that no node has written, and so it is here that it is read back.
+    /// The JSON of an edit was not written by a node, so it is read back here.
     #[test]
     fn what_an_edit_makes_comes_back_too() {
         let edited = |json| super::written(&read_exactly::<Halved>(json)?, json).map(|(_, json)| json);

@@ -1,4 +1,4 @@
-//! What a type must be so that a person can sign a value of it.
+//! The checks of a draft by its type, its JSON Schema, and the violations that the checks report.
 
 use garde::Validate;
 use schemars::JsonSchema;
@@ -8,14 +8,11 @@ use serde_json::Value;
 use super::{Draft, draft::Names, json_path::json_path, read_back};
 use crate::guard::{self, Broken};
 
-// It has the one method that is needed and no supertrait, so that rustc names this trait, in our words, and not the one
-// behind it.
+// The trait has only the one method that is needed and no supertrait, so that rustc names this trait, with our message,
+// and not `garde::Validate` behind it.
 
-// It has the one method that is needed and no supertrait, so that rustc names this trait, in our words, and not the one
-// behind it.
-
-/// A type with `#[derive(Validate)]` of garde: its invariants are checked when a node returns it, when an operator
-/// edits it and when a store gives it back.
+/// A type with garde's `#[derive(Validate)]`. Its invariants are checked when a node returns it, when an operator edits
+/// it and when a store loads it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is signed by a person, so it must derive `Validate`",
     label = "add `#[derive(garde::Validate)]` to `{Self}`",
@@ -33,7 +30,7 @@ impl<T: Validate<Context = ()>> DerivesValidate for T {
     }
 }
 
-/// A field of a draft that breaks an invariant.
+/// A violation of the type or of an invariant by a field of a draft.
 ///
 /// ```
 /// let violation = hitl::Violation { path: "amount".into(), message: "greater than 10000".into() };
@@ -41,9 +38,9 @@ impl<T: Validate<Context = ()>> DerivesValidate for T {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Violation {
-    /// The path to the field inside the draft's JSON, as in `window.At.hour`; empty for the draft as a whole.
+    /// The path to the field in the draft's JSON, as in `window.At.hour`; empty for the draft as a whole.
     pub path: String,
-    /// What is wrong with it.
+    /// The description of the violation.
     pub message: String,
 }
 
@@ -57,7 +54,7 @@ impl std::fmt::Display for Violation {
     }
 }
 
-/// Calls code of the draft's type. A panic in it is a violation of the draft as a whole.
+/// Calls code of the draft's type. A panic in it becomes a violation of the draft as a whole.
 fn guarded<T>(code: &str, call: impl FnOnce() -> T) -> Result<T, Vec<Violation>> {
     guard::guarded(|| format!("{code} of the draft"), call).map_err(|broken| vec![broken.into()])
 }
@@ -68,22 +65,22 @@ impl From<Broken> for Violation {
     }
 }
 
-/// A draft, and the JSON that the journal is to keep of it.
+/// A draft, and its JSON text that the journal keeps.
 pub type Spelled = (Value, String);
 
-/// How the draft before a node is checked and shown, whatever its type.
+/// The functions that check and describe the draft before a node, independent of its type.
 #[derive(Clone, Copy)]
 pub struct Reviewed {
-    /// The draft as its type writes it, or what is wrong with it.
+    /// The check of a draft. It returns the draft as its type serializes it, or its violations.
     pub check: fn(&str) -> Result<Value, Vec<Violation>>,
-    /// The same of what a node has written, with the JSON that the journal is to keep of it.
+    /// The check of a draft that a node has written. It also returns the JSON text that the journal keeps.
     pub write: fn(&str) -> Result<Spelled, Vec<Violation>>,
-    /// The JSON Schema of its type.
+    /// The JSON Schema of the draft's type.
     pub schema: fn() -> Value,
 }
 
 impl Reviewed {
-    /// For drafts of type `T`.
+    /// Creates the functions for drafts of type `T`.
     pub const fn of<T>() -> Self
     where
         T: Draft + DerivesValidate + Send + Sync + 'static,
@@ -91,7 +88,7 @@ impl Reviewed {
         Self { check: check::<T>, write: write::<T>, schema: schema::<T> }
     }
 
-    /// The JSON Schema of the draft in a field.
+    /// Returns the JSON Schema of the draft in a field.
     pub(crate) fn schema_of(&self, field: &str) -> Result<Value, Broken> {
         guard::guarded(|| format!("schema of `{field}`"), self.schema)
     }
@@ -101,7 +98,8 @@ fn check<T: Draft + DerivesValidate>(json: &str) -> Result<Value, Vec<Violation>
     write::<T>(json).map(|(draft, _)| draft)
 }
 
-/// Wrong shapes, numbers that cannot be signed and broken invariants are all a list of violations with their paths.
+/// Reads and checks a draft. Wrong shapes, numbers that cannot be signed and broken invariants are all reported as
+/// violations with their paths.
 fn write<T: Draft + DerivesValidate>(json: &str) -> Result<Spelled, Vec<Violation>> {
     let one = |violation| vec![violation];
     let draft = guarded("deserializer", || read_back::read_exactly::<T>(json))?.map_err(one)?;
@@ -109,7 +107,7 @@ fn write<T: Draft + DerivesValidate>(json: &str) -> Result<Spelled, Vec<Violatio
         let read =
             || serde_json::to_value(&draft).or_else(|_| serde_json::from_str(json)).unwrap_or_default();
         let json = guarded("serializer", read)?;
-        // Without the schema a path is only less exact.
+        // Without the schema, a path is less exact, so an error here is ignored.
         let schema = guarded("schema", schema::<T>).ok();
         return Err(draft_violations(&draft, &report, &json, schema.as_ref()));
     }
@@ -122,9 +120,9 @@ fn schema<T: JsonSchema>() -> Value {
     schemars::schema_for!(T).to_value()
 }
 
-/// A value of a type, or the field that is none of its type.
+/// Deserializes a value. The error has the path of the field that is not of its type.
 pub(crate) fn read<T: DeserializeOwned>(json: &str) -> Result<T, Violation> {
-    // Where it is wrong is asked only once it is: the path costs more than the value.
+    // The path is computed only after a failure, because it costs more than the value.
     serde_json::from_str(json).or_else(|_| read_with_path(json))
 }
 
@@ -138,7 +136,7 @@ fn read_with_path<T: DeserializeOwned>(json: &str) -> Result<T, Violation> {
     Ok(value)
 }
 
-/// Without the line and the column: nobody sees the text that they are of.
+/// Returns the message without the line and the column, because the text that they refer to is not shown.
 fn plain(error: &serde_json::Error) -> String {
     let text = error.to_string();
     match text.rsplit_once(" at line ") {
@@ -147,12 +145,12 @@ fn plain(error: &serde_json::Error) -> String {
     }
 }
 
-/// Garde's report as a list, with the paths of the value's JSON.
+/// Converts a report of garde to violations with their paths in the value's JSON.
 pub(crate) fn violations(report: &garde::Report, json: &Value, schema: Option<&Value>) -> Vec<Violation> {
     violations_of(report, json, schema, &Names::default())
 }
 
-/// The same of a draft, whose fields may have other names in JSON.
+/// Converts a report of garde on a draft, whose fields may have other names in JSON.
 pub(crate) fn draft_violations<T: Draft>(
     draft: &T,
     report: &garde::Report,

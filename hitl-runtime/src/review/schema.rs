@@ -1,18 +1,18 @@
-//! What a JSON Schema says of the keys and the items of a value, as `schemars` writes it.
+//! The keys and items that a JSON Schema, as `schemars` generates it, allows in a value.
 //!
-//! It is read through `$ref`, `anyOf`, `oneOf` and `allOf`. Where a schema has alternatives, as that of an enum has, they
-//! are held against a value: what only another variant has is not known here.
+//! References and combinations (`$ref`, `anyOf`, `oneOf`, `allOf`) are followed. Alternatives, such as the variants of
+//! an enum, are matched against a value: a key that only another variant has is unknown.
 
 use std::{borrow::Cow, cell::Cell};
 
 use serde_json::Value;
 
-/// More parts than this no schema has that a person could fill in.
+/// The maximum number of parts of a schema that are followed. No schema that a person could fill in has more.
 const MOST_PARTS: usize = 4_096;
-/// How deep an alternative is held against a value: beyond it, everything fits.
+/// The maximum depth at which an alternative is matched against a value. Below it, everything matches.
 const DEEPEST: u32 = 16;
 
-/// A part of a schema, with the whole that its references point into.
+/// A part of a schema, with the root into which its references point.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Schema<'a> {
     root: &'a Value,
@@ -36,23 +36,23 @@ impl<'a> Schema<'a> {
         self.word(name).and_then(Value::as_array).into_iter().flatten().map(move |part| self.sub(part))
     }
 
-    /// What `$ref` points to. The pointer is part of a URI, so that it may be percent-encoded.
+    /// Returns the target of `$ref`. The pointer is part of a URI, so it may be percent-encoded.
     fn target(self) -> Option<Self> {
         let pointer = self.word("$ref")?.as_str()?.strip_prefix('#')?;
         self.root.pointer(&decoded(pointer)).map(|part| self.sub(part))
     }
 
-    /// Itself and everything that it refers to, each once: alternatives, and parts that hold together.
+    /// Returns the part and everything that it refers to, each once: alternatives, and parts that apply together.
     pub(crate) fn parts(self) -> Vec<Self> {
         all_parts([self], |alternatives| alternatives)
     }
 
-    /// Whether the part itself names its alternatives.
+    /// Returns the part's own alternatives.
     fn alternatives(self) -> Vec<Self> {
         self.list("anyOf").chain(self.list("oneOf")).collect()
     }
 
-    /// Whether it asks for nothing: free JSON.
+    /// Returns whether the part has no constraint, as for free JSON.
     fn is_free(self) -> bool {
         const ASKING: [&str; 13] = [
             "type",
@@ -76,12 +76,13 @@ impl<'a> Schema<'a> {
         }
     }
 
-    /// Whether a value may be one of these, as far as the schema tells by its shape: its type, its constants, its keys.
+    /// Returns whether a value may be an instance of the schema, judged by its shape: its type, its constants and its
+    /// keys.
     pub(crate) fn fits(self, value: &Value) -> bool {
         self.fits_at(value, DEEPEST, &Look::new(true))
     }
 
-    /// Whether a value that is not right yet is meant to be one of these: by its tag alone.
+    /// Returns whether a value that is not valid yet is meant to be an instance of the schema, judged by its tag alone.
     fn is_meant_by(self, value: &Value) -> bool {
         self.fits_at(value, DEEPEST, &Look::new(false))
     }
@@ -139,7 +140,7 @@ impl<'a> Schema<'a> {
         }
     }
 
-    /// The schema of a key that this part itself names or has a pattern for.
+    /// Returns the schema of a key that this part itself names or has a pattern for.
     fn named(self, key: &str) -> Option<Self> {
         let named = self.word("properties").and_then(|map| map.get(key));
         named.map(|part| self.sub(part)).or_else(|| {
@@ -149,7 +150,7 @@ impl<'a> Schema<'a> {
         })
     }
 
-    /// The schema that this part itself has for a key, named or not.
+    /// Returns this part's own schema for a key, named or not.
     pub(crate) fn own_child(self, key: &str) -> Option<Self> {
         self.named(key).or_else(|| {
             let rest = self.word("additionalProperties")?;
@@ -157,7 +158,7 @@ impl<'a> Schema<'a> {
         })
     }
 
-    /// The schema that this part itself has for an item.
+    /// Returns this part's own schema for an item.
     pub(crate) fn own_item(self, i: usize) -> Option<Self> {
         let first = self.word("prefixItems").and_then(Value::as_array).and_then(|first| first.get(i));
         first
@@ -165,7 +166,8 @@ impl<'a> Schema<'a> {
             .map(|part| self.sub(part))
     }
 
-    /// Whether the part is a variant's own: one key, which is the variant's name, and no other.
+    /// Returns whether the part is an externally tagged variant with the name `key`: an object that must have this key
+    /// and can have no other.
     fn is_variant(self, key: &str) -> bool {
         let only = |map: &Value| map.as_object().is_some_and(|map| map.len() == 1 && map.contains_key(key));
         self.word("properties").is_some_and(only)
@@ -177,10 +179,10 @@ impl<'a> Schema<'a> {
     }
 }
 
-/// How a value is looked at.
+/// The mode of a match and its remaining budget.
 struct Look {
     is_strict: bool,
-    /// An enum inside an enum inside an enum is held against its alternatives over and over.
+    /// The remaining number of steps. In nested enums, the same values are matched against the alternatives many times.
     fuel: Cell<u32>,
 }
 
@@ -195,7 +197,7 @@ impl Look {
     }
 }
 
-/// What is known of one place in a value: schemas that may each describe it.
+/// The schemas that may each describe one position in a value.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Known<'a>(Vec<Schema<'a>>);
 
@@ -204,17 +206,19 @@ impl<'a> Known<'a> {
         Self(Schema::new(root).parts())
     }
 
-    /// Of each choice, only the alternatives that the value may be of; all of them where it is of none.
+    /// Returns the schemas of a value. Of each choice, only the alternatives that match the value are kept, or all of
+    /// them if none does.
     pub(crate) fn of(root: &'a Value, value: &Value) -> Self {
         Self(vec![Schema::new(root)]).fitting(value)
     }
 
-    /// The same with the alternatives that a value may be of.
+    /// Returns the schemas with only the alternatives that match a value, or with all of them if none does.
     pub(crate) fn fitting(&self, value: &Value) -> Self {
         self.chosen(|schema| schema.fits(value))
     }
 
-    /// The same with the alternatives that a value is meant to be of, which is none of them yet.
+    /// Returns the schemas with only the alternatives that a value is meant to match although it does not yet, or with
+    /// all of them if it is meant to match none.
     pub(crate) fn meant_by(&self, value: &Value) -> Self {
         self.chosen(|schema| schema.is_meant_by(value))
     }
@@ -226,17 +230,17 @@ impl<'a> Known<'a> {
         }))
     }
 
-    /// The same with every alternative.
+    /// Returns the schemas with every alternative.
     pub(crate) fn whole(&self) -> Self {
         Self(all_parts(self.0.iter().copied(), |alternatives| alternatives))
     }
 
-    /// Whether a key is named.
+    /// Returns whether a key is named.
     pub(crate) fn names(&self, key: &str) -> bool {
         self.0.iter().any(|part| part.named(key).is_some())
     }
 
-    /// Whether a key may stand here although it is not named: in a map, in free JSON.
+    /// Returns whether a key is allowed here although it is not named, as in a map or in free JSON.
     pub(crate) fn is_open(&self) -> bool {
         self.0.is_empty()
             || self.0.iter().any(|part| {
@@ -245,7 +249,7 @@ impl<'a> Known<'a> {
             })
     }
 
-    /// Every key that is named.
+    /// Returns every key that is named.
     pub(crate) fn keys(&self) -> impl Iterator<Item = &'a str> {
         let maps = self.0.iter().filter_map(|part| part.word("properties")?.as_object());
         maps.flatten().map(|(key, _)| key.as_str())
@@ -259,18 +263,19 @@ impl<'a> Known<'a> {
         Self(self.0.iter().filter_map(|part| part.own_item(i)).collect())
     }
 
-    /// Whether the items are a set, which may be written in another order.
+    /// Returns whether the items are a set, which may be serialized in another order.
     pub(crate) fn is_set(&self) -> bool {
         self.0.iter().any(|part| part.word("uniqueItems") == Some(&Value::Bool(true)))
     }
 
-    /// Whether a key is the name of a variant, around what the variant holds.
+    /// Returns whether a key is the name of an externally tagged variant, with the variant's content as its value.
     pub(crate) fn is_variant(&self, key: &str) -> bool {
         self.0.iter().any(|part| part.is_variant(key))
     }
 }
 
-/// The schemas and what they refer to, each once; of alternatives those that `choose` keeps.
+/// Returns the schemas and everything that they refer to, each once. Of alternatives, those that `choose` keeps are
+/// included.
 fn all_parts<'a>(
     start: impl IntoIterator<Item = Schema<'a>>,
     choose: impl Fn(Vec<Schema<'a>>) -> Vec<Schema<'a>>,
@@ -306,12 +311,12 @@ fn is_a(value: &Value, name: &str) -> bool {
     }
 }
 
-/// A pattern that cannot be read matches nothing.
+/// Returns whether a pattern matches a key. A pattern that is not a valid regular expression matches nothing.
 fn is_match(pattern: &str, key: &str) -> bool {
     regex::Regex::new(pattern).is_ok_and(|pattern| pattern.is_match(key))
 }
 
-/// Without percent-encoding (RFC 3986).
+/// Decodes percent-encoding (RFC 3986).
 fn decoded(text: &str) -> Cow<'_, str> {
     if !text.contains('%') {
         return Cow::Borrowed(text);

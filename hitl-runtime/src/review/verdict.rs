@@ -1,11 +1,11 @@
-//! What an operator may answer.
+//! The verdicts that an operator can give in a review.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::journal::Reason;
 
-/// An answer to a review, as it comes from outside.
+/// An operator's answer to a review, as it comes from outside.
 ///
 /// ```
 /// use hitl::{Reason, Verdict};
@@ -29,22 +29,22 @@ use crate::journal::Reason;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// Do what the draft says.
+    /// Approves the draft, so that the node runs on it.
     Approve,
-    /// Do what the draft says once this JSON merge patch (RFC 7396) is applied to it.
+    /// Applies this JSON merge patch (RFC 7396) to the draft and approves the result.
     Edit {
         /// The patch. A key that the draft does not have is an error.
         patch: Value,
     },
-    /// Do not.
+    /// Rejects the draft and follows the graph's `reject` edge.
     Reject {
-        /// Why, out of a small vocabulary.
+        /// The reason, out of a small vocabulary.
         reason: Reason,
-        /// Why, in the operator's words. May be empty.
+        /// A note in the operator's words. It may be empty.
         #[serde(default)]
         note: String,
     },
-    /// Answer this first, and draft again.
+    /// Asks a question and follows the graph's `ask` edge, so that a new draft is made with the question.
     Ask {
         /// The question.
         question: String,
@@ -52,7 +52,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// The word for it: `approve`, `edit`, `reject` or `ask`.
+    /// Returns the name of the verdict: `approve`, `edit`, `reject` or `ask`.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Approve => "approve",

@@ -1,4 +1,4 @@
-//! How the world talks to an agent.
+//! Interfaces to an agent: the JSON API, the command line, and AgentCore.
 
 #[cfg(feature = "agentcore")]
 pub mod agentcore;

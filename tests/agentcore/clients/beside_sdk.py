@@ -1,4 +1,4 @@
-"""Some fifty requests, good and bad, to our program and to an agent of the Python SDK (`peer.py`): what differs is explained."""
+"""About fifty valid and invalid requests to our program and to an agent of the Python SDK (`peer.py`). Each difference is explained."""
 
 import gzip
 import itertools
@@ -7,7 +7,7 @@ import uuid
 
 from wire import SESSION, answered, request
 
-# Each difference that has a reason, as fact: (ours, theirs). The reasons stand in the documentation of `hitl::agentcore`.
+# The expected differences, as fact: (ours, theirs). The documentation of `hitl::agentcore` gives the reasons.
 NAMED = {"session": (True, False)}
 UTF8 = {"type": ("text/event-stream", "text/event-stream; charset=utf-8")}
 FAILED = {"status": (200, 500), "body": ("object", "error")}
@@ -58,7 +58,7 @@ def chunked(body):
 
 
 def requests():
-    """What is asked, our status, and the differences that there are."""
+    """Returns the name and the bytes of each request, our status, and the expected differences."""
     return [
         ("a start", post(start()), 200, NAMED),
         ("its inputs in `input`", post(json.dumps({"thread_id": "in", "input": {"message": TEXT}}).encode()), 200, NAMED),
@@ -110,7 +110,7 @@ def requests():
 
 
 def check(ours, theirs):
-    """One check for each request."""
+    """Yields one check for each request."""
     for name, raw, status, explained in requests():
         here, there = answered(ours, raw), answered(theirs, raw)
         found = {fact: (here[fact], there[fact]) for fact in here if here[fact] != there[fact]}

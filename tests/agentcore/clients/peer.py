@@ -1,4 +1,4 @@
-"""An agent of the Python SDK, to stand beside ours: it takes the same start, and says what it was told."""
+"""An agent of the Python SDK, for comparison with ours: it takes the same start, and returns the message."""
 
 import sys
 
@@ -26,5 +26,5 @@ def start(payload, context):
 
 
 if __name__ == "__main__":
-    # The socket is whoever's who started this: it listens before we do, so nobody has to try until we answer.
+    # The parent process passes a socket that already listens, so clients need not retry until this process answers.
     app.run(fd=int(sys.argv[1]), log_level="critical")

@@ -1,4 +1,4 @@
-"""Clients that we did not write against our program. Run by `.ci/agentcore-clients`; its argument is the refund agent."""
+"""Runs third-party clients against our program. `.ci/agentcore-clients` calls it with the path of the refund agent."""
 
 import contextlib
 import json
@@ -26,7 +26,7 @@ def ended(process):
 
 @contextlib.contextmanager
 def served(program, folder):
-    """Our program; its first line says where it listens."""
+    """Runs our program, and yields its port, which is in the first line of its output."""
     settings = {"HITL_OPERATORS": "claimed", "REFUND_DB": f"{folder}/refund.db", "RUST_LOG": "hitl=info"}
     with ended(
         subprocess.Popen(
@@ -39,7 +39,7 @@ def served(program, folder):
 
 @contextlib.contextmanager
 def peer():
-    """An agent of the Python SDK, on a socket that listens already."""
+    """Runs an agent of the Python SDK on a socket that already listens, and yields its port."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         at = listening.fileno()
         command = [sys.executable, pathlib.Path(__file__).with_name("peer.py"), str(at)]

@@ -1,4 +1,4 @@
-"""One HTTP request as bytes, and the facts of its answer that a client can tell apart."""
+"""HTTP requests as bytes, and the facts about a response that a client can observe."""
 
 import http.client
 import json
@@ -16,7 +16,7 @@ def request(method, path, body=b"", *headers, version="HTTP/1.1", length=None):
 
 
 def answered(port, raw):
-    """The facts of an answer, but for what the agent says in it."""
+    """Sends a request. Returns the facts about the response, without the content that depends on the agent."""
     with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
         connection.sendall(raw)
         answer = http.client.HTTPResponse(connection, method=raw.split(b" ", 1)[0].decode())
@@ -36,7 +36,7 @@ def events(body):
 
 
 def shape(body):
-    """An `error` is told from a `ping`, and from any other object, which is the agent's own affair."""
+    """Returns the kind of a body. Objects other than errors and pings depend on the agent, and are not distinguished."""
     if not body:
         return "nothing"
     try:

@@ -1,6 +1,6 @@
-"""boto3's client for the service, with its endpoint at our program.
+"""boto3's client for the service, with our program as its endpoint.
 
-On AgentCore the service stands between the two. Its own answers for a container that refuses (424) are not tried.
+On AgentCore, the service is between the two. Its own responses for a container that fails (424) are not tested.
 """
 
 import json
@@ -14,7 +14,7 @@ TEXT = "Please refund order A-9133, it arrived broken. I paid $149."
 
 
 def client(port):
-    # It signs what it sends with these, as it would for the service.
+    # The client signs its requests with these keys, as it does for the service.
     keys = {"aws_access_key_id": "key", "aws_secret_access_key": "secret", "region_name": "eu-central-1"}
     once = Config(retries={"total_max_attempts": 1})
     return boto3.client("bedrock-agentcore", endpoint_url=f"http://127.0.0.1:{port}", config=once, **keys)
@@ -39,7 +39,7 @@ def check(port):
         except ParamValidationError:
             return "not sent"
 
-    # boto3 draws the session.
+    # boto3 generates the session id.
     answer = ask({"prompt": TEXT}, qualifier="DEFAULT")
     thread = json.loads(answer["response"].read())
     yield "boto3: a prompt", (answer["statusCode"], answer["contentType"]), (200, "application/json")

@@ -1,6 +1,6 @@
 """`agentcore invoke --dev` of the starter toolkit.
 
-It asks for events, always names a session, says the status of what is refused without its body, and exits with 0.
+It requests events, always sends a session id, prints the status of an error without its body, and exits with 0.
 """
 
 import json
@@ -15,7 +15,7 @@ PROGRAM = pathlib.Path(sys.executable).with_name("agentcore")
 
 
 def invoke(port, folder, session, payload):
-    # Wide, for it breaks lines otherwise.
+    # The terminal is wide, because the toolkit wraps lines otherwise.
     quiet = {"HOME": folder, "COLUMNS": "100000", "AGENTCORE_SUPPRESS_RECOMMENDATION": "1"}
     command = [PROGRAM, "invoke", "--dev", "--port", str(port), "--session-id", session, payload]
     ran = subprocess.run(command, cwd=folder, env=os.environ | quiet, capture_output=True, text=True, check=True)
@@ -23,7 +23,7 @@ def invoke(port, folder, session, payload):
 
 
 def thread_in(told):
-    """The thread in the last event that is told."""
+    """Returns the thread in the last event of the output."""
     events = [json.loads(line) for line in told.splitlines() if line.startswith("{")]
     return events[-1]["thread"] if events else told
 

@@ -1,4 +1,4 @@
-"""The `websockets` package, which AgentCore's Python SDK speaks `/ws` with."""
+"""The `websockets` package, which AgentCore's Python SDK uses for `/ws`."""
 
 import json
 
@@ -11,7 +11,7 @@ def check(port):
     with connect(f"ws://127.0.0.1:{port}/ws") as socket:
 
         def ask(payload):
-            """What it says up to the end of its answer."""
+            """Sends a request. Returns the messages up to the end of the response."""
             socket.send(json.dumps(payload))
             told = [json.loads(socket.recv(timeout=30))]
             while not {"thread", "error"} & told[-1].keys():

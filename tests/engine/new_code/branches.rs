@@ -1,4 +1,4 @@
-//! Threads that stand in several branches at once.
+//! Threads with several concurrent branches under new code.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use hitl::{Error, ManualClock, Standing, Store, journal::Event, prelude::*, stor
 
 use super::{super::effects::Behaviour, events, id, journal, kept, mara, names, refused, told, v1::World};
 
-/// Two letters at once, and a long count in one of the branches.
+/// The first version: two letters in concurrent branches, and a long counting loop in one of the branches.
 mod v1 {
     use hitl::prelude::*;
 
@@ -102,7 +102,8 @@ mod v1 {
     }
 }
 
-/// One name instead of two, a log that knows when, a note of several lines; and `archive` is called `file_all`.
+/// The second version: one name field instead of two, log lines and notes of another shape, and `archive` renamed to
+/// `file_all`.
 mod v2 {
     use hitl::{journal::Map, prelude::*};
     use serde_json::json;
@@ -223,7 +224,7 @@ mod v2 {
     }
 }
 
-/// A thread that waits for both signatures.
+/// Starts a thread that waits for both signatures, and returns its journal.
 async fn open(store: &MemoryStore) -> Vec<hitl::store::Record> {
     let agent = v1::Letters::new(World::default(), store.clone());
     let turn = agent.start("t", v1::CaseInput { rounds: 80 }).await.unwrap();
@@ -231,7 +232,7 @@ async fn open(store: &MemoryStore) -> Vec<hitl::store::Record> {
     journal(store).await
 }
 
-/// Signs both, each with the digest that the new program shows.
+/// Signs both reviews, each with the digest that the new program shows, and returns the outcome.
 async fn signed(agent: &Agent<v2::Letters>) -> String {
     let v2::LettersTurn::Several(reviews) = agent.thread("t").await.unwrap() else { panic!() };
     let mut last = None;
@@ -239,7 +240,7 @@ async fn signed(agent: &Agent<v2::Letters>) -> String {
         last = Some(match review {
             v2::LettersReview::SendLetter(review) => review.approve(&mara()).await.unwrap(),
             v2::LettersReview::SendNote(review) => {
-                // The first verdict has brought the thread over; this is the review as it was shown before.
+                // The first verdict has migrated the thread; this review was read before that.
                 review.edit(&mara(), |note| note.lines.push("Yours".into())).await.unwrap()
             }
         });
@@ -265,7 +266,8 @@ async fn both_reviews_go_on_and_only_what_changed_is_opened_again() {
     assert_eq!((renamed["archive"].as_str(), *version), ("file_all", Some(2)));
 }
 
-/// A snapshot holds what a branch has yet to merge; read from there or from the first entry, it is the same thread.
+/// A snapshot holds the writes that a branch has yet to merge; reading from it or from the first entry gives the same
+/// thread.
 #[tokio::test]
 async fn a_snapshot_of_the_old_version_says_what_its_entries_say() {
     let store = MemoryStore::new();
@@ -283,7 +285,7 @@ async fn a_snapshot_of_the_old_version_says_what_its_entries_say() {
     assert_eq!(signed(&v2::Letters::new(World::default(), plain)).await, from_snapshot);
 }
 
-/// The same nodes, otherwise joined.
+/// The same nodes, with another node at the join.
 mod rejoined {
     use hitl::prelude::*;
 
@@ -315,7 +317,7 @@ mod rejoined {
     }
 }
 
-/// One after the other, and no `archive`.
+/// The same nodes in sequence, without `archive`.
 mod unforked {
     use hitl::prelude::*;
 
@@ -364,7 +366,7 @@ async fn branches_that_do_not_fit_the_new_graph_are_named() {
     assert!(unforked[0].to_string().contains("`renamed archive -> archived;`"), "{}", unforked[0]);
 }
 
-/// A runner of the first program is at work in one branch while the other one waits for a person.
+/// A runner of the first program runs one branch while the other one waits for a review.
 #[tokio::test]
 async fn a_verdict_waits_until_other_code_has_let_go_of_the_thread() {
     let (store, world, clock) =
@@ -388,7 +390,7 @@ async fn a_verdict_waits_until_other_code_has_let_go_of_the_thread() {
     assert!(matches!(busy, Error::OtherCode { until_ms: 1_030_000, .. }), "{busy}");
     assert_eq!(journal(&store).await, before);
     clock.advance(Duration::from_secs(31));
-    // The letter is the same as before, so its digest still holds; the other branch is run again.
+    // The letter is the same as before, so its digest is still valid; the other branch runs again.
     let v2::LettersTurn::SendNote(note) = decide().await.unwrap() else { panic!() };
     assert_eq!(note.draft().lines, ["for did name"]);
     kept(&agent, &before).await;

@@ -1,4 +1,4 @@
-//! What a program takes over, and what the journal says of it.
+//! Compatible threads: migration to new code, and the entries that record it.
 
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -20,7 +20,7 @@ async fn where_nothing_that_matters_differs_the_thread_goes_on_and_the_entry_say
     let agent = rewired::Refunds::new(world, store.clone());
     let check = agent.check("t").await.unwrap();
     assert!(check.can_go_on() && check.new_code && check.reopened.is_empty());
-    // A look moves nothing, and what was to be signed is still to be signed.
+    // `resume` appends nothing, and the open review keeps its digest.
     assert!(
         matches!(agent.resume("t").await.unwrap(), rewired::RefundsTurn::Execute(review) if review.digest() == digest)
     );
@@ -28,7 +28,7 @@ async fn where_nothing_that_matters_differs_the_thread_goes_on_and_the_entry_say
     let commits = store.commits.load(Ordering::SeqCst);
     let turn = agent.decide("t", digest, &mara(), Verdict::Approve).await.unwrap();
     assert!(matches!(turn, rewired::RefundsTurn::Done(outcome) if outcome == "did A-9133 149"));
-    // The verdict with the effect's beginning, and the end: as many as without new code.
+    // One commit for the verdict with `began`, and one for the end: as many as without new code.
     assert_eq!(store.commits.load(Ordering::SeqCst) - commits, 2);
     let new = kept(&agent, &before).await;
     assert_eq!(names(&new), ["migrated", "decided", "began", "ran", "ended"]);
@@ -71,7 +71,7 @@ async fn a_renamed_node_s_review_is_opened_again_and_the_old_digest_is_stale() {
         "{stale}"
     );
     assert_eq!((world.calls(), journal(&store).await), (0, before.clone()));
-    // The place that it says is the one that is stored.
+    // The view reports the stored place, not that of the pending migration.
     assert_eq!(agent.view("t").await.unwrap().place, 3);
 
     let commits = store.commits.load(Ordering::SeqCst);
@@ -89,7 +89,7 @@ async fn a_renamed_node_s_review_is_opened_again_and_the_old_digest_is_stale() {
         (node.as_str(), *opened, *deadline_ms, role.as_deref()),
         ("pay", digest, deadline, Some("approver"))
     );
-    // Whoever comes late with the old one is told the same.
+    // A late verdict with the old digest gets the same error.
     let late = agent.decide("t", old, &mara(), Verdict::Approve).await.unwrap_err();
     assert!(matches!(&late, Error::Stale { reopened: true, open, .. } if open.is_empty()), "{late}");
 }
@@ -117,11 +117,11 @@ async fn fields_are_added_renamed_and_reshaped_as_the_journal_is_read() {
     assert!(
         matches!(&events(&new)[0], Event::Migrated { version: Some(2), renamed, .. } if renamed.is_empty())
     );
-    // Back then it had the old shape; it is told in the new one.
+    // The past state is migrated to the new shape, too.
     let then = agent.get_at(&id("t"), 3).await.unwrap().fields;
     assert_eq!(then.proposal.unwrap().cents, 14_900);
     assert_eq!((then.language.as_deref(), then.scheme.as_deref()), (Some("en"), Some("refund A-9133")));
-    // The first program no longer knows what this is, and says so.
+    // The first program rejects the thread, because a newer version has written to it.
     let differences = super::refused(&v1::Refunds::new(world, store), Some(old)).await;
     assert_eq!(told(&differences), [("from_the_future", "", "")]);
 }
@@ -152,12 +152,12 @@ async fn the_same_start_finds_its_thread_under_new_code_too() {
     assert_eq!(agent.start("t", input("A-9134")).await.unwrap_err().code(), "thread_exists");
 }
 
-/// A verdict brings the draft as its operator saw it, whatever has become of the field since.
+/// A rejection holds the draft as its operator saw it, also after a migration of the field.
 #[tokio::test]
 async fn a_rejection_that_is_under_way_brings_what_was_rejected() {
     let (store, world) = (MemoryStore::new(), World::default());
     let digest = waiting(&store, &world, "t").await;
-    // The first program dies once the verdict is written: of what it appends, only that is kept.
+    // The first program dies once the verdict is written: the entries after the verdict are dropped.
     let agent = v1::Refunds::new(world.clone(), store.clone());
     let reject = Verdict::Reject { reason: Reason::BadPlan, note: String::new() };
     let _ = agent.decide("t", digest, &mara(), reject).await.unwrap();
@@ -187,7 +187,7 @@ async fn what_nobody_signed_in_time_expires_under_new_code() {
     let before = journal(&store).await;
     let agent = renamed::Refunds::new(world, store).clock(clock.clone());
     clock.advance(Duration::from_secs(23 * 3600));
-    // Met by new code, and not granted a minute more.
+    // New code does not extend the deadline.
     let renamed::RefundsTurn::Pay(review) = agent.thread("t").await.unwrap() else { panic!() };
     assert_eq!(review.deadline_ms(), Some(1_000_000 + 24 * 3_600_000));
     clock.advance(Duration::from_secs(2 * 3600));
@@ -218,7 +218,7 @@ async fn a_fork_of_an_old_thread_is_the_new_code_s_own() {
     assert_eq!(journal(&store).await, before);
 }
 
-/// While the first program's runner has the thread, another one does not change it under its feet.
+/// While a runner of the first program holds the lease, another program does not modify the thread.
 #[tokio::test]
 async fn a_thread_that_other_code_runs_is_left_to_it() {
     let (store, world, clock) = (

@@ -1,4 +1,5 @@
-//! Effects and signatures across versions: nothing is done twice, and nothing runs that nobody signed.
+//! Effects and signatures across versions: no effect is repeated under another key, and none runs without a valid
+//! signature.
 
 use hitl::{Digest, journal::Event, prelude::*};
 
@@ -10,7 +11,8 @@ use super::{
     waiting,
 };
 
-/// A thread of the first version whose effect is in doubt; its key, and the doubt's digest.
+/// Starts a thread of the first version whose effect is in doubt, and returns the idempotency key and the digest of the
+/// effect.
 async fn in_doubt(store: &MemoryStore, world: &World) -> (String, Digest) {
     let digest = waiting(store, world, "t").await;
     let agent = v1::Refunds::new(world.clone(), store.clone());
@@ -20,7 +22,8 @@ async fn in_doubt(store: &MemoryStore, world: &World) -> (String, Digest) {
     }
 }
 
-/// The key is made of the node's name: under the new one the bank would take it for another refund.
+/// The idempotency key contains the node's name. With the new name in it the bank would take the second run for another
+/// refund.
 #[tokio::test]
 async fn a_renamed_effect_is_run_again_under_the_key_that_it_was_begun_with() {
     let (store, world) = (MemoryStore::new(), World::new([Behaviour::Fails]));
@@ -48,7 +51,7 @@ async fn and_so_it_is_after_a_second_name() {
     let third = renamed_again::Refunds::new(world.clone(), store);
     let renamed_again::RefundsTurn::InDoubt(doubt) = third.thread("t").await.unwrap() else { panic!() };
     assert_eq!((doubt.node(), doubt.idempotency_key()), ("refund", key.as_str()));
-    // Whoever may not sign it may not settle it, whatever it is called.
+    // An operator who may not sign the effect may not settle it, also under its new name.
     let digest = doubt.digest();
     let eve = doubt.run_again(&Operator::new("eve")).await.unwrap_err();
     assert_eq!(eve.code(), "role_missing");
@@ -62,7 +65,7 @@ async fn and_so_it_is_after_a_second_name() {
     );
 }
 
-/// A second coming to the same node is another one, and has a key of its own.
+/// A second activation of the same node has an idempotency key of its own.
 #[tokio::test]
 async fn a_new_visit_has_a_key_of_its_own() {
     let (store, world) = (MemoryStore::new(), World::new([Behaviour::Fails]));
@@ -76,12 +79,12 @@ async fn a_new_visit_has_a_key_of_its_own() {
     assert_eq!(review.draft().dollars, 99);
     let renamed::RefundsTurn::InDoubt(doubt) = review.approve(&mara()).await.unwrap() else { panic!() };
     let entered = doubt.idempotency_key().to_owned();
-    // The same thread as it would have gone without the question.
+    // The same thread without the question.
     let (store, world) = (MemoryStore::new(), World::new([Behaviour::Fails]));
     assert_ne!(in_doubt(&store, &world).await.0, entered);
 }
 
-/// It was an effect, and now it only looks.
+/// A version in which `act` is no longer an effect.
 mod harmless {
     use hitl::prelude::*;
 
@@ -113,8 +116,9 @@ async fn an_effect_in_doubt_that_is_no_effect_any_more() {
     assert_eq!(world.calls(), 1);
 }
 
-/// Versions of a graph that pays, and then files what it has paid: by what the amount is called, what there is to say of
-/// the state, how `file` takes the draft and what the review covers, and what the node is called that pays.
+/// Defines a version of a graph that pays and then files the payment. The parameters are the name of the amount, its
+/// maximum, the arguments of `#[state]`, the type in which `file` takes the draft, further arguments of
+/// `#[interrupt_before]`, the name of the node that pays and, optionally, its old name.
 macro_rules! paid_and_filed {
     ($module:ident, $amount:ident, $most:literal, ($($state:tt)*), $file:ty, ($($covers:tt)*), $pay:ident $(, $old:ident)?) => {
         mod $module {
@@ -188,7 +192,7 @@ paid_and_filed!(signed_dollars, dollars, 500, (), &Approved<Draft>, (, covers = 
 paid_and_filed!(refunded, dollars, 500, (), &Approved<Draft>, (, covers = (file), unsigned(receipt)), refund, pay);
 paid_and_filed!(refunded_unsaid, dollars, 500, (), &Approved<Draft>, (, covers = (file), unsigned(receipt)), refund);
 
-/// A thread that has paid, and then could not file it.
+/// Starts a thread that has paid and then failed to file the payment.
 async fn paid(store: &MemoryStore, world: &World) {
     let agent = dollars::Payments::new(world.clone(), store.clone());
     let input = dollars::TicketInput { message: "it broke".into() };
@@ -202,7 +206,7 @@ async fn a_signature_whose_value_the_migration_changed_is_void() {
     let (store, world) = (MemoryStore::new(), World::new([Behaviour::Refuses]));
     paid(&store, &world).await;
     let before = journal(&store).await;
-    // Nobody ahead asks for it.
+    // No node ahead requires the signature.
     let agent = cents::Payments::new(world.clone(), store.clone());
     let cents::PaymentsTurn::Done(outcome) = agent.resume("t").await.unwrap() else { panic!() };
     assert_eq!(outcome, "did 800 for 8 signed by mara");
@@ -226,7 +230,8 @@ async fn and_the_thread_is_refused_where_a_node_ahead_needs_it() {
     assert_eq!(world.calls(), 1);
 }
 
-/// The amount grew: what a node asks for while it runs must be what was signed, too.
+/// The migration changes the draft from dollars to cents, so the effect cannot run again on the signature of the old
+/// draft.
 #[tokio::test]
 async fn an_effect_in_doubt_whose_draft_changed_is_not_run_on_the_old_signature() {
     let (store, world) = (MemoryStore::new(), World::new([Behaviour::Fails]));
@@ -239,7 +244,8 @@ async fn an_effect_in_doubt_whose_draft_changed_is_not_run_on_the_old_signature(
     assert_eq!(world.calls(), 1);
 }
 
-/// The signature that an effect runs on was asked for by a node that has another name now, or none that is known.
+/// The node before which the effect's signature was given has another name in the new code, with or without a `renamed`
+/// line in the graph.
 #[tokio::test]
 async fn whoever_may_not_sign_a_renamed_review_may_not_speak_for_what_ran_on_it() {
     let (store, world) = (MemoryStore::new(), World::new([Behaviour::Fails]));

@@ -1,5 +1,5 @@
-//! Old threads meet new code: what cannot go on says so before anything runs, what can goes on, and the old journal stays
-//! as it was written.
+//! Old threads under new code: incompatible threads are rejected before anything runs, compatible ones continue, and
+//! existing journal entries never change.
 
 mod branches;
 mod brought;
@@ -17,7 +17,7 @@ use hitl::{
     store::Record,
 };
 
-/// Version by version: the graph of the first test programs, and what became of it. All of them are called `Refunds`.
+/// The first version of the graph `Refunds`. The versions in the submodules have the same graph name.
 pub mod v1 {
     use hitl::prelude::*;
 
@@ -81,7 +81,7 @@ pub fn id(name: &str) -> ThreadId {
     name.parse().unwrap()
 }
 
-/// A thread of the first version that waits for its signature; its digest.
+/// Starts a thread of the first version that waits for its signature, and returns the digest.
 pub async fn waiting(store: &(impl Store + Clone), world: &v1::World, thread: &str) -> hitl::Digest {
     let agent = v1::Refunds::new(world.clone(), store.clone());
     match agent.start(thread, v1::TicketInput { message: "A-9133".into() }).await.unwrap() {
@@ -90,12 +90,12 @@ pub async fn waiting(store: &(impl Store + Clone), world: &v1::World, thread: &s
     }
 }
 
-/// The whole journal of the thread `t`, byte for byte.
+/// Returns all records of the thread `t`.
 pub async fn journal(store: &impl Store) -> Vec<Record> {
     store.entries(&id("t"), 0, 10_000).await.unwrap()
 }
 
-/// The same as events.
+/// Returns the events of the records.
 pub fn events(records: &[Record]) -> Vec<Event> {
     records.iter().map(|record| serde_json::from_slice::<Entry>(&record.body).unwrap().event).collect()
 }
@@ -104,8 +104,8 @@ pub fn names(records: &[Record]) -> Vec<&'static str> {
     events(records).iter().map(Event::name).collect()
 }
 
-/// A program that cannot take the thread `t` says why, whatever it is asked, and moves nothing; what is known can still
-/// be seen.
+/// Asserts that a program rejects the thread `t` with the same incompatibilities in every call, appends nothing, and
+/// still shows the known state. Returns the incompatibilities.
 #[track_caller]
 pub fn refused<G: Graph>(
     agent: &Agent<G>,
@@ -139,7 +139,7 @@ pub fn refused<G: Graph>(
     }
 }
 
-/// The codes, and what they are about.
+/// Returns the code, the node and the field of each incompatibility.
 pub fn told(differences: &[Difference]) -> Vec<(&'static str, &str, &str)> {
     let told = |d: &'_ Difference| d.code();
     differences
@@ -148,7 +148,8 @@ pub fn told(differences: &[Difference]) -> Vec<(&'static str, &str, &str)> {
         .collect()
 }
 
-/// The journal begins with what was there before, byte for byte, and is whole.
+/// Asserts that the journal of the thread `t` begins with the records `before` and verifies; returns the records after
+/// them.
 pub async fn kept<G: Graph>(agent: &Agent<G>, before: &[Record]) -> Vec<Record> {
     let after = agent.store().entries(&id("t"), 0, 10_000).await.unwrap();
     assert_eq!(&after[..before.len()], before);

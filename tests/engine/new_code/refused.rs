@@ -1,4 +1,4 @@
-//! What a program cannot take, and what it says of it.
+//! Incompatible threads, and the incompatibilities that are reported.
 
 use hitl::prelude::*;
 
@@ -9,7 +9,7 @@ use super::{
     waiting,
 };
 
-/// Somebody renamed `execute`, and did not say so.
+/// A version with `execute` renamed to `executed`, without a `renamed` line.
 mod node_renamed {
     use hitl::prelude::*;
 
@@ -44,7 +44,7 @@ async fn a_node_that_is_gone() {
     assert_eq!(world.calls(), 0);
 }
 
-/// Two types changed, one deep inside, and a field is gone.
+/// A version in which a field inside the draft has another type, and `plans` replaces `plan`.
 mod retyped {
     use hitl::prelude::*;
 
@@ -111,14 +111,14 @@ async fn types_that_changed_and_fields_that_are_gone_are_all_named() {
             "node `execute` reads `plans`, which some way there from here leaves unwritten; add it: `#[state(version = 2, migrate = …)]` is where that is done",
         ]
     );
-    // What it knows is there to be seen, as it was written.
+    // The view shows the values as they were written.
     let view = agent.view("t").await.unwrap();
     assert_eq!(view.fields["plan"], "refund A-9133");
     assert_eq!(view.fields["draft"]["dollars"], 149);
     assert_eq!(view.reviews[0].draft["dollars"], 149);
 }
 
-/// No more than 100 dollars from now on. Nothing else has changed.
+/// A version of the same graph and types whose draft allows at most 100 dollars.
 mod tightened {
     use hitl::prelude::*;
 
@@ -189,13 +189,13 @@ async fn a_draft_that_was_signed_is_not_held_to_invariants_that_came_later() {
     let (store, world) = (MemoryStore::new(), World::new([Behaviour::Refuses]));
     let digest = waiting(&store, &world, "t").await;
     let agent = v1::Refunds::new(world, store.clone());
-    // The bank refused; what has been signed is not signed again.
+    // The bank refused; the signature stays valid for another run.
     let _ = agent.decide("t", digest, &mara(), Verdict::Approve).await.unwrap();
     let check = tightened::Refunds::new(store).check("t").await.unwrap();
     assert!(check.can_go_on(), "{:?}", check.differences);
 }
 
-/// The plan names a currency from now on, and `execute` reads it; what it does is filed.
+/// A version whose node `plan` also writes `currency`, which `execute` reads, and `filed`, which is an output.
 mod more_is_needed {
     use hitl::prelude::*;
 
@@ -252,7 +252,7 @@ async fn what_a_node_or_the_end_needs_and_nobody_wrote() {
     assert_eq!(told(&differences), [("unwritten", "execute", "currency"), ("output_unwritten", "", "filed")]);
 }
 
-/// The plan is signed, too, before there is a draft. It is still a text.
+/// A version in which the plan is signed, too, before the draft is written. Its JSON is still a string.
 mod more_is_signed {
     use hitl::prelude::*;
 
@@ -325,7 +325,7 @@ async fn what_a_node_takes_as_signed_and_nobody_signed() {
     );
 }
 
-/// Nothing stops before `execute`, for the draft is signed earlier.
+/// A version without a review before `execute`: the draft is signed earlier, before `agree`.
 mod signed_earlier {
     use hitl::prelude::*;
 
@@ -360,7 +360,7 @@ async fn a_review_that_nobody_asks_for_any_more() {
     assert_eq!(told(&differences), [("no_review", "execute", ""), ("unsigned", "execute", "draft")]);
 }
 
-/// What were two steps after the plan is one verdict's end.
+/// A version in which `draft` runs only after a rejection.
 mod by_verdict_only {
     use hitl::prelude::*;
 
@@ -404,7 +404,7 @@ mod by_verdict_only {
 async fn a_node_that_takes_what_nobody_brought_it() {
     let (store, world) = (MemoryStore::new(), World::default());
     let agent = v1::Refunds::new(world.clone(), store.clone());
-    // The plan names no order, so the draft of the first version breaks its invariants and the thread stands there.
+    // The plan names no order, so the draft of the first version breaks its invariants and the thread fails at `draft`.
     let turn = agent.start("t", v1::TicketInput { message: "nothing".into() }).await.unwrap();
     assert!(matches!(turn, v1::RefundsTurn::Failed(failed) if failed.node() == "draft"));
     let differences = refused(&by_verdict_only::Refunds::new(world, store), None).await;
@@ -447,7 +447,7 @@ async fn what_has_ended_is_still_read() {
     let node_renamed::RefundsTurn::Done(outcome) = agent.thread("t").await.unwrap() else { panic!() };
     assert_eq!(outcome, "did A-9133 149");
     assert!(agent.check("t").await.unwrap().can_go_on());
-    // And where its types changed, as far as they allow.
+    // Where types have changed, the view shows the output, and typed reads fail.
     let agent = retyped::Refunds::new(store);
     assert_eq!(agent.thread("t").await.unwrap_err().code(), "graph_changed");
     let view = agent.view("t").await.unwrap();

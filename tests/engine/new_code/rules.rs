@@ -1,4 +1,4 @@
-//! Stricter code meets open reviews: the role, the deadline and the reminder that it asks for hold from then on.
+//! Open reviews under changed rules: a stricter role, an earlier deadline or a new reminder applies from then on.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use hitl::{Clock as _, Error, Graph, ManualClock, ReviewChange, SystemClock, jou
 
 use super::{events, id, journal, kept, mara, v1::World, waiting};
 
-/// The first version with another rule before `execute`.
+/// Defines the first version with another review rule before `execute`.
 macro_rules! version {
     ($name:ident, $rule:meta) => {
         mod $name {
@@ -76,12 +76,12 @@ async fn a_role_that_the_new_code_drops_is_still_asked_for() {
     let nobody = Operator::new("eve");
     let refused = agent.decide("t", seen, &nobody, Verdict::Approve).await.unwrap_err();
     assert!(matches!(refused, Error::RoleMissing { .. }), "{refused}");
-    // The rule has not become stricter, so what mara saw still stands.
+    // The rule is not stricter, so the digest that mara saw is still valid.
     let turn = agent.decide("t", seen, &mara(), Verdict::Approve).await.unwrap();
     assert!(matches!(turn, anybody::RefundsTurn::Done(_)), "{turn}");
 }
 
-/// When the review of `t` expires under this program, from when it was opened.
+/// Returns the milliseconds from the opening of the review of `t` to its deadline under this program.
 async fn span<G: Graph>(agent: &Agent<G>) -> u64 {
     let view = agent.view("t").await.unwrap();
     let opened = agent.history(&id("t"), 0, 100).await.unwrap();
@@ -104,7 +104,7 @@ async fn a_shorter_deadline_holds_and_a_longer_one_does_not() {
     assert_eq!(span(&patient).await, 24 * HOUR);
     assert!(patient.check("t").await.unwrap().reopened.is_empty());
 
-    // Whoever comes too late signs neither what the old code opened nor what the new code shows.
+    // After the deadline neither the digest of the old code nor that of the new code can be signed.
     let digest = agent.view("t").await.unwrap().reviews[0].digest;
     clock.advance(Duration::from_secs(2 * 3600));
     for digest in [seen, digest] {

@@ -1,4 +1,5 @@
-//! A journal says less than the program asks for: what it says of an open review, or of a signature, widens nothing.
+//! Journals that record weaker rules than the program has: neither a recorded review nor a recorded signature relaxes
+//! the program's rules.
 
 use std::time::Duration;
 
@@ -38,7 +39,7 @@ async fn refuse(rejection: &Rejection) -> Result<Vec<String>> {
     Ok(vec![rejection.note.clone()])
 }
 
-/// A version: what is asked before `hold`, before `wire`, and how both are run.
+/// Defines a version: the attributes of `hold` and of `wire`, the effect arguments of both, and the graph.
 macro_rules! version {
     ($name:ident, [$($hold:meta),*], [$($wire:meta),*], ($($effect:ident),*), { $($graph:tt)* }) => {
         mod $name {
@@ -60,7 +61,7 @@ macro_rules! version {
                 Ok(vec![world.call(&format!("wire {} by {by}", draft.cents), cx.idempotency_key()).await?])
             }
 
-            /// Covers `wire` in some versions.
+            /// Checks the draft. Its signature covers `wire` in the versions whose graph has this node.
             #[interrupt_before(role = "director", covers = (wire), edit = false)]
             #[node(Order, writes = receipts, effect)]
             #[allow(dead_code)]
@@ -94,7 +95,7 @@ version!(idempotent_director, [interrupt_before(role = "director", covers = (wir
     hold { reject -> refuse }
     refuse -> end;
 });
-// Asks for more than `clerk` in every way, and signs `wire` on its own.
+// Stricter than `clerk` in every rule, with a separate review before `wire`.
 version!(strict, [interrupt_before(role = "director", expires = "1h", show = iban)], [interrupt_before(role = "chief", edit = false)], (effect), {
     start -> propose -> hold -> wire -> end;
     hold { reject -> refuse }
@@ -117,7 +118,7 @@ fn dora() -> Operator {
     Operator::new("dora").role("director")
 }
 
-/// A thread of the version `clerk` that waits before `hold`.
+/// Starts a thread of the version `clerk` that waits before `hold`, and returns the digest.
 async fn begun(store: &MemoryStore, world: &World) -> Digest {
     let agent = clerk::Orders::new(world.clone(), store.clone());
     match agent.start("t", OrderInput { iban: "DE1".into() }).await.unwrap() {
@@ -126,7 +127,7 @@ async fn begun(store: &MemoryStore, world: &World) -> Digest {
     }
 }
 
-/// A store that holds these entries of `t`.
+/// Returns a store that holds these records as the journal of `t`.
 async fn stored(records: Vec<Record>) -> MemoryStore {
     let store = MemoryStore::new();
     let (thread, standing) = (id("t"), Standing::Running);
@@ -135,7 +136,8 @@ async fn stored(records: Vec<Record>) -> MemoryStore {
     store
 }
 
-/// The same journal as if another program had written it: only the fingerprint differs.
+/// Returns a store with the journal of `t` as if another program had written it: the fingerprint `from` is replaced by
+/// `to`, and the hashes follow.
 pub async fn as_of(store: &MemoryStore, from: &str, to: &str) -> MemoryStore {
     let mut records = journal(store).await;
     let mut before = Digest::of(b"hitl journal 1\0t");
@@ -148,8 +150,8 @@ pub async fn as_of(store: &MemoryStore, from: &str, to: &str) -> MemoryStore {
     stored(records).await
 }
 
-/// What a journal says of an open review is not taken for what the program asks for, though it says that this very
-/// program opened it.
+/// The rules that a journal records for an open review do not replace the program's, although the journal says that
+/// this program opened the review.
 #[tokio::test]
 async fn a_forged_review_is_opened_again_as_the_program_asks() {
     let (store, world) = (MemoryStore::new(), World::default());
@@ -175,7 +177,7 @@ async fn a_forged_review_is_opened_again_as_the_program_asks() {
     assert_eq!(refused.code(), "role_missing");
     assert_eq!(world.calls(), 0);
 
-    // And `wire` is asked for on its own.
+    // `wire` has a review of its own.
     let turn = agent.decide("t", review.digest, &dora(), Verdict::Approve).await.unwrap();
     assert!(matches!(turn, strict::OrdersTurn::Wire(_)), "{turn}");
     assert_eq!(world.calls(), 1);
@@ -196,7 +198,7 @@ async fn a_forged_deadline_lets_nobody_sign_late() {
     assert_eq!(world.calls(), 0);
 }
 
-/// The journal says that the clerk's signature covers `wire`; the program says that the director's does.
+/// In the journal the clerk's signature covers `wire`; in the program only the director's does.
 #[tokio::test]
 async fn a_forged_signature_covers_what_the_program_says() {
     let (store, world) = (MemoryStore::new(), World::new([Behaviour::Works, Behaviour::Refuses]));
@@ -206,7 +208,7 @@ async fn a_forged_signature_covers_what_the_program_says() {
     assert!(matches!(&turn, clerk::OrdersTurn::Failed(failed) if failed.node() == "wire"), "{turn}");
     let this = checked::Orders::new(world.clone(), store.clone()).fingerprint().to_owned();
     let forged = as_of(&store, agent.fingerprint(), &this).await;
-    // What has begun once would be finished: it is cut off.
+    // An effect that has begun would be finished, so the entries after the run of `hold` are dropped.
     let records = journal(&forged).await;
     let ran = |event: &Event| matches!(event, Event::Ran { node, .. } if node == "hold");
     let at = events(&records).iter().position(ran).unwrap();
@@ -219,7 +221,7 @@ async fn a_forged_signature_covers_what_the_program_says() {
     assert!(failed.error().contains("does not cover `wire`"), "{failed}");
 }
 
-/// The entries up to the verdict: the program died before the effect began.
+/// Returns the entries up to the verdict, as if the program had died before the effect began.
 async fn decided(store: &MemoryStore, world: &World) -> Vec<Record> {
     let digest = begun(store, world).await;
     let agent = clerk::Orders::new(world.clone(), store.clone());
@@ -266,7 +268,8 @@ async fn a_signature_under_a_rule_as_strict_stands() {
     );
 }
 
-/// While the runner of the old program may yet begin the effect, nobody else has it signed again.
+/// While a runner of the old program holds the lease and may begin the effect, another program does not reopen the
+/// review.
 #[tokio::test]
 async fn what_another_runner_has_is_not_asked_for_again() {
     let old = decided(&MemoryStore::new(), &World::default()).await;
@@ -278,7 +281,7 @@ async fn what_another_runner_has_is_not_asked_for_again() {
     assert_eq!((journal(&store).await, world.calls()), (old, 0));
 }
 
-/// `hold` has run, and `wire` runs on the same signature: nobody can sign before `hold` any more.
+/// `hold` has run, and `wire` runs on the same signature, which can no longer be given again before `hold`.
 #[tokio::test]
 async fn a_covered_effect_does_not_begin_under_a_weaker_rule() {
     for refusals in [0, 1] {
@@ -300,13 +303,13 @@ async fn a_covered_effect_does_not_begin_under_a_weaker_rule() {
         let differences = super::refused(&strict, None).await;
         assert_eq!(told(&differences), [("weakly_signed", "wire", "draft")]);
         assert_eq!(world.calls(), calls);
-        // The program that it was signed in finishes it.
+        // The program under which it was signed finishes it.
         let agent = clerk::Orders::new(world.clone(), store).clock(clock);
         assert!(matches!(agent.resume("t").await.unwrap(), clerk::OrdersTurn::Done(_)));
     }
 }
 
-/// The bank refused, so that nothing was done: the effect begins anew.
+/// The bank refused and nothing was done, so the effect starts over with a new signature.
 #[tokio::test]
 async fn a_refused_effect_is_signed_again() {
     let (store, world) = (MemoryStore::new(), World::new([Behaviour::Refuses]));
@@ -322,7 +325,7 @@ async fn a_refused_effect_is_signed_again() {
     assert!(matches!(turn, director::OrdersTurn::Done(_)), "{turn}");
 }
 
-/// Nobody knows whether the first try did it: a second signature would come with a second key.
+/// It is unknown whether the first attempt succeeded, and a second signature would come with a second idempotency key.
 #[tokio::test]
 async fn an_idempotent_effect_that_has_begun_keeps_its_key() {
     let (store, world) = (MemoryStore::new(), World::new([Behaviour::Fails]));
@@ -333,7 +336,7 @@ async fn an_idempotent_effect_that_has_begun_keeps_its_key() {
     assert!(matches!(turn, idempotent::OrdersTurn::Failed(_)), "{turn}");
     let keys = world.keys.lock().unwrap().clone();
     let agent = idempotent_director::Orders::new(world.clone(), store);
-    // `hold` is finished, and what its signature covers does not begin.
+    // `hold` is finished, and `wire`, which its signature covers, does not begin.
     let turn = agent.resume("t").await.unwrap();
     let idempotent_director::OrdersTurn::Failed(failed) = turn else { panic!("{turn}") };
     assert_eq!((failed.node(), world.calls()), ("wire", 2));
@@ -353,7 +356,7 @@ async fn an_edit_is_refused_where_new_code_takes_none() {
     assert_eq!(agent.decide("t", seen, &carl(), edit()).await.unwrap_err().code(), "stale");
     assert_eq!(agent.decide("t", digest, &carl(), edit()).await.unwrap_err().code(), "bad_verdict");
 
-    // And the other way round, which is named as well.
+    // The reverse change is reported as well.
     let store = MemoryStore::new();
     let agent = unedited::Orders::new(world.clone(), store.clone());
     let _ = agent.start("t", OrderInput { iban: "DE1".into() }).await.unwrap();
@@ -368,7 +371,7 @@ async fn an_edit_is_refused_where_new_code_takes_none() {
     );
 }
 
-/// A settlement speaks for all that the effect runs on.
+/// A graph whose effect `close` runs on two signatures: settling it requires the roles of both.
 mod twice_signed {
     use super::*;
 

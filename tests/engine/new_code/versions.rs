@@ -1,6 +1,6 @@
-//! What became of the first version: each with the way over from those before it.
+//! Later versions of `Refunds`, each with its migration from the earlier ones.
 
-/// `execute` is called `pay`, and what it does is filed.
+/// `execute` renamed to `pay`, with a node `file` after it.
 pub mod renamed {
     use hitl::prelude::*;
 
@@ -28,7 +28,7 @@ pub mod renamed {
     }
 }
 
-/// And then `refund`.
+/// `execute`, later `pay`, renamed to `refund`.
 pub mod renamed_again {
     use hitl::prelude::*;
 
@@ -51,7 +51,7 @@ pub mod renamed_again {
     }
 }
 
-/// The same nodes and fields; only a rejection now ends the thread another way.
+/// The same nodes and fields; only a rejection now leads to a further node, `note`.
 pub mod rewired {
     use hitl::prelude::*;
 
@@ -72,8 +72,8 @@ pub mod rewired {
     }
 }
 
-/// The state of the second version: the input has a language, `plan` is called `scheme`, `draft` is `proposal` and
-/// counts in cents.
+/// The second version of the state: a new field `language`, `plan` renamed to `scheme`, and `draft` renamed to
+/// `proposal`, in cents.
 pub mod v2 {
     use hitl::{journal::Map, prelude::*};
 

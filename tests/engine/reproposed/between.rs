@@ -1,4 +1,4 @@
-//! Nodes between the draft and its review: what they made of the draft they make of the edit, too.
+//! Nodes between the draft and its review, which run again on the edited draft.
 
 use std::sync::{
     Arc,
@@ -36,7 +36,7 @@ pub struct Order {
 #[derive(Clone, Default)]
 pub struct Office {
     taxed: Arc<AtomicU32>,
-    /// How often `rate` is to fail yet.
+    /// The number of times that `rate` will still fail.
     failing: Arc<AtomicU32>,
 }
 
@@ -51,7 +51,7 @@ async fn levy(draft: &Amount, office: Deps<Office>) -> Result<u64> {
     Ok(draft.cents / 10)
 }
 
-/// Two nodes from the draft.
+/// Rates the order. Depends on the draft through `tax`, the write of another node.
 #[node(Order, writes = tier)]
 async fn rate(tax: u64, office: Deps<Office>) -> Result<Tier> {
     if office.failing.load(Ordering::SeqCst) > 0 {
@@ -131,7 +131,7 @@ async fn a_tier_made_of_the_draft_is_made_anew() {
     assert_eq!((review.proposed_by(), review.role()), (Some("carl"), Some("director")));
 }
 
-/// A node on the way fails: the edit is still on its way, and signs once the thread is taken up again.
+/// A node between the draft and its review fails: the edit stays pending, and signs once the thread is resumed.
 #[tokio::test]
 async fn a_failure_on_the_way_loses_no_edit() {
     let office = Office::default();
@@ -156,7 +156,7 @@ async fn a_fork_of_a_thread_carries_no_edit_on_its_way() {
     let turn = agent.fork(&"t".parse().unwrap(), head, "u").await.unwrap();
     let TaxedTurn::PayLow(review) = turn else { panic!("{turn}") };
     assert_eq!(review.draft().cents, 2_000);
-    // It has to be signed, and can be edited, there as well.
+    // The fork has a review of its own, which can be edited.
     let turn = review.edit(&clerk(), |draft| draft.cents = 3_000).await.unwrap();
     assert!(matches!(turn, TaxedTurn::Done(outcome) if outcome == "3000 and 300 tax, by carl"));
 }
@@ -210,7 +210,7 @@ graph! {
     }
 }
 
-/// Also where nothing stands in the way of an edit, and the author alone says that there is none.
+/// `edit = false` holds also where the graph would allow an edit.
 #[tokio::test]
 async fn a_review_that_takes_no_edit_refuses_one_that_could_be() {
     let agent = Plain::new(MemoryStore::new());
@@ -229,7 +229,8 @@ async fn a_review_that_takes_no_edit_refuses_one_that_could_be() {
     assert!(matches!(turn, PlainTurn::Done(outcome) if outcome == "5 by dora"));
 }
 
-/// A loop asks once a round, and an edit in a later round leaves the earlier ones alone.
+/// Adds the draft's amount to `tax`. The loop has a review in each round, and an edit in a later round must not repeat
+/// the earlier ones.
 #[interrupt_before(role = "clerk", unsigned(tax))]
 #[node(Order, writes = tax, effect)]
 async fn instalment(draft: &Approved<Amount>, tax: Option<&u64>) -> Result<u64> {

@@ -1,4 +1,5 @@
-//! One arm for each variant of an enum: an edit from one variant to another must not run the first one's effect.
+//! `match` with one arm for each variant of an enum: an edit from one variant to another must not run the first one's
+//! effect.
 
 use std::sync::{Arc, Mutex};
 
@@ -72,7 +73,7 @@ async fn another_variant_takes_its_own_arm() {
     let CallsTurn::Refund(review) = turn else { panic!("{turn}") };
     let turn = review.edit(&mara, |call| *call = Call::Mail { text: "sorry".into() }).await.unwrap();
     assert!(matches!(turn, CallsTurn::Done(outcome) if outcome == "mailed"));
-    // The same as JSON, from outside.
+    // The same edit as a JSON patch.
     let turn = agent.start("json", DeskInput { cents: 7 }).await.unwrap();
     let CallsTurn::Refund(review) = turn else { panic!("{turn}") };
     let patch = json!({ "Refund": null, "Mail": { "text": "sorry" } });

@@ -1,4 +1,4 @@
-//! `match` on the amount: a small payment is a clerk's to sign, a large one a director's.
+//! `match` on the amount: a clerk signs small payments, a director signs large ones.
 
 use std::sync::{Arc, Mutex};
 
@@ -69,7 +69,7 @@ pub async fn cancel(rejection: &Rejection) -> Result<String> {
 }
 
 graph! {
-    /// Pays, and asks whoever may sign so much.
+    /// Pays after a signature by the role that the amount requires.
     pub Till<Order, Bank> {
         start -> draft -> match draft {
             Payment { cents: 0, .. } => nothing,
@@ -118,7 +118,7 @@ async fn a_clerk_cannot_pay_what_is_a_directors_to_sign() {
     assert_eq!(review.proposed_by(), Some("carl"));
     assert_ne!(review.digest(), digest);
     assert_eq!(review.deadline_ms().unwrap() - opened, 24 * 3_600_000 + 60_000, "a deadline of its own");
-    // The clerk cannot sign here, nor with the old digest, and the error names the edit.
+    // The clerk can sign neither this review nor the old digest; the error for the latter names the edit.
     let (again, large) = (agent.clone(), review.digest());
     let error = review.approve(&clerk()).await.unwrap_err();
     assert!(matches!(&error, Error::RoleMissing { role, .. } if role == "director"), "{error}");
@@ -224,7 +224,7 @@ async fn a_draft_may_be_edited_back_and_forth() {
     let agent = Till::new(bank.clone(), MemoryStore::new());
     let turn = small(&agent, "t").await.edit(&clerk(), |draft| draft.cents = 999_999).await.unwrap();
     let TillTurn::PayLarge(review) = turn else { panic!("{turn}") };
-    // The director holds no clerk's role: what they make small is a clerk's to sign.
+    // The director does not hold the clerk's role, so an edit to a small amount waits for a clerk.
     let turn = review.edit(&director(), |draft| draft.cents = 50).await.unwrap();
     let TillTurn::PaySmall(review) = turn else { panic!("{turn}") };
     assert_eq!(review.proposed_by(), Some("dora"));
@@ -239,7 +239,7 @@ async fn a_question_leads_to_a_draft_that_no_edit_signs() {
     let agent = Till::new(bank.clone(), MemoryStore::new());
     let turn = small(&agent, "t").await.edit(&clerk(), |draft| draft.cents = 999_999).await.unwrap();
     let TillTurn::PayLarge(review) = turn else { panic!("{turn}") };
-    // `draft` is written anew, and a node's own draft was proposed by nobody.
+    // The node writes `draft` again, so no operator is recorded as the proposer.
     let turn = review.ask(&director(), "to whom?").await.unwrap();
     let TillTurn::PaySmall(review) = turn else { panic!("{turn}") };
     assert_eq!((review.draft().to.as_str(), review.proposed_by()), ("to whom?", None));
@@ -264,7 +264,7 @@ async fn the_review_of_an_edit_expires_on_its_own() {
     assert!(bank.paid().is_empty());
 }
 
-/// The process dies between the edit's entry and the review that it leads to: the edit goes on in another one.
+/// The process dies between the edit's entry and the review that the edit leads to: another process continues the edit.
 #[tokio::test]
 async fn an_edit_goes_on_in_another_process() {
     for (operator, paid) in [(clerk(), 0), (both(), 1)] {
@@ -273,7 +273,7 @@ async fn an_edit_goes_on_in_another_process() {
         let review = small(&first, "t").await;
         let opened = first.history(&"t".parse().unwrap(), 0, 100).await.unwrap().len();
         let _ = review.edit(&operator, |draft| draft.cents = 999_999).await.unwrap();
-        // A journal that ends with the edit's own entry is what a process leaves that dies there.
+        // The journal of a process that died there ends with the edit's own entry.
         let cut = MemoryStore::new();
         copy(&cut, "t", store.entries(&"t".parse().unwrap(), 0, opened + 1).await.unwrap()).await;
         let bank = Bank::default();
@@ -289,7 +289,7 @@ async fn an_edit_goes_on_in_another_process() {
     }
 }
 
-/// The same entries in another store, as if nothing had come after.
+/// Appends the records to another store, as the whole journal of a running thread.
 pub async fn copy(store: &impl Store, thread: &str, records: Vec<hitl::store::Record>) {
     let append = hitl::store::Append {
         thread: thread.parse().unwrap(),
@@ -302,7 +302,7 @@ pub async fn copy(store: &impl Store, thread: &str, records: Vec<hitl::store::Re
     store.append(append).await.unwrap();
 }
 
-/// What the thread knows of an edit and of its way outlives a snapshot.
+/// A snapshot keeps the origin of an edited field and who proposed it.
 #[tokio::test]
 async fn a_snapshot_keeps_where_an_edit_goes_back_to() {
     let dir = tempfile::tempdir().unwrap();
@@ -325,7 +325,8 @@ async fn a_snapshot_keeps_where_an_edit_goes_back_to() {
     agent.verify(&"t".parse().unwrap()).await.unwrap();
 }
 
-/// Another name, a role that was not held, an edit that is none: no entry of a journal signs by an edit that cannot.
+/// An entry that signs by an edit is rejected if it names another operator, if the edit's operator did not hold the
+/// role, or if the entry that it refers to is not an edit.
 #[tokio::test]
 async fn a_forged_signature_by_an_edit_is_refused() {
     let (store, clock) = (MemoryStore::new(), ManualClock::at_ms(1_000_000));
@@ -362,7 +363,7 @@ async fn a_forged_signature_by_an_edit_is_refused() {
     }
 }
 
-/// The hash of an entry: the SHA-256 of the hash before it and of its bytes.
+/// Returns the hash of an entry: the SHA-256 of the hash before it and of its bytes.
 fn linked(before: Option<hitl::Digest>, thread: &str, body: &[u8]) -> hitl::Digest {
     let genesis = hitl::Digest::of(&[b"hitl journal 1\0", thread.as_bytes()].concat());
     let hex = before.unwrap_or(genesis).to_string();

@@ -1,4 +1,4 @@
-//! An edit is a new proposal: it takes the way that the draft would have taken.
+//! Edits as new proposals: an edited draft takes the path that it would have taken had the node proposed it.
 
 mod between;
 mod by_arm;
@@ -13,7 +13,8 @@ mod versions;
 
 use hitl::{Agent, Graph, HistoryEntry, journal::Event};
 
-/// What happened to a thread, one word an entry, with who and where.
+/// Returns the entries of a thread as text: event, node and, where recorded, role or operator. Start, end, resumption
+/// and renewals are left out.
 async fn told<G: Graph>(agent: &Agent<G>, thread: &str) -> Vec<String> {
     let entries = agent.history(&thread.parse().unwrap(), 0, 1_000).await.unwrap();
     entries.iter().filter_map(one).collect()

@@ -1,4 +1,4 @@
-//! The same from outside: as JSON, and on the command line.
+//! Edits as new proposals over the JSON API and on the command line.
 
 use std::{
     io::{Cursor, Write},
@@ -65,7 +65,7 @@ async fn one_verdict_as_json_signs_what_it_may() {
     assert_eq!(view["output"], json!({ "outcome": "999999 by bea at large" }));
 }
 
-/// What a form says before the edit is sent is what the edit does: whoever may not sign it proposes it.
+/// A preview reports what the edit will do: it signs for an operator who may sign, and otherwise only proposes.
 #[tokio::test]
 async fn a_preview_as_json_signs_only_what_its_operator_may() {
     let agent = Till::new(Bank::default(), MemoryStore::new());
@@ -91,7 +91,8 @@ impl Write for Page {
     }
 }
 
-/// A person's call, with what they type.
+/// Runs a command as operator `carl`, with `keys` as terminal input unless it is empty; returns the exit code and the
+/// output.
 async fn call(agent: &Agent<Till>, words: &[&str], keys: &'static str) -> (Exit, String) {
     let page = Page::default();
     let io = Io {

@@ -112,7 +112,7 @@ async fn count(runs: Deps<Runs>) -> Result<u32> {
 }
 
 graph! {
-    /// A fork lies wholly between the draft and its review.
+    /// A graph with a whole fork between the draft and its review.
     pub Across<Batch, Runs> {
         start -> draft -> (assess, count) -> pay_low -> end;
         pay_low { reject -> drop_it }
@@ -135,7 +135,7 @@ async fn a_fork_on_the_way_is_run_again_whole() {
 }
 
 graph! {
-    /// The review is in a branch, and what depends on the draft is in that branch.
+    /// A graph in which the review and the nodes that depend on the draft are in one branch.
     pub Inside<Batch, Runs> {
         start -> draft -> (assess -> match tax { ..50 => pay_low, _ => pay_high }, count) -> end;
         pay_low -> end;

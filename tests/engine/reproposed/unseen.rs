@@ -1,4 +1,5 @@
-//! An edit signs no more than its operator has seen, and overrules nobody unseen.
+//! Limits of what an edit signs: nothing that its operator was not shown, and nothing that another operator has
+//! rejected.
 
 use hitl::prelude::*;
 
@@ -50,7 +51,7 @@ async fn cancel(rejection: &Rejection) -> Result<String> {
 }
 
 graph! {
-    /// The review of a large amount shows an account that the review of a small one does not.
+    /// A graph whose review of a large amount shows the account, which the review of a small one does not.
     pub Abroad<Order> {
         start -> propose -> match draft { Amount { cents: ..=500 } => pay_small, Amount { .. } => pay_abroad };
         pay_small -> end;
@@ -62,7 +63,7 @@ graph! {
 }
 
 graph! {
-    /// What a director rejects goes to a clerk.
+    /// A graph in which a large amount that the director rejects goes to a clerk.
     pub Passed<Order> {
         start -> propose -> match draft { Amount { cents: ..=500 } => pay_small, Amount { .. } => pay_large };
         pay_small -> end;

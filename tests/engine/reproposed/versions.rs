@@ -1,8 +1,8 @@
-//! Edits on threads that began under other code.
+//! Edits of threads that started under other code.
 
 use hitl::{Digest, prelude::*};
 
-/// The state that every version works on.
+/// The state and the nodes that all versions share.
 mod shared {
     use hitl::prelude::*;
 
@@ -62,7 +62,7 @@ mod straight {
     }
 }
 
-/// The writer has another name, and the amount decides.
+/// A version with `propose` renamed to `draft`, and a `match` on the amount.
 mod renamed {
     use super::shared::*;
     use hitl::prelude::*;
@@ -88,7 +88,7 @@ mod renamed {
     }
 }
 
-/// Nobody is left who wrote it.
+/// A version without the node that wrote the draft.
 mod gone {
     use super::shared::*;
     use hitl::prelude::*;
@@ -113,7 +113,7 @@ mod gone {
     }
 }
 
-/// An effect has run since the draft was written, where the new code has a `match`.
+/// An old version with an effect between the draft and its review, where the new code has a `match`.
 mod noisy {
     use super::shared::*;
     use hitl::prelude::*;
@@ -188,7 +188,8 @@ async fn an_effect_that_ran_under_old_code_is_not_repeated() {
     assert!(error.to_string().contains("an effect has begun since"), "{error}");
 }
 
-/// The edit was made under old code, and is on its way when the new code comes: whoever made it agreed to another way.
+/// An edit made under old code is pending when new code takes over. Its operator agreed to another path, so the edit
+/// signs nothing.
 #[tokio::test]
 async fn an_edit_of_old_code_signs_nothing_under_new_code() {
     let clock = hitl::ManualClock::at_ms(1_000_000);
@@ -198,7 +199,7 @@ async fn an_edit_of_old_code_signs_nothing_under_new_code() {
     let old = renamed::Till::new(store.clone()).clock(clock.clone());
     let turn = old.decide("t", digest, &bea, edit(999)).await.unwrap();
     assert!(matches!(turn, renamed::TillTurn::Done(_)));
-    // As a process leaves it that dies right after the edit.
+    // The journal of a process that died right after the edit.
     let records = hitl::Store::entries(&store, &"t".parse().unwrap(), 0, 100).await.unwrap();
     let decided =
         records.iter().position(|record| String::from_utf8_lossy(&record.body).contains("\"made\""));
@@ -211,7 +212,7 @@ async fn an_edit_of_old_code_signs_nothing_under_new_code() {
     assert_eq!(review.proposed_by(), Some("bea"));
 }
 
-/// As `renamed`, with a node that it has not.
+/// The version `renamed` with a further node, `muse`, before `pay_large`.
 mod again {
     use super::shared::*;
     use hitl::prelude::*;

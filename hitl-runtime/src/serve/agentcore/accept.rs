@@ -1,8 +1,9 @@
-//! Accepting connections, and serving each.
+//! The accept loop, and the task that serves each connection.
 //!
-//! It is done here and not by `axum::serve`, which takes any number of connections and gives each all the time it wants.
-//! They are accepted on a thread of their own, which hands a connection on once the head of its first request is whole. So
-//! a thousand that never get so far take nothing of the thread that answers, and of the other one a read and a timer each.
+//! It replaces `axum::serve`, which limits neither the number of connections nor the time that each may take. A
+//! dedicated thread accepts connections and hands each one on once the head of its first request is complete. A
+//! thousand connections that never get that far cost the thread that answers requests nothing, and the accepting thread
+//! one read and one timer each.
 
 use std::{
     io::{self, Read as _},
@@ -26,17 +27,17 @@ use super::{
     limits::Limits,
 };
 
-/// How many connections may wait to be accepted: whoever finds no place asks again only after a second.
+/// The backlog of `listen(2)`: a client that finds it full retries its SYN only after a second.
 #[cfg(unix)]
 const BACKLOG: i32 = 4096;
 
-/// So many connections are accepted before those that are there are looked at again.
+/// The number of connections accepted in a row before the runtime polls the existing ones again.
 const AT_ONCE: u32 = 16;
 
-/// How long nothing is accepted after something could not be.
+/// The pause after a failed `accept`.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Serves until it is stopped, and what is under way by then to its end.
+/// Serves until `stop` resolves, then completes the requests in flight.
 pub(super) async fn serve(
     listener: std::net::TcpListener,
     router: Router,
@@ -46,7 +47,7 @@ pub(super) async fn serve(
 ) -> io::Result<()> {
     #[cfg(unix)]
     rustix::net::listen(&listener, BACKLOG)?;
-    // No more than there are connections.
+    // Unbounded, but it never holds more items than there are connections.
     let (hand_on, mut asking) = mpsc::unbounded_channel();
     let (end, ended) = oneshot::channel();
     let (ending, mut accepting) = oneshot::channel();
@@ -65,7 +66,7 @@ pub(super) async fn serve(
             biased;
             () = &mut stop => break,
             Some(asking) = asking.recv() => drop(serving.spawn(conversation().hold(asking))),
-            // Nobody is accepted any more, so nobody is served.
+            // The accept loop has ended, so no new connections arrive.
             ended = &mut accepting => {
                 return ended.unwrap_or_else(|_| Err(io::Error::other("the thread that accepts connections panicked")));
             }
@@ -81,16 +82,16 @@ pub(super) async fn serve(
     Ok(())
 }
 
-/// Where connections stay until they have asked for something.
+/// The accept loop, which holds each connection until the head of its first request is complete.
 struct Reception {
     connections: Arc<Connections>,
-    /// How long they may take.
+    /// The maximum time for the head of the first request.
     patience: Duration,
     hand_on: mpsc::UnboundedSender<Asking>,
 }
 
 impl Reception {
-    /// Accepts connections on this thread until it is told to end.
+    /// Accepts connections on the current thread until `ended` resolves.
     fn run(self, listener: std::net::TcpListener, mut ended: oneshot::Receiver<()>) -> io::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
@@ -117,7 +118,7 @@ impl Reception {
                     }
                     Err(error) => {
                         tracing::debug!("no connection was accepted: {error}");
-                        // When the system has no more files for us, one of ours is spared.
+                        // Out of file descriptors: close one of our connections to free one.
                         if is_full(&error) {
                             self.connections.make_room();
                         }
@@ -134,20 +135,20 @@ impl Reception {
 
     fn hand_on(&self, asking: Asking) {
         asking.connection.arrives();
-        // Where nobody takes it, the server ends.
+        // The receiver is dropped only when the server ends.
         let _ = self.hand_on.send(asking);
     }
 }
 
-/// Waits until a connection has asked for something, and hands it on.
+/// Waits until the head of a connection's first request is complete, and hands the connection on.
 async fn listen(asking: Asking, patience: Duration, hand_on: mpsc::UnboundedSender<Asking>) {
     let Asking { stream, connection, said } = asking;
     tokio::select! {
-        // First, so that one that is cut before it was looked at costs nothing.
+        // First, so that a connection that is cut before it is polled costs nothing.
         biased;
         () = connection.cut() => {}
         head = timeout(patience, head_of(stream, said)) => {
-            // Why a connection ends is its client's affair.
+            // I/O errors and timeouts are caused by the client and are not logged.
             if let Ok(Ok((stream, said))) = head && !said.is_empty() {
                 connection.arrives();
                 let _ = hand_on.send(Asking { stream, connection: Arc::clone(&connection), said });
@@ -162,15 +163,15 @@ async fn head_of(stream: std::net::TcpStream, said: Vec<u8>) -> io::Result<(std:
     Ok((stream.into_std()?, said))
 }
 
-/// What the other side has said already, which most clients do at once; nothing where it has not.
+/// Returns the bytes that have already arrived, which for most clients is the whole head; empty if there are none.
 fn first_words(mut stream: &std::net::TcpStream) -> Vec<u8> {
     let mut words = [0; 2048];
-    // It does not block. What is wrong with the stream is found when it is read again.
+    // The socket is non-blocking. An error on it shows up again at the next read.
     let count = stream.read(&mut words).unwrap_or(0);
     words.get(..count).unwrap_or_default().to_vec()
 }
 
-/// Whether too many files are open.
+/// Returns whether `accept` failed because too many files are open.
 fn is_full(error: &io::Error) -> bool {
     #[cfg(unix)]
     {
@@ -216,11 +217,11 @@ mod tests {
         let mut answer = [0; 15];
         ping.read_exact(&mut answer).await.unwrap();
         assert_eq!(&answer, b"HTTP/1.1 200 OK");
-        // All places are taken, and only the ping's has a parser, a router and a buffer.
+        // All slots are taken, and only the ping's connection has a parser, a router and a buffer.
         assert_eq!((connections.doing(Doing::Arriving), connections.doing(Doing::Waiting)), (7, 1));
-        // The oldest gave way, and is told so by the end of its connection.
+        // The oldest connection was closed, and its client sees end of file.
         assert_eq!(half_open[0].read(&mut answer).await.unwrap_or(0), 0);
-        // A head that comes whole later is answered as well.
+        // A head that is completed later is answered too.
         let last = half_open.last_mut().unwrap();
         last.write_all(b"x\r\n\r\n").await.unwrap();
         last.read_exact(&mut answer).await.unwrap();

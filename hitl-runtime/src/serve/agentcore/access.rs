@@ -1,7 +1,8 @@
-//! Who may do what with which thread.
+//! Authorization: the rights of callers to threads.
 //!
-//! A thread is its starter's. Whoever may sign a review of it sees it too, and so do those whose role is named for that.
-//! For anybody else there is no such thread: what is answered is what a missing one is answered.
+//! A thread belongs to the subject who started it. It is also accessible to those who may sign one of its reviews, and
+//! to holders of a role that has a right to all threads. For other callers it does not exist: the response is the same
+//! as for a missing thread.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +14,7 @@ use crate::{
     serve::wire::{Action, Refusal, Request},
 };
 
-/// What callers may be let do.
+/// A right that can be granted to callers.
 ///
 /// ```
 /// use hitl::agentcore::Right;
@@ -24,11 +25,11 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Right {
-    /// To begin threads.
+    /// The right to start threads.
     Start,
-    /// To look at a thread and its history.
+    /// The right to read a thread and its history.
     Read,
-    /// To have a thread taken up again.
+    /// The right to resume a thread.
     Resume,
 }
 
@@ -45,15 +46,15 @@ impl std::str::FromStr for Right {
     }
 }
 
-/// A word that names no right.
+/// The error of parsing an unknown right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the rights are `start`, `read` and `resume`")]
 pub struct UnknownRight;
 
-/// Who has a right.
+/// The holders of a right.
 #[derive(Clone, Default)]
 pub(super) struct Rule {
-    /// Whoever calls, with no token.
+    /// `true` if every caller has it, with or without a token.
     open: bool,
     roles: BTreeSet<String>,
 }
@@ -64,7 +65,7 @@ impl Rule {
     }
 }
 
-/// Who has which right, where tokens are verified.
+/// The holders of each right, if tokens are verified.
 #[derive(Clone, Default)]
 pub(super) struct Rules {
     start: Rule,
@@ -90,20 +91,20 @@ impl Rules {
     }
 }
 
-/// What the caller may hear of a thread while its request is carried out.
+/// The events of a thread that a caller may see during its request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Hearing {
-    /// All of it.
+    /// All events.
     All,
-    /// What happens once the thread has begun as this starter's own.
+    /// The events after the thread was started with this owner.
     Own(Option<String>),
 }
 
-/// Whether a caller may have a request carried out, and what it may hear meanwhile.
+/// Checks whether a caller may make a request, and returns the events that it may see during the request.
 ///
 /// # Errors
-/// 401 without a token where one is asked for; 403 for a start by somebody without a role for it; for the thread of somebody
-/// else what a missing one is answered.
+/// 401 without a required token; 403 for a start without a required role; for another subject's thread, the error for a
+/// missing thread.
 pub(super) async fn admit<G: Graph>(
     house: &House<G>,
     caller: &Caller,
@@ -115,7 +116,7 @@ pub(super) async fn admit<G: Graph>(
         Action::Start { .. } => &rules.start,
         Action::Resume => &rules.resume,
         Action::Get | Action::History { .. } => &rules.read,
-        // A verdict's role is asked for by the review that it is for.
+        // The role for a verdict is checked by the review itself.
         _ => &Rule { open: false, roles: rules.read.roles.clone() },
     };
     let Some(operator) = operator else {
@@ -150,9 +151,9 @@ fn token_missing() -> Refusal {
     )
 }
 
-/// Whether a thread is somebody's affair: they began it, hold the role of a review that it waits for or has waited for, or
-/// hold a role in which an effect may be settled that was in doubt.
-/// Whoever could sign may see what came of it, and who was first.
+/// Returns whether an operator has a stake in a thread: they started it, hold the role of a review that it waits for or
+/// has waited for, or hold a role that may settle an effect of it that was in doubt. Those who could sign may see the
+/// result, and who decided first.
 async fn concerns<G: Graph>(agent: &Agent<G>, thread: &ThreadId, operator: &Operator) -> Result<bool, Error> {
     const PAGE: usize = 200;
     let (mut from, mut looks) = (0, 0);
@@ -174,8 +175,8 @@ async fn concerns<G: Graph>(agent: &Agent<G>, thread: &ThreadId, operator: &Oper
         }
         match page.last() {
             Some(last) => from = last.place + 1,
-            // Nearly every thread is read whole by one look, and its end seen by a second. A missing one is looked for as
-            // often, so that the time tells nobody which of them it was.
+            // Nearly every thread is read by one query, and a second one finds its end. A missing thread is queried
+            // twice too, so that the response time does not reveal whether it exists.
             None if looks == 1 => {}
             None => return Ok(false),
         }

@@ -1,4 +1,4 @@
-//! Answers, and the headers of requests.
+//! Responses, and the headers of requests.
 
 use axum::{
     body::Body,
@@ -9,13 +9,13 @@ use serde::Serialize;
 
 use crate::serve::wire::Refusal;
 
-/// Which session a request belongs to.
+/// The header with the session that a request belongs to.
 pub(super) const SESSION: &str = "x-amzn-bedrock-agentcore-runtime-session-id";
-/// What the caller calls the request.
+/// The header with the caller's ID of the request.
 pub(super) const REQUEST: &str = "x-amzn-bedrock-agentcore-runtime-request-id";
 
 pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response {
-    // What we serialize are our own types, whose keys are texts.
+    // Serialization cannot fail: the values are our own types, whose keys are strings.
     let body = serde_json::to_vec(value).unwrap_or_else(|_| br#"{"error":"internal"}"#.to_vec());
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
@@ -34,21 +34,22 @@ pub(super) fn refused(refusal: &Refusal) -> Response {
     response
 }
 
-/// A header as an id that may stand in a log: letters, digits and a few signs, and no more of them than the service's own
-/// ids have.
+/// Returns a header's value if it is safe to log as an ID: ASCII letters, digits, `-`, `_`, `.` and `:`, at most 256
+/// characters, which is as long as the service's own IDs get.
 pub(super) fn id<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     const LONGEST: usize = 256;
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':');
     text(headers, name).filter(|id| id.len() <= LONGEST && id.chars().all(is_plain))
 }
 
-/// A header that is text.
+/// Returns a header's trimmed value if it is text and not empty.
 pub(super) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim).filter(|text| !text.is_empty())
 }
 
-/// An id for a request that came without one, as a UUID of version 4 (RFC 9562). It comes from the operating system:
-/// what a snapshot of this process would repeat is not unique.
+/// Generates an ID for a request that came without one, as a UUID of version 4 (RFC 9562). The randomness comes from
+/// the operating system: the state of a generator in this process would repeat after the process is restored from a
+/// snapshot.
 pub(super) fn drawn_id() -> String {
     let mut bytes = [0; 16];
     if getrandom::fill(&mut bytes).is_err() {

@@ -1,4 +1,4 @@
-//! Work beside the requests: it is started again when it ends, and the ping tells of it.
+//! Background tasks: they are restarted when they end, and the ping reports their health.
 
 use std::{
     panic::AssertUnwindSafe,
@@ -14,42 +14,43 @@ use tokio::time::Instant;
 
 use crate::guard::said;
 
-/// Work that is to go on for as long as the server does. Clones share what is known of it.
+/// A supervised task that runs for as long as the server does. Clones share its state.
 #[derive(Clone, Default)]
 pub(crate) struct Background {
-    /// How often in a row it has ended before it had run for `STEADY`.
+    /// The number of consecutive runs that ended within `STEADY`.
     failures: Arc<AtomicU32>,
-    /// When it last could not do its work.
+    /// The time of the last failed attempt.
     stumbled: Arc<Mutex<Option<Instant>>>,
 }
 
-/// How the work goes.
+/// The state of a background task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Health {
-    /// It runs.
+    /// It runs without errors.
     Well,
-    /// It runs, and could not do its work the last time, as when the store does not answer.
+    /// It runs, but its last attempt failed, for example because the store did not answer.
     Failing,
-    /// It ended, and is started again.
+    /// It ended and is being restarted.
     Restarting,
-    /// It ends each time that it is started.
+    /// It ended `DOWN` times in a row, each time within `STEADY`. It is still being restarted.
     Down,
 }
 
 #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "`serve` of the command line keeps it going"))]
 impl Background {
-    /// Work that has run for so long counts as well.
+    /// The run time after which a task counts as healthy again.
     const STEADY: Duration = Duration::from_secs(60);
 
-    /// Work that has ended so often in a row, each time before it was steady, counts as down. It is tried on.
+    /// The number of consecutive runs shorter than `STEADY` after which a task counts as down. Restarts continue.
     const DOWN: u32 = 5;
 
-    /// For so long it is told that the work could not be done. It is tried more often.
+    /// The time for which a failed attempt is reported as `Failing`. It is longer than the interval between attempts.
     const TOLD: Duration = Duration::from_secs(150);
 
     const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-    /// Keeps work going: logs how it ended, and starts it again after a pause that grows from 1 s to 60 s.
+    /// Runs `work` forever: logs each end or panic, and restarts it after a pause that doubles from 1 s to at most 60
+    /// s.
     pub(crate) async fn keep<F: Future>(&self, name: &'static str, work: impl Fn() -> F) -> ! {
         loop {
             let run = AssertUnwindSafe(async { work().await }).catch_unwind();
@@ -74,7 +75,7 @@ impl Background {
         }
     }
 
-    /// Notes that the work could not be done this time.
+    /// Records that an attempt failed.
     pub(crate) fn stumbles(&self) {
         *self.stumbled.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
@@ -102,12 +103,12 @@ mod tests {
             tokio::time::sleep(Duration::from_secs(60)).await;
             assert_eq!(background.health(), Health::Failing);
         }
-        // Two looks without an error.
+        // Two attempts without an error.
         tokio::time::sleep(Duration::from_secs(120)).await;
         assert_eq!(background.health(), Health::Well);
     }
 
-    /// Time stands still but for the timers here, so nothing waits.
+    /// Time is paused and advances only by the sleeps below, so the test does not actually wait.
     #[tokio::test(start_paused = true)]
     async fn work_that_ends_is_started_again_and_seen() {
         let background = Background::default();
@@ -130,7 +131,7 @@ mod tests {
         assert_eq!((starts.load(Ordering::SeqCst), background.health()), (1, Health::Restarting));
         tokio::time::sleep(Duration::from_secs(1 + 2 + 4 + 8)).await;
         assert_eq!((starts.load(Ordering::SeqCst), background.health()), (5, Health::Down));
-        // What comes back and stays is well again.
+        // A task that runs for `STEADY` after a restart is healthy again.
         tokio::time::sleep(Duration::from_secs(16 + 32 + 60)).await;
         assert_eq!((starts.load(Ordering::SeqCst), background.health()), (7, Health::Well));
         kept.abort();

@@ -1,7 +1,8 @@
-//! JSON that is small enough to be held, and says everything once.
+//! Bounds on the JSON of a request: memory, depth, number of values, and unique names in each object.
 //!
-//! A megabyte of `[[],[],…]` becomes many megabytes of values, and of two members of one name a parser keeps one, which
-//! need not be the one that a person has read. So a text is walked once, keeping nothing, before it becomes values.
+//! A megabyte of `[[],[],…]` becomes many megabytes of values. Of two members with the same name a parser keeps one,
+//! which need not be the one that a person has read. Each text is therefore walked once, without allocating values,
+//! before it is parsed.
 
 use std::{borrow::Cow, collections::BTreeSet, fmt};
 
@@ -10,23 +11,23 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 use super::payload::invalid_json;
 use crate::serve::wire::Refusal;
 
-/// How deep arrays and objects may be in each other.
+/// The maximum nesting depth of arrays and objects.
 pub(super) const DEEPEST: usize = 64;
 
-/// How many values a request may have, counting those inside of others.
+/// The maximum number of values in a request, nested ones included.
 pub(super) const MOST: usize = 50_000;
 
-/// What a value, and what an object's first member, takes in memory beside its own text.
+/// The estimated memory in bytes of a value, and of an object's first member, without their text.
 const VALUE: usize = 40;
 const OBJECT: usize = 700;
 
-/// A name that serde_json gives a meaning of its own: the text under it would be parsed as JSON, past every bound.
+/// A name with a special meaning in serde_json: the string under it would be parsed as JSON, without these bounds.
 const RAW: &str = "$serde_json::private::RawValue";
 
-/// About how many bytes of memory the values of a text take.
+/// Returns an estimate of the memory in bytes that the values of a text take.
 ///
 /// # Errors
-/// When it is no JSON, or deeper or wider than it may be, or when an object has a name twice.
+/// If the text is not JSON, exceeds [`DEEPEST`] or [`MOST`], or has an object with a duplicate name.
 pub(super) fn weigh(text: &str) -> Result<usize, Refusal> {
     let mut seen = Seen { values: 0, weight: text.len(), refused: None };
     let mut json = serde_json::Deserializer::from_str(text);
@@ -55,7 +56,7 @@ impl Walk<'_> {
         E::custom("refused")
     }
 
-    /// One value more.
+    /// Counts a value.
     fn value<E: Error>(self) -> Result<Self, E> {
         self.seen.values += 1;
         self.seen.weight += VALUE;
@@ -66,7 +67,7 @@ impl Walk<'_> {
         Ok(self)
     }
 
-    /// One array or object more.
+    /// Counts an array or object, and checks its depth.
     fn nest<E: Error>(self) -> Result<Self, E> {
         let walk = self.value()?;
         if walk.depth >= DEEPEST {
@@ -152,7 +153,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
     }
 }
 
-/// A member's name, copied only where it is written with escapes.
+/// The name of a member, copied only if it is written with escapes.
 struct Name;
 
 impl<'de> DeserializeSeed<'de> for Name {
@@ -215,7 +216,7 @@ mod tests {
             (r#"{"a":1,"\u0061":2}"#, "duplicate_key"),
             (r#"[{"deep":[{"patch":{"cents":1,"cents":2}}]}]"#, "duplicate_key"),
             (&smuggled, "invalid_request"),
-            // Where numbers are kept as text, `exact::parse` refuses it after this.
+            // With `arbitrary-precision`, numbers are kept as text and `exact::parse` rejects this one later.
             #[cfg(not(feature = "arbitrary-precision"))]
             ("1e999", "invalid_json"),
             ("{", "invalid_json"),

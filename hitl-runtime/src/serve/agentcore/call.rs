@@ -1,4 +1,4 @@
-//! A request with everything that stands around it: whose it is, and which session's.
+//! A request together with its operator and session.
 
 use serde_json::Value;
 
@@ -14,10 +14,10 @@ use crate::{
     serve::wire::{Refusal, Reply, Request},
 };
 
-/// A request that may be carried out.
+/// A request that has been read and whose operator is known.
 pub(super) struct Call {
     pub(super) request: Request,
-    /// Who decides, if anybody is known to.
+    /// The operator, if the request names one that is accepted or has a verified token.
     pub(super) operator: Option<Operator>,
     /// The session of its thread.
     pub(super) session: String,
@@ -42,7 +42,7 @@ impl Call {
         Ok(Self { request, operator, session })
     }
 
-    /// Whether the caller may have it carried out, and what of it the caller may hear.
+    /// Checks whether the caller may make this request, and returns what the caller may see of the thread.
     pub(super) async fn admit<G: Graph>(
         &self,
         house: &House<G>,
@@ -51,13 +51,13 @@ impl Call {
         access::admit(house, caller, &self.request).await
     }
 
-    /// Does what is asked for. To be called where nodes run, which is not where pings are answered.
+    /// Executes the request. Call it on the runtime that executes nodes, which is not the one that answers pings.
     pub(super) async fn run<G: Graph>(self, house: &House<G>) -> Result<Reply, Refusal> {
         house.agent.act(self.request, self.operator.as_ref()).await.map_err(kept_back)
     }
 }
 
-/// What a store says may name accounts, roles and files, which are nothing to whoever calls.
+/// Replaces the message of a 503: a store's errors may name accounts, roles and files, so they go to the log only.
 pub(super) fn kept_back(refusal: Refusal) -> Refusal {
     if refusal.status != 503 {
         return refusal;

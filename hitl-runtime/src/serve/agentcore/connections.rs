@@ -1,7 +1,7 @@
-//! The connections that are open, what each is doing, and which one gives way when there are too many.
+//! The open connections, their states, and the choice of the one to close when there are too many.
 //!
-//! A connection that has asked for nothing yet costs its client nothing, so it is the first to go: a new one is always
-//! taken, and a ping always gets in.
+//! A connection that has not sent a request yet is the cheapest to reopen, so it is closed first: a new connection is
+//! always accepted, and a ping always gets through.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,20 +13,20 @@ use tokio::sync::Notify;
 use super::limits::Limits;
 use crate::serve::wire::Refusal;
 
-/// What a connection is doing.
+/// The state of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Doing {
-    /// Nothing: the headers of its first request are not whole, and nothing is set up for it.
+    /// Idle: the head of its first request is incomplete, and no parser or router exists for it yet.
     Arriving,
-    /// Nothing: the headers of its next request are not whole.
+    /// Idle: the head of its next request is incomplete.
     Waiting,
-    /// It receives the body of a request.
+    /// The body of a request is being received.
     Reading,
-    /// A request is carried out, or its answer is sent.
+    /// A request is being executed, or its response is being sent.
     Working,
-    /// A WebSocket on which nothing is asked.
+    /// A WebSocket with no request in flight.
     Listening,
-    /// A WebSocket on which a request is carried out.
+    /// A WebSocket with a request in flight.
     Talking,
 }
 
@@ -38,21 +38,21 @@ pub(super) struct Connections {
     table: Mutex<Table>,
 }
 
-/// Those that ask for nothing yet.
+/// The states with no request.
 const IDLE: [Doing; 2] = [Doing::Arriving, Doing::Waiting];
 
-/// Those that may give way besides.
+/// The states that may be closed if no idle connection can be.
 const SLOW: [Doing; 2] = [Doing::Reading, Doing::Listening];
 
 #[derive(Default)]
 struct Table {
-    /// Counts what happens, so that the oldest is known without a clock.
+    /// A logical clock: it orders events without reading the time.
     ticks: u64,
     seats: BTreeMap<u64, Seat>,
-    /// What each does, since when, and its number: the first of a kind is the oldest.
+    /// State, tick of the last change, and number of each connection. The first of each state is the oldest.
     order: BTreeSet<(Doing, u64, u64)>,
     counts: BTreeMap<Doing, usize>,
-    /// Those of all seats.
+    /// The sum over all seats.
     bytes: usize,
 }
 
@@ -73,7 +73,7 @@ impl Connections {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a new connection in. Where all places are taken, the one that has done nothing for the longest time is cut.
+    /// Registers a new connection. If the limit is reached, closes the connection that has been idle the longest.
     pub(super) fn enter(self: &Arc<Self>) -> Arc<Connection> {
         let mut table = self.table();
         while table.seats.len() >= self.most && table.spare_one(self.most) {}
@@ -83,17 +83,17 @@ impl Connections {
         Arc::new(Connection { number, cut, all: Arc::clone(self) })
     }
 
-    /// Cuts the connection that can best be spared, if one can.
+    /// Closes the most expendable connection, if there is one.
     pub(super) fn make_room(&self) {
         self.table().spare_one(self.most);
     }
 
-    /// The most requests that are carried out at once.
+    /// Returns the maximum number of requests executed concurrently.
     fn most_working(&self) -> usize {
         (self.most / 4).max(1)
     }
 
-    /// How many connections do something.
+    /// Returns the number of connections in a state.
     #[cfg(test)]
     pub(super) fn doing(&self, doing: Doing) -> usize {
         self.table().count(&[doing])
@@ -123,7 +123,7 @@ impl Table {
         Some(seat)
     }
 
-    /// Changes a seat, unless it was cut.
+    /// Changes a seat, unless its connection has been closed.
     fn change(&mut self, number: u64, change: impl FnOnce(&mut Seat)) {
         if let Some(mut seat) = self.remove(number) {
             change(&mut seat);
@@ -136,7 +136,7 @@ impl Table {
         self.change(number, |seat| (seat.doing, seat.since) = (doing, since));
     }
 
-    /// The numbers of those that do something, the oldest first.
+    /// Returns the numbers of the connections in a state, oldest first.
     fn doing(&self, doing: Doing) -> impl Iterator<Item = u64> {
         self.order.range((doing, 0, 0)..=(doing, u64::MAX, u64::MAX)).map(|(_, _, number)| *number)
     }
@@ -147,14 +147,14 @@ impl Table {
         }
     }
 
-    /// Cuts the oldest of those that do the first of these things, or else the next of them.
+    /// Closes the oldest connection in the first of these states that has any. Returns whether there was one.
     fn cut_one(&mut self, spared: &[Doing]) -> bool {
         let oldest = spared.iter().find_map(|doing| self.doing(*doing).next());
         oldest.map(|number| self.cut(number)).is_some()
     }
 
-    /// Cuts the connection that can best be spared: one that asks for nothing, unless there are so few of those that it
-    /// may have come just now, and its first byte was not looked at.
+    /// Closes the most expendable connection. Idle ones go first, unless there are so few that the oldest of them may
+    /// have arrived just now and its first byte has not been read yet.
     fn spare_one(&mut self, most: usize) -> bool {
         let idle_first = self.count(&IDLE) > (most / 8).max(1);
         let [first, then] = if idle_first { [&IDLE, &SLOW] } else { [&SLOW, &IDLE] };
@@ -166,7 +166,7 @@ impl Table {
     }
 }
 
-/// One connection. It leaves the table when the last who has it lets it go.
+/// A registered connection. It is removed from the table when its last `Arc` is dropped.
 pub(super) struct Connection {
     number: u64,
     cut: Arc<Notify>,
@@ -174,7 +174,7 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Waits until this connection is to give way.
+    /// Waits until this connection must close.
     pub(super) async fn cut(&self) {
         self.cut.notified().await;
     }
@@ -183,25 +183,25 @@ impl Connection {
         self.all.table().seats.get(&self.number).is_none_or(|seat| seat.doing == Doing::Waiting)
     }
 
-    /// Its first request has come as far as its headers.
+    /// Records that the head of the first request is complete.
     pub(super) fn arrives(&self) {
         self.all.table().does(self.number, Doing::Waiting);
     }
 
-    /// A request has begun.
+    /// Records that a request has begun.
     pub(super) fn reads(&self) {
         self.all.table().does(self.number, Doing::Reading);
     }
 
-    /// A request has come to its end, and its memory is free again.
+    /// Records that a request has ended, and releases its memory.
     pub(super) fn waits(&self) {
         self.rests(Doing::Waiting);
     }
 
-    /// A request is carried out from here on.
+    /// Records that a request is being executed.
     ///
     /// # Errors
-    /// When as many are as there may be.
+    /// If the maximum number of requests is in flight.
     pub(super) fn works(&self) -> Result<(), Refusal> {
         let mut table = self.all.table();
         if table.count(&[Doing::Working, Doing::Talking]) >= self.all.most_working() {
@@ -211,11 +211,11 @@ impl Connection {
         Ok(())
     }
 
-    /// The connection is a WebSocket from here on. Where there are too many, the one that has asked for nothing for the
-    /// longest time is cut.
+    /// Records that the connection is now a WebSocket. If there are too many, closes the one that has been idle the
+    /// longest.
     ///
     /// # Errors
-    /// When all of them are in the middle of a request.
+    /// If all of them have a request in flight.
     pub(super) fn opens(&self) -> Result<(), Refusal> {
         let mut table = self.all.table();
         while table.count(&[Doing::Listening, Doing::Talking]) >= self.all.sockets {
@@ -227,7 +227,7 @@ impl Connection {
         Ok(())
     }
 
-    /// A request on a WebSocket is carried out from here on.
+    /// Records that a request on a WebSocket is being executed.
     ///
     /// # Errors
     /// As [`Connection::works`].
@@ -240,19 +240,20 @@ impl Connection {
         Ok(())
     }
 
-    /// A request on a WebSocket has come to its end.
+    /// Records that a request on a WebSocket has ended.
     pub(super) fn listens(&self) {
         self.rests(Doing::Listening);
     }
 
-    /// This request takes so many bytes of memory. Where there is too little, the slowest sender of a body gives way.
+    /// Reserves memory for this request. If there is too little, closes the connections that have been receiving a body
+    /// for the longest time.
     ///
     /// # Errors
-    /// When none can be spared.
+    /// If no other connection can be closed to free enough.
     pub(super) fn takes(&self, bytes: usize) -> Result<(), Refusal> {
         let mut table = self.all.table();
         loop {
-            // Cut already: what it does comes to nothing.
+            // This connection has been closed already, so its request cannot complete.
             let Some(own) = table.seats.get(&self.number).map(|seat| seat.bytes) else {
                 return Err(busy("requests"));
             };
@@ -270,7 +271,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Nothing is under way any more, and its memory is free again.
+    /// Records that no request is in flight, and releases the memory.
     fn rests(&self, doing: Doing) {
         let mut table = self.all.table();
         table.does(self.number, doing);
@@ -334,7 +335,7 @@ mod tests {
             })
             .collect();
         assert!(is_cut(&open[0]) && is_cut(&open[6]) && !is_cut(&newer[7]));
-        // A second socket takes the place of the first.
+        // A second WebSocket replaces the first.
         newer[7].opens().unwrap();
         assert!(is_cut(&open[7]));
     }

@@ -1,4 +1,4 @@
-//! What is asked and answered on one connection.
+//! The requests and responses of one connection.
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
@@ -22,18 +22,18 @@ use super::{
     stall::Stalling,
 };
 
-/// How long a connection on which nothing is asked is kept once the server is to stop.
+/// The time for which an idle connection is kept open after the server was told to stop.
 const LEAVE: Duration = Duration::from_secs(1);
 
-/// A connection on which something is asked.
+/// A connection whose first request has begun.
 pub(super) struct Asking {
     pub(super) stream: std::net::TcpStream,
     pub(super) connection: Arc<Connection>,
-    /// What it has said so far: the head of its first request, and perhaps more.
+    /// The bytes read so far: the head of the first request, and possibly more.
     pub(super) said: Vec<u8>,
 }
 
-/// What is needed for all that is asked on a connection.
+/// The shared context for serving a connection.
 pub(super) struct Conversation {
     pub(super) router: Router,
     pub(super) limits: Limits,
@@ -41,7 +41,8 @@ pub(super) struct Conversation {
 }
 
 impl Conversation {
-    /// Reads requests and answers them until either side has had enough. Why a connection ends is its client's affair.
+    /// Serves the requests of a connection until either side closes it. Its I/O errors are caused by the client and are
+    /// not reported.
     pub(super) async fn hold(self, asking: Asking) {
         let Asking { stream, connection, said } = asking;
         let Self { router, limits, mut stopped } = self;
@@ -74,7 +75,7 @@ impl Conversation {
     }
 }
 
-/// Waits until a connection has been asked nothing for a while.
+/// Waits until a connection is idle, looking every [`LEAVE`].
 async fn idle(connection: &Connection) {
     loop {
         tokio::time::sleep(LEAVE).await;

@@ -1,8 +1,8 @@
-//! What a request must say of itself before it is looked at: whom it asks, and where it comes from.
+//! Checks of a request's `Host`, origin and peer address, before anything else reads the request.
 //!
-//! A browser lets any page send requests to any address, this one too, and says in `Origin` and `Sec-Fetch-Site` whose
-//! page it is. A name that such a page chose may resolve to this machine (DNS rebinding), and then the browser takes the
-//! page for one of ours; the name is in `Host`.
+//! A browser lets any page send requests to any address, including this server's, and names the page in `Origin` and
+//! `Sec-Fetch-Site`. A hostname that such a page chose may resolve to this machine (DNS rebinding), and then the
+//! browser takes the page for one of the same origin; the hostname is in `Host`.
 
 use std::{
     collections::BTreeSet,
@@ -25,18 +25,18 @@ use crate::{run::Graph, serve::wire::Refusal};
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Which requests are let in.
+/// The rules for admitting requests.
 #[derive(Clone, Default)]
 pub(super) struct Door {
-    /// Whether the server listens on this machine alone.
+    /// `true` if the server listens on a loopback address only.
     pub(super) local: bool,
-    /// Whether only callers on this machine are served, wherever the server listens.
+    /// `true` if only callers on this machine are served, regardless of the listening address.
     pub(super) near: bool,
-    /// The origins of pages that may ask, as `https://desk.example`.
+    /// The allowed origins of pages, such as `https://desk.example`.
     pub(super) origins: BTreeSet<String>,
 }
 
-/// Refuses what is not let in, before anything else looks at it.
+/// Rejects inadmissible requests before any other handler runs.
 pub(super) async fn guard<G: Graph>(
     State(house): State<Arc<House<G>>>,
     request: Request,
@@ -47,7 +47,7 @@ pub(super) async fn guard<G: Graph>(
         Err(mut refusal) => {
             let (head, body) = request.into_parts();
             if head.uri.path().starts_with("/runtimes/") {
-                // Where the service's SDKs look for the text.
+                // The member in which the service's SDKs look for the text of an error.
                 refusal = refusal.clone().detail("message", refusal.message.clone());
             }
             payload::drain(body, house.limits.body).await;
@@ -67,7 +67,7 @@ impl Door {
                 "this server listens on this machine alone, and is asked by another name: ask `localhost` or `127.0.0.1`",
             ));
         }
-        // That it is up is no secret, and nothing moves.
+        // The ping discloses only that the server is up, and changes nothing.
         if request.uri().path() == "/ping" {
             return Ok(());
         }
@@ -84,7 +84,7 @@ impl Door {
         self.from(headers, &host)
     }
 
-    /// Refuses what a page of somebody else's has sent.
+    /// Rejects requests that a page of another origin has sent.
     fn from(&self, headers: &HeaderMap, host: &Authority) -> Result<(), Refusal> {
         let mut origins = headers.get_all(header::ORIGIN).iter();
         let own = match (origins.next(), origins.next()) {
@@ -102,14 +102,15 @@ impl Door {
             (Some(_), Some(_)) => return Err(foreign_origin()),
         };
         let fetched = headers.get_all(FETCH_SITE).iter();
-        // `same-origin` is the browser's word on the name that it asked, which may be anybody's: the origin must say it too.
+        // `same-origin` only means that the page's origin has the requested hostname, which anyone may own. Unless the
+        // host cannot be rebound, `Origin` must confirm it.
         let harmless =
             |site: &[u8]| site == b"none" || site == b"same-origin" && (own || is_fixed(host.host()));
         if fetched.map(|site| site.as_bytes()).all(harmless) { Ok(()) } else { Err(foreign_origin()) }
     }
 }
 
-/// Whether the server that accepted a request says that its other side is on this machine.
+/// Returns whether the request's peer address, as the accepting server recorded it, is a loopback address.
 fn is_near(request: &Request) -> bool {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
     peer.is_some_and(|ConnectInfo(peer)| peer.ip().to_canonical().is_loopback())
@@ -123,14 +124,15 @@ fn foreign_origin() -> Refusal {
     )
 }
 
-/// Whom the request asks: one `Host`, and the same in the target if that names one (RFC 9112, section 3.2).
+/// Returns the host that the request addresses: exactly one `Host`, equal to that of the target if the target has one
+/// (RFC 9112, section 3.2).
 fn host(version: Version, uri: &Uri, headers: &HeaderMap) -> Result<Authority, Refusal> {
     let invalid = |problem| Refusal::new(400, "invalid_host", problem);
     let mut hosts = headers.get_all(header::HOST).iter();
     let said = match (hosts.next(), hosts.next()) {
         (Some(_), Some(_)) => return Err(invalid("the request has more than one `Host`")),
         (Some(host), None) => Authority::try_from(host.as_bytes()).ok(),
-        // HTTP/2 says it in the target.
+        // HTTP/2 has it in the target.
         (None, _) if version > Version::HTTP_11 => uri.authority().cloned(),
         (None, _) => return Err(invalid("the request has no `Host`")),
     };
@@ -151,12 +153,13 @@ fn is_loopback(host: &str) -> bool {
         || address(host).is_some_and(|address| address.to_canonical().is_loopback())
 }
 
-/// Whether nobody can make this host mean another machine.
+/// Returns whether the host always means the same machine: `localhost` or an IP address, which DNS cannot rebind.
 fn is_fixed(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost") || address(host).is_some()
 }
 
-/// Whether an origin is that of the server which was asked. A name proves nothing: whoever owns it says where it leads.
+/// Returns whether an origin is that of the requested server. A hostname proves nothing, because its owner controls
+/// where it resolves to.
 fn is_own(origin: &str, host: &Authority) -> bool {
     let Ok(origin) = origin.parse::<Uri>() else { return false };
     let (Some(scheme), Some(authority)) = (origin.scheme(), origin.authority()) else { return false };
@@ -171,11 +174,11 @@ fn is_own(origin: &str, host: &Authority) -> bool {
         && port(authority) == port(host)
 }
 
-/// Refuses a body that a page may send without asking first. What has an `Authorization` no page sends unasked, and
-/// AWS's SDKs name no type unless they are told one.
+/// Rejects a body that a page could send without a CORS preflight. A request with `Authorization` cannot come from a
+/// page without one, and AWS's SDKs send no content type by default.
 ///
 /// # Errors
-/// 415 where it does not say that it is JSON.
+/// 415 if the content type is not JSON.
 pub(super) fn is_json(headers: &HeaderMap) -> Result<(), Refusal> {
     let mut types = headers.get_all(header::CONTENT_TYPE).iter();
     let json = match (types.next(), types.next()) {
@@ -250,7 +253,7 @@ mod tests {
                 &[here, json, ("origin", "http://127.0.0.1:8080"), ("origin", "https://evil.example")],
                 "foreign_origin",
             ),
-            // A name that leads here is not ours by that.
+            // A hostname that resolves to this machine does not make an origin ours.
             (&wide, &[("host", "evil.example"), json, ("origin", "http://evil.example")], "foreign_origin"),
             (&wide, &[("host", "evil.example"), json, ("sec-fetch-site", "same-origin")], "foreign_origin"),
             (&local, &[here, json, ("sec-fetch-site", "cross-site")], "foreign_origin"),
@@ -274,7 +277,7 @@ mod tests {
         ] {
             assert_eq!(code(door, "POST", headers), expected, "{headers:?}");
         }
-        // A socket has no body, and is a page's all the same.
+        // A WebSocket request has no body, but a page can send one all the same.
         assert_eq!(code(&local, "GET", &[here]), "in");
         assert_eq!(code(&local, "GET", &[here, ("origin", "https://evil.example")]), "foreign_origin");
     }

@@ -1,7 +1,7 @@
-//! The head of a connection's first request, read before anything else is set up for the connection.
+//! Reading the head of a connection's first request, before anything else is allocated for the connection.
 //!
-//! A client that opens a thousand connections and sends half a head on each costs this thread a read and a timer for
-//! each, and no parser, no buffers and no router. What waits behind them, a ping for one, waits for that much.
+//! A client that opens a thousand connections and sends half a head on each costs this thread one read and one timer
+//! per connection, but no parser, buffer or router. Other requests, such as a ping, wait only for that.
 
 use std::{
     io,
@@ -11,18 +11,18 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 
-/// A head that is longer is handed on as it is, to be refused by who parses it.
+/// The maximum size of a head in bytes. A longer one is handed on as it is, and the HTTP parser rejects it.
 pub(super) const LARGEST: usize = 64 * 1024;
 
-/// Reads until the head of a request is whole, or until it can be seen that this will be none. Returns all that was read,
-/// beginning with what was there; nothing where the other side closed the connection.
+/// Reads until the head of a request is complete, or until the bytes cannot become one. Returns all bytes read,
+/// including those in `read`; empty if the peer closed the connection.
 ///
 /// # Errors
 /// Those of the stream.
 pub(super) async fn read<S: AsyncRead + Unpin>(stream: &mut S, mut read: Vec<u8>) -> io::Result<Vec<u8>> {
     let mut looked_at = 0;
     while !is_enough(&read, looked_at) {
-        // The end of a line may have come by half.
+        // The last read may have ended within a line ending.
         looked_at = read.len().saturating_sub(2);
         if stream.read_buf(&mut read).await? == 0 {
             break;
@@ -31,7 +31,7 @@ pub(super) async fn read<S: AsyncRead + Unpin>(stream: &mut S, mut read: Vec<u8>
     Ok(read)
 }
 
-/// Whether the head of a request is whole.
+/// Returns whether the head of a request is complete.
 pub(super) fn is_whole(read: &[u8]) -> bool {
     ends(read, 0)
 }
@@ -40,7 +40,8 @@ fn is_enough(read: &[u8], looked_at: usize) -> bool {
     ends(read, looked_at) || read.len() >= LARGEST || !may_be_a_head(read)
 }
 
-/// Whether there is an empty line at or after a place. Those before the first line are skipped (RFC 9112, section 2.2).
+/// Returns whether there is an empty line at or after an offset. Those before the first line are skipped (RFC 9112,
+/// section 2.2).
 fn ends(read: &[u8], from: usize) -> bool {
     let begins = read.iter().position(|byte| !is_line_end(*byte)).unwrap_or(read.len());
     let rest = read.get(from.max(begins)..).unwrap_or_default();
@@ -53,12 +54,12 @@ fn is_line_end(byte: u8) -> bool {
     matches!(byte, b'\r' | b'\n')
 }
 
-/// Whether a method may begin so: what does not is no HTTP, as a hello of TLS, and is refused at once.
+/// Returns whether the bytes may begin a method. Others, such as a TLS hello, are not HTTP and are rejected at once.
 fn may_be_a_head(read: &[u8]) -> bool {
     read.iter().find(|byte| !is_line_end(**byte)).is_none_or(u8::is_ascii_alphabetic)
 }
 
-/// A stream of which the beginning was read already.
+/// A stream whose beginning has already been read.
 pub(super) struct Begun<S> {
     read: io::Cursor<Vec<u8>>,
     rest: S,
@@ -84,7 +85,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Begun<S> {
         let taken = left.len().min(buffer.remaining());
         buffer.put_slice(&left[..taken]);
         if taken == left.len() {
-            // It is needed no longer, and a connection may be there for long.
+            // The buffer is no longer needed, and a connection may be long-lived.
             self.read = io::Cursor::default();
         } else {
             let at = self.read.position() + taken as u64;
@@ -127,7 +128,7 @@ mod tests {
 
     use super::*;
 
-    /// What is handed on after these pieces have come, or nothing while more is waited for.
+    /// Returns the bytes handed on after these pieces have arrived; `None` if the head is still incomplete.
     async fn handed_on(pieces: &[&[u8]]) -> Option<Vec<u8>> {
         let (mut here, mut there) = tokio::io::duplex(2 * LARGEST);
         let mut reading = Box::pin(read(&mut here, Vec::new()));
@@ -152,14 +153,14 @@ mod tests {
             (&[b"G", b"E", b"T", b" "], false),
             (&[b"\r\n\r\n"], false),
             (&[b"\r\n\r\nGET / HTTP/1.1\r\n"], false),
-            // Of no use to wait for.
+            // These can never become a complete head within the limit.
             (&[b"\x16\x03\x01"], true),
             (&[b"POST / HTTP/1.1\r\nX: ", &long], true),
         ] {
             let (sent, handed) = (pieces.concat(), handed_on(pieces).await);
             let shown = sent[..sent.len().min(40)].escape_ascii();
             assert_eq!(handed.is_some(), is_handed_on, "{shown}");
-            // All that has come, or as much as is looked at.
+            // All bytes that arrived, or at least as many as are examined.
             assert!(handed.is_none_or(|handed| handed == sent || handed.len() >= LARGEST), "{shown}");
         }
     }

@@ -1,4 +1,4 @@
-//! Who calls, and who decides.
+//! Authentication of callers and operators.
 
 use std::sync::Arc;
 
@@ -12,16 +12,16 @@ use super::{
 };
 use crate::{Operator, journal::Evidence, run::Graph, serve::wire::Refusal};
 
-/// Whom a verdict is taken from.
+/// The source of the operators whose verdicts are accepted.
 ///
-/// AgentCore lets a request through once its authorizer has verified the caller's token, and passes that on where the
-/// runtime's request header allowlist has `Authorization`. It is verified again here: a container is not always reached
-/// through the service.
+/// AgentCore forwards a request once its authorizer has verified the caller's token, and passes the token on if
+/// `Authorization` is in the runtime's request header allowlist. It is verified again here, because a container can
+/// also be reached without the service.
 ///
 /// ```
 /// use hitl::agentcore::Operators;
 ///
-/// // At a desk of one's own, where whoever can call may be anybody.
+/// // On your own machine, where the caller may claim any name.
 /// let desk = Operators::claimed();
 /// # let _ = desk;
 /// ```
@@ -33,17 +33,18 @@ pub struct Operators {
 }
 
 impl Operators {
-    /// The subject of a verified token, and nobody else. All but the ping asks for a token.
+    /// Accepts only the subjects of verified tokens. Every request except the ping needs a token.
     ///
-    /// Whoever has one may begin threads, and a thread belongs to who began it. Besides them, whoever holds the role of a
-    /// review that the thread waits for, or has waited for, may read it, decide and have it taken up; for anybody else
-    /// there is no such thread. [`role_for`](Self::role_for) and [`open`](Self::open) say otherwise.
+    /// Any subject may start threads, and a thread belongs to the subject who started it. Besides the owner, holders of
+    /// the role of a review that the thread waits for, or has waited for, may read it, decide its reviews and resume
+    /// it; to others the thread does not exist. [`role_for`](Self::role_for) and [`open`](Self::open) change these
+    /// rules.
     pub fn verified(tokens: Tokens) -> Self {
         Self { tokens: Some(Arc::new(tokens)), claimed: false, rules: Rules::default() }
     }
 
-    /// Names a role for a right. For [`Right::Start`], only its holders begin threads, or those of another role that is
-    /// named so. For the others, its holders have the right to every thread, as an auditor does.
+    /// Grants a right to a role. For [`Right::Start`], only the holders of the roles granted it may start threads. For
+    /// the other rights, the role's holders have the right to every thread, as an auditor does.
     ///
     /// ```
     /// use hitl::agentcore::{Operators, Right, Tokens};
@@ -63,8 +64,8 @@ impl Operators {
         self
     }
 
-    /// Gives a right to whoever calls, with or without a token. What is opened is for whoever stands before the container
-    /// to guard.
+    /// Grants a right to every caller, with or without a token. Access to it must then be controlled in front of the
+    /// container.
     ///
     /// ```
     /// use hitl::agentcore::{Operators, Right, Tokens};
@@ -85,25 +86,26 @@ impl Operators {
         self
     }
 
-    /// Whoever the payload says it is, by `operator` and `roles`. The journal says `unverified` beside each verdict.
+    /// Accepts the `operator` and `roles` that the payload claims. The journal records `unverified` with each verdict.
     ///
-    /// Whoever can reach the server decides. On an address that others reach, it is not served unless
-    /// [`let_anyone_decide`](super::AgentCore::let_anyone_decide) says that this is meant.
+    /// Everyone who can reach the server can decide, so it listens on an address that other machines reach only if
+    /// [`let_anyone_decide`](super::AgentCore::let_anyone_decide) allows it.
     pub fn claimed() -> Self {
         Self { claimed: true, ..Self::default() }
     }
 
-    /// Whether anybody decides who can reach the server.
+    /// Returns whether everyone who can reach the server can decide.
     pub(super) fn lets_anyone_decide(&self) -> bool {
         self.claimed
     }
 
-    /// Who may do what; none where no token is verified.
+    /// Returns the access rules; `None` if tokens are not verified.
     pub(super) fn rules(&self) -> Option<&Rules> {
         self.tokens.as_ref().map(|_| &self.rules)
     }
 
-    /// Who decides. A token outweighs what a payload claims, which must not say otherwise.
+    /// Returns the operator of a request. A token takes precedence over the payload's claim, and a claim that
+    /// contradicts it is rejected.
     pub(super) fn of(&self, caller: &Caller, claimed: Option<Operator>) -> Result<Option<Operator>, Refusal> {
         match (&caller.subject, claimed) {
             (Some(subject), Some(claimed)) if claimed.name() != subject.operator.name() => Err(Refusal::new(
@@ -122,28 +124,28 @@ impl Operators {
     }
 }
 
-/// Who calls.
+/// The caller of a request.
 pub(super) struct Caller {
     pub(super) session: Option<String>,
-    /// What the journal calls the way that the request came.
+    /// The journal's name for the channel that the request came through.
     channel: &'static str,
     subject: Option<Subject>,
 }
 
 impl Caller {
-    /// Who decides, or asks.
+    /// Returns the verified subject of the caller's token, if there is one.
     pub(super) fn operator(&self) -> Option<&Operator> {
         self.subject.as_ref().map(|subject| &subject.operator)
     }
 
-    /// Reads and verifies what the headers say.
+    /// Reads the headers and verifies the token.
     pub(super) async fn of<G: Graph>(
         house: &House<G>,
         headers: &HeaderMap,
         channel: &'static str,
     ) -> Result<Self, Refusal> {
         let session = answer::text(headers, answer::SESSION).map(str::to_owned);
-        // Where nothing can verify a token, it proves nothing, and neither does what else a request is signed with.
+        // Without keys a token proves nothing, and neither does any other signature of the request.
         let Some(tokens) = &house.operators.tokens else {
             return Ok(Self { session, channel, subject: None });
         };
@@ -154,7 +156,7 @@ impl Caller {
         Ok(Self { session, channel, subject })
     }
 
-    /// Whether the token that a connection was opened with is good yet.
+    /// Checks that the token with which the connection was opened has not expired.
     pub(super) fn still<G: Graph>(&self, house: &House<G>) -> Result<(), Refusal> {
         match &self.subject {
             Some(subject) => subject.still(house.agent.now_ms() / 1000),
@@ -163,7 +165,8 @@ impl Caller {
     }
 }
 
-/// The token of a request, by RFC 6750. What AWS's SDKs sign with is the caller's, and says nothing of an operator.
+/// Returns the bearer token of a request (RFC 6750). An AWS SigV4 signature identifies the calling client, not an
+/// operator, and is ignored.
 fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let Some(value) = values.next() else { return Ok(None) };

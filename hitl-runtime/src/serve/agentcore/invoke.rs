@@ -1,4 +1,4 @@
-//! `POST /invocations`, and the address at which the service's clients ask for it.
+//! `POST /invocations`, and the path that the service's clients use for the same.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use tracing::Instrument;
 use super::{House, answer, call::Call, connections::Connection, door, payload, stream, work::Underway};
 use crate::{run::Graph, serve::wire::Refusal};
 
-/// The connection that a request came on, where this server has accepted it.
+/// The connection of a request, if this server accepted it.
 pub(super) type On = Option<Extension<Arc<Connection>>>;
 
 pub(super) async fn invoke<G: Graph>(
@@ -41,8 +41,8 @@ pub(super) async fn invoke<G: Graph>(
     }
 }
 
-/// `POST /runtimes/{arn}/invocations`: the service's address, so that its SDKs can be pointed at this program. They look for
-/// the text of an error in `message`.
+/// Handles `POST /runtimes/{arn}/invocations`, the service's own path, so that its SDKs can be pointed at this server.
+/// They look for the text of an error in `message`.
 pub(super) async fn invoke_as_service<G: Graph>(
     house: State<Arc<House<G>>>,
     on: On,
@@ -56,7 +56,7 @@ pub(super) async fn invoke_as_service<G: Graph>(
     }
 }
 
-/// What the caller did wrong may hold anything that was sent, so its words are for the caller alone.
+/// Logs a refusal. The message of a client error may quote anything that was sent, so it goes to the caller only.
 fn log(refusal: &Refusal) {
     match refusal.status {
         500.. => tracing::warn!(code = refusal.code, "{refusal}"),
@@ -64,7 +64,7 @@ fn log(refusal: &Refusal) {
     }
 }
 
-/// What is logged while a request is served says which one it is.
+/// Returns a span that identifies the request in everything logged while it is served.
 pub(super) fn span(headers: &HeaderMap) -> tracing::Span {
     let request = answer::id(headers, answer::REQUEST).map_or_else(answer::drawn_id, str::to_owned);
     let session = answer::id(headers, answer::SESSION).unwrap_or_default();
@@ -95,13 +95,13 @@ async fn answer<G: Graph>(
         connection.works()?;
     }
     let (inner, connection) = (Arc::clone(house), connection.cloned());
-    // Parsed where nodes run: what is large, or slow, keeps no ping waiting.
+    // Parse on the runtime that executes nodes, so that a large or slow payload does not delay pings.
     let ready = house.work(async move {
         let payload = payload::parse(&bytes, inner.largest, connection.as_deref())?;
         drop(bytes);
         let call = Call::read(&inner, &caller, payload)?;
         let hearing = call.admit(&inner, &caller).await?;
-        // The caller need not have said it.
+        // The caller may have omitted the session.
         tracing::Span::current().record("sessionId", call.session.as_str());
         Ok((call, hearing))
     });

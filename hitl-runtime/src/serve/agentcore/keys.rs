@@ -1,4 +1,4 @@
-//! The keys of whoever issues tokens (RFC 7517): at hand, or at a URL.
+//! The keys of token issuers (RFC 7517), given as text or fetched from a URL.
 
 use std::{
     sync::{PoisonError, RwLock},
@@ -12,26 +12,26 @@ use tokio::sync::Mutex;
 
 use crate::{prose::causes, serve::wire::Refusal};
 
-/// After so many seconds keys are fetched anew.
+/// The age in seconds at which keys are fetched again.
 const FRESH: u64 = 10 * 60;
 
-/// After so many seconds keys count no longer, if they cannot be fetched anew: an issuer takes a key back by leaving it
-/// out.
+/// The age in seconds at which keys that could not be fetched again become invalid: an issuer revokes a key by removing
+/// it from the set.
 const TRUSTED: u64 = 60 * 60;
 
-/// For so many seconds nobody asks again, whatever key a token names.
+/// The minimum time in seconds between a successful fetch and the next one, even if a token names an unknown key.
 const ANSWERED: u64 = 60;
 
-/// The same after a failure.
+/// The minimum time in seconds between a failed fetch and the next one.
 const FAILED: u64 = 5;
 
-/// The most bytes that an answer has.
+/// The maximum size of a response in bytes.
 const LARGEST: usize = 256 * 1024;
 
-/// How long an answer is waited for.
+/// The timeout of a fetch.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Keys that are none.
+/// An invalid JSON Web Key Set, or an invalid URL of one.
 ///
 /// ```
 /// use hitl::agentcore::Tokens;
@@ -44,7 +44,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[error("these are no keys (RFC 7517): {0}")]
 pub struct InvalidKeys(String);
 
-/// Where the keys are.
+/// The source of the keys.
 pub(super) enum Keys {
     AtHand(JwkSet),
     At(Remote),
@@ -55,8 +55,8 @@ impl Keys {
         set(text.as_bytes()).map(Self::AtHand).map_err(InvalidKeys)
     }
 
-    /// Keys that are fetched over the network are what every token is verified by: whoever can change them on their way
-    /// can be anybody.
+    /// Uses keys at a URL. It must be `https`, or `http` on this machine: every token is verified by these keys, so a
+    /// party that can change them in transit can impersonate any subject.
     pub(super) fn at(url: &str) -> Result<Self, InvalidKeys> {
         let url: reqwest::Url =
             url.parse().map_err(|error| InvalidKeys(format!("`{url}` is no URL: {error}")))?;
@@ -76,8 +76,8 @@ impl Keys {
         Ok(Self::At(Remote { url, held: RwLock::default(), asking: Mutex::default() }))
     }
 
-    /// The key that a token names, or the only one there is, of those that signatures may be verified by. `now` is in
-    /// Unix seconds.
+    /// Returns the verification key that a token names, or the only key if the token names none. `now` is in Unix
+    /// seconds.
     pub(super) async fn key(&self, kid: Option<&str>, now: u64) -> Result<Option<Jwk>, Refusal> {
         match self {
             Self::AtHand(keys) => Ok(find(keys, kid)),
@@ -86,18 +86,18 @@ impl Keys {
     }
 }
 
-/// Keys at a URL, fetched when the first token comes.
+/// Keys at a URL, fetched when the first token arrives.
 pub(super) struct Remote {
     url: reqwest::Url,
     held: RwLock<Held>,
-    /// Whoever has it fetches them for all who wait.
+    /// Held by the one task that fetches the keys, while the others wait for it.
     asking: Mutex<()>,
 }
 
 #[derive(Clone)]
 struct Held {
     keys: JwkSet,
-    /// When they were fetched, and when that was last tried, in Unix seconds.
+    /// The times of the last successful fetch and of the last attempt, in Unix seconds.
     since: Option<u64>,
     tried: Option<u64>,
 }
@@ -129,7 +129,7 @@ impl Remote {
             return Ok(Some(key));
         }
         let _asking = self.asking.lock().await;
-        // Whoever has waited finds what the one before has fetched.
+        // Another task may have fetched them while this one waited for the lock.
         if let Some(key) = fresh() {
             return Ok(Some(key));
         }
@@ -157,7 +157,7 @@ impl Remote {
     }
 
     async fn fetch(&self) -> Result<JwkSet, String> {
-        // What is said elsewhere is not said by whom the URL names.
+        // Redirects are not followed: the target is not the host that the configured URL names.
         let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(PATIENCE);
         let client =
             client.https_only(self.url.scheme() == "https").build().map_err(|error| causes(&error))?;
@@ -178,7 +178,7 @@ impl Remote {
     }
 }
 
-/// Whether a moment is less than so many seconds ago; not where the clock was set back since.
+/// Returns whether a moment is less than `age` seconds ago; `false` if the clock was set back to before it.
 fn is_within(moment: Option<u64>, now: u64, age: u64) -> bool {
     moment.and_then(|moment| now.checked_sub(moment)).is_some_and(|ago| ago < age)
 }
@@ -191,8 +191,8 @@ fn find(keys: &JwkSet, kid: Option<&str>) -> Option<Jwk> {
     }
 }
 
-/// The keys of a set that are of a kind which is known, and meant for verifying signatures; a set may have others (RFC
-/// 7517, sections 4.2, 4.3 and 5).
+/// Parses a set and keeps the keys of a known type that are meant for verifying signatures; others are permitted in a
+/// set and ignored (RFC 7517, sections 4.2, 4.3 and 5).
 fn set(json: &[u8]) -> Result<JwkSet, String> {
     #[derive(Deserialize)]
     struct Set {

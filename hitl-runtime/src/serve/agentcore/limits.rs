@@ -1,20 +1,21 @@
-//! How much of a server a client may take, and for how long.
+//! Limits on the resources and time that clients may take.
 
 use std::time::Duration;
 
-/// The most connections that are open at once, where the system allows twice as many files.
+/// The default maximum of open connections; the limit on open files must be at least twice that.
 const CONNECTIONS: usize = 512;
 
-/// The most bytes that requests may take in memory together, while they are read and while they are carried out.
+/// The default maximum of bytes that all requests together may take in memory, from reading to the end of their
+/// execution.
 const MEMORY: usize = 256 * 1024 * 1024;
 
-/// How much of a server its clients may take, and how long each of them is waited for.
+/// Limits on the resources that clients may take, and timeouts for each of them.
 ///
 /// ```
 /// use hitl::agentcore::Limits;
 /// use std::time::Duration;
 ///
-/// // Behind a proxy that has read each request whole, and for few people.
+/// // Behind a proxy that buffers each request, and with few users.
 /// let limits = Limits::default().headers(Duration::from_secs(5)).body(Duration::from_secs(5)).sockets(16);
 /// # let _ = limits;
 /// ```
@@ -44,48 +45,48 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// How long the headers of a request may take to come, from when the connection was made or the answer before was
-    /// sent: 20 s. So long is a connection kept on which nothing is asked.
+    /// Sets the time in which the head of a request must arrive, counted from the connection or from the end of the
+    /// previous response: 20 s by default. It is also the time for which an idle connection is kept open.
     #[must_use]
     pub fn headers(self, time: Duration) -> Self {
         Self { headers: time, ..self }
     }
 
-    /// How long the body of a request may take to come whole: 30 s.
+    /// Sets the time in which the body of a request must arrive: 30 s by default.
     #[must_use]
     pub fn body(self, time: Duration) -> Self {
         Self { body: time, ..self }
     }
 
-    /// How long the other side may take nothing of what it is sent: 30 s.
+    /// Sets the time after which a client that reads nothing of its response is disconnected: 30 s by default.
     #[must_use]
     pub fn answer(self, time: Duration) -> Self {
         Self { answer: time, ..self }
     }
 
-    /// How long the other side of a WebSocket may say nothing, not even in answer to pings: 60 s. It is pinged four times
-    /// in that time.
+    /// Sets the time after which a WebSocket whose peer sends nothing, not even pongs, is closed: 60 s by default. The
+    /// server sends four pings in that time.
     #[must_use]
     pub fn silence(self, time: Duration) -> Self {
         Self { silence: time, ..self }
     }
 
-    /// The most connections that are open at once: 512, and never more than half of the files that the system allows, of
-    /// which the store needs some too. A new one is always taken: what has asked for nothing longest gives way. A fourth
-    /// of them may be at work.
+    /// Sets the maximum of open connections: 512 by default, and never more than half of the open files that the system
+    /// allows, because the store needs some too. A new connection is always accepted: the one that has been idle the
+    /// longest is closed. At most a quarter of the connections may have a request in execution.
     #[must_use]
     pub fn connections(self, most: usize) -> Self {
         Self { connections: most.max(1), ..self }
     }
 
-    /// The most WebSockets that are open at once: an eighth of the connections. A new one takes the place of the one that
-    /// has asked for nothing longest.
+    /// Sets the maximum of open WebSockets: by default an eighth of the connections. A new one replaces the one that
+    /// has been idle the longest.
     #[must_use]
     pub fn sockets(self, most: usize) -> Self {
         Self { sockets: Some(most), ..self }
     }
 
-    /// The connections that there may be, as far as the system allows.
+    /// Returns the maximum of connections, as far as the system allows.
     pub(super) fn most_connections(&self) -> usize {
         #[cfg(unix)]
         if let Some(files) = rustix::process::getrlimit(rustix::process::Resource::Nofile).current {

@@ -1,4 +1,4 @@
-//! Logs as the service reads them: a JSON object a line.
+//! JSON logs in the format that the service expects: one object per line.
 
 use std::{
     fmt,
@@ -21,9 +21,10 @@ use tracing_subscriber::{
 
 use crate::calendar::utc;
 
-/// Writes what is logged to standard output: `timestamp`, `level`, `message`, `logger`, and inside a request its
-/// `requestId` and `sessionId`, the names that the service's own SDK uses. `RUST_LOG` says how much; `info` is what is
-/// logged without it. Where a program has set up its logs already, they stay as they are.
+/// Installs a global `tracing` subscriber that logs to standard output as JSON: `timestamp`, `level`, `message`,
+/// `logger`, and inside a request its `requestId` and `sessionId`, the names that the service's own SDK uses.
+/// `RUST_LOG` sets the filter; the default is `info`. If the program has already set a global subscriber, nothing
+/// changes.
 ///
 /// ```
 /// hitl::agentcore::log_as_json();
@@ -32,11 +33,11 @@ pub fn log_as_json() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let lines = tracing_subscriber::fmt::layer().event_format(Lines);
     let subscriber = tracing_subscriber::registry().with(filter).with(Fields).with(lines);
-    // Whoever was first keeps it.
+    // It fails if a global subscriber is already set; that one stays.
     let _ = tracing::subscriber::set_global_default(subscriber);
 }
 
-/// What a span or an event says, by name.
+/// The fields of a span or an event, by name.
 #[derive(Default)]
 struct Said(Map<String, Value>);
 
@@ -62,7 +63,7 @@ impl Visit for Said {
     }
 }
 
-/// Keeps what spans say, for the events inside them.
+/// A layer that stores the fields of spans, for the events inside them.
 struct Fields;
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Fields {
@@ -123,14 +124,14 @@ where
             logger: event.metadata().target(),
             said,
         };
-        // A person reads logs, too.
+        // People read logs too: characters that could mislead them are escaped.
         let json = serde_json::to_string(&line).map_err(|_| fmt::Error)?;
         writer.write_str(&crate::unicode::spelled_json(&json))?;
         writer.write_char('\n')
     }
 }
 
-/// `2026-11-22T18:40:00.123Z` (RFC 3339).
+/// Formats a time as `2026-11-22T18:40:00.123Z` (RFC 3339).
 fn timestamp(time: SystemTime) -> String {
     let ms = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
     let ms = u64::try_from(ms).unwrap_or(u64::MAX);

@@ -1,9 +1,9 @@
-//! An agent as Amazon Bedrock AgentCore Runtime runs it.
+//! Serving an agent on Amazon Bedrock AgentCore Runtime.
 //!
-//! The service starts a container for each session and speaks HTTP to it: `POST /invocations` with the
-//! [actions of an agent](crate::serve::wire), `GET /ping`, and `/ws` for the same over one connection. A thread that waits
-//! for a person needs no container: its journal is in the store, and the next one goes on. The [guide] goes from a clone to
-//! a running agent, offline or in an account.
+//! The service starts a container for each session and sends it HTTP requests: `POST /invocations` with the [actions of
+//! an agent](crate::serve::wire), `GET /ping`, and `/ws` for the same actions over one connection. A thread that waits
+//! for a person needs no container: its journal is in the store, and the next container continues it. The [guide] leads
+//! from a clone to a running agent, offline or in an AWS account.
 //!
 //! ```no_run
 //! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -13,88 +13,88 @@
 //!
 //! let agent = RefundAgent::new(MemoryStore::new());
 //! let tokens = Tokens::from_url("https://login.example/keys")?.issuer("https://login.example").audience("refunds");
-//! // On 0.0.0.0:8080, until it is told to stop. `serve` on an agent's command line does the same.
+//! // On 0.0.0.0:8080, until SIGTERM or Ctrl-C. `serve` on an agent's command line does the same.
 //! let served = AgentCore::new(agent).operators(Operators::verified(tokens));
 //! served.serve(AgentCore::<RefundAgent>::ADDRESS).await?;
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! # What is answered
+//! # Requests and responses
 //!
-//! | request | answer |
+//! | request | response |
 //! |---|---|
-//! | `POST /invocations` | 200 and the thread as JSON; the status and the `code` of a [`Refusal`] |
-//! | the same with `Accept: text/event-stream` | server-sent events: each `entry`, what is `said`, and at last the `thread` |
-//! | `GET /ping` | `{"status": "Healthy" or "HealthyBusy", "time_of_last_update": seconds}`; with `"sweep": "failing"` while the store does not say what is due, `"restarting"` while a sweep that ended is started again, and 503 with `"sweep": "down"` where it ends each time |
-//! | `/ws` | each text is a request, and answered with the same events |
-//! | `POST /runtimes/{arn}/invocations` | what `/invocations` answers, for an SDK whose endpoint is this program |
+//! | `POST /invocations` | 200 and the thread as JSON; otherwise the status and `code` of a [`Refusal`] |
+//! | the same with `Accept: text/event-stream` | server-sent events: each `entry`, the text that models have `said`, and finally the `thread` |
+//! | `GET /ping` | `{"status": "Healthy" or "HealthyBusy", "time_of_last_update": seconds}`; with `"sweep": "failing"` while the store does not return the threads that are due, `"restarting"` while a sweep that ended is being restarted, and 503 with `"sweep": "down"` if it keeps ending |
+//! | `/ws` | each text message is a request, and is answered with the same events |
+//! | `POST /runtimes/{arn}/invocations` | the same as `/invocations`, for an SDK whose endpoint is this server |
 //!
-//! The session of a thread is [`session_id`] of its name. A request whose session header says another one is refused: two
-//! sessions would be two containers for one thread. The journal would hold even then, for each append names the place
-//! that it fills.
+//! The session of a thread is [`session_id`] of its name. A request whose session header has another one is rejected,
+//! because two sessions would be two containers for one thread. The journal would stay consistent even then: each
+//! append names the place that it fills, and a second one for the same place is a conflict.
 //!
-//! Who decides is the subject of the token that the caller sent, once it is [verified](Tokens), and whose token starts a
-//! thread, theirs it is. A name that the payload claims counts only where [`Operators`] says so.
+//! The operator is the subject of the token that the caller sent, once it is [verified](Tokens). A thread belongs to
+//! the subject whose token started it. A name that the payload claims counts only if [`Operators`] accepts claims.
 //!
 //! # Threat model of the served agent
 //!
-//! | who has | may | may not, and why |
+//! | attacker's access | can | cannot, and why |
 //! |---|---|---|
-//! | a web page in an operator's browser | have it ask for `/ping` | open `/ws` or post: a foreign `Origin`, a `Sec-Fetch-Site` of another site, a body that is not `application/json` are refused. A name that the page has made resolve here is another `Host`, and on a loopback address only loopback hosts are taken |
-//! | the network, and no token | ask for `/ping`; with keys, what [`Operators::open`] opens; without keys, start, read and resume; where operators are [`claimed`](Operators::claimed), everything in any name | decide, unless claims are taken: and on an address that others reach they are taken only where somebody has said so |
-//! | the network, and much time and memory | fill its own connections: 512 at most, or half of the process's files; a fourth of them at work, an eighth of them WebSockets | keep a ping or a new connection waiting: it is answered on a thread of its own, nothing is set up for a connection before its headers have come, and what has asked for nothing longest gives way to what is new |
-//! | a token that is good here | start threads; read, decide and resume its own and those whose review asked for a role that it holds; be told who was first | see whether another's thread exists, but by starting one of its name; decide without the role; be used past its time, or past the greatest lifetime |
-//! | a token that the same keys signed for something else | nothing | another issuer's or audience's, a logout's, a DPoP proof, one that is bound to a key, one of unknown `crit`, one whose key is for encryption or another algorithm |
-//! | the way to the key server | nothing by `https`, which is asked for on any other machine's keys | put another key in: there is no redirect, and 256 KiB at most are read |
-//! | the log | thread names in sessions, ids of requests, codes of refusals | see what was sent: the words of a refusal of what a caller did wrong are for the caller alone, and ids are logged only where they are short and plain |
-//! | the container, its store or its keys | everything that the agent may | this is not what is guarded here: see [`store::sealed`](crate::store::sealed) and [`Agent::verify`] |
+//! | a web page in an operator's browser | make the browser send `GET /ping` | open `/ws` or post: a foreign `Origin`, a `Sec-Fetch-Site` of another site and a body that is not `application/json` are rejected. A hostname that the page has made resolve to the server is another `Host`, and on a loopback address only loopback hosts are accepted |
+//! | the network, and no token | send `GET /ping`; with keys, use the rights that [`Operators::open`] grants; without keys, start, read and resume threads; if operators are [`claimed`](Operators::claimed), do everything in any name | decide, unless claims are accepted; and on an address that other machines reach, they are accepted only if the configuration allows it explicitly |
+//! | the network, and much time and memory | occupy connections: 512 at most, or half of the process's open files; a quarter of them with a request in execution, an eighth of them WebSockets | delay a ping or a new connection: requests are answered on a dedicated thread, nothing is allocated for a connection before its headers have arrived, and the connection that has been idle the longest is closed for a new one |
+//! | a token that is valid here | start threads; read, decide and resume its own threads and those with a review for a role that it holds; learn who decided first | see whether another subject's thread exists, except by starting one with its name; decide without the role; be used after its expiry, or for longer than the maximum lifetime |
+//! | a token that the same keys signed for another purpose | nothing | use a token of another issuer or audience, a logout token, a DPoP proof, a token that is bound to a key, one with an unknown `crit`, or one whose key is for encryption or for another algorithm |
+//! | the network path to the key server | nothing, because `https` is required for every host but this machine | substitute a key: redirects are not followed, and at most 256 KiB are read |
+//! | the log | read thread names in sessions, request IDs and codes of refusals | read what was sent: the message of a client error goes only to the caller, and IDs are logged only if they are short and plain |
+//! | the container, its store or its keys | everything that the agent can | out of scope here: see [`store::sealed`](crate::store::sealed) and [`Agent::verify`] |
 //!
-//! What is bounded, and by how much; [`Limits`] says otherwise. A time that is over ends the connection, but for that of a
-//! body, which is a 408.
+//! The limits below are the defaults; [`Limits`] changes them. A timeout closes the connection, except that of a body,
+//! which is a 408.
 //!
-//! | what | how much |
+//! | subject | limit |
 //! |---|---|
 //! | headers, and the time between two requests of one connection | 20 s, 64 KiB, 100 headers |
 //! | a body | 30 s, 1 MiB or [`largest_request`](AgentCore::largest_request) |
-//! | its JSON | 64 levels, 50,000 values, each name once in an object |
-//! | requests in memory, all together | 256 MiB; the slowest sender gives way, and then it is a 503 `busy` |
-//! | an answer that the other side does not take | 30 s without a byte |
-//! | a WebSocket whose other side says nothing, not even to pings | 60 s |
+//! | its JSON | 64 levels, 50,000 values, unique names in each object |
+//! | all requests in memory together | 256 MiB; the slowest sender is disconnected first, then requests get a 503 `busy` |
+//! | a response that the client does not read | 30 s without a byte |
+//! | a WebSocket whose peer sends nothing, not even pongs | 60 s |
 //! | a token | 16 KiB, 24 h or [`longest`](Tokens::longest) |
 //!
-//! Before it there should stand what knows its clients: it bounds no client's rate, for behind a proxy all are one.
-//! `tests/agentcore` tries each of these over real sockets.
+//! There is no rate limit per client, because behind a proxy all clients look alike: put one in front of the server.
+//! `tests/agentcore` tests each of these limits over real sockets.
 //!
-//! # Beside the Python SDK
+//! # Differences from the Python SDK
 //!
-//! `.ci/agentcore-clients` asks this and an agent of the Python SDK (`bedrock-agentcore` 1.25.0) the same 46 things, good
-//! and bad, and ends in an error when anything differs but this:
+//! `.ci/agentcore-clients` sends the same 46 requests, valid and invalid, to this server and to an agent of the Python
+//! SDK (`bedrock-agentcore` 1.25.0), and fails if they differ in anything but this:
 //!
-//! | | here | there | why |
+//! | | this server | Python SDK | reason |
 //! |---|---|---|---|
-//! | an answer's session header | the thread's session | none | whoever had none knows where to ask next |
-//! | a stream's content type | `text/event-stream` | and `; charset=utf-8` | such a stream is always UTF-8 (WHATWG HTML, 9.2) |
-//! | a node that fails | 200, and the thread with its `failure` | 500; in a stream an event with `error` | the thread is kept and can be resumed; that the request failed would be untrue |
-//! | what the caller did wrong: no object, no such action, no input | 400 and a `code` | 500 | it is not the container that failed |
-//! | `NaN`, numbers past the largest double, UTF-16, a byte order mark | 400 | taken | RFC 8259, sections 6 and 8.1 |
-//! | half a surrogate pair; 10,000 nested arrays | 400 | 500 | what cannot be kept is refused as it is read; more than 64 levels are |
-//! | more than 50,000 values; one name twice in an object | 400 | taken | the one takes too much memory, the other says two things |
-//! | no content type, or another one than JSON | 415 | taken | a web page may send it without asking first; with an `Authorization`, as the SDKs send, the type may be left out |
-//! | a page of another origin | 403 | taken | whoever sits at the browser did not ask for it |
-//! | another thread's session | 400 | no look at it | two sessions are two containers for one thread |
-//! | more than 1 MiB, or what is set | 413 | taken | a thread's state is far below this |
-//! | wrong method, no such path | JSON with a `code` | plain text | whoever reads errors reads JSON |
-//! | `/invocations/` | 404 | 307 to `/invocations` | the service asks for the path without the slash |
-//! | `/ws` without an upgrade | 400 | 404 | the path is there |
-//! | a request that is no HTTP | 400, empty | 400, text | hyper refuses it before it gets here |
-//! | more than 100 headers | 431 | taken | the same |
+//! | the session header of a response | the thread's session | none | a caller without a session learns which one to use next |
+//! | the content type of a stream | `text/event-stream` | with `; charset=utf-8` | such a stream is always UTF-8 (WHATWG HTML, 9.2) |
+//! | a node that fails | 200, and the thread with its `failure` | 500; in a stream an event with `error` | the request succeeded: the thread is stored and can be resumed |
+//! | client errors: no object, an unknown action, no input | 400 and a `code` | 500 | the container did not fail |
+//! | `NaN`, numbers beyond the largest double, UTF-16, a byte order mark | 400 | accepted | RFC 8259, sections 6 and 8.1 |
+//! | an unpaired surrogate; 10,000 nested arrays | 400 | 500 | values that cannot be stored are rejected when they are read, as are more than 64 levels |
+//! | more than 50,000 values; a duplicate name in an object | 400 | accepted | the first takes too much memory, the second is ambiguous |
+//! | no content type, or one other than JSON | 415 | accepted | a web page may send it without a preflight; with an `Authorization`, as the SDKs send, the type may be omitted |
+//! | a page of another origin | 403 | accepted | the user of the browser did not make the request |
+//! | another thread's session | 400 | not checked | two sessions are two containers for one thread |
+//! | more than 1 MiB, or the configured limit | 413 | accepted | a thread's state is far smaller |
+//! | a wrong method, an unknown path | JSON with a `code` | plain text | clients parse errors as JSON |
+//! | `/invocations/` | 404 | 307 to `/invocations` | the service uses the path without the slash |
+//! | `/ws` without an upgrade | 400 | 404 | the path exists |
+//! | a request that is not HTTP | 400, empty | 400, text | hyper rejects it before this server sees it |
+//! | more than 100 headers | 431 | accepted | hyper rejects it before this server sees it |
 //!
-//! boto3's `bedrock-agentcore` and `agentcore invoke --dev` are run against it as well. boto3 with its `endpoint_url` here
-//! finds the `code` of a refusal as that of its `ClientError`; on AgentCore itself the service stands between the two, and
-//! says that the container has failed (424). `agentcore invoke --dev` says the
-//! status and nothing of the body, so look into the log; and it draws a session unless told one, so leave `thread_id` out
-//! or give the thread's session.
+//! boto3's `bedrock-agentcore` and `agentcore invoke --dev` are tested against this server too. boto3 with its
+//! `endpoint_url` set to this server reports the `code` of a refusal as that of its `ClientError`; on AgentCore itself,
+//! the service replaces the response and reports that the container has failed (424). `agentcore invoke --dev` prints
+//! the status but not the body, so look into the log; and it generates a session unless it is given one, so omit
+//! `thread_id` or pass the thread's session.
 
 mod accept;
 mod access;
@@ -147,8 +147,8 @@ pub use token::Tokens;
 
 use crate::{Agent, run::Graph, serve::wire::Refusal};
 
-/// The routes of an agent, for a program that has its own server. Verdicts are taken from nobody: see
-/// [`AgentCore::operators`].
+/// Returns the routes of an agent, for a program with its own server. Verdicts are rejected, because no source of
+/// operators is set: see [`AgentCore::operators`].
 ///
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -163,19 +163,19 @@ pub fn router<G: Graph>(agent: Agent<G>) -> Router {
     AgentCore::new(agent).router()
 }
 
-/// An agent, and how it is served.
+/// A builder for the server of an agent.
 pub struct AgentCore<G: Graph> {
     house: House<G>,
-    /// Whether anybody may decide who reaches the server.
+    /// `true` if everyone who can reach the server may decide.
     anyone: bool,
 }
 
 impl<G: Graph> AgentCore<G> {
-    /// Where the service looks for the container.
+    /// The address at which the service expects the container to listen.
     pub const ADDRESS: std::net::SocketAddr =
         std::net::SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 8080);
 
-    /// An agent whose verdicts are taken from nobody yet.
+    /// Creates a server that accepts no verdicts until [`operators`](Self::operators) is set.
     pub fn new(agent: Agent<G>) -> Self {
         let since_ms = agent.now_ms();
         let operators = Operators::default();
@@ -197,7 +197,7 @@ impl<G: Graph> AgentCore<G> {
         Self { house, anyone: false }
     }
 
-    /// Whom verdicts are taken from.
+    /// Sets the source of the operators whose verdicts are accepted.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -217,15 +217,16 @@ impl<G: Graph> AgentCore<G> {
         self
     }
 
-    /// With work beside the requests, of which the ping tells.
+    /// Sets the background task whose health the ping reports.
     #[cfg(any(feature = "cli", test))]
     pub(crate) fn background(mut self, background: background::Background) -> Self {
         self.house.background = background;
         self
     }
 
-    /// Lets whoever can reach the server sign in any name, where operators are [`claimed`](Operators::claimed) and the
-    /// address is one that others reach. On AgentCore the service stands before it, and IAM says who may invoke it.
+    /// Lets everyone who can reach the server sign in any name, if operators are [`claimed`](Operators::claimed), even
+    /// on an address that other machines reach. On AgentCore the service is in front of the container, and IAM controls
+    /// who may invoke it.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -243,7 +244,8 @@ impl<G: Graph> AgentCore<G> {
         self
     }
 
-    /// Lets the pages of an origin ask, as `https://desk.example`. Those of any other are refused, whatever they send.
+    /// Allows requests from the pages of an origin, such as `https://desk.example`. All requests from pages of other
+    /// origins are rejected.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -261,7 +263,7 @@ impl<G: Graph> AgentCore<G> {
         self
     }
 
-    /// The most bytes that a request may have, in place of 1 MiB.
+    /// Sets the maximum size of a request in bytes. The default is 1 MiB.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -279,7 +281,7 @@ impl<G: Graph> AgentCore<G> {
         self
     }
 
-    /// How much of the server its clients may take, and how long they are waited for.
+    /// Sets the limits on the resources that clients may take, and the timeouts.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -299,22 +301,23 @@ impl<G: Graph> AgentCore<G> {
         self
     }
 
-    /// The routes, for a server of one's own.
+    /// Returns the routes, for a program with its own server.
     ///
-    /// They bring with them what a request is held to: one `Host`, no foreign `Origin`, JSON that says so, within the
-    /// bounds on its bytes, its depth and its values, and a body that comes whole in time; how many requests are carried
-    /// out at once, how much memory they take together, and how many WebSockets there are.
+    /// The routes themselves check each request: one `Host`, no foreign `Origin`, a JSON content type, the limits on
+    /// its bytes, depth and values, and the timeout of its body. They also limit the requests executed concurrently,
+    /// the memory that these take together, and the number of WebSockets.
     ///
-    /// What only the server itself can bound is for that server to add:
-    /// - how many connections are open, and how long each may take to send its headers, or to ask again;
-    /// - how large the headers may be (64 KiB in [`AgentCore::serve`], and the 100 headers of hyper);
-    /// - how long the other side may take nothing of an answer;
-    /// - that pings are answered on a thread that no node runs on;
-    /// - the rule for `Host` where the server listens on a loopback address: only it knows where it listens.
+    /// Your server must do what only a server can:
+    /// - limit the open connections, and the time that each may take to send its headers or its next request;
+    /// - limit the size of headers (64 KiB in [`AgentCore::serve`], and hyper's maximum of 100 headers);
+    /// - disconnect a client that does not read its response;
+    /// - answer pings on a thread that executes no nodes;
+    /// - check `Host` if it listens on a loopback address, because only it knows its address.
     ///
-    /// Where operators are [`claimed`](Operators::claimed), only callers on this machine are served, who ask it as
-    /// `localhost` or a loopback address, unless [`let_anyone_decide`](Self::let_anyone_decide) says otherwise. Whether a
-    /// caller is one must be known: serve the router by `into_make_service_with_connect_info::<SocketAddr>()`.
+    /// If operators are [`claimed`](Operators::claimed), only callers on this machine are served, and only if they
+    /// address it as `localhost` or a loopback address, unless [`let_anyone_decide`](Self::let_anyone_decide) is set.
+    /// This requires the address of the caller: serve the router by
+    /// `into_make_service_with_connect_info::<SocketAddr>()`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -357,19 +360,19 @@ impl<G: Graph> AgentCore<G> {
     }
 }
 
-/// What every request needs.
+/// The state shared by all requests.
 struct House<G: Graph> {
     agent: Agent<G>,
     operators: Operators,
     door: door::Door,
-    /// The most bytes of a request.
+    /// The maximum size of a request in bytes.
     largest: usize,
     limits: Limits,
     connections: Arc<connections::Connections>,
-    /// Where nodes run; where requests are answered, if nobody says it.
+    /// The runtime that executes nodes; if `None`, the one that answers requests.
     workers: Option<Handle>,
     since_ms: u64,
-    /// The sweep, where one runs beside the requests.
+    /// The state of the sweep, if one runs in the background.
     background: background::Background,
 }
 

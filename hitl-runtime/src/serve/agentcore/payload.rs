@@ -1,4 +1,4 @@
-//! The bytes of a request.
+//! Reading and parsing the body of a request.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use serde_json::Value;
 use super::{bounded, connections::Connection};
 use crate::{Violation, journal::exact, serve::wire::Refusal};
 
-/// The largest request that is read, unless it is said otherwise. A thread's state is far below this.
+/// The default maximum size of a request in bytes. A thread's state is far smaller.
 pub(super) const LARGEST: usize = 1024 * 1024;
 
-/// What a caller that sends too much may still send, so that it comes to read why it was refused.
+/// The number of bytes read and discarded from a body that is too large, so that its sender gets to read the refusal.
 const DRAINED: usize = 128 * 1024 * 1024;
 
-/// Reads a body to its end within some time, and keeps it if it is not too large.
+/// Reads a body to its end within `patience`, and returns it if it has at most `largest` bytes.
 pub(super) async fn read(
     body: Body,
     largest: usize,
@@ -50,12 +50,13 @@ pub(super) async fn read(
     })
 }
 
-/// Reads a body to its end and keeps nothing of it: a client that is still sending would see a broken pipe.
+/// Reads a body to its end and discards it: a client that is still sending would get a broken pipe instead of the
+/// response.
 pub(super) async fn drain(body: Body, patience: Duration) {
     let _ = read(body, 0, patience, None).await;
 }
 
-/// The JSON in it.
+/// Parses the JSON of a body.
 pub(super) fn parse(bytes: &[u8], largest: usize, connection: Option<&Connection>) -> Result<Value, Refusal> {
     if bytes.len() > largest {
         return Err(too_large(largest));
@@ -71,7 +72,7 @@ pub(super) fn parse(bytes: &[u8], largest: usize, connection: Option<&Connection
     if let Some(connection) = connection {
         connection.takes(weight)?;
     }
-    // It has no NaN and no infinity (RFC 8259), nor a number that would be rounded.
+    // Rejects NaN and infinity (RFC 8259), and numbers that would be rounded.
     exact::parse(text).map_err(|error| invalid_json(&Violation::from(error).to_string()))
 }
 

@@ -1,4 +1,4 @@
-//! `GET /ping`: whether the session may be put away.
+//! `GET /ping`: whether the container is busy, and the health of the sweep.
 
 use std::sync::Arc;
 
@@ -11,15 +11,16 @@ use crate::run::Graph;
 #[derive(Serialize)]
 struct Status {
     status: &'static str,
-    /// Unix seconds.
+    /// The time in Unix seconds.
     time_of_last_update: u64,
-    /// How the sweep goes, where it does not go well.
+    /// The state of the sweep, unless it is healthy.
     #[serde(skip_serializing_if = "Option::is_none")]
     sweep: Option<&'static str>,
 }
 
-/// `HealthyBusy` while a thread runs here. The time is that of the last change, not of the ping: a session whose time
-/// moved with each ping would never be idle, and one without a time is taken for idle in the middle of its work.
+/// Reports `HealthyBusy` while a thread runs in this process. The time is that of the last change, not of the ping: if
+/// it changed with each ping, the session would never count as idle, and without a time it would count as idle during
+/// its work.
 pub(super) async fn ping<G: Graph>(State(house): State<Arc<House<G>>>) -> Response {
     let activity = house.agent.activity();
     let status = if activity.running > 0 { "HealthyBusy" } else { "Healthy" };
@@ -28,8 +29,8 @@ pub(super) async fn ping<G: Graph>(State(house): State<Arc<House<G>>>) -> Respon
     answer::json(code, &Status { status, time_of_last_update, sweep })
 }
 
-/// A container whose sweep ends each time that it is started does not do its work: it is to be replaced. One whose store
-/// does not answer is not, for another would find the same store.
+/// Maps the health of the sweep to a status. A container whose sweep keeps ending does not work and should be replaced.
+/// One whose store does not answer should not, because its replacement would use the same store.
 fn told(health: Health) -> (StatusCode, Option<&'static str>) {
     match health {
         Health::Well => (StatusCode::OK, None),

@@ -1,4 +1,4 @@
-//! A place for each request that another server has accepted, so that what is bounded here is bounded there too.
+//! Counting the requests that another server has accepted, so that the limits apply to them too.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::run::Graph;
 
-/// Counts a request as a connection, unless it came on one that is counted. A ping takes no place.
+/// Counts a request as a connection, unless it came on a connection that is already counted. A ping is not counted.
 pub(super) async fn take<G: Graph>(
     State(house): State<Arc<House<G>>>,
     mut request: Request,

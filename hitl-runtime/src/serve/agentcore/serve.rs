@@ -1,4 +1,4 @@
-//! The server of the container, and its end.
+//! The server of the container, and its graceful shutdown.
 
 use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -8,24 +8,24 @@ use tokio::{runtime::Handle, sync::oneshot};
 use super::{AgentCore, accept};
 use crate::run::Graph;
 
-/// How long what runs is waited for once the container is to stop. What has not ended by then goes on in another one:
-/// the journal says how far it came.
+/// The time to wait for running threads when the server stops. A thread that is cut off is continued by another
+/// container from its journal.
 const GRACE: Duration = Duration::from_secs(20);
 
 impl<G: Graph> AgentCore<G> {
-    /// Serves on an address until the process is told to stop, by SIGTERM or Ctrl-C; then what runs comes to its end, for
-    /// at most 20 s. Nodes run where this is called, and requests are answered on a thread of their own: a node that keeps
-    /// its threads busy keeps no ping waiting.
+    /// Serves on an address until SIGTERM or Ctrl-C, then waits at most 20 s for the requests and threads that are
+    /// running. Nodes run on the current runtime, and requests are answered on a dedicated thread, so that a node that
+    /// blocks its runtime does not delay pings.
     ///
     /// # Errors
-    /// When the address cannot be listened on, or when others reach it and anybody could decide: see
+    /// If it cannot listen on the address, or if other machines reach the address and everyone could decide: see
     /// [`let_anyone_decide`](AgentCore::let_anyone_decide).
     pub async fn serve(self, address: SocketAddr) -> io::Result<()> {
         let listener = std::net::TcpListener::bind(address)?;
         self.serve_until(listener, told_to_stop()).await
     }
 
-    /// The same on a socket of one's own, until something happens.
+    /// Serves as [`serve`](Self::serve) does, on an open listener and until `stop` resolves.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -63,7 +63,7 @@ impl<G: Graph> AgentCore<G> {
         let mut ended = ended
             .map(|ended| ended.unwrap_or_else(|_| Err(io::Error::other("the server's thread panicked"))));
         tokio::select! {
-            // It listens no longer, so nobody is served.
+            // The server has failed and no longer listens.
             ended = &mut ended => return ended,
             () = stop => {}
         }
@@ -83,7 +83,7 @@ impl<G: Graph> AgentCore<G> {
         }
     }
 
-    /// Answers requests on this thread until it is stopped, and those that have come by then to their end.
+    /// Answers requests on the current thread until `stopped` resolves, then completes the requests in flight.
     fn answer(self, listener: std::net::TcpListener, stopped: oneshot::Receiver<()>) -> io::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (connections, limits) = (Arc::clone(&self.house.connections), self.house.limits.clone());
@@ -95,10 +95,11 @@ impl<G: Graph> AgentCore<G> {
         })
     }
 
-    /// Refuses an address on which more people would decide than somebody has said.
+    /// Rejects an address on which everyone could decide, unless that is allowed.
     ///
     /// # Errors
-    /// When it takes any name that a request gives, others reach it, and nobody has said that this is meant.
+    /// If operators are claimed, other machines reach the address, and [`let_anyone_decide`](Self::let_anyone_decide)
+    /// was not called.
     pub(crate) fn may_listen(&self, address: SocketAddr) -> io::Result<()> {
         if !self.house.operators.lets_anyone_decide() || self.anyone || is_local(address) {
             return Ok(());
@@ -114,12 +115,12 @@ impl<G: Graph> AgentCore<G> {
     }
 }
 
-/// Whether nobody but this machine reaches an address.
+/// Returns whether only this machine reaches an address.
 fn is_local(address: SocketAddr) -> bool {
     address.ip().to_canonical().is_loopback()
 }
 
-/// Waits until the process is told to stop, by SIGTERM or Ctrl-C.
+/// Waits until the process receives SIGTERM or Ctrl-C.
 pub(crate) async fn told_to_stop() {
     let interrupted = tokio::signal::ctrl_c();
     #[cfg(unix)]

@@ -1,17 +1,17 @@
-//! The session that AgentCore keeps for a thread.
+//! Mapping threads to AgentCore sessions.
 
 use sha2::{Digest as _, Sha256};
 
 use crate::ThreadId;
 
-/// What a derived name begins with.
+/// The prefix of a derived session ID.
 const PREFIX: &str = "hitl-";
 
-/// The session of a thread: always the same, in every container and every version.
+/// Returns the session ID of a thread. It is the same in every container and every version.
 ///
-/// AgentCore asks for 33 to 256 characters, of which this uses letters, digits, `-` and `_`, and 100 at most (the
-/// service model of `InvokeAgentRuntime`, November 2026). A thread whose name is like that is its own session; any other
-/// has one of its first letters and a hash of its name.
+/// AgentCore requires 33 to 256 characters (the service model of `InvokeAgentRuntime`, November 2026). This function
+/// returns at most 100, and uses only letters, digits, `-` and `_`. The name of a thread that satisfies this is its
+/// session ID; for other names it is a prefix of the name and a hash of the whole name.
 ///
 /// ```
 /// use hitl::{ThreadId, agentcore::session_id};
@@ -25,7 +25,7 @@ const PREFIX: &str = "hitl-";
 /// ```
 pub fn session_id(thread: &ThreadId) -> String {
     let name = thread.as_str();
-    // What begins like a derived name is derived too, or it could be the session of another thread.
+    // A name that begins like a derived ID is hashed too; otherwise it could equal the session ID of another thread.
     if (33..=100).contains(&name.len()) && is_plain(name) && !name.starts_with(PREFIX) {
         return name.to_owned();
     }
@@ -37,7 +37,7 @@ pub fn session_id(thread: &ThreadId) -> String {
     format!("{PREFIX}{letters}{between}{hash}")
 }
 
-/// The thread that a session is about when nothing else says it: the one whose session this is, by its own name.
+/// Returns the thread that a session belongs to if the request names none: the thread whose name is its own session ID.
 pub(super) fn thread_of(session: &str) -> Option<ThreadId> {
     ThreadId::existing(session).ok().filter(|thread| session_id(thread) == session)
 }

@@ -1,4 +1,4 @@
-//! `/ws`: the same actions and the same events, over one connection.
+//! `/ws`: the same actions and events as `/invocations`, over one connection.
 
 use std::{sync::Arc, time::Duration};
 
@@ -28,11 +28,12 @@ use super::{
 };
 use crate::{run::Graph, serve::wire::Refusal};
 
-/// How often the other side is pinged in the time that it may be silent. Proxies cut lines that are silent for a minute.
+/// The number of pings sent within the silence timeout. Many proxies close connections that are idle for a minute.
 const BEATS: u32 = 4;
 
-/// Each text that comes is one request; its events are texts, and the last of them is the thread or an `error`. Of those
-/// that come meanwhile one is kept, and the next is read once it is answered.
+/// Upgrades to a WebSocket. Each text message is one request; its events are text messages, and the last one is the
+/// thread or an `error`. While a request is in flight, one more is buffered; further ones are not read before it is
+/// answered.
 pub(super) async fn connect<G: Graph>(
     State(house): State<Arc<House<G>>>,
     on: On,
@@ -52,7 +53,7 @@ pub(super) async fn connect<G: Graph>(
     if let Some(Err(refusal)) = connection.as_ref().map(|connection| connection.opens()) {
         return answer::refused(&refusal);
     }
-    // What is a little too large is read, to be refused by a text; more than that ends the connection.
+    // A message up to twice the limit is read, so that a refusal can be sent; a larger one closes the connection.
     let (largest, silence) = (house.largest.saturating_mul(2), house.limits.silence);
     upgrade.max_message_size(largest).max_frame_size(largest).on_upgrade(move |socket| {
         async move {
@@ -69,7 +70,7 @@ pub(super) async fn connect<G: Graph>(
     })
 }
 
-/// A request that opens no socket (RFC 6455, section 4).
+/// Returns the refusal of a request that does not open a WebSocket (RFC 6455, section 4).
 fn no_socket(rejection: &WebSocketUpgradeRejection) -> Refusal {
     let status = rejection.status();
     let code = if status == StatusCode::METHOD_NOT_ALLOWED { "no_such_method" } else { "no_socket" };
@@ -88,7 +89,7 @@ async fn talk<G: Graph>(
             Err(refusal) => line.say(&Told::Refused(refusal)).await,
         };
         if heard.is_none() {
-            // Nobody listens any more; what was begun goes on.
+            // The client is gone; work that has begun goes on.
             return;
         }
         if let Some(connection) = connection {
@@ -97,7 +98,7 @@ async fn talk<G: Graph>(
     }
 }
 
-/// A request that may be carried out. It is read where nodes run, so that it keeps no ping waiting.
+/// Reads and admits a request. This runs on the runtime that executes nodes, so that it does not delay pings.
 async fn ready<G: Graph>(
     house: &Arc<House<G>>,
     caller: &Arc<Caller>,
@@ -120,18 +121,18 @@ async fn ready<G: Graph>(
     ready.await
 }
 
-/// A connection. What it is asked for is none once the other side is gone.
+/// An open WebSocket. Its methods return `None` once the peer is gone.
 struct Line {
     socket: WebSocket,
     beat: Interval,
-    /// How often the beat has gone since the other side was heard.
+    /// The number of pings sent since the last message from the peer.
     missed: u32,
-    /// A request that came while another one was answered.
+    /// A request that arrived while another one was in flight.
     next: Option<Vec<u8>>,
 }
 
 impl Line {
-    /// One whose other side may be silent for so long.
+    /// Creates one that fails after `silence` without a message from the peer.
     fn new(socket: WebSocket, silence: Duration) -> Self {
         let beat = (silence / BEATS).max(Duration::from_millis(1));
         Self { socket, beat: interval_at(Instant::now() + beat, beat), missed: 0, next: None }
@@ -147,7 +148,7 @@ impl Line {
         self.next.take()
     }
 
-    /// Says what happens, and meanwhile answers pings and notices when nobody listens any more.
+    /// Sends the events of a request. Also reads messages, which answers pings and detects a closed connection.
     async fn follow(&mut self, mut following: Following) -> Option<()> {
         loop {
             tokio::select! {
@@ -167,7 +168,8 @@ impl Line {
         Some(())
     }
 
-    /// Asks whether the other side is there. Nothing of it is heard while a request of its waits, so that counts for nothing.
+    /// Sends a ping, or fails if the peer has been silent for too long. While a request is buffered nothing is read, so
+    /// the silence does not count.
     async fn ask(&mut self) -> Option<()> {
         if self.next.is_none() {
             self.missed += 1;
@@ -185,7 +187,7 @@ impl Line {
     }
 }
 
-/// The request in a message, if it is one; nothing at all once the other side is gone.
+/// Extracts the request from a message, if it is one. The outer `None` means that the peer is gone.
 fn read(came: Option<Result<Message, axum::Error>>) -> Option<Option<Vec<u8>>> {
     match came? {
         Ok(Message::Text(text)) => Some(Some(text.as_bytes().to_vec())),

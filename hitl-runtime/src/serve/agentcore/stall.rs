@@ -1,4 +1,4 @@
-//! A stream whose other side must take what it is sent.
+//! A write timeout for streams whose peer does not read.
 
 use std::{
     io,
@@ -12,11 +12,11 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-/// A stream that fails once the other side has taken nothing for a while of what it is sent.
+/// A stream that fails if the peer reads nothing of the pending output for a while.
 pub(super) struct Stalling<S> {
     inner: S,
     patience: Duration,
-    /// Runs while something waits to be taken.
+    /// The timeout of the pending write; `None` while none is pending.
     until: Option<Pin<Box<Sleep>>>,
 }
 
@@ -25,7 +25,7 @@ impl<S> Stalling<S> {
         Self { inner, patience, until: None }
     }
 
-    /// What the stream answered, or an error when it has not moved for too long.
+    /// Returns the result of a poll, or a timeout error if the write has been pending for too long.
     fn held<T>(&mut self, cx: &mut Context<'_>, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if polled.is_ready() {
             self.until = None;

@@ -1,4 +1,4 @@
-//! An answer as server-sent events: what happens to the thread as it happens, and at last how it stands.
+//! Responses as server-sent events: the thread's events as they happen, and finally the thread.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -20,8 +20,9 @@ use crate::{
 
 type Work = JoinHandle<Result<Reply, Refusal>>;
 
-/// Each event is one JSON object: an `entry`, something `said`, how many were `missed`, and at last the `thread` as it
-/// stands, or an `error`. What is refused before anything has happened is no stream.
+/// Answers a request with events. Each is one JSON object: an `entry`, text that was `said`, the number of events that
+/// were `missed`, and finally the `thread` or an `error`. A request that is refused before its first event gets an
+/// ordinary error response.
 pub(super) async fn answer<G: Graph>(
     house: &Arc<House<G>>,
     call: Call,
@@ -47,11 +48,11 @@ fn sse(events: impl Stream<Item = Result<Event, Infallible>> + Send + 'static) -
 }
 
 fn event(told: &Told) -> Event {
-    // Our own types, whose keys are texts.
+    // Serialization cannot fail: these are our own types, whose keys are strings.
     Event::default().data(serde_json::to_string(told).unwrap_or_default())
 }
 
-/// Begins what is asked for, and listens.
+/// Subscribes to the thread and starts the request.
 pub(super) fn follow<G: Graph>(house: &Arc<House<G>>, call: Call, hearing: Hearing) -> Following {
     let listener = house.agent.listen(&call.request.thread);
     let inner = Arc::clone(house);
@@ -59,7 +60,7 @@ pub(super) fn follow<G: Graph>(house: &Arc<House<G>>, call: Call, hearing: Heari
     Following { listener, hearing, work: Some(house.workers().spawn(work)), end: None }
 }
 
-/// A request under way.
+/// A request in flight, with the events of its thread.
 pub(super) struct Following {
     listener: Listener,
     hearing: Hearing,
@@ -67,7 +68,7 @@ pub(super) struct Following {
     end: Option<Told>,
 }
 
-/// What the caller is told.
+/// An event sent to the caller.
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case", untagged)]
 pub(super) enum Told {
@@ -77,7 +78,7 @@ pub(super) enum Told {
 }
 
 impl Following {
-    /// What is told next; none after the end.
+    /// Returns the next event; `None` after the last one.
     pub(super) async fn next(&mut self) -> Option<Told> {
         while let Some(work) = &mut self.work {
             tokio::select! {
@@ -96,7 +97,7 @@ impl Following {
                 }
             }
         }
-        // What happened before the end is told before it.
+        // Drain the events that happened before the end.
         while let Some(heard) = self.listener.try_next() {
             if let Some(heard) = self.let_through(heard) {
                 return Some(Told::Heard(heard));
@@ -105,7 +106,8 @@ impl Following {
         self.end.take()
     }
 
-    /// What the caller may hear. A name may be taken by somebody else's thread, which is no affair of a starter's.
+    /// Returns the event if the caller may see it. The thread of this name may belong to another subject; a caller
+    /// without the right to read it must not see its events.
     fn let_through(&mut self, heard: Heard) -> Option<Heard> {
         if let (Hearing::Own(own), Heard::Entry(entry)) = (&self.hearing, &heard)
             && let Entry::Started { requester, .. } = &entry.event

@@ -1,4 +1,4 @@
-//! Tokens that say who somebody is: signed JWTs (RFC 7519), verified by the keys of whoever issued them (RFC 7517).
+//! Access tokens: signed JWTs (RFC 7519) that identify a subject, verified by the issuer's keys (RFC 7517).
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -11,23 +11,23 @@ use serde_json::{Map, Value};
 use super::keys::{InvalidKeys, Keys};
 use crate::{Digest, Operator, ThreadId, journal::Evidence, serve::wire::Refusal};
 
-/// Where the roles of a subject stand, unless it is said otherwise.
+/// The default claim with the roles of a subject.
 const ROLES: &str = "roles";
 
-/// The longest time for which a token may be good, unless it is said otherwise.
+/// The default maximum lifetime of a token.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The longest token that is looked at, in bytes.
+/// The maximum size of a token in bytes.
 const LARGEST: usize = 16 * 1024;
 
-/// The types of token that say who somebody is: by RFC 7519, section 5.1, and RFC 9068, section 2.1. Those of logouts, of
-/// DPoP proofs and of other events are signed with the same keys, and say something else.
+/// The types of tokens that identify a subject: RFC 7519, section 5.1, and RFC 9068, section 2.1. Logout tokens, DPoP
+/// proofs and other event tokens may be signed by the same keys, but do not authenticate their sender.
 const TYPES: [&str; 2] = ["jwt", "at+jwt"];
 
-/// How many seconds the issuer's clock may be ahead.
+/// The tolerated difference of the issuer's clock in seconds.
 const LEEWAY: u64 = 60;
 
-/// What tokens are verified by.
+/// A verifier of access tokens.
 ///
 /// ```
 /// use hitl::agentcore::Tokens;
@@ -45,19 +45,19 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// With keys at hand, as a JSON Web Key Set.
+    /// Verifies tokens by the keys of a JSON Web Key Set.
     ///
     /// # Errors
-    /// When the text is none.
+    /// If the text is not a key set.
     pub fn from_jwks(text: &str) -> Result<Self, InvalidKeys> {
         Keys::read(text).map(Self::new)
     }
 
-    /// With the keys that are at a URL, fetched when the first token comes, every ten minutes, and for keys that are new.
-    /// What cannot be fetched anew for an hour counts no longer.
+    /// Verifies tokens by the keys at a URL. They are fetched when the first token arrives, every ten minutes, and when
+    /// a token names an unknown key. Keys that could not be fetched for an hour become invalid.
     ///
-    /// Name the [`issuer`](Self::issuer) and the [`audience`](Self::audience) too: one such URL often has the keys of many
-    /// programs' tokens, and some have those of many houses.
+    /// Set the [`issuer`](Self::issuer) and the [`audience`](Self::audience) too: such a URL often has the keys for the
+    /// tokens of many programs, and sometimes of many organizations.
     ///
     /// ```
     /// use hitl::agentcore::Tokens;
@@ -72,7 +72,7 @@ impl Tokens {
     /// ```
     ///
     /// # Errors
-    /// When the text is no URL, or one of another machine without `https`.
+    /// If the text is not a URL, or is one of another machine without `https`.
     pub fn from_url(url: &str) -> Result<Self, InvalidKeys> {
         Keys::at(url).map(Self::new)
     }
@@ -81,21 +81,22 @@ impl Tokens {
         Self { keys, issuer: None, audiences: BTreeSet::new(), roles: ROLES.to_owned(), longest: LONGEST }
     }
 
-    /// Only tokens of this issuer (`iss`).
+    /// Accepts only tokens of this issuer (`iss`).
     #[must_use]
     pub fn issuer(self, issuer: impl Into<String>) -> Self {
         Self { issuer: Some(issuer.into()), ..self }
     }
 
-    /// Only tokens that are meant for this audience, or for another one that is named so. It stands in `aud`; in a token
-    /// without one, as Cognito's access tokens are, in `client_id`.
+    /// Accepts only tokens for this audience; call it again to accept further ones. The audience is in `aud`, or in
+    /// `client_id` if the token has no `aud`, as in Cognito's access tokens.
     #[must_use]
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.audiences.insert(audience.into());
         self
     }
 
-    /// The claim that lists the roles, in place of `roles`: `groups`, `cognito:groups`. It is the only one that is read.
+    /// Sets the claim that lists the roles, such as `groups` or `cognito:groups`. The default is `roles`. No other
+    /// claim is read.
     ///
     /// ```
     /// use hitl::agentcore::Tokens;
@@ -109,8 +110,8 @@ impl Tokens {
         Self { roles: claim.into(), ..self }
     }
 
-    /// The longest time for which a token may be good, in place of 24 hours: from when it was issued, or from now if it
-    /// does not say. A stolen token cannot be taken back, so this is how long it may be used.
+    /// Sets the maximum lifetime of a token, counted from its issuance, or from now if it has no time of issuance. The
+    /// default is 24 hours. A stolen token cannot be revoked, so this bounds the time in which it can be used.
     ///
     /// ```
     /// use hitl::agentcore::Tokens;
@@ -125,7 +126,7 @@ impl Tokens {
         Self { longest, ..self }
     }
 
-    /// Whose token it is. Nothing of a token is ever said back.
+    /// Verifies a token and returns its subject. Error messages never quote the token.
     pub(super) async fn verify(&self, token: &str, now: u64) -> Result<Subject, Refusal> {
         if token.len() > LARGEST {
             return Err(invalid("it is too long"));
@@ -140,7 +141,7 @@ impl Tokens {
         let key =
             DecodingKey::from_jwk(&key).map_err(|_| invalid("its key is of no kind that can be used"))?;
         let mut validation = Validation::new(header.alg);
-        // Times and audiences are looked at below, by the agent's clock and in both places.
+        // Times and audiences are checked below: times by the agent's clock, audiences in both claims.
         (validation.validate_exp, validation.validate_aud) = (false, false);
         validation.required_spec_claims.clear();
         let claims =
@@ -161,14 +162,14 @@ impl Tokens {
         if events.is_some() {
             return Err(invalid("it tells of an event"));
         }
-        // Whoever has it proves nothing without that key, and a proof is not asked for here.
+        // It proves nothing without a proof of possession of that key, which this server does not request.
         if cnf.is_some() {
             return Err(invalid("it is bound to a key of its holder's"));
         }
         if self.issuer.is_some() && iss != self.issuer {
             return Err(invalid("it is of another issuer"));
         }
-        // Whose client it was issued to says nothing where it says for whom it is meant.
+        // `client_id` names the client that the token was issued to, so it is used only if there is no audience.
         let meant = match aud {
             Some(aud) => aud.into_vec(),
             None => client_id.into_iter().collect(),
@@ -177,7 +178,7 @@ impl Tokens {
             return Err(invalid("it is meant for another audience"));
         }
         let name = sub.filter(|sub| !sub.trim().is_empty()).ok_or_else(|| invalid("it names no subject"))?;
-        // It is kept in the journal, and read by people.
+        // The name is stored in the journal and read by people.
         if name.len() > ThreadId::MAX_BYTES || name.chars().any(char::is_control) {
             return Err(invalid("its subject is no plain text of at most 200 bytes"));
         }
@@ -196,13 +197,13 @@ impl Tokens {
     }
 }
 
-/// Refuses a token that is signed with these keys, and does not say who somebody is.
+/// Rejects a token whose header shows that it does not identify a subject.
 fn of_a_kind(header: &Header) -> Result<(), Refusal> {
-    // A signature that anybody can make who can verify it proves nothing.
+    // Everyone who can verify a symmetric signature can also create one.
     if header.alg.family() == AlgorithmFamily::Hmac {
         return Err(invalid("it is signed with a shared secret"));
     }
-    // What must be understood is not (RFC 7515, section 4.1.11).
+    // None of the extensions in `crit` is supported (RFC 7515, section 4.1.11).
     if header.crit.is_some() {
         return Err(invalid("it asks for what is not understood here"));
     }
@@ -216,7 +217,7 @@ fn of_a_kind(header: &Header) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Whether a key is meant for another algorithm (RFC 7517, section 4.4).
+/// Returns whether a key is restricted to another algorithm (RFC 7517, section 4.4).
 fn is_for_another(key: &Jwk, algorithm: Algorithm) -> bool {
     key.common
         .key_algorithm
@@ -226,16 +227,16 @@ fn is_for_another(key: &Jwk, algorithm: Algorithm) -> bool {
 #[derive(Deserialize)]
 struct Claims {
     sub: Option<String>,
-    // Seconds, perhaps with a fraction (RFC 7519, section 2).
+    // Seconds since the epoch, possibly fractional (RFC 7519, section 2).
     exp: Option<f64>,
     nbf: Option<f64>,
     iat: Option<f64>,
     iss: Option<String>,
     aud: Option<OneOrMore>,
     client_id: Option<String>,
-    // A key that whoever brings it must hold (RFC 7800), as DPoP's.
+    // The key that the sender must prove to possess (RFC 7800), as with DPoP.
     cnf: Option<Value>,
-    // What security events and logouts tell (RFC 8417).
+    // The events of security event and logout tokens (RFC 8417).
     events: Option<Value>,
     #[serde(flatten)]
     rest: Map<String, Value>,
@@ -257,7 +258,7 @@ impl OneOrMore {
     }
 }
 
-/// A list of texts, or one.
+/// Returns the strings of a list, or a single string.
 fn texts(value: &Value) -> Vec<String> {
     let list = match value {
         Value::Array(list) => list.as_slice(),
@@ -266,21 +267,21 @@ fn texts(value: &Value) -> Vec<String> {
     list.iter().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-/// Whom a token speaks of.
+/// The subject of a verified token.
 pub(super) struct Subject {
     pub(super) operator: Operator,
-    /// Unix seconds.
+    /// The expiry in Unix seconds.
     until: f64,
 }
 
 impl Subject {
-    /// The operator, with the evidence of their token and the channel that it came through.
+    /// Returns the operator, with the evidence of the token and the channel that it came through.
     pub(super) fn operator_through(&self, channel: &str) -> Operator {
         let evidence = self.operator.evidence().cloned().unwrap_or_default();
         self.operator.clone().with_evidence(Evidence { channel: Some(channel.to_owned()), ..evidence })
     }
 
-    /// Whether it speaks yet.
+    /// Checks that the token has not expired.
     pub(super) fn still(&self, now: u64) -> Result<(), Refusal> {
         if (now as f64) < self.until {
             return Ok(());

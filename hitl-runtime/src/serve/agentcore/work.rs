@@ -1,4 +1,4 @@
-//! Where work is done: not on the thread that answers pings, and with its end known to the connection that it is for.
+//! Executing work on the runtime that executes nodes, and tracking the requests in flight on a connection.
 
 use std::{
     pin::Pin,
@@ -18,7 +18,7 @@ use super::{House, connections::Connection, identity::Caller};
 use crate::{run::Graph, serve::wire::Refusal};
 
 impl<G: Graph> House<G> {
-    /// Does something where nodes run.
+    /// Runs a future on the runtime that executes nodes, so that it does not delay pings.
     pub(super) async fn work<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, Refusal>> + Send + 'static,
@@ -34,7 +34,7 @@ impl<G: Graph> House<G> {
 }
 
 impl<G: Graph> House<G> {
-    /// Reads who calls, and verifies it where nodes run.
+    /// Identifies the caller. Tokens are verified on the runtime that executes nodes.
     pub(super) async fn caller(
         self: &Arc<Self>,
         headers: HeaderMap,
@@ -45,7 +45,7 @@ impl<G: Graph> House<G> {
     }
 }
 
-/// A request under way on a connection, until it is dropped.
+/// A guard of a request in flight on a connection: dropping it ends the request.
 pub(super) struct Underway(Arc<Connection>);
 
 impl Underway {
@@ -54,7 +54,7 @@ impl Underway {
         Self(Arc::clone(connection))
     }
 
-    /// The answer, with which the request comes to its end once it is sent.
+    /// Returns the response, whose body ends the request when it is dropped.
     pub(super) fn until_sent(self, response: Response) -> Response {
         response.map(|body| Body::new(Sent { body, _underway: self }))
     }
@@ -66,7 +66,7 @@ impl Drop for Underway {
     }
 }
 
-/// A body that keeps its request under way.
+/// A response body that holds the guard of its request.
 struct Sent {
     body: Body,
     _underway: Underway,

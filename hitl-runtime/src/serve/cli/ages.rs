@@ -1,6 +1,6 @@
-//! Times in words.
+//! Durations and times as text.
 
-/// How long something takes, in its two largest units: `2 min`, `23 h 58 min`.
+/// Formats a duration in its two largest units: `2 min`, `23 h 58 min`.
 pub(super) fn span(ms: u64) -> String {
     let s = ms / 1000;
     let two = |large: u64, unit: &str, small: u64, smaller: &str| match small {
@@ -18,7 +18,7 @@ pub(super) fn span(ms: u64) -> String {
     }
 }
 
-/// How long ago: `2 min ago`.
+/// Formats a time in the past: `2 min ago`.
 pub(super) fn ago(then_ms: u64, now_ms: u64) -> String {
     match now_ms.saturating_sub(then_ms) / 1000 {
         0 => "just now".to_owned(),
@@ -27,7 +27,7 @@ pub(super) fn ago(then_ms: u64, now_ms: u64) -> String {
     }
 }
 
-/// What a deadline says now: `expires in 3 h`, `expired 2 min ago`.
+/// Formats a deadline: `expires in 3 h`, `expired 2 min ago`.
 pub(super) fn deadline(deadline_ms: u64, now_ms: u64) -> String {
     if deadline_ms <= now_ms {
         format!("expired {}", ago(deadline_ms, now_ms))
@@ -36,7 +36,8 @@ pub(super) fn deadline(deadline_ms: u64, now_ms: u64) -> String {
     }
 }
 
-/// What is left until then, a begun second counted whole: a review of 24 h that has just been opened says so.
+/// Formats the time that is left, rounded up to whole seconds, so that a review of 24 h that has just been opened shows
+/// 24 h.
 pub(super) fn left(deadline_ms: u64, now_ms: u64) -> String {
     let ms = deadline_ms.saturating_sub(now_ms).saturating_add(999);
     span(if ms >= 3_600_000 { ms.saturating_add(30_000) } else { ms })

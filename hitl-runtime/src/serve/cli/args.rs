@@ -1,4 +1,4 @@
-//! The arguments.
+//! The command-line arguments. Doc comments on them are the texts of `--help`.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -11,7 +11,7 @@ use crate::{Place, Reason};
 
 use super::exit::EXIT_CODES;
 
-/// What was typed.
+/// The parsed command line.
 #[derive(Debug, Parser)]
 #[command(
     disable_help_subcommand = true,
@@ -25,28 +25,28 @@ pub(super) struct Args {
     pub(super) global: Global,
 }
 
-/// What every command takes.
+/// The options of every command.
 #[derive(Clone, Debug, ClapArgs)]
 #[command(next_help_heading = "Global options")]
 pub(super) struct Global {
-    /// Print one JSON document, errors too, and ask nothing
+    /// Print one JSON document, for errors too, and never prompt
     #[arg(long, global = true)]
     pub(super) json: bool,
-    /// Who decides; the journal keeps the name [default: $HITL_OPERATOR, $USER, $LOGNAME]
+    /// The name of the person who decides, for the journal [default: $HITL_OPERATOR, $USER, $LOGNAME]
     #[arg(long, global = true, value_name = "NAME")]
     pub(super) operator: Option<String>,
-    /// A role that the operator holds; may be given again [default: whatever the review asks for]
+    /// A role that the operator holds; may be given again [default: the role that the review requires]
     ///
-    /// Whoever can open the store can do anything to it, so a local operator holds every role. Once one is given, the
-    /// operator holds only those that are.
+    /// Everyone who can open the store can change it at will, so a local operator holds every role by default. If this
+    /// option is given, the operator holds only the given roles.
     #[arg(long = "role", global = true, value_name = "ROLE")]
     pub(super) roles: Vec<String>,
-    /// Colours
+    /// Use colors
     #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = Colour::Auto)]
     pub(super) color: Colour,
 }
 
-/// When to use colours.
+/// A choice of when to use colors.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum Colour {
     #[default]
@@ -57,11 +57,11 @@ pub(super) enum Colour {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Start a thread and run it until a person must move
+    /// Start a thread and run it until it needs a person, fails or ends
     Start {
-        /// The input, where it is one text; without it, standard input is read (`-`: for as long as it takes)
+        /// The input, if it is a single text; otherwise read from standard input (`-`: without a time limit)
         message: Vec<String>,
-        /// The thread's name [default: one is made up]
+        /// The thread's name [default: generated]
         #[arg(long, value_name = "ID")]
         thread: Option<String>,
         /// The whole input as JSON (`-`: from standard input)
@@ -71,16 +71,16 @@ pub(super) enum Command {
         #[arg(long, value_name = "FIELD=VALUE", conflicts_with = "message")]
         set: Vec<String>,
     },
-    /// List what waits for a person, oldest first
+    /// List the reviews that wait for a person, oldest first
     Inbox {
-        /// How many
+        /// The maximum number to list
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=1000))]
         limit: u64,
-        /// Go on from where the last page ended
+        /// Continue after the last page, with the token that it printed
         #[arg(long, value_name = "TOKEN")]
         after: Option<String>,
     },
-    /// Show a thread: how it stands, and what is to be signed in full
+    /// Show a thread: its status, and the whole draft to sign
     Show {
         /// The thread
         thread: String,
@@ -90,7 +90,7 @@ pub(super) enum Command {
         #[command(flatten)]
         review: Named,
     },
-    /// Sign another draft in its stead
+    /// Sign a changed draft instead
     ///
     /// With neither --set nor --patch, $VISUAL or $EDITOR opens on the draft.
     Edit {
@@ -103,121 +103,122 @@ pub(super) enum Command {
         #[arg(long, value_name = "JSON", conflicts_with = "set")]
         patch: Option<String>,
     },
-    /// Refuse the draft
+    /// Reject the draft
     Reject {
         #[command(flatten)]
         review: Named,
-        /// Why
+        /// The reason
         #[arg(long, value_parser = reason())]
         reason: Option<Reason>,
-        /// Why, in your words
+        /// The reason in your own words
         #[arg(long, default_value = "", hide_default_value = true)]
         note: String,
     },
-    /// Ask something first; the draft is then made again
+    /// Ask a question first; the draft is then made again
     Ask {
         #[command(flatten)]
         review: Named,
         /// The question
         question: Vec<String>,
     },
-    /// List what has happened to a thread
+    /// List a thread's journal
     History {
         /// The thread
         thread: String,
-        /// From this place on
+        /// The place of the first entry to list
         #[arg(long, value_name = "PLACE", default_value_t = 0)]
         from: Place,
-        /// How many entries
+        /// The maximum number of entries
         #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=10_000))]
         limit: u64,
     },
-    /// Take up a thread whose process has died, or try again what has failed
+    /// Resume a thread whose process has died, or retry one that has failed
     Resume {
         /// The thread
         thread: String,
     },
-    /// Say how an effect ended that nobody saw the end of
+    /// Record how an effect in doubt ended
     Settle {
         /// The thread
         thread: String,
-        /// The digest of the doubt, as `show` prints it, or its first 8 digits or more [default: that of what is in doubt now]
+        /// The digest of the effect in doubt, as `show` prints it, or its first 8 digits or more [default: the one now
+        /// in doubt]
         #[arg(long)]
         digest: Option<String>,
         #[command(subcommand)]
         how: How,
     },
-    /// Go on from a place of a thread's past under another name
+    /// Continue from a place in a thread's past, under another name
     Fork {
         /// The thread
         thread: String,
         /// The last place that the new thread shares with the old one
         #[arg(long, value_name = "PLACE")]
         at: Place,
-        /// The new thread's name [default: one is made up]
+        /// The new thread's name [default: generated]
         #[arg(long = "as", value_name = "NEW")]
         new: Option<String>,
     },
-    /// Say which threads this program can take, before it is deployed
+    /// Check which threads are compatible with this program, before it is deployed
     ///
-    /// Each thread that has not ended is held against this program's graph, types and invariants. Nothing is written.
-    /// Exits with 4 when there is one that cannot go on.
+    /// Each thread that has not ended is checked against this program's graph, types and invariants. Nothing is
+    /// written. Exits with 4 if a thread cannot continue.
     Check {
-        /// The thread [default: every one in the store that runs on this graph]
+        /// The thread [default: all in the store that run on this graph]
         thread: Option<String>,
     },
-    /// Prove that a journal is as it was written, and that what it says can have happened
+    /// Verify that a journal is unchanged and that its entries form a possible history
     ///
-    /// With journal keys (HITL_JOURNAL_KEY), each entry must bear a MAC of one of them.
+    /// With journal keys (HITL_JOURNAL_KEY), each entry must have a MAC of one of them.
     Verify {
-        /// The thread [default: every one in the store]
+        /// The thread [default: all in the store]
         thread: Option<String>,
-        /// Heads that were kept elsewhere, as `verify --json` printed them: each must still be there
+        /// Heads that were stored elsewhere, as `verify --json` printed them: the journals must still contain each
         #[arg(long, value_name = "FILE")]
         against: Option<PathBuf>,
     },
-    /// Vouch for a thread that was written without a journal key, so that it is authenticated from here on
+    /// Vouch for a thread that was written without a journal key, to authenticate it from then on
     ///
-    /// The journal is verified first. Look at its history, too: without heads that were kept elsewhere nothing shows that
-    /// it was not written anew.
+    /// The journal is verified first. Review its history, too: without heads that were stored elsewhere, nothing proves
+    /// that it was not rewritten.
     Adopt {
         /// The thread
         thread: String,
-        /// Heads that were kept elsewhere, as `verify --json` printed them
+        /// Heads that were stored elsewhere, as `verify --json` printed them
         #[arg(long, value_name = "FILE")]
         against: Option<PathBuf>,
     },
-    /// Look after what nobody looks after: threads of dead processes, expired reviews, reminders
+    /// Sweep the store: resume threads of dead processes, expire reviews, report reminders
     ///
-    /// What runs any such thread on may change the world, as the process would have done that died.
+    /// A resumed thread may execute effects, as it would have in the process that died.
     Sweep {
-        /// Again and again, for as long as the program runs, as in 10s
+        /// Repeat at this interval until stopped, as in 10s
         #[arg(long, value_name = "DURATION", value_parser = every)]
         every: Option<Duration>,
     },
-    /// Serve the agent over HTTP, as Amazon Bedrock AgentCore Runtime calls it
+    /// Serve the agent over HTTP, for Amazon Bedrock AgentCore Runtime
     ///
-    /// HITL_JWKS_URL (or HITL_JWKS), HITL_JWT_ISSUER and HITL_JWT_AUDIENCE say whose tokens verify an operator;
-    /// HITL_OPERATORS=claimed takes the name that a request gives, and the journal says `unverified`. The README lists all
-    /// settings.
+    /// HITL_JWKS_URL (or HITL_JWKS), HITL_JWT_ISSUER and HITL_JWT_AUDIENCE select the tokens that identify an operator;
+    /// HITL_OPERATORS=claimed accepts the name in a request, and the journal records it as `unverified`. The README
+    /// lists all settings.
     #[cfg(feature = "agentcore")]
     Serve {
-        /// Where to listen
+        /// The address to listen on
         #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8080")]
         listen: std::net::SocketAddr,
-        /// With HITL_OPERATORS=claimed, serve on an address that others reach: whoever reaches it signs in any name
-        /// (or HITL_LET_ANYONE_DECIDE=1)
+        /// With HITL_OPERATORS=claimed, serve on an address that other machines reach: everyone who reaches it can sign
+        /// in any name (or HITL_LET_ANYONE_DECIDE=1)
         #[arg(long)]
         let_anyone_decide: bool,
     },
-    /// Draw the graph, and where a thread stands in it
+    /// Draw the graph, and the position of a thread in it
     Draw {
         /// The thread
         thread: Option<String>,
-        /// How [default: by the file's extension, else mermaid]
+        /// The format [default: by the file's extension, else mermaid]
         #[arg(long, value_enum)]
         format: Option<Format>,
-        /// Into a file [default: standard output]
+        /// The file to write [default: standard output]
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
@@ -231,14 +232,14 @@ pub(super) struct Named {
     /// The digest of the draft that you saw, or its first 8 digits or more
     #[arg(long)]
     pub(super) digest: Option<String>,
-    /// Decide without having been shown the draft, and without a question
+    /// Decide without being shown the draft, and without confirmation
     #[arg(long)]
     pub(super) yes: bool,
 }
 
 #[derive(Debug, Subcommand)]
 pub(super) enum How {
-    /// It happened, and this is what it would have written
+    /// It happened: record the values that it would have written
     Happened {
         /// A field that the node writes; may be given again
         #[arg(long, value_name = "FIELD=VALUE")]
@@ -246,20 +247,20 @@ pub(super) enum How {
     },
     /// It did not happen, and its process is known to be dead: run it again, with the same idempotency key
     RunAgain,
-    /// Leave it; the thread goes no further
+    /// Abandon the effect; the thread does not continue
     Stop {
-        /// Why
+        /// The reason
         #[arg(long, default_value = "", hide_default_value = true)]
         note: String,
     },
 }
 
-/// How a graph is drawn.
+/// The format of a drawing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
     /// A Mermaid flowchart
     Mermaid,
-    /// A picture
+    /// An SVG image
     Svg,
 }
 
@@ -272,7 +273,7 @@ impl Format {
     }
 }
 
-/// `10s`, `5m`, `1h`.
+/// Parses a duration: `10s`, `5m`, `1h`.
 pub(super) fn every(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is no duration; write 10s, 5m or 1h");
     let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;

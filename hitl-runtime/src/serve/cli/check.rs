@@ -1,4 +1,4 @@
-//! Which threads this program can take: what a deployment asks before it begins.
+//! `check`: the threads that are compatible with this program, before it is deployed.
 
 use serde_json::{Value, json};
 
@@ -16,11 +16,11 @@ use crate::{
     run::{Check, Difference, Graph},
 };
 
-/// What was found.
+/// The results so far.
 #[derive(Default)]
 struct Found {
     threads: Vec<Value>,
-    /// The threads of other graphs in the same store, which are another program's.
+    /// The threads of other graphs in the same store, which belong to other programs.
     others: Vec<Value>,
     refused: usize,
 }
@@ -48,7 +48,7 @@ impl<G: Graph> Session<'_, G> {
         Ok(if found.refused == 0 { Exit::Done } else { Exit::Refused })
     }
 
-    /// Every thread that has not ended.
+    /// Checks every thread that has not ended.
     async fn check_all(&mut self, found: &mut Found) -> Result<(), Refusal> {
         for standing in [Standing::Waiting, Standing::InDoubt, Standing::Failed, Standing::Running] {
             let mut after = None;

@@ -1,4 +1,4 @@
-//! Which review a verdict is about.
+//! Choosing the review that a verdict decides.
 
 use super::{exit::Refusal, session::Session};
 use crate::{
@@ -9,13 +9,13 @@ use crate::{
     store::Standing,
 };
 
-/// The fewest digits that name a digest.
+/// The minimum length of a digest prefix.
 const SHORTEST: usize = 8;
 
 impl<G: Graph> Session<'_, G> {
-    /// The review that a digest or its beginning names; without one, the only one that is open.
+    /// Returns the open review that a digest or its prefix names; without one, the only open review.
     ///
-    /// A digest that is no longer open is looked up in the journal, so that the engine can say who decided it.
+    /// A digest that is no longer open is looked up in the journal, so that the engine can report who decided it.
     pub(super) async fn choose(
         &self,
         view: &ThreadView,
@@ -114,11 +114,11 @@ impl<G: Graph> Session<'_, G> {
         Ok(last)
     }
 
-    /// A digest of the journal that begins so.
+    /// Returns the digest in the journal with this prefix.
     async fn closed(&self, thread: &ThreadId, prefix: &str) -> Result<Option<Digest>, Refusal> {
         let mut found = None;
         self.each(thread, |event, _| {
-            // Decided, or opened again by new code.
+            // Decided, or reopened by new code.
             if let Event::Decided { digest, .. } | Event::Paused { digest, .. } = event
                 && starts(digest, prefix)
             {
@@ -150,7 +150,7 @@ fn starts(digest: &Digest, prefix: &str) -> bool {
     digest.to_string().starts_with(prefix)
 }
 
-/// The digits of a digest, all or its first.
+/// Validates a digest or a prefix of one.
 fn prefix(text: &str) -> Result<String, Refusal> {
     let text = text.trim().to_ascii_lowercase();
     if !(SHORTEST..=64).contains(&text.len()) || !text.bytes().all(|b| b.is_ascii_hexdigit()) {

@@ -1,4 +1,4 @@
-//! `serve`: the agent as AgentCore Runtime runs it.
+//! `serve`: the HTTP server for AgentCore Runtime.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -14,7 +14,7 @@ use crate::{
     variable::variable,
 };
 
-/// How often threads are looked for that nobody looks after.
+/// The interval between sweeps.
 const SWEEP: Duration = Duration::from_secs(60);
 
 impl<G: Graph> Session<'_, G> {
@@ -42,7 +42,7 @@ impl<G: Graph> Session<'_, G> {
         });
         let stop = async move {
             told_to_stop().await;
-            // Nothing more is taken up.
+            // The sweep resumes no further threads.
             watch.abort();
         };
         let served = served.background(background);
@@ -51,7 +51,7 @@ impl<G: Graph> Session<'_, G> {
     }
 }
 
-/// Writes down what a sweep comes upon.
+/// Logs an event of a sweep.
 fn log(noticed: Result<Noticed, Error>) {
     match noticed {
         Ok(Noticed::Moved { thread, standing: standing @ (Standing::Failed | Standing::InDoubt) }) => {
@@ -66,14 +66,14 @@ fn log(noticed: Result<Noticed, Error>) {
     }
 }
 
-/// What the environment says.
+/// Returns the value of an environment variable.
 fn set(name: &'static str) -> Result<Option<String>, Refusal> {
     variable(name).map_err(|_| Refusal::usage(format_args!("{name} is not Unicode: write it in UTF-8")))
 }
 
 type Set<'a> = &'a dyn Fn(&'static str) -> Result<Option<String>, Refusal>;
 
-/// An agent as the environment says that it is served.
+/// Applies the environment's configuration to a server.
 fn configured<G: Graph>(served: AgentCore<G>, anyone: bool, set: Set<'_>) -> Result<AgentCore<G>, Refusal> {
     let mut served = served.operators(operators(set)?);
     if anyone || flag(set, "HITL_LET_ANYONE_DECIDE")? {
@@ -97,7 +97,7 @@ fn flag(set: Set<'_>, name: &'static str) -> Result<bool, Refusal> {
 
 fn largest_request(set: Set<'_>) -> Result<Option<usize>, Refusal> {
     const NAME: &str = "HITL_MAX_REQUEST_BYTES";
-    // The service passes on no more.
+    // The maximum that the service forwards.
     const MOST: usize = 100_000_000;
     let Some(text) = set(NAME)? else { return Ok(None) };
     match text.trim().parse() {
@@ -120,20 +120,20 @@ fn origins(set: Set<'_>) -> Result<Vec<String>, Refusal> {
     Ok(origins)
 }
 
-/// What stands between commas.
+/// Returns the values of a comma-separated list.
 fn listed(set: Set<'_>, name: &'static str) -> Result<Vec<String>, Refusal> {
     let text = set(name)?.unwrap_or_default();
     Ok(text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect())
 }
 
-/// The roles of each right.
+/// The variable with the roles for each right.
 const ROLES: [(&str, Right); 3] = [
     ("HITL_START_ROLES", Right::Start),
     ("HITL_READ_ROLES", Right::Read),
     ("HITL_RESUME_ROLES", Right::Resume),
 ];
 
-/// Whom verdicts are taken from, and who may do what besides.
+/// Configures the accepted operators and the access rules.
 fn operators(set: Set<'_>) -> Result<Operators, Refusal> {
     let (verified, claimed) = match set("HITL_OPERATORS")?.as_deref() {
         None => (false, false),
@@ -191,11 +191,11 @@ fn without_tokens(set: Set<'_>, verified: bool, claimed: bool) -> Result<Operato
     }
 }
 
-/// Which of the tokens that the keys have signed count.
+/// Restricts the accepted tokens by issuer, audience and lifetime.
 fn verifying(tokens: Tokens, set: Set<'_>) -> Result<Tokens, Refusal> {
     let audiences = listed(set, "HITL_JWT_AUDIENCE")?;
     let (Some(issuer), false) = (set("HITL_JWT_ISSUER")?, audiences.is_empty()) else {
-        // One key server signs for many programs, and some sign for many houses.
+        // A key server may sign for many programs, and some for many organizations.
         return Err(Refusal::usage(
             "whose tokens count, and which of them are meant for this agent? set HITL_JWT_ISSUER and HITL_JWT_AUDIENCE",
         ));

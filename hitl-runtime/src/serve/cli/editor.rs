@@ -1,4 +1,4 @@
-//! The draft in a person's own editor.
+//! Editing a draft in the operator's own editor.
 
 use std::{ffi::OsString, process::Command};
 
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{Violation, journal::exact, run::ReviewView};
 
-/// The editor to call: `$VISUAL`, `$EDITOR`, or what every machine has.
+/// Returns the editor to start: `$VISUAL`, `$EDITOR`, or one that every system has.
 pub(super) fn command() -> OsString {
     let named = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     named("VISUAL")
@@ -19,20 +19,21 @@ pub(super) fn command() -> OsString {
         .unwrap_or_else(|| if cfg!(windows) { "notepad" } else { "vi" }.into())
 }
 
-/// What a person left in the editor.
+/// The result of an edit.
 #[derive(Debug, PartialEq)]
 pub(super) enum Edited {
-    /// Another draft.
+    /// A changed draft.
     Draft(Value),
     /// The same draft.
     Unchanged,
-    /// The file was emptied.
+    /// An empty file.
     Nothing,
-    /// No JSON; and why.
+    /// Invalid JSON, with the error.
     Unreadable(String),
 }
 
-/// The file that a person is given: the invariants, what was wrong with the last try, the draft.
+/// Returns the contents of the file to edit: the error of the last attempt, the instructions, the invariants and the
+/// draft.
 pub(super) fn page(thread: &str, review: &ReviewView, text: &str, error: Option<&str>) -> String {
     let mut out = String::new();
     let mut comment = |line: &str| {
@@ -56,7 +57,7 @@ pub(super) fn page(thread: &str, review: &ReviewView, text: &str, error: Option<
     }
     out.push_str(text.trim_end());
     out.push('\n');
-    // An editor may show a reading direction or hide a character too.
+    // An editor may also apply a reading direction or hide characters.
     let shown = super::escape::escape_json(&out);
     let lines = shown.lines().map(|line| match line.starts_with("//") {
         true => stretches_isolated(line),
@@ -65,13 +66,13 @@ pub(super) fn page(thread: &str, review: &ReviewView, text: &str, error: Option<
     lines.map(|line| line + "\n").collect()
 }
 
-/// A draft as it is edited.
+/// Formats a draft for editing.
 pub(super) fn pretty(draft: &Value, schema: &Value) -> String {
     let ordered = Ordered { value: draft, schema: Some(Schema::new(schema)) };
     serde_json::to_string_pretty(&ordered).unwrap_or_else(|_| draft.to_string())
 }
 
-/// A value whose keys stand in the order of its type.
+/// A value whose keys are serialized in the order of its type.
 struct Ordered<'a> {
     value: &'a Value,
     schema: Option<Schema<'a>>,
@@ -90,19 +91,19 @@ impl serde::Serialize for Ordered<'_> {
     }
 }
 
-/// What is left once the comments are gone, each by an empty line, so that an error names the line a person sees.
+/// Replaces each comment line by an empty one, so that the line numbers in errors are those of the file.
 pub(super) fn uncommented(page: &str) -> String {
     let line = |line: &str| if line.trim_start().starts_with("//") { String::new() } else { line.to_owned() };
     page.lines().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// What a person left, without the lines that a page begins with: the next page brings its own.
+/// Returns the edited text without the comments at its top, because the next file brings its own.
 pub(super) fn without_page(left: &str) -> String {
     let left = without_isolates(left);
     left.lines().skip_while(|line| line.starts_with("//")).collect::<Vec<_>>().join("\n")
 }
 
-/// Reads what a person left. `before` is what they were given.
+/// Parses an edited file. `before` is the draft that it was made from.
 pub(super) fn read(page: &str, before: &Value) -> Edited {
     let text = uncommented(&without_isolates(page));
     if text.trim().is_empty() {
@@ -115,7 +116,7 @@ pub(super) fn read(page: &str, before: &Value) -> Edited {
     }
 }
 
-/// Opens the page, waits for the editor to end, and gives back what it left.
+/// Opens the file in the editor, waits for it to end, and returns the saved text.
 pub(super) async fn open(page: String) -> Result<String, Refusal> {
     let (sender, receiver) = tokio::sync::oneshot::channel();
     std::thread::Builder::new().name("hitl-editor".to_owned()).spawn(move || {
@@ -128,8 +129,8 @@ pub(super) async fn open(page: String) -> Result<String, Refusal> {
 }
 
 fn open_and_wait(page: &str) -> Result<String, Refusal> {
-    // A directory of its own, for its owner alone: what the editor leaves beside the file, a backup or a swap file, has
-    // the draft in it too, and goes with the directory.
+    // In a private directory that is removed afterwards: backups and swap files that the editor creates beside the file
+    // contain the draft too.
     let directory = tempfile::Builder::new().prefix("hitl-").tempdir()?;
     // `.jsonc` because editors know JSON with comments by that name.
     let path = directory.path().join("draft.jsonc");
@@ -139,7 +140,7 @@ fn open_and_wait(page: &str) -> Result<String, Refusal> {
     let status = if cfg!(windows) {
         Command::new(&editor).arg(&path).status()
     } else {
-        // As git does it: $EDITOR may hold arguments.
+        // Through the shell, as git does it: $EDITOR may contain arguments.
         let mut script = editor.clone();
         script.push(" \"$@\"");
         Command::new("sh").arg("-c").arg(script).arg(&editor).arg(&path).status()

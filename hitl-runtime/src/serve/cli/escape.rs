@@ -1,7 +1,7 @@
-//! Text that somebody else wrote, made fit for a terminal.
+//! Escaping untrusted text for a terminal.
 //!
-//! A draft is what a model proposed, and a model says what a customer made it say. Nothing in it may move the cursor,
-//! turn the reading direction, or be there without being seen.
+//! A model proposes a draft, and a customer may control what the model writes. No character of it may move the cursor,
+//! change the reading direction, or be invisible.
 
 use std::{borrow::Cow, fmt::Write as _};
 
@@ -11,9 +11,9 @@ use super::{
 };
 use crate::unicode::mark;
 
-/// A value with every character that acts or hides written as `\u{…}`, marked; isolated where it is read from right to
-/// left; and with a word beside it where it could pass for another one. Line breaks are escaped too: whoever shows
-/// several lines splits first.
+/// Escapes a value for display. Control characters and invisible ones become highlighted `\u{…}`; a value with
+/// right-to-left text is isolated; a value that could be confused with another one gets a remark. Line breaks are
+/// escaped too, so split text of several lines first.
 pub(super) fn escape(text: &str) -> Cow<'_, str> {
     if is_plain_ascii(text) {
         return Cow::Borrowed(text);
@@ -26,7 +26,7 @@ pub(super) fn escape(text: &str) -> Cow<'_, str> {
     })
 }
 
-/// The same for a sentence that has values in it, each of whose right-to-left parts is isolated by itself.
+/// Escapes a sentence that contains values: like [`escape`], but each right-to-left stretch is isolated separately.
 pub(super) fn escape_sentence(text: &str) -> Cow<'_, str> {
     if is_plain_ascii(text) {
         return Cow::Borrowed(text);
@@ -39,13 +39,13 @@ pub(super) fn escape_sentence(text: &str) -> Cow<'_, str> {
     })
 }
 
-/// Whether a terminal shows the text as it is, and as nothing else.
+/// Returns whether a terminal shows the text unchanged and unambiguously.
 pub(super) fn is_plain(text: &str) -> bool {
     is_plain_ascii(text)
         || (spelt(text, |out, _| out.push('\\')) == text && !has_turns(text) && mark(text).is_none())
 }
 
-/// JSON text with the same characters as `\u0000` escapes: another spelling of the same document.
+/// Writes the same characters as `\u0000` escapes in JSON text. The document stays equivalent.
 pub(super) fn escape_json(json: &str) -> Cow<'_, str> {
     if is_plain_ascii(json) {
         return Cow::Borrowed(json);
@@ -53,7 +53,7 @@ pub(super) fn escape_json(json: &str) -> Cow<'_, str> {
     let escaped = spelt(json, |out, c| {
         let mut units = [0; 2];
         match c {
-            // The white space of a pretty document; in its strings these are escaped already.
+            // White space between the tokens of a formatted document; inside strings it is escaped already.
             '\n' | '\r' | '\t' => out.push(c),
             c => c.encode_utf16(&mut units).iter().for_each(|unit| {
                 let _ = write!(out, "\\u{unit:04x}");
@@ -79,12 +79,12 @@ fn shown(text: &str) -> String {
     })
 }
 
-/// What is to be said of a text that could pass for another one.
+/// Returns the remark for a text that could be confused with another one.
 fn beside(text: &str) -> String {
     mark(text).map(|mark| format!(" {}", paint(ODD, format_args!("({mark})")))).unwrap_or_default()
 }
 
-/// A name, with what is said beside it where it could pass for another one that a reader knows.
+/// Escapes a name, with the remarks of `marks` for names that it could be confused with.
 pub(super) fn person(name: &str, marks: &[String]) -> String {
     let own = mark(name);
     let others = marks.iter().filter(|said| Some(*said) != own.as_ref());
@@ -130,7 +130,7 @@ mod tests {
             ("👩\u{200d}\u{200d}👩", "👩\\u{200d}\\u{200d}👩"),
             ("👩\u{fe0f}\u{fe0f}", "👩\u{fe0f}\\u{fe0f}"),
             ("می\u{200c}خواهم", "\u{2068}می\\u{200c}خواهم\u{2069}"),
-            // Tags that spell what is no flag.
+            // A sequence of tags that is not a flag.
             ("🏴\u{e0070}\u{e0061}\u{e0079}\u{e007f}", "🏴\\u{e0070}\\u{e0061}\\u{e0079}\\u{e007f}"),
         ] {
             assert_eq!(plain(text), shown);

@@ -1,4 +1,4 @@
-//! What a program learns from how a command ended: an exit code, and an error with a stable code.
+//! Results of a command for programs: an exit code, and errors with stable codes.
 
 use std::{fmt, io, process::ExitCode};
 
@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{Error, StoreError, run::ThreadView, store::Standing};
 
-/// How a command ended.
+/// The exit status of a command.
 ///
 /// ```
 /// assert_eq!(hitl::cli::Exit::Waits.code(), 3);
@@ -14,29 +14,29 @@ use crate::{Error, StoreError, run::ThreadView, store::Standing};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Exit {
-    /// The thread has ended, or what was asked for has been shown.
+    /// The thread has ended, or the requested information was shown.
     Done = 0,
     /// Standard output or the editor failed.
     Broken = 1,
     /// The command was not understood.
     Usage = 2,
-    /// Done as asked, and the thread waits for a person.
+    /// The command succeeded, and the thread waits for a person.
     Waits = 3,
-    /// Refused; nothing has moved.
+    /// The command was refused and changed nothing.
     Refused = 4,
-    /// There is no such thread or place.
+    /// The thread or place does not exist.
     Unknown = 5,
-    /// The thread failed, or is in doubt.
+    /// The thread failed or is in doubt.
     Failed = 6,
     /// Another process runs the thread.
     Running = 7,
-    /// The store or the journal.
+    /// The store failed, or the journal is damaged.
     Store = 8,
-    /// Ctrl-C while a node ran.
+    /// Ctrl-C was pressed while a node ran.
     Interrupted = 130,
 }
 
-/// What `--help` says of them.
+/// The section on exit codes in `--help`.
 pub(super) const EXIT_CODES: &str = "\
 Exit codes of start, approve, edit, reject, ask, resume, settle and fork:
   0  the thread has ended
@@ -54,7 +54,7 @@ Exit codes of every command:
 130  Ctrl-C while a node ran";
 
 impl Exit {
-    /// How the thread stands.
+    /// Returns the exit status for a thread's status.
     pub(super) fn of(view: &ThreadView) -> Self {
         match view.standing {
             Standing::Ended => Self::Done,
@@ -64,7 +64,7 @@ impl Exit {
         }
     }
 
-    /// The number.
+    /// Returns the number of the exit code.
     pub fn code(self) -> u8 {
         self as u8
     }
@@ -76,15 +76,15 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Why a command did not do what it was asked.
+/// The error of a command.
 #[derive(Debug)]
 pub(super) struct Refusal {
     pub(super) exit: Exit,
     pub(super) code: &'static str,
     pub(super) message: String,
-    /// What a program wants to know besides, by name.
+    /// Further data for programs, by name.
     pub(super) details: Map<String, Value>,
-    /// The commands that mend it.
+    /// Commands that may solve the problem.
     pub(super) next: Vec<String>,
 }
 
@@ -111,7 +111,7 @@ impl Refusal {
         self
     }
 
-    /// As `--json` prints it.
+    /// Returns the error as `--json` prints it.
     pub(super) fn json(&self) -> Value {
         let mut error = self.details.clone();
         error.insert("code".to_owned(), self.code.into());
@@ -140,7 +140,7 @@ impl From<Error> for Refusal {
         };
         let mut refusal = Self::new(exit, error.code(), &error);
         refusal.details = error.details();
-        // What the details list one by one is not said in a row as well.
+        // Shorter messages where the details already list the problems.
         match &error {
             Error::Invalid { field, thread, .. } => {
                 refusal.message = format!("`{field}` of thread `{thread}` cannot be signed");

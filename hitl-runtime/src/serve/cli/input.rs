@@ -1,4 +1,4 @@
-//! What a thread begins with.
+//! The input of a new thread.
 
 use serde_json::{Map, Value};
 
@@ -26,7 +26,7 @@ impl<G: Graph> Session<'_, G> {
         self.stands(&thread).await
     }
 
-    /// Starts a thread, and waits until a person must move.
+    /// Starts a thread, and waits until it needs a person, fails or ends.
     pub(super) async fn begin(&mut self, thread: &ThreadId, input: &Value) -> Result<(), Refusal> {
         let agent = self.agent.clone();
         let started = match self.requester() {
@@ -78,7 +78,7 @@ impl<G: Graph> Session<'_, G> {
         Ok(object(field.name, text.into()))
     }
 
-    /// Asks a person for every input. `None` when they leave.
+    /// Prompts for every input. Returns `None` if the operator leaves.
     pub(super) async fn ask_input(&mut self) -> Result<Option<Value>, Refusal> {
         let mut out = Map::new();
         for field in inputs::<G>() {
@@ -94,14 +94,14 @@ impl<G: Graph> Session<'_, G> {
         Ok(Some(Value::Object(out)))
     }
 
-    /// JSON from an argument, or from standard input where that is `-`.
+    /// Parses JSON from an argument, or from standard input if the argument is `-`.
     pub(super) async fn json_argument(&mut self, option: &str, json: &str) -> Result<Value, Refusal> {
         let text = if json == "-" { self.screen.read_all(true).await? } else { json.to_owned() };
         exact::parse(&text)
             .map_err(|e| Refusal::usage(format_args!("{option} is no JSON: {}", Violation::from(e))))
     }
 
-    /// The name that was given, or one that is not taken: `refund-agent-7f3a2c9k`.
+    /// Returns the given name, or generates an unused one such as `refund-agent-7f3a2c9k`.
     pub(super) async fn new_thread(&self, name: Option<String>) -> Result<ThreadId, Refusal> {
         if let Some(name) = name {
             return self.thread_id(&name);
@@ -117,12 +117,12 @@ impl<G: Graph> Session<'_, G> {
     }
 }
 
-/// The fields that `start` takes.
+/// Returns the fields that `start` takes.
 pub(super) fn inputs<G: Graph>() -> impl Iterator<Item = &'static FieldSpec> {
     G::SPEC.state.fields.iter().filter(|field| field.input)
 }
 
-/// The only input, if it is a text.
+/// Returns the only input, if there is exactly one and it is text.
 pub(super) fn only_text<G: Graph>() -> Option<&'static FieldSpec> {
     let mut fields = inputs::<G>();
     fields.next().filter(|field| set::is_text(field.ty) && fields.next().is_none())
@@ -136,7 +136,7 @@ fn list(fields: &[&FieldSpec]) -> String {
     fields.iter().map(|field| format!("`{}` ({})", field.name, field.ty)).collect::<Vec<_>>().join(", ")
 }
 
-/// `RefundAgent` as a name on a command line.
+/// Converts `RefundAgent` to `refund-agent`.
 pub(super) fn kebab(name: &str) -> String {
     let mut out = String::new();
     for (i, c) in name.chars().enumerate() {
@@ -148,7 +148,7 @@ pub(super) fn kebab(name: &str) -> String {
     out
 }
 
-/// 40 bits in letters that cannot be mistaken for one another.
+/// Returns 40 random bits in letters that are not easily confused.
 fn drawn() -> Result<String, Refusal> {
     const LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
     let mut bytes = [0; 8];

@@ -1,4 +1,4 @@
-//! The commands that only look.
+//! Read-only commands: `show`, `inbox`, `history`, `draw`.
 
 use std::path::PathBuf;
 
@@ -21,7 +21,8 @@ impl<G: Graph> Session<'_, G> {
         Ok(Exit::Done)
     }
 
-    /// Threads that no review waits for, and that have not ended: in doubt, failed, or with a runner that may have died.
+    /// Returns threads that have not ended and wait for no review: in doubt, failed, or with a process that may have
+    /// died.
     async fn unsettled(&mut self, limit: usize) -> Result<Vec<(ThreadId, Standing)>, Refusal> {
         let mut all = Vec::new();
         for standing in [Standing::InDoubt, Standing::Failed, Standing::Running] {
@@ -35,7 +36,7 @@ impl<G: Graph> Session<'_, G> {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let page = self.agent.inbox(after.as_deref(), limit).await;
         let page = self.mended(page)?;
-        // With the first page, for whoever looks only here.
+        // Only on the first page, for operators who look nowhere else.
         let unsettled = if after.is_none() { self.unsettled(limit).await? } else { Vec::new() };
         if self.global.json {
             let unsettled: Vec<_> = unsettled

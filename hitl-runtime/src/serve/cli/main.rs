@@ -1,4 +1,4 @@
-//! A whole program: an agent out of what the environment says.
+//! The `main` of a program: an agent configured by the environment.
 
 use std::{panic::AssertUnwindSafe, process::ExitCode, time::Duration};
 
@@ -7,11 +7,12 @@ use futures_util::FutureExt as _;
 use super::{Cli, Exit, escape::escape, input::kebab};
 use crate::{Agent, Error, NodeError, Store, guard::said, journal::JournalKeys, run::Graph, store::from_env};
 
-/// How long a thread that is kept busy is waited for at the end. What a store was told to write is written by then.
+/// The time to wait at exit for nodes that block a thread. Writes that the store has begun complete within it.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Runs the command line of an agent whose store the environment names, and whose dependencies are made once they are
-/// needed. [`entrypoint`](https://docs.rs/hitl/latest/hitl/attr.entrypoint.html) writes the `main` that calls it.
+/// Runs the command line of an agent. The environment selects the store, and the dependencies are created when they are
+/// first needed. [`entrypoint`](https://docs.rs/hitl/latest/hitl/attr.entrypoint.html) generates the `main` that calls
+/// it.
 pub fn main<G, D, E>(deps: impl FnOnce() -> D + Send + 'static) -> ExitCode
 where
     G: Graph,
@@ -22,8 +23,8 @@ where
 }
 
 impl<G: Graph> Cli<G> {
-    /// The whole of a `main`: [`run`](Self::run), on threads of its own. A node that keeps its thread busy cannot keep the
-    /// process, as it would under `#[tokio::main]`, which waits for it at the end.
+    /// Implements a whole `main`: [`run`](Self::run) on its own runtime. A node that blocks its thread cannot delay the
+    /// end of the process, as it would under `#[tokio::main]`, which waits for it.
     ///
     /// ```no_run
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -45,7 +46,8 @@ impl<G: Graph> Cli<G> {
     }
 }
 
-/// How a run ends. What panics here is no thread's: the program's own set-up, say.
+/// Returns the exit code of a run. A panic that gets here did not come from a node; it may come from the program's own
+/// setup.
 async fn end(run: impl Future<Output = ExitCode>) -> ExitCode {
     AssertUnwindSafe(run).catch_unwind().await.unwrap_or_else(|panic| {
         eprintln!("the program panicked: {}", escape(&said(panic)));
@@ -71,7 +73,7 @@ where
     })
 }
 
-/// Where threads are kept when nobody says it: in a file that is named like the graph.
+/// Opens the default store: a SQLite file named after the graph.
 #[cfg(feature = "sqlite")]
 async fn usual<G: Graph>() -> Result<std::sync::Arc<dyn Store>, Error> {
     let file = format!("{}.db", kebab(G::SPEC.name));
@@ -92,7 +94,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_program_that_panics_has_an_exit_code_of_its_own() {
-        // An exit code says what it is only to whoever prints it.
+        // `ExitCode` exposes its value only through `Debug`.
         let shown = |code: ExitCode| format!("{code:?}");
         let panics = end(async { panic!("no set-up\u{1b}[2J") }).await;
         assert_eq!(shown(panics), shown(ExitCode::from(Exit::Broken.code())));

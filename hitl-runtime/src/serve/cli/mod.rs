@@ -1,4 +1,4 @@
-//! The command line that every agent gets.
+//! The command-line interface of an agent.
 //!
 //! ```no_run
 //! # use hitl::Agent;
@@ -8,15 +8,15 @@
 //! # }
 //! ```
 //!
-//! The program then has `start`, `inbox`, `show`, `approve`, `edit`, `reject`, `ask`, `history`, `resume`, `settle`,
-//! `fork`, `check`, `verify`, `sweep` and `draw`. On a terminal and with no command it walks a person from the message to
-//! the result.
-//! Without a terminal it asks nothing: what is missing is an error, a run stops at the review, and the commands that
-//! decide it are printed. `--json` prints one document; `--help` lists the exit codes.
+//! The program has the commands `start`, `inbox`, `show`, `approve`, `edit`, `reject`, `ask`, `history`, `resume`,
+//! `settle`, `fork`, `check`, `verify`, `adopt`, `sweep` and `draw`, and with the feature `agentcore` also `serve`. On
+//! a terminal and without a command, it leads a person interactively from the message to the result. Without a terminal
+//! it never prompts: missing arguments are errors, a run stops at the review, and the commands that decide it are
+//! printed. `--json` prints one document; `--help` lists the exit codes.
 //!
-//! Whatever a draft or an error holds, it cannot act on the terminal: control characters, characters that turn the
-//! reading direction and those that cannot be seen are spelt out, a right-to-left value is kept to itself, and one that
-//! could pass for another is pointed out: `pаypal (mixed scripts: Cyrillic, Latin)`.
+//! Drafts and errors cannot control the terminal: control characters, characters that change the reading direction and
+//! invisible ones are shown as escapes, a right-to-left value is isolated, and a value that could be confused with
+//! another one is marked: `pаypal (mixed scripts: Cyrillic, Latin)`.
 
 mod ages;
 mod args;
@@ -58,12 +58,12 @@ pub use screen::Io;
 use self::{args::Args, exit::Refusal, program::Program, screen::Screen, session::Session};
 use crate::{Agent, Error, journal::JournalKeys, run::Graph};
 
-/// Does what the program's arguments say, and gives the program's exit code.
+/// Executes the program's arguments, and returns its exit code.
 pub async fn run<G: Graph>(agent: Agent<G>) -> ExitCode {
     Cli::new(agent).run().await
 }
 
-/// An agent as a program.
+/// The command-line interface of an agent.
 ///
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -73,7 +73,7 @@ pub async fn run<G: Graph>(agent: Agent<G>) -> ExitCode {
 /// use hitl::cli::{Cli, Exit, Io};
 ///
 /// let program = Cli::new(RefundAgent::new(MemoryStore::new())).greeting("The refund desk.");
-/// // `program.run().await` is the whole of a `main`. A test gives it arguments and streams of its own:
+/// // `program.run().await` is all that a `main` needs. A test passes arguments and streams:
 /// let io = Io { stdin: Box::new(&b"order A-9133 arrived broken"[..]), stdin_is_terminal: false, ..Io::process() };
 /// let args = ["refund", "start", "--json"].map(OsString::from);
 /// assert_eq!(program.run_on(args, false, io).await, Exit::Waits);
@@ -85,13 +85,13 @@ pub struct Cli<G: Graph> {
 }
 
 impl<G: Graph> Cli<G> {
-    /// The agent's own name and doc comment are its greeting.
+    /// Creates the interface of an agent. The graph's name and doc comment are its greeting.
     pub fn new(agent: Agent<G>) -> Self {
         Self::open(std::future::ready(Ok::<_, Error>(agent)))
     }
 
-    /// With an agent that is made once it is needed: `--help` opens no store, and a store that does not open is told
-    /// as every other error is.
+    /// Creates the interface of an agent that is opened when it is needed: `--help` opens no store, and an error of the
+    /// store is printed like any other error.
     ///
     /// ```no_run
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -107,21 +107,21 @@ impl<G: Graph> Cli<G> {
         Self { agent: Box::pin(async { agent.await.map_err(Into::into) }), greeting: None }
     }
 
-    /// What the walk and `--help` begin with.
+    /// Sets the text with which the interactive mode and `--help` begin.
     #[must_use]
     pub fn greeting(mut self, greeting: impl Into<String>) -> Self {
         self.greeting = Some(greeting.into());
         self
     }
 
-    /// Does what the program's arguments say, and gives the program's exit code.
+    /// Executes the program's arguments, and returns its exit code.
     pub async fn run(self) -> ExitCode {
         let by_cargo = std::env::var_os("CARGO").is_some();
         self.run_on(std::env::args_os(), by_cargo, Io::process()).await.into()
     }
 
-    /// The same with arguments (the program's name first) and streams of one's own. `by_cargo` says that `cargo run`
-    /// has started the program, so that the commands it prints begin so.
+    /// Executes the given arguments (the program's name first) on the given streams. `by_cargo` means that `cargo run`
+    /// started the program; the commands that it prints then begin with `cargo run`.
     pub async fn run_on(self, args: impl IntoIterator<Item = OsString>, by_cargo: bool, io: Io) -> Exit {
         let args: Vec<OsString> = args.into_iter().collect();
         let program = Program::called(args.first().map(OsString::as_os_str).unwrap_or_default(), by_cargo);
@@ -158,14 +158,14 @@ impl<G: Graph> Cli<G> {
     }
 }
 
-/// `--help`, or arguments that are none.
+/// Prints `--help`, or an error in the arguments.
 fn misread(error: &clap::Error, json: bool, io: Io) -> Exit {
     let mut screen = Screen::new(io, args::Colour::Auto, json);
     if !error.use_stderr() {
         let text = error.render().ansi().to_string();
         return screen.out(&text).map_or(Exit::Broken, |()| Exit::Done);
     }
-    // What was typed is said again, and must not act on the terminal either. Colours, where nothing would.
+    // The error quotes the arguments, so their control characters are escaped. Without any, keep clap's colors.
     let plain = error.to_string();
     let said: Vec<_> = plain.lines().map(escape::escape_sentence).collect();
     if json {
@@ -193,7 +193,7 @@ fn refuse(screen: &mut Screen, refusal: &Refusal, json: bool) -> Exit {
     refusal.exit
 }
 
-/// Whether arguments that could not be read ask for JSON.
+/// Returns whether arguments that could not be parsed ask for JSON.
 fn wants_json(args: &[OsString]) -> bool {
     args.iter().skip(1).take_while(|arg| *arg != "--").any(|arg| arg == "--json")
 }

@@ -1,4 +1,4 @@
-//! What can be done about a thread, as commands to copy.
+//! Next commands for a thread, ready to copy.
 
 use serde_json::Value;
 
@@ -8,21 +8,21 @@ use crate::{
     store::Standing,
 };
 
-/// One way on.
+/// A command that may come next, with its label.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Step {
     pub(super) label: &'static str,
     pub(super) command: String,
 }
 
-/// Every way on from how a thread stands.
+/// Returns the commands that are possible in a thread's current status.
 pub(super) fn steps(view: &ThreadView, program: &Program, now_ms: u64) -> Vec<Step> {
     let thread = view.thread.as_str();
     let step = |label, command: &str, options: &[&str]| Step {
         label,
         command: program.on_thread(command, thread, options),
     };
-    // Where it cannot go on in this program, there is none.
+    // An incompatible thread cannot continue in this program.
     if !view.differences.is_empty() {
         return Vec::new();
     }
@@ -40,14 +40,14 @@ pub(super) fn steps(view: &ThreadView, program: &Program, now_ms: u64) -> Vec<St
     }
 }
 
-/// Every verdict that a review takes now.
+/// Returns the commands for the verdicts that a review currently accepts.
 pub(super) fn verdicts(view: &ThreadView, review: &ReviewView, program: &Program, now_ms: u64) -> Vec<Step> {
     let thread = view.thread.as_str();
     let step = |label, command: &str, options: &[&str]| Step {
         label,
         command: program.on_thread(command, thread, options),
     };
-    // No verdict is taken any more; whoever takes the thread up finds it rejected.
+    // After its deadline a review accepts no verdict; resuming the thread rejects it.
     if review.deadline_ms.is_some_and(|deadline| deadline <= now_ms) {
         return vec![step("go on", "resume", &[])];
     }
@@ -65,7 +65,7 @@ pub(super) fn verdicts(view: &ThreadView, review: &ReviewView, program: &Program
         .collect()
 }
 
-/// A value of the draft as `--set` takes it, the first number if there is one: what people change most.
+/// Returns an example for `--set` from the draft, preferably of a number: numbers are edited most often.
 fn example(draft: &Value) -> String {
     let scalar = |value: &Value| !value.is_object() && !value.is_array();
     let fields = draft.as_object();

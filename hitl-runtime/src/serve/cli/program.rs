@@ -1,13 +1,13 @@
-//! The commands that a person can copy, spelt as this program was called.
+//! Command lines for people to copy, beginning as this program was called.
 
 use std::{ffi::OsStr, path::Path};
 
-/// How this program is called.
+/// The program's name on its command line, quoted.
 #[derive(Clone, Debug)]
 pub(super) struct Program(String);
 
 impl Program {
-    /// From the first argument; under `cargo run`, what has to be typed to get there again.
+    /// Takes the name from the first argument; under `cargo run`, returns that command instead.
     pub(super) fn called(argv0: &OsStr, by_cargo: bool) -> Self {
         let typed = argv0.to_string_lossy();
         if by_cargo && let Some(cargo) = cargo_run(Path::new(argv0)) {
@@ -16,17 +16,17 @@ impl Program {
         Self(if typed.is_empty() { "agent".to_owned() } else { quote(&typed) })
     }
 
-    /// `refund approve ticket-A-9133 --digest …`.
+    /// Returns a command line such as `refund approve ticket-A-9133 --digest …`.
     pub(super) fn command<S: AsRef<str>>(&self, words: impl IntoIterator<Item = S>) -> String {
         let words = words.into_iter().map(|word| quote(word.as_ref())).collect::<Vec<_>>();
         format!("{} {}", self.0, words.join(" "))
     }
 
-    /// A command about a thread. One whose name looks like an option stands behind `--`.
+    /// Returns a command on a thread. A thread whose name looks like an option is placed after `--`.
     pub(super) fn on_thread(&self, command: &str, thread: &str, options: &[&str]) -> String {
         let mut words = vec![command];
         if thread.starts_with('-') {
-            // What is no option follows the thread, as in `ask THREAD QUESTION`.
+            // Positional arguments follow the thread, as in `ask THREAD QUESTION`.
             let mut rest = options;
             while let [option, value, after @ ..] = rest
                 && option.starts_with("--")
@@ -48,7 +48,8 @@ impl Program {
     }
 }
 
-/// `target/[triple/]debug/examples/refund` is what `cargo run --example refund` runs.
+/// Returns the `cargo run` command of an executable: `target/[triple/]debug/examples/refund` is run by `cargo run
+/// --example refund`.
 fn cargo_run(path: &Path) -> Option<String> {
     let name = path.file_stem()?.to_str()?;
     let mut folder = path.parent()?;
@@ -65,7 +66,8 @@ fn cargo_run(path: &Path) -> Option<String> {
     Some(format!("cargo run{profile} {which} {} --", quote(name)))
 }
 
-/// One word for a POSIX shell. What a terminal would act on is spelt as bash and zsh read it: `$'\u202e'`.
+/// Quotes a word for a POSIX shell. Characters that a terminal would interpret are escaped in the syntax of bash and
+/// zsh: `$'\u202e'`.
 pub(super) fn quote(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() && c.is_ascii() || "-_./:=@%+,".contains(c);
     if !word.is_empty() && word.chars().all(plain) {

@@ -1,4 +1,4 @@
-//! What a JSON Schema says of a value, in words and for `--set`.
+//! JSON Schemas as descriptions for people, and as types for `--set`.
 
 use serde_json::{Map, Value};
 
@@ -17,12 +17,12 @@ impl<'a> Schema<'a> {
         self.0.part
     }
 
-    /// Itself, what it refers to, and its alternatives.
+    /// Returns the schema itself, the ones that it refers to, and its alternatives.
     fn options(self) -> Vec<Self> {
         self.0.parts().into_iter().map(Self).collect()
     }
 
-    /// The schema of a key, or of an item.
+    /// Returns the schema of a key or of an item.
     pub(super) fn at(self, key: &str) -> Option<Self> {
         let item = key.parse().ok();
         self.options()
@@ -31,7 +31,7 @@ impl<'a> Schema<'a> {
             .map(Self)
     }
 
-    /// Whether it may be a string, and whether it may be anything else that a word could say.
+    /// Returns whether the schema accepts strings, but no numbers or booleans.
     pub(super) fn takes_text_only(self) -> bool {
         let options = self.options();
         let is = |option: &Self, name: &str| option.types().contains(&name);
@@ -51,7 +51,7 @@ impl<'a> Schema<'a> {
         }
     }
 
-    /// Its keys in the order of their declaration: `required` keeps it where maps do not.
+    /// Returns the keys in the order of their declaration, which `required` preserves where maps do not.
     pub(super) fn keys(self) -> Vec<&'a str> {
         let mut keys: Vec<&str> = Vec::new();
         for option in self.options() {
@@ -66,7 +66,7 @@ impl<'a> Schema<'a> {
         keys
     }
 
-    /// One line a value: `amount: a number from 0.01 to 10000 — US dollars.`
+    /// Describes each value in one line: `amount: a number from 0.01 to 10000 — US dollars.`
     pub(super) fn invariants(self) -> Vec<String> {
         let mut lines = Vec::new();
         self.describe("", 0, &mut lines);
@@ -88,7 +88,7 @@ impl<'a> Schema<'a> {
         }
     }
 
-    /// What it must be: `text of 1 to 500 characters`.
+    /// Describes the accepted values: `text of 1 to 500 characters`.
     fn words(self) -> String {
         let mut kinds: Vec<String> = Vec::new();
         for option in self.options() {
@@ -140,7 +140,7 @@ impl<'a> Schema<'a> {
     }
 }
 
-/// The entries of an object in the order of its type.
+/// Returns the entries of an object in the order of its type.
 pub(super) fn in_order<'a>(
     map: &'a Map<String, Value>,
     schema: Option<Schema<'_>>,

@@ -1,4 +1,4 @@
-//! Where a command reads and prints.
+//! Input and output of a command.
 
 use std::{
     fmt,
@@ -15,7 +15,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::{args::Colour, exit::Refusal};
 
-/// What a command may read and print to: the process's own streams, or a test's.
+/// The streams of a command: the process's own, or those of a test.
 pub struct Io {
     /// Standard input.
     pub stdin: Box<dyn BufRead + Send>,
@@ -23,18 +23,18 @@ pub struct Io {
     pub stdout: Box<dyn Write + Send>,
     /// Standard error.
     pub stderr: Box<dyn Write + Send>,
-    /// Whether a person types at standard input.
+    /// `true` if standard input is a terminal.
     pub stdin_is_terminal: bool,
-    /// Whether a person reads standard output.
+    /// `true` if standard output is a terminal.
     pub stdout_is_terminal: bool,
-    /// How many columns the terminal has; `None` where nothing wraps.
+    /// The width of the terminal in columns; `None` disables wrapping.
     pub width: Option<usize>,
-    /// Whether colours are wanted where `--color` does not say: on standard output, and on standard error.
+    /// The default for colors without `--color`: on standard output, and on standard error.
     pub colours: (bool, bool),
 }
 
 impl Io {
-    /// The process's own. Colours follow `NO_COLOR`, `CLICOLOR` and the terminal.
+    /// Returns the process's own streams. Colors follow `NO_COLOR`, `CLICOLOR` and the terminal.
     pub fn process() -> Self {
         let colour = |choice| choice != anstream::ColorChoice::Never;
         let stdout_is_terminal = io::stdout().is_terminal();
@@ -61,7 +61,7 @@ impl fmt::Debug for Io {
     }
 }
 
-/// What a person answered.
+/// The answer to a prompt.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Line {
     Text(String),
@@ -75,20 +75,20 @@ pub(super) struct Screen {
     stderr: Box<dyn Write + Send>,
     colours: (bool, bool),
     pub(super) stdin_is_terminal: bool,
-    /// Whether there is a person to ask.
+    /// `true` if a person can be prompted.
     pub(super) interactive: bool,
     pub(super) width: Option<usize>,
     interrupts: Option<watch::Receiver<u64>>,
-    /// Nobody reads standard output any more.
+    /// `true` once the reader of standard output has closed it.
     closed: bool,
 }
 
 impl Screen {
-    /// The longest text that is read from standard input.
+    /// The maximum number of bytes read from standard input.
     const LONGEST: u64 = 1 << 20;
-    /// What a terminal gives of one line, at most: the kernel drops the rest.
+    /// The maximum length of a line on a terminal: the kernel discards the rest.
     const LONGEST_LINE: usize = 4_095;
-    /// How long a first byte is waited for, where nobody said that standard input holds one.
+    /// The time to wait for the first byte of standard input, unless the caller has requested it with `-`.
     const PATIENCE: Duration = Duration::from_secs(10);
 
     pub(super) fn new(io: Io, color: Colour, json: bool) -> Self {
@@ -110,16 +110,16 @@ impl Screen {
         }
     }
 
-    /// From here on Ctrl-C is an answer, and no longer the end of the process.
+    /// From now on, Ctrl-C is delivered to [`Self::interrupt`] instead of ending the process.
     pub(super) fn catch_interrupts(&mut self) {
         let (sender, receiver) = watch::channel(0);
-        // A program with a handler of its own keeps it.
+        // Fails if the program has its own handler, which stays.
         if ctrlc::try_set_handler(move || sender.send_modify(|count| *count += 1)).is_ok() {
             self.interrupts = Some(receiver);
         }
     }
 
-    /// Comes back on the next Ctrl-C; never where they are not caught.
+    /// Resolves at the next Ctrl-C; never if interrupts are not caught.
     pub(super) fn interrupt(&self) -> impl Future<Output = ()> + Send + use<> {
         let receiver = self.interrupts.clone();
         async move {
@@ -146,7 +146,7 @@ impl Screen {
         self.settle(written)
     }
 
-    /// Prints bytes that are no prose: JSON, a drawing.
+    /// Prints output that is not styled text, such as JSON or a drawing.
     pub(super) fn raw(&mut self, text: &str) -> Result<(), Refusal> {
         if self.closed {
             return Ok(());
@@ -155,7 +155,7 @@ impl Screen {
         self.settle(written)
     }
 
-    /// `| head` has what it wanted, and that is no failure.
+    /// Flushes standard output. A broken pipe, as with `| head`, is not an error.
     fn settle(&mut self, written: io::Result<()>) -> Result<(), Refusal> {
         match written.and_then(|()| self.stdout.flush()) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
@@ -166,19 +166,19 @@ impl Screen {
         }
     }
 
-    /// Prints what is not a result. Where even that fails, nobody is left to tell.
+    /// Prints text that is not a result. An error is ignored, because there is no other stream to report it on.
     pub(super) fn err(&mut self, text: &str) {
         let text =
             if self.colours.1 { text.to_owned() } else { anstream::adapter::strip_str(text).to_string() };
         let _ = self.stderr.write_all(text.as_bytes()).and_then(|()| self.stderr.flush());
     }
 
-    /// Whether what is printed may be overwritten.
+    /// Returns whether printed text may be overwritten.
     pub(super) fn redraws(&self) -> bool {
         self.interactive && self.colours.0
     }
 
-    /// Asks a person for a line.
+    /// Prompts a person for a line.
     pub(super) async fn ask(&mut self, prompt: &str) -> Result<Line, Refusal> {
         self.out(prompt)?;
         let interrupt = self.interrupt();
@@ -203,8 +203,8 @@ impl Screen {
         Ok(Line::Text(utf8(line)?.trim().to_owned()))
     }
 
-    /// The whole of standard input. Unless `expected`, it must begin to speak within ten seconds: a pipe that nobody
-    /// writes to is no reason to hang.
+    /// Reads standard input to its end. Unless `expected`, the first byte must arrive within ten seconds, so that an
+    /// open pipe without a writer does not block the program.
     pub(super) async fn read_all(&mut self, expected: bool) -> Result<String, Refusal> {
         if !expected {
             let first = self.read(|stdin| Ok(!stdin.fill_buf()?.is_empty()));
@@ -232,7 +232,8 @@ impl Screen {
         utf8(text)
     }
 
-    /// Reads on a thread of its own, which no runtime waits for: a read that never ends keeps nothing alive.
+    /// Reads on a dedicated thread that no runtime waits for, so that a read that never ends does not keep the process
+    /// alive.
     fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&mut Box<dyn BufRead + Send>) -> io::Result<T> + Send + 'static,

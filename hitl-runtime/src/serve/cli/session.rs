@@ -1,4 +1,4 @@
-//! One call of the program.
+//! The execution of one command.
 
 use futures_util::future::{Either, select};
 use serde::Serialize;
@@ -123,13 +123,13 @@ impl<'a, G: Graph> Session<'a, G> {
         self.stands(&thread).await
     }
 
-    /// What an effect would have written, as `--set` says it.
+    /// Reads the values that an effect would have written from `--set` options.
     fn wrote(&self, writes: &[&str], set: &[String]) -> Result<Values, Refusal> {
         let given = self.fields(set, writes, "the node writes")?;
         serde_json::from_value(given).map_err(|e| Refusal::usage(format_args!("that is no JSON: {e}")))
     }
 
-    /// Fields of the state out of assignments, each in the kind of its type.
+    /// Reads fields of the state from assignments, each according to its type.
     pub(super) fn fields(
         &self,
         set: &[String],
@@ -153,7 +153,7 @@ impl<'a, G: Graph> Session<'a, G> {
         Ok(out)
     }
 
-    /// Waits for the engine, says on a terminal what runs, and lets Ctrl-C through.
+    /// Waits for the engine, shows the running node on a terminal, and returns early on Ctrl-C.
     pub(super) async fn running<T>(
         &mut self,
         thread: &ThreadId,
@@ -178,7 +178,7 @@ impl<'a, G: Graph> Session<'a, G> {
         }
     }
 
-    /// Shows the node that runs, once it runs for so long that somebody may wonder. Never ends.
+    /// Shows the running node after a short delay. Never completes.
     fn progress(&self, thread: ThreadId) -> impl Future<Output = ()> + use<G> {
         let (agent, redraws) = (self.agent.clone(), self.screen.redraws());
         async move {
@@ -201,7 +201,7 @@ impl<'a, G: Graph> Session<'a, G> {
         }
     }
 
-    /// Prints how a thread stands after a move, with the commands that go on.
+    /// Prints a thread's status after a command, with the next commands.
     pub(super) async fn stands(&mut self, thread: &ThreadId) -> Result<Exit, Refusal> {
         let view = self.view(thread).await?;
         self.print_view(&view, false)?;
@@ -216,7 +216,7 @@ impl<'a, G: Graph> Session<'a, G> {
         }
         let frame = self.frame();
         let mut parts = Vec::new();
-        // Each review with its own commands, so that nobody signs the other one.
+        // Each review with its own commands, so that they are not confused.
         let alone = view.reviews.len() < 2 || !view.differences.is_empty();
         if alone {
             parts.push(thread::thread(view, frame));
@@ -235,7 +235,7 @@ impl<'a, G: Graph> Session<'a, G> {
         self.screen.out(&parts.join("\n"))
     }
 
-    /// One JSON document.
+    /// Prints a JSON document.
     pub(super) fn json(&mut self, value: &impl Serialize) -> Result<(), Refusal> {
         let text = serde_json::to_string_pretty(value)
             .map_err(|e| Refusal::new(Exit::Broken, "io", format_args!("this has no JSON form: {e}")))?;
@@ -251,7 +251,8 @@ impl<'a, G: Graph> Session<'a, G> {
         self.mended(view)
     }
 
-    /// A thread that is about to be moved: one that cannot be says so before anybody is asked anything.
+    /// Returns a thread that a command is about to change, or an error if it is incompatible, before the person is
+    /// prompted.
     pub(super) async fn movable(&self, thread: &ThreadId) -> Result<ThreadView, Refusal> {
         let view = self.view(thread).await?;
         if view.differences.is_empty() {
@@ -261,12 +262,12 @@ impl<'a, G: Graph> Session<'a, G> {
         self.mended(Err(Error::GraphChanged { thread: thread.clone(), differences }))
     }
 
-    /// A thread that may be there already, under a name that no new one may have.
+    /// Parses the name of a thread that may exist already, even if new threads may not have such a name.
     pub(super) fn thread_id(&self, name: &str) -> Result<ThreadId, Refusal> {
         self.mended(ThreadId::existing(name).map_err(Error::from))
     }
 
-    /// An error of the agent, with the command that mends it.
+    /// Converts an error of the agent, and adds a command that may solve the problem.
     pub(super) fn mended<T>(&self, result: Result<T, Error>) -> Result<T, Refusal> {
         result.map_err(|error| {
             let on = |command: &str, thread: &ThreadId| {
@@ -295,7 +296,7 @@ impl<'a, G: Graph> Session<'a, G> {
         })
     }
 
-    /// Who decides. With no `--role` the local operator holds the roles that are asked for.
+    /// Returns the operator. Without `--role`, a local operator holds the roles in `asked`.
     pub(super) fn operator<'r>(&self, asked: impl IntoIterator<Item = &'r str>) -> Result<Operator, Refusal> {
         let names = ["HITL_OPERATOR", "USER", "LOGNAME", "USERNAME"];
         let name = self.global.operator.clone().or_else(|| {
@@ -316,7 +317,7 @@ impl<'a, G: Graph> Session<'a, G> {
         Ok(operator.with_evidence(Evidence::through("cli")))
     }
 
-    /// Who starts or resumes a thread, where they are named.
+    /// Returns the operator who starts or resumes a thread, if `--operator` names one.
     pub(super) fn requester(&self) -> Option<Operator> {
         self.global.operator.as_ref().and_then(|_| self.operator(None).ok())
     }

@@ -1,19 +1,19 @@
-//! `--set path=value`, and the merge patch between two drafts.
+//! `--set path=value`, and merge patches between two drafts.
 
 use serde_json::{Map, Value};
 
 use super::{exit::Refusal, schema::Schema};
 use crate::journal::exact;
 
-/// One assignment.
+/// An assignment.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Assignment {
     path: Vec<String>,
     text: String,
 }
 
-/// Reads `to.iban=DE02…` and `items[0].sku=…`, which is also `items.0.sku=…`. A dot or a bracket that belongs to a key
-/// has a `\` before it.
+/// Parses `to.iban=DE02…` and `items[0].sku=…`, which is also `items.0.sku=…`. A dot or a bracket in a key is escaped
+/// by `\`.
 pub(super) fn assignment(text: &str) -> Result<Assignment, Refusal> {
     let wrong =
         || Refusal::usage(format_args!("`{text}` sets nothing; write it as in amount=99 or to.iban=DE02"));
@@ -36,13 +36,13 @@ pub(super) fn assignment(text: &str) -> Result<Assignment, Refusal> {
 }
 
 impl Assignment {
-    /// The first key: a field of a state.
+    /// Returns the first key, which is a field of a state.
     pub(super) fn field(&self) -> &str {
         &self.path[0]
     }
 
-    /// Puts the value in its place. What it is, `schema` says, or else the value that it replaces: `9133` is a text
-    /// where a text stands, and a number anywhere else.
+    /// Sets the value at its path. Its type follows `schema`, or else the value that it replaces: `9133` is text if it
+    /// replaces text, and otherwise a number.
     pub(super) fn apply(&self, to: &mut Value, schema: Option<Schema<'_>>) -> Result<(), Refusal> {
         let mut place = to;
         let mut schema = schema;
@@ -73,7 +73,7 @@ impl Assignment {
     }
 }
 
-/// A value as it is typed: JSON, or else the text itself.
+/// Parses a value: JSON if possible, otherwise the text itself.
 pub(super) fn value(text: &str, is_text: bool) -> Value {
     match exact::parse(text.trim()) {
         Ok(value) if !is_text || value.is_string() || value.is_null() => value,
@@ -81,12 +81,12 @@ pub(super) fn value(text: &str, is_text: bool) -> Value {
     }
 }
 
-/// Whether a field of this Rust type is a text.
+/// Returns whether a field of this Rust type is text.
 pub(super) fn is_text(ty: &str) -> bool {
     matches!(ty.rsplit("::").next().unwrap_or(ty).trim(), "String" | "Box<str>" | "Arc<str>")
 }
 
-/// The merge patch (RFC 7396) that makes one value of the other.
+/// Returns the merge patch (RFC 7396) that turns `before` into `after`.
 pub(super) fn patch(before: &Value, after: &Value) -> Value {
     let (Value::Object(old), Value::Object(new)) = (before, after) else { return after.clone() };
     let mut out = Map::new();

@@ -1,4 +1,4 @@
-//! `sweep`: looking after what nobody looks after.
+//! `sweep`: resuming abandoned threads, expiring reviews, and reporting reminders.
 
 use std::{panic::AssertUnwindSafe, time::Duration};
 
@@ -46,7 +46,7 @@ impl<G: Graph> Session<'_, G> {
         Ok(exit)
     }
 
-    /// A line for each thing that is come upon, with `--json` a document on each; until Ctrl-C.
+    /// Sweeps repeatedly and prints a line for each event, with `--json` a document for each, until Ctrl-C.
     async fn keep_watch(&mut self, every: Duration) -> Result<Exit, Refusal> {
         let (agent, as_json) = (self.agent.clone(), self.global.json);
         let interrupt = self.screen.interrupt();
@@ -58,7 +58,7 @@ impl<G: Graph> Session<'_, G> {
                     screen.raw(&format!("{}\n", escape_json(&document(&noticed).to_string())))
                 }
                 (Ok(noticed), false) => screen.out(&line(&noticed, agent.now_ms())),
-                // It goes on: the store may be back at the next look.
+                // Continue: the store may be available again at the next sweep.
                 (Err(error), _) => {
                     screen.err(&format!("{}\n", escape_sentence(&error.to_string())));
                     Ok(())
@@ -70,7 +70,7 @@ impl<G: Graph> Session<'_, G> {
                 let _ = fail.send(refusal);
             }
         });
-        // It ends only in a panic, such as one in the store. Whoever started the program starts it again.
+        // `watch` ends only by a panic, for example in the store. Restarting is left to the program's supervisor.
         let watch = AssertUnwindSafe(watch).catch_unwind();
         match select(Box::pin(watch), select(Box::pin(interrupt), failed)).await {
             Either::Left((Ok(never), _)) => never,
@@ -84,8 +84,8 @@ impl<G: Graph> Session<'_, G> {
     }
 }
 
-/// The worst that was come upon: a thread that failed, one that this program cannot take up, or neither. A store that
-/// cannot be read is an error of the command.
+/// Returns the exit status for the worst event: a thread that failed, a thread that is incompatible with this program,
+/// or neither. A store that cannot be read is an error of the command itself.
 fn exit(noticed: &[Noticed]) -> Exit {
     let failed = |noticed: &Noticed| match noticed {
         Noticed::Moved { standing, .. } => ended_badly(*standing),

@@ -1,4 +1,4 @@
-//! The four verdicts.
+//! The commands of the four verdicts.
 
 use std::borrow::Cow;
 
@@ -23,16 +23,16 @@ use crate::{
     run::{Graph, Preview, ReviewView, ThreadView},
 };
 
-/// A review that a person has named, and who they are.
+/// A review chosen by the operator, and the operator.
 pub(super) struct Chosen {
     pub(super) view: ThreadView,
     pub(super) digest: Digest,
-    /// Unless it is no longer open.
+    /// The open review; `None` if it is no longer open.
     pub(super) review: Option<ReviewView>,
     pub(super) operator: Operator,
-    /// Whether the person has said all there is to say, and is asked nothing more.
+    /// `true` if no confirmation is needed: with `--yes` or `--digest`, and in the interactive mode.
     pub(super) sure: bool,
-    /// Whether the operator is shown what is signed before they say so.
+    /// `true` if the operator is shown the draft before they confirm.
     pub(super) shown: bool,
 }
 
@@ -97,12 +97,12 @@ impl<G: Graph> Session<'_, G> {
             )
             .try_this(self.program.on_thread("edit", &named.thread, &["--set", "PATH=VALUE"])));
         }
-        // A patch from standard input cannot be typed again into the command that this may print.
+        // A patch from standard input appears as `-` in the suggested command, because its text is not known yet.
         let mut options: Vec<&str> = sets.iter().flat_map(|set| ["--set", set.as_str()]).collect();
         options.extend(patch.iter().flat_map(|patch| ["--patch", patch.as_str()]));
         let chosen = self.chosen(&named, "edit", &options).await?;
         if chosen.review.as_ref().is_some_and(|review| !review.verdicts.contains(&"edit")) {
-            // The engine says why, before anybody has typed anything.
+            // The preview reports the reason, before the operator types anything.
             self.previewed(&chosen, &Value::Object(serde_json::Map::new())).await?;
         }
         let patch = match (patch, &chosen.review) {
@@ -112,7 +112,7 @@ impl<G: Graph> Session<'_, G> {
                 None => return self.left(&chosen.view),
             },
             (None, Some(review)) => assigned(review, &sets)?,
-            // It is decided already: the engine says by whom.
+            // The review has been decided: the engine reports who decided it.
             (None, None) => Value::Object(serde_json::Map::new()),
         };
         let preview = self.previewed(&chosen, &patch).await?;
@@ -127,7 +127,8 @@ impl<G: Graph> Session<'_, G> {
         self.give(&chosen, Verdict::Edit { patch }).await
     }
 
-    /// What an edit would sign or propose, held against the draft's invariants.
+    /// Previews an edit: returns the draft that it would sign or propose, or an error if the draft breaks its
+    /// invariants.
     pub(super) async fn previewed(&self, chosen: &Chosen, patch: &Value) -> Result<Preview, Refusal> {
         let verdict = Verdict::Edit { patch: patch.clone() };
         let preview = self.agent.preview(&chosen.view.thread, chosen.digest, &chosen.operator, verdict).await;
@@ -141,7 +142,7 @@ impl<G: Graph> Session<'_, G> {
         }
     }
 
-    /// Where an edit leads that does not sign here.
+    /// Shows the destination of an edit that does not sign here.
     pub(super) fn show_way(&mut self, preview: &Preview) -> Result<(), Refusal> {
         match &preview.again {
             Some(again) if !self.global.json => {
@@ -173,8 +174,8 @@ impl<G: Graph> Session<'_, G> {
         self.screen.out(&format!("{head}{}\n", diff(review, after, width)))
     }
 
-    /// Opens the editor until what it leaves can be signed, or nothing is left. Gives the patch. It is opened again only
-    /// when a person says so: an editor that nobody sits at would leave what cannot be signed for ever.
+    /// Opens the editor until its result can be signed or the operator gives up, and returns the patch. The editor is
+    /// reopened only after confirmation; otherwise an editor that exits without a person would make this loop endless.
     pub(super) async fn edited(
         &mut self,
         chosen: &Chosen,
@@ -186,14 +187,14 @@ impl<G: Graph> Session<'_, G> {
         loop {
             let page = editor::page(chosen.view.thread.as_str(), review, &text, error.as_deref());
             let left = editor::open(page.clone()).await?;
-            // Left as it was after an error: whoever does not mend it gives up.
+            // The file was left unchanged after an error, so the operator gives up.
             if error.is_some() && left == page {
                 return Ok(None);
             }
             text = editor::without_page(&left);
             let problem = match editor::read(&left, before) {
                 Edited::Nothing => return Ok(None),
-                // The engine says so, as it does on every channel.
+                // The engine reports this, with the same error as in the other interfaces.
                 Edited::Unchanged => {
                     return self
                         .previewed(chosen, &Value::Object(serde_json::Map::new()))
@@ -221,7 +222,7 @@ impl<G: Graph> Session<'_, G> {
         }
     }
 
-    /// Finds the review, and refuses to decide for somebody who has not looked.
+    /// Finds the review, and returns an error if the operator can neither be shown the draft nor has named it.
     async fn chosen(&mut self, named: &Named, verdict: &str, options: &[&str]) -> Result<Chosen, Refusal> {
         let thread = self.thread_id(&named.thread)?;
         let view = self.movable(&thread).await?;
@@ -242,7 +243,7 @@ impl<G: Graph> Session<'_, G> {
         Ok(Chosen { view, digest, review, operator, sure, shown: !sure })
     }
 
-    /// Shows the draft and asks, unless the person has named what they saw.
+    /// Shows the draft and asks for confirmation, unless the arguments confirm it.
     async fn shown_and_confirmed(&mut self, chosen: &Chosen, question: &str) -> Result<bool, Refusal> {
         if chosen.sure {
             return Ok(true);
@@ -266,13 +267,13 @@ impl<G: Graph> Session<'_, G> {
         let operator = chosen.operator.clone().with_evidence(evidence);
         let decided = self.running(thread, agent.decide(thread, chosen.digest, &operator, verdict)).await?;
         if let Err(Error::Expired { .. }) = &decided {
-            // What nobody signed in time has been rejected, so the thread did move.
+            // A review that has expired is rejected, so the thread has moved despite the error.
             return self.mended(decided.map(drop)).map_err(|refusal| refusal.detail("moved", true));
         }
         self.mended(decided).map(drop)
     }
 
-    /// Nothing was signed.
+    /// Reports that nothing was signed.
     fn left(&mut self, view: &ThreadView) -> Result<Exit, Refusal> {
         let thread = super::escape::escape(view.thread.as_str()).into_owned();
         self.screen.out(&format!("Nothing was signed; {thread} waits.\n"))?;
@@ -280,7 +281,7 @@ impl<G: Graph> Session<'_, G> {
     }
 }
 
-/// What is asked before an edit is made.
+/// Returns the prompt that confirms an edit.
 pub(super) fn confirmation(preview: &Preview) -> Cow<'static, str> {
     match &preview.again {
         None => "Sign this instead?".into(),
@@ -296,7 +297,7 @@ pub(super) fn confirmation(preview: &Preview) -> Cow<'static, str> {
     }
 }
 
-/// The patch that `--set` describes.
+/// Returns the merge patch of `--set` options.
 pub(super) fn assigned(review: &ReviewView, sets: &[String]) -> Result<Value, Refusal> {
     let mut draft = review.draft.clone();
     for text in sets {
@@ -305,7 +306,7 @@ pub(super) fn assigned(review: &ReviewView, sets: &[String]) -> Result<Value, Re
     Ok(set::patch(&review.draft, &draft))
 }
 
-/// A refusal as lines for the top of a file.
+/// Formats the violations of a refusal, one per line.
 fn problems(refusal: &Refusal) -> String {
     let violations = refusal.details.get("violations").and_then(Value::as_array);
     let word = |v: &Value, key: &str| v.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();

@@ -1,4 +1,4 @@
-//! `verify`: whether journals are as they were written, by themselves and by heads that were kept elsewhere.
+//! `verify`: checks that journals are unchanged, by their own hash chains and by heads that were stored elsewhere.
 
 use std::{collections::BTreeSet, path::Path};
 
@@ -16,21 +16,21 @@ use crate::{
     run::{Audit, Graph, Head, Unchecked},
 };
 
-/// What `verify --json` printed.
+/// The output of an earlier `verify --json`.
 #[derive(Deserialize)]
 struct Kept {
     verified: Vec<Head>,
 }
 
-/// What was found, for `--json`.
+/// The results, for `--json`.
 #[derive(Default)]
 struct Found {
     verified: Vec<Head>,
     damaged: Vec<Value>,
     unchecked: Vec<Value>,
-    /// Threads whose heads were kept, and that are gone.
+    /// Threads that have a stored head and are gone.
     missing: Vec<ThreadId>,
-    /// Threads that no kept head names.
+    /// Threads without a stored head.
     new: Vec<ThreadId>,
 }
 
@@ -104,7 +104,7 @@ impl<G: Graph> Session<'_, G> {
         Ok(Exit::Done)
     }
 
-    /// Verifies every thread in the store that no kept head names.
+    /// Verifies every thread in the store that has no stored head.
     async fn verify_all(&mut self, found: &mut Found, kept: &[Head]) -> Result<(), Refusal> {
         let known: BTreeSet<&ThreadId> = kept.iter().map(|head| &head.thread).collect();
         let mut after = None;
@@ -197,7 +197,7 @@ impl<G: Graph> Session<'_, G> {
     }
 }
 
-/// The heads in a file that `verify --json` was printed to.
+/// Reads the heads from a file with the output of `verify --json`.
 fn heads(file: &Path) -> Result<Vec<Head>, Refusal> {
     let name = file.display();
     let text = std::fs::read_to_string(file).map_err(|e| Refusal::usage(format_args!("{name}: {e}")))?;

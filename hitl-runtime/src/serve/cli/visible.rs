@@ -1,4 +1,4 @@
-//! Which characters of a text a terminal may be given as they are, and what keeps a reading direction to its own text.
+//! Characters that are safe to print on a terminal, and isolation of bidirectional text.
 
 use std::{fmt::Write as _, iter::repeat_n};
 
@@ -7,15 +7,15 @@ use unicode_width::UnicodeWidthChar;
 
 use crate::unicode::{self, emoji};
 
-/// More marks than this on one letter reach into the lines above and below it.
+/// The maximum number of combining marks per letter: more reach into adjacent lines.
 const MARKS: u32 = 4;
 
-/// First strong isolate: what follows is laid out by itself.
+/// First strong isolate: the text up to [`POP`] is laid out independently.
 pub(super) const ISOLATE: char = '\u{2068}';
-/// Pop directional isolate: the end of it.
+/// Pop directional isolate: ends the isolated text.
 pub(super) const POP: char = '\u{2069}';
 
-/// The text with `put` in place of every character that acts or hides.
+/// Replaces every control character and invisible character by the output of `put`.
 pub(super) fn spelt(text: &str, mut put: impl FnMut(&mut String, char)) -> String {
     let chars: Vec<char> = text.chars().collect();
     let in_emoji = emoji::parts(&chars);
@@ -34,20 +34,20 @@ pub(super) fn spelt(text: &str, mut put: impl FnMut(&mut String, char)) -> Strin
     out
 }
 
-/// Whether a terminal may show it from right to left, or show what stands beside it in another order.
+/// Returns whether a terminal may lay out the character from right to left, or reorder adjacent text because of it.
 pub(super) fn turns(c: char) -> bool {
-    // A hidden one is spelled out, in ASCII.
+    // A hidden character is escaped in ASCII.
     !c.is_ascii()
         && !unicode::is_hidden(c)
         && matches!(bidi_class(c), BidiClass::R | BidiClass::AL | BidiClass::AN)
 }
 
-/// Whether any of the text is read from right to left.
+/// Returns whether the text contains right-to-left characters.
 pub(super) fn has_turns(text: &str) -> bool {
     text.contains(turns)
 }
 
-/// The text, of which no right-to-left part moves what stands beside it: each stretch of it is isolated.
+/// Isolates each right-to-left stretch of the text, so that it cannot reorder adjacent text.
 pub(super) fn stretches_isolated(text: &str) -> String {
     let is_strong = |c: char| bidi_class(c) == BidiClass::L;
     let mut out = String::with_capacity(text.len() + 8);
@@ -65,8 +65,8 @@ pub(super) fn stretches_isolated(text: &str) -> String {
     out
 }
 
-/// JSON text whose right-to-left strings are isolated. The marks are no part of a string, which spells its own as
-/// escapes: [`without_isolates`] takes them out again.
+/// Isolates the right-to-left strings in JSON text. The inserted marks can be told from those of the strings, which are
+/// escaped, and [`without_isolates`] removes them.
 pub(super) fn json_isolated(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     let mut rest = json;
@@ -93,12 +93,13 @@ pub(super) fn json_isolated(json: &str) -> String {
     out
 }
 
-/// The text without the marks of [`json_isolated`].
+/// Removes the marks of [`json_isolated`].
 pub(super) fn without_isolates(text: &str) -> String {
     text.replace([ISOLATE, POP], "")
 }
 
-/// Ends the isolates of a line in that line, and begins them again in the next. `open` is how many are.
+/// Closes the isolates of a line at its end, and reopens them at the start of the next. `open` is the number of open
+/// ones.
 pub(super) fn balanced(line: &str, open: &mut usize) -> String {
     let mut out: String = repeat_n(ISOLATE, *open).collect();
     for c in line.chars() {

@@ -1,4 +1,4 @@
-//! From the message to the result, on one terminal.
+//! The interactive mode: from the input to the result, on one terminal.
 
 use super::{
     exit::{Exit, Refusal},
@@ -17,7 +17,7 @@ use crate::{
     store::Standing,
 };
 
-/// What a person chose at a review.
+/// The next step after a prompt: show the thread again, or leave.
 enum Move {
     Again,
     Leave,
@@ -53,7 +53,7 @@ impl<G: Graph> Session<'_, G> {
         }
     }
 
-    /// The person goes; the thread does not.
+    /// Leaves the thread as it is, and prints the commands that continue it.
     async fn leave(&mut self, thread: &ThreadId) -> Result<Exit, Refusal> {
         let view = self.view(thread).await?;
         let name = super::escape::escape(thread.as_str()).into_owned();
@@ -104,7 +104,7 @@ impl<G: Graph> Session<'_, G> {
         }
     }
 
-    /// A refused verdict is told, and the review stands there again.
+    /// Decides the review. A refusal is printed, and the review is then shown again.
     async fn signed(
         &mut self,
         view: &ThreadView,
@@ -128,7 +128,7 @@ impl<G: Graph> Session<'_, G> {
         self.screen.err(&text);
     }
 
-    /// The review, with whoever sits at the terminal. `None` when they leave rather than say who they are.
+    /// Returns the review with the operator at the terminal. `None` if they leave instead of giving their name.
     async fn here(&mut self, view: &ThreadView, review: &ReviewView) -> Result<Option<Chosen>, Refusal> {
         if self.operator(None).is_err() {
             match self.prompt("your name, for the journal").await? {
@@ -141,7 +141,7 @@ impl<G: Graph> Session<'_, G> {
         Ok(Some(Chosen { view, digest, review: Some(review.clone()), operator, sure: true, shown: true }))
     }
 
-    /// `None`: back to the menu.
+    /// Asks for changes or opens the editor. `None` returns to the menu.
     async fn edit_here(
         &mut self,
         view: &ThreadView,
@@ -236,7 +236,7 @@ impl<G: Graph> Session<'_, G> {
         Ok(Move::Again)
     }
 
-    /// One answer, without the white space around it; `None` once the person is gone.
+    /// Prompts for one answer and trims it; `None` if the person has left.
     pub(super) async fn prompt(&mut self, question: &str) -> Result<Option<String>, Refusal> {
         match self.screen.ask(&format!("{question} {} ", paint(DIM, "›"))).await? {
             Line::Text(text) => Ok(Some(text)),
@@ -244,7 +244,7 @@ impl<G: Graph> Session<'_, G> {
         }
     }
 
-    /// Yes or no. Whoever goes has not said yes.
+    /// Prompts for yes or no. The end of input counts as no.
     pub(super) async fn confirmed(&mut self, question: &str) -> Result<bool, Refusal> {
         loop {
             match self

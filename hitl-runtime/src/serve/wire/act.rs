@@ -1,4 +1,4 @@
-//! Doing what is asked for.
+//! Executing requests.
 
 use serde::Serialize;
 
@@ -8,47 +8,47 @@ use crate::{
     run::{Graph, HistoryEntry, ThreadView},
 };
 
-/// What a request is answered.
+/// The response to a request.
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
 #[non_exhaustive]
 pub enum Reply {
-    /// The thread as it stands: whose turn it is, and what is to be signed.
+    /// The thread, with its status and open reviews.
     Thread(Box<ThreadView>),
-    /// What a verdict would sign.
+    /// A preview of a verdict.
     Preview {
         /// The thread.
         thread: ThreadId,
-        /// The review that it would decide.
+        /// The digest of the review that the verdict would decide.
         digest: Digest,
-        /// The draft that the verdict would sign at once; `None` where it signs nothing. `again.signs_only` says whether an
-        /// edit may sign once nodes have run.
+        /// The draft that the verdict would sign at once; `None` if it signs nothing. `again.signs_only` names the review that
+        /// an edit may still sign after nodes have run.
         signs: Option<serde_json::Value>,
-        /// What would be proposed anew, where the verdict is an edit that does not sign here.
+        /// The value that would be proposed again, if the verdict is an edit that does not sign at this review.
         #[serde(skip_serializing_if = "Option::is_none")]
         proposes: Option<serde_json::Value>,
-        /// Where that edit goes.
+        /// The destination of that edit.
         #[serde(skip_serializing_if = "Option::is_none")]
         again: Option<Box<Reproposal>>,
     },
-    /// A page of its journal.
+    /// A page of the thread's journal.
     History {
         /// The thread.
         thread: ThreadId,
         /// The entries, oldest first.
         entries: Vec<HistoryEntry>,
-        /// Where the next page begins; none after the last one.
+        /// The first place of the next page; `None` after the last page.
         next: Option<Place>,
     },
 }
 
 impl<G: Graph> Agent<G> {
-    /// Does what a request asks for, in the name of an operator. A verdict without one is refused, and a thread that one
-    /// begins belongs to them if their name is verified. What was begun goes
-    /// on in the background when the caller hangs up. The example is at [`wire`](crate::serve::wire).
+    /// Executes a request on behalf of an operator. A verdict without an operator is refused. A thread that an operator
+    /// starts belongs to them if their name is verified. If the returned future is dropped, work that has begun
+    /// continues in the background. For an example, see [`wire`](crate::serve::wire).
     ///
     /// # Errors
-    /// As the method behind the action; `operator_missing` for a verdict that nobody gives.
+    /// Those of the method behind the action, and `operator_missing` for a verdict without an operator.
     pub async fn act(&self, request: Request, operator: Option<&Operator>) -> Result<Reply, Refusal> {
         let Request { thread, action, .. } = request;
         let by = || operator.ok_or_else(|| nobody(&thread));
@@ -101,7 +101,7 @@ impl<G: Graph> Agent<G> {
         Ok(Reply::Thread(Box::new(self.view(&thread).await?)))
     }
 
-    /// Decides, with the evidence of whether this very verdict was previewed here.
+    /// Decides a review, and records as evidence whether this verdict was previewed here.
     async fn give(
         &self,
         thread: &ThreadId,
@@ -113,7 +113,7 @@ impl<G: Graph> Agent<G> {
         self.decide(thread, digest, &operator, verdict).await.map(drop)
     }
 
-    /// The patch of the draft, out of one that names the field which is signed.
+    /// Extracts the patch of the draft from a patch that names the signed field.
     async fn inner_patch(
         &self,
         thread: &ThreadId,
@@ -122,7 +122,7 @@ impl<G: Graph> Agent<G> {
     ) -> Result<serde_json::Value, Refusal> {
         let view = self.view(thread).await?;
         let Some(review) = view.reviews.iter().find(|review| review.digest == digest) else {
-            // Not open, or not any more: a verdict finds out who was first.
+            // The review is not open. The verdict itself reports who decided first.
             return Ok(serde_json::Value::Object(patch));
         };
         let field = &review.field;

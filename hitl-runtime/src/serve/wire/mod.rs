@@ -1,6 +1,6 @@
-//! The JSON that an agent is spoken to in, whatever carries it.
+//! The JSON API of an agent, independent of the transport.
 //!
-//! A request names an action and a thread; what it needs besides stands beside them:
+//! A request names an action and a thread; the action's parameters are further members of the same object:
 //!
 //! ```
 //! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -12,7 +12,7 @@
 //! let agent = RefundAgent::new(MemoryStore::new());
 //! let start = json!({ "action": "start", "thread_id": "ticket-A-9133", "input": { "message": "A-9133 is broken" } });
 //! let reply = agent.act(Request::read(start, None)?, None).await?;
-//! // Whose turn it is: a person's, who reads the draft and signs its digest.
+//! // A person has to act: read the draft and sign its digest.
 //! let Reply::Thread(view) = reply else { panic!("a start is answered with the thread") };
 //! let review = &view.reviews[0];
 //!
@@ -21,7 +21,7 @@
 //! let Reply::Thread(view) = agent.act(Request::read(approve, None)?, Some(&mara)).await? else { panic!() };
 //! assert_eq!(view.standing.as_str(), "ended");
 //!
-//! // A second click moves nothing, and is told who was first.
+//! // A second click changes nothing, and reports who decided first.
 //! let again = json!({ "action": "approve", "thread_id": "ticket-A-9133", "digest": review_digest(&agent).await });
 //! # async fn review_digest(agent: &Agent<RefundAgent>) -> String {
 //! #     let entries = agent.history(&"ticket-A-9133".try_into().unwrap(), 0, 9).await.unwrap();
@@ -36,21 +36,21 @@
 //! # }
 //! ```
 //!
-//! | action | beside `thread_id` | does |
+//! | action | members besides `thread_id` | effect |
 //! |---|---|---|
 //! | `start` | `input`, or the inputs themselves | [`Agent::start`] |
-//! | `get` | | shows the thread |
+//! | `get` | | returns the thread |
 //! | `approve` | `digest` | signs the draft as it is |
-//! | `edit` | `digest`, `patch` by field | signs another draft in its stead |
-//! | `reject` | `digest`, `reason`, `note` | refuses it |
+//! | `edit` | `digest`, `patch` by field | signs a changed draft instead |
+//! | `reject` | `digest`, `reason`, `note` | rejects the draft |
 //! | `ask` | `digest`, `question` | has it drafted again |
-//! | `preview` | `digest`, `verdict`: the name of one of the four, with what it needs beside it, or an object with its `action` | [`Agent::preview`] |
+//! | `preview` | `digest`, `verdict`: the name of one of these four, with its members next to it, or an object with its `action` | [`Agent::preview`] |
 //! | `settle` | `digest`, `how`: `happened` with `wrote`, `run_again`, or `stop` with `note` | [`Agent::settle`] |
 //! | `resume` | | [`Agent::resume`] |
-//! | `history` | `from`, `limit` | pages through the journal |
+//! | `history` | `from`, `limit` | returns a page of the journal |
 //!
-//! Each but `history` and `preview` is answered with the thread, as [`ThreadView`](crate::ThreadView) has it. Whoever decides may be
-//! named by `operator` and `roles`; whether such a claim counts is for whoever carries the request to say.
+//! The response is the thread as a [`ThreadView`](crate::ThreadView), except for `history` and `preview`. A request may
+//! claim an operator by `operator` and `roles`; the transport decides whether such a claim is accepted.
 //!
 //! [`Agent::start`]: crate::Agent::start
 //! [`Agent::preview`]: crate::Agent::preview

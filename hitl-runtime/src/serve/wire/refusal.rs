@@ -1,13 +1,13 @@
-//! Why a request was refused, for programs.
+//! Errors of requests, for programs.
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Map, Value};
 
 use crate::{Error, StoreError};
 
-/// Why a request was refused. Whatever it was, the thread stands as it stood before.
+/// An error response: the request was refused, and the thread is unchanged.
 ///
-/// As JSON it is one object: what it says as `error`, its `code`, and the details beside them.
+/// It is serialized as a JSON object with the message as `error`, the `code`, and the details as further members.
 ///
 /// ```
 /// use hitl::{Error, ThreadId, wire::Refusal};
@@ -24,18 +24,18 @@ use crate::{Error, StoreError};
 #[error("{message}")]
 #[non_exhaustive]
 pub struct Refusal {
-    /// The HTTP status for it (RFC 9110).
+    /// The HTTP status (RFC 9110).
     pub status: u16,
-    /// A stable word for programs.
+    /// A stable identifier of the error for programs.
     pub code: &'static str,
-    /// What is wrong and what to do, for people.
+    /// The problem and its solution, for people.
     pub message: String,
-    /// What a program wants to know besides, by name.
+    /// Further data for programs, by name.
     pub details: Map<String, Value>,
 }
 
 impl Refusal {
-    /// A refusal with no details.
+    /// Creates a refusal without details.
     ///
     /// ```
     /// use hitl::wire::Refusal;
@@ -47,7 +47,7 @@ impl Refusal {
         Self { status, code, message: short(message.into()), details: Map::new() }
     }
 
-    /// The same refusal with one detail more.
+    /// Adds a detail.
     ///
     /// ```
     /// use hitl::wire::Refusal;
@@ -61,7 +61,7 @@ impl Refusal {
         self
     }
 
-    /// A request that cannot be read.
+    /// Creates a refusal of a request that cannot be parsed.
     pub(crate) fn malformed(code: &'static str, message: impl Into<String>) -> Self {
         Self::new(400, code, message)
     }
@@ -86,7 +86,7 @@ impl From<Error> for Refusal {
     }
 }
 
-/// An error names what was sent, which may be megabytes: so many characters of it are said.
+/// Shortens a message to 1,000 characters, because errors quote their input, which may be megabytes long.
 fn short(mut text: String) -> String {
     const LONGEST: usize = 1_000;
     if let Some((end, _)) = text.char_indices().nth(LONGEST) {
@@ -96,7 +96,7 @@ fn short(mut text: String) -> String {
     text
 }
 
-/// The same for all texts in a value, of whose lists the first are said.
+/// Shortens all strings in a value, and lists to their first 100 items.
 fn shorter(value: Value) -> Value {
     const MOST: usize = 100;
     match value {
@@ -107,7 +107,8 @@ fn shorter(value: Value) -> Value {
     }
 }
 
-/// 4xx where the caller can mend it, 409 where the thread has moved on, 5xx where the house is at fault.
+/// Returns the HTTP status of an error: 409 if the thread's state conflicts with the request, other 4xx for errors that
+/// the caller can correct, and 5xx for errors of the server.
 fn status(error: &Error) -> u16 {
     match error {
         Error::InvalidThreadId(_)

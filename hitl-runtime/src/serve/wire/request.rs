@@ -1,4 +1,4 @@
-//! What is asked for.
+//! Parsing requests.
 
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
@@ -10,78 +10,78 @@ use crate::{
     prose::nearest,
 };
 
-/// A request, read and found to have everything it needs.
+/// A parsed request with all its parameters.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Request {
-    /// The thread that it is about.
+    /// The thread that the action applies to.
     pub thread: ThreadId,
-    /// What is to be done.
+    /// The action.
     pub action: Action,
-    /// Who says to have sent it. Nobody has verified that.
+    /// The operator that the request claims. The claim is not verified.
     pub claimed: Option<Operator>,
 }
 
-/// What is to be done. The words are those of [the table](crate::serve::wire).
+/// An action of a request. The names are those of [the table](crate::serve::wire).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Action {
-    /// Begin the thread.
+    /// Starts the thread.
     Start {
         /// The inputs.
         input: Value,
     },
-    /// Show the thread.
+    /// Returns the thread.
     Get,
-    /// Sign the draft.
+    /// Signs the draft.
     Approve {
-        /// The draft as the operator saw it.
+        /// The digest of the draft that the operator saw.
         digest: Digest,
     },
-    /// Sign another draft.
+    /// Signs a changed draft.
     Edit {
-        /// The draft as the operator saw it.
+        /// The digest of the draft that the operator saw.
         digest: Digest,
-        /// A merge patch (RFC 7396), by the field that is signed.
+        /// A merge patch (RFC 7396) with the signed field as its only member.
         patch: Map<String, Value>,
     },
-    /// Refuse the draft.
+    /// Rejects the draft.
     Reject {
-        /// The draft as the operator saw it.
+        /// The digest of the draft that the operator saw.
         digest: Digest,
-        /// Why.
+        /// The reason.
         reason: Reason,
-        /// Why, in the operator's words.
+        /// The reason in the operator's own words.
         note: String,
     },
-    /// Have it drafted again.
+    /// Has it drafted again.
     Ask {
-        /// The draft as the operator saw it.
+        /// The digest of the draft that the operator saw.
         digest: Digest,
         /// The question.
         question: String,
     },
-    /// Say what a verdict would sign, and sign nothing.
+    /// Returns the value that a verdict would sign, without signing it.
     Preview {
-        /// The draft as the operator saw it.
+        /// The digest of the draft that the operator saw.
         digest: Digest,
-        /// The verdict. An edit's patch is by the field that is signed, as in [`Action::Edit`].
+        /// The verdict. An edit's patch has the signed field as its only member, as in [`Action::Edit`].
         verdict: Verdict,
     },
-    /// Say how an effect ended.
+    /// Records how an effect in doubt ended.
     Settle {
-        /// The doubt.
+        /// The digest of the effect in doubt.
         digest: Digest,
-        /// How it ended.
+        /// The resolution.
         how: Box<Settlement>,
     },
-    /// Take the thread up.
+    /// Resumes the thread.
     Resume,
-    /// Page through the journal.
+    /// Returns a page of the journal.
     History {
-        /// From this place on.
+        /// The place of the first entry.
         from: Place,
-        /// How many entries at most.
+        /// The maximum number of entries.
         limit: usize,
     },
 }
@@ -89,17 +89,18 @@ pub enum Action {
 const ACTIONS: [&str; 10] =
     ["start", "get", "approve", "edit", "reject", "ask", "preview", "settle", "resume", "history"];
 
-/// The actions that decide a review, of which a preview is one.
+/// The actions that decide a review, and that can be previewed.
 const VERDICTS: [&str; 4] = ["approve", "edit", "reject", "ask"];
 
-/// The most entries that a page of a history has.
+/// The maximum number of entries in a page of a history.
 const LONGEST_PAGE: usize = 1000;
 
 impl Request {
-    /// Reads a request. Without an `action` it is a start. Without a `thread_id` it is about `thread`, if there is one.
+    /// Parses a request. Without an `action` it is a start. Without a `thread_id` it applies to `thread`, if there is
+    /// one.
     ///
-    /// A start may have its inputs in `input` or beside the action; a lone text input may be called `prompt` in
-    /// [`Request::read_for`], which knows the graph.
+    /// A start has its inputs in `input` or as members of the request itself; [`Request::read_for`], which knows the
+    /// graph, also accepts `prompt` for a single input.
     ///
     /// ```
     /// use hitl::wire::{Action, Request};
@@ -115,7 +116,7 @@ impl Request {
     /// ```
     ///
     /// # Errors
-    /// With status 400, and a code that says what is missing or wrong: `invalid_request`, `unknown_action`,
+    /// With status 400, and a code for the missing or invalid member: `invalid_request`, `unknown_action`,
     /// `invalid_thread_id`.
     pub fn read(payload: Value, thread: Option<ThreadId>) -> Result<Self, Refusal> {
         let Value::Object(mut rest) = payload else {
@@ -123,7 +124,7 @@ impl Request {
         };
         let action = take_text(&mut rest, "action")?;
         let thread = match take_text(&mut rest, "thread_id")? {
-            // One that no new thread may have is refused where a thread is started.
+            // A name that new threads may not have is refused only when a thread is started.
             Some(name) => ThreadId::existing(&name).map_err(|e| Refusal::from(crate::Error::from(e)))?,
             None => thread.ok_or_else(|| invalid("`thread_id` is missing: say which thread"))?,
         };
@@ -133,8 +134,8 @@ impl Request {
         Ok(Self { thread, action, claimed })
     }
 
-    /// As [`Request::read`], for a graph whose only input is a text: that may be called `prompt` as well, as callers of
-    /// hosted agents do.
+    /// Parses a request as [`Request::read`] does. If the graph has a single input, it may also be called `prompt`, as
+    /// callers of hosted agents do.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -233,7 +234,7 @@ fn page() -> usize {
     100
 }
 
-/// The action of a name, out of what stands beside it.
+/// Parses an action from its name and the other members.
 fn read(action: &str, rest: Map<String, Value>) -> Result<Action, Refusal> {
     Ok(match action {
         "start" => Action::Start { input: input(rest)? },
@@ -277,8 +278,8 @@ fn read(action: &str, rest: Map<String, Value>) -> Result<Action, Refusal> {
     })
 }
 
-/// A verdict that is not given: by its name, with what it needs beside it, or as an object of its own that names its
-/// `action`, or that has all of it under the verdict's name.
+/// Parses a preview. Its `verdict` is a name, with the parameters beside it; an object with an `action`; or an object
+/// with the parameters under the verdict's name.
 fn preview(mut rest: Map<String, Value>) -> Result<Action, Refusal> {
     let is_verdict = |name: &String| VERDICTS.contains(&name.as_str());
     let (name, rest) = match rest.remove("verdict") {
@@ -337,7 +338,7 @@ fn settlement(how: How, wrote: Option<Values>, note: String) -> Result<Settlemen
     }
 }
 
-/// What a start begins with: all of `input`, or all that stands beside the action.
+/// Returns the inputs of a start: the whole of `input`, or all other members of the request.
 fn input(mut rest: Map<String, Value>) -> Result<Value, Refusal> {
     if !matches!(rest.get("input"), Some(Value::Object(_))) {
         return Ok(Value::Object(rest));
@@ -349,7 +350,7 @@ fn input(mut rest: Map<String, Value>) -> Result<Value, Refusal> {
     }
 }
 
-/// Who says to have sent it.
+/// Returns the operator that the request claims.
 fn claimed(rest: &mut Map<String, Value>) -> Result<Option<Operator>, Refusal> {
     let name = take_text(rest, "operator")?;
     let roles: Option<Vec<String>> = rest
@@ -398,7 +399,7 @@ fn invalid(message: impl Into<String>) -> Refusal {
     Refusal::malformed("invalid_request", message)
 }
 
-/// What somebody sent, short enough to be sent back.
+/// Shortens text from a request so that an error can quote it.
 fn shown(text: &str) -> String {
     let mut short: String = text.chars().filter(|c| !c.is_control()).take(60).collect();
     if short.len() < text.len() {

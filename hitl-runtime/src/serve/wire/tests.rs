@@ -1,4 +1,4 @@
-//! What is read, and what is refused before anything moves.
+//! Tests of parsing requests.
 
 use serde_json::{Value, json};
 
@@ -65,7 +65,7 @@ fn every_action_is_read() {
             json!({ "message": "m", "customer": 7 }),
             |a| matches!(a, Action::Start { input } if *input == json!({ "message": "m", "customer": 7 })),
         ),
-        // An input that is called `input`.
+        // An input whose name is `input`.
         (
             json!({ "input": "text" }),
             |a| matches!(a, Action::Start { input } if *input == json!({ "input": "text" })),

@@ -1,6 +1,6 @@
-//! What has a place on the sheet.
+//! The items of a layout.
 
-/// A box to be placed, or the room that a label wants.
+/// The size of a box or of a label.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Size {
     pub(super) w: f64,
@@ -11,7 +11,7 @@ pub(super) struct Size {
 pub(super) struct Item {
     pub(super) size: Size,
     pub(super) layer: usize,
-    /// The items above and below that it is tied to, and how firmly.
+    /// The connected items in the layers above and below, and the weight of each connection.
     pub(super) up: Vec<(usize, f64)>,
     pub(super) down: Vec<(usize, f64)>,
     pub(super) x: f64,

@@ -1,8 +1,9 @@
-//! Layers from the top down, after Sugiyama: cycles are opened, nodes ranked by their longest path from the start,
-//! crossings swept away, and every layer placed as near to its neighbours as its widths allow.
+//! Layered layout from top to bottom, after Sugiyama: cycles are broken by reversing edges, nodes are ranked by their
+//! longest path from the start, crossings are reduced by sweeps, and each layer is placed as near to its neighbors as
+//! its widths allow.
 //!
-//! Between any two ranks lies a layer of bends, one for each edge that passes, as wide as the edge's label: so labels
-//! have room, and two edges between the same nodes do not fall into one.
+//! Between two ranks is a layer of bends, one for each edge that passes, as wide as the edge's label. This leaves room
+//! for labels, and keeps parallel edges between the same nodes apart.
 
 use super::{
     item::{Item, Size},
@@ -15,7 +16,7 @@ pub(super) struct Arrow {
     pub(super) from: usize,
     pub(super) to: usize,
     pub(super) label: Size,
-    /// How much it wants to be straight.
+    /// The weight of its straightness against that of other arrows.
     pub(super) weight: f64,
 }
 
@@ -25,12 +26,12 @@ pub(super) struct Point {
     pub(super) y: f64,
 }
 
-/// Where everything went. Boxes and labels by their centres.
+/// The computed positions. Boxes and labels are given by their centers.
 #[derive(Debug, Default)]
 pub(super) struct Layout {
     pub(super) size: Size,
     pub(super) boxes: Vec<Point>,
-    /// From the edge of one box to the edge of the other; empty for an arrow from a box to itself.
+    /// The points from the border of one box to the border of the other; empty for an arrow from a box to itself.
     pub(super) paths: Vec<Vec<Point>>,
     pub(super) labels: Vec<Point>,
 }
@@ -38,7 +39,7 @@ pub(super) struct Layout {
 const LAYER_GAP: f64 = 15.0;
 const BEND: Size = Size { w: 6.0, h: 8.0 };
 
-/// Places boxes, the first of which is on top.
+/// Computes the positions of boxes. The first box is at the top.
 pub(super) fn layout(boxes: &[Size], arrows: &[Arrow]) -> Layout {
     let (reversed, order) = open_cycles(boxes.len(), arrows);
     let ends =
@@ -54,7 +55,7 @@ pub(super) fn layout(boxes: &[Size], arrows: &[Arrow]) -> Layout {
     }
     let item = |size, layer| Item { size, layer, up: Vec::new(), down: Vec::new(), x: 0.0 };
     let mut items: Vec<Item> = boxes.iter().zip(&rank).map(|(&size, rank)| item(size, rank * 2)).collect();
-    // The items that each arrow passes, from the top down.
+    // The items that each arrow passes, top to bottom.
     let chains: Vec<Vec<usize>> = (0..arrows.len())
         .map(|i| {
             let (up, down) = ends(i);
@@ -71,7 +72,7 @@ pub(super) fn layout(boxes: &[Size], arrows: &[Arrow]) -> Layout {
             }
             chain.push(down);
             for pair in chain.windows(2) {
-                // What passes several layers is the most disturbing where it wavers.
+                // Bends of long arrows are the most visible, so they weigh more.
                 let own = if reversed[i] { 0.5 } else { arrows[i].weight };
                 let weight = own * if pair.iter().all(|&p| p >= boxes.len()) { 4.0 } else { 1.0 };
                 items[pair[0]].down.push((pair[1], weight));
@@ -99,7 +100,7 @@ pub(super) fn layout(boxes: &[Size], arrows: &[Arrow]) -> Layout {
         let mut path = vec![end(up, ports[0], 1.0)];
         path.extend(chain[1..chain.len() - 1].iter().map(|&bend| at(bend)));
         path.push(end(down, ports[1], -1.0));
-        // A bend half-way between its ends only makes a curve restless.
+        // A bend near the middle of the straight line adds nothing but a kink.
         if let [a, bend, b] = path[..]
             && (bend.x - (a.x + b.x) / 2.0).abs() < 1.0
         {
@@ -132,7 +133,8 @@ pub(super) fn layout(boxes: &[Size], arrows: &[Arrow]) -> Layout {
     }
 }
 
-/// Which arrows lead back to where the walk came from, and the boxes in an order that all the others respect.
+/// Returns the arrows to reverse, which lead back to an ancestor in a depth-first search, and a topological order of
+/// the boxes without them.
 fn open_cycles(boxes: usize, arrows: &[Arrow]) -> (Vec<bool>, Vec<usize>) {
     #[derive(Clone, Copy, PartialEq)]
     enum Seen {
@@ -175,7 +177,7 @@ fn open_cycles(boxes: usize, arrows: &[Arrow]) -> (Vec<bool>, Vec<usize>) {
     (reversed, order)
 }
 
-/// The items of each layer, bends beside the boxes that they come from.
+/// Returns the initial order of each layer, with bends beside the boxes that they come from.
 fn first_order(items: &[Item], order: &[usize]) -> Vec<Vec<usize>> {
     let depth = items.iter().map(|item| item.layer).max().unwrap_or(0);
     let mut layers = vec![Vec::new(); depth + 1];
@@ -191,7 +193,8 @@ fn first_order(items: &[Item], order: &[usize]) -> Vec<Vec<usize>> {
     layers
 }
 
-/// Sorts each layer by where its neighbours stand, up and down, and keeps the best order that came by.
+/// Sorts each layer by the mean position of its neighbors, alternately downward and upward, and keeps the order with
+/// the fewest crossings.
 fn uncross(items: &[Item], layers: &mut Vec<Vec<usize>>) {
     let mut best = (crossings(items, layers), layers.clone());
     for round in 0..24 {
@@ -247,7 +250,7 @@ fn tallest(items: &[Item], layer: &[usize]) -> f64 {
     layer.iter().map(|&i| items[i].size.h).fold(0.0, f64::max)
 }
 
-/// The middle of each layer.
+/// Returns the vertical center of each layer.
 fn heights(items: &[Item], layers: &[Vec<usize>]) -> Vec<f64> {
     let mut y = 0.0;
     layers

@@ -1,11 +1,11 @@
-//! As a Mermaid flowchart.
+//! Drawing a graph as a Mermaid flowchart.
 
 use std::fmt::Write as _;
 
 use super::{Lit, Words, covered};
 use crate::graph::{EdgeKind, GraphSpec, Point};
 
-/// The graph as Mermaid reads it. Nodes are numbered, so that no name of theirs can be a word of Mermaid's.
+/// Draws the graph as Mermaid text. Nodes have numbers as IDs, so that no name can be a Mermaid keyword.
 pub(in crate::serve::cli) fn draw(spec: &GraphSpec, lit: &Lit) -> String {
     let mut out = "flowchart TD\n    start([start])\n".to_owned();
     for (i, node) in spec.nodes.iter().enumerate() {
@@ -60,7 +60,7 @@ fn id(point: Point) -> String {
     }
 }
 
-/// Text inside quotes: Mermaid reads HTML there.
+/// Escapes text inside quotes, which Mermaid reads as HTML.
 fn text(text: &str) -> String {
     let mut out = String::new();
     for c in text.chars() {

@@ -1,4 +1,4 @@
-//! A graph that can be looked at.
+//! Drawings of graphs.
 
 mod item;
 mod layout;
@@ -14,19 +14,20 @@ use crate::{
     store::Standing,
 };
 
-/// Where a thread stands in the graph.
+/// The highlighted position of a thread in the graph.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Lit {
-    /// The numbers of the nodes.
+    /// The indices of the current nodes.
     pub(super) nodes: Vec<usize>,
-    /// Whether it has come to its end.
+    /// `true` if the thread has ended.
     pub(super) end: bool,
-    /// Whether something went wrong there.
+    /// `true` if the thread has failed or is in doubt.
     pub(super) trouble: bool,
 }
 
 impl Lit {
-    /// How a box is lit, if it is: the start is number 0, the nodes follow, the end is last.
+    /// Returns the highlight class of a box, if it is highlighted. Index 0 is the start, the nodes follow, and the end
+    /// is last.
     fn word(&self, spec: &GraphSpec, index: usize) -> Option<&'static str> {
         if index > spec.nodes.len() {
             return self.end.then_some("done");
@@ -44,17 +45,17 @@ impl Lit {
     }
 }
 
-/// The later effects that a node's review covers, as a drawing says them.
+/// Returns the text for the later effects that a node's review covers.
 fn covered(node: &NodeSpec) -> Option<String> {
     let covers = node.interrupt.map_or(&[][..], |interrupt| interrupt.covers);
     let others: Vec<&str> = covers.iter().copied().filter(|name| *name != node.name).collect();
     (!others.is_empty()).then(|| format!("also for {}", others.join(", ")))
 }
 
-/// What is written on an edge.
+/// The label of an edge.
 struct Words {
     text: String,
-    /// Whether it is the user's own code.
+    /// `true` if the label is text from the user's code.
     is_code: bool,
 }
 

@@ -1,11 +1,11 @@
-//! From side to side: every item near its neighbours, every line as straight as the others allow.
+//! Horizontal placement: each item near its neighbors, and each line as straight as the others allow.
 
 use super::item::Item;
 
 const SIDE_GAP: f64 = 26.0;
 const PORT_GAP: f64 = 26.0;
 
-/// Puts every item as near to its neighbours as the others on its layer allow.
+/// Places each item as near to its neighbors as the others in its layer allow.
 pub(super) fn place(items: &mut [Item], layers: &[Vec<usize>]) {
     for layer in layers {
         let mut x = 0.0;
@@ -23,7 +23,7 @@ pub(super) fn place(items: &mut [Item], layers: &[Vec<usize>]) {
                 .iter()
                 .map(|&i| {
                     let item = &items[i];
-                    // At the end everybody listens to both sides.
+                    // The last rounds consider the neighbors on both sides.
                     let ties = item.up.iter().filter(|_| down || round > 30);
                     let ties = ties.chain(item.down.iter().filter(|_| !down || round > 30));
                     let (sum, weight) =
@@ -39,8 +39,8 @@ pub(super) fn place(items: &mut [Item], layers: &[Vec<usize>]) {
     }
 }
 
-/// Puts the bends of an arrow under one another, and under one of its ends, where their neighbours leave that line
-/// free.
+/// Aligns the bends of an arrow vertically, and with one of its ends if possible, as far as the neighbors of the bends
+/// leave room.
 pub(super) fn straighten(items: &mut [Item], layers: &[Vec<usize>], chain: &[usize], ports: &mut [f64; 2]) {
     const ALMOST: f64 = 6.0;
     if (ports[0] - ports[1]).abs() < ALMOST {
@@ -72,8 +72,8 @@ pub(super) fn straighten(items: &mut [Item], layers: &[Vec<usize>], chain: &[usi
     }
 }
 
-/// The places nearest to what is wished for (place and weight) that keep the order and do not overlap: what pushes
-/// against its neighbour moves on with it as one block.
+/// Returns the positions that are nearest to the wishes (position and weight), keep the order and do not overlap. Items
+/// that would overlap are merged into a block, which moves as one (pool adjacent violators).
 fn nearest(wishes: &[(f64, f64)], widths: &[f64]) -> Vec<f64> {
     let mut offsets = Vec::with_capacity(widths.len());
     let mut offset = 0.0;
@@ -83,7 +83,7 @@ fn nearest(wishes: &[(f64, f64)], widths: &[f64]) -> Vec<f64> {
         }
         offsets.push(offset);
     }
-    // Each block: the sum of its weighted wishes, its weight, how many.
+    // Each block: the weighted sum of its wishes, its weight, the number of its items.
     let mut blocks: Vec<(f64, f64, usize)> = Vec::new();
     for ((wish, weight), offset) in wishes.iter().zip(&offsets) {
         let mut block = ((wish - offset) * weight, *weight, 1);
@@ -99,7 +99,8 @@ fn nearest(wishes: &[(f64, f64)], widths: &[f64]) -> Vec<f64> {
     shifts.zip(offsets).map(|(shift, offset)| shift + offset).collect()
 }
 
-/// Where each arrow leaves the box above and enters the one below: side by side, in the order in which they come.
+/// Returns the horizontal positions at which each arrow leaves the upper box and enters the lower one, in the order of
+/// the next items so that arrows do not cross at a box.
 pub(super) fn ports(items: &[Item], boxes: usize, chains: &[Vec<usize>]) -> Vec<[f64; 2]> {
     let mut ports = vec![[0.0; 2]; chains.len()];
     for node in 0..boxes {

@@ -1,4 +1,4 @@
-//! As a picture.
+//! Drawing a graph as SVG.
 
 use std::fmt::Write as _;
 
@@ -13,7 +13,7 @@ use crate::graph::{EdgeKind, EdgeSpec, GraphSpec, Point};
 
 const MARGIN: f64 = 28.0;
 const TITLE: f64 = 30.0;
-/// A label longer than this is cut; its whole text shows under the pointer.
+/// The maximum length of a label in characters. A longer one is cut, and its full text is a tooltip.
 const LONGEST: usize = 40;
 
 const STYLE: &str = "
@@ -44,7 +44,7 @@ const STYLE: &str = "
     .done-text { fill: #ffffff; }
 ";
 
-/// The graph as SVG, where a thread stands lit.
+/// Draws the graph as SVG, with the position of a thread highlighted.
 pub(in crate::serve::cli) fn draw(spec: &GraphSpec, lit: &Lit) -> String {
     let last = spec.nodes.len() + 1;
     let index = |point: Point| match point {
@@ -66,7 +66,7 @@ pub(in crate::serve::cli) fn draw(spec: &GraphSpec, lit: &Lit) -> String {
         })
         .collect();
     let Layout { size: whole, boxes, paths, labels: places } = layout(&sizes, &arrows);
-    // An arrow from a node to itself stands out to the right.
+    // An arrow from a node to itself extends to the right.
     let loops = arrows
         .iter()
         .filter(|arrow| arrow.from == arrow.to)
@@ -152,7 +152,7 @@ fn verdict(edge: &EdgeSpec) -> Option<&'static str> {
     }
 }
 
-/// What is written on an edge.
+/// The text of an edge, whole and as shown.
 struct Label {
     whole: String,
     shown: String,
@@ -192,7 +192,7 @@ impl Label {
     }
 }
 
-/// What a node's second line says.
+/// Returns the second line of a node's box.
 fn note(spec: &GraphSpec, node: usize) -> Option<String> {
     let node = spec.nodes.get(node)?;
     match (&node.interrupt, node.effect) {
@@ -283,7 +283,7 @@ fn item(out: &mut String, spec: &GraphSpec, lit: &Lit, index: usize, at: At, siz
     }
 }
 
-/// The bar where branches part or meet.
+/// Draws the bar at which branches fork or join.
 fn bar<'a>(
     out: &mut String,
     spec: &GraphSpec,
@@ -302,7 +302,7 @@ fn bar<'a>(
         writeln!(out, "<line class=\"bar\" x1=\"{left:.1}\" y1=\"{y:.1}\" x2=\"{right:.1}\" y2=\"{y:.1}\"/>");
 }
 
-/// A curve that leaves and enters straight up or down, and between two bends never goes further aside than they do.
+/// Returns a curve that starts and ends vertically, and between two points never leaves their horizontal range.
 fn smooth(path: &[At]) -> String {
     let lean = |a: At, b: At| (b.x - a.x) / (b.y - a.y);
     let slope = |i: usize| {
@@ -311,7 +311,7 @@ fn smooth(path: &[At]) -> String {
             return 0.0;
         };
         let (a, b) = (lean(*before, path[i]), lean(path[i], *after));
-        // The harmonic mean; at a turning point, straight down.
+        // The harmonic mean; vertical at a turning point.
         if a * b > 0.0 { 2.0 * a * b / (a + b) } else { 0.0 }
     };
     let mut d = path.first().map(|at| format!("M{:.1} {:.1}", at.x, at.y)).unwrap_or_default();
@@ -324,7 +324,7 @@ fn smooth(path: &[At]) -> String {
     d
 }
 
-/// From a box to itself, out of its right side.
+/// Returns a loop from the right side of a box to itself.
 fn around(at: At, size: Size) -> String {
     let (x, y) = (at.x + size.w / 2.0, at.y);
     format!(

@@ -1,4 +1,4 @@
-//! Drawings of a graph that has everything: a review, a match, a fork, loops.
+//! Drawings of graphs that use every feature: reviews, a match, a fork, a `for`, loops.
 
 use super::{Lit, mermaid, svg};
 use crate::graph::{
@@ -72,7 +72,7 @@ const MAILROOM: GraphSpec = GraphSpec {
     }],
 };
 
-/// A `for` with a review in it that may expire.
+/// A graph with a `for` that has a review which may expire.
 const RETURNS: GraphSpec = GraphSpec {
     name: "Returns",
     nodes: &[
@@ -103,7 +103,7 @@ const RETURNS: GraphSpec = GraphSpec {
     ..MAILROOM
 };
 
-/// To be looked at: HITL_DRAWINGS=/tmp cargo test -p hitl-runtime --features cli draw
+/// Saves a drawing for inspection: HITL_DRAWINGS=/tmp cargo test -p hitl-runtime --features cli draw
 fn show(name: &str, picture: &str) {
     if let Some(folder) = std::env::var_os("HITL_DRAWINGS") {
         let _ = std::fs::write(std::path::Path::new(&folder).join(name), picture);
@@ -124,7 +124,7 @@ fn a_for_says_what_it_goes_through_and_where_nothing_leads() {
     for words in [">for parcel in parcels</text>", ">no parcels</text>", ">expire</text>"] {
         assert_eq!(picture.matches(words).count(), 1, "{words}");
     }
-    // Each way ends in an arrow, of which the picture holds the head.
+    // Each edge refers to an arrowhead that the drawing defines.
     for marker in picture.split("url(#").skip(1).filter_map(|rest| rest.split(')').next()) {
         assert!(picture.contains(&format!("<marker id=\"{marker}\"")), "{marker}");
     }
@@ -218,7 +218,7 @@ fn the_effects_that_a_review_covers_are_drawn() {
     let (mermaid, svg) = drawn(InterruptSpec { role: None, ..covering });
     assert!(mermaid.contains("<small>signed, also for wire, file</small>"), "{mermaid}");
     assert!(svg.contains(">answer signed, also for wire, file</text>"), "{svg}");
-    // The node itself is what the review stands before.
+    // A review that covers only its own node has no "also for".
     let (mermaid, svg) = drawn(InterruptSpec { covers: &["pay"], ..REVIEW });
     assert!(!mermaid.contains("also for") && !svg.contains("also for"), "{mermaid}");
 }

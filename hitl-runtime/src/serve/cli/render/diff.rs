@@ -1,4 +1,4 @@
-//! An edit, before it is signed.
+//! The difference between a draft and its edit.
 
 use serde_json::Value;
 use similar::{Algorithm, DiffOp, capture_diff_slices};
@@ -12,7 +12,7 @@ use super::{
     value::{Row, rows},
 };
 
-/// What an edit takes away, adds, and leaves as it is.
+/// Returns the lines that an edit removes, adds and leaves unchanged.
 pub(in crate::serve::cli) fn diff(review: &ReviewView, after: &Value, width: Option<usize>) -> String {
     let schema = Some(Schema::new(&review.schema));
     between(&rows(&review.field, &review.draft, schema), &rows(&review.field, after, schema), width)

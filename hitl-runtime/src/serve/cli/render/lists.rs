@@ -1,4 +1,4 @@
-//! Many threads, or many entries.
+//! Lists of threads and of journal entries.
 
 use super::{
     style::{BOLD, DIM, RED, paint},
@@ -18,10 +18,10 @@ use crate::{
     },
 };
 
-/// The open reviews. `graph` is this program's: those of others are marked.
+/// Formats the open reviews. Those of graphs other than `graph`, which is this program's, get an extra column.
 pub(in crate::serve::cli) fn inbox(reviews: &[OpenReview], graph: &GraphSpec, frame: Frame) -> String {
     let strangers = reviews.iter().any(|review| review.graph != graph.name);
-    // The effects that run on one signature are all named.
+    // Name all effects that the signature covers.
     let before = |review: &OpenReview| {
         let node = graph.nodes.iter().find(|node| review.graph == graph.name && node.name == review.node);
         let covers = node.and_then(|node| node.interrupt).map_or(&[][..], |interrupt| interrupt.covers);
@@ -58,7 +58,7 @@ pub(in crate::serve::cli) fn inbox(reviews: &[OpenReview], graph: &GraphSpec, fr
     columns(&heads, &rows)
 }
 
-/// Threads that wait for no signature, and have not ended.
+/// Formats threads that have not ended and wait for no review.
 pub(in crate::serve::cli) fn unsettled(threads: &[(ThreadId, Standing)]) -> String {
     let rows: Vec<Vec<String>> = threads
         .iter()
@@ -75,7 +75,7 @@ pub(in crate::serve::cli) fn unsettled(threads: &[(ThreadId, Standing)]) -> Stri
     columns(&["thread", "stands"], &rows)
 }
 
-/// A journal, one line an entry.
+/// Formats a journal, one line per entry.
 pub(in crate::serve::cli) fn history(entries: &[HistoryEntry], frame: Frame) -> String {
     let wide = entries.last().map_or(1, |entry| entry.place.to_string().len());
     let rows: Vec<Vec<String>> = entries
@@ -94,7 +94,7 @@ pub(in crate::serve::cli) fn history(entries: &[HistoryEntry], frame: Frame) -> 
     columns(&["#", "UTC", "hash", "who", "what"], &rows)
 }
 
-/// `, by nova-lite: 812 + 64 tokens, 0.9 s`, if a model was asked.
+/// Formats the use of models, if there was any: `, by nova-lite: 812 + 64 tokens, 0.9 s`.
 fn took(spent: &[Usage]) -> String {
     let Some(first) = spent.first() else { return String::new() };
     let sum = |tokens: fn(&Usage) -> Option<u64>| spent.iter().filter_map(tokens).sum::<u64>();
@@ -104,7 +104,7 @@ fn took(spent: &[Usage]) -> String {
     format!(", by {}: {read} + {wrote} tokens, {seconds:.1} s{times}", escape(&first.model))
 }
 
-/// `mara`, or `mara (unverified)`.
+/// Returns the operator of an entry: `mara`, or `mara (unverified)`.
 fn who(entry: &HistoryEntry) -> Option<String> {
     match &entry.event {
         Event::Decided { operator, unverified, .. }
@@ -120,7 +120,7 @@ fn who(entry: &HistoryEntry) -> Option<String> {
     }
 }
 
-/// ` (identified by https://login.example, key 2026-01, over http)`, where a token was.
+/// Formats the evidence, if there was a token: ` (identified by https://login.example, key 2026-01, over http)`.
 fn identified(event: &Event) -> String {
     let evidence = match event {
         Event::Decided { evidence, .. }
@@ -136,7 +136,7 @@ fn identified(event: &Event) -> String {
         .into_iter()
         .filter_map(|(word, value)| Some(format!("{word} {}", escape(value.as_deref()?))))
         .collect();
-    // A channel alone identifies nobody.
+    // A channel alone does not identify a person.
     if evidence.token.is_none() && evidence.issuer.is_none() {
         return String::new();
     }
@@ -193,7 +193,7 @@ fn what(event: &Event) -> String {
     }
 }
 
-/// `met new code: version 2 of its state, execute is now pay, draft has to be signed again`.
+/// Formats a migration: `met new code: version 2 of its state, execute is now pay, draft has to be signed again`.
 fn migrated(version: Option<u32>, renamed: &Renamed, void: &[Voided]) -> String {
     let mut news: Vec<String> =
         version.map(|version| format!("version {version} of its state")).into_iter().collect();
@@ -231,7 +231,7 @@ fn one(field: &str, json: &str) -> String {
     format!("{} {}", escape(field), text(&value))
 }
 
-/// `amount 149 → 99`.
+/// Formats a change: `amount 149 → 99`.
 fn changes(before: &str, after: &str) -> String {
     let parse = |json: &str| serde_json::from_str(json).unwrap_or_default();
     let (old, new) =

@@ -1,4 +1,4 @@
-//! What people read. Every function here gives text with styles in it; the screen takes them out where they are not
+//! Rendering for people. Every function here returns text with ANSI styles; the screen strips them where they are not
 //! wanted.
 
 pub(super) mod diff;

@@ -1,4 +1,4 @@
-//! An error, and the way out.
+//! Rendering of errors.
 
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ use crate::serve::cli::{
     exit::Refusal,
 };
 
-/// The error, the fields at fault, and the commands that mend it.
+/// Formats an error: its message, the invalid fields, and the commands that may solve the problem.
 pub(in crate::serve::cli) fn refusal(refusal: &Refusal, width: Option<usize>) -> String {
     let label = paint(RED.bold(), "error:");
     let message = said(&refusal.message, width.map(|width| width.saturating_sub(7).max(20)));
@@ -38,19 +38,20 @@ pub(in crate::serve::cli) fn refusal(refusal: &Refusal, width: Option<usize>) ->
     out
 }
 
-/// What keeps a thread from going on, each on lines of its own. As JSON, which is how a refusal has it.
+/// Formats the incompatibilities of a thread, each on its own lines. The argument is JSON, as in the details of a
+/// refusal.
 fn differences(list: Option<&Value>, width: Option<usize>) -> String {
     let messages = list.and_then(Value::as_array).into_iter().flatten();
     messages.filter_map(|told| told.get("message")?.as_str()).map(|message| bullet(message, width)).collect()
 }
 
-/// One of several things to be said.
+/// Formats an item of a list.
 pub(in crate::serve::cli) fn bullet(message: &str, width: Option<usize>) -> String {
     let lines = said(message, width.map(|width| width.saturating_sub(4).max(20)));
     format!("  - {}\n", lines.join("\n    "))
 }
 
-/// What a program said, line by line, at a length that leaves the rest of the screen to be read.
+/// Escapes and wraps a message, and cuts it to a length that leaves room for the rest on the screen.
 pub(in crate::serve::cli) fn said(text: &str, width: Option<usize>) -> Vec<String> {
     const LONGEST: usize = 2_000;
     let cut = text.char_indices().nth(LONGEST).map(|(at, _)| at);

@@ -1,4 +1,4 @@
-//! Columns that stand under one another, whatever the script.
+//! Aligned columns, by display width.
 
 use textwrap::core::display_width;
 
@@ -8,15 +8,15 @@ use super::{
 };
 use crate::serve::cli::visible::balanced;
 
-/// Where the keys end at the latest; a longer one pushes its own value aside.
+/// The maximum width of the key column; a longer key moves only its own value.
 const WIDEST_KEY: usize = 32;
 
-/// Keys and values in two columns, each line indented. Long values are wrapped, and never cut.
+/// Formats keys and values in two columns, each line indented. Long values are wrapped, never cut.
 pub(in crate::serve::cli) fn pairs(rows: &[Row], indent: &str, width: Option<usize>) -> String {
     pairs_with(rows, indent, width, |key| paint(DIM, key))
 }
 
-/// The same, for values that are about to be signed: they stand out.
+/// Formats values to be signed as [`pairs`] does, but in bold.
 pub(in crate::serve::cli) fn signed_pairs(rows: &[Row], indent: &str, width: Option<usize>) -> String {
     let bold = rows.iter().map(|row| Row::new(row.key.as_str(), lines(&row.value, |line| paint(BOLD, line))));
     pairs(&bold.collect::<Vec<_>>(), indent, width)
@@ -52,7 +52,7 @@ pub(in crate::serve::cli) fn pairs_with(
     out
 }
 
-/// The lines of a text, none wider than the width.
+/// Splits text into lines that are not wider than `width`.
 pub(in crate::serve::cli) fn wrap(text: &str, width: Option<usize>) -> Vec<String> {
     match width {
         None => {
@@ -70,7 +70,7 @@ pub(in crate::serve::cli) fn wrap(text: &str, width: Option<usize>) -> Vec<Strin
     }
 }
 
-/// The text in one line of at most so many columns.
+/// Formats text as one line of at most `width` columns.
 pub(in crate::serve::cli) fn short(text: &str, width: Option<usize>) -> String {
     let mut parts = text.split('\n');
     let first = parts.next().unwrap_or_default();
@@ -80,7 +80,7 @@ pub(in crate::serve::cli) fn short(text: &str, width: Option<usize>) -> String {
     if display_width(&whole) <= width {
         return whole;
     }
-    // Styles are dropped where a text is cut: a reset might be cut off with it.
+    // Styles are dropped in a text that is cut, because the cut might remove their reset.
     let plain = anstream::adapter::strip_str(&whole).to_string();
     let mut out = String::new();
     let mut used = 0;
@@ -96,7 +96,7 @@ pub(in crate::serve::cli) fn short(text: &str, width: Option<usize>) -> String {
     balanced(&out, &mut 0)
 }
 
-/// Columns under their heads; the last one is not padded.
+/// Formats columns with headings; the last one is not padded.
 pub(in crate::serve::cli) fn columns(heads: &[&str], rows: &[Vec<String>]) -> String {
     let mut widths: Vec<usize> = heads.iter().map(|head| display_width(head)).collect();
     for row in rows {

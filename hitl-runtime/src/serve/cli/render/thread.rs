@@ -1,4 +1,4 @@
-//! A thread: how it stands, what is to be signed, and what can be done.
+//! Rendering of a thread: its status, the draft to sign, and the next commands.
 
 use super::{
     refusal::{bullet, said},
@@ -20,7 +20,7 @@ use crate::{
     store::Standing,
 };
 
-/// When and how wide.
+/// The context of rendering: the current time and the width of the terminal.
 #[derive(Clone, Copy)]
 pub(in crate::serve::cli) struct Frame {
     pub(in crate::serve::cli) now_ms: u64,
@@ -30,7 +30,7 @@ pub(in crate::serve::cli) struct Frame {
 }
 
 impl Frame {
-    /// Fields in the order of the state.
+    /// Sorts fields in the order of the state.
     fn in_order<'a>(
         self,
         values: impl Iterator<Item = (&'a String, &'a Value)>,
@@ -42,7 +42,7 @@ impl Frame {
     }
 }
 
-/// How a thread stands, with what a person needs in order to move it.
+/// Formats a thread's status, and the data that a person needs to decide.
 pub(in crate::serve::cli) fn thread(view: &ThreadView, frame: Frame) -> String {
     if !view.differences.is_empty() {
         return stuck(view, frame);
@@ -59,7 +59,7 @@ pub(in crate::serve::cli) fn thread(view: &ThreadView, frame: Frame) -> String {
     }
 }
 
-/// An open review: the very arguments first, and all of them.
+/// Formats an open review, beginning with the complete draft.
 pub(in crate::serve::cli) fn review(view: &ThreadView, review: &ReviewView, frame: Frame) -> String {
     let mut notes = Vec::new();
     if let Some(role) = &review.role {
@@ -75,7 +75,7 @@ pub(in crate::serve::cli) fn review(view: &ThreadView, review: &ReviewView, fram
     }
     let notes = wrap(&notes.join(" · "), frame.width.map(|width| width.saturating_sub(2).max(20)));
     let digest = format!("digest {}", review.digest.short());
-    // On a line of its own: it is what a person compares, and no width may break it.
+    // On its own line: people compare the digest, so it must not be wrapped.
     let notes: String =
         notes.iter().chain([&digest]).map(|line| format!("  {}\n", paint(DIM, line))).collect();
     format!(
@@ -92,7 +92,7 @@ pub(in crate::serve::cli) fn review(view: &ThreadView, review: &ReviewView, fram
     )
 }
 
-/// What is signed with the draft, and what is not.
+/// Formats the fields that are signed with the draft, and those that are only shown.
 fn beside(review: &ReviewView, frame: Frame) -> String {
     let mut out = String::new();
     let mut part = |title: String, rows: &[Row], signed: bool| {
@@ -123,7 +123,7 @@ fn beside(review: &ReviewView, frame: Frame) -> String {
     out
 }
 
-/// A thread that this program cannot take, and all that stands in the way.
+/// Formats a thread that is incompatible with this program, with all incompatibilities.
 fn stuck(view: &ThreadView, frame: Frame) -> String {
     let nodes = view.nodes.iter().map(|node| escape(node).into_owned()).collect::<Vec<_>>().join(", ");
     let stands = match view.standing {
@@ -153,7 +153,7 @@ fn ended(view: &ThreadView, frame: Frame) -> String {
     out
 }
 
-/// What every path begins with, to its last dot: `outcome.refunded.`, which is said once.
+/// Returns the common prefix of all paths up to its last dot, such as `outcome.refunded.`, which is printed only once.
 fn shared(rows: &[Row]) -> String {
     let Some(first) = rows.first().filter(|row| !row.key.contains(['"', '[', '\u{1b}'])) else {
         return String::new();
@@ -222,15 +222,15 @@ fn name(view: &ThreadView) -> String {
     paint(BOLD, escape(view.thread.as_str()))
 }
 
-/// What somebody said, indented, so that none of its lines passes for one of ours.
+/// Formats quoted text with a bar before each line, so that no line can be mistaken for the program's own output.
 fn paragraph(text: &str, frame: Frame) -> String {
     let width = frame.width.map(|width| width.saturating_sub(4).max(20));
     said(text, width).iter().map(|line| format!("  {} {line}\n", paint(DIM, "│"))).collect()
 }
 
-/// What is known besides what is to be signed, one line a value, and where the thread stands in its journal.
+/// Formats the fields that are not part of the draft, one line per value, and the thread's position in its journal.
 pub(in crate::serve::cli) fn details(view: &ThreadView, frame: Frame) -> String {
-    // What stands above is not said again; of a thread that is stuck nothing does.
+    // Fields that were printed above are not repeated; for an incompatible thread there are none.
     let stuck = !view.differences.is_empty();
     let signed = |field: &str| !stuck && view.reviews.iter().any(|review| review.field == field);
     let given = |field: &str| !stuck && view.output.as_ref().is_some_and(|output| output.contains_key(field));
@@ -253,7 +253,7 @@ pub(in crate::serve::cli) fn details(view: &ThreadView, frame: Frame) -> String 
     out
 }
 
-/// A field: its value beside its name, or the values inside it under theirs.
+/// Formats a field: its value beside its name, or the nested values under their paths.
 fn named(field: &str, value: &Value) -> Vec<Row> {
     if value.is_object() || value.is_array() {
         rows("", value, None)
@@ -272,7 +272,7 @@ fn named(field: &str, value: &Value) -> Vec<Row> {
     }
 }
 
-/// The commands that move the thread, to be copied whole.
+/// Formats the next commands, on lines that are not wrapped so that they can be copied.
 pub(in crate::serve::cli) fn steps(steps: &[Step]) -> String {
     let rows: Vec<Row> = steps.iter().map(|step| Row::new(step.label, step.command.as_str())).collect();
     pairs(&rows, "  ", None)

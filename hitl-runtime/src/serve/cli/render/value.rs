@@ -1,4 +1,4 @@
-//! JSON as people read it: one line a value, under the path that leads to it.
+//! JSON values for people: one line per value, with the path that leads to it.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use crate::serve::cli::{
     schema::{Schema, in_order},
 };
 
-/// A value and the path to it.
+/// A value and its path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::serve::cli) struct Row {
     pub(in crate::serve::cli) key: String,
@@ -21,8 +21,8 @@ impl Row {
     }
 }
 
-/// Every value inside a value, in the order of its type: `to.iban`, `items[0].sku`. A value that holds none stands
-/// under `name`.
+/// Returns every value inside a value with its path, in the order of its type: `to.iban`, `items[0].sku`. The path of a
+/// scalar or empty value is `name`.
 pub(in crate::serve::cli) fn rows(name: &str, value: &Value, schema: Option<Schema<'_>>) -> Vec<Row> {
     let mut rows = Vec::new();
     walk(value, schema, &mut String::new(), name, &mut rows);
@@ -53,11 +53,11 @@ fn walk(value: &Value, schema: Option<Schema<'_>>, path: &mut String, name: &str
     }
 }
 
-/// A value in one piece.
+/// Formats a single value.
 pub(in crate::serve::cli) fn text(value: &Value) -> String {
     match value {
         Value::String(text) => string(text),
-        // 149.0 and 149 are one number.
+        // 149.0 and 149 are the same number.
         Value::Number(number) => {
             let text = number.to_string();
             text.strip_suffix(".0").map(str::to_owned).unwrap_or(text)
@@ -66,7 +66,8 @@ pub(in crate::serve::cli) fn text(value: &Value) -> String {
     }
 }
 
-/// A string bare, unless that reads as something else: then as JSON writes it. Its lines stay lines, each end marked.
+/// Formats a string without quotes, unless it could be read as another kind of value. Line breaks are kept, and each is
+/// marked.
 fn string(text: &str) -> String {
     let looks = text.is_empty()
         || text.starts_with(['"', '[', '{', ' '])
@@ -78,7 +79,7 @@ fn string(text: &str) -> String {
     text.split('\n').map(escape).collect::<Vec<_>>().join(&format!("{}\n", paint(ODD, "\\n")))
 }
 
-/// A key bare, unless that reads as a path.
+/// Formats a key without quotes, unless it could be read as a path.
 fn word(key: &str) -> String {
     if !key.is_empty() && key.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-') {
         escape(key).into_owned()

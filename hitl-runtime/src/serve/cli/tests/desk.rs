@@ -1,4 +1,4 @@
-//! A refund desk written by hand, as `graph!` would write it: draft, signature, payment.
+//! A handwritten equivalent of what `graph!` generates, as a fixture: draft, signature, payment.
 
 use garde::Validate;
 use schemars::JsonSchema;
@@ -15,7 +15,7 @@ use crate::{
     state::{FieldError, Fields, State},
 };
 
-/// What a person signs.
+/// The draft that a person signs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 pub(super) struct Refund {
     #[garde(pattern(r"^A-[0-9]{4}$"))]
@@ -169,7 +169,7 @@ fn kept<T: serde::Serialize>(field: &'static str, value: &T) -> Result<Writes, N
     Ok(Writes::default().set(field, serde_json::value::to_raw_value(value)?))
 }
 
-/// A message that says `fail` fails; the rest of it is the reason, and a question is answered there.
+/// Fails if the message contains `fail`. Otherwise the message is the reason, followed by the answer to a question.
 pub(super) fn draft(args: Given<'_, '_>) -> Result<Writes, NodeError> {
     let message = args.need("message", args.fields.message.as_deref())?;
     if message.contains("fail") {
@@ -181,7 +181,7 @@ pub(super) fn draft(args: Given<'_, '_>) -> Result<Writes, NodeError> {
     kept("draft", &draft)
 }
 
-/// A refund of 13 is begun, and nobody sees how it ends.
+/// A refund of 13 fails after it has begun, which leaves the effect in doubt.
 pub(super) fn execute(args: Given<'_, '_>) -> Result<Writes, NodeError> {
     let draft = args.approved("draft", args.fields.draft.as_ref())?;
     if draft.amount == 13.0 {
@@ -196,12 +196,12 @@ pub(super) fn cancel(args: Given<'_, '_>) -> Result<Writes, NodeError> {
     kept("outcome", &format!("cancelled, {reason}: {note}"))
 }
 
-/// A desk at ten past ten, and its clock.
+/// Creates the fixture on a new store, with its clock at 10:10.
 pub(super) fn desk() -> (Agent<RefundAgent>, ManualClock) {
     desk_on(MemoryStore::new())
 }
 
-/// The same with its store in hand.
+/// Creates the fixture on a given store.
 pub(super) fn desk_on(store: MemoryStore) -> (Agent<RefundAgent>, ManualClock) {
     let clock = ManualClock::at_ms(1_795_342_200_000);
     (Agent::new((), store).clock(clock.clone()), clock)

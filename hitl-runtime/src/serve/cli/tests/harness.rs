@@ -1,4 +1,4 @@
-//! One call of the program, with its streams in memory.
+//! Test harness: runs the program with in-memory streams.
 
 use std::{
     ffi::OsString,
@@ -33,7 +33,7 @@ impl Write for Page {
     }
 }
 
-/// How a call ended.
+/// The result of a command.
 #[derive(Debug)]
 pub(super) struct Ended {
     pub(super) exit: Exit,
@@ -48,12 +48,12 @@ impl Ended {
     }
 }
 
-/// A program's call: no terminal, `input` on standard input.
+/// Runs a command as a program does: without a terminal, with `input` on standard input.
 pub(super) async fn call<G: Graph>(agent: &Agent<G>, words: &[&str], input: &str) -> Ended {
     with(agent, words, input, false).await
 }
 
-/// A person's call: what they type, line by line, and then they are gone.
+/// Runs a command as a person does: on a terminal, with these lines typed before the end of input.
 pub(super) async fn type_in<G: Graph>(agent: &Agent<G>, words: &[&str], keys: &str) -> Ended {
     with(agent, words, keys, true).await
 }
@@ -71,7 +71,7 @@ async fn with<G: Graph>(agent: &Agent<G>, words: &[&str], input: &str, terminal:
     };
     let mut args: Vec<OsString> = vec!["refund".into()];
     args.extend(words.iter().map(OsString::from));
-    // The machine's user is not ours.
+    // Do not depend on the user of the machine.
     if !words.contains(&"--operator") {
         args.extend(["--operator".into(), "mara".into()]);
     }

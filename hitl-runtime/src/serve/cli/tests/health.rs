@@ -1,4 +1,4 @@
-//! A served agent whose sweep does not work says so.
+//! The ping of a served agent reports a sweep that keeps ending.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use hyper_util::service::TowerToHyperService;
 use super::desk::desk;
 use crate::serve::agentcore::{AgentCore, Background};
 
-/// Time stands still but for the timers of the background work, so nothing waits.
+/// Time is paused and advances only by the timers of the background task, so the test does not actually wait.
 #[tokio::test(start_paused = true)]
 async fn a_ping_tells_of_a_sweep_that_ends() {
     let background = Background::default();

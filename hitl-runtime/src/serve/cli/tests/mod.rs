@@ -1,4 +1,4 @@
-//! The program as it is used: arguments and keystrokes in, text and exit codes out.
+//! End-to-end tests of the command line: arguments and keystrokes in, text and exit codes out.
 
 mod desk;
 mod harness;

@@ -1,4 +1,4 @@
-//! What a program says of the threads that an earlier one has left.
+//! Messages about the threads of an earlier version of a program.
 
 use serde_json::json;
 
@@ -14,14 +14,14 @@ use crate::{
     state::State,
 };
 
-/// The desk after somebody has renamed `execute`.
+/// The fixture after `execute` was renamed.
 struct Later<const WHICH: u8>;
 
-/// Nothing says so.
+/// Without a `renamed` statement.
 const UNSAID: u8 = 0;
-/// A `renamed` statement says so.
+/// With a `renamed` statement.
 const SAID: u8 = 1;
-/// The graph itself has another name.
+/// With another name of the graph itself.
 const OTHER: u8 = 2;
 
 const PAY: NodeSpec = NodeSpec { name: "pay", ..EXECUTE };
@@ -64,7 +64,7 @@ impl<const WHICH: u8> Graph for Later<WHICH> {
     }
 }
 
-/// A store in which `t` waits, `u` has failed and `v` has ended; and programs that come later.
+/// Returns a store in which `t` waits, `u` has failed and `v` has ended, and two later versions of the program.
 async fn left() -> (MemoryStore, Agent<Later<UNSAID>>, Agent<Later<SAID>>) {
     let store = MemoryStore::new();
     let (agent, clock) = desk_on(store.clone());
@@ -104,10 +104,10 @@ async fn check_names_the_threads_that_cannot_go_on_and_writes_nothing() {
         "✓ t  can go on; the review before pay is opened again\n  - what is signed before `pay` has changed\n✓ u  can go on, under new code\n"
     );
     assert_eq!(store.entries(&"t".parse().unwrap(), 0, 100).await.unwrap(), entries);
-    // The program that began them sees no difference at all.
+    // The program that started the threads sees no difference.
     let (agent, _) = desk_on(store.clone());
     assert_eq!(call(&agent, &["check"], "").await.out, "✓ t  can go on\n✓ u  can go on\n");
-    // A store may hold the threads of several programs.
+    // A store may contain the threads of several programs.
     let other: Agent<Later<OTHER>> = Agent::new((), store.clone());
     let check = call(&other, &["check"], "").await;
     assert_eq!(

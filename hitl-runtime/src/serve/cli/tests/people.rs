@@ -1,4 +1,4 @@
-//! What a person sees.
+//! Interactive output.
 
 use super::{
     desk::desk,
@@ -6,7 +6,8 @@ use super::{
 };
 use crate::serve::cli::Exit;
 
-/// Digests depend on nothing but the thread and the draft, so they can be pinned; names that are drawn cannot.
+/// Replaces generated names, so that output can be compared. Digests need no replacement: they depend only on the
+/// thread and the draft.
 fn tame(text: &str) -> String {
     let Some(at) = text.find("refund-agent-") else { return text.to_owned() };
     text.replace(&text[at..at + 21], "refund-agent-XXXXXXXX")
@@ -207,7 +208,7 @@ ticket-10  execute       2 min ago  refund-approver  in 23 h 58 min  {}
     );
 }
 
-/// Whoever says `--yes`, or the digest, is shown nothing before.
+/// With `--yes` or `--digest`, the draft is not shown before the verdict.
 #[tokio::test]
 async fn a_verdict_says_whether_its_operator_was_shown_what_it_signs() {
     for (keys, words, previewed) in [

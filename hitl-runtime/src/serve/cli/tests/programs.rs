@@ -1,4 +1,4 @@
-//! What a program gets: exit codes, one JSON document, and never a question.
+//! Output for programs: exit codes, one JSON document, and no prompts.
 
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ async fn without_a_terminal_a_run_stops_at_the_review_and_prints_what_decides_it
     let words: Vec<&str> = command.split(' ').collect();
     let approve = call(&agent, &words, "").await;
     assert_eq!((approve.exit, approve.err.as_str()), (Exit::Done, ""));
-    // No command at all is `start`.
+    // No command means `start`.
     let bare = call(&agent, &[], "it broke").await;
     assert_eq!(bare.exit, Exit::Waits);
     for words in [&["start"][..], &[], &["start", " "]] {
@@ -42,7 +42,7 @@ async fn nobody_decides_what_they_have_not_named() {
     assert!(edit.err.contains(" --set amount=99\n") && edit.err.contains("--digest "), "{}", edit.err);
     let editor = call(&agent, &["edit", "t", "--yes"], "").await;
     assert_eq!(editor.exit, Exit::Usage);
-    // `--json` on a terminal asks nothing either.
+    // `--json` does not prompt on a terminal either.
     assert_eq!(type_in(&agent, &["approve", "t", "--json"], "y\n").await.json()["error"]["code"], "usage");
     assert_eq!(type_in(&agent, &["--json"], "it broke\n").await.json()["error"]["code"], "usage");
     assert_eq!(call(&agent, &["show", "t", "--json"], "").await.json()["standing"], "waiting");
@@ -166,14 +166,14 @@ async fn an_effect_in_doubt_is_settled() {
     );
     let words: Vec<&str> = pasted.split(' ').collect();
     assert_eq!(call(&agent, &words, "").await.exit, Exit::Failed);
-    // It ran, and its end is unseen again: what was pasted is about the doubt before.
+    // It ran again and its result is unknown again; the pasted digest is that of the earlier doubt.
     let stale = call(&agent, &words, "").await;
     assert!(stale.exit == Exit::Refused && stale.err.contains("doubt"), "{stale:?}");
     assert_eq!(
         call(&agent, &["settle", "t", "--digest", "1234567", "run-again"], "").await.exit,
         Exit::Usage
     );
-    // A text field takes a number as it is typed.
+    // A text field accepts a number as typed.
     let settled = call(&agent, &["settle", "t", "happened", "--set", "outcome=13", "--json"], "").await;
     assert_eq!((settled.exit, &settled.json()["output"]), (Exit::Done, &json!({ "outcome": "13" })));
     call(&agent, &["start", "--thread", "u", "it broke"], "").await;
@@ -216,7 +216,7 @@ async fn heads_that_were_kept_elsewhere_are_held_against_the_store() {
     let held = call(&agent, &["verify", "--against", path], "").await;
     assert_eq!((held.exit, held.out.lines().count()), (Exit::Done, 2), "{held:?}");
     assert_eq!(call(&agent, &["verify", "u", "--against", path], "").await.out.lines().count(), 1);
-    // A thread that no kept head names is new: it is named, and verified as the others are.
+    // A thread without a stored head is new: it is listed, and verified like the others.
     call(&agent, &["start", "--thread", "v", "it broke"], "").await;
     let more = call(&agent, &["verify", "--against", path], "").await;
     assert_eq!((more.exit, more.out.lines().count()), (Exit::Done, 4), "{more:?}");
@@ -227,7 +227,7 @@ async fn heads_that_were_kept_elsewhere_are_held_against_the_store() {
     assert_eq!((&gone.json()["missing"], &gone.json()["new"]), (&json!(["u"]), &json!(["v"])));
     let named = call(&agent, &["verify", "--against", path], "").await;
     assert!(named.out.contains("thread `u` does not exist; its head was kept at place"), "{named:?}");
-    // The other store of that name.
+    // Another store with a thread of the same name.
     let (anew, _) = desk();
     call(&anew, &["start", "--thread", "t", "it broke"], "").await;
     let forged = call(&anew, &["verify", "t", "--against", path], "").await;
@@ -257,7 +257,7 @@ async fn a_sweep_says_what_it_came_upon() {
     }
 }
 
-/// A watch that ends is a program that ends, for whoever started it to start it again.
+/// The program exits when the watch ends, so that its supervisor can restart it.
 #[tokio::test]
 async fn a_watch_that_panics_ends_with_the_exit_code_of_the_store() {
     struct Stopped;
