@@ -8,7 +8,7 @@
 //! - Nothing depends on `F`: the edit signs at the review ([`EditWay::Straight`]).
 //! - Something depends on it: the thread goes back to the write of `F`, and runs on from there ([`EditWay::Again`]).
 //! - Something depends on it, but the thread cannot go back ([`EditWay::Refused`]): an effect on the path would run a
-//!   second time; a fork begins or ends on the path after the dependent code, and the other branches have run; or the
+//!   second time; a node on it would add to a field with a reducer a second time; a fork begins or ends on the path after the dependent code, and the other branches have run; or the
 //!   path is decided by a field that was set together with `F` and that an edit of `F` does not change. Such a field is
 //!   one that the same node wrote; if `F` is an input, another input; if `F` is the item of a `for`, its list, and any
 //!   field that was written with the list or computed from it. rustc rejects such a graph unless the review declares
@@ -48,6 +48,8 @@ pub(crate) enum EditWay {
 pub(crate) enum Obstacle {
     /// This effect would run a second time.
     Effect { effect: usize, by: Dependent },
+    /// This node writes a field with a reducer, which would add to the value of its first run.
+    Reducer { node: usize, by: Dependent },
     /// A fork begins or ends after the code that depends on the field.
     Fork { by: Dependent },
     /// The path is decided by a field that was written together with this one.
@@ -76,6 +78,8 @@ struct Reach {
     dependent: Option<Dependent>,
     /// An effect after that place.
     effect: Option<usize>,
+    /// A node after that place that writes a field with a reducer.
+    reducer: Option<usize>,
     /// Dependent code before that place.
     lost: Option<Dependent>,
     /// A `match` or `for` on a field in `tainted`, which decides the path.
@@ -92,6 +96,7 @@ impl Reach {
         beside: Bits::NONE,
         dependent: None,
         effect: None,
+        reducer: None,
         lost: None,
         decided: None,
         together: None,
@@ -120,10 +125,14 @@ impl Reach {
         if self.effect.is_none() {
             self.effect = other.effect;
         }
+        if self.reducer.is_none() {
+            self.reducer = other.reducer;
+        }
         !self.tainted.same(before.tainted)
             || !self.beside.same(before.beside)
             || self.dependent.is_some() != before.dependent.is_some()
             || self.effect.is_some() != before.effect.is_some()
+            || self.reducer.is_some() != before.reducer.is_some()
             || self.lost.is_some() != before.lost.is_some()
             || self.decided.is_some() != before.decided.is_some()
             || self.together.is_some() != before.together.is_some()
@@ -146,6 +155,7 @@ impl Reach {
         self.lost = first(self.lost, self.dependent);
         self.dependent = None;
         self.effect = None;
+        self.reducer = None;
         self
     }
 
@@ -230,6 +240,9 @@ pub(super) const fn way_of_edit(spec: &GraphSpec, node: usize, places: &mut [Pla
     }
     if let Some(by) = reach.lost {
         return EditWay::Refused(Obstacle::Fork { by });
+    }
+    if let (Some(by), None, Some(node)) = (reach.dependent, reach.effect, reach.reducer) {
+        return EditWay::Refused(Obstacle::Reducer { node, by });
     }
     match (reach.dependent, reach.effect) {
         (None, _) => EditWay::Straight,
@@ -523,6 +536,9 @@ impl Walk<'_> {
         }
         if self.spec.nodes[node].effect && after.effect.is_none() {
             after.effect = Some(node);
+        }
+        if !place.writes.and(self.reduced).same(Bits::NONE) && after.reducer.is_none() {
+            after.reducer = Some(node);
         }
         after.told = false;
         let overwritten = place.writes.minus(self.reduced);

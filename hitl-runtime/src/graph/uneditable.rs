@@ -23,6 +23,20 @@ pub(super) const fn uneditable(spec: &GraphSpec, node: usize, obstacle: Obstacle
             no_edit(name, &mut text);
             text.add(&[", or move `", effect, "` off that path"]);
         }
+        Obstacle::Reducer { node: writer, by } => {
+            let (gathered, writer) = (reduced_by(spec, writer), spec.nodes[writer].name);
+            text.add(&["would rerun the path from where `", field, "` is written, because "]);
+            depends(spec, by, &mut text);
+            text.add(&[
+                ", and node `",
+                writer,
+                "` on that path would add to `",
+                gathered,
+                "` a second time: ",
+            ]);
+            no_edit(name, &mut text);
+            text.add(&[", or remove the reducer of `", gathered, "`, or write it after the review"]);
+        }
         Obstacle::Fork { by } => {
             text.add(&["would have to rerun the path from where `", field, "` is written, because "]);
             depends(spec, by, &mut text);
@@ -41,6 +55,20 @@ pub(super) const fn uneditable(spec: &GraphSpec, node: usize, obstacle: Obstacle
         }
     }
     text
+}
+
+/// Returns the first field with a reducer that a node writes.
+const fn reduced_by(spec: &GraphSpec, node: usize) -> &'static str {
+    let (writes, mut write) = (spec.nodes[node].writes, 0);
+    while write < writes.len() {
+        if let Some(number) = field_number(spec, writes[write])
+            && spec.state.fields[number].reduced
+        {
+            return writes[write];
+        }
+        write += 1;
+    }
+    ""
 }
 
 /// Returns a phrase for the fields that an edit of a field leaves unchanged although they were set together with it.

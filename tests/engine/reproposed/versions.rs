@@ -222,9 +222,9 @@ mod again {
         Ok(Amount { cents })
     }
 
-    #[node(Order, writes = notes)]
-    async fn muse() -> Result<Vec<String>> {
-        Ok(vec![])
+    #[node(Order)]
+    async fn muse() -> Result<()> {
+        Ok(())
     }
 
     graph! {

@@ -249,7 +249,7 @@ async fn whisper(word: String, number: u32, question: Option<&Question>) -> Resu
     Ok(vec![word, number.to_string()])
 }
 
-#[interrupt_before]
+#[interrupt_before(edit = false)]
 #[node(Lists, writes = said, effect)]
 async fn sign(draft: &Approved<Draft>) -> Result<Vec<String>> {
     Ok(vec![draft.amount.to_string()])

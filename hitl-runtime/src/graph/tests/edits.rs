@@ -232,6 +232,29 @@ fn the_payload_of_a_verdict_depends_on_the_draft() {
 }
 
 #[test]
+fn a_node_that_adds_to_a_field_is_not_run_again() {
+    let desk = |writes: &str| {
+        Sketch::new("*message draft tier &log paid!")
+            .node("draft(message) writes draft, log")
+            .node(&format!("rate(draft) writes {writes}"))
+            .node("pay(^draft) writes paid; effect, reviews draft")
+            .node("cancel(rejection) writes paid, log")
+            .verdicts("pay { reject -> cancel }")
+            .chain("start -> draft -> rate -> pay -> end")
+            .chain("cancel -> end")
+    };
+    // What the writing node adds stays, because it does not run again.
+    goes(desk("tier"), EditWay::Again);
+    refused(
+        desk("tier, log"),
+        "an edit of `draft` at the review before `pay` would rerun the path from where `draft` is written, because node \
+         `rate` depends on it, and node `rate` on that path would add to `log` a second time: write \
+         `#[interrupt_before(edit = false)]` on `pay`, whose review then accepts no edit, or remove the reducer of `log`, or \
+         write it after the review",
+    );
+}
+
+#[test]
 fn an_input_is_set_together_with_the_others() {
     let sketch = |pay: &str| {
         Sketch::new("*draft *size tier paid!")
