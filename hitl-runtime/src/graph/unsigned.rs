@@ -126,7 +126,7 @@ pub(super) const fn unsigned<const N: usize>(
         Unsigned::Rewritten(writer, field) => {
             let (field, writer) = (spec.state.fields[field].name, spec.nodes[writer].name);
             let was = if same(field, told.name) { "signed: " } else { "shown with the signed draft: " };
-            text.add(&["`", field, "` is written again by `", writer, "` after it was ", was]);
+            text.add(&["`", field, "` is written by `", writer, "` after it was ", was]);
         }
         Unsigned::Replaced(review) => {
             let review = spec.nodes[review].name;
@@ -139,16 +139,15 @@ pub(super) const fn unsigned<const N: usize>(
         Unsigned::Mixed => {
             text.add(&[
                 "`",
-                told.name,
+                merged(spec, proof, cover),
                 "` is merged from the values of several branches after it was signed: ",
             ]);
         }
         Unsigned::Gathered(fork) => {
             let list = spec.forks[fork].list();
-            let name = told.name;
             text.add(&[
                 "`",
-                name,
+                merged(spec, proof, cover),
                 "` is merged with what the items of `",
                 list,
                 "` write, after it was signed: ",
@@ -170,6 +169,21 @@ pub(super) const fn unsigned<const N: usize>(
         text.add(&[joint, " that path through `", spec.nodes[review].name, "`, whose review covers it"]);
     }
     text
+}
+
+/// Returns the field whose merge at a join ends a cover: the signed one, or one that is shown with it.
+const fn merged<const N: usize>(spec: &GraphSpec, proof: &Proof<N>, cover: usize) -> &'static str {
+    let (cover, fields) = (proof.covers.get(cover), spec.state.fields);
+    if !fields[cover.field].reduced {
+        let mut field = 0;
+        while field < fields.len() {
+            if fields[field].reduced && cover.ends.has(field) {
+                return fields[field].name;
+            }
+            field += 1;
+        }
+    }
+    fields[cover.field].name
 }
 
 /// Returns a node off the path whose review gives a cover.

@@ -17,7 +17,7 @@ async fn notify(draft: &Approved<RefundDraft>) -> Result<Outcome> {
 graph! {
     Agent<Ticket> {
         start -> draft -> adjust -> notify -> end;
-//                                  ^^^^^^ node `notify` takes `draft` as `&Approved<RefundDraft>`, but a path reaches it on which `draft` is written again by `adjust` after it was signed: `start -> draft -> adjust -> notify`; put `#[interrupt_before]` on `notify`
+//                                  ^^^^^^ node `notify` takes `draft` as `&Approved<RefundDraft>`, but a path reaches it on which `draft` is written by `adjust` after it was signed: `start -> draft -> adjust -> notify`; put `#[interrupt_before]` on `notify`
         adjust { reject -> cancel }
         cancel -> end;
     }

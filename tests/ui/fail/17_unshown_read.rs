@@ -84,7 +84,7 @@ async fn divert(memo: &str) -> Result<String> {
 graph! {
     Diverted<Transfer> {
         start -> propose -> hold_all -> divert -> wire -> end;
-//                                                ^^^^ node `wire` takes `draft` as `&Approved<RefundDraft>`, but a path reaches it on which `iban` is written again by `divert` after it was shown with the signed draft: `start -> propose -> hold_all -> divert -> wire`; put `#[interrupt_before]` on `wire`
+//                                                ^^^^ node `wire` takes `draft` as `&Approved<RefundDraft>`, but a path reaches it on which `iban` is written by `divert` after it was shown with the signed draft: `start -> propose -> hold_all -> divert -> wire`; put `#[interrupt_before]` on `wire`
         hold_all { reject -> refuse }
         refuse -> end;
     }

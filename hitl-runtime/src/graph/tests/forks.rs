@@ -147,7 +147,7 @@ fn a_signature_outlives_branches_that_leave_its_field_alone() {
 fn a_signature_ends_where_one_branch_writes() {
     let rewritten = |by: &str| {
         [format!(
-            "node `last` takes `draft` as `&Approved<String>`, but a path reaches it on which `draft` is written again by \
+            "node `last` takes `draft` as `&Approved<String>`, but a path reaches it on which `draft` is written by \
              `{by}` after it was signed: `start -> first -> {by} -> last`; put `#[interrupt_before]` on `last`"
         )]
     };

@@ -164,7 +164,7 @@ fn a_signature_is_shared_by_the_effects_that_it_covers() {
     };
     shared("between(draft) writes other").sound();
     shared("between(draft) writes draft").refused([
-        "node `notify` takes `draft` as `&Approved<String>`, but a path reaches it on which `draft` is written again by \
+        "node `notify` takes `draft` as `&Approved<String>`, but a path reaches it on which `draft` is written by \
          `between` after it was signed: `start -> pay -> between -> notify`; put `#[interrupt_before]` on `notify`",
     ]);
 }
@@ -205,7 +205,7 @@ fn a_node_that_writes_its_signed_field_ends_the_signature() {
         .verdicts("pay { reject -> end }")
         .chain("start -> pay -> notify -> end")
         .refused([
-            "node `notify` takes `draft` as `&Approved<String>`, but a path reaches it on which `draft` is written again by \
+            "node `notify` takes `draft` as `&Approved<String>`, but a path reaches it on which `draft` is written by \
              `pay` after it was signed: `start -> pay -> notify`; put `#[interrupt_before]` on `notify`",
         ]);
 }
@@ -376,8 +376,7 @@ fn a_shown_field_must_not_be_written_again() {
     sketch("between()", wire, ", shows iban memo").sound();
     sketch("between() writes memo", wire, ", shows iban, unsigned memo").sound();
     sketch("between() writes iban", wire, ", shows iban memo").refused([
-        "node `wire` takes `draft` as `&Approved<String>`, but a path reaches it on which `iban` is \
-         written again by `between` after it was shown with the signed draft: `start -> hold -> between -> \
+        "node `wire` takes `draft` as `&Approved<String>`, but a path reaches it on which `iban` is written by `between` after it was shown with the signed draft: `start -> hold -> between -> \
          wire`; put `#[interrupt_before]` on `wire`",
     ]);
     sketch("between()", wire, ", shows iban").refused([
