@@ -27,7 +27,7 @@ use crate::{
 pub type Map = serde_json::Map<String, Value>;
 
 /// Runs a user's migration on the values of one write, with JSON as input and output. Values that the migration does
-/// not change keep their exact JSON text. A panic is returned as an error, because stored data can be anything.
+/// not change keep their exact JSON text. A panic is returned as an error, because a store may hold any data.
 pub fn migrated<E: Display>(
     migrate: fn(u32, &mut Map) -> Result<(), E>,
     from: u32,

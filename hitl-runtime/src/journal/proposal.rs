@@ -151,8 +151,8 @@ pub(crate) struct Sources {
     others: Option<Write>,
     #[serde(rename = "by", default, skip_serializing_if = "BTreeMap::is_empty")]
     by_field: BTreeMap<String, Write>,
-    /// The nodes that have finished after a person had signed, with the number of that event. An edit in the next round
-    /// of a loop goes back no further than to that event.
+    /// The nodes that have finished after a person had signed, each with the number of that event. In a later round of
+    /// a loop, an edit in the review before such a node goes back to that event and no further.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     done: BTreeMap<String, u64>,
     /// The fields whose current value a person has rejected.
