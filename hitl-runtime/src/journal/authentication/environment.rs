@@ -91,7 +91,7 @@ impl JournalKeys {
         Self::of_lists(all, verdicts)
     }
 
-    /// Returns whether the environment sets journal keys.
+    /// Returns whether `HITL_JOURNAL_KEY` or `HITL_JOURNAL_KEY_FILE` is set to valid Unicode.
     #[cfg(feature = "cli")]
     pub(crate) fn are_asked_for() -> bool {
         ["HITL_JOURNAL_KEY", "HITL_JOURNAL_KEY_FILE"]
