@@ -40,8 +40,9 @@ pub struct HistoryEntry {
     /// The model usage (tokens and time) of the node attempt that led to this entry.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub spent: Vec<Usage>,
-    /// Warnings about the person's name in the entry, if it could be mistaken for another name: `look-alike letters:
-    /// …`, ``looks like `ceo`, another name here``. A user interface that shows the name must show these warnings.
+    /// Warnings about the person's name in the entry, if it could be mistaken for another name:
+    /// `look-alike letters: …`, ``looks like `ceo`, another name here``. A user interface that shows the name must show
+    /// these warnings.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub marks: Vec<String>,
 }

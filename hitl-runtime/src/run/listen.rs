@@ -119,7 +119,7 @@ impl Listener {
     /// let agent = RefundAgent::new(MemoryStore::new());
     /// let heard = agent.listen(&ThreadId::new("ticket-A-9133")?).stream();
     /// # let _ = waiting(&agent, "A-9133").await?;
-    /// // What `start` wrote: started, ran, paused.
+    /// // The entries of `start`: started, ran, paused.
     /// assert_eq!(heard.take(3).collect::<Vec<_>>().await.len(), 3);
     /// # Ok(())
     /// # }

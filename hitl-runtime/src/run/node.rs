@@ -198,7 +198,7 @@ impl<T: ?Sized> Deref for Deps<T> {
 /// #     #[output]
 /// #     receipt: String,
 /// # }
-/// /// Asks for no more of the desk than it needs.
+/// /// Takes only the part of the desk that it needs.
 /// #[node(Ticket, writes = receipt)]
 /// async fn look_up(payments: Deps<Payments>) -> Result<String> {
 /// #   let _ = &*payments;

@@ -48,7 +48,7 @@ impl NodeError {
     /// ```
     /// use hitl::NodeError;
     ///
-    /// /// Before the request is on its way an error is certain; after that, nobody knows.
+    /// /// Before the request is sent, nothing has happened; after that, the outcome is unknown.
     /// fn check(balance: u64, wanted: u64) -> Result<(), NodeError> {
     ///     if balance < wanted { Err(NodeError::not_done("the balance does not cover it")) } else { Ok(()) }
     /// }

@@ -42,9 +42,9 @@ struct Unlinked {
 }
 
 impl<G: Graph> Post<G> {
-    /// The number of entries after which a snapshot is due, if they also have at least as many bytes as the last
-    /// snapshot. A resume then reads little, and the bytes written grow linearly with the journal and not with its
-    /// square.
+    /// The number of entries since the last snapshot after which a new one is due, if these entries also have at least
+    /// as many bytes as the last snapshot. A resume then reads little, and the bytes written grow linearly with the
+    /// journal and not with its square.
     const SNAPSHOT_ENTRIES: usize = 64;
 
     /// The number of retries of a failed append, and the backoff before the first one; it doubles with each retry.

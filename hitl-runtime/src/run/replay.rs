@@ -36,7 +36,7 @@ pub(super) struct Replay<'a, G: Graph> {
     fold: GraphFold<G>,
     findings: Vec<Finding>,
     unchecked: Vec<Unchecked>,
-    /// The first place from which on entries are not checked against the graph, and the reason.
+    /// The start of the current range of entries that are not checked against the graph, and the reason.
     strange: Option<(Place, String)>,
     /// `true` if the replay has stopped and ignores all further entries.
     stopped: bool,
@@ -124,13 +124,13 @@ impl<'a, G: Graph> Replay<'a, G> {
             };
             return self.stop(place, &reason);
         }
-        // Findings carry the place in `fold.next`, which `read` has advanced past this entry.
+        // Findings take their place from `fold.next`, which `Fold::read` has advanced past this entry.
         self.fold.next = place;
         self.after(&entry, expected);
         self.fold.next = place.saturating_add(1);
     }
 
-    /// Checks times and leases, which does not depend on the program that wrote the entry.
+    /// Checks times and leases. These checks do not depend on the program that wrote the entry.
     fn times(&mut self, entry: &Entry) {
         let now = entry.at_ms;
         let is_back = now.saturating_add(CLOCK_SKEW_MS) < self.latest_ms;

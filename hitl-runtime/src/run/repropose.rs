@@ -39,7 +39,7 @@ use crate::{
     state::{Fields, State},
 };
 
-/// The next step of an edit of an open review.
+/// The outcome of an edit of an open review.
 pub(super) enum Way {
     /// The edit signs the open review.
     Here,
@@ -58,7 +58,7 @@ pub(super) enum Way {
 /// let edit = Verdict::Edit { patch: serde_json::json!({ "dollars": 99 }) };
 /// let preview = agent.preview("ticket-A-9133", digest, &mara, edit).await?;
 /// assert_eq!(preview.draft, Some(serde_json::json!({ "order": "A-9133", "dollars": 99 })));
-/// // Nothing between `draft` and `pay` looks at the draft: the edit signs where it stands.
+/// // Nothing between `draft` and `pay` depends on the draft: the edit signs the open review.
 /// assert_eq!(preview.again, None);
 /// # Ok(())
 /// # }
@@ -79,7 +79,7 @@ pub struct Preview {
 /// ```
 /// use hitl::{Reproposal, Verdict};
 ///
-/// /// What a form shows before it sends an edit.
+/// /// The text that a form shows before it sends an edit.
 /// fn warning(again: Option<&Reproposal>) -> String {
 ///     again.map_or("this signs it".to_owned(), ToString::to_string)
 /// }
@@ -147,7 +147,7 @@ impl fmt::Display for Reproposal {
 }
 
 impl<G: Graph> Agent<G> {
-    /// Returns the next step of an edit whose draft is valid: it signs the open review, or becomes a new proposal.
+    /// Returns the outcome of an edit whose draft is valid: it signs the open review, or becomes a new proposal.
     pub(super) fn way(
         &self,
         fold: &GraphFold<G>,

@@ -245,7 +245,7 @@ impl<G: Graph, D, A, E> Review<G, D, A, E> {
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let agent = RefundAgent::new(MemoryStore::new());
     /// # let (mara, review) = (mara(), waiting(&agent, "A-9133").await?);
-    /// // The draft says `range(max = 500)`. The review is spent; the thread waits as it did.
+    /// // The draft says `range(max = 500)`. The rejected edit consumes the review; the thread still waits.
     /// let error = review.edit(&mara, |draft| draft.dollars = 20_000).await.unwrap_err();
     /// assert_eq!(error.code(), "invalid");
     ///

@@ -149,7 +149,8 @@ impl<G: Graph> Agent<G> {
 pub(super) struct Asked {
     /// All of these are required for [`Settlement::Happened`], and for every settlement if `any` is empty.
     pub(super) all: Vec<String>,
-    /// One of these is required if the effect runs on no signature that was given in a role. Empty otherwise.
+    /// One of these is required in every other case. Empty if the effect runs on a signature that was given in a role,
+    /// or if the graph requires no role.
     pub(super) any: Vec<String>,
 }
 
@@ -238,9 +239,9 @@ pub(super) fn is_not_stopped<S: State>(fold: &Fold<S>, digest: Digest) -> Result
     }
 }
 
-/// Returns the roles that an operator must hold to settle an effect: for each field that it takes as signed, the role
-/// that the review requires under whose signature it runs (its own review or an earlier one in its lane), or, if that
-/// review no longer requires a role, the role in which the field was signed.
+/// Returns the roles that an operator must hold to settle an effect. For each field that the effect takes as signed,
+/// this is the role required by the review that gave the signature (the effect's own review or an earlier one in its
+/// lane), or, if that review no longer requires a role, the role in which the field was signed.
 fn effect_roles<G: Graph, S: State>(fold: &Fold<S>, lane: LaneId, visit: &Visit) -> Vec<String> {
     let Some((_, entry)) = route::current::<G>(&visit.node) else { return Vec::new() };
     let spec = &entry.spec;

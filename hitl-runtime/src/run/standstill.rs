@@ -18,7 +18,7 @@ use crate::{
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// /// What the bank's own books say of an idempotency key.
+/// /// Looks up an idempotency key in the bank's records.
 /// async fn at_the_bank(key: &str) -> Option<String> {
 /// #   let _ = key;
 ///     None
@@ -66,7 +66,7 @@ impl<G: Graph> InDoubt<G> {
         self.doubt.digest
     }
 
-    /// Returns the error that left the effect in doubt.
+    /// Returns the reason for the doubt: the effect's error, or that its runner lost its lease.
     pub fn error(&self) -> &str {
         &self.doubt.error
     }
@@ -76,7 +76,7 @@ impl<G: Graph> InDoubt<G> {
         self.doubt.since_ms
     }
 
-    /// Settles that the effect happened. `wrote` holds, by field, the values that the node would have written.
+    /// Settles the effect as happened. `wrote` holds, by field, the values that the node would have written.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -97,8 +97,8 @@ impl<G: Graph> InDoubt<G> {
         self.settle(operator, Settlement::Happened { wrote }).await
     }
 
-    /// Settles that the effect did not happen and that its runner is known to be dead, and runs it again with the same
-    /// idempotency key.
+    /// Settles the effect as not happened, and runs it again with the same idempotency key. Its runner must be known to
+    /// be dead.
     ///
     /// A runner that is suspended for longer than its lease looks like a dead one, and continues with the effect when
     /// it wakes. Then only the idempotency key, if the external system honors it, prevents the effect from happening
@@ -121,7 +121,7 @@ impl<G: Graph> InDoubt<G> {
         self.settle(operator, Settlement::RunAgain).await
     }
 
-    /// Stops the thread without settling whether the effect happened. No further node begins.
+    /// Settles the effect by stopping the thread, and leaves open whether it happened. No further node begins.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -172,7 +172,7 @@ impl<G: Graph> fmt::Debug for InDoubt<G> {
 /// if let RefundAgentTurn::Failed(failed) = agent.start("ticket-1", TicketInput { message }).await? {
 ///     assert_eq!((failed.node(), failed.error()), ("draft", "the message names no order"));
 ///     assert!(!failed.is_stopped());
-///     // Once what was wrong has been put right:
+///     // Once the cause has been fixed:
 ///     let turn = failed.resume().await?;
 /// #   drop(turn);
 /// }
@@ -266,7 +266,7 @@ impl<G: Graph> Running<G> {
         &self.node
     }
 
-    /// Returns whether the runner's lease has run out, so that `resume` takes the thread over.
+    /// Returns whether the runner's lease has run out, or there is none, so that `resume` takes the thread over.
     pub fn is_stalled(&self) -> bool {
         self.until_ms.is_none_or(|until| until <= self.agent.inner.clock.now_ms())
     }

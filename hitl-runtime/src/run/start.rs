@@ -46,7 +46,7 @@ impl<G: Graph> Agent<G> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::ThreadExists`] if a thread with this name and another input exists.
+    /// [`Error::ThreadExists`] if a thread with this name and another input, or of another graph, exists.
     pub async fn start<T>(&self, thread: T, input: <G::State as State>::Input) -> Result<G::Turn, Error>
     where
         T: TryInto<ThreadId>,
@@ -73,7 +73,7 @@ impl<G: Graph> Agent<G> {
     /// let turn = agent.start_as(&Operator::new("noor"), "ticket-A-9133", input()).await?;
     /// assert!(matches!(turn, RefundAgentTurn::Pay(_)));
     ///
-    /// // The thread is noor's: the same start by another person is not the same.
+    /// // The thread belongs to noor: the same start by another person is a conflict.
     /// let error = agent.start_as(&mara(), "ticket-A-9133", input()).await.unwrap_err();
     /// assert_eq!(error.code(), "thread_exists");
     /// # Ok(())
@@ -271,7 +271,7 @@ impl<G: Graph> Agent<G> {
     /// use hitl::Standing;
     ///
     /// # let agent = RefundAgent::new(MemoryStore::new());
-    /// // What a program does first: take up what its predecessor left.
+    /// // At startup: continue the threads of the previous process.
     /// let running = agent.store().threads(Some(Standing::Running), None, 100).await?;
     /// for (thread, _) in running.items {
     ///     println!("{}", agent.resume(thread).await?);

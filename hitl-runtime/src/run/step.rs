@@ -102,8 +102,8 @@ async fn run_once<G: Graph>(
         signatures: &this.signatures,
     };
     let spec = &this.entry.spec;
-    // The inner `async` block also catches panics of the node's synchronous code before its first `await`. The timer is
-    // boxed because few nodes have a timeout, and the future of other nodes must not grow for it.
+    // Inside the `async` block, a panic of the node's synchronous code before its first `await` is caught as well. The
+    // timer is boxed because few nodes have a timeout, and the futures of the others must not grow for it.
     let work = AssertUnwindSafe(async { (this.entry.run)(args).await }).catch_unwind();
     let work = async {
         match spec.retry.timeout_ms {

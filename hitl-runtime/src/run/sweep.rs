@@ -33,12 +33,12 @@ use crate::{Error, OpenReview, Standing, ThreadId};
 /// ```
 #[derive(Debug)]
 pub enum Noticed {
-    /// The sweep took over a thread without a live runner, or a review of the thread expired. The thread has come to
-    /// rest again.
+    /// The sweep took over a thread without a live runner, or let a review of it expire.
     Moved {
         /// The thread.
         thread: ThreadId,
-        /// The thread's status now: a node may have failed.
+        /// The thread's status now: a node may have failed. [`Standing::Running`] if another runner has taken the
+        /// thread over, or if the thread waits for a slot to run.
         standing: Standing,
     },
     /// A reminder: a review has been open for the interval of `remind`, or for another such interval. A person should
@@ -47,8 +47,8 @@ pub enum Noticed {
         /// The review.
         review: OpenReview,
     },
-    /// A thread is due, but this program cannot process it. `watch` skips the thread for one pass, then for 2, 4 and so
-    /// on up to 64 passes, so that it takes no time from others.
+    /// A thread is due, but this program cannot process it. [`Agent::watch`] retries it with backoff, 1 pass later,
+    /// then 2, 4 and so on up to 64 passes later, so that it takes no time from others.
     Refused {
         /// The thread.
         thread: ThreadId,
@@ -72,7 +72,7 @@ impl<G: Graph> Agent<G> {
     /// # let _ = waiting(&agent, "A-9133").await?;
     /// assert!(agent.sweep().await?.is_empty(), "nothing is due");
     ///
-    /// // `expires = "24h"`, and nobody came.
+    /// // The graph says `expires = "24h"`, and no verdict came.
     /// clock.advance(std::time::Duration::from_secs(24 * 60 * 60));
     /// assert_eq!(agent.sweep().await?.len(), 1);
     /// assert!(matches!(agent.thread("ticket-A-9133").await?, RefundAgentTurn::Done(_)));
@@ -98,7 +98,8 @@ impl<G: Graph> Agent<G> {
         }
     }
 
-    /// Sweeps now and then once per interval, for as long as it is polled, and reports the events.
+    /// Sweeps immediately and then once per interval, for as long as the future is polled, and reports the events to
+    /// `tell`.
     ///
     /// Each pass processes all threads that are due. At most 16 threads are read at the same time, at most 16 run on
     /// after a review expired, and at most 16 run after they were taken over: threads that run for long delay neither
@@ -113,7 +114,7 @@ impl<G: Graph> Agent<G> {
     /// use std::time::Duration;
     ///
     /// # let agent = RefundAgent::new(MemoryStore::new());
-    /// // What a program that stays does first.
+    /// // At the startup of a long-running program.
     /// let watch = tokio::spawn(async move {
     ///     agent.watch(Duration::from_secs(10), |noticed| match noticed {
     ///         Ok(Noticed::Waits { review }) => println!("{} still waits", review.thread),

@@ -29,8 +29,7 @@ const PAGE: usize = 64;
 /// The capacity of the queue of threads that wait for a slot to run. The index keeps the others.
 const WAITING: usize = 1_024;
 
-/// The largest number of failing threads that are remembered, and the largest number of passes for which one is
-/// skipped.
+/// The largest number of failing threads that are remembered, and the largest number of passes before one is retried.
 const RESTING: usize = 4_096;
 const LONGEST_REST: u64 = 64;
 
@@ -75,7 +74,7 @@ struct Round {
     end: Result<Tended, Error>,
 }
 
-/// A thread that failed `failures` times in a row, and is skipped before pass `until`.
+/// A thread that failed `failures` times in a row, and is skipped in the passes before `until`.
 struct Rest {
     failures: u32,
     until: u64,
@@ -265,7 +264,8 @@ impl<G: Graph> Sweeper<G> {
         told
     }
 
-    /// Skips a thread that could not be processed: for one pass, then for 2, 4 and so on.
+    /// Schedules the retry of a thread that could not be processed: 1 pass later, then 2, 4 and so on up to
+    /// [`LONGEST_REST`] passes later.
     fn rest(&mut self, thread: &ThreadId) {
         if !self.resting.contains_key(thread) && self.resting.len() >= RESTING {
             self.resting.pop_first();

@@ -35,8 +35,8 @@ pub(super) struct Slots {
 }
 
 impl Slots {
-    /// The time to wait for a free deadline slot. Most runs end at once; a single append can then record the expiry and
-    /// that the thread runs.
+    /// The time to wait for a free deadline slot. Most runs end at once, and waiting then saves an append: one entry
+    /// records the expiry together with the runner's lease.
     const PATIENCE: Duration = Duration::from_secs(1);
 
     async fn deadline(&self) -> Option<OwnedSemaphorePermit> {
@@ -132,7 +132,7 @@ impl<G: Graph> Agent<G> {
             let standing = match ran {
                 Ok(fold) => standing(&fold),
                 Err(Stopped::Overtaken(_)) => Standing::Running,
-                // Another writer was first. Process the rest with the slot's turn used up.
+                // Another writer was first. What is still due is processed without another wait for a slot.
                 Err(Stopped::Taken(_)) => return self.take_up_again(thread, noticed).await,
                 Err(Stopped::Error(error)) => return Err(error),
             };
@@ -192,9 +192,9 @@ impl<G: Graph> Agent<G> {
         post.flush(false).await
     }
 
-    /// Ends the run of a thread that this program cannot read because its own code fails on it: running nodes become
-    /// failed, and effects in doubt unless they are idempotent. `resume` retries the thread once the code is fixed.
-    /// Returns `None` if nothing ran, or if a live runner holds the thread.
+    /// Ends the run of a thread that this program cannot read because its own code fails on it: running nodes are
+    /// recorded as failed, and effects as in doubt unless they are idempotent. `resume` retries the thread once the
+    /// code is fixed. Returns `None` if nothing ran, or if a live runner holds the thread.
     async fn give_up(
         &self,
         thread: &ThreadId,

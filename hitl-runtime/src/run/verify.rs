@@ -59,8 +59,8 @@ pub struct Audit {
     pub head: Head,
     /// The problems, in the order of their places.
     pub findings: Vec<Finding>,
-    /// The ranges of entries whose meaning this program cannot check, because another version of it wrote them. Their
-    /// hashes and MACs are checked all the same.
+    /// The ranges of entries whose meaning this program cannot check, because another version of it wrote them or
+    /// because an earlier entry is damaged. Their hashes and MACs are checked all the same.
     pub unchecked: Vec<Unchecked>,
 }
 
@@ -115,8 +115,8 @@ pub struct Unchecked {
     pub reason: String,
 }
 
-/// The tolerated difference between the clocks of two processes, in milliseconds. A larger step backwards is a
-/// [`FindingKind::Time`].
+/// The tolerated difference between the clocks of two processes, in milliseconds. Verification reports only larger
+/// deviations of times, deadlines and leases.
 pub const CLOCK_SKEW_MS: u64 = 5 * 60 * 1000;
 
 impl Audit {
@@ -140,8 +140,8 @@ impl<G: Graph> Agent<G> {
     /// Verifies a thread's journal as [`Agent::audit`] does, and returns its head.
     ///
     /// The hash chain reveals a change to a part of the journal; the replay reveals entries that this program cannot
-    /// have written; journal keys reveal entries of a stranger. None of them reveals that the end of the journal was
-    /// cut off: for that, keep the head elsewhere, and pass it to [`Agent::holds`].
+    /// have written; journal keys reveal entries that were written without the keys. None of them reveals that the end
+    /// of the journal was cut off: for that, keep the head elsewhere, and pass it to [`Agent::holds`].
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));

@@ -188,7 +188,7 @@ pub struct InDoubtView {
     pub digest: Digest,
     /// The idempotency key that the effect began with.
     pub key: String,
-    /// The error that left the effect in doubt.
+    /// The reason for the doubt: the effect's error, or that its runner lost its lease.
     pub error: String,
     /// The time since which the effect is in doubt, in milliseconds since the epoch.
     pub since_ms: u64,
