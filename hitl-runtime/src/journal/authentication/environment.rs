@@ -60,7 +60,7 @@ impl From<NotUnicode> for UnusableJournalKeys {
 }
 
 impl JournalKeys {
-    /// Returns the keys from the environment; `None` if it sets none.
+    /// Returns the keys from the environment; `None` if all of the variables are unset or blank.
     ///
     /// | variable | meaning |
     /// |---|---|
@@ -91,7 +91,7 @@ impl JournalKeys {
         Self::of_lists(all, verdicts)
     }
 
-    /// Returns whether `HITL_JOURNAL_KEY` or `HITL_JOURNAL_KEY_FILE` is set to valid Unicode.
+    /// Returns whether `HITL_JOURNAL_KEY` or `HITL_JOURNAL_KEY_FILE` is set, not blank, and valid Unicode.
     #[cfg(feature = "cli")]
     pub(crate) fn are_asked_for() -> bool {
         ["HITL_JOURNAL_KEY", "HITL_JOURNAL_KEY_FILE"]
