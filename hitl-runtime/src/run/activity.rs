@@ -1,4 +1,4 @@
-//! The number of threads that run in this process, for a clean shutdown.
+//! The number of threads that run in this process, for health checks and a clean shutdown.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 

@@ -190,7 +190,7 @@ impl<G: Graph> Agent<G> {
     }
 
     fn with(mut self, change: impl FnOnce(&mut Inner<G>)) -> Self {
-        // Clones share the settings: if there are any, the settings are copied, so that each clone keeps its own.
+        // If there are clones, the settings are copied, so that each clone keeps its own.
         if Arc::get_mut(&mut self.inner).is_none() {
             let inner = &*self.inner;
             self.inner = Arc::new(Inner {

@@ -413,8 +413,8 @@ impl Given {
             }
             _ => false,
         };
-        // After a migration the names before it may mean other nodes and fields. The migration itself ends the
-        // signatures whose values it changes.
+        // After a migration the names in earlier entries may mean other nodes and fields, so those entries do not
+        // count. The migration itself has ended the signatures whose values it changed.
         self.is_over =
             (self.is_over || is_over) && !matches!(event, Event::Migrated { version: Some(_), .. });
     }
@@ -431,8 +431,8 @@ fn gives(event: &Event, signature: &Signature) -> Option<LaneId> {
         (Decision::Edit { signed, .. }, None) => signed,
         _ => return None,
     };
-    // Older versions of hitl stored no role in a signature. Such a signature does not satisfy a review that requires a
-    // role.
+    // Older versions of hitl stored no role in a signature, so there is none to compare. Such a signature does not
+    // satisfy a review that requires a role.
     let role = evidence.as_ref().filter(|_| signature.role.is_some()).map(|evidence| &evidence.role);
     let is_it = *operator == signature.operator
         && *signed == signature.digest

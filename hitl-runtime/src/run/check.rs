@@ -41,7 +41,8 @@ pub struct Check {
     /// `true` if other code moved the thread last, so that it has to be adapted to this program. Always `false` for a
     /// thread that has ended.
     pub new_code: bool,
-    /// The nodes whose reviews are opened again if the thread goes on, because what is signed there has changed.
+    /// The nodes whose reviews are opened again if the thread goes on, because what is signed there, or its rule, has
+    /// changed.
     pub reopened: Vec<String>,
     /// The changes for which the reviews are opened again.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -83,7 +83,8 @@ impl<G: Graph> Agent<G> {
         self.turn_of(&thread, outlook)
     }
 
-    /// Decides a review. `seen` is the thread as the operator saw it; it is read again only after a conflict.
+    /// Decides a review, and runs the thread on. `seen` is the thread as the operator saw it, if it is loaded already;
+    /// it is reloaded only after a conflict.
     pub(crate) async fn answer(
         &self,
         thread: ThreadId,
@@ -143,8 +144,7 @@ impl<G: Graph> Agent<G> {
             // The lease holder runs other code, which could not go on after this program's migration of the thread.
             return Err(Error::OtherCode { thread: post.fold.thread.clone(), until_ms }.into());
         }
-        // A program that can only record verdicts does not claim the thread; the next sweep by a runner goes on with
-        // it.
+        // A program that can only record verdicts does not claim the thread; a runner takes it up in its next sweep.
         if !leased && self.may_run() {
             post.claim()?;
         }

@@ -130,7 +130,7 @@ pub enum Difference {
         /// The broken invariants.
         violations: Vec<Violation>,
     },
-    /// A node ahead reads a field that some path to it does not write.
+    /// A node on the remaining path reads a field that some path to it does not write.
     #[error("node `{node}` reads `{field}`, which some way there from here leaves unwritten; add it: {}", migration(*version))]
     Unwritten {
         /// The node.
@@ -148,7 +148,7 @@ pub enum Difference {
         /// The version of the state in the thread, and in this program.
         version: (u32, u32),
     },
-    /// A node ahead requires a signed field, and some path to it does not sign the field.
+    /// A node on the remaining path requires a signed field, and some path to it does not sign the field.
     #[error("node `{node}` takes `{field}` as signed, and {}", unsigned(signed_by.as_deref()))]
     Unsigned {
         /// The node.
@@ -158,7 +158,7 @@ pub enum Difference {
         /// The operator who signed the value that the migration has changed, if that is the reason.
         signed_by: Option<String>,
     },
-    /// A node ahead would run on a signature that was given under a weaker rule than this program's.
+    /// A node on the remaining path would run on a signature that was given under a weaker rule than this program's.
     #[error(
         "node `{node}` takes `{field}` as signed, and {signed_by} signed it under a weaker rule than this program's; \
          finish the thread with the program that it was signed in"
@@ -239,7 +239,7 @@ impl Difference {
         }
     }
 
-    /// Returns the node that the difference is about.
+    /// Returns the node that the incompatibility is about.
     pub fn node(&self) -> Option<&str> {
         match self {
             Self::NodeGone { node, .. }
@@ -257,7 +257,7 @@ impl Difference {
         }
     }
 
-    /// Returns the field that the difference is about.
+    /// Returns the field that the incompatibility is about.
     pub fn field(&self) -> Option<&str> {
         match self {
             Self::FieldGone { field, .. }

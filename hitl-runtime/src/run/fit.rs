@@ -35,7 +35,7 @@ pub(super) fn fit<G: Graph, S: State>(fold: &Fold<S>) -> Fit {
     fit
 }
 
-/// Returns the difference for a thread of another graph, or of a newer state. Any further difference would mislead.
+/// Returns the incompatibility of a thread of another graph, or of a newer state. Any further one would mislead.
 fn stranger<G: Graph, S: State>(fold: &Fold<S>) -> Option<Difference> {
     let known = S::SPEC.version;
     if fold.graph != G::SPEC.name {
@@ -60,7 +60,7 @@ impl Fit {
                 for (field, signature) in weak::<G, _>(lane, node) {
                     let void = Voided { field: field.to_owned(), lane: *id };
                     if self.void.contains(&void) {
-                        // Reported as changed by the migration.
+                        // The changed value is reported instead.
                     } else if own == Some(field) {
                         self.void.push(void);
                         self.again.push(*id);
@@ -90,8 +90,8 @@ impl Fit {
         }
     }
 
-    /// Adds a difference if it is new: the branches of a fork may hold the same draft, and all items of a `for` may be
-    /// at one node.
+    /// Adds an incompatibility if it is new: the branches of a fork may hold the same draft, and all items of a `for`
+    /// may be at one node.
     fn note(&mut self, difference: Difference) {
         if !self.differences.contains(&difference) {
             self.differences.push(difference);
@@ -241,7 +241,8 @@ impl Fit {
         self.differences.len() == before
     }
 
-    /// Checks that each field that a node ahead needs, and each output, is there or will be on every path.
+    /// Checks that each field that a node on the remaining path needs, and each output, is available or will be on every
+    /// path, and is signed where it must be.
     fn ahead<G: Graph, S: State>(&mut self, fold: &Fold<S>, stands: &[(LaneId, Stand)]) {
         let written = |lane: &Lane<S::Fields>| {
             let fields = S::SPEC.fields.iter().map(|field| field.name);
@@ -349,7 +350,7 @@ fn weak_signer<G: Graph, S: State>(fold: &Fold<S>, node: &str, field: &'static s
     })
 }
 
-/// Returns the difference for a node that this graph does not have.
+/// Returns the incompatibility for a node that this graph does not have.
 pub(super) fn gone<G: Graph>(node: &str) -> Difference {
     Difference::NodeGone { node: node.to_owned(), graph: G::SPEC.name.to_owned(), near: near::<G>(node) }
 }
