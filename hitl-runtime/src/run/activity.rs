@@ -6,7 +6,7 @@ use tokio::sync::Notify;
 
 use super::{Agent, Graph};
 
-/// The number of threads that an agent runs in this process, and the time since which it runs any or none.
+/// The number of threads that an agent runs in this process, and the time since which it has been busy or idle.
 ///
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));

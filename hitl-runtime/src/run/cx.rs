@@ -88,7 +88,7 @@ impl Cx {
     }
 
     /// Returns the idempotency key of this activation of the node, 64 hexadecimal digits. It is the same for all
-    /// attempts, in every process, and after the node is renamed. It differs for every other activation and for every
+    /// attempts, in every process, and after a rename of the node. It differs for every other activation and for every
     /// item of a `for`. Pass it to external APIs, so that they do not take a retry for a new request.
     pub fn idempotency_key(&self) -> &str {
         self.key.get_or_init(|| {

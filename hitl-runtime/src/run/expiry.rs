@@ -47,7 +47,7 @@ impl<G: Graph> Agent<G> {
         })
     }
 
-    /// Returns the reviews that have a reminder due.
+    /// Returns the reviews that have a reminder due and whose deadline has not passed.
     pub(super) fn forgotten(&self, fold: &GraphFold<G>) -> Vec<(LaneId, OpenAt)> {
         let now = self.inner.clock.now_ms();
         fold.open()

@@ -241,8 +241,8 @@ impl Fit {
         self.differences.len() == before
     }
 
-    /// Checks that each field that a node on the remaining path needs, and each output, is available or will be on every
-    /// path, and is signed where it must be.
+    /// Checks that each field that a node on the remaining path needs, and each output, is available or will be on
+    /// every path, and is signed where it must be.
     fn ahead<G: Graph, S: State>(&mut self, fold: &Fold<S>, stands: &[(LaneId, Stand)]) {
         let written = |lane: &Lane<S::Fields>| {
             let fields = S::SPEC.fields.iter().map(|field| field.name);
