@@ -1,7 +1,7 @@
-//! How long a ping takes while somebody holds what a client can hold of the server.
+//! Response times of `/ping` while another client holds all that a client can hold of the server.
 //!
 //! `cargo bench --bench ping --features agentcore`, and the same with `--profile dev` for a debug build. The server is a
-//! process of its own; the pings and whoever is in their way are another one.
+//! process of its own; the pings and the attacking client are another one.
 
 mod graphs;
 mod machine;
@@ -30,11 +30,11 @@ type Outcome<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 /// The argument with which this program is the server.
 const SERVE: &str = "--serve";
 
-/// How many connections are kept open, and by how many threads.
+/// The number of connections that are kept open, and of the threads that keep them.
 const HELD: usize = 1000;
 const THREADS: usize = 8;
 
-/// How long each measurement takes, and how long there is between two pings.
+/// The duration of each measurement, and the pause between two pings.
 const LASTS: Duration = Duration::from_secs(20);
 const BETWEEN: Duration = Duration::from_millis(20);
 

@@ -1,4 +1,4 @@
-//! Runners that stand still for longer than their lease.
+//! Runners that are blocked for longer than their lease.
 
 use std::{
     pin::Pin,
@@ -29,9 +29,9 @@ pub struct Draft {
 #[derive(Clone)]
 pub struct Bank {
     clock: ManualClock,
-    /// Set while `look` blocks its thread for longer than the lease.
+    /// `true` if the next run of `look` blocks for longer than the lease.
     blocks: Arc<AtomicBool>,
-    /// Set while the first payment stands still.
+    /// `true` if the next payment waits for `goes_on`.
     halts: Arc<AtomicBool>,
     reached: Arc<Notify>,
     goes_on: Arc<Notify>,
@@ -44,7 +44,7 @@ impl Bank {
         Self { clock: clock.clone(), blocks, halts, reached, goes_on, paid }
     }
 
-    /// The idempotency keys of the payments.
+    /// Returns the idempotency keys of the payments.
     fn paid(&self) -> Vec<String> {
         self.paid.lock().unwrap().clone()
     }
@@ -76,7 +76,7 @@ async fn pay(draft: &Approved<Draft>, bank: Deps<Bank>, cx: &Cx) -> Result<Vec<S
     Ok(vec![format!("paid {}", draft.cents)])
 }
 
-/// Blocks its thread, as a call that is not asynchronous does.
+/// Advances the clock, as if a synchronous call had blocked the OS thread for longer than the lease.
 #[node(Job, writes = log)]
 async fn look(bank: Deps<Bank>) -> Result<Vec<String>> {
     if bank.blocks.swap(false, Ordering::SeqCst) {
@@ -114,7 +114,7 @@ fn mara() -> Operator {
     Operator::new("mara").role("clerk")
 }
 
-/// A store that takes longer than the lease to store the beginning of an effect, once.
+/// A store that takes longer than the lease for its first append of a `began` event.
 #[derive(Clone)]
 struct Slow {
     store: MemoryStore,
@@ -173,7 +173,7 @@ impl Store for Slow {
     }
 }
 
-/// A person may have had the effect run again by the time that the store answers.
+/// By the time that the store responds, an operator may have settled the effect so that it runs again.
 #[tokio::test]
 async fn a_slow_append_of_a_beginning_begins_nothing() {
     let clock = ManualClock::at_ms(1_000_000);
@@ -189,8 +189,8 @@ async fn a_slow_append_of_a_beginning_begins_nothing() {
     agent.verify(&"t".parse().unwrap()).await.unwrap();
 }
 
-/// The lease is looked at just before the call, and not when the beginning is stored: another node blocks the thread in
-/// between.
+/// The lease is checked immediately before the call of the effect, not only when its beginning is appended, because
+/// another node may block the OS thread in between.
 #[tokio::test]
 async fn a_blocking_call_beside_an_effect_begins_nothing() {
     let clock = ManualClock::at_ms(1_000_000);
@@ -204,7 +204,8 @@ async fn a_blocking_call_beside_an_effect_begins_nothing() {
     assert_eq!(bank.paid().len(), 1);
 }
 
-/// Once an effect has begun nothing can call its runner back. What is known is said, and both runs bear one key.
+/// An effect that has begun cannot be canceled. The error states what is known, and both runs have the same idempotency
+/// key.
 #[tokio::test]
 async fn a_halted_runner_is_not_said_to_be_gone() {
     let clock = ManualClock::at_ms(1_000_000);
@@ -226,7 +227,7 @@ async fn a_halted_runner_is_not_said_to_be_gone() {
     let PayerTurn::InDoubt(doubt) = second.resume("t").await.unwrap() else { panic!() };
     assert!(matches!(doubt.run_again(&mara()).await.unwrap(), PayerTurn::Done(_)));
     bank.goes_on.notify_one();
-    // What the first runner did is not in the journal any more: the thread is another runner's.
+    // The result of the first runner is not in the journal, because another runner has the thread.
     let _ = halted.await.unwrap();
     assert_eq!(bank.paid(), [said.key.clone(), said.key]);
     let history = second.history(&"t".parse().unwrap(), 0, 100).await.unwrap();

@@ -1,4 +1,5 @@
-//! An effect of low risk is in doubt, and no review stands before it. What it is said to have found decides who signs.
+//! A low-risk effect without a review is in doubt. The result that a settlement gives it determines the role that signs
+//! later.
 
 use std::sync::{Arc, Mutex};
 
@@ -105,7 +106,7 @@ async fn a_customer_does_not_choose_who_signs() {
         let error = agent.settle("t", digest, operator, how).await.unwrap_err();
         assert!(matches!(error, Error::RoleMissing { .. }), "{error}");
     }
-    // Whoever may sign whatever comes of it may say what it found.
+    // An operator who holds the roles of all reviews that may follow may settle the effect with a result.
     let both = clerk.role("director");
     let turn = agent.settle("t", digest, &both, happened()).await.unwrap();
     assert!(matches!(turn, PayerTurn::PaySmall(_)), "{turn}");

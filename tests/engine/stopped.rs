@@ -1,4 +1,4 @@
-//! A person stops a thread whose effect is in doubt: "the thread goes no further".
+//! A person stops a thread with an effect in doubt, after which no node of the thread starts.
 
 use std::sync::{Arc, Mutex};
 
@@ -98,7 +98,7 @@ async fn what_a_person_has_stopped_goes_no_further() {
     assert!(matches!(agent.resume("t").await.unwrap(), PayerTurn::Failed(failed) if failed.is_stopped()));
     assert_eq!(*world.0.lock().unwrap(), ["first 50"]);
 
-    // Nobody is asked to decide it, and no sweep finds it due.
+    // The review is in no inbox, and a sweep does not find the thread due.
     let view = agent.view("t").await.unwrap();
     assert!(view.reviews.is_empty() && view.standing == Standing::Failed, "{view:?}");
     assert!(view.failure.unwrap().stopped);
@@ -108,7 +108,7 @@ async fn what_a_person_has_stopped_goes_no_further() {
     assert_eq!(agent.verify(&thread).await.unwrap(), before);
 }
 
-/// An effect that is under way when the thread is stopped is seen to its end, and settled; it does not run again.
+/// An effect in progress when the thread is stopped is completed and settled. It does not run again.
 #[tokio::test]
 async fn two_doubts_of_a_stopped_thread_are_settled() {
     let world = World(Arc::default(), true);

@@ -1,11 +1,11 @@
-//! What a verdict brings back into the graph.
+//! The results of `reject` and `ask` verdicts, as nodes receive them.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Why a draft was rejected.
+/// The reason for which a draft was rejected.
 ///
 /// ```
 /// use hitl::Reason;
@@ -18,24 +18,24 @@ use serde_json::Value;
 pub enum Reason {
     /// The plan itself is wrong.
     BadPlan,
-    /// The right end by the wrong means.
+    /// The goal is right, but the means are wrong.
     WrongTool,
-    /// It breaks a rule of the house.
+    /// The draft violates a policy of the organization.
     PolicyViolation,
-    /// It names something that does not exist.
+    /// The draft names something that does not exist.
     HallucinatedEntity,
-    /// Nobody decided in time.
+    /// The review expired without a decision.
     Expired,
-    /// None of these: the note says it.
+    /// Any other reason; the note states it.
     Other,
 }
 
 impl Reason {
-    /// Those that an operator may give.
+    /// The reasons that an operator may give: all except [`Expired`](Self::Expired).
     pub const GIVEN: [Self; 5] =
         [Self::BadPlan, Self::WrongTool, Self::PolicyViolation, Self::HallucinatedEntity, Self::Other];
 
-    /// The word on the wire.
+    /// Returns the name of the reason in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::BadPlan => "bad_plan",
@@ -54,7 +54,7 @@ impl fmt::Display for Reason {
     }
 }
 
-/// The word is no reason.
+/// The error for a text that is not a reason an operator may give.
 ///
 /// ```
 /// use hitl::Reason;
@@ -79,7 +79,7 @@ impl FromStr for Reason {
     }
 }
 
-/// What a `reject` brings to the node it leads to.
+/// The rejection that a node receives when a `reject` verdict or the expiry of a review leads to it.
 ///
 /// ```
 /// # use hitl::Rejection;
@@ -89,17 +89,17 @@ impl FromStr for Reason {
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rejection {
-    /// Why, out of a small vocabulary.
+    /// The reason, one of a fixed set.
     pub reason: Reason,
-    /// Why, in the operator's words. May be empty.
+    /// The operator's explanation. It may be empty.
     pub note: String,
-    /// Who rejected.
+    /// The operator who rejected the draft; `hitl` for the expiry of a review.
     pub operator: String,
     /// The draft that was rejected, as JSON.
     pub draft: Value,
 }
 
-/// What an `ask` brings to the node it leads to.
+/// The question that a node receives when an `ask` verdict leads to it.
 ///
 /// ```
 /// # use hitl::Question;
@@ -109,10 +109,10 @@ pub struct Rejection {
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Question {
-    /// What was asked.
+    /// The text of the question.
     pub text: String,
-    /// Who asked.
+    /// The operator who asked.
     pub operator: String,
-    /// The draft that raised it, as JSON.
+    /// The draft that the question is about, as JSON.
     pub draft: Value,
 }

@@ -1,25 +1,26 @@
-//! Where a lane stands.
+//! The position of a lane in its graph: the node, fork or `for` that it is at, and the status there.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Digest, Each, Place, Proposer, Question, Rejection, To, entry};
 
-/// One coming to a node: from the entry that led there to the entry that leads away.
+/// An activation of a node: from the entry that led to the node to the entry that leads away from it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Visit {
     pub(crate) node: String,
-    /// The place of the entry that led here.
+    /// The place of the entry that led to the node.
     pub(crate) entered: Place,
-    /// Whether the review before the node is over, and was favourable.
+    /// `true` if the review before the node was decided with a signature: an approval, or an edit that signs.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) signed: bool,
-    /// How often the node has failed here.
+    /// The number of failed attempts that were followed by a retry, since the activation began or was last resumed.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(crate) failures: u32,
-    /// What the verdict that led here brought.
+    /// The rejection or question of the verdict that led to the node.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) brings: Option<Box<Brings>>,
-    /// The node's name when the visit began, where new code has another one: the idempotency key is made of it.
+    /// The node's name when the activation began, if new code has renamed it. The idempotency key is derived from this
+    /// name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) was: Option<String>,
 }
@@ -35,31 +36,32 @@ pub(crate) enum Brings {
     Question(Question),
 }
 
-/// Where a lane stands.
+/// The position of a lane, and its status there.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum At {
-    /// The node is next: to be run, or first to be signed.
+    /// The node is next: it waits for its run, or for its review to be opened.
     Ready {
         visit: Visit,
-        /// Not before this time.
+        /// The earliest time of the next attempt, in milliseconds since the epoch. `None` if there is no backoff.
         again_ms: Option<u64>,
     },
     /// A review is open.
     Paused(Box<OpenAt>),
-    /// An effect is under way since the entry at `place`, which tells this try from any other one of the visit.
+    /// An effect in progress since the entry at `place`, which distinguishes this attempt from others of the
+    /// activation.
     Began { visit: Visit, key: String, place: Place },
-    /// Nobody saw how the try ended that began at `place`.
+    /// An effect in doubt: it is unknown whether the attempt that began at `place` happened.
     InDoubt { visit: Visit, key: String, place: Place, since_ms: u64, error: String },
-    /// The node failed for good, or a person stopped it.
+    /// The node failed without a further retry, or an operator stopped it.
     Failed { visit: Visit, since_ms: u64, error: String, stopped: bool },
-    /// Its branches are under way.
+    /// A fork whose branches have not all reached the join.
     Forked { join: To },
-    /// Its items are under way.
+    /// A `for` whose items have not all reached the join.
     Looping { each: Box<Each> },
-    /// It has come to its fork's join, and waits for its siblings.
+    /// A branch or an item that has reached its join and waits for the others.
     Joined,
-    /// It has come to the end.
+    /// The end of the graph.
     Ended,
 }
 
@@ -76,10 +78,10 @@ pub(crate) struct OpenAt {
     pub(crate) deadline_ms: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) remind_ms: Option<u64>,
-    /// How many reminders have come due and are over.
+    /// The number of reminders that have come due so far.
     #[serde(default, skip_serializing_if = "is_none_yet")]
     pub(crate) reminded: u64,
-    /// Who proposed, by an edit, what is to be signed.
+    /// The operator whose edit proposed the draft; `None` if a node did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) proposed: Option<Proposer>,
     /// The later effects that the signature will cover.
@@ -88,7 +90,7 @@ pub(crate) struct OpenAt {
     /// The fields that are shown beside the draft.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) shows: Vec<String>,
-    /// Whether it takes an edit.
+    /// `true` if the review accepts an edit.
     #[serde(default = "entry::is_editable", skip_serializing_if = "Clone::clone")]
     pub(crate) edit: bool,
 }
@@ -98,33 +100,34 @@ fn is_none_yet(n: &u64) -> bool {
 }
 
 impl Visit {
-    /// The first coming to a node, by the entry at a place.
+    /// Returns a new activation of a node, which the entry at `entered` leads to.
     pub(crate) fn to(node: &str, entered: Place) -> Self {
         Self { node: node.to_owned(), entered, signed: false, failures: 0, brings: None, was: None }
     }
 }
 
 impl OpenAt {
-    /// When the review is to be brought up again, if it is before its deadline.
+    /// Returns the time of the next reminder, in milliseconds since the epoch. `None` if the review has no reminders,
+    /// or if the next one is not due before the deadline.
     pub(crate) fn reminder_ms(&self) -> Option<u64> {
         let spans = self.remind_ms?.saturating_mul(self.reminded + 1);
         let at_ms = self.opened_ms.saturating_add(spans);
         self.deadline_ms.is_none_or(|deadline| at_ms < deadline).then_some(at_ms)
     }
 
-    /// When something happens to the review though nobody decides it.
+    /// Returns the time at which an undecided review is due: for its next reminder, or else its deadline.
     pub(crate) fn due_ms(&self) -> Option<u64> {
         self.reminder_ms().or(self.deadline_ms)
     }
 }
 
 impl At {
-    /// Whether a runner has something to do here.
+    /// Returns whether a runner can act here: start a node, or complete an effect that has begun.
     pub(crate) fn is_active(&self) -> bool {
         matches!(self, Self::Ready { .. } | Self::Began { .. })
     }
 
-    /// As [`At::visit`], to keep.
+    /// Returns the activation by value, if the lane is at a node.
     pub(super) fn into_visit(self) -> Option<Visit> {
         match self {
             Self::Ready { visit, .. }
@@ -136,7 +139,7 @@ impl At {
         }
     }
 
-    /// The visit, where the lane is at a node.
+    /// Returns the activation, if the lane is at a node.
     pub(crate) fn visit(&self) -> Option<&Visit> {
         match self {
             Self::Ready { visit, .. }
@@ -148,7 +151,7 @@ impl At {
         }
     }
 
-    /// The same, to be changed.
+    /// Returns the activation for modification, if the lane is at a node.
     pub(super) fn visit_mut(&mut self) -> Option<&mut Visit> {
         match self {
             Self::Ready { visit, .. }
@@ -160,7 +163,7 @@ impl At {
         }
     }
 
-    /// Where what runs side by side will meet, where the lane waits for that.
+    /// Returns the target of the join, if the lane waits for its branches or items.
     pub(crate) fn join(&self) -> Option<&To> {
         match self {
             Self::Forked { join } => Some(join),
@@ -169,7 +172,7 @@ impl At {
         }
     }
 
-    /// The same, to be changed.
+    /// Returns the target of the join for modification, if the lane waits for its branches or items.
     pub(super) fn join_mut(&mut self) -> Option<&mut To> {
         match self {
             Self::Forked { join } => Some(join),
@@ -178,7 +181,7 @@ impl At {
         }
     }
 
-    /// The `for` whose items are under way.
+    /// Returns the `for` whose items are in progress, if the lane is at one.
     pub(crate) fn each(&self) -> Option<&Each> {
         match self {
             Self::Looping { each } => Some(each),

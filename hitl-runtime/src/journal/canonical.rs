@@ -1,4 +1,4 @@
-//! JSON that each value has exactly one form of: RFC 8785.
+//! Canonical JSON (RFC 8785): each value has exactly one serialized form.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -8,10 +8,10 @@ use super::{
     exact::{self, inside},
 };
 
-/// Writes a value that a person is to sign.
+/// Writes a value as canonical JSON.
 ///
 /// # Errors
-/// When it holds a number that has no form of its own; the path leads to it.
+/// If the value holds a number without an exact canonical form. The error has the path to the number.
 pub(super) fn write(value: &Value, out: &mut Vec<u8>) -> Result<(), DigestError> {
     match value {
         Value::Number(number) => return exact::canonical(number, out),
@@ -45,7 +45,8 @@ pub(super) fn write(value: &Value, out: &mut Vec<u8>) -> Result<(), DigestError>
     Ok(())
 }
 
-/// Texts, `true`, `false`, `null` and integers of at most 2^53, which serde_json writes as RFC 8785 does.
+/// Writes strings, `true`, `false`, `null`, and integers of at most 2^53, for which the output of `serde_json` is
+/// already canonical.
 pub(super) fn plain<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), DigestError> {
     serde_json::to_writer(out, value)
         .map_err(|error| DigestError { path: String::new(), problem: error.to_string() })
@@ -85,7 +86,7 @@ mod tests {
         assert!(order.map(|word| form.find(word).unwrap()).is_sorted(), "{form}");
     }
 
-    /// Another hand's implementation says the same of whatever we accept.
+    /// Compares the output with that of an independent implementation, for every value that [`write`] accepts.
     #[test]
     fn the_reference_implementation_agrees() {
         let mut chance = Chance(0x9e37_79b9_7f4a_7c15);
@@ -99,7 +100,7 @@ mod tests {
         }
     }
 
-    /// Any value at all, by xorshift.
+    /// A generator of random values (xorshift).
     struct Chance(u64);
 
     impl Chance {

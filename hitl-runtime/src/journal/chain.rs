@@ -1,13 +1,14 @@
-//! Tamper evidence: each entry carries the hash of the one before it.
+//! The hash chain of a journal, for tamper evidence: the hash of each entry covers the hash of the entry before it.
 
 use super::Digest;
 
-/// The hash before a thread's first entry. It names the thread, so that a journal cannot be passed off as another's.
+/// Returns the hash that precedes a thread's first entry. It is derived from the thread's name, so that a journal is
+/// not valid under the name of another thread.
 pub(crate) fn genesis(thread: &str) -> Digest {
     Digest::of_parts(&[b"hitl journal 1\0", thread.as_bytes()])
 }
 
-/// The hash of an entry: of the hash before it, and of its bytes.
+/// Returns the hash of an entry, computed from the hash of the entry before it and the entry's bytes.
 pub(crate) fn link(before: Digest, body: &[u8]) -> Digest {
     Digest::of_parts(&[before.as_bytes(), body])
 }

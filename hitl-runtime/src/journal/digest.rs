@@ -1,4 +1,4 @@
-//! What exactly was signed, as 32 bytes.
+//! Digests of reviews: the 32 bytes that identify exactly what is signed.
 
 use std::{fmt, marker::PhantomData, str::FromStr};
 
@@ -8,9 +8,10 @@ use sha2::{Digest as _, Sha256};
 
 use super::canonical;
 
-/// The SHA-256 of a review in canonical JSON (RFC 8785): the thread, the node, the place where the review was
-/// opened, the draft, the fields that are shown beside it, and the later effects that the signature covers. Two reviews
-/// never share one, even where their drafts are alike.
+/// The SHA-256 of a review in canonical JSON (RFC 8785). It covers the thread and its random id, the node, the field,
+/// the place at which the review was opened, the requester if known, the draft, the fields that are shown beside it,
+/// and the later effects that the signature covers. Two reviews never have the same digest, even if their drafts are
+/// equal.
 ///
 /// ```
 /// use hitl::Digest;
@@ -25,35 +26,35 @@ use super::canonical;
 pub struct Digest([u8; 32]);
 
 impl Digest {
-    /// The SHA-256 of some bytes.
+    /// Returns the SHA-256 of `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
     }
 
-    /// The SHA-256 of some bytes after one another.
+    /// Returns the SHA-256 of the concatenated parts.
     pub(crate) fn of_parts(parts: &[&[u8]]) -> Self {
         let mut hasher = Sha256::new();
         parts.iter().for_each(|part| hasher.update(part));
         Self(hasher.finalize().into())
     }
 
-    /// As it was stored.
+    /// Returns the digest with these bytes.
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// The 32 bytes.
+    /// Returns the 32 bytes.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
-    /// The first sixteen hexadecimal digits, for people to compare: 64 bits, so that nobody finds another draft with the
-    /// same ones.
+    /// Returns the first 16 hexadecimal digits, for people to compare. They are 64 bits, so that it is impractical to
+    /// find another draft with the same digits.
     pub fn short(&self) -> String {
         self.to_string()[..16].to_owned()
     }
 
-    /// Lends the 64 hexadecimal digits. Every entry has some, so they are not made by way of `fmt`.
+    /// Calls `reader` with the 64 hexadecimal digits. This avoids `fmt`, because every entry is written with digests.
     fn with_hex<T>(&self, reader: impl FnOnce(&str) -> T) -> T {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut text = [0; 64];
@@ -77,7 +78,7 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// The text is no digest.
+/// The error for a text that is not a digest.
 ///
 /// ```
 /// use hitl::{Digest, journal::ParseDigestError};
@@ -126,7 +127,7 @@ impl<'de> Deserialize<'de> for Digest {
     }
 }
 
-/// What stands in a journal as text, parsed where it stands.
+/// Deserializes a value from a string through its [`FromStr`], without copying the string.
 pub(super) fn from_text<'de, T, D>(deserializer: D) -> Result<T, D::Error>
 where
     T: FromStr<Err: fmt::Display>,
@@ -149,19 +150,20 @@ where
     deserializer.deserialize_str(Text(PhantomData))
 }
 
-/// What a digest is made of.
+/// The content of a review that its digest covers.
 pub(crate) struct Subject<'a> {
     pub(crate) thread: &'a str,
     pub(crate) id: &'a str,
     pub(crate) node: &'a str,
     pub(crate) field: &'a str,
     pub(crate) place: u64,
-    /// Who started the thread; left out where that is not known, so that older reviews keep their digests.
+    /// The operator who started the thread. It is omitted from the digest if unknown, so that older reviews keep their
+    /// digests.
     pub(crate) requester: Option<&'a str>,
     pub(crate) draft: &'a Value,
-    /// The later effects that the signature covers.
+    /// The later effects that the signature covers. They are omitted from the digest if there are none.
     pub(crate) covers: &'a [String],
-    /// The fields that are shown beside the draft, as an object; `None` where the review shows none.
+    /// The fields that are shown beside the draft, as an object; `None` if the review shows none.
     pub(crate) shown: Option<&'a Value>,
 }
 
@@ -169,7 +171,7 @@ impl Subject<'_> {
     pub(crate) fn digest(&self) -> Result<Digest, DigestError> {
         let mut json = Vec::with_capacity(512);
         json.push(b'{');
-        // Left out where there are none, as in the digests of before there could be any.
+        // Omitted if empty, so that reviews of versions without `covers` keep their digests.
         if !self.covers.is_empty() {
             canonical::plain("covers", &mut json)?;
             json.push(b':');
@@ -178,7 +180,7 @@ impl Subject<'_> {
         }
         json.extend_from_slice(br#""draft":"#);
         canonical::write(self.draft, &mut json)?;
-        // In the order of their names, as every object in canonical JSON.
+        // Canonical JSON sorts the members of an object by name.
         for (name, text) in [("field", self.field), ("id", self.id), ("node", self.node)] {
             member(name, text, &mut json)?;
         }
@@ -203,7 +205,7 @@ fn member<T: Serialize + ?Sized>(name: &str, value: &T, json: &mut Vec<u8>) -> R
     canonical::plain(value, json)
 }
 
-/// A draft that has no canonical JSON.
+/// The error for a draft that has no canonical JSON.
 ///
 /// ```
 /// use hitl::journal::DigestError;
@@ -216,7 +218,7 @@ fn member<T: Serialize + ?Sized>(name: &str, value: &T, json: &mut Vec<u8>) -> R
 pub struct DigestError {
     /// The path inside the draft.
     pub path: String,
-    /// What is wrong there.
+    /// The problem at that path.
     pub problem: String,
 }
 

@@ -1,4 +1,4 @@
-//! What an entry says.
+//! The entries of a journal and their events.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::{Digest, Evidence, LaneId, Place, Proposal, Proposer, Reason, Requester, To, Usage};
 
-/// Fields and their values as JSON.
+/// Field values as JSON, by field name.
 ///
 /// ```
 /// use hitl::journal::Values;
@@ -23,7 +23,7 @@ pub type Values = BTreeMap<String, Box<RawValue>>;
 /// ```
 /// use hitl::journal::{Entry, Event};
 ///
-/// // As a store keeps it.
+/// // The JSON of a stored entry.
 /// let entry: Entry = serde_json::from_str(
 ///     r#"{"at": 1763800000000, "is": {"ran": {"node": "draft", "wrote": {"plan": "refund it"}, "to": "pay"}}}"#,
 /// )?;
@@ -34,24 +34,24 @@ pub type Values = BTreeMap<String, Box<RawValue>>;
 /// ```
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Entry {
-    /// When it was written, in milliseconds since the epoch.
+    /// The time of the write, in milliseconds since the epoch.
     #[serde(rename = "at")]
     pub at_ms: u64,
-    /// What happened.
+    /// The event.
     #[serde(rename = "is")]
     pub event: Event,
-    /// Who has the thread from here on; unchanged where it is left out.
+    /// The lease from this entry on. `None` leaves the lease unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease: Option<Lease>,
-    /// What the node's models took to get here.
+    /// The usage of the node's model calls that led to this entry.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub spent: Vec<Usage>,
-    /// Everything the journal says up to here, so that a resume need not read further back.
+    /// A snapshot of the thread up to and including this entry, so that a resume need not read older entries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<Box<RawValue>>,
 }
 
-/// A runner's hold on a thread.
+/// The lease of a runner on a thread.
 ///
 /// ```
 /// use hitl::journal::Lease;
@@ -59,22 +59,23 @@ pub struct Entry {
 /// let lease: Lease = serde_json::from_str(r#"{"by": "5f3a", "until": 1763800030000}"#)?;
 /// assert!(lease.until_ms > 1_763_800_000_000, "{} has the thread", lease.runner);
 ///
-/// // In a thread's first entry.
+/// // The lease of a thread's first entry.
 /// let lease: Lease = serde_json::from_str(r#"{"until": 1763800030000}"#)?;
 /// assert!(lease.runner.is_empty(), "the runner that bears the thread's own id");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
-    /// The runner. Left out where it is the one that began the thread, whose name is the thread's `id`.
+    /// The id of the runner. Empty, and omitted in JSON, if it is the runner that started the thread, whose id is equal
+    /// to the thread's `id`.
     #[serde(rename = "by", default, skip_serializing_if = "String::is_empty")]
     pub runner: String,
-    /// When it runs out unless it is renewed, in milliseconds since the epoch.
+    /// The expiry of the lease unless it is renewed, in milliseconds since the epoch.
     #[serde(rename = "until")]
     pub until_ms: u64,
 }
 
-/// What happened to a thread.
+/// An event of a thread.
 ///
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -98,27 +99,26 @@ pub struct Lease {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Event {
-    /// The thread began.
+    /// The thread started.
     Started {
         /// The graph's name.
         graph: String,
-        /// The graph's fingerprint: which nodes, edges and fields it had.
+        /// The graph's fingerprint, computed from its nodes, edges and fields.
         print: String,
-        /// The version of its state.
+        /// The version of the thread's state.
         #[serde(default = "first", skip_serializing_if = "is_first")]
         version: u32,
-        /// Random, so that a thread which takes the name of a deleted one shares no digest and no idempotency key
-        /// with it.
+        /// A random id, so that a thread with the name of a deleted one shares no digests and idempotency keys with it.
         id: String,
         /// The `#[input]` fields.
         input: Values,
-        /// Where it goes first. Left out by a fork, whose position is in the snapshot.
+        /// The first position. `None` for a fork, whose position is in the snapshot.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         to: Option<To>,
-        /// The thread and the place it was forked from.
+        /// The thread and the place that this thread was forked from.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         from: Option<Origin>,
-        /// Who started it, where that is known. Their name is in the digest of each review.
+        /// The operator who started the thread, if known. The name is part of the digest of each review.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         requester: Option<Requester>,
     },
@@ -126,89 +126,89 @@ pub enum Event {
     Ran {
         /// The node.
         node: String,
-        /// The lane it ran in.
+        /// The lane in which the node ran.
         #[serde(default, skip_serializing_if = "is_root")]
         lane: LaneId,
-        /// The fields it wrote, and only those.
+        /// The fields that the node wrote, and no others.
         wrote: Values,
-        /// Where the lane goes on.
+        /// The next position of the lane.
         to: To,
     },
-    /// An effect is about to touch the world.
+    /// An effect is about to run.
     Began {
         /// The node.
         node: String,
-        /// The lane it runs in.
+        /// The lane in which the node runs.
         #[serde(default, skip_serializing_if = "is_root")]
         lane: LaneId,
-        /// Its idempotency key.
+        /// The idempotency key of the effect.
         key: String,
     },
-    /// A review is open.
+    /// A review was opened.
     Paused {
-        /// The node that waits.
+        /// The node that waits for the review.
         node: String,
-        /// The lane it waits in.
+        /// The lane in which the node waits.
         #[serde(default, skip_serializing_if = "is_root")]
         lane: LaneId,
         /// The field to be signed.
         field: String,
-        /// What is to be signed.
+        /// The digest of the review.
         digest: Digest,
         /// The role that the operator must hold.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         role: Option<String>,
-        /// When the review expires, in milliseconds since the epoch.
+        /// The deadline of the review, in milliseconds since the epoch.
         #[serde(rename = "deadline", default, skip_serializing_if = "Option::is_none")]
         deadline_ms: Option<u64>,
-        /// How long until the review is brought up again, in milliseconds.
+        /// The interval between reminders of the review, in milliseconds.
         #[serde(rename = "remind", default, skip_serializing_if = "Option::is_none")]
         remind_ms: Option<u64>,
-        /// Who proposed, by an edit, what is to be signed. Left out where a node did.
+        /// The operator whose edit proposed the draft. `None` if a node proposed it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         proposed: Option<Proposer>,
-        /// The later effects that may run on the same signature, each once.
+        /// The later effects that may run on the same signature, each at most once.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         covers: Vec<String>,
         /// The fields that are shown beside the draft and signed with it.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         shows: Vec<String>,
-        /// Whether the review takes an edit.
+        /// `true` if the review accepts an edit.
         #[serde(default = "is_editable", skip_serializing_if = "Clone::clone")]
         edit: bool,
     },
-    /// An open review was brought up again.
+    /// A reminder of an open review came due.
     Reminded {
-        /// The node that waits.
+        /// The node that waits for the review.
         node: String,
-        /// The lane it waits in.
+        /// The lane in which the node waits.
         #[serde(default, skip_serializing_if = "is_root")]
         lane: LaneId,
-        /// How many reminders have come due by now, those included that nobody was there to give.
+        /// The number of reminders that have come due so far, including those for which no runner was active.
         times: u64,
     },
     /// A review was decided.
     Decided {
-        /// The node that waited.
+        /// The node that waited for the review.
         node: String,
-        /// The lane it waited in.
+        /// The lane in which the node waited.
         #[serde(default, skip_serializing_if = "is_root")]
         lane: LaneId,
         /// The verdict.
         verdict: Decision,
-        /// Who gave it.
+        /// The operator who gave the verdict.
         operator: String,
-        /// Whether nobody had verified that it was them.
+        /// `true` if the operator's identity was not verified.
         #[serde(default, skip_serializing_if = "is_verified")]
         unverified: bool,
-        /// The digest of the draft that the operator saw.
+        /// The digest of the review that the operator decided.
         digest: Digest,
-        /// Where the lane goes on.
+        /// The next position of the lane.
         to: To,
-        /// Set where an edit was proposed anew, and where the verdict is the one that was given with such an edit.
+        /// Set if an edit was a new proposal, or if the verdict is the one that was given with such an edit.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         proposal: Option<Box<Proposal>>,
-        /// How the operator was identified. Entries of an older hitl, and expiries, have none.
+        /// The evidence of the operator's identity. `None` for expiries, and in entries of an older version of hitl.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         evidence: Option<Box<Evidence>>,
     },
@@ -216,87 +216,87 @@ pub enum Event {
     Failed {
         /// The node.
         node: String,
-        /// The lane it ran in.
+        /// The lane in which the node ran.
         #[serde(default, skip_serializing_if = "is_root")]
         lane: LaneId,
-        /// What it said.
+        /// The error message.
         error: String,
-        /// Set where it is tried again by itself: when, in milliseconds since the epoch.
+        /// The time of the automatic retry, in milliseconds since the epoch. `None` if there is none.
         #[serde(rename = "again", default, skip_serializing_if = "Option::is_none")]
         again_ms: Option<u64>,
     },
-    /// Nobody saw how an effect ended.
+    /// An effect is in doubt: it is unknown whether it happened.
     InDoubt {
         /// The node.
         node: String,
-        /// The lane it ran in.
+        /// The lane in which the node ran.
         #[serde(default, skip_serializing_if = "is_root")]
         lane: LaneId,
-        /// Its idempotency key.
+        /// The idempotency key of the effect.
         key: String,
-        /// What is known: an error, a timeout, a runner that died.
+        /// The known cause, such as an error, a timeout, or a runner that crashed.
         error: String,
     },
-    /// A person said how an effect ended.
+    /// An operator settled an effect in doubt.
     Settled {
         /// The node.
         node: String,
-        /// The lane it ran in.
+        /// The lane in which the node ran.
         #[serde(default, skip_serializing_if = "is_root")]
         lane: LaneId,
-        /// What they said.
+        /// The settlement.
         how: Settlement,
-        /// Who said it.
+        /// The operator who settled the effect.
         operator: String,
-        /// Whether nobody had verified that it was them.
+        /// `true` if the operator's identity was not verified.
         #[serde(default, skip_serializing_if = "is_verified")]
         unverified: bool,
-        /// Where the lane goes on, when it does.
+        /// The next position of the lane, if it continues.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         to: Option<To>,
-        /// How the operator was identified.
+        /// The evidence of the operator's identity.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         evidence: Option<Box<Evidence>>,
     },
-    /// The thread met new code, and goes on under it.
+    /// The thread was migrated to new code, and continues under it.
     Migrated {
         /// The fingerprint of the new code's graph.
         print: String,
-        /// The version of its state, where that is another one.
+        /// The version of the new code's state, if it differs.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         version: Option<u32>,
-        /// What the nodes that the thread stands at, or is to join at, are called now.
+        /// The new names of the nodes that the thread is at, or will join at, if they have changed.
         #[serde(default, skip_serializing_if = "Renamed::is_empty")]
         renamed: Renamed,
-        /// The signatures that end here, because the migration made something else of what was signed.
+        /// The signatures that end because the migration changed the signed value.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         void: Vec<Voided>,
     },
-    /// A runner took the thread up again; what had failed is tried once more.
+    /// A runner resumed the thread. Nodes that had failed are attempted again.
     Resumed {
-        /// Who asked for it, where that is known.
+        /// The operator who requested the resume, if known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<Requester>,
     },
-    /// A person has vouched for the entries before this one, which were written without a journal key.
+    /// An operator vouched for the entries before this one, which were written without a journal key.
     Adopted {
-        /// Who vouched for them.
+        /// The operator who vouched for the entries.
         operator: String,
-        /// Whether nobody had verified that it was them.
+        /// `true` if the operator's identity was not verified.
         #[serde(default, skip_serializing_if = "is_verified")]
         unverified: bool,
-        /// How they were identified.
+        /// The evidence of the operator's identity.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         evidence: Option<Box<Evidence>>,
     },
-    /// A runner has the thread, still or from here on.
+    /// A runner acquired or renewed its lease on the thread.
     Renewed {},
-    /// The thread came to its end.
+    /// The thread ended.
     Ended {},
 }
 
 impl Event {
-    /// The word for it, as in the JSON.
+    /// Returns the name of the event in JSON.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Started { .. } => "started",
@@ -316,7 +316,7 @@ impl Event {
         }
     }
 
-    /// The node that it is about.
+    /// Returns the node that the event is about, if any.
     pub fn node(&self) -> Option<&str> {
         match self {
             Self::Ran { node, .. }
@@ -341,7 +341,7 @@ fn is_verified(unverified: &bool) -> bool {
     !unverified
 }
 
-/// A review takes an edit unless its entry says otherwise.
+/// Returns the default of `edit`: entries without it are of reviews that accept an edit.
 pub(super) fn is_editable() -> bool {
     true
 }
@@ -350,7 +350,7 @@ fn is_root(lane: &LaneId) -> bool {
     *lane == super::ROOT
 }
 
-/// The version of a state that says none.
+/// Returns the default version, of entries that do not state one.
 pub(super) fn first() -> u32 {
     1
 }
@@ -359,7 +359,7 @@ pub(super) fn is_first(version: &u32) -> bool {
     *version == first()
 }
 
-/// Old names of nodes, and the new ones.
+/// New names of renamed nodes, by old name.
 ///
 /// ```
 /// use hitl::journal::Renamed;
@@ -388,7 +388,7 @@ pub struct Voided {
     pub lane: LaneId,
 }
 
-/// Where a thread was forked from.
+/// The origin of a forked thread: the entry after which it continues.
 ///
 /// ```
 /// use hitl::{Digest, journal::Origin};
@@ -399,11 +399,11 @@ pub struct Voided {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
-    /// The thread.
+    /// The name of the original thread.
     pub thread: String,
-    /// The entry that the fork goes on after.
+    /// The place of the last entry of the original thread that the fork includes.
     pub place: Place,
-    /// That entry's hash.
+    /// The hash of that entry.
     pub hash: Digest,
 }
 
@@ -424,26 +424,26 @@ pub struct Origin {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Decision {
-    /// The draft was signed as it was.
+    /// The draft was signed unchanged.
     Approve,
-    /// Another draft was signed in its stead; or proposed, where the entry's [`Proposal`] says so.
+    /// A different draft was signed, or, if the entry has a [`Proposal::Made`], proposed.
     Edit {
-        /// What the node had proposed.
+        /// The draft before the edit.
         before: Box<RawValue>,
-        /// What the operator made of it.
+        /// The draft after the edit.
         after: Box<RawValue>,
-        /// The digest of what was signed, or proposed.
+        /// The digest of the edited draft, signed or proposed.
         signed: Digest,
     },
-    /// The draft was refused.
+    /// The draft was rejected.
     Reject {
-        /// Why, out of a small vocabulary.
+        /// The reason, one of a fixed set.
         reason: Reason,
-        /// Why, in the operator's words.
+        /// The operator's explanation.
         #[serde(default, skip_serializing_if = "String::is_empty")]
         note: String,
     },
-    /// A question must be answered first.
+    /// The operator asked a question that must be answered first.
     Ask {
         /// The question.
         question: String,
@@ -451,7 +451,7 @@ pub enum Decision {
 }
 
 impl Decision {
-    /// The word for it: `approve`, `edit`, `reject` or `ask`.
+    /// Returns the name of the verdict: `approve`, `edit`, `reject` or `ask`.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Approve => "approve",
@@ -462,7 +462,7 @@ impl Decision {
     }
 }
 
-/// How a person settles an effect that nobody saw the end of.
+/// An operator's settlement of an effect in doubt.
 ///
 /// ```
 /// use hitl::journal::Settlement;
@@ -475,23 +475,23 @@ impl Decision {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Settlement {
-    /// It happened, and this is what the node would have written.
+    /// The effect happened, with the values that the node would have written.
     Happened {
-        /// The fields.
+        /// The values of the fields that the node would have written.
         wrote: Values,
     },
-    /// It did not happen: run the node, with the same idempotency key.
+    /// The effect did not happen. The node runs again with the same idempotency key.
     RunAgain,
-    /// Leave it; the thread goes no further.
+    /// The effect is left as it is, and the thread stops.
     Stop {
-        /// Why, in the operator's words.
+        /// The operator's explanation.
         #[serde(default, skip_serializing_if = "String::is_empty")]
         note: String,
     },
 }
 
 impl Settlement {
-    /// The word for it.
+    /// Returns the name of the settlement: `happened`, `run_again` or `stop`.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Happened { .. } => "happened",
@@ -501,7 +501,7 @@ impl Settlement {
     }
 }
 
-/// Who signed a field, and what they signed.
+/// The signature of an operator on a field's value.
 ///
 /// ```
 /// use hitl::{Digest, journal::Signature};
@@ -517,31 +517,33 @@ impl Settlement {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Signature {
-    /// The node whose review it was.
+    /// The node before which the review was opened.
     pub node: String,
-    /// Where that review was opened.
+    /// The place at which the review was opened.
     pub place: Place,
-    /// Who signed.
+    /// The operator who signed.
     pub operator: String,
-    /// The role that the review asked for. `None` also where an older hitl did not keep it.
+    /// The role that the review required. Also `None` in snapshots of an older version of hitl, which did not record
+    /// it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
-    /// The digest of what was signed.
+    /// The digest of the signed review.
     pub digest: Digest,
-    /// The later effects that may run on it beside the node, each once.
+    /// The later effects that may run on the signature in addition to the node, each at most once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub covers: Vec<String>,
-    /// The fields that were shown beside what was signed.
+    /// The fields that were shown beside the draft and signed with it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shows: Vec<String>,
-    /// The effects that have begun since, each with the place of the entry that led to it: an effect runs on a signature
-    /// in one visit only.
+    /// The effects that have begun on the signature, each with the place of the entry that led to it. An effect runs on
+    /// a signature in one activation only.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub spent: BTreeMap<String, Place>,
 }
 
 impl Signature {
-    /// Whether another signature came of the same verdict, whatever has run on either.
+    /// Returns whether both signatures are from the same verdict, regardless of the effects that they have been spent
+    /// on.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         (self.place, self.digest) == (other.place, other.digest)
     }

@@ -1,11 +1,12 @@
-//! The evidence that a verdict keeps: who says that the operator was the operator.
+//! The evidence that the journal keeps of an operator's identity.
 
 use serde::{Deserialize, Serialize};
 
 use super::Digest;
 use crate::Operator;
 
-/// How an operator was identified and through which channel they decided. The journal keeps it beside the verdict.
+/// The evidence of an operator's identity, and the channel of their decision. The journal keeps it in the entry of the
+/// verdict.
 ///
 /// ```
 /// use hitl::{Digest, Operator, journal::Evidence};
@@ -28,44 +29,43 @@ pub struct Evidence {
     /// The subject of the token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
-    /// The id of the key that the token is signed with.
+    /// The id of the key that signed the token.
     #[serde(rename = "kid", default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
-    /// The SHA-256 of the token. The token itself is kept nowhere.
+    /// The SHA-256 of the token. The token itself is not stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<Digest>,
-    /// The role that the verdict needed, and that the operator held. The agent fills it in.
+    /// The role that the verdict required and that the operator holds. The agent sets it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
-    /// The other roles that the act needed, and that the operator held, where it needed several. The agent fills them in.
+    /// The further roles, if the act required several. The agent sets them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub further_roles: Vec<String>,
-    /// The channel that the verdict came through: `api` for a call of the library, `cli`, `http`, `ws`, or a name of
-    /// yours.
+    /// The channel of the verdict: `api` for a call of the library, `cli`, `http`, `ws`, or a name of your own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel: Option<String>,
-    /// Whether the operator was shown what the verdict would sign before they gave it, as far as the channel knows.
+    /// `true` if the operator was shown what the verdict would sign before they gave it, as far as the channel knows.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub previewed: bool,
 }
 
 impl Evidence {
-    /// The channel of a call that names none.
+    /// The default channel, of a call that names none.
     const LIBRARY: &str = "api";
 
-    /// Evidence that names a channel alone.
+    /// Returns evidence with a channel and nothing else.
     pub fn through(channel: impl Into<String>) -> Self {
         Self { channel: Some(channel.into()), ..Self::default() }
     }
 
-    /// What the journal keeps of an operator's act that needed a role.
+    /// Returns the evidence for the journal entry of an operator's act that required at most one role.
     pub(crate) fn of(operator: &Operator, role: Option<&str>) -> Box<Self> {
         let given = operator.evidence().cloned().unwrap_or_default();
         let channel = given.channel.clone().or_else(|| Some(Self::LIBRARY.to_owned()));
         Box::new(Self { role: role.map(str::to_owned), further_roles: Vec::new(), channel, ..given })
     }
 
-    /// The same of an act that needed several roles.
+    /// Returns the evidence for the journal entry of an operator's act that required several roles.
     pub(crate) fn of_roles(operator: &Operator, roles: &[String]) -> Box<Self> {
         let (first, further) = roles.split_first().unzip();
         let evidence = Self::of(operator, first.map(String::as_str));
@@ -86,16 +86,16 @@ impl Evidence {
 pub struct Requester {
     /// The operator's name.
     pub operator: String,
-    /// Whether nobody had verified that it was them.
+    /// `true` if the operator's identity was not verified.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unverified: bool,
-    /// How they were identified.
+    /// The evidence of the operator's identity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Box<Evidence>>,
 }
 
 impl Requester {
-    /// The person whom the thread belongs to; nobody where their name was not verified.
+    /// Returns the operator who owns the thread; `None` if their identity was not verified.
     pub(crate) fn owner(&self) -> Option<&str> {
         (!self.unverified).then_some(self.operator.as_str())
     }

@@ -1,7 +1,7 @@
-//! JSON texts whose numbers and keys canonical JSON carries exactly.
+//! JSON text whose numbers and keys canonical JSON can represent exactly.
 //!
-//! A number of canonical JSON is a double. A text is held to that before anything rounds it: two texts that say
-//! different things must not become one value, whatever `serde_json` makes of numbers in this build.
+//! A number of canonical JSON is a double. The text is checked before any parser rounds it, so that two texts with
+//! different numbers never become equal values, whichever number features of `serde_json` this build has.
 
 use std::borrow::Cow;
 
@@ -9,25 +9,27 @@ use serde_json::Value;
 
 use super::DigestError;
 
-/// Integers beyond this one have neighbours that share a double, and so would share a digest.
+/// The largest integer with an exact canonical form. Two neighbors beyond it share a double, and therefore would share
+/// a digest.
 const LARGEST_INTEGER: u64 = 1 << 53;
 
-/// As deep as `serde_json` reads.
+/// The maximum nesting depth, the same as that of `serde_json`.
 const DEEPEST: usize = 128;
 
-/// The integers that a text may hold.
+/// The integers that a text may contain.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Integers {
-    /// Those that canonical JSON carries: what is signed holds no other.
+    /// The integers that canonical JSON represents exactly, for signed values.
     Canonical,
-    /// Those that `i64` or `u64` hold, which a [`Value`] keeps: what comes from outside, before its type is known.
+    /// The integers of `i64` and `u64`, which a [`Value`] keeps, for external input before its type is known.
     Lossless,
 }
 
-/// Reads JSON from outside into a value that says what the text said.
+/// Parses external JSON into a value without loss.
 ///
 /// # Errors
-/// When it is no JSON, names one key twice, or holds a number that a [`Value`] would round; with the path.
+/// If the text is not JSON, names a key twice in one object, or contains a number that a [`Value`] would round. The
+/// error has the path.
 #[allow(dead_code)] // Not every front end is compiled in.
 pub(crate) fn parse(json: &str) -> Result<Value, DigestError> {
     let invalid = |error: serde_json::Error| DigestError { path: String::new(), problem: error.to_string() };
@@ -35,10 +37,12 @@ pub(crate) fn parse(json: &str) -> Result<Value, DigestError> {
     normal(json, Integers::Lossless).map(|_| value)
 }
 
-/// The same JSON with each number in its one spelling: `100.0` and `1e2` are `100`, `-0.0` is `0`, `0.10` is `0.1`.
+/// Returns the JSON with each number in its normal spelling: `100.0` and `1e2` become `100`, `-0.0` becomes `0`, `0.10`
+/// becomes `0.1`.
 ///
 /// # Errors
-/// When a number is not exactly what a double says, or an object has two members of one name; with the path.
+/// If the text is not JSON or nests too deeply, if a number is not exactly representable as a double, or if an object
+/// has two members of one name. The error has the path.
 pub(crate) fn normal(json: &str, integers: Integers) -> Result<Cow<'_, str>, DigestError> {
     let mut reader = Reader { json, at: 0, copied: 0, out: String::new(), integers };
     reader.value(0)?;
@@ -52,11 +56,11 @@ pub(crate) fn normal(json: &str, integers: Integers) -> Result<Cow<'_, str>, Dig
     Ok(Cow::Owned(reader.out))
 }
 
-/// Goes through a text once, and copies only from the first number on that is spelt otherwise.
+/// A single-pass reader of JSON text, which starts to copy at the first number that is not in its normal spelling.
 struct Reader<'a> {
     json: &'a str,
     at: usize,
-    /// Up to where the text is in `out`.
+    /// The number of bytes of `json` that are in `out`.
     copied: usize,
     out: String,
     integers: Integers,
@@ -131,7 +135,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// A string without its quotation marks.
+    /// Reads a string and returns it without its quotation marks.
     fn string(&mut self) -> Result<Cow<'a, str>, DigestError> {
         let start = self.at;
         let bytes = self.json.as_bytes();
@@ -181,14 +185,14 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// The next byte that is no blank.
+    /// Skips whitespace and returns the next byte, without consuming it.
     fn next(&mut self) -> Option<u8> {
         let rest = &self.json.as_bytes()[self.at..];
         self.at += rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
         self.json.as_bytes().get(self.at).copied()
     }
 
-    /// Takes the next byte if it is this one.
+    /// Skips whitespace and consumes the next byte if it is `byte`. Returns whether it did.
     fn is_next(&mut self, byte: u8) -> bool {
         let is = self.next() == Some(byte);
         self.at += usize::from(is);
@@ -200,17 +204,17 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A number that is exactly what a double says.
+/// A number that is exactly representable as a double, or a large integer.
 enum Number {
-    /// Spelt as it should be.
+    /// In its normal spelling.
     Normal,
-    /// Its one spelling.
+    /// In another spelling; the normal one is given.
     Spelt(String),
-    /// An integer past 2^53 that `i64` or `u64` hold.
+    /// An integer beyond 2^53 that fits `i64` or `u64`.
     Large,
 }
 
-/// Holds a number against the double that it would be read as.
+/// Checks a number against the double that it would be parsed as.
 fn number(token: &str) -> Result<Number, String> {
     let whole = token.strip_prefix('-').unwrap_or(token);
     if !whole.is_empty() && whole.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -228,7 +232,7 @@ fn number(token: &str) -> Result<Number, String> {
             short(token)
         ));
     }
-    // Among all decimals that a double is read from, its shortest one alone is taken.
+    // A double is parsed from many decimals. Only its shortest one is accepted.
     if digits(token) != digits(&format!("{double:e}")) {
         return Err(format!(
             "{} is not exactly a number that JSON carries: the nearest one is {double:?}; write that, or make it a string",
@@ -239,7 +243,7 @@ fn number(token: &str) -> Result<Number, String> {
     Ok(if spelt == token { Number::Normal } else { Number::Spelt(spelt) })
 }
 
-/// The one spelling of a double.
+/// Returns the normal spelling of a double.
 fn spelt(double: f64) -> String {
     if double == 0.0 {
         return "0".to_owned();
@@ -250,8 +254,8 @@ fn spelt(double: f64) -> String {
     serde_json::Number::from_f64(double).map_or_else(|| double.to_string(), |number| number.to_string())
 }
 
-/// What a decimal says, whatever its spelling: its sign, its digits without zeros at either end, and the power of ten
-/// that the last of them counts. Nothing of zero, whose sign says nothing.
+/// Returns the value of a decimal independently of its spelling: its sign, its digits without leading and trailing
+/// zeros, and the power of ten of the last digit. Returns `None` for zero, whose sign is ignored.
 fn digits(token: &str) -> Option<(bool, String, i64)> {
     let (negative, token) = match token.strip_prefix('-') {
         Some(rest) => (true, rest),
@@ -264,7 +268,7 @@ fn digits(token: &str) -> Option<(bool, String, i64)> {
     if significant.is_empty() {
         return None;
     }
-    // An exponent that no `i64` holds belongs to no double, and so to no digits that a double has.
+    // No double has an exponent that overflows `i64`, and this value equals none.
     let exponent: i64 = exponent.parse().unwrap_or(i64::MIN);
     let zeros = all.len() - all.trim_end_matches('0').len();
     let last =
@@ -276,16 +280,16 @@ fn length(text: &str) -> i64 {
     i64::try_from(text.len()).unwrap_or(i64::MAX)
 }
 
-/// A number in canonical JSON.
+/// Writes a number as canonical JSON.
 ///
 /// # Errors
-/// When it has no form of its own there.
+/// If the number has no exact canonical form.
 pub(super) fn canonical(number: &serde_json::Number, out: &mut Vec<u8>) -> Result<(), DigestError> {
     if let Some(integer) = number.as_i64().filter(|integer| integer.unsigned_abs() <= LARGEST_INTEGER) {
         return super::canonical::plain(&integer, out);
     }
-    // With `serde_json/arbitrary_precision` a number is its text, which rounds nothing; without, its text is the
-    // shortest of the double that it is.
+    // With `serde_json/arbitrary_precision` a number keeps its original text, without rounding. Otherwise its text is
+    // the shortest one of its double.
     let token = number.to_string();
     let normal = match self::number(&token).map_err(problem)? {
         Number::Normal => token,
@@ -301,7 +305,7 @@ pub(super) fn canonical(number: &serde_json::Number, out: &mut Vec<u8>) -> Resul
     Ok(())
 }
 
-/// Whether two numbers of free JSON say the same, however each is spelt.
+/// Returns whether two JSON numbers are equal, regardless of their spelling.
 pub(crate) fn is_same_number(a: &serde_json::Number, b: &serde_json::Number) -> bool {
     let form = |number| {
         let mut out = Vec::new();
@@ -314,7 +318,7 @@ fn beyond(token: &str) -> String {
     format!("{} is beyond 2^53, where canonical JSON is no longer exact; make it a string", short(token))
 }
 
-/// A number as an error repeats it.
+/// Returns a number for an error message, cut at 48 bytes.
 fn short(token: &str) -> Cow<'_, str> {
     if token.len() <= 48 { Cow::Borrowed(token) } else { Cow::Owned(format!("{}…", &token[..48])) }
 }
@@ -323,7 +327,7 @@ fn problem(problem: String) -> DigestError {
     DigestError { path: String::new(), problem }
 }
 
-/// The error of a part, as seen from the whole.
+/// Returns the error of a part with the part added to its path.
 pub(super) fn inside(part: &str, error: DigestError) -> DigestError {
     let dot = if error.path.is_empty() || error.path.starts_with('[') { "" } else { "." };
     DigestError { path: format!("{part}{dot}{}", error.path), ..error }

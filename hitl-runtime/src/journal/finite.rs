@@ -1,22 +1,22 @@
-//! Numbers that JSON has no word for: `serde_json` writes NaN and the infinities as `null`, and says nothing.
+//! A check for numbers that JSON cannot represent: `serde_json` silently writes NaN and the infinities as `null`.
 
 use std::fmt::Display;
 
 use serde::ser::{self, Serialize};
 
-/// Where a value holds NaN or an infinity, and which.
+/// The error for a value that contains NaN or an infinity, with the path.
 #[derive(Debug, Default)]
 pub(crate) struct NotFinite {
     pub(crate) path: String,
     pub(crate) problem: String,
 }
 
-/// Looks for a number that is none, in a value that JSON has been made of.
+/// Checks that a value, which was serialized to `json`, contains neither NaN nor an infinity.
 ///
 /// # Errors
-/// When there is one; with the path.
+/// If the value contains one. The error has the path.
 pub(crate) fn check<T: Serialize + ?Sized>(value: &T, json: &str) -> Result<(), NotFinite> {
-    // Where nothing is `null`, none of it was written so.
+    // Such numbers are written as `null`, so JSON without `null` needs no further check.
     if json.contains("null") { value.serialize(Finite) } else { Ok(()) }
 }
 
@@ -44,10 +44,10 @@ impl ser::Error for NotFinite {
     }
 }
 
-/// A serializer that writes nothing.
+/// A serializer that only checks the numbers and writes nothing.
 struct Finite;
 
-/// The parts of a value, one after the other.
+/// The state for the parts of a compound value: the index of the next item, or the current key.
 struct Parts {
     next: usize,
     key: String,

@@ -1,4 +1,5 @@
-//! Reading a thread off its entries.
+//! The fold of a journal: reads the entries of a thread in order, verifies their hashes, and derives the thread's
+//! state.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -16,61 +17,63 @@ use crate::{
     state::{FieldError, State},
 };
 
-/// How a thread stands after its last entry.
+/// The state of a thread after its last entry.
 pub(crate) struct Fold<S: State> {
     pub(crate) thread: ThreadId,
-    /// The graph that the thread was started on, and the fingerprint of the code that it met last.
+    /// The name of the graph that the thread was started on, and the fingerprint of the code that the thread last ran
+    /// under.
     pub(crate) graph: String,
     pub(crate) print: String,
-    /// The version of the state that the last entry was written under.
+    /// The version of the state under which the last entry was written.
     pub(crate) version: u32,
-    /// Tells this thread from a deleted one of the same name.
+    /// A random id that distinguishes this thread from a deleted one of the same name.
     pub(crate) id: Arc<str>,
-    /// Who started the thread, where that is known.
+    /// The operator who started the thread, if known.
     pub(crate) requester: Option<Arc<str>>,
-    /// Whether it is what the store has, and not already what this program makes of it.
+    /// `true` if the state comes from stored entries only. `false` if it includes entries that this process has not
+    /// stored.
     pub(crate) is_stored: bool,
-    /// Whether the last entry has a MAC.
+    /// `true` if the last entry has a MAC.
     pub(crate) is_signed: bool,
-    /// Whether it is read from a snapshot on, and not from its first entry.
+    /// `true` if reading starts at a snapshot, not at the first entry.
     is_tail: bool,
-    /// The place that the next entry will fill.
+    /// The place of the next entry.
     pub(crate) next: Place,
     /// The hash of the last entry.
     pub(crate) hash: Digest,
     pub(crate) lanes: BTreeMap<LaneId, Box<Lane<S::Fields>>>,
     pub(super) lanes_made: LaneId,
     pub(crate) lease: Option<Lease>,
-    /// When the entry that set the lease was written; unknown where only a snapshot says the lease.
+    /// The time at which the entry with the lease was written; unknown if the lease is from a snapshot.
     pub(crate) lease_from_ms: Option<u64>,
-    /// When the lease ends by this process's clock, where the clock that set it is ahead.
+    /// The end of the lease by this process's clock, if the clock of the process that set it is ahead.
     pub(crate) lease_ends_ms: Option<u64>,
-    /// Nodes run since a person last moved the thread.
+    /// The number of nodes that have finished since a person last acted on the thread.
     pub(crate) steps: u64,
     pub(crate) ended: bool,
-    /// When the last entry was written.
+    /// The time at which the last entry was written.
     pub(crate) at_ms: u64,
-    /// Entries and bytes since the last snapshot, and the bytes of that snapshot.
+    /// The number of entries and their bytes since the last snapshot, and the size of that snapshot in bytes.
     pub(crate) since_snapshot: (usize, usize),
     pub(crate) snapshot_bytes: usize,
 }
 
-/// Why entries could not be read.
+/// The error for entries that cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FoldError {
-    /// The bytes are not what was written.
+    /// The bytes are not a valid continuation of the journal.
     #[error("{0}")]
     Damaged(String),
-    /// The entry does not fit this program's state.
+    /// The entry does not fit the state of this program.
     #[error("{0}")]
     Changed(#[from] FieldError),
-    /// The function behind `#[state(migrate = …)]` could not take it.
+    /// The function of `#[state(migrate = …)]` rejected the entry's values.
     #[error("{problem}")]
     Unmigrated { from: u32, problem: String },
 }
 
 impl FoldError {
-    /// The user's code that is broken, where that is why.
+    /// Returns the failure in user code that caused the error, if it is one.
     pub(crate) fn as_broken(&self) -> Option<Broken> {
         match self {
             Self::Changed(error) => error.as_broken(),
@@ -80,7 +83,7 @@ impl FoldError {
 }
 
 impl<S: State> Fold<S> {
-    /// A thread with no entries.
+    /// Returns a thread without entries.
     pub(crate) fn empty(thread: ThreadId) -> Self {
         Self {
             hash: genesis(thread.as_str()),
@@ -107,15 +110,16 @@ impl<S: State> Fold<S> {
         }
     }
 
-    /// A thread whose entries are read from its newest snapshot on: the first one follows the entry with this hash.
-    /// `None` where the first one stands at place 0.
+    /// Returns a thread without entries that is to be read from its newest snapshot on. `before` is the hash of the
+    /// entry before the first one to be read; `None` if that one is at place 0.
     pub(crate) fn after(thread: ThreadId, before: Option<Digest>) -> Self {
         let empty = Self::empty(thread);
         let hash = before.unwrap_or(empty.hash);
         Self { is_tail: before.is_some(), hash, ..empty }
     }
 
-    /// Reads one stored entry. The first one stands at place 0, or holds a snapshot where the fold is of a tail.
+    /// Reads one stored entry. The first one must be at place 0, or, if reading starts at a snapshot, contain that
+    /// snapshot.
     pub(crate) fn read(&mut self, place: Place, hash: Digest, body: &[u8]) -> Result<(), FoldError> {
         let first = self.lanes.is_empty();
         let thaws = first && self.is_tail && place > 0;
@@ -152,7 +156,7 @@ impl<S: State> Fold<S> {
         Ok(())
     }
 
-    /// Counts an entry that has been applied.
+    /// Updates the counts since the last snapshot for an applied entry of this size, with or without a snapshot.
     pub(crate) fn count(&mut self, bytes: usize, snapshot: Option<usize>) {
         match snapshot {
             Some(size) => {
@@ -166,7 +170,7 @@ impl<S: State> Fold<S> {
         }
     }
 
-    /// Moves the thread as the entry says. The entry stands at `self.next`.
+    /// Applies an entry, whose place is `self.next`, to the state.
     pub(crate) fn apply(&mut self, entry: &Entry) -> Result<(), FoldError> {
         let place = self.next;
         if self.ended && !matches!(entry.event, Event::Adopted { .. }) {
@@ -224,7 +228,7 @@ impl<S: State> Fold<S> {
             } => {
                 self.opened(*lane, field);
                 let at = &mut self.lane(*lane)?.at;
-                // Where new code asks again for what was signed already, it is not signed any more.
+                // If new code requires another review of a signed draft, the earlier signature no longer counts.
                 let visit = Visit { signed: false, ..moved(at)? };
                 *at = At::Paused(Box::new(OpenAt {
                     visit,
@@ -297,7 +301,7 @@ impl<S: State> Fold<S> {
         Ok(())
     }
 
-    /// Moves a lane on whose node has finished, and whose fields are written.
+    /// Moves a lane to its next position after its node has finished and its writes were applied.
     pub(crate) fn ran(&mut self, lane: LaneId, to: &To) -> Result<(), FoldError> {
         self.steps += 1;
         let of = self.lane(lane)?;
@@ -309,7 +313,7 @@ impl<S: State> Fold<S> {
         Ok(())
     }
 
-    /// Takes an entry's lease, if it says one.
+    /// Sets the lease, if the entry has one.
     pub(crate) fn take_lease(&mut self, lease: Option<&Lease>, at_ms: u64) {
         if let Some(lease) = lease {
             self.lease = Some(lease.clone());
@@ -317,20 +321,21 @@ impl<S: State> Fold<S> {
         }
     }
 
-    /// Until when a runner has the thread, as far as this process may rely on the runner's clock.
+    /// Returns the end of the lease. If the clock of the runner is ahead of this process's clock, the time is bounded
+    /// by this process's clock.
     pub(crate) fn leased_until_ms(&self) -> Option<u64> {
         let until_ms = self.lease.as_ref()?.until_ms;
         Some(self.lease_ends_ms.map_or(until_ms, |ends| ends.min(until_ms)))
     }
 
-    /// A thread that rests belongs to nobody.
+    /// Removes the lease if no runner can act on the thread.
     fn release(&mut self) {
         if self.lease.is_some() && !self.runs() {
             self.lease = None;
         }
     }
 
-    /// `by` says who decided, and at which place.
+    /// Applies a verdict. `by` has the operator, and the place of the verdict's entry.
     fn decide(
         &mut self,
         id: LaneId,
@@ -348,7 +353,8 @@ impl<S: State> Fold<S> {
             _ => return Err(FoldError::Damaged("its verdict and what it proposes do not agree".to_owned())),
         }
         let lane = self.lane(id)?;
-        // The lane goes on below, or the thread cannot be read.
+        // `arrive` sets the position below. On an error before that, the thread is unreadable and the fold is
+        // discarded.
         let At::Paused(open) = std::mem::replace(&mut lane.at, At::Ended) else {
             return Err(FoldError::Damaged("it decides a review that is not open".to_owned()));
         };
@@ -366,14 +372,14 @@ impl<S: State> Fold<S> {
             shows,
             spent: BTreeMap::new(),
         };
-        // What led to the node goes on with it to its run.
+        // The rejection or question that led to the node stays available to its run.
         let mut brings = visit.brings;
         let mut signed = matches!(verdict, Decision::Approve | Decision::Edit { .. });
         if let Decision::Reject { .. } = verdict {
             lane.sources.refuse(&field);
         }
         if !signed {
-            // An earlier signature does not outlive a later "no", or a question.
+            // A rejection or a question removes an earlier signature on the same field.
             Arc::make_mut(&mut lane.signatures).remove(&field);
         }
         self.answered(id, &field, matches!(verdict, Decision::Ask { .. }));
@@ -472,7 +478,7 @@ impl<S: State> Fold<S> {
         }
     }
 
-    /// Puts what a node wrote just now into its lane.
+    /// Writes the values of a node that has just finished to its lane.
     pub(crate) fn write<'a>(
         &mut self,
         lane: LaneId,
@@ -484,8 +490,8 @@ impl<S: State> Fold<S> {
         Ok(wrote.try_for_each(|(field, json)| lane.take_from(&S::SPEC, field, json, &source, place))?)
     }
 
-    /// Puts values into a lane that may be of an older version: through the reducers, or, where no node wrote them, in
-    /// place of what is there.
+    /// Writes the values of an entry, which may be of an older version of the state, to a lane. Values with a source go
+    /// through the reducers; values without one replace the fields' values.
     fn take(&mut self, lane: LaneId, wrote: &Values, source: Option<&Source>) -> Result<(), FoldError> {
         let (place, older) = (self.next, self.is_older());
         let updated = self.updated(wrote)?;
@@ -502,7 +508,7 @@ impl<S: State> Fold<S> {
         Ok(())
     }
 
-    /// A lane comes to a node, a fork, a `for`, its join or the end.
+    /// Moves a lane to a node, a fork, a `for`, its join or the end.
     pub(super) fn arrive(
         &mut self,
         id: LaneId,
@@ -531,23 +537,23 @@ impl<S: State> Fold<S> {
             .ok_or_else(|| FoldError::Damaged(format!("it is about lane {id}, which is not open")))
     }
 
-    /// The root lane; there is one from the first entry on.
+    /// Returns the root lane, which exists from the first entry on.
     pub(crate) fn root(&self) -> Option<&Lane<S::Fields>> {
         self.lanes.get(&ROOT).map(Box::as_ref)
     }
 
-    /// Whether a runner has the thread at this time.
+    /// Returns whether a runner holds a lease on the thread at this time.
     pub(crate) fn is_leased(&self, now_ms: u64) -> bool {
         self.leased_until_ms().is_some_and(|until_ms| until_ms > now_ms)
     }
 
-    /// Whether the thread has come to its end, though no entry says so yet.
+    /// Returns whether the thread is at the end of its graph, but has no [`Event::Ended`] yet.
     pub(crate) fn is_at_end(&self) -> bool {
         !self.ended && self.root().is_some_and(|lane| lane.at == At::Ended)
     }
 
-    /// Whether a runner has something to do. In a thread that a person has stopped nothing begins any more, and only what
-    /// has begun is seen to its end.
+    /// Returns whether a runner can act on the thread. In a stopped thread no node starts, and only effects that have
+    /// begun are completed.
     pub(crate) fn runs(&self) -> bool {
         let stopped = self.stop().is_some();
         self.lanes.values().any(|lane| match &lane.at {
@@ -556,7 +562,8 @@ impl<S: State> Fold<S> {
         })
     }
 
-    /// The node at which a person has stopped the thread, and what they said. One lane that is stopped stops all.
+    /// Returns the node at which an operator stopped the thread, and the message. One stopped lane stops the whole
+    /// thread.
     pub(crate) fn stop(&self) -> Option<(&str, &str)> {
         self.lanes.values().find_map(|lane| match &lane.at {
             At::Failed { visit, error, stopped: true, .. } => Some((visit.node.as_str(), error.as_str())),
@@ -564,13 +571,13 @@ impl<S: State> Fold<S> {
         })
     }
 
-    /// The open reviews and the lanes that they stand in. Nobody decides one of a thread that a person has stopped.
+    /// Returns the open reviews and their lanes. A stopped thread has none, because its reviews cannot be decided.
     pub(crate) fn open(&self) -> impl Iterator<Item = (LaneId, &OpenAt)> {
         let stopped = self.stop().is_some();
         self.paused().filter(move |_| !stopped)
     }
 
-    /// The same, stopped or not.
+    /// Returns the open reviews and their lanes, even if the thread is stopped.
     pub(crate) fn paused(&self) -> impl Iterator<Item = (LaneId, &OpenAt)> {
         self.lanes.iter().filter_map(|(id, lane)| match &lane.at {
             At::Paused(open) => Some((*id, &**open)),
@@ -579,7 +586,7 @@ impl<S: State> Fold<S> {
     }
 }
 
-/// The visit that an entry ends or changes, taken out of the lane: where it goes on is for the caller to say.
+/// Takes the activation that an entry ends or changes out of the lane. The caller must set the lane's new position.
 fn moved(at: &mut At) -> Result<Visit, FoldError> {
     std::mem::replace(at, At::Ended)
         .into_visit()

@@ -1,4 +1,4 @@
-//! A whole thread in one entry, so that a resume need not read further back.
+//! Snapshots: the state of a whole thread in one entry, so that a resume need not read older entries.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::{
     state::{FieldError, Fields, State},
 };
 
-/// A fold as a snapshot keeps it.
+/// The JSON of a [`Fold`] in a snapshot.
 #[derive(Serialize, Deserialize)]
 struct Frozen {
     graph: String,
@@ -26,7 +26,7 @@ struct Frozen {
     lanes: BTreeMap<LaneId, FrozenLane>,
     made: LaneId,
     steps: u64,
-    /// Whether it says where fields were last written, which an older hitl did not.
+    /// `true` if the lanes have their `sources`, which snapshots of an older version of hitl do not have.
     #[serde(default)]
     sourced: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -37,7 +37,7 @@ struct Frozen {
 
 #[derive(Serialize, Deserialize)]
 struct FrozenLane {
-    /// Of an item of a `for` only what differs from what the lane around it knows.
+    /// The field values. For an item of a `for`, only those that differ from the values of the parent lane.
     fields: Values,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     signatures: BTreeMap<String, Signature>,
@@ -53,7 +53,7 @@ struct FrozenLane {
 }
 
 impl<S: State> Fold<S> {
-    /// Everything up to here, for a snapshot.
+    /// Returns a snapshot of the current state.
     pub(crate) fn freeze(&self) -> Result<Box<RawValue>, FoldError> {
         let mut lanes = BTreeMap::new();
         for (id, lane) in &self.lanes {
@@ -89,12 +89,12 @@ impl<S: State> Fold<S> {
         serde_json::value::to_raw_value(&frozen).map_err(|e| FoldError::Damaged(e.to_string()))
     }
 
-    /// The `for` that a lane is an item of.
+    /// Returns the `for` that the lane is an item of, if it is one.
     fn each_around(&self, lane: &Lane<S::Fields>) -> Option<&Each> {
         self.lanes.get(&lane.parent?)?.at.each()
     }
 
-    /// Back to what a snapshot says.
+    /// Restores the state from a snapshot.
     pub(crate) fn thaw(&mut self, snapshot: &RawValue) -> Result<(), FoldError> {
         let frozen: Frozen = serde_json::from_str(snapshot.get())
             .map_err(|e| FoldError::Damaged(format!("its snapshot cannot be read: {e}")))?;
@@ -104,11 +104,11 @@ impl<S: State> Fold<S> {
         self.id = frozen.id.into();
         self.lanes.clear();
         let sourced = frozen.sourced;
-        // Where the items of each `for` begin.
+        // The first node of the items of each `for`.
         let mut heads: BTreeMap<LaneId, String> = BTreeMap::new();
-        // What the items of each `for` see.
+        // The values that the items of each `for` see.
         let mut views: BTreeMap<LaneId, Values> = BTreeMap::new();
-        // A lane has a greater number than the one that it has parted from.
+        // Parents come before their children, because lanes are numbered in the order of their creation.
         for (id, frozen) in frozen.lanes {
             let own = self.updated(&frozen.fields)?;
             let view = frozen.parent.filter(|_| frozen.at != At::Joined).and_then(|id| views.get(&id));
@@ -148,7 +148,7 @@ impl<S: State> Fold<S> {
     }
 }
 
-/// The graph that a thread runs on, off the first entry of its tail.
+/// Returns the name of a thread's graph, read from the first entry of the thread's tail.
 pub(crate) fn graph_of(body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Named {
@@ -162,7 +162,7 @@ pub(crate) fn graph_of(body: &[u8]) -> Option<String> {
     }
 }
 
-/// The fields that are written, as JSON.
+/// Returns the values of the written fields, as JSON.
 pub(crate) fn values<F: Fields>(state: &StateSpec, fields: &F) -> Result<Values, FieldError> {
     values_of(state, fields, |_| true)
 }

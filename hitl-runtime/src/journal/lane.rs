@@ -1,4 +1,5 @@
-//! A lane: the thread itself, one branch of a fork or one item of a `for`, with its own view of the state.
+//! Lanes: the root lane of a thread, one branch of a fork, or one item of a `for`. Each lane has its own copy of the
+//! state.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -11,48 +12,50 @@ use crate::{
     state::{FieldError, Fields},
 };
 
-/// The number of a lane. They are given in the order in which lanes are made, and never twice.
+/// The number of a lane. Numbers ascend in the order in which lanes are created, and are never reused.
 pub type LaneId = u32;
 
-/// The lane that a thread starts in.
+/// The lane in which a thread starts.
 pub(crate) const ROOT: LaneId = 0;
 
 pub(crate) struct Lane<F> {
-    /// Shared with the node that runs in the lane; nothing else reads it for longer than a call.
+    /// The state, shared with the node that runs in the lane. Other readers hold it only during a call.
     pub(crate) fields: Arc<F>,
-    /// Which operator signed which field, for as long as nothing has written to it since.
+    /// The signatures by field. A write to a field removes its signature.
     pub(crate) signatures: Arc<BTreeMap<String, Signature>>,
-    /// What the lane wrote, to be merged at the join. Empty in the root lane.
+    /// The writes of the lane, to be merged at the join. Empty in the root lane.
     pub(crate) wrote: Vec<Arrival>,
-    /// What entries of an older version of the state wrote, as they wrote it. Empty once the thread has met new code.
+    /// The values that entries of an older version of the state wrote, unmigrated. Empty after the thread has been
+    /// migrated.
     pub(super) before: Values,
     pub(crate) parent: Option<LaneId>,
-    /// How many lanes have parted from it, and not come to their join.
+    /// The number of child lanes that have not reached their join.
     pub(super) away: usize,
     pub(crate) at: At,
-    /// A draft that is to be signed here, held against its invariants; gone when something writes to its field.
+    /// A draft to be signed here whose invariants have been checked. A write to its field removes it.
     pub(crate) drafted: Option<Drafted>,
-    /// Where its fields were last written.
+    /// The source of each field's last write.
     pub(crate) sources: Sources,
-    /// An edit that has been proposed anew.
+    /// An edit that is a new proposal, until a review of its field is decided.
     pub(crate) pending: Option<Box<Pending>>,
 }
 
-/// A draft as its type writes it.
+/// A draft as JSON, as its type serializes it.
 pub(crate) struct Drafted {
     pub(crate) field: &'static str,
     pub(crate) draft: Value,
 }
 
-/// A value that came to a field.
+/// A write to a field.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Arrival {
     pub(crate) field: String,
     pub(crate) json: Box<RawValue>,
-    /// An edit takes the place of what was there; a node's write goes through the reducer.
+    /// `true` for an edit, which replaces the field's value. The write of a node goes through the reducer.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) replaces: bool,
-    /// The entry that brought it: what came together is migrated together. 0 where an older hitl did not say.
+    /// The place of the entry with the write: writes of one entry are migrated together. 0 if it is from an older
+    /// version of hitl, which did not record it.
     #[serde(default, skip_serializing_if = "is_unsaid")]
     pub(crate) place: Place,
 }
@@ -62,7 +65,8 @@ fn is_unsaid(place: &Place) -> bool {
 }
 
 impl<F: Fields> Lane<F> {
-    /// Boxed, for most threads have one, and a map has room for eleven at once.
+    /// Returns a boxed lane. Most threads have a single lane, and a node of a `BTreeMap` allocates room for eleven
+    /// values.
     pub(crate) fn new(fields: F, parent: Option<LaneId>, at: At) -> Box<Self> {
         Box::new(Self {
             fields: Arc::new(fields),
@@ -78,7 +82,7 @@ impl<F: Fields> Lane<F> {
         })
     }
 
-    /// As [`Lane::take`], of a value that came from here.
+    /// Writes a value to a field as [`Lane::take`] does, and records its source.
     pub(super) fn take_from(
         &mut self,
         state: &StateSpec,
@@ -92,7 +96,8 @@ impl<F: Fields> Lane<F> {
         Ok(())
     }
 
-    /// Puts a value into a field; an edit's `replaces` what is there. Any signature on it is gone.
+    /// Writes a value to a field through its reducer, or replaces the field's value if `replaces` is set. Removes the
+    /// field's signature, checked draft and pending edit.
     pub(crate) fn take(
         &mut self,
         state: &StateSpec,
@@ -107,7 +112,7 @@ impl<F: Fields> Lane<F> {
         self.drafted.take_if(|drafted| drafted.field == field);
         self.pending.take_if(|pending| pending.field == field);
         if Arc::get_mut(&mut self.fields).is_none() {
-            // A node that was abandoned still holds the old view.
+            // An abandoned node still holds the old state.
             self.fields = Arc::new(copy(state, &*self.fields)?);
         }
         if let Some(fields) = Arc::get_mut(&mut self.fields) {
@@ -115,7 +120,7 @@ impl<F: Fields> Lane<F> {
         }
         if self.parent.is_some() {
             if replaces || !is_reduced(state, field) {
-                // What came before is gone, here and so at the join.
+                // The write replaces earlier ones, here and at the join.
                 self.wrote.retain(|earlier| earlier.field != field);
             }
             self.wrote.push(Arrival { field: field.to_owned(), json: json.to_owned(), replaces, place });
@@ -123,7 +128,7 @@ impl<F: Fields> Lane<F> {
         Ok(())
     }
 
-    /// An effect begins: whatever it may run on is spent by this visit, and by no other one.
+    /// Marks every signature as spent on an effect that begins: the effect may run on it in this activation only.
     pub(super) fn spend(&mut self, visit: &Visit) {
         if !self.signatures.is_empty() {
             for signature in Arc::make_mut(&mut self.signatures).values_mut() {
@@ -132,7 +137,8 @@ impl<F: Fields> Lane<F> {
         }
     }
 
-    /// All that comes out of an item which is done: what it wrote to fields with a reducer. The rest was its own.
+    /// Reduces a finished item to its writes to reduced fields, which are merged at the join. All else is local to the
+    /// item.
     pub(super) fn keep_shared(&mut self, state: &StateSpec) {
         self.wrote.retain(|arrival| is_reduced(state, &arrival.field));
         self.signatures = Arc::default();
@@ -145,8 +151,8 @@ fn is_reduced(state: &StateSpec, field: &str) -> bool {
     state.fields.iter().any(|spec| spec.name == field && spec.reduced)
 }
 
-/// The fields that a review shows beside its draft, as a digest has them; `None` where it shows none. What nothing has
-/// written is left out.
+/// Returns the fields that a review shows beside its draft, as its digest covers them; `None` if it shows none.
+/// Unwritten fields are omitted.
 pub(crate) fn shown<F: Fields>(fields: &F, names: &[String]) -> Result<Option<Value>, FieldError> {
     if names.is_empty() {
         return Ok(None);
@@ -161,7 +167,7 @@ pub(crate) fn shown<F: Fields>(fields: &F, names: &[String]) -> Result<Option<Va
     Ok(Some(Value::Object(shown)))
 }
 
-/// A second view of the same state. Through JSON, so that no field's type has to be `Clone`.
+/// Returns a copy of the state. The copy is made through JSON, so that the types of the fields need not be `Clone`.
 pub(crate) fn copy<F: Fields>(state: &StateSpec, fields: &F) -> Result<F, FieldError> {
     let mut copy = F::default();
     for field in state.fields {

@@ -1,4 +1,5 @@
-//! A state that takes what its types do not, so that everything which is wrong with a thread can be said at once.
+//! A lenient state that records values which do not fit their types, so that all problems of a thread are reported at
+//! once.
 
 use std::{collections::BTreeMap, marker::PhantomData};
 
@@ -11,28 +12,28 @@ use crate::{
     state::{FieldError, Fields, State},
 };
 
-/// `S` without a complaint: what does not fit is kept as it was written, and named.
+/// The state `S` without errors: a value that does not fit is kept as its JSON, together with the error.
 pub(crate) struct Loose<S>(PhantomData<fn() -> S>);
 
 /// The fields of a [`Loose`] state.
 pub(crate) struct LooseFields<S: State> {
     typed: S::Fields,
-    /// What does not fit, as it was written.
+    /// The JSON of the values that do not fit, by field.
     raw: BTreeMap<String, String>,
-    /// What was wrong with each field first.
+    /// The first error of each field.
     pub(crate) wrong: BTreeMap<String, FieldError>,
-    /// The first write that the migration refused.
+    /// The first write that the migration rejected.
     pub(crate) unmigrated: Option<Unmigrated>,
 }
 
-/// What a migration said of a version's write.
+/// The error of a migration from a version.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Unmigrated {
     pub(crate) from: u32,
     pub(crate) problem: String,
 }
 
-/// The name under which a migration that failed travels with the fields. No field can have it.
+/// The pseudo-field that carries the error of a failed migration. It is not a valid field name.
 const UNMIGRATED: &str = "";
 
 impl<S: State> Default for LooseFields<S> {
@@ -42,7 +43,7 @@ impl<S: State> Default for LooseFields<S> {
 }
 
 impl<S: State> LooseFields<S> {
-    /// The fields that do not fit, with their values as JSON; those that the state does not have included.
+    /// Returns the JSON of the fields that do not fit, including those that the state does not have.
     pub(crate) fn raw(&self) -> &BTreeMap<String, String> {
         &self.raw
     }
@@ -90,7 +91,7 @@ impl<S: State> State for Loose<S> {
         S::output(fields.typed)
     }
 
-    /// A migration that fails leaves the fields as they are, with a note of what it said.
+    /// Migrates the fields. If the migration fails, keeps the fields as they are and adds the error.
     fn migrate(from: u32, fields: &str) -> Result<String, String> {
         S::migrate(from, fields).or_else(|problem| {
             let wrong = |e: serde_json::Error| e.to_string();

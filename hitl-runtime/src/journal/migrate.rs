@@ -1,5 +1,5 @@
-//! Old entries under new code. What was written under an older version of the state is brought up to this program's as
-//! it is read; the journal stays as it is, and still verifies.
+//! Migration of old entries to new code. Values that were written under an older version of the state are migrated when
+//! they are read. The journal itself is not changed, so it still verifies.
 
 use std::{borrow::Cow, fmt::Display, sync::Arc};
 
@@ -11,7 +11,7 @@ use crate::{
     state::{FieldError, Fields, State},
 };
 
-/// Fields and their values as JSON that can be changed: what the function behind `#[state(migrate = …)]` is given.
+/// Field values as mutable JSON, by field name: the argument of the function in `#[state(migrate = …)]`.
 ///
 /// ```
 /// use hitl::journal::Map;
@@ -26,8 +26,8 @@ use crate::{
 /// ```
 pub type Map = serde_json::Map<String, Value>;
 
-/// Calls a user's migration on the fields that one write brought, JSON in and JSON out. What it does not touch stays as
-/// it was written, to the last digit. A panic is an error like any other: what a store holds is nobody's promise.
+/// Runs a user's migration on the values of one write, with JSON as input and output. Values that the migration does
+/// not change keep their exact JSON text. A panic is returned as an error, because a store may hold any data.
 pub fn migrated<E: Display>(
     migrate: fn(u32, &mut Map) -> Result<(), E>,
     from: u32,
@@ -40,7 +40,7 @@ pub fn migrated<E: Display>(
         before.insert(field.clone(), serde_json::from_str(json.get()).map_err(wrong)?);
     }
     let mut after = before.clone();
-    // The error's own words are the user's code too.
+    // Formatting the error runs user code, too, so it is inside the guard.
     let code = || migrate(from, &mut after).map_err(|error| error.to_string());
     guarded(String::new, code).map_err(|broken| format!("it {}", broken.problem))??;
     let mut values = Values::new();
@@ -54,7 +54,7 @@ pub fn migrated<E: Display>(
     serde_json::to_string(&values).map_err(wrong)
 }
 
-/// What one write of a version brought, as this program's version of the state has it.
+/// Returns the values of one write, migrated from version `from` to this program's version of the state.
 pub(crate) fn updated<S: State>(from: u32, wrote: &Values) -> Result<Cow<'_, Values>, FoldError> {
     if from >= S::SPEC.version || wrote.is_empty() {
         return Ok(Cow::Borrowed(wrote));
@@ -66,12 +66,12 @@ pub(crate) fn updated<S: State>(from: u32, wrote: &Values) -> Result<Cow<'_, Val
 }
 
 impl<S: State> Fold<S> {
-    /// What one write brought, as this program's version of the state has it.
+    /// Returns the values of one write, migrated to this program's version of the state.
     pub(super) fn updated<'a>(&self, wrote: &'a Values) -> Result<Cow<'a, Values>, FoldError> {
         updated::<S>(self.version, wrote)
     }
 
-    /// The same for the writes of a branch that are still to be merged, one by one.
+    /// Migrates the writes of a branch that are not merged yet. Writes of one entry are migrated together.
     pub(super) fn updated_arrivals(&self, wrote: Vec<Arrival>) -> Result<Vec<Arrival>, FoldError> {
         if !self.is_older() {
             return Ok(wrote);
@@ -87,7 +87,7 @@ impl<S: State> Fold<S> {
         Ok(out)
     }
 
-    /// A `for` by the names that this program's version of the state has for its fields.
+    /// Returns a `for` with the field names of this program's version of the state.
     pub(super) fn updated_each<'a>(
         &self,
         each: &'a Each,
@@ -107,14 +107,15 @@ impl<S: State> Fold<S> {
         Ok(Cow::Owned(new))
     }
 
-    /// What each item of a `for` brings, and how an older version wrote it, if one did.
+    /// Returns the values that each item of a `for` starts with, and the same values as an older version wrote them, if
+    /// one did.
     pub(super) fn items_of(
         &self,
         each: &Each,
         new: &Each,
         around: &Lane<S::Fields>,
     ) -> Result<Vec<(Values, Values)>, FoldError> {
-        // Of a list that a reducer made only the whole is known, and that has been brought up already.
+        // For a list that a reducer made, only the merged value is known, and it has been migrated already.
         let is_reduced = S::SPEC.field(&new.list).is_some_and(|field| field.reduced);
         if let Some(list) = around.before.get(&each.list).filter(|_| self.is_older() && !is_reduced) {
             let write = |item| {
@@ -129,7 +130,7 @@ impl<S: State> Fold<S> {
         Ok(list_of(&new.list, &list)?.into_iter().map(write).collect())
     }
 
-    /// What a field is called now that had this value in an older version.
+    /// Returns the current name of a field that had this value in an older version.
     pub(super) fn new_name(
         &self,
         field: &str,
@@ -146,12 +147,12 @@ impl<S: State> Fold<S> {
         Ok(same.or(new.first_key_value()).map_or(field, |(new, _)| new).to_owned())
     }
 
-    /// Whether what is read now was written under an older version of the state.
+    /// Returns whether the entries that are being read were written under an older version of the state.
     pub(super) fn is_older(&self) -> bool {
         self.version < S::SPEC.version
     }
 
-    /// The thread has met new code: from here on it stands at the nodes that the new code knows.
+    /// Applies a migration to new code: renames nodes, ends signatures, and drops the values of the older version.
     pub(super) fn meet(&mut self, print: &str, version: Option<u32>, renamed: &Renamed, void: &[Voided]) {
         print.clone_into(&mut self.print);
         self.version = version.unwrap_or(self.version);
@@ -175,18 +176,18 @@ impl<S: State> Fold<S> {
     }
 }
 
-/// The values of a list.
+/// Returns the items of a JSON list.
 fn list_of(field: &str, json: &str) -> Result<Vec<Box<RawValue>>, FieldError> {
     serde_json::from_str(json).map_err(|e| FieldError::value(field, e))
 }
 
 impl<F> Lane<F> {
-    /// Keeps what an older entry wrote as it wrote it.
+    /// Keeps the values of an older entry as they were written.
     pub(super) fn keep(&mut self, wrote: &Values) {
         self.before.extend(wrote.iter().map(|(field, json)| (field.clone(), json.clone())));
     }
 
-    /// Keeps what a branch wrote since its fork.
+    /// Keeps the values that a branch wrote since its fork, as they were written.
     pub(super) fn keep_new(&mut self, at_fork: &Values, branch: &Values) {
         let text = |values: &Values, field| values.get(field).map(|json| json.get().to_owned());
         let new = branch
@@ -197,7 +198,7 @@ impl<F> Lane<F> {
 }
 
 impl Visit {
-    /// The node under its new name. Its idempotency key was made of the old one, which is therefore kept.
+    /// Renames the node. Keeps its first name, from which the idempotency key is derived.
     fn rename(&mut self, renamed: &Renamed) {
         if let Some(new) = renamed.get(&self.node) {
             let old = std::mem::replace(&mut self.node, new.clone());
@@ -206,10 +207,10 @@ impl Visit {
     }
 }
 
-/// The draft that a verdict was about, as its operator saw it.
+/// Returns the draft that a verdict was about, as its operator saw it.
 pub(super) fn draft<S: State>(lane: &Lane<S::Fields>, field: &str) -> Result<Value, FoldError> {
     let parse = |json: &str| serde_json::from_str(json).map_err(|e| FieldError::value(field, e).into());
-    // The last write is not all that a reducer made of them.
+    // For a reduced field, the last write is only a part of the value.
     let reduced = S::SPEC.field(field).is_some_and(|field| field.reduced);
     match lane.before.get(field).filter(|_| !reduced) {
         Some(json) => parse(json.get()),

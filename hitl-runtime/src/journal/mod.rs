@@ -1,4 +1,4 @@
-//! The journal: an append-only list of entries. Everything else is read off it.
+//! The journal of a thread: an append-only list of entries. All other state of the thread is derived from it.
 
 mod answer;
 mod at;
@@ -43,5 +43,5 @@ pub use to::{Each, ParseToError, To};
 pub use usage::Usage;
 pub(crate) use written::{Ran, Said, Written, Wrote};
 
-/// The place of an entry in a thread's journal. The first is 0.
+/// The place of an entry in a thread's journal, counted from 0.
 pub type Place = u64;

@@ -1,16 +1,18 @@
-//! Edits that are new proposals: where a field's value came from, and what an edit of it still has to say.
+//! Edits that are new proposals: the source of each field's value, and the edits that are pending until a review of
+//! their field is decided.
 //!
-//! A lane knows of each field where it was last written ([`Source`]), so that an edit can go back there. An edit that went
-//! back leaves a [`Pending`] in its lane until a review of the field has been decided. Its invariants:
+//! A lane records the [`Source`] of the last write to each field, so that an edit can send the lane back to it. Such an
+//! edit leaves a [`Pending`] in its lane until a review of the field is decided. The invariants of a [`Pending`]:
 //!
-//! - It is for one value. Whatever writes to the field ends it.
-//! - It signs once, in whichever lane a review of the field opens first, and only while nothing else has been asked of a
-//!   person: a review of another field, or new code, ends its right to sign, and leaves only the name of who proposed it.
-//! - It signs the review before the node whose review was edited, or before the node to which the edit's entry leads the
-//!   lane: the operator has seen the one, and the preview names the other. What nodes that run after the verdict lead to
-//!   is a review of its own.
-//! - It signs nothing from the deadline of the edited review on.
-//! - Only the roles that the operator held when they edited count.
+//! - It is for one value. Any write to the field ends it.
+//! - It signs at most once, in the lane in which a review of the field opens first, and only if no other review has
+//!   been opened since: a review of another field, or new code, ends its right to sign, and leaves only the proposer's
+//!   name.
+//! - It signs the review before the node whose review was edited, or before the node to which the edit's entry leads
+//!   the lane, because the operator has seen the former and the preview names the latter. If a node that runs after the
+//!   verdict leads to another review, that review must be decided separately.
+//! - It signs nothing at or after the deadline of the edited review.
+//! - Only the roles that the operator held at the time of the edit count.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -23,10 +25,10 @@ use serde_json::{Value, value::RawValue};
 use super::{Digest, Fold, FoldError, LaneId, Map, OpenAt, Place, Subject, To, Values, digest::from_text};
 use crate::state::{FieldError, Fields, State};
 
-/// A signature by an edit is stamped after its runner has looked at the clock: not longer than this.
+/// The maximum time from a runner's check of the deadline to the timestamp of a signature by an edit.
 const STAMPED_WITHIN_MS: u64 = 60_000;
 
-/// Where a field's value came from, and so where an edit of it goes on from.
+/// The source of a field's value, from which the lane continues after an edit of the field.
 ///
 /// ```
 /// use hitl::journal::Source;
@@ -40,11 +42,12 @@ const STAMPED_WITHIN_MS: u64 = 60_000;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
-    /// It came with the input.
+    /// The input.
     Start,
-    /// This node wrote it.
+    /// A write of this node.
     After(String),
-    /// It was there when the lane came to this node: the head of a branch or of an item, or the join of a fork.
+    /// A value that existed when the lane came to this node: the first node of a branch or an item, or the target of a
+    /// join.
     At(String),
 }
 
@@ -57,7 +60,7 @@ impl std::fmt::Display for Source {
     }
 }
 
-/// What a verdict has to do with an edit that is a new proposal.
+/// The relation of a verdict to an edit that is a new proposal.
 ///
 /// ```
 /// use hitl::journal::Proposal;
@@ -71,25 +74,26 @@ impl std::fmt::Display for Source {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Proposal {
-    /// The edit signed nothing: it was proposed anew, and the lane went back to where the field had been written.
+    /// The verdict is an edit that signed nothing but proposed a new draft. The lane went back to the source of the
+    /// field.
     Made {
-        /// Where the lane went back to.
+        /// The source that the lane went back to.
         from: Source,
-        /// The roles that the operator held, of those that the graph's reviews of the field ask for.
+        /// The roles that the operator held, of those that the graph's reviews of the field require.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         roles: Vec<String>,
-        /// The deadline of the review that was edited, from which on the edit signs nothing.
+        /// The deadline of the edited review, in milliseconds since the epoch. The edit signs nothing at or after it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         until_ms: Option<u64>,
     },
-    /// The verdict is the one that the operator gave with an edit.
+    /// The verdict is an approval that the operator gave in advance with an edit.
     Signed {
-        /// The place of the edit.
+        /// The place of the edit's entry.
         edit: Place,
     },
 }
 
-/// Who proposed, by an edit, what a review asks to be signed.
+/// The operator whose edit proposed the draft of a review.
 ///
 /// ```
 /// use hitl::journal::Proposer;
@@ -100,72 +104,75 @@ pub enum Proposal {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proposer {
-    /// The operator.
+    /// The operator's name.
     pub operator: String,
-    /// Whether the operator's name had not been verified.
+    /// `true` if the operator's identity was not verified.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unverified: bool,
-    /// The place of the edit.
+    /// The place of the edit's entry.
     pub edit: Place,
 }
 
-/// An edit that has been proposed anew, until a review of its field is decided.
+/// An edit that is a new proposal, until a review of its field is decided.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Pending {
     pub(crate) field: String,
     pub(crate) by: Proposer,
-    /// Where the review was opened that it was made at.
+    /// The place at which the edited review was opened.
     #[serde(default)]
     pub(crate) opened: Place,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) roles: Vec<String>,
     /// The edited draft.
     pub(crate) draft: Box<RawValue>,
-    /// What was shown beside the draft where it was edited, and the effects that its review covered: a review that shows
-    /// or covers anything else is another one than the operator saw.
+    /// The values that the edited review showed beside the draft. The edit does not sign a review that shows other
+    /// ones, or that covers effects which are not in `covered`, because the operator has not seen those.
     #[serde(default, skip_serializing_if = "Values::is_empty")]
     pub(crate) shown: Values,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) covered: Vec<String>,
-    /// The nodes whose review it may sign: the one whose review was edited, and the one to which the edit led. Empty where
-    /// an older hitl did not say: it signs nothing.
+    /// The nodes whose reviews the edit may sign: the one whose review was edited, and the one to which the edit led.
+    /// Empty in snapshots of an older version of hitl; the edit then signs nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) before: Vec<String>,
-    /// The deadline of the edited review, from which on the edit signs nothing.
+    /// The deadline of the edited review. The edit signs nothing at or after it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) until_ms: Option<u64>,
-    /// Whether the review that opens next may be signed by it.
+    /// `true` if the edit may sign the next review that opens.
     pub(crate) signs: bool,
 }
 
-/// Where the fields of a lane were last written. What happens to it is numbered, so that it says what came before what,
-/// also in a thread that was forked off another one.
+/// The sources of a lane's fields. Writes and other events of the lane are numbered, so that their order is known, even
+/// in a forked thread.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Sources {
-    /// Of the fields that are not listed. None where an older hitl did not say.
+    /// The last write to all fields that are not in `by_field`. `None` if an older version of hitl did not record it.
     #[serde(rename = "from", default, skip_serializing_if = "Option::is_none")]
     others: Option<Write>,
     #[serde(rename = "by", default, skip_serializing_if = "BTreeMap::is_empty")]
     by_field: BTreeMap<String, Write>,
-    /// The nodes that have run once a person had signed, and when: in a loop the next round starts afresh.
+    /// The nodes that have finished after a person had signed, each with the number of that event. In a later round of
+    /// a loop, an edit in the review before such a node goes back to that event and no further.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     done: BTreeMap<String, u64>,
-    /// The fields whose value somebody has refused to sign.
+    /// The fields whose current value a person has rejected.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     refused: BTreeSet<String>,
-    /// When an effect last began, here or in a branch that has come back.
+    /// The number of the event at which an effect last began, in this lane or in a branch that has been merged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     acted: Option<u64>,
-    /// The number of what happened last: the greatest there is.
+    /// The number of the last event, which is the greatest one in use.
     #[serde(skip)]
     last: u64,
 }
 
-/// A write to a field, and when it was. There may be one in each of a thousand lanes, so that it is kept as a short text.
+/// A write to a field: its source and its number. It is serialized as a short string, because a thread may have
+/// thousands of lanes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Write(Source, u64);
 
-/// `3 draft` after a node, `0 @assess` at one, `0 @` at the start.
+/// The format is `3 draft` for a write of a node, `0 @assess` for a value that existed at a node, and `0 @` for the
+/// input.
 impl Serialize for Write {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self(by, at) = self;
@@ -177,7 +184,7 @@ impl Serialize for Write {
     }
 }
 
-/// The text says no write.
+/// The error for a text that is not a [`Write`].
 #[derive(Debug, thiserror::Error)]
 #[error("not a write")]
 struct ParseWriteError;
@@ -204,12 +211,12 @@ impl<'de> Deserialize<'de> for Write {
 }
 
 impl Sources {
-    /// Those of a lane that begins here.
+    /// Returns the sources of a lane whose values all have the source `by`.
     pub(super) fn beginning(by: Source) -> Self {
         Self { others: Some(Write(by, 0)), ..Self::default() }
     }
 
-    /// Those of a branch or an item that begins at a node.
+    /// Returns the sources of a branch or an item that starts at a node.
     pub(super) fn branch(&self, head: &str) -> Self {
         Self { refused: self.refused.clone(), ..Self::beginning(Source::At(head.to_owned())) }
     }
@@ -225,22 +232,23 @@ impl Sources {
         self.by_field.insert(field.to_owned(), Write(by, at));
     }
 
-    /// A person has refused to sign a field's value.
+    /// Records that a person has rejected the current value of a field.
     pub(super) fn refuse(&mut self, field: &str) {
         self.refused.insert(field.to_owned());
     }
 
-    /// An effect has begun.
+    /// Records that an effect has begun.
     pub(super) fn act(&mut self) {
         self.acted = Some(self.next());
     }
 
-    /// All that is left of them once a branch waits at its join.
+    /// Drops everything that is not needed while a branch waits at its join: all but the last effect.
     pub(super) fn close(&mut self) {
         *self = Self { acted: self.acted, ..Self::default() };
     }
 
-    /// As a snapshot keeps them of an item of a `for` that begins at a node: that is where it begins.
+    /// Returns the sources for a snapshot. If the lane is an item of a `for` that starts at `head`, omits the default
+    /// source that [`begin_at`](Self::begin_at) restores.
     pub(super) fn within(&self, head: Option<&str>) -> Self {
         let mut sources = self.clone();
         let begins =
@@ -249,7 +257,7 @@ impl Sources {
         sources
     }
 
-    /// Back from that.
+    /// Restores what a snapshot omits: the last number and, for an item that starts at `head`, the default source.
     pub(super) fn begin_at(&mut self, head: Option<&str>) {
         let writes = self.by_field.values().map(|Write(_, at)| at);
         let all = writes.chain(self.done.values()).chain(&self.acted);
@@ -258,26 +266,26 @@ impl Sources {
         self.others = self.others.take().or(head);
     }
 
-    /// Whether there is nothing to keep.
+    /// Returns whether there is nothing to store.
     pub(super) fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// A branch has come back: its effects are the lane's own.
+    /// Adds the effects of a merged branch to those of the lane.
     pub(super) fn act_with(&mut self, branch: &Self) {
         if branch.acted.is_some() {
             self.act();
         }
     }
 
-    /// A node has run that a person had signed.
+    /// Records that a node has finished whose review was signed.
     pub(super) fn done(&mut self, node: &str) {
         let at = self.next();
         self.done.insert(node.to_owned(), at);
     }
 
-    /// Where an edit of a field goes back to from the review before a node, and whether an effect has begun since. None
-    /// where the journal does not say.
+    /// Returns the source to which an edit of a field goes back from the review before a node, and whether an effect
+    /// has begun since. Returns `None` if the journal does not state the source.
     pub(crate) fn back_to(&self, field: &str, review: &str) -> Option<(Source, bool)> {
         let Write(by, at) = self.by_field.get(field).or(self.others.as_ref())?;
         let (by, at) = match self.done.get(review) {
@@ -287,14 +295,15 @@ impl Sources {
         Some((by, self.acted.is_some_and(|acted| acted > at)))
     }
 
-    /// Whether somebody has refused to sign the value that a field has.
+    /// Returns whether a person has rejected the current value of a field.
     pub(crate) fn is_refused(&self, field: &str) -> bool {
         self.refused.contains(field)
     }
 }
 
 impl Pending {
-    /// Whether this is the digest of the edited draft, with what was shown and covered beside it before a node.
+    /// Returns whether `wanted` is the digest of the edited draft in a review before `node`, with the shown values and
+    /// covered effects of the edited review.
     pub(crate) fn digest_is<S: State>(&self, fold: &Fold<S>, node: &str, wanted: Digest) -> bool {
         let json = |raw: &RawValue| serde_json::from_str::<Value>(raw.get());
         let Ok(draft) = json(&self.draft) else { return false };
@@ -304,7 +313,8 @@ impl Pending {
             .map(|(field, raw)| Ok::<_, serde_json::Error>((field.clone(), json(raw)?)))
             .collect();
         let Ok(shown) = shown.map(Value::Object) else { return false };
-        // A review that shows fields of which none is written differs from one that shows none.
+        // The digest of a review that shows only unwritten fields differs from that of a review that shows none, so
+        // both are compared.
         [Some(&shown), None].into_iter().any(|shown| {
             let is_whole = shown.is_some() || self.shown.is_empty();
             let subject = Subject {
@@ -322,8 +332,8 @@ impl Pending {
         })
     }
 
-    /// Returns whether the edit may sign an open review at a time, in its operator's name. A verdict signs by this rule, a
-    /// preview says so by it, and an entry that refers to the edit is read by it.
+    /// Returns whether the edit may sign an open review at a time, in its operator's name. Verdicts, previews and the
+    /// reading of entries that refer to the edit all use this rule.
     pub(crate) fn may_sign<F: Fields>(
         &self,
         open: &OpenAt,
@@ -338,14 +348,15 @@ impl Pending {
             && self.has_seen(open, fields)?)
     }
 
-    /// Returns whether the edit's entry, of a review before `node` and leading `to`, allows all that this may sign.
+    /// Returns whether all that the edit may sign is allowed by its entry, which decided a review before `node` and led
+    /// the lane to `to`.
     pub(crate) fn is_within(&self, node: &str, to: &To, until_ms: Option<u64>) -> bool {
         let led = |before: &String| before == node || matches!(to, To::Node(to) if to == before);
         self.before.iter().all(led)
             && until_ms.is_none_or(|most| self.until_ms.is_some_and(|until_ms| until_ms <= most))
     }
 
-    /// Whether a review shows and covers nothing that the operator has not seen.
+    /// Returns whether a review shows and covers only what the operator has seen.
     fn has_seen<F: Fields>(&self, open: &OpenAt, fields: &F) -> Result<bool, FieldError> {
         let shown = values_of(&open.shows, fields)?;
         let same = |field: &String, json: &RawValue| {
@@ -357,7 +368,7 @@ impl Pending {
     }
 }
 
-/// The values of these fields that are written.
+/// Returns the values of those of these fields that are written.
 pub(super) fn values_of<F: Fields>(names: &[String], fields: &F) -> Result<Values, FieldError> {
     let mut values = Values::new();
     for name in names {
@@ -370,8 +381,9 @@ pub(super) fn values_of<F: Fields>(names: &[String], fields: &F) -> Result<Value
 }
 
 impl<S: State> Fold<S> {
-    /// The same by the names that this program's version of the state has for its fields. Where a field's new name is not
-    /// found out, an edit of it goes back further than it need, which the record of effects keeps harmless.
+    /// Returns the sources under the field names of this program's version of the state. If the new name of a field is
+    /// not found, an edit of it goes back further than necessary, which is safe because effects that have begun since
+    /// are recorded.
     pub(super) fn updated_sources(&self, mut sources: Sources, wrote: &Values) -> Result<Sources, FoldError> {
         if self.is_older() {
             let name = |field: String| match wrote.get(&field) {
@@ -387,16 +399,17 @@ impl<S: State> Fold<S> {
         Ok(sources)
     }
 
-    /// Keeps an edit that has been proposed anew; its value is in the lane already.
+    /// Stores an edit that is a new proposal. Its value is in the lane already.
     pub(super) fn propose(&mut self, id: LaneId, mut pending: Pending) -> Result<(), FoldError> {
         let lane = self.lane(id)?;
-        // Where somebody has refused the draft on its way, whoever edits it does not overrule them unseen.
+        // A draft that a person has rejected before must be reviewed again after an edit.
         pending.signs = !lane.sources.is_refused(&pending.field);
         lane.pending = Some(Box::new(pending));
         Ok(())
     }
 
-    /// A review has opened. Edits that are pending have been looked at in vain, unless it is of what they are of.
+    /// Applies the opening of a review: pending edits of other fields of the lane, and all those of its parent lanes,
+    /// lose the right to sign.
     pub(super) fn opened(&mut self, id: LaneId, field: &str) {
         let mut around = Some(id);
         while let Some(lane) = around.and_then(|id| self.lanes.get_mut(&id)) {
@@ -408,7 +421,8 @@ impl<S: State> Fold<S> {
         }
     }
 
-    /// A review of a field has been decided: whatever edit it goes back to has had its answer.
+    /// Applies the decision of a review of a field: removes the pending edit in all lanes, or, if the decision was a
+    /// question (`asked`), ends its right to sign.
     pub(super) fn answered(&mut self, id: LaneId, field: &str, asked: bool) {
         let Some(lane) = self.lanes.get(&id) else { return };
         let Some(pending) = lane.pending.as_ref().filter(|pending| pending.field == field) else { return };
@@ -421,7 +435,7 @@ impl<S: State> Fold<S> {
         }
     }
 
-    /// Refuses a signature that refers to an edit which could not give it.
+    /// Rejects a signature that refers to an edit which cannot sign the review.
     pub(super) fn may_sign(
         &self,
         id: LaneId,
@@ -445,7 +459,7 @@ impl<S: State> Fold<S> {
         Err(FoldError::Damaged(format!("the edit at place {edit} cannot sign this review")))
     }
 
-    /// New code is met: an edit that was made under other code signs nothing under this one.
+    /// Ends the right to sign of all pending edits, because the thread continues under new code.
     pub(super) fn disarm(&mut self) {
         for lane in self.lanes.values_mut() {
             if let Some(pending) = &mut lane.pending {

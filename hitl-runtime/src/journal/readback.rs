@@ -1,20 +1,22 @@
-//! Values that a reducer made: each is read back before an entry relies on it, because a snapshot keeps it as JSON.
+//! Read-back of reduced values: each value that a reducer made is parsed from its JSON before an entry relies on it,
+//! because a snapshot keeps it as JSON.
 
 use super::{Fold, LaneId};
 use crate::state::{FieldError, Fields, State};
 
 impl<S: State> Fold<S> {
-    /// The lanes that a lane came out of, the nearest first.
+    /// Returns the parent lanes of a lane, the nearest first.
     pub(crate) fn parents(&self, lane: LaneId) -> Vec<LaneId> {
         let parent = |id: &LaneId| self.lanes.get(id)?.parent;
         std::iter::successors(parent(&lane), parent).collect()
     }
 
-    /// Reads back what reducers have made of the fields that a lane has just written, and, where it was the last to come
-    /// to a join, of those that its parents have merged.
+    /// Parses the JSON of the reduced fields that a lane has just written. If the lane was the last one to reach a
+    /// join, parses the merged fields of its parents instead.
     ///
     /// # Errors
-    /// When a value has no JSON form, or its JSON is not of the field's type: `NaN` is written as `null`.
+    /// If a value has no JSON form, or if its JSON does not parse as the field's type: `NaN`, for example, is written
+    /// as `null`.
     pub(crate) fn read_back<'a>(
         &self,
         lane: LaneId,
@@ -25,14 +27,14 @@ impl<S: State> Fold<S> {
         if let Some(lane) = self.lanes.get(&lane) {
             return wrote.filter(|field| is_made(field)).try_for_each(|field| holds(&*lane.fields, field));
         }
-        // It has been merged, and so may have been the lanes around it.
+        // The lane has been merged into its parent, which may have been merged in turn.
         let merged = parents.iter().find_map(|parent| self.lanes.get(parent));
         let mut fields = S::SPEC.fields.iter().filter(|field| is_made(field.name));
         merged.map_or(Ok(()), |lane| fields.try_for_each(|field| holds(&*lane.fields, field.name)))
     }
 }
 
-/// Reads a value back from its JSON.
+/// Parses a field's value from its JSON.
 fn holds<F: Fields>(fields: &F, field: &str) -> Result<(), FieldError> {
     let made = |error: FieldError| match error.as_broken() {
         Some(_) => error,

@@ -1,4 +1,4 @@
-//! What runs side by side: how a lane parts into several, and how they meet again.
+//! Forks and joins: how a lane splits into branches or items, and how their results are merged.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::{At, Each, Fold, FoldError, Lane, LaneId, Place, Source, To, Values, 
 use crate::state::{FieldError, Fields, State};
 
 impl<S: State> Fold<S> {
-    /// Parts into a lane for each branch of a fork.
+    /// Splits a lane into one lane for each branch of a fork.
     pub(super) fn fork(
         &mut self,
         id: LaneId,
@@ -29,7 +29,7 @@ impl<S: State> Fold<S> {
         Ok(())
     }
 
-    /// Parts into a lane for each item of a list, in their order.
+    /// Splits a lane into one lane for each item of a list, in the order of the list.
     pub(super) fn each(&mut self, id: LaneId, each: &Each, place: Place) -> Result<(), FoldError> {
         let parent = self.lane(id)?;
         let mut before = parent.before.clone();
@@ -41,7 +41,7 @@ impl<S: State> Fold<S> {
         let is_empty = items.is_empty();
         for (item, wrote) in items {
             view.extend(item);
-            // What was signed before was signed once, and not for each: an item begins without a signature.
+            // A signature from before the `for` counts once, not once for each item: items begin without signatures.
             let lane = self.part(id, filled(&view)?, &each.head, place);
             lane.before.clone_from(&before);
             lane.before.extend(wrote);
@@ -63,7 +63,7 @@ impl<S: State> Fold<S> {
         lane
     }
 
-    /// A lane has come to the join of its fork, or of its `for`.
+    /// Moves a lane to the join of its fork or `for`, and merges the lanes if it is the last one.
     pub(super) fn come_to_join(&mut self, id: LaneId, place: Place) -> Result<(), FoldError> {
         let lane = self.lane(id)?;
         lane.at = At::Joined;
@@ -79,7 +79,7 @@ impl<S: State> Fold<S> {
         if is_last { self.join(parent, place) } else { Ok(()) }
     }
 
-    /// Merges the lanes that a lane has parted into in their order: all have come to the join.
+    /// Merges the child lanes of a lane in the order of their numbers. All of them must have reached the join.
     fn join(&mut self, parent: LaneId, place: Place) -> Result<(), FoldError> {
         let branches: Vec<LaneId> =
             self.lanes.iter().filter(|(_, lane)| lane.parent == Some(parent)).map(|(id, _)| *id).collect();
@@ -93,7 +93,8 @@ impl<S: State> Fold<S> {
             around.keep_new(&before_fork, &branch.before);
             around.sources.act_with(&branch.sources);
             if around.at.each().is_none() {
-                // What one branch was refused, or wrote anew, is not signed any more. An item begins without a signature.
+                // A signature that one branch lost, by a verdict or a write, ends. Items begin without signatures, so
+                // this does not apply to them.
                 ended.extend(at_fork.keys().filter(|field| !branch.signatures.contains_key(*field)).cloned());
             }
             for (field, signature) in Arc::unwrap_or_clone(branch.signatures) {
@@ -109,7 +110,8 @@ impl<S: State> Fold<S> {
             edits.extend(replacing);
             writes.extend(reducing);
         }
-        // An edit takes the place of what was there before the fork, and not of what a sibling wrote.
+        // An edit replaces the value from before the fork, but not the writes of sibling lanes, so edits are merged
+        // first.
         let lane = self.lane(parent)?;
         let met = lane.at.join().map(|join| Source::At(join.to_string()));
         for arrival in edits.into_iter().chain(writes) {
@@ -119,7 +121,7 @@ impl<S: State> Fold<S> {
             }
         }
         let signatures = Arc::make_mut(&mut lane.signatures);
-        // What one branch has spent is spent for all.
+        // A signature that one branch has spent on an effect is spent for all.
         for (field, spent) in spent {
             if let Some(signature) = signatures.get_mut(&field) {
                 for (node, entered) in spent {
@@ -140,7 +142,8 @@ impl<S: State> Fold<S> {
         self.arrive(parent, &join, place, false, None)
     }
 
-    /// The items that a lane runs for, innermost first: the lane of each, and the lane whose `for` it is an item of.
+    /// Returns the items that a lane is inside of, innermost first: the lane of each item, the lane that is at its
+    /// `for`, and the `for`.
     pub(crate) fn items(&self, id: LaneId) -> impl Iterator<Item = (LaneId, LaneId, &Each)> {
         let lanes = std::iter::successors(Some(id), |id| self.lanes.get(id)?.parent);
         lanes.filter_map(|item| {
@@ -150,7 +153,7 @@ impl<S: State> Fold<S> {
     }
 }
 
-/// What each item of a `for` sees of what the lane knows that it is in.
+/// Returns the part of the parent's state that each item of a `for` sees.
 pub(super) fn seen<S: State>(each: &Each, parent: &Lane<S::Fields>) -> Result<Values, FieldError> {
     let mut view = values(&S::SPEC, &*parent.fields)?;
     if !each.keeps_list {
@@ -159,7 +162,7 @@ pub(super) fn seen<S: State>(each: &Each, parent: &Lane<S::Fields>) -> Result<Va
     Ok(view)
 }
 
-/// Slots with these values, of which later ones take the place of earlier ones.
+/// Returns fields with these values. A later value replaces an earlier one of the same field.
 pub(super) fn filled<'a, F: Fields>(
     values: impl IntoIterator<Item = (&'a String, &'a Box<RawValue>)>,
 ) -> Result<F, FieldError> {
@@ -168,7 +171,7 @@ pub(super) fn filled<'a, F: Fields>(
     Ok(fields)
 }
 
-/// What nobody has appended to.
+/// Returns an empty JSON list, for a list that no item has appended to.
 fn empty_list() -> Result<Box<RawValue>, FoldError> {
     RawValue::from_string("[]".to_owned()).map_err(|e| FoldError::Damaged(e.to_string()))
 }

@@ -1,4 +1,4 @@
-//! Where a lane goes on, as text that parses back.
+//! Transitions of a lane: the next position in the graph, in a text form that can be parsed.
 
 use std::{fmt, str::FromStr};
 
@@ -7,7 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::digest::from_text;
 use crate::graph::EachSpec;
 
-/// Where a lane goes on. Written down, so that an old journal means the same under new code.
+/// The next position of a lane in its graph. The journal stores it, so that old journals keep their meaning under new
+/// code.
 ///
 /// ```
 /// use hitl::journal::To;
@@ -21,24 +22,24 @@ use crate::graph::EachSpec;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum To {
-    /// To a node.
+    /// A node.
     Node(String),
-    /// Into branches that run side by side.
+    /// A fork into branches that run concurrently.
     Fork {
         /// The first node of each branch.
         heads: Vec<String>,
-        /// Where the branches meet.
+        /// The target of the join: a node or the end.
         join: Box<To>,
     },
-    /// Into one lane for each item of a list.
+    /// A `for`: one lane for each item of a list.
     Each(Box<Each>),
-    /// To the join of the fork that it is a branch of, or of the `for` that it is an item of.
+    /// The join of the fork or the `for` that the lane is a part of.
     Join,
-    /// To the end.
+    /// The end of the graph.
     End,
 }
 
-/// As in `graph!`: `plan`, `end`, `(fraud_check, stock_check) -> execute`; a branch that is done says `)`.
+/// The syntax of `graph!`: `plan`, `end`, `(fraud_check, stock_check) -> execute`. [`To::Join`] is `)`.
 impl fmt::Display for To {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -51,7 +52,7 @@ impl fmt::Display for To {
     }
 }
 
-/// The text says no place in a graph.
+/// The error for a text that is not a position in a graph.
 ///
 /// ```
 /// use hitl::journal::{ParseToError, To};
@@ -83,7 +84,7 @@ impl FromStr for To {
     }
 }
 
-/// What runs side by side meets at a node or at the end, never at another fork.
+/// Parses the target of a join, which is a node or the end, never another fork.
 fn meeting(text: &str) -> Result<To, ParseToError> {
     match text {
         "end" => Ok(To::End),
@@ -109,8 +110,8 @@ impl<'de> Deserialize<'de> for To {
     }
 }
 
-/// What a `for` does, as the journal keeps it: one lane for each item, each with its own view of the state, until all of
-/// them have come to the join.
+/// A `for` as the journal keeps it: one lane for each item, each with its own copy of the state, until all of them
+/// reach the join.
 ///
 /// ```
 /// use hitl::journal::To;
@@ -130,20 +131,20 @@ pub struct Each {
     pub item: String,
     /// The field that holds the list.
     pub list: String,
-    /// Whether the items see the list, too; written `&orders`. Where none of their nodes reads it, a thousand copies of
-    /// a thousand items are spared.
+    /// `true` if the items see the list, too; written `&orders`. Otherwise the list is not copied into each item's
+    /// state, because none of their nodes reads it.
     pub keeps_list: bool,
-    /// For how many items a node runs at once; not written where it is 8.
+    /// The maximum number of items that run concurrently; not written if it is 8.
     pub at_most: usize,
-    /// The first node of each item.
+    /// The first node that each item runs.
     pub head: String,
-    /// The lists that items append to: empty ones at the join, where none has.
+    /// The lists that items append to. A list that no item has appended to is empty after the join.
     pub into: Vec<String>,
-    /// Where the items meet.
+    /// The target of the join.
     pub join: To,
 }
 
-/// As in `graph!`: `for order in orders { look_up } -> report`.
+/// The syntax of `graph!`: `for order in orders { look_up } -> report`.
 impl fmt::Display for Each {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sight = if self.keeps_list { "&" } else { "" };

@@ -1,8 +1,8 @@
-//! What a model took.
+//! Token usage and duration of model calls, as the journal keeps them.
 
 use serde::{Deserialize, Serialize};
 
-/// What one call of a model took, as the journal keeps it beside what the node wrote.
+/// The usage of one model call, which the journal keeps in the node's entry.
 ///
 /// ```
 /// use hitl::journal::Usage;
@@ -17,12 +17,12 @@ use serde::{Deserialize, Serialize};
 pub struct Usage {
     /// The model's name.
     pub model: String,
-    /// Tokens read, where the model counts them.
+    /// The number of input tokens, if the model reports it.
     #[serde(rename = "in", default, skip_serializing_if = "Option::is_none")]
     pub input_tokens: Option<u64>,
-    /// Tokens written, where the model counts them.
+    /// The number of output tokens, if the model reports it.
     #[serde(rename = "out", default, skip_serializing_if = "Option::is_none")]
     pub output_tokens: Option<u64>,
-    /// How long it took, in milliseconds.
+    /// The duration of the call, in milliseconds.
     pub ms: u64,
 }

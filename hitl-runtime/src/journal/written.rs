@@ -1,11 +1,11 @@
-//! An entry on its way into bytes: what it says is borrowed, for it is written once.
+//! Serialization of entries from borrowed data. The JSON is the same as that of [`Entry`] and [`Event`].
 
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::{Entry, Event, LaneId, Lease, ROOT, To, Usage};
 
-/// Writes an [`Entry`].
+/// The serialized form of an [`Entry`].
 #[derive(Serialize)]
 pub(crate) struct Written<'a> {
     #[serde(rename = "at")]
@@ -20,12 +20,12 @@ pub(crate) struct Written<'a> {
     pub(crate) snapshot: Option<&'a RawValue>,
 }
 
-/// Writes an [`Event`].
+/// The serialized form of an [`Event`].
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(crate) enum Said<'a> {
     Event(&'a Event),
-    /// An [`Event::Ran`], of which nothing had to be copied: they are most of what is written.
+    /// An [`Event::Ran`] without copies, because most entries are of this kind.
     Ran {
         ran: Ran<'a>,
     },
@@ -41,11 +41,11 @@ pub(crate) struct Ran<'a> {
     pub(crate) to: &'a To,
 }
 
-/// The fields that a node wrote, in the order of their names.
+/// The fields that a node wrote, sorted by name.
 pub(crate) type Wrote<'a> = &'a [(&'static str, Box<RawValue>)];
 
 impl Written<'_> {
-    /// Whether it says that a node has finished.
+    /// Returns whether the entry is an [`Event::Ran`].
     pub(crate) fn is_ran(&self) -> bool {
         matches!(self.event, Said::Ran { .. } | Said::Event(Event::Ran { .. }))
     }

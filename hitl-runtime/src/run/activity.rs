@@ -1,4 +1,4 @@
-//! Whether anything runs in this process.
+//! The number of threads that run in this process, for health checks and a clean shutdown.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -6,7 +6,7 @@ use tokio::sync::Notify;
 
 use super::{Agent, Graph};
 
-/// Whether an agent runs threads in this process, and since when it has or has not.
+/// The number of threads that an agent runs in this process, and the time since which it has been busy or idle.
 ///
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -21,14 +21,15 @@ use super::{Agent, Graph};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Activity {
-    /// How many threads run.
+    /// The number of running threads.
     pub running: usize,
-    /// When the first of them began, or the last of them ended, in milliseconds since the epoch; 0 before the first.
+    /// The time at which `running` last became 0 or ceased to be 0, in milliseconds since the epoch; 0 if no thread has
+    /// run yet.
     pub since_ms: u64,
 }
 
 impl<G: Graph> Agent<G> {
-    /// Whether threads run in this process. The example is at [`Activity`].
+    /// Returns the number of threads that run in this process. The example is at [`Activity`].
     pub fn activity(&self) -> Activity {
         let drives = &self.inner.drives;
         Activity {
@@ -61,7 +62,7 @@ impl<G: Graph> Agent<G> {
     }
 }
 
-/// The drives of an agent and its clones.
+/// Counters shared by an agent and its clones.
 #[derive(Default)]
 pub(crate) struct Drives {
     running: AtomicUsize,
@@ -69,7 +70,7 @@ pub(crate) struct Drives {
     rests: Notify,
 }
 
-/// A drive under way.
+/// A guard that counts one running thread until it is dropped.
 pub(super) struct Drive<'a, G: Graph>(&'a Agent<G>);
 
 impl<'a, G: Graph> Drive<'a, G> {

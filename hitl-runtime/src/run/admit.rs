@@ -1,7 +1,8 @@
-//! An old thread meets new code: it goes on as the new code has it, or is refused whole, before anything runs.
+//! Adaptation of stored threads to this program. A thread that other code moved last is migrated, or is rejected as
+//! incompatible before anything runs.
 //!
-//! What taking it over changes is first done to the thread in memory, which is all that a look needs. It is stored with
-//! the first thing that happens to the thread, in one append, so that it costs no commit of its own.
+//! The thread is first changed in memory only, which is enough for reading it. The entries for the change are stored
+//! together with the next entry of the thread, in one append, so that the change needs no append of its own.
 
 use super::{
     Agent, Graph,
@@ -22,7 +23,7 @@ use crate::{
 };
 
 impl<G: Graph> Agent<G> {
-    /// A thread as it goes on under this program, with the entries that this takes.
+    /// Returns the thread adapted to this program, with the entries for that, which are not stored yet.
     pub(crate) async fn post(&self, thread: &ThreadId) -> Result<Box<Post<G>>, Error> {
         match self.tail(thread).await? {
             Some(tail) => {
@@ -34,26 +35,27 @@ impl<G: Graph> Agent<G> {
         }
     }
 
-    /// The same for a tail that has been read already.
+    /// As [`Agent::post`], for a tail that has been read already. Does not authenticate the signatures in its snapshot.
     pub(crate) fn post_of(&self, thread: &ThreadId, tail: &Tail) -> Result<Box<Post<G>>, Error> {
         let mut post = Post::new(self, self.read_tail(thread, tail)?);
         post.admit()?;
         Ok(post)
     }
 
-    /// The same thread for whoever only looks at it.
+    /// As [`Agent::post`], for callers that only read the thread.
     pub(crate) async fn known(&self, thread: &ThreadId) -> Result<GraphFold<G>, Error> {
         Ok(self.post(thread).await?.seen())
     }
 
-    /// Whether the thread was last moved by this very code.
+    /// Returns whether the code that moved the thread last has this program's graph fingerprint and state version.
     pub(super) fn has_met<S: State>(&self, fold: &Fold<S>) -> bool {
         fold.print == self.inner.print && fold.version == S::SPEC.version
     }
 }
 
 impl<G: Graph> Post<G> {
-    /// Takes the thread over from other code, if it comes from there.
+    /// Adapts the thread to this program: migrates it if other code moved it last, and opens reviews again whose draft
+    /// or rule has changed.
     pub(super) fn admit(&mut self) -> Result<(), Error> {
         let agent = self.agent.clone();
         if agent.has_met(&self.fold) {
@@ -79,7 +81,8 @@ impl<G: Graph> Post<G> {
         found.again.into_iter().try_for_each(|lane| self.ask_again(lane))
     }
 
-    /// Opens again what is open, where that is needed.
+    /// Opens reviews again where needed. After other code every open review is compared with this program; otherwise
+    /// only those whose rule is not this program's, for example because the journal was edited.
     fn reopen_all(&mut self, met: Met) -> Result<(), Error> {
         let is_due = |open: &OpenAt| met == Met::Other || !is_as_asked::<G>(open);
         let open = self.fold.open().filter(|(_, open)| is_due(open));
@@ -90,7 +93,7 @@ impl<G: Graph> Post<G> {
         open.into_iter().try_for_each(|(lane, open)| self.reopen(lane, &open))
     }
 
-    /// Opens the review before a node whose signature was given under a weaker rule, and has ended.
+    /// Opens the review before a lane's node, because its signature was given under a weaker rule and is now void.
     fn ask_again(&mut self, lane: LaneId) -> Result<(), Error> {
         let visit = self.fold.lanes.get(&lane).and_then(|lane| lane.at.visit());
         let Some((_, entry)) = visit.and_then(|visit| route::node::<G>(&visit.node)) else { return Ok(()) };
@@ -100,9 +103,9 @@ impl<G: Graph> Post<G> {
         self.open(lane, entry, rule, proposed)
     }
 
-    /// What was signed is what runs, under the rule that the program asks for: a review is opened again where what is
-    /// signed has become something else, or where its rule has changed. Code that asks for more never meets a review
-    /// that asks for less, be it an old one or one that somebody has written into the journal.
+    /// Opens a review again if what is signed there, or its rule, has changed. So a node runs only on what was signed,
+    /// under the rule of this program: an open review with a weaker rule never counts, be it from older code or written
+    /// into the journal by an attacker.
     fn reopen(&mut self, lane: LaneId, open: &OpenAt) -> Result<(), Error> {
         let Some((_, entry)) = route::node::<G>(&open.visit.node) else { return Ok(()) };
         let (Some(interrupt), Some(reviewed)) = (entry.spec.interrupt, entry.reviewed) else { return Ok(()) };
@@ -117,7 +120,7 @@ impl<G: Graph> Post<G> {
         self.open(lane, entry, ReviewRule::in_program(open, &interrupt), open.proposed.clone())
     }
 
-    /// Opens a review as this program asks for it.
+    /// Opens a review with the draft and the terms of this program.
     fn open(
         &mut self,
         lane: LaneId,
@@ -148,14 +151,14 @@ impl<G: Graph> Post<G> {
     }
 }
 
-/// The code that a thread was last moved by.
+/// The code that moved a thread last.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Met {
     This,
     Other,
 }
 
-/// Whether an open review is the one that this program asks for; so is one that the program does not know.
+/// Returns whether an open review has the rule of this program. Also `true` if this program has no such review.
 fn is_as_asked<G: Graph>(open: &OpenAt) -> bool {
     route::node::<G>(&open.visit.node)
         .and_then(|(_, entry)| Some((entry.spec.name, entry.spec.interrupt?)))

@@ -1,4 +1,4 @@
-//! A thread that was begun without journal keys is taken over by a program that has some.
+//! Adoption: a program with journal keys takes over a thread that was begun without them.
 
 use futures_util::future::BoxFuture;
 
@@ -9,14 +9,16 @@ use crate::{
 };
 
 impl<G: Graph> Agent<G> {
-    /// Vouches for the entries of a thread that were written without a MAC. From here on the thread is authenticated.
+    /// Adopts a thread: vouches in the operator's name for the entries that were written without a MAC. From then on
+    /// the thread is authenticated.
     ///
-    /// The journal is verified first, whole and against a head that was kept elsewhere, if one is given. Without such a
-    /// head nothing shows that an attacker did not write the journal anew before: look at its history, in a program without
-    /// keys. The entry that is appended bears the operator's name and a MAC of a key for verdicts.
+    /// The whole journal is verified first, and compared with `kept`, a head that was stored elsewhere, if one is
+    /// given. Without such a head, an attacker who rewrote the whole journal before the adoption is not detected: look
+    /// at the thread's history in a program without keys first. The appended entry has the operator's name and a MAC of
+    /// a key for verdicts.
     ///
-    /// An adoption is for what was written before there was a key. An entry without a MAC behind one that has a MAC was
-    /// added by somebody without a key, and no adoption takes it over.
+    /// Only entries from before the first key can be adopted. An entry without a MAC that comes after an entry with a
+    /// MAC was added without a key, and no adoption covers it.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -38,10 +40,11 @@ impl<G: Graph> Agent<G> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::NotSetUp`] without journal keys that sign verdicts; [`Error::Damaged`] where the journal does not verify
-    /// or is not the one of the head; [`Error::Unauthenticated`] where a MAC is wrong, or an entry without one stands
-    /// behind one that has one; [`Error::OtherCode`] while a runner has the thread; [`Error::GraphChanged`] where it
-    /// cannot go on in this program.
+    /// [`Error::NotSetUp`] without journal keys that sign verdicts; [`Error::BadOperator`] if the operator has no valid
+    /// name; [`Error::Damaged`] if the verification of the journal fails or its head is not `kept`;
+    /// [`Error::Unauthenticated`] if a MAC is wrong, or an entry without a MAC comes after one with a MAC;
+    /// [`Error::OtherCode`] while a runner holds the thread's lease; [`Error::GraphChanged`] if the thread is
+    /// incompatible with this program.
     pub async fn adopt(
         &self,
         thread: &ThreadId,
@@ -60,12 +63,12 @@ impl<G: Graph> Agent<G> {
             verified.sound()?;
             let authenticated: BoxFuture<'_, _> = Box::pin(self.authenticate_unadopted(keys, thread));
             let authenticated = authenticated.await?;
-            // Read without asking for MACs, which is what this is about.
+            // Not `Agent::tail`, which rejects entries without a MAC.
             let tail = self.inner.store.tail(thread).await?;
             let tail = tail.ok_or_else(|| Error::UnknownThread { thread: thread.clone() })?;
             let mut post = Post::new(self, strict::<G>(thread, &tail)?);
             if post.fold.hash != verified.head.hash || post.fold.hash != authenticated {
-                // Somebody has appended since it was verified.
+                // An entry was appended since the verification: verify again.
                 continue;
             }
             if let Some(lease) =

@@ -1,4 +1,4 @@
-//! An agent: a graph, what its nodes depend on, and the store that keeps its threads.
+//! An agent: a graph, the dependencies of its nodes, and the store of its threads.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,7 +12,8 @@ use crate::{Error, OpenReview, Page, Store, ThreadId, journal::JournalKeys, stor
 
 /// A graph with its dependencies and its store. Clones share both.
 ///
-/// `RefundAgent::new(deps, store)`, which `graph!` writes, is how one is made.
+/// `graph!` generates the constructor, `RefundAgent::new(deps, store)`, or `RefundAgent::new(store)` for a graph
+/// without dependencies.
 ///
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -44,7 +45,7 @@ pub(crate) struct Inner<G: Graph> {
     pub(crate) print: String,
     pub(crate) listeners: Arc<Listeners>,
     pub(crate) drives: Arc<Drives>,
-    /// Leases that clocks ahead of ours have set.
+    /// Leases that were set by clocks ahead of this process's clock.
     pub(crate) sightings: Arc<Sightings>,
     pub(crate) previews: Arc<Previews>,
     pub(crate) keys: Option<JournalKeys>,
@@ -57,10 +58,10 @@ impl<G: Graph> Clone for Agent<G> {
 }
 
 impl<G: Graph> Agent<G> {
-    /// The least that may pass before a lease must be renewed.
+    /// The minimum duration of a lease.
     const SHORTEST_LEASE: Duration = Duration::from_millis(30);
 
-    /// An agent with the machine's clock, a lease of 30 s and a limit of 10,000 steps.
+    /// Creates an agent with the system clock, a lease of 30 s and a limit of 10,000 steps.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -68,7 +69,7 @@ impl<G: Graph> Agent<G> {
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// use hitl::{Agent, Graph, Store};
     ///
-    /// /// For code that serves any graph; otherwise `RefundAgent::new(store)` says the same.
+    /// /// For code that serves any graph; otherwise use `RefundAgent::new(store)`.
     /// fn on<G: Graph<Deps = ()>>(store: impl Store) -> Agent<G> {
     ///     Agent::new((), store)
     /// }
@@ -95,7 +96,7 @@ impl<G: Graph> Agent<G> {
         }
     }
 
-    /// The same agent by another clock.
+    /// Sets the clock.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -116,11 +117,12 @@ impl<G: Graph> Agent<G> {
         self.with(|inner| inner.clock = Arc::new(clock))
     }
 
-    /// How long a runner keeps a thread without a sign of life, before another may take it over. It renews in a third
-    /// of that. At least 30 ms.
+    /// Sets the duration of a lease. If a runner has not renewed its lease for that long, another runner may take the
+    /// thread over. A runner renews after a third of the duration. The minimum is 30 ms.
     ///
-    /// A node that keeps its OS thread busy for longer, without an `await`, gives no sign of life either on a runtime
-    /// of one thread: such work belongs into `tokio::task::spawn_blocking`.
+    /// A node that blocks its OS thread for longer, without an `await`, blocks the renewal as well; on a
+    /// single-threaded runtime it blocks the renewals of all threads of the process. Run such work with
+    /// `tokio::task::spawn_blocking`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -128,7 +130,7 @@ impl<G: Graph> Agent<G> {
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// use std::time::Duration;
     ///
-    /// // Whoever waits for a thread of a process that died waits 5 s.
+    /// // The thread of a process that has crashed is free again after 5 s.
     /// let agent = RefundAgent::new(MemoryStore::new()).lease(Duration::from_secs(5));
     /// # let _ = waiting(&agent, "A-9133").await?;
     /// # Ok(())
@@ -139,8 +141,8 @@ impl<G: Graph> Agent<G> {
         self.with(|inner| inner.lease = lease.max(Self::SHORTEST_LEASE))
     }
 
-    /// How many nodes may run without a person's move in between, before the thread is stopped as failed: the guard
-    /// against a loop that never ends. `resume` grants as many again.
+    /// Sets how many nodes of a thread may run without a person's move in between. A thread that reaches the limit
+    /// stops as failed, which guards against endless loops. `resume` allows the same number again.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -156,11 +158,12 @@ impl<G: Graph> Agent<G> {
         self.with(|inner| inner.step_limit = steps)
     }
 
-    /// Authenticates entries: each that is written bears a MAC, and a thread with an entry that bears none of these
-    /// keys' is refused with [`Error::Unauthenticated`] before anything runs.
+    /// Authenticates entries: each new entry gets a MAC, and a thread with an entry that has no MAC of one of these
+    /// keys is rejected with [`Error::Unauthenticated`] before anything runs.
     ///
-    /// Without keys, whoever can write to the store can give a verdict in any operator's name: hashes show an edit, and
-    /// not an entry that was appended. Threads that were begun without keys are taken over by [`Agent::adopt`].
+    /// Without keys, anyone who can write to the store can give a verdict in any operator's name: the hash chain shows
+    /// that an entry was edited, but not that one was appended. A thread that was begun without keys is taken over by
+    /// [`Agent::adopt`].
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -187,7 +190,7 @@ impl<G: Graph> Agent<G> {
     }
 
     fn with(mut self, change: impl FnOnce(&mut Inner<G>)) -> Self {
-        // Before the first thread there is one handle; a clone made earlier keeps its own settings.
+        // If there are clones, the settings are copied, so that each clone keeps its own.
         if Arc::get_mut(&mut self.inner).is_none() {
             let inner = &*self.inner;
             self.inner = Arc::new(Inner {
@@ -210,7 +213,7 @@ impl<G: Graph> Agent<G> {
         self
     }
 
-    /// The open reviews, oldest first; `after` is the `next` of the page before.
+    /// Returns the open reviews, oldest first. `after` is the `next` of the previous page.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -229,12 +232,12 @@ impl<G: Graph> Agent<G> {
     /// ```
     ///
     /// # Errors
-    /// When the store cannot be read, or the page is not one of its own.
+    /// If the store cannot be read, or `after` is not a cursor of this store.
     pub async fn inbox(&self, after: Option<&str>, limit: usize) -> Result<Page<OpenReview>, Error> {
         Ok(self.inner.store.reviews(after, limit).await?)
     }
 
-    /// What time it is by the agent's clock, in milliseconds since the epoch.
+    /// Returns the time of the agent's clock, in milliseconds since the epoch.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -251,7 +254,7 @@ impl<G: Graph> Agent<G> {
         self.inner.clock.now_ms()
     }
 
-    /// The store, for what the agent does not offer.
+    /// Returns the store, for operations that the agent does not offer.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -287,10 +290,11 @@ impl<G: Graph> Agent<G> {
         Ok(fold)
     }
 
-    /// The fingerprint of this program's graph.
+    /// Returns the fingerprint of this program's graph.
     ///
-    /// Eight hexadecimal digits that change with its nodes, edges and fields, and with the types and the invariants of
-    /// what is signed. A thread's first entry keeps those of the graph that it was started on.
+    /// The fingerprint has eight hexadecimal digits. It changes with the graph's nodes, edges and fields, and with the
+    /// types, invariants and rules of its reviews. The first entry of a thread has the fingerprint of the graph that
+    /// the thread was started on.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));

@@ -1,7 +1,7 @@
-//! Entries are authentic before anything is done with them.
+//! Authentication of entries before they are used.
 //!
-//! A tail is checked whole where it is loaded, so nothing runs, and nothing is appended, on the strength of an entry that
-//! no holder of a journal key has written.
+//! With journal keys, a tail is authenticated as a whole when it is loaded. Nothing runs and nothing is appended on the
+//! basis of an entry that no holder of a journal key has written.
 
 use futures_util::future::{BoxFuture, try_join_all};
 
@@ -16,10 +16,10 @@ use crate::{
     store::{Record, Tail},
 };
 
-/// The number of MACs that are checked at once: a vault is asked for each.
+/// The number of MACs that are checked concurrently. Each check may be a request to a vault.
 const AT_ONCE: usize = 16;
 
-/// The error for an entry that is not authentic, or cannot be signed.
+/// Returns the error for an entry that is not authentic, or that cannot be signed.
 pub(super) fn refused(thread: &ThreadId, place: Place, error: MacError) -> Error {
     match error {
         MacError::Refused(problem) => Error::Unauthenticated { thread: thread.clone(), place, problem },
@@ -32,7 +32,7 @@ pub(super) fn refused(thread: &ThreadId, place: Place, error: MacError) -> Error
     }
 }
 
-/// The error for a program without keys that would append to a thread whose entries have MACs.
+/// Returns the error for an append by a program without keys to a thread whose entries have MACs.
 fn without_keys(thread: &ThreadId) -> Error {
     let problem = format!(
         "the entries of thread `{thread}` are authenticated, and this program has no key to write more of them: set \
@@ -41,25 +41,25 @@ fn without_keys(thread: &ThreadId) -> Error {
     Error::NotSetUp { problem }
 }
 
-/// An authentication of entries in their order, page by page.
+/// An authentication of the entries of a journal in order, page by page.
 pub(super) struct Authentication<'a> {
     keys: &'a JournalKeys,
     thread: &'a ThreadId,
     before: Digest,
-    /// The first entry without a MAC, until an adoption covers it.
+    /// The place of the first entry without a MAC, until an adoption covers it.
     unsigned: Option<Place>,
-    /// Whether an entry with a MAC has come.
+    /// `true` once an entry with a MAC has been read.
     began: bool,
 }
 
 impl<'a> Authentication<'a> {
-    /// `before` is the hash of the entry before the first one; `None` at place 0.
+    /// Starts an authentication. `before` is the hash of the entry before the first one to be read; `None` at place 0.
     pub(super) fn new(keys: &'a JournalKeys, thread: &'a ThreadId, before: Option<Digest>) -> Self {
         let before = before.unwrap_or_else(|| genesis(thread.as_str()));
         Self { keys, thread, before, unsigned: None, began: false }
     }
 
-    /// Checks the next entries. They are linked to each other by their stored hashes, which the caller checks.
+    /// Authenticates the next entries. The caller checks that each stored hash follows from the previous one.
     pub(super) async fn read(&mut self, records: &[Record]) -> Result<(), (Place, MacError)> {
         let mut signed = Vec::with_capacity(records.len());
         for record in records {
@@ -84,7 +84,7 @@ impl<'a> Authentication<'a> {
                 let entry: Entry = serde_json::from_slice(&record.body)
                     .map_err(|e| (record.place, MacError::Refused(format!("it cannot be read: {e}"))))?;
                 act = Act::of_entry(&entry);
-                // What stands before the first MAC is taken over by that very entry, or by none.
+                // Entries before the first MAC are valid only if the entry with that MAC is their adoption.
                 if self.unsigned.take().is_some() && !matches!(entry.event, Event::Adopted { .. }) {
                     return refused("it builds on entries without a MAC that nobody had taken over");
                 }
@@ -104,7 +104,7 @@ impl<'a> Authentication<'a> {
         Ok(())
     }
 
-    /// The end of the journal: no entry without a MAC is left that no adoption covers.
+    /// Ends the authentication. Fails if an entry without a MAC is left that no adoption covers.
     pub(super) fn end(self) -> Result<(), (Place, MacError)> {
         match self.unsigned {
             Some(place) => Err((
@@ -121,19 +121,19 @@ impl<'a> Authentication<'a> {
 }
 
 impl<G: Graph> Agent<G> {
-    /// The end of a thread's journal, after seeing that its entries are authentic.
+    /// Returns the tail of a thread's journal after authenticating its entries.
     pub(super) async fn tail(&self, thread: &ThreadId) -> Result<Option<Tail>, Error> {
         let Some(tail) = self.inner.store.tail(thread).await? else { return Ok(None) };
         self.authenticate_tail(thread, &tail).await?;
         Ok(Some(tail))
     }
 
-    /// Sees that the entries of a tail are authentic.
+    /// Checks that the entries of a tail are authentic.
     pub(super) async fn authenticate_tail(&self, thread: &ThreadId, tail: &Tail) -> Result<(), Error> {
         self.authenticate_records(thread, tail.before, &tail.records).await
     }
 
-    /// Sees that entries which follow each other are authentic. `before` is the hash of the one before the first of them.
+    /// Checks that consecutive entries are authentic. `before` is the hash of the entry before the first of them.
     pub(super) async fn authenticate_records(
         &self,
         thread: &ThreadId,
@@ -143,7 +143,8 @@ impl<G: Graph> Agent<G> {
         let Some(keys) = &self.inner.keys else { return Ok(()) };
         let starts = records.first().is_none_or(|record| record.place == 0);
         if !starts && records.iter().any(|record| split(&record.body).is_none()) {
-            // What is before says whether somebody added it behind a MAC, and what is behind whether somebody vouches for it.
+            // An entry without a MAC is invalid if an earlier entry has a MAC, and valid if a later entry adopts it.
+            // The whole journal shows both.
             let checked: BoxFuture<'_, _> = Box::pin(self.authenticate_among(thread, records));
             return checked.await;
         }
@@ -153,20 +154,21 @@ impl<G: Graph> Agent<G> {
         checked.map_err(|(place, e)| refused(thread, place, e))
     }
 
-    /// Sees that every entry of a journal is authentic.
+    /// Checks that every entry of a journal is authentic.
     pub(super) async fn authenticate_whole(&self, thread: &ThreadId) -> Result<(), Error> {
         self.authenticate_among(thread, &[]).await
     }
 
-    /// Sees that every entry of a journal is authentic, and that these are among them as they were read.
+    /// Checks that every entry of a journal is authentic, and that the journal has the entries in `seen` as they were
+    /// read.
     pub(super) async fn authenticate_among(&self, thread: &ThreadId, seen: &[Record]) -> Result<(), Error> {
         let Some(keys) = &self.inner.keys else { return Ok(()) };
         let authentication = self.authenticate_in_order(keys, thread, seen).await?;
         authentication.end().map_err(|(place, e)| refused(thread, place, e))
     }
 
-    /// Sees that a journal may be adopted: its entries have no MAC, or none stands behind the first that has one, and all
-    /// MACs are right. Gives the hash of the last entry.
+    /// Checks that a journal may be adopted: no entry without a MAC comes after an entry with one, and all MACs are
+    /// right. Returns the hash of the last entry.
     pub(super) async fn authenticate_unadopted(
         &self,
         keys: &JournalKeys,
@@ -201,8 +203,9 @@ impl<G: Graph> Agent<G> {
         }
     }
 
-    /// Sees that each signature stands in a verdict of a key for verdicts. A runner's key signs snapshots, and must not be
-    /// enough to put a signature into one.
+    /// Checks that each signature, each pending edit and each approval in a snapshot comes from a verdict that a key
+    /// for verdicts has signed. A runner's key signs snapshots, and must not suffice to put a signature into one. Does
+    /// nothing if every key is for all purposes.
     pub(super) async fn authenticate_signatures(
         &self,
         fold: &GraphFold<G>,
@@ -246,8 +249,9 @@ impl<G: Graph> Agent<G> {
         Ok(())
     }
 
-    /// Whether a verdict under a key for verdicts, or under an adoption, made this edit, which may sign a review that opens
-    /// later: its operator, its roles, its draft, and what was shown and covered beside it. An edit signs once.
+    /// Returns whether this edit, which may sign a review that opens later, is authentic. Its entry must be
+    /// authenticated by a key for verdicts or by an adoption, and must have the same operator, roles and draft, and the
+    /// same values shown and covered. An edit signs only once.
     async fn is_made(
         &self,
         keys: &JournalKeys,
@@ -256,7 +260,8 @@ impl<G: Graph> Agent<G> {
     ) -> Result<bool, Error> {
         let (thread, edit) = (&fold.thread, pending.by.edit);
         let Some(mut next) = edit.checked_sub(1) else { return Ok(false) };
-        // By which key or adoption: none yet, though the entry has been met.
+        // `made`: the edit's entry is authenticated. `unsigned`: it has no MAC, so that only an adoption can
+        // authenticate it.
         let (mut before, mut made, mut unsigned) = (None, false, false);
         while next < fold.next {
             let page = self.inner.store.entries(thread, next, 64).await?;
@@ -274,7 +279,7 @@ impl<G: Graph> Agent<G> {
                         false => return Ok(false),
                     },
                     Event::Adopted { .. } => unsigned,
-                    // It has signed, or new code has ended its right to.
+                    // The edit has signed already. A migration also ends its right to sign.
                     Event::Decided { proposal: Some(proposal), .. } if matches!(**proposal, Proposal::Signed { edit: used } if used == edit) =>
                     {
                         return Ok(false);
@@ -298,8 +303,8 @@ impl<G: Graph> Agent<G> {
         Ok(made)
     }
 
-    /// Whether a verdict gives this signature in a field, under a key for verdicts or an adoption, and no later entry of the
-    /// lane that the verdict was given in has ended or spent it.
+    /// Returns whether a verdict gives this signature in a field, authenticated by a key for verdicts or by an
+    /// adoption, and no later entry of the verdict's lane has ended or spent the signature.
     async fn is_given(
         &self,
         keys: &JournalKeys,
@@ -309,7 +314,7 @@ impl<G: Graph> Agent<G> {
         signature: &Signature,
     ) -> Result<bool, Error> {
         let thread = &fold.thread;
-        // From the review on, whose hash the next entry builds on.
+        // Starts at the entry that opened the review: the next entry is linked to its hash.
         let (mut next, mut before, mut unsigned) = (signature.place, None, false);
         let mut given: Option<Given> = None;
         while next < until {
@@ -352,7 +357,7 @@ impl<G: Graph> Agent<G> {
         Ok(given.is_some_and(|given| given.is_authentic && !given.is_over))
     }
 
-    /// Signs an entry where there are keys, and links it to the one before.
+    /// Signs an entry if there are keys, and links it to the previous entry.
     pub(super) async fn link<S: State>(
         &self,
         fold: &mut Fold<S>,
@@ -375,24 +380,24 @@ impl<G: Graph> Agent<G> {
         Ok(record)
     }
 
-    /// Whether this program can write what a runner writes.
+    /// Returns whether this program can write the entries of a runner: it has a key for them, or no keys at all.
     pub(super) fn may_run(&self) -> bool {
         self.inner.keys.as_ref().is_none_or(|keys| keys.sign_for(Act::Run))
     }
 }
 
-/// A verdict that gives a signature, and what has become of it since.
+/// A verdict that gives a signature, and the effect of the later entries on it.
 struct Given {
-    /// The lane that it was given in.
+    /// The lane of the verdict.
     lane: LaneId,
-    /// Whether a key for verdicts, or an adoption, vouches for it.
+    /// `true` once a key for verdicts, or an adoption, authenticates it.
     is_authentic: bool,
-    /// Whether a later entry has ended it, or has spent it and the signature does not say so.
+    /// `true` if a later entry has ended the signature, or has spent it although the signature does not record that.
     is_over: bool,
 }
 
 impl Given {
-    /// Takes an entry after the verdict. One of another lane says nothing of this signature.
+    /// Applies an entry that comes after the verdict. An entry of another lane does not affect the signature.
     fn read<G: Graph>(&mut self, event: &Event, field: &str, signature: &Signature) {
         let is_of_field = |node: &str| {
             let review = route::current::<G>(node).and_then(|(_, entry)| entry.spec.interrupt);
@@ -400,7 +405,7 @@ impl Given {
         };
         let is_over = match event {
             Event::Began { node, lane, .. } => *lane == self.lane && !signature.spent.contains_key(node),
-            // Whatever it was: a "no" ends the signature, and another "yes" is in its place.
+            // Each later verdict on the field ends the signature: a rejection revokes it, and an approval replaces it.
             Event::Decided { node, lane, .. } => *lane == self.lane && is_of_field(node),
             Event::Ran { lane, wrote, .. }
             | Event::Settled { lane, how: Settlement::Happened { wrote }, .. } => {
@@ -408,24 +413,26 @@ impl Given {
             }
             _ => false,
         };
-        // A migration may have given the names to others since, and ends what it makes another value of.
+        // After a migration the names in earlier entries may mean other nodes and fields, so those entries do not
+        // count. The migration itself has ended the signatures whose values it changed.
         self.is_over =
             (self.is_over || is_over) && !matches!(event, Event::Migrated { version: Some(_), .. });
     }
 }
 
-/// The lane in which an entry gives a signature, if it does.
+/// Returns the lane in which an entry gives a signature, if it does.
 fn gives(event: &Event, signature: &Signature) -> Option<LaneId> {
     let Event::Decided { lane, verdict, operator, digest, proposal, evidence, .. } = event else {
         return None;
     };
     let signed = match (verdict, proposal.as_deref()) {
         (Decision::Approve, _) => digest,
-        // An edit that was proposed anew has signed nothing.
+        // An edit that is proposed again signs nothing.
         (Decision::Edit { signed, .. }, None) => signed,
         _ => return None,
     };
-    // An older hitl kept no role in a signature. What the program asks for is not met by none.
+    // Older versions of hitl stored no role in a signature, so there is none to compare. Such a signature does not
+    // satisfy a review that requires a role.
     let role = evidence.as_ref().filter(|_| signature.role.is_some()).map(|evidence| &evidence.role);
     let is_it = *operator == signature.operator
         && *signed == signature.digest
@@ -433,8 +440,8 @@ fn gives(event: &Event, signature: &Signature) -> Option<LaneId> {
     is_it.then_some(*lane)
 }
 
-/// Whether the entry of an edit says what a thread has of it. What was shown and covered is in the digest of what the
-/// edit proposes, which the entry says.
+/// Returns whether the entry of an edit agrees with the pending edit of a thread. The values that were shown and
+/// covered are part of the digest in the entry.
 fn made_by<S: State>(fold: &Fold<S>, event: &Event, pending: &Pending) -> bool {
     let Event::Decided {
         node,

@@ -1,4 +1,4 @@
-//! Whether an old thread can go on in this program, asked before anybody needs it to.
+//! The check of a thread's compatibility with this program, before the thread has to go on.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ use crate::{
     store::Tail,
 };
 
-/// Whether a thread can go on in this program.
+/// The compatibility of a thread with this program.
 ///
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -26,7 +26,7 @@ use crate::{
 /// # let agent = RefundAgent::new(MemoryStore::new());
 /// # let _ = waiting(&agent, "A-9133").await?;
 /// let check = agent.check("ticket-A-9133").await?;
-/// // The very program that the thread began in.
+/// // The program that the thread was started in.
 /// assert!(check.can_go_on() && !check.new_code);
 /// # Ok(())
 /// # }
@@ -36,29 +36,31 @@ use crate::{
 pub struct Check {
     /// The thread.
     pub thread: ThreadId,
-    /// How it stands.
+    /// The status of the thread.
     pub standing: Standing,
-    /// Whether it was last moved by other code, and has to be taken over from there.
+    /// `true` if other code moved the thread last, so that it has to be adapted to this program. Always `false` for a
+    /// thread that has ended.
     pub new_code: bool,
-    /// The nodes before which a review is opened again if it goes on, because what is signed there has changed.
+    /// The nodes whose reviews are opened again if the thread goes on, because what is signed there, or its rule, has
+    /// changed.
     pub reopened: Vec<String>,
-    /// The changes for which they are opened again.
+    /// The changes for which the reviews are opened again.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<ReviewChange>,
-    /// What keeps it from going on.
+    /// The reasons why the thread cannot go on; empty if it can.
     pub differences: Vec<Difference>,
 }
 
 impl Check {
-    /// Whether it can.
+    /// Returns whether the thread can go on in this program.
     pub fn can_go_on(&self) -> bool {
         self.differences.is_empty()
     }
 }
 
 impl<G: Graph> Agent<G> {
-    /// Holds a thread against this program's graph, state and invariants: all that would keep it from going on, and
-    /// what would change if it did. Nothing runs and nothing is written.
+    /// Checks a thread against this program's graph, state and invariants. Returns everything that would keep the
+    /// thread from going on, and what would change if it went on. Nothing runs and nothing is written.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -68,7 +70,7 @@ impl<G: Graph> Agent<G> {
     ///
     /// # let agent = RefundAgent::new(MemoryStore::new());
     /// # let _ = waiting(&agent, "A-9133").await?;
-    /// // Before a new version is deployed, with that version.
+    /// // Run this in the new version, before it is deployed.
     /// let waiting = agent.store().threads(Some(Standing::Waiting), None, 100).await?;
     /// for (thread, _) in waiting.items {
     ///     let check = agent.check(thread).await?;
@@ -82,7 +84,8 @@ impl<G: Graph> Agent<G> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::UnknownThread`], and [`Error::Damaged`] where the journal cannot be read at all.
+    /// [`Error::UnknownThread`], [`Error::Damaged`] if the journal cannot be read at all, and
+    /// [`Error::Unauthenticated`] if an entry is not authentic.
     pub async fn check<T>(&self, thread: T) -> Result<Check, Error>
     where
         T: TryInto<ThreadId>,

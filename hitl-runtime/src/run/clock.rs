@@ -1,4 +1,4 @@
-//! What time it is.
+//! Clocks, for deadlines and leases.
 
 use std::{
     sync::{
@@ -8,14 +8,14 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-/// What time it is, for deadlines and leases.
+/// A source of the current time, for deadlines and leases.
 ///
-/// Every agent on one store should have the same time: one that is ahead takes a lease for expired that is not.
+/// The clocks of all agents on one store should agree: an agent whose clock is ahead takes a valid lease for expired.
 ///
 /// ```
 /// use hitl::{Clock, SystemClock};
 ///
-/// /// A clock that is set back, to see how yesterday's reviews look.
+/// /// A clock that is behind, to see how yesterday's reviews look.
 /// struct Late {
 ///     by_ms: u64,
 /// }
@@ -28,11 +28,11 @@ use std::{
 /// assert!(Late { by_ms: 60_000 }.now_ms() < SystemClock.now_ms());
 /// ```
 pub trait Clock: Send + Sync + 'static {
-    /// Milliseconds since the epoch.
+    /// Returns the current time, in milliseconds since the epoch.
     fn now_ms(&self) -> u64;
 }
 
-/// The machine's clock.
+/// The clock of the operating system.
 ///
 /// ```
 /// use hitl::{Clock, SystemClock};
@@ -49,7 +49,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that a test moves. Clones share the time.
+/// A clock that a test sets. Clones share the time.
 ///
 /// ```
 /// use std::time::Duration;
@@ -63,12 +63,12 @@ impl Clock for SystemClock {
 pub struct ManualClock(Arc<AtomicU64>);
 
 impl ManualClock {
-    /// A clock that stands at a time, in milliseconds since the epoch.
+    /// Creates a clock that shows the given time, in milliseconds since the epoch.
     pub fn at_ms(ms: u64) -> Self {
         Self(Arc::new(AtomicU64::new(ms)))
     }
 
-    /// Moves the time on.
+    /// Moves the clock forward.
     pub fn advance(&self, by: Duration) {
         self.0.fetch_add(u64::try_from(by.as_millis()).unwrap_or(u64::MAX), Ordering::SeqCst);
     }

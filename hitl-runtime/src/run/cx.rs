@@ -1,4 +1,4 @@
-//! Where and when a node runs.
+//! The context of a running node.
 
 use std::sync::{Arc, OnceLock};
 
@@ -7,7 +7,7 @@ use crate::{
     journal::{LaneId, Visit},
 };
 
-/// Where and when a node runs. A node takes it as `cx: &Cx`.
+/// The context of a running node: its thread, name, place and attempt. A node takes it as `cx: &Cx`.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -35,16 +35,16 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Cx {
     thread: ThreadId,
-    /// Tells the thread from a deleted one of the same name.
+    /// The id that distinguishes the thread from a deleted one of the same name.
     id: Arc<str>,
     node: &'static str,
-    /// What the node was called when the thread came to it, if it was called otherwise.
+    /// The name that the node had when the thread came to it, if it has been renamed since.
     was: Option<String>,
     entered: Place,
-    /// The lane, where it runs for an item of a `for`.
+    /// The lane, if the node runs for an item of a `for`.
     lane: Option<LaneId>,
     failures: u32,
-    /// Made when it is asked for: most nodes call nobody who wants one.
+    /// The idempotency key, computed on first use because most nodes do not need it.
     key: OnceLock<String>,
 }
 
@@ -55,39 +55,41 @@ impl Cx {
         Self { thread, id, node, was, entered, lane: None, failures, key: OnceLock::new() }
     }
 
-    /// For an item of a `for`, which has this lane. All items enter its first node at one place.
+    /// Sets the lane of an item of a `for`. All items enter the first node at the same place, so the key needs the
+    /// lane.
     pub(super) fn of_item(self, lane: LaneId) -> Self {
         Self { lane: Some(lane), ..self }
     }
 
-    /// With the key that the journal says it began with.
+    /// Sets the idempotency key that the journal has for an effect that has begun.
     pub(super) fn keyed(self, key: String) -> Self {
         Self { key: key.into(), ..self }
     }
 
-    /// The thread.
+    /// Returns the thread.
     pub fn thread(&self) -> &ThreadId {
         &self.thread
     }
 
-    /// The node's name in the graph.
+    /// Returns the node's name in the graph.
     pub fn node(&self) -> &str {
         self.node
     }
 
-    /// The place of the entry that led here. The items of a `for` come to its first node by one entry.
+    /// Returns the place of the entry that led to this node. All items of a `for` come to its first node by the same
+    /// entry.
     pub fn place(&self) -> Place {
         self.entered
     }
 
-    /// 1 for the first try, one more for each retry.
+    /// Returns the number of this attempt: 1 for the first, and one more for each retry.
     pub fn attempt(&self) -> u32 {
         self.failures + 1
     }
 
-    /// The same for every try of this coming to this node, in every process, whatever the node has been called since, and
-    /// for no other, be it of the next item of a `for`: give it to whatever the node calls, so that a second call can be
-    /// told from a second wish. 64 hexadecimal digits.
+    /// Returns the idempotency key of this activation of the node, 64 hexadecimal digits. It is the same for all
+    /// attempts, in every process, and after a rename of the node. It differs for every other activation and for every
+    /// item of a `for`. Pass it to external APIs, so that they do not take a retry for a new request.
     pub fn idempotency_key(&self) -> &str {
         self.key.get_or_init(|| {
             let node = self.was.as_deref().unwrap_or(self.node);

@@ -1,4 +1,5 @@
-//! How a review ends: one verdict, appended at a known place.
+//! Decisions: a verdict is checked against its open review and appended at the next place. After a conflict it is
+//! checked again.
 
 use serde_json::{Value, value::to_raw_value};
 
@@ -21,23 +22,23 @@ use crate::{
     review::{Edit, EditError, edited},
 };
 
-/// A thread as whoever decides has seen it.
+/// A thread as the operator saw it.
 pub(crate) struct Seen<G: Graph> {
     pub(crate) post: Box<Post<G>>,
     pub(crate) found: Found,
-    /// The draft under review, where it has been held against its invariants.
+    /// The draft under review, if its invariants have been checked.
     pub(crate) draft: Option<Value>,
 }
 
-/// A verdict on its way: as from outside, or with the whole of an edited draft.
+/// A verdict from the public API, or an edit that gives the whole draft.
 pub(crate) enum Answer {
     Given(Verdict),
-    /// As JSON.
+    /// The edited draft, as JSON.
     Edited(String),
 }
 
 impl<G: Graph> Agent<G> {
-    /// Decides the open review that has this digest, and runs on until a person must move again.
+    /// Decides the open review that has this digest, and runs the thread until a person must act again.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -48,7 +49,7 @@ impl<G: Graph> Agent<G> {
     /// # let agent = RefundAgent::new(MemoryStore::new());
     /// # let (mara, noor) = (mara(), Operator::new("noor").role("refund-approver"));
     /// # let digest = waiting(&agent, "A-9133").await?.digest();
-    /// // What a form sends back: the digest that it showed, and a verdict.
+    /// // A form sends back the digest that it showed, and a verdict.
     /// let verdict: Verdict = serde_json::from_str(r#"{"edit": {"patch": {"dollars": 99}}}"#)?;
     /// let turn = agent.decide("ticket-A-9133", digest, &mara, verdict).await?;
     /// assert!(matches!(turn, RefundAgentTurn::Done(_)));
@@ -60,11 +61,11 @@ impl<G: Graph> Agent<G> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::AlreadyDecided`] names whoever was first; [`Error::Stale`], [`Error::Expired`],
-    /// [`Error::RoleMissing`], [`Error::BadOperator`], [`Error::Invalid`], [`Error::UnknownKey`], [`Error::Unchanged`] and
-    /// [`Error::BadVerdict`] say what to mend.
-    /// [`Error::GraphChanged`] and [`Error::OtherCode`] are for threads that began under other code. In each case the
-    /// thread is as it was, except that an expired review has been rejected.
+    /// [`Error::AlreadyDecided`] names the operator who decided first; [`Error::Stale`], [`Error::Expired`],
+    /// [`Error::RoleMissing`], [`Error::BadOperator`], [`Error::Invalid`], [`Error::UnknownKey`], [`Error::Unchanged`]
+    /// and [`Error::BadVerdict`] say what to correct. [`Error::GraphChanged`] and [`Error::OtherCode`] are for threads
+    /// that other code moved last. After each of these errors the thread is unchanged, except that an expired review
+    /// has been rejected.
     pub async fn decide<T>(
         &self,
         thread: T,
@@ -82,7 +83,8 @@ impl<G: Graph> Agent<G> {
         self.turn_of(&thread, outlook)
     }
 
-    /// `seen` is the thread as the operator saw it: while nobody has appended since, it need not be read again.
+    /// Decides a review, and runs the thread on. `seen` is the thread as the operator saw it, if it is loaded already;
+    /// it is reloaded only after a conflict.
     pub(crate) async fn answer(
         &self,
         thread: ThreadId,
@@ -112,7 +114,8 @@ impl<G: Graph> Agent<G> {
             };
             let now = self.inner.clock.now_ms();
             let late = found.open.deadline_ms.filter(|deadline| *deadline <= now);
-            // Whoever has an earlier clock may decide it yet: it has not expired until that is written.
+            // `Expired` is returned only after the expiry is appended: until then, a process whose clock is behind may
+            // decide.
             let event = match late {
                 Some(_) => self.expiry(&post.fold, &found)?,
                 None => self.decision(&post.fold, &found, draft, operator, answer)?,
@@ -129,7 +132,7 @@ impl<G: Graph> Agent<G> {
         }
     }
 
-    /// Appends what moves the thread from outside, and runs it on unless another runner has it.
+    /// Appends events that move a thread from outside, and runs the thread unless another runner has it.
     pub(super) async fn append_and_run(
         &self,
         mut post: Box<Post<G>>,
@@ -138,10 +141,10 @@ impl<G: Graph> Agent<G> {
         let now = self.inner.clock.now_ms();
         let leased = post.fold.is_leased(now);
         if let Some(until_ms) = post.leased_until_ms(now).filter(|_| post.is_pending()) {
-            // Its runner is of other code, which could not go on with what this program makes of the thread.
+            // The lease holder runs other code, which could not go on after this program's migration of the thread.
             return Err(Error::OtherCode { thread: post.fold.thread.clone(), until_ms }.into());
         }
-        // What records verdicts alone leaves the thread to the next runner that looks for work.
+        // A program that can only record verdicts does not claim the thread; a runner takes it up in its next sweep.
         if !leased && self.may_run() {
             post.claim()?;
         }
@@ -155,14 +158,14 @@ impl<G: Graph> Agent<G> {
         if post.flush(false).await? { Ok(post.fold) } else { Err(drive::Stopped::Taken(thread)) }
     }
 
-    /// The thread as it is stored, and in it the open review with this digest.
+    /// Loads a thread and finds its open review with this digest.
     async fn see(&self, thread: &ThreadId, digest: Digest) -> Result<Seen<G>, Error> {
         let post = self.post(thread).await?;
         let found = self.find(&post.fold, digest).await?;
         Ok(Seen { post, found, draft: None })
     }
 
-    /// The open review with this digest, or who decided it, or that it is stale.
+    /// Finds the open review with this digest. The error says who decided it, or that the digest is stale.
     async fn find(&self, fold: &GraphFold<G>, digest: Digest) -> Result<Found, Error> {
         if let Some((lane, open)) = fold.open().find(|(_, open)| open.digest == digest) {
             return found::<G>(fold, lane, open);
@@ -171,7 +174,8 @@ impl<G: Graph> Agent<G> {
         Err(self.closed(fold, digest).await?)
     }
 
-    /// Who decided a review that is no longer open, if it ever was.
+    /// Returns the error for a review that is not open: who decided it if it was ever decided, or else that it is
+    /// stale.
     async fn closed(&self, fold: &GraphFold<G>, wanted: Digest) -> Result<Error, Error> {
         let (mut from, mut reopened) = (0, false);
         loop {
@@ -187,7 +191,7 @@ impl<G: Graph> Agent<G> {
                             at_ms: entry.at_ms,
                         });
                     }
-                    // Only new code closes a review that nobody has decided.
+                    // A review without a verdict is closed only by new code, which has opened it again.
                     Event::Paused { digest, .. } if *digest == wanted => reopened = true,
                     _ => {}
                 }
@@ -202,7 +206,7 @@ impl<G: Graph> Agent<G> {
         }
     }
 
-    /// Checks a verdict whole, before anything moves.
+    /// Checks a verdict completely and returns its event. The thread is not changed.
     fn decision(
         &self,
         fold: &GraphFold<G>,
@@ -220,7 +224,7 @@ impl<G: Graph> Agent<G> {
             problem: problem.to_owned(),
         };
         may_decide(&fold.thread, &node, open.role.as_deref(), operator)?;
-        // What the journal says of the rule is not taken for what this program asks for.
+        // The journal's rule may be weaker than this program's, so the role that this program requires is checked too.
         let interrupt = G::SPEC.nodes[found.node].interrupt;
         may_decide(&fold.thread, &node, interrupt.and_then(|interrupt| interrupt.role), operator)?;
         let here = To::Node(node.clone());
@@ -279,8 +283,8 @@ impl<G: Graph> Agent<G> {
         })
     }
 
-    /// Checks a verdict as [`Agent::decide`] does, and tells what it would do: the draft that it would sign, or what an
-    /// edit makes of it, and where the edit leads if it does not sign here. Nothing moves, and no node runs.
+    /// Checks a verdict as [`Agent::decide`] does, and returns what it would do: the draft that it would sign, or the
+    /// draft after an edit, and the path of an edit that would not sign here. Nothing is written, and no node runs.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -345,7 +349,7 @@ impl<G: Graph> Agent<G> {
         }
     }
 
-    /// An edit is a new proposal: it is checked as the first one was.
+    /// Checks an edited draft like a draft that a node has written, and returns the decision.
     fn edit(
         &self,
         fold: &GraphFold<G>,
@@ -375,7 +379,7 @@ impl<G: Graph> Agent<G> {
     }
 }
 
-/// Whoever decides has a name, and the role that is asked for.
+/// Checks that the operator has a valid name and the required role.
 pub(super) fn may_decide(
     thread: &ThreadId,
     node: &str,

@@ -1,4 +1,4 @@
-//! Work that outlives its caller.
+//! Futures that run to completion even if their caller drops them.
 
 use std::{
     future::Future,
@@ -8,8 +8,8 @@ use std::{
 
 use crate::{Error, ThreadId, guard::contained};
 
-/// Does the work of one thread: in place, and in the background from the moment its caller drops it, because an HTTP client
-/// that hangs up must not cut an effect in the middle. A panic in it is an error of this thread.
+/// Runs the work on a thread of the agent to completion, in place or, once its caller drops it, in the background: an
+/// HTTP client that disconnects must not interrupt an effect. A panic in the work becomes an error for this thread.
 pub(crate) fn finish_for<T: Send + 'static>(
     thread: ThreadId,
     work: impl Future<Output = Result<T, Error>> + Send + 'static,
@@ -17,7 +17,8 @@ pub(crate) fn finish_for<T: Send + 'static>(
     finish(async move { contained(&thread, work).await })
 }
 
-/// Runs a future in place, and in the background from the moment its caller drops it.
+/// Runs a future in place, and in the background once its caller drops it. A future that was never polled is just
+/// dropped.
 pub(crate) fn finish<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Finish<T> {
     Finish { work: Some(Box::pin(work)), begun: false }
 }
@@ -32,7 +33,7 @@ impl<T: Send + 'static> Future for Finish<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         self.begun = true;
-        // Taken out while it runs: what has panicked is not run on.
+        // Taken out during the poll, so that a future that has panicked is not polled again.
         let Some(mut work) = self.work.take() else { return Poll::Pending };
         let poll = work.as_mut().poll(cx);
         if poll.is_pending() {
@@ -45,7 +46,7 @@ impl<T: Send + 'static> Future for Finish<T> {
 impl<T: Send + 'static> Drop for Finish<T> {
     fn drop(&mut self) {
         let Some(work) = self.work.take() else { return };
-        // Outside a runtime, or while one shuts down, there is no background: the journal knows how far it came.
+        // Without a runtime, or during its shutdown, the work ends here; the journal has its progress.
         if self.begun
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {

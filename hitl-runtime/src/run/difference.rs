@@ -1,12 +1,12 @@
-//! What stands between an old thread and new code.
+//! The reasons why a thread is incompatible with this program.
 
 use serde::{Serialize, Serializer};
 
 use crate::{Violation, prose::list};
 
-/// One reason why a thread cannot go on in this program.
+/// A reason why a thread is incompatible with this program and cannot go on in it.
 ///
-/// It serializes as its `code`, its sentence as `message`, and the `node` and the `field` where it is about one.
+/// It serializes as its `code`, its text as `message`, and its `node` and `field` if it has them.
 ///
 /// ```
 /// use hitl::Difference;
@@ -27,52 +27,52 @@ pub enum Difference {
     /// The thread was started on another graph.
     #[error("it runs on the graph `{graph}`, and this program's is `{this}`")]
     OtherGraph {
-        /// The thread's.
+        /// The graph of the thread.
         graph: String,
-        /// The program's.
+        /// The graph of this program.
         this: String,
     },
-    /// A later version of the state has written to the thread.
+    /// A newer version of the state has written to the thread.
     #[error(
         "it is from the future: version {version} of `{state}` has written to it, and this program knows version {known}; run the newer program"
     )]
     FromTheFuture {
-        /// The state.
+        /// The name of the state.
         state: String,
-        /// The thread's version.
+        /// The version of the state in the thread.
         version: u32,
-        /// The program's.
+        /// The version of the state in this program.
         known: u32,
     },
-    /// The thread stands at a node that is no more.
+    /// The thread is at a node that the graph no longer has.
     #[error("it stands at node `{node}`, which `{graph}` no longer has; {}", renamed(node, near.as_deref()))]
     NodeGone {
         /// The node.
         node: String,
-        /// The program's graph.
+        /// The graph of this program.
         graph: String,
-        /// A node of it that may be the same.
+        /// A node of the graph with a similar name, which may be the same node.
         near: Option<String>,
     },
-    /// The thread's branches are to meet at a node that is no more.
+    /// The join of the thread's branches is a node that the graph no longer has.
     #[error("its branches are to meet at node `{node}`, which `{graph}` no longer has; {}", renamed(node, near.as_deref()))]
     JoinGone {
         /// The node.
         node: String,
-        /// The program's graph.
+        /// The graph of this program.
         graph: String,
-        /// A node of it that may be the same.
+        /// A node of the graph with a similar name, which may be the same node.
         near: Option<String>,
     },
-    /// A node was moved into a fork's branch, out of one, or to another fork.
+    /// The node was moved into a branch of a fork, out of one, or to another fork.
     #[error("node `{node}` {problem} when the thread came there")]
     Misplaced {
         /// The node.
         node: String,
-        /// Where it is, and where it was.
+        /// The node's present and former position.
         problem: String,
     },
-    /// Something has written a field that is no more.
+    /// The thread has a value in a field that the state no longer has.
     #[error(
         "`{state}` has no field `{field}` any more, and the thread has written it{}; say what becomes of it: {}",
         near.as_ref().map(|near| format!(" (is it `{near}` now?)")).unwrap_or_default(),
@@ -81,84 +81,84 @@ pub enum Difference {
     FieldGone {
         /// The field.
         field: String,
-        /// The state.
+        /// The name of the state.
         state: String,
-        /// A field of it that may be the same.
+        /// A field of the state with a similar name, which may be the same field.
         near: Option<String>,
-        /// The version of the state that wrote it, and the program's.
+        /// The version of the state that wrote the field, and this program's version.
         version: (u32, u32),
     },
-    /// A value is not of its field's type.
+    /// A value does not have its field's type.
     #[error("`{field}` does not fit its type: {}; {}", at(path, problem), migration(*version))]
     TypeChanged {
         /// The field.
         field: String,
-        /// The path inside its value; empty for the value as a whole.
+        /// The path inside the value; empty for the whole value.
         path: String,
-        /// What is wrong there.
+        /// The problem at this path.
         problem: String,
-        /// The version of the state that wrote it, and the program's.
+        /// The version of the state that wrote the field, and this program's version.
         version: (u32, u32),
     },
-    /// Code of a field's type failed on what the thread has written: it panicked, or gave no JSON.
+    /// Code of a field's type failed on the thread's value: it panicked, or did not produce JSON.
     #[error("the {place} {problem}")]
     Broken {
         /// The field.
         field: String,
-        /// The code, such as ``deserializer of `draft` ``.
+        /// The code that failed, such as ``deserializer of `draft` ``.
         place: String,
-        /// What happened there: `panicked: …` or `failed: …`.
+        /// The failure: `panicked: …` or `failed: …`.
         problem: String,
     },
-    /// The function behind `#[state(migrate = …)]` refused.
+    /// The function behind `#[state(migrate = …)]` returned an error.
     #[error("the migration of `{state}` from version {from} failed: {problem}")]
     Unmigrated {
-        /// The state.
+        /// The name of the state.
         state: String,
-        /// The version that it was given.
+        /// The version that the function was to migrate from.
         from: u32,
-        /// What it said.
+        /// The error text of the function.
         problem: String,
     },
-    /// What is to be signed breaks its invariants.
+    /// A draft that is to be signed breaks its invariants.
     #[error("`{field}`, which is to be signed before `{node}`, breaks its invariants: {}", list(violations))]
     InvariantTightened {
         /// The field.
         field: String,
-        /// The node that waits for the signature.
+        /// The node whose review asks for the signature.
         node: String,
-        /// What is wrong with it.
+        /// The broken invariants.
         violations: Vec<Violation>,
     },
-    /// A node ahead reads what nothing writes.
+    /// A node on the remaining path reads a field that some path to it does not write.
     #[error("node `{node}` reads `{field}`, which some way there from here leaves unwritten; add it: {}", migration(*version))]
     Unwritten {
         /// The node.
         node: String,
         /// The field.
         field: String,
-        /// The version of the state that the thread has, and the program's.
+        /// The version of the state in the thread, and in this program.
         version: (u32, u32),
     },
-    /// Some way ahead ends without an output.
+    /// Some path to the end does not write an output.
     #[error("some way to the end from here leaves the output `{field}` unwritten; add it: {}", migration(*version))]
     OutputUnwritten {
         /// The field.
         field: String,
-        /// The version of the state that the thread has, and the program's.
+        /// The version of the state in the thread, and in this program.
         version: (u32, u32),
     },
-    /// A node ahead takes a field as signed, and it is not.
+    /// A node on the remaining path requires a signed field, and some path to it does not sign the field.
     #[error("node `{node}` takes `{field}` as signed, and {}", unsigned(signed_by.as_deref()))]
     Unsigned {
         /// The node.
         node: String,
         /// The field.
         field: String,
-        /// Who signed what the migration has made another value of.
+        /// The operator who signed the value that the migration has changed, if that is the reason.
         signed_by: Option<String>,
     },
-    /// A node ahead runs on a signature that was given under a weaker rule than this program's.
+    /// A node on the remaining path would run on a signature that was given under a weaker rule than this program's.
     #[error(
         "node `{node}` takes `{field}` as signed, and {signed_by} signed it under a weaker rule than this program's; \
          finish the thread with the program that it was signed in"
@@ -171,7 +171,7 @@ pub enum Difference {
         /// The name of the operator who signed it.
         signed_by: String,
     },
-    /// Nobody saw how an effect ended that is no effect any more.
+    /// An effect of unknown outcome began at a node that is no effect any more.
     #[error(
         "nobody saw how `{node}` ended, and it is no effect any more; settle it with the program that began it"
     )]
@@ -179,7 +179,7 @@ pub enum Difference {
         /// The node.
         node: String,
     },
-    /// A review is open that the graph no longer asks for.
+    /// A review is open that the graph no longer declares.
     #[error(
         "a person is asked before `{node}`, and nothing stops there any more; decide it with the program that asked"
     )]
@@ -187,7 +187,7 @@ pub enum Difference {
         /// The node.
         node: String,
     },
-    /// A node takes what a verdict brings, and none led to it.
+    /// A node requires a rejection or a question, and the thread did not come there through one.
     #[error("node `{node}` takes the {what} that led to it, and none did")]
     Unbrought {
         /// The node.
@@ -195,7 +195,7 @@ pub enum Difference {
         /// `rejection` or `question`.
         what: &'static str,
     },
-    /// A draft has another JSON form than when it was shown.
+    /// A draft no longer has the JSON that it had when its review was opened.
     #[error(
         "`{field}` reads otherwise in this program than when its review before `{node}` was opened; edit it, or reject it"
     )]
@@ -205,16 +205,16 @@ pub enum Difference {
         /// The field.
         field: String,
     },
-    /// The graph does not say where the thread goes on.
+    /// The graph declares no edge for the thread to go on.
     #[error("{problem}")]
     NoWay {
-        /// What is missing.
+        /// The missing edge, as a sentence.
         problem: String,
     },
 }
 
 impl Difference {
-    /// A stable word for programs.
+    /// Returns a stable identifier for programs.
     pub fn code(&self) -> &'static str {
         match self {
             Self::OtherGraph { .. } => "other_graph",
@@ -239,7 +239,7 @@ impl Difference {
         }
     }
 
-    /// The node that it is about.
+    /// Returns the node that the incompatibility is about.
     pub fn node(&self) -> Option<&str> {
         match self {
             Self::NodeGone { node, .. }
@@ -257,7 +257,7 @@ impl Difference {
         }
     }
 
-    /// The field that it is about.
+    /// Returns the field that the incompatibility is about.
     pub fn field(&self) -> Option<&str> {
         match self {
             Self::FieldGone { field, .. }
@@ -301,7 +301,7 @@ fn renamed(node: &str, near: Option<&str>) -> String {
     }
 }
 
-/// What to do about a value, by the version that wrote it and the program's.
+/// Returns the advice for a value, by the version that wrote it and this program's version.
 fn migration((from, to): (u32, u32)) -> String {
     if from < to {
         format!("its `migrate` is where that is done, from version {from}")

@@ -1,4 +1,4 @@
-//! Moving a thread until a person must, or until it ends.
+//! The executor: runs a thread until a person must act, or until it ends.
 
 use std::{
     collections::BTreeSet,
@@ -39,11 +39,11 @@ use crate::{
     review::{Signatures, permits},
 };
 
-/// Why a drive did not come to rest.
+/// The reason why a run of a thread was stopped.
 pub(crate) enum Stopped {
-    /// Somebody else appended first, and nothing of this drive has happened.
+    /// The first append had a conflict, and nothing of this run has happened.
     Taken(ThreadId),
-    /// Another runner has the thread now.
+    /// The lease is lost: another runner has the thread.
     Overtaken(ThreadId),
     Error(Error),
 }
@@ -54,25 +54,26 @@ impl From<Error> for Stopped {
     }
 }
 
-/// Runs a thread from the entries in `post` on, which this runner must have claimed.
+/// Runs a thread from the entries in `post` on. This runner must have claimed the thread.
 ///
 /// Every entry is stored before what it announces begins: a node runs after the entry that led to it, an effect after
-/// its `Began`. The place in the journal is the fence: a runner that was overtaken fails to append, and stops. An effect is
-/// not called once the lease that stands in the journal has run out, by this process's clock: somebody else may have taken
-/// the thread over, and be told by a person that the effect did not happen.
+/// its `Began`. The place in the journal is the fence: a runner that has lost its lease fails to append, and stops. An
+/// effect is not called once the stored lease has expired by this process's clock, because another runner may have
+/// taken the thread over, and a person may have told it that the effect did not happen.
 pub(crate) async fn run<G: Graph>(agent: &Agent<G>, mut post: Box<Post<G>>) -> Result<GraphFold<G>, Stopped> {
     let _under_way = Drive::begin(agent);
     if !post.holds() && post.fold.runs() {
-        // The entry that moved the thread is under a key for verdicts alone, which says no lease.
+        // The entry that moved the thread is signed by a key for verdicts alone, and such an entry contains no lease.
         post.push(Event::Renewed {})?;
     }
-    // Until when this runner has the thread, as it is stored.
+    // The end of this runner's lease, as it is stored.
     let leased_until_ms = AtomicU64::new(u64::MAX);
-    // Made for the first node that does not end at once.
+    // Created for the first node that does not complete on its first poll.
     let mut running = None;
     let end = run_all(agent, &leased_until_ms, post, &mut running).await;
     if let (Err(Stopped::Error(_)), Some(mut running)) = (&end, running) {
-        // What runs is not cut in the middle; the journal says that it began.
+        // Nodes in flight are awaited, not cancelled, so that no effect is interrupted. The journal says which effects
+        // began.
         while running.next().await.is_some() {}
     }
     end
@@ -89,7 +90,7 @@ async fn run_all<'a, G: Graph>(
     let thread = post.fold.thread.clone();
     let renewal = agent.inner.lease / 3;
     let mut busy = BTreeSet::new();
-    // What nodes have ended with since the last flush, in case the flush finds the place taken.
+    // The results of nodes since the last flush, recorded again if the flush has a conflict.
     let mut ended: Vec<Tried> = Vec::with_capacity(1);
     let mut first = true;
     loop {
@@ -118,7 +119,7 @@ async fn run_all<'a, G: Graph>(
         for this in tries {
             let lane = this.lane;
             let mut work = step::run(agent, this, leased_until_ms).boxed();
-            // A node that ends at once needs no place among those that run, no timer, and no waker of its own.
+            // A node that completes on its first poll needs no slot in `running`, no timer and no waker.
             if busy.is_empty()
                 && let Poll::Ready(mut tried) = poll!(&mut work)
             {
@@ -147,8 +148,8 @@ async fn run_all<'a, G: Graph>(
     }
 }
 
-/// Writes down how a try ended. A node whose values the thread cannot take, because a reducer, a serializer or the guard
-/// of a `match` fails on them, is the one that failed: the journal never gets them.
+/// Records the result of an attempt. If the thread cannot take the node's values, because a reducer, a serializer or
+/// the guard of a `match` fails on them, the node counts as failed, and the values are never stored.
 async fn record<G: Graph>(agent: &Agent<G>, post: &mut Post<G>, tried: &mut Tried) -> Result<(), Error> {
     match record_once(agent, post, tried) {
         Err(error) if is_of_user_code(&error) && matches!(tried.end, End::Wrote { .. }) => {
@@ -160,12 +161,12 @@ async fn record<G: Graph>(agent: &Agent<G>, post: &mut Post<G>, tried: &mut Trie
     }
 }
 
-/// Whether the program's own types or graph are why a thread cannot take what a node wrote.
+/// Returns whether the program's own types or graph are the reason why a thread cannot take a node's values.
 fn is_of_user_code(error: &Error) -> bool {
     matches!(error, Error::UserCodeFailed { .. } | Error::GraphChanged { .. })
 }
 
-/// The same error without the thread, which is known where it is read.
+/// Returns the error's text without the thread, which the reader of a thread's failure knows.
 fn untaken(error: &Error) -> String {
     match error {
         Error::UserCodeFailed { place, problem, .. } => format!("the {place} {problem}"),
@@ -174,7 +175,7 @@ fn untaken(error: &Error) -> String {
     }
 }
 
-/// Whether nobody vouches for what a second run of a node would do.
+/// Returns whether a second run of a node may repeat its effect: the node is an effect and not idempotent.
 fn is_unsure<G: Graph>(node: usize) -> bool {
     G::SPEC.nodes.get(node).is_some_and(|spec| spec.effect && !spec.idempotent)
 }
@@ -182,14 +183,14 @@ fn is_unsure<G: Graph>(node: usize) -> bool {
 fn record_once<G: Graph>(agent: &Agent<G>, post: &mut Post<G>, tried: &mut Tried) -> Result<(), Error> {
     let lane = tried.lane;
     if post.fold.lanes.get(&lane).and_then(|lane| lane.at.visit()) != Some(&tried.visit) {
-        // The store took this very entry before it said that the place was taken.
+        // The store had taken this entry before it reported the conflict.
         return Ok(());
     }
     if let Some(end) = refused(post, tried) {
         tried.end = end;
     }
     let node = || tried.visit.node.clone();
-    // A try may be written down twice: again where the place of the first time was taken.
+    // A result is recorded a second time after a conflict.
     match &mut tried.end {
         End::Wrote { writes, drafted } => {
             post.push_ran(lane, tried.node, &writes.0, drafted.take(), &tried.spent)
@@ -212,7 +213,8 @@ fn record_once<G: Graph>(agent: &Agent<G>, post: &mut Post<G>, tried: &mut Tried
     }
 }
 
-/// How a try ends that would lead more items into a `for` than it goes through: none of them runs.
+/// Returns a failure for a result that would lead more items into a `for` than it takes, so that none of the items
+/// runs.
 fn refused<G: Graph>(post: &Post<G>, tried: &Tried) -> Option<End> {
     let End::Wrote { writes, .. } = &tried.end else { return None };
     let fields = &post.fold.lanes.get(&tried.lane)?.fields;
@@ -222,7 +224,7 @@ fn refused<G: Graph>(post: &Post<G>, tried: &Tried) -> Option<End> {
     Some(step::failed(&NodeError::msg(problem), spec.effect && !spec.idempotent))
 }
 
-/// Moves every lane as far as it goes with no node running, and says which nodes are to run next.
+/// Moves every lane as far as it goes without running a node, and returns the attempts to run next.
 fn advance<G: Graph>(
     agent: &Agent<G>,
     post: &mut Post<G>,
@@ -240,14 +242,14 @@ fn advance<G: Graph>(
         if stopped && matches!(stands.at, At::Ready { .. }) {
             continue;
         }
-        // What is to happen is copied only where it happens: of a long `for` most items wait for a slot.
+        // Cloned only for a node that runs now: in a long `for`, most items wait for a slot.
         match &stands.at {
             At::Ready { visit, again_ms } => {
                 let (node, entry) = find::<G>(&post.fold, &visit.node)?;
                 if entry.spec.interrupt.is_some() && !visit.signed {
                     let visit = visit.clone();
                     pause(agent, post, lane, entry, &visit)?;
-                    // An edit that was proposed anew may have signed it.
+                    // The review may be signed already, by an edit that was proposed again.
                     if post.fold.lanes.get(&lane).is_some_and(|lane| lane.at.is_active()) {
                         next = lane;
                     }
@@ -274,7 +276,7 @@ fn advance<G: Graph>(
                     tries.extend(attempt(&post.fold, lane, node, entry, visit, cx, wait));
                 }
             }
-            // Nobody runs it here, and its runner's lease is over.
+            // This process does not run it, and the lease of the runner that began it has expired.
             At::Began { visit, key, .. } => {
                 let (node, entry) = find::<G>(&post.fold, &visit.node)?;
                 if !entry.spec.idempotent || stopped {
@@ -302,8 +304,8 @@ fn find<G: Graph>(fold: &GraphFold<G>, name: &str) -> Result<(usize, &'static ro
     route::node::<G>(name).ok_or_else(|| changed(&fold.thread, gone::<G>(name)))
 }
 
-/// Why a node must not begin on the signatures that there are. That the values are the ones that were signed is seen where
-/// the node asks for them.
+/// Returns why a node must not begin on the signatures that the lane has, if there is a reason. The signed values are
+/// compared later, when the node reads them.
 fn barred<G: Graph>(lane: &LaneOf<G>, entry: &route::Entry<G>, visit: &Visit) -> Option<String> {
     let approved = entry.spec.reads.iter().filter(|read| read.kind == ReadKind::Approved);
     let mut signed = approved.filter_map(|read| Some((read.field, lane.signatures.get(read.field)?)));
@@ -331,7 +333,7 @@ fn attempt<G: Graph>(
     Some(Try { lane: id, node, entry, fields: lane.fields.clone(), signatures, cx, visit, wait })
 }
 
-/// Opens a review, unless what is to be signed breaks its own invariants.
+/// Opens a review. If the draft cannot be signed, for example because it breaks its invariants, the node fails instead.
 pub(super) fn pause<G: Graph>(
     agent: &Agent<G>,
     post: &mut Post<G>,

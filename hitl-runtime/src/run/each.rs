@@ -1,4 +1,5 @@
-//! A `for` under way: where it leads, how long its list may be, how many of its items run at once.
+//! A `for` in progress: its form in the journal, the limit on its list, and the limit on the items that run
+//! concurrently.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +15,7 @@ use crate::{
     state::{FieldError, Fields, State},
 };
 
-/// The `for` that a fork is, as the journal keeps it.
+/// Returns the `for` of a fork in the form that the journal stores.
 pub(super) fn of<G: Graph>(fork: &ForkSpec, each: &EachSpec, head: To, join: To) -> To {
     let lists = <G::State as State>::SPEC.fields.iter().filter(|field| field.appends);
     let writes = |field: &str| nodes::<G>(fork).any(|node| node.writes.contains(&field));
@@ -29,7 +30,7 @@ pub(super) fn of<G: Graph>(fork: &ForkSpec, each: &EachSpec, head: To, join: To)
     }))
 }
 
-/// The nodes that run in a fork.
+/// Returns the nodes that run in a fork.
 fn nodes<G: Graph>(fork: &ForkSpec) -> impl Iterator<Item = &'static NodeSpec> {
     fork.branches.iter().flat_map(|branch| branch.nodes).filter_map(|&node| G::SPEC.nodes.get(node))
 }
@@ -39,7 +40,7 @@ fn holds(fork: &ForkSpec, point: Point) -> bool {
     fork.branches.iter().any(|branch| branch.nodes.contains(&node))
 }
 
-/// Whether anything that runs for an item looks at the whole list.
+/// Returns whether a node, a `match` or a `for` inside the fork reads the whole list.
 fn reads_list<G: Graph>(fork: &ForkSpec, each: &EachSpec) -> bool {
     let mut routes = G::SPEC.routes.iter().filter(|route| holds(fork, route.from));
     let inner = G::SPEC.forks.iter().filter(|inner| holds(fork, inner.from));
@@ -48,7 +49,8 @@ fn reads_list<G: Graph>(fork: &ForkSpec, each: &EachSpec) -> bool {
         || inner.filter_map(|inner| inner.each).any(|inner| inner.list == each.list)
 }
 
-/// Refuses to lead more items into a `for` than it goes through: the point has been left once this is written.
+/// Rejects a write that would lead more than [`MAX_ITEMS`] items into a `for`. Called before the write is recorded,
+/// since the thread leaves the point with it.
 pub(super) fn fits<'a, G: Graph>(
     point: Point,
     fields: &FieldsOf<G>,
@@ -66,7 +68,7 @@ pub(super) fn fits<'a, G: Graph>(
     Ok(())
 }
 
-/// How long a list is with what is written to it.
+/// Returns the length of a list after a write to it.
 fn items<G: Graph>(list: &str, fields: &FieldsOf<G>, wrote: Option<&str>) -> Result<usize, FieldError> {
     let mut whole = FieldsOf::<G>::default();
     if let Some(json) = fields.read(list)? {
@@ -80,19 +82,19 @@ fn items<G: Graph>(list: &str, fields: &FieldsOf<G>, wrote: Option<&str>) -> Res
     Ok(items.len())
 }
 
-/// Which items have a node running, by the lane whose `for` they are of.
+/// The items that have a running node, by the lane of their `for`.
 #[derive(Default)]
 pub(super) struct Slots(BTreeMap<LaneId, BTreeSet<LaneId>>);
 
 impl Slots {
-    /// With the lanes whose nodes are running.
+    /// Creates the slots, with those of the running lanes taken.
     pub(super) fn of<G: Graph>(fold: &GraphFold<G>, busy: &BTreeSet<LaneId>) -> Self {
         let mut slots = Self::default();
         busy.iter().for_each(|lane| slots.fill::<G>(fold, *lane));
         slots
     }
 
-    /// Takes a slot for a lane in every `for` that it runs in. `false`, and none, where one of them is full.
+    /// Takes a slot for a lane in every `for` that it runs in. Returns `false`, and takes none, if one of them is full.
     pub(super) fn take<G: Graph>(&mut self, fold: &GraphFold<G>, lane: LaneId) -> bool {
         let free = fold.items(lane).all(|(item, parent, each)| {
             self.0.get(&parent).is_none_or(|running| running.contains(&item) || running.len() < each.at_most)

@@ -1,4 +1,4 @@
-//! What nobody signs in time.
+//! Deadlines and reminders of open reviews.
 
 use super::{
     Agent, Difference, Graph,
@@ -14,7 +14,7 @@ use crate::{
 };
 
 impl<G: Graph> Agent<G> {
-    /// The reviews whose time has run out. A verdict that comes in the same millisecond comes too late.
+    /// Returns the reviews whose deadline has passed. A verdict in the same millisecond as the deadline is too late.
     pub(crate) fn overdue(&self, fold: &GraphFold<G>) -> Result<Vec<Found>, Error> {
         let now = self.inner.clock.now_ms();
         fold.open()
@@ -23,7 +23,8 @@ impl<G: Graph> Agent<G> {
             .collect()
     }
 
-    /// What nobody signed in time counts as rejected, and goes where `expire` leads, or else where `reject` does.
+    /// Returns the event that rejects an expired review. It follows the graph's `expire` edge or, without one, its
+    /// `reject` edge.
     pub(crate) fn expiry(&self, fold: &GraphFold<G>, found: &Found) -> Result<Event, Error> {
         let open = &found.open;
         let to = route::after_verdict::<G>(found.node, EdgeKind::Expire)
@@ -46,7 +47,7 @@ impl<G: Graph> Agent<G> {
         })
     }
 
-    /// The reviews that are to be brought up again.
+    /// Returns the reviews that have a reminder due and whose deadline has not passed.
     pub(super) fn forgotten(&self, fold: &GraphFold<G>) -> Vec<(LaneId, OpenAt)> {
         let now = self.inner.clock.now_ms();
         fold.open()
@@ -56,7 +57,7 @@ impl<G: Graph> Agent<G> {
             .collect()
     }
 
-    /// Brings a review up again: once, however many of its reminders nobody was there to give.
+    /// Returns the event for a reminder. One event stands for all reminders that were missed.
     pub(super) fn reminder(&self, lane: LaneId, open: &OpenAt) -> Event {
         let waited = self.inner.clock.now_ms().saturating_sub(open.opened_ms);
         let times = waited / open.remind_ms.unwrap_or(u64::MAX).max(1);

@@ -1,4 +1,4 @@
-//! What a graph is, in eight hexadecimal digits, so that a thread knows when it meets another one.
+//! The fingerprint of a graph: eight hexadecimal digits that show whether a thread meets another graph than before.
 
 use std::fmt::Write as _;
 
@@ -10,20 +10,22 @@ use crate::{
     graph::{GraphSpec, InterruptSpec, Point},
 };
 
-/// Its fields, its nodes with what they read and write, its edges, and what is signed, invariants and the review's rule
-/// included. Not its prose: a comment changes nothing.
+/// Returns the fingerprint of a graph: of its fields, its nodes with what they read and write, its edges, and its
+/// reviews with their schemas, invariants and rules. Titles and descriptions do not count, so a changed comment does
+/// not change it.
 pub(super) fn fingerprint<G: Graph>() -> String {
     let spec = G::SPEC;
     let mut text = format!("{}\n", spec.name);
-    // A `String` takes whatever is written to it.
+    // Writing to a `String` cannot fail.
     let _ = describe(spec, &mut text);
     for entry in G::NODES {
         if let Some(reviewed) = entry.reviewed {
-            // A schema that panics is told where somebody asks for it; until it is mended, the graph counts as another one.
+            // A panic in a schema is reported where the schema is used. Until it is fixed, the graph has another
+            // fingerprint.
             let schema = reviewed.schema_of(entry.spec.name);
             let mut schema = schema.unwrap_or_else(|broken| Value::String(broken.to_string()));
             without_prose(&mut schema);
-            // In one order, whichever map serde_json is built with.
+            // The order must not depend on the map type that serde_json is built with.
             schema.sort_all_objects();
             let _ = writeln!(text, "{} signs {schema}", entry.spec.name);
         }
@@ -45,7 +47,7 @@ fn describe(spec: &GraphSpec, text: &mut String) -> std::fmt::Result {
             if !interrupt.edit {
                 writeln!(text, "  takes no edit")?;
             }
-            // Each only where there is some: what has none keeps its fingerprint.
+            // Written only if not empty, so that a review without them keeps its fingerprint.
             for (word, names) in
                 [("covers", interrupt.covers), ("shows", interrupt.shows), ("unsigned", interrupt.unsigned)]
             {
@@ -63,13 +65,14 @@ fn describe(spec: &GraphSpec, text: &mut String) -> std::fmt::Result {
         writeln!(text, "{} -> {} {:?} {:?}", name(edge.from), name(edge.to), edge.kind, edge.joins)?;
     }
     for each in spec.forks.iter().filter_map(|fork| fork.each) {
-        // How many items run at once is nothing to a thread.
+        // `at_most` is left out: a thread does not depend on how many items run concurrently.
         writeln!(text, "for {} in {}", each.item, each.list)?;
     }
     Ok(())
 }
 
-/// Takes out of a JSON Schema what only people read. A property that is called so is an object, and stays.
+/// Removes titles and descriptions from a JSON Schema. A property with such a name is an object, not a string, and
+/// stays.
 fn without_prose(schema: &mut Value) {
     match schema {
         Value::Object(keys) => {
@@ -92,7 +95,7 @@ mod tests {
 
     use super::*;
 
-    /// What is left of a type's schema.
+    /// Returns the schema of a type without titles and descriptions.
     fn bare<T: JsonSchema>() -> Value {
         let mut schema = schemars::schema_for!(T).to_value();
         without_prose(&mut schema);
@@ -115,12 +118,12 @@ mod tests {
     mod told {
         use super::*;
 
-        /// What is to be paid.
+        /// A refund to pay.
         #[derive(JsonSchema, Validate)]
         #[garde(allow_unvalidated)]
         #[allow(dead_code)]
         pub(super) struct Draft {
-            /// Whose it is.
+            /// The title of the order.
             pub(super) title: String,
             /// US dollars.
             #[garde(range(max = 100))]

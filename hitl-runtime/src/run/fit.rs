@@ -1,5 +1,5 @@
-//! Whether a thread fits this program's graph, wherever it stands: everything that does not, and what changes if it
-//! goes on. Nothing is written here, and nothing runs.
+//! The compatibility of a thread with this program's graph: everything that keeps the thread from going on, and what
+//! changes if it goes on. Nothing is written, and nothing runs.
 
 use serde_json::Value;
 
@@ -13,17 +13,18 @@ use crate::{
     state::{Fields, State},
 };
 
-/// What became of a thread's nodes and signatures, and why it cannot go on, if it cannot.
+/// The result of a compatibility check: the incompatibilities, the renamed nodes, and the signatures that are void.
 #[derive(Default)]
 pub(super) struct Fit {
     pub(super) differences: Vec<Difference>,
     pub(super) renamed: Renamed,
     pub(super) void: Vec<Voided>,
-    /// The lanes whose node was signed under a weaker rule than this program's, and has not begun: it is signed again.
+    /// The lanes whose node was signed under a weaker rule than this program's and has not begun: it must be signed
+    /// again.
     pub(super) again: Vec<LaneId>,
 }
 
-/// Holds a thread against this program. `S` is the graph's state, or a loose one.
+/// Checks a thread against this program. `S` is the graph's state, or the `Loose` form of it.
 pub(super) fn fit<G: Graph, S: State>(fold: &Fold<S>) -> Fit {
     let mut fit = Fit::default();
     if let Some(difference) = stranger::<G, S>(fold) {
@@ -34,7 +35,7 @@ pub(super) fn fit<G: Graph, S: State>(fold: &Fold<S>) -> Fit {
     fit
 }
 
-/// A thread of another graph, or from the future: whatever else is to be said of it would mislead.
+/// Returns the incompatibility of a thread of another graph, or of a newer state. Any further one would mislead.
 fn stranger<G: Graph, S: State>(fold: &Fold<S>) -> Option<Difference> {
     let known = S::SPEC.version;
     if fold.graph != G::SPEC.name {
@@ -59,7 +60,7 @@ impl Fit {
                 for (field, signature) in weak::<G, _>(lane, node) {
                     let void = Voided { field: field.to_owned(), lane: *id };
                     if self.void.contains(&void) {
-                        // What the migration has changed is told as such.
+                        // The changed value is reported instead.
                     } else if own == Some(field) {
                         self.void.push(void);
                         self.again.push(*id);
@@ -76,7 +77,7 @@ impl Fit {
         }
         let stands: Option<Vec<(LaneId, Stand)>> =
             stands.into_iter().map(|(id, stand)| Some((id, stand?))).collect();
-        // Where it stands nowhere, nothing is ahead of it.
+        // If a lane has no position in this graph, there is no path ahead to check.
         let Some(stands) = stands else { return };
         for (id, stand) in &stands {
             if let Some(lane) = fold.lanes.get(id) {
@@ -89,14 +90,15 @@ impl Fit {
         }
     }
 
-    /// Says it once: the branches of a fork may hold the same draft, and all items of a `for` stand at one node.
+    /// Adds an incompatibility if it is new: the branches of a fork may hold the same draft, and all items of a `for`
+    /// may be at one node.
     fn note(&mut self, difference: Difference) {
         if !self.differences.contains(&difference) {
             self.differences.push(difference);
         }
     }
 
-    /// Where a lane stands in this graph; none if that is gone.
+    /// Returns the position of a lane in this graph; `None` if the graph has it no longer.
     fn stand<G: Graph>(&mut self, at: &At) -> Option<Stand> {
         match at {
             At::Joined => Some(Stand::Joined),
@@ -113,7 +115,7 @@ impl Fit {
         }
     }
 
-    /// Where what runs side by side will meet in this graph.
+    /// Returns the point of this graph at which the branches of a lane meet.
     fn join<G: Graph>(&mut self, join: &To) -> Option<Point> {
         let To::Node(join) = join else { return Some(Point::End) };
         let gone = || Difference::JoinGone {
@@ -124,7 +126,7 @@ impl Fit {
         self.node::<G>(join, gone).map(Point::Node)
     }
 
-    /// The number of a node that an old thread names; notes what it is called now.
+    /// Returns the index of a node that an old thread names, and notes its new name if it was renamed.
     fn node<G: Graph>(&mut self, name: &str, gone: impl FnOnce() -> Difference) -> Option<usize> {
         match route::current::<G>(name) {
             Some((number, entry)) => {
@@ -140,13 +142,14 @@ impl Fit {
         }
     }
 
-    /// A signature is for one value: where the migration has made another one of it, it is void.
+    /// Notes the signatures that are void because the migration has changed the signed value.
     fn signatures<S: State>(&mut self, fold: &Fold<S>, id: LaneId, lane: &Lane<S::Fields>) {
         let void = lane.signatures.iter().filter(|(field, signature)| !holds(fold, id, field, signature));
         self.void.extend(void.map(|(field, _)| Voided { field: field.clone(), lane: id }));
     }
 
-    /// What the lane waits for must still be asked for, and what it was brought must be there.
+    /// Checks that the graph still has the effect or the review that a lane is at, and that the lane brings the
+    /// rejection or the question that the node requires.
     fn visit<G: Graph>(&mut self, at: &At, stand: Stand) {
         let (Stand::Before(number) | Stand::At(number)) = stand else { return };
         let Some(Visit { brings, .. }) = at.visit() else { return };
@@ -172,7 +175,7 @@ impl Fit {
         }
     }
 
-    /// Whatever comes to a review as it is must be what may be signed there.
+    /// Checks that each draft that reaches a review unchanged satisfies its invariants and has a digest.
     fn drafts<G: Graph, S: State>(&mut self, fold: &Fold<S>, lane: &Lane<S::Fields>, stand: Stand) {
         for field in S::SPEC.fields.iter().map(|field| field.name) {
             let Some(node) = review_ahead(G::SPEC, stand, field) else { continue };
@@ -190,12 +193,13 @@ impl Fit {
         }
     }
 
-    /// Each lane must stand in a branch of the fork that it came out of, and alone there.
+    /// Checks that each lane is in a branch of the fork that it came out of, and, outside of a `for`, that no other
+    /// lane is in the same branch.
     fn places<G: Graph, S: State>(&mut self, fold: &Fold<S>, stands: &[(LaneId, Stand)]) -> bool {
         let before = self.differences.len();
         let mut taken: Vec<(LaneId, usize, usize, &str)> = Vec::new();
         for (id, stand) in stands {
-            // A lane that has forked is where its branches meet.
+            // A lane that has forked is at the join of its branches.
             let (Stand::Before(node) | Stand::At(node) | Stand::Forked(Point::Node(node))) = *stand else {
                 continue;
             };
@@ -237,7 +241,8 @@ impl Fit {
         self.differences.len() == before
     }
 
-    /// Every field that a node ahead needs is there, or will be on every way to it.
+    /// Checks that each field that a node on the remaining path needs, and each output, is available or will be on
+    /// every path, and is signed where it must be.
     fn ahead<G: Graph, S: State>(&mut self, fold: &Fold<S>, stands: &[(LaneId, Stand)]) {
         let written = |lane: &Lane<S::Fields>| {
             let fields = S::SPEC.fields.iter().map(|field| field.name);
@@ -297,17 +302,19 @@ impl Fit {
         }
     }
 
-    /// Who signed a field whose signature is void.
+    /// Returns the operator who signed a field whose signature is void.
     fn signer<S: State>(&self, fold: &Fold<S>, field: &str) -> Option<String> {
         let void = self.void.iter().find(|void| void.field == field)?;
         Some(fold.lanes.get(&void.lane)?.signatures.get(field)?.operator.clone())
     }
 }
 
-/// The signatures that the node of a lane is to run on next, and that were given under a weaker rule than this program's.
+/// Returns the signatures on which the node of a lane would run next, and which were given under a weaker rule than
+/// this program's.
 ///
-/// What has begun is finished as it was signed: asking anew would give it a second idempotency key. An effect that is not
-/// idempotent and runs again is known not to have been done, so it begins.
+/// An effect that has begun is finished under the signature that it began with, since a new signature would give it a
+/// second idempotency key. An effect that is not idempotent runs again only if it is known not to have happened, and so
+/// counts as not begun.
 fn weak<G: Graph, F>(lane: &Lane<F>, node: usize) -> Vec<(&'static str, &Signature)> {
     let visit = match &lane.at {
         At::Ready { visit, .. } | At::Failed { visit, stopped: false, .. } => visit,
@@ -333,7 +340,7 @@ fn weak<G: Graph, F>(lane: &Lane<F>, node: usize) -> Vec<(&'static str, &Signatu
     signed.filter(is_weak).collect()
 }
 
-/// Who has signed a field in a way that only the rule of this program keeps a node from running on.
+/// Returns the operator of a signature that only this program's stricter rule keeps from being used by a node.
 fn weak_signer<G: Graph, S: State>(fold: &Fold<S>, node: &str, field: &'static str) -> Option<String> {
     let spec = &route::node::<G>(node)?.1.spec;
     let signatures = fold.lanes.values().filter_map(|lane| lane.signatures.get(field));
@@ -343,17 +350,17 @@ fn weak_signer<G: Graph, S: State>(fold: &Fold<S>, node: &str, field: &'static s
     })
 }
 
-/// A node that this graph does not have.
+/// Returns the incompatibility for a node that this graph does not have.
 pub(super) fn gone<G: Graph>(node: &str) -> Difference {
     Difference::NodeGone { node: node.to_owned(), graph: G::SPEC.name.to_owned(), near: near::<G>(node) }
 }
 
-/// A node that may be the same under another name.
+/// Returns a node with a similar name, which may be the same node.
 fn near<G: Graph>(node: &str) -> Option<String> {
     prose::nearest(node, G::SPEC.nodes.iter().map(|node| node.name)).map(str::to_owned)
 }
 
-/// `for each order of orders`, or once for all of them.
+/// Returns the text for a `for`, such as ``for each `order` of `orders` ``, or for a branch without one.
 fn for_whom(each: Option<(&str, &str)>) -> String {
     match each {
         Some((item, list)) => format!("for each `{item}` of `{list}`"),
@@ -361,13 +368,13 @@ fn for_whom(each: Option<(&str, &str)>) -> String {
     }
 }
 
-/// The lanes that a lane came out of, the nearest first.
+/// Returns the lanes that a lane came out of, innermost first.
 fn parents<S: State>(fold: &Fold<S>, id: LaneId) -> Vec<LaneId> {
     let parent = |id: &LaneId| fold.lanes.get(id).and_then(|lane| lane.parent);
     std::iter::successors(parent(&id), parent).collect()
 }
 
-/// Why a draft has no digest, if it has none.
+/// Returns the violation that keeps a draft from having a digest; empty if it has one.
 fn unsignable<S: State>(fold: &Fold<S>, node: &str, field: &str, draft: &Value) -> Vec<Violation> {
     let terms = Terms { node, field, place: 0, covers: &[], shows: &[] };
     terms
@@ -378,7 +385,7 @@ fn unsignable<S: State>(fold: &Fold<S>, node: &str, field: &str, draft: &Value) 
         .collect()
 }
 
-/// Whether a signature is for the value that stands in its field.
+/// Returns whether a signature is for the present value of its field.
 pub(super) fn holds<S: State>(fold: &Fold<S>, id: LaneId, field: &str, signature: &Signature) -> bool {
     let draft = match fold.lanes.get(&id).map(|lane| lane.fields.read(field)) {
         Some(Ok(Some(json))) => serde_json::from_str(&json),

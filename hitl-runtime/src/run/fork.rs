@@ -1,4 +1,4 @@
-//! Going on from a place of a thread's past under another name.
+//! Forks of a thread: a new thread that goes on from a place in another thread's journal.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,8 +15,8 @@ use crate::{
 };
 
 impl<G: Graph> Agent<G> {
-    /// Goes on from a place of a thread's past under another name. The old thread stays as it is. No signature is
-    /// carried over: what a person had signed there is signed again.
+    /// Starts a new thread from a place in an old thread's journal. The old thread stays unchanged. No signature is
+    /// carried over: the new thread asks for its own signatures.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -24,7 +24,7 @@ impl<G: Graph> Agent<G> {
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let agent = RefundAgent::new(MemoryStore::new());
     /// # let _ = waiting(&agent, "A-9133").await?.reject(&mara(), Reason::BadPlan, "").await?;
-    /// // Place 2 is where the review was opened. Here it is opened anew.
+    /// // Place 2 is the entry that opened the review. The new thread opens it again.
     /// let turn = agent.fork(&"ticket-A-9133".try_into()?, 2, "ticket-A-9133-again").await?;
     /// assert!(matches!(turn, RefundAgentTurn::Pay(_)));
     /// assert!(matches!(agent.thread("ticket-A-9133").await?, RefundAgentTurn::Done(_)));
@@ -33,9 +33,10 @@ impl<G: Graph> Agent<G> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::ThreadExists`] when the new name is taken, [`Error::NoSuchPlace`] past the end,
-    /// [`Error::SignatureNotCarried`] where the thread would go on past a review on the strength of its signature,
-    /// [`Error::EffectUnderWay`] where it would run an effect again that may have happened.
+    /// [`Error::ThreadExists`] if the new name is taken; [`Error::NoSuchPlace`] if `place` is past the end;
+    /// [`Error::SignatureNotCarried`] if the new thread would go on past a review on the strength of its signature;
+    /// [`Error::EffectUnderWay`] if it would run an effect again that may have happened; [`Error::GraphChanged`] if the
+    /// old thread is incompatible with this program.
     pub async fn fork<T>(&self, thread: &ThreadId, place: Place, new: T) -> Result<G::Turn, Error>
     where
         T: TryInto<ThreadId>,
@@ -70,7 +71,8 @@ impl<G: Graph> Agent<G> {
         }
     }
 
-    /// The new thread's first entry: the old one's state, with whatever was under way to be done again.
+    /// Returns the new thread with its first entry: a snapshot of the old thread, in which each activation starts
+    /// again.
     fn forked(&self, mut old: GraphFold<G>, from: Origin, new: &ThreadId) -> Result<Box<Post<G>>, Error> {
         for lane in old.lanes.values_mut() {
             lane.signatures = Arc::default();
@@ -110,11 +112,11 @@ impl<G: Graph> Agent<G> {
         Ok(post)
     }
 
-    /// Refuses a fork that would run an effect again which may have happened: one that has begun in a lane's present visit,
-    /// and of which no person has said since that it did not happen.
+    /// Rejects a fork that would run an effect again that may have happened: the effect has begun in a lane's present
+    /// activation, and no operator has settled since that it did not happen.
     ///
-    /// `idempotent` is no excuse, since the key of a second run is made of the new thread's name; nor is a failure that the
-    /// node has reported, which may have come after the money went.
+    /// This holds for an `idempotent` effect too, because its key contains the thread's name, so that the second run
+    /// has another key; and for a failed attempt, because the node may have failed after the effect happened.
     async fn refuse_begun(&self, old: &GraphFold<G>, place: Place) -> Result<(), Error> {
         let visits: BTreeMap<LaneId, &Visit> =
             old.lanes.iter().filter_map(|(lane, stands)| Some((*lane, stands.at.visit()?))).collect();
@@ -137,10 +139,10 @@ impl<G: Graph> Agent<G> {
     }
 }
 
-/// Refuses a fork that would go on past a review on the strength of its signature.
+/// Rejects a fork that would go on past a review on the strength of its signature.
 fn refuse_signed<G: Graph>(old: &GraphFold<G>, place: Place) -> Result<(), Error> {
     for lane in old.lanes.values() {
-        // What the lane will have signed again anyway may be dropped.
+        // A signature may be dropped if the lane's next node asks for it again.
         let again = lane
             .at
             .visit()

@@ -1,4 +1,4 @@
-//! What `graph!` implements: the description, the functions behind it, and whose turn it is.
+//! The trait that `graph!` implements: the description of a graph, its functions, and its type of turns.
 
 use std::marker::PhantomData;
 
@@ -14,9 +14,9 @@ use crate::{
     state::State,
 };
 
-/// A graph that `graph!` has declared and rustc has proved.
+/// A graph that `graph!` has declared and the compiler has proved.
 ///
-/// `graph!` implements it, and nobody else: what it asks for changes without notice.
+/// Only `graph!` implements this trait. Its items may change without notice.
 ///
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -37,34 +37,34 @@ use crate::{
     note = "declare it with `hitl::graph! {{ {Self}<State, Deps> {{ … }} }}`"
 )]
 pub trait Graph: Sized + Send + Sync + 'static {
-    /// The state it works on.
+    /// The state of its threads.
     type State: State;
-    /// What its nodes get as `Deps<…>`.
+    /// The dependencies of its nodes, which they take as `Deps<…>`.
     type Deps: Send + Sync + 'static;
-    /// Whose move it is: done, one variant for each interrupt, in doubt, failed, running.
+    /// The turn of a thread: an enum with `Done`, a variant for each interrupt, and in doubt, failed and running.
     type Turn: Send;
     /// The description that was proved.
     const SPEC: &'static GraphSpec;
-    /// The functions, in the order of `SPEC.nodes`.
+    /// The nodes with their functions, in the order of `SPEC.nodes`.
     const NODES: &'static [NodeEntry<Self::State, Self::Deps>];
 
-    /// Which case of a `match` holds; `None` while its field is unwritten.
+    /// Returns the index of the case of a `match` that holds; `None` while its field is unwritten.
     fn route(route: usize, fields: &<Self::State as State>::Fields) -> Option<usize>;
 
-    /// Says whose turn it is in the graph's own type.
+    /// Converts an outlook into the graph's own turn type.
     ///
     /// # Errors
-    /// When the thread waits for a review that this graph does not have.
+    /// If the thread waits for a review that this graph does not have.
     fn turn(outlook: Outlook<Self>) -> Result<Self::Turn, Error>;
 }
 
-/// A thread of a graph.
+/// The in-memory state of a graph's thread.
 pub(crate) type GraphFold<G> = Fold<<G as Graph>::State>;
 
-/// A lane of such a thread.
+/// A lane of a graph's thread.
 pub(super) type LaneOf<G> = Lane<<<G as Graph>::State as State>::Fields>;
 
-/// What is known of its state.
+/// The fields of a graph's state, each written or not.
 pub(super) type FieldsOf<G> = <<G as Graph>::State as State>::Fields;
 
 /// Marks a [`Review`](super::Review) whose node's verdict block declares `ask`: `node { reject -> …, ask -> … }`.
@@ -75,7 +75,7 @@ pub(super) type FieldsOf<G> = <<G as Graph>::State as State>::Fields;
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use hitl::{CanAsk, Review};
 ///
-/// /// A review of `pay { reject -> decline, ask -> draft }`, as a function of yours takes it.
+/// /// A function that takes a review of `pay { reject -> decline, ask -> draft }`.
 /// async fn ask_for_photo(review: Review<RefundAgent, Refund, CanAsk>) -> Result<RefundAgentTurn, hitl::Error> {
 ///     review.ask(&Operator::new("mara").role("refund-approver"), "Is there a photo?").await
 /// }
@@ -91,7 +91,7 @@ pub enum CanAsk {}
 /// ```
 /// use hitl::{Graph, NoAsk, Review};
 ///
-/// /// `NoAsk` is what a `Review` is where nothing else is said; `A` takes both.
+/// /// `NoAsk` is the default of `Review`; a function that is generic over `A` takes both.
 /// fn titles<G: Graph, D, A>(open: &[Review<G, D, A>]) -> Vec<String> {
 ///     open.iter().map(ToString::to_string).collect()
 /// }
@@ -99,7 +99,7 @@ pub enum CanAsk {}
 /// ```
 pub enum NoAsk {}
 
-/// Whether the graph declares `ask` for a review: [`CanAsk`] says that it does.
+/// A marker for reviews whose graph declares `ask`. Implemented by [`CanAsk`].
 #[diagnostic::on_unimplemented(
     message = "the graph declares no `ask` for this review, so there is nowhere for a question to go",
     label = "declare it in the node's verdict block: `node {{ reject -> …, ask -> … }}`"
@@ -108,7 +108,7 @@ pub trait Asks {}
 
 impl Asks for CanAsk {}
 
-/// Marks a [`Review`](super::Review) whose operator may change the draft before they sign it, which is the rule.
+/// Marks a [`Review`](super::Review) whose operator may change the draft before signing it, which is the default.
 ///
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -137,7 +137,7 @@ pub enum CanEdit {}
 /// ```
 pub enum NoEdit {}
 
-/// Whether a review takes an edit: [`CanEdit`] says that it does.
+/// A marker for reviews that take an edit. Implemented by [`CanEdit`].
 #[diagnostic::on_unimplemented(
     message = "this review takes no edit: the node says `#[interrupt_before(edit = false)]`",
     label = "approve the draft as it is, or reject it"
@@ -146,21 +146,21 @@ pub trait Edits {}
 
 impl Edits for CanEdit {}
 
-/// What runs a node: its function behind [`Run::run`].
+/// The function that runs a node: [`Run::run`].
 pub type RunNode<S, D> = for<'a> fn(Args<'a, S, D>) -> NodeFuture<'a>;
 
-/// A node in a graph: its description and the functions behind it.
+/// A node of a graph: its description and its functions.
 pub struct NodeEntry<S: State, D> {
     /// The description, under the node's name in the graph.
     pub spec: NodeSpec,
-    /// How the draft before it is checked.
+    /// The check of the draft under review, if the node has a review.
     pub reviewed: Option<Reviewed>,
-    /// Runs it.
+    /// The function that runs the node.
     pub run: RunNode<S, D>,
 }
 
 impl<S: State, D> NodeEntry<S, D> {
-    /// The node `N` under the name that the graph gives it.
+    /// Creates the entry of the node `N` under the name that the graph gives it.
     #[track_caller]
     pub const fn of<N>(name: &'static str, _node: PhantomData<N>) -> Self
     where
@@ -172,7 +172,7 @@ impl<S: State, D> NodeEntry<S, D> {
     }
 }
 
-/// The descriptions alone, for the proof.
+/// Returns only the descriptions, for the proof.
 pub const fn specs<S: State, D, const N: usize>(entries: &[NodeEntry<S, D>; N]) -> [NodeSpec; N] {
     let mut out = [NodeSpec::BLANK; N];
     let mut i = 0;

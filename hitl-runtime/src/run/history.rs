@@ -1,4 +1,4 @@
-//! What has happened to a thread, and what it knew at a place.
+//! The history of a thread: its journal entries, page by page, and its state after any entry.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ use crate::{
     unicode,
 };
 
-/// What a thread knew at a place.
+/// The state of a thread after the entry at a place.
 ///
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -34,19 +34,21 @@ use crate::{
 /// # }
 /// ```
 pub struct Snapshot<S: State> {
-    /// The last entry that it covers.
+    /// The place of the last entry that the snapshot includes.
     pub place: Place,
-    /// How the thread stood.
+    /// The status of the thread after that entry.
     pub standing: Standing,
-    /// The fields that were written by then, each an `Option`. Inside a fork these are the fields as they were before it.
+    /// The fields that were written by then, each an `Option`. Inside a fork these are the fields as they were before
+    /// the fork.
     pub fields: S::Fields,
 }
 
 impl<G: Graph> Agent<G> {
-    /// At most `limit` entries from a place on, oldest first; fewer only where the journal ends.
+    /// Returns at most `limit` entries, starting at a place, oldest first. It returns fewer only at the end of the
+    /// journal.
     ///
-    /// Where the agent has journal keys, its entries are authentic. Without keys nothing shows who wrote them: a program
-    /// without keys can look at a thread before [`Agent::adopt`].
+    /// If the agent has journal keys, the entries are authenticated. Without keys their origin is not checked: a
+    /// program without keys can read a thread before [`Agent::adopt`].
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -62,8 +64,8 @@ impl<G: Graph> Agent<G> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::UnknownThread`], [`Error::Damaged`] where an entry cannot be read, and [`Error::Unauthenticated`] where one
-    /// was not written by a holder of the journal keys.
+    /// [`Error::UnknownThread`], [`Error::Damaged`] if an entry cannot be read, and [`Error::Unauthenticated`] if an
+    /// entry was not written by a holder of the journal keys.
     pub async fn history(
         &self,
         thread: &ThreadId,
@@ -99,7 +101,8 @@ impl<G: Graph> Agent<G> {
         Ok(history)
     }
 
-    /// Sees that a page of a journal is authentic. An old thread's entries may be taken over further on.
+    /// Authenticates a page of a journal. Entries without a MAC are authenticated together with the whole journal,
+    /// because an entry after this page may have adopted them.
     async fn authenticate_page(
         &self,
         thread: &ThreadId,
@@ -112,7 +115,8 @@ impl<G: Graph> Agent<G> {
         self.authenticate_records(thread, before, page).await
     }
 
-    /// A store gives less than it is asked for where its own pages are smaller, and nothing at the end alone.
+    /// Reads up to `limit` records. A store may return fewer records than requested if its own pages are smaller; only
+    /// an empty page marks the end of the journal.
     async fn records(&self, thread: &ThreadId, from: Place, limit: usize) -> Result<Vec<Record>, Error> {
         let mut records: Vec<Record> = Vec::new();
         let mut next = Some(from);
@@ -124,14 +128,14 @@ impl<G: Graph> Agent<G> {
         Ok(records)
     }
 
-    /// The hash that the entry at a place builds on.
+    /// Returns the hash of the entry before a place, or the genesis hash for place 0. `None` if there is no such entry.
     async fn hash_before(&self, thread: &ThreadId, place: Place) -> Result<Option<Digest>, Error> {
         let Some(before) = place.checked_sub(1) else { return Ok(Some(genesis(thread.as_str()))) };
         let records = self.inner.store.entries(thread, before, 1).await?;
         Ok(records.first().filter(|record| record.place == before).map(|record| record.hash))
     }
 
-    /// What a thread knows now.
+    /// Returns the current state of a thread.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -155,7 +159,7 @@ impl<G: Graph> Agent<G> {
         contained(thread, read).await
     }
 
-    /// What a thread knew once the entry at a place was written.
+    /// Returns the state of a thread after the entry at a place.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -171,12 +175,12 @@ impl<G: Graph> Agent<G> {
     /// ```
     ///
     /// # Errors
-    /// As [`Agent::thread`], and [`Error::NoSuchPlace`] past the end.
+    /// As [`Agent::thread`], and [`Error::NoSuchPlace`] if the place is past the end of the journal.
     pub async fn get_at(&self, thread: &ThreadId, place: Place) -> Result<Snapshot<G::State>, Error> {
         contained(thread, async { snapshot::<G>(self.fold_to(thread, place).await?) }).await
     }
 
-    /// A thread as it stood at a place, read from its first entry on.
+    /// Rebuilds a thread as it was at a place, by replaying its journal from the first entry.
     pub(super) async fn fold_to(&self, thread: &ThreadId, place: Place) -> Result<GraphFold<G>, Error> {
         if self.inner.keys.is_some() {
             let checked: BoxFuture<'_, _> = Box::pin(self.authenticate_whole(thread));
@@ -193,7 +197,7 @@ impl<G: Graph> Agent<G> {
             }
             for record in records.iter().filter(|record| record.place <= place) {
                 if fold.read(record.place, record.hash, &record.body).is_err() {
-                    // Once more, to say all that is wrong with it.
+                    // Read again, to report every incompatibility and not only the first.
                     let records = self.records_to(thread, place).await?;
                     return strict::<G>(thread, &Tail { before: None, records });
                 }
@@ -202,7 +206,7 @@ impl<G: Graph> Agent<G> {
         Ok(fold)
     }
 
-    /// Every entry up to a place.
+    /// Reads every entry up to and including a place.
     async fn records_to(&self, thread: &ThreadId, place: Place) -> Result<Vec<Record>, Error> {
         let (mut records, mut next) = (Vec::new(), 0);
         loop {

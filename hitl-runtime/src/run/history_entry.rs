@@ -1,4 +1,4 @@
-//! One entry of a journal, to be looked at.
+//! One journal entry in the form that history, subscribers and the API show.
 
 use serde::Serialize;
 
@@ -9,7 +9,7 @@ use crate::{
     unicode,
 };
 
-/// One entry of a thread's journal, as history shows it.
+/// One entry of a thread's journal, as [`Agent::history`](super::Agent::history) returns it.
 ///
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -29,25 +29,26 @@ use crate::{
 /// ```
 #[derive(Clone, Debug, Serialize)]
 pub struct HistoryEntry {
-    /// Where it stands.
+    /// The place of the entry in the journal.
     pub place: Place,
-    /// When it was written, in milliseconds since the epoch.
+    /// The time at which the entry was written, in milliseconds since the epoch.
     pub at_ms: u64,
-    /// Its hash, which covers every entry before it.
+    /// The hash of the entry, which covers every entry before it.
     pub hash: Digest,
-    /// What happened.
+    /// The event that the entry records.
     pub event: Event,
-    /// What the node's models took to get here.
+    /// The model usage (tokens and time) of the node attempt that led to this entry.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub spent: Vec<Usage>,
-    /// What is to be said beside the name in it, where that could pass for another one: `look-alike letters: …`,
-    /// ``looks like `ceo`, another name here``. Whoever shows the name shows this.
+    /// Warnings about the person's name in the entry, if it could be mistaken for another name:
+    /// `look-alike letters: …`, ``looks like `ceo`, another name here``. A user interface that shows the name must show
+    /// these warnings.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub marks: Vec<String>,
 }
 
 impl HistoryEntry {
-    /// The name of a person in it.
+    /// Returns the name of the person in the entry, if it has one.
     pub(super) fn name(&self) -> Option<&str> {
         name(&self.event)
     }
@@ -65,7 +66,7 @@ fn name(event: &Event) -> Option<&str> {
     }
 }
 
-/// An entry out of its record.
+/// Decodes a stored record into a history entry.
 pub(super) fn shown(thread: &ThreadId, record: &Record) -> Result<HistoryEntry, Error> {
     let entry: Entry = serde_json::from_slice(&record.body).map_err(|e| Error::Damaged {
         thread: thread.clone(),

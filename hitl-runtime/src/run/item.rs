@@ -1,4 +1,4 @@
-//! The item of a `for` that a review is about, for the person who decides it.
+//! The `for` items that an open review belongs to, as context for the operator.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::{
     state::{Fields, State},
 };
 
-/// The item of a `for` that an open review is about: context for whoever decides, which is not signed.
+/// The item of a `for` that an open review belongs to: context for the operator, which is not signed.
 ///
 /// ```
 /// use hitl::ReviewView;
@@ -30,18 +30,18 @@ pub struct ItemView {
     pub list: String,
     /// The place of the item in the list, from 0.
     pub index: usize,
-    /// How many items the list has.
+    /// The number of items in the list.
     pub count: usize,
-    /// What is the item's own: the item, and what nodes have written for it. The draft and what is shown with it are left
-    /// out.
+    /// The item itself, and the fields that nodes have written for this item. The draft and the fields that are shown
+    /// with it are left out.
     pub fields: Map<String, Value>,
 }
 
-/// The items that an open review is about, the outermost `for` first.
+/// Returns the items that an open review belongs to, the outermost `for` first.
 pub(super) fn items<S: State>(fold: &Fold<S>, id: LaneId, open: &OpenAt) -> Vec<ItemView> {
     let Some(here) = fold.lanes.get(&id) else { return Vec::new() };
     let mut items = Vec::new();
-    // What an inner item has is not said again of the outer one.
+    // A field of an inner item is not repeated for the outer item.
     let (mut told, mut next) = (BTreeSet::from([open.field.as_str()]), Some(id));
     told.extend(open.shows.iter().map(String::as_str));
     for (item, around, each) in fold.items(id) {

@@ -1,13 +1,14 @@
-//! Leases of processes whose clocks are ahead.
+//! Bounds for leases that were set by processes whose clocks are ahead.
 //!
-//! A lease ends at a time by its runner's clock. If that clock is an hour ahead and the process dies, the lease would
-//! block the thread for an hour. The entry that set the lease was written by the same clock, so the two give the *term*
-//! for which it was set. Where that entry is from the future, the lease ends at the latest one term after this process
-//! first saw it: the runner wrote it before it was seen, and renews it within a third of its term, as another lease.
+//! A lease ends at a time of its runner's clock. If that clock is an hour ahead and the process dies, the lease would
+//! block the thread for an hour. The entry that set the lease was written by the same clock, so the difference of the
+//! two times is the *term* of the lease. If the entry's time is in the future, the lease ends at the latest one term
+//! after this process first saw it: the runner wrote it before it was seen, and renews it as another lease within a
+//! third of the term.
 //!
-//! So no runner that lives and whose clock runs at the rate of ours loses a thread to this rule. If one does, because it
-//! was halted for longer than its term, the journal fences it: its next append finds its place taken, and an effect
-//! begins only after its `began` is appended.
+//! So this rule never takes a thread from a live runner whose clock runs at the same rate as ours. A runner that was
+//! suspended for longer than its term can lose the thread; the journal then fences it: its next append fails with a
+//! conflict, and an effect begins only after its `began` entry is appended.
 
 use std::{
     collections::HashMap,
@@ -18,10 +19,10 @@ use std::{
 use super::{Agent, Graph, graph::GraphFold};
 use crate::{Error, Standing, ThreadId};
 
-/// How far two clocks may differ before one of them counts as wrong.
+/// The difference between two clocks above which one of them counts as wrong.
 pub(super) const SKEW: Duration = Duration::from_secs(10);
 
-/// The leases from the future that this process has seen, and when it first saw each.
+/// The leases from the future that this process has seen, and the time at which it first saw each.
 #[derive(Default)]
 pub(crate) struct Sightings(Mutex<HashMap<ThreadId, Sighting>>);
 
@@ -32,10 +33,11 @@ struct Sighting {
 }
 
 impl Sightings {
-    /// So many are remembered; one that is forgotten is seen for the first time again.
+    /// The capacity. When it is reached, all sightings are forgotten, and a forgotten lease counts as seen for the
+    /// first time again.
     const MOST: usize = 10_000;
 
-    /// When this lease was first seen.
+    /// Returns the time at which this process first saw a lease, and records it if it is new.
     fn first(&self, thread: &ThreadId, runner: &str, until_ms: u64, now_ms: u64) -> u64 {
         let mut seen = self.held();
         match seen.get(thread) {
@@ -64,7 +66,7 @@ impl Sightings {
 }
 
 impl<G: Graph> Agent<G> {
-    /// Bounds the lease of a thread that was just read, where a clock that is ahead has set it.
+    /// Bounds the lease of a thread that was just read, if the lease was set by a clock that is ahead.
     pub(super) fn bound_lease(&self, fold: &mut GraphFold<G>) {
         let (now, sightings) = (self.inner.clock.now_ms(), &self.inner.sightings);
         let (Some(lease), Some(from_ms)) = (&fold.lease, fold.lease_from_ms) else { return };
@@ -76,10 +78,11 @@ impl<G: Graph> Agent<G> {
         fold.lease_ends_ms = Some(first.saturating_add(term));
     }
 
-    /// The threads that count as running and are due later than any lease of this agent ends: a clock that is ahead may
-    /// have set theirs, and the index would name them only when that clock's time has come.
+    /// Returns the threads that the index lists as running and due later than any lease of this agent could end. Their
+    /// leases may have been set by a clock that is ahead, and the index would report them as due only when that clock's
+    /// time has come.
     pub(super) async fn far_ahead(&self) -> Result<Vec<ThreadId>, Error> {
-        /// More threads than this are not compared in one look.
+        /// The largest number of threads that one pass compares.
         const MOST: usize = 10_000;
         const PAGE: usize = 500;
         let (mut running, mut after) = (std::collections::BTreeSet::new(), None::<String>);

@@ -1,4 +1,4 @@
-//! Listening to a thread while it runs in this process.
+//! Subscriptions to the entries and the model output of a thread that runs in this process.
 
 use std::{
     collections::HashMap,
@@ -18,7 +18,7 @@ use tokio::sync::broadcast::{
 use super::{Agent, Graph, HistoryEntry};
 use crate::ThreadId;
 
-/// What is heard of a thread.
+/// An event that a [`Listener`] receives.
 ///
 /// ```
 /// use hitl::Heard;
@@ -31,24 +31,24 @@ use crate::ThreadId;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Heard {
-    /// An entry is in the journal.
+    /// An entry was stored in the journal.
     Entry(Box<HistoryEntry>),
-    /// A piece of what a node's model says, as it says it. It is kept nowhere: a try that fails is begun anew, and only
-    /// what the node writes in the end counts.
+    /// A chunk of model output, as a node's model streams it. It is not stored: a failed attempt is started again, and
+    /// only the fields that the node finally writes count.
     Said {
         /// The node.
         node: String,
-        /// The piece.
+        /// The chunk of text.
         text: String,
     },
-    /// So many were missed by whoever did not keep up. The journal has all entries.
+    /// The subscriber was too slow, and events were dropped. The journal has all entries.
     Missed {
-        /// How many.
+        /// The number of dropped events.
         count: u64,
     },
 }
 
-/// What a thread does, from the call of [`Agent::listen`] on.
+/// A subscription to a thread's events, from the call of [`Agent::listen`] on.
 ///
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -66,24 +66,24 @@ pub enum Heard {
 /// ```
 pub struct Listener {
     heard: broadcast::Receiver<Heard>,
-    // Dropped after `heard`, and then sees whether anybody is left.
+    // Declared last, so that it is dropped after `heard` and does not count this receiver as a remaining subscriber.
     _seat: Seat,
 }
 
 impl Listener {
-    /// The next thing that happens. It waits for as long as nothing does, and loses nothing when it is dropped meanwhile.
+    /// Waits for the next event. It is cancel safe: dropping the future loses no event.
     pub async fn next(&mut self) -> Heard {
         loop {
             match self.heard.recv().await {
                 Ok(heard) => return heard,
                 Err(RecvError::Lagged(count)) => return Heard::Missed { count },
-                // The channel is open for as long as anybody sits at it.
+                // The channel stays open while it has a subscriber, so this does not happen.
                 Err(RecvError::Closed) => std::future::pending().await,
             }
         }
     }
 
-    /// The next thing that has happened already, if there is one.
+    /// Returns the next event that has already happened, if there is one. It does not wait.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -107,7 +107,7 @@ impl Listener {
         }
     }
 
-    /// The same as a stream, which has no end.
+    /// Converts the subscription into a stream, which never ends.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -119,7 +119,7 @@ impl Listener {
     /// let agent = RefundAgent::new(MemoryStore::new());
     /// let heard = agent.listen(&ThreadId::new("ticket-A-9133")?).stream();
     /// # let _ = waiting(&agent, "A-9133").await?;
-    /// // What `start` wrote: started, ran, paused.
+    /// // The entries of `start`: started, ran, paused.
     /// assert_eq!(heard.take(3).collect::<Vec<_>>().await.len(), 3);
     /// # Ok(())
     /// # }
@@ -130,21 +130,22 @@ impl Listener {
 }
 
 impl<G: Graph> Agent<G> {
-    /// Listens to a thread: its entries as they are stored, and what its models say meanwhile. Only what happens in this
-    /// process, through this agent and its clones, is heard; whoever listens and falls far behind is told how much was
-    /// missed. The example is at [`Listener`].
+    /// Subscribes to a thread: to its entries as they are stored, and to the output of its models while they generate
+    /// it. Only events of this process, through this agent and its clones, are received. A subscriber that falls far
+    /// behind receives [`Heard::Missed`] with the number of dropped events. [`Listener`] has an example.
     pub fn listen(&self, thread: &ThreadId) -> Listener {
         self.inner.listeners.seat(thread)
     }
 }
 
-/// How much a listener may fall behind.
+/// The number of events that a subscriber may fall behind.
 const BACKLOG: usize = 1024;
 
-/// Who listens to which thread.
+/// The subscribers of each thread.
 #[derive(Default)]
 pub(crate) struct Listeners {
-    /// How many threads are listened to. Looked at first, for mostly nobody listens.
+    /// The number of threads with a subscriber. It is read before the lock is taken, because most threads have no
+    /// subscriber.
     threads: AtomicUsize,
     senders: Mutex<HashMap<ThreadId, broadcast::Sender<Heard>>>,
 }
@@ -163,23 +164,23 @@ impl Listeners {
         Listener { heard: sender.subscribe(), _seat: seat }
     }
 
-    /// Whether anybody listens to a thread.
+    /// Returns whether a thread has a subscriber.
     pub(crate) fn are_there(&self, thread: &ThreadId) -> bool {
         self.threads.load(Ordering::SeqCst) > 0 && self.senders().contains_key(thread)
     }
 
-    /// Tells whoever listens to a thread; `what` is made only if somebody does.
+    /// Sends an event to the subscribers of a thread. `what` is called only if there is one.
     pub(crate) fn tell(&self, thread: &ThreadId, what: impl FnOnce() -> Heard) {
         if self.threads.load(Ordering::SeqCst) == 0 {
             return;
         }
         if let Some(sender) = self.senders().get(thread) {
-            // The last one may just have left.
+            // The send fails if the last subscriber has just been dropped.
             let _ = sender.send(what());
         }
     }
 
-    /// Nothing in here panics in the middle of a change.
+    /// Locks the map. A poisoned lock is used as it is: no code panics in the middle of a change.
     fn senders(&self) -> MutexGuard<'_, HashMap<ThreadId, broadcast::Sender<Heard>>> {
         self.senders.lock().unwrap_or_else(PoisonError::into_inner)
     }

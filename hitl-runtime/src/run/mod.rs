@@ -1,4 +1,4 @@
-//! How a thread moves: steps, fork and join, retries, leases, recovery.
+//! Execution of threads: attempts, fork and join, retries, leases, recovery.
 
 mod activity;
 mod admit;

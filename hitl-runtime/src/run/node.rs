@@ -1,4 +1,4 @@
-//! What `#[node]` makes of a function, and what such a function is given and gives back.
+//! The trait that `#[node]` implements for a function, with the function's arguments and results.
 
 use std::{ops::Deref, sync::Arc};
 
@@ -13,7 +13,7 @@ use crate::{
     state::State,
 };
 
-/// A function that `#[node]` has described.
+/// A node: a function with the `#[node]` attribute.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a node",
     label = "not a node",
@@ -24,11 +24,11 @@ pub trait Node: 'static {
     type State: State;
     /// The static description that the graph's proof reads.
     const SPEC: NodeSpec;
-    /// What a person signs before it runs; `()` where nothing stops before it.
+    /// The type of the draft that a person signs before the node runs; `()` if the node has no review.
     type Draft;
-    /// [`CanEdit`](super::CanEdit), or [`NoEdit`](super::NoEdit) where the review takes no edit.
+    /// [`CanEdit`](super::CanEdit), or [`NoEdit`](super::NoEdit) if the review takes no edit.
     type Edits;
-    /// How the draft is checked; `None` where nothing stops before it.
+    /// The checks of the draft; `None` if the node has no review.
     const REVIEWED: Option<Reviewed> = None;
 }
 
@@ -39,16 +39,16 @@ pub trait Node: 'static {
     note = "a graph's second type parameter is what its nodes get as `Deps<…>`; implement `hitl::Provides` for a part of it"
 )]
 pub trait Run<D>: Node {
-    /// Takes the parameters out of the state, calls the function, and encodes what it wrote.
+    /// Reads the parameters from the state, calls the function, and encodes the fields that it wrote.
     fn run<'a>(args: Args<'a, Self::State, D>) -> NodeFuture<'a>;
 }
 
-/// A node that runs.
+/// The future of one node call.
 pub type NodeFuture<'a> = BoxFuture<'a, Result<Writes, NodeError>>;
 
-/// What a node's function is called with.
+/// The arguments of a node's function.
 pub struct Args<'a, S: State, D> {
-    /// What is known so far.
+    /// The fields that are written so far.
     pub fields: &'a S::Fields,
     pub(crate) deps: &'a Arc<D>,
     pub(crate) cx: &'a Cx,
@@ -58,7 +58,7 @@ pub struct Args<'a, S: State, D> {
 }
 
 impl<'a, S: State, D> Args<'a, S, D> {
-    /// The part `T` of the graph's dependencies.
+    /// Returns the part `T` of the graph's dependencies.
     pub fn deps<T>(&self) -> Deps<T>
     where
         D: Provides<T>,
@@ -66,33 +66,34 @@ impl<'a, S: State, D> Args<'a, S, D> {
         D::provide(self.deps)
     }
 
-    /// Where and when the node runs.
+    /// Returns the context of the node: its thread, its idempotency key and so on.
     pub fn cx(&self) -> &'a Cx {
         self.cx
     }
 
-    /// The rejection that led here, if one did.
+    /// Returns the rejection that led to this node, if there is one.
     pub fn rejection(&self) -> Option<&'a Rejection> {
         self.rejection
     }
 
-    /// The question that led here, if one did.
+    /// Returns the question that led to this node, if there is one.
     pub fn question(&self) -> Option<&'a Question> {
         self.question
     }
 
-    /// What the graph's proof says is there.
+    /// Unwraps a value that the graph's proof guarantees to be written.
     ///
     /// # Errors
-    /// When it is not: the thread was written by another graph.
+    /// If the value is missing, because the thread was written by another graph.
     pub fn need<T>(&self, name: &'static str, value: Option<T>) -> Result<T, NodeError> {
         value.ok_or_else(|| NodeError::missing(name))
     }
 
-    /// The field's value with the signature that it bears.
+    /// Returns the field's value together with its signature.
     ///
     /// # Errors
-    /// When it bears none, one for another value, node or visit, or one beside which something else was shown.
+    /// If the value has no signature, or the signature is for another value, node or activation, or was given with
+    /// other fields shown.
     pub fn approved<T>(&self, field: &'static str, value: Option<&T>) -> Result<Approved<T>, NodeError>
     where
         T: serde::Serialize + serde::de::DeserializeOwned,
@@ -115,7 +116,8 @@ impl Writes {
     }
 }
 
-/// The graph's dependencies, or a part of them: clients, settings, whatever a node needs that is no state.
+/// The graph's dependencies, or a part of them: clients, settings, and everything else that a node needs and that is
+/// not state.
 ///
 /// It dereferences to `T`.
 ///
@@ -151,7 +153,7 @@ impl Writes {
 pub struct Deps<T: ?Sized>(Arc<T>);
 
 impl<T: ?Sized> Deps<T> {
-    /// Shares a dependency with the nodes.
+    /// Creates a dependency from a shared value.
     pub fn new(value: Arc<T>) -> Self {
         Self(value)
     }
@@ -171,7 +173,7 @@ impl<T: ?Sized> Deref for Deps<T> {
     }
 }
 
-/// Dependencies that a `T` can be taken from. Everything provides itself.
+/// Dependencies that contain a `T`. Every type provides itself.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -196,7 +198,7 @@ impl<T: ?Sized> Deref for Deps<T> {
 /// #     #[output]
 /// #     receipt: String,
 /// # }
-/// /// Asks for no more of the desk than it needs.
+/// /// Takes only the part of the desk that it needs.
 /// #[node(Ticket, writes = receipt)]
 /// async fn look_up(payments: Deps<Payments>) -> Result<String> {
 /// #   let _ = &*payments;
@@ -215,7 +217,7 @@ impl<T: ?Sized> Deref for Deps<T> {
     note = "implement `hitl::Provides<{T}>` for `{Self}`"
 )]
 pub trait Provides<T: ?Sized> {
-    /// The part.
+    /// Returns the part.
     fn provide(this: &Arc<Self>) -> Deps<T>;
 }
 

@@ -1,13 +1,13 @@
-//! What a node fails with.
+//! The error type of nodes.
 
 use std::{error::Error as StdError, fmt};
 
 use crate::prose;
 
-/// What a node fails with: any error, or a sentence.
+/// The error of a node: any [`std::error::Error`], or a message.
 ///
-/// `?` turns every error into one. An effect that fails leaves its thread in doubt, because an error does not say
-/// whether the world was changed; one that knows it was not says so with [`NodeError::not_done`].
+/// `?` converts every error into a `NodeError`. An effect that fails leaves its thread in doubt, because an error does
+/// not say whether the effect happened. A node that knows that it did not happen returns [`NodeError::not_done`].
 ///
 /// ```
 /// use hitl::NodeError;
@@ -32,22 +32,23 @@ enum Kind {
 }
 
 impl NodeError {
-    /// A sentence.
+    /// Creates an error from a message.
     pub fn msg(text: impl fmt::Display) -> Self {
         Self { kind: Kind::Said(text.to_string()), not_done: false }
     }
 
-    /// An error.
+    /// Creates an error from another error.
     pub fn new(error: impl StdError + Send + Sync + 'static) -> Self {
         Self { kind: Kind::Caused(Box::new(error)), not_done: false }
     }
 
-    /// A sentence that also vouches for it: the effect did not happen, and nothing is in doubt.
+    /// Creates an error from a message and asserts that the effect did not happen, so that the thread is not left in
+    /// doubt.
     ///
     /// ```
     /// use hitl::NodeError;
     ///
-    /// /// Before the request is on its way an error is certain; after that, nobody knows.
+    /// /// Before the request is sent, nothing has happened; after that, the outcome is unknown.
     /// fn check(balance: u64, wanted: u64) -> Result<(), NodeError> {
     ///     if balance < wanted { Err(NodeError::not_done("the balance does not cover it")) } else { Ok(()) }
     /// }
@@ -58,7 +59,7 @@ impl NodeError {
         Self { kind: Kind::Said(text.to_string()), not_done: true }
     }
 
-    /// Whether the node vouches that its effect did not happen.
+    /// Returns whether the node asserts that its effect did not happen.
     pub fn is_not_done(&self) -> bool {
         self.not_done
     }

@@ -1,4 +1,4 @@
-//! Entries on their way to the store.
+//! The writer of a thread: it buffers new entries and appends them to the store in one atomic append.
 
 use std::time::Duration;
 
@@ -18,22 +18,22 @@ use crate::{
     store::{Append, Record},
 };
 
-/// A thread, and the entries that have moved it but are not stored yet. The thread is only as real as its last
-/// flush: whatever must be durable before the world is touched is flushed first.
+/// In-memory state of a thread, with the entries that have changed it but are not stored yet. Nothing is durable before
+/// `flush`: call it before any side effect.
 pub(crate) struct Post<G: Graph> {
     pub(crate) fold: GraphFold<G>,
     pub(super) agent: Agent<G>,
     runner: String,
     claims: bool,
     entries: Vec<Unlinked>,
-    /// The place after the last entry that is stored, and when that was written.
+    /// The place after the last stored entry, and the time at which that entry was written.
     stored: (Place, u64),
-    /// Until when a runner has the thread as it is stored, where taking the thread over has moved it: what rests then has
-    /// no lease any more.
+    /// The end of the lease as it is stored, noted before the thread is converted from other code: the conversion can
+    /// leave nothing to run, and the in-memory thread then has no lease any more.
     met_until_ms: Option<u64>,
 }
 
-/// An entry that has moved the thread, and is not linked to the one before yet.
+/// A buffered entry: it is applied to the in-memory thread, but not yet signed and linked to the entry before it.
 struct Unlinked {
     place: Place,
     body: Vec<u8>,
@@ -42,15 +42,16 @@ struct Unlinked {
 }
 
 impl<G: Graph> Post<G> {
-    /// Snapshots are taken when at least so many entries, and as many bytes as the last snapshot had, have come
-    /// since: a resume then reads little, and the bytes written grow with what was said and not with its square.
+    /// The number of entries since the last snapshot after which a new one is due, if these entries also have at least
+    /// as many bytes as the last snapshot. A resume then reads little, and the bytes written grow linearly with the
+    /// journal and not with its square.
     const SNAPSHOT_ENTRIES: usize = 64;
 
-    /// How often a store that fails is asked again, and the wait before the first time; it doubles each time.
+    /// The number of retries of a failed append, and the backoff before the first one; it doubles with each retry.
     const RETRIES: u32 = 5;
     const BACKOFF: Duration = Duration::from_millis(50);
 
-    /// Boxed: it goes through many hands.
+    /// Creates a writer without buffered entries. It is boxed because it is moved often.
     pub(crate) fn new(agent: &Agent<G>, fold: GraphFold<G>) -> Box<Self> {
         let stored = (fold.next, fold.at_ms);
         Box::new(Self {
@@ -64,44 +65,46 @@ impl<G: Graph> Post<G> {
         })
     }
 
-    /// The thread for whoever only looks at it: it stands where its last stored entry does.
+    /// Converts the writer into the thread for a reader: its place and time are those of the last stored entry.
     pub(crate) fn seen(mut self) -> GraphFold<G> {
         self.fold.is_stored = self.entries.is_empty();
         (self.fold.next, self.fold.at_ms) = self.stored;
         self.fold
     }
 
-    /// Whether there is something to store.
+    /// Returns whether there are entries to store.
     pub(crate) fn is_pending(&self) -> bool {
         !self.entries.is_empty()
     }
 
-    /// From here on this runner has the thread: each entry extends its lease while there is something to run.
+    /// Claims the thread for this runner: from here on each entry extends the runner's lease while there is something
+    /// to run.
     ///
-    /// The name comes from the operating system for each claim, so that two copies of one restored process differ.
+    /// The runner's name is random and comes from the operating system, so that two copies of one restored process have
+    /// different names.
     pub(crate) fn claim(&mut self) -> Result<(), Error> {
         let runner = if self.runner.is_empty() { token()? } else { std::mem::take(&mut self.runner) };
         self.claim_as(runner);
         Ok(())
     }
 
-    /// As `claim`, under a name that nothing else has.
+    /// As `claim`, with a given name, which must be unique.
     pub(crate) fn claim_as(&mut self, runner: String) {
         self.runner = runner;
         self.claims = true;
     }
 
-    /// Whether this runner is to run the thread.
+    /// Returns whether this runner has claimed the thread.
     pub(crate) fn claims(&self) -> bool {
         self.claims
     }
 
-    /// Whether the lease is this runner's.
+    /// Returns whether this runner holds the lease.
     pub(crate) fn holds(&self) -> bool {
         self.fold.lease.as_ref().is_some_and(|lease| lease.runner == self.runner)
     }
 
-    /// The thread as it is stored by now, for the same runner.
+    /// Replaces the thread with its stored state and discards the buffered entries. The runner stays the same.
     pub(crate) fn reset(&mut self, fold: GraphFold<G>) {
         self.stored = (fold.next, fold.at_ms);
         self.fold = fold;
@@ -109,26 +112,26 @@ impl<G: Graph> Post<G> {
         self.met_until_ms = None;
     }
 
-    /// Notes who has the thread before it is moved in memory by taking it over.
+    /// Notes the end of the stored lease, before the conversion from other code changes the in-memory thread.
     pub(super) fn note_lease(&mut self) {
         self.met_until_ms = self.fold.leased_until_ms();
     }
 
-    /// Until when a runner has the thread, as it is stored or as taking it over has moved it.
+    /// Returns the end of the lease if it is later than `now_ms`: of the noted lease if there is one, and of the
+    /// in-memory thread otherwise.
     pub(super) fn leased_until_ms(&self, now_ms: u64) -> Option<u64> {
         let until_ms = self.met_until_ms.or(self.fold.leased_until_ms());
         until_ms.filter(|until_ms| *until_ms > now_ms)
     }
 
-    /// Takes back what a push that failed has done to the thread: reads it again as it is stored, and then what is on its
-    /// way there.
+    /// Undoes a failed push: reads the stored thread again, and applies the buffered entries.
     pub(crate) async fn rewind(&mut self) -> Result<(), Error> {
         let thread = self.fold.thread.clone();
         let mut fold = match self.stored.0.checked_sub(1) {
             None => Fold::empty(thread.clone()),
             Some(last) => match self.agent.load(&thread).await? {
                 Some(fold) if fold.next == self.stored.0 => fold,
-                // Somebody has appended in between, which the next flush finds out.
+                // Another writer has appended; the next flush detects the conflict.
                 _ => self.agent.fold_to(&thread, last).await?,
             },
         };
@@ -144,18 +147,19 @@ impl<G: Graph> Post<G> {
         Ok(())
     }
 
-    /// Moves the thread, and keeps the entry for the next flush.
+    /// Applies an event to the thread and buffers its entry for the next flush.
     pub(crate) fn push(&mut self, event: Event) -> Result<(), Error> {
         self.push_spent(event, Vec::new())
     }
 
-    /// As `push`, with what models took to get there.
+    /// As `push`, with the model usage that led to the event.
     pub(crate) fn push_spent(&mut self, event: Event, spent: Vec<Usage>) -> Result<(), Error> {
         let (at_ms, lease) = self.stamp(Act::of(&event));
         self.push_entry(&Entry { at_ms, event, lease, spent, snapshot: None })
     }
 
-    /// As `push`, with an entry that is whole, as a fork's first one is with its snapshot.
+    /// As `push`, with a complete entry. The first entry of a forked thread, which contains a snapshot, is pushed this
+    /// way.
     pub(crate) fn push_entry(&mut self, entry: &Entry) -> Result<(), Error> {
         let place = self.fold.next;
         let applied = self.fold.apply(entry);
@@ -163,8 +167,8 @@ impl<G: Graph> Post<G> {
         self.seal(Written::from(entry))
     }
 
-    /// A node has finished: writes what it wrote, and only then asks the graph where to go on.
-    /// `drafted` is what somebody is to sign of it, as far as that has been checked.
+    /// Records that a node has finished: writes its fields, and then computes the next step, which may depend on them.
+    /// `drafted` is the checked draft among the written fields, if a person is to sign it.
     pub(crate) fn push_ran(
         &mut self,
         lane: LaneId,
@@ -198,7 +202,8 @@ impl<G: Graph> Post<G> {
         self.seal(Written { at_ms, event, lease: lease.as_ref(), spent, snapshot: None })
     }
 
-    /// When it is, and the lease where it is new or a third of it has passed, if the key of such an entry may say one.
+    /// Returns the time of the next entry, and the lease that the entry carries: if the lease is new or a third of its
+    /// term has passed, and if the key for entries of this kind may sign a lease.
     fn stamp(&self, act: Act) -> (u64, Option<Lease>) {
         let now = self.agent.inner.clock.now_ms();
         let span = u64::try_from(self.agent.inner.lease.as_millis()).unwrap_or(u64::MAX);
@@ -206,17 +211,18 @@ impl<G: Graph> Post<G> {
             lease.runner == self.runner && lease.until_ms.saturating_sub(now) > span - span / 3
         };
         let due = self.claims && self.may_carry(act) && !self.fold.lease.as_ref().is_some_and(fresh);
-        // Whoever begins a thread bears its id, which the first entry says anyhow.
+        // The first runner's name is the id of the thread, which the first entry contains anyway.
         let runner = || if self.fold.next == 0 { String::new() } else { self.runner.clone() };
         (now, due.then(|| Lease { runner: runner(), until_ms: now.saturating_add(span) }))
     }
 
-    /// Whether the key of such an entry may also say what a runner knows. A front's key does not.
+    /// Returns whether the key for entries of this kind may also sign runner data: a lease, model usage or a snapshot.
+    /// The key of a front end may not.
     fn may_carry(&self, act: Act) -> bool {
         self.agent.inner.keys.as_ref().is_none_or(|keys| keys.sign_for(act.carrying(true)))
     }
 
-    /// Encodes an entry that has moved the thread, with a snapshot where one is due.
+    /// Encodes an entry that is applied to the thread, with a snapshot if one is due, and buffers it.
     fn seal(&mut self, mut entry: Written<'_>) -> Result<(), Error> {
         let act = match entry.event {
             Said::Event(event) => Act::of(event),
@@ -226,14 +232,15 @@ impl<G: Graph> Post<G> {
         let fold = &mut self.fold;
         let place = fold.next;
         if fold.lease.is_none() {
-            // The thread rests, and so nobody has to be told who has it.
+            // Nothing runs, so the entry needs no lease.
             entry.lease = None;
         }
         let (entries, bytes) = fold.since_snapshot;
         let due =
             entries >= Self::SNAPSHOT_ENTRIES && bytes >= fold.snapshot_bytes && !fold.ended && may_carry;
         let snapshot = match due.then(|| fold.freeze()).transpose() {
-            // The node whose entry it is has failed then. Any other entry does without: a snapshot only saves reading.
+            // The user's code failed while the snapshot was encoded. For the entry of a node, that is a failure of the
+            // node. Any other entry is written without a snapshot, which only makes reading faster.
             Err(error) if error.as_broken().is_some() && !entry.is_ran() => None,
             frozen => frozen.map_err(|e| unreadable::<G>(&fold.thread, place, e))?,
         };
@@ -255,7 +262,7 @@ impl<G: Graph> Post<G> {
         Ok(())
     }
 
-    /// Signs the entries where there are keys, and links each to the one before.
+    /// Signs the entries if the agent has keys, and links each entry to the one before it.
     async fn link(&mut self) -> Result<Vec<Record>, Error> {
         let mut records = Vec::with_capacity(self.entries.len());
         for Unlinked { place, body, snapshot, act } in std::mem::take(&mut self.entries) {
@@ -265,10 +272,11 @@ impl<G: Graph> Post<G> {
         Ok(records)
     }
 
-    /// Stores the entries, all or none. `false` when somebody else has appended in between.
+    /// Stores the buffered entries, all or none. Returns `false` on a conflict: another writer has appended since the
+    /// thread was read.
     ///
-    /// With `patience`, a store that fails is asked again for a while: what a node has done should not be in doubt
-    /// because a file was locked for a second.
+    /// With `patience`, an append that failed is retried with backoff, so that a brief failure such as a locked file
+    /// does not leave a finished effect in doubt.
     pub(crate) async fn flush(&mut self, patience: bool) -> Result<bool, Error> {
         let Some(first) = self.entries.first().map(|entry| entry.place) else { return Ok(true) };
         let after = (first > 0).then_some(self.fold.hash);
@@ -294,7 +302,7 @@ impl<G: Graph> Post<G> {
                     self.tell(heard);
                     return Ok(true);
                 }
-                // An append whose answer was lost may be the one that took the place.
+                // After a retry, a conflict may be with this append's own first attempt, whose response was lost.
                 (Err(StoreError::Taken { thread, .. }), _) if failures > 0 => {
                     let there = store.entries(&thread, mine.0, 1).await?;
                     let is_mine = there.first().is_some_and(|record| (record.place, record.hash) == mine);
@@ -316,7 +324,7 @@ impl<G: Graph> Post<G> {
 }
 
 impl<G: Graph> Post<G> {
-    /// What whoever listens to the thread is to hear of an append.
+    /// Returns the history entries of an append for the thread's subscribers.
     fn heard(&self, append: &Append) -> Vec<HistoryEntry> {
         if !self.agent.inner.listeners.are_there(&append.thread) {
             return Vec::new();
@@ -332,12 +340,12 @@ impl<G: Graph> Post<G> {
     }
 }
 
-/// Whether what a node writes to a field is joined with what is there.
+/// Returns whether a reducer combines new values of a field with the old one.
 fn is_reduced<G: Graph>(field: &str) -> bool {
     G::State::SPEC.fields.iter().any(|spec| spec.name == field && spec.reduced)
 }
 
-/// How a thread stands, for the index.
+/// Returns the status of a thread, for the index.
 pub(crate) fn standing<S: crate::state::State>(fold: &crate::journal::Fold<S>) -> Standing {
     let any = |test: fn(&At) -> bool| fold.lanes.values().any(|lane| test(&lane.at));
     if fold.ended {
@@ -353,18 +361,19 @@ pub(crate) fn standing<S: crate::state::State>(fold: &crate::journal::Fold<S>) -
     }
 }
 
-/// When somebody must look at the thread unless it has moved by then.
+/// Returns the time at which a sweep must process the thread unless it has changed by then: the earliest review
+/// deadline, reminder or lease end. `None` if nothing is due.
 pub(crate) fn due_ms<S: crate::state::State>(fold: &crate::journal::Fold<S>) -> Option<u64> {
     if fold.ended {
         return None;
     }
-    // What runs and has no lease has nobody either.
+    // A thread that runs without a lease has no runner, and is due now.
     let lease = fold.runs().then(|| fold.lease.as_ref().map_or(0, |lease| lease.until_ms));
     let due = fold.open().filter_map(|(_, open)| open.due_ms()).chain(lease).min()?;
     Some(due.min(i64::MAX.unsigned_abs()))
 }
 
-/// The open reviews, for the index.
+/// Returns the open reviews, for the index.
 pub(crate) fn reviews<S: crate::state::State>(fold: &crate::journal::Fold<S>) -> Vec<OpenReview> {
     let mut reviews = Vec::with_capacity(fold.open().count());
     reviews.extend(fold.open().map(|(_, open)| OpenReview {

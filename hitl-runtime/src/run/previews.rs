@@ -1,5 +1,5 @@
-//! Which verdicts were previewed through a channel that answers one request at a time, so that the evidence of the verdict
-//! can say so.
+//! Previewed verdicts of channels that answer one request at a time, so that the evidence of a verdict can say that it
+//! was previewed.
 
 use std::{
     collections::HashSet,
@@ -9,12 +9,13 @@ use std::{
 use super::{Agent, Graph};
 use crate::{Digest, Operator, ThreadId, Verdict};
 
-/// The previews that this process has answered and whose verdicts have not come yet.
+/// The previews that this process has answered.
 #[derive(Default)]
 pub(crate) struct Previews(Mutex<HashSet<Digest>>);
 
 impl Previews {
-    /// So many are remembered. One that is forgotten counts as none, which says less than happened, and never more.
+    /// The capacity. When it is reached, all previews are forgotten. A forgotten preview counts as not shown, so the
+    /// evidence never says more than happened.
     const MOST: usize = 10_000;
 
     fn note(&self, preview: Digest) {
@@ -31,7 +32,7 @@ impl Previews {
 }
 
 impl<G: Graph> Agent<G> {
-    /// Notes that an operator was shown what this very verdict does.
+    /// Records that an operator was shown the effects of exactly this verdict.
     pub(crate) fn note_preview(
         &self,
         thread: &ThreadId,
@@ -42,7 +43,7 @@ impl<G: Graph> Agent<G> {
         self.inner.previews.note(preview(thread, digest, operator, verdict));
     }
 
-    /// The operator, whose evidence says that they were shown what this very verdict does, if they were.
+    /// Returns the operator, with evidence of the preview if they were shown the effects of exactly this verdict.
     pub(crate) fn previewed(
         &self,
         thread: &ThreadId,
@@ -59,7 +60,8 @@ impl<G: Graph> Agent<G> {
     }
 }
 
-/// One operator's look at one verdict on one review. The review's digest names the thread's state.
+/// Returns a key for one operator's preview of one verdict on one review. The review's digest covers the thread's
+/// state.
 fn preview(thread: &ThreadId, digest: Digest, operator: &Operator, verdict: &Verdict) -> Digest {
     let verdict = serde_json::to_string(verdict).unwrap_or_default();
     let name = operator.name();

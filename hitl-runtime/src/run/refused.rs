@@ -1,5 +1,5 @@
-//! A thread that this program's types cannot hold, read all the same, so that everything that is wrong with it can be
-//! said at once and what it knows can be shown.
+//! Lenient loading of threads that this program's types cannot hold, to report all incompatibilities at once and to
+//! show the fields that can still be read.
 
 use super::{Difference, Graph, fit::fit, graph::GraphFold};
 use crate::{
@@ -11,10 +11,10 @@ use crate::{
     store::Tail,
 };
 
-/// A thread whose values need not fit.
+/// A thread whose values need not match the types of this program's state.
 pub(super) type LooseFold<G> = Fold<Loose<<G as Graph>::State>>;
 
-/// Reads a thread whatever its values are.
+/// Rebuilds a thread without checking its values against this program's types.
 pub(super) fn loose<G: Graph>(thread: &ThreadId, tail: &Tail) -> Result<LooseFold<G>, Error> {
     let mut fold = Fold::after(thread.clone(), tail.before);
     for record in &tail.records {
@@ -24,7 +24,7 @@ pub(super) fn loose<G: Graph>(thread: &ThreadId, tail: &Tail) -> Result<LooseFol
     Ok(fold)
 }
 
-/// Everything that keeps a thread from going on in this program.
+/// Returns every incompatibility between a thread and this program.
 pub(super) fn differences<G: Graph>(fold: &LooseFold<G>) -> Vec<Difference> {
     let mut found = fit::<G, Loose<G::State>>(fold).differences;
     let stranger =
@@ -37,7 +37,7 @@ pub(super) fn differences<G: Graph>(fold: &LooseFold<G>) -> Vec<Difference> {
         if let Some(failed) = &lane.fields.unmigrated {
             let (from, problem) = (failed.from, failed.problem.clone());
             let state = G::State::SPEC.name.to_owned();
-            // What it leaves undone would only be said a second time.
+            // The values that the failed migration did not convert would only be reported a second time.
             return vec![Difference::Unmigrated { state, from, problem }];
         }
         for error in lane.fields.wrong.values() {
@@ -53,7 +53,7 @@ pub(super) fn differences<G: Graph>(fold: &LooseFold<G>) -> Vec<Difference> {
     wrong
 }
 
-/// A value that does not fit.
+/// Returns the incompatibility for a value that its field cannot hold.
 pub(super) fn misfit<G: Graph>(version: u32, error: &FieldError) -> Difference {
     let (state, field) = (G::State::SPEC, error.field.clone());
     let version = (version, state.version);
@@ -72,7 +72,7 @@ pub(super) fn misfit<G: Graph>(version: u32, error: &FieldError) -> Difference {
     Difference::FieldGone { field, state: state.name.to_owned(), near, version }
 }
 
-/// A thread whose values this program's types hold; the differences, if they do not.
+/// Rebuilds a thread with this program's types. If they cannot hold a value, the error lists all incompatibilities.
 pub(super) fn strict<G: Graph>(thread: &ThreadId, tail: &Tail) -> Result<GraphFold<G>, Error> {
     let mut fold = Fold::after(thread.clone(), tail.before);
     for record in &tail.records {
@@ -90,7 +90,7 @@ pub(super) fn strict<G: Graph>(thread: &ThreadId, tail: &Tail) -> Result<GraphFo
     Ok(fold)
 }
 
-/// An entry that cannot be read.
+/// Returns the error for an entry that cannot be read.
 pub(crate) fn unreadable<G: Graph>(thread: &ThreadId, place: Place, error: FoldError) -> Error {
     if let Some(broken) = error.as_broken() {
         return broken.of(thread);
@@ -106,7 +106,7 @@ pub(crate) fn unreadable<G: Graph>(thread: &ThreadId, place: Place, error: FoldE
     changed(thread, difference)
 }
 
-/// A thread that one thing keeps from going on.
+/// Returns the error for a thread with a single incompatibility.
 pub(crate) fn changed(thread: &ThreadId, difference: Difference) -> Error {
     Error::GraphChanged { thread: thread.clone(), differences: vec![difference] }
 }

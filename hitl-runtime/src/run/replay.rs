@@ -1,7 +1,7 @@
-//! What a journal says is done once more on paper, to see that it can have happened.
+//! Replay of a journal for verification: checks that each entry can have been written.
 //!
-//! Nothing runs. Each entry is held against the thread as the entries before it left it, and against this program's graph
-//! where this program wrote it.
+//! No node runs. Each entry is checked against the thread as the entries before it left it, and, if this program wrote
+//! the entry, against this program's graph.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -30,15 +30,15 @@ use crate::{
     store::Record,
 };
 
-/// A journal on its way from the first entry to the last.
+/// The state of a replay, which reads a journal from the first entry to the last.
 pub(super) struct Replay<'a, G: Graph> {
     agent: &'a Agent<G>,
     fold: GraphFold<G>,
     findings: Vec<Finding>,
     unchecked: Vec<Unchecked>,
-    /// Since when, and why, entries are not checked against the graph.
+    /// The start of the current range of entries that are not checked against the graph, and the reason.
     strange: Option<(Place, String)>,
-    /// Whether the thread cannot be followed any further.
+    /// `true` if the replay has stopped and ignores all further entries.
     stopped: bool,
     latest_ms: u64,
 }
@@ -56,7 +56,7 @@ impl<'a, G: Graph> Replay<'a, G> {
         }
     }
 
-    /// Follows the thread no further.
+    /// Stops the replay at a place: all entries from there on count as unchecked.
     pub(super) fn stop(&mut self, place: Place, reason: &str) {
         if !std::mem::replace(&mut self.stopped, true) {
             self.close(place);
@@ -64,7 +64,7 @@ impl<'a, G: Graph> Replay<'a, G> {
         }
     }
 
-    /// Ends a stretch of entries that are not checked.
+    /// Ends the current range of unchecked entries before a place, and records it.
     fn close(&mut self, before: Place) {
         if let Some((from, reason)) = self.strange.take()
             && let Some(to) = before.checked_sub(1).filter(|to| *to >= from)
@@ -73,7 +73,7 @@ impl<'a, G: Graph> Replay<'a, G> {
         }
     }
 
-    /// What was found, once the last entry was read.
+    /// Ends the replay and returns its findings and the unchecked ranges.
     pub(super) fn end(mut self, last: Place) -> (Vec<Finding>, Vec<Unchecked>) {
         self.close(last.saturating_add(1));
         (self.findings, self.unchecked)
@@ -83,7 +83,7 @@ impl<'a, G: Graph> Replay<'a, G> {
         self.findings.push(Finding { place: self.fold.next, kind, problem: problem.into() });
     }
 
-    /// Whether this very program wrote what comes.
+    /// Returns whether the next entries were written by this version of the program.
     fn is_own(&self) -> bool {
         self.agent.has_met(&self.fold)
     }
@@ -124,13 +124,13 @@ impl<'a, G: Graph> Replay<'a, G> {
             };
             return self.stop(place, &reason);
         }
-        // What is said of the entry is said of its own place.
+        // Findings take their place from `fold.next`, which `Fold::read` has advanced past this entry.
         self.fold.next = place;
         self.after(&entry, expected);
         self.fold.next = place.saturating_add(1);
     }
 
-    /// Times, deadlines and leases, whatever program wrote them.
+    /// Checks times and leases. These checks do not depend on the program that wrote the entry.
     fn times(&mut self, entry: &Entry) {
         let now = entry.at_ms;
         let is_back = now.saturating_add(CLOCK_SKEW_MS) < self.latest_ms;
@@ -142,7 +142,8 @@ impl<'a, G: Graph> Replay<'a, G> {
             );
         }
         self.latest_ms = self.latest_ms.max(now);
-        // A lease of a clock that was ahead is bounded by when its entry was first seen, which no journal says.
+        // A lease of a clock that was ahead is bounded by the time at which its entry was first seen, which is not in
+        // the journal.
         let Some(lease) = entry.lease.as_ref().filter(|_| !is_back) else { return };
         let held = self.fold.lease.as_ref().filter(|held| held.runner != lease.runner);
         if held.is_some_and(|held| held.until_ms > now.saturating_add(CLOCK_SKEW_MS)) {
@@ -153,7 +154,8 @@ impl<'a, G: Graph> Replay<'a, G> {
         }
     }
 
-    /// Holds an entry against the thread before it. Gives where the lane must go on, where only that state tells it.
+    /// Checks an entry against the thread before it. Returns the next step that the graph prescribes, if only the
+    /// thread before the entry can tell it.
     fn before(&mut self, entry: &Entry) -> Option<To> {
         if let Event::Ended {} = entry.event
             && !self.fold.is_at_end()
@@ -186,7 +188,7 @@ impl<'a, G: Graph> Replay<'a, G> {
                 self.ran(id, known);
                 self.wrote(known, wrote);
                 let (number, _) = known.filter(|_| *to == To::Join)?;
-                // The lane is gone afterwards.
+                // Applying the entry removes the lane, so the next step must be computed here.
                 let lane = self.fold.lanes.get(&id)?;
                 let mut fields = copy(&G::State::SPEC, &*lane.fields).ok()?;
                 wrote.iter().try_for_each(|(field, json)| fields.write(field, json.get())).ok()?;
@@ -217,7 +219,7 @@ impl<'a, G: Graph> Replay<'a, G> {
         None
     }
 
-    /// An effect begins behind its verdict, with the key of this visit.
+    /// Checks that an effect began after its verdict, with the idempotency key of this activation.
     fn began(&mut self, id: LaneId, known: Option<(usize, &'static NodeEntry<G>)>, key: &str) {
         let Some((_, entry)) = known else { return };
         let Some(lane) = self.fold.lanes.get(&id) else { return };
@@ -269,7 +271,7 @@ impl<'a, G: Graph> Replay<'a, G> {
         signature.is_some_and(|signature| holds(&self.fold, id, field, signature))
     }
 
-    /// A node writes the fields that it declares, each of them and no other one.
+    /// Checks that a node writes each field that it declares, and no other field.
     fn wrote(&mut self, known: Option<(usize, &'static NodeEntry<G>)>, wrote: &Values) {
         let Some((_, entry)) = known else { return };
         let spec = &entry.spec;
@@ -280,7 +282,7 @@ impl<'a, G: Graph> Replay<'a, G> {
         }
     }
 
-    /// A node ran that was to be signed, or an effect that had to begin.
+    /// Checks that a node ran where it was allowed to: signed if it has a review, and begun if it is an effect.
     fn ran(&mut self, id: LaneId, known: Option<(usize, &'static NodeEntry<G>)>) {
         let Some((_, entry)) = known else { return };
         let Some(lane) = self.fold.lanes.get(&id) else { return };
@@ -327,10 +329,11 @@ impl<'a, G: Graph> Replay<'a, G> {
         }
     }
 
-    /// Whether an edit leads where the graph leads its draft, as a new proposal.
+    /// Returns whether an edit leads to the step that the graph prescribes for its draft as a new proposal.
     fn edit_leads(&self, id: LaneId, open: &OpenAt, after: &RawValue, said: &Verdict<'_>) -> bool {
         let Ok(found) = turn::found::<G>(&self.fold, id, open) else { return false };
-        // A `match` guard is the user's code, and may panic. The roles of whoever edited are not looked at.
+        // A `match` guard is the user's code and may panic. The operator's roles do not affect the result that is
+        // compared.
         let way = || self.agent.way(&self.fold, &found, after, &Operator::new("verify"));
         match (catch_unwind(AssertUnwindSafe(way)), said.proposal) {
             (Ok(Ok(Way::Here)), None) => *said.to == To::Node(open.visit.node.clone()),
@@ -370,7 +373,7 @@ impl<'a, G: Graph> Replay<'a, G> {
         }
     }
 
-    /// Holds an entry against the thread after it.
+    /// Checks an entry against the thread after it.
     fn after(&mut self, entry: &Entry, expected: Option<To>) {
         let place = self.fold.next;
         if matches!(entry.event, Event::Started { .. } | Event::Migrated { .. }) {
@@ -426,7 +429,7 @@ impl<'a, G: Graph> Replay<'a, G> {
         }
     }
 
-    /// Where the lane goes on from a node whose fields are written.
+    /// Returns the next step of a lane after a node whose fields are written.
     fn leads_from(&self, node: &str, lane: LaneId) -> Option<To> {
         let (number, _) = route::node::<G>(node)?;
         let fields = &self.fold.lanes.get(&lane)?.fields;
@@ -470,7 +473,8 @@ impl<'a, G: Graph> Replay<'a, G> {
         if computed == stored {
             return;
         }
-        // A hash set has no order of its own: what differs from one reading to the next is compared without it.
+        // The order of a hash set can change with each reading. If the snapshot is not stable, it is compared without
+        // the order of lists.
         let again = (0..4).filter_map(|_| self.reread()).any(|again| again != computed);
         if again && unordered(computed) == unordered(stored) {
             return;
@@ -478,7 +482,7 @@ impl<'a, G: Graph> Replay<'a, G> {
         self.note(FindingKind::Snapshot, "its snapshot is not what the entries before it say");
     }
 
-    /// The snapshot of the same thread, with each field read and written once more.
+    /// Returns the snapshot of the same thread after each field was deserialized and serialized once more.
     fn reread(&self) -> Option<Value> {
         let frozen = self.fold.freeze().ok()?;
         let mut again: GraphFold<G> = Fold::empty(self.fold.thread.clone());
@@ -487,7 +491,7 @@ impl<'a, G: Graph> Replay<'a, G> {
     }
 }
 
-/// A verdict as its entry says it.
+/// A verdict as its journal entry records it.
 struct Verdict<'a> {
     verdict: &'a Decision,
     digest: &'a Digest,
@@ -511,12 +515,12 @@ fn lane_of(event: &Event) -> Option<LaneId> {
     }
 }
 
-/// A `match` guard is the user's code, and may panic.
+/// Calls a route function and catches its panics: a `match` guard is the user's code.
 fn guarded(route: impl FnOnce() -> Result<To, String>) -> Option<To> {
     catch_unwind(AssertUnwindSafe(route)).ok()?.ok()
 }
 
-/// A value whose lists are sorted.
+/// Sorts all lists in a value, so that values can be compared without the order of lists.
 fn unordered(value: Value) -> Value {
     match value {
         Value::Array(items) => {

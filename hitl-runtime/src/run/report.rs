@@ -1,4 +1,4 @@
-//! What a node lets know while it runs: what its model says, and what that takes.
+//! Task-local channel from a model to the node that runs it: model output for subscribers, and usage for the journal.
 
 use std::{cell::RefCell, future::Future, pin::pin, sync::Arc};
 
@@ -12,8 +12,8 @@ tokio::task_local! {
     static NODE: Reporter;
 }
 
-/// Stands beside a node while it runs, so that a model reaches it through any number of calls in between. What a node
-/// hands to another task is out of its reach.
+/// The task-local context of a running node, so that a model can reach it through any number of calls in between. It is
+/// not available in other tasks that the node spawns.
 pub(super) struct Reporter {
     listeners: Arc<Listeners>,
     cx: Cx,
@@ -25,7 +25,7 @@ impl Reporter {
         Self { listeners: Arc::clone(listeners), cx: cx.clone(), spent: RefCell::default() }
     }
 
-    /// Runs a node, and gives what its models took.
+    /// Runs a node and returns its result with the usage of its models.
     pub(super) async fn follow<T>(self, node: impl Future<Output = T>) -> (T, Vec<Usage>) {
         let mut node = pin!(NODE.scope(self, node));
         let end = node.as_mut().await;
@@ -33,15 +33,14 @@ impl Reporter {
     }
 }
 
-/// A piece of what the model of the node says that runs here, for whoever listens to the thread. Outside of a node
-/// nobody does.
+/// Sends a chunk of model output to the thread's subscribers. Does nothing outside of a node.
 pub(crate) fn said(piece: &str) {
     let _ = NODE.try_with(|Reporter { listeners, cx, .. }| {
         listeners.tell(cx.thread(), || Heard::Said { node: cx.node().to_owned(), text: piece.to_owned() });
     });
 }
 
-/// What a call of a model took, for the journal. Outside of a node it is lost.
+/// Records the usage of a model call, for the journal. Does nothing outside of a node.
 pub(crate) fn spent(usage: Usage) {
     let _ = NODE.try_with(|reporter| reporter.spent.borrow_mut().push(usage));
 }
@@ -74,7 +73,7 @@ mod tests {
         let (one, other) = tokio::join!(node(10), node(20));
         assert_eq!(one, (10, vec![usage(10), usage(11)]));
         assert_eq!(other, (20, vec![usage(20), usage(21)]));
-        // Outside of a node nobody listens and nobody pays.
+        // Outside of a node both calls do nothing.
         said("to nobody");
         spent(usage(1));
     }

@@ -1,19 +1,21 @@
-//! An edit is a new proposal: it takes the way that the draft would have taken had the node proposed it.
+//! Edits as new proposals: an edited draft follows the path that it would have followed if the node had written it.
 //!
-//! An edit signs where it stands if nothing on the way from the field's last write to the review depends on the field, or
-//! if the `match`es on the way, taken again, lead straight back to the same review. Otherwise the edit signs nothing: its
-//! entry says that it is proposed ([`Proposal::Made`]), who proposed it and with which roles, and the lane goes back to
-//! where the field was last written and on from there. Nodes on the way run again; none of them is an effect, which the
-//! graph's proof sees to, and the lane's own record of effects for threads that began under other code.
+//! An edit signs the open review directly if no `match` or node between the field's last write and the review depends
+//! on the field, or if the `match`es on the path, evaluated again, lead straight back to the same review. Otherwise the
+//! edit signs nothing: its entry records the proposal ([`Proposal::Made`]), its operator and their roles, and the lane
+//! goes back to where the field was last written and continues from there. Nodes on the path run again. None of them is
+//! an effect: the graph's proof excludes it, and for threads that began under other code the lane's own record of
+//! effects does.
 //!
-//! When a review of the field then opens with the edited draft as it was left, the same append may approve it in the
-//! operator's name ([`Proposal::Signed`]): one verdict. It does so where the operator may sign that review, has seen what it
-//! shows and covers, the edited review's deadline is not over, and the review is before the same node as the edited one or
-//! before the node to which the edit led at once. Which node comes after nodes have run is not known at the verdict; a model
-//! may pick it. Otherwise the review stays open, with its own digest, role and deadline, and says who proposed the draft.
-//! All of this is in the journal, so that any process can go on with it.
+//! If a review of the field then opens with the edited draft unchanged, the same append may approve it in the
+//! operator's name ([`Proposal::Signed`]), so that one verdict is enough. The conditions are: the operator may sign
+//! that review, has seen the fields that it shows and the effects that it covers, the edited review's deadline has not
+//! passed, and the review is before the same node as the edited one or before the node to which the edit led directly.
+//! The node that follows once other nodes have run is not known at the verdict; a model may choose it. Otherwise the
+//! review stays open, with its own digest, role and deadline, and names the person who proposed the draft. All of this
+//! is in the journal, so that any process can continue.
 //!
-//! A preview does in memory what the verdict would do, so that the two cannot differ.
+//! A preview runs the same code in memory, so that it cannot differ from the verdict.
 
 use std::fmt;
 
@@ -37,15 +39,15 @@ use crate::{
     state::{Fields, State},
 };
 
-/// Where an edit of an open review leads.
+/// The outcome of an edit of an open review.
 pub(super) enum Way {
-    /// It signs where it stands.
+    /// The edit signs the open review.
     Here,
-    /// It is proposed anew, and goes on there.
+    /// The edit is a new proposal, and the lane continues at `to`.
     Again { proposal: Proposal, to: To },
 }
 
-/// What a verdict would do, as [`Agent::preview`] tells it.
+/// The result of [`Agent::preview`]: the effects that a verdict would have.
 ///
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -56,7 +58,7 @@ pub(super) enum Way {
 /// let edit = Verdict::Edit { patch: serde_json::json!({ "dollars": 99 }) };
 /// let preview = agent.preview("ticket-A-9133", digest, &mara, edit).await?;
 /// assert_eq!(preview.draft, Some(serde_json::json!({ "order": "A-9133", "dollars": 99 })));
-/// // Nothing between `draft` and `pay` looks at the draft: the edit signs where it stands.
+/// // Nothing between `draft` and `pay` depends on the draft: the edit signs the open review.
 /// assert_eq!(preview.again, None);
 /// # Ok(())
 /// # }
@@ -67,17 +69,17 @@ pub struct Preview {
     /// The draft that would be signed or proposed; `None` for a verdict that does neither.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub draft: Option<Value>,
-    /// Set where the verdict is an edit that would be proposed anew rather than sign here.
+    /// The new proposal, if the verdict is an edit that would not sign the open review directly.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub again: Option<Reproposal>,
 }
 
-/// Where an edit goes that is proposed anew.
+/// The path of an edit that becomes a new proposal.
 ///
 /// ```
 /// use hitl::{Reproposal, Verdict};
 ///
-/// /// What a form shows before it sends an edit.
+/// /// The text that a form shows before it sends an edit.
 /// fn warning(again: Option<&Reproposal>) -> String {
 ///     again.map_or("this signs it".to_owned(), ToString::to_string)
 /// }
@@ -88,15 +90,16 @@ pub struct Preview {
 pub struct Reproposal {
     /// The field that is proposed.
     pub field: String,
-    /// Where the field was last written, and the thread goes back to.
+    /// The point at which the field was last written, and to which the thread goes back.
     pub from: Source,
-    /// Where the edited draft goes on from there: a node, a fork, the end. Nodes up to the review run again.
+    /// The step that follows with the edited draft: a node, a fork, the end. Nodes between it and the review run again.
     pub to: To,
     /// The review that opens there, if no node runs before it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub opens: Option<Opens>,
-    /// Set if nodes run before any review opens: the node whose review the edit may sign then, the one that was edited, while
-    /// that review's deadline is not over, its rule is met, and it shows the same. Any other review stays open.
+    /// Set if nodes run before any review opens: the node whose review the edit may then sign. It is the node of the
+    /// edited review, and the edit signs only if that review's deadline has not passed, its rule is met, and it shows
+    /// the same fields. Any other review stays open.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signs_only: Option<String>,
 }
@@ -117,7 +120,7 @@ pub struct Opens {
     /// The role that its operator must hold.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
-    /// Whether the edit would sign it, too. Otherwise the review stays open.
+    /// `true` if the edit would also sign this review. Otherwise the review stays open.
     pub signs: bool,
 }
 
@@ -144,7 +147,7 @@ impl fmt::Display for Reproposal {
 }
 
 impl<G: Graph> Agent<G> {
-    /// Where an edit leads that is valid in itself.
+    /// Returns the outcome of an edit whose draft is valid: it signs the open review, or becomes a new proposal.
     pub(super) fn way(
         &self,
         fold: &GraphFold<G>,
@@ -160,7 +163,7 @@ impl<G: Graph> Agent<G> {
         };
         match edit_way(G::SPEC, found.node) {
             EditWay::Straight => return Ok(Way::Here),
-            // Only a graph whose review takes no edit has passed the proof.
+            // The graph's proof admits such a path only for a review that takes no edit.
             EditWay::Refused(_) => return Err(refused(takes_no_edit().to_owned())),
             EditWay::Again => {}
         }
@@ -202,7 +205,7 @@ impl<G: Graph> Agent<G> {
         Ok(Way::Again { proposal: Proposal::Made { from, roles, until_ms }, to })
     }
 
-    /// Where the graph leads from a point once a field has this value.
+    /// Returns the step that the graph prescribes from a point if a field has this value.
     fn way_from(
         &self,
         fold: &GraphFold<G>,
@@ -228,8 +231,9 @@ impl<G: Graph> Agent<G> {
         to.map_err(WayError::Lost)
     }
 
-    /// Returns the way of an edit that signs nothing where it stands, for a preview: `event` is its entry. It is done in
-    /// memory, by what does it once it is decided, up to the first node that would run.
+    /// Returns, for a preview, the path of an edit that becomes a new proposal; `event` is its entry. It applies the
+    /// edit in memory with the same code as the verdict, up to the first node that would run. `None` if the event is
+    /// not such an edit.
     pub(super) fn reproposal(
         &self,
         mut post: Box<Post<G>>,
@@ -252,7 +256,7 @@ impl<G: Graph> Agent<G> {
         let Some((entry, visit, interrupt)) =
             next.and_then(|(entry, visit)| Some((entry, visit, entry.spec.interrupt?)))
         else {
-            // A way that comes to its end opens nothing.
+            // A path that leads to the end opens no review.
             let is_over = matches!(to, To::End);
             return Ok(Some(Reproposal {
                 field,
@@ -270,10 +274,10 @@ impl<G: Graph> Agent<G> {
         Ok(Some(Reproposal { field, from, to, opens, signs_only: None }))
     }
 
-    /// The signature under a review that has just opened, where an edit that is pending may give it.
+    /// Returns the approval of a review that has just opened, if a pending edit may sign it.
     pub(super) fn signature_of_edit(&self, fold: &GraphFold<G>, id: LaneId, draft: &Value) -> Option<Event> {
         if self.inner.keys.as_ref().is_some_and(|keys| !keys.sign_for(Act::Verdict)) {
-            // The review stays open for a process that may record verdicts.
+            // The review stays open for a process whose keys may record verdicts.
             return None;
         }
         let lane = fold.lanes.get(&id)?;
@@ -299,24 +303,24 @@ impl<G: Graph> Agent<G> {
             digest: open.digest,
             to: To::Node(open.visit.node.clone()),
             proposal: Some(Box::new(Proposal::Signed { edit: pending.by.edit })),
-            // The entry of the edit has it.
+            // The entry of the edit contains the evidence.
             evidence: None,
         })
     }
 }
 
-/// Who proposed, by an edit, what a lane is to have signed in a field.
+/// Returns the person whose pending edit proposed the value of a field in a lane.
 pub(super) fn proposer<G: Graph>(fold: &GraphFold<G>, id: LaneId, field: &str) -> Option<Proposer> {
     let pending = fold.lanes.get(&id)?.pending.as_deref()?;
     (pending.field == field).then(|| pending.by.clone())
 }
 
-/// The problem with an edit where the graph declares that there is none.
+/// Returns the error text for an edit of a review that takes no edit.
 pub(super) fn takes_no_edit() -> &'static str {
     "the graph declares that this review takes no edit (`edit = false`): approve the draft as it is, or reject it"
 }
 
-/// Where a lane goes back to, in this program's graph.
+/// The point of this program's graph to which a lane goes back.
 enum From {
     After(Point),
     At(&'static str),
@@ -325,7 +329,7 @@ enum From {
 enum WayError {
     /// The fields cannot be read.
     Fields(crate::state::FieldError),
-    /// The graph leads nowhere.
+    /// The graph has no next step.
     Lost(String),
 }
 
@@ -335,7 +339,8 @@ impl std::convert::From<crate::state::FieldError> for WayError {
     }
 }
 
-/// The point of this program's graph that a source is, if it writes the field and lies in the review's own branch.
+/// Returns the point of this program's graph that a source denotes, if the point writes the field and lies in the
+/// review's own branch.
 fn point_of<G: Graph>(source: &Source, review: usize, field: &str) -> Option<From> {
     let beside = |node: usize| G::SPEC.around(node) == G::SPEC.around(review);
     match source {
@@ -355,7 +360,7 @@ fn point_of<G: Graph>(source: &Source, review: usize, field: &str) -> Option<Fro
     }
 }
 
-/// The roles that the graph's reviews of a field ask for.
+/// Returns the role that each of the graph's reviews of a field requires.
 fn reviews_of<G: Graph>(field: &str) -> impl Iterator<Item = Option<&'static str>> {
     let interrupts = G::SPEC.nodes.iter().filter_map(|node| node.interrupt);
     interrupts.filter(move |interrupt| interrupt.field == field).map(|interrupt| interrupt.role)

@@ -1,4 +1,4 @@
-//! An open review in a program's hands: one question, one verdict.
+//! Typed handles to open reviews: one review, one verdict.
 
 use std::{fmt, marker::PhantomData, sync::Arc};
 
@@ -20,7 +20,7 @@ use crate::{
     review::{Draft, encode, same},
 };
 
-/// An open review, before the type of its draft is known.
+/// An open review whose draft does not have its own type yet.
 pub struct AnyReview<G: Graph> {
     pub(super) agent: Agent<G>,
     pub(super) fold: Arc<GraphFold<G>>,
@@ -29,27 +29,27 @@ pub struct AnyReview<G: Graph> {
 }
 
 impl<G: Graph> AnyReview<G> {
-    /// The number of the node that waits.
+    /// Returns the index of the node that waits.
     pub fn node(&self) -> usize {
         self.found.node
     }
 
-    /// With the draft in its own type.
+    /// Deserializes the draft into its own type.
     ///
     /// # Errors
-    /// When the draft is not of that type.
+    /// If the draft is not of that type.
     pub fn open<D: DeserializeOwned, A, E>(self) -> Result<Review<G, D, A, E>, Error> {
         let draft = self.guarded("deserializer", || D::deserialize(&self.draft))?;
         let draft = draft.map_err(|e| self.invalid(whole(e)))?;
         Ok(Review { open: self, draft, takes: PhantomData })
     }
 
-    /// The error for a review that the graph's turn has no variant for.
+    /// Returns the error for a review that the graph's turn type has no variant for.
     pub fn unknown(self) -> Error {
         changed(&self.fold.thread, Difference::NoReview { node: self.found.open.visit.node })
     }
 
-    /// Calls code of the draft's type.
+    /// Calls code of the draft's type and converts a panic into an error.
     fn guarded<T>(&self, code: &str, call: impl FnOnce() -> T) -> Result<T, Error> {
         let place = || format!("{code} of `{}`", self.found.open.field);
         guard::guarded(place, call).map_err(|broken| broken.of(&self.fold.thread))
@@ -60,7 +60,7 @@ impl<G: Graph> AnyReview<G> {
         Error::Invalid { thread, field, violations }
     }
 
-    /// What the user's change makes of the draft, as JSON.
+    /// Applies the user's change to the draft, validates the result, and returns it as JSON.
     fn edited<D: Draft + Validate<Context = ()>>(
         &self,
         mut draft: D,
@@ -80,16 +80,17 @@ impl<G: Graph> AnyReview<G> {
         let edited = self
             .guarded("serializer", || encode(&draft).and_then(|json| same(&draft, &json).map(|()| json)))?;
         let edited = edited.map_err(|violation| self.invalid(vec![violation]))?;
-        // Its `Drop` is the user's as well, and must not come in the middle of the verdict.
+        // Its `Drop` is the user's code as well, and must not run in the middle of the verdict.
         self.guarded("destructor", || drop(draft))?;
         Ok(edited)
     }
 
-    /// Gives the verdict: on the thread as it was seen, unless somebody has moved it since.
+    /// Decides the review: on the thread as the caller has seen it, unless another writer has changed it since.
     async fn answer(self, operator: Operator, answer: Answer) -> Result<G::Turn, Error> {
         let Self { agent, fold, found, draft } = self;
         let (thread, digest) = (fold.thread.clone(), found.open.digest);
-        // Where several are open, each is decided on the thread as it is by then.
+        // If several reviews are open, their handles share the thread, and each is decided on the thread as it is
+        // stored then.
         let fold = Arc::into_inner(fold).filter(|fold| fold.is_stored);
         let seen = fold.map(|fold| Seen { post: Post::new(&agent, fold), found, draft: Some(draft) });
         let outlook = agent.answer(thread.clone(), digest, operator, answer, seen).await?;
@@ -97,12 +98,12 @@ impl<G: Graph> AnyReview<G> {
     }
 }
 
-/// A fault of the draft as a whole.
+/// Returns a violation that concerns the draft as a whole.
 fn whole(error: serde_json::Error) -> Vec<Violation> {
     vec![Violation { path: String::new(), message: error.to_string() }]
 }
 
-/// The error for several open reviews in a graph that has no fork with more than one.
+/// Returns the error for several open reviews in a graph that cannot have more than one open at a time.
 pub fn several<G: Graph>(reviews: Vec<AnyReview<G>>) -> Error {
     match reviews.into_iter().next() {
         Some(review) => {
@@ -114,7 +115,7 @@ pub fn several<G: Graph>(reviews: Vec<AnyReview<G>>) -> Error {
     }
 }
 
-/// One open question to a person. A review takes one verdict, and is gone.
+/// An open review: a request to a person to decide on a draft. It takes one verdict, which consumes it.
 ///
 /// ```compile_fail
 /// # use hitl::{Operator, Review};
@@ -125,10 +126,10 @@ pub fn several<G: Graph>(reviews: Vec<AnyReview<G>>) -> Error {
 /// }
 /// ```
 ///
-/// `G` is the graph, `D` the type of the draft; `A` says whether the graph declares `ask` here, `E` whether the review
-/// takes an edit.
+/// `G` is the graph, `D` the type of the draft. `A` says whether the graph declares `ask` for this review, `E` whether
+/// the review takes an edit.
 ///
-/// It is what a turn of the graph holds. A second verdict on it does not compile.
+/// The graph's turn contains it. A second verdict on it does not compile.
 ///
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -156,37 +157,38 @@ pub struct Review<G: Graph, D, A = NoAsk, E = CanEdit> {
 }
 
 impl<G: Graph, D, A, E> Review<G, D, A, E> {
-    /// What is to be signed: the very arguments that the node will get.
+    /// Returns the draft that is to be signed: exactly the argument that the node will get.
     pub fn draft(&self) -> &D {
         &self.draft
     }
 
-    /// The digest of what is to be signed.
+    /// Returns the digest that the signature will cover.
     pub fn digest(&self) -> Digest {
         self.open.found.open.digest
     }
 
-    /// The thread that waits.
+    /// Returns the name of the thread that waits.
     pub fn thread(&self) -> &ThreadId {
         &self.open.fold.thread
     }
 
-    /// The node that will run once the draft is signed.
+    /// Returns the node that will run once the draft is signed.
     pub fn node(&self) -> &str {
         &self.open.found.open.visit.node
     }
 
-    /// The role that the operator must hold.
+    /// Returns the role that the operator must hold.
     pub fn role(&self) -> Option<&str> {
         self.open.found.open.role.as_deref()
     }
 
-    /// Who proposed the draft by an edit at another review; `None` where a node proposed it.
+    /// Returns the name of the person who proposed the draft by an edit at another review; `None` if a node proposed
+    /// it.
     pub fn proposed_by(&self) -> Option<&str> {
         self.open.found.open.proposed.as_ref().map(|proposer| proposer.operator.as_str())
     }
 
-    /// When the review expires, in milliseconds since the epoch.
+    /// Returns the deadline of the review, in milliseconds since the epoch.
     pub fn deadline_ms(&self) -> Option<u64> {
         self.open.found.open.deadline_ms
     }
@@ -196,18 +198,18 @@ impl<G: Graph, D, A, E> Review<G, D, A, E> {
         &self.open.found.open.covers
     }
 
-    /// Returns the fields that are signed with the draft though nobody edits them, by their names. A field that nothing
-    /// has written is left out.
+    /// Returns the names and values of the fields that are signed with the draft but cannot be edited. A field that is
+    /// not written is left out.
     pub fn shown(&self) -> serde_json::Map<String, Value> {
         super::view::shown_with(&self.open.fold, self.open.found.lane, &self.open.found.open)
     }
 
-    /// Returns the items of the `for`s that the review stands in, the outermost first. They are not signed.
+    /// Returns the items of the `for`s around the review, the outermost first. They are not signed.
     pub fn items(&self) -> Vec<super::ItemView> {
         super::item::items(&self.open.fold, self.open.found.lane, &self.open.found.open)
     }
 
-    /// Do what the draft says.
+    /// Approves the draft and runs the node.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -227,15 +229,15 @@ impl<G: Graph, D, A, E> Review<G, D, A, E> {
         self.open.answer(operator.clone(), Answer::Given(Verdict::Approve)).await
     }
 
-    /// Do what the draft says once it is changed. The change is held against the draft's invariants like the draft
-    /// itself, and both are kept.
+    /// Changes the draft and approves the result. The changed draft must satisfy the same invariants as the draft
+    /// itself, and the journal keeps both.
     ///
-    /// An edit is a new proposal: it takes the way that the draft would have taken had the node proposed it. Where a
-    /// `match` or a node between the draft and this review depends on the draft, the thread goes back to where the draft
-    /// was written. The edit signs the review that then opens if the operator may sign it and has seen what it shows and
-    /// covers, this review's deadline is not over, and the review is before this node again, or opens with no node running
-    /// in between, so that [`Agent::preview`] can name it. Otherwise it stays open, and the turn that comes back is that
-    /// review.
+    /// An edit is a new proposal: it follows the path that it would have followed if the node had written it. If a
+    /// `match` or a node between the draft and this review depends on the draft, the thread goes back to where the
+    /// draft was written. The edit signs the review that opens then if the operator may sign that review and has seen
+    /// what it shows and covers, this review's deadline has not passed, and that review is before this node again, or
+    /// opens without a node running in between, so that [`Agent::preview`] can name it. Otherwise that review stays
+    /// open, and is the turn that this method returns.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -243,7 +245,7 @@ impl<G: Graph, D, A, E> Review<G, D, A, E> {
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let agent = RefundAgent::new(MemoryStore::new());
     /// # let (mara, review) = (mara(), waiting(&agent, "A-9133").await?);
-    /// // The draft says `range(max = 500)`. The review is spent; the thread waits as it did.
+    /// // The draft says `range(max = 500)`. The rejected edit consumes the review; the thread still waits.
     /// let error = review.edit(&mara, |draft| draft.dollars = 20_000).await.unwrap_err();
     /// assert_eq!(error.code(), "invalid");
     ///
@@ -256,7 +258,7 @@ impl<G: Graph, D, A, E> Review<G, D, A, E> {
     ///
     /// # Errors
     /// As [`Agent::decide`].
-    // No `async fn`, for the reason that `ask` is none.
+    // Not an `async fn`, for the same reason as `ask`.
     pub fn edit(
         self,
         operator: &Operator,
@@ -271,7 +273,7 @@ impl<G: Graph, D, A, E> Review<G, D, A, E> {
         Box::pin(async move { open.answer(operator, Answer::Edited(edited?)).await })
     }
 
-    /// Do not.
+    /// Rejects the draft and follows the graph's `reject` edge.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -298,7 +300,7 @@ impl<G: Graph, D, A, E> Review<G, D, A, E> {
         self.open.answer(operator.clone(), Answer::Given(verdict)).await
     }
 
-    /// Answer this first, and draft again.
+    /// Asks a question and follows the graph's `ask` edge, which leads to a new draft.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -315,7 +317,7 @@ impl<G: Graph, D, A, E> Review<G, D, A, E> {
     ///
     /// # Errors
     /// As [`Agent::decide`].
-    // No `async fn`: rustc would refuse what the graph does not declare three times over, once for each of its types.
+    // Not an `async fn`: for a graph that declares no `ask`, rustc would then report the same error three times.
     pub fn ask(
         self,
         operator: &Operator,

@@ -1,5 +1,5 @@
-//! The rule of an open review: who may sign it, by when, and what for. New code may ask for more than the code that
-//! opened it, and a journal may say less than the program asks for.
+//! The rule of an open review: the role that may sign it, its deadline and its reminders. New code may require more
+//! than the code that opened the review, and a journal may record less than the program requires.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use super::terms;
 use crate::{graph::InterruptSpec, journal::OpenAt};
 
-/// Who may sign a review, by when, and how often it is brought up.
+/// The role that may sign a review, its deadline, and its reminder interval.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ReviewRule {
     pub(super) role: Option<String>,
@@ -26,10 +26,11 @@ impl ReviewRule {
         }
     }
 
-    /// Returns the rule of an open review in a program that asks for `interrupt`: the stricter of both.
+    /// Returns the rule of an open review in a program that declares `interrupt`: the stricter rule of the two.
     ///
-    /// The program's role counts, and the old one where the program asks for none. The deadline is the earlier one of
-    /// the old deadline and the program's span, counted from when the review was opened.
+    /// The program's role applies, or the old role if the program requires none. The deadline is the earlier one of the
+    /// old deadline and the program's deadline, counted from the time when the review was opened. The program's
+    /// reminder interval applies.
     pub(super) fn in_program(open: &OpenAt, interrupt: &InterruptSpec) -> Self {
         let asked = Self::new(interrupt, open.opened_ms);
         Self {
@@ -39,8 +40,8 @@ impl ReviewRule {
         }
     }
 
-    /// Whether an open review asks for all that the program asks for before this node, and covers and shows the same: what
-    /// the journal says of a review is not taken for what the program says.
+    /// Returns whether an open review requires everything that the program requires before this node, and covers and
+    /// shows the same. The program is the authority on the rule, not the journal.
     pub(super) fn is_as_asked(open: &OpenAt, node: &str, interrupt: &InterruptSpec) -> bool {
         let latest = interrupt.expires_ms.map(|span| open.opened_ms.saturating_add(span));
         interrupt.field == open.field
@@ -52,9 +53,9 @@ impl ReviewRule {
     }
 }
 
-/// A change that new code makes to an open review, which is opened again for it.
+/// A change that new code makes to an open review, which is then reopened.
 ///
-/// It serializes as its `code`, its sentence as `message`, and the `node` that waits.
+/// It serializes as its `code`, its text as `message`, and the `node` that waits.
 ///
 /// ```
 /// use hitl::ReviewChange;
@@ -70,46 +71,46 @@ impl ReviewRule {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReviewChange {
-    /// Another role is asked for.
+    /// Another role is required.
     Role {
         /// The node that waits.
         node: String,
-        /// The role that the review was opened for.
+        /// The role that the review required when it was opened.
         from: Option<String>,
-        /// The role that is asked for now.
+        /// The role that is required now.
         to: Option<String>,
     },
     /// The review expires earlier.
     Deadline {
         /// The node that waits.
         node: String,
-        /// When it was to expire, in milliseconds since the epoch.
+        /// The old deadline, in milliseconds since the epoch.
         from_ms: Option<u64>,
-        /// When it expires now, in milliseconds since the epoch.
+        /// The new deadline, in milliseconds since the epoch.
         to_ms: Option<u64>,
     },
-    /// The review is brought up at another interval.
+    /// Reminders of the review have another interval.
     Reminder {
         /// The node that waits.
         node: String,
-        /// The old interval in milliseconds.
+        /// The old interval, in milliseconds.
         from_ms: Option<u64>,
-        /// The new interval in milliseconds.
+        /// The new interval, in milliseconds.
         to_ms: Option<u64>,
     },
-    /// The review takes an edit and took none, or the other way round.
+    /// The review takes an edit and took none before, or the other way round.
     Edits {
         /// The node that waits.
         node: String,
-        /// Whether it takes one now.
+        /// `true` if the review takes an edit now.
         to: bool,
     },
-    /// Something else is signed: the draft, or what is shown or covered beside it.
+    /// The signed content has changed: the draft, or the shown fields or covered effects.
     Signed {
         /// The node that waits.
         node: String,
     },
-    /// What was signed already is signed again, because less was asked for then.
+    /// The draft is already signed and must be signed again, because the old rule was weaker.
     SignedAgain {
         /// The node that waits.
         node: String,
@@ -119,7 +120,7 @@ pub enum ReviewChange {
 }
 
 impl ReviewChange {
-    /// Returns every difference between an open review as it was and as it is opened again.
+    /// Returns every difference between an open review and its reopened form.
     pub(super) fn between(before: &OpenAt, after: &OpenAt) -> Vec<Self> {
         if before.digest == after.digest {
             return Vec::new();
@@ -146,7 +147,7 @@ impl ReviewChange {
         changes
     }
 
-    /// Returns a stable word for programs.
+    /// Returns a stable code for programs.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Role { .. } => "role_changed",

@@ -1,4 +1,4 @@
-//! Where a lane goes on, by the graph of this program.
+//! Routing: the next step of a lane in this program's graph.
 
 use super::{
     Graph, each,
@@ -12,12 +12,12 @@ use crate::{
 
 pub(crate) type Entry<G> = NodeEntry<<G as Graph>::State, <G as Graph>::Deps>;
 
-/// A node and its number, by its name.
+/// Returns a node and its index, by its name.
 pub(crate) fn node<G: Graph>(name: &str) -> Option<(usize, &'static Entry<G>)> {
     G::NODES.iter().enumerate().find(|(_, entry)| entry.spec.name == name)
 }
 
-/// The same by the name that old threads know it by.
+/// Returns a node and its index by its name, or by a former name that old threads may use.
 pub(crate) fn current<G: Graph>(name: &str) -> Option<(usize, &'static Entry<G>)> {
     node::<G>(name).or_else(|| {
         let (_, new) = G::SPEC.renamed.iter().find(|(old, _)| *old == name)?;
@@ -25,22 +25,23 @@ pub(crate) fn current<G: Graph>(name: &str) -> Option<(usize, &'static Entry<G>)
     })
 }
 
-/// Whether running a node twice with one key does what running it once does.
+/// Returns whether a node is declared idempotent: running it twice with one idempotency key has the same effect as
+/// running it once.
 pub(crate) fn is_idempotent<G: Graph>(name: &str) -> bool {
     current::<G>(name).is_some_and(|(_, entry)| entry.spec.idempotent)
 }
 
-/// Where a thread goes first.
+/// Returns the first step of a thread.
 pub(crate) fn after_start<G: Graph>(fields: &FieldsOf<G>) -> Result<To, String> {
     after::<G>(Point::Start, fields)
 }
 
-/// Where a lane goes once a node has run.
+/// Returns the next step of a lane after a node has run.
 pub(crate) fn after_node<G: Graph>(node: usize, fields: &FieldsOf<G>) -> Result<To, String> {
     after::<G>(Point::Node(node), fields)
 }
 
-/// Where a verdict leads; `None` where the graph does not have it.
+/// Returns the step that a verdict leads to; `None` if the graph has no edge for it.
 pub(crate) fn after_verdict<G: Graph>(node: usize, verdict: EdgeKind) -> Option<To> {
     let edge = G::SPEC.edges.iter().find(|edge| edge.from == Point::Node(node) && edge.kind == verdict)?;
     Some(target::<G>(edge))

@@ -1,4 +1,4 @@
-//! How doubt ends: a person says how an effect did.
+//! Settlement of in-doubt effects: a person records how an effect ended.
 
 use super::{
     Agent, Difference, Graph, Outlook, decide::may_decide, detach, drive, each, graph::GraphFold,
@@ -13,19 +13,20 @@ use crate::{
 };
 
 impl<G: Graph> Agent<G> {
-    /// Says how an effect ended that nobody saw the end of. The digest names the doubt, as [`InDoubt::digest`](super::InDoubt::digest)
-    /// gives it: if the effect is run again and its end is unseen again, that is another doubt.
+    /// Settles an in-doubt effect: records how it ended. The digest identifies the doubt, as
+    /// [`InDoubt::digest`](super::InDoubt::digest) returns it: if the effect is run again and is then in doubt again,
+    /// that doubt has another digest.
     ///
-    /// Whoever may sign the effect may say how it ended: the operator holds the role that the review before it asks
-    /// for, where there is one. An effect that runs on several signatures needs an operator who holds the role of each:
-    /// whoever vouches for it vouches for all that was signed.
+    /// An operator may settle an effect if they may sign it: they must hold the role that the review before it
+    /// requires, if there is one. For an effect that runs on several signatures, the operator must hold the role of
+    /// each, because the settlement concerns everything that was signed.
     ///
-    /// What an effect without such a role is said to have written may decide who signs later. That it happened
-    /// ([`Settlement::Happened`]) needs every role that a review which can come after it asks for, and one at least of
-    /// those that the graph's reviews ask for; so does each other settlement. In a graph that asks for no role anybody
-    /// settles.
+    /// For an effect without such a role, the fields that a settlement writes may decide who signs later. Therefore
+    /// [`Settlement::Happened`] requires every role that a later review can require, and at least one of the roles that
+    /// the graph's reviews require. Every other settlement requires at least one of the latter. If the graph requires
+    /// no role at all, any operator may settle.
     ///
-    /// [`Settlement::Stop`] stops the whole thread: no node begins any more, and its open reviews are closed.
+    /// [`Settlement::Stop`] stops the whole thread: no further node begins, and its open reviews are closed.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -43,9 +44,9 @@ impl<G: Graph> Agent<G> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::NotInDoubt`] when no effect with this digest is in doubt; [`Error::RoleMissing`]; [`Error::Invalid`] when
-    /// what it is said to have written is not what its node writes; [`Error::GraphChanged`] and [`Error::OtherCode`] for
-    /// threads that began under other code.
+    /// [`Error::NotInDoubt`] if no effect with this digest is in doubt; [`Error::RoleMissing`]; [`Error::Invalid`] if
+    /// the fields of the settlement are not the fields that the node writes, or do not fit them;
+    /// [`Error::GraphChanged`] and [`Error::OtherCode`] for threads that began under other code.
     pub async fn settle<T>(
         &self,
         thread: T,
@@ -107,7 +108,7 @@ impl<G: Graph> Agent<G> {
         }
     }
 
-    /// Where a lane goes on whose effect a person vouches for.
+    /// Validates the fields of an effect that happened, and returns the next step of its lane.
     fn happened(&self, fold: &GraphFold<G>, lane: LaneId, node: &str, wrote: &Values) -> Result<To, Error> {
         let invalid = |field: &str, message: String| Error::Invalid {
             thread: fold.thread.clone(),
@@ -144,11 +145,12 @@ impl<G: Graph> Agent<G> {
     }
 }
 
-/// The roles that are asked of whoever settles an effect.
+/// The roles that an operator needs to settle an effect.
 pub(super) struct Asked {
-    /// Each of them, for saying that it happened.
+    /// All of these are required for [`Settlement::Happened`], and for every settlement if `any` is empty.
     pub(super) all: Vec<String>,
-    /// One of them, where the effect runs on no signature that was given in a role.
+    /// One of these is required in every other case. Empty if the effect runs on a signature that was given in a role,
+    /// or if the graph requires no role.
     pub(super) any: Vec<String>,
 }
 
@@ -163,7 +165,7 @@ impl Asked {
         Self { all: roles_of::<G>(|node| ahead.contains(&node)), any: roles_of::<G>(|_| true) }
     }
 
-    /// The roles in which an operator settles it so.
+    /// Checks an operator's roles for a settlement, and returns the roles in which they settle.
     fn of_whom(
         self,
         thread: &ThreadId,
@@ -184,7 +186,7 @@ impl Asked {
     }
 }
 
-/// The roles that reviews of the graph ask for, each once.
+/// Returns the roles that the selected nodes' reviews require, each once.
 fn roles_of<G: Graph>(is_meant: impl Fn(usize) -> bool) -> Vec<String> {
     let reviews = G::SPEC.nodes.iter().enumerate().filter(|(node, _)| is_meant(*node));
     let mut roles: Vec<String> = Vec::new();
@@ -196,14 +198,14 @@ fn roles_of<G: Graph>(is_meant: impl Fn(usize) -> bool) -> Vec<String> {
     roles
 }
 
-/// Whether an operator holds a role that some review of the graph asks for, and so may end the doubt about an effect that
-/// needs no role of its own.
+/// Returns whether an operator holds a role that a review of the graph requires, and so may settle an effect that needs
+/// no role of its own.
 #[cfg(feature = "agentcore")]
 pub(crate) fn may_settle<G: Graph>(operator: &Operator) -> bool {
     roles_of::<G>(|_| true).iter().any(|role| operator.holds(role))
 }
 
-/// The nodes that can come after a node.
+/// Returns the nodes that are reachable from a node.
 fn reachable<G: Graph>(from: usize) -> Vec<usize> {
     let (mut reached, mut next) = (Vec::new(), vec![from]);
     while let Some(node) = next.pop() {
@@ -219,7 +221,7 @@ fn reachable<G: Graph>(from: usize) -> Vec<usize> {
     reached
 }
 
-/// The error for whoever would move a thread on that a person has stopped.
+/// Returns the error for a thread that a person has stopped.
 fn has_stopped(thread: &ThreadId, node: &str, said: &str) -> Error {
     Error::BadVerdict {
         thread: thread.clone(),
@@ -228,7 +230,7 @@ fn has_stopped(thread: &ThreadId, node: &str, said: &str) -> Error {
     }
 }
 
-/// Refuses a verdict on a review that waits in a thread which a person has stopped.
+/// Rejects a verdict on a review of a thread that a person has stopped.
 pub(super) fn is_not_stopped<S: State>(fold: &Fold<S>, digest: Digest) -> Result<(), Error> {
     let Some((_, said)) = fold.stop() else { return Ok(()) };
     match fold.paused().find(|(_, open)| open.digest == digest) {
@@ -237,9 +239,9 @@ pub(super) fn is_not_stopped<S: State>(fold: &Fold<S>, digest: Digest) -> Result
     }
 }
 
-/// The roles that whoever settles an effect must hold: of each field that it takes as signed, the one that the review
-/// asks for whose signature it runs on, its own or an earlier one in its lane; and where that review asks for none any
-/// more, the one that it was signed in.
+/// Returns the roles that an operator must hold to settle an effect. For each field that the effect takes as signed,
+/// this is the role required by the review that gave the signature (the effect's own review or an earlier one in its
+/// lane), or, if that review no longer requires a role, the role in which the field was signed.
 fn effect_roles<G: Graph, S: State>(fold: &Fold<S>, lane: LaneId, visit: &Visit) -> Vec<String> {
     let Some((_, entry)) = route::current::<G>(&visit.node) else { return Vec::new() };
     let spec = &entry.spec;
@@ -256,7 +258,7 @@ fn effect_roles<G: Graph, S: State>(fold: &Fold<S>, lane: LaneId, visit: &Visit)
             (None, None) => Vec::new(),
         };
         if reviews.is_empty() {
-            // Where that review is no more, whoever may sign the field now may speak for it.
+            // That review no longer exists: require the role of a current review of the field.
             let all = G::SPEC.nodes.iter().filter_map(|node| node.interrupt);
             reviews.extend(all.filter(|review| review.field == field).take(1));
         }

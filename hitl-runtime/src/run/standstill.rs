@@ -1,4 +1,4 @@
-//! A thread that does not wait for a review: in doubt, failed, or in a runner's hands.
+//! Handles to threads that do not wait for a review: in doubt, failed, or running.
 
 use std::fmt;
 
@@ -8,16 +8,17 @@ use crate::{
     journal::{Settlement, Values},
 };
 
-/// An effect that may or may not have happened. A person finds out, and says so.
+/// An effect that may or may not have happened. A person must find out how it ended, and record it.
 ///
-/// An effect is in doubt when it returned an error (other than [`not_done`](crate::NodeError::not_done)), panicked,
-/// took longer than its `timeout`, or ran in a process that died. One that is `idempotent` never is: it may run again.
+/// An effect is in doubt if it returned an error (other than [`not_done`](crate::NodeError::not_done)), panicked,
+/// exceeded its `timeout`, or ran in a process that died. An effect that is `idempotent` is never in doubt: it may run
+/// again.
 ///
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// /// What the bank's own books say of an idempotency key.
+/// /// Looks up an idempotency key in the bank's records.
 /// async fn at_the_bank(key: &str) -> Option<String> {
 /// #   let _ = key;
 ///     None
@@ -45,37 +46,37 @@ pub struct InDoubt<G: Graph> {
 }
 
 impl<G: Graph> InDoubt<G> {
-    /// The thread.
+    /// Returns the name of the thread.
     pub fn thread(&self) -> &ThreadId {
         &self.thread
     }
 
-    /// The effect.
+    /// Returns the effect's node.
     pub fn node(&self) -> &str {
         &self.doubt.visit.node
     }
 
-    /// The idempotency key that the effect was begun with: look for it on the other side.
+    /// Returns the idempotency key that the effect began with: look for it in the external system.
     pub fn idempotency_key(&self) -> &str {
         &self.doubt.key
     }
 
-    /// Names this doubt for [`Agent::settle`].
+    /// Returns the digest that identifies this doubt for [`Agent::settle`].
     pub fn digest(&self) -> Digest {
         self.doubt.digest
     }
 
-    /// What is known of its end.
+    /// Returns the reason for the doubt: the effect's error, or that its runner lost its lease.
     pub fn error(&self) -> &str {
         &self.doubt.error
     }
 
-    /// Since when, in milliseconds since the epoch.
+    /// Returns the time since which the effect is in doubt, in milliseconds since the epoch.
     pub fn since_ms(&self) -> u64 {
         self.doubt.since_ms
     }
 
-    /// It happened, and this is what the node would have written, by field.
+    /// Settles the effect as happened. `wrote` holds, by field, the values that the node would have written.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -96,10 +97,12 @@ impl<G: Graph> InDoubt<G> {
         self.settle(operator, Settlement::Happened { wrote }).await
     }
 
-    /// It did not happen, and its runner is known to be dead: run it, with the same idempotency key.
+    /// Settles the effect as not happened, and runs it again with the same idempotency key. Its runner must be known to
+    /// be dead.
     ///
-    /// A runner that is halted for longer than its lease cannot be told from a dead one, and goes on with the effect when it
-    /// wakes: only the key, and the other side that honors it, then tells the two runs from two deeds.
+    /// A runner that is suspended for longer than its lease looks like a dead one, and continues with the effect when
+    /// it wakes. Then only the idempotency key, if the external system honors it, prevents the effect from happening
+    /// twice.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -118,7 +121,7 @@ impl<G: Graph> InDoubt<G> {
         self.settle(operator, Settlement::RunAgain).await
     }
 
-    /// Leave it; the thread goes no further.
+    /// Settles the effect by stopping the thread, and leaves open whether it happened. No further node begins.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -155,10 +158,10 @@ impl<G: Graph> fmt::Debug for InDoubt<G> {
     }
 }
 
-/// A node that failed, or that a person stopped.
+/// A thread with a failed node, or that a person stopped.
 ///
-/// It failed more often than its `retries` allow; or an effect said [`not_done`](crate::NodeError::not_done); or the
-/// thread went past its [step limit](Agent::step_limit).
+/// A node has failed if it has used up its `retries`, if an effect returned [`not_done`](crate::NodeError::not_done),
+/// or if the thread exceeded its [step limit](Agent::step_limit).
 ///
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -169,7 +172,7 @@ impl<G: Graph> fmt::Debug for InDoubt<G> {
 /// if let RefundAgentTurn::Failed(failed) = agent.start("ticket-1", TicketInput { message }).await? {
 ///     assert_eq!((failed.node(), failed.error()), ("draft", "the message names no order"));
 ///     assert!(!failed.is_stopped());
-///     // Once what was wrong has been put right:
+///     // Once the cause has been fixed:
 ///     let turn = failed.resume().await?;
 /// #   drop(turn);
 /// }
@@ -186,27 +189,27 @@ pub struct Failed<G: Graph> {
 }
 
 impl<G: Graph> Failed<G> {
-    /// The thread.
+    /// Returns the name of the thread.
     pub fn thread(&self) -> &ThreadId {
         &self.thread
     }
 
-    /// The node.
+    /// Returns the node that failed.
     pub fn node(&self) -> &str {
         &self.node
     }
 
-    /// What it said.
+    /// Returns the error of the node.
     pub fn error(&self) -> &str {
         &self.error
     }
 
-    /// Whether a person stopped it, so that it cannot be resumed.
+    /// Returns whether a person stopped the thread, so that it cannot be resumed.
     pub fn is_stopped(&self) -> bool {
         self.stopped
     }
 
-    /// Tries the node again.
+    /// Retries the node.
     ///
     /// # Errors
     /// As [`Agent::resume`].
@@ -227,7 +230,7 @@ impl<G: Graph> fmt::Debug for Failed<G> {
     }
 }
 
-/// A thread that a runner has, or had when it died.
+/// A thread that a runner holds, or held when it died.
 ///
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -253,22 +256,22 @@ pub struct Running<G: Graph> {
 }
 
 impl<G: Graph> Running<G> {
-    /// The thread.
+    /// Returns the name of the thread.
     pub fn thread(&self) -> &ThreadId {
         &self.thread
     }
 
-    /// A node that runs, or that is next.
+    /// Returns a node that runs or runs next.
     pub fn node(&self) -> &str {
         &self.node
     }
 
-    /// Whether the runner has given no sign of life for so long that `resume` takes the thread up.
+    /// Returns whether the runner's lease has run out, or there is none, so that `resume` takes the thread over.
     pub fn is_stalled(&self) -> bool {
         self.until_ms.is_none_or(|until| until <= self.agent.inner.clock.now_ms())
     }
 
-    /// Takes the thread up if it is stalled.
+    /// Takes the thread over and continues it, if it is stalled.
     ///
     /// # Errors
     /// As [`Agent::resume`].

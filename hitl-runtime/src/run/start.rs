@@ -1,4 +1,4 @@
-//! How a thread begins, and how it is taken up again.
+//! Start and resumption of threads.
 
 use serde_json::value::RawValue;
 
@@ -24,10 +24,10 @@ use crate::{
 };
 
 impl<G: Graph> Agent<G> {
-    /// Begins a thread and runs it until a person must move, or to its end. The same start twice gives the same
-    /// turn: what has run is not run again.
+    /// Starts a thread and runs it until a person must act or it ends. The call is idempotent: a second start with the
+    /// same input returns the current turn and runs nothing again.
     ///
-    /// The run goes on in the background when the caller hangs up.
+    /// If the caller drops the future, the run continues in the background.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -46,7 +46,7 @@ impl<G: Graph> Agent<G> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::ThreadExists`] when the name is taken by a thread with another input.
+    /// [`Error::ThreadExists`] if a thread with this name and another input, or of another graph, exists.
     pub async fn start<T>(&self, thread: T, input: <G::State as State>::Input) -> Result<G::Turn, Error>
     where
         T: TryInto<ThreadId>,
@@ -60,8 +60,9 @@ impl<G: Graph> Agent<G> {
         .await
     }
 
-    /// [`Agent::start`] in the name of a person. The journal keeps who started the thread, with the evidence of who they
-    /// are, and their name is in the digest of each of its reviews: `requester` cannot be changed behind a signature.
+    /// Starts a thread like [`Agent::start`], in the name of a person. The journal keeps who started the thread, with
+    /// the evidence of their identity, and their name is in the digest of each of its reviews: `requester` cannot be
+    /// changed without invalidating the signatures.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -72,7 +73,7 @@ impl<G: Graph> Agent<G> {
     /// let turn = agent.start_as(&Operator::new("noor"), "ticket-A-9133", input()).await?;
     /// assert!(matches!(turn, RefundAgentTurn::Pay(_)));
     ///
-    /// // The thread is noor's: the same start by another person is not the same.
+    /// // The thread belongs to noor: the same start by another person is a conflict.
     /// let error = agent.start_as(&mara(), "ticket-A-9133", input()).await.unwrap_err();
     /// assert_eq!(error.code(), "thread_exists");
     /// # Ok(())
@@ -96,7 +97,8 @@ impl<G: Graph> Agent<G> {
         self.start_by(thread, encode_input::<G::State>(input)?, Starter::Caller(Some(requester))).await
     }
 
-    /// The same for whoever a request is from; another's thread is a name that is taken.
+    /// Starts a thread for the caller of a request. A thread of another caller counts as an existing thread with this
+    /// name.
     pub(crate) async fn start_for(
         &self,
         caller: Option<&Operator>,
@@ -114,7 +116,7 @@ impl<G: Graph> Agent<G> {
         self.turn_of(&name, detach::finish_for(name.clone(), begun).await?)
     }
 
-    /// [`Agent::start`] with an input that comes as JSON.
+    /// Starts a thread like [`Agent::start`], with an input in JSON.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -133,7 +135,7 @@ impl<G: Graph> Agent<G> {
     /// ```
     ///
     /// # Errors
-    /// As `start`, and [`Error::InvalidInput`] when the JSON is not the graph's input.
+    /// As [`Agent::start`], and [`Error::InvalidInput`] if the JSON is not the graph's input.
     pub async fn start_json<T>(&self, thread: T, input: &serde_json::Value) -> Result<G::Turn, Error>
     where
         T: TryInto<ThreadId>,
@@ -142,7 +144,7 @@ impl<G: Graph> Agent<G> {
         self.start(thread, read_input::<G>(input)?).await
     }
 
-    /// [`Agent::start_as`] with an input that comes as JSON.
+    /// Starts a thread like [`Agent::start_as`], with an input in JSON.
     ///
     /// # Errors
     /// As [`Agent::start_as`] and [`Agent::start_json`].
@@ -183,7 +185,7 @@ impl<G: Graph> Agent<G> {
             .map_err(|e| Error::InvalidInput { problem: e.to_string() })?;
         let to = route::after_start::<G>(&fields).map_err(|problem| Error::InvalidInput { problem })?;
         let mut post = Post::new(&self, Fold::empty(thread.clone()));
-        // The thread has had no other runner: its own id names the first.
+        // The thread has had no other runner: its own id is the first runner's name.
         let id = token()?;
         post.claim_as(id.clone());
         post.push(Event::Started {
@@ -230,7 +232,7 @@ impl<G: Graph> Agent<G> {
         if same { turn::outlook(self, fold) } else { Err(Error::ThreadExists { thread }) }
     }
 
-    /// Whose turn it is. Nothing moves.
+    /// Returns the current turn of a thread. It runs nothing and writes nothing.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -248,7 +250,7 @@ impl<G: Graph> Agent<G> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::UnknownThread`], and [`Error::GraphChanged`] when this program cannot take the thread up.
+    /// [`Error::UnknownThread`], and [`Error::GraphChanged`] if the thread is incompatible with this program.
     pub async fn thread<T>(&self, thread: T) -> Result<G::Turn, Error>
     where
         T: TryInto<ThreadId>,
@@ -259,8 +261,8 @@ impl<G: Graph> Agent<G> {
         self.turn_of(&thread, contained(&thread, outlook).await?)
     }
 
-    /// Takes up a thread whose runner has died, and tries again what has failed. A thread that waits for a person, or
-    /// that a runner still has, is left as it stands.
+    /// Continues a thread whose runner has died, and retries failed nodes. A thread that waits for a person, or that a
+    /// live runner holds, is left as it is.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -269,7 +271,7 @@ impl<G: Graph> Agent<G> {
     /// use hitl::Standing;
     ///
     /// # let agent = RefundAgent::new(MemoryStore::new());
-    /// // What a program does first: take up what its predecessor left.
+    /// // At startup: continue the threads of the previous process.
     /// let running = agent.store().threads(Some(Standing::Running), None, 100).await?;
     /// for (thread, _) in running.items {
     ///     println!("{}", agent.resume(thread).await?);
@@ -288,7 +290,7 @@ impl<G: Graph> Agent<G> {
         self.resume_by(thread.try_into().map_err(Into::into)?, None).await
     }
 
-    /// [`Agent::resume`] in the name of a person, whom the journal keeps.
+    /// Resumes a thread like [`Agent::resume`], in the name of a person, which the journal keeps.
     ///
     /// # Errors
     /// As [`Agent::resume`], and [`Error::BadOperator`] for an operator who cannot sign.
@@ -343,12 +345,13 @@ impl<G: Graph> Agent<G> {
         }
     }
 
-    /// The graph's own turn.
+    /// Converts an outlook into the graph's own turn type.
     pub(crate) fn turn_of(&self, thread: &ThreadId, outlook: Outlook<G>) -> Result<G::Turn, Error> {
         contained_now(thread, || G::turn(outlook))
     }
 
-    /// Turns the end of a drive into an outlook; a runner that was overtaken looks again.
+    /// Converts the result of a run into an outlook. If another runner has taken the thread over, the thread is read
+    /// again.
     pub(crate) async fn outlook_of(&self, end: Result<GraphFold<G>, Stopped>) -> Result<Outlook<G>, Error> {
         match end {
             Ok(fold) => turn::outlook(self, fold),
@@ -360,15 +363,15 @@ impl<G: Graph> Agent<G> {
     }
 }
 
-/// Who begins a thread.
+/// The party that starts a thread.
 enum Starter {
-    /// The program itself, whose threads all are.
+    /// The program itself, which owns every thread.
     Program,
-    /// Somebody who asks it to, where that is known.
+    /// A caller, if their identity is known.
     Caller(Option<Requester>),
 }
 
-/// Whose a thread is: a verified person's, or nobody's.
+/// Returns the owner of a thread: a verified person, or none.
 fn owner(requester: Option<&Requester>) -> Option<&str> {
     requester.and_then(Requester::owner)
 }
@@ -380,17 +383,17 @@ fn read_input<G: Graph>(input: &serde_json::Value) -> Result<<G::State as State>
         .map_err(|violation| invalid(violation.to_string()))
 }
 
-/// Who starts or resumes a thread, after a look at their name.
+/// Converts an operator into a requester, after a check of their name.
 fn named(thread: &ThreadId, operator: &Operator) -> Result<Requester, Error> {
     may_decide(thread, "start", None, operator).map(|()| Requester::from(operator))
 }
 
-/// What is done again when a thread is taken up.
+/// The work that is repeated when a thread is resumed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Anew {
-    /// What was under way when its runner died.
+    /// Nodes that were running when their runner died.
     Orphans,
-    /// What has failed, too.
+    /// Failed nodes, too.
     Failures,
 }
 
@@ -398,7 +401,7 @@ fn is_retryable<F>(lane: &Lane<F>) -> bool {
     matches!(lane.at, At::Failed { stopped: false, .. })
 }
 
-/// The inputs as the journal keeps them: what does not come out of it as it went in is no input.
+/// Encodes the inputs for the journal. An input whose JSON does not deserialize to an equal value is rejected.
 fn encode_input<S: State>(input: S::Input) -> Result<Values, Error> {
     let invalid = |problem: String| Error::InvalidInput { problem };
     let encode = || {
@@ -414,11 +417,11 @@ fn encode_input<S: State>(input: S::Input) -> Result<Values, Error> {
     guarded(|| "serializer of the input".to_owned(), encode).map_err(|broken| invalid(broken.to_string()))?
 }
 
-/// Whether a thread was started with this input, as this version of the state has it.
+/// Returns whether a thread was started with this input, after migration to this version of the state.
 fn same_input<S: State>(version: u32, before: &Values, now: &Values) -> bool {
     let parsed = |raw: &RawValue| serde_json::from_str::<serde_json::Value>(raw.get()).ok();
     let Ok(before) = updated::<S>(version, before) else { return false };
-    // A migration may have added what is no input.
+    // A migration may have added fields that are not inputs.
     let is_input = |field: &str| S::SPEC.field(field).is_some_and(|field| field.input);
     let before: Vec<_> = before.iter().filter(|(field, _)| is_input(field)).collect();
     before.len() == now.len()

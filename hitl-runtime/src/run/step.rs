@@ -1,4 +1,4 @@
-//! One try of one node.
+//! Execution of one attempt of a node.
 
 use std::{
     panic::AssertUnwindSafe,
@@ -18,7 +18,7 @@ use crate::{
 };
 use futures_util::FutureExt;
 
-/// What a try needs, taken out of the thread so that the thread can move while it runs.
+/// The data of one attempt, copied from the thread so that the thread can change while the attempt runs.
 pub(crate) struct Try<G: Graph> {
     pub(crate) lane: LaneId,
     pub(crate) node: usize,
@@ -27,48 +27,50 @@ pub(crate) struct Try<G: Graph> {
     pub(crate) fields: Arc<<G::State as State>::Fields>,
     pub(crate) signatures: Signatures,
     pub(crate) cx: Cx,
-    /// The wait before it, for a retry.
+    /// The backoff before this attempt, if it is a retry.
     pub(crate) wait: Duration,
 }
 
-/// How a try ended.
+/// The result of one attempt.
 pub(crate) struct Tried {
     pub(crate) lane: LaneId,
     pub(crate) node: usize,
     pub(crate) visit: Visit,
-    /// Where and when it ran, and so with which key.
+    /// The context in which the attempt ran, with its idempotency key.
     pub(crate) cx: Cx,
     pub(crate) end: End,
-    /// What its models took.
+    /// The usage of its models.
     pub(crate) spent: Vec<Usage>,
 }
 
 pub(crate) enum End {
     Wrote {
         writes: Writes,
-        /// What is to be signed of it.
+        /// The draft among the writes, if a person is to sign it.
         drafted: Option<Drafted>,
     },
     Failed {
         error: String,
     },
-    /// It may or may not have happened.
+    /// The effect may or may not have happened.
     Unknown {
         error: String,
     },
 }
 
-/// Runs a node once, within its timeout. A panic is a failure like any other.
+/// Runs one attempt of a node, within its timeout. A panic is a failure like any other.
 pub(crate) async fn run<G: Graph>(agent: &Agent<G>, this: Try<G>, leased_until_ms: &AtomicU64) -> Tried {
     let unsure = this.entry.spec.effect && !this.entry.spec.idempotent;
-    // Around the node there is more of the user's code: what its error says, and the `Drop` of all that it held.
+    // The user's code can also panic outside of the node call: in the `Display` of its error, and in the `Drop` of its
+    // values.
     let run = AssertUnwindSafe(run_once(agent, &this, leased_until_ms)).catch_unwind().await;
     let (end, spent) = run.unwrap_or_else(|panic| {
         let error = NodeError::msg(format_args!("it panicked as it ended: {}", said(panic)));
         (failed(&error, unsure), Vec::new())
     });
     let Try { lane, node, cx, visit, fields, .. } = this;
-    // Its last holder drops the values. How the node ended is known by then.
+    // This may drop the last reference to the values, and their `Drop` is the user's code. It cannot change the result
+    // any more.
     let _ = guarded(String::new, || drop(fields));
     Tried { lane, node, cx, visit, end, spent }
 }
@@ -81,7 +83,7 @@ async fn run_once<G: Graph>(
     if !this.wait.is_zero() {
         Box::pin(tokio::time::sleep(this.wait)).await;
     }
-    // A store that took long, another node that blocked the thread, or a machine that slept may have used the lease up.
+    // A slow store, another node that blocked the thread, or a suspended machine may have used up the lease.
     if this.entry.spec.effect && agent.inner.clock.now_ms() >= leased_until_ms.load(Ordering::Relaxed) {
         let error = "this try did not call it: its runner's lease had run out before it could begin";
         return (End::Failed { error: error.to_owned() }, Vec::new());
@@ -100,8 +102,8 @@ async fn run_once<G: Graph>(
         signatures: &this.signatures,
     };
     let spec = &this.entry.spec;
-    // Synchronous code of the node runs here too, before it first awaits. The timers are boxed: few nodes have one, and
-    // no other is to be the larger for it.
+    // Inside the `async` block, a panic of the node's synchronous code before its first `await` is caught as well. The
+    // timer is boxed because few nodes have a timeout, and the futures of the others must not grow for it.
     let work = AssertUnwindSafe(async { (this.entry.run)(args).await }).catch_unwind();
     let work = async {
         match spec.retry.timeout_ms {
@@ -126,14 +128,15 @@ async fn run_once<G: Graph>(
     (end, spent)
 }
 
-/// How a try ends that failed: with an effect that nobody vouches for, in doubt.
+/// Returns the result of a failed attempt: in doubt for an effect that is not idempotent and not reported as not done,
+/// failed otherwise.
 pub(crate) fn failed(error: &NodeError, unsure: bool) -> End {
     let text = guarded(|| "`Display` of the node's error".to_owned(), || error.to_string());
     let text = text.unwrap_or_else(|broken| broken.to_string());
     if unsure && !error.is_not_done() { End::Unknown { error: text } } else { End::Failed { error: text } }
 }
 
-/// What cannot be kept, or what nobody could sign, is a failure of the node that returned it.
+/// Checks the writes of an attempt. A value that cannot be stored or signed is a failure of the node that returned it.
 fn finished<G: Graph>(fields: &FieldsOf<G>, mut writes: Writes, unsure: bool) -> End {
     let mut drafted = None;
     for (field, json) in &mut writes.0 {

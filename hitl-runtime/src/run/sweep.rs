@@ -1,4 +1,4 @@
-//! Looking after threads that nobody looks after: of processes that died, of reviews that nobody decides.
+//! Sweeps: recovery of threads whose process died, and expiry and reminders of open reviews.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{Error, OpenReview, Standing, ThreadId};
 
-/// What a sweep came upon.
+/// An event of a sweep.
 ///
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -33,34 +33,35 @@ use crate::{Error, OpenReview, Standing, ThreadId};
 /// ```
 #[derive(Debug)]
 pub enum Noticed {
-    /// A thread was taken up that nobody ran any more, or a review in it has expired. It rests again.
+    /// The sweep took over a thread without a live runner, or let a review of it expire.
     Moved {
         /// The thread.
         thread: ThreadId,
-        /// How it stands now: a node may have failed.
+        /// The thread's status now: a node may have failed. [`Standing::Running`] if another runner has taken the
+        /// thread over, or if the thread waits for a slot to run.
         standing: Standing,
     },
-    /// A review is open for as long as `remind` says, or for as long again: somebody should be told. The journal says
-    /// that it was brought up, so one sweep of all is given it.
+    /// A reminder: a review has been open for the interval of `remind`, or for another such interval. A person should
+    /// be notified. The journal records the reminder, so only one of all concurrent sweeps reports it.
     Waits {
         /// The review.
         review: OpenReview,
     },
-    /// A thread is due, and cannot be taken up by this program. A watch leaves it alone for one look, then for two, four
-    /// and so on up to 64, so that it takes no time from others.
+    /// A thread is due, but this program cannot process it. [`Agent::watch`] retries it with backoff, 1 pass later,
+    /// then 2, 4 and so on up to 64 passes later, so that it takes no time from others.
     Refused {
         /// The thread.
         thread: ThreadId,
-        /// Why not.
+        /// The reason.
         error: Error,
     },
 }
 
 impl<G: Graph> Agent<G> {
-    /// Looks after every thread of this graph that is due: takes up what a dead process was running, lets reviews
-    /// expire, and brings up again what has waited for long. It returns when all of them rest.
+    /// Processes every thread of this graph that is due: takes over threads of dead processes, lets reviews expire, and
+    /// sends reminders for open reviews. It returns when all of them have come to rest.
     ///
-    /// What has failed stays as it is; [`Agent::resume`] tries it again.
+    /// Failed threads stay as they are; [`Agent::resume`] retries them.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -71,7 +72,7 @@ impl<G: Graph> Agent<G> {
     /// # let _ = waiting(&agent, "A-9133").await?;
     /// assert!(agent.sweep().await?.is_empty(), "nothing is due");
     ///
-    /// // `expires = "24h"`, and nobody came.
+    /// // The graph says `expires = "24h"`, and no verdict came.
     /// clock.advance(std::time::Duration::from_secs(24 * 60 * 60));
     /// assert_eq!(agent.sweep().await?.len(), 1);
     /// assert!(matches!(agent.thread("ticket-A-9133").await?, RefundAgentTurn::Done(_)));
@@ -80,7 +81,7 @@ impl<G: Graph> Agent<G> {
     /// ```
     ///
     /// # Errors
-    /// When the store cannot say what is due. What is wrong with one thread is [`Noticed::Refused`].
+    /// If the store cannot list the threads that are due. A problem with one thread is [`Noticed::Refused`].
     pub async fn sweep(&self) -> Result<Vec<Noticed>, Error> {
         let mut sweeper = Sweeper::new(self);
         sweeper.look(Some(self.inner.clock.now_ms()));
@@ -97,11 +98,13 @@ impl<G: Graph> Agent<G> {
         }
     }
 
-    /// Sweeps now and then every so often, for as long as it is polled, and tells what it comes upon.
+    /// Sweeps immediately and then once per interval, for as long as the future is polled, and reports the events to
+    /// `tell`.
     ///
-    /// Each look drains all that is due. At once it reads 16 threads, runs on 16 whose reviews have expired, and takes up
-    /// 16 that nobody ran any more: threads that run for long hold up neither each other nor a deadline. Where 16 run on
-    /// from expired reviews already, the expiry of others is written down, and they run on as soon as there is room.
+    /// Each pass processes all threads that are due. At most 16 threads are read at the same time, at most 16 run on
+    /// after a review expired, and at most 16 run after they were taken over: threads that run for long delay neither
+    /// each other nor a deadline. If 16 threads already run on after expired reviews, the expiry of further reviews is
+    /// recorded at once, and their threads run as soon as a slot is free.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -111,7 +114,7 @@ impl<G: Graph> Agent<G> {
     /// use std::time::Duration;
     ///
     /// # let agent = RefundAgent::new(MemoryStore::new());
-    /// // What a program that stays does first.
+    /// // At the startup of a long-running program.
     /// let watch = tokio::spawn(async move {
     ///     agent.watch(Duration::from_secs(10), |noticed| match noticed {
     ///         Ok(Noticed::Waits { review }) => println!("{} still waits", review.thread),
@@ -133,7 +136,7 @@ impl<G: Graph> Agent<G> {
                     sweeper.look(None);
                     next_look.set(tokio::time::sleep(every));
                 }
-                // Until the next look.
+                // Nothing to do until the next pass.
                 Step::Idle => next_look.as_mut().await,
             }
         }

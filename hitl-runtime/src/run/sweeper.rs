@@ -1,4 +1,5 @@
-//! What is due, drained: the index is asked until it names nothing more, and so much happens at once.
+//! The scheduler of sweeps: it queries the index until no more threads are due, and processes them with bounded
+//! concurrency.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -16,54 +17,54 @@ use super::{
 };
 use crate::{Error, Page, StoreError, ThreadId, guard::contained};
 
-/// How many threads are read at once, how many run because a review of theirs has expired, and how many because nobody
-/// ran them any more.
+/// The largest numbers of threads that are read at the same time, that run because a review expired, and that run
+/// because they had no live runner.
 const LOOKS: usize = 16;
 const DEADLINES: usize = 16;
 const RUNS: usize = 16;
 
-/// How many threads are asked of the index at once.
+/// The page size of index queries.
 const PAGE: usize = 64;
 
-/// How many threads are remembered that want to run. The index remembers the others.
+/// The capacity of the queue of threads that wait for a slot to run. The index keeps the others.
 const WAITING: usize = 1_024;
 
-/// How many threads are remembered that could not be looked after, and for how many looks at most one is left alone.
+/// The largest number of failing threads that are remembered, and the largest number of passes before one is retried.
 const RESTING: usize = 4_096;
 const LONGEST_REST: u64 = 64;
 
-/// Drains what is due, look by look. One look asks the index page by page until it names nothing more.
+/// Processes due threads, pass by pass. One pass queries the index page by page until no more threads are due.
 pub(super) struct Sweeper<G: Graph> {
     agent: Agent<G>,
     slots: Arc<Slots>,
     rounds: FuturesUnordered<BoxFuture<'static, Round>>,
-    /// Named by the index, and not looked at yet.
+    /// Threads that the index listed and that are not read yet.
     named: VecDeque<ThreadId>,
-    /// Want to run.
+    /// Threads that wait for a slot to run.
     waiting: VecDeque<ThreadId>,
-    /// Those of `waiting` that are being looked at again.
+    /// Threads from `waiting` that are being read again.
     again: BTreeSet<ThreadId>,
-    /// All of the above, and those whose rounds are under way.
+    /// All of the above, and the threads that are being processed.
     busy: BTreeSet<ThreadId>,
-    /// Whether more want to run than are remembered.
+    /// `true` if more threads wait for a slot than `waiting` can hold.
     more: bool,
     resting: BTreeMap<ThreadId, Rest>,
     looks: u64,
-    /// Where the look under way has come to.
+    /// The position of the current pass.
     look: Option<Look>,
     asking: Option<BoxFuture<'static, Asked>>,
 }
 
-/// A look under way.
+/// A pass in progress.
 struct Look {
     by_ms: Option<u64>,
     after: Option<String>,
 }
 
-/// What a store was asked.
+/// The result of a store query.
 enum Asked {
     Due(Result<Page<ThreadId>, StoreError>),
-    /// Threads that a clock which is ahead may have set aside.
+    /// Threads whose lease may have been set by a clock that is ahead.
     FarAhead(Result<Vec<ThreadId>, Error>),
 }
 
@@ -73,18 +74,18 @@ struct Round {
     end: Result<Tended, Error>,
 }
 
-/// A thread that failed so often in a row, and is left alone before this look.
+/// A thread that failed `failures` times in a row, and is skipped in the passes before `until`.
 struct Rest {
     failures: u32,
     until: u64,
 }
 
-/// What comes next.
+/// The result of one wait.
 pub(super) enum Step {
     Told(Vec<Result<Noticed, Error>>),
-    /// The timer has run out.
+    /// The timer has fired.
     Timer,
-    /// Nothing is under way.
+    /// Nothing is in progress.
     Idle,
 }
 
@@ -109,8 +110,8 @@ impl<G: Graph> Sweeper<G> {
         }
     }
 
-    /// Begins a look, unless one is under way: at what is due by this time, or by the time at which each page is asked
-    /// for.
+    /// Begins a pass, unless one is in progress. It covers threads that are due by the given time, or, with `None`, by
+    /// the time at which each page is requested.
     pub(super) fn look(&mut self, by_ms: Option<u64>) {
         if self.look.is_none() {
             (self.looks, self.more) = (self.looks + 1, false);
@@ -118,7 +119,7 @@ impl<G: Graph> Sweeper<G> {
         }
     }
 
-    /// Does what may be done until there is something to tell, or nothing is left to do, or the timer has run out.
+    /// Makes progress until there is an event to report, nothing is left to do, or the timer fires.
     pub(super) async fn next(&mut self, mut timer: Option<Pin<&mut Sleep>>) -> Step {
         std::future::poll_fn(|cx| self.poll(cx, timer.as_mut().map(|timer| timer.as_mut()))).await
     }
@@ -132,7 +133,7 @@ impl<G: Graph> Sweeper<G> {
                 if let Err(error) = self.answered(asked) {
                     return Poll::Ready(Step::Told(vec![Err(error)]));
                 }
-                // The answer may have led to another question.
+                // The result may have started another query, which must be polled.
                 continue;
             }
             let begun = self.begin();
@@ -143,7 +144,7 @@ impl<G: Graph> Sweeper<G> {
                 }
                 continue;
             }
-            // A round that was polled just now may have given its place back, and a new question must be asked once.
+            // A poll of the rounds may have released a slot. A new query must be polled once to be woken.
             if begun || self.can_begin() || self.asks() {
                 continue;
             }
@@ -159,7 +160,8 @@ impl<G: Graph> Sweeper<G> {
         }
     }
 
-    /// Asks the index for the next page, where the last one has been seen to. `true` where it has just been asked.
+    /// Requests the next page from the index if few threads of the last one are left. Returns `true` if a request was
+    /// made.
     fn asks(&mut self) -> bool {
         if self.asking.is_some() || self.named.len() >= LOOKS {
             return false;
@@ -168,7 +170,7 @@ impl<G: Graph> Sweeper<G> {
             if !self.more || !self.waiting.is_empty() {
                 return false;
             }
-            // Those that were not remembered.
+            // Query the threads again that `waiting` could not hold.
             self.look(None);
         }
         let Some(look) = &self.look else { return false };
@@ -209,7 +211,7 @@ impl<G: Graph> Sweeper<G> {
         Ok(())
     }
 
-    /// Whether a thread can be looked at now: one that waits for a slot only where there is one.
+    /// Returns whether a thread can be read now. One that waits to run needs a free run slot.
     fn can_begin(&self) -> bool {
         let wanted = !self.named.is_empty() || self.can_try_again();
         wanted && self.slots.looks.available_permits() > 0
@@ -219,7 +221,7 @@ impl<G: Graph> Sweeper<G> {
         !self.waiting.is_empty() && self.again.len() < self.slots.runs.available_permits()
     }
 
-    /// Begins as many rounds as may be under way. Those that have waited come first.
+    /// Begins as many rounds as the slots allow. Waiting threads come first.
     fn begin(&mut self) -> bool {
         let mut begun = false;
         while let Ok(look) = Arc::clone(&self.slots.looks).try_acquire_owned() {
@@ -262,7 +264,8 @@ impl<G: Graph> Sweeper<G> {
         told
     }
 
-    /// Leaves a thread alone that could not be looked after: for one look, then for two, four and so on.
+    /// Schedules the retry of a thread that could not be processed: 1 pass later, then 2, 4 and so on up to
+    /// [`LONGEST_REST`] passes later.
     fn rest(&mut self, thread: &ThreadId) {
         if !self.resting.contains_key(thread) && self.resting.len() >= RESTING {
             self.resting.pop_first();

@@ -1,4 +1,4 @@
-//! Looking after one thread: bringing its reviews up again, letting them expire, taking up what nobody runs any more.
+//! Processing of one due thread: reminders and expiry of its reviews, and takeover if it has no live runner.
 
 use std::{
     sync::{
@@ -24,19 +24,19 @@ use crate::{
     store::{Append, Record, Tail},
 };
 
-/// How much may happen at once. What is due is looked at by one pool; reviews that expire and runs that are taken up
-/// have a pool each, so that neither has to wait for the other.
+/// The concurrency limits of sweeps. One pool limits the threads that are read. Threads with expired reviews and
+/// threads that are taken over have a pool each, so that neither has to wait for the other.
 pub(super) struct Slots {
     pub(super) looks: Arc<Semaphore>,
     pub(super) deadlines: Arc<Semaphore>,
     pub(super) runs: Arc<Semaphore>,
-    /// Whether the runs that go on from deadlines hang, as far as was seen: none has ended since one was waited for.
+    /// `true` if the runs after deadlines seem to hang: none has ended since a slot was last waited for in vain.
     pub(super) hang: AtomicBool,
 }
 
 impl Slots {
-    /// How long a look waits for a run that goes on from a deadline to end. Most end at once, and one entry then says the
-    /// expiry and that the thread runs.
+    /// The time to wait for a free deadline slot. Most runs end at once, and waiting then saves an append: one entry
+    /// records the expiry together with the runner's lease.
     const PATIENCE: Duration = Duration::from_secs(1);
 
     async fn deadline(&self) -> Option<OwnedSemaphorePermit> {
@@ -58,17 +58,17 @@ impl Slots {
     }
 }
 
-/// How the look at one thread ended.
+/// The result of processing one thread.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Tended {
-    /// Nothing more is to be done for now.
+    /// Nothing more is due for now.
     Rests,
-    /// The thread is to run, and as many run as may.
+    /// The thread must run, but all run slots are taken.
     WantsSlot,
 }
 
 impl<G: Graph> Agent<G> {
-    /// Looks after a thread. `look` is given back before a node runs.
+    /// Processes a due thread. `look` is released before a node runs.
     pub(super) async fn tend(
         &self,
         thread: &ThreadId,
@@ -114,7 +114,7 @@ impl<G: Graph> Agent<G> {
                 if events.is_empty() {
                     return Ok(Tended::WantsSlot);
                 }
-                // What has expired is written down all the same. Running on from there can wait.
+                // Record the expiry all the same. Running on from there can wait.
                 if self.append_unclaimed(post, events).await? {
                     let standing = Standing::Running;
                     noticed.push(Noticed::Moved { thread: thread.clone(), standing });
@@ -132,7 +132,7 @@ impl<G: Graph> Agent<G> {
             let standing = match ran {
                 Ok(fold) => standing(&fold),
                 Err(Stopped::Overtaken(_)) => Standing::Running,
-                // Somebody was first. Whatever is still due is looked at again, as one that has had its turn.
+                // Another writer was first. What is still due is processed without another wait for a slot.
                 Err(Stopped::Taken(_)) => return self.take_up_again(thread, noticed).await,
                 Err(Stopped::Error(error)) => return Err(error),
             };
@@ -141,7 +141,7 @@ impl<G: Graph> Agent<G> {
         }
     }
 
-    /// The same thread after somebody else has appended to it in between.
+    /// Processes a thread again after another writer has appended to it in between.
     async fn take_up_again(&self, thread: &ThreadId, noticed: &mut Vec<Noticed>) -> Result<Tended, Error> {
         let before = self.known(thread).await?.next;
         self.take_up(thread, Anew::Orphans).await?;
@@ -152,11 +152,11 @@ impl<G: Graph> Agent<G> {
         Ok(Tended::Rests)
     }
 
-    /// Writes down which reviews are brought up again, and only then tells of them. `false` where somebody else has
-    /// appended in between.
+    /// Records the reminders that are due, and reports them only after they are stored. Returns `false` on a conflict
+    /// with another writer.
     async fn bring_up(&self, post: &mut Box<Post<G>>, noticed: &mut Vec<Noticed>) -> Result<bool, Error> {
         let forgotten = self.forgotten(&post.fold);
-        // A runner of other code could not go on with what this program makes of the thread.
+        // A live runner of other code could not continue with the entries that this program's conversion adds.
         let leased = post.leased_until_ms(self.inner.clock.now_ms()).is_some();
         let is_others = post.is_pending() && leased;
         if forgotten.is_empty() || is_others {
@@ -175,7 +175,7 @@ impl<G: Graph> Agent<G> {
         Ok(stored)
     }
 
-    /// Appends what has happened to a thread that nobody is to run yet.
+    /// Appends events to a thread without claiming it.
     async fn append_unclaimed(
         &self,
         mut post: Box<Post<G>>,
@@ -192,9 +192,9 @@ impl<G: Graph> Agent<G> {
         post.flush(false).await
     }
 
-    /// Ends the run of a thread that this program cannot read because its own code fails on it: what ran is failed, an
-    /// effect in doubt, and `resume` tries it again once the code is mended. `None` where nothing ran, or a runner that
-    /// can read it has the thread.
+    /// Ends the run of a thread that this program cannot read because its own code fails on it: running nodes are
+    /// recorded as failed, and effects as in doubt unless they are idempotent. `resume` retries the thread once the
+    /// code is fixed. Returns `None` if nothing ran, or if a live runner holds the thread.
     async fn give_up(
         &self,
         thread: &ThreadId,

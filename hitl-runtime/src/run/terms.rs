@@ -1,5 +1,5 @@
-//! What a review is of, beside the draft itself: the node and the field, the effects that the signature covers, and the
-//! fields that are shown.
+//! The terms of a review, which the signature covers besides the draft: the node and the field, the covered effects,
+//! and the shown fields.
 
 use serde_json::Value;
 
@@ -15,29 +15,29 @@ use crate::{
 pub(crate) struct Terms<'a> {
     pub(crate) node: &'a str,
     pub(crate) field: &'a str,
-    /// Where it was opened.
+    /// The place at which the review was opened.
     pub(crate) place: Place,
     pub(crate) covers: &'a [String],
     pub(crate) shows: &'a [String],
 }
 
 impl<'a> Terms<'a> {
-    /// Those that an open review was opened under.
+    /// Returns the terms of an open review.
     pub(crate) fn of_open(open: &'a OpenAt) -> Self {
         let OpenAt { visit, field, place, covers, shows, .. } = open;
         Self { node: &visit.node, field, place: *place, covers, shows }
     }
 
-    /// Those that a field was signed under.
+    /// Returns the terms under which a field was signed.
     pub(crate) fn of_signature(field: &'a str, signature: &'a Signature) -> Self {
         let Signature { node, place, covers, shows, .. } = signature;
         Self { node, field, place: *place, covers, shows }
     }
 
-    /// Returns the digest of a draft under these terms, with what the lane holds of the fields that are shown.
+    /// Returns the digest of a draft under these terms, with the lane's values of the shown fields.
     ///
     /// # Errors
-    /// When the draft, or what is shown, has no canonical JSON.
+    /// If the draft or a shown field has no canonical JSON.
     pub(crate) fn digest<S: State>(
         &self,
         fold: &Fold<S>,
@@ -56,13 +56,14 @@ impl<'a> Terms<'a> {
     }
 }
 
-/// Whether these are what the review before a node covers and shows.
+/// Returns whether the review before a node covers and shows exactly these.
 pub(crate) fn are(covers: &[String], shows: &[String], node: &str, interrupt: &InterruptSpec) -> bool {
     let others = interrupt.covers.iter().filter(|name| **name != node);
     covers.iter().eq(others) && shows.iter().eq(interrupt.shows)
 }
 
-/// What the review before a node covers and shows, for the journal. The node itself is covered anyhow.
+/// Returns the effects that the review before a node covers and the fields that it shows, for the journal. The node
+/// itself is always covered and left out.
 pub(crate) fn of(node: &str, interrupt: &InterruptSpec) -> (Vec<String>, Vec<String>) {
     let covers = interrupt.covers.iter().filter(|name| **name != node);
     let shows = interrupt.shows.iter();

@@ -1,8 +1,9 @@
-//! Names that nothing else has.
+//! Random identifiers.
 
 use crate::Error;
 
-/// Sixteen hexadecimal digits from the operating system, for each call anew: two copies of one restored process differ.
+/// Returns 16 random hex digits. Each call gets them from the operating system, so that two copies of one restored
+/// process differ.
 pub(crate) fn token() -> Result<String, Error> {
     getrandom::u64()
         .map(|bits| format!("{bits:016x}"))

@@ -1,4 +1,4 @@
-//! Whose turn it is.
+//! The status of a thread for its caller: the review, failure, doubt or result that it stands at.
 
 use std::sync::Arc;
 
@@ -18,25 +18,26 @@ use crate::{
     state::{Fields, State},
 };
 
-/// How a thread stands, before `graph!` has given it the graph's own type.
-// One is made for each turn and taken apart at once: a box would cost more than the copy.
+/// The status of a thread, before `graph!` converts it into the graph's own turn type.
+// One is created for each turn and taken apart at once: boxing would cost more than the copy.
 #[allow(clippy::large_enum_variant)]
 pub enum Outlook<G: Graph> {
     /// One review is open.
     Review(AnyReview<G>),
     /// Several reviews are open.
     Several(Vec<AnyReview<G>>),
-    /// The thread has come to its end.
+    /// The thread has ended.
     Done(<G::State as State>::Output),
-    /// Nobody saw how an effect ended.
+    /// An effect is in doubt.
     InDoubt(InDoubt<G>),
     /// A node failed.
     Failed(Failed<G>),
-    /// A runner has the thread.
+    /// A runner holds the thread, or held it when it died.
     Running(Running<G>),
 }
 
-/// What is most urgent comes first: doubt, then people, then failures, then runners.
+/// Returns the status of a thread. If several apply, the most urgent one wins: doubt, then reviews, then running nodes,
+/// then failures.
 pub(super) fn outlook<G: Graph>(agent: &Agent<G>, fold: GraphFold<G>) -> Result<Outlook<G>, Error> {
     let thread = fold.thread.clone();
     if fold.ended {
@@ -70,7 +71,7 @@ pub(super) fn outlook<G: Graph>(agent: &Agent<G>, fold: GraphFold<G>) -> Result<
     }
 }
 
-/// The node that failed, what was said of it, and whether a person has stopped it. That one comes first.
+/// Returns the failed node, its error, and whether a person has stopped the thread. A stopped node comes first.
 pub(super) fn failure<S: State>(fold: &Fold<S>) -> Option<(&Visit, &str, bool)> {
     let failed = fold.lanes.values().filter_map(|lane| match &lane.at {
         At::Failed { visit, error, stopped, .. } => Some((visit, error.as_str(), *stopped)),
@@ -79,28 +80,28 @@ pub(super) fn failure<S: State>(fold: &Fold<S>) -> Option<(&Visit, &str, bool)> 
     failed.clone().find(|(.., stopped)| *stopped).or_else(|| failed.clone().next())
 }
 
-/// The error of an effect in doubt whose lease has run out. A runner that is halted for longer than its lease looks like a dead
-/// one from here, and goes on with the effect when it wakes.
+/// The error of an effect that is in doubt because its lease has run out. A runner that is suspended for longer than
+/// its lease looks like a dead one, and continues with the effect when it wakes.
 pub(super) const UNRENEWED: &str =
     "its runner has not renewed its lease and may still be running, and nobody saw how it ended";
 
-/// An effect that is in doubt, whether or not an entry says so yet.
+/// An effect in doubt, possibly not yet recorded as such in the journal.
 pub(super) struct Doubt {
     pub(super) lane: LaneId,
     pub(super) visit: Visit,
     pub(super) key: String,
-    /// Names this doubt: the next try of the same effect, with the same key, is another one.
+    /// The identifier of this doubt. The next attempt of the same effect, with the same key, has another one.
     pub(super) digest: Digest,
     pub(super) error: String,
     pub(super) since_ms: u64,
-    /// Whether the journal says so.
+    /// `true` if the journal records the doubt.
     pub(super) written: bool,
 }
 
-/// Every effect of a thread that is in doubt.
+/// Returns every effect of a thread that is in doubt.
 pub(super) fn doubts<G: Graph, S: State>(agent: &Agent<G>, fold: &Fold<S>) -> impl Iterator<Item = Doubt> {
     let orphaned = !fold.is_leased(agent.inner.clock.now_ms());
-    // A person has stopped the thread: not even what is idempotent begins again.
+    // In a thread that a person has stopped, not even an idempotent effect begins again.
     let stopped = fold.stop().is_some();
     fold.lanes.iter().filter_map(move |(lane, stands)| {
         let (visit, key, place, error, since_ms, written) = match &stands.at {
@@ -115,7 +116,7 @@ pub(super) fn doubts<G: Graph, S: State>(agent: &Agent<G>, fold: &Fold<S>) -> im
             }
             _ => return None,
         };
-        // The key is one thread's, one visit's: with the place of the try, it names the doubt.
+        // The key identifies the thread and the activation. With the place of the attempt it identifies the doubt.
         let digest = Digest::of(format!("doubt\0{key}\0{place}").as_bytes());
         Some(Doubt { lane: *lane, visit: visit.clone(), key: key.clone(), digest, error, since_ms, written })
     })
@@ -127,7 +128,7 @@ fn done<G: Graph>(fold: GraphFold<G>) -> Result<<G::State as State>::Output, Err
     G::State::output(fields).ok_or_else(|| changed(&thread, unwritten))
 }
 
-/// The first output that a thread ended without.
+/// Returns the incompatibility for the first output that a thread has not written at its end.
 fn unwritten_output<S: State>(fold: &Fold<S>) -> Difference {
     let written =
         |field: &str| fold.root().is_some_and(|root| matches!(root.fields.read(field), Ok(Some(_))));
@@ -136,7 +137,7 @@ fn unwritten_output<S: State>(fold: &Fold<S>) -> Difference {
     Difference::OutputUnwritten { field, version: (fold.version, S::SPEC.version) }
 }
 
-/// The fields of a thread, taken out of it; inside a fork, as they were before it.
+/// Returns the fields of a thread; inside a fork, as they were before the fork.
 pub(super) fn fields<G: Graph>(
     mut fold: GraphFold<G>,
 ) -> Result<(ThreadId, <G::State as State>::Fields), Error> {
@@ -152,7 +153,7 @@ pub(super) fn fields<G: Graph>(
     Ok((thread, fields))
 }
 
-/// What people are to decide.
+/// Returns the open reviews of a thread.
 fn reviews<G: Graph>(agent: &Agent<G>, mut fold: GraphFold<G>) -> Result<Outlook<G>, Error> {
     let mut open = fold.open().map(|(lane, open)| found::<G>(&fold, lane, open));
     let (first, rest) = (open.next(), open.collect::<Result<Vec<_>, _>>()?);
@@ -171,7 +172,7 @@ fn reviews<G: Graph>(agent: &Agent<G>, mut fold: GraphFold<G>) -> Result<Outlook
     Ok(Outlook::Several(std::iter::once(first).chain(rest).map(review).collect()))
 }
 
-/// As [`draft`], unless this runner has just checked it.
+/// Returns the draft as [`draft`] does, or without a second check if this runner has just checked it.
 pub(crate) fn take_draft<G: Graph>(
     fold: &mut GraphFold<G>,
     lane: LaneId,
@@ -185,8 +186,8 @@ pub(crate) fn take_draft<G: Graph>(
     }
 }
 
-/// The draft in a lane as its type writes it, held against its invariants: whatever a store gives back is checked
-/// like what a node returned.
+/// Returns the draft in a lane as its type serializes it, after a check of its invariants: a value from the store is
+/// checked like a value that a node returned.
 pub(crate) fn draft<G: Graph>(
     fold: &GraphFold<G>,
     lane: LaneId,
@@ -207,13 +208,13 @@ pub(crate) fn draft<G: Graph>(
     (reviewed.check)(&json).map_err(invalid)
 }
 
-/// A draft that has no canonical JSON.
+/// Returns the error for a draft that has no canonical JSON.
 pub(super) fn unsignable(thread: &ThreadId, field: &str, error: DigestError) -> Error {
     let violations = vec![Violation { path: error.path, message: error.problem }];
     Error::Invalid { thread: thread.clone(), field: field.to_owned(), violations }
 }
 
-/// A review, found in a thread.
+/// An open review of a thread, with its node in this program.
 pub(crate) struct Found {
     pub(crate) lane: LaneId,
     pub(crate) open: OpenAt,
@@ -221,7 +222,7 @@ pub(crate) struct Found {
     pub(crate) reviewed: Reviewed,
 }
 
-/// The node that a review stands before, in this program.
+/// Finds the node of an open review in this program's graph.
 pub(crate) fn found<G: Graph>(fold: &GraphFold<G>, lane: LaneId, open: &OpenAt) -> Result<Found, Error> {
     let name = &open.visit.node;
     let Some((node, entry)) = route::node::<G>(name) else {

@@ -1,4 +1,4 @@
-//! A journal is as it was written, and what it says can have happened.
+//! Verification of journals: that a journal is unchanged, and that its entries can have been written.
 
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
@@ -9,8 +9,8 @@ use crate::{
     journal::{JournalKeys, MacError, genesis, link},
 };
 
-/// The last entry of a journal. Kept where nobody can write to the store, it proves later that the journal up to there
-/// is still the one that it was.
+/// The identity of a journal's last entry. If it is kept out of reach of everyone who can write to the store, it proves
+/// later that the journal up to that entry is unchanged.
 ///
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -35,11 +35,11 @@ pub struct Head {
     pub thread: ThreadId,
     /// The place of its last entry.
     pub place: Place,
-    /// The hash of that entry, and so of all before it.
+    /// The hash of that entry, which covers all entries before it.
     pub hash: Digest,
 }
 
-/// What [`Agent::audit`] found in a journal.
+/// The result of [`Agent::audit`].
 ///
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -57,22 +57,22 @@ pub struct Head {
 pub struct Audit {
     /// The last entry.
     pub head: Head,
-    /// What is wrong, in the order of the places.
+    /// The problems, in the order of their places.
     pub findings: Vec<Finding>,
-    /// The parts whose meaning this program cannot check, because another version of it wrote them. Their hashes and MACs
-    /// are checked all the same.
+    /// The ranges of entries whose meaning this program cannot check, because another version of it wrote them or
+    /// because an earlier entry is damaged. Their hashes and MACs are checked all the same.
     pub unchecked: Vec<Unchecked>,
 }
 
-/// One thing that is wrong with a journal.
+/// A problem of a journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Finding {
-    /// The entry.
+    /// The place of the entry.
     pub place: Place,
     /// The kind of problem.
     pub kind: FindingKind,
-    /// What is wrong, for people.
+    /// The description of the problem, for people.
     pub problem: String,
 }
 
@@ -81,25 +81,25 @@ pub struct Finding {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum FindingKind {
-    /// Its hash does not follow from the entry before it, or an entry is missing.
+    /// The hash of an entry does not follow from the entry before it, or an entry is missing.
     Chain,
-    /// It is not the journal whose head was kept, or its end was cut off.
+    /// The journal is not the one whose head was kept, or its end was cut off.
     Head,
-    /// It was not written by a holder of the journal keys.
+    /// The entry was not written by a holder of the journal keys.
     Unauthenticated,
-    /// It cannot be read, or cannot follow what was before.
+    /// The entry cannot be read, or cannot follow the entries before it.
     Unreadable,
-    /// Its snapshot is not what the entries before it say.
+    /// The snapshot of the entry differs from the state that the entries before it produce.
     Snapshot,
-    /// A digest is not that of the draft.
+    /// A digest does not match the draft.
     Digest,
-    /// A node or an effect ran that nobody had signed, or that had not begun.
+    /// A node or an effect ran without a signature, or an effect ran without having begun.
     Unsigned,
-    /// It leads where the graph does not, or is about a node that the thread was not at.
+    /// The entry leads to a step that the graph does not have there, or is about a node that the thread was not at.
     Route,
     /// A time goes backwards by more than [`CLOCK_SKEW_MS`], or is on the wrong side of a deadline.
     Time,
-    /// A runner took the thread while another one had it.
+    /// A runner took the thread over while another runner held its lease.
     Lease,
 }
 
@@ -107,22 +107,23 @@ pub enum FindingKind {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Unchecked {
-    /// The first of them.
+    /// The first place.
     pub from: Place,
-    /// The last of them.
+    /// The last place.
     pub to: Place,
-    /// Why not.
+    /// The reason.
     pub reason: String,
 }
 
-/// How far the clocks of two processes may be apart, in milliseconds, before `verify` says that time goes backwards.
+/// The tolerated difference between the clocks of two processes, in milliseconds. Verification reports only larger
+/// deviations of times, deadlines and leases.
 pub const CLOCK_SKEW_MS: u64 = 5 * 60 * 1000;
 
 impl Audit {
-    /// The head, if nothing is wrong.
+    /// Returns the head if there are no findings.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`] or [`Error::Damaged`], which say the first finding.
+    /// [`Error::Unauthenticated`] or [`Error::Damaged`], with the first finding.
     pub fn sound(&self) -> Result<Head, Error> {
         let Some(Finding { place, kind, problem }) = self.findings.first() else {
             return Ok(self.head.clone());
@@ -136,11 +137,11 @@ impl Audit {
 }
 
 impl<G: Graph> Agent<G> {
-    /// Verifies a thread's journal as [`Agent::audit`] does, and gives its head.
+    /// Verifies a thread's journal as [`Agent::audit`] does, and returns its head.
     ///
-    /// The chain of hashes shows a change to some of the journal; the replay shows entries that cannot have been written
-    /// by this program; journal keys show entries that a stranger wrote. None of them shows that its end was cut off: for
-    /// that, keep the head elsewhere, and give it to [`Agent::holds`].
+    /// The hash chain reveals a change to a part of the journal; the replay reveals entries that this program cannot
+    /// have written; journal keys reveal entries that were written without the keys. None of them reveals that the end
+    /// of the journal was cut off: for that, keep the head elsewhere, and pass it to [`Agent::holds`].
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -155,40 +156,41 @@ impl<G: Graph> Agent<G> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Damaged`] or [`Error::Unauthenticated`] at the first entry that was flipped, removed, swapped, put in or
-    /// made up; [`Error::UnknownThread`].
+    /// [`Error::Damaged`] or [`Error::Unauthenticated`] at the first entry that was changed, removed, swapped, inserted
+    /// or forged; [`Error::UnknownThread`].
     pub async fn verify(&self, thread: &ThreadId) -> Result<Head, Error> {
         self.audit(thread, None).await?.sound()
     }
 
-    /// Verifies a thread's journal as [`Agent::verify`] does, and against a head that was kept elsewhere.
+    /// Verifies a thread's journal as [`Agent::verify`] does, and compares it with a head that was kept elsewhere.
     ///
     /// # Errors
-    /// [`Error::Damaged`] also where the journal was written anew or cut short since the head was taken;
-    /// [`Error::UnknownThread`] where it is gone.
+    /// As [`Agent::verify`]; [`Error::Damaged`] also if the journal was rewritten or truncated since the head was
+    /// taken; [`Error::UnknownThread`] if it is gone.
     pub async fn holds(&self, kept: &Head) -> Result<Head, Error> {
         self.audit(&kept.thread, Some(kept)).await?.sound()
     }
 
-    /// Reads a thread's whole journal and lists all that is wrong with it.
+    /// Reads a thread's whole journal and reports all problems.
     ///
-    /// - Each entry's hash follows from the one before, and none is missing. With `kept`, a head that was kept elsewhere,
-    ///   the journal is still the one that it was.
-    /// - Where the agent has journal keys, each entry bears a MAC of one of them, and a verdict one of a key for verdicts.
-    /// - Each entry can follow those before it: each snapshot is what they say, each digest is computed anew, each node
-    ///   with a review ran behind its verdict, each step is one of the graph's, times do not go backwards by more than
-    ///   [`CLOCK_SKEW_MS`], and no runner took the thread from another one.
+    /// - Each entry's hash follows from the entry before it, and no entry is missing. With `kept`, a head that was kept
+    ///   elsewhere, the journal is still the one that the head belongs to.
+    /// - If the agent has journal keys, each entry has a MAC under one of them, and a verdict has one under a key for
+    ///   verdicts.
+    /// - Each entry can follow those before it: each snapshot equals the replayed state, each digest equals the
+    ///   recomputed one, each node with a review ran after its verdict, each step is one of the graph's, times do not
+    ///   go backwards by more than [`CLOCK_SKEW_MS`], and no runner took the thread while another one held its lease.
     ///
-    /// The last point needs the program that wrote the entries: see [`Audit::unchecked`].
+    /// The last check needs the program that wrote the entries: see [`Audit::unchecked`].
     ///
     /// # Errors
-    /// [`Error::UnknownThread`], and when the store or the vault of a key fails. Findings are no errors.
+    /// [`Error::UnknownThread`], and an error if the store or the vault of a key fails. Findings are not errors.
     pub async fn audit(&self, thread: &ThreadId, kept: Option<&Head>) -> Result<Audit, Error> {
         let audit: BoxFuture<'_, _> = Box::pin(self.audit_as(thread, kept, self.inner.keys.as_ref()));
         audit.await
     }
 
-    /// The same by other keys than the agent's, or by none.
+    /// Audits with keys other than the agent's, or without keys.
     pub(super) async fn audit_as(
         &self,
         thread: &ThreadId,
@@ -246,13 +248,13 @@ impl<G: Graph> Agent<G> {
         }
         let (replayed, unchecked) = replay.end(place);
         findings.extend(replayed);
-        // The sort is stable, and a hash that is wrong explains what else is wrong there.
+        // The sort is stable, so a wrong hash comes before the other findings of its place, which it may explain.
         findings.sort_by_key(|finding| finding.place);
         Ok(Audit { head: Head { thread: thread.clone(), place, hash }, findings, unchecked })
     }
 }
 
-/// How an entry is not authentic; a vault that does not answer is an error, and no finding.
+/// Returns the problem of an entry that is not authentic. A vault that is unavailable is an error and not a finding.
 fn refusal(error: MacError) -> Result<String, Error> {
     match error {
         MacError::Refused(problem) => Ok(problem),

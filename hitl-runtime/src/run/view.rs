@@ -1,4 +1,4 @@
-//! A thread as JSON: what command lines, HTTP and forms show.
+//! Threads as JSON, for command lines, HTTP and forms.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,7 +24,7 @@ use crate::{
     unicode,
 };
 
-/// A thread, whatever its graph.
+/// A serializable view of a thread of any graph.
 ///
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -42,24 +42,25 @@ use crate::{
 /// ```
 #[derive(Clone, Debug, Serialize)]
 pub struct ThreadView {
-    /// Its name.
+    /// The thread's name.
     pub thread: ThreadId,
     /// The graph that it runs on.
     pub graph: String,
-    /// How it stands.
+    /// The status of the thread.
     pub standing: Standing,
     /// The place of its last entry.
     pub place: Place,
-    /// When its last entry was written, in milliseconds since the epoch.
+    /// The time at which its last entry was written, in milliseconds since the epoch.
     pub at_ms: u64,
-    /// The nodes that it stands at, each once; more than one inside a fork.
+    /// The nodes that the thread is at, each once; more than one inside a fork.
     pub nodes: Vec<String>,
-    /// Whether its runner has given no sign of life for so long that `resume` takes it up.
+    /// `true` if the thread runs and its runner's lease has run out, so that `resume` takes it over.
     pub stalled: bool,
-    /// Until when its runner holds it unless it gives a sign of life, in milliseconds since the epoch.
+    /// The end of its runner's lease unless it is renewed, in milliseconds since the epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until_ms: Option<u64>,
-    /// What keeps it from going on in this program. It is then shown as far as this program can read it.
+    /// The incompatibilities between the thread and this program. If there are any, the view shows the thread as far as
+    /// this program can read it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub differences: Vec<Difference>,
     /// The open reviews.
@@ -67,16 +68,16 @@ pub struct ThreadView {
     /// The node that failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<FailureView>,
-    /// The effect that nobody saw the end of.
+    /// The effect that is in doubt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub in_doubt: Option<InDoubtView>,
-    /// The outputs by field, once it has ended.
+    /// The outputs by field, once the thread has ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output: Option<Map<String, Value>>,
     /// Every field that is written.
     pub fields: Map<String, Value>,
-    /// What is to be said beside a name in this view that could pass for another one: the thread's own, that of who
-    /// proposed a draft. Whoever shows such a name shows this.
+    /// Warnings about names in this view that could be mistaken for others: the thread's own name, and the names of
+    /// people who proposed a draft. A user interface that shows such a name must show its warnings.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub marks: BTreeMap<String, Vec<String>>,
 }
@@ -104,37 +105,37 @@ pub struct ReviewView {
     pub node: String,
     /// The field to be signed.
     pub field: String,
-    /// Its value: the very arguments that the node will get.
+    /// The value of the field: exactly the argument that the node will get.
     pub draft: Value,
-    /// What a verdict must name.
+    /// The digest that a verdict must name.
     pub digest: Digest,
     /// The JSON Schema of the draft.
     pub schema: Value,
     /// The role that the operator must hold.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
-    /// Who proposed the draft by an edit at another review. Left out where a node proposed it.
+    /// The name of the person who proposed the draft by an edit at another review. Left out if a node proposed it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proposed_by: Option<String>,
-    /// The verdicts that the graph has: `approve`, `edit` unless the review takes none, `reject`, and `ask` where it is
-    /// declared. None where the thread cannot go on.
+    /// The verdicts that the graph offers: `approve`, `edit` unless the review takes none, `reject`, and `ask` if it is
+    /// declared. Empty if the thread is incompatible with this program.
     pub verdicts: Vec<&'static str>,
-    /// When it was opened, in milliseconds since the epoch.
+    /// The time at which the review was opened, in milliseconds since the epoch.
     pub opened_ms: u64,
-    /// When it expires, in milliseconds since the epoch.
+    /// The deadline of the review, in milliseconds since the epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deadline_ms: Option<u64>,
     /// The later effects that will run on the same signature, each once.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub covers: Vec<String>,
-    /// The fields that are signed with the draft though nobody edits them, with their values. A field that nothing has
-    /// written is left out.
+    /// The fields that are signed with the draft but cannot be edited, with their values. A field that is not written
+    /// is left out.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub shown: Map<String, Value>,
-    /// The fields that the node, or one that is covered, reads though nobody signs them.
+    /// The fields that the node or a covered effect reads and that no signature covers.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unsigned: Vec<&'static str>,
-    /// The items of the `for`s that it stands in, the outermost first. They are not signed.
+    /// The items of the `for`s around the review, the outermost first. They are not signed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub items: Vec<ItemView>,
 }
@@ -157,13 +158,13 @@ pub struct ReviewView {
 pub struct FailureView {
     /// The node.
     pub node: String,
-    /// What it said.
+    /// The error of the node.
     pub error: String,
-    /// Whether a person stopped it, so that it cannot be resumed.
+    /// `true` if a person stopped the thread, so that it cannot be resumed.
     pub stopped: bool,
 }
 
-/// An effect that nobody saw the end of.
+/// An effect that is in doubt.
 ///
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -183,34 +184,35 @@ pub struct FailureView {
 pub struct InDoubtView {
     /// The effect.
     pub node: String,
-    /// Names this doubt, for a settlement.
+    /// The digest that identifies this doubt for a settlement.
     pub digest: Digest,
-    /// The idempotency key that it was begun with.
+    /// The idempotency key that the effect began with.
     pub key: String,
-    /// What is known of its end.
+    /// The reason for the doubt: the effect's error, or that its runner lost its lease.
     pub error: String,
-    /// Since when, in milliseconds since the epoch.
+    /// The time since which the effect is in doubt, in milliseconds since the epoch.
     pub since_ms: u64,
-    /// The fields that it would have written.
+    /// The fields that the node would have written.
     pub writes: Vec<&'static str>,
-    /// The conditions of the answer `run_again`, and the idempotency key that both runs bear.
+    /// The conditions of the settlement `run_again`, and the idempotency key that both runs have.
     pub run_again: String,
-    /// The role that whoever settles it must hold; the first one, where there are several.
+    /// The role that an operator must hold to settle the effect; the first one, if there are several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
-    /// The roles that whoever settles it must hold, each of them, where there are several: of each signature that it runs
-    /// on, or, where it runs on none that was given in a role, of each review that can come after it.
+    /// All roles that an operator must hold to settle the effect, if there are several: the role of each signature that
+    /// the effect runs on, or, if it runs on no signature that was given in a role, the role of each review that can
+    /// come after it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub roles: Vec<String>,
-    /// The roles of which one is enough to run it again or to stop it, where it runs on no signature that was given in a
-    /// role: those that the graph's reviews ask for.
+    /// The roles of which an operator needs one to run the effect again or to stop the thread, if the effect runs on no
+    /// signature that was given in a role: all roles that the graph's reviews require.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub any_role: Vec<String>,
 }
 
 impl<G: Graph> Agent<G> {
-    /// A thread as JSON. Nothing moves. One that cannot go on in this program is shown as far as the program can read it,
-    /// with what stands in its way.
+    /// Returns a view of a thread. It runs nothing and writes nothing. A thread that is incompatible with this program
+    /// is shown as far as the program can read it, with its incompatibilities.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -240,7 +242,7 @@ impl<G: Graph> Agent<G> {
 
     fn seen(&self, thread: &ThreadId, tail: &Tail) -> Result<ThreadView, Error> {
         match self.read_tail(thread, tail).and_then(|fold| self.whole(fold)) {
-            // What it knows is there to be seen all the same.
+            // Show what can be read all the same.
             Err(Error::GraphChanged { .. } | Error::Invalid { .. } | Error::UserCodeFailed { .. }) => {
                 self.refused(&loose::<G>(thread, tail)?)
             }
@@ -248,7 +250,7 @@ impl<G: Graph> Agent<G> {
         }
     }
 
-    /// A thread that can go on.
+    /// Returns the view of a thread that is compatible with this program.
     fn whole(&self, fold: GraphFold<G>) -> Result<ThreadView, Error> {
         let mut post = Post::new(self, fold);
         post.admit()?;
@@ -278,7 +280,8 @@ impl<G: Graph> Agent<G> {
         Ok(self.shown(&fold, reviews, fields, Vec::new()))
     }
 
-    /// A thread that cannot, as far as this program can read it. No verdict is offered: none would be taken.
+    /// Returns the view of an incompatible thread, as far as this program can read it. It offers no verdicts, because
+    /// none would be accepted.
     fn refused(&self, fold: &LooseFold<G>) -> Result<ThreadView, Error> {
         let mut fields = known_fields(fold)?;
         if let Some(lane) = fold.root() {
@@ -354,7 +357,7 @@ impl<G: Graph> Agent<G> {
     }
 }
 
-/// The names in a view that could pass for others, with what is said of them.
+/// Returns the names in a view that could be mistaken for others, with their warnings.
 fn marked<S: State>(fold: &Fold<S>, reviews: &[ReviewView]) -> BTreeMap<String, Vec<String>> {
     let proposers = || reviews.iter().filter_map(|review| review.proposed_by.as_deref());
     let people: Vec<&str> = proposers().chain(fold.requester.as_deref()).collect();
@@ -364,7 +367,8 @@ fn marked<S: State>(fold: &Fold<S>, reviews: &[ReviewView]) -> BTreeMap<String, 
     all.map(|(name, marks)| (name.to_owned(), marks)).collect()
 }
 
-/// What the journal itself says of an open review.
+/// Returns the view of an open review, without the parts that need this program's graph: draft, schema, verdicts and
+/// unsigned fields.
 fn review<S: State>(fold: &Fold<S>, lane: LaneId, open: &OpenAt) -> ReviewView {
     ReviewView {
         node: open.visit.node.clone(),
@@ -384,7 +388,8 @@ fn review<S: State>(fold: &Fold<S>, lane: LaneId, open: &OpenAt) -> ReviewView {
     }
 }
 
-/// What is shown beside a draft. What cannot be read is left out: its digest does not hold, so that nobody signs it.
+/// Returns the fields that are shown beside a draft. If they cannot be read, the result is empty: the digest then does
+/// not match, so that the draft cannot be signed.
 pub(super) fn shown_with<S: State>(fold: &Fold<S>, lane: LaneId, open: &OpenAt) -> Map<String, Value> {
     let shown = fold.lanes.get(&lane).map(|lane| shown(&*lane.fields, &open.shows));
     match shown {
@@ -393,14 +398,14 @@ pub(super) fn shown_with<S: State>(fold: &Fold<S>, lane: LaneId, open: &OpenAt) 
     }
 }
 
-/// The nodes that a thread stands at. The items of a `for` may all stand at one.
+/// Returns the nodes that a thread is at, each once: several items of a `for` may be at the same node.
 fn nodes<S: State>(fold: &Fold<S>) -> Vec<String> {
     let mut seen = BTreeSet::new();
     let all = fold.lanes.values().filter_map(|lane| lane.at.visit()).map(|visit| visit.node.as_str());
     all.filter(|node| seen.insert(*node)).map(str::to_owned).collect()
 }
 
-/// Every field that is written; inside a fork, as it was before.
+/// Returns every field that is written; inside a fork, as it was before the fork.
 fn known_fields<S: State>(fold: &Fold<S>) -> Result<Map<String, Value>, Error> {
     let damaged = |problem: String| Error::Damaged {
         thread: fold.thread.clone(),

@@ -1,4 +1,5 @@
-//! What is written to a field, held where it is written against all that is to come of it.
+//! Checks of values at the time they are written to a field: that they can be stored, and signed if a review is to
+//! follow.
 
 use serde_json::{Value, value::RawValue};
 
@@ -9,24 +10,25 @@ use crate::{
     state::{FieldError, Fields, State},
 };
 
-/// How often a list is read back that is signed without being a draft. What has no order, as a `HashSet`, comes out in the
-/// same one now and then: two items every other time.
+/// The number of times that a list is read back if it is shown and signed beside a draft. A collection without an
+/// order, such as a `HashSet`, can come out in the same order by chance: every other time if it has two items.
 const SHOWN_READS: usize = 64;
 
-/// A value that a field can hold.
+/// A value that its field can hold.
 pub(super) struct Held {
-    /// What the journal is to keep, where it is spelt otherwise than it was written.
+    /// The JSON for the journal, if it differs in spelling from the written one.
     pub(super) json: Option<Box<RawValue>>,
-    /// The draft, where somebody is to sign it.
+    /// The draft, if the field is under review.
     pub(super) draft: Option<Value>,
 }
 
-/// Holds a value against its field: it comes back as it was written, and what is to be signed of it can be.
+/// Checks a value against its field: it must read back unchanged, and the parts of it that are to be signed must be
+/// signable.
 ///
 /// # Errors
-/// Says what cannot be, with the field and the path.
+/// A description of the problem, with the field and the path.
 pub(super) fn held<G: Graph>(fields: &FieldsOf<G>, field: &str, json: &str) -> Result<Held, String> {
-    // What the journal could not give back must not get in.
+    // A value that does not survive the round trip through the journal must not enter it.
     let reads = if is_shown::<G>(field) && json.contains('[') { SHOWN_READS } else { 1 };
     for _ in 0..reads {
         let mut slots = FieldsOf::<G>::default();
@@ -43,7 +45,7 @@ pub(super) fn held<G: Graph>(fields: &FieldsOf<G>, field: &str, json: &str) -> R
     Ok(Held { json: json.transpose().map_err(|e| e.to_string())?, draft: Some(draft) })
 }
 
-/// What an input, or a person who vouches for an effect, writes to a field.
+/// Checks a value that an input, or a person who settles an effect, writes to a field.
 ///
 /// # Errors
 /// As [`held`].
@@ -51,13 +53,13 @@ pub(super) fn check<G: Graph>(fields: &FieldsOf<G>, field: &str, json: &str) -> 
     held::<G>(fields, field, json).map(drop)
 }
 
-/// Whether a field is signed beside a draft.
+/// Returns whether a field is shown and signed beside a draft.
 fn is_shown<G: Graph>(field: &str) -> bool {
     let mut interrupts = G::SPEC.nodes.iter().filter_map(|node| node.interrupt);
     interrupts.any(|interrupt| interrupt.shows.contains(&field))
 }
 
-/// How a field is reviewed, where one is.
+/// Returns the checks of a field's draft, if the field is under review.
 fn reviewed<G: Graph>(field: &str) -> Option<Reviewed> {
     G::NODES.iter().find_map(|entry| {
         let is_it = entry.spec.interrupt.is_some_and(|interrupt| interrupt.field == field);
@@ -65,7 +67,7 @@ fn reviewed<G: Graph>(field: &str) -> Option<Reviewed> {
     })
 }
 
-/// A reducer makes another draft of what was there and of what was written.
+/// Checks the value that a reducer makes of the old and the written value: it, too, must be a valid draft.
 fn joined<G: Graph>(fields: &FieldsOf<G>, field: &str, json: &str, reviewed: Reviewed) -> Result<(), String> {
     if !G::State::SPEC.field(field).is_some_and(|spec| spec.reduced) {
         return Ok(());
@@ -82,7 +84,7 @@ fn joined<G: Graph>(fields: &FieldsOf<G>, field: &str, json: &str, reviewed: Rev
     (reviewed.check)(&joined).map(drop).map_err(|violations| broken(field, &violations))
 }
 
-/// A list whose items are to be signed one by one.
+/// Checks the items of a list that are to be signed one by one.
 fn items<G: Graph>(list: &str, json: &str) -> Result<(), String> {
     let eaches = G::SPEC.forks.iter().filter_map(|fork| fork.each).filter(|each| each.list == list);
     for each in eaches {

@@ -1,4 +1,5 @@
-//! Journals without MACs whose hashes are right: what they say is held against the signature and the program all the same.
+//! Altered journals without MACs but with valid hashes: their entries are still checked against the signature and the
+//! program's rules.
 
 use hitl::{MemoryStore, Operator, Verdict, store::Record};
 
@@ -7,7 +8,7 @@ use super::{
     desk::{Bank, agent, clerk, waiting},
 };
 
-/// Changes the one entry that holds a text, and links all of them again.
+/// Changes the only entry that contains a text, and recomputes all hashes.
 async fn forge(store: &MemoryStore, from: &str, to: &str) {
     let mut records = read(store, &id("t")).await;
     let holds = |record: &&mut Record| String::from_utf8_lossy(&record.body).contains(from);

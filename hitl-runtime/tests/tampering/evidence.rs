@@ -72,7 +72,7 @@ async fn who_resumed_a_thread_is_in_the_journal() {
     desk.verify(&id("t")).await.unwrap();
 }
 
-/// Whoever is shown a journal is not shown what somebody has put into it, where there is a key.
+/// With a key, a request for the history returns an error instead of a page with altered entries.
 #[tokio::test]
 async fn a_history_that_was_altered_is_not_shown() {
     use super::attacks::{read, relink, replace, write};

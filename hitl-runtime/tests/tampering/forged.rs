@@ -1,4 +1,5 @@
-//! What somebody makes of an authenticated thread who has the front's key, the runner's key, or none.
+//! Forged entries in an authenticated thread, by an attacker who has the key of the front end, the key of the runner,
+//! or none.
 
 use hitl::{
     Error, MemoryStore, Standing, Store, Verdict,
@@ -18,7 +19,7 @@ use super::{
 const RUNNER: u8 = 1;
 const FRONT: u8 = 2;
 
-/// A thread of a runner and a front, each with a key of its own.
+/// A thread with a runner and a front end, each of which has its own key.
 struct Desk {
     store: MemoryStore,
     runner: Agent<Payer>,
@@ -31,7 +32,7 @@ fn carl() -> Operator {
 }
 
 impl Desk {
-    /// It waits for the review before `pay_small`, which place 3 opens.
+    /// Returns a thread that waits for the review before `pay_small`, which was opened at place 3.
     async fn waiting() -> Self {
         let keys =
             JournalKeys::signing(key(RUNNER), Purpose::Running).verifying(key(FRONT), Purpose::Verdicts);
@@ -49,7 +50,7 @@ impl Desk {
         Self { store, runner, front, digest: review.digest() }
     }
 
-    /// The same, after its last payment.
+    /// Returns a thread that has ended, with all its payments made.
     async fn paid() -> Self {
         let desk = Self::waiting().await;
         desk.front.decide("t", desk.digest, &carl(), Verdict::Approve).await.unwrap();
@@ -72,7 +73,7 @@ impl Desk {
         })
     }
 
-    /// A snapshot in which the lane is next at a node.
+    /// Returns a snapshot in which the lane is about to run a node.
     async fn snapshot(&self, signature: &Value, log: &Value, visit: &Value) -> Value {
         let first: Value = serde_json::from_slice(&read(&self.store, &id("t")).await[0].body).unwrap();
         let started = &first["is"]["started"];
@@ -87,7 +88,7 @@ impl Desk {
         })
     }
 
-    /// Appends an entry under somebody's key, or without a MAC.
+    /// Appends an entry with the MAC of a key, or without a MAC.
     async fn append(&self, by: Option<u8>, is: Value, more: Value) {
         let records = read(&self.store, &id("t")).await;
         let last = records.last().unwrap();
@@ -113,7 +114,7 @@ impl Desk {
         self.store.append(append).await.unwrap();
     }
 
-    /// The runner refuses the thread, and nothing is appended.
+    /// Asserts that the runner rejects the thread and appends nothing.
     async fn is_refused(&self, code: &str) -> Error {
         let before = read(&self.store, &id("t")).await;
         let error = self.runner.resume("t").await.unwrap_err();
@@ -124,7 +125,7 @@ impl Desk {
     }
 }
 
-/// The runner is to believe that `pay_small` ran, and to go on to `wire`.
+/// The forged snapshot claims that `pay_small` has run and that `wire` is next.
 #[tokio::test]
 async fn a_snapshot_under_the_fronts_key_says_nothing_of_effects() {
     let desk = Desk::waiting().await;
@@ -144,7 +145,7 @@ async fn a_fronts_key_does_not_pay_an_ended_thread_again() {
     desk.append(Some(FRONT), desk.approval(), json!({ "snapshot": snapshot })).await;
     desk.is_refused("unauthenticated_entry").await;
 
-    // Nor by the verdict alone.
+    // The verdict without a snapshot does not restart the thread either.
     let desk = Desk::paid().await;
     desk.append(Some(FRONT), desk.approval(), json!({})).await;
     desk.is_refused("damaged").await;
@@ -161,7 +162,7 @@ async fn a_fronts_key_says_nothing_that_a_runner_does() {
         desk.append(Some(FRONT), desk.approval(), more).await;
         desk.is_refused("unauthenticated_entry").await;
     }
-    // What nobody doubts is not settled: `pay_small` waits to be signed.
+    // A settlement is rejected if the effect is not in doubt: `pay_small` waits for its review.
     let desk = Desk::waiting().await;
     let how = json!({ "happened": { "wrote": { "log": ["small 5"] } } });
     let settled = json!({ "node": "pay_small", "how": how, "operator": "carl", "to": "wire" });
@@ -169,7 +170,7 @@ async fn a_fronts_key_says_nothing_that_a_runner_does() {
     desk.is_refused("damaged").await;
 }
 
-/// What is genuine but spent is not put back, nor a role changed.
+/// A snapshot under the runner's key cannot restore a genuine signature that is spent.
 #[tokio::test]
 async fn a_runners_key_does_not_revive_a_spent_signature() {
     let desk = Desk::paid().await;
@@ -200,7 +201,7 @@ async fn a_runners_key_gives_a_signature_no_other_role() {
     }
 }
 
-/// One program may have both keys: its verdicts then say no lease, and the entry behind them does.
+/// A program may have both keys. Its verdict entries then have no lease; the lease is in a later entry.
 #[tokio::test]
 async fn one_program_with_both_keys_runs_what_it_decides() {
     let both =
@@ -222,7 +223,7 @@ async fn one_program_with_both_keys_runs_what_it_decides() {
     assert!(decided == 1 && leased);
 }
 
-/// A stranger to all keys appends a verdict with a true snapshot, at which the tail begins.
+/// An attacker without a key appends a verdict with a correct snapshot, at which the tail begins.
 #[tokio::test]
 async fn what_a_stranger_added_to_an_authenticated_thread_is_not_adopted() {
     let everything = || JournalKeys::new(key(RUNNER));
@@ -237,11 +238,11 @@ async fn what_a_stranger_added_to_an_authenticated_thread_is_not_adopted() {
     assert_eq!(error.code(), "unauthenticated_entry", "{error}");
     assert!(!error.to_string().contains("adopt"), "{error}");
 
-    // Nor where an adoption covers it all the same, which an older hitl wrote.
+    // An adoption that covers the entry, as an older version of hitl wrote, does not make it valid.
     desk.append(Some(RUNNER), json!({ "adopted": { "operator": "admin" } }), json!({})).await;
     desk.is_refused("unauthenticated_entry").await;
     let error = desk.runner.history(&id("t"), 4, 1).await.unwrap_err();
     assert_eq!(error.code(), "unauthenticated_entry", "{error}");
-    // Without keys, whoever looks for what was added sees it.
+    // A program without keys shows the added entry.
     assert_eq!(Payer::new(desk.store.clone()).history(&id("t"), 4, 1).await.unwrap().len(), 1);
 }

@@ -1,4 +1,4 @@
-//! Journals whose hashes are right, and in which an effect runs on what nobody has signed. `verify` names it.
+//! Journals with valid hashes in which an effect runs without a valid signature. `verify` reports the entry.
 
 use hitl::{Digest, FindingKind, MemoryStore, prelude::*, store::Record};
 use serde_json::{Value, json};
@@ -101,7 +101,8 @@ async fn found(agent: &Agent<Payer>) -> Vec<(u64, FindingKind)> {
     audit.findings.into_iter().map(|finding| (finding.place, finding.kind)).collect()
 }
 
-/// `wire` ran on 999 cents, which nobody signed: `pay_small` is said to have written the draft, too.
+/// `wire` ran on 999 cents without a signature on that amount: the forged entry claims that `pay_small` wrote the
+/// draft.
 #[tokio::test]
 async fn a_covered_effect_on_what_nobody_signed_is_named() {
     let (agent, store, mut records) = paid(5).await;
@@ -117,7 +118,7 @@ async fn a_covered_effect_on_what_nobody_signed_is_named() {
     assert!(found.contains(&(ran as u64, FindingKind::Route)), "{found:?}");
 }
 
-/// A clerk's edit of a small payment leads straight behind the director's review, which nobody opened.
+/// A clerk's edit of a small payment leads past the director's review, which was never opened.
 #[tokio::test]
 async fn an_edit_that_skips_a_review_is_named() {
     let store = MemoryStore::new();
@@ -134,7 +135,7 @@ async fn an_edit_that_skips_a_review_is_named() {
         let id = started["is"]["started"]["id"].as_str().unwrap();
         Digest::of(format!("t\0{id}\0{node}\0{entered}").as_bytes()).to_string()
     };
-    // 3 paused, 4 edit: it leads to `pay_large`; 5 to 7 never happened.
+    // Place 3 opens the review, and place 4 is the edit, which now leads to `pay_large`. Places 5 to 7 are removed.
     edit(&mut records[4], |json| {
         json["is"]["decided"]["to"] = json!("pay_large");
         json["is"]["decided"].as_object_mut().unwrap().remove("proposal");

@@ -1,4 +1,4 @@
-//! An edit that is on its way to the review that it may sign, and what the runner's key can make of it.
+//! A pending edit, which may sign the next review, and forgeries of it with the runner's key.
 
 use std::sync::{Arc, Mutex};
 
@@ -33,7 +33,7 @@ pub struct Order {
     pub receipts: Vec<String>,
 }
 
-/// What was paid, and whether nodes fail.
+/// The recorded payments, and a switch that makes nodes fail.
 #[derive(Clone, Default)]
 pub struct Till {
     paid: Arc<Mutex<Vec<String>>>,
@@ -60,7 +60,7 @@ async fn pay_small(draft: &Approved<Payment>, till: Deps<Till>) -> Result<Vec<St
     Ok(vec!["small".to_owned()])
 }
 
-/// Whoever signs it sees an account, and signs a second effect.
+/// The review shows an account, and its signature covers a second effect.
 #[interrupt_before(role = "clerk", covers = (bonus), show = iban)]
 #[node(Order, writes = receipts, effect)]
 async fn pay_large(draft: &Approved<Payment>, iban: &str, till: Deps<Till>) -> Result<Vec<String>> {
@@ -99,12 +99,12 @@ fn payer(store: &MemoryStore, till: &Till, keys: Option<JournalKeys>) -> Agent<P
     }
 }
 
-/// Of a process that runs and records verdicts, each under a key of its own.
+/// Returns the keys of a process that runs threads and records verdicts, with one key for each.
 fn both() -> JournalKeys {
     JournalKeys::signing(key(1), Purpose::Running).and_signing(key(2), Purpose::Verdicts)
 }
 
-/// A thread in which mara has edited the small payment into a large one, and which cannot go on until the till opens.
+/// Starts a thread in which mara has edited the small payment into a large one, and which fails until the till is open.
 async fn edited(store: &MemoryStore, till: &Till, keys: Option<JournalKeys>) -> Agent<Payer> {
     let agent = payer(store, till, keys);
     let turn = agent.start("t", OrderInput { iban: "DE1".into() }).await.unwrap();
@@ -115,7 +115,7 @@ async fn edited(store: &MemoryStore, till: &Till, keys: Option<JournalKeys>) -> 
     agent
 }
 
-/// The newest snapshot, changed by somebody who has the runner's key, as the last entry.
+/// Changes the newest snapshot as an attacker with the runner's key could, and makes it the last entry.
 async fn forge(store: &MemoryStore, change: impl FnOnce(&mut Value)) {
     let mut records = read(store, &id("t")).await;
     let at = records.iter().rposition(|record| record.snapshot).unwrap();
@@ -130,7 +130,7 @@ async fn forge(store: &MemoryStore, change: impl FnOnce(&mut Value)) {
     write(store, &id("t"), records).await;
 }
 
-/// Runs into the closed till until a snapshot holds the edit.
+/// Resumes the thread, which fails at the closed till, until a snapshot contains the edit.
 async fn until_frozen(store: &MemoryStore, agent: &Agent<Payer>) {
     while store.tail(&id("t")).await.unwrap().unwrap().before.is_none() {
         let _ = agent.resume("t").await.unwrap();
@@ -160,11 +160,11 @@ async fn an_edit_has_seen_what_its_verdict_says() {
         until_frozen(&store, &agent).await;
         forge(&store, change).await;
         *till.closed.lock().unwrap() = false;
-        // The runner that took the snapshot is gone.
+        // By this time the lease of the runner that took the snapshot has expired.
         let later = ManualClock::at_ms(1_763_800_000_000 + 3_600_000);
         let turn = payer(&store, &till, Some(both())).clock(later).resume("t").await;
         match what {
-            // It covers and shows more than mara saw: she is asked.
+            // The review covers and shows more than mara saw, so it waits for a verdict.
             "nothing" => assert!(matches!(turn, Ok(PayerTurn::PayLarge(_))), "{what}"),
             _ => assert_eq!(turn.unwrap_err().code(), "unauthenticated_entry", "{what}"),
         }
@@ -172,7 +172,7 @@ async fn an_edit_has_seen_what_its_verdict_says() {
     }
 }
 
-/// An edit on its way in a thread that was begun without keys goes on once somebody has vouched for the thread.
+/// In a thread that was started without keys, a pending edit continues after an operator has adopted the thread.
 #[tokio::test]
 async fn an_edit_in_an_adopted_thread_goes_on() {
     for frozen in [false, true] {
@@ -194,7 +194,8 @@ async fn an_edit_in_an_adopted_thread_goes_on() {
     }
 }
 
-/// An edit leads where the graph leads its draft: `verify` takes no other node for it, though the thread might stand there.
+/// An edit must lead to the node that the graph determines for its draft. `verify` reports any other node, even one
+/// that the thread could be at.
 #[tokio::test]
 async fn an_edit_that_leads_elsewhere_is_named() {
     let from = r#""from":{"after":"propose"}"#;
@@ -209,7 +210,7 @@ async fn an_edit_that_leads_elsewhere_is_named() {
         let mut records = read(&store, &id("t")).await;
         let is_edit = |record: &Record| record.body.windows(6).any(|part| part == br#"{"edit"#);
         let at = records.iter().position(is_edit).unwrap();
-        // Nothing after it can follow.
+        // Later entries would not be consistent with the change.
         records.truncate(at + 1);
         records[at].body = super::attacks::replace(&records[at].body, old, new);
         super::attacks::relink(&id("t"), &mut records);

@@ -1,5 +1,6 @@
-//! A "no", a question or an expiry in a branch ends the signature that the lane around it holds. rustc refuses a graph in
-//! which an effect would run on that signature; a thread of older code may come to one.
+//! A rejection, a question or an expiry in a branch ends the signature that the parent lane holds. The compiler rejects
+//! a graph in which an effect would run on that signature, but a thread of older code may be migrated to such a
+//! position.
 
 use std::{
     sync::{
@@ -29,7 +30,7 @@ pub enum Way {
 #[derive(Clone, Default)]
 pub struct World {
     wired: Arc<Mutex<Vec<String>>>,
-    /// Set while `other` fails.
+    /// `true` if `other` fails.
     fails: Arc<AtomicBool>,
 }
 
@@ -83,7 +84,7 @@ async fn refuse(rejection: &Rejection) -> Result<Vec<String>> {
     Ok(vec![rejection.note.clone()])
 }
 
-/// A graph that wires nothing on the way that the director confirms.
+/// A graph that runs `wire` only on the path without the director's review.
 mod old {
     use super::*;
 
@@ -120,7 +121,7 @@ mod old {
     }
 }
 
-/// A graph without the director's review, which wires on both ways.
+/// A graph without the director's review, which runs `wire` on both paths.
 mod new {
     use super::*;
 
@@ -169,12 +170,12 @@ async fn what_a_branch_was_refused_is_not_wired_by_new_code() {
             }
         }
         assert!(matches!(agent.thread("t").await.unwrap(), old::TieredTurn::Failed(_)), "{end:?}");
-        // The branch that was refused waits at the join, and the other one goes on under the new code.
+        // The rejected branch waits at the join, and the other one continues under the new code.
         world.fails.store(false, Ordering::SeqCst);
         let next = new::Tiered::new(world.clone(), store.clone()).clock(clock.clone());
         let error = next.resume("t").await.unwrap_err();
         assert!(matches!(error, Error::GraphChanged { .. }), "{end:?}: {error}");
-        // The join holds it, too, where the journal says that this very code began the thread.
+        // `wire` does not run after the join even if the journal states that the new code started the thread.
         let store = as_of(&store, agent.fingerprint(), next.fingerprint()).await;
         let next = new::Tiered::new(world.clone(), store).clock(clock);
         let turn = next.resume("t").await.unwrap();

@@ -1,5 +1,5 @@
-//! Which review opens after an edit may be a model's to say, which runs after the verdict: the edit signs it only if it is
-//! the review that was edited.
+//! A model that runs after the edit may determine which review opens next. The edit signs that review only if it is
+//! before the same node as the edited one.
 
 use std::sync::{Arc, Mutex};
 
@@ -41,7 +41,7 @@ async fn propose(cents: u32) -> Result<Draft> {
     Ok(Draft { cents })
 }
 
-/// As a model would: twice the same question, two answers.
+/// Returns the next answer of the "model", which may differ for the same draft.
 #[node(Case, writes = channel)]
 async fn classify(draft: &Draft, world: Deps<World>) -> Result<Channel> {
     let _ = draft;
@@ -83,7 +83,7 @@ graph! {
     }
 }
 
-/// Holds both roles, as the head of a desk does.
+/// Returns an operator who holds both roles.
 fn mara() -> Operator {
     Operator::new("mara").role("clerk").role("treasurer")
 }
@@ -127,7 +127,7 @@ async fn a_preview_says_what_an_edit_may_sign_after_nodes() {
         "this proposes `draft` anew: it goes back to `propose` and on to `classify`, and a review that opens after it asks \
          for a signature of its own, unless it is the one before `send_voucher` again"
     );
-    // The model says the same again: one verdict.
+    // The model gives the same answer again, so one verdict is sufficient.
     let turn = agent.decide("t", digest, &mara(), edit()).await.unwrap();
     assert!(matches!(turn, PayerTurn::Done(_)), "{turn}");
     assert_eq!(*world.done.lock().unwrap(), ["voucher 90 by mara"]);

@@ -1,4 +1,4 @@
-//! An edit on its way signs nothing once the time of the review is over in which it was made.
+//! A pending edit signs nothing at or after the deadline of the edited review.
 
 use std::{
     sync::{Arc, Mutex},
@@ -64,7 +64,7 @@ async fn pay_large(draft: &Approved<Draft>, world: Deps<World>) -> Result<String
     Ok("large".into())
 }
 
-/// Waits for as long as it takes.
+/// The review has no deadline.
 #[interrupt_before(role = "clerk")]
 #[node(Case, writes = outcome, effect)]
 async fn pay_patiently(draft: &Approved<Draft>, world: Deps<World>) -> Result<String> {

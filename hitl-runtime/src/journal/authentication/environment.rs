@@ -1,4 +1,4 @@
-//! The keys that the environment gives.
+//! Journal keys from environment variables.
 
 use std::{fs, io};
 
@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::{InvalidJournalKey, JournalKey, JournalKeys, Purpose};
 use crate::variable::{NotUnicode, variable};
 
-/// Why the environment gives no keys that can be used. No error holds a key.
+/// The error for environment variables that do not give usable keys. It never contains a key.
 ///
 /// ```
 /// use hitl::journal::UnusableJournalKeys;
@@ -18,35 +18,35 @@ use crate::variable::{NotUnicode, variable};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UnusableJournalKeys {
-    /// A variable is set, and is no text.
+    /// A variable that is not valid Unicode.
     #[error("{variable} is set to something that is not Unicode: set it again, in UTF-8")]
     NotUnicode {
-        /// Its name.
+        /// The variable's name.
         variable: &'static str,
     },
-    /// A key and a file of keys are both given.
+    /// Both a key and a file of keys.
     #[error("{variable} and {variable}_FILE are both set: keep one")]
     Twice {
         /// The first variable's name.
         variable: &'static str,
     },
-    /// The file of keys cannot be read.
+    /// A file of keys that cannot be read.
     #[error("the file that {variable} names cannot be read: {source}")]
     File {
         /// The variable's name.
         variable: &'static str,
-        /// The operating system's answer.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// It holds no key.
+    /// A value that is not a valid list of keys.
     #[error("{variable}: {source}")]
     Invalid {
         /// The variable's name.
         variable: &'static str,
-        /// What is wrong with it.
+        /// The cause.
         source: InvalidJournalKey,
     },
-    /// Keys for verdicts are given, and none for the rest.
+    /// Keys for verdicts, without a key for the other entries.
     #[error(
         "HITL_JOURNAL_VERDICT_KEY is set, and HITL_JOURNAL_KEY is not: say which key signs everything else"
     )]
@@ -60,16 +60,18 @@ impl From<NotUnicode> for UnusableJournalKeys {
 }
 
 impl JournalKeys {
-    /// The keys that the environment gives; none where it gives none.
+    /// Returns the keys from the environment; `None` if all of the variables are unset or blank.
     ///
-    /// | variable | says |
+    /// | variable | meaning |
     /// |---|---|
-    /// | `HITL_JOURNAL_KEY` | the key that signs entries; after commas or on further lines, older ones that are still to verify |
-    /// | `HITL_JOURNAL_KEY_FILE` | a file that holds the same, in place of the variable |
-    /// | `HITL_JOURNAL_VERDICT_KEY`, `HITL_JOURNAL_VERDICT_KEY_FILE` | the keys that verdicts must bear; those above do not count for verdicts then |
+    /// | `HITL_JOURNAL_KEY` | the key that signs entries, followed by older keys that only verify; separated by commas
+    /// or line breaks |
+    /// | `HITL_JOURNAL_KEY_FILE` | a file with the same content, instead of the variable |
+    /// | `HITL_JOURNAL_VERDICT_KEY`, `HITL_JOURNAL_VERDICT_KEY_FILE` | the keys for verdicts; if set, the keys above
+    /// are not valid for verdicts |
     ///
-    /// A key is at least 32 bytes as hexadecimal digits or Base64, perhaps after an id and a colon; or, with the feature
-    /// `kms`, `kms:` and an HMAC key of AWS KMS.
+    /// A key is at least 32 bytes as hexadecimal digits or Base64, optionally after an id and a colon. With the feature
+    /// `kms`, it may also be `kms:` and an HMAC key of AWS KMS.
     ///
     /// ```
     /// use hitl::journal::JournalKeys;
@@ -81,14 +83,15 @@ impl JournalKeys {
     /// ```
     ///
     /// # Errors
-    /// [`UnusableJournalKeys`]: a variable says something that is no key. It is never taken for one that is not set.
+    /// [`UnusableJournalKeys`] if a variable is set to something that is not a key. Such a variable is never treated as
+    /// unset.
     pub fn from_env() -> Result<Option<Self>, UnusableJournalKeys> {
         let all = listed("HITL_JOURNAL_KEY", "HITL_JOURNAL_KEY_FILE")?;
         let verdicts = listed("HITL_JOURNAL_VERDICT_KEY", "HITL_JOURNAL_VERDICT_KEY_FILE")?;
         Self::of_lists(all, verdicts)
     }
 
-    /// Whether the environment asks for keys at all.
+    /// Returns whether `HITL_JOURNAL_KEY` or `HITL_JOURNAL_KEY_FILE` is set, not blank, and valid Unicode.
     #[cfg(feature = "cli")]
     pub(crate) fn are_asked_for() -> bool {
         ["HITL_JOURNAL_KEY", "HITL_JOURNAL_KEY_FILE"]
@@ -136,7 +139,8 @@ fn listed(
     list(&text).map(Some).map_err(|source| UnusableJournalKeys::Invalid { variable: name, source })
 }
 
-/// Keys between commas and line breaks. An empty one is none, so a comma too many is an error.
+/// Parses a list of keys, separated by commas or line breaks. An empty element is an error, so a superfluous comma is
+/// one.
 fn list(text: &str) -> Result<Vec<JournalKey>, InvalidJournalKey> {
     text.trim().split([',', '\n']).map(str::parse).collect()
 }

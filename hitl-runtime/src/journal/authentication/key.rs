@@ -1,4 +1,4 @@
-//! One key, and what it computes.
+//! A journal key, and the computation and verification of MACs with it.
 
 use std::{fmt, str::FromStr};
 
@@ -14,10 +14,10 @@ use zeroize::Zeroizing;
 use super::MAC;
 use crate::Digest;
 
-/// A key that authenticates entries: at least 32 secret bytes, or a key of AWS KMS that never leaves it.
+/// A key that authenticates entries: at least 32 secret bytes, or a key in AWS KMS that never leaves KMS.
 ///
-/// Its id stands in each entry that it signs, so that keys can be replaced. It is derived from the key unless
-/// [`named`](Self::named) gives another one. The secret is overwritten when the key is dropped, and shown nowhere.
+/// The key's id is in each entry that it signs, so that keys can be replaced. The id is derived from the key unless
+/// [`named`](Self::named) sets another one. The secret is overwritten when the key is dropped, and never displayed.
 ///
 /// ```
 /// use hitl::journal::JournalKey;
@@ -41,7 +41,7 @@ enum Secret {
     Kms(std::sync::Arc<super::kms::KmsMac>),
 }
 
-/// The text or the bytes are no key. The error never holds them.
+/// The error for a text or bytes that are not a valid key. It never contains them.
 ///
 /// ```
 /// use hitl::journal::JournalKey;
@@ -52,49 +52,49 @@ enum Secret {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidJournalKey {
-    /// It has too few bytes to be guessed by nobody.
+    /// Too few bytes to be safe from guessing.
     #[error(
         "a journal key has at least 32 bytes, and this one has {bytes}; make one with `openssl rand -hex 32`"
     )]
     Short {
-        /// The number of its bytes.
+        /// The number of bytes.
         bytes: usize,
     },
-    /// It is neither hexadecimal nor Base64.
+    /// Neither hexadecimal nor Base64.
     #[error(
         "a journal key is hexadecimal or Base64, perhaps after an id and a colon, or `kms:` and a key of AWS KMS"
     )]
     Encoding,
-    /// The id cannot stand in an entry.
+    /// An invalid id.
     #[error("the id of a journal key has 1 to 256 letters, digits and `._-+=@/:`, and is not `kms`")]
     Id,
-    /// The program is built without the feature that the key needs.
+    /// A KMS key in a program that is built without the feature `kms`.
     #[error(
         "the journal key is one of AWS KMS, and this program is built without it; build it with the feature `kms`"
     )]
     NotBuilt,
 }
 
-/// Why a MAC could not be computed or does not hold.
+/// The error for a MAC that cannot be computed or is not valid.
 #[derive(Debug)]
 pub(crate) enum MacError {
-    /// The entry is not authentic: how that shows.
+    /// The entry is not authentic, with the reason.
     Refused(String),
-    /// The program's own keys do not sign this.
+    /// The program has no key that signs such an entry.
     NoKey(&'static str),
-    /// The vault gives no answer.
+    /// The key service is not available.
     #[cfg_attr(not(feature = "kms"), expect(dead_code, reason = "only a vault can be out of reach"))]
     Unavailable { key: String, problem: String },
 }
 
 impl JournalKey {
-    /// The least number of bytes.
+    /// The minimum number of bytes.
     const LEAST: usize = 32;
 
-    /// A key out of secret random bytes.
+    /// Returns a key from secret random bytes.
     ///
     /// # Errors
-    /// [`InvalidJournalKey::Short`] for fewer than 32.
+    /// [`InvalidJournalKey::Short`] for fewer than 32 bytes.
     pub fn new(secret: impl AsRef<[u8]>) -> Result<Self, InvalidJournalKey> {
         Self::local(Zeroizing::new(secret.as_ref().to_vec()))
     }
@@ -107,12 +107,13 @@ impl JournalKey {
         Ok(Self { id, secret: Secret::Local(secret) })
     }
 
-    /// An HMAC key of AWS KMS (`HMAC_256`), by its id, its ARN or an alias, which is its id in entries, too. To replace it
-    /// later, name a key and not an alias.
+    /// Returns an HMAC key of AWS KMS (`HMAC_256`), by its id, its ARN or an alias, which also is its id in entries. Do
+    /// not point an alias to another key, because the MACs of the old key would no longer verify. To be able to replace
+    /// the key later, name the key itself.
     ///
-    /// The program that signs needs `kms:GenerateMac` on it, and every program that reads needs `kms:VerifyMac`: a runner
-    /// that may only verify cannot give a verdict in the name of the front. KMS is asked once for each entry that is
-    /// written, and for each that is read and that this process has not seen yet.
+    /// The program that signs needs `kms:GenerateMac` on the key, and every program that reads needs `kms:VerifyMac`. A
+    /// runner that may only verify cannot give a verdict in the name of the front end. KMS is called once for each
+    /// entry that is written, and once for each entry that is read and that this process does not remember as valid.
     ///
     /// ```
     /// use hitl::journal::JournalKey;
@@ -126,23 +127,23 @@ impl JournalKey {
         Self { secret: Secret::Kms(super::kms::KmsMac::new(id.clone(), None).into()), id }
     }
 
-    /// [`JournalKey::kms`] behind a client that you made.
+    /// Returns a [`JournalKey::kms`] with a client that you provide.
     #[cfg(feature = "kms")]
     pub fn kms_with_client(client: aws_sdk_kms::Client, key: impl Into<String>) -> Self {
         let id = key.into();
         Self { secret: Secret::Kms(super::kms::KmsMac::new(id.clone(), Some(client)).into()), id }
     }
 
-    /// The same key under another id.
+    /// Returns the same key with another id.
     ///
     /// # Errors
-    /// [`InvalidJournalKey::Id`] when the id cannot stand in an entry.
+    /// [`InvalidJournalKey::Id`] if the id is not 1 to 256 letters, digits and `._-+=@/:`, or is `kms`.
     pub fn named(self, id: impl Into<String>) -> Result<Self, InvalidJournalKey> {
         let id = id.into();
         if is_id(&id) && id != "kms" { Ok(Self { id, ..self }) } else { Err(InvalidJournalKey::Id) }
     }
 
-    /// The id that stands in the entries that it signs.
+    /// Returns the id of the key in the entries that it signs.
     pub fn id(&self) -> &str {
         &self.id
     }
@@ -155,7 +156,7 @@ impl JournalKey {
         }
     }
 
-    /// Compares in constant time.
+    /// Returns whether the MAC is valid for the message. The comparison with a local key takes constant time.
     pub(super) async fn is_valid(&self, message: &[u8], mac: [u8; MAC]) -> Result<bool, MacError> {
         match &self.secret {
             Secret::Local(secret) => Ok(hmac(secret, message)?.verify_slice(&mac).is_ok()),
@@ -165,7 +166,7 @@ impl JournalKey {
     }
 }
 
-/// A call of a vault, boxed: its future is large and deep, and most keys need none.
+/// Boxes a call of the key service, because its future is large and most keys need none.
 #[cfg(feature = "kms")]
 fn called<'a, T>(
     call: impl Future<Output = Result<T, MacError>> + Send + 'a,
@@ -175,19 +176,19 @@ fn called<'a, T>(
 
 fn hmac(secret: &[u8], message: &[u8]) -> Result<Hmac<Sha256>, MacError> {
     let mac = Hmac::<Sha256>::new_from_slice(secret);
-    // HMAC takes a key of any length.
+    // Infallible in practice: HMAC accepts a key of any length.
     let mut mac = mac.map_err(|_| MacError::Refused("its key is of no use".to_owned()))?;
     mac.update(message);
     Ok(mac)
 }
 
-/// Whether a text can stand in an entry as it is.
+/// Returns whether a text is valid as the id of a key. Such an id needs no escaping in JSON.
 pub(super) fn is_id(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-+=@/:".contains(&byte);
     (1..=256).contains(&text.len()) && text.bytes().all(plain)
 }
 
-/// `<hex or Base64>`, `<id>:<hex or Base64>`, or `kms:<key>`.
+/// The syntax is `<hex or Base64>`, `<id>:<hex or Base64>`, or `kms:<key>`.
 impl FromStr for JournalKey {
     type Err = InvalidJournalKey;
 

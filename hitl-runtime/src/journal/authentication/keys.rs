@@ -1,8 +1,8 @@
-//! The keys of one program, and what each may sign.
+//! The journal keys of a program, and the purpose of each.
 
 use super::{Act, JournalKey, MacError, Position, join, split};
 
-/// The acts that a key counts for.
+/// The kinds of entries that a key is valid for.
 ///
 /// ```
 /// use hitl::journal::{JournalKey, JournalKeys, Purpose};
@@ -18,12 +18,12 @@ use super::{Act, JournalKey, MacError, Position, join, split};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Purpose {
-    /// All of them.
+    /// All entries.
     Everything,
-    /// What a person does: verdicts, how an effect in doubt is settled, the adoption of a journal without MACs. An entry
-    /// that also has a snapshot or a lease is not one of them.
+    /// Acts of operators: verdicts, settlements of effects in doubt, and adoptions of journals without MACs. An entry
+    /// that also has a snapshot, a lease or model usage is not one of them.
     Verdicts,
-    /// Everything else.
+    /// All other entries, and the rejections of expired reviews.
     Running,
 }
 
@@ -37,10 +37,10 @@ impl Purpose {
     }
 }
 
-/// The keys that a program signs its entries with and verifies others' by.
+/// The keys with which a program signs its entries and verifies those of others.
 ///
-/// With keys, an [`Agent`](crate::Agent) refuses to act on a thread with an entry that none of them has signed, before
-/// anything runs. To replace a key, sign with the new one and keep the old one for verifying.
+/// With keys, an [`Agent`](crate::Agent) refuses to act on a thread that has an entry without a valid MAC of one of
+/// them, before any node runs. To replace a key, sign with the new one and keep the old one for verification.
 ///
 /// ```
 /// use hitl::journal::{JournalKey, JournalKeys, Purpose};
@@ -61,39 +61,39 @@ pub(super) struct Held {
 }
 
 impl JournalKeys {
-    /// One key, which signs and verifies everything.
+    /// Returns one key, which signs and verifies everything.
     pub fn new(key: JournalKey) -> Self {
         Self::signing(key, Purpose::Everything)
     }
 
-    /// One key, which signs and verifies what its purpose covers.
+    /// Returns one key, which signs and verifies the entries of its purpose.
     ///
-    /// A program whose keys sign no verdicts refuses to give one; a program whose keys sign verdicts alone records them
-    /// and leaves the thread to the next runner that sweeps.
+    /// A program without a signing key for verdicts refuses to give one. A program that signs only verdicts records
+    /// them and leaves the thread to the next runner that sweeps.
     pub fn signing(key: JournalKey, purpose: Purpose) -> Self {
         Self(vec![Held { key, purpose, signs: true }])
     }
 
-    /// The same, and another key that signs: for each entry, the first one whose purpose covers it does.
+    /// Adds a key that signs and verifies. Each entry is signed by the first signing key whose purpose covers it.
     #[must_use]
     pub fn and_signing(mut self, key: JournalKey, purpose: Purpose) -> Self {
         self.0.push(Held { key, purpose, signs: true });
         self
     }
 
-    /// The same, and a key that signs nothing new: one that was replaced, or another program's.
+    /// Adds a key that only verifies, such as one that was replaced, or one of another program.
     #[must_use]
     pub fn verifying(mut self, key: JournalKey, purpose: Purpose) -> Self {
         self.0.push(Held { key, purpose, signs: false });
         self
     }
 
-    /// Whether some key is not for everything, so that an entry must be read to know whose key it needs.
+    /// Returns whether a key is limited to a purpose, so that an entry must be parsed to select its keys.
     pub(crate) fn separate(&self) -> bool {
         self.0.iter().any(|held| held.purpose != Purpose::Everything)
     }
 
-    /// Whether this program can sign such entries.
+    /// Returns whether this program can sign entries of this kind.
     pub(crate) fn sign_for(&self, act: Act) -> bool {
         self.signer(act).is_some()
     }
@@ -102,7 +102,7 @@ impl JournalKeys {
         self.0.iter().find(|held| held.signs && held.purpose.covers(act)).map(|held| &held.key)
     }
 
-    /// Puts a MAC into an entry's JSON.
+    /// Adds a MAC to an entry's JSON.
     pub(crate) async fn sign(
         &self,
         act: Act,
@@ -120,7 +120,7 @@ impl JournalKeys {
         Ok(())
     }
 
-    /// Checks the MAC of an entry.
+    /// Verifies the MAC of an entry.
     pub(crate) async fn verify(
         &self,
         act: Act,

@@ -1,4 +1,4 @@
-//! MACs that AWS KMS computes, under a key that never leaves it.
+//! MACs by AWS KMS, with a key that never leaves KMS.
 
 use std::{
     collections::HashSet,
@@ -19,19 +19,19 @@ use tokio::sync::OnceCell;
 use super::{MAC, MacError};
 use crate::Digest;
 
-/// The longest time of one attempt, and of all attempts of one call.
+/// The timeouts of one attempt, and of a call with all its attempts.
 const ATTEMPT: Duration = Duration::from_secs(5);
 const CALL: Duration = Duration::from_secs(20);
 const ATTEMPTS: u32 = 6;
 
-/// The number of MACs that are remembered as valid. A thread has a few dozen entries in its tail.
+/// The maximum number of MACs in the cache of valid ones. A thread has a few dozen entries in its tail.
 const REMEMBERED: usize = 10_000;
 
-/// An HMAC key of AWS KMS.
+/// An HMAC key of AWS KMS, and a cache of its valid MACs.
 pub(super) struct KmsMac {
     key: String,
     client: OnceCell<Client>,
-    /// The MACs that KMS has given or found valid, by the digest of the message and the MAC.
+    /// The MACs that KMS has generated or verified, as the digest of the message and the MAC.
     valid: Mutex<HashSet<Digest>>,
 }
 
@@ -97,7 +97,7 @@ impl KmsMac {
         MacError::Unavailable { key: self.key.clone(), problem: problem.to_owned() }
     }
 
-    /// KMS's own words are left out: they may repeat what was sent.
+    /// Describes an error without the message of KMS, which may repeat the request.
     fn unavailable<E: ProvideErrorMetadata, R>(&self, error: &SdkError<E, R>, right: &str) -> MacError {
         self.trouble(&match error {
             SdkError::ServiceError(said) => match said.err().code() {

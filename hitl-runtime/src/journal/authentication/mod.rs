@@ -1,12 +1,12 @@
-//! Entries that only a holder of a key can have written: each carries a message authentication code (MAC).
+//! Authentication of entries: with a journal key, each entry carries a message authentication code (MAC).
 //!
-//! A MAC is the last member of an entry's JSON, `"auth":{"key":"…","mac":"…"}`, so every store keeps it as it keeps the
-//! rest. It is HMAC-SHA-256 over a domain separator, the key's id, the thread, the place, the hash of the entry before
-//! and the SHA-256 of the entry without it. An entry that was changed, inserted, moved to another place or thread, or
-//! whose MAC was removed, is refused by a program that has the keys.
+//! A MAC is the last member of an entry's JSON, `"auth":{"key":"…","mac":"…"}`, so every store keeps it like the rest
+//! of the entry. It is HMAC-SHA-256 over a domain separator, the key's id, the thread, the place, the hash of the entry
+//! before it, and the SHA-256 of the entry without the MAC. A program that has the keys rejects an entry that was
+//! changed, inserted, or moved to another place or thread, or whose MAC was removed.
 //!
-//! Two things a MAC cannot show, because both are journals that a key's holder did write: the newest entries are gone, or
-//! a whole thread is again as it was. The heads that `verify --against` reads show both.
+//! A MAC does not reveal that the newest entries are missing or that a whole thread was reset to an earlier state,
+//! because a key holder wrote those journals. The heads that `verify --against` reads reveal both.
 
 mod environment;
 mod key;
@@ -28,16 +28,16 @@ const END: &[u8] = br#""}}"#;
 /// The number of bytes of a MAC.
 pub(crate) const MAC: usize = 32;
 
-/// The acts that keys may be limited to.
+/// The kind of an entry, to which the use of a key can be limited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Act {
-    /// A person's: a verdict, or what became of an effect in doubt.
+    /// An act of an operator: a verdict, the settlement of an effect in doubt, or the adoption of a journal.
     Verdict,
-    /// An expired review's rejection: it signs nothing, and both a runner and a front may find it due.
+    /// The rejection of an expired review. It signs nothing, and both a runner and a front end may append it.
     Expiry,
-    /// Everything else.
+    /// Every other entry.
     Run,
-    /// A person's act whose entry also says what only a runner knows: it needs a key for everything.
+    /// An act of an operator whose entry also has data of a runner. It requires a key for everything.
     Both,
 }
 
@@ -50,13 +50,13 @@ impl Act {
         }
     }
 
-    /// The act of a whole entry: a snapshot, a lease and what models took are a runner's, whatever the event is.
+    /// Returns the kind of a whole entry. A snapshot, a lease and model usage are data of a runner, for every event.
     pub(crate) fn of_entry(entry: &Entry) -> Self {
         let Entry { at_ms: _, event, lease, spent, snapshot } = entry;
         Self::of(event).carrying(lease.is_some() || !spent.is_empty() || snapshot.is_some())
     }
 
-    /// The same act in an entry that also says what a runner knows, if it does.
+    /// Returns the kind of the entry if it also has data of a runner (`runners`).
     pub(crate) fn carrying(self, runners: bool) -> Self {
         match self {
             Self::Verdict if runners => Self::Both,
@@ -66,17 +66,17 @@ impl Act {
     }
 }
 
-/// Where an entry stands, which its MAC binds it to.
+/// The position of an entry, which its MAC covers.
 #[derive(Clone, Copy)]
 pub(crate) struct Position<'a> {
     pub(crate) thread: &'a str,
     pub(crate) place: Place,
-    /// The hash of the entry before.
+    /// The hash of the entry before it.
     pub(crate) before: Digest,
 }
 
 impl Position<'_> {
-    /// The bytes that a MAC is computed over.
+    /// Returns the bytes that the MAC is computed over.
     fn message(&self, key: &str, body: Digest) -> Vec<u8> {
         const DOMAIN: &[u8] = b"hitl journal entry mac 1\0";
         let mut message = Vec::with_capacity(DOMAIN.len() + key.len() + self.thread.len() + 24 + 64);
@@ -92,7 +92,7 @@ impl Position<'_> {
     }
 }
 
-/// An entry's bytes, taken apart.
+/// The parts of an entry that has a MAC.
 pub(crate) struct Authenticated<'a> {
     /// The id of the key.
     pub(crate) key: &'a str,
@@ -101,15 +101,16 @@ pub(crate) struct Authenticated<'a> {
     body: Digest,
 }
 
-/// Takes the MAC off an entry; `None` for an entry that has none.
+/// Splits the MAC from an entry; `None` if the entry has none.
 pub(crate) fn split(entry: &[u8]) -> Option<Authenticated<'_>> {
     let rest = entry.strip_suffix(END)?;
     let (rest, mac) = rest.split_last_chunk::<{ 2 * MAC }>()?;
     let text = str::from_utf8(mac).ok()?;
-    // One MAC has one form: with capital letters it would be another entry that is as valid.
+    // A MAC has one valid spelling. If uppercase digits were accepted, the same MAC would be valid for a second form of
+    // the entry.
     let mac: Digest = text.parse().ok().filter(|mac: &Digest| mac.to_string() == text)?;
     let rest = rest.strip_suffix(MIDDLE)?;
-    // An id has no quotation mark, so the last one begins it.
+    // An id contains no quotation mark, so the last one precedes the id.
     let quote = rest.iter().rposition(|byte| *byte == b'"')?;
     let (rest, key) = rest.split_at(quote + 1);
     let body = rest.strip_suffix(START)?;
@@ -117,7 +118,7 @@ pub(crate) fn split(entry: &[u8]) -> Option<Authenticated<'_>> {
     Some(Authenticated { key, mac: *mac.as_bytes(), body: Digest::of_parts(&[body, b"}"]) })
 }
 
-/// Puts a MAC into an entry's JSON, as its last member.
+/// Inserts a MAC into an entry's JSON, as its last member.
 fn join(entry: &mut Vec<u8>, key: &str, mac: [u8; MAC]) {
     entry.pop();
     entry.extend_from_slice(START);
