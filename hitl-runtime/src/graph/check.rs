@@ -169,7 +169,10 @@ const fn is_reported<const N: usize>(proof: &Proof<N>, obstacle: Obstacle) -> bo
             let effect = &proof.nodes[effect];
             effect.stopped.signs.minus(effect.entry.signed).first().is_some()
         }
-        Obstacle::Reducer { .. } | Obstacle::Fork { .. } | Obstacle::Together { .. } => false,
+        Obstacle::Reducer { .. }
+        | Obstacle::Leftover { .. }
+        | Obstacle::Fork { .. }
+        | Obstacle::Together { .. } => false,
     }
 }
 

@@ -8,7 +8,8 @@
 //! - Nothing depends on `F`: the edit signs at the review ([`EditWay::Straight`]).
 //! - Something depends on it: the thread goes back to the write of `F`, and runs on from there ([`EditWay::Again`]).
 //! - Something depends on it, but the thread cannot go back ([`EditWay::Refused`]): an effect on the path would run a
-//!   second time; a node on it would add to a field with a reducer a second time; a fork begins or ends on the path after the dependent code, and the other branches have run; or the
+//!   second time; a node on it would add to a field with a reducer a second time, or find a field, which it reads as an
+//!   `Option`, as the first run left it; a fork begins or ends on the path after the dependent code, and the other branches have run; or the
 //!   path is decided by a field that was set together with `F` and that an edit of `F` does not change. Such a field is
 //!   one that the same node wrote; if `F` is an input, another input; if `F` is the item of a `for`, its list, and any
 //!   field that was written with the list or computed from it. rustc rejects such a graph unless the review declares
@@ -30,7 +31,7 @@
 
 use super::bits::Bits;
 use super::names::Names;
-use super::{EdgeKind, EdgeSpec, GraphSpec, Payload, Point};
+use super::{EdgeKind, EdgeSpec, GraphSpec, Payload, Point, ReadKind};
 
 /// The result of an edit of the field that a review signs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +51,8 @@ pub(crate) enum Obstacle {
     Effect { effect: usize, by: Dependent },
     /// This node writes a field with a reducer, which would add to the value of its first run.
     Reducer { node: usize, by: Dependent },
+    /// This node reads a field that may be unwritten, and would find the value of the first run.
+    Leftover { node: usize, field: usize, by: Dependent },
     /// A fork begins or ends after the code that depends on the field.
     Fork { by: Dependent },
     /// The path is decided by a field that was written together with this one.
@@ -182,6 +185,8 @@ pub(super) struct Place {
     inside: bool,
     /// `true` if it is in a fork inside the current lane.
     nested: bool,
+    /// `true` if the node is on a path from a write of the field to the review.
+    on_path: bool,
     /// The field as written in the current lane.
     here: Reach,
     /// The field as written in a fork inside the current lane.
@@ -196,6 +201,7 @@ impl Place {
         is_told: false,
         inside: false,
         nested: false,
+        on_path: false,
         here: Reach::NOTHING,
         inner: Reach::NOTHING,
     };
@@ -243,6 +249,11 @@ pub(super) const fn way_of_edit(spec: &GraphSpec, node: usize, places: &mut [Pla
     }
     if let (Some(by), None, Some(node)) = (reach.dependent, reach.effect, reach.reducer) {
         return EditWay::Refused(Obstacle::Reducer { node, by });
+    }
+    if let (Some(by), None) = (reach.dependent, reach.effect)
+        && let Some((node, field)) = walk.leftover(places)
+    {
+        return EditWay::Refused(Obstacle::Leftover { node, field, by });
     }
     match (reach.dependent, reach.effect) {
         (None, _) => EditWay::Straight,
@@ -373,6 +384,48 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
+    /// Returns a node that an edit runs again, or the review, with a field that it reads as an `Option` and that a node on
+    /// the path writes: at the second run the field holds the value of the first.
+    const fn leftover(&self, places: &mut [Place]) -> Option<(usize, usize)> {
+        let (mut moved, mut writes) = (true, Bits::NONE);
+        while moved {
+            moved = false;
+            let mut edge = 0;
+            while edge < self.spec.edges.len() {
+                let told = &self.spec.edges[edge];
+                edge += 1;
+                let (Point::Node(from), Point::Node(to)) = (told.from, told.to) else { continue };
+                let leads = to == self.review || places[to].on_path;
+                let place = &mut places[from];
+                let follows = !place.here.is_nothing() || !place.inner.is_nothing();
+                if leads && follows && place.inside && from != self.review && !place.on_path {
+                    place.on_path = true;
+                    writes = writes.or(place.writes);
+                    moved = true;
+                }
+            }
+        }
+        let mut node = 0;
+        while node < places.len() {
+            // A node that writes the field itself proposes another draft, which the edit does not sign.
+            let redrafts = places[node].writes.has(self.field);
+            if (places[node].on_path && !redrafts) || node == self.review {
+                let (reads, mut read) = (self.spec.nodes[node].reads, 0);
+                while read < reads.len() {
+                    if let ReadKind::Optional = reads[read].kind
+                        && let Some(field) = self.names.find(reads[read].field)
+                        && writes.has(field)
+                    {
+                        return Some((node, field));
+                    }
+                    read += 1;
+                }
+            }
+            node += 1;
+        }
+        None
+    }
+
     /// Propagates the facts within a lane and the forks inside it until nothing changes.
     const fn lane(&self, lane: Option<(usize, usize)>, entered: Reach, places: &mut [Place]) {
         self.mark(lane, places);

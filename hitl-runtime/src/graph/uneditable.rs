@@ -37,6 +37,20 @@ pub(super) const fn uneditable(spec: &GraphSpec, node: usize, obstacle: Obstacle
             no_edit(name, &mut text);
             text.add(&[", or remove the reducer of `", gathered, "`, or write it after the review"]);
         }
+        Obstacle::Leftover { node: reader, field: left, by } => {
+            let (reader, left) = (spec.nodes[reader].name, spec.state.fields[left].name);
+            text.add(&["would rerun the path from where `", field, "` is written, because "]);
+            depends(spec, by, &mut text);
+            text.add(&[", and node `", reader, "` would find `", left, "` as the first run left it: "]);
+            no_edit(name, &mut text);
+            text.add(&[
+                ", or write `",
+                left,
+                "` on every path to `",
+                reader,
+                "` and read it without `Option`",
+            ]);
+        }
         Obstacle::Fork { by } => {
             text.add(&["would have to rerun the path from where `", field, "` is written, because "]);
             depends(spec, by, &mut text);

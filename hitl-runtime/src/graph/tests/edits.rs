@@ -255,6 +255,23 @@ fn a_node_that_adds_to_a_field_is_not_run_again() {
 }
 
 #[test]
+fn a_node_that_runs_again_finds_nothing_of_its_first_run() {
+    let rated = |rate: &str| desk().node(rate).chain("start -> draft -> rate -> pay");
+    goes(rated("rate(draft) writes tier"), EditWay::Again);
+    goes(rated("rate(draft, ?tax) writes tier"), EditWay::Again);
+    refused(
+        rated("rate(draft, ?tier) writes tier"),
+        "an edit of `draft` at the review before `pay` would rerun the path from where `draft` is written, because node \
+         `rate` depends on it, and node `rate` would find `tier` as the first run left it: write \
+         `#[interrupt_before(edit = false)]` on `pay`, whose review then accepts no edit, or write `tier` on every path to \
+         `rate` and read it without `Option`",
+    );
+    // Behind the review, nothing runs again.
+    let behind = desk().node("rate(draft) writes tier").node("sum(?tier) writes log");
+    goes(behind.chain("start -> draft -> rate -> pay -> sum -> end"), EditWay::Again);
+}
+
+#[test]
 fn an_input_is_set_together_with_the_others() {
     let sketch = |pay: &str| {
         Sketch::new("*draft *size tier paid!")
