@@ -169,7 +169,7 @@ def account(guide):
         "foundation-model/${model#*.}": "foundation-model/$model",
     }
     making, asking = chapter(guide, "In an account, line by line").split("## A customer, and an operator\n")
-    by_token, by_iam = asking.split("## With AWS's own clients\n")
+    by_token, by_iam = asking.split("## AWS's own clients\n")
     with tempfile.TemporaryDirectory() as folder, Shell() as shell:
         reader = Reader(shell, here)
         reader.run(f"folder={shlex.quote(folder)} model_port={model} aws_port={aws} agent_port={agent}\n{STAGE}")
