@@ -1,5 +1,6 @@
 //! The attribute `#[draft]`.
 
+mod arguments;
 mod emit;
 mod parse;
 mod skipped;

@@ -2,13 +2,10 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::ToTokens;
-use syn::{
-    Attribute, Expr, ExprLit, Fields, GenericParam, Generics, Index, Item, Lit, LitStr, Member, Meta, Path,
-    Result, Token, Type, parenthesized, token,
-};
+use syn::{Attribute, Fields, GenericParam, Generics, Index, Item, Member, Meta, Path, Result, Token, Type};
 use syn::{parse::Parser, punctuated::Punctuated};
 
-use super::skipped;
+use super::{arguments, skipped};
 use crate::{diagnostics::Errors, names};
 
 /// The traits that `#[draft]` derives.
@@ -110,7 +107,9 @@ impl Attributes {
 
 fn attributes(attrs: &mut [Attribute], errors: &mut Errors) -> Attributes {
     let names = |attrs: &[Attribute], whose: &str| {
-        attrs.iter().any(|attr| attr.path().is_ident(whose) && has_word(attr, "crate").is_some())
+        attrs
+            .iter()
+            .any(|attr| arguments::of(attr, whose).iter().any(|argument| argument.path().is_ident("crate")))
     };
     let (names_serde, names_schemars) = (names(attrs, "serde"), names(attrs, "schemars"));
     let cfgs = cfgs(attrs);
@@ -145,9 +144,7 @@ fn fields(fields: &mut Fields, has_default: bool, errors: &mut Errors) -> Vec<Fi
                 says_foreign(attr, &text, &mut foreign, errors);
                 return false;
             }
-            if attr.path().is_ident("serde") {
-                renamed = renamed.take().or_else(|| json_name(attr));
-            }
+            renamed = renamed.take().or_else(|| arguments::json_name(attr));
             true
         });
         skipped::refuse(&field.attrs, &text, has_default, errors);
@@ -170,50 +167,6 @@ fn says_foreign(attr: &Attribute, field: &str, foreign: &mut bool, errors: &mut 
         errors.on(&attr.meta, format!("field `{field}` is marked `#[draft(foreign)]` twice"));
     }
     *foreign = true;
-}
-
-/// Returns the name that `#[serde(rename = "…")]` gives. What serde rejects is left to serde.
-fn json_name(attr: &Attribute) -> Option<String> {
-    let mut name = None;
-    let _ = attr.parse_nested_meta(|meta| {
-        if meta.path.is_ident("rename") && !meta.input.peek(Token![=]) {
-            return meta.parse_nested_meta(|meta| {
-                let word = meta.value()?.parse::<LitStr>()?;
-                if meta.path.is_ident("serialize") {
-                    name = Some(word.value());
-                }
-                Ok(())
-            });
-        }
-        if meta.input.peek(Token![=]) {
-            let word = meta.value()?.parse::<Expr>()?;
-            if meta.path.is_ident("rename")
-                && let Expr::Lit(ExprLit { lit: Lit::Str(word), .. }) = word
-            {
-                name = Some(word.value());
-            }
-        } else if meta.input.peek(token::Paren) {
-            let inside;
-            parenthesized!(inside in meta.input);
-            inside.parse::<TokenStream>()?;
-        }
-        Ok(())
-    });
-    name
-}
-
-/// Returns the argument of an attribute that begins with `word`.
-fn has_word(attr: &Attribute, word: &str) -> Option<Ident> {
-    let Meta::List(list) = &attr.meta else { return None };
-    let mut is_first = true;
-    for token in list.tokens.clone() {
-        match token {
-            proc_macro2::TokenTree::Ident(ident) if is_first && ident == word => return Some(ident),
-            proc_macro2::TokenTree::Punct(punct) => is_first = punct.as_char() == ',',
-            _ => is_first = false,
-        }
-    }
-    None
 }
 
 fn cfgs(attrs: &[Attribute]) -> Vec<Attribute> {

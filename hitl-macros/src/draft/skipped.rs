@@ -1,9 +1,9 @@
 //! Fields that are not in the JSON of a draft: they would be neither shown nor signed.
 
 use proc_macro2::Ident;
-use quote::ToTokens as _;
-use syn::{Attribute, Expr, ExprLit, Lit, Meta, Token, parse::Parser as _, punctuated::Punctuated};
+use syn::{Attribute, Meta};
 
+use super::arguments::{perhaps, text};
 use crate::diagnostics::Errors;
 
 /// Predicates that hold for one value alone, which the type's own `Default` restores: nothing is hidden.
@@ -22,7 +22,7 @@ const EMPTY: [[&str; 2]; 7] = [
 /// `skip_serializing_if` with any other predicate hides a value that `default` computes when the journal is read, which may
 /// be another one by then.
 pub(super) fn refuse(attrs: &[Attribute], field: &str, has_default: bool, errors: &mut Errors) {
-    let words: Vec<Meta> = attrs.iter().flat_map(words).collect();
+    let words: Vec<Meta> = attrs.iter().flat_map(perhaps).collect();
     let word = |name: &str| words.iter().find(|word| word.path().is_ident(name));
     for name in ["skip", "skip_serializing", "skip_deserializing"] {
         if let Some(word) = word(name) {
@@ -51,40 +51,16 @@ pub(super) fn refuse(attrs: &[Attribute], field: &str, has_default: bool, errors
 
 /// Returns whether a type's attributes have serde take what is missing from its `Default`.
 pub(super) fn has_default(attrs: &[Attribute]) -> bool {
-    attrs.iter().flat_map(words).any(|word| word.path().is_ident("default"))
+    attrs.iter().flat_map(perhaps).any(|word| word.path().is_ident("default"))
 }
 
 /// Returns whether a predicate says that a value is the empty one of its type.
 fn is_empty(skip: &Meta) -> bool {
-    let Meta::NameValue(skip) = skip else { return false };
-    let Expr::Lit(ExprLit { lit: Lit::Str(path), .. }) = &skip.value else { return false };
-    let Ok(path) = path.parse::<syn::Path>() else { return false };
+    let Some(Ok(path)) = text(skip).map(|path| path.parse::<syn::Path>()) else { return false };
     let names: Vec<&Ident> = path.segments.iter().map(|segment| &segment.ident).collect();
     let [.., ty, predicate] = names.as_slice() else { return false };
     let is_std = names.len() == 2 || ["std", "core", "alloc"].iter().any(|root| names[0] == root);
     is_std && EMPTY.iter().any(|[of, is]| *ty == of && *predicate == is)
-}
-
-/// Returns the arguments of each `#[serde(…)]` that an attribute is or, as `#[cfg_attr(…, serde(…))]`, may become. What
-/// serde itself would not understand is left to serde.
-fn words(attr: &Attribute) -> Vec<Meta> {
-    of_meta(&attr.meta)
-}
-
-fn of_meta(meta: &Meta) -> Vec<Meta> {
-    let Meta::List(list) = meta else { return Vec::new() };
-    if list.path.is_ident("serde") {
-        return each(list.tokens.to_token_stream());
-    }
-    if !list.path.is_ident("cfg_attr") {
-        return Vec::new();
-    }
-    each(list.tokens.to_token_stream()).iter().skip(1).flat_map(of_meta).collect()
-}
-
-fn each(arguments: proc_macro2::TokenStream) -> Vec<Meta> {
-    let parsed = Punctuated::<Meta, Token![,]>::parse_terminated.parse2(arguments);
-    parsed.map(|metas| metas.into_iter().collect()).unwrap_or_default()
 }
 
 #[cfg(test)]

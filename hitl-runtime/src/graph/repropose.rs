@@ -178,6 +178,8 @@ const fn first(one: Option<Dependent>, other: Option<Dependent>) -> Option<Depen
 #[derive(Clone, Copy)]
 pub(super) struct Place {
     reads: Bits,
+    /// The fields among `reads` that may be unwritten.
+    optional: Bits,
     writes: Bits,
     /// `true` if it takes the payload of a verdict.
     is_told: bool,
@@ -197,6 +199,7 @@ impl Place {
     /// A node before its description is read.
     pub(super) const BLANK: Self = Self {
         reads: Bits::NONE,
+        optional: Bits::NONE,
         writes: Bits::NONE,
         is_told: false,
         inside: false,
@@ -281,23 +284,12 @@ const fn before(
         if let Some(each) = &spec.forks[fork].each
             && let (Some(item), Some(list)) = (names.find(each.item), names.find(each.list))
             && item == field
-            && is_inside(spec, fork, node)
+            && branch_of(spec, fork, node).is_some()
         {
             field = list;
         }
     }
     field
-}
-
-const fn is_inside(spec: &GraphSpec, fork: usize, node: usize) -> bool {
-    let (branches, mut branch) = (spec.forks[fork].branches, 0);
-    while branch < branches.len() {
-        if super::check::holds(branches[branch].nodes, node) {
-            return true;
-        }
-        branch += 1;
-    }
-    false
 }
 
 /// Returns the inputs that a caller sets together with one.
@@ -327,6 +319,9 @@ const fn read_nodes(spec: &GraphSpec, names: &Names, places: &mut [Place]) {
         while read < told.reads.len() {
             if let Some(field) = names.find(told.reads[read].field) {
                 place.reads = place.reads.with(field);
+                if let ReadKind::Optional = told.reads[read].kind {
+                    place.optional = place.optional.with(field);
+                }
             }
             read += 1;
         }
@@ -361,14 +356,22 @@ const fn next_inside(spec: &GraphSpec, node: usize, lane: Option<(usize, usize)>
         None => 0,
     };
     while fork < spec.forks.len() {
-        let (branches, mut branch) = (spec.forks[fork].branches, 0);
-        while branch < branches.len() {
-            if super::check::holds(branches[branch].nodes, node) {
-                return Some((fork, branch));
-            }
-            branch += 1;
+        if let Some(branch) = branch_of(spec, fork, node) {
+            return Some((fork, branch));
         }
         fork += 1;
+    }
+    None
+}
+
+/// Returns the branch of a fork that contains a node.
+const fn branch_of(spec: &GraphSpec, fork: usize, node: usize) -> Option<usize> {
+    let (branches, mut branch) = (spec.forks[fork].branches, 0);
+    while branch < branches.len() {
+        if super::check::holds(branches[branch].nodes, node) {
+            return Some(branch);
+        }
+        branch += 1;
     }
     None
 }
@@ -407,19 +410,13 @@ impl Walk<'_> {
         }
         let mut node = 0;
         while node < places.len() {
+            let place = &places[node];
             // A node that writes the field itself proposes another draft, which the edit does not sign.
-            let redrafts = places[node].writes.has(self.field);
-            if (places[node].on_path && !redrafts) || node == self.review {
-                let (reads, mut read) = (self.spec.nodes[node].reads, 0);
-                while read < reads.len() {
-                    if let ReadKind::Optional = reads[read].kind
-                        && let Some(field) = self.names.find(reads[read].field)
-                        && writes.has(field)
-                    {
-                        return Some((node, field));
-                    }
-                    read += 1;
-                }
+            let redrafts = place.writes.has(self.field);
+            if ((place.on_path && !redrafts) || node == self.review)
+                && let Some(field) = place.optional.and(writes).first()
+            {
+                return Some((node, field));
             }
             node += 1;
         }

@@ -11,8 +11,12 @@ fn goes(sketch: Sketch, way: EditWay) {
 
 /// A graph that writes a draft and pays for it. The tests add nodes between.
 fn desk() -> Sketch {
-    Sketch::new("*message draft tier tax log paid!")
-        .node("draft(message) writes draft")
+    till("*message draft tier tax log paid!").node("draft(message) writes draft")
+}
+
+/// A graph on these fields that pays for a draft, or skips it. The tests add the path to there.
+fn till(fields: &str) -> Sketch {
+    Sketch::new(fields)
         .node("pay(^draft) writes paid; effect, reviews draft")
         .node("cancel(rejection) writes paid")
         .node("skip() writes paid")
@@ -98,17 +102,7 @@ fn an_effect_that_has_read_the_draft_refuses_the_edit() {
 
 #[test]
 fn values_written_together_must_not_decide_the_path() {
-    let desk = || {
-        Sketch::new("*message draft tier paid!")
-            .node("draft(message) writes draft, tier")
-            .node("pay(^draft) writes paid; effect, reviews draft")
-            .node("cancel(rejection) writes paid")
-            .node("skip() writes paid")
-            .verdicts("pay { reject -> cancel }")
-            .chain("pay -> end")
-            .chain("cancel -> end")
-            .chain("skip -> end")
-    };
+    let desk = || till("*message draft tier paid!").node("draft(message) writes draft, tier");
     let sketch = desk().chain("start -> draft").choice("draft -> match tier { pay, skip }");
     refused(
         sketch,
@@ -273,29 +267,20 @@ fn a_node_that_runs_again_finds_nothing_of_its_first_run() {
 
 #[test]
 fn an_input_is_set_together_with_the_others() {
-    let sketch = |pay: &str| {
-        Sketch::new("*draft *size tier paid!")
-            .node(pay)
-            .node("cancel(rejection) writes paid")
-            .node("skip() writes paid")
-            .verdicts("pay { reject -> cancel }")
-            .chain("pay -> end")
-            .chain("cancel -> end")
-            .chain("skip -> end")
-    };
-    let sketch = |way: fn(Sketch) -> Sketch| way(sketch("pay(^draft) writes paid; effect, reviews draft"));
-    goes(sketch(|desk| desk.choice("start -> match draft { pay, skip }")), EditWay::Again);
+    let till = || till("*draft *size tier paid!");
+    goes(till().choice("start -> match draft { pay, skip }"), EditWay::Again);
     refused(
-        sketch(|desk| desk.choice("start -> match size { pay, skip }")),
+        till().choice("start -> match size { pay, skip }"),
         "an edit of `draft` at the review before `pay` does not change the other inputs, but `match size` \
          after `start` reads one of them and so decides the path to the review: compute that value in a \
          node that reads `draft`, or write `#[interrupt_before(edit = false)]` on `pay`, whose review then \
          accepts no edit",
     );
     // The field of the `match` is computed from another input.
-    let rated = sketch(|desk| {
-        desk.node("rate(size) writes tier").chain("start -> rate").choice("rate -> match tier { pay, skip }")
-    });
+    let rated = till()
+        .node("rate(size) writes tier")
+        .chain("start -> rate")
+        .choice("rate -> match tier { pay, skip }");
     assert_eq!(rated.faults().len(), 1);
 }
 
