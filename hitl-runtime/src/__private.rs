@@ -3,7 +3,7 @@
 pub use ::schemars;
 pub use ::serde;
 pub use futures_util::future::BoxFuture;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
 use std::{any::Any, marker::PhantomData};
 
 pub use crate::{
@@ -15,58 +15,18 @@ pub use crate::{
         AnyReview, Args, CanAsk, CanEdit, Graph, NoAsk, NoEdit, Node, NodeEntry, NodeError, NodeFuture,
         Outlook, Provides, Run, Writes, several, specs,
     },
-    state::{FieldError, Fields, State, append, reduce},
+    state::{
+        Erased, FieldError, FieldTable, Slots, State, StateTable, View, append, decode_erased, encode_erased,
+        reduce_erased, unmigrated,
+    },
 };
-use crate::{guard::guarded, journal::finite, state::place};
-
-/// Deserializes the value of a field from JSON.
-///
-/// # Errors
-/// If the JSON is not of the field's type, or its `Deserialize` panics.
-pub fn decode<T: DeserializeOwned>(field: &str, json: &str) -> Result<T, FieldError> {
-    // Tracking the path inside the value costs time, so it is done only to describe an error.
-    let code = || {
-        serde_json::from_str(json).map_err(|error| match crate::review::read::<T>(json) {
-            Err(Violation { path, message }) => FieldError::value(field, message).at(path),
-            Ok(_) => FieldError::value(field, error),
-        })
-    };
-    guarded(|| place("deserializer", field), code)
-        .unwrap_or_else(|broken| Err(FieldError::broken("deserializer", field, broken.problem)))
-}
-
-/// Replaces the value in a slot by one deserialized from JSON.
-///
-/// # Errors
-/// As [`decode`], and if the `Drop` of the old value panics.
-pub fn set<T: DeserializeOwned>(slot: &mut Option<T>, field: &str, json: &str) -> Result<(), FieldError> {
-    let new = decode(field, json)?;
-    guarded(|| place("destructor", field), || *slot = Some(new))
-        .map_err(|broken| FieldError::broken("destructor", field, broken.problem))
-}
-
-/// Serializes the value of a field to JSON; `None` if the slot is empty.
-///
-/// # Errors
-/// If the value has no JSON form, or its `Serialize` panics.
-pub fn encode<T: Serialize>(field: &str, value: Option<&T>) -> Result<Option<String>, FieldError> {
-    let Some(value) = value else { return Ok(None) };
-    let code = || serde_json::to_string(value).map(|json| (finite::check(value, &json), json));
-    let problem = match guarded(|| place("serializer", field), code) {
-        Ok(Ok((Ok(()), json))) => return Ok(Some(json)),
-        // A reducer made it: what a node writes is looked at before.
-        Ok(Ok((Err(none), _))) => return Err(FieldError::violated(field, none.into())),
-        Ok(Err(error)) => format!("failed: {error}"),
-        Err(broken) => broken.problem,
-    };
-    Err(FieldError::broken("serializer", field, problem))
-}
+use crate::{guard::guarded, state::place};
 
 /// Serializes the first field that a node returns. `slot` only ties the type of the value to that of the field.
 ///
 /// # Errors
 /// If the value has no JSON form, or is a draft that does not round-trip through it.
-pub fn keep<F: Fields, T: Serialize + 'static>(
+pub fn keep<F: View, T: Serialize + 'static>(
     fields: &F,
     slot: &Option<T>,
     field: &'static str,
@@ -79,7 +39,7 @@ pub fn keep<F: Fields, T: Serialize + 'static>(
 ///
 /// # Errors
 /// As [`keep`].
-pub fn keep_too<F: Fields, T: Serialize + 'static>(
+pub fn keep_too<F: View, T: Serialize + 'static>(
     earlier: Writes,
     _fields: &F,
     _slot: &Option<T>,
@@ -89,9 +49,11 @@ pub fn keep_too<F: Fields, T: Serialize + 'static>(
     let json = guarded(|| place("serializer", field), || crate::review::encode_raw(value))
         .map_err(NodeError::msg)?
         .map_err(|e| NodeError::msg(FieldError::violated(field, e)))?;
-    guarded(|| place("deserializer", field), || F::comes_back(field, value, json.get()))
-        .map_err(NodeError::msg)?
-        .map_err(NodeError::msg)?;
+    if let Some(table) = F::STATE.field(field) {
+        guarded(|| place("deserializer", field), || (table.comes_back)(field, value, json.get()))
+            .map_err(NodeError::msg)?
+            .map_err(NodeError::msg)?;
+    }
     Ok(earlier.set(field, json))
 }
 

@@ -39,7 +39,7 @@ pub(crate) fn emit(graph: &Graph, model: &Model<'_>, errors: &mut Errors) -> Tok
                 type Turn = #turn;
                 const SPEC: &'static __h::GraphSpec = ::core::unreachable!();
                 const NODES: &'static [__h::NodeEntry<Self::State, Self::Deps>] = &[];
-                fn route(_: usize, _: &#state_of::Fields) -> ::core::option::Option<usize> {
+                fn route(_: usize, _: &#state_of::View<'_>) -> ::core::option::Option<usize> {
                     ::core::unreachable!()
                 }
                 fn turn(_: __h::Outlook<Self>) -> ::core::result::Result<Self::Turn, __h::Error> {
@@ -259,7 +259,7 @@ fn route_fn(model: &Model<'_>) -> TokenStream {
         #[allow(unused_variables, clippy::all, clippy::pedantic)]
         fn route(
             #route: usize,
-            #fields: &<Self::State as __h::State>::Fields,
+            #fields: &<Self::State as __h::State>::View<'_>,
         ) -> ::core::option::Option<usize> {
             match #route {
                 #(#routes)*

@@ -287,7 +287,7 @@ fn call(node: &Node, given: &TokenStream, args: &Ident) -> TokenStream {
         let arguments = spans::delimited(
             at,
             Delimiter::Parenthesis,
-            quote!(#earlier #fields, &#fields.#field, #text, #reference #out),
+            quote!(#earlier &#fields, #fields.#field, #text, #reference #out),
         );
         let keep = Ident::new(if i == 0 { "keep" } else { "keep_too" }, at);
         let root = quote_spanned!(at=> ::);
@@ -310,13 +310,16 @@ fn call(node: &Node, given: &TokenStream, args: &Ident) -> TokenStream {
     let shown = rules.clone().flat_map(|rule| &rule.show).map(|name| {
         // A local of its own, under which rustc reports that its type cannot be signed.
         let local = Ident::new("shown", spans::at(name.span()));
-        quote!({ let #local = &#fields.#name; ::hitl::__private::shown(#local) };)
+        quote!({ let #local = #fields.#name; ::hitl::__private::shown(#local) };)
     });
     let unsigned = rules.flat_map(|rule| &rule.unsigned);
     let unsigned = unsigned.filter(|name| !node.params.iter().any(|param| param.field == names::plain(name)));
-    let named = shown.chain(unsigned.map(|name| quote!(let _ = &#fields.#name;)));
+    let named = shown.chain(unsigned.map(|name| quote!(let _ = #fields.#name;)));
     quote! {
-        let #fields = #args.fields;
+        let #fields = match ::hitl::__private::Args::fields(&#args) {
+            ::core::result::Result::Ok(fields) => fields,
+            ::core::result::Result::Err(error) => return ::hitl::__private::failed(error),
+        };
         #(#named)*
         #taken
         ::hitl::__private::#call(#called, move |#pattern| { #kept })
@@ -339,12 +342,12 @@ fn value(param: &Param, args: &Ident, fields: &Ident, local: &Ident) -> TokenStr
         Role::Owned => {
             let clone = quote_spanned!(spans::at(spans::first(ty))=> ::core::clone::Clone::clone);
             quote! {
-                let #some = &#fields.#name else { return ::hitl::__private::missing(#field) };
+                let #some = #fields.#name else { return ::hitl::__private::missing(#field) };
                 let #local = (#clone(#local),);
             }
         }
         _ => quote! {
-            let #some = &#fields.#name else { return ::hitl::__private::missing(#field) };
+            let #some = #fields.#name else { return ::hitl::__private::missing(#field) };
             let #local = (#local,);
         },
     }

@@ -24,17 +24,13 @@ pub(crate) fn emit(state: &State, errors: &Errors) -> TokenStream {
         .iter()
         .filter(|f| f.input)
         .map(|Field { docs, vis, name, ty, .. }| quote!(#(#docs)* #vis #name: #ty));
-    let write = fields.iter().filter_map(join_arm);
-    let replace = fields.iter().map(set_arm);
-    let read = fields.iter().map(|Field { name, text, ty, .. }| {
-        let name = spans::unseen(name);
-        // An error about a type that is not `Serialize` points at the field's type.
-        let encode = quote_spanned!(spans::at(spans::first(ty))=> __h::encode::<#ty>);
-        quote!(#text => #encode(#text, self.#name.as_ref()))
-    });
-    let backs = fields.iter().map(
-        |Field { text, ty, .. }| quote!(#text => (&__h::Back::<#ty>::OF).comes_back(field, value, json)),
-    );
+    let view = format_ident!("{name}View");
+    let view_fields =
+        fields.iter().map(|Field { vis, name, ty, .. }| quote!(#vis #name: &'a ::core::option::Option<#ty>));
+    let tables = fields.iter().map(table);
+    let numbered = || fields.iter().map(|field| spans::unseen(&field.name)).zip(0_usize..);
+    let got = numbered().map(|(name, number)| quote!(#name: slots.get(#number)?));
+    let taken = numbered().map(|(name, number)| quote!(#name: slots.take(#number)?));
     let inputs = fields.iter().filter(|f| f.input).map(|Field { name, text, .. }| {
         let name = spans::unseen(name);
         quote!((#text, &input.#name as &dyn ::core::any::Any))
@@ -64,13 +60,10 @@ pub(crate) fn emit(state: &State, errors: &Errors) -> TokenStream {
             quote!(::core::option::Option::Some((#(fields.#output_values?),*))),
         ),
     };
-    let migrate = migrate.as_ref().map(|migrate| {
-        quote! {
-            fn migrate(from: u32, fields: &str) -> ::core::result::Result<::std::string::String, ::std::string::String> {
-                __h::migrated(#migrate, from, fields)
-            }
-        }
-    });
+    let migrate = match migrate {
+        Some(migrate) => quote!(|from, fields| __h::migrated(#migrate, from, fields)),
+        None => quote!(__h::unmigrated),
+    };
     let text = names::plain(name);
     let this = spans::unseen(name);
 
@@ -86,6 +79,11 @@ pub(crate) fn emit(state: &State, errors: &Errors) -> TokenStream {
         #vis struct #slots { #(#slot_fields),* }
 
         #(#cfgs)*
+        #[doc(hidden)]
+        #[allow(dead_code, missing_docs, missing_debug_implementations, unreachable_pub)]
+        #vis struct #view<'a> { #(#view_fields,)* __lives: ::core::marker::PhantomData<&'a ()> }
+
+        #(#cfgs)*
         #[doc = #input_docs]
         #[derive(::hitl::__private::serde::Serialize, ::hitl::__private::serde::Deserialize)]
         #[serde(crate = "::hitl::__private::serde", deny_unknown_fields)]
@@ -97,49 +95,14 @@ pub(crate) fn emit(state: &State, errors: &Errors) -> TokenStream {
             use ::hitl::__private as __h;
 
             #[automatically_derived]
-            impl __h::Fields for #slots {
-                fn write(&mut self, field: &str, json: &str) -> ::core::result::Result<(), __h::FieldError> {
-                    match field {
-                        #(#write,)*
-                        _ => __h::Fields::replace(self, field, json),
-                    }
-                }
-
-                fn replace(&mut self, field: &str, json: &str) -> ::core::result::Result<(), __h::FieldError> {
-                    match field {
-                        #(#replace,)*
-                        _ => return ::core::result::Result::Err(__h::FieldError::unknown(field)),
-                    }
-                    ::core::result::Result::Ok(())
-                }
-
-                fn read(
-                    &self,
-                    field: &str,
-                ) -> ::core::result::Result<::core::option::Option<::std::string::String>, __h::FieldError> {
-                    match field {
-                        #(#read,)*
-                        _ => ::core::result::Result::Err(__h::FieldError::unknown(field)),
-                    }
-                }
-
-                #[allow(unused_imports, unused_variables, clippy::needless_borrow)]
-                fn comes_back(
-                    field: &str,
-                    value: &dyn ::core::any::Any,
-                    json: &str,
-                ) -> ::core::result::Result<(), __h::FieldError> {
-                    use __h::{DraftBack as _, OtherBack as _};
-                    match field {
-                        #(#backs,)*
-                        _ => ::core::result::Result::Ok(()),
-                    }
-                }
+            impl __h::View for #view<'_> {
+                const STATE: &'static __h::StateTable = <#this as __h::State>::TABLE;
             }
 
             #[automatically_derived]
             impl __h::State for #this {
                 type Fields = #slots;
+                type View<'a> = #view<'a>;
                 type Input = #input;
                 type Output = #output_type;
                 const SPEC: __h::StateSpec = __h::StateSpec {
@@ -147,6 +110,21 @@ pub(crate) fn emit(state: &State, errors: &Errors) -> TokenStream {
                     version: #version,
                     fields: &[#(#specs),*],
                 };
+                const TABLE: &'static __h::StateTable = &__h::StateTable {
+                    spec: <Self as __h::State>::SPEC,
+                    fields: &[#(#tables),*],
+                    migrate: #migrate,
+                };
+
+                #[allow(unused_variables)]
+                fn view(slots: &__h::Slots) -> ::core::result::Result<Self::View<'_>, __h::FieldError> {
+                    ::core::result::Result::Ok(#view { #(#got,)* __lives: ::core::marker::PhantomData })
+                }
+
+                #[allow(unused_mut)]
+                fn fields(mut slots: __h::Slots) -> ::core::result::Result<Self::Fields, __h::FieldError> {
+                    ::core::result::Result::Ok(#slots { #(#taken),* })
+                }
 
                 #[allow(unused_variables)]
                 fn output(fields: Self::Fields) -> ::core::option::Option<Self::Output> {
@@ -159,47 +137,45 @@ pub(crate) fn emit(state: &State, errors: &Errors) -> TokenStream {
                 ) -> ::std::vec::Vec<(&'static str, &dyn ::core::any::Any)> {
                     ::std::vec![#(#inputs),*]
                 }
-
-                #migrate
             }
         };
     }
 }
 
-/// Generates the arm that decodes a value into its slot.
-fn set_arm(field: &Field) -> TokenStream {
+/// Generates the functions of a field's type.
+fn table(field: &Field) -> TokenStream {
     let Field { text, ty, .. } = field;
-    let name = spans::unseen(&field.name);
-    // An error about a type that is not `Deserialize` points at the field's type.
-    let set = quote_spanned!(spans::at(spans::first(ty))=> __h::set::<#ty>);
-    quote!(#text => #set(&mut self.#name, #text, json)?)
-}
-
-/// Generates the arm that decodes a value and merges it with the value in the slot. `None` without a reducer.
-fn join_arm(field: &Field) -> Option<TokenStream> {
-    let Field { text, ty, reduce, .. } = field;
-    let name = spans::unseen(&field.name);
-    let reduce = match reduce.as_ref()? {
-        append if field.appends() => {
-            let span = spans::at(spans::first(append));
-            quote_spanned!(span=> __h::append)
+    // An error about a type that is not `Deserialize` or `Serialize` points at the field's type.
+    let span = spans::at(spans::first(ty));
+    let decode = quote_spanned!(span=> __h::decode_erased::<#ty>);
+    let encode = quote_spanned!(span=> __h::encode_erased::<#ty>);
+    let reduce = match &field.reduce {
+        None => quote!(::core::option::Option::None),
+        Some(reducer) => {
+            let reducer = if field.appends() {
+                quote_spanned!(spans::at(spans::first(reducer))=> __h::append)
+            } else {
+                quote!(#reducer)
+            };
+            let (old, new) = (local("old"), local("new"));
+            quote!(::core::option::Option::Some(|#old, #new| {
+                __h::reduce_erased::<#ty>(#text, #reducer, #old, #new)
+            }))
         }
-        other => quote!(#other),
     };
-    let (old, new, join) = (local("old"), local("new"), local("join"));
-    Some(quote! {
-        #text => {
-            let #new: #ty = __h::decode(#text, json)?;
-            self.#name = ::core::option::Option::Some(match self.#name.take() {
-                ::core::option::Option::Some(#old) => {
-                    let #join: fn(#ty, #ty) -> #ty = #reduce;
-                    __h::reduce(#text, #join, #old, #new)?
-                }
-                ::core::option::Option::None => #new,
-            });
-            ::core::result::Result::Ok(())
+    quote! {
+        __h::FieldTable {
+            decode: #decode,
+            encode: #encode,
+            reduce: #reduce,
+            comes_back: |field, value, json| {
+                #[allow(unused_imports)]
+                use __h::{DraftBack as _, OtherBack as _};
+                #[allow(clippy::needless_borrow)]
+                (&__h::Back::<#ty>::OF).comes_back(field, value, json)
+            },
         }
-    })
+    }
 }
 
 /// Returns an identifier that user code cannot refer to.

@@ -1,7 +1,10 @@
 //! The fold of a journal: reads the entries of a thread in order, verifies their hashes, and derives the thread's
 //! state.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+};
 
 use serde_json::value::RawValue;
 
@@ -14,11 +17,16 @@ use super::{
 use crate::{
     ThreadId,
     guard::Broken,
-    state::{FieldError, State},
+    state::{FieldError, Slots, StateTable},
 };
 
 /// The state of a thread after its last entry.
-pub(crate) struct Fold<S: State> {
+pub(crate) struct Fold {
+    pub(crate) state: &'static StateTable,
+    /// The state's fields, all unwritten: strict ones, or lenient ones for a thread that may not fit the state.
+    pub(super) unwritten: Arc<Slots>,
+    /// The first failed migration, if the fields are lenient.
+    pub(super) unmigrated: OnceLock<Unmigrated>,
     pub(crate) thread: ThreadId,
     /// The name of the graph that the thread was started on, and the fingerprint of the code that the thread last ran
     /// under.
@@ -41,7 +49,7 @@ pub(crate) struct Fold<S: State> {
     pub(crate) next: Place,
     /// The hash of the last entry.
     pub(crate) hash: Digest,
-    pub(crate) lanes: BTreeMap<LaneId, Box<Lane<S::Fields>>>,
+    pub(crate) lanes: BTreeMap<LaneId, Box<Lane>>,
     pub(super) lanes_made: LaneId,
     pub(crate) lease: Option<Lease>,
     /// The time at which the entry with the lease was written; unknown if the lease is from a snapshot.
@@ -68,8 +76,16 @@ pub(crate) enum FoldError {
     #[error("{0}")]
     Changed(#[from] FieldError),
     /// The function of `#[state(migrate = …)]` rejected the entry's values.
-    #[error("{problem}")]
-    Unmigrated { from: u32, problem: String },
+    #[error("{}", .0.problem)]
+    Unmigrated(Unmigrated),
+}
+
+/// A failed migration.
+#[derive(Clone, Debug)]
+pub(crate) struct Unmigrated {
+    /// The version that the values were written under.
+    pub(crate) from: u32,
+    pub(crate) problem: String,
 }
 
 impl FoldError {
@@ -77,15 +93,35 @@ impl FoldError {
     pub(crate) fn as_broken(&self) -> Option<Broken> {
         match self {
             Self::Changed(error) => error.as_broken(),
-            Self::Damaged(_) | Self::Unmigrated { .. } => None,
+            Self::Damaged(_) | Self::Unmigrated(_) => None,
         }
     }
 }
 
-impl<S: State> Fold<S> {
+impl Fold {
+    /// Returns the first failed migration of a thread that may not fit the state.
+    pub(crate) fn unmigrated(&self) -> Option<&Unmigrated> {
+        self.unmigrated.get()
+    }
+
+    /// Decodes all values of the thread.
+    ///
+    /// # Errors
+    /// The first value that does not fit its field.
+    pub(crate) fn decode_all(&self) -> Result<(), FieldError> {
+        self.lanes.values().try_for_each(|lane| lane.fields.decode_all())
+    }
+
     /// Returns a thread without entries.
-    pub(crate) fn empty(thread: ThreadId) -> Self {
+    pub(crate) fn empty(state: &'static StateTable, thread: ThreadId) -> Self {
+        Self::with(Slots::empty(state), thread)
+    }
+
+    fn with(unwritten: Slots, thread: ThreadId) -> Self {
         Self {
+            state: unwritten.state(),
+            unwritten: Arc::new(unwritten),
+            unmigrated: OnceLock::new(),
             hash: genesis(thread.as_str()),
             thread,
             graph: String::new(),
@@ -112,8 +148,21 @@ impl<S: State> Fold<S> {
 
     /// Returns a thread without entries that is to be read from its newest snapshot on. `before` is the hash of the
     /// entry before the first one to be read; `None` if that one is at place 0.
-    pub(crate) fn after(thread: ThreadId, before: Option<Digest>) -> Self {
-        let empty = Self::empty(thread);
+    pub(crate) fn after(state: &'static StateTable, thread: ThreadId, before: Option<Digest>) -> Self {
+        Self::with(Slots::empty(state), thread).read_after(before)
+    }
+
+    /// As `after`, for a thread that may not fit the state. Values that do not fit are kept as they are.
+    pub(crate) fn lenient_after(
+        state: &'static StateTable,
+        thread: ThreadId,
+        before: Option<Digest>,
+    ) -> Self {
+        Self::with(Slots::lenient(state), thread).read_after(before)
+    }
+
+    fn read_after(self, before: Option<Digest>) -> Self {
+        let empty = self;
         let hash = before.unwrap_or(empty.hash);
         Self { is_tail: before.is_some(), hash, ..empty }
     }
@@ -190,7 +239,7 @@ impl<S: State> Fold<S> {
                 }
                 match (to, &entry.snapshot) {
                     (Some(to), _) => {
-                        self.lanes.insert(ROOT, Lane::new(S::Fields::default(), None, At::Joined));
+                        self.lanes.insert(ROOT, Lane::new(Arc::clone(&self.unwritten), None, At::Joined));
                         self.lanes_made = 1;
                         self.lane(ROOT)?.sources = Sources::beginning(Source::Start);
                         self.take(ROOT, input, Some(&Source::Start))?;
@@ -360,7 +409,7 @@ impl<S: State> Fold<S> {
         };
         let OpenAt { visit, field, place: opened, digest: seen, role, covers, shows, deadline_ms, .. } =
             *open;
-        let (covered, shown) = (covers.clone(), super::proposal::values_of(&shows, &*lane.fields)?);
+        let (covered, shown) = (covers.clone(), lane.fields.values_of(&shows)?);
         let node = visit.node.clone();
         let sign = |digest| Signature {
             node: visit.node,
@@ -424,14 +473,14 @@ impl<S: State> Fold<S> {
                     reason: *reason,
                     note: note.clone(),
                     operator: by.operator,
-                    draft: migrate::draft::<S>(lane, &field)?,
+                    draft: migrate::draft(lane, &field)?,
                 })));
             }
             Decision::Ask { question } => {
                 brings = Some(Box::new(Brings::Question(Question {
                     text: question.clone(),
                     operator: by.operator,
-                    draft: migrate::draft::<S>(lane, &field)?,
+                    draft: migrate::draft(lane, &field)?,
                 })));
             }
         }
@@ -487,7 +536,7 @@ impl<S: State> Fold<S> {
     ) -> Result<(), FoldError> {
         let (place, source) = (self.next, Source::After(node.to_owned()));
         let lane = self.lane(lane)?;
-        Ok(wrote.try_for_each(|(field, json)| lane.take_from(&S::SPEC, field, json, &source, place))?)
+        Ok(wrote.try_for_each(|(field, json)| lane.take_from(field, json, &source, place))?)
     }
 
     /// Writes the values of an entry, which may be of an older version of the state, to a lane. Values with a source go
@@ -498,8 +547,8 @@ impl<S: State> Fold<S> {
         let lane = self.lane(lane)?;
         for (field, json) in &*updated {
             match source {
-                Some(source) => lane.take_from(&S::SPEC, field, json, source, place)?,
-                None => lane.take(&S::SPEC, field, json, true, place)?,
+                Some(source) => lane.take_from(field, json, source, place)?,
+                None => lane.take(field, json, true, place)?,
             }
         }
         if older {
@@ -530,7 +579,7 @@ impl<S: State> Fold<S> {
         Ok(())
     }
 
-    pub(super) fn lane(&mut self, id: LaneId) -> Result<&mut Lane<S::Fields>, FoldError> {
+    pub(super) fn lane(&mut self, id: LaneId) -> Result<&mut Lane, FoldError> {
         self.lanes
             .get_mut(&id)
             .map(Box::as_mut)
@@ -538,7 +587,7 @@ impl<S: State> Fold<S> {
     }
 
     /// Returns the root lane, which exists from the first entry on.
-    pub(crate) fn root(&self) -> Option<&Lane<S::Fields>> {
+    pub(crate) fn root(&self) -> Option<&Lane> {
         self.lanes.get(&ROOT).map(Box::as_ref)
     }
 

@@ -1,19 +1,16 @@
 //! Snapshots: the state of a whole thread in one entry, so that a resume need not read older entries.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::sides::{filled, seen};
+use super::sides::view_of;
 use super::{
     Arrival, At, Each, Entry, Event, Fold, FoldError, Lane, LaneId, Lease, Pending, Signature, Sources,
     Values, entry,
 };
-use crate::{
-    graph::StateSpec,
-    state::{FieldError, Fields, State},
-};
+use crate::state::Slots;
 
 /// The JSON of a [`Fold`] in a snapshot.
 #[derive(Serialize, Deserialize)]
@@ -52,7 +49,7 @@ struct FrozenLane {
     pending: Option<Box<Pending>>,
 }
 
-impl<S: State> Fold<S> {
+impl Fold {
     /// Returns a snapshot of the current state.
     pub(crate) fn freeze(&self) -> Result<Box<RawValue>, FoldError> {
         let mut lanes = BTreeMap::new();
@@ -64,7 +61,7 @@ impl<S: State> Fold<S> {
             lanes.insert(
                 *id,
                 FrozenLane {
-                    fields: values_of(&S::SPEC, &*lane.fields, own)?,
+                    fields: lane.fields.values(own)?,
                     signatures: (*lane.signatures).clone(),
                     wrote: lane.wrote.clone(),
                     parent: lane.parent,
@@ -90,7 +87,7 @@ impl<S: State> Fold<S> {
     }
 
     /// Returns the `for` that the lane is an item of, if it is one.
-    fn each_around(&self, lane: &Lane<S::Fields>) -> Option<&Each> {
+    fn each_around(&self, lane: &Lane) -> Option<&Each> {
         self.lanes.get(&lane.parent?)?.at.each()
     }
 
@@ -107,16 +104,14 @@ impl<S: State> Fold<S> {
         // The first node of the items of each `for`.
         let mut heads: BTreeMap<LaneId, String> = BTreeMap::new();
         // The values that the items of each `for` see.
-        let mut views: BTreeMap<LaneId, Values> = BTreeMap::new();
+        let mut views: BTreeMap<LaneId, Slots> = BTreeMap::new();
         // Parents come before their children, because lanes are numbered in the order of their creation.
         for (id, frozen) in frozen.lanes {
             let own = self.updated(&frozen.fields)?;
             let view = frozen.parent.filter(|_| frozen.at != At::Joined).and_then(|id| views.get(&id));
-            let fields = match view {
-                Some(view) => filled(view.iter().chain(&*own))?,
-                None => filled(&*own)?,
-            };
-            let mut lane = Lane::new(fields, frozen.parent, frozen.at);
+            let mut fields = view.unwrap_or(&self.unwritten).clone();
+            own.iter().try_for_each(|(field, json)| fields.replace(field, json.get()))?;
+            let mut lane = Lane::new(Arc::new(fields), frozen.parent, frozen.at);
             lane.signatures = frozen.signatures.into();
             lane.wrote = self.updated_arrivals(frozen.wrote)?;
             lane.pending = frozen.pending;
@@ -130,7 +125,7 @@ impl<S: State> Fold<S> {
             }
             if let Some(each) = lane.at.each() {
                 let each = self.updated_each(each, &lane)?.into_owned();
-                views.insert(id, seen::<S>(&each, &lane)?);
+                views.insert(id, view_of(&each, &lane));
                 heads.insert(id, each.head.clone());
                 lane.at = At::Looping { each: Box::new(each) };
             }
@@ -160,24 +155,4 @@ pub(crate) fn graph_of(body: &[u8]) -> Option<String> {
         (_, Some(snapshot)) => serde_json::from_str::<Named>(snapshot.get()).ok().map(|named| named.graph),
         (_, None) => None,
     }
-}
-
-/// Returns the values of the written fields, as JSON.
-pub(crate) fn values<F: Fields>(state: &StateSpec, fields: &F) -> Result<Values, FieldError> {
-    values_of(state, fields, |_| true)
-}
-
-fn values_of<F: Fields>(
-    state: &StateSpec,
-    fields: &F,
-    wanted: impl Fn(&str) -> bool,
-) -> Result<Values, FieldError> {
-    let mut values = Values::new();
-    for field in state.fields.iter().filter(|field| wanted(field.name)) {
-        if let Some(json) = fields.read(field.name)? {
-            let json = RawValue::from_string(json).map_err(|e| FieldError::value(field.name, e))?;
-            values.insert(field.name.to_owned(), json);
-        }
-    }
-    Ok(values)
 }

@@ -7,10 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 
 use super::{At, Pending, Place, Signature, Source, Sources, Values, at::Visit};
-use crate::{
-    graph::StateSpec,
-    state::{FieldError, Fields},
-};
+use crate::state::{FieldError, Slots};
 
 /// The number of a lane. Numbers ascend in the order in which lanes are created, and are never reused.
 pub type LaneId = u32;
@@ -18,9 +15,9 @@ pub type LaneId = u32;
 /// The lane in which a thread starts.
 pub(crate) const ROOT: LaneId = 0;
 
-pub(crate) struct Lane<F> {
+pub(crate) struct Lane {
     /// The state, shared with the node that runs in the lane. Other readers hold it only during a call.
-    pub(crate) fields: Arc<F>,
+    pub(crate) fields: Arc<Slots>,
     /// The signatures by field. A write to a field removes its signature.
     pub(crate) signatures: Arc<BTreeMap<String, Signature>>,
     /// The writes of the lane, to be merged at the join. Empty in the root lane.
@@ -64,12 +61,12 @@ fn is_unsaid(place: &Place) -> bool {
     *place == 0
 }
 
-impl<F: Fields> Lane<F> {
+impl Lane {
     /// Returns a boxed lane. Most threads have a single lane, and a node of a `BTreeMap` allocates room for eleven
     /// values.
-    pub(crate) fn new(fields: F, parent: Option<LaneId>, at: At) -> Box<Self> {
+    pub(crate) fn new(fields: Arc<Slots>, parent: Option<LaneId>, at: At) -> Box<Self> {
         Box::new(Self {
-            fields: Arc::new(fields),
+            fields,
             signatures: Arc::default(),
             wrote: Vec::new(),
             before: Values::new(),
@@ -85,13 +82,12 @@ impl<F: Fields> Lane<F> {
     /// Writes a value to a field as [`Lane::take`] does, and records its source.
     pub(super) fn take_from(
         &mut self,
-        state: &StateSpec,
         field: &str,
         json: &RawValue,
         source: &Source,
         place: Place,
     ) -> Result<(), FieldError> {
-        self.take(state, field, json, false, place)?;
+        self.take(field, json, false, place)?;
         self.sources.wrote(field, source.clone());
         Ok(())
     }
@@ -100,7 +96,6 @@ impl<F: Fields> Lane<F> {
     /// field's signature, checked draft and pending edit.
     pub(crate) fn take(
         &mut self,
-        state: &StateSpec,
         field: &str,
         json: &RawValue,
         replaces: bool,
@@ -111,15 +106,14 @@ impl<F: Fields> Lane<F> {
         }
         self.drafted.take_if(|drafted| drafted.field == field);
         self.pending.take_if(|pending| pending.field == field);
-        if Arc::get_mut(&mut self.fields).is_none() {
-            // An abandoned node still holds the old state.
-            self.fields = Arc::new(copy(state, &*self.fields)?);
-        }
-        if let Some(fields) = Arc::get_mut(&mut self.fields) {
-            if replaces { fields.replace(field, json.get())? } else { fields.write(field, json.get())? }
+        let fields = Arc::make_mut(&mut self.fields);
+        if replaces {
+            fields.replace(field, json.get())?
+        } else {
+            fields.write(field, json.get())?
         }
         if self.parent.is_some() {
-            if replaces || !is_reduced(state, field) {
+            if replaces || !self.fields.is_reduced(field) {
                 // The write replaces earlier ones, here and at the join.
                 self.wrote.retain(|earlier| earlier.field != field);
             }
@@ -139,41 +133,26 @@ impl<F: Fields> Lane<F> {
 
     /// Reduces a finished item to its writes to reduced fields, which are merged at the join. All else is local to the
     /// item.
-    pub(super) fn keep_shared(&mut self, state: &StateSpec) {
-        self.wrote.retain(|arrival| is_reduced(state, &arrival.field));
+    pub(super) fn keep_shared(&mut self, unwritten: &Arc<Slots>) {
+        let fields = std::mem::replace(&mut self.fields, Arc::clone(unwritten));
+        self.wrote.retain(|arrival| fields.is_reduced(&arrival.field));
         self.signatures = Arc::default();
         self.before.clear();
-        self.fields = Arc::default();
     }
-}
-
-fn is_reduced(state: &StateSpec, field: &str) -> bool {
-    state.fields.iter().any(|spec| spec.name == field && spec.reduced)
 }
 
 /// Returns the fields that a review shows beside its draft, as its digest covers them; `None` if it shows none.
 /// Unwritten fields are omitted.
-pub(crate) fn shown<F: Fields>(fields: &F, names: &[String]) -> Result<Option<Value>, FieldError> {
+pub(crate) fn shown(fields: &Slots, names: &[String]) -> Result<Option<Value>, FieldError> {
     if names.is_empty() {
         return Ok(None);
     }
     let mut shown = serde_json::Map::new();
     for name in names {
         if let Some(json) = fields.read(name)? {
-            let value = serde_json::from_str(&json).map_err(|e| FieldError::value(name, e))?;
+            let value = serde_json::from_str(json).map_err(|e| FieldError::value(name, e))?;
             shown.insert(name.clone(), value);
         }
     }
     Ok(Some(Value::Object(shown)))
-}
-
-/// Returns a copy of the state. The copy is made through JSON, so that the types of the fields need not be `Clone`.
-pub(crate) fn copy<F: Fields>(state: &StateSpec, fields: &F) -> Result<F, FieldError> {
-    let mut copy = F::default();
-    for field in state.fields {
-        if let Some(json) = fields.read(field.name)? {
-            copy.replace(field.name, &json)?;
-        }
-    }
-    Ok(copy)
 }

@@ -5,10 +5,12 @@ use std::{borrow::Cow, fmt::Display, sync::Arc};
 
 use serde_json::{Value, value::RawValue};
 
-use super::{Arrival, Each, Fold, FoldError, Lane, To, Values, Voided, at::Visit, entry::Renamed};
+use super::{
+    Arrival, Each, Fold, FoldError, Lane, To, Unmigrated, Values, Voided, at::Visit, entry::Renamed,
+};
 use crate::{
     guard::guarded,
-    state::{FieldError, Fields, State},
+    state::{FieldError, StateTable},
 };
 
 /// Field values as mutable JSON, by field name: the argument of the function in `#[state(migrate = …)]`.
@@ -55,20 +57,31 @@ pub fn migrated<E: Display>(
 }
 
 /// Returns the values of one write, migrated from version `from` to this program's version of the state.
-pub(crate) fn updated<S: State>(from: u32, wrote: &Values) -> Result<Cow<'_, Values>, FoldError> {
-    if from >= S::SPEC.version || wrote.is_empty() {
+pub(crate) fn updated<'a>(
+    state: &StateTable,
+    from: u32,
+    wrote: &'a Values,
+) -> Result<Cow<'a, Values>, FoldError> {
+    if from >= state.spec.version || wrote.is_empty() {
         return Ok(Cow::Borrowed(wrote));
     }
     let damaged = |e: serde_json::Error| FoldError::Damaged(e.to_string());
     let json = serde_json::to_string(wrote).map_err(damaged)?;
-    let json = S::migrate(from, &json).map_err(|problem| FoldError::Unmigrated { from, problem })?;
+    let migrated = (state.migrate)(from, &json);
+    let json = migrated.map_err(|problem| FoldError::Unmigrated(Unmigrated { from, problem }))?;
     Ok(Cow::Owned(serde_json::from_str(&json).map_err(damaged)?))
 }
 
-impl<S: State> Fold<S> {
+impl Fold {
     /// Returns the values of one write, migrated to this program's version of the state.
     pub(super) fn updated<'a>(&self, wrote: &'a Values) -> Result<Cow<'a, Values>, FoldError> {
-        updated::<S>(self.version, wrote)
+        match updated(self.state, self.version, wrote) {
+            Err(FoldError::Unmigrated(failed)) if self.unwritten.is_lenient() => {
+                self.unmigrated.get_or_init(|| failed);
+                Ok(Cow::Borrowed(wrote))
+            }
+            updated => updated,
+        }
     }
 
     /// Migrates the writes of a branch that are not merged yet. Writes of one entry are migrated together.
@@ -88,11 +101,7 @@ impl<S: State> Fold<S> {
     }
 
     /// Returns a `for` with the field names of this program's version of the state.
-    pub(super) fn updated_each<'a>(
-        &self,
-        each: &'a Each,
-        around: &Lane<S::Fields>,
-    ) -> Result<Cow<'a, Each>, FoldError> {
+    pub(super) fn updated_each<'a>(&self, each: &'a Each, around: &Lane) -> Result<Cow<'a, Each>, FoldError> {
         if !self.is_older() {
             return Ok(Cow::Borrowed(each));
         }
@@ -113,10 +122,10 @@ impl<S: State> Fold<S> {
         &self,
         each: &Each,
         new: &Each,
-        around: &Lane<S::Fields>,
+        around: &Lane,
     ) -> Result<Vec<(Values, Values)>, FoldError> {
         // For a list that a reducer made, only the merged value is known, and it has been migrated already.
-        let is_reduced = S::SPEC.field(&new.list).is_some_and(|field| field.reduced);
+        let is_reduced = self.state.is_reduced(&new.list);
         if let Some(list) = around.before.get(&each.list).filter(|_| self.is_older() && !is_reduced) {
             let write = |item| {
                 let wrote = Values::from([(each.item.clone(), item)]);
@@ -127,7 +136,7 @@ impl<S: State> Fold<S> {
         let list = around.fields.read(&new.list)?;
         let list = list.ok_or_else(|| FieldError::value(&new.list, "nothing has written it"))?;
         let write = |item| (Values::from([(new.item.clone(), item)]), Values::new());
-        Ok(list_of(&new.list, &list)?.into_iter().map(write).collect())
+        Ok(list_of(&new.list, list)?.into_iter().map(write).collect())
     }
 
     /// Returns the current name of a field that had this value in an older version.
@@ -149,7 +158,7 @@ impl<S: State> Fold<S> {
 
     /// Returns whether the entries that are being read were written under an older version of the state.
     pub(super) fn is_older(&self) -> bool {
-        self.version < S::SPEC.version
+        self.version < self.state.spec.version
     }
 
     /// Applies a migration to new code: renames nodes, ends signatures, and drops the values of the older version.
@@ -181,7 +190,7 @@ fn list_of(field: &str, json: &str) -> Result<Vec<Box<RawValue>>, FieldError> {
     serde_json::from_str(json).map_err(|e| FieldError::value(field, e))
 }
 
-impl<F> Lane<F> {
+impl Lane {
     /// Keeps the values of an older entry as they were written.
     pub(super) fn keep(&mut self, wrote: &Values) {
         self.before.extend(wrote.iter().map(|(field, json)| (field.clone(), json.clone())));
@@ -208,14 +217,14 @@ impl Visit {
 }
 
 /// Returns the draft that a verdict was about, as its operator saw it.
-pub(super) fn draft<S: State>(lane: &Lane<S::Fields>, field: &str) -> Result<Value, FoldError> {
+pub(super) fn draft(lane: &Lane, field: &str) -> Result<Value, FoldError> {
     let parse = |json: &str| serde_json::from_str(json).map_err(|e| FieldError::value(field, e).into());
     // For a reduced field, the last write is only a part of the value.
-    let reduced = S::SPEC.field(field).is_some_and(|field| field.reduced);
+    let reduced = lane.fields.is_reduced(field);
     match lane.before.get(field).filter(|_| !reduced) {
         Some(json) => parse(json.get()),
         None => match lane.fields.read(field)? {
-            Some(json) => parse(&json),
+            Some(json) => parse(json),
             None => Err(FieldError::value(field, "nothing has written it").into()),
         },
     }

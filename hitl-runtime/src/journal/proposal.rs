@@ -23,7 +23,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, value::RawValue};
 
 use super::{Digest, Fold, FoldError, LaneId, Map, OpenAt, Place, Subject, To, Values, digest::from_text};
-use crate::state::{FieldError, Fields, State};
+use crate::state::{FieldError, Slots};
 
 /// The maximum time from a runner's check of the deadline to the timestamp of a signature by an edit.
 const STAMPED_WITHIN_MS: u64 = 60_000;
@@ -304,7 +304,7 @@ impl Sources {
 impl Pending {
     /// Returns whether `wanted` is the digest of the edited draft in a review before `node`, with the shown values and
     /// covered effects of the edited review.
-    pub(crate) fn digest_is<S: State>(&self, fold: &Fold<S>, node: &str, wanted: Digest) -> bool {
+    pub(crate) fn digest_is(&self, fold: &Fold, node: &str, wanted: Digest) -> bool {
         let json = |raw: &RawValue| serde_json::from_str::<Value>(raw.get());
         let Ok(draft) = json(&self.draft) else { return false };
         let shown: Result<Map, _> = self
@@ -334,12 +334,7 @@ impl Pending {
 
     /// Returns whether the edit may sign an open review at a time, in its operator's name. Verdicts, previews and the
     /// reading of entries that refer to the edit all use this rule.
-    pub(crate) fn may_sign<F: Fields>(
-        &self,
-        open: &OpenAt,
-        fields: &F,
-        now_ms: u64,
-    ) -> Result<bool, FieldError> {
+    pub(crate) fn may_sign(&self, open: &OpenAt, fields: &Slots, now_ms: u64) -> Result<bool, FieldError> {
         Ok(self.signs
             && self.field == open.field
             && self.before.contains(&open.visit.node)
@@ -357,8 +352,8 @@ impl Pending {
     }
 
     /// Returns whether a review shows and covers only what the operator has seen.
-    fn has_seen<F: Fields>(&self, open: &OpenAt, fields: &F) -> Result<bool, FieldError> {
-        let shown = values_of(&open.shows, fields)?;
+    fn has_seen(&self, open: &OpenAt, fields: &Slots) -> Result<bool, FieldError> {
+        let shown = fields.values_of(&open.shows)?;
         let same = |field: &String, json: &RawValue| {
             self.shown.get(field).is_some_and(|seen| seen.get() == json.get())
         };
@@ -368,19 +363,7 @@ impl Pending {
     }
 }
 
-/// Returns the values of those of these fields that are written.
-pub(super) fn values_of<F: Fields>(names: &[String], fields: &F) -> Result<Values, FieldError> {
-    let mut values = Values::new();
-    for name in names {
-        if let Some(json) = fields.read(name)? {
-            let json = RawValue::from_string(json).map_err(|e| FieldError::value(name, e))?;
-            values.insert(name.clone(), json);
-        }
-    }
-    Ok(values)
-}
-
-impl<S: State> Fold<S> {
+impl Fold {
     /// Returns the sources under the field names of this program's version of the state. If the new name of a field is
     /// not found, an edit of it goes back further than necessary, which is safe because effects that have begun since
     /// are recorded.

@@ -2,9 +2,9 @@
 //! because a snapshot keeps it as JSON.
 
 use super::{Fold, LaneId};
-use crate::state::{FieldError, Fields, State};
+use crate::state::{FieldError, Slots};
 
-impl<S: State> Fold<S> {
+impl Fold {
     /// Returns the parent lanes of a lane, the nearest first.
     pub(crate) fn parents(&self, lane: LaneId) -> Vec<LaneId> {
         let parent = |id: &LaneId| self.lanes.get(id)?.parent;
@@ -23,19 +23,20 @@ impl<S: State> Fold<S> {
         parents: &[LaneId],
         wrote: impl Iterator<Item = &'a str>,
     ) -> Result<(), FieldError> {
-        let is_made = |field: &str| S::SPEC.field(field).is_some_and(|field| field.reduced && !field.appends);
+        let is_made =
+            |field: &str| self.state.spec.field(field).is_some_and(|field| field.reduced && !field.appends);
         if let Some(lane) = self.lanes.get(&lane) {
-            return wrote.filter(|field| is_made(field)).try_for_each(|field| holds(&*lane.fields, field));
+            return wrote.filter(|field| is_made(field)).try_for_each(|field| holds(&lane.fields, field));
         }
         // The lane has been merged into its parent, which may have been merged in turn.
         let merged = parents.iter().find_map(|parent| self.lanes.get(parent));
-        let mut fields = S::SPEC.fields.iter().filter(|field| is_made(field.name));
-        merged.map_or(Ok(()), |lane| fields.try_for_each(|field| holds(&*lane.fields, field.name)))
+        let mut fields = self.state.spec.fields.iter().filter(|field| is_made(field.name));
+        merged.map_or(Ok(()), |lane| fields.try_for_each(|field| holds(&lane.fields, field.name)))
     }
 }
 
 /// Parses a field's value from its JSON.
-fn holds<F: Fields>(fields: &F, field: &str) -> Result<(), FieldError> {
+fn holds(fields: &Slots, field: &str) -> Result<(), FieldError> {
     let made = |error: FieldError| match error.as_broken() {
         Some(_) => error,
         None => FieldError::broken(
@@ -44,6 +45,5 @@ fn holds<F: Fields>(fields: &F, field: &str) -> Result<(), FieldError> {
             format_args!("failed: it made a value that cannot be read back from its JSON: {}", error.problem),
         ),
     };
-    let Some(json) = fields.read(field).map_err(made)? else { return Ok(()) };
-    F::default().replace(field, &json).map_err(made)
+    fields.reads_back(field).map_err(made)
 }

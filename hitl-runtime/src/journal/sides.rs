@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use super::{At, Each, Fold, FoldError, Lane, LaneId, Place, Source, To, Values, Visit, copy, values};
-use crate::state::{FieldError, Fields, State};
+use super::{At, Each, Fold, FoldError, Lane, LaneId, Place, Source, To, Visit};
+use crate::state::Slots;
 
-impl<S: State> Fold<S> {
+impl Fold {
     /// Splits a lane into one lane for each branch of a fork.
     pub(super) fn fork(
         &mut self,
@@ -21,7 +21,7 @@ impl<S: State> Fold<S> {
         let (fields, signatures) = (parent.fields.clone(), parent.signatures.clone());
         let (before, pending) = (parent.before.clone(), parent.pending.clone());
         for head in heads {
-            let lane = self.part(id, copy(&S::SPEC, &*fields)?, head, place);
+            let lane = self.part(id, Arc::clone(&fields), head, place);
             lane.pending.clone_from(&pending);
             lane.signatures.clone_from(&signatures);
             lane.before.clone_from(&before);
@@ -36,20 +36,21 @@ impl<S: State> Fold<S> {
         before.remove(&each.list);
         let Some(parent) = self.lanes.get(&id) else { return Ok(()) };
         let new = self.updated_each(each, parent)?;
-        let (items, mut view) = (self.items_of(each, &new, parent)?, seen::<S>(&new, parent)?);
+        let (items, view) = (self.items_of(each, &new, parent)?, view_of(&new, parent));
         self.lane(id)?.at = At::Looping { each: Box::new(new.into_owned()) };
         let is_empty = items.is_empty();
         for (item, wrote) in items {
-            view.extend(item);
+            let mut fields = view.clone();
+            item.iter().try_for_each(|(field, json)| fields.replace(field, json.get()))?;
             // A signature from before the `for` counts once, not once for each item: items begin without signatures.
-            let lane = self.part(id, filled(&view)?, &each.head, place);
+            let lane = self.part(id, Arc::new(fields), &each.head, place);
             lane.before.clone_from(&before);
             lane.before.extend(wrote);
         }
         if is_empty { self.join(id, place) } else { Ok(()) }
     }
 
-    fn part(&mut self, parent: LaneId, fields: S::Fields, head: &str, place: Place) -> &mut Lane<S::Fields> {
+    fn part(&mut self, parent: LaneId, fields: Arc<Slots>, head: &str, place: Place) -> &mut Lane {
         let id = self.lanes_made;
         self.lanes_made += 1;
         let mut sources = None;
@@ -74,7 +75,8 @@ impl<S: State> Fold<S> {
         around.away = around.away.saturating_sub(1);
         let (is_last, is_item) = (around.away == 0, around.at.each().is_some());
         if is_item {
-            self.lane(id)?.keep_shared(&S::SPEC);
+            let unwritten = Arc::clone(&self.unwritten);
+            self.lane(id)?.keep_shared(&unwritten);
         }
         if is_last { self.join(parent, place) } else { Ok(()) }
     }
@@ -115,7 +117,7 @@ impl<S: State> Fold<S> {
         let lane = self.lane(parent)?;
         let met = lane.at.join().map(|join| Source::At(join.to_string()));
         for arrival in edits.into_iter().chain(writes) {
-            lane.take(&S::SPEC, &arrival.field, &arrival.json, arrival.replaces, arrival.place)?;
+            lane.take(&arrival.field, &arrival.json, arrival.replaces, arrival.place)?;
             if let Some(met) = &met {
                 lane.sources.wrote(&arrival.field, met.clone());
             }
@@ -132,8 +134,8 @@ impl<S: State> Fold<S> {
         ended.into_iter().for_each(|field| drop(signatures.remove(&field)));
         signatures.extend(signed);
         for field in lane.at.each().map(|each| each.into.clone()).unwrap_or_default() {
-            if lane.fields.read(&field)?.is_none() {
-                lane.take(&S::SPEC, &field, &empty_list()?, false, place)?;
+            if !lane.fields.is_written(&field) {
+                lane.take(&field, &empty_list()?, false, place)?;
             }
         }
         let Some(join) = lane.at.join().cloned() else {
@@ -154,21 +156,12 @@ impl<S: State> Fold<S> {
 }
 
 /// Returns the part of the parent's state that each item of a `for` sees.
-pub(super) fn seen<S: State>(each: &Each, parent: &Lane<S::Fields>) -> Result<Values, FieldError> {
-    let mut view = values(&S::SPEC, &*parent.fields)?;
+pub(super) fn view_of(each: &Each, parent: &Lane) -> Slots {
+    let mut view = Slots::clone(&parent.fields);
     if !each.keeps_list {
         view.remove(&each.list);
     }
-    Ok(view)
-}
-
-/// Returns fields with these values. A later value replaces an earlier one of the same field.
-pub(super) fn filled<'a, F: Fields>(
-    values: impl IntoIterator<Item = (&'a String, &'a Box<RawValue>)>,
-) -> Result<F, FieldError> {
-    let mut fields = F::default();
-    values.into_iter().try_for_each(|(field, json)| fields.replace(field, json.get()))?;
-    Ok(fields)
+    view
 }
 
 /// Returns an empty JSON list, for a list that no item has appended to.

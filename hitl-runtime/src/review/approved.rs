@@ -13,7 +13,7 @@ use crate::{
         exact::{Integers, normal},
         shown,
     },
-    state::Fields,
+    state::Slots,
 };
 
 /// A value that an operator has signed and that has not changed since.
@@ -128,15 +128,14 @@ pub struct Signatures {
 impl Signatures {
     /// Returns the value with its proof if the field's signature is for exactly this value, this node and this
     /// activation.
-    pub(crate) fn mint<T, F>(
+    pub(crate) fn mint<T>(
         &self,
         field: &'static str,
         value: &T,
-        fields: &F,
+        fields: &Slots,
     ) -> Result<Approved<T>, SignatureError>
     where
         T: Serialize + DeserializeOwned,
-        F: Fields,
     {
         let signature = self.by_field.get(field).ok_or(SignatureError::Missing { field })?;
         permits(self.graph, self.node, Some(self.entered), field, signature)?;

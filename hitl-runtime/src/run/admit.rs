@@ -7,7 +7,6 @@
 use super::{
     Agent, Graph,
     fit::fit,
-    graph::GraphFold,
     post::Post,
     repropose::proposer,
     review_rule::ReviewRule,
@@ -43,13 +42,13 @@ impl<G: Graph> Agent<G> {
     }
 
     /// As [`Agent::post`], for callers that only read the thread.
-    pub(crate) async fn known(&self, thread: &ThreadId) -> Result<GraphFold<G>, Error> {
+    pub(crate) async fn known(&self, thread: &ThreadId) -> Result<Fold, Error> {
         Ok(self.post(thread).await?.seen())
     }
 
     /// Returns whether the code that moved the thread last has this program's graph fingerprint and state version.
-    pub(super) fn has_met<S: State>(&self, fold: &Fold<S>) -> bool {
-        fold.print == self.inner.print && fold.version == S::SPEC.version
+    pub(super) fn has_met(&self, fold: &Fold) -> bool {
+        fold.print == self.inner.print && fold.version == G::State::SPEC.version
     }
 }
 
@@ -62,7 +61,7 @@ impl<G: Graph> Post<G> {
             return if self.fold.ended { Ok(()) } else { self.reopen_all(Met::This) };
         }
         self.note_lease();
-        let found = fit::<G, G::State>(&self.fold);
+        let found = fit::<G>(&self.fold);
         if !found.differences.is_empty() {
             let thread = self.fold.thread.clone();
             return Err(Error::GraphChanged { thread, differences: found.differences });

@@ -5,9 +5,10 @@ use std::{sync::Arc, time::Duration};
 use futures_util::future::BoxFuture;
 
 use super::{
-    Clock, Graph, SystemClock, activity::Drives, fingerprint::fingerprint, graph::GraphFold,
-    lease::Sightings, listen::Listeners, previews::Previews, refused::strict,
+    Clock, Graph, SystemClock, activity::Drives, fingerprint::fingerprint, lease::Sightings,
+    listen::Listeners, previews::Previews, refused::strict,
 };
+use crate::journal::Fold;
 use crate::{Error, OpenReview, Page, Store, ThreadId, journal::JournalKeys, store::Tail};
 
 /// A graph with its dependencies and its store. Clones share both.
@@ -274,7 +275,7 @@ impl<G: Graph> Agent<G> {
         &*self.inner.store
     }
 
-    pub(crate) async fn load(&self, thread: &ThreadId) -> Result<Option<GraphFold<G>>, Error> {
+    pub(crate) async fn load(&self, thread: &ThreadId) -> Result<Option<Fold>, Error> {
         let Some(tail) = self.tail(thread).await? else { return Ok(None) };
         let fold = self.read_tail(thread, &tail)?;
         if self.inner.keys.is_some() {
@@ -284,7 +285,7 @@ impl<G: Graph> Agent<G> {
         Ok(Some(fold))
     }
 
-    pub(crate) fn read_tail(&self, thread: &ThreadId, tail: &Tail) -> Result<GraphFold<G>, Error> {
+    pub(crate) fn read_tail(&self, thread: &ThreadId, tail: &Tail) -> Result<Fold, Error> {
         let mut fold = strict::<G>(thread, tail)?;
         self.bound_lease(&mut fold);
         Ok(fold)

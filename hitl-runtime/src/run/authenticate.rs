@@ -5,14 +5,13 @@
 
 use futures_util::future::{BoxFuture, try_join_all};
 
-use super::{Agent, Graph, graph::GraphFold, route};
+use super::{Agent, Graph, route};
 use crate::{
     Digest, Error, Place, StoreError, ThreadId,
     journal::{
         Act, At, Decision, Entry, Event, Fold, JournalKeys, LaneId, MacError, Pending, Position, Proposal,
         Settlement, Signature, genesis, link, split,
     },
-    state::State,
     store::{Record, Tail},
 };
 
@@ -206,11 +205,7 @@ impl<G: Graph> Agent<G> {
     /// Checks that each signature, each pending edit and each approval in a snapshot comes from a verdict that a key
     /// for verdicts has signed. A runner's key signs snapshots, and must not suffice to put a signature into one. Does
     /// nothing if every key is for all purposes.
-    pub(super) async fn authenticate_signatures(
-        &self,
-        fold: &GraphFold<G>,
-        tail: &Tail,
-    ) -> Result<(), Error> {
+    pub(super) async fn authenticate_signatures(&self, fold: &Fold, tail: &Tail) -> Result<(), Error> {
         let Some(keys) = self.inner.keys.as_ref().filter(|keys| keys.separate()) else { return Ok(()) };
         let place = tail.records.first().map_or(0, |record| record.place);
         let until = tail.records.last().map_or(0, |record| record.place.saturating_add(1));
@@ -252,12 +247,7 @@ impl<G: Graph> Agent<G> {
     /// Returns whether this edit, which may sign a review that opens later, is authentic. Its entry must be
     /// authenticated by a key for verdicts or by an adoption, and must have the same operator, roles and draft, and the
     /// same values shown and covered. An edit signs only once.
-    async fn is_made(
-        &self,
-        keys: &JournalKeys,
-        fold: &GraphFold<G>,
-        pending: &Pending,
-    ) -> Result<bool, Error> {
+    async fn is_made(&self, keys: &JournalKeys, fold: &Fold, pending: &Pending) -> Result<bool, Error> {
         let (thread, edit) = (&fold.thread, pending.by.edit);
         let Some(mut next) = edit.checked_sub(1) else { return Ok(false) };
         // `made`: the edit's entry is authenticated. `unsigned`: it has no MAC, so that only an adoption can
@@ -308,7 +298,7 @@ impl<G: Graph> Agent<G> {
     async fn is_given(
         &self,
         keys: &JournalKeys,
-        fold: &GraphFold<G>,
+        fold: &Fold,
         until: Place,
         field: &str,
         signature: &Signature,
@@ -358,12 +348,7 @@ impl<G: Graph> Agent<G> {
     }
 
     /// Signs an entry if there are keys, and links it to the previous entry.
-    pub(super) async fn link<S: State>(
-        &self,
-        fold: &mut Fold<S>,
-        act: Act,
-        mut record: Record,
-    ) -> Result<Record, Error> {
+    pub(super) async fn link(&self, fold: &mut Fold, act: Act, mut record: Record) -> Result<Record, Error> {
         match &self.inner.keys {
             Some(keys) => {
                 let position =
@@ -442,7 +427,7 @@ fn gives(event: &Event, signature: &Signature) -> Option<LaneId> {
 
 /// Returns whether the entry of an edit agrees with the pending edit of a thread. The values that were shown and
 /// covered are part of the digest in the entry.
-fn made_by<S: State>(fold: &Fold<S>, event: &Event, pending: &Pending) -> bool {
+fn made_by(fold: &Fold, event: &Event, pending: &Pending) -> bool {
     let Event::Decided {
         node,
         verdict: Decision::Edit { after, signed, .. },

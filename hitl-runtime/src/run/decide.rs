@@ -5,7 +5,6 @@ use serde_json::{Value, value::to_raw_value};
 
 use super::{
     Agent, Difference, Graph, Outlook, detach, drive,
-    graph::GraphFold,
     post::Post,
     refused::changed,
     repropose::{Preview, Way, takes_no_edit},
@@ -14,6 +13,7 @@ use super::{
     terms::Terms,
     turn::{self, Found, found},
 };
+use crate::journal::Fold;
 use crate::{
     Digest, Error, Operator, Reason, ThreadId, Verdict,
     graph::EdgeKind,
@@ -137,7 +137,7 @@ impl<G: Graph> Agent<G> {
         &self,
         mut post: Box<Post<G>>,
         events: impl IntoIterator<Item = Event>,
-    ) -> Result<GraphFold<G>, drive::Stopped> {
+    ) -> Result<Fold, drive::Stopped> {
         let now = self.inner.clock.now_ms();
         let leased = post.fold.is_leased(now);
         if let Some(until_ms) = post.leased_until_ms(now).filter(|_| post.is_pending()) {
@@ -166,7 +166,7 @@ impl<G: Graph> Agent<G> {
     }
 
     /// Finds the open review with this digest. The error says who decided it, or that the digest is stale.
-    async fn find(&self, fold: &GraphFold<G>, digest: Digest) -> Result<Found, Error> {
+    async fn find(&self, fold: &Fold, digest: Digest) -> Result<Found, Error> {
         if let Some((lane, open)) = fold.open().find(|(_, open)| open.digest == digest) {
             return found::<G>(fold, lane, open);
         }
@@ -176,7 +176,7 @@ impl<G: Graph> Agent<G> {
 
     /// Returns the error for a review that is not open: who decided it if it was ever decided, or else that it is
     /// stale.
-    async fn closed(&self, fold: &GraphFold<G>, wanted: Digest) -> Result<Error, Error> {
+    async fn closed(&self, fold: &Fold, wanted: Digest) -> Result<Error, Error> {
         let (mut from, mut reopened) = (0, false);
         loop {
             let page = self.history(&fold.thread, from, 256).await?;
@@ -209,7 +209,7 @@ impl<G: Graph> Agent<G> {
     /// Checks a verdict completely and returns its event. The thread is not changed.
     fn decision(
         &self,
-        fold: &GraphFold<G>,
+        fold: &Fold,
         found: &Found,
         draft: Option<Value>,
         operator: &Operator,
@@ -350,13 +350,7 @@ impl<G: Graph> Agent<G> {
     }
 
     /// Checks an edited draft like a draft that a node has written, and returns the decision.
-    fn edit(
-        &self,
-        fold: &GraphFold<G>,
-        found: &Found,
-        before: Value,
-        edit: Edit<'_>,
-    ) -> Result<Decision, Error> {
+    fn edit(&self, fold: &Fold, found: &Found, before: Value, edit: Edit<'_>) -> Result<Decision, Error> {
         let open = &found.open;
         let thread = || fold.thread.clone();
         let invalid = |violations| Error::Invalid { thread: thread(), field: open.field.clone(), violations };

@@ -20,9 +20,8 @@ use futures_util::{
 use super::{
     Agent, Cx, Graph, NodeError,
     activity::Drive,
-    each::{self, Slots},
+    each::{self, Running},
     fit::gone,
-    graph::{GraphFold, LaneOf},
     post::Post,
     refused::changed,
     repropose::proposer,
@@ -32,6 +31,8 @@ use super::{
     terms::{self, Terms},
     turn,
 };
+use crate::journal::Fold;
+use crate::journal::Lane;
 use crate::{
     Error, ThreadId,
     graph::{Point, ReadKind},
@@ -60,7 +61,7 @@ impl From<Error> for Stopped {
 /// its `Began`. The place in the journal is the fence: a runner that has lost its lease fails to append, and stops. An
 /// effect is not called once the stored lease has expired by this process's clock, because another runner may have
 /// taken the thread over, and a person may have told it that the effect did not happen.
-pub(crate) async fn run<G: Graph>(agent: &Agent<G>, mut post: Box<Post<G>>) -> Result<GraphFold<G>, Stopped> {
+pub(crate) async fn run<G: Graph>(agent: &Agent<G>, mut post: Box<Post<G>>) -> Result<Fold, Stopped> {
     let _under_way = Drive::begin(agent);
     if !post.holds() && post.fold.runs() {
         // The entry that moved the thread is signed by a key for verdicts alone, and such an entry contains no lease.
@@ -86,7 +87,7 @@ async fn run_all<'a, G: Graph>(
     leased_until_ms: &'a AtomicU64,
     mut post: Box<Post<G>>,
     running: &mut Option<Tries<'a>>,
-) -> Result<GraphFold<G>, Stopped> {
+) -> Result<Fold, Stopped> {
     let thread = post.fold.thread.clone();
     let renewal = agent.inner.lease / 3;
     let mut busy = BTreeSet::new();
@@ -231,7 +232,7 @@ fn advance<G: Graph>(
     busy: &BTreeSet<LaneId>,
 ) -> Result<Vec<Try<G>>, Error> {
     let mut tries = Vec::new();
-    let mut slots = Slots::of::<G>(&post.fold, busy);
+    let mut slots = Running::of::<G>(&post.fold, busy);
     let stopped = post.fold.stop().is_some();
     let mut next = ROOT;
     while let Some((&lane, stands)) = post.fold.lanes.range(next..).next() {
@@ -300,13 +301,13 @@ fn advance<G: Graph>(
     Ok(tries)
 }
 
-fn find<G: Graph>(fold: &GraphFold<G>, name: &str) -> Result<(usize, &'static route::Entry<G>), Error> {
+fn find<G: Graph>(fold: &Fold, name: &str) -> Result<(usize, &'static route::Entry<G>), Error> {
     route::node::<G>(name).ok_or_else(|| changed(&fold.thread, gone::<G>(name)))
 }
 
 /// Returns why a node must not begin on the signatures that the lane has, if there is a reason. The signed values are
 /// compared later, when the node reads them.
-fn barred<G: Graph>(lane: &LaneOf<G>, entry: &route::Entry<G>, visit: &Visit) -> Option<String> {
+fn barred<G: Graph>(lane: &Lane, entry: &route::Entry<G>, visit: &Visit) -> Option<String> {
     let approved = entry.spec.reads.iter().filter(|read| read.kind == ReadKind::Approved);
     let mut signed = approved.filter_map(|read| Some((read.field, lane.signatures.get(read.field)?)));
     let refused = signed.find_map(|(field, signature)| {
@@ -316,7 +317,7 @@ fn barred<G: Graph>(lane: &LaneOf<G>, entry: &route::Entry<G>, visit: &Visit) ->
 }
 
 fn attempt<G: Graph>(
-    fold: &GraphFold<G>,
+    fold: &Fold,
     id: LaneId,
     node: usize,
     entry: &'static route::Entry<G>,
@@ -396,12 +397,7 @@ pub(super) fn pause<G: Graph>(
     }
 }
 
-pub(super) fn context<G: Graph>(
-    fold: &GraphFold<G>,
-    lane: LaneId,
-    entry: &route::Entry<G>,
-    visit: &Visit,
-) -> Cx {
+pub(super) fn context<G: Graph>(fold: &Fold, lane: LaneId, entry: &route::Entry<G>, visit: &Visit) -> Cx {
     let cx = Cx::new(fold.thread.clone(), fold.id.clone(), entry.spec.name, visit);
     if fold.items(lane).next().is_some() { cx.of_item(lane) } else { cx }
 }

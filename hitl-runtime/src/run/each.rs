@@ -5,14 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::IgnoredAny;
 
-use super::{
-    Graph,
-    graph::{FieldsOf, GraphFold},
-};
+use super::Graph;
+use crate::journal::Fold;
 use crate::{
     graph::{EachSpec, ForkSpec, MAX_ITEMS, NodeSpec, Point},
     journal::{Each, LaneId, To},
-    state::{FieldError, Fields, State},
+    state::{FieldError, Slots, State},
 };
 
 /// Returns the `for` of a fork in the form that the journal stores.
@@ -53,7 +51,7 @@ fn reads_list<G: Graph>(fork: &ForkSpec, each: &EachSpec) -> bool {
 /// since the thread leaves the point with it.
 pub(super) fn fits<'a, G: Graph>(
     point: Point,
-    fields: &FieldsOf<G>,
+    fields: &Slots,
     wrote: impl Fn(&str) -> Option<&'a str>,
 ) -> Result<(), FieldError> {
     let each = G::SPEC.forks.iter().find(|fork| fork.from == point).and_then(|fork| fork.each);
@@ -69,33 +67,33 @@ pub(super) fn fits<'a, G: Graph>(
 }
 
 /// Returns the length of a list after a write to it.
-fn items<G: Graph>(list: &str, fields: &FieldsOf<G>, wrote: Option<&str>) -> Result<usize, FieldError> {
-    let mut whole = FieldsOf::<G>::default();
+fn items<G: Graph>(list: &str, fields: &Slots, wrote: Option<&str>) -> Result<usize, FieldError> {
+    let mut whole = Slots::empty(G::State::TABLE);
     if let Some(json) = fields.read(list)? {
-        whole.replace(list, &json)?;
+        whole.replace(list, json)?;
     }
     if let Some(json) = wrote {
         whole.write(list, json)?;
     }
     let Some(json) = whole.read(list)? else { return Ok(0) };
-    let items: Vec<IgnoredAny> = serde_json::from_str(&json).map_err(|e| FieldError::value(list, e))?;
+    let items: Vec<IgnoredAny> = serde_json::from_str(json).map_err(|e| FieldError::value(list, e))?;
     Ok(items.len())
 }
 
 /// The items that have a running node, by the lane of their `for`.
 #[derive(Default)]
-pub(super) struct Slots(BTreeMap<LaneId, BTreeSet<LaneId>>);
+pub(super) struct Running(BTreeMap<LaneId, BTreeSet<LaneId>>);
 
-impl Slots {
+impl Running {
     /// Creates the slots, with those of the running lanes taken.
-    pub(super) fn of<G: Graph>(fold: &GraphFold<G>, busy: &BTreeSet<LaneId>) -> Self {
+    pub(super) fn of<G: Graph>(fold: &Fold, busy: &BTreeSet<LaneId>) -> Self {
         let mut slots = Self::default();
         busy.iter().for_each(|lane| slots.fill::<G>(fold, *lane));
         slots
     }
 
     /// Takes a slot for a lane in every `for` that it runs in. Returns `false`, and takes none, if one of them is full.
-    pub(super) fn take<G: Graph>(&mut self, fold: &GraphFold<G>, lane: LaneId) -> bool {
+    pub(super) fn take<G: Graph>(&mut self, fold: &Fold, lane: LaneId) -> bool {
         let free = fold.items(lane).all(|(item, parent, each)| {
             self.0.get(&parent).is_none_or(|running| running.contains(&item) || running.len() < each.at_most)
         });
@@ -105,7 +103,7 @@ impl Slots {
         free
     }
 
-    fn fill<G: Graph>(&mut self, fold: &GraphFold<G>, lane: LaneId) {
+    fn fill<G: Graph>(&mut self, fold: &Fold, lane: LaneId) {
         for (item, parent, _) in fold.items(lane) {
             self.0.entry(parent).or_default().insert(item);
         }

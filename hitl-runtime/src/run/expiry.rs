@@ -2,11 +2,11 @@
 
 use super::{
     Agent, Difference, Graph,
-    graph::GraphFold,
     refused::changed,
     route,
     turn::{Found, found},
 };
+use crate::journal::Fold;
 use crate::{
     Error, Reason,
     graph::EdgeKind,
@@ -15,7 +15,7 @@ use crate::{
 
 impl<G: Graph> Agent<G> {
     /// Returns the reviews whose deadline has passed. A verdict in the same millisecond as the deadline is too late.
-    pub(crate) fn overdue(&self, fold: &GraphFold<G>) -> Result<Vec<Found>, Error> {
+    pub(crate) fn overdue(&self, fold: &Fold) -> Result<Vec<Found>, Error> {
         let now = self.inner.clock.now_ms();
         fold.open()
             .filter(|(_, open)| open.deadline_ms.is_some_and(|deadline| deadline <= now))
@@ -25,7 +25,7 @@ impl<G: Graph> Agent<G> {
 
     /// Returns the event that rejects an expired review. It follows the graph's `expire` edge or, without one, its
     /// `reject` edge.
-    pub(crate) fn expiry(&self, fold: &GraphFold<G>, found: &Found) -> Result<Event, Error> {
+    pub(crate) fn expiry(&self, fold: &Fold, found: &Found) -> Result<Event, Error> {
         let open = &found.open;
         let to = route::after_verdict::<G>(found.node, EdgeKind::Expire)
             .or_else(|| route::after_verdict::<G>(found.node, EdgeKind::Reject))
@@ -48,7 +48,7 @@ impl<G: Graph> Agent<G> {
     }
 
     /// Returns the reviews that have a reminder due and whose deadline has not passed.
-    pub(super) fn forgotten(&self, fold: &GraphFold<G>) -> Vec<(LaneId, OpenAt)> {
+    pub(super) fn forgotten(&self, fold: &Fold) -> Vec<(LaneId, OpenAt)> {
         let now = self.inner.clock.now_ms();
         fold.open()
             .filter(|(_, open)| open.deadline_ms.is_none_or(|deadline| now < deadline))

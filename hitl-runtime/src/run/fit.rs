@@ -10,7 +10,7 @@ use crate::{
     journal::{At, Brings, Fold, Lane, LaneId, ROOT, Renamed, Signature, To, Visit, Voided},
     prose,
     review::{SignatureError, permits, reviews_of, satisfies},
-    state::{Fields, State},
+    state::State,
 };
 
 /// The result of a compatibility check: the incompatibilities, the renamed nodes, and the signatures that are void.
@@ -25,30 +25,34 @@ pub(super) struct Fit {
 }
 
 /// Checks a thread against this program. `S` is the graph's state, or the `Loose` form of it.
-pub(super) fn fit<G: Graph, S: State>(fold: &Fold<S>) -> Fit {
+pub(super) fn fit<G: Graph>(fold: &Fold) -> Fit {
     let mut fit = Fit::default();
-    if let Some(difference) = stranger::<G, S>(fold) {
+    if let Some(difference) = stranger::<G>(fold) {
         fit.differences.push(difference);
     } else if !fold.ended {
-        fit.find::<G, S>(fold);
+        fit.find::<G>(fold);
     }
     fit
 }
 
 /// Returns the incompatibility of a thread of another graph, or of a newer state. Any further one would mislead.
-fn stranger<G: Graph, S: State>(fold: &Fold<S>) -> Option<Difference> {
-    let known = S::SPEC.version;
+fn stranger<G: Graph>(fold: &Fold) -> Option<Difference> {
+    let known = G::State::SPEC.version;
     if fold.graph != G::SPEC.name {
         Some(Difference::OtherGraph { graph: fold.graph.clone(), this: G::SPEC.name.to_owned() })
     } else if fold.version > known {
-        Some(Difference::FromTheFuture { state: S::SPEC.name.to_owned(), version: fold.version, known })
+        Some(Difference::FromTheFuture {
+            state: G::State::SPEC.name.to_owned(),
+            version: fold.version,
+            known,
+        })
     } else {
         None
     }
 }
 
 impl Fit {
-    fn find<G: Graph, S: State>(&mut self, fold: &Fold<S>) {
+    fn find<G: Graph>(&mut self, fold: &Fold) {
         let mut stands: Vec<(LaneId, Option<Stand>)> =
             fold.lanes.iter().map(|(id, lane)| (*id, self.stand::<G>(&lane.at))).collect();
         for (id, lane) in &fold.lanes {
@@ -57,7 +61,7 @@ impl Fit {
         for (id, stand) in &mut stands {
             if let (Some(Stand::Before(node) | Stand::At(node)), Some(lane)) = (*stand, fold.lanes.get(id)) {
                 let own = G::NODES[node].spec.interrupt.map(|interrupt| interrupt.field);
-                for (field, signature) in weak::<G, _>(lane, node) {
+                for (field, signature) in weak::<G>(lane, node) {
                     let void = Voided { field: field.to_owned(), lane: *id };
                     if self.void.contains(&void) {
                         // The changed value is reported instead.
@@ -82,11 +86,11 @@ impl Fit {
         for (id, stand) in &stands {
             if let Some(lane) = fold.lanes.get(id) {
                 self.visit::<G>(&lane.at, *stand);
-                self.drafts::<G, S>(fold, lane, *stand);
+                self.drafts::<G>(fold, lane, *stand);
             }
         }
-        if self.places::<G, S>(fold, &stands) {
-            self.ahead::<G, S>(fold, &stands);
+        if self.places::<G>(fold, &stands) {
+            self.ahead::<G>(fold, &stands);
         }
     }
 
@@ -143,7 +147,7 @@ impl Fit {
     }
 
     /// Notes the signatures that are void because the migration has changed the signed value.
-    fn signatures<S: State>(&mut self, fold: &Fold<S>, id: LaneId, lane: &Lane<S::Fields>) {
+    fn signatures(&mut self, fold: &Fold, id: LaneId, lane: &Lane) {
         let void = lane.signatures.iter().filter(|(field, signature)| !holds(fold, id, field, signature));
         self.void.extend(void.map(|(field, _)| Voided { field: field.clone(), lane: id }));
     }
@@ -176,12 +180,12 @@ impl Fit {
     }
 
     /// Checks that each draft that reaches a review unchanged satisfies its invariants and has a digest.
-    fn drafts<G: Graph, S: State>(&mut self, fold: &Fold<S>, lane: &Lane<S::Fields>, stand: Stand) {
-        for field in S::SPEC.fields.iter().map(|field| field.name) {
+    fn drafts<G: Graph>(&mut self, fold: &Fold, lane: &Lane, stand: Stand) {
+        for field in G::State::SPEC.fields.iter().map(|field| field.name) {
             let Some(node) = review_ahead(G::SPEC, stand, field) else { continue };
             let reviewed = route::node::<G>(node).and_then(|(_, entry)| entry.reviewed);
             let (Some(reviewed), Ok(Some(json))) = (reviewed, lane.fields.read(field)) else { continue };
-            let violations = match (reviewed.check)(&json) {
+            let violations = match (reviewed.check)(json) {
                 Ok(draft) => unsignable(fold, node, field, &draft),
                 Err(violations) => violations,
             };
@@ -195,7 +199,7 @@ impl Fit {
 
     /// Checks that each lane is in a branch of the fork that it came out of, and, outside of a `for`, that no other
     /// lane is in the same branch.
-    fn places<G: Graph, S: State>(&mut self, fold: &Fold<S>, stands: &[(LaneId, Stand)]) -> bool {
+    fn places<G: Graph>(&mut self, fold: &Fold, stands: &[(LaneId, Stand)]) -> bool {
         let before = self.differences.len();
         let mut taken: Vec<(LaneId, usize, usize, &str)> = Vec::new();
         for (id, stand) in stands {
@@ -243,10 +247,10 @@ impl Fit {
 
     /// Checks that each field that a node on the remaining path needs, and each output, is available or will be on
     /// every path, and is signed where it must be.
-    fn ahead<G: Graph, S: State>(&mut self, fold: &Fold<S>, stands: &[(LaneId, Stand)]) {
-        let written = |lane: &Lane<S::Fields>| {
-            let fields = S::SPEC.fields.iter().map(|field| field.name);
-            fields.filter(|name| matches!(lane.fields.read(name), Ok(Some(_)))).collect()
+    fn ahead<G: Graph>(&mut self, fold: &Fold, stands: &[(LaneId, Stand)]) {
+        let written = |lane: &Lane| {
+            let fields = G::State::SPEC.fields.iter().map(|field| field.name);
+            fields.filter(|name| lane.fields.is_written(name)).collect()
         };
         let is_void = |id: LaneId, field: &str| self.void.iter().any(|v| v.lane == id && v.field == field);
         let lanes: Vec<LaneAhead<'_>> = stands
@@ -281,13 +285,13 @@ impl Fit {
                 })
             })
             .collect();
-        let version = (fold.version, S::SPEC.version);
+        let version = (fold.version, G::State::SPEC.version);
         for lack in lacks(G::SPEC, &lanes) {
             self.note(match lack {
                 Lack::Unwritten { node, field } => {
                     Difference::Unwritten { node: node.to_owned(), field: field.to_owned(), version }
                 }
-                Lack::Unsigned { node, field } => match weak_signer::<G, S>(fold, node, field) {
+                Lack::Unsigned { node, field } => match weak_signer::<G>(fold, node, field) {
                     Some(signed_by) => {
                         Difference::WeaklySigned { node: node.to_owned(), field: field.to_owned(), signed_by }
                     }
@@ -303,7 +307,7 @@ impl Fit {
     }
 
     /// Returns the operator who signed a field whose signature is void.
-    fn signer<S: State>(&self, fold: &Fold<S>, field: &str) -> Option<String> {
+    fn signer(&self, fold: &Fold, field: &str) -> Option<String> {
         let void = self.void.iter().find(|void| void.field == field)?;
         Some(fold.lanes.get(&void.lane)?.signatures.get(field)?.operator.clone())
     }
@@ -315,7 +319,7 @@ impl Fit {
 /// An effect that has begun is finished under the signature that it began with, since a new signature would give it a
 /// second idempotency key. An effect that is not idempotent runs again only if it is known not to have happened, and so
 /// counts as not begun.
-fn weak<G: Graph, F>(lane: &Lane<F>, node: usize) -> Vec<(&'static str, &Signature)> {
+fn weak<G: Graph>(lane: &Lane, node: usize) -> Vec<(&'static str, &Signature)> {
     let visit = match &lane.at {
         At::Ready { visit, .. } | At::Failed { visit, stopped: false, .. } => visit,
         _ => return Vec::new(),
@@ -341,7 +345,7 @@ fn weak<G: Graph, F>(lane: &Lane<F>, node: usize) -> Vec<(&'static str, &Signatu
 }
 
 /// Returns the operator of a signature that only this program's stricter rule keeps from being used by a node.
-fn weak_signer<G: Graph, S: State>(fold: &Fold<S>, node: &str, field: &'static str) -> Option<String> {
+fn weak_signer<G: Graph>(fold: &Fold, node: &str, field: &'static str) -> Option<String> {
     let spec = &route::node::<G>(node)?.1.spec;
     let signatures = fold.lanes.values().filter_map(|lane| lane.signatures.get(field));
     signatures.into_iter().find_map(|signature| match permits(G::SPEC, spec, None, field, signature) {
@@ -369,13 +373,13 @@ fn for_whom(each: Option<(&str, &str)>) -> String {
 }
 
 /// Returns the lanes that a lane came out of, innermost first.
-fn parents<S: State>(fold: &Fold<S>, id: LaneId) -> Vec<LaneId> {
+fn parents(fold: &Fold, id: LaneId) -> Vec<LaneId> {
     let parent = |id: &LaneId| fold.lanes.get(id).and_then(|lane| lane.parent);
     std::iter::successors(parent(&id), parent).collect()
 }
 
 /// Returns the violation that keeps a draft from having a digest; empty if it has one.
-fn unsignable<S: State>(fold: &Fold<S>, node: &str, field: &str, draft: &Value) -> Vec<Violation> {
+fn unsignable(fold: &Fold, node: &str, field: &str, draft: &Value) -> Vec<Violation> {
     let terms = Terms { node, field, place: 0, covers: &[], shows: &[] };
     terms
         .digest(fold, ROOT, draft)
@@ -386,9 +390,9 @@ fn unsignable<S: State>(fold: &Fold<S>, node: &str, field: &str, draft: &Value) 
 }
 
 /// Returns whether a signature is for the present value of its field.
-pub(super) fn holds<S: State>(fold: &Fold<S>, id: LaneId, field: &str, signature: &Signature) -> bool {
+pub(super) fn holds(fold: &Fold, id: LaneId, field: &str, signature: &Signature) -> bool {
     let draft = match fold.lanes.get(&id).map(|lane| lane.fields.read(field)) {
-        Some(Ok(Some(json))) => serde_json::from_str(&json),
+        Some(Ok(Some(json))) => serde_json::from_str(json),
         _ => return false,
     };
     let Ok(draft) = draft else { return false };

@@ -5,9 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{
-    Agent, Graph, Outlook, detach, drive, graph::GraphFold, post::Post, refused::unreadable, token::token,
-};
+use super::{Agent, Graph, Outlook, detach, drive, post::Post, refused::unreadable, token::token};
 use crate::{
     Error, Place, ThreadId,
     journal::{At, Entry, Event, Fold, LaneId, Origin, Settlement, Values, Visit},
@@ -73,7 +71,7 @@ impl<G: Graph> Agent<G> {
 
     /// Returns the new thread with its first entry: a snapshot of the old thread, in which each activation starts
     /// again.
-    fn forked(&self, mut old: GraphFold<G>, from: Origin, new: &ThreadId) -> Result<Box<Post<G>>, Error> {
+    fn forked(&self, mut old: Fold, from: Origin, new: &ThreadId) -> Result<Box<Post<G>>, Error> {
         for lane in old.lanes.values_mut() {
             lane.signatures = Arc::default();
             lane.pending = None;
@@ -90,7 +88,7 @@ impl<G: Graph> Agent<G> {
         old.id = id.as_str().into();
         let wrong = |e| unreadable::<G>(new, 0, e);
         let snapshot = old.freeze().map_err(wrong)?;
-        let mut post = Post::new(self, Fold::empty(new.clone()));
+        let mut post = Post::new(self, Fold::empty(G::State::TABLE, new.clone()));
         post.push_entry(&Entry {
             at_ms: self.inner.clock.now_ms(),
             event: Event::Started {
@@ -117,7 +115,7 @@ impl<G: Graph> Agent<G> {
     ///
     /// This holds for an `idempotent` effect too, because its key contains the thread's name, so that the second run
     /// has another key; and for a failed attempt, because the node may have failed after the effect happened.
-    async fn refuse_begun(&self, old: &GraphFold<G>, place: Place) -> Result<(), Error> {
+    async fn refuse_begun(&self, old: &Fold, place: Place) -> Result<(), Error> {
         let visits: BTreeMap<LaneId, &Visit> =
             old.lanes.iter().filter_map(|(lane, stands)| Some((*lane, stands.at.visit()?))).collect();
         let mut begun = BTreeSet::new();
@@ -140,7 +138,7 @@ impl<G: Graph> Agent<G> {
 }
 
 /// Rejects a fork that would go on past a review on the strength of its signature.
-fn refuse_signed<G: Graph>(old: &GraphFold<G>, place: Place) -> Result<(), Error> {
+fn refuse_signed<G: Graph>(old: &Fold, place: Place) -> Result<(), Error> {
     for lane in old.lanes.values() {
         // A signature may be dropped if the lane's next node asks for it again.
         let again = lane

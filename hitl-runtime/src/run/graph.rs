@@ -9,7 +9,6 @@ use super::{
 use crate::{
     Error,
     graph::{GraphSpec, NodeSpec},
-    journal::{Fold, Lane},
     review::Reviewed,
     state::State,
 };
@@ -49,7 +48,7 @@ pub trait Graph: Sized + Send + Sync + 'static {
     const NODES: &'static [NodeEntry<Self::State, Self::Deps>];
 
     /// Returns the index of the case of a `match` that holds; `None` while its field is unwritten.
-    fn route(route: usize, fields: &<Self::State as State>::Fields) -> Option<usize>;
+    fn route(route: usize, fields: &<Self::State as State>::View<'_>) -> Option<usize>;
 
     /// Converts an outlook into the graph's own turn type.
     ///
@@ -57,15 +56,6 @@ pub trait Graph: Sized + Send + Sync + 'static {
     /// If the thread waits for a review that this graph does not have.
     fn turn(outlook: Outlook<Self>) -> Result<Self::Turn, Error>;
 }
-
-/// The in-memory state of a graph's thread.
-pub(crate) type GraphFold<G> = Fold<<G as Graph>::State>;
-
-/// A lane of a graph's thread.
-pub(super) type LaneOf<G> = Lane<<<G as Graph>::State as State>::Fields>;
-
-/// The fields of a graph's state, each written or not.
-pub(super) type FieldsOf<G> = <<G as Graph>::State as State>::Fields;
 
 /// Marks a [`Review`](super::Review) whose node's verdict block declares `ask`: `node { reject -> …, ask -> … }`.
 ///

@@ -4,9 +4,7 @@ use std::collections::BTreeSet;
 
 use futures_util::future::BoxFuture;
 
-use super::{
-    Agent, Graph, HistoryEntry, graph::GraphFold, history_entry::shown, post::standing, refused::strict, turn,
-};
+use super::{Agent, Graph, HistoryEntry, history_entry::shown, post::standing, refused::strict, turn};
 use crate::{
     Digest, Error, Place, Standing, ThreadId,
     guard::contained,
@@ -181,12 +179,12 @@ impl<G: Graph> Agent<G> {
     }
 
     /// Rebuilds a thread as it was at a place, by replaying its journal from the first entry.
-    pub(super) async fn fold_to(&self, thread: &ThreadId, place: Place) -> Result<GraphFold<G>, Error> {
+    pub(super) async fn fold_to(&self, thread: &ThreadId, place: Place) -> Result<Fold, Error> {
         if self.inner.keys.is_some() {
             let checked: BoxFuture<'_, _> = Box::pin(self.authenticate_whole(thread));
             checked.await?;
         }
-        let mut fold: GraphFold<G> = Fold::empty(thread.clone());
+        let mut fold: Fold = Fold::empty(G::State::TABLE, thread.clone());
         while fold.next <= place {
             let records = self.inner.store.entries(thread, fold.next, 256).await?;
             if records.is_empty() {
@@ -225,7 +223,7 @@ fn damaged(thread: &ThreadId, place: Place, problem: &str) -> Error {
     Error::Damaged { thread: thread.clone(), place, problem: problem.to_owned() }
 }
 
-fn snapshot<G: Graph>(fold: GraphFold<G>) -> Result<Snapshot<G::State>, Error> {
+fn snapshot<G: Graph>(fold: Fold) -> Result<Snapshot<G::State>, Error> {
     let (standing, place) = (standing(&fold), fold.next.saturating_sub(1));
     let (_, fields) = turn::fields::<G>(fold)?;
     Ok(Snapshot { place, standing, fields })

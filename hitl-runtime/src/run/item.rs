@@ -5,10 +5,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::{
-    journal::{Fold, LaneId, OpenAt},
-    state::{Fields, State},
-};
+use crate::journal::{Fold, LaneId, OpenAt};
 
 /// The item of a `for` that an open review belongs to: context for the operator, which is not signed.
 ///
@@ -38,7 +35,7 @@ pub struct ItemView {
 }
 
 /// Returns the items that an open review belongs to, the outermost `for` first.
-pub(super) fn items<S: State>(fold: &Fold<S>, id: LaneId, open: &OpenAt) -> Vec<ItemView> {
+pub(super) fn items(fold: &Fold, id: LaneId, open: &OpenAt) -> Vec<ItemView> {
     let Some(here) = fold.lanes.get(&id) else { return Vec::new() };
     let mut items = Vec::new();
     // A field of an inner item is not repeated for the outer item.
@@ -59,7 +56,7 @@ pub(super) fn items<S: State>(fold: &Fold<S>, id: LaneId, open: &OpenAt) -> Vec<
             if told.insert(field)
                 && let Ok(Some(json)) = here.fields.read(field)
             {
-                fields.insert(field.to_owned(), serde_json::from_str(&json).unwrap_or_default());
+                fields.insert(field.to_owned(), serde_json::from_str(json).unwrap_or_default());
             }
         }
         let all: Vec<LaneId> =

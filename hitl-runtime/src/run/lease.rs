@@ -16,7 +16,8 @@ use std::{
     time::Duration,
 };
 
-use super::{Agent, Graph, graph::GraphFold};
+use super::{Agent, Graph};
+use crate::journal::Fold;
 use crate::{Error, Standing, ThreadId};
 
 /// The difference between two clocks above which one of them counts as wrong.
@@ -67,7 +68,7 @@ impl Sightings {
 
 impl<G: Graph> Agent<G> {
     /// Bounds the lease of a thread that was just read, if the lease was set by a clock that is ahead.
-    pub(super) fn bound_lease(&self, fold: &mut GraphFold<G>) {
+    pub(super) fn bound_lease(&self, fold: &mut Fold) {
         let (now, sightings) = (self.inner.clock.now_ms(), &self.inner.sightings);
         let (Some(lease), Some(from_ms)) = (&fold.lease, fold.lease_from_ms) else { return };
         if from_ms <= now.saturating_add(ms(SKEW)) {

@@ -1,6 +1,6 @@
 //! The trait that `#[node]` implements for a function, with the function's arguments and results.
 
-use std::{ops::Deref, sync::Arc};
+use std::{marker::PhantomData, ops::Deref, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use serde_json::value::RawValue;
@@ -10,7 +10,7 @@ use crate::{
     graph::NodeSpec,
     journal::{Question, Rejection},
     review::{Approved, Reviewed, Signatures},
-    state::State,
+    state::{Slots, State},
 };
 
 /// A node: a function with the `#[node]` attribute.
@@ -48,8 +48,8 @@ pub type NodeFuture<'a> = BoxFuture<'a, Result<Writes, NodeError>>;
 
 /// The arguments of a node's function.
 pub struct Args<'a, S: State, D> {
-    /// The fields that are written so far.
-    pub fields: &'a S::Fields,
+    pub(crate) state: PhantomData<fn() -> S>,
+    pub(crate) slots: &'a Slots,
     pub(crate) deps: &'a Arc<D>,
     pub(crate) cx: &'a Cx,
     pub(crate) rejection: Option<&'a Rejection>,
@@ -58,6 +58,14 @@ pub struct Args<'a, S: State, D> {
 }
 
 impl<'a, S: State, D> Args<'a, S, D> {
+    /// Returns the fields that are written so far.
+    ///
+    /// # Errors
+    /// If a value is not of its field's type.
+    pub fn fields(&self) -> Result<S::View<'a>, NodeError> {
+        S::view(self.slots).map_err(NodeError::not_done)
+    }
+
     /// Returns the part `T` of the graph's dependencies.
     pub fn deps<T>(&self) -> Deps<T>
     where
@@ -99,7 +107,7 @@ impl<'a, S: State, D> Args<'a, S, D> {
         T: serde::Serialize + serde::de::DeserializeOwned,
     {
         let value = self.need(field, value)?;
-        self.signatures.mint(field, value, self.fields).map_err(NodeError::not_done)
+        self.signatures.mint(field, value, self.slots).map_err(NodeError::not_done)
     }
 }
 

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use super::{
     Agent, Difference, Graph, Heard, HistoryEntry,
-    graph::GraphFold,
     history_entry::shown,
     refused::{changed, unreadable},
     token::token,
@@ -21,7 +20,7 @@ use crate::{
 /// In-memory state of a thread, with the entries that have changed it but are not stored yet. Nothing is durable before
 /// `flush`: call it before any side effect.
 pub(crate) struct Post<G: Graph> {
-    pub(crate) fold: GraphFold<G>,
+    pub(crate) fold: Fold,
     pub(super) agent: Agent<G>,
     runner: String,
     claims: bool,
@@ -52,7 +51,7 @@ impl<G: Graph> Post<G> {
     const BACKOFF: Duration = Duration::from_millis(50);
 
     /// Creates a writer without buffered entries. It is boxed because it is moved often.
-    pub(crate) fn new(agent: &Agent<G>, fold: GraphFold<G>) -> Box<Self> {
+    pub(crate) fn new(agent: &Agent<G>, fold: Fold) -> Box<Self> {
         let stored = (fold.next, fold.at_ms);
         Box::new(Self {
             fold,
@@ -66,7 +65,7 @@ impl<G: Graph> Post<G> {
     }
 
     /// Converts the writer into the thread for a reader: its place and time are those of the last stored entry.
-    pub(crate) fn seen(mut self) -> GraphFold<G> {
+    pub(crate) fn seen(mut self) -> Fold {
         self.fold.is_stored = self.entries.is_empty();
         (self.fold.next, self.fold.at_ms) = self.stored;
         self.fold
@@ -105,7 +104,7 @@ impl<G: Graph> Post<G> {
     }
 
     /// Replaces the thread with its stored state and discards the buffered entries. The runner stays the same.
-    pub(crate) fn reset(&mut self, fold: GraphFold<G>) {
+    pub(crate) fn reset(&mut self, fold: Fold) {
         self.stored = (fold.next, fold.at_ms);
         self.fold = fold;
         self.entries.clear();
@@ -128,7 +127,7 @@ impl<G: Graph> Post<G> {
     pub(crate) async fn rewind(&mut self) -> Result<(), Error> {
         let thread = self.fold.thread.clone();
         let mut fold = match self.stored.0.checked_sub(1) {
-            None => Fold::empty(thread.clone()),
+            None => Fold::empty(G::State::TABLE, thread.clone()),
             Some(last) => match self.agent.load(&thread).await? {
                 Some(fold) if fold.next == self.stored.0 => fold,
                 // Another writer has appended; the next flush detects the conflict.
@@ -184,8 +183,9 @@ impl<G: Graph> Post<G> {
         written.map_err(|e| unreadable::<G>(&self.fold.thread, place, e))?;
         let to = match self.fold.lanes.get_mut(&lane) {
             Some(lane) => {
-                lane.drafted =
-                    drafted.filter(|drafted| !is_reduced::<G>(drafted.field)).or(lane.drafted.take());
+                lane.drafted = drafted
+                    .filter(|drafted| !G::State::TABLE.is_reduced(drafted.field))
+                    .or(lane.drafted.take());
                 super::route::after_node::<G>(node, &lane.fields)
             }
             None => Err(format!("lane {lane} is not open")),
@@ -340,13 +340,8 @@ impl<G: Graph> Post<G> {
     }
 }
 
-/// Returns whether a reducer combines new values of a field with the old one.
-fn is_reduced<G: Graph>(field: &str) -> bool {
-    G::State::SPEC.fields.iter().any(|spec| spec.name == field && spec.reduced)
-}
-
 /// Returns the status of a thread, for the index.
-pub(crate) fn standing<S: crate::state::State>(fold: &crate::journal::Fold<S>) -> Standing {
+pub(crate) fn standing(fold: &Fold) -> Standing {
     let any = |test: fn(&At) -> bool| fold.lanes.values().any(|lane| test(&lane.at));
     if fold.ended {
         Standing::Ended
@@ -363,7 +358,7 @@ pub(crate) fn standing<S: crate::state::State>(fold: &crate::journal::Fold<S>) -
 
 /// Returns the time at which a sweep must process the thread unless it has changed by then: the earliest review
 /// deadline, reminder or lease end. `None` if nothing is due.
-pub(crate) fn due_ms<S: crate::state::State>(fold: &crate::journal::Fold<S>) -> Option<u64> {
+pub(crate) fn due_ms(fold: &Fold) -> Option<u64> {
     if fold.ended {
         return None;
     }
@@ -374,7 +369,7 @@ pub(crate) fn due_ms<S: crate::state::State>(fold: &crate::journal::Fold<S>) -> 
 }
 
 /// Returns the open reviews, for the index.
-pub(crate) fn reviews<S: crate::state::State>(fold: &crate::journal::Fold<S>) -> Vec<OpenReview> {
+pub(crate) fn reviews(fold: &Fold) -> Vec<OpenReview> {
     let mut reviews = Vec::with_capacity(fold.open().count());
     reviews.extend(fold.open().map(|(_, open)| OpenReview {
         thread: fold.thread.clone(),

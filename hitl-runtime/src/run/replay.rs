@@ -11,29 +11,29 @@ use super::{
     Agent, CLOCK_SKEW_MS, Finding, FindingKind, Graph, Unchecked,
     drive::context,
     fit::holds,
-    graph::{GraphFold, LaneOf},
     repropose::Way,
     review_rule::ReviewRule,
     route::{self, Entry as NodeEntry},
     terms::{self, Terms},
     turn,
 };
+use crate::journal::Lane;
 use crate::{
     Digest, Operator, Place, ThreadId,
     graph::{EdgeKind, ReadKind},
     journal::{
         At, Decision, Entry, Event, Fold, FoldError, LaneId, OpenAt, Proposal, Reason, Settlement, To,
-        Values, copy,
+        Unmigrated, Values,
     },
     review::{SignatureError, permits},
-    state::{Fields, State},
+    state::{Slots, State},
     store::Record,
 };
 
 /// The state of a replay, which reads a journal from the first entry to the last.
 pub(super) struct Replay<'a, G: Graph> {
     agent: &'a Agent<G>,
-    fold: GraphFold<G>,
+    fold: Fold,
     findings: Vec<Finding>,
     unchecked: Vec<Unchecked>,
     /// The start of the current range of entries that are not checked against the graph, and the reason.
@@ -47,7 +47,7 @@ impl<'a, G: Graph> Replay<'a, G> {
     pub(super) fn new(agent: &'a Agent<G>, thread: &ThreadId) -> Self {
         Self {
             agent,
-            fold: Fold::empty(thread.clone()),
+            fold: Fold::empty(G::State::TABLE, thread.clone()),
             findings: Vec::new(),
             unchecked: Vec::new(),
             strange: None,
@@ -109,7 +109,8 @@ impl<'a, G: Graph> Replay<'a, G> {
         }
         self.times(&entry);
         let expected = self.before(&entry);
-        if let Err(error) = self.fold.read(place, record.hash, &record.body) {
+        let read = self.fold.read(place, record.hash, &record.body);
+        if let Err(error) = read.and_then(|()| Ok(self.fold.decode_all()?)) {
             let reason = match error {
                 FoldError::Damaged(problem) => {
                     self.note(FindingKind::Unreadable, problem);
@@ -118,7 +119,7 @@ impl<'a, G: Graph> Replay<'a, G> {
                 FoldError::Changed(error) => {
                     format!("this program's state cannot hold what the thread knows: {error}")
                 }
-                FoldError::Unmigrated { problem, .. } => {
+                FoldError::Unmigrated(Unmigrated { problem, .. }) => {
                     format!("this program's migration cannot take what the thread knows: {problem}")
                 }
             };
@@ -190,7 +191,7 @@ impl<'a, G: Graph> Replay<'a, G> {
                 let (number, _) = known.filter(|_| *to == To::Join)?;
                 // Applying the entry removes the lane, so the next step must be computed here.
                 let lane = self.fold.lanes.get(&id)?;
-                let mut fields = copy(&G::State::SPEC, &*lane.fields).ok()?;
+                let mut fields = Slots::clone(&lane.fields);
                 wrote.iter().try_for_each(|(field, json)| fields.write(field, json.get())).ok()?;
                 return guarded(|| route::after_node::<G>(number, &fields));
             }
@@ -266,7 +267,7 @@ impl<'a, G: Graph> Replay<'a, G> {
         wrong.into_iter().for_each(|(kind, problem)| self.note(kind, problem));
     }
 
-    fn is_signed(&self, id: LaneId, lane: &LaneOf<G>, field: &str) -> bool {
+    fn is_signed(&self, id: LaneId, lane: &Lane, field: &str) -> bool {
         let signature = lane.signatures.get(field);
         signature.is_some_and(|signature| holds(&self.fold, id, field, signature))
     }
@@ -362,7 +363,7 @@ impl<'a, G: Graph> Replay<'a, G> {
         let field = &open.field;
         let json = |text: &str| serde_json::from_str::<Value>(text).ok();
         let draft = self.fold.lanes.get(&id).and_then(|lane| lane.fields.read(field).ok().flatten());
-        let draft = draft.as_deref().and_then(json);
+        let draft = draft.and_then(json);
         let after = json(after);
         let digest = after.and_then(|after| Terms::of_open(open).digest(&self.fold, id, &after).ok());
         if draft.is_none() || draft != json(before) {
@@ -405,7 +406,7 @@ impl<'a, G: Graph> Replay<'a, G> {
                 self.leads(leads, to);
             }
             Event::Started { to: None, .. } => {
-                let signs = |lane: &LaneOf<G>| {
+                let signs = |lane: &Lane| {
                     !lane.signatures.is_empty() || lane.at.visit().is_some_and(|visit| visit.signed)
                 };
                 if self.fold.lanes.values().any(|lane| signs(lane)) {
@@ -485,7 +486,7 @@ impl<'a, G: Graph> Replay<'a, G> {
     /// Returns the snapshot of the same thread after each field was deserialized and serialized once more.
     fn reread(&self) -> Option<Value> {
         let frozen = self.fold.freeze().ok()?;
-        let mut again: GraphFold<G> = Fold::empty(self.fold.thread.clone());
+        let mut again: Fold = Fold::empty(G::State::TABLE, self.fold.thread.clone());
         again.thaw(&frozen).ok()?;
         serde_json::from_str(again.freeze().ok()?.get()).ok()
     }

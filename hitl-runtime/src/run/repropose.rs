@@ -23,20 +23,14 @@ use serde::Serialize;
 use serde_json::{Value, value::RawValue};
 
 use super::{
-    Agent, Graph,
-    decide::may_decide,
-    drive, each,
-    graph::{FieldsOf, GraphFold},
-    post::Post,
-    refused::unreadable,
-    route,
-    turn::Found,
+    Agent, Graph, decide::may_decide, drive, each, post::Post, refused::unreadable, route, turn::Found,
 };
+use crate::journal::Fold;
 use crate::{
     Error, Operator,
     graph::{EditWay, Point, edit_way},
-    journal::{Act, At, Decision, Event, FoldError, LaneId, Proposal, Proposer, Source, To, copy},
-    state::{Fields, State},
+    journal::{Act, At, Decision, Event, FoldError, LaneId, Proposal, Proposer, Source, To},
+    state::{Slots, State},
 };
 
 /// The outcome of an edit of an open review.
@@ -150,7 +144,7 @@ impl<G: Graph> Agent<G> {
     /// Returns the outcome of an edit whose draft is valid: it signs the open review, or becomes a new proposal.
     pub(super) fn way(
         &self,
-        fold: &GraphFold<G>,
+        fold: &Fold,
         found: &Found,
         after: &RawValue,
         operator: &Operator,
@@ -208,7 +202,7 @@ impl<G: Graph> Agent<G> {
     /// Returns the step that the graph prescribes from a point if a field has this value.
     fn way_from(
         &self,
-        fold: &GraphFold<G>,
+        fold: &Fold,
         lane: LaneId,
         point: From,
         field: &str,
@@ -218,9 +212,9 @@ impl<G: Graph> Agent<G> {
             From::After(point) => point,
             From::At(node) => return Ok(To::Node(node.to_owned())),
         };
-        let mut fields: FieldsOf<G> = match fold.lanes.get(&lane) {
-            Some(lane) => copy(&G::State::SPEC, &*lane.fields)?,
-            None => FieldsOf::<G>::default(),
+        let mut fields: Slots = match fold.lanes.get(&lane) {
+            Some(lane) => Slots::clone(&lane.fields),
+            None => Slots::empty(G::State::TABLE),
         };
         fields.replace(field, after.get())?;
         each::fits::<G>(point, &fields, |_| None).map_err(|e| WayError::Lost(e.to_string()))?;
@@ -275,7 +269,7 @@ impl<G: Graph> Agent<G> {
     }
 
     /// Returns the approval of a review that has just opened, if a pending edit may sign it.
-    pub(super) fn signature_of_edit(&self, fold: &GraphFold<G>, id: LaneId, draft: &Value) -> Option<Event> {
+    pub(super) fn signature_of_edit(&self, fold: &Fold, id: LaneId, draft: &Value) -> Option<Event> {
         if self.inner.keys.as_ref().is_some_and(|keys| !keys.sign_for(Act::Verdict)) {
             // The review stays open for a process whose keys may record verdicts.
             return None;
@@ -283,7 +277,7 @@ impl<G: Graph> Agent<G> {
         let lane = fold.lanes.get(&id)?;
         let At::Paused(open) = &lane.at else { return None };
         let pending = lane.pending.as_deref()?;
-        if !pending.may_sign(open, &*lane.fields, self.inner.clock.now_ms()).unwrap_or(false) {
+        if !pending.may_sign(open, &lane.fields, self.inner.clock.now_ms()).unwrap_or(false) {
             return None;
         }
         let proposed: Value = serde_json::from_str(pending.draft.get()).ok()?;
@@ -310,7 +304,7 @@ impl<G: Graph> Agent<G> {
 }
 
 /// Returns the person whose pending edit proposed the value of a field in a lane.
-pub(super) fn proposer<G: Graph>(fold: &GraphFold<G>, id: LaneId, field: &str) -> Option<Proposer> {
+pub(super) fn proposer<G: Graph>(fold: &Fold, id: LaneId, field: &str) -> Option<Proposer> {
     let pending = fold.lanes.get(&id)?.pending.as_deref()?;
     (pending.field == field).then(|| pending.by.clone())
 }

@@ -10,11 +10,11 @@ use serde_json::Value;
 use super::{
     Agent, Asks, CanEdit, Difference, Edits, Graph, NoAsk,
     decide::{Answer, Seen},
-    graph::GraphFold,
     post::Post,
     refused::changed,
     turn::Found,
 };
+use crate::journal::Fold;
 use crate::{
     Digest, Error, Operator, Reason, ThreadId, Verdict, Violation, guard,
     review::{Draft, encode, same},
@@ -23,7 +23,7 @@ use crate::{
 /// An open review whose draft does not have its own type yet.
 pub struct AnyReview<G: Graph> {
     pub(super) agent: Agent<G>,
-    pub(super) fold: Arc<GraphFold<G>>,
+    pub(super) fold: Arc<Fold>,
     pub(super) found: Found,
     pub(super) draft: Value,
 }

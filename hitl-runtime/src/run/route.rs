@@ -1,13 +1,11 @@
 //! Routing: the next step of a lane in this program's graph.
 
-use super::{
-    Graph, each,
-    graph::{FieldsOf, NodeEntry},
-};
+use super::{Graph, each, graph::NodeEntry};
 use crate::{
     graph::{EdgeKind, EdgeSpec, Point},
     guard::guarded,
     journal::To,
+    state::{Slots, State},
 };
 
 pub(crate) type Entry<G> = NodeEntry<<G as Graph>::State, <G as Graph>::Deps>;
@@ -32,12 +30,12 @@ pub(crate) fn is_idempotent<G: Graph>(name: &str) -> bool {
 }
 
 /// Returns the first step of a thread.
-pub(crate) fn after_start<G: Graph>(fields: &FieldsOf<G>) -> Result<To, String> {
+pub(crate) fn after_start<G: Graph>(fields: &Slots) -> Result<To, String> {
     after::<G>(Point::Start, fields)
 }
 
 /// Returns the next step of a lane after a node has run.
-pub(crate) fn after_node<G: Graph>(node: usize, fields: &FieldsOf<G>) -> Result<To, String> {
+pub(crate) fn after_node<G: Graph>(node: usize, fields: &Slots) -> Result<To, String> {
     after::<G>(Point::Node(node), fields)
 }
 
@@ -47,7 +45,7 @@ pub(crate) fn after_verdict<G: Graph>(node: usize, verdict: EdgeKind) -> Option<
     Some(target::<G>(edge))
 }
 
-fn after<G: Graph>(from: Point, fields: &FieldsOf<G>) -> Result<To, String> {
+fn after<G: Graph>(from: Point, fields: &Slots) -> Result<To, String> {
     let mut edges = G::SPEC.edges.iter().filter(|edge| edge.from == from && !edge.kind.leaves_review());
     let Some(first) = edges.next() else { return Err(format!("{} leads nowhere", name::<G>(from))) };
     match first.kind {
@@ -65,7 +63,8 @@ fn after<G: Graph>(from: Point, fields: &FieldsOf<G>) -> Result<To, String> {
         EdgeKind::Case { route, .. } => {
             let field = || G::SPEC.routes.get(route).map_or("?", |route| route.field);
             let place = || format!("match on `{}` after `{}`", field(), name::<G>(from));
-            let case = guarded(place, || G::route(route, fields)).map_err(|broken| broken.to_string())?;
+            let fields = G::State::view(fields).map_err(|e| e.to_string())?;
+            let case = guarded(place, || G::route(route, &fields)).map_err(|broken| broken.to_string())?;
             let Some(case) = case else {
                 let field = field();
                 return Err(format!("the match on `{field}` after {} found it unwritten", name::<G>(from)));

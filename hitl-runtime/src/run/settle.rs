@@ -1,15 +1,15 @@
 //! Settlement of in-doubt effects: a person records how an effect ended.
 
 use super::{
-    Agent, Difference, Graph, Outlook, decide::may_decide, detach, drive, each, graph::GraphFold,
-    refused::changed, route, start::Anew, turn::doubts, written,
+    Agent, Difference, Graph, Outlook, decide::may_decide, detach, drive, each, refused::changed, route,
+    start::Anew, turn::doubts, written,
 };
 use crate::{
     Digest, Error, Operator, ThreadId,
     graph::{InterruptSpec, Point, ReadKind},
     journal::{Event, Evidence, Fold, LaneId, Settlement, To, Values, Visit},
     review::reviews_of,
-    state::State,
+    state::Slots,
 };
 
 impl<G: Graph> Agent<G> {
@@ -77,7 +77,7 @@ impl<G: Graph> Agent<G> {
             let Some(doubt) = doubts(self, fold).find(|doubt| doubt.digest == digest) else {
                 return Err(Error::NotInDoubt { thread: thread.clone() });
             };
-            let asked = Asked::of::<G, G::State>(fold, doubt.lane, &doubt.visit);
+            let asked = Asked::of::<G>(fold, doubt.lane, &doubt.visit);
             let roles = asked.of_whom(thread, &doubt.visit.node, operator, how)?;
             if let (Settlement::RunAgain, Some((_, said))) = (how, fold.stop()) {
                 return Err(has_stopped(thread, &doubt.visit.node, said));
@@ -109,7 +109,7 @@ impl<G: Graph> Agent<G> {
     }
 
     /// Validates the fields of an effect that happened, and returns the next step of its lane.
-    fn happened(&self, fold: &GraphFold<G>, lane: LaneId, node: &str, wrote: &Values) -> Result<To, Error> {
+    fn happened(&self, fold: &Fold, lane: LaneId, node: &str, wrote: &Values) -> Result<To, Error> {
         let invalid = |field: &str, message: String| Error::Invalid {
             thread: fold.thread.clone(),
             field: field.to_owned(),
@@ -129,14 +129,12 @@ impl<G: Graph> Agent<G> {
         let written = |field: &str| wrote.get(field).map(|json| json.get());
         each::fits::<G>(Point::Node(index), &lane.fields, written)
             .map_err(|e| invalid(&e.field, e.problem))?;
-        let mut fields =
-            crate::journal::copy(&G::State::SPEC, &*lane.fields).map_err(|e| invalid(&e.field, e.problem))?;
+        let mut fields = Slots::clone(&lane.fields);
         for (field, json) in wrote {
             if !entry.spec.writes.contains(&field.as_str()) {
                 return Err(invalid(field, format!("`{node}` does not write it")));
             }
-            crate::state::Fields::write(&mut fields, field, json.get())
-                .map_err(|e| invalid(field, e.problem))?;
+            fields.write(field, json.get()).map_err(|e| invalid(field, e.problem))?;
             written::check::<G>(&lane.fields, field, json.get())
                 .map_err(|problem| invalid(field, problem))?;
         }
@@ -155,8 +153,8 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    pub(super) fn of<G: Graph, S: State>(fold: &Fold<S>, lane: LaneId, visit: &Visit) -> Self {
-        let own = effect_roles::<G, S>(fold, lane, visit);
+    pub(super) fn of<G: Graph>(fold: &Fold, lane: LaneId, visit: &Visit) -> Self {
+        let own = effect_roles::<G>(fold, lane, visit);
         if !own.is_empty() {
             return Self { all: own, any: Vec::new() };
         }
@@ -231,7 +229,7 @@ fn has_stopped(thread: &ThreadId, node: &str, said: &str) -> Error {
 }
 
 /// Rejects a verdict on a review of a thread that a person has stopped.
-pub(super) fn is_not_stopped<S: State>(fold: &Fold<S>, digest: Digest) -> Result<(), Error> {
+pub(super) fn is_not_stopped(fold: &Fold, digest: Digest) -> Result<(), Error> {
     let Some((_, said)) = fold.stop() else { return Ok(()) };
     match fold.paused().find(|(_, open)| open.digest == digest) {
         Some((_, open)) => Err(has_stopped(&fold.thread, &open.visit.node, said)),
@@ -242,7 +240,7 @@ pub(super) fn is_not_stopped<S: State>(fold: &Fold<S>, digest: Digest) -> Result
 /// Returns the roles that an operator must hold to settle an effect. For each field that the effect takes as signed,
 /// this is the role required by the review that gave the signature (the effect's own review or an earlier one in its
 /// lane), or, if that review no longer requires a role, the role in which the field was signed.
-fn effect_roles<G: Graph, S: State>(fold: &Fold<S>, lane: LaneId, visit: &Visit) -> Vec<String> {
+fn effect_roles<G: Graph>(fold: &Fold, lane: LaneId, visit: &Visit) -> Vec<String> {
     let Some((_, entry)) = route::current::<G>(&visit.node) else { return Vec::new() };
     let spec = &entry.spec;
     let signatures = fold.lanes.get(&lane).map(|lane| &lane.signatures);

@@ -8,7 +8,6 @@ use super::{
     detach,
     drive::{self, Stopped},
     each,
-    graph::{FieldsOf, GraphFold},
     post::Post,
     route,
     token::token,
@@ -20,7 +19,7 @@ use crate::{
     guard::{contained, contained_now, guarded},
     journal::{At, Entry, Event, Fold, Lane, Requester, Values, migrate::updated},
     review::encode,
-    state::{Fields, State},
+    state::{Slots, State},
 };
 
 impl<G: Graph> Agent<G> {
@@ -172,11 +171,11 @@ impl<G: Graph> Agent<G> {
             }
             Err(error) => return Err(error),
         }
-        let mut fields = <G::State as State>::Fields::default();
+        let mut fields = Slots::empty(G::State::TABLE);
         for (field, json) in &input {
             fields.write(field, json.get()).map_err(|e| Error::InvalidInput { problem: e.to_string() })?;
         }
-        let unwritten = FieldsOf::<G>::default();
+        let unwritten = Slots::empty(G::State::TABLE);
         for (field, json) in &input {
             written::check::<G>(&unwritten, field, json.get())
                 .map_err(|problem| Error::InvalidInput { problem })?;
@@ -184,7 +183,7 @@ impl<G: Graph> Agent<G> {
         each::fits::<G>(Point::Start, &fields, |_| None)
             .map_err(|e| Error::InvalidInput { problem: e.to_string() })?;
         let to = route::after_start::<G>(&fields).map_err(|problem| Error::InvalidInput { problem })?;
-        let mut post = Post::new(&self, Fold::empty(thread.clone()));
+        let mut post = Post::new(&self, Fold::empty(G::State::TABLE, thread.clone()));
         // The thread has had no other runner: its own id is the first runner's name.
         let id = token()?;
         post.claim_as(id.clone());
@@ -207,12 +206,7 @@ impl<G: Graph> Agent<G> {
         }
     }
 
-    async fn same_start(
-        &self,
-        fold: GraphFold<G>,
-        input: &Values,
-        starter: &Starter,
-    ) -> Result<Outlook<G>, Error> {
+    async fn same_start(&self, fold: Fold, input: &Values, starter: &Starter) -> Result<Outlook<G>, Error> {
         let thread = fold.thread.clone();
         let first = self.inner.store.entries(&thread, 0, 1).await?;
         let entry = first.first().map(|record| serde_json::from_slice::<Entry>(&record.body));
@@ -352,7 +346,7 @@ impl<G: Graph> Agent<G> {
 
     /// Converts the result of a run into an outlook. If another runner has taken the thread over, the thread is read
     /// again.
-    pub(crate) async fn outlook_of(&self, end: Result<GraphFold<G>, Stopped>) -> Result<Outlook<G>, Error> {
+    pub(crate) async fn outlook_of(&self, end: Result<Fold, Stopped>) -> Result<Outlook<G>, Error> {
         match end {
             Ok(fold) => turn::outlook(self, fold),
             Err(Stopped::Taken(thread) | Stopped::Overtaken(thread)) => {
@@ -397,7 +391,7 @@ pub(crate) enum Anew {
     Failures,
 }
 
-fn is_retryable<F>(lane: &Lane<F>) -> bool {
+fn is_retryable(lane: &Lane) -> bool {
     matches!(lane.at, At::Failed { stopped: false, .. })
 }
 
@@ -409,7 +403,8 @@ fn encode_input<S: State>(input: S::Input) -> Result<Values, Error> {
         let values: Values = serde_json::from_str(&json).map_err(|e| invalid(e.to_string()))?;
         for (field, value) in S::inputs(&input) {
             let Some(json) = values.get(field) else { continue };
-            S::Fields::comes_back(field, value, json.get()).map_err(|e| invalid(e.to_string()))?;
+            let Some(table) = S::TABLE.field(field) else { continue };
+            (table.comes_back)(field, value, json.get()).map_err(|e| invalid(e.to_string()))?;
         }
         drop(input);
         Ok(values)
@@ -420,7 +415,7 @@ fn encode_input<S: State>(input: S::Input) -> Result<Values, Error> {
 /// Returns whether a thread was started with this input, after migration to this version of the state.
 fn same_input<S: State>(version: u32, before: &Values, now: &Values) -> bool {
     let parsed = |raw: &RawValue| serde_json::from_str::<serde_json::Value>(raw.get()).ok();
-    let Ok(before) = updated::<S>(version, before) else { return false };
+    let Ok(before) = updated(S::TABLE, version, before) else { return false };
     // A migration may have added fields that are not inputs.
     let is_input = |field: &str| S::SPEC.field(field).is_some_and(|field| field.input);
     let before: Vec<_> = before.iter().filter(|(field, _)| is_input(field)).collect();

@@ -1,6 +1,7 @@
 //! Execution of one attempt of a node.
 
 use std::{
+    marker::PhantomData,
     panic::AssertUnwindSafe,
     sync::{
         Arc,
@@ -9,12 +10,12 @@ use std::{
     time::Duration,
 };
 
-use super::{Agent, Args, Cx, Graph, NodeError, Writes, graph::FieldsOf, report::Reporter, route, written};
+use super::{Agent, Args, Cx, Graph, NodeError, Writes, report::Reporter, route, written};
 use crate::{
     guard::{guarded, said},
     journal::{Brings, Drafted, LaneId, Usage, Visit},
     review::Signatures,
-    state::State,
+    state::Slots,
 };
 use futures_util::FutureExt;
 
@@ -24,7 +25,7 @@ pub(crate) struct Try<G: Graph> {
     pub(crate) node: usize,
     pub(crate) entry: &'static route::Entry<G>,
     pub(crate) visit: Visit,
-    pub(crate) fields: Arc<<G::State as State>::Fields>,
+    pub(crate) fields: Arc<Slots>,
     pub(crate) signatures: Signatures,
     pub(crate) cx: Cx,
     /// The backoff before this attempt, if it is a retry.
@@ -94,7 +95,8 @@ async fn run_once<G: Graph>(
         None => (None, None),
     };
     let args = Args {
-        fields: &*this.fields,
+        state: PhantomData,
+        slots: &this.fields,
         deps: &agent.inner.deps,
         cx: &this.cx,
         rejection,
@@ -137,7 +139,7 @@ pub(crate) fn failed(error: &NodeError, unsure: bool) -> End {
 }
 
 /// Checks the writes of an attempt. A value that cannot be stored or signed is a failure of the node that returned it.
-fn finished<G: Graph>(fields: &FieldsOf<G>, mut writes: Writes, unsure: bool) -> End {
+fn finished<G: Graph>(fields: &Slots, mut writes: Writes, unsure: bool) -> End {
     let mut drafted = None;
     for (field, json) in &mut writes.0 {
         match written::held::<G>(fields, field, json.get()) {

@@ -7,7 +7,6 @@ use crate::{
     Digest, Place,
     graph::InterruptSpec,
     journal::{DigestError, Fold, LaneId, OpenAt, Signature, Subject, shown},
-    state::State,
 };
 
 /// The terms of one review.
@@ -38,14 +37,9 @@ impl<'a> Terms<'a> {
     ///
     /// # Errors
     /// If the draft or a shown field has no canonical JSON.
-    pub(crate) fn digest<S: State>(
-        &self,
-        fold: &Fold<S>,
-        lane: LaneId,
-        draft: &Value,
-    ) -> Result<Digest, DigestError> {
+    pub(crate) fn digest(&self, fold: &Fold, lane: LaneId, draft: &Value) -> Result<Digest, DigestError> {
         let shown = match fold.lanes.get(&lane) {
-            Some(lane) => shown(&*lane.fields, self.shows)
+            Some(lane) => shown(&lane.fields, self.shows)
                 .map_err(|error| DigestError { path: error.field, problem: error.problem })?,
             None => None,
         };

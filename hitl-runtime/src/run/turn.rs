@@ -7,15 +7,14 @@ use serde_json::Value;
 use super::{
     Agent, AnyReview, Difference, Failed, Graph, InDoubt, Running,
     fit::gone,
-    graph::GraphFold,
     refused::{changed, unreadable},
     route,
 };
 use crate::{
     Digest, Error, ThreadId, Violation,
-    journal::{At, DigestError, Fold, FoldError, LaneId, OpenAt, ROOT, Visit, copy},
+    journal::{At, DigestError, Fold, FoldError, LaneId, OpenAt, ROOT, Visit},
     review::Reviewed,
-    state::{Fields, State},
+    state::State,
 };
 
 /// The status of a thread, before `graph!` converts it into the graph's own turn type.
@@ -38,7 +37,7 @@ pub enum Outlook<G: Graph> {
 
 /// Returns the status of a thread. If several apply, the most urgent one wins: doubt, then reviews, then running nodes,
 /// then failures.
-pub(super) fn outlook<G: Graph>(agent: &Agent<G>, fold: GraphFold<G>) -> Result<Outlook<G>, Error> {
+pub(super) fn outlook<G: Graph>(agent: &Agent<G>, fold: Fold) -> Result<Outlook<G>, Error> {
     let thread = fold.thread.clone();
     if fold.ended {
         return done::<G>(fold).map(Outlook::Done);
@@ -72,7 +71,7 @@ pub(super) fn outlook<G: Graph>(agent: &Agent<G>, fold: GraphFold<G>) -> Result<
 }
 
 /// Returns the failed node, its error, and whether a person has stopped the thread. A stopped node comes first.
-pub(super) fn failure<S: State>(fold: &Fold<S>) -> Option<(&Visit, &str, bool)> {
+pub(super) fn failure(fold: &Fold) -> Option<(&Visit, &str, bool)> {
     let failed = fold.lanes.values().filter_map(|lane| match &lane.at {
         At::Failed { visit, error, stopped, .. } => Some((visit, error.as_str(), *stopped)),
         _ => None,
@@ -99,7 +98,7 @@ pub(super) struct Doubt {
 }
 
 /// Returns every effect of a thread that is in doubt.
-pub(super) fn doubts<G: Graph, S: State>(agent: &Agent<G>, fold: &Fold<S>) -> impl Iterator<Item = Doubt> {
+pub(super) fn doubts<G: Graph>(agent: &Agent<G>, fold: &Fold) -> impl Iterator<Item = Doubt> {
     let orphaned = !fold.is_leased(agent.inner.clock.now_ms());
     // In a thread that a person has stopped, not even an idempotent effect begins again.
     let stopped = fold.stop().is_some();
@@ -122,39 +121,33 @@ pub(super) fn doubts<G: Graph, S: State>(agent: &Agent<G>, fold: &Fold<S>) -> im
     })
 }
 
-fn done<G: Graph>(fold: GraphFold<G>) -> Result<<G::State as State>::Output, Error> {
+fn done<G: Graph>(fold: Fold) -> Result<<G::State as State>::Output, Error> {
     let unwritten = unwritten_output(&fold);
     let (thread, fields) = fields::<G>(fold)?;
     G::State::output(fields).ok_or_else(|| changed(&thread, unwritten))
 }
 
 /// Returns the incompatibility for the first output that a thread has not written at its end.
-fn unwritten_output<S: State>(fold: &Fold<S>) -> Difference {
-    let written =
-        |field: &str| fold.root().is_some_and(|root| matches!(root.fields.read(field), Ok(Some(_))));
-    let missing = S::SPEC.fields.iter().find(|field| field.output && !written(field.name));
+fn unwritten_output(fold: &Fold) -> Difference {
+    let written = |field: &str| fold.root().is_some_and(|root| root.fields.is_written(field));
+    let missing = fold.state.spec.fields.iter().find(|field| field.output && !written(field.name));
     let field = missing.map(|field| field.name.to_owned()).unwrap_or_default();
-    Difference::OutputUnwritten { field, version: (fold.version, S::SPEC.version) }
+    Difference::OutputUnwritten { field, version: (fold.version, fold.state.spec.version) }
 }
 
 /// Returns the fields of a thread; inside a fork, as they were before the fork.
-pub(super) fn fields<G: Graph>(
-    mut fold: GraphFold<G>,
-) -> Result<(ThreadId, <G::State as State>::Fields), Error> {
+pub(super) fn fields<G: Graph>(mut fold: Fold) -> Result<(ThreadId, <G::State as State>::Fields), Error> {
     let (thread, place) = (fold.thread, fold.next.saturating_sub(1));
     let Some(root) = fold.lanes.remove(&ROOT) else {
         return Err(Error::Damaged { thread, place, problem: "it has no state".to_owned() });
     };
-    let fields = match Arc::try_unwrap(root.fields) {
-        Ok(fields) => fields,
-        Err(shared) => copy(&G::State::SPEC, &*shared)
-            .map_err(|e| unreadable::<G>(&thread, place, FoldError::Changed(e)))?,
-    };
+    let fields = G::State::fields(Arc::unwrap_or_clone(root.fields));
+    let fields = fields.map_err(|e| unreadable::<G>(&thread, place, FoldError::Changed(e)))?;
     Ok((thread, fields))
 }
 
 /// Returns the open reviews of a thread.
-fn reviews<G: Graph>(agent: &Agent<G>, mut fold: GraphFold<G>) -> Result<Outlook<G>, Error> {
+fn reviews<G: Graph>(agent: &Agent<G>, mut fold: Fold) -> Result<Outlook<G>, Error> {
     let mut open = fold.open().map(|(lane, open)| found::<G>(&fold, lane, open));
     let (first, rest) = (open.next(), open.collect::<Result<Vec<_>, _>>()?);
     let Some(first) = first.transpose()? else { return Ok(Outlook::Several(Vec::new())) };
@@ -174,7 +167,7 @@ fn reviews<G: Graph>(agent: &Agent<G>, mut fold: GraphFold<G>) -> Result<Outlook
 
 /// Returns the draft as [`draft`] does, or without a second check if this runner has just checked it.
 pub(crate) fn take_draft<G: Graph>(
-    fold: &mut GraphFold<G>,
+    fold: &mut Fold,
     lane: LaneId,
     field: &str,
     reviewed: Reviewed,
@@ -189,7 +182,7 @@ pub(crate) fn take_draft<G: Graph>(
 /// Returns the draft in a lane as its type serializes it, after a check of its invariants: a value from the store is
 /// checked like a value that a node returned.
 pub(crate) fn draft<G: Graph>(
-    fold: &GraphFold<G>,
+    fold: &Fold,
     lane: LaneId,
     field: &str,
     reviewed: Reviewed,
@@ -205,7 +198,7 @@ pub(crate) fn draft<G: Graph>(
         None => None,
     };
     let json = json.ok_or_else(|| whole("nothing has written it".to_owned()))?;
-    (reviewed.check)(&json).map_err(invalid)
+    (reviewed.check)(json).map_err(invalid)
 }
 
 /// Returns the error for a draft that has no canonical JSON.
@@ -223,7 +216,7 @@ pub(crate) struct Found {
 }
 
 /// Finds the node of an open review in this program's graph.
-pub(crate) fn found<G: Graph>(fold: &GraphFold<G>, lane: LaneId, open: &OpenAt) -> Result<Found, Error> {
+pub(crate) fn found<G: Graph>(fold: &Fold, lane: LaneId, open: &OpenAt) -> Result<Found, Error> {
     let name = &open.visit.node;
     let Some((node, entry)) = route::node::<G>(name) else {
         return Err(changed(&fold.thread, gone::<G>(name)));

@@ -7,10 +7,9 @@ use serde_json::{Map, Value};
 
 use super::{
     Agent, Difference, Graph,
-    graph::GraphFold,
     item::{self, ItemView},
     post::{Post, standing},
-    refused::{LooseFold, differences, loose},
+    refused::{differences, loose},
     settle::Asked,
     turn::{self, found},
 };
@@ -18,8 +17,7 @@ use crate::{
     Digest, Error, Place, Standing, ThreadId,
     graph::{EdgeKind, Point},
     guard::contained_now,
-    journal::{Fold, LaneId, OpenAt, shown, values},
-    state::{Fields, State},
+    journal::{Fold, LaneId, OpenAt, shown},
     store::Tail,
     unicode,
 };
@@ -251,7 +249,7 @@ impl<G: Graph> Agent<G> {
     }
 
     /// Returns the view of a thread that is compatible with this program.
-    fn whole(&self, fold: GraphFold<G>) -> Result<ThreadView, Error> {
+    fn whole(&self, fold: Fold) -> Result<ThreadView, Error> {
         let mut post = Post::new(self, fold);
         post.admit()?;
         let fold = post.seen();
@@ -282,29 +280,31 @@ impl<G: Graph> Agent<G> {
 
     /// Returns the view of an incompatible thread, as far as this program can read it. It offers no verdicts, because
     /// none would be accepted.
-    fn refused(&self, fold: &LooseFold<G>) -> Result<ThreadView, Error> {
+    fn refused(&self, fold: &Fold) -> Result<ThreadView, Error> {
         let mut fields = known_fields(fold)?;
         if let Some(lane) = fold.root() {
-            let raw = lane.fields.raw().iter();
-            fields.extend(raw.map(|(field, json)| (field.clone(), value(json))));
+            fields.extend(lane.fields.unknown().map(|(field, json)| (field.to_owned(), value(json))));
         }
         let review = |(lane, open): (LaneId, &OpenAt)| {
-            let json = fold.lanes.get(&lane).and_then(|lane| lane.fields.read(&open.field).ok().flatten());
+            let json = fold
+                .lanes
+                .get(&lane)
+                .and_then(|lane| lane.fields.read(&open.field).ok().flatten().map(str::to_owned));
             ReviewView { draft: json.as_deref().map_or(Value::Null, value), ..review(fold, lane, open) }
         };
         let reviews = fold.open().map(review).collect();
         Ok(self.shown(fold, reviews, fields, differences::<G>(fold)))
     }
 
-    fn shown<S: State>(
+    fn shown(
         &self,
-        fold: &Fold<S>,
+        fold: &Fold,
         reviews: Vec<ReviewView>,
         fields: Map<String, Value>,
         differences: Vec<Difference>,
     ) -> ThreadView {
         let output = fold.ended.then(|| {
-            let outputs = S::SPEC.fields.iter().filter(|field| field.output);
+            let outputs = fold.state.spec.fields.iter().filter(|field| field.output);
             outputs
                 .filter_map(|field| {
                     fields.get(field.name).map(|value| (field.name.to_owned(), value.clone()))
@@ -314,7 +314,7 @@ impl<G: Graph> Agent<G> {
         let now = self.inner.clock.now_ms();
         let active = fold.runs();
         let doubt = turn::doubts(self, fold).next();
-        let asked = doubt.as_ref().map(|doubt| Asked::of::<G, S>(fold, doubt.lane, &doubt.visit));
+        let asked = doubt.as_ref().map(|doubt| Asked::of::<G>(fold, doubt.lane, &doubt.visit));
         let (roles, any_role) = asked.map(|asked| (asked.all, asked.any)).unwrap_or_default();
         ThreadView {
             thread: fold.thread.clone(),
@@ -358,7 +358,7 @@ impl<G: Graph> Agent<G> {
 }
 
 /// Returns the names in a view that could be mistaken for others, with their warnings.
-fn marked<S: State>(fold: &Fold<S>, reviews: &[ReviewView]) -> BTreeMap<String, Vec<String>> {
+fn marked(fold: &Fold, reviews: &[ReviewView]) -> BTreeMap<String, Vec<String>> {
     let proposers = || reviews.iter().filter_map(|review| review.proposed_by.as_deref());
     let people: Vec<&str> = proposers().chain(fold.requester.as_deref()).collect();
     let of_people = proposers().map(|name| (name, unicode::marks(name, people.iter().copied())));
@@ -369,7 +369,7 @@ fn marked<S: State>(fold: &Fold<S>, reviews: &[ReviewView]) -> BTreeMap<String, 
 
 /// Returns the view of an open review, without the parts that need this program's graph: draft, schema, verdicts and
 /// unsigned fields.
-fn review<S: State>(fold: &Fold<S>, lane: LaneId, open: &OpenAt) -> ReviewView {
+fn review(fold: &Fold, lane: LaneId, open: &OpenAt) -> ReviewView {
     ReviewView {
         node: open.visit.node.clone(),
         field: open.field.clone(),
@@ -390,8 +390,8 @@ fn review<S: State>(fold: &Fold<S>, lane: LaneId, open: &OpenAt) -> ReviewView {
 
 /// Returns the fields that are shown beside a draft. If they cannot be read, the result is empty: the digest then does
 /// not match, so that the draft cannot be signed.
-pub(super) fn shown_with<S: State>(fold: &Fold<S>, lane: LaneId, open: &OpenAt) -> Map<String, Value> {
-    let shown = fold.lanes.get(&lane).map(|lane| shown(&*lane.fields, &open.shows));
+pub(super) fn shown_with(fold: &Fold, lane: LaneId, open: &OpenAt) -> Map<String, Value> {
+    let shown = fold.lanes.get(&lane).map(|lane| shown(&lane.fields, &open.shows));
     match shown {
         Some(Ok(Some(Value::Object(shown)))) => shown,
         _ => Map::new(),
@@ -399,21 +399,21 @@ pub(super) fn shown_with<S: State>(fold: &Fold<S>, lane: LaneId, open: &OpenAt) 
 }
 
 /// Returns the nodes that a thread is at, each once: several items of a `for` may be at the same node.
-fn nodes<S: State>(fold: &Fold<S>) -> Vec<String> {
+fn nodes(fold: &Fold) -> Vec<String> {
     let mut seen = BTreeSet::new();
     let all = fold.lanes.values().filter_map(|lane| lane.at.visit()).map(|visit| visit.node.as_str());
     all.filter(|node| seen.insert(*node)).map(str::to_owned).collect()
 }
 
 /// Returns every field that is written; inside a fork, as it was before the fork.
-fn known_fields<S: State>(fold: &Fold<S>) -> Result<Map<String, Value>, Error> {
+fn known_fields(fold: &Fold) -> Result<Map<String, Value>, Error> {
     let damaged = |problem: String| Error::Damaged {
         thread: fold.thread.clone(),
         place: fold.next.saturating_sub(1),
         problem,
     };
     let root = fold.root().ok_or_else(|| damaged("it has no state".to_owned()))?;
-    let fields = values(&S::SPEC, &*root.fields).map_err(|e| match e.as_broken() {
+    let fields = root.fields.values(|_| true).map_err(|e| match e.as_broken() {
         Some(broken) => broken.of(&fold.thread),
         None => damaged(e.to_string()),
     })?;

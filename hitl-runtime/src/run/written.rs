@@ -3,11 +3,11 @@
 
 use serde_json::{Value, value::RawValue};
 
-use super::{Graph, graph::FieldsOf};
+use super::Graph;
 use crate::{
     Violation,
     review::{Reviewed, same_json},
-    state::{FieldError, Fields, State},
+    state::{FieldError, Slots, State},
 };
 
 /// The number of times that a list is read back if it is shown and signed beside a draft. A collection without an
@@ -27,14 +27,14 @@ pub(super) struct Held {
 ///
 /// # Errors
 /// A description of the problem, with the field and the path.
-pub(super) fn held<G: Graph>(fields: &FieldsOf<G>, field: &str, json: &str) -> Result<Held, String> {
+pub(super) fn held<G: Graph>(fields: &Slots, field: &str, json: &str) -> Result<Held, String> {
     // A value that does not survive the round trip through the journal must not enter it.
     let reads = if is_shown::<G>(field) && json.contains('[') { SHOWN_READS } else { 1 };
     for _ in 0..reads {
-        let mut slots = FieldsOf::<G>::default();
-        let back = slots.replace(field, json).and_then(|()| slots.read(field));
-        let back = back.map_err(|e| e.to_string())?.unwrap_or_default();
-        same_json(json, &back).map_err(|violation| FieldError::violated(field, violation).to_string())?;
+        let mut slots = Slots::empty(G::State::TABLE);
+        slots.replace(field, json).map_err(|e| e.to_string())?;
+        let back = slots.read(field).map_err(|e| e.to_string())?.unwrap_or_default();
+        same_json(json, back).map_err(|violation| FieldError::violated(field, violation).to_string())?;
     }
 
     items::<G>(field, json)?;
@@ -49,7 +49,7 @@ pub(super) fn held<G: Graph>(fields: &FieldsOf<G>, field: &str, json: &str) -> R
 ///
 /// # Errors
 /// As [`held`].
-pub(super) fn check<G: Graph>(fields: &FieldsOf<G>, field: &str, json: &str) -> Result<(), String> {
+pub(super) fn check<G: Graph>(fields: &Slots, field: &str, json: &str) -> Result<(), String> {
     held::<G>(fields, field, json).map(drop)
 }
 
@@ -68,20 +68,14 @@ fn reviewed<G: Graph>(field: &str) -> Option<Reviewed> {
 }
 
 /// Checks the value that a reducer makes of the old and the written value: it, too, must be a valid draft.
-fn joined<G: Graph>(fields: &FieldsOf<G>, field: &str, json: &str, reviewed: Reviewed) -> Result<(), String> {
+fn joined<G: Graph>(fields: &Slots, field: &str, json: &str, reviewed: Reviewed) -> Result<(), String> {
     if !G::State::SPEC.field(field).is_some_and(|spec| spec.reduced) {
         return Ok(());
     }
-    let mut slots = FieldsOf::<G>::default();
-    let mut join = || {
-        if let Some(old) = fields.read(field)? {
-            slots.replace(field, &old)?;
-        }
-        slots.write(field, json)?;
-        slots.read(field)
-    };
-    let joined = join().map_err(|e| e.to_string())?.unwrap_or_default();
-    (reviewed.check)(&joined).map(drop).map_err(|violations| broken(field, &violations))
+    let mut slots = fields.clone();
+    let joined = slots.write(field, json).and_then(|()| slots.read(field));
+    let joined = joined.map_err(|e| e.to_string())?.unwrap_or_default();
+    (reviewed.check)(joined).map(drop).map_err(|violations| broken(field, &violations))
 }
 
 /// Checks the items of a list that are to be signed one by one.

@@ -1,6 +1,9 @@
-//! The state of a thread: one typed slot per field, filled as nodes finish.
+//! The state of a thread: the values of its fields, written as nodes finish.
 //!
-//! `#[state]` implements both traits; do not implement them by hand.
+//! `#[state]` implements the traits; do not implement them by hand.
+
+mod slots;
+mod table;
 
 use std::{any::Any, fmt};
 
@@ -12,6 +15,9 @@ use crate::{
     review::Violation,
 };
 
+pub use slots::Slots;
+pub use table::{Erased, FieldTable, StateTable, decode_erased, encode_erased, reduce_erased, unmigrated};
+
 /// A struct with the attribute `#[state]`. Its fields are never `Option`: the graph proves when each is set.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a state",
@@ -20,13 +26,29 @@ use crate::{
 )]
 pub trait State: Sized + Send + Sync + 'static {
     /// The same fields, each an `Option`: the values known so far.
-    type Fields: Fields;
+    type Fields: Send + Sync + 'static;
+    /// The same fields, each a reference to an `Option`, for nodes and `match`es.
+    type View<'a>: View;
     /// The `#[input]` fields, which `start` takes.
     type Input: Serialize + DeserializeOwned + Send + 'static;
     /// The `#[output]` field: a tuple if there are several, `()` if there is none.
     type Output: Send + 'static;
     /// The static description that the graph's proof reads.
     const SPEC: StateSpec;
+    /// The description with the functions of the fields' types.
+    const TABLE: &'static StateTable;
+
+    /// Returns references to the values of the fields.
+    ///
+    /// # Errors
+    /// If a value is not of its field's type.
+    fn view(slots: &Slots) -> Result<Self::View<'_>, FieldError>;
+
+    /// Returns the values of the fields.
+    ///
+    /// # Errors
+    /// If a value is not of its field's type.
+    fn fields(slots: Slots) -> Result<Self::Fields, FieldError>;
 
     /// Returns the outputs if all of them are written.
     fn output(fields: Self::Fields) -> Option<Self::Output>;
@@ -37,47 +59,12 @@ pub trait State: Sized + Send + Sync + 'static {
         let _ = input;
         Vec::new()
     }
-
-    /// Migrates the fields of one write, as JSON, from an older version of the state to this one.
-    ///
-    /// # Errors
-    /// If the function of `#[state(migrate = …)]` fails.
-    fn migrate(from: u32, fields: &str) -> Result<String, String> {
-        let _ = from;
-        Ok(fields.to_owned())
-    }
 }
 
-/// Slots for the fields of a [`State`], addressed by name and filled from JSON.
-pub trait Fields: Default + Send + Sync + 'static {
-    /// Writes a field as a node does: through the field's reducer if it has one and the slot is filled, or else by
-    /// setting the slot.
-    ///
-    /// # Errors
-    /// If the state has no such field, or the JSON is not of the field's type.
-    fn write(&mut self, field: &str, json: &str) -> Result<(), FieldError>;
-
-    /// Replaces the value of a field, as an edit does, without its reducer.
-    ///
-    /// # Errors
-    /// As [`Fields::write`].
-    fn replace(&mut self, field: &str, json: &str) -> Result<(), FieldError>;
-
-    /// Returns the field as JSON, or `None` if it is not written yet.
-    ///
-    /// # Errors
-    /// If the state has no such field, or its value has no JSON form.
-    fn read(&self, field: &str) -> Result<Option<String>, FieldError>;
-
-    /// Checks that the value of a field round-trips through its JSON, if its type is a [`Draft`](crate::review::Draft).
-    ///
-    /// # Errors
-    /// If the deserialized value differs: a part is not serialized, or not deserialized as it was.
-    #[doc(hidden)]
-    fn comes_back(field: &str, value: &dyn Any, json: &str) -> Result<(), FieldError> {
-        let _ = (field, value, json);
-        Ok(())
-    }
+/// References to the values of a state's fields.
+pub trait View {
+    /// The state.
+    const STATE: &'static StateTable;
 }
 
 /// An error in writing or reading a field.

@@ -2,7 +2,7 @@
 
 use garde::Validate;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     Agent, Error, ManualClock, MemoryStore, NodeError, Rejection,
@@ -12,7 +12,9 @@ use crate::{
     },
     review::Reviewed,
     run::{Args, Graph, NodeEntry, Outlook, Writes},
-    state::{FieldError, Fields, State},
+    state::{
+        FieldError, FieldTable, Slots, State, StateTable, View, decode_erased, encode_erased, unmigrated,
+    },
 };
 
 /// The draft that a person signs.
@@ -28,10 +30,7 @@ pub(super) struct Refund {
 
 pub(super) struct Ticket;
 
-#[derive(Default)]
 pub(super) struct TicketFields {
-    message: Option<String>,
-    draft: Option<Refund>,
     outcome: Option<String>,
 }
 
@@ -41,30 +40,21 @@ pub(super) struct TicketInput {
     message: String,
 }
 
-impl Fields for TicketFields {
-    fn write(&mut self, field: &str, json: &str) -> Result<(), FieldError> {
-        use crate::__private::decode;
-        match field {
-            "message" => self.message = Some(decode(field, json)?),
-            "draft" => self.draft = Some(decode(field, json)?),
-            "outcome" => self.outcome = Some(decode(field, json)?),
-            _ => return Err(FieldError::unknown(field)),
-        }
-        Ok(())
-    }
+pub(super) struct TicketView<'a> {
+    message: &'a Option<String>,
+    draft: &'a Option<Refund>,
+}
 
-    fn replace(&mut self, field: &str, json: &str) -> Result<(), FieldError> {
-        self.write(field, json)
-    }
+impl View for TicketView<'_> {
+    const STATE: &'static StateTable = Ticket::TABLE;
+}
 
-    fn read(&self, field: &str) -> Result<Option<String>, FieldError> {
-        use crate::__private::encode;
-        match field {
-            "message" => encode(field, self.message.as_ref()),
-            "draft" => encode(field, self.draft.as_ref()),
-            "outcome" => encode(field, self.outcome.as_ref()),
-            _ => Err(FieldError::unknown(field)),
-        }
+const fn table<T: Serialize + DeserializeOwned + Send + Sync + 'static>() -> FieldTable {
+    FieldTable {
+        decode: decode_erased::<T>,
+        encode: encode_erased::<T>,
+        reduce: None,
+        comes_back: |_, _, _| Ok(()),
     }
 }
 
@@ -74,6 +64,7 @@ const fn field(name: &'static str, ty: &'static str, input: bool, output: bool) 
 
 impl State for Ticket {
     type Fields = TicketFields;
+    type View<'a> = TicketView<'a>;
     type Input = TicketInput;
     type Output = String;
     const SPEC: StateSpec = StateSpec {
@@ -85,6 +76,20 @@ impl State for Ticket {
             field("outcome", "String", false, true),
         ],
     };
+
+    const TABLE: &'static StateTable = &StateTable {
+        spec: Self::SPEC,
+        fields: &[table::<String>(), table::<Refund>(), table::<String>()],
+        migrate: unmigrated,
+    };
+
+    fn view(slots: &Slots) -> Result<TicketView<'_>, FieldError> {
+        Ok(TicketView { message: slots.get(0)?, draft: slots.get(1)? })
+    }
+
+    fn fields(mut slots: Slots) -> Result<TicketFields, FieldError> {
+        Ok(TicketFields { outcome: slots.take(2)? })
+    }
 
     fn output(fields: Self::Fields) -> Option<String> {
         fields.outcome
@@ -152,7 +157,7 @@ impl Graph for RefundAgent {
         },
     ];
 
-    fn route(_: usize, _: &TicketFields) -> Option<usize> {
+    fn route(_: usize, _: &TicketView<'_>) -> Option<usize> {
         None
     }
 
@@ -171,7 +176,7 @@ fn kept<T: serde::Serialize>(field: &'static str, value: &T) -> Result<Writes, N
 
 /// Fails if the message contains `fail`. Otherwise the message is the reason, followed by the answer to a question.
 pub(super) fn draft(args: Given<'_, '_>) -> Result<Writes, NodeError> {
-    let message = args.need("message", args.fields.message.as_deref())?;
+    let message = args.need("message", args.fields()?.message.as_deref())?;
     if message.contains("fail") {
         return Err(NodeError::msg("the model is asleep\n\u{1b}[2Jall is well"));
     }
@@ -183,7 +188,7 @@ pub(super) fn draft(args: Given<'_, '_>) -> Result<Writes, NodeError> {
 
 /// A refund of 13 fails after it has begun, which leaves the effect in doubt.
 pub(super) fn execute(args: Given<'_, '_>) -> Result<Writes, NodeError> {
-    let draft = args.approved("draft", args.fields.draft.as_ref())?;
+    let draft = args.approved("draft", args.fields()?.draft.as_ref())?;
     if draft.amount == 13.0 {
         return Err(NodeError::msg("connection reset by peer"));
     }

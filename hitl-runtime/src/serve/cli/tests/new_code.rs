@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{
-    desk::{self, EXECUTE, Ticket, TicketFields, desk_on, node},
+    desk::{self, EXECUTE, Ticket, TicketView, desk_on, node},
     harness::call,
 };
 use crate::{
@@ -55,7 +55,7 @@ impl<const WHICH: u8> Graph for Later<WHICH> {
         },
     ];
 
-    fn route(_: usize, _: &TicketFields) -> Option<usize> {
+    fn route(_: usize, _: &TicketView<'_>) -> Option<usize> {
         None
     }
 

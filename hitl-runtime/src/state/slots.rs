@@ -1,0 +1,281 @@
+//! The values of a thread's fields. A value is kept as the JSON that was written, is decoded when it is first needed,
+//! and stays decoded.
+
+use std::{
+    any::Any,
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+};
+
+use serde_json::value::RawValue;
+
+use super::{
+    FieldError, place,
+    table::{Erased, FieldTable, StateTable, other_type},
+};
+use crate::{guard::guarded, journal::Values};
+
+/// The values of a state's fields, each written or not. A clone shares the values.
+#[derive(Clone)]
+pub struct Slots {
+    state: &'static StateTable,
+    /// In the order of the state's fields.
+    slots: Vec<Option<Arc<Slot>>>,
+    /// `Some` if values that do not fit the state are kept and not rejected: the values of fields that the state does
+    /// not have.
+    unknown: Option<BTreeMap<String, String>>,
+}
+
+/// A written value: its JSON, the decoded value, or both.
+pub(crate) struct Slot {
+    /// The JSON that was written. `None` if a reducer made the value.
+    raw: Option<Box<str>>,
+    decoded: OnceLock<Result<Erased, FieldError>>,
+    /// The JSON that the decoded value encodes to.
+    encoded: OnceLock<Result<String, FieldError>>,
+}
+
+/// A field of a state.
+#[derive(Clone, Copy)]
+struct Field {
+    number: usize,
+    name: &'static str,
+    table: &'static FieldTable,
+}
+
+impl Field {
+    fn named(state: &'static StateTable, name: &str) -> Option<Self> {
+        let number = state.spec.fields.iter().position(|field| field.name == name)?;
+        Self::numbered(state, number)
+    }
+
+    fn numbered(state: &'static StateTable, number: usize) -> Option<Self> {
+        let (spec, table) = (state.spec.fields.get(number)?, state.fields.get(number)?);
+        Some(Self { number, name: spec.name, table })
+    }
+
+    fn decode(&self, json: &str) -> Result<Erased, FieldError> {
+        (self.table.decode)(self.name, json)
+    }
+}
+
+impl Slot {
+    fn new(json: &str) -> Self {
+        Self { raw: Some(json.into()), decoded: OnceLock::new(), encoded: OnceLock::new() }
+    }
+
+    fn of(decoded: Result<Erased, FieldError>) -> Self {
+        Self { raw: None, decoded: OnceLock::from(decoded), encoded: OnceLock::new() }
+    }
+
+    fn decoded(&self, field: Field) -> Result<&Erased, FieldError> {
+        let raw = || self.raw.as_deref().ok_or_else(|| other_type(field.name));
+        let decoded = self.decoded.get_or_init(|| raw().and_then(|json| field.decode(json)));
+        decoded.as_ref().map_err(Clone::clone)
+    }
+
+    fn encoded(&self, field: Field) -> Result<&str, FieldError> {
+        let value = self.decoded(field)?;
+        let encoded = self.encoded.get_or_init(|| (field.table.encode)(field.name, &**value));
+        encoded.as_ref().map(String::as_str).map_err(Clone::clone)
+    }
+
+    /// Returns the decoded value. A value that is shared is decoded again.
+    fn into_decoded(slot: Arc<Self>, field: Field) -> Result<Erased, FieldError> {
+        match Arc::try_unwrap(slot) {
+            Ok(slot) => {
+                slot.decoded(field)?;
+                slot.decoded.into_inner().unwrap_or_else(|| Err(other_type(field.name)))
+            }
+            Err(shared) => field.decode(match &shared.raw {
+                Some(json) => json,
+                None => shared.encoded(field)?,
+            }),
+        }
+    }
+}
+
+impl Slots {
+    /// Returns the fields of a state, all unwritten.
+    pub(crate) fn empty(state: &'static StateTable) -> Self {
+        Self { state, slots: vec![None; state.spec.fields.len()], unknown: None }
+    }
+
+    /// Returns the fields of a state, all unwritten, for values that may not fit the state.
+    pub(crate) fn lenient(state: &'static StateTable) -> Self {
+        Self { unknown: Some(BTreeMap::new()), ..Self::empty(state) }
+    }
+
+    /// Writes a value. A reducer combines it with the field's value; without a reducer it is decoded later.
+    ///
+    /// # Errors
+    /// If the state does not have the field, a value is not of a reduced field's type, the reducer fails, or the
+    /// destructor of the old value panics.
+    pub(crate) fn write(&mut self, name: &str, json: &str) -> Result<(), FieldError> {
+        let reducer = Field::named(self.state, name).and_then(|field| Some((field, field.table.reduce?)));
+        let Some((field, reduce)) = reducer else { return self.replace(name, json) };
+        let Some(old) = self.slots.get_mut(field.number).and_then(Option::take) else {
+            return self.put(field, Slot::new(json));
+        };
+        let old = Slot::into_decoded(old, field);
+        match old.and_then(|old| reduce(old, field.decode(json)?)) {
+            Ok(value) => self.put(field, Slot::of(Ok(value))),
+            Err(error) if self.unknown.is_some() => {
+                self.put(field, Slot { raw: Some(json.into()), ..Slot::of(Err(error)) })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Replaces a field's value.
+    ///
+    /// # Errors
+    /// If the state does not have the field, or the destructor of the old value panics.
+    pub(crate) fn replace(&mut self, name: &str, json: &str) -> Result<(), FieldError> {
+        match (Field::named(self.state, name), &mut self.unknown) {
+            (Some(field), _) => self.put(field, Slot::new(json)),
+            (None, Some(unknown)) => {
+                unknown.insert(name.to_owned(), json.to_owned());
+                Ok(())
+            }
+            (None, None) => Err(FieldError::unknown(name)),
+        }
+    }
+
+    /// Removes a field's value.
+    pub(crate) fn remove(&mut self, name: &str) {
+        if let Some(slot) = Field::named(self.state, name).and_then(|field| self.slots.get_mut(field.number))
+        {
+            *slot = None;
+        }
+    }
+
+    fn put(&mut self, field: Field, slot: Slot) -> Result<(), FieldError> {
+        let Some(old) = self.slots.get_mut(field.number) else { return Err(FieldError::unknown(field.name)) };
+        let old = old.replace(Arc::new(slot));
+        guarded(|| place("destructor", field.name), || drop(old))
+            .map_err(|broken| FieldError::broken("destructor", field.name, broken.problem))
+    }
+
+    /// Returns the state.
+    pub(crate) fn state(&self) -> &'static StateTable {
+        self.state
+    }
+
+    /// Returns whether values that do not fit the state are kept.
+    pub(crate) fn is_lenient(&self) -> bool {
+        self.unknown.is_some()
+    }
+
+    /// Returns whether a reducer combines new values of a field with the old one.
+    pub(crate) fn is_reduced(&self, name: &str) -> bool {
+        self.state.is_reduced(name)
+    }
+
+    /// Returns whether a field is written.
+    pub(crate) fn is_written(&self, name: &str) -> bool {
+        self.slot(name).is_some() || self.unknown.as_ref().is_some_and(|unknown| unknown.contains_key(name))
+    }
+
+    fn slot(&self, name: &str) -> Option<(Field, &Arc<Slot>)> {
+        let field = Field::named(self.state, name)?;
+        Some((field, self.slots.get(field.number)?.as_ref()?))
+    }
+
+    /// Returns the JSON that a field's value encodes to, or `None` if the field is not written. For values that may not
+    /// fit the state: the JSON that was written, if the value does not fit.
+    ///
+    /// # Errors
+    /// If the state does not have the field, or the value cannot be decoded or encoded.
+    pub(crate) fn read(&self, name: &str) -> Result<Option<&str>, FieldError> {
+        if let Some(json) = self.unknown.as_ref().and_then(|unknown| unknown.get(name)) {
+            return Ok(Some(json));
+        }
+        let Some(field) = Field::named(self.state, name) else { return Err(FieldError::unknown(name)) };
+        let Some(slot) = self.slots.get(field.number).and_then(Option::as_ref) else { return Ok(None) };
+        match (slot.encoded(field), &slot.raw) {
+            (Err(_), Some(json)) if self.unknown.is_some() => Ok(Some(json)),
+            (encoded, _) => encoded.map(Some),
+        }
+    }
+
+    /// Returns the value of a field by its number; `None` inside if it is not written.
+    ///
+    /// # Errors
+    /// If the value cannot be decoded.
+    pub fn get<T: 'static>(&self, number: usize) -> Result<&Option<T>, FieldError> {
+        let slot = self.slots.get(number).and_then(Option::as_ref);
+        let (Some(slot), Some(field)) = (slot, Field::numbered(self.state, number)) else { return Ok(&None) };
+        let value: &(dyn Any + Send + Sync) = &**slot.decoded(field)?;
+        value.downcast_ref().ok_or_else(|| other_type(field.name))
+    }
+
+    /// Takes the value of a field by its number; `None` if it is not written.
+    ///
+    /// # Errors
+    /// If the value cannot be decoded.
+    pub fn take<T: 'static>(&mut self, number: usize) -> Result<Option<T>, FieldError> {
+        let slot = self.slots.get_mut(number).and_then(Option::take);
+        let (Some(slot), Some(field)) = (slot, Field::numbered(self.state, number)) else { return Ok(None) };
+        let value = Slot::into_decoded(slot, field)?.downcast().map_err(|_| other_type(field.name))?;
+        Ok(*value)
+    }
+
+    /// Returns the JSON of the fields that the state does not have, by name.
+    pub(crate) fn unknown(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.unknown.iter().flatten().map(|(name, json)| (name.as_str(), json.as_str()))
+    }
+
+    /// Decodes all values.
+    ///
+    /// # Errors
+    /// The first value that does not fit its field.
+    pub(crate) fn decode_all(&self) -> Result<(), FieldError> {
+        self.errors().next().map_or(Ok(()), Err)
+    }
+
+    /// Returns the errors of the values that do not fit their fields.
+    pub(crate) fn errors(&self) -> impl Iterator<Item = FieldError> {
+        let slots = self.slots.iter().enumerate();
+        let wrong = slots
+            .filter_map(|(number, slot)| slot.as_ref()?.decoded(Field::numbered(self.state, number)?).err());
+        wrong.chain(self.unknown.iter().flatten().map(|(name, _)| FieldError::unknown(name)))
+    }
+
+    /// Decodes a value from the JSON that it encodes to.
+    ///
+    /// # Errors
+    /// If the value cannot be encoded, or its JSON is not of the field's type.
+    pub(crate) fn reads_back(&self, name: &str) -> Result<(), FieldError> {
+        match self.slot(name) {
+            Some((field, slot)) => field.decode(slot.encoded(field)?).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns the JSON of those of these fields that are written.
+    ///
+    /// # Errors
+    /// As `read`.
+    pub(crate) fn values_of(&self, names: &[String]) -> Result<Values, FieldError> {
+        if names.is_empty() {
+            return Ok(Values::new());
+        }
+        self.values(|field| names.iter().any(|name| name == field))
+    }
+
+    /// Returns the JSON of all written fields that are wanted.
+    ///
+    /// # Errors
+    /// As `read`.
+    pub(crate) fn values(&self, wanted: impl Fn(&str) -> bool) -> Result<Values, FieldError> {
+        let mut values = Values::new();
+        for field in self.state.spec.fields.iter().filter(|field| wanted(field.name)) {
+            if let Some(json) = self.read(field.name)? {
+                let json = RawValue::from_string(json.to_owned());
+                values.insert(field.name.to_owned(), json.map_err(|e| FieldError::value(field.name, e))?);
+            }
+        }
+        Ok(values)
+    }
+}

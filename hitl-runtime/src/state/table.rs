@@ -1,0 +1,143 @@
+//! The static description of a state with the functions of its fields' types: all that the engine needs of a state
+//! whose Rust type it does not know.
+
+use std::any::Any;
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{FieldError, place, reduce};
+use crate::{graph::StateSpec, guard::guarded, journal::finite, review::Violation};
+
+/// A state's description and functions. `#[state]` makes one, which is a constant.
+pub struct StateTable {
+    /// The description.
+    pub spec: StateSpec,
+    /// The functions of the fields' types, in the order of `spec.fields`.
+    pub fields: &'static [FieldTable],
+    /// Migrates the fields of one write, as JSON, from an older version of the state to this one. An error is of the
+    /// function of `#[state(migrate = …)]`.
+    pub migrate: fn(u32, &str) -> Result<String, String>,
+}
+
+impl StateTable {
+    /// Returns the functions of a field's type.
+    pub(crate) fn field(&self, name: &str) -> Option<&'static FieldTable> {
+        let number = self.spec.fields.iter().position(|field| field.name == name)?;
+        self.fields.get(number)
+    }
+
+    /// Returns whether a reducer combines new values of a field with the old one.
+    pub(crate) fn is_reduced(&self, name: &str) -> bool {
+        self.spec.fields.iter().any(|field| field.name == name && field.reduced)
+    }
+}
+
+/// Returns the fields of a write as they are: the migration of a state that has none.
+///
+/// # Errors
+/// Never.
+pub fn unmigrated(_from: u32, fields: &str) -> Result<String, String> {
+    Ok(fields.to_owned())
+}
+
+/// A value of a field, as an `Option<T>` that is `Some`, so that a node can be given a reference to the `Option`.
+pub type Erased = Box<dyn Any + Send + Sync>;
+
+/// The functions of a field's type.
+pub struct FieldTable {
+    /// Decodes a value.
+    pub decode: fn(&'static str, &str) -> Result<Erased, FieldError>,
+    /// Encodes a value.
+    pub encode: fn(&'static str, &(dyn Any + Send + Sync)) -> Result<String, FieldError>,
+    /// Combines the field's value with a new one. `None` if a new value replaces the old one.
+    pub reduce: Option<Reduce>,
+    /// Checks that a value that a program has made is the one that its JSON decodes to, if the type is a draft.
+    pub comes_back: fn(&str, &dyn Any, &str) -> Result<(), FieldError>,
+}
+
+/// A field's reducer: the old value and the new one.
+pub type Reduce = fn(Erased, Erased) -> Result<Erased, FieldError>;
+
+/// Deserializes the value of a field from JSON.
+///
+/// # Errors
+/// If the JSON is not of the field's type, or its `Deserialize` panics.
+pub(crate) fn decode<T: DeserializeOwned>(field: &str, json: &str) -> Result<T, FieldError> {
+    // Tracking the path inside the value costs time, so it is done only to describe an error.
+    let code = || {
+        serde_json::from_str(json).map_err(|error| match crate::review::read::<T>(json) {
+            Err(Violation { path, message }) => FieldError::value(field, message).at(path),
+            Ok(_) => FieldError::value(field, error),
+        })
+    };
+    guarded(|| place("deserializer", field), code)
+        .unwrap_or_else(|broken| Err(FieldError::broken("deserializer", field, broken.problem)))
+}
+
+/// Serializes the value of a field to JSON.
+///
+/// # Errors
+/// If the value has no JSON form, or its `Serialize` panics.
+pub(crate) fn encode<T: Serialize>(field: &str, value: &T) -> Result<String, FieldError> {
+    let code = || serde_json::to_string(value).map(|json| (finite::check(value, &json), json));
+    let problem = match guarded(|| place("serializer", field), code) {
+        Ok(Ok((Ok(()), json))) => return Ok(json),
+        // A reducer made it: what a node writes is looked at before.
+        Ok(Ok((Err(none), _))) => return Err(FieldError::violated(field, none.into())),
+        Ok(Err(error)) => format!("failed: {error}"),
+        Err(broken) => broken.problem,
+    };
+    Err(FieldError::broken("serializer", field, problem))
+}
+
+/// Decodes a value of the type `T`.
+///
+/// # Errors
+/// If the JSON is not of the type, or the type's deserializer panics.
+pub fn decode_erased<T>(field: &'static str, json: &str) -> Result<Erased, FieldError>
+where
+    T: DeserializeOwned + Send + Sync + 'static,
+{
+    decode::<T>(field, json).map(erased)
+}
+
+/// Encodes a value of the type `T`.
+///
+/// # Errors
+/// If the type's serializer fails or panics, or the value has no JSON.
+pub fn encode_erased<T>(field: &'static str, value: &(dyn Any + Send + Sync)) -> Result<String, FieldError>
+where
+    T: Serialize + 'static,
+{
+    match value.downcast_ref::<Option<T>>() {
+        Some(Some(value)) => encode(field, value),
+        _ => Err(other_type(field)),
+    }
+}
+
+/// Combines two values of the type `T`.
+///
+/// # Errors
+/// If the reducer panics.
+pub fn reduce_erased<T>(
+    field: &'static str,
+    reducer: fn(T, T) -> T,
+    old: Erased,
+    new: Erased,
+) -> Result<Erased, FieldError>
+where
+    T: Send + Sync + 'static,
+{
+    let typed = |value: Erased| value.downcast::<Option<T>>().ok().and_then(|value| *value);
+    let (Some(old), Some(new)) = (typed(old), typed(new)) else { return Err(other_type(field)) };
+    reduce(field, reducer, old, new).map(erased)
+}
+
+fn erased<T: Send + Sync + 'static>(value: T) -> Erased {
+    Box::new(Some(value))
+}
+
+/// Returns the error for a value of another type than the table's, which only a hand-written table can have.
+pub(super) fn other_type(field: &str) -> FieldError {
+    FieldError::value(field, "its value is of another type than its field")
+}
