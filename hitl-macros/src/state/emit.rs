@@ -7,8 +7,8 @@ use super::parse::{Field, State};
 use crate::{diagnostics::Errors, names, spans};
 
 pub(crate) fn emit(state: &State, errors: &Errors) -> TokenStream {
-    let State { item, name, vis, cfgs, fields, version, migrate, whole } = state;
-    if !whole {
+    let State { item, name, vis, cfgs, fields, version, migrate, is_valid } = state;
+    if !is_valid {
         return quote!(#errors #[allow(dead_code)] #item);
     }
     let slots = format_ident!("{name}Fields");
@@ -24,19 +24,19 @@ pub(crate) fn emit(state: &State, errors: &Errors) -> TokenStream {
         .iter()
         .filter(|f| f.input)
         .map(|Field { docs, vis, name, ty, .. }| quote!(#(#docs)* #vis #name: #ty));
-    let write = fields.iter().filter_map(join_arm);
-    let replace = fields.iter().map(set_arm);
+    let write = fields.iter().filter_map(write_arm);
+    let replace = fields.iter().map(replace_arm);
     let read = fields.iter().map(|Field { name, text, ty, .. }| {
-        let name = spans::unseen(name);
+        let name = spans::hide_from_editors(name);
         // An error about a type that is not `Serialize` points at the field's type.
         let encode = quote_spanned!(spans::at(spans::first(ty))=> __h::encode::<#ty>);
         quote!(#text => #encode(#text, self.#name.as_ref()))
     });
-    let backs = fields.iter().map(
-        |Field { text, ty, .. }| quote!(#text => (&__h::Back::<#ty>::OF).comes_back(field, value, json)),
+    let round_trips = fields.iter().map(
+        |Field { text, ty, .. }| quote!(#text => (&__h::RoundTrip::<#ty>::MARKER).check_round_trip(field, value, json)),
     );
     let inputs = fields.iter().filter(|f| f.input).map(|Field { name, text, .. }| {
-        let name = spans::unseen(name);
+        let name = spans::hide_from_editors(name);
         quote!((#text, &input.#name as &dyn ::core::any::Any))
     });
     let specs = fields.iter().map(|field| {
@@ -55,7 +55,7 @@ pub(crate) fn emit(state: &State, errors: &Errors) -> TokenStream {
     });
     let outputs: Vec<_> = fields.iter().filter(|f| f.output).collect();
     let output_types = outputs.iter().map(|f| &f.ty);
-    let output_values = outputs.iter().map(|f| spans::unseen(&f.name));
+    let output_values = outputs.iter().map(|f| spans::hide_from_editors(&f.name));
     // One output is its type, several outputs are a tuple, none is `()`.
     let (output_type, output_value) = match outputs.len() {
         1 => (quote!(#(#output_types)*), quote!(#(fields.#output_values)*)),
@@ -72,7 +72,7 @@ pub(crate) fn emit(state: &State, errors: &Errors) -> TokenStream {
         }
     });
     let text = names::plain(name);
-    let this = spans::unseen(name);
+    let this = spans::hide_from_editors(name);
 
     quote! {
         #errors
@@ -124,14 +124,14 @@ pub(crate) fn emit(state: &State, errors: &Errors) -> TokenStream {
                 }
 
                 #[allow(unused_imports, unused_variables, clippy::needless_borrow)]
-                fn comes_back(
+                fn check_round_trip(
                     field: &str,
                     value: &dyn ::core::any::Any,
                     json: &str,
                 ) -> ::core::result::Result<(), __h::FieldError> {
-                    use __h::{DraftBack as _, OtherBack as _};
+                    use __h::{DraftRoundTrip as _, OtherRoundTrip as _};
                     match field {
-                        #(#backs,)*
+                        #(#round_trips,)*
                         _ => ::core::result::Result::Ok(()),
                     }
                 }
@@ -167,18 +167,18 @@ pub(crate) fn emit(state: &State, errors: &Errors) -> TokenStream {
 }
 
 /// Generates the arm that decodes a value into its slot.
-fn set_arm(field: &Field) -> TokenStream {
+fn replace_arm(field: &Field) -> TokenStream {
     let Field { text, ty, .. } = field;
-    let name = spans::unseen(&field.name);
+    let name = spans::hide_from_editors(&field.name);
     // An error about a type that is not `Deserialize` points at the field's type.
-    let set = quote_spanned!(spans::at(spans::first(ty))=> __h::set::<#ty>);
+    let set = quote_spanned!(spans::at(spans::first(ty))=> __h::decode_into::<#ty>);
     quote!(#text => #set(&mut self.#name, #text, json)?)
 }
 
 /// Generates the arm that decodes a value and merges it with the value in the slot. `None` without a reducer.
-fn join_arm(field: &Field) -> Option<TokenStream> {
+fn write_arm(field: &Field) -> Option<TokenStream> {
     let Field { text, ty, reduce, .. } = field;
-    let name = spans::unseen(&field.name);
+    let name = spans::hide_from_editors(&field.name);
     let reduce = match reduce.as_ref()? {
         append if field.appends() => {
             let span = spans::at(spans::first(append));

@@ -22,7 +22,10 @@ use std::{
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, value::RawValue};
 
-use super::{Digest, Fold, FoldError, LaneId, Map, OpenAt, Place, Subject, To, Values, digest::from_text};
+use super::{
+    Digest, Fold, FoldError, LaneId, Map, OpenReviewState, Place, Subject, Transition, Values,
+    digest::from_text,
+};
 use crate::state::{FieldError, Fields, State};
 
 /// The maximum time from a runner's check of the deadline to the timestamp of a signature by an edit.
@@ -336,13 +339,13 @@ impl Pending {
     /// reading of entries that refer to the edit all use this rule.
     pub(crate) fn may_sign<F: Fields>(
         &self,
-        open: &OpenAt,
+        open: &OpenReviewState,
         fields: &F,
         now_ms: u64,
     ) -> Result<bool, FieldError> {
         Ok(self.signs
             && self.field == open.field
-            && self.before.contains(&open.visit.node)
+            && self.before.contains(&open.activation.node)
             && self.until_ms.is_none_or(|until_ms| now_ms < until_ms)
             && open.role.as_ref().is_none_or(|role| self.roles.contains(role))
             && self.has_seen(open, fields)?)
@@ -350,14 +353,14 @@ impl Pending {
 
     /// Returns whether all that the edit may sign is allowed by its entry, which decided a review before `node` and led
     /// the lane to `to`.
-    pub(crate) fn is_within(&self, node: &str, to: &To, until_ms: Option<u64>) -> bool {
-        let led = |before: &String| before == node || matches!(to, To::Node(to) if to == before);
+    pub(crate) fn is_within(&self, node: &str, to: &Transition, until_ms: Option<u64>) -> bool {
+        let led = |before: &String| before == node || matches!(to, Transition::Node(to) if to == before);
         self.before.iter().all(led)
             && until_ms.is_none_or(|most| self.until_ms.is_some_and(|until_ms| until_ms <= most))
     }
 
     /// Returns whether a review shows and covers only what the operator has seen.
-    fn has_seen<F: Fields>(&self, open: &OpenAt, fields: &F) -> Result<bool, FieldError> {
+    fn has_seen<F: Fields>(&self, open: &OpenReviewState, fields: &F) -> Result<bool, FieldError> {
         let shown = values_of(&open.shows, fields)?;
         let same = |field: &String, json: &RawValue| {
             self.shown.get(field).is_some_and(|seen| seen.get() == json.get())
@@ -439,7 +442,7 @@ impl<S: State> Fold<S> {
     pub(super) fn may_sign(
         &self,
         id: LaneId,
-        open: &OpenAt,
+        open: &OpenReviewState,
         operator: &str,
         edit: Place,
         at_ms: u64,
@@ -475,7 +478,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_snapshot_keeps_of_a_write_reads_back() {
+    fn a_write_in_a_snapshot_round_trips() {
         for (write, text) in [
             (Write(Source::Start, 0), "0 @"),
             (Write(Source::At("assess".into()), 0), "0 @assess"),
@@ -490,7 +493,7 @@ mod tests {
     }
 
     #[test]
-    fn an_effect_since_the_last_write_is_known_and_a_later_write_ends_it() {
+    fn a_later_write_clears_the_effects_since_the_last_write() {
         let mut sources = Sources::beginning(Source::Start);
         assert_eq!(sources.back_to("draft", "pay"), Some((Source::Start, false)));
         sources.wrote("draft", Source::After("think".into()));

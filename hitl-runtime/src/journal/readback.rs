@@ -36,12 +36,15 @@ impl<S: State> Fold<S> {
 
 /// Parses a field's value from its JSON.
 fn holds<F: Fields>(fields: &F, field: &str) -> Result<(), FieldError> {
-    let made = |error: FieldError| match error.as_broken() {
+    let made = |error: FieldError| match error.as_user_code_error() {
         Some(_) => error,
-        None => FieldError::broken(
+        None => FieldError::user_code_failed(
             "reducer",
             field,
-            format_args!("failed: it made a value that cannot be read back from its JSON: {}", error.problem),
+            format_args!(
+                "failed: it produced a value that cannot be read back from its JSON: {}",
+                error.problem
+            ),
         ),
     };
     let Some(json) = fields.read(field).map_err(made)? else { return Ok(()) };

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::{
-    journal::{Fold, LaneId, OpenAt},
+    journal::{Fold, LaneId, OpenReviewState},
     state::{Fields, State},
 };
 
@@ -38,7 +38,7 @@ pub struct ItemView {
 }
 
 /// Returns the items that an open review belongs to, the outermost `for` first.
-pub(super) fn items<S: State>(fold: &Fold<S>, id: LaneId, open: &OpenAt) -> Vec<ItemView> {
+pub(super) fn items<S: State>(fold: &Fold<S>, id: LaneId, open: &OpenReviewState) -> Vec<ItemView> {
     let Some(here) = fold.lanes.get(&id) else { return Vec::new() };
     let mut items = Vec::new();
     // A field of an inner item is not repeated for the outer item.

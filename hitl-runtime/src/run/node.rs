@@ -9,7 +9,7 @@ use super::{Cx, NodeError};
 use crate::{
     graph::NodeSpec,
     journal::{Question, Rejection},
-    review::{Approved, Reviewed, Signatures},
+    review::{Approved, DraftVtable, Signatures},
     state::State,
 };
 
@@ -29,7 +29,7 @@ pub trait Node: 'static {
     /// [`CanEdit`](super::CanEdit), or [`NoEdit`](super::NoEdit) if the review takes no edit.
     type Edits;
     /// The checks of the draft; `None` if the node has no review.
-    const REVIEWED: Option<Reviewed> = None;
+    const REVIEWED: Option<DraftVtable> = None;
 }
 
 /// A node that can run with the dependencies `D`.
@@ -99,7 +99,7 @@ impl<'a, S: State, D> Args<'a, S, D> {
         T: serde::Serialize + serde::de::DeserializeOwned,
     {
         let value = self.need(field, value)?;
-        self.signatures.mint(field, value, self.fields).map_err(NodeError::not_done)
+        self.signatures.verify(field, value, self.fields).map_err(NodeError::not_done)
     }
 }
 
