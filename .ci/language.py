@@ -24,7 +24,7 @@ COMMENT = re.compile(r"^\s*(//[/!]?)( .*)?$")
 def files(root):
     for name in ROOTS:
         for path in sorted((root / name).rglob("*.rs")):
-            if "target" not in path.parts and "witness" not in path.parts:
+            if "target" not in path.parts:
                 yield path
 
 

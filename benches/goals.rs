@@ -4,7 +4,7 @@
 
 mod graphs;
 mod machine;
-mod witness;
+mod recording_store;
 
 use std::{
     env,
@@ -19,8 +19,8 @@ use std::{
 use graphs::{Chat, ChatTurn, LedgerInput, Long, LongTurn, RefundAgent, TalkInput, suspended};
 use hitl::{Store, ThreadId, prelude::*, store::Append};
 use machine::median;
+use recording_store::RecordingStore;
 use tokio::{runtime::Builder, task::JoinSet};
-use witness::Witness;
 
 type Outcome<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -38,7 +38,7 @@ fn main() -> Outcome<()> {
     if !args.iter().any(|arg| arg == "--bench") {
         return Ok(());
     }
-    println!("{}", machine::said());
+    println!("{}", machine::description());
     println!("{:<52} {:>24}  {:<20} met", "", "measured", "goal");
     let runtime = Builder::new_multi_thread().enable_time().build()?;
     runtime.block_on(waiting_threads())?;
@@ -49,7 +49,7 @@ fn main() -> Outcome<()> {
     Ok(())
 }
 
-fn line(what: &str, measured: &str, goal: &str, met: bool) {
+fn print_row(what: &str, measured: &str, goal: &str, met: bool) {
     println!("{what:<52} {measured:>24}  {goal:<20} {}", if met { "yes" } else { "NO" });
 }
 
@@ -68,14 +68,14 @@ async fn waiting_threads() -> Outcome<()> {
 
     let agent = RefundAgent::new(SqliteStore::open(&file).await?);
     // Warm-up, until the caches have their full size.
-    suspend(&agent, 0..BEFORE).await?;
+    suspend_threads(&agent, 0..BEFORE).await?;
     let before = resident()?;
-    suspend(&agent, BEFORE..BEFORE + THREADS).await?;
+    suspend_threads(&agent, BEFORE..BEFORE + THREADS).await?;
     let grown = resident()?.saturating_sub(before);
     drop(agent);
     let bytes = (fs::metadata(&file)?.len() - empty) as f64 / (BEFORE + THREADS) as f64;
-    line("file bytes of a suspended refund", &format!("{bytes:.0}"), "< 1,200", bytes < 1_200.0);
-    line(
+    print_row("file bytes of a suspended refund", &format!("{bytes:.0}"), "< 1,200", bytes < 1_200.0);
+    print_row(
         "memory that 10,000 more suspended threads take",
         &format!("{grown} KB, {:.0} B each", grown as f64 * 1024.0 / THREADS as f64),
         "none but the store's",
@@ -88,7 +88,7 @@ async fn waiting_threads() -> Outcome<()> {
     for _ in 0..100 {
         later.push(page_of_inbox(&agent).await?);
     }
-    line(
+    print_row(
         "first inbox page, 50 of 15,000 reviews",
         &format!("{first:.2} ms, then {:.2} ms", median(&later)),
         "< 5 ms",
@@ -97,7 +97,7 @@ async fn waiting_threads() -> Outcome<()> {
     Ok(())
 }
 
-async fn suspend(agent: &Agent<RefundAgent>, numbers: std::ops::Range<usize>) -> Outcome<()> {
+async fn suspend_threads(agent: &Agent<RefundAgent>, numbers: std::ops::Range<usize>) -> Outcome<()> {
     let mut tasks = JoinSet::new();
     for number in numbers {
         let agent = agent.clone();
@@ -130,7 +130,7 @@ async fn long_journal() -> Outcome<()> {
     let dir = directory()?;
     let file = dir.path().join("threads.db");
     let thread = ThreadId::new("ledger")?;
-    let memory = Witness::of(MemoryStore::new());
+    let memory = RecordingStore::new(MemoryStore::new());
     let agent = Long::new(memory.clone()).step_limit(200_000);
     let LongTurn::Close(_) = agent.start(&thread, LedgerInput { count: 0 }).await? else {
         return Err("it waits for no signature".into());
@@ -138,33 +138,33 @@ async fn long_journal() -> Outcome<()> {
     let store = SqliteStore::open(&file).await?;
     let (entries, appends) = {
         let appended = memory.appended();
-        (appended.iter().map(|append| append.records.len()).sum::<usize>(), together(&appended))
+        (appended.iter().map(|append| append.records.len()).sum::<usize>(), merge_in_batches(&appended))
     };
     for append in appends {
         store.append(append).await?;
     }
     drop(store);
 
-    let store = Witness::of(SqliteStore::open(&file).await?);
+    let store = RecordingStore::new(SqliteStore::open(&file).await?);
     let agent = Long::new(store.clone());
-    let first = whose_turn(&agent, &thread).await?;
-    let read = store.read();
+    let first = time_of_thread(&agent, &thread).await?;
+    let read = store.take_entries_read();
     let mut later = Vec::new();
     for _ in 0..100 {
-        later.push(whose_turn(&agent, &thread).await?);
+        later.push(time_of_thread(&agent, &thread).await?);
     }
-    line(
+    print_row(
         &format!("resume after {entries} entries"),
         &format!("{first:.2} ms, then {:.2} ms", median(&later)),
         "< 2 ms",
         first < 2.0,
     );
-    line("entries read for it", &read.to_string(), "one page", read <= 256);
+    print_row("entries read for it", &read.to_string(), "one page", read <= 256);
     Ok(())
 }
 
 /// Merges the same entries into fewer commits, for a bench that does not measure them.
-fn together(appended: &[Append]) -> Vec<Append> {
+fn merge_in_batches(appended: &[Append]) -> Vec<Append> {
     let merge = |appends: &[Append]| {
         let (first, last) = (appends.first()?, appends.last()?);
         let records = appends.iter().flat_map(|append| append.records.clone()).collect();
@@ -173,7 +173,7 @@ fn together(appended: &[Append]) -> Vec<Append> {
     appended.chunks(1_000).filter_map(merge).collect()
 }
 
-async fn whose_turn(agent: &Agent<Long>, thread: &ThreadId) -> Outcome<f64> {
+async fn time_of_thread(agent: &Agent<Long>, thread: &ThreadId) -> Outcome<f64> {
     let start = Instant::now();
     let turn = agent.thread(thread).await?;
     let took = start.elapsed();
@@ -183,7 +183,7 @@ async fn whose_turn(agent: &Agent<Long>, thread: &ThreadId) -> Outcome<f64> {
 
 /// Measures a chat whose state contains all messages.
 async fn growing_state() -> Outcome<()> {
-    let store = Witness::of(MemoryStore::new());
+    let store = RecordingStore::new(MemoryStore::new());
     let agent = Chat::new(store.clone());
     let ChatTurn::Done(said) = agent.start("chat", TalkInput { said: vec![] }).await? else {
         return Err("it has not ended".into());
@@ -196,7 +196,7 @@ async fn growing_state() -> Outcome<()> {
     let per_turn = |turns: usize| bytes.iter().take(turns + 1).sum::<usize>() / turns;
     let written = [100, 500, 1_000, 2_000, said.len()].map(per_turn);
     // Each snapshot contains all messages. It is written when the entries since the last one are as large as that one.
-    line(
+    print_row(
         "bytes written for each 100 said in a chat",
         &written[2].to_string(),
         "< 500, however long",
@@ -220,9 +220,9 @@ fn process_start() -> Outcome<()> {
         return Err(format!("{text}{}", String::from_utf8_lossy(&output.stderr)).into());
     };
     let what = "process start to first suspended response";
-    line(what, &format!("{old:.1} ms"), "< 15 ms", *old < 15.0);
-    line("    with no file yet", &format!("{new:.1} ms"), "< 15 ms", *new < 15.0);
-    line("    memory at the most", &format!("{megabytes:.1} MB"), "< 12 MB", *megabytes < 12.0);
+    print_row(what, &format!("{old:.1} ms"), "< 15 ms", *old < 15.0);
+    print_row("    with no file yet", &format!("{new:.1} ms"), "< 15 ms", *new < 15.0);
+    print_row("    memory at the most", &format!("{megabytes:.1} MB"), "< 12 MB", *megabytes < 12.0);
     Ok(())
 }
 

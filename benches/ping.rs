@@ -23,7 +23,7 @@ use std::{
 
 use graphs::RefundAgent;
 use hitl::{agentcore::AgentCore, prelude::*};
-use machine::at;
+use machine::quantile;
 
 type Outcome<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -53,7 +53,7 @@ fn main() -> Outcome<()> {
         return Ok(());
     }
     let build = if cfg!(debug_assertions) { "debug" } else { "release" };
-    println!("{}; a {build} build", machine::said());
+    println!("{}; a {build} build", machine::description());
     println!(
         "{:<52} {:>8} {:>8} {:>8} {:>8}  {:>9}",
         "ping, ms, while", "median", "p99", "p99.9", "max", "opened/s"
@@ -123,7 +123,7 @@ fn measure(server: &Server, what: &str, held: Option<(&'static str, Duration)>) 
     for holder in holders {
         holder.join().map_err(|_| "a holder panicked")?;
     }
-    let [median, high, higher, most] = [0.5, 0.99, 0.999, 1.0].map(|share| at(&took, share));
+    let [median, high, higher, most] = [0.5, 0.99, 0.999, 1.0].map(|share| quantile(&took, share));
     println!("{what:<52} {median:>8.2} {high:>8.1} {higher:>8.1} {most:>8.1}  {rate:>9.0}");
     Ok(())
 }

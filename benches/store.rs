@@ -6,20 +6,20 @@
 
 mod graphs;
 mod machine;
-mod witness;
+mod recording_store;
 
 use std::{error::Error, path::Path, time::Instant};
 
 use graphs::{RefundAgent, edited, mara, suspended};
 use hitl::{
-    Digest, Standing, Store, ThreadId,
+    Digest, Store, ThreadId, ThreadStatus,
     prelude::*,
     store::{Append, Record},
 };
 use machine::median;
+use recording_store::RecordingStore;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::{runtime::Builder, task::JoinSet};
-use witness::Witness;
 
 type Outcome<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -39,7 +39,7 @@ fn main() -> Outcome<()> {
     }
     let runtime = Builder::new_multi_thread().enable_time().build()?;
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
-    println!("{}; medians of {ROUNDS} rounds", machine::said());
+    println!("{}; medians of {ROUNDS} rounds", machine::description());
     runtime.block_on(measured(dir.path()))?;
     println!("load at the end: {}", machine::load());
     Ok(())
@@ -68,7 +68,7 @@ async fn measured(dir: &Path) -> Outcome<()> {
     let (mut alone, mut grouped, mut refunds) = (Times::default(), Times::default(), Times::default());
     let mut floor = Vec::new();
     for round in 0..ROUNDS {
-        floor.extend(machine::floor(dir, 100)?.iter().map(|took| took.as_secs_f64() * 1e3));
+        floor.extend(machine::sync_times(dir, 100)?.iter().map(|took| took.as_secs_f64() * 1e3));
 
         let rows = entries(ALONE);
         alone.bare.push(bare.commits(rows.iter().map(|row| vec![(0, row)]), 1)?);
@@ -87,7 +87,7 @@ async fn measured(dir: &Path) -> Outcome<()> {
         refunds.ours.push(whole_refunds(&agent, round).await?);
     }
 
-    let share = |share| machine::at(&floor, share);
+    let share = |share| machine::quantile(&floor, share);
     println!(
         "fdatasync of 4 KB: {:.3} ms; one in ten below {:.3}, one in ten above {:.3}",
         median(&floor),
@@ -126,7 +126,7 @@ async fn measured(dir: &Path) -> Outcome<()> {
 
 /// Returns the rows of a refund from its start to its end, by commit.
 async fn commits_of_a_refund() -> Outcome<Vec<Vec<Record>>> {
-    let store = Witness::of(MemoryStore::new());
+    let store = RecordingStore::new(MemoryStore::new());
     let agent = RefundAgent::new(store.clone());
     edited(suspended(&agent, "ticket-0-0".to_owned()).await, &mara()).await;
     let commits = store.appended().iter().map(|append| append.records.clone()).collect();
@@ -149,7 +149,7 @@ async fn one_writer(store: &SqliteStore, thread: &str, rows: Vec<Record>) -> Out
     let mut after = None;
     for record in rows {
         let hash = record.hash;
-        let (thread, records, standing) = (thread.clone(), vec![record], Standing::Running);
+        let (thread, records, standing) = (thread.clone(), vec![record], ThreadStatus::Running);
         store.append(Append { thread, records, standing, reviews: vec![], due_ms: None, after }).await?;
         after = Some(hash);
     }

@@ -133,15 +133,15 @@
 //!
 //! A [`Store`] keeps the journals. [`MemoryStore`] is for tests and for threads that need not survive the process;
 //! `SqliteStore` (feature `sqlite`, on by default) is one file, which several processes may open at once. For a store
-//! of your own, run [`store::conformance`] on it. With the feature `kms`, `store::Sealed` wraps any store and encrypts
-//! every entry under data keys of AWS KMS, or of a key service of your own.
+//! of your own, run [`store::conformance`] on it. With the feature `kms`, `store::EncryptedStore` wraps any store and
+//! encrypts every entry under data keys of AWS KMS, or of a key service of your own.
 //!
 //! # Code changes with open threads
 //!
 //! A thread may wait for weeks, and the program may change in that time. Before a new version runs a thread, it checks
 //! the thread against its own graph, types and invariants. If they are compatible, the thread continues, and its
 //! journal records at which entry the new code took over. If not, nothing runs, and [`Error::GraphChanged`] lists every
-//! [`Difference`]. Renamed nodes are mapped with a `renamed` statement in [`graph!`], changed fields with a
+//! [`Incompatibility`]. Renamed nodes are mapped with a `renamed` statement in [`graph!`], changed fields with a
 //! [version](macro@state#versions) of the state. [`Agent::check`], or `check` on the command line, reports in advance
 //! which threads a program can continue.
 //!
@@ -664,14 +664,15 @@ pub mod security {}
 
 pub use hitl_runtime::graph::MAX_ITEMS;
 pub use hitl_runtime::run::{
-    Audit, CLOCK_SKEW_MS, FailureView, Finding, FindingKind, Graph, Head, Heard, HistoryEntry, InDoubtView,
-    ItemView, Listener, Noticed, ReviewChange, ReviewView, Unchecked,
+    Audit, CLOCK_SKEW_MS, FailureView, Finding, FindingKind, Graph, HistoryEntry, InDoubtView, ItemView,
+    JournalHead, ReviewChange, ReviewView, Subscription, SweepEvent, ThreadEvent, UncheckedRange,
 };
 pub use hitl_runtime::{
-    Activity, Agent, Approved, CanAsk, CanEdit, Check, Clock, Cx, Deps, Difference, Digest, Draft, Error,
-    Failed, InDoubt, InvalidThreadId, ManualClock, MemoryStore, NoAsk, NoEdit, NodeError, OpenReview, Opens,
-    Operator, Page, Place, Preview, Provides, Question, Reason, Rejection, Reproposal, Review, Running,
-    Snapshot, Standing, Store, StoreError, SystemClock, ThreadId, ThreadView, Verdict, Violation,
+    Activity, Agent, Approved, CanAsk, CanEdit, Clock, CompatibilityReport, Cx, Deps, Digest, Draft, Error,
+    Failed, InDoubt, Incompatibility, InvalidThreadId, ManualClock, MemoryStore, NextReview, NoAsk, NoEdit,
+    NodeError, OpenReview, Operator, Page, Place, Preview, Provides, Question, Reason, Rejection, Reproposal,
+    Review, Running, Snapshot, Store, StoreError, SystemClock, ThreadId, ThreadStatus, ThreadView, Verdict,
+    Violation,
 };
 pub use hitl_runtime::{journal, model, store};
 
@@ -679,9 +680,9 @@ pub use hitl_runtime::{journal, model, store};
 pub use hitl_runtime::SqliteStore;
 #[cfg(feature = "agentcore")]
 pub use hitl_runtime::serve::agentcore;
+pub use hitl_runtime::serve::api;
 #[cfg(feature = "cli")]
 pub use hitl_runtime::serve::cli;
-pub use hitl_runtime::serve::wire;
 
 /// The result of a node. `?` converts any error.
 ///

@@ -11,14 +11,14 @@ use hitl::{Operator, ThreadId, Verdict, prelude::MemoryStore};
 
 #[path = "../fuzz/src/command.rs"]
 mod command;
-#[path = "../fuzz/src/desk.rs"]
-mod desk;
+#[path = "../fuzz/src/fixture.rs"]
+mod fixture;
+#[path = "../fuzz/src/identifiers.rs"]
+mod identifiers;
 #[path = "../fuzz/src/journal.rs"]
 mod journal;
 #[path = "../fuzz/src/patch.rs"]
 mod patch;
-#[path = "../fuzz/src/words.rs"]
-mod words;
 
 fn replay(target: &str, run: fn(&[u8])) {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
@@ -32,7 +32,7 @@ fn replay(target: &str, run: fn(&[u8])) {
 }
 
 #[test]
-fn journals_that_anybody_may_have_written() {
+fn journal_corpus() {
     if std::env::var_os("HITL_SEED").is_some() {
         seed();
     }
@@ -40,17 +40,17 @@ fn journals_that_anybody_may_have_written() {
 }
 
 #[test]
-fn verdicts_as_the_world_sends_them() {
+fn patch_corpus() {
     replay("patch", patch::run);
 }
 
 #[test]
-fn names_digests_and_page_tokens() {
-    replay("words", words::run);
+fn identifiers_corpus() {
+    replay("identifiers", identifiers::run);
 }
 
 #[test]
-fn command_lines() {
+fn command_corpus() {
     replay("command", command::run);
 }
 
@@ -73,9 +73,9 @@ fn seed() {
         ),
     ];
     for (name, verdicts) in ways {
-        let bodies = desk::at_once(async {
-            let agent = desk::desk(MemoryStore::new());
-            drop(agent.start("t", desk::TicketInput { message: "it broke".into() }).await.unwrap());
+        let bodies = fixture::block_on(async {
+            let agent = fixture::agent_on(MemoryStore::new());
+            drop(agent.start("t", fixture::TicketInput { message: "it broke".into() }).await.unwrap());
             for verdict in verdicts {
                 let review = agent.view("t").await.unwrap().reviews.remove(0);
                 drop(agent.decide("t", review.digest, &mara, verdict.clone()).await.unwrap());

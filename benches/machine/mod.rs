@@ -12,7 +12,7 @@ use std::{
 };
 
 /// Returns one line with the processor, its cores and the load.
-pub fn said() -> String {
+pub fn description() -> String {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     format!("{cores} cores of {}, load {}", processor(), load())
 }
@@ -30,7 +30,7 @@ fn processor() -> String {
 }
 
 /// Returns the times of `times` appends of 4 KB to a file, each until the data is on the disk.
-pub fn floor(dir: &Path, times: usize) -> io::Result<Vec<Duration>> {
+pub fn sync_times(dir: &Path, times: usize) -> io::Result<Vec<Duration>> {
     let path = dir.join("floor");
     let mut file = File::create(&path)?;
     let page = [0x5a; 4096];
@@ -46,7 +46,7 @@ pub fn floor(dir: &Path, times: usize) -> io::Result<Vec<Duration>> {
 }
 
 /// Returns the value at a quantile; `share` is from 0 to 1.
-pub fn at(values: &[f64], share: f64) -> f64 {
+pub fn quantile(values: &[f64], share: f64) -> f64 {
     let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);
     let last = values.len().saturating_sub(1);
@@ -55,5 +55,5 @@ pub fn at(values: &[f64], share: f64) -> f64 {
 
 /// Returns the median.
 pub fn median(values: &[f64]) -> f64 {
-    at(values, 0.5)
+    quantile(values, 0.5)
 }

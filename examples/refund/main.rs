@@ -8,12 +8,11 @@
 //! `HITL_MODEL` selects a real model. Threads and the ledger are kept in `refund.db` in the current directory, or in
 //! the file that `REFUND_DB` names; git ignores `*.db` here. `HITL_STORE` selects another store for the threads.
 
-mod desk;
+mod payments;
 mod rules;
 
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
-use desk::{Desk, Payments, Receipt};
 use hitl::{
     Error, Store,
     cli::Cli,
@@ -22,6 +21,7 @@ use hitl::{
     prelude::*,
     store,
 };
+use payments::{Desk, Payments, Receipt};
 use rules::Rules;
 
 /// The draft that the operator signs.

@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeSet, future::ready, pin::Pin};
 
-use hitl::model::{Answer, Model, ModelError, Request};
+use hitl::model::{Completion, Model, ModelError, Request};
 use serde_json::json;
 
 /// The model. It reads the first message, which is the customer's, and, once there is a draft, the last one, which is
@@ -14,26 +14,27 @@ use serde_json::json;
 pub struct Rules;
 
 impl Model for Rules {
-    fn answer<'a>(
+    fn complete<'a>(
         &'a self,
         request: &'a Request,
-    ) -> Pin<Box<dyn Future<Output = Result<Answer, ModelError>> + Send + 'a>> {
-        let answer = answer(request).map(Answer::from).map_err(|reason| ModelError::Declined { reason });
-        Box::pin(ready(answer))
+    ) -> Pin<Box<dyn Future<Output = Result<Completion, ModelError>> + Send + 'a>> {
+        let completion =
+            respond(request).map(Completion::from).map_err(|reason| ModelError::Declined { reason });
+        Box::pin(ready(completion))
     }
 }
 
-fn answer(request: &Request) -> Result<String, String> {
+fn respond(request: &Request) -> Result<String, String> {
     let Some((ticket, later)) = request.messages.split_first() else {
         return Err("there is no message to read".into());
     };
     let reading = Reading::of(&ticket.text)?;
-    match request.form.as_ref().map(|form| form.name.as_str()) {
+    match request.response_schema.as_ref().map(|schema| schema.name.as_str()) {
         None => Ok(reading.plan()),
         Some("RefundDraft") => {
             reading.draft(later.get(2..).and_then(<[_]>::last).map(|question| question.text.as_str()))
         }
-        Some(form) => Err(format!("these rules fill in a `RefundDraft`, and not a `{form}`")),
+        Some(schema) => Err(format!("these rules return a `RefundDraft`, and not a `{schema}`")),
     }
 }
 
@@ -395,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_as_people_write_them() {
+    fn realistic_messages_are_parsed() {
         let table = [
             ("Please refund order A-9133, it arrived broken. I paid $149.", "A-9133 $149.00"),
             ("refund a-9133 149 dollars pls", "A-9133 $149.00"),
@@ -428,7 +429,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_sure_is_declined() {
+    fn ambiguous_messages_are_declined() {
         let table = [
             ("", "names no order"),
             ("I want my $149 back", "names no order"),
@@ -469,7 +470,7 @@ mod tests {
     }
 
     #[test]
-    fn ten_kilobytes_are_read_like_a_line() {
+    fn a_ten_kilobyte_message_is_parsed() {
         let message = format!("{} Refund A-9133, $149.", "I waited and waited for it. ".repeat(400));
         assert_eq!(read(&message), "A-9133 $149.00");
     }
@@ -486,7 +487,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_draft_says_why() -> Result<(), ModelError> {
+    async fn a_draft_contains_the_reason() -> Result<(), ModelError> {
         let draft = drafted("Please refund order A-9133, it arrived broken. I paid $149.", None).await?;
         assert_eq!(
             draft,
@@ -502,7 +503,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_question_is_answered_out_of_the_message() -> Result<(), ModelError> {
+    async fn a_question_is_answered_from_the_message() -> Result<(), ModelError> {
         let message = "Refund A-9133, it arrived broken, $149. I attached photos of the crack.";
         let draft = drafted(message, Some("Is there a photo?")).await?;
         assert!(
@@ -518,7 +519,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_no_refund_may_be_is_refused_by_the_invariants() {
+    async fn amounts_out_of_range_violate_the_invariants() {
         for (message, wanted) in [("Refund A-9133, $40,000", "$40,000.00"), ("Refund A-9133, $0", "$0.00")] {
             let error = drafted(message, None).await.map_err(|e| e.to_string());
             assert!(error.as_ref().is_err_and(|e| e.contains(wanted) && e.contains("amount")), "{error:?}");
@@ -526,10 +527,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn another_form_is_declined() {
-        let form = |name: &str| Some(hitl::model::Form { name: name.into(), schema: json!({}) });
+    async fn another_schema_is_declined() {
+        let schema = |name: &str| Some(hitl::model::ResponseSchema { name: name.into(), schema: json!({}) });
         let mut request = Request::from("Refund A-9133, $149");
-        request.form = form("Invoice");
-        assert!(Rules.answer(&request).await.is_err_and(|e| e.to_string().contains("`Invoice`")));
+        request.response_schema = schema("Invoice");
+        assert!(Rules.complete(&request).await.is_err_and(|e| e.to_string().contains("`Invoice`")));
     }
 }

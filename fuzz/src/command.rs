@@ -11,7 +11,7 @@ use hitl::{
     store::MemoryStore,
 };
 
-use crate::desk::{TicketInput, at_once, desk};
+use crate::fixture::{TicketInput, agent_on, block_on};
 
 #[derive(Clone, Default)]
 struct Page(Arc<Mutex<Vec<u8>>>);
@@ -39,10 +39,10 @@ pub fn run(data: &[u8]) {
     {
         return;
     }
-    at_once(async {
-        let agent = desk(MemoryStore::new());
+    block_on(async {
+        let agent = agent_on(MemoryStore::new());
         let start = agent.start("t", TicketInput { message: "it broke".into() }).await;
-        drop(start.expect("it starts"));
+        drop(start.expect("the thread starts"));
         let (out, err) = (Page::default(), Page::default());
         let io = Io {
             stdin: Box::new(Cursor::new(input.as_bytes().to_vec())),
@@ -51,15 +51,15 @@ pub fn run(data: &[u8]) {
             stdin_is_terminal: false,
             stdout_is_terminal: false,
             width: Some(80),
-            colours: (false, false),
+            colors: (false, false),
         };
         let args = ["desk", "--operator", "mara"].into_iter().chain(words).map(OsString::from);
         Cli::new(agent.clone()).run_on(args, false, io).await;
         for page in [out, err] {
             let page = page.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let text = std::str::from_utf8(&page).expect("what is printed is text");
+            let text = std::str::from_utf8(&page).expect("the output is UTF-8");
             assert!(!text.contains(|c: char| c.is_control() && c != '\n'), "{text:?}");
         }
-        agent.verify(&"t".try_into().expect("a name")).await.expect("the journal is whole");
+        agent.verify(&"t".try_into().expect("a valid thread name")).await.expect("the journal verifies");
     });
 }

@@ -1,15 +1,15 @@
 //! A journal from an untrusted writer: one entry per line, with valid hashes.
 
 use hitl::{
-    Digest, Operator, Standing, ThreadId, Verdict,
+    Digest, Operator, ThreadId, ThreadStatus, Verdict,
     store::{Append, MemoryStore, Record, Store as _},
 };
 
-use crate::desk::{at_once, desk};
+use crate::fixture::{agent_on, block_on};
 
 /// Reads the journal in every way, and acts on it. Anything but a result or a typed error is a bug.
 pub fn run(data: &[u8]) {
-    let thread = ThreadId::new("t").expect("a name");
+    let thread = ThreadId::new("t").expect("a valid thread name");
     let mut hash = Digest::of(b"hitl journal 1\0t");
     let mut records = Vec::new();
     for (place, body) in (0..).zip(data.split(|byte| *byte == b'\n').take(64)) {
@@ -17,19 +17,19 @@ pub fn run(data: &[u8]) {
         let snapshot = body.windows(11).any(|window| window == b"\"snapshot\":");
         records.push(Record { place, hash, body: body.to_vec(), snapshot });
     }
-    at_once(async {
+    block_on(async {
         let store = MemoryStore::new();
-        let (standing, reviews) = (Standing::Running, vec![]);
+        let (standing, reviews) = (ThreadStatus::Running, vec![]);
         let append =
             Append { thread: thread.clone(), records, standing, reviews, due_ms: Some(0), after: None };
-        store.append(append).await.expect("the store takes any bytes");
-        let agent = desk(store);
-        agent.verify(&thread).await.expect("the hashes are right");
+        store.append(append).await.expect("the store accepts any bytes");
+        let agent = agent_on(store);
+        agent.verify(&thread).await.expect("the hashes are valid");
         let _ = agent.history(&thread, 0, 100).await;
         for place in 0..4 {
             let _ = agent.get_at(&thread, place).await;
-            let _ = agent.fork(&thread, place, &ThreadId::new("copy").expect("a name")).await;
-            let _ = agent.store().delete(&ThreadId::new("copy").expect("a name")).await;
+            let _ = agent.fork(&thread, place, &ThreadId::new("copy").expect("a valid thread name")).await;
+            let _ = agent.store().delete(&ThreadId::new("copy").expect("a valid thread name")).await;
         }
         let mara = Operator::new("mara").role("payer");
         if let Ok(view) = agent.view(&thread).await {
@@ -44,6 +44,6 @@ pub fn run(data: &[u8]) {
         let _ = agent.sweep().await;
         let _ = agent.resume(&thread).await;
         let _ = agent.thread(&thread).await;
-        agent.verify(&thread).await.expect("what was appended is chained");
+        agent.verify(&thread).await.expect("appended entries are linked by hashes");
     });
 }

@@ -4,9 +4,9 @@
 //! $ cargo +nightly fuzz run journal -- -max_total_time=300
 //! ```
 
-mod desk;
+mod fixture;
 
 pub mod command;
 pub mod journal;
 pub mod patch;
-pub mod words;
+pub mod identifiers;

@@ -3,7 +3,7 @@
 use hitl::{Operator, Verdict, store::MemoryStore};
 use serde_json::Value;
 
-use crate::desk::{TicketInput, at_once, desk};
+use crate::fixture::{TicketInput, agent_on, block_on};
 
 /// Checks that a patch is applied as a whole or rejected as a whole, and that the result is valid.
 pub fn run(data: &[u8]) {
@@ -14,23 +14,24 @@ pub fn run(data: &[u8]) {
             Err(_) => return,
         },
     };
-    at_once(async {
-        let agent = desk(MemoryStore::new());
+    block_on(async {
+        let agent = agent_on(MemoryStore::new());
         let start = agent.start("t", TicketInput { message: "it broke".into() }).await;
-        drop(start.expect("it starts"));
-        let before = agent.view("t").await.expect("it waits");
-        let review = before.reviews.iter().find(|review| review.node == "pay").expect("it waits before pay");
+        drop(start.expect("the thread starts"));
+        let before = agent.view("t").await.expect("the thread is readable");
+        let review =
+            before.reviews.iter().find(|review| review.node == "pay").expect("the thread waits before `pay`");
         let mara = Operator::new("mara").role("payer");
         let preview = agent.preview("t", review.digest, &mara, verdict.clone()).await;
         let decided = agent.decide("t", review.digest, &mara, verdict).await;
-        assert_eq!(preview.is_ok(), decided.is_ok(), "a preview says what will be");
-        let after = agent.view("t").await.expect("it is readable");
+        assert_eq!(preview.is_ok(), decided.is_ok(), "the preview differs from the outcome");
+        let after = agent.view("t").await.expect("the thread is readable");
         if decided.is_err() {
-            assert_eq!(after.place, before.place, "what was refused has moved the thread");
+            assert_eq!(after.place, before.place, "a rejected verdict changed the thread");
         } else if let Some(signed) = preview.ok().and_then(|preview| preview.draft) {
             let cents = signed["cents"].as_u64().expect("the type says so");
             assert!((1..=10_000).contains(&cents), "{cents} was signed");
         }
-        agent.verify(&"t".try_into().expect("a name")).await.expect("the journal is whole");
+        agent.verify(&"t".try_into().expect("a valid thread name")).await.expect("the journal verifies");
     });
 }

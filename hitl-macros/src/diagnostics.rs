@@ -59,7 +59,7 @@ pub(crate) fn on_line(span: Span) -> String {
 
 /// Prints the output of a macro for the item `name` if `HITL_EXPAND` is `name`. Cargo does not track the variable, so
 /// touch the file first.
-pub(crate) fn show(name: &str, tokens: &TokenStream) {
+pub(crate) fn print_expansion(name: &str, tokens: &TokenStream) {
     if std::env::var_os("HITL_EXPAND").is_some_and(|wanted| wanted == name) {
         eprintln!("// {name}\n{tokens}");
     }

@@ -21,17 +21,17 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     };
     let mut errors = Errors::default();
     let graph = graph(args, &function, &mut errors);
-    check(&function, &mut errors);
+    check_signature(&function, &mut errors);
     if !errors.is_empty() {
         return quote!(#[allow(dead_code)] #function #errors #instead);
     }
     let name = &function.sig.ident;
-    let made = if function.sig.asyncness.is_some() { quote!(#name().await) } else { quote!(#name()) };
+    let call = if function.sig.asyncness.is_some() { quote!(#name().await) } else { quote!(#name()) };
     quote! {
         #function
 
         fn main() -> ::std::process::ExitCode {
-            ::hitl::cli::main::<#graph, _, _>(|| async { #made })
+            ::hitl::cli::main::<#graph, _, _>(|| async { #call })
         }
     }
 }
@@ -55,7 +55,7 @@ fn graph(args: TokenStream, function: &ItemFn, errors: &mut Errors) -> TokenStre
 }
 
 /// Checks that the function takes no parameters, has no generics and returns something.
-fn check(function: &ItemFn, errors: &mut Errors) {
+fn check_signature(function: &ItemFn, errors: &mut Errors) {
     let sig = &function.sig;
     if sig.ident == "main" {
         errors
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn each_error_has_one_message_and_still_a_main() {
+    fn each_error_has_one_message_and_main_is_emitted() {
         for (args, item, words) in [
             ("", "fn desk() -> Result<()> { Ok(()) }", "needs the graph"),
             ("\"Refunds\"", "fn desk() -> Result<()> { Ok(()) }", "expected the path of the graph"),

@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn types_and_patterns_read_as_written() {
+    fn types_and_patterns_are_printed_as_written() {
         for (tokens, expected) in [
             (quote!(Vec<String>), "Vec<String>"),
             (
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn near_names() {
+    fn similar_names_are_suggested() {
         let known = ["writes", "effect", "idempotent", "risk"];
         assert_eq!(near("write", known), Some("writes"));
         assert_eq!(near("efect", known), Some("effect"));

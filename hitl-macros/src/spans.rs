@@ -14,7 +14,7 @@ pub(crate) fn at(span: Span) -> Span {
 }
 
 /// Returns the same identifier with the same name resolution, at a location that editors ignore.
-pub(crate) fn unseen(ident: &Ident) -> Ident {
+pub(crate) fn hide_from_editors(ident: &Ident) -> Ident {
     let mut ident = ident.clone();
     ident.set_span(Span::call_site().resolved_at(ident.span()));
     ident

@@ -10,89 +10,93 @@ pub use crate::{
     Error, Violation,
     graph::*,
     journal::{Map, migrate::migrated},
-    review::{Comparison, Draft, Reviewed},
+    review::{Comparison, Draft, DraftVtable},
     run::{
         AnyReview, Args, CanAsk, CanEdit, Graph, NoAsk, NoEdit, Node, NodeEntry, NodeError, NodeFuture,
-        Outlook, Provides, Run, Writes, several, specs,
+        Provides, Run, ThreadState, Writes, several, specs,
     },
     state::{
         Erased, FieldError, FieldTable, Slots, State, StateTable, View, append, decode_erased, encode_erased,
         reduce_erased, unmigrated,
     },
 };
-use crate::{guard::guarded, state::place};
+use crate::{state::describe_code, user_code::catch_panic};
 
 /// Serializes the first field that a node returns. `slot` only ties the type of the value to that of the field.
 ///
 /// # Errors
 /// If the value has no JSON form, or is a draft that does not round-trip through it.
-pub fn keep<F: View, T: Serialize + 'static>(
+pub fn write_first<F: View, T: Serialize + 'static>(
     fields: &F,
     slot: &Option<T>,
     field: &'static str,
     value: &T,
 ) -> Result<Writes, NodeError> {
-    keep_too(Writes::default(), fields, slot, field, value)
+    write_next(Writes::default(), fields, slot, field, value)
 }
 
 /// Serializes another field that a node returns, and adds it to `earlier`.
 ///
 /// # Errors
-/// As [`keep`].
-pub fn keep_too<F: View, T: Serialize + 'static>(
+/// As [`write_first`].
+pub fn write_next<F: View, T: Serialize + 'static>(
     earlier: Writes,
     _fields: &F,
     _slot: &Option<T>,
     field: &'static str,
     value: &T,
 ) -> Result<Writes, NodeError> {
-    let json = guarded(|| place("serializer", field), || crate::review::encode_raw(value))
+    let json = catch_panic(|| describe_code("serializer", field), || crate::review::encode_raw(value))
         .map_err(NodeError::msg)?
-        .map_err(|e| NodeError::msg(FieldError::violated(field, e)))?;
+        .map_err(|e| NodeError::msg(FieldError::from_violation(field, e)))?;
     if let Some(table) = F::STATE.field(field) {
-        guarded(|| place("deserializer", field), || (table.comes_back)(field, value, json.get()))
-            .map_err(NodeError::msg)?
-            .map_err(NodeError::msg)?;
+        catch_panic(
+            || describe_code("deserializer", field),
+            || (table.check_round_trip)(field, value, json.get()),
+        )
+        .map_err(NodeError::msg)?
+        .map_err(NodeError::msg)?;
     }
     Ok(earlier.set(field, json))
 }
 
-/// A marker for the type of a field, by which method resolution selects one of two methods `comes_back`: that of
-/// [`DraftBack`] if the type is a [`Draft`], or else that of [`OtherBack`].
-pub struct Back<T>(PhantomData<fn() -> T>);
+/// A marker for the type of a field, by which method resolution selects one of two methods `check_round_trip`: that of
+/// [`DraftRoundTrip`] if the type is a [`Draft`], or else that of [`OtherRoundTrip`].
+pub struct RoundTrip<T>(PhantomData<fn() -> T>);
 
-impl<T> Back<T> {
+impl<T> RoundTrip<T> {
     /// The marker of a type.
-    pub const OF: Self = Self(PhantomData);
+    pub const MARKER: Self = Self(PhantomData);
 }
 
 /// The round-trip check for a type that is a [`Draft`].
-pub trait DraftBack {
+pub trait DraftRoundTrip {
     /// Compares a value with the one deserialized from its JSON.
     ///
     /// # Errors
     /// If they differ.
-    fn comes_back(&self, field: &str, value: &dyn Any, json: &str) -> Result<(), FieldError>;
+    fn check_round_trip(&self, field: &str, value: &dyn Any, json: &str) -> Result<(), FieldError>;
 }
 
-impl<T: Draft + 'static> DraftBack for Back<T> {
-    fn comes_back(&self, field: &str, value: &dyn Any, json: &str) -> Result<(), FieldError> {
+impl<T: Draft + 'static> DraftRoundTrip for RoundTrip<T> {
+    fn check_round_trip(&self, field: &str, value: &dyn Any, json: &str) -> Result<(), FieldError> {
         let Some(value) = value.downcast_ref::<T>() else { return Ok(()) };
-        crate::review::same(value, json).map_err(|violation| FieldError::violated(field, violation))
+        crate::review::check_round_trip(value, json)
+            .map_err(|violation| FieldError::from_violation(field, violation))
     }
 }
 
 /// The round-trip check for any other type: none.
-pub trait OtherBack {
+pub trait OtherRoundTrip {
     /// Accepts any value.
     ///
     /// # Errors
     /// Never.
-    fn comes_back(&self, field: &str, value: &dyn Any, json: &str) -> Result<(), FieldError>;
+    fn check_round_trip(&self, field: &str, value: &dyn Any, json: &str) -> Result<(), FieldError>;
 }
 
-impl<T> OtherBack for &Back<T> {
-    fn comes_back(&self, _: &str, _: &dyn Any, _: &str) -> Result<(), FieldError> {
+impl<T> OtherRoundTrip for &RoundTrip<T> {
+    fn check_round_trip(&self, _: &str, _: &dyn Any, _: &str) -> Result<(), FieldError> {
         Ok(())
     }
 }
@@ -100,21 +104,21 @@ impl<T> OtherBack for &Back<T> {
 /// Returns the empty set of writes, for a node that returns nothing.
 ///
 /// # Errors
-/// Never: the signature is that of [`keep`].
-pub fn kept_nothing() -> Result<Writes, NodeError> {
+/// Never: the signature is that of [`write_first`].
+pub fn no_writes() -> Result<Writes, NodeError> {
     Ok(Writes::default())
 }
 
 /// Awaits a node and serializes its result: one generic body, so that the macros need not generate one for each node.
-pub fn call<'a, F, T, E>(
+pub fn call_node<'a, F, T, E>(
     node: F,
-    keep: impl FnOnce(T) -> Result<Writes, NodeError> + Send + 'a,
+    write: impl FnOnce(T) -> Result<Writes, NodeError> + Send + 'a,
 ) -> NodeFuture<'a>
 where
     F: Future<Output = Result<T, E>> + Send + 'a,
     NodeError: From<E>,
 {
-    Box::pin(async move { keep(node.await?) })
+    Box::pin(async move { write(node.await?) })
 }
 
 /// A list that a `for` can iterate over.
@@ -140,14 +144,14 @@ impl<Item> ItemOf<'_, Item> {
 }
 
 /// Requires that a field which a review shows, and signs with the draft, can be signed.
-pub fn shown<T: crate::review::Draft>(_: &Option<T>) {}
+pub fn require_draft<T: crate::review::Draft>(_: &Option<T>) {}
 
 /// Returns the future of a node whose required parameter is missing.
-pub fn missing<'a>(name: &'static str) -> NodeFuture<'a> {
-    failed(NodeError::missing(name))
+pub fn missing_parameter<'a>(name: &'static str) -> NodeFuture<'a> {
+    failed_node(NodeError::missing(name))
 }
 
 /// Returns the future of a node that fails with `error`.
-pub fn failed<'a>(error: NodeError) -> NodeFuture<'a> {
+pub fn failed_node<'a>(error: NodeError) -> NodeFuture<'a> {
     Box::pin(std::future::ready(Err(error)))
 }

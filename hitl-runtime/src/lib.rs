@@ -2,22 +2,22 @@
 
 #![warn(missing_docs)]
 
-#[cfg(any(feature = "agentcore", feature = "cli"))]
-mod calendar;
+mod env;
 mod error;
 pub mod graph;
-mod guard;
 pub mod journal;
 pub mod model;
-mod prose;
 pub mod review;
 pub mod run;
 pub mod serve;
 pub mod state;
 pub mod store;
+mod text;
 mod thread_id;
+#[cfg(any(feature = "agentcore", feature = "cli"))]
+mod timestamp;
 mod unicode;
-mod variable;
+mod user_code;
 
 #[doc(hidden)]
 pub mod __private;
@@ -26,11 +26,11 @@ pub use error::Error;
 pub use journal::{Digest, Place, Question, Reason, Rejection};
 pub use review::{Approved, Draft, Operator, Verdict, Violation};
 pub use run::{
-    Activity, Agent, CanAsk, CanEdit, Check, Clock, Cx, Deps, Difference, Failed, InDoubt, ManualClock,
-    NoAsk, NoEdit, NodeError, Opens, Preview, Provides, Reproposal, Review, Running, Snapshot, SystemClock,
-    ThreadView,
+    Activity, Agent, CanAsk, CanEdit, Clock, CompatibilityReport, Cx, Deps, Failed, InDoubt, Incompatibility,
+    ManualClock, NextReview, NoAsk, NoEdit, NodeError, Preview, Provides, Reproposal, Review, Running,
+    Snapshot, SystemClock, ThreadView,
 };
 #[cfg(feature = "sqlite")]
 pub use store::SqliteStore;
-pub use store::{MemoryStore, OpenReview, Page, Standing, Store, StoreError};
+pub use store::{MemoryStore, OpenReview, Page, Store, StoreError, ThreadStatus};
 pub use thread_id::{InvalidThreadId, ThreadId};

@@ -67,8 +67,8 @@ impl ThreadId {
 
     /// Rejects a name under which no new thread may be started.
     pub(crate) fn check_new(&self) -> Result<(), InvalidThreadId> {
-        match crate::unicode::fault(&self.0) {
-            Some(fault) => Err(InvalidThreadId(fault)),
+        match crate::unicode::name_problem(&self.0) {
+            Some(problem) => Err(InvalidThreadId(problem)),
             None => Ok(()),
         }
     }
@@ -166,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_old_name_is_read_but_starts_no_thread() {
+    fn an_invalid_old_name_is_readable_but_starts_no_thread() {
         for old in ["a\u{200b}b", "p\u{430}y", "Jose\u{301}", "\u{2066}a", "a\u{ad}"] {
             assert!(ThreadId::new(old).is_err() && old.parse::<ThreadId>().is_err(), "{old:?}");
             let id = ThreadId::existing(old).unwrap();

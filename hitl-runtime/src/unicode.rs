@@ -32,8 +32,8 @@ impl Table {
     }
 
     pub(crate) fn contains(&self, c: char) -> bool {
-        let place = self.0.partition_point(|(_, end)| *end < c);
-        self.0.get(place).is_some_and(|(start, _)| *start <= c)
+        let index = self.0.partition_point(|(_, end)| *end < c);
+        self.0.get(index).is_some_and(|(start, _)| *start <= c)
     }
 }
 
@@ -50,7 +50,7 @@ pub(crate) fn is_hidden(c: char) -> bool {
 }
 
 /// Returns the text with each hidden character escaped as `\u{…}`.
-pub(crate) fn spelled(text: &str) -> String {
+pub(crate) fn escape_hidden(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         if is_hidden(c) {
@@ -65,7 +65,7 @@ pub(crate) fn spelled(text: &str) -> String {
 
 /// Returns single-line JSON text with each hidden character as a `\uXXXX` escape: an equivalent document.
 #[cfg(feature = "agentcore")]
-pub(crate) fn spelled_json(json: &str) -> String {
+pub(crate) fn escape_hidden_json(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for c in json.chars() {
         if is_hidden(c) {
@@ -144,14 +144,14 @@ pub(crate) fn mark(text: &str) -> Option<String> {
         return Some(format!("mixed scripts: {}", mixed.join(", ")));
     }
     let alike = look_alikes(text);
-    let said = |(c, like): &(char, String)| format!("U+{:04X} like {like}", *c as u32);
-    let words: Vec<String> = alike.iter().take(4).map(said).collect();
+    let describe = |(c, like): &(char, String)| format!("U+{:04X} like {like}", *c as u32);
+    let words: Vec<String> = alike.iter().take(4).map(describe).collect();
     let more = if alike.len() > 4 { ", …" } else { "" };
     (!words.is_empty()).then(|| format!("look-alike letters: {}{more}", words.join(", ")))
 }
 
 /// Returns the reason to reject the name of a thread or of an operator, or `None` if it is acceptable.
-pub(crate) fn fault(name: &str) -> Option<&'static str> {
+pub(crate) fn name_problem(name: &str) -> Option<&'static str> {
     if name.is_ascii() && !name.contains(char::is_control) && name.trim() == name {
         return None;
     }
@@ -231,8 +231,8 @@ pub(crate) mod emoji {
                 '\u{1f3f4}' => {
                     let tags: Vec<char> = text[i + 1..].iter().copied().take(6).collect();
                     let is_flag = FLAGS.iter().any(|flag| {
-                        let spelt = flag.chars().filter_map(|c| char::from_u32(0xe0000 + c as u32));
-                        spelt.chain(['\u{e007f}']).eq(tags.iter().copied())
+                        let encoded = flag.chars().filter_map(|c| char::from_u32(0xe0000 + c as u32));
+                        encoded.chain(['\u{e007f}']).eq(tags.iter().copied())
                     });
                     if is_flag {
                         out[i + 1..i + 7].fill(true);
@@ -262,7 +262,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_tables_are_whole() {
+    fn the_unicode_tables_are_complete() {
         // Counts from DerivedCoreProperties.txt and DerivedGeneralCategory.txt: a smaller table would miss hidden
         // characters.
         assert_eq!(ignorable().len(), 4_174);
@@ -278,16 +278,16 @@ pub(crate) mod tests {
 
     #[cfg(feature = "agentcore")]
     #[test]
-    fn a_log_line_hides_nothing_and_is_the_same_document() {
+    fn an_escaped_log_line_is_the_same_document() {
         let text = "a\u{200b}\u{e0041}\u{202e}\n\"👩\u{200d}🚀";
         let json = serde_json::to_string(text).unwrap_or_default();
-        let spelled = spelled_json(&json);
+        let spelled = escape_hidden_json(&json);
         assert!(!spelled.contains(is_hidden), "{spelled}");
         assert_eq!(serde_json::from_str::<String>(&spelled).ok().as_deref(), Some(text));
     }
 
     #[test]
-    fn a_name_that_could_pass_for_another_is_at_fault() {
+    fn a_look_alike_name_is_rejected() {
         for right in [
             "mara",
             "Mara O'Neil",
@@ -300,7 +300,7 @@ pub(crate) mod tests {
             "김 Kim",
             "𐐀",
         ] {
-            assert_eq!(fault(right), None, "{right}");
+            assert_eq!(name_problem(right), None, "{right}");
         }
         for wrong in [
             " mara",
@@ -320,12 +320,12 @@ pub(crate) mod tests {
             "ma\u{2800}ra",
             "x\u{391}",
         ] {
-            assert!(fault(wrong).is_some(), "{}", spelled(wrong));
+            assert!(name_problem(wrong).is_some(), "{}", escape_hidden(wrong));
         }
     }
 
     #[test]
-    fn a_reserved_name_is_known_in_disguise() {
+    fn look_alikes_of_reserved_names_are_detected() {
         for disguise in ["hitl", "HITL", "Hitl", "h\u{456}tl", "hitI", "\u{441}fo"] {
             let name = if disguise.ends_with("fo") { "cfo" } else { "hitl" };
             assert!(looks_like(disguise, name), "{disguise}");
@@ -334,7 +334,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_name_is_marked_by_itself_and_beside_another() {
+    fn names_are_marked_alone_and_beside_look_alikes() {
         let cyrillic = "\u{441}\u{435}\u{43e}";
         let [alone] = &marks(cyrillic, ["mara", cyrillic])[..] else { panic!() };
         assert_eq!(alone, "look-alike letters: U+0441 like c, U+0435 like e, U+043E like o");
@@ -345,7 +345,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn mixed_words_and_look_alikes_are_told_from_what_people_write() {
+    fn mixed_scripts_and_look_alikes_are_detected() {
         for right in [
             "订单 A-9133",
             "привет мир A-9133",

@@ -10,18 +10,19 @@ use futures_util::{FutureExt as _, future::BoxFuture};
 use hitl_runtime::{
     ThreadId,
     store::{
-        Append, MemoryStore, OpenReview, Page, Place, Record, Standing, Store, StoreError, Tail, conformance,
+        Append, MemoryStore, OpenReview, Page, Place, Record, Store, StoreError, Tail, ThreadStatus,
+        conformance,
     },
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn memory() {
+async fn memory_store_conforms() {
     let store = MemoryStore::new();
     conformance::all(async || store.clone()).await;
 }
 
 #[tokio::test]
-async fn memory_on_one_thread() {
+async fn memory_store_conforms_on_one_thread() {
     let store = MemoryStore::new();
     conformance::all(async || store.clone()).await;
 }
@@ -40,18 +41,18 @@ mod sqlite {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn sqlite() {
+    async fn sqlite_store_conforms() {
         check().await;
     }
 
     #[tokio::test]
-    async fn sqlite_on_one_thread() {
+    async fn sqlite_store_conforms_on_one_thread() {
         check().await;
     }
 
     /// Clones of one handle share its writer.
     #[tokio::test(flavor = "multi_thread")]
-    async fn sqlite_through_one_handle() {
+    async fn clones_of_one_sqlite_store_conform() {
         let dir = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(dir.path().join("threads.db")).await.unwrap();
         conformance::all(async || store.clone()).await;
@@ -59,7 +60,7 @@ mod sqlite {
 
     /// The store needs no async runtime.
     #[test]
-    fn sqlite_without_a_runtime() {
+    fn sqlite_store_conforms_without_an_async_runtime() {
         use futures_util::{FutureExt as _, future::BoxFuture};
         use hitl_runtime::{ThreadId, store::Store as _};
 
@@ -89,36 +90,36 @@ mod sqlite {
 
 /// A store with one fault. The suite must find each fault.
 #[derive(Clone)]
-struct Broken(MemoryStore, Fault);
+struct FaultyStore(MemoryStore, Fault);
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fault {
     None,
     AppendsAnywhere,
-    AppendsByHalves,
+    AppendsPartially,
     AcceptsBadAppends,
-    SaysTakenForAll,
-    ForgetsTheStanding,
-    ForgetsTheReviews,
-    AddsToTheReviews,
+    ReportsWrongPlace,
+    IgnoresTheStatus,
+    ForgetsReviews,
+    KeepsClosedReviews,
     ShowsWholeTails,
     CutsLongTails,
-    SaysAnotherHashBeforeTheTail,
+    ReportsWrongHashBeforeTail,
     IgnoresTheLimit,
     IgnoresCase,
     TruncatesBodies,
-    KeepsPartsOfWhatItRefuses,
+    KeepsPartOfRejectedAppend,
     ListsTheNewestFirst,
-    TakesAnyToken,
+    AcceptsAnyToken,
     SkipsAnItem,
     AppendsAfterAnything,
-    ForgetsWhatIsDue,
+    ForgetsTheDueTime,
     ListsTheLatestDueFirst,
     DeletesNothing,
     IsEmptyWhenOpenedAgain,
 }
 
-impl Broken {
+impl FaultyStore {
     fn is(&self, fault: Fault) -> bool {
         self.1 == fault
     }
@@ -132,7 +133,7 @@ impl Broken {
     }
 }
 
-impl Store for Broken {
+impl Store for FaultyStore {
     fn append(&self, mut append: Append) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async move {
             append.thread = self.key(&append.thread);
@@ -148,7 +149,7 @@ impl Store for Broken {
                     let last = self.0.entries(&append.thread, head.saturating_sub(1), 1).await?;
                     append.after = last.first().map(|record| record.hash).or(append.after);
                 }
-                Fault::AppendsByHalves if append.check().is_ok() => {
+                Fault::AppendsPartially if append.check().is_ok() => {
                     for record in append.records.clone() {
                         let hash = record.hash;
                         self.0.append(Append { records: vec![record], ..append.clone() }).await?;
@@ -158,14 +159,14 @@ impl Store for Broken {
                     return Ok(());
                 }
                 Fault::AcceptsBadAppends if append.check().is_err() => return Ok(()),
-                Fault::ForgetsTheStanding => append.standing = Standing::Running,
-                Fault::ForgetsWhatIsDue if head > 0 => append.due_ms = None,
-                Fault::ForgetsTheReviews if head > 0 => append.reviews.truncate(1),
-                Fault::AddsToTheReviews => {
+                Fault::IgnoresTheStatus => append.standing = ThreadStatus::Running,
+                Fault::ForgetsTheDueTime if head > 0 => append.due_ms = None,
+                Fault::ForgetsReviews if head > 0 => append.reviews.truncate(1),
+                Fault::KeepsClosedReviews => {
                     let old = self.0.reviews(None, usize::MAX).await?.items;
                     append.reviews.extend(old.into_iter().filter(|review| review.thread == append.thread));
                 }
-                Fault::KeepsPartsOfWhatItRefuses
+                Fault::KeepsPartOfRejectedAppend
                     if append.records.iter().map(|record| record.body.len()).sum::<usize>() > 1_000_000 =>
                 {
                     append.records.truncate(1);
@@ -179,8 +180,8 @@ impl Store for Broken {
             }
             let answer = self.0.append(append).await;
             match answer {
-                Err(StoreError::Taken { thread, .. }) if self.is(Fault::SaysTakenForAll) => {
-                    Err(StoreError::Taken { thread, place: 0 })
+                Err(StoreError::Conflict { thread, .. }) if self.is(Fault::ReportsWrongPlace) => {
+                    Err(StoreError::Conflict { thread, place: 0 })
                 }
                 answer => answer,
             }
@@ -197,7 +198,7 @@ impl Store for Broken {
                     room > 0
                 });
             }
-            if let Some(tail) = tail.as_mut().filter(|_| self.is(Fault::SaysAnotherHashBeforeTheTail)) {
+            if let Some(tail) = tail.as_mut().filter(|_| self.is(Fault::ReportsWrongHashBeforeTail)) {
                 tail.before = tail.before.and(tail.records.first().map(|record| record.hash));
             }
             if !self.is(Fault::ShowsWholeTails) {
@@ -225,7 +226,7 @@ impl Store for Broken {
     ) -> BoxFuture<'a, Result<Page<OpenReview>, StoreError>> {
         Box::pin(async move {
             let mut page = self.0.reviews(after, limit).await;
-            if self.is(Fault::TakesAnyToken) && page.is_err() {
+            if self.is(Fault::AcceptsAnyToken) && page.is_err() {
                 page = self.0.reviews(None, limit).await;
             }
             let mut page = page?;
@@ -241,10 +242,10 @@ impl Store for Broken {
 
     fn threads<'a>(
         &'a self,
-        standing: Option<Standing>,
+        standing: Option<ThreadStatus>,
         after: Option<&'a str>,
         limit: usize,
-    ) -> BoxFuture<'a, Result<Page<(ThreadId, Standing)>, StoreError>> {
+    ) -> BoxFuture<'a, Result<Page<(ThreadId, ThreadStatus)>, StoreError>> {
         self.0.threads(standing, after, limit)
     }
 
@@ -271,14 +272,14 @@ impl Store for Broken {
 }
 
 #[test]
-fn the_suite_finds_what_is_wrong() {
+fn the_suite_detects_every_defect() {
     let finds = |fault: Fault| {
         let check = move || {
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
             let store = MemoryStore::new();
             runtime.block_on(conformance::all(async || match fault {
-                Fault::IsEmptyWhenOpenedAgain => Broken(MemoryStore::new(), fault),
-                _ => Broken(store.clone(), fault),
+                Fault::IsEmptyWhenOpenedAgain => FaultyStore(MemoryStore::new(), fault),
+                _ => FaultyStore(store.clone(), fault),
             }));
         };
         std::thread::spawn(check).join().is_err()
@@ -286,24 +287,24 @@ fn the_suite_finds_what_is_wrong() {
     assert!(!finds(Fault::None));
     for fault in [
         Fault::AppendsAnywhere,
-        Fault::AppendsByHalves,
+        Fault::AppendsPartially,
         Fault::AcceptsBadAppends,
-        Fault::SaysTakenForAll,
-        Fault::ForgetsTheStanding,
-        Fault::ForgetsTheReviews,
-        Fault::AddsToTheReviews,
+        Fault::ReportsWrongPlace,
+        Fault::IgnoresTheStatus,
+        Fault::ForgetsReviews,
+        Fault::KeepsClosedReviews,
         Fault::ShowsWholeTails,
         Fault::CutsLongTails,
-        Fault::SaysAnotherHashBeforeTheTail,
+        Fault::ReportsWrongHashBeforeTail,
         Fault::IgnoresTheLimit,
         Fault::IgnoresCase,
         Fault::TruncatesBodies,
-        Fault::KeepsPartsOfWhatItRefuses,
+        Fault::KeepsPartOfRejectedAppend,
         Fault::ListsTheNewestFirst,
-        Fault::TakesAnyToken,
+        Fault::AcceptsAnyToken,
         Fault::SkipsAnItem,
         Fault::AppendsAfterAnything,
-        Fault::ForgetsWhatIsDue,
+        Fault::ForgetsTheDueTime,
         Fault::ListsTheLatestDueFirst,
         Fault::DeletesNothing,
         Fault::IsEmptyWhenOpenedAgain,
@@ -318,14 +319,14 @@ fn failed() -> StoreError {
 
 /// A store whose process dies in append number `in_append`, from 0 on, with the first `with` of its entries stored.
 #[derive(Clone)]
-struct Dying {
+struct CrashingStore {
     store: MemoryStore,
     in_append: u64,
     with: usize,
     appends: Arc<AtomicU64>,
 }
 
-impl Store for Dying {
+impl Store for CrashingStore {
     fn append(&self, mut append: Append) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async move {
             if self.appends.fetch_add(1, SeqCst) < self.in_append {
@@ -362,10 +363,10 @@ impl Store for Dying {
 
     fn threads<'a>(
         &'a self,
-        standing: Option<Standing>,
+        standing: Option<ThreadStatus>,
         after: Option<&'a str>,
         limit: usize,
-    ) -> BoxFuture<'a, Result<Page<(ThreadId, Standing)>, StoreError>> {
+    ) -> BoxFuture<'a, Result<Page<(ThreadId, ThreadStatus)>, StoreError>> {
         self.store.threads(standing, after, limit)
     }
 
@@ -388,7 +389,7 @@ impl Store for Dying {
 fn is_sound_after(in_append: u64, with: usize) -> bool {
     let check = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let store = Dying { store: MemoryStore::new(), in_append, with, appends: Arc::default() };
+        let store = CrashingStore { store: MemoryStore::new(), in_append, with, appends: Arc::default() };
         let thread = ThreadId::new("killed").unwrap();
         runtime.block_on(async {
             let mut last = None;
@@ -401,7 +402,7 @@ fn is_sound_after(in_append: u64, with: usize) -> bool {
 }
 
 #[test]
-fn the_check_after_a_crash_finds_every_append_by_halves() {
+fn the_crash_check_detects_partial_appends() {
     // An append has three small entries, and every sixth one forty large ones.
     for (in_append, entries) in [(0, 3), (1, 3), (4, 3), (5, 40), (8, 3), (11, 40)] {
         for with in 0..=entries {
@@ -417,9 +418,9 @@ fn the_check_after_a_crash_finds_every_append_by_halves() {
 
 /// The last acknowledged append is missing.
 #[test]
-fn the_check_after_a_crash_finds_what_was_forgotten() {
+fn the_crash_check_detects_lost_appends() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let store = Dying { store: MemoryStore::new(), in_append: 3, with: 0, appends: Arc::default() };
+    let store = CrashingStore { store: MemoryStore::new(), in_append: 3, with: 0, appends: Arc::default() };
     let thread = ThreadId::new("forgotten").unwrap();
     let mut last = None;
     runtime.block_on(conformance::append_until_killed(&store, &thread, |place| last = Some(place + 3)));

@@ -13,19 +13,19 @@ use std::{
 
 use hitl_runtime::{
     Digest, ThreadId,
-    store::{Append, OpenReview, Record, SqliteStore, Standing, Store as _, StoreError, conformance},
+    store::{Append, OpenReview, Record, SqliteStore, Store as _, StoreError, ThreadStatus, conformance},
 };
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-const MARK: &str = "nobody-may-read-this-in-an-error";
+const SECRET: &str = "nobody-may-read-this-in-an-error";
 
 fn thread(name: &str) -> ThreadId {
     ThreadId::new(name).unwrap()
 }
 
 fn body(bytes: usize) -> Vec<u8> {
-    format!("\"{MARK}{}\"", "x".repeat(bytes)).into_bytes()
+    format!("\"{SECRET}{}\"", "x".repeat(bytes)).into_bytes()
 }
 
 /// Returns an append of one entry with a text of `bytes` bytes, after an entry of the same size.
@@ -41,7 +41,7 @@ fn append_after(before: usize, name: &str, place: u64, bytes: usize) -> Append {
     Append {
         thread: thread(name),
         records,
-        standing: Standing::Running,
+        standing: ThreadStatus::Running,
         reviews: vec![],
         due_ms: None,
         after,
@@ -49,19 +49,19 @@ fn append_after(before: usize, name: &str, place: u64, bytes: usize) -> Append {
 }
 
 async fn length(store: &SqliteStore, name: &str) -> u64 {
-    conformance::whole(store, &thread(name)).await.len() as u64
+    conformance::read_journal(store, &thread(name)).await.len() as u64
 }
 
 /// Returns the text of a failure, and asserts that it contains no body.
-fn words<T: std::fmt::Debug>(answer: Result<T, StoreError>) -> String {
+fn failure_text<T: std::fmt::Debug>(answer: Result<T, StoreError>) -> String {
     let error = answer.unwrap_err();
     assert!(matches!(error, StoreError::Failed { .. }), "{error:?}");
-    assert!(!format!("{error} {error:?}").contains(MARK), "{error:?}");
+    assert!(!format!("{error} {error:?}").contains(SECRET), "{error:?}");
     error.to_string()
 }
 
 /// Returns whether SQLite itself finds a file consistent.
-fn sound(path: &Path) -> bool {
+fn is_consistent(path: &Path) -> bool {
     let connection = Connection::open(path).unwrap();
     let opinion: String = connection.query_row("PRAGMA integrity_check", (), |row| row.get(0)).unwrap();
     let orphans = connection.prepare("PRAGMA foreign_key_check").unwrap().exists(()).unwrap();
@@ -73,7 +73,7 @@ fn sound(path: &Path) -> bool {
 /// The entry point of the child processes that the tests start from this binary; in any other process, an empty test.
 #[test]
 fn child() {
-    let Ok(part) = std::env::var("HITL_STORE_PART") else { return };
+    let Ok(role) = std::env::var("HITL_STORE_ROLE") else { return };
     let path = PathBuf::from(std::env::var_os("HITL_STORE_PATH").unwrap());
     let name = std::env::var("HITL_STORE_NAME").unwrap_or_default();
     let say = |line: &dyn std::fmt::Display| println!("\n@{line}");
@@ -83,7 +83,7 @@ fn child() {
     };
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
-        match part.as_str() {
+        match role.as_str() {
             "contend" => {
                 gate();
                 let store = SqliteStore::open(&path).await.unwrap();
@@ -107,41 +107,41 @@ fn child() {
                 Err(error) => say(&error),
                 Ok(store) => {
                     assert_eq!(length(&store, "old").await, 3);
-                    say(&words(store.append(append("old", 3, 10)).await));
-                    say(&words(store.delete(&thread("old")).await));
+                    say(&failure_text(store.append(append("old", 3, 10)).await));
+                    say(&failure_text(store.delete(&thread("old")).await));
                     assert_eq!(length(&store, "old").await, 3);
                 }
             },
             "full disk" => full_disk(&path).await,
             "failing disk" => failing_disk(&path).await,
-            other => panic!("there is no part {other}"),
+            other => panic!("unknown role of a child process: {other}"),
         }
     });
     say(&"done");
 }
 
-struct Part {
+struct ChildProcess {
     child: Child,
     output: BufReader<ChildStdout>,
 }
 
-fn again(part: &str, path: &Path, name: &str) -> Command {
+fn child_command(role: &str, path: &Path, name: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    as_child(&mut command, part, path, name);
+    configure_child(&mut command, role, path, name);
     command
 }
 
-fn as_child(command: &mut Command, part: &str, path: &Path, name: &str) {
+fn configure_child(command: &mut Command, role: &str, path: &Path, name: &str) {
     command
         .args(["child", "--exact", "--nocapture"])
-        .env("HITL_STORE_PART", part)
+        .env("HITL_STORE_ROLE", role)
         .env("HITL_STORE_PATH", path)
         .env("HITL_STORE_NAME", name)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped());
 }
 
-impl Part {
+impl ChildProcess {
     fn start(mut command: Command) -> Self {
         let mut child = command.spawn().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
@@ -180,28 +180,30 @@ impl Part {
 }
 
 #[tokio::test]
-async fn processes_that_open_a_new_file_at_once_all_open_it() {
+async fn processes_can_create_one_file_concurrently() {
     let dir = TempDir::new().unwrap();
-    let mut parts: Vec<Vec<Part>> = Vec::new();
+    let mut children: Vec<Vec<ChildProcess>> = Vec::new();
     for round in 0..6 {
         let path = dir.path().join(format!("{round}.db"));
-        parts.push((0..4).map(|i| Part::start(again("open", &path, &i.to_string()))).collect());
-        let parts = parts.last_mut().unwrap();
-        parts.iter_mut().for_each(|part| assert_eq!(part.line().as_deref(), Some("ready")));
-        parts.iter_mut().for_each(Part::go);
+        children.push(
+            (0..4).map(|i| ChildProcess::start(child_command("open", &path, &i.to_string()))).collect(),
+        );
+        let children = children.last_mut().unwrap();
+        children.iter_mut().for_each(|child| assert_eq!(child.line().as_deref(), Some("ready")));
+        children.iter_mut().for_each(ChildProcess::go);
     }
-    for (round, parts) in parts.into_iter().enumerate() {
-        parts.into_iter().for_each(|part| assert!(part.finish().is_empty()));
+    for (round, children) in children.into_iter().enumerate() {
+        children.into_iter().for_each(|child| assert!(child.finish().is_empty()));
         let path = dir.path().join(format!("{round}.db"));
         let store = SqliteStore::open(&path).await.unwrap();
         assert_eq!(store.threads(None, None, 10).await.unwrap().items.len(), 4);
         drop(store);
-        assert!(sound(&path));
+        assert!(is_consistent(&path));
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn handles_that_open_a_new_file_at_once_all_open_it() {
+async fn handles_can_create_one_file_concurrently() {
     for _ in 0..20 {
         let dir = TempDir::new().unwrap();
         let path = dir.path().join("new.db");
@@ -219,27 +221,27 @@ async fn handles_that_open_a_new_file_at_once_all_open_it() {
         for task in tasks {
             task.await.unwrap();
         }
-        assert!(sound(&path));
+        assert!(is_consistent(&path));
     }
 }
 
 #[tokio::test]
-async fn of_many_processes_one_fills_each_place() {
+async fn one_of_several_processes_appends_at_each_place() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("threads.db");
-    let mut parts: Vec<_> =
-        (0..6).map(|i| Part::start(again("contend", &path, &format!("child {i}")))).collect();
-    parts.iter_mut().for_each(|part| assert_eq!(part.line().as_deref(), Some("ready")));
-    parts.iter_mut().for_each(Part::go);
+    let mut children: Vec<_> =
+        (0..6).map(|i| ChildProcess::start(child_command("contend", &path, &format!("child {i}")))).collect();
+    children.iter_mut().for_each(|child| assert_eq!(child.line().as_deref(), Some("ready")));
+    children.iter_mut().for_each(ChildProcess::go);
     let mut winners = BTreeMap::new();
-    for (i, part) in parts.into_iter().enumerate() {
-        for place in part.finish() {
+    for (i, child) in children.into_iter().enumerate() {
+        for place in child.finish() {
             assert_eq!(winners.insert(place.parse::<u64>().unwrap(), i), None, "place {place} was won twice");
         }
     }
     assert_eq!(winners.keys().copied().collect::<Vec<_>>(), (0..200).collect::<Vec<_>>());
     let store = SqliteStore::open(&path).await.unwrap();
-    for record in conformance::whole(&store, &thread("prize")).await {
+    for record in conformance::read_journal(&store, &thread("prize")).await {
         let body = String::from_utf8(record.body).unwrap();
         assert!(
             body.contains(&format!("child {}", winners[&record.place])),
@@ -248,45 +250,45 @@ async fn of_many_processes_one_fills_each_place() {
         );
     }
     drop(store);
-    assert!(sound(&path));
+    assert!(is_consistent(&path));
 }
 
 #[tokio::test]
-async fn what_was_acknowledged_outlives_a_kill() {
+async fn acknowledged_appends_survive_a_kill() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("threads.db");
     // Every sixth append is a large one; a kill after these lines hits it.
     let large = (0..15).map(|round| 5 + 6 * round);
     for lines in [0, 1, 2, 3, 8, 13, 40, 100, 300].into_iter().chain(large) {
         let name = format!("killed after {lines}");
-        let mut part = Part::start(again("die", &path, &name));
+        let mut child = ChildProcess::start(child_command("die", &path, &name));
         let mut last = None;
         for _ in 0..lines {
-            last = Some(part.line().expect("it runs until it is killed").parse().unwrap());
+            last = Some(child.line().expect("the child runs until it is killed").parse().unwrap());
         }
-        let status = part.kill();
-        assert!(!status.success() && status.code().is_none(), "killed, not ended: {status}");
+        let status = child.kill();
+        assert!(!status.success() && status.code().is_none(), "the child exited by itself: {status}");
         let store = SqliteStore::open(&path).await.unwrap();
         conformance::after_crash(&store, &thread(&name), last).await;
     }
-    assert!(sound(&path));
+    assert!(is_consistent(&path));
 }
 
 /// The killed process leaves its WAL; a process that is appending is not disturbed.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_kill_beside_a_living_process() {
+async fn a_kill_does_not_disturb_another_process() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("threads.db");
     let store = SqliteStore::open(&path).await.unwrap();
     for round in 0..5 {
         let name = format!("killed, {round}");
-        let mut part = Part::start(again("die", &path, &name));
+        let mut child = ChildProcess::start(child_command("die", &path, &name));
         let mut last = None;
         for place in 0..30 {
             store.append(append("alive", round * 30 + place, 100)).await.unwrap();
-            last = Some(part.line().unwrap().parse().unwrap());
+            last = Some(child.line().unwrap().parse().unwrap());
         }
-        part.kill();
+        child.kill();
         conformance::after_crash(&store, &thread(&name), last).await;
         assert_eq!(length(&store, "alive").await, (round + 1) * 30);
     }
@@ -305,7 +307,7 @@ fn commits(path: &Path) -> usize {
 
 /// SQLite syncs the WAL once per commit if `synchronous` is FULL, and not at all if it is less.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_append_alone_is_one_commit_and_a_crowd_shares_few() {
+async fn concurrent_appends_share_commits() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("threads.db");
     let store = SqliteStore::open(&path).await.unwrap();
@@ -315,7 +317,7 @@ async fn an_append_alone_is_one_commit_and_a_crowd_shares_few() {
         store.append(append("lone", place, 100)).await.unwrap();
         assert_eq!(commits(&path), before + usize::try_from(place).unwrap());
         // Neither a conflict nor a read writes anything.
-        assert!(matches!(store.append(append("lone", place, 100)).await, Err(StoreError::Taken { .. })));
+        assert!(matches!(store.append(append("lone", place, 100)).await, Err(StoreError::Conflict { .. })));
         store.tail(&thread("lone")).await.unwrap();
         assert_eq!(commits(&path), before + usize::try_from(place).unwrap());
     }
@@ -339,7 +341,7 @@ async fn a_suspended_thread_takes_less_than_1200_bytes() {
         all.records =
             (0..4).map(|place| Record { place, snapshot: place == 3, ..all.records[0].clone() }).collect();
         assert!(all.records[0].body.len() >= 109);
-        all.standing = Standing::Waiting;
+        all.standing = ThreadStatus::Waiting;
         all.reviews = vec![OpenReview {
             thread: thread(&name),
             graph: "RefundAgent".into(),
@@ -359,7 +361,7 @@ async fn a_suspended_thread_takes_less_than_1200_bytes() {
 }
 
 #[tokio::test]
-async fn what_is_deleted_makes_room() {
+async fn deleted_threads_free_space() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("threads.db");
     let mut sizes = Vec::new();
@@ -392,8 +394,8 @@ async fn what_is_deleted_makes_room() {
 async fn refused(path: &Path) -> StoreError {
     let before = fs::read(path).unwrap();
     let error = SqliteStore::open(path).await.unwrap_err();
-    assert_eq!(fs::read(path).unwrap(), before, "a file that was refused has changed: {error}");
-    assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "and nothing lies beside it");
+    assert_eq!(fs::read(path).unwrap(), before, "a file that was rejected has changed: {error}");
+    assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "no other file was created");
     error
 }
 
@@ -405,13 +407,13 @@ fn sqlite_file(sql: &str) -> (TempDir, PathBuf) {
 }
 
 #[tokio::test]
-async fn a_file_that_is_not_ours_is_refused_as_it_is() {
+async fn a_file_of_another_program_is_rejected_unchanged() {
     for text in ["short", &"Dear Ada, please refund order A-9133. ".repeat(300)] {
         let dir = TempDir::new().unwrap();
         let path = dir.path().join("notes.txt");
         fs::write(&path, text).unwrap();
         let error = refused(&path).await;
-        assert!(matches!(error, StoreError::NotOurs { .. }), "{error:?}");
+        assert!(matches!(error, StoreError::NotAStore { .. }), "{error:?}");
         assert_eq!(
             error.to_string(),
             format!("{} is not a hitl store: it is not a SQLite file; choose another path", path.display())
@@ -427,12 +429,12 @@ async fn a_file_that_is_not_ours_is_refused_as_it_is() {
     ] {
         let (_dir, path) = sqlite_file(sql);
         let error = refused(&path).await;
-        assert!(matches!(error, StoreError::NotOurs { .. }), "{sql}: {error:?}");
+        assert!(matches!(error, StoreError::NotAStore { .. }), "{sql}: {error:?}");
     }
 }
 
 #[tokio::test]
-async fn an_empty_file_becomes_ours_and_keeps_other_tables_from_then_on() {
+async fn an_empty_file_is_initialized_and_may_hold_other_tables() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("threads.db");
     fs::write(&path, "").unwrap();
@@ -454,7 +456,7 @@ async fn an_empty_file_becomes_ours_and_keeps_other_tables_from_then_on() {
 }
 
 #[tokio::test]
-async fn a_file_from_the_future_is_refused_even_when_it_becomes_one_under_us() {
+async fn a_file_upgraded_while_open_is_rejected() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("threads.db");
     let store = SqliteStore::open(&path).await.unwrap();
@@ -462,31 +464,31 @@ async fn a_file_from_the_future_is_refused_even_when_it_becomes_one_under_us() {
 
     Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
     let answer = store.append(append("ticket", 1, 10)).await;
-    assert!(matches!(answer, Err(StoreError::FromTheFuture { found: 99, known: 2, .. })), "{answer:?}");
+    assert!(matches!(answer, Err(StoreError::NewerSchema { found: 99, known: 2, .. })), "{answer:?}");
     assert_eq!(length(&store, "ticket").await, 1);
     drop(store);
 
     let error = refused(&path).await;
-    assert!(matches!(error, StoreError::FromTheFuture { found: 99, known: 2, .. }), "{error:?}");
+    assert!(matches!(error, StoreError::NewerSchema { found: 99, known: 2, .. }), "{error:?}");
     assert!(error.to_string().contains("use a newer version of hitl"));
 }
 
 #[tokio::test]
-async fn a_path_that_holds_no_file() {
+async fn an_invalid_path_is_an_error() {
     let dir = TempDir::new().unwrap();
-    let no_directory = words(SqliteStore::open(dir.path().join("no/such/file.db")).await);
+    let no_directory = failure_text(SqliteStore::open(dir.path().join("no/such/file.db")).await);
     assert!(no_directory.contains("its directory does not exist; create it first"), "{no_directory}");
-    let directory = words(SqliteStore::open(dir.path()).await);
+    let directory = failure_text(SqliteStore::open(dir.path()).await);
     assert!(directory.contains("it is a directory"), "{directory}");
-    let memory = words(SqliteStore::open(":memory:").await);
+    let memory = failure_text(SqliteStore::open(":memory:").await);
     assert!(memory.contains("MemoryStore"), "{memory}");
-    assert!(words(SqliteStore::open("").await).contains("use an absolute path"));
+    assert!(failure_text(SqliteStore::open("").await).contains("use an absolute path"));
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
 }
 
 /// SQLite would interpret each of these names as something other than a file name.
 #[tokio::test]
-async fn a_path_is_a_path() {
+async fn paths_are_not_interpreted_as_uris() {
     let dir = TempDir::new().unwrap();
     for name in ["file:x.db?mode=memory", "a file, with spaces & ümläuts.db", "%41.db"] {
         let path = dir.path().join(name);
@@ -528,16 +530,16 @@ mod unix {
         assert!(copy.success(), "{copy}");
         mode(&program, 0o755);
         let mut command = Command::new(&program);
-        as_child(&mut command, "read only", path, "");
+        configure_child(&mut command, "read only", path, "");
         command.current_dir(dir);
         if is_root(path) {
             command.uid(NOBODY).gid(NOBODY);
         }
-        Part::start(command).finish()
+        ChildProcess::start(command).finish()
     }
 
     #[tokio::test]
-    async fn a_file_that_may_only_be_read_is_read() {
+    async fn a_read_only_file_is_readable() {
         let dir = TempDir::new().unwrap();
         mode(dir.path(), 0o755);
         let home = dir.path().join("home");
@@ -575,7 +577,7 @@ mod unix {
 
     /// Uses a file system of one megabyte, in its own mount namespace: as root, or as root of a user namespace.
     #[tokio::test]
-    async fn a_full_disk_takes_nothing_and_is_forgotten_when_there_is_room() {
+    async fn appends_fail_on_a_full_disk_and_work_again_after_it() {
         let dir = TempDir::new().unwrap();
         let mount = dir.path().join("small");
         fs::create_dir(&mount).unwrap();
@@ -590,15 +592,15 @@ mod unix {
         match with("true").stderr(Stdio::null()).status() {
             Ok(status) if status.success() => {}
             refused => {
-                assert!(std::env::var("CI").is_err(), "CI must let us mount a small disk: {refused:?}");
+                assert!(std::env::var("CI").is_err(), "CI must permit mounting a small disk: {refused:?}");
                 eprintln!("SKIPPED: this system lets us mount no small disk ({refused:?})");
                 return;
             }
         }
         let mut command = with("exec \"$@\"");
         command.arg(std::env::current_exe().unwrap());
-        as_child(&mut command, "full disk", &mount.join("threads.db"), "");
-        let said = Part::start(command).finish();
+        configure_child(&mut command, "full disk", &mount.join("threads.db"), "");
+        let said = ChildProcess::start(command).finish();
         assert!(
             said.iter().all(|line| line.contains("the disk is full, so nothing was written")),
             "{said:?}"
@@ -608,15 +610,15 @@ mod unix {
 
     /// Limits all files to 256 KB; a write beyond that is an error for which SQLite has no code of its own.
     #[tokio::test]
-    async fn a_disk_that_fails_leaves_nothing_by_halves() {
+    async fn a_failing_disk_leaves_no_partial_append() {
         let dir = TempDir::new().unwrap();
         let path = dir.path().join("threads.db");
         let mut command = Command::new("bash");
         command
             .args(["-c", "trap '' XFSZ; ulimit -f 256; exec \"$@\"", "bash"])
             .arg(std::env::current_exe().unwrap());
-        as_child(&mut command, "failing disk", &path, "");
-        let said = Part::start(command).finish();
+        configure_child(&mut command, "failing disk", &path, "");
+        let said = ChildProcess::start(command).finish();
         assert!(said[0].contains("the disk failed"), "{said:?}");
         let kept: u64 = said[1].parse().unwrap();
 
@@ -625,7 +627,7 @@ mod unix {
         assert_eq!(length(&store, "ticket").await, kept);
         store.append(append_after(30_000, "ticket", kept, 100_000)).await.unwrap();
         drop(store);
-        assert!(sound(&path));
+        assert!(is_consistent(&path));
     }
 }
 
@@ -637,7 +639,7 @@ async fn full_disk(path: &Path) {
     let error = loop {
         match store.append(append("ticket", place, 20_000)).await {
             Ok(()) => place += 1,
-            error => break words(error),
+            error => break failure_text(error),
         }
     };
     println!("\n@{error}");
@@ -651,7 +653,7 @@ async fn full_disk(path: &Path) {
             async move { store.append(append(&format!("small {i}"), 0, 10)).await }
         }))
     );
-    println!("\n@{}", words(large));
+    println!("\n@{}", failure_text(large));
     assert!(store.tail(&thread("large")).await.unwrap().is_none());
     for (i, other) in others.into_iter().enumerate() {
         let there = length(&store, &format!("small {i}")).await;
@@ -660,14 +662,14 @@ async fn full_disk(path: &Path) {
     // A new thread is not partly stored either.
     let mut fresh = append("fresh", 0, 200_000);
     fresh.records = (0..5).map(|place| Record { place, ..fresh.records[0].clone() }).collect();
-    println!("\n@{}", words(store.append(fresh).await));
+    println!("\n@{}", failure_text(store.append(fresh).await));
     assert!(store.tail(&thread("fresh")).await.unwrap().is_none());
 
     fs::remove_file(filler).unwrap();
     store.append(append("ticket", place, 20_000)).await.unwrap();
     assert_eq!(length(&store, "ticket").await, place + 1);
     drop(store);
-    assert!(sound(path));
+    assert!(is_consistent(path));
 }
 
 async fn failing_disk(path: &Path) {
@@ -676,7 +678,7 @@ async fn failing_disk(path: &Path) {
     let error = loop {
         match store.append(append("ticket", place, 30_000)).await {
             Ok(()) => place += 1,
-            error => break words(error),
+            error => break failure_text(error),
         }
     };
     assert!(place > 3);
@@ -685,7 +687,7 @@ async fn failing_disk(path: &Path) {
 }
 
 #[tokio::test]
-async fn a_damaged_page_is_an_error_where_it_is_and_nowhere_else() {
+async fn a_damaged_page_is_an_error_only_where_it_is_read() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("threads.db");
     let store = SqliteStore::open(&path).await.unwrap();
@@ -712,9 +714,9 @@ async fn a_damaged_page_is_an_error_where_it_is_and_nowhere_else() {
     fs::write(&path, bytes).unwrap();
 
     let store = SqliteStore::open(&path).await.unwrap();
-    let said = words(store.entries(&thread("damaged"), 0, 1_000).await);
+    let said = failure_text(store.entries(&thread("damaged"), 0, 1_000).await);
     assert!(said.contains("the file is damaged") && said.contains("restore a backup"), "{said}");
-    assert!(words(store.delete(&thread("damaged")).await).contains("the file is damaged"));
+    assert!(failure_text(store.delete(&thread("damaged")).await).contains("the file is damaged"));
     for name in ["before", "after"] {
         assert_eq!(length(&store, name).await, 300);
         store.append(append_after(500, name, 300, 10)).await.unwrap();
@@ -724,7 +726,7 @@ async fn a_damaged_page_is_an_error_where_it_is_and_nowhere_else() {
 
 /// Values that only another program can have written.
 #[tokio::test]
-async fn what_we_never_wrote_is_damage_and_no_panic() {
+async fn invalid_column_values_are_errors_and_no_panics() {
     for sql in [
         "UPDATE hitl_entries SET hash = x'00'",
         "UPDATE hitl_entries SET place = -5 WHERE place = 1",
@@ -759,7 +761,7 @@ async fn what_we_never_wrote_is_damage_and_no_panic() {
             store.threads(None, None, 10).await.err(),
         ];
         for error in answers.into_iter().flatten() {
-            assert!(words::<()>(Err(error)).contains("the file is damaged"), "{sql}");
+            assert!(failure_text::<()>(Err(error)).contains("the file is damaged"), "{sql}");
         }
     }
 }

@@ -2,15 +2,15 @@
 
 use hitl::{
     MemoryStore,
-    agentcore::{Operators, session_id},
+    agentcore::{OperatorAuth, session_id},
 };
 use serde_json::json;
 
-use crate::served::{SESSION, Served, read};
+use crate::test_server::{SESSION, TestServer, read};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thread_from_its_start_to_its_end() {
-    let served = Served::start();
+    let served = TestServer::start();
     let start = json!({ "action": "start", "thread_id": "ticket-A-9133", "input": { "message": "A-9133 is broken" } });
     let response = served.post(&start).send().await.unwrap();
     let session = session_id(&"ticket-A-9133".try_into().unwrap());
@@ -61,8 +61,8 @@ async fn a_thread_from_its_start_to_its_end() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_preview_says_what_would_be_signed_and_signs_nothing() {
-    let served = Served::start();
+async fn a_preview_reports_the_outcome_and_signs_nothing() {
+    let served = TestServer::start();
     let digest = served.waiting("t").await;
     let before = served.agent.verify(&"t".try_into().unwrap()).await.unwrap();
     let preview = |more: serde_json::Value| {
@@ -104,8 +104,8 @@ async fn a_preview_says_what_would_be_signed_and_signs_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_flat_forms_of_a_start() {
-    let served = Served::start();
+async fn a_start_may_have_its_input_at_the_top_level() {
+    let served = TestServer::start();
     for (thread, payload) in [
         ("flat", json!({ "action": "start", "thread_id": "flat", "message": "A-1 is broken" })),
         ("bare", json!({ "thread_id": "bare", "message": "A-1 is broken" })),
@@ -128,21 +128,23 @@ async fn the_flat_forms_of_a_start() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn another_container_goes_on_and_of_two_at_once_one_counts() {
+async fn another_container_continues_and_one_of_two_verdicts_wins() {
     let store = MemoryStore::new();
-    let first = Served::on(store.clone(), Operators::claimed());
+    let first = TestServer::with_store(store.clone(), OperatorAuth::claimed());
     let digest = first.waiting("t").await;
     first.stop().await;
 
-    let (one, two) =
-        (Served::on(store.clone(), Operators::claimed()), Served::on(store, Operators::claimed()));
+    let (one, two) = (
+        TestServer::with_store(store.clone(), OperatorAuth::claimed()),
+        TestServer::with_store(store, OperatorAuth::claimed()),
+    );
     let approve = |name: &str| json!({ "action": "approve", "thread_id": "t", "digest": digest, "operator": name, "roles": ["clerk"] });
     let (a, b) = tokio::join!(one.ask(approve("mara")), two.ask(approve("noor")));
     let mut statuses = [a.0, b.0];
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 409], "{a:?} {b:?}");
-    one.agent.rest().await;
-    two.agent.rest().await;
+    one.agent.wait_idle().await;
+    two.agent.wait_idle().await;
     assert_eq!(one.desk.paid().len() + two.desk.paid().len(), 1);
     one.stop().await;
     two.stop().await;
@@ -150,12 +152,12 @@ async fn another_container_goes_on_and_of_two_at_once_one_counts() {
 
 /// With one worker and a node that never yields, no other task of that runtime can run.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_ping_waits_for_no_node_and_tells_when_it_changed() {
+async fn a_ping_is_answered_while_a_node_blocks_its_worker() {
     use std::sync::atomic::Ordering::SeqCst;
-    let served = Served::start();
+    let served = TestServer::start();
     let idle = served.ping().await;
     assert_eq!(idle["status"], "Healthy");
-    assert_eq!(served.ping().await, idle, "a ping is no change");
+    assert_eq!(served.ping().await, idle, "a ping changed the time of the last update");
 
     served.desk.blocks.store(true, SeqCst);
     let start = served.post(&json!({ "thread_id": "t", "message": "A-1" })).send();
@@ -167,7 +169,7 @@ async fn a_ping_waits_for_no_node_and_tells_when_it_changed() {
     assert_eq!(busy["status"], "HealthyBusy", "{busy}");
     assert!(busy["time_of_last_update"].as_u64() >= idle["time_of_last_update"].as_u64());
     assert_eq!(start.await.unwrap().unwrap().status(), 200);
-    served.agent.rest().await;
+    served.agent.wait_idle().await;
     assert_eq!(served.ping().await["status"], "Healthy");
     served.stop().await;
 }

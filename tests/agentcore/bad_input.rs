@@ -3,11 +3,11 @@
 use hitl::agentcore::session_id;
 use serde_json::{Value, json};
 
-use crate::served::{SESSION, Served, read};
+use crate::test_server::{SESSION, TestServer, read};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_wrong_moves_a_thread() {
-    let served = Served::start();
+async fn an_invalid_request_changes_no_thread() {
+    let served = TestServer::start();
     let digest = served.waiting("t").await;
     let before = served.agent.verify(&"t".try_into().unwrap()).await.unwrap();
     let other = "ab".repeat(32);
@@ -93,8 +93,8 @@ async fn nothing_wrong_moves_a_thread() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hundred_megabytes_are_refused_and_whoever_sent_them_reads_why() {
-    let served = Served::start();
+async fn a_request_of_100_megabytes_gets_a_413_response() {
+    let served = TestServer::start();
     let body = format!(r#"{{"thread_id":"t","message":"{}"}}"#, "x".repeat(100_000_000));
     let (status, answer) = read(served.raw(body).send().await.unwrap()).await;
     assert_eq!((status, &answer["code"], &answer["limit"]), (413, &json!("too_large"), &json!(1_048_576)));
@@ -106,8 +106,8 @@ async fn a_hundred_megabytes_are_refused_and_whoever_sent_them_reads_why() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn megabytes_that_are_wrong_are_not_said_back() {
-    let served = Served::start();
+async fn errors_do_not_echo_large_values() {
+    let served = TestServer::start();
     let digest = served.waiting("t").await;
     let long = "x".repeat(1_000_000);
     let by = |mut payload: Value| {
@@ -133,8 +133,8 @@ async fn megabytes_that_are_wrong_are_not_said_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_session_of_another_thread_is_refused() {
-    let served = Served::start();
+async fn a_session_of_another_thread_is_rejected() {
+    let served = TestServer::start();
     let digest = served.waiting("t").await;
     let own = session_id(&"t".try_into().unwrap());
     let other = session_id(&"u".try_into().unwrap());

@@ -10,7 +10,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::served::read;
+use crate::test_server::read;
 
 pub struct Container {
     pub child: Child,
@@ -61,9 +61,9 @@ impl Drop for Container {
 }
 
 /// A process that is killed on drop.
-pub struct Ended(pub Child);
+pub struct KillOnDrop(pub Child);
 
-impl Drop for Ended {
+impl Drop for KillOnDrop {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
@@ -71,8 +71,8 @@ impl Drop for Ended {
 }
 
 /// Starts a program that serves. Returns its process, its address and its log.
-pub fn listening(command: &mut Command) -> (Ended, SocketAddr, BufReader<ChildStdout>) {
-    let mut child = Ended(command.stdout(Stdio::piped()).spawn().unwrap());
+pub fn start_program(command: &mut Command) -> (KillOnDrop, SocketAddr, BufReader<ChildStdout>) {
+    let mut child = KillOnDrop(command.stdout(Stdio::piped()).spawn().unwrap());
     let mut log = BufReader::new(child.0.stdout.take().unwrap());
     let mut line = String::new();
     log.read_line(&mut line).unwrap();

@@ -4,7 +4,7 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::served::Served;
+use crate::test_server::TestServer;
 
 /// Returns the JSON of each event in a body.
 fn events(text: &str) -> Vec<Value> {
@@ -29,8 +29,8 @@ fn names(events: &[Value]) -> Vec<&str> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_run_is_told_entry_by_entry_while_it_goes_on() {
-    let served = Served::start();
+async fn entries_are_streamed_while_a_run_is_in_progress() {
+    let served = TestServer::start();
     served.desk.shut();
     let start = json!({ "thread_id": "t", "message": "A-1" });
     let response = served.post(&start).header("accept", "text/event-stream").send().await.unwrap();
@@ -51,8 +51,8 @@ async fn a_run_is_told_entry_by_entry_while_it_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_refused_before_anything_happens_is_no_stream() {
-    let served = Served::start();
+async fn an_error_before_the_first_entry_is_no_stream() {
+    let served = TestServer::start();
     let get = json!({ "action": "get", "thread_id": "nobody" });
     let response = served.post(&get).header("accept", "text/event-stream").send().await.unwrap();
     assert_eq!(response.status(), 404);
@@ -61,23 +61,23 @@ async fn what_is_refused_before_anything_happens_is_no_stream() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_hangs_up_cuts_nothing_in_the_middle() {
-    let served = Served::start();
+async fn a_closed_connection_cancels_no_run() {
+    let served = TestServer::start();
     served.desk.shut();
     let start = json!({ "thread_id": "t", "message": "A-1" });
     let response = served.post(&start).header("accept", "text/event-stream").send().await.unwrap();
     served.desk.entered.acquire().await.unwrap().forget();
     drop(response);
     served.desk.open();
-    served.agent.rest().await;
+    served.agent.wait_idle().await;
     let view = served.agent.view("t").await.unwrap();
     assert_eq!(view.standing.as_str(), "waiting");
     served.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_socket_takes_one_request_after_the_other() {
-    let served = Served::start();
+async fn a_websocket_handles_requests_in_sequence() {
+    let served = TestServer::start();
     let url = served.url("/ws").replace("http:", "ws:");
     let (mut socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
     let mut last = json!(null);
@@ -121,8 +121,8 @@ async fn a_socket_takes_one_request_after_the_other() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_socket_answers_pings_while_a_node_runs_and_takes_what_comes_meanwhile() {
-    let served = Served::start();
+async fn a_websocket_answers_pings_and_queues_requests() {
+    let served = TestServer::start();
     served.desk.shut();
     let url = served.url("/ws").replace("http:", "ws:");
     let (mut socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
@@ -144,8 +144,8 @@ async fn a_socket_answers_pings_while_a_node_runs_and_takes_what_comes_meanwhile
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_socket_refuses_what_is_too_large_and_goes_on() {
-    let served = Served::start();
+async fn a_websocket_rejects_a_large_message_and_stays_open() {
+    let served = TestServer::start();
     let url = served.url("/ws").replace("http:", "ws:");
     let (mut socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
     for (payload, code) in [

@@ -11,25 +11,25 @@ use std::{
 use futures_util::future::join_all;
 use hitl::{
     ManualClock, MemoryStore,
-    agentcore::{Operators, Right, Tokens},
+    agentcore::{OperatorAuth, Right, TokenVerifier},
 };
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 
 use crate::{
-    desk::{Desk, Refunds},
     issuer::{Issuer, NOW, base64, claims, with},
-    served::{Served, read},
+    refund_agent::{Desk, Refunds},
+    test_server::{TestServer, read},
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_verdict_is_the_subject_s_whose_token_was_verified() {
+async fn a_verdict_is_recorded_under_the_verified_subject() {
     let (issuer, stranger) = (Issuer::new("k1"), Issuer::new("k1"));
     let tokens =
-        Tokens::from_jwks(&issuer.jwks()).unwrap().issuer("https://login.example").audience("refunds");
+        TokenVerifier::from_jwks(&issuer.jwks()).unwrap().issuer("https://login.example").audience("refunds");
     let (desk, clock) = (Desk::new(), ManualClock::at_ms(NOW * 1000));
     let agent = Refunds::new(desk.clone(), MemoryStore::new()).clock(clock.clone());
-    let served = Served::of(agent, desk, Operators::verified(tokens));
+    let served = TestServer::serving(agent, desk, OperatorAuth::verified(tokens));
     let digest = served.waiting_for("t", Some(&issuer.bearer("mara", &[]))).await;
     let approve = json!({ "action": "approve", "thread_id": "t", "digest": digest });
     let send = async |token: String, payload: &Value| {
@@ -58,7 +58,7 @@ async fn a_verdict_is_the_subject_s_whose_token_was_verified() {
         let (status, body) = send(token.clone(), &approve).await;
         assert_eq!((status, &body["code"]), (401, &json!(code)), "{body}");
         let secret = token.rsplit(' ').next().unwrap();
-        assert!(secret.len() < 10 || !body.to_string().contains(secret), "it says the token back");
+        assert!(secret.len() < 10 || !body.to_string().contains(secret), "the response contains the token");
     }
     // Roles come from the token only: the payload claims one that the token does not have.
     let mut claimed = approve.clone();
@@ -96,8 +96,8 @@ async fn a_verdict_is_the_subject_s_whose_token_was_verified() {
 /// The AWS SDKs sign their requests to any server that they are configured with. Such a signature does not identify an
 /// operator.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn where_no_token_is_verified_another_signature_is_nobody_s() {
-    let served = Served::start();
+async fn a_sigv4_signature_identifies_no_operator() {
+    let served = TestServer::start();
     let digest = served.waiting("t").await;
     let mut approve = json!({ "action": "approve", "thread_id": "t", "digest": digest });
     let signature = "AWS4-HMAC-SHA256 Credential=key, SignedHeaders=host, Signature=0";
@@ -115,14 +115,18 @@ async fn where_no_token_is_verified_another_signature_is_nobody_s() {
 
 /// A token expires while its connection is open and its node runs.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_token_that_expires_in_the_middle_ends_what_was_begun_and_begins_nothing() {
+async fn an_expired_token_starts_no_new_request_on_its_connection() {
     use futures_util::{SinkExt, StreamExt};
     use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
 
     let issuer = Issuer::new("k1");
     let (desk, clock) = (Desk::new(), ManualClock::at_ms(NOW * 1000));
     let agent = Refunds::new(desk.clone(), MemoryStore::new()).clock(clock.clone());
-    let served = Served::of(agent, desk, Operators::verified(Tokens::from_jwks(&issuer.jwks()).unwrap()));
+    let served = TestServer::serving(
+        agent,
+        desk,
+        OperatorAuth::verified(TokenVerifier::from_jwks(&issuer.jwks()).unwrap()),
+    );
     let mut request = served.url("/ws").replace("http:", "ws:").into_client_request().unwrap();
     let token = format!("Bearer {}", issuer.token(&claims()));
     request.headers_mut().insert("authorization", token.parse().unwrap());
@@ -133,7 +137,9 @@ async fn a_token_that_expires_in_the_middle_ends_what_was_begun_and_begins_nothi
     clock.advance(std::time::Duration::from_secs(61));
     served.desk.open();
     let mut next = async || {
-        let Message::Text(text) = socket.next().await.unwrap().unwrap() else { panic!("no text") };
+        let Message::Text(text) = socket.next().await.unwrap().unwrap() else {
+            panic!("expected a text message")
+        };
         serde_json::from_str::<Value>(&text).unwrap()
     };
     let view = loop {
@@ -145,7 +151,9 @@ async fn a_token_that_expires_in_the_middle_ends_what_was_begun_and_begins_nothi
     let digest = &view["thread"]["reviews"][0]["digest"];
     let approve = json!({ "action": "approve", "thread_id": "t", "digest": digest }).to_string();
     socket.send(Message::text(approve)).await.unwrap();
-    let Message::Text(text) = socket.next().await.unwrap().unwrap() else { panic!("no text") };
+    let Message::Text(text) = socket.next().await.unwrap().unwrap() else {
+        panic!("expected a text message")
+    };
     assert!(text.contains("token_expired"), "{text}");
     assert_eq!(served.agent.view("t").await.unwrap().standing.as_str(), "waiting");
     served.stop().await;
@@ -154,44 +162,45 @@ async fn a_token_that_expires_in_the_middle_ends_what_was_begun_and_begins_nothi
 /// A mock key server: its address, its response, and the number of requests to it.
 struct KeyServer {
     url: String,
-    says: Arc<Mutex<(u16, String)>>,
-    asked: Arc<AtomicUsize>,
+    response: Arc<Mutex<(u16, String)>>,
+    requests: Arc<AtomicUsize>,
 }
 
 impl KeyServer {
     async fn start(jwks: String) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/keys", listener.local_addr().unwrap());
-        let (says, asked) = (Arc::new(Mutex::new((200, jwks))), Arc::new(AtomicUsize::new(0)));
-        let (said, count) = (Arc::clone(&says), Arc::clone(&asked));
+        let (response, requests) = (Arc::new(Mutex::new((200, jwks))), Arc::new(AtomicUsize::new(0)));
+        let (said, count) = (Arc::clone(&response), Arc::clone(&requests));
         let keys = axum::routing::get(async move || {
             count.fetch_add(1, SeqCst);
             let (status, body) = said.lock().unwrap().clone();
             (axum::http::StatusCode::from_u16(status).unwrap(), body)
         });
         tokio::spawn(async { axum::serve(listener, axum::Router::new().route("/keys", keys)).await });
-        Self { url, says, asked }
+        Self { url, response, requests }
     }
 
-    fn says(&self, status: u16, body: &str) {
-        *self.says.lock().unwrap() = (status, body.to_owned());
+    fn respond_with(&self, status: u16, body: &str) {
+        *self.response.lock().unwrap() = (status, body.to_owned());
     }
 
     /// Returns the number of requests since the last call.
-    fn asked(&self) -> usize {
-        self.asked.swap(0, SeqCst)
+    fn take_requests(&self) -> usize {
+        self.requests.swap(0, SeqCst)
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn keys_are_fetched_once_for_all_and_count_for_as_long_as_the_issuer_has_them() {
+async fn keys_are_cached_and_revoked_keys_are_dropped() {
     let (old, new) = (Issuer::new("k1"), Issuer::new("k2"));
     let keys = KeyServer::start(old.jwks()).await;
     let (desk, clock) = (Desk::new(), ManualClock::at_ms(NOW * 1000));
     let agent = Refunds::new(desk.clone(), MemoryStore::new()).clock(clock.clone());
-    let tokens = Tokens::from_url(&keys.url).unwrap().longest(Duration::from_secs(1_000_000));
+    let tokens = TokenVerifier::from_url(&keys.url).unwrap().max_lifetime(Duration::from_secs(1_000_000));
     // Starting and reading need no identity, so a 200 says only that the token was valid.
-    let served = Served::of(agent, desk, Operators::verified(tokens).open(Right::Start).open(Right::Read));
+    let served =
+        TestServer::serving(agent, desk, OperatorAuth::verified(tokens).open(Right::Start).open(Right::Read));
     let _ = served.waiting("t").await;
     let at_once = async |issuer: &Issuer| {
         let token = format!("Bearer {}", issuer.token(&with(json!({ "exp": NOW + 1_000_000 }))));
@@ -206,42 +215,42 @@ async fn keys_are_fetched_once_for_all_and_count_for_as_long_as_the_issuer_has_t
     let wait = async |seconds| clock.advance(Duration::from_secs(seconds));
 
     // Without keys, every token is refused, and the key server is not asked again at once.
-    keys.says(500, "");
-    assert_eq!((at_once(&old).await, keys.asked()), ((503, "keys_unavailable".into()), 1));
-    keys.says(200, &old.jwks());
-    assert_eq!((at_once(&old).await.0, keys.asked()), (503, 0));
+    keys.respond_with(500, "");
+    assert_eq!((at_once(&old).await, keys.take_requests()), ((503, "keys_unavailable".into()), 1));
+    keys.respond_with(200, &old.jwks());
+    assert_eq!((at_once(&old).await.0, keys.take_requests()), (503, 0));
     wait(5).await;
-    assert_eq!((at_once(&old).await, keys.asked()), (good(), 1));
-    assert_eq!((at_once(&old).await, keys.asked()), (good(), 0));
+    assert_eq!((at_once(&old).await, keys.take_requests()), (good(), 1));
+    assert_eq!((at_once(&old).await, keys.take_requests()), (good(), 0));
 
     // A token with an unknown key causes a new fetch, but not each such token does.
     let invalid = (401, "token_invalid".to_owned());
-    assert_eq!((at_once(&new).await, keys.asked()), (invalid.clone(), 0));
-    keys.says(200, &new.jwks());
+    assert_eq!((at_once(&new).await, keys.take_requests()), (invalid.clone(), 0));
+    keys.respond_with(200, &new.jwks());
     wait(60).await;
-    assert_eq!((at_once(&new).await, keys.asked()), (good(), 1));
+    assert_eq!((at_once(&new).await, keys.take_requests()), (good(), 1));
     // A key that the issuer has withdrawn is no longer valid.
-    assert_eq!((at_once(&old).await, keys.asked()), (invalid, 0));
+    assert_eq!((at_once(&old).await, keys.take_requests()), (invalid, 0));
 
     // The keys remain valid while the key server is down for less than an hour.
-    keys.says(500, "");
+    keys.respond_with(500, "");
     wait(30 * 60).await;
-    assert_eq!((at_once(&new).await, keys.asked()), (good(), 1));
+    assert_eq!((at_once(&new).await, keys.take_requests()), (good(), 1));
     wait(30 * 60).await;
-    assert_eq!((at_once(&new).await, keys.asked()), ((503, "keys_unavailable".into()), 1));
+    assert_eq!((at_once(&new).await, keys.take_requests()), ((503, "keys_unavailable".into()), 1));
     served.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_key_of_an_unknown_kind_spoils_no_other_and_a_time_may_have_a_fraction() {
+async fn unknown_key_types_and_fractional_times_are_accepted() {
     let issuer = Issuer::new("k1");
     let mut jwks: Value = serde_json::from_str(&issuer.jwks()).unwrap();
     let unknown = json!({ "kty": "of tomorrow", "kid": "k0", "key_ops": 7 });
     jwks["keys"].as_array_mut().unwrap().insert(0, unknown);
     let (desk, clock) = (Desk::new(), ManualClock::at_ms(NOW * 1000));
     let agent = Refunds::new(desk.clone(), MemoryStore::new()).clock(clock);
-    let tokens = Tokens::from_jwks(&jwks.to_string()).unwrap();
-    let served = Served::of(agent, desk, Operators::verified(tokens));
+    let tokens = TokenVerifier::from_jwks(&jwks.to_string()).unwrap();
+    let served = TestServer::serving(agent, desk, OperatorAuth::verified(tokens));
     let digest = served.waiting_for("t", Some(&issuer.bearer("mara", &[]))).await;
     let token = issuer.token(&with(json!({ "exp": NOW as f64 + 0.5, "nbf": NOW as f64 - 0.5 })));
     let approve = json!({ "action": "approve", "thread_id": "t", "digest": digest });

@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::{
-    container::{listening, program},
-    desk::{Desk, Refunds},
-    served::{SESSION, Served, read},
+    container::{program, start_program},
+    refund_agent::{Desk, Refunds},
+    test_server::{SESSION, TestServer, read},
 };
 
 /// The timeout for a response that should come at once.
@@ -47,8 +47,8 @@ fn half_open(address: SocketAddr, sent: &str) -> TcpStream {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_thousand_half_open_headers_keep_no_ping_waiting() {
-    let served = Served::start();
+async fn a_thousand_half_open_requests_delay_no_ping() {
+    let served = TestServer::start();
     let mut open = Vec::new();
     for number in 0..1000 {
         open.push(half_open(served.address, "POST /invocations HTTP/1.1\r\nHost: localhost\r\nX-Slow: "));
@@ -63,8 +63,8 @@ async fn a_thousand_half_open_headers_keep_no_ping_waiting() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn slow_bodies_and_idle_sockets_keep_nobody_waiting() {
-    let served = Served::start();
+async fn slow_bodies_and_idle_websockets_delay_no_ping() {
+    let served = TestServer::start();
     let mut open = Vec::new();
     for _ in 0..600 {
         open.push(half_open(
@@ -85,8 +85,8 @@ async fn slow_bodies_and_idle_sockets_keep_nobody_waiting() {
 
 /// Requests in flight are never canceled, and their number is limited.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn more_than_so_many_requests_are_not_carried_out_at_once() {
-    let served = Served::start();
+async fn the_number_of_concurrent_requests_is_limited() {
+    let served = TestServer::start();
     served.desk.shut();
     let start = |number: usize| served.post(&json!({ "thread_id": format!("t-{number}"), "message": "A-1" }));
     let mut under_way: Vec<_> = (0..128).map(|number| tokio::spawn(start(number).send())).collect();
@@ -104,8 +104,8 @@ async fn more_than_so_many_requests_are_not_carried_out_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn deep_and_wide_json_is_refused_on_every_way() {
-    let served = Served::start();
+async fn deep_and_wide_json_is_rejected_on_every_channel() {
+    let served = TestServer::start();
     let url = served.url("/ws").replace("http:", "ws:");
     let (mut socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
     let deep = |levels: usize| "[".repeat(levels) + &"]".repeat(levels);
@@ -133,10 +133,10 @@ async fn deep_and_wide_json_is_refused_on_every_way() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn how_large_a_request_may_be_is_set() {
+async fn the_size_limit_of_requests_is_configurable() {
     let (desk, store) = (Desk::new(), MemoryStore::new());
     let agent = Refunds::new(desk.clone(), store);
-    let served = Served::with(agent, desk, |served| served.largest_request(1000));
+    let served = TestServer::with_settings(agent, desk, |served| served.max_request_bytes(1000));
     let start = |length: usize| json!({ "thread_id": "t", "message": format!("A-1 {}", "x".repeat(length)) });
     let (status, body) = served.ask(start(1000)).await;
     assert_eq!((status, &body["limit"]), (413, &json!(1000)), "{body}");
@@ -147,22 +147,22 @@ async fn how_large_a_request_may_be_is_set() {
 /// The program runs with a limit of open files that is lower than the number of clients.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_process_with_few_files_is_not_used_up() {
+fn a_low_file_limit_is_not_exhausted() {
     let folder = tempfile::tempdir().unwrap();
     let mut few = Command::new("sh");
     few.args(["-c", "ulimit -n 128; exec \"$0\" serve --listen 127.0.0.1:0"]).arg(program());
-    let (_child, address, _log) = listening(few.env("REFUND_DB", folder.path().join("refund.db")));
+    let (_child, address, _log) = start_program(few.env("REFUND_DB", folder.path().join("refund.db")));
     let _open: Vec<_> = (0..600).map(|_| half_open(address, "GET /ping HTTP/1.1\r\nHost: loc")).collect();
     assert_eq!(ping(address)["status"], "Healthy");
 }
 
 /// The ids come from the client, so a long or structured one could forge entries of the log.
 #[tokio::test]
-async fn ids_are_logged_only_where_they_are_short_and_plain() {
+async fn only_short_plain_ids_are_logged() {
     let folder = tempfile::tempdir().unwrap();
     let mut serve = Command::new(program());
     serve.args(["serve", "--listen", "127.0.0.1:0"]).env("REFUND_DB", folder.path().join("refund.db"));
-    let (_child, address, log) = listening(&mut serve);
+    let (_child, address, log) = start_program(&mut serve);
     let long = "x".repeat(5000);
     let sent = [
         ("5f1d7a84-7b4e-4c1c-9a34-2f3d8a3a1c11", true),

@@ -4,26 +4,26 @@
 mod actions;
 mod bad_input;
 mod container;
-mod desk;
-#[cfg(feature = "dynamodb")]
-mod drained;
+mod cross_origin;
 #[cfg(feature = "dynamodb")]
 #[path = "../../hitl-runtime/tests/dynamo/dynoxide.rs"]
 mod dynoxide;
 mod events;
-mod foreign;
 mod identity;
 mod issuer;
 mod limits;
-mod mounted;
-#[cfg(feature = "dynamodb")]
-mod one_table;
+mod mounted_routes;
 mod owners;
 mod process;
+mod refund_agent;
 #[cfg(feature = "dynamodb")]
-mod restored;
-mod served;
+mod restored_processes;
+#[cfg(feature = "dynamodb")]
+mod shared_table;
+#[cfg(feature = "dynamodb")]
+mod sweep;
 #[cfg(feature = "dynamodb")]
 mod table;
+mod test_server;
 mod timeouts;
 mod tokens;

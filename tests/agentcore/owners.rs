@@ -3,26 +3,26 @@
 use futures_util::{SinkExt as _, StreamExt as _};
 use hitl::{
     ManualClock, MemoryStore,
-    agentcore::{Operators, Right, Tokens},
+    agentcore::{OperatorAuth, Right, TokenVerifier},
 };
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest as _};
 
 use crate::{
-    desk::{Desk, Refunds},
     issuer::{Issuer, NOW},
-    served::Served,
+    refund_agent::{Desk, Refunds},
+    test_server::TestServer,
 };
 
-fn served(issuer: &Issuer, rules: impl FnOnce(Operators) -> Operators) -> Served {
+fn served(issuer: &Issuer, rules: impl FnOnce(OperatorAuth) -> OperatorAuth) -> TestServer {
     let (desk, clock) = (Desk::new(), ManualClock::at_ms(NOW * 1000));
     let agent = Refunds::new(desk.clone(), MemoryStore::new()).clock(clock);
-    let tokens = Tokens::from_jwks(&issuer.jwks()).unwrap();
-    Served::of(agent, desk, rules(Operators::verified(tokens)))
+    let tokens = TokenVerifier::from_jwks(&issuer.jwks()).unwrap();
+    TestServer::serving(agent, desk, rules(OperatorAuth::verified(tokens)))
 }
 
 /// Returns every request that a caller can make about an existing thread.
-fn asked(thread: &str, digest: &str) -> Vec<Value> {
+fn requests_about(thread: &str, digest: &str) -> Vec<Value> {
     [
         json!({ "action": "get" }),
         json!({ "action": "history" }),
@@ -43,13 +43,13 @@ fn asked(thread: &str, digest: &str) -> Vec<Value> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn another_s_thread_is_answered_as_a_missing_one() {
+async fn a_thread_of_another_owner_is_reported_as_missing() {
     let issuer = Issuer::new("k1");
     let served = served(&issuer, |operators| operators);
     let (owner, other) = (issuer.bearer("ann", &[]), issuer.bearer("bob", &["driver"]));
     let digest = served.waiting_for("t", Some(&owner)).await;
     let before = served.agent.verify(&"t".try_into().unwrap()).await.unwrap();
-    for (theirs, missing) in asked("t", &digest).into_iter().zip(asked("u", &digest)) {
+    for (theirs, missing) in requests_about("t", &digest).into_iter().zip(requests_about("u", &digest)) {
         for accept in ["application/json", "text/event-stream"] {
             let answer = async |payload: &Value| {
                 let request = served.post(payload).header("authorization", &other).header("accept", accept);
@@ -78,7 +78,7 @@ async fn another_s_thread_is_answered_as_a_missing_one() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_may_sign_sees_what_waits_and_who_was_first() {
+async fn a_signer_sees_open_reviews_and_the_first_decider() {
     let issuer = Issuer::new("k1");
     let served = served(&issuer, |operators| operators);
     let (owner, clerk) = (issuer.bearer("ann", &[]), issuer.bearer("cem", &["clerk"]));
@@ -105,7 +105,7 @@ async fn whoever_may_sign_sees_what_waits_and_who_was_first() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn roles_and_what_is_open_are_as_they_are_set() {
+async fn role_rights_and_open_rights_are_configurable() {
     let issuer = Issuer::new("k1");
     let served = served(&issuer, |operators| {
         operators
@@ -135,7 +135,7 @@ async fn roles_and_what_is_open_are_as_they_are_set() {
 
 /// A caller that starts a thread with the name of another owner's thread receives none of its events.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_start_hears_nothing_of_another_s_thread() {
+async fn a_start_receives_no_events_of_another_owner() {
     let issuer = Issuer::new("k1");
     let served = served(&issuer, |operators| operators);
     served.desk.shut();

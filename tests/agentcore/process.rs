@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::{container::Container, served::Served};
+use crate::{container::Container, test_server::TestServer};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stop_lets_what_runs_come_to_its_end() {
-    let served = Served::start();
+async fn a_stop_waits_for_running_nodes() {
+    let served = TestServer::start();
     served.desk.shut();
     let (agent, desk) = (served.agent.clone(), served.desk.clone());
     let start = tokio::spawn(served.post(&json!({ "thread_id": "t", "message": "A-1" })).send());
@@ -23,7 +23,7 @@ async fn a_stop_lets_what_runs_come_to_its_end() {
 }
 
 #[tokio::test]
-async fn another_process_goes_on_where_a_killed_one_was_and_one_that_is_told_to_stop_does() {
+async fn a_killed_process_is_resumed_and_sigterm_stops_the_server() {
     let folder = tempfile::tempdir().unwrap();
     let message = "Please refund order A-9133, it arrived broken. I paid $149.";
     let mut first = Container::start(folder.path(), &[]);
@@ -46,7 +46,7 @@ async fn another_process_goes_on_where_a_killed_one_was_and_one_that_is_told_to_
 /// A payment that hangs delays the exit by no more than the time that running nodes are given.
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn what_hangs_does_not_keep_a_process_that_is_told_to_stop() {
+async fn a_hanging_node_does_not_block_the_exit() {
     let folder = tempfile::tempdir().unwrap();
     let gate = folder.path().join("gate");
     let made = std::process::Command::new("mkfifo").arg(&gate).status().unwrap();
@@ -66,8 +66,10 @@ async fn what_hangs_does_not_keep_a_process_that_is_told_to_stop() {
     let pid = rustix::process::Pid::from_child(&container.child);
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     let ended = tokio::task::spawn_blocking(move || (container.child.wait().unwrap(), container));
-    let (status, container) =
-        tokio::time::timeout(Duration::from_secs(120), ended).await.expect("it hangs").unwrap();
+    let (status, container) = tokio::time::timeout(Duration::from_secs(120), ended)
+        .await
+        .expect("the process does not exit")
+        .unwrap();
     assert!(status.success(), "{status}");
     drop((gate, container));
     // The client receives no success.

@@ -14,8 +14,8 @@ use tokio::{
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::{
-    desk::{Desk, Refunds},
-    served::Served,
+    refund_agent::{Desk, Refunds},
+    test_server::TestServer,
 };
 
 /// A timeout that expires soon. `NEVER` is one that no test reaches.
@@ -23,14 +23,14 @@ const SOON: Duration = Duration::from_millis(100);
 const NEVER: Duration = Duration::from_secs(3600);
 
 /// Returns limits that no test reaches, to set one of them.
-fn patient() -> Limits {
-    Limits::default().headers(NEVER).body(NEVER).answer(NEVER).silence(NEVER)
+fn without_timeouts() -> Limits {
+    Limits::default().headers(NEVER).body(NEVER).response(NEVER).silence(NEVER)
 }
 
-fn served(limits: Limits) -> Served {
+fn served(limits: Limits) -> TestServer {
     let desk = Desk::new();
     let agent = Refunds::new(desk.clone(), MemoryStore::new());
-    Served::with(agent, desk, |served| served.limits(limits))
+    TestServer::with_settings(agent, desk, |served| served.limits(limits))
 }
 
 /// Reads until the other side closes the connection, and returns the text.
@@ -42,8 +42,8 @@ async fn until_closed(stream: &mut TcpStream) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn headers_that_do_not_come_end_their_connection() {
-    let served = served(patient().headers(SOON));
+async fn missing_headers_time_out() {
+    let served = served(without_timeouts().headers(SOON));
     for sent in ["", "POST /invocations HTTP/1.1\r\nHost: localhost\r\nX-Slow: "] {
         let mut stream = TcpStream::connect(served.address).await.unwrap();
         stream.write_all(sent.as_bytes()).await.unwrap();
@@ -61,8 +61,8 @@ async fn headers_that_do_not_come_end_their_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_body_that_does_not_come_is_refused_and_its_connection_ends() {
-    let served = served(patient().body(SOON));
+async fn a_missing_body_times_out_with_an_error() {
+    let served = served(without_timeouts().body(SOON));
     for (kind, code) in [("application/json", "too_slow"), ("text/plain", "unsupported_media_type")] {
         let mut stream = TcpStream::connect(served.address).await.unwrap();
         let head = format!(
@@ -77,8 +77,8 @@ async fn a_body_that_does_not_come_is_refused_and_its_connection_ends() {
 
 /// A client requests megabytes and reads none of them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_answer_that_nobody_takes_ends_its_connection() {
-    let served = served(patient().answer(SOON));
+async fn an_unread_response_times_out() {
+    let served = served(without_timeouts().response(SOON));
     let message = format!("A-1 {}", "x".repeat(900_000));
     assert_eq!(served.ask(json!({ "thread_id": "t", "message": message })).await.0, 200);
     let get = json!({ "action": "get", "thread_id": "t" }).to_string();
@@ -103,8 +103,8 @@ async fn an_answer_that_nobody_takes_ends_its_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_socket_whose_other_side_is_silent_ends() {
-    let served = served(patient().silence(SOON));
+async fn a_websocket_without_pongs_is_closed() {
+    let served = served(without_timeouts().silence(SOON));
     let url = served.url("/ws").replace("http:", "ws:");
     // This client answers no pings: it reads bytes and writes none.
     let (silent, _) = tokio_tungstenite::connect_async(&url).await.unwrap();
@@ -132,8 +132,8 @@ async fn a_socket_whose_other_side_is_silent_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_too_many_sockets_the_idlest_ends_and_no_busy_one() {
-    let served = served(patient().sockets(2));
+async fn the_longest_idle_websocket_is_closed_over_the_limit() {
+    let served = served(without_timeouts().sockets(2));
     served.desk.shut();
     let url = served.url("/ws").replace("http:", "ws:");
     let connect = async || tokio_tungstenite::connect_async(&url).await.map(|(socket, _)| socket);

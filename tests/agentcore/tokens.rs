@@ -2,34 +2,34 @@
 
 use hitl::{
     ManualClock, MemoryStore,
-    agentcore::{Operators, Tokens},
+    agentcore::{OperatorAuth, TokenVerifier},
 };
 use serde_json::{Value, json};
 
 use crate::{
-    desk::{Desk, Refunds},
     issuer::{Issuer, NOW, claims, with},
-    served::Served,
+    refund_agent::{Desk, Refunds},
+    test_server::TestServer,
 };
 
-fn served(tokens: Tokens) -> Served {
+fn served(tokens: TokenVerifier) -> TestServer {
     let (desk, clock) = (Desk::new(), ManualClock::at_ms(NOW * 1000));
     let agent = Refunds::new(desk.clone(), MemoryStore::new()).clock(clock);
-    Served::of(agent, desk, Operators::verified(tokens))
+    TestServer::serving(agent, desk, OperatorAuth::verified(tokens))
 }
 
 /// Sends a token with a `get`. Returns the status and the code of the response.
-async fn answered(served: &Served, token: &str) -> (u16, String) {
+async fn response_to(served: &TestServer, token: &str) -> (u16, String) {
     let get = json!({ "action": "get", "thread_id": "t" });
     let (status, body) = served.ask_as(Some(&format!("Bearer {token}")), &get).await;
     (status, body["code"].as_str().unwrap_or_default().to_owned())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_signed_token_must_say_who_somebody_is() {
+async fn a_signed_token_must_identify_its_subject() {
     let issuer = Issuer::new("k1");
     let tokens =
-        Tokens::from_jwks(&issuer.jwks()).unwrap().issuer("https://login.example").audience("refunds");
+        TokenVerifier::from_jwks(&issuer.jwks()).unwrap().issuer("https://login.example").audience("refunds");
     let served = served(tokens);
     let _ = served.waiting_for("t", Some(&issuer.bearer("mara", &["clerk"]))).await;
     let nothing = json!({});
@@ -44,7 +44,7 @@ async fn a_signed_token_must_say_who_somebody_is() {
         (&nothing, &with(json!({ "iat": NOW - 10, "exp": NOW + 86_000 }))),
     ] {
         let token = issuer.token_with(header, claims);
-        assert_eq!(answered(&served, &token).await, (200, String::new()), "{header} {claims}");
+        assert_eq!(response_to(&served, &token).await, (200, String::new()), "{header} {claims}");
     }
     for (attack, header, claims) in [
         ("an extension that must be understood", json!({ "crit": ["exp2"], "exp2": 1 }), good.clone()),
@@ -79,14 +79,14 @@ async fn a_signed_token_must_say_who_somebody_is() {
         ("another algorithm's name", json!({ "alg": "ES384" }), good.clone()),
         ("no algorithm", json!({ "alg": "none" }), good.clone()),
     ] {
-        let (status, code) = answered(&served, &issuer.token_with(&header, &claims)).await;
+        let (status, code) = response_to(&served, &issuer.token_with(&header, &claims)).await;
         assert_eq!((status, code.as_str()), (401, "token_invalid"), "{attack}");
     }
     served.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_key_is_used_for_what_it_is_meant_for() {
+async fn a_key_is_used_only_for_its_declared_purpose() {
     let issuer = Issuer::new("k1");
     for (besides, status) in [
         (json!({}), 404),
@@ -102,16 +102,16 @@ async fn a_key_is_used_for_what_it_is_meant_for() {
         (json!({ "use": "sig", "key_ops": ["encrypt"] }), 401),
     ] {
         let keys = json!({ "keys": [issuer.jwk(&besides)] }).to_string();
-        let served = served(Tokens::from_jwks(&keys).unwrap());
+        let served = served(TokenVerifier::from_jwks(&keys).unwrap());
         // An accepted token gets a 404, because there is no thread.
-        assert_eq!(answered(&served, &issuer.token(&claims())).await.0, status, "{besides}");
+        assert_eq!(response_to(&served, &issuer.token(&claims())).await.0, status, "{besides}");
         served.stop().await;
     }
 }
 
 /// Several claims list roles, and only the configured one counts.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_claim_lists_the_roles() {
+async fn roles_come_only_from_the_configured_claim() {
     let issuer = Issuer::new("k1");
     for (named, sent, status) in [
         (None, json!({ "roles": ["clerk"] }), 200),
@@ -121,9 +121,9 @@ async fn one_claim_lists_the_roles() {
         (Some("cognito:groups"), json!({ "roles": ["guest"], "cognito:groups": ["clerk"] }), 200),
         (Some("cognito:groups"), json!({ "roles": ["clerk"], "groups": ["clerk"] }), 403),
     ] {
-        let mut tokens = Tokens::from_jwks(&issuer.jwks()).unwrap();
+        let mut tokens = TokenVerifier::from_jwks(&issuer.jwks()).unwrap();
         if let Some(claim) = named {
-            tokens = tokens.roles_in(claim);
+            tokens = tokens.roles_claim(claim);
         }
         let served = served(tokens);
         let bearer = format!("Bearer {}", issuer.token(&with(sent.clone())));
@@ -137,16 +137,16 @@ async fn one_claim_lists_the_roles() {
 
 /// Key servers with an oversized response, or without a secure transport.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn keys_come_by_a_way_that_nobody_can_change() {
+async fn keys_are_fetched_only_over_secure_transport() {
     for url in
         ["http://login.example/keys", "ftp://127.0.0.1/keys", "http://localhost.evil.example/keys", "keys"]
     {
-        assert!(Tokens::from_url(url).is_err(), "{url}");
+        assert!(TokenVerifier::from_url(url).is_err(), "{url}");
     }
     for url in
         ["https://login.example/keys", "http://127.0.0.1:9/keys", "http://[::1]:9/keys", "http://localhost/k"]
     {
-        assert!(Tokens::from_url(url).is_ok(), "{url}");
+        assert!(TokenVerifier::from_url(url).is_ok(), "{url}");
     }
     let issuer = Issuer::new("k1");
     let mut keys: Value = serde_json::from_str(&issuer.jwks()).unwrap();
@@ -156,8 +156,8 @@ async fn keys_come_by_a_way_that_nobody_can_change() {
     let body = keys.to_string();
     let routes = axum::Router::new().route("/keys", axum::routing::get(async move || body.clone()));
     tokio::spawn(async { axum::serve(listener, routes).await });
-    let served = served(Tokens::from_url(&url).unwrap());
-    let (status, code) = answered(&served, &issuer.token(&claims())).await;
+    let served = served(TokenVerifier::from_url(&url).unwrap());
+    let (status, code) = response_to(&served, &issuer.token(&claims())).await;
     assert_eq!((status, code.as_str()), (503, "keys_unavailable"));
     served.stop().await;
 }

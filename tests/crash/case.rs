@@ -4,37 +4,37 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use hitl::{
     FindingKind, Graph, HistoryEntry, ThreadId, ThreadView,
-    journal::{Decision, Event, Settlement, To},
+    journal::{Decision, Event, Settlement, Transition},
 };
 use tempfile::TempDir;
 
 use crate::{
-    child::{Desk, Orders, Work},
-    desk::{Often, Once, Ticket, World},
-    doom::{Column, Point},
-    ledger::{Line, What},
-    office::Office,
+    child::{Orders, TestGraph, Work},
+    kill_points::{Point, PointKind},
+    ledger::{EffectKind, Line},
+    process::Process,
+    refund_agent::{AtLeastOnce, AtMostOnce, Ticket, World},
 };
 
 pub struct Case {
     dir: TempDir,
-    pub desk: Desk,
+    pub graph: TestGraph,
     #[cfg(feature = "dynamodb")]
     table: Option<crate::table::Table>,
 }
 
 /// A thread as the next process finds it.
-pub struct Found {
+pub struct StoredThread {
     pub view: ThreadView,
     pub history: Vec<HistoryEntry>,
     pub ledger: Vec<Line>,
 }
 
 impl Case {
-    pub fn new(desk: Desk) -> Self {
+    pub fn new(graph: TestGraph) -> Self {
         Self {
             dir: TempDir::new().unwrap(),
-            desk,
+            graph,
             #[cfg(feature = "dynamodb")]
             table: None,
         }
@@ -42,17 +42,17 @@ impl Case {
 
     /// Creates a case whose threads are in a DynamoDB table of its own.
     #[cfg(feature = "dynamodb")]
-    pub fn in_a_table(desk: Desk) -> Self {
+    pub fn on_dynamodb(graph: TestGraph) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let table = runtime.block_on(crate::table::Table::create());
-        let case = Self { table: Some(table), ..Self::new(desk) };
-        case.table.iter().for_each(|table| crate::shelf::name(table, case.path()));
+        let case = Self { table: Some(table), ..Self::new(graph) };
+        case.table.iter().for_each(|table| crate::matrix_store::name(table, case.path()));
         case
     }
 
     /// Returns a case with copies of the same files in another directory.
     pub fn copy(&self) -> Self {
-        let copy = Self::new(self.desk);
+        let copy = Self::new(self.graph);
         for file in fs::read_dir(self.path()).unwrap().map(Result::unwrap) {
             fs::copy(file.path(), copy.path().join(file.file_name())).unwrap();
         }
@@ -65,39 +65,39 @@ impl Case {
 
     /// Does the work in a child process, and returns whether the child was killed.
     pub fn is_killed(&self, work: Work, kill: Option<Point>) -> bool {
-        Orders { dir: self.path().to_owned(), desk: self.desk, work, kill }.is_killed()
+        Orders { dir: self.path().to_owned(), graph: self.graph, work, kill }.is_killed()
     }
 
     /// Does the work in a child process that is not killed.
-    pub fn done(&self, work: Work) {
+    pub fn complete(&self, work: Work) {
         assert!(!self.is_killed(work, None));
     }
 
     /// Returns the thread, and asserts that its journal verifies and has every acknowledged entry.
-    pub fn look(&self, thread: &str) -> Found {
+    pub fn inspect(&self, thread: &str) -> StoredThread {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            match self.desk {
-                Desk::Once => self.read::<Once>(thread).await,
-                Desk::Often => self.read::<Often>(thread).await,
+            match self.graph {
+                TestGraph::AtMostOnce => self.read::<AtMostOnce>(thread).await,
+                TestGraph::AtLeastOnce => self.read::<AtLeastOnce>(thread).await,
             }
         })
     }
 
-    async fn read<G: Graph<State = Ticket, Deps = World>>(&self, thread: &str) -> Found {
-        let Office { agent, ledger, .. } = Office::<G>::open(self.path(), None).await;
+    async fn read<G: Graph<State = Ticket, Deps = World>>(&self, thread: &str) -> StoredThread {
+        let Process { agent, ledger, .. } = Process::<G>::open(self.path(), None).await;
         let id = ThreadId::new(thread).unwrap();
         let mut wrong = agent.audit(&id, None).await.unwrap().findings;
         // The clock of the process that takes over may be hours ahead of that of the dead process.
         wrong.retain(|finding| finding.kind != FindingKind::Time);
         assert_eq!(wrong, [], "`{id}`");
         let history = agent.history(&id, 0, 1000).await.unwrap();
-        self.keeps(thread, &history);
-        Found { view: agent.view(thread).await.unwrap(), history, ledger: ledger.lines() }
+        self.assert_entries_kept(thread, &history);
+        StoredThread { view: agent.view(thread).await.unwrap(), history, ledger: ledger.lines() }
     }
 
     /// Asserts that every acknowledged entry is still at its place.
-    fn keeps(&self, thread: &str, history: &[HistoryEntry]) {
+    fn assert_entries_kept(&self, thread: &str, history: &[HistoryEntry]) {
         let stored = fs::read_to_string(self.path().join("stored")).unwrap();
         for line in stored.lines() {
             let [of, place, hash] = line.split(' ').collect::<Vec<_>>()[..] else { panic!("{line}") };
@@ -105,16 +105,19 @@ impl Case {
                 continue;
             }
             let there = history.get(place.parse::<usize>().unwrap()).map(|entry| entry.hash.to_string());
-            assert_eq!(there.as_deref(), Some(hash), "place {place} was stored and is another now");
+            assert_eq!(there.as_deref(), Some(hash), "the entry at place {place} was stored and has changed");
         }
     }
 }
 
-impl Found {
+impl StoredThread {
     /// Returns the number of these effects in the ledger, and asserts that all of them have the same key.
-    pub fn lines(&self, what: What) -> usize {
+    pub fn lines(&self, what: EffectKind) -> usize {
         let lines: Vec<_> = self.ledger.iter().filter(|line| line.what == what).collect();
-        assert!(lines.windows(2).all(|pair| pair[0] == pair[1]), "one effect under two keys: {lines:?}");
+        assert!(
+            lines.windows(2).all(|pair| pair[0] == pair[1]),
+            "one effect has two idempotency keys: {lines:?}"
+        );
         lines.len()
     }
 
@@ -123,11 +126,11 @@ impl Found {
     }
 
     /// Asserts that no node finished more often than the thread came to it, and that no review has two verdicts.
-    pub fn nothing_twice(&self) {
+    pub fn assert_nothing_twice(&self) {
         let mut finished = BTreeMap::new();
         let mut decided = BTreeMap::new();
         // Only a question leads back to a node: to `draft`.
-        let mut comings = BTreeMap::from([("draft", 1)]);
+        let mut activations = BTreeMap::from([("draft", 1)]);
         for entry in &self.history {
             match &entry.event {
                 Event::Ran { node, .. } | Event::Settled { node, how: Settlement::Happened { .. }, .. } => {
@@ -135,19 +138,16 @@ impl Found {
                 }
                 Event::Decided { digest, verdict, to, .. } => {
                     *decided.entry(digest.to_string()).or_insert(0) += 1;
-                    if let (Decision::Ask { .. }, To::Node(node)) = (verdict, to) {
-                        *comings.entry(node.as_str()).or_insert(0) += 1;
+                    if let (Decision::Ask { .. }, Transition::Node(node)) = (verdict, to) {
+                        *activations.entry(node.as_str()).or_insert(0) += 1;
                     }
                 }
                 _ => {}
             }
         }
         for (node, times) in finished {
-            let comings = comings.get(node).copied().unwrap_or(1);
-            assert!(
-                times <= comings,
-                "`{node}` finished {times} times, and the thread came to it {comings} times"
-            );
+            let activations = activations.get(node).copied().unwrap_or(1);
+            assert!(times <= activations, "`{node}` finished {times} times in {activations} activations");
         }
         assert!(
             decided.values().all(|times| *times == 1),
@@ -162,8 +162,8 @@ pub fn times() -> u64 {
     wanted.unwrap_or(1).max(1)
 }
 
-/// Kills at the first point of a column, at the second, and so on until a run is not killed. Returns the number of
+/// Kills at the first point of a kind, at the second, and so on until a run is not killed. Returns the number of
 /// points. A cell returns whether its process was killed.
-pub fn walk(column: Column, mut cell: impl FnMut(Point) -> bool) -> u64 {
-    (1..).find(|nth| !cell(Point { column, nth: *nth })).unwrap() - 1
+pub fn for_each_point(kind: PointKind, mut cell: impl FnMut(Point) -> bool) -> u64 {
+    (1..).find(|nth| !cell(Point { kind, nth: *nth })).unwrap() - 1
 }

@@ -13,10 +13,10 @@ use hitl::{Digest, Error, Graph, Place, ThreadId, Verdict, journal::Settlement};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    desk::{Often, Once, Ticket, World, mara, message},
-    doom::Point,
-    office::Office,
+    kill_points::Point,
     operator::{LEASE, finish, verdict},
+    process::Process,
+    refund_agent::{AtLeastOnce, AtMostOnce, Ticket, World, mara, message},
 };
 
 pub const THREAD: &str = "ticket-A-9133";
@@ -24,9 +24,9 @@ pub const COPY: &str = "ticket-A-9133-again";
 
 /// The graph to run.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub enum Desk {
-    Once,
-    Often,
+pub enum TestGraph {
+    AtMostOnce,
+    AtLeastOnce,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -55,13 +55,13 @@ pub enum Work {
     /// Repeats work of which the caller does not know whether it is done.
     Again(Box<Work>),
     /// Takes the thread over once the dead runner's lease has expired.
-    TakeUp,
+    TakeOver,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Orders {
     pub dir: PathBuf,
-    pub desk: Desk,
+    pub graph: TestGraph,
     pub work: Work,
     pub kill: Option<Point>,
 }
@@ -91,29 +91,29 @@ impl Orders {
 }
 
 /// Does the work that the parent process orders. In a process without such a parent it does nothing.
-pub fn obey() {
+pub fn run_child() {
     let Ok(orders) = env::var(ORDERS) else { return };
     let orders: Orders = serde_json::from_str(&orders).unwrap();
     thread::spawn(|| {
         thread::sleep(PATIENCE);
-        eprintln!("it hangs");
+        eprintln!("the child does not finish");
         process::abort();
     });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        match orders.desk {
-            Desk::Once => work::<Once>(orders).await,
-            Desk::Often => work::<Often>(orders).await,
+        match orders.graph {
+            TestGraph::AtMostOnce => work::<AtMostOnce>(orders).await,
+            TestGraph::AtLeastOnce => work::<AtLeastOnce>(orders).await,
         }
     });
 }
 
 async fn work<G: Graph<State = Ticket, Deps = World>>(orders: Orders) {
-    let office = Office::<G>::open(&orders.dir, orders.kill).await;
-    office.doom.watch(async { office.work(orders.work).await.unwrap() }).await;
+    let process = Process::<G>::open(&orders.dir, orders.kill).await;
+    process.kill_switch.count_awaits(async { process.work(orders.work).await.unwrap() }).await;
 }
 
-impl<G: Graph<State = Ticket, Deps = World>> Office<G> {
+impl<G: Graph<State = Ticket, Deps = World>> Process<G> {
     async fn work(&self, work: Work) -> Result<(), Error> {
         let Self { agent, clock, .. } = self;
         if !matches!(work, Work::Run) {
@@ -151,7 +151,7 @@ impl<G: Graph<State = Ticket, Deps = World>> Office<G> {
                 Err(Error::NotInDoubt { .. }) => Ok(()),
                 other => other,
             },
-            Work::TakeUp => {
+            Work::TakeOver => {
                 clock.advance(2 * LEASE);
                 agent.resume(THREAD).await.map(drop)
             }

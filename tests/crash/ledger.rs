@@ -11,14 +11,14 @@ use serde::{Deserialize, Serialize};
 /// One effect that took place.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Line {
-    pub what: What,
+    pub what: EffectKind,
     pub key: String,
     pub cents: u64,
     pub signed_by: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub enum What {
+pub enum EffectKind {
     Letter,
     Refund,
 }

@@ -13,17 +13,17 @@
 
 mod case;
 mod child;
-mod desk;
-mod doom;
 #[cfg(feature = "dynamodb")]
 #[path = "../../hitl-runtime/tests/dynamo/dynoxide.rs"]
 mod dynoxide;
+mod full_runs;
+mod kill_points;
 mod ledger;
-mod moves;
-mod office;
+mod matrix_store;
 mod operator;
-mod runs;
-mod shelf;
+mod operator_actions;
+mod process;
+mod refund_agent;
 #[cfg(feature = "dynamodb")]
 #[path = "../agentcore/table.rs"]
 #[allow(dead_code)]
@@ -32,5 +32,5 @@ mod table;
 /// The entry point of the child processes that the tests start from this binary; in any other process, an empty test.
 #[test]
 fn child() {
-    child::obey();
+    child::run_child();
 }

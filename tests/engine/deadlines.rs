@@ -9,7 +9,7 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use hitl::{Clock as _, ManualClock, Noticed, journal::Event, prelude::*};
+use hitl::{Clock as _, ManualClock, SweepEvent, journal::Event, prelude::*};
 use tokio::sync::Notify;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -87,7 +87,7 @@ async fn decisions<G: hitl::Graph>(agent: &Agent<G>, thread: &str) -> Vec<String
 }
 
 #[tokio::test]
-async fn an_expired_review_goes_where_the_graph_says() {
+async fn an_expired_review_follows_its_expire_edge() {
     let (agent, clock, _) = sender();
     let SenderTurn::Send(review) = agent.start("t", letter()).await.unwrap() else { panic!() };
     clock.advance(24 * HOUR);
@@ -102,7 +102,7 @@ async fn an_expired_review_goes_where_the_graph_says() {
 }
 
 #[tokio::test]
-async fn a_verdict_in_the_last_millisecond_wins_and_one_later_loses() {
+async fn a_verdict_counts_until_the_last_millisecond() {
     let (agent, clock, _) = sender();
     let SenderTurn::Send(in_time) = agent.start("in time", letter()).await.unwrap() else { panic!() };
     let SenderTurn::Send(late) = agent.start("late", letter()).await.unwrap() else { panic!() };
@@ -112,14 +112,14 @@ async fn a_verdict_in_the_last_millisecond_wins_and_one_later_loses() {
     );
     clock.advance(Duration::from_millis(1));
     assert_eq!(late.approve(&mara()).await.unwrap_err().code(), "expired");
-    assert!(agent.sweep().await.unwrap().is_empty(), "both are over");
+    assert!(agent.sweep().await.unwrap().is_empty(), "both threads have ended");
     assert_eq!(decisions(&agent, "in time").await, ["mara approve"]);
     assert_eq!(decisions(&agent, "late").await, ["hitl reject"]);
 }
 
 /// The sweeper's clock is ahead: by that clock the review has already expired when the operator signs it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_verdict_and_a_deadline_that_meet_have_one_winner() {
+async fn a_concurrent_verdict_and_deadline_have_one_winner() {
     let (store, office) = (MemoryStore::new(), Office::default());
     let here = ManualClock::at_ms(1_000_000);
     let ahead = ManualClock::at_ms(1_000_000 + 25 * 3_600_000);
@@ -154,7 +154,7 @@ async fn a_verdict_and_a_deadline_that_meet_have_one_winner() {
 }
 
 #[tokio::test]
-async fn a_review_that_waits_for_long_is_brought_up_again_once_by_one_of_all() {
+async fn a_reminder_is_sent_once_by_one_of_several_sweeps() {
     let (agent, clock, store) = sender();
     let other = Sender::new(Office::default(), store).clock(clock.clone());
     let _ = agent.start("t", letter()).await.unwrap();
@@ -163,7 +163,7 @@ async fn a_review_that_waits_for_long_is_brought_up_again_once_by_one_of_all() {
         let noticed = both.into_iter().flat_map(Result::unwrap);
         noticed
             .map(|noticed| match noticed {
-                Noticed::Waits { review } => review.node,
+                SweepEvent::Waits { review } => review.node,
                 noticed => panic!("{noticed:?}"),
             })
             .collect::<Vec<_>>()
@@ -181,13 +181,13 @@ async fn a_review_that_waits_for_long_is_brought_up_again_once_by_one_of_all() {
     clock.advance(7 * HOUR);
     assert_eq!(told().await, ["send"]);
     clock.advance(4 * HOUR);
-    assert!(matches!(agent.sweep().await.unwrap().as_slice(), [Noticed::Moved { .. }]));
+    assert!(matches!(agent.sweep().await.unwrap().as_slice(), [SweepEvent::Moved { .. }]));
     assert!(told().await.is_empty());
     agent.verify(&"t".try_into().unwrap()).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_sweep_takes_up_what_a_dead_process_ran_and_leaves_what_a_live_one_runs() {
+async fn a_sweep_resumes_threads_of_dead_processes_only() {
     let (store, clock) = (MemoryStore::new(), ManualClock::at_ms(1_000_000));
     let office = Office::default();
     let doomed = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
@@ -197,11 +197,11 @@ async fn a_sweep_takes_up_what_a_dead_process_ran_and_leaves_what_a_live_one_run
     doomed.shutdown_background();
 
     let agent = Checker::new(office.clone(), store).clock(clock.clone());
-    assert!(agent.sweep().await.unwrap().is_empty(), "for all that anybody knows, it lives");
+    assert!(agent.sweep().await.unwrap().is_empty(), "the lease has not expired");
     clock.advance(Duration::from_secs(31));
     office.check.notify_one();
     assert!(
-        matches!(agent.sweep().await.unwrap().as_slice(), [Noticed::Moved { thread, .. }] if thread.as_str() == "t")
+        matches!(agent.sweep().await.unwrap().as_slice(), [SweepEvent::Moved { thread, .. }] if thread.as_str() == "t")
     );
     assert!(matches!(agent.thread("t").await.unwrap(), CheckerTurn::Send(_)));
     assert!(agent.sweep().await.unwrap().is_empty());
@@ -245,7 +245,7 @@ graph! {
 
 /// The review in one branch expires while another process runs the other branch and holds the lease.
 #[tokio::test]
-async fn a_review_expires_though_a_sibling_runs_elsewhere() {
+async fn a_review_expires_while_a_sibling_branch_runs_elsewhere() {
     let (store, clock) = (MemoryStore::new(), ManualClock::at_ms(1_000_000));
     let office = Office::default();
     let agent = SideBySide::new(office.clone(), store.clone()).clock(clock.clone()).lease(HOUR);
@@ -256,7 +256,7 @@ async fn a_review_expires_though_a_sibling_runs_elsewhere() {
     office.checking.notified().await;
     clock.advance(Duration::from_secs(600));
     let sweeper = SideBySide::new(office.clone(), store).clock(clock).lease(HOUR);
-    assert!(matches!(sweeper.sweep().await.unwrap().as_slice(), [Noticed::Moved { .. }]));
+    assert!(matches!(sweeper.sweep().await.unwrap().as_slice(), [SweepEvent::Moved { .. }]));
     assert_eq!(decisions(&agent, "t").await, ["hitl reject"]);
     office.check.notify_one();
     let SideBySideTurn::Done(outcome) = running.await.unwrap() else { panic!() };
@@ -265,7 +265,7 @@ async fn a_review_expires_though_a_sibling_runs_elsewhere() {
 }
 
 #[tokio::test]
-async fn a_sweep_names_what_this_program_cannot_take_up_and_passes_over_other_graphs() {
+async fn a_sweep_reports_incompatible_threads_of_its_graph_only() {
     let (store, clock) = (MemoryStore::new(), ManualClock::at_ms(1_000_000));
     let agent = Sender::new(Office::default(), store.clone()).clock(clock.clone());
     for thread in 0..40 {
@@ -279,7 +279,7 @@ async fn a_sweep_names_what_this_program_cannot_take_up_and_passes_over_other_gr
     let newer = newer::Sender::new(store).clock(clock.clone());
     let refused = newer.sweep().await.unwrap();
     assert_eq!(refused.len(), 40);
-    assert!(refused.iter().all(|noticed| matches!(noticed, Noticed::Refused { .. })), "{refused:?}");
+    assert!(refused.iter().all(|noticed| matches!(noticed, SweepEvent::Refused { .. })), "{refused:?}");
     assert_eq!(agent.sweep().await.unwrap().len(), 40);
 }
 
@@ -300,7 +300,7 @@ mod newer {
 
 /// Tokio's clock is paused and jumps to the next timer, so the test takes no real time.
 #[tokio::test(start_paused = true)]
-async fn a_watch_sweeps_again_and_again() {
+async fn a_watch_sweeps_repeatedly() {
     let (agent, clock, _) = sender();
     let _ = agent.start("t", letter()).await.unwrap();
     let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
@@ -311,9 +311,11 @@ async fn a_watch_sweeps_again_and_again() {
     tokio::time::sleep(Duration::from_secs(100)).await;
     assert!(told.is_empty());
     clock.advance(4 * HOUR);
-    assert!(matches!(told.recv().await.unwrap(), Noticed::Waits { review } if review.thread.as_str() == "t"));
+    assert!(
+        matches!(told.recv().await.unwrap(), SweepEvent::Waits { review } if review.thread.as_str() == "t")
+    );
     clock.advance(20 * HOUR);
-    assert!(matches!(told.recv().await.unwrap(), Noticed::Moved { .. }));
+    assert!(matches!(told.recv().await.unwrap(), SweepEvent::Moved { .. }));
     assert!(matches!(agent.thread("t").await.unwrap(), SenderTurn::Done(_)));
     watch.abort();
 }

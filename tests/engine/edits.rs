@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hitl::{Error, prelude::*, wire::Request};
+use hitl::{Error, api::Request, prelude::*};
 use serde_json::{Value, json};
 
 /// The action that the model proposes.
@@ -87,7 +87,7 @@ async fn waiting(agent: &Agent<CallAgent>) -> hitl::Digest {
     let CallAgentTurn::Act(review) =
         agent.start("t", WishInput { message: "it broke".into() }).await.unwrap()
     else {
-        panic!("it waits")
+        panic!("expected an open review")
     };
     review.digest()
 }
@@ -102,7 +102,7 @@ async fn edited(patch: Value) -> Result<Value, Error> {
 }
 
 #[tokio::test]
-async fn a_new_tool_keeps_nothing_of_the_old_one() {
+async fn another_variant_keeps_no_fields_of_the_old_one() {
     let did = edited(json!({
         "tool": { "name": "voucher", "args": { "cents": null, "reason": null, "code": "SORRY" } },
         "labels": { "vip": null, "lost": "no" },
@@ -117,7 +117,7 @@ async fn a_new_tool_keeps_nothing_of_the_old_one() {
 }
 
 #[tokio::test]
-async fn a_misspelt_key_and_a_broken_invariant_have_their_paths() {
+async fn unknown_keys_and_violations_are_reported_with_paths() {
     for (patch, path, near) in [
         (json!({ "tool": { "args": { "cnets": 1 } } }), "tool.args.cnets", "cents"),
         (json!({ "tool": { "args": { "resaon": null } } }), "tool.args.resaon", "reason"),
@@ -141,7 +141,7 @@ async fn a_misspelt_key_and_a_broken_invariant_have_their_paths() {
 }
 
 #[tokio::test]
-async fn an_edit_of_nothing_is_refused_on_every_channel() {
+async fn an_edit_without_a_change_is_rejected_on_every_channel() {
     let agent = CallAgent::new(MemoryStore::new());
     let digest = waiting(&agent).await;
     let mara = clerk("mara");
@@ -152,18 +152,20 @@ async fn an_edit_of_nothing_is_refused_on_every_channel() {
         assert_eq!(agent.preview("t", digest, &mara, verdict()).await.unwrap_err().code(), "unchanged");
         let request =
             json!({ "action": "edit", "thread_id": "t", "digest": digest, "patch": { "call": patch } });
-        let refusal = agent.act(Request::read(request, None).unwrap(), Some(&mara)).await.unwrap_err();
+        let refusal = agent.dispatch(Request::parse(request, None).unwrap(), Some(&mara)).await.unwrap_err();
         assert_eq!((refusal.status, refusal.code), (422, "unchanged"));
     }
-    let CallAgentTurn::Act(review) = agent.thread("t").await.unwrap() else { panic!("it waits") };
+    let CallAgentTurn::Act(review) = agent.thread("t").await.unwrap() else {
+        panic!("expected an open review")
+    };
     let error = review.edit(&mara, |call| call.account = call.account.clone()).await.unwrap_err();
     assert!(matches!(&error, Error::Unchanged { field, .. } if field == "call"), "{error}");
-    assert_eq!(agent.verify(&"t".parse().unwrap()).await.unwrap(), before, "nothing moved");
+    assert_eq!(agent.verify(&"t".parse().unwrap()).await.unwrap(), before, "the thread has changed");
 }
 
 /// The evidence marks a verdict as previewed only if the same operator has previewed the same verdict.
 #[tokio::test]
-async fn a_verdict_says_whether_it_was_previewed() {
+async fn a_verdict_records_whether_it_was_previewed() {
     let approve = json!("approve");
     let reject = json!({ "reject": { "reason": "other", "note": "" } });
     for (shown, by, previewed) in [
@@ -175,7 +177,7 @@ async fn a_verdict_says_whether_it_was_previewed() {
         let agent = CallAgent::new(MemoryStore::new());
         let digest = waiting(&agent).await;
         let act = async |request: serde_json::Value, name: &str| {
-            agent.act(Request::read(request, None).unwrap(), Some(&clerk(name))).await.unwrap()
+            agent.dispatch(Request::parse(request, None).unwrap(), Some(&clerk(name))).await.unwrap()
         };
         if let Some(verdict) = shown {
             act(json!({ "action": "preview", "thread_id": "t", "digest": digest, "verdict": verdict }), by)
@@ -192,7 +194,7 @@ async fn a_verdict_says_whether_it_was_previewed() {
 }
 
 #[tokio::test]
-async fn a_name_that_could_pass_for_another_signs_nothing() {
+async fn a_look_alike_operator_name_cannot_sign() {
     let agent = CallAgent::new(MemoryStore::new());
     let digest = waiting(&agent).await;
     let before = agent.verify(&"t".parse().unwrap()).await.unwrap();
@@ -215,12 +217,12 @@ async fn a_name_that_could_pass_for_another_signs_nothing() {
             assert!(!error.to_string().contains('\u{200b}'), "{error}");
         }
     }
-    assert_eq!(agent.verify(&"t".parse().unwrap()).await.unwrap(), before, "nothing moved");
+    assert_eq!(agent.verify(&"t".parse().unwrap()).await.unwrap(), before, "the thread has changed");
     assert!(agent.decide("t", digest, &clerk("José"), Verdict::Approve).await.is_ok());
 }
 
 #[tokio::test]
-async fn no_thread_is_started_under_a_name_that_passes_for_another() {
+async fn a_look_alike_thread_name_cannot_be_started() {
     let agent = CallAgent::new(MemoryStore::new());
     let input = || WishInput { message: "it broke".into() };
     for name in ["a\u{200b}b", "p\u{430}y", "Jose\u{301}", "\u{202e}ab"] {
@@ -229,7 +231,7 @@ async fn no_thread_is_started_under_a_name_that_passes_for_another() {
         let old = hitl::ThreadId::existing(name).unwrap();
         assert_eq!(agent.start(&old, input()).await.unwrap_err().code(), "invalid_thread_id");
         let start = json!({ "action": "start", "thread_id": name, "input": { "message": "it broke" } });
-        let refusal = agent.act(Request::read(start, None).unwrap(), None).await.unwrap_err();
+        let refusal = agent.dispatch(Request::parse(start, None).unwrap(), None).await.unwrap_err();
         assert_eq!((refusal.status, refusal.code), (400, "invalid_thread_id"));
     }
     waiting(&agent).await;
@@ -239,7 +241,7 @@ async fn no_thread_is_started_under_a_name_that_passes_for_another() {
 }
 
 #[tokio::test]
-async fn an_old_thread_under_such_a_name_is_still_read() {
+async fn an_old_thread_with_a_look_alike_name_is_readable() {
     use hitl::{Digest, store::Append};
 
     let agent = CallAgent::new(MemoryStore::new());
@@ -256,16 +258,16 @@ async fn an_old_thread_under_such_a_name_is_still_read() {
     let append = Append {
         thread: old.clone(),
         records,
-        standing: hitl::Standing::Ended,
+        standing: hitl::ThreadStatus::Ended,
         reviews: Vec::new(),
         due_ms: None,
         after: None,
     };
     agent.store().append(append).await.unwrap();
-    assert_eq!(agent.view(&old).await.unwrap().standing, hitl::Standing::Ended);
+    assert_eq!(agent.view(&old).await.unwrap().standing, hitl::ThreadStatus::Ended);
     assert!(matches!(agent.thread(&old).await.unwrap(), CallAgentTurn::Done(_)));
     let get = json!({ "action": "get", "thread_id": "a\u{200b}b" });
-    assert!(agent.act(Request::read(get, None).unwrap(), None).await.is_ok());
+    assert!(agent.dispatch(Request::parse(get, None).unwrap(), None).await.is_ok());
     let listed = agent.store().threads(None, None, 10).await.unwrap();
     assert!(listed.items.iter().any(|(thread, _)| *thread == old));
 }

@@ -23,7 +23,7 @@ pub struct Job {
 
 /// The behavior of one call to the mock `World`.
 #[derive(Clone, Debug)]
-pub enum Behaviour {
+pub enum Behavior {
     Works,
     Fails,
     Refuses,
@@ -33,31 +33,31 @@ pub enum Behaviour {
 
 #[derive(Clone, Default)]
 pub struct World {
-    pub script: Arc<Mutex<Vec<Behaviour>>>,
+    pub script: Arc<Mutex<Vec<Behavior>>>,
     pub calls: Arc<AtomicU32>,
     pub keys: Arc<Mutex<BTreeSet<String>>>,
     pub reached: Arc<Notify>,
 }
 
 impl World {
-    pub fn new(script: impl IntoIterator<Item = Behaviour>) -> Self {
+    pub fn new(script: impl IntoIterator<Item = Behavior>) -> Self {
         Self { script: Arc::new(Mutex::new(script.into_iter().collect())), ..Self::default() }
     }
 
     pub async fn call(&self, wish: &str, key: &str) -> Result<String> {
         self.calls.fetch_add(1, Ordering::SeqCst);
         self.keys.lock().unwrap().insert(key.to_owned());
-        let behaviour = {
+        let behavior = {
             let mut script = self.script.lock().unwrap();
-            if script.is_empty() { Behaviour::Works } else { script.remove(0) }
+            if script.is_empty() { Behavior::Works } else { script.remove(0) }
         };
         self.reached.notify_one();
-        match behaviour {
-            Behaviour::Works => Ok(format!("did {wish}")),
-            Behaviour::Fails => Err(NodeError::msg("the connection broke")),
-            Behaviour::Refuses => Err(NodeError::not_done("the bank refused")),
-            Behaviour::Panics => panic!("out of cheese"),
-            Behaviour::Hangs => std::future::pending().await,
+        match behavior {
+            Behavior::Works => Ok(format!("did {wish}")),
+            Behavior::Fails => Err(NodeError::msg("the connection broke")),
+            Behavior::Refuses => Err(NodeError::not_done("the bank refused")),
+            Behavior::Panics => panic!("out of cheese"),
+            Behavior::Hangs => std::future::pending().await,
         }
     }
 
@@ -98,9 +98,9 @@ async fn in_doubt(world: &World) -> (Agent<Actor>, hitl::InDoubt<Actor>) {
 }
 
 #[tokio::test]
-async fn an_effect_that_fails_or_panics_is_in_doubt_and_is_not_run_again() {
-    for behaviour in [Behaviour::Fails, Behaviour::Panics] {
-        let world = World::new([behaviour]);
+async fn a_failed_or_panicked_effect_is_in_doubt_and_not_rerun() {
+    for behavior in [Behavior::Fails, Behavior::Panics] {
+        let world = World::new([behavior]);
         let (agent, doubt) = in_doubt(&world).await;
         assert_eq!(doubt.node(), "act");
         assert!(world.keys.lock().unwrap().contains(doubt.idempotency_key()));
@@ -110,8 +110,8 @@ async fn an_effect_that_fails_or_panics_is_in_doubt_and_is_not_run_again() {
 }
 
 #[tokio::test]
-async fn a_fork_does_not_repeat_what_is_in_doubt_or_stopped() {
-    let world = World::new([Behaviour::Fails]);
+async fn a_fork_does_not_repeat_an_effect_in_doubt_or_stopped() {
+    let world = World::new([Behavior::Fails]);
     let (agent, doubt) = in_doubt(&world).await;
     let thread = "t".parse().unwrap();
     // Place 1 is the `began` entry, place 2 the `in_doubt` entry.
@@ -127,8 +127,8 @@ async fn a_fork_does_not_repeat_what_is_in_doubt_or_stopped() {
 /// The idempotency key contains the thread's name, so a second run in a fork would have another key.
 #[tokio::test]
 async fn a_fork_does_not_repeat_an_idempotent_effect_that_began() {
-    let fails = || std::iter::repeat_n(Behaviour::Fails, 4);
-    let world = World::new(fails().chain([Behaviour::Fails]).chain([Behaviour::Works]));
+    let fails = || std::iter::repeat_n(Behavior::Fails, 4);
+    let world = World::new(fails().chain([Behavior::Fails]).chain([Behavior::Works]));
     let agent = Putter::new(world.clone(), MemoryStore::new());
     let PutterTurn::Failed(failed) = agent.start("t", wish()).await.unwrap() else { panic!() };
     assert!(matches!(failed.resume().await.unwrap(), PutterTurn::Done(_)));
@@ -138,7 +138,7 @@ async fn a_fork_does_not_repeat_an_idempotent_effect_that_began() {
     let ran = history.iter().position(|entry| entry.event.name() == "ran").unwrap();
     assert!(
         history[began..ran].iter().any(|entry| entry.event.name() == "resumed"),
-        "its failures are forgotten there"
+        "expected a `resumed` entry between `began` and `ran`"
     );
     for entry in &history[began..ran] {
         let error = agent.fork(&thread, entry.place, "f").await.unwrap_err();
@@ -149,15 +149,15 @@ async fn a_fork_does_not_repeat_an_idempotent_effect_that_began() {
 }
 
 #[tokio::test]
-async fn a_person_settles_it() {
+async fn an_operator_settles_an_effect_in_doubt() {
     let mara = Operator::new("mara");
 
-    let world = World::new([Behaviour::Fails]);
+    let world = World::new([Behavior::Fails]);
     let (_, doubt) = in_doubt(&world).await;
     assert!(matches!(doubt.run_again(&mara).await.unwrap(), ActorTurn::Done(receipt) if receipt == "did it"));
     assert_eq!((world.calls(), world.keys.lock().unwrap().len()), (2, 1), "the same key");
 
-    let world = World::new([Behaviour::Fails]);
+    let world = World::new([Behavior::Fails]);
     let (agent, doubt) = in_doubt(&world).await;
     let digest = doubt.digest();
     let wrote = |json: &str| serde_json::from_str(json).unwrap();
@@ -169,7 +169,7 @@ async fn a_person_settles_it() {
     assert!(matches!(turn, ActorTurn::Done(receipt) if receipt == "seen at the bank"));
     assert_eq!(world.calls(), 1);
 
-    let world = World::new([Behaviour::Fails]);
+    let world = World::new([Behavior::Fails]);
     let (agent, doubt) = in_doubt(&world).await;
     let ActorTurn::Failed(failed) = doubt.stop(&mara, "the customer died").await.unwrap() else { panic!() };
     assert!(failed.is_stopped());
@@ -180,19 +180,22 @@ async fn a_person_settles_it() {
 /// Two operators look into the same effect in doubt. The first has it run again, and it fails again, so by now it may
 /// have happened. The second operator's settlement is about the first attempt and must not settle the second one.
 #[tokio::test]
-async fn a_word_about_one_doubt_does_not_settle_the_next() {
-    let world = World::new([Behaviour::Fails, Behaviour::Fails]);
+async fn a_settlement_applies_to_one_doubt_only() {
+    let world = World::new([Behavior::Fails, Behavior::Fails]);
     let (agent, first) = in_doubt(&world).await;
     let ActorTurn::InDoubt(late) = agent.thread("t").await.unwrap() else { panic!() };
     let ActorTurn::InDoubt(_) = first.run_again(&Operator::new("mara")).await.unwrap() else { panic!() };
     assert_eq!(world.calls(), 2);
-    assert!(late.run_again(&Operator::new("noor")).await.is_err(), "nobody has looked into the second doubt");
-    assert_eq!(world.calls(), 2, "it was repeated blindly");
+    assert!(
+        late.run_again(&Operator::new("noor")).await.is_err(),
+        "the settlement of the first doubt was accepted for the second"
+    );
+    assert_eq!(world.calls(), 2, "the effect was rerun without a settlement");
 }
 
 #[tokio::test]
-async fn an_effect_that_vouches_that_it_did_nothing_has_failed_and_can_be_resumed() {
-    let world = World::new([Behaviour::Refuses]);
+async fn an_effect_returning_not_done_fails_and_can_be_resumed() {
+    let world = World::new([Behavior::Refuses]);
     let agent = Actor::new(world.clone(), MemoryStore::new());
     assert!(matches!(agent.start("t", wish()).await.unwrap(), ActorTurn::Failed(_)));
     assert!(matches!(agent.resume("t").await.unwrap(), ActorTurn::Done(_)));
@@ -201,8 +204,8 @@ async fn an_effect_that_vouches_that_it_did_nothing_has_failed_and_can_be_resume
 
 /// The process dies during the effect. The store survives, the lease expires, and another process takes over.
 #[tokio::test]
-async fn an_effect_whose_process_died_is_in_doubt_once_its_lease_is_over() {
-    let world = World::new([Behaviour::Hangs]);
+async fn an_effect_of_a_dead_process_is_in_doubt_after_its_lease() {
+    let world = World::new([Behavior::Hangs]);
     let (store, clock) = (MemoryStore::new(), ManualClock::at_ms(1_000_000));
     let doomed = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let agent = Actor::new(world.clone(), store.clone()).clock(clock.clone());
@@ -221,16 +224,16 @@ async fn an_effect_whose_process_died_is_in_doubt_once_its_lease_is_over() {
 }
 
 #[tokio::test]
-async fn an_idempotent_effect_is_tried_again_with_the_same_key() {
-    let world = World::new([Behaviour::Fails, Behaviour::Hangs, Behaviour::Panics]);
+async fn an_idempotent_effect_is_retried_with_the_same_key() {
+    let world = World::new([Behavior::Fails, Behavior::Hangs, Behavior::Panics]);
     let agent = Putter::new(world.clone(), MemoryStore::new());
     assert!(matches!(agent.start("t", wish()).await.unwrap(), PutterTurn::Done(_)));
     assert_eq!((world.calls(), world.keys.lock().unwrap().len()), (4, 1));
 }
 
 #[tokio::test]
-async fn a_node_is_tried_as_often_as_it_says_and_then_by_resume() {
-    let world = World::new([Behaviour::Fails, Behaviour::Panics, Behaviour::Fails]);
+async fn a_node_is_retried_up_to_its_limit_and_by_resume() {
+    let world = World::new([Behavior::Fails, Behavior::Panics, Behavior::Fails]);
     let agent = Looker::new(world.clone(), MemoryStore::new());
     let LookerTurn::Failed(failed) = agent.start("t", wish()).await.unwrap() else { panic!() };
     assert_eq!((failed.node(), failed.error()), ("look", "the connection broke"));
@@ -242,7 +245,7 @@ async fn a_node_is_tried_as_often_as_it_says_and_then_by_resume() {
 
 /// Dropping the future that waits for a turn does not cancel the run.
 #[tokio::test]
-async fn a_caller_who_hangs_up_cuts_nothing_in_the_middle() {
+async fn dropping_a_caller_future_does_not_cancel_the_run() {
     let world = World::new([]);
     let store = MemoryStore::new();
     let agent = Looker::new(world.clone(), store);
@@ -264,7 +267,7 @@ mod signed {
     //! A signed effect that fails.
     use hitl::prelude::*;
 
-    use super::{Behaviour, World};
+    use super::{Behavior, World};
 
     #[draft]
     #[derive(Clone, Validate)]
@@ -304,7 +307,7 @@ mod signed {
     /// review. A fork at any other entry from the first `began` on is rejected.
     #[tokio::test]
     async fn a_fork_does_not_reopen_a_review_whose_effect_began() {
-        let world = World::new([Behaviour::Refuses, Behaviour::Fails, Behaviour::Fails]);
+        let world = World::new([Behavior::Refuses, Behavior::Fails, Behavior::Fails]);
         let agent = Buyer::new(world.clone(), MemoryStore::new());
         let buyer = Operator::new("mara").role("buyer");
         let wish = Wish { text: "it".into() };
@@ -326,8 +329,8 @@ mod signed {
     }
 
     #[tokio::test]
-    async fn whoever_may_not_sign_an_effect_may_not_settle_it() {
-        let world = World::new([Behaviour::Fails]);
+    async fn settling_an_effect_needs_the_role_to_sign_it() {
+        let world = World::new([Behavior::Fails]);
         let agent = Buyer::new(world.clone(), MemoryStore::new());
         let buyer = Operator::new("mara").role("buyer");
         let wish = Wish { text: "it".into() };

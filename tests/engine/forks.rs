@@ -114,14 +114,14 @@ async fn both(agent: &Agent<Letters>) -> (hitl::Review<Letters, Letter>, hitl::R
         match review {
             LettersReview::SendCustomer(review) => customer = Some(review),
             LettersReview::SendBank(review) => bank = Some(review),
-            LettersReview::Archive(_) => panic!("nothing is to be archived yet"),
+            LettersReview::Archive(_) => panic!("`archive` must not be open yet"),
         }
     }
     (customer.unwrap(), bank.unwrap())
 }
 
 #[tokio::test]
-async fn branches_run_at_once_and_are_decided_in_any_order_and_merge_in_theirs() {
+async fn branches_are_decided_in_any_order_and_merge_in_their_own() {
     let mara = Operator::new("mara");
     let agent = Letters::new(Office::new(), MemoryStore::new());
     assert!(
@@ -129,13 +129,15 @@ async fn branches_run_at_once_and_are_decided_in_any_order_and_merge_in_theirs()
     );
     let (customer, bank) = both(&agent).await;
     // Decide the second branch first.
-    let LettersTurn::SendCustomer(_) = bank.approve(&mara).await.unwrap() else { panic!("one is left") };
+    let LettersTurn::SendCustomer(_) = bank.approve(&mara).await.unwrap() else {
+        panic!("expected the other review")
+    };
     let LettersTurn::Archive(archive) =
         customer.edit(&Operator::new("noor"), |letter| letter.text = "hello".into()).await.unwrap()
     else {
-        panic!("both branches are done")
+        panic!("expected the review after the join")
     };
-    let LettersTurn::Done(log) = archive.approve(&mara).await.unwrap() else { panic!("the end") };
+    let LettersTurn::Done(log) = archive.approve(&mara).await.unwrap() else { panic!("expected the end") };
     assert_eq!(
         log,
         [
@@ -151,7 +153,7 @@ async fn branches_run_at_once_and_are_decided_in_any_order_and_merge_in_theirs()
 }
 
 #[tokio::test]
-async fn a_rejection_in_one_branch_is_that_branch_s_own() {
+async fn a_rejection_affects_only_its_branch() {
     let mara = Operator::new("mara");
     let agent = Letters::new(Office::new(), MemoryStore::new());
     let _ = agent.start("t", input()).await.unwrap();
@@ -163,7 +165,7 @@ async fn a_rejection_in_one_branch_is_that_branch_s_own() {
 }
 
 #[tokio::test]
-async fn a_branch_that_is_done_is_not_run_again_when_its_sibling_failed() {
+async fn a_finished_branch_is_not_rerun_when_a_sibling_fails() {
     let mara = Operator::new("mara");
     let office = Office::new();
     office.bank_down.store(1, Ordering::SeqCst);
@@ -179,7 +181,7 @@ async fn a_branch_that_is_done_is_not_run_again_when_its_sibling_failed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn two_reviews_of_one_thread_decided_at_once_both_count() {
+async fn concurrent_verdicts_on_two_reviews_both_count() {
     for trial in 0..50 {
         let store = MemoryStore::new();
         let (one, two) = (Letters::new(Office::new(), store.clone()), Letters::new(Office::new(), store));

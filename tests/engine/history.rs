@@ -1,20 +1,20 @@
 //! The journal: history, reads of past states, forks of threads, and detection of tampering.
 
 use hitl::{
-    Error, Standing, Store, ThreadId,
+    Error, Store, ThreadId, ThreadStatus,
     journal::Entry,
     prelude::*,
     store::{Append, Record},
 };
 
-use super::{counted::Counted, refunds::*};
+use super::{counting_store::CountingStore, refund_agent::*};
 
 fn id(name: &str) -> ThreadId {
     name.parse().unwrap()
 }
 
 #[tokio::test]
-async fn history_tells_the_whole_story() {
+async fn the_history_lists_every_entry_in_pages() {
     let agent = RefundAgent::new(Desk::default(), MemoryStore::new());
     done(open(&agent, "t").await.approve(&mara()).await.unwrap());
     let history = agent.history(&id("t"), 0, 100).await.unwrap();
@@ -26,8 +26,9 @@ async fn history_tells_the_whole_story() {
 }
 
 #[tokio::test]
-async fn a_store_with_small_pages_cuts_no_history_short() {
-    let agent = RefundAgent::new(Desk::default(), Counted { page: Some(2), ..Counted::default() });
+async fn small_store_pages_do_not_truncate_the_history() {
+    let agent =
+        RefundAgent::new(Desk::default(), CountingStore { page: Some(2), ..CountingStore::default() });
     done(open(&agent, "t").await.approve(&mara()).await.unwrap());
     let places = async |from, limit| -> Vec<u64> {
         agent.history(&id("t"), from, limit).await.unwrap().iter().map(|entry| entry.place).collect()
@@ -38,7 +39,7 @@ async fn a_store_with_small_pages_cuts_no_history_short() {
 }
 
 #[tokio::test]
-async fn whoever_begins_a_thread_has_it_under_its_id_and_knows_itself_by_that() {
+async fn the_starting_runner_takes_the_lease() {
     let agent = RefundAgent::new(Desk::default(), MemoryStore::new());
     let _ = open(&agent, "t").await;
     let records = agent.store().entries(&id("t"), 0, 100).await.unwrap();
@@ -49,20 +50,20 @@ async fn whoever_begins_a_thread_has_it_under_its_id_and_knows_itself_by_that() 
 }
 
 #[tokio::test]
-async fn the_past_can_be_looked_at() {
+async fn past_states_are_readable() {
     let agent = RefundAgent::new(Desk::default(), MemoryStore::new());
     done(open(&agent, "t").await.edit(&mara(), |draft| draft.amount = 99.0).await.unwrap());
     let then = agent.get_at(&id("t"), 3).await.unwrap();
-    assert_eq!((then.standing, then.fields.draft.unwrap().amount), (Standing::Waiting, 149.0));
+    assert_eq!((then.standing, then.fields.draft.unwrap().amount), (ThreadStatus::Waiting, 149.0));
     assert!(then.fields.outcome.is_none());
     let now = agent.get(&id("t")).await.unwrap();
-    assert_eq!((now.standing, now.fields.draft.unwrap().amount), (Standing::Ended, 99.0));
+    assert_eq!((now.standing, now.fields.draft.unwrap().amount), (ThreadStatus::Ended, 99.0));
     let error = agent.get_at(&id("t"), 99).await.err().unwrap();
     assert!(matches!(error, Error::NoSuchPlace { head: 7, .. }), "{error}");
 }
 
 #[tokio::test]
-async fn a_fork_goes_on_from_the_past_and_has_everything_signed_again() {
+async fn a_fork_continues_from_the_past_without_its_signatures() {
     let desk = Desk::default();
     let agent = RefundAgent::new(desk.clone(), MemoryStore::new());
     let first = open(&agent, "t").await;
@@ -88,14 +89,14 @@ async fn forged(agent: &Agent<RefundAgent>, change: impl Fn(&mut Vec<Record>)) -
     let mut records = agent.store().entries(&id("t"), 0, 100).await.unwrap();
     change(&mut records);
     let store = MemoryStore::new();
-    let (standing, reviews) = (Standing::Waiting, vec![]);
+    let (standing, reviews) = (ThreadStatus::Waiting, vec![]);
     let append = Append { thread: id("t"), records, standing, reviews, due_ms: None, after: None };
     store.append(append).await.unwrap();
     RefundAgent::new(Desk::default(), store)
 }
 
 #[tokio::test]
-async fn an_entry_that_was_flipped_or_exchanged_is_found_and_nothing_runs_on_it() {
+async fn changed_or_swapped_entries_are_detected_before_anything_runs() {
     let honest = RefundAgent::new(Desk::default(), MemoryStore::new());
     let _ = open(&honest, "t").await;
     let head = honest.verify(&id("t")).await.unwrap();
@@ -136,33 +137,33 @@ async fn an_entry_that_was_flipped_or_exchanged_is_found_and_nothing_runs_on_it(
 /// A hash chain does not show by itself that its end was cut off or that all of it was rewritten; a head kept elsewhere
 /// does.
 #[tokio::test]
-async fn a_head_that_was_kept_elsewhere_shows_what_was_cut_off_or_written_anew() {
+async fn a_kept_head_detects_truncation_and_rewrites() {
     let honest = RefundAgent::new(Desk::default(), MemoryStore::new());
     let review = open(&honest, "t").await;
     let kept = honest.verify(&id("t")).await.unwrap();
     let cut = forged(&honest, |records| drop(records.pop())).await;
     assert!(cut.verify(&id("t")).await.is_ok());
-    let error = cut.holds(&kept).await.unwrap_err();
+    let error = cut.verify_against(&kept).await.unwrap_err();
     assert!(error.to_string().contains("the end was cut off"), "{error}");
 
     let anew = RefundAgent::new(Desk::default(), MemoryStore::new());
     let _ = open(&anew, "t").await;
     assert!(anew.verify(&id("t")).await.is_ok());
-    let error = anew.holds(&kept).await.unwrap_err();
-    assert!(error.to_string().contains("it was written anew"), "{error}");
+    let error = anew.verify_against(&kept).await.unwrap_err();
+    assert!(error.to_string().contains("the entry was rewritten"), "{error}");
 
     let gone = RefundAgent::new(Desk::default(), MemoryStore::new());
-    assert_eq!(gone.holds(&kept).await.unwrap_err().code(), "unknown_thread");
+    assert_eq!(gone.verify_against(&kept).await.unwrap_err().code(), "unknown_thread");
 
     let _ = review.approve(&mara()).await.unwrap();
-    assert!(honest.holds(&kept).await.unwrap().place > kept.place);
+    assert!(honest.verify_against(&kept).await.unwrap().place > kept.place);
 }
 
 mod renamed {
     //! The same graph with `execute` renamed to `executed`.
     use hitl::prelude::*;
 
-    use super::super::refunds::{Draft, Outcome, Ticket};
+    use super::super::refund_agent::{Draft, Outcome, Ticket};
 
     #[node(Ticket, writes = draft)]
     async fn draft(message: &str) -> Result<Draft> {
@@ -190,7 +191,7 @@ mod renamed {
 }
 
 #[tokio::test]
-async fn a_thread_whose_node_is_gone_says_so_before_anything_runs() {
+async fn a_missing_node_is_reported_before_anything_runs() {
     let store = MemoryStore::new();
     let digest = open(&RefundAgent::new(Desk::default(), store.clone()), "t").await.digest();
     let new = renamed::RefundAgent::new(store);
@@ -208,7 +209,7 @@ async fn a_thread_whose_node_is_gone_says_so_before_anything_runs() {
 }
 
 #[tokio::test]
-async fn a_thread_that_takes_the_name_of_a_deleted_one_shares_no_digest_with_it() {
+async fn a_reused_thread_name_has_other_digests() {
     let store = MemoryStore::new();
     let agent = RefundAgent::new(Desk::default(), store.clone());
     let old = open(&agent, "t").await.digest();
@@ -245,7 +246,7 @@ mod deleted {
     graph! { pub Looker<Errand, Gate> { start -> look -> end; } }
 
     #[tokio::test]
-    async fn a_runner_of_a_deleted_thread_does_not_write_into_its_namesake() {
+    async fn a_runner_of_a_deleted_thread_cannot_write_to_its_successor() {
         let thread = super::id("t");
         let store = MemoryStore::new();
         let begin = || {
@@ -270,7 +271,7 @@ mod deleted {
         old_gate.0.add_permits(1);
         // The result of the old run does not matter, only that the run has ended.
         drop(old_run.await.unwrap());
-        agent.verify(&thread).await.expect("the namesake's journal is its own");
+        agent.verify(&thread).await.expect("the old runner wrote into the new thread");
         new_gate.0.add_permits(1);
         assert!(matches!(new_run.await.unwrap().unwrap(), LookerTurn::Done(_)));
     }

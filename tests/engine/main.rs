@@ -1,29 +1,29 @@
 //! Integration tests of the engine through its public API, with real graphs and stores.
 #![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
 
-mod counted;
+mod added_requirements;
+mod blocked_runners;
+mod counting_store;
 mod deadlines;
-mod each;
-mod each_deep;
-mod each_versions;
 mod edits;
 mod effects;
-mod exact;
+mod exact_values;
+mod for_each;
+mod for_each_migration;
+mod for_each_nested;
 mod forks;
-mod halted;
 mod history;
-mod hostile;
+mod interactions;
+mod json_paths;
+mod look_alikes;
 mod new_code;
-mod passing;
-mod paths;
-mod refunds;
+mod node_values;
+mod panics;
+mod refund_agent;
 mod reproposed;
 mod routes;
-mod seams;
-mod settled;
-mod shown;
-mod spending;
-mod stopped;
+mod settlements;
+mod signatures;
+mod stopped_threads;
 mod sweeps;
 mod verdicts;
-mod widened;

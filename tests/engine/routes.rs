@@ -43,7 +43,7 @@ graph! {
 }
 
 #[tokio::test]
-async fn a_loop_runs_until_its_match_says_so_and_reducers_join_what_came() {
+async fn a_loop_runs_until_its_match_ends_it_and_reducers_merge() {
     let agent = Talk::new(MemoryStore::new());
     match agent.start("t", ChatInput { rounds: 3 }).await.unwrap() {
         TalkTurn::Done(said) => assert_eq!(said, ["round 0", "round 1", "round 2"]),
@@ -53,7 +53,7 @@ async fn a_loop_runs_until_its_match_says_so_and_reducers_join_what_came() {
 }
 
 #[tokio::test]
-async fn a_loop_without_end_stops_and_resume_grants_it_more() {
+async fn an_endless_loop_stops_at_the_step_limit_until_resumed() {
     let agent = Talk::new(MemoryStore::new()).step_limit(10);
     let TalkTurn::Failed(failed) = agent.start("t", ChatInput { rounds: 8 }).await.unwrap() else { panic!() };
     assert!(failed.error().contains("10 nodes"), "{}", failed.error());

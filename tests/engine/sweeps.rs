@@ -10,7 +10,7 @@ use std::{
 };
 
 use futures_util::{StreamExt as _, stream};
-use hitl::{Agent, ManualClock, MemoryStore, Noticed, Standing, prelude::*};
+use hitl::{Agent, ManualClock, MemoryStore, SweepEvent, ThreadStatus, prelude::*};
 use tokio::sync::{Semaphore, mpsc};
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -144,7 +144,9 @@ async fn abandon(store: &MemoryStore, clock: &ManualClock, count: usize) {
 }
 
 /// Spawns a watch that makes one pass within a test, and returns a channel with its events.
-fn watch<G: hitl::Graph>(agent: &Agent<G>) -> (tokio::task::JoinHandle<()>, mpsc::UnboundedReceiver<Noticed>)
+fn watch<G: hitl::Graph>(
+    agent: &Agent<G>,
+) -> (tokio::task::JoinHandle<()>, mpsc::UnboundedReceiver<SweepEvent>)
 where
     Agent<G>: Send + 'static,
 {
@@ -156,11 +158,14 @@ where
     (watch, told)
 }
 
-async fn moved(told: &mut mpsc::UnboundedReceiver<Noticed>, count: usize) -> BTreeMap<String, Standing> {
+async fn moved(
+    told: &mut mpsc::UnboundedReceiver<SweepEvent>,
+    count: usize,
+) -> BTreeMap<String, ThreadStatus> {
     let mut seen = BTreeMap::new();
     while seen.len() < count {
         match told.recv().await.unwrap() {
-            Noticed::Moved { thread, standing } => drop(seen.insert(thread.to_string(), standing)),
+            SweepEvent::Moved { thread, standing } => drop(seen.insert(thread.to_string(), standing)),
             other => panic!("{other:?}"),
         }
     }
@@ -169,7 +174,7 @@ async fn moved(told: &mut mpsc::UnboundedReceiver<Noticed>, count: usize) -> BTr
 
 #[cfg(feature = "sqlite")]
 #[tokio::test(flavor = "multi_thread")]
-async fn one_look_of_a_watch_drains_all_that_is_due() {
+async fn one_pass_of_a_watch_handles_all_due_threads() {
     const COUNT: usize = 5_000;
     let dir = tempfile::tempdir().unwrap();
     let store = hitl::SqliteStore::open(dir.path().join("jobs.db")).await.unwrap();
@@ -179,7 +184,7 @@ async fn one_look_of_a_watch_drains_all_that_is_due() {
     clock.advance(24 * HOUR);
     let (watch, mut told) = watch(&agent);
     let seen = moved(&mut told, COUNT).await;
-    assert!(seen.values().all(|standing| *standing == Standing::Ended));
+    assert!(seen.values().all(|standing| *standing == ThreadStatus::Ended));
     assert!(agent.store().due(u64::MAX, None, 1).await.unwrap().items.is_empty());
     watch.abort();
 }
@@ -195,17 +200,23 @@ async fn deadlines_are_handled_while_all_runs_hang() {
     let (watch, mut told) = watch(&agent);
     process.wait_for(16).await;
     let seen = moved(&mut told, 200).await;
-    assert!(seen.iter().all(|(thread, is)| thread.starts_with("due") && *is == Standing::Ended), "{seen:?}");
+    assert!(
+        seen.iter().all(|(thread, is)| thread.starts_with("due") && *is == ThreadStatus::Ended),
+        "{seen:?}"
+    );
     // 16 runs are concurrent; the others follow as these end, within the same pass.
     process.gate.add_permits(1_000);
     let seen = moved(&mut told, 40).await;
-    assert!(seen.iter().all(|(thread, is)| thread.starts_with("run") && *is == Standing::Ended), "{seen:?}");
+    assert!(
+        seen.iter().all(|(thread, is)| thread.starts_with("run") && *is == ThreadStatus::Ended),
+        "{seen:?}"
+    );
     assert_eq!(process.most.load(Ordering::SeqCst), 16);
     watch.abort();
 }
 
 #[tokio::test]
-async fn a_sweep_takes_up_more_runs_than_run_at_once() {
+async fn a_sweep_resumes_more_threads_than_run_concurrently() {
     let (store, clock) = (MemoryStore::new(), ManualClock::at_ms(1_000_000));
     abandon(&store, &clock, 100).await;
     let process = Process::open();
@@ -217,7 +228,7 @@ async fn a_sweep_takes_up_more_runs_than_run_at_once() {
 
 /// Tokio's clock is paused and jumps to the next timer, so the test takes no real time.
 #[tokio::test(start_paused = true)]
-async fn deadlines_are_written_though_what_follows_them_hangs() {
+async fn an_expiry_is_stored_before_its_next_node_runs() {
     let (store, clock) = (MemoryStore::new(), ManualClock::at_ms(1_000_000));
     let process = Process::shut();
     let agent = SlowJobs::new(process.clone(), store).clock(clock.clone());
@@ -229,20 +240,20 @@ async fn deadlines_are_written_though_what_follows_them_hangs() {
     // 16 threads run on from their expiry and block. For the other 24 the watch only writes the expiry and reports
     // them.
     let seen = moved(&mut told, 24).await;
-    assert!(seen.values().all(|standing| *standing == Standing::Running), "{seen:?}");
+    assert!(seen.values().all(|standing| *standing == ThreadStatus::Running), "{seen:?}");
     assert!(agent.inbox(None, 1).await.unwrap().items.is_empty());
     process.gate.add_permits(1_000);
     while agent.store().due(u64::MAX, None, 1).await.unwrap().items.len() == 1 {
         told.recv().await.unwrap();
     }
-    assert_eq!(agent.store().threads(Some(Standing::Ended), None, 100).await.unwrap().items.len(), 40);
+    assert_eq!(agent.store().threads(Some(ThreadStatus::Ended), None, 100).await.unwrap().items.len(), 40);
     assert!(process.most.load(Ordering::SeqCst) <= 32);
     watch.abort();
 }
 
 /// Tokio's clock is paused and jumps to the next timer, so the test takes no real time.
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_taken_up_is_tried_ever_less_often() {
+async fn an_incompatible_thread_is_retried_with_backoff() {
     let (store, clock) = (MemoryStore::new(), ManualClock::at_ms(1_000_000));
     start(&Jobs::new(Process::open(), store.clone()).clock(clock.clone()), "due", false, 3).await;
     clock.advance(24 * HOUR);
@@ -255,7 +266,7 @@ async fn what_cannot_be_taken_up_is_tried_ever_less_often() {
     tokio::time::sleep(Duration::from_millis(63_500)).await;
     watch.abort();
     let mut refused = 0;
-    while let Ok(Noticed::Refused { .. }) = told.try_recv() {
+    while let Ok(SweepEvent::Refused { .. }) = told.try_recv() {
         refused += 1;
     }
     // Three threads, each tried in the passes 1, 2, 4, 8, 16, 32 and 64.
@@ -299,7 +310,10 @@ async fn a_dead_runner_with_a_fast_clock_blocks_for_one_lease() {
     assert!(matches!(agent.thread("t").await.unwrap(), JobsTurn::Running(it) if !it.is_stalled()));
     right.advance(Duration::from_secs(1));
     let swept = agent.sweep().await.unwrap();
-    assert!(matches!(swept.as_slice(), [Noticed::Moved { standing: Standing::Ended, .. }]), "{swept:?}");
+    assert!(
+        matches!(swept.as_slice(), [SweepEvent::Moved { standing: ThreadStatus::Ended, .. }]),
+        "{swept:?}"
+    );
     // The runner that lost its lease appends nothing more.
     dead.gate.add_permits(1);
     assert!(matches!(running.await.unwrap().unwrap(), JobsTurn::Done(_)));

@@ -5,10 +5,10 @@ use std::{sync::atomic::Ordering, time::Duration};
 use hitl::{Error, ManualClock, prelude::*};
 use serde_json::json;
 
-use super::refunds::*;
+use super::refund_agent::*;
 
 #[tokio::test]
-async fn an_approval_runs_what_was_signed_and_nothing_before_it_again() {
+async fn an_approval_runs_the_signed_effect_and_reruns_nothing() {
     let desk = Desk::default();
     let agent = RefundAgent::new(desk.clone(), MemoryStore::new());
     let review = open(&agent, "t").await;
@@ -21,7 +21,7 @@ async fn an_approval_runs_what_was_signed_and_nothing_before_it_again() {
 }
 
 #[tokio::test]
-async fn an_edit_is_what_runs_and_both_drafts_are_kept() {
+async fn an_edited_draft_runs_and_both_drafts_are_recorded() {
     let agent = RefundAgent::new(Desk::default(), MemoryStore::new());
     let outcome = done(open(&agent, "t").await.edit(&mara(), |draft| draft.amount = 99.0).await.unwrap());
     assert!(matches!(outcome, Outcome::Refunded { amount: 99.0, .. }), "{outcome:?}");
@@ -36,7 +36,7 @@ async fn an_edit_is_what_runs_and_both_drafts_are_kept() {
 }
 
 #[tokio::test]
-async fn an_edit_that_breaks_an_invariant_names_the_field_and_moves_nothing() {
+async fn an_edit_that_violates_an_invariant_changes_nothing() {
     let agent = RefundAgent::new(Desk::default(), MemoryStore::new());
     let review = open(&agent, "t").await;
     let digest = review.digest();
@@ -62,7 +62,7 @@ async fn an_edit_that_breaks_an_invariant_names_the_field_and_moves_nothing() {
 static OPERATOR: std::sync::LazyLock<Operator> = std::sync::LazyLock::new(mara);
 
 #[tokio::test]
-async fn a_rejection_goes_where_the_graph_says() {
+async fn a_rejection_follows_its_reject_edge() {
     let desk = Desk::default();
     let agent = RefundAgent::new(desk.clone(), MemoryStore::new());
     let turn = open(&agent, "t").await.reject(&mara(), Reason::WrongTool, "a replacement, please").await;
@@ -74,7 +74,7 @@ async fn a_rejection_goes_where_the_graph_says() {
 }
 
 #[tokio::test]
-async fn a_question_opens_another_review_and_closes_this_one() {
+async fn a_question_closes_its_review_and_opens_a_new_one() {
     let agent = RefundAgent::new(Desk::default(), MemoryStore::new());
     let first = open(&agent, "t").await;
     let old = first.digest();
@@ -88,7 +88,7 @@ async fn a_question_opens_another_review_and_closes_this_one() {
 }
 
 #[tokio::test]
-async fn two_threads_with_the_same_draft_have_two_digests() {
+async fn equal_drafts_of_two_threads_have_distinct_digests() {
     let agent = RefundAgent::new(Desk::default(), MemoryStore::new());
     let (a, b) = (open(&agent, "a").await, open(&agent, "b").await);
     assert_eq!(a.draft(), b.draft());
@@ -98,7 +98,7 @@ async fn two_threads_with_the_same_draft_have_two_digests() {
 }
 
 #[tokio::test]
-async fn who_lacks_the_role_or_a_name_decides_nothing() {
+async fn an_operator_without_a_role_or_name_cannot_decide() {
     let agent = RefundAgent::new(Desk::default(), MemoryStore::new());
     let review = open(&agent, "t").await;
     let digest = review.digest();
@@ -119,7 +119,7 @@ async fn review_is_still_open(agent: &Agent<RefundAgent>) {
 }
 
 #[tokio::test]
-async fn what_nobody_signs_in_time_is_rejected() {
+async fn an_expired_review_is_rejected_by_default() {
     let clock = ManualClock::at_ms(1_000_000);
     let desk = Desk::default();
     let agent = RefundAgent::new(desk.clone(), MemoryStore::new()).clock(clock.clone());
@@ -139,14 +139,14 @@ async fn what_nobody_signs_in_time_is_rejected() {
 }
 
 #[tokio::test]
-async fn an_operator_cannot_say_that_a_review_expired() {
+async fn an_operator_cannot_reject_with_the_reason_expired() {
     let agent = RefundAgent::new(Desk::default(), MemoryStore::new());
     let error = open(&agent, "t").await.reject(&mara(), Reason::Expired, "").await.unwrap_err();
     assert_eq!(error.code(), "bad_verdict");
 }
 
 #[tokio::test]
-async fn a_start_is_repeated_only_with_the_same_input() {
+async fn a_start_can_be_repeated_only_with_the_same_input() {
     let desk = Desk::default();
     let agent = RefundAgent::new(desk.clone(), MemoryStore::new());
     let first = open(&agent, "t").await.digest();
@@ -159,7 +159,7 @@ async fn a_start_is_repeated_only_with_the_same_input() {
 }
 
 #[tokio::test]
-async fn a_node_whose_draft_breaks_an_invariant_fails_and_opens_no_review() {
+async fn an_invalid_draft_fails_its_node_and_opens_no_review() {
     let desk = Desk { first_amount: Some(40_000.0), ..Desk::default() };
     let agent = RefundAgent::new(desk, MemoryStore::new());
     match agent.start("t", message()).await.unwrap() {
@@ -174,7 +174,7 @@ async fn a_node_whose_draft_breaks_an_invariant_fails_and_opens_no_review() {
 /// Six operators decide concurrently through two agents, each with its own connection to the store. Exactly one wins,
 /// in each of 40 trials.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_many_who_decide_at_once_one_wins_and_the_others_learn_who() {
+async fn one_of_several_concurrent_verdicts_wins() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("t.db");
     for trial in 0..40 {

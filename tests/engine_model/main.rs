@@ -6,14 +6,14 @@
 #![cfg(feature = "sqlite")]
 #![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
 
+mod agent;
+mod comparison;
+mod coverage;
 mod moves;
-mod office;
 mod process;
-mod reach;
+mod progress;
 mod reference;
-mod seen;
 mod system;
-mod walk;
 
 use process::{InFile, InMemory};
 use proptest::test_runner::{Config, RngSeed};
@@ -35,12 +35,12 @@ prop_state_machine! {
     #![proptest_config(config(100, 0))]
 
     #[test]
-    fn a_thread_in_memory_is_what_it_should_be(sequential 1..60 => Test<InMemory>);
+    fn the_memory_store_agrees_with_the_reference(sequential 1..60 => Test<InMemory>);
 }
 
 prop_state_machine! {
     #![proptest_config(config(12, 1))]
 
     #[test]
-    fn a_thread_in_a_file_is_what_it_should_be(sequential 1..60 => Test<InFile>);
+    fn the_sqlite_store_agrees_with_the_reference(sequential 1..60 => Test<InFile>);
 }

@@ -4,8 +4,8 @@ use proptest::{prelude::*, sample::select};
 use proptest_state_machine::ReferenceStateMachine;
 
 use super::{
-    office::{Effect, Node, Weather},
-    reference::{At, Reference, Refusal, THREADS, Thread},
+    agent::{Conditions, Effect, Node},
+    reference::{LaneState, Reference, Refusal, THREADS, Thread},
 };
 
 #[derive(Clone, Debug)]
@@ -18,7 +18,7 @@ pub enum Move {
         thread: usize,
         review: usize,
         by: Person,
-        say: Say,
+        verdict_case: VerdictCase,
     },
     Settle {
         thread: usize,
@@ -36,7 +36,7 @@ pub enum Move {
     Pass {
         hours: u64,
     },
-    Change(Weather),
+    Change(Conditions),
     /// Another process takes over.
     Reopen,
 }
@@ -73,7 +73,7 @@ impl Person {
 }
 
 #[derive(Clone, Debug)]
-pub enum Say {
+pub enum VerdictCase {
     Approve,
     Edit(Edit),
     Reject,
@@ -86,7 +86,7 @@ pub enum Edit {
     /// Another number of dollars, or the number as the letter's text; 0 breaks the invariants of both.
     To(u32),
     WrongType,
-    Misspelt,
+    Misspelled,
     /// No change of the draft.
     Nothing,
 }
@@ -101,7 +101,7 @@ pub enum Settle {
 
 #[derive(Clone, Copy, Debug)]
 pub enum Fork {
-    Birth,
+    Start,
     Head,
 }
 
@@ -115,19 +115,19 @@ impl ReferenceStateMachine for Reference {
 
     fn transitions(reference: &Self) -> BoxedStrategy<Move> {
         let thread = 0..THREADS.len();
-        let stands = stands(reference);
+        let blocked_threads = blocked_threads(reference);
         let doubted = !open_doubts(reference).is_empty();
         let held = reference.threads.iter().flatten().any(|thread| thread.is_held);
         prop_oneof![
             2 => (thread.clone(), 10..12_u32).prop_map(|(thread, wish)| Move::Start { thread, wish }),
             12 => decide(reference),
             if doubted { 6 } else { 1 } => settle(reference),
-            if stands.is_empty() { 1 } else { 5 } => one_of(stands, THREADS.len() - 1).prop_map(Move::Resume),
+            if blocked_threads.is_empty() { 1 } else { 5 } => one_of(blocked_threads, THREADS.len() - 1).prop_map(Move::Resume),
             2 => Just(Move::Sweep),
-            2 => (thread.clone(), select(vec![Fork::Birth, Fork::Head]), thread)
+            2 => (thread.clone(), select(vec![Fork::Start, Fork::Head]), thread)
                 .prop_map(|(from, at, to)| Move::Fork { from, at, to }),
             if held { 5 } else { 1 } => (1..30_u64).prop_map(|hours| Move::Pass { hours }),
-            4 => weather().prop_map(Move::Change),
+            4 => conditions().prop_map(Move::Change),
             1 => Just(Move::Reopen),
         ]
         .boxed()
@@ -152,25 +152,29 @@ fn one_of(open: Vec<usize>, ever: usize) -> BoxedStrategy<usize> {
     if open.is_empty() { (0..=ever).boxed() } else { prop_oneof![5 => select(open), 1 => 0..=ever].boxed() }
 }
 
-fn at(reference: &Reference, number: impl Fn(At) -> Option<usize>) -> Vec<usize> {
+fn at(reference: &Reference, number: impl Fn(LaneState) -> Option<usize>) -> Vec<usize> {
     let lanes = reference.threads.iter().flatten().flat_map(|thread| &thread.lanes);
     lanes.filter_map(|lane| number(lane.at)).collect()
 }
 
 fn open_reviews(reference: &Reference) -> Vec<usize> {
-    at(reference, |at| if let At::Open(review) = at { Some(review) } else { None })
+    at(reference, |at| if let LaneState::Open(review) = at { Some(review) } else { None })
 }
 
 fn open_doubts(reference: &Reference) -> Vec<usize> {
-    at(reference, |at| if let At::Doubt(doubt) = at { Some(doubt) } else { None })
+    at(reference, |at| if let LaneState::Doubt(doubt) = at { Some(doubt) } else { None })
 }
 
 /// Returns the threads that do not continue by themselves.
-fn stands(reference: &Reference) -> Vec<usize> {
-    let failed = |thread: &Thread| thread.lanes.iter().any(|lane| matches!(lane.at, At::Failed { .. }));
-    let stands = |thread: &Thread| failed(thread) || reference.is_running(thread);
+fn blocked_threads(reference: &Reference) -> Vec<usize> {
+    let failed =
+        |thread: &Thread| thread.lanes.iter().any(|lane| matches!(lane.at, LaneState::Failed { .. }));
+    let blocked_threads = |thread: &Thread| failed(thread) || reference.is_running(thread);
     let threads = reference.threads.iter().enumerate();
-    threads.filter(|(_, thread)| thread.as_ref().is_some_and(stands)).map(|(number, _)| number).collect()
+    threads
+        .filter(|(_, thread)| thread.as_ref().is_some_and(blocked_threads))
+        .map(|(number, _)| number)
+        .collect()
 }
 
 /// Returns a strategy for threads: mostly `own`, to which the review or doubt belongs.
@@ -187,18 +191,23 @@ fn decide(reference: &Reference) -> impl Strategy<Value = Move> + use<> {
     let threads: Vec<usize> = reference.reviews.iter().map(|review| review.thread).collect();
     one_of(open, threads.len()).prop_flat_map(move |review| {
         let thread = in_thread(threads.get(review).copied());
-        (thread, person(), say()).prop_map(move |(thread, by, say)| Move::Decide { thread, review, by, say })
+        (thread, person(), verdict_case()).prop_map(move |(thread, by, verdict_case)| Move::Decide {
+            thread,
+            review,
+            by,
+            verdict_case,
+        })
     })
 }
 
-fn say() -> impl Strategy<Value = Say> {
-    let edit = prop_oneof![4 => select(vec![0, 1, 2, 11, 12]).prop_map(Edit::To), 1 => Just(Edit::WrongType), 1 => Just(Edit::Misspelt), 1 => Just(Edit::Nothing)];
+fn verdict_case() -> impl Strategy<Value = VerdictCase> {
+    let edit = prop_oneof![4 => select(vec![0, 1, 2, 11, 12]).prop_map(Edit::To), 1 => Just(Edit::WrongType), 1 => Just(Edit::Misspelled), 1 => Just(Edit::Nothing)];
     prop_oneof![
-        8 => Just(Say::Approve),
-        3 => edit.prop_map(Say::Edit),
-        2 => Just(Say::Reject),
-        1 => Just(Say::RejectAsExpired),
-        3 => select(vec!["why?", "who?", " "]).prop_map(|question| Say::Ask(question.to_owned())),
+        8 => Just(VerdictCase::Approve),
+        3 => edit.prop_map(VerdictCase::Edit),
+        2 => Just(VerdictCase::Reject),
+        1 => Just(VerdictCase::RejectAsExpired),
+        3 => select(vec!["why?", "who?", " "]).prop_map(|question| VerdictCase::Ask(question.to_owned())),
     ]
 }
 
@@ -217,7 +226,7 @@ fn settle(reference: &Reference) -> impl Strategy<Value = Move> + use<> {
     })
 }
 
-fn weather() -> impl Strategy<Value = Weather> {
+fn conditions() -> impl Strategy<Value = Conditions> {
     let effect =
         || prop_oneof![3 => Just(Effect::Works), 2 => Just(Effect::Breaks), 1 => Just(Effect::Refuses)];
     let fails = prop_oneof![3 => Just(0), 2 => 1..8_u32];
@@ -232,8 +241,8 @@ fn weather() -> impl Strategy<Value = Weather> {
         Node::File,
     ]);
     let dies_at = prop_oneof![1 => Just(None), 1 => dies_at.prop_map(Some)];
-    let weather = (fails, effect(), effect(), any::<bool>(), dies_at);
-    weather.prop_map(|(look_fails, pay, send, tidy_fails, dies_at)| Weather {
+    let conditions = (fails, effect(), effect(), any::<bool>(), dies_at);
+    conditions.prop_map(|(look_fails, pay, send, tidy_fails, dies_at)| Conditions {
         look_fails,
         pay,
         send,

@@ -5,36 +5,36 @@ use std::future::Future;
 use hitl::{ManualClock, prelude::*};
 use tokio::runtime::{Builder, Runtime};
 
-use super::office::{Clerk, Office};
+use super::agent::{Clerk, World};
 
 /// A store that outlives the processes.
-pub trait Shelf: 'static {
+pub trait StoreFactory: 'static {
     fn new() -> Self;
     /// Creates the agent of a new process.
-    fn open(&self, office: Office) -> impl Future<Output = Agent<Clerk>>;
+    fn open(&self, world: World) -> impl Future<Output = Agent<Clerk>>;
 }
 
 pub struct InMemory(MemoryStore);
 
-impl Shelf for InMemory {
+impl StoreFactory for InMemory {
     fn new() -> Self {
         Self(MemoryStore::new())
     }
 
-    async fn open(&self, office: Office) -> Agent<Clerk> {
-        Clerk::new(office, self.0.clone())
+    async fn open(&self, world: World) -> Agent<Clerk> {
+        Clerk::new(world, self.0.clone())
     }
 }
 
 pub struct InFile(tempfile::TempDir);
 
-impl Shelf for InFile {
+impl StoreFactory for InFile {
     fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
-    async fn open(&self, office: Office) -> Agent<Clerk> {
-        Clerk::new(office, SqliteStore::open(self.0.path().join("threads.db")).await.unwrap())
+    async fn open(&self, world: World) -> Agent<Clerk> {
+        Clerk::new(world, SqliteStore::open(self.0.path().join("threads.db")).await.unwrap())
     }
 }
 
@@ -46,10 +46,10 @@ pub struct Process {
 }
 
 impl Process {
-    pub fn start(shelf: &impl Shelf, office: &Office, clock: &ManualClock) -> Self {
+    pub fn start(stores: &impl StoreFactory, world: &World, clock: &ManualClock) -> Self {
         // With a paused clock, the backoff of retries passes as soon as there is nothing else to do.
         let runtime = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-        let agent = runtime.block_on(shelf.open(office.clone())).clock(clock.clone());
+        let agent = runtime.block_on(stores.open(world.clone())).clock(clock.clone());
         Self { agent, runtime }
     }
 

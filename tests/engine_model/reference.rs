@@ -1,8 +1,8 @@
-//! The reference model: the same office as a plain struct, without journal, digests or stores.
+//! The reference model: the same world as a plain struct, without journal, digests or stores.
 
 use super::{
-    moves::{Edit, Fork, Move, Person, Say, Settle},
-    office::{Books, Node, Weather},
+    agent::{CallLog, Conditions, Node},
+    moves::{Edit, Fork, Move, Person, Settle, VerdictCase},
 };
 
 pub const THREADS: [&str; 3] = ["a", "b", "c"];
@@ -10,12 +10,12 @@ pub const THREADS: [&str; 3] = ["a", "b", "c"];
 #[derive(Clone, Debug, Default)]
 pub struct Reference {
     pub now_hours: u64,
-    pub weather: Weather,
+    pub conditions: Conditions,
     pub threads: [Option<Thread>; THREADS.len()],
     /// All reviews and all doubts that ever existed, in their order.
     pub reviews: Vec<Review>,
     pub doubts: Vec<Doubt>,
-    pub books: Books,
+    pub call_log: CallLog,
     /// The review in which each payment and each letter was signed.
     pub paid_for: Vec<usize>,
     pub sent_for: Vec<usize>,
@@ -42,7 +42,7 @@ impl From<&'static str> for Refusal {
 
 /// The state of a branch.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum At {
+pub enum LaneState {
     /// A node is next; if it is a signed effect, with the review in which it was signed.
     Ready(Node, Option<usize>),
     Open(usize),
@@ -53,13 +53,13 @@ pub enum At {
         stopped: bool,
     },
     /// The thread is in a fork, or the branch is at its join.
-    Away,
+    Inactive,
     Ended,
 }
 
 #[derive(Clone, Debug)]
 pub struct Lane {
-    pub at: At,
+    pub at: LaneState,
     pub log: Vec<String>,
 }
 
@@ -70,14 +70,14 @@ pub struct Thread {
     /// `true` if a process died that ran the thread, and its lease has not expired.
     pub is_held: bool,
     /// The thread at its start, for a fork from there.
-    birth: Option<Box<Thread>>,
+    initial: Option<Box<Thread>>,
     /// The main branch; inside the fork, the branches of `send` and `tidy` as well.
     pub lanes: Vec<Lane>,
     pub dollars: u32,
     pub note: String,
     pub letter: String,
     /// The question or the rejection of the last verdict.
-    pub brings: String,
+    pub payload: String,
     /// The edit that proposed the offer.
     pub proposed: Option<Proposed>,
 }
@@ -115,29 +115,29 @@ pub struct Doubt {
 
 impl Thread {
     fn new(wish: u32) -> Self {
-        let lane = Lane { at: At::Ready(Node::Look, None), log: Vec::new() };
+        let lane = Lane { at: LaneState::Ready(Node::Look, None), log: Vec::new() };
         let text = String::new;
         Self {
             wish,
             is_fork: false,
             is_held: false,
-            birth: None,
+            initial: None,
             lanes: vec![lane],
             dollars: 0,
             note: text(),
             letter: "dear customer".to_owned(),
-            brings: text(),
+            payload: text(),
             proposed: None,
         }
     }
 
     pub fn is_ended(&self) -> bool {
-        self.lanes[0].at == At::Ended
+        self.lanes[0].at == LaneState::Ended
     }
 
     /// Returns whether a person has stopped the thread, after which no branch of it begins a node.
     pub fn is_stopped(&self) -> bool {
-        self.lanes.iter().any(|lane| matches!(lane.at, At::Failed { stopped: true, .. }))
+        self.lanes.iter().any(|lane| matches!(lane.at, LaneState::Failed { stopped: true, .. }))
     }
 
     /// Returns whether the thread is past the signature of its payment.
@@ -151,13 +151,15 @@ impl Reference {
         (self.wrote, self.died) = (false, false);
         let answer = match this {
             Move::Start { thread, wish } => self.start(*thread, *wish),
-            Move::Decide { thread, review, by, say } => self.decide(*thread, *review, *by, say),
+            Move::Decide { thread, review, by, verdict_case } => {
+                self.decide(*thread, *review, *by, verdict_case)
+            }
             Move::Settle { thread, doubt, by, how } => self.settle(*thread, *doubt, *by, *how),
-            Move::Resume(thread) => self.known(*thread).map(|()| self.take_up(*thread)),
+            Move::Resume(thread) => self.ensure_exists(*thread).map(|()| self.take_over(*thread)),
             Move::Fork { from, at, to } => self.fork(*from, *at, *to),
             Move::Sweep => {
                 let there = (0..THREADS.len()).filter(|thread| self.threads[*thread].is_some());
-                there.collect::<Vec<_>>().into_iter().for_each(|thread| self.look_after(thread));
+                there.collect::<Vec<_>>().into_iter().for_each(|thread| self.sweep_thread(thread));
                 Ok(())
             }
             Move::Pass { hours } => {
@@ -165,8 +167,8 @@ impl Reference {
                 self.threads.iter_mut().flatten().for_each(|thread| thread.is_held = false);
                 Ok(())
             }
-            Move::Change(weather) => {
-                self.weather = *weather;
+            Move::Change(conditions) => {
+                self.conditions = *conditions;
                 Ok(())
             }
             Move::Reopen => Ok(()),
@@ -177,7 +179,7 @@ impl Reference {
     /// Returns the effect of a thread that readers see in doubt.
     pub fn doubt(&self, thread: &Thread) -> Option<usize> {
         thread.lanes.iter().find_map(|lane| match lane.at {
-            At::Doubt(doubt) if self.doubts[doubt].is_written || !thread.is_held => Some(doubt),
+            LaneState::Doubt(doubt) if self.doubts[doubt].is_written || !thread.is_held => Some(doubt),
             _ => None,
         })
     }
@@ -185,8 +187,8 @@ impl Reference {
     /// Returns whether a process runs the thread, or died while it ran it.
     pub fn is_running(&self, thread: &Thread) -> bool {
         thread.lanes.iter().any(|lane| match lane.at {
-            At::Ready(..) => !thread.is_stopped(),
-            At::Doubt(doubt) => !self.doubts[doubt].is_written,
+            LaneState::Ready(..) => !thread.is_stopped(),
+            LaneState::Doubt(doubt) => !self.doubts[doubt].is_written,
             _ => false,
         })
     }
@@ -195,10 +197,10 @@ impl Reference {
     /// observable.
     pub fn may_sweep(&self) -> bool {
         let running = self.threads.iter().flatten().filter(|thread| self.is_running(thread));
-        self.weather.dies_at.is_none() && running.count() < 2
+        self.conditions.dies_at.is_none() && running.count() < 2
     }
 
-    fn known(&self, thread: usize) -> Result<(), Refusal> {
+    fn ensure_exists(&self, thread: usize) -> Result<(), Refusal> {
         if self.threads[thread].is_some() { Ok(()) } else { Err("unknown_thread".into()) }
     }
 
@@ -211,21 +213,27 @@ impl Reference {
             Some(there) if there.is_fork || there.wish != wish => Err("thread_exists".into()),
             Some(_) => Ok(()),
             None => {
-                self.put(thread, Thread::new(wish));
+                self.insert_thread(thread, Thread::new(wish));
                 Ok(())
             }
         }
     }
 
-    fn put(&mut self, name: usize, mut thread: Thread) {
+    fn insert_thread(&mut self, name: usize, mut thread: Thread) {
         self.wrote = true;
-        thread.birth = Some(Box::new(thread.clone()));
+        thread.initial = Some(Box::new(thread.clone()));
         self.threads[name] = Some(thread);
         self.run(name);
     }
 
-    fn decide(&mut self, thread: usize, review: usize, by: Person, say: &Say) -> Result<(), Refusal> {
-        self.known(thread)?;
+    fn decide(
+        &mut self,
+        thread: usize,
+        review: usize,
+        by: Person,
+        verdict_case: &VerdictCase,
+    ) -> Result<(), Refusal> {
+        self.ensure_exists(thread)?;
         let found = self.reviews.get(review).filter(|review| review.thread == thread).cloned();
         let Some(found) = found else { return Err("stale".into()) };
         if found.decided.is_some() {
@@ -238,10 +246,10 @@ impl Reference {
             return Err("expired".into());
         }
         by.may(found.node)?;
-        let ready = |node| At::Ready(node, None);
-        let (verdict, to) = match say {
-            Say::Approve => ("approve", At::Ready(found.node, Some(review))),
-            Say::Edit(edit) => {
+        let ready = |node| LaneState::Ready(node, None);
+        let (verdict, to) = match verdict_case {
+            VerdictCase::Approve => ("approve", LaneState::Ready(found.node, Some(review))),
+            VerdictCase::Edit(edit) => {
                 self.edit(thread, found.node, edit)?;
                 if found.node.pays() {
                     // The edited offer is rated as the node's own offer was, which decides who signs it.
@@ -249,19 +257,19 @@ impl Reference {
                     self.thread(thread).proposed = Some(Proposed { by, node, until_hours });
                     ("edit", ready(Node::Rate))
                 } else {
-                    ("edit", At::Ready(found.node, Some(review)))
+                    ("edit", LaneState::Ready(found.node, Some(review)))
                 }
             }
-            Say::Reject => {
-                self.thread(thread).brings = format!("{}: other", by.name());
+            VerdictCase::Reject => {
+                self.thread(thread).payload = format!("{}: other", by.name());
                 ("reject", ready(if found.node.pays() { Node::Cancel } else { Node::Skip }))
             }
-            Say::RejectAsExpired => return Err("bad_verdict".into()),
-            Say::Ask(question) => {
+            VerdictCase::RejectAsExpired => return Err("bad_verdict".into()),
+            VerdictCase::Ask(question) => {
                 if !found.node.pays() || question.trim().is_empty() {
                     return Err("bad_verdict".into());
                 }
-                self.thread(thread).brings.clone_from(question);
+                self.thread(thread).payload.clone_from(question);
                 ("ask", ready(Node::Draft))
             }
         };
@@ -276,7 +284,7 @@ impl Reference {
             (Edit::To(to), node) if node.pays() && *to == thread.dollars => return Err("unchanged".into()),
             (Edit::To(to), Node::Send) if thread.letter == to.to_string() => return Err("unchanged".into()),
             (Edit::Nothing, _) => return Err("unchanged".into()),
-            (Edit::Misspelt, _) => return Err("unknown_key".into()),
+            (Edit::Misspelled, _) => return Err("unknown_key".into()),
             (Edit::To(0) | Edit::WrongType, _) => return Err("invalid".into()),
             (Edit::To(number), node) if node.pays() => thread.dollars = *number,
             (Edit::To(number), _) => thread.letter = number.to_string(),
@@ -284,7 +292,7 @@ impl Reference {
         Ok(())
     }
 
-    pub fn decided(&mut self, review: usize, by: &str, verdict: &'static str, to: At) {
+    pub fn decided(&mut self, review: usize, by: &str, verdict: &'static str, to: LaneState) {
         self.wrote = true;
         let found = &mut self.reviews[review];
         found.decided = Some((by.to_owned(), verdict));
@@ -293,15 +301,15 @@ impl Reference {
         if node.pays() && verdict != "edit" {
             self.thread(thread).proposed = None;
         }
-        self.turn(thread, At::Open(review), to);
+        self.turn(thread, LaneState::Open(review), to);
     }
 
-    fn turn(&mut self, thread: usize, from: At, to: At) {
+    fn turn(&mut self, thread: usize, from: LaneState, to: LaneState) {
         self.thread(thread).lanes.iter_mut().filter(|lane| lane.at == from).for_each(|lane| lane.at = to);
     }
 
     fn settle(&mut self, thread: usize, doubt: usize, by: Person, how: Settle) -> Result<(), Refusal> {
-        self.known(thread)?;
+        self.ensure_exists(thread)?;
         if self.threads[thread].as_ref().and_then(|thread| self.doubt(thread)) != Some(doubt) {
             return Err("not_in_doubt".into());
         }
@@ -315,7 +323,7 @@ impl Reference {
             return Err("invalid".into());
         }
         if !self.doubts[doubt].is_written {
-            self.look_after(thread);
+            self.sweep_thread(thread);
             if self.died {
                 return Ok(());
             }
@@ -324,15 +332,19 @@ impl Reference {
             Settle::Happened | Settle::HappenedWrongly => {
                 let lane = if node.pays() { 0 } else { 1 };
                 self.thread(thread).lanes[lane].log.push("it happened".into());
-                self.leave(thread, node);
+                self.follow_edge(thread, node);
                 "happened"
             }
             Settle::RunAgain => {
-                self.turn(thread, At::Doubt(doubt), At::Ready(node, Some(signed)));
+                self.turn(thread, LaneState::Doubt(doubt), LaneState::Ready(node, Some(signed)));
                 "run_again"
             }
             Settle::Stop => {
-                self.turn(thread, At::Doubt(doubt), At::Failed { node, signed: Some(signed), stopped: true });
+                self.turn(
+                    thread,
+                    LaneState::Doubt(doubt),
+                    LaneState::Failed { node, signed: Some(signed), stopped: true },
+                );
                 "stop"
             }
         };
@@ -342,23 +354,23 @@ impl Reference {
         Ok(())
     }
 
-    /// Retries what has failed, and does what `look_after` does.
-    fn take_up(&mut self, thread: usize) {
+    /// Retries what has failed, and does what `sweep_thread` does.
+    fn take_over(&mut self, thread: usize) {
         let rests = self.thread(thread).is_held || self.thread(thread).is_stopped();
         let lanes = if rests { Vec::new() } else { self.thread(thread).lanes.clone() };
         for lane in lanes {
-            if let At::Failed { node, signed, stopped: false } = lane.at {
-                self.turn(thread, lane.at, At::Ready(node, signed));
+            if let LaneState::Failed { node, signed, stopped: false } = lane.at {
+                self.turn(thread, lane.at, LaneState::Ready(node, signed));
             }
         }
-        self.look_after(thread);
+        self.sweep_thread(thread);
     }
 
     /// Rejects overdue reviews, and continues after the death of a process.
-    fn look_after(&mut self, name: usize) {
+    fn sweep_thread(&mut self, name: usize) {
         for lane in self.thread(name).lanes.clone() {
             match lane.at {
-                At::Open(review) if self.reviews[review].deadline_hours <= self.now_hours => {
+                LaneState::Open(review) if self.reviews[review].deadline_hours <= self.now_hours => {
                     self.expire(review);
                 }
                 _ => {}
@@ -371,19 +383,22 @@ impl Reference {
 
     fn expire(&mut self, review: usize) {
         let Review { thread, node, .. } = self.reviews[review];
-        self.thread(thread).brings = "hitl: expired".to_owned();
+        self.thread(thread).payload = "hitl: expired".to_owned();
         let to = if node.pays() { Node::Cancel } else { Node::Skip };
-        self.decided(review, "hitl", "reject", At::Ready(to, None));
+        self.decided(review, "hitl", "reject", LaneState::Ready(to, None));
     }
 
     fn fork(&mut self, from: usize, at: Fork, to: usize) -> Result<(), Refusal> {
-        self.known(from)?;
+        self.ensure_exists(from)?;
         let old = self.thread(from).clone();
         let mut new = match at {
-            Fork::Birth => *old.birth.unwrap(),
+            Fork::Start => *old.initial.unwrap(),
             Fork::Head => old,
         };
-        if new.lanes.iter().any(|lane| matches!(lane.at, At::Doubt(_) | At::Failed { signed: Some(_), .. }))
+        if new
+            .lanes
+            .iter()
+            .any(|lane| matches!(lane.at, LaneState::Doubt(_) | LaneState::Failed { signed: Some(_), .. }))
             && new.lanes.len() == 1
         {
             return Err("effect_under_way".into());
@@ -397,11 +412,11 @@ impl Reference {
         (new.is_fork, new.is_held, new.proposed) = (true, false, None);
         let lane = &mut new.lanes[0];
         lane.at = match lane.at {
-            At::Open(review) => At::Ready(self.reviews[review].node, None),
-            At::Failed { node, .. } => At::Ready(node, None),
+            LaneState::Open(review) => LaneState::Ready(self.reviews[review].node, None),
+            LaneState::Failed { node, .. } => LaneState::Ready(node, None),
             at => at,
         };
-        self.put(to, new);
+        self.insert_thread(to, new);
         Ok(())
     }
 }

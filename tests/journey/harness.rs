@@ -25,12 +25,12 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// `examples/refund`, built in the profile of this test. `cargo test --test journey` alone does not build it, so cargo
 /// is called.
 static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
-    let test = std::env::current_exe().expect("a test knows where it is");
-    let profile = test.ancestors().nth(2).expect("a test is in `target/debug/deps`");
+    let test = std::env::current_exe().expect("the path of the test binary");
+    let profile = test.ancestors().nth(2).expect("the test binary is in `target/debug/deps`");
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["build", "--quiet", "--workspace", "--example", "refund", "--manifest-path"]);
     cargo.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
-    cargo.arg("--target-dir").arg(profile.parent().expect("a profile is in `target`"));
+    cargo.arg("--target-dir").arg(profile.parent().expect("the profile directory is in `target`"));
     if profile.ends_with("release") {
         cargo.arg("--release");
     }
@@ -38,20 +38,20 @@ static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
     profile.join("examples/refund")
 });
 
-/// A temporary directory with a store.
-pub struct Desk {
+/// A shell in a temporary directory with a store.
+pub struct Shell {
     dir: TempDir,
 }
 
 /// The result of a command.
 #[derive(Debug)]
-pub struct Ended {
+pub struct CommandOutput {
     pub code: Option<i32>,
     pub out: String,
     pub err: String,
 }
 
-impl Ended {
+impl CommandOutput {
     /// Returns the one JSON document on standard output.
     #[track_caller]
     pub fn json(&self) -> Value {
@@ -59,7 +59,7 @@ impl Ended {
     }
 }
 
-impl Desk {
+impl Shell {
     pub fn new() -> Self {
         Self { dir: tempfile::tempdir().expect("a directory") }
     }
@@ -87,13 +87,13 @@ impl Desk {
 
     /// Runs a command to its end, without a terminal.
     #[track_caller]
-    pub fn run(&self, args: &[&str]) -> Ended {
+    pub fn run(&self, args: &[&str]) -> CommandOutput {
         self.start(args).end()
     }
 
     /// Runs a command to its end, with a variable set.
     #[track_caller]
-    pub fn run_with(&self, variable: (&str, &str), args: &[&str]) -> Ended {
+    pub fn run_with(&self, variable: (&str, &str), args: &[&str]) -> CommandOutput {
         let mut command = self.command(args);
         command.env(variable.0, variable.1);
         Running::new(command, None).end()
@@ -110,7 +110,7 @@ impl Desk {
 
     /// Runs a line in a shell, as a user does who pastes it.
     #[track_caller]
-    pub fn paste(&self, line: &str) -> Ended {
+    pub fn paste(&self, line: &str) -> CommandOutput {
         let mut shell = Command::new("sh");
         shell.args(["-c", line]);
         Running::new(self.set_up(shell), None).end()
@@ -118,7 +118,7 @@ impl Desk {
 
     /// Runs a command under a file size limit of zero: a write that extends a file is an error.
     #[track_caller]
-    pub fn run_on_full_disk(&self, args: &[&str]) -> Ended {
+    pub fn run_on_full_disk(&self, args: &[&str]) -> CommandOutput {
         let mut shell = Command::new("sh");
         shell.args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$@\"", "sh"]).arg(&*PROGRAM).args(args);
         Running::new(self.set_up(shell), None).end()
@@ -127,7 +127,7 @@ impl Desk {
     /// Runs a command as a user without privileges, because file permissions do not restrict root. It runs a copy of
     /// the program, because that user may not be able to read the original.
     #[track_caller]
-    pub fn run_without_privileges(&self, args: &[&str]) -> Ended {
+    pub fn run_without_privileges(&self, args: &[&str]) -> CommandOutput {
         const NOBODY: u32 = 65_534;
         let program = self.path("program");
         // A separate process copies the program: a child process that another thread spawns during the copy would
@@ -171,9 +171,9 @@ impl Desk {
         thread::spawn(move || send.send(child.wait()));
         let status = ended.recv_timeout(PATIENCE).unwrap_or_else(|_| {
             let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
-            panic!("it does not end");
+            panic!("the program does not exit");
         });
-        status.expect("it has ended").code()
+        status.expect("the program has exited").code()
     }
 
     fn on_terminal(&self, args: &[&str], change: impl FnOnce(&mut Command)) -> (File, Command) {
@@ -184,7 +184,8 @@ impl Desk {
         grantpt(&ours).expect("a terminal");
         unlockpt(&ours).expect("a terminal");
         let name = ptsname(&ours, Vec::new()).expect("a terminal has a name").into_string().expect("a path");
-        let theirs = || File::options().read(true).write(true).open(&name).expect("the other side");
+        let theirs =
+            || File::options().read(true).write(true).open(&name).expect("the slave side of the pty");
         let mut command = self.command(args);
         command.stdin(theirs()).stdout(theirs()).stderr(theirs());
         change(&mut command);
@@ -211,14 +212,14 @@ impl Desk {
 }
 
 /// The output of a program so far, and the number of its streams that are still open.
-type Said = Arc<(Mutex<(Vec<u8>, usize)>, Condvar)>;
+type Captured = Arc<(Mutex<(Vec<u8>, usize)>, Condvar)>;
 
 /// A running program. It is killed on drop.
 pub struct Running {
     child: Child,
     terminal: Option<File>,
-    out: Said,
-    err: Said,
+    out: Captured,
+    err: Captured,
 }
 
 impl Drop for Running {
@@ -227,8 +228,8 @@ impl Drop for Running {
     }
 }
 
-fn listen(mut end: impl Read + Send + 'static) -> Said {
-    let said = Said::default();
+fn capture(mut end: impl Read + Send + 'static) -> Captured {
+    let said = Captured::default();
     said.0.lock().unwrap_or_else(PoisonError::into_inner).1 = 1;
     let heard = Arc::clone(&said);
     thread::spawn(move || {
@@ -257,24 +258,24 @@ impl Running {
         // The command still holds the terminal's other side open, which would keep the end from being reported.
         drop(command);
         let out = match &terminal {
-            Some(terminal) => listen(terminal.try_clone().expect("a terminal")),
-            None => listen(child.stdout.take().expect("piped")),
+            Some(terminal) => capture(terminal.try_clone().expect("a terminal")),
+            None => capture(child.stdout.take().expect("piped")),
         };
-        let err = child.stderr.take().map(listen).unwrap_or_default();
+        let err = child.stderr.take().map(capture).unwrap_or_default();
         Self { child, terminal, out, err }
     }
 
     /// Waits until the program has written these words since the last wait. Returns its output up to them.
     #[track_caller]
     pub fn wait_for(&self, words: &str) -> String {
-        self.heard(&self.out, |said| {
+        self.wait_until(&self.out, |said| {
             let at = said.find(words)? + words.len();
             Some(said.get(..at)?.to_owned())
         })
     }
 
     #[track_caller]
-    fn heard(&self, said: &Said, until: impl Fn(&str) -> Option<String>) -> String {
+    fn wait_until(&self, said: &Captured, until: impl Fn(&str) -> Option<String>) -> String {
         let deadline = Instant::now() + PATIENCE;
         let mut all = said.0.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
@@ -284,9 +285,9 @@ impl Running {
                 all.0.drain(..heard);
                 return found;
             }
-            assert!(all.1 > 0, "it ended, and said only: {text}");
+            assert!(all.1 > 0, "the program exited with the output: {text}");
             let left = deadline.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "it hangs, and said only: {text}");
+            assert!(!left.is_zero(), "the program hangs with the output: {text}");
             all = said.1.wait_timeout(all, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
@@ -299,7 +300,7 @@ impl Running {
             .as_ref()
             .expect("a terminal")
             .write_all(keys.as_bytes())
-            .expect("a terminal takes keys");
+            .expect("the terminal accepts input");
     }
 
     /// Sends SIGKILL: no handler runs, and nothing is cleaned up.
@@ -310,19 +311,23 @@ impl Running {
 
     /// Waits until the program ends.
     #[track_caller]
-    pub fn end(mut self) -> Ended {
-        let rest = |said: &Said| {
+    pub fn end(mut self) -> CommandOutput {
+        let rest = |said: &Captured| {
             let deadline = Instant::now() + PATIENCE;
             let mut all = said.0.lock().unwrap_or_else(PoisonError::into_inner);
             while all.1 > 0 {
                 let left = deadline.saturating_duration_since(Instant::now());
-                assert!(!left.is_zero(), "it hangs, and said only: {}", String::from_utf8_lossy(&all.0));
+                assert!(
+                    !left.is_zero(),
+                    "the program hangs with the output: {}",
+                    String::from_utf8_lossy(&all.0)
+                );
                 all = said.1.wait_timeout(all, left).unwrap_or_else(PoisonError::into_inner).0;
             }
             String::from_utf8_lossy(&all.0).into_owned()
         };
         let (out, err) = (rest(&self.out), rest(&self.err));
-        let code = self.child.wait().expect("it has ended").code();
-        Ended { code, out, err }
+        let code = self.child.wait().expect("the program has exited").code();
+        CommandOutput { code, out, err }
     }
 }

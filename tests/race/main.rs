@@ -10,15 +10,15 @@
 #![cfg(all(unix, feature = "sqlite"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
 
-mod desk;
+mod assertions;
 #[cfg(feature = "dynamodb")]
 #[path = "../../hitl-runtime/tests/dynamo/dynoxide.rs"]
 mod dynoxide;
-mod judge;
+mod graphs;
+#[path = "../crash/matrix_store.rs"]
+mod matrix_store;
 mod processes;
 mod racer;
-#[path = "../crash/shelf.rs"]
-mod shelf;
 #[cfg(feature = "dynamodb")]
 #[path = "../agentcore/table.rs"]
 #[allow(dead_code)]
@@ -28,7 +28,7 @@ mod tasks;
 /// The entry point of the child processes that the tests start from this binary; in any other process, an empty test.
 #[test]
 fn child() {
-    processes::obey();
+    processes::run_child();
 }
 
 /// Returns the number of rounds, multiplied by `HITL_MATRIX`.

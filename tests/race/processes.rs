@@ -12,16 +12,17 @@ use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
 use crate::{
-    desk::{World, agent, letters::Letters, refund::Refunds},
-    judge::judge,
+    assertions::check_races,
+    graphs::{World, agent, letters::Letters, refund::Refunds},
+    matrix_store,
     racer::{Answer, Move, Racer},
-    rounds, shelf,
+    rounds,
     tasks::{ONE_REVIEW, TWO_REVIEWS, open},
 };
 
 /// The graph to race on.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-enum Desk {
+enum TestGraph {
     Refunds,
     Letters,
 }
@@ -30,34 +31,34 @@ enum Desk {
 #[derive(Debug, Serialize, Deserialize)]
 struct Orders {
     dir: PathBuf,
-    desk: Desk,
+    graph: TestGraph,
     racer: Racer,
 }
 
 const ORDERS: &str = "HITL_RACE_ORDERS";
 
 /// Races as the parent process orders. In a process without such a parent it does nothing.
-pub fn obey() {
+pub fn run_child() {
     let Ok(orders) = env::var(ORDERS) else { return };
     let orders: Orders = serde_json::from_str(&orders).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        match orders.desk {
-            Desk::Refunds => run::<Refunds>(&orders).await,
-            Desk::Letters => run::<Letters>(&orders).await,
+        match orders.graph {
+            TestGraph::Refunds => run::<Refunds>(&orders).await,
+            TestGraph::Letters => run::<Letters>(&orders).await,
         }
     });
 }
 
 /// Runs all rounds. An input line has a thread and its reviews; an output line has the answers to the racer.
 async fn run<G: Graph<Deps = World>>(Orders { dir, racer, .. }: &Orders) {
-    let store = shelf::open(dir).await;
+    let store = matrix_store::open(dir).await;
     let agent: Agent<G> = agent(store, &World::in_dir(dir), racer.does.is_late());
     println!("\n@ready");
     for line in std::io::stdin().lines() {
         let (thread, reviews): (String, Vec<Digest>) = serde_json::from_str(&line.unwrap()).unwrap();
-        let told = racer.race(&agent, &thread, &reviews).await;
-        println!("\n@{}", serde_json::to_string(&told).unwrap());
+        let answers = racer.race(&agent, &thread, &reviews).await;
+        println!("\n@{}", serde_json::to_string(&answers).unwrap());
     }
 }
 
@@ -69,8 +70,8 @@ struct Process {
 }
 
 impl Process {
-    fn start(dir: &Path, desk: Desk, racer: Racer) -> Self {
-        let orders = Orders { dir: dir.to_owned(), desk, racer };
+    fn start(dir: &Path, graph: TestGraph, racer: Racer) -> Self {
+        let orders = Orders { dir: dir.to_owned(), graph, racer };
         let mut child = Command::new(env::current_exe().unwrap())
             .args(["child", "--exact", "--nocapture"])
             .env(ORDERS, serde_json::to_string(&orders).unwrap())
@@ -87,14 +88,14 @@ impl Process {
         loop {
             let mut line = String::new();
             let length = self.output.read_line(&mut line).unwrap();
-            assert!(length > 0, "{:?} has ended, and said why above", self.racer);
+            assert!(length > 0, "{:?} exited; its output is above", self.racer);
             if let Some(said) = line.trim_end().strip_prefix('@') {
                 return said.to_owned();
             }
         }
     }
 
-    fn told(&mut self) -> Vec<Answer> {
+    fn answers(&mut self) -> Vec<Answer> {
         serde_json::from_str(&self.line()).unwrap()
     }
 
@@ -105,57 +106,57 @@ impl Process {
     }
 }
 
-async fn race<G: Graph<Deps = World>>(dir: &Path, desk: Desk, moves: &[Move], count: usize) {
+async fn race<G: Graph<Deps = World>>(dir: &Path, graph: TestGraph, moves: &[Move], count: usize) {
     let world = World::in_dir(dir);
-    let store = shelf::open(dir).await;
+    let store = matrix_store::open(dir).await;
     let agent: Agent<G> = agent(store, &world, false);
     let mut races = open(&agent, rounds(count)).await;
 
-    let racers = Racer::field(moves);
-    let mut processes: Vec<_> = racers.into_iter().map(|racer| Process::start(dir, desk, racer)).collect();
+    let racers = Racer::one_per_move(moves);
+    let mut processes: Vec<_> = racers.into_iter().map(|racer| Process::start(dir, graph, racer)).collect();
     processes.iter_mut().for_each(|process| assert_eq!(process.line(), "ready"));
     for race in &mut races {
         let go = serde_json::to_string(&(&race.thread, &race.reviews)).unwrap() + "\n";
         // In each round, another process is started first.
         processes.rotate_left(1);
         processes.iter_mut().for_each(|process| process.input.write_all(go.as_bytes()).unwrap());
-        race.told = processes.iter_mut().map(|process| (process.racer, process.told())).collect();
+        race.answers = processes.iter_mut().map(|process| (process.racer, process.answers())).collect();
     }
     processes.into_iter().for_each(Process::end);
 
-    let wins = judge(&agent, &world, &races).await;
-    println!("{desk:?}, {} threads: {wins:?}", races.len());
-    assert!(wins.len() > 2, "that was no race: {wins:?}");
+    let wins = check_races(&agent, &world, &races).await;
+    println!("{graph:?}, {} threads: {wins:?}", races.len());
+    assert!(wins.len() > 2, "too few kinds of verdicts won: {wins:?}");
 }
 
 #[tokio::test]
-async fn one_review() {
+async fn processes_race_on_one_review() {
     let dir = TempDir::new().unwrap();
-    race::<Refunds>(dir.path(), Desk::Refunds, &ONE_REVIEW, 300).await;
+    race::<Refunds>(dir.path(), TestGraph::Refunds, &ONE_REVIEW, 300).await;
 }
 
 #[tokio::test]
-async fn two_reviews_side_by_side() {
+async fn processes_race_on_two_open_reviews() {
     let dir = TempDir::new().unwrap();
-    race::<Letters>(dir.path(), Desk::Letters, &TWO_REVIEWS, 200).await;
+    race::<Letters>(dir.path(), TestGraph::Letters, &TWO_REVIEWS, 200).await;
 }
 
 #[cfg(feature = "dynamodb")]
-mod in_a_table {
+mod on_dynamodb {
     use super::*;
     use crate::table::Table;
 
     #[tokio::test]
-    async fn one_review() {
+    async fn processes_race_on_one_review() {
         let (dir, table) = (TempDir::new().unwrap(), Table::create().await);
-        shelf::name(&table, dir.path());
-        race::<Refunds>(dir.path(), Desk::Refunds, &ONE_REVIEW, 120).await;
+        matrix_store::name(&table, dir.path());
+        race::<Refunds>(dir.path(), TestGraph::Refunds, &ONE_REVIEW, 120).await;
     }
 
     #[tokio::test]
-    async fn two_reviews_side_by_side() {
+    async fn processes_race_on_two_open_reviews() {
         let (dir, table) = (TempDir::new().unwrap(), Table::create().await);
-        shelf::name(&table, dir.path());
-        race::<Letters>(dir.path(), Desk::Letters, &TWO_REVIEWS, 80).await;
+        matrix_store::name(&table, dir.path());
+        race::<Letters>(dir.path(), TestGraph::Letters, &TWO_REVIEWS, 80).await;
     }
 }

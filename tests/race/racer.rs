@@ -47,7 +47,7 @@ pub enum Answer {
     /// The deadline passed without a verdict.
     Expired,
     /// The racer gave no verdict.
-    Looked,
+    NoVerdict,
     /// An error that no racer should get.
     Failed(String),
 }
@@ -60,7 +60,7 @@ pub struct Racer {
 
 impl Racer {
     /// Returns one racer for each move.
-    pub fn field(moves: &[Move]) -> Vec<Self> {
+    pub fn one_per_move(moves: &[Move]) -> Vec<Self> {
         (0..).zip(moves).map(|(number, does)| Self { number, does: *does }).collect()
     }
 
@@ -72,7 +72,7 @@ impl Racer {
     pub async fn race<G: Graph>(self, agent: &Agent<G>, thread: &str, reviews: &[Digest]) -> Vec<Answer> {
         let mut order: Vec<usize> = (0..reviews.len()).collect();
         order.rotate_left(self.number % reviews.len());
-        let mut answers = vec![Answer::Looked; reviews.len()];
+        let mut answers = vec![Answer::NoVerdict; reviews.len()];
         for review in order {
             answers[review] = self.answer(agent, thread, reviews[review]).await;
         }
@@ -84,7 +84,7 @@ impl Racer {
             return agent
                 .resume(thread)
                 .await
-                .map_or_else(|error| Answer::Failed(error.to_string()), |_| Answer::Looked);
+                .map_or_else(|error| Answer::Failed(error.to_string()), |_| Answer::NoVerdict);
         };
         let operator = Operator::new(self.name()).role("clerk");
         match agent.decide(thread, review, &operator, verdict).await {

@@ -9,8 +9,8 @@ use tempfile::TempDir;
 use tokio::sync::Barrier;
 
 use crate::{
-    desk::{World, agent, heir, letters::Letters, refund::Refunds},
-    judge::{Race, judge},
+    assertions::{Race, check_races},
+    graphs::{World, agent, letters::Letters, refund::Refunds, successor},
     racer::{Move, Racer},
     rounds,
 };
@@ -28,7 +28,7 @@ pub async fn open<G: Graph<Deps = World>>(agent: &Agent<G>, count: usize) -> Vec
         drop(agent.start_json(thread.as_str(), &json!({ "message": "it arrived broken" })).await.unwrap());
         let view = agent.view(thread.as_str()).await.unwrap();
         let reviews: Vec<Digest> = view.reviews.iter().map(|review| review.digest).collect();
-        Race { thread, reviews, told: Vec::new() }
+        Race { thread, reviews, answers: Vec::new() }
     }))
     .await
 }
@@ -37,30 +37,30 @@ pub async fn open<G: Graph<Deps = World>>(agent: &Agent<G>, count: usize) -> Vec
 async fn race<G: Graph<Deps = World>>(stores: [impl Store + Clone; 2], moves: &[Move], count: usize) {
     let dir = TempDir::new().unwrap();
     let world = World::in_dir(dir.path());
-    let desk: Agent<G> = agent(stores[0].clone(), &world, false);
-    let mut races = open(&desk, count).await;
+    let first: Agent<G> = agent(stores[0].clone(), &world, false);
+    let mut races = open(&first, count).await;
     let gate = Arc::new(Barrier::new(moves.len()));
     let threads: Arc<Vec<_>> =
         Arc::new(races.iter().map(|race| (race.thread.clone(), race.reviews.clone())).collect());
-    let tasks = Racer::field(moves).into_iter().map(|racer| {
+    let tasks = Racer::one_per_move(moves).into_iter().map(|racer| {
         let agent: Agent<G> = agent(stores[racer.number % 2].clone(), &world, racer.does.is_late());
         let (gate, threads) = (Arc::clone(&gate), Arc::clone(&threads));
         tokio::spawn(async move {
-            let mut told = Vec::new();
+            let mut answers = Vec::new();
             for (thread, reviews) in &*threads {
                 gate.wait().await;
-                told.push(racer.race(&agent, thread, reviews).await);
+                answers.push(racer.race(&agent, thread, reviews).await);
             }
-            (racer, told)
+            (racer, answers)
         })
     });
     for task in join_all(tasks).await {
-        let (racer, told) = task.unwrap();
-        races.iter_mut().zip(told).for_each(|(race, told)| race.told.push((racer, told)));
+        let (racer, answers) = task.unwrap();
+        races.iter_mut().zip(answers).for_each(|(race, answers)| race.answers.push((racer, answers)));
     }
-    let wins = judge(&desk, &world, &races).await;
+    let wins = check_races(&first, &world, &races).await;
     println!("{count} threads: {wins:?}");
-    assert!(wins.len() > 2, "that was no race: {wins:?}");
+    assert!(wins.len() > 2, "too few kinds of verdicts won: {wins:?}");
 }
 
 async fn on_a_file<G: Graph<Deps = World>>(moves: &[Move], count: usize) {
@@ -76,90 +76,90 @@ async fn in_memory<G: Graph<Deps = World>>(moves: &[Move], count: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn one_review_on_a_file() {
+async fn tasks_race_on_one_review_in_sqlite() {
     on_a_file::<Refunds>(&ONE_REVIEW, 500).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn two_reviews_on_a_file() {
+async fn tasks_race_on_two_open_reviews_in_sqlite() {
     on_a_file::<Letters>(&TWO_REVIEWS, 300).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn one_review_in_memory() {
+async fn tasks_race_on_one_review_in_memory() {
     in_memory::<Refunds>(&ONE_REVIEW, 1_500).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn two_reviews_in_memory() {
+async fn tasks_race_on_two_open_reviews_in_memory() {
     in_memory::<Letters>(&TWO_REVIEWS, 500).await;
 }
 
 /// Of many concurrent starts of one thread, one starts it, and all return the same turn.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn one_start() {
-    let (desks, _dir) = desks(false, 8).await;
+async fn concurrent_starts_create_one_thread() {
+    let (agents, _dir) = agents(false, 8).await;
     for round in 0..rounds(200) {
         let thread = format!("ticket-{round}");
         let input = json!({ "message": "it arrived broken" });
-        join_all(desks.iter().map(|desk| {
-            let (desk, thread, input) = (desk.clone(), thread.clone(), input.clone());
-            tokio::spawn(async move { drop(desk.start_json(thread, &input).await.unwrap()) })
+        join_all(agents.iter().map(|agent| {
+            let (agent, thread, input) = (agent.clone(), thread.clone(), input.clone());
+            tokio::spawn(async move { drop(agent.start_json(thread, &input).await.unwrap()) })
         }))
         .await
         .into_iter()
         .for_each(Result::unwrap);
-        has_gone_one_way(&desks[0], &thread, &["started", "ran", "paused"]).await;
+        assert_history(&agents[0], &thread, &["started", "ran", "paused"]).await;
     }
 }
 
 /// Of many concurrent takeovers of a dead runner's thread, one succeeds, and no node runs twice.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn one_heir() {
-    let (desks, dir) = desks(true, 8).await;
+async fn concurrent_takeovers_have_one_winner() {
+    let (agents, dir) = agents(true, 8).await;
     let count = rounds(200);
     let doomed = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let world = World::in_dir(dir.path()).hanging();
     let store = SqliteStore::open(dir.path().join("threads.db")).await.unwrap();
     let hanging: Agent<Refunds> = agent(store, &world, false);
     for round in 0..count {
-        let (desk, input) = (hanging.clone(), json!({ "message": "it arrived broken" }));
-        doomed.spawn(async move { desk.start_json(format!("ticket-{round}"), &input).await });
+        let (agent, input) = (hanging.clone(), json!({ "message": "it arrived broken" }));
+        doomed.spawn(async move { agent.start_json(format!("ticket-{round}"), &input).await });
     }
     for round in 0..count {
-        while desks[0].thread(format!("ticket-{round}")).await.is_err() {
+        while agents[0].thread(format!("ticket-{round}")).await.is_err() {
             tokio::task::yield_now().await;
         }
     }
     doomed.shutdown_background();
     for round in 0..count {
         let thread = format!("ticket-{round}");
-        join_all(desks.iter().map(|desk| {
-            let (desk, thread) = (desk.clone(), thread.clone());
-            tokio::spawn(async move { drop(desk.resume(thread).await.unwrap()) })
+        join_all(agents.iter().map(|agent| {
+            let (agent, thread) = (agent.clone(), thread.clone());
+            tokio::spawn(async move { drop(agent.resume(thread).await.unwrap()) })
         }))
         .await
         .into_iter()
         .for_each(Result::unwrap);
-        has_gone_one_way(&desks[0], &thread, &["started", "resumed", "ran", "paused"]).await;
+        assert_history(&agents[0], &thread, &["started", "resumed", "ran", "paused"]).await;
     }
 }
 
 /// Returns agents with a store handle each on one file, and the directory of that file.
-async fn desks(are_late: bool, count: usize) -> (Vec<Agent<Refunds>>, TempDir) {
+async fn agents(are_late: bool, count: usize) -> (Vec<Agent<Refunds>>, TempDir) {
     let dir = TempDir::new().unwrap();
     let world = World::in_dir(dir.path());
-    let mut desks = Vec::new();
+    let mut agents = Vec::new();
     for _ in 0..count {
         let store = SqliteStore::open(dir.path().join("threads.db")).await.unwrap();
-        desks.push(if are_late { heir(store, &world) } else { agent(store, &world, false) });
+        agents.push(if are_late { successor(store, &world) } else { agent(store, &world, false) });
     }
-    (desks, dir)
+    (agents, dir)
 }
 
-async fn has_gone_one_way(desk: &Agent<Refunds>, thread: &str, way: &[&str]) {
+async fn assert_history(agent: &Agent<Refunds>, thread: &str, way: &[&str]) {
     let id = ThreadId::new(thread).unwrap();
-    desk.verify(&id).await.unwrap();
-    let history = desk.history(&id, 0, 100).await.unwrap();
+    agent.verify(&id).await.unwrap();
+    let history = agent.history(&id, 0, 100).await.unwrap();
     assert_eq!(history.iter().map(|entry| entry.event.name()).collect::<Vec<_>>(), way, "`{thread}`");
 }

@@ -4,4 +4,4 @@ pub mod adk_side;
 pub mod graph_flow_side;
 pub mod hitl_side;
 pub mod measure;
-pub mod served;
+pub mod child_side;

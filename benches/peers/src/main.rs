@@ -23,7 +23,7 @@ use hitl_peers::{
     graph_flow_side::GraphFlow,
     hitl_side::Hitl,
     measure::{Measure, Outcome, Side},
-    served::Served,
+    child_side::ChildSide,
 };
 use tokio::runtime::Builder;
 
@@ -31,7 +31,7 @@ use tokio::runtime::Builder;
 mod machine;
 
 fn main() -> Outcome<()> {
-    println!("{}", machine::said());
+    println!("{}", machine::description());
     let runtime = Builder::new_current_thread().enable_time().build()?;
     runtime.block_on(in_memory())?;
     runtime.block_on(on_sqlite())?;
@@ -73,7 +73,7 @@ async fn on_sqlite() -> Outcome<()> {
     let dir = tempfile::tempdir_in(program.parent().unwrap_or(Path::new(".")))?;
     let store = SqliteStore::open(dir.path().join("hitl.db")).await?;
     let mut hitl = Hitl::on(move || store.clone());
-    let mut adk = Served::by(&program, &dir.path().join("adk.db"))?;
+    let mut adk = ChildSide::spawn(&program, &dir.path().join("adk.db"))?;
     println!("\non a SQLite file (WAL, synchronous = FULL), milliseconds, medians of {ROUNDS} rounds");
     println!("{:<24} {:>10} {:>10}", "", "hitl", "adk-graph");
     let mut floor = Vec::new();
@@ -81,7 +81,7 @@ async fn on_sqlite() -> Outcome<()> {
         let times = if measure == Measure::Step { 1 } else { 20 };
         let mut took = [const { Vec::new() }; 2];
         for _ in 0..ROUNDS {
-            floor.extend(machine::floor(dir.path(), 20)?);
+            floor.extend(machine::sync_times(dir.path(), 20)?);
             took[0].push(micros(hitl.run(measure, times).await?) / 1e3);
             took[1].push(micros(adk.run(measure, times).await?) / 1e3);
         }

@@ -8,7 +8,7 @@ use hitl::{MemoryStore, SqliteStore};
 use hitl_peers::{
     hitl_side::Hitl,
     measure::{Measure, Outcome, Side},
-    served::serve,
+    child_side::serve,
 };
 use tokio::runtime::Builder;
 

@@ -12,15 +12,15 @@ pub(crate) fn emit(draft: &Draft, errors: &Errors) -> TokenStream {
     let Draft { item, name, cfgs, names_serde, names_schemars, shape, .. } = draft;
     let serde = (!names_serde).then(|| quote!(#[serde(crate = "::hitl::__private::serde")]));
     let schemars = (!names_schemars).then(|| quote!(#[schemars(crate = "::hitl::__private::schemars")]));
-    let this = spans::unseen(name);
+    let this = spans::hide_from_editors(name);
     let mut generics = draft.generics.clone();
     for param in generics.type_params_mut() {
         param.bounds.push(parse_quote!(::hitl::__private::Draft));
     }
     let (declared, given, bounds) = generics.split_for_impl();
     let same = match shape {
-        Shape::Struct(fields) => of_struct(fields),
-        Shape::Enum(variants) => of_enum(variants),
+        Shape::Struct(fields) => compare_struct(fields),
+        Shape::Enum(variants) => compare_enum(variants),
     };
     // A type that borrows is not a draft and has been reported; rustc would report it again for each field.
     let borrows = draft.generics.lifetimes().next().is_some();
@@ -56,15 +56,15 @@ pub(crate) fn emit(draft: &Draft, errors: &Errors) -> TokenStream {
     }
 }
 
-fn of_struct(fields: &[Field]) -> TokenStream {
+fn compare_struct(fields: &[Field]) -> TokenStream {
     let compared = fields.iter().map(|field| {
         let member = &field.member;
-        compared(field, &quote!(&self.#member), &quote!(&back.#member))
+        compare_field(field, &quote!(&self.#member), &quote!(&back.#member))
     });
     quote!(#(#compared)* ::core::result::Result::Ok(()))
 }
 
-fn of_enum(variants: &[Variant]) -> TokenStream {
+fn compare_enum(variants: &[Variant]) -> TokenStream {
     if variants.is_empty() {
         return quote!(match *self {});
     }
@@ -84,7 +84,7 @@ fn of_enum(variants: &[Variant]) -> TokenStream {
         let compared = fields
             .iter()
             .zip(values.iter().zip(&backs))
-            .map(|(field, (value, back))| compared(field, &quote!(#value), &quote!(#back)));
+            .map(|(field, (value, back))| compare_field(field, &quote!(#value), &quote!(#back)));
         quote! {
             #(#cfgs)*
             (#value, #back) => {
@@ -102,7 +102,7 @@ fn of_enum(variants: &[Variant]) -> TokenStream {
 }
 
 /// Generates the comparison of one field. If its type is not a draft, rustc's error points at the type.
-fn compared(field: &Field, value: &TokenStream, back: &TokenStream) -> TokenStream {
+fn compare_field(field: &Field, value: &TokenStream, back: &TokenStream) -> TokenStream {
     let Field { text, renamed, cfgs, ty, foreign, .. } = field;
     let named = renamed.as_ref().map(|json| quote!(#(#cfgs)* comparison.renamed(#text, #json);));
     if *foreign {

@@ -14,7 +14,7 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     match parse::parse(args, item.clone(), &mut errors) {
         Ok(draft) => {
             let tokens = emit::emit(&draft, &errors);
-            crate::diagnostics::show(&draft.name.to_string(), &tokens);
+            crate::diagnostics::print_expansion(&draft.name.to_string(), &tokens);
             tokens
         }
         Err(error) => {

@@ -39,7 +39,7 @@ pub(crate) struct Field {
     pub(crate) member: Member,
     /// The name in an error path: `amount`, `[0]`.
     pub(crate) text: String,
-    /// Its name in JSON, where serde is told one.
+    /// Its name in JSON if `#[serde(rename = …)]` gives one.
     pub(crate) renamed: Option<String>,
     pub(crate) cfgs: Vec<Attribute>,
     pub(crate) ty: Type,
@@ -56,7 +56,13 @@ pub(crate) fn parse(args: TokenStream, item: TokenStream, errors: &mut Errors) -
         Item::Struct(mut item) => {
             let attrs = attributes(&mut item.attrs, errors);
             let shape = Shape::Struct(fields(&mut item.fields, skipped::has_default(&item.attrs), errors));
-            Ok(attrs.of(item.ident.clone(), item.generics.clone(), shape, item.into_token_stream(), errors))
+            Ok(attrs.into_draft(
+                item.ident.clone(),
+                item.generics.clone(),
+                shape,
+                item.into_token_stream(),
+                errors,
+            ))
         }
         Item::Enum(mut item) => {
             let attrs = attributes(&mut item.attrs, errors);
@@ -66,7 +72,13 @@ pub(crate) fn parse(args: TokenStream, item: TokenStream, errors: &mut Errors) -
                 fields: fields(&mut variant.fields, false, errors),
             });
             let shape = Shape::Enum(variants.collect());
-            Ok(attrs.of(item.ident.clone(), item.generics.clone(), shape, item.into_token_stream(), errors))
+            Ok(attrs.into_draft(
+                item.ident.clone(),
+                item.generics.clone(),
+                shape,
+                item.into_token_stream(),
+                errors,
+            ))
         }
         other => Err(syn::Error::new_spanned(
             other,
@@ -83,7 +95,7 @@ struct Attributes {
 }
 
 impl Attributes {
-    fn of(
+    fn into_draft(
         self,
         name: Ident,
         generics: Generics,
@@ -107,9 +119,9 @@ impl Attributes {
 
 fn attributes(attrs: &mut [Attribute], errors: &mut Errors) -> Attributes {
     let names = |attrs: &[Attribute], whose: &str| {
-        attrs
-            .iter()
-            .any(|attr| arguments::of(attr, whose).iter().any(|argument| argument.path().is_ident("crate")))
+        attrs.iter().any(|attr| {
+            arguments::arguments_of(attr, whose).iter().any(|argument| argument.path().is_ident("crate"))
+        })
     };
     let (names_serde, names_schemars) = (names(attrs, "serde"), names(attrs, "schemars"));
     let cfgs = cfgs(attrs);
@@ -141,19 +153,19 @@ fn fields(fields: &mut Fields, has_default: bool, errors: &mut Errors) -> Vec<Fi
         let (mut foreign, mut renamed) = (false, None);
         field.attrs.retain(|attr| {
             if attr.path().is_ident("draft") {
-                says_foreign(attr, &text, &mut foreign, errors);
+                parse_foreign(attr, &text, &mut foreign, errors);
                 return false;
             }
             renamed = renamed.take().or_else(|| arguments::json_name(attr));
             true
         });
-        skipped::refuse(&field.attrs, &text, has_default, errors);
+        skipped::reject(&field.attrs, &text, has_default, errors);
         Field { member, text, renamed, cfgs: cfgs(&field.attrs), ty: field.ty.clone(), foreign }
     };
     fields.iter_mut().enumerate().map(parse).collect()
 }
 
-fn says_foreign(attr: &Attribute, field: &str, foreign: &mut bool, errors: &mut Errors) {
+fn parse_foreign(attr: &Attribute, field: &str, foreign: &mut bool, errors: &mut Errors) {
     let word = attr.parse_args::<Ident>().ok().filter(|word| word == "foreign");
     if word.is_none() {
         return errors.on(
@@ -186,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn our_attributes_go_and_others_stay() {
+    fn only_our_attributes_are_removed() {
         let (draft, errors) = parsed(quote! {
             #[derive(Clone, garde::Validate)]
             #[serde(rename_all = "camelCase")]
@@ -205,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_in_json_is_read_wherever_serde_takes_one() {
+    fn json_names_are_read_from_serde_attributes() {
         let (draft, errors) = parsed(quote! {
             struct Refund {
                 #[serde(default = "zero", rename = "orderNo", alias = "order")] order_id: String,
@@ -221,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn each_mistake_has_one_message() {
+    fn each_error_has_one_message() {
         let (draft, errors) = parsed(quote! {
             #[derive(Clone, serde::Serialize, Deserialize)]
             #[derive(JsonSchema, Debug)]
@@ -240,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn it_applies_to_a_struct_or_an_enum() {
+    fn a_union_is_rejected() {
         let union = quote!(
             union Both {
                 a: u8,

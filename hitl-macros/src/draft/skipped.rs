@@ -3,7 +3,7 @@
 use proc_macro2::Ident;
 use syn::{Attribute, Meta};
 
-use super::arguments::{perhaps, text};
+use super::arguments::{serde_arguments, text};
 use crate::diagnostics::Errors;
 
 /// Predicates that hold for one value alone, which the type's own `Default` restores: nothing is hidden.
@@ -21,8 +21,8 @@ const EMPTY: [[&str; 2]; 7] = [
 ///
 /// `skip_serializing_if` with any other predicate hides a value that `default` computes when the journal is read, which may
 /// be another one by then.
-pub(super) fn refuse(attrs: &[Attribute], field: &str, has_default: bool, errors: &mut Errors) {
-    let words: Vec<Meta> = attrs.iter().flat_map(perhaps).collect();
+pub(super) fn reject(attrs: &[Attribute], field: &str, has_default: bool, errors: &mut Errors) {
+    let words: Vec<Meta> = attrs.iter().flat_map(serde_arguments).collect();
     let word = |name: &str| words.iter().find(|word| word.path().is_ident(name));
     for name in ["skip", "skip_serializing", "skip_deserializing"] {
         if let Some(word) = word(name) {
@@ -51,7 +51,7 @@ pub(super) fn refuse(attrs: &[Attribute], field: &str, has_default: bool, errors
 
 /// Returns whether a type's attributes have serde take what is missing from its `Default`.
 pub(super) fn has_default(attrs: &[Attribute]) -> bool {
-    attrs.iter().flat_map(perhaps).any(|word| word.path().is_ident("default"))
+    attrs.iter().flat_map(serde_arguments).any(|word| word.path().is_ident("default"))
 }
 
 /// Returns whether a predicate says that a value is the empty one of its type.
@@ -72,12 +72,12 @@ mod tests {
 
     fn refused(attr: Attribute, has_default: bool) -> bool {
         let mut errors = Errors::default();
-        refuse(&[attr], "rate", has_default, &mut errors);
+        reject(&[attr], "rate", has_default, &mut errors);
         !errors.is_empty()
     }
 
     #[test]
-    fn a_skipped_value_must_be_the_empty_one() {
+    fn a_skipped_value_must_be_the_empty_value() {
         for fine in [
             quote!(default, skip_serializing_if = "Option::is_none"),
             quote!(skip_serializing_if = "Option::is_none"),

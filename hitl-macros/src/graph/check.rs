@@ -11,14 +11,14 @@ pub(crate) fn reachability(model: &Model<'_>, errors: &mut Errors) {
             "the graph has no edge from `start`: write `start -> node`",
         );
     }
-    let leads_on = Reach::forward(model);
-    let leads_back = Reach::backward(model);
+    let leads_on = Successors::forward(model);
+    let leads_back = Successors::backward(model);
     // A dead end whose name is similar to another node's is probably a typo.
-    let leaving = model.leaving();
+    let leaving = model.outgoing_edges();
     let dead_ends = (0..model.nodes.len()).filter(|&node| leaving[node].is_empty());
     let typos: Vec<_> = dead_ends.map(|node| (node, likely_name(model, &leaving, node))).collect();
-    unreachable(model, &leads_on, &leads_back, &typos, errors);
-    without_end(model, &leads_on, &leads_back, &typos, errors);
+    report_unreachable(model, &leads_on, &leads_back, &typos, errors);
+    report_dead_ends(model, &leads_on, &leads_back, &typos, errors);
 }
 
 /// Returns the node that a dead end was probably meant to be.
@@ -27,10 +27,10 @@ fn likely_name<'a>(model: &'a Model<'_>, leaving: &[Vec<usize>], node: usize) ->
     names::near(&model.nodes[node].name, others.map(|other| model.nodes[other].name.as_str()))
 }
 
-fn unreachable(
+fn report_unreachable(
     model: &Model<'_>,
-    on: &Reach,
-    back: &Reach,
+    on: &Successors,
+    back: &Successors,
     typos: &[(usize, Option<&str>)],
     errors: &mut Errors,
 ) {
@@ -58,10 +58,10 @@ fn unreachable(
     }
 }
 
-fn without_end(
+fn report_dead_ends(
     model: &Model<'_>,
-    on: &Reach,
-    back: &Reach,
+    on: &Successors,
+    back: &Successors,
     typos: &[(usize, Option<&str>)],
     errors: &mut Errors,
 ) {
@@ -119,7 +119,7 @@ fn without_end(
 }
 
 /// Returns the cycle that a node without a path to `end` runs into: `a`, `b`, `a`.
-fn cycle(on: &Reach, start: usize) -> Vec<usize> {
+fn cycle(on: &Successors, start: usize) -> Vec<usize> {
     let (mut path, mut at) = (vec![start], start);
     while let Some(&next) = on.next(at).first() {
         let again = path.iter().position(|&seen| seen == next);
@@ -138,32 +138,32 @@ fn mark(known: &mut [bool], more: &[bool]) {
 }
 
 /// The successors of each node, following the edges in one direction.
-struct Reach {
+struct Successors {
     nodes: Vec<Vec<usize>>,
     /// The successors of `start`, or of `end` in the backward direction.
     outer: Vec<usize>,
 }
 
-impl Reach {
+impl Successors {
     fn forward(model: &Model<'_>) -> Self {
-        Self::by(model, |edge| (edge.from, edge.to))
+        Self::new(model, |edge| (edge.from, edge.to))
     }
 
     fn backward(model: &Model<'_>) -> Self {
-        Self::by(model, |edge| (edge.to, edge.from))
+        Self::new(model, |edge| (edge.to, edge.from))
     }
 
-    fn by(model: &Model<'_>, ends: impl Fn(&super::model::Edge) -> (Point, Point)) -> Self {
-        let mut reach = Self { nodes: vec![Vec::new(); model.nodes.len()], outer: Vec::new() };
+    fn new(model: &Model<'_>, ends: impl Fn(&super::model::Edge) -> (Point, Point)) -> Self {
+        let mut successors = Self { nodes: vec![Vec::new(); model.nodes.len()], outer: Vec::new() };
         for edge in &model.edges {
             match ends(edge) {
-                (Point::Node(from), Point::Node(to)) => reach.nodes[from].push(to),
+                (Point::Node(from), Point::Node(to)) => successors.nodes[from].push(to),
                 (Point::Node(_), _) => {}
-                (_, Point::Node(to)) => reach.outer.push(to),
+                (_, Point::Node(to)) => successors.outer.push(to),
                 _ => {}
             }
         }
-        reach
+        successors
     }
 
     /// Returns the successors of a node. `start` and `end` are not included: a node that leads only to `end` has none.

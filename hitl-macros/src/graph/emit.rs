@@ -6,27 +6,27 @@ use quote::{quote, quote_spanned};
 use syn::Type;
 
 use super::{
-    face::{Turns, cfgs, deps, docs, face},
     model::{Kind, Model, Node, Point, Route},
     parse::{Each, Graph, Step},
+    public_types::{Turns, cfgs, deps, docs, public_types},
 };
 use crate::{diagnostics::Errors, names, spans};
 
 pub(crate) fn emit(graph: &Graph, model: &Model<'_>, errors: &mut Errors) -> TokenStream {
-    let turns = Turns::of(graph, model, errors);
-    let face = face(graph, &turns);
+    let turns = Turns::new(graph, model, errors);
+    let types = public_types(graph, &turns);
     if errors.is_empty() {
         let proof = proof(graph, model, &turns);
-        return quote!(#face #proof);
+        return quote!(#types #proof);
     }
     // An editor still resolves the names in the statements, and the code around the graph still finds its types.
     let cfgs = cfgs(graph);
     let mentions = model.nodes.iter().flat_map(|node| &node.mentions);
-    let (name, state, deps) = (spans::unseen(&graph.name), &graph.state, deps(graph));
+    let (name, state, deps) = (spans::hide_from_editors(&graph.name), &graph.state, deps(graph));
     let (turn, state_of) = (&turns.name, quote!(<#state as __h::State>));
     quote! {
         #errors
-        #face
+        #types
         #(#cfgs)*
         #[allow(unexpected_cfgs)]
         const _: () = {
@@ -42,7 +42,7 @@ pub(crate) fn emit(graph: &Graph, model: &Model<'_>, errors: &mut Errors) -> Tok
                 fn route(_: usize, _: &#state_of::View<'_>) -> ::core::option::Option<usize> {
                     ::core::unreachable!()
                 }
-                fn turn(_: __h::Outlook<Self>) -> ::core::result::Result<Self::Turn, __h::Error> {
+                fn turn(_: __h::ThreadState<Self>) -> ::core::result::Result<Self::Turn, __h::Error> {
                     ::core::unreachable!()
                 }
             }
@@ -53,7 +53,7 @@ pub(crate) fn emit(graph: &Graph, model: &Model<'_>, errors: &mut Errors) -> Tok
 /// Generates the description, its proof, and the implementation of `Graph`.
 fn proof(graph: &Graph, model: &Model<'_>, turns: &Turns<'_>) -> TokenStream {
     let Graph { name, state, attrs, .. } = graph;
-    let this = spans::unseen(name);
+    let this = spans::hide_from_editors(name);
     let text = names::plain(name);
     let cfgs = cfgs(graph);
     let deps = deps(graph);
@@ -141,11 +141,11 @@ fn entry(node: &Node<'_>) -> TokenStream {
     let name = &node.name;
     let path = node.mentions.first();
     let span = node.span();
-    let of = Ident::new("of", Span::mixed_site());
+    let new = Ident::new("new", Span::mixed_site());
     let (root, close) = (quote_spanned!(span=> ::), quote_spanned!(span=> >));
     let args = spans::delimited(span, Delimiter::Parenthesis, quote!(#name, ::core::marker::PhantomData));
     // In parentheses: without them rustc could take the path for a const argument, the function, and warn about that.
-    quote!(#root hitl::__private::NodeEntry::#of::<(#path) #close #args)
+    quote!(#root hitl::__private::NodeEntry::#new::<(#path) #close #args)
 }
 
 fn point(point: Point) -> TokenStream {
@@ -238,7 +238,7 @@ fn route_fn(model: &Model<'_>) -> TokenStream {
     let (route, fields) = (Ident::new("route", Span::mixed_site()), Ident::new("fields", Span::mixed_site()));
     let routes = model.routes.iter().enumerate().filter_map(|(number, Route { field, source, .. })| {
         let field = field.as_ref()?;
-        let local = spans::unseen(field);
+        let local = spans::hide_from_editors(field);
         let (keyword, scrutinee) = (&source.keyword, &source.scrutinee);
         let arms = source.arms.iter().enumerate().map(|(case, arm)| {
             let pattern = &arm.pattern;
@@ -297,14 +297,14 @@ fn turn_fn(turns: &Turns<'_>) -> TokenStream {
     };
     quote! {
         #[allow(unreachable_code, clippy::all)]
-        fn turn(outlook: __h::Outlook<Self>) -> ::core::result::Result<Self::Turn, __h::Error> {
-            ::core::result::Result::Ok(match outlook {
-                __h::Outlook::Review(review) => #one,
-                __h::Outlook::Several(reviews) => { #several }
-                __h::Outlook::Done(output) => #name::Done(output),
-                __h::Outlook::InDoubt(it) => #name::InDoubt(it),
-                __h::Outlook::Failed(it) => #name::Failed(it),
-                __h::Outlook::Running(it) => #name::Running(it),
+        fn turn(state: __h::ThreadState<Self>) -> ::core::result::Result<Self::Turn, __h::Error> {
+            ::core::result::Result::Ok(match state {
+                __h::ThreadState::Review(review) => #one,
+                __h::ThreadState::Several(reviews) => { #several }
+                __h::ThreadState::Done(output) => #name::Done(output),
+                __h::ThreadState::InDoubt(it) => #name::InDoubt(it),
+                __h::ThreadState::Failed(it) => #name::Failed(it),
+                __h::ThreadState::Running(it) => #name::Running(it),
             })
         }
     }

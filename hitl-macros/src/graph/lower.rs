@@ -1,4 +1,4 @@
-//! Lowering of the statements to nodes and edges. Each statement adds its own edges, and each point has one way on.
+//! Lowering of the statements to nodes and edges. Each statement adds its own edges, and each point has one exit.
 
 use proc_macro2::{Ident, Span};
 use syn::{Expr, Path};
@@ -24,12 +24,12 @@ pub(super) enum Tail {
 }
 
 impl<'a> Model<'a> {
-    pub(crate) fn of(graph: &'a Graph, errors: &mut Errors) -> Self {
+    pub(crate) fn new(graph: &'a Graph, errors: &mut Errors) -> Self {
         let mut model = Self::default();
         for statement in &graph.statements {
             match statement {
-                Statement::Chain(chain) => model.statement(chain, errors),
-                Statement::Verdicts { node, verdicts } => model.block(node, verdicts, errors),
+                Statement::Chain(chain) => model.add_chain(chain, errors),
+                Statement::Verdicts { node, verdicts } => model.add_verdicts(node, verdicts, errors),
                 // Handled below: these refer to nodes of the other statements.
                 Statement::Renamed { .. } => {}
             }
@@ -43,7 +43,7 @@ impl<'a> Model<'a> {
     }
 
     /// Returns the number of the node that `path` refers to, and records the path.
-    fn node(&mut self, path: &'a Path, errors: &mut Errors) -> usize {
+    fn intern_node(&mut self, path: &'a Path, errors: &mut Errors) -> usize {
         let word = names::last(path);
         let name = word.map(names::plain).unwrap_or_default();
         let span = word.map_or_else(Span::call_site, Ident::span);
@@ -80,23 +80,23 @@ impl<'a> Model<'a> {
         number
     }
 
-    fn statement(&mut self, chain: &'a [Step], errors: &mut Errors) {
+    fn add_chain(&mut self, chain: &'a [Step], errors: &mut Errors) {
         let Some((first, rest)) = chain.split_first() else { return };
         let from = match first {
             Step::Start(_) => Point::Start,
-            Step::Node(path) => Point::Node(self.node(path, errors)),
+            Step::Node(path) => Point::Node(self.intern_node(path, errors)),
             Step::End(word) => {
                 return errors.at(word.span(), "nothing can follow `end`: remove the `->` after it");
             }
             // The grammar does not allow these at the beginning of a statement.
             Step::Fork(..) | Step::Match(_) | Step::Each(_) => return,
         };
-        let tail = self.follow(Tail::At(from, Kind::Next), rest, None, errors);
-        self.must_join(tail, errors);
+        let tail = self.add_steps(Tail::At(from, Kind::Next), rest, None, errors);
+        self.check_joined(tail, errors);
     }
 
     /// Adds a chain from `tail` on. `branch` is the branch of a fork that contains the chain.
-    pub(super) fn follow(
+    pub(super) fn add_steps(
         &mut self,
         mut tail: Tail,
         steps: &'a [Step],
@@ -110,7 +110,7 @@ impl<'a> Model<'a> {
                     return Tail::Done;
                 }
                 Step::End(word) => {
-                    self.enter(tail, Point::End, word.span(), errors);
+                    self.add_edges(tail, Point::End, word.span(), errors);
                     if let Some(next) = steps.iter().skip_while(|s| !std::ptr::eq(*s, step)).nth(1) {
                         errors.at(next.span(), "nothing can follow `end`: remove the `->` after it");
                         return Tail::Done;
@@ -118,14 +118,14 @@ impl<'a> Model<'a> {
                     Tail::Done
                 }
                 Step::Node(path) => {
-                    let node = self.node(path, errors);
+                    let node = self.intern_node(path, errors);
                     if let Some((fork, branch)) = branch {
                         let written = &mut self.forks[fork].branches[branch].written;
                         if !written.contains(&node) {
                             written.push(node);
                         }
                     }
-                    self.enter(
+                    self.add_edges(
                         tail,
                         Point::Node(node),
                         names::last(path).map_or_else(Span::call_site, Ident::span),
@@ -134,22 +134,22 @@ impl<'a> Model<'a> {
                     Tail::At(Point::Node(node), Kind::Next)
                 }
                 Step::Fork(span, branches) => {
-                    match self.plain_exit(tail, *span, "branches must follow", errors) {
-                        Some(from) => self.fork(from, *span, branches, branch, errors),
+                    match self.point_before(tail, *span, "branches must follow", errors) {
+                        Some(from) => self.add_fork(from, *span, branches, branch, errors),
                         None => return Tail::Done,
                     }
                 }
                 Step::Each(each) => {
-                    match self.plain_exit(tail, each.keyword.span, "a `for` must follow", errors) {
-                        Some(from) => self.each(from, each, branch, errors),
+                    match self.point_before(tail, each.keyword.span, "a `for` must follow", errors) {
+                        Some(from) => self.add_for(from, each, branch, errors),
                         None => return Tail::Done,
                     }
                 }
                 Step::Match(found) => {
                     if let Some(from) =
-                        self.plain_exit(tail, found.keyword.span, "a `match` must follow", errors)
+                        self.point_before(tail, found.keyword.span, "a `match` must follow", errors)
                     {
-                        self.route(from, found, branch, errors);
+                        self.add_match(from, found, branch, errors);
                     }
                     Tail::Done
                 }
@@ -159,7 +159,7 @@ impl<'a> Model<'a> {
     }
 
     /// Returns the point before a fork, a `for` or a `match`. Reports an error if there is no node before it.
-    fn plain_exit(&self, tail: Tail, span: Span, what: &str, errors: &mut Errors) -> Option<Point> {
+    fn point_before(&self, tail: Tail, span: Span, what: &str, errors: &mut Errors) -> Option<Point> {
         match tail {
             Tail::At(point, Kind::Next) => Some(point),
             Tail::At(_, kind) => {
@@ -172,7 +172,7 @@ impl<'a> Model<'a> {
                 None
             }
             Tail::Fork(fork) => {
-                let who = self.forks[fork].runners();
+                let who = self.forks[fork].parts();
                 errors.at(span, format!("{what} a node: join {who} before it in one, `… -> join -> …`"));
                 None
             }
@@ -181,17 +181,17 @@ impl<'a> Model<'a> {
     }
 
     /// Adds the edges from the end of a chain to a point.
-    fn enter(&mut self, tail: Tail, to: Point, span: Span, errors: &mut Errors) {
+    fn add_edges(&mut self, tail: Tail, to: Point, span: Span, errors: &mut Errors) {
         match tail {
             Tail::At(from, kind) => {
                 if kind == Kind::Next {
-                    self.leave_once(from, kind, to, span, errors);
+                    self.set_exit(from, kind, to, span, errors);
                 }
                 self.edges.push(Edge { from, to, kind, joins: None, span });
             }
             Tail::Fork(fork) => {
                 self.forks[fork].join = to;
-                if self.shares(fork, errors) {
+                if self.report_shared_node(fork, errors) {
                     return;
                 }
                 if self.forks[fork].each.is_some() {
@@ -200,7 +200,7 @@ impl<'a> Model<'a> {
                 }
                 for branch in 0..self.forks[fork].branches.len() {
                     if let Some(last) = self.forks[fork].branches[branch].end {
-                        self.leave_once(Point::Node(last), Kind::Next, to, span, errors);
+                        self.set_exit(Point::Node(last), Kind::Next, to, span, errors);
                         self.edges.push(Edge {
                             from: Point::Node(last),
                             to,
@@ -215,16 +215,16 @@ impl<'a> Model<'a> {
         }
     }
 
-    /// Records the way on from a point. Reports an error if the point already has one.
-    pub(super) fn leave_once(&mut self, from: Point, kind: Kind, to: Point, span: Span, errors: &mut Errors) {
-        let word = self.word(from);
-        match self.ways.get(&from) {
+    /// Records the exit of a point. Reports an error if the point already has one.
+    pub(super) fn set_exit(&mut self, from: Point, kind: Kind, to: Point, span: Span, errors: &mut Errors) {
+        let word = self.point_name(from);
+        match self.exits.get(&from) {
             None => {
-                self.ways.insert(from, (kind, to, span));
+                self.exits.insert(from, (kind, to, span));
             }
             Some((earlier, target, place)) => {
                 let line = on_line(*place);
-                let target_word = self.word(*target);
+                let target_word = self.point_name(*target);
                 let message = match (earlier, kind) {
                     (Kind::Next, Kind::Next) if *target == to => {
                         format!(
@@ -250,10 +250,16 @@ impl<'a> Model<'a> {
         }
     }
 
-    fn route(&mut self, from: Point, found: &'a Match, branch: Option<(usize, usize)>, errors: &mut Errors) {
+    fn add_match(
+        &mut self,
+        from: Point,
+        found: &'a Match,
+        branch: Option<(usize, usize)>,
+        errors: &mut Errors,
+    ) {
         let route = self.routes.len();
-        self.leave_once(from, Kind::Case { route, case: 0 }, Point::End, found.keyword.span, errors);
-        let field = root(&found.scrutinee);
+        self.set_exit(from, Kind::Case { route, case: 0 }, Point::End, found.keyword.span, errors);
+        let field = leftmost_name(&found.scrutinee);
         if field.is_none() {
             errors.on(&found.scrutinee, "a `match` must begin with a field of the state: `match risk { … }`, `match draft.amount { … }`");
         }
@@ -262,19 +268,19 @@ impl<'a> Model<'a> {
                 found.keyword.span,
                 format!(
                     "a `match` needs at least one arm: write `{} -> match … {{ pattern => node }}`",
-                    self.word(from)
+                    self.point_name(from)
                 ),
             );
         }
         self.routes.push(Route { from, field, source: found });
         for (case, arm) in found.arms.iter().enumerate() {
-            let tail = self.follow(Tail::At(from, Kind::Case { route, case }), &arm.chain, branch, errors);
-            self.must_join(tail, errors);
+            let tail = self.add_steps(Tail::At(from, Kind::Case { route, case }), &arm.chain, branch, errors);
+            self.check_joined(tail, errors);
         }
     }
 
-    fn block(&mut self, mention: &'a Path, verdicts: &'a [(Ident, Vec<Step>)], errors: &mut Errors) {
-        let node = self.node(mention, errors);
+    fn add_verdicts(&mut self, mention: &'a Path, verdicts: &'a [(Ident, Vec<Step>)], errors: &mut Errors) {
+        let node = self.intern_node(mention, errors);
         let span = names::last(mention).map_or_else(Span::call_site, Ident::span);
         let name = self.nodes[node].name.clone();
         if let Some(earlier) = self.verdicts.iter().find(|block| block.node == node) {
@@ -313,8 +319,8 @@ impl<'a> Model<'a> {
                 errors.at(word.span(), format!("`{name}` has two `{word}` edges: keep one"));
             }
             seen.push(kind);
-            let tail = self.follow(Tail::At(Point::Node(node), kind), chain, None, errors);
-            self.must_join(tail, errors);
+            let tail = self.add_steps(Tail::At(Point::Node(node), kind), chain, None, errors);
+            self.check_joined(tail, errors);
         }
         if !seen.contains(&Kind::Reject) && !unknown {
             errors.at(
@@ -349,24 +355,24 @@ impl<'a> Model<'a> {
             let span = names::last(mention).map_or_else(Span::call_site, Ident::span);
             return errors.at(span, format!("the graph has no node `{name}`{hint}"));
         }
-        let node = self.node(mention, errors);
+        let node = self.intern_node(mention, errors);
         self.renamed.push((old, node));
     }
 }
 
 /// Returns the field that an expression reads: its leftmost name.
-fn root(expr: &Expr) -> Option<Ident> {
+fn leftmost_name(expr: &Expr) -> Option<Ident> {
     match expr {
         Expr::Path(path) => path.path.get_ident().cloned(),
-        Expr::Field(field) => root(&field.base),
-        Expr::MethodCall(call) => root(&call.receiver),
-        Expr::Index(index) => root(&index.expr),
-        Expr::Reference(reference) => root(&reference.expr),
-        Expr::Unary(unary) => root(&unary.expr),
-        Expr::Paren(paren) => root(&paren.expr),
-        Expr::Group(group) => root(&group.expr),
-        Expr::Cast(cast) => root(&cast.expr),
-        Expr::Binary(binary) => root(&binary.left),
+        Expr::Field(field) => leftmost_name(&field.base),
+        Expr::MethodCall(call) => leftmost_name(&call.receiver),
+        Expr::Index(index) => leftmost_name(&index.expr),
+        Expr::Reference(reference) => leftmost_name(&reference.expr),
+        Expr::Unary(unary) => leftmost_name(&unary.expr),
+        Expr::Paren(paren) => leftmost_name(&paren.expr),
+        Expr::Group(group) => leftmost_name(&group.expr),
+        Expr::Cast(cast) => leftmost_name(&cast.expr),
+        Expr::Binary(binary) => leftmost_name(&binary.left),
         _ => None,
     }
 }

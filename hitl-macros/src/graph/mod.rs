@@ -2,12 +2,12 @@
 
 mod check;
 mod emit;
-mod face;
+mod forks;
 mod lower;
 mod model;
 mod parse;
+mod public_types;
 mod regions;
-mod sides;
 #[cfg(test)]
 mod tests;
 
@@ -27,7 +27,7 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
     };
     let model = read(&graph, &mut errors);
     let tokens = emit::emit(&graph, &model, &mut errors);
-    crate::diagnostics::show(&graph.name.to_string(), &tokens);
+    crate::diagnostics::print_expansion(&graph.name.to_string(), &tokens);
     tokens
 }
 
@@ -35,7 +35,7 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
 /// message.
 fn read<'a>(graph: &'a parse::Graph, errors: &mut Errors) -> model::Model<'a> {
     let well_formed = errors.is_empty();
-    let mut model = model::Model::of(graph, errors);
+    let mut model = model::Model::new(graph, errors);
     if well_formed && errors.is_empty() {
         check::reachability(&model, errors);
     }

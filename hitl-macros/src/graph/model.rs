@@ -83,7 +83,7 @@ pub(crate) struct Fork<'a> {
 
 impl Fork<'_> {
     /// Returns the name in messages for the parts that meet at the join.
-    pub(crate) fn runners(&self) -> &'static str {
+    pub(crate) fn parts(&self) -> &'static str {
         if self.each.is_some() { "the items" } else { "the branches" }
     }
 }
@@ -115,13 +115,13 @@ pub(crate) struct Model<'a> {
     /// The old names of nodes, each with the number of the node.
     pub(crate) renamed: Vec<(&'a Ident, usize)>,
     pub(super) numbers: HashMap<String, usize>,
-    /// The way on from each point, with its span. A point has only one.
-    pub(super) ways: HashMap<Point, (Kind, Point, Span)>,
+    /// The exit of each point, with its span. A point has only one.
+    pub(super) exits: HashMap<Point, (Kind, Point, Span)>,
 }
 
 impl Model<'_> {
     /// Returns the numbers of the edges that leave each node, followed by those of the edges that leave `start`.
-    pub(crate) fn leaving(&self) -> Vec<Vec<usize>> {
+    pub(crate) fn outgoing_edges(&self) -> Vec<Vec<usize>> {
         let mut leaving = vec![Vec::new(); self.nodes.len() + 1];
         for (number, edge) in self.edges.iter().enumerate() {
             match edge.from {
@@ -134,7 +134,7 @@ impl Model<'_> {
     }
 
     /// Returns the name of a node, or `start` or `end`.
-    pub(crate) fn word(&self, point: Point) -> &str {
+    pub(crate) fn point_name(&self, point: Point) -> &str {
         match point {
             Point::Start => "start",
             Point::End => "end",
@@ -145,6 +145,6 @@ impl Model<'_> {
     /// Returns the name in messages for the inside of a fork.
     pub(crate) fn inside(&self, fork: &Fork<'_>) -> String {
         let what = if fork.each.is_some() { "the `for`" } else { "a branch" };
-        format!("{what} after `{}`", self.word(fork.from))
+        format!("{what} after `{}`", self.point_name(fork.from))
     }
 }

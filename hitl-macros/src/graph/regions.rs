@@ -7,7 +7,7 @@ use crate::diagnostics::Errors;
 
 /// Finds the nodes of every branch and the edges that end one, and orders the forks by nesting.
 pub(crate) fn find(model: &mut Model<'_>, errors: &mut Errors) {
-    let leaving = model.leaving();
+    let leaving = model.outgoing_edges();
     for fork in 0..model.forks.len() {
         // An arm of a `match` may lead to the join, which is outside.
         let join = model.forks[fork].join;
@@ -22,17 +22,17 @@ pub(crate) fn find(model: &mut Model<'_>, errors: &mut Errors) {
             }
         }
         for branch in 0..model.forks[fork].branches.len() {
-            if !fill(model, &leaving, (fork, branch), &outside, &mut owner, errors) {
+            if !fill_branch(model, &leaving, (fork, branch), &outside, &mut owner, errors) {
                 return;
             }
         }
-        entered(model, fork, &owner, errors);
+        report_edges_into(model, fork, &owner, errors);
     }
     if errors.is_empty() {
-        nested(model, errors);
+        report_unnested_forks(model, errors);
     }
     if errors.is_empty() {
-        order(model);
+        sort_by_depth(model);
     }
 }
 
@@ -60,7 +60,7 @@ fn outside(model: &Model<'_>, leaving: &[Vec<usize>], fork: usize) -> Vec<bool> 
 }
 
 /// Walks a branch to its join. Returns `false` if it is empty or leaves its region.
-fn fill(
+fn fill_branch(
     model: &mut Model<'_>,
     leaving: &[Vec<usize>],
     (fork, branch): (usize, usize),
@@ -81,13 +81,13 @@ fn fill(
             let target = match to {
                 Point::Node(target) if owner[target].is_none_or(|owner| owner == branch) => target,
                 _ => {
-                    stray(model, fork, node, to, span, errors);
+                    report_stray_edge(model, fork, node, to, span, errors);
                     return false;
                 }
             };
             // A node in the parentheses belongs to the branch, even if an edge from outside leads to it.
             if outside[target] && owner[target].is_none() {
-                stray(model, fork, node, to, span, errors);
+                report_stray_edge(model, fork, node, to, span, errors);
                 return false;
             }
             owner[target] = Some(branch);
@@ -103,24 +103,35 @@ fn fill(
 }
 
 /// Reports an edge that leaves a branch for anything but the join.
-fn stray(model: &Model<'_>, fork: usize, node: usize, to: Point, span: Span, errors: &mut Errors) {
+fn report_stray_edge(
+    model: &Model<'_>,
+    fork: usize,
+    node: usize,
+    to: Point,
+    span: Span,
+    errors: &mut Errors,
+) {
     let fork = &model.forks[fork];
-    let (node_word, from, join, to_word) =
-        (&model.nodes[node].name, model.word(fork.from), model.word(fork.join), model.word(to));
+    let (node_word, from, join, to_word) = (
+        &model.nodes[node].name,
+        model.point_name(fork.from),
+        model.point_name(fork.join),
+        model.point_name(to),
+    );
     let beside = matches!(to, Point::Node(to) if fork.branches.iter().any(|b| b.written.contains(&to) || b.nodes.contains(&to)));
     errors.at(
         span,
         if beside {
             format!("`{node_word}` and `{to_word}` run in different branches after `{from}`, which join only in `{join}`: give each branch its own node, or go to `{to_word}` after `{join}`")
         } else {
-            let (inside, runners) = (model.inside(fork), fork.runners());
-            format!("`{node_word}` runs in {inside}, which it can leave only for `{join}`, where {runners} join: lead `{node_word}` to `{join}`, and from there to `{to_word}`")
+            let (inside, parts) = (model.inside(fork), fork.parts());
+            format!("`{node_word}` runs in {inside}, which it can leave only for `{join}`, where {parts} join: lead `{node_word}` to `{join}`, and from there to `{to_word}`")
         },
     );
 }
 
 /// Reports edges into a branch from anywhere but its fork.
-fn entered(model: &Model<'_>, fork: usize, owner: &[Option<usize>], errors: &mut Errors) {
+fn report_edges_into(model: &Model<'_>, fork: usize, owner: &[Option<usize>], errors: &mut Errors) {
     let branch = |point| match point {
         Point::Node(node) => owner[node],
         _ => None,
@@ -142,10 +153,10 @@ fn entered(model: &Model<'_>, fork: usize, owner: &[Option<usize>], errors: &mut
                 edge.span,
                 format!(
                     "`{}` runs in {}, {how}: lead `{}` to `{}`",
-                    model.word(edge.to),
+                    model.point_name(edge.to),
                     model.inside(fork),
-                    model.word(edge.from),
-                    model.word(fork.from),
+                    model.point_name(edge.from),
+                    model.point_name(fork.from),
                 ),
             );
         }
@@ -153,7 +164,7 @@ fn entered(model: &Model<'_>, fork: usize, owner: &[Option<usize>], errors: &mut
 }
 
 /// Reports an inner fork that does not join inside the branch that contains it.
-fn nested(model: &Model<'_>, errors: &mut Errors) {
+fn report_unnested_forks(model: &Model<'_>, errors: &mut Errors) {
     for inner in &model.forks {
         for outer in &model.forks {
             let Point::Node(from) = inner.from else { continue };
@@ -162,10 +173,10 @@ fn nested(model: &Model<'_>, errors: &mut Errors) {
                     inner.span,
                     format!(
                         "{} after `{}` run inside {}, and must join before it ends: join them in a node of their own, and lead that node to `{}`",
-                        inner.runners(),
-                        model.word(inner.from),
+                        inner.parts(),
+                        model.point_name(inner.from),
                         model.inside(outer),
-                        model.word(inner.join),
+                        model.point_name(inner.join),
                     ),
                 );
             }
@@ -174,7 +185,7 @@ fn nested(model: &Model<'_>, errors: &mut Errors) {
 }
 
 /// Renumbers the forks so that an inner one comes after the one around it.
-fn order(model: &mut Model<'_>) {
+fn sort_by_depth(model: &mut Model<'_>) {
     let depth = |of: usize| {
         let Point::Node(from) = model.forks[of].from else { return 0 };
         model

@@ -30,21 +30,26 @@ fn edges(model: &Model<'_>) -> Vec<String> {
             Kind::Ask => " ask".into(),
         };
         let joins = edge.joins.map_or_else(String::new, |(fork, branch)| format!(" joins {fork}.{branch}"));
-        format!("{} {}{kind}{joins}", model.word(edge.from), model.word(edge.to))
+        format!("{} {}{kind}{joins}", model.point_name(edge.from), model.point_name(edge.to))
     };
     let forks = model.forks.iter().enumerate().map(|(number, fork)| {
         let branches: Vec<_> = fork
             .branches
             .iter()
             .map(|branch| {
-                branch.nodes.iter().map(|&node| model.word(Point::Node(node))).collect::<Vec<_>>().join(" ")
+                branch
+                    .nodes
+                    .iter()
+                    .map(|&node| model.point_name(Point::Node(node)))
+                    .collect::<Vec<_>>()
+                    .join(" ")
             })
             .collect();
         format!(
             "{} {number} {}..{}: {}",
             if fork.each.is_some() { "for" } else { "fork" },
-            model.word(fork.from),
-            model.word(fork.join),
+            model.point_name(fork.from),
+            model.point_name(fork.join),
             branches.join(" | ")
         )
     });
@@ -67,7 +72,7 @@ fn right(statements: &str, expected: &[&str]) {
 }
 
 #[test]
-fn the_refund_agent() {
+fn the_refund_graph_is_lowered() {
     right(
         "start -> plan -> draft -> execute -> end;
          execute { reject -> cancel, ask -> draft }
@@ -98,7 +103,7 @@ fn a_match_is_a_case_for_each_arm() {
 }
 
 #[test]
-fn a_fork_meets_in_its_join() {
+fn branches_of_a_fork_lead_to_its_join() {
     right(
         "start -> draft -> (fraud, stock -> restock) -> execute -> end;",
         &[
@@ -249,7 +254,7 @@ fn a_node_is_reachable_and_reaches_the_end() {
 }
 
 #[test]
-fn a_typo_is_one_message() {
+fn a_typo_has_one_message() {
     wrong(
         "start -> plan -> execute -> end; execute { reject -> cancle } cancel -> end;",
         &["`cancle` has no outgoing edge; did you mean `cancel`?"],
@@ -359,7 +364,7 @@ fn the_body_of_a_for_is_closed() {
 }
 
 #[test]
-fn errors_in_a_for() {
+fn each_error_in_a_for_has_one_message() {
     wrong("start -> for x xs { a } -> end;", &["a `for` has the form `for item in list { node -> node }`"]);
     wrong(
         "start -> for x.y in xs { a } -> end;",
@@ -404,7 +409,7 @@ fn errors_in_a_for() {
 }
 
 #[test]
-fn errors_in_the_grammar() {
+fn each_grammar_error_has_one_message() {
     wrong("start -> (a) -> end;", &["a fork needs at least two branches"]);
     wrong("start -> (a, b); ", &["must join"]);
     wrong("start -> (a -> end, b) -> end;", &["a branch must end in a node"]);
@@ -425,7 +430,7 @@ fn errors_in_the_grammar() {
 }
 
 #[test]
-fn a_node_may_have_had_other_names() {
+fn a_node_may_have_several_old_names() {
     let plain = graph("start -> plan -> pay -> end;").expect("right");
     assert_eq!(
         graph("renamed execute -> pay; start -> plan -> pay -> end; renamed refund -> pay;"),
@@ -437,7 +442,7 @@ fn a_node_may_have_had_other_names() {
 }
 
 #[test]
-fn an_old_name_is_not_a_node_and_names_one() {
+fn an_old_name_is_unique_and_no_node() {
     let renamed = |statement: &str, words: &[&str]| {
         wrong(&format!("start -> plan -> pay -> end; {statement}"), words);
     };

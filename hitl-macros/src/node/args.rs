@@ -55,18 +55,18 @@ pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Args {
             match input.call(Path::parse_mod_style) {
                 Ok(path) => {
                     args.state = Some(path);
-                    next(input, errors);
+                    parse_comma(input, errors);
                 }
                 Err(_) => {
                     errors.at(
                         input.span(),
                         "the first argument of `#[node]` must be the type of the state: `#[node(Ticket, writes = plan)]`",
                     );
-                    skip(input);
+                    skip_argument(input);
                 }
             }
         }
-        each(input, errors, |word, input, errors| node_arg(word, input, &mut args, errors));
+        each_argument(input, errors, |word, input, errors| node_arg(word, input, &mut args, errors));
         Ok(())
     };
     if let Err(error) = parser.parse2(tokens) {
@@ -80,18 +80,18 @@ fn node_arg(word: &Ident, input: ParseStream, args: &mut Args, errors: &mut Erro
         let content;
         parenthesized!(content in input);
         let interrupt = args.interrupt.insert(Interrupt::default());
-        each(&content, errors, |word, input, errors| interrupt_arg(word, input, interrupt, errors));
+        each_argument(&content, errors, |word, input, errors| interrupt_arg(word, input, interrupt, errors));
         return Ok(());
     }
-    match known(word, &NODE, "node", errors)? {
+    match known_argument(word, &NODE, "node", errors)? {
         "writes" => {
-            equals(word, "plan", input)?;
-            names(input, &mut args.writes, errors)
+            parse_equals(word, "plan", input)?;
+            parse_names(input, &mut args.writes, errors)
         }
-        "effect" => once(word, &mut args.effect, word.span(), errors),
-        "idempotent" => once(word, &mut args.idempotent, word.span(), errors),
+        "effect" => set_once(word, &mut args.effect, word.span(), errors),
+        "idempotent" => set_once(word, &mut args.idempotent, word.span(), errors),
         "risk" => {
-            equals(word, "low", input)?;
+            parse_equals(word, "low", input)?;
             let level = input
                 .call(Ident::parse_any)
                 .map_err(|e| syn::Error::new(e.span(), "expected `risk = low`"))?;
@@ -101,59 +101,59 @@ fn node_arg(word: &Ident, input: ParseStream, args: &mut Args, errors: &mut Erro
                     format!("`risk = {level}` does not exist: write `risk = low` if the effect needs no signature, or take a signed field as `&Approved<…>`"),
                 );
             }
-            once(word, &mut args.low_risk, level.span(), errors)
+            set_once(word, &mut args.low_risk, level.span(), errors)
         }
         "retries" => {
-            equals(word, "3", input)?;
+            parse_equals(word, "3", input)?;
             let number: LitInt = input.parse()?;
-            once(word, &mut args.retries, (word.span(), number.base10_parse()?), errors)
+            set_once(word, &mut args.retries, (word.span(), number.base10_parse()?), errors)
         }
         "backoff" => {
             let ms = duration(word, "1s", input)?;
-            once(word, &mut args.backoff_ms, ms, errors)
+            set_once(word, &mut args.backoff_ms, ms, errors)
         }
         _ => {
             let ms = duration(word, "30s", input)?;
-            once(word, &mut args.timeout_ms, ms, errors)
+            set_once(word, &mut args.timeout_ms, ms, errors)
         }
     }
 }
 
 fn interrupt_arg(word: &Ident, input: ParseStream, args: &mut Interrupt, errors: &mut Errors) -> Result<()> {
-    match known(word, &INTERRUPT, "interrupt_before", errors)? {
+    match known_argument(word, &INTERRUPT, "interrupt_before", errors)? {
         "role" => {
-            equals(word, "\"refund-approver\"", input)?;
+            parse_equals(word, "\"refund-approver\"", input)?;
             let role: LitStr = input.parse()?;
             if role.value().trim().is_empty() {
                 errors.on(&role, "`role` must not be empty: `role = \"refund-approver\"`");
             }
-            once(word, &mut args.role, role, errors)
+            set_once(word, &mut args.role, role, errors)
         }
         "expires" => {
             let ms = duration(word, "24h", input)?;
-            once(word, &mut args.expires_ms, ms, errors)
+            set_once(word, &mut args.expires_ms, ms, errors)
         }
         "remind" => {
             let ms = duration(word, "4h", input)?;
-            once(word, &mut args.remind_ms, ms, errors)
+            set_once(word, &mut args.remind_ms, ms, errors)
         }
         "edit" => {
-            equals(word, "false", input)?;
+            parse_equals(word, "false", input)?;
             let edit: LitBool = input.parse().map_err(|e| {
                 syn::Error::new(
                     e.span(),
                     "`edit` must be a bool: write `edit = false` if the review accepts no edit",
                 )
             })?;
-            once(word, &mut args.edit, edit.value, errors)
+            set_once(word, &mut args.edit, edit.value, errors)
         }
         "covers" => {
-            equals(word, "(hold, wire)", input)?;
-            names(input, &mut args.covers, errors)
+            parse_equals(word, "(hold, wire)", input)?;
+            parse_names(input, &mut args.covers, errors)
         }
         "show" => {
-            equals(word, "(iban)", input)?;
-            names(input, &mut args.show, errors)
+            parse_equals(word, "(iban)", input)?;
+            parse_names(input, &mut args.show, errors)
         }
         "unsigned" => {
             if !input.peek(Paren) {
@@ -161,18 +161,18 @@ fn interrupt_arg(word: &Ident, input: ParseStream, args: &mut Interrupt, errors:
                     "`unsigned` takes the fields that need no signature in parentheses: `unsigned(message)`";
                 return Err(syn::Error::new(word.span(), message));
             }
-            names(input, &mut args.unsigned, errors)
+            parse_names(input, &mut args.unsigned, errors)
         }
         _ => {
-            equals(word, "draft", input)?;
+            parse_equals(word, "draft", input)?;
             let field = input.call(Ident::parse_any)?;
-            once(word, &mut args.review, field, errors)
+            set_once(word, &mut args.review, field, errors)
         }
     }
 }
 
 /// Parses `plan` or `(plan, notes)`.
-fn names(input: ParseStream, names: &mut Vec<Ident>, errors: &mut Errors) -> Result<()> {
+fn parse_names(input: ParseStream, names: &mut Vec<Ident>, errors: &mut Errors) -> Result<()> {
     let mut add = |name: Ident| {
         if names.iter().any(|earlier| names::plain(earlier) == names::plain(&name)) {
             errors.at(name.span(), format!("`{}` is given twice", names::plain(&name)));
@@ -191,7 +191,7 @@ fn names(input: ParseStream, names: &mut Vec<Ident>, errors: &mut Errors) -> Res
 }
 
 /// Calls `arg` on each `word …` of a list. After an error it continues behind the next comma.
-pub(crate) fn each(
+pub(crate) fn each_argument(
     input: ParseStream,
     errors: &mut Errors,
     mut arg: impl FnMut(&Ident, ParseStream, &mut Errors) -> Result<()>,
@@ -199,24 +199,24 @@ pub(crate) fn each(
     while !input.is_empty() {
         let done = input.call(Ident::parse_any).and_then(|word| arg(&word, input, errors));
         match done {
-            Ok(()) => next(input, errors),
+            Ok(()) => parse_comma(input, errors),
             Err(error) => {
                 errors.push(error);
-                skip(input);
+                skip_argument(input);
             }
         }
     }
 }
 
 /// Parses the comma before the next argument.
-fn next(input: ParseStream, errors: &mut Errors) {
+fn parse_comma(input: ParseStream, errors: &mut Errors) {
     if !input.is_empty() && input.parse::<Token![,]>().is_err() {
         errors.at(input.span(), "expected `,` between arguments");
-        skip(input);
+        skip_argument(input);
     }
 }
 
-fn skip(input: ParseStream) {
+fn skip_argument(input: ParseStream) {
     while !input.is_empty() {
         if input.parse::<Token![,]>().is_ok() || input.parse::<proc_macro2::TokenTree>().is_err() {
             return;
@@ -225,7 +225,7 @@ fn skip(input: ParseStream) {
 }
 
 /// Returns the argument that `word` names. A near miss is reported and then treated as the word it is similar to.
-pub(crate) fn known<'a>(
+pub(crate) fn known_argument<'a>(
     word: &Ident,
     words: &[&'a str],
     attribute: &str,
@@ -248,14 +248,14 @@ pub(crate) fn known<'a>(
     }
 }
 
-pub(crate) fn equals(word: &Ident, example: &str, input: ParseStream) -> Result<()> {
+pub(crate) fn parse_equals(word: &Ident, example: &str, input: ParseStream) -> Result<()> {
     match input.parse::<Token![=]>() {
         Ok(_) => Ok(()),
         Err(_) => Err(syn::Error::new(word.span(), format!("`{word}` needs a value: `{word} = {example}`"))),
     }
 }
 
-pub(crate) fn once<T>(word: &Ident, slot: &mut Option<T>, value: T, errors: &mut Errors) -> Result<()> {
+pub(crate) fn set_once<T>(word: &Ident, slot: &mut Option<T>, value: T, errors: &mut Errors) -> Result<()> {
     if slot.replace(value).is_some() {
         errors.at(word.span(), format!("`{word}` is given twice"));
     }
@@ -264,7 +264,7 @@ pub(crate) fn once<T>(word: &Ident, slot: &mut Option<T>, value: T, errors: &mut
 
 /// Parses `= "24h"` into milliseconds.
 fn duration(word: &Ident, example: &str, input: ParseStream) -> Result<u64> {
-    equals(word, &format!("\"{example}\""), input)?;
+    parse_equals(word, &format!("\"{example}\""), input)?;
     let wrong = |span| {
         syn::Error::new(
             span,
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn every_argument() {
+    fn every_argument_is_parsed() {
         let (args, errors) = parsed(quote!(
             crate::Ticket,
             writes = (plan, r#type),
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn one_mistake_does_not_hide_the_next() {
+    fn all_errors_are_reported() {
         let (args, errors) =
             parsed(quote!(Ticket, write = plan, colour = red, efect, timeout = 30, risk = high));
         assert_eq!(
@@ -349,14 +349,14 @@ mod tests {
     }
 
     #[test]
-    fn the_state_comes_first() {
+    fn the_state_must_be_the_first_argument() {
         for tokens in [quote!(), quote!(writes = plan), quote!("x")] {
             assert_eq!(parsed(tokens).1.len(), 1);
         }
     }
 
     #[test]
-    fn durations() {
+    fn durations_are_parsed() {
         for (text, ms) in [
             ("250ms", Some(250)),
             ("2 m", Some(120_000)),

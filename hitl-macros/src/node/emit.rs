@@ -11,21 +11,21 @@ use crate::{diagnostics::Errors, names, spans};
 pub(crate) fn emit(node: &Node, errors: &Errors) -> TokenStream {
     let function = &node.function;
     // After an error nothing calls the function; rustc must not warn about that as well.
-    let hush = (!errors.is_empty()).then(|| quote!(#[allow(dead_code)]));
+    let allow_dead_code = (!errors.is_empty()).then(|| quote!(#[allow(dead_code)]));
     let Some(state) = &node.args.state else {
-        return quote!(#errors #hush #function);
+        return quote!(#errors #allow_dead_code #function);
     };
     let cfgs: Vec<_> = function.attrs.iter().filter(|attr| attr.path().is_ident("cfg")).collect();
     let (vis, ident) = (&function.vis, &function.sig.ident);
-    let this = spans::unseen(ident);
-    let generics = NodeGenerics::of(&function.sig.generics);
+    let this = spans::hide_from_editors(ident);
+    let generics = NodeGenerics::new(&function.sig.generics);
     let NodeGenerics { declared, stored, given, bounds, .. } = &generics;
 
     let spec = spec(node);
     let reviewed = node.signed.as_ref().map(|(_, ty)| {
         quote! {
-            const REVIEWED: ::core::option::Option<::hitl::__private::Reviewed> =
-                ::core::option::Option::Some(::hitl::__private::Reviewed::of::<#ty>());
+            const REVIEWED: ::core::option::Option<::hitl::__private::DraftVtable> =
+                ::core::option::Option::Some(::hitl::__private::DraftVtable::new::<#ty>());
         }
     });
     // Set without a review too, so that a verdict block for the node is reported once only, by the proof.
@@ -37,7 +37,7 @@ pub(crate) fn emit(node: &Node, errors: &Errors) -> TokenStream {
     // Not in a `const _` and without an alias: in a graph of 1,000 nodes that saves rustc 1,000 bodies to check.
     quote! {
         #errors
-        #hush
+        #allow_dead_code
         #function
 
         #(#cfgs)*
@@ -74,7 +74,7 @@ struct NodeGenerics {
 }
 
 impl NodeGenerics {
-    fn of(generics: &Generics) -> Self {
+    fn new(generics: &Generics) -> Self {
         let (mut declared, mut types, mut given, mut predicates) =
             (Vec::new(), Vec::new(), Vec::new(), TokenStream::new());
         for param in &generics.params {
@@ -147,12 +147,12 @@ fn spec(node: &Node) -> TokenStream {
         let role = optional(rule.role.as_ref().map(LitStr::value));
         let (expires, remind) = (optional(rule.expires_ms), optional(rule.remind_ms));
         let edit = rule.edit.unwrap_or(true);
-        let is_brought = |ident: &Ident| {
+        let is_payload = |ident: &Ident| {
             let field = names::plain(ident);
-            node.params.iter().any(|param| param.role.is_brought() && param.field == field)
+            node.params.iter().any(|param| param.role.is_payload() && param.field == field)
         };
         let [covers, shows] = [&rule.covers, &rule.show].map(|list| list.iter().map(names::plain));
-        let unsigned = rule.unsigned.iter().filter(|ident| !is_brought(ident)).map(names::plain);
+        let unsigned = rule.unsigned.iter().filter(|ident| !is_payload(ident)).map(names::plain);
         quote! {
             ::core::option::Option::Some(
                 ::hitl::__private::InterruptSpec {
@@ -173,7 +173,7 @@ fn spec(node: &Node) -> TokenStream {
         let (backoff, timeout) = (args.backoff_ms.unwrap_or(0), optional(args.timeout_ms));
         quote!(::hitl::__private::RetrySpec { retries: #retries, backoff_ms: #backoff, timeout_ms: #timeout })
     });
-    let told = [
+    let fields = [
         ("effect", args.effect.map(|_| quote!(true))),
         ("idempotent", args.idempotent.map(|_| quote!(true))),
         ("low_risk", args.low_risk.map(|_| quote!(true))),
@@ -182,7 +182,7 @@ fn spec(node: &Node) -> TokenStream {
         ("interrupt", interrupt),
         ("retry", retry),
     ];
-    let told = told.into_iter().filter_map(|(field, value)| {
+    let fields = fields.into_iter().filter_map(|(field, value)| {
         let (field, value) = (Ident::new(field, Span::call_site()), value?);
         Some(quote!(#field: #value,))
     });
@@ -191,7 +191,7 @@ fn spec(node: &Node) -> TokenStream {
             name: #name,
             reads: &[#(#reads),*],
             writes: &[#(#writes),*],
-            #(#told)*
+            #(#fields)*
             ..::hitl::__private::NodeSpec::BLANK
         }
     }
@@ -237,8 +237,8 @@ fn call(node: &Node, given: &TokenStream, args: &Ident) -> TokenStream {
     let callee = ident;
     let turbofish = (!given.is_empty()).then(|| quote!(::#given));
     let fields = Ident::new("fields", Span::mixed_site());
-    let (mut taken, mut values) = (TokenStream::new(), Vec::new());
-    let lends = node.params.iter().any(|param| matches!(param.role, Role::Approved(_)));
+    let (mut bindings, mut values) = (TokenStream::new(), Vec::new());
+    let takes_signature = node.params.iter().any(|param| matches!(param.role, Role::Approved(_)));
     for (i, param) in node.params.iter().enumerate() {
         if param.role.is_field() {
             // A local of its own, spanning the type of the parameter from its first to its last token: if that is not
@@ -247,7 +247,7 @@ fn call(node: &Node, given: &TokenStream, args: &Ident) -> TokenStream {
             let local = Ident::new(&format!("p{i}"), spans::at(first));
             let mut zero = Literal::usize_unsuffixed(0);
             zero.set_span(spans::at(last));
-            taken.extend(value(param, args, &fields, &local));
+            bindings.extend(bind_field(param, args, &fields, &local));
             values.push(match param.role {
                 // A `match` in place of `map`, so that `&String` can coerce to `&str`.
                 Role::Optional => quote!(match #local.0 {
@@ -265,43 +265,43 @@ fn call(node: &Node, given: &TokenStream, args: &Ident) -> TokenStream {
                 _ => quote!(#local.#zero),
             });
         } else {
-            let mut value = other(param, args, &mut taken);
-            if lends {
+            let mut value = context_value(param, args, &mut bindings);
+            if takes_signature {
                 // Evaluated outside of the async block below, which would otherwise capture all of `args`.
                 let local = Ident::new(&format!("p{i}"), spans::at(spans::first(&param.ty)));
-                taken.extend(quote!(let #local = #value;));
+                bindings.extend(quote!(let #local = #value;));
                 value = quote!(#local);
             }
             values.push(value);
         }
     }
-    let answer = spans::at(node.answer_span());
+    let output = spans::at(node.output_span());
     let outs: Vec<_> = (0..node.args.writes.len())
-        .map(|i| Ident::new(&format!("out{i}"), spans::at(node.out_ends(i).1)))
+        .map(|i| Ident::new(&format!("out{i}"), spans::at(node.output_ends(i).1)))
         .collect();
-    let mut kept = TokenStream::new();
+    let mut writes = TokenStream::new();
     for (i, (field, out)) in node.args.writes.iter().zip(&outs).enumerate() {
-        let (text, at) = (names::plain(field), spans::at(node.out_ends(i).0));
+        let (text, at) = (names::plain(field), spans::at(node.output_ends(i).0));
         let reference = quote_spanned!(at=> &);
-        let earlier = (i > 0).then(|| quote!(#kept?,));
+        let earlier = (i > 0).then(|| quote!(#writes?,));
         let arguments = spans::delimited(
             at,
             Delimiter::Parenthesis,
             quote!(#earlier &#fields, #fields.#field, #text, #reference #out),
         );
-        let keep = Ident::new(if i == 0 { "keep" } else { "keep_too" }, at);
+        let write = Ident::new(if i == 0 { "write_first" } else { "write_next" }, at);
         let root = quote_spanned!(at=> ::);
-        kept = quote!(#root hitl::__private::#keep #arguments);
+        writes = quote!(#root hitl::__private::#write #arguments);
     }
-    let (pattern, kept) = match outs.as_slice() {
-        [] => (quote_spanned!(answer=> ()), quote!(::hitl::__private::kept_nothing())),
-        [only] => (quote!(#only), kept),
-        many => (quote_spanned!(answer=> (#(#many),*)), kept),
+    let (pattern, writes) = match outs.as_slice() {
+        [] => (quote_spanned!(output=> ()), quote!(::hitl::__private::no_writes())),
+        [only] => (quote!(#only), writes),
+        many => (quote_spanned!(output=> (#(#many),*)), writes),
     };
     // Errors about the future, such as not being `Send`, point at the function's name.
-    let call = Ident::new("call", spans::at(ident.span()));
+    let call = Ident::new("call_node", spans::at(ident.span()));
     let mut called = quote!(#callee #turbofish (#(#values),*));
-    if lends {
+    if takes_signature {
         called = quote_spanned!(spans::at(ident.span())=> async move { #called.await });
     }
     // Refers to the fields that are only named in `show` or `unsigned`, so that rustc reports a name that is no field, and a
@@ -310,7 +310,7 @@ fn call(node: &Node, given: &TokenStream, args: &Ident) -> TokenStream {
     let shown = rules.clone().flat_map(|rule| &rule.show).map(|name| {
         // A local of its own, under which rustc reports that its type cannot be signed.
         let local = Ident::new("shown", spans::at(name.span()));
-        quote!({ let #local = #fields.#name; ::hitl::__private::shown(#local) };)
+        quote!({ let #local = #fields.#name; ::hitl::__private::require_draft(#local) };)
     });
     let unsigned = rules.flat_map(|rule| &rule.unsigned);
     let unsigned = unsigned.filter(|name| !node.params.iter().any(|param| param.field == names::plain(name)));
@@ -318,17 +318,17 @@ fn call(node: &Node, given: &TokenStream, args: &Ident) -> TokenStream {
     quote! {
         let #fields = match ::hitl::__private::Args::fields(&#args) {
             ::core::result::Result::Ok(fields) => fields,
-            ::core::result::Result::Err(error) => return ::hitl::__private::failed(error),
+            ::core::result::Result::Err(error) => return ::hitl::__private::failed_node(error),
         };
         #(#named)*
-        #taken
-        ::hitl::__private::#call(#called, move |#pattern| { #kept })
+        #bindings
+        ::hitl::__private::#call(#called, move |#pattern| { #writes })
     }
 }
 
 /// Generates the code that takes a parameter from its field. The field has the span of the parameter, so that rustc's
 /// error about a missing field points there.
-fn value(param: &Param, args: &Ident, fields: &Ident, local: &Ident) -> TokenStream {
+fn bind_field(param: &Param, args: &Ident, fields: &Ident, local: &Ident) -> TokenStream {
     let Param { name, field, ty, role } = param;
     let some = quote!(::core::option::Option::Some(#local));
     match role {
@@ -336,42 +336,42 @@ fn value(param: &Param, args: &Ident, fields: &Ident, local: &Ident) -> TokenStr
         Role::Approved(_) => quote! {
             let #local = match ::hitl::__private::Args::approved(&#args, #field, #fields.#name.as_ref()) {
                 ::core::result::Result::Ok(value) => (value,),
-                ::core::result::Result::Err(error) => return ::hitl::__private::failed(error),
+                ::core::result::Result::Err(error) => return ::hitl::__private::failed_node(error),
             };
         },
         Role::Owned => {
             let clone = quote_spanned!(spans::at(spans::first(ty))=> ::core::clone::Clone::clone);
             quote! {
-                let #some = #fields.#name else { return ::hitl::__private::missing(#field) };
+                let #some = #fields.#name else { return ::hitl::__private::missing_parameter(#field) };
                 let #local = (#clone(#local),);
             }
         }
         _ => quote! {
-            let #some = #fields.#name else { return ::hitl::__private::missing(#field) };
+            let #some = #fields.#name else { return ::hitl::__private::missing_parameter(#field) };
             let #local = (#local,);
         },
     }
 }
 
 /// Generates the value of a parameter that is not a field.
-fn other(param: &Param, args: &Ident, taken: &mut TokenStream) -> TokenStream {
+fn context_value(param: &Param, args: &Ident, bindings: &mut TokenStream) -> TokenStream {
     let Param { name, ty, role, .. } = param;
     let at = spans::at(spans::first(ty));
-    let mut brought = |what: &str| {
+    let mut payload = |what: &str| {
         let local = Ident::new(&name.to_string(), Span::mixed_site());
         let taker = Ident::new(what, Span::mixed_site());
-        taken.extend(quote! {
-            let ::core::option::Option::Some(#local) = ::hitl::__private::Args::#taker(&#args) else { return ::hitl::__private::missing(#what) };
+        bindings.extend(quote! {
+            let ::core::option::Option::Some(#local) = ::hitl::__private::Args::#taker(&#args) else { return ::hitl::__private::missing_parameter(#what) };
         });
         quote!(#local)
     };
     match role {
         Role::Deps(_) => quote_spanned!(at=> ::hitl::__private::Args::deps(&#args)),
-        Role::Rejection { required: true } => brought("rejection"),
+        Role::Rejection { required: true } => payload("rejection"),
         Role::Rejection { required: false } => quote!(::hitl::__private::Args::rejection(&#args)),
-        Role::Question { required: true } => brought("question"),
+        Role::Question { required: true } => payload("question"),
         Role::Question { required: false } => quote!(::hitl::__private::Args::question(&#args)),
-        // Fields are handled by `value`.
+        // Fields are handled by `bind_field`.
         _ => quote_spanned!(at=> ::hitl::__private::Args::cx(&#args)),
     }
 }

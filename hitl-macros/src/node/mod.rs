@@ -30,13 +30,13 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     let args = args::parse(args, &mut errors);
     let node = model::Node::new(function, args, &mut errors);
     let tokens = emit::emit(&node, &errors);
-    crate::diagnostics::show(&node.name, &tokens);
+    crate::diagnostics::print_expansion(&node.name, &tokens);
     tokens
 }
 
 /// Moves the arguments into the `#[node(…)]` of the same function, which parses them.
 pub(crate) fn expand_interrupt(args: TokenStream, item: TokenStream) -> TokenStream {
-    match hand_over(args, item.clone()) {
+    match pass_to_node(args, item.clone()) {
         Ok(tokens) => tokens,
         Err(error) => {
             let error = error.into_compile_error();
@@ -45,7 +45,7 @@ pub(crate) fn expand_interrupt(args: TokenStream, item: TokenStream) -> TokenStr
     }
 }
 
-fn hand_over(args: TokenStream, item: TokenStream) -> Result<TokenStream> {
+fn pass_to_node(args: TokenStream, item: TokenStream) -> Result<TokenStream> {
     let mut function = Function::parser.parse2(item)?;
     if let Some(second) = function.attrs.iter().find(|attr| names::ends_in(attr.path(), "interrupt_before")) {
         return Err(syn::Error::new_spanned(
@@ -62,12 +62,12 @@ fn hand_over(args: TokenStream, item: TokenStream) -> Result<TokenStream> {
             ),
         )
     })?;
-    add(node, quote!(__interrupt(#args)));
+    add_argument(node, quote!(__interrupt(#args)));
     Ok(function.into_token_stream())
 }
 
 /// Adds an argument to an attribute.
-fn add(attr: &mut Attribute, argument: TokenStream) {
+fn add_argument(attr: &mut Attribute, argument: TokenStream) {
     if let Meta::List(list) = &mut attr.meta {
         let given = &list.tokens;
         list.tokens = quote!(#given, #argument);

@@ -5,7 +5,7 @@ use syn::{FnArg, GenericParam, Pat, ReturnType, Safety, Type};
 
 use super::{
     args::{Args, Interrupt},
-    parse::{Function, argument, head, peel, referent},
+    parse::{Function, last_segment, peel, referent, type_argument},
 };
 use crate::{diagnostics::Errors, names, spans};
 
@@ -15,7 +15,7 @@ pub(crate) struct Node {
     pub(crate) args: Args,
     pub(crate) params: Vec<Param>,
     /// The `T` of `Result<T>`; all of the return type where that is an alias without arguments.
-    pub(crate) answer: Option<Type>,
+    pub(crate) output: Option<Type>,
     /// The field that is signed before the node runs, and its type.
     pub(crate) signed: Option<(String, Type)>,
 }
@@ -49,7 +49,7 @@ pub(crate) enum Role {
 
 impl Role {
     /// Returns whether a verdict provides it: a `Rejection` or a `Question`.
-    pub(crate) fn is_brought(&self) -> bool {
+    pub(crate) fn is_payload(&self) -> bool {
         matches!(self, Self::Rejection { .. } | Self::Question { .. })
     }
 
@@ -62,13 +62,13 @@ impl Role {
 impl Node {
     pub(crate) fn new(function: Function, args: Args, errors: &mut Errors) -> Self {
         let name = names::plain(&function.sig.ident);
-        shape(&function, &name, errors);
+        check_signature(&function, &name, errors);
         let params = function.sig.inputs.iter().filter_map(|input| param(input, &name, errors)).collect();
-        let answer = answer(&function, &name, &args, errors);
-        let mut node = Self { function, name, args, params, answer, signed: None };
-        node.sign(errors);
-        node.shown(errors);
-        node.effect(errors);
+        let output = output_type(&function, &name, &args, errors);
+        let mut node = Self { function, name, args, params, output, signed: None };
+        node.find_signed_field(errors);
+        node.check_shown(errors);
+        node.check_effect(errors);
         node
     }
 
@@ -80,13 +80,13 @@ impl Node {
     }
 
     /// Determines the field that the review is about.
-    fn sign(&mut self, errors: &mut Errors) {
+    fn find_signed_field(&mut self, errors: &mut Errors) {
         let Some(interrupt) = &self.args.interrupt else { return };
         let name = &self.name;
         let approved: Vec<_> = self.approved().collect();
         let found = match (&interrupt.review, approved.as_slice()) {
             (_, []) => {
-                self.unsigned(interrupt.review.as_ref(), errors);
+                self.report_unsigned(interrupt.review.as_ref(), errors);
                 None
             }
             (None, [only]) => Some(*only),
@@ -119,7 +119,7 @@ impl Node {
     }
 
     /// Reports a review of a field that the node does not take as signed.
-    fn unsigned(&self, review: Option<&Ident>, errors: &mut Errors) {
+    fn report_unsigned(&self, review: Option<&Ident>, errors: &mut Errors) {
         let name = &self.name;
         let plain: Vec<_> = self
             .params
@@ -154,9 +154,9 @@ impl Node {
     }
 
     /// Checks that every field the node reads beside the draft is shown with it or declared unsigned.
-    fn shown(&self, errors: &mut Errors) {
+    fn check_shown(&self, errors: &mut Errors) {
         if self.args.interrupt.is_none() && self.approved().next().is_some() {
-            for Param { name: at, field, .. } in self.params.iter().filter(|param| param.role.is_brought()) {
+            for Param { name: at, field, .. } in self.params.iter().filter(|param| param.role.is_payload()) {
                 errors.at(
                     at.span(),
                     format!("node `{}` runs on an earlier signature and reads `{field}`, which no signature covers: let an earlier node write it to a field that the review shows", self.name),
@@ -168,7 +168,7 @@ impl Node {
         let names = |list: &[Ident], field: &str| list.iter().any(|ident| names::plain(ident) == field);
         // A `Rejection` or a `Question` is what a person said, and is not signed.
         let is_read = |p: &&Param| {
-            matches!(p.role, Role::Required | Role::Owned | Role::Optional) || p.role.is_brought()
+            matches!(p.role, Role::Required | Role::Owned | Role::Optional) || p.role.is_payload()
         };
         let plain: Vec<_> = self.params.iter().filter(is_read).collect();
         for (word, list) in [("show", show), ("unsigned", unsigned)] {
@@ -195,10 +195,10 @@ impl Node {
             }
         }
         for Param { name: at, field, role, .. } in plain {
-            if names(unsigned, field) || names(show, field) && !role.is_brought() {
+            if names(unsigned, field) || names(show, field) && !role.is_payload() {
                 continue;
             }
-            if role.is_brought() {
+            if role.is_payload() {
                 errors.at(
                     at.span(),
                     format!(
@@ -217,7 +217,7 @@ impl Node {
     }
 
     /// Checks the rules for effects.
-    fn effect(&self, errors: &mut Errors) {
+    fn check_effect(&self, errors: &mut Errors) {
         let (name, args) = (&self.name, &self.args);
         let reviewed = args.interrupt.is_some();
         if let (Some(effect), None, false) =
@@ -268,7 +268,7 @@ impl Node {
 }
 
 /// Reports parts of a signature that a node cannot have.
-fn shape(function: &Function, name: &str, errors: &mut Errors) {
+fn check_signature(function: &Function, name: &str, errors: &mut Errors) {
     let sig = &function.sig;
     if sig.asyncness.is_none() {
         errors.at(sig.fn_token.span, format!("node `{name}` is not async: write `async fn {name}`"));
@@ -333,8 +333,8 @@ fn role(ty: &Type, field: &str, node: &str, errors: &mut Errors) -> Role {
     if let Some(inner) = referent(ty) {
         return borrowed(ty, inner, errors);
     }
-    let Some(segment) = head(ty) else { return Role::Owned };
-    match (segment.ident.to_string().as_str(), argument(segment)) {
+    let Some(segment) = last_segment(ty) else { return Role::Owned };
+    match (segment.ident.to_string().as_str(), type_argument(segment)) {
         ("Approved", Some(inner)) => {
             errors.on(
                 ty,
@@ -355,25 +355,25 @@ fn role(ty: &Type, field: &str, node: &str, errors: &mut Errors) -> Role {
             // Not treated as a field from here on, so that this mistake causes no other message.
             Role::Cx
         }
-        ("Option", Some(inner)) if referent(inner).is_some() => match special(referent(inner)) {
-            Some(Special::Rejection) => Role::Rejection { required: false },
-            Some(Special::Question) => Role::Question { required: false },
-            Some(Special::Cx) => {
+        ("Option", Some(inner)) if referent(inner).is_some() => match runtime_type(referent(inner)) {
+            Some(RuntimeType::Rejection) => Role::Rejection { required: false },
+            Some(RuntimeType::Question) => Role::Question { required: false },
+            Some(RuntimeType::Cx) => {
                 errors.on(ty, "a node always has a `Cx`: take `&Cx`");
                 Role::Cx
             }
             None => Role::Optional,
         },
-        _ => match special(Some(ty)) {
-            Some(Special::Rejection) => {
+        _ => match runtime_type(Some(ty)) {
+            Some(RuntimeType::Rejection) => {
                 errors.on(ty, "a node borrows the rejection: take `&Rejection`");
                 Role::Rejection { required: true }
             }
-            Some(Special::Question) => {
+            Some(RuntimeType::Question) => {
                 errors.on(ty, "a node borrows the question: take `&Question`");
                 Role::Question { required: true }
             }
-            Some(Special::Cx) => {
+            Some(RuntimeType::Cx) => {
                 errors.on(ty, "a node borrows its context: take `&Cx`");
                 Role::Cx
             }
@@ -384,14 +384,14 @@ fn role(ty: &Type, field: &str, node: &str, errors: &mut Errors) -> Role {
 
 /// Returns the role of a `&T`.
 fn borrowed(ty: &Type, inner: &Type, errors: &mut Errors) -> Role {
-    match special(Some(inner)) {
-        Some(Special::Rejection) => return Role::Rejection { required: true },
-        Some(Special::Question) => return Role::Question { required: true },
-        Some(Special::Cx) => return Role::Cx,
+    match runtime_type(Some(inner)) {
+        Some(RuntimeType::Rejection) => return Role::Rejection { required: true },
+        Some(RuntimeType::Question) => return Role::Question { required: true },
+        Some(RuntimeType::Cx) => return Role::Cx,
         None => {}
     }
-    let Some(segment) = head(inner) else { return Role::Required };
-    match (segment.ident.to_string().as_str(), argument(segment)) {
+    let Some(segment) = last_segment(inner) else { return Role::Required };
+    match (segment.ident.to_string().as_str(), type_argument(segment)) {
         ("Approved", Some(signed)) => Role::Approved(signed.clone()),
         ("Deps", Some(part)) => {
             errors.on(ty, format!("`Deps` is a shared pointer: take `{}` by value", names::text(inner)));
@@ -403,26 +403,26 @@ fn borrowed(ty: &Type, inner: &Type, errors: &mut Errors) -> Role {
 
 /// Returns the `T` of `Approved<T>`.
 fn signed(ty: &Type) -> Option<&Type> {
-    head(ty).filter(|segment| segment.ident == "Approved").and_then(argument)
+    last_segment(ty).filter(|segment| segment.ident == "Approved").and_then(type_argument)
 }
 
-enum Special {
+enum RuntimeType {
     Rejection,
     Question,
     Cx,
 }
 
-fn special(ty: Option<&Type>) -> Option<Special> {
-    match head(ty?)?.ident.to_string().as_str() {
-        "Rejection" => Some(Special::Rejection),
-        "Question" => Some(Special::Question),
-        "Cx" => Some(Special::Cx),
+fn runtime_type(ty: Option<&Type>) -> Option<RuntimeType> {
+    match last_segment(ty?)?.ident.to_string().as_str() {
+        "Rejection" => Some(RuntimeType::Rejection),
+        "Question" => Some(RuntimeType::Question),
+        "Cx" => Some(RuntimeType::Cx),
         _ => None,
     }
 }
 
 /// Returns the `T` of `-> Result<T>`, and checks it against `writes`.
-fn answer(function: &Function, name: &str, args: &Args, errors: &mut Errors) -> Option<Type> {
+fn output_type(function: &Function, name: &str, args: &Args, errors: &mut Errors) -> Option<Type> {
     let wanted = match args.writes.as_slice() {
         [] => "Result<()>",
         [_] => "Result<T>",
@@ -436,7 +436,7 @@ fn answer(function: &Function, name: &str, args: &Args, errors: &mut Errors) -> 
         );
         return None;
     };
-    let Some(segment) = head(ty).filter(|segment| segment.ident == "Result") else {
+    let Some(segment) = last_segment(ty).filter(|segment| segment.ident == "Result") else {
         errors.on(
             ty,
             format!(
@@ -446,11 +446,11 @@ fn answer(function: &Function, name: &str, args: &Args, errors: &mut Errors) -> 
         );
         return None;
     };
-    let answer = argument(segment).unwrap_or(ty);
+    let output = type_argument(segment).unwrap_or(ty);
     let fields = args.writes.iter().map(names::plain).collect::<Vec<_>>();
-    match (peel(answer), fields.len()) {
+    match (peel(output), fields.len()) {
         (Type::Tuple(tuple), count @ 2..) if tuple.elems.len() != count => errors.on(
-            answer,
+            output,
             format!(
                 "node `{name}` returns {} values, but `writes` names {count} fields: {}",
                 tuple.elems.len(),
@@ -459,31 +459,31 @@ fn answer(function: &Function, name: &str, args: &Args, errors: &mut Errors) -> 
         ),
         (Type::Tuple(tuple), 0) if tuple.elems.is_empty() => {}
         // `Result` without arguments is an alias that contains its type.
-        (_, 0) if argument(segment).is_some() => errors.on(
-            answer,
+        (_, 0) if type_argument(segment).is_some() => errors.on(
+            output,
             format!(
                 "node `{name}` returns `{}`, but has no `writes`: add `writes = field`, or return `Result<()>`",
-                names::text(answer)
+                names::text(output)
             ),
         ),
         _ => {}
     }
-    Some(answer.clone())
+    Some(output.clone())
 }
 
 impl Node {
     /// Returns the first and the last span of the type returned for one field, for errors about it.
-    pub(crate) fn out_ends(&self, field: usize) -> (Span, Span) {
-        let whole = self.answer.as_ref();
+    pub(crate) fn output_ends(&self, field: usize) -> (Span, Span) {
+        let whole = self.output.as_ref();
         let part = match whole.map(peel) {
             Some(Type::Tuple(tuple)) if self.args.writes.len() > 1 => tuple.elems.get(field).or(whole),
             _ => whole,
         };
-        part.map_or_else(|| (self.answer_span(), self.answer_span()), spans::ends)
+        part.map_or_else(|| (self.output_span(), self.output_span()), spans::ends)
     }
 
     /// Returns the span for errors about the returned value.
-    pub(crate) fn answer_span(&self) -> Span {
-        self.answer.as_ref().map_or_else(|| self.function.sig.ident.span(), spans::first)
+    pub(crate) fn output_span(&self) -> Span {
+        self.output.as_ref().map_or_else(|| self.function.sig.ident.span(), spans::first)
     }
 }

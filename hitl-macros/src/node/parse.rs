@@ -55,7 +55,7 @@ pub(crate) fn peel(mut ty: &Type) -> &Type {
 }
 
 /// Returns the last segment of a type that is a path.
-pub(crate) fn head(ty: &Type) -> Option<&PathSegment> {
+pub(crate) fn last_segment(ty: &Type) -> Option<&PathSegment> {
     match peel(ty) {
         Type::Path(path) if path.qself.is_none() => path.path.segments.last(),
         _ => None,
@@ -63,7 +63,7 @@ pub(crate) fn head(ty: &Type) -> Option<&PathSegment> {
 }
 
 /// Returns the first type in a segment's angle brackets.
-pub(crate) fn argument(segment: &PathSegment) -> Option<&Type> {
+pub(crate) fn type_argument(segment: &PathSegment) -> Option<&Type> {
     let PathArguments::AngleBracketed(list) = &segment.arguments else { return None };
     list.args.iter().find_map(|arg| match arg {
         GenericArgument::Type(ty) => Some(ty),

@@ -8,7 +8,7 @@ use syn::{
 
 use crate::{
     diagnostics::Errors,
-    node::args::{each, equals, known, once},
+    node::args::{each_argument, known_argument, parse_equals, set_once},
 };
 
 const STATE: [&str; 2] = ["version", "migrate"];
@@ -21,15 +21,15 @@ pub(crate) struct Args {
 
 /// The arguments as written, before they are checked against each other.
 #[derive(Default)]
-struct Given {
+struct RawArgs {
     version: Option<Lit>,
     migrate: Option<(Ident, Expr)>,
 }
 
 pub(super) fn parse(tokens: TokenStream, state: &Ident, errors: &mut Errors) -> Args {
-    let mut given = Given::default();
+    let mut given = RawArgs::default();
     let parser = |input: ParseStream| {
-        each(input, errors, |word, input, errors| arg(word, input, &mut given, errors));
+        each_argument(input, errors, |word, input, errors| arg(word, input, &mut given, errors));
         Ok(())
     };
     if let Err(error) = parser.parse2(tokens) {
@@ -59,17 +59,17 @@ pub(super) fn parse(tokens: TokenStream, state: &Ident, errors: &mut Errors) -> 
     Args { version: version.unwrap_or(1), migrate: given.migrate.map(|(_, migrate)| migrate) }
 }
 
-fn arg(word: &Ident, input: ParseStream, given: &mut Given, errors: &mut Errors) -> Result<()> {
-    match known(word, &STATE, "state", errors)? {
+fn arg(word: &Ident, input: ParseStream, given: &mut RawArgs, errors: &mut Errors) -> Result<()> {
+    match known_argument(word, &STATE, "state", errors)? {
         "version" => {
-            equals(word, "2", input)?;
+            parse_equals(word, "2", input)?;
             let number = input.parse()?;
-            once(word, &mut given.version, number, errors)
+            set_once(word, &mut given.version, number, errors)
         }
         _ => {
-            equals(word, "my_fn", input)?;
+            parse_equals(word, "my_fn", input)?;
             let migrate = (word.clone(), input.parse()?);
-            once(word, &mut given.migrate, migrate, errors)
+            set_once(word, &mut given.migrate, migrate, errors)
         }
     }
 }

@@ -7,8 +7,8 @@ use super::parse::{Field, State};
 use crate::{diagnostics::Errors, names, spans};
 
 pub(crate) fn emit(state: &State, errors: &Errors) -> TokenStream {
-    let State { item, name, vis, cfgs, fields, version, migrate, whole } = state;
-    if !whole {
+    let State { item, name, vis, cfgs, fields, version, migrate, is_valid } = state;
+    if !is_valid {
         return quote!(#errors #[allow(dead_code)] #item);
     }
     let slots = format_ident!("{name}Fields");
@@ -28,11 +28,11 @@ pub(crate) fn emit(state: &State, errors: &Errors) -> TokenStream {
     let view_fields =
         fields.iter().map(|Field { vis, name, ty, .. }| quote!(#vis #name: &'a ::core::option::Option<#ty>));
     let tables = fields.iter().map(table);
-    let numbered = || fields.iter().map(|field| spans::unseen(&field.name)).zip(0_usize..);
+    let numbered = || fields.iter().map(|field| spans::hide_from_editors(&field.name)).zip(0_usize..);
     let got = numbered().map(|(name, number)| quote!(#name: slots.get(#number)?));
     let taken = numbered().map(|(name, number)| quote!(#name: slots.take(#number)?));
     let inputs = fields.iter().filter(|f| f.input).map(|Field { name, text, .. }| {
-        let name = spans::unseen(name);
+        let name = spans::hide_from_editors(name);
         quote!((#text, &input.#name as &dyn ::core::any::Any))
     });
     let specs = fields.iter().map(|field| {
@@ -51,7 +51,7 @@ pub(crate) fn emit(state: &State, errors: &Errors) -> TokenStream {
     });
     let outputs: Vec<_> = fields.iter().filter(|f| f.output).collect();
     let output_types = outputs.iter().map(|f| &f.ty);
-    let output_values = outputs.iter().map(|f| spans::unseen(&f.name));
+    let output_values = outputs.iter().map(|f| spans::hide_from_editors(&f.name));
     // One output is its type, several outputs are a tuple, none is `()`.
     let (output_type, output_value) = match outputs.len() {
         1 => (quote!(#(#output_types)*), quote!(#(fields.#output_values)*)),
@@ -65,7 +65,7 @@ pub(crate) fn emit(state: &State, errors: &Errors) -> TokenStream {
         None => quote!(__h::unmigrated),
     };
     let text = names::plain(name);
-    let this = spans::unseen(name);
+    let this = spans::hide_from_editors(name);
 
     quote! {
         #errors
@@ -168,11 +168,11 @@ fn table(field: &Field) -> TokenStream {
             decode: #decode,
             encode: #encode,
             reduce: #reduce,
-            comes_back: |field, value, json| {
+            check_round_trip: |field, value, json| {
                 #[allow(unused_imports)]
-                use __h::{DraftBack as _, OtherBack as _};
+                use __h::{DraftRoundTrip as _, OtherRoundTrip as _};
                 #[allow(clippy::needless_borrow)]
-                (&__h::Back::<#ty>::OF).comes_back(field, value, json)
+                (&__h::RoundTrip::<#ty>::MARKER).check_round_trip(field, value, json)
             },
         }
     }

@@ -13,7 +13,7 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     match parse::parse(args, item.clone(), &mut errors) {
         Ok(state) => {
             let tokens = emit::emit(&state, &errors);
-            crate::diagnostics::show(&state.name.to_string(), &tokens);
+            crate::diagnostics::print_expansion(&state.name.to_string(), &tokens);
             tokens
         }
         Err(error) => {

@@ -22,7 +22,7 @@ pub(crate) struct State {
     /// The migration from earlier versions.
     pub(crate) migrate: Option<Expr>,
     /// `false` if the item is not a valid state. Then only the item itself is emitted.
-    pub(crate) whole: bool,
+    pub(crate) is_valid: bool,
 }
 
 pub(crate) struct Field {
@@ -55,9 +55,9 @@ pub(crate) fn parse(args: TokenStream, item: TokenStream, errors: &mut Errors) -
     };
     let name = item.ident.clone();
     let Args { version, migrate } = args::parse(args, &name, errors);
-    let mut whole = true;
+    let mut is_valid = true;
     if !item.generics.params.is_empty() || item.generics.where_clause.is_some() {
-        whole = false;
+        is_valid = false;
         errors.on(
             &item.generics,
             format!("state `{name}` is generic, but a state must be concrete: name the types of its fields"),
@@ -77,7 +77,7 @@ pub(crate) fn parse(args: TokenStream, item: TokenStream, errors: &mut Errors) -
             }
         }
         _ => {
-            whole = false;
+            is_valid = false;
             errors.on(
                 &item.ident,
                 format!("state `{name}` has no named fields: write `struct {name} {{ message: String }}`"),
@@ -95,7 +95,7 @@ pub(crate) fn parse(args: TokenStream, item: TokenStream, errors: &mut Errors) -
         fields.truncate(MAX_FIELDS);
     }
     let cfgs = item.attrs.iter().filter(|attr| attr.path().is_ident("cfg")).cloned().collect();
-    Ok(State { name, vis: item.vis.clone(), cfgs, item, fields, version, migrate, whole })
+    Ok(State { name, vis: item.vis.clone(), cfgs, item, fields, version, migrate, is_valid })
 }
 
 fn parse_field(name: Ident, field: &mut syn::Field, errors: &mut Errors) -> Field {
@@ -112,11 +112,11 @@ fn parse_field(name: Ident, field: &mut syn::Field, errors: &mut Errors) -> Fiel
     field.attrs.retain(|attr| {
         let path = attr.path();
         if path.is_ident("input") {
-            flag(attr, &mut out.input, &out.text, errors);
+            set_flag(attr, &mut out.input, &out.text, errors);
         } else if path.is_ident("output") {
-            flag(attr, &mut out.output, &out.text, errors);
+            set_flag(attr, &mut out.output, &out.text, errors);
         } else if path.is_ident("reduce") {
-            reducer(attr, &mut out, errors);
+            parse_reducer(attr, &mut out, errors);
         } else if path.is_ident("cfg") {
             errors.on(
                 attr,
@@ -130,7 +130,7 @@ fn parse_field(name: Ident, field: &mut syn::Field, errors: &mut Errors) -> Fiel
     out
 }
 
-fn flag(attr: &Attribute, set: &mut bool, field: &str, errors: &mut Errors) {
+fn set_flag(attr: &Attribute, set: &mut bool, field: &str, errors: &mut Errors) {
     let word = attr.path();
     if let Meta::List(_) | Meta::NameValue(_) = &attr.meta {
         errors.on(&attr.meta, format!("`#[{}]` takes no arguments", names::text(word)));
@@ -140,7 +140,7 @@ fn flag(attr: &Attribute, set: &mut bool, field: &str, errors: &mut Errors) {
     *set = true;
 }
 
-fn reducer(attr: &Attribute, field: &mut Field, errors: &mut Errors) {
+fn parse_reducer(attr: &Attribute, field: &mut Field, errors: &mut Errors) {
     if field.reduce.is_some() {
         return errors.on(attr.path(), format!("field `{}` has two reducers: keep one", field.text));
     }
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn every_mistake_is_named() {
+    fn every_error_is_reported() {
         let (_, errors) = parsed(quote! {
             struct Ticket<T> {
                 #[input(x)] a: T,
@@ -214,7 +214,7 @@ mod tests {
         let (state, errors) = parsed(quote!(
             struct Ticket(u8);
         ));
-        assert!(!state.whole);
+        assert!(!state.is_valid);
         assert!(errors[0].contains("no named fields"), "{errors:?}");
         assert!(
             parse(
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_of_one_name_twice_is_left_to_rustc() {
+    fn duplicate_fields_are_left_to_rustc() {
         let (state, errors) = parsed(quote!(
             struct Ticket {
                 a: u8,

@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn details_have_the_place_and_the_problem() {
+    fn details_contain_the_path_and_the_problem() {
         let problem = || "its hash differs".to_owned();
         for (error, details) in [
             (Error::InvalidInput { problem: problem() }, json!({ "problem": problem() })),

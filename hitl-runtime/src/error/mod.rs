@@ -3,11 +3,11 @@
 mod details;
 
 use crate::{
-    Difference, Digest, InvalidThreadId, Place, StoreError, ThreadId, Violation,
+    Digest, Incompatibility, InvalidThreadId, Place, StoreError, ThreadId, Violation,
     journal::UnusableJournalKeys,
     model::UnusableModel,
-    prose::{list, or_list},
     store::UnusableStore,
+    text::{list, or_list},
 };
 
 /// The error of an operation on an agent or a thread. A verdict or an input that is rejected is not recorded. An error
@@ -129,7 +129,7 @@ pub enum Error {
     /// The operator's name cannot sign: it could pass for another one, or is reserved for the runtime.
     #[error(
         "operator `{}` cannot sign in thread `{thread}`: the name {problem}; sign under another name",
-        crate::unicode::spelled(operator)
+        crate::unicode::escape_hidden(operator)
     )]
     BadOperator {
         /// The thread.
@@ -195,7 +195,7 @@ pub enum Error {
         /// The thread.
         thread: ThreadId,
         /// Every incompatibility between the thread and this program.
-        differences: Vec<Difference>,
+        differences: Vec<Incompatibility>,
     },
     /// User code failed on the thread: a reducer, serializer, deserializer, validator, schema or `match` guard. Other
     /// threads are not affected.
@@ -298,7 +298,7 @@ pub enum Error {
 }
 
 /// Formats one difference on the same line, several on a line each.
-fn lines(differences: &[Difference]) -> String {
+fn lines(differences: &[Incompatibility]) -> String {
     match differences {
         [only] => format!(" {only}"),
         all => all.iter().map(|difference| format!("\n- {difference}")).collect(),

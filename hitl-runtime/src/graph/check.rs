@@ -4,10 +4,10 @@
 //! panics in that `const`, and since every check is `#[track_caller]`, rustc reports it at the user's code. A check
 //! without a fault is cheap: it reads the [`Proof`], and paths are searched only for a message.
 
-use super::bits::Bits;
-use super::covers::takes_from_others;
-use super::names::same;
-use super::repropose::{EditWay, Obstacle, Place, way_of_edit};
+use super::bit_set::BitSet;
+use super::const_string::str_eq;
+use super::covers::takes_as_covered;
+use super::edit_analysis::{EditOutcome, NodeFacts, Obstacle, analyze_edit};
 use super::{EdgeKind, EdgeSpec, GraphSpec, InterruptSpec, NodeSpec, Payload, Point, Proof, ReadKind};
 
 /// A violation of a rule. Fields, nodes, edges and routes are given by number.
@@ -22,9 +22,9 @@ pub(super) enum Fault {
     /// A node takes a field as approved, and some path lacks the cover, or ends it before. The cover is given by
     /// number.
     Unsigned { node: usize, cover: usize },
-    /// A review covers a name that is no node of the graph, or a node that does not run on its signature. `place` is
+    /// A review covers a name that is no node of the graph, or a node that does not run on its signature. `index` is
     /// the index in the list.
-    Covers { node: usize, place: usize },
+    VoidCover { node: usize, index: usize },
     /// A covered effect reads a field that the covering review neither shows nor declares as unsigned.
     Unshown { node: usize, review: usize, field: &'static str },
     /// A node takes `&Rejection`, but some edge enters it without one.
@@ -42,15 +42,15 @@ pub(super) enum Fault {
     /// An `ask` edge leads to the end or to a join.
     AskEnds { edge: usize },
     /// A verdict edge leads to a node that does not take the verdict's payload.
-    Untaken { edge: usize },
+    PayloadNotTaken { edge: usize },
     /// An edge reaches the end with an output unwritten.
     NoOutput { edge: usize, field: usize },
     /// A `match` reads a field that some path does not write.
-    Unmatched { route: usize, field: usize },
+    UnwrittenMatch { route: usize, field: usize },
     /// A `for` reads a list that some path does not write.
-    Unlisted { fork: usize, field: usize },
+    UnwrittenList { fork: usize, field: usize },
     /// A review inside a `for` signs a field that all items share.
-    Shared { node: usize, field: usize },
+    SharedDraft { node: usize, field: usize },
     /// A review accepts edits, but the path to it cannot be run again after an edit.
     Uneditable { node: usize, obstacle: Obstacle },
 }
@@ -62,7 +62,7 @@ pub(super) enum Fault {
 #[track_caller]
 pub const fn check_node<const N: usize>(spec: &GraphSpec, proof: &Proof<N>, node: usize) {
     if let Some(fault) = fault_of_node(spec, proof, node) {
-        panic!("{}", fault.sentence(spec, proof).as_str());
+        panic!("{}", fault.message(spec, proof).as_str());
     }
 }
 
@@ -74,7 +74,7 @@ pub const fn check_node<const N: usize>(spec: &GraphSpec, proof: &Proof<N>, node
 #[track_caller]
 pub const fn check_edge<const N: usize>(spec: &GraphSpec, proof: &Proof<N>, edge: usize) {
     if let Some(fault) = fault_of_edge(spec, proof, edge) {
-        panic!("{}", fault.sentence(spec, proof).as_str());
+        panic!("{}", fault.message(spec, proof).as_str());
     }
 }
 
@@ -85,7 +85,7 @@ pub const fn check_edge<const N: usize>(spec: &GraphSpec, proof: &Proof<N>, edge
 #[track_caller]
 pub const fn check_route<const N: usize>(spec: &GraphSpec, proof: &Proof<N>, route: usize) {
     if let Some(fault) = fault_of_route(spec, proof, route) {
-        panic!("{}", fault.sentence(spec, proof).as_str());
+        panic!("{}", fault.message(spec, proof).as_str());
     }
 }
 
@@ -96,7 +96,7 @@ pub const fn check_route<const N: usize>(spec: &GraphSpec, proof: &Proof<N>, rou
 #[track_caller]
 pub const fn check_list<const N: usize>(spec: &GraphSpec, proof: &Proof<N>, fork: usize) {
     if let Some(fault) = fault_of_list(spec, proof, fork) {
-        panic!("{}", fault.sentence(spec, proof).as_str());
+        panic!("{}", fault.message(spec, proof).as_str());
     }
 }
 
@@ -106,11 +106,11 @@ pub(super) const fn fault_of_node<const N: usize>(
     proof: &Proof<N>,
     node: usize,
 ) -> Option<Fault> {
-    let (told, proved) = (&spec.nodes[node], &proof.nodes[node]);
-    if told.effect && !told.low_risk && !takes_approved(told) && told.interrupt.is_none() {
+    let (declared, proved) = (&spec.nodes[node], &proof.nodes[node]);
+    if declared.effect && !declared.low_risk && !takes_approved(declared) && declared.interrupt.is_none() {
         return Some(Fault::Unreviewed { node });
     }
-    let needs = &proved.stopped;
+    let needs = &proved.verdict_transfer;
     if let Some(field) = needs.writes.minus(proved.entry.written).first() {
         return Some(Fault::Unwritten { node, field });
     }
@@ -120,40 +120,40 @@ pub(super) const fn fault_of_node<const N: usize>(
     if let Some(cover) = needs.signs.minus(proved.entry.signed).first() {
         return Some(Fault::Unsigned { node, cover });
     }
-    if !needs.signs.same(Bits::NONE)
-        && told.interrupt.is_none()
+    if !needs.signs.is_empty()
+        && declared.interrupt.is_none()
         && proved.reached
         && let Some((review, field)) = unshown(spec, proof, node)
     {
         return Some(Fault::Unshown { node, review, field });
     }
-    if let Some(interrupt) = &told.interrupt
+    if let Some(interrupt) = &declared.interrupt
         && proved.reached
-        && let Some(place) = covers_nothing(spec, node, interrupt)
+        && let Some(index) = first_void_cover(spec, node, interrupt)
     {
-        return Some(Fault::Covers { node, place });
+        return Some(Fault::VoidCover { node, index });
     }
-    if matches!(told.rejection, Payload::Required) && proved.without_rejection {
+    if matches!(declared.rejection, Payload::Required) && proved.without_rejection {
         return Some(Fault::NoRejection { node });
     }
-    if matches!(told.question, Payload::Required) && proved.without_question {
+    if matches!(declared.question, Payload::Required) && proved.without_question {
         return Some(Fault::NoQuestion { node });
     }
-    if told.interrupt.is_some() && !proved.rejects && proved.reached {
+    if declared.interrupt.is_some() && !proved.rejects && proved.reached {
         return Some(Fault::NoReject { node });
     }
     if let Some(field) = proved.races.first() {
-        return Some(Fault::Race { node, other: rival(spec, proof, node, field), field });
+        return Some(Fault::Race { node, other: racing_node(spec, proof, node, field), field });
     }
-    if let (true, Some(interrupt)) = (proved.of_items, &told.interrupt)
+    if let (true, Some(interrupt)) = (proved.per_item, &declared.interrupt)
         && let Some(field) = field_number(spec, interrupt.field)
         && spec.state.fields[field].reduced
     {
-        return Some(Fault::Shared { node, field });
+        return Some(Fault::SharedDraft { node, field });
     }
-    if let Some(interrupt) = &told.interrupt
+    if let Some(interrupt) = &declared.interrupt
         && interrupt.edit
-        && let EditWay::Refused(obstacle) = way_of_edit(spec, node, &mut [Place::BLANK; N])
+        && let EditOutcome::Refused(obstacle) = analyze_edit(spec, node, &mut [NodeFacts::BLANK; N])
         && !is_reported(proof, obstacle)
     {
         return Some(Fault::Uneditable { node, obstacle });
@@ -167,12 +167,12 @@ const fn is_reported<const N: usize>(proof: &Proof<N>, obstacle: Obstacle) -> bo
     match obstacle {
         Obstacle::Effect { effect, .. } => {
             let effect = &proof.nodes[effect];
-            effect.stopped.signs.minus(effect.entry.signed).first().is_some()
+            effect.verdict_transfer.signs.minus(effect.entry.signed).first().is_some()
         }
         Obstacle::Reducer { .. }
-        | Obstacle::Leftover { .. }
+        | Obstacle::StaleRead { .. }
         | Obstacle::Fork { .. }
-        | Obstacle::Together { .. } => false,
+        | Obstacle::SiblingField { .. } => false,
     }
 }
 
@@ -182,27 +182,27 @@ pub(super) const fn fault_of_edge<const N: usize>(
     proof: &Proof<N>,
     edge: usize,
 ) -> Option<Fault> {
-    let told = &spec.edges[edge];
-    if let (true, Point::Node(from)) = (told.kind.leaves_review(), told.from) {
+    let declared = &spec.edges[edge];
+    if let (true, Point::Node(from)) = (declared.kind.leaves_review(), declared.from) {
         let Some(interrupt) = &spec.nodes[from].interrupt else {
             return Some(Fault::NoReview { edge });
         };
-        if let (EdgeKind::Expire, None) = (told.kind, interrupt.expires_ms) {
+        if let (EdgeKind::Expire, None) = (declared.kind, interrupt.expires_ms) {
             return Some(Fault::NeverExpires { edge });
         }
     }
     // A payload does not outlive its branch: a join receives none.
-    let taken = match (told.kind, told.to, told.joins) {
+    let taken = match (declared.kind, declared.to, declared.joins) {
         (EdgeKind::Ask, Point::End, _) | (EdgeKind::Ask, _, Some(_)) => return Some(Fault::AskEnds { edge }),
         (EdgeKind::Reject, Point::Node(to), None) => spec.nodes[to].rejection,
         (EdgeKind::Ask, Point::Node(to), None) => spec.nodes[to].question,
         _ => Payload::Optional,
     };
     if matches!(taken, Payload::No) {
-        return Some(Fault::Untaken { edge });
+        return Some(Fault::PayloadNotTaken { edge });
     }
-    if matches!(told.to, Point::End)
-        && let Some(field) = missing(spec, proof, told).first()
+    if matches!(declared.to, Point::End)
+        && let Some(field) = missing_outputs(spec, proof, declared).first()
         && is_first_to_miss(spec, proof, edge, field)
     {
         return Some(Fault::NoOutput { edge, field });
@@ -216,11 +216,15 @@ pub(super) const fn fault_of_route<const N: usize>(
     proof: &Proof<N>,
     route: usize,
 ) -> Option<Fault> {
-    let told = &spec.routes[route];
-    let Some(field) = field_number(spec, told.field) else {
+    let declared = &spec.routes[route];
+    let Some(field) = field_number(spec, declared.field) else {
         return None;
     };
-    if is_there_after(proof, told.from, field) { None } else { Some(Fault::Unmatched { route, field }) }
+    if is_written_after(proof, declared.from, field) {
+        None
+    } else {
+        Some(Fault::UnwrittenMatch { route, field })
+    }
 }
 
 /// Returns the fault of the list of a `for`.
@@ -229,22 +233,26 @@ pub(super) const fn fault_of_list<const N: usize>(
     proof: &Proof<N>,
     fork: usize,
 ) -> Option<Fault> {
-    let told = &spec.forks[fork];
-    let Some(each) = &told.each else {
+    let declared = &spec.forks[fork];
+    let Some(each) = &declared.each else {
         return None;
     };
     let Some(field) = field_number(spec, each.list) else {
         return None;
     };
-    if is_there_after(proof, told.from, field) { None } else { Some(Fault::Unlisted { fork, field }) }
+    if is_written_after(proof, declared.from, field) {
+        None
+    } else {
+        Some(Fault::UnwrittenList { fork, field })
+    }
 }
 
 /// Returns whether a field is written once a point is left, before the `match` or `for` that follows it reads the
 /// field.
-const fn is_there_after<const N: usize>(proof: &Proof<N>, point: Point, field: usize) -> bool {
+const fn is_written_after<const N: usize>(proof: &Proof<N>, point: Point, field: usize) -> bool {
     let from = proof.point(point);
-    // Not `ran.writes`: that has the field of the `match` already.
-    from.entry.written.or(from.stopped.writes).or(from.writes).has(field)
+    // Not `run_transfer.writes`: that has the field of the `match` already.
+    from.entry.written.or(from.verdict_transfer.writes).or(from.writes).contains(field)
 }
 
 /// Returns whether a node has a parameter that requires a signature, including one of a misspelled field.
@@ -260,16 +268,16 @@ const fn takes_approved(node: &NodeSpec) -> bool {
 }
 
 /// Returns the index of the first name in `covers` that is not a node running on the signature of this review.
-const fn covers_nothing(spec: &GraphSpec, review: usize, interrupt: &InterruptSpec) -> Option<usize> {
-    let mut place = 0;
-    while place < interrupt.covers.len() {
-        match spec.node_index(interrupt.covers[place]) {
+const fn first_void_cover(spec: &GraphSpec, review: usize, interrupt: &InterruptSpec) -> Option<usize> {
+    let mut i = 0;
+    while i < interrupt.covers.len() {
+        match spec.node_index(interrupt.covers[i]) {
             // A review always signs for its own node, so the name is redundant but harmless.
             Some(node) if node == review => {}
-            Some(node) if takes_from_others(&spec.nodes[node], interrupt.field) => {}
-            _ => return Some(place),
+            Some(node) if takes_as_covered(&spec.nodes[node], interrupt.field) => {}
+            _ => return Some(i),
         }
-        place += 1;
+        i += 1;
     }
     None
 }
@@ -281,19 +289,19 @@ const fn unshown<const N: usize>(
     proof: &Proof<N>,
     node: usize,
 ) -> Option<(usize, &'static str)> {
-    let needs = &proof.nodes[node].stopped.signs;
+    let needs = &proof.nodes[node].verdict_transfer.signs;
     let mut review = 0;
     while review < N {
         if let Some(interrupt) = &spec.nodes[review].interrupt
-            && !proof.nodes[review].gives.and(*needs).same(Bits::NONE)
+            && !proof.nodes[review].gives.and(*needs).is_empty()
         {
             let (reads, mut read) = (spec.nodes[node].reads, 0);
             while read < reads.len() {
                 let field = reads[read].field;
                 if !matches!(reads[read].kind, ReadKind::Approved)
-                    && !names(interrupt.shows, field)
-                    && !names(interrupt.unsigned, field)
-                    && !same(interrupt.field, field)
+                    && !contains_name(interrupt.shows, field)
+                    && !contains_name(interrupt.unsigned, field)
+                    && !str_eq(interrupt.field, field)
                 {
                     return Some((review, field));
                 }
@@ -305,19 +313,19 @@ const fn unshown<const N: usize>(
     None
 }
 
-const fn names(fields: &[&str], field: &str) -> bool {
-    let mut place = 0;
-    while place < fields.len() {
-        if same(fields[place], field) {
+const fn contains_name(fields: &[&str], field: &str) -> bool {
+    let mut i = 0;
+    while i < fields.len() {
+        if str_eq(fields[i], field) {
             return true;
         }
-        place += 1;
+        i += 1;
     }
     false
 }
 
 /// Returns the outputs that are unwritten when this edge has ended the run.
-const fn missing<const N: usize>(spec: &GraphSpec, proof: &Proof<N>, edge: &EdgeSpec) -> Bits {
+const fn missing_outputs<const N: usize>(spec: &GraphSpec, proof: &Proof<N>, edge: &EdgeSpec) -> BitSet {
     let missing = proof.outputs.minus(proof.carried(edge).written);
     match edge.joins {
         Some((fork, _)) => missing.minus(proof.joined(spec, fork).written),
@@ -338,8 +346,10 @@ const fn is_first_to_miss<const N: usize>(
     };
     let mut earlier = 0;
     while earlier < edge {
-        let told = &spec.edges[earlier];
-        if matches!(told.joins, Some((other, _)) if other == fork) && missing(spec, proof, told).has(field) {
+        let declared = &spec.edges[earlier];
+        if matches!(declared.joins, Some((other, _)) if other == fork)
+            && missing_outputs(spec, proof, declared).contains(field)
+        {
             return false;
         }
         earlier += 1;
@@ -348,24 +358,24 @@ const fn is_first_to_miss<const N: usize>(
 }
 
 /// Returns the node of an earlier branch that changes the same field, or `node` itself if there is none.
-const fn rival<const N: usize>(spec: &GraphSpec, proof: &Proof<N>, node: usize, field: usize) -> usize {
+const fn racing_node<const N: usize>(spec: &GraphSpec, proof: &Proof<N>, node: usize, field: usize) -> usize {
     let mut fork = 0;
     while fork < spec.forks.len() {
         let (mut first, mut branch) = (None, 0);
         while branch < spec.forks[fork].branches.len() {
             let nodes = spec.forks[fork].branches[branch].nodes;
             if let Some(other) = first
-                && holds(nodes, node)
+                && contains_node(nodes, node)
                 && !stays_inside(spec, fork, node)
             {
                 return other;
             }
-            let mut place = 0;
-            while place < nodes.len() && first.is_none() {
-                if proof.nodes[nodes[place]].touches.has(field) && !stays_inside(spec, fork, nodes[place]) {
-                    first = Some(nodes[place]);
+            let mut i = 0;
+            while i < nodes.len() && first.is_none() {
+                if proof.nodes[nodes[i]].touches.contains(field) && !stays_inside(spec, fork, nodes[i]) {
+                    first = Some(nodes[i]);
                 }
-                place += 1;
+                i += 1;
             }
             branch += 1;
         }
@@ -379,7 +389,7 @@ const fn stays_inside(spec: &GraphSpec, fork: usize, node: usize) -> bool {
     // Inner forks come after the forks around them.
     let mut inner = fork + 1;
     while inner < spec.forks.len() {
-        if holds(spec.forks[inner].body(), node) {
+        if contains_node(spec.forks[inner].body(), node) {
             return true;
         }
         inner += 1;
@@ -387,13 +397,13 @@ const fn stays_inside(spec: &GraphSpec, fork: usize, node: usize) -> bool {
     false
 }
 
-pub(super) const fn holds(nodes: &[usize], node: usize) -> bool {
-    let mut place = 0;
-    while place < nodes.len() {
-        if nodes[place] == node {
+pub(super) const fn contains_node(nodes: &[usize], node: usize) -> bool {
+    let mut i = 0;
+    while i < nodes.len() {
+        if nodes[i] == node {
             return true;
         }
-        place += 1;
+        i += 1;
     }
     false
 }
@@ -402,7 +412,7 @@ pub(super) const fn holds(nodes: &[usize], node: usize) -> bool {
 pub(super) const fn field_number(spec: &GraphSpec, name: &str) -> Option<usize> {
     let mut field = 0;
     while field < spec.state.fields.len() {
-        if same(spec.state.fields[field].name, name) {
+        if str_eq(spec.state.fields[field].name, name) {
             return Some(field);
         }
         field += 1;

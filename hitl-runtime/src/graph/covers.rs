@@ -5,9 +5,10 @@
 //! on the signature of this field": a [`Cover`]. The node after the review needs no cover, because its review opens
 //! again on each activation.
 
-use super::bits::Bits;
-use super::names::{Names, same};
-use super::prove::NodeProof;
+use super::bit_set::BitSet;
+use super::const_string::str_eq;
+use super::field_index::FieldIndex;
+use super::proof::NodeProof;
 use super::{GraphSpec, NodeSpec, ReadKind};
 
 /// The right of one effect to one field that another node's review signs.
@@ -18,63 +19,63 @@ pub(super) struct Cover {
     /// The field that it takes as signed.
     pub(super) field: usize,
     /// The fields whose change ends the cover: the signed field, and those shown with it.
-    pub(super) ends: Bits,
+    pub(super) ends: BitSet,
 }
 
-/// The covers of a graph, numbered as in [`Bits`].
+/// The covers of a graph, numbered as in [`BitSet`].
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Covers {
-    all: [Cover; Self::MOST],
+    all: [Cover; Self::MAX],
     count: usize,
 }
 
 impl Covers {
-    /// The maximum number of covers: the capacity of [`Bits`].
-    pub(super) const MOST: usize = 256;
+    /// The maximum number of covers: the capacity of [`BitSet`].
+    pub(super) const MAX: usize = 256;
 
     /// The empty list.
-    pub(super) const NONE: Self =
-        Self { all: [Cover { node: 0, field: 0, ends: Bits::NONE }; Self::MOST], count: 0 };
+    pub(super) const EMPTY: Self =
+        Self { all: [Cover { node: 0, field: 0, ends: BitSet::EMPTY }; Self::MAX], count: 0 };
 
     /// Reads the reviews of a graph, and sets for each node the covers that it gives, requires and ends.
     ///
     /// # Panics
-    /// If there are more covers than [`Covers::MOST`].
-    pub(super) const fn read(spec: &GraphSpec, names: &Names, nodes: &mut [NodeProof]) -> Self {
-        let (mut covers, mut review) = (Self::NONE, 0);
+    /// If there are more covers than [`Covers::MAX`].
+    pub(super) const fn from_spec(spec: &GraphSpec, index: &FieldIndex, nodes: &mut [NodeProof]) -> Self {
+        let (mut covers, mut review) = (Self::EMPTY, 0);
         while review < nodes.len() {
             if let Some(interrupt) = &spec.nodes[review].interrupt
-                && let Some(field) = names.find(interrupt.field)
+                && let Some(field) = index.find(interrupt.field)
             {
-                let (mut ends, mut place) = (Bits::NONE.with(field), 0);
-                while place < interrupt.shows.len() {
-                    if let Some(shown) = names.find(interrupt.shows[place]) {
+                let (mut ends, mut i) = (BitSet::EMPTY.with(field), 0);
+                while i < interrupt.shows.len() {
+                    if let Some(shown) = index.find(interrupt.shows[i]) {
                         ends = ends.with(shown);
                     }
-                    place += 1;
+                    i += 1;
                 }
-                place = 0;
-                while place < interrupt.covers.len() {
-                    if let Some(node) = spec.node_index(interrupt.covers[place])
+                i = 0;
+                while i < interrupt.covers.len() {
+                    if let Some(node) = spec.node_index(interrupt.covers[i])
                         && node != review
-                        && takes_from_others(&spec.nodes[node], interrupt.field)
+                        && takes_as_covered(&spec.nodes[node], interrupt.field)
                     {
-                        let number = covers.add(Cover { node, field, ends });
+                        let number = covers.insert(Cover { node, field, ends });
                         nodes[review].gives = nodes[review].gives.with(number);
                     }
-                    place += 1;
+                    i += 1;
                 }
             }
             review += 1;
         }
         let mut node = 0;
         while node < nodes.len() {
-            covers.settle(node, &mut nodes[node]);
+            covers.set_requirements(node, &mut nodes[node]);
             if let Some(interrupt) = &spec.nodes[node].interrupt
-                && let Some(field) = names.find(interrupt.field)
+                && let Some(field) = index.find(interrupt.field)
             {
                 // An earlier signature of the field does not outlive a later "no", or a question.
-                nodes[node].stopped.unsigns = covers.of(field);
+                nodes[node].verdict_transfer.unsigns = covers.for_field(field);
             }
             node += 1;
         }
@@ -82,20 +83,20 @@ impl Covers {
     }
 
     /// Returns the covers of one field.
-    const fn of(&self, field: usize) -> Bits {
-        let (mut of, mut number) = (Bits::NONE, 0);
+    const fn for_field(&self, field: usize) -> BitSet {
+        let (mut set, mut number) = (BitSet::EMPTY, 0);
         while number < self.count {
             if self.all[number].field == field {
-                of = of.with(number);
+                set = set.with(number);
             }
             number += 1;
         }
-        of
+        set
     }
 
-    /// Adds a cover and returns its number. If two reviews give the same cover, a change of a field that either shows
+    /// Inserts a cover and returns its number. If two reviews give the same cover, a change of a field that either shows
     /// ends it.
-    const fn add(&mut self, cover: Cover) -> usize {
+    const fn insert(&mut self, cover: Cover) -> usize {
         match self.find(cover.node, cover.field) {
             Some(number) => {
                 self.all[number].ends = self.all[number].ends.or(cover.ends);
@@ -103,7 +104,7 @@ impl Covers {
             }
             None => {
                 assert!(
-                    self.count < Self::MOST,
+                    self.count < Self::MAX,
                     "the reviews of a graph may cover at most 256 later effects: split it into two"
                 );
                 self.all[self.count] = cover;
@@ -114,23 +115,23 @@ impl Covers {
     }
 
     /// Sets the covers that a node requires, and those that its run ends and gives.
-    const fn settle(&self, node: usize, proof: &mut NodeProof) {
-        let (mut needs, mut uncovered, mut number) = (Bits::NONE, proof.approved, 0);
+    const fn set_requirements(&self, node: usize, proof: &mut NodeProof) {
+        let (mut needs, mut uncovered, mut number) = (BitSet::EMPTY, proof.approved, 0);
         while number < self.count {
             let cover = &self.all[number];
-            if cover.node == node && proof.approved.has(cover.field) {
+            if cover.node == node && proof.approved.contains(cover.field) {
                 needs = needs.with(number);
-                uncovered = uncovered.minus(Bits::NONE.with(cover.field));
+                uncovered = uncovered.minus(BitSet::EMPTY.with(cover.field));
             }
             number += 1;
         }
         proof.uncovered = uncovered;
         // A cover that is lacking is reported at the node, and counts as present after a verdict.
-        proof.stopped.signs = needs;
+        proof.verdict_transfer.signs = needs;
         // A review of a field replaces every earlier signature of it, and a write of the node ends the covers of its
         // own review.
-        proof.ran.signs = proof.gives.minus(self.ended_by(proof.writes));
-        proof.ran.unsigns = needs.or(self.ended_by(proof.touches));
+        proof.run_transfer.signs = proof.gives.minus(self.ended_by(proof.writes));
+        proof.run_transfer.unsigns = needs.or(self.ended_by(proof.touches));
     }
 
     /// Returns the number of the cover of a field for an effect.
@@ -156,10 +157,10 @@ impl Covers {
     }
 
     /// Returns the covers that end if one of these fields changes.
-    pub(super) const fn ended_by(&self, fields: Bits) -> Bits {
-        let (mut ended, mut number) = (Bits::NONE, 0);
+    pub(super) const fn ended_by(&self, fields: BitSet) -> BitSet {
+        let (mut ended, mut number) = (BitSet::EMPTY, 0);
         while number < self.count {
-            if !self.all[number].ends.and(fields).same(Bits::NONE) {
+            if !self.all[number].ends.and(fields).is_empty() {
                 ended = ended.with(number);
             }
             number += 1;
@@ -169,15 +170,15 @@ impl Covers {
 }
 
 /// Returns whether a node takes a field as signed by another node's review.
-pub(super) const fn takes_from_others(node: &NodeSpec, field: &str) -> bool {
+pub(super) const fn takes_as_covered(node: &NodeSpec, field: &str) -> bool {
     if let Some(interrupt) = &node.interrupt
-        && same(interrupt.field, field)
+        && str_eq(interrupt.field, field)
     {
         return false;
     }
     let mut read = 0;
     while read < node.reads.len() {
-        if matches!(node.reads[read].kind, ReadKind::Approved) && same(node.reads[read].field, field) {
+        if matches!(node.reads[read].kind, ReadKind::Approved) && str_eq(node.reads[read].field, field) {
             return true;
         }
         read += 1;

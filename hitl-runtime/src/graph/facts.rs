@@ -1,20 +1,20 @@
 //! The data-flow facts of a graph, and their transfer functions.
 
-use super::bits::Bits;
+use super::bit_set::BitSet;
 
 /// The facts that hold at a point on every path to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Facts {
     /// The fields that are written.
-    pub(super) written: Bits,
+    pub(super) written: BitSet,
     /// The covers that hold: a review has signed the field for the effect, and since then the effect has not run on it,
     /// and no signed or shown field has changed.
-    pub(super) signed: Bits,
+    pub(super) signed: BitSet,
 }
 
 impl Facts {
     /// The facts of a point that no path reaches: all of them (the top element).
-    pub(super) const ANYTHING: Self = Self { written: Bits::ALL, signed: Bits::ALL };
+    pub(super) const TOP: Self = Self { written: BitSet::ALL, signed: BitSet::ALL };
 
     /// Returns the facts that hold where two paths meet.
     pub(super) const fn meet(self, other: Self) -> Self {
@@ -28,29 +28,30 @@ impl Facts {
 
 /// The transfer function of leaving a point.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Step {
+pub(super) struct Transfer {
     /// The fields that are written from here on.
-    pub(super) writes: Bits,
+    pub(super) writes: BitSet,
     /// The covers that hold from here on.
-    pub(super) signs: Bits,
+    pub(super) signs: BitSet,
     /// The covers that end here, before those of `signs` begin.
-    pub(super) unsigns: Bits,
+    pub(super) unsigns: BitSet,
 }
 
-impl Step {
-    /// The step that changes nothing.
-    pub(super) const NOTHING: Self = Self { writes: Bits::NONE, signs: Bits::NONE, unsigns: Bits::NONE };
+impl Transfer {
+    /// The transfer function that changes nothing.
+    pub(super) const IDENTITY: Self =
+        Self { writes: BitSet::EMPTY, signs: BitSet::EMPTY, unsigns: BitSet::EMPTY };
 
-    /// Returns the facts after the step.
-    pub(super) const fn after(&self, before: Facts) -> Facts {
+    /// Returns the facts after the transfer function, given those before it.
+    pub(super) const fn apply(&self, before: Facts) -> Facts {
         Facts {
             written: before.written.or(self.writes),
             signed: before.signed.minus(self.unsigns).or(self.signs),
         }
     }
 
-    /// Returns the step that also writes these fields, and finally ends these covers.
-    pub(super) const fn and(&self, writes: Bits, unsigns: Bits) -> Self {
+    /// Returns the transfer function that also writes these fields, and finally ends these covers.
+    pub(super) const fn with(&self, writes: BitSet, unsigns: BitSet) -> Self {
         Self {
             writes: self.writes.or(writes),
             signs: self.signs.minus(unsigns),

@@ -1,31 +1,29 @@
 //! The static description of a graph, and the data-flow proofs that rustc evaluates on it.
 //!
 //! The module is plain data and `const fn`: nothing here awaits or depends on a serialization format, and the proofs do
-//! not allocate. The proofs cover every path from `start`; `ahead` answers the same questions at run time, for a thread
-//! in the middle of a graph.
+//! not allocate. The proofs cover every path from `start`; `resume_check` answers the same questions at run time, for a
+//! thread in the middle of a graph.
 
-mod ahead;
-mod bits;
+mod bit_set;
 mod check;
+mod const_string;
+mod counterexample;
 mod covers;
+mod diagnostics;
+mod edit_analysis;
 mod facts;
-mod fault;
-mod names;
-mod order;
-mod path;
-mod prove;
+mod field_index;
+mod forks;
+mod proof;
 mod query;
-mod repropose;
-mod sentence;
-mod sides;
+mod resume_check;
 mod spec;
-mod uneditable;
-mod unsigned;
+mod traversal;
 
-pub(crate) use ahead::{Lack, LaneAhead, Stand, lacks, review_ahead};
 pub use check::{check_edge, check_list, check_node, check_route};
-pub use prove::{Proof, prove};
-pub(crate) use repropose::{EditWay, edit_way};
+pub(crate) use edit_analysis::{EditOutcome, edit_outcome};
+pub use proof::{Proof, prove};
+pub(crate) use resume_check::{LaneFacts, LanePosition, UnmetRequirement, next_review, unmet_requirements};
 pub use spec::*;
 
 #[cfg(test)]

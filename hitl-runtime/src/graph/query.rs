@@ -1,6 +1,7 @@
 //! Queries of a graph's description.
 
-use super::{EdgeKind, EdgeSpec, FieldSpec, ForkSpec, GraphSpec, MAX_ITEMS, Point, StateSpec, names};
+use super::const_string::str_eq;
+use super::{EdgeKind, EdgeSpec, FieldSpec, ForkSpec, GraphSpec, MAX_ITEMS, Point, StateSpec};
 
 impl Point {
     /// Returns the name in `graph!`: `start`, `end`, or the node's.
@@ -51,7 +52,7 @@ impl StateSpec {
     pub const fn field(&self, name: &str) -> Option<&'static FieldSpec> {
         let mut field = 0;
         while field < self.fields.len() {
-            if names::same(self.fields[field].name, name) {
+            if str_eq(self.fields[field].name, name) {
                 return Some(&self.fields[field]);
             }
             field += 1;
@@ -66,7 +67,7 @@ impl GraphSpec {
     pub const fn node_index(&self, name: &str) -> Option<usize> {
         let mut node = 0;
         while node < self.nodes.len() {
-            if names::same(self.nodes[node].name, name) {
+            if str_eq(self.nodes[node].name, name) {
                 return Some(node);
             }
             node += 1;
@@ -85,7 +86,7 @@ impl GraphSpec {
     }
 
     /// Returns the branches that contain a node, each with its fork, the outermost first.
-    pub(crate) fn around(&self, node: usize) -> Vec<(usize, usize)> {
+    pub(crate) fn enclosing_branches(&self, node: usize) -> Vec<(usize, usize)> {
         let forks = self.forks.iter().enumerate();
         let inside = forks.filter_map(|(number, fork)| {
             let branch = fork.branches.iter().position(|branch| branch.nodes.contains(&node))?;

@@ -91,7 +91,7 @@ pub struct InterruptSpec {
 impl InterruptSpec {
     /// Creates a review of a field, with no other attributes.
     #[must_use]
-    pub const fn of(field: &'static str) -> Self {
+    pub const fn new(field: &'static str) -> Self {
         Self {
             field,
             role: None,

@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn the_examples_of_the_rfc() {
+    fn the_examples_of_the_rfc_are_canonical() {
         let value = json!({
             "numbers": [333_333_333.333_333_3, 1e30, 4.50, 2e-3, 0.000_000_000_000_000_000_000_000_001],
             "string": "\u{20ac}$\u{f}\nA'B\"\\\\\"/",
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_without_a_form_is_named_by_its_path() {
+    fn an_inexact_number_is_reported_with_its_path() {
         let path = |value| form(&value).unwrap_err().path;
         let beyond = (1u64 << 53) + 1;
         assert_eq!(path(json!({ "a": { "cents": beyond } })), "a.cents");

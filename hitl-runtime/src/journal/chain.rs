@@ -18,7 +18,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_flipped_bit_an_exchange_and_another_thread_all_change_the_hash() {
+    fn any_change_of_bytes_order_or_thread_changes_the_hash() {
         let start = genesis("ticket-A-9133");
         let honest = link(link(start, b"one"), b"two");
         assert_ne!(honest, link(link(start, b"onf"), b"two"));

@@ -230,7 +230,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_digest_reads_back_and_nothing_else_does() {
+    fn a_digest_round_trips_and_other_text_is_rejected() {
         let digest = Digest::of(b"hello");
         let text = digest.to_string();
         assert_eq!(text, "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824");
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_review_is_digested_in_canonical_json() {
+    fn the_digest_of_a_review_uses_canonical_json() {
         let draft = json!({ "b": [1.0, "\u{1}"], "a": { "ü": null } });
         let (thread, id, node, field, place) = ("ticket \"1\"", "0f", "execute", "draft", 3);
         let plain = Subject {

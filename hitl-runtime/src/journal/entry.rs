@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{Digest, Evidence, LaneId, Place, Proposal, Proposer, Reason, Requester, To, Usage};
+use super::{Digest, Evidence, LaneId, Place, Proposal, Proposer, Reason, Requester, Transition, Usage};
 
 /// Field values as JSON, by field name.
 ///
@@ -114,7 +114,7 @@ pub enum Event {
         input: Values,
         /// The first position. `None` for a fork, whose position is in the snapshot.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        to: Option<To>,
+        to: Option<Transition>,
         /// The thread and the place that this thread was forked from.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         from: Option<Origin>,
@@ -132,7 +132,7 @@ pub enum Event {
         /// The fields that the node wrote, and no others.
         wrote: Values,
         /// The next position of the lane.
-        to: To,
+        to: Transition,
     },
     /// An effect is about to run.
     Began {
@@ -204,7 +204,7 @@ pub enum Event {
         /// The digest of the review that the operator decided.
         digest: Digest,
         /// The next position of the lane.
-        to: To,
+        to: Transition,
         /// Set if an edit was a new proposal, or if the verdict is the one that was given with such an edit.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         proposal: Option<Box<Proposal>>,
@@ -253,7 +253,7 @@ pub enum Event {
         unverified: bool,
         /// The next position of the lane, if it continues.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        to: Option<To>,
+        to: Option<Transition>,
         /// The evidence of the operator's identity.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         evidence: Option<Box<Evidence>>,
@@ -266,11 +266,11 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         version: Option<u32>,
         /// The new names of the nodes that the thread is at, or will join at, if they have changed.
-        #[serde(default, skip_serializing_if = "Renamed::is_empty")]
-        renamed: Renamed,
+        #[serde(default, skip_serializing_if = "NodeRenames::is_empty")]
+        renamed: NodeRenames,
         /// The signatures that end because the migration changed the signed value.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        void: Vec<Voided>,
+        void: Vec<VoidedSignature>,
     },
     /// A runner resumed the thread. Nodes that had failed are attempted again.
     Resumed {
@@ -362,25 +362,25 @@ pub(super) fn is_first(version: &u32) -> bool {
 /// New names of renamed nodes, by old name.
 ///
 /// ```
-/// use hitl::journal::Renamed;
+/// use hitl::journal::NodeRenames;
 ///
-/// let renamed: Renamed = serde_json::from_str(r#"{"execute": "pay"}"#)?;
+/// let renamed: NodeRenames = serde_json::from_str(r#"{"execute": "pay"}"#)?;
 /// assert_eq!(renamed["execute"], "pay");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub type Renamed = BTreeMap<String, String>;
+pub type NodeRenames = BTreeMap<String, String>;
 
 /// A signature that a migration ended.
 ///
 /// ```
-/// use hitl::journal::Voided;
+/// use hitl::journal::VoidedSignature;
 ///
-/// let void: Voided = serde_json::from_str(r#"{"field": "draft"}"#)?;
+/// let void: VoidedSignature = serde_json::from_str(r#"{"field": "draft"}"#)?;
 /// println!("what was signed as `{}` in lane {} has to be signed again", void.field, void.lane);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Voided {
+pub struct VoidedSignature {
     /// The field that had been signed.
     pub field: String,
     /// The lane it had been signed in.

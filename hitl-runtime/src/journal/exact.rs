@@ -69,7 +69,7 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn value(&mut self, depth: usize) -> Result<(), DigestError> {
         if depth > DEEPEST {
-            return Err(problem(format!("it nests deeper than {DEEPEST} levels")));
+            return Err(problem(format!("it is nested deeper than {DEEPEST} levels")));
         }
         match self.next() {
             Some(b'{') => self.object(depth),
@@ -108,10 +108,9 @@ impl<'a> Reader<'a> {
             keys.sort_unstable();
             let twice = keys.windows(2).find(|pair| pair[0] == pair[1]);
             return match twice {
-                Some(pair) => Err(inside(
-                    &pair[0],
-                    problem("it is named twice, and only one of them would count; leave one out".to_owned()),
-                )),
+                Some(pair) => {
+                    Err(inside(&pair[0], problem("the key is duplicated; remove one of the two".to_owned())))
+                }
                 None => Ok(()),
             };
         }
@@ -200,7 +199,7 @@ impl<'a> Reader<'a> {
     }
 
     fn malformed(&self) -> DigestError {
-        problem(format!("it is no JSON from byte {} on", self.at.min(self.json.len())))
+        problem(format!("it is not valid JSON at byte {}", self.at.min(self.json.len())))
     }
 }
 
@@ -225,17 +224,14 @@ fn number(token: &str) -> Result<Number, String> {
             _ => Err(beyond(token)),
         };
     }
-    let double = token.parse::<f64>().map_err(|_| format!("{} is no number", short(token)))?;
+    let double = token.parse::<f64>().map_err(|_| format!("{} is not a number", short(token)))?;
     if !double.is_finite() {
-        return Err(format!(
-            "{} is larger than any number that JSON carries exactly; make it a string",
-            short(token)
-        ));
+        return Err(format!("{} is too large for an exact JSON number; make it a string", short(token)));
     }
     // A double is parsed from many decimals. Only its shortest one is accepted.
     if digits(token) != digits(&format!("{double:e}")) {
         return Err(format!(
-            "{} is not exactly a number that JSON carries: the nearest one is {double:?}; write that, or make it a string",
+            "{} is not an exact JSON number: the nearest one is {double:?}; write that, or make it a string",
             short(token)
         ));
     }
@@ -367,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_double_says_is_refused() {
+    fn numbers_that_no_double_represents_are_rejected() {
         for token in [
             "9007199254740993",
             "-9007199254740993",
@@ -392,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_from_outside_may_hold_any_integer_of_64_bits() {
+    fn external_json_may_contain_any_64_bit_integer() {
         for token in ["18446744073709551615", "-9223372036854775808", "9007199254740993"] {
             assert_eq!(parse(token).unwrap().to_string(), token);
         }
@@ -403,21 +399,21 @@ mod tests {
     }
 
     #[test]
-    fn a_key_counts_once() {
+    fn duplicate_keys_are_rejected() {
         let error = of(r#"{"to":{"iban":1,"name":2,"ib\u0061n":3}}"#).unwrap_err();
-        assert!(error.starts_with("to.iban: it is named twice"), "{error}");
+        assert!(error.starts_with("to.iban: the key is duplicated"), "{error}");
         assert!(of(r#"{"a":{"iban":1},"b":{"iban":1}}"#).is_ok());
         assert!(parse(r#"{"a":1,"a":2}"#).is_err());
     }
 
     #[test]
-    fn all_but_numbers_stays_as_it_is() {
+    fn everything_but_numbers_is_unchanged() {
         let json = " { \"1.0\" : [ 1.0 , \"2.0\\\"3.0\" , null ,true,false, {} , [] ] } ";
         assert_eq!(of(json).unwrap(), json.replace("[ 1.0", "[ 1"));
     }
 
     #[test]
-    fn what_is_no_json_is_no_panic() {
+    fn invalid_json_is_an_error_and_no_panic() {
         let json = r#"{"a":[1.5,"é\n\u00e9",true,null],"b":{"c":-0.0}}"#;
         for (cut, _) in json.char_indices().skip(1) {
             assert!(of(&json[..cut]).is_err(), "{}", &json[..cut]);

@@ -68,7 +68,7 @@ fn finite(is_finite: bool, number: impl Display) -> Result<(), NotFinite> {
         return Ok(());
     }
     let problem =
-        format!("it is {number}, which JSON has no word for; let the node fail, or make it an `Option`");
+        format!("it is {number}, which JSON cannot represent; let the node fail, or make it an `Option`");
     Err(NotFinite { path: String::new(), problem })
 }
 
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_is_none_is_named_by_its_path() {
+    fn a_nan_or_infinity_is_reported_with_its_path() {
         let fine = || Kind::One(1.0);
         assert_eq!(found(vec![1.0], fine()), None);
         for (at, error) in [

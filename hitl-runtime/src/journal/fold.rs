@@ -9,15 +9,15 @@ use std::{
 use serde_json::value::RawValue;
 
 use super::{
-    At, Decision, Digest, Entry, Event, Lane, LaneId, Lease, Pending, Place, Proposal, Proposer, Question,
-    ROOT, Rejection, Settlement, Signature, Source, Sources, To, Values,
-    at::{Brings, OpenAt, Visit},
-    entry, genesis, link, migrate, split,
+    Decision, Digest, Entry, Event, Lane, LaneId, LaneState, Lease, Pending, Place, Proposal, Proposer,
+    Question, ROOT, Rejection, Settlement, Signature, Source, Sources, Transition, Values, entry, genesis,
+    lane_state::{Activation, Feedback, OpenReviewState},
+    link, migrate, split,
 };
 use crate::{
     ThreadId,
-    guard::Broken,
     state::{FieldError, Slots, StateTable},
+    user_code::UserCodeError,
 };
 
 /// The state of a thread after its last entry.
@@ -90,10 +90,10 @@ pub(crate) struct Unmigrated {
 
 impl FoldError {
     /// Returns the failure in user code that caused the error, if it is one.
-    pub(crate) fn as_broken(&self) -> Option<Broken> {
+    pub(crate) fn as_user_code_error(&self) -> Option<UserCodeError> {
         match self {
-            Self::Changed(error) => error.as_broken(),
-            Self::Damaged(_) | Self::Unmigrated(_) => None,
+            Self::Changed(error) => error.as_user_code_error(),
+            Self::Damaged(_) | Self::Unmigrated { .. } => None,
         }
     }
 }
@@ -179,16 +179,16 @@ impl Fold {
             return Err(FoldError::Damaged("its hash does not follow from the entry before it".to_owned()));
         }
         let entry: Entry = serde_json::from_slice(body)
-            .map_err(|e| FoldError::Damaged(format!("it is no entry that this program can read: {e}")))?;
+            .map_err(|e| FoldError::Damaged(format!("it cannot be parsed as an entry: {e}")))?;
         self.next = place;
         match &entry.snapshot {
             None if thaws => {
                 return Err(FoldError::Damaged(
-                    "it is to be read from here on, and holds no snapshot".to_owned(),
+                    "it is the first entry of the tail, but contains no snapshot".to_owned(),
                 ));
             }
             Some(snapshot) if thaws => {
-                self.thaw(snapshot)?;
+                self.restore(snapshot)?;
                 self.at_ms = entry.at_ms;
                 self.lease_from_ms = entry.lease.as_ref().map(|_| entry.at_ms);
                 self.count(body.len(), Some(snapshot.get().len()));
@@ -223,7 +223,7 @@ impl Fold {
     pub(crate) fn apply(&mut self, entry: &Entry) -> Result<(), FoldError> {
         let place = self.next;
         if self.ended && !matches!(entry.event, Event::Adopted { .. }) {
-            return Err(FoldError::Damaged("the thread had ended before it".to_owned()));
+            return Err(FoldError::Damaged("the thread ended before it".to_owned()));
         }
         self.at_ms = entry.at_ms;
         self.take_lease(entry.lease.as_ref(), entry.at_ms);
@@ -239,15 +239,18 @@ impl Fold {
                 }
                 match (to, &entry.snapshot) {
                     (Some(to), _) => {
-                        self.lanes.insert(ROOT, Lane::new(Arc::clone(&self.unwritten), None, At::Joined));
+                        self.lanes
+                            .insert(ROOT, Lane::new(Arc::clone(&self.unwritten), None, LaneState::Joined));
                         self.lanes_made = 1;
                         self.lane(ROOT)?.sources = Sources::beginning(Source::Start);
                         self.take(ROOT, input, Some(&Source::Start))?;
                         self.arrive(ROOT, to, place, false, None)?;
                     }
-                    (None, Some(snapshot)) => self.thaw(snapshot)?,
+                    (None, Some(snapshot)) => self.restore(snapshot)?,
                     (None, None) => {
-                        return Err(FoldError::Damaged("it says not where the thread starts".to_owned()));
+                        return Err(FoldError::Damaged(
+                            "it does not record where the thread starts".to_owned(),
+                        ));
                     }
                 }
             }
@@ -258,9 +261,9 @@ impl Fold {
             Event::Began { lane, key, .. } => {
                 let lane = self.lane(*lane)?;
                 lane.sources.act();
-                let visit = moved(&mut lane.at)?;
-                lane.spend(&visit);
-                lane.at = At::Began { visit, key: key.clone(), place };
+                let activation = moved(&mut lane.at)?;
+                lane.spend(&activation);
+                lane.at = LaneState::Began { activation, key: key.clone(), place };
             }
             Event::Paused {
                 lane,
@@ -278,9 +281,9 @@ impl Fold {
                 self.opened(*lane, field);
                 let at = &mut self.lane(*lane)?.at;
                 // If new code requires another review of a signed draft, the earlier signature no longer counts.
-                let visit = Visit { signed: false, ..moved(at)? };
-                *at = At::Paused(Box::new(OpenAt {
-                    visit,
+                let activation = Activation { signed: false, ..moved(at)? };
+                *at = LaneState::Paused(Box::new(OpenReviewState {
+                    activation,
                     field: field.clone(),
                     place,
                     digest: *digest,
@@ -296,7 +299,7 @@ impl Fold {
                 }));
             }
             Event::Reminded { lane, times, .. } => match &mut self.lane(*lane)?.at {
-                At::Paused(open) => open.reminded = *times,
+                LaneState::Paused(open) => open.reminded = *times,
                 _ => return Err(FoldError::Damaged("it is about a review that is not open".to_owned())),
             },
             Event::Decided { lane, verdict, operator, unverified, to, proposal, .. } => {
@@ -306,23 +309,32 @@ impl Fold {
             }
             Event::Failed { lane, error, again_ms, .. } => {
                 let at = &mut self.lane(*lane)?.at;
-                let mut visit = moved(at)?;
+                let mut activation = moved(at)?;
                 *at = match again_ms {
                     Some(_) => {
-                        visit.failures += 1;
-                        At::Ready { visit, again_ms: *again_ms }
+                        activation.failures += 1;
+                        LaneState::Ready { activation, again_ms: *again_ms }
                     }
-                    None => At::Failed { visit, since_ms: entry.at_ms, error: error.clone(), stopped: false },
+                    None => LaneState::Failed {
+                        activation,
+                        since_ms: entry.at_ms,
+                        error: error.clone(),
+                        stopped: false,
+                    },
                 };
             }
             Event::InDoubt { lane, key, error, .. } => {
                 let at = &mut self.lane(*lane)?.at;
-                let (visit, began) = match at {
-                    At::Began { visit, place, .. } => (visit.clone(), *place),
-                    _ => return Err(FoldError::Damaged("it doubts what had not begun".to_owned())),
+                let (activation, began) = match at {
+                    LaneState::Began { activation, place, .. } => (activation.clone(), *place),
+                    _ => {
+                        return Err(FoldError::Damaged(
+                            "it is about an effect that had not begun".to_owned(),
+                        ));
+                    }
                 };
-                *at = At::InDoubt {
-                    visit,
+                *at = LaneState::InDoubt {
+                    activation,
                     key: key.clone(),
                     place: began,
                     since_ms: entry.at_ms,
@@ -333,13 +345,15 @@ impl Fold {
                 self.steps = 0;
                 self.settle(*lane, how, operator, to.as_ref(), entry.at_ms)?;
             }
-            Event::Migrated { print, version, renamed, void } => self.meet(print, *version, renamed, void),
+            Event::Migrated { print, version, renamed, void } => {
+                self.apply_migration(print, *version, renamed, void)
+            }
             Event::Resumed { .. } => {
                 self.steps = 0;
                 for lane in self.lanes.values_mut() {
-                    if let At::Failed { visit, stopped: false, .. } = &lane.at {
-                        let visit = Visit { failures: 0, ..visit.clone() };
-                        lane.at = At::Ready { visit, again_ms: None };
+                    if let LaneState::Failed { activation, stopped: false, .. } = &lane.at {
+                        let activation = Activation { failures: 0, ..activation.clone() };
+                        lane.at = LaneState::Ready { activation, again_ms: None };
                     }
                 }
             }
@@ -351,11 +365,11 @@ impl Fold {
     }
 
     /// Moves a lane to its next position after its node has finished and its writes were applied.
-    pub(crate) fn ran(&mut self, lane: LaneId, to: &To) -> Result<(), FoldError> {
+    pub(crate) fn ran(&mut self, lane: LaneId, to: &Transition) -> Result<(), FoldError> {
         self.steps += 1;
         let of = self.lane(lane)?;
-        if let Some(visit) = of.at.visit().filter(|visit| visit.signed) {
-            of.sources.done(&visit.node);
+        if let Some(activation) = of.at.activation().filter(|activation| activation.signed) {
+            of.sources.done(&activation.node);
         }
         self.arrive(lane, to, self.next, false, None)?;
         self.release();
@@ -390,29 +404,38 @@ impl Fold {
         id: LaneId,
         verdict: &Decision,
         by: Proposer,
-        to: &To,
+        to: &Transition,
         proposal: Option<&Proposal>,
     ) -> Result<(), FoldError> {
         let place = by.edit;
         match (proposal, verdict, self.lanes.get(&id).map(|lane| &lane.at)) {
             (None, ..) | (Some(Proposal::Made { .. }), Decision::Edit { .. }, _) => {}
-            (Some(Proposal::Signed { edit }), Decision::Approve, Some(At::Paused(open))) => {
+            (Some(Proposal::Signed { edit }), Decision::Approve, Some(LaneState::Paused(open))) => {
                 self.may_sign(id, open, &by.operator, *edit, self.at_ms)?;
             }
-            _ => return Err(FoldError::Damaged("its verdict and what it proposes do not agree".to_owned())),
+            _ => return Err(FoldError::Damaged("its verdict and its proposal do not match".to_owned())),
         }
         let lane = self.lane(id)?;
         // `arrive` sets the position below. On an error before that, the thread is unreadable and the fold is
         // discarded.
-        let At::Paused(open) = std::mem::replace(&mut lane.at, At::Ended) else {
+        let LaneState::Paused(open) = std::mem::replace(&mut lane.at, LaneState::Ended) else {
             return Err(FoldError::Damaged("it decides a review that is not open".to_owned()));
         };
-        let OpenAt { visit, field, place: opened, digest: seen, role, covers, shows, deadline_ms, .. } =
-            *open;
+        let OpenReviewState {
+            activation,
+            field,
+            place: opened,
+            digest: seen,
+            role,
+            covers,
+            shows,
+            deadline_ms,
+            ..
+        } = *open;
         let (covered, shown) = (covers.clone(), lane.fields.values_of(&shows)?);
-        let node = visit.node.clone();
+        let node = activation.node.clone();
         let sign = |digest| Signature {
-            node: visit.node,
+            node: activation.node,
             place: opened,
             operator: by.operator.clone(),
             role,
@@ -422,7 +445,7 @@ impl Fold {
             spent: BTreeMap::new(),
         };
         // The rejection or question that led to the node stays available to its run.
-        let mut brings = visit.brings;
+        let mut feedback = activation.feedback;
         let mut signed = matches!(verdict, Decision::Approve | Decision::Edit { .. });
         if let Decision::Reject { .. } = verdict {
             lane.sources.refuse(&field);
@@ -441,7 +464,7 @@ impl Fold {
                 self.take(id, &Values::from([(field.clone(), after.clone())]), None)?;
                 let (roles, draft) = (roles.clone(), after.clone());
                 let mut before = vec![node];
-                if let To::Node(to) = to
+                if let Transition::Node(to) = to
                     && !before.contains(to)
                 {
                     before.push(to.clone());
@@ -462,14 +485,14 @@ impl Fold {
                         signs: true,
                     },
                 )?;
-                (signed, brings) = (false, None);
+                (signed, feedback) = (false, None);
             }
             Decision::Edit { after, signed, .. } => {
                 self.take(id, &Values::from([(field.clone(), after.clone())]), None)?;
                 Arc::make_mut(&mut self.lane(id)?.signatures).insert(field, sign(*signed));
             }
             Decision::Reject { reason, note } => {
-                brings = Some(Box::new(Brings::Rejection(Rejection {
+                feedback = Some(Box::new(Feedback::Rejection(Rejection {
                     reason: *reason,
                     note: note.clone(),
                     operator: by.operator,
@@ -477,14 +500,14 @@ impl Fold {
                 })));
             }
             Decision::Ask { question } => {
-                brings = Some(Box::new(Brings::Question(Question {
+                feedback = Some(Box::new(Feedback::Question(Question {
                     text: question.clone(),
                     operator: by.operator,
                     draft: migrate::draft(lane, &field)?,
                 })));
             }
         }
-        self.arrive(id, to, place, signed, brings)
+        self.arrive(id, to, place, signed, feedback)
     }
 
     fn settle(
@@ -492,27 +515,28 @@ impl Fold {
         id: LaneId,
         how: &Settlement,
         operator: &str,
-        to: Option<&To>,
+        to: Option<&Transition>,
         at_ms: u64,
     ) -> Result<(), FoldError> {
         let place = self.next;
         let at = &mut self.lane(id)?.at;
-        if !matches!(at, At::InDoubt { .. }) {
+        if !matches!(at, LaneState::InDoubt { .. }) {
             return Err(FoldError::Damaged("it settles an effect that is not in doubt".to_owned()));
         }
-        let visit = moved(at)?;
+        let activation = moved(at)?;
         match how {
             Settlement::Happened { wrote } => {
-                let to =
-                    to.ok_or_else(|| FoldError::Damaged("it says not where the thread goes on".to_owned()))?;
-                if visit.signed {
-                    self.lane(id)?.sources.done(&visit.node);
+                let to = to.ok_or_else(|| {
+                    FoldError::Damaged("it does not record where the thread continues".to_owned())
+                })?;
+                if activation.signed {
+                    self.lane(id)?.sources.done(&activation.node);
                 }
-                self.take(id, wrote, Some(&Source::After(visit.node)))?;
+                self.take(id, wrote, Some(&Source::After(activation.node)))?;
                 self.arrive(id, to, place, false, None)
             }
             Settlement::RunAgain => {
-                self.lane(id)?.at = At::Ready { visit, again_ms: None };
+                self.lane(id)?.at = LaneState::Ready { activation, again_ms: None };
                 Ok(())
             }
             Settlement::Stop { note } => {
@@ -521,7 +545,7 @@ impl Fold {
                 } else {
                     format!("stopped by {operator}: {note}")
                 };
-                self.lane(id)?.at = At::Failed { visit, since_ms: at_ms, error, stopped: true };
+                self.lane(id)?.at = LaneState::Failed { activation, since_ms: at_ms, error, stopped: true };
                 Ok(())
             }
         }
@@ -561,20 +585,20 @@ impl Fold {
     pub(super) fn arrive(
         &mut self,
         id: LaneId,
-        to: &To,
+        to: &Transition,
         place: Place,
         signed: bool,
-        brings: Option<Box<Brings>>,
+        feedback: Option<Box<Feedback>>,
     ) -> Result<(), FoldError> {
         match to {
-            To::Node(node) => {
-                let visit = Visit { signed, brings, ..Visit::to(node, place) };
-                self.lane(id)?.at = At::Ready { visit, again_ms: None };
+            Transition::Node(node) => {
+                let activation = Activation { signed, feedback, ..Activation::to(node, place) };
+                self.lane(id)?.at = LaneState::Ready { activation, again_ms: None };
             }
-            To::End => self.lane(id)?.at = At::Ended,
-            To::Fork { heads, join } => self.fork(id, heads, join, place)?,
-            To::Each(each) => self.each(id, each, place)?,
-            To::Join => self.come_to_join(id, place)?,
+            Transition::End => self.lane(id)?.at = LaneState::Ended,
+            Transition::Fork { heads, join } => self.fork(id, heads, join, place)?,
+            Transition::Each(each) => self.each(id, each, place)?,
+            Transition::Join => self.reach_join(id, place)?,
         }
         Ok(())
     }
@@ -598,7 +622,7 @@ impl Fold {
 
     /// Returns whether the thread is at the end of its graph, but has no [`Event::Ended`] yet.
     pub(crate) fn is_at_end(&self) -> bool {
-        !self.ended && self.root().is_some_and(|lane| lane.at == At::Ended)
+        !self.ended && self.root().is_some_and(|lane| lane.at == LaneState::Ended)
     }
 
     /// Returns whether a runner can act on the thread. In a stopped thread no node starts, and only effects that have
@@ -606,7 +630,7 @@ impl Fold {
     pub(crate) fn runs(&self) -> bool {
         let stopped = self.stop().is_some();
         self.lanes.values().any(|lane| match &lane.at {
-            At::Began { .. } => true,
+            LaneState::Began { .. } => true,
             at => !stopped && at.is_active(),
         })
     }
@@ -615,29 +639,31 @@ impl Fold {
     /// thread.
     pub(crate) fn stop(&self) -> Option<(&str, &str)> {
         self.lanes.values().find_map(|lane| match &lane.at {
-            At::Failed { visit, error, stopped: true, .. } => Some((visit.node.as_str(), error.as_str())),
+            LaneState::Failed { activation, error, stopped: true, .. } => {
+                Some((activation.node.as_str(), error.as_str()))
+            }
             _ => None,
         })
     }
 
     /// Returns the open reviews and their lanes. A stopped thread has none, because its reviews cannot be decided.
-    pub(crate) fn open(&self) -> impl Iterator<Item = (LaneId, &OpenAt)> {
+    pub(crate) fn open(&self) -> impl Iterator<Item = (LaneId, &OpenReviewState)> {
         let stopped = self.stop().is_some();
         self.paused().filter(move |_| !stopped)
     }
 
     /// Returns the open reviews and their lanes, even if the thread is stopped.
-    pub(crate) fn paused(&self) -> impl Iterator<Item = (LaneId, &OpenAt)> {
+    pub(crate) fn paused(&self) -> impl Iterator<Item = (LaneId, &OpenReviewState)> {
         self.lanes.iter().filter_map(|(id, lane)| match &lane.at {
-            At::Paused(open) => Some((*id, &**open)),
+            LaneState::Paused(open) => Some((*id, &**open)),
             _ => None,
         })
     }
 }
 
 /// Takes the activation that an entry ends or changes out of the lane. The caller must set the lane's new position.
-fn moved(at: &mut At) -> Result<Visit, FoldError> {
-    std::mem::replace(at, At::Ended)
-        .into_visit()
+fn moved(at: &mut LaneState) -> Result<Activation, FoldError> {
+    std::mem::replace(at, LaneState::Ended)
+        .into_activation()
         .ok_or_else(|| FoldError::Damaged("it is about a node that the lane is not at".to_owned()))
 }

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 
-use super::{At, Pending, Place, Signature, Source, Sources, Values, at::Visit};
+use super::{LaneState, Pending, Place, Signature, Source, Sources, Values, lane_state::Activation};
 use crate::state::{FieldError, Slots};
 
 /// The number of a lane. Numbers ascend in the order in which lanes are created, and are never reused.
@@ -21,16 +21,16 @@ pub(crate) struct Lane {
     /// The signatures by field. A write to a field removes its signature.
     pub(crate) signatures: Arc<BTreeMap<String, Signature>>,
     /// The writes of the lane, to be merged at the join. Empty in the root lane.
-    pub(crate) wrote: Vec<Arrival>,
+    pub(crate) wrote: Vec<BranchWrite>,
     /// The values that entries of an older version of the state wrote, unmigrated. Empty after the thread has been
     /// migrated.
     pub(super) before: Values,
     pub(crate) parent: Option<LaneId>,
     /// The number of child lanes that have not reached their join.
     pub(super) away: usize,
-    pub(crate) at: At,
+    pub(crate) at: LaneState,
     /// A draft to be signed here whose invariants have been checked. A write to its field removes it.
-    pub(crate) drafted: Option<Drafted>,
+    pub(crate) drafted: Option<CheckedDraft>,
     /// The source of each field's last write.
     pub(crate) sources: Sources,
     /// An edit that is a new proposal, until a review of its field is decided.
@@ -38,14 +38,14 @@ pub(crate) struct Lane {
 }
 
 /// A draft as JSON, as its type serializes it.
-pub(crate) struct Drafted {
+pub(crate) struct CheckedDraft {
     pub(crate) field: &'static str,
     pub(crate) draft: Value,
 }
 
 /// A write to a field.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Arrival {
+pub(crate) struct BranchWrite {
     pub(crate) field: String,
     pub(crate) json: Box<RawValue>,
     /// `true` for an edit, which replaces the field's value. The write of a node goes through the reducer.
@@ -64,7 +64,7 @@ fn is_unsaid(place: &Place) -> bool {
 impl Lane {
     /// Returns a boxed lane. Most threads have a single lane, and a node of a `BTreeMap` allocates room for eleven
     /// values.
-    pub(crate) fn new(fields: Arc<Slots>, parent: Option<LaneId>, at: At) -> Box<Self> {
+    pub(crate) fn new(fields: Arc<Slots>, parent: Option<LaneId>, at: LaneState) -> Box<Self> {
         Box::new(Self {
             fields,
             signatures: Arc::default(),
@@ -117,16 +117,16 @@ impl Lane {
                 // The write replaces earlier ones, here and at the join.
                 self.wrote.retain(|earlier| earlier.field != field);
             }
-            self.wrote.push(Arrival { field: field.to_owned(), json: json.to_owned(), replaces, place });
+            self.wrote.push(BranchWrite { field: field.to_owned(), json: json.to_owned(), replaces, place });
         }
         Ok(())
     }
 
     /// Marks every signature as spent on an effect that begins: the effect may run on it in this activation only.
-    pub(super) fn spend(&mut self, visit: &Visit) {
+    pub(super) fn spend(&mut self, activation: &Activation) {
         if !self.signatures.is_empty() {
             for signature in Arc::make_mut(&mut self.signatures).values_mut() {
-                signature.spent.entry(visit.node.clone()).or_insert(visit.entered);
+                signature.spent.entry(activation.node.clone()).or_insert(activation.entered);
             }
         }
     }

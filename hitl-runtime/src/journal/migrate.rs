@@ -6,11 +6,12 @@ use std::{borrow::Cow, fmt::Display, sync::Arc};
 use serde_json::{Value, value::RawValue};
 
 use super::{
-    Arrival, Each, Fold, FoldError, Lane, To, Unmigrated, Values, Voided, at::Visit, entry::Renamed,
+    BranchWrite, Each, Fold, FoldError, Lane, Transition, Unmigrated, Values, VoidedSignature,
+    entry::NodeRenames, lane_state::Activation,
 };
 use crate::{
-    guard::guarded,
     state::{FieldError, StateTable},
+    user_code::catch_panic,
 };
 
 /// Field values as mutable JSON, by field name: the argument of the function in `#[state(migrate = …)]`.
@@ -44,7 +45,7 @@ pub fn migrated<E: Display>(
     let mut after = before.clone();
     // Formatting the error runs user code, too, so it is inside the guard.
     let code = || migrate(from, &mut after).map_err(|error| error.to_string());
-    guarded(String::new, code).map_err(|broken| format!("it {}", broken.problem))??;
+    catch_panic(String::new, code).map_err(|broken| format!("it {}", broken.problem))??;
     let mut values = Values::new();
     for (field, value) in after {
         let json = match written.get(&field) {
@@ -85,16 +86,16 @@ impl Fold {
     }
 
     /// Migrates the writes of a branch that are not merged yet. Writes of one entry are migrated together.
-    pub(super) fn updated_arrivals(&self, wrote: Vec<Arrival>) -> Result<Vec<Arrival>, FoldError> {
+    pub(super) fn updated_arrivals(&self, wrote: Vec<BranchWrite>) -> Result<Vec<BranchWrite>, FoldError> {
         if !self.is_older() {
             return Ok(wrote);
         }
         let mut out = Vec::new();
         for write in wrote.chunk_by(|a, b| a.place != 0 && (a.place, a.replaces) == (b.place, b.replaces)) {
-            let Some(Arrival { place, replaces, .. }) = write.first() else { continue };
+            let Some(BranchWrite { place, replaces, .. }) = write.first() else { continue };
             let fields = write.iter().map(|arrival| (arrival.field.clone(), arrival.json.clone())).collect();
             for (field, json) in self.updated(&fields)?.into_owned() {
-                out.push(Arrival { field, json, replaces: *replaces, place: *place });
+                out.push(BranchWrite { field, json, replaces: *replaces, place: *place });
             }
         }
         Ok(out)
@@ -134,7 +135,7 @@ impl Fold {
             return list_of(&each.list, list.get())?.into_iter().map(write).collect();
         }
         let list = around.fields.read(&new.list)?;
-        let list = list.ok_or_else(|| FieldError::value(&new.list, "nothing has written it"))?;
+        let list = list.ok_or_else(|| FieldError::value(&new.list, "it is not written"))?;
         let write = |item| (Values::from([(new.item.clone(), item)]), Values::new());
         Ok(list_of(&new.list, list)?.into_iter().map(write).collect())
     }
@@ -162,22 +163,28 @@ impl Fold {
     }
 
     /// Applies a migration to new code: renames nodes, ends signatures, and drops the values of the older version.
-    pub(super) fn meet(&mut self, print: &str, version: Option<u32>, renamed: &Renamed, void: &[Voided]) {
+    pub(super) fn apply_migration(
+        &mut self,
+        print: &str,
+        version: Option<u32>,
+        renamed: &NodeRenames,
+        void: &[VoidedSignature],
+    ) {
         print.clone_into(&mut self.print);
         self.version = version.unwrap_or(self.version);
         self.disarm();
         for lane in self.lanes.values_mut() {
             lane.before.clear();
-            if let Some(To::Node(join)) = lane.at.join_mut()
+            if let Some(Transition::Node(join)) = lane.at.join_mut()
                 && let Some(new) = renamed.get(join)
             {
                 new.clone_into(join);
             }
-            if let Some(visit) = lane.at.visit_mut() {
-                visit.rename(renamed);
+            if let Some(activation) = lane.at.activation_mut() {
+                activation.rename(renamed);
             }
         }
-        for Voided { lane, field } in void {
+        for VoidedSignature { lane, field } in void {
             if let Some(lane) = self.lanes.get_mut(lane) {
                 Arc::make_mut(&mut lane.signatures).remove(field);
             }
@@ -206,9 +213,9 @@ impl Lane {
     }
 }
 
-impl Visit {
+impl Activation {
     /// Renames the node. Keeps its first name, from which the idempotency key is derived.
-    fn rename(&mut self, renamed: &Renamed) {
+    fn rename(&mut self, renamed: &NodeRenames) {
         if let Some(new) = renamed.get(&self.node) {
             let old = std::mem::replace(&mut self.node, new.clone());
             self.was.get_or_insert(old);
@@ -224,8 +231,8 @@ pub(super) fn draft(lane: &Lane, field: &str) -> Result<Value, FoldError> {
     match lane.before.get(field).filter(|_| !reduced) {
         Some(json) => parse(json.get()),
         None => match lane.fields.read(field)? {
-            Some(json) => parse(json),
-            None => Err(FieldError::value(field, "nothing has written it").into()),
+            Some(json) => parse(&json),
+            None => Err(FieldError::value(field, "it is not written").into()),
         },
     }
 }

@@ -22,7 +22,10 @@ use std::{
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, value::RawValue};
 
-use super::{Digest, Fold, FoldError, LaneId, Map, OpenAt, Place, Subject, To, Values, digest::from_text};
+use super::{
+    Digest, Fold, FoldError, LaneId, Map, OpenReviewState, Place, Subject, Transition, Values,
+    digest::from_text,
+};
 use crate::state::{FieldError, Slots};
 
 /// The maximum time from a runner's check of the deadline to the timestamp of a signature by an edit.
@@ -334,10 +337,15 @@ impl Pending {
 
     /// Returns whether the edit may sign an open review at a time, in its operator's name. Verdicts, previews and the
     /// reading of entries that refer to the edit all use this rule.
-    pub(crate) fn may_sign(&self, open: &OpenAt, fields: &Slots, now_ms: u64) -> Result<bool, FieldError> {
+    pub(crate) fn may_sign(
+        &self,
+        open: &OpenReviewState,
+        fields: &Slots,
+        now_ms: u64,
+    ) -> Result<bool, FieldError> {
         Ok(self.signs
             && self.field == open.field
-            && self.before.contains(&open.visit.node)
+            && self.before.contains(&open.activation.node)
             && self.until_ms.is_none_or(|until_ms| now_ms < until_ms)
             && open.role.as_ref().is_none_or(|role| self.roles.contains(role))
             && self.has_seen(open, fields)?)
@@ -345,14 +353,14 @@ impl Pending {
 
     /// Returns whether all that the edit may sign is allowed by its entry, which decided a review before `node` and led
     /// the lane to `to`.
-    pub(crate) fn is_within(&self, node: &str, to: &To, until_ms: Option<u64>) -> bool {
-        let led = |before: &String| before == node || matches!(to, To::Node(to) if to == before);
+    pub(crate) fn is_within(&self, node: &str, to: &Transition, until_ms: Option<u64>) -> bool {
+        let led = |before: &String| before == node || matches!(to, Transition::Node(to) if to == before);
         self.before.iter().all(led)
             && until_ms.is_none_or(|most| self.until_ms.is_some_and(|until_ms| until_ms <= most))
     }
 
     /// Returns whether a review shows and covers only what the operator has seen.
-    fn has_seen(&self, open: &OpenAt, fields: &Slots) -> Result<bool, FieldError> {
+    fn has_seen(&self, open: &OpenReviewState, fields: &Slots) -> Result<bool, FieldError> {
         let shown = fields.values_of(&open.shows)?;
         let same = |field: &String, json: &RawValue| {
             self.shown.get(field).is_some_and(|seen| seen.get() == json.get())
@@ -422,7 +430,7 @@ impl Fold {
     pub(super) fn may_sign(
         &self,
         id: LaneId,
-        open: &OpenAt,
+        open: &OpenReviewState,
         operator: &str,
         edit: Place,
         at_ms: u64,
@@ -431,7 +439,7 @@ impl Fold {
         let pending = lane.and_then(|lane| lane.pending.as_deref());
         let may = match (lane, pending) {
             (Some(lane), Some(pending)) => {
-                pending.may_sign(open, &*lane.fields, at_ms.saturating_sub(STAMPED_WITHIN_MS))?
+                pending.may_sign(open, &lane.fields, at_ms.saturating_sub(STAMPED_WITHIN_MS))?
             }
             _ => false,
         };
@@ -458,7 +466,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_snapshot_keeps_of_a_write_reads_back() {
+    fn a_write_in_a_snapshot_round_trips() {
         for (write, text) in [
             (Write(Source::Start, 0), "0 @"),
             (Write(Source::At("assess".into()), 0), "0 @assess"),
@@ -473,7 +481,7 @@ mod tests {
     }
 
     #[test]
-    fn an_effect_since_the_last_write_is_known_and_a_later_write_ends_it() {
+    fn a_later_write_clears_the_effects_since_the_last_write() {
         let mut sources = Sources::beginning(Source::Start);
         assert_eq!(sources.back_to("draft", "pay"), Some((Source::Start, false)));
         sources.wrote("draft", Source::After("think".into()));

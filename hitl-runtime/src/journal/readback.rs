@@ -37,12 +37,15 @@ impl Fold {
 
 /// Parses a field's value from its JSON.
 fn holds(fields: &Slots, field: &str) -> Result<(), FieldError> {
-    let made = |error: FieldError| match error.as_broken() {
+    let made = |error: FieldError| match error.as_user_code_error() {
         Some(_) => error,
-        None => FieldError::broken(
+        None => FieldError::user_code_failed(
             "reducer",
             field,
-            format_args!("failed: it made a value that cannot be read back from its JSON: {}", error.problem),
+            format_args!(
+                "failed: it produced a value that cannot be read back from its JSON: {}",
+                error.problem
+            ),
         ),
     };
     fields.reads_back(field).map_err(made)

@@ -50,8 +50,8 @@ pub enum ModelError {
     /// The model's own content filter withheld the response.
     #[error("the model's content filter withheld the response: rephrase the request")]
     Filtered,
-    /// A guardrail stopped the request or the response. [`OrGuarded`](super::OrGuarded) turns this error into a value
-    /// on which a graph can route.
+    /// A guardrail stopped the request or the response. [`ModelResultExt`](super::ModelResultExt) turns this error
+    /// into a value on which a graph can route.
     #[error("{assessment}: rephrase the text, or route on this result with `.guarded()`")]
     Intervened {
         /// The findings of the guardrail.
@@ -111,7 +111,7 @@ pub enum ModelError {
     },
     /// The service rejects the request as invalid. A retry of the same request fails again.
     #[error("the model's service rejected this request: {problem}")]
-    Refused {
+    InvalidRequest {
         /// The defect of the request.
         problem: String,
         /// The cause.
@@ -135,18 +135,18 @@ pub enum ModelError {
     },
     /// No attempt matched the response schema.
     #[error(
-        "no response matched `{form}` in {} attempt{}; the last one: {}",
+        "no response matched `{schema}` in {} attempt{}; the last one: {}",
         attempts.len(),
         if attempts.len() == 1 { "" } else { "s" },
         attempts.last().map_or("none", |attempt| attempt.problem.as_str())
     )]
-    Misfit {
+    SchemaMismatch {
         /// The name of the type.
-        form: String,
+        schema: String,
         /// Every attempt, in order.
         attempts: Vec<Attempt>,
     },
-    /// A mock has no response for the request: a [`Script`](super::Script) or a [`Replay`](super::Replay).
+    /// A mock has no response for the request: a [`MockModel`](super::MockModel) or a [`Replay`](super::Replay).
     #[error("the mock has no response for this request: {problem}")]
     Unscripted {
         /// The request, and the advice.
@@ -169,10 +169,10 @@ impl ModelError {
             Self::BadCredentials { .. } => "bad_credentials",
             Self::Denied { .. } => "denied",
             Self::Unconfigured { .. } => "unconfigured",
-            Self::Refused { .. } => "refused",
+            Self::InvalidRequest { .. } => "refused",
             Self::Unavailable { .. } => "unavailable",
             Self::Declined { .. } => "declined",
-            Self::Misfit { .. } => "misfit",
+            Self::SchemaMismatch { .. } => "misfit",
             Self::Unscripted { .. } => "unscripted",
         }
     }
@@ -189,14 +189,15 @@ impl ModelError {
 /// ```
 /// use hitl::model::{Attempt, ModelError};
 ///
-/// let attempt = Attempt { answer: r#"{"dollars": 900}"#.into(), problem: "dollars: greater than 500".into() };
-/// let error = ModelError::Misfit { form: "Refund".into(), attempts: vec![attempt] };
+/// let attempt = Attempt { response: r#"{"dollars": 900}"#.into(), problem: "dollars: greater than 500".into() };
+/// let error = ModelError::SchemaMismatch { schema: "Refund".into(), attempts: vec![attempt] };
 /// assert_eq!(error.to_string(), "no response matched `Refund` in 1 attempt; the last one: dollars: greater than 500");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Attempt {
     /// The text of the response.
-    pub answer: String,
+    #[serde(rename = "answer")]
+    pub response: String,
     /// The first mismatch, or every violated invariant.
     pub problem: String,
 }

@@ -6,18 +6,18 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use super::{Model, ModelError, Request, heard::aloud, structured};
+use super::{Model, ModelError, Request, instrument::stream_reported, structured};
 
 /// Methods that every [`Model`] has.
 ///
 /// Calls from a node are reported: the text of [`ModelExt::text`] goes to the event stream of the run as it arrives,
-/// and token usage is journaled with the node. Direct calls of [`Model::answer`] and [`Model::stream`] are not
+/// and token usage is journaled with the node. Direct calls of [`Model::complete`] and [`Model::stream`] are not
 /// reported.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
-/// use hitl::model::Script;
+/// use hitl::model::MockModel;
 /// use hitl::prelude::*;
 ///
 /// #[derive(Deserialize, JsonSchema, Validate)]
@@ -27,7 +27,7 @@ use super::{Model, ModelError, Request, heard::aloud, structured};
 /// }
 ///
 /// // The mock first returns 900, is told that this is more than 500, and then returns 149.
-/// let model = Script::new([r#"{"dollars": 900}"#, r#"{"dollars": 149}"#]);
+/// let model = MockModel::new([r#"{"dollars": 900}"#, r#"{"dollars": 149}"#]);
 /// let refund: Refund = model.structured("What is order A-9133 worth?").await?;
 /// assert_eq!(refund.dollars, 149);
 /// # Ok(())
@@ -40,13 +40,13 @@ pub trait ModelExt: Model {
     /// Requests a response as text.
     ///
     /// # Errors
-    /// As [`Model::answer`] and [`Answer::whole`](super::Answer::whole).
+    /// As [`Model::complete`] and [`Completion::ensure_complete`](super::Completion::ensure_complete).
     fn text(
         &self,
         request: impl Into<Request> + Send,
     ) -> impl Future<Output = Result<String, ModelError>> + Send {
         let request = request.into();
-        async move { Ok(aloud(self, &request).await?.text) }
+        async move { Ok(stream_reported(self, &request).await?.text) }
     }
 
     /// Requests a response as a `T`. The model gets the JSON Schema of the type, and its response is validated against
@@ -60,7 +60,8 @@ pub trait ModelExt: Model {
     /// The JSON is not sent to the event stream, because only a validated response is useful.
     ///
     /// # Errors
-    /// As [`Model::answer`] and [`Answer::whole`](super::Answer::whole), and [`ModelError::Misfit`] with every attempt.
+    /// As [`Model::complete`] and [`Completion::ensure_complete`](super::Completion::ensure_complete), and
+    /// [`ModelError::SchemaMismatch`] with every attempt.
     fn structured<T>(
         &self,
         request: impl Into<Request> + Send,
@@ -69,7 +70,7 @@ pub trait ModelExt: Model {
         T: DeserializeOwned + JsonSchema + Validate<Context = ()> + Send,
     {
         let request = request.into();
-        async move { structured::ask(self, request, Self::ATTEMPTS).await }
+        async move { structured::request_structured(self, request, Self::ATTEMPTS).await }
     }
 }
 

@@ -18,7 +18,7 @@ use serde_json::Value;
 ///     .temperature(0.2)
 ///     .stop("---");
 /// assert_eq!(request.messages.len(), 3);
-/// assert!(request.form.is_none());
+/// assert!(request.response_schema.is_none());
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -29,8 +29,8 @@ pub struct Request {
     /// The conversation so far. The model responds to the last message.
     pub messages: Vec<Message>,
     /// The schema of the response, if it must be JSON of a certain type.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub form: Option<Form>,
+    #[serde(default, rename = "form", skip_serializing_if = "Option::is_none")]
+    pub response_schema: Option<ResponseSchema>,
     /// The maximum number of output tokens. A response that needs more is cut off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_tokens: Option<u32>,
@@ -96,8 +96,8 @@ impl From<String> for Request {
 /// ```
 /// use hitl::model::{Message, Request, Role};
 ///
-/// let said = Message { role: Role::User, text: "Which order?".into() };
-/// assert_eq!(Request::from("Which order?").messages, [said]);
+/// let message = Message { role: Role::User, text: "Which order?".into() };
+/// assert_eq!(Request::from("Which order?").messages, [message]);
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Message {
@@ -127,17 +127,17 @@ pub enum Role {
 /// A response schema: the name and the JSON Schema of the type that a response must have.
 ///
 /// ```
-/// use hitl::model::{Form, Request};
+/// use hitl::model::{Request, ResponseSchema};
 ///
 /// /// An adapter puts the schema where its model's API expects it.
 /// fn tool(request: &Request) -> Option<serde_json::Value> {
-///     let Form { name, schema } = request.form.as_ref()?;
+///     let ResponseSchema { name, schema } = request.response_schema.as_ref()?;
 ///     Some(serde_json::json!({ "name": name, "input_schema": schema }))
 /// }
 /// assert_eq!(tool(&Request::from("Which order?")), None);
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Form {
+pub struct ResponseSchema {
     /// The name of the type.
     pub name: String,
     /// Its JSON Schema.

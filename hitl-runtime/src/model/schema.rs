@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::Form;
+use super::ResponseSchema;
 
 /// The property that holds a response whose type is not an object.
-const INNER: &str = "answer";
+const WRAPPER_KEY: &str = "answer";
 
 /// A response schema whose top level is an object: services accept nothing else.
-pub(super) struct Sheet {
+pub(super) struct ObjectSchema {
     /// The name: letters, digits, `_` and `-`, at most 64 characters.
     pub name: String,
     /// The schema, of an object.
@@ -16,10 +16,10 @@ pub(super) struct Sheet {
     wrapped: bool,
 }
 
-impl Sheet {
-    pub fn of(form: &Form) -> Self {
-        let name = form.name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' });
-        let mut schema = form.schema.clone();
+impl ObjectSchema {
+    pub fn new(response: &ResponseSchema) -> Self {
+        let name = response.name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' });
+        let mut schema = response.schema.clone();
         let wrapped = schema.get("type").and_then(Value::as_str) != Some("object");
         if let Some(object) = schema.as_object_mut() {
             object.remove("$schema");
@@ -37,8 +37,8 @@ impl Sheet {
             return text;
         }
         match serde_json::from_str::<Value>(&text) {
-            Ok(Value::Object(mut object)) if object.contains_key(INNER) => {
-                object.remove(INNER).unwrap_or_default().to_string()
+            Ok(Value::Object(mut object)) if object.contains_key(WRAPPER_KEY) => {
+                object.remove(WRAPPER_KEY).unwrap_or_default().to_string()
             }
             _ => text,
         }
@@ -48,7 +48,8 @@ impl Sheet {
 /// Wraps a schema in an object. Its definitions stay at the root, because its references point there.
 fn wrap(mut schema: Value) -> Value {
     let definitions = schema.as_object_mut().and_then(|object| object.remove("$defs"));
-    let mut outer = json!({ "type": "object", "properties": { INNER: schema }, "required": [INNER] });
+    let mut outer =
+        json!({ "type": "object", "properties": { WRAPPER_KEY: schema }, "required": [WRAPPER_KEY] });
     if let (Some(outer), Some(definitions)) = (outer.as_object_mut(), definitions) {
         outer.insert("$defs".into(), definitions);
     }
@@ -58,7 +59,7 @@ fn wrap(mut schema: Value) -> Value {
 /// Keywords that services with constrained decoding reject, because a grammar cannot count, and their wording for the
 /// `description`.
 #[cfg(feature = "bedrock")]
-const COUNTS: [(&str, &str); 11] = [
+const LIMITS: [(&str, &str); 11] = [
     ("minimum", "at least"),
     ("maximum", "at most"),
     ("exclusiveMinimum", "more than"),
@@ -89,7 +90,7 @@ pub(super) fn constrained(schema: &Value) -> Value {
 #[cfg(feature = "bedrock")]
 fn constrain(schema: &mut Value) {
     let Some(object) = schema.as_object_mut() else { return };
-    tell_counts(object);
+    describe_limits(object);
     if object.get("format").and_then(Value::as_str).is_some_and(|format| !FORMATS.contains(&format)) {
         object.remove("format");
     }
@@ -114,8 +115,8 @@ fn constrain(schema: &mut Value) {
 }
 
 #[cfg(feature = "bedrock")]
-fn tell_counts(object: &mut serde_json::Map<String, Value>) {
-    let told: Vec<String> = COUNTS
+fn describe_limits(object: &mut serde_json::Map<String, Value>) {
+    let limits: Vec<String> = LIMITS
         .iter()
         .filter_map(|(keyword, words)| Some((words, object.remove(*keyword)?)))
         .map(|(words, count)| match words.split_once(' ') {
@@ -123,13 +124,13 @@ fn tell_counts(object: &mut serde_json::Map<String, Value>) {
             _ => format!("{words} {count}"),
         })
         .collect();
-    if told.is_empty() {
+    if limits.is_empty() {
         return;
     }
-    let told = format!("Must be {}.", told.join(" and "));
+    let text = format!("Must be {}.", limits.join(" and "));
     let description = match object.get("description").and_then(Value::as_str) {
-        Some(said) => format!("{said} {told}"),
-        None => told,
+        Some(description) => format!("{description} {text}"),
+        None => text,
     };
     object.insert("description".into(), description.into());
 }
@@ -138,19 +139,19 @@ fn tell_counts(object: &mut serde_json::Map<String, Value>) {
 mod tests {
     use super::*;
 
-    fn sheet(schema: Value) -> Sheet {
-        Sheet::of(&Form { name: "Map<A, B>".into(), schema })
+    fn object_schema(schema: Value) -> ObjectSchema {
+        ObjectSchema::new(&ResponseSchema { name: "Map<A, B>".into(), schema })
     }
 
     #[test]
-    fn a_list_is_put_in_an_object_and_taken_out_again() {
+    fn a_list_schema_is_wrapped_in_an_object() {
         let list = json!({
             "$schema": "x", "type": "array", "items": { "$ref": "#/$defs/Item" }, "$defs": { "Item": { "type": "string" } }
         });
-        let sheet = sheet(list);
-        assert_eq!(sheet.name, "Map_A__B_");
+        let object = object_schema(list);
+        assert_eq!(object.name, "Map_A__B_");
         assert_eq!(
-            sheet.schema,
+            object.schema,
             json!({
                 "type": "object",
                 "properties": { "answer": { "type": "array", "items": { "$ref": "#/$defs/Item" } } },
@@ -158,14 +159,14 @@ mod tests {
                 "$defs": { "Item": { "type": "string" } }
             })
         );
-        assert_eq!(sheet.unwrap(r#"{"answer": ["a"]}"#.into()), r#"["a"]"#);
-        assert_eq!(sheet.unwrap("no JSON".into()), "no JSON");
+        assert_eq!(object.unwrap(r#"{"answer": ["a"]}"#.into()), r#"["a"]"#);
+        assert_eq!(object.unwrap("no JSON".into()), "no JSON");
     }
 
     #[test]
-    fn an_object_stays_as_it_is() {
-        let sheet = sheet(json!({ "type": "object", "properties": {} }));
-        assert_eq!(sheet.unwrap(r#"{"answer": 1}"#.into()), r#"{"answer": 1}"#);
+    fn an_object_schema_is_unchanged() {
+        let object = object_schema(json!({ "type": "object", "properties": {} }));
+        assert_eq!(object.unwrap(r#"{"answer": 1}"#.into()), r#"{"answer": 1}"#);
     }
 
     #[cfg(feature = "bedrock")]

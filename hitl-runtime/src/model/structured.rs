@@ -5,59 +5,74 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{Answer, Attempt, Form, Model, ModelError, Request, Role, Stop, heard::silent};
+use super::{
+    Attempt, Completion, FinishReason, Model, ModelError, Request, ResponseSchema, Role,
+    instrument::complete_reported,
+};
 use crate::{
     Violation,
     journal::exact::{self, Integers},
-    prose,
-    review::{Strictness, conforms, read, violations},
+    review::{Strictness, check_schema, read, violations},
+    text,
 };
 
 /// Requests a response until one matches `T`, at most `attempts` times.
-pub(super) async fn ask<M, T>(model: &M, mut request: Request, attempts: usize) -> Result<T, ModelError>
+pub(super) async fn request_structured<M, T>(
+    model: &M,
+    mut request: Request,
+    attempts: usize,
+) -> Result<T, ModelError>
 where
     M: Model + ?Sized,
     T: DeserializeOwned + JsonSchema + Validate<Context = ()>,
 {
     let name = T::schema_name().into_owned();
     let schema = schemars::schema_for!(T).to_value();
-    request.form = Some(Form { name: name.clone(), schema: schema.clone() });
+    request.response_schema = Some(ResponseSchema { name: name.clone(), schema: schema.clone() });
     let mut failed = Vec::new();
     while failed.len() < attempts {
-        let answer = said(silent(model, &request).await?)?;
-        let problem = match fit::<T>(&answer, &schema) {
+        let response = response_text(complete_reported(model, &request).await?)?;
+        let problem = match parse_and_validate::<T>(&response, &schema) {
             Ok(value) => return Ok(value),
             Err(problem) => problem,
         };
         request = request
-            .message(Role::Assistant, answer.clone())
+            .message(Role::Assistant, response.clone())
             .message(Role::User, format!("That does not fit: {problem}. Answer again, with the JSON alone."));
-        failed.push(Attempt { answer, problem });
+        failed.push(Attempt { response, problem });
     }
-    Err(ModelError::Misfit { form: name, attempts: failed })
+    Err(ModelError::SchemaMismatch { schema: name, attempts: failed })
 }
 
 /// Returns the text of a response. A malformed one counts as a failed attempt, so that the model is told of it; any
 /// other that is incomplete is an error.
-fn said(answer: Answer) -> Result<String, ModelError> {
-    if answer.stop == Stop::Malformed { Ok(answer.text) } else { Ok(answer.whole()?.text) }
+fn response_text(completion: Completion) -> Result<String, ModelError> {
+    if completion.finish_reason == FinishReason::Malformed {
+        Ok(completion.text)
+    } else {
+        Ok(completion.ensure_complete()?.text)
+    }
 }
 
 /// Parses and validates a response. Rejects keys that the schema does not have, and numbers that an `i64`, `u64` or
 /// `f64` would round.
-fn fit<T: DeserializeOwned + Validate<Context = ()>>(answer: &str, schema: &Value) -> Result<T, String> {
-    let said = |violation: Violation| violation.to_string();
-    let json = exact::parse(bare(answer)).map_err(|error| said(error.into()))?;
-    conforms(&json, schema, Strictness::Keys).map_err(said)?;
-    let spelt = exact::normal(bare(answer), Integers::Lossless).map_err(|error| said(error.into()))?;
-    let value: T = read(&spelt).map_err(said)?;
-    value.validate().map_err(|report| prose::list(&violations(&report, &json, Some(schema))))?;
+fn parse_and_validate<T: DeserializeOwned + Validate<Context = ()>>(
+    response: &str,
+    schema: &Value,
+) -> Result<T, String> {
+    let message = |violation: Violation| violation.to_string();
+    let json = exact::parse(strip_code_fence(response)).map_err(|error| message(error.into()))?;
+    check_schema(&json, schema, Strictness::Keys).map_err(message)?;
+    let normalized = exact::normal(strip_code_fence(response), Integers::Lossless)
+        .map_err(|error| message(error.into()))?;
+    let value: T = read(&normalized).map_err(message)?;
+    value.validate().map_err(|report| text::list(&violations(&report, &json, Some(schema))))?;
     Ok(value)
 }
 
 /// Removes a Markdown code fence around the JSON.
-fn bare(answer: &str) -> &str {
-    let trimmed = answer.trim();
+fn strip_code_fence(response: &str) -> &str {
+    let trimmed = response.trim();
     let fenced = trimmed.strip_prefix("```").and_then(|rest| rest.strip_suffix("```"));
     fenced.map_or(trimmed, |inner| inner.strip_prefix("json").unwrap_or(inner))
 }
@@ -68,7 +83,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::model::{ModelExt, Script};
+    use crate::model::{MockModel, ModelExt};
 
     #[derive(Debug, Deserialize, JsonSchema, Validate)]
     struct Amount {
@@ -77,53 +92,54 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_model_is_told_of_its_mistakes() {
-        let script = Script::new(["ninety", r#"{"dollars":900}"#, r#"{"dollars":90}"#]);
-        let amount: Amount = script.structured("How much?").await.unwrap();
+    async fn a_model_receives_its_validation_errors() {
+        let model = MockModel::new(["ninety", r#"{"dollars":900}"#, r#"{"dollars":90}"#]);
+        let amount: Amount = model.structured("How much?").await.unwrap();
         assert_eq!(amount.dollars, 90);
-        let asked = script.asked();
-        assert_eq!(asked.len(), 3);
-        assert!(asked[2].messages.last().unwrap().text.contains("dollars"), "{:?}", asked[2]);
+        let requests = model.requests();
+        assert_eq!(requests.len(), 3);
+        assert!(requests[2].messages.last().unwrap().text.contains("dollars"), "{:?}", requests[2]);
     }
 
     #[tokio::test]
     async fn the_error_has_every_failed_attempt() {
-        let script = Script::new(["a", "b", "c", "d"]);
-        let error = script.structured::<Amount>("How much?").await.unwrap_err();
-        let ModelError::Misfit { attempts, .. } = error else { panic!("{error}") };
+        let model = MockModel::new(["a", "b", "c", "d"]);
+        let error = model.structured::<Amount>("How much?").await.unwrap_err();
+        let ModelError::SchemaMismatch { attempts, .. } = error else { panic!("{error}") };
         assert_eq!(
-            attempts.iter().map(|attempt| attempt.answer.as_str()).collect::<Vec<_>>(),
+            attempts.iter().map(|attempt| attempt.response.as_str()).collect::<Vec<_>>(),
             ["a", "b", "c"]
         );
-        assert_eq!(script.left(), 1);
+        assert_eq!(model.remaining(), 1);
     }
 
     #[tokio::test]
     async fn a_cut_off_response_is_not_a_failed_attempt() {
-        let cut = Answer::from(r#"{"dollars":9"#.to_owned()).stopped(Stop::MaxTokens);
-        let script = Script::new([cut]);
-        let error = script.structured::<Amount>("How much?").await.unwrap_err();
+        let cut = Completion::from(r#"{"dollars":9"#.to_owned()).with_finish_reason(FinishReason::MaxTokens);
+        let model = MockModel::new([cut]);
+        let error = model.structured::<Amount>("How much?").await.unwrap_err();
         assert!(matches!(&error, ModelError::CutOff { text, .. } if text == r#"{"dollars":9"#), "{error}");
-        assert_eq!(script.asked().len(), 1);
+        assert_eq!(model.requests().len(), 1);
     }
 
     #[tokio::test]
-    async fn a_malformed_response_is_a_failed_attempt_and_no_text() {
-        let malformed = || Answer::from(r#"{"dollars":"#.to_owned()).stopped(Stop::Malformed);
-        let script = Script::new([malformed()]).then(r#"{"dollars":90}"#).then(malformed());
-        assert_eq!(script.structured::<Amount>("How much?").await.unwrap().dollars, 90);
-        let error = script.text("How much?").await.unwrap_err();
+    async fn a_malformed_response_is_a_failed_attempt() {
+        let malformed =
+            || Completion::from(r#"{"dollars":"#.to_owned()).with_finish_reason(FinishReason::Malformed);
+        let model = MockModel::new([malformed()]).then(r#"{"dollars":90}"#).then(malformed());
+        assert_eq!(model.structured::<Amount>("How much?").await.unwrap().dollars, 90);
+        let error = model.text("How much?").await.unwrap_err();
         assert!(error.is_transient() && error.to_string().contains("could not parse"), "{error}");
     }
 
     #[tokio::test]
     async fn a_code_fence_around_the_json_is_removed() {
-        let script = Script::new(["```json\n{\"dollars\": 90}\n```\n"]);
-        assert_eq!(script.structured::<Amount>("How much?").await.unwrap().dollars, 90);
+        let model = MockModel::new(["```json\n{\"dollars\": 90}\n```\n"]);
+        assert_eq!(model.structured::<Amount>("How much?").await.unwrap().dollars, 90);
     }
 
     #[tokio::test]
-    async fn json_that_serde_would_accept_is_a_failed_attempt() {
+    async fn json_outside_the_schema_is_a_failed_attempt() {
         #[derive(Debug, Deserialize, JsonSchema, Validate)]
         struct Line {
             #[garde(skip)]
@@ -134,20 +150,23 @@ mod tests {
             #[garde(dive)]
             lines: Vec<Line>,
         }
-        for (answer, told) in [
-            (r#"[[{"cents": 1}]]"#, "it is a list"),
-            (r#"{"lines": [{"cents": 1}, [2]]}"#, "lines[1]: it is a list"),
-            (r#"{"lines": [], "fee": 3}"#, "fee: there is no such key"),
-            (r#"{"lines": [{"cents": 1, "cents": 100}]}"#, "lines[0].cents: it is named twice"),
+        for (response, expected) in [
+            (r#"[[{"cents": 1}]]"#, "expected an object"),
+            (r#"{"lines": [{"cents": 1}, [2]]}"#, "lines[1]: expected an object"),
+            (r#"{"lines": [], "fee": 3}"#, "fee: unknown key"),
+            (r#"{"lines": [{"cents": 1, "cents": 100}]}"#, "lines[0].cents: the key is duplicated"),
             (r#"{"lines": [{"cents": 0.10000000000000000001}]}"#, "lines[0].cents: 0.1000"),
             (r#"{"lines": [{"cents": 1e999}]}"#, "1e999"),
         ] {
-            let script = Script::new([answer, r#"{"lines": [{"cents": 1.50}]}"#]);
-            let draft: Draft = script.structured("Draft it.").await.unwrap();
+            let model = MockModel::new([response, r#"{"lines": [{"cents": 1.50}]}"#]);
+            let draft: Draft = model.structured("Draft it.").await.unwrap();
             assert_eq!(draft.lines[0].cents, 1.5);
-            let asked = script.asked();
-            let last = &asked[1].messages.last().unwrap().text;
-            assert!(last.contains(told) || answer.contains("e999") && last.contains("number"), "{last}");
+            let requests = model.requests();
+            let last = &requests[1].messages.last().unwrap().text;
+            assert!(
+                last.contains(expected) || response.contains("e999") && last.contains("number"),
+                "{last}"
+            );
         }
     }
 
@@ -167,9 +186,9 @@ mod tests {
             #[garde(length(max = 3), inner(length(chars, min = 2)))]
             tags: Vec<String>,
         }
-        let script = Script::new([r#"{}"#; 3]);
-        let _ = script.structured::<Draft>("Draft it.").await;
-        let properties = script.asked()[0].form.as_ref().unwrap().schema["properties"].clone();
+        let model = MockModel::new([r#"{}"#; 3]);
+        let _ = model.structured::<Draft>("Draft it.").await;
+        let properties = model.requests()[0].response_schema.as_ref().unwrap().schema["properties"].clone();
         assert_eq!(properties["order"], json!({ "type": "string", "pattern": "^A-[0-9]{4}$" }));
         assert_eq!(
             properties["amount"],

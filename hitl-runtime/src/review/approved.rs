@@ -128,7 +128,7 @@ pub struct Signatures {
 impl Signatures {
     /// Returns the value with its proof if the field's signature is for exactly this value, this node and this
     /// activation.
-    pub(crate) fn mint<T>(
+    pub(crate) fn verify<T>(
         &self,
         field: &'static str,
         value: &T,
@@ -138,7 +138,7 @@ impl Signatures {
         T: Serialize + DeserializeOwned,
     {
         let signature = self.by_field.get(field).ok_or(SignatureError::Missing { field })?;
-        permits(self.graph, self.node, Some(self.entered), field, signature)?;
+        check_signature(self.graph, self.node, Some(self.entered), field, signature)?;
         let shown = shown(fields, &signature.shows)
             .map_err(|error| DigestError { path: error.field, problem: error.problem })?;
         let encoding = |source| SignatureError::Encoding { field, source };
@@ -178,7 +178,7 @@ impl Signatures {
 /// stricter by now: a new signature would give it a second idempotency key.
 ///
 /// `entered` is the place of the entry that led to the node, if the thread is already there.
-pub(crate) fn permits(
+pub(crate) fn check_signature(
     graph: &GraphSpec,
     node: &NodeSpec,
     entered: Option<Place>,
@@ -199,11 +199,11 @@ pub(crate) fn permits(
         of_review || graph.node_index(name).is_some() || graph.renamed.iter().any(|(old, _)| *old == name)
     };
     let spends = |name: &str| is(name, node) || !is_known(name);
-    if signature.spent.iter().any(|(name, visit)| spends(name) && Some(*visit) != entered) {
+    if signature.spent.iter().any(|(name, entry)| spends(name) && Some(*entry) != entered) {
         return Err(SignatureError::Spent { field, node: node.name });
     }
-    let has_begun = signature.spent.iter().any(|(name, visit)| is(name, node) && Some(*visit) == entered);
-    let reviews = reviews_of(graph, node, field, signature);
+    let has_begun = signature.spent.iter().any(|(name, entry)| is(name, node) && Some(*entry) == entered);
+    let reviews = applicable_reviews(graph, node, field, signature);
     if !has_begun {
         let covers = |review: &InterruptSpec| is_own || review.covers.contains(&node.name);
         if !reviews.clone().all(|review| covers(&review)) {
@@ -214,7 +214,7 @@ pub(crate) fn permits(
             });
         }
         if !reviews.clone().all(|review| satisfies(&review, signature)) {
-            return Err(SignatureError::Weaker {
+            return Err(SignatureError::WeakerRule {
                 field,
                 node: node.name,
                 operator: signature.operator.clone(),
@@ -241,7 +241,7 @@ fn is_called(graph: &GraphSpec, name: &str, node: &NodeSpec) -> bool {
 
 /// Returns the reviews of this graph that apply to a signature: the review in which it was given, or, if the graph no
 /// longer has that review, each review of the field that covers the node now.
-pub(crate) fn reviews_of<'g>(
+pub(crate) fn applicable_reviews<'g>(
     graph: &'g GraphSpec,
     node: &'g NodeSpec,
     field: &'g str,
@@ -266,19 +266,21 @@ pub(crate) fn satisfies(review: &InterruptSpec, signature: &Signature) -> bool {
 #[non_exhaustive]
 pub enum SignatureError {
     /// The field is not signed.
-    #[error("`{field}` bears no signature")]
+    #[error("field `{field}` is not signed")]
     Missing {
         /// The field.
         field: &'static str,
     },
     /// The value of the field, or of a field that was shown with it, is not the signed value.
-    #[error("`{field}`, or what was shown beside it, is not what was signed")]
+    #[error("field `{field}`, or a field that was shown with it, is not what was signed")]
     Altered {
         /// The field.
         field: &'static str,
     },
     /// The field was signed in a review that does not cover the node.
-    #[error("`{field}` was signed before `{review}`, whose review does not cover `{node}`")]
+    #[error(
+        "field `{field}` was signed in the review before node `{review}`, which does not cover node `{node}`"
+    )]
     NotForNode {
         /// The field.
         field: &'static str,
@@ -288,7 +290,7 @@ pub enum SignatureError {
         review: String,
     },
     /// The node has spent the signature in an earlier activation.
-    #[error("`{node}` has spent the signature on `{field}` already: each round needs a review of its own")]
+    #[error("node `{node}` has already spent the signature on `{field}`; each activation needs a new review")]
     Spent {
         /// The field.
         field: &'static str,
@@ -297,9 +299,10 @@ pub enum SignatureError {
     },
     /// The field was signed under a weaker rule than this program's.
     #[error(
-        "{operator} signed `{field}` under a weaker rule than this program asks for before `{node}` runs"
+        "{operator} signed `{field}` under a weaker rule than this program has before node `{node}`; it \
+         must be signed again"
     )]
-    Weaker {
+    WeakerRule {
         /// The field.
         field: &'static str,
         /// The node.
@@ -308,7 +311,10 @@ pub enum SignatureError {
         operator: String,
     },
     /// The node reads a field that was not shown when the draft was signed.
-    #[error("`{node}` reads `{read}`, which was not shown when `{field}` was signed")]
+    #[error(
+        "node `{node}` reads `{read}`, which was not shown when `{field}` was signed; declare it in `show` or \
+         `unsigned`"
+    )]
     NotShown {
         /// The field that was signed.
         field: &'static str,
@@ -318,7 +324,7 @@ pub enum SignatureError {
         read: &'static str,
     },
     /// The field's value cannot be serialized to JSON.
-    #[error("`{field}` has no JSON form")]
+    #[error("field `{field}` cannot be serialized to JSON")]
     Encoding {
         /// The field.
         field: &'static str,
@@ -350,7 +356,7 @@ mod tests {
             interrupt: Some(InterruptSpec {
                 covers: &["wire", "file"],
                 unsigned: &["memo"],
-                ..InterruptSpec::of("draft")
+                ..InterruptSpec::new("draft")
             }),
             ..NodeSpec::BLANK
         },
@@ -367,7 +373,7 @@ mod tests {
         NodeSpec {
             name: "book",
             reads: &[read("draft", ReadKind::Approved)],
-            interrupt: Some(InterruptSpec::of("draft")),
+            interrupt: Some(InterruptSpec::new("draft")),
             ..NodeSpec::BLANK
         },
     ];
@@ -394,7 +400,7 @@ mod tests {
                     covers: &["file"],
                     shows: &["iban"],
                     unsigned: &["memo"],
-                    ..InterruptSpec::of("draft")
+                    ..InterruptSpec::new("draft")
                 }),
                 ..NodeSpec::BLANK
             },
@@ -406,14 +412,15 @@ mod tests {
     };
 
     #[test]
-    fn a_signature_under_a_weaker_rule_permits_nothing_new() {
+    fn a_signature_under_a_weaker_rule_permits_no_new_effect() {
         let given = |role: Option<&str>, shows: &[&str], spent: &[(&str, Place)]| Signature {
             role: role.map(str::to_owned),
             ..signature("hold", &["file"], shows, spent)
         };
         for node in [0, 2] {
-            let ask =
-                |signature: &Signature| permits(&NARROW, &NARROW.nodes[node], Some(7), "draft", signature);
+            let ask = |signature: &Signature| {
+                check_signature(&NARROW, &NARROW.nodes[node], Some(7), "draft", signature)
+            };
             let name = NARROW.nodes[node].name;
             for weaker in [
                 given(None, &["iban"], &[]),
@@ -421,7 +428,7 @@ mod tests {
                 given(Some("director"), &[], &[]),
             ] {
                 let refused = ask(&weaker);
-                assert!(matches!(refused, Err(SignatureError::Weaker { .. })), "{name} {refused:?}");
+                assert!(matches!(refused, Err(SignatureError::WeakerRule { .. })), "{name} {refused:?}");
             }
             assert!(ask(&given(Some("director"), &["iban"], &[])).is_ok(), "{name}");
             assert!(ask(&given(Some("clerk"), &["iban"], &[(name, 7)])).is_ok(), "{name} has begun");
@@ -446,7 +453,7 @@ mod tests {
     fn permitted(node: &str, signature: &Signature) -> Result<(), SignatureError> {
         let number = GRAPH.node_index(node).unwrap();
         assert_eq!(Point::Node(number).name(&GRAPH), node);
-        permits(&GRAPH, &NODES[number], Some(7), "draft", signature)
+        check_signature(&GRAPH, &NODES[number], Some(7), "draft", signature)
     }
 
     #[test]
@@ -461,20 +468,20 @@ mod tests {
         let all = signature("hold", &["wire", "file", "book"], &[], &[]);
         assert!(matches!(permitted("book", &all), Err(SignatureError::NotForNode { .. })));
         // According to the journal, the signature covers the node, and according to the code, it does not.
-        let forged = permits(&NARROW, &NODES[1], Some(7), "draft", &covering);
+        let forged = check_signature(&NARROW, &NODES[1], Some(7), "draft", &covering);
         assert!(matches!(forged, Err(SignatureError::NotForNode { .. })), "{forged:?}");
         // An effect that has begun is finished.
         let begun = signature("hold", &["wire"], &[], &[("wire", 7)]);
-        assert!(permits(&NARROW, &NODES[1], Some(7), "draft", &begun).is_ok());
+        assert!(check_signature(&NARROW, &NODES[1], Some(7), "draft", &begun).is_ok());
         // According to the code, the review covers `wire`, and according to the journal, the signature does not.
         let narrow = signature("hold", &[], &[], &[]);
         assert!(matches!(permitted("wire", &narrow), Err(SignatureError::NotForNode { .. })));
     }
 
     #[test]
-    fn a_signature_is_spent_by_one_visit_of_each() {
-        let spent = |visits: &[(&str, Place)]| signature("hold", &["wire"], &[], visits);
-        assert!(permitted("wire", &spent(&[("wire", 7)])).is_ok(), "the visit that began it");
+    fn a_signature_permits_one_activation_of_each_effect() {
+        let spent = |activations: &[(&str, Place)]| signature("hold", &["wire"], &[], activations);
+        assert!(permitted("wire", &spent(&[("wire", 7)])).is_ok(), "the activation that began it");
         assert!(permitted("wire", &spent(&[("hold", 2)])).is_ok(), "another node's");
         let refused = permitted("wire", &spent(&[("wire", 5)]));
         assert!(matches!(refused, Err(SignatureError::Spent { .. })), "{refused:?}");
@@ -485,7 +492,7 @@ mod tests {
         // version.
         let refused = permitted("wire", &spent(&[("transfer", 5)]));
         assert!(matches!(refused, Err(SignatureError::Spent { .. })), "{refused:?}");
-        assert!(permitted("wire", &spent(&[("transfer", 7)])).is_ok(), "this very visit");
+        assert!(permitted("wire", &spent(&[("transfer", 7)])).is_ok(), "this activation");
         // A name that the review itself covers is another effect, although this graph no longer has it.
         let gone = signature("hold", &["wire", "notify"], &[], &[("notify", 5)]);
         assert!(permitted("wire", &gone).is_ok());
@@ -494,7 +501,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_node_reads_was_shown_or_is_unsigned() {
+    fn a_field_read_by_an_effect_must_be_shown_or_unsigned() {
         let refused = permitted("file", &signature("hold", &["file"], &[], &[]));
         assert!(matches!(refused, Err(SignatureError::NotShown { read: "iban", .. })), "{refused:?}");
         assert!(permitted("file", &signature("hold", &["file"], &["iban"], &[])).is_ok());

@@ -37,7 +37,7 @@ use crate::journal::exact::is_same_number;
 /// two drafts never share a digest:
 ///
 /// - an integer beyond ±2^53, a decimal that no double represents exactly, NaN and the infinities are rejected: when a
-///   node writes them, which fails the node, or when they enter in an edit, an input or an answer of a model;
+///   node writes them, which fails the node, or when they enter in an edit, an input or a response of a model;
 /// - `100.0` and `1e2` become `100`, and `-0.0` becomes `0`: that one number is shown, signed and given to the node. A
 ///   type that would read `100` as another value than `100.0`, such as an untagged enum, is rejected when it is
 ///   written.
@@ -47,7 +47,7 @@ use crate::journal::exact::is_same_number;
     message = "`{Self}` cannot be signed by a person: it is not a `Draft`",
     label = "not a `Draft`",
     note = "if the type is yours, put `#[hitl::draft]` on it, in place of the derives of `Serialize`, `Deserialize` and `JsonSchema`",
-    note = "in place of `HashMap` and `HashSet` use `BTreeMap` and `BTreeSet`; a `Cell`, a `Mutex` or an atomic could change behind the signature",
+    note = "in place of `HashMap` and `HashSet` use `BTreeMap` and `BTreeSet`; a `Cell`, a `Mutex` or an atomic could change after it is signed",
     note = "if it is a field's type from another crate, `#[draft(foreign)]` on the field says that you vouch for it"
 )]
 pub trait Draft: Serialize + DeserializeOwned + JsonSchema {
@@ -74,7 +74,7 @@ pub(crate) struct Names {
 
 impl Names {
     /// Collects the names for the fields of a value.
-    pub(crate) fn of<T: Draft>(value: &T) -> Self {
+    pub(crate) fn collect<T: Draft>(value: &T) -> Self {
         let mut comparison = Comparison { names: Some(Self::default()), ..Comparison::default() };
         let _ = value.same(value, &mut comparison);
         comparison.names.unwrap_or_default()
@@ -137,7 +137,7 @@ fn equal(is_equal: bool) -> Result<(), String> {
     if is_equal { Ok(()) } else { Err(String::new()) }
 }
 
-macro_rules! plain {
+macro_rules! impl_draft_by_eq {
     ($($ty:ty),* $(,)?) => {
         $(impl Draft for $ty {
             fn same(&self, back: &Self, _: &mut Comparison) -> Result<(), String> {
@@ -147,7 +147,7 @@ macro_rules! plain {
     };
 }
 
-plain! {
+impl_draft_by_eq! {
     (), bool, char, u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize, f32, f64, String, Box<str>,
     num::NonZeroU8, num::NonZeroU16, num::NonZeroU32, num::NonZeroU64, num::NonZeroU128, num::NonZeroUsize,
     num::NonZeroI8, num::NonZeroI16, num::NonZeroI32, num::NonZeroI64, num::NonZeroI128, num::NonZeroIsize,
@@ -155,24 +155,24 @@ plain! {
 }
 
 #[cfg(feature = "chrono")]
-plain! {
+impl_draft_by_eq! {
     chrono::NaiveDate, chrono::NaiveTime, chrono::NaiveDateTime, chrono::DateTime<chrono::Utc>,
     chrono::DateTime<chrono::FixedOffset>,
 }
 
 #[cfg(feature = "jiff")]
-plain! {
+impl_draft_by_eq! {
     jiff::Timestamp, jiff::Zoned, jiff::civil::Date, jiff::civil::Time, jiff::civil::DateTime, jiff::SignedDuration,
 }
 
 #[cfg(feature = "rust_decimal")]
-plain!(rust_decimal::Decimal);
+impl_draft_by_eq!(rust_decimal::Decimal);
 
 #[cfg(feature = "url")]
-plain!(url::Url);
+impl_draft_by_eq!(url::Url);
 
 #[cfg(feature = "uuid")]
-plain!(uuid::Uuid);
+impl_draft_by_eq!(uuid::Uuid);
 
 impl<T: Draft> Draft for Box<T> {
     fn same(&self, back: &Self, comparison: &mut Comparison) -> Result<(), String> {
@@ -267,7 +267,7 @@ impl Draft for Map<String, Value> {
     }
 }
 
-macro_rules! tuples {
+macro_rules! impl_draft_for_tuple {
     ($($name:ident $i:tt),*) => {
         impl<$($name: Draft),*> Draft for ($($name,)*) {
             fn same(&self, back: &Self, comparison: &mut Comparison) -> Result<(), String> {
@@ -278,14 +278,14 @@ macro_rules! tuples {
     };
 }
 
-tuples!(A 0);
-tuples!(A 0, B 1);
-tuples!(A 0, B 1, C 2);
-tuples!(A 0, B 1, C 2, D 3);
-tuples!(A 0, B 1, C 2, D 3, E 4);
-tuples!(A 0, B 1, C 2, D 3, E 4, F 5);
-tuples!(A 0, B 1, C 2, D 3, E 4, F 5, G 6);
-tuples!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7);
+impl_draft_for_tuple!(A 0);
+impl_draft_for_tuple!(A 0, B 1);
+impl_draft_for_tuple!(A 0, B 1, C 2);
+impl_draft_for_tuple!(A 0, B 1, C 2, D 3);
+impl_draft_for_tuple!(A 0, B 1, C 2, D 3, E 4);
+impl_draft_for_tuple!(A 0, B 1, C 2, D 3, E 4, F 5);
+impl_draft_for_tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6);
+impl_draft_for_tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7);
 
 /// Implements `Draft` for types in the tests of this crate, where `#[draft]` does not work: its code names the crate
 /// `hitl`. Two values are the same if their JSON is the same.

@@ -4,11 +4,11 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::{Reviewed, Strictness, Violation, conforms, schema::Known};
-use crate::{guard::guarded, prose::nearest};
+use super::{DraftVtable, Strictness, Violation, check_schema, schema::SchemaSet};
+use crate::{text::nearest, user_code::catch_panic};
 
 /// The maximum number of items in a set that is compared in any order. A larger set is compared item by item.
-const LONGEST_SET: usize = 1_000;
+const MAX_SET_ITEMS: usize = 1_000;
 
 /// An edit that an operator proposes.
 #[derive(Clone, Copy)]
@@ -33,27 +33,33 @@ pub(crate) enum EditError {
 }
 
 /// Returns the draft that results from an edit of `before`, as its type serializes it.
-pub(crate) fn edited(before: &Value, edit: Edit<'_>, reviewed: Reviewed) -> Result<Value, EditError> {
+pub(crate) fn apply_edit(before: &Value, edit: Edit<'_>, vtable: DraftVtable) -> Result<Value, EditError> {
     let after = match edit {
-        Edit::Whole(draft) => (reviewed.check)(draft).map_err(EditError::Invalid)?,
+        Edit::Whole(draft) => (vtable.check)(draft).map_err(EditError::Invalid)?,
         Edit::Patch(patch) => {
-            let schema = guarded(|| "schema of the draft".to_owned(), reviewed.schema);
+            let schema = catch_panic(|| "schema of the draft".to_owned(), vtable.schema);
             let schema = schema.map_err(|broken| EditError::Invalid(vec![broken.into()]))?;
             let merged = merge(before, patch, &schema)?;
             // serde also reads a struct from a list, which an operator who edits it does not mean.
-            conforms(&merged, &schema, Strictness::Shapes)
+            check_schema(&merged, &schema, Strictness::Shapes)
                 .map_err(|violation| EditError::Invalid(vec![violation]))?;
-            match (reviewed.check)(&merged.to_string()) {
+            match (vtable.check)(&merged.to_string()) {
                 Ok(after) => {
-                    let seen = Seen::Written(&after);
-                    walk(patch, Some(before), seen, &Known::of(&schema, &after), &mut String::new())?;
+                    let position = Position::Serialized(&after);
+                    check_keys(
+                        patch,
+                        Some(before),
+                        position,
+                        &SchemaSet::for_value(&schema, &after),
+                        &mut String::new(),
+                    )?;
                     after
                 }
                 // A misspelled key is reported as such, even if the type rejects the draft because of it or because the
                 // intended key is missing.
                 Err(violations) => {
-                    let seen = Seen::Refused(&merged);
-                    walk(patch, Some(before), seen, &Known::new(&schema), &mut String::new())?;
+                    let position = Position::Rejected(&merged);
+                    check_keys(patch, Some(before), position, &SchemaSet::new(&schema), &mut String::new())?;
                     return Err(EditError::Invalid(violations));
                 }
             }
@@ -70,37 +76,37 @@ fn merge<'a>(before: &Value, patch: &'a Value, schema: &Value) -> Result<Cow<'a,
         json_patch::merge(&mut merged, patch);
         return Ok(Cow::Owned(merged));
     }
-    let has_such = !patch.is_null() && super::schema::Schema::new(schema).fits(patch);
+    let has_such = !patch.is_null() && super::schema::Schema::new(schema).matches(patch);
     if has_such { Ok(Cow::Borrowed(patch)) } else { Err(EditError::NotAnObject) }
 }
 
 /// The result of the draft's type for one position in the edited draft.
 #[derive(Clone, Copy)]
-enum Seen<'a> {
+enum Position<'a> {
     /// The type serialized this value here.
-    Written(&'a Value),
+    Serialized(&'a Value),
     /// The type serialized nothing here.
-    Left,
+    Omitted,
     /// The type rejected the draft, which has this value here. Only the schema is known.
-    Refused(&'a Value),
+    Rejected(&'a Value),
     /// The type rejected the draft, which has no value here.
-    Nothing,
+    RejectedAbsent,
 }
 
-impl<'a> Seen<'a> {
-    fn then(self, at: impl FnOnce(&'a Value) -> Option<&'a Value>) -> Self {
+impl<'a> Position<'a> {
+    fn child(self, at: impl FnOnce(&'a Value) -> Option<&'a Value>) -> Self {
         match self {
-            Self::Written(value) => at(value).map_or(Self::Left, Self::Written),
-            Self::Refused(value) => at(value).map_or(Self::Nothing, Self::Refused),
+            Self::Serialized(value) => at(value).map_or(Self::Omitted, Self::Serialized),
+            Self::Rejected(value) => at(value).map_or(Self::RejectedAbsent, Self::Rejected),
             other => other,
         }
     }
 
-    fn known<'b>(self, known: &Known<'b>) -> Known<'b> {
+    fn schemas<'b>(self, known: &SchemaSet<'b>) -> SchemaSet<'b> {
         match self {
-            Self::Written(value) => known.fitting(value),
-            Self::Refused(value) => known.meant_by(value),
-            Self::Left | Self::Nothing => known.whole(),
+            Self::Serialized(value) => known.matching(value),
+            Self::Rejected(value) => known.intended_by(value),
+            Self::Omitted | Self::RejectedAbsent => known.all(),
         }
     }
 }
@@ -108,76 +114,88 @@ impl<'a> Seen<'a> {
 /// Searches the patch for a key that the draft's type does not have. Because `null` removes a key, it may name any key
 /// that the draft had before, even one that the edited draft cannot have: an entry of a map, or a key of an enum's old
 /// variant.
-fn walk(
+fn check_keys(
     patch: &Value,
     before: Option<&Value>,
-    seen: Seen<'_>,
-    known: &Known<'_>,
+    position: Position<'_>,
+    known: &SchemaSet<'_>,
     path: &mut String,
 ) -> Result<(), EditError> {
     match patch {
         Value::Object(patch) => {
-            let (here, all) = (seen.known(known), known.whole());
+            let (here, all) = (position.schemas(known), known.all());
             for (key, value) in patch {
                 let was = before.and_then(|before| before.get(key));
-                let is = seen.then(|value| value.get(key));
+                let is = position.child(|value| value.get(key));
                 let is_known = match (value, is) {
-                    (_, Seen::Written(_)) => true,
+                    (_, Position::Serialized(_)) => true,
                     (Value::Null, _) => was.is_some() || all.names(key),
-                    (_, Seen::Left) => here.names(key),
-                    (_, Seen::Refused(_) | Seen::Nothing) => here.names(key) || here.is_open(),
+                    (_, Position::Omitted) => here.names(key),
+                    (_, Position::Rejected(_) | Position::RejectedAbsent) => {
+                        here.names(key) || here.is_open()
+                    }
                 };
-                let length = step(path, key);
+                let length = push_key(path, key);
                 if !is_known {
-                    return Err(unknown(path, key, before, seen, &all));
+                    return Err(unknown_key(path, key, before, position, &all));
                 }
-                walk(value, was, is, &here.child(key), path)?;
+                check_keys(value, was, is, &here.child(key), path)?;
                 path.truncate(length);
             }
             Ok(())
         }
-        Value::Array(items) => walk_list(items, seen, &seen.known(known), path),
+        Value::Array(items) => check_new_list(items, position, &position.schemas(known), path),
         _ => Ok(()),
     }
 }
 
 /// Searches a value inside a list. A list in a patch replaces the whole list, so nothing in it is removed, and `null`
 /// is a value.
-fn walk_new(item: &Value, seen: Seen<'_>, known: &Known<'_>, path: &mut String) -> Result<(), EditError> {
+fn check_new_value(
+    item: &Value,
+    position: Position<'_>,
+    known: &SchemaSet<'_>,
+    path: &mut String,
+) -> Result<(), EditError> {
     match item {
         Value::Object(map) => {
-            let here = seen.known(known);
+            let here = position.schemas(known);
             for (key, value) in map {
-                let is = seen.then(|value| value.get(key));
+                let is = position.child(|value| value.get(key));
                 let is_known = match is {
-                    Seen::Written(_) => true,
-                    Seen::Left => here.names(key),
-                    Seen::Refused(_) | Seen::Nothing => here.names(key) || here.is_open(),
+                    Position::Serialized(_) => true,
+                    Position::Omitted => here.names(key),
+                    Position::Rejected(_) | Position::RejectedAbsent => here.names(key) || here.is_open(),
                 };
-                let length = step(path, key);
+                let length = push_key(path, key);
                 if !is_known {
-                    return Err(unknown(path, key, None, seen, &here));
+                    return Err(unknown_key(path, key, None, position, &here));
                 }
-                walk_new(value, is, &here.child(key), path)?;
+                check_new_value(value, is, &here.child(key), path)?;
                 path.truncate(length);
             }
             Ok(())
         }
-        Value::Array(items) => walk_list(items, seen, &seen.known(known), path),
+        Value::Array(items) => check_new_list(items, position, &position.schemas(known), path),
         _ => Ok(()),
     }
 }
 
-fn walk_list(items: &[Value], seen: Seen<'_>, known: &Known<'_>, path: &mut String) -> Result<(), EditError> {
+fn check_new_list(
+    items: &[Value],
+    position: Position<'_>,
+    known: &SchemaSet<'_>,
+    path: &mut String,
+) -> Result<(), EditError> {
     let length = path.len();
     for (i, item) in items.iter().enumerate() {
         path.push_str(&format!("[{i}]"));
         let schema = known.item(i);
-        let found = walk_new(item, seen.then(|list| list.get(i)), &schema, path);
-        if let Err(error) = found {
+        let checked = check_new_value(item, position.child(|list| list.get(i)), &schema, path);
+        if let Err(error) = checked {
             // A set serializes its items in an order of its own.
-            let others = match seen {
-                Seen::Written(Value::Array(list)) if known.is_set() && list.len() <= LONGEST_SET => {
+            let others = match position {
+                Position::Serialized(Value::Array(list)) if known.is_set() && list.len() <= MAX_SET_ITEMS => {
                     list.as_slice()
                 }
                 _ => &[],
@@ -185,7 +203,7 @@ fn walk_list(items: &[Value], seen: Seen<'_>, known: &Known<'_>, path: &mut Stri
             let at = path.clone();
             let is_there = others.iter().any(|other| {
                 path.clone_from(&at);
-                walk_new(item, Seen::Written(other), &schema, path).is_ok()
+                check_new_value(item, Position::Serialized(other), &schema, path).is_ok()
             });
             if !is_there {
                 return Err(error);
@@ -197,7 +215,7 @@ fn walk_list(items: &[Value], seen: Seen<'_>, known: &Known<'_>, path: &mut Stri
 }
 
 /// Appends a key to the path. Returns the previous length of the path.
-fn step(path: &mut String, key: &str) -> usize {
+fn push_key(path: &mut String, key: &str) -> usize {
     let length = path.len();
     if !path.is_empty() {
         path.push('.');
@@ -206,10 +224,16 @@ fn step(path: &mut String, key: &str) -> usize {
     length
 }
 
-fn unknown(path: &str, key: &str, before: Option<&Value>, seen: Seen<'_>, known: &Known<'_>) -> EditError {
-    let written = match seen {
-        Seen::Written(value) => Some(value),
-        Seen::Left | Seen::Refused(_) | Seen::Nothing => None,
+fn unknown_key(
+    path: &str,
+    key: &str,
+    before: Option<&Value>,
+    position: Position<'_>,
+    known: &SchemaSet<'_>,
+) -> EditError {
+    let written = match position {
+        Position::Serialized(value) => Some(value),
+        Position::Omitted | Position::Rejected(_) | Position::RejectedAbsent => None,
     };
     let maps = [before, written].into_iter().flatten().filter_map(Value::as_object).flatten();
     let keys = maps.map(|(key, _)| key.as_str()).chain(known.keys());
@@ -426,7 +450,7 @@ mod tests {
     }
 
     fn apply(before: &Value, patch: &Value) -> Result<Value, EditError> {
-        edited(before, Edit::Patch(patch), Reviewed::of::<Draft>())
+        apply_edit(before, Edit::Patch(patch), DraftVtable::new::<Draft>())
     }
 
     /// Collects the paths of a patch at which a key is defined by a type, not inside a map or free JSON.
@@ -456,7 +480,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_merge_patch_makes_the_one_draft_of_the_other(before in draft(), after in draft()) {
+        fn a_merge_patch_transforms_one_draft_into_the_other(before in draft(), after in draft()) {
             let (before, after) = (json!(before), json!(after));
             let patch = difference(&before, &after);
             let expected = if before == after { Err(EditError::Unchanged) } else { Ok(after) };
@@ -464,7 +488,7 @@ mod tests {
         }
 
         #[test]
-        fn a_misspelt_key_is_never_taken(before in draft(), after in draft(), which in any::<prop::sample::Index>()) {
+        fn a_misspelled_key_is_never_accepted(before in draft(), after in draft(), which in any::<prop::sample::Index>()) {
             let (before, after) = (json!(before), json!(after));
             let mut patch = difference(&before, &after);
             let mut keys = Vec::new();
@@ -484,12 +508,12 @@ mod tests {
         }
 
         #[test]
-        fn an_edit_of_nothing_is_none(before in draft()) {
+        fn an_edit_without_a_change_is_rejected(before in draft()) {
             let json = json!(before);
             prop_assert_eq!(apply(&json, &json!({})), Err(EditError::Unchanged));
             prop_assert_eq!(apply(&json, &json!({ "cents": before.cents })), Err(EditError::Unchanged));
             let whole = json.to_string();
-            prop_assert_eq!(edited(&json, Edit::Whole(&whole), Reviewed::of::<Draft>()), Err(EditError::Unchanged));
+            prop_assert_eq!(apply_edit(&json, Edit::Whole(&whole), DraftVtable::new::<Draft>()), Err(EditError::Unchanged));
         }
     }
 
@@ -513,7 +537,7 @@ mod tests {
     }
 
     #[test]
-    fn null_removes_what_the_draft_has() {
+    fn null_removes_an_existing_key() {
         let after = apply(
             &sample(),
             &json!({
@@ -539,7 +563,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_nothing_has_is_an_error_with_the_near_name() {
+    fn an_unknown_key_is_an_error_with_a_suggestion() {
         let unknown = |path: &str, near: Option<&str>| {
             Err(EditError::UnknownKey { path: path.into(), near: near.map(str::to_owned) })
         };
@@ -571,11 +595,13 @@ mod tests {
     }
 
     #[test]
-    fn only_what_the_type_has_takes_the_place_of_a_draft() {
+    fn only_a_valid_value_replaces_a_whole_draft() {
         for patch in [json!(null), json!(2), json!("x"), json!(["A-9133", 1])] {
             assert_eq!(apply(&sample(), &patch), Err(EditError::NotAnObject), "{patch}");
         }
-        let of = |before: Value, patch: Value| edited(&before, Edit::Patch(&patch), Reviewed::of::<Choice>());
+        let of = |before: Value, patch: Value| {
+            apply_edit(&before, Edit::Patch(&patch), DraftVtable::new::<Choice>())
+        };
         assert_eq!(of(json!({ "Pay": { "cents": 1 } }), json!("Wait")), Ok(json!("Wait")));
         assert_eq!(of(json!("Wait"), json!({ "Pay": { "cents": 1 } })), Ok(json!({ "Pay": { "cents": 1 } })));
         assert_eq!(of(json!("Wait"), json!("Wiat")), Err(EditError::NotAnObject));
@@ -592,7 +618,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_when_empty_is_known_by_its_schema() {
+    fn a_skipped_empty_field_is_known_by_its_schema() {
         let mut before = sample();
         before.as_object_mut().unwrap().remove("lines");
         before.as_object_mut().unwrap().remove("note");

@@ -8,10 +8,10 @@
 use garde::error::Path;
 use serde_json::Value;
 
-use super::{draft::Names, schema::Known};
+use super::{draft::Names, schema::SchemaSet};
 
 /// The maximum number of search steps. After them, the parts that were not found keep their Rust names.
-const MOST_TRIES: u32 = 2_000;
+const MAX_STEPS: u32 = 2_000;
 
 #[derive(Clone, Debug, PartialEq)]
 enum Part {
@@ -27,13 +27,13 @@ enum Part {
 /// name.
 pub(super) fn json_path(path: &Path, json: &Value, schema: Option<&Value>, names: &Names) -> String {
     let parts = parts(path);
-    let known = schema.map(|schema| Known::of(schema, json)).unwrap_or_default();
-    let mut search = Search { names, steps: Vec::new(), best: None, tries: 0 };
+    let known = schema.map(|schema| SchemaSet::for_value(schema, json)).unwrap_or_default();
+    let mut search = Search { names, steps: Vec::new(), best: None, tried: 0 };
     if search.find(Some(json), &known, &parts) {
-        return written(&search.steps, &[]);
+        return format_path(&search.steps, &[]);
     }
     let (steps, used) = search.best.unwrap_or_default();
-    written(&steps, &parts[used..])
+    format_path(&steps, &parts[used..])
 }
 
 /// Splits a path of garde, which is serialized as pairs of a kind and a text.
@@ -66,7 +66,7 @@ enum Step {
     Index(usize),
 }
 
-fn written(steps: &[Step], rest: &[Part]) -> String {
+fn format_path(steps: &[Step], rest: &[Part]) -> String {
     let rest = rest.iter().filter_map(|part| match part {
         Part::Key(key) => Some(Step::Key(key.clone())),
         Part::Index(i) => Some(Step::Index(*i)),
@@ -88,31 +88,33 @@ struct Search<'a> {
     steps: Vec<Step>,
     /// The longest match so far: its steps, and the number of parts that they stand for.
     best: Option<(Vec<Step>, usize)>,
-    tries: u32,
+    tried: u32,
 }
 
 impl Search<'_> {
-    fn find(&mut self, json: Option<&Value>, known: &Known<'_>, all: &[Part]) -> bool {
-        self.from(json, known, all, 0)
+    fn find(&mut self, json: Option<&Value>, known: &SchemaSet<'_>, all: &[Part]) -> bool {
+        self.search_from(json, known, all, 0)
     }
 
     /// Searches `json` for the parts from `at` on. `json` is `None` if an empty field is omitted.
-    fn from(&mut self, json: Option<&Value>, known: &Known<'_>, all: &[Part], at: usize) -> bool {
-        self.tries += 1;
-        if self.tries > MOST_TRIES {
+    fn search_from(&mut self, json: Option<&Value>, known: &SchemaSet<'_>, all: &[Part], at: usize) -> bool {
+        self.tried += 1;
+        if self.tried > MAX_STEPS {
             return false;
         }
         if self.best.as_ref().is_none_or(|(_, used)| *used < at) {
             self.best = Some((self.steps.clone(), at));
         }
-        let known = &json.map_or_else(|| known.whole(), |json| known.fitting(json));
+        let known = &json.map_or_else(|| known.all(), |json| known.matching(json));
         let Some(part) = all.get(at) else { return true };
         match part {
-            Part::Inside => self.in_variant(json, known, all, at + 1) || self.from(json, known, all, at + 1),
+            Part::Inside => {
+                self.in_variant(json, known, all, at + 1) || self.search_from(json, known, all, at + 1)
+            }
             Part::Key(key) => {
                 let names = match self.names.get(&rust_path(&all[..=at])) {
                     Some(name) => vec![name.to_owned()],
-                    None => spellings(key),
+                    None => name_cases(key),
                 };
                 let map = json.and_then(Value::as_object);
                 let there = names.iter().find(|name| map.is_some_and(|map| map.contains_key(*name)));
@@ -133,7 +135,7 @@ impl Search<'_> {
                 }
                 // The fields of a flattened field are at this level.
                 let goes_on = all[at + 1..].iter().any(|part| matches!(part, Part::Key(_)));
-                there.is_none() && goes_on && self.from(json, known, all, at + 1)
+                there.is_none() && goes_on && self.search_from(json, known, all, at + 1)
             }
             Part::Index(i) => {
                 let item = json.and_then(|json| json.get(i));
@@ -143,14 +145,21 @@ impl Search<'_> {
                 self.in_variant(json, known, all, at)
                     || self.in_content(json, known, all, at)
                     // A newtype is serialized as its content.
-                    || (*i == 0 && item.is_none() && self.from(json, known, all, at + 1))
+                    || (*i == 0 && item.is_none() && self.search_from(json, known, all, at + 1))
             }
         }
     }
 
-    fn step(&mut self, step: Step, json: Option<&Value>, known: &Known<'_>, all: &[Part], at: usize) -> bool {
+    fn step(
+        &mut self,
+        step: Step,
+        json: Option<&Value>,
+        known: &SchemaSet<'_>,
+        all: &[Part],
+        at: usize,
+    ) -> bool {
         self.steps.push(step);
-        let found = self.from(json, known, all, at);
+        let found = self.search_from(json, known, all, at);
         if !found {
             self.steps.pop();
         }
@@ -158,7 +167,7 @@ impl Search<'_> {
     }
 
     /// Searches inside an externally tagged variant: `{"At": {"hour": 25}}`.
-    fn in_variant(&mut self, json: Option<&Value>, known: &Known<'_>, all: &[Part], then: usize) -> bool {
+    fn in_variant(&mut self, json: Option<&Value>, known: &SchemaSet<'_>, all: &[Part], then: usize) -> bool {
         let Some(map) = json.and_then(Value::as_object).filter(|map| map.len() == 1) else { return false };
         map.iter().any(|(name, inner)| {
             known.is_variant(name)
@@ -167,7 +176,7 @@ impl Search<'_> {
     }
 
     /// Searches inside the content of an adjacently tagged variant: `{"kind": "At", "with": {"hour": 25}}`.
-    fn in_content(&mut self, json: Option<&Value>, known: &Known<'_>, all: &[Part], then: usize) -> bool {
+    fn in_content(&mut self, json: Option<&Value>, known: &SchemaSet<'_>, all: &[Part], then: usize) -> bool {
         let Some(map) = json.and_then(Value::as_object).filter(|map| map.len() == 2) else { return false };
         let has_tag = map.values().any(Value::is_string);
         has_tag
@@ -179,7 +188,7 @@ impl Search<'_> {
 }
 
 /// Returns a field's name in Rust and in each case of `serde(rename_all)`.
-fn spellings(name: &str) -> Vec<String> {
+fn name_cases(name: &str) -> Vec<String> {
     let words: Vec<String> = name.split('_').filter(|word| !word.is_empty()).map(str::to_lowercase).collect();
     let capital = |word: &String| {
         let mut chars = word.chars();
@@ -212,7 +221,7 @@ mod tests {
     use serde::{Deserialize, Serialize};
     use serde_json::json;
 
-    use crate::review::Reviewed;
+    use crate::review::DraftVtable;
 
     crate::review::drafts!(Draft);
 
@@ -325,14 +334,14 @@ mod tests {
         if let (Some(draft), serde_json::Value::Object(change)) = (draft.as_object_mut(), change) {
             draft.extend(change);
         }
-        let violations = (Reviewed::of::<Draft>().check)(&draft.to_string()).unwrap_err();
+        let violations = (DraftVtable::new::<Draft>().check)(&draft.to_string()).unwrap_err();
         assert_eq!(violations.len(), 1, "{violations:?}");
         violations[0].path.clone()
     }
 
     #[test]
-    fn a_broken_invariant_is_where_it_is_in_the_json() {
-        assert!((Reviewed::of::<Draft>().check)(&base().to_string()).is_ok());
+    fn a_violation_has_its_json_path() {
+        assert!((DraftVtable::new::<Draft>().check)(&base().to_string()).is_ok());
         for (change, wanted) in [
             (json!({ "window": { "At": { "hour": 25 } } }), "window.At.hour"),
             (json!({ "window": { "Between": [1, 25] } }), "window.Between[1]"),
@@ -365,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_type_is_where_it_is_in_the_json() {
+    fn a_type_error_has_its_json_path() {
         for (change, wanted) in [
             (json!({ "window": { "At": { "hour": "x" } } }), "window.At.hour"),
             (

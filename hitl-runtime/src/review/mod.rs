@@ -2,31 +2,31 @@
 //! signature.
 
 mod approved;
-mod conform;
 mod draft;
 mod edit;
 mod json_path;
 mod operator;
-mod read_back;
-mod reviewed;
+mod round_trip;
 pub(crate) mod schema;
+mod schema_check;
+mod validation;
 mod verdict;
 
 #[doc(hidden)]
 pub use approved::Signatures;
 pub use approved::{Approved, SignatureError};
-pub(crate) use approved::{permits, reviews_of, satisfies};
-pub(crate) use conform::{Strictness, conforms};
+pub(crate) use approved::{applicable_reviews, check_signature, satisfies};
 #[doc(hidden)]
 pub use draft::Comparison;
 pub use draft::Draft;
 #[cfg(test)]
 pub(crate) use draft::drafts;
-pub(crate) use edit::{Edit, EditError, edited};
+pub(crate) use edit::{Edit, EditError, apply_edit};
 pub use operator::Operator;
-pub(crate) use read_back::{encode, encode_raw, same, same_json};
+pub(crate) use round_trip::{check_round_trip, check_same_json, encode, encode_raw};
+pub(crate) use schema_check::{Strictness, check_schema};
 #[doc(hidden)]
-pub use reviewed::Reviewed;
-pub use reviewed::{DerivesValidate, Violation};
-pub(crate) use reviewed::{draft_violations, read, violations};
+pub use validation::DraftVtable;
+pub use validation::{DerivesValidate, Violation};
+pub(crate) use validation::{draft_violations, read, violations};
 pub use verdict::Verdict;

@@ -22,7 +22,7 @@ const RESERVED: [&str; 1] = ["hitl"];
 ///
 /// let mara = Operator::new("mara").role("refund-approver").role("clerk");
 /// assert_eq!(mara.name(), "mara");
-/// assert!(mara.holds("refund-approver") && !mara.holds("auditor"));
+/// assert!(mara.has_role("refund-approver") && !mara.has_role("auditor"));
 /// assert_eq!(mara.roles().collect::<Vec<_>>(), ["clerk", "refund-approver"]);
 /// ```
 ///
@@ -93,16 +93,16 @@ impl Operator {
     /// Returns the reason that the name cannot sign, if there is one: it could be mistaken for another name in a
     /// journal, or it is reserved for the runtime. The check is made when a verdict is given, so that one rule applies
     /// however the operator was created.
-    pub(crate) fn fault(&self) -> Option<&'static str> {
+    pub(crate) fn name_problem(&self) -> Option<&'static str> {
         let name = self.name.as_str();
         if name.trim().is_empty() {
             Some("is empty")
         } else if name.len() > MAX_BYTES {
             Some("is longer than 200 bytes")
         } else if RESERVED.iter().any(|reserved| unicode::looks_like(name, reserved)) {
-            Some("is reserved: what the runtime itself decides is signed so")
+            Some("is reserved for decisions of the runtime itself")
         } else {
-            unicode::fault(name)
+            unicode::name_problem(name)
         }
     }
 
@@ -112,7 +112,7 @@ impl Operator {
     }
 
     /// Returns whether the operator has a role.
-    pub fn holds(&self, role: &str) -> bool {
+    pub fn has_role(&self, role: &str) -> bool {
         self.roles.contains(role)
     }
 
@@ -133,10 +133,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_could_pass_for_others_cannot_sign() {
+    fn look_alike_names_cannot_sign() {
         for right in ["mara", "Mara O'Neil", "mara@bank.example", "José", "李雷", "Мария Curie", "hilda"]
         {
-            assert_eq!(Operator::new(right).fault(), None, "{right}");
+            assert_eq!(Operator::new(right).name_problem(), None, "{right}");
         }
         let long = "x".repeat(201);
         for (wrong, why) in [
@@ -156,9 +156,9 @@ mod tests {
             ("h\u{456}tl", "reserved"),
             (long.as_str(), "200 bytes"),
         ] {
-            let fault = Operator::new(wrong).fault().unwrap_or_default();
-            assert!(fault.contains(why), "{wrong:?}: {fault}");
-            assert_eq!(Operator::claimed(wrong).role("r").fault(), Some(fault), "{wrong:?}");
+            let problem = Operator::new(wrong).name_problem().unwrap_or_default();
+            assert!(problem.contains(why), "{wrong:?}: {problem}");
+            assert_eq!(Operator::claimed(wrong).role("r").name_problem(), Some(problem), "{wrong:?}");
         }
     }
 }

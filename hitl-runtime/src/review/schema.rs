@@ -8,9 +8,9 @@ use std::{borrow::Cow, cell::Cell};
 use serde_json::Value;
 
 /// The maximum number of parts of a schema that are followed. No schema that a person could fill in has more.
-const MOST_PARTS: usize = 4_096;
+const MAX_PARTS: usize = 4_096;
 /// The maximum depth at which an alternative is matched against a value. Below it, everything matches.
-const DEEPEST: u32 = 16;
+const MAX_DEPTH: u32 = 16;
 
 /// A part of a schema, with the root into which its references point.
 #[derive(Clone, Copy, Debug)]
@@ -28,18 +28,18 @@ impl<'a> Schema<'a> {
         Self { part, ..self }
     }
 
-    fn word(self, name: &str) -> Option<&'a Value> {
+    fn keyword(self, name: &str) -> Option<&'a Value> {
         self.part.get(name)
     }
 
     fn list(self, name: &str) -> impl Iterator<Item = Self> {
-        self.word(name).and_then(Value::as_array).into_iter().flatten().map(move |part| self.sub(part))
+        self.keyword(name).and_then(Value::as_array).into_iter().flatten().map(move |part| self.sub(part))
     }
 
     /// Returns the target of `$ref`. The pointer is part of a URI, so it may be percent-encoded.
     fn target(self) -> Option<Self> {
-        let pointer = self.word("$ref")?.as_str()?.strip_prefix('#')?;
-        self.root.pointer(&decoded(pointer)).map(|part| self.sub(part))
+        let pointer = self.keyword("$ref")?.as_str()?.strip_prefix('#')?;
+        self.root.pointer(&percent_decode(pointer)).map(|part| self.sub(part))
     }
 
     /// Returns the part and everything that it refers to, each once: alternatives, and parts that apply together.
@@ -54,7 +54,7 @@ impl<'a> Schema<'a> {
 
     /// Returns whether the part has no constraint, as for free JSON.
     fn is_free(self) -> bool {
-        const ASKING: [&str; 13] = [
+        const CONSTRAINTS: [&str; 13] = [
             "type",
             "enum",
             "const",
@@ -71,69 +71,70 @@ impl<'a> Schema<'a> {
         ];
         match self.part {
             Value::Bool(free) => *free,
-            Value::Object(words) => ASKING.iter().all(|word| !words.contains_key(*word)),
+            Value::Object(words) => CONSTRAINTS.iter().all(|word| !words.contains_key(*word)),
             _ => true,
         }
     }
 
     /// Returns whether a value may be an instance of the schema, judged by its shape: its type, its constants and its
     /// keys.
-    pub(crate) fn fits(self, value: &Value) -> bool {
-        self.fits_at(value, DEEPEST, &Look::new(true))
+    pub(crate) fn matches(self, value: &Value) -> bool {
+        self.matches_at(value, MAX_DEPTH, &MatchContext::new(true))
     }
 
     /// Returns whether a value that is not valid yet is meant to be an instance of the schema, judged by its tag alone.
-    fn is_meant_by(self, value: &Value) -> bool {
-        self.fits_at(value, DEEPEST, &Look::new(false))
+    fn is_intended_by(self, value: &Value) -> bool {
+        self.matches_at(value, MAX_DEPTH, &MatchContext::new(false))
     }
 
-    fn fits_at(self, value: &Value, depth: u32, look: &Look) -> bool {
-        let Some(depth) = depth.checked_sub(1).filter(|_| look.goes_on()) else { return true };
+    fn matches_at(self, value: &Value, depth: u32, context: &MatchContext) -> bool {
+        let Some(depth) = depth.checked_sub(1).filter(|_| context.has_fuel()) else { return true };
         if let Value::Bool(free) = self.part {
             return *free;
         }
-        let fits = |schema: Self| schema.fits_at(value, depth, look);
+        let matches = |schema: Self| schema.matches_at(value, depth, context);
         let is = |name: &Value| match name.as_str() {
-            Some(name) if look.is_strict => is_a(value, name),
+            Some(name) if context.is_strict => has_type(value, name),
             Some(name) => value.is_object() == (name == "object"),
             None => true,
         };
-        let of_type = match self.word("type") {
+        let of_type = match self.keyword("type") {
             Some(Value::Array(names)) => names.iter().any(is),
             Some(name) => is(name),
             None => true,
         };
-        let mut any = self.list("anyOf").map(fits).peekable();
-        let mut one = self.list("oneOf").map(fits).peekable();
+        let mut any = self.list("anyOf").map(matches).peekable();
+        let mut one = self.list("oneOf").map(matches).peekable();
         of_type
-            && self.word("const").is_none_or(|only| only == value)
-            && self.word("enum").and_then(Value::as_array).is_none_or(|all| all.contains(value))
-            && self.target().is_none_or(fits)
-            && self.list("allOf").all(fits)
-            && (any.peek().is_none() || any.any(|fits| fits))
-            && (one.peek().is_none() || one.any(|fits| fits))
-            && self.members_fit(value, depth, look)
+            && self.keyword("const").is_none_or(|only| only == value)
+            && self.keyword("enum").and_then(Value::as_array).is_none_or(|all| all.contains(value))
+            && self.target().is_none_or(matches)
+            && self.list("allOf").all(matches)
+            && (any.peek().is_none() || any.any(|matches| matches))
+            && (one.peek().is_none() || one.any(|matches| matches))
+            && self.members_match(value, depth, context)
     }
 
-    fn members_fit(self, value: &Value, depth: u32, look: &Look) -> bool {
+    fn members_match(self, value: &Value, depth: u32, context: &MatchContext) -> bool {
         match value {
             Value::Object(map) => {
-                let required = self.word("required").and_then(Value::as_array).into_iter().flatten();
+                let required = self.keyword("required").and_then(Value::as_array).into_iter().flatten();
                 let is_tag =
-                    |key: &str| self.own_child(key).is_some_and(|child| child.word("const").is_some());
+                    |key: &str| self.own_child(key).is_some_and(|child| child.keyword("const").is_some());
                 required
                     .filter_map(Value::as_str)
-                    .filter(|key| look.is_strict || is_tag(key) || self.is_variant(key))
+                    .filter(|key| context.is_strict || is_tag(key) || self.is_variant(key))
                     .all(|key| map.contains_key(key))
                     && map.iter().all(|(key, value)| match self.own_child(key) {
-                        Some(child) => child.fits_at(value, depth, look),
+                        Some(child) => child.matches_at(value, depth, context),
                         None => {
-                            !look.is_strict || self.word("additionalProperties") != Some(&Value::Bool(false))
+                            !context.is_strict
+                                || self.keyword("additionalProperties") != Some(&Value::Bool(false))
                         }
                     })
             }
             Value::Array(items) => items.iter().enumerate().all(|(i, item)| match self.own_item(i) {
-                Some(schema) => schema.fits_at(item, depth, look),
+                Some(schema) => schema.matches_at(item, depth, context),
                 None => true,
             }),
             _ => true,
@@ -142,9 +143,9 @@ impl<'a> Schema<'a> {
 
     /// Returns the schema of a key that this part itself names or has a pattern for.
     fn named(self, key: &str) -> Option<Self> {
-        let named = self.word("properties").and_then(|map| map.get(key));
+        let named = self.keyword("properties").and_then(|map| map.get(key));
         named.map(|part| self.sub(part)).or_else(|| {
-            let patterns = self.word("patternProperties").and_then(Value::as_object).into_iter().flatten();
+            let patterns = self.keyword("patternProperties").and_then(Value::as_object).into_iter().flatten();
             let mut matching = patterns.filter(|(pattern, _)| is_match(pattern, key));
             matching.next().map(|(_, part)| self.sub(part))
         })
@@ -153,16 +154,16 @@ impl<'a> Schema<'a> {
     /// Returns this part's own schema for a key, named or not.
     pub(crate) fn own_child(self, key: &str) -> Option<Self> {
         self.named(key).or_else(|| {
-            let rest = self.word("additionalProperties")?;
+            let rest = self.keyword("additionalProperties")?;
             (*rest != Value::Bool(false)).then(|| self.sub(rest))
         })
     }
 
     /// Returns this part's own schema for an item.
     pub(crate) fn own_item(self, i: usize) -> Option<Self> {
-        let first = self.word("prefixItems").and_then(Value::as_array).and_then(|first| first.get(i));
+        let first = self.keyword("prefixItems").and_then(Value::as_array).and_then(|first| first.get(i));
         first
-            .or_else(|| self.word("items").filter(|items| **items != Value::Bool(false)))
+            .or_else(|| self.keyword("items").filter(|items| **items != Value::Bool(false)))
             .map(|part| self.sub(part))
     }
 
@@ -170,28 +171,28 @@ impl<'a> Schema<'a> {
     /// and can have no other.
     fn is_variant(self, key: &str) -> bool {
         let only = |map: &Value| map.as_object().is_some_and(|map| map.len() == 1 && map.contains_key(key));
-        self.word("properties").is_some_and(only)
+        self.keyword("properties").is_some_and(only)
             && self
-                .word("required")
+                .keyword("required")
                 .and_then(Value::as_array)
                 .is_some_and(|list| list.iter().any(|name| name == key))
-            && self.word("additionalProperties") == Some(&Value::Bool(false))
+            && self.keyword("additionalProperties") == Some(&Value::Bool(false))
     }
 }
 
 /// The mode of a match and its remaining budget.
-struct Look {
+struct MatchContext {
     is_strict: bool,
     /// The remaining number of steps. In nested enums, the same values are matched against the alternatives many times.
     fuel: Cell<u32>,
 }
 
-impl Look {
+impl MatchContext {
     fn new(is_strict: bool) -> Self {
         Self { is_strict, fuel: Cell::new(100_000) }
     }
 
-    fn goes_on(&self) -> bool {
+    fn has_fuel(&self) -> bool {
         self.fuel.set(self.fuel.get().saturating_sub(1));
         self.fuel.get() > 0
     }
@@ -199,39 +200,39 @@ impl Look {
 
 /// The schemas that may each describe one position in a value.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Known<'a>(Vec<Schema<'a>>);
+pub(crate) struct SchemaSet<'a>(Vec<Schema<'a>>);
 
-impl<'a> Known<'a> {
+impl<'a> SchemaSet<'a> {
     pub(crate) fn new(root: &'a Value) -> Self {
         Self(Schema::new(root).parts())
     }
 
     /// Returns the schemas of a value. Of each choice, only the alternatives that match the value are kept, or all of
     /// them if none does.
-    pub(crate) fn of(root: &'a Value, value: &Value) -> Self {
-        Self(vec![Schema::new(root)]).fitting(value)
+    pub(crate) fn for_value(root: &'a Value, value: &Value) -> Self {
+        Self(vec![Schema::new(root)]).matching(value)
     }
 
     /// Returns the schemas with only the alternatives that match a value, or with all of them if none does.
-    pub(crate) fn fitting(&self, value: &Value) -> Self {
-        self.chosen(|schema| schema.fits(value))
+    pub(crate) fn matching(&self, value: &Value) -> Self {
+        self.select(|schema| schema.matches(value))
     }
 
     /// Returns the schemas with only the alternatives that a value is meant to match although it does not yet, or with
     /// all of them if it is meant to match none.
-    pub(crate) fn meant_by(&self, value: &Value) -> Self {
-        self.chosen(|schema| schema.is_meant_by(value))
+    pub(crate) fn intended_by(&self, value: &Value) -> Self {
+        self.select(|schema| schema.is_intended_by(value))
     }
 
-    fn chosen(&self, is_right: impl Fn(&Schema<'a>) -> bool) -> Self {
+    fn select(&self, is_selected: impl Fn(&Schema<'a>) -> bool) -> Self {
         Self(all_parts(self.0.iter().copied(), |alternatives| {
-            let right: Vec<_> = alternatives.iter().copied().filter(&is_right).collect();
-            if right.is_empty() { alternatives } else { right }
+            let selected: Vec<_> = alternatives.iter().copied().filter(&is_selected).collect();
+            if selected.is_empty() { alternatives } else { selected }
         }))
     }
 
     /// Returns the schemas with every alternative.
-    pub(crate) fn whole(&self) -> Self {
+    pub(crate) fn all(&self) -> Self {
         Self(all_parts(self.0.iter().copied(), |alternatives| alternatives))
     }
 
@@ -245,13 +246,13 @@ impl<'a> Known<'a> {
         self.0.is_empty()
             || self.0.iter().any(|part| {
                 part.is_free()
-                    || part.word("additionalProperties").is_some_and(|rest| *rest != Value::Bool(false))
+                    || part.keyword("additionalProperties").is_some_and(|rest| *rest != Value::Bool(false))
             })
     }
 
     /// Returns every key that is named.
     pub(crate) fn keys(&self) -> impl Iterator<Item = &'a str> {
-        let maps = self.0.iter().filter_map(|part| part.word("properties")?.as_object());
+        let maps = self.0.iter().filter_map(|part| part.keyword("properties")?.as_object());
         maps.flatten().map(|(key, _)| key.as_str())
     }
 
@@ -265,7 +266,7 @@ impl<'a> Known<'a> {
 
     /// Returns whether the items are a set, which may be serialized in another order.
     pub(crate) fn is_set(&self) -> bool {
-        self.0.iter().any(|part| part.word("uniqueItems") == Some(&Value::Bool(true)))
+        self.0.iter().any(|part| part.keyword("uniqueItems") == Some(&Value::Bool(true)))
     }
 
     /// Returns whether a key is the name of an externally tagged variant, with the variant's content as its value.
@@ -284,7 +285,7 @@ fn all_parts<'a>(
     let mut next: Vec<Schema<'a>> = start.into_iter().collect();
     next.reverse();
     while let Some(schema) = next.pop() {
-        if found.len() >= MOST_PARTS || found.iter().any(|known| std::ptr::eq(known.part, schema.part)) {
+        if found.len() >= MAX_PARTS || found.iter().any(|known| std::ptr::eq(known.part, schema.part)) {
             continue;
         }
         found.push(schema);
@@ -298,7 +299,7 @@ fn all_parts<'a>(
     found
 }
 
-fn is_a(value: &Value, name: &str) -> bool {
+fn has_type(value: &Value, name: &str) -> bool {
     match name {
         "null" => value.is_null(),
         "boolean" => value.is_boolean(),
@@ -317,7 +318,7 @@ fn is_match(pattern: &str, key: &str) -> bool {
 }
 
 /// Decodes percent-encoding (RFC 3986).
-fn decoded(text: &str) -> Cow<'_, str> {
+fn percent_decode(text: &str) -> Cow<'_, str> {
     if !text.contains('%') {
         return Cow::Borrowed(text);
     }
@@ -346,7 +347,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn references_are_followed_through_chains_and_end() {
+    fn chains_of_references_are_followed_and_terminate() {
         let root = json!({
             "$ref": "#/$defs/a~1b%20c",
             "$defs": {
@@ -355,38 +356,38 @@ mod tests {
                 "e": { "properties": { "y": { "$ref": "#" } }, "anyOf": [{ "$ref": "#/$defs/d" }] },
             },
         });
-        let known = Known::new(&root);
+        let known = SchemaSet::new(&root);
         assert!(known.names("x") && known.names("y") && !known.names("z") && !known.is_open());
-        assert!(known.child("y").whole().names("x"), "in circles");
+        assert!(known.child("y").all().names("x"), "in circles");
         let circle = json!({ "$ref": "#/$defs/a", "$defs": { "a": { "$ref": "#/$defs/a" } } });
-        assert!(!Known::new(&circle).names("a") && Schema::new(&circle).fits(&json!(1)));
+        assert!(!SchemaSet::new(&circle).names("a") && Schema::new(&circle).matches(&json!(1)));
         let nowhere = json!({ "$ref": "#/$defs/none" });
-        assert!(!Known::new(&nowhere).names("a"));
+        assert!(!SchemaSet::new(&nowhere).names("a"));
     }
 
     #[test]
-    fn alternatives_are_told_by_their_tags() {
+    fn alternatives_are_selected_by_their_tags() {
         let root = json!({ "oneOf": [
             { "type": "object", "properties": { "kind": { "const": "pay" }, "cents": { "type": "integer" } }, "required": ["kind"] },
             { "type": "object", "properties": { "kind": { "const": "ask" }, "text": { "type": "string" } }, "required": ["kind"] },
         ] });
-        let known = Known::of(&root, &json!({ "kind": "ask" }));
+        let known = SchemaSet::for_value(&root, &json!({ "kind": "ask" }));
         assert!(known.names("text") && !known.names("cents"));
-        assert!(known.whole().names("text"));
-        assert!(Known::new(&root).names("cents"));
+        assert!(known.all().names("text"));
+        assert!(SchemaSet::new(&root).names("cents"));
     }
 
     #[test]
-    fn maps_and_free_json_are_open() {
+    fn maps_and_free_json_accept_any_key() {
         let root = json!({ "properties": {
             "map": { "type": "object", "additionalProperties": { "type": "integer" } },
             "any": true,
-            "told": { "description": "Whatever it is." },
+            "described": { "description": "Whatever it is." },
             "numbers": { "type": "object", "patternProperties": { "^[0-9]+$": { "type": "string" } }, "additionalProperties": false },
             "pair": { "type": "array", "prefixItems": [{ "const": 1 }], "items": false },
         } });
-        let known = Known::new(&root);
-        for open in ["map", "any", "told"] {
+        let known = SchemaSet::new(&root);
+        for open in ["map", "any", "described"] {
             assert!(known.child(open).is_open(), "{open}");
         }
         let numbers = known.child("numbers");

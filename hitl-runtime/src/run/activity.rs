@@ -31,10 +31,10 @@ pub struct Activity {
 impl<G: Graph> Agent<G> {
     /// Returns the number of threads that run in this process. The example is at [`Activity`].
     pub fn activity(&self) -> Activity {
-        let drives = &self.inner.drives;
+        let run_counters = &self.inner.run_counters;
         Activity {
-            running: drives.running.load(Ordering::SeqCst),
-            since_ms: drives.since_ms.load(Ordering::SeqCst),
+            running: run_counters.running.load(Ordering::SeqCst),
+            since_ms: run_counters.since_ms.load(Ordering::SeqCst),
         }
     }
 
@@ -47,13 +47,13 @@ impl<G: Graph> Agent<G> {
     /// let agent = RefundAgent::new(MemoryStore::new());
     /// # let _ = waiting(&agent, "A-9133").await?;
     /// // Before the process ends.
-    /// agent.rest().await;
+    /// agent.wait_idle().await;
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn rest(&self) {
+    pub async fn wait_idle(&self) {
         loop {
-            let rests = self.inner.drives.rests.notified();
+            let rests = self.inner.run_counters.rests.notified();
             if self.activity().running == 0 {
                 return;
             }
@@ -64,30 +64,30 @@ impl<G: Graph> Agent<G> {
 
 /// Counters shared by an agent and its clones.
 #[derive(Default)]
-pub(crate) struct Drives {
+pub(crate) struct RunCounters {
     running: AtomicUsize,
     since_ms: AtomicU64,
     rests: Notify,
 }
 
 /// A guard that counts one running thread until it is dropped.
-pub(super) struct Drive<'a, G: Graph>(&'a Agent<G>);
+pub(super) struct RunningGuard<'a, G: Graph>(&'a Agent<G>);
 
-impl<'a, G: Graph> Drive<'a, G> {
+impl<'a, G: Graph> RunningGuard<'a, G> {
     pub(super) fn begin(agent: &'a Agent<G>) -> Self {
-        if agent.inner.drives.running.fetch_add(1, Ordering::SeqCst) == 0 {
-            agent.inner.drives.since_ms.store(agent.now_ms(), Ordering::SeqCst);
+        if agent.inner.run_counters.running.fetch_add(1, Ordering::SeqCst) == 0 {
+            agent.inner.run_counters.since_ms.store(agent.now_ms(), Ordering::SeqCst);
         }
         Self(agent)
     }
 }
 
-impl<G: Graph> Drop for Drive<'_, G> {
+impl<G: Graph> Drop for RunningGuard<'_, G> {
     fn drop(&mut self) {
-        let drives = &self.0.inner.drives;
-        if drives.running.fetch_sub(1, Ordering::SeqCst) == 1 {
-            drives.since_ms.store(self.0.now_ms(), Ordering::SeqCst);
-            drives.rests.notify_waiters();
+        let run_counters = &self.0.inner.run_counters;
+        if run_counters.running.fetch_sub(1, Ordering::SeqCst) == 1 {
+            run_counters.since_ms.store(self.0.now_ms(), Ordering::SeqCst);
+            run_counters.rests.notify_waiters();
         }
     }
 }

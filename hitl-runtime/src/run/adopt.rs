@@ -2,7 +2,9 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{Agent, Graph, Head, decide::may_decide, post::Post, refused::strict};
+use super::{
+    Agent, Graph, JournalHead, decide::may_decide, lenient_load::load_strict, thread_writer::ThreadWriter,
+};
 use crate::{
     Error, Operator, ThreadId,
     journal::{Event, Evidence},
@@ -49,11 +51,14 @@ impl<G: Graph> Agent<G> {
         &self,
         thread: &ThreadId,
         operator: &Operator,
-        kept: Option<&Head>,
-    ) -> Result<Head, Error> {
+        kept: Option<&JournalHead>,
+    ) -> Result<JournalHead, Error> {
         let Some(keys) = &self.inner.keys else {
             return Err(Error::NotSetUp {
-                problem: "this program has no journal key to adopt with".to_owned(),
+                problem:
+                    "adopting a thread requires a journal key; set HITL_JOURNAL_KEY, or give the agent its \
+                          `journal_keys`"
+                        .to_owned(),
             });
         };
         may_decide(thread, "adopt", None, operator)?;
@@ -66,24 +71,24 @@ impl<G: Graph> Agent<G> {
             // Not `Agent::tail`, which rejects entries without a MAC.
             let tail = self.inner.store.tail(thread).await?;
             let tail = tail.ok_or_else(|| Error::UnknownThread { thread: thread.clone() })?;
-            let mut post = Post::new(self, strict::<G>(thread, &tail)?);
-            if post.fold.hash != verified.head.hash || post.fold.hash != authenticated {
+            let mut writer = ThreadWriter::new(self, load_strict::<G>(thread, &tail)?);
+            if writer.fold.hash != verified.head.hash || writer.fold.hash != authenticated {
                 // An entry was appended since the verification: verify again.
                 continue;
             }
             if let Some(lease) =
-                post.fold.lease.as_ref().filter(|lease| lease.until_ms > self.inner.clock.now_ms())
+                writer.fold.lease.as_ref().filter(|lease| lease.until_ms > self.inner.clock.now_ms())
             {
                 return Err(Error::OtherCode { thread: thread.clone(), until_ms: lease.until_ms });
             }
-            post.push(Event::Adopted {
+            writer.push(Event::Adopted {
                 operator: operator.name().to_owned(),
                 unverified: operator.is_unverified(),
                 evidence: Some(Evidence::of(operator, None)),
             })?;
-            if post.flush(false).await? {
-                let place = post.fold.next.saturating_sub(1);
-                return Ok(Head { thread: thread.clone(), place, hash: post.fold.hash });
+            if writer.flush(false).await? {
+                let place = writer.fold.next.saturating_sub(1);
+                return Ok(JournalHead { thread: thread.clone(), place, hash: writer.fold.hash });
             }
         }
     }

@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use futures_util::future::BoxFuture;
 
 use super::{
-    Clock, Graph, SystemClock, activity::Drives, fingerprint::fingerprint, lease::Sightings,
-    listen::Listeners, previews::Previews, refused::strict,
+    Clock, Graph, SystemClock, activity::RunCounters, fingerprint::fingerprint, lease::Sightings,
+    lenient_load::load_strict, previews::Previews, subscription::Subscribers,
 };
 use crate::journal::Fold;
 use crate::{Error, OpenReview, Page, Store, ThreadId, journal::JournalKeys, store::Tail};
@@ -44,8 +44,8 @@ pub(crate) struct Inner<G: Graph> {
     pub(crate) lease: Duration,
     pub(crate) step_limit: u64,
     pub(crate) print: String,
-    pub(crate) listeners: Arc<Listeners>,
-    pub(crate) drives: Arc<Drives>,
+    pub(crate) subscribers: Arc<Subscribers>,
+    pub(crate) run_counters: Arc<RunCounters>,
     /// Leases that were set by clocks ahead of this process's clock.
     pub(crate) sightings: Arc<Sightings>,
     pub(crate) previews: Arc<Previews>,
@@ -88,8 +88,8 @@ impl<G: Graph> Agent<G> {
                 lease: Duration::from_secs(30),
                 step_limit: 10_000,
                 print: fingerprint::<G>(),
-                listeners: Arc::default(),
-                drives: Arc::default(),
+                subscribers: Arc::default(),
+                run_counters: Arc::default(),
                 sightings: Arc::default(),
                 previews: Arc::default(),
                 keys: None,
@@ -201,8 +201,8 @@ impl<G: Graph> Agent<G> {
                 lease: inner.lease,
                 step_limit: inner.step_limit,
                 print: inner.print.clone(),
-                listeners: Arc::clone(&inner.listeners),
-                drives: Arc::clone(&inner.drives),
+                subscribers: Arc::clone(&inner.subscribers),
+                run_counters: Arc::clone(&inner.run_counters),
                 sightings: Arc::clone(&inner.sightings),
                 previews: Arc::clone(&inner.previews),
                 keys: inner.keys.clone(),
@@ -286,7 +286,7 @@ impl<G: Graph> Agent<G> {
     }
 
     pub(crate) fn read_tail(&self, thread: &ThreadId, tail: &Tail) -> Result<Fold, Error> {
-        let mut fold = strict::<G>(thread, tail)?;
+        let mut fold = load_strict::<G>(thread, tail)?;
         self.bound_lease(&mut fold);
         Ok(fold)
     }

@@ -9,8 +9,8 @@ use super::{Agent, Graph, route};
 use crate::{
     Digest, Error, Place, StoreError, ThreadId,
     journal::{
-        Act, At, Decision, Entry, Event, Fold, JournalKeys, LaneId, MacError, Pending, Position, Proposal,
-        Settlement, Signature, genesis, link, split,
+        Act, Decision, Entry, Event, Fold, JournalKeys, LaneId, LaneState, MacError, Pending, Position,
+        Proposal, Settlement, Signature, genesis, link, split,
     },
     store::{Record, Tail},
 };
@@ -34,8 +34,8 @@ pub(super) fn refused(thread: &ThreadId, place: Place, error: MacError) -> Error
 /// Returns the error for an append by a program without keys to a thread whose entries have MACs.
 fn without_keys(thread: &ThreadId) -> Error {
     let problem = format!(
-        "the entries of thread `{thread}` are authenticated, and this program has no key to write more of them: set \
-         HITL_JOURNAL_KEY, or give the agent its `journal_keys`"
+        "the entries of thread `{thread}` are authenticated, but this program has no journal key to append to them; \
+         set HITL_JOURNAL_KEY, or give the agent its `journal_keys`"
     );
     Error::NotSetUp { problem }
 }
@@ -67,8 +67,8 @@ impl<'a> Authentication<'a> {
             if split(&record.body).is_none() {
                 if self.began {
                     return refused(
-                        "it has no MAC, and an entry before it has one: somebody without a key has added it; `verify` \
-                         says what else is wrong",
+                        "it has no MAC, but an earlier entry has one, so it was added without a journal key; run \
+                         `verify` for all findings",
                     );
                 }
                 if link(before, &record.body) != record.hash {
@@ -82,10 +82,10 @@ impl<'a> Authentication<'a> {
             if self.unsigned.is_some() || self.keys.separate() {
                 let entry: Entry = serde_json::from_slice(&record.body)
                     .map_err(|e| (record.place, MacError::Refused(format!("it cannot be read: {e}"))))?;
-                act = Act::of_entry(&entry);
+                act = Act::from_entry(&entry);
                 // Entries before the first MAC are valid only if the entry with that MAC is their adoption.
                 if self.unsigned.take().is_some() && !matches!(entry.event, Event::Adopted { .. }) {
-                    return refused("it builds on entries without a MAC that nobody had taken over");
+                    return refused("it follows entries without a MAC that were not adopted");
                 }
             }
             signed.push((act, before, record));
@@ -109,8 +109,8 @@ impl<'a> Authentication<'a> {
             Some(place) => Err((
                 place,
                 MacError::Refused(
-                    "it has no MAC; if it was written before this program had a journal key, take the thread over \
-                     with `adopt`"
+                    "it has no MAC; if it was written before there was a journal key, vouch for the thread with \
+                     `adopt`"
                         .to_owned(),
                 ),
             )),
@@ -195,7 +195,7 @@ impl<G: Graph> Agent<G> {
         }
         match seen.next() {
             Some(record) => {
-                let problem = "the store gives it otherwise when it is asked again".to_owned();
+                let problem = "the store returned a different entry on a second read".to_owned();
                 Err(refused(thread, record.place, MacError::Refused(problem)))
             }
             None => Ok(authentication),
@@ -212,17 +212,19 @@ impl<G: Graph> Agent<G> {
         let forged = |whose: &str| Error::Unauthenticated {
             thread: fold.thread.clone(),
             place,
-            problem: format!("its snapshot holds {whose}, and no verdict of a key for verdicts gives it"),
+            problem: format!(
+                "its snapshot contains {whose}, but no verdict signed by a verdict key supports it"
+            ),
         };
         let mut seen = Vec::new();
         for lane in fold.lanes.values() {
-            if let At::Ready { visit, .. } = &lane.at
+            if let LaneState::Ready { activation, .. } = &lane.at
                 && let Some(interrupt) =
-                    route::node::<G>(&visit.node).and_then(|(_, entry)| entry.spec.interrupt)
-                && visit.signed
+                    route::node::<G>(&activation.node).and_then(|(_, entry)| entry.spec.interrupt)
+                && activation.signed
                 && !lane.signatures.contains_key(interrupt.field)
             {
-                return Err(forged(&format!("an approval of `{}`", visit.node)));
+                return Err(forged(&format!("an approval of `{}`", activation.node)));
             }
             if let Some(pending) = lane.pending.as_deref().filter(|pending| pending.signs) {
                 let made: BoxFuture<'_, _> = Box::pin(self.is_made(keys, fold, pending));
@@ -285,7 +287,7 @@ impl<G: Graph> Agent<G> {
                     continue;
                 }
                 let position = Position { thread: thread.as_str(), place: record.place, before };
-                let verified = keys.verify(Act::of_entry(&entry), position, &record.body).await;
+                let verified = keys.verify(Act::from_entry(&entry), position, &record.body).await;
                 verified.map_err(|error| refused(thread, record.place, error))?;
                 made = true;
             }
@@ -306,7 +308,7 @@ impl<G: Graph> Agent<G> {
         let thread = &fold.thread;
         // Starts at the entry that opened the review: the next entry is linked to its hash.
         let (mut next, mut before, mut unsigned) = (signature.place, None, false);
-        let mut given: Option<Given> = None;
+        let mut given: Option<SignatureOrigin> = None;
         while next < until {
             let page = self.inner.store.entries(thread, next, 64).await?;
             let Some(last) = page.last() else { break };
@@ -321,7 +323,7 @@ impl<G: Graph> Agent<G> {
                 }
                 let Ok(entry) = serde_json::from_slice::<Entry>(&record.body) else { return Ok(false) };
                 if let Some(lane) = gives(&entry.event, signature) {
-                    given = Some(Given { lane, is_authentic: false, is_over: false });
+                    given = Some(SignatureOrigin { lane, is_authentic: false, is_over: false });
                 } else if let Some(given) = given.as_mut() {
                     given.read::<G>(&entry.event, field, signature);
                 }
@@ -339,7 +341,7 @@ impl<G: Graph> Agent<G> {
                     _ => continue,
                 };
                 let position = Position { thread: thread.as_str(), place: record.place, before };
-                let verified = keys.verify(Act::of_entry(&entry), position, &record.body).await;
+                let verified = keys.verify(Act::from_entry(&entry), position, &record.body).await;
                 verified.map_err(|error| refused(thread, record.place, error))?;
                 vouches.is_authentic = true;
             }
@@ -372,7 +374,7 @@ impl<G: Graph> Agent<G> {
 }
 
 /// A verdict that gives a signature, and the effect of the later entries on it.
-struct Given {
+struct SignatureOrigin {
     /// The lane of the verdict.
     lane: LaneId,
     /// `true` once a key for verdicts, or an adoption, authenticates it.
@@ -381,7 +383,7 @@ struct Given {
     is_over: bool,
 }
 
-impl Given {
+impl SignatureOrigin {
     /// Applies an entry that comes after the verdict. An entry of another lane does not affect the signature.
     fn read<G: Graph>(&mut self, event: &Event, field: &str, signature: &Signature) {
         let is_of_field = |node: &str| {

@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{
-    Agent, Difference, Graph,
-    post::standing,
-    refused::{differences, loose},
+    Agent, Graph, Incompatibility,
+    lenient_load::{incompatibilities, load_lenient},
     review_rule::ReviewChange,
+    thread_writer::thread_status,
 };
 use crate::{
-    Error, Standing, ThreadId,
-    guard::contained,
-    journal::{LaneId, OpenAt},
+    Error, ThreadId, ThreadStatus,
+    journal::{LaneId, OpenReviewState},
     store::Tail,
+    user_code::contain_panics,
 };
 
 /// The compatibility of a thread with this program.
@@ -33,11 +33,11 @@ use crate::{
 /// ```
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
-pub struct Check {
+pub struct CompatibilityReport {
     /// The thread.
     pub thread: ThreadId,
     /// The status of the thread.
-    pub standing: Standing,
+    pub standing: ThreadStatus,
     /// `true` if other code moved the thread last, so that it has to be adapted to this program. Always `false` for a
     /// thread that has ended.
     pub new_code: bool,
@@ -48,10 +48,10 @@ pub struct Check {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<ReviewChange>,
     /// The reasons why the thread cannot go on; empty if it can.
-    pub differences: Vec<Difference>,
+    pub differences: Vec<Incompatibility>,
 }
 
-impl Check {
+impl CompatibilityReport {
     /// Returns whether the thread can go on in this program.
     pub fn can_go_on(&self) -> bool {
         self.differences.is_empty()
@@ -66,12 +66,12 @@ impl<G: Graph> Agent<G> {
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// use hitl::Standing;
+    /// use hitl::ThreadStatus;
     ///
     /// # let agent = RefundAgent::new(MemoryStore::new());
     /// # let _ = waiting(&agent, "A-9133").await?;
     /// // Run this in the new version, before it is deployed.
-    /// let waiting = agent.store().threads(Some(Standing::Waiting), None, 100).await?;
+    /// let waiting = agent.store().threads(Some(ThreadStatus::Waiting), None, 100).await?;
     /// for (thread, _) in waiting.items {
     ///     let check = agent.check(thread).await?;
     ///     for difference in &check.differences {
@@ -86,7 +86,7 @@ impl<G: Graph> Agent<G> {
     /// # Errors
     /// [`Error::UnknownThread`], [`Error::Damaged`] if the journal cannot be read at all, and
     /// [`Error::Unauthenticated`] if an entry is not authentic.
-    pub async fn check<T>(&self, thread: T) -> Result<Check, Error>
+    pub async fn check<T>(&self, thread: T) -> Result<CompatibilityReport, Error>
     where
         T: TryInto<ThreadId>,
         T::Error: Into<Error>,
@@ -95,33 +95,34 @@ impl<G: Graph> Agent<G> {
         let Some(tail) = self.tail(&thread).await? else {
             return Err(Error::UnknownThread { thread });
         };
-        contained(&thread, self.held_against(&thread, &tail)).await
+        contain_panics(&thread, self.held_against(&thread, &tail)).await
     }
 
-    async fn held_against(&self, thread: &ThreadId, tail: &Tail) -> Result<Check, Error> {
-        let fold = loose::<G>(thread, tail)?;
-        let (standing, differences) = (standing(&fold), differences::<G>(&fold));
-        let before: BTreeMap<LaneId, OpenAt> = fold.open().map(|(lane, open)| (lane, open.clone())).collect();
+    async fn held_against(&self, thread: &ThreadId, tail: &Tail) -> Result<CompatibilityReport, Error> {
+        let fold = load_lenient::<G>(thread, tail)?;
+        let (standing, differences) = (thread_status(&fold), incompatibilities::<G>(&fold));
+        let before: BTreeMap<LaneId, OpenReviewState> =
+            fold.open().map(|(lane, open)| (lane, open.clone())).collect();
         let signer = |lane, field: &str| {
             let signature = fold.lanes.get(&lane)?.signatures.get(field)?;
             Some(signature.operator.clone())
         };
-        let new_code = !fold.ended && !self.has_met(&fold);
+        let new_code = !fold.ended && !self.is_current_code(&fold);
         let (thread, reopened, changes) = (thread.clone(), Vec::new(), Vec::new());
-        let mut check = Check { thread, standing, new_code, reopened, changes, differences };
+        let mut check = CompatibilityReport { thread, standing, new_code, reopened, changes, differences };
         if new_code && check.can_go_on() {
-            let post = self.post(&check.thread).await?;
-            for (lane, open) in post.fold.open() {
+            let writer = self.load_writer(&check.thread).await?;
+            for (lane, open) in writer.fold.open() {
                 let changes = match before.get(&lane) {
                     Some(before) if before.digest == open.digest => continue,
                     Some(before) => ReviewChange::between(before, open),
                     None => {
-                        let node = open.visit.node.clone();
+                        let node = open.activation.node.clone();
                         let by = signer(lane, &open.field).unwrap_or_default();
                         vec![ReviewChange::SignedAgain { node, by }]
                     }
                 };
-                check.reopened.push(open.visit.node.clone());
+                check.reopened.push(open.activation.node.clone());
                 check.changes.extend(changes);
             }
         }

@@ -4,34 +4,34 @@
 use serde_json::{Value, value::to_raw_value};
 
 use super::{
-    Agent, Difference, Graph, Outlook, detach, drive,
-    post::Post,
-    refused::changed,
-    repropose::{Preview, Way, takes_no_edit},
-    route,
+    Agent, Graph, Incompatibility, ThreadState, executor,
+    lenient_load::incompatible,
+    repropose::{EditResult, Preview, takes_no_edit},
+    review_terms::ReviewTerms,
+    route, run_to_completion,
     settle::is_not_stopped,
-    terms::Terms,
-    turn::{self, Found, found},
+    thread_state::{self, LocatedReview, locate_review},
+    thread_writer::ThreadWriter,
 };
 use crate::journal::Fold;
 use crate::{
     Digest, Error, Operator, Reason, ThreadId, Verdict,
     graph::EdgeKind,
-    guard::contained,
-    journal::{Decision, Event, Evidence, To},
-    review::{Edit, EditError, edited},
+    journal::{Decision, Event, Evidence, Transition},
+    review::{Edit, EditError, apply_edit},
+    user_code::contain_panics,
 };
 
 /// A thread as the operator saw it.
-pub(crate) struct Seen<G: Graph> {
-    pub(crate) post: Box<Post<G>>,
-    pub(crate) found: Found,
+pub(crate) struct SeenReview<G: Graph> {
+    pub(crate) writer: Box<ThreadWriter<G>>,
+    pub(crate) found: LocatedReview,
     /// The draft under review, if its invariants have been checked.
     pub(crate) draft: Option<Value>,
 }
 
 /// A verdict from the public API, or an edit that gives the whole draft.
-pub(crate) enum Answer {
+pub(crate) enum VerdictInput {
     Given(Verdict),
     /// The edited draft, as JSON.
     Edited(String),
@@ -78,9 +78,9 @@ impl<G: Graph> Agent<G> {
         T::Error: Into<Error>,
     {
         let thread = thread.try_into().map_err(Into::into)?;
-        let answer = Answer::Given(verdict);
-        let outlook = self.answer(thread.clone(), digest, operator.clone(), answer, None).await?;
-        self.turn_of(&thread, outlook)
+        let answer = VerdictInput::Given(verdict);
+        let thread_state = self.answer(thread.clone(), digest, operator.clone(), answer, None).await?;
+        self.turn_of(&thread, thread_state)
     }
 
     /// Decides a review, and runs the thread on. `seen` is the thread as the operator saw it, if it is loaded already;
@@ -90,13 +90,13 @@ impl<G: Graph> Agent<G> {
         thread: ThreadId,
         digest: Digest,
         operator: Operator,
-        answer: Answer,
-        seen: Option<Seen<G>>,
-    ) -> Result<Outlook<G>, Error> {
+        answer: VerdictInput,
+        seen: Option<SeenReview<G>>,
+    ) -> Result<ThreadState<G>, Error> {
         let agent = self.clone();
         let name = thread.clone();
         let decided = async move { agent.answer_in_place(&thread, digest, &operator, &answer, seen).await };
-        detach::finish_for(name, decided).await
+        run_to_completion::finish_for(name, decided).await
     }
 
     async fn answer_in_place(
@@ -104,28 +104,28 @@ impl<G: Graph> Agent<G> {
         thread: &ThreadId,
         digest: Digest,
         operator: &Operator,
-        answer: &Answer,
-        mut seen: Option<Seen<G>>,
-    ) -> Result<Outlook<G>, Error> {
+        answer: &VerdictInput,
+        mut seen: Option<SeenReview<G>>,
+    ) -> Result<ThreadState<G>, Error> {
         loop {
-            let Seen { post, found, draft } = match seen.take() {
+            let SeenReview { writer, found, draft } = match seen.take() {
                 Some(seen) => seen,
-                None => self.see(thread, digest).await?,
+                None => self.read_review(thread, digest).await?,
             };
             let now = self.inner.clock.now_ms();
             let late = found.open.deadline_ms.filter(|deadline| *deadline <= now);
             // `Expired` is returned only after the expiry is appended: until then, a process whose clock is behind may
             // decide.
             let event = match late {
-                Some(_) => self.expiry(&post.fold, &found)?,
-                None => self.decision(&post.fold, &found, draft, operator, answer)?,
+                Some(_) => self.expiry(&writer.fold, &found)?,
+                None => self.decision(&writer.fold, &found, draft, operator, answer)?,
             };
-            match (self.append_and_run(post, [event]).await, late) {
-                (Err(drive::Stopped::Taken(_)), _) => {}
-                (end, None) => return self.outlook_of(end).await,
+            match (self.append_and_run(writer, [event]).await, late) {
+                (Err(executor::RunError::Conflict(_)), _) => {}
+                (end, None) => return self.thread_state_of(end).await,
                 (end, Some(deadline_ms)) => {
-                    self.outlook_of(end).await?;
-                    let node = found.open.visit.node;
+                    self.thread_state_of(end).await?;
+                    let node = found.open.activation.node;
                     return Err(Error::Expired { thread: thread.clone(), node, deadline_ms });
                 }
             }
@@ -135,40 +135,40 @@ impl<G: Graph> Agent<G> {
     /// Appends events that move a thread from outside, and runs the thread unless another runner has it.
     pub(super) async fn append_and_run(
         &self,
-        mut post: Box<Post<G>>,
+        mut writer: Box<ThreadWriter<G>>,
         events: impl IntoIterator<Item = Event>,
-    ) -> Result<Fold, drive::Stopped> {
+    ) -> Result<Fold, executor::RunError> {
         let now = self.inner.clock.now_ms();
-        let leased = post.fold.is_leased(now);
-        if let Some(until_ms) = post.leased_until_ms(now).filter(|_| post.is_pending()) {
+        let leased = writer.fold.is_leased(now);
+        if let Some(until_ms) = writer.leased_until_ms(now).filter(|_| writer.is_pending()) {
             // The lease holder runs other code, which could not go on after this program's migration of the thread.
-            return Err(Error::OtherCode { thread: post.fold.thread.clone(), until_ms }.into());
+            return Err(Error::OtherCode { thread: writer.fold.thread.clone(), until_ms }.into());
         }
         // A program that can only record verdicts does not claim the thread; a runner takes it up in its next sweep.
         if !leased && self.may_run() {
-            post.claim()?;
+            writer.claim()?;
         }
         for event in events {
-            post.push(event)?;
+            writer.push(event)?;
         }
-        if post.claims() {
-            return drive::run(self, post).await;
+        if writer.claims() {
+            return executor::run(self, writer).await;
         }
-        let thread = post.fold.thread.clone();
-        if post.flush(false).await? { Ok(post.fold) } else { Err(drive::Stopped::Taken(thread)) }
+        let thread = writer.fold.thread.clone();
+        if writer.flush(false).await? { Ok(writer.fold) } else { Err(executor::RunError::Conflict(thread)) }
     }
 
     /// Loads a thread and finds its open review with this digest.
-    async fn see(&self, thread: &ThreadId, digest: Digest) -> Result<Seen<G>, Error> {
-        let post = self.post(thread).await?;
-        let found = self.find(&post.fold, digest).await?;
-        Ok(Seen { post, found, draft: None })
+    async fn read_review(&self, thread: &ThreadId, digest: Digest) -> Result<SeenReview<G>, Error> {
+        let writer = self.load_writer(thread).await?;
+        let found = self.find(&writer.fold, digest).await?;
+        Ok(SeenReview { writer, found, draft: None })
     }
 
     /// Finds the open review with this digest. The error says who decided it, or that the digest is stale.
-    async fn find(&self, fold: &Fold, digest: Digest) -> Result<Found, Error> {
+    async fn find(&self, fold: &Fold, digest: Digest) -> Result<LocatedReview, Error> {
         if let Some((lane, open)) = fold.open().find(|(_, open)| open.digest == digest) {
-            return found::<G>(fold, lane, open);
+            return locate_review::<G>(fold, lane, open);
         }
         is_not_stopped(fold, digest)?;
         Err(self.closed(fold, digest).await?)
@@ -210,52 +210,53 @@ impl<G: Graph> Agent<G> {
     fn decision(
         &self,
         fold: &Fold,
-        found: &Found,
+        found: &LocatedReview,
         draft: Option<Value>,
         operator: &Operator,
-        answer: &Answer,
+        answer: &VerdictInput,
     ) -> Result<Event, Error> {
         let thread = || fold.thread.clone();
         let open = &found.open;
-        let node = open.visit.node.clone();
+        let node = open.activation.node.clone();
         let bad = |problem: &str| Error::BadVerdict {
             thread: thread(),
-            node: open.visit.node.clone(),
+            node: open.activation.node.clone(),
             problem: problem.to_owned(),
         };
         may_decide(&fold.thread, &node, open.role.as_deref(), operator)?;
         // The journal's rule may be weaker than this program's, so the role that this program requires is checked too.
         let interrupt = G::SPEC.nodes[found.node].interrupt;
         may_decide(&fold.thread, &node, interrupt.and_then(|interrupt| interrupt.role), operator)?;
-        let here = To::Node(node.clone());
-        let draft =
-            || draft.map_or_else(|| turn::draft::<G>(fold, found.lane, &open.field, found.reviewed), Ok);
-        let is_edit = matches!(answer, Answer::Edited(_) | Answer::Given(Verdict::Edit { .. }));
+        let here = Transition::Node(node.clone());
+        let draft = || {
+            draft.map_or_else(|| thread_state::draft::<G>(fold, found.lane, &open.field, found.reviewed), Ok)
+        };
+        let is_edit = matches!(answer, VerdictInput::Edited(_) | VerdictInput::Given(Verdict::Edit { .. }));
         if is_edit && (!open.edit || interrupt.is_some_and(|interrupt| !interrupt.edit)) {
             return Err(bad(takes_no_edit()));
         }
         let (verdict, mut to) = match answer {
-            Answer::Given(Verdict::Approve) => {
-                let digest = Terms::of_open(open).digest(fold, found.lane, &draft()?).ok();
+            VerdictInput::Given(Verdict::Approve) => {
+                let digest = ReviewTerms::from_open(open).digest(fold, found.lane, &draft()?).ok();
                 if digest != Some(open.digest) {
                     let field = open.field.clone();
-                    return Err(changed(&fold.thread, Difference::Redrafted { node, field }));
+                    return Err(incompatible(&fold.thread, Incompatibility::Redrafted { node, field }));
                 }
                 (Decision::Approve, here)
             }
-            Answer::Given(Verdict::Edit { patch }) => {
+            VerdictInput::Given(Verdict::Edit { patch }) => {
                 (self.edit(fold, found, draft()?, Edit::Patch(patch))?, here)
             }
-            Answer::Edited(whole) => (self.edit(fold, found, draft()?, Edit::Whole(whole))?, here),
-            Answer::Given(Verdict::Reject { reason: Reason::Expired, .. }) => {
-                return Err(bad("`expired` is not an operator's reason; give another one"));
+            VerdictInput::Edited(whole) => (self.edit(fold, found, draft()?, Edit::Whole(whole))?, here),
+            VerdictInput::Given(Verdict::Reject { reason: Reason::Expired, .. }) => {
+                return Err(bad("the reason `expired` is reserved for deadlines; give another one"));
             }
-            Answer::Given(Verdict::Reject { reason, note }) => {
+            VerdictInput::Given(Verdict::Reject { reason, note }) => {
                 let to = route::after_verdict::<G>(found.node, EdgeKind::Reject)
-                    .ok_or_else(|| bad("the graph says nothing of a rejection here"))?;
+                    .ok_or_else(|| bad("the graph declares no `reject` here"))?;
                 (Decision::Reject { reason: *reason, note: note.clone() }, to)
             }
-            Answer::Given(Verdict::Ask { question }) => {
+            VerdictInput::Given(Verdict::Ask { question }) => {
                 let to = route::after_verdict::<G>(found.node, EdgeKind::Ask)
                     .ok_or_else(|| bad("the graph declares no `ask` here"))?;
                 if question.trim().is_empty() {
@@ -266,7 +267,8 @@ impl<G: Graph> Agent<G> {
         };
         let mut proposal = None;
         if let Decision::Edit { after, .. } = &verdict
-            && let Way::Again { proposal: made, to: again } = self.way(fold, found, after, operator)?
+            && let EditResult::Proposes { proposal: made, to: again } =
+                self.resolve_edit(fold, found, after, operator)?
         {
             (proposal, to) = (Some(Box::new(made)), again);
         }
@@ -316,7 +318,7 @@ impl<G: Graph> Agent<G> {
         T::Error: Into<Error>,
     {
         let thread = thread.try_into().map_err(Into::into)?;
-        contained(&thread, self.preview_in_place(&thread, digest, operator, verdict)).await
+        contain_panics(&thread, self.preview_in_place(&thread, digest, operator, verdict)).await
     }
 
     async fn preview_in_place(
@@ -326,48 +328,52 @@ impl<G: Graph> Agent<G> {
         operator: &Operator,
         verdict: Verdict,
     ) -> Result<Preview, Error> {
-        let post = self.post(thread).await?;
-        let fold = &post.fold;
+        let writer = self.load_writer(thread).await?;
+        let fold = &writer.fold;
         let found = self.find(fold, digest).await?;
         if let Some(deadline_ms) = found.open.deadline_ms
             && deadline_ms <= self.inner.clock.now_ms()
         {
-            let (thread, node) = (thread.clone(), found.open.visit.node);
+            let (thread, node) = (thread.clone(), found.open.activation.node);
             return Err(Error::Expired { thread, node, deadline_ms });
         }
-        let event = self.decision(fold, &found, None, operator, &Answer::Given(verdict))?;
+        let event = self.decision(fold, &found, None, operator, &VerdictInput::Given(verdict))?;
         match &event {
             Event::Decided { verdict: Decision::Approve, .. } => {
-                let draft = turn::draft::<G>(fold, found.lane, &found.open.field, found.reviewed)?;
+                let draft = thread_state::draft::<G>(fold, found.lane, &found.open.field, found.reviewed)?;
                 Ok(Preview { draft: Some(draft), again: None })
             }
             Event::Decided { verdict: Decision::Edit { after, .. }, .. } => {
                 let draft = serde_json::from_str(after.get()).ok();
-                Ok(Preview { draft, again: self.reproposal(post, &found, event)? })
+                Ok(Preview { draft, again: self.reproposal(writer, &found, event)? })
             }
             _ => Ok(Preview { draft: None, again: None }),
         }
     }
 
     /// Checks an edited draft like a draft that a node has written, and returns the decision.
-    fn edit(&self, fold: &Fold, found: &Found, before: Value, edit: Edit<'_>) -> Result<Decision, Error> {
+    fn edit(
+        &self,
+        fold: &Fold,
+        found: &LocatedReview,
+        before: Value,
+        edit: Edit<'_>,
+    ) -> Result<Decision, Error> {
         let open = &found.open;
         let thread = || fold.thread.clone();
         let invalid = |violations| Error::Invalid { thread: thread(), field: open.field.clone(), violations };
         let whole = |message: String| invalid(vec![crate::Violation { path: String::new(), message }]);
-        let after = edited(&before, edit, found.reviewed).map_err(|error| match error {
+        let after = apply_edit(&before, edit, found.reviewed).map_err(|error| match error {
             EditError::UnknownKey { path, near } => {
                 Error::UnknownKey { thread: thread(), field: open.field.clone(), path, near }
             }
-            EditError::NotAnObject => {
-                whole("an edit is a JSON object that names the keys to change".to_owned())
-            }
+            EditError::NotAnObject => whole("an edit must be a JSON object of the keys to change".to_owned()),
             EditError::Invalid(violations) => invalid(violations),
             EditError::Unchanged => Error::Unchanged { thread: thread(), field: open.field.clone() },
         })?;
-        let signed = Terms::of_open(open)
+        let signed = ReviewTerms::from_open(open)
             .digest(fold, found.lane, &after)
-            .map_err(|e| turn::unsignable(&fold.thread, &open.field, e))?;
+            .map_err(|e| thread_state::unsignable(&fold.thread, &open.field, e))?;
         let raw = |value: &Value| to_raw_value(value).map_err(|e| whole(e.to_string()));
         Ok(Decision::Edit { before: raw(&before)?, after: raw(&after)?, signed })
     }
@@ -380,14 +386,14 @@ pub(super) fn may_decide(
     role: Option<&str>,
     operator: &Operator,
 ) -> Result<(), Error> {
-    if let Some(problem) = operator.fault() {
+    if let Some(problem) = operator.name_problem() {
         return Err(Error::BadOperator {
             thread: thread.clone(),
             operator: operator.name().to_owned(),
             problem: problem.to_owned(),
         });
     }
-    match role.filter(|role| !operator.holds(role)) {
+    match role.filter(|role| !operator.has_role(role)) {
         Some(role) => Err(Error::RoleMissing {
             thread: thread.clone(),
             node: node.to_owned(),

@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn an_invariant_counts_and_a_comment_does_not() {
+    fn invariants_change_the_fingerprint_and_comments_do_not() {
         assert_eq!(bare::<plain::Draft>(), bare::<told::Draft>());
         assert_ne!(bare::<plain::Draft>(), bare::<tightened::Draft>());
         assert!(bare::<plain::Draft>()["properties"]["title"].is_object());

@@ -5,10 +5,13 @@ use std::{
     sync::Arc,
 };
 
-use super::{Agent, Graph, Outlook, detach, drive, post::Post, refused::unreadable, token::token};
+use super::{
+    Agent, Graph, ThreadState, executor, lenient_load::unreadable, random_id::random_id, run_to_completion,
+    thread_writer::ThreadWriter,
+};
 use crate::{
     Error, Place, ThreadId,
-    journal::{At, Entry, Event, Fold, LaneId, Origin, Settlement, Values, Visit},
+    journal::{Activation, Entry, Event, Fold, LaneId, LaneState, Origin, Settlement, Values},
     state::State,
 };
 
@@ -44,7 +47,7 @@ impl<G: Graph> Agent<G> {
         new.check_new()?;
         let (agent, old, name) = (self.clone(), thread.clone(), new.clone());
         let forked = async move { agent.fork_in_place(&old, place, &new).await };
-        self.turn_of(&name, detach::finish_for(thread.clone(), forked).await?)
+        self.turn_of(&name, run_to_completion::finish_for(thread.clone(), forked).await?)
     }
 
     async fn fork_in_place(
@@ -52,44 +55,45 @@ impl<G: Graph> Agent<G> {
         thread: &ThreadId,
         place: Place,
         new: &ThreadId,
-    ) -> Result<Outlook<G>, Error> {
+    ) -> Result<ThreadState<G>, Error> {
         let old = self.fold_to(thread, place).await?;
         let from = Origin {
             thread: old.thread.as_str().to_owned(),
             place: old.next.saturating_sub(1),
             hash: old.hash,
         };
-        let mut old = Post::new(self, old);
-        old.admit()?;
-        self.refuse_begun(&old.fold, place).await?;
-        refuse_signed::<G>(&old.fold, place)?;
-        match drive::run(self, self.forked(old.fold, from, new)?).await {
-            Err(drive::Stopped::Taken(thread)) => Err(Error::ThreadExists { thread }),
-            other => self.outlook_of(other).await,
+        let mut old = ThreadWriter::new(self, old);
+        old.adapt()?;
+        self.reject_begun_effects(&old.fold, place).await?;
+        reject_signatures::<G>(&old.fold, place)?;
+        match executor::run(self, self.forked(old.fold, from, new)?).await {
+            Err(executor::RunError::Conflict(thread)) => Err(Error::ThreadExists { thread }),
+            other => self.thread_state_of(other).await,
         }
     }
 
     /// Returns the new thread with its first entry: a snapshot of the old thread, in which each activation starts
     /// again.
-    fn forked(&self, mut old: Fold, from: Origin, new: &ThreadId) -> Result<Box<Post<G>>, Error> {
+    fn forked(&self, mut old: Fold, from: Origin, new: &ThreadId) -> Result<Box<ThreadWriter<G>>, Error> {
         for lane in old.lanes.values_mut() {
             lane.signatures = Arc::default();
             lane.pending = None;
-            if let Some(visit) = lane.at.visit() {
-                let visit = Visit { entered: 0, signed: false, failures: 0, was: None, ..visit.clone() };
-                lane.at = At::Ready { visit, again_ms: None };
+            if let Some(activation) = lane.at.activation() {
+                let activation =
+                    Activation { entered: 0, signed: false, failures: 0, was: None, ..activation.clone() };
+                lane.at = LaneState::Ready { activation, again_ms: None };
             }
         }
         old.lease = None;
         old.steps = 0;
         old.print.clone_from(&self.inner.print);
         old.version = G::State::SPEC.version;
-        let id = token()?;
+        let id = random_id()?;
         old.id = id.as_str().into();
         let wrong = |e| unreadable::<G>(new, 0, e);
-        let snapshot = old.freeze().map_err(wrong)?;
-        let mut post = Post::new(self, Fold::empty(G::State::TABLE, new.clone()));
-        post.push_entry(&Entry {
+        let snapshot = old.to_snapshot().map_err(wrong)?;
+        let mut writer = ThreadWriter::new(self, Fold::empty(G::State::TABLE, new.clone()));
+        writer.push_entry(&Entry {
             at_ms: self.inner.clock.now_ms(),
             event: Event::Started {
                 graph: G::SPEC.name.to_owned(),
@@ -105,9 +109,9 @@ impl<G: Graph> Agent<G> {
             spent: Vec::new(),
             snapshot: Some(snapshot),
         })?;
-        post.claim()?;
-        post.push(Event::Resumed { by: None })?;
-        Ok(post)
+        writer.claim()?;
+        writer.push(Event::Resumed { by: None })?;
+        Ok(writer)
     }
 
     /// Rejects a fork that would run an effect again that may have happened: the effect has begun in a lane's present
@@ -115,16 +119,17 @@ impl<G: Graph> Agent<G> {
     ///
     /// This holds for an `idempotent` effect too, because its key contains the thread's name, so that the second run
     /// has another key; and for a failed attempt, because the node may have failed after the effect happened.
-    async fn refuse_begun(&self, old: &Fold, place: Place) -> Result<(), Error> {
-        let visits: BTreeMap<LaneId, &Visit> =
-            old.lanes.iter().filter_map(|(lane, stands)| Some((*lane, stands.at.visit()?))).collect();
+    async fn reject_begun_effects(&self, old: &Fold, place: Place) -> Result<(), Error> {
+        let visits: BTreeMap<LaneId, &Activation> =
+            old.lanes.iter().filter_map(|(lane, stands)| Some((*lane, stands.at.activation()?))).collect();
         let mut begun = BTreeSet::new();
-        let mut next = visits.values().map(|visit| visit.entered).min();
+        let mut next = visits.values().map(|activation| activation.entered).min();
         while let Some(from) = next.filter(|from| *from <= place) {
             let page = self.history(&old.thread, from, 256).await?;
             next = page.last().and_then(|last| last.place.checked_add(1));
             for entry in page.into_iter().filter(|entry| entry.place <= place) {
-                let in_visit = |lane| visits.get(lane).is_some_and(|visit| visit.entered < entry.place);
+                let in_visit =
+                    |lane| visits.get(lane).is_some_and(|activation| activation.entered < entry.place);
                 match &entry.event {
                     Event::Began { lane, .. } if in_visit(lane) => _ = begun.insert(*lane),
                     Event::Settled { lane, how: Settlement::RunAgain, .. } => _ = begun.remove(lane),
@@ -132,19 +137,19 @@ impl<G: Graph> Agent<G> {
                 }
             }
         }
-        let Some(visit) = begun.first().and_then(|lane| visits.get(lane)) else { return Ok(()) };
-        Err(Error::EffectUnderWay { thread: old.thread.clone(), place, node: visit.node.clone() })
+        let Some(activation) = begun.first().and_then(|lane| visits.get(lane)) else { return Ok(()) };
+        Err(Error::EffectUnderWay { thread: old.thread.clone(), place, node: activation.node.clone() })
     }
 }
 
 /// Rejects a fork that would go on past a review on the strength of its signature.
-fn refuse_signed<G: Graph>(old: &Fold, place: Place) -> Result<(), Error> {
+fn reject_signatures<G: Graph>(old: &Fold, place: Place) -> Result<(), Error> {
     for lane in old.lanes.values() {
         // A signature may be dropped if the lane's next node asks for it again.
         let again = lane
             .at
-            .visit()
-            .and_then(|visit| super::route::node::<G>(&visit.node))
+            .activation()
+            .and_then(|activation| super::route::node::<G>(&activation.node))
             .and_then(|(_, entry)| entry.spec.interrupt)
             .map(|interrupt| interrupt.field);
         if let Some(field) = lane.signatures.keys().find(|field| again != Some(field.as_str())) {

@@ -3,13 +3,13 @@
 use std::marker::PhantomData;
 
 use super::{
-    Args, Outlook, Run,
+    Args, Run, ThreadState,
     node::{Node, NodeFuture},
 };
 use crate::{
     Error,
     graph::{GraphSpec, NodeSpec},
-    review::Reviewed,
+    review::DraftVtable,
     state::State,
 };
 
@@ -50,11 +50,11 @@ pub trait Graph: Sized + Send + Sync + 'static {
     /// Returns the index of the case of a `match` that holds; `None` while its field is unwritten.
     fn route(route: usize, fields: &<Self::State as State>::View<'_>) -> Option<usize>;
 
-    /// Converts an outlook into the graph's own turn type.
+    /// Converts a [`ThreadState`] into the graph's own turn type.
     ///
     /// # Errors
     /// If the thread waits for a review that this graph does not have.
-    fn turn(outlook: Outlook<Self>) -> Result<Self::Turn, Error>;
+    fn turn(thread_state: ThreadState<Self>) -> Result<Self::Turn, Error>;
 }
 
 /// Marks a [`Review`](super::Review) whose node's verdict block declares `ask`: `node { reject -> …, ask -> … }`.
@@ -144,7 +144,7 @@ pub struct NodeEntry<S: State, D> {
     /// The description, under the node's name in the graph.
     pub spec: NodeSpec,
     /// The check of the draft under review, if the node has a review.
-    pub reviewed: Option<Reviewed>,
+    pub reviewed: Option<DraftVtable>,
     /// The function that runs the node.
     pub run: RunNode<S, D>,
 }
@@ -152,7 +152,7 @@ pub struct NodeEntry<S: State, D> {
 impl<S: State, D> NodeEntry<S, D> {
     /// Creates the entry of the node `N` under the name that the graph gives it.
     #[track_caller]
-    pub const fn of<N>(name: &'static str, _node: PhantomData<N>) -> Self
+    pub const fn new<N>(name: &'static str, _node: PhantomData<N>) -> Self
     where
         N: Node<State = S> + Run<D>,
     {

@@ -4,14 +4,17 @@ use std::collections::BTreeSet;
 
 use futures_util::future::BoxFuture;
 
-use super::{Agent, Graph, HistoryEntry, history_entry::shown, post::standing, refused::strict, turn};
+use super::{
+    Agent, Graph, HistoryEntry, history_entry::shown, lenient_load::load_strict, thread_state,
+    thread_writer::thread_status,
+};
 use crate::{
-    Digest, Error, Place, Standing, ThreadId,
-    guard::contained,
+    Digest, Error, Place, ThreadId, ThreadStatus,
     journal::{Fold, genesis, link, split},
     state::State,
     store::{Record, Tail},
     unicode,
+    user_code::contain_panics,
 };
 
 /// The state of a thread after the entry at a place.
@@ -20,12 +23,12 @@ use crate::{
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use hitl::{Snapshot, Standing};
+/// use hitl::{Snapshot, ThreadStatus};
 ///
 /// # let agent = RefundAgent::new(MemoryStore::new());
 /// # let _ = waiting(&agent, "A-9133").await?;
 /// let Snapshot { place, standing, fields } = agent.get(&"ticket-A-9133".try_into()?).await?;
-/// assert_eq!((place, standing), (2, Standing::Waiting));
+/// assert_eq!((place, standing), (2, ThreadStatus::Waiting));
 /// assert_eq!(fields.draft.map(|draft| draft.dollars), Some(149));
 /// assert_eq!(fields.outcome, None);
 /// # Ok(())
@@ -35,7 +38,7 @@ pub struct Snapshot<S: State> {
     /// The place of the last entry that the snapshot includes.
     pub place: Place,
     /// The status of the thread after that entry.
-    pub standing: Standing,
+    pub standing: ThreadStatus,
     /// The fields that were written by then, each an `Option`. Inside a fork these are the fields as they were before
     /// the fork.
     pub fields: S::Fields,
@@ -154,7 +157,7 @@ impl<G: Graph> Agent<G> {
             let fold = self.load(thread).await?;
             snapshot::<G>(fold.ok_or_else(|| Error::UnknownThread { thread: thread.clone() })?)
         };
-        contained(thread, read).await
+        contain_panics(thread, read).await
     }
 
     /// Returns the state of a thread after the entry at a place.
@@ -175,7 +178,7 @@ impl<G: Graph> Agent<G> {
     /// # Errors
     /// As [`Agent::thread`], and [`Error::NoSuchPlace`] if the place is past the end of the journal.
     pub async fn get_at(&self, thread: &ThreadId, place: Place) -> Result<Snapshot<G::State>, Error> {
-        contained(thread, async { snapshot::<G>(self.fold_to(thread, place).await?) }).await
+        contain_panics(thread, async { snapshot::<G>(self.fold_to(thread, place).await?) }).await
     }
 
     /// Rebuilds a thread as it was at a place, by replaying its journal from the first entry.
@@ -197,7 +200,7 @@ impl<G: Graph> Agent<G> {
                 if fold.read(record.place, record.hash, &record.body).is_err() {
                     // Read again, to report every incompatibility and not only the first.
                     let records = self.records_to(thread, place).await?;
-                    return strict::<G>(thread, &Tail { before: None, records });
+                    return load_strict::<G>(thread, &Tail { before: None, records });
                 }
             }
         }
@@ -224,7 +227,7 @@ fn damaged(thread: &ThreadId, place: Place, problem: &str) -> Error {
 }
 
 fn snapshot<G: Graph>(fold: Fold) -> Result<Snapshot<G::State>, Error> {
-    let (standing, place) = (standing(&fold), fold.next.saturating_sub(1));
-    let (_, fields) = turn::fields::<G>(fold)?;
+    let (standing, place) = (thread_status(&fold), fold.next.saturating_sub(1));
+    let (_, fields) = thread_state::fields::<G>(fold)?;
     Ok(Snapshot { place, standing, fields })
 }

@@ -71,7 +71,7 @@ pub(super) fn shown(thread: &ThreadId, record: &Record) -> Result<HistoryEntry, 
     let entry: Entry = serde_json::from_slice(&record.body).map_err(|e| Error::Damaged {
         thread: thread.clone(),
         place: record.place,
-        problem: format!("it is no entry that this program can read: {e}"),
+        problem: format!("it cannot be parsed as an entry: {e}"),
     })?;
     let Entry { at_ms, event, spent, .. } = entry;
     let marks = name(&event).map(|name| unicode::marks(name, [])).unwrap_or_default();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::journal::{Fold, LaneId, OpenAt};
+use crate::journal::{Fold, LaneId, OpenReviewState};
 
 /// The item of a `for` that an open review belongs to: context for the operator, which is not signed.
 ///
@@ -35,7 +35,7 @@ pub struct ItemView {
 }
 
 /// Returns the items that an open review belongs to, the outermost `for` first.
-pub(super) fn items(fold: &Fold, id: LaneId, open: &OpenAt) -> Vec<ItemView> {
+pub(super) fn items(fold: &Fold, id: LaneId, open: &OpenReviewState) -> Vec<ItemView> {
     let Some(here) = fold.lanes.get(&id) else { return Vec::new() };
     let mut items = Vec::new();
     // A field of an inner item is not repeated for the outer item.

@@ -18,7 +18,7 @@ use std::{
 
 use super::{Agent, Graph};
 use crate::journal::Fold;
-use crate::{Error, Standing, ThreadId};
+use crate::{Error, ThreadId, ThreadStatus};
 
 /// The difference between two clocks above which one of them counts as wrong.
 pub(super) const SKEW: Duration = Duration::from_secs(10);
@@ -88,7 +88,7 @@ impl<G: Graph> Agent<G> {
         const PAGE: usize = 500;
         let (mut running, mut after) = (std::collections::BTreeSet::new(), None::<String>);
         loop {
-            let page = self.inner.store.threads(Some(Standing::Running), after.as_deref(), PAGE).await?;
+            let page = self.inner.store.threads(Some(ThreadStatus::Running), after.as_deref(), PAGE).await?;
             running.extend(page.items.into_iter().map(|(thread, _)| thread));
             after = page.next;
             if after.is_none() || running.len() >= MOST {

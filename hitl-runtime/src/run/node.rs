@@ -6,11 +6,12 @@ use futures_util::future::BoxFuture;
 use serde_json::value::RawValue;
 
 use super::{Cx, NodeError};
+use crate::state::Slots;
 use crate::{
     graph::NodeSpec,
     journal::{Question, Rejection},
-    review::{Approved, Reviewed, Signatures},
-    state::{Slots, State},
+    review::{Approved, DraftVtable, Signatures},
+    state::State,
 };
 
 /// A node: a function with the `#[node]` attribute.
@@ -29,7 +30,7 @@ pub trait Node: 'static {
     /// [`CanEdit`](super::CanEdit), or [`NoEdit`](super::NoEdit) if the review takes no edit.
     type Edits;
     /// The checks of the draft; `None` if the node has no review.
-    const REVIEWED: Option<Reviewed> = None;
+    const REVIEWED: Option<DraftVtable> = None;
 }
 
 /// A node that can run with the dependencies `D`.
@@ -107,7 +108,7 @@ impl<'a, S: State, D> Args<'a, S, D> {
         T: serde::Serialize + serde::de::DeserializeOwned,
     {
         let value = self.need(field, value)?;
-        self.signatures.mint(field, value, self.slots).map_err(NodeError::not_done)
+        self.signatures.verify(field, value, self.slots).map_err(NodeError::not_done)
     }
 }
 

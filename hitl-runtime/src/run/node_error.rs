@@ -2,7 +2,7 @@
 
 use std::{error::Error as StdError, fmt};
 
-use crate::prose;
+use crate::text;
 
 /// The error of a node: any [`std::error::Error`], or a message.
 ///
@@ -76,7 +76,7 @@ impl fmt::Display for NodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
             Kind::Said(text) => f.write_str(text),
-            Kind::Caused(error) => f.write_str(&prose::causes(error.as_ref())),
+            Kind::Caused(error) => f.write_str(&text::causes(error.as_ref())),
         }
     }
 }

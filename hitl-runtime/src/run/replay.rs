@@ -8,24 +8,24 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use serde_json::{Value, value::RawValue};
 
 use super::{
-    Agent, CLOCK_SKEW_MS, Finding, FindingKind, Graph, Unchecked,
-    drive::context,
-    fit::holds,
-    repropose::Way,
+    Agent, CLOCK_SKEW_MS, Finding, FindingKind, Graph, UncheckedRange,
+    compatibility::holds,
+    executor::context,
+    repropose::EditResult,
     review_rule::ReviewRule,
+    review_terms::{self, ReviewTerms},
     route::{self, Entry as NodeEntry},
-    terms::{self, Terms},
-    turn,
+    thread_state,
 };
 use crate::journal::Lane;
 use crate::{
     Digest, Operator, Place, ThreadId,
     graph::{EdgeKind, ReadKind},
     journal::{
-        At, Decision, Entry, Event, Fold, FoldError, LaneId, OpenAt, Proposal, Reason, Settlement, To,
-        Unmigrated, Values,
+        Decision, Entry, Event, Fold, FoldError, LaneId, LaneState, OpenReviewState, Proposal, Reason,
+        Settlement, Transition, Unmigrated, Values,
     },
-    review::{SignatureError, permits},
+    review::{SignatureError, check_signature},
     state::{Slots, State},
     store::Record,
 };
@@ -35,7 +35,7 @@ pub(super) struct Replay<'a, G: Graph> {
     agent: &'a Agent<G>,
     fold: Fold,
     findings: Vec<Finding>,
-    unchecked: Vec<Unchecked>,
+    unchecked: Vec<UncheckedRange>,
     /// The start of the current range of entries that are not checked against the graph, and the reason.
     strange: Option<(Place, String)>,
     /// `true` if the replay has stopped and ignores all further entries.
@@ -69,12 +69,12 @@ impl<'a, G: Graph> Replay<'a, G> {
         if let Some((from, reason)) = self.strange.take()
             && let Some(to) = before.checked_sub(1).filter(|to| *to >= from)
         {
-            self.unchecked.push(Unchecked { from, to, reason });
+            self.unchecked.push(UncheckedRange { from, to, reason });
         }
     }
 
     /// Ends the replay and returns its findings and the unchecked ranges.
-    pub(super) fn end(mut self, last: Place) -> (Vec<Finding>, Vec<Unchecked>) {
+    pub(super) fn end(mut self, last: Place) -> (Vec<Finding>, Vec<UncheckedRange>) {
         self.close(last.saturating_add(1));
         (self.findings, self.unchecked)
     }
@@ -85,7 +85,7 @@ impl<'a, G: Graph> Replay<'a, G> {
 
     /// Returns whether the next entries were written by this version of the program.
     fn is_own(&self) -> bool {
-        self.agent.has_met(&self.fold)
+        self.agent.is_current_code(&self.fold)
     }
 
     pub(super) fn read(&mut self, record: &Record) {
@@ -96,16 +96,13 @@ impl<'a, G: Graph> Replay<'a, G> {
         let entry: Entry = match serde_json::from_slice(&record.body) {
             Ok(entry) => entry,
             Err(error) => {
-                self.note(
-                    FindingKind::Unreadable,
-                    format!("it is no entry that this program can read: {error}"),
-                );
-                return self.stop(place, "an entry before cannot be read");
+                self.note(FindingKind::Unreadable, format!("it cannot be parsed as an entry: {error}"));
+                return self.stop(place, "an earlier entry cannot be read");
             }
         };
         if self.fold.ended && !matches!(entry.event, Event::Adopted { .. }) {
-            self.note(FindingKind::Route, "the thread had ended");
-            return self.stop(place, "the thread had ended before");
+            self.note(FindingKind::Route, "the thread ended before this entry");
+            return self.stop(place, "the thread ended earlier");
         }
         self.times(&entry);
         let expected = self.before(&entry);
@@ -114,13 +111,13 @@ impl<'a, G: Graph> Replay<'a, G> {
             let reason = match error {
                 FoldError::Damaged(problem) => {
                     self.note(FindingKind::Unreadable, problem);
-                    "an entry before cannot have followed".to_owned()
+                    "an earlier entry is not a valid continuation of the journal".to_owned()
                 }
                 FoldError::Changed(error) => {
-                    format!("this program's state cannot hold what the thread knows: {error}")
+                    format!("the thread's values do not match this program's state: {error}")
                 }
                 FoldError::Unmigrated(Unmigrated { problem, .. }) => {
-                    format!("this program's migration cannot take what the thread knows: {problem}")
+                    format!("this program's migration of the thread's values failed: {problem}")
                 }
             };
             return self.stop(place, &reason);
@@ -139,7 +136,7 @@ impl<'a, G: Graph> Replay<'a, G> {
             let back = self.latest_ms - now;
             self.note(
                 FindingKind::Time,
-                format!("it was written {back} ms before an entry that stands before it"),
+                format!("its time is {back} ms before the time of an earlier entry"),
             );
         }
         self.latest_ms = self.latest_ms.max(now);
@@ -148,34 +145,39 @@ impl<'a, G: Graph> Replay<'a, G> {
         let Some(lease) = entry.lease.as_ref().filter(|_| !is_back) else { return };
         let held = self.fold.lease.as_ref().filter(|held| held.runner != lease.runner);
         if held.is_some_and(|held| held.until_ms > now.saturating_add(CLOCK_SKEW_MS)) {
-            self.note(FindingKind::Lease, "a runner took the thread while another one had it");
+            self.note(FindingKind::Lease, "a runner claimed the thread during the lease of another runner");
         }
         if lease.until_ms < now {
-            self.note(FindingKind::Lease, "its lease had run out when it was written");
+            self.note(FindingKind::Lease, "its lease expired before the entry was written");
         }
     }
 
     /// Checks an entry against the thread before it. Returns the next step that the graph prescribes, if only the
     /// thread before the entry can tell it.
-    fn before(&mut self, entry: &Entry) -> Option<To> {
+    fn before(&mut self, entry: &Entry) -> Option<Transition> {
         if let Event::Ended {} = entry.event
             && !self.fold.is_at_end()
         {
-            self.note(FindingKind::Route, "the thread had not come to its end");
+            self.note(FindingKind::Route, "the thread had not reached its end");
         }
         let begins = matches!(
             entry.event,
             Event::Began { .. } | Event::Paused { .. } | Event::Reminded { .. } | Event::Decided { .. }
         );
         if let Some((_, said)) = self.fold.stop().filter(|_| begins) {
-            let problem = format!("the thread was {said}, and goes no further");
+            let problem = format!("the thread was {said}, so no further step is allowed");
             self.note(FindingKind::Route, problem);
         }
         let (Some(node), Some(id)) = (entry.event.node(), lane_of(&entry.event)) else { return None };
-        let at = self.fold.lanes.get(&id).and_then(|lane| lane.at.visit()).map(|visit| visit.node.clone());
+        let at = self
+            .fold
+            .lanes
+            .get(&id)
+            .and_then(|lane| lane.at.activation())
+            .map(|activation| activation.node.clone());
         if at.as_deref() != Some(node) {
             let there = at.map_or_else(|| "no node".to_owned(), |node| format!("`{node}`"));
-            let problem = format!("it is about `{node}`, and lane {id} was at {there}");
+            let problem = format!("it is about `{node}`, but lane {id} was at {there}");
             self.note(FindingKind::Route, problem);
             return None;
         }
@@ -188,7 +190,7 @@ impl<'a, G: Graph> Replay<'a, G> {
             Event::Ran { wrote, to, .. } => {
                 self.ran(id, known);
                 self.wrote(known, wrote);
-                let (number, _) = known.filter(|_| *to == To::Join)?;
+                let (number, _) = known.filter(|_| *to == Transition::Join)?;
                 // Applying the entry removes the lane, so the next step must be computed here.
                 let lane = self.fold.lanes.get(&id)?;
                 let mut fields = Slots::clone(&lane.fields);
@@ -202,7 +204,7 @@ impl<'a, G: Graph> Replay<'a, G> {
             }
             Event::InDoubt { key, .. } => {
                 let began = self.fold.lanes.get(&id).map(|lane| &lane.at);
-                if !matches!(began, Some(At::Began { key: began, .. }) if began == key) {
+                if !matches!(began, Some(LaneState::Began { key: began, .. }) if began == key) {
                     self.note(FindingKind::Unsigned, format!("`{node}` had not begun with this key"));
                 }
             }
@@ -211,7 +213,7 @@ impl<'a, G: Graph> Replay<'a, G> {
                     self.wrote(known, wrote);
                 }
                 let at = self.fold.lanes.get(&id).map(|lane| &lane.at);
-                if !matches!(at, Some(At::InDoubt { .. })) {
+                if !matches!(at, Some(LaneState::InDoubt { .. })) {
                     self.note(FindingKind::Route, format!("`{node}` was not in doubt"));
                 }
             }
@@ -224,44 +226,43 @@ impl<'a, G: Graph> Replay<'a, G> {
     fn began(&mut self, id: LaneId, known: Option<(usize, &'static NodeEntry<G>)>, key: &str) {
         let Some((_, entry)) = known else { return };
         let Some(lane) = self.fold.lanes.get(&id) else { return };
-        let Some(visit) = lane.at.visit() else { return };
-        let node = &visit.node;
+        let Some(activation) = lane.at.activation() else { return };
+        let node = &activation.node;
         let expected = match &lane.at {
-            At::Began { key, .. } => key.clone(),
-            _ => context::<G>(&self.fold, id, entry, visit).idempotency_key().to_owned(),
+            LaneState::Began { key, .. } => key.clone(),
+            _ => context::<G>(&self.fold, id, entry, activation).idempotency_key().to_owned(),
         };
         let mut wrong = Vec::new();
-        let again = matches!(lane.at, At::Began { .. });
-        let may_begin = matches!(lane.at, At::Ready { .. }) || again && entry.spec.idempotent;
+        let again = matches!(lane.at, LaneState::Began { .. });
+        let may_begin = matches!(lane.at, LaneState::Ready { .. }) || again && entry.spec.idempotent;
         if !may_begin {
-            wrong.push((FindingKind::Unsigned, format!("`{node}` began where it was not to be run")));
+            wrong
+                .push((FindingKind::Unsigned, format!("`{node}` began in a state in which it must not run")));
         }
         let approved = entry.spec.reads.iter().filter(|read| read.kind == ReadKind::Approved);
         for field in approved.map(|read| read.field) {
             let permitted = match lane.signatures.get(field) {
                 Some(signature) if self.is_signed(id, lane, field) => {
-                    permits(G::SPEC, &entry.spec, Some(visit.entered), field, signature)
+                    check_signature(G::SPEC, &entry.spec, Some(activation.entered), field, signature)
                 }
                 _ => Err(SignatureError::Missing { field }),
             };
             if let Err(error) = permitted {
-                wrong.push((FindingKind::Unsigned, format!("`{node}` began, and must not have: {error}")));
+                wrong.push((FindingKind::Unsigned, format!("`{node}` must not have begun: {error}")));
             }
         }
         if !entry.spec.effect {
-            wrong.push((FindingKind::Route, format!("`{node}` is no effect")));
+            wrong.push((FindingKind::Route, format!("`{node}` is not an effect")));
         }
         if key != expected {
-            wrong.push((
-                FindingKind::Digest,
-                format!("`{node}` began with an idempotency key that is not its own"),
-            ));
+            wrong.push((FindingKind::Digest, format!("`{node}` began with a wrong idempotency key")));
         }
         if let Some(interrupt) = entry.spec.interrupt
-            && !matches!(lane.at, At::Began { .. })
-            && !(visit.signed && self.is_signed(id, lane, interrupt.field))
+            && !matches!(lane.at, LaneState::Began { .. })
+            && !(activation.signed && self.is_signed(id, lane, interrupt.field))
         {
-            let problem = format!("`{node}` began, and nobody had signed `{}` as it was", interrupt.field);
+            let problem =
+                format!("`{node}` began without a signature on this value of `{}`", interrupt.field);
             wrong.push((FindingKind::Unsigned, problem));
         }
         wrong.into_iter().for_each(|(kind, problem)| self.note(kind, problem));
@@ -287,19 +288,19 @@ impl<'a, G: Graph> Replay<'a, G> {
     fn ran(&mut self, id: LaneId, known: Option<(usize, &'static NodeEntry<G>)>) {
         let Some((_, entry)) = known else { return };
         let Some(lane) = self.fold.lanes.get(&id) else { return };
-        let Some(visit) = lane.at.visit() else { return };
+        let Some(activation) = lane.at.activation() else { return };
         let node = entry.spec.name;
-        if entry.spec.effect && !matches!(lane.at, At::Began { .. }) {
-            self.note(FindingKind::Unsigned, format!("effect `{node}` ran, and had not begun"));
-        } else if !entry.spec.effect && !matches!(lane.at, At::Ready { .. }) {
-            self.note(FindingKind::Route, format!("`{node}` ran where it was not to be run"));
-        } else if entry.spec.interrupt.is_some() && !visit.signed {
-            self.note(FindingKind::Unsigned, format!("`{node}` ran, and nobody had signed it"));
+        if entry.spec.effect && !matches!(lane.at, LaneState::Began { .. }) {
+            self.note(FindingKind::Unsigned, format!("effect `{node}` ran without having begun"));
+        } else if !entry.spec.effect && !matches!(lane.at, LaneState::Ready { .. }) {
+            self.note(FindingKind::Route, format!("`{node}` ran in a state in which it must not run"));
+        } else if entry.spec.interrupt.is_some() && !activation.signed {
+            self.note(FindingKind::Unsigned, format!("`{node}` ran before its review was signed"));
         }
     }
 
     fn decided(&mut self, id: LaneId, known: Option<(usize, &'static NodeEntry<G>)>, said: Verdict<'_>) {
-        let Some(At::Paused(open)) = self.fold.lanes.get(&id).map(|lane| &lane.at) else { return };
+        let Some(LaneState::Paused(open)) = self.fold.lanes.get(&id).map(|lane| &lane.at) else { return };
         let open = open.clone();
         if *said.digest != open.digest {
             self.note(FindingKind::Digest, "its digest is not that of the open review");
@@ -307,7 +308,7 @@ impl<'a, G: Graph> Replay<'a, G> {
         if said.role.is_some_and(|role| role != open.role.as_deref()) {
             self.note(
                 FindingKind::Unsigned,
-                "the role that it was given in is not the one that the review asks for",
+                "the role of the verdict is not the role that the review requires",
             );
         }
         self.in_time(&open, &said);
@@ -317,7 +318,7 @@ impl<'a, G: Graph> Replay<'a, G> {
         }
         let leads = |kind| route::after_verdict::<G>(number, kind);
         let legal = match said.verdict {
-            Decision::Approve => *said.to == To::Node(open.visit.node.clone()),
+            Decision::Approve => *said.to == Transition::Node(open.activation.node.clone()),
             Decision::Edit { after, .. } => self.edit_leads(id, &open, after, &said),
             Decision::Reject { reason: Reason::Expired, .. } => {
                 leads(EdgeKind::Expire).or_else(|| leads(EdgeKind::Reject)).as_ref() == Some(said.to)
@@ -326,67 +327,67 @@ impl<'a, G: Graph> Replay<'a, G> {
             Decision::Ask { .. } => leads(EdgeKind::Ask).as_ref() == Some(said.to),
         };
         if !legal {
-            self.note(FindingKind::Route, format!("the graph does not lead to `{}` here", said.to));
+            self.note(FindingKind::Route, format!("the graph has no transition to `{}` here", said.to));
         }
     }
 
     /// Returns whether an edit leads to the step that the graph prescribes for its draft as a new proposal.
-    fn edit_leads(&self, id: LaneId, open: &OpenAt, after: &RawValue, said: &Verdict<'_>) -> bool {
-        let Ok(found) = turn::found::<G>(&self.fold, id, open) else { return false };
+    fn edit_leads(&self, id: LaneId, open: &OpenReviewState, after: &RawValue, said: &Verdict<'_>) -> bool {
+        let Ok(found) = thread_state::locate_review::<G>(&self.fold, id, open) else { return false };
         // A `match` guard is the user's code and may panic. The operator's roles do not affect the result that is
         // compared.
-        let way = || self.agent.way(&self.fold, &found, after, &Operator::new("verify"));
+        let way = || self.agent.resolve_edit(&self.fold, &found, after, &Operator::new("verify"));
         match (catch_unwind(AssertUnwindSafe(way)), said.proposal) {
-            (Ok(Ok(Way::Here)), None) => *said.to == To::Node(open.visit.node.clone()),
-            (Ok(Ok(Way::Again { proposal: Proposal::Made { from, .. }, to })), Some(made)) => {
+            (Ok(Ok(EditResult::Signs)), None) => *said.to == Transition::Node(open.activation.node.clone()),
+            (Ok(Ok(EditResult::Proposes { proposal: Proposal::Made { from, .. }, to })), Some(made)) => {
                 matches!(made, Proposal::Made { from: said, .. } if *said == from) && *said.to == to
             }
             _ => false,
         }
     }
 
-    fn in_time(&mut self, open: &OpenAt, said: &Verdict<'_>) {
+    fn in_time(&mut self, open: &OpenReviewState, said: &Verdict<'_>) {
         let expired = matches!(said.verdict, Decision::Reject { reason: Reason::Expired, .. });
         match open.deadline_ms {
-            None if expired => self.note(FindingKind::Time, "it expired, and had no deadline"),
+            None if expired => self.note(FindingKind::Time, "the review expired, but had no deadline"),
             Some(deadline) if expired && said.at_ms.saturating_add(CLOCK_SKEW_MS) < deadline => {
-                self.note(FindingKind::Time, "it expired before its deadline");
+                self.note(FindingKind::Time, "the review expired before its deadline");
             }
             Some(deadline) if !expired && said.at_ms > deadline.saturating_add(CLOCK_SKEW_MS) => {
-                self.note(FindingKind::Time, "it was decided after its deadline");
+                self.note(FindingKind::Time, "the review was decided after its deadline");
             }
             _ => {}
         }
     }
 
-    fn edited(&mut self, id: LaneId, open: &OpenAt, before: &str, after: &str, signed: Digest) {
+    fn edited(&mut self, id: LaneId, open: &OpenReviewState, before: &str, after: &str, signed: Digest) {
         let field = &open.field;
         let json = |text: &str| serde_json::from_str::<Value>(text).ok();
         let draft = self.fold.lanes.get(&id).and_then(|lane| lane.fields.read(field).ok().flatten());
         let draft = draft.and_then(json);
         let after = json(after);
-        let digest = after.and_then(|after| Terms::of_open(open).digest(&self.fold, id, &after).ok());
+        let digest = after.and_then(|after| ReviewTerms::from_open(open).digest(&self.fold, id, &after).ok());
         if draft.is_none() || draft != json(before) {
-            self.note(FindingKind::Digest, "what it says was edited is not the draft that was open");
+            self.note(FindingKind::Digest, "the draft before the edit is not the draft of the open review");
         }
         if digest != Some(signed) {
-            self.note(FindingKind::Digest, "what was signed has another digest");
+            self.note(FindingKind::Digest, "the signed digest is not that of the edited draft");
         }
     }
 
     /// Checks an entry against the thread after it.
-    fn after(&mut self, entry: &Entry, expected: Option<To>) {
+    fn after(&mut self, entry: &Entry, expected: Option<Transition>) {
         let place = self.fold.next;
         if matches!(entry.event, Event::Started { .. } | Event::Migrated { .. }) {
             self.close(place);
             if !self.is_own() {
                 let reason = if self.fold.graph == G::SPEC.name {
                     format!(
-                        "they were written by another version of this program, whose graph was {}",
+                        "the entries were written by another version of this program, with graph fingerprint {}",
                         self.fold.print
                     )
                 } else {
-                    format!("they are of another graph, `{}`", self.fold.graph)
+                    format!("the entries belong to another graph, `{}`", self.fold.graph)
                 };
                 self.strange = Some((place, reason));
             }
@@ -399,7 +400,7 @@ impl<'a, G: Graph> Replay<'a, G> {
                 let inputs = G::State::SPEC.fields.iter().filter(|field| field.input);
                 let inputs: Vec<&str> = inputs.map(|field| field.name).collect();
                 if let Some(field) = input.keys().find(|field| !inputs.contains(&field.as_str())) {
-                    self.note(FindingKind::Route, format!("`{field}` is no input"));
+                    self.note(FindingKind::Route, format!("`{field}` is not an input"));
                 }
                 let fields = self.fold.root().map(|lane| lane.fields.clone());
                 let leads = fields.and_then(|fields| guarded(|| route::after_start::<G>(&fields)));
@@ -407,10 +408,11 @@ impl<'a, G: Graph> Replay<'a, G> {
             }
             Event::Started { to: None, .. } => {
                 let signs = |lane: &Lane| {
-                    !lane.signatures.is_empty() || lane.at.visit().is_some_and(|visit| visit.signed)
+                    !lane.signatures.is_empty()
+                        || lane.at.activation().is_some_and(|activation| activation.signed)
                 };
                 if self.fold.lanes.values().any(|lane| signs(lane)) {
-                    self.note(FindingKind::Unsigned, "a fork carries signatures that were given elsewhere");
+                    self.note(FindingKind::Unsigned, "the fork contains signatures of another thread");
                 }
             }
             Event::Ran { node, lane, to, .. } => {
@@ -418,7 +420,7 @@ impl<'a, G: Graph> Replay<'a, G> {
                 self.leads(leads, to);
             }
             Event::Settled { node, lane, how: Settlement::Happened { .. }, to: Some(to), .. }
-                if *to != To::Join =>
+                if *to != Transition::Join =>
             {
                 self.leads(self.leads_from(node, *lane), to);
             }
@@ -431,15 +433,15 @@ impl<'a, G: Graph> Replay<'a, G> {
     }
 
     /// Returns the next step of a lane after a node whose fields are written.
-    fn leads_from(&self, node: &str, lane: LaneId) -> Option<To> {
+    fn leads_from(&self, node: &str, lane: LaneId) -> Option<Transition> {
         let (number, _) = route::node::<G>(node)?;
         let fields = &self.fold.lanes.get(&lane)?.fields;
         guarded(|| route::after_node::<G>(number, fields))
     }
 
-    fn leads(&mut self, expected: Option<To>, to: &To) {
+    fn leads(&mut self, expected: Option<Transition>, to: &Transition) {
         if expected.as_ref() != Some(to) {
-            self.note(FindingKind::Route, format!("the graph does not lead to `{to}` here"));
+            self.note(FindingKind::Route, format!("the graph has no transition to `{to}` here"));
         }
     }
 
@@ -448,16 +450,19 @@ impl<'a, G: Graph> Replay<'a, G> {
         let (Some(interrupt), Some(reviewed)) = (entry.spec.interrupt, entry.reviewed) else {
             return self.note(FindingKind::Route, format!("`{node}` has no review"));
         };
-        let draft = turn::draft::<G>(&self.fold, lane, interrupt.field, reviewed).ok();
-        let Some(At::Paused(open)) = self.fold.lanes.get(&lane).map(|lane| &lane.at) else { return };
-        let terms = Terms::of_open(open);
+        let draft = thread_state::draft::<G>(&self.fold, lane, interrupt.field, reviewed).ok();
+        let Some(LaneState::Paused(open)) = self.fold.lanes.get(&lane).map(|lane| &lane.at) else { return };
+        let terms = ReviewTerms::from_open(open);
         let computed = draft.and_then(|draft| terms.digest(&self.fold, lane, &draft).ok());
-        let (covers, shows) = terms::of(node, &interrupt);
+        let (covers, shows) = review_terms::covered_and_shown(node, &interrupt);
         if open.covers != covers || open.shows != shows {
-            return self.note(FindingKind::Digest, format!("`{node}` covers or shows something else"));
+            let problem = format!(
+                "the effects or fields that the review before `{node}` covers or shows are not the graph's"
+            );
+            return self.note(FindingKind::Digest, problem);
         }
         if !ReviewRule::is_as_asked(open, node, &interrupt) {
-            let problem = format!("the review before `{node}` asks for less than the program does");
+            let problem = format!("the review before `{node}` has a weaker rule than this program's");
             return self.note(FindingKind::Unsigned, problem);
         }
         if interrupt.field != field || computed != Some(digest) {
@@ -467,7 +472,7 @@ impl<'a, G: Graph> Replay<'a, G> {
 
     fn snapshot(&mut self, stored: &str) {
         let json = |text: &str| serde_json::from_str::<Value>(text).ok();
-        let computed = self.fold.freeze().ok().and_then(|frozen| json(frozen.get()));
+        let computed = self.fold.to_snapshot().ok().and_then(|frozen| json(frozen.get()));
         let (Some(computed), Some(stored)) = (computed, json(stored)) else {
             return self.note(FindingKind::Snapshot, "its snapshot cannot be computed");
         };
@@ -480,15 +485,18 @@ impl<'a, G: Graph> Replay<'a, G> {
         if again && unordered(computed) == unordered(stored) {
             return;
         }
-        self.note(FindingKind::Snapshot, "its snapshot is not what the entries before it say");
+        self.note(
+            FindingKind::Snapshot,
+            "its snapshot differs from the state that the entries before it give",
+        );
     }
 
     /// Returns the snapshot of the same thread after each field was deserialized and serialized once more.
     fn reread(&self) -> Option<Value> {
-        let frozen = self.fold.freeze().ok()?;
+        let frozen = self.fold.to_snapshot().ok()?;
         let mut again: Fold = Fold::empty(G::State::TABLE, self.fold.thread.clone());
-        again.thaw(&frozen).ok()?;
-        serde_json::from_str(again.freeze().ok()?.get()).ok()
+        again.restore(&frozen).ok()?;
+        serde_json::from_str(again.to_snapshot().ok()?.get()).ok()
     }
 }
 
@@ -496,7 +504,7 @@ impl<'a, G: Graph> Replay<'a, G> {
 struct Verdict<'a> {
     verdict: &'a Decision,
     digest: &'a Digest,
-    to: &'a To,
+    to: &'a Transition,
     role: Option<Option<&'a str>>,
     proposal: Option<&'a Proposal>,
     at_ms: u64,
@@ -517,7 +525,7 @@ fn lane_of(event: &Event) -> Option<LaneId> {
 }
 
 /// Calls a route function and catches its panics: a `match` guard is the user's code.
-fn guarded(route: impl FnOnce() -> Result<To, String>) -> Option<To> {
+fn guarded(route: impl FnOnce() -> Result<Transition, String>) -> Option<Transition> {
     catch_unwind(AssertUnwindSafe(route)).ok()?.ok()
 }
 

@@ -23,22 +23,23 @@ use serde::Serialize;
 use serde_json::{Value, value::RawValue};
 
 use super::{
-    Agent, Graph, decide::may_decide, drive, each, post::Post, refused::unreadable, route, turn::Found,
+    Agent, Graph, decide::may_decide, executor, for_each, lenient_load::unreadable, route,
+    thread_state::LocatedReview, thread_writer::ThreadWriter,
 };
 use crate::journal::Fold;
 use crate::{
     Error, Operator,
-    graph::{EditWay, Point, edit_way},
-    journal::{Act, At, Decision, Event, FoldError, LaneId, Proposal, Proposer, Source, To},
+    graph::{EditOutcome, Point, edit_outcome},
+    journal::{Act, Decision, Event, FoldError, LaneId, LaneState, Proposal, Proposer, Source, Transition},
     state::{Slots, State},
 };
 
 /// The outcome of an edit of an open review.
-pub(super) enum Way {
+pub(super) enum EditResult {
     /// The edit signs the open review.
-    Here,
+    Signs,
     /// The edit is a new proposal, and the lane continues at `to`.
-    Again { proposal: Proposal, to: To },
+    Proposes { proposal: Proposal, to: Transition },
 }
 
 /// The result of [`Agent::preview`]: the effects that a verdict would have.
@@ -87,10 +88,10 @@ pub struct Reproposal {
     /// The point at which the field was last written, and to which the thread goes back.
     pub from: Source,
     /// The step that follows with the edited draft: a node, a fork, the end. Nodes between it and the review run again.
-    pub to: To,
+    pub to: Transition,
     /// The review that opens there, if no node runs before it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub opens: Option<Opens>,
+    pub opens: Option<NextReview>,
     /// Set if nodes run before any review opens: the node whose review the edit may then sign. It is the node of the
     /// edited review, and the edit signs only if that review's deadline has not passed, its rule is met, and it shows
     /// the same fields. Any other review stays open.
@@ -101,14 +102,14 @@ pub struct Reproposal {
 /// The review that an edit leads to.
 ///
 /// ```
-/// # use hitl::Opens;
-/// fn who(opens: &Opens) -> &str {
+/// # use hitl::NextReview;
+/// fn who(opens: &NextReview) -> &str {
 ///     if opens.signs { "you" } else { opens.role.as_deref().unwrap_or("somebody") }
 /// }
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Opens {
+pub struct NextReview {
     /// The node that waits.
     pub node: String,
     /// The role that its operator must hold.
@@ -121,20 +122,27 @@ pub struct Opens {
 impl fmt::Display for Reproposal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { field, from, to, opens, signs_only } = self;
-        write!(f, "this proposes `{field}` anew: it goes back to {from} and on to `{to}`")?;
+        write!(
+            f,
+            "the edit is a new proposal of `{field}`: the thread returns to {from} and continues to `{to}`"
+        )?;
         match opens {
-            Some(Opens { node, signs: true, .. }) => write!(f, ", where it signs the review before `{node}`"),
-            Some(Opens { node, role: Some(role), .. }) => {
+            Some(NextReview { node, signs: true, .. }) => {
+                write!(f, ", where it signs the review before `{node}`")
+            }
+            Some(NextReview { node, role: Some(role), .. }) => {
                 write!(f, ", where the review before `{node}` waits for a signature of role `{role}`")
             }
-            Some(Opens { node, .. }) => write!(f, ", where the review before `{node}` waits for a signature"),
+            Some(NextReview { node, .. }) => {
+                write!(f, ", where the review before `{node}` waits for a signature")
+            }
             None => match signs_only {
                 Some(node) => write!(
                     f,
-                    ", and a review that opens after it asks for a signature of its own, unless it is the one before \
-                     `{node}` again"
+                    ", and a later review requires a signature of its own, unless it is the one before `{node}` \
+                     again"
                 ),
-                None => f.write_str(", and a review that opens after it asks for a signature of its own"),
+                None => f.write_str(", and a later review requires a signature of its own"),
             },
         }
     }
@@ -142,24 +150,24 @@ impl fmt::Display for Reproposal {
 
 impl<G: Graph> Agent<G> {
     /// Returns the outcome of an edit whose draft is valid: it signs the open review, or becomes a new proposal.
-    pub(super) fn way(
+    pub(super) fn resolve_edit(
         &self,
         fold: &Fold,
-        found: &Found,
+        found: &LocatedReview,
         after: &RawValue,
         operator: &Operator,
-    ) -> Result<Way, Error> {
+    ) -> Result<EditResult, Error> {
         let open = &found.open;
         let refused = |problem: String| Error::BadVerdict {
             thread: fold.thread.clone(),
-            node: open.visit.node.clone(),
+            node: open.activation.node.clone(),
             problem,
         };
-        match edit_way(G::SPEC, found.node) {
-            EditWay::Straight => return Ok(Way::Here),
+        match edit_outcome(G::SPEC, found.node) {
+            EditOutcome::Signs => return Ok(EditResult::Signs),
             // The graph's proof admits such a path only for a review that takes no edit.
-            EditWay::Refused(_) => return Err(refused(takes_no_edit().to_owned())),
-            EditWay::Again => {}
+            EditOutcome::Refused(_) => return Err(refused(takes_no_edit().to_owned())),
+            EditOutcome::Reruns => {}
         }
         let field = open.field.as_str();
         let Some(lane) = fold.lanes.get(&found.lane) else {
@@ -167,62 +175,62 @@ impl<G: Graph> Agent<G> {
         };
         let lost = || {
             refused(format!(
-                "an edit of `{field}` goes back to where it was written, and the thread was written by other code, \
-                 which does not say where that is: reject the draft, or have it written again"
+                "an edit of `{field}` returns to the point where it was written, but the thread was written by other \
+                 code and does not record that point; reject the draft, or have it written again"
             ))
         };
-        let (from, has_acted) = lane.sources.back_to(field, &open.visit.node).ok_or_else(lost)?;
+        let (from, has_acted) = lane.sources.back_to(field, &open.activation.node).ok_or_else(lost)?;
         let point = point_of::<G>(&from, found.node, field).ok_or_else(lost)?;
         if has_acted {
             return Err(refused(format!(
-                "an edit of `{field}` goes back to {from}, and an effect has begun since, which would run a second \
-                 time: approve or reject the draft as it is"
+                "an edit of `{field}` returns to {from}, but an effect has begun since then and would run a second \
+                 time; approve or reject the draft as it is"
             )));
         }
-        let to = self.way_from(fold, found.lane, point, field, after).map_err(|e| match e {
-            WayError::Fields(error) => {
+        let to = self.transition_from(fold, found.lane, point, field, after).map_err(|e| match e {
+            EditRouteError::Fields(error) => {
                 unreadable::<G>(&fold.thread, fold.next.saturating_sub(1), FoldError::Changed(error))
             }
-            WayError::Lost(problem) => refused(problem),
+            EditRouteError::Lost(problem) => refused(problem),
         })?;
         let role = G::SPEC.nodes[found.node].interrupt.and_then(|interrupt| interrupt.role);
-        if to == To::Node(open.visit.node.clone()) && open.role.as_deref() == role {
-            return Ok(Way::Here);
+        if to == Transition::Node(open.activation.node.clone()) && open.role.as_deref() == role {
+            return Ok(EditResult::Signs);
         }
         let mut roles: Vec<String> = reviews_of::<G>(field)
-            .filter_map(|role| role.filter(|role| operator.holds(role)))
+            .filter_map(|role| role.filter(|role| operator.has_role(role)))
             .map(str::to_owned)
             .collect();
         roles.sort_unstable();
         roles.dedup();
         let until_ms = open.deadline_ms;
-        Ok(Way::Again { proposal: Proposal::Made { from, roles, until_ms }, to })
+        Ok(EditResult::Proposes { proposal: Proposal::Made { from, roles, until_ms }, to })
     }
 
     /// Returns the step that the graph prescribes from a point if a field has this value.
-    fn way_from(
+    fn transition_from(
         &self,
         fold: &Fold,
         lane: LaneId,
-        point: From,
+        point: ReturnPoint,
         field: &str,
         after: &RawValue,
-    ) -> Result<To, WayError> {
+    ) -> Result<Transition, EditRouteError> {
         let point = match point {
-            From::After(point) => point,
-            From::At(node) => return Ok(To::Node(node.to_owned())),
+            ReturnPoint::After(point) => point,
+            ReturnPoint::At(node) => return Ok(Transition::Node(node.to_owned())),
         };
         let mut fields: Slots = match fold.lanes.get(&lane) {
             Some(lane) => Slots::clone(&lane.fields),
             None => Slots::empty(G::State::TABLE),
         };
         fields.replace(field, after.get())?;
-        each::fits::<G>(point, &fields, |_| None).map_err(|e| WayError::Lost(e.to_string()))?;
+        for_each::fits::<G>(point, &fields, |_| None).map_err(|e| EditRouteError::Lost(e.to_string()))?;
         let to = match point {
             Point::Node(node) => route::after_node::<G>(node, &fields),
             Point::Start | Point::End => route::after_start::<G>(&fields),
         };
-        to.map_err(WayError::Lost)
+        to.map_err(EditRouteError::Lost)
     }
 
     /// Returns, for a preview, the path of an edit that becomes a new proposal; `event` is its entry. It applies the
@@ -230,28 +238,28 @@ impl<G: Graph> Agent<G> {
     /// not such an edit.
     pub(super) fn reproposal(
         &self,
-        mut post: Box<Post<G>>,
-        found: &Found,
+        mut writer: Box<ThreadWriter<G>>,
+        found: &LocatedReview,
         event: Event,
     ) -> Result<Option<Reproposal>, Error> {
         let Event::Decided { to, proposal, .. } = &event else { return Ok(None) };
         let Some(Proposal::Made { from, .. }) = proposal.as_deref() else { return Ok(None) };
         let (field, from, to, id) = (found.open.field.clone(), from.clone(), to.clone(), found.lane);
-        post.push(event)?;
-        let lane = post.fold.lanes.get(&id);
+        writer.push(event)?;
+        let lane = writer.fold.lanes.get(&id);
         let signs_only = lane.and_then(|lane| lane.pending.as_deref()).filter(|pending| pending.signs);
-        let signs_only = signs_only.map(|_| found.open.visit.node.clone());
+        let signs_only = signs_only.map(|_| found.open.activation.node.clone());
         let next = match lane.map(|lane| &lane.at) {
-            Some(At::Ready { visit, .. }) => {
-                route::node::<G>(&visit.node).map(|(_, entry)| (entry, visit.clone()))
+            Some(LaneState::Ready { activation, .. }) => {
+                route::node::<G>(&activation.node).map(|(_, entry)| (entry, activation.clone()))
             }
             _ => None,
         };
-        let Some((entry, visit, interrupt)) =
-            next.and_then(|(entry, visit)| Some((entry, visit, entry.spec.interrupt?)))
+        let Some((entry, activation, interrupt)) =
+            next.and_then(|(entry, activation)| Some((entry, activation, entry.spec.interrupt?)))
         else {
             // A path that leads to the end opens no review.
-            let is_over = matches!(to, To::End);
+            let is_over = matches!(to, Transition::End);
             return Ok(Some(Reproposal {
                 field,
                 from,
@@ -260,11 +268,11 @@ impl<G: Graph> Agent<G> {
                 signs_only: signs_only.filter(|_| !is_over),
             }));
         };
-        drive::pause(self, &mut post, id, entry, &visit)?;
-        let at = post.fold.lanes.get(&id).map(|lane| &lane.at);
-        let signs = matches!(at, Some(At::Ready { visit, .. }) if visit.signed);
+        executor::pause(self, &mut writer, id, entry, &activation)?;
+        let at = writer.fold.lanes.get(&id).map(|lane| &lane.at);
+        let signs = matches!(at, Some(LaneState::Ready { activation, .. }) if activation.signed);
         let role = interrupt.role.map(str::to_owned);
-        let opens = Some(Opens { node: visit.node, role, signs });
+        let opens = Some(NextReview { node: activation.node, role, signs });
         Ok(Some(Reproposal { field, from, to, opens, signs_only: None }))
     }
 
@@ -275,7 +283,7 @@ impl<G: Graph> Agent<G> {
             return None;
         }
         let lane = fold.lanes.get(&id)?;
-        let At::Paused(open) = &lane.at else { return None };
+        let LaneState::Paused(open) = &lane.at else { return None };
         let pending = lane.pending.as_deref()?;
         if !pending.may_sign(open, &lane.fields, self.inner.clock.now_ms()).unwrap_or(false) {
             return None;
@@ -284,18 +292,18 @@ impl<G: Graph> Agent<G> {
         let name = pending.by.operator.as_str();
         let operator = if pending.by.unverified { Operator::claimed(name) } else { Operator::new(name) };
         let operator = pending.roles.iter().fold(operator, |operator, role| operator.role(role.as_str()));
-        let may = may_decide(&fold.thread, &open.visit.node, open.role.as_deref(), &operator);
+        let may = may_decide(&fold.thread, &open.activation.node, open.role.as_deref(), &operator);
         if may.is_err() || proposed != *draft {
             return None;
         }
         Some(Event::Decided {
-            node: open.visit.node.clone(),
+            node: open.activation.node.clone(),
             lane: id,
             verdict: Decision::Approve,
             operator: name.to_owned(),
             unverified: pending.by.unverified,
             digest: open.digest,
-            to: To::Node(open.visit.node.clone()),
+            to: Transition::Node(open.activation.node.clone()),
             proposal: Some(Box::new(Proposal::Signed { edit: pending.by.edit })),
             // The entry of the edit contains the evidence.
             evidence: None,
@@ -311,23 +319,23 @@ pub(super) fn proposer<G: Graph>(fold: &Fold, id: LaneId, field: &str) -> Option
 
 /// Returns the error text for an edit of a review that takes no edit.
 pub(super) fn takes_no_edit() -> &'static str {
-    "the graph declares that this review takes no edit (`edit = false`): approve the draft as it is, or reject it"
+    "the graph declares that this review accepts no edit (`edit = false`); approve the draft as it is, or reject it"
 }
 
 /// The point of this program's graph to which a lane goes back.
-enum From {
+enum ReturnPoint {
     After(Point),
     At(&'static str),
 }
 
-enum WayError {
+enum EditRouteError {
     /// The fields cannot be read.
     Fields(crate::state::FieldError),
     /// The graph has no next step.
     Lost(String),
 }
 
-impl std::convert::From<crate::state::FieldError> for WayError {
+impl From<crate::state::FieldError> for EditRouteError {
     fn from(error: crate::state::FieldError) -> Self {
         Self::Fields(error)
     }
@@ -335,21 +343,22 @@ impl std::convert::From<crate::state::FieldError> for WayError {
 
 /// Returns the point of this program's graph that a source denotes, if the point writes the field and lies in the
 /// review's own branch.
-fn point_of<G: Graph>(source: &Source, review: usize, field: &str) -> Option<From> {
-    let beside = |node: usize| G::SPEC.around(node) == G::SPEC.around(review);
+fn point_of<G: Graph>(source: &Source, review: usize, field: &str) -> Option<ReturnPoint> {
+    let beside = |node: usize| G::SPEC.enclosing_branches(node) == G::SPEC.enclosing_branches(review);
     match source {
         Source::Start => {
             let is_input = G::State::SPEC.field(field).is_some_and(|field| field.input);
-            (is_input && G::SPEC.around(review).is_empty()).then_some(From::After(Point::Start))
+            (is_input && G::SPEC.enclosing_branches(review).is_empty())
+                .then_some(ReturnPoint::After(Point::Start))
         }
         Source::After(node) => {
             let (node, entry) = route::current::<G>(node)?;
             let writes = node == review || entry.spec.writes.contains(&field);
-            (beside(node) && writes).then_some(From::After(Point::Node(node)))
+            (beside(node) && writes).then_some(ReturnPoint::After(Point::Node(node)))
         }
         Source::At(node) => {
             let (node, entry) = route::current::<G>(node)?;
-            beside(node).then_some(From::At(entry.spec.name))
+            beside(node).then_some(ReturnPoint::At(entry.spec.name))
         }
     }
 }

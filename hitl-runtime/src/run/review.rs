@@ -8,23 +8,24 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{
-    Agent, Asks, CanEdit, Difference, Edits, Graph, NoAsk,
-    decide::{Answer, Seen},
-    post::Post,
-    refused::changed,
-    turn::Found,
+    Agent, Asks, CanEdit, Edits, Graph, Incompatibility, NoAsk,
+    decide::{SeenReview, VerdictInput},
+    lenient_load::incompatible,
+    thread_state::LocatedReview,
+    thread_writer::ThreadWriter,
 };
 use crate::journal::Fold;
 use crate::{
-    Digest, Error, Operator, Reason, ThreadId, Verdict, Violation, guard,
-    review::{Draft, encode, same},
+    Digest, Error, Operator, Reason, ThreadId, Verdict, Violation,
+    review::{Draft, check_round_trip, encode},
+    user_code,
 };
 
 /// An open review whose draft does not have its own type yet.
 pub struct AnyReview<G: Graph> {
     pub(super) agent: Agent<G>,
     pub(super) fold: Arc<Fold>,
-    pub(super) found: Found,
+    pub(super) found: LocatedReview,
     pub(super) draft: Value,
 }
 
@@ -46,13 +47,13 @@ impl<G: Graph> AnyReview<G> {
 
     /// Returns the error for a review that the graph's turn type has no variant for.
     pub fn unknown(self) -> Error {
-        changed(&self.fold.thread, Difference::NoReview { node: self.found.open.visit.node })
+        incompatible(&self.fold.thread, Incompatibility::NoReview { node: self.found.open.activation.node })
     }
 
     /// Calls code of the draft's type and converts a panic into an error.
     fn guarded<T>(&self, code: &str, call: impl FnOnce() -> T) -> Result<T, Error> {
         let place = || format!("{code} of `{}`", self.found.open.field);
-        guard::guarded(place, call).map_err(|broken| broken.of(&self.fold.thread))
+        user_code::catch_panic(place, call).map_err(|broken| broken.into_error(&self.fold.thread))
     }
 
     fn invalid(&self, violations: Vec<Violation>) -> Error {
@@ -77,8 +78,9 @@ impl<G: Graph> AnyReview<G> {
                 schema.as_ref(),
             )));
         }
-        let edited = self
-            .guarded("serializer", || encode(&draft).and_then(|json| same(&draft, &json).map(|()| json)))?;
+        let edited = self.guarded("serializer", || {
+            encode(&draft).and_then(|json| check_round_trip(&draft, &json).map(|()| json))
+        })?;
         let edited = edited.map_err(|violation| self.invalid(vec![violation]))?;
         // Its `Drop` is the user's code as well, and must not run in the middle of the verdict.
         self.guarded("destructor", || drop(draft))?;
@@ -86,15 +88,19 @@ impl<G: Graph> AnyReview<G> {
     }
 
     /// Decides the review: on the thread as the caller has seen it, unless another writer has changed it since.
-    async fn answer(self, operator: Operator, answer: Answer) -> Result<G::Turn, Error> {
+    async fn answer(self, operator: Operator, answer: VerdictInput) -> Result<G::Turn, Error> {
         let Self { agent, fold, found, draft } = self;
         let (thread, digest) = (fold.thread.clone(), found.open.digest);
         // If several reviews are open, their handles share the thread, and each is decided on the thread as it is
         // stored then.
         let fold = Arc::into_inner(fold).filter(|fold| fold.is_stored);
-        let seen = fold.map(|fold| Seen { post: Post::new(&agent, fold), found, draft: Some(draft) });
-        let outlook = agent.answer(thread.clone(), digest, operator, answer, seen).await?;
-        agent.turn_of(&thread, outlook)
+        let seen = fold.map(|fold| SeenReview {
+            writer: ThreadWriter::new(&agent, fold),
+            found,
+            draft: Some(draft),
+        });
+        let thread_state = agent.answer(thread.clone(), digest, operator, answer, seen).await?;
+        agent.turn_of(&thread, thread_state)
     }
 }
 
@@ -108,8 +114,8 @@ pub fn several<G: Graph>(reviews: Vec<AnyReview<G>>) -> Error {
     match reviews.into_iter().next() {
         Some(review) => {
             let problem =
-                "several reviews are open, and this graph has no fork with more than one".to_owned();
-            changed(&review.fold.thread, Difference::NoWay { problem })
+                "several reviews are open, but no fork of this graph allows more than one".to_owned();
+            incompatible(&review.fold.thread, Incompatibility::NoWay { problem })
         }
         None => Error::InvalidInput { problem: "no review is open".to_owned() },
     }
@@ -174,7 +180,7 @@ impl<G: Graph, D, A, E> Review<G, D, A, E> {
 
     /// Returns the node that will run once the draft is signed.
     pub fn node(&self) -> &str {
-        &self.open.found.open.visit.node
+        &self.open.found.open.activation.node
     }
 
     /// Returns the role that the operator must hold.
@@ -226,7 +232,7 @@ impl<G: Graph, D, A, E> Review<G, D, A, E> {
     /// # Errors
     /// As [`Agent::decide`].
     pub async fn approve(self, operator: &Operator) -> Result<G::Turn, Error> {
-        self.open.answer(operator.clone(), Answer::Given(Verdict::Approve)).await
+        self.open.answer(operator.clone(), VerdictInput::Given(Verdict::Approve)).await
     }
 
     /// Changes the draft and approves the result. The changed draft must satisfy the same invariants as the draft
@@ -270,7 +276,7 @@ impl<G: Graph, D, A, E> Review<G, D, A, E> {
     {
         let Self { open, draft, .. } = self;
         let (operator, edited) = (operator.clone(), open.edited(draft, change));
-        Box::pin(async move { open.answer(operator, Answer::Edited(edited?)).await })
+        Box::pin(async move { open.answer(operator, VerdictInput::Edited(edited?)).await })
     }
 
     /// Rejects the draft and follows the graph's `reject` edge.
@@ -297,7 +303,7 @@ impl<G: Graph, D, A, E> Review<G, D, A, E> {
         note: impl Into<String>,
     ) -> Result<G::Turn, Error> {
         let verdict = Verdict::Reject { reason, note: note.into() };
-        self.open.answer(operator.clone(), Answer::Given(verdict)).await
+        self.open.answer(operator.clone(), VerdictInput::Given(verdict)).await
     }
 
     /// Asks a question and follows the graph's `ask` edge, which leads to a new draft.
@@ -327,7 +333,7 @@ impl<G: Graph, D, A, E> Review<G, D, A, E> {
         A: Asks,
     {
         let verdict = Verdict::Ask { question: question.into() };
-        Box::pin(self.open.answer(operator.clone(), Answer::Given(verdict)))
+        Box::pin(self.open.answer(operator.clone(), VerdictInput::Given(verdict)))
     }
 }
 
@@ -338,7 +344,7 @@ impl<G: Graph, D, A, E> fmt::Display for Review<G, D, A, E> {
             f,
             "`{}` waits before `{}` for a signature on `{}` ({})",
             self.thread(),
-            open.visit.node,
+            open.activation.node,
             open.field,
             open.digest.short()
         )

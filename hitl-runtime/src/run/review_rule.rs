@@ -5,8 +5,8 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use super::terms;
-use crate::{graph::InterruptSpec, journal::OpenAt};
+use super::review_terms;
+use crate::{graph::InterruptSpec, journal::OpenReviewState};
 
 /// The role that may sign a review, its deadline, and its reminder interval.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ impl ReviewRule {
     /// The program's role applies, or the old role if the program requires none. The deadline is the earlier one of the
     /// old deadline and the program's deadline, counted from the time when the review was opened. The program's
     /// reminder interval applies.
-    pub(super) fn in_program(open: &OpenAt, interrupt: &InterruptSpec) -> Self {
+    pub(super) fn in_program(open: &OpenReviewState, interrupt: &InterruptSpec) -> Self {
         let asked = Self::new(interrupt, open.opened_ms);
         Self {
             role: asked.role.or_else(|| open.role.clone()),
@@ -42,14 +42,14 @@ impl ReviewRule {
 
     /// Returns whether an open review requires everything that the program requires before this node, and covers and
     /// shows the same. The program is the authority on the rule, not the journal.
-    pub(super) fn is_as_asked(open: &OpenAt, node: &str, interrupt: &InterruptSpec) -> bool {
+    pub(super) fn is_as_asked(open: &OpenReviewState, node: &str, interrupt: &InterruptSpec) -> bool {
         let latest = interrupt.expires_ms.map(|span| open.opened_ms.saturating_add(span));
         interrupt.field == open.field
             && interrupt.edit == open.edit
             && interrupt.remind_ms == open.remind_ms
             && interrupt.role.is_none_or(|role| open.role.as_deref() == Some(role))
             && latest.is_none_or(|latest| open.deadline_ms.is_some_and(|deadline| deadline <= latest))
-            && terms::are(&open.covers, &open.shows, node, interrupt)
+            && review_terms::are(&open.covers, &open.shows, node, interrupt)
     }
 }
 
@@ -65,7 +65,7 @@ impl ReviewRule {
 ///     from: Some("clerk".into()),
 ///     to: Some("director".into()),
 /// };
-/// assert_eq!(change.to_string(), "the review before `pay` asks for the role `director`, and asked for `clerk`");
+/// assert_eq!(change.to_string(), "the role that the review before `pay` requires changes from `clerk` to `director`");
 /// assert_eq!((change.code(), change.node()), ("role_changed", "pay"));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,11 +121,11 @@ pub enum ReviewChange {
 
 impl ReviewChange {
     /// Returns every difference between an open review and its reopened form.
-    pub(super) fn between(before: &OpenAt, after: &OpenAt) -> Vec<Self> {
+    pub(super) fn between(before: &OpenReviewState, after: &OpenReviewState) -> Vec<Self> {
         if before.digest == after.digest {
             return Vec::new();
         }
-        let node = || after.visit.node.clone();
+        let node = || after.activation.node.clone();
         let mut changes = Vec::new();
         if before.role != after.role {
             changes.push(Self::Role { node: node(), from: before.role.clone(), to: after.role.clone() });
@@ -181,21 +181,24 @@ impl fmt::Display for ReviewChange {
                     None => "none".to_owned(),
                 };
                 let (from, to) = (role(from), role(to));
-                write!(f, "the review before `{node}` asks for the role {to}, and asked for {from}")
+                write!(f, "the role that the review before `{node}` requires changes from {from} to {to}")
             }
             Self::Deadline { node, .. } => write!(f, "the review before `{node}` expires earlier"),
             Self::Reminder { node, .. } => {
-                write!(f, "the review before `{node}` is brought up at another interval")
+                write!(f, "the reminder interval of the review before `{node}` changes")
             }
             Self::Edits { node, to: true } => {
-                write!(f, "the review before `{node}` takes an edit, and took none")
+                write!(f, "the review before `{node}` now accepts an edit")
             }
-            Self::Edits { node, to: false } => write!(f, "the review before `{node}` takes no edit any more"),
-            Self::Signed { node } => write!(f, "what is signed before `{node}` has changed"),
-            Self::SignedAgain { node, by } => write!(
-                f,
-                "what {by} has signed before `{node}` was signed under a weaker rule, and is to be signed again"
-            ),
+            Self::Edits { node, to: false } => {
+                write!(f, "the review before `{node}` no longer accepts an edit")
+            }
+            Self::Signed { node } => {
+                write!(f, "the signed content of the review before `{node}` has changed")
+            }
+            Self::SignedAgain { node, by } => {
+                write!(f, "{by} signed before `{node}` under a weaker rule, so a new signature is required")
+            }
         }
     }
 }

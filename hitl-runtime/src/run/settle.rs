@@ -1,15 +1,16 @@
 //! Settlement of in-doubt effects: a person records how an effect ended.
 
 use super::{
-    Agent, Difference, Graph, Outlook, decide::may_decide, detach, drive, each, refused::changed, route,
-    start::Anew, turn::doubts, written,
+    Agent, Graph, Incompatibility, ThreadState, decide::may_decide, executor, for_each,
+    lenient_load::incompatible, route, run_to_completion, start::RetryScope, thread_state::effects_in_doubt,
+    write_checks,
 };
+use crate::state::Slots;
 use crate::{
     Digest, Error, Operator, ThreadId,
     graph::{InterruptSpec, Point, ReadKind},
-    journal::{Event, Evidence, Fold, LaneId, Settlement, To, Values, Visit},
-    review::reviews_of,
-    state::Slots,
+    journal::{Activation, Event, Evidence, Fold, LaneId, Settlement, Transition, Values},
+    review::applicable_reviews,
 };
 
 impl<G: Graph> Agent<G> {
@@ -61,7 +62,7 @@ impl<G: Graph> Agent<G> {
         let thread = thread.try_into().map_err(Into::into)?;
         let (agent, operator, name) = (self.clone(), operator.clone(), thread.clone());
         let settled = async move { agent.settle_in_place(&thread, digest, &operator, &how).await };
-        self.turn_of(&name, detach::finish_for(name.clone(), settled).await?)
+        self.turn_of(&name, run_to_completion::finish_for(name.clone(), settled).await?)
     }
 
     async fn settle_in_place(
@@ -70,30 +71,30 @@ impl<G: Graph> Agent<G> {
         digest: Digest,
         operator: &Operator,
         how: &Settlement,
-    ) -> Result<Outlook<G>, Error> {
+    ) -> Result<ThreadState<G>, Error> {
         loop {
-            let post = self.post(thread).await?;
-            let fold = &post.fold;
-            let Some(doubt) = doubts(self, fold).find(|doubt| doubt.digest == digest) else {
+            let writer = self.load_writer(thread).await?;
+            let fold = &writer.fold;
+            let Some(doubt) = effects_in_doubt(self, fold).find(|doubt| doubt.digest == digest) else {
                 return Err(Error::NotInDoubt { thread: thread.clone() });
             };
-            let asked = Asked::of::<G>(fold, doubt.lane, &doubt.visit);
-            let roles = asked.of_whom(thread, &doubt.visit.node, operator, how)?;
+            let asked = RequiredRoles::new::<G>(fold, doubt.lane, &doubt.activation);
+            let roles = asked.of_whom(thread, &doubt.activation.node, operator, how)?;
             if let (Settlement::RunAgain, Some((_, said))) = (how, fold.stop()) {
-                return Err(has_stopped(thread, &doubt.visit.node, said));
+                return Err(has_stopped(thread, &doubt.activation.node, said));
             }
             let to = match how {
                 Settlement::Happened { wrote } => {
-                    Some(self.happened(fold, doubt.lane, &doubt.visit.node, wrote)?)
+                    Some(self.happened(fold, doubt.lane, &doubt.activation.node, wrote)?)
                 }
                 Settlement::RunAgain | Settlement::Stop { .. } => None,
             };
             if !doubt.written {
-                self.take_up(thread, Anew::Orphans).await?;
+                self.take_up(thread, RetryScope::Orphans).await?;
                 continue;
             }
             let event = Event::Settled {
-                node: doubt.visit.node,
+                node: doubt.activation.node,
                 lane: doubt.lane,
                 how: how.clone(),
                 operator: operator.name().to_owned(),
@@ -101,15 +102,15 @@ impl<G: Graph> Agent<G> {
                 to,
                 evidence: Some(Evidence::of_roles(operator, &roles)),
             };
-            match self.append_and_run(post, [event]).await {
-                Err(drive::Stopped::Taken(_)) => {}
-                end => return self.outlook_of(end).await,
+            match self.append_and_run(writer, [event]).await {
+                Err(executor::RunError::Conflict(_)) => {}
+                end => return self.thread_state_of(end).await,
             }
         }
     }
 
     /// Validates the fields of an effect that happened, and returns the next step of its lane.
-    fn happened(&self, fold: &Fold, lane: LaneId, node: &str, wrote: &Values) -> Result<To, Error> {
+    fn happened(&self, fold: &Fold, lane: LaneId, node: &str, wrote: &Values) -> Result<Transition, Error> {
         let invalid = |field: &str, message: String| Error::Invalid {
             thread: fold.thread.clone(),
             field: field.to_owned(),
@@ -120,31 +121,34 @@ impl<G: Graph> Agent<G> {
         };
         for field in entry.spec.writes {
             if !wrote.contains_key(*field) {
-                return Err(invalid(field, format!("`{node}` writes it: say what it would have written")));
+                return Err(invalid(
+                    field,
+                    format!("`{node}` writes it; give the value that it would have written"),
+                ));
             }
         }
         let Some(lane) = fold.lanes.get(&lane) else {
             return Err(Error::NotInDoubt { thread: fold.thread.clone() });
         };
         let written = |field: &str| wrote.get(field).map(|json| json.get());
-        each::fits::<G>(Point::Node(index), &lane.fields, written)
+        for_each::fits::<G>(Point::Node(index), &lane.fields, written)
             .map_err(|e| invalid(&e.field, e.problem))?;
         let mut fields = Slots::clone(&lane.fields);
         for (field, json) in wrote {
             if !entry.spec.writes.contains(&field.as_str()) {
-                return Err(invalid(field, format!("`{node}` does not write it")));
+                return Err(invalid(field, format!("`{node}` does not write it; leave it out")));
             }
             fields.write(field, json.get()).map_err(|e| invalid(field, e.problem))?;
-            written::check::<G>(&lane.fields, field, json.get())
+            write_checks::check::<G>(&lane.fields, field, json.get())
                 .map_err(|problem| invalid(field, problem))?;
         }
         route::after_node::<G>(index, &fields)
-            .map_err(|problem| changed(&fold.thread, Difference::NoWay { problem }))
+            .map_err(|problem| incompatible(&fold.thread, Incompatibility::NoWay { problem }))
     }
 }
 
 /// The roles that an operator needs to settle an effect.
-pub(super) struct Asked {
+pub(super) struct RequiredRoles {
     /// All of these are required for [`Settlement::Happened`], and for every settlement if `any` is empty.
     pub(super) all: Vec<String>,
     /// One of these is required in every other case. Empty if the effect runs on a signature that was given in a role,
@@ -152,13 +156,13 @@ pub(super) struct Asked {
     pub(super) any: Vec<String>,
 }
 
-impl Asked {
-    pub(super) fn of<G: Graph>(fold: &Fold, lane: LaneId, visit: &Visit) -> Self {
-        let own = effect_roles::<G>(fold, lane, visit);
+impl RequiredRoles {
+    pub(super) fn new<G: Graph>(fold: &Fold, lane: LaneId, activation: &Activation) -> Self {
+        let own = effect_roles::<G>(fold, lane, activation);
         if !own.is_empty() {
             return Self { all: own, any: Vec::new() };
         }
-        let node = route::current::<G>(&visit.node).map(|(number, _)| number);
+        let node = route::current::<G>(&activation.node).map(|(number, _)| number);
         let ahead = node.map(reachable::<G>).unwrap_or_default();
         Self { all: roles_of::<G>(|node| ahead.contains(&node)), any: roles_of::<G>(|_| true) }
     }
@@ -177,7 +181,7 @@ impl Asked {
             self.all.iter().try_for_each(|role| may_decide(thread, node, Some(role), operator))?;
             return Ok(self.all);
         }
-        match self.any.iter().find(|role| operator.holds(role)).or(self.any.first()) {
+        match self.any.iter().find(|role| operator.has_role(role)).or(self.any.first()) {
             Some(role) => may_decide(thread, node, Some(role), operator).map(|()| vec![role.clone()]),
             None => Ok(Vec::new()),
         }
@@ -200,7 +204,7 @@ fn roles_of<G: Graph>(is_meant: impl Fn(usize) -> bool) -> Vec<String> {
 /// no role of its own.
 #[cfg(feature = "agentcore")]
 pub(crate) fn may_settle<G: Graph>(operator: &Operator) -> bool {
-    roles_of::<G>(|_| true).iter().any(|role| operator.holds(role))
+    roles_of::<G>(|_| true).iter().any(|role| operator.has_role(role))
 }
 
 /// Returns the nodes that are reachable from a node.
@@ -224,7 +228,7 @@ fn has_stopped(thread: &ThreadId, node: &str, said: &str) -> Error {
     Error::BadVerdict {
         thread: thread.clone(),
         node: node.to_owned(),
-        problem: format!("the thread was {said}; it goes no further"),
+        problem: format!("the thread was {said}, so it cannot continue"),
     }
 }
 
@@ -232,7 +236,7 @@ fn has_stopped(thread: &ThreadId, node: &str, said: &str) -> Error {
 pub(super) fn is_not_stopped(fold: &Fold, digest: Digest) -> Result<(), Error> {
     let Some((_, said)) = fold.stop() else { return Ok(()) };
     match fold.paused().find(|(_, open)| open.digest == digest) {
-        Some((_, open)) => Err(has_stopped(&fold.thread, &open.visit.node, said)),
+        Some((_, open)) => Err(has_stopped(&fold.thread, &open.activation.node, said)),
         None => Ok(()),
     }
 }
@@ -240,8 +244,8 @@ pub(super) fn is_not_stopped(fold: &Fold, digest: Digest) -> Result<(), Error> {
 /// Returns the roles that an operator must hold to settle an effect. For each field that the effect takes as signed,
 /// this is the role required by the review that gave the signature (the effect's own review or an earlier one in its
 /// lane), or, if that review no longer requires a role, the role in which the field was signed.
-fn effect_roles<G: Graph>(fold: &Fold, lane: LaneId, visit: &Visit) -> Vec<String> {
-    let Some((_, entry)) = route::current::<G>(&visit.node) else { return Vec::new() };
+fn effect_roles<G: Graph>(fold: &Fold, lane: LaneId, activation: &Activation) -> Vec<String> {
+    let Some((_, entry)) = route::current::<G>(&activation.node) else { return Vec::new() };
     let spec = &entry.spec;
     let signatures = fold.lanes.get(&lane).map(|lane| &lane.signatures);
     let own = spec.interrupt.map(|interrupt| interrupt.field);
@@ -252,7 +256,7 @@ fn effect_roles<G: Graph>(fold: &Fold, lane: LaneId, visit: &Visit) -> Vec<Strin
         let own = spec.interrupt.filter(|interrupt| interrupt.field == field);
         let mut reviews: Vec<InterruptSpec> = match (own, signature) {
             (Some(own), _) => vec![own],
-            (None, Some(signature)) => reviews_of(G::SPEC, spec, field, signature).collect(),
+            (None, Some(signature)) => applicable_reviews(G::SPEC, spec, field, signature).collect(),
             (None, None) => Vec::new(),
         };
         if reviews.is_empty() {

@@ -3,23 +3,22 @@
 use serde_json::value::RawValue;
 
 use super::{
-    Agent, Difference, Graph, Outlook,
+    Agent, Graph, Incompatibility, ThreadState,
     decide::may_decide,
-    detach,
-    drive::{self, Stopped},
-    each,
-    post::Post,
-    route,
-    token::token,
-    turn, written,
+    executor::{self, RunError},
+    for_each,
+    random_id::random_id,
+    route, run_to_completion, thread_state,
+    thread_writer::ThreadWriter,
+    write_checks,
 };
 use crate::{
     Error, Operator, ThreadId,
     graph::Point,
-    guard::{contained, contained_now, guarded},
-    journal::{At, Entry, Event, Fold, Lane, Requester, Values, migrate::updated},
+    journal::{Entry, Event, Fold, Lane, LaneState, Requester, Values, migrate::updated},
     review::encode,
     state::{Slots, State},
+    user_code::{catch_panic, contain_panics, contain_panics_sync},
 };
 
 impl<G: Graph> Agent<G> {
@@ -112,7 +111,7 @@ impl<G: Graph> Agent<G> {
     async fn start_by(&self, thread: ThreadId, input: Values, starter: Starter) -> Result<G::Turn, Error> {
         let (agent, name) = (self.clone(), thread.clone());
         let begun = async move { agent.begin(thread, input, starter).await };
-        self.turn_of(&name, detach::finish_for(name.clone(), begun).await?)
+        self.turn_of(&name, run_to_completion::finish_for(name.clone(), begun).await?)
     }
 
     /// Starts a thread like [`Agent::start`], with an input in JSON.
@@ -160,12 +159,12 @@ impl<G: Graph> Agent<G> {
         self.start_as(requester, thread, read_input::<G>(input)?).await
     }
 
-    async fn begin(self, thread: ThreadId, input: Values, starter: Starter) -> Result<Outlook<G>, Error> {
-        match self.known(&thread).await {
+    async fn begin(self, thread: ThreadId, input: Values, starter: Starter) -> Result<ThreadState<G>, Error> {
+        match self.load_for_reading(&thread).await {
             Ok(fold) => return self.same_start(fold, &input, &starter).await,
             Err(Error::UnknownThread { .. }) => thread.check_new()?,
             Err(Error::GraphChanged { differences, .. })
-                if matches!(differences[..], [Difference::OtherGraph { .. }]) =>
+                if matches!(differences[..], [Incompatibility::OtherGraph { .. }]) =>
             {
                 return Err(Error::ThreadExists { thread });
             }
@@ -177,17 +176,17 @@ impl<G: Graph> Agent<G> {
         }
         let unwritten = Slots::empty(G::State::TABLE);
         for (field, json) in &input {
-            written::check::<G>(&unwritten, field, json.get())
+            write_checks::check::<G>(&unwritten, field, json.get())
                 .map_err(|problem| Error::InvalidInput { problem })?;
         }
-        each::fits::<G>(Point::Start, &fields, |_| None)
+        for_each::fits::<G>(Point::Start, &fields, |_| None)
             .map_err(|e| Error::InvalidInput { problem: e.to_string() })?;
         let to = route::after_start::<G>(&fields).map_err(|problem| Error::InvalidInput { problem })?;
-        let mut post = Post::new(&self, Fold::empty(G::State::TABLE, thread.clone()));
+        let mut writer = ThreadWriter::new(&self, Fold::empty(G::State::TABLE, thread.clone()));
         // The thread has had no other runner: its own id is the first runner's name.
-        let id = token()?;
-        post.claim_as(id.clone());
-        post.push(Event::Started {
+        let id = random_id()?;
+        writer.claim_as(id.clone());
+        writer.push(Event::Started {
             graph: G::SPEC.name.to_owned(),
             print: self.inner.print.clone(),
             version: G::State::SPEC.version,
@@ -200,13 +199,20 @@ impl<G: Graph> Agent<G> {
                 Starter::Caller(requester) => requester.clone(),
             },
         })?;
-        match drive::run(&self, post).await {
-            Err(Stopped::Taken(_)) => self.same_start(self.known(&thread).await?, &input, &starter).await,
-            other => self.outlook_of(other).await,
+        match executor::run(&self, writer).await {
+            Err(RunError::Conflict(_)) => {
+                self.same_start(self.load_for_reading(&thread).await?, &input, &starter).await
+            }
+            other => self.thread_state_of(other).await,
         }
     }
 
-    async fn same_start(&self, fold: Fold, input: &Values, starter: &Starter) -> Result<Outlook<G>, Error> {
+    async fn same_start(
+        &self,
+        fold: Fold,
+        input: &Values,
+        starter: &Starter,
+    ) -> Result<ThreadState<G>, Error> {
         let thread = fold.thread.clone();
         let first = self.inner.store.entries(&thread, 0, 1).await?;
         let entry = first.first().map(|record| serde_json::from_slice::<Entry>(&record.body));
@@ -223,7 +229,7 @@ impl<G: Graph> Agent<G> {
             },
             _ => false,
         };
-        if same { turn::outlook(self, fold) } else { Err(Error::ThreadExists { thread }) }
+        if same { thread_state::state_of(self, fold) } else { Err(Error::ThreadExists { thread }) }
     }
 
     /// Returns the current turn of a thread. It runs nothing and writes nothing.
@@ -251,8 +257,8 @@ impl<G: Graph> Agent<G> {
         T::Error: Into<Error>,
     {
         let thread = thread.try_into().map_err(Into::into)?;
-        let outlook = async { turn::outlook(self, self.known(&thread).await?) };
-        self.turn_of(&thread, contained(&thread, outlook).await?)
+        let thread_state = async { thread_state::state_of(self, self.load_for_reading(&thread).await?) };
+        self.turn_of(&thread, contain_panics(&thread, thread_state).await?)
     }
 
     /// Continues a thread whose runner has died, and retries failed nodes. A thread that waits for a person, or that a
@@ -262,11 +268,11 @@ impl<G: Graph> Agent<G> {
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// use hitl::Standing;
+    /// use hitl::ThreadStatus;
     ///
     /// # let agent = RefundAgent::new(MemoryStore::new());
     /// // At startup: continue the threads of the previous process.
-    /// let running = agent.store().threads(Some(Standing::Running), None, 100).await?;
+    /// let running = agent.store().threads(Some(ThreadStatus::Running), None, 100).await?;
     /// for (thread, _) in running.items {
     ///     println!("{}", agent.resume(thread).await?);
     /// }
@@ -300,23 +306,27 @@ impl<G: Graph> Agent<G> {
 
     async fn resume_by(&self, thread: ThreadId, by: Option<Requester>) -> Result<G::Turn, Error> {
         let (agent, name) = (self.clone(), thread.clone());
-        let taken_up = async move { agent.take_up_by(&thread, Anew::Failures, by).await };
-        self.turn_of(&name, detach::finish_for(name.clone(), taken_up).await?)
+        let taken_up = async move { agent.take_up_by(&thread, RetryScope::Failures, by).await };
+        self.turn_of(&name, run_to_completion::finish_for(name.clone(), taken_up).await?)
     }
 
-    pub(crate) async fn take_up(&self, thread: &ThreadId, anew: Anew) -> Result<Outlook<G>, Error> {
-        self.take_up_by(thread, anew, None).await
+    pub(crate) async fn take_up(
+        &self,
+        thread: &ThreadId,
+        scope: RetryScope,
+    ) -> Result<ThreadState<G>, Error> {
+        self.take_up_by(thread, scope, None).await
     }
 
     async fn take_up_by(
         &self,
         thread: &ThreadId,
-        anew: Anew,
+        scope: RetryScope,
         by: Option<Requester>,
-    ) -> Result<Outlook<G>, Error> {
+    ) -> Result<ThreadState<G>, Error> {
         loop {
-            let post = self.post(thread).await?;
-            let fold = &post.fold;
+            let writer = self.load_writer(thread).await?;
+            let fold = &writer.fold;
             let leased = fold.is_leased(self.inner.clock.now_ms());
             let orphaned = !leased && fold.runs();
             let mut lanes = fold.lanes.values().filter(|_| !leased && fold.stop().is_none());
@@ -324,35 +334,35 @@ impl<G: Graph> Agent<G> {
             let overdue = self.overdue(fold)?;
             let mut events =
                 overdue.iter().map(|found| self.expiry(fold, found)).collect::<Result<Vec<_>, _>>()?;
-            match anew {
-                Anew::Failures if orphaned || failed => events.push(Event::Resumed { by: by.clone() }),
-                Anew::Orphans if orphaned => events.push(Event::Renewed {}),
+            match scope {
+                RetryScope::Failures if orphaned || failed => events.push(Event::Resumed { by: by.clone() }),
+                RetryScope::Orphans if orphaned => events.push(Event::Renewed {}),
                 _ => {}
             }
             if events.is_empty() {
-                return turn::outlook(self, post.seen());
+                return thread_state::state_of(self, writer.into_fold());
             }
-            match self.append_and_run(post, events).await {
-                Err(Stopped::Taken(_)) => {}
-                other => return self.outlook_of(other).await,
+            match self.append_and_run(writer, events).await {
+                Err(RunError::Conflict(_)) => {}
+                other => return self.thread_state_of(other).await,
             }
         }
     }
 
-    /// Converts an outlook into the graph's own turn type.
-    pub(crate) fn turn_of(&self, thread: &ThreadId, outlook: Outlook<G>) -> Result<G::Turn, Error> {
-        contained_now(thread, || G::turn(outlook))
+    /// Converts a [`ThreadState`] into the graph's own turn type.
+    pub(crate) fn turn_of(&self, thread: &ThreadId, thread_state: ThreadState<G>) -> Result<G::Turn, Error> {
+        contain_panics_sync(thread, || G::turn(thread_state))
     }
 
-    /// Converts the result of a run into an outlook. If another runner has taken the thread over, the thread is read
-    /// again.
-    pub(crate) async fn outlook_of(&self, end: Result<Fold, Stopped>) -> Result<Outlook<G>, Error> {
+    /// Converts the result of a run into a [`ThreadState`]. If another runner has taken the thread over, the thread is
+    /// read again.
+    pub(crate) async fn thread_state_of(&self, end: Result<Fold, RunError>) -> Result<ThreadState<G>, Error> {
         match end {
-            Ok(fold) => turn::outlook(self, fold),
-            Err(Stopped::Taken(thread) | Stopped::Overtaken(thread)) => {
-                turn::outlook(self, self.known(&thread).await?)
+            Ok(fold) => thread_state::state_of(self, fold),
+            Err(RunError::Conflict(thread) | RunError::LeaseLost(thread)) => {
+                thread_state::state_of(self, self.load_for_reading(&thread).await?)
             }
-            Err(Stopped::Error(error)) => Err(error),
+            Err(RunError::Error(error)) => Err(error),
         }
     }
 }
@@ -372,7 +382,7 @@ fn owner(requester: Option<&Requester>) -> Option<&str> {
 
 fn read_input<G: Graph>(input: &serde_json::Value) -> Result<<G::State as State>::Input, Error> {
     let invalid = |problem: String| Error::InvalidInput { problem };
-    guarded(|| "deserializer of the input".to_owned(), || crate::review::read(&input.to_string()))
+    catch_panic(|| "deserializer of the input".to_owned(), || crate::review::read(&input.to_string()))
         .map_err(|broken| invalid(broken.to_string()))?
         .map_err(|violation| invalid(violation.to_string()))
 }
@@ -384,7 +394,7 @@ fn named(thread: &ThreadId, operator: &Operator) -> Result<Requester, Error> {
 
 /// The work that is repeated when a thread is resumed.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Anew {
+pub(crate) enum RetryScope {
     /// Nodes that were running when their runner died.
     Orphans,
     /// Failed nodes, too.
@@ -392,7 +402,7 @@ pub(crate) enum Anew {
 }
 
 fn is_retryable(lane: &Lane) -> bool {
-    matches!(lane.at, At::Failed { stopped: false, .. })
+    matches!(lane.at, LaneState::Failed { stopped: false, .. })
 }
 
 /// Encodes the inputs for the journal. An input whose JSON does not deserialize to an equal value is rejected.
@@ -404,12 +414,13 @@ fn encode_input<S: State>(input: S::Input) -> Result<Values, Error> {
         for (field, value) in S::inputs(&input) {
             let Some(json) = values.get(field) else { continue };
             let Some(table) = S::TABLE.field(field) else { continue };
-            (table.comes_back)(field, value, json.get()).map_err(|e| invalid(e.to_string()))?;
+            (table.check_round_trip)(field, value, json.get()).map_err(|e| invalid(e.to_string()))?;
         }
         drop(input);
         Ok(values)
     };
-    guarded(|| "serializer of the input".to_owned(), encode).map_err(|broken| invalid(broken.to_string()))?
+    catch_panic(|| "serializer of the input".to_owned(), encode)
+        .map_err(|broken| invalid(broken.to_string()))?
 }
 
 /// Returns whether a thread was started with this input, after migration to this version of the state.

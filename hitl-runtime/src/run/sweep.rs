@@ -6,7 +6,7 @@ use super::{
     Agent, Graph,
     sweeper::{Step, Sweeper},
 };
-use crate::{Error, OpenReview, Standing, ThreadId};
+use crate::{Error, OpenReview, ThreadId, ThreadStatus};
 
 /// An event of a sweep.
 ///
@@ -14,7 +14,7 @@ use crate::{Error, OpenReview, Standing, ThreadId};
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use hitl::{ManualClock, Noticed};
+/// use hitl::{ManualClock, SweepEvent};
 /// use std::time::Duration;
 ///
 /// # let clock = ManualClock::at_ms(0);
@@ -23,23 +23,23 @@ use crate::{Error, OpenReview, Standing, ThreadId};
 /// clock.advance(Duration::from_secs(25 * 60 * 60));
 /// for noticed in agent.sweep().await? {
 ///     match noticed {
-///         Noticed::Moved { thread, .. } => println!("{thread} goes on"),
-///         Noticed::Waits { review } => println!("{} still waits before {}", review.thread, review.node),
-///         Noticed::Refused { thread, error } => eprintln!("{thread}: {error}"),
+///         SweepEvent::Moved { thread, .. } => println!("{thread} goes on"),
+///         SweepEvent::Waits { review } => println!("{} still waits before {}", review.thread, review.node),
+///         SweepEvent::Refused { thread, error } => eprintln!("{thread}: {error}"),
 ///     }
 /// }
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Debug)]
-pub enum Noticed {
+pub enum SweepEvent {
     /// The sweep took over a thread without a live runner, or let a review of it expire.
     Moved {
         /// The thread.
         thread: ThreadId,
-        /// The thread's status now: a node may have failed. [`Standing::Running`] if another runner has taken the
+        /// The thread's status now: a node may have failed. [`ThreadStatus::Running`] if another runner has taken the
         /// thread over, or if the thread waits for a slot to run.
-        standing: Standing,
+        standing: ThreadStatus,
     },
     /// A reminder: a review has been open for the interval of `remind`, or for another such interval. A person should
     /// be notified. The journal records the reminder, so only one of all concurrent sweeps reports it.
@@ -81,14 +81,14 @@ impl<G: Graph> Agent<G> {
     /// ```
     ///
     /// # Errors
-    /// If the store cannot list the threads that are due. A problem with one thread is [`Noticed::Refused`].
-    pub async fn sweep(&self) -> Result<Vec<Noticed>, Error> {
+    /// If the store cannot list the threads that are due. A problem with one thread is [`SweepEvent::Refused`].
+    pub async fn sweep(&self) -> Result<Vec<SweepEvent>, Error> {
         let mut sweeper = Sweeper::new(self);
         sweeper.look(Some(self.inner.clock.now_ms()));
         let mut noticed = Vec::new();
         loop {
             match sweeper.next(None).await {
-                Step::Told(told) => {
+                Step::Events(told) => {
                     for told in told {
                         noticed.push(told?);
                     }
@@ -110,14 +110,14 @@ impl<G: Graph> Agent<G> {
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// use hitl::Noticed;
+    /// use hitl::SweepEvent;
     /// use std::time::Duration;
     ///
     /// # let agent = RefundAgent::new(MemoryStore::new());
     /// // At the startup of a long-running program.
     /// let watch = tokio::spawn(async move {
     ///     agent.watch(Duration::from_secs(10), |noticed| match noticed {
-    ///         Ok(Noticed::Waits { review }) => println!("{} still waits", review.thread),
+    ///         Ok(SweepEvent::Waits { review }) => println!("{} still waits", review.thread),
     ///         Ok(_) => {}
     ///         Err(error) => eprintln!("{error}"),
     ///     }).await
@@ -126,12 +126,12 @@ impl<G: Graph> Agent<G> {
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn watch(&self, every: Duration, mut tell: impl FnMut(Result<Noticed, Error>)) -> ! {
+    pub async fn watch(&self, every: Duration, mut tell: impl FnMut(Result<SweepEvent, Error>)) -> ! {
         let mut sweeper = Sweeper::new(self);
         let mut next_look = Box::pin(tokio::time::sleep(Duration::ZERO));
         loop {
             match sweeper.next(Some(next_look.as_mut())).await {
-                Step::Told(told) => told.into_iter().for_each(&mut tell),
+                Step::Events(told) => told.into_iter().for_each(&mut tell),
                 Step::Timer => {
                     sweeper.look(None);
                     next_look.set(tokio::time::sleep(every));

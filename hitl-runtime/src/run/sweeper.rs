@@ -12,10 +12,11 @@ use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::Fu
 use tokio::{sync::Semaphore, time::Sleep};
 
 use super::{
-    Agent, Graph, Noticed, detach,
-    tend::{Slots, Tended},
+    Agent, Graph, SweepEvent,
+    due_thread::{DueThreadOutcome, SweepSlots},
+    run_to_completion,
 };
-use crate::{Error, Page, StoreError, ThreadId, guard::contained};
+use crate::{Error, Page, StoreError, ThreadId, user_code::contain_panics};
 
 /// The largest numbers of threads that are read at the same time, that run because a review expired, and that run
 /// because they had no live runner.
@@ -36,8 +37,8 @@ const LONGEST_REST: u64 = 64;
 /// Processes due threads, pass by pass. One pass queries the index page by page until no more threads are due.
 pub(super) struct Sweeper<G: Graph> {
     agent: Agent<G>,
-    slots: Arc<Slots>,
-    rounds: FuturesUnordered<BoxFuture<'static, Round>>,
+    slots: Arc<SweepSlots>,
+    rounds: FuturesUnordered<BoxFuture<'static, ProcessedThread>>,
     /// Threads that the index listed and that are not read yet.
     named: VecDeque<ThreadId>,
     /// Threads that wait for a slot to run.
@@ -48,41 +49,41 @@ pub(super) struct Sweeper<G: Graph> {
     busy: BTreeSet<ThreadId>,
     /// `true` if more threads wait for a slot than `waiting` can hold.
     more: bool,
-    resting: BTreeMap<ThreadId, Rest>,
+    resting: BTreeMap<ThreadId, Backoff>,
     looks: u64,
     /// The position of the current pass.
-    look: Option<Look>,
-    asking: Option<BoxFuture<'static, Asked>>,
+    look: Option<Pass>,
+    asking: Option<BoxFuture<'static, QueryResult>>,
 }
 
 /// A pass in progress.
-struct Look {
+struct Pass {
     by_ms: Option<u64>,
     after: Option<String>,
 }
 
 /// The result of a store query.
-enum Asked {
+enum QueryResult {
     Due(Result<Page<ThreadId>, StoreError>),
     /// Threads whose lease may have been set by a clock that is ahead.
     FarAhead(Result<Vec<ThreadId>, Error>),
 }
 
-struct Round {
+struct ProcessedThread {
     thread: ThreadId,
-    noticed: Vec<Noticed>,
-    end: Result<Tended, Error>,
+    noticed: Vec<SweepEvent>,
+    end: Result<DueThreadOutcome, Error>,
 }
 
 /// A thread that failed `failures` times in a row, and is skipped in the passes before `until`.
-struct Rest {
+struct Backoff {
     failures: u32,
     until: u64,
 }
 
 /// The result of one wait.
 pub(super) enum Step {
-    Told(Vec<Result<Noticed, Error>>),
+    Events(Vec<Result<SweepEvent, Error>>),
     /// The timer has fired.
     Timer,
     /// Nothing is in progress.
@@ -93,7 +94,7 @@ impl<G: Graph> Sweeper<G> {
     pub(super) fn new(agent: &Agent<G>) -> Self {
         let slots = |count| Arc::new(Semaphore::new(count));
         let (looks, deadlines, runs) = (slots(LOOKS), slots(DEADLINES), slots(RUNS));
-        let slots = Slots { looks, deadlines, runs, hang: AtomicBool::new(false) };
+        let slots = SweepSlots { looks, deadlines, runs, hang: AtomicBool::new(false) };
         Self {
             agent: agent.clone(),
             slots: Arc::new(slots),
@@ -115,7 +116,7 @@ impl<G: Graph> Sweeper<G> {
     pub(super) fn look(&mut self, by_ms: Option<u64>) {
         if self.look.is_none() {
             (self.looks, self.more) = (self.looks + 1, false);
-            self.look = Some(Look { by_ms, after: None });
+            self.look = Some(Pass { by_ms, after: None });
         }
     }
 
@@ -131,7 +132,7 @@ impl<G: Graph> Sweeper<G> {
             {
                 self.asking = None;
                 if let Err(error) = self.answered(asked) {
-                    return Poll::Ready(Step::Told(vec![Err(error)]));
+                    return Poll::Ready(Step::Events(vec![Err(error)]));
                 }
                 // The result may have started another query, which must be polled.
                 continue;
@@ -140,7 +141,7 @@ impl<G: Graph> Sweeper<G> {
             if let Poll::Ready(Some(round)) = self.rounds.poll_next_unpin(cx) {
                 let told = self.ended(round);
                 if !told.is_empty() {
-                    return Poll::Ready(Step::Told(told));
+                    return Poll::Ready(Step::Events(told));
                 }
                 continue;
             }
@@ -176,28 +177,28 @@ impl<G: Graph> Sweeper<G> {
         let Some(look) = &self.look else { return false };
         let (agent, after) = (self.agent.clone(), look.after.clone());
         let by_ms = look.by_ms.unwrap_or_else(|| agent.now_ms());
-        self.asking =
-            Some(Box::pin(
-                async move { Asked::Due(agent.inner.store.due(by_ms, after.as_deref(), PAGE).await) },
-            ));
+        self.asking = Some(Box::pin(async move {
+            QueryResult::Due(agent.inner.store.due(by_ms, after.as_deref(), PAGE).await)
+        }));
         true
     }
 
-    fn answered(&mut self, asked: Asked) -> Result<(), Error> {
+    fn answered(&mut self, asked: QueryResult) -> Result<(), Error> {
         let found = match asked {
-            Asked::Due(Ok(page)) => {
+            QueryResult::Due(Ok(page)) => {
                 match (page.next, &mut self.look) {
                     (Some(next), Some(look)) => look.after = Some(next),
                     _ => {
                         self.look = None;
                         let agent = self.agent.clone();
-                        self.asking = Some(Box::pin(async move { Asked::FarAhead(agent.far_ahead().await) }));
+                        self.asking =
+                            Some(Box::pin(async move { QueryResult::FarAhead(agent.far_ahead().await) }));
                     }
                 }
                 page.items
             }
-            Asked::FarAhead(found) => found?,
-            Asked::Due(Err(error)) => {
+            QueryResult::FarAhead(found) => found?,
+            QueryResult::Due(Err(error)) => {
                 self.look = None;
                 return Err(error.into());
             }
@@ -234,31 +235,36 @@ impl<G: Graph> Sweeper<G> {
             };
             let Some(thread) = thread else { break };
             let (agent, slots) = (self.agent.clone(), Arc::clone(&self.slots));
-            self.rounds.push(Box::pin(detach::finish(async move {
+            self.rounds.push(Box::pin(run_to_completion::finish(async move {
                 let mut noticed = Vec::new();
-                let end = contained(&thread, agent.tend(&thread, look, &slots, &mut noticed)).await;
-                Round { thread, noticed, end }
+                let end =
+                    contain_panics(&thread, agent.process_due_thread(&thread, look, &slots, &mut noticed))
+                        .await;
+                ProcessedThread { thread, noticed, end }
             })));
             begun = true;
         }
         begun
     }
 
-    fn ended(&mut self, Round { thread, noticed, end }: Round) -> Vec<Result<Noticed, Error>> {
+    fn ended(
+        &mut self,
+        ProcessedThread { thread, noticed, end }: ProcessedThread,
+    ) -> Vec<Result<SweepEvent, Error>> {
         let waited = self.again.remove(&thread);
         let mut told: Vec<_> = noticed.into_iter().map(Ok).collect();
         match end {
-            Ok(Tended::WantsSlot) if waited => self.waiting.push_front(thread),
-            Ok(Tended::WantsSlot) if self.waiting.len() < WAITING => self.waiting.push_back(thread),
+            Ok(DueThreadOutcome::NeedsSlot) if waited => self.waiting.push_front(thread),
+            Ok(DueThreadOutcome::NeedsSlot) if self.waiting.len() < WAITING => self.waiting.push_back(thread),
             Ok(end) => {
-                self.more |= end == Tended::WantsSlot;
+                self.more |= end == DueThreadOutcome::NeedsSlot;
                 self.busy.remove(&thread);
                 self.resting.remove(&thread);
             }
             Err(error) => {
                 self.busy.remove(&thread);
                 self.rest(&thread);
-                told.push(Ok(Noticed::Refused { thread, error }));
+                told.push(Ok(SweepEvent::Refused { thread, error }));
             }
         }
         told
@@ -270,7 +276,7 @@ impl<G: Graph> Sweeper<G> {
         if !self.resting.contains_key(thread) && self.resting.len() >= RESTING {
             self.resting.pop_first();
         }
-        let rest = self.resting.entry(thread.clone()).or_insert(Rest { failures: 0, until: 0 });
+        let rest = self.resting.entry(thread.clone()).or_insert(Backoff { failures: 0, until: 0 });
         rest.until = self.looks + (1 << rest.failures.min(6)).min(LONGEST_REST);
         rest.failures += 1;
     }

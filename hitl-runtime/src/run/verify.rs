@@ -16,21 +16,21 @@ use crate::{
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use hitl::Head;
+/// use hitl::JournalHead;
 ///
 /// # let agent = RefundAgent::new(MemoryStore::new());
 /// # let _ = waiting(&agent, "A-9133").await?;
 /// let kept = serde_json::to_string(&agent.verify(&"ticket-A-9133".try_into()?).await?)?;
 ///
 /// // A year later.
-/// let head: Head = serde_json::from_str(&kept)?;
-/// let now = agent.holds(&head).await?;
+/// let head: JournalHead = serde_json::from_str(&kept)?;
+/// let now = agent.verify_against(&head).await?;
 /// assert!(now.place >= head.place);
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Head {
+pub struct JournalHead {
     /// The thread.
     pub thread: ThreadId,
     /// The place of its last entry.
@@ -56,12 +56,12 @@ pub struct Head {
 #[non_exhaustive]
 pub struct Audit {
     /// The last entry.
-    pub head: Head,
+    pub head: JournalHead,
     /// The problems, in the order of their places.
     pub findings: Vec<Finding>,
     /// The ranges of entries whose meaning this program cannot check, because another version of it wrote them or
     /// because an earlier entry is damaged. Their hashes and MACs are checked all the same.
-    pub unchecked: Vec<Unchecked>,
+    pub unchecked: Vec<UncheckedRange>,
 }
 
 /// A problem of a journal.
@@ -106,7 +106,7 @@ pub enum FindingKind {
 /// Entries whose meaning could not be checked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Unchecked {
+pub struct UncheckedRange {
     /// The first place.
     pub from: Place,
     /// The last place.
@@ -124,7 +124,7 @@ impl Audit {
     ///
     /// # Errors
     /// [`Error::Unauthenticated`] or [`Error::Damaged`], with the first finding.
-    pub fn sound(&self) -> Result<Head, Error> {
+    pub fn sound(&self) -> Result<JournalHead, Error> {
         let Some(Finding { place, kind, problem }) = self.findings.first() else {
             return Ok(self.head.clone());
         };
@@ -141,7 +141,7 @@ impl<G: Graph> Agent<G> {
     ///
     /// The hash chain reveals a change to a part of the journal; the replay reveals entries that this program cannot
     /// have written; journal keys reveal entries that were written without the keys. None of them reveals that the end
-    /// of the journal was cut off: for that, keep the head elsewhere, and pass it to [`Agent::holds`].
+    /// of the journal was cut off: for that, keep the head elsewhere, and pass it to [`Agent::verify_against`].
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -158,7 +158,7 @@ impl<G: Graph> Agent<G> {
     /// # Errors
     /// [`Error::Damaged`] or [`Error::Unauthenticated`] at the first entry that was changed, removed, swapped, inserted
     /// or forged; [`Error::UnknownThread`].
-    pub async fn verify(&self, thread: &ThreadId) -> Result<Head, Error> {
+    pub async fn verify(&self, thread: &ThreadId) -> Result<JournalHead, Error> {
         self.audit(thread, None).await?.sound()
     }
 
@@ -167,7 +167,7 @@ impl<G: Graph> Agent<G> {
     /// # Errors
     /// As [`Agent::verify`]; [`Error::Damaged`] also if the journal was rewritten or truncated since the head was
     /// taken; [`Error::UnknownThread`] if it is gone.
-    pub async fn holds(&self, kept: &Head) -> Result<Head, Error> {
+    pub async fn verify_against(&self, kept: &JournalHead) -> Result<JournalHead, Error> {
         self.audit(&kept.thread, Some(kept)).await?.sound()
     }
 
@@ -185,7 +185,7 @@ impl<G: Graph> Agent<G> {
     ///
     /// # Errors
     /// [`Error::UnknownThread`], and an error if the store or the vault of a key fails. Findings are not errors.
-    pub async fn audit(&self, thread: &ThreadId, kept: Option<&Head>) -> Result<Audit, Error> {
+    pub async fn audit(&self, thread: &ThreadId, kept: Option<&JournalHead>) -> Result<Audit, Error> {
         let audit: BoxFuture<'_, _> = Box::pin(self.audit_as(thread, kept, self.inner.keys.as_ref()));
         audit.await
     }
@@ -194,7 +194,7 @@ impl<G: Graph> Agent<G> {
     pub(super) async fn audit_as(
         &self,
         thread: &ThreadId,
-        kept: Option<&Head>,
+        kept: Option<&JournalHead>,
         keys: Option<&JournalKeys>,
     ) -> Result<Audit, Error> {
         let mut replay = Replay::new(self, thread);
@@ -226,7 +226,8 @@ impl<G: Graph> Agent<G> {
                 }
                 if kept.is_some_and(|kept| kept.place == place && kept.hash != record.hash) {
                     let then = kept.map(|kept| kept.hash.to_string()).unwrap_or_default();
-                    let problem = format!("its hash was {then} when its head was kept: it was written anew");
+                    let problem =
+                        format!("its hash was {then} when the head was kept: the entry was rewritten");
                     note(place, FindingKind::Head, problem);
                 }
                 replay.read(&record);
@@ -243,14 +244,14 @@ impl<G: Graph> Agent<G> {
             note(place, FindingKind::Unauthenticated, refusal(error)?);
         }
         if let Some(kept) = kept.filter(|kept| place < kept.place) {
-            let problem = format!("its head was kept at place {}: the end was cut off", kept.place);
+            let problem = format!("the kept head is at place {}: the end was cut off", kept.place);
             note(place, FindingKind::Head, problem);
         }
         let (replayed, unchecked) = replay.end(place);
         findings.extend(replayed);
         // The sort is stable, so a wrong hash comes before the other findings of its place, which it may explain.
         findings.sort_by_key(|finding| finding.place);
-        Ok(Audit { head: Head { thread: thread.clone(), place, hash }, findings, unchecked })
+        Ok(Audit { head: JournalHead { thread: thread.clone(), place, hash }, findings, unchecked })
     }
 }
 

@@ -6,20 +6,20 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{
-    Agent, Difference, Graph,
+    Agent, Graph, Incompatibility,
     item::{self, ItemView},
-    post::{Post, standing},
-    refused::{differences, loose},
-    settle::Asked,
-    turn::{self, found},
+    lenient_load::{incompatibilities, load_lenient},
+    settle::RequiredRoles,
+    thread_state::{self, locate_review},
+    thread_writer::{ThreadWriter, thread_status},
 };
 use crate::{
-    Digest, Error, Place, Standing, ThreadId,
+    Digest, Error, Place, ThreadId, ThreadStatus,
     graph::{EdgeKind, Point},
-    guard::contained_now,
-    journal::{Fold, LaneId, OpenAt, shown},
+    journal::{Fold, LaneId, OpenReviewState, shown},
     store::Tail,
     unicode,
+    user_code::contain_panics_sync,
 };
 
 /// A serializable view of a thread of any graph.
@@ -45,7 +45,7 @@ pub struct ThreadView {
     /// The graph that it runs on.
     pub graph: String,
     /// The status of the thread.
-    pub standing: Standing,
+    pub standing: ThreadStatus,
     /// The place of its last entry.
     pub place: Place,
     /// The time at which its last entry was written, in milliseconds since the epoch.
@@ -60,7 +60,7 @@ pub struct ThreadView {
     /// The incompatibilities between the thread and this program. If there are any, the view shows the thread as far as
     /// this program can read it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub differences: Vec<Difference>,
+    pub differences: Vec<Incompatibility>,
     /// The open reviews.
     pub reviews: Vec<ReviewView>,
     /// The node that failed.
@@ -235,14 +235,14 @@ impl<G: Graph> Agent<G> {
         let Some(tail) = self.tail(&thread).await? else {
             return Err(Error::UnknownThread { thread });
         };
-        contained_now(&thread, || self.seen(&thread, &tail))
+        contain_panics_sync(&thread, || self.seen(&thread, &tail))
     }
 
     fn seen(&self, thread: &ThreadId, tail: &Tail) -> Result<ThreadView, Error> {
         match self.read_tail(thread, tail).and_then(|fold| self.whole(fold)) {
             // Show what can be read all the same.
             Err(Error::GraphChanged { .. } | Error::Invalid { .. } | Error::UserCodeFailed { .. }) => {
-                self.refused(&loose::<G>(thread, tail)?)
+                self.refused(&load_lenient::<G>(thread, tail)?)
             }
             view => view,
         }
@@ -250,20 +250,23 @@ impl<G: Graph> Agent<G> {
 
     /// Returns the view of a thread that is compatible with this program.
     fn whole(&self, fold: Fold) -> Result<ThreadView, Error> {
-        let mut post = Post::new(self, fold);
-        post.admit()?;
-        let fold = post.seen();
+        let mut writer = ThreadWriter::new(self, fold);
+        writer.adapt()?;
+        let fold = writer.into_fold();
         let mut reviews = Vec::new();
         for (lane, open) in fold.open() {
-            let found = found::<G>(&fold, lane, open)?;
+            let found = locate_review::<G>(&fold, lane, open)?;
             let asks = G::SPEC
                 .edges
                 .iter()
                 .any(|edge| edge.from == Point::Node(found.node) && edge.kind == EdgeKind::Ask);
             let edits = G::SPEC.nodes[found.node].interrupt.is_none_or(|interrupt| interrupt.edit);
             reviews.push(ReviewView {
-                draft: turn::draft::<G>(&fold, lane, &open.field, found.reviewed)?,
-                schema: found.reviewed.schema_of(&open.field).map_err(|broken| broken.of(&fold.thread))?,
+                draft: thread_state::draft::<G>(&fold, lane, &open.field, found.reviewed)?,
+                schema: found
+                    .reviewed
+                    .schema_of(&open.field)
+                    .map_err(|broken| broken.into_error(&fold.thread))?,
                 verdicts: [("approve", true), ("edit", edits), ("reject", true), ("ask", asks)]
                     .into_iter()
                     .filter_map(|(verdict, is_there)| is_there.then_some(verdict))
@@ -285,7 +288,7 @@ impl<G: Graph> Agent<G> {
         if let Some(lane) = fold.root() {
             fields.extend(lane.fields.unknown().map(|(field, json)| (field.to_owned(), value(json))));
         }
-        let review = |(lane, open): (LaneId, &OpenAt)| {
+        let review = |(lane, open): (LaneId, &OpenReviewState)| {
             let json = fold
                 .lanes
                 .get(&lane)
@@ -293,7 +296,7 @@ impl<G: Graph> Agent<G> {
             ReviewView { draft: json.as_deref().map_or(Value::Null, value), ..review(fold, lane, open) }
         };
         let reviews = fold.open().map(review).collect();
-        Ok(self.shown(fold, reviews, fields, differences::<G>(fold)))
+        Ok(self.shown(fold, reviews, fields, incompatibilities::<G>(fold)))
     }
 
     fn shown(
@@ -301,7 +304,7 @@ impl<G: Graph> Agent<G> {
         fold: &Fold,
         reviews: Vec<ReviewView>,
         fields: Map<String, Value>,
-        differences: Vec<Difference>,
+        differences: Vec<Incompatibility>,
     ) -> ThreadView {
         let output = fold.ended.then(|| {
             let outputs = fold.state.spec.fields.iter().filter(|field| field.output);
@@ -313,21 +316,21 @@ impl<G: Graph> Agent<G> {
         });
         let now = self.inner.clock.now_ms();
         let active = fold.runs();
-        let doubt = turn::doubts(self, fold).next();
-        let asked = doubt.as_ref().map(|doubt| Asked::of::<G>(fold, doubt.lane, &doubt.visit));
+        let doubt = thread_state::effects_in_doubt(self, fold).next();
+        let asked = doubt.as_ref().map(|doubt| RequiredRoles::new::<G>(fold, doubt.lane, &doubt.activation));
         let (roles, any_role) = asked.map(|asked| (asked.all, asked.any)).unwrap_or_default();
         ThreadView {
             thread: fold.thread.clone(),
             graph: fold.graph.clone(),
-            standing: if doubt.is_some() { Standing::InDoubt } else { standing(fold) },
+            standing: if doubt.is_some() { ThreadStatus::InDoubt } else { thread_status(fold) },
             place: fold.next.saturating_sub(1),
             at_ms: fold.at_ms,
             nodes: nodes(fold),
             stalled: active && !fold.is_leased(now),
             until_ms: fold.leased_until_ms().filter(|_| active),
             differences,
-            failure: turn::failure(fold).map(|(visit, error, stopped)| FailureView {
-                node: visit.node.clone(),
+            failure: thread_state::failure(fold).map(|(activation, error, stopped)| FailureView {
+                node: activation.node.clone(),
                 error: error.to_owned(),
                 stopped,
             }),
@@ -335,15 +338,15 @@ impl<G: Graph> Agent<G> {
                 role: roles.first().cloned(),
                 roles: if roles.len() > 1 { roles } else { Vec::new() },
                 any_role,
-                writes: super::route::node::<G>(&doubt.visit.node)
+                writes: super::route::node::<G>(&doubt.activation.node)
                     .map(|(_, entry)| entry.spec.writes.to_vec())
                     .unwrap_or_default(),
                 run_again: format!(
-                    "presumes that it did not happen, and that the runner which began it is known to be dead: \
-                     both runs bear the idempotency key {}",
+                    "requires that it did not happen, and that the runner that began it is known to be dead; \
+                     both runs have the idempotency key {}",
                     doubt.key
                 ),
-                node: doubt.visit.node,
+                node: doubt.activation.node,
                 digest: doubt.digest,
                 key: doubt.key,
                 error: doubt.error,
@@ -369,9 +372,9 @@ fn marked(fold: &Fold, reviews: &[ReviewView]) -> BTreeMap<String, Vec<String>> 
 
 /// Returns the view of an open review, without the parts that need this program's graph: draft, schema, verdicts and
 /// unsigned fields.
-fn review(fold: &Fold, lane: LaneId, open: &OpenAt) -> ReviewView {
+fn review(fold: &Fold, lane: LaneId, open: &OpenReviewState) -> ReviewView {
     ReviewView {
-        node: open.visit.node.clone(),
+        node: open.activation.node.clone(),
         field: open.field.clone(),
         draft: Value::Null,
         digest: open.digest,
@@ -390,7 +393,7 @@ fn review(fold: &Fold, lane: LaneId, open: &OpenAt) -> ReviewView {
 
 /// Returns the fields that are shown beside a draft. If they cannot be read, the result is empty: the digest then does
 /// not match, so that the draft cannot be signed.
-pub(super) fn shown_with(fold: &Fold, lane: LaneId, open: &OpenAt) -> Map<String, Value> {
+pub(super) fn shown_with(fold: &Fold, lane: LaneId, open: &OpenReviewState) -> Map<String, Value> {
     let shown = fold.lanes.get(&lane).map(|lane| shown(&lane.fields, &open.shows));
     match shown {
         Some(Ok(Some(Value::Object(shown)))) => shown,
@@ -401,7 +404,11 @@ pub(super) fn shown_with(fold: &Fold, lane: LaneId, open: &OpenAt) -> Map<String
 /// Returns the nodes that a thread is at, each once: several items of a `for` may be at the same node.
 fn nodes(fold: &Fold) -> Vec<String> {
     let mut seen = BTreeSet::new();
-    let all = fold.lanes.values().filter_map(|lane| lane.at.visit()).map(|visit| visit.node.as_str());
+    let all = fold
+        .lanes
+        .values()
+        .filter_map(|lane| lane.at.activation())
+        .map(|activation| activation.node.as_str());
     all.filter(|node| seen.insert(*node)).map(str::to_owned).collect()
 }
 
@@ -412,9 +419,9 @@ fn known_fields(fold: &Fold) -> Result<Map<String, Value>, Error> {
         place: fold.next.saturating_sub(1),
         problem,
     };
-    let root = fold.root().ok_or_else(|| damaged("it has no state".to_owned()))?;
-    let fields = root.fields.values(|_| true).map_err(|e| match e.as_broken() {
-        Some(broken) => broken.of(&fold.thread),
+    let root = fold.root().ok_or_else(|| damaged("the thread has no state".to_owned()))?;
+    let fields = root.fields.values(|_| true).map_err(|e| match e.as_user_code_error() {
+        Some(broken) => broken.into_error(&fold.thread),
         None => damaged(e.to_string()),
     })?;
     Ok(fields.into_iter().map(|(field, json)| (field, value(json.get()))).collect())

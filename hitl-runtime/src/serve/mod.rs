@@ -2,6 +2,6 @@
 
 #[cfg(feature = "agentcore")]
 pub mod agentcore;
+pub mod api;
 #[cfg(feature = "cli")]
 pub mod cli;
-pub mod wire;

@@ -11,8 +11,8 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     graph::StateSpec,
-    guard::{Broken, guarded},
     review::Violation,
+    user_code::{UserCodeError, catch_panic},
 };
 
 pub use slots::Slots;
@@ -92,18 +92,18 @@ impl FieldError {
     }
 
     /// Creates the error for user code of a field that panicked or failed.
-    pub(crate) fn broken(code: &'static str, field: &str, problem: impl fmt::Display) -> Self {
+    pub(crate) fn user_code_failed(code: &'static str, field: &str, problem: impl fmt::Display) -> Self {
         Self { code: Some(code), ..Self::value(field, problem) }
     }
 
     /// Returns the user code that panicked or failed, if that is the cause.
-    pub(crate) fn as_broken(&self) -> Option<Broken> {
+    pub(crate) fn as_user_code_error(&self) -> Option<UserCodeError> {
         let place = format!("{} of `{}`", self.code?, self.field);
-        Some(Broken { place, problem: self.problem.clone() })
+        Some(UserCodeError { place, problem: self.problem.clone() })
     }
 
     /// Creates the error for a violation in the value of a field.
-    pub(crate) fn violated(field: &str, Violation { path, message }: Violation) -> Self {
+    pub(crate) fn from_violation(field: &str, Violation { path, message }: Violation) -> Self {
         Self::value(field, message).at(path)
     }
 
@@ -116,8 +116,8 @@ impl FieldError {
 
 impl fmt::Display for FieldError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(broken) = self.as_broken() {
-            return fmt::Display::fmt(&broken, f);
+        if let Some(error) = self.as_user_code_error() {
+            return fmt::Display::fmt(&error, f);
         }
         let Self { field, path, problem, .. } = self;
         match path.as_str() {
@@ -134,12 +134,12 @@ impl std::error::Error for FieldError {}
 /// # Errors
 /// If the reducer panics.
 pub fn reduce<T>(field: &str, reducer: fn(T, T) -> T, old: T, new: T) -> Result<T, FieldError> {
-    guarded(|| place("reducer", field), || reducer(old, new))
-        .map_err(|broken| FieldError::broken("reducer", field, broken.problem))
+    catch_panic(|| describe_code("reducer", field), || reducer(old, new))
+        .map_err(|error| FieldError::user_code_failed("reducer", field, error.problem))
 }
 
 /// Describes user code of a field for messages, such as ``reducer of `total` ``.
-pub(crate) fn place(code: &str, field: &str) -> String {
+pub(crate) fn describe_code(code: &str, field: &str) -> String {
     format!("{code} of `{field}`")
 }
 

@@ -10,10 +10,10 @@ use std::{
 use serde_json::value::RawValue;
 
 use super::{
-    FieldError, place,
+    FieldError, describe_code,
     table::{Erased, FieldTable, StateTable, other_type},
 };
-use crate::{guard::guarded, journal::Values};
+use crate::{journal::Values, user_code::catch_panic};
 
 /// The values of a state's fields, each written or not. A clone shares the values.
 #[derive(Clone)]
@@ -153,8 +153,8 @@ impl Slots {
     fn put(&mut self, field: Field, slot: Slot) -> Result<(), FieldError> {
         let Some(old) = self.slots.get_mut(field.number) else { return Err(FieldError::unknown(field.name)) };
         let old = old.replace(Arc::new(slot));
-        guarded(|| place("destructor", field.name), || drop(old))
-            .map_err(|broken| FieldError::broken("destructor", field.name, broken.problem))
+        catch_panic(|| describe_code("destructor", field.name), || drop(old))
+            .map_err(|error| FieldError::user_code_failed("destructor", field.name, error.problem))
     }
 
     /// Returns the state.

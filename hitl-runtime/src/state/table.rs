@@ -5,8 +5,8 @@ use std::any::Any;
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{FieldError, place, reduce};
-use crate::{graph::StateSpec, guard::guarded, journal::finite, review::Violation};
+use super::{FieldError, describe_code, reduce};
+use crate::{graph::StateSpec, journal::finite, review::Violation, user_code::catch_panic};
 
 /// A state's description and functions. `#[state]` makes one, which is a constant.
 pub struct StateTable {
@@ -52,7 +52,7 @@ pub struct FieldTable {
     /// Combines the field's value with a new one. `None` if a new value replaces the old one.
     pub reduce: Option<Reduce>,
     /// Checks that a value that a program has made is the one that its JSON decodes to, if the type is a draft.
-    pub comes_back: fn(&str, &dyn Any, &str) -> Result<(), FieldError>,
+    pub check_round_trip: fn(&str, &dyn Any, &str) -> Result<(), FieldError>,
 }
 
 /// A field's reducer: the old value and the new one.
@@ -70,8 +70,8 @@ pub(crate) fn decode<T: DeserializeOwned>(field: &str, json: &str) -> Result<T, 
             Ok(_) => FieldError::value(field, error),
         })
     };
-    guarded(|| place("deserializer", field), code)
-        .unwrap_or_else(|broken| Err(FieldError::broken("deserializer", field, broken.problem)))
+    catch_panic(|| describe_code("deserializer", field), code)
+        .unwrap_or_else(|error| Err(FieldError::user_code_failed("deserializer", field, error.problem)))
 }
 
 /// Serializes the value of a field to JSON.
@@ -80,14 +80,14 @@ pub(crate) fn decode<T: DeserializeOwned>(field: &str, json: &str) -> Result<T, 
 /// If the value has no JSON form, or its `Serialize` panics.
 pub(crate) fn encode<T: Serialize>(field: &str, value: &T) -> Result<String, FieldError> {
     let code = || serde_json::to_string(value).map(|json| (finite::check(value, &json), json));
-    let problem = match guarded(|| place("serializer", field), code) {
+    let problem = match catch_panic(|| describe_code("serializer", field), code) {
         Ok(Ok((Ok(()), json))) => return Ok(json),
         // A reducer made it: what a node writes is looked at before.
-        Ok(Ok((Err(none), _))) => return Err(FieldError::violated(field, none.into())),
+        Ok(Ok((Err(none), _))) => return Err(FieldError::from_violation(field, none.into())),
         Ok(Err(error)) => format!("failed: {error}"),
-        Err(broken) => broken.problem,
+        Err(error) => error.problem,
     };
-    Err(FieldError::broken("serializer", field, problem))
+    Err(FieldError::user_code_failed("serializer", field, problem))
 }
 
 /// Decodes a value of the type `T`.

@@ -1,6 +1,6 @@
 //! The data that is appended to a journal, and the records and the tail that are read back.
 
-use super::{OpenReview, Standing, StoreError};
+use super::{OpenReview, StoreError, ThreadStatus};
 use crate::{Digest, ThreadId, journal::Place};
 
 /// A journal entry in its stored form.
@@ -32,7 +32,7 @@ pub struct Append {
     /// The entries, in order and without a gap. The place of the first one is the place to fill; 0 creates the thread.
     pub records: Vec<Record>,
     /// The status of the thread after these entries.
-    pub standing: Standing,
+    pub standing: ThreadStatus,
     /// All reviews that are open after these entries. They replace the ones that the index held for this thread.
     pub reviews: Vec<OpenReview>,
     /// The time at which the thread needs attention unless it changes before, in milliseconds since the epoch: its
@@ -48,40 +48,42 @@ impl Append {
     /// ones.
     ///
     /// ```
-    /// use hitl::{ThreadId, store::{Append, Standing}};
+    /// use hitl::{ThreadId, store::{Append, ThreadStatus}};
     ///
     /// let thread = ThreadId::new("ticket-A-9133")?;
-    /// let empty = Append { thread, records: vec![], standing: Standing::Running, reviews: vec![], due_ms: None, after: None };
+    /// let empty = Append { thread, records: vec![], standing: ThreadStatus::Running, reviews: vec![], due_ms: None, after: None };
     /// assert!(empty.check().is_err());
     /// # Ok::<(), hitl::InvalidThreadId>(())
     /// ```
     ///
     /// # Errors
-    /// [`StoreError::BadAppend`] if there is no entry, the places have a gap, a review belongs to another thread,
+    /// [`StoreError::InvalidAppend`] if there is no entry, the places have a gap, a review belongs to another thread,
     /// `after` is missing or is set at place 0, or a place or a time exceeds `i64::MAX`, which no store is required to
     /// support.
     pub fn check(&self) -> Result<(), StoreError> {
-        let keepable = |number: u64| i64::try_from(number).is_ok();
+        let is_storable = |number: u64| i64::try_from(number).is_ok();
         let problem = if self.records.is_empty() {
             "it has no entries"
         } else if self.records.windows(2).any(|pair| pair[0].place.checked_add(1) != Some(pair[1].place)) {
             "its places are not consecutive"
         } else if self.reviews.iter().any(|review| review.thread != self.thread) {
             "one of its reviews belongs to another thread"
-        } else if !self.records.iter().all(|record| keepable(record.place)) {
+        } else if !self.records.iter().all(|record| is_storable(record.place)) {
             "one of its places exceeds i64::MAX"
         } else if !self.reviews.iter().all(|review| {
-            keepable(review.place) && keepable(review.opened_ms) && review.deadline_ms.is_none_or(keepable)
+            is_storable(review.place)
+                && is_storable(review.opened_ms)
+                && review.deadline_ms.is_none_or(is_storable)
         }) {
             "a place or a time of one of its reviews exceeds i64::MAX"
         } else if self.after.is_none() != (self.records[0].place == 0) {
             "`after` must be set exactly when the first record's place is greater than 0"
-        } else if !self.due_ms.is_none_or(keepable) {
+        } else if !self.due_ms.is_none_or(is_storable) {
             "its due time exceeds i64::MAX"
         } else {
             return Ok(());
         };
-        Err(StoreError::BadAppend { thread: self.thread.clone(), problem })
+        Err(StoreError::InvalidAppend { thread: self.thread.clone(), problem })
     }
 }
 

@@ -1,7 +1,7 @@
 //! Errors of a store.
 
 #[cfg(feature = "kms")]
-use super::sealed;
+use super::encrypted;
 use crate::{ThreadId, journal::Place};
 
 /// An error of a [`Store`](super::Store). No variant shows the content of an entry.
@@ -23,7 +23,7 @@ pub enum StoreError {
         "place {place} of thread `{thread}` is already occupied, or the thread was deleted; reload the thread and \
          append again"
     )]
-    Taken {
+    Conflict {
         /// The thread.
         thread: ThreadId,
         /// The place of the first entry of the append.
@@ -31,7 +31,7 @@ pub enum StoreError {
     },
     /// A file, table or service that exists, but is not a store of this crate.
     #[error("{location} is not a hitl store: {problem}")]
-    NotOurs {
+    NotAStore {
         /// The file or table.
         location: String,
         /// A description of the mismatch.
@@ -42,7 +42,7 @@ pub enum StoreError {
         "{location} has schema version {found}, but this program supports versions up to {known}; use a newer version \
          of hitl"
     )]
-    FromTheFuture {
+    NewerSchema {
         /// The file, table or entry.
         location: String,
         /// Its schema version.
@@ -63,7 +63,7 @@ pub enum StoreError {
     },
     /// An append that is invalid or exceeds a limit of the store. The caller is at fault: a retry cannot succeed.
     #[error("the append to thread `{thread}` was rejected: {problem}")]
-    BadAppend {
+    InvalidAppend {
         /// The thread.
         thread: ThreadId,
         /// The reason for the rejection.
@@ -71,20 +71,20 @@ pub enum StoreError {
     },
     /// A page token that this list did not return.
     #[error("`{0}` is not a page token of this list; start from the first page")]
-    BadPage(String),
+    InvalidPageToken(String),
     /// No data key is available to encrypt or decrypt entries. Nothing was written.
     #[cfg(feature = "kms")]
     #[error(transparent)]
-    Key(sealed::KeyError),
+    Key(encrypted::KeyError),
     /// An entry that is rejected on reading, because it is not what this program encrypted for this place.
     #[cfg(feature = "kms")]
     #[error("entry {place} of thread `{thread}` was rejected: {problem}")]
-    Sealed {
+    Decryption {
         /// The thread.
         thread: ThreadId,
         /// The place of the entry.
         place: Place,
         /// The reason for the rejection.
-        problem: sealed::SealError,
+        problem: encrypted::DecryptError,
     },
 }

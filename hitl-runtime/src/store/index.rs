@@ -7,15 +7,15 @@ use crate::{Digest, ThreadId, journal::Place};
 /// The status of a thread, as the index of a store records it.
 ///
 /// ```
-/// use hitl::store::Standing;
+/// use hitl::store::ThreadStatus;
 ///
-/// assert_eq!(Standing::InDoubt.as_str(), "in_doubt");
-/// assert_eq!(serde_json::to_string(&Standing::InDoubt)?, r#""in_doubt""#);
+/// assert_eq!(ThreadStatus::InDoubt.as_str(), "in_doubt");
+/// assert_eq!(serde_json::to_string(&ThreadStatus::InDoubt)?, r#""in_doubt""#);
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Standing {
+pub enum ThreadStatus {
     /// A process runs the thread, or ran it when the process crashed.
     Running,
     /// The thread waits for a person, and for nothing else.
@@ -28,11 +28,11 @@ pub enum Standing {
     Ended,
 }
 
-impl Standing {
+impl ThreadStatus {
     /// Returns the name of the status in snake case, as it is serialized.
     ///
     /// ```
-    /// assert_eq!(hitl::store::Standing::Waiting.as_str(), "waiting");
+    /// assert_eq!(hitl::store::ThreadStatus::Waiting.as_str(), "waiting");
     /// ```
     pub fn as_str(self) -> &'static str {
         match self {

@@ -10,7 +10,7 @@ use std::{
 
 use futures_util::future::BoxFuture;
 
-use super::{Append, OpenReview, Page, Place, Record, Standing, Store, StoreError, Tail, page};
+use super::{Append, OpenReview, Page, Place, Record, Store, StoreError, Tail, ThreadStatus, page_token};
 use crate::{Digest, ThreadId};
 
 /// A [`Store`] in the memory of this process. Clones share its journals, which are lost when the last clone is dropped.
@@ -27,10 +27,10 @@ use crate::{Digest, ThreadId};
 /// # }
 /// ```
 #[derive(Clone, Default)]
-pub struct MemoryStore(Arc<Mutex<Shelf>>);
+pub struct MemoryStore(Arc<Mutex<State>>);
 
 #[derive(Default)]
-struct Shelf {
+struct State {
     threads: HashMap<ThreadId, Journal>,
     /// The keys of `threads` in order, for paging.
     order: BTreeSet<ThreadId>,
@@ -46,8 +46,8 @@ struct Journal {
     records: Vec<Record>,
     /// The position of the last snapshot in `records`, or 0.
     snapshot: usize,
-    standing: Standing,
-    /// Keys of the thread's open reviews in `Shelf::reviews`.
+    standing: ThreadStatus,
+    /// Keys of the thread's open reviews in `State::reviews`.
     reviews: Vec<(u64, u64)>,
     number: u64,
     due_ms: Option<u64>,
@@ -66,18 +66,18 @@ impl MemoryStore {
 
     /// Locks the state. No code below panics in the middle of a change, so the state behind a poisoned lock is
     /// consistent.
-    fn shelf(&self) -> MutexGuard<'_, Shelf> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl fmt::Debug for MemoryStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemoryStore").field("threads", &self.shelf().threads.len()).finish_non_exhaustive()
+        f.debug_struct("MemoryStore").field("threads", &self.lock().threads.len()).finish_non_exhaustive()
     }
 }
 
-impl Shelf {
+impl State {
     fn append(&mut self, append: Append) -> Result<(), StoreError> {
         append.check()?;
         let Append { thread, records, standing, reviews, due_ms, after } = append;
@@ -116,29 +116,29 @@ impl Shelf {
                 self.order.insert(thread.clone());
                 self.threads.insert(thread, journal);
             }
-            _ => return Err(StoreError::Taken { thread, place }),
+            _ => return Err(StoreError::Conflict { thread, place }),
         }
         Ok(())
     }
 
     fn reviews(&self, after: Option<&str>, limit: usize) -> Result<Page<OpenReview>, StoreError> {
-        let start = after.map(page::read_review).transpose()?.map_or(Bound::Unbounded, Bound::Excluded);
+        let start = after.map(page_token::read_review).transpose()?.map_or(Bound::Unbounded, Bound::Excluded);
         let mut rest = self.reviews.range((start, Bound::Unbounded));
         let taken: Vec<_> = rest.by_ref().take(limit.max(1)).collect();
         let last = taken.last().filter(|_| rest.next().is_some());
         Ok(Page {
-            next: last.map(|((opened_ms, number), _)| page::after_review(*opened_ms, *number)),
+            next: last.map(|((opened_ms, number), _)| page_token::after_review(*opened_ms, *number)),
             items: taken.into_iter().map(|(_, review)| review.clone()).collect(),
         })
     }
 
     fn threads(
         &self,
-        standing: Option<Standing>,
+        standing: Option<ThreadStatus>,
         after: Option<&str>,
         limit: usize,
-    ) -> Result<Page<(ThreadId, Standing)>, StoreError> {
-        let start = after.map(page::read_thread).transpose()?.map_or(Bound::Unbounded, Bound::Excluded);
+    ) -> Result<Page<(ThreadId, ThreadStatus)>, StoreError> {
+        let start = after.map(page_token::read_thread).transpose()?.map_or(Bound::Unbounded, Bound::Excluded);
         let mut rest = self
             .order
             .range((start, Bound::Unbounded))
@@ -147,16 +147,16 @@ impl Shelf {
         let items: Vec<_> =
             rest.by_ref().take(limit.max(1)).map(|(thread, found)| (thread.clone(), found)).collect();
         let last = items.last().filter(|_| rest.next().is_some());
-        Ok(Page { next: last.map(|(thread, _)| page::after_thread(thread)), items })
+        Ok(Page { next: last.map(|(thread, _)| page_token::after_thread(thread)), items })
     }
 
     fn due(&self, by_ms: u64, after: Option<&str>, limit: usize) -> Result<Page<ThreadId>, StoreError> {
-        let start = after.map(page::read_due).transpose()?.map_or(Bound::Unbounded, Bound::Excluded);
+        let start = after.map(page_token::read_due).transpose()?.map_or(Bound::Unbounded, Bound::Excluded);
         let mut rest = self.due.range((start, Bound::Unbounded)).take_while(|((at, _), _)| *at <= by_ms);
         let taken: Vec<_> = rest.by_ref().take(limit.max(1)).collect();
         let last = taken.last().filter(|_| rest.next().is_some());
         Ok(Page {
-            next: last.map(|((at, number), _)| page::after_due(*at, *number)),
+            next: last.map(|((at, number), _)| page_token::after_due(*at, *number)),
             items: taken.into_iter().map(|(_, thread)| thread.clone()).collect(),
         })
     }
@@ -182,14 +182,14 @@ fn replace(
     let mut new: BTreeMap<(Place, Digest), OpenReview> =
         new.into_iter().map(|review| ((review.place, review.digest), review)).collect();
     keys.retain(|key| {
-        let kept = index.get(key).is_some_and(|old| {
+        let is_unchanged = index.get(key).is_some_and(|old| {
             let name = (old.place, old.digest);
             new.get(&name) == Some(old) && new.remove(&name).is_some()
         });
-        if !kept {
+        if !is_unchanged {
             index.remove(key);
         }
-        kept
+        is_unchanged
     });
     for review in new.into_values() {
         let key = (review.opened_ms, *next);
@@ -200,18 +200,18 @@ fn replace(
 }
 
 impl Store for MemoryStore {
-    fn wants_patience(&self) -> bool {
+    fn should_retry_appends(&self) -> bool {
         false
     }
 
     fn append(&self, append: Append) -> BoxFuture<'_, Result<(), StoreError>> {
-        let done = self.shelf().append(append);
+        let done = self.lock().append(append);
         Box::pin(ready(done))
     }
 
     fn tail<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<Option<Tail>, StoreError>> {
-        let shelf = self.shelf();
-        let tail = shelf.threads.get(thread).map(|journal| Tail {
+        let state = self.lock();
+        let tail = state.threads.get(thread).map(|journal| Tail {
             before: journal.snapshot.checked_sub(1).map(|before| journal.records[before].hash),
             records: journal.records[journal.snapshot..].to_vec(),
         });
@@ -224,10 +224,10 @@ impl Store for MemoryStore {
         from: Place,
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<Record>, StoreError>> {
-        let shelf = self.shelf();
+        let state = self.lock();
         let from = usize::try_from(from).unwrap_or(usize::MAX);
         let records =
-            shelf.threads.get(thread).and_then(|journal| journal.records.get(from..)).unwrap_or_default();
+            state.threads.get(thread).and_then(|journal| journal.records.get(from..)).unwrap_or_default();
         let records = records[..limit.min(records.len())].to_vec();
         Box::pin(ready(Ok(records)))
     }
@@ -237,17 +237,17 @@ impl Store for MemoryStore {
         after: Option<&'a str>,
         limit: usize,
     ) -> BoxFuture<'a, Result<Page<OpenReview>, StoreError>> {
-        let page = self.shelf().reviews(after, limit);
+        let page = self.lock().reviews(after, limit);
         Box::pin(ready(page))
     }
 
     fn threads<'a>(
         &'a self,
-        standing: Option<Standing>,
+        standing: Option<ThreadStatus>,
         after: Option<&'a str>,
         limit: usize,
-    ) -> BoxFuture<'a, Result<Page<(ThreadId, Standing)>, StoreError>> {
-        let page = self.shelf().threads(standing, after, limit);
+    ) -> BoxFuture<'a, Result<Page<(ThreadId, ThreadStatus)>, StoreError>> {
+        let page = self.lock().threads(standing, after, limit);
         Box::pin(ready(page))
     }
 
@@ -257,13 +257,13 @@ impl Store for MemoryStore {
         after: Option<&'a str>,
         limit: usize,
     ) -> BoxFuture<'a, Result<Page<ThreadId>, StoreError>> {
-        let page = self.shelf().due(by_ms, after, limit);
+        let page = self.lock().due(by_ms, after, limit);
         Box::pin(ready(page))
     }
 
     fn delete<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<(), StoreError>> {
         // The journal is freed after the lock is released.
-        let journal = self.shelf().delete(thread);
+        let journal = self.lock().delete(thread);
         drop(journal);
         Box::pin(ready(Ok(())))
     }

@@ -5,7 +5,7 @@
 //! a hash and bytes.
 //!
 //! ```
-//! use hitl::store::{Append, MemoryStore, Record, Standing, Store, StoreError};
+//! use hitl::store::{Append, MemoryStore, Record, ThreadStatus, Store, StoreError};
 //! use hitl::{Digest, ThreadId};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
@@ -15,7 +15,7 @@
 //! let first = Append {
 //!     thread: thread.clone(),
 //!     records: vec![Record { place: 0, hash: Digest::of(b"{}"), body: b"{}".to_vec(), snapshot: true }],
-//!     standing: Standing::Running,
+//!     standing: ThreadStatus::Running,
 //!     reviews: vec![],
 //!     due_ms: None,
 //!     after: None,
@@ -23,7 +23,7 @@
 //! store.append(first.clone()).await?;
 //!
 //! // A second append at the same place is a conflict, and nothing is written.
-//! assert!(matches!(store.append(first).await, Err(StoreError::Taken { place: 0, .. })));
+//! assert!(matches!(store.append(first).await, Err(StoreError::Conflict { place: 0, .. })));
 //! assert_eq!(store.tail(&thread).await?.map(|tail| tail.records.len()), Some(1));
 //! # Ok(())
 //! # }
@@ -31,22 +31,22 @@
 //!
 //! This module contains three stores: [`MemoryStore`]; with the feature `sqlite`, `SqliteStore`; and with the feature
 //! `dynamodb`, `DynamoStore`. Run the [`conformance`] suite on an implementation of your own. With the feature `kms`,
-//! `Sealed` wraps any store and encrypts each entry.
+//! `EncryptedStore` wraps any store and encrypts each entry.
 
 mod append;
+mod arc;
+#[cfg(any(feature = "dynamodb", feature = "kms"))]
+mod compression;
 pub mod conformance;
 #[cfg(feature = "dynamodb")]
 pub mod dynamo;
-mod environment;
+#[cfg(feature = "kms")]
+pub mod encrypted;
+mod env;
 mod error;
 mod index;
 mod memory;
-#[cfg(any(feature = "dynamodb", feature = "kms"))]
-mod pack;
-mod page;
-#[cfg(feature = "kms")]
-pub mod sealed;
-mod shared;
+mod page_token;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
@@ -55,12 +55,12 @@ use futures_util::future::BoxFuture;
 pub use append::{Append, Record, Tail};
 #[cfg(feature = "dynamodb")]
 pub use dynamo::DynamoStore;
-pub use environment::{UnusableStore, from_env};
-pub use error::StoreError;
-pub use index::{OpenReview, Page, Standing};
-pub use memory::MemoryStore;
 #[cfg(feature = "kms")]
-pub use sealed::Sealed;
+pub use encrypted::EncryptedStore;
+pub use env::{UnusableStore, from_env};
+pub use error::StoreError;
+pub use index::{OpenReview, Page, ThreadStatus};
+pub use memory::MemoryStore;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
 
@@ -80,7 +80,7 @@ pub use crate::journal::Place;
 /// use hitl::{Place, ThreadId, store::*};
 /// use std::{pin::Pin, sync::{Arc, atomic::{AtomicU64, Ordering::Relaxed}}};
 ///
-/// type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+/// type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 ///
 /// /// A wrapper around another store that counts the entries written.
 /// #[derive(Clone, Default)]
@@ -90,40 +90,40 @@ pub use crate::journal::Place;
 /// }
 ///
 /// impl Store for Counted {
-///     fn append(&self, append: Append) -> Answer<'_, ()> {
+///     fn append(&self, append: Append) -> StoreFuture<'_, ()> {
 ///         self.entries.fetch_add(append.records.len() as u64, Relaxed);
 ///         self.store.append(append)
 ///     }
 ///
-///     fn tail<'a>(&'a self, thread: &'a ThreadId) -> Answer<'a, Option<Tail>> {
+///     fn tail<'a>(&'a self, thread: &'a ThreadId) -> StoreFuture<'a, Option<Tail>> {
 ///         self.store.tail(thread)
 ///     }
 ///     // … and so on.
-/// #     fn entries<'a>(&'a self, thread: &'a ThreadId, from: Place, limit: usize) -> Answer<'a, Vec<Record>> {
+/// #     fn entries<'a>(&'a self, thread: &'a ThreadId, from: Place, limit: usize) -> StoreFuture<'a, Vec<Record>> {
 /// #         self.store.entries(thread, from, limit)
 /// #     }
-/// #     fn reviews<'a>(&'a self, after: Option<&'a str>, limit: usize) -> Answer<'a, Page<OpenReview>> {
+/// #     fn reviews<'a>(&'a self, after: Option<&'a str>, limit: usize) -> StoreFuture<'a, Page<OpenReview>> {
 /// #         self.store.reviews(after, limit)
 /// #     }
 /// #     fn threads<'a>(
 /// #         &'a self,
-/// #         standing: Option<Standing>,
+/// #         standing: Option<ThreadStatus>,
 /// #         after: Option<&'a str>,
 /// #         limit: usize,
-/// #     ) -> Answer<'a, Page<(ThreadId, Standing)>> {
+/// #     ) -> StoreFuture<'a, Page<(ThreadId, ThreadStatus)>> {
 /// #         self.store.threads(standing, after, limit)
 /// #     }
-/// #     fn due<'a>(&'a self, by_ms: u64, after: Option<&'a str>, limit: usize) -> Answer<'a, Page<ThreadId>> {
+/// #     fn due<'a>(&'a self, by_ms: u64, after: Option<&'a str>, limit: usize) -> StoreFuture<'a, Page<ThreadId>> {
 /// #         self.store.due(by_ms, after, limit)
 /// #     }
-/// #     fn delete<'a>(&'a self, thread: &'a ThreadId) -> Answer<'a, ()> {
+/// #     fn delete<'a>(&'a self, thread: &'a ThreadId) -> StoreFuture<'a, ()> {
 /// #         self.store.delete(thread)
 /// #     }
 /// }
 ///
 /// // This checks one promise of the trait; `conformance::all` checks every one of them.
 /// let store = Counted::default();
-/// conformance::fence(async || store.clone()).await;
+/// conformance::conflicts(async || store.clone()).await;
 /// # Ok(())
 /// # }
 /// ```
@@ -132,19 +132,19 @@ pub trait Store: Send + Sync + 'static {
     /// returns.
     ///
     /// # Errors
-    /// [`StoreError::Taken`] is a conflict: the first place is already occupied, or the entry before it is missing or
-    /// has another hash than `after`. [`StoreError::BadAppend`] if [`Append::check`] rejects the append, or
-    /// if it exceeds a limit of the store. In both cases nothing was written.
+    /// [`StoreError::Conflict`] if the first place is already occupied, or the entry before it is missing or has another
+    /// hash than `after`. [`StoreError::InvalidAppend`] if [`Append::check`] rejects the append, or if it exceeds a
+    /// limit of the store. In both cases nothing was written.
     ///
     /// After [`StoreError::Failed`] the outcome is unknown: the storage may have failed between the write and its
-    /// response. Retry the same append to find out. If the retry returns `Taken`, the journal's tail shows whose entry
-    /// occupies the place.
+    /// response. Retry the same append to find out. If the retry returns `Conflict`, the journal's tail shows whose
+    /// entry occupies the place.
     fn append(&self, append: Append) -> BoxFuture<'_, Result<(), StoreError>>;
 
     /// Returns whether the caller should retry an append for a while after [`StoreError::Failed`]. Return `false` if
     /// the store cannot fail, or if it retries internally, because nested retries multiply. With `false`, the caller
     /// also keeps no copy of the append.
-    fn wants_patience(&self) -> bool {
+    fn should_retry_appends(&self) -> bool {
         true
     }
 
@@ -166,7 +166,7 @@ pub trait Store: Send + Sync + 'static {
     /// concurrent changes.
     ///
     /// # Errors
-    /// [`StoreError::BadPage`] if `after` is not a `next` of this list.
+    /// [`StoreError::InvalidPageToken`] if `after` is not a `next` of this list.
     fn reviews<'a>(
         &'a self,
         after: Option<&'a str>,
@@ -177,20 +177,20 @@ pub trait Store: Send + Sync + 'static {
     /// `after` is the `next` of the previous page; a `limit` of 0 counts as 1.
     ///
     /// # Errors
-    /// [`StoreError::BadPage`] if `after` is not a `next` of this list.
+    /// [`StoreError::InvalidPageToken`] if `after` is not a `next` of this list.
     fn threads<'a>(
         &'a self,
-        standing: Option<Standing>,
+        standing: Option<ThreadStatus>,
         after: Option<&'a str>,
         limit: usize,
-    ) -> BoxFuture<'a, Result<Page<(ThreadId, Standing)>, StoreError>>;
+    ) -> BoxFuture<'a, Result<Page<(ThreadId, ThreadStatus)>, StoreError>>;
 
     /// Returns a page of the threads whose due time is at most `by_ms` (milliseconds since the epoch), earliest due
     /// time first. `after` is the `next` of the previous page; a `limit` of 0 counts as 1. A thread whose due time
     /// stays the same from the first page to the last is returned exactly once.
     ///
     /// # Errors
-    /// [`StoreError::BadPage`] if `after` is not a `next` of this list.
+    /// [`StoreError::InvalidPageToken`] if `after` is not a `next` of this list.
     fn due<'a>(
         &'a self,
         by_ms: u64,

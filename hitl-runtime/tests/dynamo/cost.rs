@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     emulator::{Emulator, store},
-    proxy::{Call, Fate, Proxy},
+    proxy::{Call, CallOutcome, Proxy},
 };
 
 /// The refund that the operator signs.
@@ -105,9 +105,9 @@ fn size(item: &Value) -> usize {
 
 /// A refund takes three appends until its review: the start, the plan, and the draft with the open review.
 #[tokio::test]
-async fn a_refund_takes_as_many_calls_and_units_as_the_docs_say() {
+async fn a_refund_costs_what_the_documentation_states() {
     let emulator = Emulator::start().await;
-    let proxy = Proxy::start(emulator.endpoint(), |_| Fate::Passes).await;
+    let proxy = Proxy::start(emulator.endpoint(), |_| CallOutcome::Success).await;
     let agent = RefundAgent::new(store(&proxy.endpoint, emulator.table()));
     let message = "Please refund order A-9133, it arrived broken.".to_owned();
     let turn = agent.start("ticket-A-9133", TicketInput { message }).await.unwrap();
@@ -115,7 +115,7 @@ async fn a_refund_takes_as_many_calls_and_units_as_the_docs_say() {
     let started = proxy.calls();
 
     // The verdict comes later, from another process with an empty cache.
-    let later = Proxy::start(emulator.endpoint(), |_| Fate::Passes).await;
+    let later = Proxy::start(emulator.endpoint(), |_| CallOutcome::Success).await;
     let agent = RefundAgent::new(store(&later.endpoint, emulator.table()));
     let RefundAgentTurn::Execute(review) = agent.thread("ticket-A-9133").await.unwrap() else { panic!() };
     let operator = Operator::new("mara").role("refund-approver");

@@ -15,7 +15,7 @@ use hitl_runtime::store::DynamoStore;
 use crate::dynoxide::Dynoxide;
 
 /// The environment variable with the endpoint of another DynamoDB.
-const ELSEWHERE: &str = "HITL_DYNAMODB";
+const ENDPOINT_VARIABLE: &str = "HITL_DYNAMODB";
 
 /// An item of the table.
 pub type Item = HashMap<String, AttributeValue>;
@@ -29,7 +29,7 @@ pub struct Emulator {
 
 impl Emulator {
     pub async fn start() -> Self {
-        let emulator = match std::env::var(ELSEWHERE) {
+        let emulator = match std::env::var(ENDPOINT_VARIABLE) {
             Ok(endpoint) => Self { endpoint, table: table(), server: None },
             Err(_) => {
                 let package = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/dynamo/emulator/Cargo.toml");
@@ -87,7 +87,7 @@ impl Emulator {
     }
 
     /// Deletes the items that have an `expires` time, as DynamoDB does once the time has passed.
-    pub async fn forget(&self) {
+    pub async fn delete_expired(&self) {
         for item in self.scan().await.iter().filter(|item| item.contains_key("expires")) {
             self.delete(item).await;
         }
@@ -108,7 +108,7 @@ pub fn client(endpoint: &str) -> Client {
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("eu-central-1"))
-        .credentials_provider(Credentials::new("AKIDEXAMPLE", crate::scene::SECRET, None, None, "test"))
+        .credentials_provider(Credentials::new("AKIDEXAMPLE", crate::fixture::SECRET, None, None, "test"))
         .endpoint_url(endpoint)
         .build();
     Client::from_conf(config)

@@ -12,15 +12,15 @@ use std::{
 
 use hitl_runtime::{
     ThreadId,
-    store::{Append, DynamoStore, Record, Standing, Store as _, StoreError, conformance},
+    store::{Append, DynamoStore, Record, Store as _, StoreError, ThreadStatus, conformance},
 };
 
 use tokio::sync::Notify;
 
 use crate::{
     emulator::{Emulator, store},
-    proxy::{Fate, Proxy},
-    scene::{Seen, after, noise, record, review, seen, thread},
+    fixture::{StoredThread, after, noise, record, review, stored_thread, thread},
+    proxy::{CallOutcome, Proxy},
 };
 
 /// A body that is too large for one item.
@@ -44,15 +44,15 @@ fn life(thread: &ThreadId) -> Vec<Append> {
     let open: Vec<_> = (0..100).map(|place| review(thread, place, 100 + place)).collect();
     then(&|append| {
         append.reviews = open.clone();
-        append.standing = Standing::Waiting;
+        append.standing = ThreadStatus::Waiting;
     });
     then(&|append| {
         append.records[0] = record(append.records[0].place, LARGE.clone());
         append.reviews = open[..99].to_vec();
     });
-    then(&|append| append.standing = Standing::InDoubt);
+    then(&|append| append.standing = ThreadStatus::InDoubt);
     then(&|append| {
-        append.standing = Standing::Ended;
+        append.standing = ThreadStatus::Ended;
         append.due_ms = None;
     });
     then(&|append| append.reviews = open.clone());
@@ -67,11 +67,11 @@ async fn run(store: &DynamoStore, thread: &ThreadId) -> Result<(), StoreError> {
 }
 
 /// Returns the expected view of the thread after these appends.
-fn expected(appends: &[Append]) -> Seen {
+fn expected(appends: &[Append]) -> StoredThread {
     let last = appends.last();
     let mut reviews = last.map(|append| append.reviews.clone()).unwrap_or_default();
     reviews.sort_by_key(|review| review.opened_ms);
-    Seen {
+    StoredThread {
         records: appends.iter().flat_map(|append| append.records.clone()).collect(),
         reviews,
         standing: last.map(|append| append.standing),
@@ -81,70 +81,71 @@ fn expected(appends: &[Append]) -> Seen {
 
 /// Returns the number of writes that `run` makes without a fault.
 async fn writes(emulator: &Emulator) -> usize {
-    let proxy = Proxy::start(emulator.endpoint(), |_| Fate::Passes).await;
-    run(&store(&proxy.endpoint, emulator.table()), &thread("undisturbed")).await.unwrap();
+    let proxy = Proxy::start(emulator.endpoint(), |_| CallOutcome::Success).await;
+    run(&store(&proxy.endpoint, emulator.table()), &thread("no fault")).await.unwrap();
     let writes = proxy.writes().len();
-    assert!(writes > 20, "{writes} writes: a life that tries less than it should");
+    assert!(writes > 20, "{writes} writes are too few to cover the life of a thread");
     writes
 }
 
 /// The store retries the call: its caller gets no error, and no append is stored twice or partly.
 #[tokio::test]
-async fn a_connection_that_breaks_at_any_write_breaks_nothing() {
+async fn a_broken_connection_at_any_write_is_retried() {
     let emulator = Emulator::start().await;
     for number in 1..=writes(&emulator).await {
-        for fate in [Fate::IsLost, Fate::LosesItsAnswer] {
-            let thread = thread(&format!("write {number} {fate:?}"));
-            let proxy = Proxy::at_write(emulator.endpoint(), number, fate).await;
-            let shaken = store(&proxy.endpoint, emulator.table());
+        for outcome in [CallOutcome::RequestLost, CallOutcome::ResponseLost] {
+            let thread = thread(&format!("write {number} {outcome:?}"));
+            let proxy = Proxy::at_write(emulator.endpoint(), number, outcome).await;
+            let faulty = store(&proxy.endpoint, emulator.table());
             let appends = life(&thread);
-            let met = || proxy.calls().iter().any(|call| call.fate == fate);
+            let met = || proxy.calls().iter().any(|call| call.outcome == outcome);
             for (count, append) in (1..).zip(&appends) {
                 let before = met();
-                shaken.append(append.clone()).await.unwrap_or_else(|error| panic!("{thread}: {error}"));
+                faulty.append(append.clone()).await.unwrap_or_else(|error| panic!("{thread}: {error}"));
                 if met() && !before {
                     assert_eq!(
-                        seen(&emulator.store(), &thread).await,
+                        stored_thread(&emulator.store(), &thread).await,
                         expected(&appends[..count]),
                         "{thread}"
                     );
                 }
             }
-            shaken.delete(&thread).await.unwrap_or_else(|error| panic!("{thread}: {error}"));
-            assert!(met(), "write {number} was never made");
+            faulty.delete(&thread).await.unwrap_or_else(|error| panic!("{thread}: {error}"));
+            assert!(met(), "write {number} did not occur");
         }
     }
-    emulator.store().tidy(Duration::ZERO).await.unwrap();
+    emulator.store().clean_up(Duration::ZERO).await.unwrap();
     assert_eq!(emulator.items().await, Vec::<String>::new());
 }
 
 /// Another process finds the thread as it was before or after the append, and continues it to its end.
 #[tokio::test]
-async fn a_caller_that_dies_at_any_write_leaves_nothing_by_halves() {
+async fn a_crash_at_any_write_leaves_no_partial_append() {
     let emulator = Emulator::start().await;
     for number in 1..=writes(&emulator).await {
-        for done in [false, true] {
-            let thread = thread(&format!("death {number} {done}"));
-            let proxy = Proxy::at_write(emulator.endpoint(), number, Fate::KillsTheCaller { done }).await;
-            let mortal = store(&proxy.endpoint, emulator.table());
-            assert!(proxy.until_death(run(&mortal, &thread)).await.is_none(), "{thread} was never killed");
-            drop((mortal, proxy));
+        for executed in [false, true] {
+            let thread = thread(&format!("death {number} {executed}"));
+            let proxy =
+                Proxy::at_write(emulator.endpoint(), number, CallOutcome::CallerCrash { executed }).await;
+            let crashing = store(&proxy.endpoint, emulator.table());
+            assert!(proxy.until_crash(run(&crashing, &thread)).await.is_none(), "{thread} did not crash");
+            drop((crashing, proxy));
 
-            let heir = emulator.store();
+            let successor = emulator.store();
             let appends = life(&thread);
             // Each append has one entry, so this is the number of stored appends. A process that continues the thread
             // need not have read the lists before: half of the runs do not.
-            let count = conformance::whole(&heir, &thread).await.len();
+            let count = conformance::read_journal(&successor, &thread).await.len();
             if number % 2 == 0 {
-                assert_eq!(seen(&heir, &thread).await, expected(&appends[..count]), "{thread}");
+                assert_eq!(stored_thread(&successor, &thread).await, expected(&appends[..count]), "{thread}");
             }
             for append in &appends[count..] {
-                heir.append(append.clone()).await.unwrap_or_else(|error| panic!("{thread}: {error}"));
+                successor.append(append.clone()).await.unwrap_or_else(|error| panic!("{thread}: {error}"));
             }
             // A cleanup deletes nothing of a live thread.
-            heir.tidy(Duration::ZERO).await.unwrap();
-            assert_eq!(seen(&heir, &thread).await, expected(&appends), "{thread}");
-            heir.delete(&thread).await.unwrap();
+            successor.clean_up(Duration::ZERO).await.unwrap();
+            assert_eq!(stored_thread(&successor, &thread).await, expected(&appends), "{thread}");
+            successor.delete(&thread).await.unwrap();
         }
     }
     assert_eq!(emulator.items().await, Vec::<String>::new());
@@ -153,7 +154,7 @@ async fn a_caller_that_dies_at_any_write_leaves_nothing_by_halves() {
 /// A cleanup deletes the parts of a large append before the transaction that names them, as if the writer had been
 /// suspended for hours. The transaction then fails, and nothing of the append is stored.
 #[tokio::test]
-async fn an_append_whose_parts_are_gone_is_not_there() {
+async fn an_append_whose_chunks_are_deleted_is_rolled_back() {
     let emulator = Emulator::start().await;
     let thread = thread("slept");
     let mut large = after(&thread, &[]);
@@ -163,15 +164,15 @@ async fn an_append_whose_parts_are_gone_is_not_there() {
     let proxy = Proxy::start(emulator.endpoint(), move |call| match call.operation.as_str() {
         "TransactWriteItems" if !is_awake.load(SeqCst) => {
             signal.notify_one();
-            Fate::IsLost
+            CallOutcome::RequestLost
         }
-        _ => Fate::Passes,
+        _ => CallOutcome::Success,
     })
     .await;
     let others = emulator.store();
     let cleaner = tokio::spawn(async move {
         asleep.notified().await;
-        let cleared = others.tidy(Duration::ZERO).await.unwrap();
+        let cleared = others.clean_up(Duration::ZERO).await.unwrap();
         awake.store(true, SeqCst);
         cleared
     });
@@ -184,13 +185,13 @@ async fn an_append_whose_parts_are_gone_is_not_there() {
     assert_eq!(cleaner.await.unwrap(), 1);
     assert_eq!(emulator.items().await, Vec::<String>::new());
     sleeper.append(large.clone()).await.unwrap();
-    assert_eq!(seen(&emulator.store(), &thread).await.records, large.records);
+    assert_eq!(stored_thread(&emulator.store(), &thread).await.records, large.records);
 }
 
 /// The response to the first append is lost, and another process appends before the retry. Only the client request
 /// token shows that the first append was stored.
 #[tokio::test]
-async fn an_answer_that_was_lost_is_no_conflict_even_when_others_have_gone_on() {
+async fn a_lost_response_is_no_conflict_after_another_append() {
     let emulator = Emulator::start().await;
     let thread = thread("lost answer");
     let first = after(&thread, &[]);
@@ -202,24 +203,24 @@ async fn an_answer_that_was_lost_is_no_conflict_even_when_others_have_gone_on() 
     let proxy = Proxy::start(emulator.endpoint(), move |call| {
         writes += usize::from(call.is_write());
         match writes {
-            1 => Fate::LosesItsAnswer,
-            _ if gone_on.load(SeqCst) => Fate::Passes,
+            1 => CallOutcome::ResponseLost,
+            _ if gone_on.load(SeqCst) => CallOutcome::Success,
             _ => {
                 signal.notify_one();
-                Fate::IsLost
+                CallOutcome::RequestLost
             }
         }
     })
     .await;
-    let shaken = store(&proxy.endpoint, emulator.table());
+    let faulty = store(&proxy.endpoint, emulator.table());
     let next = second.clone();
     let other = tokio::spawn(async move {
         lost.notified().await;
         store(&upstream, &table).append(next).await.unwrap();
         has_gone_on.store(true, SeqCst);
     });
-    shaken.append(first.clone()).await.unwrap();
+    faulty.append(first.clone()).await.unwrap();
     other.await.unwrap();
-    let there = seen(&emulator.store(), &thread).await.records;
+    let there = stored_thread(&emulator.store(), &thread).await.records;
     assert_eq!(there, [first.records, second.records].concat());
 }

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use hitl_runtime::{
     ThreadId,
-    store::{Append, OpenReview, Record, Standing, Store as _, StoreError, conformance},
+    store::{Append, OpenReview, Record, Store as _, StoreError, ThreadStatus, conformance},
 };
 
 use crate::{
     emulator::{Emulator, store},
-    proxy::{Fate, Proxy},
-    scene::{after, noise, record, review, reviews, seen, thread},
+    fixture::{after, noise, record, review, reviews, stored_thread, thread},
+    proxy::{CallOutcome, Proxy},
 };
 
 fn with_body(thread: &ThreadId, before: &[Record], body: Vec<u8>) -> Append {
@@ -19,12 +19,12 @@ fn with_body(thread: &ThreadId, before: &[Record], body: Vec<u8>) -> Append {
 }
 
 #[tokio::test]
-async fn a_state_of_five_megabytes_is_kept_and_its_parts_go_with_the_thread() {
+async fn a_five_megabyte_entry_is_stored_and_deleted_in_chunks() {
     let emulator = Emulator::start().await;
     let (store, thread) = (emulator.store(), thread("large"));
     let large = with_body(&thread, &[], noise(5_000_000, 3));
     store.append(large.clone()).await.unwrap();
-    assert_eq!(conformance::whole(&emulator.store(), &thread).await, large.records);
+    assert_eq!(conformance::read_journal(&emulator.store(), &thread).await, large.records);
     let parts = emulator.items().await.iter().filter(|key| key.starts_with("part/")).count();
     assert_eq!(parts, 5_000_000_usize.div_ceil(384 * 1024));
     store.delete(&thread).await.unwrap();
@@ -33,9 +33,9 @@ async fn a_state_of_five_megabytes_is_kept_and_its_parts_go_with_the_thread() {
 
 /// A megabyte of compressible text is one item.
 #[tokio::test]
-async fn what_can_be_compressed_is() {
+async fn compressible_text_is_compressed() {
     let emulator = Emulator::start().await;
-    let proxy = Proxy::start(emulator.endpoint(), |_| Fate::Passes).await;
+    let proxy = Proxy::start(emulator.endpoint(), |_| CallOutcome::Success).await;
     let words = "Please refund order A-9133, it arrived broken. ".repeat(21_000).into_bytes();
     let append = with_body(&thread("words"), &[], words);
     store(&proxy.endpoint, emulator.table()).append(append).await.unwrap();
@@ -44,7 +44,7 @@ async fn what_can_be_compressed_is() {
 }
 
 #[tokio::test]
-async fn what_is_too_large_is_refused_before_anything_is_written() {
+async fn a_too_large_append_is_rejected_before_any_write() {
     let emulator = Emulator::start().await;
     let thread = thread("too large");
     let fits = 16 * 1024 * 1024 - 37;
@@ -65,11 +65,11 @@ async fn what_is_too_large_is_refused_before_anything_is_written() {
         reviews: (0..5_000).map(|place| OpenReview { place, ..name() }).collect(),
         ..after(&thread, &[])
     };
-    let proxy = Proxy::start(emulator.endpoint(), |_| Fate::Passes).await;
+    let proxy = Proxy::start(emulator.endpoint(), |_| CallOutcome::Success).await;
     let wired = store(&proxy.endpoint, emulator.table());
     for append in [too_large, too_many, too_wordy, too_long] {
         let refused = wired.append(append).await.unwrap_err();
-        assert!(matches!(refused, StoreError::BadAppend { .. }), "{refused}");
+        assert!(matches!(refused, StoreError::InvalidAppend { .. }), "{refused}");
         assert!(refused.to_string().len() < 200, "{refused}");
     }
     assert_eq!(proxy.calls().len(), 0);
@@ -82,7 +82,7 @@ async fn what_is_too_large_is_refused_before_anything_is_written() {
 async fn a_thousand_reviews_open_in_one_transaction() {
     let emulator = Emulator::start().await;
     let thread = thread("for");
-    let proxy = Proxy::start(emulator.endpoint(), |_| Fate::Passes).await;
+    let proxy = Proxy::start(emulator.endpoint(), |_| CallOutcome::Success).await;
     let wired = store(&proxy.endpoint, emulator.table());
     let open: Vec<_> = (0..1_000).map(|place| review(&thread, place, 7)).collect();
     let first = Append { reviews: open.clone(), ..after(&thread, &[]) };
@@ -94,24 +94,28 @@ async fn a_thousand_reviews_open_in_one_transaction() {
     wired.append(second).await.unwrap();
     let verdict = proxy.writes().pop().unwrap();
     let rows = verdict.request["TransactItems"].as_array().unwrap();
-    assert_eq!(rows.len(), 5, "the head, the entry, one row of reviews, and the time it is due: out, and in");
+    assert_eq!(
+        rows.len(),
+        5,
+        "expected the head, the entry, one review row, and the due time deleted and put"
+    );
     assert_eq!(reviews(&emulator.store(), &thread).await, open[1..]);
 }
 
 /// A thousand reviews with different opening times have a thousand rows, which one append closes, as a sweep does after
 /// their deadline.
 #[tokio::test]
-async fn a_thousand_rows_close_at_once() {
+async fn one_append_closes_a_thousand_review_rows() {
     let emulator = Emulator::start().await;
     let (store, thread) = (emulator.store(), thread("expired"));
     let open: Vec<_> = (0..1_000).map(|place| review(&thread, place, place)).collect();
-    let first = Append { reviews: open.clone(), standing: Standing::Waiting, ..after(&thread, &[]) };
+    let first = Append { reviews: open.clone(), standing: ThreadStatus::Waiting, ..after(&thread, &[]) };
     store.append(first.clone()).await.unwrap();
     assert_eq!(reviews(&emulator.store(), &thread).await, open);
     store.append(after(&thread, &first.records)).await.unwrap();
-    let seen = seen(&emulator.store(), &thread).await;
-    assert_eq!((seen.records.len(), seen.reviews, seen.standing), (2, vec![], Some(Standing::Running)));
+    let seen = stored_thread(&emulator.store(), &thread).await;
+    assert_eq!((seen.records.len(), seen.reviews, seen.standing), (2, vec![], Some(ThreadStatus::Running)));
     store.delete(&thread).await.unwrap();
-    store.tidy(Duration::ZERO).await.unwrap();
+    store.clean_up(Duration::ZERO).await.unwrap();
     assert_eq!(emulator.items().await, Vec::<String>::new());
 }

@@ -7,18 +7,18 @@
 mod attacks;
 mod conformance;
 mod cost;
-#[path = "../tampering/desk.rs"]
-#[allow(dead_code, unreachable_pub)]
-mod desk;
 mod dynoxide;
 mod emulator;
-mod ended;
+mod expiry;
+mod expiry_faults;
 mod faults;
-mod forgotten;
-mod left;
+mod fixture;
+mod garbage;
 mod limits;
-mod patience;
+#[path = "../tampering/pay_agent.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod pay_agent;
 mod processes;
 mod proxy;
-mod scene;
-mod tampered;
+mod retries;
+mod tampering;

@@ -15,17 +15,17 @@ use tokio::{
 
 /// The outcome of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Fate {
-    Passes,
+pub enum CallOutcome {
+    Success,
     /// The connection breaks before the call has reached the service.
-    IsLost,
+    RequestLost,
     /// The service executes the call, and the connection breaks before the response is sent.
-    LosesItsAnswer,
+    ResponseLost,
     /// The response is this error; the service does not execute the call.
-    IsRefused(&'static str),
-    /// The caller dies at this call and gets no response. `done`: `true` if the service executes the call.
-    KillsTheCaller {
-        done: bool,
+    Error(&'static str),
+    /// The caller crashes at this call and gets no response. `executed`: `true` if the service executes the call.
+    CallerCrash {
+        executed: bool,
     },
 }
 
@@ -34,7 +34,7 @@ pub enum Fate {
 pub struct Call {
     pub operation: String,
     pub request: Value,
-    pub fate: Fate,
+    pub outcome: CallOutcome,
     /// The capacity units of the call, as the service reports them.
     pub units: f64,
 }
@@ -45,19 +45,19 @@ impl Call {
     }
 }
 
-type Plan = Box<dyn FnMut(&Call) -> Fate + Send>;
+type Plan = Box<dyn FnMut(&Call) -> CallOutcome + Send>;
 
-struct Wire {
+struct ProxyState {
     upstream: String,
     plan: Mutex<Plan>,
     calls: Mutex<Vec<Call>>,
-    died: Notify,
+    crashed: Notify,
 }
 
 /// A running proxy. Dropping it closes its listener.
 pub struct Proxy {
     pub endpoint: String,
-    wire: Arc<Wire>,
+    state: Arc<ProxyState>,
     listen: JoinHandle<()>,
 }
 
@@ -69,73 +69,73 @@ impl Drop for Proxy {
 
 impl Proxy {
     /// Starts a proxy; `plan` chooses the outcome of each call.
-    pub async fn start(upstream: &str, plan: impl FnMut(&Call) -> Fate + Send + 'static) -> Self {
+    pub async fn start(upstream: &str, plan: impl FnMut(&Call) -> CallOutcome + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let upstream = upstream.trim_start_matches("http://").trim_end_matches('/').to_owned();
         let plan = Mutex::new(Box::new(plan) as Plan);
-        let wire = Arc::new(Wire { upstream, plan, calls: Mutex::default(), died: Notify::new() });
-        let shared = Arc::clone(&wire);
+        let state = Arc::new(ProxyState { upstream, plan, calls: Mutex::default(), crashed: Notify::new() });
+        let shared = Arc::clone(&state);
         let listen = tokio::spawn(async move {
             loop {
                 let (client, _) = listener.accept().await.unwrap();
                 tokio::spawn(serve(client, Arc::clone(&shared)));
             }
         });
-        Self { endpoint, wire, listen }
+        Self { endpoint, state, listen }
     }
 
-    /// Starts a proxy that gives one write, by its number from 1 on, the outcome `fate`, and lets all other calls pass.
-    pub async fn at_write(upstream: &str, number: usize, fate: Fate) -> Self {
+    /// Starts a proxy that gives one write, by its number from 1 on, the outcome `outcome`, and lets all other calls pass.
+    pub async fn at_write(upstream: &str, number: usize, outcome: CallOutcome) -> Self {
         let mut writes = 0;
         Self::start(upstream, move |call| {
             writes += usize::from(call.is_write());
-            if call.is_write() && writes == number { fate } else { Fate::Passes }
+            if call.is_write() && writes == number { outcome } else { CallOutcome::Success }
         })
         .await
     }
 
     pub fn calls(&self) -> Vec<Call> {
-        self.wire.calls.lock().unwrap().clone()
+        self.state.calls.lock().unwrap().clone()
     }
 
     pub fn writes(&self) -> Vec<Call> {
         self.calls().into_iter().filter(Call::is_write).collect()
     }
 
-    /// Runs `work` to its end. Returns `None` if a call with [`Fate::KillsTheCaller`] ends it first.
-    pub async fn until_death<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+    /// Runs `work` to its end. Returns `None` if a call with [`CallOutcome::CallerCrash`] ends it first.
+    pub async fn until_crash<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             done = work => Some(done),
-            () = self.wire.died.notified() => None,
+            () = self.state.crashed.notified() => None,
         }
     }
 }
 
-async fn serve(client: TcpStream, wire: Arc<Wire>) {
+async fn serve(client: TcpStream, state: Arc<ProxyState>) {
     let mut client = BufStream::new(client);
-    let mut upstream = BufStream::new(TcpStream::connect(&wire.upstream).await.unwrap());
+    let mut upstream = BufStream::new(TcpStream::connect(&state.upstream).await.unwrap());
     while let Some((head, body)) = message(&mut client).await {
         let mut call = Call {
             operation: header(&head, "x-amz-target").rsplit('.').next().unwrap().to_owned(),
             request: serde_json::from_slice(&body).unwrap(),
-            fate: Fate::Passes,
+            outcome: CallOutcome::Success,
             units: 0.0,
         };
-        call.fate = (wire.plan.lock().unwrap())(&call);
+        call.outcome = (state.plan.lock().unwrap())(&call);
         let number = {
-            let mut calls = wire.calls.lock().unwrap();
+            let mut calls = state.calls.lock().unwrap();
             calls.push(call.clone());
             calls.len() - 1
         };
-        match call.fate {
-            Fate::IsLost => return,
-            Fate::IsRefused(error) => {
+        match call.outcome {
+            CallOutcome::RequestLost => return,
+            CallOutcome::Error(error) => {
                 write(&mut client, answer(error).as_bytes(), b"").await;
                 continue;
             }
-            Fate::KillsTheCaller { done: false } => {
-                wire.died.notify_one();
+            CallOutcome::CallerCrash { executed: false } => {
+                state.crashed.notify_one();
                 return;
             }
             _ => {}
@@ -143,11 +143,11 @@ async fn serve(client: TcpStream, wire: Arc<Wire>) {
         let (head, body) = asking_for_units(&head, call.request);
         write(&mut upstream, head.as_bytes(), &body).await;
         let Some((head, body)) = message(&mut upstream).await else { return };
-        wire.calls.lock().unwrap()[number].units = units(&body);
-        match call.fate {
-            Fate::LosesItsAnswer => return,
-            Fate::KillsTheCaller { .. } => {
-                wire.died.notify_one();
+        state.calls.lock().unwrap()[number].units = units(&body);
+        match call.outcome {
+            CallOutcome::ResponseLost => return,
+            CallOutcome::CallerCrash { .. } => {
+                state.crashed.notify_one();
                 return;
             }
             _ => write(&mut client, head.as_bytes(), &body).await,

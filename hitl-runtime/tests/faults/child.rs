@@ -7,32 +7,32 @@ use std::{
     process::{Child, ChildStdout, Command, ExitStatus, Stdio},
 };
 
-use crate::{disk, lock, rights, torn};
+use crate::{disk, lock, permissions, torn_appends};
 
-const PART: &str = "HITL_FAULTS_PART";
+const ROLE: &str = "HITL_FAULTS_ROLE";
 const DIR: &str = "HITL_FAULTS_DIR";
 
-/// Plays the part that the parent process asks for. In a process without such a parent it does nothing.
-pub fn obey() {
-    let Ok(part) = env::var(PART) else { return };
+/// Plays the role that the parent process asks for. In a process without such a parent it does nothing.
+pub fn run_child() {
+    let Ok(role) = env::var(ROLE) else { return };
     let dir = PathBuf::from(env::var_os(DIR).unwrap());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.unwrap().block_on(async {
-        match part.as_str() {
+        match role.as_str() {
             "fails before" => disk::fails_before_a_verdict(&dir).await,
             "fails for a moment" => disk::fails_for_a_moment(&dir).await,
             "fails for good" => disk::fails_for_good(&dir).await,
             "lock" => lock::hold(&dir),
-            "torn" => torn::append(&dir).await,
-            "read only" => rights::try_to_write(&dir).await,
-            other => panic!("there is no part {other}"),
+            "torn" => torn_appends::append(&dir).await,
+            "read only" => permissions::try_to_write(&dir).await,
+            other => panic!("unknown role of a child process: {other}"),
         }
     });
-    say("done");
+    print_line("done");
 }
 
 /// Prints a line for the parent process.
-pub fn say(line: &str) {
+pub fn print_line(line: &str) {
     println!("\n@{line}");
 }
 
@@ -41,19 +41,19 @@ pub fn wait() {
     std::io::stdin().read_line(&mut String::new()).unwrap();
 }
 
-pub struct Part {
+pub struct ChildProcess {
     child: Child,
     output: BufReader<ChildStdout>,
 }
 
-impl Part {
-    pub fn start(part: &str, dir: &Path) -> Self {
-        Self::start_as(Command::new(env::current_exe().unwrap()), part, dir)
+impl ChildProcess {
+    pub fn start(role: &str, dir: &Path) -> Self {
+        Self::start_as(Command::new(env::current_exe().unwrap()), role, dir)
     }
 
-    /// Starts a part with this command, to which the arguments of the test binary are added.
-    pub fn start_as(mut command: Command, part: &str, dir: &Path) -> Self {
-        command.args(["child", "--exact", "--nocapture"]).env(PART, part).env(DIR, dir);
+    /// Starts a role with this command, to which the arguments of the test binary are added.
+    pub fn start_as(mut command: Command, role: &str, dir: &Path) -> Self {
+        command.args(["child", "--exact", "--nocapture"]).env(ROLE, role).env(DIR, dir);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
         Self { child, output }
@@ -61,7 +61,7 @@ impl Part {
 
     /// Returns the next line that the child marked with `@`.
     pub fn line(&mut self) -> String {
-        self.next().expect("it has ended, and said why above")
+        self.next().expect("the child exited; its output is above")
     }
 
     fn next(&mut self) -> Option<String> {
@@ -82,7 +82,7 @@ impl Part {
         (said, self.child.wait().unwrap())
     }
 
-    pub fn go_on(&mut self) {
+    pub fn resume(&mut self) {
         self.child.stdin.as_ref().unwrap().write_all(b"go on\n").unwrap();
     }
 

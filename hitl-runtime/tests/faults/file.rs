@@ -10,7 +10,7 @@ use hitl::{Error, SqliteStore};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use crate::desk::{Desk, RefundsTurn, said};
+use crate::refund_agent::{Process, RefundsTurn, error_text};
 
 struct Files(TempDir);
 
@@ -18,15 +18,15 @@ impl Files {
     /// Creates a ticket that waits, in a file that no process has open.
     async fn closed() -> Self {
         let dir = TempDir::new().unwrap();
-        drop(Desk::open(dir.path()).await.unwrap().waits().await);
+        drop(Process::open(dir.path()).await.unwrap().started().await);
         Self(dir)
     }
 
-    /// Opens a desk on the file, and reads the open review through it.
-    async fn open_and_read(&self) -> Desk {
-        let desk = Desk::open(self.dir()).await.unwrap();
-        assert_eq!(desk.view().await.reviews.len(), 1);
-        desk
+    /// Opens an agent on the file, and reads the open review through it.
+    async fn open_and_read(&self) -> Process {
+        let process = Process::open(self.dir()).await.unwrap();
+        assert_eq!(process.view().await.reviews.len(), 1);
+        process
     }
 
     fn dir(&self) -> &Path {
@@ -64,114 +64,114 @@ impl Files {
 }
 
 #[track_caller]
-fn says_damaged(error: &str) {
+fn assert_damaged(error: &str) {
     assert!(error.contains("threads.db: could not"), "{error}");
     assert!(error.contains("the file is damaged") && error.contains("restore a backup"), "{error}");
 }
 
 #[tokio::test]
-async fn a_damaged_page_is_not_acted_on_and_a_backup_goes_on() {
+async fn a_damaged_page_is_an_error_and_a_backup_continues() {
     let files = Files::closed().await;
     files.copy("", ".backup");
     files.spoil_the_journal();
-    let desk = Desk::open(files.dir()).await.unwrap();
-    says_damaged(&said(desk.approve().await));
-    says_damaged(&said(desk.start().await));
-    assert_eq!(desk.refunds(), 0);
-    drop(desk);
+    let process = Process::open(files.dir()).await.unwrap();
+    assert_damaged(&error_text(process.approve().await));
+    assert_damaged(&error_text(process.start().await));
+    assert_eq!(process.refunds(), 0);
+    drop(process);
     files.copy(".backup", "");
-    Desk::open(files.dir()).await.unwrap().goes_on().await;
+    Process::open(files.dir()).await.unwrap().assert_completes().await;
 }
 
 #[tokio::test]
-async fn a_file_that_was_cut_off_is_not_opened_and_a_backup_goes_on() {
+async fn a_truncated_file_is_not_opened_and_a_backup_continues() {
     let files = Files::closed().await;
     files.copy("", ".backup");
     files.cut_off();
-    says_damaged(&said(Desk::open(files.dir()).await.map(drop).map_err(Error::from)));
+    assert_damaged(&error_text(Process::open(files.dir()).await.map(drop).map_err(Error::from)));
     files.copy(".backup", "");
-    Desk::open(files.dir()).await.unwrap().goes_on().await;
+    Process::open(files.dir()).await.unwrap().assert_completes().await;
 }
 
 #[tokio::test]
-async fn a_file_that_is_cut_off_while_it_is_open() {
+async fn a_file_truncated_while_open_is_an_error() {
     let files = Files::closed().await;
     files.copy("", ".backup");
-    let desk = Desk::open(files.dir()).await.unwrap();
+    let process = Process::open(files.dir()).await.unwrap();
     files.cut_off();
-    says_damaged(&said(desk.approve().await));
-    assert_eq!(desk.refunds(), 0);
-    drop(desk);
+    assert_damaged(&error_text(process.approve().await));
+    assert_eq!(process.refunds(), 0);
+    drop(process);
     files.copy(".backup", "");
-    Desk::open(files.dir()).await.unwrap().goes_on().await;
+    Process::open(files.dir()).await.unwrap().assert_completes().await;
 }
 
 #[track_caller]
-fn says_gone(error: &str) {
+fn assert_missing(error: &str) {
     assert!(error.contains("threads.db: it was deleted, moved or replaced"), "{error}");
     assert!(error.contains("restore the file or a backup of it"), "{error}");
 }
 
 /// SQLite would continue to write to the deleted file, and the entries would be lost with it.
 #[tokio::test]
-async fn nothing_is_signed_in_a_file_that_was_deleted() {
+async fn nothing_is_signed_when_the_file_was_deleted() {
     let files = Files::closed().await;
     files.copy("", ".backup");
-    let desk = files.open_and_read().await;
+    let process = files.open_and_read().await;
     fs::remove_file(files.path("")).unwrap();
-    says_gone(&said(desk.approve().await));
-    assert_eq!(desk.refunds(), 0);
-    drop(desk);
+    assert_missing(&error_text(process.approve().await));
+    assert_eq!(process.refunds(), 0);
+    drop(process);
     fs::rename(files.path(".backup"), files.path("")).unwrap();
-    Desk::open(files.dir()).await.unwrap().goes_on().await;
+    Process::open(files.dir()).await.unwrap().assert_completes().await;
 }
 
 /// Another process has found no file, and has created a new one.
 #[tokio::test]
-async fn nothing_is_signed_beside_a_file_that_took_its_place() {
+async fn nothing_is_signed_when_the_file_was_replaced() {
     let files = Files::closed().await;
-    let desk = files.open_and_read().await;
+    let process = files.open_and_read().await;
     fs::rename(files.path(""), files.path(".moved")).unwrap();
-    let other = Desk::open(files.dir()).await.unwrap();
+    let other = Process::open(files.dir()).await.unwrap();
     assert!(matches!(other.agent.view("ticket-A-9133").await, Err(Error::UnknownThread { .. })));
-    says_gone(&said(desk.approve().await));
-    assert_eq!(desk.refunds(), 0);
-    drop((desk, other));
+    assert_missing(&error_text(process.approve().await));
+    assert_eq!(process.refunds(), 0);
+    drop((process, other));
     fs::rename(files.path(".moved"), files.path("")).unwrap();
-    Desk::open(files.dir()).await.unwrap().goes_on().await;
+    Process::open(files.dir()).await.unwrap().assert_completes().await;
 }
 
 /// The payment was made before the file was moved. Once the file is back, the same process continues with it.
 #[tokio::test]
-async fn a_file_that_is_moved_while_an_effect_is_under_way_and_put_back() {
+async fn a_file_moved_during_an_effect_and_put_back_continues() {
     let files = Files::closed().await;
     let store = SqliteStore::open(files.path("")).await.unwrap();
     let (here, there) = (files.path(""), files.path(".moved"));
     let (from, to) = (here.clone(), there.clone());
-    let desk = Desk::with(files.dir(), store, move || fs::rename(&from, &to).unwrap());
-    says_gone(&said(desk.approve().await));
-    assert_eq!(desk.refunds(), 1);
+    let process = Process::with(files.dir(), store, move || fs::rename(&from, &to).unwrap());
+    assert_missing(&error_text(process.approve().await));
+    assert_eq!(process.refunds(), 1);
     fs::rename(there, here).unwrap();
-    let RefundsTurn::InDoubt(_) = desk.take_over().await else { panic!("{:?}", desk.view().await) };
-    desk.goes_on().await;
+    let RefundsTurn::InDoubt(_) = process.take_over().await else { panic!("{:?}", process.view().await) };
+    process.assert_completes().await;
 }
 
 /// The entries in a deleted WAL are in the database once its last process has closed it. So nothing is lost, as long as
 /// nothing more is written to the WAL.
 #[tokio::test]
-async fn a_wal_that_was_deleted_takes_nothing_along() {
+async fn a_deleted_wal_loses_no_entries() {
     for end in ["-wal", "-shm"] {
         let dir = TempDir::new().unwrap();
-        let desk = Desk::open(dir.path()).await.unwrap().waits().await;
+        let process = Process::open(dir.path()).await.unwrap().started().await;
         let files = Files(dir);
         fs::remove_file(files.path(end)).unwrap();
-        let error = said(desk.approve().await);
+        let error = error_text(process.approve().await);
         assert!(error.contains(&format!("threads.db{end}` was deleted or replaced")), "{error}");
         assert!(error.contains("this one last and gracefully"), "{error}");
-        assert_eq!(desk.refunds(), 0);
-        drop(desk);
-        let desk = Desk::open(files.dir()).await.unwrap();
-        assert_eq!(desk.history().await, ["started", "ran", "paused"]);
-        desk.goes_on().await;
+        assert_eq!(process.refunds(), 0);
+        drop(process);
+        let process = Process::open(files.dir()).await.unwrap();
+        assert_eq!(process.history().await, ["started", "ran", "paused"]);
+        process.assert_completes().await;
     }
 }

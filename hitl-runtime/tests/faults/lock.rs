@@ -7,8 +7,8 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use crate::{
-    child::{Part, say, wait},
-    desk::{Desk, said},
+    child::{ChildProcess, print_line, wait},
+    refund_agent::{Process, error_text},
 };
 
 /// Holds the file locked, in a child process, until the parent process says to go on.
@@ -20,47 +20,47 @@ pub fn hold(dir: &Path) {
         connection.pragma_update(None, "locking_mode", "EXCLUSIVE").unwrap();
     }
     connection.execute_batch("BEGIN EXCLUSIVE; UPDATE hitl_threads SET standing = standing").unwrap();
-    say("locked");
+    print_line("locked");
     wait();
     connection.execute_batch("COMMIT").unwrap();
 }
 
 #[track_caller]
-fn says_what_to_do(error: &str) {
+fn assert_advice(error: &str) {
     assert!(error.contains("threads.db: could not"), "{error}");
     assert!(error.contains("another program held a lock on it for 10s; end that program's open"), "{error}");
 }
 
 /// Runs both cases at once, because each of them waits ten seconds.
 #[tokio::test]
-async fn whoever_is_locked_out_is_told_why_and_goes_on_later() {
+async fn a_locked_file_is_an_error_and_the_caller_can_retry() {
     tokio::join!(a_writer_beside_a_transaction(), a_newcomer_beside_an_exclusive_connection());
 }
 
 async fn a_writer_beside_a_transaction() {
     let dir = TempDir::new().unwrap();
-    let desk = Desk::open(dir.path()).await.unwrap().waits().await;
-    let before = serde_json::to_value(desk.view().await).unwrap();
-    let mut other = Part::start("lock", dir.path());
+    let process = Process::open(dir.path()).await.unwrap().started().await;
+    let before = serde_json::to_value(process.view().await).unwrap();
+    let mut other = ChildProcess::start("lock", dir.path());
     assert_eq!(other.line(), "locked");
-    says_what_to_do(&said(desk.approve().await));
+    assert_advice(&error_text(process.approve().await));
     // The thread can still be read, and has not moved.
-    assert_eq!(serde_json::to_value(desk.view().await).unwrap(), before);
-    assert_eq!(desk.refunds(), 0);
-    other.go_on();
+    assert_eq!(serde_json::to_value(process.view().await).unwrap(), before);
+    assert_eq!(process.refunds(), 0);
+    other.resume();
     other.end();
-    desk.goes_on().await;
+    process.assert_completes().await;
 }
 
 async fn a_newcomer_beside_an_exclusive_connection() {
     let dir = TempDir::new().unwrap();
-    drop(Desk::open(dir.path()).await.unwrap().waits().await);
+    drop(Process::open(dir.path()).await.unwrap().started().await);
     std::fs::write(dir.path().join("alone"), "").unwrap();
-    let mut other = Part::start("lock", dir.path());
+    let mut other = ChildProcess::start("lock", dir.path());
     assert_eq!(other.line(), "locked");
-    let opened = Desk::open(dir.path()).await.map(drop).map_err(Error::from);
-    says_what_to_do(&said(opened));
-    other.go_on();
+    let opened = Process::open(dir.path()).await.map(drop).map_err(Error::from);
+    assert_advice(&error_text(opened));
+    other.resume();
     other.end();
-    Desk::open(dir.path()).await.unwrap().goes_on().await;
+    Process::open(dir.path()).await.unwrap().assert_completes().await;
 }

@@ -4,17 +4,17 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
 
 mod child;
-mod desk;
 mod disk;
+mod failing_store;
 mod file;
 mod lock;
-mod patience;
-mod rights;
-mod shaky;
-mod torn;
+mod permissions;
+mod refund_agent;
+mod retries;
+mod torn_appends;
 
 /// The entry point of the child processes that the tests start from this binary; in any other process, an empty test.
 #[test]
 fn child() {
-    child::obey();
+    child::run_child();
 }

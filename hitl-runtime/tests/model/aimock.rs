@@ -18,7 +18,7 @@ const FIXTURES: &str = r#"{ "fixtures": [
 ] }"#;
 
 #[tokio::test]
-async fn aimock_uses_the_tool_and_completes_chats() {
+async fn aimock_calls_the_tool_and_completes_chats() {
     let dir = tempfile::tempdir().unwrap();
     let fixtures = dir.path().join("fixtures.json");
     std::fs::write(&fixtures, FIXTURES).unwrap();
@@ -29,7 +29,7 @@ async fn aimock_uses_the_tool_and_completes_chats() {
     assert_eq!(bedrock.structured::<Refund>(request).await.unwrap(), Refund::usual());
     // Not as a stream: aimock begins a text with an empty `contentBlockStart`, which the service's API model does not
     // have and the SDK rejects.
-    let answer = bedrock.answer(&"What about A-9133?".into()).await.unwrap();
+    let answer = bedrock.complete(&"What about A-9133?".into()).await.unwrap();
     assert_eq!(answer.text, "Refund it, it is a good customer of ours.");
 
     let openai = OpenAi::new(format!("{}/v1", aimock.url), "llama3.2").key("sk-test");

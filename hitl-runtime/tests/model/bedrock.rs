@@ -4,12 +4,12 @@ use aws_sdk_bedrockruntime::{
     Client, Config,
     config::{BehaviorVersion, Credentials, Region, retry::RetryConfig},
 };
-use hitl_runtime::model::{Bedrock, Model, ModelError, ModelExt, Request, Role, Stop};
+use hitl_runtime::model::{Bedrock, FinishReason, Model, ModelError, ModelExt, Request, Role};
 use serde_json::json;
 
 use crate::{
     draft::Refund,
-    server::{Reply, Server, said},
+    server::{Reply, Server, converse_reply},
 };
 
 /// Returns the real client, with made-up credentials and a backoff of 1 ms.
@@ -32,8 +32,8 @@ fn text(text: &str) -> serde_json::Value {
 }
 
 #[tokio::test]
-async fn a_conversation_goes_out_as_converse_wants_it() {
-    let server = Server::start([said(text("Refund it."), "end_turn")]).await;
+async fn a_request_has_the_format_of_converse() {
+    let server = Server::start([converse_reply(text("Refund it."), "end_turn")]).await;
     let request = Request::from("Order A-9133 arrived broken.")
         .system("You work at a refund desk.")
         .message(Role::User, "I have no photo.")
@@ -43,11 +43,11 @@ async fn a_conversation_goes_out_as_converse_wants_it() {
         .max_tokens(400)
         .temperature(0.5)
         .stop("---");
-    let answer = model(&server).answer(&request).await.unwrap();
+    let answer = model(&server).complete(&request).await.unwrap();
 
-    assert_eq!((answer.text.as_str(), &answer.stop), ("Refund it.", &Stop::End));
+    assert_eq!((answer.text.as_str(), &answer.finish_reason), ("Refund it.", &FinishReason::End));
     assert_eq!((answer.input_tokens, answer.output_tokens, answer.latency_ms), (Some(30), Some(12), Some(7)));
-    let asked = &server.asked()[0];
+    let asked = &server.requests()[0];
     assert_eq!(asked.path, "/model/vendor.model-v1%3A0/converse");
     assert_eq!(
         asked.body,
@@ -66,12 +66,13 @@ async fn a_conversation_goes_out_as_converse_wants_it() {
 /// `outputConfig` is in the service's API model. No emulator supports it: that the response is then JSON is an
 /// assumption.
 #[tokio::test]
-async fn a_form_is_asked_for_with_structured_output() {
-    let server = Server::start([said(text(r#"{"order":"A-9133","dollars":149}"#), "end_turn")]).await;
+async fn a_schema_is_sent_as_structured_output() {
+    let server =
+        Server::start([converse_reply(text(r#"{"order":"A-9133","dollars":149}"#), "end_turn")]).await;
     let refund: Refund = model(&server).structured("Draft the refund.").await.unwrap();
     assert_eq!(refund, Refund::usual());
 
-    let format = &server.asked()[0].body["outputConfig"]["textFormat"];
+    let format = &server.requests()[0].body["outputConfig"]["textFormat"];
     assert_eq!(format["type"], "json_schema");
     assert_eq!(format["structure"]["jsonSchema"]["name"], "Refund");
     let schema: serde_json::Value =
@@ -88,15 +89,15 @@ async fn a_form_is_asked_for_with_structured_output() {
         (&schema["additionalProperties"], &schema["required"]),
         (&json!(false), &json!(["order", "dollars"]))
     );
-    assert_eq!(server.asked()[0].body.get("toolConfig"), None);
+    assert_eq!(server.requests()[0].body.get("toolConfig"), None);
 }
 
 /// That a model without support responds with a `ValidationException` is an assumption from reports; no published shape
 /// says so.
 #[tokio::test]
-async fn where_that_is_refused_the_form_is_a_tool_from_then_on() {
+async fn a_model_without_structured_output_gets_a_tool() {
     let tool = || {
-        said(
+        converse_reply(
             json!([{ "toolUse": { "toolUseId": "t1", "name": "Refund", "input": { "order": "A-9133", "dollars": 149 } } }]),
             "tool_use",
         )
@@ -108,7 +109,7 @@ async fn where_that_is_refused_the_form_is_a_tool_from_then_on() {
     for _ in 0..2 {
         assert_eq!(model.structured::<Refund>("Draft the refund.").await.unwrap(), Refund::usual());
     }
-    let asked = server.asked();
+    let asked = server.requests();
     assert_eq!(asked.len(), 3);
     for asked in &asked[1..] {
         assert_eq!(asked.body.get("outputConfig"), None);
@@ -125,22 +126,23 @@ async fn where_that_is_refused_the_form_is_a_tool_from_then_on() {
 
 /// The API model allows both; that models do so is an assumption from reports.
 #[tokio::test]
-async fn of_words_and_tools_the_first_tool_is_the_answer() {
+async fn the_first_tool_call_is_the_response() {
     let tool = |dollars: u32| json!({ "toolUse": { "toolUseId": "t", "name": "Refund", "input": { "order": "A-9133", "dollars": dollars } } });
     let announced = json!([{ "text": "Let me draft that." }, tool(149), { "text": "Done." }]);
     for content in [announced, json!([tool(149), tool(150)])] {
-        let server = Server::start([said(content, "tool_use")]).await;
+        let server = Server::start([converse_reply(content, "tool_use")]).await;
         let refund = model(&server).forced_tool().structured::<Refund>("Draft the refund.").await;
         assert_eq!(refund.unwrap(), Refund::usual());
     }
     // Without a tool call, the text may be the answer.
-    let server = Server::start([said(text(r#"{"order":"A-9133","dollars":149}"#), "end_turn")]).await;
+    let server =
+        Server::start([converse_reply(text(r#"{"order":"A-9133","dollars":149}"#), "end_turn")]).await;
     let refund = model(&server).forced_tool().structured::<Refund>("Draft the refund.").await;
     assert_eq!(refund.unwrap(), Refund::usual());
 }
 
 #[tokio::test]
-async fn where_both_are_refused_the_request_is_at_fault() {
+async fn a_request_rejected_with_and_without_a_tool_is_an_error() {
     let refused = || Reply::error(400, "ValidationException", "maxTokens is too large");
     let server = Server::start([refused(), refused()]).await;
     let error = model(&server).structured::<Refund>("Draft the refund.").await.unwrap_err();
@@ -148,30 +150,31 @@ async fn where_both_are_refused_the_request_is_at_fault() {
 }
 
 #[tokio::test]
-async fn a_list_travels_in_an_object() {
+async fn a_list_is_wrapped_in_an_object() {
     let server =
-        Server::start([said(text(r#"{"answer":[{"order":"A-9133","dollars":149}]}"#), "end_turn")]).await;
+        Server::start([converse_reply(text(r#"{"answer":[{"order":"A-9133","dollars":149}]}"#), "end_turn")])
+            .await;
     let refunds: Vec<Refund> = model(&server).structured("Draft the refunds.").await.unwrap();
     assert_eq!(refunds, [Refund::usual()]);
 }
 
 #[tokio::test]
-async fn a_model_is_told_of_its_mistakes_and_then_fits() {
+async fn a_model_receives_its_errors_and_corrects_them() {
     let wrong = r#"{"order":"A-9133","dollars":900}"#;
     let server = Server::start([
-        said(text(wrong), "end_turn"),
-        said(text(r#"{"order":"A-9133","dollars":149}"#), "end_turn"),
+        converse_reply(text(wrong), "end_turn"),
+        converse_reply(text(r#"{"order":"A-9133","dollars":149}"#), "end_turn"),
     ])
     .await;
     assert_eq!(model(&server).structured::<Refund>("Draft the refund.").await.unwrap(), Refund::usual());
-    let messages = &server.asked()[1].body["messages"];
+    let messages = &server.requests()[1].body["messages"];
     assert_eq!(messages[1], json!({ "role": "assistant", "content": [{ "text": wrong }] }));
     let told = messages[2]["content"][0]["text"].as_str().unwrap();
     assert!(told.contains("dollars: greater than 500"), "{told}");
 }
 
 #[tokio::test]
-async fn every_end_has_its_error() {
+async fn every_stop_reason_has_its_error() {
     for (stop, code) in [
         ("max_tokens", "cut_off"),
         ("model_context_window_exceeded", "cut_off"),
@@ -180,19 +183,22 @@ async fn every_end_has_its_error() {
         ("malformed_model_output", "unavailable"),
         ("malformed_tool_use", "unavailable"),
     ] {
-        let server = Server::start([said(text("Refund ord"), stop)]).await;
-        let answer = model(&server).answer(&"What now?".into()).await.unwrap();
-        assert_eq!(answer.whole().unwrap_err().code(), code, "{stop}");
+        let server = Server::start([converse_reply(text("Refund ord"), stop)]).await;
+        let answer = model(&server).complete(&"What now?".into()).await.unwrap();
+        assert_eq!(answer.ensure_complete().unwrap_err().code(), code, "{stop}");
     }
     for stop in ["end_turn", "stop_sequence", "a_stop_of_next_year"] {
-        let server = Server::start([said(text("Refund order"), stop)]).await;
-        assert!(model(&server).answer(&"What now?".into()).await.unwrap().whole().is_ok(), "{stop}");
+        let server = Server::start([converse_reply(text("Refund order"), stop)]).await;
+        assert!(
+            model(&server).complete(&"What now?".into()).await.unwrap().ensure_complete().is_ok(),
+            "{stop}"
+        );
     }
 }
 
 /// Policies that no emulator evaluates, in the shapes of the service's API model.
 #[tokio::test]
-async fn an_assessment_names_what_was_found_and_never_quotes_it() {
+async fn an_assessment_names_findings_without_quoting_them() {
     let reply = Reply::json(
         200,
         json!({
@@ -223,8 +229,10 @@ async fn an_assessment_names_what_was_found_and_never_quotes_it() {
     );
     let server = Server::start([reply]).await;
     let guardrail = hitl_runtime::model::Guardrail::new("gr-42", "3");
-    let answer = model(&server).guardrail(guardrail).answer(&"Open sesame".into()).await.unwrap();
-    let ModelError::Intervened { assessment } = answer.whole().unwrap_err() else { panic!("it is stopped") };
+    let answer = model(&server).guardrail(guardrail).complete(&"Open sesame".into()).await.unwrap();
+    let ModelError::Intervened { assessment } = answer.ensure_complete().unwrap_err() else {
+        panic!("expected an intervention")
+    };
     assert_eq!(
         assessment.to_string(),
         "the guardrail `gr-42` blocked the text: topic `Investing` in the request, content `PROMPT_ATTACK` in the request, \
@@ -234,7 +242,7 @@ async fn an_assessment_names_what_was_found_and_never_quotes_it() {
     assert_eq!((assessment.message.as_str(), assessment.findings.len()), ("We cannot help.", 7));
     assert!(!serde_json::to_string(&assessment).unwrap().contains("sesame"));
     assert_eq!(
-        server.asked()[0].body["guardrailConfig"],
+        server.requests()[0].body["guardrailConfig"],
         json!({ "guardrailIdentifier": "gr-42", "guardrailVersion": "3", "trace": "enabled" })
     );
 }

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::{
     bedrock::{client, model},
-    server::{Reply, Server, said},
+    server::{Reply, Server, converse_reply},
 };
 
 /// Status and code are those of the service's API model, or those with which every AWS service rejects a signature; the
@@ -38,7 +38,7 @@ async fn each_error_has_its_variant_and_its_advice() {
         (418, "TeapotException", "short and stout", "unavailable", "short and stout"),
     ] {
         let server = Server::start([Reply::error(status, name, message)]).await;
-        let error = model(&server).answer(&"What now?".into()).await.unwrap_err();
+        let error = model(&server).complete(&"What now?".into()).await.unwrap_err();
         assert_eq!(error.code(), code, "{name}: {error}");
         assert!(error.to_string().contains(advice), "{name}: {error}");
         assert!(error.source().is_some(), "{name}: the cause is kept");
@@ -47,7 +47,7 @@ async fn each_error_has_its_variant_and_its_advice() {
 
 /// The SDK retries these by itself, with three attempts in all.
 #[tokio::test]
-async fn what_may_pass_is_tried_again() {
+async fn transient_errors_are_retried() {
     for (status, name, code) in [
         (429, "ThrottlingException", "throttled"),
         (503, "ServiceUnavailableException", "unavailable"),
@@ -55,28 +55,29 @@ async fn what_may_pass_is_tried_again() {
     ] {
         let fault = || Reply::error(status, name, "not now");
         let server =
-            Server::start([fault(), fault(), said(json!([{ "text": "Refund it." }]), "end_turn")]).await;
-        assert_eq!(model(&server).answer(&"What now?".into()).await.unwrap().text, "Refund it.");
+            Server::start([fault(), fault(), converse_reply(json!([{ "text": "Refund it." }]), "end_turn")])
+                .await;
+        assert_eq!(model(&server).complete(&"What now?".into()).await.unwrap().text, "Refund it.");
 
         let server = Server::start([fault(), fault(), fault()]).await;
-        let error = model(&server).answer(&"What now?".into()).await.unwrap_err();
+        let error = model(&server).complete(&"What now?".into()).await.unwrap_err();
         assert_eq!((error.code(), error.is_transient()), (code, true), "{name}: {error}");
-        assert_eq!(server.asked().len(), 3);
+        assert_eq!(server.requests().len(), 3);
     }
 }
 
 #[tokio::test]
-async fn silence_has_an_end() {
+async fn a_server_without_a_response_times_out() {
     let server = Server::start([Reply::silence()]).await;
     let model = model(&server).timeout(Duration::from_millis(200));
-    let error = model.answer(&"What now?".into()).await.unwrap_err();
+    let error = model.complete(&"What now?".into()).await.unwrap_err();
     assert!(matches!(error, ModelError::TimedOut { after: Some(_), .. }), "{error}");
 }
 
 #[tokio::test]
-async fn nobody_listens() {
+async fn an_unreachable_server_is_an_error() {
     let model = Bedrock::with_client(client("http://127.0.0.1:1"), "vendor.model-v1:0");
-    let error = model.answer(&"What now?".into()).await.unwrap_err();
+    let error = model.complete(&"What now?".into()).await.unwrap_err();
     assert!(
         matches!(&error, ModelError::Unavailable { problem, .. } if problem.contains("could not be reached")),
         "{error}"
@@ -84,9 +85,9 @@ async fn nobody_listens() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_none_is_an_error() {
+async fn an_invalid_response_is_an_error() {
     let server = Server::start([Reply::stream("application/json", [b"<html>".to_vec()])]).await;
-    let error = model(&server).answer(&"What now?".into()).await.unwrap_err();
+    let error = model(&server).complete(&"What now?".into()).await.unwrap_err();
     assert_eq!(error.code(), "unavailable", "{error}");
 }
 
@@ -104,7 +105,7 @@ impl ProvideCredentials for NoCredentials {
 }
 
 #[tokio::test]
-async fn without_credentials_nothing_is_asked() {
+async fn without_credentials_no_request_is_sent() {
     let none: fn() -> CredentialsError = || CredentialsError::not_loaded("none are set");
     let expired: fn() -> CredentialsError = || CredentialsError::provider_error("the role's session is over");
     for (error, code) in [(none, "no_credentials"), (expired, "bad_credentials")] {
@@ -114,7 +115,7 @@ async fn without_credentials_nothing_is_asked() {
             .credentials_provider(NoCredentials(error))
             .endpoint_url("http://127.0.0.1:1");
         let model = Bedrock::with_client(Client::from_conf(config.build()), "vendor.model-v1:0");
-        let error = model.answer(&"What now?".into()).await.unwrap_err();
+        let error = model.complete(&"What now?".into()).await.unwrap_err();
         assert_eq!(error.code(), code, "{error}");
     }
 }

@@ -2,7 +2,8 @@
 
 use futures_util::StreamExt;
 use hitl_runtime::model::{
-    Bedrock, Guarded, Guardrail, Model, ModelError, ModelExt, OrGuarded, Piece, Policy, Request, Stage, Stop,
+    Bedrock, Chunk, ContentSource, FinishReason, Guarded, Guardrail, GuardrailPolicy, Model, ModelError,
+    ModelExt, ModelResultExt, Request,
 };
 use serde_json::{Value, json};
 
@@ -35,7 +36,7 @@ async fn guardrail(ministack: &Emulator) -> String {
 }
 
 #[tokio::test]
-async fn ministack_answers_and_guards() {
+async fn ministack_completes_chats_and_applies_guardrails() {
     let Some(ministack) = emulator::start("ministack", &[]).await else { return };
     let id = guardrail(&ministack).await;
     let plain = || Bedrock::with_client(client(&ministack.url), MODEL);
@@ -46,25 +47,25 @@ async fn ministack_answers_and_guards() {
     checks_a_text(&Guardrail::new(&id, "DRAFT").with_client(client(&ministack.url))).await;
 
     let unknown = plain().guardrail(Guardrail::new("gr-nowhere", "1"));
-    let error = unknown.answer(&"What now?".into()).await.unwrap_err();
+    let error = unknown.complete(&"What now?".into()).await.unwrap_err();
     assert!(
-        matches!(&error, ModelError::Refused { problem, .. } if problem.contains("gr-nowhere")),
+        matches!(&error, ModelError::InvalidRequest { problem, .. } if problem.contains("gr-nowhere")),
         "{error}"
     );
 
     let arn = Bedrock::with_client(client(&ministack.url), "arn:aws:bedrock:eu-west-1::foundation-model/x");
-    assert_eq!(arn.answer(&"What now?".into()).await.unwrap_err().code(), "refused");
+    assert_eq!(arn.complete(&"What now?".into()).await.unwrap_err().code(), "refused");
 }
 
 async fn says_the_same_in_a_stream(model: &Bedrock) {
     let request = Request::from("Order A-9133 arrived broken.").system("You work at a refund desk.");
-    let answer = model.answer(&request).await.unwrap();
+    let answer = model.complete(&request).await.unwrap();
     assert!(answer.text.contains(MODEL), "{answer:?}");
     assert!(answer.input_tokens > Some(0) && answer.output_tokens > Some(0), "{answer:?}");
     let pieces: Vec<_> = model.stream(&request).map(Result::unwrap).collect().await;
     assert!(pieces.len() > 2, "{pieces:?}");
-    let Some(Piece::End(streamed)) = pieces.last() else { panic!("{pieces:?}") };
-    assert_eq!((&streamed.text, &streamed.stop), (&answer.text, &Stop::End));
+    let Some(Chunk::End(streamed)) = pieces.last() else { panic!("{pieces:?}") };
+    assert_eq!((&streamed.text, &streamed.finish_reason), (&answer.text, &FinishReason::End));
     assert_eq!(model.text(request).await.unwrap(), answer.text);
 }
 
@@ -75,17 +76,20 @@ async fn stops_what_is_asked(model: &Bedrock) {
     };
     assert_eq!(assessment.message, "We cannot help with this.");
 
-    let Stop::Intervened(assessment) = model.answer(&asked).await.unwrap().stop else {
+    let FinishReason::Intervened(assessment) = model.complete(&asked).await.unwrap().finish_reason else {
         panic!("the word is on the list")
     };
-    assert_eq!((assessment.findings[0].policy, assessment.findings[0].stage), (Policy::Word, Stage::Input));
+    assert_eq!(
+        (assessment.findings[0].policy, assessment.findings[0].source),
+        (GuardrailPolicy::Word, ContentSource::Input)
+    );
 
     let passed = model.text("What about order A-9133?").await.guarded().unwrap();
     assert!(matches!(passed, Guarded::Passed(_)), "{passed:?}");
 }
 
 async fn checks_a_text(guardrail: &Guardrail) {
-    let check = async |text: &str| guardrail.check(Stage::Input, text).await.guarded().unwrap();
+    let check = async |text: &str| guardrail.check(ContentSource::Input, text).await.guarded().unwrap();
     assert_eq!(check("Order A-9133").await, Guarded::Passed("Order A-9133".into()));
     assert_eq!(check("I am ada@example.com").await, Guarded::Passed("I am {EMAIL}".into()));
     let stopped = check("sesame for ada@example.com").await;

@@ -2,7 +2,7 @@
 
 use std::{error::Error, time::Duration};
 
-use hitl_runtime::model::{Model, ModelError, ModelExt, OpenAi, Request, Role, Stop};
+use hitl_runtime::model::{FinishReason, Model, ModelError, ModelExt, OpenAi, Request, Role};
 use serde_json::{Value, json};
 
 use crate::{
@@ -16,7 +16,7 @@ pub fn model(server: &Server) -> OpenAi {
     OpenAi::new(format!("{}/v1/", server.url), "llama3.2").key(KEY)
 }
 
-fn said(content: &str, reason: &str) -> Reply {
+fn chat_reply(content: &str, reason: &str) -> Reply {
     Reply::json(
         200,
         json!({
@@ -31,8 +31,8 @@ fn error(status: u16, code: Value, message: &str) -> Reply {
 }
 
 #[tokio::test]
-async fn a_conversation_goes_out_as_chat_completions() {
-    let server = Server::start([said("Refund it.", "stop")]).await;
+async fn a_request_has_the_format_of_chat_completions() {
+    let server = Server::start([chat_reply("Refund it.", "stop")]).await;
     let request = Request::from("Order A-9133 arrived broken.")
         .system("You work at a refund desk.")
         .message(Role::Assistant, "Refund it.")
@@ -40,10 +40,10 @@ async fn a_conversation_goes_out_as_chat_completions() {
         .max_tokens(400)
         .temperature(0.2)
         .stop("---");
-    let answer = model(&server).answer(&request).await.unwrap();
-    assert_eq!((answer.text.as_str(), answer.stop), ("Refund it.", Stop::End));
+    let answer = model(&server).complete(&request).await.unwrap();
+    assert_eq!((answer.text.as_str(), answer.finish_reason), ("Refund it.", FinishReason::End));
     assert_eq!((answer.input_tokens, answer.output_tokens), (Some(30), Some(12)));
-    let asked = &server.asked()[0];
+    let asked = &server.requests()[0];
     assert_eq!(asked.path, "/v1/chat/completions");
     assert!(asked.head.contains(&format!("authorization: bearer {KEY}")), "{}", asked.head);
     assert_eq!(
@@ -62,25 +62,25 @@ async fn a_conversation_goes_out_as_chat_completions() {
 }
 
 #[tokio::test]
-async fn a_form_goes_along_with_its_whole_schema() {
-    let server = Server::start([said(r#"{"order":"A-9133","dollars":149}"#, "stop")]).await;
+async fn a_request_contains_the_whole_schema() {
+    let server = Server::start([chat_reply(r#"{"order":"A-9133","dollars":149}"#, "stop")]).await;
     assert_eq!(model(&server).structured::<Refund>("Draft it.").await.unwrap(), Refund::usual());
-    let format = &server.asked()[0].body["response_format"];
+    let format = &server.requests()[0].body["response_format"];
     assert_eq!((&format["type"], &format["json_schema"]["name"]), (&json!("json_schema"), &json!("Refund")));
     assert_eq!(format["json_schema"]["schema"]["properties"]["dollars"]["maximum"], 500);
 }
 
 #[tokio::test]
-async fn every_end_has_its_error() {
+async fn every_finish_reason_has_its_error() {
     for (reason, code) in [("length", "cut_off"), ("content_filter", "content_filtered")] {
-        let server = Server::start([said("Refund ord", reason)]).await;
-        let answer = model(&server).answer(&"What now?".into()).await.unwrap();
-        assert_eq!(answer.whole().unwrap_err().code(), code);
+        let server = Server::start([chat_reply("Refund ord", reason)]).await;
+        let answer = model(&server).complete(&"What now?".into()).await.unwrap();
+        assert_eq!(answer.ensure_complete().unwrap_err().code(), code);
     }
     let refusal =
         json!({ "choices": [{ "message": { "refusal": "I will not." }, "finish_reason": "stop" }] });
     let server = Server::start([Reply::json(200, refusal)]).await;
-    let error = model(&server).answer(&"What now?".into()).await.unwrap_err();
+    let error = model(&server).complete(&"What now?".into()).await.unwrap_err();
     assert_eq!(error.to_string(), "the model declined the request: I will not.");
 }
 
@@ -103,29 +103,29 @@ async fn each_error_has_its_variant() {
         (Reply::json(200, json!([1, 2])), "unavailable"),
     ] {
         let server = Server::start([reply]).await;
-        let error = model(&server).answer(&"What now?".into()).await.unwrap_err();
+        let error = model(&server).complete(&"What now?".into()).await.unwrap_err();
         assert_eq!(error.code(), code, "{error}");
     }
 }
 
 #[tokio::test]
-async fn how_long_to_wait_is_what_the_service_says() {
+async fn the_retry_delay_comes_from_the_service() {
     let server = Server::start([error(429, Value::Null, "slow down").header("retry-after", "7")]).await;
-    let error = model(&server).answer(&"What now?".into()).await.unwrap_err();
+    let error = model(&server).complete(&"What now?".into()).await.unwrap_err();
     assert!(error.to_string().contains("retry in 7 s"), "{error}");
 }
 
 #[tokio::test]
-async fn without_a_key_it_says_that_one_is_wanted() {
+async fn a_missing_key_is_a_credentials_error() {
     let server = Server::start([error(401, Value::Null, "who are you?")]).await;
     let model = OpenAi::new(&server.url, "llama3.2");
-    assert_eq!(model.answer(&"What now?".into()).await.unwrap_err().code(), "no_credentials");
-    assert!(!server.asked()[0].head.contains("authorization"));
+    assert_eq!(model.complete(&"What now?".into()).await.unwrap_err().code(), "no_credentials");
+    assert!(!server.requests()[0].head.contains("authorization"));
 }
 
 /// An endpoint that echoes the key does not make it appear in an error.
 #[tokio::test]
-async fn the_key_is_shown_nowhere() {
+async fn no_error_contains_the_key() {
     let echo = format!("Incorrect API key provided: {KEY}.");
     let spill = || Reply::json(200, json!({ "choices": KEY }));
     let replies = [
@@ -137,7 +137,7 @@ async fn the_key_is_shown_nowhere() {
     for reply in replies {
         let server = Server::start([reply]).await;
         let model = model(&server);
-        let error = model.answer(&"What now?".into()).await.unwrap_err();
+        let error = model.complete(&"What now?".into()).await.unwrap_err();
         let mut seen = format!("{error} {error:?} {model:?}");
         let mut source = error.source();
         while let Some(cause) = source {
@@ -147,27 +147,27 @@ async fn the_key_is_shown_nowhere() {
         assert!(!seen.contains(KEY), "{seen}");
     }
     let broken = OpenAi::new("http://127.0.0.1:1", "llama3.2").key("sk-secret\nx-evil: 1");
-    let error = broken.answer(&"What now?".into()).await.unwrap_err();
+    let error = broken.complete(&"What now?".into()).await.unwrap_err();
     assert!(error.code() == "bad_credentials" && !format!("{error:?}").contains("secret"), "{error:?}");
 }
 
 #[tokio::test]
-async fn silence_has_an_end() {
+async fn a_server_without_a_response_times_out() {
     for reply in [Reply::silence(), Reply::stream("application/json", [b"{".to_vec()]).then_silence()] {
         let server = Server::start([reply]).await;
         let model = model(&server).timeout(Duration::from_millis(200));
-        assert_eq!(model.answer(&"What now?".into()).await.unwrap_err().code(), "timed_out");
+        assert_eq!(model.complete(&"What now?".into()).await.unwrap_err().code(), "timed_out");
     }
 }
 
 #[tokio::test]
-async fn nobody_listens() {
+async fn an_unreachable_server_is_an_error() {
     let model = OpenAi::new("http://user:password@127.0.0.1:1/v1", "llama3.2");
-    let error = model.answer(&"What now?".into()).await.unwrap_err();
+    let error = model.complete(&"What now?".into()).await.unwrap_err();
     assert!(matches!(error, ModelError::Unavailable { .. }), "{error}");
     assert!(!format!("{error} {error:?} {model:?}").contains("password"), "{error:?}");
 
-    let error = OpenAi::new("localhost/v1", "llama3.2").answer(&"What now?".into()).await.unwrap_err();
+    let error = OpenAi::new("localhost/v1", "llama3.2").complete(&"What now?".into()).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         "the model is not configured: `localhost/v1` is not the URL of an endpoint; write it in full, with http:// or https://"

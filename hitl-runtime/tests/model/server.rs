@@ -18,7 +18,7 @@ use tokio::{
 
 /// A recorded request: the path, the head in lower case, and the body.
 #[derive(Clone, Debug)]
-pub struct Asked {
+pub struct ReceivedRequest {
     pub path: String,
     pub head: String,
     pub body: Value,
@@ -74,7 +74,7 @@ impl Reply {
 }
 
 /// Returns an answer of Converse, in the published shape.
-pub fn said(content: Value, stop: &str) -> Reply {
+pub fn converse_reply(content: Value, stop: &str) -> Reply {
     Reply::json(
         200,
         json!({
@@ -109,7 +109,7 @@ fn frame(headers: &[(&'static str, &str)], payload: Value) -> Vec<u8> {
 
 pub struct Server {
     pub url: String,
-    asked: Arc<Mutex<Vec<Asked>>>,
+    requests: Arc<Mutex<Vec<ReceivedRequest>>>,
 }
 
 impl Server {
@@ -117,26 +117,26 @@ impl Server {
     pub async fn start(replies: impl IntoIterator<Item = Reply>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let (kept, mut replies) = (Arc::clone(&asked), replies.into_iter().collect::<VecDeque<_>>());
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let (kept, mut replies) = (Arc::clone(&requests), replies.into_iter().collect::<VecDeque<_>>());
         tokio::spawn(async move {
             while let Ok((connection, _)) = listener.accept().await {
-                let reply = replies.pop_front().expect("it is asked more often than it has replies");
+                let reply = replies.pop_front().expect("the server has no reply left for this request");
                 tokio::spawn(serve(connection, reply, Arc::clone(&kept)));
             }
         });
-        Self { url, asked }
+        Self { url, requests }
     }
 
-    pub fn asked(&self) -> Vec<Asked> {
-        self.asked.lock().unwrap().clone()
+    pub fn requests(&self) -> Vec<ReceivedRequest> {
+        self.requests.lock().unwrap().clone()
     }
 }
 
-async fn serve(connection: TcpStream, reply: Reply, asked: Arc<Mutex<Vec<Asked>>>) {
+async fn serve(connection: TcpStream, reply: Reply, requests: Arc<Mutex<Vec<ReceivedRequest>>>) {
     let mut connection = BufReader::new(connection);
     let request = read(&mut connection).await;
-    asked.lock().unwrap().push(request);
+    requests.lock().unwrap().push(request);
     let head = format!("{}connection: close\r\n\r\n", reply.head);
     if !reply.head.is_empty() {
         connection.write_all(head.as_bytes()).await.unwrap();
@@ -150,7 +150,7 @@ async fn serve(connection: TcpStream, reply: Reply, asked: Arc<Mutex<Vec<Asked>>
     }
 }
 
-async fn read(connection: &mut BufReader<TcpStream>) -> Asked {
+async fn read(connection: &mut BufReader<TcpStream>) -> ReceivedRequest {
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
         connection.read_line(&mut head).await.unwrap();
@@ -160,5 +160,5 @@ async fn read(connection: &mut BufReader<TcpStream>) -> Asked {
     let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
     let mut body = vec![0; length.parse().unwrap()];
     connection.read_exact(&mut body).await.unwrap();
-    Asked { path, head, body: serde_json::from_slice(&body).unwrap() }
+    ReceivedRequest { path, head, body: serde_json::from_slice(&body).unwrap() }
 }

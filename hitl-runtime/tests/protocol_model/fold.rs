@@ -1,13 +1,13 @@
 //! A simplified `Fold::apply`: the state of a thread after its entries.
 
 use super::{
-    journal::{Digest, Draft, Drive, Entry, Event, How, Node, Person, Place, Verdict, Wrote},
+    journal::{Digest, Draft, Entry, Event, Node, Person, Place, Resolution, RunnerId, Verdict, Wrote},
     rules::{Protocol, Rule},
 };
 
 /// One activation of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Visit {
+pub struct Activation {
     pub node: Node,
     pub entered: Place,
     pub signed: bool,
@@ -15,27 +15,27 @@ pub struct Visit {
 
 /// The state of a branch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum At {
-    Ready(Visit),
-    Paused { visit: Visit, place: Place, digest: Digest },
-    Began { visit: Visit, place: Place },
-    InDoubt { visit: Visit, began: Place },
-    Failed { visit: Visit, stopped: bool },
+pub enum LaneState {
+    Ready(Activation),
+    Paused { activation: Activation, place: Place, digest: Digest },
+    Began { activation: Activation, place: Place },
+    InDoubt { activation: Activation, began: Place },
+    Failed { activation: Activation, stopped: bool },
     Joined,
 }
 
-impl At {
+impl LaneState {
     pub fn is_active(&self) -> bool {
         matches!(self, Self::Ready(_) | Self::Began { .. })
     }
 
-    pub fn visit(&self) -> Option<Visit> {
+    pub fn activation(&self) -> Option<Activation> {
         match *self {
-            Self::Ready(visit)
-            | Self::Paused { visit, .. }
-            | Self::Began { visit, .. }
-            | Self::InDoubt { visit, .. }
-            | Self::Failed { visit, .. } => Some(visit),
+            Self::Ready(activation)
+            | Self::Paused { activation, .. }
+            | Self::Began { activation, .. }
+            | Self::InDoubt { activation, .. }
+            | Self::Failed { activation, .. } => Some(activation),
             Self::Joined => None,
         }
     }
@@ -48,20 +48,20 @@ pub struct Fold {
     /// The place of the next entry.
     pub next: Place,
     /// The branch of `draft` and `pay`, and the branch of `side`.
-    pub main: At,
-    pub side: At,
+    pub main: LaneState,
+    pub side: LaneState,
     pub draft: Draft,
     /// The author of an edit that was proposed again, until it is signed or overwritten.
     pub pending: Option<Person>,
-    pub lease: Option<Drive>,
+    pub lease: Option<RunnerId>,
     pub ended: bool,
 }
 
 impl Fold {
     pub const EMPTY: Self = Self {
         next: 0,
-        main: At::Joined,
-        side: At::Joined,
+        main: LaneState::Joined,
+        side: LaneState::Joined,
         draft: Draft::First,
         pending: None,
         lease: None,
@@ -74,11 +74,11 @@ impl Fold {
         fold
     }
 
-    pub fn apply(&mut self, protocol: &Protocol, event: Event, lease: Option<Drive>) {
+    pub fn apply(&mut self, protocol: &Protocol, event: Event, lease: Option<RunnerId>) {
         let place = self.next;
         self.next += 1;
         self.lease = lease.or(self.lease);
-        let ready = |node| At::Ready(Visit { node, entered: place, signed: false });
+        let ready = |node| LaneState::Ready(Activation { node, entered: place, signed: false });
         match event {
             Event::Started => {
                 self.main = ready(Node::Draft);
@@ -89,24 +89,28 @@ impl Fold {
             Event::Ran(Wrote::Draft(draft)) => {
                 (self.draft, self.main, self.pending) = (draft, ready(Node::Pay), None);
             }
-            Event::Ran(Wrote::Receipt) => self.main = At::Joined,
-            Event::Ran(Wrote::Side) => self.side = At::Joined,
-            Event::Paused(digest) => self.turn(|visit, _| At::Paused { visit, place, digest }),
+            Event::Ran(Wrote::Receipt) => self.main = LaneState::Joined,
+            Event::Ran(Wrote::Side) => self.side = LaneState::Joined,
+            Event::Paused(digest) => {
+                self.turn(|activation, _| LaneState::Paused { activation, place, digest })
+            }
             Event::Decided { verdict, by, .. } => self.decide(protocol, verdict, by, place),
-            Event::Began => self.turn(|visit, _| At::Began { visit, place }),
-            Event::Failed => self.turn(|visit, _| At::Failed { visit, stopped: false }),
-            Event::InDoubt => self.turn(|visit, at| match at {
-                At::Began { place: began, .. } => At::InDoubt { visit, began },
-                _ => At::InDoubt { visit, began: place },
+            Event::Began => self.turn(|activation, _| LaneState::Began { activation, place }),
+            Event::Failed => self.turn(|activation, _| LaneState::Failed { activation, stopped: false }),
+            Event::InDoubt => self.turn(|activation, at| match at {
+                LaneState::Began { place: began, .. } => LaneState::InDoubt { activation, began },
+                _ => LaneState::InDoubt { activation, began: place },
             }),
             Event::Settled { how, .. } => match how {
-                How::Happened => self.main = At::Joined,
-                How::RunAgain => self.turn(|visit, _| At::Ready(visit)),
-                How::Stop => self.turn(|visit, _| At::Failed { visit, stopped: true }),
+                Resolution::Happened => self.main = LaneState::Joined,
+                Resolution::RunAgain => self.turn(|activation, _| LaneState::Ready(activation)),
+                Resolution::Stop => {
+                    self.turn(|activation, _| LaneState::Failed { activation, stopped: true })
+                }
             },
             Event::Resumed => {
                 if self.is_retryable(protocol) {
-                    self.turn(|visit, _| At::Ready(visit));
+                    self.turn(|activation, _| LaneState::Ready(activation));
                 }
             }
             Event::Renewed => {}
@@ -119,17 +123,17 @@ impl Fold {
     }
 
     fn decide(&mut self, protocol: &Protocol, verdict: Verdict, by: Person, place: Place) {
-        let to = |node, signed| At::Ready(Visit { node, entered: place, signed });
+        let to = |node, signed| LaneState::Ready(Activation { node, entered: place, signed });
         self.pending = None;
         self.main = match verdict {
             // A large draft goes to the review for large drafts.
-            Verdict::Edit(Draft::Large) if protocol.has(Rule::EditTakesItsWay) => {
+            Verdict::Edit(Draft::Large) if protocol.has(Rule::EditFollowsGraph) => {
                 self.pending = Some(by);
                 to(Node::Pay, false)
             }
             Verdict::Approve | Verdict::Edit(_) => to(Node::Pay, true),
             Verdict::Ask => to(Node::Draft, false),
-            Verdict::Reject | Verdict::Expire => At::Joined,
+            Verdict::Reject | Verdict::Expire => LaneState::Joined,
         };
         if let Verdict::Edit(draft) = verdict
             && protocol.has(Rule::EditRuns)
@@ -139,27 +143,27 @@ impl Fold {
     }
 
     /// Changes the state of the main branch within its activation.
-    fn turn(&mut self, to: impl FnOnce(Visit, At) -> At) {
-        if let Some(visit) = self.main.visit() {
-            self.main = to(visit, self.main);
+    fn turn(&mut self, to: impl FnOnce(Activation, LaneState) -> LaneState) {
+        if let Some(activation) = self.main.activation() {
+            self.main = to(activation, self.main);
         }
     }
 
     /// Returns whether `resume` retries the main branch.
     pub fn is_retryable(&self, protocol: &Protocol) -> bool {
         match self.main {
-            At::Failed { stopped, .. } => !(stopped && protocol.has(Rule::StopIsFinal)),
-            At::InDoubt { .. } => !protocol.has(Rule::DoubtWaits),
+            LaneState::Failed { stopped, .. } => !(stopped && protocol.has(Rule::StopIsFinal)),
+            LaneState::InDoubt { .. } => !protocol.has(Rule::DoubtWaits),
             _ => false,
         }
     }
 
     pub fn is_at_end(&self) -> bool {
-        !self.ended && self.next > 0 && self.main == At::Joined && self.side == At::Joined
+        !self.ended && self.next > 0 && self.main == LaneState::Joined && self.side == LaneState::Joined
     }
 
     /// Returns the state of the branch of a node.
-    pub fn lane(&self, node: Node) -> At {
+    pub fn lane(&self, node: Node) -> LaneState {
         if node == Node::Side { self.side } else { self.main }
     }
 }

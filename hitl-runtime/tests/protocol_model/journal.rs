@@ -3,10 +3,10 @@
 pub type Place = u8;
 
 /// One runner's hold on a thread, from its claim until the thread rests.
-pub type Drive = u8;
+pub type RunnerId = u8;
 
 /// The number that distinguishes a thread from deleted threads of the same name.
-pub type Life = u8;
+pub type Generation = u8;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Draft {
@@ -26,7 +26,7 @@ pub enum Draft {
 pub struct Digest {
     pub draft: Draft,
     pub place: Option<Place>,
-    pub life: Option<Life>,
+    pub generation: Option<Generation>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -55,7 +55,7 @@ impl Person {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum How {
+pub enum Resolution {
     Happened,
     RunAgain,
     Stop,
@@ -80,8 +80,8 @@ pub enum Wrote {
 
 /// The `Paused` or `Began` entry that a person saw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Seen {
-    pub life: Life,
+pub struct SeenEntry {
+    pub generation: Generation,
     pub place: Place,
 }
 
@@ -91,11 +91,11 @@ pub enum Event {
     Started,
     Ran(Wrote),
     Paused(Digest),
-    Decided { verdict: Verdict, saw: Seen, late: bool, by: Person },
+    Decided { verdict: Verdict, saw: SeenEntry, late: bool, by: Person },
     Began,
     Failed,
     InDoubt,
-    Settled { how: How, saw: Seen },
+    Settled { how: Resolution, saw: SeenEntry },
     Resumed,
     Renewed,
     Ended,
@@ -105,9 +105,9 @@ pub enum Event {
 pub struct Entry {
     pub event: Event,
     /// The runner that holds the thread from this entry on, by its name in the journal.
-    pub lease: Option<Drive>,
+    pub lease: Option<RunnerId>,
     /// The author of the entry, and its right to append it. Real entries have neither; the promises are about them.
-    pub by: Drive,
+    pub by: RunnerId,
     pub right: Right,
 }
 

@@ -4,8 +4,8 @@
 //! as it last read it, and may die between any two steps; responses of the store that are errors or get lost; leases
 //! and deadlines that expire at any time; people who decide and settle at any time after they saw a review or a doubt;
 //! an effect that may take place without a report; a thread that is deleted and its name reused. The transitions are
-//! those of `run::{start, drive, post, decide, expiry, settle}`, on one branch or two; [`program`] runs scripts on the
-//! model and on the real engine, and compares the journals.
+//! those of `run::{start, executor, thread_writer, decide, deadlines, settle}`, on one branch or two;
+//! [`engine_comparison`] runs scripts on the model and on the real engine, and compares the journals.
 //!
 //! **Not modeled:** clock skew, roles other than those of [`journal::Person`], hashes, snapshots, automatic retries,
 //! time travel, the responses to people, a third runner, and anything beyond the bounds of the [`scenarios`]. An effect
@@ -17,43 +17,43 @@
 //!
 //! | rule | implementation (in `hitl-runtime/src`) | without it |
 //! |---|---|---|
-//! | `Fence` | `store`: `append` compares the place | two decisions of one review, entries of runners that lost the thread, effects without a `Began` entry |
-//! | `FenceNamesEntry` | `store`: `append` compares the hash of the last entry (`Append::after`) | a runner of a deleted thread writes into the new thread of that name |
-//! | `AllOrNone` | `store`: one append is one transaction | nothing in this model; the rule keeps the index of reviews consistent |
-//! | `LookAgain` | the loops around `Stopped::Taken` in `run/{decide,settle,start}.rs` | a review is decided twice |
-//! | `HoldOn` | `run/drive.rs`: `Post::holds` after `Post::reset` | a runner that has lost the thread continues to write |
-//! | `OwnName` | `run/post.rs`: a random name for each `Post::claim` | the same, with both runners in one process |
+//! | `AppendNamesPlace` | `store`: `append` compares the place | two decisions of one review, entries of runners that lost the thread, effects without a `Began` entry |
+//! | `AppendNamesPredecessor` | `store`: `append` compares the hash of the last entry (`Append::after`) | a runner of a deleted thread writes into the new thread of that name |
+//! | `AtomicAppend` | `store`: one append is one transaction | nothing in this model; the rule keeps the index of reviews consistent |
+//! | `RereadOnConflict` | the loops around `RunError::Conflict` in `run/{decide,settle,start}.rs` | a review is decided twice |
+//! | `StopWithoutLease` | `run/executor.rs`: `ThreadWriter::holds_lease` after `ThreadWriter::reset` | a runner that has lost the thread continues to write |
+//! | `UniqueClaimName` | `run/thread_writer.rs`: a random name for each `ThreadWriter::claim` | the same, with both runners in one process |
 //! | `Lease` | `run/start.rs`: `take_up` leaves a leased thread alone | a healthy runner loses its thread; no other promise breaks |
-//! | `StoredFirst` | `run/drive.rs`: attempts run after `Post::flush` | an effect runs without an entry in the journal |
-//! | `LookWhose` | `run/post.rs`: `flush` after a failure reads the entry at its place | a runner builds on the entry of another one |
-//! | `SameVisit` | `run/drive.rs`: `record_once` compares the activation | an open review is replaced by another, without a decision |
+//! | `StoreBeforeAttempt` | `run/executor.rs`: attempts run after `ThreadWriter::flush` | an effect runs without an entry in the journal |
+//! | `ReadEntryAfterFailure` | `run/thread_writer.rs`: `flush` after a failure reads the entry at its place | a runner builds on the entry of another one |
+//! | `SameActivation` | `run/executor.rs`: `record_once` compares the activation | an open review is replaced by another, without a decision |
 //! | `DigestMatches` | `run/decide.rs`: `find` | a late verdict decides a review that its author never saw |
 //! | `DigestNamesPlace` | `journal/digest.rs`: `Subject::place` | the same, if the drafts are equal |
 //! | `DigestNamesThread` | `journal/digest.rs`: `Subject::id` | the same, in a new thread of the same name |
 //! | `EditChecked` | `run/decide.rs`: `edit` | an effect runs on a draft that breaks its invariants |
 //! | `EditRuns` | `journal/fold.rs`: `decide` writes the edit to its field | an effect runs on another draft than the signed one |
-//! | `EditTakesItsWay` | `run/repropose.rs`: `way` | a clerk edits a draft into one that only a director may sign, and it runs |
-//! | `EditSignsItsOwn` | `run/repropose.rs`: `signature_of_edit` | the same |
+//! | `EditFollowsGraph` | `run/repropose.rs`: `resolve_edit` | a clerk edits a draft into one that only a director may sign, and it runs |
+//! | `EditSignsIfPermitted` | `run/repropose.rs`: `signature_of_edit` | the same |
 //! | `Deadline` | `run/decide.rs`: `answer_in_place` compares the time | a person decides after the deadline |
-//! | `BeganFirst` | `run/drive.rs`: `advance` pushes `Began` | a second payment without a person's decision |
-//! | `OrphanIsDoubt` | `run/drive.rs`: `advance` at `At::Began` | the same |
-//! | `ErrorIsDoubt` | `run/step.rs`: `End::Unknown` | the same |
-//! | `DoubtWaits` | `journal/fold.rs`: `Resumed` changes only `At::Failed` | the same |
+//! | `BeganFirst` | `run/executor.rs`: `advance` pushes `Began` | a second payment without a person's decision |
+//! | `OrphanIsDoubt` | `run/executor.rs`: `advance` at `LaneState::Began` | the same |
+//! | `ErrorIsDoubt` | `run/attempt.rs`: `AttemptOutcome::Unknown` | the same |
+//! | `DoubtWaits` | `journal/fold.rs`: `Resumed` changes only `LaneState::Failed` | the same |
 //! | `StopIsFinal` | `journal/fold.rs`: `Resumed` leaves `stopped` effects alone | the same |
 //! | `SettlesItsDoubt` | `run/settle.rs`: `settle_in_place` compares the digest, which names the place of `Began` | a settlement of one doubt repeats the effect of the next |
-//! | `KeyOfVisit` | `run/cx.rs`: `idempotency_key` names the place of the activation | an idempotent effect is paid twice |
+//! | `KeyPerActivation` | `run/context.rs`: `idempotency_key` names the place of the activation | an idempotent effect is paid twice |
 //!
 //! Correctness rests on the place alone; the lease only saves work. Without `Lease`, any `resume` interrupts a live
 //! runner, and still no effect is repeated: an effect that the runner had begun is then in doubt.
 #![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
 
-mod drive;
+mod engine_comparison;
 mod fold;
 mod journal;
-mod program;
 mod promises;
 mod request;
 mod rules;
+mod runner;
 mod scenarios;
 mod thread;
 mod world;
@@ -69,22 +69,22 @@ type Scenario = fn() -> World;
 
 /// For each rule, a scenario and the promises that break in it without the rule.
 const BREAKS: &[(Rule, Scenario, &[&str])] = &[
-    (Fence, scenarios::decisions, &[DECIDED_ONCE, HOLDER, NO_THEFT, ANNOUNCED]),
-    (FenceNamesEntry, scenarios::namesakes, &[NO_STRANGER]),
-    (LookAgain, scenarios::decisions, &[DECIDED_ONCE]),
-    (HoldOn, scenarios::decisions, &[HOLDER]),
-    (OwnName, scenarios::decisions, &[HOLDER]),
+    (AppendNamesPlace, scenarios::decisions, &[DECIDED_ONCE, HOLDER, NO_THEFT, ANNOUNCED]),
+    (AppendNamesPredecessor, scenarios::namesakes, &[NO_STRANGER]),
+    (RereadOnConflict, scenarios::decisions, &[DECIDED_ONCE]),
+    (StopWithoutLease, scenarios::decisions, &[HOLDER]),
+    (UniqueClaimName, scenarios::decisions, &[HOLDER]),
     (Lease, scenarios::decisions, &[NO_THEFT]),
-    (StoredFirst, scenarios::decisions, &[ANNOUNCED, SIGNED, NOT_BLINDLY]),
-    (LookWhose, scenarios::beside, &[HOLDER]),
-    (SameVisit, scenarios::beside, &[DECIDED_AT_ALL]),
+    (StoreBeforeAttempt, scenarios::decisions, &[ANNOUNCED, SIGNED, NOT_BLINDLY]),
+    (ReadEntryAfterFailure, scenarios::beside, &[HOLDER]),
+    (SameActivation, scenarios::beside, &[DECIDED_AT_ALL]),
     (DigestMatches, scenarios::decisions, &[DECIDED_AS_SEEN]),
     (DigestNamesPlace, scenarios::decisions, &[DECIDED_AS_SEEN]),
     (DigestNamesThread, scenarios::namesakes, &[DECIDED_AS_SEEN]),
     (EditChecked, scenarios::decisions, &[VALID]),
     (EditRuns, scenarios::decisions, &[SIGNED]),
-    (EditTakesItsWay, scenarios::edits, &[MAY_SIGN]),
-    (EditSignsItsOwn, scenarios::edits, &[MAY_SIGN]),
+    (EditFollowsGraph, scenarios::edits, &[MAY_SIGN]),
+    (EditSignsIfPermitted, scenarios::edits, &[MAY_SIGN]),
     (Deadline, scenarios::decisions, &[DECIDED_IN_TIME]),
     (BeganFirst, scenarios::doubts, &[NOT_BLINDLY]),
     (OrphanIsDoubt, scenarios::doubts, &[NOT_BLINDLY]),
@@ -92,11 +92,11 @@ const BREAKS: &[(Rule, Scenario, &[&str])] = &[
     (DoubtWaits, scenarios::doubts, &[NOT_BLINDLY]),
     (StopIsFinal, scenarios::doubts, &[NOT_BLINDLY]),
     (SettlesItsDoubt, scenarios::doubts, &[SETTLED_AS_SEEN]),
-    (KeyOfVisit, scenarios::idempotent, &[NOT_BLINDLY]),
+    (KeyPerActivation, scenarios::idempotent, &[NOT_BLINDLY]),
 ];
 
 #[test]
-fn with_all_its_rules_the_protocol_keeps_every_promise() {
+fn all_rules_together_keep_every_promise() {
     let scenarios: [(&str, Scenario); 6] = [
         ("edits", scenarios::edits),
         ("decisions", scenarios::decisions),
@@ -113,7 +113,7 @@ fn with_all_its_rules_the_protocol_keeps_every_promise() {
 }
 
 #[test]
-fn without_any_one_of_its_rules_it_breaks_a_promise() {
+fn leaving_out_any_rule_breaks_a_promise() {
     for (rule, scenario, breaks) in BREAKS {
         let wanted: BTreeSet<_> = breaks.iter().copied().collect();
         let checker = without(*rule, scenario).checker().finish_when(HasDiscoveries::AllOf(wanted));
@@ -128,13 +128,13 @@ fn without_any_one_of_its_rules_it_breaks_a_promise() {
 }
 
 #[test]
-fn without_its_lease_a_runner_loses_its_thread_and_nothing_worse() {
+fn without_leases_only_the_no_theft_promise_breaks() {
     assert_eq!(broken(without(Lease, &(scenarios::small as Scenario))), [NO_THEFT]);
 }
 
 #[test]
-fn no_promise_needs_an_append_to_be_whole() {
-    assert_eq!(broken(without(AllOrNone, &(scenarios::decisions as Scenario))), [""; 0]);
+fn no_promise_depends_on_atomic_appends() {
+    assert_eq!(broken(without(AtomicAppend, &(scenarios::decisions as Scenario))), [""; 0]);
 }
 
 fn without(rule: Rule, scenario: &Scenario) -> World {

@@ -3,8 +3,8 @@
 use stateright::Property;
 
 use super::{
-    fold::{At, Fold},
-    journal::{Draft, Event, How, Place, Right, Verdict},
+    fold::{Fold, LaneState},
+    journal::{Draft, Event, Place, Resolution, Right, Verdict},
     thread::{Payment, Thread},
     world::World,
 };
@@ -26,11 +26,12 @@ pub const SETTLED_AS_SEEN: &str = "6: a person's word settles the doubt that the
 pub fn all() -> Vec<Property<World>> {
     vec![
         Property::always(DECIDED_ONCE, |world, thread| {
-            steps(world, thread).all(|step| !step.decides() || matches!(step.before.main, At::Paused { .. }))
+            steps(world, thread)
+                .all(|step| !step.decides() || matches!(step.before.main, LaneState::Paused { .. }))
         }),
         Property::always(DECIDED_AT_ALL, |world, thread| {
             steps(world, thread).all(|step| {
-                let open = matches!(step.before.main, At::Paused { .. });
+                let open = matches!(step.before.main, LaneState::Paused { .. });
                 !open || step.decides() || step.before.main == step.after.main
             })
         }),
@@ -42,8 +43,8 @@ pub fn all() -> Vec<Property<World>> {
         }),
         Property::always(DECIDED_AS_SEEN, |world, thread| {
             steps(world, thread).all(|step| match (step.event, step.before.main) {
-                (Event::Decided { saw, .. }, At::Paused { place, .. }) => {
-                    (saw.life, saw.place) == (thread.life, place)
+                (Event::Decided { saw, .. }, LaneState::Paused { place, .. }) => {
+                    (saw.generation, saw.place) == (thread.generation, place)
                 }
                 _ => true,
             })
@@ -65,9 +66,9 @@ pub fn all() -> Vec<Property<World>> {
                 payment.began.is_none() || decided.is_some_and(|by| by.may_sign(payment.draft))
             })
         }),
-        Property::always(HOLDER, |_, thread| nobody_writes_as(thread, Right::Usurper)),
-        Property::always(NO_THEFT, |_, thread| nobody_writes_as(thread, Right::Theft)),
-        Property::always(NO_STRANGER, |_, thread| nobody_writes_as(thread, Right::Stranger)),
+        Property::always(HOLDER, |_, thread| no_entry_has(thread, Right::Usurper)),
+        Property::always(NO_THEFT, |_, thread| no_entry_has(thread, Right::Theft)),
+        Property::always(NO_STRANGER, |_, thread| no_entry_has(thread, Right::Stranger)),
         Property::always(ANNOUNCED, |_, thread| {
             payments(thread).all(|payment| {
                 let entry = payment.began.and_then(|began| thread.entry(began));
@@ -83,13 +84,13 @@ pub fn all() -> Vec<Property<World>> {
                 keys.sort_unstable();
                 keys.dedup();
             }
-            let again = |event: &Event| matches!(event, Event::Settled { how: How::RunAgain, .. });
+            let again = |event: &Event| matches!(event, Event::Settled { how: Resolution::RunAgain, .. });
             keys.len() <= 1 + thread.journal.iter().filter(|entry| again(&entry.event)).count()
         }),
         Property::always(SETTLED_AS_SEEN, |world, thread| {
             steps(world, thread).all(|step| match (step.event, step.before.main) {
-                (Event::Settled { saw, .. }, At::InDoubt { began, .. }) => {
-                    (saw.life, saw.place) == (thread.life, began)
+                (Event::Settled { saw, .. }, LaneState::InDoubt { began, .. }) => {
+                    (saw.generation, saw.place) == (thread.generation, began)
                 }
                 (event, _) => !matches!(event, Event::Settled { .. }),
             })
@@ -121,7 +122,7 @@ fn steps(world: &World, thread: &Thread) -> impl Iterator<Item = Step> {
 
 /// Returns the payments of this thread, without those of deleted threads of the same name.
 fn payments(thread: &Thread) -> impl Iterator<Item = &Payment> {
-    thread.world.iter().filter(|payment| payment.life == thread.life)
+    thread.world.iter().filter(|payment| payment.generation == thread.generation)
 }
 
 /// Returns the draft whose signature is valid at a place.
@@ -139,6 +140,6 @@ fn signed(thread: &Thread, before: Place) -> Option<Draft> {
     signed
 }
 
-fn nobody_writes_as(thread: &Thread, right: Right) -> bool {
+fn no_entry_has(thread: &Thread, right: Right) -> bool {
     thread.journal.iter().all(|entry| entry.right != right)
 }

@@ -1,8 +1,8 @@
 //! Requests of programs and people, and the plan of a process that has just read the thread.
 
 use super::{
-    fold::At,
-    journal::{Digest, Draft, Event, How, Person, Seen, Verdict},
+    fold::LaneState,
+    journal::{Digest, Draft, Event, Person, Resolution, SeenEntry, Verdict},
     rules::{Protocol, Rule},
     thread::Thread,
 };
@@ -11,8 +11,8 @@ use super::{
 pub enum Request {
     Start,
     Resume,
-    Answer { verdict: Verdict, digest: Digest, saw: Seen, by: Person },
-    Settle { how: How, saw: Seen },
+    Answer { verdict: Verdict, digest: Digest, saw: SeenEntry, by: Person },
+    Settle { how: Resolution, saw: SeenEntry },
 }
 
 /// The first entries of a request. `claims`: `true` if it takes the thread over.
@@ -27,7 +27,7 @@ impl Thread {
     pub fn plan(&self, protocol: &Protocol, request: Request) -> Option<Plan> {
         match request {
             Request::Start => self.is_new().then(|| Plan { events: vec![Event::Started], claims: true }),
-            Request::Resume => self.take_up(protocol),
+            Request::Resume => self.take_over(protocol),
             Request::Answer { verdict, digest, saw, by } => self.answer(protocol, verdict, digest, saw, by),
             Request::Settle { how, saw } => self.settle(protocol, how, saw),
         }
@@ -47,13 +47,13 @@ impl Thread {
     }
 
     /// Takes over a thread that no runner holds, retries failures, and rejects a review past its deadline.
-    fn take_up(&self, protocol: &Protocol) -> Option<Plan> {
+    fn take_over(&self, protocol: &Protocol) -> Option<Plan> {
         let fold = self.fold(protocol);
         let mut events = Vec::new();
-        if let At::Paused { place, .. } = fold.main
+        if let LaneState::Paused { place, .. } = fold.main
             && self.overdue
         {
-            let saw = Seen { life: self.life, place };
+            let saw = SeenEntry { generation: self.generation, place };
             events.push(Event::Decided { verdict: Verdict::Expire, saw, late: true, by: Person::Nobody });
         }
         if fold.main.is_active() || fold.side.is_active() || fold.is_retryable(protocol) {
@@ -67,15 +67,15 @@ impl Thread {
         protocol: &Protocol,
         verdict: Verdict,
         seen: Digest,
-        saw: Seen,
+        saw: SeenEntry,
         by: Person,
     ) -> Option<Plan> {
-        let At::Paused { digest, .. } = self.fold(protocol).main else { return None };
+        let LaneState::Paused { digest, .. } = self.fold(protocol).main else { return None };
         if digest != seen && protocol.has(Rule::DigestMatches) {
             return None;
         }
         if self.overdue && protocol.has(Rule::Deadline) {
-            return self.take_up(protocol);
+            return self.take_over(protocol);
         }
         if verdict == Verdict::Edit(Draft::Invalid) && protocol.has(Rule::EditChecked) {
             return None;
@@ -86,9 +86,9 @@ impl Thread {
         Some(self.word(protocol, Event::Decided { verdict, saw, late: self.overdue, by }))
     }
 
-    fn settle(&self, protocol: &Protocol, how: How, saw: Seen) -> Option<Plan> {
-        let At::InDoubt { began, .. } = self.fold(protocol).main else { return None };
-        let its_own = saw == Seen { life: self.life, place: began };
+    fn settle(&self, protocol: &Protocol, how: Resolution, saw: SeenEntry) -> Option<Plan> {
+        let LaneState::InDoubt { began, .. } = self.fold(protocol).main else { return None };
+        let its_own = saw == SeenEntry { generation: self.generation, place: began };
         (its_own || !protocol.has(Rule::SettlesItsDoubt))
             .then(|| self.word(protocol, Event::Settled { how, saw }))
     }

@@ -4,25 +4,25 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
     /// An append names the place that it fills, and fails if that is taken.
-    Fence,
+    AppendNamesPlace,
     /// An append names the entry that it follows, and fails in another thread of the same name.
-    FenceNamesEntry,
+    AppendNamesPredecessor,
     /// An append stores all of its entries or none.
-    AllOrNone,
+    AtomicAppend,
     /// A runner that finds the place taken reads the thread again, and decides again.
-    LookAgain,
+    RereadOnConflict,
     /// A runner that finds the place taken continues only if it still holds the lease.
-    HoldOn,
+    StopWithoutLease,
     /// Each claim has a unique name, even within one process.
-    OwnName,
+    UniqueClaimName,
     /// A thread with a valid lease is not taken over.
     Lease,
     /// An attempt starts after the entry that announces it is stored.
-    StoredFirst,
+    StoreBeforeAttempt,
     /// After a lost response, the journal decides whether the append is stored.
-    LookWhose,
+    ReadEntryAfterFailure,
     /// The end of an attempt is appended only if the thread is still in the same activation.
-    SameVisit,
+    SameActivation,
     /// A verdict applies only to the review whose digest it names.
     DigestMatches,
     /// A digest names the place of its review.
@@ -34,9 +34,9 @@ pub enum Rule {
     /// An effect runs on the edited draft.
     EditRuns,
     /// An edit goes to the review that the edited draft leads to.
-    EditTakesItsWay,
+    EditFollowsGraph,
     /// An edit that was proposed again signs only if its operator may sign the edited draft.
-    EditSignsItsOwn,
+    EditSignsIfPermitted,
     /// A review past its deadline accepts no verdict.
     Deadline,
     /// `Began` is written before an effect.
@@ -52,7 +52,7 @@ pub enum Rule {
     /// A settlement applies only to the doubt that its author saw.
     SettlesItsDoubt,
     /// An idempotency key belongs to one activation of a node, across all its attempts.
-    KeyOfVisit,
+    KeyPerActivation,
 }
 
 /// The protocol, with all rules or without one of them, on one of the graphs.

@@ -1,16 +1,16 @@
 //! The worlds that the model explores, each small enough to be explored completely.
 
 use super::{
-    journal::{Draft, Event, How, Right, Verdict},
+    journal::{Draft, Event, Resolution, Right, Verdict},
     rules::Protocol,
-    thread::{Left, Thread},
+    thread::{Budget, Thread},
     world::World,
 };
 
 /// A state that must be reachable: its name, and its condition.
 pub type Possible = (&'static str, fn(&World, &Thread) -> bool);
 
-const NOTHING: Left = Left {
+const NOTHING: Budget = Budget {
     starts: 1,
     resumes: 2,
     verdicts: 1,
@@ -29,7 +29,7 @@ const NOTHING: Left = Left {
 pub fn decisions() -> World {
     World {
         protocol: Protocol::default(),
-        left: Left { verdicts: 2, deadlines: 1, crashes: 1, lapses: 1, faults: 1, ..NOTHING },
+        budget: Budget { verdicts: 2, deadlines: 1, crashes: 1, lapses: 1, faults: 1, ..NOTHING },
         possible: &[
             ("an approval wins", |_, thread| wins(thread, Verdict::Approve)),
             ("an edit wins", |_, thread| wins(thread, Verdict::Edit(Draft::Edited))),
@@ -53,11 +53,11 @@ pub fn decisions() -> World {
 pub fn doubts() -> World {
     World {
         protocol: Protocol::default(),
-        left: Left { settlements: 2, crashes: 1, lapses: 1, errors: 2, refusals: 1, ..NOTHING },
+        budget: Budget { settlements: 2, crashes: 1, lapses: 1, errors: 2, refusals: 1, ..NOTHING },
         possible: &[
-            ("it happened", |_, thread| settled(thread, How::Happened)),
+            ("it happened", |_, thread| settled(thread, Resolution::Happened)),
             ("it is run again, and paid twice on a person's word", |_, thread| thread.world.len() == 2),
-            ("it is stopped", |_, thread| settled(thread, How::Stop)),
+            ("it is stopped", |_, thread| settled(thread, Resolution::Stop)),
             ("it is in doubt twice", |_, thread| {
                 thread.journal.iter().filter(|entry| entry.event == Event::InDoubt).count() == 2
             }),
@@ -76,7 +76,15 @@ pub fn doubts() -> World {
 pub fn beside() -> World {
     World {
         protocol: Protocol { side: true, ..Protocol::default() },
-        left: Left { resumes: 1, settlements: 1, crashes: 1, lapses: 1, faults: 1, renewals: 1, ..NOTHING },
+        budget: Budget {
+            resumes: 1,
+            settlements: 1,
+            crashes: 1,
+            lapses: 1,
+            faults: 1,
+            renewals: 1,
+            ..NOTHING
+        },
         possible: &[
             ("a person decides while a runner has the thread", |_, thread| {
                 thread.journal.iter().any(|entry| entry.right == Right::Guest)
@@ -89,7 +97,7 @@ pub fn beside() -> World {
                 let mut runners = thread.runners.iter().flatten();
                 runners.any(|runner| {
                     runner.unsure
-                        && thread.entry(runner.place()).is_some_and(|entry| entry.by == runner.drive)
+                        && thread.entry(runner.place()).is_some_and(|entry| entry.by == runner.runner_id)
                 })
             }),
             ("it ends with one payment", |_, thread| ends(thread) && thread.world.len() == 1),
@@ -102,7 +110,7 @@ pub fn beside() -> World {
 pub fn small() -> World {
     World {
         protocol: Protocol::default(),
-        left: Left { settlements: 1, lapses: 1, errors: 1, ..NOTHING },
+        budget: Budget { settlements: 1, lapses: 1, errors: 1, ..NOTHING },
         possible: &[OVERTAKEN],
     }
 }
@@ -111,7 +119,7 @@ pub fn small() -> World {
 pub fn idempotent() -> World {
     World {
         protocol: Protocol { idempotent: true, ..Protocol::default() },
-        left: Left { crashes: 1, lapses: 1, faults: 1, errors: 1, ..NOTHING },
+        budget: Budget { crashes: 1, lapses: 1, faults: 1, errors: 1, ..NOTHING },
         possible: &[(
             "it is paid again, with the same key",
             |_, thread| matches!(thread.world[..], [first, second] if first.key == second.key),
@@ -123,7 +131,7 @@ pub fn idempotent() -> World {
 pub fn edits() -> World {
     World {
         protocol: Protocol { large: Some(Draft::Large), ..Protocol::default() },
-        left: Left { verdicts: 2, crashes: 1, lapses: 1, resumes: 1, ..NOTHING },
+        budget: Budget { verdicts: 2, crashes: 1, lapses: 1, resumes: 1, ..NOTHING },
         possible: &[
             ("a clerk's edit waits for a director", |_, thread| {
                 let large = |entry: &super::journal::Entry| matches!(entry.event, Event::Paused(digest) if digest.draft == Draft::Large);
@@ -141,9 +149,11 @@ pub fn edits() -> World {
 pub fn namesakes() -> World {
     World {
         protocol: Protocol::default(),
-        left: Left { starts: 2, verdicts: 1, deletions: 1, lapses: 1, ..NOTHING },
+        budget: Budget { starts: 2, verdicts: 1, deletions: 1, lapses: 1, ..NOTHING },
         possible: &[("the namesake ends, and a runner of the other one lives on", |_, thread| {
-            thread.life > 0 && ends(thread) && thread.runners.iter().flatten().any(|runner| runner.life == 0)
+            thread.generation > 0
+                && ends(thread)
+                && thread.runners.iter().flatten().any(|runner| runner.generation == 0)
         })],
     }
 }
@@ -153,7 +163,7 @@ const OVERTAKEN: Possible = ("a runner lives on that has lost the thread", |_, t
     runners.any(|runner| {
         let last = thread.journal.last();
         runner.asked.is_none()
-            && last.is_some_and(|last| last.right == Right::Claim && last.by != runner.drive)
+            && last.is_some_and(|last| last.right == Right::Claim && last.by != runner.runner_id)
     })
 });
 
@@ -164,7 +174,7 @@ fn wins(thread: &Thread, wanted: Verdict) -> bool {
         .any(|entry| matches!(entry.event, Event::Decided { verdict, .. } if verdict == wanted))
 }
 
-fn settled(thread: &Thread, wanted: How) -> bool {
+fn settled(thread: &Thread, wanted: Resolution) -> bool {
     thread.journal.iter().any(|entry| matches!(entry.event, Event::Settled { how, .. } if how == wanted))
 }
 

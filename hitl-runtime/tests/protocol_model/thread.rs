@@ -1,29 +1,29 @@
 //! One thread: its journal in the store, the clock, the world, and the runners that work on it.
 
 use super::{
-    drive::Runner,
     fold::Fold,
-    journal::{Draft, Drive, Entry, Event, Life, Place, Right},
+    journal::{Draft, Entry, Event, Generation, Place, Right, RunnerId},
     rules::{Protocol, Rule},
+    runner::Runner,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Thread {
-    pub life: Life,
+    pub generation: Generation,
     pub journal: Vec<Entry>,
     /// `true` if the lease has expired, and (`overdue`) if the deadline of the open review has passed.
     pub lapsed: bool,
     pub overdue: bool,
     pub world: Vec<Payment>,
     pub runners: [Option<Runner>; 2],
-    pub left: Left,
+    pub budget: Budget,
 }
 
 /// An effect that took place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Payment {
-    pub life: Life,
-    pub by: Drive,
+    pub generation: Generation,
+    pub by: RunnerId,
     pub draft: Draft,
     pub began: Option<Place>,
     /// The idempotency key: the place that it is derived from.
@@ -32,7 +32,7 @@ pub struct Payment {
 
 /// The number of times that each event may still happen, which keeps the model finite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Left {
+pub struct Budget {
     pub starts: u8,
     pub resumes: u8,
     pub verdicts: u8,
@@ -51,15 +51,15 @@ pub struct Left {
 }
 
 impl Thread {
-    pub fn new(left: Left) -> Self {
+    pub fn new(budget: Budget) -> Self {
         Self {
-            life: 0,
+            generation: 0,
             journal: Vec::new(),
             lapsed: false,
             overdue: false,
             world: Vec::new(),
             runners: [None, None],
-            left,
+            budget,
         }
     }
 
@@ -72,19 +72,19 @@ impl Thread {
     }
 
     /// Returns a name that no entry and no runner has.
-    pub fn new_drive(&self) -> Drive {
-        let used = |drive| {
-            self.journal.iter().any(|entry| entry.by == drive)
-                || self.runners.iter().flatten().any(|runner| runner.drive == drive)
+    pub fn new_runner_id(&self) -> RunnerId {
+        let used = |runner_id| {
+            self.journal.iter().any(|entry| entry.by == runner_id)
+                || self.runners.iter().flatten().any(|runner| runner.runner_id == runner_id)
         };
-        (1..).find(|drive| !used(*drive)).unwrap_or_default()
+        (1..).find(|runner_id| !used(*runner_id)).unwrap_or_default()
     }
 
     /// Returns whether the store accepts the entries of a runner.
     pub fn takes(&self, protocol: &Protocol, runner: &Runner) -> bool {
-        let follows = runner.life == self.life || !protocol.has(Rule::FenceNamesEntry);
+        let follows = runner.generation == self.generation || !protocol.has(Rule::AppendNamesPredecessor);
         let next = usize::from(runner.place()) == self.journal.len();
-        (follows && next) || !protocol.has(Rule::Fence)
+        (follows && next) || !protocol.has(Rule::AppendNamesPlace)
     }
 
     /// Stores the first `many` entries of a runner.
@@ -97,16 +97,16 @@ impl Thread {
             let lease = name.filter(|_| fold.lease.is_some());
             self.lapsed &= lease.is_none();
             self.overdue &= !matches!(event, Event::Paused(_) | Event::Decided { .. });
-            self.journal.push(Entry { event: *event, lease, by: runner.drive, right });
+            self.journal.push(Entry { event: *event, lease, by: runner.runner_id, right });
         }
     }
 
     fn right(&self, fold: &Fold, runner: &Runner) -> Right {
-        // Compares `by` and not the name, because without the rule `OwnName` all runners have one name.
+        // Compares `by` and not the name, because without the rule `UniqueClaimName` all runners have one name.
         let last = self.journal.iter().rfind(|entry| entry.lease.is_some() && fold.lease.is_some());
-        let own = last.is_some_and(|entry| entry.by == runner.drive);
+        let own = last.is_some_and(|entry| entry.by == runner.runner_id);
         match &runner.asked {
-            _ if runner.life != self.life => Right::Stranger,
+            _ if runner.generation != self.generation => Right::Stranger,
             Some(_) if !runner.claims => Right::Guest,
             Some(_) if last.is_some() && !own && !self.lapsed => Right::Theft,
             Some(_) => Right::Claim,
@@ -117,7 +117,7 @@ impl Thread {
 
     /// Deletes the thread, and frees its name.
     pub fn delete(&mut self) {
-        self.life += 1;
+        self.generation += 1;
         self.journal.clear();
         (self.lapsed, self.overdue) = (false, false);
     }

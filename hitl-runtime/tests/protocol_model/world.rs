@@ -3,21 +3,21 @@
 use stateright::{Model, Property};
 
 use super::{
-    drive::{End, Runner, Try},
-    fold::At,
-    journal::{Draft, Event, How, Node, Person, Seen, Verdict, Wrote},
+    fold::LaneState,
+    journal::{Draft, Event, Node, Person, Resolution, SeenEntry, Verdict, Wrote},
     promises,
     request::Request,
     rules::{Protocol, Rule},
+    runner::{Attempt, End, Runner},
     scenarios::Possible,
-    thread::{Left, Payment, Thread},
+    thread::{Budget, Payment, Thread},
 };
 
 /// The protocol, and what may happen to it.
 #[derive(Clone, Debug)]
 pub struct World {
     pub protocol: Protocol,
-    pub left: Left,
+    pub budget: Budget,
     /// The states that must be reachable, so that no promise is kept only because nothing happens.
     pub possible: &'static [Possible],
 }
@@ -60,7 +60,7 @@ impl Model for World {
     type Action = Action;
 
     fn init_states(&self) -> Vec<Thread> {
-        vec![Thread::new(self.left)]
+        vec![Thread::new(self.budget)]
     }
 
     fn actions(&self, thread: &Thread, actions: &mut Vec<Action>) {
@@ -72,14 +72,14 @@ impl Model for World {
                 self.moves(thread, at, runner, actions);
             }
         }
-        let (fold, left) = (thread.fold(&self.protocol), thread.left);
+        let (fold, budget) = (thread.fold(&self.protocol), thread.budget);
         let may = [
-            (Action::LapseLease, left.lapses > 0 && fold.lease.is_some() && !thread.lapsed),
+            (Action::LapseLease, budget.lapses > 0 && fold.lease.is_some() && !thread.lapsed),
             (
                 Action::PassDeadline,
-                left.deadlines > 0 && matches!(fold.main, At::Paused { .. }) && !thread.overdue,
+                budget.deadlines > 0 && matches!(fold.main, LaneState::Paused { .. }) && !thread.overdue,
             ),
-            (Action::Delete, left.deletions > 0 && !thread.journal.is_empty()),
+            (Action::Delete, budget.deletions > 0 && !thread.journal.is_empty()),
         ];
         actions.extend(may.into_iter().filter(|(_, may)| *may).map(|(action, _)| action));
     }
@@ -102,16 +102,16 @@ impl Model for World {
 /// after they saw it.
 fn requests(world: &Protocol, thread: &Thread) -> Vec<Request> {
     let mut requests = Vec::new();
-    if thread.left.starts > 0 {
+    if thread.budget.starts > 0 {
         requests.push(Request::Start);
     }
-    if thread.left.resumes > 0 {
+    if thread.budget.resumes > 0 {
         requests.push(Request::Resume);
     }
     for (place, entry) in (0..).zip(&thread.journal) {
-        let saw = Seen { life: thread.life, place };
+        let saw = SeenEntry { generation: thread.generation, place };
         match entry.event {
-            Event::Paused(digest) if thread.left.verdicts > 0 => {
+            Event::Paused(digest) if thread.budget.verdicts > 0 => {
                 let edits = [Draft::Edited, Draft::Invalid].into_iter().chain(world.large);
                 let verdicts = [Verdict::Approve, Verdict::Reject, Verdict::Ask].into_iter();
                 let verdicts = verdicts.chain(edits.map(Verdict::Edit));
@@ -119,8 +119,8 @@ fn requests(world: &Protocol, thread: &Thread) -> Vec<Request> {
                 let all = verdicts.flat_map(|verdict| by.clone().map(move |by| (verdict, by)));
                 requests.extend(all.map(|(verdict, by)| Request::Answer { verdict, digest, saw, by }));
             }
-            Event::Began if thread.left.settlements > 0 => {
-                let hows = [How::Happened, How::RunAgain, How::Stop];
+            Event::Began if thread.budget.settlements > 0 => {
+                let hows = [Resolution::Happened, Resolution::RunAgain, Resolution::Stop];
                 requests.extend(hows.map(|how| Request::Settle { how, saw }));
             }
             _ => {}
@@ -132,8 +132,8 @@ fn requests(world: &Protocol, thread: &Thread) -> Vec<Request> {
 impl World {
     /// Adds the actions that are possible for a runner.
     fn moves(&self, thread: &Thread, at: usize, runner: &Runner, actions: &mut Vec<Action>) {
-        let left = thread.left;
-        if left.crashes > 0 {
+        let budget = thread.budget;
+        if budget.crashes > 0 {
             actions.push(Action::Crash(at));
         }
         if runner.running.iter().any(may_pay) {
@@ -143,7 +143,7 @@ impl World {
             actions.extend(self.answers(thread, runner).into_iter().map(|answer| Action::Answer(at, answer)));
             return;
         }
-        if left.renewals > 0 {
+        if budget.renewals > 0 {
             actions.push(Action::Renew(at));
         }
         for (number, this) in runner.running.iter().enumerate() {
@@ -153,8 +153,8 @@ impl World {
 
     fn answers(&self, thread: &Thread, runner: &Runner) -> Vec<Answer> {
         let taken = !thread.takes(&self.protocol, runner);
-        let faulty = thread.left.faults > 0;
-        let partly = !self.protocol.has(Rule::AllOrNone) && runner.post.len() > 1;
+        let faulty = thread.budget.faults > 0;
+        let partly = !self.protocol.has(Rule::AtomicAppend) && runner.post.len() > 1;
         let may = [
             (Answer::Stored, !taken),
             (Answer::Taken, taken),
@@ -173,30 +173,30 @@ impl World {
             Action::Pay(at) => self.pay(thread, at)?,
             Action::End(at, number, end) => {
                 match end {
-                    End::Error => thread.left.errors -= 1,
-                    End::NotDone => thread.left.refusals -= 1,
+                    End::Error => thread.budget.errors -= 1,
+                    End::NotDone => thread.budget.refusals -= 1,
                     End::Wrote(_) => {}
                 }
                 thread.runners[at] = thread.runners[at].take()?.end(&self.protocol, number, end);
             }
             Action::Renew(at) => {
-                thread.left.renewals -= 1;
+                thread.budget.renewals -= 1;
                 thread.runners[at].as_mut()?.push(&self.protocol, Event::Renewed);
             }
             Action::Crash(at) => {
-                thread.left.crashes -= 1;
+                thread.budget.crashes -= 1;
                 thread.runners[at] = None;
             }
             Action::LapseLease => {
-                thread.left.lapses -= 1;
+                thread.budget.lapses -= 1;
                 thread.lapsed = true;
             }
             Action::PassDeadline => {
-                thread.left.deadlines -= 1;
+                thread.budget.deadlines -= 1;
                 thread.overdue = true;
             }
             Action::Delete => {
-                thread.left.deletions -= 1;
+                thread.budget.deletions -= 1;
                 thread.delete();
             }
         }
@@ -206,10 +206,10 @@ impl World {
     fn ask(&self, thread: &mut Thread, request: Request) -> Option<()> {
         let runner = Runner::new(&self.protocol, thread, request)?;
         match request {
-            Request::Start => thread.left.starts -= 1,
-            Request::Answer { .. } => thread.left.verdicts -= 1,
-            Request::Settle { .. } => thread.left.settlements -= 1,
-            Request::Resume => thread.left.resumes -= 1,
+            Request::Start => thread.budget.starts -= 1,
+            Request::Answer { .. } => thread.budget.verdicts -= 1,
+            Request::Settle { .. } => thread.budget.settlements -= 1,
+            Request::Resume => thread.budget.resumes -= 1,
         }
         *thread.runners.iter_mut().find(|runner| runner.is_none())? = Some(runner);
         Some(())
@@ -218,7 +218,7 @@ impl World {
     fn answer(&self, thread: &mut Thread, at: usize, answer: Answer) -> Option<()> {
         let mut runner = thread.runners[at].take()?;
         if !matches!(answer, Answer::Stored | Answer::Taken) {
-            thread.left.faults -= 1;
+            thread.budget.faults -= 1;
         }
         let many = match answer {
             Answer::Stored | Answer::StoredButFailed | Answer::StoredButTaken => runner.post.len(),
@@ -227,8 +227,8 @@ impl World {
         };
         thread.write(&self.protocol, &runner, many);
         thread.runners[at] = match answer {
-            Answer::Stored => runner.stored(),
-            Answer::Taken | Answer::StoredButTaken => runner.taken(&self.protocol, thread),
+            Answer::Stored => runner.on_stored(),
+            Answer::Taken | Answer::StoredButTaken => runner.on_conflict(&self.protocol, thread),
             // A caller gets the error; a runner that holds the thread retries.
             _ if runner.asked.is_some() => None,
             _ => {
@@ -243,26 +243,26 @@ impl World {
         let runner = thread.runners[at].as_mut()?;
         let this = runner.running.iter_mut().find(|this| may_pay(this))?;
         this.done = true;
-        let visit = Some(this.visit.entered).filter(|_| self.protocol.has(Rule::KeyOfVisit));
+        let activation = Some(this.activation.entered).filter(|_| self.protocol.has(Rule::KeyPerActivation));
         thread.world.push(Payment {
-            life: runner.life,
-            by: runner.drive,
+            generation: runner.generation,
+            by: runner.runner_id,
             draft: this.draft,
             began: this.began,
-            key: visit.or(this.began).unwrap_or_default(),
+            key: activation.or(this.began).unwrap_or_default(),
         });
         Some(())
     }
 }
 
-fn may_pay(this: &Try) -> bool {
-    this.visit.node == Node::Pay && !this.done
+fn may_pay(this: &Attempt) -> bool {
+    this.activation.node == Node::Pay && !this.done
 }
 
 /// Returns the possible ends of an attempt.
-fn ends(thread: &Thread, this: &Try) -> Vec<End> {
+fn ends(thread: &Thread, this: &Attempt) -> Vec<End> {
     let asked = thread.journal.iter().any(|entry| matches!(entry.event, Event::Ran(Wrote::Draft(_))));
-    let may = match this.visit.node {
+    let may = match this.activation.node {
         Node::Side => vec![(End::Wrote(Wrote::Side), true)],
         Node::Draft => {
             let proposes = |draft| End::Wrote(Wrote::Draft(draft));
@@ -270,8 +270,8 @@ fn ends(thread: &Thread, this: &Try) -> Vec<End> {
         }
         Node::Pay => vec![
             (End::Wrote(Wrote::Receipt), this.done),
-            (End::Error, thread.left.errors > 0),
-            (End::NotDone, thread.left.refusals > 0 && !this.done),
+            (End::Error, thread.budget.errors > 0),
+            (End::NotDone, thread.budget.refusals > 0 && !this.done),
         ],
     };
     may.into_iter().filter(|(_, may)| *may).map(|(end, _)| end).collect()

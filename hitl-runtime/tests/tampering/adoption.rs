@@ -4,11 +4,11 @@ use hitl::{MemoryStore, Verdict};
 
 use super::{
     attacks::{id, read, relink, replace, write},
-    desk::{Bank, agent, clerk, keys, waiting},
+    pay_agent::{Bank, agent, clerk, keys, waiting},
 };
 
 #[tokio::test]
-async fn an_old_thread_is_refused_until_somebody_vouches_for_it() {
+async fn a_thread_without_macs_is_rejected_until_adopted() {
     let store = MemoryStore::new();
     let digest = waiting(&agent(store.clone(), None).0, "t", 90).await;
     let (new, Bank(paid, _)) = agent(store.clone(), Some(keys(1)));
@@ -24,7 +24,7 @@ async fn an_old_thread_is_refused_until_somebody_vouches_for_it() {
 }
 
 #[tokio::test]
-async fn what_was_vouched_for_cannot_change_any_more() {
+async fn an_adopted_journal_cannot_be_changed() {
     let store = MemoryStore::new();
     let digest = waiting(&agent(store.clone(), None).0, "t", 3).await;
     let (new, Bank(paid, _)) = agent(store.clone(), Some(keys(1)));
@@ -41,7 +41,7 @@ async fn what_was_vouched_for_cannot_change_any_more() {
 }
 
 #[tokio::test]
-async fn nobody_vouches_for_a_journal_that_is_wrong() {
+async fn an_altered_journal_cannot_be_adopted() {
     let store = MemoryStore::new();
     let (old, _) = agent(store.clone(), None);
     waiting(&old, "t", 3).await;
@@ -61,7 +61,7 @@ async fn nobody_vouches_for_a_journal_that_is_wrong() {
 
 /// An adoption is for what was written before there was a key, and for nothing that stands behind a MAC.
 #[tokio::test]
-async fn an_adoption_covers_nothing_behind_a_mac() {
+async fn an_adoption_covers_no_entries_after_a_mac() {
     let store = MemoryStore::new();
     let (keyed, Bank(paid, _)) = agent(store.clone(), Some(keys(1)));
     let digest = waiting(&keyed, "t", 3).await;

@@ -5,7 +5,7 @@ use hitl::{MemoryStore, Operator, Verdict, store::Record};
 
 use super::{
     attacks::{id, read, relink, replace, write},
-    desk::{Bank, agent, clerk, waiting},
+    pay_agent::{Bank, agent, clerk, waiting},
 };
 
 /// Changes the only entry that contains a text, and recomputes all hashes.
@@ -19,7 +19,7 @@ async fn forge(store: &MemoryStore, from: &str, to: &str) {
 }
 
 #[tokio::test]
-async fn a_draft_that_was_altered_after_its_signature_is_not_paid() {
+async fn a_draft_altered_after_its_signature_is_not_paid() {
     let store = MemoryStore::new();
     let (honest, Bank(_, closed)) = agent(store.clone(), None);
     let digest = waiting(&honest, "t", 3).await;
@@ -36,7 +36,7 @@ async fn a_draft_that_was_altered_after_its_signature_is_not_paid() {
 }
 
 #[tokio::test]
-async fn a_role_that_the_journal_misstates_is_still_asked_for() {
+async fn a_role_altered_in_the_journal_is_still_required() {
     let store = MemoryStore::new();
     let digest = waiting(&agent(store.clone(), None).0, "t", 3).await;
     forge(&store, r#""role":"clerk""#, r#""role":"guest""#).await;

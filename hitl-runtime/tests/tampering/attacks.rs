@@ -1,12 +1,12 @@
 //! Attacks with write access to the store and without a key, each on a store with an agent's threads.
 
 use hitl::{
-    Digest, Error, Standing, Store, ThreadId, Verdict,
+    Digest, Error, Store, ThreadId, ThreadStatus, Verdict,
     store::{Append, Record},
 };
 use serde_json::Value;
 
-use super::desk::{Bank, agent, clerk, keys, waiting};
+use super::pay_agent::{Bank, agent, clerk, keys, waiting};
 
 pub fn id(thread: &str) -> ThreadId {
     thread.try_into().unwrap()
@@ -32,7 +32,7 @@ pub async fn write(store: &dyn Store, thread: &ThreadId, records: Vec<Record>) {
         let append = Append {
             thread: thread.clone(),
             records: some.to_vec(),
-            standing: Standing::Waiting,
+            standing: ThreadStatus::Waiting,
             reviews: vec![],
             due_ms: None,
             after,
@@ -63,7 +63,7 @@ pub fn replace(body: &[u8], from: &str, to: &str) -> Vec<u8> {
 }
 
 /// Asserts that every operation on the thread fails with this code, and that nothing is paid.
-pub async fn is_refused<S: Store + Clone>(
+pub async fn assert_rejected<S: Store + Clone>(
     store: &S,
     thread: &str,
     digest: Digest,
@@ -95,7 +95,7 @@ pub async fn an_edited_snapshot<S: Store + Clone>(store: S) {
     let whole = records.clone();
     records[at].body = replace(&records[at].body, "\"rounds\":90", "\"rounds\":91");
     write(&store, &thread, records).await;
-    is_refused(&store, "edited", digest, None, "damaged").await;
+    assert_rejected(&store, "edited", digest, None, "damaged").await;
 
     write(&store, &thread, whole).await;
     let (again, _) = agent(store.clone(), None);
@@ -115,7 +115,7 @@ pub async fn a_forged_snapshot<S: Store + Clone>(store: S) {
         relink(&thread, &mut records);
         write(&store, &thread, records).await;
         if keyed.is_some() {
-            is_refused(&store, "forged", digest, keyed, "unauthenticated_entry").await;
+            assert_rejected(&store, "forged", digest, keyed, "unauthenticated_entry").await;
         } else {
             let audit = honest.audit(&thread, None).await.unwrap();
             assert!(
@@ -152,7 +152,7 @@ pub async fn an_inserted_verdict<S: Store + Clone>(store: S) {
         records.push(verdict(&records));
         write(&store, &id(thread), records).await;
         if keyed.is_some() {
-            is_refused(&store, thread, digest, keyed, "unauthenticated_entry").await;
+            assert_rejected(&store, thread, digest, keyed, "unauthenticated_entry").await;
         } else {
             let (runner, Bank(paid, _)) = agent(store.clone(), None);
             runner.resume(thread).await.unwrap();
@@ -176,7 +176,7 @@ pub async fn stripped_macs<S: Store + Clone>(store: S) {
         }
         relink(&thread, &mut records);
         write(&store, &thread, records).await;
-        is_refused(&store, "stripped", digest, Some(1), "unauthenticated_entry").await;
+        assert_rejected(&store, "stripped", digest, Some(1), "unauthenticated_entry").await;
     }
 }
 
@@ -190,7 +190,7 @@ pub async fn moved_entries<S: Store + Clone>(store: S) {
     let mut records = b.clone();
     relink(&id("a"), &mut records);
     write(&store, &id("a"), records).await;
-    is_refused(&store, "a", digest, Some(1), "unauthenticated_entry").await;
+    assert_rejected(&store, "a", digest, Some(1), "unauthenticated_entry").await;
     // An entry of another thread at the same place, and two entries that are swapped.
     let mut one = a.clone();
     one[2].body.clone_from(&b[2].body);
@@ -200,7 +200,7 @@ pub async fn moved_entries<S: Store + Clone>(store: S) {
     for mut records in [one, two] {
         relink(&id("a"), &mut records);
         write(&store, &id("a"), records).await;
-        is_refused(&store, "a", digest, Some(1), "unauthenticated_entry").await;
+        assert_rejected(&store, "a", digest, Some(1), "unauthenticated_entry").await;
     }
 }
 

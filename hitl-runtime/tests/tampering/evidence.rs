@@ -7,11 +7,11 @@ use hitl::{
 
 use super::{
     attacks::id,
-    desk::{JobInput, PayAgentTurn, agent, clerk, waiting},
+    pay_agent::{JobInput, PayAgentTurn, agent, clerk, waiting},
 };
 
 #[tokio::test]
-async fn a_verdict_keeps_its_evidence() {
+async fn a_verdict_records_its_evidence() {
     let (agent, _) = agent(MemoryStore::new(), None);
     let digest = waiting(&agent, "t", 1).await;
     let given = Evidence {
@@ -33,7 +33,7 @@ async fn a_verdict_keeps_its_evidence() {
 }
 
 #[tokio::test]
-async fn who_started_a_thread_is_in_the_journal_and_the_digest() {
+async fn the_requester_is_in_the_journal_and_the_digest() {
     let (agent, _) = agent(MemoryStore::new(), None);
     let noor = Operator::new("noor");
     let input = || JobInput { rounds: 90 };
@@ -55,36 +55,36 @@ async fn who_started_a_thread_is_in_the_journal_and_the_digest() {
 }
 
 #[tokio::test]
-async fn who_resumed_a_thread_is_in_the_journal() {
+async fn the_operator_of_a_resume_is_in_the_journal() {
     let store = MemoryStore::new();
-    let (desk, bank) = agent(store, None);
-    let digest = waiting(&desk, "t", 1).await;
+    let (agent, bank) = agent(store, None);
+    let digest = waiting(&agent, "t", 1).await;
     *bank.1.lock().unwrap() = true;
-    desk.decide("t", digest, &clerk(), Verdict::Approve).await.unwrap();
+    agent.decide("t", digest, &clerk(), Verdict::Approve).await.unwrap();
     *bank.1.lock().unwrap() = false;
-    desk.resume_as(&Operator::new("noor"), "t").await.unwrap();
-    let history = desk.history(&id("t"), 0, 100).await.unwrap();
+    agent.resume_as(&Operator::new("noor"), "t").await.unwrap();
+    let history = agent.history(&id("t"), 0, 100).await.unwrap();
     assert!(
         history.iter().any(|entry| {
             matches!(&entry.event, Event::Resumed { by: Some(by) } if by.operator == "noor")
         })
     );
-    desk.verify(&id("t")).await.unwrap();
+    agent.verify(&id("t")).await.unwrap();
 }
 
 /// With a key, a request for the history returns an error instead of a page with altered entries.
 #[tokio::test]
-async fn a_history_that_was_altered_is_not_shown() {
+async fn an_altered_history_is_not_returned() {
     use super::attacks::{read, relink, replace, write};
-    use hitl::wire::{Reply, Request};
+    use hitl::api::{Reply, Request};
 
     let store = hitl::MemoryStore::new();
-    let (honest, _) = super::desk::agent(store.clone(), Some(super::desk::keys(1)));
-    super::desk::waiting(&honest, "t", 90).await;
+    let (honest, _) = super::pay_agent::agent(store.clone(), Some(super::pay_agent::keys(1)));
+    super::pay_agent::waiting(&honest, "t", 90).await;
     let thread = super::attacks::id("t");
     let page = async |from: u64| {
         let request = serde_json::json!({ "action": "history", "thread_id": "t", "from": from, "limit": 20 });
-        honest.act(Request::read(request, None).unwrap(), None).await
+        honest.dispatch(Request::parse(request, None).unwrap(), None).await
     };
     for from in [0, 30] {
         assert!(matches!(page(from).await, Ok(Reply::History { entries, .. }) if entries.len() == 20));
@@ -93,6 +93,6 @@ async fn a_history_that_was_altered_is_not_shown() {
     records[40].body = replace(&records[40].body, "\"round\":40", "\"round\":41");
     relink(&thread, &mut records);
     write(&store, &thread, records).await;
-    assert!(page(0).await.is_ok(), "it is not on this page");
+    assert!(page(0).await.is_ok(), "the altered entry is not on this page");
     assert_eq!(page(30).await.unwrap_err().code, "unauthenticated_entry");
 }

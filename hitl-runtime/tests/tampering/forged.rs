@@ -2,7 +2,7 @@
 //! or none.
 
 use hitl::{
-    Error, MemoryStore, Standing, Store, Verdict,
+    Error, MemoryStore, Store, ThreadStatus, Verdict,
     journal::{JournalKeys, Purpose},
     prelude::*,
     store::{Append, Record},
@@ -11,16 +11,16 @@ use serde_json::{Value, json};
 
 use super::{
     attacks::{id, link, read},
-    desk::key,
-    impossible::{OrderInput, Payer, PayerTurn},
-    purposes::mac,
+    key_purposes::mac,
+    pay_agent::key,
+    unsigned_effects::{OrderInput, Payer, PayerTurn},
 };
 
 const RUNNER: u8 = 1;
 const FRONT: u8 = 2;
 
 /// A thread with a runner and a front end, each of which has its own key.
-struct Desk {
+struct Setup {
     store: MemoryStore,
     runner: Agent<Payer>,
     front: Agent<Payer>,
@@ -31,7 +31,7 @@ fn carl() -> Operator {
     Operator::new("carl").role("clerk")
 }
 
-impl Desk {
+impl Setup {
     /// Returns a thread that waits for the review before `pay_small`, which was opened at place 3.
     async fn waiting() -> Self {
         let keys =
@@ -52,11 +52,11 @@ impl Desk {
 
     /// Returns a thread that has ended, with all its payments made.
     async fn paid() -> Self {
-        let desk = Self::waiting().await;
-        desk.front.decide("t", desk.digest, &carl(), Verdict::Approve).await.unwrap();
-        assert!(matches!(desk.runner.resume("t").await.unwrap(), PayerTurn::Done(_)));
-        desk.runner.verify(&id("t")).await.unwrap();
-        desk
+        let setup = Self::waiting().await;
+        setup.front.decide("t", setup.digest, &carl(), Verdict::Approve).await.unwrap();
+        assert!(matches!(setup.runner.resume("t").await.unwrap(), PayerTurn::Done(_)));
+        setup.runner.verify(&id("t")).await.unwrap();
+        setup
     }
 
     fn approval(&self) -> Value {
@@ -106,7 +106,7 @@ impl Desk {
         let append = Append {
             thread: id("t"),
             records: vec![record],
-            standing: Standing::Running,
+            standing: ThreadStatus::Running,
             reviews: vec![],
             due_ms: Some(0),
             after: Some(last.hash),
@@ -115,7 +115,7 @@ impl Desk {
     }
 
     /// Asserts that the runner rejects the thread and appends nothing.
-    async fn is_refused(&self, code: &str) -> Error {
+    async fn assert_rejected(&self, code: &str) -> Error {
         let before = read(&self.store, &id("t")).await;
         let error = self.runner.resume("t").await.unwrap_err();
         assert_eq!(error.code(), code, "{error}");
@@ -127,90 +127,90 @@ impl Desk {
 
 /// The forged snapshot claims that `pay_small` has run and that `wire` is next.
 #[tokio::test]
-async fn a_snapshot_under_the_fronts_key_says_nothing_of_effects() {
-    let desk = Desk::waiting().await;
+async fn a_snapshot_under_the_front_key_cannot_claim_effects() {
+    let setup = Setup::waiting().await;
     let at = json!({ "node": "wire", "entered": 4 });
-    let snapshot = desk.snapshot(&desk.signature(), &json!(["small 5"]), &at).await;
-    desk.append(Some(FRONT), desk.approval(), json!({ "snapshot": snapshot })).await;
-    let error = desk.is_refused("unauthenticated_entry").await;
-    assert!(error.to_string().contains("does not count for such an entry"), "{error}");
+    let snapshot = setup.snapshot(&setup.signature(), &json!(["small 5"]), &at).await;
+    setup.append(Some(FRONT), setup.approval(), json!({ "snapshot": snapshot })).await;
+    let error = setup.assert_rejected("unauthenticated_entry").await;
+    assert!(error.to_string().contains("must not sign this kind of entry"), "{error}");
 }
 
 #[tokio::test]
-async fn a_fronts_key_does_not_pay_an_ended_thread_again() {
-    let desk = Desk::paid().await;
-    let place = read(&desk.store, &id("t")).await.len();
+async fn a_front_key_cannot_reopen_an_ended_thread() {
+    let setup = Setup::paid().await;
+    let place = read(&setup.store, &id("t")).await.len();
     let at = json!({ "node": "pay_small", "entered": place, "signed": true });
-    let snapshot = desk.snapshot(&desk.signature(), &json!(["small 5"]), &at).await;
-    desk.append(Some(FRONT), desk.approval(), json!({ "snapshot": snapshot })).await;
-    desk.is_refused("unauthenticated_entry").await;
+    let snapshot = setup.snapshot(&setup.signature(), &json!(["small 5"]), &at).await;
+    setup.append(Some(FRONT), setup.approval(), json!({ "snapshot": snapshot })).await;
+    setup.assert_rejected("unauthenticated_entry").await;
 
     // The verdict without a snapshot does not restart the thread either.
-    let desk = Desk::paid().await;
-    desk.append(Some(FRONT), desk.approval(), json!({})).await;
-    desk.is_refused("damaged").await;
+    let setup = Setup::paid().await;
+    setup.append(Some(FRONT), setup.approval(), json!({})).await;
+    setup.assert_rejected("damaged").await;
 }
 
 #[tokio::test]
-async fn a_fronts_key_says_nothing_that_a_runner_does() {
+async fn a_front_key_cannot_authenticate_runner_records() {
     let says = [
         json!({ "lease": { "by": "x", "until": 1 } }),
         json!({ "spent": [{ "model": "m", "in": 3, "out": 1, "ms": 9 }] }),
     ];
     for more in says {
-        let desk = Desk::waiting().await;
-        desk.append(Some(FRONT), desk.approval(), more).await;
-        desk.is_refused("unauthenticated_entry").await;
+        let setup = Setup::waiting().await;
+        setup.append(Some(FRONT), setup.approval(), more).await;
+        setup.assert_rejected("unauthenticated_entry").await;
     }
     // A settlement is rejected if the effect is not in doubt: `pay_small` waits for its review.
-    let desk = Desk::waiting().await;
+    let setup = Setup::waiting().await;
     let how = json!({ "happened": { "wrote": { "log": ["small 5"] } } });
     let settled = json!({ "node": "pay_small", "how": how, "operator": "carl", "to": "wire" });
-    desk.append(Some(FRONT), json!({ "settled": settled }), json!({})).await;
-    desk.is_refused("damaged").await;
+    setup.append(Some(FRONT), json!({ "settled": settled }), json!({})).await;
+    setup.assert_rejected("damaged").await;
 }
 
 /// A snapshot under the runner's key cannot restore a genuine signature that is spent.
 #[tokio::test]
-async fn a_runners_key_does_not_revive_a_spent_signature() {
-    let desk = Desk::paid().await;
-    let place = read(&desk.store, &id("t")).await.len();
+async fn a_runner_key_cannot_revive_a_spent_signature() {
+    let setup = Setup::paid().await;
+    let place = read(&setup.store, &id("t")).await.len();
     let at = json!({ "node": "pay_small", "entered": place, "signed": true });
-    let snapshot = desk.snapshot(&desk.signature(), &json!(["small 5"]), &at).await;
-    desk.append(Some(RUNNER), json!({ "renewed": {} }), json!({ "snapshot": snapshot })).await;
-    let error = desk.is_refused("unauthenticated_entry").await;
+    let snapshot = setup.snapshot(&setup.signature(), &json!(["small 5"]), &at).await;
+    setup.append(Some(RUNNER), json!({ "renewed": {} }), json!({ "snapshot": snapshot })).await;
+    let error = setup.assert_rejected("unauthenticated_entry").await;
     assert!(error.to_string().contains("a signature of carl"), "{error}");
 }
 
 #[tokio::test]
-async fn a_runners_key_gives_a_signature_no_other_role() {
+async fn a_runner_key_cannot_change_the_role_of_a_signature() {
     for (role, code) in [("clerk", None), ("director", Some("unauthenticated_entry"))] {
-        let desk = Desk::waiting().await;
-        desk.front.decide("t", desk.digest, &carl(), Verdict::Approve).await.unwrap();
-        let mut signature = desk.signature();
+        let setup = Setup::waiting().await;
+        setup.front.decide("t", setup.digest, &carl(), Verdict::Approve).await.unwrap();
+        let mut signature = setup.signature();
         signature["role"] = json!(role);
         let at = json!({ "node": "pay_small", "entered": 4, "signed": true });
-        let snapshot = desk.snapshot(&signature, &json!(null), &at).await;
+        let snapshot = setup.snapshot(&signature, &json!(null), &at).await;
         let mut snapshot = snapshot;
         snapshot["lanes"]["0"]["fields"].as_object_mut().unwrap().remove("log");
-        desk.append(Some(RUNNER), json!({ "renewed": {} }), json!({ "snapshot": snapshot })).await;
+        setup.append(Some(RUNNER), json!({ "renewed": {} }), json!({ "snapshot": snapshot })).await;
         match code {
-            Some(code) => drop(desk.is_refused(code).await),
-            None => assert!(matches!(desk.runner.resume("t").await.unwrap(), PayerTurn::Done(_))),
+            Some(code) => drop(setup.assert_rejected(code).await),
+            None => assert!(matches!(setup.runner.resume("t").await.unwrap(), PayerTurn::Done(_))),
         }
     }
 }
 
 /// A program may have both keys. Its verdict entries then have no lease; the lease is in a later entry.
 #[tokio::test]
-async fn one_program_with_both_keys_runs_what_it_decides() {
+async fn a_program_with_both_keys_decides_and_runs() {
     let both =
         || JournalKeys::signing(key(RUNNER), Purpose::Running).and_signing(key(FRONT), Purpose::Verdicts);
-    let desk = Desk::of(both(), both()).await;
-    let turn = desk.front.decide("t", desk.digest, &carl(), Verdict::Approve).await.unwrap();
+    let setup = Setup::of(both(), both()).await;
+    let turn = setup.front.decide("t", setup.digest, &carl(), Verdict::Approve).await.unwrap();
     assert!(matches!(turn, PayerTurn::Done(_)), "{turn}");
-    desk.runner.verify(&id("t")).await.unwrap();
-    let records = read(&desk.store, &id("t")).await;
+    setup.runner.verify(&id("t")).await.unwrap();
+    let records = read(&setup.store, &id("t")).await;
     let entries = records.iter().map(|record| serde_json::from_slice::<Value>(&record.body).unwrap());
     let (mut decided, mut leased) = (0, false);
     for entry in entries.skip(4) {
@@ -225,24 +225,24 @@ async fn one_program_with_both_keys_runs_what_it_decides() {
 
 /// An attacker without a key appends a verdict with a correct snapshot, at which the tail begins.
 #[tokio::test]
-async fn what_a_stranger_added_to_an_authenticated_thread_is_not_adopted() {
+async fn an_entry_forged_without_a_key_cannot_be_adopted() {
     let everything = || JournalKeys::new(key(RUNNER));
-    let desk = Desk::of(everything(), everything()).await;
+    let setup = Setup::of(everything(), everything()).await;
     let at = json!({ "node": "pay_small", "entered": 4, "signed": true });
-    let mut snapshot = desk.snapshot(&desk.signature(), &json!(null), &at).await;
+    let mut snapshot = setup.snapshot(&setup.signature(), &json!(null), &at).await;
     snapshot["lanes"]["0"]["fields"].as_object_mut().unwrap().remove("log");
-    desk.append(None, desk.approval(), json!({ "snapshot": snapshot })).await;
-    let error = desk.is_refused("unauthenticated_entry").await;
+    setup.append(None, setup.approval(), json!({ "snapshot": snapshot })).await;
+    let error = setup.assert_rejected("unauthenticated_entry").await;
     assert!(!error.to_string().contains("adopt"), "{error}");
-    let error = desk.runner.adopt(&id("t"), &Operator::new("admin"), None).await.unwrap_err();
+    let error = setup.runner.adopt(&id("t"), &Operator::new("admin"), None).await.unwrap_err();
     assert_eq!(error.code(), "unauthenticated_entry", "{error}");
     assert!(!error.to_string().contains("adopt"), "{error}");
 
     // An adoption that covers the entry, as an older version of hitl wrote, does not make it valid.
-    desk.append(Some(RUNNER), json!({ "adopted": { "operator": "admin" } }), json!({})).await;
-    desk.is_refused("unauthenticated_entry").await;
-    let error = desk.runner.history(&id("t"), 4, 1).await.unwrap_err();
+    setup.append(Some(RUNNER), json!({ "adopted": { "operator": "admin" } }), json!({})).await;
+    setup.assert_rejected("unauthenticated_entry").await;
+    let error = setup.runner.history(&id("t"), 4, 1).await.unwrap_err();
     assert_eq!(error.code(), "unauthenticated_entry", "{error}");
     // A program without keys shows the added entry.
-    assert_eq!(Payer::new(desk.store.clone()).history(&id("t"), 4, 1).await.unwrap().len(), 1);
+    assert_eq!(Payer::new(setup.store.clone()).history(&id("t"), 4, 1).await.unwrap().len(), 1);
 }

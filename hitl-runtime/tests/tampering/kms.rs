@@ -14,8 +14,8 @@ use serde_json::json;
 
 use super::{
     attacks::{id, read, relink, replace, write},
-    desk::{Bank, JobInput, PayAgentTurn, agent, clerk, key, waiting},
     emulator,
+    pay_agent::{Bank, JobInput, PayAgentTurn, agent, clerk, key, waiting},
     server::{Reply, Server},
 };
 
@@ -35,7 +35,7 @@ async fn hmac_key(client: &Client) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn moto_verifies_what_it_has_signed_and_nothing_else() {
+async fn moto_verifies_only_its_own_macs() {
     let Some(moto) = emulator::start("moto", &[]).await else { return };
     let client = client(&moto.url);
     let (mine, fronts, strangers) =
@@ -44,8 +44,8 @@ async fn moto_verifies_what_it_has_signed_and_nothing_else() {
     let keys =
         || JournalKeys::signing(kms(&mine), Purpose::Running).and_signing(kms(&fronts), Purpose::Verdicts);
     let store = MemoryStore::new();
-    let (desk, Bank(paid, _)) = agent(store.clone(), Some(keys()));
-    let digest = waiting(&desk, "t", 3).await;
+    let (signer, Bank(paid, _)) = agent(store.clone(), Some(keys()));
+    let digest = waiting(&signer, "t", 3).await;
     let whole = read(&store, &id("t")).await;
     // Another process has no verified entries yet, and asks KMS about each of them.
     agent(store.clone(), Some(keys())).0.verify(&id("t")).await.unwrap();
@@ -60,13 +60,13 @@ async fn moto_verifies_what_it_has_signed_and_nothing_else() {
         assert_eq!(error.code(), "unauthenticated_entry", "{error}");
     }
     write(&store, &id("t"), whole).await;
-    desk.decide("t", digest, &clerk(), Verdict::Approve).await.unwrap();
+    signer.decide("t", digest, &clerk(), Verdict::Approve).await.unwrap();
     assert_eq!(paid.lock().unwrap().len(), 1);
     agent(store, Some(keys())).0.verify(&id("t")).await.unwrap();
 }
 
 #[tokio::test]
-async fn without_the_right_to_sign_nothing_is_written() {
+async fn nothing_is_written_without_permission_to_sign() {
     let server = Server::start([Reply::json(
         400,
         json!({ "__type": "AccessDeniedException", "message": "arn:…:user/ada is not …" }),
@@ -75,8 +75,10 @@ async fn without_the_right_to_sign_nothing_is_written() {
     let denied = JournalKey::kms_with_client(client(&server.url), "alias/front");
     let store = MemoryStore::new();
     let keys = JournalKeys::signing(key(1), Purpose::Running).and_signing(denied, Purpose::Verdicts);
-    let (desk, Bank(paid, _)) = agent(store.clone(), Some(keys));
-    let PayAgentTurn::Pay(review) = desk.start("t", JobInput { rounds: 1 }).await.unwrap() else { panic!() };
+    let (signer, Bank(paid, _)) = agent(store.clone(), Some(keys));
+    let PayAgentTurn::Pay(review) = signer.start("t", JobInput { rounds: 1 }).await.unwrap() else {
+        panic!()
+    };
     let before = read(&store, &id("t")).await;
     let error = review.approve(&clerk()).await.unwrap_err();
     assert_eq!(error.code(), "store");

@@ -4,34 +4,34 @@
 mod adoption;
 mod altered;
 mod attacks;
-mod desk;
+mod audit;
 #[cfg(feature = "kms")]
 #[path = "../model/emulator.rs"]
 mod emulator;
 mod evidence;
 mod forged;
-mod impossible;
+mod key_purposes;
 #[cfg(feature = "kms")]
 mod kms;
-mod meaning;
-mod pending;
-mod purposes;
+mod pay_agent;
+mod pending_edits;
 #[cfg(feature = "kms")]
 #[path = "../model/server.rs"]
 #[allow(dead_code)]
 mod server;
+mod unsigned_effects;
 
 use hitl::MemoryStore;
 
 #[tokio::test]
-async fn memory_gives_nothing_away() {
+async fn attacks_on_a_memory_journal_are_detected() {
     attacks::all(MemoryStore::new()).await;
     attacks::every_entry_altered(MemoryStore::new()).await;
 }
 
 #[cfg(feature = "sqlite")]
 #[tokio::test]
-async fn sqlite_gives_nothing_away() {
+async fn attacks_on_a_sqlite_journal_are_detected() {
     let folder = tempfile::tempdir().unwrap();
     let store = hitl::SqliteStore::open(folder.path().join("threads.db")).await.unwrap();
     attacks::all(std::sync::Arc::new(store)).await;

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use hitl::{Error, ManualClock, Standing, Store, journal::Event, prelude::*, store::Append};
+use hitl::{Error, ManualClock, Store, ThreadStatus, journal::Event, prelude::*, store::Append};
 
-use super::{super::effects::Behaviour, events, id, journal, kept, mara, names, refused, told, v1::World};
+use super::{
+    super::effects::Behavior, assert_incompatible, codes, entries_after, events, id, journal, mara, names,
+    v1::World,
+};
 
 /// The first version: two letters in concurrent branches, and a long counting loop in one of the branches.
 mod v1 {
@@ -252,7 +255,7 @@ async fn signed(agent: &Agent<v2::Letters>) -> String {
 }
 
 #[tokio::test]
-async fn both_reviews_go_on_and_only_what_changed_is_opened_again() {
+async fn only_the_changed_review_is_reopened() {
     let store = MemoryStore::new();
     let before = open(&store).await;
     let agent = v2::Letters::new(World::default(), store.clone());
@@ -260,7 +263,7 @@ async fn both_reviews_go_on_and_only_what_changed_is_opened_again() {
     assert_eq!((check.differences, check.reopened), (vec![], vec!["send_note".to_owned()]));
     let outcome = signed(&agent).await;
     assert_eq!(outcome, "Ada Lovelace: 83, noted for Ada/Yours, round 80");
-    let new = kept(&agent, &before).await;
+    let new = entries_after(&agent, &before).await;
     assert_eq!(names(&new)[..4], ["migrated", "paused", "decided", "began"]);
     let Event::Migrated { renamed, version, .. } = &events(&new)[0] else { panic!() };
     assert_eq!((renamed["archive"].as_str(), *version), ("file_all", Some(2)));
@@ -269,16 +272,16 @@ async fn both_reviews_go_on_and_only_what_changed_is_opened_again() {
 /// A snapshot holds the writes that a branch has yet to merge; reading from it or from the first entry gives the same
 /// thread.
 #[tokio::test]
-async fn a_snapshot_of_the_old_version_says_what_its_entries_say() {
+async fn an_old_snapshot_migrates_like_its_entries() {
     let store = MemoryStore::new();
     let records = open(&store).await;
     let tail = store.tail(&id("t")).await.unwrap().unwrap().records;
-    assert!(tail[0].snapshot && tail[0].place > 10, "the name was given before it");
+    assert!(tail[0].snapshot && tail[0].place > 10, "expected `name` to be written before the snapshot");
     let from_snapshot = signed(&v2::Letters::new(World::default(), store)).await;
 
     let plain = MemoryStore::new();
     let records = records.into_iter().map(|record| hitl::store::Record { snapshot: false, ..record });
-    let (records, standing) = (records.collect(), Standing::Waiting);
+    let (records, standing) = (records.collect(), ThreadStatus::Waiting);
     let append = Append { thread: id("t"), records, standing, reviews: vec![], due_ms: None, after: None };
     plain.append(append).await.unwrap();
     assert_eq!(plain.tail(&id("t")).await.unwrap().unwrap().records[0].place, 0);
@@ -347,30 +350,30 @@ mod unforked {
 }
 
 #[tokio::test]
-async fn branches_that_do_not_fit_the_new_graph_are_named() {
+async fn incompatible_branches_are_reported() {
     let store = MemoryStore::new();
     open(&store).await;
-    let sentences = async |differences: Vec<hitl::Difference>| {
+    let sentences = async |differences: Vec<hitl::Incompatibility>| {
         differences.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
-    let rejoined = refused(&rejoined::Letters::new(World::default(), store.clone()), None).await;
+    let rejoined = assert_incompatible(&rejoined::Letters::new(World::default(), store.clone()), None).await;
     assert_eq!(
         sentences(rejoined).await,
         [
-            "node `send_letter` is in a branch that ends before `meet`, and was in another when the thread came there",
-            "node `send_note` is in a branch that ends before `meet`, and was in another when the thread came there",
+            "node `send_letter` is in a branch that joins at `meet`, but was in another when the thread arrived at it",
+            "node `send_note` is in a branch that joins at `meet`, but was in another when the thread arrived at it",
         ]
     );
-    let unforked = refused(&unforked::Letters::new(World::default(), store), None).await;
-    assert_eq!(told(&unforked), [("join_gone", "archive", "")]);
+    let unforked = assert_incompatible(&unforked::Letters::new(World::default(), store), None).await;
+    assert_eq!(codes(&unforked), [("join_gone", "archive", "")]);
     assert!(unforked[0].to_string().contains("`renamed archive -> archived;`"), "{}", unforked[0]);
 }
 
 /// A runner of the first program runs one branch while the other one waits for a review.
 #[tokio::test]
-async fn a_verdict_waits_until_other_code_has_let_go_of_the_thread() {
+async fn a_verdict_waits_for_a_runner_of_other_code() {
     let (store, world, clock) =
-        (MemoryStore::new(), World::new([Behaviour::Hangs]), ManualClock::at_ms(1_000_000));
+        (MemoryStore::new(), World::new([Behavior::Hangs]), ManualClock::at_ms(1_000_000));
     let doomed = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let old = v1::Letters::new(world.clone(), store.clone()).clock(clock.clone());
     let _running = doomed.spawn(async move { old.start("t", v1::CaseInput { rounds: 80 }).await });
@@ -393,5 +396,5 @@ async fn a_verdict_waits_until_other_code_has_let_go_of_the_thread() {
     // The letter is the same as before, so its digest is still valid; the other branch runs again.
     let v2::LettersTurn::SendNote(note) = decide().await.unwrap() else { panic!() };
     assert_eq!(note.draft().lines, ["for did name"]);
-    kept(&agent, &before).await;
+    entries_after(&agent, &before).await;
 }

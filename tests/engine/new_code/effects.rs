@@ -4,8 +4,8 @@
 use hitl::{Digest, journal::Event, prelude::*};
 
 use super::{
-    super::effects::Behaviour,
-    events, journal, kept, mara, names, refused, told,
+    super::effects::Behavior,
+    assert_incompatible, codes, entries_after, events, journal, mara, names,
     v1::{self, World},
     versions::{renamed, renamed_again},
     waiting,
@@ -25,8 +25,8 @@ async fn in_doubt(store: &MemoryStore, world: &World) -> (String, Digest) {
 /// The idempotency key contains the node's name. With the new name in it the bank would take the second run for another
 /// refund.
 #[tokio::test]
-async fn a_renamed_effect_is_run_again_under_the_key_that_it_was_begun_with() {
-    let (store, world) = (MemoryStore::new(), World::new([Behaviour::Fails]));
+async fn a_renamed_effect_keeps_its_idempotency_key() {
+    let (store, world) = (MemoryStore::new(), World::new([Behavior::Fails]));
     let (key, _) = in_doubt(&store, &world).await;
     let before = journal(&store).await;
     let agent = renamed::Refunds::new(world.clone(), store);
@@ -35,14 +35,14 @@ async fn a_renamed_effect_is_run_again_under_the_key_that_it_was_begun_with() {
     let turn = doubt.run_again(&mara()).await.unwrap();
     assert!(matches!(turn, renamed::RefundsTurn::Done(outcome) if outcome == "did A-9133 149"));
     assert_eq!((world.calls(), world.keys.lock().unwrap().clone()), (2, [key].into()));
-    let new = kept(&agent, &before).await;
+    let new = entries_after(&agent, &before).await;
     assert_eq!(names(&new), ["migrated", "settled", "began", "ran", "ran", "ended"]);
     assert!(matches!(&events(&new)[2], Event::Began { node, .. } if node == "pay"));
 }
 
 #[tokio::test]
-async fn and_so_it_is_after_a_second_name() {
-    let (store, world) = (MemoryStore::new(), World::new([Behaviour::Fails, Behaviour::Fails]));
+async fn an_effect_renamed_twice_keeps_its_idempotency_key() {
+    let (store, world) = (MemoryStore::new(), World::new([Behavior::Fails, Behavior::Fails]));
     let (key, _) = in_doubt(&store, &world).await;
     let before = journal(&store).await;
     let second = renamed::Refunds::new(world.clone(), store.clone());
@@ -58,7 +58,7 @@ async fn and_so_it_is_after_a_second_name() {
     let again = hitl::journal::Settlement::RunAgain;
     assert!(third.settle("t", digest, &mara(), again).await.is_ok());
     assert_eq!((world.calls(), world.keys.lock().unwrap().clone()), (3, [key].into()));
-    let new = kept(&third, &before).await;
+    let new = entries_after(&third, &before).await;
     assert_eq!(
         names(&new),
         ["migrated", "settled", "began", "in_doubt", "migrated", "settled", "began", "ran", "ended"]
@@ -67,8 +67,8 @@ async fn and_so_it_is_after_a_second_name() {
 
 /// A second activation of the same node has an idempotency key of its own.
 #[tokio::test]
-async fn a_new_visit_has_a_key_of_its_own() {
-    let (store, world) = (MemoryStore::new(), World::new([Behaviour::Fails]));
+async fn a_new_activation_has_its_own_key() {
+    let (store, world) = (MemoryStore::new(), World::new([Behavior::Fails]));
     let old = waiting(&store, &world, "t").await;
     let agent = renamed::Refunds::new(world.clone(), store.clone());
     let renamed::RefundsTurn::Pay(review) = agent.thread("t").await.unwrap() else { panic!() };
@@ -80,7 +80,7 @@ async fn a_new_visit_has_a_key_of_its_own() {
     let renamed::RefundsTurn::InDoubt(doubt) = review.approve(&mara()).await.unwrap() else { panic!() };
     let entered = doubt.idempotency_key().to_owned();
     // The same thread without the question.
-    let (store, world) = (MemoryStore::new(), World::new([Behaviour::Fails]));
+    let (store, world) = (MemoryStore::new(), World::new([Behavior::Fails]));
     assert_ne!(in_doubt(&store, &world).await.0, entered);
 }
 
@@ -99,17 +99,17 @@ mod harmless {
 }
 
 #[tokio::test]
-async fn an_effect_in_doubt_that_is_no_effect_any_more() {
+async fn an_effect_in_doubt_may_no_longer_be_declared_an_effect() {
     use super::super::effects::{Actor, ActorTurn, JobInput};
 
-    let (store, world) = (MemoryStore::new(), World::new([Behaviour::Fails]));
+    let (store, world) = (MemoryStore::new(), World::new([Behavior::Fails]));
     let actor = Actor::new(world.clone(), store.clone());
     let turn = actor.start("t", JobInput { wish: "it".into() }).await.unwrap();
     let ActorTurn::InDoubt(doubt) = turn else { panic!() };
     let (key, digest) = (doubt.idempotency_key().to_owned(), doubt.digest());
     let agent = harmless::Actor::new(store);
     let check = agent.check("t").await.unwrap();
-    assert_eq!(told(&check.differences), [("not_an_effect", "act", "")]);
+    assert_eq!(codes(&check.differences), [("not_an_effect", "act", "")]);
     let again = hitl::journal::Settlement::RunAgain;
     assert_eq!(agent.settle("t", digest, &mara(), again).await.unwrap_err().code(), "graph_changed");
     assert_eq!(agent.view("t").await.unwrap().in_doubt.map(|doubt| doubt.key), Some(key));
@@ -202,30 +202,28 @@ async fn paid(store: &MemoryStore, world: &World) {
 }
 
 #[tokio::test]
-async fn a_signature_whose_value_the_migration_changed_is_void() {
-    let (store, world) = (MemoryStore::new(), World::new([Behaviour::Refuses]));
+async fn a_migration_that_changes_the_value_voids_the_signature() {
+    let (store, world) = (MemoryStore::new(), World::new([Behavior::Refuses]));
     paid(&store, &world).await;
     let before = journal(&store).await;
     // No node ahead requires the signature.
     let agent = cents::Payments::new(world.clone(), store.clone());
     let cents::PaymentsTurn::Done(outcome) = agent.resume("t").await.unwrap() else { panic!() };
     assert_eq!(outcome, "did 800 for 8 signed by mara");
-    let new = kept(&agent, &before).await;
+    let new = entries_after(&agent, &before).await;
     assert_eq!(names(&new), ["migrated", "resumed", "began", "ran", "ended"]);
     let Event::Migrated { void, .. } = &events(&new)[0] else { panic!() };
     assert_eq!((void.len(), void[0].field.as_str(), void[0].lane), (1, "draft", 0));
 }
 
 #[tokio::test]
-async fn and_the_thread_is_refused_where_a_node_ahead_needs_it() {
-    let (store, world) = (MemoryStore::new(), World::new([Behaviour::Refuses]));
+async fn a_thread_that_needs_a_voided_signature_is_rejected() {
+    let (store, world) = (MemoryStore::new(), World::new([Behavior::Refuses]));
     paid(&store, &world).await;
-    let differences = refused(&signed_cents::Payments::new(world.clone(), store), None).await;
+    let differences = assert_incompatible(&signed_cents::Payments::new(world.clone(), store), None).await;
     assert_eq!(
         differences.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        [
-            "node `file` takes `draft` as signed, and what mara has signed is not what the migration makes of it"
-        ]
+        ["node `file` requires a signed `draft`, but the migration changed the value that mara signed"]
     );
     assert_eq!(world.calls(), 1);
 }
@@ -233,12 +231,12 @@ async fn and_the_thread_is_refused_where_a_node_ahead_needs_it() {
 /// The migration changes the draft from dollars to cents, so the effect cannot run again on the signature of the old
 /// draft.
 #[tokio::test]
-async fn an_effect_in_doubt_whose_draft_changed_is_not_run_on_the_old_signature() {
-    let (store, world) = (MemoryStore::new(), World::new([Behaviour::Fails]));
+async fn an_effect_in_doubt_with_a_migrated_draft_is_not_rerun() {
+    let (store, world) = (MemoryStore::new(), World::new([Behavior::Fails]));
     let (_, digest) = in_doubt(&store, &world).await;
     let agent = super::versions::v2::Refunds::new(world.clone(), store);
-    let differences = refused(&agent, None).await;
-    assert_eq!(told(&differences), [("unsigned", "execute", "proposal")]);
+    let differences = assert_incompatible(&agent, None).await;
+    assert_eq!(codes(&differences), [("unsigned", "execute", "proposal")]);
     let again = hitl::journal::Settlement::RunAgain;
     assert_eq!(agent.settle("t", digest, &mara(), again).await.unwrap_err().code(), "graph_changed");
     assert_eq!(world.calls(), 1);
@@ -247,8 +245,8 @@ async fn an_effect_in_doubt_whose_draft_changed_is_not_run_on_the_old_signature(
 /// The node before which the effect's signature was given has another name in the new code, with or without a `renamed`
 /// line in the graph.
 #[tokio::test]
-async fn whoever_may_not_sign_a_renamed_review_may_not_speak_for_what_ran_on_it() {
-    let (store, world) = (MemoryStore::new(), World::new([Behaviour::Fails]));
+async fn settling_under_a_renamed_review_needs_its_role() {
+    let (store, world) = (MemoryStore::new(), World::new([Behavior::Fails]));
     let agent = signed_dollars::Payments::new(world.clone(), store.clone());
     let input = signed_dollars::TicketInput { message: "it broke".into() };
     let signed_dollars::PaymentsTurn::Pay(review) = agent.start("t", input).await.unwrap() else { panic!() };

@@ -1,17 +1,17 @@
 //! Old threads under new code: incompatible threads are rejected before anything runs, compatible ones continue, and
 //! existing journal entries never change.
 
+mod branch_rejections;
 mod branches;
-mod brought;
+mod compatible;
 mod effects;
-mod refused;
-mod refused_beside;
-mod rules;
-mod stricter;
+mod incompatible;
+mod review_rules;
+mod stricter_rules;
 mod versions;
 
 use hitl::{
-    Check, Difference, Error, Graph, Store, ThreadId,
+    CompatibilityReport, Error, Graph, Incompatibility, Store, ThreadId,
     journal::{Entry, Event},
     prelude::*,
     store::Record,
@@ -107,14 +107,14 @@ pub fn names(records: &[Record]) -> Vec<&'static str> {
 /// Asserts that a program rejects the thread `t` with the same incompatibilities in every call, appends nothing, and
 /// still shows the known state. Returns the incompatibilities.
 #[track_caller]
-pub fn refused<G: Graph>(
+pub fn assert_incompatible<G: Graph>(
     agent: &Agent<G>,
     digest: Option<hitl::Digest>,
-) -> impl Future<Output = Vec<Difference>> {
+) -> impl Future<Output = Vec<Incompatibility>> {
     let agent = agent.clone();
     async move {
         let before = agent.store().entries(&id("t"), 0, 10_000).await.unwrap();
-        let check: Check = agent.check("t").await.unwrap();
+        let check: CompatibilityReport = agent.check("t").await.unwrap();
         assert!(!check.can_go_on());
         let mut errors = vec![agent.thread("t").await.err(), agent.resume("t").await.err()];
         if let Some(digest) = digest {
@@ -123,7 +123,7 @@ pub fn refused<G: Graph>(
             }
         }
         for error in errors {
-            match error.expect("it is refused") {
+            match error.expect("expected the thread to be incompatible") {
                 Error::GraphChanged { differences, .. } => assert_eq!(differences, check.differences),
                 other => panic!("{other}"),
             }
@@ -140,17 +140,17 @@ pub fn refused<G: Graph>(
 }
 
 /// Returns the code, the node and the field of each incompatibility.
-pub fn told(differences: &[Difference]) -> Vec<(&'static str, &str, &str)> {
-    let told = |d: &'_ Difference| d.code();
+pub fn codes(differences: &[Incompatibility]) -> Vec<(&'static str, &str, &str)> {
+    let code = |d: &'_ Incompatibility| d.code();
     differences
         .iter()
-        .map(|d| (told(d), d.node().unwrap_or_default(), d.field().unwrap_or_default()))
+        .map(|d| (code(d), d.node().unwrap_or_default(), d.field().unwrap_or_default()))
         .collect()
 }
 
 /// Asserts that the journal of the thread `t` begins with the records `before` and verifies; returns the records after
 /// them.
-pub async fn kept<G: Graph>(agent: &Agent<G>, before: &[Record]) -> Vec<Record> {
+pub async fn entries_after<G: Graph>(agent: &Agent<G>, before: &[Record]) -> Vec<Record> {
     let after = agent.store().entries(&id("t"), 0, 10_000).await.unwrap();
     assert_eq!(&after[..before.len()], before);
     agent.verify(&id("t")).await.unwrap();

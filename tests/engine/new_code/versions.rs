@@ -106,7 +106,7 @@ pub mod v2 {
     }
 
     fn migrate(from: u32, fields: &mut Map) -> Result<()> {
-        assert_eq!(from, 1, "there was no other one");
+        assert_eq!(from, 1, "only version 1 exists");
         if fields.contains_key("message") {
             fields.insert("language".into(), "en".into());
         }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use hitl::{Error, ManualClock, MemoryStore, SqliteStore, Store, prelude::*};
 use serde_json::json;
 
-use super::told;
+use super::summary;
 
 #[draft]
 #[derive(Clone, Debug, PartialEq, Validate)]
@@ -105,7 +105,7 @@ async fn small(agent: &hitl::Agent<Till>, thread: &str) -> hitl::Review<Till, Pa
 }
 
 #[tokio::test]
-async fn a_clerk_cannot_pay_what_is_a_directors_to_sign() {
+async fn a_clerk_cannot_pay_what_a_director_must_sign() {
     let (bank, clock) = (Bank::default(), ManualClock::at_ms(1_000_000));
     let agent = Till::new(bank.clone(), MemoryStore::new()).clock(clock.clone());
     let first = small(&agent, "t").await;
@@ -117,7 +117,11 @@ async fn a_clerk_cannot_pay_what_is_a_directors_to_sign() {
     assert_eq!((review.draft().cents, review.role()), (999_999, Some("director")));
     assert_eq!(review.proposed_by(), Some("carl"));
     assert_ne!(review.digest(), digest);
-    assert_eq!(review.deadline_ms().unwrap() - opened, 24 * 3_600_000 + 60_000, "a deadline of its own");
+    assert_eq!(
+        review.deadline_ms().unwrap() - opened,
+        24 * 3_600_000 + 60_000,
+        "expected the deadline of the new review"
+    );
     // The clerk can sign neither this review nor the old digest; the error for the latter names the edit.
     let (again, large) = (agent.clone(), review.digest());
     let error = review.approve(&clerk()).await.unwrap_err();
@@ -131,7 +135,7 @@ async fn a_clerk_cannot_pay_what_is_a_directors_to_sign() {
     assert!(matches!(turn, TillTurn::Done(_)));
     assert_eq!(bank.paid(), [(999_999, "dora".into(), "large".into())]);
     assert_eq!(
-        told(&agent, "t").await,
+        summary(&agent, "t").await,
         [
             "ran draft",
             "paused pay_small for clerk",
@@ -146,14 +150,14 @@ async fn a_clerk_cannot_pay_what_is_a_directors_to_sign() {
 }
 
 #[tokio::test]
-async fn one_verdict_signs_what_its_operator_may_sign() {
+async fn one_verdict_signs_the_next_review_if_permitted() {
     let bank = Bank::default();
     let agent = Till::new(bank.clone(), MemoryStore::new());
     let turn = small(&agent, "t").await.edit(&both(), |draft| draft.cents = 999_999).await.unwrap();
     assert!(matches!(turn, TillTurn::Done(outcome) if outcome == "999999 by bea at large"));
     assert_eq!(bank.paid().len(), 1);
     assert_eq!(
-        told(&agent, "t").await[2..5],
+        summary(&agent, "t").await[2..5],
         [
             "bea edit pay_small from `draft` to pay_large",
             "paused pay_large for director, proposed by bea",
@@ -164,12 +168,12 @@ async fn one_verdict_signs_what_its_operator_may_sign() {
 }
 
 #[tokio::test]
-async fn an_edit_within_its_arm_signs_where_it_stands() {
+async fn an_edit_within_its_arm_signs_the_open_review() {
     let bank = Bank::default();
     let agent = Till::new(bank.clone(), MemoryStore::new());
     let turn = small(&agent, "t").await.edit(&clerk(), |draft| draft.cents = 200).await.unwrap();
     assert!(matches!(turn, TillTurn::Done(outcome) if outcome == "200 by carl at small"));
-    assert_eq!(told(&agent, "t").await[2], "carl edit pay_small");
+    assert_eq!(summary(&agent, "t").await[2], "carl edit pay_small");
 }
 
 #[tokio::test]
@@ -183,8 +187,8 @@ async fn an_edit_may_lead_to_no_review_at_all() {
     assert_eq!((again.to.to_string().as_str(), again.opens.as_ref()), ("nothing", None));
     assert_eq!(
         again.to_string(),
-        "this proposes `draft` anew: it goes back to `draft` and on to `nothing`, and a review that opens after it asks for a \
-         signature of its own, unless it is the one before `pay_small` again"
+        "the edit is a new proposal of `draft`: the thread returns to `draft` and continues to `nothing`, and \
+         a later review requires a signature of its own, unless it is the one before `pay_small` again"
     );
     let turn = review.edit(&clerk(), |draft| draft.cents = 0).await.unwrap();
     assert!(matches!(turn, TillTurn::Done(outcome) if outcome == "nothing to pay"));
@@ -192,7 +196,7 @@ async fn an_edit_may_lead_to_no_review_at_all() {
 }
 
 #[tokio::test]
-async fn a_preview_tells_where_an_edit_leads() {
+async fn a_preview_reports_the_review_that_an_edit_opens() {
     let agent = Till::new(Bank::default(), MemoryStore::new());
     let digest = small(&agent, "t").await.digest();
     let preview = async |operator: Operator, cents: u64| {
@@ -211,15 +215,15 @@ async fn a_preview_tells_where_an_edit_leads() {
     );
     assert_eq!(
         stays.again.unwrap().to_string(),
-        "this proposes `draft` anew: it goes back to `draft` and on to `pay_large`, where the review before `pay_large` \
+        "the edit is a new proposal of `draft`: the thread returns to `draft` and continues to `pay_large`, where the review before `pay_large` \
          waits for a signature of role `director`"
     );
     assert!(preview(both(), 999_999).await.again.unwrap().opens.unwrap().signs);
-    assert_eq!(told(&agent, "t").await.len(), 2, "nothing has moved");
+    assert_eq!(summary(&agent, "t").await.len(), 2, "the preview changed the thread");
 }
 
 #[tokio::test]
-async fn a_draft_may_be_edited_back_and_forth() {
+async fn a_draft_may_be_edited_repeatedly_between_tiers() {
     let bank = Bank::default();
     let agent = Till::new(bank.clone(), MemoryStore::new());
     let turn = small(&agent, "t").await.edit(&clerk(), |draft| draft.cents = 999_999).await.unwrap();
@@ -234,7 +238,7 @@ async fn a_draft_may_be_edited_back_and_forth() {
 }
 
 #[tokio::test]
-async fn a_question_leads_to_a_draft_that_no_edit_signs() {
+async fn a_question_discards_the_signature_of_an_edit() {
     let bank = Bank::default();
     let agent = Till::new(bank.clone(), MemoryStore::new());
     let turn = small(&agent, "t").await.edit(&clerk(), |draft| draft.cents = 999_999).await.unwrap();
@@ -247,7 +251,7 @@ async fn a_question_leads_to_a_draft_that_no_edit_signs() {
 }
 
 #[tokio::test]
-async fn the_review_of_an_edit_expires_on_its_own() {
+async fn the_review_that_an_edit_opens_has_its_own_deadline() {
     let (bank, clock) = (Bank::default(), ManualClock::at_ms(1_000_000));
     let agent = Till::new(bank.clone(), MemoryStore::new()).clock(clock.clone());
     let turn = small(&agent, "t").await.edit(&clerk(), |draft| draft.cents = 999_999).await.unwrap();
@@ -255,7 +259,7 @@ async fn the_review_of_an_edit_expires_on_its_own() {
     clock.advance(std::time::Duration::from_secs(25 * 3_600));
     assert!(
         agent.sweep().await.unwrap().is_empty(),
-        "the first review's 24 hours are over, and it is no more"
+        "the edited review is closed, so its deadline must not apply"
     );
     clock.advance(std::time::Duration::from_secs(24 * 3_600));
     assert_eq!(agent.sweep().await.unwrap().len(), 1);
@@ -266,7 +270,7 @@ async fn the_review_of_an_edit_expires_on_its_own() {
 
 /// The process dies between the edit's entry and the review that the edit leads to: another process continues the edit.
 #[tokio::test]
-async fn an_edit_goes_on_in_another_process() {
+async fn a_pending_edit_continues_in_another_process() {
     for (operator, paid) in [(clerk(), 0), (both(), 1)] {
         let (store, clock) = (MemoryStore::new(), ManualClock::at_ms(1_000_000));
         let first = Till::new(Bank::default(), store.clone()).clock(clock.clone());
@@ -294,7 +298,7 @@ pub async fn copy(store: &impl Store, thread: &str, records: Vec<hitl::store::Re
     let append = hitl::store::Append {
         thread: thread.parse().unwrap(),
         records,
-        standing: hitl::Standing::Running,
+        standing: hitl::ThreadStatus::Running,
         reviews: Vec::new(),
         due_ms: None,
         after: None,
@@ -304,7 +308,7 @@ pub async fn copy(store: &impl Store, thread: &str, records: Vec<hitl::store::Re
 
 /// A snapshot keeps the origin of an edited field and who proposed it.
 #[tokio::test]
-async fn a_snapshot_keeps_where_an_edit_goes_back_to() {
+async fn a_snapshot_keeps_the_origin_of_an_edit() {
     let dir = tempfile::tempdir().unwrap();
     let bank = Bank::default();
     let agent = Till::new(bank.clone(), SqliteStore::open(dir.path().join("t.db")).await.unwrap());
@@ -328,7 +332,7 @@ async fn a_snapshot_keeps_where_an_edit_goes_back_to() {
 /// An entry that signs by an edit is rejected if it names another operator, if the edit's operator did not hold the
 /// role, or if the entry that it refers to is not an edit.
 #[tokio::test]
-async fn a_forged_signature_by_an_edit_is_refused() {
+async fn a_forged_signature_by_an_edit_is_rejected() {
     let (store, clock) = (MemoryStore::new(), ManualClock::at_ms(1_000_000));
     let agent = Till::new(Bank::default(), store.clone()).clock(clock.clone());
     let turn = small(&agent, "t").await.edit(&both(), |draft| draft.cents = 999_999).await.unwrap();

@@ -1,26 +1,26 @@
 //! Edits as new proposals: an edited draft takes the path that it would have taken had the node proposed it.
 
-mod between;
-mod by_arm;
 mod by_tier;
-mod elsewhere;
-mod late;
+mod by_variant;
+mod concurrent;
+mod expired;
 #[cfg(feature = "cli")]
-mod outside;
-mod side_by_side;
-mod unseen;
+mod interfaces;
+mod limits;
+mod nodes_between;
+mod other_review;
 mod versions;
 
 use hitl::{Agent, Graph, HistoryEntry, journal::Event};
 
 /// Returns the entries of a thread as text: event, node and, where recorded, role or operator. Start, end, resumption
 /// and renewals are left out.
-async fn told<G: Graph>(agent: &Agent<G>, thread: &str) -> Vec<String> {
+async fn summary<G: Graph>(agent: &Agent<G>, thread: &str) -> Vec<String> {
     let entries = agent.history(&thread.parse().unwrap(), 0, 1_000).await.unwrap();
-    entries.iter().filter_map(one).collect()
+    entries.iter().filter_map(summarize).collect()
 }
 
-fn one(entry: &HistoryEntry) -> Option<String> {
+fn summarize(entry: &HistoryEntry) -> Option<String> {
     Some(match &entry.event {
         Event::Ran { node, .. } => format!("ran {node}"),
         Event::Began { node, .. } => format!("began {node}"),

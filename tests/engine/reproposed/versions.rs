@@ -154,7 +154,7 @@ async fn waiting(store: &MemoryStore) -> Digest {
 }
 
 #[tokio::test]
-async fn new_code_takes_its_own_way_with_the_edit() {
+async fn an_edit_follows_the_path_of_the_new_code() {
     let store = MemoryStore::new();
     let digest = waiting(&store).await;
     let agent = renamed::Till::new(store);
@@ -164,14 +164,14 @@ async fn new_code_takes_its_own_way_with_the_edit() {
 }
 
 #[tokio::test]
-async fn a_draft_that_no_node_of_the_new_code_wrote_cannot_be_edited() {
+async fn a_draft_of_a_removed_node_cannot_be_edited() {
     let store = MemoryStore::new();
     let digest = waiting(&store).await;
     let agent = gone::Till::new(store);
     let error = agent.decide("t", digest, &clerk(), edit(999)).await.unwrap_err();
     assert_eq!(error.code(), "bad_verdict", "{error}");
     let turn = agent.decide("t", digest, &clerk(), Verdict::Approve).await.unwrap();
-    assert!(matches!(turn, gone::TillTurn::Done(_)), "as it is, it can be signed");
+    assert!(matches!(turn, gone::TillTurn::Done(_)), "the unedited draft can still be signed");
 }
 
 #[tokio::test]

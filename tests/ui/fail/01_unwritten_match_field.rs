@@ -1,7 +1,7 @@
 //! A `match` reads a field that no node has written.
-#[path = "../desk.rs"]
-mod desk;
-use desk::*;
+#[path = "../fixture.rs"]
+mod fixture;
+use fixture::*;
 
 graph! {
     Agent<Ticket> {

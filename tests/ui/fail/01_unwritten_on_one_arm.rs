@@ -1,7 +1,7 @@
 //! The field is written on one arm of a `match` only.
-#[path = "../desk.rs"]
-mod desk;
-use desk::*;
+#[path = "../fixture.rs"]
+mod fixture;
+use fixture::*;
 
 #[node(Ticket, writes = outcome)]
 async fn answer(plan: &str) -> Result<Outcome> {

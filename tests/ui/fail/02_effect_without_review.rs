@@ -1,7 +1,7 @@
 //! An effect without a signature.
-#[path = "../desk.rs"]
-mod desk;
-use desk::*;
+#[path = "../fixture.rs"]
+mod fixture;
+use fixture::*;
 
 #[node(Ticket, writes = outcome, effect)]
 //                               ^^^^^^ effect node `pay` can be reached with no review: take a signed field, `draft: &Approved<…>`, with `#[interrupt_before]` here or on an earlier node, or declare `risk = low`

@@ -1,7 +1,7 @@
 //! A node with a review takes the draft as unsigned.
-#[path = "../desk.rs"]
-mod desk;
-use desk::*;
+#[path = "../fixture.rs"]
+mod fixture;
+use fixture::*;
 
 #[interrupt_before]
 #[node(Ticket, writes = outcome, effect)]

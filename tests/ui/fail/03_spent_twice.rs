@@ -1,7 +1,7 @@
 //! One signature is used for two runs of an effect, or for an effect that its review does not name.
-#[path = "../desk.rs"]
-mod desk;
-use desk::*;
+#[path = "../fixture.rs"]
+mod fixture;
+use fixture::*;
 
 #[state]
 pub struct Transfer {

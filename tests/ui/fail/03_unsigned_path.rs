@@ -1,7 +1,7 @@
 //! A path leads around the review to an effect that shares its signature.
-#[path = "../desk.rs"]
-mod desk;
-use desk::*;
+#[path = "../fixture.rs"]
+mod fixture;
+use fixture::*;
 
 #[interrupt_before(covers = notify)]
 #[node(Ticket, writes = outcome, effect)]

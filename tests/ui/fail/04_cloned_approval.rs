@@ -1,7 +1,7 @@
 //! An `Approved` is cloned.
-#[path = "../desk.rs"]
-mod desk;
-use desk::*;
+#[path = "../fixture.rs"]
+mod fixture;
+use fixture::*;
 
 fn twice(draft: Approved<RefundDraft>) -> (Approved<RefundDraft>, Approved<RefundDraft>) {
     (draft.clone(), draft)

@@ -1,9 +1,9 @@
 //! An `Approved` is kept in a static, and moved into another OS thread.
-#[path = "../desk.rs"]
-mod desk;
+#[path = "../fixture.rs"]
+mod fixture;
 use std::sync::OnceLock;
 
-use desk::*;
+use fixture::*;
 
 static KEPT: OnceLock<&'static Approved<RefundDraft>> = OnceLock::new();
 

@@ -1,7 +1,7 @@
 //! An `Approved` is built by hand.
-#[path = "../desk.rs"]
-mod desk;
-use desk::*;
+#[path = "../fixture.rs"]
+mod fixture;
+use fixture::*;
 
 fn forge(value: RefundDraft) -> Approved<RefundDraft> {
     Approved { value }

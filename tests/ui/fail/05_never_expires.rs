@@ -1,7 +1,7 @@
 //! An `expire` edge of a review without a deadline.
-#[path = "../desk.rs"]
-mod desk;
-use desk::*;
+#[path = "../fixture.rs"]
+mod fixture;
+use fixture::*;
 
 graph! {
     Agent<Ticket> {

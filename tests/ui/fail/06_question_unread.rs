@@ -1,7 +1,7 @@
 //! An `ask` edge leads to a node that does not read the question.
-#[path = "../desk.rs"]
-mod desk;
-use desk::*;
+#[path = "../fixture.rs"]
+mod fixture;
+use fixture::*;
 
 #[node(Ticket, writes = draft)]
 async fn redraft(message: &str) -> Result<RefundDraft> {

@@ -1,7 +1,7 @@
 //! `.ask()` on a review without an `ask` edge.
-#[path = "../desk.rs"]
-mod desk;
-use desk::*;
+#[path = "../fixture.rs"]
+mod fixture;
+use fixture::*;
 
 graph! {
     Agent<Ticket> {

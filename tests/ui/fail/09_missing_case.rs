@@ -1,12 +1,12 @@
 //! A `match` does not cover all cases.
-#[path = "../desk.rs"]
-mod desk;
-use desk::*;
+#[path = "../fixture.rs"]
+mod fixture;
+use fixture::*;
 
 graph! {
     Agent<Ticket> {
         start -> triage -> match risk { Risk::High => draft, Risk::Low => cancel };
-//                               ^^^^ `&desk::Risk::Odd` not covered
+//                               ^^^^ `&fixture::Risk::Odd` not covered
         draft -> execute -> end;
         execute { reject -> cancel }
         cancel -> end;

@@ -1,7 +1,7 @@
 //! A node without an outgoing edge.
-#[path = "../desk.rs"]
-mod desk;
-use desk::*;
+#[path = "../fixture.rs"]
+mod fixture;
+use fixture::*;
 
 graph! {
     Agent<Ticket> {

@@ -1,7 +1,7 @@
 //! A branch leaves its fork by another edge than the one to the join.
-#[path = "../desk.rs"]
-mod desk;
-use desk::*;
+#[path = "../fixture.rs"]
+mod fixture;
+use fixture::*;
 
 graph! {
     Agent<Ticket> {

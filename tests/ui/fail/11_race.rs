@@ -1,7 +1,7 @@
 //! Two branches write one field.
-#[path = "../desk.rs"]
-mod desk;
-use desk::*;
+#[path = "../fixture.rs"]
+mod fixture;
+use fixture::*;
 
 #[node(Ticket, writes = plan)]
 async fn replan(message: &str) -> Result<String> {

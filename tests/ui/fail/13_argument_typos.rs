@@ -1,7 +1,7 @@
 //! Arguments that `#[node]` does not know.
-#[path = "../desk.rs"]
-mod desk;
-use desk::*;
+#[path = "../fixture.rs"]
+mod fixture;
+use fixture::*;
 
 #[interrupt_before(roles = "approver", expires = "soon")]
 //                 ^^^^^ `#[interrupt_before]` has no argument `roles`; did you mean `role`?

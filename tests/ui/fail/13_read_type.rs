@@ -1,7 +1,7 @@
 //! A parameter has another type than its field.
-#[path = "../desk.rs"]
-mod desk;
-use desk::*;
+#[path = "../fixture.rs"]
+mod fixture;
+use fixture::*;
 
 #[node(Ticket, writes = plan)]
 async fn borrowed(message: &u32) -> Result<String> {

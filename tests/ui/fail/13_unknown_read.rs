@@ -1,7 +1,7 @@
 //! A parameter with a name that no field has.
-#[path = "../desk.rs"]
-mod desk;
-use desk::*;
+#[path = "../fixture.rs"]
+mod fixture;
+use fixture::*;
 
 #[node(Ticket, writes = plan)]
 async fn summarize(mesage: &str) -> Result<String> {

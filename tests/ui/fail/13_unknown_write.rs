@@ -1,7 +1,7 @@
 //! `writes` with a name that no field has.
-#[path = "../desk.rs"]
-mod desk;
-use desk::*;
+#[path = "../fixture.rs"]
+mod fixture;
+use fixture::*;
 
 #[node(Ticket, writes = pln)]
 //                      ^^^ no field `pln`

@@ -1,7 +1,7 @@
 //! A node returns another type than its field.
-#[path = "../desk.rs"]
-mod desk;
-use desk::*;
+#[path = "../fixture.rs"]
+mod fixture;
+use fixture::*;
 
 #[node(Ticket, writes = plan)]
 async fn count(message: &str) -> Result<usize> {

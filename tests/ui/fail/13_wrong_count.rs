@@ -1,7 +1,7 @@
 //! A node returns more or fewer values than `writes` names fields.
-#[path = "../desk.rs"]
-mod desk;
-use desk::*;
+#[path = "../fixture.rs"]
+mod fixture;
+use fixture::*;
 
 #[node(Ticket, writes = (plan, risk))]
 async fn three(message: &str) -> Result<(String, Risk, u8)> {

@@ -1,7 +1,7 @@
 //! Arguments, derives and fields that `#[draft]` does not support.
-#[path = "../desk.rs"]
-mod desk;
-use desk::*;
+#[path = "../fixture.rs"]
+mod fixture;
+use fixture::*;
 
 #[draft(foreign)]
 //      ^^^^^^^ `#[draft]` takes no arguments

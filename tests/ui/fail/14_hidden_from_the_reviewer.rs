@@ -1,7 +1,7 @@
 //! Something of what a review signs would not be in what the reviewer sees.
-#[path = "../desk.rs"]
-mod desk;
-use desk::*;
+#[path = "../fixture.rs"]
+mod fixture;
+use fixture::*;
 
 fn todays_rate() -> u64 {
     1

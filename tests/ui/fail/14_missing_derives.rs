@@ -1,7 +1,7 @@
 //! A reviewed type without the traits that a review needs.
-#[path = "../desk.rs"]
-mod desk;
-use desk::*;
+#[path = "../fixture.rs"]
+mod fixture;
+use fixture::*;
 
 #[draft]
 #[derive(Clone)]

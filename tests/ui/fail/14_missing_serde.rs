@@ -1,7 +1,7 @@
 //! A field with a type that cannot be serialized as JSON.
-#[path = "../desk.rs"]
-mod desk;
-use desk::*;
+#[path = "../fixture.rs"]
+mod fixture;
+use fixture::*;
 
 #[derive(Clone)]
 pub struct Letter;

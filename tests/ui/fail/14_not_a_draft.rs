@@ -1,7 +1,7 @@
 //! A draft with fields that have interior mutability, no defined order, or a type that is no `Draft`.
-#[path = "../desk.rs"]
-mod desk;
-use desk::*;
+#[path = "../fixture.rs"]
+mod fixture;
+use fixture::*;
 
 use std::{
     cell::Cell,
@@ -18,7 +18,7 @@ pub struct Address {
 pub struct Transfer {
     cents: Cell<u64>,
 //         ^^^^^^^^^ `Cell<u64>` cannot be signed by a person: it is not a `Draft`
-//  | a `Cell`, a `Mutex` or an atomic could change behind the signature
+//  | a `Cell`, a `Mutex` or an atomic could change after it is signed
     fee: Mutex<u64>,
 //       ^^^^^^^^^^ Mutex<u64>` cannot be signed by a person: it is not a `Draft`
     count: AtomicU64,

@@ -1,7 +1,7 @@
 //! An edge that is declared twice.
-#[path = "../desk.rs"]
-mod desk;
-use desk::*;
+#[path = "../fixture.rs"]
+mod fixture;
+use fixture::*;
 
 graph! {
     Agent<Ticket> {

@@ -1,7 +1,7 @@
 //! Two inputs of one state with the same name.
-#[path = "../desk.rs"]
-mod desk;
-use desk::*;
+#[path = "../fixture.rs"]
+mod fixture;
+use fixture::*;
 
 #[state]
 pub struct Mail {

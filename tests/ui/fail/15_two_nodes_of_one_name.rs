@@ -1,10 +1,10 @@
 //! Two nodes with the same name.
-#[path = "../desk.rs"]
-mod desk;
-use desk::*;
+#[path = "../fixture.rs"]
+mod fixture;
+use fixture::*;
 
 mod other {
-    use super::desk::*;
+    use super::fixture::*;
 
     #[node(Ticket, writes = plan)]
     pub async fn plan(message: &str) -> Result<String> {

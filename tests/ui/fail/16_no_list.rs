@@ -1,7 +1,7 @@
 //! A `for` over a field that is not a list, over a list of another type, over an unwritten list, and over no field.
-#[path = "../desk.rs"]
-mod desk;
-use desk::*;
+#[path = "../fixture.rs"]
+mod fixture;
+use fixture::*;
 
 #[state]
 pub struct Batch {

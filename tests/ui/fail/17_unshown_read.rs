@@ -1,7 +1,7 @@
 //! A reviewed effect reads a field that is neither signed, nor shown, nor declared as unsigned.
-#[path = "../desk.rs"]
-mod desk;
-use desk::*;
+#[path = "../fixture.rs"]
+mod fixture;
+use fixture::*;
 
 #[state]
 pub struct Transfer {

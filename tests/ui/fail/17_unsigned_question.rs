@@ -1,7 +1,7 @@
 //! An effect reads a question, which no signature covers.
-#[path = "../desk.rs"]
-mod desk;
-use desk::*;
+#[path = "../fixture.rs"]
+mod fixture;
+use fixture::*;
 
 #[interrupt_before]
 #[node(Ticket, writes = outcome, effect)]

@@ -1,7 +1,7 @@
 //! A node that depends on the draft runs before the fork with the draft's review.
-#[path = "../desk.rs"]
-mod desk;
-use desk::*;
+#[path = "../fixture.rs"]
+mod fixture;
+use fixture::*;
 
 #[node(Ticket, writes = risk)]
 async fn rate(draft: &RefundDraft) -> Result<Risk> {

@@ -1,7 +1,7 @@
 //! An edit would run nodes again, among them an effect that has read the draft.
-#[path = "../desk.rs"]
-mod desk;
-use desk::*;
+#[path = "../fixture.rs"]
+mod fixture;
+use fixture::*;
 
 #[interrupt_before]
 #[node(Ticket, writes = plan, effect)]

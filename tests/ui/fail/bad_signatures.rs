@@ -1,7 +1,7 @@
 //! Function signatures that no node can have.
-#[path = "../desk.rs"]
-mod desk;
-use desk::*;
+#[path = "../fixture.rs"]
+mod fixture;
+use fixture::*;
 
 #[node(Ticket, writes = plan)]
 pub fn not_async(message: &str) -> Result<String> {

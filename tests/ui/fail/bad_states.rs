@@ -1,7 +1,7 @@
 //! Invalid states.
-#[path = "../desk.rs"]
-mod desk;
-use desk::*;
+#[path = "../fixture.rs"]
+mod fixture;
+use fixture::*;
 
 #[state]
 pub struct Tuple(String);

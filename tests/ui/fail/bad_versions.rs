@@ -1,7 +1,7 @@
 //! State versions to which no old thread could be migrated.
-#[path = "../desk.rs"]
-mod desk;
-use desk::*;
+#[path = "../fixture.rs"]
+mod fixture;
+use fixture::*;
 
 #[state(version = 2)]
 //                ^ version 2 of state `Second` needs a migration from earlier versions: add `migrate = f`, with `fn f(from: u32, fields: &mut hitl::journal::Map) -> hitl::Result<()>`

@@ -1,7 +1,7 @@
 //! A function without `#[node]`.
-#[path = "../desk.rs"]
-mod desk;
-use desk::*;
+#[path = "../fixture.rs"]
+mod fixture;
+use fixture::*;
 
 async fn summarize(message: &str) -> Result<String> {
     Ok(String::new())

@@ -1,7 +1,7 @@
 //! A struct without `#[state]`.
-#[path = "../desk.rs"]
-mod desk;
-use desk::*;
+#[path = "../fixture.rs"]
+mod fixture;
+use fixture::*;
 
 struct Mail {
     address: String,

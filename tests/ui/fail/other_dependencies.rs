@@ -1,7 +1,7 @@
 //! A node takes dependencies that the graph does not have.
-#[path = "../desk.rs"]
-mod desk;
-use desk::*;
+#[path = "../fixture.rs"]
+mod fixture;
+use fixture::*;
 
 #[node(Ticket, writes = plan)]
 async fn look_up(message: &str, desk: Deps<Desk>) -> Result<String> {
@@ -11,7 +11,7 @@ async fn look_up(message: &str, desk: Deps<Desk>) -> Result<String> {
 graph! {
     Agent<Ticket, String> {
         start -> look_up -> cancel -> end;
-//               ^^^^^^^ `String` does not provide `desk::Desk`
+//               ^^^^^^^ `String` does not provide `fixture::Desk`
     }
 }
 

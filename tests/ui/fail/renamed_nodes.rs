@@ -1,7 +1,7 @@
 //! Former node names without a node, and former names that are still in use.
-#[path = "../desk.rs"]
-mod desk;
-use desk::*;
+#[path = "../fixture.rs"]
+mod fixture;
+use fixture::*;
 
 graph! {
     Agent<Ticket> {

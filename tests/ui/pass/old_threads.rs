@@ -58,7 +58,7 @@ async fn renamed(message: &str, urgent: bool) -> Result<String> {
     Ok(format!("{message} {urgent}"))
 }
 
-mod desk {
+mod filing {
     use super::Letter;
     use hitl::prelude::*;
 
@@ -85,10 +85,10 @@ graph! {
     /// It may stand anywhere among the others, and name a node by its path.
     pub Letters<Letter> {
         renamed sort -> triage;
-        start -> triage -> renamed -> desk::file;
-        desk::file -> end;
-        renamed keep -> desk::file;
-        renamed store -> desk::file;
+        start -> triage -> renamed -> filing::file;
+        filing::file -> end;
+        renamed keep -> filing::file;
+        renamed store -> filing::file;
         renamed answer -> renamed;
     }
 }

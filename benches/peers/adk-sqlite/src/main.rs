@@ -12,9 +12,9 @@ mod adk_side;
 #[path = "../../src/measure.rs"]
 #[allow(dead_code)]
 mod measure;
-#[path = "../../src/served.rs"]
+#[path = "../../src/child_side.rs"]
 #[allow(dead_code)]
-mod served;
+mod child_side;
 
 fn main() -> measure::Outcome<()> {
     let file = env::args().nth(1).ok_or("adk-sqlite FILE")?;
@@ -27,6 +27,6 @@ fn main() -> measure::Outcome<()> {
             .synchronous(SqliteSynchronous::Full);
         let pool = SqlitePool::connect_with(options).await?;
         let checkpointer: Arc<dyn Checkpointer> = Arc::new(SqliteCheckpointer::from_pool(pool).await?);
-        served::serve(adk_side::Adk::on(move || Arc::clone(&checkpointer))).await
+        child_side::serve(adk_side::Adk::on(move || Arc::clone(&checkpointer))).await
     })
 }

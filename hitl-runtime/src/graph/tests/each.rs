@@ -14,7 +14,7 @@ fn batch(fields: &str, each: &str, last: &str) -> Sketch {
 }
 
 #[test]
-fn an_item_is_set_in_the_for_and_an_appended_list_after_it() {
+fn items_are_set_in_the_for_and_appended_lists_after_it() {
     batch("*rule orders order &log", "each(order, rule) writes log", "last(log, orders, rule)").sound();
     Sketch::new("*orders order &log!")
         .node("each(order) writes log")
@@ -78,7 +78,7 @@ fn a_field_without_append_is_local_to_the_item() {
 }
 
 #[test]
-fn an_output_that_the_items_do_not_write_is_one_error() {
+fn an_output_that_no_item_writes_is_one_error() {
     Sketch::new("*orders order out!")
         .node("each(order)")
         .node("more() writes out")
@@ -169,7 +169,7 @@ fn reviewed(fields: &str, before: &str, pay: &str, last: &str) -> Sketch {
 }
 
 #[test]
-fn each_item_has_its_own_review_and_a_rejection_may_end_it() {
+fn each_item_has_its_own_review_and_may_be_rejected() {
     reviewed("*orders order &log", "before()", "pay(^order) writes log; effect, reviews order", "last(log)")
         .sound();
 }

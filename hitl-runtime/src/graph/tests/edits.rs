@@ -1,12 +1,12 @@
 //! Tests of the analysis of edits, on hand-written graphs.
 
 use super::sketch::Sketch;
-use crate::graph::{EditWay, edit_way};
+use crate::graph::{EditOutcome, edit_outcome};
 
 #[track_caller]
-fn goes(sketch: Sketch, way: EditWay) {
+fn assert_outcome(sketch: Sketch, outcome: EditOutcome) {
     let spec = sketch.done();
-    assert_eq!(edit_way(&spec, spec.node_index("pay").unwrap()), way);
+    assert_eq!(edit_outcome(&spec, spec.node_index("pay").unwrap()), outcome);
 }
 
 /// A graph that writes a draft and pays for it. The tests add nodes between.
@@ -27,46 +27,52 @@ fn till(fields: &str) -> Sketch {
 }
 
 #[test]
-fn nothing_between_is_straight() {
+fn an_edit_with_no_nodes_between_is_direct() {
     let sketch = desk().node("look(message) writes log").chain("start -> draft -> look -> pay");
-    goes(sketch, EditWay::Straight);
+    assert_outcome(sketch, EditOutcome::Signs);
     // A `match` on another field is no dependency either.
-    goes(desk().chain("start -> draft").choice("draft -> match message { pay, skip }"), EditWay::Straight);
+    assert_outcome(
+        desk().chain("start -> draft").choice("draft -> match message { pay, skip }"),
+        EditOutcome::Signs,
+    );
 }
 
 #[test]
-fn an_effect_that_depends_on_nothing_is_straight() {
+fn an_edit_across_an_independent_effect_is_direct() {
     let sketch =
         desk().node("log(message) writes log; effect, low risk").chain("start -> draft -> log -> pay");
-    goes(sketch, EditWay::Straight);
+    assert_outcome(sketch, EditOutcome::Signs);
 }
 
 #[test]
 fn code_that_depends_on_the_draft_is_rerun() {
-    goes(desk().chain("start -> draft").choice("draft -> match draft { pay, skip }"), EditWay::Again);
+    assert_outcome(
+        desk().chain("start -> draft").choice("draft -> match draft { pay, skip }"),
+        EditOutcome::Reruns,
+    );
     let reader = desk().node("rate(draft) writes tier").chain("start -> draft -> rate -> pay");
-    goes(reader, EditWay::Again);
+    assert_outcome(reader, EditOutcome::Reruns);
     let perhaps = desk().node("rate(?draft) writes tier").chain("start -> draft -> rate -> pay");
-    goes(perhaps, EditWay::Again);
+    assert_outcome(perhaps, EditOutcome::Reruns);
 }
 
 #[test]
-fn code_before_the_last_write_does_not_count() {
+fn code_before_the_last_write_is_ignored() {
     let sketch = desk()
         .node("rate(draft) writes tier")
         .node("redraft(tier) writes draft")
         .chain("start -> draft -> rate -> redraft -> pay");
-    goes(sketch, EditWay::Straight);
+    assert_outcome(sketch, EditOutcome::Signs);
 }
 
 #[test]
-fn a_value_that_is_overwritten_is_followed_no_further() {
+fn an_overwritten_value_is_not_tracked_further() {
     // `rate` has read the draft, so the effect after it blocks the edit, although the effect itself does not.
     let sketch = desk()
         .node("rate(draft) writes tier")
         .node("log(message) writes log; effect, low risk")
         .chain("start -> draft -> rate -> log -> pay");
-    refused(
+    assert_refused(
         sketch,
         "an edit of `draft` at the review before `pay` would rerun the path from where `draft` is written, \
          because node `rate` depends on it, and effect `log` on that path would run a second time: write \
@@ -76,12 +82,12 @@ fn a_value_that_is_overwritten_is_followed_no_further() {
 }
 
 #[test]
-fn an_effect_that_has_read_the_draft_refuses_the_edit() {
+fn an_effect_that_reads_the_draft_prevents_edits() {
     let sketch = desk()
         .node("hold(^draft) writes log; effect, reviews draft")
         .verdicts("hold { reject -> cancel }")
         .chain("start -> draft -> hold -> pay");
-    refused(
+    assert_refused(
         sketch,
         "an edit of `draft` at the review before `pay` would rerun the path from where `draft` is written, \
          because node `hold` depends on it, and effect `hold` on that path would run a second time: write \
@@ -101,21 +107,21 @@ fn an_effect_that_has_read_the_draft_refuses_the_edit() {
 }
 
 #[test]
-fn values_written_together_must_not_decide_the_path() {
+fn values_written_with_the_draft_must_not_choose_the_path() {
     let desk = || till("*message draft tier paid!").node("draft(message) writes draft, tier");
     let sketch = desk().chain("start -> draft").choice("draft -> match tier { pay, skip }");
-    refused(
+    assert_refused(
         sketch,
         "an edit of `draft` at the review before `pay` does not change the values that were written \
          together with it, but `match tier` after `draft` reads one of them and so decides the path to the \
          review: compute that value in a node that reads `draft`, or write `#[interrupt_before(edit = \
          false)]` on `pay`, whose review then accepts no edit",
     );
-    goes(desk().chain("start -> draft -> pay -> skip"), EditWay::Straight);
+    assert_outcome(desk().chain("start -> draft -> pay -> skip"), EditOutcome::Signs);
 }
 
 #[test]
-fn a_fork_between_is_run_again() {
+fn a_fork_between_write_and_review_is_rerun() {
     let sketch = desk()
         .node("fraud(draft) writes tier")
         .node("stock(message) writes log")
@@ -123,11 +129,11 @@ fn a_fork_between_is_run_again() {
         .chain("start -> draft")
         .chain("fraud -> pay")
         .chain("stock -> pay");
-    goes(sketch, EditWay::Again);
+    assert_outcome(sketch, EditOutcome::Reruns);
 }
 
 #[test]
-fn a_branch_goes_back_to_its_head() {
+fn an_edit_in_a_branch_reruns_it_from_its_first_node() {
     let branch = |from: &str| {
         desk()
             .node("rate(draft) writes tier")
@@ -136,7 +142,7 @@ fn a_branch_goes_back_to_its_head() {
             .chain("rate -> pay")
             .chain("stock -> end")
     };
-    goes(branch("draft").chain("start -> draft"), EditWay::Again);
+    assert_outcome(branch("draft").chain("start -> draft"), EditOutcome::Reruns);
     let looked = desk()
         .node("look(draft) writes tax")
         .node("rate(message) writes tier")
@@ -145,7 +151,7 @@ fn a_branch_goes_back_to_its_head() {
         .chain("start -> draft -> look")
         .chain("rate -> pay")
         .chain("stock -> end");
-    refused(
+    assert_refused(
         looked,
         "an edit of `draft` at the review before `pay` would have to rerun the path from where `draft` is \
          written, because node `look` depends on it, but a fork begins or ends after that, and the other \
@@ -155,7 +161,7 @@ fn a_branch_goes_back_to_its_head() {
 }
 
 #[test]
-fn a_write_inside_a_branch_goes_back_to_the_join() {
+fn an_edit_of_a_branch_write_reruns_from_the_join() {
     let join = |rate: &str| {
         Sketch::new("*message draft tier log paid!")
             .node("draft(message) writes draft")
@@ -169,12 +175,12 @@ fn a_write_inside_a_branch_goes_back_to_the_join() {
             .chain("stock -> pay")
             .chain("cancel -> end")
     };
-    goes(join("rate(message) writes tier"), EditWay::Straight);
+    assert_outcome(join("rate(message) writes tier"), EditOutcome::Signs);
     assert_eq!(join("rate(draft) writes tier").faults().len(), 1);
 }
 
 #[test]
-fn an_item_goes_back_within_itself() {
+fn an_edit_in_an_item_reruns_only_that_item() {
     let each = |middle: &str| {
         Sketch::new("*parcels parcel tier &log")
             .node(middle)
@@ -185,15 +191,15 @@ fn an_item_goes_back_within_itself() {
             .chain("assess -> pay -> end")
             .chain("cancel -> end")
     };
-    goes(each("assess(parcel) writes tier"), EditWay::Again);
-    goes(each("assess(?tier) writes tier"), EditWay::Straight);
+    assert_outcome(each("assess(parcel) writes tier"), EditOutcome::Reruns);
+    assert_outcome(each("assess(?tier) writes tier"), EditOutcome::Signs);
 }
 
 #[test]
-fn each_round_of_a_loop_starts_over() {
+fn each_round_of_a_loop_is_analyzed_separately() {
     let looped = || desk().node("again(message) writes log").chain("start -> draft -> pay -> again");
-    goes(looped().choice("again -> match log { pay, skip }"), EditWay::Straight);
-    goes(looped().choice("again -> match draft { pay, skip }"), EditWay::Again);
+    assert_outcome(looped().choice("again -> match log { pay, skip }"), EditOutcome::Signs);
+    assert_outcome(looped().choice("again -> match draft { pay, skip }"), EditOutcome::Reruns);
     let through_another = desk()
         .node("hold(^draft) writes log; effect, reviews draft")
         .verdicts("hold { reject -> cancel }")
@@ -209,7 +215,7 @@ fn the_payload_of_a_verdict_depends_on_the_draft() {
         .verdicts("pay { ask -> explain }")
         .chain("start -> draft -> pay")
         .chain("explain -> pay");
-    goes(sketch, EditWay::Again);
+    assert_outcome(sketch, EditOutcome::Reruns);
     // A verdict on another draft is no dependency on this one.
     let sketch = Sketch::new("*message *tax draft log paid!")
         .node("draft(message) writes draft")
@@ -222,11 +228,11 @@ fn the_payload_of_a_verdict_depends_on_the_draft() {
         .chain("start -> draft -> hold -> pay -> end")
         .chain("explain -> hold")
         .chain("cancel -> end");
-    goes(sketch, EditWay::Straight);
+    assert_outcome(sketch, EditOutcome::Signs);
 }
 
 #[test]
-fn a_node_that_adds_to_a_field_is_not_run_again() {
+fn a_node_that_appends_to_a_field_is_not_rerun() {
     let desk = |writes: &str| {
         Sketch::new("*message draft tier &log paid!")
             .node("draft(message) writes draft, log")
@@ -238,8 +244,8 @@ fn a_node_that_adds_to_a_field_is_not_run_again() {
             .chain("cancel -> end")
     };
     // What the writing node adds stays, because it does not run again.
-    goes(desk("tier"), EditWay::Again);
-    refused(
+    assert_outcome(desk("tier"), EditOutcome::Reruns);
+    assert_refused(
         desk("tier, log"),
         "an edit of `draft` at the review before `pay` would rerun the path from where `draft` is written, because node \
          `rate` depends on it, and node `rate` on that path would add to `log` a second time: write \
@@ -249,11 +255,11 @@ fn a_node_that_adds_to_a_field_is_not_run_again() {
 }
 
 #[test]
-fn a_node_that_runs_again_finds_nothing_of_its_first_run() {
+fn a_rerun_node_reads_no_write_of_its_first_run() {
     let rated = |rate: &str| desk().node(rate).chain("start -> draft -> rate -> pay");
-    goes(rated("rate(draft) writes tier"), EditWay::Again);
-    goes(rated("rate(draft, ?tax) writes tier"), EditWay::Again);
-    refused(
+    assert_outcome(rated("rate(draft) writes tier"), EditOutcome::Reruns);
+    assert_outcome(rated("rate(draft, ?tax) writes tier"), EditOutcome::Reruns);
+    assert_refused(
         rated("rate(draft, ?tier) writes tier"),
         "an edit of `draft` at the review before `pay` would rerun the path from where `draft` is written, because node \
          `rate` depends on it, and node `rate` would find `tier` as the first run left it: write \
@@ -262,14 +268,14 @@ fn a_node_that_runs_again_finds_nothing_of_its_first_run() {
     );
     // Behind the review, nothing runs again.
     let behind = desk().node("rate(draft) writes tier").node("sum(?tier) writes log");
-    goes(behind.chain("start -> draft -> rate -> pay -> sum -> end"), EditWay::Again);
+    assert_outcome(behind.chain("start -> draft -> rate -> pay -> sum -> end"), EditOutcome::Reruns);
 }
 
 #[test]
 fn an_input_is_set_together_with_the_others() {
     let till = || till("*draft *size tier paid!");
-    goes(till().choice("start -> match draft { pay, skip }"), EditWay::Again);
-    refused(
+    assert_outcome(till().choice("start -> match draft { pay, skip }"), EditOutcome::Reruns);
+    assert_refused(
         till().choice("start -> match size { pay, skip }"),
         "an edit of `draft` at the review before `pay` does not change the other inputs, but `match size` \
          after `start` reads one of them and so decides the path to the review: compute that value in a \
@@ -308,9 +314,9 @@ fn an_item_is_written_together_with_its_list() {
             .choice(&format!("look -> match {field} {{ pay, pay_more }}"))
     };
     let (alone, both) = ("plan(message) writes parcels", "plan(message) writes parcels, size");
-    goes(inside(alone, "start -> plan -> sum", "message"), EditWay::Straight);
-    goes(inside(alone, "start -> plan -> sum", "parcel"), EditWay::Again);
-    refused(
+    assert_outcome(inside(alone, "start -> plan -> sum", "message"), EditOutcome::Signs);
+    assert_outcome(inside(alone, "start -> plan -> sum", "parcel"), EditOutcome::Reruns);
+    assert_refused(
         inside(both, "start -> plan -> sum", "size"),
         "an edit of `parcel` at the review before `pay` does not change the values that were written \
          together with its list or computed from them, but `match size` after `look` reads one of them and \
@@ -329,13 +335,13 @@ fn an_item_is_written_together_with_its_list() {
             .each("look -> for parcel in parcels { pay cancel } -> end")
             .chain("rest -> end")
     };
-    goes(outside(alone, "message"), EditWay::Straight);
+    assert_outcome(outside(alone, "message"), EditOutcome::Signs);
     assert_eq!(outside(both, "size").faults().len(), 1);
     assert_eq!(outside(alone, "total").faults().len(), 1);
 }
 
 /// Asserts that this message, and no other, is reported.
 #[track_caller]
-fn refused(sketch: Sketch, sentence: &str) {
-    assert_eq!(sketch.faults(), [sentence]);
+fn assert_refused(sketch: Sketch, message: &str) {
+    assert_eq!(sketch.faults(), [message]);
 }

@@ -17,7 +17,7 @@ fn all_branches_have_run_at_the_join() {
 }
 
 #[test]
-fn a_branch_does_not_see_its_sibling() {
+fn a_branch_does_not_read_its_sibling() {
     Sketch::new("*draft a b")
         .node("left() writes a")
         .node("right(a) writes b")
@@ -32,7 +32,7 @@ fn a_branch_does_not_see_its_sibling() {
 }
 
 #[test]
-fn a_branch_sees_what_was_before_the_fork() {
+fn a_branch_reads_writes_from_before_the_fork() {
     Sketch::new("*draft a")
         .node("pay(^draft) writes a; effect, reviews draft, covers left right last, unsigned a")
         .node("left(a, ^draft); effect")
@@ -60,7 +60,7 @@ fn two_ends(left: &str, right: &str) -> Sketch {
 }
 
 #[test]
-fn a_branch_counts_by_its_weakest_end() {
+fn a_branch_provides_what_all_its_ends_provide() {
     two_ends("left() writes a", "right()").refused([
         "node `last` reads `a`, but a path reaches it unwritten: `start -> triage -> last`; lead that path through \
          `left`, which writes it, or take `Option<&str>`",
@@ -139,12 +139,12 @@ fn signed(fields: &str, first: &str, left: &str, right: &str) -> Sketch {
 const SIGNS: &str = "first(^draft); effect, reviews draft, covers last";
 
 #[test]
-fn a_signature_outlives_branches_that_leave_its_field_alone() {
+fn a_signature_survives_branches_that_do_not_write_its_field() {
     signed("*draft x", SIGNS, "left() writes x", "right()").sound();
 }
 
 #[test]
-fn a_signature_ends_where_one_branch_writes() {
+fn a_write_in_a_branch_ends_a_signature() {
     let rewritten = |by: &str| {
         [format!(
             "node `last` takes `draft` as `&Approved<String>`, but a path reaches it on which `draft` is written by \
@@ -156,7 +156,7 @@ fn a_signature_ends_where_one_branch_writes() {
 }
 
 #[test]
-fn one_branch_signs_for_all() {
+fn a_signature_of_one_branch_is_valid_after_the_join() {
     let sketch = |left: &str, right: &str| {
         Sketch::new("*draft *x")
             .node(left)
@@ -181,7 +181,7 @@ fn one_branch_signs_for_all() {
 
 /// A signature that one branch has spent is spent for the nodes after the join, too.
 #[test]
-fn a_branch_spends_for_all() {
+fn a_signature_spent_in_a_branch_is_spent_after_the_join() {
     let sketch = |arms: &str| {
         Sketch::new("*draft *n")
             .node("first(^draft); effect, reviews draft, covers left, unedited x")
@@ -199,7 +199,7 @@ fn a_branch_spends_for_all() {
 }
 
 #[test]
-fn a_reducer_voids_the_signatures_of_what_it_merges() {
+fn a_reducer_voids_signatures_of_the_merged_field() {
     let node = |name: &str| format!("{name}() writes draft");
     let sketch = |other: &str| {
         Sketch::new("*x +draft")
@@ -244,7 +244,7 @@ fn branches_do_not_race() {
 }
 
 #[test]
-fn nodes_one_after_the_other_do_not_race() {
+fn sequential_nodes_do_not_race() {
     Sketch::new("note")
         .node("before() writes note")
         .node("left() writes note")
@@ -259,7 +259,7 @@ fn nodes_one_after_the_other_do_not_race() {
 }
 
 #[test]
-fn a_node_deep_inside_races_with_one_outside() {
+fn a_nested_node_races_with_one_of_another_branch() {
     Sketch::new("note")
         .node("left()")
         .node("inner() writes note")
@@ -303,7 +303,7 @@ fn a_review_that_accepts_edits_races_too() {
 }
 
 #[test]
-fn several_branches_that_end_the_run_give_one_answer() {
+fn several_branches_that_end_the_run_have_one_message() {
     let sketch = |left: &str, right: &str| {
         Sketch::new("x! y!")
             .node(left)
@@ -320,7 +320,7 @@ fn several_branches_that_end_the_run_give_one_answer() {
 }
 
 #[test]
-fn a_loop_inside_a_branch_stays_inside() {
+fn a_loop_may_stay_inside_a_branch() {
     Sketch::new("*risk a note")
         .node("left() writes a")
         .node("check(a)")
@@ -377,7 +377,7 @@ fn open_reviews_are_counted_per_branch() {
 }
 
 #[test]
-fn points_and_nodes_are_found_by_name() {
+fn points_and_nodes_are_looked_up_by_name() {
     let spec = Sketch::new("*a b").node("one()").node("two()").chain("start -> one -> two -> end").done();
     assert_eq!(spec.node_index("two"), Some(1));
     assert_eq!(spec.node_index("tw"), None);

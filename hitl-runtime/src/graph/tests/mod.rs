@@ -1,9 +1,9 @@
 //! Tests of the proofs, on hand-written and on random graphs.
 
-mod ahead;
 mod each;
 mod edits;
 mod forks;
 mod oracle;
-mod rows;
+mod resume_check;
+mod rules;
 mod sketch;

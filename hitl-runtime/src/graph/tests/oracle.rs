@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use super::sketch::{ROOM, Sketch};
-use crate::graph::path::{Lacking, Last, Path};
+use crate::graph::counterexample::{LastEdge, MissingFact, Path};
 use crate::graph::*;
 
 /// A deterministic pseudo-random generator (xorshift).
-pub(super) struct Dice(pub(super) u64);
+pub(super) struct Rng(pub(super) u64);
 
-impl Dice {
+impl Rng {
     pub(super) fn below(&mut self, bound: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -25,26 +25,26 @@ impl Dice {
 const FIELDS: usize = 3;
 
 /// Returns the text of a random node, and whether it has a review, of one of the fields in `reviewable`.
-fn node(dice: &mut Dice, name: &str, reviewable: &[usize]) -> (String, bool) {
+fn node(rng: &mut Rng, name: &str, reviewable: &[usize]) -> (String, bool) {
     let (mut reads, mut writes) = (Vec::new(), Vec::new());
     for field in 0..FIELDS {
-        match dice.below(12) {
+        match rng.below(12) {
             0 => reads.push(format!("f{field}")),
             1 | 3 | 4 => reads.push(format!("^f{field}")),
             2 => reads.push(format!("?f{field}")),
             _ => {}
         }
-        if dice.one_in(4) {
+        if rng.one_in(4) {
             writes.push(format!("f{field}"));
         }
     }
-    let stops = dice.one_in(3);
+    let stops = rng.one_in(3);
     let review = if stops {
-        let field = reviewable[dice.below(reviewable.len())];
-        let covers: Vec<String> = (0..dice.below(4)).map(|_| format!("n{}", dice.below(10))).collect();
+        let field = reviewable[rng.below(reviewable.len())];
+        let covers: Vec<String> = (0..rng.below(4)).map(|_| format!("n{}", rng.below(10))).collect();
         let covers = if covers.is_empty() { String::new() } else { format!(", covers {}", covers.join(" ")) };
-        let shown = (field + 1 + dice.below(FIELDS - 1)) % FIELDS;
-        let shows = if dice.one_in(4) { format!(", shows f{shown}") } else { String::new() };
+        let shown = (field + 1 + rng.below(FIELDS - 1)) % FIELDS;
+        let shows = if rng.one_in(4) { format!(", shows f{shown}") } else { String::new() };
         format!("; reviews f{field}{covers}{shows}")
     } else {
         String::new()
@@ -54,28 +54,28 @@ fn node(dice: &mut Dice, name: &str, reviewable: &[usize]) -> (String, bool) {
 
 /// The reads and writes of a node, derived from its description independently of the proof.
 #[derive(Default)]
-struct Deed {
+struct FieldAccesses {
     reads: HashSet<usize>,
     approved: HashSet<usize>,
     review: Option<usize>,
     writes: HashSet<usize>,
 }
 
-fn deed(node: &NodeSpec) -> Deed {
+fn accesses(node: &NodeSpec) -> FieldAccesses {
     let number = |name: &str| name[1..].parse::<usize>().unwrap();
-    let mut deed = Deed {
+    let mut accesses = FieldAccesses {
         review: node.interrupt.map(|interrupt| number(interrupt.field)),
         writes: node.writes.iter().map(|name| number(name)).collect(),
-        ..Deed::default()
+        ..FieldAccesses::default()
     };
-    deed.reads.extend(deed.review);
+    accesses.reads.extend(accesses.review);
     for read in node.reads.iter().filter(|read| read.kind != ReadKind::Optional) {
-        deed.reads.insert(number(read.field));
-        if read.kind == ReadKind::Approved && deed.review != Some(number(read.field)) {
-            deed.approved.insert(number(read.field));
+        accesses.reads.insert(number(read.field));
+        if read.kind == ReadKind::Approved && accesses.review != Some(number(read.field)) {
+            accesses.approved.insert(number(read.field));
         }
     }
-    deed
+    accesses
 }
 
 /// A node, and a field that it takes as signed by another node's review.
@@ -101,7 +101,7 @@ fn given(spec: &GraphSpec, review: usize) -> Vec<(Cover, BTreeSet<usize>)> {
     let nodes = (0..spec.nodes.len()).filter(|&node| {
         node != review
             && interrupt.covers.contains(&spec.nodes[node].name)
-            && deed(&spec.nodes[node]).approved.contains(&field)
+            && accesses(&spec.nodes[node]).approved.contains(&field)
     });
     nodes.map(|node| ((node, field), ends.clone())).collect()
 }
@@ -112,27 +112,27 @@ type Known = ([bool; FIELDS], BTreeSet<Cover>);
 /// Returns the facts after an edge.
 fn step(spec: &GraphSpec, edge: &EdgeSpec, mut known: Known) -> Known {
     let Point::Node(from) = edge.from else { return known };
-    let (deed, covers) = (deed(&spec.nodes[from]), covers(spec));
+    let (accesses, covers) = (accesses(&spec.nodes[from]), covers(spec));
     let (written, holds) = &mut known;
-    deed.reads.iter().for_each(|&field| written[field] = true);
-    let needs: Vec<Cover> = deed.approved.iter().map(|&field| (from, field)).collect();
+    accesses.reads.iter().for_each(|&field| written[field] = true);
+    let needs: Vec<Cover> = accesses.approved.iter().map(|&field| (from, field)).collect();
     if edge.kind.leaves_review() {
         // A "no" and a question end an earlier signature of the same field.
-        holds.retain(|(_, field)| deed.review != Some(*field));
+        holds.retain(|(_, field)| accesses.review != Some(*field));
         holds.extend(needs.into_iter().filter(|cover| covers.contains_key(cover)));
         return known;
     }
-    deed.writes.iter().for_each(|&field| written[field] = true);
+    accesses.writes.iter().for_each(|&field| written[field] = true);
     // The node spends its covers, and an operator who signs a field again may have edited it.
-    let changes = |field: &usize| deed.writes.contains(field) || deed.review == Some(*field);
+    let changes = |field: &usize| accesses.writes.contains(field) || accesses.review == Some(*field);
     holds.retain(|cover| !needs.contains(cover) && !covers[cover].iter().any(changes));
     let given = given(spec, from).into_iter().map(|(cover, _)| cover);
-    holds.extend(given.filter(|cover| covers[cover].is_disjoint(&deed.writes.iter().copied().collect())));
+    holds.extend(given.filter(|cover| covers[cover].is_disjoint(&accesses.writes.iter().copied().collect())));
     known
 }
 
 /// Returns every combination of a point and facts that some path has there, with the length of the shortest such path.
-fn ways(spec: &GraphSpec) -> HashMap<(Point, Known), usize> {
+fn shortest_paths(spec: &GraphSpec) -> HashMap<(Point, Known), usize> {
     let inputs = std::array::from_fn(|field| spec.state.fields[field].input);
     let start: (Point, Known) = (Point::Start, (inputs, BTreeSet::new()));
     let (mut ways, mut queue) = (HashMap::from([(start.clone(), 0)]), VecDeque::from([start]));
@@ -150,29 +150,29 @@ fn ways(spec: &GraphSpec) -> HashMap<(Point, Known), usize> {
 }
 
 /// Returns a random graph with loops, verdicts and choices, and without forks.
-pub(super) fn plain(dice: &mut Dice) -> GraphSpec {
-    let count = 1 + dice.below(7);
+pub(super) fn plain(rng: &mut Rng) -> GraphSpec {
+    let count = 1 + rng.below(7);
     let (mut sketch, mut stops) = (Sketch::new("*f0 f1 f2"), Vec::new());
     for number in 0..count {
-        let (text, stop) = node(dice, &format!("n{number}"), &[0, 1, 2]);
+        let (text, stop) = node(rng, &format!("n{number}"), &[0, 1, 2]);
         sketch = sketch.node(&text);
         stops.push(stop);
     }
-    let some = |dice: &mut Dice| match dice.below(count + 1) {
+    let some = |rng: &mut Rng| match rng.below(count + 1) {
         number if number == count => "end".to_owned(),
         number => format!("n{number}"),
     };
-    sketch = sketch.chain(&format!("start -> n{}", dice.below(count)));
+    sketch = sketch.chain(&format!("start -> n{}", rng.below(count)));
     for (number, stop) in stops.into_iter().enumerate() {
-        sketch = match dice.one_in(2) {
-            true => sketch.chain(&format!("n{number} -> {}", some(dice))),
-            false => sketch.choice(&format!("n{number} -> match f0 {{ {}, {} }}", some(dice), some(dice))),
+        sketch = match rng.one_in(2) {
+            true => sketch.chain(&format!("n{number} -> {}", some(rng))),
+            false => sketch.choice(&format!("n{number} -> match f0 {{ {}, {} }}", some(rng), some(rng))),
         };
         if stop {
             sketch =
-                sketch.verdicts(&format!("n{number} {{ reject -> {}, ask -> {} }}", some(dice), some(dice)));
-            if dice.one_in(2) {
-                sketch = sketch.verdicts(&format!("n{number} {{ expire -> {} }}", some(dice)));
+                sketch.verdicts(&format!("n{number} {{ reject -> {}, ask -> {} }}", some(rng), some(rng)));
+            if rng.one_in(2) {
+                sketch = sketch.verdicts(&format!("n{number} {{ expire -> {} }}", some(rng)));
             }
         }
     }
@@ -181,10 +181,10 @@ pub(super) fn plain(dice: &mut Dice) -> GraphSpec {
 
 #[test]
 fn without_forks_the_proof_agrees_with_every_path() {
-    let (mut dice, mut lacking, mut holding) = (Dice(0x5eed), 0, 0);
+    let (mut rng, mut lacking, mut holding) = (Rng(0x5eed), 0, 0);
     for _ in 0..1_000 {
-        let spec = plain(&mut dice);
-        let (proof, ways, covers) = (prove::<ROOM>(&spec), ways(&spec), covers(&spec));
+        let spec = plain(&mut rng);
+        let (proof, ways, covers) = (prove::<ROOM>(&spec), shortest_paths(&spec), covers(&spec));
         assert_eq!(proof.covers.count(), covers.len());
         for node in 0..ROOM {
             let here = ways.iter().filter(|((point, _), _)| *point == Point::Node(node));
@@ -194,15 +194,15 @@ fn without_forks_the_proof_agrees_with_every_path() {
             let shortest = |lacks: &dyn Fn(&Known) -> bool| {
                 here.iter().filter(|(known, _)| lacks(known)).map(|(_, steps)| *steps).min()
             };
-            let mut cases = vec![(None, Lacking::Nothing, shortest(&|_| true))];
+            let mut cases = vec![(None, MissingFact::None, shortest(&|_| true))];
             for field in 0..FIELDS {
                 let shortest = shortest(&|(written, _)| !written[field]);
-                cases.push((Some(entry.written.has(field)), Lacking::Written(field), shortest));
+                cases.push((Some(entry.written.contains(field)), MissingFact::Written(field), shortest));
             }
             for &(of, field) in covers.keys() {
                 let number = proof.covers.find(of, field).expect("the proof knows it");
                 let shortest = shortest(&|(_, holds)| !holds.contains(&(of, field)));
-                cases.push((Some(entry.signed.has(number)), Lacking::Signed(number), shortest));
+                cases.push((Some(entry.signed.contains(number)), MissingFact::Signed(number), shortest));
                 lacking += usize::from(shortest.is_some());
                 holding += usize::from(shortest.is_none());
             }
@@ -210,7 +210,7 @@ fn without_forks_the_proof_agrees_with_every_path() {
                 if let Some(proved) = proved {
                     assert_eq!(proved, shortest.is_none(), "{lacking:?} at {node} of {spec:#?}");
                 }
-                let path = Path::find(&spec, &proof, Point::Node(node), Last::Any, lacking);
+                let path = Path::find(&spec, &proof, Point::Node(node), LastEdge::Any, lacking);
                 assert_eq!(path.map(|path| path.steps), shortest, "{lacking:?} at {node} of {spec:#?}");
             }
         }
@@ -220,8 +220,8 @@ fn without_forks_the_proof_agrees_with_every_path() {
 
 /// A random graph of nested forks and `for`s. A region is a chain of nodes, some of which are followed by a fork or a
 /// `for` that joins at the next node.
-pub(super) struct Forked<'a> {
-    dice: &'a mut Dice,
+pub(super) struct ForkGenerator<'a> {
+    rng: &'a mut Rng,
     /// The fields without a reducer.
     plain: Vec<usize>,
     nodes: Vec<String>,
@@ -230,36 +230,36 @@ pub(super) struct Forked<'a> {
     forks: Vec<String>,
 }
 
-impl Forked<'_> {
+impl ForkGenerator<'_> {
     /// Adds a region; `each` says that its nodes may run once for each item. Returns its first node, its last node, and
     /// all of its nodes.
     fn region(&mut self, depth: usize, each: bool) -> (String, String, Vec<String>) {
         let (mut chain, mut all): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
-        let length = 1 + self.dice.below(3);
+        let length = 1 + self.rng.below(3);
         for place in 0..length {
             let name = format!("n{}", self.nodes.len());
             // Items may not review a field that they share.
             let reviewable = if each { self.plain.clone() } else { (0..FIELDS).collect() };
-            let (text, stop) = node(self.dice, &name, &reviewable);
+            let (text, stop) = node(self.rng, &name, &reviewable);
             self.nodes.push(text);
             all.push(name.clone());
             if stop {
-                let to = chain.get(self.dice.below(chain.len() + 1)).unwrap_or(&name);
-                let word = if self.dice.one_in(2) { "reject" } else { "expire" };
+                let to = chain.get(self.rng.below(chain.len() + 1)).unwrap_or(&name);
+                let word = if self.rng.one_in(2) { "reject" } else { "expire" };
                 self.verdicts.push(format!("{name} {{ {word} -> {to} }}"));
             }
             if let Some(before) = chain.last() {
                 let before = before.clone();
-                if depth > 0 && self.nodes.len() < 24 && self.dice.one_in(2) {
+                if depth > 0 && self.nodes.len() < 24 && self.rng.one_in(2) {
                     all.extend(self.fork(&before, &name, depth - 1, each));
                 } else {
                     self.edges.push([before, name.clone()]);
                 }
             }
-            if place > 0 && self.dice.one_in(4) {
+            if place > 0 && self.rng.one_in(4) {
                 // A back edge. It and the forward edge are then arms of a `match`, which the analysis does not
                 // distinguish from plain edges.
-                let back = chain[self.dice.below(chain.len())].clone();
+                let back = chain[self.rng.below(chain.len())].clone();
                 self.edges.push([name.clone(), back]);
             }
             chain.push(name);
@@ -269,9 +269,9 @@ impl Forked<'_> {
 
     /// Adds a fork or a `for` between two nodes; returns the nodes inside.
     fn fork(&mut self, from: &str, join: &str, depth: usize, each: bool) -> Vec<String> {
-        let (number, goes_through) = (self.forks.len(), self.dice.one_in(2));
+        let (number, goes_through) = (self.forks.len(), self.rng.one_in(2));
         self.forks.push(String::new());
-        let branches = if goes_through { 1 } else { 2 + self.dice.below(2) };
+        let branches = if goes_through { 1 } else { 2 + self.rng.below(2) };
         let branches: Vec<_> = (0..branches).map(|_| self.region(depth, each || goes_through)).collect();
         let (mut inside, mut all) = (Vec::new(), Vec::new());
         for (_, last, nodes) in branches {
@@ -281,8 +281,8 @@ impl Forked<'_> {
         }
         let inside = inside.join(", ");
         self.forks[number] = if goes_through {
-            let list = self.dice.below(FIELDS);
-            let item = (list + 1 + self.dice.below(FIELDS - 1)) % FIELDS;
+            let list = self.rng.below(FIELDS);
+            let item = (list + 1 + self.rng.below(FIELDS - 1)) % FIELDS;
             format!("{from} -> for f{item} in f{list} {{ {inside} }} -> {join}")
         } else {
             format!("{from} -> ({inside}) -> {join}")
@@ -290,11 +290,11 @@ impl Forked<'_> {
         all
     }
 
-    pub(super) fn sketch(dice: &mut Dice) -> GraphSpec {
-        let (first, second) = (["", "+", "&"][dice.below(3)], ["+", "&"][dice.below(2)]);
+    pub(super) fn sketch(rng: &mut Rng) -> GraphSpec {
+        let (first, second) = (["", "+", "&"][rng.below(3)], ["+", "&"][rng.below(2)]);
         let plain = if first.is_empty() { vec![0, 1] } else { vec![1] };
         let mut forked =
-            Forked { dice, plain, nodes: vec![], edges: vec![], verdicts: vec![], forks: vec![] };
+            ForkGenerator { rng, plain, nodes: vec![], edges: vec![], verdicts: vec![], forks: vec![] };
         let (head, last, _) = forked.region(2, false);
         let mut sketch = Sketch::new(&format!("*{first}f0 f1 {second}f2"));
         for node in &forked.nodes {
@@ -323,7 +323,7 @@ const ASSUMED: u64 = 0;
 /// The signatures: covers, each with the values that end it when they change. An unwritten field counts as [`ASSUMED`].
 type Tokens = HashSet<(Cover, Vec<(usize, u64)>)>;
 
-fn token(cover: Cover, ends: &BTreeSet<usize>, values: &Values) -> (Cover, Vec<(usize, u64)>) {
+fn cover_values(cover: Cover, ends: &BTreeSet<usize>, values: &Values) -> (Cover, Vec<(usize, u64)>) {
     (cover, ends.iter().map(|&field| (field, values[field].unwrap_or(ASSUMED))).collect())
 }
 
@@ -331,7 +331,7 @@ fn token(cover: Cover, ends: &BTreeSet<usize>, values: &Values) -> (Cover, Vec<(
 struct Run<'a> {
     spec: &'a GraphSpec,
     proof: &'a Proof<ROOM>,
-    dice: &'a mut Dice,
+    rng: &'a mut Rng,
     made: u64,
     left: usize,
     covers: BTreeMap<Cover, BTreeSet<usize>>,
@@ -358,7 +358,7 @@ impl Run<'_> {
             let entry = self.proof.nodes[at].entry;
             for (field, value) in values.iter().enumerate() {
                 let written = value.is_some();
-                assert!(written || !entry.written.has(field), "{at} {field} {:#?}", self.spec);
+                assert!(written || !entry.written.contains(field), "{at} {field} {:#?}", self.spec);
                 if !written {
                     self.seen.insert((at, false, field));
                 }
@@ -367,40 +367,40 @@ impl Run<'_> {
                 let number = self.proof.covers.find(cover.0, cover.1).unwrap();
                 let same = |(field, value): &(usize, u64)| values[*field].unwrap_or(ASSUMED) == *value;
                 let approved = signed.iter().any(|(of, ends)| *of == cover && ends.iter().all(same));
-                assert!(approved || !entry.signed.has(number), "{at} {cover:?} {:#?}", self.spec);
+                assert!(approved || !entry.signed.contains(number), "{at} {cover:?} {:#?}", self.spec);
                 if !approved {
                     self.seen.insert((at, true, number));
                 }
             }
-            let deed = deed(&self.spec.nodes[at]);
+            let accesses = accesses(&self.spec.nodes[at]);
             // A field that is lacking here is reported here, and counts as written from here on.
-            for &field in &deed.reads {
+            for &field in &accesses.reads {
                 values[field] = values[field].or(Some(ASSUMED));
             }
-            let needs: Vec<Cover> = deed.approved.iter().map(|&field| (at, field)).collect();
+            let needs: Vec<Cover> = accesses.approved.iter().map(|&field| (at, field)).collect();
             let needs: Vec<Cover> =
                 needs.into_iter().filter(|cover| self.covers.contains_key(cover)).collect();
-            let verdict = deed.review.is_some() && self.dice.one_in(3);
+            let verdict = accesses.review.is_some() && self.rng.one_in(3);
             if verdict {
-                signed.retain(|((_, of), _)| deed.review != Some(*of));
-                signed.extend(needs.iter().map(|cover| token(*cover, &self.covers[cover], &values)));
+                signed.retain(|((_, of), _)| accesses.review != Some(*of));
+                signed.extend(needs.iter().map(|cover| cover_values(*cover, &self.covers[cover], &values)));
             } else {
-                if let Some(field) = deed.review {
-                    if self.dice.one_in(3) {
+                if let Some(field) = accesses.review {
+                    if self.rng.one_in(3) {
                         values[field] = self.make();
                     }
                     signed.retain(|((_, of), _)| *of != field);
                     let given = given(self.spec, at).into_iter();
-                    signed.extend(given.map(|(cover, ends)| token(cover, &ends, &values)));
+                    signed.extend(given.map(|(cover, ends)| cover_values(cover, &ends, &values)));
                 }
                 signed.retain(|(cover, _)| !needs.contains(cover));
-                for &field in &deed.writes {
+                for &field in &accesses.writes {
                     values[field] = self.make();
                 }
             }
             let edges = self.spec.edges_from(Point::Node(at));
             let edges: Vec<_> = edges.filter(|edge| edge.kind.leaves_review() == verdict).collect();
-            let edge = edges[self.dice.below(edges.len())];
+            let edge = edges[self.rng.below(edges.len())];
             if let EdgeKind::Fork { fork, .. } | EdgeKind::Empty { fork } = edge.kind {
                 match self.spec.forks[fork].each {
                     Some(each) => values = self.for_each(&each, fork, &edges, values)?,
@@ -466,7 +466,7 @@ impl Run<'_> {
         let number = |name: &str| name[1..].parse::<usize>().unwrap();
         values[number(each.list)] = values[number(each.list)].or(Some(ASSUMED));
         let before = values;
-        for _ in 0..self.dice.below(4) {
+        for _ in 0..self.rng.below(4) {
             let mut own = before;
             own[number(each.item)] = self.make();
             let head = edges.iter().find_map(|edge| match (edge.kind, edge.to) {
@@ -482,7 +482,7 @@ impl Run<'_> {
             }
         }
         for (field, value) in values.iter_mut().enumerate() {
-            let writes = |&node: &usize| deed(&self.spec.nodes[node]).writes.contains(&field);
+            let writes = |&node: &usize| accesses(&self.spec.nodes[node]).writes.contains(&field);
             let gathers = self.spec.state.fields[field].appends
                 && self.spec.forks[fork].branches[0].nodes.iter().any(writes);
             if gathers && value.is_none() {
@@ -495,14 +495,14 @@ impl Run<'_> {
 
 #[test]
 fn with_forks_and_fors_every_run_agrees_with_the_proof() {
-    let (mut dice, mut exact, mut shy, mut shy_covers) = (Dice(0xf0_4c), 0, 0, 0);
+    let (mut rng, mut exact, mut shy, mut shy_covers) = (Rng(0xf0_4c), 0, 0, 0);
     for _ in 0..300 {
-        let spec = Forked::sketch(&mut dice);
+        let spec = ForkGenerator::sketch(&mut rng);
         let proof = prove::<ROOM>(&spec);
         let mut run = Run {
             spec: &spec,
             proof: &proof,
-            dice: &mut dice,
+            rng: &mut rng,
             made: 0,
             left: 0,
             covers: covers(&spec),
@@ -518,16 +518,16 @@ fn with_forks_and_fors_every_run_agrees_with_the_proof() {
         let seen = run.seen;
         for node in 0..ROOM {
             let facts = proof.nodes[node].entry;
-            let written = (0..FIELDS).map(|field| (false, facts.written, Lacking::Written(field), field));
+            let written = (0..FIELDS).map(|field| (false, facts.written, MissingFact::Written(field), field));
             let covers = 0..proof.covers.count();
-            let signed = covers.map(|cover| (true, facts.signed, Lacking::Signed(cover), cover));
+            let signed = covers.map(|cover| (true, facts.signed, MissingFact::Signed(cover), cover));
             for (which, proved, lacking, number) in written.chain(signed) {
                 // There is a path to show for every fact that does not hold, and for no other.
-                let path = Path::find(&spec, &proof, Point::Node(node), Last::Any, lacking);
-                assert_eq!(path.is_none(), proved.has(number), "{node} {lacking:?} {spec:#?}");
+                let path = Path::find(&spec, &proof, Point::Node(node), LastEdge::Any, lacking);
+                assert_eq!(path.is_none(), proved.contains(number), "{node} {lacking:?} {spec:#?}");
                 if seen.contains(&(node, which, number)) {
                     exact += 1;
-                } else if !proved.has(number) {
+                } else if !proved.contains(number) {
                     shy += 1;
                     shy_covers += usize::from(which);
                 }

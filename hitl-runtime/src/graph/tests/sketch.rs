@@ -79,7 +79,7 @@ impl Sketch {
                     let (word, names) = review.split_once(' ').unwrap();
                     let names: &'static [&'static str] =
                         names.split_whitespace().map(leak).collect::<Vec<_>>().leak();
-                    let interrupt = node.interrupt.get_or_insert(InterruptSpec::of(names[0]));
+                    let interrupt = node.interrupt.get_or_insert(InterruptSpec::new(names[0]));
                     match word {
                         "reviews" => interrupt.edit = names.len() < 2,
                         "unedited" => interrupt.edit = false,
@@ -150,7 +150,7 @@ impl Sketch {
         let (from, rest) = text.split_once("-> (").unwrap();
         let (branches, join) = rest.split_once(") ->").unwrap();
         let (from, join) = (self.point(from), self.point(join));
-        self.beside(from, join, None, list(branches))
+        self.add_branches(from, join, None, list(branches))
     }
 
     /// Adds a `for`, its body by its nodes, the head first: `plan -> for order in orders { look_up refund } -> report`.
@@ -162,10 +162,10 @@ impl Sketch {
         let each = EachSpec { item: leak(item.trim()), list: leak(list.trim()), at_most: EachSpec::AT_MOST };
         let (from, join, fork) = (self.point(from), self.point(join), self.forks.len());
         self.edge(from, join, EdgeKind::Empty { fork });
-        self.beside(from, join, Some(each), std::iter::once(body))
+        self.add_branches(from, join, Some(each), std::iter::once(body))
     }
 
-    fn beside<'a>(
+    fn add_branches<'a>(
         mut self,
         from: Point,
         join: Point,
@@ -219,7 +219,7 @@ impl Sketch {
     pub(super) fn faults(self) -> Vec<String> {
         let spec = self.done();
         let proof = prove::<ROOM>(&spec);
-        let say = |fault: Fault| fault.sentence(&spec, &proof).as_str().to_owned();
+        let say = |fault: Fault| fault.message(&spec, &proof).as_str().to_owned();
         let nodes = (0..ROOM).filter_map(|node| fault_of_node(&spec, &proof, node));
         let edges = (0..spec.edges.len()).filter_map(|edge| fault_of_edge(&spec, &proof, edge));
         let routes = (0..spec.routes.len()).filter_map(|route| fault_of_route(&spec, &proof, route));
@@ -235,8 +235,8 @@ impl Sketch {
 
     /// Asserts that the graph has these faults, and no others.
     #[track_caller]
-    pub(super) fn refused<const M: usize>(self, sentences: [&str; M]) {
-        assert_eq!(self.faults(), sentences);
+    pub(super) fn refused<const M: usize>(self, messages: [&str; M]) {
+        assert_eq!(self.faults(), messages);
     }
 }
 

@@ -5,7 +5,7 @@ use std::{fs, io};
 use zeroize::Zeroizing;
 
 use super::{InvalidJournalKey, JournalKey, JournalKeys, Purpose};
-use crate::variable::{NotUnicode, variable};
+use crate::env::{NotUnicode, optional_var};
 
 /// The error for environment variables that do not give usable keys. It never contains a key.
 ///
@@ -19,7 +19,7 @@ use crate::variable::{NotUnicode, variable};
 #[non_exhaustive]
 pub enum UnusableJournalKeys {
     /// A variable that is not valid Unicode.
-    #[error("{variable} is set to something that is not Unicode: set it again, in UTF-8")]
+    #[error("{variable} is not valid Unicode; set it to UTF-8 text")]
     NotUnicode {
         /// The variable's name.
         variable: &'static str,
@@ -48,7 +48,7 @@ pub enum UnusableJournalKeys {
     },
     /// Keys for verdicts, without a key for the other entries.
     #[error(
-        "HITL_JOURNAL_VERDICT_KEY is set, and HITL_JOURNAL_KEY is not: say which key signs everything else"
+        "HITL_JOURNAL_VERDICT_KEY is set, but HITL_JOURNAL_KEY is not; set it to the key that signs all other entries"
     )]
     VerdictsAlone,
 }
@@ -88,7 +88,7 @@ impl JournalKeys {
     pub fn from_env() -> Result<Option<Self>, UnusableJournalKeys> {
         let all = listed("HITL_JOURNAL_KEY", "HITL_JOURNAL_KEY_FILE")?;
         let verdicts = listed("HITL_JOURNAL_VERDICT_KEY", "HITL_JOURNAL_VERDICT_KEY_FILE")?;
-        Self::of_lists(all, verdicts)
+        Self::from_lists(all, verdicts)
     }
 
     /// Returns whether `HITL_JOURNAL_KEY` or `HITL_JOURNAL_KEY_FILE` is set, not blank, and valid Unicode.
@@ -96,10 +96,10 @@ impl JournalKeys {
     pub(crate) fn are_asked_for() -> bool {
         ["HITL_JOURNAL_KEY", "HITL_JOURNAL_KEY_FILE"]
             .into_iter()
-            .any(|name| variable(name).is_ok_and(|value| value.is_some()))
+            .any(|name| optional_var(name).is_ok_and(|value| value.is_some()))
     }
 
-    fn of_lists(
+    fn from_lists(
         all: Option<Vec<JournalKey>>,
         verdicts: Option<Vec<JournalKey>>,
     ) -> Result<Option<Self>, UnusableJournalKeys> {
@@ -126,7 +126,7 @@ fn listed(
     name: &'static str,
     file_name: &'static str,
 ) -> Result<Option<Vec<JournalKey>>, UnusableJournalKeys> {
-    let (name, text) = match (variable(name)?.map(Zeroizing::new), variable(file_name)?) {
+    let (name, text) = match (optional_var(name)?.map(Zeroizing::new), optional_var(file_name)?) {
         (Some(_), Some(_)) => return Err(UnusableJournalKeys::Twice { variable: name }),
         (Some(text), None) => (name, text),
         (None, Some(path)) => {
@@ -152,7 +152,7 @@ mod tests {
     use crate::journal::authentication::Act;
 
     #[test]
-    fn a_list_is_read_whole_or_refused() {
+    fn an_invalid_key_list_is_rejected() {
         let key = |byte: &str| byte.repeat(32);
         let keys = list(&format!("new:{},old:{}\n", key("01"), key("02"))).unwrap();
         assert_eq!(keys.iter().map(JournalKey::id).collect::<Vec<_>>(), ["new", "old"]);
@@ -162,14 +162,14 @@ mod tests {
     }
 
     #[test]
-    fn with_keys_for_verdicts_the_others_do_not_sign_them() {
+    fn other_keys_do_not_sign_verdicts_if_there_are_verdict_keys() {
         let one = |byte: u8| Some(vec![JournalKey::new([byte; 32]).unwrap()]);
-        let together = JournalKeys::of_lists(one(1), None).unwrap().unwrap();
+        let together = JournalKeys::from_lists(one(1), None).unwrap().unwrap();
         assert!(together.sign_for(Act::Verdict) && !together.separate());
-        let apart = JournalKeys::of_lists(one(1), one(2)).unwrap().unwrap();
+        let apart = JournalKeys::from_lists(one(1), one(2)).unwrap().unwrap();
         assert!(apart.sign_for(Act::Verdict) && apart.sign_for(Act::Run) && apart.separate());
-        let error = JournalKeys::of_lists(None, one(2)).unwrap_err();
+        let error = JournalKeys::from_lists(None, one(2)).unwrap_err();
         assert!(matches!(error, UnusableJournalKeys::VerdictsAlone), "{error}");
-        assert!(JournalKeys::of_lists(None, None).unwrap().is_none());
+        assert!(JournalKeys::from_lists(None, None).unwrap().is_none());
     }
 }

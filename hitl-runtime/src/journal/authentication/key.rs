@@ -47,14 +47,14 @@ enum Secret {
 /// use hitl::journal::JournalKey;
 ///
 /// let error = JournalKey::new([1; 16]).unwrap_err();
-/// assert_eq!(error.to_string(), "a journal key has at least 32 bytes, and this one has 16; make one with `openssl rand -hex 32`");
+/// assert_eq!(error.to_string(), "a journal key needs at least 32 bytes, but this one has 16; create one with `openssl rand -hex 32`");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidJournalKey {
     /// Too few bytes to be safe from guessing.
     #[error(
-        "a journal key has at least 32 bytes, and this one has {bytes}; make one with `openssl rand -hex 32`"
+        "a journal key needs at least 32 bytes, but this one has {bytes}; create one with `openssl rand -hex 32`"
     )]
     Short {
         /// The number of bytes.
@@ -62,7 +62,7 @@ pub enum InvalidJournalKey {
     },
     /// Neither hexadecimal nor Base64.
     #[error(
-        "a journal key is hexadecimal or Base64, perhaps after an id and a colon, or `kms:` and a key of AWS KMS"
+        "a journal key is hexadecimal or Base64, optionally after an id and a colon, or `kms:` and an AWS KMS key"
     )]
     Encoding,
     /// An invalid id.
@@ -70,7 +70,7 @@ pub enum InvalidJournalKey {
     Id,
     /// A KMS key in a program that is built without the feature `kms`.
     #[error(
-        "the journal key is one of AWS KMS, and this program is built without it; build it with the feature `kms`"
+        "the journal key is an AWS KMS key, but this program was built without the feature `kms`; enable it"
     )]
     NotBuilt,
 }
@@ -177,7 +177,7 @@ fn called<'a, T>(
 fn hmac(secret: &[u8], message: &[u8]) -> Result<Hmac<Sha256>, MacError> {
     let mac = Hmac::<Sha256>::new_from_slice(secret);
     // Infallible in practice: HMAC accepts a key of any length.
-    let mut mac = mac.map_err(|_| MacError::Refused("its key is of no use".to_owned()))?;
+    let mut mac = mac.map_err(|_| MacError::Refused("its key cannot be used for HMAC".to_owned()))?;
     mac.update(message);
     Ok(mac)
 }
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_key_is_refused_and_never_said_back() {
+    fn an_invalid_key_is_rejected_and_not_echoed() {
         let secret = "5ec2e7".repeat(5);
         for text in [&secret, "a b", "", ":", &format!("an id:{}", "00".repeat(32)), &"ä".repeat(40)] {
             let error = text.parse::<JournalKey>().unwrap_err();

@@ -111,7 +111,7 @@ impl JournalKeys {
     ) -> Result<(), MacError> {
         let key = self.signer(act).ok_or(MacError::NoKey(match act {
             Act::Verdict | Act::Expiry => "none of its journal keys signs verdicts",
-            Act::Run => "its journal keys sign verdicts alone",
+            Act::Run => "its journal keys sign only verdicts",
             Act::Both => "none of its journal keys signs everything",
         }))?;
         let message = position.message(key.id(), crate::Digest::of(entry));
@@ -143,9 +143,13 @@ impl JournalKeys {
         }
         let key = found.key;
         Err(MacError::Refused(match (known, misused) {
-            (false, _) => format!("its MAC is of the key `{key}`, which this program does not have"),
-            (true, true) => format!("its MAC is of the key `{key}`, which does not count for such an entry"),
-            (true, false) => format!("its MAC is not what the key `{key}` gives for it here"),
+            (false, _) => format!("its MAC was made with key `{key}`, which this program does not have"),
+            (true, true) => {
+                format!("its MAC was made with key `{key}`, which must not sign this kind of entry")
+            }
+            (true, false) => {
+                format!("its MAC is not the one that key `{key}` gives for it at this place of this thread")
+            }
         }))
     }
 }

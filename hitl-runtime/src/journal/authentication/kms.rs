@@ -46,7 +46,7 @@ impl KmsMac {
         let answer = call.send().await.map_err(|error| self.unavailable(&error, "kms:GenerateMac"))?;
         let mac = answer.mac.map(Blob::into_inner).unwrap_or_default();
         let mac: [u8; MAC] =
-            mac.try_into().map_err(|_| self.trouble("its answer holds no MAC of 32 bytes"))?;
+            mac.try_into().map_err(|_| self.trouble("the response of KMS contains no MAC of 32 bytes"))?;
         self.remember(message, mac);
         Ok(mac)
     }
@@ -81,7 +81,7 @@ impl KmsMac {
         let connect = || async {
             let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
             if config.region().is_none() {
-                return Err(self.trouble("no AWS region is set; set AWS_REGION to the key's"));
+                return Err(self.trouble("no AWS region is set; set AWS_REGION to the region of the key"));
             }
             let timeouts =
                 TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).operation_timeout(CALL).build();
@@ -102,11 +102,11 @@ impl KmsMac {
         self.trouble(&match error {
             SdkError::ServiceError(said) => match said.err().code() {
                 Some("AccessDeniedException") => format!("this program's role needs `{right}` on it"),
-                Some(code) => format!("KMS says {code}"),
-                None => "KMS gives an error without a code".to_owned(),
+                Some(code) => format!("KMS returned {code}"),
+                None => "KMS returned an error without a code".to_owned(),
             },
-            SdkError::TimeoutError(_) => "no answer came in time".to_owned(),
-            _ => "KMS was not reached; check the network, the region and the credentials".to_owned(),
+            SdkError::TimeoutError(_) => "the request timed out".to_owned(),
+            _ => "KMS cannot be reached; check the network, the region and the credentials".to_owned(),
         })
     }
 }

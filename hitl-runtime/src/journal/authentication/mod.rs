@@ -42,7 +42,7 @@ pub(crate) enum Act {
 }
 
 impl Act {
-    pub(crate) fn of(event: &Event) -> Self {
+    pub(crate) fn from_event(event: &Event) -> Self {
         match event {
             Event::Decided { verdict: Decision::Reject { reason: Reason::Expired, .. }, .. } => Self::Expiry,
             Event::Decided { .. } | Event::Settled { .. } | Event::Adopted { .. } => Self::Verdict,
@@ -51,9 +51,9 @@ impl Act {
     }
 
     /// Returns the kind of a whole entry. A snapshot, a lease and model usage are data of a runner, for every event.
-    pub(crate) fn of_entry(entry: &Entry) -> Self {
+    pub(crate) fn from_entry(entry: &Entry) -> Self {
         let Entry { at_ms: _, event, lease, spent, snapshot } = entry;
-        Self::of(event).carrying(lease.is_some() || !spent.is_empty() || snapshot.is_some())
+        Self::from_event(event).carrying(lease.is_some() || !spent.is_empty() || snapshot.is_some())
     }
 
     /// Returns the kind of the entry if it also has data of a runner (`runners`).
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_mac_is_taken_for_none() {
+    fn an_entry_without_a_mac_is_unauthenticated() {
         for entry in ["", "{}", r#"{"at":1}"#, r#"{"auth":{"key":"","mac":""}}"#, r#""}}"#] {
             assert!(split(entry.as_bytes()).is_none(), "{entry}");
         }

@@ -15,7 +15,7 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub fn from_environment() -> Self {
+    pub fn from_env() -> Self {
         Self { client: OnceCell::new(), timeout: Duration::from_secs(120) }
     }
 
@@ -23,7 +23,7 @@ impl Connection {
         self.client.get_or_try_init(connect).await
     }
 
-    pub async fn wait<T>(&self, call: impl Future<Output = T>) -> Result<T, ModelError> {
+    pub async fn with_timeout<T>(&self, call: impl Future<Output = T>) -> Result<T, ModelError> {
         tokio::time::timeout(self.timeout, call)
             .await
             .map_err(|_| ModelError::TimedOut { after: Some(self.timeout), source: None })
@@ -32,7 +32,7 @@ impl Connection {
 
 impl From<Client> for Connection {
     fn from(client: Client) -> Self {
-        Self { client: OnceCell::new_with(Some(client)), ..Self::from_environment() }
+        Self { client: OnceCell::new_with(Some(client)), ..Self::from_env() }
     }
 }
 

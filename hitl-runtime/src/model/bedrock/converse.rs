@@ -1,4 +1,4 @@
-//! Conversion of a request into Converse's types, and of its output into an [`Answer`].
+//! Conversion of a request into Converse's types, and of its output into a [`Completion`].
 
 use aws_sdk_bedrockruntime::{
     error::BuildError,
@@ -16,15 +16,15 @@ use aws_sdk_bedrockruntime::{
 
 use super::{Guardrail, assessment, document};
 use crate::model::{
-    Answer, ModelError, Request, Role, Stop,
-    schema::{Sheet, constrained},
+    Completion, FinishReason, ModelError, Request, Role,
+    schema::{ObjectSchema, constrained},
 };
 
 /// The way to request a response schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
     /// No schema: plain text.
-    Words,
+    Text,
     /// Converse's native structured output.
     Native,
     /// A forced tool: the only tool, which the model has to call.
@@ -32,117 +32,121 @@ pub(super) enum Mode {
 }
 
 /// The parts of a request that Converse and ConverseStream share.
-pub(super) struct Parts {
+pub(super) struct ConverseRequest {
     messages: Vec<Message>,
     system: Option<Vec<SystemContentBlock>>,
     inference: Option<InferenceConfiguration>,
     output: Option<OutputConfig>,
     tools: Option<ToolConfiguration>,
-    sheet: Option<Sheet>,
+    object_schema: Option<ObjectSchema>,
 }
 
-impl Parts {
-    pub fn of(request: &Request, mode: Mode) -> Result<Self, ModelError> {
-        let sheet = request.form.as_ref().map(Sheet::of);
-        let described = match (&sheet, mode) {
-            (Some(sheet), Mode::Native) => structured_output(sheet).map(|output| (Some(output), None)),
-            (Some(sheet), Mode::Tool) => forced_tool(sheet).map(|tools| (None, Some(tools))),
+impl ConverseRequest {
+    pub fn new(request: &Request, mode: Mode) -> Result<Self, ModelError> {
+        let object_schema = request.response_schema.as_ref().map(ObjectSchema::new);
+        let schema_options = match (&object_schema, mode) {
+            (Some(object), Mode::Native) => structured_output(object).map(|output| (Some(output), None)),
+            (Some(object), Mode::Tool) => forced_tool(object).map(|tools| (None, Some(tools))),
             _ => Ok((None, None)),
         };
-        let (output, tools) = described.map_err(unbuilt)?;
+        let (output, tools) = schema_options.map_err(build_error)?;
         Ok(Self {
-            messages: messages(request).map_err(unbuilt)?,
-            system: said(&request.system).map(|text| vec![SystemContentBlock::Text(text)]),
+            messages: messages(request).map_err(build_error)?,
+            system: non_blank(&request.system).map(|text| vec![SystemContentBlock::Text(text)]),
             inference: inference(request),
             output,
             tools,
-            sheet,
+            object_schema,
         })
     }
 
-    pub fn set<C: Call>(&self, call: C) -> C {
-        call.parts(self)
+    pub fn apply_to<C: ConverseBuilder>(&self, builder: C) -> C {
+        builder.with_request(self)
     }
 
     /// Returns whether the response is expected as the input of a forced tool.
-    pub fn force_a_tool(&self) -> bool {
+    pub fn forces_tool(&self) -> bool {
         self.tools.is_some()
     }
 
-    pub fn read(&self, output: ConverseOutput, guardrail: Option<&Guardrail>) -> Answer {
-        let mut answer = Answer::default();
+    pub fn read(&self, output: ConverseOutput, guardrail: Option<&Guardrail>) -> Completion {
+        let mut completion = Completion::default();
         if let Some(Output::Message(message)) = &output.output {
-            answer.text = heard(&message.content);
+            completion.text = response_text(&message.content);
         }
         if let Some(usage) = &output.usage {
-            count(&mut answer, usage);
+            set_usage(&mut completion, usage);
         }
-        answer.latency_ms =
+        completion.latency_ms =
             output.metrics.as_ref().and_then(|metrics| u64::try_from(metrics.latency_ms).ok());
         let trace = output.trace.as_ref().and_then(|trace| trace.guardrail.as_ref());
-        self.end(answer, &output.stop_reason, trace, guardrail)
+        self.finish(completion, &output.stop_reason, trace, guardrail)
     }
 
     /// Completes a response: sets the finish reason and removes the object that was wrapped around the JSON.
-    pub fn end(
+    pub fn finish(
         &self,
-        mut answer: Answer,
+        mut completion: Completion,
         reason: &StopReason,
         trace: Option<&aws_sdk_bedrockruntime::types::GuardrailTraceAssessment>,
         guardrail: Option<&Guardrail>,
-    ) -> Answer {
-        answer.stop = match reason {
-            StopReason::MaxTokens => Stop::MaxTokens,
-            StopReason::ModelContextWindowExceeded => Stop::Window,
-            StopReason::StopSequence => Stop::Sequence,
-            StopReason::ContentFiltered => Stop::Filtered,
-            StopReason::MalformedModelOutput | StopReason::MalformedToolUse => Stop::Malformed,
+    ) -> Completion {
+        completion.finish_reason = match reason {
+            StopReason::MaxTokens => FinishReason::MaxTokens,
+            StopReason::ModelContextWindowExceeded => FinishReason::ContextWindow,
+            StopReason::StopSequence => FinishReason::StopSequence,
+            StopReason::ContentFiltered => FinishReason::Filtered,
+            StopReason::MalformedModelOutput | StopReason::MalformedToolUse => FinishReason::Malformed,
             StopReason::GuardrailIntervened => {
-                let assessment = assessment::of_a_trace(trace, guardrail, &answer.text);
-                if assessment.only_masked() { Stop::End } else { Stop::Intervened(assessment) }
+                let assessment = assessment::from_trace(trace, guardrail, &completion.text);
+                if assessment.only_masked() {
+                    FinishReason::End
+                } else {
+                    FinishReason::Intervened(assessment)
+                }
             }
-            _ => Stop::End,
+            _ => FinishReason::End,
         };
-        if let Some(sheet) = &self.sheet {
-            answer.text = sheet.unwrap(answer.text);
+        if let Some(object) = &self.object_schema {
+            completion.text = object.unwrap(completion.text);
         }
-        answer
+        completion
     }
 }
 
-pub(super) fn count(answer: &mut Answer, usage: &TokenUsage) {
-    answer.input_tokens = u64::try_from(usage.input_tokens).ok();
-    answer.output_tokens = u64::try_from(usage.output_tokens).ok();
+pub(super) fn set_usage(completion: &mut Completion, usage: &TokenUsage) {
+    completion.input_tokens = u64::try_from(usage.input_tokens).ok();
+    completion.output_tokens = u64::try_from(usage.output_tokens).ok();
 }
 
 /// A common interface for the builders of the two calls: they have the same setters, but share no trait.
-pub(super) trait Call {
-    fn parts(self, parts: &Parts) -> Self;
+pub(super) trait ConverseBuilder {
+    fn with_request(self, request: &ConverseRequest) -> Self;
 }
 
-macro_rules! call {
+macro_rules! impl_converse_builder {
     ($builder:ty) => {
-        impl Call for $builder {
-            fn parts(self, parts: &Parts) -> Self {
-                self.set_messages(Some(parts.messages.clone()))
-                    .set_system(parts.system.clone())
-                    .set_inference_config(parts.inference.clone())
-                    .set_output_config(parts.output.clone())
-                    .set_tool_config(parts.tools.clone())
+        impl ConverseBuilder for $builder {
+            fn with_request(self, request: &ConverseRequest) -> Self {
+                self.set_messages(Some(request.messages.clone()))
+                    .set_system(request.system.clone())
+                    .set_inference_config(request.inference.clone())
+                    .set_output_config(request.output.clone())
+                    .set_tool_config(request.tools.clone())
             }
         }
     };
 }
 
-call!(ConverseFluentBuilder);
-call!(ConverseStreamFluentBuilder);
+impl_converse_builder!(ConverseFluentBuilder);
+impl_converse_builder!(ConverseStreamFluentBuilder);
 
 /// Converts the messages. Converse requires alternating roles and rejects empty texts, so messages in a row by one role
 /// are merged and empty ones dropped.
 fn messages(request: &Request) -> Result<Vec<Message>, BuildError> {
-    let spoken = request.messages.iter().filter(|message| !message.text.trim().is_empty());
-    let spoken: Vec<_> = spoken.collect();
-    spoken
+    let conversation = request.messages.iter().filter(|message| !message.text.trim().is_empty());
+    let conversation: Vec<_> = conversation.collect();
+    conversation
         .chunk_by(|one, next| one.role == next.role)
         .map(|turn| {
             let role = match turn.first().map(|message| message.role) {
@@ -155,7 +159,7 @@ fn messages(request: &Request) -> Result<Vec<Message>, BuildError> {
         .collect()
 }
 
-fn said(text: &Option<String>) -> Option<String> {
+fn non_blank(text: &Option<String>) -> Option<String> {
     text.clone().filter(|text| !text.trim().is_empty())
 }
 
@@ -169,9 +173,9 @@ fn inference(request: &Request) -> Option<InferenceConfiguration> {
     Some(inference.set_temperature(request.temperature).set_stop_sequences(stop).build())
 }
 
-fn structured_output(sheet: &Sheet) -> Result<OutputConfig, BuildError> {
-    let schema = constrained(&sheet.schema).to_string();
-    let schema = JsonSchemaDefinition::builder().name(&sheet.name).schema(schema).build()?;
+fn structured_output(object: &ObjectSchema) -> Result<OutputConfig, BuildError> {
+    let schema = constrained(&object.schema).to_string();
+    let schema = JsonSchemaDefinition::builder().name(&object.name).schema(schema).build()?;
     let format = OutputFormat::builder()
         .r#type(OutputFormatType::JsonSchema)
         .structure(OutputFormatStructure::JsonSchema(schema))
@@ -181,11 +185,11 @@ fn structured_output(sheet: &Sheet) -> Result<OutputConfig, BuildError> {
 
 /// Forces the tool with the choice `any`: with one tool it means that tool, and more models support it than a choice by
 /// name.
-fn forced_tool(sheet: &Sheet) -> Result<ToolConfiguration, BuildError> {
+fn forced_tool(object: &ObjectSchema) -> Result<ToolConfiguration, BuildError> {
     let tool = ToolSpecification::builder()
-        .name(&sheet.name)
+        .name(&object.name)
         .description("Give the answer by this tool.")
-        .input_schema(ToolInputSchema::Json(document::of(&sheet.schema)))
+        .input_schema(ToolInputSchema::Json(document::from_json(&object.schema)))
         .build()?;
     ToolConfiguration::builder()
         .tools(Tool::ToolSpec(tool))
@@ -195,13 +199,13 @@ fn forced_tool(sheet: &Sheet) -> Result<ToolConfiguration, BuildError> {
 
 /// Returns the input of the first tool call as JSON, or else the text. Some models add text to a tool call, or make
 /// several calls; only the first call is the response. Reasoning blocks are not part of it.
-fn heard(blocks: &[ContentBlock]) -> String {
+fn response_text(blocks: &[ContentBlock]) -> String {
     match blocks.iter().find_map(|block| block.as_tool_use().ok()) {
-        Some(tool) => document::json(&tool.input).to_string(),
+        Some(tool) => document::to_json(&tool.input).to_string(),
         None => blocks.iter().filter_map(|block| block.as_text().ok()).map(String::as_str).collect(),
     }
 }
 
-fn unbuilt(error: BuildError) -> ModelError {
-    ModelError::Refused { problem: error.to_string(), source: Some(error.into()) }
+fn build_error(error: BuildError) -> ModelError {
+    ModelError::InvalidRequest { problem: error.to_string(), source: Some(error.into()) }
 }

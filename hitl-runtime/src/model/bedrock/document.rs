@@ -3,7 +3,7 @@
 use aws_smithy_types::{Document, Number};
 use serde_json::Value;
 
-pub(super) fn of(value: &Value) -> Document {
+pub(super) fn from_json(value: &Value) -> Document {
     match value {
         Value::Null => Document::Null,
         Value::Bool(is) => Document::Bool(*is),
@@ -13,14 +13,14 @@ pub(super) fn of(value: &Value) -> Document {
             (None, None) => Number::Float(number.as_f64().unwrap_or_default()),
         }),
         Value::String(text) => Document::String(text.clone()),
-        Value::Array(items) => Document::Array(items.iter().map(of).collect()),
+        Value::Array(items) => Document::Array(items.iter().map(from_json).collect()),
         Value::Object(fields) => {
-            Document::Object(fields.iter().map(|(name, value)| (name.clone(), of(value))).collect())
+            Document::Object(fields.iter().map(|(name, value)| (name.clone(), from_json(value))).collect())
         }
     }
 }
 
-pub(super) fn json(document: &Document) -> Value {
+pub(super) fn to_json(document: &Document) -> Value {
     match document {
         Document::Null => Value::Null,
         Document::Bool(is) => Value::Bool(*is),
@@ -28,8 +28,10 @@ pub(super) fn json(document: &Document) -> Value {
         Document::Number(Number::NegInt(number)) => (*number).into(),
         Document::Number(Number::Float(number)) => (*number).into(),
         Document::String(text) => Value::String(text.clone()),
-        Document::Array(items) => items.iter().map(json).collect(),
-        Document::Object(fields) => fields.iter().map(|(name, value)| (name.clone(), json(value))).collect(),
+        Document::Array(items) => items.iter().map(to_json).collect(),
+        Document::Object(fields) => {
+            fields.iter().map(|(name, value)| (name.clone(), to_json(value))).collect()
+        }
     }
 }
 
@@ -38,8 +40,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn there_and_back() {
+    fn json_round_trips() {
         let value = serde_json::json!({ "a": [null, true, 1, -1, 0.5, u64::MAX, "x"], "b": {} });
-        assert_eq!(json(&of(&value)), value);
+        assert_eq!(to_json(&from_json(&value)), value);
     }
 }

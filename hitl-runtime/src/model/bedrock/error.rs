@@ -17,19 +17,21 @@ const SIGN_IN_AGAIN: &str =
     "sign in again, or wait until those of the role are renewed; check the system clock";
 
 /// Converts an error of a call. `about` is the id of the model or of the guardrail.
-pub(super) fn typed<E, R>(error: SdkError<E, R>, about: &str, timeout: Duration) -> ModelError
+pub(super) fn from_sdk_error<E, R>(error: SdkError<E, R>, about: &str, timeout: Duration) -> ModelError
 where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
     R: std::fmt::Debug + Send + Sync + 'static,
 {
-    let said = error.as_service_error().map(|service| Said::of(service, service.code().unwrap_or_default()));
-    match (said, &error) {
-        (Some(said), _) => said.typed(about, error.into()),
+    let service = error
+        .as_service_error()
+        .map(|service| ServiceError::new(service, service.code().unwrap_or_default()));
+    match (service, &error) {
+        (Some(service), _) => service.into_model_error(about, error.into()),
         (None, SdkError::TimeoutError(_)) => timed_out(timeout, error.into()),
         (None, SdkError::DispatchFailure(failure)) if failure.is_timeout() => {
             timed_out(timeout, error.into())
         }
-        (None, _) => unsent(error.into()),
+        (None, _) => from_connection_error(error.into()),
     }
 }
 
@@ -39,7 +41,7 @@ where
     R: std::fmt::Debug + Send + Sync + 'static,
 {
     let Some(service) = error.as_service_error() else {
-        return typed(error, &model.model, model.connection.timeout);
+        return from_sdk_error(error, &model.model, model.connection.timeout);
     };
     let code = match service {
         Midstream::ThrottlingException(_) => "ThrottlingException",
@@ -49,24 +51,24 @@ where
         Midstream::ServiceUnavailableException(_) => "ServiceUnavailableException",
         other => other.code().unwrap_or_default(),
     };
-    Said::of(service, code).typed(&model.model, error.into())
+    ServiceError::new(service, code).into_model_error(&model.model, error.into())
 }
 
 /// Code and message of a service error, copied before the error itself becomes the cause.
-struct Said {
+struct ServiceError {
     code: String,
     message: String,
 }
 
-impl Said {
-    fn of(error: &impl ProvideErrorMetadata, code: &str) -> Self {
+impl ServiceError {
+    fn new(error: &impl ProvideErrorMetadata, code: &str) -> Self {
         Self {
             code: code.to_owned(),
             message: error.message().unwrap_or("the service gave no message").to_owned(),
         }
     }
 
-    fn typed(self, about: &str, cause: Box<dyn StdError + Send + Sync>) -> ModelError {
+    fn into_model_error(self, about: &str, cause: Box<dyn StdError + Send + Sync>) -> ModelError {
         let source = Some(cause);
         let message = self.message;
         match self.code.as_str() {
@@ -93,20 +95,20 @@ impl Said {
                 ),
                 source,
             },
-            "ResourceNotFoundException" if is_of_a_guardrail(&message) => {
-                ModelError::Refused { problem: message, source }
+            "ResourceNotFoundException" if is_about_guardrail(&message) => {
+                ModelError::InvalidRequest { problem: message, source }
             }
             "ResourceNotFoundException" => ModelError::UnknownModel { model: about.to_owned(), source },
             "ValidationException" if message.contains("model identifier is invalid") => {
                 ModelError::UnknownModel { model: about.to_owned(), source }
             }
-            "ValidationException" => ModelError::Refused { problem: message, source },
+            "ValidationException" => ModelError::InvalidRequest { problem: message, source },
             _ => ModelError::Unavailable { problem: format!("{message}; retry"), source },
         }
     }
 }
 
-fn is_of_a_guardrail(message: &str) -> bool {
+fn is_about_guardrail(message: &str) -> bool {
     message.to_ascii_lowercase().contains("guardrail")
 }
 
@@ -115,7 +117,7 @@ fn timed_out(after: Duration, cause: Box<dyn StdError + Send + Sync>) -> ModelEr
 }
 
 /// Converts an error of sending the request or of reading the response.
-fn unsent(cause: Box<dyn StdError + Send + Sync>) -> ModelError {
+fn from_connection_error(cause: Box<dyn StdError + Send + Sync>) -> ModelError {
     let mut inner: Option<&(dyn StdError + 'static)> = Some(cause.as_ref());
     while let Some(error) = inner {
         match error.downcast_ref::<CredentialsError>() {

@@ -12,17 +12,17 @@ use aws_sdk_bedrockruntime::{
 };
 
 use super::{assessment, connection::Connection, error};
-use crate::model::{ModelError, Stage};
+use crate::model::{ContentSource, ModelError};
 
 /// A guardrail of Amazon Bedrock: around a model with [`Bedrock::guardrail`](super::Bedrock::guardrail), or on its own
 /// with [`Guardrail::check`], for text that passes through no model.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), hitl::model::ModelError> {
-/// use hitl::model::{Guarded, Guardrail, OrGuarded, Stage};
+/// use hitl::model::{ContentSource, Guarded, Guardrail, ModelResultExt};
 ///
 /// let guardrail = Guardrail::new("gr42", "3");
-/// match guardrail.check(Stage::Input, "My address is ada@example.com").await.guarded()? {
+/// match guardrail.check(ContentSource::Input, "My address is ada@example.com").await.guarded()? {
 ///     Guarded::Passed(text) => println!("{text}"), // My address is {EMAIL}
 ///     Guarded::Intervened(assessment) => println!("{assessment}"),
 /// }
@@ -38,7 +38,7 @@ pub struct Guardrail {
 impl Guardrail {
     /// Creates a guardrail from its id or ARN and its version: a number, or `DRAFT`.
     pub fn new(id: impl Into<String>, version: impl Into<String>) -> Self {
-        Self { id: id.into(), version: version.into(), connection: Connection::from_environment() }
+        Self { id: id.into(), version: version.into(), connection: Connection::from_env() }
     }
 
     /// Uses a client of yours for [`Guardrail::check`]. Around a model, the guardrail uses the client of the model.
@@ -58,30 +58,30 @@ impl Guardrail {
     ///
     /// # Errors
     /// [`ModelError::Intervened`] if the guardrail blocks the text, and the errors of calling the service.
-    pub async fn check(&self, stage: Stage, text: impl Into<String>) -> Result<String, ModelError> {
+    pub async fn check(&self, source: ContentSource, text: impl Into<String>) -> Result<String, ModelError> {
         let text = text.into();
-        let source = match stage {
-            Stage::Input => GuardrailContentSource::Input,
-            Stage::Answer => GuardrailContentSource::Output,
+        let content_source = match source {
+            ContentSource::Input => GuardrailContentSource::Input,
+            ContentSource::Output => GuardrailContentSource::Output,
         };
-        let block = GuardrailTextBlock::builder().text(&text).build().map_err(unbuilt)?;
+        let block = GuardrailTextBlock::builder().text(&text).build().map_err(build_error)?;
         let client = self.connection.client().await?;
         let call = client.apply_guardrail().guardrail_identifier(&self.id).guardrail_version(&self.version);
-        let call = call.source(source).content(GuardrailContentBlock::Text(block)).send();
+        let call = call.source(content_source).content(GuardrailContentBlock::Text(block)).send();
         let output = self
             .connection
-            .wait(call)
+            .with_timeout(call)
             .await?
-            .map_err(|error| error::typed(error, &self.id, self.connection.timeout))?;
+            .map_err(|error| error::from_sdk_error(error, &self.id, self.connection.timeout))?;
         if output.action != GuardrailAction::GuardrailIntervened {
             return Ok(text);
         }
-        let said: String = output.outputs.iter().filter_map(|output| output.text.as_deref()).collect();
-        let assessment = assessment::of_a_check(&output.assessments, self, stage, &said);
-        if assessment.only_masked() { Ok(said) } else { Err(ModelError::Intervened { assessment }) }
+        let masked: String = output.outputs.iter().filter_map(|output| output.text.as_deref()).collect();
+        let assessment = assessment::from_check(&output.assessments, self, source, &masked);
+        if assessment.only_masked() { Ok(masked) } else { Err(ModelError::Intervened { assessment }) }
     }
 
-    pub(super) fn around_an_answer(&self) -> GuardrailConfiguration {
+    pub(super) fn config(&self) -> GuardrailConfiguration {
         GuardrailConfiguration::builder()
             .guardrail_identifier(&self.id)
             .guardrail_version(&self.version)
@@ -91,7 +91,7 @@ impl Guardrail {
 
     /// Configures the guardrail for a stream. `Sync`, because text that the guardrail blocks must not reach the reader
     /// first.
-    pub(super) fn around_a_stream(&self) -> GuardrailStreamConfiguration {
+    pub(super) fn stream_config(&self) -> GuardrailStreamConfiguration {
         GuardrailStreamConfiguration::builder()
             .guardrail_identifier(&self.id)
             .guardrail_version(&self.version)
@@ -110,6 +110,6 @@ impl fmt::Debug for Guardrail {
     }
 }
 
-fn unbuilt(error: BuildError) -> ModelError {
-    ModelError::Refused { problem: error.to_string(), source: Some(error.into()) }
+fn build_error(error: BuildError) -> ModelError {
+    ModelError::InvalidRequest { problem: error.to_string(), source: Some(error.into()) }
 }

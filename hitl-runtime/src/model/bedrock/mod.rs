@@ -17,11 +17,11 @@ use std::{
 
 use aws_sdk_bedrockruntime::{Client, error::ProvideErrorMetadata};
 use connection::Connection;
-use converse::{Mode, Parts};
+use converse::{ConverseRequest, Mode};
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream::once};
 pub use guardrail::Guardrail;
 
-use super::{Answer, BoxFuture, BoxStream, Model, ModelError, Piece, Request};
+use super::{BoxFuture, BoxStream, Chunk, Completion, Model, ModelError, Request};
 
 /// A model on Amazon Bedrock, or behind an endpoint with the same API.
 ///
@@ -50,27 +50,27 @@ pub struct Bedrock {
     guardrail: Option<Guardrail>,
     forced_tool: bool,
     /// The names of the response schemas that the service rejects as native structured output.
-    refused: Mutex<BTreeSet<String>>,
+    tool_schemas: Mutex<BTreeSet<String>>,
 }
 
 impl Bedrock {
     /// Creates a model from its id, or from the ARN or id of an inference profile.
     pub fn new(model: impl Into<String>) -> Self {
-        Self::over(Connection::from_environment(), model)
+        Self::with_connection(Connection::from_env(), model)
     }
 
     /// Creates a model with a client of yours.
     pub fn with_client(client: Client, model: impl Into<String>) -> Self {
-        Self::over(Connection::from(client), model)
+        Self::with_connection(Connection::from(client), model)
     }
 
-    fn over(connection: Connection, model: impl Into<String>) -> Self {
+    fn with_connection(connection: Connection, model: impl Into<String>) -> Self {
         Self {
             model: model.into(),
             connection,
             guardrail: None,
             forced_tool: false,
-            refused: Mutex::default(),
+            tool_schemas: Mutex::default(),
         }
     }
 
@@ -97,71 +97,78 @@ impl Bedrock {
     }
 
     fn mode(&self, request: &Request) -> Mode {
-        let Some(form) = &request.form else { return Mode::Words };
-        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.forced_tool || refused.contains(&form.name) { Mode::Tool } else { Mode::Native }
+        let Some(schema) = &request.response_schema else { return Mode::Text };
+        let tool_schemas = self.tool_schemas.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.forced_tool || tool_schemas.contains(&schema.name) { Mode::Tool } else { Mode::Native }
     }
 
-    fn refuse(&self, request: &Request) {
-        if let Some(form) = &request.form {
-            self.refused.lock().unwrap_or_else(PoisonError::into_inner).insert(form.name.clone());
+    fn use_tool_for(&self, request: &Request) {
+        if let Some(schema) = &request.response_schema {
+            self.tool_schemas.lock().unwrap_or_else(PoisonError::into_inner).insert(schema.name.clone());
         }
     }
 
-    async fn ask(&self, request: &Request, mode: Mode) -> Result<Answer, ModelError> {
-        let parts = Parts::of(request, mode)?;
-        let mut call = parts.set(self.connection.client().await?.converse().model_id(&self.model));
+    async fn send_and_read(&self, request: &Request, mode: Mode) -> Result<Completion, ModelError> {
+        let converse = ConverseRequest::new(request, mode)?;
+        let mut call = converse.apply_to(self.connection.client().await?.converse().model_id(&self.model));
         if let Some(guardrail) = &self.guardrail {
-            call = call.guardrail_config(guardrail.around_an_answer());
+            call = call.guardrail_config(guardrail.config());
         }
-        let output = self.connection.wait(call.send()).await?.map_err(|error| self.fail(error))?;
-        Ok(parts.read(output, self.guardrail.as_ref()))
+        let output =
+            self.connection.with_timeout(call.send()).await?.map_err(|error| self.model_error(error))?;
+        Ok(converse.read(output, self.guardrail.as_ref()))
     }
 
-    async fn open(&self, request: &Request, mode: Mode) -> Result<stream::Speech<'_>, ModelError> {
-        let parts = Parts::of(request, mode)?;
-        let mut call = parts.set(self.connection.client().await?.converse_stream().model_id(&self.model));
+    async fn open_stream(
+        &self,
+        request: &Request,
+        mode: Mode,
+    ) -> Result<stream::CompletionStream<'_>, ModelError> {
+        let converse = ConverseRequest::new(request, mode)?;
+        let mut call =
+            converse.apply_to(self.connection.client().await?.converse_stream().model_id(&self.model));
         if let Some(guardrail) = &self.guardrail {
-            call = call.guardrail_config(guardrail.around_a_stream());
+            call = call.guardrail_config(guardrail.stream_config());
         }
-        let output = self.connection.wait(call.send()).await?.map_err(|error| self.fail(error))?;
-        Ok(stream::Speech::new(self, output.stream, parts))
+        let output =
+            self.connection.with_timeout(call.send()).await?.map_err(|error| self.model_error(error))?;
+        Ok(stream::CompletionStream::new(self, output.stream, converse))
     }
 
-    fn fail<E>(&self, error: aws_sdk_bedrockruntime::error::SdkError<E>) -> ModelError
+    fn model_error<E>(&self, error: aws_sdk_bedrockruntime::error::SdkError<E>) -> ModelError
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
-        error::typed(error, &self.model, self.connection.timeout)
+        error::from_sdk_error(error, &self.model, self.connection.timeout)
     }
 }
 
 /// Requests native structured output first and, if the service rejects the request, a forced tool. If the tool works,
 /// it is used for this schema from then on; if not, the request itself is at fault, and the second error is returned.
-macro_rules! either_way {
+macro_rules! with_tool_fallback {
     ($model:expr, $request:expr, $call:ident) => {{
         let mode = $model.mode($request);
         match $model.$call($request, mode).await {
-            Err(ModelError::Refused { .. }) if mode == Mode::Native => {
-                let answer = $model.$call($request, Mode::Tool).await;
-                if answer.is_ok() {
-                    $model.refuse($request);
+            Err(ModelError::InvalidRequest { .. }) if mode == Mode::Native => {
+                let completion = $model.$call($request, Mode::Tool).await;
+                if completion.is_ok() {
+                    $model.use_tool_for($request);
                 }
-                answer
+                completion
             }
-            answer => answer,
+            completion => completion,
         }
     }};
 }
 
 impl Model for Bedrock {
-    fn answer<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Answer, ModelError>> {
-        async move { either_way!(self, request, ask) }.boxed()
+    fn complete<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Completion, ModelError>> {
+        async move { with_tool_fallback!(self, request, send_and_read) }.boxed()
     }
 
-    fn stream<'a>(&'a self, request: &'a Request) -> BoxStream<'a, Result<Piece, ModelError>> {
-        once(async move { either_way!(self, request, open) })
-            .map_ok(stream::Speech::pieces)
+    fn stream<'a>(&'a self, request: &'a Request) -> BoxStream<'a, Result<Chunk, ModelError>> {
+        once(async move { with_tool_fallback!(self, request, open_stream) })
+            .map_ok(stream::CompletionStream::into_chunks)
             .try_flatten()
             .boxed()
     }

@@ -8,7 +8,7 @@ use super::error;
 use crate::model::ModelError;
 
 /// The maximum size of a response, in bytes. A server that sends more is treated as broken.
-pub(super) const LONGEST: usize = 32 << 20;
+pub(super) const MAX_RESPONSE_BYTES: usize = 32 << 20;
 
 pub(super) struct Connection {
     client: OnceLock<Client>,
@@ -29,11 +29,11 @@ impl Connection {
             return Ok(client);
         }
         let client = Client::builder().redirect(Policy::none()).build();
-        let client = client.map_err(error::no_client)?;
+        let client = client.map_err(error::from_client_error)?;
         Ok(self.client.get_or_init(|| client))
     }
 
-    pub async fn wait<T>(&self, call: impl Future<Output = T>) -> Result<T, ModelError> {
+    pub async fn with_timeout<T>(&self, call: impl Future<Output = T>) -> Result<T, ModelError> {
         tokio::time::timeout(self.timeout, call)
             .await
             .map_err(|_| ModelError::TimedOut { after: Some(self.timeout), source: None })
@@ -42,9 +42,9 @@ impl Connection {
     /// Reads the whole body. The timeout applies to each part of it, as in a stream.
     pub async fn read(&self, mut response: Response) -> Result<Vec<u8>, ModelError> {
         let mut body = Vec::new();
-        while let Some(part) = self.wait(response.chunk()).await?.map_err(error::broken)? {
+        while let Some(part) = self.with_timeout(response.chunk()).await?.map_err(error::from_body_error)? {
             body.extend_from_slice(&part);
-            if body.len() > LONGEST {
+            if body.len() > MAX_RESPONSE_BYTES {
                 return Err(error::too_large());
             }
         }

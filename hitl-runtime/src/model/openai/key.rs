@@ -22,13 +22,13 @@ impl Key {
     }
 
     /// Returns a text from the endpoint with every occurrence of the key replaced.
-    pub fn hide(&self, text: &str) -> String {
+    pub fn redact(&self, text: &str) -> String {
         if self.0.is_empty() { text.to_owned() } else { text.replace(&self.0, "…") }
     }
 }
 
 /// Returns a URL without user name and password.
-pub(super) fn shown(url: &str) -> String {
+pub(super) fn redacted_url(url: &str) -> String {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let scheme = url.strip_suffix(rest).unwrap_or_default();
     let authority = rest.split('/').next().unwrap_or_default();
@@ -41,9 +41,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_shown_without_its_password() {
-        assert_eq!(shown("http://ada:p@ss@localhost:1/v1"), "http://localhost:1/v1");
-        assert_eq!(shown("https://host/a@b"), "https://host/a@b");
-        assert_eq!(shown("host/v1"), "host/v1");
+    fn an_address_is_displayed_without_its_password() {
+        assert_eq!(redacted_url("http://ada:p@ss@localhost:1/v1"), "http://localhost:1/v1");
+        assert_eq!(redacted_url("https://host/a@b"), "https://host/a@b");
+        assert_eq!(redacted_url("host/v1"), "host/v1");
     }
 }

@@ -10,9 +10,9 @@ use std::{fmt, time::Duration};
 
 use connection::Connection;
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream::once};
-use key::{Key, shown};
+use key::{Key, redacted_url};
 
-use super::{Answer, BoxFuture, BoxStream, Model, ModelError, Piece, Request, schema::Sheet};
+use super::{BoxFuture, BoxStream, Chunk, Completion, Model, ModelError, Request, schema::ObjectSchema};
 
 /// A model behind an API like OpenAI's chat completions, as Ollama, llama.cpp, vLLM and many hosts offer it.
 ///
@@ -61,49 +61,53 @@ impl OpenAi {
     async fn send(
         &self,
         request: &Request,
-        sheet: Option<&Sheet>,
+        object_schema: Option<&ObjectSchema>,
         stream: bool,
     ) -> Result<reqwest::Response, ModelError> {
-        let body = wire::body(&self.model, request, sheet, stream).to_string();
+        let body = wire::body(&self.model, request, object_schema, stream).to_string();
         let mut call = self.connection.client()?.post(format!("{}/chat/completions", self.url));
         if let Some(key) = &self.key {
             call = call.header("authorization", key.header()?);
         }
         let call = call.header("content-type", "application/json").body(body).send();
-        let response =
-            self.connection.wait(call).await?.map_err(|error| error::unsent(error, &shown(&self.url)))?;
-        if response.status().is_success() { Ok(response) } else { Err(self.refusal(response).await) }
+        let response = self
+            .connection
+            .with_timeout(call)
+            .await?
+            .map_err(|error| error::from_send_error(error, &redacted_url(&self.url)))?;
+        if response.status().is_success() { Ok(response) } else { Err(self.response_error(response).await) }
     }
 
-    async fn refusal(&self, response: reqwest::Response) -> ModelError {
-        let (status, wait) = (response.status().as_u16(), error::wait(response.headers()));
+    async fn response_error(&self, response: reqwest::Response) -> ModelError {
+        let (status, wait) = (response.status().as_u16(), error::retry_after(response.headers()));
         // The body only adds detail: if it cannot be read, the status alone decides.
         let body = self.connection.read(response).await.unwrap_or_default();
-        error::typed(status, wait, &body, self)
+        error::from_response(status, wait, &body, self)
     }
 
-    async fn ask(&self, request: &Request) -> Result<Answer, ModelError> {
-        let sheet = request.form.as_ref().map(Sheet::of);
-        let response = self.send(request, sheet.as_ref(), false).await?;
+    async fn send_and_read(&self, request: &Request) -> Result<Completion, ModelError> {
+        let object_schema = request.response_schema.as_ref().map(ObjectSchema::new);
+        let response = self.send(request, object_schema.as_ref(), false).await?;
         let body = self.connection.read(response).await?;
-        let completion = serde_json::from_slice::<wire::Completion>(&body).map_err(error::unreadable)?;
-        wire::answer(completion, sheet.as_ref())
+        let response =
+            serde_json::from_slice::<wire::ChatCompletion>(&body).map_err(error::from_json_error)?;
+        wire::into_completion(response, object_schema.as_ref())
     }
 
-    async fn open(&self, request: &Request) -> Result<stream::Speech<'_>, ModelError> {
-        let sheet = request.form.as_ref().map(Sheet::of);
-        let response = self.send(request, sheet.as_ref(), true).await?;
-        Ok(stream::Speech::new(self, response, sheet))
+    async fn open_stream(&self, request: &Request) -> Result<stream::CompletionStream<'_>, ModelError> {
+        let object_schema = request.response_schema.as_ref().map(ObjectSchema::new);
+        let response = self.send(request, object_schema.as_ref(), true).await?;
+        Ok(stream::CompletionStream::new(self, response, object_schema))
     }
 }
 
 impl Model for OpenAi {
-    fn answer<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Answer, ModelError>> {
-        self.ask(request).boxed()
+    fn complete<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Completion, ModelError>> {
+        self.send_and_read(request).boxed()
     }
 
-    fn stream<'a>(&'a self, request: &'a Request) -> BoxStream<'a, Result<Piece, ModelError>> {
-        once(self.open(request)).map_ok(stream::Speech::pieces).try_flatten().boxed()
+    fn stream<'a>(&'a self, request: &'a Request) -> BoxStream<'a, Result<Chunk, ModelError>> {
+        once(self.open_stream(request)).map_ok(stream::CompletionStream::into_chunks).try_flatten().boxed()
     }
 
     fn name(&self) -> &str {
@@ -114,7 +118,7 @@ impl Model for OpenAi {
 impl fmt::Debug for OpenAi {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OpenAi")
-            .field("url", &shown(&self.url))
+            .field("url", &redacted_url(&self.url))
             .field("model", &self.model)
             .finish_non_exhaustive()
     }

@@ -4,42 +4,42 @@ use futures_util::stream::{Stream, try_unfold};
 use reqwest::Response;
 use serde::de::IgnoredAny;
 
-use super::{OpenAi, connection::LONGEST, error, wire};
-use crate::model::{Answer, ModelError, Piece, schema::Sheet};
+use super::{OpenAi, connection::MAX_RESPONSE_BYTES, error, wire};
+use crate::model::{Chunk, Completion, ModelError, schema::ObjectSchema};
 
 /// A response in progress.
-pub(super) struct Speech<'a> {
+pub(super) struct CompletionStream<'a> {
     model: &'a OpenAi,
     response: Response,
     /// Bytes received that do not form a whole line yet.
-    read: Vec<u8>,
-    sheet: Option<Sheet>,
-    answer: Answer,
+    buffer: Vec<u8>,
+    object_schema: Option<ObjectSchema>,
+    completion: Completion,
     refusal: Option<String>,
-    reason: Option<String>,
+    finish_reason: Option<String>,
 }
 
 /// The meaning of one line of the stream.
-enum Line {
-    Words(String),
+enum Event {
+    Text(String),
     /// No text for the caller.
-    Silence,
+    Empty,
     /// The end of the stream.
-    Over,
+    End,
 }
 
-impl<'a> Speech<'a> {
-    pub fn new(model: &'a OpenAi, response: Response, sheet: Option<Sheet>) -> Self {
-        let (answer, read) = (Answer::default(), Vec::new());
-        Self { model, response, read, sheet, answer, refusal: None, reason: None }
+impl<'a> CompletionStream<'a> {
+    pub fn new(model: &'a OpenAi, response: Response, object_schema: Option<ObjectSchema>) -> Self {
+        let (completion, buffer) = (Completion::default(), Vec::new());
+        Self { model, response, buffer, object_schema, completion, refusal: None, finish_reason: None }
     }
 
-    pub fn pieces(self) -> impl Stream<Item = Result<Piece, ModelError>> + use<'a> {
-        try_unfold(Some(self), |speech| async move {
-            let Some(mut speech) = speech else { return Ok(None) };
-            Ok(match speech.next().await? {
-                Some(text) => Some((Piece::Text(text), Some(speech))),
-                None => Some((Piece::End(speech.end()?), None)),
+    pub fn into_chunks(self) -> impl Stream<Item = Result<Chunk, ModelError>> + use<'a> {
+        try_unfold(Some(self), |stream| async move {
+            let Some(mut stream) = stream else { return Ok(None) };
+            Ok(match stream.next().await? {
+                Some(text) => Some((Chunk::Text(text), Some(stream))),
+                None => Some((Chunk::End(stream.finish()?), None)),
             })
         })
     }
@@ -47,77 +47,82 @@ impl<'a> Speech<'a> {
     /// Returns the next text, or `None` at the end of the stream.
     async fn next(&mut self) -> Result<Option<String>, ModelError> {
         loop {
-            let line = match self.line() {
-                Some(line) => self.take(&line)?,
-                None => self.fill().await?,
+            let event = match self.take_line() {
+                Some(line) => self.parse_line(&line)?,
+                None => self.receive().await?,
             };
-            match line {
-                Line::Words(text) => return Ok(Some(text)),
-                Line::Silence => {}
-                Line::Over => return Ok(None),
+            match event {
+                Event::Text(text) => return Ok(Some(text)),
+                Event::Empty => {}
+                Event::End => return Ok(None),
             }
         }
     }
 
     /// Takes the next whole line from the buffer. It is split as bytes, because a character may be spread over two
     /// parts of the body.
-    fn line(&mut self) -> Option<Vec<u8>> {
-        let end = self.read.iter().position(|byte| *byte == b'\n')?;
-        Some(self.read.drain(..=end).collect())
+    fn take_line(&mut self) -> Option<Vec<u8>> {
+        let end = self.buffer.iter().position(|byte| *byte == b'\n')?;
+        Some(self.buffer.drain(..=end).collect())
     }
 
-    async fn fill(&mut self) -> Result<Line, ModelError> {
-        let part = self.model.connection.wait(self.response.chunk()).await?;
-        let Some(part) = part.map_err(error::broken)? else { return self.last() };
-        self.read.extend_from_slice(&part);
-        let refused = self.refusal.as_ref().map_or(0, String::len);
-        let kept = self.read.len() + self.answer.text.len() + refused;
-        if kept > LONGEST { Err(error::too_large()) } else { Ok(Line::Silence) }
+    async fn receive(&mut self) -> Result<Event, ModelError> {
+        let part = self.model.connection.with_timeout(self.response.chunk()).await?;
+        let Some(part) = part.map_err(error::from_body_error)? else { return self.parse_rest() };
+        self.buffer.extend_from_slice(&part);
+        let refusal = self.refusal.as_ref().map_or(0, String::len);
+        let size = self.buffer.len() + self.completion.text.len() + refusal;
+        if size > MAX_RESPONSE_BYTES { Err(error::too_large()) } else { Ok(Event::Empty) }
     }
 
     /// Handles what is left at the end of the body. The last line may lack a line ending; it is used if it is whole
     /// JSON, and dropped if the connection broke in the middle of it.
-    fn last(&mut self) -> Result<Line, ModelError> {
-        let line = std::mem::take(&mut self.read);
+    fn parse_rest(&mut self) -> Result<Event, ModelError> {
+        let line = std::mem::take(&mut self.buffer);
         match data(&line) {
-            Some(data) if serde_json::from_slice::<IgnoredAny>(data).is_ok() => self.take(&line),
-            _ => Ok(Line::Over),
+            Some(data) if serde_json::from_slice::<IgnoredAny>(data).is_ok() => self.parse_line(&line),
+            _ => Ok(Event::End),
         }
     }
 
-    fn take(&mut self, line: &[u8]) -> Result<Line, ModelError> {
-        let Some(data) = data(line) else { return Ok(Line::Silence) };
+    fn parse_line(&mut self, line: &[u8]) -> Result<Event, ModelError> {
+        let Some(data) = data(line) else { return Ok(Event::Empty) };
         if data == b"[DONE]" {
-            return Ok(Line::Over);
+            return Ok(Event::End);
         }
         if let Some(error) = error::midstream(data, self.model) {
             return Err(error);
         }
-        let event = serde_json::from_slice::<wire::Completion>(data).map_err(error::unreadable)?;
+        let event = serde_json::from_slice::<wire::ChatCompletion>(data).map_err(error::from_json_error)?;
         if let Some(usage) = event.usage {
-            usage.count(&mut self.answer);
+            usage.apply_to(&mut self.completion);
         }
-        let Some(choice) = event.choices.into_iter().next() else { return Ok(Line::Silence) };
-        self.reason = choice.finish_reason.or(self.reason.take());
-        let Some(message) = choice.message else { return Ok(Line::Silence) };
+        let Some(choice) = event.choices.into_iter().next() else { return Ok(Event::Empty) };
+        self.finish_reason = choice.finish_reason.or(self.finish_reason.take());
+        let Some(message) = choice.message else { return Ok(Event::Empty) };
         if let Some(refusal) = message.refusal {
             self.refusal.get_or_insert_default().push_str(&refusal);
         }
         let text = message.content.unwrap_or_default();
-        self.answer.text.push_str(&text);
-        Ok(if text.is_empty() { Line::Silence } else { Line::Words(text) })
+        self.completion.text.push_str(&text);
+        Ok(if text.is_empty() { Event::Empty } else { Event::Text(text) })
     }
 
     /// Completes the response. A connection can end without an error, so a stream without a finish reason is an error.
-    fn end(self) -> Result<Answer, ModelError> {
-        if self.reason.is_none() {
-            let said = self.answer.text.chars().count();
+    fn finish(self) -> Result<Completion, ModelError> {
+        if self.finish_reason.is_none() {
+            let received = self.completion.text.chars().count();
             return Err(ModelError::Unavailable {
-                problem: format!("the stream broke off after {said} characters; retry"),
+                problem: format!("the stream broke off after {received} characters; retry"),
                 source: None,
             });
         }
-        wire::end(self.answer, self.reason.as_deref(), self.refusal, self.sheet.as_ref())
+        wire::finish(
+            self.completion,
+            self.finish_reason.as_deref(),
+            self.refusal,
+            self.object_schema.as_ref(),
+        )
     }
 }
 

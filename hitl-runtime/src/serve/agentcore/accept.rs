@@ -21,10 +21,10 @@ use tokio::{
 };
 
 use super::{
+    connection_handler::{ConnectionHandler, PendingConnection},
     connections::Connections,
-    converse::{Asking, Conversation},
-    head,
     limits::Limits,
+    request_head,
 };
 
 /// The backlog of `listen(2)`: a client that finds it full retries its SYN only after a second.
@@ -32,10 +32,10 @@ use super::{
 const BACKLOG: i32 = 4096;
 
 /// The number of connections accepted in a row before the runtime polls the existing ones again.
-const AT_ONCE: u32 = 16;
+const ACCEPTS_PER_YIELD: u32 = 16;
 
 /// The pause after a failed `accept`.
-const PAUSE: Duration = Duration::from_millis(5);
+const RETRY_DELAY: Duration = Duration::from_millis(5);
 
 /// Serves until `stop` resolves, then completes the requests in flight.
 pub(super) async fn serve(
@@ -48,16 +48,16 @@ pub(super) async fn serve(
     #[cfg(unix)]
     rustix::net::listen(&listener, BACKLOG)?;
     // Unbounded, but it never holds more items than there are connections.
-    let (hand_on, mut asking) = mpsc::unbounded_channel();
+    let (hand_on, mut pending) = mpsc::unbounded_channel();
     let (end, ended) = oneshot::channel();
     let (ending, mut accepting) = oneshot::channel();
-    let reception = Reception { connections, patience: limits.headers, hand_on };
+    let acceptor = Acceptor { connections, head_timeout: limits.headers, hand_on };
     std::thread::Builder::new().name("agentcore-accept".to_owned()).spawn(move || {
-        let _ = ending.send(reception.run(listener, ended));
+        let _ = ending.send(acceptor.run(listener, ended));
     })?;
     let (stopping, stopped) = watch::channel(false);
-    let conversation =
-        || Conversation { router: router.clone(), limits: limits.clone(), stopped: stopped.clone() };
+    let handler =
+        || ConnectionHandler { router: router.clone(), limits: limits.clone(), stopped: stopped.clone() };
     let mut serving = JoinSet::new();
     let mut stop = pin!(stop);
     loop {
@@ -65,7 +65,7 @@ pub(super) async fn serve(
         tokio::select! {
             biased;
             () = &mut stop => break,
-            Some(asking) = asking.recv() => drop(serving.spawn(conversation().hold(asking))),
+            Some(pending) = pending.recv() => drop(serving.spawn(handler().serve(pending))),
             // The accept loop has ended, so no new connections arrive.
             ended = &mut accepting => {
                 return ended.unwrap_or_else(|_| Err(io::Error::other("the thread that accepts connections panicked")));
@@ -74,8 +74,8 @@ pub(super) async fn serve(
     }
     drop(end);
     let _ = accepting.await;
-    while let Ok(asking) = asking.try_recv() {
-        serving.spawn(conversation().hold(asking));
+    while let Ok(pending) = pending.try_recv() {
+        serving.spawn(handler().serve(pending));
     }
     let _ = stopping.send(true);
     while serving.join_next().await.is_some() {}
@@ -83,23 +83,23 @@ pub(super) async fn serve(
 }
 
 /// The accept loop, which holds each connection until the head of its first request is complete.
-struct Reception {
+struct Acceptor {
     connections: Arc<Connections>,
     /// The maximum time for the head of the first request.
-    patience: Duration,
-    hand_on: mpsc::UnboundedSender<Asking>,
+    head_timeout: Duration,
+    hand_on: mpsc::UnboundedSender<PendingConnection>,
 }
 
-impl Reception {
+impl Acceptor {
     /// Accepts connections on the current thread until `ended` resolves.
     fn run(self, listener: std::net::TcpListener, mut ended: oneshot::Receiver<()>) -> io::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             let listener = TcpListener::from_std(listener)?;
-            let mut silent = JoinSet::new();
+            let mut incomplete = JoinSet::new();
             let mut accepted_in_a_row = 0;
             loop {
-                while silent.try_join_next().is_some() {}
+                while incomplete.try_join_next().is_some() {}
                 let accepted = tokio::select! {
                     biased;
                     _ = &mut ended => return Ok(()),
@@ -107,68 +107,72 @@ impl Reception {
                 };
                 match accepted.and_then(|(stream, _)| stream.into_std()) {
                     Ok(stream) => {
-                        let connection = self.connections.enter();
-                        let said = first_words(&stream);
-                        let asking = Asking { stream, connection, said };
-                        if head::is_whole(&asking.said) {
-                            self.hand_on(asking);
+                        let connection = self.connections.register();
+                        let head = read_available(&stream);
+                        let pending = PendingConnection { stream, connection, head };
+                        if request_head::is_complete(&pending.head) {
+                            self.hand_on(pending);
                         } else {
-                            silent.spawn(listen(asking, self.patience, self.hand_on.clone()));
+                            incomplete.spawn(read_head(pending, self.head_timeout, self.hand_on.clone()));
                         }
                     }
                     Err(error) => {
-                        tracing::debug!("no connection was accepted: {error}");
+                        tracing::debug!("accept failed: {error}");
                         // Out of file descriptors: close one of our connections to free one.
                         if is_full(&error) {
-                            self.connections.make_room();
+                            self.connections.evict_one();
                         }
-                        tokio::time::sleep(PAUSE).await;
+                        tokio::time::sleep(RETRY_DELAY).await;
                     }
                 }
                 accepted_in_a_row += 1;
-                if accepted_in_a_row % AT_ONCE == 0 {
+                if accepted_in_a_row % ACCEPTS_PER_YIELD == 0 {
                     tokio::task::yield_now().await;
                 }
             }
         })
     }
 
-    fn hand_on(&self, asking: Asking) {
-        asking.connection.arrives();
+    fn hand_on(&self, pending: PendingConnection) {
+        pending.connection.head_received();
         // The receiver is dropped only when the server ends.
-        let _ = self.hand_on.send(asking);
+        let _ = self.hand_on.send(pending);
     }
 }
 
 /// Waits until the head of a connection's first request is complete, and hands the connection on.
-async fn listen(asking: Asking, patience: Duration, hand_on: mpsc::UnboundedSender<Asking>) {
-    let Asking { stream, connection, said } = asking;
+async fn read_head(
+    pending: PendingConnection,
+    head_timeout: Duration,
+    hand_on: mpsc::UnboundedSender<PendingConnection>,
+) {
+    let PendingConnection { stream, connection, head } = pending;
     tokio::select! {
-        // First, so that a connection that is cut before it is polled costs nothing.
+        // First, so that a connection that is closed before it is polled costs nothing.
         biased;
-        () = connection.cut() => {}
-        head = timeout(patience, head_of(stream, said)) => {
+        () = connection.closed() => {}
+        head = timeout(head_timeout, head_of(stream, head)) => {
             // I/O errors and timeouts are caused by the client and are not logged.
-            if let Ok(Ok((stream, said))) = head && !said.is_empty() {
-                connection.arrives();
-                let _ = hand_on.send(Asking { stream, connection: Arc::clone(&connection), said });
+            if let Ok(Ok((stream, head))) = head && !head.is_empty() {
+                connection.head_received();
+                let _ = hand_on.send(PendingConnection { stream, connection: Arc::clone(&connection), head });
             }
         }
     }
 }
 
-async fn head_of(stream: std::net::TcpStream, said: Vec<u8>) -> io::Result<(std::net::TcpStream, Vec<u8>)> {
+async fn head_of(stream: std::net::TcpStream, head: Vec<u8>) -> io::Result<(std::net::TcpStream, Vec<u8>)> {
     let mut stream = TcpStream::from_std(stream)?;
-    let said = head::read(&mut stream, said).await?;
-    Ok((stream.into_std()?, said))
+    let head = request_head::read(&mut stream, head).await?;
+    Ok((stream.into_std()?, head))
 }
 
 /// Returns the bytes that have already arrived, which for most clients is the whole head; empty if there are none.
-fn first_words(mut stream: &std::net::TcpStream) -> Vec<u8> {
-    let mut words = [0; 2048];
+fn read_available(mut stream: &std::net::TcpStream) -> Vec<u8> {
+    let mut buffer = [0; 2048];
     // The socket is non-blocking. An error on it shows up again at the next read.
-    let count = stream.read(&mut words).unwrap_or(0);
-    words.get(..count).unwrap_or_default().to_vec()
+    let count = stream.read(&mut buffer).unwrap_or(0);
+    buffer.get(..count).unwrap_or_default().to_vec()
 }
 
 /// Returns whether `accept` failed because too many files are open.
@@ -191,10 +195,10 @@ mod tests {
     use axum::routing::get;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-    use super::{super::connections::Doing, *};
+    use super::{super::connections::ConnectionState, *};
 
     #[tokio::test]
-    async fn nothing_is_set_up_for_half_a_head_and_a_ping_gets_in() {
+    async fn an_incomplete_head_allocates_nothing_and_a_ping_is_answered() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
@@ -218,14 +222,20 @@ mod tests {
         ping.read_exact(&mut answer).await.unwrap();
         assert_eq!(&answer, b"HTTP/1.1 200 OK");
         // All slots are taken, and only the ping's connection has a parser, a router and a buffer.
-        assert_eq!((connections.doing(Doing::Arriving), connections.doing(Doing::Waiting)), (7, 1));
+        assert_eq!(
+            (connections.count_in(ConnectionState::ReadingHead), connections.count_in(ConnectionState::Idle)),
+            (7, 1)
+        );
         // The oldest connection was closed, and its client sees end of file.
         assert_eq!(half_open[0].read(&mut answer).await.unwrap_or(0), 0);
         // A head that is completed later is answered too.
         let last = half_open.last_mut().unwrap();
         last.write_all(b"x\r\n\r\n").await.unwrap();
         last.read_exact(&mut answer).await.unwrap();
-        assert_eq!((connections.doing(Doing::Arriving), connections.doing(Doing::Waiting)), (6, 2));
+        assert_eq!(
+            (connections.count_in(ConnectionState::ReadingHead), connections.count_in(ConnectionState::Idle)),
+            (6, 2)
+        );
         drop(stop);
         serving.await.unwrap().unwrap();
     }

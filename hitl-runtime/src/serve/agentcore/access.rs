@@ -6,12 +6,12 @@
 
 use std::collections::BTreeSet;
 
-use super::{House, call::kept_back, identity::Caller};
+use super::{AppState, authenticated::redact, identity::Caller};
 use crate::{
     Agent, Error, Operator, ThreadId,
     journal::{Entry, Event, Requester},
     run::{Graph, may_settle},
-    serve::wire::{Action, Refusal, Request},
+    serve::api::{Action, ApiError, Request},
 };
 
 /// A right that can be granted to callers.
@@ -48,7 +48,7 @@ impl std::str::FromStr for Right {
 
 /// The error of parsing an unknown right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the rights are `start`, `read` and `resume`")]
+#[error("unknown right; the rights are `start`, `read` and `resume`")]
 pub struct UnknownRight;
 
 /// The holders of a right.
@@ -61,7 +61,7 @@ pub(super) struct Rule {
 
 impl Rule {
     fn is_held_by(&self, operator: &Operator) -> bool {
-        self.open || self.roles.iter().any(|role| operator.holds(role))
+        self.open || self.roles.iter().any(|role| operator.has_role(role))
     }
 }
 
@@ -93,11 +93,11 @@ impl Rules {
 
 /// The events of a thread that a caller may see during its request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Hearing {
+pub(super) enum Visibility {
     /// All events.
     All,
     /// The events after the thread was started with this owner.
-    Own(Option<String>),
+    OwnThread(Option<String>),
 }
 
 /// Checks whether a caller may make a request, and returns the events that it may see during the request.
@@ -105,13 +105,13 @@ pub(super) enum Hearing {
 /// # Errors
 /// 401 without a required token; 403 for a start without a required role; for another subject's thread, the error for a
 /// missing thread.
-pub(super) async fn admit<G: Graph>(
-    house: &House<G>,
+pub(super) async fn authorize<G: Graph>(
+    state: &AppState<G>,
     caller: &Caller,
     request: &Request,
-) -> Result<Hearing, Refusal> {
-    let Some(rules) = house.operators.rules() else { return Ok(Hearing::All) };
-    let operator = caller.operator();
+) -> Result<Visibility, ApiError> {
+    let Some(rules) = state.operators.rules() else { return Ok(Visibility::All) };
+    let operator = caller.subject();
     let rule = match request.action {
         Action::Start { .. } => &rules.start,
         Action::Resume => &rules.resume,
@@ -122,39 +122,45 @@ pub(super) async fn admit<G: Graph>(
     let Some(operator) = operator else {
         return match (rule.open, &request.action) {
             (false, _) => Err(token_missing()),
-            (true, Action::Start { .. }) if !rules.read.open => Ok(Hearing::Own(None)),
-            (true, _) => Ok(Hearing::All),
+            (true, Action::Start { .. }) if !rules.read.open => Ok(Visibility::OwnThread(None)),
+            (true, _) => Ok(Visibility::All),
         };
     };
     if matches!(request.action, Action::Start { .. }) {
         if !rule.roles.is_empty() && !rule.is_held_by(operator) {
-            return Err(Refusal::new(403, "role_missing", "the token has no role that may begin a thread"));
+            return Err(ApiError::new(403, "role_missing", "the token has no role that may start a thread"));
         }
         let all = rules.read.is_held_by(operator);
-        return Ok(if all { Hearing::All } else { Hearing::Own(Some(operator.name().to_owned())) });
+        return Ok(if all {
+            Visibility::All
+        } else {
+            Visibility::OwnThread(Some(operator.name().to_owned()))
+        });
     }
-    if rule.is_held_by(operator) || concerns(&house.agent, &request.thread, operator).await.map_err(failed)? {
-        return Ok(Hearing::All);
+    if rule.is_held_by(operator)
+        || is_involved(&state.agent, &request.thread, operator).await.map_err(redacted)?
+    {
+        return Ok(Visibility::All);
     }
     Err(Error::UnknownThread { thread: request.thread.clone() }.into())
 }
 
-fn failed(error: Error) -> Refusal {
-    kept_back(error.into())
+fn redacted(error: Error) -> ApiError {
+    redact(error.into())
 }
 
-fn token_missing() -> Refusal {
-    Refusal::new(
-        401,
-        "token_missing",
-        "this needs a token that is verified here: send it as `Authorization: Bearer …`",
-    )
+fn token_missing() -> ApiError {
+    ApiError::new(401, "token_missing", "this request requires a token: send it as `Authorization: Bearer …`")
 }
 
 /// Returns whether an operator has a stake in a thread: they started it, hold the role of a review that it waits for or
 /// has waited for, or hold a role that may settle an effect of it that was in doubt. Those who could sign may see the
 /// result, and who decided first.
-async fn concerns<G: Graph>(agent: &Agent<G>, thread: &ThreadId, operator: &Operator) -> Result<bool, Error> {
+async fn is_involved<G: Graph>(
+    agent: &Agent<G>,
+    thread: &ThreadId,
+    operator: &Operator,
+) -> Result<bool, Error> {
     const PAGE: usize = 200;
     let (mut from, mut looks) = (0, 0);
     loop {
@@ -165,7 +171,7 @@ async fn concerns<G: Graph>(agent: &Agent<G>, thread: &ThreadId, operator: &Oper
             Event::Started { requester, .. } => {
                 requester.as_ref().and_then(Requester::owner) == Some(operator.name())
             }
-            Event::Paused { role, .. } => role.is_some_and(|role| operator.holds(&role)),
+            Event::Paused { role, .. } => role.is_some_and(|role| operator.has_role(&role)),
             // Its starter need not be let settle it.
             Event::InDoubt { .. } => may_settle::<G>(operator),
             _ => false,

@@ -11,62 +11,62 @@ use std::{
 use tokio::sync::Notify;
 
 use super::limits::Limits;
-use crate::serve::wire::Refusal;
+use crate::serve::api::ApiError;
 
 /// The state of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Doing {
+pub(super) enum ConnectionState {
     /// Idle: the head of its first request is incomplete, and no parser or router exists for it yet.
-    Arriving,
+    ReadingHead,
     /// Idle: the head of its next request is incomplete.
-    Waiting,
+    Idle,
     /// The body of a request is being received.
-    Reading,
+    ReadingBody,
     /// A request is being executed, or its response is being sent.
-    Working,
+    Executing,
     /// A WebSocket with no request in flight.
-    Listening,
+    WebSocketIdle,
     /// A WebSocket with a request in flight.
-    Talking,
+    WebSocketExecuting,
 }
 
 /// All connections of a server.
 pub(super) struct Connections {
-    most: usize,
-    sockets: usize,
-    memory: usize,
+    max_connections: usize,
+    max_websockets: usize,
+    max_memory: usize,
     table: Mutex<Table>,
 }
 
 /// The states with no request.
-const IDLE: [Doing; 2] = [Doing::Arriving, Doing::Waiting];
+const IDLE_STATES: [ConnectionState; 2] = [ConnectionState::ReadingHead, ConnectionState::Idle];
 
 /// The states that may be closed if no idle connection can be.
-const SLOW: [Doing; 2] = [Doing::Reading, Doing::Listening];
+const SLOW_STATES: [ConnectionState; 2] = [ConnectionState::ReadingBody, ConnectionState::WebSocketIdle];
 
 #[derive(Default)]
 struct Table {
     /// A logical clock: it orders events without reading the time.
-    ticks: u64,
-    seats: BTreeMap<u64, Seat>,
+    clock: u64,
+    slots: BTreeMap<u64, Slot>,
     /// State, tick of the last change, and number of each connection. The first of each state is the oldest.
-    order: BTreeSet<(Doing, u64, u64)>,
-    counts: BTreeMap<Doing, usize>,
-    /// The sum over all seats.
+    order: BTreeSet<(ConnectionState, u64, u64)>,
+    counts: BTreeMap<ConnectionState, usize>,
+    /// The sum over all slots.
     bytes: usize,
 }
 
-struct Seat {
-    doing: Doing,
+struct Slot {
+    state: ConnectionState,
     since: u64,
     bytes: usize,
-    cut: Arc<Notify>,
+    close_signal: Arc<Notify>,
 }
 
 impl Connections {
     pub(super) fn new(limits: &Limits) -> Arc<Self> {
-        let (most, sockets) = (limits.most_connections(), limits.most_sockets());
-        Arc::new(Self { most, sockets, memory: limits.memory, table: Mutex::default() })
+        let (max_connections, max_websockets) = (limits.max_connections(), limits.max_websockets());
+        Arc::new(Self { max_connections, max_websockets, max_memory: limits.memory, table: Mutex::default() })
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -74,140 +74,148 @@ impl Connections {
     }
 
     /// Registers a new connection. If the limit is reached, closes the connection that has been idle the longest.
-    pub(super) fn enter(self: &Arc<Self>) -> Arc<Connection> {
+    pub(super) fn register(self: &Arc<Self>) -> Arc<Connection> {
         let mut table = self.table();
-        while table.seats.len() >= self.most && table.spare_one(self.most) {}
-        let (number, cut) = (table.tick(), Arc::new(Notify::new()));
-        let seat = Seat { doing: Doing::Arriving, since: number, bytes: 0, cut: Arc::clone(&cut) };
-        table.insert(number, seat);
-        Arc::new(Connection { number, cut, all: Arc::clone(self) })
+        while table.slots.len() >= self.max_connections && table.evict(self.max_connections) {}
+        let (number, close_signal) = (table.tick(), Arc::new(Notify::new()));
+        let slot = Slot {
+            state: ConnectionState::ReadingHead,
+            since: number,
+            bytes: 0,
+            close_signal: Arc::clone(&close_signal),
+        };
+        table.insert(number, slot);
+        Arc::new(Connection { number, close_signal, all: Arc::clone(self) })
     }
 
     /// Closes the most expendable connection, if there is one.
-    pub(super) fn make_room(&self) {
-        self.table().spare_one(self.most);
+    pub(super) fn evict_one(&self) {
+        self.table().evict(self.max_connections);
     }
 
     /// Returns the maximum number of requests executed concurrently.
-    fn most_working(&self) -> usize {
-        (self.most / 4).max(1)
+    fn max_executing(&self) -> usize {
+        (self.max_connections / 4).max(1)
     }
 
     /// Returns the number of connections in a state.
     #[cfg(test)]
-    pub(super) fn doing(&self, doing: Doing) -> usize {
-        self.table().count(&[doing])
+    pub(super) fn count_in(&self, state: ConnectionState) -> usize {
+        self.table().count(&[state])
     }
 }
 
 impl Table {
     fn tick(&mut self) -> u64 {
-        self.ticks += 1;
-        self.ticks
+        self.clock += 1;
+        self.clock
     }
 
-    fn insert(&mut self, number: u64, seat: Seat) {
-        self.order.insert((seat.doing, seat.since, number));
-        *self.counts.entry(seat.doing).or_default() += 1;
-        self.bytes += seat.bytes;
-        self.seats.insert(number, seat);
+    fn insert(&mut self, number: u64, slot: Slot) {
+        self.order.insert((slot.state, slot.since, number));
+        *self.counts.entry(slot.state).or_default() += 1;
+        self.bytes += slot.bytes;
+        self.slots.insert(number, slot);
     }
 
-    fn remove(&mut self, number: u64) -> Option<Seat> {
-        let seat = self.seats.remove(&number)?;
-        self.order.remove(&(seat.doing, seat.since, number));
-        if let Some(count) = self.counts.get_mut(&seat.doing) {
+    fn remove(&mut self, number: u64) -> Option<Slot> {
+        let slot = self.slots.remove(&number)?;
+        self.order.remove(&(slot.state, slot.since, number));
+        if let Some(count) = self.counts.get_mut(&slot.state) {
             *count -= 1;
         }
-        self.bytes -= seat.bytes;
-        Some(seat)
+        self.bytes -= slot.bytes;
+        Some(slot)
     }
 
-    /// Changes a seat, unless its connection has been closed.
-    fn change(&mut self, number: u64, change: impl FnOnce(&mut Seat)) {
-        if let Some(mut seat) = self.remove(number) {
-            change(&mut seat);
-            self.insert(number, seat);
+    /// Changes a slot, unless its connection has been closed.
+    fn change(&mut self, number: u64, change: impl FnOnce(&mut Slot)) {
+        if let Some(mut slot) = self.remove(number) {
+            change(&mut slot);
+            self.insert(number, slot);
         }
     }
 
-    fn does(&mut self, number: u64, doing: Doing) {
+    fn set_state(&mut self, number: u64, state: ConnectionState) {
         let since = self.tick();
-        self.change(number, |seat| (seat.doing, seat.since) = (doing, since));
+        self.change(number, |slot| (slot.state, slot.since) = (state, since));
     }
 
     /// Returns the numbers of the connections in a state, oldest first.
-    fn doing(&self, doing: Doing) -> impl Iterator<Item = u64> {
-        self.order.range((doing, 0, 0)..=(doing, u64::MAX, u64::MAX)).map(|(_, _, number)| *number)
+    fn in_state(&self, state: ConnectionState) -> impl Iterator<Item = u64> {
+        self.order.range((state, 0, 0)..=(state, u64::MAX, u64::MAX)).map(|(_, _, number)| *number)
     }
 
-    fn cut(&mut self, number: u64) {
-        if let Some(seat) = self.remove(number) {
-            seat.cut.notify_one();
+    fn close(&mut self, number: u64) {
+        if let Some(slot) = self.remove(number) {
+            slot.close_signal.notify_one();
         }
     }
 
     /// Closes the oldest connection in the first of these states that has any. Returns whether there was one.
-    fn cut_one(&mut self, spared: &[Doing]) -> bool {
-        let oldest = spared.iter().find_map(|doing| self.doing(*doing).next());
-        oldest.map(|number| self.cut(number)).is_some()
+    fn close_oldest(&mut self, candidates: &[ConnectionState]) -> bool {
+        let oldest = candidates.iter().find_map(|state| self.in_state(*state).next());
+        oldest.map(|number| self.close(number)).is_some()
     }
 
     /// Closes the most expendable connection. Idle ones go first, unless there are so few that the oldest of them may
     /// have arrived just now and its first byte has not been read yet.
-    fn spare_one(&mut self, most: usize) -> bool {
-        let idle_first = self.count(&IDLE) > (most / 8).max(1);
-        let [first, then] = if idle_first { [&IDLE, &SLOW] } else { [&SLOW, &IDLE] };
-        self.cut_one(first) || self.cut_one(then)
+    fn evict(&mut self, max_connections: usize) -> bool {
+        let idle_first = self.count(&IDLE_STATES) > (max_connections / 8).max(1);
+        let [first, then] =
+            if idle_first { [&IDLE_STATES, &SLOW_STATES] } else { [&SLOW_STATES, &IDLE_STATES] };
+        self.close_oldest(first) || self.close_oldest(then)
     }
 
-    fn count(&self, doing: &[Doing]) -> usize {
-        doing.iter().filter_map(|doing| self.counts.get(doing)).sum()
+    fn count(&self, states: &[ConnectionState]) -> usize {
+        states.iter().filter_map(|state| self.counts.get(state)).sum()
     }
 }
 
 /// A registered connection. It is removed from the table when its last `Arc` is dropped.
 pub(super) struct Connection {
     number: u64,
-    cut: Arc<Notify>,
+    close_signal: Arc<Notify>,
     all: Arc<Connections>,
 }
 
 impl Connection {
     /// Waits until this connection must close.
-    pub(super) async fn cut(&self) {
-        self.cut.notified().await;
+    pub(super) async fn closed(&self) {
+        self.close_signal.notified().await;
     }
 
-    pub(super) fn is_waiting(&self) -> bool {
-        self.all.table().seats.get(&self.number).is_none_or(|seat| seat.doing == Doing::Waiting)
+    pub(super) fn is_idle(&self) -> bool {
+        self.all.table().slots.get(&self.number).is_none_or(|slot| slot.state == ConnectionState::Idle)
     }
 
     /// Records that the head of the first request is complete.
-    pub(super) fn arrives(&self) {
-        self.all.table().does(self.number, Doing::Waiting);
+    pub(super) fn head_received(&self) {
+        self.all.table().set_state(self.number, ConnectionState::Idle);
     }
 
     /// Records that a request has begun.
-    pub(super) fn reads(&self) {
-        self.all.table().does(self.number, Doing::Reading);
+    pub(super) fn begin_body(&self) {
+        self.all.table().set_state(self.number, ConnectionState::ReadingBody);
     }
 
     /// Records that a request has ended, and releases its memory.
-    pub(super) fn waits(&self) {
-        self.rests(Doing::Waiting);
+    pub(super) fn end_request(&self) {
+        self.release(ConnectionState::Idle);
     }
 
     /// Records that a request is being executed.
     ///
     /// # Errors
     /// If the maximum number of requests is in flight.
-    pub(super) fn works(&self) -> Result<(), Refusal> {
+    pub(super) fn begin_execution(&self) -> Result<(), ApiError> {
         let mut table = self.all.table();
-        if table.count(&[Doing::Working, Doing::Talking]) >= self.all.most_working() {
+        if table.count(&[ConnectionState::Executing, ConnectionState::WebSocketExecuting])
+            >= self.all.max_executing()
+        {
             return Err(busy("requests"));
         }
-        table.does(self.number, Doing::Working);
+        table.set_state(self.number, ConnectionState::Executing);
         Ok(())
     }
 
@@ -216,33 +224,37 @@ impl Connection {
     ///
     /// # Errors
     /// If all of them have a request in flight.
-    pub(super) fn opens(&self) -> Result<(), Refusal> {
+    pub(super) fn begin_websocket(&self) -> Result<(), ApiError> {
         let mut table = self.all.table();
-        while table.count(&[Doing::Listening, Doing::Talking]) >= self.all.sockets {
-            if !table.cut_one(&[Doing::Listening]) {
+        while table.count(&[ConnectionState::WebSocketIdle, ConnectionState::WebSocketExecuting])
+            >= self.all.max_websockets
+        {
+            if !table.close_oldest(&[ConnectionState::WebSocketIdle]) {
                 return Err(busy("WebSockets"));
             }
         }
-        table.does(self.number, Doing::Listening);
+        table.set_state(self.number, ConnectionState::WebSocketIdle);
         Ok(())
     }
 
     /// Records that a request on a WebSocket is being executed.
     ///
     /// # Errors
-    /// As [`Connection::works`].
-    pub(super) fn talks(&self) -> Result<(), Refusal> {
+    /// As [`Connection::begin_execution`].
+    pub(super) fn begin_message(&self) -> Result<(), ApiError> {
         let mut table = self.all.table();
-        if table.count(&[Doing::Working, Doing::Talking]) >= self.all.most_working() {
+        if table.count(&[ConnectionState::Executing, ConnectionState::WebSocketExecuting])
+            >= self.all.max_executing()
+        {
             return Err(busy("requests"));
         }
-        table.does(self.number, Doing::Talking);
+        table.set_state(self.number, ConnectionState::WebSocketExecuting);
         Ok(())
     }
 
     /// Records that a request on a WebSocket has ended.
-    pub(super) fn listens(&self) {
-        self.rests(Doing::Listening);
+    pub(super) fn end_message(&self) {
+        self.release(ConnectionState::WebSocketIdle);
     }
 
     /// Reserves memory for this request. If there is too little, closes the connections that have been receiving a body
@@ -250,32 +262,34 @@ impl Connection {
     ///
     /// # Errors
     /// If no other connection can be closed to free enough.
-    pub(super) fn takes(&self, bytes: usize) -> Result<(), Refusal> {
+    pub(super) fn reserve_memory(&self, bytes: usize) -> Result<(), ApiError> {
         let mut table = self.all.table();
         loop {
             // This connection has been closed already, so its request cannot complete.
-            let Some(own) = table.seats.get(&self.number).map(|seat| seat.bytes) else {
+            let Some(own) = table.slots.get(&self.number).map(|slot| slot.bytes) else {
                 return Err(busy("requests"));
             };
-            if table.bytes - own + bytes <= self.all.memory {
+            if table.bytes - own + bytes <= self.all.max_memory {
                 break;
             }
-            let takes = |number: &u64| table.seats.get(number).is_some_and(|seat| seat.bytes > 0);
-            let other = table.doing(Doing::Reading).find(|number| *number != self.number && takes(number));
+            let has_memory = |number: &u64| table.slots.get(number).is_some_and(|slot| slot.bytes > 0);
+            let other = table
+                .in_state(ConnectionState::ReadingBody)
+                .find(|number| *number != self.number && has_memory(number));
             match other {
-                Some(number) => table.cut(number),
+                Some(number) => table.close(number),
                 None => return Err(busy("requests")),
             }
         }
-        table.change(self.number, |seat| seat.bytes = seat.bytes.max(bytes));
+        table.change(self.number, |slot| slot.bytes = slot.bytes.max(bytes));
         Ok(())
     }
 
     /// Records that no request is in flight, and releases the memory.
-    fn rests(&self, doing: Doing) {
+    fn release(&self, state: ConnectionState) {
         let mut table = self.all.table();
-        table.does(self.number, doing);
-        table.change(self.number, |seat| seat.bytes = 0);
+        table.set_state(self.number, state);
+        table.change(self.number, |slot| slot.bytes = 0);
     }
 }
 
@@ -285,12 +299,8 @@ impl Drop for Connection {
     }
 }
 
-pub(super) fn busy(what: &str) -> Refusal {
-    Refusal::new(
-        503,
-        "busy",
-        format!("as many {what} are under way here as there may be at once: ask again later"),
-    )
+pub(super) fn busy(what: &str) -> ApiError {
+    ApiError::new(503, "busy", format!("the limit of concurrent {what} is reached: retry later"))
 }
 
 #[cfg(test)]
@@ -303,74 +313,74 @@ mod tests {
         Connections::new(&Limits::default().connections(8))
     }
 
-    fn is_cut(connection: &Connection) -> bool {
-        connection.cut().now_or_never().is_some()
+    fn is_closed(connection: &Connection) -> bool {
+        connection.closed().now_or_never().is_some()
     }
 
     #[test]
-    fn the_longest_idle_gives_way_and_no_work_does() {
+    fn the_longest_idle_is_evicted_and_no_execution_is() {
         let all = eight();
-        let open: Vec<_> = (0..8).map(|_| all.enter()).collect();
-        open[0].reads();
-        open[0].works().unwrap();
-        open[1].reads();
-        open[2].opens().unwrap();
-        let _newer: Vec<_> = (0..5).map(|_| all.enter()).collect();
-        let cut: Vec<_> = open.iter().map(|connection| is_cut(connection)).collect();
-        assert_eq!(cut, [false, false, false, true, true, true, true, true]);
-        assert_eq!(all.table().seats.len(), 8);
+        let open: Vec<_> = (0..8).map(|_| all.register()).collect();
+        open[0].begin_body();
+        open[0].begin_execution().unwrap();
+        open[1].begin_body();
+        open[2].begin_websocket().unwrap();
+        let _newer: Vec<_> = (0..5).map(|_| all.register()).collect();
+        let closed: Vec<_> = open.iter().map(|connection| is_closed(connection)).collect();
+        assert_eq!(closed, [false, false, false, true, true, true, true, true]);
+        assert_eq!(all.table().slots.len(), 8);
     }
 
     #[test]
-    fn slow_bodies_and_idle_sockets_give_way_when_none_waits() {
+    fn slow_bodies_and_idle_websockets_are_evicted_if_none_is_idle() {
         let all = eight();
-        let open: Vec<_> = (0..8).map(|_| all.enter()).collect();
-        open.iter().for_each(|connection| connection.reads());
-        open[7].opens().unwrap();
+        let open: Vec<_> = (0..8).map(|_| all.register()).collect();
+        open.iter().for_each(|connection| connection.begin_body());
+        open[7].begin_websocket().unwrap();
         let newer: Vec<_> = (0..8)
             .map(|_| {
-                let newer = all.enter();
-                newer.reads();
+                let newer = all.register();
+                newer.begin_body();
                 newer
             })
             .collect();
-        assert!(is_cut(&open[0]) && is_cut(&open[6]) && !is_cut(&newer[7]));
+        assert!(is_closed(&open[0]) && is_closed(&open[6]) && !is_closed(&newer[7]));
         // A second WebSocket replaces the first.
-        newer[7].opens().unwrap();
-        assert!(is_cut(&open[7]));
+        newer[7].begin_websocket().unwrap();
+        assert!(is_closed(&open[7]));
     }
 
     #[test]
-    fn what_has_just_come_does_not_give_way_to_what_comes_next() {
+    fn a_new_connection_is_not_evicted_for_the_next_one() {
         let all = eight();
-        let slow: Vec<_> = (0..8).map(|_| all.enter()).collect();
-        slow.iter().for_each(|connection| connection.reads());
-        let (ping, _next) = (all.enter(), all.enter());
-        assert!(!is_cut(&ping) && is_cut(&slow[0]) && is_cut(&slow[1]));
+        let slow: Vec<_> = (0..8).map(|_| all.register()).collect();
+        slow.iter().for_each(|connection| connection.begin_body());
+        let (ping, _next) = (all.register(), all.register());
+        assert!(!is_closed(&ping) && is_closed(&slow[0]) && is_closed(&slow[1]));
     }
 
     #[test]
-    fn work_is_bounded_and_ends() {
+    fn executions_are_bounded_and_end() {
         let all = eight();
-        let open: Vec<_> = (0..3).map(|_| all.enter()).collect();
-        open[0].works().unwrap();
-        open[1].works().unwrap();
-        assert_eq!(open[2].works().unwrap_err().status, 503);
-        open[0].waits();
-        open[2].works().unwrap();
+        let open: Vec<_> = (0..3).map(|_| all.register()).collect();
+        open[0].begin_execution().unwrap();
+        open[1].begin_execution().unwrap();
+        assert_eq!(open[2].begin_execution().unwrap_err().status, 503);
+        open[0].end_request();
+        open[2].begin_execution().unwrap();
     }
 
     #[test]
-    fn memory_is_taken_from_the_slowest_sender() {
+    fn the_slowest_sender_is_closed_at_the_memory_limit() {
         let all = Connections::new(&Limits { memory: 100, ..Limits::default().connections(8) });
-        let open: Vec<_> = (0..3).map(|_| all.enter()).collect();
-        open.iter().for_each(|connection| connection.reads());
-        open[0].takes(50).unwrap();
-        open[1].takes(50).unwrap();
-        open[2].takes(60).unwrap();
-        assert!(is_cut(&open[0]) && is_cut(&open[1]));
-        assert_eq!(open[0].takes(1).unwrap_err().code, "busy");
-        assert_eq!(open[2].takes(101).unwrap_err().code, "busy");
-        open[2].takes(100).unwrap();
+        let open: Vec<_> = (0..3).map(|_| all.register()).collect();
+        open.iter().for_each(|connection| connection.begin_body());
+        open[0].reserve_memory(50).unwrap();
+        open[1].reserve_memory(50).unwrap();
+        open[2].reserve_memory(60).unwrap();
+        assert!(is_closed(&open[0]) && is_closed(&open[1]));
+        assert_eq!(open[0].reserve_memory(1).unwrap_err().code, "busy");
+        assert_eq!(open[2].reserve_memory(101).unwrap_err().code, "busy");
+        open[2].reserve_memory(100).unwrap();
     }
 }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use axum::http::{HeaderMap, header};
 
 use super::{
-    House,
+    AppState,
     access::{Right, Rules},
-    answer,
-    token::{Subject, Tokens},
+    response,
+    token::{Subject, TokenVerifier},
 };
-use crate::{Operator, journal::Evidence, run::Graph, serve::wire::Refusal};
+use crate::{Operator, journal::Evidence, run::Graph, serve::api::ApiError};
 
 /// The source of the operators whose verdicts are accepted.
 ///
@@ -19,27 +19,27 @@ use crate::{Operator, journal::Evidence, run::Graph, serve::wire::Refusal};
 /// also be reached without the service.
 ///
 /// ```
-/// use hitl::agentcore::Operators;
+/// use hitl::agentcore::OperatorAuth;
 ///
 /// // On your own machine, where the caller may claim any name.
-/// let desk = Operators::claimed();
+/// let desk = OperatorAuth::claimed();
 /// # let _ = desk;
 /// ```
 #[derive(Clone, Default)]
-pub struct Operators {
-    tokens: Option<Arc<Tokens>>,
+pub struct OperatorAuth {
+    tokens: Option<Arc<TokenVerifier>>,
     claimed: bool,
     rules: Rules,
 }
 
-impl Operators {
+impl OperatorAuth {
     /// Accepts only the subjects of verified tokens. Every request except the ping needs a token.
     ///
     /// Any subject may start threads, and a thread belongs to the subject who started it. Besides the owner, holders of
     /// the role of a review that the thread waits for, or has waited for, may read it, decide its reviews and resume
     /// it; to others the thread does not exist. [`role_for`](Self::role_for) and [`open`](Self::open) change these
     /// rules.
-    pub fn verified(tokens: Tokens) -> Self {
+    pub fn verified(tokens: TokenVerifier) -> Self {
         Self { tokens: Some(Arc::new(tokens)), claimed: false, rules: Rules::default() }
     }
 
@@ -47,13 +47,13 @@ impl Operators {
     /// the other rights, the role's holders have the right to every thread, as an auditor does.
     ///
     /// ```
-    /// use hitl::agentcore::{Operators, Right, Tokens};
+    /// use hitl::agentcore::{OperatorAuth, Right, TokenVerifier};
     ///
-    /// # fn keys() -> Result<Tokens, Box<dyn std::error::Error>> {
-    /// #     Ok(Tokens::from_jwks(r#"{ "keys": [] }"#)?)
+    /// # fn keys() -> Result<TokenVerifier, Box<dyn std::error::Error>> {
+    /// #     Ok(TokenVerifier::from_jwks(r#"{ "keys": [] }"#)?)
     /// # }
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let operators = Operators::verified(keys()?).role_for(Right::Start, "desk").role_for(Right::Read, "auditor");
+    /// let operators = OperatorAuth::verified(keys()?).role_for(Right::Start, "desk").role_for(Right::Read, "auditor");
     /// # let _ = operators;
     /// # Ok(())
     /// # }
@@ -68,14 +68,14 @@ impl Operators {
     /// container.
     ///
     /// ```
-    /// use hitl::agentcore::{Operators, Right, Tokens};
+    /// use hitl::agentcore::{OperatorAuth, Right, TokenVerifier};
     ///
-    /// # fn keys() -> Result<Tokens, Box<dyn std::error::Error>> {
-    /// #     Ok(Tokens::from_jwks(r#"{ "keys": [] }"#)?)
+    /// # fn keys() -> Result<TokenVerifier, Box<dyn std::error::Error>> {
+    /// #     Ok(TokenVerifier::from_jwks(r#"{ "keys": [] }"#)?)
     /// # }
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// // Customers, who have no tokens, write to the desk.
-    /// let operators = Operators::verified(keys()?).open(Right::Start);
+    /// let operators = OperatorAuth::verified(keys()?).open(Right::Start);
     /// # let _ = operators;
     /// # Ok(())
     /// # }
@@ -106,18 +106,24 @@ impl Operators {
 
     /// Returns the operator of a request. A token takes precedence over the payload's claim, and a claim that
     /// contradicts it is rejected.
-    pub(super) fn of(&self, caller: &Caller, claimed: Option<Operator>) -> Result<Option<Operator>, Refusal> {
+    pub(super) fn operator(
+        &self,
+        caller: &Caller,
+        claimed: Option<Operator>,
+    ) -> Result<Option<Operator>, ApiError> {
         match (&caller.subject, claimed) {
-            (Some(subject), Some(claimed)) if claimed.name() != subject.operator.name() => Err(Refusal::new(
-                403,
-                "operator_mismatch",
-                "the payload names another operator than the token does",
-            )),
+            (Some(subject), Some(claimed)) if claimed.name() != subject.operator.name() => {
+                Err(ApiError::new(
+                    403,
+                    "operator_mismatch",
+                    "the operator in the payload is not the subject of the token",
+                ))
+            }
             (Some(subject), _) => Ok(Some(subject.operator_through(caller.channel))),
-            (None, Some(_)) if !self.claimed => Err(Refusal::new(
+            (None, Some(_)) if !self.claimed => Err(ApiError::new(
                 403,
                 "operator_unverified",
-                "a name in the payload is not taken here: send the operator's token as `Authorization: Bearer …`",
+                "claimed operators are not accepted: send the operator's token as `Authorization: Bearer …`",
             )),
             (None, claimed) => Ok(claimed.map(|it| it.with_evidence(Evidence::through(caller.channel)))),
         }
@@ -134,32 +140,32 @@ pub(super) struct Caller {
 
 impl Caller {
     /// Returns the verified subject of the caller's token, if there is one.
-    pub(super) fn operator(&self) -> Option<&Operator> {
+    pub(super) fn subject(&self) -> Option<&Operator> {
         self.subject.as_ref().map(|subject| &subject.operator)
     }
 
     /// Reads the headers and verifies the token.
-    pub(super) async fn of<G: Graph>(
-        house: &House<G>,
+    pub(super) async fn from_headers<G: Graph>(
+        state: &AppState<G>,
         headers: &HeaderMap,
         channel: &'static str,
-    ) -> Result<Self, Refusal> {
-        let session = answer::text(headers, answer::SESSION).map(str::to_owned);
+    ) -> Result<Self, ApiError> {
+        let session = response::text(headers, response::SESSION).map(str::to_owned);
         // Without keys a token proves nothing, and neither does any other signature of the request.
-        let Some(tokens) = &house.operators.tokens else {
+        let Some(tokens) = &state.operators.tokens else {
             return Ok(Self { session, channel, subject: None });
         };
         let subject = match bearer(headers)? {
-            Some(token) => Some(tokens.verify(token, house.agent.now_ms() / 1000).await?),
+            Some(token) => Some(tokens.verify(token, state.agent.now_ms() / 1000).await?),
             None => None,
         };
         Ok(Self { session, channel, subject })
     }
 
     /// Checks that the token with which the connection was opened has not expired.
-    pub(super) fn still<G: Graph>(&self, house: &House<G>) -> Result<(), Refusal> {
+    pub(super) fn check_expiry<G: Graph>(&self, state: &AppState<G>) -> Result<(), ApiError> {
         match &self.subject {
-            Some(subject) => subject.still(house.agent.now_ms() / 1000),
+            Some(subject) => subject.check_expiry(state.agent.now_ms() / 1000),
             None => Ok(()),
         }
     }
@@ -167,15 +173,23 @@ impl Caller {
 
 /// Returns the bearer token of a request (RFC 6750). An AWS SigV4 signature identifies the calling client, not an
 /// operator, and is ignored.
-fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
+fn bearer(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
-        return Err(Refusal::new(401, "token_invalid", "`Authorization` is there twice: send one token"));
+        return Err(ApiError::new(
+            401,
+            "token_invalid",
+            "the request has more than one `Authorization` header: send one token",
+        ));
     }
     match value.to_str().ok().and_then(|text| text.split_once(' ')) {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(Some(token.trim())),
         Some((scheme, _)) if scheme.starts_with("AWS4-") => Ok(None),
-        _ => Err(Refusal::new(401, "token_invalid", "`Authorization` is not `Bearer` and a token")),
+        _ => Err(ApiError::new(
+            401,
+            "token_invalid",
+            "the `Authorization` header is not `Bearer` followed by a token",
+        )),
     }
 }

@@ -11,112 +11,117 @@ use axum::{
 };
 use tracing::Instrument;
 
-use super::{House, answer, call::Call, connections::Connection, door, payload, stream, work::Underway};
-use crate::{run::Graph, serve::wire::Refusal};
+use super::{
+    AppState, authenticated::AuthenticatedRequest, connections::Connection, payload, request_guard, response,
+    stream, workers::InFlight,
+};
+use crate::{run::Graph, serve::api::ApiError};
 
 /// The connection of a request, if this server accepted it.
-pub(super) type On = Option<Extension<Arc<Connection>>>;
+pub(super) type ConnectionExtension = Option<Extension<Arc<Connection>>>;
 
 pub(super) async fn invoke<G: Graph>(
-    State(house): State<Arc<House<G>>>,
-    on: On,
+    State(state): State<Arc<AppState<G>>>,
+    connection: ConnectionExtension,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
     let span = span(&headers);
-    let connection = on.map(|Extension(connection)| connection);
-    let underway = connection.as_ref().map(Underway::begin);
-    let answered = async {
-        let response = answer(&house, connection.as_ref(), headers, body).await.unwrap_or_else(|refusal| {
-            log(&refusal);
-            answer::refused(&refusal)
+    let connection = connection.map(|Extension(connection)| connection);
+    let in_flight = connection.as_ref().map(InFlight::begin);
+    let answering = async {
+        let answered = try_invoke(&state, connection.as_ref(), headers, body).await.unwrap_or_else(|error| {
+            log_error(&error);
+            response::error(&error)
         });
-        tracing::info!(status = response.status().as_u16(), "answered");
-        response
+        tracing::info!(status = answered.status().as_u16(), "answered");
+        answered
     };
-    let response = answered.instrument(span).await;
-    match underway {
-        Some(underway) => underway.until_sent(response),
-        None => response,
+    let answered = answering.instrument(span).await;
+    match in_flight {
+        Some(in_flight) => in_flight.until_sent(answered),
+        None => answered,
     }
 }
 
 /// Handles `POST /runtimes/{arn}/invocations`, the service's own path, so that its SDKs can be pointed at this server.
 /// They look for the text of an error in `message`.
 pub(super) async fn invoke_as_service<G: Graph>(
-    house: State<Arc<House<G>>>,
-    on: On,
+    state: State<Arc<AppState<G>>>,
+    connection: ConnectionExtension,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let response = invoke(house, on, headers, body).await;
-    match response.extensions().get::<Refusal>() {
-        Some(refusal) => answer::refused(&refusal.clone().detail("message", refusal.message.clone())),
-        None => response,
+    let answered = invoke(state, connection, headers, body).await;
+    match answered.extensions().get::<ApiError>() {
+        Some(error) => response::error(&error.clone().detail("message", error.message.clone())),
+        None => answered,
     }
 }
 
-/// Logs a refusal. The message of a client error may quote anything that was sent, so it goes to the caller only.
-fn log(refusal: &Refusal) {
-    match refusal.status {
-        500.. => tracing::warn!(code = refusal.code, "{refusal}"),
-        _ => tracing::info!(code = refusal.code, "refused"),
+/// Logs an error. The message of a client error may quote anything that was sent, so it goes to the caller only.
+fn log_error(error: &ApiError) {
+    match error.status {
+        500.. => tracing::warn!(code = error.code, "{error}"),
+        _ => tracing::info!(code = error.code, "rejected"),
     }
 }
 
 /// Returns a span that identifies the request in everything logged while it is served.
 pub(super) fn span(headers: &HeaderMap) -> tracing::Span {
-    let request = answer::id(headers, answer::REQUEST).map_or_else(answer::drawn_id, str::to_owned);
-    let session = answer::id(headers, answer::SESSION).unwrap_or_default();
+    let request = response::id(headers, response::REQUEST).map_or_else(response::random_id, str::to_owned);
+    let session = response::id(headers, response::SESSION).unwrap_or_default();
     tracing::info_span!("request", requestId = request, sessionId = session)
 }
 
-async fn answer<G: Graph>(
-    house: &Arc<House<G>>,
+async fn try_invoke<G: Graph>(
+    state: &Arc<AppState<G>>,
     connection: Option<&Arc<Connection>>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Response, Refusal> {
-    let events = wants_events(&headers);
+) -> Result<Response, ApiError> {
+    let as_events = wants_events(&headers);
     let caller = async {
-        door::is_json(&headers)?;
-        house.caller(headers, "http").await
+        request_guard::is_json(&headers)?;
+        state.caller(headers, "http").await
     };
     let caller = match caller.await {
         Ok(caller) => caller,
-        Err(refusal) => {
-            payload::drain(body, house.limits.body).await;
-            return Err(refusal);
+        Err(error) => {
+            payload::drain(body, state.limits.body).await;
+            return Err(error);
         }
     };
-    let bytes = payload::read(body, house.largest, house.limits.body, connection.map(AsRef::as_ref));
+    let bytes = payload::read(body, state.max_bytes, state.limits.body, connection.map(AsRef::as_ref));
     let bytes = bytes.await?;
     if let Some(connection) = connection {
-        connection.works()?;
+        connection.begin_execution()?;
     }
-    let (inner, connection) = (Arc::clone(house), connection.cloned());
+    let (shared, connection) = (Arc::clone(state), connection.cloned());
     // Parse on the runtime that executes nodes, so that a large or slow payload does not delay pings.
-    let ready = house.work(async move {
-        let payload = payload::parse(&bytes, inner.largest, connection.as_deref())?;
+    let authorized = state.work(async move {
+        let payload = payload::parse(&bytes, shared.max_bytes, connection.as_deref())?;
         drop(bytes);
-        let call = Call::read(&inner, &caller, payload)?;
-        let hearing = call.admit(&inner, &caller).await?;
+        let request = AuthenticatedRequest::parse(&shared, &caller, payload)?;
+        let visibility = request.authorize(&shared, &caller).await?;
         // The caller may have omitted the session.
-        tracing::Span::current().record("sessionId", call.session.as_str());
-        Ok((call, hearing))
+        tracing::Span::current().record("sessionId", request.session.as_str());
+        Ok((request, visibility))
     });
-    let (call, hearing) = ready.await?;
-    let session = call.session.clone();
-    let mut response = if events {
-        stream::answer(house, call, hearing).await?
+    let (request, visibility) = authorized.await?;
+    let session = request.session.clone();
+    let mut answered = if as_events {
+        stream::respond(state, request, visibility).await?
     } else {
-        let inner = Arc::clone(house);
-        house.work(async move { Ok(answer::json(StatusCode::OK, &call.run(&inner).await?)) }).await?
+        let shared = Arc::clone(state);
+        state
+            .work(async move { Ok(response::json(StatusCode::OK, &request.execute(&shared).await?)) })
+            .await?
     };
     if let Ok(session) = HeaderValue::from_str(&session) {
-        response.headers_mut().insert(answer::SESSION, session);
+        answered.headers_mut().insert(response::SESSION, session);
     }
-    Ok(response)
+    Ok(answered)
 }
 
 fn wants_events(headers: &HeaderMap) -> bool {

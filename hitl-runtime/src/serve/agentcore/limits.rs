@@ -23,7 +23,7 @@ const MEMORY: usize = 256 * 1024 * 1024;
 pub struct Limits {
     pub(super) headers: Duration,
     pub(super) body: Duration,
-    pub(super) answer: Duration,
+    pub(super) response: Duration,
     pub(super) silence: Duration,
     pub(super) connections: usize,
     pub(super) sockets: Option<usize>,
@@ -35,7 +35,7 @@ impl Default for Limits {
         Self {
             headers: Duration::from_secs(20),
             body: Duration::from_secs(30),
-            answer: Duration::from_secs(30),
+            response: Duration::from_secs(30),
             silence: Duration::from_secs(60),
             connections: CONNECTIONS,
             sockets: None,
@@ -60,8 +60,8 @@ impl Limits {
 
     /// Sets the time after which a client that reads nothing of its response is disconnected: 30 s by default.
     #[must_use]
-    pub fn answer(self, time: Duration) -> Self {
-        Self { answer: time, ..self }
+    pub fn response(self, time: Duration) -> Self {
+        Self { response: time, ..self }
     }
 
     /// Sets the time after which a WebSocket whose peer sends nothing, not even pongs, is closed: 60 s by default. The
@@ -87,7 +87,7 @@ impl Limits {
     }
 
     /// Returns the maximum of connections, as far as the system allows.
-    pub(super) fn most_connections(&self) -> usize {
+    pub(super) fn max_connections(&self) -> usize {
         #[cfg(unix)]
         if let Some(files) = rustix::process::getrlimit(rustix::process::Resource::Nofile).current {
             let half = usize::try_from(files / 2).unwrap_or(usize::MAX);
@@ -96,7 +96,7 @@ impl Limits {
         self.connections
     }
 
-    pub(super) fn most_sockets(&self) -> usize {
-        self.sockets.unwrap_or_else(|| (self.most_connections() / 8).max(1))
+    pub(super) fn max_websockets(&self) -> usize {
+        self.sockets.unwrap_or_else(|| (self.max_connections() / 8).max(1))
     }
 }

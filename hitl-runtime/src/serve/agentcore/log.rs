@@ -19,7 +19,7 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-use crate::calendar::utc;
+use crate::timestamp::format_utc;
 
 /// Installs a global `tracing` subscriber that logs to standard output as JSON: `timestamp`, `level`, `message`,
 /// `logger`, and inside a request its `requestId` and `sessionId`, the names that the service's own SDK uses.
@@ -31,17 +31,17 @@ use crate::calendar::utc;
 /// ```
 pub fn log_as_json() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let lines = tracing_subscriber::fmt::layer().event_format(Lines);
-    let subscriber = tracing_subscriber::registry().with(filter).with(Fields).with(lines);
+    let lines = tracing_subscriber::fmt::layer().event_format(JsonFormat);
+    let subscriber = tracing_subscriber::registry().with(filter).with(SpanFields).with(lines);
     // It fails if a global subscriber is already set; that one stays.
     let _ = tracing::subscriber::set_global_default(subscriber);
 }
 
 /// The fields of a span or an event, by name.
 #[derive(Default)]
-struct Said(Map<String, Value>);
+struct FieldMap(Map<String, Value>);
 
-impl Visit for Said {
+impl Visit for FieldMap {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         self.0.insert(field.name().to_owned(), format!("{value:?}").into());
     }
@@ -64,39 +64,39 @@ impl Visit for Said {
 }
 
 /// A layer that stores the fields of spans, for the events inside them.
-struct Fields;
+struct SpanFields;
 
-impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Fields {
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for SpanFields {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
-        let mut said = Said::default();
-        attributes.record(&mut said);
+        let mut fields = FieldMap::default();
+        attributes.record(&mut fields);
         if let Some(span) = context.span(id) {
-            span.extensions_mut().insert(said);
+            span.extensions_mut().insert(fields);
         }
     }
 
     fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
         if let Some(span) = context.span(id)
-            && let Some(said) = span.extensions_mut().get_mut::<Said>()
+            && let Some(fields) = span.extensions_mut().get_mut::<FieldMap>()
         {
-            values.record(said);
+            values.record(fields);
         }
     }
 }
 
 #[derive(Serialize)]
-struct Line<'a> {
+struct LogLine<'a> {
     timestamp: String,
     level: &'a str,
     message: String,
     logger: &'a str,
     #[serde(flatten)]
-    said: Map<String, Value>,
+    fields: Map<String, Value>,
 }
 
-struct Lines;
+struct JsonFormat;
 
-impl<S, N> FormatEvent<S, N> for Lines
+impl<S, N> FormatEvent<S, N> for JsonFormat
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
@@ -107,26 +107,26 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let mut said = Map::new();
+        let mut fields = Map::new();
         for span in context.event_scope().into_iter().flat_map(|scope| scope.from_root()) {
-            if let Some(Said(fields)) = span.extensions().get::<Said>() {
-                said.extend(fields.clone());
+            if let Some(FieldMap(of_span)) = span.extensions().get::<FieldMap>() {
+                fields.extend(of_span.clone());
             }
         }
-        let mut own = Said::default();
+        let mut own = FieldMap::default();
         event.record(&mut own);
         let message = own.0.remove("message").and_then(|message| message.as_str().map(str::to_owned));
-        said.extend(own.0);
-        let line = Line {
+        fields.extend(own.0);
+        let line = LogLine {
             timestamp: timestamp(SystemTime::now()),
             level: event.metadata().level().as_str(),
             message: message.unwrap_or_default(),
             logger: event.metadata().target(),
-            said,
+            fields,
         };
         // People read logs too: characters that could mislead them are escaped.
         let json = serde_json::to_string(&line).map_err(|_| fmt::Error)?;
-        writer.write_str(&crate::unicode::spelled_json(&json))?;
+        writer.write_str(&crate::unicode::escape_hidden_json(&json))?;
         writer.write_char('\n')
     }
 }
@@ -135,7 +135,7 @@ where
 fn timestamp(time: SystemTime) -> String {
     let ms = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
     let ms = u64::try_from(ms).unwrap_or(u64::MAX);
-    format!("{}.{:03}Z", utc(ms).replace(' ', "T"), ms % 1000)
+    format!("{}.{:03}Z", format_utc(ms).replace(' ', "T"), ms % 1000)
 }
 
 #[cfg(test)]
@@ -149,9 +149,9 @@ mod tests {
     use super::*;
 
     #[derive(Clone, Default)]
-    struct Kept(Arc<Mutex<Vec<u8>>>);
+    struct Buffer(Arc<Mutex<Vec<u8>>>);
 
-    impl io::Write for Kept {
+    impl io::Write for Buffer {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             self.0.lock().unwrap().extend_from_slice(bytes);
             Ok(bytes.len())
@@ -163,18 +163,21 @@ mod tests {
     }
 
     #[test]
-    fn a_line_says_which_request_it_is_of() {
-        let kept = Kept::default();
-        let lines = tracing_subscriber::fmt::layer().event_format(Lines).with_writer({
-            let kept = kept.clone();
-            move || kept.clone()
+    fn a_line_has_the_fields_of_its_request() {
+        let buffer = Buffer::default();
+        let lines = tracing_subscriber::fmt::layer().event_format(JsonFormat).with_writer({
+            let buffer = buffer.clone();
+            move || buffer.clone()
         });
-        tracing::subscriber::with_default(tracing_subscriber::registry().with(Fields).with(lines), || {
-            let inside = tracing::info_span!("request", requestId = "r-1", sessionId = "").entered();
-            inside.record("sessionId", "s-1");
-            tracing::warn!(status = 409_u64, "two\nlines and a \"quote\"");
-        });
-        let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+        tracing::subscriber::with_default(
+            tracing_subscriber::registry().with(SpanFields).with(lines),
+            || {
+                let inside = tracing::info_span!("request", requestId = "r-1", sessionId = "").entered();
+                inside.record("sessionId", "s-1");
+                tracing::warn!(status = 409_u64, "two\nlines and a \"quote\"");
+            },
+        );
+        let text = String::from_utf8(buffer.0.lock().unwrap().clone()).unwrap();
         assert_eq!(text.lines().count(), 1, "{text}");
         let line: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(line["message"], "two\nlines and a \"quote\"");
@@ -187,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_is_one_that_machines_read() {
+    fn a_timestamp_is_rfc_3339() {
         let time = UNIX_EPOCH + Duration::from_millis(1_795_344_603_250);
         assert_eq!(timestamp(time), "2026-11-22T10:50:03.250Z");
     }

@@ -6,80 +6,85 @@ use axum::body::{Body, HttpBody as _};
 use futures_util::StreamExt;
 use serde_json::Value;
 
-use super::{bounded, connections::Connection};
-use crate::{Violation, journal::exact, serve::wire::Refusal};
+use super::{connections::Connection, json_limits};
+use crate::{Violation, journal::exact, serve::api::ApiError};
 
 /// The default maximum size of a request in bytes. A thread's state is far smaller.
-pub(super) const LARGEST: usize = 1024 * 1024;
+pub(super) const MAX_BYTES: usize = 1024 * 1024;
 
-/// The number of bytes read and discarded from a body that is too large, so that its sender gets to read the refusal.
-const DRAINED: usize = 128 * 1024 * 1024;
+/// The number of bytes read and discarded from a body that is too large, so that its sender gets to read the error.
+const MAX_DRAINED: usize = 128 * 1024 * 1024;
 
-/// Reads a body to its end within `patience`, and returns it if it has at most `largest` bytes.
+/// Reads a body to its end within `timeout`, and returns it if it has at most `max_bytes` bytes.
 pub(super) async fn read(
     body: Body,
-    largest: usize,
-    patience: Duration,
+    max_bytes: usize,
+    timeout: Duration,
     connection: Option<&Connection>,
-) -> Result<Vec<u8>, Refusal> {
-    if body.size_hint().lower() > DRAINED as u64 {
-        return Err(too_large(largest));
+) -> Result<Vec<u8>, ApiError> {
+    if body.size_hint().lower() > MAX_DRAINED as u64 {
+        return Err(too_large(max_bytes));
     }
     let reading = async {
         let mut stream = body.into_data_stream();
         let (mut bytes, mut length) = (Vec::new(), 0_usize);
         while let Some(chunk) = stream.next().await {
-            let chunk = chunk.map_err(|_| invalid_json("the request broke off"))?;
+            let chunk = chunk.map_err(|_| invalid_json("the body is incomplete"))?;
             length = length.saturating_add(chunk.len());
-            if length <= largest {
+            if length <= max_bytes {
                 if let Some(connection) = connection {
-                    connection.takes(length)?;
+                    connection.reserve_memory(length)?;
                 }
                 bytes.extend_from_slice(&chunk);
             } else {
                 bytes = Vec::new();
             }
-            if length > DRAINED {
+            if length > MAX_DRAINED {
                 break;
             }
         }
-        if length > largest { Err(too_large(largest)) } else { Ok(bytes) }
+        if length > max_bytes { Err(too_large(max_bytes)) } else { Ok(bytes) }
     };
-    tokio::time::timeout(patience, reading).await.unwrap_or_else(|_| {
-        Err(Refusal::new(408, "too_slow", format!("the request did not come whole within {patience:?}")))
+    tokio::time::timeout(timeout, reading).await.unwrap_or_else(|_| {
+        Err(ApiError::new(408, "too_slow", format!("the body did not arrive completely within {timeout:?}")))
     })
 }
 
 /// Reads a body to its end and discards it: a client that is still sending would get a broken pipe instead of the
 /// response.
-pub(super) async fn drain(body: Body, patience: Duration) {
-    let _ = read(body, 0, patience, None).await;
+pub(super) async fn drain(body: Body, timeout: Duration) {
+    let _ = read(body, 0, timeout, None).await;
 }
 
 /// Parses the JSON of a body.
-pub(super) fn parse(bytes: &[u8], largest: usize, connection: Option<&Connection>) -> Result<Value, Refusal> {
-    if bytes.len() > largest {
-        return Err(too_large(largest));
+pub(super) fn parse(
+    bytes: &[u8],
+    max_bytes: usize,
+    connection: Option<&Connection>,
+) -> Result<Value, ApiError> {
+    if bytes.len() > max_bytes {
+        return Err(too_large(max_bytes));
     }
     let text = std::str::from_utf8(bytes).map_err(|error| {
-        Refusal::new(
+        ApiError::new(
             400,
             "invalid_encoding",
-            format!("the request is not UTF-8 from byte {} on", error.valid_up_to()),
+            format!("the request is not valid UTF-8 at byte {}", error.valid_up_to()),
         )
     })?;
-    let weight = bounded::weigh(text)?;
+    let memory = json_limits::estimate_memory(text)?;
     if let Some(connection) = connection {
-        connection.takes(weight)?;
+        connection.reserve_memory(memory)?;
     }
     // Rejects NaN and infinity (RFC 8259), and numbers that would be rounded.
     exact::parse(text).map_err(|error| invalid_json(&Violation::from(error).to_string()))
 }
 
-fn too_large(largest: usize) -> Refusal {
-    Refusal::new(413, "too_large", format!("a request has {largest} bytes at most")).detail("limit", largest)
+fn too_large(max_bytes: usize) -> ApiError {
+    ApiError::new(413, "too_large", format!("the request is larger than {max_bytes} bytes"))
+        .detail("limit", max_bytes)
 }
 
-pub(super) fn invalid_json(problem: &str) -> Refusal {
-    Refusal::new(400, "invalid_json", format!("the request is no JSON: {problem}"))
+pub(super) fn invalid_json(problem: &str) -> ApiError {
+    ApiError::new(400, "invalid_json", format!("the request is not valid JSON: {problem}"))
 }

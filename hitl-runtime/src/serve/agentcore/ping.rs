@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{extract::State, http::StatusCode, response::Response};
 use serde::Serialize;
 
-use super::{House, answer, background::Health};
+use super::{AppState, background::Health, response};
 use crate::run::Graph;
 
 #[derive(Serialize)]
@@ -21,19 +21,19 @@ struct Status {
 /// Reports `HealthyBusy` while a thread runs in this process. The time is that of the last change, not of the ping: if
 /// it changed with each ping, the session would never count as idle, and without a time it would count as idle during
 /// its work.
-pub(super) async fn ping<G: Graph>(State(house): State<Arc<House<G>>>) -> Response {
-    let activity = house.agent.activity();
+pub(super) async fn ping<G: Graph>(State(state): State<Arc<AppState<G>>>) -> Response {
+    let activity = state.agent.activity();
     let status = if activity.running > 0 { "HealthyBusy" } else { "Healthy" };
-    let time_of_last_update = activity.since_ms.max(house.since_ms) / 1000;
-    let (code, sweep) = told(house.background.health());
-    answer::json(code, &Status { status, time_of_last_update, sweep })
+    let time_of_last_update = activity.since_ms.max(state.since_ms) / 1000;
+    let (code, sweep) = sweep_status(state.background.health());
+    response::json(code, &Status { status, time_of_last_update, sweep })
 }
 
 /// Maps the health of the sweep to a status. A container whose sweep keeps ending does not work and should be replaced.
 /// One whose store does not answer should not, because its replacement would use the same store.
-fn told(health: Health) -> (StatusCode, Option<&'static str>) {
+fn sweep_status(health: Health) -> (StatusCode, Option<&'static str>) {
     match health {
-        Health::Well => (StatusCode::OK, None),
+        Health::Healthy => (StatusCode::OK, None),
         Health::Failing => (StatusCode::OK, Some("failing")),
         Health::Restarting => (StatusCode::OK, Some("restarting")),
         Health::Down => (StatusCode::SERVICE_UNAVAILABLE, Some("down")),
@@ -45,16 +45,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_ping_says_how_the_sweep_goes() {
-        let said = |health| {
-            let (code, sweep) = told(health);
+    fn the_ping_reports_the_health_of_the_sweep() {
+        let response_for = |health| {
+            let (code, sweep) = sweep_status(health);
             let status = Status { status: "Healthy", time_of_last_update: 7, sweep };
             (code.as_u16(), serde_json::to_string(&status).unwrap())
         };
         let body = |sweep: &str| format!(r#"{{"status":"Healthy","time_of_last_update":7{sweep}}}"#);
-        assert_eq!(said(Health::Well), (200, body("")));
-        assert_eq!(said(Health::Failing), (200, body(r#","sweep":"failing""#)));
-        assert_eq!(said(Health::Restarting), (200, body(r#","sweep":"restarting""#)));
-        assert_eq!(said(Health::Down), (503, body(r#","sweep":"down""#)));
+        assert_eq!(response_for(Health::Healthy), (200, body("")));
+        assert_eq!(response_for(Health::Failing), (200, body(r#","sweep":"failing""#)));
+        assert_eq!(response_for(Health::Restarting), (200, body(r#","sweep":"restarting""#)));
+        assert_eq!(response_for(Health::Down), (503, body(r#","sweep":"down""#)));
     }
 }

@@ -10,7 +10,7 @@ use crate::run::Graph;
 
 /// The time to wait for running threads when the server stops. A thread that is cut off is continued by another
 /// container from its journal.
-const GRACE: Duration = Duration::from_secs(20);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(20);
 
 impl<G: Graph> AgentCore<G> {
     /// Serves on an address until SIGTERM or Ctrl-C, then waits at most 20 s for the requests and threads that are
@@ -22,7 +22,7 @@ impl<G: Graph> AgentCore<G> {
     /// [`let_anyone_decide`](AgentCore::let_anyone_decide).
     pub async fn serve(self, address: SocketAddr) -> io::Result<()> {
         let listener = std::net::TcpListener::bind(address)?;
-        self.serve_until(listener, told_to_stop()).await
+        self.serve_until(listener, shutdown_signal()).await
     }
 
     /// Serves as [`serve`](Self::serve) does, on an open listener and until `stop` resolves.
@@ -49,16 +49,16 @@ impl<G: Graph> AgentCore<G> {
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> io::Result<()> {
         let address = listener.local_addr()?;
-        self.may_listen(address)?;
+        self.check_address(address)?;
         listener.set_nonblocking(true)?;
-        let agent = self.house.agent.clone();
-        self.house.workers = Some(Handle::current());
-        self.house.door.local = is_local(address);
+        let agent = self.state.agent.clone();
+        self.state.workers = Some(Handle::current());
+        self.state.guard.loopback_only = is_loopback(address);
         tracing::info!(%address, "serving {}", G::SPEC.name);
         let (stopping, stopped) = oneshot::channel::<()>();
         let (ending, ended) = oneshot::channel();
         std::thread::Builder::new().name("agentcore".to_owned()).spawn(move || {
-            let _ = ending.send(self.answer(listener, stopped));
+            let _ = ending.send(self.answer_requests(listener, stopped));
         })?;
         let mut ended = ended
             .map(|ended| ended.unwrap_or_else(|_| Err(io::Error::other("the server's thread panicked"))));
@@ -69,24 +69,30 @@ impl<G: Graph> AgentCore<G> {
         }
         tracing::info!("stopping");
         let _ = stopping.send(());
-        let rest = async {
+        let drain = async {
             let answered = ended.await;
-            agent.rest().await;
+            agent.wait_idle().await;
             answered
         };
-        match tokio::time::timeout(GRACE, rest).await {
+        match tokio::time::timeout(SHUTDOWN_TIMEOUT, drain).await {
             Ok(answered) => answered,
             Err(_) => {
-                tracing::warn!("threads were left in the middle; the journal says how far they came");
+                tracing::warn!(
+                    "shutdown timed out while threads were running; another process continues them from their journals"
+                );
                 Ok(())
             }
         }
     }
 
     /// Answers requests on the current thread until `stopped` resolves, then completes the requests in flight.
-    fn answer(self, listener: std::net::TcpListener, stopped: oneshot::Receiver<()>) -> io::Result<()> {
+    fn answer_requests(
+        self,
+        listener: std::net::TcpListener,
+        stopped: oneshot::Receiver<()>,
+    ) -> io::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let (connections, limits) = (Arc::clone(&self.house.connections), self.house.limits.clone());
+        let (connections, limits) = (Arc::clone(&self.state.connections), self.state.limits.clone());
         runtime.block_on(async {
             let stop = async {
                 let _ = stopped.await;
@@ -100,28 +106,28 @@ impl<G: Graph> AgentCore<G> {
     /// # Errors
     /// If operators are claimed, other machines reach the address, and [`let_anyone_decide`](Self::let_anyone_decide)
     /// was not called.
-    pub(crate) fn may_listen(&self, address: SocketAddr) -> io::Result<()> {
-        if !self.house.operators.lets_anyone_decide() || self.anyone || is_local(address) {
+    pub(crate) fn check_address(&self, address: SocketAddr) -> io::Result<()> {
+        if !self.state.operators.lets_anyone_decide() || self.anyone_decides || is_loopback(address) {
             return Ok(());
         }
         Err(io::Error::new(
             io::ErrorKind::InvalidInput,
             format!(
-                "operators are taken as they are claimed, and {address} is an address that others reach: whoever reaches \
-                 it could sign in any name. Listen on 127.0.0.1, verify tokens, or say that this is meant: \
-                 --let-anyone-decide, HITL_LET_ANYONE_DECIDE=1, `AgentCore::let_anyone_decide`"
+                "claimed operators are accepted, and other machines can reach {address}: everyone who reaches it could \
+                 sign in any name; listen on 127.0.0.1, verify tokens, or allow this by --let-anyone-decide, \
+                 HITL_LET_ANYONE_DECIDE=1 or `AgentCore::let_anyone_decide`"
             ),
         ))
     }
 }
 
 /// Returns whether only this machine reaches an address.
-fn is_local(address: SocketAddr) -> bool {
+fn is_loopback(address: SocketAddr) -> bool {
     address.ip().to_canonical().is_loopback()
 }
 
 /// Waits until the process receives SIGTERM or Ctrl-C.
-pub(crate) async fn told_to_stop() {
+pub(crate) async fn shutdown_signal() {
     let interrupted = tokio::signal::ctrl_c();
     #[cfg(unix)]
     {

@@ -38,7 +38,7 @@ pub fn session_id(thread: &ThreadId) -> String {
 }
 
 /// Returns the thread that a session belongs to if the request names none: the thread whose name is its own session ID.
-pub(super) fn thread_of(session: &str) -> Option<ThreadId> {
+pub(super) fn thread_for(session: &str) -> Option<ThreadId> {
     ThreadId::existing(session).ok().filter(|thread| session_id(thread) == session)
 }
 
@@ -52,19 +52,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_thread_has_one_that_the_service_takes() {
+    fn every_thread_has_a_valid_session_id() {
         let long = "x".repeat(200);
         for name in ["t", "ticket-A-9133", "two words", "Überweisung №7", "😀", "-_-", long.as_str()] {
             let thread = ThreadId::new(name).unwrap();
             let session = session_id(&thread);
             assert!((33..=100).contains(&session.len()) && is_plain(&session), "{name}: {session}");
             assert_eq!(session, session_id(&thread));
-            assert_eq!(thread_of(&session), None, "{name}");
+            assert_eq!(thread_for(&session), None, "{name}");
         }
     }
 
     #[test]
-    fn no_two_threads_share_one() {
+    fn session_ids_are_distinct() {
         let session = session_id(&ThreadId::new("ticket-A-9133").unwrap());
         let other = session_id(&ThreadId::new(&session).unwrap());
         assert_ne!(session, other);

@@ -11,34 +11,34 @@ use serde::Serialize;
 use tokio::task::JoinHandle;
 use tracing::Instrument as _;
 
-use super::{House, access::Hearing, call::Call};
+use super::{AppState, access::Visibility, authenticated::AuthenticatedRequest};
 use crate::{
     journal::{Event as Entry, Requester},
-    run::{Graph, Heard, Listener},
-    serve::wire::{Refusal, Reply},
+    run::{Graph, Subscription, ThreadEvent},
+    serve::api::{ApiError, Reply},
 };
 
-type Work = JoinHandle<Result<Reply, Refusal>>;
+type Execution = JoinHandle<Result<Reply, ApiError>>;
 
 /// Answers a request with events. Each is one JSON object: an `entry`, text that was `said`, the number of events that
 /// were `missed`, and finally the `thread` or an `error`. A request that is refused before its first event gets an
 /// ordinary error response.
-pub(super) async fn answer<G: Graph>(
-    house: &Arc<House<G>>,
-    call: Call,
-    hearing: Hearing,
-) -> Result<Response, Refusal> {
-    let mut following = follow(house, call, hearing);
-    let first = match following.next().await {
-        Some(Told::Refused(refusal)) => return Err(refusal),
+pub(super) async fn respond<G: Graph>(
+    state: &Arc<AppState<G>>,
+    request: AuthenticatedRequest,
+    visibility: Visibility,
+) -> Result<Response, ApiError> {
+    let mut events = start(state, request, visibility);
+    let first = match events.next().await {
+        Some(StreamEvent::Failed(error)) => return Err(error),
         first => first,
     };
-    let events = stream::unfold((first, following), |(first, mut following)| async move {
-        let told = match first {
-            Some(told) => told,
-            None => following.next().await?,
+    let events = stream::unfold((first, events), |(first, mut events)| async move {
+        let event = match first {
+            Some(event) => event,
+            None => events.next().await?,
         };
-        Some((Ok::<_, Infallible>(event(&told)), (None, following)))
+        Some((Ok::<_, Infallible>(to_sse(&event)), (None, events)))
     });
     Ok(sse(events))
 }
@@ -47,60 +47,64 @@ fn sse(events: impl Stream<Item = Result<Event, Infallible>> + Send + 'static) -
     Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))).into_response()
 }
 
-fn event(told: &Told) -> Event {
+fn to_sse(event: &StreamEvent) -> Event {
     // Serialization cannot fail: these are our own types, whose keys are strings.
-    Event::default().data(serde_json::to_string(told).unwrap_or_default())
+    Event::default().data(serde_json::to_string(event).unwrap_or_default())
 }
 
 /// Subscribes to the thread and starts the request.
-pub(super) fn follow<G: Graph>(house: &Arc<House<G>>, call: Call, hearing: Hearing) -> Following {
-    let listener = house.agent.listen(&call.request.thread);
-    let inner = Arc::clone(house);
-    let work = async move { call.run(&inner).await }.in_current_span();
-    Following { listener, hearing, work: Some(house.workers().spawn(work)), end: None }
+pub(super) fn start<G: Graph>(
+    state: &Arc<AppState<G>>,
+    request: AuthenticatedRequest,
+    visibility: Visibility,
+) -> EventStream {
+    let subscription = state.agent.listen(&request.request.thread);
+    let shared = Arc::clone(state);
+    let execution = async move { request.execute(&shared).await }.in_current_span();
+    EventStream { subscription, visibility, execution: Some(state.workers().spawn(execution)), end: None }
 }
 
 /// A request in flight, with the events of its thread.
-pub(super) struct Following {
-    listener: Listener,
-    hearing: Hearing,
-    work: Option<Work>,
-    end: Option<Told>,
+pub(super) struct EventStream {
+    subscription: Subscription,
+    visibility: Visibility,
+    execution: Option<Execution>,
+    end: Option<StreamEvent>,
 }
 
 /// An event sent to the caller.
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case", untagged)]
-pub(super) enum Told {
-    Heard(Heard),
-    Answered { thread: Box<Reply> },
-    Refused(Refusal),
+pub(super) enum StreamEvent {
+    Thread(ThreadEvent),
+    Completed { thread: Box<Reply> },
+    Failed(ApiError),
 }
 
-impl Following {
+impl EventStream {
     /// Returns the next event; `None` after the last one.
-    pub(super) async fn next(&mut self) -> Option<Told> {
-        while let Some(work) = &mut self.work {
+    pub(super) async fn next(&mut self) -> Option<StreamEvent> {
+        while let Some(execution) = &mut self.execution {
             tokio::select! {
                 biased;
-                heard = self.listener.next() => match self.let_through(heard) {
-                    Some(heard) => return Some(Told::Heard(heard)),
+                event = self.subscription.next() => match self.visible(event) {
+                    Some(event) => return Some(StreamEvent::Thread(event)),
                     None => continue,
                 },
-                end = work => {
-                    self.work = None;
+                end = execution => {
+                    self.execution = None;
                     self.end = Some(match end {
-                        Ok(Ok(reply)) => Told::Answered { thread: Box::new(reply) },
-                        Ok(Err(refusal)) => Told::Refused(refusal),
-                        Err(_) => Told::Refused(Refusal::new(500, "internal", "this container failed in the middle")),
+                        Ok(Ok(reply)) => StreamEvent::Completed { thread: Box::new(reply) },
+                        Ok(Err(error)) => StreamEvent::Failed(error),
+                        Err(_) => StreamEvent::Failed(ApiError::new(500, "internal", "internal error: get the status of the thread")),
                     });
                 }
             }
         }
         // Drain the events that happened before the end.
-        while let Some(heard) = self.listener.try_next() {
-            if let Some(heard) = self.let_through(heard) {
-                return Some(Told::Heard(heard));
+        while let Some(event) = self.subscription.try_next() {
+            if let Some(event) = self.visible(event) {
+                return Some(StreamEvent::Thread(event));
             }
         }
         self.end.take()
@@ -108,13 +112,13 @@ impl Following {
 
     /// Returns the event if the caller may see it. The thread of this name may belong to another subject; a caller
     /// without the right to read it must not see its events.
-    fn let_through(&mut self, heard: Heard) -> Option<Heard> {
-        if let (Hearing::Own(own), Heard::Entry(entry)) = (&self.hearing, &heard)
+    fn visible(&mut self, event: ThreadEvent) -> Option<ThreadEvent> {
+        if let (Visibility::OwnThread(own), ThreadEvent::Entry(entry)) = (&self.visibility, &event)
             && let Entry::Started { requester, .. } = &entry.event
             && requester.as_ref().and_then(Requester::owner) == own.as_deref()
         {
-            self.hearing = Hearing::All;
+            self.visibility = Visibility::All;
         }
-        (self.hearing == Hearing::All).then_some(heard)
+        (self.visibility == Visibility::All).then_some(event)
     }
 }

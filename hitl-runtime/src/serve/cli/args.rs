@@ -15,7 +15,7 @@ use super::exit::EXIT_CODES;
 #[derive(Debug, Parser)]
 #[command(
     disable_help_subcommand = true,
-    after_help = "On a terminal, with no command: a walk from the message to the result.",
+    after_help = "On a terminal, without a command: interactive, from the input to the result.",
     after_long_help = EXIT_CODES,
 )]
 pub(super) struct Args {
@@ -42,13 +42,13 @@ pub(super) struct Global {
     #[arg(long = "role", global = true, value_name = "ROLE")]
     pub(super) roles: Vec<String>,
     /// Use colors
-    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = Colour::Auto)]
-    pub(super) color: Colour,
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
+    pub(super) color: Color,
 }
 
 /// A choice of when to use colors.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(super) enum Colour {
+pub(super) enum Color {
     #[default]
     Auto,
     Always,
@@ -88,14 +88,14 @@ pub(super) enum Command {
     /// Sign the draft as it is
     Approve {
         #[command(flatten)]
-        review: Named,
+        review: ReviewArgs,
     },
     /// Sign a changed draft instead
     ///
     /// With neither --set nor --patch, $VISUAL or $EDITOR opens on the draft.
     Edit {
         #[command(flatten)]
-        review: Named,
+        review: ReviewArgs,
         /// One value, as in amount=99 or to.iban=DE02…; may be given again
         #[arg(long, value_name = "PATH=VALUE")]
         set: Vec<String>,
@@ -106,9 +106,9 @@ pub(super) enum Command {
     /// Reject the draft
     Reject {
         #[command(flatten)]
-        review: Named,
+        review: ReviewArgs,
         /// The reason
-        #[arg(long, value_parser = reason())]
+        #[arg(long, value_parser = reason_parser())]
         reason: Option<Reason>,
         /// The reason in your own words
         #[arg(long, default_value = "", hide_default_value = true)]
@@ -117,7 +117,7 @@ pub(super) enum Command {
     /// Ask a question first; the draft is then made again
     Ask {
         #[command(flatten)]
-        review: Named,
+        review: ReviewArgs,
         /// The question
         question: Vec<String>,
     },
@@ -193,7 +193,7 @@ pub(super) enum Command {
     /// A resumed thread may execute effects, as it would have in the process that died.
     Sweep {
         /// Repeat at this interval until stopped, as in 10s
-        #[arg(long, value_name = "DURATION", value_parser = every)]
+        #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
         every: Option<Duration>,
     },
     /// Serve the agent over HTTP, for Amazon Bedrock AgentCore Runtime
@@ -226,7 +226,7 @@ pub(super) enum Command {
 
 /// A review of a thread.
 #[derive(Debug, ClapArgs)]
-pub(super) struct Named {
+pub(super) struct ReviewArgs {
     /// The thread
     pub(super) thread: String,
     /// The digest of the draft that you saw, or its first 8 digits or more
@@ -274,22 +274,22 @@ impl Format {
 }
 
 /// Parses a duration: `10s`, `5m`, `1h`.
-pub(super) fn every(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is no duration; write 10s, 5m or 1h");
-    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
+pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
+    let invalid = || format!("`{text}` is not a duration; write 10s, 5m or 1h");
+    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(invalid)?;
     let seconds = match unit {
         "s" => 1,
         "m" => 60,
         "h" => 3600,
-        _ => return Err(wrong()),
+        _ => return Err(invalid()),
     };
-    let number: u64 = number.parse().map_err(|_| wrong())?;
+    let number: u64 = number.parse().map_err(|_| invalid())?;
     match number.checked_mul(seconds) {
         Some(seconds @ 1..) => Ok(Duration::from_secs(seconds)),
-        _ => Err(wrong()),
+        _ => Err(invalid()),
     }
 }
 
-fn reason() -> impl TypedValueParser<Value = Reason> {
+fn reason_parser() -> impl TypedValueParser<Value = Reason> {
     PossibleValuesParser::new(Reason::GIVEN.map(Reason::as_str)).try_map(|word| word.parse::<Reason>())
 }

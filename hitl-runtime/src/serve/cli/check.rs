@@ -4,53 +4,55 @@ use serde_json::{Value, json};
 
 use super::{
     escape::escape,
-    exit::{Exit, Refusal},
+    exit::{CliError, Exit},
     render::{
-        refusal::bullet,
+        error::bullet,
         style::{BOLD, DIM, GREEN, RED, paint},
     },
     session::Session,
 };
 use crate::{
-    Error, Standing, ThreadId,
-    run::{Check, Difference, Graph},
+    Error, ThreadId, ThreadStatus,
+    run::{CompatibilityReport, Graph, Incompatibility},
 };
 
 /// The results so far.
 #[derive(Default)]
-struct Found {
+struct Results {
     threads: Vec<Value>,
     /// The threads of other graphs in the same store, which belong to other programs.
     others: Vec<Value>,
-    refused: usize,
+    incompatible: usize,
 }
 
 impl<G: Graph> Session<'_, G> {
-    pub(super) async fn check(&mut self, thread: Option<String>) -> Result<Exit, Refusal> {
-        let mut found = Found::default();
+    pub(super) async fn check(&mut self, thread: Option<String>) -> Result<Exit, CliError> {
+        let mut results = Results::default();
         match thread {
             Some(name) => {
                 let thread = self.thread_id(&name)?;
                 let check = self.agent.check(&thread).await;
-                let check = self.mended(check)?;
-                self.checked(&check, &mut found)?;
+                let check = self.with_suggestion(check)?;
+                self.record(&check, &mut results)?;
             }
-            None => self.check_all(&mut found).await?,
+            None => self.check_all(&mut results).await?,
         }
         if self.global.json {
-            self.json(&json!({ "threads": found.threads, "others": found.others }))?;
-        } else if found.threads.is_empty() && found.others.is_empty() {
-            self.screen.out("No thread is under way.\n")?;
-        } else if !found.others.is_empty() {
-            let text = format!("  {} more of other graphs: not this program's\n", found.others.len());
-            self.screen.out(&paint(DIM, text))?;
+            self.json(&json!({ "threads": results.threads, "others": results.others }))?;
+        } else if results.threads.is_empty() && results.others.is_empty() {
+            self.terminal.out("No unfinished threads.\n")?;
+        } else if !results.others.is_empty() {
+            let text = format!("  {} more of other graphs, which are not checked\n", results.others.len());
+            self.terminal.out(&paint(DIM, text))?;
         }
-        Ok(if found.refused == 0 { Exit::Done } else { Exit::Refused })
+        Ok(if results.incompatible == 0 { Exit::Done } else { Exit::Refused })
     }
 
     /// Checks every thread that has not ended.
-    async fn check_all(&mut self, found: &mut Found) -> Result<(), Refusal> {
-        for standing in [Standing::Waiting, Standing::InDoubt, Standing::Failed, Standing::Running] {
+    async fn check_all(&mut self, results: &mut Results) -> Result<(), CliError> {
+        for standing in
+            [ThreadStatus::Waiting, ThreadStatus::InDoubt, ThreadStatus::Failed, ThreadStatus::Running]
+        {
             let mut after = None;
             loop {
                 let page = self
@@ -59,9 +61,9 @@ impl<G: Graph> Session<'_, G> {
                     .threads(Some(standing), after.as_deref(), 100)
                     .await
                     .map_err(Error::from);
-                let page = self.mended(page)?;
+                let page = self.with_suggestion(page)?;
                 for (thread, _) in page.items {
-                    self.check_one(&thread, found).await?;
+                    self.check_one(&thread, results).await?;
                 }
                 match page.next {
                     Some(next) => after = Some(next),
@@ -72,58 +74,64 @@ impl<G: Graph> Session<'_, G> {
         Ok(())
     }
 
-    async fn check_one(&mut self, thread: &ThreadId, found: &mut Found) -> Result<(), Refusal> {
+    async fn check_one(&mut self, thread: &ThreadId, results: &mut Results) -> Result<(), CliError> {
         match self.agent.check(thread).await {
             Ok(check) => match check.differences.as_slice() {
-                [Difference::OtherGraph { graph, .. }] => {
-                    found.others.push(json!({ "thread": thread, "graph": graph }));
+                [Incompatibility::OtherGraph { graph, .. }] => {
+                    results.others.push(json!({ "thread": thread, "graph": graph }));
                     Ok(())
                 }
-                _ => self.checked(&check, found),
+                _ => self.record(&check, results),
             },
             // Deleted since the page was read.
             Err(Error::UnknownThread { .. }) => Ok(()),
             Err(error @ (Error::Damaged { .. } | Error::Unauthenticated { .. })) => {
-                found.refused += 1;
+                results.incompatible += 1;
                 let (code, message) = (error.code(), error.to_string());
-                found.threads.push(json!({
+                results.threads.push(json!({
                     "thread": thread,
                     "can_go_on": false,
                     "differences": [{ "code": code, "message": message }],
                 }));
-                self.say(thread, "cannot go on", false, &[message])
+                self.print(thread, "incompatible", false, &[message])
             }
             Err(error) => Err(error.into()),
         }
     }
 
-    fn checked(&mut self, check: &Check, found: &mut Found) -> Result<(), Refusal> {
-        let mut told = json!(check);
-        told["can_go_on"] = check.can_go_on().into();
-        found.threads.push(told);
-        found.refused += usize::from(!check.can_go_on());
+    fn record(&mut self, check: &CompatibilityReport, results: &mut Results) -> Result<(), CliError> {
+        let mut document = json!(check);
+        document["can_go_on"] = check.can_go_on().into();
+        results.threads.push(document);
+        results.incompatible += usize::from(!check.can_go_on());
         let again = check.reopened.join(" and ");
-        let says = match check {
-            Check { standing: Standing::Ended, .. } => "has ended".to_owned(),
-            check if !check.can_go_on() => "cannot go on".to_owned(),
-            _ if !again.is_empty() => format!("can go on; the review before {again} is opened again"),
-            Check { new_code: true, .. } => "can go on, under new code".to_owned(),
-            _ => "can go on".to_owned(),
+        let verdict = match check {
+            CompatibilityReport { standing: ThreadStatus::Ended, .. } => "ended".to_owned(),
+            check if !check.can_go_on() => "incompatible".to_owned(),
+            _ if !again.is_empty() => format!("compatible; the review before {again} is reopened"),
+            CompatibilityReport { new_code: true, .. } => "compatible, with new code".to_owned(),
+            _ => "compatible".to_owned(),
         };
         let changes = check.changes.iter().map(ToString::to_string);
         let reasons: Vec<String> = check.differences.iter().map(ToString::to_string).chain(changes).collect();
-        self.say(&check.thread, &says, check.can_go_on(), &reasons)
+        self.print(&check.thread, &verdict, check.can_go_on(), &reasons)
     }
 
-    fn say(&mut self, thread: &ThreadId, says: &str, can: bool, reasons: &[String]) -> Result<(), Refusal> {
+    fn print(
+        &mut self,
+        thread: &ThreadId,
+        verdict: &str,
+        is_compatible: bool,
+        reasons: &[String],
+    ) -> Result<(), CliError> {
         if self.global.json {
             return Ok(());
         }
-        let sign = if can { paint(GREEN, "✓") } else { paint(RED, "✗") };
-        let mut text = format!("{sign} {}  {}\n", paint(BOLD, escape(thread.as_str())), escape(says));
+        let sign = if is_compatible { paint(GREEN, "✓") } else { paint(RED, "✗") };
+        let mut text = format!("{sign} {}  {}\n", paint(BOLD, escape(thread.as_str())), escape(verdict));
         for reason in reasons {
-            text.push_str(&bullet(reason, self.screen.width));
+            text.push_str(&bullet(reason, self.terminal.width));
         }
-        self.screen.out(&text)
+        self.terminal.out(&text)
     }
 }

@@ -5,9 +5,9 @@ use std::{ffi::OsString, process::Command};
 use serde_json::Value;
 
 use super::{
-    exit::Refusal,
+    bidi::{isolate_rtl, isolate_rtl_json, strip_isolates},
+    exit::CliError,
     schema::{Schema, in_order},
-    visible::{json_isolated, stretches_isolated, without_isolates},
 };
 use crate::{Violation, journal::exact, run::ReviewView};
 
@@ -21,20 +21,20 @@ pub(super) fn command() -> OsString {
 
 /// The result of an edit.
 #[derive(Debug, PartialEq)]
-pub(super) enum Edited {
+pub(super) enum EditOutcome {
     /// A changed draft.
     Draft(Value),
     /// The same draft.
     Unchanged,
     /// An empty file.
-    Nothing,
+    Empty,
     /// Invalid JSON, with the error.
-    Unreadable(String),
+    InvalidJson(String),
 }
 
 /// Returns the contents of the file to edit: the error of the last attempt, the instructions, the invariants and the
 /// draft.
-pub(super) fn page(thread: &str, review: &ReviewView, text: &str, error: Option<&str>) -> String {
+pub(super) fn file_contents(thread: &str, review: &ReviewView, text: &str, error: Option<&str>) -> String {
     let mut out = String::new();
     let mut comment = |line: &str| {
         let line = line.replace(|c: char| c.is_control(), " ");
@@ -46,10 +46,10 @@ pub(super) fn page(thread: &str, review: &ReviewView, text: &str, error: Option<
         comment("");
     }
     comment(&format!(
-        "What `{}` of thread {thread} will do once you sign it. Change it, save, and leave the editor;",
+        "The draft for `{}` of thread {thread}. Change it, save, and close the editor;",
         review.node
     ));
-    comment("empty the file to sign nothing. Lines that begin with // are not read.");
+    comment("empty the file to cancel. Lines that begin with // are ignored.");
     let invariants = Schema::new(&review.schema).invariants();
     if !invariants.is_empty() {
         comment("");
@@ -60,30 +60,30 @@ pub(super) fn page(thread: &str, review: &ReviewView, text: &str, error: Option<
     // An editor may also apply a reading direction or hide characters.
     let shown = super::escape::escape_json(&out);
     let lines = shown.lines().map(|line| match line.starts_with("//") {
-        true => stretches_isolated(line),
-        false => json_isolated(line),
+        true => isolate_rtl(line),
+        false => isolate_rtl_json(line),
     });
     lines.map(|line| line + "\n").collect()
 }
 
 /// Formats a draft for editing.
 pub(super) fn pretty(draft: &Value, schema: &Value) -> String {
-    let ordered = Ordered { value: draft, schema: Some(Schema::new(schema)) };
+    let ordered = OrderedValue { value: draft, schema: Some(Schema::new(schema)) };
     serde_json::to_string_pretty(&ordered).unwrap_or_else(|_| draft.to_string())
 }
 
 /// A value whose keys are serialized in the order of its type.
-struct Ordered<'a> {
+struct OrderedValue<'a> {
     value: &'a Value,
     schema: Option<Schema<'a>>,
 }
 
-impl serde::Serialize for Ordered<'_> {
+impl serde::Serialize for OrderedValue<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.value {
             Value::Object(map) => {
                 serializer.collect_map(in_order(map, self.schema).into_iter().map(|(key, value)| {
-                    (key, Ordered { value, schema: self.schema.and_then(|schema| schema.at(key)) })
+                    (key, OrderedValue { value, schema: self.schema.and_then(|schema| schema.at(key)) })
                 }))
             }
             other => other.serialize(serializer),
@@ -92,43 +92,43 @@ impl serde::Serialize for Ordered<'_> {
 }
 
 /// Replaces each comment line by an empty one, so that the line numbers in errors are those of the file.
-pub(super) fn uncommented(page: &str) -> String {
+pub(super) fn strip_comments(page: &str) -> String {
     let line = |line: &str| if line.trim_start().starts_with("//") { String::new() } else { line.to_owned() };
     page.lines().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// Returns the edited text without the comments at its top, because the next file brings its own.
-pub(super) fn without_page(left: &str) -> String {
-    let left = without_isolates(left);
+pub(super) fn strip_header(left: &str) -> String {
+    let left = strip_isolates(left);
     left.lines().skip_while(|line| line.starts_with("//")).collect::<Vec<_>>().join("\n")
 }
 
 /// Parses an edited file. `before` is the draft that it was made from.
-pub(super) fn read(page: &str, before: &Value) -> Edited {
-    let text = uncommented(&without_isolates(page));
+pub(super) fn parse(page: &str, before: &Value) -> EditOutcome {
+    let text = strip_comments(&strip_isolates(page));
     if text.trim().is_empty() {
-        return Edited::Nothing;
+        return EditOutcome::Empty;
     }
     match exact::parse(&text) {
-        Ok(draft) if draft == *before => Edited::Unchanged,
-        Ok(draft) => Edited::Draft(draft),
-        Err(error) => Edited::Unreadable(format!("this is no JSON: {}", Violation::from(error))),
+        Ok(draft) if draft == *before => EditOutcome::Unchanged,
+        Ok(draft) => EditOutcome::Draft(draft),
+        Err(error) => EditOutcome::InvalidJson(format!("invalid JSON: {}", Violation::from(error))),
     }
 }
 
 /// Opens the file in the editor, waits for it to end, and returns the saved text.
-pub(super) async fn open(page: String) -> Result<String, Refusal> {
+pub(super) async fn open(page: String) -> Result<String, CliError> {
     let (sender, receiver) = tokio::sync::oneshot::channel();
     std::thread::Builder::new().name("hitl-editor".to_owned()).spawn(move || {
         let _ = sender.send(open_and_wait(&page));
     })?;
     match receiver.await {
         Ok(left) => left,
-        Err(_) => Err(std::io::Error::other("the editor's thread is gone").into()),
+        Err(_) => Err(std::io::Error::other("the thread that runs the editor panicked").into()),
     }
 }
 
-fn open_and_wait(page: &str) -> Result<String, Refusal> {
+fn open_and_wait(page: &str) -> Result<String, CliError> {
     // In a private directory that is removed afterwards: backups and swap files that the editor creates beside the file
     // contain the draft too.
     let directory = tempfile::Builder::new().prefix("hitl-").tempdir()?;
@@ -146,11 +146,13 @@ fn open_and_wait(page: &str) -> Result<String, Refusal> {
         Command::new("sh").arg("-c").arg(script).arg(&editor).arg(&path).status()
     };
     let name = editor.to_string_lossy();
-    let broken = |problem: String| Refusal::new(super::exit::Exit::Broken, "editor", problem);
+    let failed = |problem: String| CliError::new(super::exit::Exit::Io, "editor", problem);
     match status {
-        Err(error) => Err(broken(format!("`{name}` does not start: {error}; set $EDITOR, or use --set"))),
-        Ok(status) if !status.success() => Err(broken(format!(
-            "`{name}` ended with {status}; nothing was signed. Set $EDITOR, or use --set"
+        Err(error) => {
+            Err(failed(format!("the editor `{name}` cannot be started: {error}; set $EDITOR, or use --set")))
+        }
+        Ok(status) if !status.success() => Err(failed(format!(
+            "the editor `{name}` failed with {status}, and nothing was signed; set $EDITOR, or use --set"
         ))),
         Ok(_) => Ok(std::fs::read_to_string(&path)?),
     }
@@ -165,13 +167,13 @@ mod tests {
     #[test]
     fn comments_are_dropped_and_lines_keep_their_numbers() {
         let page = "// a\n{\n  // b\n  \"url\": \"https://x\"\n}\n";
-        assert_eq!(uncommented(page), "\n{\n\n  \"url\": \"https://x\"\n}");
-        assert_eq!(read(page, &json!({})), Edited::Draft(json!({ "url": "https://x" })));
-        assert_eq!(read(page, &json!({ "url": "https://x" })), Edited::Unchanged);
-        assert_eq!(read("// only this\n\n", &json!({})), Edited::Nothing);
+        assert_eq!(strip_comments(page), "\n{\n\n  \"url\": \"https://x\"\n}");
+        assert_eq!(parse(page, &json!({})), EditOutcome::Draft(json!({ "url": "https://x" })));
+        assert_eq!(parse(page, &json!({ "url": "https://x" })), EditOutcome::Unchanged);
+        assert_eq!(parse("// only this\n\n", &json!({})), EditOutcome::Empty);
         assert_eq!(
-            read("// a\n{\n  \"a\": }\n", &json!({})),
-            Edited::Unreadable("this is no JSON: expected value at line 3 column 8".to_owned())
+            parse("// a\n{\n  \"a\": }\n", &json!({})),
+            EditOutcome::InvalidJson("invalid JSON: expected value at line 3 column 8".to_owned())
         );
     }
 
@@ -195,16 +197,16 @@ mod tests {
 
     #[test]
     fn a_deleted_line_is_removed_from_the_draft() {
-        use crate::review::{Edit, Reviewed, edited};
+        use crate::review::{DraftVtable, Edit, apply_edit};
 
-        let reviewed = Reviewed::of::<Call>();
+        let reviewed = DraftVtable::new::<Call>();
         let before = json!({
             "labels": { "שם": "x", "vip": "yes" },
             "note": "now",
             "tool": { "name": "Refund", "args": { "cents": 1, "reason": "broken" } },
         });
         let given = pretty(&before, &(reviewed.schema)());
-        let page = json_isolated(&given);
+        let page = isolate_rtl_json(&given);
         assert!(page.contains("\"\u{2068}שם\u{2069}\""), "{page}");
         let left: Vec<&str> = page
             .lines()
@@ -215,13 +217,13 @@ mod tests {
             .replace("\"Refund\"", "\"Voucher\"")
             .replace("\"broken\"", "\"x\", \"code\": \"y\"");
         let left = left.replace("\"x\",\n", "\"x\"\n").replace("},\n}", "}\n}");
-        let Edited::Draft(draft) = read(&left, &before) else { panic!("{left}") };
-        let patch = super::super::set::patch(&before, &draft);
+        let EditOutcome::Draft(draft) = parse(&left, &before) else { panic!("{left}") };
+        let patch = super::super::assignment::merge_patch(&before, &draft);
         let after = json!({
             "labels": { "שם": "x" },
             "tool": { "name": "Voucher", "args": { "code": "y", "reason": "x" } },
         });
-        assert_eq!(edited(&before, Edit::Patch(&patch), reviewed), Ok(after), "{patch}");
+        assert_eq!(apply_edit(&before, Edit::Patch(&patch), reviewed), Ok(after), "{patch}");
     }
 
     #[test]

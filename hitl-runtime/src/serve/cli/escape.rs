@@ -6,8 +6,8 @@
 use std::{borrow::Cow, fmt::Write as _};
 
 use super::{
-    render::style::{ODD, paint},
-    visible::{ISOLATE, POP, has_turns, spelt, stretches_isolated},
+    bidi::{ISOLATE, POP, has_rtl, isolate_rtl, map_hidden},
+    render::style::{SUSPICIOUS, paint},
 };
 use crate::unicode::mark;
 
@@ -19,10 +19,10 @@ pub(super) fn escape(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     let shown = shown(text);
-    Cow::Owned(if has_turns(text) {
-        format!("{ISOLATE}{shown}{POP}{}", beside(text))
+    Cow::Owned(if has_rtl(text) {
+        format!("{ISOLATE}{shown}{POP}{}", remark(text))
     } else {
-        shown + &beside(text)
+        shown + &remark(text)
     })
 }
 
@@ -32,17 +32,13 @@ pub(super) fn escape_sentence(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     let shown = shown(text);
-    Cow::Owned(if has_turns(text) {
-        stretches_isolated(&shown) + &beside(text)
-    } else {
-        shown + &beside(text)
-    })
+    Cow::Owned(if has_rtl(text) { isolate_rtl(&shown) + &remark(text) } else { shown + &remark(text) })
 }
 
 /// Returns whether a terminal shows the text unchanged and unambiguously.
 pub(super) fn is_plain(text: &str) -> bool {
     is_plain_ascii(text)
-        || (spelt(text, |out, _| out.push('\\')) == text && !has_turns(text) && mark(text).is_none())
+        || (map_hidden(text, |out, _| out.push('\\')) == text && !has_rtl(text) && mark(text).is_none())
 }
 
 /// Writes the same characters as `\u0000` escapes in JSON text. The document stays equivalent.
@@ -50,7 +46,7 @@ pub(super) fn escape_json(json: &str) -> Cow<'_, str> {
     if is_plain_ascii(json) {
         return Cow::Borrowed(json);
     }
-    let escaped = spelt(json, |out, c| {
+    let escaped = map_hidden(json, |out, c| {
         let mut units = [0; 2];
         match c {
             // White space between the tokens of a formatted document; inside strings it is escaped already.
@@ -68,8 +64,8 @@ fn is_plain_ascii(text: &str) -> bool {
 }
 
 fn shown(text: &str) -> String {
-    spelt(text, |out, c| {
-        let (on, off) = (ODD.render(), ODD.render_reset());
+    map_hidden(text, |out, c| {
+        let (on, off) = (SUSPICIOUS.render(), SUSPICIOUS.render_reset());
         let _ = match c {
             '\n' => write!(out, "{on}\\n{off}"),
             '\r' => write!(out, "{on}\\r{off}"),
@@ -80,15 +76,15 @@ fn shown(text: &str) -> String {
 }
 
 /// Returns the remark for a text that could be confused with another one.
-fn beside(text: &str) -> String {
-    mark(text).map(|mark| format!(" {}", paint(ODD, format_args!("({mark})")))).unwrap_or_default()
+fn remark(text: &str) -> String {
+    mark(text).map(|mark| format!(" {}", paint(SUSPICIOUS, format_args!("({mark})")))).unwrap_or_default()
 }
 
 /// Escapes a name, with the remarks of `marks` for names that it could be confused with.
-pub(super) fn person(name: &str, marks: &[String]) -> String {
+pub(super) fn escape_name(name: &str, marks: &[String]) -> String {
     let own = mark(name);
-    let others = marks.iter().filter(|said| Some(*said) != own.as_ref());
-    let others = others.map(|said| format!(" {}", paint(ODD, format_args!("({})", shown(said)))));
+    let others = marks.iter().filter(|note| Some(*note) != own.as_ref());
+    let others = others.map(|note| format!(" {}", paint(SUSPICIOUS, format_args!("({})", shown(note)))));
     escape(name).into_owned() + &others.collect::<String>()
 }
 
@@ -102,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn what_people_write_stays_as_it_is() {
+    fn ordinary_text_is_unchanged() {
         for text in ["A-9133, 149 dollars", "¿Dónde está? Über 5 €", "订单 A-9133", "e\u{301}", "привет 12"]
         {
             assert_eq!(plain(text), text);
@@ -138,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_ignorable_is_shown_as_it_is() {
+    fn ignorable_characters_are_escaped() {
         let all = tests_of_unicode::ignorable().into_iter().chain(tests_of_unicode::format_controls());
         for c in all {
             for text in [
@@ -173,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_look_alike_is_pointed_out() {
+    fn a_look_alike_is_marked() {
         assert_eq!(plain("p\u{430}ypal"), "p\u{430}ypal (mixed scripts: Cyrillic, Latin)");
         assert_eq!(plain("\u{410}-9133"), "\u{410}-9133 (look-alike letters: U+0410 like A)");
         assert!(escape("p\u{430}ypal").contains('\u{1b}'), "in a style that no value has");
@@ -181,7 +177,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_text_hides_anything(text in r"(\PC|\p{C}|[a-z👩❤ש1\u{200d}\u{fe0f}\u{2066}-\u{2069}\u{e0061}\u{1f3f4}]){0,24}") {
+        fn no_text_has_unescaped_hidden_characters(text in r"(\PC|\p{C}|[a-z👩❤ש1\u{200d}\u{fe0f}\u{2066}-\u{2069}\u{e0061}\u{1f3f4}]){0,24}") {
             for shown in [plain(&text), anstream::adapter::strip_str(&escape_sentence(&text)).to_string()] {
                 let own = text.matches([ISOLATE, POP]).count();
                 let mut open = 0_i32;
@@ -196,7 +192,7 @@ mod tests {
                     proptest::prop_assert!((0..=1).contains(&open), "{shown:?}");
                 }
                 proptest::prop_assert_eq!(open, 0);
-                proptest::prop_assert_eq!(shown.contains(ISOLATE), has_turns(&text));
+                proptest::prop_assert_eq!(shown.contains(ISOLATE), has_rtl(&text));
             }
             let json = serde_json::to_string(&text).unwrap_or_default();
             let read: Option<String> = serde_json::from_str(&escape_json(&json)).ok();
@@ -205,14 +201,14 @@ mod tests {
     }
 
     #[test]
-    fn ordinary_scripts_are_no_look_alikes() {
+    fn ordinary_scripts_are_not_marked() {
         for text in ["привет A-9133", "Ελλάδα", "한국어", "ひらがなカタカナ漢字"] {
             assert_eq!(plain(text), text);
         }
     }
 
     #[test]
-    fn what_acts_on_the_terminal_is_spelt_out() {
+    fn control_characters_are_escaped() {
         assert_eq!(plain("\u{1b}[2J\u{7}ok"), "\\u{1b}[2J\\u{7}ok");
         assert_eq!(plain("a\r\nb\tc"), "a\\r\\nb\\tc");
         assert_eq!(plain("\u{9b}31m\u{85}"), "\\u{9b}31m\\u{85}");
@@ -220,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn what_hides_is_spelt_out() {
+    fn invisible_characters_are_escaped() {
         assert_eq!(
             plain("A-91\u{200b}33 A-91\u{200d}33 A\u{ad}B"),
             "A-91\\u{200b}33 A-91\\u{200d}33 A\\u{ad}B"
@@ -230,14 +226,14 @@ mod tests {
     }
 
     #[test]
-    fn a_heap_of_marks_does_not_reach_into_other_lines() {
+    fn excess_combining_marks_are_escaped() {
         let text = format!("a{}", "\u{301}".repeat(6));
         assert_eq!(plain(&text), format!("a{}\\u{{301}}\\u{{301}}", "\u{301}".repeat(4)));
         assert_eq!(plain("\u{301}a"), "\\u{301}a");
     }
 
     #[test]
-    fn json_is_another_spelling_of_the_same_document() {
+    fn escaped_json_is_the_same_document() {
         let value = serde_json::json!({ "text": "a\u{202e}b\u{7f}\u{e0041}c\nü" });
         let json = serde_json::to_string_pretty(&value).unwrap_or_default();
         let safe = escape_json(&json);

@@ -4,12 +4,12 @@ use std::{fmt, io, process::ExitCode};
 
 use serde_json::{Map, Value, json};
 
-use crate::{Error, StoreError, run::ThreadView, store::Standing};
+use crate::{Error, StoreError, run::ThreadView, store::ThreadStatus};
 
 /// The exit status of a command.
 ///
 /// ```
-/// assert_eq!(hitl::cli::Exit::Waits.code(), 3);
+/// assert_eq!(hitl::cli::Exit::Waiting.code(), 3);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -17,15 +17,15 @@ pub enum Exit {
     /// The thread has ended, or the requested information was shown.
     Done = 0,
     /// Standard output or the editor failed.
-    Broken = 1,
+    Io = 1,
     /// The command was not understood.
     Usage = 2,
     /// The command succeeded, and the thread waits for a person.
-    Waits = 3,
+    Waiting = 3,
     /// The command was refused and changed nothing.
     Refused = 4,
     /// The thread or place does not exist.
-    Unknown = 5,
+    NotFound = 5,
     /// The thread failed or is in doubt.
     Failed = 6,
     /// Another process runs the thread.
@@ -40,27 +40,27 @@ pub enum Exit {
 pub(super) const EXIT_CODES: &str = "\
 Exit codes of start, approve, edit, reject, ask, resume, settle and fork:
   0  the thread has ended
-  3  done as asked, and the thread waits for a person
+  3  done, and the thread waits for a person
   6  the thread failed, or is in doubt
   7  another process runs the thread
 Exit codes of every command:
-  0  shown
+  0  done
   1  standard output or the editor failed
   2  the command was not understood
-  4  refused, and nothing has moved; `check`: a thread cannot go on
-  5  there is no such thread or place
+  4  refused, and nothing has changed; `check`: a thread is incompatible
+  5  the thread or place does not exist
   6  a type or the graph of this program failed on the thread; `sweep`: a thread failed
-  8  the store or the journal is in trouble
-130  Ctrl-C while a node ran";
+  8  the store failed, or the journal is damaged
+130  interrupted by Ctrl-C while a node ran";
 
 impl Exit {
     /// Returns the exit status for a thread's status.
-    pub(super) fn of(view: &ThreadView) -> Self {
+    pub(super) fn from_view(view: &ThreadView) -> Self {
         match view.standing {
-            Standing::Ended => Self::Done,
-            Standing::Waiting => Self::Waits,
-            Standing::InDoubt | Standing::Failed => Self::Failed,
-            Standing::Running => Self::Running,
+            ThreadStatus::Ended => Self::Done,
+            ThreadStatus::Waiting => Self::Waiting,
+            ThreadStatus::InDoubt | ThreadStatus::Failed => Self::Failed,
+            ThreadStatus::Running => Self::Running,
         }
     }
 
@@ -78,7 +78,7 @@ impl From<Exit> for ExitCode {
 
 /// The error of a command.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(super) struct CliError {
     pub(super) exit: Exit,
     pub(super) code: &'static str,
     pub(super) message: String,
@@ -88,7 +88,7 @@ pub(super) struct Refusal {
     pub(super) next: Vec<String>,
 }
 
-impl Refusal {
+impl CliError {
     pub(super) fn new(exit: Exit, code: &'static str, message: impl fmt::Display) -> Self {
         Self { exit, code, message: message.to_string(), details: Map::new(), next: Vec::new() }
     }
@@ -106,7 +106,7 @@ impl Refusal {
         self
     }
 
-    pub(super) fn try_this(mut self, command: String) -> Self {
+    pub(super) fn suggest(mut self, command: String) -> Self {
         self.next.push(command);
         self
     }
@@ -122,34 +122,34 @@ impl Refusal {
     }
 }
 
-impl From<io::Error> for Refusal {
+impl From<io::Error> for CliError {
     fn from(error: io::Error) -> Self {
-        Self::new(Exit::Broken, "io", error)
+        Self::new(Exit::Io, "io", error)
     }
 }
 
-impl From<Error> for Refusal {
+impl From<Error> for CliError {
     fn from(error: Error) -> Self {
         let exit = match &error {
-            Error::InvalidThreadId(_) | Error::Store(StoreError::BadPage(_)) => Exit::Usage,
-            Error::UnknownThread { .. } | Error::NoSuchPlace { .. } => Exit::Unknown,
+            Error::InvalidThreadId(_) | Error::Store(StoreError::InvalidPageToken(_)) => Exit::Usage,
+            Error::UnknownThread { .. } | Error::NoSuchPlace { .. } => Exit::NotFound,
             Error::OtherCode { .. } => Exit::Running,
             Error::UserCodeFailed { .. } => Exit::Failed,
             Error::Damaged { .. } | Error::Unauthenticated { .. } | Error::Store(_) => Exit::Store,
             _ => Exit::Refused,
         };
-        let mut refusal = Self::new(exit, error.code(), &error);
-        refusal.details = error.details();
+        let mut converted = Self::new(exit, error.code(), &error);
+        converted.details = error.details();
         // Shorter messages where the details already list the problems.
         match &error {
             Error::Invalid { field, thread, .. } => {
-                refusal.message = format!("`{field}` of thread `{thread}` cannot be signed");
+                converted.message = format!("`{field}` of thread `{thread}` cannot be signed");
             }
             Error::GraphChanged { thread, .. } => {
-                refusal.message = format!("thread `{thread}` cannot go on in this program");
+                converted.message = format!("thread `{thread}` is incompatible with this program");
             }
             _ => {}
         }
-        refusal
+        converted
     }
 }

@@ -3,9 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::{
-    exit::{Exit, Refusal},
+    assignment,
+    exit::{CliError, Exit},
     session::Session,
-    set,
 };
 use crate::{Error, ThreadId, Violation, graph::FieldSpec, journal::exact, run::Graph};
 
@@ -16,24 +16,26 @@ impl<G: Graph> Session<'_, G> {
         thread: Option<String>,
         input: Option<String>,
         set: Vec<String>,
-    ) -> Result<Exit, Refusal> {
+    ) -> Result<Exit, CliError> {
         let input = self.input(message, input, set).await?;
         let thread = match thread {
             Some(name) => self.thread_id(&name)?,
             None => self.new_thread(None).await?,
         };
         self.begin(&thread, &input).await?;
-        self.stands(&thread).await
+        self.print_status(&thread).await
     }
 
     /// Starts a thread, and waits until it needs a person, fails or ends.
-    pub(super) async fn begin(&mut self, thread: &ThreadId, input: &Value) -> Result<(), Refusal> {
+    pub(super) async fn begin(&mut self, thread: &ThreadId, input: &Value) -> Result<(), CliError> {
         let agent = self.agent.clone();
         let started = match self.requester() {
-            Some(requester) => self.running(thread, agent.start_json_as(&requester, thread, input)).await?,
-            None => self.running(thread, agent.start_json(thread, input)).await?,
+            Some(requester) => {
+                self.run_interruptible(thread, agent.start_json_as(&requester, thread, input)).await?
+            }
+            None => self.run_interruptible(thread, agent.start_json(thread, input)).await?,
         };
-        self.mended(started).map(drop)
+        self.with_suggestion(started).map(drop)
     }
 
     async fn input(
@@ -41,45 +43,45 @@ impl<G: Graph> Session<'_, G> {
         message: Vec<String>,
         input: Option<String>,
         set: Vec<String>,
-    ) -> Result<Value, Refusal> {
+    ) -> Result<Value, CliError> {
         let fields: Vec<&FieldSpec> = inputs::<G>().collect();
         if let Some(json) = input {
             return self.json_argument("--input", &json).await;
         }
         if !set.is_empty() {
             let names: Vec<&str> = fields.iter().map(|field| field.name).collect();
-            return self.fields(&set, &names, "this agent starts with");
+            return self.fields(&set, &names, "this agent takes");
         }
         let text = match message.as_slice() {
-            [dash] if dash == "-" => self.screen.read_all(true).await?,
+            [dash] if dash == "-" => self.terminal.read_all(true).await?,
             [] if fields.is_empty() => return Ok(Value::Object(Map::new())),
-            [] if self.screen.interactive => match self.ask_input().await? {
+            [] if self.terminal.interactive => match self.ask_input().await? {
                 Some(input) => return Ok(input),
-                None => return Err(Refusal::usage("nothing was started")),
+                None => return Err(CliError::usage("no input was given, and nothing was started")),
             },
-            [] if self.screen.stdin_is_terminal => String::new(),
-            [] => self.screen.read_all(false).await?,
+            [] if self.terminal.stdin_is_terminal => String::new(),
+            [] => self.terminal.read_all(false).await?,
             words => words.join(" "),
         };
         let Some(field) = only_text::<G>() else {
-            return Err(Refusal::usage(format_args!(
-                "this agent starts with {}: say --set FIELD=VALUE for each, or --input JSON",
+            return Err(CliError::usage(format_args!(
+                "this agent takes {}: give --set FIELD=VALUE for each, or --input JSON",
                 list(&fields)
             )));
         };
         let text = text.trim();
         if text.is_empty() {
-            return Err(Refusal::usage(format_args!(
-                "there is no {}: give it as an argument or on standard input",
+            return Err(CliError::usage(format_args!(
+                "the {} is missing: give it as an argument or on standard input",
                 field.name
             ))
-            .try_this(self.program.command(["start", "…"])));
+            .suggest(self.invocation.command(["start", "…"])));
         }
         Ok(object(field.name, text.into()))
     }
 
     /// Prompts for every input. Returns `None` if the operator leaves.
-    pub(super) async fn ask_input(&mut self) -> Result<Option<Value>, Refusal> {
+    pub(super) async fn ask_input(&mut self) -> Result<Option<Value>, CliError> {
         let mut out = Map::new();
         for field in inputs::<G>() {
             let text = loop {
@@ -89,25 +91,25 @@ impl<G: Graph> Session<'_, G> {
                     Some(text) => break text,
                 }
             };
-            out.insert(field.name.to_owned(), set::value(&text, set::is_text(field.ty)));
+            out.insert(field.name.to_owned(), assignment::parse_value(&text, assignment::is_text(field.ty)));
         }
         Ok(Some(Value::Object(out)))
     }
 
     /// Parses JSON from an argument, or from standard input if the argument is `-`.
-    pub(super) async fn json_argument(&mut self, option: &str, json: &str) -> Result<Value, Refusal> {
-        let text = if json == "-" { self.screen.read_all(true).await? } else { json.to_owned() };
+    pub(super) async fn json_argument(&mut self, option: &str, json: &str) -> Result<Value, CliError> {
+        let text = if json == "-" { self.terminal.read_all(true).await? } else { json.to_owned() };
         exact::parse(&text)
-            .map_err(|e| Refusal::usage(format_args!("{option} is no JSON: {}", Violation::from(e))))
+            .map_err(|e| CliError::usage(format_args!("{option} is not valid JSON: {}", Violation::from(e))))
     }
 
     /// Returns the given name, or generates an unused one such as `refund-agent-7f3a2c9k`.
-    pub(super) async fn new_thread(&self, name: Option<String>) -> Result<ThreadId, Refusal> {
+    pub(super) async fn new_thread(&self, name: Option<String>) -> Result<ThreadId, CliError> {
         if let Some(name) = name {
             return self.thread_id(&name);
         }
         loop {
-            let thread = self.thread_id(&format!("{}-{}", kebab(G::SPEC.name), drawn()?))?;
+            let thread = self.thread_id(&format!("{}-{}", kebab(G::SPEC.name), random_suffix()?))?;
             match self.agent.view(&thread).await {
                 Err(Error::UnknownThread { .. }) => return Ok(thread),
                 Err(Error::Store(error)) => return Err(Error::Store(error).into()),
@@ -125,7 +127,7 @@ pub(super) fn inputs<G: Graph>() -> impl Iterator<Item = &'static FieldSpec> {
 /// Returns the only input, if there is exactly one and it is text.
 pub(super) fn only_text<G: Graph>() -> Option<&'static FieldSpec> {
     let mut fields = inputs::<G>();
-    fields.next().filter(|field| set::is_text(field.ty) && fields.next().is_none())
+    fields.next().filter(|field| assignment::is_text(field.ty) && fields.next().is_none())
 }
 
 fn object(field: &str, value: Value) -> Value {
@@ -149,7 +151,7 @@ pub(super) fn kebab(name: &str) -> String {
 }
 
 /// Returns 40 random bits in letters that are not easily confused.
-fn drawn() -> Result<String, Refusal> {
+fn random_suffix() -> Result<String, CliError> {
     const LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
     let mut bytes = [0; 8];
     getrandom::fill(&mut bytes).map_err(|e| std::io::Error::other(e.to_string()))?;
@@ -161,9 +163,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_made_up_in_small_letters() {
+    fn names_are_generated_in_lowercase() {
         assert_eq!(kebab("RefundAgent"), "refund-agent");
         assert_eq!(kebab("HTTPDesk_2"), "h-t-t-p-desk-2");
-        assert_eq!(drawn().map(|name| name.len()).ok(), Some(8));
+        assert_eq!(random_suffix().map(|name| name.len()).ok(), Some(8));
     }
 }

@@ -5,10 +5,13 @@ use std::{panic::AssertUnwindSafe, process::ExitCode, time::Duration};
 use futures_util::FutureExt as _;
 
 use super::{Cli, Exit, escape::escape, input::kebab};
-use crate::{Agent, Error, NodeError, Store, guard::said, journal::JournalKeys, run::Graph, store::from_env};
+use crate::{
+    Agent, Error, NodeError, Store, journal::JournalKeys, run::Graph, store::from_env,
+    user_code::panic_message,
+};
 
 /// The time to wait at exit for nodes that block a thread. Writes that the store has begun complete within it.
-const GRACE: Duration = Duration::from_secs(1);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Runs the command line of an agent. The environment selects the store, and the dependencies are created when they are
 /// first needed. [`entrypoint`](https://docs.rs/hitl/latest/hitl/attr.entrypoint.html) generates the `main` that calls
@@ -36,22 +39,22 @@ impl<G: Graph> Cli<G> {
         let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => {
-                eprintln!("the operating system gives no threads: {error}");
+                eprintln!("the async runtime cannot be started: {error}");
                 return ExitCode::FAILURE;
             }
         };
-        let code = runtime.block_on(end(self.run()));
-        runtime.shutdown_timeout(GRACE);
+        let code = runtime.block_on(exit_code(self.run()));
+        runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
         code
     }
 }
 
 /// Returns the exit code of a run. A panic that gets here did not come from a node; it may come from the program's own
 /// setup.
-async fn end(run: impl Future<Output = ExitCode>) -> ExitCode {
+async fn exit_code(run: impl Future<Output = ExitCode>) -> ExitCode {
     AssertUnwindSafe(run).catch_unwind().await.unwrap_or_else(|panic| {
-        eprintln!("the program panicked: {}", escape(&said(panic)));
-        Exit::Broken.into()
+        eprintln!("the program panicked: {}", escape(&panic_message(panic)));
+        Exit::Io.into()
     })
 }
 
@@ -63,7 +66,7 @@ where
 {
     let store = match from_env().await? {
         Some(store) => store,
-        None => usual::<G>().await?,
+        None => default_store::<G>().await?,
     };
     let deps = deps().await.map_err(|error| Error::NotSetUp { problem: error.into().to_string() })?;
     let agent = Agent::new(deps, store);
@@ -75,17 +78,15 @@ where
 
 /// Opens the default store: a SQLite file named after the graph.
 #[cfg(feature = "sqlite")]
-async fn usual<G: Graph>() -> Result<std::sync::Arc<dyn Store>, Error> {
+async fn default_store<G: Graph>() -> Result<std::sync::Arc<dyn Store>, Error> {
     let file = format!("{}.db", kebab(G::SPEC.name));
     Ok(std::sync::Arc::new(crate::SqliteStore::open(&file).await?))
 }
 
 #[cfg(not(feature = "sqlite"))]
-async fn usual<G: Graph>() -> Result<std::sync::Arc<dyn Store>, Error> {
+async fn default_store<G: Graph>() -> Result<std::sync::Arc<dyn Store>, Error> {
     let name = kebab(G::SPEC.name);
-    Err(Error::NotSetUp {
-        problem: format!("nothing says where the threads of {name} are kept: set HITL_STORE"),
-    })
+    Err(Error::NotSetUp { problem: format!("no store is configured for {name}: set HITL_STORE") })
 }
 
 #[cfg(test)]
@@ -93,12 +94,12 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_program_that_panics_has_an_exit_code_of_its_own() {
+    async fn a_program_that_panics_has_its_own_exit_code() {
         // `ExitCode` exposes its value only through `Debug`.
         let shown = |code: ExitCode| format!("{code:?}");
-        let panics = end(async { panic!("no set-up\u{1b}[2J") }).await;
-        assert_eq!(shown(panics), shown(ExitCode::from(Exit::Broken.code())));
-        let waits = end(async { Exit::Waits.into() }).await;
+        let panics = exit_code(async { panic!("no set-up\u{1b}[2J") }).await;
+        assert_eq!(shown(panics), shown(ExitCode::from(Exit::Io.code())));
+        let waits = exit_code(async { Exit::Waiting.into() }).await;
         assert_eq!(shown(waits), shown(ExitCode::from(3)));
     }
 }

@@ -18,33 +18,33 @@
 //! invisible ones are shown as escapes, a right-to-left value is isolated, and a value that could be confused with
 //! another one is marked: `pаypal (mixed scripts: Cyrillic, Latin)`.
 
-mod ages;
 mod args;
+mod assignment;
+mod bidi;
 mod check;
-mod choose;
-#[cfg(feature = "agentcore")]
-mod container;
 mod draw;
 mod editor;
 mod escape;
 mod exit;
 mod input;
-mod look;
+mod inspect;
+mod interactive;
+mod invocation;
 mod main;
-mod next;
-mod program;
+mod relative_time;
 mod render;
 mod schema;
-mod screen;
+mod select_review;
+#[cfg(feature = "agentcore")]
+mod serve;
 mod session;
-mod set;
+mod suggestions;
 mod sweep;
+mod terminal;
 #[cfg(test)]
 mod tests;
 mod verdict;
 mod verify;
-mod visible;
-mod walk;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -53,9 +53,9 @@ use futures_util::future::BoxFuture;
 
 pub use exit::Exit;
 pub use main::main;
-pub use screen::Io;
+pub use terminal::Io;
 
-use self::{args::Args, exit::Refusal, program::Program, screen::Screen, session::Session};
+use self::{args::Args, exit::CliError, invocation::Invocation, session::Session, terminal::Terminal};
 use crate::{Agent, Error, journal::JournalKeys, run::Graph};
 
 /// Executes the program's arguments, and returns its exit code.
@@ -76,7 +76,7 @@ pub async fn run<G: Graph>(agent: Agent<G>) -> ExitCode {
 /// // `program.run().await` is all that a `main` needs. A test passes arguments and streams:
 /// let io = Io { stdin: Box::new(&b"order A-9133 arrived broken"[..]), stdin_is_terminal: false, ..Io::process() };
 /// let args = ["refund", "start", "--json"].map(OsString::from);
-/// assert_eq!(program.run_on(args, false, io).await, Exit::Waits);
+/// assert_eq!(program.run_on(args, false, io).await, Exit::Waiting);
 /// # }
 /// ```
 pub struct Cli<G: Graph> {
@@ -124,34 +124,35 @@ impl<G: Graph> Cli<G> {
     /// started the program; the commands that it prints then begin with `cargo run`.
     pub async fn run_on(self, args: impl IntoIterator<Item = OsString>, by_cargo: bool, io: Io) -> Exit {
         let args: Vec<OsString> = args.into_iter().collect();
-        let program = Program::called(args.first().map(OsString::as_os_str).unwrap_or_default(), by_cargo);
-        let args = match self.parse(&args, &program) {
+        let invocation =
+            Invocation::from_argv0(args.first().map(OsString::as_os_str).unwrap_or_default(), by_cargo);
+        let args = match self.parse(&args, &invocation) {
             Ok(args) => args,
-            Err(error) => return misread(&error, wants_json(&args), io),
+            Err(error) => return report_parse_error(&error, wants_json(&args), io),
         };
         let json = args.global.json;
-        let mut screen = Screen::new(io, args.global.color, json);
+        let mut terminal = Terminal::new(io, args.global.color, json);
         let agent = match self.agent.await {
             Ok(agent) if agent.inner.keys.is_none() && JournalKeys::are_asked_for() => {
                 let problem = "HITL_JOURNAL_KEY is set, but this program's agent has no journal keys; call \
                                `.journal_keys(…)` with `JournalKeys::from_env()`, or unset the variable";
                 let error = Error::NotSetUp { problem: problem.to_owned() };
-                return refuse(&mut screen, &Refusal::from(error), json);
+                return report(&mut terminal, &CliError::from(error), json);
             }
             Ok(agent) => agent,
-            Err(error) => return refuse(&mut screen, &Refusal::from(error), json),
+            Err(error) => return report(&mut terminal, &CliError::from(error), json),
         };
-        let mut session = Session::new(&agent, self.greeting.as_deref(), program, args.global, screen);
+        let mut session = Session::new(&agent, self.greeting.as_deref(), invocation, args.global, terminal);
         match session.command(args.command).await {
             Ok(exit) => exit,
-            Err(refusal) => refuse(&mut session.screen, &refusal, json),
+            Err(error) => report(&mut session.terminal, &error, json),
         }
     }
 
-    fn parse(&self, args: &[OsString], program: &Program) -> Result<Args, clap::Error> {
+    fn parse(&self, args: &[OsString], invocation: &Invocation) -> Result<Args, clap::Error> {
         let about = self.greeting.as_deref().unwrap_or(G::SPEC.docs.trim());
         let command = Args::command()
-            .bin_name(program.as_str())
+            .bin_name(invocation.as_str())
             .about(format!("{}: {about}", G::SPEC.name))
             .subcommand_required(false);
         Args::from_arg_matches(&command.try_get_matches_from(args)?)
@@ -159,38 +160,38 @@ impl<G: Graph> Cli<G> {
 }
 
 /// Prints `--help`, or an error in the arguments.
-fn misread(error: &clap::Error, json: bool, io: Io) -> Exit {
-    let mut screen = Screen::new(io, args::Colour::Auto, json);
+fn report_parse_error(error: &clap::Error, json: bool, io: Io) -> Exit {
+    let mut terminal = Terminal::new(io, args::Color::Auto, json);
     if !error.use_stderr() {
         let text = error.render().ansi().to_string();
-        return screen.out(&text).map_or(Exit::Broken, |()| Exit::Done);
+        return terminal.out(&text).map_or(Exit::Io, |()| Exit::Done);
     }
     // The error quotes the arguments, so their control characters are escaped. Without any, keep clap's colors.
     let plain = error.to_string();
-    let said: Vec<_> = plain.lines().map(escape::escape_sentence).collect();
+    let escaped: Vec<_> = plain.lines().map(escape::escape_sentence).collect();
     if json {
-        return refuse(&mut screen, &Refusal::usage(said.join("\n").trim()), true);
+        return report(&mut terminal, &CliError::usage(escaped.join("\n").trim()), true);
     }
-    let acts = !plain.lines().all(escape::is_plain);
-    if acts {
-        screen.err(&format!("{}\n", said.join("\n")));
+    let has_escapes = !plain.lines().all(escape::is_plain);
+    if has_escapes {
+        terminal.err(&format!("{}\n", escaped.join("\n")));
     } else {
-        screen.err(&error.render().ansi().to_string());
+        terminal.err(&error.render().ansi().to_string());
     }
     Exit::Usage
 }
 
-fn refuse(screen: &mut Screen, refusal: &Refusal, json: bool) -> Exit {
+fn report(terminal: &mut Terminal, error: &CliError, json: bool) -> Exit {
     if json {
-        let text = refusal.json().to_string();
-        if screen.raw(&format!("{}\n", escape::escape_json(&text))).is_err() {
-            return Exit::Broken;
+        let text = error.json().to_string();
+        if terminal.raw(&format!("{}\n", escape::escape_json(&text))).is_err() {
+            return Exit::Io;
         }
     } else {
-        let width = screen.width;
-        screen.err(&render::refusal::refusal(refusal, width));
+        let width = terminal.width;
+        terminal.err(&render::error::format(error, width));
     }
-    refusal.exit
+    error.exit
 }
 
 /// Returns whether arguments that could not be parsed ask for JSON.

@@ -169,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn invariants_are_said_in_words_and_in_the_order_of_the_type() {
+    fn invariants_are_described_in_field_order() {
         let schema = json!({
             "required": ["order_id", "amount", "reason"],
             "properties": {
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_that_refers_to_itself_ends() {
+    fn a_recursive_schema_terminates() {
         let schema = json!({ "properties": { "next": { "$ref": "#" } } });
         assert_eq!(Schema::new(&schema).invariants().len(), 4);
         let circle = json!({ "$ref": "#/$defs/a", "$defs": { "a": { "$ref": "#/$defs/a" } } });

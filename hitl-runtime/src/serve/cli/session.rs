@@ -5,17 +5,17 @@ use serde::Serialize;
 
 use super::{
     args::{Command, Global, How},
+    assignment::{self, Assignment},
     escape::escape_json,
-    exit::{Exit, Refusal},
-    next::{steps, verdicts},
-    program::Program,
+    exit::{CliError, Exit},
+    invocation::Invocation,
     render::{
         style::{DIM, paint},
-        thread::{self, Frame},
+        thread::{self, RenderContext},
     },
     schema::Schema,
-    screen::Screen,
-    set,
+    suggestions::{suggestions, verdicts},
+    terminal::Terminal,
 };
 use crate::{
     Agent, Error, Operator, ThreadId,
@@ -26,28 +26,28 @@ use crate::{
 pub(super) struct Session<'a, G: Graph> {
     pub(super) agent: &'a Agent<G>,
     pub(super) greeting: Option<&'a str>,
-    pub(super) program: Program,
+    pub(super) invocation: Invocation,
     pub(super) global: Global,
-    pub(super) screen: Screen,
+    pub(super) terminal: Terminal,
 }
 
 impl<'a, G: Graph> Session<'a, G> {
     pub(super) fn new(
         agent: &'a Agent<G>,
         greeting: Option<&'a str>,
-        program: Program,
+        invocation: Invocation,
         global: Global,
-        screen: Screen,
+        terminal: Terminal,
     ) -> Self {
-        Self { agent, greeting, program, global, screen }
+        Self { agent, greeting, invocation, global, terminal }
     }
 
-    pub(super) async fn command(&mut self, command: Option<Command>) -> Result<Exit, Refusal> {
-        if self.screen.interactive {
-            self.screen.catch_interrupts();
+    pub(super) async fn command(&mut self, command: Option<Command>) -> Result<Exit, CliError> {
+        if self.terminal.interactive {
+            self.terminal.catch_interrupts();
         }
         match command {
-            None if self.screen.interactive => self.walk().await,
+            None if self.terminal.interactive => self.run_interactive().await,
             None => self.start(Vec::new(), None, None, Vec::new()).await,
             Some(Command::Start { message, thread, input, set }) => {
                 self.start(message, thread, input, set).await
@@ -72,38 +72,38 @@ impl<'a, G: Graph> Session<'a, G> {
         }
     }
 
-    async fn resume(&mut self, thread: &str) -> Result<Exit, Refusal> {
+    async fn resume(&mut self, thread: &str) -> Result<Exit, CliError> {
         let thread = self.thread_id(thread)?;
         let agent = self.agent.clone();
         let resumed = match self.requester() {
-            Some(requester) => self.running(&thread, agent.resume_as(&requester, &thread)).await?,
-            None => self.running(&thread, agent.resume(&thread)).await?,
+            Some(requester) => self.run_interruptible(&thread, agent.resume_as(&requester, &thread)).await?,
+            None => self.run_interruptible(&thread, agent.resume(&thread)).await?,
         };
-        self.mended(resumed)?;
-        self.stands(&thread).await
+        self.with_suggestion(resumed)?;
+        self.print_status(&thread).await
     }
 
-    async fn fork(&mut self, thread: &str, at: u64, new: Option<String>) -> Result<Exit, Refusal> {
+    async fn fork(&mut self, thread: &str, at: u64, new: Option<String>) -> Result<Exit, CliError> {
         let thread = self.thread_id(thread)?;
         let new = self.new_thread(new).await?;
         let agent = self.agent.clone();
-        let forked = self.running(&new, agent.fork(&thread, at, &new)).await?;
-        self.mended(forked)?;
-        self.stands(&new).await
+        let forked = self.run_interruptible(&new, agent.fork(&thread, at, &new)).await?;
+        self.with_suggestion(forked)?;
+        self.print_status(&new).await
     }
 
-    async fn settle(&mut self, thread: &str, digest: Option<String>, how: How) -> Result<Exit, Refusal> {
+    async fn settle(&mut self, thread: &str, digest: Option<String>, how: How) -> Result<Exit, CliError> {
         let thread = self.thread_id(thread)?;
-        let view = self.movable(&thread).await?;
+        let view = self.compatible_view(&thread).await?;
         let Some(doubt) = &view.in_doubt else {
-            return self.mended(Err(Error::NotInDoubt { thread }));
+            return self.with_suggestion(Err(Error::NotInDoubt { thread }));
         };
         if let Some(digest) = digest {
             if digest.len() < 8 {
-                return Err(Refusal::usage("a digest is named by its first 8 digits or more"));
+                return Err(CliError::usage("the digest is too short: give at least its first 8 digits"));
             }
             if !doubt.digest.to_string().starts_with(&digest) {
-                return self.mended(Err(Error::NotInDoubt { thread }));
+                return self.with_suggestion(Err(Error::NotInDoubt { thread }));
             }
         }
         let any = doubt.any_role.iter().take(1).filter(|_| doubt.role.is_none());
@@ -112,21 +112,25 @@ impl<'a, G: Graph> Session<'a, G> {
         let how = match how {
             How::RunAgain => Settlement::RunAgain,
             How::Stop { note } => Settlement::Stop { note },
-            How::Happened { set } => Settlement::Happened { wrote: self.wrote(&doubt.writes, &set)? },
+            How::Happened { set } => {
+                Settlement::Happened { wrote: self.written_values(&doubt.writes, &set)? }
+            }
         };
         let agent = self.agent.clone();
-        let settled = self.running(&thread, agent.settle(&thread, doubt.digest, &operator, how)).await?;
-        if let Err(refusal) = self.mended(settled) {
-            let message = format!("this does not say how `{}` of thread `{thread}` ended", doubt.node);
-            return Err(if refusal.code == "invalid" { Refusal { message, ..refusal } } else { refusal });
+        let settled =
+            self.run_interruptible(&thread, agent.settle(&thread, doubt.digest, &operator, how)).await?;
+        if let Err(error) = self.with_suggestion(settled) {
+            let message = format!("the given result of `{}` in thread `{thread}` is invalid", doubt.node);
+            return Err(if error.code == "invalid" { CliError { message, ..error } } else { error });
         }
-        self.stands(&thread).await
+        self.print_status(&thread).await
     }
 
     /// Reads the values that an effect would have written from `--set` options.
-    fn wrote(&self, writes: &[&str], set: &[String]) -> Result<Values, Refusal> {
+    fn written_values(&self, writes: &[&str], set: &[String]) -> Result<Values, CliError> {
         let given = self.fields(set, writes, "the node writes")?;
-        serde_json::from_value(given).map_err(|e| Refusal::usage(format_args!("that is no JSON: {e}")))
+        serde_json::from_value(given)
+            .map_err(|e| CliError::usage(format_args!("the values are not valid JSON: {e}")))
     }
 
     /// Reads fields of the state from assignments, each according to its type.
@@ -135,18 +139,20 @@ impl<'a, G: Graph> Session<'a, G> {
         set: &[String],
         known: &[&str],
         what: &str,
-    ) -> Result<serde_json::Value, Refusal> {
+    ) -> Result<serde_json::Value, CliError> {
         let mut out = serde_json::Value::Object(serde_json::Map::new());
         for text in set {
-            let assignment = set::assignment(text)?;
+            let assignment = Assignment::parse(text)?;
             let name = assignment.field();
             if !known.contains(&name) {
-                let known = crate::prose::or_list(known);
-                let near = crate::prose::nearest(name, G::SPEC.state.fields.iter().map(|field| field.name));
+                let known = crate::text::or_list(known);
+                let near = crate::text::nearest(name, G::SPEC.state.fields.iter().map(|field| field.name));
                 let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-                return Err(Refusal::usage(format_args!("`{name}` is not set here: {what} {known}{near}")));
+                return Err(CliError::usage(format_args!(
+                    "`{name}` cannot be set here: {what} {known}{near}"
+                )));
             }
-            let is_text = G::SPEC.state.field(name).is_some_and(|field| set::is_text(field.ty));
+            let is_text = G::SPEC.state.field(name).is_some_and(|field| assignment::is_text(field.ty));
             let kind = is_text.then(|| serde_json::json!({ "properties": { name: { "type": "string" } } }));
             assignment.apply(&mut out, kind.as_ref().map(Schema::new))?;
         }
@@ -154,35 +160,35 @@ impl<'a, G: Graph> Session<'a, G> {
     }
 
     /// Waits for the engine, shows the running node on a terminal, and returns early on Ctrl-C.
-    pub(super) async fn running<T>(
+    pub(super) async fn run_interruptible<T>(
         &mut self,
         thread: &ThreadId,
         work: impl Future<Output = T>,
-    ) -> Result<T, Refusal> {
-        let interrupt = self.screen.interrupt();
+    ) -> Result<T, CliError> {
+        let interrupt = self.terminal.interrupt();
         let progress = self.progress(thread.clone());
-        let redraws = self.screen.redraws();
+        let can_redraw = self.terminal.can_redraw();
         let end = select(Box::pin(work), select(Box::pin(interrupt), Box::pin(progress))).await;
-        if redraws {
-            self.screen.raw("\r\u{1b}[K")?;
+        if can_redraw {
+            self.terminal.raw("\r\u{1b}[K")?;
         }
         match end {
             Either::Left((done, _)) => Ok(done),
-            Either::Right(_) => Err(Refusal::new(
+            Either::Right(_) => Err(CliError::new(
                 Exit::Interrupted,
                 "interrupted",
-                format_args!("stopped while thread `{thread}` ran; what it had done is kept"),
+                format_args!("interrupted while thread `{thread}` ran; its progress is stored"),
             )
             .detail("thread", thread.as_str())
-            .try_this(self.program.on_thread("resume", thread.as_str(), &[]))),
+            .suggest(self.invocation.on_thread("resume", thread.as_str(), &[]))),
         }
     }
 
     /// Shows the running node after a short delay. Never completes.
     fn progress(&self, thread: ThreadId) -> impl Future<Output = ()> + use<G> {
-        let (agent, redraws) = (self.agent.clone(), self.screen.redraws());
+        let (agent, can_redraw) = (self.agent.clone(), self.terminal.can_redraw());
         async move {
-            if !redraws {
+            if !can_redraw {
                 std::future::pending::<()>().await;
             }
             let mut every = tokio::time::interval(std::time::Duration::from_millis(400));
@@ -202,79 +208,89 @@ impl<'a, G: Graph> Session<'a, G> {
     }
 
     /// Prints a thread's status after a command, with the next commands.
-    pub(super) async fn stands(&mut self, thread: &ThreadId) -> Result<Exit, Refusal> {
+    pub(super) async fn print_status(&mut self, thread: &ThreadId) -> Result<Exit, CliError> {
         let view = self.view(thread).await?;
         self.print_view(&view, false)?;
-        Ok(Exit::of(&view))
+        Ok(Exit::from_view(&view))
     }
 
-    pub(super) fn print_view(&mut self, view: &ThreadView, details: bool) -> Result<(), Refusal> {
-        let next = steps(view, &self.program, self.agent.now_ms());
+    pub(super) fn print_view(&mut self, view: &ThreadView, details: bool) -> Result<(), CliError> {
+        let next = suggestions(view, &self.invocation, self.agent.now_ms());
         if self.global.json {
-            let next: Vec<String> = next.into_iter().map(|step| step.command).collect();
-            return self.json(&Shown { view, next });
+            let next: Vec<String> = next.into_iter().map(|suggestion| suggestion.command).collect();
+            return self.json(&StatusDocument { view, next });
         }
-        let frame = self.frame();
+        let context = self.render_context();
         let mut parts = Vec::new();
         // Each review with its own commands, so that they are not confused.
         let alone = view.reviews.len() < 2 || !view.differences.is_empty();
         if alone {
-            parts.push(thread::thread(view, frame));
+            parts.push(thread::thread(view, context));
         } else {
             for review in &view.reviews {
-                parts.push(thread::review(view, review, frame));
-                parts.push(thread::steps(&verdicts(view, review, &self.program, self.agent.now_ms())));
+                parts.push(thread::review(view, review, context));
+                parts.push(thread::suggestions(&verdicts(
+                    view,
+                    review,
+                    &self.invocation,
+                    self.agent.now_ms(),
+                )));
             }
         }
         if details {
-            parts.push(thread::details(view, frame));
+            parts.push(thread::details(view, context));
         }
         if alone && !next.is_empty() {
-            parts.push(thread::steps(&next));
+            parts.push(thread::suggestions(&next));
         }
-        self.screen.out(&parts.join("\n"))
+        self.terminal.out(&parts.join("\n"))
     }
 
     /// Prints a JSON document.
-    pub(super) fn json(&mut self, value: &impl Serialize) -> Result<(), Refusal> {
-        let text = serde_json::to_string_pretty(value)
-            .map_err(|e| Refusal::new(Exit::Broken, "io", format_args!("this has no JSON form: {e}")))?;
-        self.screen.raw(&format!("{}\n", escape_json(&text)))
+    pub(super) fn json(&mut self, value: &impl Serialize) -> Result<(), CliError> {
+        let text = serde_json::to_string_pretty(value).map_err(|e| {
+            CliError::new(Exit::Io, "io", format_args!("the output cannot be serialized as JSON: {e}"))
+        })?;
+        self.terminal.raw(&format!("{}\n", escape_json(&text)))
     }
 
-    pub(super) fn frame(&self) -> Frame {
-        Frame { now_ms: self.agent.now_ms(), width: self.screen.width, fields: G::SPEC.state.fields }
+    pub(super) fn render_context(&self) -> RenderContext {
+        RenderContext {
+            now_ms: self.agent.now_ms(),
+            width: self.terminal.width,
+            fields: G::SPEC.state.fields,
+        }
     }
 
-    pub(super) async fn view(&self, thread: &ThreadId) -> Result<ThreadView, Refusal> {
+    pub(super) async fn view(&self, thread: &ThreadId) -> Result<ThreadView, CliError> {
         let view = self.agent.view(thread).await;
-        self.mended(view)
+        self.with_suggestion(view)
     }
 
     /// Returns a thread that a command is about to change, or an error if it is incompatible, before the person is
     /// prompted.
-    pub(super) async fn movable(&self, thread: &ThreadId) -> Result<ThreadView, Refusal> {
+    pub(super) async fn compatible_view(&self, thread: &ThreadId) -> Result<ThreadView, CliError> {
         let view = self.view(thread).await?;
         if view.differences.is_empty() {
             return Ok(view);
         }
         let differences = view.differences;
-        self.mended(Err(Error::GraphChanged { thread: thread.clone(), differences }))
+        self.with_suggestion(Err(Error::GraphChanged { thread: thread.clone(), differences }))
     }
 
     /// Parses the name of a thread that may exist already, even if new threads may not have such a name.
-    pub(super) fn thread_id(&self, name: &str) -> Result<ThreadId, Refusal> {
-        self.mended(ThreadId::existing(name).map_err(Error::from))
+    pub(super) fn thread_id(&self, name: &str) -> Result<ThreadId, CliError> {
+        self.with_suggestion(ThreadId::existing(name).map_err(Error::from))
     }
 
     /// Converts an error of the agent, and adds a command that may solve the problem.
-    pub(super) fn mended<T>(&self, result: Result<T, Error>) -> Result<T, Refusal> {
+    pub(super) fn with_suggestion<T>(&self, result: Result<T, Error>) -> Result<T, CliError> {
         result.map_err(|error| {
             let on = |command: &str, thread: &ThreadId| {
-                Some(self.program.on_thread(command, thread.as_str(), &[]))
+                Some(self.invocation.on_thread(command, thread.as_str(), &[]))
             };
             let next = match &error {
-                Error::UnknownThread { .. } => Some(self.program.command(["inbox"])),
+                Error::UnknownThread { .. } => Some(self.invocation.command(["inbox"])),
                 Error::ThreadExists { thread }
                 | Error::Stale { thread, .. }
                 | Error::AlreadyDecided { thread, .. }
@@ -288,30 +304,33 @@ impl<'a, G: Graph> Session<'a, G> {
                 Error::Damaged { thread, .. } | Error::Unauthenticated { thread, .. } => on("verify", thread),
                 _ => None,
             };
-            let refusal = Refusal::from(error);
+            let error = CliError::from(error);
             match next {
-                Some(command) => refusal.try_this(command),
-                None => refusal,
+                Some(command) => error.suggest(command),
+                None => error,
             }
         })
     }
 
-    /// Returns the operator. Without `--role`, a local operator holds the roles in `asked`.
-    pub(super) fn operator<'r>(&self, asked: impl IntoIterator<Item = &'r str>) -> Result<Operator, Refusal> {
+    /// Returns the operator. Without `--role`, a local operator holds the roles in `default_roles`.
+    pub(super) fn operator<'r>(
+        &self,
+        default_roles: impl IntoIterator<Item = &'r str>,
+    ) -> Result<Operator, CliError> {
         let names = ["HITL_OPERATOR", "USER", "LOGNAME", "USERNAME"];
         let name = self.global.operator.clone().or_else(|| {
             names.into_iter().find_map(|name| std::env::var(name).ok().filter(|name| !name.trim().is_empty()))
         });
         let name = name.filter(|name| !name.trim().is_empty()).ok_or_else(|| {
-            Refusal::usage(
-                "nobody knows who decides: say --operator NAME (or set HITL_OPERATOR); the journal keeps it",
+            CliError::usage(
+                "the operator is unknown: give --operator NAME or set HITL_OPERATOR; the journal records the name",
             )
         })?;
         let mut operator = Operator::claimed(name.trim());
         for role in &self.global.roles {
             operator = operator.role(role.as_str());
         }
-        for role in asked.into_iter().filter(|_| self.global.roles.is_empty()) {
+        for role in default_roles.into_iter().filter(|_| self.global.roles.is_empty()) {
             operator = operator.role(role);
         }
         Ok(operator.with_evidence(Evidence::through("cli")))
@@ -324,7 +343,7 @@ impl<'a, G: Graph> Session<'a, G> {
 }
 
 #[derive(Serialize)]
-struct Shown<'a> {
+struct StatusDocument<'a> {
     #[serde(flatten)]
     view: &'a ThreadView,
     next: Vec<String>,

@@ -10,64 +10,64 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::{
-    ages::ago,
     escape::{escape, escape_json, escape_sentence},
-    exit::{Exit, Refusal},
+    exit::{CliError, Exit},
+    relative_time::ago,
     session::Session,
 };
 use crate::{
-    Error, Standing,
-    guard::said,
-    run::{Graph, Noticed},
+    Error, ThreadStatus,
+    run::{Graph, SweepEvent},
+    user_code::panic_message,
 };
 
 impl<G: Graph> Session<'_, G> {
-    pub(super) async fn sweep(&mut self, every: Option<Duration>) -> Result<Exit, Refusal> {
+    pub(super) async fn sweep(&mut self, every: Option<Duration>) -> Result<Exit, CliError> {
         match every {
             None => self.sweep_once().await,
-            Some(every) => self.keep_watch(every).await,
+            Some(every) => self.sweep_repeatedly(every).await,
         }
     }
 
-    async fn sweep_once(&mut self) -> Result<Exit, Refusal> {
-        let noticed = self.agent.sweep().await;
-        let noticed = self.mended(noticed)?;
-        let exit = exit(&noticed);
+    async fn sweep_once(&mut self) -> Result<Exit, CliError> {
+        let events = self.agent.sweep().await;
+        let events = self.with_suggestion(events)?;
+        let exit = exit(&events);
         if self.global.json {
-            let noticed: Vec<_> = noticed.iter().map(document).collect();
-            self.json(&json!({ "noticed": noticed }))?;
-        } else if noticed.is_empty() {
-            self.screen.out("Nothing was due.\n")?;
+            let events: Vec<_> = events.iter().map(document).collect();
+            self.json(&json!({ "noticed": events }))?;
+        } else if events.is_empty() {
+            self.terminal.out("Nothing was due.\n")?;
         } else {
             let now_ms = self.agent.now_ms();
-            let lines: String = noticed.iter().map(|noticed| line(noticed, now_ms)).collect();
-            self.screen.out(&lines)?;
+            let lines: String = events.iter().map(|event| line(event, now_ms)).collect();
+            self.terminal.out(&lines)?;
         }
         Ok(exit)
     }
 
     /// Sweeps repeatedly and prints a line for each event, with `--json` a document for each, until Ctrl-C.
-    async fn keep_watch(&mut self, every: Duration) -> Result<Exit, Refusal> {
+    async fn sweep_repeatedly(&mut self, every: Duration) -> Result<Exit, CliError> {
         let (agent, as_json) = (self.agent.clone(), self.global.json);
-        let interrupt = self.screen.interrupt();
+        let interrupt = self.terminal.interrupt();
         let (fail, failed) = oneshot::channel();
-        let (screen, mut fail) = (&mut self.screen, Some(fail));
-        let watch = agent.watch(every, |noticed| {
-            let told = match (noticed, as_json) {
-                (Ok(noticed), true) => {
-                    screen.raw(&format!("{}\n", escape_json(&document(&noticed).to_string())))
+        let (terminal, mut fail) = (&mut self.terminal, Some(fail));
+        let watch = agent.watch(every, |event| {
+            let printed = match (event, as_json) {
+                (Ok(event), true) => {
+                    terminal.raw(&format!("{}\n", escape_json(&document(&event).to_string())))
                 }
-                (Ok(noticed), false) => screen.out(&line(&noticed, agent.now_ms())),
+                (Ok(event), false) => terminal.out(&line(&event, agent.now_ms())),
                 // Continue: the store may be available again at the next sweep.
                 (Err(error), _) => {
-                    screen.err(&format!("{}\n", escape_sentence(&error.to_string())));
+                    terminal.err(&format!("{}\n", escape_sentence(&error.to_string())));
                     Ok(())
                 }
             };
-            if let Err(refusal) = told
+            if let Err(error) = printed
                 && let Some(fail) = fail.take()
             {
-                let _ = fail.send(refusal);
+                let _ = fail.send(error);
             }
         });
         // `watch` ends only by a panic, for example in the store. Restarting is left to the program's supervisor.
@@ -75,10 +75,10 @@ impl<G: Graph> Session<'_, G> {
         match select(Box::pin(watch), select(Box::pin(interrupt), failed)).await {
             Either::Left((Ok(never), _)) => never,
             Either::Left((Err(panic), _)) => {
-                let problem = format!("the sweep panicked: {}", said(panic));
-                Err(Refusal::new(Exit::Store, "sweep_ended", problem))
+                let problem = format!("the sweep panicked: {}", panic_message(panic));
+                Err(CliError::new(Exit::Store, "sweep_ended", problem))
             }
-            Either::Right((Either::Right((Ok(refusal), _)), _)) => Err(refusal),
+            Either::Right((Either::Right((Ok(error), _)), _)) => Err(error),
             Either::Right(_) => Ok(Exit::Interrupted),
         }
     }
@@ -86,48 +86,48 @@ impl<G: Graph> Session<'_, G> {
 
 /// Returns the exit status for the worst event: a thread that failed, a thread that is incompatible with this program,
 /// or neither. A store that cannot be read is an error of the command itself.
-fn exit(noticed: &[Noticed]) -> Exit {
-    let failed = |noticed: &Noticed| match noticed {
-        Noticed::Moved { standing, .. } => ended_badly(*standing),
-        Noticed::Refused { error, .. } => matches!(error, Error::UserCodeFailed { .. }),
-        Noticed::Waits { .. } => false,
+fn exit(events: &[SweepEvent]) -> Exit {
+    let failed = |event: &SweepEvent| match event {
+        SweepEvent::Moved { standing, .. } => is_failure(*standing),
+        SweepEvent::Refused { error, .. } => matches!(error, Error::UserCodeFailed { .. }),
+        SweepEvent::Waits { .. } => false,
     };
-    if noticed.iter().any(failed) {
+    if events.iter().any(failed) {
         Exit::Failed
-    } else if noticed.iter().any(|noticed| matches!(noticed, Noticed::Refused { .. })) {
+    } else if events.iter().any(|event| matches!(event, SweepEvent::Refused { .. })) {
         Exit::Refused
     } else {
         Exit::Done
     }
 }
 
-fn ended_badly(standing: Standing) -> bool {
-    matches!(standing, Standing::Failed | Standing::InDoubt)
+fn is_failure(standing: ThreadStatus) -> bool {
+    matches!(standing, ThreadStatus::Failed | ThreadStatus::InDoubt)
 }
 
-fn line(noticed: &Noticed, now_ms: u64) -> String {
-    match noticed {
-        Noticed::Moved { thread, standing } if ended_badly(*standing) => {
+fn line(event: &SweepEvent, now_ms: u64) -> String {
+    match event {
+        SweepEvent::Moved { thread, standing } if is_failure(*standing) => {
             format!("{}  is {}\n", escape(thread.as_str()), standing.as_str().replace('_', " "))
         }
-        Noticed::Moved { thread, .. } => format!("{}  goes on\n", escape(thread.as_str())),
-        Noticed::Waits { review } => format!(
+        SweepEvent::Moved { thread, .. } => format!("{}  continued\n", escape(thread.as_str())),
+        SweepEvent::Waits { review } => format!(
             "{}  still waits before {}, opened {}\n",
             escape(review.thread.as_str()),
             escape(&review.node),
             ago(review.opened_ms, now_ms)
         ),
-        Noticed::Refused { error, .. } => format!("{}\n", escape_sentence(&error.to_string())),
+        SweepEvent::Refused { error, .. } => format!("{}\n", escape_sentence(&error.to_string())),
     }
 }
 
-fn document(noticed: &Noticed) -> Value {
-    match noticed {
-        Noticed::Moved { thread, standing } => {
+fn document(event: &SweepEvent) -> Value {
+    match event {
+        SweepEvent::Moved { thread, standing } => {
             json!({ "thread": thread, "is": "moved", "standing": standing })
         }
-        Noticed::Waits { review } => json!({ "thread": review.thread, "is": "waits", "review": review }),
-        Noticed::Refused { thread, error } => {
+        SweepEvent::Waits { review } => json!({ "thread": review.thread, "is": "waits", "review": review }),
+        SweepEvent::Refused { thread, error } => {
             json!({ "thread": thread, "is": "refused", "code": error.code(), "message": error.to_string() })
         }
     }

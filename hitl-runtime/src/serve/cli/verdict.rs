@@ -5,9 +5,10 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::{
-    args::Named,
-    editor::{self, Edited},
-    exit::{Exit, Refusal},
+    args::ReviewArgs,
+    assignment::{Assignment, merge_patch},
+    editor::{self, EditOutcome},
+    exit::{CliError, Exit},
     render::{
         self,
         diff::diff,
@@ -15,7 +16,6 @@ use super::{
     },
     schema::Schema,
     session::Session,
-    set,
 };
 use crate::{
     Digest, Error, Operator, Reason, Reproposal, ThreadId, Verdict,
@@ -23,134 +23,144 @@ use crate::{
     run::{Graph, Preview, ReviewView, ThreadView},
 };
 
-/// A review chosen by the operator, and the operator.
-pub(super) struct Chosen {
+/// A review selected by the operator, and the operator.
+pub(super) struct SelectedReview {
     pub(super) view: ThreadView,
     pub(super) digest: Digest,
     /// The open review; `None` if it is no longer open.
     pub(super) review: Option<ReviewView>,
     pub(super) operator: Operator,
     /// `true` if no confirmation is needed: with `--yes` or `--digest`, and in the interactive mode.
-    pub(super) sure: bool,
+    pub(super) is_confirmed: bool,
     /// `true` if the operator is shown the draft before they confirm.
     pub(super) shown: bool,
 }
 
 impl<G: Graph> Session<'_, G> {
-    pub(super) async fn approve(&mut self, named: Named) -> Result<Exit, Refusal> {
-        let chosen = self.chosen(&named, "approve", &[]).await?;
-        if !self.shown_and_confirmed(&chosen, "Sign this?").await? {
-            return self.left(&chosen.view);
+    pub(super) async fn approve(&mut self, named: ReviewArgs) -> Result<Exit, CliError> {
+        let selected = self.select_named(&named, "approve", &[]).await?;
+        if !self.show_and_confirm(&selected, "Sign this?").await? {
+            return self.report_unsigned(&selected.view);
         }
-        self.give(&chosen, Verdict::Approve).await
+        self.decide_and_report(&selected, Verdict::Approve).await
     }
 
     pub(super) async fn reject(
         &mut self,
-        named: Named,
+        named: ReviewArgs,
         reason: Option<Reason>,
         note: String,
-    ) -> Result<Exit, Refusal> {
+    ) -> Result<Exit, CliError> {
         let Some(reason) = reason else {
             let words = Reason::GIVEN.map(Reason::as_str).join(", ");
-            return Err(Refusal::usage(format_args!("say why: --reason with one of {words}")).try_this(
-                self.program.on_thread("reject", &named.thread, &["--reason", "other", "--note", "…"]),
-            ));
+            return Err(CliError::usage(format_args!(
+                "the reason is missing: give --reason with one of {words}"
+            ))
+            .suggest(self.invocation.on_thread(
+                "reject",
+                &named.thread,
+                &["--reason", "other", "--note", "…"],
+            )));
         };
         let mut options = vec!["--reason", reason.as_str()];
         if !note.is_empty() {
             options.extend(["--note", &note]);
         }
-        let chosen = self.chosen(&named, "reject", &options).await?;
-        if !self.shown_and_confirmed(&chosen, "Reject this?").await? {
-            return self.left(&chosen.view);
+        let selected = self.select_named(&named, "reject", &options).await?;
+        if !self.show_and_confirm(&selected, "Reject this?").await? {
+            return self.report_unsigned(&selected.view);
         }
-        self.give(&chosen, Verdict::Reject { reason, note }).await
+        self.decide_and_report(&selected, Verdict::Reject { reason, note }).await
     }
 
-    pub(super) async fn ask(&mut self, named: Named, question: Vec<String>) -> Result<Exit, Refusal> {
+    pub(super) async fn ask(&mut self, named: ReviewArgs, question: Vec<String>) -> Result<Exit, CliError> {
         let question = question.join(" ");
         if question.trim().is_empty() {
-            return Err(Refusal::usage("there is no question").try_this(self.program.on_thread(
+            return Err(CliError::usage("the question is missing").suggest(self.invocation.on_thread(
                 "ask",
                 &named.thread,
                 &["…"],
             )));
         }
-        let chosen = self.chosen(&named, "ask", &[&question]).await?;
-        if !self.shown_and_confirmed(&chosen, "Ask this?").await? {
-            return self.left(&chosen.view);
+        let selected = self.select_named(&named, "ask", &[&question]).await?;
+        if !self.show_and_confirm(&selected, "Ask this?").await? {
+            return self.report_unsigned(&selected.view);
         }
-        self.give(&chosen, Verdict::Ask { question }).await
+        self.decide_and_report(&selected, Verdict::Ask { question }).await
     }
 
     pub(super) async fn edit(
         &mut self,
-        named: Named,
+        named: ReviewArgs,
         sets: Vec<String>,
         patch: Option<String>,
-    ) -> Result<Exit, Refusal> {
+    ) -> Result<Exit, CliError> {
         let by_hand = sets.is_empty() && patch.is_none();
-        if by_hand && !self.screen.interactive {
-            return Err(Refusal::usage(
-                "there is no terminal for an editor: say what to change with --set or --patch",
+        if by_hand && !self.terminal.interactive {
+            return Err(CliError::usage(
+                "the editor requires a terminal: give the changes with --set or --patch",
             )
-            .try_this(self.program.on_thread("edit", &named.thread, &["--set", "PATH=VALUE"])));
+            .suggest(self.invocation.on_thread("edit", &named.thread, &["--set", "PATH=VALUE"])));
         }
         // A patch from standard input appears as `-` in the suggested command, because its text is not known yet.
         let mut options: Vec<&str> = sets.iter().flat_map(|set| ["--set", set.as_str()]).collect();
         options.extend(patch.iter().flat_map(|patch| ["--patch", patch.as_str()]));
-        let chosen = self.chosen(&named, "edit", &options).await?;
-        if chosen.review.as_ref().is_some_and(|review| !review.verdicts.contains(&"edit")) {
+        let selected = self.select_named(&named, "edit", &options).await?;
+        if selected.review.as_ref().is_some_and(|review| !review.verdicts.contains(&"edit")) {
             // The preview reports the reason, before the operator types anything.
-            self.previewed(&chosen, &Value::Object(serde_json::Map::new())).await?;
+            self.preview_edit(&selected, &Value::Object(serde_json::Map::new())).await?;
         }
-        let patch = match (patch, &chosen.review) {
+        let patch = match (patch, &selected.review) {
             (Some(json), _) => self.json_argument("--patch", &json).await?,
-            (None, Some(review)) if by_hand => match self.edited(&chosen, review).await? {
+            (None, Some(review)) if by_hand => match self.edit_in_editor(&selected, review).await? {
                 Some(patch) => patch,
-                None => return self.left(&chosen.view),
+                None => return self.report_unsigned(&selected.view),
             },
-            (None, Some(review)) => assigned(review, &sets)?,
+            (None, Some(review)) => patch_from_assignments(review, &sets)?,
             // The review has been decided: the engine reports who decided it.
             (None, None) => Value::Object(serde_json::Map::new()),
         };
-        let preview = self.previewed(&chosen, &patch).await?;
+        let preview = self.preview_edit(&selected, &patch).await?;
         let after = preview.draft.clone().unwrap_or_default();
-        if let Some(review) = &chosen.review {
-            self.show_diff(&chosen.view, review, &after)?;
-            self.show_way(&preview)?;
+        if let Some(review) = &selected.review {
+            self.show_diff(&selected.view, review, &after)?;
+            self.show_destination(&preview)?;
         }
-        if !chosen.sure && !self.confirmed(&confirmation(&preview)).await? {
-            return self.left(&chosen.view);
+        if !selected.is_confirmed && !self.confirm(&confirmation_prompt(&preview)).await? {
+            return self.report_unsigned(&selected.view);
         }
-        self.give(&chosen, Verdict::Edit { patch }).await
+        self.decide_and_report(&selected, Verdict::Edit { patch }).await
     }
 
     /// Previews an edit: returns the draft that it would sign or propose, or an error if the draft breaks its
     /// invariants.
-    pub(super) async fn previewed(&self, chosen: &Chosen, patch: &Value) -> Result<Preview, Refusal> {
+    pub(super) async fn preview_edit(
+        &self,
+        selected: &SelectedReview,
+        patch: &Value,
+    ) -> Result<Preview, CliError> {
         let verdict = Verdict::Edit { patch: patch.clone() };
-        let preview = self.agent.preview(&chosen.view.thread, chosen.digest, &chosen.operator, verdict).await;
+        let preview =
+            self.agent.preview(&selected.view.thread, selected.digest, &selected.operator, verdict).await;
         let approve = || {
-            let digest = chosen.digest.short();
-            self.program.on_thread("approve", chosen.view.thread.as_str(), &["--digest", &digest])
+            let digest = selected.digest.short();
+            self.invocation.on_thread("approve", selected.view.thread.as_str(), &["--digest", &digest])
         };
-        match self.mended(preview) {
-            Err(refusal) if refusal.code == "unchanged" => Err(refusal.try_this(approve())),
+        match self.with_suggestion(preview) {
+            Err(error) if error.code == "unchanged" => Err(error.suggest(approve())),
             preview => preview,
         }
     }
 
     /// Shows the destination of an edit that does not sign here.
-    pub(super) fn show_way(&mut self, preview: &Preview) -> Result<(), Refusal> {
+    pub(super) fn show_destination(&mut self, preview: &Preview) -> Result<(), CliError> {
         match &preview.again {
             Some(again) if !self.global.json => {
                 let text = super::escape::escape(&again.to_string()).into_owned();
                 let mut letters = text.chars();
                 let first = letters.next().map(|letter| letter.to_ascii_uppercase());
                 let text: String = first.into_iter().chain(letters).collect();
-                self.screen.out(&format!("{text}.\n\n"))
+                self.terminal.out(&format!("{text}.\n\n"))
             }
             _ => Ok(()),
         }
@@ -161,7 +171,7 @@ impl<G: Graph> Session<'_, G> {
         view: &ThreadView,
         review: &ReviewView,
         after: &Value,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), CliError> {
         if self.global.json {
             return Ok(());
         }
@@ -170,52 +180,53 @@ impl<G: Graph> Session<'_, G> {
             paint(BOLD, super::escape::escape(view.thread.as_str())),
             paint(BOLD, super::escape::escape(&review.node))
         );
-        let width = self.screen.width;
-        self.screen.out(&format!("{head}{}\n", diff(review, after, width)))
+        let width = self.terminal.width;
+        self.terminal.out(&format!("{head}{}\n", diff(review, after, width)))
     }
 
     /// Opens the editor until its result can be signed or the operator gives up, and returns the patch. The editor is
     /// reopened only after confirmation; otherwise an editor that exits without a person would make this loop endless.
-    pub(super) async fn edited(
+    pub(super) async fn edit_in_editor(
         &mut self,
-        chosen: &Chosen,
+        selected: &SelectedReview,
         review: &ReviewView,
-    ) -> Result<Option<Value>, Refusal> {
+    ) -> Result<Option<Value>, CliError> {
         let before = &review.draft;
         let mut text = editor::pretty(before, &review.schema);
         let mut error: Option<String> = None;
         loop {
-            let page = editor::page(chosen.view.thread.as_str(), review, &text, error.as_deref());
-            let left = editor::open(page.clone()).await?;
+            let contents =
+                editor::file_contents(selected.view.thread.as_str(), review, &text, error.as_deref());
+            let edited = editor::open(contents.clone()).await?;
             // The file was left unchanged after an error, so the operator gives up.
-            if error.is_some() && left == page {
+            if error.is_some() && edited == contents {
                 return Ok(None);
             }
-            text = editor::without_page(&left);
-            let problem = match editor::read(&left, before) {
-                Edited::Nothing => return Ok(None),
+            text = editor::strip_header(&edited);
+            let problem = match editor::parse(&edited, before) {
+                EditOutcome::Empty => return Ok(None),
                 // The engine reports this, with the same error as in the other interfaces.
-                Edited::Unchanged => {
+                EditOutcome::Unchanged => {
                     return self
-                        .previewed(chosen, &Value::Object(serde_json::Map::new()))
+                        .preview_edit(selected, &Value::Object(serde_json::Map::new()))
                         .await
                         .map(|_| None);
                 }
-                Edited::Unreadable(problem) => problem,
-                Edited::Draft(draft) => {
-                    let patch = set::patch(before, &draft);
-                    match self.previewed(chosen, &patch).await {
+                EditOutcome::InvalidJson(problem) => problem,
+                EditOutcome::Draft(draft) => {
+                    let patch = merge_patch(before, &draft);
+                    match self.preview_edit(selected, &patch).await {
                         Ok(_) => return Ok(Some(patch)),
-                        Err(refusal) if matches!(refusal.code, "invalid" | "unknown_key") => {
-                            problems(&refusal)
+                        Err(error) if matches!(error.code, "invalid" | "unknown_key") => {
+                            violation_lines(&error)
                         }
-                        Err(refusal) => return Err(refusal),
+                        Err(error) => return Err(error),
                     }
                 }
             };
             let lines = problem.lines().map(|line| format!("! {}\n", super::escape::escape_sentence(line)));
-            self.screen.out(&lines.collect::<String>())?;
-            if !self.confirmed("Open the editor again?").await? {
+            self.terminal.out(&lines.collect::<String>())?;
+            if !self.confirm("Open the editor again?").await? {
                 return Ok(None);
             }
             error = Some(problem);
@@ -223,66 +234,84 @@ impl<G: Graph> Session<'_, G> {
     }
 
     /// Finds the review, and returns an error if the operator can neither be shown the draft nor has named it.
-    async fn chosen(&mut self, named: &Named, verdict: &str, options: &[&str]) -> Result<Chosen, Refusal> {
+    async fn select_named(
+        &mut self,
+        named: &ReviewArgs,
+        verdict: &str,
+        options: &[&str],
+    ) -> Result<SelectedReview, CliError> {
         let thread = self.thread_id(&named.thread)?;
-        let view = self.movable(&thread).await?;
-        let (digest, review) = self.choose(&view, named.digest.as_deref()).await?;
+        let view = self.compatible_view(&thread).await?;
+        let (digest, review) = self.select_review(&view, named.digest.as_deref()).await?;
         let operator = self.operator(review.as_ref().and_then(|review| review.role.as_deref()))?;
-        let sure = named.yes || named.digest.is_some();
-        if !sure && !self.screen.interactive {
+        let is_confirmed = named.yes || named.digest.is_some();
+        if !is_confirmed && !self.terminal.interactive {
             let mut words = vec!["--digest".to_owned(), digest.short()];
             words.extend(options.iter().map(|&option| option.to_owned()));
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
-            return Err(Refusal::usage(
-                "without a terminal, name the draft that you saw with --digest (or say --yes to decide it unseen)",
+            return Err(CliError::usage(
+                "without a terminal, name the draft that you saw with --digest, or decide without seeing it with --yes",
             )
             .detail("thread", thread.as_str())
             .detail("digest", digest.to_string())
-            .try_this(self.program.on_thread(verdict, thread.as_str(), &words)));
+            .suggest(self.invocation.on_thread(verdict, thread.as_str(), &words)));
         }
-        Ok(Chosen { view, digest, review, operator, sure, shown: !sure })
+        Ok(SelectedReview { view, digest, review, operator, is_confirmed, shown: !is_confirmed })
     }
 
     /// Shows the draft and asks for confirmation, unless the arguments confirm it.
-    async fn shown_and_confirmed(&mut self, chosen: &Chosen, question: &str) -> Result<bool, Refusal> {
-        if chosen.sure {
+    async fn show_and_confirm(
+        &mut self,
+        selected: &SelectedReview,
+        question: &str,
+    ) -> Result<bool, CliError> {
+        if selected.is_confirmed {
             return Ok(true);
         }
-        if let Some(review) = &chosen.review {
-            let text = render::thread::review(&chosen.view, review, self.frame());
-            self.screen.out(&format!("{text}\n"))?;
+        if let Some(review) = &selected.review {
+            let text = render::thread::review(&selected.view, review, self.render_context());
+            self.terminal.out(&format!("{text}\n"))?;
         }
-        self.confirmed(question).await
+        self.confirm(question).await
     }
 
-    pub(super) async fn give(&mut self, chosen: &Chosen, verdict: Verdict) -> Result<Exit, Refusal> {
-        self.decide(chosen, verdict).await?;
-        self.stands(&chosen.view.thread).await
+    pub(super) async fn decide_and_report(
+        &mut self,
+        selected: &SelectedReview,
+        verdict: Verdict,
+    ) -> Result<Exit, CliError> {
+        self.decide(selected, verdict).await?;
+        self.print_status(&selected.view.thread).await
     }
 
-    pub(super) async fn decide(&mut self, chosen: &Chosen, verdict: Verdict) -> Result<(), Refusal> {
-        let thread: &ThreadId = &chosen.view.thread;
+    pub(super) async fn decide(
+        &mut self,
+        selected: &SelectedReview,
+        verdict: Verdict,
+    ) -> Result<(), CliError> {
+        let thread: &ThreadId = &selected.view.thread;
         let agent = self.agent.clone();
-        let evidence = Evidence { previewed: chosen.shown, ..Evidence::through("cli") };
-        let operator = chosen.operator.clone().with_evidence(evidence);
-        let decided = self.running(thread, agent.decide(thread, chosen.digest, &operator, verdict)).await?;
+        let evidence = Evidence { previewed: selected.shown, ..Evidence::through("cli") };
+        let operator = selected.operator.clone().with_evidence(evidence);
+        let decided =
+            self.run_interruptible(thread, agent.decide(thread, selected.digest, &operator, verdict)).await?;
         if let Err(Error::Expired { .. }) = &decided {
             // A review that has expired is rejected, so the thread has moved despite the error.
-            return self.mended(decided.map(drop)).map_err(|refusal| refusal.detail("moved", true));
+            return self.with_suggestion(decided.map(drop)).map_err(|error| error.detail("moved", true));
         }
-        self.mended(decided).map(drop)
+        self.with_suggestion(decided).map(drop)
     }
 
     /// Reports that nothing was signed.
-    fn left(&mut self, view: &ThreadView) -> Result<Exit, Refusal> {
+    fn report_unsigned(&mut self, view: &ThreadView) -> Result<Exit, CliError> {
         let thread = super::escape::escape(view.thread.as_str()).into_owned();
-        self.screen.out(&format!("Nothing was signed; {thread} waits.\n"))?;
-        Ok(Exit::Waits)
+        self.terminal.out(&format!("Nothing was signed; {thread} waits.\n"))?;
+        Ok(Exit::Waiting)
     }
 }
 
 /// Returns the prompt that confirms an edit.
-pub(super) fn confirmation(preview: &Preview) -> Cow<'static, str> {
+pub(super) fn confirmation_prompt(preview: &Preview) -> Cow<'static, str> {
     match &preview.again {
         None => "Sign this instead?".into(),
         Some(again) if again.opens.as_ref().is_some_and(|opens| opens.signs) => {
@@ -298,43 +327,43 @@ pub(super) fn confirmation(preview: &Preview) -> Cow<'static, str> {
 }
 
 /// Returns the merge patch of `--set` options.
-pub(super) fn assigned(review: &ReviewView, sets: &[String]) -> Result<Value, Refusal> {
+pub(super) fn patch_from_assignments(review: &ReviewView, sets: &[String]) -> Result<Value, CliError> {
     let mut draft = review.draft.clone();
     for text in sets {
-        set::assignment(text)?.apply(&mut draft, Some(Schema::new(&review.schema)))?;
+        Assignment::parse(text)?.apply(&mut draft, Some(Schema::new(&review.schema)))?;
     }
-    Ok(set::patch(&review.draft, &draft))
+    Ok(merge_patch(&review.draft, &draft))
 }
 
-/// Formats the violations of a refusal, one per line.
-fn problems(refusal: &Refusal) -> String {
-    let violations = refusal.details.get("violations").and_then(Value::as_array);
+/// Formats the violations of an error, one per line.
+fn violation_lines(error: &CliError) -> String {
+    let violations = error.details.get("violations").and_then(Value::as_array);
     let word = |v: &Value, key: &str| v.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let lines = violations.into_iter().flatten().map(|v| match word(v, "path").as_str() {
         "" => word(v, "message"),
         path => format!("{path}: {}", word(v, "message")),
     });
     let lines: Vec<String> = lines.collect();
-    if lines.is_empty() { refusal.message.clone() } else { lines.join("\n") }
+    if lines.is_empty() { error.message.clone() } else { lines.join("\n") }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
-        journal::{Source, To},
-        run::Opens,
+        journal::{Source, Transition},
+        run::NextReview,
     };
 
     #[test]
-    fn it_is_asked_what_an_edit_may_sign() {
+    fn the_prompt_says_what_an_edit_may_sign() {
         let again = |opens, signs_only: Option<&str>| {
-            let (from, to) = (Source::After("draft".to_owned()), To::Node("rate".to_owned()));
+            let (from, to) = (Source::After("draft".to_owned()), Transition::Node("rate".to_owned()));
             let signs_only = signs_only.map(str::to_owned);
             let again = Some(Reproposal { field: "draft".to_owned(), from, to, opens, signs_only });
-            confirmation(&Preview { draft: None, again }).into_owned()
+            confirmation_prompt(&Preview { draft: None, again }).into_owned()
         };
-        let opens = |signs| Some(Opens { node: "pay".to_owned(), role: None, signs });
+        let opens = |signs| Some(NextReview { node: "pay".to_owned(), role: None, signs });
         assert_eq!(again(opens(true), None), "Propose and sign this instead?");
         assert_eq!(again(opens(false), None), "Propose this instead?");
         assert_eq!(again(None, Some("pay")), "Propose this instead, and sign it if `pay` is next again?");

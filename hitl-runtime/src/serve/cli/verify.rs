@@ -7,25 +7,25 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    exit::{Exit, Refusal},
+    exit::{CliError, Exit},
     render::style::{DIM, GREEN, RED, paint},
     session::Session,
 };
 use crate::{
     Error, ThreadId,
-    run::{Audit, Graph, Head, Unchecked},
+    run::{Audit, Graph, JournalHead, UncheckedRange},
 };
 
 /// The output of an earlier `verify --json`.
 #[derive(Deserialize)]
-struct Kept {
-    verified: Vec<Head>,
+struct HeadsFile {
+    verified: Vec<JournalHead>,
 }
 
 /// The results, for `--json`.
 #[derive(Default)]
-struct Found {
-    verified: Vec<Head>,
+struct Results {
+    verified: Vec<JournalHead>,
     damaged: Vec<Value>,
     unchecked: Vec<Value>,
     /// Threads that have a stored head and are gone.
@@ -39,78 +39,81 @@ impl<G: Graph> Session<'_, G> {
         &mut self,
         thread: Option<String>,
         against: Option<&Path>,
-    ) -> Result<Exit, Refusal> {
-        let mut found = Found::default();
+    ) -> Result<Exit, CliError> {
+        let mut results = Results::default();
         let only = thread.map(|thread| self.thread_id(&thread)).transpose()?;
-        let kept = against.map(heads).transpose()?;
-        match (&only, &kept) {
+        let stored = against.map(read_heads).transpose()?;
+        match (&only, &stored) {
             (Some(thread), None) => {
                 let audit = self.agent.audit(thread, None).await;
-                let audit = self.mended(audit)?;
-                self.judged(&mut found, &audit)?;
+                let audit = self.with_suggestion(audit)?;
+                self.record_audit(&mut results, &audit)?;
             }
-            (only, Some(kept)) => {
-                for head in kept.iter().filter(|head| only.as_ref().is_none_or(|only| *only == head.thread)) {
+            (only, Some(stored)) => {
+                for head in stored.iter().filter(|head| only.as_ref().is_none_or(|only| *only == head.thread))
+                {
                     match self.agent.audit(&head.thread, Some(head)).await {
-                        Err(error @ Error::UnknownThread { .. }) => self.missing(&mut found, head, &error)?,
+                        Err(error @ Error::UnknownThread { .. }) => {
+                            self.record_missing(&mut results, head, &error)?
+                        }
                         audit => {
-                            let audit = self.mended(audit)?;
-                            self.judged(&mut found, &audit)?;
+                            let audit = self.with_suggestion(audit)?;
+                            self.record_audit(&mut results, &audit)?;
                         }
                     }
                 }
                 if only.is_none() {
-                    self.verify_all(&mut found, kept).await?;
+                    self.verify_all(&mut results, stored).await?;
                 }
             }
-            (None, None) => self.verify_all(&mut found, &[]).await?,
+            (None, None) => self.verify_all(&mut results, &[]).await?,
         }
         if against.is_none() {
-            found.new.clear();
+            results.new.clear();
         }
-        let exit = if found.damaged.is_empty() { Exit::Done } else { Exit::Store };
+        let exit = if results.damaged.is_empty() { Exit::Done } else { Exit::Store };
         if self.global.json {
-            let Found { verified, damaged, unchecked, missing, new } = &found;
+            let Results { verified, damaged, unchecked, missing, new } = &results;
             let mut json = json!({ "verified": verified, "damaged": damaged, "unchecked": unchecked });
             if against.is_some() {
                 json["missing"] = json!(missing);
                 json["new"] = json!(new);
             }
             self.json(&json)?;
-        } else if found.verified.is_empty() && found.damaged.is_empty() {
+        } else if results.verified.is_empty() && results.damaged.is_empty() {
             let nothing =
-                if against.is_some() { "No head is in that file.\n" } else { "The store is empty.\n" };
-            self.screen.out(nothing)?;
+                if against.is_some() { "The file contains no heads.\n" } else { "The store is empty.\n" };
+            self.terminal.out(nothing)?;
         }
         Ok(exit)
     }
 
-    pub(super) async fn adopt(&mut self, thread: &str, against: Option<&Path>) -> Result<Exit, Refusal> {
+    pub(super) async fn adopt(&mut self, thread: &str, against: Option<&Path>) -> Result<Exit, CliError> {
         let (thread, operator) = (self.thread_id(thread)?, self.operator(None)?);
-        let kept = against.map(heads).transpose()?;
-        let kept = match &kept {
-            Some(kept) => Some(kept.iter().find(|head| head.thread == thread).ok_or_else(|| {
-                Refusal::usage(format_args!("no head of thread `{thread}` is in that file"))
+        let stored = against.map(read_heads).transpose()?;
+        let stored = match &stored {
+            Some(stored) => Some(stored.iter().find(|head| head.thread == thread).ok_or_else(|| {
+                CliError::usage(format_args!("the file contains no head of thread `{thread}`"))
             })?),
             None => None,
         };
-        let adopted: BoxFuture<'_, _> = Box::pin(self.agent.adopt(&thread, &operator, kept));
-        let head = self.mended(adopted.await)?;
-        let mut found = Found::default();
-        self.whole(&mut found, head)?;
+        let adopted: BoxFuture<'_, _> = Box::pin(self.agent.adopt(&thread, &operator, stored));
+        let head = self.with_suggestion(adopted.await)?;
+        let mut results = Results::default();
+        self.record_verified(&mut results, head)?;
         if self.global.json {
-            self.json(&json!({ "adopted": found.verified }))?;
+            self.json(&json!({ "adopted": results.verified }))?;
         }
         Ok(Exit::Done)
     }
 
     /// Verifies every thread in the store that has no stored head.
-    async fn verify_all(&mut self, found: &mut Found, kept: &[Head]) -> Result<(), Refusal> {
-        let known: BTreeSet<&ThreadId> = kept.iter().map(|head| &head.thread).collect();
+    async fn verify_all(&mut self, results: &mut Results, stored: &[JournalHead]) -> Result<(), CliError> {
+        let known: BTreeSet<&ThreadId> = stored.iter().map(|head| &head.thread).collect();
         let mut after = None;
         loop {
             let page = self.agent.store().threads(None, after.as_deref(), 100).await.map_err(Error::from);
-            let page = self.mended(page)?;
+            let page = self.with_suggestion(page)?;
             for (thread, _) in page.items {
                 if known.contains(&thread) {
                     continue;
@@ -119,14 +122,14 @@ impl<G: Graph> Session<'_, G> {
                     // Deleted since the page was read.
                     Err(Error::UnknownThread { .. }) => {}
                     audit => {
-                        let audit = self.mended(audit)?;
-                        if !kept.is_empty() && !self.global.json {
+                        let audit = self.with_suggestion(audit)?;
+                        if !stored.is_empty() && !self.global.json {
                             let name = super::escape::escape(thread.as_str()).into_owned();
-                            self.screen
-                                .out(&format!("{} {name}  new: no kept head names it\n", paint(DIM, "+")))?;
+                            self.terminal
+                                .out(&format!("{} {name}  new: it has no stored head\n", paint(DIM, "+")))?;
                         }
-                        found.new.push(thread);
-                        self.judged(found, &audit)?;
+                        results.new.push(thread);
+                        self.record_audit(results, &audit)?;
                     }
                 }
             }
@@ -137,41 +140,48 @@ impl<G: Graph> Session<'_, G> {
         }
     }
 
-    fn missing(&mut self, found: &mut Found, head: &Head, error: &Error) -> Result<(), Refusal> {
+    fn record_missing(
+        &mut self,
+        results: &mut Results,
+        head: &JournalHead,
+        error: &Error,
+    ) -> Result<(), CliError> {
         let place = head.place;
-        let message = format!("{error}; its head was kept at place {place}: it was deleted, or is missing");
-        self.wrong(&message)?;
-        found.damaged.push(json!({ "thread": head.thread, "code": error.code(), "message": message }));
-        found.missing.push(head.thread.clone());
+        let message =
+            format!("{error}, but its head at place {place} was stored: the thread was deleted or lost");
+        self.print_problem(&message)?;
+        results.damaged.push(json!({ "thread": head.thread, "code": error.code(), "message": message }));
+        results.missing.push(head.thread.clone());
         Ok(())
     }
 
-    fn wrong(&mut self, message: &str) -> Result<(), Refusal> {
+    fn print_problem(&mut self, message: &str) -> Result<(), CliError> {
         if !self.global.json {
             let text = super::escape::escape_sentence(message).into_owned();
-            self.screen.out(&format!("{} {text}\n", paint(RED, "✗")))?;
+            self.terminal.out(&format!("{} {text}\n", paint(RED, "✗")))?;
         }
         Ok(())
     }
 
-    fn judged(&mut self, found: &mut Found, audit: &Audit) -> Result<(), Refusal> {
+    fn record_audit(&mut self, results: &mut Results, audit: &Audit) -> Result<(), CliError> {
         let thread = &audit.head.thread;
-        for Unchecked { from, to, reason, .. } in &audit.unchecked {
+        for UncheckedRange { from, to, reason, .. } in &audit.unchecked {
             if !self.global.json {
-                let text = format!("{thread}: the meaning of places {from} to {to} is not checked: {reason}");
+                let text =
+                    format!("{thread}: the entries at places {from} to {to} were not replayed: {reason}");
                 let text = super::escape::escape_sentence(&text).into_owned();
-                self.screen.out(&format!("{} {text}\n", paint(DIM, "?")))?;
+                self.terminal.out(&format!("{} {text}\n", paint(DIM, "?")))?;
             }
-            found.unchecked.push(json!({ "thread": thread, "from": from, "to": to, "reason": reason }));
+            results.unchecked.push(json!({ "thread": thread, "from": from, "to": to, "reason": reason }));
         }
         if audit.findings.is_empty() {
-            return self.whole(found, audit.head.clone());
+            return self.record_verified(results, audit.head.clone());
         }
         for finding in &audit.findings {
             let one = Audit { findings: vec![finding.clone()], ..audit.clone() };
             let Err(error) = one.sound() else { continue };
-            self.wrong(&error.to_string())?;
-            found.damaged.push(json!({
+            self.print_problem(&error.to_string())?;
+            results.damaged.push(json!({
                 "thread": thread,
                 "place": finding.place,
                 "kind": finding.kind,
@@ -182,7 +192,7 @@ impl<G: Graph> Session<'_, G> {
         Ok(())
     }
 
-    fn whole(&mut self, found: &mut Found, head: Head) -> Result<(), Refusal> {
+    fn record_verified(&mut self, results: &mut Results, head: JournalHead) -> Result<(), CliError> {
         if !self.global.json {
             let name = super::escape::escape(head.thread.as_str()).into_owned();
             let entries = match head.place {
@@ -190,19 +200,18 @@ impl<G: Graph> Session<'_, G> {
                 place => format!("{} entries", place.saturating_add(1)),
             };
             let hash = paint(DIM, format_args!("head {}", head.hash));
-            self.screen.out(&format!("{} {name}  {entries}, as written  {hash}\n", paint(GREEN, "✓")))?;
+            self.terminal.out(&format!("{} {name}  {entries}, unchanged  {hash}\n", paint(GREEN, "✓")))?;
         }
-        found.verified.push(head);
+        results.verified.push(head);
         Ok(())
     }
 }
 
 /// Reads the heads from a file with the output of `verify --json`.
-fn heads(file: &Path) -> Result<Vec<Head>, Refusal> {
+fn read_heads(file: &Path) -> Result<Vec<JournalHead>, CliError> {
     let name = file.display();
-    let text = std::fs::read_to_string(file).map_err(|e| Refusal::usage(format_args!("{name}: {e}")))?;
-    let kept: Kept = serde_json::from_str(&text).map_err(|e| {
-        Refusal::usage(format_args!("{name} is not what `verify --json` prints, to be kept elsewhere: {e}"))
-    })?;
-    Ok(kept.verified)
+    let text = std::fs::read_to_string(file).map_err(|e| CliError::usage(format_args!("{name}: {e}")))?;
+    let stored: HeadsFile = serde_json::from_str(&text)
+        .map_err(|e| CliError::usage(format_args!("{name} is not the output of `verify --json`: {e}")))?;
+    Ok(stored.verified)
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::samples::{delete, due, entries, key, name, named, ok, review, reviews_of, same, standings};
 use crate::{
     Digest,
-    store::{Append, OpenReview, Place, Standing, Store, StoreError},
+    store::{Append, OpenReview, Place, Store, StoreError, ThreadStatus},
 };
 
 /// Checks that the index contains exactly the data of a thread's last append.
@@ -123,8 +123,13 @@ pub async fn review_pages<S: Store>(open: impl AsyncFn() -> S) {
 /// # Panics
 /// If the promise is not kept.
 pub async fn thread_pages<S: Store>(open: impl AsyncFn() -> S) {
-    const ALL: [Standing; 5] =
-        [Standing::Running, Standing::Waiting, Standing::InDoubt, Standing::Failed, Standing::Ended];
+    const ALL: [ThreadStatus; 5] = [
+        ThreadStatus::Running,
+        ThreadStatus::Waiting,
+        ThreadStatus::InDoubt,
+        ThreadStatus::Failed,
+        ThreadStatus::Ended,
+    ];
     let store = open().await;
     let base = name("thread pages");
     let threads: Vec<_> = (0..30).map(|i| named(&format!("{base}-{}", i * 37 % 30))).collect();
@@ -200,18 +205,18 @@ pub async fn page_tokens<S: Store>(open: impl AsyncFn() -> S) {
     for token in ["", " ", "0", "page 2", "\0", "null", "../..", "'; --", "🙈", &"x".repeat(5_000)] {
         let answer = store.reviews(Some(token), 10).await;
         assert!(
-            matches!(answer, Err(StoreError::BadPage(_))),
-            "the token `{token:.9}` must be rejected by `reviews` with `BadPage`, but the result was {answer:?}"
+            matches!(answer, Err(StoreError::InvalidPageToken(_))),
+            "the token `{token:.9}` must be rejected by `reviews` with `InvalidPageToken`, but the result was {answer:?}"
         );
         let answer = store.threads(None, Some(token), 10).await;
         assert!(
-            matches!(answer, Err(StoreError::BadPage(_))),
-            "the token `{token:.9}` must be rejected by `threads` with `BadPage`, but the result was {answer:?}"
+            matches!(answer, Err(StoreError::InvalidPageToken(_))),
+            "the token `{token:.9}` must be rejected by `threads` with `InvalidPageToken`, but the result was {answer:?}"
         );
         let answer = store.due(0, Some(token), 10).await;
         assert!(
-            matches!(answer, Err(StoreError::BadPage(_))),
-            "the token `{token:.9}` must be rejected by `due` with `BadPage`, but the result was {answer:?}"
+            matches!(answer, Err(StoreError::InvalidPageToken(_))),
+            "the token `{token:.9}` must be rejected by `due` with `InvalidPageToken`, but the result was {answer:?}"
         );
     }
     let threads = [name("page tokens 1"), name("page tokens 2")];
@@ -227,13 +232,13 @@ pub async fn page_tokens<S: Store>(open: impl AsyncFn() -> S) {
     );
     let answer = store.threads(None, of_reviews.as_deref(), 1).await;
     assert!(
-        matches!(answer, Err(StoreError::BadPage(_))),
-        "a token of `reviews` must be rejected by `threads` with `BadPage`, but the result was {answer:?}"
+        matches!(answer, Err(StoreError::InvalidPageToken(_))),
+        "a token of `reviews` must be rejected by `threads` with `InvalidPageToken`, but the result was {answer:?}"
     );
     let answer = store.reviews(of_threads.as_deref(), 1).await;
     assert!(
-        matches!(answer, Err(StoreError::BadPage(_))),
-        "a token of `threads` must be rejected by `reviews` with `BadPage`, but the result was {answer:?}"
+        matches!(answer, Err(StoreError::InvalidPageToken(_))),
+        "a token of `threads` must be rejected by `reviews` with `InvalidPageToken`, but the result was {answer:?}"
     );
     delete(&store, &threads).await;
 }

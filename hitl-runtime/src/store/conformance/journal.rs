@@ -2,18 +2,18 @@
 
 use std::collections::BTreeSet;
 
+use super::read_journal;
 use super::samples::{delete, entries, entry, name, named, ok, review, reviews_of, same, standings};
-use super::whole;
 use crate::{
     Digest, ThreadId,
-    store::{Append, OpenReview, Place, Record, Standing, Store, StoreError},
+    store::{Append, OpenReview, Place, Record, Store, StoreError, ThreadStatus},
 };
 
 /// Checks that an unknown thread has no entries and can be deleted.
 ///
 /// # Panics
 /// If the promise is not kept.
-pub async fn unknown<S: Store>(open: impl AsyncFn() -> S) {
+pub async fn unknown_thread<S: Store>(open: impl AsyncFn() -> S) {
     let store = open().await;
     let thread = name("unknown");
     same("the tail of an unknown thread", &ok("tail", store.tail(&thread).await), &None);
@@ -50,7 +50,7 @@ pub async fn order<S: Store>(open: impl AsyncFn() -> S) {
             same(&what, &read, &written[start..start + read.len()].to_vec());
         }
     }
-    same("the whole journal", &whole(&store, &thread).await, &written);
+    same("the whole journal", &read_journal(&store, &thread).await, &written);
     ok("delete", store.delete(&thread).await);
 }
 
@@ -58,7 +58,7 @@ pub async fn order<S: Store>(open: impl AsyncFn() -> S) {
 ///
 /// # Panics
 /// If the promise is not kept.
-pub async fn fence<S: Store>(open: impl AsyncFn() -> S) {
+pub async fn conflicts<S: Store>(open: impl AsyncFn() -> S) {
     let store = open().await;
     let thread = name("fence");
     let try_at = async |place: Place, count: u64| {
@@ -67,14 +67,14 @@ pub async fn fence<S: Store>(open: impl AsyncFn() -> S) {
             .records
             .iter_mut()
             .for_each(|record| *record = Record { snapshot: true, ..entry(record.place, "loser") });
-        append.standing = Standing::Failed;
+        append.standing = ThreadStatus::Failed;
         append.reviews = vec![review(&thread, place, 7)];
         match store.append(append).await {
-            Err(StoreError::Taken { thread: of, place: at }) => {
+            Err(StoreError::Conflict { thread: of, place: at }) => {
                 same("the thread and the place of the conflict", &(of, at), &(thread.clone(), place));
             }
             other => panic!(
-                "an append at place {place} must be rejected with `Taken`, but the result was {other:?}"
+                "an append at place {place} must be rejected with `Conflict`, but the result was {other:?}"
             ),
         }
     };
@@ -86,12 +86,16 @@ pub async fn fence<S: Store>(open: impl AsyncFn() -> S) {
     for (place, count) in [(0, 1), (1, 1), (2, 1), (2, 2), (0, 5), (4, 1), (9, 3)] {
         try_at(place, count).await;
     }
-    same("the journal after the conflicts", &whole(&store, &thread).await, &entries(&thread, 0..3).records);
+    same(
+        "the journal after the conflicts",
+        &read_journal(&store, &thread).await,
+        &entries(&thread, 0..3).records,
+    );
     same("the open reviews after the conflicts", &reviews_of(&store, &[&thread], 10).await, &vec![]);
     same(
         "the status after the conflicts",
         &standings(&store, None, &[&thread], 10).await,
-        &vec![(thread.clone(), Standing::Running)],
+        &vec![(thread.clone(), ThreadStatus::Running)],
     );
     ok("append", store.append(entries(&thread, 3..4)).await);
     ok("delete", store.delete(&thread).await);
@@ -101,7 +105,7 @@ pub async fn fence<S: Store>(open: impl AsyncFn() -> S) {
 ///
 /// # Panics
 /// If the promise is not kept.
-pub async fn refusals<S: Store>(open: impl AsyncFn() -> S) {
+pub async fn invalid_appends<S: Store>(open: impl AsyncFn() -> S) {
     let store = open().await;
     let (thread, other) = (name("refusals"), name("refusals, another"));
     ok("append", store.append(entries(&thread, 0..2)).await);
@@ -129,11 +133,15 @@ pub async fn refusals<S: Store>(open: impl AsyncFn() -> S) {
     for (what, append) in bad {
         let answer = store.append(append).await;
         assert!(
-            matches!(answer, Err(StoreError::BadAppend { .. })),
-            "an append with {what} must be rejected with `BadAppend`, but the result was {answer:?}"
+            matches!(answer, Err(StoreError::InvalidAppend { .. })),
+            "an append with {what} must be rejected with `InvalidAppend`, but the result was {answer:?}"
         );
     }
-    same("the length of the journal after the rejected appends", &whole(&store, &thread).await.len(), &2);
+    same(
+        "the length of the journal after the rejected appends",
+        &read_journal(&store, &thread).await.len(),
+        &2,
+    );
     same("the open reviews after the rejected appends", &reviews_of(&store, &[&thread], 10).await, &vec![]);
     ok("append", store.append(next).await);
     ok("delete", store.delete(&thread).await);
@@ -245,7 +253,7 @@ pub async fn names<S: Store>(open: impl AsyncFn() -> S) {
         let mut append = entries(thread, 0..2);
         append.reviews = vec![review(thread, 1, 1)];
         ok("append", store.append(append).await);
-        same("the journal", &whole(&store, thread).await, &entries(thread, 0..2).records);
+        same("the journal", &read_journal(&store, thread).await, &entries(thread, 0..2).records);
     }
     let of: Vec<_> = threads.iter().collect();
     let sorted: BTreeSet<_> = threads.iter().cloned().collect();
@@ -279,8 +287,8 @@ pub async fn sizes<S: Store>(open: impl AsyncFn() -> S) {
             Ok(()) => (place, after) = (place + 1, Some(record.hash)),
             Err(error) if size > 300_000 => {
                 assert!(
-                    !matches!(error, StoreError::Taken { .. }),
-                    "an append with a body of {size} bytes was rejected with `Taken`, although there was no conflict"
+                    !matches!(error, StoreError::Conflict { .. }),
+                    "an append with a body of {size} bytes was rejected with `Conflict`, although there was no conflict"
                 );
                 continue;
             }
@@ -289,7 +297,7 @@ pub async fn sizes<S: Store>(open: impl AsyncFn() -> S) {
         let tail = ok("tail", store.tail(&thread).await).map(|tail| tail.records);
         assert!(tail == Some(vec![record]), "a body of {size} bytes was changed");
     }
-    same("the length of the journal", &(whole(&store, &thread).await.len() as Place), &place);
+    same("the length of the journal", &(read_journal(&store, &thread).await.len() as Place), &place);
     ok("delete", store.delete(&thread).await);
 }
 
@@ -314,11 +322,11 @@ pub async fn large_appends<S: Store>(open: impl AsyncFn() -> S) {
         match store.append(Append { records: records.clone(), after, ..entries(&thread, 0..1) }).await {
             Ok(()) => written.extend(records),
             // Entries that were written in spite of the error would occupy the places of the next append.
-            Err(error) if bytes > 300_000 && !matches!(error, StoreError::Taken { .. }) => {}
+            Err(error) if bytes > 300_000 && !matches!(error, StoreError::Conflict { .. }) => {}
             Err(error) => panic!("an append of {} entries and {bytes} bytes: {error}", sizes.len()),
         }
     }
-    let there = whole(&store, &thread).await;
+    let there = read_journal(&store, &thread).await;
     assert!(
         there == written,
         "the journal has {} entries, but {} were accepted, or their content was changed",
@@ -354,7 +362,7 @@ pub async fn long_tails<S: Store>(open: impl AsyncFn() -> S) {
     );
     ok("delete", store.delete(&thread).await);
     ok("append to a new thread of the same name", store.append(entries(&thread, 0..1)).await);
-    same("the new journal", &whole(&store, &thread).await, &entries(&thread, 0..1).records);
+    same("the new journal", &read_journal(&store, &thread).await, &entries(&thread, 0..1).records);
     ok("delete", store.delete(&thread).await);
 }
 
@@ -379,23 +387,27 @@ pub async fn deletion<S: Store>(open: impl AsyncFn() -> S) {
     same("the number of other threads", &standings(&store, None, &of, 10).await.len(), &2);
     let answer = store.append(entries(gone, 100..101)).await;
     assert!(
-        matches!(answer, Err(StoreError::Taken { .. })),
-        "an append to a deleted thread must be rejected with `Taken`, but the result was {answer:?}"
+        matches!(answer, Err(StoreError::Conflict { .. })),
+        "an append to a deleted thread must be rejected with `Conflict`, but the result was {answer:?}"
     );
-    let again = Append { standing: Standing::Ended, ..entries(gone, 0..2) };
+    let again = Append { standing: ThreadStatus::Ended, ..entries(gone, 0..2) };
     ok("append to a new thread of the same name", store.append(again).await);
-    same("the new journal", &whole(&store, gone).await, &entries(gone, 0..2).records);
+    same("the new journal", &read_journal(&store, gone).await, &entries(gone, 0..2).records);
     // A writer that has not noticed the deletion is at the same place, but follows another entry.
     let late = Append { after: Some(Digest::of(b"of the deleted one")), ..entries(gone, 2..3) };
     let answer = store.append(late).await;
     assert!(
-        matches!(answer, Err(StoreError::Taken { .. })),
-        "an append with the hash of another entry must be rejected with `Taken`, but the result was {answer:?}"
+        matches!(answer, Err(StoreError::Conflict { .. })),
+        "an append with the hash of another entry must be rejected with `Conflict`, but the result was {answer:?}"
     );
-    same("the new journal", &whole(&store, gone).await, &entries(gone, 0..2).records);
+    same("the new journal", &read_journal(&store, gone).await, &entries(gone, 0..2).records);
     same("the open reviews of the new thread", &reviews_of(&store, &[gone], 10).await, &vec![]);
     for thread in &threads[1..] {
-        same("the journal of another thread", &whole(&store, thread).await, &entries(thread, 0..100).records);
+        same(
+            "the journal of another thread",
+            &read_journal(&store, thread).await,
+            &entries(thread, 0..100).records,
+        );
     }
     delete(&store, &threads).await;
 }
@@ -415,18 +427,18 @@ pub async fn reopening<S: Store>(open: impl AsyncFn() -> S) {
             "append",
             first.append(Append { reviews: reviews.clone(), ..entries(&thread, place..place + 1) }).await,
         );
-        same("the journal", &whole(&second, &thread).await, &entries(&thread, 0..place + 1).records);
+        same("the journal", &read_journal(&second, &thread).await, &entries(&thread, 0..place + 1).records);
         same("the reviews", &reviews_of(&second, &[&thread], 10).await, &reviews);
         let answer = second.append(entries(&thread, place..place + 1)).await;
         assert!(
-            matches!(answer, Err(StoreError::Taken { .. })),
-            "a place that another handle has filled must be rejected with `Taken`, but the result was {answer:?}"
+            matches!(answer, Err(StoreError::Conflict { .. })),
+            "a place that another handle has filled must be rejected with `Conflict`, but the result was {answer:?}"
         );
         first = second;
     }
     drop(first);
     let again = open().await;
-    same("the journal", &whole(&again, &thread).await, &entries(&thread, 0..20).records);
+    same("the journal", &read_journal(&again, &thread).await, &entries(&thread, 0..20).records);
     ok("delete", again.delete(&thread).await);
     same("the tail of the deleted thread", &ok("tail", open().await.tail(&thread).await), &None);
 }

@@ -24,12 +24,12 @@
 //!
 //! - **A race.** Each child opens the store, calls [`contend`] with its own name and the same thread, and prints the
 //!   result: the places that it filled. The parent checks that all children together filled each place once and left
-//!   none out, and that [`whole`] agrees.
+//!   none out, and that [`read_journal`] agrees.
 //! - **A crash, also in the middle of an append.** A child calls [`append_until_killed`] and prints each place once it
 //!   is acknowledged. The parent kills the child after some lines, opens the store, and calls [`after_crash`] with the
 //!   last place that it read. Every sixth append is a large one, so a kill after 5, 11, 17, … lines interrupts it in
 //!   the middle. Repeat this often, because the moment of a kill is not deterministic. If your storage can be made to
-//!   fail at a certain byte or call, check all of them: `tests/faults/torn.rs` does so for the SQLite store.
+//!   fail at a certain byte or call, check all of them: `tests/faults/torn_appends.rs` does so for the SQLite store.
 //!
 //! ```
 //! use hitl::{ThreadId, store::{MemoryStore, conformance}};
@@ -40,7 +40,7 @@
 //! let thread = ThreadId::new("the prize")?;
 //! let filled = conformance::contend(&store, &thread, "child 1", 100).await;
 //! assert_eq!(filled, (0..100).collect::<Vec<_>>());
-//! assert_eq!(conformance::whole(&store, &thread).await.len(), 100);
+//! assert_eq!(conformance::read_journal(&store, &thread).await.len(), 100);
 //! # Ok(())
 //! # }
 //! ```
@@ -53,19 +53,19 @@
 //! that an acknowledged append survives a loss of power: sync before you return, and know what your disk or service
 //! guarantees. A service may also fail in ways that one machine cannot reproduce: see what [`Store::append`] promises
 //! after [`StoreError::Failed`](super::StoreError::Failed).
-mod crowd;
+mod concurrency;
 mod index;
 mod journal;
 mod processes;
 mod samples;
 
-pub use crowd::{crowd, dropped_futures, race, readers_and_writers};
+pub use concurrency::{dropped_futures, many_threads, race, readers_and_writers};
 pub use index::{due_pages, page_tokens, review_index, review_pages, thread_pages};
 pub use journal::{
-    deletion, fence, isolation, large_appends, long_tails, names, order, refusals, reopening, sizes, tails,
-    unknown,
+    conflicts, deletion, invalid_appends, isolation, large_appends, long_tails, names, order, reopening,
+    sizes, tails, unknown_thread,
 };
-pub use processes::{after_crash, append_until_killed, contend, whole};
+pub use processes::{after_crash, append_until_killed, contend, read_journal};
 
 use super::Store;
 
@@ -82,10 +82,10 @@ use super::Store;
 /// # Panics
 /// If a promise is not kept.
 pub async fn all<S: Store>(open: impl AsyncFn() -> S) {
-    unknown(&open).await;
+    unknown_thread(&open).await;
     order(&open).await;
-    fence(&open).await;
-    refusals(&open).await;
+    conflicts(&open).await;
+    invalid_appends(&open).await;
     tails(&open).await;
     isolation(&open).await;
     names(&open).await;
@@ -101,6 +101,6 @@ pub async fn all<S: Store>(open: impl AsyncFn() -> S) {
     reopening(&open).await;
     race(&open).await;
     readers_and_writers(&open).await;
-    crowd(&open).await;
+    many_threads(&open).await;
     dropped_futures(&open).await;
 }

@@ -3,7 +3,7 @@
 use super::samples::{entries, entry, ok, review, reviews_of, same};
 use crate::{
     Digest, ThreadId,
-    store::{Append, Place, Record, Standing, Store, StoreError},
+    store::{Append, Place, Record, Store, StoreError, ThreadStatus},
 };
 
 /// Competes for every place of a journal up to `places`, and returns the places that were won. For many tasks, and for
@@ -23,7 +23,7 @@ pub async fn contend(store: &impl Store, thread: &ThreadId, name: &str, places: 
         let after = tail.records.last().map(|record| record.hash);
         match store.append(Append { records: vec![record], after, ..entries(thread, 0..1) }).await {
             Ok(()) => won.push(place),
-            Err(StoreError::Taken { thread: of, place: at }) if of == *thread && at == place => {}
+            Err(StoreError::Conflict { thread: of, place: at }) if of == *thread && at == place => {}
             Err(error) => panic!("the append of {name} at place {place}: {error}"),
         }
     }
@@ -67,7 +67,7 @@ fn part(thread: &ThreadId, number: u64, place: Place) -> Append {
     records[0].snapshot = number.is_multiple_of(7);
     let reviews = vec![review(thread, place + count - 1, number)];
     let after = number.checked_sub(1).map(|before| entry(place - 1, &text(before)).hash);
-    Append { thread: thread.clone(), records, standing: Standing::Running, reviews, due_ms: None, after }
+    Append { thread: thread.clone(), records, standing: ThreadStatus::Running, reviews, due_ms: None, after }
 }
 
 /// Checks the thread of a process that ran [`append_until_killed`] and was killed: what was acknowledged exists, no
@@ -76,7 +76,7 @@ fn part(thread: &ThreadId, number: u64, place: Place) -> Append {
 /// # Panics
 /// If a promise is not kept.
 pub async fn after_crash(store: &impl Store, thread: &ThreadId, last_acknowledged: Option<Place>) {
-    let records = whole(store, thread).await;
+    let records = read_journal(store, thread).await;
     let length = records.len() as Place;
     let acknowledged = last_acknowledged.map_or(0, |place| place + 1);
     assert!(length >= acknowledged, "{acknowledged} entries were acknowledged, but the journal has {length}");
@@ -103,7 +103,7 @@ pub async fn after_crash(store: &impl Store, thread: &ThreadId, last_acknowledge
     ok("append after the crash", store.append(next).await);
     same(
         "the length of the journal after that append",
-        &(whole(store, thread).await.len() as Place),
+        &(read_journal(store, thread).await.len() as Place),
         &(length + 1),
     );
 }
@@ -113,7 +113,7 @@ pub async fn after_crash(store: &impl Store, thread: &ThreadId, last_acknowledge
 ///
 /// # Panics
 /// If one of these checks fails.
-pub async fn whole(store: &impl Store, thread: &ThreadId) -> Vec<Record> {
+pub async fn read_journal(store: &impl Store, thread: &ThreadId) -> Vec<Record> {
     // The tail is read first, because the journal may grow while it is read.
     let tail = ok("tail", store.tail(thread).await);
     let mut records = Vec::new();

@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     Digest, ThreadId,
-    store::{Append, OpenReview, Place, Record, Standing, Store, StoreError},
+    store::{Append, OpenReview, Place, Record, Store, StoreError, ThreadStatus},
 };
 
 /// Returns a name that no run has used before.
@@ -35,7 +35,7 @@ pub(super) fn entries(thread: &ThreadId, places: std::ops::Range<Place>) -> Appe
     Append {
         thread: thread.clone(),
         records,
-        standing: Standing::Running,
+        standing: ThreadStatus::Running,
         reviews: vec![],
         due_ms: None,
         after,
@@ -83,10 +83,10 @@ pub(super) async fn reviews_of(store: &impl Store, threads: &[&ThreadId], limit:
 /// Returns those of these threads that have this status, over all pages.
 pub(super) async fn standings(
     store: &impl Store,
-    standing: Option<Standing>,
+    standing: Option<ThreadStatus>,
     threads: &[&ThreadId],
     limit: usize,
-) -> Vec<(ThreadId, Standing)> {
+) -> Vec<(ThreadId, ThreadStatus)> {
     let (mut all, mut after) = (Vec::new(), None::<String>);
     loop {
         let page = ok("a page of threads", store.threads(standing, after.as_deref(), limit).await);

@@ -1,16 +1,16 @@
 //! The encoding of the entries of one append.
 
-use super::item::WORTH_COMPRESSING;
+use super::item::MIN_COMPRESSED_BYTES;
 use crate::{
     Digest,
     store::{
         OpenReview, Place, Record,
-        pack::{pack, unpack},
+        compression::{compress, decompress},
     },
 };
 
 /// The first byte, which identifies the format.
-const FORMAT: u8 = 1;
+const FORMAT_VERSION: u8 = 1;
 
 /// The size of a record without its body, in bytes: its snapshot flag, its hash, and the length of its body.
 const RECORD_HEADER: usize = 1 + 32 + LENGTH;
@@ -27,9 +27,9 @@ pub(super) struct Batch {
 }
 
 /// Encodes a batch.
-pub(super) fn write(records: &[Record], reviews: Option<&[OpenReview]>) -> Vec<u8> {
+pub(super) fn encode(records: &[Record], reviews: Option<&[OpenReview]>) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(1 + LENGTH + size(records));
-    bytes.push(FORMAT);
+    bytes.push(FORMAT_VERSION);
     put_length(&mut bytes, records.len());
     for record in records {
         bytes.push(u8::from(record.snapshot));
@@ -41,13 +41,13 @@ pub(super) fn write(records: &[Record], reviews: Option<&[OpenReview]>) -> Vec<u
         // Plain data, which serde_json can always serialize.
         bytes.extend_from_slice(&serde_json::to_vec(reviews).unwrap_or_default());
     }
-    pack(&bytes, WORTH_COMPRESSING)
+    compress(&bytes, MIN_COMPRESSED_BYTES)
 }
 
-/// Decodes the batch whose last entry has the place `last`; `None` if [`write`] did not encode these bytes.
-pub(super) fn read(bytes: &[u8], last: Place) -> Option<Batch> {
-    let bytes = unpack(bytes)?;
-    let (&FORMAT, mut rest) = bytes.split_first()? else { return None };
+/// Decodes the batch whose last entry has the place `last`; `None` if [`encode`] did not encode these bytes.
+pub(super) fn decode(bytes: &[u8], last: Place) -> Option<Batch> {
+    let bytes = decompress(bytes)?;
+    let (&FORMAT_VERSION, mut rest) = bytes.split_first()? else { return None };
     let count = take_length(&mut rest)?;
     let first = last.checked_add(1)?.checked_sub(count as Place)?;
     let records = (first..=last)
@@ -113,27 +113,31 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_reads_back() {
+    fn a_batch_round_trips() {
         let (records, reviews) = sample();
         for reviews in [None, Some(reviews)] {
-            let bytes = write(&records, reviews.as_deref());
-            assert_eq!(read(&bytes, 5), Some(Batch { records: records.clone(), reviews }));
+            let bytes = encode(&records, reviews.as_deref());
+            assert_eq!(decode(&bytes, 5), Some(Batch { records: records.clone(), reviews }));
         }
     }
 
     #[test]
-    fn a_cut_or_changed_batch_is_rejected_without_a_panic() {
+    fn a_truncated_or_changed_batch_is_rejected_without_a_panic() {
         let (records, reviews) = sample();
-        let whole = unpack(&write(&records, Some(&reviews))).unwrap();
-        let end_of_entries = unpack(&write(&records, None)).unwrap().len();
+        let whole = decompress(&encode(&records, Some(&reviews))).unwrap();
+        let end_of_entries = decompress(&encode(&records, None)).unwrap().len();
         for cut in (0..whole.len()).filter(|cut| *cut != end_of_entries) {
-            assert_eq!(read(&pack(&whole[..cut], WORTH_COMPRESSING), 5), None, "{cut}");
+            assert_eq!(decode(&compress(&whole[..cut], MIN_COMPRESSED_BYTES), 5), None, "{cut}");
         }
-        assert_eq!(read(&pack(&whole, WORTH_COMPRESSING), 1), None, "three entries do not fit under place 1");
+        assert_eq!(
+            decode(&compress(&whole, MIN_COMPRESSED_BYTES), 1),
+            None,
+            "three entries do not fit under place 1"
+        );
         for at in 0..80 {
             let mut changed = whole.clone();
             changed[at] ^= 0x81;
-            let _ = read(&pack(&changed, WORTH_COMPRESSING), 5);
+            let _ = decode(&compress(&changed, MIN_COMPRESSED_BYTES), 5);
         }
     }
 }

@@ -12,9 +12,9 @@ use aws_sdk_dynamodb::{
 use tokio::time::sleep;
 
 use super::{
+    error,
     key::{PK, SK},
     table::Table,
-    trouble,
 };
 use crate::StoreError;
 
@@ -26,7 +26,7 @@ impl Table {
     /// Creates the table if it does not exist, and returns once it can be used.
     pub(super) async fn create(&self) -> Result<(), StoreError> {
         const DOING: &str = "create the table";
-        let keys = self.keys().map_err(|error| trouble::broken(&self.name, error.to_string()))?;
+        let keys = self.keys().map_err(|error| error::failure(&self.name, error.to_string()))?;
         let mut call =
             self.client.create_table().table_name(&self.name).billing_mode(BillingMode::PayPerRequest);
         for (definition, key) in keys {
@@ -38,10 +38,9 @@ impl Table {
             Err(error) => return Err(self.failed(DOING, &error)),
         }
         self.wait_until_ready().await?;
-        let forget = TimeToLiveSpecification::builder().attribute_name("expires").enabled(true).build();
-        let forget = forget.map_err(|error| trouble::broken(&self.name, error.to_string()))?;
-        let call =
-            self.client.update_time_to_live().table_name(&self.name).time_to_live_specification(forget);
+        let ttl = TimeToLiveSpecification::builder().attribute_name("expires").enabled(true).build();
+        let ttl = ttl.map_err(|error| error::failure(&self.name, error.to_string()))?;
+        let call = self.client.update_time_to_live().table_name(&self.name).time_to_live_specification(ttl);
         match call.send().await {
             Ok(_) => Ok(()),
             // Time to live is enabled already.
@@ -69,6 +68,6 @@ impl Table {
             }
             sleep(WAIT).await;
         }
-        Err(trouble::broken(&self.name, "the table is not active yet; retry later"))
+        Err(error::failure(&self.name, "the table is not active yet; retry later"))
     }
 }

@@ -3,7 +3,7 @@
 use super::{
     index::{self, Index},
     item::Item,
-    key::{Born, Id, Key},
+    key::{Id, Incarnation, Key},
 };
 use crate::{Digest, ThreadId, store::Place};
 
@@ -12,36 +12,36 @@ pub(super) const VERSION: u64 = 1;
 
 /// The head item. There is one for each thread.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Head {
+pub(super) struct HeadItem {
     /// The place of the next entry.
     pub(super) next: Place,
     /// The hash of the last entry.
     pub(super) hash: Digest,
     /// The id of the write that produced this head.
     pub(super) by: Id,
-    pub(super) born: Born,
+    pub(super) incarnation: Incarnation,
     /// The data that the index rows contain at present.
     pub(super) index: Index,
-    pub(super) late: Option<Late>,
+    pub(super) lag: Option<IndexLag>,
 }
 
 /// The pending work until the index agrees with the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Late {
+pub(super) enum IndexLag {
     /// The rows of the open reviews must become those of the last batch.
     Reviews,
     /// The thread was deleted, and its rows must be deleted.
-    Gone,
+    Deleted,
 }
 
 /// The reason why an item is not a head.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Unreadable {
-    FromTheFuture(u64),
+pub(super) enum HeadError {
+    NewerVersion(u64),
     Damaged,
 }
 
-impl Head {
+impl HeadItem {
     pub(super) fn item(&self, thread: &ThreadId) -> Item {
         let Index { standing, expires, due_ms, .. } = self.index;
         let mut item = Key::head(thread)
@@ -50,7 +50,7 @@ impl Head {
             .number("next", self.next)
             .bytes("hash", *self.hash.as_bytes())
             .bytes("by", self.by.as_bytes())
-            .number("born", self.born.number())
+            .number("born", self.incarnation.number())
             .maybe_number("due", due_ms)
             .maybe_number("expires", expires);
         if let Some(standing) = standing {
@@ -59,50 +59,50 @@ impl Head {
         if !self.index.blocks.is_empty() {
             item = item.bytes("open", self.index.write_blocks());
         }
-        match self.late {
+        match self.lag {
             None => item,
-            Some(Late::Reviews) => item.text("late", "reviews"),
-            Some(Late::Gone) => item.text("late", "gone"),
+            Some(IndexLag::Reviews) => item.text("late", "reviews"),
+            Some(IndexLag::Deleted) => item.text("late", "gone"),
         }
     }
 
-    pub(super) fn read(item: &Item) -> Result<Self, Unreadable> {
+    pub(super) fn from_item(item: &Item) -> Result<Self, HeadError> {
         match item.get_number("v") {
-            Some(VERSION) => Self::read_this_version(item).ok_or(Unreadable::Damaged),
-            Some(later) if later > VERSION => Err(Unreadable::FromTheFuture(later)),
-            _ => Err(Unreadable::Damaged),
+            Some(VERSION) => Self::from_current_version(item).ok_or(HeadError::Damaged),
+            Some(later) if later > VERSION => Err(HeadError::NewerVersion(later)),
+            _ => Err(HeadError::Damaged),
         }
     }
 
-    fn read_this_version(item: &Item) -> Option<Self> {
+    fn from_current_version(item: &Item) -> Option<Self> {
         let blocks = match item.get_bytes("open") {
             Some(blocks) => index::read_blocks(blocks)?,
             None => Default::default(),
         };
-        let late = match item.get_text("late") {
+        let lag = match item.get_text("late") {
             None => None,
-            Some("reviews") => Some(Late::Reviews),
-            Some("gone") => Some(Late::Gone),
+            Some("reviews") => Some(IndexLag::Reviews),
+            Some("gone") => Some(IndexLag::Deleted),
             Some(_) => return None,
         };
         Some(Self {
             next: item.get_number("next")?,
             hash: Digest::from_bytes(item.get_bytes("hash")?.try_into().ok()?),
-            by: Id::read(item.get_bytes("by")?)?,
-            born: Born::of(item.get_number("born")?),
+            by: Id::from_bytes(item.get_bytes("by")?)?,
+            incarnation: Incarnation::new(item.get_number("born")?),
             index: Index {
                 standing: item.get_text("standing").and_then(index::standing),
                 expires: item.get_number("expires"),
                 due_ms: item.get_number("due"),
                 blocks,
             },
-            late,
+            lag,
         })
     }
 
     /// Returns whether the thread exists: it was not deleted and has not expired, even if its items still exist.
-    pub(super) fn lives(&self, now_s: u64) -> bool {
-        self.late != Some(Late::Gone) && self.index.expires.is_none_or(|expires| expires > now_s)
+    pub(super) fn is_live(&self, now_s: u64) -> bool {
+        self.lag != Some(IndexLag::Deleted) && self.index.expires.is_none_or(|expires| expires > now_s)
     }
 }
 
@@ -110,10 +110,10 @@ impl Head {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::store::{OpenReview, Standing};
+    use crate::store::{OpenReview, ThreadStatus};
 
-    fn heads() -> [Head; 2] {
-        let by = Id::draw().unwrap();
+    fn heads() -> [HeadItem; 2] {
+        let by = Id::random().unwrap();
         let review = OpenReview {
             thread: ThreadId::new("t").unwrap(),
             graph: "G".into(),
@@ -125,22 +125,28 @@ mod tests {
             deadline_ms: None,
         };
         let index = Index {
-            standing: Some(Standing::InDoubt),
+            standing: Some(ThreadStatus::InDoubt),
             expires: Some(7),
             due_ms: Some(8),
             blocks: index::blocks(&index::rows(&[review])),
         };
-        let full =
-            Head { next: 5, hash: Digest::of(b"x"), by, born: by.born(), index, late: Some(Late::Reviews) };
-        let bare = Head { index: Index::default(), late: None, ..full.clone() };
+        let full = HeadItem {
+            next: 5,
+            hash: Digest::of(b"x"),
+            by,
+            incarnation: by.incarnation(),
+            index,
+            lag: Some(IndexLag::Reviews),
+        };
+        let bare = HeadItem { index: Index::default(), lag: None, ..full.clone() };
         [full, bare]
     }
 
     #[test]
-    fn a_head_reads_back() {
+    fn a_head_round_trips() {
         let thread = ThreadId::new("t").unwrap();
         for head in heads() {
-            assert_eq!(Head::read(&head.item(&thread)), Ok(head));
+            assert_eq!(HeadItem::from_item(&head.item(&thread)), Ok(head));
         }
     }
 
@@ -148,7 +154,7 @@ mod tests {
     fn an_invalid_head_is_rejected() {
         let [full, _] = heads();
         let item = full.item(&ThreadId::new("t").unwrap());
-        assert_eq!(Head::read(&item.clone().number("v", 2)), Err(Unreadable::FromTheFuture(2)));
+        assert_eq!(HeadItem::from_item(&item.clone().number("v", 2)), Err(HeadError::NewerVersion(2)));
         for damaged in [
             Item::default(),
             item.clone().text("v", "1"),
@@ -158,7 +164,7 @@ mod tests {
             item.clone().bytes("open", [0, 1]),
             item.clone().text("late", "?"),
         ] {
-            assert_eq!(Head::read(&damaged), Err(Unreadable::Damaged));
+            assert_eq!(HeadItem::from_item(&damaged), Err(HeadError::Damaged));
         }
     }
 }

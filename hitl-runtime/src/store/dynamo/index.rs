@@ -3,29 +3,29 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    item::{Item, WORTH_COMPRESSING},
+    item::{Item, MIN_COMPRESSED_BYTES},
     key::{self, Key, List},
     write::Write,
 };
 use crate::{
     Digest, ThreadId,
     store::{
-        OpenReview, Place, Standing,
-        pack::{pack, unpack},
+        OpenReview, Place, ThreadStatus,
+        compression::{compress, decompress},
     },
 };
 
 /// The maximum number of rows that one transaction changes. It takes 100 items, and a few of them are not rows.
-pub(super) const MOST_ROWS: usize = 90;
+pub(super) const MAX_ROWS: usize = 90;
 
 /// The maximum number of rows that a change of the status and of the due time takes: one deleted and one put for each.
 const STATUS_AND_DUE_ROWS: usize = 4;
 
 /// The maximum size of a row in bytes, so that the rows of one transaction stay below its limit of 4 MB.
-pub(super) const LARGEST_ROW: usize = 32_000;
+pub(super) const MAX_ROW_BYTES: usize = 32_000;
 
 /// The maximum number of review rows of one thread, so that its head stays below the limit of 400 KB for an item.
-pub(super) const MOST_BLOCKS: usize = 10_000;
+pub(super) const MAX_BLOCKS: usize = 10_000;
 
 /// The key of a row of open reviews. Reviews that were opened in the same millisecond share a row, 32 places to a row:
 /// a `for` opens a thousand of them in one transaction, and each verdict rewrites one small row. The order of the rows
@@ -37,7 +37,7 @@ pub(super) struct Block {
 }
 
 impl Block {
-    pub(super) fn of(opened_ms: u64, place: Place) -> Self {
+    pub(super) fn new(opened_ms: u64, place: Place) -> Self {
         Self { opened_ms, number: place >> 5 }
     }
 
@@ -54,7 +54,7 @@ impl Block {
 /// The index data of a thread.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Index {
-    pub(super) standing: Option<Standing>,
+    pub(super) standing: Option<ThreadStatus>,
     /// The time at which the thread expires, in seconds since the epoch.
     pub(super) expires: Option<u64>,
     pub(super) due_ms: Option<u64>,
@@ -69,13 +69,13 @@ pub(super) type Rows = BTreeMap<Block, Vec<u8>>;
 pub(super) fn rows(reviews: &[OpenReview]) -> Rows {
     let mut blocks: BTreeMap<Block, BTreeMap<(Place, Digest), &OpenReview>> = BTreeMap::new();
     for review in reviews {
-        let block = Block::of(review.opened_ms, review.place);
+        let block = Block::new(review.opened_ms, review.place);
         blocks.entry(block).or_default().insert((review.place, review.digest), review);
     }
     let content = |reviews: BTreeMap<_, &OpenReview>| {
         // Plain data, which serde_json can always serialize.
         let reviews = serde_json::to_vec(&reviews.into_values().collect::<Vec<_>>()).unwrap_or_default();
-        pack(&reviews, WORTH_COMPRESSING)
+        compress(&reviews, MIN_COMPRESSED_BYTES)
     };
     blocks.into_iter().map(|(block, reviews)| (block, content(reviews))).collect()
 }
@@ -94,16 +94,16 @@ pub(super) fn size(reviews: &[OpenReview]) -> usize {
 
 /// Decodes the reviews of a row, in the order of the pages; `None` if [`rows`] did not encode it.
 pub(super) fn read_row(item: &Item) -> Option<Vec<OpenReview>> {
-    serde_json::from_slice(&unpack(item.get_bytes("reviews")?)?).ok()
+    serde_json::from_slice(&decompress(item.get_bytes("reviews")?)?).ok()
 }
 
 /// Returns the keys of these rows, each with the first 8 bytes of its content's digest.
 pub(super) fn blocks(rows: &Rows) -> BTreeMap<Block, [u8; 8]> {
-    let sign = |content: &[u8]| {
+    let prefix = |content: &[u8]| {
         let [a, b, c, d, e, f, g, h, ..] = *Digest::of(content).as_bytes();
         [a, b, c, d, e, f, g, h]
     };
-    rows.iter().map(|(block, content)| (*block, sign(content))).collect()
+    rows.iter().map(|(block, content)| (*block, prefix(content))).collect()
 }
 
 impl Index {
@@ -114,13 +114,13 @@ impl Index {
 
     /// Returns the index data after one transaction on the way to `new`: `new` itself if one transaction suffices.
     pub(super) fn step(&self, new: &Self) -> Self {
-        if self.distance(new) <= MOST_ROWS {
+        if self.distance(new) <= MAX_ROWS {
             return new.clone();
         }
         let mut next = self.clone();
-        for block in self.changed_blocks(new).take(MOST_ROWS - STATUS_AND_DUE_ROWS) {
+        for block in self.changed_blocks(new).take(MAX_ROWS - STATUS_AND_DUE_ROWS) {
             match new.blocks.get(&block) {
-                Some(sign) => next.blocks.insert(block, *sign),
+                Some(prefix) => next.blocks.insert(block, *prefix),
                 None => next.blocks.remove(&block),
             };
         }
@@ -161,18 +161,18 @@ impl Index {
     /// Encodes the keys of the review rows for the head.
     pub(super) fn write_blocks(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(self.blocks.len() * 24);
-        for (block, sign) in &self.blocks {
+        for (block, prefix) in &self.blocks {
             bytes.extend_from_slice(&block.opened_ms.to_be_bytes());
             bytes.extend_from_slice(&block.number.to_be_bytes());
-            bytes.extend_from_slice(sign);
+            bytes.extend_from_slice(prefix);
         }
-        pack(&bytes, WORTH_COMPRESSING)
+        compress(&bytes, MIN_COMPRESSED_BYTES)
     }
 }
 
 /// Decodes the result of [`Index::write_blocks`].
 pub(super) fn read_blocks(bytes: &[u8]) -> Option<BTreeMap<Block, [u8; 8]>> {
-    let bytes = unpack(bytes)?;
+    let bytes = decompress(bytes)?;
     let (all, []) = bytes.as_chunks::<24>() else { return None };
     let number = |bytes: &[u8]| Some(u64::from_be_bytes(bytes.try_into().ok()?));
     all.iter()
@@ -185,17 +185,23 @@ pub(super) fn read_blocks(bytes: &[u8]) -> Option<BTreeMap<Block, [u8; 8]>> {
 
 /// Returns the list of the threads with this status. Statuses that often follow each other share a list, so that a row
 /// is written and none is deleted.
-pub(super) fn list(standing: Standing) -> List {
+pub(super) fn list(standing: ThreadStatus) -> List {
     match standing {
-        Standing::Running | Standing::Waiting => List::Busy,
-        Standing::InDoubt | Standing::Failed => List::Stuck,
-        Standing::Ended => List::Ended,
+        ThreadStatus::Running | ThreadStatus::Waiting => List::Busy,
+        ThreadStatus::InDoubt | ThreadStatus::Failed => List::Stuck,
+        ThreadStatus::Ended => List::Ended,
     }
 }
 
-/// Parses the result of [`Standing::as_str`].
-pub(super) fn standing(word: &str) -> Option<Standing> {
-    [Standing::Running, Standing::Waiting, Standing::InDoubt, Standing::Failed, Standing::Ended]
-        .into_iter()
-        .find(|standing| standing.as_str() == word)
+/// Parses the result of [`ThreadStatus::as_str`].
+pub(super) fn standing(word: &str) -> Option<ThreadStatus> {
+    [
+        ThreadStatus::Running,
+        ThreadStatus::Waiting,
+        ThreadStatus::InDoubt,
+        ThreadStatus::Failed,
+        ThreadStatus::Ended,
+    ]
+    .into_iter()
+    .find(|standing| standing.as_str() == word)
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
 
 /// The minimum size for compression, in bytes: a smaller write costs one unit, compressed or not.
-pub(super) const WORTH_COMPRESSING: usize = 1025;
+pub(super) const MIN_COMPRESSED_BYTES: usize = 1025;
 
 /// An item, read or to be written.
 #[derive(Clone, Debug, Default, PartialEq)]

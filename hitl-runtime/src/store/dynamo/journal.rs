@@ -3,12 +3,12 @@
 use super::{
     Shared,
     batch::{self, Batch},
-    call::{TRIES, pause},
-    head::Head,
+    error,
+    head::HeadItem,
     item::Item,
     key::{self, HEAD, Key},
+    retry::{MAX_ATTEMPTS, back_off},
     table::Range,
-    trouble,
 };
 use crate::{
     Digest, StoreError, ThreadId,
@@ -17,45 +17,45 @@ use crate::{
 
 /// The number of items in a page when a journal is read backwards. A snapshot follows after 64 entries or more, and an
 /// append often has several entries, so most tails fit in one page.
-const PAGE: usize = 64;
+const PAGE_ITEMS: usize = 64;
 
 /// The number of bytes of entries after which a result ends. The batch that reaches it is included.
-const ENOUGH: usize = 4 * 1024 * 1024;
+const MAX_RESULT_BYTES: usize = 4 * 1024 * 1024;
 
 const DOING: &str = "read a journal";
 
 /// The result of one read.
-enum Reading {
-    Whole(Option<Tail>),
+enum TailRead {
+    Consistent(Option<Tail>),
     /// A concurrent change was observed: items were deleted, or a transaction was only partly visible to the query.
-    Torn,
+    Inconsistent,
 }
 
 impl Shared {
     pub(super) async fn tail(&self, thread: &ThreadId) -> Result<Option<Tail>, StoreError> {
-        for tries in 1..=TRIES {
-            if let Reading::Whole(tail) = self.read_back(thread).await? {
+        for attempts in 1..=MAX_ATTEMPTS {
+            if let TailRead::Consistent(tail) = self.read_back(thread).await? {
                 return Ok(tail);
             }
-            pause(tries).await;
+            back_off(attempts).await;
         }
-        Err(trouble::incomplete(&self.table.name, thread, "an entry"))
+        Err(error::incomplete(&self.table.name, thread, "an entry"))
     }
 
     /// Reads from the head back to the last snapshot. Concurrent appends have keys after the range that is still to be
     /// read, and all entries that the head covers existed when the head was read.
-    async fn read_back(&self, thread: &ThreadId) -> Result<Reading, StoreError> {
+    async fn read_back(&self, thread: &ThreadId) -> Result<TailRead, StoreError> {
         let mut range = Range {
             from: Some(key::entry(0)),
             to: Some(HEAD.into()),
             backwards: true,
-            limit: Some(PAGE),
-            ..Range::of(key::partition(thread))
+            limit: Some(PAGE_ITEMS),
+            ..Range::new(key::partition(thread))
         };
         let (mut items, mut next) = self.table.query(DOING, range.clone()).await?;
-        let first = items.first().filter(|item| Key::of(item).is_some_and(|key| key.sk == HEAD));
-        let Some(head) = self.read_head(thread, first)?.filter(|head| head.lives(Self::now_s())) else {
-            return Ok(Reading::Whole(None));
+        let first = items.first().filter(|item| Key::from_item(item).is_some_and(|key| key.sk == HEAD));
+        let Some(head) = self.read_head(thread, first)?.filter(|head| head.is_live(Self::now_s())) else {
+            return Ok(TailRead::Consistent(None));
         };
         items.remove(0);
         // Newest batch first.
@@ -66,16 +66,18 @@ impl Shared {
             for item in &items {
                 let Some(last) = last_of(item, &head).filter(|last| *last < head.next) else { continue };
                 let batch = self.read_batch(thread, item, last).await?;
-                let Some(batch) = batch.filter(|_| last + 1 == missing) else { return Ok(Reading::Torn) };
+                let Some(batch) = batch.filter(|_| last + 1 == missing) else {
+                    return Ok(TailRead::Inconsistent);
+                };
                 missing -= batch.records.len() as Place;
                 if let Some(records) = found.take() {
                     let before = batch.records.last().map(|record| record.hash);
-                    return Ok(Reading::Whole(Some(Tail { before, records })));
+                    return Ok(TailRead::Consistent(Some(Tail { before, records })));
                 }
                 if last + 1 == head.next && batch.records.last().map(|record| record.hash) != Some(head.hash)
                 {
                     let what = "the newest entry (its hash differs from the one in the head)";
-                    return Err(trouble::damaged(&self.table.name, thread, what));
+                    return Err(error::damaged(&self.table.name, thread, what));
                 }
                 let has_snapshot = batch.records.iter().any(|record| record.snapshot);
                 batches.push(batch.records);
@@ -83,13 +85,13 @@ impl Shared {
                     let records = std::mem::take(&mut batches).into_iter().rev().flatten().collect();
                     let (before, records) = from_snapshot(records);
                     if before.is_some() || missing == 0 {
-                        return Ok(Reading::Whole(Some(Tail { before, records })));
+                        return Ok(TailRead::Consistent(Some(Tail { before, records })));
                     }
                     found = Some(records);
                 }
             }
             if next.is_none() {
-                return Ok(Reading::Torn);
+                return Ok(TailRead::Inconsistent);
             }
             range.after = next;
             (items, next) = self.table.query(DOING, range.clone()).await?;
@@ -108,13 +110,13 @@ impl Shared {
         let mut range = Range {
             from: Some(key::entry(from)),
             to: Some(key::entry(u64::MAX)),
-            limit: Some(limit.min(PAGE)),
-            ..Range::of(key::partition(thread))
+            limit: Some(limit.min(PAGE_ITEMS)),
+            ..Range::new(key::partition(thread))
         };
         let head = self.head(DOING, thread);
         let (head, page) = futures_util::future::join(head, self.table.query(DOING, range.clone())).await;
         let (mut items, mut next) = page?;
-        let Some(head) = head?.filter(|head| head.lives(Self::now_s()) && from < head.next) else {
+        let Some(head) = head?.filter(|head| head.is_live(Self::now_s()) && from < head.next) else {
             return Ok(Vec::new());
         };
         let (mut records, mut bytes) = (Vec::new(), 0);
@@ -129,7 +131,7 @@ impl Shared {
                 if follows {
                     records.extend(batch.records.into_iter().filter(|record| record.place >= place));
                 }
-                if !follows || records.len() >= limit || bytes >= ENOUGH {
+                if !follows || records.len() >= limit || bytes >= MAX_RESULT_BYTES {
                     records.truncate(limit);
                     return Ok(records);
                 }
@@ -151,18 +153,18 @@ impl Shared {
         last: Place,
     ) -> Result<Option<Batch>, StoreError> {
         let Some(bytes) = self.batch_bytes(thread, item).await? else { return Ok(None) };
-        match batch::read(&bytes, last) {
+        match batch::decode(&bytes, last) {
             Some(batch) => Ok(Some(batch)),
-            None => Err(trouble::damaged(&self.table.name, thread, &format!("the entry at place {last}"))),
+            None => Err(error::damaged(&self.table.name, thread, &format!("the entry at place {last}"))),
         }
     }
 }
 
 /// Returns the place of the last entry of a batch, if the batch belongs to this incarnation of the thread.
-fn last_of(item: &Item, head: &Head) -> Option<Place> {
-    let Key { sk, .. } = Key::of(item)?;
-    let (last, born) = key::read_batch(&sk)?;
-    (born == head.born).then_some(last)
+fn last_of(item: &Item, head: &HeadItem) -> Option<Place> {
+    let Key { sk, .. } = Key::from_item(item)?;
+    let (last, incarnation) = key::read_batch(&sk)?;
+    (incarnation == head.incarnation).then_some(last)
 }
 
 /// Returns the entries from the last snapshot on, and the hash of the entry before them if it is among `records`.

@@ -29,8 +29,8 @@ impl Key {
     }
 
     /// Returns the key of the entries of one append, which contains the place of the last one.
-    pub(super) fn batch(thread: &ThreadId, last: Place, born: Born) -> Self {
-        Self { pk: partition(thread), sk: format!("{}/{born}", entry(last)) }
+    pub(super) fn batch(thread: &ThreadId, last: Place, incarnation: Incarnation) -> Self {
+        Self { pk: partition(thread), sk: format!("{}/{incarnation}", entry(last)) }
     }
 
     /// Returns the key of a part of an append that is too large for one item. Each part has its own partition, so that
@@ -40,13 +40,13 @@ impl Key {
     }
 
     /// Returns the key of the index lag marker of a thread, whose rows are behind its journal.
-    pub(super) fn late(thread: &ThreadId) -> Self {
-        Self { pk: LATE.into(), sk: thread.as_str().into() }
+    pub(super) fn lag_marker(thread: &ThreadId) -> Self {
+        Self { pk: LAG_PARTITION.into(), sk: thread.as_str().into() }
     }
 
     /// Returns the key of a cleanup intent.
-    pub(super) fn chore(thread: &ThreadId, at_ms: u64, id: &Id) -> Self {
-        Self { pk: List::Chores.partition(shard(thread)), sk: format!("{at_ms:016x}/{id}") }
+    pub(super) fn cleanup_intent(thread: &ThreadId, at_ms: u64, id: &Id) -> Self {
+        Self { pk: List::CleanupIntents.partition(shard(thread)), sk: format!("{at_ms:016x}/{id}") }
     }
 
     /// Returns the key of a row of a list.
@@ -55,7 +55,7 @@ impl Key {
     }
 
     /// Returns the key of an item.
-    pub(super) fn of(item: &Item) -> Option<Self> {
+    pub(super) fn from_item(item: &Item) -> Option<Self> {
         Some(Self { pk: item.get_text(PK)?.into(), sk: item.get_text(SK)?.into() })
     }
 
@@ -66,7 +66,7 @@ impl Key {
 }
 
 /// The partition of the index lag markers.
-pub(super) const LATE: &str = "late";
+pub(super) const LAG_PARTITION: &str = "late";
 
 /// A list, which is spread over its shards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +82,7 @@ pub(super) enum List {
     /// Threads that have ended.
     Ended,
     /// Cleanup intents.
-    Chores,
+    CleanupIntents,
 }
 
 impl List {
@@ -93,7 +93,7 @@ impl List {
             Self::Busy => "busy",
             Self::Stuck => "stuck",
             Self::Ended => "ended",
-            Self::Chores => "chore",
+            Self::CleanupIntents => "chore",
         };
         format!("{name}/{shard:02}")
     }
@@ -110,9 +110,9 @@ pub(super) fn entry(place: Place) -> String {
 }
 
 /// Parses the place and the incarnation in the sort key of a batch.
-pub(super) fn read_batch(sk: &str) -> Option<(Place, Born)> {
-    let (place, born) = sk.strip_prefix("e/")?.split_once('/')?;
-    Some((Place::from_str_radix(place, 16).ok()?, Born(u64::from_str_radix(born, 16).ok()?)))
+pub(super) fn read_batch(sk: &str) -> Option<(Place, Incarnation)> {
+    let (place, incarnation) = sk.strip_prefix("e/")?.split_once('/')?;
+    Some((Place::from_str_radix(place, 16).ok()?, Incarnation(u64::from_str_radix(incarnation, 16).ok()?)))
 }
 
 /// Returns a sort key that orders by time, and then by thread.
@@ -135,9 +135,9 @@ pub(super) fn shard(thread: &ThreadId) -> u8 {
 pub(super) struct Id([u8; 16]);
 
 impl Id {
-    /// Draws an identifier. It comes from the operating system on each call, so that two copies of a restored process
-    /// get different ones.
-    pub(super) fn draw() -> Result<Self, StoreError> {
+    /// Returns a random identifier. It comes from the operating system on each call, so that two copies of a restored
+    /// process get different ones.
+    pub(super) fn random() -> Result<Self, StoreError> {
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes).map_err(|error| StoreError::Failed {
             location: "the operating system".into(),
@@ -147,7 +147,7 @@ impl Id {
         Ok(Self(bytes))
     }
 
-    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         Some(Self(bytes.try_into().ok()?))
     }
 
@@ -156,9 +156,9 @@ impl Id {
     }
 
     /// Returns the incarnation of a thread that begins with this write.
-    pub(super) fn born(&self) -> Born {
+    pub(super) fn incarnation(&self) -> Incarnation {
         let [a, b, c, d, e, f, g, h, ..] = self.0;
-        Born(u64::from_be_bytes([a, b, c, d, e, f, g, h]))
+        Incarnation(u64::from_be_bytes([a, b, c, d, e, f, g, h]))
     }
 }
 
@@ -170,19 +170,19 @@ impl fmt::Display for Id {
 
 /// An incarnation of a thread. It distinguishes threads that have had the same name one after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Born(u64);
+pub(super) struct Incarnation(u64);
 
-impl Born {
+impl Incarnation {
     pub(super) fn number(self) -> u64 {
         self.0
     }
 
-    pub(super) fn of(number: u64) -> Self {
+    pub(super) fn new(number: u64) -> Self {
         Self(number)
     }
 }
 
-impl fmt::Display for Born {
+impl fmt::Display for Incarnation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:016x}", self.0)
     }
@@ -194,11 +194,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_read_back_and_keep_their_order() {
+    fn keys_round_trip_and_keep_their_order() {
         let thread = ThreadId::new("a/b 1").unwrap();
-        let born = Id::draw().unwrap().born();
-        let key = Key::batch(&thread, 0x1f, born);
-        assert_eq!(read_batch(&key.sk), Some((0x1f, born)));
+        let incarnation = Id::random().unwrap().incarnation();
+        let key = Key::batch(&thread, 0x1f, incarnation);
+        assert_eq!(read_batch(&key.sk), Some((0x1f, incarnation)));
         assert!(entry(0x1f) < key.sk && key.sk < entry(0x20) && *entry(u64::MAX) < *HEAD);
         assert_eq!(read_timed(&timed(77, &thread)), Some((77, thread.clone())));
         for damaged in ["", "head", "e/", "e/1", "e/x/1", "e/1/x"] {
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_million_threads_spread_over_all_shards_alike() {
+    fn a_million_threads_are_spread_evenly_over_the_shards() {
         let mut counts = [0_u32; SHARDS as usize];
         for i in 0..16_000 {
             counts[usize::from(shard(&ThreadId::new(format!("ticket-{i}")).unwrap()))] += 1;

@@ -2,22 +2,22 @@
 
 mod append;
 mod batch;
-mod call;
-mod chore;
+mod cleanup;
 mod create;
-mod cursor;
-mod expiry;
+mod error;
 mod head;
-mod heads;
+mod head_cache;
 mod index;
+mod index_lag;
+mod index_query;
 mod item;
 mod journal;
 mod key;
-mod late;
-mod list;
+mod page_token;
 mod parts;
+mod retry;
 mod table;
-mod trouble;
+mod ttl;
 mod write;
 
 use std::{
@@ -31,8 +31,8 @@ pub use aws_sdk_dynamodb;
 use aws_sdk_dynamodb::Client;
 use futures_util::future::BoxFuture;
 
-use self::{heads::Heads, table::Table};
-use super::{Append, OpenReview, Page, Place, Record, Standing, Store, StoreError, Tail};
+use self::{head_cache::HeadCache, table::Table};
+use super::{Append, OpenReview, Page, Place, Record, Store, StoreError, Tail, ThreadStatus};
 use crate::ThreadId;
 
 /// A [`Store`] in a DynamoDB table, which any number of processes may share. Clones share the connections and the
@@ -58,10 +58,10 @@ pub struct DynamoStore(Arc<Shared>);
 #[derive(Clone)]
 struct Shared {
     table: Table,
-    heads: Arc<Heads>,
+    heads: Arc<HeadCache>,
     keep_ended: Option<Duration>,
     /// The time of the last search for old cleanup intents, in milliseconds since the epoch.
-    tidied_ms: Arc<AtomicU64>,
+    last_cleanup_ms: Arc<AtomicU64>,
 }
 
 impl DynamoStore {
@@ -82,8 +82,8 @@ impl DynamoStore {
     /// ```
     pub fn new(client: &Client, table: impl Into<String>) -> Self {
         let table = Table::new(client, table.into());
-        let (heads, tidied_ms) = (Arc::default(), Arc::default());
-        Self(Arc::new(Shared { table, heads, keep_ended: None, tidied_ms }))
+        let (heads, last_cleanup_ms) = (Arc::default(), Arc::default());
+        Self(Arc::new(Shared { table, heads, keep_ended: None, last_cleanup_ms }))
     }
 
     /// Uses the table with the region and the credentials from the default provider chain of the AWS SDK: the
@@ -153,7 +153,7 @@ impl DynamoStore {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), hitl::store::StoreError> {
     /// let store = hitl::store::DynamoStore::from_env("threads").await;
-    /// let cleared = store.tidy(std::time::Duration::from_secs(60 * 60)).await?;
+    /// let cleared = store.clean_up(std::time::Duration::from_secs(60 * 60)).await?;
     /// println!("{cleared} cleanup intents executed");
     /// # Ok(())
     /// # }
@@ -161,8 +161,8 @@ impl DynamoStore {
     ///
     /// # Errors
     /// The first error. All other intents were executed, and the failed ones remain for the next call.
-    pub async fn tidy(&self, age: Duration) -> Result<usize, StoreError> {
-        self.0.tidy(age).await
+    pub async fn clean_up(&self, age: Duration) -> Result<usize, StoreError> {
+        self.0.clean_up(age).await
     }
 }
 
@@ -173,7 +173,7 @@ impl fmt::Debug for DynamoStore {
 }
 
 impl Store for DynamoStore {
-    fn wants_patience(&self) -> bool {
+    fn should_retry_appends(&self) -> bool {
         false
     }
 
@@ -204,10 +204,10 @@ impl Store for DynamoStore {
 
     fn threads<'a>(
         &'a self,
-        standing: Option<Standing>,
+        standing: Option<ThreadStatus>,
         after: Option<&'a str>,
         limit: usize,
-    ) -> BoxFuture<'a, Result<Page<(ThreadId, Standing)>, StoreError>> {
+    ) -> BoxFuture<'a, Result<Page<(ThreadId, ThreadStatus)>, StoreError>> {
         Box::pin(self.0.threads(standing, after, limit))
     }
 

@@ -5,30 +5,30 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{
     Shared,
-    chore::{Chore, named_parts},
+    cleanup::{CleanupIntent, parts_reference},
+    error,
     item::Item,
     key::{Id, Key},
-    trouble,
 };
 use crate::{StoreError, ThreadId};
 
 /// The maximum number of bytes in one item. With names and keys, the item stays below 400 KB.
-pub(super) const LARGEST_PART: usize = 384 * 1024;
+pub(super) const MAX_PART_BYTES: usize = 384 * 1024;
 
 /// The number of parts that are processed concurrently.
-const AT_ONCE: usize = 8;
+const CONCURRENCY: usize = 8;
 
 /// Parts that are written, but not referred to yet.
-pub(super) struct Staged {
+pub(super) struct StagedParts {
     attempt: Id,
     count: u64,
     /// The cleanup intent for the parts. The transaction that refers to them deletes it.
-    pub(super) chore: Chore,
+    pub(super) intent: CleanupIntent,
 }
 
-impl Staged {
+impl StagedParts {
     /// Adds a reference to the parts to an item.
-    pub(super) fn name_in(&self, item: Item) -> Item {
+    pub(super) fn add_reference(&self, item: Item) -> Item {
         item.bytes("attempt", self.attempt.as_bytes()).number("parts", self.count)
     }
 }
@@ -39,25 +39,25 @@ impl Shared {
         thread: &ThreadId,
         bytes: &[u8],
         expires: Option<u64>,
-    ) -> Result<Staged, StoreError> {
+    ) -> Result<StagedParts, StoreError> {
         const DOING: &str = "write the parts of a large append";
-        let attempt = Id::draw()?;
-        let count = bytes.len().div_ceil(LARGEST_PART) as u64;
-        let staged = Staged { attempt, count, chore: Chore::parts(thread, attempt, count) };
-        self.table.put(DOING, staged.chore.item()).await?;
-        let parts = (0..).zip(bytes.chunks(LARGEST_PART)).map(|(number, part)| {
+        let attempt = Id::random()?;
+        let count = bytes.len().div_ceil(MAX_PART_BYTES) as u64;
+        let staged = StagedParts { attempt, count, intent: CleanupIntent::parts(thread, attempt, count) };
+        self.table.put(DOING, staged.intent.item()).await?;
+        let parts = (0..).zip(bytes.chunks(MAX_PART_BYTES)).map(|(number, part)| {
             let item = Key::part(&attempt, number).item().bytes("part", part);
             self.table.put(DOING, item.maybe_number("expires", expires))
         });
         let parts: Vec<_> = parts.collect();
-        stream::iter(parts).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
+        stream::iter(parts).buffer_unordered(CONCURRENCY).try_collect::<()>().await?;
         Ok(staged)
     }
 
     /// Reads the bytes of staged parts; `None` if a part is missing.
     pub(super) async fn join(&self, attempt: Id, count: u64) -> Result<Option<Vec<u8>>, StoreError> {
         let parts: Vec<_> = (0..count).map(|number| self.part(attempt, number)).collect();
-        let parts: Vec<_> = stream::iter(parts).buffered(AT_ONCE).try_collect().await?;
+        let parts: Vec<_> = stream::iter(parts).buffered(CONCURRENCY).try_collect().await?;
         Ok(parts.into_iter().collect::<Option<Vec<Vec<u8>>>>().map(|parts| parts.concat()))
     }
 
@@ -73,7 +73,7 @@ impl Shared {
             .iter()
             .map(|key| self.table.delete("delete the parts of a large append", key))
             .collect::<Vec<_>>();
-        stream::iter(deleted).buffer_unordered(AT_ONCE).try_collect::<()>().await
+        stream::iter(deleted).buffer_unordered(CONCURRENCY).try_collect::<()>().await
     }
 
     /// Returns the bytes of a batch, from its item or its parts; `None` if the parts were deleted.
@@ -86,7 +86,7 @@ impl Shared {
             return Ok(Some(bytes.to_vec()));
         }
         let (attempt, count) =
-            named_parts(item).ok_or_else(|| trouble::damaged(&self.table.name, thread, "an entry"))?;
+            parts_reference(item).ok_or_else(|| error::damaged(&self.table.name, thread, "an entry"))?;
         self.join(attempt, count).await
     }
 }

@@ -8,10 +8,10 @@ use aws_sdk_dynamodb::{
 };
 
 use super::{
-    call::{self, Refusal, patiently},
+    error,
     item::Item,
     key::{Id, Key, PK, SK},
-    trouble,
+    retry::{self, ErrorResponse, with_retries},
     write::Write,
 };
 use crate::StoreError;
@@ -25,13 +25,13 @@ pub(super) struct Table {
 
 /// The result of a transaction.
 #[derive(Debug)]
-pub(super) enum Told {
+pub(super) enum TransactOutcome {
     /// Everything was written.
-    Done,
+    Committed,
     /// Nothing was written, because the condition of the first item failed. This is the current item.
-    Changed(Option<Item>),
+    HeadChanged(Option<Item>),
     /// Nothing was written, because the condition of another item failed.
-    Refused,
+    ConditionFailed,
 }
 
 /// A range of one partition.
@@ -52,21 +52,21 @@ pub(super) struct Range {
 }
 
 impl Range {
-    pub(super) fn of(pk: impl Into<String>) -> Self {
+    pub(super) fn new(pk: impl Into<String>) -> Self {
         Self { pk: pk.into(), from: None, to: None, backwards: false, limit: None, after: None, only: None }
     }
 }
 
 impl Table {
     pub(super) fn new(client: &Client, name: String) -> Self {
-        Self { client: call::client(client), name }
+        Self { client: retry::client(client), name }
     }
 
     /// Reads one item with strong consistency.
     pub(super) async fn get(&self, doing: &str, key: &Key) -> Result<Option<Item>, StoreError> {
         let call = self.client.get_item().table_name(&self.name).consistent_read(true);
         let call = call.set_key(Some(key.item().into_attributes()));
-        let got = patiently(|| call.clone().send()).await;
+        let got = with_retries(|| call.clone().send()).await;
         Ok(got.map_err(|error| self.failed(doing, &error))?.item.map(Item::from))
     }
 
@@ -102,7 +102,7 @@ impl Table {
                 call = call.expression_attribute_values(name, AttributeValue::S(value));
             }
         }
-        let page = patiently(|| call.clone().send()).await.map_err(|error| self.failed(doing, &error))?;
+        let page = with_retries(|| call.clone().send()).await.map_err(|error| self.failed(doing, &error))?;
         let items = page.items.unwrap_or_default().into_iter().map(Item::from).collect();
         let next = page.last_evaluated_key.filter(|key| !key.is_empty()).map(Item::from);
         Ok((items, next))
@@ -128,13 +128,13 @@ impl Table {
         doing: &str,
         token: Id,
         writes: Vec<Write>,
-    ) -> Result<Told, StoreError> {
+    ) -> Result<TransactOutcome, StoreError> {
         let items = writes.into_iter().map(|write| write.into_sdk(&self.name)).collect::<Result<Vec<_>, _>>();
-        let items = items.map_err(|error| trouble::broken(&self.name, error.to_string()))?;
+        let items = items.map_err(|error| error::failure(&self.name, error.to_string()))?;
         let call = self.client.transact_write_items().client_request_token(token.to_string());
         let call = call.set_transact_items(Some(items));
-        match patiently(|| call.clone().send()).await {
-            Ok(_) => Ok(Told::Done),
+        match with_retries(|| call.clone().send()).await {
+            Ok(_) => Ok(TransactOutcome::Committed),
             Err(error) => condition(&error).ok_or_else(|| self.failed(doing, &error)),
         }
     }
@@ -142,7 +142,7 @@ impl Table {
     /// Writes one item, and replaces an existing one.
     pub(super) async fn put(&self, doing: &str, item: Item) -> Result<(), StoreError> {
         let call = self.client.put_item().table_name(&self.name).set_item(Some(item.into_attributes()));
-        patiently(|| call.clone().send()).await.map_err(|error| self.failed(doing, &error))?;
+        with_retries(|| call.clone().send()).await.map_err(|error| self.failed(doing, &error))?;
         Ok(())
     }
 
@@ -150,12 +150,12 @@ impl Table {
     pub(super) async fn delete(&self, doing: &str, key: &Key) -> Result<(), StoreError> {
         let call = self.client.delete_item().table_name(&self.name);
         let call = call.set_key(Some(key.item().into_attributes()));
-        patiently(|| call.clone().send()).await.map_err(|error| self.failed(doing, &error))?;
+        with_retries(|| call.clone().send()).await.map_err(|error| self.failed(doing, &error))?;
         Ok(())
     }
 
     /// Sets an attribute to a number, or removes it, if the item exists. Returns `false` if it does not.
-    pub(super) async fn mark(
+    pub(super) async fn set_or_remove(
         &self,
         doing: &str,
         key: &Key,
@@ -173,20 +173,20 @@ impl Table {
         if let Some(number) = number {
             call = call.expression_attribute_values(":number", AttributeValue::N(number.to_string()));
         }
-        match patiently(|| call.clone().send()).await {
+        match with_retries(|| call.clone().send()).await {
             Ok(_) => Ok(true),
             Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(false),
             Err(error) => Err(self.failed(doing, &error)),
         }
     }
 
-    pub(super) fn failed<E: Refusal, R>(&self, doing: &str, error: &SdkError<E, R>) -> StoreError {
-        trouble::failed(&self.name, doing, error)
+    pub(super) fn failed<E: ErrorResponse, R>(&self, doing: &str, error: &SdkError<E, R>) -> StoreError {
+        error::failed(&self.name, doing, error)
     }
 }
 
 /// Returns which condition of a cancelled transaction failed. That of the first item takes precedence.
-fn condition(error: &SdkError<TransactWriteItemsError>) -> Option<Told> {
+fn condition(error: &SdkError<TransactWriteItemsError>) -> Option<TransactOutcome> {
     let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error()
     else {
         return None;
@@ -194,9 +194,9 @@ fn condition(error: &SdkError<TransactWriteItemsError>) -> Option<Told> {
     let mut reasons = cancelled.cancellation_reasons().iter();
     let failed = |code: Option<&str>| code == Some("ConditionalCheckFailed");
     match reasons.next() {
-        Some(first) if failed(first.code()) => {
-            Some(Told::Changed(first.item.clone().filter(|item| !item.is_empty()).map(Item::from)))
-        }
-        _ => reasons.any(|reason| failed(reason.code())).then_some(Told::Refused),
+        Some(first) if failed(first.code()) => Some(TransactOutcome::HeadChanged(
+            first.item.clone().filter(|item| !item.is_empty()).map(Item::from),
+        )),
+        _ => reasons.any(|reason| failed(reason.code())).then_some(TransactOutcome::ConditionFailed),
     }
 }

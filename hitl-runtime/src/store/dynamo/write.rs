@@ -14,12 +14,12 @@ use super::{
 /// A write, and its condition.
 #[derive(Clone, Debug)]
 pub(super) struct Write {
-    what: What,
+    operation: Operation,
     condition: Option<Condition>,
 }
 
 #[derive(Clone, Debug)]
-enum What {
+enum Operation {
     Put(Item),
     Delete(Key),
     Expire(Key, u64),
@@ -28,59 +28,59 @@ enum What {
 #[derive(Clone, Debug)]
 enum Condition {
     /// The item exists.
-    There,
+    Exists,
     /// The item does not exist.
-    Missing,
+    NotExists,
     /// The item was last written by the write with this id.
-    By(Id),
+    WrittenBy(Id),
     /// The item exists, and its cleanup has not begun.
-    Untouched,
+    NotClaimed,
 }
 
 impl Write {
     pub(super) fn put(item: Item) -> Self {
-        Self { what: What::Put(item), condition: None }
+        Self { operation: Operation::Put(item), condition: None }
     }
 
     pub(super) fn delete(key: Key) -> Self {
-        Self { what: What::Delete(key), condition: None }
+        Self { operation: Operation::Delete(key), condition: None }
     }
 
     /// Sets the expiration time of an existing item.
     pub(super) fn expire(key: Key, expires: u64) -> Self {
-        Self { what: What::Expire(key, expires), condition: Some(Condition::There) }
+        Self { operation: Operation::Expire(key, expires), condition: Some(Condition::Exists) }
     }
 
     /// Requires that the item was last written by that write, or, for `None`, that it does not exist.
-    pub(super) fn if_by(mut self, by: Option<Id>) -> Self {
-        self.condition = Some(by.map_or(Condition::Missing, Condition::By));
+    pub(super) fn if_written_by(mut self, by: Option<Id>) -> Self {
+        self.condition = Some(by.map_or(Condition::NotExists, Condition::WrittenBy));
         self
     }
 
     /// Requires that the item exists and that its cleanup has not begun.
-    pub(super) fn if_untouched(mut self) -> Self {
-        self.condition = Some(Condition::Untouched);
+    pub(super) fn if_not_claimed(mut self) -> Self {
+        self.condition = Some(Condition::NotClaimed);
         self
     }
 
     pub(super) fn into_sdk(self, table: &str) -> Result<TransactWriteItem, BuildError> {
         let expression = self.condition.as_ref().map(|condition| match condition {
-            Condition::There => "attribute_exists(pk)",
-            Condition::Missing => "attribute_not_exists(pk)",
-            Condition::By(_) => "#by = :by",
-            Condition::Untouched => "attribute_exists(pk) AND attribute_not_exists(taken)",
+            Condition::Exists => "attribute_exists(pk)",
+            Condition::NotExists => "attribute_not_exists(pk)",
+            Condition::WrittenBy(_) => "#by = :by",
+            Condition::NotClaimed => "attribute_exists(pk) AND attribute_not_exists(taken)",
         });
         let old = expression.map(|_| ReturnValuesOnConditionCheckFailure::AllOld);
         let (names, values) = match self.condition {
-            Some(Condition::By(by)) => (
+            Some(Condition::WrittenBy(by)) => (
                 Some([("#by".to_owned(), "by".to_owned())].into()),
                 Some([(":by".to_owned(), AttributeValue::B(Blob::new(by.as_bytes())))].into()),
             ),
             _ => (None, None),
         };
         let all = TransactWriteItem::builder();
-        Ok(match self.what {
-            What::Put(item) => all.put(
+        Ok(match self.operation {
+            Operation::Put(item) => all.put(
                 Put::builder()
                     .table_name(table)
                     .set_item(Some(item.into_attributes()))
@@ -90,7 +90,7 @@ impl Write {
                     .set_return_values_on_condition_check_failure(old)
                     .build()?,
             ),
-            What::Delete(key) => all.delete(
+            Operation::Delete(key) => all.delete(
                 Delete::builder()
                     .table_name(table)
                     .set_key(Some(key.item().into_attributes()))
@@ -100,7 +100,7 @@ impl Write {
                     .set_return_values_on_condition_check_failure(old)
                     .build()?,
             ),
-            What::Expire(key, expires) => all.update(
+            Operation::Expire(key, expires) => all.update(
                 Update::builder()
                     .table_name(table)
                     .set_key(Some(key.item().into_attributes()))

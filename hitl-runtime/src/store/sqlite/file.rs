@@ -8,18 +8,18 @@ use std::{
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig, ffi};
 
-use super::opened::Opened;
+use super::file_identity::FileIdentities;
 use crate::store::StoreError;
 
 /// The path of the database file, and the time to wait for a lock.
 pub(super) struct File {
     path: PathBuf,
-    opened: OnceLock<Opened>,
-    pub(super) patience: Duration,
+    identities: OnceLock<FileIdentities>,
+    pub(super) busy_timeout: Duration,
 }
 
 impl File {
-    pub(super) fn new(path: PathBuf, patience: Duration) -> Result<Self, StoreError> {
+    pub(super) fn new(path: PathBuf, busy_timeout: Duration) -> Result<Self, StoreError> {
         let failed = |problem: &str, source: Option<std::io::Error>| StoreError::Failed {
             location: path.display().to_string(),
             problem: problem.to_owned(),
@@ -30,7 +30,7 @@ impl File {
         }
         // A reader may open the file after the process has changed its working directory.
         match std::path::absolute(&path) {
-            Ok(path) => Ok(Self { path, opened: OnceLock::new(), patience }),
+            Ok(path) => Ok(Self { path, identities: OnceLock::new(), busy_timeout }),
             Err(error) => {
                 Err(failed("this path is empty or cannot be resolved; use an absolute path", Some(error)))
             }
@@ -42,17 +42,17 @@ impl File {
     }
 
     /// Records the files that this connection, the writer's, has open. From now on they must stay in place.
-    pub(super) fn opened_by(&self, connection: &Connection) {
-        self.opened.get_or_init(|| Opened::by(connection, &self.path));
+    pub(super) fn record_identities(&self, connection: &Connection) {
+        self.identities.get_or_init(|| FileIdentities::new(connection, &self.path));
     }
 
     /// Checks that the files which the writer opened are still in place.
     ///
     /// # Errors
     /// [`StoreError::Failed`] if one of them was deleted, moved or replaced.
-    pub(super) fn is_in_place(&self) -> Result<(), StoreError> {
-        match self.opened.get().and_then(|opened| opened.trouble(&self.path)) {
-            Some(problem) => Err(self.broken(problem)),
+    pub(super) fn check_in_place(&self) -> Result<(), StoreError> {
+        match self.identities.get().and_then(|identities| identities.problem(&self.path)) {
+            Some(problem) => Err(self.failure(problem)),
             None => Ok(()),
         }
     }
@@ -81,7 +81,7 @@ impl File {
     /// URI.
     fn connect_with(&self, flags: OpenFlags) -> rusqlite::Result<Connection> {
         let connection = Connection::open_with_flags(&self.path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-        connection.busy_timeout(self.patience)?;
+        connection.busy_timeout(self.busy_timeout)?;
         connection.set_prepared_statement_cache_capacity(32);
         // The query planner stability guarantee: one plan for each query, independent of the bound values. Without it,
         // SQLite plans a cached statement again whenever another value might lead to another plan.
@@ -89,21 +89,21 @@ impl File {
         Ok(connection)
     }
 
-    pub(super) fn not_ours(&self, problem: impl Into<String>) -> StoreError {
-        StoreError::NotOurs { location: self.location(), problem: problem.into() }
+    pub(super) fn not_a_store(&self, problem: impl Into<String>) -> StoreError {
+        StoreError::NotAStore { location: self.location(), problem: problem.into() }
     }
 
-    pub(super) fn too_new(&self, found: i64, known: i64) -> StoreError {
-        StoreError::FromTheFuture { location: self.location(), found, known }
+    pub(super) fn newer_schema(&self, found: i64, known: i64) -> StoreError {
+        StoreError::NewerSchema { location: self.location(), found, known }
     }
 
     /// Returns a failure that SQLite does not report itself.
-    pub(super) fn broken(&self, problem: impl Into<String>) -> StoreError {
+    pub(super) fn failure(&self, problem: impl Into<String>) -> StoreError {
         StoreError::Failed { location: self.location(), problem: problem.into(), source: None }
     }
 
     /// Returns the failure to start a thread.
-    pub(super) fn no_thread(&self, error: std::io::Error) -> StoreError {
+    pub(super) fn thread_failure(&self, error: std::io::Error) -> StoreError {
         let problem =
             format!("could not start a thread: {error}; raise the limit on threads of this process");
         StoreError::Failed { location: self.location(), problem, source: Some(Box::new(error)) }
@@ -133,10 +133,10 @@ impl File {
             }
             ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed => format!(
                 "another program held a lock on it for {:?}; end that program's open transaction, then retry",
-                self.patience
+                self.busy_timeout
             ),
             ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::ConstraintViolation => DAMAGED.into(),
-            ErrorCode::CannotOpen => self.why_not_opened().into(),
+            ErrorCode::CannotOpen => self.open_advice().into(),
             ErrorCode::SystemIoFailure => {
                 "the disk failed, so a write may or may not be stored; check the disk and its cables, mounts and \
                  quotas, then reload the thread"
@@ -150,7 +150,7 @@ impl File {
         }
     }
 
-    fn why_not_opened(&self) -> &'static str {
+    fn open_advice(&self) -> &'static str {
         if self.path.is_dir() {
             "it is a directory; use the path of a file"
         } else if self.path.parent().is_some_and(|parent| !parent.exists()) {

@@ -5,7 +5,7 @@
 //! in WAL mode, readers and the writer do not block each other. No async runtime is needed.
 
 mod file;
-mod opened;
+mod file_identity;
 mod query;
 mod reader;
 mod schema;
@@ -21,11 +21,11 @@ use std::{
 use futures_util::future::BoxFuture;
 
 use self::{file::File, reader::Readers, writer::Writer};
-use super::{Append, OpenReview, Page, Place, Record, Standing, Store, StoreError, Tail, page};
+use super::{Append, OpenReview, Page, Place, Record, Store, StoreError, Tail, ThreadStatus, page_token};
 use crate::ThreadId;
 
 /// The time that a write waits for a lock of another process.
-const PATIENCE: Duration = Duration::from_secs(10);
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A [`Store`] in one SQLite file, which several processes may have open at once. Clones share it; when the last one is
 /// dropped, pending operations are finished and the file is closed.
@@ -70,20 +70,20 @@ impl SqliteStore {
     /// # let dir = tempfile::tempdir()?;
     /// # let notes = dir.path().join("notes.txt");
     /// std::fs::write(&notes, "Call Ada about order A-9133, and send the photo to the warehouse.")?;
-    /// assert!(matches!(SqliteStore::open(&notes).await, Err(StoreError::NotOurs { .. })));
+    /// assert!(matches!(SqliteStore::open(&notes).await, Err(StoreError::NotAStore { .. })));
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
-    /// [`StoreError::NotOurs`] for a file that another program created, [`StoreError::FromTheFuture`] for one that a
+    /// [`StoreError::NotAStore`] for a file that another program created, [`StoreError::NewerSchema`] for one that a
     /// newer program created, [`StoreError::Failed`] if it cannot be opened. After an error the file is unchanged.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        Self::open_with(path.as_ref().to_owned(), PATIENCE).await
+        Self::open_with(path.as_ref().to_owned(), BUSY_TIMEOUT).await
     }
 
-    async fn open_with(path: PathBuf, patience: Duration) -> Result<Self, StoreError> {
-        let file = Arc::new(File::new(path, patience)?);
+    async fn open_with(path: PathBuf, busy_timeout: Duration) -> Result<Self, StoreError> {
+        let file = Arc::new(File::new(path, busy_timeout)?);
         let writer = Writer::open(Arc::clone(&file)).await?;
         Ok(Self(Arc::new(Handles { readers: Readers::new(Arc::clone(&file)), writer, file })))
     }
@@ -148,7 +148,7 @@ impl Store for SqliteStore {
         limit: usize,
     ) -> BoxFuture<'a, Result<Page<OpenReview>, StoreError>> {
         Box::pin(async move {
-            let after = after.map(page::read_review).transpose()?;
+            let after = after.map(page_token::read_review).transpose()?;
             self.0
                 .readers
                 .read("list the open reviews", move |connection| query::reviews(connection, after, limit))
@@ -158,12 +158,12 @@ impl Store for SqliteStore {
 
     fn threads<'a>(
         &'a self,
-        standing: Option<Standing>,
+        standing: Option<ThreadStatus>,
         after: Option<&'a str>,
         limit: usize,
-    ) -> BoxFuture<'a, Result<Page<(ThreadId, Standing)>, StoreError>> {
+    ) -> BoxFuture<'a, Result<Page<(ThreadId, ThreadStatus)>, StoreError>> {
         Box::pin(async move {
-            let after = after.map(page::read_thread).transpose()?;
+            let after = after.map(page_token::read_thread).transpose()?;
             let list = move |connection: &_| query::threads(connection, standing, after.as_ref(), limit);
             self.0.readers.read("list the threads", list).await
         })
@@ -176,7 +176,7 @@ impl Store for SqliteStore {
         limit: usize,
     ) -> BoxFuture<'a, Result<Page<ThreadId>, StoreError>> {
         Box::pin(async move {
-            let after = after.map(page::read_due).transpose()?;
+            let after = after.map(page_token::read_due).transpose()?;
             let list = move |connection: &_| query::due(connection, by_ms, after, limit);
             self.0.readers.read("list the due threads", list).await
         })
@@ -202,7 +202,7 @@ mod tests {
         Append {
             thread: ThreadId::new(thread).unwrap(),
             records: vec![Record { place, hash: Digest::of(b"{}"), body: b"{}".to_vec(), snapshot: false }],
-            standing: Standing::Running,
+            standing: ThreadStatus::Running,
             reviews: vec![],
             due_ms: None,
             after: place.checked_sub(1).map(|_| Digest::of(b"{}")),
@@ -211,7 +211,7 @@ mod tests {
 
     #[cfg(unix)]
     #[tokio::test]
-    async fn files_are_made_for_their_user_alone_and_others_are_left() {
+    async fn new_files_are_private_and_existing_modes_are_kept() {
         use std::os::unix::fs::{PermissionsExt as _, symlink};
 
         let dir = tempfile::tempdir().unwrap();
@@ -238,8 +238,8 @@ mod tests {
     #[tokio::test]
     async fn a_stuck_lock_fails_all_writers_once_and_no_reader() {
         let dir = tempfile::tempdir().unwrap();
-        let patience = Duration::from_millis(200);
-        let store = SqliteStore::open_with(dir.path().join("threads.db"), patience).await.unwrap();
+        let busy_timeout = Duration::from_millis(200);
+        let store = SqliteStore::open_with(dir.path().join("threads.db"), busy_timeout).await.unwrap();
         store.append(append("ticket", 0)).await.unwrap();
         let other = Connection::open(store.path()).unwrap();
         other.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -247,7 +247,7 @@ mod tests {
         let start = Instant::now();
         let names: Vec<_> = (0..30).map(|i| format!("{i}")).collect();
         let answers = join_all(names.iter().map(|name| store.append(append(name, 0)))).await;
-        assert!(start.elapsed() < 10 * patience, "{:?}", start.elapsed());
+        assert!(start.elapsed() < 10 * busy_timeout, "{:?}", start.elapsed());
         for answer in answers {
             let error = answer.unwrap_err().to_string();
             assert!(
@@ -264,7 +264,7 @@ mod tests {
 
     /// A query must not scan a table: listing would be slow with ten thousand threads.
     #[tokio::test]
-    async fn every_query_finds_its_rows_by_an_index() {
+    async fn every_query_uses_an_index() {
         let dir = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(dir.path().join("threads.db")).await.unwrap();
         let connection = Connection::open(store.path()).unwrap();
@@ -281,7 +281,7 @@ mod tests {
 
     /// Planning a statement takes several times as long as running it.
     #[tokio::test]
-    async fn no_statement_is_planned_again_for_another_value() {
+    async fn statements_are_not_replanned_for_other_values() {
         let dir = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(dir.path().join("threads.db")).await.unwrap();
         for sql in query::ALL.iter().chain(writer::ALL) {

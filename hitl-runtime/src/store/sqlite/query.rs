@@ -5,7 +5,7 @@ use rusqlite::{Connection, Row, types::Type};
 use super::schema;
 use crate::{
     Digest, ThreadId,
-    store::{OpenReview, Page, Place, Record, Standing, Tail, page},
+    store::{OpenReview, Page, Place, Record, Tail, ThreadStatus, page_token},
 };
 
 // CROSS JOIN prevents SQLite from swapping the two tables. The hash of the entry before the first one is read by the
@@ -76,16 +76,17 @@ pub(super) fn reviews(
         Ok((unsigned(row, 0)?, review(row, thread_id(row, 1)?, 2)?))
     })?;
     let mut rows: Vec<_> = rows.collect::<Result<_, _>>()?;
-    let next = cut(&mut rows, limit).map(|(number, review)| page::after_review(review.opened_ms, *number));
+    let next =
+        cut(&mut rows, limit).map(|(number, review)| page_token::after_review(review.opened_ms, *number));
     Ok(Page { items: rows.into_iter().map(|(_, review)| review).collect(), next })
 }
 
 pub(super) fn threads(
     connection: &Connection,
-    standing: Option<Standing>,
+    standing: Option<ThreadStatus>,
     after: Option<&ThreadId>,
     limit: usize,
-) -> rusqlite::Result<Page<(ThreadId, Standing)>> {
+) -> rusqlite::Result<Page<(ThreadId, ThreadStatus)>> {
     let after = after.map_or("", ThreadId::as_str);
     let row = |row: &Row<'_>| Ok((thread_id(row, 0)?, self::standing(row, 1)?));
     let mut rows: Vec<_> = match standing {
@@ -93,16 +94,16 @@ pub(super) fn threads(
             .prepare_cached(THREADS)?
             .query_map((after, one_more(limit)), row)?
             .collect::<Result<_, _>>()?,
-        Some(Standing::Ended) => connection
+        Some(ThreadStatus::Ended) => connection
             .prepare_cached(ENDED)?
             .query_map((after, one_more(limit)), row)?
             .collect::<Result<_, _>>()?,
         Some(open) => connection
             .prepare_cached(STANDING)?
-            .query_map((after, one_more(limit), schema::number_of(open)), row)?
+            .query_map((after, one_more(limit), schema::code_of(open)), row)?
             .collect::<Result<_, _>>()?,
     };
-    let next = cut(&mut rows, limit).map(|(thread, _)| page::after_thread(thread));
+    let next = cut(&mut rows, limit).map(|(thread, _)| page_token::after_thread(thread));
     Ok(Page { items: rows, next })
 }
 
@@ -119,7 +120,7 @@ pub(super) fn due(
         Ok((thread_id(row, 1)?, unsigned(row, 2)?, unsigned(row, 0)?))
     })?;
     let mut rows: Vec<_> = rows.collect::<Result<_, _>>()?;
-    let next = cut(&mut rows, limit).map(|(_, due_ms, number)| page::after_due(*due_ms, *number));
+    let next = cut(&mut rows, limit).map(|(_, due_ms, number)| page_token::after_due(*due_ms, *number));
     Ok(Page { items: rows.into_iter().map(|(thread, ..)| thread).collect(), next })
 }
 
@@ -170,9 +171,9 @@ fn thread_id(row: &Row<'_>, column: usize) -> rusqlite::Result<ThreadId> {
         .map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error)))
 }
 
-fn standing(row: &Row<'_>, column: usize) -> rusqlite::Result<Standing> {
+fn standing(row: &Row<'_>, column: usize) -> rusqlite::Result<ThreadStatus> {
     let number = row.get(column)?;
-    schema::standing_of(number).ok_or(rusqlite::Error::IntegralValueOutOfRange(column, number))
+    schema::standing_from(number).ok_or(rusqlite::Error::IntegralValueOutOfRange(column, number))
 }
 
 pub(super) fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {

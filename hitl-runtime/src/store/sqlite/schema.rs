@@ -8,58 +8,58 @@ use std::{
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 use super::file::File;
-use crate::store::{Standing, StoreError};
+use crate::store::{StoreError, ThreadStatus};
 
 /// `hitl` in ASCII.
 const APPLICATION_ID: i64 = 0x6869_746c;
 
 /// The migrations. Each one upgrades the schema from the version that is its index to the next one. Migrations are only
 /// ever added.
-const STEPS: [&str; 2] = [include_str!("schema_1.sql"), include_str!("schema_2.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("schema_1.sql"), include_str!("schema_2.sql")];
 
 /// The schema version that this program writes.
-const KNOWN: i64 = STEPS.len() as i64;
+const VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// Opens the file for writing: creates it or migrates it to the newest version. A file that it rejects is unchanged.
 pub(super) fn open(file: &File) -> Result<Connection, StoreError> {
-    let deadline = Instant::now() + file.patience;
+    let deadline = Instant::now() + file.busy_timeout;
     loop {
         // Where waiting could deadlock two processes, SQLite returns a busy error at once, without its usual wait. This
         // happens when two processes open a new file at the same time.
         match try_open(file) {
-            Err(Trouble::Sqlite(error)) if is_busy(&error) && Instant::now() < deadline => {
+            Err(SqliteError::Sqlite(error)) if is_busy(&error) && Instant::now() < deadline => {
                 thread::sleep(Duration::from_millis(2));
             }
-            Err(Trouble::Sqlite(error)) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
-                return Err(file.not_ours("it is not a SQLite file; choose another path"));
+            Err(SqliteError::Sqlite(error)) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
+                return Err(file.not_a_store("it is not a SQLite file; choose another path"));
             }
-            Err(trouble) => return Err(trouble.into_error(file, "open the file")),
+            Err(error) => return Err(error.into_error(file, "open the file")),
             Ok(connection) => return Ok(connection),
         }
     }
 }
 
-fn try_open(file: &File) -> Result<Connection, Trouble> {
+fn try_open(file: &File) -> Result<Connection, SqliteError> {
     let mut connection = file.connect()?;
     // Checked before anything is written, so that the file of another program stays unchanged.
     let version = version(file, &connection)?;
     use_wal(file, &connection)?;
-    if version < KNOWN {
+    if version < VERSION {
         // Checked again under the lock, because another process may have been faster.
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let version = self::version(file, &transaction)?;
-        for step in STEPS.iter().skip(usize::try_from(version).unwrap_or(0)) {
-            transaction.execute_batch(step)?;
+        for migration in MIGRATIONS.iter().skip(usize::try_from(version).unwrap_or(0)) {
+            transaction.execute_batch(migration)?;
         }
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-        transaction.pragma_update(None, "user_version", KNOWN)?;
+        transaction.pragma_update(None, "user_version", VERSION)?;
         transaction.commit()?;
     }
     Ok(connection)
 }
 
 /// Returns the schema version; 0 for an empty file.
-fn version(file: &File, connection: &Connection) -> Result<i64, Trouble> {
+fn version(file: &File, connection: &Connection) -> Result<i64, SqliteError> {
     // A single query, and so a consistent view.
     let found = connection.query_row(
         "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema)
@@ -70,10 +70,10 @@ fn version(file: &File, connection: &Connection) -> Result<i64, Trouble> {
     match found {
         Err(error) => Err(error.into()),
         Ok((0, 0, 0)) => Ok(0),
-        Ok((APPLICATION_ID, found, _)) if found > KNOWN => Err(file.too_new(found, KNOWN).into()),
+        Ok((APPLICATION_ID, found, _)) if found > VERSION => Err(file.newer_schema(found, VERSION).into()),
         Ok((APPLICATION_ID, found, _)) if found >= 1 => Ok(found),
         Ok((APPLICATION_ID, found, _)) => Err(file
-            .not_ours(format!(
+            .not_a_store(format!(
                 "its schema version {found} is invalid; choose another path, or restore a backup"
             ))
             .into()),
@@ -82,10 +82,10 @@ fn version(file: &File, connection: &Connection) -> Result<i64, Trouble> {
                 "it is a SQLite file of another program, with {tables} tables and indexes; choose another path, or let \
                  the store create the file before the other tables"
             );
-            Err(file.not_ours(problem).into())
+            Err(file.not_a_store(problem).into())
         }
         Ok((id, ..)) => Err(file
-            .not_ours(format!(
+            .not_a_store(format!(
                 "it is a SQLite file of another program (application_id {id:#x}); choose another path"
             ))
             .into()),
@@ -94,17 +94,17 @@ fn version(file: &File, connection: &Connection) -> Result<i64, Trouble> {
 
 /// Rejects a newer schema. Called before each write, because a newer program may have migrated the file while it was
 /// open here.
-pub(super) fn check(file: &File, connection: &Connection) -> Result<(), Trouble> {
+pub(super) fn check(file: &File, connection: &Connection) -> Result<(), SqliteError> {
     let found = connection.prepare_cached("PRAGMA user_version")?.query_row((), |row| row.get(0))?;
-    if found > KNOWN { Err(file.too_new(found, KNOWN).into()) } else { Ok(()) }
+    if found > VERSION { Err(file.newer_schema(found, VERSION).into()) } else { Ok(()) }
 }
 
-fn use_wal(file: &File, connection: &Connection) -> Result<(), Trouble> {
+fn use_wal(file: &File, connection: &Connection) -> Result<(), SqliteError> {
     let mode: String = connection.query_row("PRAGMA journal_mode = WAL", (), |row| row.get(0))?;
     if mode.eq_ignore_ascii_case("wal") {
         return Ok(());
     }
-    Err(file.broken("its file system does not support SQLite's WAL mode; move it to a local disk").into())
+    Err(file.failure("its file system does not support SQLite's WAL mode; move it to a local disk").into())
 }
 
 pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
@@ -113,51 +113,51 @@ pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
 }
 
 /// An error of SQLite, which may be transient, or an error of this store, which is not.
-pub(super) enum Trouble {
+pub(super) enum SqliteError {
     Sqlite(rusqlite::Error),
-    Ours(StoreError),
+    Store(StoreError),
 }
 
-impl From<rusqlite::Error> for Trouble {
+impl From<rusqlite::Error> for SqliteError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Sqlite(error)
     }
 }
 
-impl From<StoreError> for Trouble {
+impl From<StoreError> for SqliteError {
     fn from(error: StoreError) -> Self {
-        Self::Ours(error)
+        Self::Store(error)
     }
 }
 
-impl Trouble {
+impl SqliteError {
     pub(super) fn into_error(self, file: &File, doing: &str) -> StoreError {
         match self {
             Self::Sqlite(error) => file.failed(doing, error),
-            Self::Ours(error) => error,
+            Self::Store(error) => error,
         }
     }
 }
 
 /// Returns the value of the column `standing` for a status.
-pub(super) fn number_of(standing: Standing) -> i64 {
+pub(super) fn code_of(standing: ThreadStatus) -> i64 {
     match standing {
-        Standing::Running => 0,
-        Standing::Waiting => 1,
-        Standing::InDoubt => 2,
-        Standing::Failed => 3,
-        Standing::Ended => 4,
+        ThreadStatus::Running => 0,
+        ThreadStatus::Waiting => 1,
+        ThreadStatus::InDoubt => 2,
+        ThreadStatus::Failed => 3,
+        ThreadStatus::Ended => 4,
     }
 }
 
-/// Returns the status for a value of the column `standing`, as the inverse of [`number_of`].
-pub(super) fn standing_of(number: i64) -> Option<Standing> {
+/// Returns the status for a value of the column `standing`, as the inverse of [`code_of`].
+pub(super) fn standing_from(number: i64) -> Option<ThreadStatus> {
     Some(match number {
-        0 => Standing::Running,
-        1 => Standing::Waiting,
-        2 => Standing::InDoubt,
-        3 => Standing::Failed,
-        4 => Standing::Ended,
+        0 => ThreadStatus::Running,
+        1 => ThreadStatus::Waiting,
+        2 => ThreadStatus::InDoubt,
+        3 => ThreadStatus::Failed,
+        4 => ThreadStatus::Ended,
         _ => return None,
     })
 }

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use super::{
     file::File,
     query,
-    schema::{self, Trouble},
+    schema::{self, SqliteError},
 };
 use crate::{
     Digest, ThreadId,
@@ -21,10 +21,10 @@ use crate::{
 };
 
 /// The maximum number of commands in one transaction.
-const MOST: usize = 512;
+const MAX_GROUP: usize = 512;
 
 /// The maximum time to wait for the callers of the previous group.
-const LINGER: Duration = Duration::from_micros(100);
+const MAX_GATHER_WAIT: Duration = Duration::from_micros(100);
 
 const UPDATE_THREAD: &str = "UPDATE hitl_threads SET standing = ?2, snapshot = ?3, due_ms = ?4 WHERE id = ?1";
 
@@ -92,9 +92,9 @@ impl Writer {
             match schema::open(&file) {
                 // An error means that the caller no longer waits. Then there will be no command either.
                 Ok(connection) => {
-                    file.opened_by(&connection);
+                    file.record_identities(&connection);
                     let _ = opened.send(Ok(()));
-                    serve(&file, connection, &commands);
+                    run(&file, connection, &commands);
                 }
                 Err(error) => drop(opened.send(Err(error))),
             }
@@ -102,21 +102,21 @@ impl Writer {
         let thread = thread::Builder::new()
             .name("hitl-sqlite-writer".into())
             .spawn(work)
-            .map_err(|error| file.no_thread(error))?;
+            .map_err(|error| file.thread_failure(error))?;
         let writer = Self { file, queue: Some(queue), thread: Some(thread) };
         answer.await.unwrap_or_else(|_| Err(writer.ended()))?;
         Ok(writer)
     }
 
     pub(super) async fn append(&self, append: Append) -> Result<(), StoreError> {
-        self.ask(Work::Append(append)).await
+        self.submit(Work::Append(append)).await
     }
 
     pub(super) async fn delete(&self, thread: ThreadId) -> Result<(), StoreError> {
-        self.ask(Work::Delete(thread)).await
+        self.submit(Work::Delete(thread)).await
     }
 
-    async fn ask(&self, work: Work) -> Result<(), StoreError> {
+    async fn submit(&self, work: Work) -> Result<(), StoreError> {
         let (reply, answer) = oneshot::channel();
         let queue = self.queue.as_ref().ok_or_else(|| self.ended())?;
         queue.send(Command { work, reply }).map_err(|_| self.ended())?;
@@ -124,7 +124,7 @@ impl Writer {
     }
 
     fn ended(&self) -> StoreError {
-        self.file.broken("its writer thread has ended; reopen the store")
+        self.file.failure("its writer thread has ended; reopen the store")
     }
 }
 
@@ -139,7 +139,7 @@ impl Drop for Writer {
 }
 
 /// Runs commands until the last sender is dropped and the queue is empty.
-fn serve(file: &File, mut connection: Connection, commands: &mpsc::Receiver<Command>) {
+fn run(file: &File, mut connection: Connection, commands: &mpsc::Receiver<Command>) {
     let mut before = 0;
     while let Ok(first) = commands.recv() {
         let mut group = vec![first];
@@ -158,8 +158,8 @@ fn serve(file: &File, mut connection: Connection, commands: &mpsc::Receiver<Comm
 /// Collects the pending commands. If the previous group was larger, most of its callers have just been answered and are
 /// about to send the next command: a short wait for them saves a commit. A single caller never waits.
 fn gather(commands: &mpsc::Receiver<Command>, group: &mut Vec<Command>, before: usize) {
-    let deadline = Instant::now() + LINGER;
-    while group.len() < MOST {
+    let deadline = Instant::now() + MAX_GATHER_WAIT;
+    while group.len() < MAX_GROUP {
         let wait = if group.len() < before {
             deadline.saturating_duration_since(Instant::now())
         } else {
@@ -177,7 +177,7 @@ fn commit(file: &File, connection: &mut Connection, group: &[Command]) -> Vec<Re
     match transact(file, connection, group) {
         Ok(answers) => answers,
         // The lock was not acquired. Retrying each command alone would not acquire it any sooner.
-        Err(Trouble::Sqlite(error)) if schema::is_busy(&error) => {
+        Err(SqliteError::Sqlite(error)) if schema::is_busy(&error) => {
             let error = Arc::new(error);
             group.iter().map(|_| Err(file.failed("write", Arc::clone(&error)))).collect()
         }
@@ -186,7 +186,7 @@ fn commit(file: &File, connection: &mut Connection, group: &[Command]) -> Vec<Re
         Err(_) if group.len() > 1 => {
             group.chunks(1).flat_map(|alone| commit(file, connection, alone)).collect()
         }
-        Err(trouble) => vec![Err(trouble.into_error(file, "write"))],
+        Err(error) => vec![Err(error.into_error(file, "write"))],
     }
 }
 
@@ -195,12 +195,12 @@ fn transact(
     file: &File,
     connection: &mut Connection,
     group: &[Command],
-) -> Result<Vec<Result<(), StoreError>>, Trouble> {
+) -> Result<Vec<Result<(), StoreError>>, SqliteError> {
     if group.is_empty() {
         return Ok(Vec::new());
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    file.is_in_place()?;
+    file.check_in_place()?;
     schema::check(file, &transaction)?;
     let answers = group
         .iter()
@@ -215,7 +215,7 @@ fn transact(
 
 fn append(connection: &Connection, append: &Append) -> rusqlite::Result<Result<(), StoreError>> {
     let place = append.records.first().map_or(0, |record| record.place);
-    let standing = schema::number_of(append.standing);
+    let standing = schema::code_of(append.standing);
     let snapshot = append
         .records
         .iter()
@@ -241,7 +241,7 @@ fn append(connection: &Connection, append: &Append) -> rusqlite::Result<Result<(
             ))?;
             (connection.last_insert_rowid(), false)
         }
-        _ => return Ok(Err(StoreError::Taken { thread: append.thread.clone(), place })),
+        _ => return Ok(Err(StoreError::Conflict { thread: append.thread.clone(), place })),
     };
     let mut insert = connection.prepare_cached(INSERT_ENTRY)?;
     for record in &append.records {
@@ -289,7 +289,7 @@ fn delete(connection: &Connection, thread: &ThreadId) -> rusqlite::Result<()> {
 }
 
 /// The row of a thread, and the end of its journal.
-struct Found {
+struct ThreadRow {
     id: i64,
     standing: i64,
     snapshot: i64,
@@ -300,11 +300,11 @@ struct Found {
     has_reviews: bool,
 }
 
-fn find(connection: &Connection, thread: &ThreadId) -> rusqlite::Result<Option<Found>> {
+fn find(connection: &Connection, thread: &ThreadId) -> rusqlite::Result<Option<ThreadRow>> {
     connection
         .prepare_cached(FIND_THREAD)?
         .query_row((thread.as_str(),), |row| {
-            Ok(Found {
+            Ok(ThreadRow {
                 id: row.get(0)?,
                 standing: row.get(1)?,
                 snapshot: row.get(2)?,

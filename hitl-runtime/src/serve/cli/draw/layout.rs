@@ -7,7 +7,7 @@
 
 use super::{
     item::{Item, Size},
-    place::{place, ports, straighten},
+    placement::{place, ports, straighten},
 };
 
 /// An edge between two boxes.
@@ -137,36 +137,37 @@ pub(super) fn layout(boxes: &[Size], arrows: &[Arrow]) -> Layout {
 /// the boxes without them.
 fn open_cycles(boxes: usize, arrows: &[Arrow]) -> (Vec<bool>, Vec<usize>) {
     #[derive(Clone, Copy, PartialEq)]
-    enum Seen {
+    enum Visit {
         Not,
         Open,
         Closed,
     }
     let out: Vec<Vec<usize>> =
         (0..boxes).map(|node| (0..arrows.len()).filter(|&i| arrows[i].from == node).collect()).collect();
-    let (mut seen, mut reversed, mut order) = (vec![Seen::Not; boxes], vec![false; arrows.len()], Vec::new());
+    let (mut visits, mut reversed, mut order) =
+        (vec![Visit::Not; boxes], vec![false; arrows.len()], Vec::new());
     for root in 0..boxes {
-        if seen[root] != Seen::Not {
+        if visits[root] != Visit::Not {
             continue;
         }
-        seen[root] = Seen::Open;
+        visits[root] = Visit::Open;
         let mut stack = vec![(root, 0)];
         while let Some((node, next)) = stack.last_mut() {
             match out[*node].get(*next) {
                 Some(&arrow) => {
                     *next += 1;
                     let to = arrows[arrow].to;
-                    match seen[to] {
-                        Seen::Not => {
-                            seen[to] = Seen::Open;
+                    match visits[to] {
+                        Visit::Not => {
+                            visits[to] = Visit::Open;
                             stack.push((to, 0));
                         }
-                        Seen::Open => reversed[arrow] = true,
-                        Seen::Closed => {}
+                        Visit::Open => reversed[arrow] = true,
+                        Visit::Closed => {}
                     }
                 }
                 None => {
-                    seen[*node] = Seen::Closed;
+                    visits[*node] = Visit::Closed;
                     order.push(*node);
                     stack.pop();
                 }
@@ -284,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn boxes_never_overlap_and_paths_end_on_their_edges() {
+    fn boxes_do_not_overlap_and_paths_end_at_their_borders() {
         let arrows = [
             arrow(0, 1),
             arrow(0, 2),
@@ -303,10 +304,10 @@ mod tests {
         }
         for (path, arrow) in layout.paths.iter().zip(&arrows).filter(|(path, _)| !path.is_empty()) {
             for (end, node) in [(path[0], arrow.from), (path[path.len() - 1], arrow.to)] {
-                let centre = layout.boxes[node];
+                let center = layout.boxes[node];
                 assert!(
-                    (end.x - centre.x).abs() <= BOX.w / 2.0
-                        && ((end.y - centre.y).abs() - BOX.h / 2.0).abs() < 1e-6
+                    (end.x - center.x).abs() <= BOX.w / 2.0
+                        && ((end.y - center.y).abs() - BOX.h / 2.0).abs() < 1e-6
                 );
             }
         }

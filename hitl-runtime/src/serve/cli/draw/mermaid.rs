@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use super::{Lit, Words, covered};
+use super::{EdgeLabel, Highlight, covered};
 use crate::graph::{EdgeKind, GraphSpec, Point};
 
 /// Draws the graph as Mermaid text. Nodes have numbers as IDs, so that no name can be a Mermaid keyword.
-pub(in crate::serve::cli) fn draw(spec: &GraphSpec, lit: &Lit) -> String {
+pub(in crate::serve::cli) fn draw(spec: &GraphSpec, highlight: &Highlight) -> String {
     let mut out = "flowchart TD\n    start([start])\n".to_owned();
     for (i, node) in spec.nodes.iter().enumerate() {
         let name = text(node.name);
@@ -24,7 +24,7 @@ pub(in crate::serve::cli) fn draw(spec: &GraphSpec, lit: &Lit) -> String {
     out.push_str("    finish([end])\n");
     for edge in spec.edges {
         let (from, to) = (id(edge.from), id(edge.to));
-        let words = Words::of(spec, edge).map(|words| text(&words.text));
+        let words = EdgeLabel::of(spec, edge).map(|words| text(&words.text));
         let _ = match (edge.kind, words) {
             (EdgeKind::Reject | EdgeKind::Ask | EdgeKind::Expire, Some(label)) => {
                 writeln!(out, "    {from} -. \"{label}\" .-> {to}")
@@ -36,18 +36,18 @@ pub(in crate::serve::cli) fn draw(spec: &GraphSpec, lit: &Lit) -> String {
         };
     }
     out.push_str("    classDef review fill:#fef3c7,stroke:#d97706,color:#78350f\n");
-    let mut here: Vec<String> = lit.nodes.iter().map(|node| format!("n{node}")).collect();
-    if lit.end {
+    let mut here: Vec<String> = highlight.nodes.iter().map(|node| format!("n{node}")).collect();
+    if highlight.end {
         here.push("finish".to_owned());
     }
     if !here.is_empty() {
-        let colours = match (lit.trouble, lit.end) {
+        let colors = match (highlight.trouble, highlight.end) {
             (true, _) => "fill:#dc2626,stroke:#991b1b,color:#ffffff",
             (_, true) => "fill:#16a34a,stroke:#166534,color:#ffffff",
             _ => "fill:#f59e0b,stroke:#92400e,color:#000000",
         };
         let _ =
-            write!(out, "    classDef here {colours},stroke-width:3px\n    class {} here\n", here.join(","));
+            write!(out, "    classDef here {colors},stroke-width:3px\n    class {} here\n", here.join(","));
     }
     out
 }

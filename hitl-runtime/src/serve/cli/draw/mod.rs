@@ -3,7 +3,7 @@
 mod item;
 mod layout;
 pub(super) mod mermaid;
-mod place;
+mod placement;
 pub(super) mod svg;
 #[cfg(test)]
 mod tests;
@@ -11,12 +11,12 @@ mod tests;
 use crate::{
     graph::{EdgeKind, EdgeSpec, GraphSpec, NodeSpec},
     run::ThreadView,
-    store::Standing,
+    store::ThreadStatus,
 };
 
 /// The highlighted position of a thread in the graph.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Lit {
+pub(super) struct Highlight {
     /// The indices of the current nodes.
     pub(super) nodes: Vec<usize>,
     /// `true` if the thread has ended.
@@ -25,10 +25,10 @@ pub(super) struct Lit {
     pub(super) trouble: bool,
 }
 
-impl Lit {
+impl Highlight {
     /// Returns the highlight class of a box, if it is highlighted. Index 0 is the start, the nodes follow, and the end
     /// is last.
-    fn word(&self, spec: &GraphSpec, index: usize) -> Option<&'static str> {
+    fn class(&self, spec: &GraphSpec, index: usize) -> Option<&'static str> {
         if index > spec.nodes.len() {
             return self.end.then_some("done");
         }
@@ -39,8 +39,8 @@ impl Lit {
     pub(super) fn of(spec: &GraphSpec, view: &ThreadView) -> Self {
         Self {
             nodes: view.nodes.iter().filter_map(|name| spec.node_index(name)).collect(),
-            end: view.standing == Standing::Ended,
-            trouble: matches!(view.standing, Standing::Failed | Standing::InDoubt),
+            end: view.standing == ThreadStatus::Ended,
+            trouble: matches!(view.standing, ThreadStatus::Failed | ThreadStatus::InDoubt),
         }
     }
 }
@@ -53,13 +53,13 @@ fn covered(node: &NodeSpec) -> Option<String> {
 }
 
 /// The label of an edge.
-struct Words {
+struct EdgeLabel {
     text: String,
     /// `true` if the label is text from the user's code.
     is_code: bool,
 }
 
-impl Words {
+impl EdgeLabel {
     fn of(spec: &GraphSpec, edge: &EdgeSpec) -> Option<Self> {
         let plain = |text: &str| Some(Self { text: text.to_owned(), is_code: false });
         let code = |text: String| Some(Self { text, is_code: true });

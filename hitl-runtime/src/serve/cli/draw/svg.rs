@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use textwrap::core::display_width;
 
 use super::{
-    Lit, Words, covered,
+    EdgeLabel, Highlight, covered,
     item::Size,
     layout::{Arrow, Layout, Point as At, layout},
 };
@@ -14,7 +14,7 @@ use crate::graph::{EdgeKind, EdgeSpec, GraphSpec, Point};
 const MARGIN: f64 = 28.0;
 const TITLE: f64 = 30.0;
 /// The maximum length of a label in characters. A longer one is cut, and its full text is a tooltip.
-const LONGEST: usize = 40;
+const MAX_LABEL_CHARS: usize = 40;
 
 const STYLE: &str = "
     text { font-family: ui-sans-serif, system-ui, 'Segoe UI', Helvetica, Arial, 'DejaVu Sans', sans-serif; text-anchor: middle; }
@@ -45,7 +45,7 @@ const STYLE: &str = "
 ";
 
 /// Draws the graph as SVG, with the position of a thread highlighted.
-pub(in crate::serve::cli) fn draw(spec: &GraphSpec, lit: &Lit) -> String {
+pub(in crate::serve::cli) fn draw(spec: &GraphSpec, highlight: &Highlight) -> String {
     let last = spec.nodes.len() + 1;
     let index = |point: Point| match point {
         Point::Start => 0,
@@ -83,13 +83,12 @@ pub(in crate::serve::cli) fn draw(spec: &GraphSpec, lit: &Lit) -> String {
          <title>{}</title>\n<style>{STYLE}</style>\n<defs>\n",
         xml(spec.name)
     );
-    for (id, colour) in
-        [("next", "#64748b"), ("reject", "#dc2626"), ("ask", "#2563eb"), ("expire", "#7c3aed")]
+    for (id, color) in [("next", "#64748b"), ("reject", "#dc2626"), ("ask", "#2563eb"), ("expire", "#7c3aed")]
     {
         let _ = writeln!(
             out,
             "<marker id=\"to-{id}\" viewBox=\"0 0 10 10\" refX=\"9\" refY=\"5\" markerWidth=\"8\" markerHeight=\"8\" \
-             orient=\"auto-start-reverse\"><path d=\"M0 1 L9.5 5 L0 9 z\" fill=\"{colour}\"/></marker>"
+             orient=\"auto-start-reverse\"><path d=\"M0 1 L9.5 5 L0 9 z\" fill=\"{color}\"/></marker>"
         );
     }
     let _ = write!(out, "</defs>\n<rect class=\"plate\" width=\"100%\" height=\"100%\" rx=\"10\"/>\n");
@@ -100,7 +99,7 @@ pub(in crate::serve::cli) fn draw(spec: &GraphSpec, lit: &Lit) -> String {
         xml(spec.name)
     );
     for i in 0..=last {
-        glow(&mut out, lit.word(spec, i), moved(boxes[i]), sizes[i]);
+        glow(&mut out, highlight.class(spec, i), moved(boxes[i]), sizes[i]);
     }
     for ((edge, path), arrow) in spec.edges.iter().zip(&paths).zip(&arrows) {
         let kind = verdict(edge);
@@ -119,7 +118,7 @@ pub(in crate::serve::cli) fn draw(spec: &GraphSpec, lit: &Lit) -> String {
         label.put(&mut out, at, verdict(edge));
     }
     for i in 0..=last {
-        item(&mut out, spec, lit, i, moved(boxes[i]), sizes[i]);
+        item(&mut out, spec, highlight, i, moved(boxes[i]), sizes[i]);
     }
     for fork in spec.forks {
         bar(
@@ -161,9 +160,9 @@ struct Label {
 
 impl Label {
     fn of(spec: &GraphSpec, edge: &EdgeSpec) -> Option<Self> {
-        let Words { text: whole, is_code: is_case } = Words::of(spec, edge)?;
-        let shown = if whole.chars().count() > LONGEST {
-            whole.chars().take(LONGEST - 1).chain(['…']).collect()
+        let EdgeLabel { text: whole, is_code: is_case } = EdgeLabel::of(spec, edge)?;
+        let shown = if whole.chars().count() > MAX_LABEL_CHARS {
+            whole.chars().take(MAX_LABEL_CHARS - 1).chain(['…']).collect()
         } else {
             whole.clone()
         };
@@ -222,11 +221,11 @@ fn size(spec: &GraphSpec, index: usize) -> Size {
     Size { w: (name.max(second) + 34.0 + pause).max(84.0), h: if note.is_some() { 46.0 } else { 34.0 } }
 }
 
-fn glow(out: &mut String, lit: Option<&str>, at: At, size: Size) {
-    let Some(lit) = lit else { return };
+fn glow(out: &mut String, highlight: Option<&str>, at: At, size: Size) {
+    let Some(highlight) = highlight else { return };
     let _ = writeln!(
         out,
-        "<rect class=\"{lit}-glow\" x=\"{:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{:.1}\" rx=\"14\"/>",
+        "<rect class=\"{highlight}-glow\" x=\"{:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{:.1}\" rx=\"14\"/>",
         at.x - size.w / 2.0 - 7.0,
         at.y - size.h / 2.0 - 7.0,
         size.w + 14.0,
@@ -234,11 +233,11 @@ fn glow(out: &mut String, lit: Option<&str>, at: At, size: Size) {
     );
 }
 
-fn item(out: &mut String, spec: &GraphSpec, lit: &Lit, index: usize, at: At, size: Size) {
+fn item(out: &mut String, spec: &GraphSpec, highlight: &Highlight, index: usize, at: At, size: Size) {
     let node = index.checked_sub(1).and_then(|i| spec.nodes.get(i));
     let is_end = index > spec.nodes.len();
-    let lit = lit.word(spec, index);
-    let (is_lit, glow) = (lit.is_some(), lit.unwrap_or_default());
+    let highlight = highlight.class(spec, index);
+    let (is_lit, glow) = (highlight.is_some(), highlight.unwrap_or_default());
     let (x, y) = (at.x - size.w / 2.0, at.y - size.h / 2.0);
     let round = if node.is_some() { 7.0 } else { size.h / 2.0 };
     let class = match node {
@@ -253,8 +252,8 @@ fn item(out: &mut String, spec: &GraphSpec, lit: &Lit, index: usize, at: At, siz
         size.w, size.h
     );
     let text = |class: &str, x: f64, y: f64, words: &str| {
-        let lit = if is_lit { format!("{glow}-text") } else { String::new() };
-        format!("<text class=\"{class} {lit}\" x=\"{x:.1}\" y=\"{y:.1}\">{}</text>\n", xml(words))
+        let highlight = if is_lit { format!("{glow}-text") } else { String::new() };
+        format!("<text class=\"{class} {highlight}\" x=\"{x:.1}\" y=\"{y:.1}\">{}</text>\n", xml(words))
     };
     let Some(spec_of) = node else {
         out.push_str(&text("end", at.x, at.y + 4.0, if is_end { "end" } else { "start" }));

@@ -1,6 +1,6 @@
 //! Drawings of graphs that use every feature: reviews, a match, a fork, a `for`, loops.
 
-use super::{Lit, mermaid, svg};
+use super::{Highlight, mermaid, svg};
 use crate::graph::{
     BranchSpec, EachSpec, EdgeKind, EdgeSpec, ForkSpec, GraphSpec, InterruptSpec, NodeSpec, Point, RouteSpec,
     StateSpec,
@@ -23,7 +23,7 @@ const FILE: Point = Point::Node(5);
 const PROOFREAD: Point = Point::Node(6);
 const SEND: Point = Point::Node(7);
 
-const REVIEW: InterruptSpec = InterruptSpec { role: Some("clerk"), ..InterruptSpec::of("answer") };
+const REVIEW: InterruptSpec = InterruptSpec { role: Some("clerk"), ..InterruptSpec::new("answer") };
 
 const MAILROOM: GraphSpec = GraphSpec {
     name: "Mailroom",
@@ -111,7 +111,7 @@ fn show(name: &str, picture: &str) {
 }
 
 #[test]
-fn a_for_says_what_it_goes_through_and_where_nothing_leads() {
+fn a_for_is_labeled_with_its_list_and_the_empty_case() {
     let mermaid = mermaid::draw(&RETURNS, &waiting());
     for line in [
         "start == \"for parcel in parcels\" ==> n0",
@@ -131,12 +131,12 @@ fn a_for_says_what_it_goes_through_and_where_nothing_leads() {
     show("returns.svg", &picture);
 }
 
-fn waiting() -> Lit {
-    Lit { nodes: vec![7], ..Lit::default() }
+fn waiting() -> Highlight {
+    Highlight { nodes: vec![7], ..Highlight::default() }
 }
 
 #[test]
-fn mermaid_says_it_all() {
+fn the_mermaid_diagram_is_complete() {
     let expected = r##"flowchart TD
     start([start])
     n0["sort"]
@@ -170,7 +170,7 @@ fn mermaid_says_it_all() {
 }
 
 #[test]
-fn the_picture_names_every_node_and_every_case() {
+fn the_picture_contains_every_node_and_case() {
     let picture = svg::draw(&MAILROOM, &waiting());
     for node in MAILROOM.nodes {
         assert_eq!(picture.matches(&format!(">{}</text>", node.name)).count(), 1, "{}", node.name);
@@ -191,11 +191,11 @@ fn the_picture_names_every_node_and_every_case() {
 }
 
 #[test]
-fn a_thread_in_trouble_and_one_that_has_ended_are_lit_otherwise() {
-    let trouble = Lit { nodes: vec![5], end: false, trouble: true };
+fn failed_and_ended_threads_have_their_own_style() {
+    let trouble = Highlight { nodes: vec![5], end: false, trouble: true };
     assert!(svg::draw(&MAILROOM, &trouble).contains("\"node effect trouble\""));
     assert!(mermaid::draw(&MAILROOM, &trouble).contains("class n5 here"));
-    let ended = Lit { end: true, ..Lit::default() };
+    let ended = Highlight { end: true, ..Highlight::default() };
     assert!(svg::draw(&MAILROOM, &ended).contains("\"point done\""));
     assert!(mermaid::draw(&MAILROOM, &ended).contains("class finish here"));
 }
@@ -210,7 +210,7 @@ fn the_effects_that_a_review_covers_are_drawn() {
     let drawn = |interrupt| {
         let (edges, forks, routes) = (&[][..], &[][..], &[][..]);
         let spec = GraphSpec { nodes: nodes(interrupt), edges, forks, routes, ..MAILROOM };
-        (mermaid::draw(&spec, &Lit::default()), svg::draw(&spec, &Lit::default()))
+        (mermaid::draw(&spec, &Highlight::default()), svg::draw(&spec, &Highlight::default()))
     };
     let (mermaid, svg) = drawn(covering);
     assert!(mermaid.contains("<small>signed by clerk, also for wire, file</small>"), "{mermaid}");

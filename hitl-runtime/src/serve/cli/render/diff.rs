@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_edit_is_shown_between_the_lines_that_it_leaves() {
+    fn a_diff_shows_unchanged_lines_around_an_edit() {
         let before = json!({ "a_order": "A-9133", "amount": 149.0, "note": "x" });
         let after = json!({ "a_order": "A-9133", "amount": 99.0, "why": "half" });
         let text = anstream::adapter::strip_str(&between(

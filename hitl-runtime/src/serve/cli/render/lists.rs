@@ -3,24 +3,30 @@
 use super::{
     style::{BOLD, DIM, RED, paint},
     table::{columns, short},
-    thread::Frame,
+    thread::RenderContext,
     value::text,
 };
 use crate::{
-    OpenReview, Standing, ThreadId,
-    calendar::utc,
+    OpenReview, ThreadId, ThreadStatus,
     graph::GraphSpec,
-    journal::{Decision, Event, Proposal, Renamed, Requester, Settlement, To, Usage, Voided},
+    journal::{
+        Decision, Event, NodeRenames, Proposal, Requester, Settlement, Transition, Usage, VoidedSignature,
+    },
     run::HistoryEntry,
     serve::cli::{
-        ages::{ago, deadline, left},
-        escape::{escape, person},
+        escape::{escape, escape_name},
+        relative_time::{ago, deadline, remaining},
     },
+    timestamp::format_utc,
 };
 
 /// Formats the open reviews. Those of graphs other than `graph`, which is this program's, get an extra column.
-pub(in crate::serve::cli) fn inbox(reviews: &[OpenReview], graph: &GraphSpec, frame: Frame) -> String {
-    let strangers = reviews.iter().any(|review| review.graph != graph.name);
+pub(in crate::serve::cli) fn inbox(
+    reviews: &[OpenReview],
+    graph: &GraphSpec,
+    context: RenderContext,
+) -> String {
+    let other_graphs = reviews.iter().any(|review| review.graph != graph.name);
     // Name all effects that the signature covers.
     let before = |review: &OpenReview| {
         let node = graph.nodes.iter().find(|node| review.graph == graph.name && node.name == review.node);
@@ -29,27 +35,27 @@ pub(in crate::serve::cli) fn inbox(reviews: &[OpenReview], graph: &GraphSpec, fr
         others.fold(escape(&review.node).into_owned(), |all, other| format!("{all} + {other}"))
     };
     let mut heads = vec!["thread", "waits before", "opened", "for", "deadline", "digest"];
-    if strangers {
+    if other_graphs {
         heads.push("agent");
     }
     let rows: Vec<Vec<String>> = reviews
         .iter()
         .map(|review| {
-            let overdue = review.deadline_ms.is_some_and(|at| at <= frame.now_ms);
+            let overdue = review.deadline_ms.is_some_and(|at| at <= context.now_ms);
             let until = match review.deadline_ms {
                 None => "none".to_owned(),
-                Some(at) if overdue => deadline(at, frame.now_ms),
-                Some(at) => format!("in {}", left(at, frame.now_ms)),
+                Some(at) if overdue => deadline(at, context.now_ms),
+                Some(at) => format!("in {}", remaining(at, context.now_ms)),
             };
             let mut row = vec![
                 paint(BOLD, escape(review.thread.as_str())),
                 before(review),
-                ago(review.opened_ms, frame.now_ms),
+                ago(review.opened_ms, context.now_ms),
                 review.role.as_deref().map_or("anyone".into(), escape).into_owned(),
                 if overdue { paint(RED, until) } else { until },
                 paint(DIM, review.digest.short()),
             ];
-            if strangers {
+            if other_graphs {
                 row.push(escape(&review.graph).into_owned());
             }
             row
@@ -59,35 +65,40 @@ pub(in crate::serve::cli) fn inbox(reviews: &[OpenReview], graph: &GraphSpec, fr
 }
 
 /// Formats threads that have not ended and wait for no review.
-pub(in crate::serve::cli) fn unsettled(threads: &[(ThreadId, Standing)]) -> String {
+pub(in crate::serve::cli) fn unsettled(threads: &[(ThreadId, ThreadStatus)]) -> String {
     let rows: Vec<Vec<String>> = threads
         .iter()
         .map(|(thread, standing)| {
             let how = match standing {
-                Standing::InDoubt => paint(RED, "in doubt: somebody must find out what happened"),
-                Standing::Failed => paint(RED, "failed"),
-                Standing::Running => "running, or its process died: `show` tells".to_owned(),
-                Standing::Waiting | Standing::Ended => standing.as_str().to_owned(),
+                ThreadStatus::InDoubt => paint(RED, "in doubt: find out what happened, then `settle`"),
+                ThreadStatus::Failed => paint(RED, "failed"),
+                ThreadStatus::Running => "running or stalled: see `show`".to_owned(),
+                ThreadStatus::Waiting | ThreadStatus::Ended => standing.as_str().to_owned(),
             };
             vec![paint(BOLD, escape(thread.as_str())), how]
         })
         .collect();
-    columns(&["thread", "stands"], &rows)
+    columns(&["thread", "status"], &rows)
 }
 
 /// Formats a journal, one line per entry.
-pub(in crate::serve::cli) fn history(entries: &[HistoryEntry], frame: Frame) -> String {
+pub(in crate::serve::cli) fn history(entries: &[HistoryEntry], context: RenderContext) -> String {
     let wide = entries.last().map_or(1, |entry| entry.place.to_string().len());
     let rows: Vec<Vec<String>> = entries
         .iter()
         .map(|entry| {
-            let what = format!("{}{}{}", what(&entry.event), identified(&entry.event), took(&entry.spent));
+            let what = format!(
+                "{}{}{}",
+                describe(&entry.event),
+                evidence_text(&entry.event),
+                model_usage(&entry.spent)
+            );
             vec![
                 format!("{:>wide$}", entry.place),
-                utc(entry.at_ms),
+                format_utc(entry.at_ms),
                 paint(DIM, entry.hash.short()),
-                who(entry).unwrap_or_default(),
-                short(&what, frame.width.map(|width| width.saturating_sub(wide + 67).max(24))),
+                operator_name(entry).unwrap_or_default(),
+                short(&what, context.width.map(|width| width.saturating_sub(wide + 67).max(24))),
             ]
         })
         .collect();
@@ -95,7 +106,7 @@ pub(in crate::serve::cli) fn history(entries: &[HistoryEntry], frame: Frame) -> 
 }
 
 /// Formats the use of models, if there was any: `, by nova-lite: 812 + 64 tokens, 0.9 s`.
-fn took(spent: &[Usage]) -> String {
+fn model_usage(spent: &[Usage]) -> String {
     let Some(first) = spent.first() else { return String::new() };
     let sum = |tokens: fn(&Usage) -> Option<u64>| spent.iter().filter_map(tokens).sum::<u64>();
     let (read, wrote) = (sum(|usage| usage.input_tokens), sum(|usage| usage.output_tokens));
@@ -105,7 +116,7 @@ fn took(spent: &[Usage]) -> String {
 }
 
 /// Returns the operator of an entry: `mara`, or `mara (unverified)`.
-fn who(entry: &HistoryEntry) -> Option<String> {
+fn operator_name(entry: &HistoryEntry) -> Option<String> {
     match &entry.event {
         Event::Decided { operator, unverified, .. }
         | Event::Settled { operator, unverified, .. }
@@ -113,7 +124,7 @@ fn who(entry: &HistoryEntry) -> Option<String> {
         | Event::Started { requester: Some(Requester { operator, unverified, .. }), .. }
         | Event::Resumed { by: Some(Requester { operator, unverified, .. }) } => Some(format!(
             "{}{}",
-            person(operator, &entry.marks),
+            escape_name(operator, &entry.marks),
             if *unverified { " (unverified)" } else { "" }
         )),
         _ => None,
@@ -121,7 +132,7 @@ fn who(entry: &HistoryEntry) -> Option<String> {
 }
 
 /// Formats the evidence, if there was a token: ` (identified by https://login.example, key 2026-01, over http)`.
-fn identified(event: &Event) -> String {
+fn evidence_text(event: &Event) -> String {
     let evidence = match event {
         Event::Decided { evidence, .. }
         | Event::Settled { evidence, .. }
@@ -143,14 +154,15 @@ fn identified(event: &Event) -> String {
     format!(" (identified {})", words.join(", "))
 }
 
-fn what(event: &Event) -> String {
+fn describe(event: &Event) -> String {
     let node = escape(event.node().unwrap_or_default());
     match event {
         Event::Started { from: Some(from), .. } => {
             format!("forked from {} at {}", escape(&from.thread), from.place)
         }
         Event::Started { input, .. } => {
-            let fields: Vec<String> = input.iter().map(|(field, json)| one(field, json.get())).collect();
+            let fields: Vec<String> =
+                input.iter().map(|(field, json)| field_and_value(field, json.get())).collect();
             if fields.is_empty() { "started".to_owned() } else { format!("started: {}", fields.join(", ")) }
         }
         Event::Ran { wrote, .. } => {
@@ -172,10 +184,10 @@ fn what(event: &Event) -> String {
             let by = by.unwrap_or_default();
             format!("waits before {node}{role}{by}{}{}", list("covers", covers), list("shows", shows))
         }
-        Event::Reminded { .. } => format!("brought up again before {node}"),
-        Event::Decided { verdict, to, proposal, .. } => decided(verdict, &node, to, proposal.as_deref()),
+        Event::Reminded { .. } => format!("reminder of the review before {node}"),
+        Event::Decided { verdict, to, proposal, .. } => decision(verdict, &node, to, proposal.as_deref()),
         Event::Failed { error, again_ms, .. } => {
-            let again = if again_ms.is_some() { " (and is tried again)" } else { "" };
+            let again = if again_ms.is_some() { " (will be retried)" } else { "" };
             format!("{node} failed{again}: {}", escape(error))
         }
         Event::InDoubt { error, .. } => format!("{node} is in doubt: {}", escape(error)),
@@ -185,30 +197,30 @@ fn what(event: &Event) -> String {
             Settlement::Stop { note } if note.is_empty() => format!("stopped at {node}"),
             Settlement::Stop { note } => format!("stopped at {node}: {}", escape(note)),
         },
-        Event::Migrated { version, renamed, void, .. } => migrated(*version, renamed, void),
-        Event::Resumed { .. } => "taken up again".to_owned(),
-        Event::Adopted { .. } => "the entries before are vouched for".to_owned(),
-        Event::Renewed {} => "still running".to_owned(),
+        Event::Migrated { version, renamed, void, .. } => migration(*version, renamed, void),
+        Event::Resumed { .. } => "resumed".to_owned(),
+        Event::Adopted { .. } => "earlier entries adopted".to_owned(),
+        Event::Renewed {} => "lease renewed".to_owned(),
         Event::Ended {} => "ended".to_owned(),
     }
 }
 
-/// Formats a migration: `met new code: version 2 of its state, execute is now pay, draft has to be signed again`.
-fn migrated(version: Option<u32>, renamed: &Renamed, void: &[Voided]) -> String {
+/// Formats a migration: `new code: version 2 of its state, execute is now pay, draft must be signed again`.
+fn migration(version: Option<u32>, renamed: &NodeRenames, void: &[VoidedSignature]) -> String {
     let mut news: Vec<String> =
         version.map(|version| format!("version {version} of its state")).into_iter().collect();
     news.extend(renamed.iter().map(|(old, new)| format!("{} is now {}", escape(old), escape(new))));
-    news.extend(void.iter().map(|void| format!("{} has to be signed again", escape(&void.field))));
-    if news.is_empty() { "met new code".to_owned() } else { format!("met new code: {}", news.join(", ")) }
+    news.extend(void.iter().map(|void| format!("{} must be signed again", escape(&void.field))));
+    if news.is_empty() { "new code".to_owned() } else { format!("new code: {}", news.join(", ")) }
 }
 
-fn decided(verdict: &Decision, node: &str, to: &To, proposal: Option<&Proposal>) -> String {
+fn decision(verdict: &Decision, node: &str, to: &Transition, proposal: Option<&Proposal>) -> String {
     match verdict {
         Decision::Edit { before, after, .. } if let Some(Proposal::Made { from, .. }) = proposal => {
-            let changes = changes(before.get(), after.get());
+            let changes = field_changes(before.get(), after.get());
             let (from, to) = (from.to_string(), to.to_string());
             format!(
-                "edited before {node}, proposed anew from {} to {}: {changes}",
+                "edited before {node}, proposed again from {} to {}: {changes}",
                 escape(&from),
                 escape(&to)
             )
@@ -218,7 +230,7 @@ fn decided(verdict: &Decision, node: &str, to: &To, proposal: Option<&Proposal>)
         }
         Decision::Approve => format!("approved {node}"),
         Decision::Edit { before, after, .. } => {
-            format!("edited and approved {node}: {}", changes(before.get(), after.get()))
+            format!("edited and approved {node}: {}", field_changes(before.get(), after.get()))
         }
         Decision::Reject { reason, note } if note.is_empty() => format!("rejected {node}, {reason}"),
         Decision::Reject { reason, note } => format!("rejected {node}, {reason}: {}", escape(note)),
@@ -226,13 +238,13 @@ fn decided(verdict: &Decision, node: &str, to: &To, proposal: Option<&Proposal>)
     }
 }
 
-fn one(field: &str, json: &str) -> String {
+fn field_and_value(field: &str, json: &str) -> String {
     let value = serde_json::from_str(json).unwrap_or_default();
     format!("{} {}", escape(field), text(&value))
 }
 
 /// Formats a change: `amount 149 → 99`.
-fn changes(before: &str, after: &str) -> String {
+fn field_changes(before: &str, after: &str) -> String {
     let parse = |json: &str| serde_json::from_str(json).unwrap_or_default();
     let (old, new) =
         (super::value::rows("draft", &parse(before), None), super::value::rows("draft", &parse(after), None));
@@ -247,6 +259,8 @@ fn changes(before: &str, after: &str) -> String {
             None => Some(format!("{} → {}", row.key, row.value)),
         })
         .collect();
-    out.extend(old.iter().filter(|row| value(&new, &row.key).is_none()).map(|row| format!("no {}", row.key)));
+    out.extend(
+        old.iter().filter(|row| value(&new, &row.key).is_none()).map(|row| format!("removed {}", row.key)),
+    );
     if out.is_empty() { "nothing changed".to_owned() } else { out.join(", ") }
 }

@@ -2,8 +2,8 @@
 //! wanted.
 
 pub(super) mod diff;
+pub(super) mod error;
 pub(super) mod lists;
-pub(super) mod refusal;
 pub(super) mod style;
 pub(super) mod table;
 pub(super) mod thread;

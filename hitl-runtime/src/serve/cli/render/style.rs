@@ -15,7 +15,7 @@ pub(in crate::serve::cli) const YELLOW: Style = AnsiColor::Yellow.on_default();
 /// Failures, removals.
 pub(in crate::serve::cli) const RED: Style = AnsiColor::Red.on_default();
 /// A misleading or invisible character.
-pub(in crate::serve::cli) const ODD: Style = AnsiColor::Magenta.on_default().bold();
+pub(in crate::serve::cli) const SUSPICIOUS: Style = AnsiColor::Magenta.on_default().bold();
 
 /// Formats text in a style.
 pub(in crate::serve::cli) fn paint(style: Style, text: impl Display) -> String {

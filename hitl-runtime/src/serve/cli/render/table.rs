@@ -6,7 +6,7 @@ use super::{
     style::{BOLD, DIM, paint},
     value::Row,
 };
-use crate::serve::cli::visible::balanced;
+use crate::serve::cli::bidi::balance_isolates;
 
 /// The maximum width of the key column; a longer key moves only its own value.
 const WIDEST_KEY: usize = 32;
@@ -57,14 +57,14 @@ pub(in crate::serve::cli) fn wrap(text: &str, width: Option<usize>) -> Vec<Strin
     match width {
         None => {
             let mut open = 0;
-            text.split('\n').map(|line| balanced(line, &mut open)).collect()
+            text.split('\n').map(|line| balance_isolates(line, &mut open)).collect()
         }
         Some(width) => {
             let mut open = 0;
             let options = textwrap::Options::new(width).word_splitter(textwrap::WordSplitter::NoHyphenation);
             text.split('\n')
                 .flat_map(|line| textwrap::wrap(line, &options))
-                .map(|line| balanced(&line, &mut open))
+                .map(|line| balance_isolates(&line, &mut open))
                 .collect()
         }
     }
@@ -93,7 +93,7 @@ pub(in crate::serve::cli) fn short(text: &str, width: Option<usize>) -> String {
     }
     out.truncate(out.trim_end().len());
     out.push('…');
-    balanced(&out, &mut 0)
+    balance_isolates(&out, &mut 0)
 }
 
 /// Formats columns with headings; the last one is not padded.
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn values_stand_under_one_another_and_are_never_cut() {
+    fn values_are_aligned_and_not_truncated() {
         let rows = [
             Row::new("order_id", "A-9133"),
             Row::new("reason", "it arrived broken and nobody wants it any more"),
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_without_an_end_is_broken_and_not_lost() {
+    fn a_long_word_is_wrapped_completely() {
         let rows = [Row::new("k", "x".repeat(50))];
         let text = plain(&pairs(&rows, "", Some(23)));
         assert_eq!(text.matches('x').count(), 50);
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn short_texts_say_that_they_were_cut() {
+    fn truncated_text_is_marked() {
         assert_eq!(short("one\ntwo", Some(20)), "one two");
         assert_eq!(short("注文を取り消す", Some(7)), "注文を…");
         assert_eq!(short("exactly", Some(7)), "exactly");
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn heads_stand_over_their_columns() {
+    fn headers_are_aligned_with_their_columns() {
         let rows = [vec!["t-1".to_owned(), "2 min".to_owned()], vec!["订单".to_owned(), String::new()]];
         assert_eq!(plain(&columns(&["thread", "waits"], &rows)), "thread  waits\nt-1     2 min\n订单\n");
     }

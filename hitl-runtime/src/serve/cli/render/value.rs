@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::style::{ODD, paint};
+use super::style::{SUSPICIOUS, paint};
 use crate::serve::cli::{
     escape::escape,
     schema::{Schema, in_order},
@@ -76,7 +76,7 @@ fn string(text: &str) -> String {
     if looks {
         return escape(&Value::from(text).to_string()).into_owned();
     }
-    text.split('\n').map(escape).collect::<Vec<_>>().join(&format!("{}\n", paint(ODD, "\\n")))
+    text.split('\n').map(escape).collect::<Vec<_>>().join(&format!("{}\n", paint(SUSPICIOUS, "\\n")))
 }
 
 /// Formats a key without quotes, unless it could be read as a path.
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_string_does_not_pass_for_anything_else() {
+    fn a_string_cannot_be_mistaken_for_another_value() {
         for text in ["149", "null", "true", "", " padded", "[1]", "\"quoted\""] {
             assert_eq!(plain(&json!(text)), [pair("draft", &json!(text).to_string())]);
         }
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_does_not_pass_for_a_path() {
+    fn a_key_cannot_be_mistaken_for_a_path() {
         assert_eq!(
             plain(&json!({ "a.b": 1, "c": { "d": 2 }, "": 3 })),
             [pair("\"\"", "3"), pair("\"a.b\"", "1"), pair("c.d", "2")]

@@ -15,15 +15,15 @@ use crate::{
 };
 
 #[derive(Clone, Default)]
-struct Page(Arc<Mutex<Vec<u8>>>);
+struct Buffer(Arc<Mutex<Vec<u8>>>);
 
-impl Page {
+impl Buffer {
     fn text(&self) -> String {
         String::from_utf8_lossy(&self.0.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
     }
 }
 
-impl Write for Page {
+impl Write for Buffer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
     }
@@ -35,13 +35,13 @@ impl Write for Page {
 
 /// The result of a command.
 #[derive(Debug)]
-pub(super) struct Ended {
+pub(super) struct Output {
     pub(super) exit: Exit,
     pub(super) out: String,
     pub(super) err: String,
 }
 
-impl Ended {
+impl Output {
     pub(super) fn json(&self) -> Value {
         assert_eq!(self.err, "", "nothing but the document");
         serde_json::from_str(&self.out).unwrap_or_default()
@@ -49,17 +49,17 @@ impl Ended {
 }
 
 /// Runs a command as a program does: without a terminal, with `input` on standard input.
-pub(super) async fn call<G: Graph>(agent: &Agent<G>, words: &[&str], input: &str) -> Ended {
+pub(super) async fn call<G: Graph>(agent: &Agent<G>, words: &[&str], input: &str) -> Output {
     with(agent, words, input, false).await
 }
 
 /// Runs a command as a person does: on a terminal, with these lines typed before the end of input.
-pub(super) async fn type_in<G: Graph>(agent: &Agent<G>, words: &[&str], keys: &str) -> Ended {
+pub(super) async fn type_in<G: Graph>(agent: &Agent<G>, words: &[&str], keys: &str) -> Output {
     with(agent, words, keys, true).await
 }
 
-async fn with<G: Graph>(agent: &Agent<G>, words: &[&str], input: &str, terminal: bool) -> Ended {
-    let (out, err) = (Page::default(), Page::default());
+async fn with<G: Graph>(agent: &Agent<G>, words: &[&str], input: &str, terminal: bool) -> Output {
+    let (out, err) = (Buffer::default(), Buffer::default());
     let io = Io {
         stdin: Box::new(Cursor::new(input.as_bytes().to_vec())),
         stdout: Box::new(out.clone()),
@@ -67,7 +67,7 @@ async fn with<G: Graph>(agent: &Agent<G>, words: &[&str], input: &str, terminal:
         stdin_is_terminal: terminal,
         stdout_is_terminal: terminal,
         width: terminal.then_some(80),
-        colours: (false, false),
+        colors: (false, false),
     };
     let mut args: Vec<OsString> = vec!["refund".into()];
     args.extend(words.iter().map(OsString::from));
@@ -76,5 +76,5 @@ async fn with<G: Graph>(agent: &Agent<G>, words: &[&str], input: &str, terminal:
         args.extend(["--operator".into(), "mara".into()]);
     }
     let exit = Cli::new(agent.clone()).run_on(args, false, io).await;
-    Ended { exit, out: out.text(), err: err.text() }
+    Output { exit, out: out.text(), err: err.text() }
 }

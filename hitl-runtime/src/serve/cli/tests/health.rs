@@ -6,12 +6,12 @@ use axum::{body::Body, http::Request};
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
 
-use super::desk::desk;
+use super::fixture::desk;
 use crate::serve::agentcore::{AgentCore, Background};
 
 /// Time is paused and advances only by the timers of the background task, so the test does not actually wait.
 #[tokio::test(start_paused = true)]
-async fn a_ping_tells_of_a_sweep_that_ends() {
+async fn a_ping_reports_a_sweep_that_stopped() {
     let background = Background::default();
     let router = AgentCore::new(desk().0).background(background.clone()).router();
     let service = TowerToHyperService::new(router);
@@ -20,7 +20,7 @@ async fn a_ping_tells_of_a_sweep_that_ends() {
         service.call(request).await.unwrap().status().as_u16()
     };
     assert_eq!(ping().await, 200);
-    let kept = tokio::spawn(async move { background.keep("the sweep", || async {}).await });
+    let kept = tokio::spawn(async move { background.supervise("the sweep", || async {}).await });
     tokio::time::sleep(Duration::from_secs(600)).await;
     assert_eq!(ping().await, 503);
     kept.abort();

@@ -1,9 +1,9 @@
 //! End-to-end tests of the command line: arguments and keystrokes in, text and exit codes out.
 
-mod desk;
+mod fixture;
 mod harness;
 #[cfg(feature = "agentcore")]
 mod health;
-mod new_code;
-mod people;
-mod programs;
+mod interactive;
+mod noninteractive;
+mod upgrade;

@@ -1,0 +1,94 @@
+//! Serialization of entries from borrowed data. The JSON is the same as that of [`Entry`] and [`Event`].
+
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use super::{Entry, Event, LaneId, Lease, ROOT, Transition, Usage};
+
+/// The serialized form of an [`Entry`].
+#[derive(Serialize)]
+pub(crate) struct EntryRef<'a> {
+    #[serde(rename = "at")]
+    pub(crate) at_ms: u64,
+    #[serde(rename = "is")]
+    pub(crate) event: EventRef<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) lease: Option<&'a Lease>,
+    #[serde(skip_serializing_if = "<[Usage]>::is_empty")]
+    pub(crate) spent: &'a [Usage],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) snapshot: Option<&'a RawValue>,
+}
+
+/// The serialized form of an [`Event`].
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(crate) enum EventRef<'a> {
+    Event(&'a Event),
+    /// An [`Event::Ran`] without copies, because most entries are of this kind.
+    Ran {
+        ran: NodeResultRef<'a>,
+    },
+}
+
+#[derive(Serialize)]
+pub(crate) struct NodeResultRef<'a> {
+    pub(crate) node: &'a str,
+    #[serde(skip_serializing_if = "is_root")]
+    pub(crate) lane: LaneId,
+    #[serde(serialize_with = "as_map")]
+    pub(crate) wrote: FieldWrites<'a>,
+    pub(crate) to: &'a Transition,
+}
+
+/// The fields that a node wrote, sorted by name.
+pub(crate) type FieldWrites<'a> = &'a [(&'static str, Box<RawValue>)];
+
+impl EntryRef<'_> {
+    /// Returns whether the entry is an [`Event::Ran`].
+    pub(crate) fn is_ran(&self) -> bool {
+        matches!(self.event, EventRef::Ran { .. } | EventRef::Event(Event::Ran { .. }))
+    }
+}
+
+impl<'a> From<&'a Entry> for EntryRef<'a> {
+    fn from(Entry { at_ms, event, lease, spent, snapshot }: &'a Entry) -> Self {
+        let (event, snapshot) = (EventRef::Event(event), snapshot.as_deref());
+        Self { at_ms: *at_ms, event, lease: lease.as_ref(), spent, snapshot }
+    }
+}
+
+fn is_root(lane: &LaneId) -> bool {
+    *lane == ROOT
+}
+
+fn as_map<S: Serializer>(wrote: FieldWrites<'_>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(wrote.iter().map(|(field, json)| (field, json)))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn borrowed_entries_serialize_like_owned_ones() {
+        for text in [
+            r#"{"at":1,"is":{"ran":{"node":"draft","wrote":{"plan":"refund it","risk":3},"to":"pay"}}}"#,
+            r#"{"at":2,"is":{"ran":{"node":"check","lane":1,"wrote":{},"to":")"}},"lease":{"by":"5f3a","until":9}}"#,
+            r#"{"at":4,"is":{"ran":{"node":"b","wrote":{},"to":"end"}},"spent":[{"model":"m","in":3,"ms":9}]}"#,
+            r#"{"at":3,"is":{"ran":{"node":"a","wrote":{},"to":"(b, c) -> end"}},"snapshot":{"lanes":{}}}"#,
+        ] {
+            let entry: Entry = serde_json::from_str(text).unwrap();
+            assert_eq!(serde_json::to_string(&entry).unwrap(), text);
+            assert_eq!(serde_json::to_string(&EntryRef::from(&entry)).unwrap(), text);
+
+            let Event::Ran { node, lane, wrote, to } = &entry.event else { unreachable!() };
+            let names = ["plan", "risk"];
+            let wrote: Vec<_> = names.into_iter().zip(wrote.values().cloned()).collect();
+            let event = EventRef::Ran { ran: NodeResultRef { node, lane: *lane, wrote: &wrote, to } };
+            let ran = EntryRef { event, ..EntryRef::from(&entry) };
+            assert_eq!(serde_json::to_string(&ran).unwrap(), text);
+        }
+    }
+}

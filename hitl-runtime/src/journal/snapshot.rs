@@ -1,0 +1,158 @@
+//! Snapshots: the state of a whole thread in one entry, so that a resume need not read older entries.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::fork_join::view_of;
+use super::{
+    BranchWrite, Each, Entry, Event, Fold, FoldError, Lane, LaneId, LaneState, Lease, Pending, Signature,
+    Sources, Values, entry,
+};
+use crate::state::Slots;
+
+/// The JSON of a [`Fold`] in a snapshot.
+#[derive(Serialize, Deserialize)]
+struct SnapshotData {
+    graph: String,
+    print: String,
+    #[serde(default = "entry::first", skip_serializing_if = "entry::is_first")]
+    version: u32,
+    id: String,
+    lanes: BTreeMap<LaneId, LaneSnapshot>,
+    made: LaneId,
+    steps: u64,
+    /// `true` if the lanes have their `sources`, which snapshots of an older version of hitl do not have.
+    #[serde(default)]
+    sourced: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    requester: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lease: Option<Lease>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct LaneSnapshot {
+    /// The field values. For an item of a `for`, only those that differ from the values of the parent lane.
+    fields: Values,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    signatures: BTreeMap<String, Signature>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    wrote: Vec<BranchWrite>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    parent: Option<LaneId>,
+    at: LaneState,
+    #[serde(default, skip_serializing_if = "Sources::is_empty")]
+    sources: Sources,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pending: Option<Box<Pending>>,
+}
+
+impl Fold {
+    /// Returns a snapshot of the current state.
+    pub(crate) fn to_snapshot(&self) -> Result<Box<RawValue>, FoldError> {
+        let mut lanes = BTreeMap::new();
+        for (id, lane) in &self.lanes {
+            let each = self.each_around(lane);
+            let own = |field: &str| {
+                each.is_none_or(|each| each.item == field || lane.wrote.iter().any(|a| a.field == field))
+            };
+            lanes.insert(
+                *id,
+                LaneSnapshot {
+                    fields: lane.fields.values(own)?,
+                    signatures: (*lane.signatures).clone(),
+                    wrote: lane.wrote.clone(),
+                    parent: lane.parent,
+                    at: lane.at.clone(),
+                    sources: lane.sources.within(each.map(|each| each.head.as_str())),
+                    pending: lane.pending.clone(),
+                },
+            );
+        }
+        let frozen = SnapshotData {
+            graph: self.graph.clone(),
+            print: self.print.clone(),
+            version: self.version,
+            id: self.id.to_string(),
+            lanes,
+            made: self.lanes_made,
+            steps: self.steps,
+            sourced: true,
+            requester: self.requester.as_deref().map(str::to_owned),
+            lease: self.lease.clone(),
+        };
+        serde_json::value::to_raw_value(&frozen).map_err(|e| FoldError::Damaged(e.to_string()))
+    }
+
+    /// Returns the `for` that the lane is an item of, if it is one.
+    fn each_around(&self, lane: &Lane) -> Option<&Each> {
+        self.lanes.get(&lane.parent?)?.at.each()
+    }
+
+    /// Restores the state from a snapshot.
+    pub(crate) fn restore(&mut self, snapshot: &RawValue) -> Result<(), FoldError> {
+        let frozen: SnapshotData = serde_json::from_str(snapshot.get())
+            .map_err(|e| FoldError::Damaged(format!("its snapshot cannot be read: {e}")))?;
+        self.graph = frozen.graph;
+        self.print = frozen.print;
+        self.version = frozen.version;
+        self.id = frozen.id.into();
+        self.lanes.clear();
+        let sourced = frozen.sourced;
+        // The first node of the items of each `for`.
+        let mut heads: BTreeMap<LaneId, String> = BTreeMap::new();
+        // The values that the items of each `for` see.
+        let mut views: BTreeMap<LaneId, Slots> = BTreeMap::new();
+        // Parents come before their children, because lanes are numbered in the order of their creation.
+        for (id, frozen) in frozen.lanes {
+            let own = self.updated(&frozen.fields)?;
+            let view = frozen.parent.filter(|_| frozen.at != LaneState::Joined).and_then(|id| views.get(&id));
+            let mut fields = view.unwrap_or(&self.unwritten).clone();
+            own.iter().try_for_each(|(field, json)| fields.replace(field, json.get()))?;
+            let mut lane = Lane::new(Arc::new(fields), frozen.parent, frozen.at);
+            lane.signatures = frozen.signatures.into();
+            lane.wrote = self.updated_arrivals(frozen.wrote)?;
+            lane.pending = frozen.pending;
+            if sourced {
+                lane.sources = self.updated_sources(frozen.sources, &frozen.fields)?;
+                let each = lane.parent.filter(|_| lane.at != LaneState::Joined).and_then(|id| heads.get(&id));
+                lane.sources.begin_at(each.map(String::as_str));
+            }
+            if self.is_older() {
+                lane.keep(&frozen.fields);
+            }
+            if let Some(each) = lane.at.each() {
+                let each = self.updated_each(each, &lane)?.into_owned();
+                views.insert(id, view_of(&each, &lane));
+                heads.insert(id, each.head.clone());
+                lane.at = LaneState::Looping { each: Box::new(each) };
+            }
+            let parent = lane.parent.filter(|_| lane.at != LaneState::Joined);
+            if let Some(parent) = parent.and_then(|parent| self.lanes.get_mut(&parent)) {
+                parent.away += 1;
+            }
+            self.lanes.insert(id, lane);
+        }
+        self.lanes_made = frozen.made;
+        self.steps = frozen.steps;
+        self.requester = frozen.requester.map(Into::into);
+        self.lease = frozen.lease;
+        Ok(())
+    }
+}
+
+/// Returns the name of a thread's graph, read from the first entry of the thread's tail.
+pub(crate) fn graph_of(body: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Named {
+        graph: String,
+    }
+    let entry: Entry = serde_json::from_slice(body).ok()?;
+    match (entry.event, entry.snapshot) {
+        (Event::Started { graph, .. }, _) => Some(graph),
+        (_, Some(snapshot)) => serde_json::from_str::<Named>(snapshot.get()).ok().map(|named| named.graph),
+        (_, None) => None,
+    }
+}

@@ -1,0 +1,177 @@
+//! The checks of a draft by its type, its JSON Schema, and the violations that the checks report.
+
+use garde::Validate;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use super::{Draft, draft::Names, json_path::json_path, round_trip};
+use crate::user_code::{self, UserCodeError};
+
+// The trait has only the one method that is needed and no supertrait, so that rustc names this trait, with our message,
+// and not `garde::Validate` behind it.
+
+/// A type with garde's `#[derive(Validate)]`. Its invariants are checked when a node returns it, when an operator edits
+/// it and when a store loads it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is signed by a person, so it must derive `Validate`",
+    label = "add `#[derive(garde::Validate)]` to `{Self}`",
+    note = "its invariants are checked when a node returns it, when an operator edits it and when a store loads it"
+)]
+pub trait DerivesValidate {
+    #[doc(hidden)]
+    fn check(&self) -> Result<(), garde::Report>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Validate<Context = ()>> DerivesValidate for T {
+    fn check(&self) -> Result<(), garde::Report> {
+        self.validate()
+    }
+}
+
+/// A violation of the type or of an invariant by a field of a draft.
+///
+/// ```
+/// let violation = hitl::Violation { path: "amount".into(), message: "greater than 10000".into() };
+/// assert_eq!(violation.to_string(), "amount: greater than 10000");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Violation {
+    /// The path to the field in the draft's JSON, as in `window.At.hour`; empty for the draft as a whole.
+    pub path: String,
+    /// The description of the violation.
+    pub message: String,
+}
+
+impl std::fmt::Display for Violation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.path.is_empty() {
+            f.write_str(&self.message)
+        } else {
+            write!(f, "{}: {}", self.path, self.message)
+        }
+    }
+}
+
+/// Calls code of the draft's type. A panic in it becomes a violation of the draft as a whole.
+fn catch_draft_panic<T>(code: &str, call: impl FnOnce() -> T) -> Result<T, Vec<Violation>> {
+    user_code::catch_panic(|| format!("{code} of the draft"), call).map_err(|broken| vec![broken.into()])
+}
+
+impl From<UserCodeError> for Violation {
+    fn from(broken: UserCodeError) -> Self {
+        Self { path: String::new(), message: broken.to_string() }
+    }
+}
+
+/// A draft, and its JSON text that the journal keeps.
+pub type DraftJson = (Value, String);
+
+/// The functions that check and describe the draft before a node, independent of its type.
+#[derive(Clone, Copy)]
+pub struct DraftVtable {
+    /// The check of a draft. It returns the draft as its type serializes it, or its violations.
+    pub check: fn(&str) -> Result<Value, Vec<Violation>>,
+    /// The check of a draft that a node has written. It also returns the JSON text that the journal keeps.
+    pub write: fn(&str) -> Result<DraftJson, Vec<Violation>>,
+    /// The JSON Schema of the draft's type.
+    pub schema: fn() -> Value,
+}
+
+impl DraftVtable {
+    /// Creates the functions for drafts of type `T`.
+    pub const fn new<T>() -> Self
+    where
+        T: Draft + DerivesValidate + Send + Sync + 'static,
+    {
+        Self { check: check::<T>, write: write::<T>, schema: schema::<T> }
+    }
+
+    /// Returns the JSON Schema of the draft in a field.
+    pub(crate) fn schema_of(&self, field: &str) -> Result<Value, UserCodeError> {
+        user_code::catch_panic(|| format!("schema of `{field}`"), self.schema)
+    }
+}
+
+fn check<T: Draft + DerivesValidate>(json: &str) -> Result<Value, Vec<Violation>> {
+    write::<T>(json).map(|(draft, _)| draft)
+}
+
+/// Reads and checks a draft. Wrong shapes, numbers that cannot be signed and broken invariants are all reported as
+/// violations with their paths.
+fn write<T: Draft + DerivesValidate>(json: &str) -> Result<DraftJson, Vec<Violation>> {
+    let one = |violation| vec![violation];
+    let draft = catch_draft_panic("deserializer", || round_trip::read_canonical::<T>(json))?.map_err(one)?;
+    if let Err(report) = catch_draft_panic("validator", || draft.check())? {
+        let read =
+            || serde_json::to_value(&draft).or_else(|_| serde_json::from_str(json)).unwrap_or_default();
+        let json = catch_draft_panic("serializer", read)?;
+        // Without the schema, a path is less exact, so an error here is ignored.
+        let schema = catch_draft_panic("schema", schema::<T>).ok();
+        return Err(draft_violations(&draft, &report, &json, schema.as_ref()));
+    }
+    let written = catch_draft_panic("serializer", || round_trip::to_signable_json(&draft, json))?;
+    catch_draft_panic("destructor", || drop(draft))?;
+    written.map_err(one)
+}
+
+fn schema<T: JsonSchema>() -> Value {
+    schemars::schema_for!(T).to_value()
+}
+
+/// Deserializes a value. The error has the path of the field that is not of its type.
+pub(crate) fn read<T: DeserializeOwned>(json: &str) -> Result<T, Violation> {
+    // The path is computed only after a failure, because it costs more than the value.
+    serde_json::from_str(json).or_else(|_| read_with_path(json))
+}
+
+fn read_with_path<T: DeserializeOwned>(json: &str) -> Result<T, Violation> {
+    let mut deserializer = serde_json::Deserializer::from_str(json);
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| Violation {
+        path: Some(error.path().to_string()).filter(|path| path != ".").unwrap_or_default(),
+        message: without_position(error.inner()),
+    })?;
+    deserializer
+        .end()
+        .map_err(|error| Violation { path: String::new(), message: without_position(&error) })?;
+    Ok(value)
+}
+
+/// Returns the message without the line and the column, because the text that they refer to is not shown.
+fn without_position(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.rsplit_once(" at line ") {
+        Some((message, _)) => message.to_owned(),
+        None => text,
+    }
+}
+
+/// Converts a report of garde to violations with their paths in the value's JSON.
+pub(crate) fn violations(report: &garde::Report, json: &Value, schema: Option<&Value>) -> Vec<Violation> {
+    violations_of(report, json, schema, &Names::default())
+}
+
+/// Converts a report of garde on a draft, whose fields may have other names in JSON.
+pub(crate) fn draft_violations<T: Draft>(
+    draft: &T,
+    report: &garde::Report,
+    json: &Value,
+    schema: Option<&Value>,
+) -> Vec<Violation> {
+    let names = catch_draft_panic("comparison", || Names::collect(draft)).unwrap_or_default();
+    violations_of(report, json, schema, &names)
+}
+
+fn violations_of(
+    report: &garde::Report,
+    json: &Value,
+    schema: Option<&Value>,
+    names: &Names,
+) -> Vec<Violation> {
+    let violation = |(path, error): &(garde::error::Path, garde::Error)| Violation {
+        path: json_path(path, json, schema, names),
+        message: error.message().to_owned(),
+    };
+    report.iter().map(violation).collect()
+}

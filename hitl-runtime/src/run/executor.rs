@@ -1,0 +1,431 @@
+//! The executor: runs a thread until a person must act, or until it ends.
+
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::Poll,
+    time::Duration,
+};
+
+use futures_util::{
+    FutureExt, StreamExt,
+    future::{BoxFuture, Either, select},
+    poll,
+    stream::FuturesUnordered,
+};
+
+use super::{
+    Agent, Cx, Graph, NodeError,
+    activity::RunningGuard,
+    attempt::{self, Attempt, AttemptOutcome, FinishedAttempt},
+    compatibility::gone,
+    for_each::{self, ItemSlots},
+    lenient_load::incompatible,
+    repropose::proposer,
+    review_rule::ReviewRule,
+    review_terms::{self, ReviewTerms},
+    route, thread_state,
+    thread_writer::ThreadWriter,
+};
+use crate::journal::Fold;
+use crate::journal::Lane;
+use crate::{
+    Error, ThreadId,
+    graph::{Point, ReadKind},
+    journal::{Activation, CheckedDraft, Event, LaneId, LaneState, ROOT},
+    review::{Signatures, check_signature},
+};
+
+/// The reason why a run of a thread was stopped.
+pub(crate) enum RunError {
+    /// The first append had a conflict, and nothing of this run has happened.
+    Conflict(ThreadId),
+    /// The lease is lost: another runner has the thread.
+    LeaseLost(ThreadId),
+    Error(Error),
+}
+
+impl From<Error> for RunError {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+/// Runs a thread from the entries in `writer` on. This runner must have claimed the thread.
+///
+/// Every entry is stored before what it announces begins: a node runs after the entry that led to it, an effect after
+/// its `Began`. The place in the journal is the fence: a runner that has lost its lease fails to append, and stops. An
+/// effect is not called once the stored lease has expired by this process's clock, because another runner may have
+/// taken the thread over, and a person may have told it that the effect did not happen.
+pub(crate) async fn run<G: Graph>(
+    agent: &Agent<G>,
+    mut writer: Box<ThreadWriter<G>>,
+) -> Result<Fold, RunError> {
+    let _under_way = RunningGuard::begin(agent);
+    if !writer.holds_lease() && writer.fold.runs() {
+        // The entry that moved the thread is signed by a key for verdicts alone, and such an entry contains no lease.
+        writer.push(Event::Renewed {})?;
+    }
+    // The end of this runner's lease, as it is stored.
+    let leased_until_ms = AtomicU64::new(u64::MAX);
+    // Created for the first node that does not complete on its first poll.
+    let mut running = None;
+    let end = run_all(agent, &leased_until_ms, writer, &mut running).await;
+    if let (Err(RunError::Error(_)), Some(mut running)) = (&end, running) {
+        // Nodes in flight are awaited, not cancelled, so that no effect is interrupted. The journal says which effects
+        // began.
+        while running.next().await.is_some() {}
+    }
+    end
+}
+
+type RunningAttempts<'a> = FuturesUnordered<BoxFuture<'a, FinishedAttempt>>;
+
+async fn run_all<'a, G: Graph>(
+    agent: &'a Agent<G>,
+    leased_until_ms: &'a AtomicU64,
+    mut writer: Box<ThreadWriter<G>>,
+    running: &mut Option<RunningAttempts<'a>>,
+) -> Result<Fold, RunError> {
+    let thread = writer.fold.thread.clone();
+    let renewal = agent.inner.lease / 3;
+    let mut busy = BTreeSet::new();
+    // The results of nodes since the last flush, recorded again if the flush has a conflict.
+    let mut ended: Vec<FinishedAttempt> = Vec::with_capacity(1);
+    let mut first = true;
+    loop {
+        let attempts = advance(agent, &mut writer, &busy)?;
+        if !writer.flush(!first).await? {
+            if first {
+                return Err(RunError::Conflict(thread));
+            }
+            match agent.load(&thread).await? {
+                Some(fold) => writer.reset(fold),
+                None => return Err(Error::UnknownThread { thread }.into()),
+            }
+            if !writer.holds_lease() {
+                return Err(RunError::LeaseLost(thread));
+            }
+            writer.adapt()?;
+            for finished in &mut ended {
+                record(agent, &mut writer, finished).await?;
+            }
+            continue;
+        }
+        first = false;
+        ended.clear();
+        let until_ms = writer.fold.lease.as_ref().map_or(u64::MAX, |lease| lease.until_ms);
+        leased_until_ms.store(until_ms, Ordering::Relaxed);
+        for this in attempts {
+            let lane = this.lane;
+            let mut work = attempt::run(agent, this, leased_until_ms).boxed();
+            // A node that completes on its first poll needs no slot in `running`, no timer and no waker.
+            if busy.is_empty()
+                && let Poll::Ready(mut finished) = poll!(&mut work)
+            {
+                record(agent, &mut writer, &mut finished).await?;
+                ended.push(finished);
+            } else {
+                busy.insert(lane);
+                running.get_or_insert_default().push(work);
+            }
+        }
+        if !ended.is_empty() {
+            continue;
+        }
+        if busy.is_empty() {
+            return Ok(writer.fold);
+        }
+        match select(running.get_or_insert_default().next(), Box::pin(tokio::time::sleep(renewal))).await {
+            Either::Left((Some(mut finished), _)) => {
+                busy.remove(&finished.lane);
+                record(agent, &mut writer, &mut finished).await?;
+                ended.push(finished);
+            }
+            Either::Left((None, _)) => {}
+            Either::Right(_) => writer.push(Event::Renewed {})?,
+        }
+    }
+}
+
+/// Records the result of an attempt. If the thread cannot take the node's values, because a reducer, a serializer or
+/// the guard of a `match` fails on them, the node counts as failed, and the values are never stored.
+async fn record<G: Graph>(
+    agent: &Agent<G>,
+    writer: &mut ThreadWriter<G>,
+    finished: &mut FinishedAttempt,
+) -> Result<(), Error> {
+    match record_once(agent, writer, finished) {
+        Err(error) if is_of_user_code(&error) && matches!(finished.end, AttemptOutcome::Wrote { .. }) => {
+            writer.rewind().await?;
+            finished.end =
+                attempt::failed(&NodeError::msg(text_without_thread(&error)), is_unsure::<G>(finished.node));
+            record_once(agent, writer, finished)
+        }
+        recorded => recorded,
+    }
+}
+
+/// Returns whether the program's own types or graph are the reason why a thread cannot take a node's values.
+fn is_of_user_code(error: &Error) -> bool {
+    matches!(error, Error::UserCodeFailed { .. } | Error::GraphChanged { .. })
+}
+
+/// Returns the error's text without the thread, which the reader of a thread's failure knows.
+fn text_without_thread(error: &Error) -> String {
+    match error {
+        Error::UserCodeFailed { place, problem, .. } => format!("the {place} {problem}"),
+        Error::GraphChanged { differences, .. } => crate::text::list(differences),
+        error => error.to_string(),
+    }
+}
+
+/// Returns whether a second run of a node may repeat its effect: the node is an effect and not idempotent.
+fn is_unsure<G: Graph>(node: usize) -> bool {
+    G::SPEC.nodes.get(node).is_some_and(|spec| spec.effect && !spec.idempotent)
+}
+
+fn record_once<G: Graph>(
+    agent: &Agent<G>,
+    writer: &mut ThreadWriter<G>,
+    finished: &mut FinishedAttempt,
+) -> Result<(), Error> {
+    let lane = finished.lane;
+    if writer.fold.lanes.get(&lane).and_then(|lane| lane.at.activation()) != Some(&finished.activation) {
+        // The store had taken this entry before it reported the conflict.
+        return Ok(());
+    }
+    if let Some(end) = refused(writer, finished) {
+        finished.end = end;
+    }
+    let node = || finished.activation.node.clone();
+    // A result is recorded a second time after a conflict.
+    match &mut finished.end {
+        AttemptOutcome::Wrote { writes, drafted } => {
+            writer.push_ran(lane, finished.node, &writes.0, drafted.take(), &finished.spent)
+        }
+        AttemptOutcome::Unknown { error } => {
+            let key = finished.cx.idempotency_key().to_owned();
+            let event = Event::InDoubt { node: node(), lane, key, error: error.clone() };
+            writer.push_spent(event, finished.spent.clone())
+        }
+        AttemptOutcome::Failed { error } => {
+            let retry = G::SPEC.nodes[finished.node].retry;
+            let failures = finished.activation.failures;
+            let again_ms = (failures < retry.retries).then(|| {
+                let backoff = retry.backoff_ms.saturating_mul(1 << failures.min(20));
+                agent.inner.clock.now_ms().saturating_add(backoff)
+            });
+            let event = Event::Failed { node: node(), lane, error: error.clone(), again_ms };
+            writer.push_spent(event, finished.spent.clone())
+        }
+    }
+}
+
+/// Returns a failure for a result that would lead more items into a `for` than it takes, so that none of the items
+/// runs.
+fn refused<G: Graph>(writer: &ThreadWriter<G>, finished: &FinishedAttempt) -> Option<AttemptOutcome> {
+    let AttemptOutcome::Wrote { writes, .. } = &finished.end else { return None };
+    let fields = &writer.fold.lanes.get(&finished.lane)?.fields;
+    let wrote = |field: &str| writes.0.iter().find(|(wrote, _)| *wrote == field).map(|(_, json)| json.get());
+    let problem = for_each::fits::<G>(Point::Node(finished.node), fields, wrote).err()?;
+    let spec = &G::NODES.get(finished.node)?.spec;
+    Some(attempt::failed(&NodeError::msg(problem), spec.effect && !spec.idempotent))
+}
+
+/// Moves every lane as far as it goes without running a node, and returns the attempts to run next.
+fn advance<G: Graph>(
+    agent: &Agent<G>,
+    writer: &mut ThreadWriter<G>,
+    busy: &BTreeSet<LaneId>,
+) -> Result<Vec<Attempt<G>>, Error> {
+    let mut attempts = Vec::new();
+    let mut slots = ItemSlots::new::<G>(&writer.fold, busy);
+    let stopped = writer.fold.stop().is_some();
+    let mut next = ROOT;
+    while let Some((&lane, stands)) = writer.fold.lanes.range(next..).next() {
+        next = lane + 1;
+        if busy.contains(&lane) || !stands.at.is_active() {
+            continue;
+        }
+        if stopped && matches!(stands.at, LaneState::Ready { .. }) {
+            continue;
+        }
+        // Cloned only for a node that runs now: in a long `for`, most items wait for a slot.
+        match &stands.at {
+            LaneState::Ready { activation, again_ms } => {
+                let (node, entry) = find::<G>(&writer.fold, &activation.node)?;
+                if entry.spec.interrupt.is_some() && !activation.signed {
+                    let activation = activation.clone();
+                    pause(agent, writer, lane, entry, &activation)?;
+                    // The review may be signed already, by an edit that was proposed again.
+                    if writer.fold.lanes.get(&lane).is_some_and(|lane| lane.at.is_active()) {
+                        next = lane;
+                    }
+                } else if writer.fold.steps >= agent.inner.step_limit {
+                    let error = format!(
+                        "{} nodes have run since a person last acted on this thread; resume it if this is no endless loop",
+                        writer.fold.steps
+                    );
+                    let node = activation.node.clone();
+                    writer.push(Event::Failed { node, lane, error, again_ms: None })?;
+                } else if let Some(error) = signature_problem::<G>(stands, entry, activation) {
+                    let node = activation.node.clone();
+                    writer.push(Event::Failed { node, lane, error, again_ms: None })?;
+                } else if slots.take::<G>(&writer.fold, lane) {
+                    let (activation, again_ms) = (activation.clone(), *again_ms);
+                    let cx = context::<G>(&writer.fold, lane, entry, &activation);
+                    if entry.spec.effect {
+                        let key = cx.idempotency_key().to_owned();
+                        writer.push(Event::Began { node: activation.node.clone(), lane, key })?;
+                    }
+                    let wait = again_ms.map_or(0, |at_ms| at_ms.saturating_sub(agent.inner.clock.now_ms()));
+                    let wait = Duration::from_millis(wait);
+                    attempts.reserve_exact(1);
+                    attempts.extend(new_attempt(&writer.fold, lane, node, entry, activation, cx, wait));
+                }
+            }
+            // This process does not run it, and the lease of the runner that began it has expired.
+            LaneState::Began { activation, key, .. } => {
+                let (node, entry) = find::<G>(&writer.fold, &activation.node)?;
+                if !entry.spec.idempotent || stopped {
+                    let error = thread_state::UNRENEWED.to_owned();
+                    let (node, key) = (activation.node.clone(), key.clone());
+                    writer.push(Event::InDoubt { node, lane, key, error })?;
+                } else if slots.take::<G>(&writer.fold, lane) {
+                    let (activation, key) = (activation.clone(), key.clone());
+                    writer.push(Event::Began { node: activation.node.clone(), lane, key: key.clone() })?;
+                    let cx = context::<G>(&writer.fold, lane, entry, &activation).with_key(key);
+                    attempts.reserve_exact(1);
+                    attempts.extend(new_attempt(
+                        &writer.fold,
+                        lane,
+                        node,
+                        entry,
+                        activation,
+                        cx,
+                        Duration::ZERO,
+                    ));
+                }
+            }
+            _ => {}
+        }
+    }
+    if writer.fold.is_at_end() {
+        writer.push(Event::Ended {})?;
+    }
+    Ok(attempts)
+}
+
+fn find<G: Graph>(fold: &Fold, name: &str) -> Result<(usize, &'static route::Entry<G>), Error> {
+    route::node::<G>(name).ok_or_else(|| incompatible(&fold.thread, gone::<G>(name)))
+}
+
+/// Returns why a node must not begin on the signatures that the lane has, if there is a reason. The signed values are
+/// compared later, when the node reads them.
+fn signature_problem<G: Graph>(
+    lane: &Lane,
+    entry: &route::Entry<G>,
+    activation: &Activation,
+) -> Option<String> {
+    let approved = entry.spec.reads.iter().filter(|read| read.kind == ReadKind::Approved);
+    let mut signed = approved.filter_map(|read| Some((read.field, lane.signatures.get(read.field)?)));
+    let refused = signed.find_map(|(field, signature)| {
+        check_signature(G::SPEC, &entry.spec, Some(activation.entered), field, signature).err()
+    });
+    refused.map(|error| error.to_string())
+}
+
+fn new_attempt<G: Graph>(
+    fold: &Fold,
+    id: LaneId,
+    node: usize,
+    entry: &'static route::Entry<G>,
+    activation: Activation,
+    cx: Cx,
+    wait: Duration,
+) -> Option<Attempt<G>> {
+    let lane = fold.lanes.get(&id)?;
+    let (thread, by_field) = (fold.thread.clone(), Arc::clone(&lane.signatures));
+    let (graph, spec, entered) = (G::SPEC, &entry.spec, activation.entered);
+    let requester = fold.requester.clone();
+    let signatures =
+        Signatures { thread, id: fold.id.clone(), requester, by_field, graph, node: spec, entered };
+    Some(Attempt { lane: id, node, entry, fields: lane.fields.clone(), signatures, cx, activation, wait })
+}
+
+/// Opens a review. If the draft cannot be signed, for example because it breaks its invariants, the node fails instead.
+pub(super) fn pause<G: Graph>(
+    agent: &Agent<G>,
+    writer: &mut ThreadWriter<G>,
+    id: LaneId,
+    entry: &route::Entry<G>,
+    activation: &Activation,
+) -> Result<(), Error> {
+    let (Some(interrupt), Some(reviewed)) = (entry.spec.interrupt, entry.reviewed) else { return Ok(()) };
+    let node = activation.node.clone();
+    let (covers, shows) = review_terms::covered_and_shown(entry.spec.name, &interrupt);
+    let draft = thread_state::take_draft::<G>(&mut writer.fold, id, interrupt.field, reviewed);
+    let digest = match draft {
+        Ok(draft) => {
+            let terms = ReviewTerms {
+                node: &node,
+                field: interrupt.field,
+                place: writer.fold.next,
+                covers: &covers,
+                shows: &shows,
+            };
+            let digest = terms.digest(&writer.fold, id, &draft);
+            if let Some(lane) = writer.fold.lanes.get_mut(&id) {
+                lane.drafted = Some(CheckedDraft { field: interrupt.field, draft });
+            }
+            digest.map_err(|e| e.to_string())
+        }
+        Err(Error::Invalid { violations, .. }) => {
+            let list: Vec<String> = violations.iter().map(ToString::to_string).collect();
+            Err(list.join("; "))
+        }
+        Err(error @ Error::UserCodeFailed { .. }) => Err(text_without_thread(&error)),
+        Err(error) => return Err(error),
+    };
+    let rule = ReviewRule::new(&interrupt, agent.inner.clock.now_ms());
+    match digest {
+        Ok(digest) => {
+            writer.push(Event::Paused {
+                node,
+                lane: id,
+                field: interrupt.field.to_owned(),
+                digest,
+                role: rule.role,
+                deadline_ms: rule.deadline_ms,
+                remind_ms: rule.remind_ms,
+                covers,
+                shows,
+                edit: interrupt.edit,
+                proposed: proposer::<G>(&writer.fold, id, interrupt.field),
+            })?;
+            let drafted = writer.fold.lanes.get(&id).and_then(|lane| lane.drafted.as_ref());
+            match drafted.and_then(|drafted| agent.signature_of_edit(&writer.fold, id, &drafted.draft)) {
+                Some(signature) => writer.push(signature),
+                None => Ok(()),
+            }
+        }
+        Err(problem) => {
+            let error = format!("`{}` cannot be signed: {problem}", interrupt.field);
+            writer.push(Event::Failed { node, lane: id, error, again_ms: None })
+        }
+    }
+}
+
+pub(super) fn context<G: Graph>(
+    fold: &Fold,
+    lane: LaneId,
+    entry: &route::Entry<G>,
+    activation: &Activation,
+) -> Cx {
+    let cx = Cx::new(fold.thread.clone(), fold.id.clone(), entry.spec.name, activation);
+    if fold.items(lane).next().is_some() { cx.in_lane(lane) } else { cx }
+}

@@ -1,0 +1,172 @@
+//! Adaptation of stored threads to this program. A thread that other code moved last is migrated, or is rejected as
+//! incompatible before anything runs.
+//!
+//! The thread is first changed in memory only, which is enough for reading it. The entries for the change are stored
+//! together with the next entry of the thread, in one append, so that the change needs no append of its own.
+
+use super::{
+    Agent, Graph,
+    compatibility::check_compatibility,
+    repropose::proposer,
+    review_rule::ReviewRule,
+    review_terms::{self, ReviewTerms},
+    route, thread_state,
+    thread_writer::ThreadWriter,
+};
+use crate::{
+    Error, ThreadId,
+    journal::{Event, Fold, LaneId, OpenReviewState, Proposer},
+    state::State,
+    store::Tail,
+};
+
+impl<G: Graph> Agent<G> {
+    /// Returns the thread adapted to this program, with the entries for that, which are not stored yet.
+    pub(crate) async fn load_writer(&self, thread: &ThreadId) -> Result<Box<ThreadWriter<G>>, Error> {
+        match self.tail(thread).await? {
+            Some(tail) => {
+                let writer = self.writer_from_tail(thread, &tail)?;
+                self.authenticate_signatures(&writer.fold, &tail).await?;
+                Ok(writer)
+            }
+            None => Err(Error::UnknownThread { thread: thread.clone() }),
+        }
+    }
+
+    /// As [`Agent::load_writer`], for a tail that has been read already. Does not authenticate the signatures in its
+    /// snapshot.
+    pub(crate) fn writer_from_tail(
+        &self,
+        thread: &ThreadId,
+        tail: &Tail,
+    ) -> Result<Box<ThreadWriter<G>>, Error> {
+        let mut writer = ThreadWriter::new(self, self.read_tail(thread, tail)?);
+        writer.adapt()?;
+        Ok(writer)
+    }
+
+    /// As [`Agent::load_writer`], for callers that only read the thread.
+    pub(crate) async fn load_for_reading(&self, thread: &ThreadId) -> Result<Fold, Error> {
+        Ok(self.load_writer(thread).await?.into_fold())
+    }
+
+    /// Returns whether the code that moved the thread last has this program's graph fingerprint and state version.
+    pub(super) fn is_current_code(&self, fold: &Fold) -> bool {
+        fold.print == self.inner.print && fold.version == G::State::SPEC.version
+    }
+}
+
+impl<G: Graph> ThreadWriter<G> {
+    /// Adapts the thread to this program: migrates it if other code moved it last, and opens reviews again whose draft
+    /// or rule has changed.
+    pub(super) fn adapt(&mut self) -> Result<(), Error> {
+        let agent = self.agent.clone();
+        if agent.is_current_code(&self.fold) {
+            return if self.fold.ended { Ok(()) } else { self.reopen_all(LastCode::This) };
+        }
+        self.keep_stored_lease_end();
+        let found = check_compatibility::<G>(&self.fold);
+        if !found.differences.is_empty() {
+            let thread = self.fold.thread.clone();
+            return Err(Error::GraphChanged { thread, differences: found.differences });
+        }
+        if self.fold.ended {
+            return Ok(());
+        }
+        let known = G::State::SPEC.version;
+        self.push(Event::Migrated {
+            print: agent.inner.print.clone(),
+            version: (self.fold.version != known).then_some(known),
+            renamed: found.renamed,
+            void: found.void,
+        })?;
+        self.reopen_all(LastCode::Other)?;
+        found.again.into_iter().try_for_each(|lane| self.ask_again(lane))
+    }
+
+    /// Opens reviews again where needed. After other code every open review is compared with this program; otherwise
+    /// only those whose rule is not this program's, for example because the journal was edited.
+    fn reopen_all(&mut self, last_code: LastCode) -> Result<(), Error> {
+        let is_due = |open: &OpenReviewState| last_code == LastCode::Other || !is_as_asked::<G>(open);
+        let open = self.fold.open().filter(|(_, open)| is_due(open));
+        let open: Vec<(LaneId, OpenReviewState)> = open.map(|(id, open)| (id, open.clone())).collect();
+        if last_code == LastCode::This && !open.is_empty() {
+            self.keep_stored_lease_end();
+        }
+        open.into_iter().try_for_each(|(lane, open)| self.reopen(lane, &open))
+    }
+
+    /// Opens the review before a lane's node, because its signature was given under a weaker rule and is now void.
+    fn ask_again(&mut self, lane: LaneId) -> Result<(), Error> {
+        let activation = self.fold.lanes.get(&lane).and_then(|lane| lane.at.activation());
+        let Some((_, entry)) = activation.and_then(|activation| route::node::<G>(&activation.node)) else {
+            return Ok(());
+        };
+        let Some(interrupt) = entry.spec.interrupt else { return Ok(()) };
+        let rule = ReviewRule::new(&interrupt, self.agent.inner.clock.now_ms());
+        let proposed = proposer::<G>(&self.fold, lane, interrupt.field);
+        self.open(lane, entry, rule, proposed)
+    }
+
+    /// Opens a review again if what is signed there, or its rule, has changed. So a node runs only on what was signed,
+    /// under the rule of this program: an open review with a weaker rule never counts, be it from older code or written
+    /// into the journal by an attacker.
+    fn reopen(&mut self, lane: LaneId, open: &OpenReviewState) -> Result<(), Error> {
+        let Some((_, entry)) = route::node::<G>(&open.activation.node) else { return Ok(()) };
+        let (Some(interrupt), Some(reviewed)) = (entry.spec.interrupt, entry.reviewed) else { return Ok(()) };
+        if is_as_asked::<G>(open) {
+            let draft = thread_state::draft::<G>(&self.fold, lane, interrupt.field, reviewed)?;
+            let digest = ReviewTerms::from_open(open).digest(&self.fold, lane, &draft);
+            let digest =
+                digest.map_err(|e| thread_state::unsignable(&self.fold.thread, interrupt.field, e))?;
+            if digest == open.digest {
+                return Ok(());
+            }
+        }
+        self.open(lane, entry, ReviewRule::in_program(open, &interrupt), open.proposed.clone())
+    }
+
+    /// Opens a review with the draft and the terms of this program.
+    fn open(
+        &mut self,
+        lane: LaneId,
+        entry: &route::Entry<G>,
+        rule: ReviewRule,
+        proposed: Option<Proposer>,
+    ) -> Result<(), Error> {
+        let (Some(interrupt), Some(reviewed)) = (entry.spec.interrupt, entry.reviewed) else { return Ok(()) };
+        let (node, field) = (entry.spec.name, interrupt.field);
+        let draft = thread_state::draft::<G>(&self.fold, lane, field, reviewed)?;
+        let (covers, shows) = review_terms::covered_and_shown(node, &interrupt);
+        let terms = ReviewTerms { node, field, place: self.fold.next, covers: &covers, shows: &shows };
+        let digest = terms.digest(&self.fold, lane, &draft);
+        let digest = digest.map_err(|e| thread_state::unsignable(&self.fold.thread, field, e))?;
+        self.push(Event::Paused {
+            node: node.to_owned(),
+            lane,
+            field: field.to_owned(),
+            digest,
+            role: rule.role,
+            deadline_ms: rule.deadline_ms,
+            remind_ms: rule.remind_ms,
+            proposed,
+            covers,
+            shows,
+            edit: interrupt.edit,
+        })
+    }
+}
+
+/// The code that moved a thread last.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LastCode {
+    This,
+    Other,
+}
+
+/// Returns whether an open review has the rule of this program. Also `true` if this program has no such review.
+fn is_as_asked<G: Graph>(open: &OpenReviewState) -> bool {
+    route::node::<G>(&open.activation.node)
+        .and_then(|(_, entry)| Some((entry.spec.name, entry.spec.interrupt?)))
+        .is_none_or(|(node, interrupt)| ReviewRule::is_as_asked(open, node, &interrupt))
+}

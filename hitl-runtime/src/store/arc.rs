@@ -1,0 +1,61 @@
+//! An implementation of [`Store`] for `Arc`, so that several owners can share a store.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+use super::{Append, OpenReview, Page, Place, Record, Store, StoreError, Tail, ThreadStatus};
+use crate::ThreadId;
+
+impl<S: Store + ?Sized> Store for Arc<S> {
+    fn append(&self, append: Append) -> BoxFuture<'_, Result<(), StoreError>> {
+        (**self).append(append)
+    }
+
+    fn should_retry_appends(&self) -> bool {
+        (**self).should_retry_appends()
+    }
+
+    fn tail<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<Option<Tail>, StoreError>> {
+        (**self).tail(thread)
+    }
+
+    fn entries<'a>(
+        &'a self,
+        thread: &'a ThreadId,
+        from: Place,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Record>, StoreError>> {
+        (**self).entries(thread, from, limit)
+    }
+
+    fn reviews<'a>(
+        &'a self,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page<OpenReview>, StoreError>> {
+        (**self).reviews(after, limit)
+    }
+
+    fn threads<'a>(
+        &'a self,
+        standing: Option<ThreadStatus>,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page<(ThreadId, ThreadStatus)>, StoreError>> {
+        (**self).threads(standing, after, limit)
+    }
+
+    fn due<'a>(
+        &'a self,
+        by_ms: u64,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page<ThreadId>, StoreError>> {
+        (**self).due(by_ms, after, limit)
+    }
+
+    fn delete<'a>(&'a self, thread: &'a ThreadId) -> BoxFuture<'a, Result<(), StoreError>> {
+        (**self).delete(thread)
+    }
+}

@@ -1,0 +1,40 @@
+//! The parts of one process: an agent on the real store, a clock, and the world.
+
+use std::{path::Path, sync::Arc};
+
+use hitl::{Agent, Graph, ManualClock};
+use tokio::sync::SetOnce;
+
+use crate::{
+    kill_points::{KillSwitch, KillableStore, Point},
+    ledger::Ledger,
+    operator::LEASE,
+    refund_agent::{Ticket, World},
+};
+
+pub struct Process<G: Graph> {
+    pub agent: Agent<G>,
+    pub clock: ManualClock,
+    pub ledger: Ledger,
+    pub kill_switch: Arc<KillSwitch>,
+    /// Set once a review is open.
+    pub opened: Arc<SetOnce<()>>,
+    /// To be set before the score is known.
+    pub scored: Arc<SetOnce<()>>,
+}
+
+impl<G: Graph<State = Ticket, Deps = World>> Process<G> {
+    pub async fn open(dir: &Path, kill: Option<Point>) -> Self {
+        let kill_switch = KillSwitch::at(kill);
+        let store = KillableStore::open(dir, Arc::clone(&kill_switch)).await;
+        let (opened, scored) = (store.opened(), Arc::new(SetOnce::new()));
+        let world = World {
+            ledger: Ledger::in_dir(dir),
+            kill_switch: Arc::clone(&kill_switch),
+            scored: Arc::clone(&scored),
+        };
+        let clock = ManualClock::at_ms(1_763_800_000_000);
+        let agent = Agent::new(world, store).clock(clock.clone()).lease(LEASE);
+        Self { agent, clock, ledger: Ledger::in_dir(dir), kill_switch, opened, scored }
+    }
+}
