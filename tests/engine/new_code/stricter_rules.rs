@@ -218,7 +218,7 @@ async fn a_forged_signature_covers_only_what_the_program_declares() {
     let turn = agent.resume("t").await.unwrap();
     let checked::OrdersTurn::Failed(failed) = turn else { panic!("{turn}") };
     assert_eq!((failed.node(), world.calls()), ("wire", 2), "{failed}");
-    assert!(failed.error().contains("does not cover `wire`"), "{failed}");
+    assert!(failed.error().contains("does not cover node `wire`"), "{failed}");
 }
 
 /// Returns the entries up to the verdict, as if the program had died before the effect began.
