@@ -183,7 +183,7 @@ impl Slots {
     }
 
     /// Returns the JSON that a field's value encodes to, or `None` if the field is not written. For values that may not
-    /// fit the state: the JSON that was written, if the value does not fit.
+    /// fit the state: the JSON that was written, if the value cannot be decoded.
     ///
     /// # Errors
     /// If the state does not have the field, or the value cannot be decoded or encoded.
@@ -193,9 +193,9 @@ impl Slots {
         }
         let Some(field) = Field::named(self.state, name) else { return Err(FieldError::unknown(name)) };
         let Some(slot) = self.slots.get(field.number).and_then(Option::as_ref) else { return Ok(None) };
-        match (slot.encoded(field), &slot.raw) {
-            (Err(_), Some(json)) if self.unknown.is_some() => Ok(Some(json)),
-            (encoded, _) => encoded.map(Some),
+        match &slot.raw {
+            Some(json) if self.is_lenient() && slot.decoded(field).is_err() => Ok(Some(json)),
+            _ => slot.encoded(field).map(Some),
         }
     }
 
