@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::{Graph, Incompatibility, review_terms::ReviewTerms, route};
+use super::{Graph, Incompatibility, lenient_load::value_incompatibility, review_terms::ReviewTerms, route};
 use crate::{
     Violation,
     graph::{
@@ -192,7 +192,15 @@ impl Compatibility {
         for field in G::State::SPEC.fields.iter().map(|field| field.name) {
             let Some(node) = next_review(G::SPEC, stand, field) else { continue };
             let reviewed = route::node::<G>(node).and_then(|(_, entry)| entry.reviewed);
-            let (Some(reviewed), Ok(Some(json))) = (reviewed, lane.fields.read(field)) else { continue };
+            let Some(reviewed) = reviewed else { continue };
+            let json = match lane.fields.read(field) {
+                Ok(Some(json)) => json,
+                Ok(None) => continue,
+                Err(error) => {
+                    self.note(value_incompatibility::<G>(fold.version, &error));
+                    continue;
+                }
+            };
             let violations = match (reviewed.check)(json) {
                 Ok(draft) => unsignable(fold, node, field, &draft),
                 Err(violations) => violations,
