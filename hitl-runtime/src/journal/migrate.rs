@@ -185,7 +185,7 @@ impl Fold {
             }
         }
         for VoidedSignature { lane, field } in void {
-            if let Some(lane) = self.lanes.get_mut(lane) {
+            if let Some(lane) = self.lanes.get_mut(*lane) {
                 Arc::make_mut(&mut lane.signatures).remove(field);
             }
         }

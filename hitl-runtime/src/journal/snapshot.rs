@@ -53,7 +53,7 @@ impl Fold {
     /// Returns a snapshot of the current state.
     pub(crate) fn to_snapshot(&self) -> Result<Box<RawValue>, FoldError> {
         let mut lanes = BTreeMap::new();
-        for (id, lane) in &self.lanes {
+        for (id, lane) in self.lanes.iter() {
             let each = self.each_around(lane);
             let own = |field: &str| {
                 each.is_none_or(|each| each.item == field || lane.wrote.iter().any(|a| a.field == field))
@@ -129,9 +129,12 @@ impl Fold {
                 heads.insert(id, each.head.clone());
                 lane.at = LaneState::Looping { each: Box::new(each) };
             }
-            let parent = lane.parent.filter(|_| lane.at != LaneState::Joined);
-            if let Some(parent) = parent.and_then(|parent| self.lanes.get_mut(&parent)) {
-                parent.away += 1;
+            let is_away = lane.at != LaneState::Joined;
+            if let Some(parent) = lane.parent {
+                let missing = || FoldError::Damaged(format!("lane {id} of its snapshot came out of no lane"));
+                let parent = self.lanes.get_mut(parent).ok_or_else(missing)?;
+                parent.away += usize::from(is_away);
+                parent.branches.push(id);
             }
             self.lanes.insert(id, lane);
         }
@@ -139,6 +142,7 @@ impl Fold {
         self.steps = frozen.steps;
         self.requester = frozen.requester.map(Into::into);
         self.lease = frozen.lease;
+        self.lanes.reindex();
         Ok(())
     }
 }

@@ -60,7 +60,7 @@ impl Compatibility {
     fn find<G: Graph>(&mut self, fold: &Fold) {
         let mut stands: Vec<(LaneId, Option<LanePosition>)> =
             fold.lanes.iter().map(|(id, lane)| (*id, self.stand::<G>(&lane.at))).collect();
-        for (id, lane) in &fold.lanes {
+        for (id, lane) in fold.lanes.iter() {
             self.signatures(fold, *id, lane);
         }
         for (id, stand) in &mut stands {

@@ -245,79 +245,110 @@ fn advance<G: Graph>(
     let mut attempts = Vec::new();
     let mut slots = ItemSlots::new::<G>(&writer.fold, busy);
     let stopped = writer.fold.stop().is_some();
-    let mut next = ROOT;
-    while let Some((&lane, stands)) = writer.fold.lanes.range(next..).next() {
-        next = lane + 1;
-        if busy.contains(&lane) || !stands.at.is_active() {
-            continue;
-        }
-        if stopped && matches!(stands.at, LaneState::Ready { .. }) {
-            continue;
-        }
-        // Cloned only for a node that runs now: in a long `for`, most items wait for a slot.
-        match &stands.at {
-            LaneState::Ready { activation, again_ms } => {
-                let (node, entry) = find::<G>(&writer.fold, &activation.node)?;
-                if entry.spec.interrupt.is_some() && !activation.signed {
-                    let activation = activation.clone();
-                    pause(agent, writer, lane, entry, &activation)?;
-                    // The review may be signed already, by an edit that was proposed again.
-                    if writer.fold.lanes.get(&lane).is_some_and(|lane| lane.at.is_active()) {
-                        next = lane;
-                    }
-                } else if writer.fold.steps >= agent.inner.step_limit {
-                    let error = format!(
-                        "{} nodes have run since a person last acted on this thread; resume it if this is no endless loop",
-                        writer.fold.steps
-                    );
-                    let node = activation.node.clone();
-                    writer.push(Event::Failed { node, lane, error, again_ms: None })?;
-                } else if let Some(error) = signature_problem::<G>(stands, entry, activation) {
-                    let node = activation.node.clone();
-                    writer.push(Event::Failed { node, lane, error, again_ms: None })?;
-                } else if slots.take::<G>(&writer.fold, lane) {
-                    let (activation, again_ms) = (activation.clone(), *again_ms);
-                    let cx = context::<G>(&writer.fold, lane, entry, &activation);
-                    if entry.spec.effect {
-                        let key = cx.idempotency_key().to_owned();
-                        writer.push(Event::Began { node: activation.node.clone(), lane, key })?;
-                    }
-                    let wait = again_ms.map_or(0, |at_ms| at_ms.saturating_sub(agent.inner.clock.now_ms()));
-                    let wait = Duration::from_millis(wait);
-                    attempts.reserve_exact(1);
-                    attempts.extend(new_attempt(&writer.fold, lane, node, entry, activation, cx, wait));
-                }
+    // This process does not run them, and the lease of the runner that began them has expired.
+    for lane in writer.fold.lanes.begun().into_iter().filter(|lane| !busy.contains(lane)) {
+        attempts.extend(take_over(writer, lane, stopped, &mut slots)?);
+    }
+    let parents = if stopped { Vec::new() } else { writer.fold.lanes.parents_of_ready() };
+    for parent in parents {
+        let mut next = ROOT;
+        while let Some(lane) = writer.fold.lanes.next_ready(parent, next) {
+            next = lane + 1;
+            if busy.contains(&lane) {
+                continue;
             }
-            // This process does not run it, and the lease of the runner that began it has expired.
-            LaneState::Began { activation, key, .. } => {
-                let (node, entry) = find::<G>(&writer.fold, &activation.node)?;
-                if !entry.spec.idempotent || stopped {
-                    let error = thread_state::UNRENEWED.to_owned();
-                    let (node, key) = (activation.node.clone(), key.clone());
-                    writer.push(Event::InDoubt { node, lane, key, error })?;
-                } else if slots.take::<G>(&writer.fold, lane) {
-                    let (activation, key) = (activation.clone(), key.clone());
-                    writer.push(Event::Began { node: activation.node.clone(), lane, key: key.clone() })?;
-                    let cx = context::<G>(&writer.fold, lane, entry, &activation).with_key(key);
-                    attempts.reserve_exact(1);
-                    attempts.extend(new_attempt(
-                        &writer.fold,
-                        lane,
-                        node,
-                        entry,
-                        activation,
-                        cx,
-                        Duration::ZERO,
-                    ));
-                }
+            match advance_ready(agent, writer, lane, &mut slots)? {
+                Advanced::Stands => {}
+                Advanced::Runs(attempt) => attempts.push(*attempt),
+                Advanced::Again => next = lane,
+                // The lanes after it came out of the same lane, and wait for the same slots.
+                Advanced::Waits => break,
             }
-            _ => {}
         }
     }
     if writer.fold.is_at_end() {
         writer.push(Event::Ended {})?;
     }
     Ok(attempts)
+}
+
+/// The result of moving a lane that is ready.
+enum Advanced<G: Graph> {
+    /// It has paused or failed.
+    Stands,
+    /// Its node is to run.
+    Runs(Box<Attempt<G>>),
+    /// It is ready again: its review was signed by an edit that was proposed before.
+    Again,
+    /// A `for` around it has no free slot.
+    Waits,
+}
+
+fn advance_ready<G: Graph>(
+    agent: &Agent<G>,
+    writer: &mut ThreadWriter<G>,
+    lane: LaneId,
+    slots: &mut ItemSlots,
+) -> Result<Advanced<G>, Error> {
+    let Some(stands) = writer.fold.lanes.get(&lane) else { return Ok(Advanced::Stands) };
+    let LaneState::Ready { activation, again_ms } = &stands.at else { return Ok(Advanced::Stands) };
+    let (node, entry) = find::<G>(&writer.fold, &activation.node)?;
+    if entry.spec.interrupt.is_some() && !activation.signed {
+        let activation = activation.clone();
+        pause(agent, writer, lane, entry, &activation)?;
+        let is_active = writer.fold.lanes.get(&lane).is_some_and(|lane| lane.at.is_active());
+        return Ok(if is_active { Advanced::Again } else { Advanced::Stands });
+    }
+    let steps = writer.fold.steps(lane);
+    let problem = if steps >= agent.inner.step_limit {
+        Some(format!(
+            "{steps} nodes have run since a person last acted on this thread; resume it if this is no endless loop"
+        ))
+    } else {
+        signature_problem::<G>(stands, entry, activation)
+    };
+    if let Some(error) = problem {
+        let node = activation.node.clone();
+        writer.push(Event::Failed { node, lane, error, again_ms: None })?;
+        return Ok(Advanced::Stands);
+    }
+    if !slots.take::<G>(&writer.fold, lane) {
+        return Ok(Advanced::Waits);
+    }
+    let (activation, again_ms) = (activation.clone(), *again_ms);
+    let cx = context::<G>(&writer.fold, lane, entry, &activation);
+    if entry.spec.effect {
+        let key = cx.idempotency_key().to_owned();
+        writer.push(Event::Began { node: activation.node.clone(), lane, key })?;
+    }
+    let wait = again_ms.map_or(0, |at_ms| at_ms.saturating_sub(agent.inner.clock.now_ms()));
+    let wait = Duration::from_millis(wait);
+    let attempt = new_attempt(&writer.fold, lane, node, entry, activation, cx, wait);
+    Ok(attempt.map_or(Advanced::Stands, |attempt| Advanced::Runs(Box::new(attempt))))
+}
+
+/// Runs an idempotent effect again that another runner began, or records that the effect is in doubt.
+fn take_over<G: Graph>(
+    writer: &mut ThreadWriter<G>,
+    lane: LaneId,
+    stopped: bool,
+    slots: &mut ItemSlots,
+) -> Result<Option<Attempt<G>>, Error> {
+    let at = writer.fold.lanes.get(&lane).map(|lane| &lane.at);
+    let Some(LaneState::Began { activation, key, .. }) = at else { return Ok(None) };
+    let (activation, key) = (activation.clone(), key.clone());
+    let (node, entry) = find::<G>(&writer.fold, &activation.node)?;
+    if !entry.spec.idempotent || stopped {
+        let error = thread_state::UNRENEWED.to_owned();
+        writer.push(Event::InDoubt { node: activation.node, lane, key, error })?;
+        return Ok(None);
+    }
+    if !slots.take::<G>(&writer.fold, lane) {
+        return Ok(None);
+    }
+    writer.push(Event::Began { node: activation.node.clone(), lane, key: key.clone() })?;
+    let cx = context::<G>(&writer.fold, lane, entry, &activation).with_key(key);
+    Ok(new_attempt(&writer.fold, lane, node, entry, activation, cx, Duration::ZERO))
 }
 
 fn find<G: Graph>(fold: &Fold, name: &str) -> Result<(usize, &'static route::Entry<G>), Error> {
@@ -379,7 +410,7 @@ pub(super) fn pause<G: Graph>(
                 shows: &shows,
             };
             let digest = terms.digest(&writer.fold, id, &draft);
-            if let Some(lane) = writer.fold.lanes.get_mut(&id) {
+            if let Some(lane) = writer.fold.lanes.get_mut(id) {
                 lane.drafted = Some(CheckedDraft { field: interrupt.field, draft });
             }
             digest.map_err(|e| e.to_string())

@@ -149,7 +149,7 @@ fn unwritten_output(fold: &Fold) -> Incompatibility {
 /// Returns the fields of a thread; inside a fork, as they were before the fork.
 pub(super) fn fields<G: Graph>(mut fold: Fold) -> Result<(ThreadId, <G::State as State>::Fields), Error> {
     let (thread, place) = (fold.thread, fold.next.saturating_sub(1));
-    let Some(root) = fold.lanes.remove(&ROOT) else {
+    let Some(root) = fold.lanes.remove(ROOT) else {
         return Err(Error::Damaged { thread, place, problem: "the thread has no state".to_owned() });
     };
     let fields = G::State::fields(Arc::unwrap_or_clone(root.fields));
@@ -188,7 +188,7 @@ pub(crate) fn take_draft<G: Graph>(
     field: &str,
     reviewed: DraftVtable,
 ) -> Result<Value, Error> {
-    let drafted = fold.lanes.get_mut(&lane).and_then(|lane| lane.drafted.take());
+    let drafted = fold.lanes.get_mut(lane).and_then(|lane| lane.drafted.take());
     match drafted.filter(|drafted| drafted.field == field) {
         Some(drafted) => Ok(drafted.draft),
         None => draft::<G>(fold, lane, field, reviewed),

@@ -11,8 +11,8 @@ use super::{
 use crate::{
     Error, OpenReview, Place, StoreError, ThreadStatus,
     journal::{
-        Act, CheckedDraft, Entry, EntryRef, Event, EventRef, FieldWrites, Fold, FoldError, LaneId, LaneState,
-        Lease, NodeResultRef, Usage,
+        Act, CheckedDraft, Entry, EntryRef, Event, EventRef, FieldWrites, Fold, FoldError, LaneId, Lease,
+        NodeResultRef, Usage,
     },
     state::State,
     store::{Append, Record},
@@ -182,7 +182,7 @@ impl<G: Graph> ThreadWriter<G> {
         let name = G::SPEC.nodes.get(node).map_or("?", |node| node.name);
         let written = self.fold.write(lane, name, wrote.iter().map(|(field, json)| (*field, &**json)));
         written.map_err(|e| unreadable::<G>(&self.fold.thread, place, e))?;
-        let to = match self.fold.lanes.get_mut(&lane) {
+        let to = match self.fold.lanes.get_mut(lane) {
             Some(lane) => {
                 lane.drafted = drafted
                     .filter(|drafted| !G::State::TABLE.is_reduced(drafted.field))
@@ -343,14 +343,13 @@ impl<G: Graph> ThreadWriter<G> {
 
 /// Returns the status of a thread, for the index.
 pub(crate) fn thread_status(fold: &Fold) -> ThreadStatus {
-    let any = |test: fn(&LaneState) -> bool| fold.lanes.values().any(|lane| test(&lane.at));
     if fold.ended {
         ThreadStatus::Ended
     } else if fold.runs() {
         ThreadStatus::Running
-    } else if any(|at| matches!(at, LaneState::InDoubt { .. })) {
+    } else if fold.lanes.has_in_doubt() {
         ThreadStatus::InDoubt
-    } else if any(|at| matches!(at, LaneState::Failed { .. })) {
+    } else if fold.lanes.has_failed() {
         ThreadStatus::Failed
     } else {
         ThreadStatus::Waiting
