@@ -249,7 +249,11 @@ fn without_fraction(token: &str) -> Option<String> {
     if fraction.is_empty() || !fraction.bytes().all(|byte| byte == b'0') {
         return None;
     }
-    match whole.strip_prefix('-').unwrap_or(whole).parse::<u64>().ok()? {
+    let digits = whole.strip_prefix('-').unwrap_or(whole);
+    if digits.len() > 1 && digits.starts_with('0') {
+        return None;
+    }
+    match digits.parse::<u64>().ok()? {
         0 => Some("0".to_owned()),
         magnitude => (magnitude <= LARGEST_INTEGER).then(|| whole.to_owned()),
     }
