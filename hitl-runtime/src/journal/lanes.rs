@@ -201,3 +201,75 @@ impl Lanes {
         self.index().ready.get(&parent)?.range(from..).next().copied()
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        graph::StateSpec,
+        journal::Activation,
+        state::{Slots, StateTable, unmigrated},
+    };
+
+    static STATE: StateTable = StateTable {
+        spec: StateSpec { name: "State", version: 1, fields: &[] },
+        fields: &[],
+        migrate: unmigrated,
+    };
+
+    fn state(number: u8) -> LaneState {
+        let activation = Activation::to("node", 3);
+        match number {
+            0 => LaneState::Ready { activation, again_ms: None },
+            1 => LaneState::Began { activation, key: String::new(), place: 4 },
+            2 => LaneState::InDoubt {
+                activation,
+                key: String::new(),
+                place: 4,
+                since_ms: 0,
+                error: String::new(),
+            },
+            3 | 4 => {
+                LaneState::Failed { activation, since_ms: 0, error: String::new(), stopped: number == 4 }
+            }
+            5 => LaneState::Joined,
+            _ => LaneState::Ended,
+        }
+    }
+
+    /// Returns the index that a scan of all lanes gives.
+    fn scan(lanes: &Lanes) -> Index {
+        let mut index = Index::default();
+        for (id, lane) in lanes.iter() {
+            index.insert(Indexed::from_state(&lane.at), lane.parent, *id);
+        }
+        index
+    }
+
+    proptest! {
+        #[test]
+        fn the_index_is_what_a_scan_of_all_lanes_gives(
+            changes in prop::collection::vec((0_u32..12, 0_u8..9), 1..80),
+        ) {
+            let mut lanes = Lanes::default();
+            for (id, change) in changes {
+                match (change, lanes.contains_key(&id)) {
+                    (7, _) => drop(lanes.remove(id)),
+                    (8, _) => lanes.values_mut().for_each(|lane| lane.at = state(0)),
+                    (number, true) => lanes.get_mut(id).unwrap().at = state(number),
+                    (number, false) => {
+                        let fields = Arc::new(Slots::empty(&STATE));
+                        lanes.insert(id, Lane::new(fields, id.checked_sub(1), state(number)));
+                    }
+                }
+                lanes.reindex();
+                prop_assert_eq!(lanes.index(), &scan(&lanes));
+            }
+        }
+    }
+}

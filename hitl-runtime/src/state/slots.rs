@@ -279,3 +279,110 @@ impl Slots {
         Ok(values)
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::{
+        graph::{FieldSpec, StateSpec},
+        state::{decode_erased, encode_erased, reduce_erased, unmigrated},
+    };
+
+    static DECODED: AtomicUsize = AtomicUsize::new(0);
+
+    /// A number that counts how often it is decoded.
+    #[derive(Debug, PartialEq, serde::Serialize)]
+    struct Counted(u64);
+
+    impl<'de> serde::Deserialize<'de> for Counted {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            DECODED.fetch_add(1, Ordering::Relaxed);
+            u64::deserialize(deserializer).map(Self)
+        }
+    }
+
+    const fn field(name: &'static str, reduced: bool) -> FieldSpec {
+        FieldSpec { name, ty: "", input: false, output: false, reduced, appends: reduced }
+    }
+
+    static STATE: StateTable = StateTable {
+        spec: StateSpec { name: "State", version: 1, fields: &[field("count", false), field("log", true)] },
+        fields: &[
+            FieldTable {
+                decode: decode_erased::<Counted>,
+                encode: encode_erased::<Counted>,
+                reduce: None,
+                check_round_trip: |_, _, _| Ok(()),
+            },
+            FieldTable {
+                decode: decode_erased::<Vec<u32>>,
+                encode: encode_erased::<Vec<u32>>,
+                reduce: Some(|old, new| reduce_erased::<Vec<u32>>("log", crate::state::append, old, new)),
+                check_round_trip: |_, _, _| Ok(()),
+            },
+        ],
+        migrate: unmigrated,
+    };
+
+    #[test]
+    fn a_value_is_decoded_once_however_many_lanes_share_it() {
+        let mut slots = Slots::empty(&STATE);
+        slots.replace("count", " 7 ").unwrap();
+        let before = DECODED.load(Ordering::Relaxed);
+        let lanes = [slots.clone(), slots.clone()];
+        for lane in lanes.iter().chain([&slots]) {
+            assert_eq!(lane.get::<Counted>(0).unwrap(), &Some(Counted(7)));
+            // The JSON is that of the value, not the text that was written.
+            assert_eq!(lane.read("count").unwrap(), Some("7"));
+        }
+        assert_eq!(DECODED.load(Ordering::Relaxed), before + 1);
+        // A value that is replaced before it is needed is not decoded.
+        slots.replace("count", "1").unwrap();
+        slots.replace("count", "2").unwrap();
+        assert_eq!(slots.take::<Counted>(0).unwrap(), Some(Counted(2)));
+        assert_eq!(slots.take::<Counted>(0).unwrap(), None);
+        assert_eq!(DECODED.load(Ordering::Relaxed), before + 2);
+    }
+
+    #[test]
+    fn a_reducer_leaves_the_values_of_other_lanes_as_they_are() {
+        let mut slots = Slots::empty(&STATE);
+        slots.write("log", "[1]").unwrap();
+        slots.write("log", "[2]").unwrap();
+        let mut lane = slots.clone();
+        lane.write("log", "[3]").unwrap();
+        slots.write("log", "[4]").unwrap();
+        assert_eq!(lane.read("log").unwrap(), Some("[1,2,3]"));
+        assert_eq!(slots.read("log").unwrap(), Some("[1,2,4]"));
+        slots.replace("log", "[9]").unwrap();
+        assert_eq!((slots.read("log").unwrap(), slots.is_written("count")), (Some("[9]"), false));
+    }
+
+    #[test]
+    fn a_value_that_does_not_fit_is_an_error_or_is_kept() {
+        let mut strict = Slots::empty(&STATE);
+        strict.replace("count", r#""x""#).unwrap();
+        assert_eq!(strict.decode_all().unwrap_err().field, "count");
+        assert!(strict.get::<Counted>(0).is_err() && strict.read("count").is_err());
+        assert!(strict.write("log", "[1]").is_ok() && strict.write("log", "1").is_err());
+        assert_eq!(strict.replace("gone", "1").unwrap_err(), FieldError::unknown("gone"));
+        // A table of another type than its field.
+        strict.replace("count", "1").unwrap();
+        assert!(strict.get::<String>(0).is_err());
+
+        let mut lenient = Slots::lenient(&STATE);
+        for (field, json) in [("count", r#""x""#), ("log", "[1]"), ("log", "1"), ("gone", "2")] {
+            lenient.write(field, json).unwrap();
+            assert_eq!(lenient.read(field).unwrap(), Some(json), "{field}");
+        }
+        let wrong: Vec<String> = lenient.errors().map(|error| error.field).collect();
+        assert_eq!(wrong, ["count", "log", "gone"]);
+        assert_eq!(lenient.unknown().collect::<Vec<_>>(), [("gone", "2")]);
+        // A later value counts in place of one that does not fit.
+        lenient.write("count", "3").unwrap();
+        assert_eq!(lenient.errors().count(), 2);
+    }
+}
