@@ -19,7 +19,7 @@ impl<G: Graph> Agent<G> {
         let now = self.inner.clock.now_ms();
         fold.open()
             .filter(|(_, open)| open.deadline_ms.is_some_and(|deadline| deadline <= now))
-            .map(|(lane, open)| locate_review::<G>(fold, lane, open))
+            .map(|(lane, open)| locate_review(G::TABLE, fold, lane, open))
             .collect()
     }
 
@@ -27,8 +27,8 @@ impl<G: Graph> Agent<G> {
     /// `reject` edge.
     pub(crate) fn expiry(&self, fold: &Fold, found: &LocatedReview) -> Result<Event, Error> {
         let open = &found.open;
-        let to = route::after_verdict::<G>(found.node, EdgeKind::Expire)
-            .or_else(|| route::after_verdict::<G>(found.node, EdgeKind::Reject))
+        let to = route::after_verdict(G::TABLE, found.node, EdgeKind::Expire)
+            .or_else(|| route::after_verdict(G::TABLE, found.node, EdgeKind::Reject))
             .ok_or_else(|| {
                 let (graph, node) = (G::SPEC.name, &open.activation.node);
                 let problem = format!(

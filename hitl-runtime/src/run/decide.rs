@@ -23,8 +23,8 @@ use crate::{
 };
 
 /// A thread as the operator saw it.
-pub(crate) struct SeenReview<G: Graph> {
-    pub(crate) writer: Box<ThreadWriter<G>>,
+pub(crate) struct SeenReview {
+    pub(crate) writer: Box<ThreadWriter>,
     pub(crate) found: LocatedReview,
     /// The draft under review, if its invariants have been checked.
     pub(crate) draft: Option<Value>,
@@ -91,7 +91,7 @@ impl<G: Graph> Agent<G> {
         digest: Digest,
         operator: Operator,
         answer: VerdictInput,
-        seen: Option<SeenReview<G>>,
+        seen: Option<SeenReview>,
     ) -> Result<ThreadState<G>, Error> {
         let agent = self.clone();
         let name = thread.clone();
@@ -105,7 +105,7 @@ impl<G: Graph> Agent<G> {
         digest: Digest,
         operator: &Operator,
         answer: &VerdictInput,
-        mut seen: Option<SeenReview<G>>,
+        mut seen: Option<SeenReview>,
     ) -> Result<ThreadState<G>, Error> {
         loop {
             let SeenReview { writer, found, draft } = match seen.take() {
@@ -135,7 +135,7 @@ impl<G: Graph> Agent<G> {
     /// Appends events that move a thread from outside, and runs the thread unless another runner has it.
     pub(super) async fn append_and_run(
         &self,
-        mut writer: Box<ThreadWriter<G>>,
+        mut writer: Box<ThreadWriter>,
         events: impl IntoIterator<Item = Event>,
     ) -> Result<Fold, executor::RunError> {
         let now = self.inner.clock.now_ms();
@@ -145,22 +145,22 @@ impl<G: Graph> Agent<G> {
             return Err(Error::OtherCode { thread: writer.fold.thread.clone(), until_ms }.into());
         }
         // A program that can only record verdicts does not claim the thread; a runner takes it up in its next sweep.
-        if !leased && self.may_run() {
+        if !leased && self.inner.may_run() {
             writer.claim()?;
         }
         for event in events {
             writer.push(event)?;
         }
         if writer.claims() {
-            return executor::run(self, writer).await;
+            return executor::run(&self.inner, writer).await;
         }
         let thread = writer.fold.thread.clone();
         if writer.flush(false).await? { Ok(writer.fold) } else { Err(executor::RunError::Conflict(thread)) }
     }
 
     /// Loads a thread and finds its open review with this digest.
-    async fn read_review(&self, thread: &ThreadId, digest: Digest) -> Result<SeenReview<G>, Error> {
-        let writer = self.load_writer(thread).await?;
+    async fn read_review(&self, thread: &ThreadId, digest: Digest) -> Result<SeenReview, Error> {
+        let writer = self.inner.load_writer(thread).await?;
         let found = self.find(&writer.fold, digest).await?;
         Ok(SeenReview { writer, found, draft: None })
     }
@@ -168,7 +168,7 @@ impl<G: Graph> Agent<G> {
     /// Finds the open review with this digest. The error says who decided it, or that the digest is stale.
     async fn find(&self, fold: &Fold, digest: Digest) -> Result<LocatedReview, Error> {
         if let Some((lane, open)) = fold.open().find(|(_, open)| open.digest == digest) {
-            return locate_review::<G>(fold, lane, open);
+            return locate_review(G::TABLE, fold, lane, open);
         }
         is_not_stopped(fold, digest)?;
         Err(self.closed(fold, digest).await?)
@@ -228,9 +228,8 @@ impl<G: Graph> Agent<G> {
         let interrupt = G::SPEC.nodes[found.node].interrupt;
         may_decide(&fold.thread, &node, interrupt.and_then(|interrupt| interrupt.role), operator)?;
         let here = Transition::Node(node.clone());
-        let draft = || {
-            draft.map_or_else(|| thread_state::draft::<G>(fold, found.lane, &open.field, found.reviewed), Ok)
-        };
+        let draft =
+            || draft.map_or_else(|| thread_state::draft(fold, found.lane, &open.field, found.reviewed), Ok);
         let is_edit = matches!(answer, VerdictInput::Edited(_) | VerdictInput::Given(Verdict::Edit { .. }));
         if is_edit && (!open.edit || interrupt.is_some_and(|interrupt| !interrupt.edit)) {
             return Err(bad(takes_no_edit()));
@@ -252,12 +251,12 @@ impl<G: Graph> Agent<G> {
                 return Err(bad("the reason `expired` is reserved for deadlines; give another one"));
             }
             VerdictInput::Given(Verdict::Reject { reason, note }) => {
-                let to = route::after_verdict::<G>(found.node, EdgeKind::Reject)
+                let to = route::after_verdict(G::TABLE, found.node, EdgeKind::Reject)
                     .ok_or_else(|| bad("the graph declares no `reject` here"))?;
                 (Decision::Reject { reason: *reason, note: note.clone() }, to)
             }
             VerdictInput::Given(Verdict::Ask { question }) => {
-                let to = route::after_verdict::<G>(found.node, EdgeKind::Ask)
+                let to = route::after_verdict(G::TABLE, found.node, EdgeKind::Ask)
                     .ok_or_else(|| bad("the graph declares no `ask` here"))?;
                 if question.trim().is_empty() {
                     return Err(bad("the question is empty"));
@@ -268,7 +267,7 @@ impl<G: Graph> Agent<G> {
         let mut proposal = None;
         if let Decision::Edit { after, .. } = &verdict
             && let EditResult::Proposes { proposal: made, to: again } =
-                self.resolve_edit(fold, found, after, operator)?
+                self.inner.resolve_edit(fold, found, after, operator)?
         {
             (proposal, to) = (Some(Box::new(made)), again);
         }
@@ -328,7 +327,7 @@ impl<G: Graph> Agent<G> {
         operator: &Operator,
         verdict: Verdict,
     ) -> Result<Preview, Error> {
-        let writer = self.load_writer(thread).await?;
+        let writer = self.inner.load_writer(thread).await?;
         let fold = &writer.fold;
         let found = self.find(fold, digest).await?;
         if let Some(deadline_ms) = found.open.deadline_ms
@@ -340,7 +339,7 @@ impl<G: Graph> Agent<G> {
         let event = self.decision(fold, &found, None, operator, &VerdictInput::Given(verdict))?;
         match &event {
             Event::Decided { verdict: Decision::Approve, .. } => {
-                let draft = thread_state::draft::<G>(fold, found.lane, &found.open.field, found.reviewed)?;
+                let draft = thread_state::draft(fold, found.lane, &found.open.field, found.reviewed)?;
                 Ok(Preview { draft: Some(draft), again: None })
             }
             Event::Decided { verdict: Decision::Edit { after, .. }, .. } => {

@@ -85,8 +85,8 @@ impl<G: Graph> Agent<G> {
             if graph.is_none_or(|graph| graph != G::SPEC.name) {
                 return Ok(DueThreadOutcome::NothingDue);
             }
-            self.authenticate_tail(thread, &tail).await?;
-            let mut writer = match self.writer_from_tail(thread, &tail) {
+            self.inner.authenticate_tail(thread, &tail).await?;
+            let mut writer = match self.inner.writer_from_tail(thread, &tail) {
                 Err(error @ Error::UserCodeFailed { .. }) => {
                     return match self.give_up(thread, &tail, &error).await? {
                         Some(standing) => {
@@ -98,7 +98,7 @@ impl<G: Graph> Agent<G> {
                 }
                 writer => writer?,
             };
-            self.authenticate_signatures(&writer.fold, &tail).await?;
+            self.inner.authenticate_signatures(&writer.fold, &tail).await?;
             if !self.remind(&mut writer, noticed).await? {
                 continue;
             }
@@ -149,9 +149,9 @@ impl<G: Graph> Agent<G> {
         thread: &ThreadId,
         noticed: &mut Vec<SweepEvent>,
     ) -> Result<DueThreadOutcome, Error> {
-        let before = self.load_for_reading(thread).await?.next;
+        let before = self.inner.load_for_reading(thread).await?.next;
         self.take_up(thread, RetryScope::Orphans).await?;
-        let after = self.load_for_reading(thread).await?;
+        let after = self.inner.load_for_reading(thread).await?;
         if before < after.next {
             noticed.push(SweepEvent::Moved { thread: thread.clone(), standing: thread_status(&after) });
         }
@@ -162,7 +162,7 @@ impl<G: Graph> Agent<G> {
     /// with another writer.
     async fn remind(
         &self,
-        writer: &mut Box<ThreadWriter<G>>,
+        writer: &mut Box<ThreadWriter>,
         noticed: &mut Vec<SweepEvent>,
     ) -> Result<bool, Error> {
         let forgotten = self.forgotten(&writer.fold);
@@ -188,7 +188,7 @@ impl<G: Graph> Agent<G> {
     /// Appends events to a thread without claiming it.
     async fn append_unclaimed(
         &self,
-        mut writer: Box<ThreadWriter<G>>,
+        mut writer: Box<ThreadWriter>,
         events: impl IntoIterator<Item = Event>,
     ) -> Result<bool, Error> {
         let leased = writer.leased_until_ms(self.inner.clock.now_ms());
@@ -212,7 +212,7 @@ impl<G: Graph> Agent<G> {
         error: &Error,
     ) -> Result<Option<ThreadStatus>, Error> {
         let Error::UserCodeFailed { place, problem, .. } = error else { return Ok(None) };
-        let mut fold = load_lenient::<G>(thread, tail)?;
+        let mut fold = load_lenient(G::TABLE, thread, tail)?;
         let now = self.inner.clock.now_ms();
         let active = fold.lanes.iter().filter(|(_, lane)| lane.at.is_active());
         let active: Vec<(LaneId, LaneState)> = active.map(|(id, lane)| (*id, lane.at.clone())).collect();
@@ -224,7 +224,7 @@ impl<G: Graph> Agent<G> {
             let Some(activation) = at.activation() else { continue };
             let (node, error) = (activation.node.clone(), format!("the {place} {problem}"));
             let event = match &at {
-                LaneState::Began { key, .. } if !route::is_idempotent::<G>(&node) => {
+                LaneState::Began { key, .. } if !route::is_idempotent(G::TABLE, &node) => {
                     Event::InDoubt { node, lane, key: key.clone(), error }
                 }
                 _ => Event::Failed { node, lane, error, again_ms: None },
@@ -235,7 +235,7 @@ impl<G: Graph> Agent<G> {
             fold.apply(&entry).map_err(|e| damaged(e.to_string()))?;
             let body = serde_json::to_vec(&EntryRef::from(&entry)).map_err(|e| damaged(e.to_string()))?;
             let record = Record { place, hash: fold.hash, body, snapshot: false };
-            records.push(self.link(&mut fold, Act::from_event(&entry.event), record).await?);
+            records.push(self.inner.link(&mut fold, Act::from_event(&entry.event), record).await?);
             fold.next = place + 1;
         }
         let append = Append {

@@ -6,8 +6,8 @@ use std::{
 };
 
 use super::{
-    Agent, Graph, ThreadState, executor, lenient_load::unreadable, random_id::random_id, run_to_completion,
-    thread_writer::ThreadWriter,
+    Agent, Graph, GraphTable, ThreadState, executor, lenient_load::unreadable, random_id::random_id,
+    run_to_completion, thread_writer::ThreadWriter,
 };
 use crate::{
     Error, Place, ThreadId,
@@ -56,17 +56,17 @@ impl<G: Graph> Agent<G> {
         place: Place,
         new: &ThreadId,
     ) -> Result<ThreadState<G>, Error> {
-        let old = self.fold_to(thread, place).await?;
+        let old = self.inner.fold_to(thread, place).await?;
         let from = Origin {
             thread: old.thread.as_str().to_owned(),
             place: old.next.saturating_sub(1),
             hash: old.hash,
         };
-        let mut old = ThreadWriter::new(self, old);
+        let mut old = ThreadWriter::new(&self.inner, old);
         old.adapt()?;
         self.reject_begun_effects(&old.fold, place).await?;
-        reject_signatures::<G>(&old.fold, place)?;
-        match executor::run(self, self.forked(old.fold, from, new)?).await {
+        reject_signatures(G::TABLE, &old.fold, place)?;
+        match executor::run(&self.inner, self.forked(old.fold, from, new)?).await {
             Err(executor::RunError::Conflict(thread)) => Err(Error::ThreadExists { thread }),
             other => self.thread_state_of(other).await,
         }
@@ -74,7 +74,7 @@ impl<G: Graph> Agent<G> {
 
     /// Returns the new thread with its first entry: a snapshot of the old thread, in which each activation starts
     /// again.
-    fn forked(&self, mut old: Fold, from: Origin, new: &ThreadId) -> Result<Box<ThreadWriter<G>>, Error> {
+    fn forked(&self, mut old: Fold, from: Origin, new: &ThreadId) -> Result<Box<ThreadWriter>, Error> {
         for lane in old.lanes.values_mut() {
             lane.signatures = Arc::default();
             lane.pending = None;
@@ -90,9 +90,9 @@ impl<G: Graph> Agent<G> {
         old.version = G::State::SPEC.version;
         let id = random_id()?;
         old.id = id.as_str().into();
-        let wrong = |e| unreadable::<G>(new, 0, e);
+        let wrong = |e| unreadable(G::TABLE, new, 0, e);
         let snapshot = old.to_snapshot().map_err(wrong)?;
-        let mut writer = ThreadWriter::new(self, Fold::empty(G::State::TABLE, new.clone()));
+        let mut writer = ThreadWriter::new(&self.inner, Fold::empty(G::State::TABLE, new.clone()));
         writer.push_entry(&Entry {
             at_ms: self.inner.clock.now_ms(),
             event: Event::Started {
@@ -143,13 +143,13 @@ impl<G: Graph> Agent<G> {
 }
 
 /// Rejects a fork that would go on past a review on the strength of its signature.
-fn reject_signatures<G: Graph>(old: &Fold, place: Place) -> Result<(), Error> {
+fn reject_signatures(graph: &'static GraphTable, old: &Fold, place: Place) -> Result<(), Error> {
     for lane in old.lanes.values() {
         // A signature may be dropped if the lane's next node asks for it again.
         let again = lane
             .at
             .activation()
-            .and_then(|activation| super::route::node::<G>(&activation.node))
+            .and_then(|activation| super::route::node(graph, &activation.node))
             .and_then(|(_, entry)| entry.spec.interrupt)
             .map(|interrupt| interrupt.field);
         if let Some(field) = lane.signatures.keys().find(|field| again != Some(field.as_str())) {

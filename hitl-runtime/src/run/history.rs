@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use futures_util::future::BoxFuture;
 
 use super::{
-    Agent, Graph, HistoryEntry, history_entry::shown, lenient_load::load_strict, thread_state,
+    Agent, Graph, HistoryEntry, agent::Engine, history_entry::shown, lenient_load::load_strict, thread_state,
     thread_writer::thread_status,
 };
 use crate::{
@@ -73,12 +73,12 @@ impl<G: Graph> Agent<G> {
         from: Place,
         limit: usize,
     ) -> Result<Vec<HistoryEntry>, Error> {
-        let records = self.records(thread, from, limit).await?;
+        let records = self.inner.records(thread, from, limit).await?;
         if records.is_empty() && self.inner.store.entries(thread, 0, 1).await?.is_empty() {
             return Err(Error::UnknownThread { thread: thread.clone() });
         }
-        let mut before = self.hash_before(thread, from).await?;
-        self.authenticate_page(thread, before, &records).await?;
+        let mut before = self.inner.hash_before(thread, from).await?;
+        self.inner.authenticate_page(thread, before, &records).await?;
         let mut history = Vec::with_capacity(records.len());
         for record in records {
             before = match before {
@@ -102,40 +102,6 @@ impl<G: Graph> Agent<G> {
         Ok(history)
     }
 
-    /// Authenticates a page of a journal. Entries without a MAC are authenticated together with the whole journal,
-    /// because an entry after this page may have adopted them.
-    async fn authenticate_page(
-        &self,
-        thread: &ThreadId,
-        before: Option<Digest>,
-        page: &[Record],
-    ) -> Result<(), Error> {
-        if page.iter().any(|record| split(&record.body).is_none()) {
-            return self.authenticate_among(thread, page).await;
-        }
-        self.authenticate_records(thread, before, page).await
-    }
-
-    /// Reads up to `limit` records. A store may return fewer records than requested if its own pages are smaller; only
-    /// an empty page marks the end of the journal.
-    async fn records(&self, thread: &ThreadId, from: Place, limit: usize) -> Result<Vec<Record>, Error> {
-        let mut records: Vec<Record> = Vec::new();
-        let mut next = Some(from);
-        while let Some(place) = next.filter(|_| records.len() < limit) {
-            let page = self.inner.store.entries(thread, place, limit - records.len()).await?;
-            next = page.last().and_then(|last| last.place.checked_add(1));
-            records.extend(page);
-        }
-        Ok(records)
-    }
-
-    /// Returns the hash of the entry before a place, or the genesis hash for place 0. `None` if there is no such entry.
-    async fn hash_before(&self, thread: &ThreadId, place: Place) -> Result<Option<Digest>, Error> {
-        let Some(before) = place.checked_sub(1) else { return Ok(Some(genesis(thread.as_str()))) };
-        let records = self.inner.store.entries(thread, before, 1).await?;
-        Ok(records.first().filter(|record| record.place == before).map(|record| record.hash))
-    }
-
     /// Returns the current state of a thread.
     ///
     /// ```
@@ -154,7 +120,7 @@ impl<G: Graph> Agent<G> {
     /// As [`Agent::thread`].
     pub async fn get(&self, thread: &ThreadId) -> Result<Snapshot<G::State>, Error> {
         let read = async {
-            let fold = self.load(thread).await?;
+            let fold = self.inner.load(thread).await?;
             snapshot::<G>(fold.ok_or_else(|| Error::UnknownThread { thread: thread.clone() })?)
         };
         contain_panics(thread, read).await
@@ -178,18 +144,54 @@ impl<G: Graph> Agent<G> {
     /// # Errors
     /// As [`Agent::thread`], and [`Error::NoSuchPlace`] if the place is past the end of the journal.
     pub async fn get_at(&self, thread: &ThreadId, place: Place) -> Result<Snapshot<G::State>, Error> {
-        contain_panics(thread, async { snapshot::<G>(self.fold_to(thread, place).await?) }).await
+        contain_panics(thread, async { snapshot::<G>(self.inner.fold_to(thread, place).await?) }).await
+    }
+}
+
+impl Engine {
+    /// Authenticates a page of a journal. Entries without a MAC are authenticated together with the whole journal,
+    /// because an entry after this page may have adopted them.
+    async fn authenticate_page(
+        &self,
+        thread: &ThreadId,
+        before: Option<Digest>,
+        page: &[Record],
+    ) -> Result<(), Error> {
+        if page.iter().any(|record| split(&record.body).is_none()) {
+            return self.authenticate_among(thread, page).await;
+        }
+        self.authenticate_records(thread, before, page).await
+    }
+
+    /// Reads up to `limit` records. A store may return fewer records than requested if its own pages are smaller; only
+    /// an empty page marks the end of the journal.
+    async fn records(&self, thread: &ThreadId, from: Place, limit: usize) -> Result<Vec<Record>, Error> {
+        let mut records: Vec<Record> = Vec::new();
+        let mut next = Some(from);
+        while let Some(place) = next.filter(|_| records.len() < limit) {
+            let page = self.store.entries(thread, place, limit - records.len()).await?;
+            next = page.last().and_then(|last| last.place.checked_add(1));
+            records.extend(page);
+        }
+        Ok(records)
+    }
+
+    /// Returns the hash of the entry before a place, or the genesis hash for place 0. `None` if there is no such entry.
+    async fn hash_before(&self, thread: &ThreadId, place: Place) -> Result<Option<Digest>, Error> {
+        let Some(before) = place.checked_sub(1) else { return Ok(Some(genesis(thread.as_str()))) };
+        let records = self.store.entries(thread, before, 1).await?;
+        Ok(records.first().filter(|record| record.place == before).map(|record| record.hash))
     }
 
     /// Rebuilds a thread as it was at a place, by replaying its journal from the first entry.
     pub(super) async fn fold_to(&self, thread: &ThreadId, place: Place) -> Result<Fold, Error> {
-        if self.inner.keys.is_some() {
+        if self.keys.is_some() {
             let checked: BoxFuture<'_, _> = Box::pin(self.authenticate_whole(thread));
             checked.await?;
         }
-        let mut fold: Fold = Fold::empty(G::State::TABLE, thread.clone());
+        let mut fold: Fold = Fold::empty(self.graph.state, thread.clone());
         while fold.next <= place {
-            let records = self.inner.store.entries(thread, fold.next, 256).await?;
+            let records = self.store.entries(thread, fold.next, 256).await?;
             if records.is_empty() {
                 return Err(match fold.next.checked_sub(1) {
                     Some(head) => Error::NoSuchPlace { thread: thread.clone(), place, head },
@@ -200,7 +202,7 @@ impl<G: Graph> Agent<G> {
                 if fold.read(record.place, record.hash, &record.body).is_err() {
                     // Read again, to report every incompatibility and not only the first.
                     let records = self.records_to(thread, place).await?;
-                    return load_strict::<G>(thread, &Tail { before: None, records });
+                    return load_strict(self.graph, thread, &Tail { before: None, records });
                 }
             }
         }
@@ -211,7 +213,7 @@ impl<G: Graph> Agent<G> {
     async fn records_to(&self, thread: &ThreadId, place: Place) -> Result<Vec<Record>, Error> {
         let (mut records, mut next) = (Vec::new(), 0);
         loop {
-            let page = self.inner.store.entries(thread, next, 256).await?;
+            let page = self.store.entries(thread, next, 256).await?;
             let Some(last) = page.last() else { return Ok(records) };
             next = last.place + 1;
             records.extend(page.into_iter().filter(|record| record.place <= place));

@@ -8,14 +8,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use serde_json::{Value, value::RawValue};
 
 use super::{
-    Agent, CLOCK_SKEW_MS, Finding, FindingKind, Graph, UncheckedRange,
+    Agent, CLOCK_SKEW_MS, Finding, FindingKind, Graph, NodeTable, UncheckedRange,
     compatibility::holds,
     executor::context,
     repropose::EditResult,
     review_rule::ReviewRule,
     review_terms::{self, ReviewTerms},
-    route::{self, Entry as NodeEntry},
-    thread_state,
+    route, thread_state,
 };
 use crate::journal::Lane;
 use crate::{
@@ -85,7 +84,7 @@ impl<'a, G: Graph> Replay<'a, G> {
 
     /// Returns whether the next entries were written by this version of the program.
     fn is_own(&self) -> bool {
-        self.agent.is_current_code(&self.fold)
+        self.agent.inner.is_current_code(&self.fold)
     }
 
     pub(super) fn read(&mut self, record: &Record) {
@@ -181,7 +180,7 @@ impl<'a, G: Graph> Replay<'a, G> {
             self.note(FindingKind::Route, problem);
             return None;
         }
-        let known = if self.is_own() { route::node::<G>(node) } else { None };
+        let known = if self.is_own() { route::node(G::TABLE, node) } else { None };
         if self.is_own() && known.is_none() {
             self.note(FindingKind::Route, format!("the graph has no node `{node}`"));
         }
@@ -195,7 +194,7 @@ impl<'a, G: Graph> Replay<'a, G> {
                 let lane = self.fold.lanes.get(&id)?;
                 let mut fields = Slots::clone(&lane.fields);
                 wrote.iter().try_for_each(|(field, json)| fields.write(field, json.get())).ok()?;
-                return guarded(|| route::after_node::<G>(number, &fields));
+                return guarded(|| route::after_node(G::TABLE, number, &fields));
             }
             Event::Decided { verdict, digest, to, evidence, proposal, .. } => {
                 let role = evidence.as_ref().map(|evidence| evidence.role.as_deref());
@@ -223,14 +222,14 @@ impl<'a, G: Graph> Replay<'a, G> {
     }
 
     /// Checks that an effect began after its verdict, with the idempotency key of this activation.
-    fn began(&mut self, id: LaneId, known: Option<(usize, &'static NodeEntry<G>)>, key: &str) {
+    fn began(&mut self, id: LaneId, known: Option<(usize, &'static NodeTable)>, key: &str) {
         let Some((_, entry)) = known else { return };
         let Some(lane) = self.fold.lanes.get(&id) else { return };
         let Some(activation) = lane.at.activation() else { return };
         let node = &activation.node;
         let expected = match &lane.at {
             LaneState::Began { key, .. } => key.clone(),
-            _ => context::<G>(&self.fold, id, entry, activation).idempotency_key().to_owned(),
+            _ => context(&self.fold, id, entry, activation).idempotency_key().to_owned(),
         };
         let mut wrong = Vec::new();
         let again = matches!(lane.at, LaneState::Began { .. });
@@ -274,7 +273,7 @@ impl<'a, G: Graph> Replay<'a, G> {
     }
 
     /// Checks that a node writes each field that it declares, and no other field.
-    fn wrote(&mut self, known: Option<(usize, &'static NodeEntry<G>)>, wrote: &Values) {
+    fn wrote(&mut self, known: Option<(usize, &'static NodeTable)>, wrote: &Values) {
         let Some((_, entry)) = known else { return };
         let spec = &entry.spec;
         if wrote.len() != spec.writes.len() || !spec.writes.iter().all(|field| wrote.contains_key(*field)) {
@@ -285,7 +284,7 @@ impl<'a, G: Graph> Replay<'a, G> {
     }
 
     /// Checks that a node ran where it was allowed to: signed if it has a review, and begun if it is an effect.
-    fn ran(&mut self, id: LaneId, known: Option<(usize, &'static NodeEntry<G>)>) {
+    fn ran(&mut self, id: LaneId, known: Option<(usize, &'static NodeTable)>) {
         let Some((_, entry)) = known else { return };
         let Some(lane) = self.fold.lanes.get(&id) else { return };
         let Some(activation) = lane.at.activation() else { return };
@@ -299,7 +298,7 @@ impl<'a, G: Graph> Replay<'a, G> {
         }
     }
 
-    fn decided(&mut self, id: LaneId, known: Option<(usize, &'static NodeEntry<G>)>, said: Verdict<'_>) {
+    fn decided(&mut self, id: LaneId, known: Option<(usize, &'static NodeTable)>, said: Verdict<'_>) {
         let Some(LaneState::Paused(open)) = self.fold.lanes.get(&id).map(|lane| &lane.at) else { return };
         let open = open.clone();
         if *said.digest != open.digest {
@@ -316,7 +315,7 @@ impl<'a, G: Graph> Replay<'a, G> {
         if let Decision::Edit { before, after, signed } = said.verdict {
             self.edited(id, &open, before.get(), after.get(), *signed);
         }
-        let leads = |kind| route::after_verdict::<G>(number, kind);
+        let leads = |kind| route::after_verdict(G::TABLE, number, kind);
         let legal = match said.verdict {
             Decision::Approve => *said.to == Transition::Node(open.activation.node.clone()),
             Decision::Edit { after, .. } => self.edit_leads(id, &open, after, &said),
@@ -333,10 +332,10 @@ impl<'a, G: Graph> Replay<'a, G> {
 
     /// Returns whether an edit leads to the step that the graph prescribes for its draft as a new proposal.
     fn edit_leads(&self, id: LaneId, open: &OpenReviewState, after: &RawValue, said: &Verdict<'_>) -> bool {
-        let Ok(found) = thread_state::locate_review::<G>(&self.fold, id, open) else { return false };
+        let Ok(found) = thread_state::locate_review(G::TABLE, &self.fold, id, open) else { return false };
         // A `match` guard is the user's code and may panic. The operator's roles do not affect the result that is
         // compared.
-        let way = || self.agent.resolve_edit(&self.fold, &found, after, &Operator::new("verify"));
+        let way = || self.agent.inner.resolve_edit(&self.fold, &found, after, &Operator::new("verify"));
         match (catch_unwind(AssertUnwindSafe(way)), said.proposal) {
             (Ok(Ok(EditResult::Signs)), None) => *said.to == Transition::Node(open.activation.node.clone()),
             (Ok(Ok(EditResult::Proposes { proposal: Proposal::Made { from, .. }, to })), Some(made)) => {
@@ -403,7 +402,7 @@ impl<'a, G: Graph> Replay<'a, G> {
                     self.note(FindingKind::Route, format!("`{field}` is not an input"));
                 }
                 let fields = self.fold.root().map(|lane| lane.fields.clone());
-                let leads = fields.and_then(|fields| guarded(|| route::after_start::<G>(&fields)));
+                let leads = fields.and_then(|fields| guarded(|| route::after_start(G::TABLE, &fields)));
                 self.leads(leads, to);
             }
             Event::Started { to: None, .. } => {
@@ -434,9 +433,9 @@ impl<'a, G: Graph> Replay<'a, G> {
 
     /// Returns the next step of a lane after a node whose fields are written.
     fn leads_from(&self, node: &str, lane: LaneId) -> Option<Transition> {
-        let (number, _) = route::node::<G>(node)?;
+        let (number, _) = route::node(G::TABLE, node)?;
         let fields = &self.fold.lanes.get(&lane)?.fields;
-        guarded(|| route::after_node::<G>(number, fields))
+        guarded(|| route::after_node(G::TABLE, number, fields))
     }
 
     fn leads(&mut self, expected: Option<Transition>, to: &Transition) {
@@ -446,11 +445,11 @@ impl<'a, G: Graph> Replay<'a, G> {
     }
 
     fn paused(&mut self, node: &str, lane: LaneId, field: &str, digest: Digest) {
-        let Some((_, entry)) = route::node::<G>(node) else { return };
+        let Some((_, entry)) = route::node(G::TABLE, node) else { return };
         let (Some(interrupt), Some(reviewed)) = (entry.spec.interrupt, entry.reviewed) else {
             return self.note(FindingKind::Route, format!("`{node}` has no review"));
         };
-        let draft = thread_state::draft::<G>(&self.fold, lane, interrupt.field, reviewed).ok();
+        let draft = thread_state::draft(&self.fold, lane, interrupt.field, reviewed).ok();
         let Some(LaneState::Paused(open)) = self.fold.lanes.get(&lane).map(|lane| &lane.at) else { return };
         let terms = ReviewTerms::from_open(open);
         let computed = draft.and_then(|draft| terms.digest(&self.fold, lane, &draft).ok());

@@ -95,7 +95,7 @@ impl<G: Graph> AnyReview<G> {
         // stored then.
         let fold = Arc::into_inner(fold).filter(|fold| fold.is_stored);
         let seen = fold.map(|fold| SeenReview {
-            writer: ThreadWriter::new(&agent, fold),
+            writer: ThreadWriter::new(&agent.inner, fold),
             found,
             draft: Some(draft),
         });

@@ -160,7 +160,7 @@ impl<G: Graph> Agent<G> {
     }
 
     async fn begin(self, thread: ThreadId, input: Values, starter: Starter) -> Result<ThreadState<G>, Error> {
-        match self.load_for_reading(&thread).await {
+        match self.inner.load_for_reading(&thread).await {
             Ok(fold) => return self.same_start(fold, &input, &starter).await,
             Err(Error::UnknownThread { .. }) => thread.check_new()?,
             Err(Error::GraphChanged { differences, .. })
@@ -176,13 +176,13 @@ impl<G: Graph> Agent<G> {
         }
         let unwritten = Slots::empty(G::State::TABLE);
         for (field, json) in &input {
-            write_checks::check::<G>(&unwritten, field, json.get())
+            write_checks::check(G::TABLE, &unwritten, field, json.get())
                 .map_err(|problem| Error::InvalidInput { problem })?;
         }
-        for_each::fits::<G>(Point::Start, &fields, |_| None)
+        for_each::fits(G::TABLE, Point::Start, &fields, |_| None)
             .map_err(|e| Error::InvalidInput { problem: e.to_string() })?;
-        let to = route::after_start::<G>(&fields).map_err(|problem| Error::InvalidInput { problem })?;
-        let mut writer = ThreadWriter::new(&self, Fold::empty(G::State::TABLE, thread.clone()));
+        let to = route::after_start(G::TABLE, &fields).map_err(|problem| Error::InvalidInput { problem })?;
+        let mut writer = ThreadWriter::new(&self.inner, Fold::empty(G::State::TABLE, thread.clone()));
         // The thread has had no other runner: its own id is the first runner's name.
         let id = random_id()?;
         writer.claim_as(id.clone());
@@ -199,9 +199,9 @@ impl<G: Graph> Agent<G> {
                 Starter::Caller(requester) => requester.clone(),
             },
         })?;
-        match executor::run(&self, writer).await {
+        match executor::run(&self.inner, writer).await {
             Err(RunError::Conflict(_)) => {
-                self.same_start(self.load_for_reading(&thread).await?, &input, &starter).await
+                self.same_start(self.inner.load_for_reading(&thread).await?, &input, &starter).await
             }
             other => self.thread_state_of(other).await,
         }
@@ -257,7 +257,8 @@ impl<G: Graph> Agent<G> {
         T::Error: Into<Error>,
     {
         let thread = thread.try_into().map_err(Into::into)?;
-        let thread_state = async { thread_state::state_of(self, self.load_for_reading(&thread).await?) };
+        let thread_state =
+            async { thread_state::state_of(self, self.inner.load_for_reading(&thread).await?) };
         self.turn_of(&thread, contain_panics(&thread, thread_state).await?)
     }
 
@@ -325,7 +326,7 @@ impl<G: Graph> Agent<G> {
         by: Option<Requester>,
     ) -> Result<ThreadState<G>, Error> {
         loop {
-            let writer = self.load_writer(thread).await?;
+            let writer = self.inner.load_writer(thread).await?;
             let fold = &writer.fold;
             let leased = fold.is_leased(self.inner.clock.now_ms());
             let orphaned = !leased && fold.runs();
@@ -360,7 +361,7 @@ impl<G: Graph> Agent<G> {
         match end {
             Ok(fold) => thread_state::state_of(self, fold),
             Err(RunError::Conflict(thread) | RunError::LeaseLost(thread)) => {
-                thread_state::state_of(self, self.load_for_reading(&thread).await?)
+                thread_state::state_of(self, self.inner.load_for_reading(&thread).await?)
             }
             Err(RunError::Error(error)) => Err(error),
         }

@@ -192,7 +192,9 @@ impl<G: Graph> Sweeper<G> {
                         self.look = None;
                         let agent = self.agent.clone();
                         self.asking =
-                            Some(Box::pin(async move { QueryResult::FarAhead(agent.far_ahead().await) }));
+                            Some(Box::pin(
+                                async move { QueryResult::FarAhead(agent.inner.far_ahead().await) },
+                            ));
                     }
                 }
                 page.items
