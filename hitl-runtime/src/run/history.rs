@@ -73,33 +73,7 @@ impl<G: Graph> Agent<G> {
         from: Place,
         limit: usize,
     ) -> Result<Vec<HistoryEntry>, Error> {
-        let records = self.inner.records(thread, from, limit).await?;
-        if records.is_empty() && self.inner.store.entries(thread, 0, 1).await?.is_empty() {
-            return Err(Error::UnknownThread { thread: thread.clone() });
-        }
-        let mut before = self.inner.hash_before(thread, from).await?;
-        self.inner.authenticate_page(thread, before, &records).await?;
-        let mut history = Vec::with_capacity(records.len());
-        for record in records {
-            before = match before {
-                Some(hash) if link(hash, &record.body) != record.hash => {
-                    return Err(damaged(
-                        thread,
-                        record.place,
-                        "its hash does not follow from the entry before it",
-                    ));
-                }
-                _ => Some(record.hash),
-            };
-            history.push(shown(thread, &record)?);
-        }
-        let names: BTreeSet<String> = history.iter().filter_map(|e| e.name().map(str::to_owned)).collect();
-        for entry in &mut history {
-            if let Some(name) = entry.name() {
-                entry.marks = unicode::marks(name, names.iter().map(String::as_str));
-            }
-        }
-        Ok(history)
+        self.inner.history(thread, from, limit).await
     }
 
     /// Returns the current state of a thread.
@@ -149,6 +123,42 @@ impl<G: Graph> Agent<G> {
 }
 
 impl Engine {
+    /// Returns a part of a thread's history: [`Agent::history`].
+    pub(crate) async fn history(
+        &self,
+        thread: &ThreadId,
+        from: Place,
+        limit: usize,
+    ) -> Result<Vec<HistoryEntry>, Error> {
+        let records = self.records(thread, from, limit).await?;
+        if records.is_empty() && self.store.entries(thread, 0, 1).await?.is_empty() {
+            return Err(Error::UnknownThread { thread: thread.clone() });
+        }
+        let mut before = self.hash_before(thread, from).await?;
+        self.authenticate_page(thread, before, &records).await?;
+        let mut history = Vec::with_capacity(records.len());
+        for record in records {
+            before = match before {
+                Some(hash) if link(hash, &record.body) != record.hash => {
+                    return Err(damaged(
+                        thread,
+                        record.place,
+                        "its hash does not follow from the entry before it",
+                    ));
+                }
+                _ => Some(record.hash),
+            };
+            history.push(shown(thread, &record)?);
+        }
+        let names: BTreeSet<String> = history.iter().filter_map(|e| e.name().map(str::to_owned)).collect();
+        for entry in &mut history {
+            if let Some(name) = entry.name() {
+                entry.marks = unicode::marks(name, names.iter().map(String::as_str));
+            }
+        }
+        Ok(history)
+    }
+
     /// Authenticates a page of a journal. Entries without a MAC are authenticated together with the whole journal,
     /// because an entry after this page may have adopted them.
     async fn authenticate_page(

@@ -18,13 +18,14 @@
 //! A preview runs the same code in memory, so that it cannot differ from the verdict.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::{Value, value::RawValue};
 
 use super::{
-    Agent, Graph, GraphTable, agent::Engine, decide::may_decide, executor, for_each,
-    lenient_load::unreadable, route, thread_state::LocatedReview, thread_writer::ThreadWriter,
+    GraphTable, agent::Engine, decide::may_decide, executor, for_each, lenient_load::unreadable, route,
+    thread_state::LocatedReview, thread_writer::ThreadWriter,
 };
 use crate::journal::Fold;
 use crate::{
@@ -148,12 +149,12 @@ impl fmt::Display for Reproposal {
     }
 }
 
-impl<G: Graph> Agent<G> {
+impl Engine {
     /// Returns, for a preview, the path of an edit that becomes a new proposal; `event` is its entry. It applies the
     /// edit in memory with the same code as the verdict, up to the first node that would run. `None` if the event is
     /// not such an edit.
     pub(super) fn reproposal(
-        &self,
+        self: &Arc<Self>,
         mut writer: Box<ThreadWriter>,
         found: &LocatedReview,
         event: Event,
@@ -167,7 +168,7 @@ impl<G: Graph> Agent<G> {
         let signs_only = signs_only.map(|_| found.open.activation.node.clone());
         let next = match lane.map(|lane| &lane.at) {
             Some(LaneState::Ready { activation, .. }) => {
-                route::node(G::TABLE, &activation.node).map(|(_, entry)| (entry, activation.clone()))
+                route::node(self.graph, &activation.node).map(|(_, entry)| (entry, activation.clone()))
             }
             _ => None,
         };
@@ -184,7 +185,7 @@ impl<G: Graph> Agent<G> {
                 signs_only: signs_only.filter(|_| !is_over),
             }));
         };
-        executor::pause(&self.inner, &mut writer, id, entry, &activation)?;
+        executor::pause(self, &mut writer, id, entry, &activation)?;
         let at = writer.fold.lanes.get(&id).map(|lane| &lane.at);
         let signs = matches!(at, Some(LaneState::Ready { activation, .. }) if activation.signed);
         let role = interrupt.role.map(str::to_owned);

@@ -99,8 +99,8 @@ impl<G: Graph> AnyReview<G> {
             found,
             draft: Some(draft),
         });
-        let thread_state = agent.answer(thread.clone(), digest, operator, answer, seen).await?;
-        agent.turn_of(&thread, thread_state)
+        let fold = agent.inner.answer(thread.clone(), digest, operator, answer, seen).await?;
+        agent.turn_of(&thread, fold)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Settlement of in-doubt effects: a person records how an effect ended.
 
 use super::{
-    Agent, Graph, GraphTable, Incompatibility, ThreadState, decide::may_decide, executor, for_each,
+    Agent, Graph, GraphTable, Incompatibility, agent::Engine, decide::may_decide, executor, for_each,
     lenient_load::incompatible, route, run_to_completion, start::RetryScope, thread_state::effects_in_doubt,
     write_checks,
 };
@@ -12,6 +12,7 @@ use crate::{
     journal::{Activation, Event, Evidence, Fold, LaneId, Settlement, Transition, Values},
     review::applicable_reviews,
 };
+use std::sync::Arc;
 
 impl<G: Graph> Agent<G> {
     /// Settles an in-doubt effect: records how it ended. The digest identifies the doubt, as
@@ -61,24 +62,26 @@ impl<G: Graph> Agent<G> {
     {
         let thread = thread.try_into().map_err(Into::into)?;
         let (agent, operator, name) = (self.clone(), operator.clone(), thread.clone());
-        let settled = async move { agent.settle_in_place(&thread, digest, &operator, &how).await };
+        let settled = async move { agent.inner.settle_in_place(&thread, digest, &operator, &how).await };
         self.turn_of(&name, run_to_completion::finish_for(name.clone(), settled).await?)
     }
+}
 
+impl Engine {
     async fn settle_in_place(
-        &self,
+        self: &Arc<Self>,
         thread: &ThreadId,
         digest: Digest,
         operator: &Operator,
         how: &Settlement,
-    ) -> Result<ThreadState<G>, Error> {
+    ) -> Result<Fold, Error> {
         loop {
-            let writer = self.inner.load_writer(thread).await?;
+            let writer = self.load_writer(thread).await?;
             let fold = &writer.fold;
             let Some(doubt) = effects_in_doubt(self, fold).find(|doubt| doubt.digest == digest) else {
                 return Err(Error::NotInDoubt { thread: thread.clone() });
             };
-            let asked = RequiredRoles::new(G::TABLE, fold, doubt.lane, &doubt.activation);
+            let asked = RequiredRoles::new(self.graph, fold, doubt.lane, &doubt.activation);
             let roles = asked.of_whom(thread, &doubt.activation.node, operator, how)?;
             if let (Settlement::RunAgain, Some((_, said))) = (how, fold.stop()) {
                 return Err(has_stopped(thread, &doubt.activation.node, said));
@@ -104,7 +107,7 @@ impl<G: Graph> Agent<G> {
             };
             match self.append_and_run(writer, [event]).await {
                 Err(executor::RunError::Conflict(_)) => {}
-                end => return self.thread_state_of(end).await,
+                end => return self.fold_after(end).await,
             }
         }
     }
@@ -116,7 +119,7 @@ impl<G: Graph> Agent<G> {
             field: field.to_owned(),
             violations: vec![crate::Violation { path: String::new(), message }],
         };
-        let Some((index, entry)) = route::node(G::TABLE, node) else {
+        let Some((index, entry)) = route::node(self.graph, node) else {
             return Err(invalid(node, "the graph has no such node".to_owned()));
         };
         for field in entry.spec.writes {
@@ -131,7 +134,7 @@ impl<G: Graph> Agent<G> {
             return Err(Error::NotInDoubt { thread: fold.thread.clone() });
         };
         let written = |field: &str| wrote.get(field).map(|json| json.get());
-        for_each::fits(G::TABLE, Point::Node(index), &lane.fields, written)
+        for_each::fits(self.graph, Point::Node(index), &lane.fields, written)
             .map_err(|e| invalid(&e.field, e.problem))?;
         let mut fields = Slots::clone(&lane.fields);
         for (field, json) in wrote {
@@ -139,10 +142,10 @@ impl<G: Graph> Agent<G> {
                 return Err(invalid(field, format!("`{node}` does not write it; leave it out")));
             }
             fields.write(field, json.get()).map_err(|e| invalid(field, e.problem))?;
-            write_checks::check(G::TABLE, &lane.fields, field, json.get())
+            write_checks::check(self.graph, &lane.fields, field, json.get())
                 .map_err(|problem| invalid(field, problem))?;
         }
-        route::after_node(G::TABLE, index, &fields)
+        route::after_node(self.graph, index, &fields)
             .map_err(|problem| incompatible(&fold.thread, Incompatibility::NoWay { problem }))
     }
 }

@@ -239,9 +239,11 @@ impl<G: Graph> Sweeper<G> {
             let (agent, slots) = (self.agent.clone(), Arc::clone(&self.slots));
             self.rounds.push(Box::pin(run_to_completion::finish(async move {
                 let mut noticed = Vec::new();
-                let end =
-                    contain_panics(&thread, agent.process_due_thread(&thread, look, &slots, &mut noticed))
-                        .await;
+                let end = contain_panics(
+                    &thread,
+                    agent.inner.process_due_thread(&thread, look, &slots, &mut noticed),
+                )
+                .await;
                 ProcessedThread { thread, noticed, end }
             })));
             begun = true;

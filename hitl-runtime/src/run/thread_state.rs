@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::{
     Agent, AnyReview, Failed, Graph, GraphTable, InDoubt, Incompatibility, Running,
+    agent::Engine,
     compatibility::gone,
     lenient_load::{incompatible, unreadable},
     route,
@@ -42,7 +43,7 @@ pub(super) fn state_of<G: Graph>(agent: &Agent<G>, fold: Fold) -> Result<ThreadS
     if fold.ended {
         return done::<G>(fold).map(ThreadState::Done);
     }
-    let doubt = effects_in_doubt(agent, &fold).next();
+    let doubt = effects_in_doubt(&agent.inner, &fold).next();
     if let Some(doubt) = doubt {
         return Ok(ThreadState::InDoubt(InDoubt { agent: agent.clone(), thread, doubt }));
     }
@@ -98,11 +99,9 @@ pub(super) struct EffectInDoubt {
 }
 
 /// Returns every effect of a thread that is in doubt.
-pub(super) fn effects_in_doubt<G: Graph>(
-    agent: &Agent<G>,
-    fold: &Fold,
-) -> impl Iterator<Item = EffectInDoubt> {
-    let orphaned = !fold.is_leased(agent.inner.clock.now_ms());
+pub(super) fn effects_in_doubt(engine: &Engine, fold: &Fold) -> impl Iterator<Item = EffectInDoubt> {
+    let orphaned = !fold.is_leased(engine.clock.now_ms());
+    let graph = engine.graph;
     // In a thread that a person has stopped, not even an idempotent effect begins again.
     let stopped = fold.stop().is_some();
     fold.lanes.iter().filter_map(move |(lane, stands)| {
@@ -111,7 +110,7 @@ pub(super) fn effects_in_doubt<G: Graph>(
                 (activation, key, place, error.clone(), *since_ms, true)
             }
             LaneState::Began { activation, key, place }
-                if orphaned && (stopped || !route::is_idempotent(G::TABLE, &activation.node)) =>
+                if orphaned && (stopped || !route::is_idempotent(graph, &activation.node)) =>
             {
                 let error = UNRENEWED.to_owned();
                 (activation, key, place, error, fold.at_ms, false)

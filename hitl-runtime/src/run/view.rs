@@ -316,7 +316,7 @@ impl<G: Graph> Agent<G> {
         });
         let now = self.inner.clock.now_ms();
         let active = fold.runs();
-        let doubt = thread_state::effects_in_doubt(self, fold).next();
+        let doubt = thread_state::effects_in_doubt(&self.inner, fold).next();
         let asked =
             doubt.as_ref().map(|doubt| RequiredRoles::new(G::TABLE, fold, doubt.lane, &doubt.activation));
         let (roles, any_role) = asked.map(|asked| (asked.all, asked.any)).unwrap_or_default();
