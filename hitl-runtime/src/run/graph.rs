@@ -140,7 +140,7 @@ pub trait Edits {}
 
 impl Edits for CanEdit {}
 
-/// The function that runs a node: [`Run::run`], whatever the types of its state and dependencies are.
+/// The function that runs a node: [`Run::run`], without the types of its state and its dependencies.
 pub type RunNode = for<'a> fn(ErasedArgs<'a>) -> NodeFuture<'a>;
 
 /// A node of a graph: its description and its functions.
