@@ -145,7 +145,7 @@ def offline(guide):
             """python3 -c 'import sqlite3, sys
 calls = "(SELECT count(*) FROM calls)"
 print(sqlite3.connect(sys.argv[1]).execute(f"SELECT count(*), sum(cents), {calls} FROM refunds").fetchone())
-' "$REFUND_DB" """,
+' "${REFUND_DB%.db}.ledger.db" """,
         )
         reader.expect(
             "found",

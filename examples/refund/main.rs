@@ -6,8 +6,8 @@
 //!
 //! By default its model is not an AI but a set of rules (`rules.rs`), so it needs no API key and no network.
 //! `HITL_MODEL` selects a real model. Threads are kept in `refund.db` in the current directory, or in the file that
-//! `REFUND_DB` names, and the ledger beside it, in `refund.ledger.db`; git ignores `*.db` here. `HITL_STORE` selects
-//! another store for the threads; then `REFUND_DB` is the ledger.
+//! `REFUND_DB` names, and the ledger beside it, in `refund.ledger.db`, which must be on a local disk; git ignores
+//! `*.db` here. `HITL_STORE` selects another store for the threads; the ledger stays where it is.
 
 mod payments;
 mod rules;
@@ -133,10 +133,11 @@ fn main() -> ExitCode {
 
 async fn open() -> Result<Agent<RefundAgent>, Error> {
     let file = PathBuf::from(std::env::var_os("REFUND_DB").unwrap_or_else(|| "refund.db".into()));
-    let (store, ledger): (Arc<dyn Store>, _) = match store::from_env().await? {
-        Some(store) => (store, file),
-        // The ledger has a file of its own: two writers of one SQLite file wait for each other.
-        None => (Arc::new(SqliteStore::open(&file).await?), file.with_extension("ledger.db")),
+    // The ledger has a file of its own: two writers of one SQLite file wait for each other.
+    let ledger = file.with_extension("ledger.db");
+    let store: Arc<dyn Store> = match store::from_env().await? {
+        Some(store) => store,
+        None => Arc::new(SqliteStore::open(&file).await?),
     };
     let model = model::from_env()?.unwrap_or_else(|| Arc::new(Rules));
     let desk = Desk { model, payments: Payments::new(ledger) };

@@ -86,7 +86,16 @@ fn cents(amount: f64) -> i64 {
     (amount * 100.0).round() as i64
 }
 
+/// Creates the file so that only this user can read and write it. SQLite reports any error when it opens the file.
+fn create(file: &Path) {
+    let mut options = std::fs::OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let _ = options.write(true).create_new(true).open(file);
+}
+
 fn open(file: &Path) -> rusqlite::Result<Connection> {
+    create(file);
     let ledger = Connection::open(file)?;
     ledger.busy_timeout(Duration::from_secs(10))?;
     // In this mode, a commit is one write to the disk. The file remembers it. Setting it fails if another process is

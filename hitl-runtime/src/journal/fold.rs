@@ -100,6 +100,20 @@ impl FoldError {
 }
 
 impl Fold {
+    /// Decodes the values of some lanes. Lanes that are not there are skipped.
+    ///
+    /// # Errors
+    /// The first value that does not fit its field.
+    pub(crate) fn decode(&self, lanes: impl Iterator<Item = LaneId>) -> Result<(), FieldError> {
+        let mut lanes = lanes.filter_map(|lane| self.lanes.get(&lane));
+        lanes.try_for_each(|lane| lane.fields.decode_all())
+    }
+
+    /// Returns the number of lanes that have been made, which is the number of the next one.
+    pub(crate) fn lanes_made(&self) -> LaneId {
+        self.lanes_made
+    }
+
     /// Returns the first failed migration of a thread that may not fit the state.
     pub(crate) fn unmigrated(&self) -> Option<&Unmigrated> {
         self.unmigrated.get()
@@ -229,6 +243,9 @@ impl Fold {
         self.at_ms = entry.at_ms;
         self.take_lease(entry.lease.as_ref(), entry.at_ms);
         match &entry.event {
+            Event::Started { .. } if !self.lanes.is_empty() => {
+                return Err(FoldError::Damaged("the thread started earlier".to_owned()));
+            }
             Event::Started { graph, print, version, id, input, to, requester, .. } => {
                 self.requester = requester.as_ref().map(|requester| requester.operator.as_str().into());
                 graph.clone_into(&mut self.graph);

@@ -30,8 +30,7 @@ pub(crate) struct Lane {
     pub(crate) parent: Option<LaneId>,
     /// The lanes that came out of this one at its fork or `for`, in the order of their numbers.
     pub(crate) branches: Vec<LaneId>,
-    /// For an item of a `for`: the number of nodes that have finished in it since a person last acted on it, or since
-    /// the thread was read.
+    /// For an item of a `for`: the number of nodes that have finished in it since a person last acted on it.
     pub(crate) steps: u64,
     /// The state under which the lane is indexed.
     pub(super) indexed: Indexed,

@@ -117,6 +117,7 @@ impl Lanes {
 
     /// Inserts a lane.
     pub(super) fn insert(&mut self, id: LaneId, lane: Box<Lane>) {
+        self.remove(id);
         self.by_id.insert(id, lane);
         self.touched.push(id);
     }

@@ -47,6 +47,13 @@ struct LaneSnapshot {
     sources: Sources,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pending: Option<Box<Pending>>,
+    /// For an item of a `for`: see [`Lane::steps`].
+    #[serde(default, skip_serializing_if = "is_zero")]
+    steps: u64,
+}
+
+fn is_zero(steps: &u64) -> bool {
+    *steps == 0
 }
 
 impl Fold {
@@ -68,6 +75,7 @@ impl Fold {
                     at: lane.at.clone(),
                     sources: lane.sources.within(each.map(|each| each.head.as_str())),
                     pending: lane.pending.clone(),
+                    steps: lane.steps,
                 },
             );
         }
@@ -115,6 +123,7 @@ impl Fold {
             lane.signatures = frozen.signatures.into();
             lane.wrote = self.updated_arrivals(frozen.wrote)?;
             lane.pending = frozen.pending;
+            lane.steps = frozen.steps;
             if sourced {
                 lane.sources = self.updated_sources(frozen.sources, &frozen.fields)?;
                 let each = lane.parent.filter(|_| lane.at != LaneState::Joined).and_then(|id| heads.get(&id));

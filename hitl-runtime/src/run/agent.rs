@@ -8,8 +8,11 @@ use super::{
     Clock, Graph, GraphTable, SystemClock, activity::RunCounters, fingerprint::fingerprint, lease::Sightings,
     lenient_load::load_strict, previews::Previews, subscription::Subscribers,
 };
-use crate::journal::Fold;
-use crate::{Error, OpenReview, Page, Store, ThreadId, journal::JournalKeys, store::Tail};
+use crate::{
+    Error, OpenReview, Page, Store, ThreadId,
+    journal::{Fold, JournalKeys},
+    store::Tail,
+};
 
 /// A graph with its dependencies and its store. Clones share both.
 ///
@@ -148,7 +151,8 @@ impl<G: Graph> Agent<G> {
     }
 
     /// Sets how many nodes of a thread may run without a person's move in between. A thread that reaches the limit
-    /// stops as failed, which guards against endless loops. `resume` allows the same number again.
+    /// stops as failed, which guards against endless loops. `resume` allows the same number again. The items of a `for`
+    /// are counted each on its own.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));

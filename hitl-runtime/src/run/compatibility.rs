@@ -30,7 +30,7 @@ pub(super) struct Compatibility {
     pub(super) again: Vec<LaneId>,
 }
 
-/// Checks a thread against this program. `S` is the graph's state, or the `Lenient` form of it.
+/// Checks a thread, which may be a lenient fold, against this program.
 pub(super) fn check_compatibility(graph: &'static GraphTable, fold: &Fold) -> Compatibility {
     let mut fit = Compatibility::default();
     if let Some(difference) = stranger(graph, fold) {

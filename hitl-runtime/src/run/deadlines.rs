@@ -7,11 +7,10 @@ use super::{
     route,
     thread_state::{LocatedReview, locate_review},
 };
-use crate::journal::Fold;
 use crate::{
     Error, Reason,
     graph::EdgeKind,
-    journal::{Decision, Event, LaneId, OpenReviewState},
+    journal::{Decision, Event, Fold, LaneId, OpenReviewState},
 };
 
 impl Engine {

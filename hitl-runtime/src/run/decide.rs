@@ -16,11 +16,10 @@ use super::{
     thread_state::{self, LocatedReview, locate_review},
     thread_writer::ThreadWriter,
 };
-use crate::journal::Fold;
 use crate::{
     Digest, Error, Operator, Reason, ThreadId, Verdict,
     graph::EdgeKind,
-    journal::{Decision, Event, Evidence, Transition},
+    journal::{Decision, Event, Evidence, Fold, Transition},
     review::{Edit, EditError, apply_edit},
     user_code::contain_panics,
 };

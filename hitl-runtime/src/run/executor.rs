@@ -31,12 +31,10 @@ use super::{
     route, thread_state,
     thread_writer::ThreadWriter,
 };
-use crate::journal::Fold;
-use crate::journal::Lane;
 use crate::{
     Error, ThreadId,
     graph::{Point, ReadKind},
-    journal::{Activation, CheckedDraft, Event, LaneId, LaneState, ROOT},
+    journal::{Activation, CheckedDraft, Event, Fold, Lane, LaneId, LaneState, ROOT},
     review::{Signatures, check_signature},
 };
 
@@ -94,8 +92,10 @@ async fn run_all<'a>(
     // The results of nodes since the last flush, recorded again if the flush has a conflict.
     let mut ended: Vec<FinishedAttempt> = Vec::with_capacity(1);
     let mut first = true;
+    let mut moved = Moved::All;
     loop {
-        let attempts = advance(engine, &mut writer, &busy)?;
+        let made = writer.fold.lanes_made();
+        let attempts = advance(engine, &mut writer, &busy, &moved)?;
         if !writer.flush(!first).await? {
             if first {
                 return Err(RunError::Conflict(thread));
@@ -108,6 +108,7 @@ async fn run_all<'a>(
                 return Err(RunError::LeaseLost(thread));
             }
             writer.adapt()?;
+            moved = Moved::All;
             for finished in &mut ended {
                 record(engine, &mut writer, finished).await?;
             }
@@ -115,6 +116,7 @@ async fn run_all<'a>(
         }
         first = false;
         ended.clear();
+        moved = Moved::Some { lanes: Vec::new(), made };
         let until_ms = writer.fold.lease.as_ref().map_or(u64::MAX, |lease| lease.until_ms);
         leased_until_ms.store(until_ms, Ordering::Relaxed);
         for this in attempts {
@@ -124,6 +126,7 @@ async fn run_all<'a>(
             if busy.is_empty()
                 && let Poll::Ready(mut finished) = poll!(&mut work)
             {
+                moved.add(&writer.fold, lane);
                 record(engine, &mut writer, &mut finished).await?;
                 ended.push(finished);
             } else {
@@ -140,6 +143,7 @@ async fn run_all<'a>(
         match select(running.get_or_insert_default().next(), Box::pin(tokio::time::sleep(renewal))).await {
             Either::Left((Some(mut finished), _)) => {
                 busy.remove(&finished.lane);
+                moved.add(&writer.fold, finished.lane);
                 record(engine, &mut writer, &mut finished).await?;
                 ended.push(finished);
             }
@@ -241,6 +245,7 @@ fn advance(
     engine: &Arc<Engine>,
     writer: &mut ThreadWriter,
     busy: &BTreeSet<LaneId>,
+    moved: &Moved,
 ) -> Result<Vec<Attempt>, Error> {
     let mut attempts = Vec::new();
     let mut slots = ItemSlots::new(&writer.fold, busy);
@@ -248,6 +253,12 @@ fn advance(
     // This process does not run them, and the lease of the runner that began them has expired.
     for lane in writer.fold.lanes.begun().into_iter().filter(|lane| !busy.contains(lane)) {
         attempts.extend(take_over(writer, lane, stopped, &mut slots)?);
+    }
+    // A review waits for no slot.
+    for lane in moved.lanes(&writer.fold).into_iter().filter(|lane| !stopped && !busy.contains(lane)) {
+        if is_at_review(writer, lane)? {
+            advance_ready(engine, writer, lane, &mut slots)?;
+        }
     }
     let parents = if stopped { Vec::new() } else { writer.fold.lanes.parents_of_ready() };
     for parent in parents {
@@ -261,7 +272,8 @@ fn advance(
                 Advanced::Stands => {}
                 Advanced::Runs(attempt) => attempts.push(*attempt),
                 Advanced::Again => next = lane,
-                // The lanes after it came out of the same lane, and wait for the same slots.
+                // The lanes after it came out of the same lane and wait for the same slots, except for reviews.
+                Advanced::Waits if matches!(moved, Moved::All) => {}
                 Advanced::Waits => break,
             }
         }
@@ -270,6 +282,41 @@ fn advance(
         writer.push(Event::Ended {})?;
     }
     Ok(attempts)
+}
+
+/// The lanes that may stand before a review that has not been opened.
+enum Moved {
+    All,
+    /// The lanes whose nodes have finished, those that they came out of, and those from the number `made` on.
+    Some {
+        lanes: Vec<LaneId>,
+        made: LaneId,
+    },
+}
+
+impl Moved {
+    /// Adds a lane whose node has finished, before the result is recorded.
+    fn add(&mut self, fold: &Fold, lane: LaneId) {
+        if let Self::Some { lanes, .. } = self {
+            lanes.push(lane);
+            lanes.extend(fold.parents(lane));
+        }
+    }
+
+    fn lanes(&self, fold: &Fold) -> Vec<LaneId> {
+        match self {
+            Self::All => Vec::new(),
+            Self::Some { lanes, made } => lanes.iter().copied().chain(*made..fold.lanes_made()).collect(),
+        }
+    }
+}
+
+/// Returns whether a lane is ready and stands before a review that has to be opened.
+fn is_at_review(writer: &ThreadWriter, lane: LaneId) -> Result<bool, Error> {
+    let Some(stands) = writer.fold.lanes.get(&lane) else { return Ok(false) };
+    let LaneState::Ready { activation, .. } = &stands.at else { return Ok(false) };
+    let (_, entry) = find(writer.engine.graph, &writer.fold, &activation.node)?;
+    Ok(entry.spec.interrupt.is_some() && !activation.signed)
 }
 
 /// The result of moving a lane that is ready.

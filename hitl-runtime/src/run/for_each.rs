@@ -6,10 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::de::IgnoredAny;
 
 use super::GraphTable;
-use crate::journal::Fold;
 use crate::{
     graph::{EachSpec, ForkSpec, MAX_ITEMS, NodeSpec, Point},
-    journal::{Each, LaneId, Transition},
+    journal::{Each, Fold, LaneId, Transition},
     state::{FieldError, Slots},
 };
 

@@ -216,6 +216,10 @@ impl Engine {
                 }
             }
         }
+        if fold.decode_all().is_err() {
+            let records = self.records_to(thread, place).await?;
+            return load_strict(self.graph, thread, &Tail { before: None, records });
+        }
         Ok(fold)
     }
 

@@ -17,8 +17,7 @@ use std::{
 };
 
 use super::agent::Engine;
-use crate::journal::Fold;
-use crate::{Error, ThreadId, ThreadStatus};
+use crate::{Error, ThreadId, ThreadStatus, journal::Fold};
 
 /// The difference between two clocks above which one of them counts as wrong.
 pub(super) const SKEW: Duration = Duration::from_secs(10);

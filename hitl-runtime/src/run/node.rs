@@ -6,12 +6,11 @@ use futures_util::future::BoxFuture;
 use serde_json::value::RawValue;
 
 use super::{Cx, NodeError};
-use crate::state::Slots;
 use crate::{
     graph::NodeSpec,
     journal::{Question, Rejection},
     review::{Approved, DraftVtable, Signatures},
-    state::State,
+    state::{Slots, State},
 };
 
 /// A node: a function with the `#[node]` attribute.

@@ -16,12 +16,11 @@ use super::{
     review_terms::{self, ReviewTerms},
     route, thread_state,
 };
-use crate::journal::Lane;
 use crate::{
     Digest, Operator, Place, ThreadId,
     graph::{EdgeKind, ReadKind},
     journal::{
-        Decision, Entry, Event, Fold, FoldError, LaneId, LaneState, OpenReviewState, Proposal, Reason,
+        Decision, Entry, Event, Fold, FoldError, Lane, LaneId, LaneState, OpenReviewState, Proposal, Reason,
         Settlement, Transition, Unmigrated, Values,
     },
     review::{SignatureError, check_signature},
@@ -105,8 +104,8 @@ impl<'a, G: Graph> Replay<'a, G> {
         }
         self.times(&entry);
         let expected = self.before(&entry);
-        let read = self.fold.read(place, record.hash, &record.body);
-        if let Err(error) = read.and_then(|()| Ok(self.fold.decode_all()?)) {
+        let read = self.read_entry(&entry, record);
+        if let Err(error) = read {
             let reason = match error {
                 FoldError::Damaged(problem) => {
                     self.note(FindingKind::Unreadable, problem);
@@ -125,6 +124,19 @@ impl<'a, G: Graph> Replay<'a, G> {
         self.fold.next = place;
         self.after(&entry, expected);
         self.fold.next = place.saturating_add(1);
+    }
+
+    /// Reads an entry, and decodes the values that it can have changed.
+    fn read_entry(&mut self, entry: &Entry, record: &Record) -> Result<(), FoldError> {
+        let lane = lane_of(&entry.event);
+        // A lane that reaches a join is merged into the lane that it came out of.
+        let around = lane.map(|lane| self.fold.parents(lane)).unwrap_or_default();
+        self.fold.read(record.place, record.hash, &record.body)?;
+        match lane {
+            Some(lane) => self.fold.decode([lane].into_iter().chain(around))?,
+            None => self.fold.decode_all()?,
+        }
+        Ok(())
     }
 
     /// Checks times and leases. These checks do not depend on the program that wrote the entry.
@@ -470,7 +482,8 @@ impl<'a, G: Graph> Replay<'a, G> {
     }
 
     fn snapshot(&mut self, stored: &str) {
-        let json = |text: &str| serde_json::from_str::<Value>(text).ok();
+        // The counts of steps only guard against endless loops, and older versions of hitl counted in another way.
+        let json = |text: &str| serde_json::from_str::<Value>(text).ok().map(without_steps);
         let computed = self.fold.to_snapshot().ok().and_then(|frozen| json(frozen.get()));
         let (Some(computed), Some(stored)) = (computed, json(stored)) else {
             return self.note(FindingKind::Snapshot, "its snapshot cannot be computed");
@@ -495,7 +508,7 @@ impl<'a, G: Graph> Replay<'a, G> {
         let frozen = self.fold.to_snapshot().ok()?;
         let mut again: Fold = Fold::empty(G::State::TABLE, self.fold.thread.clone());
         again.restore(&frozen).ok()?;
-        serde_json::from_str(again.to_snapshot().ok()?.get()).ok()
+        serde_json::from_str(again.to_snapshot().ok()?.get()).ok().map(without_steps)
     }
 }
 
@@ -526,6 +539,18 @@ fn lane_of(event: &Event) -> Option<LaneId> {
 /// Calls a route function and catches its panics: a `match` guard is the user's code.
 fn guarded(route: impl FnOnce() -> Result<Transition, String>) -> Option<Transition> {
     catch_unwind(AssertUnwindSafe(route)).ok()?.ok()
+}
+
+/// Returns a snapshot without its counts of steps.
+fn without_steps(mut snapshot: Value) -> Value {
+    if let Some(members) = snapshot.as_object_mut() {
+        members.remove("steps");
+    }
+    let lanes = snapshot.get_mut("lanes").and_then(Value::as_object_mut);
+    for lane in lanes.into_iter().flat_map(|lanes| lanes.values_mut()).filter_map(Value::as_object_mut) {
+        lane.remove("steps");
+    }
+    snapshot
 }
 
 /// Sorts all lists in a value, so that values can be compared without the order of lists.

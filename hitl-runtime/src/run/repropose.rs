@@ -27,11 +27,12 @@ use super::{
     GraphTable, agent::Engine, decide::may_decide, executor, for_each, lenient_load::unreadable, route,
     thread_state::LocatedReview, thread_writer::ThreadWriter,
 };
-use crate::journal::Fold;
 use crate::{
     Error, Operator,
     graph::{EditOutcome, Point, edit_outcome},
-    journal::{Act, Decision, Event, FoldError, LaneId, LaneState, Proposal, Proposer, Source, Transition},
+    journal::{
+        Act, Decision, Event, Fold, FoldError, LaneId, LaneState, Proposal, Proposer, Source, Transition,
+    },
     state::Slots,
 };
 

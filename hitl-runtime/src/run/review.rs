@@ -14,9 +14,9 @@ use super::{
     thread_state::LocatedReview,
     thread_writer::ThreadWriter,
 };
-use crate::journal::Fold;
 use crate::{
     Digest, Error, Operator, Reason, ThreadId, Verdict, Violation,
+    journal::Fold,
     review::{Draft, check_round_trip, encode},
     user_code,
 };

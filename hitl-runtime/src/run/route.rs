@@ -1,10 +1,10 @@
 //! Routing: the next step of a lane in this program's graph.
 
 use super::{GraphTable, NodeTable, for_each};
-use crate::state::Slots;
 use crate::{
     graph::{EdgeKind, EdgeSpec, Point},
     journal::Transition,
+    state::Slots,
     user_code::catch_panic,
 };
 

@@ -5,12 +5,12 @@ use super::{
     lenient_load::incompatible, route, run_to_completion, start::RetryScope, thread_state::effects_in_doubt,
     write_checks,
 };
-use crate::state::Slots;
 use crate::{
     Digest, Error, Operator, ThreadId,
     graph::{InterruptSpec, Point, ReadKind},
     journal::{Activation, Event, Evidence, Fold, LaneId, Settlement, Transition, Values},
     review::applicable_reviews,
+    state::Slots,
 };
 use std::sync::Arc;
 

@@ -50,6 +50,8 @@ impl ThreadWriter {
 
     /// The number of retries of a failed append, and the backoff before the first one; it doubles with each retry.
     const RETRIES: u32 = 5;
+    /// The maximum size of the entries of an append together with a snapshot, in bytes.
+    const SNAPSHOT_BYTES: usize = 8 << 20;
     const BACKOFF: Duration = Duration::from_millis(50);
 
     /// Creates a writer without buffered entries. It is boxed because it is moved often.
@@ -246,6 +248,9 @@ impl ThreadWriter {
             Err(error) if error.as_user_code_error().is_some() && !entry.is_ran() => None,
             frozen => frozen.map_err(|e| unreadable(self.engine.graph, &fold.thread, place, e))?,
         };
+        // A store takes an append of a limited size, and a later entry can have the snapshot.
+        let buffered: usize = self.entries.iter().map(|entry| entry.body.len()).sum();
+        let snapshot = snapshot.filter(|snapshot| buffered + snapshot.get().len() <= Self::SNAPSHOT_BYTES);
         let entry = EntryRef { snapshot: snapshot.as_deref().or(entry.snapshot), ..entry };
         let body = serde_json::to_vec(&entry).map_err(|e| Error::Damaged {
             thread: fold.thread.clone(),

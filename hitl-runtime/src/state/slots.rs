@@ -23,7 +23,7 @@ pub struct Slots {
     slots: Vec<Option<Arc<Slot>>>,
     /// `Some` if values that do not fit the state are kept and not rejected: the values of fields that the state does
     /// not have.
-    unknown: Option<BTreeMap<String, String>>,
+    unknown: Option<Arc<BTreeMap<String, String>>>,
 }
 
 /// A written value: its JSON, the decoded value, or both.
@@ -103,7 +103,7 @@ impl Slots {
 
     /// Returns the fields of a state, all unwritten, for values that may not fit the state.
     pub(crate) fn lenient(state: &'static StateTable) -> Self {
-        Self { unknown: Some(BTreeMap::new()), ..Self::empty(state) }
+        Self { unknown: Some(Arc::default()), ..Self::empty(state) }
     }
 
     /// Writes a value. A reducer combines it with the field's value; without a reducer it is decoded later.
@@ -135,7 +135,7 @@ impl Slots {
         match (Field::named(self.state, name), &mut self.unknown) {
             (Some(field), _) => self.put(field, Slot::new(json)),
             (None, Some(unknown)) => {
-                unknown.insert(name.to_owned(), json.to_owned());
+                Arc::make_mut(unknown).insert(name.to_owned(), json.to_owned());
                 Ok(())
             }
             (None, None) => Err(FieldError::unknown(name)),
@@ -147,6 +147,8 @@ impl Slots {
         if let Some(slot) = Field::named(self.state, name).and_then(|field| self.slots.get_mut(field.number))
         {
             *slot = None;
+        } else if let Some(unknown) = self.unknown.as_mut().filter(|unknown| unknown.contains_key(name)) {
+            Arc::make_mut(unknown).remove(name);
         }
     }
 
@@ -223,7 +225,10 @@ impl Slots {
 
     /// Returns the JSON of the fields that the state does not have, by name.
     pub(crate) fn unknown(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.unknown.iter().flatten().map(|(name, json)| (name.as_str(), json.as_str()))
+        self.unknown
+            .iter()
+            .flat_map(|unknown| unknown.iter())
+            .map(|(name, json)| (name.as_str(), json.as_str()))
     }
 
     /// Decodes all values.
@@ -239,7 +244,9 @@ impl Slots {
         let slots = self.slots.iter().enumerate();
         let wrong = slots
             .filter_map(|(number, slot)| slot.as_ref()?.decoded(Field::numbered(self.state, number)?).err());
-        wrong.chain(self.unknown.iter().flatten().map(|(name, _)| FieldError::unknown(name)))
+        wrong.chain(
+            self.unknown.iter().flat_map(|unknown| unknown.iter()).map(|(name, _)| FieldError::unknown(name)),
+        )
     }
 
     /// Decodes a value from the JSON that it encodes to.
