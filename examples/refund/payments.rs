@@ -38,7 +38,8 @@ pub struct Receipt {
 /// with the same idempotency key are one refund.
 pub struct Payments {
     file: PathBuf,
-    /// The connection to the file; `None` before the first refund.
+    /// The connection to the file; `None` before the first refund. It is locked before a call takes a thread that may
+    /// block, so that waiting calls hold none.
     ledger: Arc<Mutex<Option<Connection>>>,
 }
 
@@ -116,7 +117,7 @@ fn open(file: &Path) -> rusqlite::Result<Connection> {
 }
 
 /// Enters a call, and the refund of a new key, in one durable commit. An error before the commit guarantees that no
-/// money has moved; an error of the commit itself, or after it, leaves the outcome unknown.
+/// money has moved; an error of the commit itself leaves the outcome unknown. A key that was used for another refund pays nothing.
 fn enter(ledger: &mut Connection, wanted: Receipt, key: &str) -> Result<Receipt> {
     let entry =
         ledger.transaction_with_behavior(TransactionBehavior::Immediate).map_err(NodeError::not_done)?;
