@@ -141,11 +141,11 @@ fn entry(node: &Node<'_>, state: &Type, deps: &TokenStream) -> TokenStream {
     let name = &node.name;
     let path = node.mentions.first();
     let span = node.span();
-    let new = Ident::new("new", Span::mixed_site());
+    let table = Ident::new("table", Span::mixed_site());
     let (root, close) = (quote_spanned!(span=> ::), quote_spanned!(span=> >));
     let args = spans::delimited(span, Delimiter::Parenthesis, quote!(#name, ::core::marker::PhantomData));
     // In parentheses: without them rustc could take the path for a const argument, the function, and warn about that.
-    quote!(#root hitl::__private::NodeEntry::<#state, #deps>::#new::<(#path) #close #args)
+    quote!(#root hitl::__private::NodeEntry::<#state, #deps>::#table::<(#path) #close #args)
 }
 
 fn point(point: Point) -> TokenStream {

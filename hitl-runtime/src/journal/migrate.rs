@@ -231,7 +231,7 @@ pub(super) fn draft(lane: &Lane, field: &str) -> Result<Value, FoldError> {
     match lane.before.get(field).filter(|_| !reduced) {
         Some(json) => parse(json.get()),
         None => match lane.fields.read(field)? {
-            Some(json) => parse(&json),
+            Some(json) => parse(json),
             None => Err(FieldError::value(field, "it is not written").into()),
         },
     }

@@ -370,7 +370,7 @@ fn advance_ready(
     }
     let wait = again_ms.map_or(0, |at_ms| at_ms.saturating_sub(engine.clock.now_ms()));
     let wait = Duration::from_millis(wait);
-    let attempt = new_attempt(engine.graph, &writer.fold, lane, node, entry, activation, cx, wait);
+    let attempt = new_attempt(writer, lane, node, entry, activation, cx, wait);
     Ok(attempt.map_or(Advanced::Stands, |attempt| Advanced::Runs(Box::new(attempt))))
 }
 
@@ -395,7 +395,7 @@ fn take_over(
     }
     writer.push(Event::Began { node: activation.node.clone(), lane, key: key.clone() })?;
     let cx = context(&writer.fold, lane, entry, &activation).with_key(key);
-    Ok(new_attempt(writer.engine.graph, &writer.fold, lane, node, entry, activation, cx, Duration::ZERO))
+    Ok(new_attempt(writer, lane, node, entry, activation, cx, Duration::ZERO))
 }
 
 fn find(graph: &'static GraphTable, fold: &Fold, name: &str) -> Result<(usize, &'static NodeTable), Error> {
@@ -419,9 +419,7 @@ fn signature_problem(
 }
 
 fn new_attempt(
-    graph: &'static GraphTable,
-
-    fold: &Fold,
+    writer: &ThreadWriter,
     id: LaneId,
     node: usize,
     entry: &'static NodeTable,
@@ -429,6 +427,7 @@ fn new_attempt(
     cx: Cx,
     wait: Duration,
 ) -> Option<Attempt> {
+    let (graph, fold) = (writer.engine.graph, &writer.fold);
     let lane = fold.lanes.get(&id)?;
     let (thread, by_field) = (fold.thread.clone(), Arc::clone(&lane.signatures));
     let (graph, spec, entered) = (graph.spec, &entry.spec, activation.entered);

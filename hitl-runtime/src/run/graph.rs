@@ -159,7 +159,7 @@ pub struct NodeEntry<S, D>(PhantomData<fn() -> (S, D)>);
 impl<S: State, D: Send + Sync + 'static> NodeEntry<S, D> {
     /// Creates the table of the node `N` under the name that the graph gives it.
     #[track_caller]
-    pub const fn new<N>(name: &'static str, _node: PhantomData<N>) -> NodeTable
+    pub const fn table<N>(name: &'static str, _node: PhantomData<N>) -> NodeTable
     where
         N: Node<State = S> + Run<D>,
     {

@@ -44,7 +44,7 @@ pub(super) enum EditResult {
     Proposes { proposal: Proposal, to: Transition },
 }
 
-/// The result of [`Agent::preview`]: the effects that a verdict would have.
+/// The result of [`Agent::preview`](super::Agent::preview): the effects that a verdict would have.
 ///
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
