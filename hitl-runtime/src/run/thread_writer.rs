@@ -50,8 +50,8 @@ impl ThreadWriter {
 
     /// The number of retries of a failed append, and the backoff before the first one; it doubles with each retry.
     const RETRIES: u32 = 5;
-    /// The maximum size of the entries of an append together with a snapshot, in bytes.
-    const SNAPSHOT_BYTES: usize = 8 << 20;
+    /// The maximum size of the other entries of an append that gets a snapshot, in bytes.
+    const SNAPSHOT_AFTER_BYTES: usize = 1 << 20;
     const BACKOFF: Duration = Duration::from_millis(50);
 
     /// Creates a writer without buffered entries. It is boxed because it is moved often.
@@ -240,17 +240,23 @@ impl ThreadWriter {
             entry.lease = None;
         }
         let (entries, bytes) = fold.since_snapshot;
-        let due =
-            entries >= Self::SNAPSHOT_ENTRIES && bytes >= fold.snapshot_bytes && !fold.ended && may_carry;
+        // A store takes an append of a limited size. A snapshot that would make a large one larger waits for the next.
+        let is_small = || {
+            self.entries.len() < Self::SNAPSHOT_ENTRIES
+                && self.entries.iter().map(|entry| entry.body.len()).sum::<usize>()
+                    <= Self::SNAPSHOT_AFTER_BYTES
+        };
+        let due = entries >= Self::SNAPSHOT_ENTRIES
+            && bytes >= fold.snapshot_bytes
+            && !fold.ended
+            && may_carry
+            && is_small();
         let snapshot = match due.then(|| fold.to_snapshot()).transpose() {
             // The user's code failed while the snapshot was encoded. For the entry of a node, that is a failure of the
             // node. Any other entry is written without a snapshot, which only makes reading faster.
             Err(error) if error.as_user_code_error().is_some() && !entry.is_ran() => None,
             frozen => frozen.map_err(|e| unreadable(self.engine.graph, &fold.thread, place, e))?,
         };
-        // A store takes an append of a limited size, and a later entry can have the snapshot.
-        let buffered: usize = self.entries.iter().map(|entry| entry.body.len()).sum();
-        let snapshot = snapshot.filter(|snapshot| buffered + snapshot.get().len() <= Self::SNAPSHOT_BYTES);
         let entry = EntryRef { snapshot: snapshot.as_deref().or(entry.snapshot), ..entry };
         let body = serde_json::to_vec(&entry).map_err(|e| Error::Damaged {
             thread: fold.thread.clone(),
