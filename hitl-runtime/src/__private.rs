@@ -16,7 +16,7 @@ pub use crate::{
         NodeTable, Provides, Run, ThreadState, Writes, several, specs,
     },
     state::{
-        Erased, FieldError, FieldTable, Slots, State, StateTable, View, append, decode_erased, encode_erased,
+        FieldError, FieldTable, Slots, State, StateTable, View, append, decode_erased, encode_erased,
         reduce_erased, unmigrated,
     },
 };

@@ -177,9 +177,7 @@ impl Fold {
     }
 
     fn read_after(self, before: Option<Digest>) -> Self {
-        let empty = self;
-        let hash = before.unwrap_or(empty.hash);
-        Self { is_tail: before.is_some(), hash, ..empty }
+        Self { is_tail: before.is_some(), hash: before.unwrap_or(self.hash), ..self }
     }
 
     /// Reads one stored entry. The first one must be at place 0, or, if reading starts at a snapshot, contain that

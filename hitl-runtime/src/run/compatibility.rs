@@ -234,7 +234,7 @@ impl Compatibility {
             };
             let name = graph.spec.nodes[node].name;
             let around = graph.spec.enclosing_branches(node);
-            let parents = parents(fold, *id);
+            let parents = fold.parents(*id);
             let problem = match (around.last(), parents.first()) {
                 (None, None) => None,
                 (Some(_), None) => Some("is in a branch of a fork, but was in none".to_owned()),
@@ -409,12 +409,6 @@ fn run_of(each: Option<(&str, &str)>) -> String {
         Some((item, list)) => format!("for each `{item}` of `{list}`"),
         None => "once in a branch".to_owned(),
     }
-}
-
-/// Returns the lanes that a lane came out of, innermost first.
-fn parents(fold: &Fold, id: LaneId) -> Vec<LaneId> {
-    let parent = |id: &LaneId| fold.lanes.get(id).and_then(|lane| lane.parent);
-    std::iter::successors(parent(&id), parent).collect()
 }
 
 /// Returns the violation that keeps a draft from having a digest; empty if it has one.

@@ -192,7 +192,7 @@ impl Engine {
             writer.push(event)?;
         }
         if writer.claims() {
-            return executor::run(self, writer).await;
+            return executor::run(writer).await;
         }
         let thread = writer.fold.thread.clone();
         if writer.flush(false).await? { Ok(writer.fold) } else { Err(executor::RunError::Conflict(thread)) }

@@ -59,8 +59,9 @@ impl From<Error> for RunError {
 /// its `Began`. The place in the journal is the fence: a runner that has lost its lease fails to append, and stops. An
 /// effect is not called once the stored lease has expired by this process's clock, because another runner may have
 /// taken the thread over, and a person may have told it that the effect did not happen.
-pub(crate) async fn run(engine: &Arc<Engine>, mut writer: Box<ThreadWriter>) -> Result<Fold, RunError> {
-    let _under_way = RunningGuard::begin(engine);
+pub(crate) async fn run(mut writer: Box<ThreadWriter>) -> Result<Fold, RunError> {
+    let engine = Arc::clone(&writer.engine);
+    let _under_way = RunningGuard::begin(&engine);
     if !writer.holds_lease() && writer.fold.runs() {
         // The entry that moved the thread is signed by a key for verdicts alone, and such an entry contains no lease.
         writer.push(Event::Renewed {})?;
@@ -69,7 +70,7 @@ pub(crate) async fn run(engine: &Arc<Engine>, mut writer: Box<ThreadWriter>) -> 
     let leased_until_ms = AtomicU64::new(u64::MAX);
     // Created for the first node that does not complete on its first poll.
     let mut running = None;
-    let end = run_all(engine, &leased_until_ms, writer, &mut running).await;
+    let end = run_all(&engine, &leased_until_ms, writer, &mut running).await;
     if let (Err(RunError::Error(_)), Some(mut running)) = (&end, running) {
         // Nodes in flight are awaited, not cancelled, so that no effect is interrupted. The journal says which effects
         // began.
@@ -95,7 +96,7 @@ async fn run_all<'a>(
     let mut moved = Moved::All;
     loop {
         let made = writer.fold.lanes_made();
-        let attempts = advance(engine, &mut writer, &busy, &moved)?;
+        let attempts = advance(&mut writer, &busy, &moved)?;
         if !writer.flush(!first).await? {
             if first {
                 return Err(RunError::Conflict(thread));
@@ -110,7 +111,7 @@ async fn run_all<'a>(
             writer.adapt()?;
             moved = Moved::All;
             for finished in &mut ended {
-                record(engine, &mut writer, finished).await?;
+                record(&mut writer, finished).await?;
             }
             continue;
         }
@@ -127,7 +128,7 @@ async fn run_all<'a>(
                 && let Poll::Ready(mut finished) = poll!(&mut work)
             {
                 moved.add(&writer.fold, lane);
-                record(engine, &mut writer, &mut finished).await?;
+                record(&mut writer, &mut finished).await?;
                 ended.push(finished);
             } else {
                 busy.insert(lane);
@@ -144,7 +145,7 @@ async fn run_all<'a>(
             Either::Left((Some(mut finished), _)) => {
                 busy.remove(&finished.lane);
                 moved.add(&writer.fold, finished.lane);
-                record(engine, &mut writer, &mut finished).await?;
+                record(&mut writer, &mut finished).await?;
                 ended.push(finished);
             }
             Either::Left((None, _)) => {}
@@ -155,19 +156,15 @@ async fn run_all<'a>(
 
 /// Records the result of an attempt. If the thread cannot take the node's values, because a reducer, a serializer or
 /// the guard of a `match` fails on them, the node counts as failed, and the values are never stored.
-async fn record(
-    engine: &Arc<Engine>,
-    writer: &mut ThreadWriter,
-    finished: &mut FinishedAttempt,
-) -> Result<(), Error> {
-    match record_once(engine, writer, finished) {
+async fn record(writer: &mut ThreadWriter, finished: &mut FinishedAttempt) -> Result<(), Error> {
+    match record_once(writer, finished) {
         Err(error) if is_of_user_code(&error) && matches!(finished.end, AttemptOutcome::Wrote { .. }) => {
             writer.rewind().await?;
             finished.end = attempt::failed(
                 &NodeError::msg(text_without_thread(&error)),
-                is_unsure(engine.graph, finished.node),
+                is_unsure(writer.engine.graph, finished.node),
             );
-            record_once(engine, writer, finished)
+            record_once(writer, finished)
         }
         recorded => recorded,
     }
@@ -192,11 +189,7 @@ fn is_unsure(graph: &'static GraphTable, node: usize) -> bool {
     graph.spec.nodes.get(node).is_some_and(|spec| spec.effect && !spec.idempotent)
 }
 
-fn record_once(
-    engine: &Arc<Engine>,
-    writer: &mut ThreadWriter,
-    finished: &mut FinishedAttempt,
-) -> Result<(), Error> {
+fn record_once(writer: &mut ThreadWriter, finished: &mut FinishedAttempt) -> Result<(), Error> {
     let lane = finished.lane;
     if writer.fold.lanes.get(&lane).and_then(|lane| lane.at.activation()) != Some(&finished.activation) {
         // The store had taken this entry before it reported the conflict.
@@ -217,11 +210,11 @@ fn record_once(
             writer.push_spent(event, finished.spent.clone())
         }
         AttemptOutcome::Failed { error } => {
-            let retry = engine.graph.spec.nodes[finished.node].retry;
+            let retry = writer.engine.graph.spec.nodes[finished.node].retry;
             let failures = finished.activation.failures;
             let again_ms = (failures < retry.retries).then(|| {
                 let backoff = retry.backoff_ms.saturating_mul(1 << failures.min(20));
-                engine.clock.now_ms().saturating_add(backoff)
+                writer.engine.clock.now_ms().saturating_add(backoff)
             });
             let event = Event::Failed { node: node(), lane, error: error.clone(), again_ms };
             writer.push_spent(event, finished.spent.clone())
@@ -235,18 +228,13 @@ fn refused(writer: &ThreadWriter, finished: &FinishedAttempt) -> Option<AttemptO
     let AttemptOutcome::Wrote { writes, .. } = &finished.end else { return None };
     let fields = &writer.fold.lanes.get(&finished.lane)?.fields;
     let wrote = |field: &str| writes.0.iter().find(|(wrote, _)| *wrote == field).map(|(_, json)| json.get());
-    let problem = for_each::fits(writer.engine.graph, Point::Node(finished.node), fields, wrote).err()?;
-    let spec = &writer.engine.graph.nodes.get(finished.node)?.spec;
-    Some(attempt::failed(&NodeError::msg(problem), spec.effect && !spec.idempotent))
+    let graph = writer.engine.graph;
+    let problem = for_each::fits(graph, Point::Node(finished.node), fields, wrote).err()?;
+    Some(attempt::failed(&NodeError::msg(problem), is_unsure(graph, finished.node)))
 }
 
 /// Moves every lane as far as it goes without running a node, and returns the attempts to run next.
-fn advance(
-    engine: &Arc<Engine>,
-    writer: &mut ThreadWriter,
-    busy: &BTreeSet<LaneId>,
-    moved: &Moved,
-) -> Result<Vec<Attempt>, Error> {
+fn advance(writer: &mut ThreadWriter, busy: &BTreeSet<LaneId>, moved: &Moved) -> Result<Vec<Attempt>, Error> {
     let mut attempts = Vec::new();
     let mut slots = ItemSlots::new(&writer.fold, busy);
     let stopped = writer.fold.stop().is_some();
@@ -257,7 +245,7 @@ fn advance(
     // A review waits for no slot.
     for lane in moved.lanes(&writer.fold).into_iter().filter(|lane| !stopped && !busy.contains(lane)) {
         if is_at_review(writer, lane)? {
-            advance_ready(engine, writer, lane, &mut slots)?;
+            advance_ready(writer, lane, &mut slots)?;
         }
     }
     let parents = if stopped { Vec::new() } else { writer.fold.lanes.parents_of_ready() };
@@ -268,7 +256,7 @@ fn advance(
             if busy.contains(&lane) {
                 continue;
             }
-            match advance_ready(engine, writer, lane, &mut slots)? {
+            match advance_ready(writer, lane, &mut slots)? {
                 Advanced::Stands => {}
                 Advanced::Runs(attempt) => attempts.push(*attempt),
                 Advanced::Again => next = lane,
@@ -316,7 +304,12 @@ fn is_at_review(writer: &ThreadWriter, lane: LaneId) -> Result<bool, Error> {
     let Some(stands) = writer.fold.lanes.get(&lane) else { return Ok(false) };
     let LaneState::Ready { activation, .. } = &stands.at else { return Ok(false) };
     let (_, entry) = find(writer.engine.graph, &writer.fold, &activation.node)?;
-    Ok(entry.spec.interrupt.is_some() && !activation.signed)
+    Ok(waits_for_review(entry, activation))
+}
+
+/// Returns whether a node must not run before its review, which is not signed.
+fn waits_for_review(entry: &NodeTable, activation: &Activation) -> bool {
+    entry.spec.interrupt.is_some() && !activation.signed
 }
 
 /// The result of moving a lane that is ready.
@@ -331,28 +324,23 @@ enum Advanced {
     Waits,
 }
 
-fn advance_ready(
-    engine: &Arc<Engine>,
-    writer: &mut ThreadWriter,
-    lane: LaneId,
-    slots: &mut ItemSlots,
-) -> Result<Advanced, Error> {
+fn advance_ready(writer: &mut ThreadWriter, lane: LaneId, slots: &mut ItemSlots) -> Result<Advanced, Error> {
     let Some(stands) = writer.fold.lanes.get(&lane) else { return Ok(Advanced::Stands) };
     let LaneState::Ready { activation, again_ms } = &stands.at else { return Ok(Advanced::Stands) };
-    let (node, entry) = find(engine.graph, &writer.fold, &activation.node)?;
-    if entry.spec.interrupt.is_some() && !activation.signed {
+    let (node, entry) = find(writer.engine.graph, &writer.fold, &activation.node)?;
+    if waits_for_review(entry, activation) {
         let activation = activation.clone();
-        pause(engine, writer, lane, entry, &activation)?;
+        pause(writer, lane, entry, &activation)?;
         let is_active = writer.fold.lanes.get(&lane).is_some_and(|lane| lane.at.is_active());
         return Ok(if is_active { Advanced::Again } else { Advanced::Stands });
     }
     let steps = writer.fold.steps(lane);
-    let problem = if steps >= engine.step_limit {
+    let problem = if steps >= writer.engine.step_limit {
         Some(format!(
             "{steps} nodes have run since a person last acted on this thread; resume it if this is no endless loop"
         ))
     } else {
-        signature_problem(engine.graph, stands, entry, activation)
+        signature_problem(writer.engine.graph, stands, entry, activation)
     };
     if let Some(error) = problem {
         let node = activation.node.clone();
@@ -368,7 +356,7 @@ fn advance_ready(
         let key = cx.idempotency_key().to_owned();
         writer.push(Event::Began { node: activation.node.clone(), lane, key })?;
     }
-    let wait = again_ms.map_or(0, |at_ms| at_ms.saturating_sub(engine.clock.now_ms()));
+    let wait = again_ms.map_or(0, |at_ms| at_ms.saturating_sub(writer.engine.clock.now_ms()));
     let wait = Duration::from_millis(wait);
     let attempt = new_attempt(writer, lane, node, entry, activation, cx, wait);
     Ok(attempt.map_or(Advanced::Stands, |attempt| Advanced::Runs(Box::new(attempt))))
@@ -439,7 +427,6 @@ fn new_attempt(
 
 /// Opens a review. If the draft cannot be signed, for example because it breaks its invariants, the node fails instead.
 pub(super) fn pause(
-    engine: &Arc<Engine>,
     writer: &mut ThreadWriter,
     id: LaneId,
     entry: &NodeTable,
@@ -471,7 +458,7 @@ pub(super) fn pause(
         Err(error @ Error::UserCodeFailed { .. }) => Err(text_without_thread(&error)),
         Err(error) => return Err(error),
     };
-    let rule = ReviewRule::new(&interrupt, engine.clock.now_ms());
+    let rule = ReviewRule::new(&interrupt, writer.engine.clock.now_ms());
     match digest {
         Ok(digest) => {
             writer.push(Event::Paused {
@@ -488,7 +475,9 @@ pub(super) fn pause(
                 proposed: proposer(&writer.fold, id, interrupt.field),
             })?;
             let drafted = writer.fold.lanes.get(&id).and_then(|lane| lane.drafted.as_ref());
-            match drafted.and_then(|drafted| engine.signature_of_edit(&writer.fold, id, &drafted.draft)) {
+            match drafted
+                .and_then(|drafted| writer.engine.signature_of_edit(&writer.fold, id, &drafted.draft))
+            {
                 Some(signature) => writer.push(signature),
                 None => Ok(()),
             }

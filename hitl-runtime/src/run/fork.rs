@@ -67,7 +67,7 @@ impl Engine {
         old.adapt()?;
         self.reject_begun_effects(&old.fold, place).await?;
         reject_signatures(self.graph, &old.fold, place)?;
-        match executor::run(self, self.forked(old.fold, from, new)?).await {
+        match executor::run(self.forked(old.fold, from, new)?).await {
             Err(executor::RunError::Conflict(thread)) => Err(Error::ThreadExists { thread }),
             other => self.fold_after(other).await,
         }

@@ -208,19 +208,18 @@ impl Engine {
                     None => Error::UnknownThread { thread: thread.clone() },
                 });
             }
-            for record in records.iter().filter(|record| record.place <= place) {
-                if fold.read(record.place, record.hash, &record.body).is_err() {
-                    // Read again, to report every incompatibility and not only the first.
-                    let records = self.records_to(thread, place).await?;
-                    return load_strict(self.graph, thread, &Tail { before: None, records });
-                }
+            let mut read = records.iter().filter(|record| record.place <= place);
+            if read.any(|record| fold.read(record.place, record.hash, &record.body).is_err()) {
+                return self.load_strict_to(thread, place).await;
             }
         }
-        if fold.decode_all().is_err() {
-            let records = self.records_to(thread, place).await?;
-            return load_strict(self.graph, thread, &Tail { before: None, records });
-        }
-        Ok(fold)
+        if fold.decode_all().is_err() { self.load_strict_to(thread, place).await } else { Ok(fold) }
+    }
+
+    /// Reads a thread up to and including a place again, to report every incompatibility and not only the first.
+    async fn load_strict_to(&self, thread: &ThreadId, place: Place) -> Result<Fold, Error> {
+        let records = self.records_to(thread, place).await?;
+        load_strict(self.graph, thread, &Tail { before: None, records })
     }
 
     /// Reads every entry up to and including a place.

@@ -186,7 +186,7 @@ impl Engine {
                 signs_only: signs_only.filter(|_| !is_over),
             }));
         };
-        executor::pause(self, &mut writer, id, entry, &activation)?;
+        executor::pause(&mut writer, id, entry, &activation)?;
         let at = writer.fold.lanes.get(&id).map(|lane| &lane.at);
         let signs = matches!(at, Some(LaneState::Ready { activation, .. }) if activation.signed);
         let role = interrupt.role.map(str::to_owned);

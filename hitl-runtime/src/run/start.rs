@@ -292,7 +292,7 @@ impl Engine {
                 Starter::Caller(requester) => requester.clone(),
             },
         })?;
-        match executor::run(&self, writer).await {
+        match executor::run(writer).await {
             Err(RunError::Conflict(_)) => {
                 self.same_start(self.load_for_reading(&thread).await?, &input, &starter).await
             }
@@ -372,7 +372,7 @@ impl Engine {
         match end {
             Ok(fold) => Ok(fold),
             Err(RunError::Conflict(thread) | RunError::LeaseLost(thread)) => {
-                Ok(self.load_for_reading(&thread).await?)
+                self.load_for_reading(&thread).await
             }
             Err(RunError::Error(error)) => Err(error),
         }

@@ -45,8 +45,7 @@ struct Field {
 
 impl Field {
     fn named(state: &'static StateTable, name: &str) -> Option<Self> {
-        let number = state.spec.fields.iter().position(|field| field.name == name)?;
-        Self::numbered(state, number)
+        Self::numbered(state, state.number(name)?)
     }
 
     fn numbered(state: &'static StateTable, number: usize) -> Option<Self> {
@@ -244,9 +243,7 @@ impl Slots {
         let slots = self.slots.iter().enumerate();
         let wrong = slots
             .filter_map(|(number, slot)| slot.as_ref()?.decoded(Field::numbered(self.state, number)?).err());
-        wrong.chain(
-            self.unknown.iter().flat_map(|unknown| unknown.iter()).map(|(name, _)| FieldError::unknown(name)),
-        )
+        wrong.chain(self.unknown().map(|(name, _)| FieldError::unknown(name)))
     }
 
     /// Decodes a value from the JSON that it encodes to.
