@@ -684,6 +684,12 @@ impl Fold {
         self.paused().filter(move |_| !stopped)
     }
 
+    /// Returns the person whose pending edit proposed the value of a field in a lane.
+    pub(crate) fn proposer(&self, lane: LaneId, field: &str) -> Option<Proposer> {
+        let pending = self.lanes.get(&lane)?.pending.as_deref()?;
+        (pending.field == field).then(|| pending.by.clone())
+    }
+
     /// Returns the open reviews and their lanes, even if the thread is stopped.
     pub(crate) fn paused(&self) -> impl Iterator<Item = (LaneId, &OpenReviewState)> {
         self.lanes.paused().filter_map(|(id, lane)| match &lane.at {

@@ -15,13 +15,13 @@ use super::{
     AppState, authenticated::AuthenticatedRequest, connections::Connection, payload, request_guard, response,
     stream, workers::InFlight,
 };
-use crate::{run::Graph, serve::api::ApiError};
+use crate::serve::api::ApiError;
 
 /// The connection of a request, if this server accepted it.
 pub(super) type ConnectionExtension = Option<Extension<Arc<Connection>>>;
 
-pub(super) async fn invoke<G: Graph>(
-    State(state): State<Arc<AppState<G>>>,
+pub(super) async fn invoke(
+    State(state): State<Arc<AppState>>,
     connection: ConnectionExtension,
     headers: HeaderMap,
     body: Body,
@@ -46,8 +46,8 @@ pub(super) async fn invoke<G: Graph>(
 
 /// Handles `POST /runtimes/{arn}/invocations`, the service's own path, so that its SDKs can be pointed at this server.
 /// They look for the text of an error in `message`.
-pub(super) async fn invoke_as_service<G: Graph>(
-    state: State<Arc<AppState<G>>>,
+pub(super) async fn invoke_as_service(
+    state: State<Arc<AppState>>,
     connection: ConnectionExtension,
     headers: HeaderMap,
     body: Body,
@@ -74,8 +74,8 @@ pub(super) fn span(headers: &HeaderMap) -> tracing::Span {
     tracing::info_span!("request", requestId = request, sessionId = session)
 }
 
-async fn try_invoke<G: Graph>(
-    state: &Arc<AppState<G>>,
+async fn try_invoke(
+    state: &Arc<AppState>,
     connection: Option<&Arc<Connection>>,
     headers: HeaderMap,
     body: Body,
