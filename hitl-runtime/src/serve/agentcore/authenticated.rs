@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::{
     AppState,
     access::{self, Visibility},
+    connections::Execution,
     identity::Caller,
     session::{session_id, thread_for},
 };
@@ -20,10 +21,17 @@ pub(super) struct AuthenticatedRequest {
     pub(super) operator: Option<Operator>,
     /// The session of its thread.
     pub(super) session: String,
+    /// Counts the request among those in flight. `None` if the server has no limit.
+    _execution: Option<Execution>,
 }
 
 impl AuthenticatedRequest {
-    pub(super) fn parse(state: &AppState, caller: &Caller, payload: Value) -> Result<Self, ApiError> {
+    pub(super) fn parse(
+        state: &AppState,
+        caller: &Caller,
+        payload: Value,
+        execution: Option<Execution>,
+    ) -> Result<Self, ApiError> {
         let session_header = caller.session.as_deref();
         let mut request =
             Request::parse_for_state(state.engine.graph.state, payload, session_header.and_then(thread_for))?;
@@ -42,7 +50,7 @@ impl AuthenticatedRequest {
             .detail("sent", session_header.chars().take(256).collect::<String>()));
         }
         let operator = state.operators.operator(caller, request.claimed.take())?;
-        Ok(Self { request, operator, session })
+        Ok(Self { request, operator, session, _execution: execution })
     }
 
     /// Checks whether the caller may make this request, and returns what the caller may see of the thread.

@@ -94,15 +94,13 @@ async fn try_invoke(
     };
     let bytes = payload::read(body, state.max_bytes, state.limits.body, connection.map(AsRef::as_ref));
     let bytes = bytes.await?;
-    if let Some(connection) = connection {
-        connection.begin_execution()?;
-    }
+    let execution = connection.map(|connection| connection.begin_execution()).transpose()?;
     let (shared, connection) = (Arc::clone(state), connection.cloned());
     // Parse on the runtime that executes nodes, so that a large or slow payload does not delay pings.
     let authorized = async move {
         let payload = payload::parse(&bytes, shared.max_bytes, connection.as_deref())?;
         drop(bytes);
-        let request = AuthenticatedRequest::parse(&shared, &caller, payload)?;
+        let request = AuthenticatedRequest::parse(&shared, &caller, payload, execution)?;
         let visibility = request.authorize(&shared, &caller).await?;
         // The caller may have omitted the session.
         tracing::Span::current().record("sessionId", request.session.as_str());

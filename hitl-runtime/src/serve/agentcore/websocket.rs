@@ -111,8 +111,8 @@ async fn authorize(
     connection: Option<&Arc<Connection>>,
     request: Vec<u8>,
 ) -> Result<(AuthenticatedRequest, Visibility), ApiError> {
+    let execution = connection.map(|connection| connection.begin_message()).transpose()?;
     if let Some(connection) = connection {
-        connection.begin_message()?;
         connection.reserve_memory(request.len())?;
     }
     let (shared, caller, connection) = (Arc::clone(state), Arc::clone(caller), connection.cloned());
@@ -120,7 +120,7 @@ async fn authorize(
         caller.check_expiry(&shared)?;
         let payload = payload::parse(&request, shared.max_bytes, connection.as_deref())?;
         drop(request);
-        let authorized = AuthenticatedRequest::parse(&shared, &caller, payload)?;
+        let authorized = AuthenticatedRequest::parse(&shared, &caller, payload, execution)?;
         let visibility = authorized.authorize(&shared, &caller).await?;
         Ok((authorized, visibility))
     });
