@@ -124,7 +124,11 @@ async fn requests_of_closed_connections_count_until_they_end() {
     }
     // Each of these has time to find the closed connections.
     for number in 0..50 {
-        let (status, body) = served.ask(json!({ "thread_id": format!("v-{number}"), "message": "A-1" })).await;
+        let third = served.ask(json!({ "thread_id": format!("v-{number}"), "message": "A-1" }));
+        let (status, body) = tokio::select! {
+            answer = third => answer,
+            _ = served.desk.entered.acquire() => panic!("a third request runs"),
+        };
         assert_eq!((status, &body["code"]), (503, &json!("busy")), "{body}");
     }
     served.desk.gate.add_permits(100);
