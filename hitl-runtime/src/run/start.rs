@@ -253,7 +253,7 @@ impl Engine {
         starter: Starter,
     ) -> Result<Fold, Error> {
         match self.load_for_reading(&thread).await {
-            Ok(fold) => return self.same_start(fold, &input, &starter).await,
+            Ok(fold) => return Box::pin(self.same_start(fold, &input, &starter)).await,
             Err(Error::UnknownThread { .. }) => thread.check_new()?,
             Err(Error::GraphChanged { differences, .. })
                 if matches!(differences[..], [Incompatibility::OtherGraph { .. }]) =>
@@ -294,7 +294,8 @@ impl Engine {
         })?;
         match executor::run(writer).await {
             Err(RunError::Conflict(_)) => {
-                self.same_start(self.load_for_reading(&thread).await?, &input, &starter).await
+                let fold = Box::pin(self.load_for_reading(&thread)).await?;
+                Box::pin(self.same_start(fold, &input, &starter)).await
             }
             other => self.fold_after(other).await,
         }
@@ -372,7 +373,7 @@ impl Engine {
         match end {
             Ok(fold) => Ok(fold),
             Err(RunError::Conflict(thread) | RunError::LeaseLost(thread)) => {
-                self.load_for_reading(&thread).await
+                Box::pin(self.load_for_reading(&thread)).await
             }
             Err(RunError::Error(error)) => Err(error),
         }
