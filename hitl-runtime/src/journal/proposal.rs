@@ -63,6 +63,32 @@ impl std::fmt::Display for Source {
     }
 }
 
+/// A [`Source`] that is borrowed: the source of a write is mostly the one of the write before it.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum SourceRef<'a> {
+    Start,
+    After(&'a str),
+    At(&'a str),
+}
+
+impl SourceRef<'_> {
+    fn is(self, source: &Source) -> bool {
+        match (self, source) {
+            (Self::Start, Source::Start) => true,
+            (Self::After(node), Source::After(other)) | (Self::At(node), Source::At(other)) => node == other,
+            _ => false,
+        }
+    }
+
+    fn into_source(self) -> Source {
+        match self {
+            Self::Start => Source::Start,
+            Self::After(node) => Source::After(node.to_owned()),
+            Self::At(node) => Source::At(node.to_owned()),
+        }
+    }
+}
+
 /// The relation of a verdict to an edit that is a new proposal.
 ///
 /// ```
@@ -229,10 +255,18 @@ impl Sources {
         self.last
     }
 
-    pub(super) fn wrote(&mut self, field: &str, by: Source) {
+    pub(super) fn wrote(&mut self, field: &str, by: SourceRef<'_>) {
         let at = self.next();
         self.refused.remove(field);
-        self.by_field.insert(field.to_owned(), Write(by, at));
+        match self.by_field.get_mut(field) {
+            Some(Write(source, last)) => {
+                if !by.is(source) {
+                    *source = by.into_source();
+                }
+                *last = at;
+            }
+            None => _ = self.by_field.insert(field.to_owned(), Write(by.into_source(), at)),
+        }
     }
 
     /// Records that a person has rejected the current value of a field.
@@ -484,17 +518,17 @@ mod tests {
     fn a_later_write_clears_the_effects_since_the_last_write() {
         let mut sources = Sources::beginning(Source::Start);
         assert_eq!(sources.back_to("draft", "pay"), Some((Source::Start, false)));
-        sources.wrote("draft", Source::After("think".into()));
+        sources.wrote("draft", SourceRef::After("think"));
         sources.act();
         assert_eq!(sources.back_to("draft", "pay"), Some((Source::After("think".into()), true)));
         sources.done("pay");
         assert_eq!(sources.back_to("draft", "pay"), Some((Source::After("pay".into()), false)));
         assert_eq!(sources.back_to("draft", "other"), Some((Source::After("think".into()), true)));
-        let json = serde_json::to_string(&sources).unwrap();
+        let json = serde_json::to_string(&sources.within(None)).unwrap();
         let mut read: Sources = serde_json::from_str(&json).unwrap();
         read.begin_at(None);
         assert_eq!(read, sources);
-        sources.wrote("draft", Source::After("think".into()));
+        sources.wrote("draft", SourceRef::After("think"));
         assert_eq!(sources.back_to("draft", "pay"), Some((Source::After("think".into()), false)));
         assert_eq!(Sources::default().back_to("draft", "pay"), None, "an older hitl did not say");
     }
