@@ -388,6 +388,25 @@ impl Slots {
         self.values(|field| names.iter().any(|name| name == field))
     }
 
+    /// Returns the JSON of all written fields that are wanted, sorted by name, without copies.
+    ///
+    /// # Errors
+    /// As `read`.
+    pub(crate) fn raw_values(
+        &self,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<Vec<(&'static str, &RawValue)>, FieldError> {
+        let mut values = Vec::new();
+        for field in self.state.spec.fields.iter().filter(|field| wanted(field.name)) {
+            if let Some(json) = self.read(field.name)? {
+                let json = serde_json::from_str(json).map_err(|e| FieldError::value(field.name, e))?;
+                values.push((field.name, json));
+            }
+        }
+        values.sort_unstable_by_key(|(name, _)| *name);
+        Ok(values)
+    }
+
     /// Returns the JSON of all written fields that are wanted.
     ///
     /// # Errors
