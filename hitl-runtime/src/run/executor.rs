@@ -252,6 +252,8 @@ fn refused(writer: &ThreadWriter, finished: &FinishedAttempt) -> Option<AttemptO
 }
 
 /// Moves every lane as far as it goes without running a node, and adds the attempts to run next.
+// The box of an attempt moves into the future that runs it.
+#[allow(clippy::vec_box)]
 fn advance(
     writer: &mut ThreadWriter,
     busy: &BTreeSet<LaneId>,
