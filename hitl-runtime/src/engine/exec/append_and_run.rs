@@ -45,7 +45,7 @@ impl Engine {
         match end {
             Ok(fold) => Ok(fold),
             Err(RunError::Conflict(thread) | RunError::LeaseLost(thread)) => {
-                self.load_for_reading(&thread).await
+                Box::pin(self.load_for_reading(&thread)).await
             }
             Err(RunError::Error(error)) => Err(error),
         }

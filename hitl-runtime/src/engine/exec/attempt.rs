@@ -15,7 +15,7 @@ use crate::{
     journal::{Activation, CheckedDraft, Feedback, LaneId, Usage},
     node::{Cx, ErasedArgs, GraphTable, NodeError, NodeTable, Reporter, Writes},
     review::Signatures,
-    state::Slots,
+    state::{ReadBack, Slots},
     user_code::{catch_panic, panic_message},
 };
 use futures_util::FutureExt;
@@ -50,6 +50,8 @@ pub(super) enum AttemptOutcome {
         writes: Writes,
         /// The draft among the writes, if a person is to sign it.
         drafted: Option<CheckedDraft>,
+        /// The values that were read back from the JSON of the writes.
+        back: Vec<ReadBack>,
     },
     Failed {
         error: String,
@@ -61,7 +63,7 @@ pub(super) enum AttemptOutcome {
 }
 
 /// Runs one attempt of a node, within its timeout. A panic is a failure like any other.
-pub(super) async fn run(engine: &Engine, this: Attempt, leased_until_ms: &AtomicU64) -> FinishedAttempt {
+pub(super) async fn run(engine: &Engine, this: Box<Attempt>, leased_until_ms: &AtomicU64) -> FinishedAttempt {
     let unsure = this.entry.spec.effect && !this.entry.spec.idempotent;
     // The user's code can also panic outside of the node call: in the `Display` of its error, and in the `Drop` of its
     // values.
@@ -70,7 +72,7 @@ pub(super) async fn run(engine: &Engine, this: Attempt, leased_until_ms: &Atomic
         let error = NodeError::msg(format_args!("it panicked during its cleanup: {}", panic_message(panic)));
         (failed(&error, unsure), Vec::new())
     });
-    let Attempt { lane, node, cx, activation, fields, .. } = this;
+    let Attempt { lane, node, cx, activation, fields, .. } = *this;
     // This may drop the last reference to the values, and their `Drop` is the user's code. It cannot change the result
     // any more.
     let _ = catch_panic(String::new, || drop(fields));
@@ -146,18 +148,20 @@ pub(super) fn failed(error: &NodeError, unsure: bool) -> AttemptOutcome {
 
 /// Checks the writes of an attempt. A value that cannot be stored or signed is a failure of the node that returned it.
 fn finished(graph: &'static GraphTable, fields: &Slots, mut writes: Writes, unsure: bool) -> AttemptOutcome {
-    let mut drafted = None;
+    let (mut drafted, mut back) = (None, Vec::with_capacity(writes.0.len()));
     for (field, json) in &mut writes.0 {
         match write_checks::check_value(graph, fields, field, json.get()) {
             Ok(held) => {
                 drafted = held.draft.map(|draft| CheckedDraft { field, draft }).or(drafted);
-                if let Some(spelt) = held.json {
-                    *json = spelt;
+                match held.json {
+                    // The value was read from another spelling than the journal gets.
+                    Some(spelt) => *json = spelt,
+                    None => back.extend(held.back),
                 }
             }
             Err(problem) => return failed(&NodeError::msg(problem), unsure),
         }
     }
     writes.0.sort_unstable_by_key(|(field, _)| *field);
-    AttemptOutcome::Wrote { writes, drafted }
+    AttemptOutcome::Wrote { writes, drafted, back }
 }

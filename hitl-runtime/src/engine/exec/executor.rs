@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -16,6 +17,7 @@ use futures_util::{
     poll,
     stream::FuturesUnordered,
 };
+use tokio::time::{Instant, Sleep};
 
 use super::{
     activity::RunningGuard,
@@ -71,12 +73,15 @@ pub(in crate::engine) async fn execute(mut writer: Box<ThreadWriter>) -> Result<
     // Created for the first node that does not complete on its first poll.
     let mut running = None;
     let end = run_all(&engine, &leased_until_ms, writer, &mut running).await;
-    if let (Err(RunError::Error(_)), Some(mut running)) = (&end, running) {
-        // Nodes in flight are awaited, not cancelled, so that no effect is interrupted. The journal says which effects
-        // began.
-        while running.next().await.is_some() {}
+    match (end, running) {
+        (Err(RunError::Error(error)), Some(mut running)) => {
+            // Nodes in flight are awaited, not cancelled, so that no effect is interrupted. The journal says which
+            // effects began.
+            while running.next().await.is_some() {}
+            Err(RunError::Error(error))
+        }
+        (end, _) => end,
     }
-    end
 }
 
 type RunningAttempts<'a> = FuturesUnordered<BoxFuture<'a, FinishedAttempt>>;
@@ -94,14 +99,18 @@ async fn run_all<'a>(
     let mut ended: Vec<FinishedAttempt> = Vec::with_capacity(1);
     let mut first = true;
     let mut moved = Moved::All;
+    let mut attempts = Vec::new();
+    let mut renew: Option<Pin<Box<Sleep>>> = None;
     loop {
         let made = writer.fold.lanes_made();
-        let attempts = advance(&mut writer, &busy, &moved)?;
+        advance(&mut writer, &busy, &moved, &mut attempts)?;
         if !writer.flush(!first).await? {
             if first {
                 return Err(RunError::Conflict(thread));
             }
-            match engine.load(&thread).await? {
+            attempts.clear();
+            let stored: BoxFuture<'_, _> = Box::pin(engine.load(&thread));
+            match stored.await? {
                 Some(fold) => writer.reset(fold),
                 None => return Err(Error::UnknownThread { thread }.into()),
             }
@@ -117,10 +126,10 @@ async fn run_all<'a>(
         }
         first = false;
         ended.clear();
-        moved = Moved::Some { lanes: Vec::new(), made };
+        moved = moved.emptied(made);
         let until_ms = writer.fold.lease.as_ref().map_or(u64::MAX, |lease| lease.until_ms);
         leased_until_ms.store(until_ms, Ordering::Relaxed);
-        for this in attempts {
+        for this in attempts.drain(..) {
             let lane = this.lane;
             let mut work = attempt::run(engine, this, leased_until_ms).boxed();
             // A node that completes on its first poll needs no slot in `running`, no timer and no waker.
@@ -141,7 +150,14 @@ async fn run_all<'a>(
         if busy.is_empty() {
             return Ok(writer.fold);
         }
-        match select(running.get_or_insert_default().next(), Box::pin(tokio::time::sleep(renewal))).await {
+        let renew = match &mut renew {
+            Some(renew) => {
+                renew.as_mut().reset(Instant::now() + renewal);
+                renew
+            }
+            renew => renew.insert(Box::pin(tokio::time::sleep(renewal))),
+        };
+        match select(running.get_or_insert_default().next(), renew).await {
             Either::Left((Some(mut finished), _)) => {
                 busy.remove(&finished.lane);
                 moved.add(&writer.fold, finished.lane);
@@ -159,7 +175,8 @@ async fn run_all<'a>(
 async fn record(writer: &mut ThreadWriter, finished: &mut FinishedAttempt) -> Result<(), Error> {
     match record_once(writer, finished) {
         Err(error) if is_of_user_code(&error) && matches!(finished.end, AttemptOutcome::Wrote { .. }) => {
-            writer.rewind().await?;
+            let rewound: BoxFuture<'_, _> = Box::pin(writer.rewind());
+            rewound.await?;
             finished.end = attempt::failed(
                 &NodeError::msg(text_without_thread(&error)),
                 is_unsure(writer.engine.graph, finished.node),
@@ -201,8 +218,9 @@ fn record_once(writer: &mut ThreadWriter, finished: &mut FinishedAttempt) -> Res
     let node = || finished.activation.node.clone();
     // A result is recorded a second time after a conflict.
     match &mut finished.end {
-        AttemptOutcome::Wrote { writes, drafted } => {
-            writer.push_ran(lane, finished.node, &writes.0, drafted.take(), &finished.spent)
+        AttemptOutcome::Wrote { writes, drafted, back } => {
+            let checked = (drafted.take(), std::mem::take(back));
+            writer.push_ran(lane, finished.node, &writes.0, checked, &finished.spent)
         }
         AttemptOutcome::Unknown { error } => {
             let key = finished.cx.idempotency_key().to_owned();
@@ -233,9 +251,15 @@ fn refused(writer: &ThreadWriter, finished: &FinishedAttempt) -> Option<AttemptO
     Some(attempt::failed(&NodeError::msg(problem), is_unsure(graph, finished.node)))
 }
 
-/// Moves every lane as far as it goes without running a node, and returns the attempts to run next.
-fn advance(writer: &mut ThreadWriter, busy: &BTreeSet<LaneId>, moved: &Moved) -> Result<Vec<Attempt>, Error> {
-    let mut attempts = Vec::new();
+/// Moves every lane as far as it goes without running a node, and adds the attempts to run next.
+// The box of an attempt moves into the future that runs it.
+#[allow(clippy::vec_box)]
+fn advance(
+    writer: &mut ThreadWriter,
+    busy: &BTreeSet<LaneId>,
+    moved: &Moved,
+    attempts: &mut Vec<Box<Attempt>>,
+) -> Result<(), Error> {
     let mut slots = ItemSlots::new(&writer.fold, busy);
     let stopped = writer.fold.stop().is_some();
     // This process does not run them, and the lease of the runner that began them has expired.
@@ -243,13 +267,13 @@ fn advance(writer: &mut ThreadWriter, busy: &BTreeSet<LaneId>, moved: &Moved) ->
         attempts.extend(take_over(writer, lane, stopped, &mut slots)?);
     }
     // A review waits for no slot.
-    for lane in moved.lanes(&writer.fold).into_iter().filter(|lane| !stopped && !busy.contains(lane)) {
-        if is_at_review(writer, lane)? {
+    for lane in moved.lanes(writer.fold.lanes_made()) {
+        if !stopped && !busy.contains(&lane) && is_at_review(writer, lane)? {
             advance_ready(writer, lane, &mut slots)?;
         }
     }
-    let parents = if stopped { Vec::new() } else { writer.fold.lanes.parents_of_ready() };
-    for parent in parents {
+    let mut around = writer.fold.lanes.first_parent_of_ready().filter(|_| !stopped);
+    while let Some(parent) = around {
         let mut next = ROOT;
         while let Some(lane) = writer.fold.lanes.next_ready(parent, next) {
             next = lane + 1;
@@ -258,18 +282,19 @@ fn advance(writer: &mut ThreadWriter, busy: &BTreeSet<LaneId>, moved: &Moved) ->
             }
             match advance_ready(writer, lane, &mut slots)? {
                 Advanced::Stands => {}
-                Advanced::Runs(attempt) => attempts.push(*attempt),
+                Advanced::Runs(attempt) => attempts.push(attempt),
                 Advanced::Again => next = lane,
                 // The lanes after it came out of the same lane and wait for the same slots, except for reviews.
                 Advanced::Waits if matches!(moved, Moved::All) => {}
                 Advanced::Waits => break,
             }
         }
+        around = writer.fold.lanes.parent_of_ready_after(parent);
     }
     if writer.fold.is_at_end() {
         writer.push(Event::Ended {})?;
     }
-    Ok(attempts)
+    Ok(())
 }
 
 /// The lanes that may stand before a review that has not been opened.
@@ -287,15 +312,27 @@ impl Moved {
     fn add(&mut self, fold: &Fold, lane: LaneId) {
         if let Self::Some { lanes, .. } = self {
             lanes.push(lane);
-            lanes.extend(fold.parents(lane));
+            lanes.extend(fold.around(lane));
         }
     }
 
-    fn lanes(&self, fold: &Fold) -> Vec<LaneId> {
-        match self {
+    /// Returns the lanes, of a thread that has made `all` lanes so far.
+    fn lanes(&self, all: LaneId) -> impl Iterator<Item = LaneId> + '_ {
+        let (lanes, made) = match self {
+            Self::All => (&[][..], all),
+            Self::Some { lanes, made } => (lanes.as_slice(), *made),
+        };
+        lanes.iter().copied().chain(made..all)
+    }
+
+    /// Returns no lanes, in the allocation of these.
+    fn emptied(self, made: LaneId) -> Self {
+        let mut lanes = match self {
             Self::All => Vec::new(),
-            Self::Some { lanes, made } => lanes.iter().copied().chain(*made..fold.lanes_made()).collect(),
-        }
+            Self::Some { lanes, .. } => lanes,
+        };
+        lanes.clear();
+        Self::Some { lanes, made }
     }
 }
 
@@ -359,7 +396,7 @@ fn advance_ready(writer: &mut ThreadWriter, lane: LaneId, slots: &mut ItemSlots)
     let wait = again_ms.map_or(0, |at_ms| at_ms.saturating_sub(writer.engine.clock.now_ms()));
     let wait = Duration::from_millis(wait);
     let attempt = new_attempt(writer, lane, node, entry, activation, cx, wait);
-    Ok(attempt.map_or(Advanced::Stands, |attempt| Advanced::Runs(Box::new(attempt))))
+    Ok(attempt.map_or(Advanced::Stands, Advanced::Runs))
 }
 
 /// Runs an idempotent effect again that another runner began, or records that the effect is in doubt.
@@ -368,7 +405,7 @@ fn take_over(
     lane: LaneId,
     stopped: bool,
     slots: &mut ItemSlots,
-) -> Result<Option<Attempt>, Error> {
+) -> Result<Option<Box<Attempt>>, Error> {
     let at = writer.fold.lanes.get(&lane).map(|lane| &lane.at);
     let Some(LaneState::Began { activation, key, .. }) = at else { return Ok(None) };
     let (activation, key) = (activation.clone(), key.clone());
@@ -414,7 +451,7 @@ fn new_attempt(
     activation: Activation,
     cx: Cx,
     wait: Duration,
-) -> Option<Attempt> {
+) -> Option<Box<Attempt>> {
     let (graph, fold) = (writer.engine.graph, &writer.fold);
     let lane = fold.lanes.get(&id)?;
     let (thread, by_field) = (fold.thread.clone(), Arc::clone(&lane.signatures));
@@ -422,7 +459,8 @@ fn new_attempt(
     let requester = fold.requester.clone();
     let signatures =
         Signatures { thread, id: fold.id.clone(), requester, by_field, graph, node: spec, entered };
-    Some(Attempt { lane: id, node, entry, fields: lane.fields.clone(), signatures, cx, activation, wait })
+    let fields = Arc::clone(&lane.fields);
+    Some(Box::new(Attempt { lane: id, node, entry, fields, signatures, cx, activation, wait }))
 }
 
 /// Opens a review. If the draft cannot be signed, for example because it breaks its invariants, the node fails instead.

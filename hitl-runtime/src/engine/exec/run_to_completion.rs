@@ -6,6 +6,8 @@ use std::{
     task::{Context, Poll},
 };
 
+use futures_util::future::BoxFuture;
+
 use crate::{Error, ThreadId, user_code::contain_panics};
 
 /// Runs the work on a thread of the agent to completion, in place or, once its caller drops it, in the background: an
@@ -14,6 +16,8 @@ pub(in crate::engine) fn finish_for<T: Send + 'static>(
     thread: ThreadId,
     work: impl Future<Output = Result<T, Error>> + Send + 'static,
 ) -> RunToCompletion<Result<T, Error>> {
+    // Boxed before another future captures it, which would keep it twice and copy it each time.
+    let work: BoxFuture<'static, _> = Box::pin(work);
     finish(async move { contain_panics(&thread, work).await })
 }
 

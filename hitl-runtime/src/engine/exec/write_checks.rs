@@ -7,7 +7,7 @@ use crate::{
     Violation,
     node::GraphTable,
     review::{DraftVtable, check_same_json},
-    state::{FieldError, Slots},
+    state::{FieldError, ReadBack, Slots},
 };
 
 /// The number of times that a list is read back if it is shown and signed beside a draft. A collection without an
@@ -20,6 +20,8 @@ pub(super) struct CheckedValue {
     pub(in crate::engine) json: Option<Box<RawValue>>,
     /// The draft, if the field is under review.
     pub(in crate::engine) draft: Option<Value>,
+    /// The value that was read back.
+    pub(in crate::engine) back: Option<ReadBack>,
 }
 
 /// Checks a value against its field: it must read back unchanged, and the parts of it that are to be signed must be
@@ -35,20 +37,22 @@ pub(super) fn check_value(
 ) -> Result<CheckedValue, String> {
     // A value that does not survive the round trip through the journal must not enter it.
     let reads = if is_shown(graph, field) && json.contains('[') { SHOWN_READS } else { 1 };
+    let mut back = None;
     for _ in 0..reads {
-        let mut slots = Slots::empty(graph.state);
-        slots.replace(field, json).map_err(|e| e.to_string())?;
-        let back = slots.read(field).map_err(|e| e.to_string())?.unwrap_or_default();
-        check_same_json(json, back)
+        let read = ReadBack::new(graph.state, field, json).map_err(|e| e.to_string())?;
+        check_same_json(json, read.read().map_err(|e| e.to_string())?)
             .map_err(|violation| FieldError::from_violation(field, violation).to_string())?;
+        back = Some(read);
     }
 
     items(graph, field, json)?;
-    let Some(reviewed) = reviewed(graph, field) else { return Ok(CheckedValue { json: None, draft: None }) };
+    let Some(reviewed) = reviewed(graph, field) else {
+        return Ok(CheckedValue { json: None, draft: None, back });
+    };
     let (draft, spelt) = (reviewed.write)(json).map_err(|violations| broken(field, &violations))?;
     joined(graph, fields, field, json, reviewed)?;
     let json = if spelt == json { None } else { Some(RawValue::from_string(spelt)) };
-    Ok(CheckedValue { json: json.transpose().map_err(|e| e.to_string())?, draft: Some(draft) })
+    Ok(CheckedValue { json: json.transpose().map_err(|e| e.to_string())?, draft: Some(draft), back })
 }
 
 /// Checks a value that an input, or a person who settles an effect, writes to a field.

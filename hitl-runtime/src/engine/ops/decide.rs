@@ -94,7 +94,7 @@ impl Engine {
         loop {
             let SeenReview { writer, found, draft } = match seen.take() {
                 Some(seen) => seen,
-                None => self.read_review(thread, digest).await?,
+                None => Box::pin(self.read_review(thread, digest)).await?,
             };
             let now = self.clock.now_ms();
             let late = found.open.deadline_ms.filter(|deadline| *deadline <= now);
@@ -184,7 +184,10 @@ impl Engine {
         may_decide(&fold.thread, &node, open.role.as_deref(), operator)?;
         // The journal's rule may be weaker than this program's, so the role that this program requires is checked too.
         let interrupt = self.graph.spec.nodes[found.node].interrupt;
-        may_decide(&fold.thread, &node, interrupt.and_then(|interrupt| interrupt.role), operator)?;
+        let required = interrupt.and_then(|interrupt| interrupt.role);
+        if required != open.role.as_deref() {
+            may_decide(&fold.thread, &node, required, operator)?;
+        }
         let here = Transition::Node(node.clone());
         let draft = || draft.map_or_else(|| checked_draft(fold, found.lane, &open.field, found.reviewed), Ok);
         let is_edit =

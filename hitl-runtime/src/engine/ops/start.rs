@@ -57,7 +57,7 @@ impl Engine {
     async fn begin(self: Arc<Self>, start: Start) -> Result<Fold, Error> {
         let thread = &start.thread;
         match self.find_writer(thread).await {
-            Ok(Some(writer)) => return self.same_start(writer.into_fold(), &start).await,
+            Ok(Some(writer)) => return Box::pin(self.same_start(writer.into_fold(), &start)).await,
             Ok(None) => thread.check_new()?,
             Err(Error::GraphChanged { differences, .. })
                 if matches!(differences[..], [Incompatibility::OtherGraph { .. }]) =>

@@ -17,6 +17,7 @@ use crate::{
         Act, CheckedDraft, Entry, EntryRef, Event, EventRef, FieldWrites, Fold, FoldError, LaneId, Lease,
         NodeResultRef, Usage,
     },
+    state::ReadBack,
     store::{Append, Record},
 };
 
@@ -28,6 +29,8 @@ pub(in crate::engine) struct ThreadWriter {
     runner: String,
     claims: bool,
     entries: Vec<PendingEntry>,
+    /// The space in which entries are encoded: a body that grew there would be copied several times.
+    space: Vec<u8>,
     /// The place after the last stored entry, and the time at which that entry was written.
     stored: (Place, u64),
     /// The end of the lease as it is stored, noted before the thread is converted from other code: the conversion can
@@ -51,6 +54,10 @@ impl ThreadWriter {
 
     /// The number of retries of a failed append, and the backoff before the first one; it doubles with each retry.
     const RETRIES: u32 = 5;
+    /// The initial size of the space in which entries are encoded, in bytes: most entries are smaller.
+    const SPACE_BYTES: usize = 1024;
+    /// The maximum size of an entry that is copied out of the space in which it was encoded, in bytes.
+    const COPIED_BYTES: usize = 4096;
     /// The maximum size of the other entries of an append that gets a snapshot, in bytes.
     const SNAPSHOT_AFTER_BYTES: usize = 1 << 20;
     const BACKOFF: Duration = Duration::from_millis(50);
@@ -64,6 +71,7 @@ impl ThreadWriter {
             runner: String::new(),
             claims: false,
             entries: Vec::new(),
+            space: Vec::new(),
             stored,
             stored_until_ms: None,
         })
@@ -172,19 +180,21 @@ impl ThreadWriter {
     }
 
     /// Records that a node has finished: writes its fields, and then computes the next step, which may depend on them.
-    /// `drafted` is the checked draft among the written fields, if a person is to sign it.
+    /// `drafted` is the checked draft among the written fields, if a person is to sign it, and `back` has those values
+    /// that were read back from the JSON in `wrote`.
     pub(in crate::engine) fn push_ran(
         &mut self,
         lane: LaneId,
         node: usize,
         wrote: FieldWrites<'_>,
-        drafted: Option<CheckedDraft>,
+        (drafted, back): (Option<CheckedDraft>, Vec<ReadBack>),
         spent: &[Usage],
     ) -> Result<(), Error> {
         let place = self.fold.next;
-        let parents = self.fold.parents(lane);
+        let reads_back = self.fold.reads_back();
+        let parents: Vec<LaneId> = self.fold.around(lane).filter(|_| reads_back).collect();
         let name = self.engine.graph.spec.nodes.get(node).map_or("?", |node| node.name);
-        let written = self.fold.write(lane, name, wrote.iter().map(|(field, json)| (*field, &**json)));
+        let written = self.fold.write(lane, name, wrote, back);
         written.map_err(|e| unreadable(self.engine.graph, &self.fold.thread, place, e))?;
         let to = match self.fold.lanes.get_mut(lane) {
             Some(lane) => {
@@ -201,7 +211,11 @@ impl ThreadWriter {
         self.fold.take_lease(lease.as_ref(), at_ms);
         let moved = self.fold.ran(lane, &to);
         moved.map_err(|e| unreadable(self.engine.graph, &self.fold.thread, place, e))?;
-        let made = self.fold.read_back(lane, &parents, wrote.iter().map(|(field, _)| *field));
+        let made = if reads_back {
+            self.fold.read_back(lane, &parents, wrote.iter().map(|(field, _)| *field))
+        } else {
+            Ok(())
+        };
         made.map_err(|e| unreadable(self.engine.graph, &self.fold.thread, place, FoldError::Changed(e)))?;
         let event = EventRef::Ran { ran: NodeResultRef { node: name, lane, wrote, to: &to } };
         self.encode_entry(EntryRef { at_ms, event, lease: lease.as_ref(), spent, snapshot: None })
@@ -259,11 +273,17 @@ impl ThreadWriter {
             frozen => frozen.map_err(|e| unreadable(self.engine.graph, &fold.thread, place, e))?,
         };
         let entry = EntryRef { snapshot: snapshot.as_deref().or(entry.snapshot), ..entry };
-        let body = serde_json::to_vec(&entry).map_err(|e| Error::Damaged {
+        self.space.clear();
+        self.space.reserve(Self::SPACE_BYTES);
+        entry.write(&mut self.space).map_err(|e| Error::Damaged {
             thread: fold.thread.clone(),
             place,
             problem: e.to_string(),
         })?;
+        let body = match self.space.len() {
+            ..=Self::COPIED_BYTES => self.space.as_slice().to_vec(),
+            _ => std::mem::take(&mut self.space),
+        };
         let carries = entry.lease.is_some() || !entry.spent.is_empty() || entry.snapshot.is_some();
         let act = act.carrying(carries);
         if self.entries.is_empty() {
@@ -279,7 +299,7 @@ impl ThreadWriter {
     /// Signs the entries if the agent has keys, and links each entry to the one before it.
     async fn link(&mut self) -> Result<Vec<Record>, Error> {
         let mut records = Vec::with_capacity(self.entries.len());
-        for PendingEntry { place, body, snapshot, act } in std::mem::take(&mut self.entries) {
+        for PendingEntry { place, body, snapshot, act } in self.entries.drain(..) {
             let record = Record { place, hash: self.fold.hash, body, snapshot };
             records.push(self.engine.link(&mut self.fold, act, record).await?);
         }
