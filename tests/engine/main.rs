@@ -11,6 +11,7 @@ mod exact_values;
 mod for_each;
 mod for_each_migration;
 mod for_each_nested;
+mod for_each_reviewed;
 mod forks;
 mod history;
 mod interactions;
