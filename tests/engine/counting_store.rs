@@ -17,6 +17,8 @@ use hitl::{
 pub struct CountingStore {
     pub store: MemoryStore,
     pub commits: Arc<AtomicU32>,
+    /// The number of reads of a thread.
+    pub reads: Arc<AtomicU32>,
     /// The number of entries of the largest append.
     pub largest: Arc<AtomicUsize>,
     /// The maximum number of entries that one `entries` call returns; `None` for no limit.
@@ -33,10 +35,12 @@ impl Store for CountingStore {
     }
 
     fn tail<'a>(&'a self, thread: &'a ThreadId) -> Answer<'a, Option<Tail>> {
+        self.reads.fetch_add(1, Ordering::SeqCst);
         self.store.tail(thread)
     }
 
     fn entries<'a>(&'a self, thread: &'a ThreadId, from: Place, limit: usize) -> Answer<'a, Vec<Record>> {
+        self.reads.fetch_add(1, Ordering::SeqCst);
         self.store.entries(thread, from, limit.min(self.page.unwrap_or(limit)))
     }
 

@@ -5,6 +5,7 @@ mod added_requirements;
 mod blocked_runners;
 mod counting_store;
 mod deadlines;
+mod dispatch;
 mod edits;
 mod effects;
 mod exact_values;
