@@ -46,7 +46,7 @@ mod tests;
 mod verdict;
 mod verify;
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{ffi::OsString, marker::PhantomData, process::ExitCode, sync::Arc};
 
 use clap::{CommandFactory, FromArgMatches};
 use futures_util::future::BoxFuture;
@@ -56,7 +56,7 @@ pub use main::main;
 pub use terminal::Io;
 
 use self::{args::Args, exit::CliError, invocation::Invocation, session::Session, terminal::Terminal};
-use crate::{Agent, Error, agent::Graph, graph::GraphSpec, journal::JournalKeys};
+use crate::{Agent, Error, agent::Graph, engine::Engine, graph::GraphSpec, journal::JournalKeys};
 
 /// Executes the program's arguments, and returns its exit code.
 pub async fn run<G: Graph>(agent: Agent<G>) -> ExitCode {
@@ -80,8 +80,9 @@ pub async fn run<G: Graph>(agent: Agent<G>) -> ExitCode {
 /// # }
 /// ```
 pub struct Cli<G: Graph> {
-    agent: BoxFuture<'static, Result<Agent<G>, Error>>,
+    engine: BoxFuture<'static, Result<Arc<Engine>, Error>>,
     greeting: Option<String>,
+    graph: PhantomData<fn() -> G>,
 }
 
 impl<G: Graph> Cli<G> {
@@ -104,7 +105,8 @@ impl<G: Graph> Cli<G> {
     /// # }
     /// ```
     pub fn open<E: Into<Error>>(agent: impl Future<Output = Result<Agent<G>, E>> + Send + 'static) -> Self {
-        Self { agent: Box::pin(async { agent.await.map_err(Into::into) }), greeting: None }
+        let engine = async { agent.await.map(|agent| agent.engine).map_err(Into::into) };
+        Self { engine: Box::pin(engine), greeting: None, graph: PhantomData }
     }
 
     /// Sets the text with which the interactive mode and `--help` begin.
@@ -123,30 +125,41 @@ impl<G: Graph> Cli<G> {
     /// Executes the given arguments (the program's name first) on the given streams. `by_cargo` means that `cargo run`
     /// started the program; the commands that it prints then begin with `cargo run`.
     pub async fn run_on(self, args: impl IntoIterator<Item = OsString>, by_cargo: bool, io: Io) -> Exit {
-        let args: Vec<OsString> = args.into_iter().collect();
-        let invocation =
-            Invocation::from_argv0(args.first().map(OsString::as_os_str).unwrap_or_default(), by_cargo);
-        let args = match parse(G::SPEC, self.greeting.as_deref(), &args, &invocation) {
-            Ok(args) => args,
-            Err(error) => return report_parse_error(&error, wants_json(&args), io),
-        };
-        let json = args.global.json;
-        let mut terminal = Terminal::new(io, args.global.color, json);
-        let engine = match self.agent.await {
-            Ok(agent) => agent.engine,
-            Err(error) => return report(&mut terminal, &CliError::from(error), json),
-        };
-        if engine.keys.is_none() && JournalKeys::are_asked_for() {
-            let problem = "HITL_JOURNAL_KEY is set, but this program's agent has no journal keys; call \
-                           `.journal_keys(…)` with `JournalKeys::from_env()`, or unset the variable";
-            let error = Error::NotSetUp { problem: problem.to_owned() };
-            return report(&mut terminal, &CliError::from(error), json);
-        }
-        let mut session = Session::new(&engine, self.greeting.as_deref(), invocation, args.global, terminal);
-        match session.command(args.command).await {
-            Ok(exit) => exit,
-            Err(error) => report(&mut session.terminal, &error, json),
-        }
+        execute(G::SPEC, self.engine, self.greeting, args.into_iter().collect(), by_cargo, io).await
+    }
+}
+
+/// Executes arguments: [`Cli::run_on`] without the graph's type.
+async fn execute(
+    graph: &GraphSpec,
+    engine: BoxFuture<'static, Result<Arc<Engine>, Error>>,
+    greeting: Option<String>,
+    args: Vec<OsString>,
+    by_cargo: bool,
+    io: Io,
+) -> Exit {
+    let invocation =
+        Invocation::from_argv0(args.first().map(OsString::as_os_str).unwrap_or_default(), by_cargo);
+    let args = match parse(graph, greeting.as_deref(), &args, &invocation) {
+        Ok(args) => args,
+        Err(error) => return report_parse_error(&error, wants_json(&args), io),
+    };
+    let json = args.global.json;
+    let mut terminal = Terminal::new(io, args.global.color, json);
+    let engine = match engine.await {
+        Ok(engine) => engine,
+        Err(error) => return report(&mut terminal, &CliError::from(error), json),
+    };
+    if engine.keys.is_none() && JournalKeys::are_asked_for() {
+        let problem = "HITL_JOURNAL_KEY is set, but this program's agent has no journal keys; call \
+                       `.journal_keys(…)` with `JournalKeys::from_env()`, or unset the variable";
+        let error = Error::NotSetUp { problem: problem.to_owned() };
+        return report(&mut terminal, &CliError::from(error), json);
+    }
+    let mut session = Session::new(&engine, greeting.as_deref(), invocation, args.global, terminal);
+    match session.command(args.command).await {
+        Ok(exit) => exit,
+        Err(error) => report(&mut session.terminal, &error, json),
     }
 }
 
