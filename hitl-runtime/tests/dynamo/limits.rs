@@ -97,7 +97,7 @@ async fn a_thousand_reviews_open_in_one_transaction() {
     assert_eq!(
         rows.len(),
         5,
-        "expected the head, the entry, one review row, and the due time deleted and put"
+        "expected the head, the earlier entry, one review row, and the due time deleted and put"
     );
     assert_eq!(reviews(&emulator.store(), &thread).await, open[1..]);
 }

@@ -9,12 +9,12 @@ use std::{
     },
 };
 
-use hitl_runtime::store::{Store as _, StoreError, conformance};
+use hitl_runtime::store::{Append, Store as _, StoreError, conformance};
 use tokio::sync::Notify;
 
 use crate::{
     emulator::{Emulator, client, store},
-    fixture::{SECRET, after, thread},
+    fixture::{SECRET, after, noise, record, thread},
     proxy::{CallOutcome, Proxy},
 };
 
@@ -116,8 +116,10 @@ async fn permanent_errors_are_returned_at_once() {
 async fn a_head_read_before_its_entries_is_retried() {
     let emulator = Emulator::start().await;
     let thread = thread("torn");
-    let first = after(&thread, &[]);
-    let second = after(&thread, &first.records);
+    // Too large for the head.
+    let large = |place| vec![record(place, noise(2_000, place + 1))];
+    let first = Append { records: large(0), ..after(&thread, &[]) };
+    let second = Append { records: large(1), ..after(&thread, &first.records) };
     for append in [&first, &second] {
         emulator.store().append(append.clone()).await.unwrap();
     }

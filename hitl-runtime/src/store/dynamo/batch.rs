@@ -1,6 +1,5 @@
 //! The encoding of the entries of one append.
 
-use super::item::MIN_COMPRESSED_BYTES;
 use crate::{
     Digest,
     store::{
@@ -26,8 +25,8 @@ pub(super) struct Batch {
     pub(super) reviews: Option<Vec<OpenReview>>,
 }
 
-/// Encodes a batch.
-pub(super) fn encode(records: &[Record], reviews: Option<&[OpenReview]>) -> Vec<u8> {
+/// Encodes a batch, and compresses it from `compressed_from` bytes on.
+pub(super) fn encode(records: &[Record], reviews: Option<&[OpenReview]>, compressed_from: usize) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(1 + LENGTH + size(records));
     bytes.push(FORMAT_VERSION);
     put_length(&mut bytes, records.len());
@@ -41,7 +40,7 @@ pub(super) fn encode(records: &[Record], reviews: Option<&[OpenReview]>) -> Vec<
         // Plain data, which serde_json can always serialize.
         bytes.extend_from_slice(&serde_json::to_vec(reviews).unwrap_or_default());
     }
-    compress(&bytes, MIN_COMPRESSED_BYTES)
+    compress(&bytes, compressed_from)
 }
 
 /// Decodes the batch whose last entry has the place `last`; `None` if [`encode`] did not encode these bytes.
@@ -89,7 +88,7 @@ fn take_length(bytes: &mut &[u8]) -> Option<usize> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::*;
+    use super::{super::item::MIN_COMPRESSED_BYTES, *};
     use crate::ThreadId;
 
     fn sample() -> (Vec<Record>, Vec<OpenReview>) {
@@ -116,7 +115,7 @@ mod tests {
     fn a_batch_round_trips() {
         let (records, reviews) = sample();
         for reviews in [None, Some(reviews)] {
-            let bytes = encode(&records, reviews.as_deref());
+            let bytes = encode(&records, reviews.as_deref(), MIN_COMPRESSED_BYTES);
             assert_eq!(decode(&bytes, 5), Some(Batch { records: records.clone(), reviews }));
         }
     }
@@ -124,8 +123,8 @@ mod tests {
     #[test]
     fn a_truncated_or_changed_batch_is_rejected_without_a_panic() {
         let (records, reviews) = sample();
-        let whole = decompress(&encode(&records, Some(&reviews))).unwrap();
-        let end_of_entries = decompress(&encode(&records, None)).unwrap().len();
+        let whole = decompress(&encode(&records, Some(&reviews), MIN_COMPRESSED_BYTES)).unwrap();
+        let end_of_entries = decompress(&encode(&records, None, MIN_COMPRESSED_BYTES)).unwrap().len();
         for cut in (0..whole.len()).filter(|cut| *cut != end_of_entries) {
             assert_eq!(decode(&compress(&whole[..cut], MIN_COMPRESSED_BYTES), 5), None, "{cut}");
         }

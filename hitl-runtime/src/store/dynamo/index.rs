@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     item::{Item, MIN_COMPRESSED_BYTES},
     key::{self, Key, List},
+    review_row,
     write::Write,
 };
 use crate::{
@@ -18,8 +19,9 @@ use crate::{
 /// The maximum number of rows that one transaction changes. It takes 100 items, and a few of them are not rows.
 pub(super) const MAX_ROWS: usize = 90;
 
-/// The maximum number of rows that a change of the status and of the due time takes: one deleted and one put for each.
-const STATUS_AND_DUE_ROWS: usize = 4;
+/// The maximum number of rows that a change of the status and of the due time takes: one deleted and one put for each,
+/// and one for a running thread whose due time is in the other list.
+const STATUS_AND_DUE_ROWS: usize = 6;
 
 /// The maximum size of a row in bytes, so that the rows of one transaction stay below its limit of 4 MB.
 pub(super) const MAX_ROW_BYTES: usize = 32_000;
@@ -34,15 +36,20 @@ pub(super) const MAX_BLOCKS: usize = 10_000;
 pub(super) struct Block {
     pub(super) opened_ms: u64,
     number: u64,
+    /// `true` if the row was written in the old layout, where it has another key.
+    is_old: bool,
 }
+
+/// The bit of a block's number in the head that is set for the rows of the old layout. Numbers are smaller.
+const OLD_BIT: u64 = 1 << 63;
 
 impl Block {
     pub(super) fn new(opened_ms: u64, place: Place) -> Self {
-        Self { opened_ms, number: place >> 5 }
+        Self { opened_ms, number: place >> 5, is_old: false }
     }
 
     fn key(self, thread: &ThreadId) -> Key {
-        Key::row(List::Open, thread, self.sk(thread))
+        Key::row(if self.is_old { List::OldOpen } else { List::Reviews }, thread, self.sk(thread))
     }
 
     /// Returns the sort key, in the order of the pages: time, thread, place.
@@ -54,10 +61,15 @@ impl Block {
 /// The index data of a thread.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Index {
+    /// `true` if the rows for status and due time were written in the old layout.
+    pub(super) is_old: bool,
     pub(super) standing: Option<ThreadStatus>,
     /// The time at which the thread expires, in seconds since the epoch.
     pub(super) expires: Option<u64>,
     pub(super) due_ms: Option<u64>,
+    /// `true` if the due time is in the list of running threads. A due time that stays the same stays in its list, so
+    /// that a reader of both lists does not miss it.
+    pub(super) is_due_as_running: bool,
     /// The rows of open reviews, each with the first 8 bytes of its content's digest.
     pub(super) blocks: BTreeMap<Block, [u8; 8]>,
 }
@@ -73,9 +85,7 @@ pub(super) fn rows(reviews: &[OpenReview]) -> Rows {
         blocks.entry(block).or_default().insert((review.place, review.digest), review);
     }
     let content = |reviews: BTreeMap<_, &OpenReview>| {
-        // Plain data, which serde_json can always serialize.
-        let reviews = serde_json::to_vec(&reviews.into_values().collect::<Vec<_>>()).unwrap_or_default();
-        compress(&reviews, MIN_COMPRESSED_BYTES)
+        compress(&review_row::encode(reviews.into_values()), MIN_COMPRESSED_BYTES)
     };
     blocks.into_iter().map(|(block, reviews)| (block, content(reviews))).collect()
 }
@@ -92,11 +102,6 @@ pub(super) fn size(reviews: &[OpenReview]) -> usize {
     reviews.iter().map(|review| 2 * names(review) + REST).sum()
 }
 
-/// Decodes the reviews of a row, in the order of the pages; `None` if [`rows`] did not encode it.
-pub(super) fn read_row(item: &Item) -> Option<Vec<OpenReview>> {
-    serde_json::from_slice(&decompress(item.get_bytes("reviews")?)?).ok()
-}
-
 /// Returns the keys of these rows, each with the first 8 bytes of its content's digest.
 pub(super) fn blocks(rows: &Rows) -> BTreeMap<Block, [u8; 8]> {
     let prefix = |content: &[u8]| {
@@ -107,6 +112,14 @@ pub(super) fn blocks(rows: &Rows) -> BTreeMap<Block, [u8; 8]> {
 }
 
 impl Index {
+    /// Returns this index data for a thread that has the data `old` until now.
+    pub(super) fn after(mut self, old: &Self) -> Self {
+        if self.due_ms.is_some() && self.due_ms == old.due_ms {
+            self.is_due_as_running = old.is_due_as_running;
+        }
+        self
+    }
+
     /// Returns an upper bound on the number of rows that differ from those of `new`.
     pub(super) fn distance(&self, new: &Self) -> usize {
         self.changed_blocks(new).count() + STATUS_AND_DUE_ROWS
@@ -132,23 +145,37 @@ impl Index {
         all.into_iter().filter(|block| self.blocks.get(block) != new.blocks.get(block))
     }
 
+    /// Returns the rows for status and due time.
+    fn status_rows(&self, thread: &ThreadId) -> BTreeMap<Key, Item> {
+        let mut rows = Vec::new();
+        if let Some(standing) = self.standing {
+            let row = Key::row(list(standing, self.is_old), thread, thread.as_str().into()).item();
+            // A thread that is running or waiting keeps its row as it is: the list of running threads has the rest.
+            rows.push(match standing {
+                ThreadStatus::Running | ThreadStatus::Waiting if !self.is_old => row,
+                _ => row.text("standing", standing.as_str()).maybe_number("expires", self.expires),
+            });
+        }
+        let runs = self.standing == Some(ThreadStatus::Running);
+        if let Some(at) = self.due_ms {
+            let list = if self.is_due_as_running { List::Running } else { List::Due };
+            let row = Key::row(list, thread, key::timed(at, thread)).item();
+            rows.push(row.maybe_number("idle", (self.is_due_as_running && !runs).then_some(1)));
+        }
+        let is_listed = self.due_ms.is_some() && self.is_due_as_running;
+        if runs && !is_listed && !self.is_old {
+            rows.push(Key::row(List::Running, thread, key::never(thread)).item());
+        }
+        rows.into_iter().filter_map(|row| Some((Key::from_item(&row)?, row))).collect()
+    }
+
     /// Returns the writes that change the rows to `new`. The content of new rows is taken from `rows`.
     pub(super) fn writes(&self, new: &Self, rows: &Rows, thread: &ThreadId) -> Vec<Write> {
-        let mut writes = Vec::new();
-        if (self.standing, self.expires) != (new.standing, new.expires) {
-            let (old_list, new_list) = (self.standing.map(list), new.standing.map(list));
-            let row = |list| Key::row(list, thread, thread.as_str().into());
-            writes.extend(old_list.filter(|_| old_list != new_list).map(row).map(Write::delete));
-            writes.extend(new.standing.map(|standing| {
-                let item = row(list(standing)).item().text("standing", standing.as_str());
-                Write::put(item.maybe_number("expires", new.expires))
-            }));
-        }
-        if self.due_ms != new.due_ms {
-            let row = |at| Key::row(List::Due, thread, key::timed(at, thread));
-            writes.extend(self.due_ms.map(row).map(Write::delete));
-            writes.extend(new.due_ms.map(|at| Write::put(row(at).item())));
-        }
+        let (old_rows, new_rows) = (self.status_rows(thread), new.status_rows(thread));
+        let gone = old_rows.keys().filter(|key| !new_rows.contains_key(key));
+        let mut writes: Vec<_> = gone.map(|key| Write::delete(key.clone())).collect();
+        let changed = new_rows.into_iter().filter(|(key, item)| old_rows.get(key) != Some(item));
+        writes.extend(changed.map(|(_, item)| Write::put(item)));
         writes.extend(self.changed_blocks(new).map(|block| match rows.get(&block) {
             Some(content) if new.blocks.contains_key(&block) => {
                 Write::put(block.key(thread).item().bytes("reviews", content.as_slice()))
@@ -163,31 +190,35 @@ impl Index {
         let mut bytes = Vec::with_capacity(self.blocks.len() * 24);
         for (block, prefix) in &self.blocks {
             bytes.extend_from_slice(&block.opened_ms.to_be_bytes());
-            bytes.extend_from_slice(&block.number.to_be_bytes());
+            let number = block.number | if block.is_old { OLD_BIT } else { 0 };
+            bytes.extend_from_slice(&number.to_be_bytes());
             bytes.extend_from_slice(prefix);
         }
         compress(&bytes, MIN_COMPRESSED_BYTES)
     }
 }
 
-/// Decodes the result of [`Index::write_blocks`].
-pub(super) fn read_blocks(bytes: &[u8]) -> Option<BTreeMap<Block, [u8; 8]>> {
+/// Decodes the result of [`Index::write_blocks`]. `is_old` is `true` if all rows have the old layout.
+pub(super) fn read_blocks(bytes: &[u8], is_old: bool) -> Option<BTreeMap<Block, [u8; 8]>> {
     let bytes = decompress(bytes)?;
     let (all, []) = bytes.as_chunks::<24>() else { return None };
     let number = |bytes: &[u8]| Some(u64::from_be_bytes(bytes.try_into().ok()?));
     all.iter()
         .map(|each| {
-            let block = Block { opened_ms: number(&each[..8])?, number: number(&each[8..16])? };
+            let (opened_ms, number) = (number(&each[..8])?, number(&each[8..16])?);
+            let is_old = is_old || number & OLD_BIT != 0;
+            let block = Block { opened_ms, number: number & !OLD_BIT, is_old };
             Some((block, each[16..].try_into().ok()?))
         })
         .collect()
 }
 
-/// Returns the list of the threads with this status. Statuses that often follow each other share a list, so that a row
-/// is written and none is deleted.
-pub(super) fn list(standing: ThreadStatus) -> List {
+/// Returns the list of the threads with this status. Statuses that often follow each other share a list, so that no row
+/// is written when one becomes the other.
+fn list(standing: ThreadStatus, is_old: bool) -> List {
     match standing {
         ThreadStatus::Running | ThreadStatus::Waiting => List::Busy,
+        ThreadStatus::InDoubt | ThreadStatus::Failed if is_old => List::OldStuck,
         ThreadStatus::InDoubt | ThreadStatus::Failed => List::Stuck,
         ThreadStatus::Ended => List::Ended,
     }

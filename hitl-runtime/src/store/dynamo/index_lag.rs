@@ -23,6 +23,9 @@ impl Shared {
     pub(super) async fn finish_index_updates(&self) -> Result<Result<(), StoreError>, StoreError> {
         let mut all = Ok(());
         for item in self.table.query_all(DOING, Range::new(LAG_PARTITION)).await? {
+            if self.is_layout_record(&item) {
+                continue;
+            }
             let thread = Key::from_item(&item).and_then(|key| ThreadId::existing(key.sk).ok());
             if let Some(thread) = thread {
                 all = all.and(self.finish_index_update(&thread).await);

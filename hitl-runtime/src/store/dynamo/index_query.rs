@@ -6,15 +6,15 @@ use futures_util::{TryStreamExt as _, stream::FuturesUnordered};
 
 use super::{
     Shared, error,
-    index::{self, Block},
+    index::Block,
     item::Item,
-    key::{self, List, SHARDS, SK},
-    page_token,
+    key::{self, List, SK},
+    page_token, review_row,
     table::{Range, Table},
 };
 use crate::{
     StoreError, ThreadId,
-    store::{OpenReview, Page, ThreadStatus},
+    store::{OpenReview, Page},
 };
 
 /// A cursor over one partition, with the rows that were read but not returned yet.
@@ -25,7 +25,7 @@ struct PartitionCursor {
 }
 
 /// A merge of several partitions in the order of their keys.
-struct MergedRows<'a> {
+pub(super) struct MergedRows<'a> {
     table: &'a Table,
     doing: &'static str,
     cursors: Vec<PartitionCursor>,
@@ -33,25 +33,32 @@ struct MergedRows<'a> {
 
 impl<'a> MergedRows<'a> {
     /// Merges the rows of these lists within a range of keys. About `wanted` rows will be read.
-    fn new(
+    pub(super) fn new(
         table: &'a Table,
         doing: &'static str,
         lists: &[List],
         (from, to): (Option<String>, Option<String>),
         wanted: usize,
     ) -> Self {
-        let shards = usize::from(SHARDS);
-        // Twice the average share of a shard and a few more, so that a shard is seldom queried again.
-        let limit = Some((wanted.saturating_mul(2) / shards).saturating_add(4));
-        let cursors =
-            lists.iter().flat_map(|list| (0..SHARDS).map(|shard| list.partition(shard))).map(|pk| {
+        let cursors = lists.iter().flat_map(|list| {
+            let limit = Some(first_limit(*list, wanted));
+            let (from, to) = (from.clone(), to.clone());
+            list.partitions().map(move |pk| {
                 let range = Range { from: from.clone(), to: to.clone(), limit, ..Range::new(pk) };
                 PartitionCursor { range, rows: VecDeque::new(), ended: false }
-            });
+            })
+        });
         Self { table, doing, cursors: cursors.collect() }
     }
 
-    async fn next(&mut self) -> Result<Option<(String, Item)>, StoreError> {
+    /// Reads the first rows of the first `count` partitions before those of the others.
+    async fn read_first(&mut self, count: usize) -> Result<(), StoreError> {
+        let (table, doing) = (self.table, self.doing);
+        let first = self.cursors.iter_mut().take(count).map(|cursor| cursor.fetch(table, doing));
+        first.collect::<FuturesUnordered<_>>().try_collect::<()>().await
+    }
+
+    pub(super) async fn next(&mut self) -> Result<Option<(String, Item)>, StoreError> {
         let (table, doing) = (self.table, self.doing);
         while self.cursors.iter().any(PartitionCursor::needs_fetch) {
             let empty = self.cursors.iter_mut().filter(|cursor| cursor.needs_fetch());
@@ -80,13 +87,27 @@ impl PartitionCursor {
         self.ended = next.is_none();
         self.range.after = next;
         // A shard that is queried again has many rows in the result.
-        self.range.limit = self.range.limit.map(|limit| limit.saturating_mul(4));
+        self.range.limit = self.range.limit.map(|limit| limit.saturating_mul(2));
         Ok(())
     }
 }
 
+/// Returns the limit of the first query of each partition of a list: a little more than the average share of a
+/// partition, so that it is seldom queried again.
+fn first_limit(list: List, wanted: usize) -> usize {
+    match (list, list.shards()) {
+        // A row may move out of this list while it is read, so all rows of the page must be in the first query.
+        (List::OldOpen, _) => wanted.saturating_add(1),
+        (_, 1) => wanted,
+        (_, shards) => {
+            let share = wanted.div_ceil(usize::from(shards));
+            share.saturating_add(share.isqrt() * 3 / 2 + 2)
+        }
+    }
+}
+
 /// Returns a page of items of which one more was collected than fits.
-fn page<T>(mut items: Vec<T>, limit: usize, token: impl Fn(&T) -> String) -> Page<T> {
+pub(super) fn page<T>(mut items: Vec<T>, limit: usize, token: impl Fn(&T) -> String) -> Page<T> {
     let more = items.len() > limit;
     items.truncate(limit);
     let next = items.last().filter(|_| more).map(token);
@@ -107,13 +128,21 @@ impl Shared {
             block.sk(&after.thread)
         });
         let wanted = limit.saturating_add(1);
-        let mut rows =
-            MergedRows::new(&self.table, "list the open reviews", &[List::Open], (from, None), wanted);
-        let mut found = Vec::new();
+        let lists: &[_] = if self.is_upgraded() { &[List::Reviews] } else { &[List::OldOpen, List::Reviews] };
+        let mut rows = MergedRows::new(&self.table, "list the open reviews", lists, (from, None), wanted);
+        if !self.is_upgraded() {
+            // A row moves from the old list to the new one, so it is in the first or in the second.
+            rows.read_first(usize::from(List::OldOpen.shards())).await?;
+        }
+        let (mut found, mut last) = (Vec::new(), String::new());
         while found.len() < wanted
             && let Some((sk, row)) = rows.next().await?
         {
-            let reviews = index::read_row(&row).ok_or_else(|| self.damaged_row(&sk))?;
+            if sk == last {
+                continue;
+            }
+            last.clone_from(&sk);
+            let reviews = review_row::read(&row).ok_or_else(|| self.damaged_row(&sk))?;
             let is_new = |review: &OpenReview| after.as_ref().is_none_or(|after| after.is_before(review));
             found.extend(reviews.into_iter().filter(is_new));
         }
@@ -127,41 +156,6 @@ impl Shared {
             page.next = Some(page_token::after_review(last));
         }
         Ok(page)
-    }
-
-    pub(super) async fn threads(
-        &self,
-        standing: Option<ThreadStatus>,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Page<(ThreadId, ThreadStatus)>, StoreError> {
-        let after = after.map(page_token::read_thread).transpose()?;
-        let limit = limit.max(1);
-        // No thread is missing in spite of an error: updates of status and due time are never deferred.
-        let _ = self.finish_index_updates().await?;
-        let lists = match standing {
-            Some(standing) => vec![index::list(standing)],
-            None => vec![List::Busy, List::Stuck, List::Ended],
-        };
-        let from = after.as_ref().map(|thread| thread.as_str().to_owned());
-        let wanted = limit.saturating_add(1);
-        let mut rows = MergedRows::new(&self.table, "list the threads", &lists, (from, None), wanted);
-        let (mut found, now_s) = (Vec::new(), Self::now_s());
-        while found.len() < wanted
-            && let Some((sk, row)) = rows.next().await?
-        {
-            let thread = ThreadId::existing(&sk).map_err(|_| self.damaged_row(&sk))?;
-            let is_over = row.get_number("expires").is_some_and(|expires| expires <= now_s);
-            let found_standing = row.get_text("standing").and_then(index::standing);
-            let found_standing = found_standing.ok_or_else(|| self.damaged_row(&sk))?;
-            if !is_over
-                && after.as_ref() != Some(&thread)
-                && standing.is_none_or(|wanted| wanted == found_standing)
-            {
-                found.push((thread, found_standing));
-            }
-        }
-        Ok(page(found, limit, |(thread, _)| page_token::after_thread(thread)))
     }
 
     pub(super) async fn due(
@@ -186,7 +180,7 @@ impl Shared {
         let mut rows = MergedRows::new(
             &self.table,
             "list the due threads",
-            &[List::Due],
+            &[List::Running, List::Due],
             (from.clone(), Some(to)),
             wanted,
         );
@@ -202,7 +196,7 @@ impl Shared {
         Ok(Page { items: items.into_iter().map(|(_, thread)| thread).collect(), next })
     }
 
-    fn damaged_row(&self, sk: &str) -> StoreError {
+    pub(super) fn damaged_row(&self, sk: &str) -> StoreError {
         let problem = format!("the row `{sk}` of a list is damaged; restore the table to an earlier time");
         error::failure(&self.table.name, problem)
     }

@@ -1,0 +1,168 @@
+//! A table that was written in the old layout: it can be read at once, and each append moves the rows of its thread.
+
+use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
+use hitl_runtime::{
+    Digest, ThreadId,
+    store::{Append, OpenReview, Record, Store as _, ThreadStatus},
+};
+
+use crate::{
+    emulator::{Emulator, Item},
+    fixture::{after, record, review, reviews, stored_thread, thread},
+};
+
+const BORN: u64 = 0x1234;
+
+fn text(value: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(value.into())
+}
+
+fn number(value: u64) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+fn bytes(value: &[u8]) -> AttributeValue {
+    AttributeValue::B(Blob::new(value))
+}
+
+fn item(attributes: &[(&str, AttributeValue)]) -> Item {
+    attributes.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
+}
+
+/// Writes a thread with one entry and one review as the old layout has it.
+async fn put_old(emulator: &Emulator, append: &Append) {
+    let Append { thread, records, standing, reviews, due_ms, .. } = append;
+    let [entry] = &records[..] else { panic!("one entry") };
+    let shard = Digest::of(thread.as_str().as_bytes()).as_bytes()[0] % 8;
+    let (partition, due_ms) = (format!("thread/{thread}"), due_ms.unwrap());
+    let length = |length: usize| u32::try_from(length).unwrap().to_be_bytes();
+    let batch =
+        [&[0, 1][..], &length(1), &[0], entry.hash.as_bytes(), &length(entry.body.len()), &entry.body]
+            .concat();
+    let mut head = vec![
+        ("pk", text(&partition)),
+        ("sk", text("head")),
+        ("v", number(1)),
+        ("next", number(1)),
+        ("hash", bytes(entry.hash.as_bytes())),
+        ("by", bytes(&[7; 16])),
+        ("born", number(BORN)),
+        ("due", number(due_ms)),
+        ("standing", text(standing.as_str())),
+    ];
+    let mut items = Vec::new();
+    if let Some(OpenReview { opened_ms, place, .. }) = reviews.first() {
+        let json = serde_json::to_vec(reviews).unwrap();
+        let block = place >> 5;
+        let digest = Digest::of(&json);
+        let blocks =
+            [&[0], &opened_ms.to_be_bytes()[..], &block.to_be_bytes(), &digest.as_bytes()[..8]].concat();
+        head.push(("open", bytes(&blocks)));
+        items.push(item(&[
+            ("pk", text(format!("open/{shard:02}"))),
+            ("sk", text(format!("{opened_ms:016x}/{thread}/{block:016x}"))),
+            ("reviews", bytes(&[&[0], &json[..]].concat())),
+        ]));
+    }
+    let list = if *standing == ThreadStatus::InDoubt { "stuck" } else { "busy" };
+    items.push(item(&head));
+    items.push(item(&[
+        ("pk", text(&partition)),
+        ("sk", text(format!("e/{:016x}/{BORN:016x}", 0))),
+        ("entries", bytes(&batch)),
+    ]));
+    items.push(item(&[
+        ("pk", text(format!("{list}/{shard:02}"))),
+        ("sk", text(thread.as_str())),
+        ("standing", text(standing.as_str())),
+    ]));
+    items.push(item(&[
+        ("pk", text(format!("due/{shard:02}"))),
+        ("sk", text(format!("{due_ms:016x}/{thread}"))),
+    ]));
+    for item in items {
+        emulator.put(item).await;
+    }
+}
+
+fn old_threads() -> Vec<Append> {
+    let old = |name: &str, standing, opens: bool| {
+        let thread: ThreadId = thread(name);
+        let reviews = if opens { vec![review(&thread, 40, 50)] } else { vec![] };
+        let records = vec![record(0, format!("\"{name}\"").into_bytes())];
+        Append { records, standing, reviews, due_ms: Some(70), ..after(&thread, &[]) }
+    };
+    vec![
+        old("in doubt", ThreadStatus::InDoubt, true),
+        old("running", ThreadStatus::Running, false),
+        old("waiting", ThreadStatus::Waiting, true),
+    ]
+}
+
+/// Asserts that every list has these threads as their last appends left them.
+async fn assert_listed(emulator: &Emulator, journals: &[(Append, Vec<Record>)]) {
+    for (append, records) in journals {
+        let found = stored_thread(&emulator.store(), &append.thread).await;
+        assert_eq!(found.records, *records, "{}", append.thread);
+        assert_eq!(found.reviews, append.reviews, "{}", append.thread);
+        assert_eq!((found.standing, found.due), (Some(append.standing), true), "{}", append.thread);
+        let page = emulator.store().threads(Some(append.standing), None, 10).await.unwrap();
+        assert!(page.items.contains(&(append.thread.clone(), append.standing)), "{}", append.thread);
+    }
+}
+
+/// Removes the layout record, which a table of the old layout does not have.
+async fn forget_layout(emulator: &Emulator) {
+    for item in emulator.scan().await.iter().filter(|item| item.contains_key("layout")) {
+        emulator.delete(item).await;
+    }
+}
+
+async fn is_recorded(emulator: &Emulator) -> bool {
+    emulator.scan().await.iter().any(|item| item.contains_key("layout"))
+}
+
+#[tokio::test]
+async fn a_table_of_the_old_layout_is_read_and_upgraded() {
+    let emulator = Emulator::start().await;
+    forget_layout(&emulator).await;
+    let mut journals: Vec<_> =
+        old_threads().into_iter().map(|append| (append.clone(), append.records)).collect();
+    for (append, _) in &journals {
+        put_old(&emulator, append).await;
+    }
+    assert_listed(&emulator, &journals).await;
+    // A sweep finds that there are old rows.
+    assert_eq!(emulator.store().due(100, None, 10).await.unwrap().items.len(), 3);
+    assert!(!is_recorded(&emulator).await);
+
+    for at in 0..journals.len() {
+        let (append, records) = &mut journals[at];
+        let next = Append {
+            records: after(&append.thread, records).records,
+            after: Some(records[0].hash),
+            ..append.clone()
+        };
+        emulator.store().append(next.clone()).await.unwrap();
+        records.extend(next.records);
+        assert_listed(&emulator, &journals).await;
+    }
+    let keys = emulator.items().await;
+    let is_old = |key: &&String| key.starts_with("open/") || key.starts_with("stuck/");
+    assert_eq!(keys.iter().find(is_old), None);
+    assert_eq!(emulator.store().due(100, None, 10).await.unwrap().items.len(), 3);
+    assert!(is_recorded(&emulator).await);
+    assert_listed(&emulator, &journals).await;
+    assert_eq!(reviews(&emulator.store(), &thread("waiting")).await, journals[2].0.reviews);
+}
+
+#[tokio::test]
+async fn a_thread_of_the_old_layout_is_deleted_with_all_its_rows() {
+    let emulator = Emulator::start().await;
+    forget_layout(&emulator).await;
+    for append in old_threads() {
+        put_old(&emulator, &append).await;
+        emulator.store().delete(&append.thread).await.unwrap();
+        assert_eq!(emulator.items().await, Vec::<String>::new());
+    }
+}
