@@ -59,6 +59,10 @@ def free_port():
         return listening.getsockname()[1]
 
 
+# What a shell says of a process that it started and that was killed.
+NOTICE = re.compile(r"bash: line \d+: +\d+ Killed ")
+
+
 class Shell:
     """One bash. What it starts ends with it."""
 
@@ -89,7 +93,9 @@ class Shell:
         for line in self.process.stdout:
             if line.startswith(self.DONE):
                 return "".join(said).rstrip("\n"), int(line.removeprefix(self.DONE))
-            said.append(line)
+            # A terminal shows it as soon as the killed process is gone, which may be after the next command.
+            if not NOTICE.match(line):
+                said.append(line)
         raise Wrong(f"{command}\nended the shell, which said:\n{''.join(said)}")
 
 
@@ -145,7 +151,7 @@ def offline(guide):
             """python3 -c 'import sqlite3, sys
 calls = "(SELECT count(*) FROM calls)"
 print(sqlite3.connect(sys.argv[1]).execute(f"SELECT count(*), sum(cents), {calls} FROM refunds").fetchone())
-' "$REFUND_DB" """,
+' "${REFUND_DB%.db}.ledger.db" """,
         )
         reader.expect(
             "found",

@@ -54,6 +54,16 @@ def prose(lines):
             yield number, text
 
 
+def missing_files(root):
+    """The files that ARCHITECTURE.md and CONTRIBUTING.md name and that are not there, or no longer under that name."""
+    there = ["/" + str(path.relative_to(root)) for path in root.rglob("*.rs") if "target" not in path.parts]
+    for page in ["ARCHITECTURE.md", "CONTRIBUTING.md"]:
+        for number, text in enumerate((root / page).read_text().splitlines(), 1):
+            for name in re.findall(r"`([\w/.-]+\.rs)`", text):
+                if not any(path.endswith("/" + name.lstrip("/")) for path in there):
+                    yield f"{page}:{number}: there is no file `{name}`"
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--summary", action="store_true", help="count only")
@@ -79,11 +89,12 @@ def main():
             for number, text in enumerate(path.read_text().splitlines(), 1):
                 comments += 1
                 banned += [f"{page}:{number}: {word[0]}: {text}" for word in BANNED.finditer(text)]
+    missing = [] if asked.under else list(missing_files(root))
     if not asked.summary:
-        print("\n".join(questions + banned))
+        print("\n".join(questions + banned + missing))
     print(f"{len(questions)} of {blocks} summaries ask a question ({len(questions) / max(1, blocks):.1%}); "
           f"{len(banned)} banned words in {comments} lines ({1000 * len(banned) / max(1, comments):.1f} in 1,000)")
-    sys.exit(1 if questions or banned else 0)
+    sys.exit(1 if questions or banned or missing else 0)
 
 
 main()

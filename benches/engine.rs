@@ -130,7 +130,7 @@ fn steps(group: &mut BenchmarkGroup<'_, WallTime>, runtime: &Runtime, agent: imp
 /// Measures a `for` over `count` items, 4 at once. The time for each item should not depend on `count`.
 fn items(group: &mut BenchmarkGroup<'_, WallTime>, runtime: &Runtime) {
     group.sample_size(10);
-    for count in [10, 100, 1_000] {
+    for count in [10, 100, 1_000, 10_000] {
         group.throughput(Throughput::Elements(count));
         group.bench_function(format!("a `for` of {count}"), |bencher| {
             bencher.iter_custom(|iterations| {

@@ -14,7 +14,7 @@ use graphs::{RefundAgent, edited, mara, suspended};
 use hitl::{
     Digest, Store, ThreadId, ThreadStatus,
     prelude::*,
-    store::{Append, Record},
+    store::{Append, OpenReview, Record},
 };
 use machine::median;
 use recording_store::RecordingStore;
@@ -31,6 +31,9 @@ const APPENDS: usize = 50;
 const ALONE: usize = 300;
 /// The number of whole refunds in one round.
 const REFUNDS: usize = 60;
+/// The number of reviews that one thread waits for, as in a `for`, and of the decisions in one round.
+const REVIEWS: usize = 1_000;
+const DECISIONS: usize = 20;
 
 fn main() -> Outcome<()> {
     // `cargo test --benches` runs this program only to see that it builds.
@@ -66,7 +69,7 @@ async fn measured(dir: &Path) -> Outcome<()> {
     let refund = commits_of_a_refund().await?;
     let mut bare = Bare::open(&dir.join("bare.db"))?;
     let (mut alone, mut grouped, mut refunds) = (Times::default(), Times::default(), Times::default());
-    let mut floor = Vec::new();
+    let (mut floor, mut decided) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         floor.extend(machine::sync_times(dir, 100)?.iter().map(|took| took.as_secs_f64() * 1e3));
 
@@ -85,6 +88,8 @@ async fn measured(dir: &Path) -> Outcome<()> {
         };
         refunds.bare.push(bare.commits((0..REFUNDS).flat_map(one_after_the_other), REFUNDS)?);
         refunds.ours.push(whole_refunds(&agent, round).await?);
+
+        decided.push(decisions(&store, &format!("items-{round}")).await?);
     }
 
     let share = |share| machine::quantile(&floor, share);
@@ -121,6 +126,7 @@ async fn measured(dir: &Path) -> Outcome<()> {
         refunds.slower(),
         "takes at most 1.30 times as long",
     );
+    println!("append that decides one of {REVIEWS} open reviews: {:.3} ms", median(&decided) * 1e3);
     Ok(())
 }
 
@@ -168,6 +174,35 @@ async fn many_writers(store: &SqliteStore, round: usize, rows: Vec<Record>) -> O
         done??;
     }
     Ok(start.elapsed().as_secs_f64())
+}
+
+/// Decides some of the reviews that a thread waits for, one in each append, and returns the median time of an append.
+async fn decisions(store: &SqliteStore, thread: &str) -> Outcome<f64> {
+    let thread = ThreadId::new(thread)?;
+    let mut reviews: Vec<_> = (0..REVIEWS)
+        .map(|item| OpenReview {
+            thread: thread.clone(),
+            graph: "RefundAgent".to_owned(),
+            node: "execute".to_owned(),
+            digest: Digest::of(format!("{thread} {item}").as_bytes()),
+            role: Some("refund-approver".to_owned()),
+            place: 0,
+            opened_ms: 1_763_800_000_000,
+            deadline_ms: Some(1_763_886_400_000),
+        })
+        .collect();
+    let (mut after, mut times) = (None, Vec::new());
+    for record in entries(DECISIONS + 1) {
+        let (thread, reviews_now, hash) = (thread.clone(), reviews.clone(), record.hash);
+        let (records, standing) = (vec![record], ThreadStatus::Waiting);
+        let start = Instant::now();
+        store.append(Append { thread, records, standing, reviews: reviews_now, due_ms: None, after }).await?;
+        times.push(start.elapsed().as_secs_f64());
+        after = Some(hash);
+        reviews.pop();
+    }
+    // The first append opens all of them.
+    Ok(median(&times[1..]))
 }
 
 /// Returns the entries of a new thread, 1 KB each.

@@ -5,13 +5,14 @@
 //! ```
 //!
 //! By default its model is not an AI but a set of rules (`rules.rs`), so it needs no API key and no network.
-//! `HITL_MODEL` selects a real model. Threads and the ledger are kept in `refund.db` in the current directory, or in
-//! the file that `REFUND_DB` names; git ignores `*.db` here. `HITL_STORE` selects another store for the threads.
+//! `HITL_MODEL` selects a real model. Threads are kept in `refund.db` in the current directory, or in the file that
+//! `REFUND_DB` names, and the ledger beside it, in `refund.ledger.db`, which must be on a local disk; git ignores
+//! `*.db` here. `HITL_STORE` selects another store for the threads; the ledger stays where it is.
 
 mod payments;
 mod rules;
 
-use std::{process::ExitCode, sync::Arc, time::Duration};
+use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use hitl::{
     Error, Store,
@@ -131,13 +132,15 @@ fn main() -> ExitCode {
 }
 
 async fn open() -> Result<Agent<RefundAgent>, Error> {
-    let file = std::env::var_os("REFUND_DB").unwrap_or_else(|| "refund.db".into());
+    let file = PathBuf::from(std::env::var_os("REFUND_DB").unwrap_or_else(|| "refund.db".into()));
+    // The ledger has a file of its own: two writers of one SQLite file wait for each other.
+    let ledger = file.with_extension("ledger.db");
     let store: Arc<dyn Store> = match store::from_env().await? {
         Some(store) => store,
         None => Arc::new(SqliteStore::open(&file).await?),
     };
     let model = model::from_env()?.unwrap_or_else(|| Arc::new(Rules));
-    let desk = Desk { model, payments: Payments::new(&file) };
+    let desk = Desk { model, payments: Payments::new(ledger) };
     // After a crash, another process can take over the threads of this one once the lease has expired.
     let agent = RefundAgent::new(desk, store).lease(Duration::from_secs(5));
     Ok(match JournalKeys::from_env()? {

@@ -7,8 +7,9 @@ use std::{
 };
 
 use hitl::{Approved, NodeError, Result, model::Model};
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+use rusqlite::{Connection, TransactionBehavior};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
 
 use crate::RefundDraft;
 
@@ -37,25 +38,47 @@ pub struct Receipt {
 /// with the same idempotency key are one refund.
 pub struct Payments {
     file: PathBuf,
+    /// The connection to the file; `None` before the first refund. It is locked before a call takes a thread that may
+    /// block, so that waiting calls hold none.
+    ledger: Arc<Mutex<Option<Connection>>>,
 }
 
 impl Payments {
     /// Creates a desk with its ledger in a file. The first refund creates the tables.
     pub fn new(file: impl AsRef<Path>) -> Self {
-        Self { file: file.as_ref().to_owned() }
+        Self { file: file.as_ref().to_owned(), ledger: Arc::default() }
     }
 
     /// Pays once for each key, however often it is called. It takes the proof that a person signed, so an unsigned
     /// draft does not compile.
     pub async fn refund(&self, draft: &Approved<RefundDraft>, key: &str) -> Result<Receipt> {
-        let (file, key) = (self.file.clone(), key.to_owned());
         let wanted = Receipt {
             number: 0,
             order_id: draft.order_id.clone(),
             cents: cents(draft.amount),
             signed_by: draft.operator().to_owned(),
         };
-        tokio::task::spawn_blocking(move || pay(&file, wanted, &key)).await?
+        self.pay(wanted, key).await
+    }
+
+    async fn pay(&self, wanted: Receipt, key: &str) -> Result<Receipt> {
+        let (file, key) = (self.file.clone(), key.to_owned());
+        let mut ledger = Arc::clone(&self.ledger).lock_owned().await;
+        tokio::task::spawn_blocking(move || {
+            let connection = match &mut *ledger {
+                Some(connection) => connection,
+                closed => closed.insert(open(&file).map_err(NodeError::not_done)?),
+            };
+            let receipt = enter(connection, wanted, &key)?;
+            drop(ledger);
+            // Simulates a slow response. If `REFUND_GATE` names a named pipe, the call blocks here between the payment
+            // and its confirmation, so that a test, or you, can kill the process at the worst moment.
+            if let Some(gate) = std::env::var_os("REFUND_GATE") {
+                std::fs::read(gate)?;
+            }
+            Ok(receipt)
+        })
+        .await?
     }
 }
 
@@ -64,28 +87,21 @@ fn cents(amount: f64) -> i64 {
     (amount * 100.0).round() as i64
 }
 
-/// Enters a refund in the ledger. An error before the commit guarantees that no money has moved; an error of the commit
-/// itself, or after it, leaves the outcome unknown.
-fn pay(file: &Path, wanted: Receipt, key: &str) -> Result<Receipt> {
-    let mut ledger = open(file).map_err(NodeError::not_done)?;
-    ledger.execute("INSERT INTO calls (key) VALUES (?1)", [key]).map_err(NodeError::not_done)?;
-    let entry =
-        ledger.transaction_with_behavior(TransactionBehavior::Immediate).map_err(NodeError::not_done)?;
-    let receipt = enter(&entry, wanted, key).map_err(NodeError::not_done)?;
-    entry.commit()?;
-    // Simulates a slow response. If `REFUND_GATE` names a named pipe, the call blocks here between the payment and its
-    // confirmation, so that a test, or you, can kill the process at the worst moment.
-    if let Some(gate) = std::env::var_os("REFUND_GATE") {
-        std::fs::read(gate)?;
-    }
-    Ok(receipt)
+/// Creates the file so that only this user can read and write it. SQLite reports any error when it opens the file.
+fn create(file: &Path) {
+    let mut options = std::fs::OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let _ = options.write(true).create_new(true).open(file);
 }
 
 fn open(file: &Path) -> rusqlite::Result<Connection> {
+    create(file);
     let ledger = Connection::open(file)?;
     ledger.busy_timeout(Duration::from_secs(10))?;
-    // The journal mode is left to the store of the threads: changing it does not wait for locks, and if several
-    // processes opened a new file at once, one of them would fail.
+    // In this mode, a commit is one write to the disk. The file remembers it. Setting it fails if another process is
+    // setting it or has begun to write; both modes are durable.
+    let _ = ledger.execute_batch("PRAGMA journal_mode = WAL");
     ledger.execute_batch(
         "PRAGMA synchronous = FULL;
          CREATE TABLE IF NOT EXISTS refunds (
@@ -100,36 +116,46 @@ fn open(file: &Path) -> rusqlite::Result<Connection> {
     Ok(ledger)
 }
 
-/// Returns the receipt of the key, or enters a new one.
-fn enter(ledger: &Connection, wanted: Receipt, key: &str) -> Result<Receipt> {
-    let paid = ledger
-        .query_row("SELECT number, order_id, cents, signed_by FROM refunds WHERE key = ?1", [key], |row| {
+/// Enters a call, and the refund of a new key, in one durable commit. An error before the commit guarantees that no
+/// money has moved; an error of the commit itself leaves the outcome unknown. A key that was used for another refund pays nothing.
+fn enter(ledger: &mut Connection, wanted: Receipt, key: &str) -> Result<Receipt> {
+    let entry =
+        ledger.transaction_with_behavior(TransactionBehavior::Immediate).map_err(NodeError::not_done)?;
+    let paid = receipt(&entry, &wanted, key).map_err(NodeError::not_done)?;
+    entry.commit()?;
+    if paid != (Receipt { number: paid.number, ..wanted }) {
+        let problem = format!("receipt {} has this key, for another refund", paid.number);
+        return Err(NodeError::not_done(NodeError::msg(problem)));
+    }
+    Ok(paid)
+}
+
+/// Returns the receipt of the key, which is a new one if there was none.
+fn receipt(ledger: &Connection, wanted: &Receipt, key: &str) -> rusqlite::Result<Receipt> {
+    ledger.prepare_cached("INSERT INTO calls (key) VALUES (?1)")?.execute([key])?;
+    ledger
+        .prepare_cached(
+            "INSERT INTO refunds (key, order_id, cents, signed_by) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (key) DO NOTHING",
+        )?
+        .execute((key, &wanted.order_id, wanted.cents, &wanted.signed_by))?;
+    ledger.prepare_cached("SELECT number, order_id, cents, signed_by FROM refunds WHERE key = ?1")?.query_row(
+        [key],
+        |row| {
             Ok(Receipt {
                 number: row.get(0)?,
                 order_id: row.get(1)?,
                 cents: row.get(2)?,
                 signed_by: row.get(3)?,
             })
-        })
-        .optional()?;
-    match paid {
-        None => {
-            let values = (key, &wanted.order_id, wanted.cents, &wanted.signed_by);
-            ledger.execute(
-                "INSERT INTO refunds (key, order_id, cents, signed_by) VALUES (?1, ?2, ?3, ?4)",
-                values,
-            )?;
-            Ok(Receipt { number: ledger.last_insert_rowid(), ..wanted })
-        }
-        Some(paid) if paid == (Receipt { number: paid.number, ..wanted }) => Ok(paid),
-        Some(paid) => {
-            Err(NodeError::msg(format_args!("receipt {} has this key, for another refund", paid.number)))
-        }
-    }
+        },
+    )
 }
 
 #[cfg(test)]
 mod tests {
+    use futures_util::future::join_all;
+
     use super::*;
 
     fn wanted(cents: i64) -> Receipt {
@@ -142,41 +168,63 @@ mod tests {
         Ok(open(file)?.query_row(count, (), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?)
     }
 
-    #[test]
-    fn repeated_calls_with_one_key_pay_once() -> Result<()> {
+    #[tokio::test]
+    async fn repeated_calls_with_one_key_pay_once() -> Result<()> {
         let dir = tempfile::tempdir()?;
         let file = dir.path().join("refund.db");
-        let first = pay(&file, wanted(120_050), "k1")?;
-        assert_eq!(pay(&file, wanted(120_050), "k1")?, first);
+        let desk = Payments::new(&file);
+        let first = desk.pay(wanted(120_050), "k1").await?;
+        assert_eq!(desk.pay(wanted(120_050), "k1").await?, first);
         assert_eq!(ledger(&file)?, (1, 120_050, 2));
-        assert_ne!(pay(&file, wanted(1), "k2")?.number, first.number);
+        assert_ne!(desk.pay(wanted(1), "k2").await?.number, first.number);
         assert_eq!(ledger(&file)?, (2, 120_051, 3));
         Ok(())
     }
 
-    #[test]
-    fn a_key_cannot_be_reused_for_another_refund() -> Result<()> {
+    #[tokio::test]
+    async fn a_key_cannot_be_reused_for_another_refund() -> Result<()> {
         let dir = tempfile::tempdir()?;
         let file = dir.path().join("refund.db");
-        pay(&file, wanted(2_000), "k1")?;
-        assert!(pay(&file, wanted(2_100), "k1").is_err_and(|error| error.is_not_done()));
+        let desk = Payments::new(&file);
+        desk.pay(wanted(2_000), "k1").await?;
+        assert!(desk.pay(wanted(2_100), "k1").await.is_err_and(|error| error.is_not_done()));
         assert_eq!(ledger(&file)?, (1, 2_000, 2));
         Ok(())
     }
 
-    #[test]
-    fn concurrent_calls_with_one_key_pay_once() -> Result<()> {
+    #[tokio::test(flavor = "multi_thread")]
+    async fn concurrent_calls_with_one_key_pay_once() -> Result<()> {
         let dir = tempfile::tempdir()?;
         let file = dir.path().join("refund.db");
-        let numbers = std::thread::scope(|scope| {
-            let calls: Vec<_> = (0..8).map(|_| scope.spawn(|| pay(&file, wanted(2_000), "k1"))).collect();
-            calls.into_iter().map(|call| call.join().ok()?.ok()).collect::<Vec<_>>()
-        });
-        assert!(
-            numbers.iter().all(|receipt| receipt.as_ref().is_some_and(|receipt| receipt.number == 1)),
-            "{numbers:?}"
-        );
-        assert_eq!(ledger(&file)?, (1, 2_000, 8));
+        // Each desk has a connection of its own, as in several processes.
+        let desks = [Payments::new(&file), Payments::new(&file), Payments::new(&file)];
+        let calls = desks.iter().cycle().take(9).map(|desk| desk.pay(wanted(2_000), "k1"));
+        for receipt in join_all(calls).await {
+            assert_eq!(receipt?.number, 1);
+        }
+        assert_eq!(ledger(&file)?, (1, 2_000, 9));
+        Ok(())
+    }
+
+    /// Returns the number of commits in the WAL: the last page of each has the size of the file.
+    fn commits(file: &Path) -> Result<usize> {
+        const PAGE: usize = 24 + 4096;
+        let wal = std::fs::read(file.with_extension("db-wal"))?;
+        Ok(wal[32..].chunks_exact(PAGE).filter(|page| page[4..8] != [0; 4]).count())
+    }
+
+    #[tokio::test]
+    async fn a_call_is_one_commit_on_a_kept_connection() -> Result<()> {
+        let dir = tempfile::tempdir()?;
+        let file = dir.path().join("refund.db");
+        let desk = Payments::new(&file);
+        desk.pay(wanted(2_000), "k1").await?;
+        let before = commits(&file)?;
+        for (call, key) in ["k1", "k2", "k3"].into_iter().enumerate() {
+            desk.pay(wanted(2_000), key).await?;
+            assert_eq!(commits(&file)?, before + call + 1);
+        }
+        assert!(desk.ledger.lock().await.is_some());
         Ok(())
     }
 
@@ -187,12 +235,12 @@ mod tests {
         }
     }
 
-    #[test]
-    fn an_invalid_ledger_file_is_an_error_and_pays_nothing() -> Result<()> {
+    #[tokio::test]
+    async fn an_invalid_ledger_file_is_an_error_and_pays_nothing() -> Result<()> {
         let dir = tempfile::tempdir()?;
         let file = dir.path().join("notes.txt");
         std::fs::write(&file, "Call Ada about order A-9133, and send the photo to the warehouse.")?;
-        assert!(pay(&file, wanted(2_000), "k1").is_err_and(|error| error.is_not_done()));
+        assert!(Payments::new(&file).pay(wanted(2_000), "k1").await.is_err_and(|error| error.is_not_done()));
         Ok(())
     }
 }

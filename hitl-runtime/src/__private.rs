@@ -13,10 +13,10 @@ pub use crate::{
     review::{Comparison, Draft, DraftVtable},
     run::{
         AnyReview, Args, CanAsk, CanEdit, Graph, NoAsk, NoEdit, Node, NodeEntry, NodeError, NodeFuture,
-        Provides, Run, ThreadState, Writes, several, specs,
+        NodeTable, Provides, Run, ThreadState, Writes, several, specs,
     },
     state::{
-        Erased, FieldError, FieldTable, Slots, State, StateTable, View, append, decode_erased, encode_erased,
+        FieldError, FieldTable, Slots, State, StateTable, View, append, decode_erased, encode_erased,
         reduce_erased, unmigrated,
     },
 };

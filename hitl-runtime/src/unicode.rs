@@ -172,10 +172,14 @@ pub(crate) fn name_problem(name: &str) -> Option<&'static str> {
 
 /// Returns whether two names look the same to a person, ignoring case.
 pub(crate) fn looks_like(name: &str, other: &str) -> bool {
-    let bones = |text: &str| skeleton(&text.to_lowercase()).collect::<String>();
-    let capitals =
-        |text: &str| skeleton(&skeleton(text).collect::<String>().to_lowercase()).collect::<String>();
-    bones(name) == bones(other) || capitals(name) == bones(other)
+    let (lower, other) = (name.to_lowercase(), other.to_lowercase());
+    // Compared character by character: most names differ in the first one.
+    if skeleton(&lower).eq(skeleton(&other)) {
+        return true;
+    }
+    // A capital may look like another letter: `I` like `l`.
+    let capitals = skeleton(name).collect::<String>().to_lowercase();
+    skeleton(&capitals).eq(skeleton(&other))
 }
 
 /// Returns the marks of a name that could be mistaken for another one: by itself, or for one of these others.

@@ -48,6 +48,20 @@ fn append_after(before: usize, name: &str, place: u64, bytes: usize) -> Append {
     }
 }
 
+/// Returns an open review, one of those that the entry at place 0 opened.
+fn review(name: &str, number: u64) -> OpenReview {
+    OpenReview {
+        thread: thread(name),
+        graph: "RefundAgent".into(),
+        node: "execute".into(),
+        digest: Digest::of(format!("{name} {number:04}").as_bytes()),
+        role: Some("refund-approver".into()),
+        place: 0,
+        opened_ms: 1_763_800_000_000,
+        deadline_ms: Some(1_763_886_400_000),
+    }
+}
+
 async fn length(store: &SqliteStore, name: &str) -> u64 {
     conformance::read_journal(store, &thread(name)).await.len() as u64
 }
@@ -331,6 +345,59 @@ async fn concurrent_appends_share_commits() {
     assert!(shared <= 20, "200 appends that waited together took {shared} commits");
 }
 
+/// A commit writes at least one page of each B-tree that it touches: for a new thread with a review, those of the threads,
+/// their names, status and due times, of the entries and their key, and of the reviews and their order.
+#[tokio::test]
+async fn a_new_thread_with_a_review_writes_eight_pages() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("threads.db");
+    let store = SqliteStore::open(&path).await.unwrap();
+    let suspended = |name: &str| Append {
+        standing: ThreadStatus::Waiting,
+        due_ms: Some(9),
+        reviews: vec![review(name, 0)],
+        ..append(name, 0, 10)
+    };
+    store.append(suspended("first")).await.unwrap();
+    let pages = || fs::metadata(format!("{}-wal", path.display())).unwrap().len() / (24 + 4096);
+    let before = pages();
+    store.append(suspended("second")).await.unwrap();
+    assert_eq!(pages() - before, 8);
+}
+
+/// A decision among many open reviews writes only what it changes.
+#[tokio::test]
+async fn one_of_many_open_reviews_is_replaced_alone() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("threads.db");
+    let store = SqliteStore::open(&path).await.unwrap();
+    let mut reviews: Vec<_> = (0..1_000).map(|number| review("ticket", number)).collect();
+    store.append(Append { reviews: reviews.clone(), ..append("ticket", 0, 10) }).await.unwrap();
+    let listed = async || store.reviews(None, 2_000).await.unwrap().items;
+    assert_eq!(listed().await.len(), 1_000);
+    let rows = || -> BTreeMap<i64, Vec<u8>> {
+        let connection = Connection::open(&path).unwrap();
+        let mut select = connection.prepare("SELECT id, digest FROM hitl_reviews").unwrap();
+        let rows = select.query_map((), |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        rows.collect::<Result<_, _>>().unwrap()
+    };
+    let mut kept = rows();
+
+    // One review is decided, and the node of another one gets a new name.
+    let decided = reviews.remove(500);
+    reviews[700].node = "renamed".into();
+    store.append(Append { reviews: reviews.clone(), ..append("ticket", 1, 10) }).await.unwrap();
+    let digests = [decided.digest, reviews[700].digest];
+    kept.retain(|_, digest| !digests.iter().any(|changed| changed.as_bytes()[..] == digest[..]));
+    let after = rows();
+    assert_eq!((kept.len(), after.len()), (998, 999));
+    assert!(kept.iter().all(|(id, digest)| after.get(id) == Some(digest)));
+    let mut found = listed().await;
+    found.sort_by_key(|review| review.digest);
+    reviews.sort_by_key(|review| review.digest);
+    assert_eq!(found, reviews);
+}
+
 #[tokio::test]
 async fn a_suspended_thread_takes_less_than_1200_bytes() {
     let dir = TempDir::new().unwrap();
@@ -464,12 +531,12 @@ async fn a_file_upgraded_while_open_is_rejected() {
 
     Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
     let answer = store.append(append("ticket", 1, 10)).await;
-    assert!(matches!(answer, Err(StoreError::NewerSchema { found: 99, known: 2, .. })), "{answer:?}");
+    assert!(matches!(answer, Err(StoreError::NewerSchema { found: 99, known: 3, .. })), "{answer:?}");
     assert_eq!(length(&store, "ticket").await, 1);
     drop(store);
 
     let error = refused(&path).await;
-    assert!(matches!(error, StoreError::NewerSchema { found: 99, known: 2, .. }), "{error:?}");
+    assert!(matches!(error, StoreError::NewerSchema { found: 99, known: 3, .. }), "{error:?}");
     assert!(error.to_string().contains("use a newer version of hitl"));
 }
 

@@ -7,7 +7,7 @@ use crate::{container::Container, table::Table};
 
 /// Returns the number of refunds, and the number of calls that requested them.
 fn ledger(folder: &std::path::Path) -> (u32, u32) {
-    let ledger = rusqlite::Connection::open(folder.join("refund.db")).unwrap();
+    let ledger = rusqlite::Connection::open(folder.join("refund.ledger.db")).unwrap();
     let counts = "SELECT (SELECT count(*) FROM refunds), (SELECT count(*) FROM calls)";
     ledger.query_row(counts, (), |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
 }

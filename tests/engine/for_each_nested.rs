@@ -282,7 +282,7 @@ async fn a_fork_in_the_middle_of_a_for_has_distinct_keys() {
 }
 
 #[tokio::test]
-async fn a_list_may_have_at_most_a_thousand_items() {
+async fn a_list_may_have_at_most_ten_thousand_items() {
     let world = World::new();
     let agent = Stamper::new(world.clone(), MemoryStore::new());
     let most = u32::try_from(MAX_ITEMS).unwrap();
@@ -292,7 +292,7 @@ async fn a_list_may_have_at_most_a_thousand_items() {
 
     let StamperTurn::Failed(failed) = agent.start("long", book(most + 1, 0)).await.unwrap() else { panic!() };
     assert_eq!(failed.node(), "leaf");
-    assert!(failed.error().contains("`numbers`: it has 1001 items, but a `for` accepts at most 1000"));
+    assert!(failed.error().contains("`numbers`: it has 10001 items, but a `for` accepts at most 10000"));
     assert_eq!(world.calls().len(), MAX_ITEMS);
 }
 
@@ -335,26 +335,26 @@ async fn order_again(all: &[u32]) -> Result<Vec<u32>> {
 async fn a_too_long_list_is_invalid_input_or_an_effect_in_doubt() {
     let list = |length: u32| ListInput { all: (0..length).collect() };
     let agent = Keeper::new(MemoryStore::new());
-    assert_eq!(agent.start("t", list(1_001)).await.unwrap_err().code(), "invalid_input");
+    assert_eq!(agent.start("t", list(10_001)).await.unwrap_err().code(), "invalid_input");
     assert_eq!(agent.thread("t").await.unwrap_err().code(), "unknown_thread");
     assert!(matches!(agent.start("t", list(3)).await.unwrap(), KeeperTurn::Done(log) if log == [0, 1, 2]));
 
-    // Two writes of 600 items each exceed the limit only together.
+    // Two writes of 6,000 items each exceed the limit only together.
     let agent = Orderer::new(MemoryStore::new());
-    let OrdererTurn::InDoubt(doubt) = agent.start("t", list(600)).await.unwrap() else { panic!() };
+    let OrdererTurn::InDoubt(doubt) = agent.start("t", list(6_000)).await.unwrap() else { panic!() };
     assert_eq!(doubt.node(), "order_again");
-    assert!(doubt.error().contains("`more`: it has 1200 items"), "{}", doubt.error());
+    assert!(doubt.error().contains("`more`: it has 12000 items"), "{}", doubt.error());
     let digest = doubt.digest();
     let happened = |length: u32| hitl::journal::Settlement::Happened {
         wrote: serde_json::from_value(serde_json::json!({ "more": (0..length).collect::<Vec<_>>() }))
             .unwrap(),
     };
-    let error = agent.settle("t", digest, &mara(), happened(401)).await.unwrap_err();
+    let error = agent.settle("t", digest, &mara(), happened(4_001)).await.unwrap_err();
     assert_eq!(error.code(), "invalid");
-    let OrdererTurn::Done(log) = agent.settle("t", digest, &mara(), happened(400)).await.unwrap() else {
+    let OrdererTurn::Done(log) = agent.settle("t", digest, &mara(), happened(4_000)).await.unwrap() else {
         panic!()
     };
-    assert_eq!(log.len(), 1_000);
+    assert_eq!(log.len(), 10_000);
 }
 
 /// Snapshots in the middle of a `for` store its list once, and a new process resumes from them.

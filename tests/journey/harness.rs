@@ -200,7 +200,7 @@ impl Shell {
 
     /// Returns the refunds, as order and cents, and the number of calls that requested them.
     pub fn ledger(&self) -> (Vec<(String, i64)>, i64) {
-        let ledger = Connection::open(self.path("refund.db")).expect("a ledger");
+        let ledger = Connection::open(self.path("refund.ledger.db")).expect("a ledger");
         ledger.busy_timeout(PATIENCE).expect("a ledger");
         let Ok(mut refunds) = ledger.prepare("SELECT order_id, cents FROM refunds ORDER BY number") else {
             return (Vec::new(), 0); // No refund was requested, so there is no table.

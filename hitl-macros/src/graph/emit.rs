@@ -38,7 +38,7 @@ pub(crate) fn emit(graph: &Graph, model: &Model<'_>, errors: &mut Errors) -> Tok
                 type Deps = #deps;
                 type Turn = #turn;
                 const SPEC: &'static __h::GraphSpec = ::core::unreachable!();
-                const NODES: &'static [__h::NodeEntry<Self::State, Self::Deps>] = &[];
+                const NODES: &'static [__h::NodeTable] = &[];
                 fn route(_: usize, _: &#state_of::View<'_>) -> ::core::option::Option<usize> {
                     ::core::unreachable!()
                 }
@@ -59,7 +59,7 @@ fn proof(graph: &Graph, model: &Model<'_>, turns: &Turns<'_>) -> TokenStream {
     let deps = deps(graph);
     let docs = docs(attrs);
     let count = Literal::usize_unsuffixed(model.nodes.len());
-    let entries = model.nodes.iter().map(entry);
+    let entries = model.nodes.iter().map(|node| entry(node, state, &deps));
     let edges = model.edges.iter().map(|edge| {
         let (from, to, kind) = (point(edge.from), point(edge.to), kind(edge.kind));
         let joins = match edge.joins {
@@ -108,7 +108,7 @@ fn proof(graph: &Graph, model: &Model<'_>, turns: &Turns<'_>) -> TokenStream {
             #[allow(dead_code)]
             type __HitlMentions = (#(::core::marker::PhantomData<#later>,)*);
             #[allow(unused_parens)]
-            const __HITL_NODES: &[__h::NodeEntry<#state, #deps>; #count] = &[#(#entries),*];
+            const __HITL_NODES: &[__h::NodeTable; #count] = &[#(#entries),*];
             const __HITL_SPEC: &__h::GraphSpec = &__h::GraphSpec {
                 name: #text,
                 docs: #docs,
@@ -129,7 +129,7 @@ fn proof(graph: &Graph, model: &Model<'_>, turns: &Turns<'_>) -> TokenStream {
                 type Deps = #deps;
                 type Turn = #turn;
                 const SPEC: &'static __h::GraphSpec = __HITL_SPEC;
-                const NODES: &'static [__h::NodeEntry<Self::State, Self::Deps>] = __HITL_NODES;
+                const NODES: &'static [__h::NodeTable] = __HITL_NODES;
                 #route_fn
                 #turn_fn
             }
@@ -137,15 +137,15 @@ fn proof(graph: &Graph, model: &Model<'_>, turns: &Turns<'_>) -> TokenStream {
     }
 }
 
-fn entry(node: &Node<'_>) -> TokenStream {
+fn entry(node: &Node<'_>, state: &Type, deps: &TokenStream) -> TokenStream {
     let name = &node.name;
     let path = node.mentions.first();
     let span = node.span();
-    let new = Ident::new("new", Span::mixed_site());
+    let table = Ident::new("table", Span::mixed_site());
     let (root, close) = (quote_spanned!(span=> ::), quote_spanned!(span=> >));
     let args = spans::delimited(span, Delimiter::Parenthesis, quote!(#name, ::core::marker::PhantomData));
     // In parentheses: without them rustc could take the path for a const argument, the function, and warn about that.
-    quote!(#root hitl::__private::NodeEntry::#new::<(#path) #close #args)
+    quote!(#root hitl::__private::NodeEntry::<#state, #deps>::#table::<(#path) #close #args)
 }
 
 fn point(point: Point) -> TokenStream {

@@ -266,9 +266,9 @@ impl EachSpec {
 /// fn pages(orders: &[String]) -> Vec<&[String]> {
 ///     orders.chunks(MAX_ITEMS).collect()
 /// }
-/// assert_eq!(pages(&vec![String::new(); 2_500]).len(), 3);
+/// assert_eq!(pages(&vec![String::new(); 25_000]).len(), 3);
 /// ```
-pub const MAX_ITEMS: usize = 1_000;
+pub const MAX_ITEMS: usize = 10_000;
 
 /// A fork: its branches run concurrently, each on its own view of the state, and join at `join`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -224,6 +224,9 @@ fn number(token: &str) -> Result<Number, String> {
             _ => Err(beyond(token)),
         };
     }
+    if let Some(spelt) = without_fraction(token) {
+        return Ok(Number::Spelt(spelt));
+    }
     let double = token.parse::<f64>().map_err(|_| format!("{} is not a number", short(token)))?;
     if !double.is_finite() {
         return Err(format!("{} is too large for an exact JSON number; make it a string", short(token)));
@@ -239,13 +242,31 @@ fn number(token: &str) -> Result<Number, String> {
     Ok(if spelt == token { Number::Normal } else { Number::Spelt(spelt) })
 }
 
+/// Returns the normal spelling of an integer that is spelled with a fraction of zeros, as `149.0` is: the form in which
+/// `serde_json` writes most doubles. `None` for any other number.
+fn without_fraction(token: &str) -> Option<String> {
+    let (whole, fraction) = token.split_once('.')?;
+    if fraction.is_empty() || !fraction.bytes().all(|byte| byte == b'0') {
+        return None;
+    }
+    let digits = whole.strip_prefix('-').unwrap_or(whole);
+    if digits.len() > 1 && digits.starts_with('0') {
+        return None;
+    }
+    match digits.parse::<u64>().ok()? {
+        0 => Some("0".to_owned()),
+        magnitude => (magnitude <= LARGEST_INTEGER).then(|| whole.to_owned()),
+    }
+}
+
 /// Returns the normal spelling of a double.
 fn spelt(double: f64) -> String {
     if double == 0.0 {
         return "0".to_owned();
     }
     if double.fract() == 0.0 && double.abs() <= LARGEST_INTEGER as f64 {
-        return format!("{double:.0}");
+        // Exact, because the double has no fraction and fits.
+        return (double as i64).to_string();
     }
     serde_json::Number::from_f64(double).map_or_else(|| double.to_string(), |number| number.to_string())
 }

@@ -9,8 +9,9 @@ use std::{
 use serde_json::value::RawValue;
 
 use super::{
-    Decision, Digest, Entry, Event, Lane, LaneId, LaneState, Lease, Pending, Place, Proposal, Proposer,
-    Question, ROOT, Rejection, Settlement, Signature, Source, Sources, Transition, Values, entry, genesis,
+    Decision, Digest, Entry, Event, Lane, LaneId, LaneState, Lanes, Lease, Pending, Place, Proposal,
+    Proposer, Question, ROOT, Rejection, Settlement, Signature, Source, Sources, Transition, Values, entry,
+    genesis,
     lane_state::{Activation, Feedback, OpenReviewState},
     link, migrate, split,
 };
@@ -49,7 +50,7 @@ pub(crate) struct Fold {
     pub(crate) next: Place,
     /// The hash of the last entry.
     pub(crate) hash: Digest,
-    pub(crate) lanes: BTreeMap<LaneId, Box<Lane>>,
+    pub(crate) lanes: Lanes,
     pub(super) lanes_made: LaneId,
     pub(crate) lease: Option<Lease>,
     /// The time at which the entry with the lease was written; unknown if the lease is from a snapshot.
@@ -99,6 +100,20 @@ impl FoldError {
 }
 
 impl Fold {
+    /// Decodes the values of some lanes. Lanes that are not there are skipped.
+    ///
+    /// # Errors
+    /// The first value that does not fit its field.
+    pub(crate) fn decode(&self, lanes: impl Iterator<Item = LaneId>) -> Result<(), FieldError> {
+        let mut lanes = lanes.filter_map(|lane| self.lanes.get(&lane));
+        lanes.try_for_each(|lane| lane.fields.decode_all())
+    }
+
+    /// Returns the number of lanes that have been made, which is the number of the next one.
+    pub(crate) fn lanes_made(&self) -> LaneId {
+        self.lanes_made
+    }
+
     /// Returns the first failed migration of a thread that may not fit the state.
     pub(crate) fn unmigrated(&self) -> Option<&Unmigrated> {
         self.unmigrated.get()
@@ -133,7 +148,7 @@ impl Fold {
             is_signed: false,
             is_tail: false,
             next: 0,
-            lanes: BTreeMap::new(),
+            lanes: Lanes::default(),
             lanes_made: 0,
             lease: None,
             lease_from_ms: None,
@@ -162,9 +177,7 @@ impl Fold {
     }
 
     fn read_after(self, before: Option<Digest>) -> Self {
-        let empty = self;
-        let hash = before.unwrap_or(empty.hash);
-        Self { is_tail: before.is_some(), hash, ..empty }
+        Self { is_tail: before.is_some(), hash: before.unwrap_or(self.hash), ..self }
     }
 
     /// Reads one stored entry. The first one must be at place 0, or, if reading starts at a snapshot, contain that
@@ -228,6 +241,9 @@ impl Fold {
         self.at_ms = entry.at_ms;
         self.take_lease(entry.lease.as_ref(), entry.at_ms);
         match &entry.event {
+            Event::Started { .. } if !self.lanes.is_empty() => {
+                return Err(FoldError::Damaged("the thread started earlier".to_owned()));
+            }
             Event::Started { graph, print, version, id, input, to, requester, .. } => {
                 self.requester = requester.as_ref().map(|requester| requester.operator.as_str().into());
                 graph.clone_into(&mut self.graph);
@@ -303,7 +319,7 @@ impl Fold {
                 _ => return Err(FoldError::Damaged("it is about a review that is not open".to_owned())),
             },
             Event::Decided { lane, verdict, operator, unverified, to, proposal, .. } => {
-                self.steps = 0;
+                self.reset_steps(*lane);
                 let by = Proposer { operator: operator.clone(), unverified: *unverified, edit: place };
                 self.decide(*lane, verdict, by, to, proposal.as_deref())?;
             }
@@ -342,7 +358,7 @@ impl Fold {
                 };
             }
             Event::Settled { lane, how, operator, to, .. } => {
-                self.steps = 0;
+                self.reset_steps(*lane);
                 self.settle(*lane, how, operator, to.as_ref(), entry.at_ms)?;
             }
             Event::Migrated { print, version, renamed, void } => {
@@ -351,6 +367,7 @@ impl Fold {
             Event::Resumed { .. } => {
                 self.steps = 0;
                 for lane in self.lanes.values_mut() {
+                    lane.steps = 0;
                     if let LaneState::Failed { activation, stopped: false, .. } = &lane.at {
                         let activation = Activation { failures: 0, ..activation.clone() };
                         lane.at = LaneState::Ready { activation, again_ms: None };
@@ -366,7 +383,10 @@ impl Fold {
 
     /// Moves a lane to its next position after its node has finished and its writes were applied.
     pub(crate) fn ran(&mut self, lane: LaneId, to: &Transition) -> Result<(), FoldError> {
-        self.steps += 1;
+        match self.item_around(lane) {
+            Some(item) => self.lane(item)?.steps += 1,
+            None => self.steps += 1,
+        }
         let of = self.lane(lane)?;
         if let Some(activation) = of.at.activation().filter(|activation| activation.signed) {
             of.sources.done(&activation.node);
@@ -374,6 +394,24 @@ impl Fold {
         self.arrive(lane, to, self.next, false, None)?;
         self.release();
         Ok(())
+    }
+
+    /// Returns how many nodes have finished since a person last acted on the thread: in the item of the `for` that a
+    /// lane is inside of, or outside of every `for`.
+    pub(crate) fn steps(&self, lane: LaneId) -> u64 {
+        self.item_around(lane).and_then(|item| self.lanes.get(&item)).map_or(self.steps, |item| item.steps)
+    }
+
+    fn item_around(&self, lane: LaneId) -> Option<LaneId> {
+        self.items(lane).next().map(|(item, ..)| item)
+    }
+
+    /// Counts the steps from here on: a person has acted on a lane.
+    fn reset_steps(&mut self, lane: LaneId) {
+        self.steps = 0;
+        if let Some(item) = self.item_around(lane).and_then(|item| self.lanes.get_mut(item)) {
+            item.steps = 0;
+        }
     }
 
     /// Sets the lease, if the entry has one.
@@ -393,6 +431,7 @@ impl Fold {
 
     /// Removes the lease if no runner can act on the thread.
     fn release(&mut self) {
+        self.lanes.reindex();
         if self.lease.is_some() && !self.runs() {
             self.lease = None;
         }
@@ -605,8 +644,7 @@ impl Fold {
 
     pub(super) fn lane(&mut self, id: LaneId) -> Result<&mut Lane, FoldError> {
         self.lanes
-            .get_mut(&id)
-            .map(Box::as_mut)
+            .get_mut(id)
             .ok_or_else(|| FoldError::Damaged(format!("it is about lane {id}, which is not open")))
     }
 
@@ -628,22 +666,16 @@ impl Fold {
     /// Returns whether a runner can act on the thread. In a stopped thread no node starts, and only effects that have
     /// begun are completed.
     pub(crate) fn runs(&self) -> bool {
-        let stopped = self.stop().is_some();
-        self.lanes.values().any(|lane| match &lane.at {
-            LaneState::Began { .. } => true,
-            at => !stopped && at.is_active(),
-        })
+        self.lanes.has_begun() || (self.lanes.has_ready() && self.stop().is_none())
     }
 
     /// Returns the node at which an operator stopped the thread, and the message. One stopped lane stops the whole
     /// thread.
     pub(crate) fn stop(&self) -> Option<(&str, &str)> {
-        self.lanes.values().find_map(|lane| match &lane.at {
-            LaneState::Failed { activation, error, stopped: true, .. } => {
-                Some((activation.node.as_str(), error.as_str()))
-            }
+        match &self.lanes.stopped()?.at {
+            LaneState::Failed { activation, error, .. } => Some((activation.node.as_str(), error.as_str())),
             _ => None,
-        })
+        }
     }
 
     /// Returns the open reviews and their lanes. A stopped thread has none, because its reviews cannot be decided.
@@ -654,8 +686,8 @@ impl Fold {
 
     /// Returns the open reviews and their lanes, even if the thread is stopped.
     pub(crate) fn paused(&self) -> impl Iterator<Item = (LaneId, &OpenReviewState)> {
-        self.lanes.iter().filter_map(|(id, lane)| match &lane.at {
-            LaneState::Paused(open) => Some((*id, &**open)),
+        self.lanes.paused().filter_map(|(id, lane)| match &lane.at {
+            LaneState::Paused(open) => Some((id, &**open)),
             _ => None,
         })
     }

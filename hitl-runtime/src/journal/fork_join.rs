@@ -21,7 +21,7 @@ impl Fold {
         let (fields, signatures) = (parent.fields.clone(), parent.signatures.clone());
         let (before, pending) = (parent.before.clone(), parent.pending.clone());
         for head in heads {
-            let lane = self.part(id, Arc::clone(&fields), head, place);
+            let lane = self.part(id, Arc::clone(&fields), head, place)?;
             lane.pending.clone_from(&pending);
             lane.signatures.clone_from(&signatures);
             lane.before.clone_from(&before);
@@ -43,25 +43,36 @@ impl Fold {
             let mut fields = view.clone();
             item.iter().try_for_each(|(field, json)| fields.replace(field, json.get()))?;
             // A signature from before the `for` counts once, not once for each item: items begin without signatures.
-            let lane = self.part(id, Arc::new(fields), &each.head, place);
+            let lane = self.part(id, Arc::new(fields), &each.head, place)?;
             lane.before.clone_from(&before);
             lane.before.extend(wrote);
         }
         if is_empty { self.join(id, place) } else { Ok(()) }
     }
 
-    fn part(&mut self, parent: LaneId, fields: Arc<Slots>, head: &str, place: Place) -> &mut Lane {
+    fn part(
+        &mut self,
+        parent: LaneId,
+        fields: Arc<Slots>,
+        head: &str,
+        place: Place,
+    ) -> Result<&mut Lane, FoldError> {
         let id = self.lanes_made;
+        if self.lanes.contains_key(&id) {
+            return Err(FoldError::Damaged(format!("it makes lane {id}, which exists")));
+        }
         self.lanes_made += 1;
         let mut sources = None;
-        if let Some(parent) = self.lanes.get_mut(&parent) {
+        if let Some(parent) = self.lanes.get_mut(parent) {
             parent.away += 1;
+            parent.branches.push(id);
             sources = Some(parent.sources.branch(head));
         }
         let at = LaneState::Ready { activation: Activation::to(head, place), again_ms: None };
-        let lane = self.lanes.entry(id).or_insert(Lane::new(fields, Some(parent), at));
+        let mut lane = Lane::new(fields, Some(parent), at);
         lane.sources = sources.unwrap_or_default();
-        lane
+        self.lanes.insert(id, lane);
+        self.lane(id)
     }
 
     /// Moves a lane to the join of its fork or `for`, and merges the lanes if it is the last one.
@@ -83,14 +94,13 @@ impl Fold {
 
     /// Merges the child lanes of a lane in the order of their numbers. All of them must have reached the join.
     fn join(&mut self, parent: LaneId, place: Place) -> Result<(), FoldError> {
-        let branches: Vec<LaneId> =
-            self.lanes.iter().filter(|(_, lane)| lane.parent == Some(parent)).map(|(id, _)| *id).collect();
+        let branches = std::mem::take(&mut self.lane(parent)?.branches);
         let (at_fork, before_fork) =
             (self.lane(parent)?.signatures.clone(), self.lane(parent)?.before.clone());
         let (mut edits, mut writes) = (Vec::new(), Vec::new());
         let (mut signed, mut spent, mut ended) = (Vec::new(), Vec::new(), Vec::new());
         for id in branches {
-            let Some(branch) = self.lanes.remove(&id) else { continue };
+            let Some(branch) = self.lanes.remove(id) else { continue };
             let around = self.lane(parent)?;
             around.keep_new(&before_fork, &branch.before);
             around.sources.act_with(&branch.sources);

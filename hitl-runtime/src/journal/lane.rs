@@ -6,7 +6,9 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 
-use super::{LaneState, Pending, Place, Signature, Source, Sources, Values, lane_state::Activation};
+use super::{
+    LaneState, Pending, Place, Signature, Source, Sources, Values, lane_state::Activation, lanes::Indexed,
+};
 use crate::state::{FieldError, Slots};
 
 /// The number of a lane. Numbers ascend in the order in which lanes are created, and are never reused.
@@ -26,6 +28,12 @@ pub(crate) struct Lane {
     /// migrated.
     pub(super) before: Values,
     pub(crate) parent: Option<LaneId>,
+    /// The lanes that came out of this one at its fork or `for`, in the order of their numbers.
+    pub(crate) branches: Vec<LaneId>,
+    /// For an item of a `for`: the number of nodes that have finished in it since a person last acted on it.
+    pub(crate) steps: u64,
+    /// The state under which the lane is indexed.
+    pub(super) indexed: Indexed,
     /// The number of child lanes that have not reached their join.
     pub(super) away: usize,
     pub(crate) at: LaneState,
@@ -71,6 +79,9 @@ impl Lane {
             wrote: Vec::new(),
             before: Values::new(),
             parent,
+            branches: Vec::new(),
+            steps: 0,
+            indexed: Indexed::default(),
             away: 0,
             at,
             drafted: None,

@@ -185,7 +185,7 @@ impl Fold {
             }
         }
         for VoidedSignature { lane, field } in void {
-            if let Some(lane) = self.lanes.get_mut(lane) {
+            if let Some(lane) = self.lanes.get_mut(*lane) {
                 Arc::make_mut(&mut lane.signatures).remove(field);
             }
         }
@@ -231,7 +231,7 @@ pub(super) fn draft(lane: &Lane, field: &str) -> Result<Value, FoldError> {
     match lane.before.get(field).filter(|_| !reduced) {
         Some(json) => parse(json.get()),
         None => match lane.fields.read(field)? {
-            Some(json) => parse(&json),
+            Some(json) => parse(json),
             None => Err(FieldError::value(field, "it is not written").into()),
         },
     }

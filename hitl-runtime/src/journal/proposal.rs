@@ -403,7 +403,7 @@ impl Fold {
     /// lose the right to sign.
     pub(super) fn opened(&mut self, id: LaneId, field: &str) {
         let mut around = Some(id);
-        while let Some(lane) = around.and_then(|id| self.lanes.get_mut(&id)) {
+        while let Some(lane) = around.and_then(|id| self.lanes.get_mut(id)) {
             let own = around == Some(id);
             if let Some(pending) = lane.pending.as_mut().filter(|pending| !own || pending.field != field) {
                 pending.signs = false;

@@ -47,13 +47,20 @@ struct LaneSnapshot {
     sources: Sources,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pending: Option<Box<Pending>>,
+    /// For an item of a `for`: see [`Lane::steps`].
+    #[serde(default, skip_serializing_if = "is_zero")]
+    steps: u64,
+}
+
+fn is_zero(steps: &u64) -> bool {
+    *steps == 0
 }
 
 impl Fold {
     /// Returns a snapshot of the current state.
     pub(crate) fn to_snapshot(&self) -> Result<Box<RawValue>, FoldError> {
         let mut lanes = BTreeMap::new();
-        for (id, lane) in &self.lanes {
+        for (id, lane) in self.lanes.iter() {
             let each = self.each_around(lane);
             let own = |field: &str| {
                 each.is_none_or(|each| each.item == field || lane.wrote.iter().any(|a| a.field == field))
@@ -68,6 +75,7 @@ impl Fold {
                     at: lane.at.clone(),
                     sources: lane.sources.within(each.map(|each| each.head.as_str())),
                     pending: lane.pending.clone(),
+                    steps: lane.steps,
                 },
             );
         }
@@ -115,6 +123,7 @@ impl Fold {
             lane.signatures = frozen.signatures.into();
             lane.wrote = self.updated_arrivals(frozen.wrote)?;
             lane.pending = frozen.pending;
+            lane.steps = frozen.steps;
             if sourced {
                 lane.sources = self.updated_sources(frozen.sources, &frozen.fields)?;
                 let each = lane.parent.filter(|_| lane.at != LaneState::Joined).and_then(|id| heads.get(&id));
@@ -129,9 +138,12 @@ impl Fold {
                 heads.insert(id, each.head.clone());
                 lane.at = LaneState::Looping { each: Box::new(each) };
             }
-            let parent = lane.parent.filter(|_| lane.at != LaneState::Joined);
-            if let Some(parent) = parent.and_then(|parent| self.lanes.get_mut(&parent)) {
-                parent.away += 1;
+            let is_away = lane.at != LaneState::Joined;
+            if let Some(parent) = lane.parent {
+                let missing = || FoldError::Damaged(format!("lane {id} of its snapshot came out of no lane"));
+                let parent = self.lanes.get_mut(parent).ok_or_else(missing)?;
+                parent.away += usize::from(is_away);
+                parent.branches.push(id);
             }
             self.lanes.insert(id, lane);
         }
@@ -139,6 +151,7 @@ impl Fold {
         self.steps = frozen.steps;
         self.requester = frozen.requester.map(Into::into);
         self.lease = frozen.lease;
+        self.lanes.reindex();
         Ok(())
     }
 }

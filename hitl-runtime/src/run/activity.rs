@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
 
-use super::{Agent, Graph};
+use super::{Agent, Graph, agent::Engine};
 
 /// The number of threads that an agent runs in this process, and the time since which it has been busy or idle.
 ///
@@ -71,22 +71,22 @@ pub(crate) struct RunCounters {
 }
 
 /// A guard that counts one running thread until it is dropped.
-pub(super) struct RunningGuard<'a, G: Graph>(&'a Agent<G>);
+pub(super) struct RunningGuard<'a>(&'a Engine);
 
-impl<'a, G: Graph> RunningGuard<'a, G> {
-    pub(super) fn begin(agent: &'a Agent<G>) -> Self {
-        if agent.inner.run_counters.running.fetch_add(1, Ordering::SeqCst) == 0 {
-            agent.inner.run_counters.since_ms.store(agent.now_ms(), Ordering::SeqCst);
+impl<'a> RunningGuard<'a> {
+    pub(super) fn begin(engine: &'a Engine) -> Self {
+        if engine.run_counters.running.fetch_add(1, Ordering::SeqCst) == 0 {
+            engine.run_counters.since_ms.store(engine.clock.now_ms(), Ordering::SeqCst);
         }
-        Self(agent)
+        Self(engine)
     }
 }
 
-impl<G: Graph> Drop for RunningGuard<'_, G> {
+impl Drop for RunningGuard<'_> {
     fn drop(&mut self) {
-        let run_counters = &self.0.inner.run_counters;
+        let run_counters = &self.0.run_counters;
         if run_counters.running.fetch_sub(1, Ordering::SeqCst) == 1 {
-            run_counters.since_ms.store(self.0.now_ms(), Ordering::SeqCst);
+            run_counters.since_ms.store(self.0.clock.now_ms(), Ordering::SeqCst);
             run_counters.rests.notify_waiters();
         }
     }

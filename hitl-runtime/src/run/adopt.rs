@@ -66,12 +66,12 @@ impl<G: Graph> Agent<G> {
             let verified: BoxFuture<'_, _> = Box::pin(self.audit_as(thread, kept, None));
             let verified = verified.await?;
             verified.sound()?;
-            let authenticated: BoxFuture<'_, _> = Box::pin(self.authenticate_unadopted(keys, thread));
+            let authenticated: BoxFuture<'_, _> = Box::pin(self.inner.authenticate_unadopted(keys, thread));
             let authenticated = authenticated.await?;
             // Not `Agent::tail`, which rejects entries without a MAC.
             let tail = self.inner.store.tail(thread).await?;
             let tail = tail.ok_or_else(|| Error::UnknownThread { thread: thread.clone() })?;
-            let mut writer = ThreadWriter::new(self, load_strict::<G>(thread, &tail)?);
+            let mut writer = ThreadWriter::new(&self.inner, load_strict(G::TABLE, thread, &tail)?);
             if writer.fold.hash != verified.head.hash || writer.fold.hash != authenticated {
                 // An entry was appended since the verification: verify again.
                 continue;

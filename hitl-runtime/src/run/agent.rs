@@ -1,15 +1,18 @@
 //! An agent: a graph, the dependencies of its nodes, and the store of its threads.
 
-use std::{sync::Arc, time::Duration};
+use std::{any::Any, marker::PhantomData, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 
 use super::{
-    Clock, Graph, SystemClock, activity::RunCounters, fingerprint::fingerprint, lease::Sightings,
+    Clock, Graph, GraphTable, SystemClock, activity::RunCounters, fingerprint::fingerprint, lease::Sightings,
     lenient_load::load_strict, previews::Previews, subscription::Subscribers,
 };
-use crate::journal::Fold;
-use crate::{Error, OpenReview, Page, Store, ThreadId, journal::JournalKeys, store::Tail};
+use crate::{
+    Error, OpenReview, Page, Store, ThreadId,
+    journal::{Fold, JournalKeys},
+    store::Tail,
+};
 
 /// A graph with its dependencies and its store. Clones share both.
 ///
@@ -34,11 +37,14 @@ use crate::{Error, OpenReview, Page, Store, ThreadId, journal::JournalKeys, stor
 /// # }
 /// ```
 pub struct Agent<G: Graph> {
-    pub(crate) inner: Arc<Inner<G>>,
+    pub(crate) inner: Arc<Engine>,
+    graph: PhantomData<fn() -> G>,
 }
 
-pub(crate) struct Inner<G: Graph> {
-    pub(crate) deps: Arc<G::Deps>,
+/// An agent without the type of its graph.
+pub(crate) struct Engine {
+    pub(crate) graph: &'static GraphTable,
+    pub(crate) deps: Arc<dyn Any + Send + Sync>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) lease: Duration,
@@ -54,7 +60,7 @@ pub(crate) struct Inner<G: Graph> {
 
 impl<G: Graph> Clone for Agent<G> {
     fn clone(&self) -> Self {
-        Self { inner: Arc::clone(&self.inner) }
+        Self { inner: Arc::clone(&self.inner), graph: PhantomData }
     }
 }
 
@@ -81,19 +87,21 @@ impl<G: Graph> Agent<G> {
     /// ```
     pub fn new(deps: G::Deps, store: impl Store) -> Self {
         Self {
-            inner: Arc::new(Inner {
+            inner: Arc::new(Engine {
+                graph: G::TABLE,
                 deps: Arc::new(deps),
                 store: Arc::new(store),
                 clock: Arc::new(SystemClock),
                 lease: Duration::from_secs(30),
                 step_limit: 10_000,
-                print: fingerprint::<G>(),
+                print: fingerprint(G::TABLE),
                 subscribers: Arc::default(),
                 run_counters: Arc::default(),
                 sightings: Arc::default(),
                 previews: Arc::default(),
                 keys: None,
             }),
+            graph: PhantomData,
         }
     }
 
@@ -143,7 +151,8 @@ impl<G: Graph> Agent<G> {
     }
 
     /// Sets how many nodes of a thread may run without a person's move in between. A thread that reaches the limit
-    /// stops as failed, which guards against endless loops. `resume` allows the same number again.
+    /// stops as failed, which guards against endless loops. `resume` allows the same number again. The items of a `for`
+    /// are counted each on its own.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -190,11 +199,12 @@ impl<G: Graph> Agent<G> {
         self.with(|inner| inner.keys = Some(keys))
     }
 
-    fn with(mut self, change: impl FnOnce(&mut Inner<G>)) -> Self {
+    fn with(mut self, change: impl FnOnce(&mut Engine)) -> Self {
         // If there are clones, the settings are copied, so that each clone keeps its own.
         if Arc::get_mut(&mut self.inner).is_none() {
             let inner = &*self.inner;
-            self.inner = Arc::new(Inner {
+            self.inner = Arc::new(Engine {
+                graph: inner.graph,
                 deps: Arc::clone(&inner.deps),
                 store: Arc::clone(&inner.store),
                 clock: Arc::clone(&inner.clock),
@@ -275,22 +285,6 @@ impl<G: Graph> Agent<G> {
         &*self.inner.store
     }
 
-    pub(crate) async fn load(&self, thread: &ThreadId) -> Result<Option<Fold>, Error> {
-        let Some(tail) = self.tail(thread).await? else { return Ok(None) };
-        let fold = self.read_tail(thread, &tail)?;
-        if self.inner.keys.is_some() {
-            let checked: BoxFuture<'_, _> = Box::pin(self.authenticate_signatures(&fold, &tail));
-            checked.await?;
-        }
-        Ok(Some(fold))
-    }
-
-    pub(crate) fn read_tail(&self, thread: &ThreadId, tail: &Tail) -> Result<Fold, Error> {
-        let mut fold = load_strict::<G>(thread, tail)?;
-        self.bound_lease(&mut fold);
-        Ok(fold)
-    }
-
     /// Returns the fingerprint of this program's graph.
     ///
     /// The fingerprint has eight hexadecimal digits. It changes with the graph's nodes, edges and fields, and with the
@@ -309,5 +303,23 @@ impl<G: Graph> Agent<G> {
     /// ```
     pub fn fingerprint(&self) -> &str {
         &self.inner.print
+    }
+}
+
+impl Engine {
+    pub(crate) async fn load(&self, thread: &ThreadId) -> Result<Option<Fold>, Error> {
+        let Some(tail) = self.tail(thread).await? else { return Ok(None) };
+        let fold = self.read_tail(thread, &tail)?;
+        if self.keys.is_some() {
+            let checked: BoxFuture<'_, _> = Box::pin(self.authenticate_signatures(&fold, &tail));
+            checked.await?;
+        }
+        Ok(Some(fold))
+    }
+
+    pub(crate) fn read_tail(&self, thread: &ThreadId, tail: &Tail) -> Result<Fold, Error> {
+        let mut fold = load_strict(self.graph, thread, tail)?;
+        self.bound_lease(&mut fold);
+        Ok(fold)
     }
 }

@@ -1,7 +1,6 @@
 //! Execution of one attempt of a node.
 
 use std::{
-    marker::PhantomData,
     panic::AssertUnwindSafe,
     sync::{
         Arc,
@@ -10,7 +9,9 @@ use std::{
     time::Duration,
 };
 
-use super::{Agent, Args, Cx, Graph, NodeError, Writes, reporter::Reporter, route, write_checks};
+use super::{
+    Cx, ErasedArgs, GraphTable, NodeError, NodeTable, Writes, agent::Engine, reporter::Reporter, write_checks,
+};
 use crate::{
     journal::{Activation, CheckedDraft, Feedback, LaneId, Usage},
     review::Signatures,
@@ -20,10 +21,10 @@ use crate::{
 use futures_util::FutureExt;
 
 /// The data of one attempt, copied from the thread so that the thread can change while the attempt runs.
-pub(crate) struct Attempt<G: Graph> {
+pub(crate) struct Attempt {
     pub(crate) lane: LaneId,
     pub(crate) node: usize,
-    pub(crate) entry: &'static route::Entry<G>,
+    pub(crate) entry: &'static NodeTable,
     pub(crate) activation: Activation,
     pub(crate) fields: Arc<Slots>,
     pub(crate) signatures: Signatures,
@@ -60,15 +61,11 @@ pub(crate) enum AttemptOutcome {
 }
 
 /// Runs one attempt of a node, within its timeout. A panic is a failure like any other.
-pub(crate) async fn run<G: Graph>(
-    agent: &Agent<G>,
-    this: Attempt<G>,
-    leased_until_ms: &AtomicU64,
-) -> FinishedAttempt {
+pub(crate) async fn run(engine: &Engine, this: Attempt, leased_until_ms: &AtomicU64) -> FinishedAttempt {
     let unsure = this.entry.spec.effect && !this.entry.spec.idempotent;
     // The user's code can also panic outside of the node call: in the `Display` of its error, and in the `Drop` of its
     // values.
-    let run = AssertUnwindSafe(run_once(agent, &this, leased_until_ms)).catch_unwind().await;
+    let run = AssertUnwindSafe(run_once(engine, &this, leased_until_ms)).catch_unwind().await;
     let (end, spent) = run.unwrap_or_else(|panic| {
         let error = NodeError::msg(format_args!("it panicked during its cleanup: {}", panic_message(panic)));
         (failed(&error, unsure), Vec::new())
@@ -80,16 +77,16 @@ pub(crate) async fn run<G: Graph>(
     FinishedAttempt { lane, node, cx, activation, end, spent }
 }
 
-async fn run_once<G: Graph>(
-    agent: &Agent<G>,
-    this: &Attempt<G>,
+async fn run_once(
+    engine: &Engine,
+    this: &Attempt,
     leased_until_ms: &AtomicU64,
 ) -> (AttemptOutcome, Vec<Usage>) {
     if !this.wait.is_zero() {
         Box::pin(tokio::time::sleep(this.wait)).await;
     }
     // A slow store, another node that blocked the thread, or a suspended machine may have used up the lease.
-    if this.entry.spec.effect && agent.inner.clock.now_ms() >= leased_until_ms.load(Ordering::Relaxed) {
+    if this.entry.spec.effect && engine.clock.now_ms() >= leased_until_ms.load(Ordering::Relaxed) {
         let error = "it was not called: the runner's lease expired before the effect could begin";
         return (AttemptOutcome::Failed { error: error.to_owned() }, Vec::new());
     }
@@ -98,10 +95,9 @@ async fn run_once<G: Graph>(
         Some(Feedback::Question(question)) => (None, Some(question)),
         None => (None, None),
     };
-    let args = Args {
-        state: PhantomData,
+    let args = ErasedArgs {
         slots: &this.fields,
-        deps: &agent.inner.deps,
+        deps: &engine.deps,
         cx: &this.cx,
         rejection,
         question,
@@ -117,10 +113,10 @@ async fn run_once<G: Graph>(
             Some(ms) => Box::pin(tokio::time::timeout(Duration::from_millis(ms), work)).await.ok(),
         }
     };
-    let (result, spent) = Reporter::new(&agent.inner.subscribers, &this.cx).follow(work).await;
+    let (result, spent) = Reporter::new(&engine.subscribers, &this.cx).follow(work).await;
     let unsure = spec.effect && !spec.idempotent;
     let end = match result {
-        Some(Ok(Ok(writes))) => finished::<G>(&this.fields, writes, unsure),
+        Some(Ok(Ok(writes))) => finished(engine.graph, &this.fields, writes, unsure),
         Some(Ok(Err(error))) => failed(&error, unsure),
         Some(Err(panic)) => {
             failed(&NodeError::msg(format_args!("it panicked: {}", panic_message(panic))), unsure)
@@ -149,10 +145,10 @@ pub(crate) fn failed(error: &NodeError, unsure: bool) -> AttemptOutcome {
 }
 
 /// Checks the writes of an attempt. A value that cannot be stored or signed is a failure of the node that returned it.
-fn finished<G: Graph>(fields: &Slots, mut writes: Writes, unsure: bool) -> AttemptOutcome {
+fn finished(graph: &'static GraphTable, fields: &Slots, mut writes: Writes, unsure: bool) -> AttemptOutcome {
     let mut drafted = None;
     for (field, json) in &mut writes.0 {
-        match write_checks::check_value::<G>(fields, field, json.get()) {
+        match write_checks::check_value(graph, fields, field, json.get()) {
             Ok(held) => {
                 drafted = held.draft.map(|draft| CheckedDraft { field, draft }).or(drafted);
                 if let Some(spelt) = held.json {

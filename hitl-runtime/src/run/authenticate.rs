@@ -5,7 +5,7 @@
 
 use futures_util::future::{BoxFuture, try_join_all};
 
-use super::{Agent, Graph, route};
+use super::{GraphTable, agent::Engine, route};
 use crate::{
     Digest, Error, Place, StoreError, ThreadId,
     journal::{
@@ -119,10 +119,10 @@ impl<'a> Authentication<'a> {
     }
 }
 
-impl<G: Graph> Agent<G> {
+impl Engine {
     /// Returns the tail of a thread's journal after authenticating its entries.
     pub(super) async fn tail(&self, thread: &ThreadId) -> Result<Option<Tail>, Error> {
-        let Some(tail) = self.inner.store.tail(thread).await? else { return Ok(None) };
+        let Some(tail) = self.store.tail(thread).await? else { return Ok(None) };
         self.authenticate_tail(thread, &tail).await?;
         Ok(Some(tail))
     }
@@ -139,7 +139,7 @@ impl<G: Graph> Agent<G> {
         before: Option<Digest>,
         records: &[Record],
     ) -> Result<(), Error> {
-        let Some(keys) = &self.inner.keys else { return Ok(()) };
+        let Some(keys) = &self.keys else { return Ok(()) };
         let starts = records.first().is_none_or(|record| record.place == 0);
         if !starts && records.iter().any(|record| split(&record.body).is_none()) {
             // An entry without a MAC is invalid if an earlier entry has a MAC, and valid if a later entry adopts it.
@@ -161,7 +161,7 @@ impl<G: Graph> Agent<G> {
     /// Checks that every entry of a journal is authentic, and that the journal has the entries in `seen` as they were
     /// read.
     pub(super) async fn authenticate_among(&self, thread: &ThreadId, seen: &[Record]) -> Result<(), Error> {
-        let Some(keys) = &self.inner.keys else { return Ok(()) };
+        let Some(keys) = &self.keys else { return Ok(()) };
         let authentication = self.authenticate_in_order(keys, thread, seen).await?;
         authentication.end().map_err(|(place, e)| refused(thread, place, e))
     }
@@ -185,7 +185,7 @@ impl<G: Graph> Agent<G> {
         let mut authentication = Authentication::new(keys, thread, None);
         let (mut next, mut seen) = (0, seen.iter().peekable());
         loop {
-            let page = self.inner.store.entries(thread, next, 256).await?;
+            let page = self.store.entries(thread, next, 256).await?;
             let Some(last) = page.last() else { break };
             next = last.place + 1;
             authentication.read(&page).await.map_err(|(place, e)| refused(thread, place, e))?;
@@ -206,7 +206,7 @@ impl<G: Graph> Agent<G> {
     /// for verdicts has signed. A runner's key signs snapshots, and must not suffice to put a signature into one. Does
     /// nothing if every key is for all purposes.
     pub(super) async fn authenticate_signatures(&self, fold: &Fold, tail: &Tail) -> Result<(), Error> {
-        let Some(keys) = self.inner.keys.as_ref().filter(|keys| keys.separate()) else { return Ok(()) };
+        let Some(keys) = self.keys.as_ref().filter(|keys| keys.separate()) else { return Ok(()) };
         let place = tail.records.first().map_or(0, |record| record.place);
         let until = tail.records.last().map_or(0, |record| record.place.saturating_add(1));
         let forged = |whose: &str| Error::Unauthenticated {
@@ -220,7 +220,7 @@ impl<G: Graph> Agent<G> {
         for lane in fold.lanes.values() {
             if let LaneState::Ready { activation, .. } = &lane.at
                 && let Some(interrupt) =
-                    route::node::<G>(&activation.node).and_then(|(_, entry)| entry.spec.interrupt)
+                    route::node(self.graph, &activation.node).and_then(|(_, entry)| entry.spec.interrupt)
                 && activation.signed
                 && !lane.signatures.contains_key(interrupt.field)
             {
@@ -256,7 +256,7 @@ impl<G: Graph> Agent<G> {
         // authenticate it.
         let (mut before, mut made, mut unsigned) = (None, false, false);
         while next < fold.next {
-            let page = self.inner.store.entries(thread, next, 64).await?;
+            let page = self.store.entries(thread, next, 64).await?;
             let Some(last) = page.last() else { break };
             next = last.place + 1;
             for record in &page {
@@ -310,7 +310,7 @@ impl<G: Graph> Agent<G> {
         let (mut next, mut before, mut unsigned) = (signature.place, None, false);
         let mut given: Option<SignatureOrigin> = None;
         while next < until {
-            let page = self.inner.store.entries(thread, next, 64).await?;
+            let page = self.store.entries(thread, next, 64).await?;
             let Some(last) = page.last() else { break };
             next = last.place + 1;
             for record in &page {
@@ -325,7 +325,7 @@ impl<G: Graph> Agent<G> {
                 if let Some(lane) = gives(&entry.event, signature) {
                     given = Some(SignatureOrigin { lane, is_authentic: false, is_over: false });
                 } else if let Some(given) = given.as_mut() {
-                    given.read::<G>(&entry.event, field, signature);
+                    given.read(self.graph, &entry.event, field, signature);
                 }
                 let has_mac = split(&record.body).is_some();
                 let vouches = match (&entry.event, given.as_mut()) {
@@ -351,7 +351,7 @@ impl<G: Graph> Agent<G> {
 
     /// Signs an entry if there are keys, and links it to the previous entry.
     pub(super) async fn link(&self, fold: &mut Fold, act: Act, mut record: Record) -> Result<Record, Error> {
-        match &self.inner.keys {
+        match &self.keys {
             Some(keys) => {
                 let position =
                     Position { thread: fold.thread.as_str(), place: record.place, before: fold.hash };
@@ -369,7 +369,7 @@ impl<G: Graph> Agent<G> {
 
     /// Returns whether this program can write the entries of a runner: it has a key for them, or no keys at all.
     pub(super) fn may_run(&self) -> bool {
-        self.inner.keys.as_ref().is_none_or(|keys| keys.sign_for(Act::Run))
+        self.keys.as_ref().is_none_or(|keys| keys.sign_for(Act::Run))
     }
 }
 
@@ -385,9 +385,9 @@ struct SignatureOrigin {
 
 impl SignatureOrigin {
     /// Applies an entry that comes after the verdict. An entry of another lane does not affect the signature.
-    fn read<G: Graph>(&mut self, event: &Event, field: &str, signature: &Signature) {
+    fn read(&mut self, graph: &'static GraphTable, event: &Event, field: &str, signature: &Signature) {
         let is_of_field = |node: &str| {
-            let review = route::current::<G>(node).and_then(|(_, entry)| entry.spec.interrupt);
+            let review = route::current(graph, node).and_then(|(_, entry)| entry.spec.interrupt);
             node == signature.node || review.is_some_and(|review| review.field == field)
         };
         let is_over = match event {

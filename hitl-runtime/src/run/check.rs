@@ -92,26 +92,26 @@ impl<G: Graph> Agent<G> {
         T::Error: Into<Error>,
     {
         let thread = thread.try_into().map_err(Into::into)?;
-        let Some(tail) = self.tail(&thread).await? else {
+        let Some(tail) = self.inner.tail(&thread).await? else {
             return Err(Error::UnknownThread { thread });
         };
         contain_panics(&thread, self.held_against(&thread, &tail)).await
     }
 
     async fn held_against(&self, thread: &ThreadId, tail: &Tail) -> Result<CompatibilityReport, Error> {
-        let fold = load_lenient::<G>(thread, tail)?;
-        let (standing, differences) = (thread_status(&fold), incompatibilities::<G>(&fold));
+        let fold = load_lenient(G::TABLE, thread, tail)?;
+        let (standing, differences) = (thread_status(&fold), incompatibilities(G::TABLE, &fold));
         let before: BTreeMap<LaneId, OpenReviewState> =
             fold.open().map(|(lane, open)| (lane, open.clone())).collect();
         let signer = |lane, field: &str| {
             let signature = fold.lanes.get(&lane)?.signatures.get(field)?;
             Some(signature.operator.clone())
         };
-        let new_code = !fold.ended && !self.is_current_code(&fold);
+        let new_code = !fold.ended && !self.inner.is_current_code(&fold);
         let (thread, reopened, changes) = (thread.clone(), Vec::new(), Vec::new());
         let mut check = CompatibilityReport { thread, standing, new_code, reopened, changes, differences };
         if new_code && check.can_go_on() {
-            let writer = self.load_writer(&check.thread).await?;
+            let writer = self.inner.load_writer(&check.thread).await?;
             for (lane, open) in writer.fold.open() {
                 let changes = match before.get(&lane) {
                     Some(before) if before.digest == open.digest => continue,

@@ -3,7 +3,9 @@
 
 use serde_json::Value;
 
-use super::{Graph, Incompatibility, lenient_load::value_incompatibility, review_terms::ReviewTerms, route};
+use super::{
+    GraphTable, Incompatibility, lenient_load::value_incompatibility, review_terms::ReviewTerms, route,
+};
 use crate::{
     Violation,
     graph::{
@@ -14,7 +16,6 @@ use crate::{
         VoidedSignature,
     },
     review::{SignatureError, applicable_reviews, check_signature, satisfies},
-    state::State,
     text,
 };
 
@@ -29,25 +30,25 @@ pub(super) struct Compatibility {
     pub(super) again: Vec<LaneId>,
 }
 
-/// Checks a thread against this program. `S` is the graph's state, or the `Lenient` form of it.
-pub(super) fn check_compatibility<G: Graph>(fold: &Fold) -> Compatibility {
+/// Checks a thread, which may be a lenient fold, against this program.
+pub(super) fn check_compatibility(graph: &'static GraphTable, fold: &Fold) -> Compatibility {
     let mut fit = Compatibility::default();
-    if let Some(difference) = stranger::<G>(fold) {
+    if let Some(difference) = stranger(graph, fold) {
         fit.differences.push(difference);
     } else if !fold.ended {
-        fit.find::<G>(fold);
+        fit.find(graph, fold);
     }
     fit
 }
 
 /// Returns the incompatibility of a thread of another graph, or of a newer state. Any further one would mislead.
-fn stranger<G: Graph>(fold: &Fold) -> Option<Incompatibility> {
-    let known = G::State::SPEC.version;
-    if fold.graph != G::SPEC.name {
-        Some(Incompatibility::OtherGraph { graph: fold.graph.clone(), this: G::SPEC.name.to_owned() })
+fn stranger(graph: &'static GraphTable, fold: &Fold) -> Option<Incompatibility> {
+    let known = graph.state.spec.version;
+    if fold.graph != graph.spec.name {
+        Some(Incompatibility::OtherGraph { graph: fold.graph.clone(), this: graph.spec.name.to_owned() })
     } else if fold.version > known {
         Some(Incompatibility::FromTheFuture {
-            state: G::State::SPEC.name.to_owned(),
+            state: graph.state.spec.name.to_owned(),
             version: fold.version,
             known,
         })
@@ -57,18 +58,18 @@ fn stranger<G: Graph>(fold: &Fold) -> Option<Incompatibility> {
 }
 
 impl Compatibility {
-    fn find<G: Graph>(&mut self, fold: &Fold) {
+    fn find(&mut self, graph: &'static GraphTable, fold: &Fold) {
         let mut stands: Vec<(LaneId, Option<LanePosition>)> =
-            fold.lanes.iter().map(|(id, lane)| (*id, self.stand::<G>(&lane.at))).collect();
-        for (id, lane) in &fold.lanes {
+            fold.lanes.iter().map(|(id, lane)| (*id, self.stand(graph, &lane.at))).collect();
+        for (id, lane) in fold.lanes.iter() {
             self.signatures(fold, *id, lane);
         }
         for (id, stand) in &mut stands {
             if let (Some(LanePosition::Before(node) | LanePosition::At(node)), Some(lane)) =
                 (*stand, fold.lanes.get(id))
             {
-                let own = G::NODES[node].spec.interrupt.map(|interrupt| interrupt.field);
-                for (field, signature) in weak::<G>(lane, node) {
+                let own = graph.nodes[node].spec.interrupt.map(|interrupt| interrupt.field);
+                for (field, signature) in weak(graph, lane, node) {
                     let void = VoidedSignature { field: field.to_owned(), lane: *id };
                     if self.void.contains(&void) {
                         // The changed value is reported instead.
@@ -78,7 +79,7 @@ impl Compatibility {
                         *stand = Some(LanePosition::Before(node));
                     } else {
                         self.note(Incompatibility::WeaklySigned {
-                            node: G::NODES[node].spec.name.to_owned(),
+                            node: graph.nodes[node].spec.name.to_owned(),
                             field: field.to_owned(),
                             signed_by: signature.operator.clone(),
                         });
@@ -92,12 +93,12 @@ impl Compatibility {
         let Some(stands) = stands else { return };
         for (id, stand) in &stands {
             if let Some(lane) = fold.lanes.get(id) {
-                self.activation::<G>(&lane.at, *stand);
-                self.drafts::<G>(fold, lane, *stand);
+                self.activation(graph, &lane.at, *stand);
+                self.drafts(graph, fold, lane, *stand);
             }
         }
-        if self.places::<G>(fold, &stands) {
-            self.ahead::<G>(fold, &stands);
+        if self.places(graph, fold, &stands) {
+            self.ahead(graph, fold, &stands);
         }
     }
 
@@ -110,16 +111,16 @@ impl Compatibility {
     }
 
     /// Returns the position of a lane in this graph; `None` if the graph has it no longer.
-    fn stand<G: Graph>(&mut self, at: &LaneState) -> Option<LanePosition> {
+    fn stand(&mut self, graph: &'static GraphTable, at: &LaneState) -> Option<LanePosition> {
         match at {
             LaneState::Joined => Some(LanePosition::Joined),
             LaneState::Ended | LaneState::Failed { stopped: true, .. } => Some(LanePosition::Ended),
             at => {
                 if let Some(join) = at.join() {
-                    return self.join::<G>(join).map(LanePosition::Forked);
+                    return self.join(graph, join).map(LanePosition::Forked);
                 }
                 let activation = at.activation()?;
-                let node = self.node::<G>(&activation.node, || gone::<G>(&activation.node))?;
+                let node = self.node(graph, &activation.node, || gone(graph, &activation.node))?;
                 let over =
                     activation.signed || matches!(at, LaneState::Began { .. } | LaneState::InDoubt { .. });
                 Some(if over { LanePosition::At(node) } else { LanePosition::Before(node) })
@@ -128,19 +129,24 @@ impl Compatibility {
     }
 
     /// Returns the point of this graph at which the branches of a lane meet.
-    fn join<G: Graph>(&mut self, join: &Transition) -> Option<Point> {
+    fn join(&mut self, graph: &'static GraphTable, join: &Transition) -> Option<Point> {
         let Transition::Node(join) = join else { return Some(Point::End) };
         let gone = || Incompatibility::JoinGone {
             node: join.clone(),
-            graph: G::SPEC.name.to_owned(),
-            near: near::<G>(join),
+            graph: graph.spec.name.to_owned(),
+            near: near(graph, join),
         };
-        self.node::<G>(join, gone).map(Point::Node)
+        self.node(graph, join, gone).map(Point::Node)
     }
 
     /// Returns the index of a node that an old thread names, and notes its new name if it was renamed.
-    fn node<G: Graph>(&mut self, name: &str, gone: impl FnOnce() -> Incompatibility) -> Option<usize> {
-        match route::current::<G>(name) {
+    fn node(
+        &mut self,
+        graph: &'static GraphTable,
+        name: &str,
+        gone: impl FnOnce() -> Incompatibility,
+    ) -> Option<usize> {
+        match route::current(graph, name) {
             Some((number, entry)) => {
                 if entry.spec.name != name {
                     self.renamed.insert(name.to_owned(), entry.spec.name.to_owned());
@@ -162,10 +168,10 @@ impl Compatibility {
 
     /// Checks that the graph still has the effect or the review that a lane is at, and that the lane feedback the
     /// rejection or the question that the node requires.
-    fn activation<G: Graph>(&mut self, at: &LaneState, stand: LanePosition) {
+    fn activation(&mut self, graph: &'static GraphTable, at: &LaneState, stand: LanePosition) {
         let (LanePosition::Before(number) | LanePosition::At(number)) = stand else { return };
         let Some(Activation { feedback, .. }) = at.activation() else { return };
-        let spec = &G::NODES[number].spec;
+        let spec = &graph.nodes[number].spec;
         let node = spec.name.to_owned();
         match at {
             LaneState::Began { .. } | LaneState::InDoubt { .. } if !spec.effect => {
@@ -188,16 +194,16 @@ impl Compatibility {
     }
 
     /// Checks that each draft that reaches a review unchanged satisfies its invariants and has a digest.
-    fn drafts<G: Graph>(&mut self, fold: &Fold, lane: &Lane, stand: LanePosition) {
-        for field in G::State::SPEC.fields.iter().map(|field| field.name) {
-            let Some(node) = next_review(G::SPEC, stand, field) else { continue };
-            let reviewed = route::node::<G>(node).and_then(|(_, entry)| entry.reviewed);
+    fn drafts(&mut self, graph: &'static GraphTable, fold: &Fold, lane: &Lane, stand: LanePosition) {
+        for field in graph.state.spec.fields.iter().map(|field| field.name) {
+            let Some(node) = next_review(graph.spec, stand, field) else { continue };
+            let reviewed = route::node(graph, node).and_then(|(_, entry)| entry.reviewed);
             let Some(reviewed) = reviewed else { continue };
             let json = match lane.fields.read(field) {
                 Ok(Some(json)) => json,
                 Ok(None) => continue,
                 Err(error) => {
-                    self.note(value_incompatibility::<G>(fold.version, &error));
+                    self.note(value_incompatibility(graph, fold.version, &error));
                     continue;
                 }
             };
@@ -215,7 +221,7 @@ impl Compatibility {
 
     /// Checks that each lane is in a branch of the fork that it came out of, and, outside of a `for`, that no other
     /// lane is in the same branch.
-    fn places<G: Graph>(&mut self, fold: &Fold, stands: &[(LaneId, LanePosition)]) -> bool {
+    fn places(&mut self, graph: &'static GraphTable, fold: &Fold, stands: &[(LaneId, LanePosition)]) -> bool {
         let before = self.differences.len();
         let mut taken: Vec<(LaneId, usize, usize, &str)> = Vec::new();
         for (id, stand) in stands {
@@ -226,17 +232,17 @@ impl Compatibility {
             else {
                 continue;
             };
-            let name = G::SPEC.nodes[node].name;
-            let around = G::SPEC.enclosing_branches(node);
-            let parents = parents(fold, *id);
+            let name = graph.spec.nodes[node].name;
+            let around = graph.spec.enclosing_branches(node);
+            let parents = fold.parents(*id);
             let problem = match (around.last(), parents.first()) {
                 (None, None) => None,
                 (Some(_), None) => Some("is in a branch of a fork, but was in none".to_owned()),
                 (None, Some(_)) => Some("is in no branch of a fork, but was in one".to_owned()),
                 (Some(&(fork, branch)), Some(&parent)) => {
                     let join = stands.iter().find(|(id, _)| *id == parent).map(|(_, stand)| *stand);
-                    let meets = G::SPEC.forks[fork].join;
-                    let here = G::SPEC.forks[fork].each.map(|each| (each.item, each.list));
+                    let meets = graph.spec.forks[fork].join;
+                    let here = graph.spec.forks[fork].each.map(|each| (each.item, each.list));
                     let there = fold.lanes.get(&parent).and_then(|lane| lane.at.each());
                     let there = there.map(|each| (each.item.as_str(), each.list.as_str()));
                     let twin = taken.iter().find(|(of, f, b, _)| (*of, *f, *b) == (parent, fork, branch));
@@ -248,7 +254,7 @@ impl Compatibility {
                     } else if join != Some(LanePosition::Forked(meets)) {
                         Some(format!(
                             "is in a branch that joins at `{}`, but was in another",
-                            meets.name(G::SPEC)
+                            meets.name(graph.spec)
                         ))
                     } else {
                         twin.map(|(.., twin)| {
@@ -268,9 +274,9 @@ impl Compatibility {
 
     /// Checks that each field that a node on the remaining path needs, and each output, is available or will be on
     /// every path, and is signed where it must be.
-    fn ahead<G: Graph>(&mut self, fold: &Fold, stands: &[(LaneId, LanePosition)]) {
+    fn ahead(&mut self, graph: &'static GraphTable, fold: &Fold, stands: &[(LaneId, LanePosition)]) {
         let written = |lane: &Lane| {
-            let fields = G::State::SPEC.fields.iter().map(|field| field.name);
+            let fields = graph.state.spec.fields.iter().map(|field| field.name);
             fields.filter(|name| lane.fields.is_written(name)).collect()
         };
         let is_void = |id: LaneId, field: &str| self.void.iter().any(|v| v.lane == id && v.field == field);
@@ -285,12 +291,12 @@ impl Compatibility {
                     LanePosition::Joined | LanePosition::Forked(_) | LanePosition::Ended => None,
                 };
                 let valid = |field: &str| lane.signatures.get(field).filter(|_| !is_void(id, field));
-                let signed = G::SPEC.nodes.iter().enumerate().flat_map(|(number, node)| {
+                let signed = graph.spec.nodes.iter().enumerate().flat_map(|(number, node)| {
                     let entered = there.filter(|(here, _)| *here == number).map(|(_, entered)| entered);
                     let approved = node.reads.iter().filter(|read| read.kind == ReadKind::Approved);
                     let may_run = approved.filter(move |read| {
                         valid(read.field).is_some_and(|signature| {
-                            check_signature(G::SPEC, node, entered, read.field, signature).is_ok()
+                            check_signature(graph.spec, node, entered, read.field, signature).is_ok()
                         })
                     });
                     may_run.map(move |read| (number, read.field))
@@ -306,13 +312,13 @@ impl Compatibility {
                 })
             })
             .collect();
-        let version = (fold.version, G::State::SPEC.version);
-        for unmet in unmet_requirements(G::SPEC, &lanes) {
+        let version = (fold.version, graph.state.spec.version);
+        for unmet in unmet_requirements(graph.spec, &lanes) {
             self.note(match unmet {
                 UnmetRequirement::Unwritten { node, field } => {
                     Incompatibility::Unwritten { node: node.to_owned(), field: field.to_owned(), version }
                 }
-                UnmetRequirement::Unsigned { node, field } => match weak_signer::<G>(fold, node, field) {
+                UnmetRequirement::Unsigned { node, field } => match weak_signer(graph, fold, node, field) {
                     Some(signed_by) => Incompatibility::WeaklySigned {
                         node: node.to_owned(),
                         field: field.to_owned(),
@@ -344,25 +350,25 @@ impl Compatibility {
 /// An effect that has begun is finished under the signature that it began with, since a new signature would give it a
 /// second idempotency key. An effect that is not idempotent runs again only if it is known not to have happened, and so
 /// counts as not begun.
-fn weak<G: Graph>(lane: &Lane, node: usize) -> Vec<(&'static str, &Signature)> {
+fn weak<'a>(graph: &'static GraphTable, lane: &'a Lane, node: usize) -> Vec<(&'static str, &'a Signature)> {
     let activation = match &lane.at {
         LaneState::Ready { activation, .. } | LaneState::Failed { activation, stopped: false, .. } => {
             activation
         }
         _ => return Vec::new(),
     };
-    let spec = &G::NODES[node].spec;
+    let spec = &graph.nodes[node].spec;
     let approved = spec.reads.iter().filter(|read| read.kind == ReadKind::Approved).map(|read| read.field);
     let own = spec.interrupt.map(|interrupt| interrupt.field).filter(|_| activation.signed);
     let fields =
         own.into_iter().chain(approved.filter(|field| spec.interrupt.is_none_or(|own| own.field != *field)));
     let signed = fields.filter_map(|field| Some((field, lane.signatures.get(field)?)));
     let is_weak = |(field, signature): &(&'static str, &Signature)| {
-        let permitted = check_signature(G::SPEC, spec, Some(activation.entered), field, signature);
+        let permitted = check_signature(graph.spec, spec, Some(activation.entered), field, signature);
         match permitted {
             Ok(()) => {
                 !spec.idempotent
-                    && !applicable_reviews(G::SPEC, spec, field, signature)
+                    && !applicable_reviews(graph.spec, spec, field, signature)
                         .all(|review| satisfies(&review, signature))
             }
             Err(error) => matches!(error, SignatureError::WeakerRule { .. }),
@@ -372,11 +378,11 @@ fn weak<G: Graph>(lane: &Lane, node: usize) -> Vec<(&'static str, &Signature)> {
 }
 
 /// Returns the operator of a signature that only this program's stricter rule keeps from being used by a node.
-fn weak_signer<G: Graph>(fold: &Fold, node: &str, field: &'static str) -> Option<String> {
-    let spec = &route::node::<G>(node)?.1.spec;
+fn weak_signer(graph: &'static GraphTable, fold: &Fold, node: &str, field: &'static str) -> Option<String> {
+    let spec = &route::node(graph, node)?.1.spec;
     let signatures = fold.lanes.values().filter_map(|lane| lane.signatures.get(field));
     signatures.into_iter().find_map(|signature| {
-        match check_signature(G::SPEC, spec, None, field, signature) {
+        match check_signature(graph.spec, spec, None, field, signature) {
             Err(SignatureError::WeakerRule { operator, .. }) => Some(operator),
             _ => None,
         }
@@ -384,13 +390,17 @@ fn weak_signer<G: Graph>(fold: &Fold, node: &str, field: &'static str) -> Option
 }
 
 /// Returns the incompatibility for a node that this graph does not have.
-pub(super) fn gone<G: Graph>(node: &str) -> Incompatibility {
-    Incompatibility::NodeGone { node: node.to_owned(), graph: G::SPEC.name.to_owned(), near: near::<G>(node) }
+pub(super) fn gone(graph: &'static GraphTable, node: &str) -> Incompatibility {
+    Incompatibility::NodeGone {
+        node: node.to_owned(),
+        graph: graph.spec.name.to_owned(),
+        near: near(graph, node),
+    }
 }
 
 /// Returns a node with a similar name, which may be the same node.
-fn near<G: Graph>(node: &str) -> Option<String> {
-    text::nearest(node, G::SPEC.nodes.iter().map(|node| node.name)).map(str::to_owned)
+fn near(graph: &'static GraphTable, node: &str) -> Option<String> {
+    text::nearest(node, graph.spec.nodes.iter().map(|node| node.name)).map(str::to_owned)
 }
 
 /// Returns the text for a `for`, such as ``for each `order` of `orders` ``, or for a branch without one.
@@ -399,12 +409,6 @@ fn run_of(each: Option<(&str, &str)>) -> String {
         Some((item, list)) => format!("for each `{item}` of `{list}`"),
         None => "once in a branch".to_owned(),
     }
-}
-
-/// Returns the lanes that a lane came out of, innermost first.
-fn parents(fold: &Fold, id: LaneId) -> Vec<LaneId> {
-    let parent = |id: &LaneId| fold.lanes.get(id).and_then(|lane| lane.parent);
-    std::iter::successors(parent(&id), parent).collect()
 }
 
 /// Returns the violation that keeps a draft from having a digest; empty if it has one.

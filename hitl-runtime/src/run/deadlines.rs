@@ -1,25 +1,25 @@
 //! Deadlines and reminders of open reviews.
 
 use super::{
-    Agent, Graph, Incompatibility,
+    Incompatibility,
+    agent::Engine,
     lenient_load::incompatible,
     route,
     thread_state::{LocatedReview, locate_review},
 };
-use crate::journal::Fold;
 use crate::{
     Error, Reason,
     graph::EdgeKind,
-    journal::{Decision, Event, LaneId, OpenReviewState},
+    journal::{Decision, Event, Fold, LaneId, OpenReviewState},
 };
 
-impl<G: Graph> Agent<G> {
+impl Engine {
     /// Returns the reviews whose deadline has passed. A verdict in the same millisecond as the deadline is too late.
     pub(crate) fn overdue(&self, fold: &Fold) -> Result<Vec<LocatedReview>, Error> {
-        let now = self.inner.clock.now_ms();
+        let now = self.clock.now_ms();
         fold.open()
             .filter(|(_, open)| open.deadline_ms.is_some_and(|deadline| deadline <= now))
-            .map(|(lane, open)| locate_review::<G>(fold, lane, open))
+            .map(|(lane, open)| locate_review(self.graph, fold, lane, open))
             .collect()
     }
 
@@ -27,10 +27,10 @@ impl<G: Graph> Agent<G> {
     /// `reject` edge.
     pub(crate) fn expiry(&self, fold: &Fold, found: &LocatedReview) -> Result<Event, Error> {
         let open = &found.open;
-        let to = route::after_verdict::<G>(found.node, EdgeKind::Expire)
-            .or_else(|| route::after_verdict::<G>(found.node, EdgeKind::Reject))
+        let to = route::after_verdict(self.graph, found.node, EdgeKind::Expire)
+            .or_else(|| route::after_verdict(self.graph, found.node, EdgeKind::Reject))
             .ok_or_else(|| {
-                let (graph, node) = (G::SPEC.name, &open.activation.node);
+                let (graph, node) = (self.graph.spec.name, &open.activation.node);
                 let problem = format!(
                     "`{graph}` declares neither `expire` nor `reject` for the review before `{node}`"
                 );
@@ -51,7 +51,7 @@ impl<G: Graph> Agent<G> {
 
     /// Returns the reviews that have a reminder due and whose deadline has not passed.
     pub(super) fn forgotten(&self, fold: &Fold) -> Vec<(LaneId, OpenReviewState)> {
-        let now = self.inner.clock.now_ms();
+        let now = self.clock.now_ms();
         fold.open()
             .filter(|(_, open)| open.deadline_ms.is_none_or(|deadline| now < deadline))
             .filter(|(_, open)| open.reminder_ms().is_some_and(|at_ms| at_ms <= now))
@@ -61,7 +61,7 @@ impl<G: Graph> Agent<G> {
 
     /// Returns the event for a reminder. One event stands for all reminders that were missed.
     pub(super) fn reminder(&self, lane: LaneId, open: &OpenReviewState) -> Event {
-        let waited = self.inner.clock.now_ms().saturating_sub(open.opened_ms);
+        let waited = self.clock.now_ms().saturating_sub(open.opened_ms);
         let times = waited / open.remind_ms.unwrap_or(u64::MAX).max(1);
         Event::Reminded { node: open.activation.node.clone(), lane, times }
     }

@@ -2,9 +2,12 @@
 //! checked again.
 
 use serde_json::{Value, value::to_raw_value};
+use std::sync::Arc;
 
 use super::{
-    Agent, Graph, Incompatibility, ThreadState, executor,
+    Agent, Graph, Incompatibility,
+    agent::Engine,
+    executor,
     lenient_load::incompatible,
     repropose::{EditResult, Preview, takes_no_edit},
     review_terms::ReviewTerms,
@@ -13,18 +16,17 @@ use super::{
     thread_state::{self, LocatedReview, locate_review},
     thread_writer::ThreadWriter,
 };
-use crate::journal::Fold;
 use crate::{
     Digest, Error, Operator, Reason, ThreadId, Verdict,
     graph::EdgeKind,
-    journal::{Decision, Event, Evidence, Transition},
+    journal::{Decision, Event, Evidence, Fold, Transition},
     review::{Edit, EditError, apply_edit},
     user_code::contain_panics,
 };
 
 /// A thread as the operator saw it.
-pub(crate) struct SeenReview<G: Graph> {
-    pub(crate) writer: Box<ThreadWriter<G>>,
+pub(crate) struct SeenReview {
+    pub(crate) writer: Box<ThreadWriter>,
     pub(crate) found: LocatedReview,
     /// The draft under review, if its invariants have been checked.
     pub(crate) draft: Option<Value>,
@@ -79,20 +81,58 @@ impl<G: Graph> Agent<G> {
     {
         let thread = thread.try_into().map_err(Into::into)?;
         let answer = VerdictInput::Given(verdict);
-        let thread_state = self.answer(thread.clone(), digest, operator.clone(), answer, None).await?;
-        self.turn_of(&thread, thread_state)
+        let fold = self.inner.answer(thread.clone(), digest, operator.clone(), answer, None).await?;
+        self.turn_of(&thread, fold)
     }
 
+    /// Checks a verdict as [`Agent::decide`] does, and returns what it would do: the draft that it would sign, or the
+    /// draft after an edit, and the path of an edit that would not sign here. Nothing is written, and no node runs.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use serde_json::json;
+    ///
+    /// # let agent = RefundAgent::new(MemoryStore::new());
+    /// # let (mara, digest) = (mara(), waiting(&agent, "A-9133").await?.digest());
+    /// let edit = Verdict::Edit { patch: json!({ "dollars": 99 }) };
+    /// let preview = agent.preview("ticket-A-9133", digest, &mara, edit).await?;
+    /// assert_eq!(preview.draft, Some(json!({ "order": "A-9133", "dollars": 99 })));
+    /// assert!(preview.again.is_none(), "it would sign here");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Agent::decide`].
+    pub async fn preview<T>(
+        &self,
+        thread: T,
+        digest: Digest,
+        operator: &Operator,
+        verdict: Verdict,
+    ) -> Result<Preview, Error>
+    where
+        T: TryInto<ThreadId>,
+        T::Error: Into<Error>,
+    {
+        let thread = thread.try_into().map_err(Into::into)?;
+        contain_panics(&thread, self.inner.preview_in_place(&thread, digest, operator, verdict)).await
+    }
+}
+
+impl Engine {
     /// Decides a review, and runs the thread on. `seen` is the thread as the operator saw it, if it is loaded already;
     /// it is reloaded only after a conflict.
     pub(crate) async fn answer(
-        &self,
+        self: &Arc<Self>,
         thread: ThreadId,
         digest: Digest,
         operator: Operator,
         answer: VerdictInput,
-        seen: Option<SeenReview<G>>,
-    ) -> Result<ThreadState<G>, Error> {
+        seen: Option<SeenReview>,
+    ) -> Result<Fold, Error> {
         let agent = self.clone();
         let name = thread.clone();
         let decided = async move { agent.answer_in_place(&thread, digest, &operator, &answer, seen).await };
@@ -100,19 +140,19 @@ impl<G: Graph> Agent<G> {
     }
 
     async fn answer_in_place(
-        &self,
+        self: &Arc<Self>,
         thread: &ThreadId,
         digest: Digest,
         operator: &Operator,
         answer: &VerdictInput,
-        mut seen: Option<SeenReview<G>>,
-    ) -> Result<ThreadState<G>, Error> {
+        mut seen: Option<SeenReview>,
+    ) -> Result<Fold, Error> {
         loop {
             let SeenReview { writer, found, draft } = match seen.take() {
                 Some(seen) => seen,
                 None => self.read_review(thread, digest).await?,
             };
-            let now = self.inner.clock.now_ms();
+            let now = self.clock.now_ms();
             let late = found.open.deadline_ms.filter(|deadline| *deadline <= now);
             // `Expired` is returned only after the expiry is appended: until then, a process whose clock is behind may
             // decide.
@@ -122,9 +162,9 @@ impl<G: Graph> Agent<G> {
             };
             match (self.append_and_run(writer, [event]).await, late) {
                 (Err(executor::RunError::Conflict(_)), _) => {}
-                (end, None) => return self.thread_state_of(end).await,
+                (end, None) => return self.fold_after(end).await,
                 (end, Some(deadline_ms)) => {
-                    self.thread_state_of(end).await?;
+                    self.fold_after(end).await?;
                     let node = found.open.activation.node;
                     return Err(Error::Expired { thread: thread.clone(), node, deadline_ms });
                 }
@@ -134,11 +174,11 @@ impl<G: Graph> Agent<G> {
 
     /// Appends events that move a thread from outside, and runs the thread unless another runner has it.
     pub(super) async fn append_and_run(
-        &self,
-        mut writer: Box<ThreadWriter<G>>,
+        self: &Arc<Self>,
+        mut writer: Box<ThreadWriter>,
         events: impl IntoIterator<Item = Event>,
     ) -> Result<Fold, executor::RunError> {
-        let now = self.inner.clock.now_ms();
+        let now = self.clock.now_ms();
         let leased = writer.fold.is_leased(now);
         if let Some(until_ms) = writer.leased_until_ms(now).filter(|_| writer.is_pending()) {
             // The lease holder runs other code, which could not go on after this program's migration of the thread.
@@ -152,14 +192,14 @@ impl<G: Graph> Agent<G> {
             writer.push(event)?;
         }
         if writer.claims() {
-            return executor::run(self, writer).await;
+            return executor::run(writer).await;
         }
         let thread = writer.fold.thread.clone();
         if writer.flush(false).await? { Ok(writer.fold) } else { Err(executor::RunError::Conflict(thread)) }
     }
 
     /// Loads a thread and finds its open review with this digest.
-    async fn read_review(&self, thread: &ThreadId, digest: Digest) -> Result<SeenReview<G>, Error> {
+    async fn read_review(self: &Arc<Self>, thread: &ThreadId, digest: Digest) -> Result<SeenReview, Error> {
         let writer = self.load_writer(thread).await?;
         let found = self.find(&writer.fold, digest).await?;
         Ok(SeenReview { writer, found, draft: None })
@@ -168,7 +208,7 @@ impl<G: Graph> Agent<G> {
     /// Finds the open review with this digest. The error says who decided it, or that the digest is stale.
     async fn find(&self, fold: &Fold, digest: Digest) -> Result<LocatedReview, Error> {
         if let Some((lane, open)) = fold.open().find(|(_, open)| open.digest == digest) {
-            return locate_review::<G>(fold, lane, open);
+            return locate_review(self.graph, fold, lane, open);
         }
         is_not_stopped(fold, digest)?;
         Err(self.closed(fold, digest).await?)
@@ -225,12 +265,11 @@ impl<G: Graph> Agent<G> {
         };
         may_decide(&fold.thread, &node, open.role.as_deref(), operator)?;
         // The journal's rule may be weaker than this program's, so the role that this program requires is checked too.
-        let interrupt = G::SPEC.nodes[found.node].interrupt;
+        let interrupt = self.graph.spec.nodes[found.node].interrupt;
         may_decide(&fold.thread, &node, interrupt.and_then(|interrupt| interrupt.role), operator)?;
         let here = Transition::Node(node.clone());
-        let draft = || {
-            draft.map_or_else(|| thread_state::draft::<G>(fold, found.lane, &open.field, found.reviewed), Ok)
-        };
+        let draft =
+            || draft.map_or_else(|| thread_state::draft(fold, found.lane, &open.field, found.reviewed), Ok);
         let is_edit = matches!(answer, VerdictInput::Edited(_) | VerdictInput::Given(Verdict::Edit { .. }));
         if is_edit && (!open.edit || interrupt.is_some_and(|interrupt| !interrupt.edit)) {
             return Err(bad(takes_no_edit()));
@@ -252,12 +291,12 @@ impl<G: Graph> Agent<G> {
                 return Err(bad("the reason `expired` is reserved for deadlines; give another one"));
             }
             VerdictInput::Given(Verdict::Reject { reason, note }) => {
-                let to = route::after_verdict::<G>(found.node, EdgeKind::Reject)
+                let to = route::after_verdict(self.graph, found.node, EdgeKind::Reject)
                     .ok_or_else(|| bad("the graph declares no `reject` here"))?;
                 (Decision::Reject { reason: *reason, note: note.clone() }, to)
             }
             VerdictInput::Given(Verdict::Ask { question }) => {
-                let to = route::after_verdict::<G>(found.node, EdgeKind::Ask)
+                let to = route::after_verdict(self.graph, found.node, EdgeKind::Ask)
                     .ok_or_else(|| bad("the graph declares no `ask` here"))?;
                 if question.trim().is_empty() {
                     return Err(bad("the question is empty"));
@@ -285,44 +324,8 @@ impl<G: Graph> Agent<G> {
         })
     }
 
-    /// Checks a verdict as [`Agent::decide`] does, and returns what it would do: the draft that it would sign, or the
-    /// draft after an edit, and the path of an edit that would not sign here. Nothing is written, and no node runs.
-    ///
-    /// ```
-    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// use serde_json::json;
-    ///
-    /// # let agent = RefundAgent::new(MemoryStore::new());
-    /// # let (mara, digest) = (mara(), waiting(&agent, "A-9133").await?.digest());
-    /// let edit = Verdict::Edit { patch: json!({ "dollars": 99 }) };
-    /// let preview = agent.preview("ticket-A-9133", digest, &mara, edit).await?;
-    /// assert_eq!(preview.draft, Some(json!({ "order": "A-9133", "dollars": 99 })));
-    /// assert!(preview.again.is_none(), "it would sign here");
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// As [`Agent::decide`].
-    pub async fn preview<T>(
-        &self,
-        thread: T,
-        digest: Digest,
-        operator: &Operator,
-        verdict: Verdict,
-    ) -> Result<Preview, Error>
-    where
-        T: TryInto<ThreadId>,
-        T::Error: Into<Error>,
-    {
-        let thread = thread.try_into().map_err(Into::into)?;
-        contain_panics(&thread, self.preview_in_place(&thread, digest, operator, verdict)).await
-    }
-
     async fn preview_in_place(
-        &self,
+        self: &Arc<Self>,
         thread: &ThreadId,
         digest: Digest,
         operator: &Operator,
@@ -332,7 +335,7 @@ impl<G: Graph> Agent<G> {
         let fold = &writer.fold;
         let found = self.find(fold, digest).await?;
         if let Some(deadline_ms) = found.open.deadline_ms
-            && deadline_ms <= self.inner.clock.now_ms()
+            && deadline_ms <= self.clock.now_ms()
         {
             let (thread, node) = (thread.clone(), found.open.activation.node);
             return Err(Error::Expired { thread, node, deadline_ms });
@@ -340,7 +343,7 @@ impl<G: Graph> Agent<G> {
         let event = self.decision(fold, &found, None, operator, &VerdictInput::Given(verdict))?;
         match &event {
             Event::Decided { verdict: Decision::Approve, .. } => {
-                let draft = thread_state::draft::<G>(fold, found.lane, &found.open.field, found.reviewed)?;
+                let draft = thread_state::draft(fold, found.lane, &found.open.field, found.reviewed)?;
                 Ok(Preview { draft: Some(draft), again: None })
             }
             Event::Decided { verdict: Decision::Edit { after, .. }, .. } => {

@@ -11,7 +11,8 @@ use std::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
-    Agent, Graph, SweepEvent,
+    SweepEvent,
+    agent::Engine,
     executor::RunError,
     route,
     start::RetryScope,
@@ -67,22 +68,22 @@ pub(super) enum DueThreadOutcome {
     NeedsSlot,
 }
 
-impl<G: Graph> Agent<G> {
+impl Engine {
     /// Processes a due thread. `look` is released before a node runs.
     pub(super) async fn process_due_thread(
-        &self,
+        self: &Arc<Self>,
         thread: &ThreadId,
         look: OwnedSemaphorePermit,
         slots: &SweepSlots,
         noticed: &mut Vec<SweepEvent>,
     ) -> Result<DueThreadOutcome, Error> {
         loop {
-            let Some(tail) = self.inner.store.tail(thread).await? else {
+            let Some(tail) = self.store.tail(thread).await? else {
                 return Ok(DueThreadOutcome::NothingDue);
             };
             // Several graphs may share a store.
             let graph = tail.records.first().and_then(|record| graph_of(&record.body));
-            if graph.is_none_or(|graph| graph != G::SPEC.name) {
+            if graph.is_none_or(|graph| graph != self.graph.spec.name) {
                 return Ok(DueThreadOutcome::NothingDue);
             }
             self.authenticate_tail(thread, &tail).await?;
@@ -103,7 +104,7 @@ impl<G: Graph> Agent<G> {
                 continue;
             }
             let fold = &writer.fold;
-            let leased = fold.is_leased(self.inner.clock.now_ms());
+            let leased = fold.is_leased(self.clock.now_ms());
             let orphaned = !leased && fold.runs();
             let overdue = self.overdue(fold)?;
             let mut events =
@@ -145,7 +146,7 @@ impl<G: Graph> Agent<G> {
 
     /// Processes a thread again after another writer has appended to it in between.
     async fn retry_after_conflict(
-        &self,
+        self: &Arc<Self>,
         thread: &ThreadId,
         noticed: &mut Vec<SweepEvent>,
     ) -> Result<DueThreadOutcome, Error> {
@@ -161,13 +162,13 @@ impl<G: Graph> Agent<G> {
     /// Records the reminders that are due, and reports them only after they are stored. Returns `false` on a conflict
     /// with another writer.
     async fn remind(
-        &self,
-        writer: &mut Box<ThreadWriter<G>>,
+        self: &Arc<Self>,
+        writer: &mut Box<ThreadWriter>,
         noticed: &mut Vec<SweepEvent>,
     ) -> Result<bool, Error> {
         let forgotten = self.forgotten(&writer.fold);
         // A live runner of other code could not continue with the entries that this program's conversion adds.
-        let leased = writer.leased_until_ms(self.inner.clock.now_ms()).is_some();
+        let leased = writer.leased_until_ms(self.clock.now_ms()).is_some();
         let is_others = writer.is_pending() && leased;
         if forgotten.is_empty() || is_others {
             return Ok(true);
@@ -187,11 +188,11 @@ impl<G: Graph> Agent<G> {
 
     /// Appends events to a thread without claiming it.
     async fn append_unclaimed(
-        &self,
-        mut writer: Box<ThreadWriter<G>>,
+        self: &Arc<Self>,
+        mut writer: Box<ThreadWriter>,
         events: impl IntoIterator<Item = Event>,
     ) -> Result<bool, Error> {
-        let leased = writer.leased_until_ms(self.inner.clock.now_ms());
+        let leased = writer.leased_until_ms(self.clock.now_ms());
         if let Some(until_ms) = leased.filter(|_| writer.is_pending()) {
             let thread = writer.fold.thread.clone();
             return Err(Error::OtherCode { thread, until_ms });
@@ -206,14 +207,14 @@ impl<G: Graph> Agent<G> {
     /// recorded as failed, and effects as in doubt unless they are idempotent. `resume` retries the thread once the
     /// code is fixed. Returns `None` if nothing ran, or if a live runner holds the thread.
     async fn give_up(
-        &self,
+        self: &Arc<Self>,
         thread: &ThreadId,
         tail: &Tail,
         error: &Error,
     ) -> Result<Option<ThreadStatus>, Error> {
         let Error::UserCodeFailed { place, problem, .. } = error else { return Ok(None) };
-        let mut fold = load_lenient::<G>(thread, tail)?;
-        let now = self.inner.clock.now_ms();
+        let mut fold = load_lenient(self.graph, thread, tail)?;
+        let now = self.clock.now_ms();
         let active = fold.lanes.iter().filter(|(_, lane)| lane.at.is_active());
         let active: Vec<(LaneId, LaneState)> = active.map(|(id, lane)| (*id, lane.at.clone())).collect();
         if active.is_empty() || !fold.runs() || fold.is_leased(now) {
@@ -224,7 +225,7 @@ impl<G: Graph> Agent<G> {
             let Some(activation) = at.activation() else { continue };
             let (node, error) = (activation.node.clone(), format!("the {place} {problem}"));
             let event = match &at {
-                LaneState::Began { key, .. } if !route::is_idempotent::<G>(&node) => {
+                LaneState::Began { key, .. } if !route::is_idempotent(self.graph, &node) => {
                     Event::InDoubt { node, lane, key: key.clone(), error }
                 }
                 _ => Event::Failed { node, lane, error, again_ms: None },
@@ -246,7 +247,7 @@ impl<G: Graph> Agent<G> {
             due_ms: due_ms(&fold),
             after: Some(after),
         };
-        self.inner.store.append(append).await?;
+        self.store.append(append).await?;
         Ok(Some(thread_status(&fold)))
     }
 }

@@ -18,8 +18,9 @@ use futures_util::{
 };
 
 use super::{
-    Agent, Cx, Graph, NodeError,
+    Cx, GraphTable, NodeError, NodeTable,
     activity::RunningGuard,
+    agent::Engine,
     attempt::{self, Attempt, AttemptOutcome, FinishedAttempt},
     compatibility::gone,
     for_each::{self, ItemSlots},
@@ -30,12 +31,10 @@ use super::{
     route, thread_state,
     thread_writer::ThreadWriter,
 };
-use crate::journal::Fold;
-use crate::journal::Lane;
 use crate::{
     Error, ThreadId,
     graph::{Point, ReadKind},
-    journal::{Activation, CheckedDraft, Event, LaneId, LaneState, ROOT},
+    journal::{Activation, CheckedDraft, Event, Fold, Lane, LaneId, LaneState, ROOT},
     review::{Signatures, check_signature},
 };
 
@@ -60,11 +59,9 @@ impl From<Error> for RunError {
 /// its `Began`. The place in the journal is the fence: a runner that has lost its lease fails to append, and stops. An
 /// effect is not called once the stored lease has expired by this process's clock, because another runner may have
 /// taken the thread over, and a person may have told it that the effect did not happen.
-pub(crate) async fn run<G: Graph>(
-    agent: &Agent<G>,
-    mut writer: Box<ThreadWriter<G>>,
-) -> Result<Fold, RunError> {
-    let _under_way = RunningGuard::begin(agent);
+pub(crate) async fn run(mut writer: Box<ThreadWriter>) -> Result<Fold, RunError> {
+    let engine = Arc::clone(&writer.engine);
+    let _under_way = RunningGuard::begin(&engine);
     if !writer.holds_lease() && writer.fold.runs() {
         // The entry that moved the thread is signed by a key for verdicts alone, and such an entry contains no lease.
         writer.push(Event::Renewed {})?;
@@ -73,7 +70,7 @@ pub(crate) async fn run<G: Graph>(
     let leased_until_ms = AtomicU64::new(u64::MAX);
     // Created for the first node that does not complete on its first poll.
     let mut running = None;
-    let end = run_all(agent, &leased_until_ms, writer, &mut running).await;
+    let end = run_all(&engine, &leased_until_ms, writer, &mut running).await;
     if let (Err(RunError::Error(_)), Some(mut running)) = (&end, running) {
         // Nodes in flight are awaited, not cancelled, so that no effect is interrupted. The journal says which effects
         // began.
@@ -84,25 +81,27 @@ pub(crate) async fn run<G: Graph>(
 
 type RunningAttempts<'a> = FuturesUnordered<BoxFuture<'a, FinishedAttempt>>;
 
-async fn run_all<'a, G: Graph>(
-    agent: &'a Agent<G>,
+async fn run_all<'a>(
+    engine: &'a Arc<Engine>,
     leased_until_ms: &'a AtomicU64,
-    mut writer: Box<ThreadWriter<G>>,
+    mut writer: Box<ThreadWriter>,
     running: &mut Option<RunningAttempts<'a>>,
 ) -> Result<Fold, RunError> {
     let thread = writer.fold.thread.clone();
-    let renewal = agent.inner.lease / 3;
+    let renewal = engine.lease / 3;
     let mut busy = BTreeSet::new();
     // The results of nodes since the last flush, recorded again if the flush has a conflict.
     let mut ended: Vec<FinishedAttempt> = Vec::with_capacity(1);
     let mut first = true;
+    let mut moved = Moved::All;
     loop {
-        let attempts = advance(agent, &mut writer, &busy)?;
+        let made = writer.fold.lanes_made();
+        let attempts = advance(&mut writer, &busy, &moved)?;
         if !writer.flush(!first).await? {
             if first {
                 return Err(RunError::Conflict(thread));
             }
-            match agent.load(&thread).await? {
+            match engine.load(&thread).await? {
                 Some(fold) => writer.reset(fold),
                 None => return Err(Error::UnknownThread { thread }.into()),
             }
@@ -110,23 +109,26 @@ async fn run_all<'a, G: Graph>(
                 return Err(RunError::LeaseLost(thread));
             }
             writer.adapt()?;
+            moved = Moved::All;
             for finished in &mut ended {
-                record(agent, &mut writer, finished).await?;
+                record(&mut writer, finished).await?;
             }
             continue;
         }
         first = false;
         ended.clear();
+        moved = Moved::Some { lanes: Vec::new(), made };
         let until_ms = writer.fold.lease.as_ref().map_or(u64::MAX, |lease| lease.until_ms);
         leased_until_ms.store(until_ms, Ordering::Relaxed);
         for this in attempts {
             let lane = this.lane;
-            let mut work = attempt::run(agent, this, leased_until_ms).boxed();
+            let mut work = attempt::run(engine, this, leased_until_ms).boxed();
             // A node that completes on its first poll needs no slot in `running`, no timer and no waker.
             if busy.is_empty()
                 && let Poll::Ready(mut finished) = poll!(&mut work)
             {
-                record(agent, &mut writer, &mut finished).await?;
+                moved.add(&writer.fold, lane);
+                record(&mut writer, &mut finished).await?;
                 ended.push(finished);
             } else {
                 busy.insert(lane);
@@ -142,7 +144,8 @@ async fn run_all<'a, G: Graph>(
         match select(running.get_or_insert_default().next(), Box::pin(tokio::time::sleep(renewal))).await {
             Either::Left((Some(mut finished), _)) => {
                 busy.remove(&finished.lane);
-                record(agent, &mut writer, &mut finished).await?;
+                moved.add(&writer.fold, finished.lane);
+                record(&mut writer, &mut finished).await?;
                 ended.push(finished);
             }
             Either::Left((None, _)) => {}
@@ -153,17 +156,15 @@ async fn run_all<'a, G: Graph>(
 
 /// Records the result of an attempt. If the thread cannot take the node's values, because a reducer, a serializer or
 /// the guard of a `match` fails on them, the node counts as failed, and the values are never stored.
-async fn record<G: Graph>(
-    agent: &Agent<G>,
-    writer: &mut ThreadWriter<G>,
-    finished: &mut FinishedAttempt,
-) -> Result<(), Error> {
-    match record_once(agent, writer, finished) {
+async fn record(writer: &mut ThreadWriter, finished: &mut FinishedAttempt) -> Result<(), Error> {
+    match record_once(writer, finished) {
         Err(error) if is_of_user_code(&error) && matches!(finished.end, AttemptOutcome::Wrote { .. }) => {
             writer.rewind().await?;
-            finished.end =
-                attempt::failed(&NodeError::msg(text_without_thread(&error)), is_unsure::<G>(finished.node));
-            record_once(agent, writer, finished)
+            finished.end = attempt::failed(
+                &NodeError::msg(text_without_thread(&error)),
+                is_unsure(writer.engine.graph, finished.node),
+            );
+            record_once(writer, finished)
         }
         recorded => recorded,
     }
@@ -184,15 +185,11 @@ fn text_without_thread(error: &Error) -> String {
 }
 
 /// Returns whether a second run of a node may repeat its effect: the node is an effect and not idempotent.
-fn is_unsure<G: Graph>(node: usize) -> bool {
-    G::SPEC.nodes.get(node).is_some_and(|spec| spec.effect && !spec.idempotent)
+fn is_unsure(graph: &'static GraphTable, node: usize) -> bool {
+    graph.spec.nodes.get(node).is_some_and(|spec| spec.effect && !spec.idempotent)
 }
 
-fn record_once<G: Graph>(
-    agent: &Agent<G>,
-    writer: &mut ThreadWriter<G>,
-    finished: &mut FinishedAttempt,
-) -> Result<(), Error> {
+fn record_once(writer: &mut ThreadWriter, finished: &mut FinishedAttempt) -> Result<(), Error> {
     let lane = finished.lane;
     if writer.fold.lanes.get(&lane).and_then(|lane| lane.at.activation()) != Some(&finished.activation) {
         // The store had taken this entry before it reported the conflict.
@@ -213,11 +210,11 @@ fn record_once<G: Graph>(
             writer.push_spent(event, finished.spent.clone())
         }
         AttemptOutcome::Failed { error } => {
-            let retry = G::SPEC.nodes[finished.node].retry;
+            let retry = writer.engine.graph.spec.nodes[finished.node].retry;
             let failures = finished.activation.failures;
             let again_ms = (failures < retry.retries).then(|| {
                 let backoff = retry.backoff_ms.saturating_mul(1 << failures.min(20));
-                agent.inner.clock.now_ms().saturating_add(backoff)
+                writer.engine.clock.now_ms().saturating_add(backoff)
             });
             let event = Event::Failed { node: node(), lane, error: error.clone(), again_ms };
             writer.push_spent(event, finished.spent.clone())
@@ -227,91 +224,46 @@ fn record_once<G: Graph>(
 
 /// Returns a failure for a result that would lead more items into a `for` than it takes, so that none of the items
 /// runs.
-fn refused<G: Graph>(writer: &ThreadWriter<G>, finished: &FinishedAttempt) -> Option<AttemptOutcome> {
+fn refused(writer: &ThreadWriter, finished: &FinishedAttempt) -> Option<AttemptOutcome> {
     let AttemptOutcome::Wrote { writes, .. } = &finished.end else { return None };
     let fields = &writer.fold.lanes.get(&finished.lane)?.fields;
     let wrote = |field: &str| writes.0.iter().find(|(wrote, _)| *wrote == field).map(|(_, json)| json.get());
-    let problem = for_each::fits::<G>(Point::Node(finished.node), fields, wrote).err()?;
-    let spec = &G::NODES.get(finished.node)?.spec;
-    Some(attempt::failed(&NodeError::msg(problem), spec.effect && !spec.idempotent))
+    let graph = writer.engine.graph;
+    let problem = for_each::fits(graph, Point::Node(finished.node), fields, wrote).err()?;
+    Some(attempt::failed(&NodeError::msg(problem), is_unsure(graph, finished.node)))
 }
 
 /// Moves every lane as far as it goes without running a node, and returns the attempts to run next.
-fn advance<G: Graph>(
-    agent: &Agent<G>,
-    writer: &mut ThreadWriter<G>,
-    busy: &BTreeSet<LaneId>,
-) -> Result<Vec<Attempt<G>>, Error> {
+fn advance(writer: &mut ThreadWriter, busy: &BTreeSet<LaneId>, moved: &Moved) -> Result<Vec<Attempt>, Error> {
     let mut attempts = Vec::new();
-    let mut slots = ItemSlots::new::<G>(&writer.fold, busy);
+    let mut slots = ItemSlots::new(&writer.fold, busy);
     let stopped = writer.fold.stop().is_some();
-    let mut next = ROOT;
-    while let Some((&lane, stands)) = writer.fold.lanes.range(next..).next() {
-        next = lane + 1;
-        if busy.contains(&lane) || !stands.at.is_active() {
-            continue;
+    // This process does not run them, and the lease of the runner that began them has expired.
+    for lane in writer.fold.lanes.begun().into_iter().filter(|lane| !busy.contains(lane)) {
+        attempts.extend(take_over(writer, lane, stopped, &mut slots)?);
+    }
+    // A review waits for no slot.
+    for lane in moved.lanes(&writer.fold).into_iter().filter(|lane| !stopped && !busy.contains(lane)) {
+        if is_at_review(writer, lane)? {
+            advance_ready(writer, lane, &mut slots)?;
         }
-        if stopped && matches!(stands.at, LaneState::Ready { .. }) {
-            continue;
-        }
-        // Cloned only for a node that runs now: in a long `for`, most items wait for a slot.
-        match &stands.at {
-            LaneState::Ready { activation, again_ms } => {
-                let (node, entry) = find::<G>(&writer.fold, &activation.node)?;
-                if entry.spec.interrupt.is_some() && !activation.signed {
-                    let activation = activation.clone();
-                    pause(agent, writer, lane, entry, &activation)?;
-                    // The review may be signed already, by an edit that was proposed again.
-                    if writer.fold.lanes.get(&lane).is_some_and(|lane| lane.at.is_active()) {
-                        next = lane;
-                    }
-                } else if writer.fold.steps >= agent.inner.step_limit {
-                    let error = format!(
-                        "{} nodes have run since a person last acted on this thread; resume it if this is no endless loop",
-                        writer.fold.steps
-                    );
-                    let node = activation.node.clone();
-                    writer.push(Event::Failed { node, lane, error, again_ms: None })?;
-                } else if let Some(error) = signature_problem::<G>(stands, entry, activation) {
-                    let node = activation.node.clone();
-                    writer.push(Event::Failed { node, lane, error, again_ms: None })?;
-                } else if slots.take::<G>(&writer.fold, lane) {
-                    let (activation, again_ms) = (activation.clone(), *again_ms);
-                    let cx = context::<G>(&writer.fold, lane, entry, &activation);
-                    if entry.spec.effect {
-                        let key = cx.idempotency_key().to_owned();
-                        writer.push(Event::Began { node: activation.node.clone(), lane, key })?;
-                    }
-                    let wait = again_ms.map_or(0, |at_ms| at_ms.saturating_sub(agent.inner.clock.now_ms()));
-                    let wait = Duration::from_millis(wait);
-                    attempts.reserve_exact(1);
-                    attempts.extend(new_attempt(&writer.fold, lane, node, entry, activation, cx, wait));
-                }
+    }
+    let parents = if stopped { Vec::new() } else { writer.fold.lanes.parents_of_ready() };
+    for parent in parents {
+        let mut next = ROOT;
+        while let Some(lane) = writer.fold.lanes.next_ready(parent, next) {
+            next = lane + 1;
+            if busy.contains(&lane) {
+                continue;
             }
-            // This process does not run it, and the lease of the runner that began it has expired.
-            LaneState::Began { activation, key, .. } => {
-                let (node, entry) = find::<G>(&writer.fold, &activation.node)?;
-                if !entry.spec.idempotent || stopped {
-                    let error = thread_state::UNRENEWED.to_owned();
-                    let (node, key) = (activation.node.clone(), key.clone());
-                    writer.push(Event::InDoubt { node, lane, key, error })?;
-                } else if slots.take::<G>(&writer.fold, lane) {
-                    let (activation, key) = (activation.clone(), key.clone());
-                    writer.push(Event::Began { node: activation.node.clone(), lane, key: key.clone() })?;
-                    let cx = context::<G>(&writer.fold, lane, entry, &activation).with_key(key);
-                    attempts.reserve_exact(1);
-                    attempts.extend(new_attempt(
-                        &writer.fold,
-                        lane,
-                        node,
-                        entry,
-                        activation,
-                        cx,
-                        Duration::ZERO,
-                    ));
-                }
+            match advance_ready(writer, lane, &mut slots)? {
+                Advanced::Stands => {}
+                Advanced::Runs(attempt) => attempts.push(*attempt),
+                Advanced::Again => next = lane,
+                // The lanes after it came out of the same lane and wait for the same slots, except for reviews.
+                Advanced::Waits if matches!(moved, Moved::All) => {}
+                Advanced::Waits => break,
             }
-            _ => {}
         }
     }
     if writer.fold.is_at_end() {
@@ -320,37 +272,153 @@ fn advance<G: Graph>(
     Ok(attempts)
 }
 
-fn find<G: Graph>(fold: &Fold, name: &str) -> Result<(usize, &'static route::Entry<G>), Error> {
-    route::node::<G>(name).ok_or_else(|| incompatible(&fold.thread, gone::<G>(name)))
+/// The lanes that may stand before a review that has not been opened.
+enum Moved {
+    All,
+    /// The lanes whose nodes have finished, those that they came out of, and those from the number `made` on.
+    Some {
+        lanes: Vec<LaneId>,
+        made: LaneId,
+    },
+}
+
+impl Moved {
+    /// Adds a lane whose node has finished, before the result is recorded.
+    fn add(&mut self, fold: &Fold, lane: LaneId) {
+        if let Self::Some { lanes, .. } = self {
+            lanes.push(lane);
+            lanes.extend(fold.parents(lane));
+        }
+    }
+
+    fn lanes(&self, fold: &Fold) -> Vec<LaneId> {
+        match self {
+            Self::All => Vec::new(),
+            Self::Some { lanes, made } => lanes.iter().copied().chain(*made..fold.lanes_made()).collect(),
+        }
+    }
+}
+
+/// Returns whether a lane is ready and stands before a review that has to be opened.
+fn is_at_review(writer: &ThreadWriter, lane: LaneId) -> Result<bool, Error> {
+    let Some(stands) = writer.fold.lanes.get(&lane) else { return Ok(false) };
+    let LaneState::Ready { activation, .. } = &stands.at else { return Ok(false) };
+    let (_, entry) = find(writer.engine.graph, &writer.fold, &activation.node)?;
+    Ok(waits_for_review(entry, activation))
+}
+
+/// Returns whether a node must not run before its review, which is not signed.
+fn waits_for_review(entry: &NodeTable, activation: &Activation) -> bool {
+    entry.spec.interrupt.is_some() && !activation.signed
+}
+
+/// The result of moving a lane that is ready.
+enum Advanced {
+    /// It has paused or failed.
+    Stands,
+    /// Its node is to run.
+    Runs(Box<Attempt>),
+    /// It is ready again: its review was signed by an edit that was proposed before.
+    Again,
+    /// A `for` around it has no free slot.
+    Waits,
+}
+
+fn advance_ready(writer: &mut ThreadWriter, lane: LaneId, slots: &mut ItemSlots) -> Result<Advanced, Error> {
+    let Some(stands) = writer.fold.lanes.get(&lane) else { return Ok(Advanced::Stands) };
+    let LaneState::Ready { activation, again_ms } = &stands.at else { return Ok(Advanced::Stands) };
+    let (node, entry) = find(writer.engine.graph, &writer.fold, &activation.node)?;
+    if waits_for_review(entry, activation) {
+        let activation = activation.clone();
+        pause(writer, lane, entry, &activation)?;
+        let is_active = writer.fold.lanes.get(&lane).is_some_and(|lane| lane.at.is_active());
+        return Ok(if is_active { Advanced::Again } else { Advanced::Stands });
+    }
+    let steps = writer.fold.steps(lane);
+    let problem = if steps >= writer.engine.step_limit {
+        Some(format!(
+            "{steps} nodes have run since a person last acted on this thread; resume it if this is no endless loop"
+        ))
+    } else {
+        signature_problem(writer.engine.graph, stands, entry, activation)
+    };
+    if let Some(error) = problem {
+        let node = activation.node.clone();
+        writer.push(Event::Failed { node, lane, error, again_ms: None })?;
+        return Ok(Advanced::Stands);
+    }
+    if !slots.take(&writer.fold, lane) {
+        return Ok(Advanced::Waits);
+    }
+    let (activation, again_ms) = (activation.clone(), *again_ms);
+    let cx = context(&writer.fold, lane, entry, &activation);
+    if entry.spec.effect {
+        let key = cx.idempotency_key().to_owned();
+        writer.push(Event::Began { node: activation.node.clone(), lane, key })?;
+    }
+    let wait = again_ms.map_or(0, |at_ms| at_ms.saturating_sub(writer.engine.clock.now_ms()));
+    let wait = Duration::from_millis(wait);
+    let attempt = new_attempt(writer, lane, node, entry, activation, cx, wait);
+    Ok(attempt.map_or(Advanced::Stands, |attempt| Advanced::Runs(Box::new(attempt))))
+}
+
+/// Runs an idempotent effect again that another runner began, or records that the effect is in doubt.
+fn take_over(
+    writer: &mut ThreadWriter,
+    lane: LaneId,
+    stopped: bool,
+    slots: &mut ItemSlots,
+) -> Result<Option<Attempt>, Error> {
+    let at = writer.fold.lanes.get(&lane).map(|lane| &lane.at);
+    let Some(LaneState::Began { activation, key, .. }) = at else { return Ok(None) };
+    let (activation, key) = (activation.clone(), key.clone());
+    let (node, entry) = find(writer.engine.graph, &writer.fold, &activation.node)?;
+    if !entry.spec.idempotent || stopped {
+        let error = thread_state::UNRENEWED.to_owned();
+        writer.push(Event::InDoubt { node: activation.node, lane, key, error })?;
+        return Ok(None);
+    }
+    if !slots.take(&writer.fold, lane) {
+        return Ok(None);
+    }
+    writer.push(Event::Began { node: activation.node.clone(), lane, key: key.clone() })?;
+    let cx = context(&writer.fold, lane, entry, &activation).with_key(key);
+    Ok(new_attempt(writer, lane, node, entry, activation, cx, Duration::ZERO))
+}
+
+fn find(graph: &'static GraphTable, fold: &Fold, name: &str) -> Result<(usize, &'static NodeTable), Error> {
+    route::node(graph, name).ok_or_else(|| incompatible(&fold.thread, gone(graph, name)))
 }
 
 /// Returns why a node must not begin on the signatures that the lane has, if there is a reason. The signed values are
 /// compared later, when the node reads them.
-fn signature_problem<G: Graph>(
+fn signature_problem(
+    graph: &'static GraphTable,
     lane: &Lane,
-    entry: &route::Entry<G>,
+    entry: &NodeTable,
     activation: &Activation,
 ) -> Option<String> {
     let approved = entry.spec.reads.iter().filter(|read| read.kind == ReadKind::Approved);
     let mut signed = approved.filter_map(|read| Some((read.field, lane.signatures.get(read.field)?)));
     let refused = signed.find_map(|(field, signature)| {
-        check_signature(G::SPEC, &entry.spec, Some(activation.entered), field, signature).err()
+        check_signature(graph.spec, &entry.spec, Some(activation.entered), field, signature).err()
     });
     refused.map(|error| error.to_string())
 }
 
-fn new_attempt<G: Graph>(
-    fold: &Fold,
+fn new_attempt(
+    writer: &ThreadWriter,
     id: LaneId,
     node: usize,
-    entry: &'static route::Entry<G>,
+    entry: &'static NodeTable,
     activation: Activation,
     cx: Cx,
     wait: Duration,
-) -> Option<Attempt<G>> {
+) -> Option<Attempt> {
+    let (graph, fold) = (writer.engine.graph, &writer.fold);
     let lane = fold.lanes.get(&id)?;
     let (thread, by_field) = (fold.thread.clone(), Arc::clone(&lane.signatures));
-    let (graph, spec, entered) = (G::SPEC, &entry.spec, activation.entered);
+    let (graph, spec, entered) = (graph.spec, &entry.spec, activation.entered);
     let requester = fold.requester.clone();
     let signatures =
         Signatures { thread, id: fold.id.clone(), requester, by_field, graph, node: spec, entered };
@@ -358,17 +426,16 @@ fn new_attempt<G: Graph>(
 }
 
 /// Opens a review. If the draft cannot be signed, for example because it breaks its invariants, the node fails instead.
-pub(super) fn pause<G: Graph>(
-    agent: &Agent<G>,
-    writer: &mut ThreadWriter<G>,
+pub(super) fn pause(
+    writer: &mut ThreadWriter,
     id: LaneId,
-    entry: &route::Entry<G>,
+    entry: &NodeTable,
     activation: &Activation,
 ) -> Result<(), Error> {
     let (Some(interrupt), Some(reviewed)) = (entry.spec.interrupt, entry.reviewed) else { return Ok(()) };
     let node = activation.node.clone();
     let (covers, shows) = review_terms::covered_and_shown(entry.spec.name, &interrupt);
-    let draft = thread_state::take_draft::<G>(&mut writer.fold, id, interrupt.field, reviewed);
+    let draft = thread_state::take_draft(&mut writer.fold, id, interrupt.field, reviewed);
     let digest = match draft {
         Ok(draft) => {
             let terms = ReviewTerms {
@@ -379,7 +446,7 @@ pub(super) fn pause<G: Graph>(
                 shows: &shows,
             };
             let digest = terms.digest(&writer.fold, id, &draft);
-            if let Some(lane) = writer.fold.lanes.get_mut(&id) {
+            if let Some(lane) = writer.fold.lanes.get_mut(id) {
                 lane.drafted = Some(CheckedDraft { field: interrupt.field, draft });
             }
             digest.map_err(|e| e.to_string())
@@ -391,7 +458,7 @@ pub(super) fn pause<G: Graph>(
         Err(error @ Error::UserCodeFailed { .. }) => Err(text_without_thread(&error)),
         Err(error) => return Err(error),
     };
-    let rule = ReviewRule::new(&interrupt, agent.inner.clock.now_ms());
+    let rule = ReviewRule::new(&interrupt, writer.engine.clock.now_ms());
     match digest {
         Ok(digest) => {
             writer.push(Event::Paused {
@@ -405,10 +472,12 @@ pub(super) fn pause<G: Graph>(
                 covers,
                 shows,
                 edit: interrupt.edit,
-                proposed: proposer::<G>(&writer.fold, id, interrupt.field),
+                proposed: proposer(&writer.fold, id, interrupt.field),
             })?;
             let drafted = writer.fold.lanes.get(&id).and_then(|lane| lane.drafted.as_ref());
-            match drafted.and_then(|drafted| agent.signature_of_edit(&writer.fold, id, &drafted.draft)) {
+            match drafted
+                .and_then(|drafted| writer.engine.signature_of_edit(&writer.fold, id, &drafted.draft))
+            {
                 Some(signature) => writer.push(signature),
                 None => Ok(()),
             }
@@ -420,12 +489,7 @@ pub(super) fn pause<G: Graph>(
     }
 }
 
-pub(super) fn context<G: Graph>(
-    fold: &Fold,
-    lane: LaneId,
-    entry: &route::Entry<G>,
-    activation: &Activation,
-) -> Cx {
+pub(super) fn context(fold: &Fold, lane: LaneId, entry: &NodeTable, activation: &Activation) -> Cx {
     let cx = Cx::new(fold.thread.clone(), fold.id.clone(), entry.spec.name, activation);
     if fold.items(lane).next().is_some() { cx.in_lane(lane) } else { cx }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::Graph;
+use super::GraphTable;
 use crate::{
     Digest,
     graph::{GraphSpec, InterruptSpec, Point},
@@ -13,12 +13,12 @@ use crate::{
 /// Returns the fingerprint of a graph: of its fields, its nodes with what they read and write, its edges, and its
 /// reviews with their schemas, invariants and rules. Titles and descriptions do not count, so a changed comment does
 /// not change it.
-pub(super) fn fingerprint<G: Graph>() -> String {
-    let spec = G::SPEC;
+pub(super) fn fingerprint(graph: &GraphTable) -> String {
+    let spec = graph.spec;
     let mut text = format!("{}\n", spec.name);
     // Writing to a `String` cannot fail.
     let _ = describe(spec, &mut text);
-    for entry in G::NODES {
+    for entry in graph.nodes {
         if let Some(reviewed) = entry.reviewed {
             // A panic in a schema is reported where the schema is used. Until it is fixed, the graph has another
             // fingerprint.

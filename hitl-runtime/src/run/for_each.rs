@@ -5,27 +5,27 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::IgnoredAny;
 
-use super::Graph;
-use crate::journal::Fold;
+use super::GraphTable;
 use crate::{
     graph::{EachSpec, ForkSpec, MAX_ITEMS, NodeSpec, Point},
-    journal::{Each, LaneId, Transition},
-    state::{FieldError, Slots, State},
+    journal::{Each, Fold, LaneId, Transition},
+    state::{FieldError, Slots},
 };
 
 /// Returns the `for` of a fork in the form that the journal stores.
-pub(super) fn transition<G: Graph>(
+pub(super) fn transition(
+    graph: &'static GraphTable,
     fork: &ForkSpec,
     each: &EachSpec,
     head: Transition,
     join: Transition,
 ) -> Transition {
-    let lists = <G::State as State>::SPEC.fields.iter().filter(|field| field.appends);
-    let writes = |field: &str| nodes::<G>(fork).any(|node| node.writes.contains(&field));
+    let lists = graph.state.spec.fields.iter().filter(|field| field.appends);
+    let writes = |field: &str| nodes(graph, fork).any(|node| node.writes.contains(&field));
     Transition::Each(Box::new(Each {
         item: each.item.to_owned(),
         list: each.list.to_owned(),
-        keeps_list: reads_list::<G>(fork, each),
+        keeps_list: reads_list(graph, fork, each),
         at_most: each.at_most,
         head: head.to_string(),
         into: lists.filter(|field| writes(field.name)).map(|field| field.name.to_owned()).collect(),
@@ -34,8 +34,8 @@ pub(super) fn transition<G: Graph>(
 }
 
 /// Returns the nodes that run in a fork.
-fn nodes<G: Graph>(fork: &ForkSpec) -> impl Iterator<Item = &'static NodeSpec> {
-    fork.branches.iter().flat_map(|branch| branch.nodes).filter_map(|&node| G::SPEC.nodes.get(node))
+fn nodes(graph: &'static GraphTable, fork: &ForkSpec) -> impl Iterator<Item = &'static NodeSpec> {
+    fork.branches.iter().flat_map(|branch| branch.nodes).filter_map(|&node| graph.spec.nodes.get(node))
 }
 
 fn holds(fork: &ForkSpec, point: Point) -> bool {
@@ -44,24 +44,25 @@ fn holds(fork: &ForkSpec, point: Point) -> bool {
 }
 
 /// Returns whether a node, a `match` or a `for` inside the fork reads the whole list.
-fn reads_list<G: Graph>(fork: &ForkSpec, each: &EachSpec) -> bool {
-    let mut routes = G::SPEC.routes.iter().filter(|route| holds(fork, route.from));
-    let inner = G::SPEC.forks.iter().filter(|inner| holds(fork, inner.from));
-    nodes::<G>(fork).any(|node| node.reads.iter().any(|read| read.field == each.list))
+fn reads_list(graph: &'static GraphTable, fork: &ForkSpec, each: &EachSpec) -> bool {
+    let mut routes = graph.spec.routes.iter().filter(|route| holds(fork, route.from));
+    let inner = graph.spec.forks.iter().filter(|inner| holds(fork, inner.from));
+    nodes(graph, fork).any(|node| node.reads.iter().any(|read| read.field == each.list))
         || routes.any(|route| route.field == each.list)
         || inner.filter_map(|inner| inner.each).any(|inner| inner.list == each.list)
 }
 
 /// Rejects a write that would lead more than [`MAX_ITEMS`] items into a `for`. Called before the write is recorded,
 /// since the thread leaves the point with it.
-pub(super) fn fits<'a, G: Graph>(
+pub(super) fn fits<'a>(
+    graph: &'static GraphTable,
     point: Point,
     fields: &Slots,
     wrote: impl Fn(&str) -> Option<&'a str>,
 ) -> Result<(), FieldError> {
-    let each = G::SPEC.forks.iter().find(|fork| fork.from == point).and_then(|fork| fork.each);
+    let each = graph.spec.forks.iter().find(|fork| fork.from == point).and_then(|fork| fork.each);
     let Some(EachSpec { list, .. }) = each else { return Ok(()) };
-    let items = items::<G>(list, fields, wrote(list))?;
+    let items = items(graph, list, fields, wrote(list))?;
     if items > MAX_ITEMS {
         let problem = format!(
             "it has {items} items, but a `for` accepts at most {MAX_ITEMS}; write fewer, or split the list"
@@ -72,8 +73,13 @@ pub(super) fn fits<'a, G: Graph>(
 }
 
 /// Returns the length of a list after a write to it.
-fn items<G: Graph>(list: &str, fields: &Slots, wrote: Option<&str>) -> Result<usize, FieldError> {
-    let mut whole = Slots::empty(G::State::TABLE);
+fn items(
+    graph: &'static GraphTable,
+    list: &str,
+    fields: &Slots,
+    wrote: Option<&str>,
+) -> Result<usize, FieldError> {
+    let mut whole = Slots::empty(graph.state);
     if let Some(json) = fields.read(list)? {
         whole.replace(list, json)?;
     }
@@ -91,24 +97,24 @@ pub(super) struct ItemSlots(BTreeMap<LaneId, BTreeSet<LaneId>>);
 
 impl ItemSlots {
     /// Creates the slots, with those of the running lanes taken.
-    pub(super) fn new<G: Graph>(fold: &Fold, busy: &BTreeSet<LaneId>) -> Self {
+    pub(super) fn new(fold: &Fold, busy: &BTreeSet<LaneId>) -> Self {
         let mut slots = Self::default();
-        busy.iter().for_each(|lane| slots.fill::<G>(fold, *lane));
+        busy.iter().for_each(|lane| slots.fill(fold, *lane));
         slots
     }
 
     /// Takes a slot for a lane in every `for` that it runs in. Returns `false`, and takes none, if one of them is full.
-    pub(super) fn take<G: Graph>(&mut self, fold: &Fold, lane: LaneId) -> bool {
+    pub(super) fn take(&mut self, fold: &Fold, lane: LaneId) -> bool {
         let free = fold.items(lane).all(|(item, parent, each)| {
             self.0.get(&parent).is_none_or(|running| running.contains(&item) || running.len() < each.at_most)
         });
         if free {
-            self.fill::<G>(fold, lane);
+            self.fill(fold, lane);
         }
         free
     }
 
-    fn fill<G: Graph>(&mut self, fold: &Fold, lane: LaneId) {
+    fn fill(&mut self, fold: &Fold, lane: LaneId) {
         for (item, parent, _) in fold.items(lane) {
             self.0.entry(parent).or_default().insert(item);
         }

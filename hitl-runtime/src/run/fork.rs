@@ -6,13 +6,12 @@ use std::{
 };
 
 use super::{
-    Agent, Graph, ThreadState, executor, lenient_load::unreadable, random_id::random_id, run_to_completion,
-    thread_writer::ThreadWriter,
+    Agent, Graph, GraphTable, agent::Engine, executor, lenient_load::unreadable, random_id::random_id,
+    run_to_completion, thread_writer::ThreadWriter,
 };
 use crate::{
     Error, Place, ThreadId,
     journal::{Activation, Entry, Event, Fold, LaneId, LaneState, Origin, Settlement, Values},
-    state::State,
 };
 
 impl<G: Graph> Agent<G> {
@@ -46,16 +45,18 @@ impl<G: Graph> Agent<G> {
         let new = new.try_into().map_err(Into::into)?;
         new.check_new()?;
         let (agent, old, name) = (self.clone(), thread.clone(), new.clone());
-        let forked = async move { agent.fork_in_place(&old, place, &new).await };
+        let forked = async move { agent.inner.fork_in_place(&old, place, &new).await };
         self.turn_of(&name, run_to_completion::finish_for(thread.clone(), forked).await?)
     }
+}
 
+impl Engine {
     async fn fork_in_place(
-        &self,
+        self: &Arc<Self>,
         thread: &ThreadId,
         place: Place,
         new: &ThreadId,
-    ) -> Result<ThreadState<G>, Error> {
+    ) -> Result<Fold, Error> {
         let old = self.fold_to(thread, place).await?;
         let from = Origin {
             thread: old.thread.as_str().to_owned(),
@@ -65,16 +66,21 @@ impl<G: Graph> Agent<G> {
         let mut old = ThreadWriter::new(self, old);
         old.adapt()?;
         self.reject_begun_effects(&old.fold, place).await?;
-        reject_signatures::<G>(&old.fold, place)?;
-        match executor::run(self, self.forked(old.fold, from, new)?).await {
+        reject_signatures(self.graph, &old.fold, place)?;
+        match executor::run(self.forked(old.fold, from, new)?).await {
             Err(executor::RunError::Conflict(thread)) => Err(Error::ThreadExists { thread }),
-            other => self.thread_state_of(other).await,
+            other => self.fold_after(other).await,
         }
     }
 
     /// Returns the new thread with its first entry: a snapshot of the old thread, in which each activation starts
     /// again.
-    fn forked(&self, mut old: Fold, from: Origin, new: &ThreadId) -> Result<Box<ThreadWriter<G>>, Error> {
+    fn forked(
+        self: &Arc<Self>,
+        mut old: Fold,
+        from: Origin,
+        new: &ThreadId,
+    ) -> Result<Box<ThreadWriter>, Error> {
         for lane in old.lanes.values_mut() {
             lane.signatures = Arc::default();
             lane.pending = None;
@@ -86,18 +92,18 @@ impl<G: Graph> Agent<G> {
         }
         old.lease = None;
         old.steps = 0;
-        old.print.clone_from(&self.inner.print);
-        old.version = G::State::SPEC.version;
+        old.print.clone_from(&self.print);
+        old.version = self.graph.state.spec.version;
         let id = random_id()?;
         old.id = id.as_str().into();
-        let wrong = |e| unreadable::<G>(new, 0, e);
+        let wrong = |e| unreadable(self.graph, new, 0, e);
         let snapshot = old.to_snapshot().map_err(wrong)?;
-        let mut writer = ThreadWriter::new(self, Fold::empty(G::State::TABLE, new.clone()));
+        let mut writer = ThreadWriter::new(self, Fold::empty(self.graph.state, new.clone()));
         writer.push_entry(&Entry {
-            at_ms: self.inner.clock.now_ms(),
+            at_ms: self.clock.now_ms(),
             event: Event::Started {
-                graph: G::SPEC.name.to_owned(),
-                print: self.inner.print.clone(),
+                graph: self.graph.spec.name.to_owned(),
+                print: self.print.clone(),
                 version: old.version,
                 id,
                 input: Values::new(),
@@ -143,13 +149,13 @@ impl<G: Graph> Agent<G> {
 }
 
 /// Rejects a fork that would go on past a review on the strength of its signature.
-fn reject_signatures<G: Graph>(old: &Fold, place: Place) -> Result<(), Error> {
+fn reject_signatures(graph: &'static GraphTable, old: &Fold, place: Place) -> Result<(), Error> {
     for lane in old.lanes.values() {
         // A signature may be dropped if the lane's next node asks for it again.
         let again = lane
             .at
             .activation()
-            .and_then(|activation| super::route::node::<G>(&activation.node))
+            .and_then(|activation| super::route::node(graph, &activation.node))
             .and_then(|(_, entry)| entry.spec.interrupt)
             .map(|interrupt| interrupt.field);
         if let Some(field) = lane.signatures.keys().find(|field| again != Some(field.as_str())) {

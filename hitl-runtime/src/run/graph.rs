@@ -3,14 +3,14 @@
 use std::marker::PhantomData;
 
 use super::{
-    Args, Run, ThreadState,
+    ErasedArgs, Run, ThreadState,
     node::{Node, NodeFuture},
 };
 use crate::{
     Error,
     graph::{GraphSpec, NodeSpec},
     review::DraftVtable,
-    state::State,
+    state::{FieldError, Slots, State, StateTable},
 };
 
 /// A graph that `graph!` has declared and the compiler has proved.
@@ -45,7 +45,11 @@ pub trait Graph: Sized + Send + Sync + 'static {
     /// The description that was proved.
     const SPEC: &'static GraphSpec;
     /// The nodes with their functions, in the order of `SPEC.nodes`.
-    const NODES: &'static [NodeEntry<Self::State, Self::Deps>];
+    const NODES: &'static [NodeTable];
+    /// The description with the functions, without the types.
+    #[doc(hidden)]
+    const TABLE: &'static GraphTable =
+        &GraphTable { spec: Self::SPEC, nodes: Self::NODES, state: Self::State::TABLE, route: route::<Self> };
 
     /// Returns the index of the case of a `match` that holds; `None` while its field is unwritten.
     fn route(route: usize, fields: &<Self::State as State>::View<'_>) -> Option<usize>;
@@ -136,39 +140,68 @@ pub trait Edits {}
 
 impl Edits for CanEdit {}
 
-/// The function that runs a node: [`Run::run`].
-pub type RunNode<S, D> = for<'a> fn(Args<'a, S, D>) -> NodeFuture<'a>;
+/// The function that runs a node: [`Run::run`], without the types of its state and its dependencies.
+pub type RunNode = for<'a> fn(ErasedArgs<'a>) -> NodeFuture<'a>;
 
 /// A node of a graph: its description and its functions.
-pub struct NodeEntry<S: State, D> {
+pub struct NodeTable {
     /// The description, under the node's name in the graph.
     pub spec: NodeSpec,
     /// The check of the draft under review, if the node has a review.
     pub reviewed: Option<DraftVtable>,
     /// The function that runs the node.
-    pub run: RunNode<S, D>,
+    pub run: RunNode,
 }
 
-impl<S: State, D> NodeEntry<S, D> {
-    /// Creates the entry of the node `N` under the name that the graph gives it.
+/// Creates the tables of nodes with the state `S` and the dependencies `D`.
+pub struct NodeEntry<S, D>(PhantomData<fn() -> (S, D)>);
+
+impl<S: State, D: Send + Sync + 'static> NodeEntry<S, D> {
+    /// Creates the table of the node `N` under the name that the graph gives it.
     #[track_caller]
-    pub const fn new<N>(name: &'static str, _node: PhantomData<N>) -> Self
+    pub const fn table<N>(name: &'static str, _node: PhantomData<N>) -> NodeTable
     where
         N: Node<State = S> + Run<D>,
     {
         let mut spec = N::SPEC;
         spec.name = name;
-        Self { spec, reviewed: N::REVIEWED, run: N::run }
+        NodeTable { spec, reviewed: N::REVIEWED, run: run::<N, S, D> }
+    }
+}
+
+fn run<N, S: State, D: Send + Sync + 'static>(args: ErasedArgs<'_>) -> NodeFuture<'_>
+where
+    N: Node<State = S> + Run<D>,
+{
+    match args.typed::<S, D>() {
+        Ok(args) => N::run(args),
+        Err(error) => Box::pin(std::future::ready(Err(error))),
     }
 }
 
 /// Returns only the descriptions, for the proof.
-pub const fn specs<S: State, D, const N: usize>(entries: &[NodeEntry<S, D>; N]) -> [NodeSpec; N] {
+pub const fn specs<const N: usize>(nodes: &[NodeTable; N]) -> [NodeSpec; N] {
     let mut out = [NodeSpec::BLANK; N];
     let mut i = 0;
     while i < N {
-        out[i] = entries[i].spec;
+        out[i] = nodes[i].spec;
         i += 1;
     }
     out
+}
+
+/// All that the engine needs of a graph whose Rust type it does not know.
+pub struct GraphTable {
+    /// The description that was proved.
+    pub spec: &'static GraphSpec,
+    /// The nodes, in the order of `spec.nodes`.
+    pub nodes: &'static [NodeTable],
+    /// The state.
+    pub state: &'static StateTable,
+    /// Returns the index of the case of a `match` that holds: [`Graph::route`].
+    pub route: fn(usize, &Slots) -> Result<Option<usize>, FieldError>,
+}
+
+fn route<G: Graph>(route: usize, slots: &Slots) -> Result<Option<usize>, FieldError> {
+    Ok(G::route(route, &G::State::view(slots)?))
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use futures_util::future::BoxFuture;
 
 use super::{
-    Agent, Graph, HistoryEntry, history_entry::shown, lenient_load::load_strict, thread_state,
+    Agent, Graph, HistoryEntry, agent::Engine, history_entry::shown, lenient_load::load_strict, thread_state,
     thread_writer::thread_status,
 };
 use crate::{
@@ -73,8 +73,65 @@ impl<G: Graph> Agent<G> {
         from: Place,
         limit: usize,
     ) -> Result<Vec<HistoryEntry>, Error> {
+        self.inner.history(thread, from, limit).await
+    }
+
+    /// Returns the current state of a thread.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let agent = RefundAgent::new(MemoryStore::new());
+    /// # let _ = waiting(&agent, "A-9133").await?;
+    /// let now = agent.get(&"ticket-A-9133".try_into()?).await?;
+    /// assert_eq!(now.fields.draft.map(|draft| draft.dollars), Some(149));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Agent::thread`].
+    pub async fn get(&self, thread: &ThreadId) -> Result<Snapshot<G::State>, Error> {
+        let read = async {
+            let fold = self.inner.load(thread).await?;
+            snapshot::<G>(fold.ok_or_else(|| Error::UnknownThread { thread: thread.clone() })?)
+        };
+        contain_panics(thread, read).await
+    }
+
+    /// Returns the state of a thread after the entry at a place.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let agent = RefundAgent::new(MemoryStore::new());
+    /// # let _ = waiting(&agent, "A-9133").await?;
+    /// // Place 0 is the start: nothing was drafted yet.
+    /// let then = agent.get_at(&"ticket-A-9133".try_into()?, 0).await?;
+    /// assert_eq!(then.fields.draft, None);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Agent::thread`], and [`Error::NoSuchPlace`] if the place is past the end of the journal.
+    pub async fn get_at(&self, thread: &ThreadId, place: Place) -> Result<Snapshot<G::State>, Error> {
+        contain_panics(thread, async { snapshot::<G>(self.inner.fold_to(thread, place).await?) }).await
+    }
+}
+
+impl Engine {
+    /// Returns a part of a thread's history: [`Agent::history`].
+    pub(crate) async fn history(
+        &self,
+        thread: &ThreadId,
+        from: Place,
+        limit: usize,
+    ) -> Result<Vec<HistoryEntry>, Error> {
         let records = self.records(thread, from, limit).await?;
-        if records.is_empty() && self.inner.store.entries(thread, 0, 1).await?.is_empty() {
+        if records.is_empty() && self.store.entries(thread, 0, 1).await?.is_empty() {
             return Err(Error::UnknownThread { thread: thread.clone() });
         }
         let mut before = self.hash_before(thread, from).await?;
@@ -122,7 +179,7 @@ impl<G: Graph> Agent<G> {
         let mut records: Vec<Record> = Vec::new();
         let mut next = Some(from);
         while let Some(place) = next.filter(|_| records.len() < limit) {
-            let page = self.inner.store.entries(thread, place, limit - records.len()).await?;
+            let page = self.store.entries(thread, place, limit - records.len()).await?;
             next = page.last().and_then(|last| last.place.checked_add(1));
             records.extend(page);
         }
@@ -132,86 +189,44 @@ impl<G: Graph> Agent<G> {
     /// Returns the hash of the entry before a place, or the genesis hash for place 0. `None` if there is no such entry.
     async fn hash_before(&self, thread: &ThreadId, place: Place) -> Result<Option<Digest>, Error> {
         let Some(before) = place.checked_sub(1) else { return Ok(Some(genesis(thread.as_str()))) };
-        let records = self.inner.store.entries(thread, before, 1).await?;
+        let records = self.store.entries(thread, before, 1).await?;
         Ok(records.first().filter(|record| record.place == before).map(|record| record.hash))
-    }
-
-    /// Returns the current state of a thread.
-    ///
-    /// ```
-    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let agent = RefundAgent::new(MemoryStore::new());
-    /// # let _ = waiting(&agent, "A-9133").await?;
-    /// let now = agent.get(&"ticket-A-9133".try_into()?).await?;
-    /// assert_eq!(now.fields.draft.map(|draft| draft.dollars), Some(149));
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// As [`Agent::thread`].
-    pub async fn get(&self, thread: &ThreadId) -> Result<Snapshot<G::State>, Error> {
-        let read = async {
-            let fold = self.load(thread).await?;
-            snapshot::<G>(fold.ok_or_else(|| Error::UnknownThread { thread: thread.clone() })?)
-        };
-        contain_panics(thread, read).await
-    }
-
-    /// Returns the state of a thread after the entry at a place.
-    ///
-    /// ```
-    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let agent = RefundAgent::new(MemoryStore::new());
-    /// # let _ = waiting(&agent, "A-9133").await?;
-    /// // Place 0 is the start: nothing was drafted yet.
-    /// let then = agent.get_at(&"ticket-A-9133".try_into()?, 0).await?;
-    /// assert_eq!(then.fields.draft, None);
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// As [`Agent::thread`], and [`Error::NoSuchPlace`] if the place is past the end of the journal.
-    pub async fn get_at(&self, thread: &ThreadId, place: Place) -> Result<Snapshot<G::State>, Error> {
-        contain_panics(thread, async { snapshot::<G>(self.fold_to(thread, place).await?) }).await
     }
 
     /// Rebuilds a thread as it was at a place, by replaying its journal from the first entry.
     pub(super) async fn fold_to(&self, thread: &ThreadId, place: Place) -> Result<Fold, Error> {
-        if self.inner.keys.is_some() {
+        if self.keys.is_some() {
             let checked: BoxFuture<'_, _> = Box::pin(self.authenticate_whole(thread));
             checked.await?;
         }
-        let mut fold: Fold = Fold::empty(G::State::TABLE, thread.clone());
+        let mut fold: Fold = Fold::empty(self.graph.state, thread.clone());
         while fold.next <= place {
-            let records = self.inner.store.entries(thread, fold.next, 256).await?;
+            let records = self.store.entries(thread, fold.next, 256).await?;
             if records.is_empty() {
                 return Err(match fold.next.checked_sub(1) {
                     Some(head) => Error::NoSuchPlace { thread: thread.clone(), place, head },
                     None => Error::UnknownThread { thread: thread.clone() },
                 });
             }
-            for record in records.iter().filter(|record| record.place <= place) {
-                if fold.read(record.place, record.hash, &record.body).is_err() {
-                    // Read again, to report every incompatibility and not only the first.
-                    let records = self.records_to(thread, place).await?;
-                    return load_strict::<G>(thread, &Tail { before: None, records });
-                }
+            let mut read = records.iter().filter(|record| record.place <= place);
+            if read.any(|record| fold.read(record.place, record.hash, &record.body).is_err()) {
+                return self.load_strict_to(thread, place).await;
             }
         }
-        Ok(fold)
+        if fold.decode_all().is_err() { self.load_strict_to(thread, place).await } else { Ok(fold) }
+    }
+
+    /// Reads a thread up to and including a place again, to report every incompatibility and not only the first.
+    async fn load_strict_to(&self, thread: &ThreadId, place: Place) -> Result<Fold, Error> {
+        let records = self.records_to(thread, place).await?;
+        load_strict(self.graph, thread, &Tail { before: None, records })
     }
 
     /// Reads every entry up to and including a place.
     async fn records_to(&self, thread: &ThreadId, place: Place) -> Result<Vec<Record>, Error> {
         let (mut records, mut next) = (Vec::new(), 0);
         loop {
-            let page = self.inner.store.entries(thread, next, 256).await?;
+            let page = self.store.entries(thread, next, 256).await?;
             let Some(last) = page.last() else { return Ok(records) };
             next = last.place + 1;
             records.extend(page.into_iter().filter(|record| record.place <= place));

@@ -59,12 +59,11 @@ pub(super) fn items(fold: &Fold, id: LaneId, open: &OpenReviewState) -> Vec<Item
                 fields.insert(field.to_owned(), serde_json::from_str(json).unwrap_or_default());
             }
         }
-        let all: Vec<LaneId> =
-            fold.lanes.iter().filter(|(_, lane)| lane.parent == Some(around)).map(|(id, _)| *id).collect();
+        let all = fold.lanes.get(&around).map(|lane| lane.branches.as_slice()).unwrap_or_default();
         items.push(ItemView {
             item: each.item.clone(),
             list: each.list.clone(),
-            index: all.iter().position(|id| *id == item).unwrap_or_default(),
+            index: all.binary_search(&item).unwrap_or_default(),
             count: all.len(),
             fields,
         });

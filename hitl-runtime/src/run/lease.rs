@@ -16,9 +16,8 @@ use std::{
     time::Duration,
 };
 
-use super::{Agent, Graph};
-use crate::journal::Fold;
-use crate::{Error, ThreadId, ThreadStatus};
+use super::agent::Engine;
+use crate::{Error, ThreadId, ThreadStatus, journal::Fold};
 
 /// The difference between two clocks above which one of them counts as wrong.
 pub(super) const SKEW: Duration = Duration::from_secs(10);
@@ -66,10 +65,10 @@ impl Sightings {
     }
 }
 
-impl<G: Graph> Agent<G> {
+impl Engine {
     /// Bounds the lease of a thread that was just read, if the lease was set by a clock that is ahead.
     pub(super) fn bound_lease(&self, fold: &mut Fold) {
-        let (now, sightings) = (self.inner.clock.now_ms(), &self.inner.sightings);
+        let (now, sightings) = (self.clock.now_ms(), &self.sightings);
         let (Some(lease), Some(from_ms)) = (&fold.lease, fold.lease_from_ms) else { return };
         if from_ms <= now.saturating_add(ms(SKEW)) {
             return sightings.forget(&fold.thread);
@@ -88,17 +87,17 @@ impl<G: Graph> Agent<G> {
         const PAGE: usize = 500;
         let (mut running, mut after) = (std::collections::BTreeSet::new(), None::<String>);
         loop {
-            let page = self.inner.store.threads(Some(ThreadStatus::Running), after.as_deref(), PAGE).await?;
+            let page = self.store.threads(Some(ThreadStatus::Running), after.as_deref(), PAGE).await?;
             running.extend(page.items.into_iter().map(|(thread, _)| thread));
             after = page.next;
             if after.is_none() || running.len() >= MOST {
                 break;
             }
         }
-        let by_ms = self.now_ms().saturating_add(ms(self.inner.lease)).saturating_add(ms(SKEW));
+        let by_ms = self.clock.now_ms().saturating_add(ms(self.lease)).saturating_add(ms(SKEW));
         let (mut compared, mut after) = (0, None::<String>);
         while !running.is_empty() {
-            let page = self.inner.store.due(by_ms, after.as_deref(), PAGE).await?;
+            let page = self.store.due(by_ms, after.as_deref(), PAGE).await?;
             compared += page.items.len();
             for thread in &page.items {
                 running.remove(thread);

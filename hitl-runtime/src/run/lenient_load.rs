@@ -1,29 +1,33 @@
 //! Lenient loading of threads that this program's types cannot hold, to report all incompatibilities at once and to
 //! show the fields that can still be read.
 
-use super::{Graph, Incompatibility, compatibility::check_compatibility};
+use super::{GraphTable, Incompatibility, compatibility::check_compatibility};
 use crate::{
     Error, Place, ThreadId,
     journal::{Fold, FoldError, Unmigrated},
-    state::{FieldError, State},
+    state::FieldError,
     store::Tail,
     text,
     user_code::UserCodeError,
 };
 
 /// Rebuilds a thread without checking its values against this program's types.
-pub(super) fn load_lenient<G: Graph>(thread: &ThreadId, tail: &Tail) -> Result<Fold, Error> {
-    let mut fold = Fold::lenient_after(G::State::TABLE, thread.clone(), tail.before);
+pub(super) fn load_lenient(
+    graph: &'static GraphTable,
+    thread: &ThreadId,
+    tail: &Tail,
+) -> Result<Fold, Error> {
+    let mut fold = Fold::lenient_after(graph.state, thread.clone(), tail.before);
     for record in &tail.records {
         fold.read(record.place, record.hash, &record.body)
-            .map_err(|e| unreadable::<G>(thread, record.place, e))?;
+            .map_err(|e| unreadable(graph, thread, record.place, e))?;
     }
     Ok(fold)
 }
 
 /// Returns every incompatibility between a thread and this program.
-pub(super) fn incompatibilities<G: Graph>(fold: &Fold) -> Vec<Incompatibility> {
-    let mut found = check_compatibility::<G>(fold).differences;
+pub(super) fn incompatibilities(graph: &'static GraphTable, fold: &Fold) -> Vec<Incompatibility> {
+    let mut found = check_compatibility(graph, fold).differences;
     let stranger = |d: &Incompatibility| {
         matches!(d, Incompatibility::OtherGraph { .. } | Incompatibility::FromTheFuture { .. })
     };
@@ -31,13 +35,13 @@ pub(super) fn incompatibilities<G: Graph>(fold: &Fold) -> Vec<Incompatibility> {
         return found;
     }
     if let Some(Unmigrated { from, problem }) = fold.unmigrated() {
-        let (from, problem, state) = (*from, problem.clone(), G::State::SPEC.name.to_owned());
+        let (from, problem, state) = (*from, problem.clone(), graph.state.spec.name.to_owned());
         // The values that the failed migration did not convert would only be reported a second time.
         return vec![Incompatibility::Unmigrated { state, from, problem }];
     }
     let mut wrong = Vec::new();
     for error in fold.lanes.values().flat_map(|lane| lane.fields.errors()) {
-        let difference = value_incompatibility::<G>(fold.version, &error);
+        let difference = value_incompatibility(graph, fold.version, &error);
         if !wrong.contains(&difference) {
             wrong.push(difference);
         }
@@ -49,8 +53,12 @@ pub(super) fn incompatibilities<G: Graph>(fold: &Fold) -> Vec<Incompatibility> {
 }
 
 /// Returns the incompatibility for a value that its field cannot hold.
-pub(super) fn value_incompatibility<G: Graph>(version: u32, error: &FieldError) -> Incompatibility {
-    let (state, field) = (G::State::SPEC, error.field.clone());
+pub(super) fn value_incompatibility(
+    graph: &'static GraphTable,
+    version: u32,
+    error: &FieldError,
+) -> Incompatibility {
+    let (state, field) = (graph.state.spec, error.field.clone());
     let version = (version, state.version);
     if let Some(UserCodeError { place, problem }) = error.as_user_code_error() {
         return Incompatibility::Broken { field, place, problem };
@@ -68,8 +76,8 @@ pub(super) fn value_incompatibility<G: Graph>(version: u32, error: &FieldError) 
 }
 
 /// Rebuilds a thread with this program's types. If they cannot hold a value, the error lists all incompatibilities.
-pub(super) fn load_strict<G: Graph>(thread: &ThreadId, tail: &Tail) -> Result<Fold, Error> {
-    let mut fold = Fold::after(G::State::TABLE, thread.clone(), tail.before);
+pub(super) fn load_strict(graph: &'static GraphTable, thread: &ThreadId, tail: &Tail) -> Result<Fold, Error> {
+    let mut fold = Fold::after(graph.state, thread.clone(), tail.before);
     let mut read = || {
         for record in &tail.records {
             fold.read(record.place, record.hash, &record.body).map_err(|error| (record.place, error))?;
@@ -83,9 +91,9 @@ pub(super) fn load_strict<G: Graph>(thread: &ThreadId, tail: &Tail) -> Result<Fo
             if let Some(broken) = error.as_user_code_error() {
                 return Err(broken.into_error(thread));
             }
-            let lenient = load_lenient::<G>(thread, tail)?;
-            match incompatibilities::<G>(&lenient) {
-                found if found.is_empty() => Err(unreadable::<G>(thread, place, error)),
+            let lenient = load_lenient(graph, thread, tail)?;
+            match incompatibilities(graph, &lenient) {
+                found if found.is_empty() => Err(unreadable(graph, thread, place, error)),
                 differences => Err(Error::GraphChanged { thread: thread.clone(), differences }),
             }
         }
@@ -93,14 +101,19 @@ pub(super) fn load_strict<G: Graph>(thread: &ThreadId, tail: &Tail) -> Result<Fo
 }
 
 /// Returns the error for an entry that cannot be read.
-pub(crate) fn unreadable<G: Graph>(thread: &ThreadId, place: Place, error: FoldError) -> Error {
+pub(crate) fn unreadable(
+    graph: &'static GraphTable,
+    thread: &ThreadId,
+    place: Place,
+    error: FoldError,
+) -> Error {
     if let Some(broken) = error.as_user_code_error() {
         return broken.into_error(thread);
     }
-    let state = G::State::SPEC;
+    let state = graph.state.spec;
     let difference = match error {
         FoldError::Damaged(problem) => return Error::Damaged { thread: thread.clone(), place, problem },
-        FoldError::Changed(error) => value_incompatibility::<G>(state.version, &error),
+        FoldError::Changed(error) => value_incompatibility(graph, state.version, &error),
         FoldError::Unmigrated(Unmigrated { from, problem }) => {
             Incompatibility::Unmigrated { state: state.name.to_owned(), from, problem }
         }

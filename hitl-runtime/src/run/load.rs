@@ -5,7 +5,8 @@
 //! together with the next entry of the thread, in one append, so that the change needs no append of its own.
 
 use super::{
-    Agent, Graph,
+    GraphTable, NodeTable,
+    agent::Engine,
     compatibility::check_compatibility,
     repropose::proposer,
     review_rule::ReviewRule,
@@ -16,13 +17,13 @@ use super::{
 use crate::{
     Error, ThreadId,
     journal::{Event, Fold, LaneId, OpenReviewState, Proposer},
-    state::State,
     store::Tail,
 };
+use std::sync::Arc;
 
-impl<G: Graph> Agent<G> {
+impl Engine {
     /// Returns the thread adapted to this program, with the entries for that, which are not stored yet.
-    pub(crate) async fn load_writer(&self, thread: &ThreadId) -> Result<Box<ThreadWriter<G>>, Error> {
+    pub(crate) async fn load_writer(self: &Arc<Self>, thread: &ThreadId) -> Result<Box<ThreadWriter>, Error> {
         match self.tail(thread).await? {
             Some(tail) => {
                 let writer = self.writer_from_tail(thread, &tail)?;
@@ -36,36 +37,36 @@ impl<G: Graph> Agent<G> {
     /// As [`Agent::load_writer`], for a tail that has been read already. Does not authenticate the signatures in its
     /// snapshot.
     pub(crate) fn writer_from_tail(
-        &self,
+        self: &Arc<Self>,
         thread: &ThreadId,
         tail: &Tail,
-    ) -> Result<Box<ThreadWriter<G>>, Error> {
+    ) -> Result<Box<ThreadWriter>, Error> {
         let mut writer = ThreadWriter::new(self, self.read_tail(thread, tail)?);
         writer.adapt()?;
         Ok(writer)
     }
 
     /// As [`Agent::load_writer`], for callers that only read the thread.
-    pub(crate) async fn load_for_reading(&self, thread: &ThreadId) -> Result<Fold, Error> {
+    pub(crate) async fn load_for_reading(self: &Arc<Self>, thread: &ThreadId) -> Result<Fold, Error> {
         Ok(self.load_writer(thread).await?.into_fold())
     }
 
     /// Returns whether the code that moved the thread last has this program's graph fingerprint and state version.
     pub(super) fn is_current_code(&self, fold: &Fold) -> bool {
-        fold.print == self.inner.print && fold.version == G::State::SPEC.version
+        fold.print == self.print && fold.version == self.graph.state.spec.version
     }
 }
 
-impl<G: Graph> ThreadWriter<G> {
+impl ThreadWriter {
     /// Adapts the thread to this program: migrates it if other code moved it last, and opens reviews again whose draft
     /// or rule has changed.
     pub(super) fn adapt(&mut self) -> Result<(), Error> {
-        let agent = self.agent.clone();
-        if agent.is_current_code(&self.fold) {
+        let engine = Arc::clone(&self.engine);
+        if engine.is_current_code(&self.fold) {
             return if self.fold.ended { Ok(()) } else { self.reopen_all(LastCode::This) };
         }
         self.keep_stored_lease_end();
-        let found = check_compatibility::<G>(&self.fold);
+        let found = check_compatibility(self.engine.graph, &self.fold);
         if !found.differences.is_empty() {
             let thread = self.fold.thread.clone();
             return Err(Error::GraphChanged { thread, differences: found.differences });
@@ -73,9 +74,9 @@ impl<G: Graph> ThreadWriter<G> {
         if self.fold.ended {
             return Ok(());
         }
-        let known = G::State::SPEC.version;
+        let known = self.engine.graph.state.spec.version;
         self.push(Event::Migrated {
-            print: agent.inner.print.clone(),
+            print: engine.print.clone(),
             version: (self.fold.version != known).then_some(known),
             renamed: found.renamed,
             void: found.void,
@@ -87,7 +88,8 @@ impl<G: Graph> ThreadWriter<G> {
     /// Opens reviews again where needed. After other code every open review is compared with this program; otherwise
     /// only those whose rule is not this program's, for example because the journal was edited.
     fn reopen_all(&mut self, last_code: LastCode) -> Result<(), Error> {
-        let is_due = |open: &OpenReviewState| last_code == LastCode::Other || !is_as_asked::<G>(open);
+        let is_due =
+            |open: &OpenReviewState| last_code == LastCode::Other || !is_as_asked(self.engine.graph, open);
         let open = self.fold.open().filter(|(_, open)| is_due(open));
         let open: Vec<(LaneId, OpenReviewState)> = open.map(|(id, open)| (id, open.clone())).collect();
         if last_code == LastCode::This && !open.is_empty() {
@@ -99,12 +101,14 @@ impl<G: Graph> ThreadWriter<G> {
     /// Opens the review before a lane's node, because its signature was given under a weaker rule and is now void.
     fn ask_again(&mut self, lane: LaneId) -> Result<(), Error> {
         let activation = self.fold.lanes.get(&lane).and_then(|lane| lane.at.activation());
-        let Some((_, entry)) = activation.and_then(|activation| route::node::<G>(&activation.node)) else {
+        let Some((_, entry)) =
+            activation.and_then(|activation| route::node(self.engine.graph, &activation.node))
+        else {
             return Ok(());
         };
         let Some(interrupt) = entry.spec.interrupt else { return Ok(()) };
-        let rule = ReviewRule::new(&interrupt, self.agent.inner.clock.now_ms());
-        let proposed = proposer::<G>(&self.fold, lane, interrupt.field);
+        let rule = ReviewRule::new(&interrupt, self.engine.clock.now_ms());
+        let proposed = proposer(&self.fold, lane, interrupt.field);
         self.open(lane, entry, rule, proposed)
     }
 
@@ -112,10 +116,10 @@ impl<G: Graph> ThreadWriter<G> {
     /// under the rule of this program: an open review with a weaker rule never counts, be it from older code or written
     /// into the journal by an attacker.
     fn reopen(&mut self, lane: LaneId, open: &OpenReviewState) -> Result<(), Error> {
-        let Some((_, entry)) = route::node::<G>(&open.activation.node) else { return Ok(()) };
+        let Some((_, entry)) = route::node(self.engine.graph, &open.activation.node) else { return Ok(()) };
         let (Some(interrupt), Some(reviewed)) = (entry.spec.interrupt, entry.reviewed) else { return Ok(()) };
-        if is_as_asked::<G>(open) {
-            let draft = thread_state::draft::<G>(&self.fold, lane, interrupt.field, reviewed)?;
+        if is_as_asked(self.engine.graph, open) {
+            let draft = thread_state::draft(&self.fold, lane, interrupt.field, reviewed)?;
             let digest = ReviewTerms::from_open(open).digest(&self.fold, lane, &draft);
             let digest =
                 digest.map_err(|e| thread_state::unsignable(&self.fold.thread, interrupt.field, e))?;
@@ -130,13 +134,13 @@ impl<G: Graph> ThreadWriter<G> {
     fn open(
         &mut self,
         lane: LaneId,
-        entry: &route::Entry<G>,
+        entry: &NodeTable,
         rule: ReviewRule,
         proposed: Option<Proposer>,
     ) -> Result<(), Error> {
         let (Some(interrupt), Some(reviewed)) = (entry.spec.interrupt, entry.reviewed) else { return Ok(()) };
         let (node, field) = (entry.spec.name, interrupt.field);
-        let draft = thread_state::draft::<G>(&self.fold, lane, field, reviewed)?;
+        let draft = thread_state::draft(&self.fold, lane, field, reviewed)?;
         let (covers, shows) = review_terms::covered_and_shown(node, &interrupt);
         let terms = ReviewTerms { node, field, place: self.fold.next, covers: &covers, shows: &shows };
         let digest = terms.digest(&self.fold, lane, &draft);
@@ -165,8 +169,8 @@ enum LastCode {
 }
 
 /// Returns whether an open review has the rule of this program. Also `true` if this program has no such review.
-fn is_as_asked<G: Graph>(open: &OpenReviewState) -> bool {
-    route::node::<G>(&open.activation.node)
+fn is_as_asked(graph: &'static GraphTable, open: &OpenReviewState) -> bool {
+    route::node(graph, &open.activation.node)
         .and_then(|(_, entry)| Some((entry.spec.name, entry.spec.interrupt?)))
         .is_none_or(|(node, interrupt)| ReviewRule::is_as_asked(open, node, &interrupt))
 }

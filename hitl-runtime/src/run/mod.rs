@@ -53,13 +53,15 @@ pub use agent::Agent;
 pub use check::CompatibilityReport;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use context::Cx;
-pub use graph::{Asks, CanAsk, CanEdit, Edits, Graph, NoAsk, NoEdit, NodeEntry, specs};
+pub use graph::{
+    Asks, CanAsk, CanEdit, Edits, Graph, GraphTable, NoAsk, NoEdit, NodeEntry, NodeTable, specs,
+};
 pub use handles::{Failed, InDoubt, Running};
 pub use history::Snapshot;
 pub use history_entry::HistoryEntry;
 pub use incompatibility::Incompatibility;
 pub use item::ItemView;
-pub use node::{Args, Deps, Node, NodeFuture, Provides, Run, Writes};
+pub use node::{Args, Deps, ErasedArgs, Node, NodeFuture, Provides, Run, Writes};
 pub use node_error::NodeError;
 pub use repropose::{NextReview, Preview, Reproposal};
 pub use review::{AnyReview, Review, several};

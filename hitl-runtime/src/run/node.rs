@@ -1,17 +1,16 @@
 //! The trait that `#[node]` implements for a function, with the function's arguments and results.
 
-use std::{marker::PhantomData, ops::Deref, sync::Arc};
+use std::{any::Any, marker::PhantomData, ops::Deref, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use serde_json::value::RawValue;
 
 use super::{Cx, NodeError};
-use crate::state::Slots;
 use crate::{
     graph::NodeSpec,
     journal::{Question, Rejection},
     review::{Approved, DraftVtable, Signatures},
-    state::State,
+    state::{Slots, State},
 };
 
 /// A node: a function with the `#[node]` attribute.
@@ -47,15 +46,38 @@ pub trait Run<D>: Node {
 /// The future of one node call.
 pub type NodeFuture<'a> = BoxFuture<'a, Result<Writes, NodeError>>;
 
-/// The arguments of a node's function.
-pub struct Args<'a, S: State, D> {
-    pub(crate) state: PhantomData<fn() -> S>,
+/// The arguments of a node's function, without the types of the state and the dependencies.
+pub struct ErasedArgs<'a> {
     pub(crate) slots: &'a Slots,
-    pub(crate) deps: &'a Arc<D>,
+    pub(crate) deps: &'a Arc<dyn Any + Send + Sync>,
     pub(crate) cx: &'a Cx,
     pub(crate) rejection: Option<&'a Rejection>,
     pub(crate) question: Option<&'a Question>,
     pub(crate) signatures: &'a Signatures,
+}
+
+impl<'a> ErasedArgs<'a> {
+    /// Returns the arguments with their types.
+    ///
+    /// # Errors
+    /// If the dependencies are of another type, which only a hand-written graph can have.
+    pub fn typed<S: State, D: Send + Sync + 'static>(self) -> Result<Args<'a, S, D>, NodeError> {
+        let Self { slots, deps, cx, rejection, question, signatures } = self;
+        let deps = Arc::clone(deps).downcast();
+        let deps = deps.map_err(|_| NodeError::not_done("the graph's dependencies are of another type"))?;
+        Ok(Args { state: PhantomData, slots, deps, cx, rejection, question, signatures })
+    }
+}
+
+/// The arguments of a node's function.
+pub struct Args<'a, S: State, D> {
+    state: PhantomData<fn() -> S>,
+    slots: &'a Slots,
+    deps: Arc<D>,
+    cx: &'a Cx,
+    rejection: Option<&'a Rejection>,
+    question: Option<&'a Question>,
+    signatures: &'a Signatures,
 }
 
 impl<'a, S: State, D> Args<'a, S, D> {
@@ -72,7 +94,7 @@ impl<'a, S: State, D> Args<'a, S, D> {
     where
         D: Provides<T>,
     {
-        D::provide(self.deps)
+        D::provide(&self.deps)
     }
 
     /// Returns the context of the node: its thread, its idempotency key and so on.

@@ -8,21 +8,19 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use serde_json::{Value, value::RawValue};
 
 use super::{
-    Agent, CLOCK_SKEW_MS, Finding, FindingKind, Graph, UncheckedRange,
+    Agent, CLOCK_SKEW_MS, Finding, FindingKind, Graph, NodeTable, UncheckedRange,
     compatibility::holds,
     executor::context,
     repropose::EditResult,
     review_rule::ReviewRule,
     review_terms::{self, ReviewTerms},
-    route::{self, Entry as NodeEntry},
-    thread_state,
+    route, thread_state,
 };
-use crate::journal::Lane;
 use crate::{
     Digest, Operator, Place, ThreadId,
     graph::{EdgeKind, ReadKind},
     journal::{
-        Decision, Entry, Event, Fold, FoldError, LaneId, LaneState, OpenReviewState, Proposal, Reason,
+        Decision, Entry, Event, Fold, FoldError, Lane, LaneId, LaneState, OpenReviewState, Proposal, Reason,
         Settlement, Transition, Unmigrated, Values,
     },
     review::{SignatureError, check_signature},
@@ -85,7 +83,7 @@ impl<'a, G: Graph> Replay<'a, G> {
 
     /// Returns whether the next entries were written by this version of the program.
     fn is_own(&self) -> bool {
-        self.agent.is_current_code(&self.fold)
+        self.agent.inner.is_current_code(&self.fold)
     }
 
     pub(super) fn read(&mut self, record: &Record) {
@@ -106,8 +104,8 @@ impl<'a, G: Graph> Replay<'a, G> {
         }
         self.times(&entry);
         let expected = self.before(&entry);
-        let read = self.fold.read(place, record.hash, &record.body);
-        if let Err(error) = read.and_then(|()| Ok(self.fold.decode_all()?)) {
+        let read = self.read_entry(&entry, record);
+        if let Err(error) = read {
             let reason = match error {
                 FoldError::Damaged(problem) => {
                     self.note(FindingKind::Unreadable, problem);
@@ -126,6 +124,19 @@ impl<'a, G: Graph> Replay<'a, G> {
         self.fold.next = place;
         self.after(&entry, expected);
         self.fold.next = place.saturating_add(1);
+    }
+
+    /// Reads an entry, and decodes the values that it can have changed.
+    fn read_entry(&mut self, entry: &Entry, record: &Record) -> Result<(), FoldError> {
+        let lane = lane_of(&entry.event);
+        // A lane that reaches a join is merged into the lane that it came out of.
+        let around = lane.map(|lane| self.fold.parents(lane)).unwrap_or_default();
+        self.fold.read(record.place, record.hash, &record.body)?;
+        match lane {
+            Some(lane) => self.fold.decode([lane].into_iter().chain(around))?,
+            None => self.fold.decode_all()?,
+        }
+        Ok(())
     }
 
     /// Checks times and leases. These checks do not depend on the program that wrote the entry.
@@ -181,7 +192,7 @@ impl<'a, G: Graph> Replay<'a, G> {
             self.note(FindingKind::Route, problem);
             return None;
         }
-        let known = if self.is_own() { route::node::<G>(node) } else { None };
+        let known = if self.is_own() { route::node(G::TABLE, node) } else { None };
         if self.is_own() && known.is_none() {
             self.note(FindingKind::Route, format!("the graph has no node `{node}`"));
         }
@@ -195,7 +206,7 @@ impl<'a, G: Graph> Replay<'a, G> {
                 let lane = self.fold.lanes.get(&id)?;
                 let mut fields = Slots::clone(&lane.fields);
                 wrote.iter().try_for_each(|(field, json)| fields.write(field, json.get())).ok()?;
-                return guarded(|| route::after_node::<G>(number, &fields));
+                return guarded(|| route::after_node(G::TABLE, number, &fields));
             }
             Event::Decided { verdict, digest, to, evidence, proposal, .. } => {
                 let role = evidence.as_ref().map(|evidence| evidence.role.as_deref());
@@ -223,14 +234,14 @@ impl<'a, G: Graph> Replay<'a, G> {
     }
 
     /// Checks that an effect began after its verdict, with the idempotency key of this activation.
-    fn began(&mut self, id: LaneId, known: Option<(usize, &'static NodeEntry<G>)>, key: &str) {
+    fn began(&mut self, id: LaneId, known: Option<(usize, &'static NodeTable)>, key: &str) {
         let Some((_, entry)) = known else { return };
         let Some(lane) = self.fold.lanes.get(&id) else { return };
         let Some(activation) = lane.at.activation() else { return };
         let node = &activation.node;
         let expected = match &lane.at {
             LaneState::Began { key, .. } => key.clone(),
-            _ => context::<G>(&self.fold, id, entry, activation).idempotency_key().to_owned(),
+            _ => context(&self.fold, id, entry, activation).idempotency_key().to_owned(),
         };
         let mut wrong = Vec::new();
         let again = matches!(lane.at, LaneState::Began { .. });
@@ -274,7 +285,7 @@ impl<'a, G: Graph> Replay<'a, G> {
     }
 
     /// Checks that a node writes each field that it declares, and no other field.
-    fn wrote(&mut self, known: Option<(usize, &'static NodeEntry<G>)>, wrote: &Values) {
+    fn wrote(&mut self, known: Option<(usize, &'static NodeTable)>, wrote: &Values) {
         let Some((_, entry)) = known else { return };
         let spec = &entry.spec;
         if wrote.len() != spec.writes.len() || !spec.writes.iter().all(|field| wrote.contains_key(*field)) {
@@ -285,7 +296,7 @@ impl<'a, G: Graph> Replay<'a, G> {
     }
 
     /// Checks that a node ran where it was allowed to: signed if it has a review, and begun if it is an effect.
-    fn ran(&mut self, id: LaneId, known: Option<(usize, &'static NodeEntry<G>)>) {
+    fn ran(&mut self, id: LaneId, known: Option<(usize, &'static NodeTable)>) {
         let Some((_, entry)) = known else { return };
         let Some(lane) = self.fold.lanes.get(&id) else { return };
         let Some(activation) = lane.at.activation() else { return };
@@ -299,7 +310,7 @@ impl<'a, G: Graph> Replay<'a, G> {
         }
     }
 
-    fn decided(&mut self, id: LaneId, known: Option<(usize, &'static NodeEntry<G>)>, said: Verdict<'_>) {
+    fn decided(&mut self, id: LaneId, known: Option<(usize, &'static NodeTable)>, said: Verdict<'_>) {
         let Some(LaneState::Paused(open)) = self.fold.lanes.get(&id).map(|lane| &lane.at) else { return };
         let open = open.clone();
         if *said.digest != open.digest {
@@ -316,7 +327,7 @@ impl<'a, G: Graph> Replay<'a, G> {
         if let Decision::Edit { before, after, signed } = said.verdict {
             self.edited(id, &open, before.get(), after.get(), *signed);
         }
-        let leads = |kind| route::after_verdict::<G>(number, kind);
+        let leads = |kind| route::after_verdict(G::TABLE, number, kind);
         let legal = match said.verdict {
             Decision::Approve => *said.to == Transition::Node(open.activation.node.clone()),
             Decision::Edit { after, .. } => self.edit_leads(id, &open, after, &said),
@@ -333,10 +344,10 @@ impl<'a, G: Graph> Replay<'a, G> {
 
     /// Returns whether an edit leads to the step that the graph prescribes for its draft as a new proposal.
     fn edit_leads(&self, id: LaneId, open: &OpenReviewState, after: &RawValue, said: &Verdict<'_>) -> bool {
-        let Ok(found) = thread_state::locate_review::<G>(&self.fold, id, open) else { return false };
+        let Ok(found) = thread_state::locate_review(G::TABLE, &self.fold, id, open) else { return false };
         // A `match` guard is the user's code and may panic. The operator's roles do not affect the result that is
         // compared.
-        let way = || self.agent.resolve_edit(&self.fold, &found, after, &Operator::new("verify"));
+        let way = || self.agent.inner.resolve_edit(&self.fold, &found, after, &Operator::new("verify"));
         match (catch_unwind(AssertUnwindSafe(way)), said.proposal) {
             (Ok(Ok(EditResult::Signs)), None) => *said.to == Transition::Node(open.activation.node.clone()),
             (Ok(Ok(EditResult::Proposes { proposal: Proposal::Made { from, .. }, to })), Some(made)) => {
@@ -403,7 +414,7 @@ impl<'a, G: Graph> Replay<'a, G> {
                     self.note(FindingKind::Route, format!("`{field}` is not an input"));
                 }
                 let fields = self.fold.root().map(|lane| lane.fields.clone());
-                let leads = fields.and_then(|fields| guarded(|| route::after_start::<G>(&fields)));
+                let leads = fields.and_then(|fields| guarded(|| route::after_start(G::TABLE, &fields)));
                 self.leads(leads, to);
             }
             Event::Started { to: None, .. } => {
@@ -434,9 +445,9 @@ impl<'a, G: Graph> Replay<'a, G> {
 
     /// Returns the next step of a lane after a node whose fields are written.
     fn leads_from(&self, node: &str, lane: LaneId) -> Option<Transition> {
-        let (number, _) = route::node::<G>(node)?;
+        let (number, _) = route::node(G::TABLE, node)?;
         let fields = &self.fold.lanes.get(&lane)?.fields;
-        guarded(|| route::after_node::<G>(number, fields))
+        guarded(|| route::after_node(G::TABLE, number, fields))
     }
 
     fn leads(&mut self, expected: Option<Transition>, to: &Transition) {
@@ -446,11 +457,11 @@ impl<'a, G: Graph> Replay<'a, G> {
     }
 
     fn paused(&mut self, node: &str, lane: LaneId, field: &str, digest: Digest) {
-        let Some((_, entry)) = route::node::<G>(node) else { return };
+        let Some((_, entry)) = route::node(G::TABLE, node) else { return };
         let (Some(interrupt), Some(reviewed)) = (entry.spec.interrupt, entry.reviewed) else {
             return self.note(FindingKind::Route, format!("`{node}` has no review"));
         };
-        let draft = thread_state::draft::<G>(&self.fold, lane, interrupt.field, reviewed).ok();
+        let draft = thread_state::draft(&self.fold, lane, interrupt.field, reviewed).ok();
         let Some(LaneState::Paused(open)) = self.fold.lanes.get(&lane).map(|lane| &lane.at) else { return };
         let terms = ReviewTerms::from_open(open);
         let computed = draft.and_then(|draft| terms.digest(&self.fold, lane, &draft).ok());
@@ -471,7 +482,8 @@ impl<'a, G: Graph> Replay<'a, G> {
     }
 
     fn snapshot(&mut self, stored: &str) {
-        let json = |text: &str| serde_json::from_str::<Value>(text).ok();
+        // The counts of steps only guard against endless loops, and older versions of hitl counted in another way.
+        let json = |text: &str| serde_json::from_str::<Value>(text).ok().map(without_steps);
         let computed = self.fold.to_snapshot().ok().and_then(|frozen| json(frozen.get()));
         let (Some(computed), Some(stored)) = (computed, json(stored)) else {
             return self.note(FindingKind::Snapshot, "its snapshot cannot be computed");
@@ -496,7 +508,7 @@ impl<'a, G: Graph> Replay<'a, G> {
         let frozen = self.fold.to_snapshot().ok()?;
         let mut again: Fold = Fold::empty(G::State::TABLE, self.fold.thread.clone());
         again.restore(&frozen).ok()?;
-        serde_json::from_str(again.to_snapshot().ok()?.get()).ok()
+        serde_json::from_str(again.to_snapshot().ok()?.get()).ok().map(without_steps)
     }
 }
 
@@ -527,6 +539,18 @@ fn lane_of(event: &Event) -> Option<LaneId> {
 /// Calls a route function and catches its panics: a `match` guard is the user's code.
 fn guarded(route: impl FnOnce() -> Result<Transition, String>) -> Option<Transition> {
     catch_unwind(AssertUnwindSafe(route)).ok()?.ok()
+}
+
+/// Returns a snapshot without its counts of steps.
+fn without_steps(mut snapshot: Value) -> Value {
+    if let Some(members) = snapshot.as_object_mut() {
+        members.remove("steps");
+    }
+    let lanes = snapshot.get_mut("lanes").and_then(Value::as_object_mut);
+    for lane in lanes.into_iter().flat_map(|lanes| lanes.values_mut()).filter_map(Value::as_object_mut) {
+        lane.remove("steps");
+    }
+    snapshot
 }
 
 /// Sorts all lists in a value, so that values can be compared without the order of lists.

@@ -18,20 +18,22 @@
 //! A preview runs the same code in memory, so that it cannot differ from the verdict.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::{Value, value::RawValue};
 
 use super::{
-    Agent, Graph, decide::may_decide, executor, for_each, lenient_load::unreadable, route,
+    GraphTable, agent::Engine, decide::may_decide, executor, for_each, lenient_load::unreadable, route,
     thread_state::LocatedReview, thread_writer::ThreadWriter,
 };
-use crate::journal::Fold;
 use crate::{
     Error, Operator,
     graph::{EditOutcome, Point, edit_outcome},
-    journal::{Act, Decision, Event, FoldError, LaneId, LaneState, Proposal, Proposer, Source, Transition},
-    state::{Slots, State},
+    journal::{
+        Act, Decision, Event, Fold, FoldError, LaneId, LaneState, Proposal, Proposer, Source, Transition,
+    },
+    state::Slots,
 };
 
 /// The outcome of an edit of an open review.
@@ -42,7 +44,7 @@ pub(super) enum EditResult {
     Proposes { proposal: Proposal, to: Transition },
 }
 
-/// The result of [`Agent::preview`]: the effects that a verdict would have.
+/// The result of [`Agent::preview`](super::Agent::preview): the effects that a verdict would have.
 ///
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
@@ -148,7 +150,52 @@ impl fmt::Display for Reproposal {
     }
 }
 
-impl<G: Graph> Agent<G> {
+impl Engine {
+    /// Returns, for a preview, the path of an edit that becomes a new proposal; `event` is its entry. It applies the
+    /// edit in memory with the same code as the verdict, up to the first node that would run. `None` if the event is
+    /// not such an edit.
+    pub(super) fn reproposal(
+        self: &Arc<Self>,
+        mut writer: Box<ThreadWriter>,
+        found: &LocatedReview,
+        event: Event,
+    ) -> Result<Option<Reproposal>, Error> {
+        let Event::Decided { to, proposal, .. } = &event else { return Ok(None) };
+        let Some(Proposal::Made { from, .. }) = proposal.as_deref() else { return Ok(None) };
+        let (field, from, to, id) = (found.open.field.clone(), from.clone(), to.clone(), found.lane);
+        writer.push(event)?;
+        let lane = writer.fold.lanes.get(&id);
+        let signs_only = lane.and_then(|lane| lane.pending.as_deref()).filter(|pending| pending.signs);
+        let signs_only = signs_only.map(|_| found.open.activation.node.clone());
+        let next = match lane.map(|lane| &lane.at) {
+            Some(LaneState::Ready { activation, .. }) => {
+                route::node(self.graph, &activation.node).map(|(_, entry)| (entry, activation.clone()))
+            }
+            _ => None,
+        };
+        let Some((entry, activation, interrupt)) =
+            next.and_then(|(entry, activation)| Some((entry, activation, entry.spec.interrupt?)))
+        else {
+            // A path that leads to the end opens no review.
+            let is_over = matches!(to, Transition::End);
+            return Ok(Some(Reproposal {
+                field,
+                from,
+                to,
+                opens: None,
+                signs_only: signs_only.filter(|_| !is_over),
+            }));
+        };
+        executor::pause(&mut writer, id, entry, &activation)?;
+        let at = writer.fold.lanes.get(&id).map(|lane| &lane.at);
+        let signs = matches!(at, Some(LaneState::Ready { activation, .. }) if activation.signed);
+        let role = interrupt.role.map(str::to_owned);
+        let opens = Some(NextReview { node: activation.node, role, signs });
+        Ok(Some(Reproposal { field, from, to, opens, signs_only: None }))
+    }
+}
+
+impl Engine {
     /// Returns the outcome of an edit whose draft is valid: it signs the open review, or becomes a new proposal.
     pub(super) fn resolve_edit(
         &self,
@@ -163,7 +210,7 @@ impl<G: Graph> Agent<G> {
             node: open.activation.node.clone(),
             problem,
         };
-        match edit_outcome(G::SPEC, found.node) {
+        match edit_outcome(self.graph.spec, found.node) {
             EditOutcome::Signs => return Ok(EditResult::Signs),
             // The graph's proof admits such a path only for a review that takes no edit.
             EditOutcome::Refused(_) => return Err(refused(takes_no_edit().to_owned())),
@@ -180,7 +227,7 @@ impl<G: Graph> Agent<G> {
             ))
         };
         let (from, has_acted) = lane.sources.back_to(field, &open.activation.node).ok_or_else(lost)?;
-        let point = point_of::<G>(&from, found.node, field).ok_or_else(lost)?;
+        let point = point_of(self.graph, &from, found.node, field).ok_or_else(lost)?;
         if has_acted {
             return Err(refused(format!(
                 "an edit of `{field}` returns to {from}, but an effect has begun since then and would run a second \
@@ -189,15 +236,15 @@ impl<G: Graph> Agent<G> {
         }
         let to = self.transition_from(fold, found.lane, point, field, after).map_err(|e| match e {
             EditRouteError::Fields(error) => {
-                unreadable::<G>(&fold.thread, fold.next.saturating_sub(1), FoldError::Changed(error))
+                unreadable(self.graph, &fold.thread, fold.next.saturating_sub(1), FoldError::Changed(error))
             }
             EditRouteError::Lost(problem) => refused(problem),
         })?;
-        let role = G::SPEC.nodes[found.node].interrupt.and_then(|interrupt| interrupt.role);
+        let role = self.graph.spec.nodes[found.node].interrupt.and_then(|interrupt| interrupt.role);
         if to == Transition::Node(open.activation.node.clone()) && open.role.as_deref() == role {
             return Ok(EditResult::Signs);
         }
-        let mut roles: Vec<String> = reviews_of::<G>(field)
+        let mut roles: Vec<String> = reviews_of(self.graph, field)
             .filter_map(|role| role.filter(|role| operator.has_role(role)))
             .map(str::to_owned)
             .collect();
@@ -222,70 +269,28 @@ impl<G: Graph> Agent<G> {
         };
         let mut fields: Slots = match fold.lanes.get(&lane) {
             Some(lane) => Slots::clone(&lane.fields),
-            None => Slots::empty(G::State::TABLE),
+            None => Slots::empty(self.graph.state),
         };
         fields.replace(field, after.get())?;
-        for_each::fits::<G>(point, &fields, |_| None).map_err(|e| EditRouteError::Lost(e.to_string()))?;
+        for_each::fits(self.graph, point, &fields, |_| None)
+            .map_err(|e| EditRouteError::Lost(e.to_string()))?;
         let to = match point {
-            Point::Node(node) => route::after_node::<G>(node, &fields),
-            Point::Start | Point::End => route::after_start::<G>(&fields),
+            Point::Node(node) => route::after_node(self.graph, node, &fields),
+            Point::Start | Point::End => route::after_start(self.graph, &fields),
         };
         to.map_err(EditRouteError::Lost)
     }
 
-    /// Returns, for a preview, the path of an edit that becomes a new proposal; `event` is its entry. It applies the
-    /// edit in memory with the same code as the verdict, up to the first node that would run. `None` if the event is
-    /// not such an edit.
-    pub(super) fn reproposal(
-        &self,
-        mut writer: Box<ThreadWriter<G>>,
-        found: &LocatedReview,
-        event: Event,
-    ) -> Result<Option<Reproposal>, Error> {
-        let Event::Decided { to, proposal, .. } = &event else { return Ok(None) };
-        let Some(Proposal::Made { from, .. }) = proposal.as_deref() else { return Ok(None) };
-        let (field, from, to, id) = (found.open.field.clone(), from.clone(), to.clone(), found.lane);
-        writer.push(event)?;
-        let lane = writer.fold.lanes.get(&id);
-        let signs_only = lane.and_then(|lane| lane.pending.as_deref()).filter(|pending| pending.signs);
-        let signs_only = signs_only.map(|_| found.open.activation.node.clone());
-        let next = match lane.map(|lane| &lane.at) {
-            Some(LaneState::Ready { activation, .. }) => {
-                route::node::<G>(&activation.node).map(|(_, entry)| (entry, activation.clone()))
-            }
-            _ => None,
-        };
-        let Some((entry, activation, interrupt)) =
-            next.and_then(|(entry, activation)| Some((entry, activation, entry.spec.interrupt?)))
-        else {
-            // A path that leads to the end opens no review.
-            let is_over = matches!(to, Transition::End);
-            return Ok(Some(Reproposal {
-                field,
-                from,
-                to,
-                opens: None,
-                signs_only: signs_only.filter(|_| !is_over),
-            }));
-        };
-        executor::pause(self, &mut writer, id, entry, &activation)?;
-        let at = writer.fold.lanes.get(&id).map(|lane| &lane.at);
-        let signs = matches!(at, Some(LaneState::Ready { activation, .. }) if activation.signed);
-        let role = interrupt.role.map(str::to_owned);
-        let opens = Some(NextReview { node: activation.node, role, signs });
-        Ok(Some(Reproposal { field, from, to, opens, signs_only: None }))
-    }
-
     /// Returns the approval of a review that has just opened, if a pending edit may sign it.
     pub(super) fn signature_of_edit(&self, fold: &Fold, id: LaneId, draft: &Value) -> Option<Event> {
-        if self.inner.keys.as_ref().is_some_and(|keys| !keys.sign_for(Act::Verdict)) {
+        if self.keys.as_ref().is_some_and(|keys| !keys.sign_for(Act::Verdict)) {
             // The review stays open for a process whose keys may record verdicts.
             return None;
         }
         let lane = fold.lanes.get(&id)?;
         let LaneState::Paused(open) = &lane.at else { return None };
         let pending = lane.pending.as_deref()?;
-        if !pending.may_sign(open, &lane.fields, self.inner.clock.now_ms()).unwrap_or(false) {
+        if !pending.may_sign(open, &lane.fields, self.clock.now_ms()).unwrap_or(false) {
             return None;
         }
         let proposed: Value = serde_json::from_str(pending.draft.get()).ok()?;
@@ -312,7 +317,7 @@ impl<G: Graph> Agent<G> {
 }
 
 /// Returns the person whose pending edit proposed the value of a field in a lane.
-pub(super) fn proposer<G: Graph>(fold: &Fold, id: LaneId, field: &str) -> Option<Proposer> {
+pub(super) fn proposer(fold: &Fold, id: LaneId, field: &str) -> Option<Proposer> {
     let pending = fold.lanes.get(&id)?.pending.as_deref()?;
     (pending.field == field).then(|| pending.by.clone())
 }
@@ -343,28 +348,28 @@ impl From<crate::state::FieldError> for EditRouteError {
 
 /// Returns the point of this program's graph that a source denotes, if the point writes the field and lies in the
 /// review's own branch.
-fn point_of<G: Graph>(source: &Source, review: usize, field: &str) -> Option<ReturnPoint> {
-    let beside = |node: usize| G::SPEC.enclosing_branches(node) == G::SPEC.enclosing_branches(review);
+fn point_of(graph: &'static GraphTable, source: &Source, review: usize, field: &str) -> Option<ReturnPoint> {
+    let beside = |node: usize| graph.spec.enclosing_branches(node) == graph.spec.enclosing_branches(review);
     match source {
         Source::Start => {
-            let is_input = G::State::SPEC.field(field).is_some_and(|field| field.input);
-            (is_input && G::SPEC.enclosing_branches(review).is_empty())
+            let is_input = graph.state.spec.field(field).is_some_and(|field| field.input);
+            (is_input && graph.spec.enclosing_branches(review).is_empty())
                 .then_some(ReturnPoint::After(Point::Start))
         }
         Source::After(node) => {
-            let (node, entry) = route::current::<G>(node)?;
+            let (node, entry) = route::current(graph, node)?;
             let writes = node == review || entry.spec.writes.contains(&field);
             (beside(node) && writes).then_some(ReturnPoint::After(Point::Node(node)))
         }
         Source::At(node) => {
-            let (node, entry) = route::current::<G>(node)?;
+            let (node, entry) = route::current(graph, node)?;
             beside(node).then_some(ReturnPoint::At(entry.spec.name))
         }
     }
 }
 
 /// Returns the role that each of the graph's reviews of a field requires.
-fn reviews_of<G: Graph>(field: &str) -> impl Iterator<Item = Option<&'static str>> {
-    let interrupts = G::SPEC.nodes.iter().filter_map(|node| node.interrupt);
+fn reviews_of(graph: &'static GraphTable, field: &str) -> impl Iterator<Item = Option<&'static str>> {
+    let interrupts = graph.spec.nodes.iter().filter_map(|node| node.interrupt);
     interrupts.filter(move |interrupt| interrupt.field == field).map(|interrupt| interrupt.role)
 }

@@ -14,9 +14,9 @@ use super::{
     thread_state::LocatedReview,
     thread_writer::ThreadWriter,
 };
-use crate::journal::Fold;
 use crate::{
     Digest, Error, Operator, Reason, ThreadId, Verdict, Violation,
+    journal::Fold,
     review::{Draft, check_round_trip, encode},
     user_code,
 };
@@ -95,12 +95,12 @@ impl<G: Graph> AnyReview<G> {
         // stored then.
         let fold = Arc::into_inner(fold).filter(|fold| fold.is_stored);
         let seen = fold.map(|fold| SeenReview {
-            writer: ThreadWriter::new(&agent, fold),
+            writer: ThreadWriter::new(&agent.inner, fold),
             found,
             draft: Some(draft),
         });
-        let thread_state = agent.answer(thread.clone(), digest, operator, answer, seen).await?;
-        agent.turn_of(&thread, thread_state)
+        let fold = agent.inner.answer(thread.clone(), digest, operator, answer, seen).await?;
+        agent.turn_of(&thread, fold)
     }
 }
 

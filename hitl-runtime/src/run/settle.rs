@@ -1,17 +1,18 @@
 //! Settlement of in-doubt effects: a person records how an effect ended.
 
 use super::{
-    Agent, Graph, Incompatibility, ThreadState, decide::may_decide, executor, for_each,
+    Agent, Graph, GraphTable, Incompatibility, agent::Engine, decide::may_decide, executor, for_each,
     lenient_load::incompatible, route, run_to_completion, start::RetryScope, thread_state::effects_in_doubt,
     write_checks,
 };
-use crate::state::Slots;
 use crate::{
     Digest, Error, Operator, ThreadId,
     graph::{InterruptSpec, Point, ReadKind},
     journal::{Activation, Event, Evidence, Fold, LaneId, Settlement, Transition, Values},
     review::applicable_reviews,
+    state::Slots,
 };
+use std::sync::Arc;
 
 impl<G: Graph> Agent<G> {
     /// Settles an in-doubt effect: records how it ended. The digest identifies the doubt, as
@@ -61,24 +62,26 @@ impl<G: Graph> Agent<G> {
     {
         let thread = thread.try_into().map_err(Into::into)?;
         let (agent, operator, name) = (self.clone(), operator.clone(), thread.clone());
-        let settled = async move { agent.settle_in_place(&thread, digest, &operator, &how).await };
+        let settled = async move { agent.inner.settle_in_place(&thread, digest, &operator, &how).await };
         self.turn_of(&name, run_to_completion::finish_for(name.clone(), settled).await?)
     }
+}
 
+impl Engine {
     async fn settle_in_place(
-        &self,
+        self: &Arc<Self>,
         thread: &ThreadId,
         digest: Digest,
         operator: &Operator,
         how: &Settlement,
-    ) -> Result<ThreadState<G>, Error> {
+    ) -> Result<Fold, Error> {
         loop {
             let writer = self.load_writer(thread).await?;
             let fold = &writer.fold;
             let Some(doubt) = effects_in_doubt(self, fold).find(|doubt| doubt.digest == digest) else {
                 return Err(Error::NotInDoubt { thread: thread.clone() });
             };
-            let asked = RequiredRoles::new::<G>(fold, doubt.lane, &doubt.activation);
+            let asked = RequiredRoles::new(self.graph, fold, doubt.lane, &doubt.activation);
             let roles = asked.of_whom(thread, &doubt.activation.node, operator, how)?;
             if let (Settlement::RunAgain, Some((_, said))) = (how, fold.stop()) {
                 return Err(has_stopped(thread, &doubt.activation.node, said));
@@ -104,7 +107,7 @@ impl<G: Graph> Agent<G> {
             };
             match self.append_and_run(writer, [event]).await {
                 Err(executor::RunError::Conflict(_)) => {}
-                end => return self.thread_state_of(end).await,
+                end => return self.fold_after(end).await,
             }
         }
     }
@@ -116,7 +119,7 @@ impl<G: Graph> Agent<G> {
             field: field.to_owned(),
             violations: vec![crate::Violation { path: String::new(), message }],
         };
-        let Some((index, entry)) = route::node::<G>(node) else {
+        let Some((index, entry)) = route::node(self.graph, node) else {
             return Err(invalid(node, "the graph has no such node".to_owned()));
         };
         for field in entry.spec.writes {
@@ -131,7 +134,7 @@ impl<G: Graph> Agent<G> {
             return Err(Error::NotInDoubt { thread: fold.thread.clone() });
         };
         let written = |field: &str| wrote.get(field).map(|json| json.get());
-        for_each::fits::<G>(Point::Node(index), &lane.fields, written)
+        for_each::fits(self.graph, Point::Node(index), &lane.fields, written)
             .map_err(|e| invalid(&e.field, e.problem))?;
         let mut fields = Slots::clone(&lane.fields);
         for (field, json) in wrote {
@@ -139,10 +142,10 @@ impl<G: Graph> Agent<G> {
                 return Err(invalid(field, format!("`{node}` does not write it; leave it out")));
             }
             fields.write(field, json.get()).map_err(|e| invalid(field, e.problem))?;
-            write_checks::check::<G>(&lane.fields, field, json.get())
+            write_checks::check(self.graph, &lane.fields, field, json.get())
                 .map_err(|problem| invalid(field, problem))?;
         }
-        route::after_node::<G>(index, &fields)
+        route::after_node(self.graph, index, &fields)
             .map_err(|problem| incompatible(&fold.thread, Incompatibility::NoWay { problem }))
     }
 }
@@ -157,14 +160,19 @@ pub(super) struct RequiredRoles {
 }
 
 impl RequiredRoles {
-    pub(super) fn new<G: Graph>(fold: &Fold, lane: LaneId, activation: &Activation) -> Self {
-        let own = effect_roles::<G>(fold, lane, activation);
+    pub(super) fn new(
+        graph: &'static GraphTable,
+        fold: &Fold,
+        lane: LaneId,
+        activation: &Activation,
+    ) -> Self {
+        let own = effect_roles(graph, fold, lane, activation);
         if !own.is_empty() {
             return Self { all: own, any: Vec::new() };
         }
-        let node = route::current::<G>(&activation.node).map(|(number, _)| number);
-        let ahead = node.map(reachable::<G>).unwrap_or_default();
-        Self { all: roles_of::<G>(|node| ahead.contains(&node)), any: roles_of::<G>(|_| true) }
+        let node = route::current(graph, &activation.node).map(|(number, _)| number);
+        let ahead = node.map(|node| reachable(graph, node)).unwrap_or_default();
+        Self { all: roles_of(graph, |node| ahead.contains(&node)), any: roles_of(graph, |_| true) }
     }
 
     /// Checks an operator's roles for a settlement, and returns the roles in which they settle.
@@ -189,8 +197,8 @@ impl RequiredRoles {
 }
 
 /// Returns the roles that the selected nodes' reviews require, each once.
-fn roles_of<G: Graph>(is_meant: impl Fn(usize) -> bool) -> Vec<String> {
-    let reviews = G::SPEC.nodes.iter().enumerate().filter(|(node, _)| is_meant(*node));
+fn roles_of(graph: &'static GraphTable, is_meant: impl Fn(usize) -> bool) -> Vec<String> {
+    let reviews = graph.spec.nodes.iter().enumerate().filter(|(node, _)| is_meant(*node));
     let mut roles: Vec<String> = Vec::new();
     for role in reviews.filter_map(|(_, node)| node.interrupt?.role) {
         if !roles.iter().any(|known| known == role) {
@@ -204,14 +212,14 @@ fn roles_of<G: Graph>(is_meant: impl Fn(usize) -> bool) -> Vec<String> {
 /// no role of its own.
 #[cfg(feature = "agentcore")]
 pub(crate) fn may_settle<G: Graph>(operator: &Operator) -> bool {
-    roles_of::<G>(|_| true).iter().any(|role| operator.has_role(role))
+    roles_of(G::TABLE, |_| true).iter().any(|role| operator.has_role(role))
 }
 
 /// Returns the nodes that are reachable from a node.
-fn reachable<G: Graph>(from: usize) -> Vec<usize> {
+fn reachable(graph: &'static GraphTable, from: usize) -> Vec<usize> {
     let (mut reached, mut next) = (Vec::new(), vec![from]);
     while let Some(node) = next.pop() {
-        for edge in G::SPEC.edges.iter().filter(|edge| edge.from == Point::Node(node)) {
+        for edge in graph.spec.edges.iter().filter(|edge| edge.from == Point::Node(node)) {
             if let Point::Node(to) = edge.to
                 && !reached.contains(&to)
             {
@@ -244,8 +252,13 @@ pub(super) fn is_not_stopped(fold: &Fold, digest: Digest) -> Result<(), Error> {
 /// Returns the roles that an operator must hold to settle an effect. For each field that the effect takes as signed,
 /// this is the role required by the review that gave the signature (the effect's own review or an earlier one in its
 /// lane), or, if that review no longer requires a role, the role in which the field was signed.
-fn effect_roles<G: Graph>(fold: &Fold, lane: LaneId, activation: &Activation) -> Vec<String> {
-    let Some((_, entry)) = route::current::<G>(&activation.node) else { return Vec::new() };
+fn effect_roles(
+    graph: &'static GraphTable,
+    fold: &Fold,
+    lane: LaneId,
+    activation: &Activation,
+) -> Vec<String> {
+    let Some((_, entry)) = route::current(graph, &activation.node) else { return Vec::new() };
     let spec = &entry.spec;
     let signatures = fold.lanes.get(&lane).map(|lane| &lane.signatures);
     let own = spec.interrupt.map(|interrupt| interrupt.field);
@@ -256,12 +269,12 @@ fn effect_roles<G: Graph>(fold: &Fold, lane: LaneId, activation: &Activation) ->
         let own = spec.interrupt.filter(|interrupt| interrupt.field == field);
         let mut reviews: Vec<InterruptSpec> = match (own, signature) {
             (Some(own), _) => vec![own],
-            (None, Some(signature)) => applicable_reviews(G::SPEC, spec, field, signature).collect(),
+            (None, Some(signature)) => applicable_reviews(graph.spec, spec, field, signature).collect(),
             (None, None) => Vec::new(),
         };
         if reviews.is_empty() {
             // That review no longer exists: require the role of a current review of the field.
-            let all = G::SPEC.nodes.iter().filter_map(|node| node.interrupt);
+            let all = graph.spec.nodes.iter().filter_map(|node| node.interrupt);
             reviews.extend(all.filter(|review| review.field == field).take(1));
         }
         let mut asked: Vec<String> =

@@ -1,9 +1,11 @@
 //! Start and resumption of threads.
 
 use serde_json::value::RawValue;
+use std::sync::Arc;
 
 use super::{
-    Agent, Graph, Incompatibility, ThreadState,
+    Agent, Graph, Incompatibility,
+    agent::Engine,
     decide::may_decide,
     executor::{self, RunError},
     for_each,
@@ -17,7 +19,7 @@ use crate::{
     graph::Point,
     journal::{Entry, Event, Fold, Lane, LaneState, Requester, Values, migrate::updated},
     review::encode,
-    state::{Slots, State},
+    state::{Slots, State, StateTable},
     user_code::{catch_panic, contain_panics, contain_panics_sync},
 };
 
@@ -110,7 +112,7 @@ impl<G: Graph> Agent<G> {
 
     async fn start_by(&self, thread: ThreadId, input: Values, starter: Starter) -> Result<G::Turn, Error> {
         let (agent, name) = (self.clone(), thread.clone());
-        let begun = async move { agent.begin(thread, input, starter).await };
+        let begun = async move { agent.inner.begin(thread, input, starter).await };
         self.turn_of(&name, run_to_completion::finish_for(name.clone(), begun).await?)
     }
 
@@ -159,79 +161,6 @@ impl<G: Graph> Agent<G> {
         self.start_as(requester, thread, read_input::<G>(input)?).await
     }
 
-    async fn begin(self, thread: ThreadId, input: Values, starter: Starter) -> Result<ThreadState<G>, Error> {
-        match self.load_for_reading(&thread).await {
-            Ok(fold) => return self.same_start(fold, &input, &starter).await,
-            Err(Error::UnknownThread { .. }) => thread.check_new()?,
-            Err(Error::GraphChanged { differences, .. })
-                if matches!(differences[..], [Incompatibility::OtherGraph { .. }]) =>
-            {
-                return Err(Error::ThreadExists { thread });
-            }
-            Err(error) => return Err(error),
-        }
-        let mut fields = Slots::empty(G::State::TABLE);
-        for (field, json) in &input {
-            fields.write(field, json.get()).map_err(|e| Error::InvalidInput { problem: e.to_string() })?;
-        }
-        let unwritten = Slots::empty(G::State::TABLE);
-        for (field, json) in &input {
-            write_checks::check::<G>(&unwritten, field, json.get())
-                .map_err(|problem| Error::InvalidInput { problem })?;
-        }
-        for_each::fits::<G>(Point::Start, &fields, |_| None)
-            .map_err(|e| Error::InvalidInput { problem: e.to_string() })?;
-        let to = route::after_start::<G>(&fields).map_err(|problem| Error::InvalidInput { problem })?;
-        let mut writer = ThreadWriter::new(&self, Fold::empty(G::State::TABLE, thread.clone()));
-        // The thread has had no other runner: its own id is the first runner's name.
-        let id = random_id()?;
-        writer.claim_as(id.clone());
-        writer.push(Event::Started {
-            graph: G::SPEC.name.to_owned(),
-            print: self.inner.print.clone(),
-            version: G::State::SPEC.version,
-            id,
-            input: input.clone(),
-            to: Some(to),
-            from: None,
-            requester: match &starter {
-                Starter::Program => None,
-                Starter::Caller(requester) => requester.clone(),
-            },
-        })?;
-        match executor::run(&self, writer).await {
-            Err(RunError::Conflict(_)) => {
-                self.same_start(self.load_for_reading(&thread).await?, &input, &starter).await
-            }
-            other => self.thread_state_of(other).await,
-        }
-    }
-
-    async fn same_start(
-        &self,
-        fold: Fold,
-        input: &Values,
-        starter: &Starter,
-    ) -> Result<ThreadState<G>, Error> {
-        let thread = fold.thread.clone();
-        let first = self.inner.store.entries(&thread, 0, 1).await?;
-        let entry = first.first().map(|record| serde_json::from_slice::<Entry>(&record.body));
-        let same = match entry {
-            Some(Ok(entry)) => match entry.event {
-                Event::Started { graph, version, input: before, from: None, requester, .. } => {
-                    let is_theirs = match starter {
-                        Starter::Program => true,
-                        Starter::Caller(caller) => owner(requester.as_ref()) == owner(caller.as_ref()),
-                    };
-                    is_theirs && graph == G::SPEC.name && same_input::<G::State>(version, &before, input)
-                }
-                _ => false,
-            },
-            _ => false,
-        };
-        if same { thread_state::state_of(self, fold) } else { Err(Error::ThreadExists { thread }) }
-    }
-
     /// Returns the current turn of a thread. It runs nothing and writes nothing.
     ///
     /// ```
@@ -257,8 +186,8 @@ impl<G: Graph> Agent<G> {
         T::Error: Into<Error>,
     {
         let thread = thread.try_into().map_err(Into::into)?;
-        let thread_state = async { thread_state::state_of(self, self.load_for_reading(&thread).await?) };
-        self.turn_of(&thread, contain_panics(&thread, thread_state).await?)
+        let fold = contain_panics(&thread, self.inner.load_for_reading(&thread)).await?;
+        self.turn_of(&thread, fold)
     }
 
     /// Continues a thread whose runner has died, and retries failed nodes. A thread that waits for a person, or that a
@@ -306,28 +235,116 @@ impl<G: Graph> Agent<G> {
 
     async fn resume_by(&self, thread: ThreadId, by: Option<Requester>) -> Result<G::Turn, Error> {
         let (agent, name) = (self.clone(), thread.clone());
-        let taken_up = async move { agent.take_up_by(&thread, RetryScope::Failures, by).await };
+        let taken_up = async move { agent.inner.take_up_by(&thread, RetryScope::Failures, by).await };
         self.turn_of(&name, run_to_completion::finish_for(name.clone(), taken_up).await?)
     }
 
+    /// Converts the state of a thread into the graph's own turn type.
+    pub(crate) fn turn_of(&self, thread: &ThreadId, fold: Fold) -> Result<G::Turn, Error> {
+        contain_panics_sync(thread, || G::turn(thread_state::state_of(self, fold)?))
+    }
+}
+
+impl Engine {
+    async fn begin(
+        self: Arc<Self>,
+        thread: ThreadId,
+        input: Values,
+        starter: Starter,
+    ) -> Result<Fold, Error> {
+        match self.load_for_reading(&thread).await {
+            Ok(fold) => return self.same_start(fold, &input, &starter).await,
+            Err(Error::UnknownThread { .. }) => thread.check_new()?,
+            Err(Error::GraphChanged { differences, .. })
+                if matches!(differences[..], [Incompatibility::OtherGraph { .. }]) =>
+            {
+                return Err(Error::ThreadExists { thread });
+            }
+            Err(error) => return Err(error),
+        }
+        let mut fields = Slots::empty(self.graph.state);
+        for (field, json) in &input {
+            fields.write(field, json.get()).map_err(|e| Error::InvalidInput { problem: e.to_string() })?;
+        }
+        let unwritten = Slots::empty(self.graph.state);
+        for (field, json) in &input {
+            write_checks::check(self.graph, &unwritten, field, json.get())
+                .map_err(|problem| Error::InvalidInput { problem })?;
+        }
+        for_each::fits(self.graph, Point::Start, &fields, |_| None)
+            .map_err(|e| Error::InvalidInput { problem: e.to_string() })?;
+        let to =
+            route::after_start(self.graph, &fields).map_err(|problem| Error::InvalidInput { problem })?;
+        let mut writer = ThreadWriter::new(&self, Fold::empty(self.graph.state, thread.clone()));
+        // The thread has had no other runner: its own id is the first runner's name.
+        let id = random_id()?;
+        writer.claim_as(id.clone());
+        writer.push(Event::Started {
+            graph: self.graph.spec.name.to_owned(),
+            print: self.print.clone(),
+            version: self.graph.state.spec.version,
+            id,
+            input: input.clone(),
+            to: Some(to),
+            from: None,
+            requester: match &starter {
+                Starter::Program => None,
+                Starter::Caller(requester) => requester.clone(),
+            },
+        })?;
+        match executor::run(writer).await {
+            Err(RunError::Conflict(_)) => {
+                self.same_start(self.load_for_reading(&thread).await?, &input, &starter).await
+            }
+            other => self.fold_after(other).await,
+        }
+    }
+
+    async fn same_start(
+        self: &Arc<Self>,
+        fold: Fold,
+        input: &Values,
+        starter: &Starter,
+    ) -> Result<Fold, Error> {
+        let thread = fold.thread.clone();
+        let first = self.store.entries(&thread, 0, 1).await?;
+        let entry = first.first().map(|record| serde_json::from_slice::<Entry>(&record.body));
+        let same = match entry {
+            Some(Ok(entry)) => match entry.event {
+                Event::Started { graph, version, input: before, from: None, requester, .. } => {
+                    let is_theirs = match starter {
+                        Starter::Program => true,
+                        Starter::Caller(caller) => owner(requester.as_ref()) == owner(caller.as_ref()),
+                    };
+                    is_theirs
+                        && graph == self.graph.spec.name
+                        && same_input(self.graph.state, version, &before, input)
+                }
+                _ => false,
+            },
+            _ => false,
+        };
+        if same { Ok(fold) } else { Err(Error::ThreadExists { thread }) }
+    }
+
     pub(crate) async fn take_up(
-        &self,
+        self: &Arc<Self>,
         thread: &ThreadId,
         scope: RetryScope,
-    ) -> Result<ThreadState<G>, Error> {
+    ) -> Result<Fold, Error> {
         self.take_up_by(thread, scope, None).await
     }
 
     async fn take_up_by(
-        &self,
+        self: &Arc<Self>,
         thread: &ThreadId,
         scope: RetryScope,
         by: Option<Requester>,
-    ) -> Result<ThreadState<G>, Error> {
+    ) -> Result<Fold, Error> {
         loop {
             let writer = self.load_writer(thread).await?;
             let fold = &writer.fold;
-            let leased = fold.is_leased(self.inner.clock.now_ms());
+            let leased = fold.is_leased(self.clock.now_ms());
             let orphaned = !leased && fold.runs();
             let mut lanes = fold.lanes.values().filter(|_| !leased && fold.stop().is_none());
             let failed = lanes.any(|lane| is_retryable(lane));
@@ -340,27 +357,22 @@ impl<G: Graph> Agent<G> {
                 _ => {}
             }
             if events.is_empty() {
-                return thread_state::state_of(self, writer.into_fold());
+                return Ok(writer.into_fold());
             }
             match self.append_and_run(writer, events).await {
                 Err(RunError::Conflict(_)) => {}
-                other => return self.thread_state_of(other).await,
+                other => return self.fold_after(other).await,
             }
         }
     }
 
-    /// Converts a [`ThreadState`] into the graph's own turn type.
-    pub(crate) fn turn_of(&self, thread: &ThreadId, thread_state: ThreadState<G>) -> Result<G::Turn, Error> {
-        contain_panics_sync(thread, || G::turn(thread_state))
-    }
-
-    /// Converts the result of a run into a [`ThreadState`]. If another runner has taken the thread over, the thread is
+    /// Returns the thread after a run. If another runner has taken the thread over, the thread is
     /// read again.
-    pub(crate) async fn thread_state_of(&self, end: Result<Fold, RunError>) -> Result<ThreadState<G>, Error> {
+    pub(crate) async fn fold_after(self: &Arc<Self>, end: Result<Fold, RunError>) -> Result<Fold, Error> {
         match end {
-            Ok(fold) => thread_state::state_of(self, fold),
+            Ok(fold) => Ok(fold),
             Err(RunError::Conflict(thread) | RunError::LeaseLost(thread)) => {
-                thread_state::state_of(self, self.load_for_reading(&thread).await?)
+                self.load_for_reading(&thread).await
             }
             Err(RunError::Error(error)) => Err(error),
         }
@@ -424,11 +436,11 @@ fn encode_input<S: State>(input: S::Input) -> Result<Values, Error> {
 }
 
 /// Returns whether a thread was started with this input, after migration to this version of the state.
-fn same_input<S: State>(version: u32, before: &Values, now: &Values) -> bool {
+fn same_input(state: &StateTable, version: u32, before: &Values, now: &Values) -> bool {
     let parsed = |raw: &RawValue| serde_json::from_str::<serde_json::Value>(raw.get()).ok();
-    let Ok(before) = updated(S::TABLE, version, before) else { return false };
+    let Ok(before) = updated(state, version, before) else { return false };
     // A migration may have added fields that are not inputs.
-    let is_input = |field: &str| S::SPEC.field(field).is_some_and(|field| field.input);
+    let is_input = |field: &str| state.spec.field(field).is_some_and(|field| field.input);
     let before: Vec<_> = before.iter().filter(|(field, _)| is_input(field)).collect();
     before.len() == now.len()
         && before.iter().zip(now).all(|((ka, va), (kb, vb))| *ka == kb && parsed(va) == parsed(vb))

@@ -192,7 +192,9 @@ impl<G: Graph> Sweeper<G> {
                         self.look = None;
                         let agent = self.agent.clone();
                         self.asking =
-                            Some(Box::pin(async move { QueryResult::FarAhead(agent.far_ahead().await) }));
+                            Some(Box::pin(
+                                async move { QueryResult::FarAhead(agent.inner.far_ahead().await) },
+                            ));
                     }
                 }
                 page.items
@@ -237,9 +239,11 @@ impl<G: Graph> Sweeper<G> {
             let (agent, slots) = (self.agent.clone(), Arc::clone(&self.slots));
             self.rounds.push(Box::pin(run_to_completion::finish(async move {
                 let mut noticed = Vec::new();
-                let end =
-                    contain_panics(&thread, agent.process_due_thread(&thread, look, &slots, &mut noticed))
-                        .await;
+                let end = contain_panics(
+                    &thread,
+                    agent.inner.process_due_thread(&thread, look, &slots, &mut noticed),
+                )
+                .await;
                 ProcessedThread { thread, noticed, end }
             })));
             begun = true;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{
-    Agent, AnyReview, Failed, Graph, InDoubt, Incompatibility, Running,
+    Agent, AnyReview, Failed, Graph, GraphTable, InDoubt, Incompatibility, Running,
+    agent::Engine,
     compatibility::gone,
     lenient_load::{incompatible, unreadable},
     route,
@@ -42,7 +43,7 @@ pub(super) fn state_of<G: Graph>(agent: &Agent<G>, fold: Fold) -> Result<ThreadS
     if fold.ended {
         return done::<G>(fold).map(ThreadState::Done);
     }
-    let doubt = effects_in_doubt(agent, &fold).next();
+    let doubt = effects_in_doubt(&agent.inner, &fold).next();
     if let Some(doubt) = doubt {
         return Ok(ThreadState::InDoubt(InDoubt { agent: agent.clone(), thread, doubt }));
     }
@@ -98,11 +99,9 @@ pub(super) struct EffectInDoubt {
 }
 
 /// Returns every effect of a thread that is in doubt.
-pub(super) fn effects_in_doubt<G: Graph>(
-    agent: &Agent<G>,
-    fold: &Fold,
-) -> impl Iterator<Item = EffectInDoubt> {
-    let orphaned = !fold.is_leased(agent.inner.clock.now_ms());
+pub(super) fn effects_in_doubt(engine: &Engine, fold: &Fold) -> impl Iterator<Item = EffectInDoubt> {
+    let orphaned = !fold.is_leased(engine.clock.now_ms());
+    let graph = engine.graph;
     // In a thread that a person has stopped, not even an idempotent effect begins again.
     let stopped = fold.stop().is_some();
     fold.lanes.iter().filter_map(move |(lane, stands)| {
@@ -111,7 +110,7 @@ pub(super) fn effects_in_doubt<G: Graph>(
                 (activation, key, place, error.clone(), *since_ms, true)
             }
             LaneState::Began { activation, key, place }
-                if orphaned && (stopped || !route::is_idempotent::<G>(&activation.node)) =>
+                if orphaned && (stopped || !route::is_idempotent(graph, &activation.node)) =>
             {
                 let error = UNRENEWED.to_owned();
                 (activation, key, place, error, fold.at_ms, false)
@@ -149,21 +148,21 @@ fn unwritten_output(fold: &Fold) -> Incompatibility {
 /// Returns the fields of a thread; inside a fork, as they were before the fork.
 pub(super) fn fields<G: Graph>(mut fold: Fold) -> Result<(ThreadId, <G::State as State>::Fields), Error> {
     let (thread, place) = (fold.thread, fold.next.saturating_sub(1));
-    let Some(root) = fold.lanes.remove(&ROOT) else {
+    let Some(root) = fold.lanes.remove(ROOT) else {
         return Err(Error::Damaged { thread, place, problem: "the thread has no state".to_owned() });
     };
     let fields = G::State::fields(Arc::unwrap_or_clone(root.fields));
-    let fields = fields.map_err(|e| unreadable::<G>(&thread, place, FoldError::Changed(e)))?;
+    let fields = fields.map_err(|e| unreadable(G::TABLE, &thread, place, FoldError::Changed(e)))?;
     Ok((thread, fields))
 }
 
 /// Returns the open reviews of a thread.
 fn reviews<G: Graph>(agent: &Agent<G>, mut fold: Fold) -> Result<ThreadState<G>, Error> {
-    let mut open = fold.open().map(|(lane, open)| locate_review::<G>(&fold, lane, open));
+    let mut open = fold.open().map(|(lane, open)| locate_review(G::TABLE, &fold, lane, open));
     let (first, rest) = (open.next(), open.collect::<Result<Vec<_>, _>>()?);
     let Some(first) = first.transpose()? else { return Ok(ThreadState::Several(Vec::new())) };
     let mut drafted = |found: LocatedReview| {
-        let draft = take_draft::<G>(&mut fold, found.lane, &found.open.field, found.reviewed)?;
+        let draft = take_draft(&mut fold, found.lane, &found.open.field, found.reviewed)?;
         Ok((found, draft))
     };
     let first = drafted(first)?;
@@ -182,27 +181,22 @@ fn reviews<G: Graph>(agent: &Agent<G>, mut fold: Fold) -> Result<ThreadState<G>,
 }
 
 /// Returns the draft as [`draft`] does, or without a second check if this runner has just checked it.
-pub(crate) fn take_draft<G: Graph>(
+pub(crate) fn take_draft(
     fold: &mut Fold,
     lane: LaneId,
     field: &str,
     reviewed: DraftVtable,
 ) -> Result<Value, Error> {
-    let drafted = fold.lanes.get_mut(&lane).and_then(|lane| lane.drafted.take());
+    let drafted = fold.lanes.get_mut(lane).and_then(|lane| lane.drafted.take());
     match drafted.filter(|drafted| drafted.field == field) {
         Some(drafted) => Ok(drafted.draft),
-        None => draft::<G>(fold, lane, field, reviewed),
+        None => draft(fold, lane, field, reviewed),
     }
 }
 
 /// Returns the draft in a lane as its type serializes it, after a check of its invariants: a value from the store is
 /// checked like a value that a node returned.
-pub(crate) fn draft<G: Graph>(
-    fold: &Fold,
-    lane: LaneId,
-    field: &str,
-    reviewed: DraftVtable,
-) -> Result<Value, Error> {
+pub(crate) fn draft(fold: &Fold, lane: LaneId, field: &str, reviewed: DraftVtable) -> Result<Value, Error> {
     let invalid =
         |violations| Error::Invalid { thread: fold.thread.clone(), field: field.to_owned(), violations };
     let whole = |message: String| invalid(vec![Violation { path: String::new(), message }]);
@@ -232,14 +226,15 @@ pub(crate) struct LocatedReview {
 }
 
 /// Finds the node of an open review in this program's graph.
-pub(crate) fn locate_review<G: Graph>(
+pub(crate) fn locate_review(
+    graph: &'static GraphTable,
     fold: &Fold,
     lane: LaneId,
     open: &OpenReviewState,
 ) -> Result<LocatedReview, Error> {
     let name = &open.activation.node;
-    let Some((node, entry)) = route::node::<G>(name) else {
-        return Err(incompatible(&fold.thread, gone::<G>(name)));
+    let Some((node, entry)) = route::node(graph, name) else {
+        return Err(incompatible(&fold.thread, gone(graph, name)));
     };
     let Some(reviewed) = entry.reviewed else {
         return Err(incompatible(&fold.thread, Incompatibility::NoReview { node: name.clone() }));

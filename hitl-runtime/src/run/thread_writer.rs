@@ -1,9 +1,11 @@
 //! The writer of a thread: it buffers new entries and appends them to the store in one atomic append.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    Agent, Graph, HistoryEntry, Incompatibility, ThreadEvent,
+    HistoryEntry, Incompatibility, ThreadEvent,
+    agent::Engine,
     history_entry::shown,
     lenient_load::{incompatible, unreadable},
     random_id::random_id,
@@ -11,18 +13,17 @@ use super::{
 use crate::{
     Error, OpenReview, Place, StoreError, ThreadStatus,
     journal::{
-        Act, CheckedDraft, Entry, EntryRef, Event, EventRef, FieldWrites, Fold, FoldError, LaneId, LaneState,
-        Lease, NodeResultRef, Usage,
+        Act, CheckedDraft, Entry, EntryRef, Event, EventRef, FieldWrites, Fold, FoldError, LaneId, Lease,
+        NodeResultRef, Usage,
     },
-    state::State,
     store::{Append, Record},
 };
 
 /// In-memory state of a thread, with the entries that have changed it but are not stored yet. Nothing is durable before
 /// `flush`: call it before any side effect.
-pub(crate) struct ThreadWriter<G: Graph> {
+pub(crate) struct ThreadWriter {
     pub(crate) fold: Fold,
-    pub(super) agent: Agent<G>,
+    pub(super) engine: Arc<Engine>,
     runner: String,
     claims: bool,
     entries: Vec<PendingEntry>,
@@ -41,7 +42,7 @@ struct PendingEntry {
     act: Act,
 }
 
-impl<G: Graph> ThreadWriter<G> {
+impl ThreadWriter {
     /// The number of entries since the last snapshot after which a new one is due, if these entries also have at least
     /// as many bytes as the last snapshot. A resume then reads little, and the bytes written grow linearly with the
     /// journal and not with its square.
@@ -49,14 +50,16 @@ impl<G: Graph> ThreadWriter<G> {
 
     /// The number of retries of a failed append, and the backoff before the first one; it doubles with each retry.
     const RETRIES: u32 = 5;
+    /// The maximum size of the other entries of an append that gets a snapshot, in bytes.
+    const SNAPSHOT_AFTER_BYTES: usize = 1 << 20;
     const BACKOFF: Duration = Duration::from_millis(50);
 
     /// Creates a writer without buffered entries. It is boxed because it is moved often.
-    pub(crate) fn new(agent: &Agent<G>, fold: Fold) -> Box<Self> {
+    pub(crate) fn new(engine: &Arc<Engine>, fold: Fold) -> Box<Self> {
         let stored = (fold.next, fold.at_ms);
         Box::new(Self {
             fold,
-            agent: agent.clone(),
+            engine: Arc::clone(engine),
             runner: String::new(),
             claims: false,
             entries: Vec::new(),
@@ -128,18 +131,18 @@ impl<G: Graph> ThreadWriter<G> {
     pub(crate) async fn rewind(&mut self) -> Result<(), Error> {
         let thread = self.fold.thread.clone();
         let mut fold = match self.stored.0.checked_sub(1) {
-            None => Fold::empty(G::State::TABLE, thread.clone()),
-            Some(last) => match self.agent.load(&thread).await? {
+            None => Fold::empty(self.engine.graph.state, thread.clone()),
+            Some(last) => match self.engine.load(&thread).await? {
                 Some(fold) if fold.next == self.stored.0 => fold,
                 // Another writer has appended; the next flush detects the conflict.
-                _ => self.agent.fold_to(&thread, last).await?,
+                _ => self.engine.fold_to(&thread, last).await?,
             },
         };
         for PendingEntry { place, body, snapshot, .. } in &self.entries {
             let damaged = |e: serde_json::Error| FoldError::Damaged(e.to_string());
-            let entry: Entry =
-                serde_json::from_slice(body).map_err(|e| unreadable::<G>(&thread, *place, damaged(e)))?;
-            fold.apply(&entry).map_err(|e| unreadable::<G>(&thread, *place, e))?;
+            let entry: Entry = serde_json::from_slice(body)
+                .map_err(|e| unreadable(self.engine.graph, &thread, *place, damaged(e)))?;
+            fold.apply(&entry).map_err(|e| unreadable(self.engine.graph, &thread, *place, e))?;
             fold.count(body.len(), snapshot.then_some(fold.snapshot_bytes));
             fold.next = place + 1;
         }
@@ -163,7 +166,7 @@ impl<G: Graph> ThreadWriter<G> {
     pub(crate) fn push_entry(&mut self, entry: &Entry) -> Result<(), Error> {
         let place = self.fold.next;
         let applied = self.fold.apply(entry);
-        applied.map_err(|e| unreadable::<G>(&self.fold.thread, place, e))?;
+        applied.map_err(|e| unreadable(self.engine.graph, &self.fold.thread, place, e))?;
         self.encode_entry(EntryRef::from(entry))
     }
 
@@ -179,15 +182,15 @@ impl<G: Graph> ThreadWriter<G> {
     ) -> Result<(), Error> {
         let place = self.fold.next;
         let parents = self.fold.parents(lane);
-        let name = G::SPEC.nodes.get(node).map_or("?", |node| node.name);
+        let name = self.engine.graph.spec.nodes.get(node).map_or("?", |node| node.name);
         let written = self.fold.write(lane, name, wrote.iter().map(|(field, json)| (*field, &**json)));
-        written.map_err(|e| unreadable::<G>(&self.fold.thread, place, e))?;
-        let to = match self.fold.lanes.get_mut(&lane) {
+        written.map_err(|e| unreadable(self.engine.graph, &self.fold.thread, place, e))?;
+        let to = match self.fold.lanes.get_mut(lane) {
             Some(lane) => {
                 lane.drafted = drafted
-                    .filter(|drafted| !G::State::TABLE.is_reduced(drafted.field))
+                    .filter(|drafted| !self.engine.graph.state.is_reduced(drafted.field))
                     .or(lane.drafted.take());
-                super::route::after_node::<G>(node, &lane.fields)
+                super::route::after_node(self.engine.graph, node, &lane.fields)
             }
             None => Err(format!("lane {lane} is not open")),
         };
@@ -196,9 +199,9 @@ impl<G: Graph> ThreadWriter<G> {
         self.fold.at_ms = at_ms;
         self.fold.take_lease(lease.as_ref(), at_ms);
         let moved = self.fold.ran(lane, &to);
-        moved.map_err(|e| unreadable::<G>(&self.fold.thread, place, e))?;
+        moved.map_err(|e| unreadable(self.engine.graph, &self.fold.thread, place, e))?;
         let made = self.fold.read_back(lane, &parents, wrote.iter().map(|(field, _)| *field));
-        made.map_err(|e| unreadable::<G>(&self.fold.thread, place, FoldError::Changed(e)))?;
+        made.map_err(|e| unreadable(self.engine.graph, &self.fold.thread, place, FoldError::Changed(e)))?;
         let event = EventRef::Ran { ran: NodeResultRef { node: name, lane, wrote, to: &to } };
         self.encode_entry(EntryRef { at_ms, event, lease: lease.as_ref(), spent, snapshot: None })
     }
@@ -206,8 +209,8 @@ impl<G: Graph> ThreadWriter<G> {
     /// Returns the time of the next entry, and the lease that the entry carries: if the lease is new or a third of its
     /// term has passed, and if the key for entries of this kind may sign a lease.
     fn time_and_lease(&self, act: Act) -> (u64, Option<Lease>) {
-        let now = self.agent.inner.clock.now_ms();
-        let span = u64::try_from(self.agent.inner.lease.as_millis()).unwrap_or(u64::MAX);
+        let now = self.engine.clock.now_ms();
+        let span = u64::try_from(self.engine.lease.as_millis()).unwrap_or(u64::MAX);
         let fresh = |lease: &Lease| {
             lease.runner == self.runner && lease.until_ms.saturating_sub(now) > span - span / 3
         };
@@ -220,7 +223,7 @@ impl<G: Graph> ThreadWriter<G> {
     /// Returns whether the key for entries of this kind may also sign runner data: a lease, model usage or a snapshot.
     /// The key of a front end may not.
     fn may_carry(&self, act: Act) -> bool {
-        self.agent.inner.keys.as_ref().is_none_or(|keys| keys.sign_for(act.carrying(true)))
+        self.engine.keys.as_ref().is_none_or(|keys| keys.sign_for(act.carrying(true)))
     }
 
     /// Encodes an entry that is applied to the thread, with a snapshot if one is due, and buffers it.
@@ -237,13 +240,22 @@ impl<G: Graph> ThreadWriter<G> {
             entry.lease = None;
         }
         let (entries, bytes) = fold.since_snapshot;
-        let due =
-            entries >= Self::SNAPSHOT_ENTRIES && bytes >= fold.snapshot_bytes && !fold.ended && may_carry;
+        // A store takes an append of a limited size. A snapshot that would make a large one larger waits for the next.
+        let is_small = || {
+            self.entries.len() < Self::SNAPSHOT_ENTRIES
+                && self.entries.iter().map(|entry| entry.body.len()).sum::<usize>()
+                    <= Self::SNAPSHOT_AFTER_BYTES
+        };
+        let due = entries >= Self::SNAPSHOT_ENTRIES
+            && bytes >= fold.snapshot_bytes
+            && !fold.ended
+            && may_carry
+            && is_small();
         let snapshot = match due.then(|| fold.to_snapshot()).transpose() {
             // The user's code failed while the snapshot was encoded. For the entry of a node, that is a failure of the
             // node. Any other entry is written without a snapshot, which only makes reading faster.
             Err(error) if error.as_user_code_error().is_some() && !entry.is_ran() => None,
-            frozen => frozen.map_err(|e| unreadable::<G>(&fold.thread, place, e))?,
+            frozen => frozen.map_err(|e| unreadable(self.engine.graph, &fold.thread, place, e))?,
         };
         let entry = EntryRef { snapshot: snapshot.as_deref().or(entry.snapshot), ..entry };
         let body = serde_json::to_vec(&entry).map_err(|e| Error::Damaged {
@@ -268,7 +280,7 @@ impl<G: Graph> ThreadWriter<G> {
         let mut records = Vec::with_capacity(self.entries.len());
         for PendingEntry { place, body, snapshot, act } in std::mem::take(&mut self.entries) {
             let record = Record { place, hash: self.fold.hash, body, snapshot };
-            records.push(self.agent.link(&mut self.fold, act, record).await?);
+            records.push(self.engine.link(&mut self.fold, act, record).await?);
         }
         Ok(records)
     }
@@ -292,7 +304,7 @@ impl<G: Graph> ThreadWriter<G> {
             after,
         };
         let history = self.history(&append);
-        let store = &self.agent.inner.store;
+        let store = &self.engine.store;
         let retries = if patience && store.should_retry_appends() { Self::RETRIES } else { 0 };
         let mut failures = 0;
         loop {
@@ -324,33 +336,32 @@ impl<G: Graph> ThreadWriter<G> {
     }
 }
 
-impl<G: Graph> ThreadWriter<G> {
+impl ThreadWriter {
     /// Returns the history entries of an append for the thread's subscribers.
     fn history(&self, append: &Append) -> Vec<HistoryEntry> {
-        if !self.agent.inner.subscribers.has_subscriber(&append.thread) {
+        if !self.engine.subscribers.has_subscriber(&append.thread) {
             return Vec::new();
         }
         append.records.iter().filter_map(|record| shown(&append.thread, record).ok()).collect()
     }
 
     fn publish(&self, history: impl IntoIterator<Item = HistoryEntry>) {
-        let Self { agent, fold, .. } = self;
+        let Self { engine, fold, .. } = self;
         history.into_iter().for_each(|entry| {
-            agent.inner.subscribers.publish(&fold.thread, || ThreadEvent::Entry(Box::new(entry)))
+            engine.subscribers.publish(&fold.thread, || ThreadEvent::Entry(Box::new(entry)))
         });
     }
 }
 
 /// Returns the status of a thread, for the index.
 pub(crate) fn thread_status(fold: &Fold) -> ThreadStatus {
-    let any = |test: fn(&LaneState) -> bool| fold.lanes.values().any(|lane| test(&lane.at));
     if fold.ended {
         ThreadStatus::Ended
     } else if fold.runs() {
         ThreadStatus::Running
-    } else if any(|at| matches!(at, LaneState::InDoubt { .. })) {
+    } else if fold.lanes.has_in_doubt() {
         ThreadStatus::InDoubt
-    } else if any(|at| matches!(at, LaneState::Failed { .. })) {
+    } else if fold.lanes.has_failed() {
         ThreadStatus::Failed
     } else {
         ThreadStatus::Waiting

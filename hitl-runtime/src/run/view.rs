@@ -232,17 +232,17 @@ impl<G: Graph> Agent<G> {
         T::Error: Into<Error>,
     {
         let thread = thread.try_into().map_err(Into::into)?;
-        let Some(tail) = self.tail(&thread).await? else {
+        let Some(tail) = self.inner.tail(&thread).await? else {
             return Err(Error::UnknownThread { thread });
         };
         contain_panics_sync(&thread, || self.seen(&thread, &tail))
     }
 
     fn seen(&self, thread: &ThreadId, tail: &Tail) -> Result<ThreadView, Error> {
-        match self.read_tail(thread, tail).and_then(|fold| self.whole(fold)) {
+        match self.inner.read_tail(thread, tail).and_then(|fold| self.whole(fold)) {
             // Show what can be read all the same.
             Err(Error::GraphChanged { .. } | Error::Invalid { .. } | Error::UserCodeFailed { .. }) => {
-                self.refused(&load_lenient::<G>(thread, tail)?)
+                self.refused(&load_lenient(G::TABLE, thread, tail)?)
             }
             view => view,
         }
@@ -250,19 +250,19 @@ impl<G: Graph> Agent<G> {
 
     /// Returns the view of a thread that is compatible with this program.
     fn whole(&self, fold: Fold) -> Result<ThreadView, Error> {
-        let mut writer = ThreadWriter::new(self, fold);
+        let mut writer = ThreadWriter::new(&self.inner, fold);
         writer.adapt()?;
         let fold = writer.into_fold();
         let mut reviews = Vec::new();
         for (lane, open) in fold.open() {
-            let found = locate_review::<G>(&fold, lane, open)?;
+            let found = locate_review(G::TABLE, &fold, lane, open)?;
             let asks = G::SPEC
                 .edges
                 .iter()
                 .any(|edge| edge.from == Point::Node(found.node) && edge.kind == EdgeKind::Ask);
             let edits = G::SPEC.nodes[found.node].interrupt.is_none_or(|interrupt| interrupt.edit);
             reviews.push(ReviewView {
-                draft: thread_state::draft::<G>(&fold, lane, &open.field, found.reviewed)?,
+                draft: thread_state::draft(&fold, lane, &open.field, found.reviewed)?,
                 schema: found
                     .reviewed
                     .schema_of(&open.field)
@@ -296,7 +296,7 @@ impl<G: Graph> Agent<G> {
             ReviewView { draft: json.as_deref().map_or(Value::Null, value), ..review(fold, lane, open) }
         };
         let reviews = fold.open().map(review).collect();
-        Ok(self.shown(fold, reviews, fields, incompatibilities::<G>(fold)))
+        Ok(self.shown(fold, reviews, fields, incompatibilities(G::TABLE, fold)))
     }
 
     fn shown(
@@ -316,8 +316,9 @@ impl<G: Graph> Agent<G> {
         });
         let now = self.inner.clock.now_ms();
         let active = fold.runs();
-        let doubt = thread_state::effects_in_doubt(self, fold).next();
-        let asked = doubt.as_ref().map(|doubt| RequiredRoles::new::<G>(fold, doubt.lane, &doubt.activation));
+        let doubt = thread_state::effects_in_doubt(&self.inner, fold).next();
+        let asked =
+            doubt.as_ref().map(|doubt| RequiredRoles::new(G::TABLE, fold, doubt.lane, &doubt.activation));
         let (roles, any_role) = asked.map(|asked| (asked.all, asked.any)).unwrap_or_default();
         ThreadView {
             thread: fold.thread.clone(),
@@ -338,7 +339,7 @@ impl<G: Graph> Agent<G> {
                 role: roles.first().cloned(),
                 roles: if roles.len() > 1 { roles } else { Vec::new() },
                 any_role,
-                writes: super::route::node::<G>(&doubt.activation.node)
+                writes: super::route::node(G::TABLE, &doubt.activation.node)
                     .map(|(_, entry)| entry.spec.writes.to_vec())
                     .unwrap_or_default(),
                 run_again: format!(

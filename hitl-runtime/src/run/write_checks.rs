@@ -3,11 +3,11 @@
 
 use serde_json::{Value, value::RawValue};
 
-use super::Graph;
+use super::GraphTable;
 use crate::{
     Violation,
     review::{DraftVtable, check_same_json},
-    state::{FieldError, Slots, State},
+    state::{FieldError, Slots},
 };
 
 /// The number of times that a list is read back if it is shown and signed beside a draft. A collection without an
@@ -27,21 +27,26 @@ pub(super) struct CheckedValue {
 ///
 /// # Errors
 /// A description of the problem, with the field and the path.
-pub(super) fn check_value<G: Graph>(fields: &Slots, field: &str, json: &str) -> Result<CheckedValue, String> {
+pub(super) fn check_value(
+    graph: &'static GraphTable,
+    fields: &Slots,
+    field: &str,
+    json: &str,
+) -> Result<CheckedValue, String> {
     // A value that does not survive the round trip through the journal must not enter it.
-    let reads = if is_shown::<G>(field) && json.contains('[') { SHOWN_READS } else { 1 };
+    let reads = if is_shown(graph, field) && json.contains('[') { SHOWN_READS } else { 1 };
     for _ in 0..reads {
-        let mut slots = Slots::empty(G::State::TABLE);
+        let mut slots = Slots::empty(graph.state);
         slots.replace(field, json).map_err(|e| e.to_string())?;
         let back = slots.read(field).map_err(|e| e.to_string())?.unwrap_or_default();
         check_same_json(json, back)
             .map_err(|violation| FieldError::from_violation(field, violation).to_string())?;
     }
 
-    items::<G>(field, json)?;
-    let Some(reviewed) = reviewed::<G>(field) else { return Ok(CheckedValue { json: None, draft: None }) };
+    items(graph, field, json)?;
+    let Some(reviewed) = reviewed(graph, field) else { return Ok(CheckedValue { json: None, draft: None }) };
     let (draft, spelt) = (reviewed.write)(json).map_err(|violations| broken(field, &violations))?;
-    joined::<G>(fields, field, json, reviewed)?;
+    joined(graph, fields, field, json, reviewed)?;
     let json = if spelt == json { None } else { Some(RawValue::from_string(spelt)) };
     Ok(CheckedValue { json: json.transpose().map_err(|e| e.to_string())?, draft: Some(draft) })
 }
@@ -50,27 +55,38 @@ pub(super) fn check_value<G: Graph>(fields: &Slots, field: &str, json: &str) -> 
 ///
 /// # Errors
 /// As [`check_value`].
-pub(super) fn check<G: Graph>(fields: &Slots, field: &str, json: &str) -> Result<(), String> {
-    check_value::<G>(fields, field, json).map(drop)
+pub(super) fn check(
+    graph: &'static GraphTable,
+    fields: &Slots,
+    field: &str,
+    json: &str,
+) -> Result<(), String> {
+    check_value(graph, fields, field, json).map(drop)
 }
 
 /// Returns whether a field is shown and signed beside a draft.
-fn is_shown<G: Graph>(field: &str) -> bool {
-    let mut interrupts = G::SPEC.nodes.iter().filter_map(|node| node.interrupt);
+fn is_shown(graph: &'static GraphTable, field: &str) -> bool {
+    let mut interrupts = graph.spec.nodes.iter().filter_map(|node| node.interrupt);
     interrupts.any(|interrupt| interrupt.shows.contains(&field))
 }
 
 /// Returns the checks of a field's draft, if the field is under review.
-fn reviewed<G: Graph>(field: &str) -> Option<DraftVtable> {
-    G::NODES.iter().find_map(|entry| {
+fn reviewed(graph: &'static GraphTable, field: &str) -> Option<DraftVtable> {
+    graph.nodes.iter().find_map(|entry| {
         let is_it = entry.spec.interrupt.is_some_and(|interrupt| interrupt.field == field);
         entry.reviewed.filter(|_| is_it)
     })
 }
 
 /// Checks the value that a reducer makes of the old and the written value: it, too, must be a valid draft.
-fn joined<G: Graph>(fields: &Slots, field: &str, json: &str, reviewed: DraftVtable) -> Result<(), String> {
-    if !G::State::SPEC.field(field).is_some_and(|spec| spec.reduced) {
+fn joined(
+    graph: &'static GraphTable,
+    fields: &Slots,
+    field: &str,
+    json: &str,
+    reviewed: DraftVtable,
+) -> Result<(), String> {
+    if !graph.state.spec.field(field).is_some_and(|spec| spec.reduced) {
         return Ok(());
     }
     let mut slots = fields.clone();
@@ -80,10 +96,10 @@ fn joined<G: Graph>(fields: &Slots, field: &str, json: &str, reviewed: DraftVtab
 }
 
 /// Checks the items of a list that are to be signed one by one.
-fn items<G: Graph>(list: &str, json: &str) -> Result<(), String> {
-    let eaches = G::SPEC.forks.iter().filter_map(|fork| fork.each).filter(|each| each.list == list);
+fn items(graph: &'static GraphTable, list: &str, json: &str) -> Result<(), String> {
+    let eaches = graph.spec.forks.iter().filter_map(|fork| fork.each).filter(|each| each.list == list);
     for each in eaches {
-        let Some(reviewed) = reviewed::<G>(each.item) else { continue };
+        let Some(reviewed) = reviewed(graph, each.item) else { continue };
         let items: Vec<&RawValue> = serde_json::from_str(json).map_err(|e| e.to_string())?;
         for (i, item) in items.into_iter().enumerate() {
             (reviewed.write)(item.get()).map_err(|violations| {

@@ -23,7 +23,7 @@ pub struct Slots {
     slots: Vec<Option<Arc<Slot>>>,
     /// `Some` if values that do not fit the state are kept and not rejected: the values of fields that the state does
     /// not have.
-    unknown: Option<BTreeMap<String, String>>,
+    unknown: Option<Arc<BTreeMap<String, String>>>,
 }
 
 /// A written value: its JSON, the decoded value, or both.
@@ -45,8 +45,7 @@ struct Field {
 
 impl Field {
     fn named(state: &'static StateTable, name: &str) -> Option<Self> {
-        let number = state.spec.fields.iter().position(|field| field.name == name)?;
-        Self::numbered(state, number)
+        Self::numbered(state, state.number(name)?)
     }
 
     fn numbered(state: &'static StateTable, number: usize) -> Option<Self> {
@@ -103,7 +102,7 @@ impl Slots {
 
     /// Returns the fields of a state, all unwritten, for values that may not fit the state.
     pub(crate) fn lenient(state: &'static StateTable) -> Self {
-        Self { unknown: Some(BTreeMap::new()), ..Self::empty(state) }
+        Self { unknown: Some(Arc::default()), ..Self::empty(state) }
     }
 
     /// Writes a value. A reducer combines it with the field's value; without a reducer it is decoded later.
@@ -135,7 +134,7 @@ impl Slots {
         match (Field::named(self.state, name), &mut self.unknown) {
             (Some(field), _) => self.put(field, Slot::new(json)),
             (None, Some(unknown)) => {
-                unknown.insert(name.to_owned(), json.to_owned());
+                Arc::make_mut(unknown).insert(name.to_owned(), json.to_owned());
                 Ok(())
             }
             (None, None) => Err(FieldError::unknown(name)),
@@ -147,6 +146,8 @@ impl Slots {
         if let Some(slot) = Field::named(self.state, name).and_then(|field| self.slots.get_mut(field.number))
         {
             *slot = None;
+        } else if let Some(unknown) = self.unknown.as_mut().filter(|unknown| unknown.contains_key(name)) {
+            Arc::make_mut(unknown).remove(name);
         }
     }
 
@@ -223,7 +224,10 @@ impl Slots {
 
     /// Returns the JSON of the fields that the state does not have, by name.
     pub(crate) fn unknown(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.unknown.iter().flatten().map(|(name, json)| (name.as_str(), json.as_str()))
+        self.unknown
+            .iter()
+            .flat_map(|unknown| unknown.iter())
+            .map(|(name, json)| (name.as_str(), json.as_str()))
     }
 
     /// Decodes all values.
@@ -239,7 +243,7 @@ impl Slots {
         let slots = self.slots.iter().enumerate();
         let wrong = slots
             .filter_map(|(number, slot)| slot.as_ref()?.decoded(Field::numbered(self.state, number)?).err());
-        wrong.chain(self.unknown.iter().flatten().map(|(name, _)| FieldError::unknown(name)))
+        wrong.chain(self.unknown().map(|(name, _)| FieldError::unknown(name)))
     }
 
     /// Decodes a value from the JSON that it encodes to.
@@ -277,5 +281,114 @@ impl Slots {
             }
         }
         Ok(values)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::{
+        graph::{FieldSpec, StateSpec},
+        state::{decode_erased, encode_erased, reduce_erased, unmigrated},
+    };
+
+    thread_local! {
+        static DECODED: Cell<usize> = const { Cell::new(0) };
+    }
+
+    /// A number that counts how often it is decoded.
+    #[derive(Debug, PartialEq, serde::Serialize)]
+    struct Counted(u64);
+
+    impl<'de> serde::Deserialize<'de> for Counted {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            DECODED.set(DECODED.get() + 1);
+            u64::deserialize(deserializer).map(Self)
+        }
+    }
+
+    const fn field(name: &'static str, reduced: bool) -> FieldSpec {
+        FieldSpec { name, ty: "", input: false, output: false, reduced, appends: reduced }
+    }
+
+    static STATE: StateTable = StateTable {
+        spec: StateSpec { name: "State", version: 1, fields: &[field("count", false), field("log", true)] },
+        fields: &[
+            FieldTable {
+                decode: decode_erased::<Counted>,
+                encode: encode_erased::<Counted>,
+                reduce: None,
+                check_round_trip: |_, _, _| Ok(()),
+            },
+            FieldTable {
+                decode: decode_erased::<Vec<u32>>,
+                encode: encode_erased::<Vec<u32>>,
+                reduce: Some(|old, new| reduce_erased::<Vec<u32>>("log", crate::state::append, old, new)),
+                check_round_trip: |_, _, _| Ok(()),
+            },
+        ],
+        migrate: unmigrated,
+    };
+
+    #[test]
+    fn a_value_is_decoded_once_however_many_lanes_share_it() {
+        let mut slots = Slots::empty(&STATE);
+        slots.replace("count", " 7 ").unwrap();
+        let before = DECODED.get();
+        let lanes = [slots.clone(), slots.clone()];
+        for lane in lanes.iter().chain([&slots]) {
+            assert_eq!(lane.get::<Counted>(0).unwrap(), &Some(Counted(7)));
+            // The JSON is that of the value, not the text that was written.
+            assert_eq!(lane.read("count").unwrap(), Some("7"));
+        }
+        assert_eq!(DECODED.get(), before + 1);
+        // A value that is replaced before it is needed is not decoded.
+        slots.replace("count", "1").unwrap();
+        slots.replace("count", "2").unwrap();
+        assert_eq!(slots.take::<Counted>(0).unwrap(), Some(Counted(2)));
+        assert_eq!(slots.take::<Counted>(0).unwrap(), None);
+        assert_eq!(DECODED.get(), before + 2);
+    }
+
+    #[test]
+    fn a_reducer_leaves_the_values_of_other_lanes_as_they_are() {
+        let mut slots = Slots::empty(&STATE);
+        slots.write("log", "[1]").unwrap();
+        slots.write("log", "[2]").unwrap();
+        let mut lane = slots.clone();
+        lane.write("log", "[3]").unwrap();
+        slots.write("log", "[4]").unwrap();
+        assert_eq!(lane.read("log").unwrap(), Some("[1,2,3]"));
+        assert_eq!(slots.read("log").unwrap(), Some("[1,2,4]"));
+        slots.replace("log", "[9]").unwrap();
+        assert_eq!((slots.read("log").unwrap(), slots.is_written("count")), (Some("[9]"), false));
+    }
+
+    #[test]
+    fn a_value_that_does_not_fit_is_an_error_or_is_kept() {
+        let mut strict = Slots::empty(&STATE);
+        strict.replace("count", r#""x""#).unwrap();
+        assert_eq!(strict.decode_all().unwrap_err().field, "count");
+        assert!(strict.get::<Counted>(0).is_err() && strict.read("count").is_err());
+        assert!(strict.write("log", "[1]").is_ok() && strict.write("log", "1").is_err());
+        assert_eq!(strict.replace("gone", "1").unwrap_err(), FieldError::unknown("gone"));
+        // A table of another type than its field.
+        strict.replace("count", "1").unwrap();
+        assert!(strict.get::<String>(0).is_err());
+
+        let mut lenient = Slots::lenient(&STATE);
+        for (field, json) in [("count", r#""x""#), ("log", "[1]"), ("log", "1"), ("gone", "2")] {
+            lenient.write(field, json).unwrap();
+            assert_eq!(lenient.read(field).unwrap(), Some(json), "{field}");
+        }
+        let wrong: Vec<String> = lenient.errors().map(|error| error.field).collect();
+        assert_eq!(wrong, ["count", "log", "gone"]);
+        assert_eq!(lenient.unknown().collect::<Vec<_>>(), [("gone", "2")]);
+        // A later value counts in place of one that does not fit.
+        lenient.write("count", "3").unwrap();
+        assert_eq!(lenient.errors().count(), 2);
     }
 }

@@ -22,13 +22,17 @@ pub struct StateTable {
 impl StateTable {
     /// Returns the functions of a field's type.
     pub(crate) fn field(&self, name: &str) -> Option<&'static FieldTable> {
-        let number = self.spec.fields.iter().position(|field| field.name == name)?;
-        self.fields.get(number)
+        self.fields.get(self.number(name)?)
+    }
+
+    /// Returns the number of a field.
+    pub(super) fn number(&self, name: &str) -> Option<usize> {
+        self.spec.fields.iter().position(|field| field.name == name)
     }
 
     /// Returns whether a reducer combines new values of a field with the old one.
     pub(crate) fn is_reduced(&self, name: &str) -> bool {
-        self.spec.fields.iter().any(|field| field.name == name && field.reduced)
+        self.spec.field(name).is_some_and(|field| field.reduced)
     }
 }
 

@@ -99,7 +99,7 @@ async fn try_invoke<G: Graph>(
     }
     let (shared, connection) = (Arc::clone(state), connection.cloned());
     // Parse on the runtime that executes nodes, so that a large or slow payload does not delay pings.
-    let authorized = state.work(async move {
+    let authorized = async move {
         let payload = payload::parse(&bytes, shared.max_bytes, connection.as_deref())?;
         drop(bytes);
         let request = AuthenticatedRequest::parse(&shared, &caller, payload)?;
@@ -107,16 +107,19 @@ async fn try_invoke<G: Graph>(
         // The caller may have omitted the session.
         tracing::Span::current().record("sessionId", request.session.as_str());
         Ok((request, visibility))
-    });
-    let (request, visibility) = authorized.await?;
-    let session = request.session.clone();
-    let mut answered = if as_events {
-        stream::respond(state, request, visibility).await?
+    };
+    let (session, mut answered) = if as_events {
+        let (request, visibility) = state.work(authorized).await?;
+        (request.session.clone(), stream::respond(state, request, visibility).await?)
     } else {
         let shared = Arc::clone(state);
-        state
-            .work(async move { Ok(response::json(StatusCode::OK, &request.execute(&shared).await?)) })
-            .await?
+        // In one task, because each task costs two changes of the thread.
+        let answering = async move {
+            let (request, _) = authorized.await?;
+            let session = request.session.clone();
+            Ok((session, response::json(StatusCode::OK, &request.execute(&shared).await?)))
+        };
+        state.work(answering).await?
     };
     if let Ok(session) = HeaderValue::from_str(&session) {
         answered.headers_mut().insert(response::SESSION, session);

@@ -62,7 +62,7 @@
 //! | all requests in memory together | 256 MiB; the slowest sender is disconnected first, then requests get a 503 `busy` |
 //! | a response that the client does not read | 30 s without a byte |
 //! | a WebSocket whose peer sends nothing, not even pongs | 60 s |
-//! | a token | 16 KiB, 24 h or [`longest`](TokenVerifier::longest) |
+//! | a token | 16 KiB, 24 h or [`max_lifetime`](TokenVerifier::max_lifetime) |
 //!
 //! There is no rate limit per client, because behind a proxy all clients look alike: put one in front of the server.
 //! `tests/agentcore` tests each of these limits over real sockets.

@@ -1,6 +1,9 @@
 //! The read queries. Each read is a single query, and so a consistent view of the file.
 
-use rusqlite::{Connection, Row, types::Type};
+use rusqlite::{
+    Connection, Row,
+    types::{Type, ValueRef},
+};
 
 use super::schema;
 use crate::{
@@ -153,7 +156,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
 }
 
 /// Reads a review whose columns start at `at`: graph, node, digest, role, place, opened_ms, deadline_ms.
-pub(super) fn review(row: &Row<'_>, thread: ThreadId, at: usize) -> rusqlite::Result<OpenReview> {
+fn review(row: &Row<'_>, thread: ThreadId, at: usize) -> rusqlite::Result<OpenReview> {
     Ok(OpenReview {
         thread,
         graph: row.get(at)?,
@@ -164,6 +167,21 @@ pub(super) fn review(row: &Row<'_>, thread: ThreadId, at: usize) -> rusqlite::Re
         opened_ms: unsigned(row, at + 5)?,
         deadline_ms: row.get::<_, Option<i64>>(at + 6)?.map(|_| unsigned(row, at + 6)).transpose()?,
     })
+}
+
+/// Returns whether a row, with the columns that [`review`] reads, is this review. It copies nothing.
+pub(super) fn is_review(row: &Row<'_>, review: &OpenReview, at: usize) -> rusqlite::Result<bool> {
+    let deadline_ms = match row.get_ref(at + 6)? {
+        ValueRef::Null => None,
+        _ => Some(unsigned(row, at + 6)?),
+    };
+    Ok(row.get_ref(at)?.as_str()? == review.graph
+        && row.get_ref(at + 1)?.as_str()? == review.node
+        && row.get_ref(at + 2)?.as_blob()? == review.digest.as_bytes()
+        && row.get_ref(at + 3)?.as_str_or_null()? == review.role.as_deref()
+        && unsigned(row, at + 4)? == review.place
+        && unsigned(row, at + 5)? == review.opened_ms
+        && deadline_ms == review.deadline_ms)
 }
 
 fn thread_id(row: &Row<'_>, column: usize) -> rusqlite::Result<ThreadId> {

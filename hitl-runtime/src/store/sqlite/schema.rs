@@ -15,7 +15,8 @@ const APPLICATION_ID: i64 = 0x6869_746c;
 
 /// The migrations. Each one upgrades the schema from the version that is its index to the next one. Migrations are only
 /// ever added.
-const MIGRATIONS: [&str; 2] = [include_str!("schema_1.sql"), include_str!("schema_2.sql")];
+const MIGRATIONS: [&str; 3] =
+    [include_str!("schema_1.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
 
 /// The schema version that this program writes.
 const VERSION: i64 = MIGRATIONS.len() as i64;
@@ -160,4 +161,88 @@ pub(super) fn standing_from(number: i64) -> Option<ThreadStatus> {
         4 => ThreadStatus::Ended,
         _ => return None,
     })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::{
+        Digest, ThreadId,
+        store::{Append, OpenReview, Record, SqliteStore, Store as _},
+    };
+
+    /// Writes a file as version 2 did: ten threads, of which each waits for a review with one of three opening times.
+    fn write_version_2(path: &std::path::Path) {
+        let connection = Connection::open(path).unwrap();
+        connection.execute_batch("PRAGMA journal_mode = WAL").unwrap();
+        MIGRATIONS[..2].iter().for_each(|migration| connection.execute_batch(migration).unwrap());
+        connection.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        connection.pragma_update(None, "user_version", 2).unwrap();
+        for id in 1..=10_i64 {
+            let thread = "INSERT INTO hitl_threads (id, name, standing, snapshot) VALUES (?1, ?2, 1, 0)";
+            connection.execute(thread, (id, name(id))).unwrap();
+            let entry =
+                "INSERT INTO hitl_entries (thread, place, snapshot, hash, body) VALUES (?1, 0, 0, ?2, ?3)";
+            connection.execute(entry, (id, Digest::of(b"{}").as_bytes(), b"{}")).unwrap();
+            let review =
+                "INSERT INTO hitl_reviews (thread, place, opened_ms, deadline_ms, digest, graph, node, role)
+                 VALUES (?1, 0, ?2, ?3, ?4, 'G', 'n', 'approver')";
+            let digest = Digest::of(name(id).as_bytes());
+            connection.execute(review, (id, id % 3, (id > 5).then_some(id), digest.as_bytes())).unwrap();
+        }
+    }
+
+    fn name(id: i64) -> String {
+        format!("ticket-{id}")
+    }
+
+    fn review(id: i64) -> OpenReview {
+        let number = u64::try_from(id).unwrap();
+        OpenReview {
+            thread: ThreadId::new(name(id)).unwrap(),
+            graph: "G".into(),
+            node: "n".into(),
+            digest: Digest::of(name(id).as_bytes()),
+            role: Some("approver".into()),
+            place: 0,
+            opened_ms: number % 3,
+            deadline_ms: (id > 5).then_some(number),
+        }
+    }
+
+    #[tokio::test]
+    async fn the_reviews_of_version_2_are_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("threads.db");
+        write_version_2(&path);
+        let store = SqliteStore::open(&path).await.unwrap();
+
+        // The same order and the same tokens as before.
+        let mut expected: Vec<_> = (1..=10).map(review).collect();
+        expected.sort_by_key(|review| review.opened_ms);
+        assert_eq!(store.reviews(None, 100).await.unwrap().items, expected);
+        let after_third = store.reviews(None, 3).await.unwrap().next.unwrap();
+        assert_eq!(after_third, "r0-9");
+        assert_eq!(store.reviews(Some(&after_third), 100).await.unwrap().items, expected[3..]);
+
+        // The review of one thread stays open, that of another one is decided, and a third thread is deleted.
+        for (id, reviews) in [(1, vec![review(1)]), (2, vec![])] {
+            let hash = Digest::of(b"{}");
+            let records = vec![Record { place: 1, hash, body: b"{}".to_vec(), snapshot: false }];
+            let thread = ThreadId::new(name(id)).unwrap();
+            let standing = ThreadStatus::Waiting;
+            let append = Append { thread, records, standing, reviews, due_ms: None, after: Some(hash) };
+            store.append(append).await.unwrap();
+        }
+        store.delete(&ThreadId::new(name(3)).unwrap()).await.unwrap();
+        expected.retain(|kept| ![review(2), review(3)].contains(kept));
+        assert_eq!(store.reviews(None, 100).await.unwrap().items, expected);
+        drop(store);
+        let connection = Connection::open(&path).unwrap();
+        assert!(!connection.prepare("PRAGMA foreign_key_check").unwrap().exists(()).unwrap());
+        let state = "SELECT integrity_check || user_version FROM pragma_integrity_check, pragma_user_version";
+        let state: String = connection.query_row(state, (), |row| row.get(0)).unwrap();
+        assert_eq!(state, "ok3");
+    }
 }

@@ -34,11 +34,11 @@ const INSERT_THREAD: &str =
 const INSERT_ENTRY: &str =
     "INSERT INTO hitl_entries (thread, place, snapshot, hash, body) VALUES (?1, ?2, ?3, ?4, ?5)";
 
-const DELETE_REVIEW: &str = "DELETE FROM hitl_reviews WHERE id = ?1";
+const DELETE_REVIEW: &str = "DELETE FROM hitl_reviews WHERE thread = ?1 AND opened_ms = ?2 AND id = ?3";
 
 const INSERT_REVIEW: &str =
-    "INSERT INTO hitl_reviews (thread, place, opened_ms, deadline_ms, digest, graph, node, role)
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    "INSERT INTO hitl_reviews (thread, opened_ms, id, place, deadline_ms, digest, graph, node, role)
+     VALUES (?1, ?2, (SELECT ifnull(max(id), 0) + 1 FROM hitl_reviews WHERE opened_ms = ?2), ?3, ?4, ?5, ?6, ?7, ?8)";
 
 // Entries and reviews are deleted by cascade.
 const DELETE_THREAD: &str = "DELETE FROM hitl_threads WHERE name = ?1";
@@ -49,8 +49,8 @@ const FIND_THREAD: &str = "SELECT t.id, t.standing, t.snapshot, t.due_ms, e.plac
      ON e.rowid = (SELECT rowid FROM hitl_entries WHERE thread = t.id ORDER BY place DESC LIMIT 1)
      WHERE t.name = ?1";
 
-const REVIEWS_OF: &str =
-    "SELECT id, graph, node, digest, role, place, opened_ms, deadline_ms FROM hitl_reviews WHERE thread = ?1";
+const REVIEWS_OF: &str = "SELECT id, graph, node, digest, role, place, opened_ms, deadline_ms
+     FROM hitl_reviews WHERE thread = ?1";
 
 /// All statements, for a test of their query plans.
 #[cfg(test)]
@@ -253,25 +253,31 @@ fn append(connection: &Connection, append: &Append) -> rusqlite::Result<Result<(
     Ok(Ok(()))
 }
 
-/// Replaces the open reviews of a thread. A review that stays open keeps its row, and so its position in pages.
-fn replace_reviews(connection: &Connection, id: i64, append: &Append) -> rusqlite::Result<()> {
+/// Replaces the open reviews of a thread. A review that stays open keeps its row, and so its position in pages. Only the
+/// rows that differ are written, and nothing is copied from the others.
+fn replace_reviews(connection: &Connection, thread: i64, append: &Append) -> rusqlite::Result<()> {
     // A map, because a `for` may open a thousand reviews at once.
     let mut new: BTreeMap<(Place, Digest), &OpenReview> =
         append.reviews.iter().map(|review| ((review.place, review.digest), review)).collect();
-    for (row, old) in reviews_of(connection, id, &append.thread)? {
-        let name = (old.place, old.digest);
-        if new.get(&name) == Some(&&old) {
-            new.remove(&name);
-        } else {
-            connection.prepare_cached(DELETE_REVIEW)?.execute((row,))?;
+    let mut closed = Vec::new();
+    let mut select = connection.prepare_cached(REVIEWS_OF)?;
+    let mut rows = select.query((thread,))?;
+    while let Some(row) = rows.next()? {
+        let name = (query::unsigned(row, 5)?, Digest::from_bytes(row.get(3)?));
+        match new.get(&name) {
+            Some(review) if query::is_review(row, review, 1)? => drop(new.remove(&name)),
+            _ => closed.push((row.get::<_, i64>(6)?, row.get::<_, i64>(0)?)),
         }
+    }
+    for (opened_ms, id) in closed {
+        connection.prepare_cached(DELETE_REVIEW)?.execute((thread, opened_ms, id))?;
     }
     let mut insert = connection.prepare_cached(INSERT_REVIEW)?;
     for review in new.into_values() {
         insert.execute((
-            id,
-            signed(review.place)?,
+            thread,
             signed(review.opened_ms)?,
+            signed(review.place)?,
             review.deadline_ms.map(signed).transpose()?,
             review.digest.as_bytes(),
             &review.graph,
@@ -315,18 +321,6 @@ fn find(connection: &Connection, thread: &ThreadId) -> rusqlite::Result<Option<T
             })
         })
         .optional()
-}
-
-/// Returns the open reviews of one thread, with the ids of their rows.
-fn reviews_of(
-    connection: &Connection,
-    id: i64,
-    thread: &ThreadId,
-) -> rusqlite::Result<Vec<(i64, OpenReview)>> {
-    connection
-        .prepare_cached(REVIEWS_OF)?
-        .query_map((id,), |row| Ok((row.get(0)?, query::review(row, thread.clone(), 1)?)))?
-        .collect()
 }
 
 /// Converts a number to SQLite's integer type. `Append::check` has rejected greater numbers.

@@ -11,7 +11,7 @@ use crate::{
         StateSpec,
     },
     review::DraftVtable,
-    run::{Args, Graph, NodeEntry, ThreadState, Writes},
+    run::{Args, Graph, NodeTable, ThreadState, Writes},
     state::{
         FieldError, FieldTable, Slots, State, StateTable, View, decode_erased, encode_erased, unmigrated,
     },
@@ -139,21 +139,21 @@ impl Graph for RefundAgent {
         forks: &[],
         renamed: &[],
     };
-    const NODES: &'static [NodeEntry<Ticket, ()>] = &[
-        NodeEntry {
+    const NODES: &'static [NodeTable] = &[
+        NodeTable {
             spec: node("draft", &["draft"]),
             reviewed: None,
-            run: |args| Box::pin(async move { draft(&args) }),
+            run: |args| Box::pin(async move { draft(&args.typed()?) }),
         },
-        NodeEntry {
+        NodeTable {
             spec: EXECUTE,
             reviewed: Some(DraftVtable::new::<Refund>()),
-            run: |args| Box::pin(async move { execute(&args) }),
+            run: |args| Box::pin(async move { execute(&args.typed()?) }),
         },
-        NodeEntry {
+        NodeTable {
             spec: node("cancel", &["outcome"]),
             reviewed: None,
-            run: |args| Box::pin(async move { cancel(&args) }),
+            run: |args| Box::pin(async move { cancel(&args.typed()?) }),
         },
     ];
 

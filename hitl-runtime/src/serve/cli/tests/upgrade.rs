@@ -9,7 +9,7 @@ use super::{
 use crate::{
     Agent, Error, MemoryStore,
     graph::{GraphSpec, NodeSpec},
-    run::{Graph, NodeEntry, ThreadState},
+    run::{Graph, NodeTable, ThreadState},
     serve::cli::Exit,
     state::State,
 };
@@ -37,21 +37,21 @@ impl<const WHICH: u8> Graph for Later<WHICH> {
         renamed: if WHICH == RENAMED { &[("execute", "pay")] } else { &[] },
         ..*fixture::RefundAgent::SPEC
     };
-    const NODES: &'static [NodeEntry<Ticket, ()>] = &[
-        NodeEntry {
+    const NODES: &'static [NodeTable] = &[
+        NodeTable {
             spec: node("draft", &["draft"]),
             reviewed: None,
-            run: |args| Box::pin(async move { fixture::draft(&args) }),
+            run: |args| Box::pin(async move { fixture::draft(&args.typed()?) }),
         },
-        NodeEntry {
+        NodeTable {
             spec: PAY,
             reviewed: fixture::RefundAgent::NODES[1].reviewed,
-            run: |args| Box::pin(async move { fixture::execute(&args) }),
+            run: |args| Box::pin(async move { fixture::execute(&args.typed()?) }),
         },
-        NodeEntry {
+        NodeTable {
             spec: node("cancel", &["outcome"]),
             reviewed: None,
-            run: |args| Box::pin(async move { fixture::cancel(&args) }),
+            run: |args| Box::pin(async move { fixture::cancel(&args.typed()?) }),
         },
     ];
 
