@@ -115,6 +115,52 @@ async fn the_lists_are_right_if_the_status_changes_and_the_due_time_does_not() {
     assert_eq!(emulator.items().await, Vec::<String>::new());
 }
 
+/// A reader cannot miss a running thread whose due time changes, because its row keeps its key.
+#[tokio::test]
+async fn a_due_time_that_changes_moves_no_row_of_a_running_thread() {
+    let emulator = Emulator::start().await;
+    let proxy = Proxy::start(emulator.endpoint(), |_| CallOutcome::Success).await;
+    let (store, thread) = (store(&proxy.endpoint, emulator.table()), thread("runs"));
+    let mut records: Vec<Record> = Vec::new();
+    for due_ms in [Some(9), Some(3), None, Some(5)] {
+        let append = Append { due_ms, ..after(&thread, &records) };
+        records.extend(append.records.clone());
+        store.append(append).await.unwrap();
+        let write = proxy.writes().pop().unwrap();
+        assert!(!write.request.to_string().contains("Delete"), "{due_ms:?}: {}", write.request);
+        let by_3 = store.due(3, None, 10).await.unwrap().items;
+        assert_eq!(by_3.len(), usize::from(due_ms == Some(3)), "{due_ms:?}");
+        let all = store.due(9, None, 10).await.unwrap().items;
+        assert_eq!(all.len(), usize::from(due_ms.is_some()), "{due_ms:?}");
+        assert_eq!(names(&store, ThreadStatus::Running).await, [thread.clone()]);
+    }
+}
+
+/// Running and waiting threads have different lists of due times, which are one list to the reader, page by page.
+#[tokio::test]
+async fn due_times_of_running_and_waiting_threads_are_one_list() {
+    let emulator = Emulator::start().await;
+    let store = emulator.store();
+    for (i, due_ms) in [5, 3, 5, 1, 4, 1, 9, 3].into_iter().enumerate() {
+        let standing = if i % 2 == 0 { ThreadStatus::Running } else { ThreadStatus::Waiting };
+        let append = after(&thread(&format!("{due_ms} {i}")), &[]);
+        store.append(Append { standing, due_ms: Some(due_ms), ..append }).await.unwrap();
+    }
+    for limit in [1, 2, 3, 10] {
+        let (mut found, mut next) = (Vec::new(), None);
+        loop {
+            let page = store.due(5, next.as_deref(), limit).await.unwrap();
+            assert!(page.items.len() <= limit);
+            found.extend(page.items.iter().map(ThreadId::to_string));
+            next = page.next;
+            if next.is_none() {
+                break;
+            }
+        }
+        assert_eq!(found, ["1 3", "1 5", "3 1", "3 7", "4 4", "5 0", "5 2"], "{limit}");
+    }
+}
+
 /// If the running threads are more than one query returns, the status is read from the head of each thread.
 #[tokio::test]
 async fn the_status_of_threads_is_right_if_very_many_are_running() {
@@ -127,12 +173,13 @@ async fn the_status_of_threads_is_right_if_very_many_are_running() {
         let text = |text: String| AttributeValue::S(text);
         let item = [
             ("pk".to_owned(), text("running/00".into())),
-            ("sk".to_owned(), text(format!("{number:016x}/other"))),
+            ("sk".to_owned(), text(format!("other {number}"))),
             ("filler".to_owned(), AttributeValue::B(Blob::new(vec![0; 390_000]))),
         ];
         emulator.put(item.into()).await;
     }
-    assert_eq!(names(&store, ThreadStatus::Running).await, [running]);
+    assert_eq!(names(&store, ThreadStatus::Running).await, [running.clone()]);
+    assert_eq!(store.due(1_000, None, 10).await.unwrap().items, [running]);
     assert_eq!(names(&store, ThreadStatus::Waiting).await, [thread("waiting")]);
     assert_eq!(store.threads(None, None, 10).await.unwrap().items.len(), 2);
 }

@@ -1,9 +1,9 @@
-//! A table that was written in the old layout: it can be read at once, and each append moves the rows of its thread.
+//! A table that was written in the old layout: it can be read at once, and the appends upgrade its threads.
 
 use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
 use hitl_runtime::{
     Digest, ThreadId,
-    store::{Append, OpenReview, Record, Store as _, ThreadStatus},
+    store::{Append, DynamoStore, OpenReview, Record, Store as _, ThreadStatus},
 };
 
 use crate::{
@@ -118,8 +118,20 @@ async fn forget_layout(emulator: &Emulator) {
     }
 }
 
-async fn is_recorded(emulator: &Emulator) -> bool {
-    emulator.scan().await.iter().any(|item| item.contains_key("layout"))
+/// Returns the layout record, if the table has one, and whether it says that the table is upgraded.
+async fn layout_record(emulator: &Emulator) -> Option<(String, bool)> {
+    let items = emulator.scan().await;
+    let record = items.iter().find(|item| item["pk"].as_s().unwrap() == "late")?;
+    Some((record["sk"].as_s().unwrap().clone(), record.contains_key("upgraded")))
+}
+
+async fn is_upgraded(emulator: &Emulator) -> bool {
+    layout_record(emulator).await.is_some_and(|(_, upgraded)| upgraded)
+}
+
+async fn listed(store: &DynamoStore) -> Vec<String> {
+    let page = store.reviews(None, 10).await.unwrap();
+    page.items.iter().map(|review| review.thread.to_string()).collect()
 }
 
 #[tokio::test]
@@ -134,26 +146,88 @@ async fn a_table_of_the_old_layout_is_read_and_upgraded() {
     assert_listed(&emulator, &journals).await;
     // A sweep finds that there are old rows.
     assert_eq!(emulator.store().due(100, None, 10).await.unwrap().items.len(), 3);
-    assert!(!is_recorded(&emulator).await);
+    assert!(!is_upgraded(&emulator).await);
 
+    // As long as a review is open, its row stays where it is, so that no reader of both lists misses it. So does the
+    // status until it changes.
+    let is_old = |key: &&String| key.starts_with("open/") || key.starts_with("stuck/");
     for at in 0..journals.len() {
-        let (append, records) = &mut journals[at];
-        let next = Append {
-            records: after(&append.thread, records).records,
-            after: Some(records[0].hash),
-            ..append.clone()
-        };
-        emulator.store().append(next.clone()).await.unwrap();
-        records.extend(next.records);
+        append(&emulator, &mut journals[at], &|_| {}).await;
         assert_listed(&emulator, &journals).await;
     }
-    let keys = emulator.items().await;
-    let is_old = |key: &&String| key.starts_with("open/") || key.starts_with("stuck/");
-    assert_eq!(keys.iter().find(is_old), None);
+    assert_eq!(emulator.items().await.iter().filter(is_old).count(), 3);
     assert_eq!(emulator.store().due(100, None, 10).await.unwrap().items.len(), 3);
-    assert!(is_recorded(&emulator).await);
+    assert!(!is_upgraded(&emulator).await);
+
+    // Now each thread gets another status, its review is closed, and another one is opened.
+    let next = [ThreadStatus::Running, ThreadStatus::Waiting, ThreadStatus::Failed];
+    for (at, standing) in next.into_iter().enumerate() {
+        let change = |append: &mut Append| {
+            append.standing = standing;
+            append.reviews = vec![review(&append.thread, 41, 60)];
+        };
+        append(&emulator, &mut journals[at], &change).await;
+        assert_listed(&emulator, &journals).await;
+    }
+    assert_eq!(emulator.items().await.iter().find(is_old), None);
+    assert_eq!(emulator.store().due(100, None, 10).await.unwrap().items.len(), 3);
+    assert!(is_upgraded(&emulator).await);
     assert_listed(&emulator, &journals).await;
     assert_eq!(reviews(&emulator.store(), &thread("waiting")).await, journals[2].0.reviews);
+}
+
+/// Appends an entry to a thread, and keeps what the lists have to show then.
+async fn append(
+    emulator: &Emulator,
+    (last, records): &mut (Append, Vec<Record>),
+    change: &dyn Fn(&mut Append),
+) {
+    let Append { records: new, after, .. } = after(&last.thread, records);
+    let mut next = Append { records: new, after, ..last.clone() };
+    change(&mut next);
+    emulator.store().append(next.clone()).await.unwrap();
+    records.extend(next.records.clone());
+    *last = next;
+}
+
+/// A program that knows only the old layout takes the layout record for the lag marker of a thread, and cannot read the
+/// head of that thread. So its list of reviews, which lacks those of the new layout, ends with an error. In its own
+/// layout, the version of the head is 1.
+#[tokio::test]
+async fn lists_of_older_programs_end_with_an_error() {
+    let emulator = Emulator::start().await;
+    forget_layout(&emulator).await;
+    emulator.store().reviews(None, 10).await.unwrap();
+    assert_eq!(layout_record(&emulator).await, None, "a list needs no record");
+    let first = after(&thread("new"), &[]);
+    emulator.store().append(first).await.unwrap();
+
+    let (name, upgraded) = layout_record(&emulator).await.unwrap();
+    assert!(!upgraded && ThreadId::existing(&name).is_ok() && ThreadId::new(&name).is_err(), "{name:?}");
+    let items = emulator.scan().await;
+    let head = items.iter().find(|item| item["pk"].as_s().unwrap() == &format!("thread/{name}")).unwrap();
+    assert_eq!((head["sk"].as_s().unwrap().as_str(), head["v"].as_n().unwrap().as_str()), ("head", "2"));
+    let head = items.iter().find(|item| item["pk"].as_s().unwrap() == "thread/new").unwrap();
+    assert_eq!(head["v"].as_n().unwrap(), "2");
+    assert_eq!(listed(&emulator.store()).await, Vec::<String>::new());
+}
+
+/// An older program that was not stopped opens a review after the upgrade.
+#[tokio::test]
+async fn rows_of_the_old_layout_after_the_upgrade_are_found() {
+    let emulator = Emulator::start().await;
+    let reader = emulator.store();
+    assert!(is_upgraded(&emulator).await);
+    assert_eq!(listed(&reader).await, Vec::<String>::new());
+    for append in old_threads() {
+        put_old(&emulator, &append).await;
+    }
+    // The next sweep that looks for them finds them for all processes.
+    assert_eq!(emulator.store().due(100, None, 10).await.unwrap().items.len(), 3);
+    assert!(!is_upgraded(&emulator).await);
+    for store in [reader, emulator.store()] {
+        assert_eq!(listed(&store).await, ["in doubt", "waiting"]);
+    }
 }
 
 #[tokio::test]

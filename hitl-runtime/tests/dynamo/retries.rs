@@ -133,6 +133,11 @@ async fn a_head_read_before_its_entries_is_retried() {
     assert_eq!(proxy.calls().len(), 10);
     assert!(lost.contains("retry later") && !lost.contains("delete"), "{lost}");
 
+    // The first entry was in the head before, and so a caller must not take its absence for the end.
+    assert_eq!(emulator.store().entries(&thread, 0, 10).await.unwrap(), first.records);
+    let lost = emulator.store().entries(&thread, 1, 10).await.unwrap_err().to_string();
+    assert!(lost.contains("retry later") && !lost.contains("delete"), "{lost}");
+
     let (waits, is_there) = (Arc::new(Notify::new()), Arc::new(AtomicBool::new(false)));
     let (signal, there, mut queries) = (Arc::clone(&waits), Arc::clone(&is_there), 0);
     let proxy = Proxy::start(emulator.endpoint(), move |_| {

@@ -55,9 +55,8 @@ impl PreparedAppend {
                 standing: Some(standing),
                 expires,
                 due_ms,
-                is_due_as_running: standing == ThreadStatus::Running,
                 blocks: index::blocks(&rows),
-                is_old: false,
+                ..Index::default()
             };
             let place = records.first().map_or(0, |record| record.place);
             return Ok(Self { thread, records, reviews, rows, index, place, after });
@@ -118,6 +117,7 @@ impl Shared {
     pub(super) async fn append(&self, append: Append) -> Result<(), StoreError> {
         let expires = self.keep_ended.map(|keep| Self::now_s().saturating_add(keep.as_secs()));
         let prepared = PreparedAppend::new(append, expires)?;
+        self.ensure_layout_record().await?;
         let mut before = self.head_to_follow(&prepared).await?;
         loop {
             if let Some(head) = &before {

@@ -20,8 +20,8 @@ use crate::{
 pub(super) const MAX_ROWS: usize = 90;
 
 /// The maximum number of rows that a change of the status and of the due time takes: one deleted and one put for each,
-/// and one for a running thread whose due time is in the other list.
-const STATUS_AND_DUE_ROWS: usize = 6;
+/// and one in the list of running threads.
+const STATUS_AND_DUE_ROWS: usize = 5;
 
 /// The maximum size of a row in bytes, so that the rows of one transaction stay below its limit of 4 MB.
 pub(super) const MAX_ROW_BYTES: usize = 32_000;
@@ -36,7 +36,8 @@ pub(super) const MAX_BLOCKS: usize = 10_000;
 pub(super) struct Block {
     pub(super) opened_ms: u64,
     number: u64,
-    /// `true` if the row was written in the old layout, where it has another key.
+    /// `true` if the row is in the list of the old layout. It stays there until its last review is closed: a row that
+    /// moved from one list to the other could be missed by a reader of both.
     is_old: bool,
 }
 
@@ -46,6 +47,11 @@ const OLD_BIT: u64 = 1 << 63;
 impl Block {
     pub(super) fn new(opened_ms: u64, place: Place) -> Self {
         Self { opened_ms, number: place >> 5, is_old: false }
+    }
+
+    /// Returns the same row in the current layout.
+    fn current(self) -> Self {
+        Self { is_old: false, ..self }
     }
 
     fn key(self, thread: &ThreadId) -> Key {
@@ -61,7 +67,7 @@ impl Block {
 /// The index data of a thread.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Index {
-    /// `true` if the rows for status and due time were written in the old layout.
+    /// `true` if the row for the status was written in the old layout. It remains as it is until the status changes.
     pub(super) is_old: bool,
     pub(super) standing: Option<ThreadStatus>,
     /// The time at which the thread expires, in seconds since the epoch.
@@ -74,7 +80,7 @@ pub(super) struct Index {
     pub(super) blocks: BTreeMap<Block, [u8; 8]>,
 }
 
-/// The rows of open reviews with their content.
+/// The rows of open reviews in the current layout, with their content.
 pub(super) type Rows = BTreeMap<Block, Vec<u8>>;
 
 /// Returns the rows for these reviews.
@@ -112,10 +118,24 @@ pub(super) fn blocks(rows: &Rows) -> BTreeMap<Block, [u8; 8]> {
 }
 
 impl Index {
-    /// Returns this index data for a thread that has the data `old` until now.
+    /// Returns this index data for a thread that has the data `old` until now: rows that are still needed stay where
+    /// they are.
     pub(super) fn after(mut self, old: &Self) -> Self {
-        if self.due_ms.is_some() && self.due_ms == old.due_ms {
-            self.is_due_as_running = old.is_due_as_running;
+        self.is_old = old.is_old && self.standing == old.standing;
+        self.is_due_as_running = match self.due_ms {
+            None => false,
+            due_ms if due_ms == old.due_ms => old.is_due_as_running,
+            Some(_) => self.standing == Some(ThreadStatus::Running) && !self.is_old,
+        };
+        self.with_blocks_after(old)
+    }
+
+    /// Returns this index data with the rows of open reviews in the lists where they are in `old`.
+    pub(super) fn with_blocks_after(mut self, old: &Self) -> Self {
+        for block in old.blocks.keys().filter(|block| block.is_old) {
+            if let Some(prefix) = self.blocks.remove(&block.current()) {
+                self.blocks.insert(*block, prefix);
+            }
         }
         self
     }
@@ -156,16 +176,17 @@ impl Index {
                 _ => row.text("standing", standing.as_str()).maybe_number("expires", self.expires),
             });
         }
-        let runs = self.standing == Some(ThreadStatus::Running);
-        if let Some(at) = self.due_ms {
-            let list = if self.is_due_as_running { List::Running } else { List::Due };
-            let row = Key::row(list, thread, key::timed(at, thread)).item();
-            rows.push(row.maybe_number("idle", (self.is_due_as_running && !runs).then_some(1)));
+        let is_running = self.standing == Some(ThreadStatus::Running) && !self.is_old;
+        let (due_as_running, due) = match self.is_due_as_running {
+            true => (self.due_ms, None),
+            false => (None, self.due_ms),
+        };
+        if is_running || due_as_running.is_some() {
+            let row = Key::row(List::Running, thread, thread.as_str().into()).item();
+            let row = row.maybe_number("due", due_as_running);
+            rows.push(row.maybe_number("idle", (!is_running).then_some(1)));
         }
-        let is_listed = self.due_ms.is_some() && self.is_due_as_running;
-        if runs && !is_listed && !self.is_old {
-            rows.push(Key::row(List::Running, thread, key::never(thread)).item());
-        }
+        rows.extend(due.map(|at| Key::row(List::Due, thread, key::timed(at, thread)).item()));
         rows.into_iter().filter_map(|row| Some((Key::from_item(&row)?, row))).collect()
     }
 
@@ -176,7 +197,7 @@ impl Index {
         let mut writes: Vec<_> = gone.map(|key| Write::delete(key.clone())).collect();
         let changed = new_rows.into_iter().filter(|(key, item)| old_rows.get(key) != Some(item));
         writes.extend(changed.map(|(_, item)| Write::put(item)));
-        writes.extend(self.changed_blocks(new).map(|block| match rows.get(&block) {
+        writes.extend(self.changed_blocks(new).map(|block| match rows.get(&block.current()) {
             Some(content) if new.blocks.contains_key(&block) => {
                 Write::put(block.key(thread).item().bytes("reviews", content.as_slice()))
             }

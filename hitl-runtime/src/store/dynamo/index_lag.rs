@@ -10,6 +10,7 @@ use super::{
     head_cache::HeadUpdate,
     index::{self, Index, MAX_ROWS, Rows},
     key::{self, Id, Key, LAG_PARTITION},
+    layout_upgrade::is_layout_record,
     table::Range,
     write::Write,
 };
@@ -22,11 +23,10 @@ impl Shared {
     /// updated.
     pub(super) async fn finish_index_updates(&self) -> Result<Result<(), StoreError>, StoreError> {
         let mut all = Ok(());
-        for item in self.table.query_all(DOING, Range::new(LAG_PARTITION)).await? {
-            if self.is_layout_record(&item) {
-                continue;
-            }
-            let thread = Key::from_item(&item).and_then(|key| ThreadId::existing(key.sk).ok());
+        let markers = self.table.query_all(DOING, Range::new(LAG_PARTITION)).await?;
+        self.note_layout(&markers);
+        for item in markers.iter().filter(|item| !is_layout_record(item)) {
+            let thread = Key::from_item(item).and_then(|key| ThreadId::existing(key.sk).ok());
             if let Some(thread) = thread {
                 all = all.and(self.finish_index_update(&thread).await);
             }
@@ -67,7 +67,10 @@ impl Shared {
     ) -> Result<bool, StoreError> {
         let goal = match lag {
             IndexLag::Deleted => Index::default(),
-            IndexLag::Reviews => Index { blocks: index::blocks(rows), ..head.index.clone() },
+            IndexLag::Reviews => {
+                let goal = Index { blocks: index::blocks(rows), ..head.index.clone() };
+                goal.with_blocks_after(&head.index)
+            }
         };
         let next = head.index.step(&goal);
         if lag == IndexLag::Deleted && next == goal {

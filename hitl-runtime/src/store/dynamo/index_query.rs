@@ -2,7 +2,11 @@
 
 use std::collections::VecDeque;
 
-use futures_util::{TryStreamExt as _, stream::FuturesUnordered};
+use futures_util::{
+    TryStreamExt as _,
+    future::{try_join, try_join_all},
+    stream::FuturesUnordered,
+};
 
 use super::{
     Shared, error,
@@ -16,6 +20,8 @@ use crate::{
     StoreError, ThreadId,
     store::{OpenReview, Page},
 };
+
+const LIST_DUE: &str = "list the due threads";
 
 /// A cursor over one partition, with the rows that were read but not returned yet.
 struct PartitionCursor {
@@ -49,13 +55,6 @@ impl<'a> MergedRows<'a> {
             })
         });
         Self { table, doing, cursors: cursors.collect() }
-    }
-
-    /// Reads the first rows of the first `count` partitions before those of the others.
-    async fn read_first(&mut self, count: usize) -> Result<(), StoreError> {
-        let (table, doing) = (self.table, self.doing);
-        let first = self.cursors.iter_mut().take(count).map(|cursor| cursor.fetch(table, doing));
-        first.collect::<FuturesUnordered<_>>().try_collect::<()>().await
     }
 
     pub(super) async fn next(&mut self) -> Result<Option<(String, Item)>, StoreError> {
@@ -95,11 +94,9 @@ impl PartitionCursor {
 /// Returns the limit of the first query of each partition of a list: a little more than the average share of a
 /// partition, so that it is seldom queried again.
 fn first_limit(list: List, wanted: usize) -> usize {
-    match (list, list.shards()) {
-        // A row may move out of this list while it is read, so all rows of the page must be in the first query.
-        (List::OldOpen, _) => wanted.saturating_add(1),
-        (_, 1) => wanted,
-        (_, shards) => {
+    match list.shards() {
+        1 => wanted,
+        shards => {
             let share = wanted.div_ceil(usize::from(shards));
             share.saturating_add(share.isqrt() * 3 / 2 + 2)
         }
@@ -130,18 +127,10 @@ impl Shared {
         let wanted = limit.saturating_add(1);
         let lists: &[_] = if self.is_upgraded() { &[List::Reviews] } else { &[List::OldOpen, List::Reviews] };
         let mut rows = MergedRows::new(&self.table, "list the open reviews", lists, (from, None), wanted);
-        if !self.is_upgraded() {
-            // A row moves from the old list to the new one, so it is in the first or in the second.
-            rows.read_first(usize::from(List::OldOpen.shards())).await?;
-        }
-        let (mut found, mut last) = (Vec::new(), String::new());
+        let mut found = Vec::new();
         while found.len() < wanted
             && let Some((sk, row)) = rows.next().await?
         {
-            if sk == last {
-                continue;
-            }
-            last.clone_from(&sk);
             let reviews = review_row::read(&row).ok_or_else(|| self.damaged_row(&sk))?;
             let is_new = |review: &OpenReview| after.as_ref().is_none_or(|after| after.is_before(review));
             found.extend(reviews.into_iter().filter(is_new));
@@ -177,13 +166,24 @@ impl Shared {
             return Ok(Page { items: Vec::new(), next: None });
         }
         let wanted = limit.saturating_add(1);
-        let mut rows = MergedRows::new(
-            &self.table,
-            "list the due threads",
-            &[List::Running, List::Due],
-            (from.clone(), Some(to)),
-            wanted,
-        );
+        let (mut found, running) =
+            try_join(self.due_rows(from, to, wanted), self.due_as_running(by_ms, after)).await?;
+        found.extend(running);
+        found.sort_unstable();
+        found.truncate(wanted);
+        let Page { items, next } = page(found, limit, |(at, thread)| page_token::after_due(*at, thread));
+        Ok(Page { items: items.into_iter().map(|(_, thread)| thread).collect(), next })
+    }
+
+    /// Returns the first `wanted` threads in the list of due times between two keys, of which the first is excluded.
+    async fn due_rows(
+        &self,
+        from: Option<String>,
+        to: String,
+        wanted: usize,
+    ) -> Result<Vec<(u64, ThreadId)>, StoreError> {
+        let range = (from.clone(), Some(to));
+        let mut rows = MergedRows::new(&self.table, LIST_DUE, &[List::Due], range, wanted);
         let mut found = Vec::new();
         while found.len() < wanted
             && let Some((sk, _)) = rows.next().await?
@@ -192,8 +192,31 @@ impl Shared {
                 found.push(key::read_timed(&sk).ok_or_else(|| self.damaged_row(&sk))?);
             }
         }
-        let Page { items, next } = page(found, limit, |(at, thread)| page_token::after_due(*at, thread));
-        Ok(Page { items: items.into_iter().map(|(_, thread)| thread).collect(), next })
+        Ok(found)
+    }
+
+    /// Returns all threads after `after` in the list of running threads that are due. The list is short, and its rows
+    /// keep their keys when the due times change, so that no reader misses one.
+    async fn due_as_running(
+        &self,
+        by_ms: u64,
+        after: Option<(u64, ThreadId)>,
+    ) -> Result<Vec<(u64, ThreadId)>, StoreError> {
+        let rows = List::Running.partitions().map(|pk| self.table.query_all(LIST_DUE, Range::new(pk)));
+        let mut found = Vec::new();
+        for row in try_join_all(rows).await?.into_iter().flatten() {
+            if let Some(at) = row.get_number("due").filter(|at| *at <= by_ms) {
+                found.push((at, self.thread_of(&row)?));
+            }
+        }
+        found.retain(|due| after.as_ref().is_none_or(|after| due > after));
+        Ok(found)
+    }
+
+    /// Returns the thread of a row whose key is the name of the thread.
+    pub(super) fn thread_of(&self, row: &Item) -> Result<ThreadId, StoreError> {
+        let sk = row.get_text(SK).unwrap_or_default();
+        ThreadId::existing(sk).map_err(|_| self.damaged_row(sk))
     }
 
     pub(super) fn damaged_row(&self, sk: &str) -> StoreError {

@@ -122,23 +122,40 @@ impl Shared {
         if limit == 0 {
             return Ok(Vec::new());
         }
+        for attempts in 1..=MAX_ATTEMPTS {
+            if let Some(records) = self.read_on(thread, from, limit).await? {
+                return Ok(records);
+            }
+            back_off(attempts).await;
+        }
+        Err(error::incomplete(&self.table.name, thread, "an entry"))
+    }
+
+    /// Reads entries from a place on; `None` if a concurrent change was observed.
+    async fn read_on(
+        &self,
+        thread: &ThreadId,
+        from: Place,
+        limit: usize,
+    ) -> Result<Option<Vec<Record>>, StoreError> {
         // The head first: entries that it no longer contains later are then in an item of their own.
         let head = self.head(DOING, thread).await?;
         let Some(head) = head.filter(|head| head.is_live(Self::now_s()) && from < head.next) else {
-            return Ok(Vec::new());
+            return Ok(Some(Vec::new()));
         };
         let in_head = self.records_in(thread, &head)?;
         let first_in_head = head.next - in_head.len() as Place;
         let mut records = Vec::new();
-        if from < first_in_head && !self.read_stored(thread, &head, (from, limit), &mut records).await? {
-            return Ok(records);
-        }
+        let reaches_head =
+            from >= first_in_head || self.read_stored(thread, &head, (from, limit), &mut records).await?;
         let place = from + records.len() as Place;
-        if place >= first_in_head {
+        if reaches_head && place >= first_in_head {
             records.extend(in_head.into_iter().filter(|record| record.place >= place));
         }
         records.truncate(limit);
-        Ok(records)
+        // According to the head there is an entry at `from`. If there is none, the transaction that moved it out of the
+        // head was only partly visible, or the thread was deleted during the read.
+        Ok(Some(records).filter(|records| !records.is_empty()))
     }
 
     /// Reads the entries that are in items of their own, from a place on. Returns `true` if there are no further ones.

@@ -68,15 +68,16 @@ impl Key {
 /// The partition of the index lag markers.
 pub(super) const LAG_PARTITION: &str = "late";
 
-/// The sort key of the layout record, which shares a partition with the index lag markers. No thread has this name.
-pub(super) const LAYOUT: &str = " layout";
+/// The sort key of the layout record, which shares a partition with the index lag markers. It is the name of a thread that
+/// may exist, but that cannot be started, because of the invisible character in it.
+pub(super) const LAYOUT: &str = "layout of this table\u{200b}.";
 
 /// A list, which is spread over its shards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum List {
     /// Open reviews.
     Reviews,
-    /// Running threads by due time.
+    /// Running threads.
     Running,
     /// Other threads by due time.
     Due,
@@ -145,16 +146,6 @@ pub(super) fn read_batch(sk: &str) -> Option<(Place, Incarnation)> {
 /// Returns a sort key that orders by time, and then by thread.
 pub(super) fn timed(time_ms: u64, thread: &ThreadId) -> String {
     format!("{time_ms:016x}/{thread}")
-}
-
-/// Returns the sort key of a running thread without a due time. It follows all of [`timed`].
-pub(super) fn never(thread: &ThreadId) -> String {
-    format!("never/{thread}")
-}
-
-/// Parses the thread in a sort key of [`timed`] or [`never`].
-pub(super) fn read_timed_thread(sk: &str) -> Option<ThreadId> {
-    ThreadId::existing(sk.split_once('/')?.1).ok()
 }
 
 pub(super) fn read_timed(sk: &str) -> Option<(u64, ThreadId)> {

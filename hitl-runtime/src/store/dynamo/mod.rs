@@ -68,8 +68,10 @@ struct Shared {
     keep_ended: Option<Duration>,
     /// The time of the last search for old cleanup intents, in milliseconds since the epoch.
     last_cleanup_ms: Arc<AtomicU64>,
-    /// `true` once it is known that the table has no rows of the old layout.
+    /// `true` if it is known that the table has no rows of the old layout.
     is_upgraded: Arc<AtomicBool>,
+    /// `true` if it is known that the table has a layout record.
+    has_layout_record: Arc<AtomicBool>,
 }
 
 impl DynamoStore {
@@ -89,9 +91,14 @@ impl DynamoStore {
     /// # drop(store);
     /// ```
     pub fn new(client: &Client, table: impl Into<String>) -> Self {
-        let table = Table::new(client, table.into());
-        let (heads, last_cleanup_ms, is_upgraded) = (Arc::default(), Arc::default(), Arc::default());
-        Self(Arc::new(Shared { table, heads, keep_ended: None, last_cleanup_ms, is_upgraded }))
+        Self(Arc::new(Shared {
+            table: Table::new(client, table.into()),
+            heads: Arc::default(),
+            keep_ended: None,
+            last_cleanup_ms: Arc::default(),
+            is_upgraded: Arc::default(),
+            has_layout_record: Arc::default(),
+        }))
     }
 
     /// Uses the table with the region and the credentials from the default provider chain of the AWS SDK: the

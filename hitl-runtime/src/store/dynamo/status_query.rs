@@ -10,7 +10,7 @@ use super::{
     index::standing,
     index_query::{MergedRows, page},
     item::Item,
-    key::{self, List, SK},
+    key::List,
     page_token,
     table::Range,
 };
@@ -75,8 +75,7 @@ impl Shared {
                 return Ok(RunningThreads::TooMany);
             }
             for item in items.iter().filter(|item| item.get_number("idle").is_none()) {
-                let sk = item.get_text(SK).unwrap_or_default();
-                running.insert(key::read_timed_thread(sk).ok_or_else(|| self.damaged_row(sk))?);
+                running.insert(self.thread_of(item)?);
             }
         }
         Ok(RunningThreads::All(running))
