@@ -203,6 +203,7 @@ async fn a_lost_response_is_no_conflict_after_another_append() {
     let proxy = Proxy::start(emulator.endpoint(), move |call| {
         writes += usize::from(call.is_write());
         match writes {
+            0 => CallOutcome::Success,
             1 => CallOutcome::ResponseLost,
             _ if gone_on.load(SeqCst) => CallOutcome::Success,
             _ => {
