@@ -2,7 +2,7 @@
 //! the documentation of `hitl_runtime::store::dynamo`.
 
 use hitl::prelude::*;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     emulator::{Emulator, store},
@@ -84,9 +84,16 @@ impl Cost {
             }
             cost.writes += 1;
             cost.write_units += call.units;
-            let items = call.request["TransactItems"].as_array().expect("each write is a transaction");
-            cost.items += items.len();
-            cost.bytes += items.iter().map(|item| size(&item["Put"]["Item"])).sum::<usize>();
+            match call.request["TransactItems"].as_array() {
+                Some(items) => {
+                    cost.items += items.len();
+                    cost.bytes += items.iter().map(|item| size(&item["Put"]["Item"])).sum::<usize>();
+                }
+                None => {
+                    cost.items += 1;
+                    cost.bytes += size(&call.request["Item"]);
+                }
+            }
         }
         cost
     }
@@ -105,7 +112,8 @@ fn size(item: &Value) -> usize {
 
 /// Returns the kind and the key of each item that a call writes.
 fn keys(call: &Call) -> Vec<String> {
-    let items = call.request["TransactItems"].as_array().unwrap();
+    let alone = vec![json!({ "Put": { "Item": call.request["Item"] } })];
+    let items = call.request["TransactItems"].as_array().unwrap_or(&alone);
     let text = |item: &Value| format!("{} {}", item["pk"]["S"], item["sk"]["S"]);
     let key = |item: &Value| match item.get("Put") {
         Some(put) => format!("put {} ({} bytes)", text(&put["Item"]), size(&put["Item"])),
@@ -135,7 +143,7 @@ async fn a_refund_costs_what_the_documentation_states() {
 
     // The documentation has the exact numbers of bytes; a few more are accepted, so that entries may grow a little.
     let until_review =
-        Cost { reads: 2, read_units: 2.0, writes: 3, items: 8, write_units: 16.0, bytes: 2_000 };
+        Cost { reads: 2, read_units: 2.0, writes: 3, items: 8, write_units: 15.0, bytes: 2_000 };
     let until_end = Cost { reads: 2, read_units: 2.0, writes: 2, items: 9, write_units: 18.0, bytes: 2_400 };
     for (calls, expected) in [(started, until_review), (later.calls(), until_end)] {
         let found = Cost::of(&calls);

@@ -26,7 +26,7 @@ use crate::{
 /// A body that is too large for one item.
 static LARGE: LazyLock<Vec<u8>> = LazyLock::new(|| noise(400_000, 7));
 
-/// Returns the appends of one thread, in order: it starts, opens one review, replaces it with 100 reviews, appends a
+/// Returns the appends of one thread, in order: it starts, appends an entry that changes no list, opens one review, replaces it with 100 reviews, appends a
 /// body that is too large for one item, closes all reviews at once, ends, and opens the 100 reviews again. `run` then
 /// deletes it.
 fn life(thread: &ThreadId) -> Vec<Append> {
@@ -39,6 +39,7 @@ fn life(thread: &ThreadId) -> Vec<Append> {
         appends.push(append);
     };
     then(&|_| {});
+    then(&|append| append.due_ms = Some(1_000));
     then(&|append| append.reviews = vec![review(thread, 1, 50)]);
     // Each review has another opening time and so its own row: more rows than one transaction can write.
     let open: Vec<_> = (0..100).map(|place| review(thread, place, 100 + place)).collect();
@@ -188,14 +189,41 @@ async fn an_append_whose_chunks_are_deleted_is_rolled_back() {
     assert_eq!(stored_thread(&emulator.store(), &thread).await.records, large.records);
 }
 
-/// The response to the first append is lost, and another process appends before the retry. Only the client request
-/// token shows that the first append was stored.
+/// The response to an append is lost, and another process appends before the retry. If the append was a transaction, only
+/// the client request token shows that it was stored; if it was one write, the journal does.
 #[tokio::test]
 async fn a_lost_response_is_no_conflict_after_another_append() {
     let emulator = Emulator::start().await;
-    let thread = thread("lost answer");
-    let first = after(&thread, &[]);
-    let second = after(&thread, &first.records);
+    for (name, operation) in [("transaction", "TransactWriteItems"), ("one write", "PutItem")] {
+        for others in 1..=2 {
+            let thread = thread(&format!("{name} {others}"));
+            let mut before = Vec::new();
+            if operation == "PutItem" {
+                let first = after(&thread, &[]);
+                emulator.store().append(first.clone()).await.unwrap();
+                before = first.records;
+            }
+            lose_response(&emulator, &thread, before, (operation, others)).await;
+        }
+    }
+}
+
+/// Loses the response to an append after the entries `before`, and appends `others` entries in another process before the
+/// retry.
+async fn lose_response(
+    emulator: &Emulator,
+    thread: &ThreadId,
+    before: Vec<Record>,
+    (operation, others): (&str, usize),
+) {
+    let next = |records: &[Record]| Append { due_ms: Some(1_000), ..after(thread, records) };
+    let first = next(&before);
+    let mut all = [before, first.records.clone()].concat();
+    let mut more = Vec::new();
+    for _ in 0..others {
+        more.push(next(&all));
+        all.extend(more.last().unwrap().records.clone());
+    }
     let (upstream, table) = (emulator.endpoint().to_owned(), emulator.table().to_owned());
     let lost = Arc::new(Notify::new());
     let has_gone_on = Arc::new(AtomicBool::new(false));
@@ -214,14 +242,53 @@ async fn a_lost_response_is_no_conflict_after_another_append() {
     })
     .await;
     let faulty = store(&proxy.endpoint, emulator.table());
-    let next = second.clone();
     let other = tokio::spawn(async move {
         lost.notified().await;
-        store(&upstream, &table).append(next).await.unwrap();
+        for append in more {
+            store(&upstream, &table).append(append).await.unwrap();
+        }
         has_gone_on.store(true, SeqCst);
     });
     faulty.append(first.clone()).await.unwrap();
+    assert_eq!(proxy.writes()[0].operation, operation);
     other.await.unwrap();
-    let there = stored_thread(&emulator.store(), &thread).await.records;
-    assert_eq!(there, [first.records, second.records].concat());
+    assert_eq!(stored_thread(&emulator.store(), thread).await.records, all);
+    // The process has noticed the others' entries.
+    faulty.append(after(thread, &all)).await.unwrap();
+}
+
+/// Another process has appended before the retry of an append that was never executed.
+#[tokio::test]
+async fn a_lost_request_is_a_conflict_after_another_append() {
+    let emulator = Emulator::start().await;
+    let thread = thread("lost request");
+    let first = after(&thread, &[]);
+    emulator.store().append(first.clone()).await.unwrap();
+    let append = |body: &[u8]| Append {
+        records: vec![record(1, body.to_vec())],
+        due_ms: first.due_ms,
+        ..after(&thread, &first.records)
+    };
+    let (upstream, table) = (emulator.endpoint().to_owned(), emulator.table().to_owned());
+    let (lost, has_gone_on) = (Arc::new(Notify::new()), Arc::new(AtomicBool::new(false)));
+    let (signal, gone_on) = (Arc::clone(&lost), Arc::clone(&has_gone_on));
+    let proxy = Proxy::start(emulator.endpoint(), move |call| {
+        if !call.is_write() || gone_on.load(SeqCst) {
+            return CallOutcome::Success;
+        }
+        signal.notify_one();
+        CallOutcome::RequestLost
+    })
+    .await;
+    let other = append(b"other");
+    let winner = tokio::spawn(async move {
+        lost.notified().await;
+        store(&upstream, &table).append(other).await.unwrap();
+        has_gone_on.store(true, SeqCst);
+    });
+    let refused = store(&proxy.endpoint, emulator.table()).append(append(b"mine")).await.unwrap_err();
+    winner.await.unwrap();
+    assert_eq!(proxy.writes()[0].operation, "PutItem");
+    assert!(matches!(refused, StoreError::Conflict { place: 1, .. }), "{refused}");
+    assert_eq!(stored_thread(&emulator.store(), &thread).await.records[1].body, b"other");
 }

@@ -230,6 +230,31 @@ async fn rows_of_the_old_layout_after_the_upgrade_are_found() {
     }
 }
 
+/// An older program crashed after an append whose rows were deferred. The first list finishes its work.
+#[tokio::test]
+async fn deferred_rows_of_an_older_program_are_written() {
+    let emulator = Emulator::start().await;
+    forget_layout(&emulator).await;
+    let all = old_threads().into_iter().find(|append| append.standing == ThreadStatus::Waiting).unwrap();
+    put_old(&emulator, &Append { reviews: vec![], ..all.clone() }).await;
+    let json = serde_json::to_vec(&all.reviews).unwrap();
+    for mut item in emulator.scan().await.into_iter().filter(|item| item["pk"] == text("thread/waiting")) {
+        if let Some(AttributeValue::B(entries)) = item.get_mut("entries") {
+            *entries = Blob::new([entries.as_ref(), &json].concat());
+        } else {
+            item.insert("late".into(), text("reviews"));
+        }
+        emulator.put(item).await;
+    }
+    emulator.put(item(&[("pk", text("late")), ("sk", text("waiting"))])).await;
+
+    assert_eq!(reviews(&emulator.store(), &all.thread).await, all.reviews);
+    let keys = emulator.items().await;
+    assert!(keys.iter().any(|key| key.starts_with("review/")) && !keys.contains(&"late waiting".into()));
+    assert!(emulator.scan().await.iter().any(|item| item.contains_key("layout")), "older programs see it");
+    assert_listed(&emulator, &[(all.clone(), all.records)]).await;
+}
+
 #[tokio::test]
 async fn a_thread_of_the_old_layout_is_deleted_with_all_its_rows() {
     let emulator = Emulator::start().await;

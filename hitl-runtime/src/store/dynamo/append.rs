@@ -1,4 +1,4 @@
-//! The append: one transaction that replaces the head.
+//! The append: one write or one transaction that replaces the head.
 
 use std::borrow::Cow;
 
@@ -232,7 +232,10 @@ impl Shared {
                 writes.push(Write::put(batch.bytes("entries", packed)));
             }
         }
-        let update = self.update_head(DOING, thread, before, (token, Some(&head)), writes).await;
+        let update = match before {
+            Some(before) if writes.is_empty() => self.replace_head(DOING, thread, before, &head).await,
+            _ => self.update_head(DOING, thread, before, (token, Some(&head)), writes).await,
+        };
         self.after_append(thread, &update, staged, intent, lag).await;
         update
     }

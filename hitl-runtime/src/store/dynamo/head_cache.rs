@@ -11,7 +11,7 @@ use super::{
     head::HeadItem,
     item::Item,
     key::{Id, Key},
-    table::TransactOutcome,
+    table::{ReplaceOutcome, TransactOutcome},
     write::Write,
 };
 use crate::{StoreError, ThreadId};
@@ -104,6 +104,46 @@ impl Shared {
                 Ok(if is_own { HeadUpdate::Done } else { HeadUpdate::Conflict(head) })
             }
         }
+    }
+
+    /// Replaces the head `from` by `to`, which follows it by some entries, and writes nothing else.
+    pub(super) async fn replace_head(
+        &self,
+        doing: &str,
+        thread: &ThreadId,
+        from: &HeadItem,
+        to: &HeadItem,
+    ) -> Result<HeadUpdate, StoreError> {
+        // Until the outcome is known, the cached head is not valid.
+        self.heads.set(thread, None);
+        let outcome = self.table.replace(doing, to.item(thread), from.by).await?;
+        if let ReplaceOutcome::Written = outcome {
+            self.heads.set(thread, Some(to.clone()));
+            return Ok(HeadUpdate::Done);
+        }
+        let now = self.head(doing, thread).await?;
+        let was_written = match (&outcome, &now) {
+            (ReplaceOutcome::WrittenOrConflict, Some(now)) => self.is_behind(thread, to, now).await?,
+            _ => false,
+        };
+        Ok(if was_written { HeadUpdate::Done } else { HeadUpdate::Conflict(now) })
+    }
+
+    /// Returns whether the head `earlier` was in the table before `now`: its last entry is in the journal.
+    async fn is_behind(
+        &self,
+        thread: &ThreadId,
+        earlier: &HeadItem,
+        now: &HeadItem,
+    ) -> Result<bool, StoreError> {
+        if now.incarnation != earlier.incarnation || now.next < earlier.next {
+            return Ok(false);
+        }
+        if now.next == earlier.next {
+            return Ok(now.hash == earlier.hash);
+        }
+        let last = self.entries(thread, earlier.next.saturating_sub(1), 1).await?;
+        Ok(last.first().is_some_and(|last| last.hash == earlier.hash))
     }
 
     pub(super) fn now_ms() -> u64 {

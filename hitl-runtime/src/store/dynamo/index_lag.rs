@@ -76,6 +76,8 @@ impl Shared {
         if lag == IndexLag::Deleted && next == goal {
             return self.remove(thread, head).await;
         }
+        // A program of the old layout may have begun the update.
+        self.ensure_layout_record().await?;
         let token = Id::random()?;
         let mut writes = head.index.writes(&next, rows, thread);
         let is_done = next == goal;
