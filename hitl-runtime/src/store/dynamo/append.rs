@@ -195,6 +195,7 @@ impl Shared {
             next: prepared.last() + 1,
             hash: prepared.records.last().map_or(crate::Digest::of(b""), |record| record.hash),
             by: token,
+            earlier: before.map_or(Vec::new(), |head| head.rewritten(token).earlier),
             incarnation: before
                 .filter(|_| !prepared.creates_thread())
                 .map_or(token.incarnation(), |head| head.incarnation),

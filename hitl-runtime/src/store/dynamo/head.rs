@@ -21,6 +21,9 @@ const OLD_VERSION: u64 = 1;
 /// The maximum size of a head with entries, in bytes: a larger item costs a further write unit.
 const MAX_HEAD_BYTES: usize = 1024;
 
+/// The maximum number of earlier writes whose ids a head contains.
+const MAX_EARLIER: usize = 4;
+
 /// The size from which the entries in a head are compressed, in bytes.
 const MIN_COMPRESSED_ENTRIES: usize = 256;
 
@@ -33,6 +36,8 @@ pub(super) struct HeadItem {
     pub(super) hash: Digest,
     /// The id of the write that produced this head.
     pub(super) by: Id,
+    /// The ids of the last writes before that one, newest first.
+    pub(super) earlier: Vec<Id>,
     pub(super) incarnation: Incarnation,
     /// The newest entries, encoded, if they are in the head and not in an item of their own.
     pub(super) entries: Option<Vec<u8>>,
@@ -74,6 +79,9 @@ impl HeadItem {
         if let Some(entries) = &self.entries {
             item = item.bytes("entries", entries.as_slice());
         }
+        if !self.earlier.is_empty() {
+            item = item.bytes("ids", self.earlier.iter().flat_map(Id::as_bytes).copied().collect::<Vec<_>>());
+        }
         if let Some(standing) = standing {
             item = item.text("standing", standing.as_str());
         }
@@ -112,6 +120,10 @@ impl HeadItem {
             next: item.get_number("next")?,
             hash: Digest::from_bytes(item.get_bytes("hash")?.try_into().ok()?),
             by: Id::from_bytes(item.get_bytes("by")?)?,
+            earlier: match item.get_bytes("ids") {
+                Some(ids) => ids.chunks(size_of::<Id>()).map(Id::from_bytes).collect::<Option<_>>()?,
+                None => Vec::new(),
+            },
             incarnation: Incarnation::new(item.get_number("born")?),
             entries: item.get_bytes("entries").map(<[u8]>::to_vec),
             index: Index {
@@ -124,6 +136,16 @@ impl HeadItem {
             },
             lag,
         })
+    }
+
+    /// Returns this head as the write `by` rewrites it.
+    pub(super) fn rewritten(&self, by: Id) -> Self {
+        Self { by, earlier: self.ids().take(MAX_EARLIER).collect(), ..self.clone() }
+    }
+
+    /// Returns the ids of the last writes of the head, newest first.
+    pub(super) fn ids(&self) -> impl Iterator<Item = Id> {
+        std::iter::once(self.by).chain(self.earlier.iter().copied())
     }
 
     /// Returns the entries in the head, oldest first; `None` if they are damaged.
@@ -189,12 +211,14 @@ mod tests {
             next: 5,
             hash: Digest::of(b"x"),
             by,
+            earlier: vec![Id::random().unwrap(), by],
             incarnation: by.incarnation(),
             entries: Some(b"entries".to_vec()),
             index,
             lag: Some(IndexLag::Reviews),
         };
-        let bare = HeadItem { index: Index::default(), entries: None, lag: None, ..full.clone() };
+        let bare =
+            HeadItem { index: Index::default(), earlier: vec![], entries: None, lag: None, ..full.clone() };
         [full, bare]
     }
 
@@ -204,6 +228,14 @@ mod tests {
         for head in heads() {
             assert_eq!(HeadItem::from_item(&head.item(&thread)), Ok(head));
         }
+    }
+
+    #[test]
+    fn a_head_keeps_the_ids_of_its_last_writes() {
+        let [_, bare] = heads();
+        let ids: Vec<_> = (0..6).map(|_| Id::random().unwrap()).collect();
+        let last = ids.iter().fold(bare, |head, by| head.rewritten(*by));
+        assert_eq!(last.ids().collect::<Vec<_>>(), ids.into_iter().rev().take(5).collect::<Vec<_>>());
     }
 
     #[test]
@@ -217,6 +249,7 @@ mod tests {
             item.clone().text("next", "5"),
             item.clone().bytes("hash", *b"short"),
             item.clone().bytes("by", *b"short"),
+            item.clone().bytes("ids", *b"short"),
             item.clone().bytes("open", [0, 1]),
             item.clone().text("late", "?"),
         ] {

@@ -122,28 +122,22 @@ impl Shared {
             return Ok(HeadUpdate::Done);
         }
         let now = self.head(doing, thread).await?;
-        let was_written = match (&outcome, &now) {
-            (ReplaceOutcome::WrittenOrConflict, Some(now)) => self.is_behind(thread, to, now).await?,
-            _ => false,
-        };
-        Ok(if was_written { HeadUpdate::Done } else { HeadUpdate::Conflict(now) })
-    }
-
-    /// Returns whether the head `earlier` was in the table before `now`: its last entry is in the journal.
-    async fn is_behind(
-        &self,
-        thread: &ThreadId,
-        earlier: &HeadItem,
-        now: &HeadItem,
-    ) -> Result<bool, StoreError> {
-        if now.incarnation != earlier.incarnation || now.next < earlier.next {
-            return Ok(false);
+        match (outcome, &now) {
+            (ReplaceOutcome::WrittenOrConflict, Some(head)) if head.ids().any(|id| id == to.by) => {
+                Ok(HeadUpdate::Done)
+            }
+            // Of the writes since `from`, only the last ones are known.
+            (ReplaceOutcome::WrittenOrConflict, Some(head))
+                if head.incarnation == from.incarnation && head.ids().all(|id| id != from.by) =>
+            {
+                let problem = format!(
+                    "could not {doing}: the response was lost, and others have written to thread `{thread}` since; \
+                     read the thread to find out if this was written"
+                );
+                Err(error::failure(&self.table.name, problem))
+            }
+            _ => Ok(HeadUpdate::Conflict(now)),
         }
-        if now.next == earlier.next {
-            return Ok(now.hash == earlier.hash);
-        }
-        let last = self.entries(thread, earlier.next.saturating_sub(1), 1).await?;
-        Ok(last.first().is_some_and(|last| last.hash == earlier.hash))
     }
 
     pub(super) fn now_ms() -> u64 {

@@ -84,7 +84,7 @@ impl Shared {
         if is_done {
             writes.push(Write::delete(Key::lag_marker(thread)));
         }
-        let next = HeadItem { index: next, by: token, lag: head.lag.filter(|_| !is_done), ..head.clone() };
+        let next = HeadItem { index: next, lag: head.lag.filter(|_| !is_done), ..head.rewritten(token) };
         let update = self.update_head(DOING, thread, Some(head), (token, Some(&next)), writes).await?;
         Ok(is_done && matches!(update, HeadUpdate::Done))
     }
@@ -129,7 +129,7 @@ impl Shared {
                 }
             } else {
                 let token = Id::random()?;
-                let gone = HeadItem { by: token, lag: Some(IndexLag::Deleted), ..head.clone() };
+                let gone = HeadItem { lag: Some(IndexLag::Deleted), ..head.rewritten(token) };
                 let along = vec![Write::put(Key::lag_marker(thread).item())];
                 self.update_head("delete a thread", thread, Some(&head), (token, Some(&gone)), along).await?;
             }
