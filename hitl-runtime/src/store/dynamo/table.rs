@@ -1,5 +1,7 @@
 //! The calls to the table. All of them are retried.
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
 use aws_sdk_dynamodb::{
     Client,
     error::{ProvideErrorMetadata as _, SdkError},
@@ -12,7 +14,7 @@ use super::{
     error,
     item::Item,
     key::{Id, Key, PK, SK},
-    retry::{self, ErrorResponse, with_retries},
+    retry::{self, ErrorResponse, may_be_executed, with_retries},
     write::Write,
 };
 use crate::StoreError;
@@ -162,15 +164,22 @@ impl Table {
         let call = self.client.put_item().table_name(&self.name).set_item(Some(item.into_attributes()));
         let call = call.condition_expression("#by = :by").expression_attribute_names("#by", "by");
         let call = call.expression_attribute_values(":by", AttributeValue::B(Blob::new(by.as_bytes())));
-        let mut attempts = 0;
-        let attempt = || {
-            attempts += 1;
-            call.clone().send()
+        let may_be_written = AtomicBool::new(false);
+        let attempt = || async {
+            let answer = call.clone().send().await;
+            if answer.as_ref().is_err_and(may_be_executed) {
+                may_be_written.store(true, Relaxed);
+            }
+            answer
         };
         match with_retries(attempt).await {
             Ok(_) => Ok(ReplaceOutcome::Written),
             Err(error) if error.code() == Some("ConditionalCheckFailedException") => {
-                Ok(if attempts == 1 { ReplaceOutcome::Conflict } else { ReplaceOutcome::WrittenOrConflict })
+                Ok(if may_be_written.load(Relaxed) {
+                    ReplaceOutcome::WrittenOrConflict
+                } else {
+                    ReplaceOutcome::Conflict
+                })
             }
             Err(error) => Err(self.failed(doing, &error)),
         }
