@@ -132,7 +132,7 @@ async fn a_due_time_that_changes_moves_no_row_of_a_running_thread() {
         assert_eq!(by_3.len(), usize::from(due_ms == Some(3)), "{due_ms:?}");
         let all = store.due(9, None, 10).await.unwrap().items;
         assert_eq!(all.len(), usize::from(due_ms.is_some()), "{due_ms:?}");
-        assert_eq!(names(&store, ThreadStatus::Running).await, [thread.clone()]);
+        assert_eq!(names(&store, ThreadStatus::Running).await, std::slice::from_ref(&thread));
     }
 }
 
@@ -178,7 +178,7 @@ async fn the_status_of_threads_is_right_if_very_many_are_running() {
         ];
         emulator.put(item.into()).await;
     }
-    assert_eq!(names(&store, ThreadStatus::Running).await, [running.clone()]);
+    assert_eq!(names(&store, ThreadStatus::Running).await, std::slice::from_ref(&running));
     assert_eq!(store.due(1_000, None, 10).await.unwrap().items, [running]);
     assert_eq!(names(&store, ThreadStatus::Waiting).await, [thread("waiting")]);
     assert_eq!(store.threads(None, None, 10).await.unwrap().items.len(), 2);
