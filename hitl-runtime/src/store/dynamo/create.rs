@@ -14,6 +14,7 @@ use tokio::time::sleep;
 use super::{
     error,
     key::{PK, SK},
+    retry::with_retries,
     table::Table,
 };
 use crate::StoreError;
@@ -32,7 +33,7 @@ impl Table {
         for (definition, key) in keys {
             call = call.attribute_definitions(definition).key_schema(key);
         }
-        let is_new = match call.send().await {
+        let is_new = match with_retries(|| call.clone().send()).await {
             Ok(_) => true,
             Err(error) if error.code() == Some("ResourceInUseException") => false,
             Err(error) => return Err(self.failed(DOING, &error)),
