@@ -662,11 +662,11 @@ pub use hitl_macros::entrypoint;
 #[doc = include_str!("../SECURITY.md")]
 pub mod security {}
 
-pub use hitl_runtime::graph::MAX_ITEMS;
-pub use hitl_runtime::run::{
+pub use hitl_runtime::agent::{
     Audit, CLOCK_SKEW_MS, FailureView, Finding, FindingKind, Graph, HistoryEntry, InDoubtView, ItemView,
     JournalHead, ReviewChange, ReviewView, Subscription, SweepEvent, ThreadEvent, UncheckedRange,
 };
+pub use hitl_runtime::graph::MAX_ITEMS;
 pub use hitl_runtime::{
     Activity, Agent, Approved, CanAsk, CanEdit, Clock, CompatibilityReport, Cx, Deps, Digest, Draft, Error,
     Failed, InDoubt, Incompatibility, InvalidThreadId, ManualClock, MemoryStore, NextReview, NoAsk, NoEdit,

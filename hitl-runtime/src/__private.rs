@@ -8,13 +8,11 @@ use std::{any::Any, marker::PhantomData};
 
 pub use crate::{
     Error, Violation,
+    agent::{AnyReview, CanAsk, CanEdit, Graph, NoAsk, NoEdit, ThreadState, several},
     graph::*,
     journal::{Map, migrate::migrated},
+    node::{Args, Node, NodeEntry, NodeError, NodeFuture, NodeTable, Provides, Run, Writes, specs},
     review::{Comparison, Draft, DraftVtable},
-    run::{
-        AnyReview, Args, CanAsk, CanEdit, Graph, NoAsk, NoEdit, Node, NodeEntry, NodeError, NodeFuture,
-        NodeTable, Provides, Run, ThreadState, Writes, several, specs,
-    },
     state::{
         FieldError, FieldTable, Slots, State, StateTable, View, append, decode_erased, encode_erased,
         reduce_erased, unmigrated,

@@ -2,13 +2,15 @@
 
 #![warn(missing_docs)]
 
+pub mod agent;
+mod engine;
 mod env;
 mod error;
 pub mod graph;
 pub mod journal;
 pub mod model;
+pub mod node;
 pub mod review;
-pub mod run;
 pub mod serve;
 pub mod state;
 pub mod store;
@@ -22,14 +24,15 @@ mod user_code;
 #[doc(hidden)]
 pub mod __private;
 
+pub use agent::{
+    Activity, Agent, CanAsk, CanEdit, Clock, CompatibilityReport, Failed, InDoubt, Incompatibility,
+    ManualClock, NextReview, NoAsk, NoEdit, Preview, Reproposal, Review, Running, Snapshot, SystemClock,
+    ThreadView,
+};
 pub use error::Error;
 pub use journal::{Digest, Place, Question, Reason, Rejection};
+pub use node::{Cx, Deps, NodeError, Provides};
 pub use review::{Approved, Draft, Operator, Verdict, Violation};
-pub use run::{
-    Activity, Agent, CanAsk, CanEdit, Clock, CompatibilityReport, Cx, Deps, Failed, InDoubt, Incompatibility,
-    ManualClock, NextReview, NoAsk, NoEdit, NodeError, Preview, Provides, Reproposal, Review, Running,
-    Snapshot, SystemClock, ThreadView,
-};
 #[cfg(feature = "sqlite")]
 pub use store::SqliteStore;
 pub use store::{MemoryStore, OpenReview, Page, Store, StoreError, ThreadStatus};

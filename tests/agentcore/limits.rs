@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use hitl::MemoryStore;
+use hitl::{MemoryStore, agentcore::Limits};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
@@ -100,6 +100,39 @@ async fn the_number_of_concurrent_requests_is_limited() {
     for answer in under_way.drain(..) {
         assert_eq!(answer.await.unwrap().unwrap().status(), 200);
     }
+    served.stop().await;
+}
+
+/// A client that sends a request and closes its connection still occupies a place until the request has ended.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_of_closed_connections_count_until_they_end() {
+    let desk = Desk::new();
+    let agent = Refunds::new(desk.clone(), MemoryStore::new());
+    // A quarter of the connections may carry requests in flight: two.
+    let limits = Limits::default().connections(8);
+    let served = TestServer::with_settings(agent, desk, |served| served.limits(limits));
+    served.desk.shut();
+    for thread in ["t", "u"] {
+        let body = json!({ "thread_id": thread, "message": "A-1" }).to_string();
+        let sent = format!(
+            "POST /invocations HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let stream = half_open(served.address, &sent);
+        served.desk.entered.acquire().await.unwrap().forget();
+        drop(stream);
+    }
+    // Each of these has time to find the closed connections.
+    for number in 0..50 {
+        let third = served.ask(json!({ "thread_id": format!("v-{number}"), "message": "A-1" }));
+        let (status, body) = tokio::select! {
+            answer = third => answer,
+            _ = served.desk.entered.acquire() => panic!("a third request runs"),
+        };
+        assert_eq!((status, &body["code"]), (503, &json!("busy")), "{body}");
+    }
+    served.desk.gate.add_permits(100);
+    while served.ask(json!({ "thread_id": "w", "message": "A-1" })).await.0 != 200 {}
     served.stop().await;
 }
 

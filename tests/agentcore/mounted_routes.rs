@@ -23,10 +23,7 @@ struct MountedServer {
 }
 
 impl MountedServer {
-    async fn start(
-        knows_its_peers: bool,
-        settings: impl FnOnce(AgentCore<Refunds>) -> AgentCore<Refunds>,
-    ) -> Self {
+    async fn start(knows_its_peers: bool, settings: impl FnOnce(AgentCore) -> AgentCore) -> Self {
         let desk = Desk::new();
         let served = AgentCore::new(Refunds::new(desk.clone(), MemoryStore::new()));
         let routes = settings(served).router();
@@ -124,7 +121,7 @@ async fn a_slow_body_is_closed_for_new_requests_in_any_server() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn claimed_operators_are_accepted_only_from_local_peers() {
-    let claimed = |served: AgentCore<Refunds>| served.operators(OperatorAuth::claimed());
+    let claimed = |served: AgentCore| served.operators(OperatorAuth::claimed());
     let unknown = MountedServer::start(false, claimed).await;
     let (status, body) = unknown.ask(&start("t")).await;
     assert_eq!((status, &body["code"]), (403, &json!("foreign_peer")), "{body}");

@@ -42,7 +42,7 @@ impl TestServer {
     pub fn with_settings(
         agent: Agent<Refunds>,
         desk: Desk,
-        settings: impl FnOnce(AgentCore<Refunds>) -> AgentCore<Refunds>,
+        settings: impl FnOnce(AgentCore) -> AgentCore,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();

@@ -26,6 +26,7 @@ impl Error {
             | Self::BadOperator { thread, .. }
             | Self::Invalid { thread, .. }
             | Self::UnknownKey { thread, .. }
+            | Self::InvalidPatch { thread, .. }
             | Self::Unchanged { thread, .. }
             | Self::BadVerdict { thread, .. }
             | Self::NotInDoubt { thread }
@@ -102,7 +103,7 @@ impl Error {
                 json!({ "operator": operator, "problem": problem })
             }
             Self::InvalidInput { problem } => json!({ "problem": problem }),
-            Self::Unchanged { field, .. } => json!({ "field": field }),
+            Self::Unchanged { field, .. } | Self::InvalidPatch { field, .. } => json!({ "field": field }),
             Self::BadVerdict { node, problem, .. } => json!({ "node": node, "problem": problem }),
             Self::GraphChanged { differences, .. } => json!({ "differences": differences }),
             Self::UserCodeFailed { place, problem, .. } => json!({ "place": place, "problem": problem }),

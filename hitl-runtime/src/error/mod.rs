@@ -164,6 +164,14 @@ pub enum Error {
         /// The key that is probably meant.
         near: Option<String>,
     },
+    /// The patch of an edit over HTTP does not name the field under review, or names more than it.
+    #[error("the patch must contain exactly the signed field: {{\"{field}\": {{ … }}}}")]
+    InvalidPatch {
+        /// The thread.
+        thread: ThreadId,
+        /// The field under review.
+        field: String,
+    },
     /// An edit does not change the draft. To sign the draft as it is, approve it.
     #[error("the edit does not change `{field}` of thread `{thread}`; to sign it unchanged, approve it")]
     Unchanged {
@@ -328,6 +336,7 @@ impl Error {
             Self::BadOperator { .. } => "bad_operator",
             Self::Invalid { .. } => "invalid",
             Self::UnknownKey { .. } => "unknown_key",
+            Self::InvalidPatch { .. } => "invalid_patch",
             Self::Unchanged { .. } => "unchanged",
             Self::BadVerdict { .. } => "bad_verdict",
             Self::NotInDoubt { .. } => "not_in_doubt",

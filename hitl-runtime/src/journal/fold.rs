@@ -6,18 +6,20 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use serde_json::value::RawValue;
-
 use super::{
     Decision, Digest, Entry, Event, Lane, LaneId, LaneState, Lanes, Lease, Pending, Place, Proposal,
     Proposer, Question, ROOT, Rejection, Settlement, Signature, Source, Sources, Transition, Values, entry,
+    entry_ref::FieldWrites,
     genesis,
+    lane::Write,
     lane_state::{Activation, Feedback, OpenReviewState},
-    link, migrate, split,
+    link, migrate,
+    proposal::SourceRef,
+    split,
 };
 use crate::{
     ThreadId,
-    state::{FieldError, Slots, StateTable},
+    state::{FieldError, ReadBack, Slots, StateTable},
     user_code::UserCodeError,
 };
 
@@ -259,7 +261,7 @@ impl Fold {
                             .insert(ROOT, Lane::new(Arc::clone(&self.unwritten), None, LaneState::Joined));
                         self.lanes_made = 1;
                         self.lane(ROOT)?.sources = Sources::beginning(Source::Start);
-                        self.take(ROOT, input, Some(&Source::Start))?;
+                        self.take(ROOT, input, Some(SourceRef::Start))?;
                         self.arrive(ROOT, to, place, false, None)?;
                     }
                     (None, Some(snapshot)) => self.restore(snapshot)?,
@@ -271,7 +273,7 @@ impl Fold {
                 }
             }
             Event::Ran { node, lane, wrote, to } => {
-                self.take(*lane, wrote, Some(&Source::After(node.clone())))?;
+                self.take(*lane, wrote, Some(SourceRef::After(node)))?;
                 return self.ran(*lane, to);
             }
             Event::Began { lane, key, .. } => {
@@ -571,7 +573,7 @@ impl Fold {
                 if activation.signed {
                     self.lane(id)?.sources.done(&activation.node);
                 }
-                self.take(id, wrote, Some(&Source::After(activation.node)))?;
+                self.take(id, wrote, Some(SourceRef::After(&activation.node)))?;
                 self.arrive(id, to, place, false, None)
             }
             Settlement::RunAgain => {
@@ -590,21 +592,28 @@ impl Fold {
         }
     }
 
-    /// Writes the values of a node that has just finished to its lane.
-    pub(crate) fn write<'a>(
+    /// Writes the values of a node that has just finished to its lane. `back` has those of them that were read back
+    /// from their JSON.
+    pub(crate) fn write(
         &mut self,
         lane: LaneId,
         node: &str,
-        mut wrote: impl Iterator<Item = (&'a str, &'a RawValue)>,
+        wrote: FieldWrites<'_>,
+        mut back: Vec<ReadBack>,
     ) -> Result<(), FoldError> {
-        let (place, source) = (self.next, Source::After(node.to_owned()));
+        let place = self.next;
         let lane = self.lane(lane)?;
-        Ok(wrote.try_for_each(|(field, json)| lane.take_from(field, json, &source, place))?)
+        for (field, json) in wrote {
+            let back = back.iter().position(|back| back.is_of(field)).map(|i| back.swap_remove(i));
+            lane.write(Write { field, json, replaces: false, place }, back)?;
+            lane.sources.wrote(field, SourceRef::After(node));
+        }
+        Ok(())
     }
 
     /// Writes the values of an entry, which may be of an older version of the state, to a lane. Values with a source go
     /// through the reducers; values without one replace the fields' values.
-    fn take(&mut self, lane: LaneId, wrote: &Values, source: Option<&Source>) -> Result<(), FoldError> {
+    fn take(&mut self, lane: LaneId, wrote: &Values, source: Option<SourceRef<'_>>) -> Result<(), FoldError> {
         let (place, older) = (self.next, self.is_older());
         let updated = self.updated(wrote)?;
         let lane = self.lane(lane)?;
@@ -682,6 +691,12 @@ impl Fold {
     pub(crate) fn open(&self) -> impl Iterator<Item = (LaneId, &OpenReviewState)> {
         let stopped = self.stop().is_some();
         self.paused().filter(move |_| !stopped)
+    }
+
+    /// Returns the person whose pending edit proposed the value of a field in a lane.
+    pub(crate) fn proposer(&self, lane: LaneId, field: &str) -> Option<Proposer> {
+        let pending = self.lanes.get(&lane)?.pending.as_deref()?;
+        (pending.field == field).then(|| pending.by.clone())
     }
 
     /// Returns the open reviews and their lanes, even if the thread is stopped.

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use super::{Activation, Each, Fold, FoldError, Lane, LaneId, LaneState, Place, Source, Transition};
-use crate::state::Slots;
+use super::{
+    Activation, Each, Fold, FoldError, Lane, LaneId, LaneState, Place, Transition, proposal::SourceRef,
+};
+use crate::state::{FieldError, Slots};
 
 impl Fold {
     /// Splits a lane into one lane for each branch of a fork.
@@ -35,18 +37,41 @@ impl Fold {
         let mut before = parent.before.clone();
         before.remove(&each.list);
         let Some(parent) = self.lanes.get(&id) else { return Ok(()) };
+        let around = Arc::clone(&parent.fields);
         let new = self.updated_each(each, parent)?;
-        let (items, view) = (self.items_of(each, &new, parent)?, view_of(&new, parent));
-        self.lane(id)?.at = LaneState::Looping { each: Box::new(new.into_owned()) };
-        let is_empty = items.is_empty();
-        for (item, wrote) in items {
-            let mut fields = view.clone();
-            item.iter().try_for_each(|(field, json)| fields.replace(field, json.get()))?;
-            // A signature from before the `for` counts once, not once for each item: items begin without signatures.
-            let lane = self.part(id, Arc::new(fields), &each.head, place)?;
-            lane.before.clone_from(&before);
-            lane.before.extend(wrote);
-        }
+        let (older, view) = (self.older_items_of(each, &new, parent)?, view_of(&new, parent));
+        let Each { item, list, .. } = &*new;
+        // A signature from before the `for` counts once, not once for each item: items begin without signatures.
+        let is_empty = match older {
+            Some(older) => {
+                self.lane(id)?.at = LaneState::Looping { each: Box::new(new.into_owned()) };
+                let is_empty = older.is_empty();
+                for (item, wrote) in older {
+                    let mut fields = view.clone();
+                    item.iter().try_for_each(|(field, json)| fields.replace(field, json.get()))?;
+                    let lane = self.part(id, Arc::new(fields), &each.head, place)?;
+                    lane.before.clone_from(&before);
+                    lane.before.extend(wrote);
+                }
+                is_empty
+            }
+            None => {
+                let json = around.read(list)?;
+                let json = json.ok_or_else(|| FieldError::value(list, "it is not written"))?;
+                let items: Vec<&RawValue> =
+                    serde_json::from_str(json).map_err(|e| FieldError::value(list, e))?;
+                self.lane(id)?.at = LaneState::Looping { each: Box::new(Each::clone(&new)) };
+                for json in &items {
+                    let mut fields = view.clone();
+                    fields.replace(item, json.get())?;
+                    let lane = self.part(id, Arc::new(fields), &each.head, place)?;
+                    lane.before.clone_from(&before);
+                }
+                items.is_empty()
+            }
+        };
+        // The join writes to the fields.
+        drop(around);
         if is_empty { self.join(id, place) } else { Ok(()) }
     }
 
@@ -125,11 +150,11 @@ impl Fold {
         // An edit replaces the value from before the fork, but not the writes of sibling lanes, so edits are merged
         // first.
         let lane = self.lane(parent)?;
-        let met = lane.at.join().map(|join| Source::At(join.to_string()));
+        let met = lane.at.join().map(Transition::to_string);
         for arrival in edits.into_iter().chain(writes) {
             lane.take(&arrival.field, &arrival.json, arrival.replaces, arrival.place)?;
             if let Some(met) = &met {
-                lane.sources.wrote(&arrival.field, met.clone());
+                lane.sources.wrote(&arrival.field, SourceRef::At(met));
             }
         }
         let signatures = Arc::make_mut(&mut lane.signatures);

@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 
 use super::{
-    LaneState, Pending, Place, Signature, Source, Sources, Values, lane_state::Activation, lanes::Indexed,
+    LaneState, Pending, Place, Signature, Sources, Values, lane_state::Activation, lanes::Indexed,
+    proposal::SourceRef,
 };
-use crate::state::{FieldError, Slots};
+use crate::state::{FieldError, ReadBack, Slots};
 
 /// The number of a lane. Numbers ascend in the order in which lanes are created, and are never reused.
 pub type LaneId = u32;
@@ -65,6 +66,14 @@ pub(crate) struct BranchWrite {
     pub(crate) place: Place,
 }
 
+/// A write to a field, as [`BranchWrite`], whose parts are borrowed.
+pub(super) struct Write<'a> {
+    pub(super) field: &'a str,
+    pub(super) json: &'a RawValue,
+    pub(super) replaces: bool,
+    pub(super) place: Place,
+}
+
 fn is_unsaid(place: &Place) -> bool {
     *place == 0
 }
@@ -95,11 +104,11 @@ impl Lane {
         &mut self,
         field: &str,
         json: &RawValue,
-        source: &Source,
+        source: SourceRef<'_>,
         place: Place,
     ) -> Result<(), FieldError> {
         self.take(field, json, false, place)?;
-        self.sources.wrote(field, source.clone());
+        self.sources.wrote(field, source);
         Ok(())
     }
 
@@ -112,6 +121,12 @@ impl Lane {
         replaces: bool,
         place: Place,
     ) -> Result<(), FieldError> {
+        self.write(Write { field, json, replaces, place }, None)
+    }
+
+    /// As `take`, with the value that was read back from the JSON, if it was.
+    pub(super) fn write(&mut self, write: Write<'_>, back: Option<ReadBack>) -> Result<(), FieldError> {
+        let Write { field, json, replaces, place } = write;
         if self.signatures.contains_key(field) {
             Arc::make_mut(&mut self.signatures).remove(field);
         }
@@ -121,7 +136,7 @@ impl Lane {
         if replaces {
             fields.replace(field, json.get())?
         } else {
-            fields.write(field, json.get())?
+            fields.write_read_back(field, json.get(), back)?
         }
         if self.parent.is_some() {
             if replaces || !self.fields.is_reduced(field) {

@@ -117,27 +117,23 @@ impl Fold {
         Ok(Cow::Owned(new))
     }
 
-    /// Returns the values that each item of a `for` starts with, and the same values as an older version wrote them, if
-    /// one did.
-    pub(super) fn items_of(
+    /// Returns the values that each item of a `for` starts with, and the same values as an older version wrote them.
+    /// `None` if the items are those of the list as it is now.
+    pub(super) fn older_items_of(
         &self,
         each: &Each,
         new: &Each,
         around: &Lane,
-    ) -> Result<Vec<(Values, Values)>, FoldError> {
+    ) -> Result<Option<Vec<(Values, Values)>>, FoldError> {
         // For a list that a reducer made, only the merged value is known, and it has been migrated already.
         let is_reduced = self.state.is_reduced(&new.list);
-        if let Some(list) = around.before.get(&each.list).filter(|_| self.is_older() && !is_reduced) {
-            let write = |item| {
-                let wrote = Values::from([(each.item.clone(), item)]);
-                Ok((self.updated(&wrote)?.into_owned(), wrote))
-            };
-            return list_of(&each.list, list.get())?.into_iter().map(write).collect();
-        }
-        let list = around.fields.read(&new.list)?;
-        let list = list.ok_or_else(|| FieldError::value(&new.list, "it is not written"))?;
-        let write = |item| (Values::from([(new.item.clone(), item)]), Values::new());
-        Ok(list_of(&new.list, list)?.into_iter().map(write).collect())
+        let list = around.before.get(&each.list).filter(|_| self.is_older() && !is_reduced);
+        let Some(list) = list else { return Ok(None) };
+        let write = |item| {
+            let wrote = Values::from([(each.item.clone(), item)]);
+            Ok((self.updated(&wrote)?.into_owned(), wrote))
+        };
+        list_of(&each.list, list.get())?.into_iter().map(write).collect::<Result<_, _>>().map(Some)
     }
 
     /// Returns the current name of a field that had this value in an older version.

@@ -63,6 +63,32 @@ impl std::fmt::Display for Source {
     }
 }
 
+/// A [`Source`] that is borrowed: the source of a write is mostly the one of the write before it.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum SourceRef<'a> {
+    Start,
+    After(&'a str),
+    At(&'a str),
+}
+
+impl SourceRef<'_> {
+    fn is(self, source: &Source) -> bool {
+        match (self, source) {
+            (Self::Start, Source::Start) => true,
+            (Self::After(node), Source::After(other)) | (Self::At(node), Source::At(other)) => node == other,
+            _ => false,
+        }
+    }
+
+    fn into_source(self) -> Source {
+        match self {
+            Self::Start => Source::Start,
+            Self::After(node) => Source::After(node.to_owned()),
+            Self::At(node) => Source::At(node.to_owned()),
+        }
+    }
+}
+
 /// The relation of a verdict to an edit that is a new proposal.
 ///
 /// ```
@@ -147,26 +173,49 @@ pub(crate) struct Pending {
 
 /// The sources of a lane's fields. Writes and other events of the lane are numbered, so that their order is known, even
 /// in a forked thread.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub(crate) struct Sources {
     /// The last write to all fields that are not in `by_field`. `None` if an older version of hitl did not record it.
-    #[serde(rename = "from", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "from", default)]
     others: Option<Write>,
-    #[serde(rename = "by", default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(rename = "by", default)]
     by_field: BTreeMap<String, Write>,
     /// The nodes that have finished after a person had signed, each with the number of that event. In a later round of
     /// a loop, an edit in the review before such a node goes back to that event and no further.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default)]
     done: BTreeMap<String, u64>,
     /// The fields whose current value a person has rejected.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    #[serde(default)]
     refused: BTreeSet<String>,
     /// The number of the event at which an effect last began, in this lane or in a branch that has been merged.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     acted: Option<u64>,
     /// The number of the last event, which is the greatest one in use.
     #[serde(skip)]
     last: u64,
+}
+
+/// The serialized form of [`Sources`].
+#[derive(Serialize)]
+pub(super) struct SourcesRef<'a> {
+    #[serde(rename = "from", skip_serializing_if = "Option::is_none")]
+    others: Option<&'a Write>,
+    #[serde(rename = "by", skip_serializing_if = "BTreeMap::is_empty")]
+    by_field: &'a BTreeMap<String, Write>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    done: &'a BTreeMap<String, u64>,
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    refused: &'a BTreeSet<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acted: Option<u64>,
+}
+
+impl SourcesRef<'_> {
+    /// Returns whether there is nothing to store.
+    pub(super) fn is_empty(&self) -> bool {
+        let Self { others, by_field, done, refused, acted } = self;
+        others.is_none() && by_field.is_empty() && done.is_empty() && refused.is_empty() && acted.is_none()
+    }
 }
 
 /// A write to a field: its source and its number. It is serialized as a short string, because a thread may have
@@ -229,10 +278,18 @@ impl Sources {
         self.last
     }
 
-    pub(super) fn wrote(&mut self, field: &str, by: Source) {
+    pub(super) fn wrote(&mut self, field: &str, by: SourceRef<'_>) {
         let at = self.next();
         self.refused.remove(field);
-        self.by_field.insert(field.to_owned(), Write(by, at));
+        match self.by_field.get_mut(field) {
+            Some(Write(source, last)) => {
+                if !by.is(source) {
+                    *source = by.into_source();
+                }
+                *last = at;
+            }
+            None => _ = self.by_field.insert(field.to_owned(), Write(by.into_source(), at)),
+        }
     }
 
     /// Records that a person has rejected the current value of a field.
@@ -252,12 +309,12 @@ impl Sources {
 
     /// Returns the sources for a snapshot. If the lane is an item of a `for` that starts at `head`, omits the default
     /// source that [`begin_at`](Self::begin_at) restores.
-    pub(super) fn within(&self, head: Option<&str>) -> Self {
-        let mut sources = self.clone();
+    pub(super) fn within(&self, head: Option<&str>) -> SourcesRef<'_> {
         let begins =
             |write: &Write| matches!((write, head), (Write(Source::At(at), 0), Some(head)) if at == head);
-        sources.others.take_if(|others| begins(others));
-        sources
+        let Self { others, by_field, done, refused, acted, last: _ } = self;
+        let others = others.as_ref().filter(|others| !begins(others));
+        SourcesRef { others, by_field, done, refused, acted: *acted }
     }
 
     /// Restores what a snapshot omits: the last number and, for an item that starts at `head`, the default source.
@@ -267,11 +324,6 @@ impl Sources {
         self.last = all.copied().max().unwrap_or_default();
         let head = head.map(|head| Write(Source::At(head.to_owned()), 0));
         self.others = self.others.take().or(head);
-    }
-
-    /// Returns whether there is nothing to store.
-    pub(super) fn is_empty(&self) -> bool {
-        *self == Self::default()
     }
 
     /// Adds the effects of a merged branch to those of the lane.
@@ -484,17 +536,17 @@ mod tests {
     fn a_later_write_clears_the_effects_since_the_last_write() {
         let mut sources = Sources::beginning(Source::Start);
         assert_eq!(sources.back_to("draft", "pay"), Some((Source::Start, false)));
-        sources.wrote("draft", Source::After("think".into()));
+        sources.wrote("draft", SourceRef::After("think"));
         sources.act();
         assert_eq!(sources.back_to("draft", "pay"), Some((Source::After("think".into()), true)));
         sources.done("pay");
         assert_eq!(sources.back_to("draft", "pay"), Some((Source::After("pay".into()), false)));
         assert_eq!(sources.back_to("draft", "other"), Some((Source::After("think".into()), true)));
-        let json = serde_json::to_string(&sources).unwrap();
+        let json = serde_json::to_string(&sources.within(None)).unwrap();
         let mut read: Sources = serde_json::from_str(&json).unwrap();
         read.begin_at(None);
         assert_eq!(read, sources);
-        sources.wrote("draft", Source::After("think".into()));
+        sources.wrote("draft", SourceRef::After("think"));
         assert_eq!(sources.back_to("draft", "pay"), Some((Source::After("think".into()), false)));
         assert_eq!(Sources::default().back_to("draft", "pay"), None, "an older hitl did not say");
     }

@@ -2,13 +2,26 @@
 //! because a snapshot keeps it as JSON.
 
 use super::{Fold, LaneId};
-use crate::state::{FieldError, Slots};
+use crate::{
+    graph::FieldSpec,
+    state::{FieldError, Slots},
+};
 
 impl Fold {
     /// Returns the parent lanes of a lane, the nearest first.
     pub(crate) fn parents(&self, lane: LaneId) -> Vec<LaneId> {
+        self.around(lane).collect()
+    }
+
+    /// Returns the parent lanes of a lane as an iterator, the nearest first.
+    pub(crate) fn around(&self, lane: LaneId) -> impl Iterator<Item = LaneId> {
         let parent = |id: &LaneId| self.lanes.get(id)?.parent;
-        std::iter::successors(parent(&lane), parent).collect()
+        std::iter::successors(parent(&lane), parent)
+    }
+
+    /// Returns whether the state has a field whose values [`read_back`](Self::read_back) parses.
+    pub(crate) fn reads_back(&self) -> bool {
+        self.state.spec.fields.iter().any(is_made)
     }
 
     /// Parses the JSON of the reduced fields that a lane has just written. If the lane was the last one to reach a
@@ -23,16 +36,20 @@ impl Fold {
         parents: &[LaneId],
         wrote: impl Iterator<Item = &'a str>,
     ) -> Result<(), FieldError> {
-        let is_made =
-            |field: &str| self.state.spec.field(field).is_some_and(|field| field.reduced && !field.appends);
         if let Some(lane) = self.lanes.get(&lane) {
-            return wrote.filter(|field| is_made(field)).try_for_each(|field| holds(&lane.fields, field));
+            let mut wrote = wrote.filter(|field| self.state.spec.field(field).is_some_and(is_made));
+            return wrote.try_for_each(|field| holds(&lane.fields, field));
         }
         // The lane has been merged into its parent, which may have been merged in turn.
         let merged = parents.iter().find_map(|parent| self.lanes.get(parent));
-        let mut fields = self.state.spec.fields.iter().filter(|field| is_made(field.name));
+        let mut fields = self.state.spec.fields.iter().filter(|field| is_made(field));
         merged.map_or(Ok(()), |lane| fields.try_for_each(|field| holds(&lane.fields, field.name)))
     }
+}
+
+/// Returns whether a reducer makes the values of a field, other than one that only appends.
+fn is_made(field: &FieldSpec) -> bool {
+    field.reduced && !field.appends
 }
 
 /// Parses a field's value from its JSON.

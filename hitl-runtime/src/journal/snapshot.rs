@@ -2,22 +2,22 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::fork_join::view_of;
 use super::{
     BranchWrite, Each, Entry, Event, Fold, FoldError, Lane, LaneId, LaneState, Lease, Pending, Signature,
-    Sources, Values, entry,
+    Sources, Values, entry, proposal::SourcesRef,
 };
 use crate::state::Slots;
 
-/// The JSON of a [`Fold`] in a snapshot.
-#[derive(Serialize, Deserialize)]
+/// The JSON of a [`Fold`] in a snapshot, to be read.
+#[derive(Deserialize)]
 struct SnapshotData {
     graph: String,
     print: String,
-    #[serde(default = "entry::first", skip_serializing_if = "entry::is_first")]
+    #[serde(default = "entry::first")]
     version: u32,
     id: String,
     lanes: BTreeMap<LaneId, LaneSnapshot>,
@@ -26,30 +26,80 @@ struct SnapshotData {
     /// `true` if the lanes have their `sources`, which snapshots of an older version of hitl do not have.
     #[serde(default)]
     sourced: bool,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     requester: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     lease: Option<Lease>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct LaneSnapshot {
     /// The field values. For an item of a `for`, only those that differ from the values of the parent lane.
     fields: Values,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default)]
     signatures: BTreeMap<String, Signature>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     wrote: Vec<BranchWrite>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     parent: Option<LaneId>,
     at: LaneState,
-    #[serde(default, skip_serializing_if = "Sources::is_empty")]
+    #[serde(default)]
     sources: Sources,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pending: Option<Box<Pending>>,
     /// For an item of a `for`: see [`Lane::steps`].
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default)]
     steps: u64,
+}
+
+/// A [`SnapshotData`] to be written, without copies: a thread may have thousands of lanes.
+#[derive(Serialize)]
+struct SnapshotRef<'a> {
+    graph: &'a str,
+    print: &'a str,
+    #[serde(skip_serializing_if = "entry::is_first")]
+    version: u32,
+    id: &'a str,
+    #[serde(serialize_with = "as_map")]
+    lanes: Vec<(LaneId, LaneRef<'a>)>,
+    made: LaneId,
+    steps: u64,
+    sourced: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    requester: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lease: Option<&'a Lease>,
+}
+
+/// A [`LaneSnapshot`] to be written.
+#[derive(Serialize)]
+struct LaneRef<'a> {
+    #[serde(serialize_with = "as_map")]
+    fields: Vec<(&'static str, &'a RawValue)>,
+    #[serde(skip_serializing_if = "is_unsigned")]
+    signatures: &'a BTreeMap<String, Signature>,
+    #[serde(skip_serializing_if = "<[BranchWrite]>::is_empty")]
+    wrote: &'a [BranchWrite],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent: Option<LaneId>,
+    at: &'a LaneState,
+    #[serde(skip_serializing_if = "SourcesRef::is_empty")]
+    sources: SourcesRef<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pending: Option<&'a Pending>,
+    #[serde(skip_serializing_if = "is_zero")]
+    steps: u64,
+}
+
+fn is_unsigned(signatures: &BTreeMap<String, Signature>) -> bool {
+    signatures.is_empty()
+}
+
+fn as_map<K: Serialize, V: Serialize, S: Serializer>(
+    members: &[(K, V)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(members.iter().map(|(key, value)| (key, value)))
 }
 
 fn is_zero(steps: &u64) -> bool {
@@ -59,37 +109,35 @@ fn is_zero(steps: &u64) -> bool {
 impl Fold {
     /// Returns a snapshot of the current state.
     pub(crate) fn to_snapshot(&self) -> Result<Box<RawValue>, FoldError> {
-        let mut lanes = BTreeMap::new();
+        let mut lanes = Vec::with_capacity(self.lanes.len());
         for (id, lane) in self.lanes.iter() {
             let each = self.each_around(lane);
             let own = |field: &str| {
                 each.is_none_or(|each| each.item == field || lane.wrote.iter().any(|a| a.field == field))
             };
-            lanes.insert(
-                *id,
-                LaneSnapshot {
-                    fields: lane.fields.values(own)?,
-                    signatures: (*lane.signatures).clone(),
-                    wrote: lane.wrote.clone(),
-                    parent: lane.parent,
-                    at: lane.at.clone(),
-                    sources: lane.sources.within(each.map(|each| each.head.as_str())),
-                    pending: lane.pending.clone(),
-                    steps: lane.steps,
-                },
-            );
+            let frozen = LaneRef {
+                fields: lane.fields.raw_values(own)?,
+                signatures: &lane.signatures,
+                wrote: &lane.wrote,
+                parent: lane.parent,
+                at: &lane.at,
+                sources: lane.sources.within(each.map(|each| each.head.as_str())),
+                pending: lane.pending.as_deref(),
+                steps: lane.steps,
+            };
+            lanes.push((*id, frozen));
         }
-        let frozen = SnapshotData {
-            graph: self.graph.clone(),
-            print: self.print.clone(),
+        let frozen = SnapshotRef {
+            graph: &self.graph,
+            print: &self.print,
             version: self.version,
-            id: self.id.to_string(),
+            id: &self.id,
             lanes,
             made: self.lanes_made,
             steps: self.steps,
             sourced: true,
-            requester: self.requester.as_deref().map(str::to_owned),
-            lease: self.lease.clone(),
+            requester: self.requester.as_deref(),
+            lease: self.lease.as_ref(),
         };
         serde_json::value::to_raw_value(&frozen).map_err(|e| FoldError::Damaged(e.to_string()))
     }

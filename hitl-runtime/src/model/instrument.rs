@@ -5,7 +5,7 @@ use std::{future::Future, time::Instant};
 use futures_util::TryStreamExt;
 
 use super::{Chunk, Completion, Model, ModelError, Request};
-use crate::{journal::Usage, run::reporter};
+use crate::{journal::Usage, node::reporter};
 
 /// Streams the response to a request and reports each chunk and the usage. Fails if the response is not complete.
 pub(super) async fn stream_reported<M: Model + ?Sized>(

@@ -15,6 +15,7 @@ use crate::{
     user_code::{UserCodeError, catch_panic},
 };
 
+pub(crate) use slots::ReadBack;
 pub use slots::Slots;
 pub use table::{Erased, FieldTable, StateTable, decode_erased, encode_erased, reduce_erased, unmigrated};
 

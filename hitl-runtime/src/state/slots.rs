@@ -30,9 +30,109 @@ pub struct Slots {
 pub(crate) struct Slot {
     /// The JSON that was written. `None` if a reducer made the value.
     raw: Option<Box<str>>,
-    decoded: OnceLock<Result<Erased, FieldError>>,
+    decoded: Lazy<Erased>,
     /// The JSON that the decoded value encodes to.
-    encoded: OnceLock<Result<String, FieldError>>,
+    encoded: Lazy<Encoded>,
+}
+
+/// A part of a slot: known from the start, or computed when it is first needed.
+enum Lazy<T> {
+    Known(Result<T, Box<FieldError>>),
+    Later(OnceLock<Result<T, Box<FieldError>>>),
+}
+
+impl<T> Lazy<T> {
+    fn later() -> Self {
+        Self::Later(OnceLock::new())
+    }
+
+    fn known(value: Result<T, FieldError>) -> Self {
+        Self::Known(value.map_err(Box::new))
+    }
+
+    fn get(&self, compute: impl FnOnce() -> Result<T, FieldError>) -> Result<&T, FieldError> {
+        let value = match self {
+            Self::Known(value) => value,
+            Self::Later(cell) => cell.get_or_init(|| compute().map_err(Box::new)),
+        };
+        value.as_ref().map_err(|error| (**error).clone())
+    }
+
+    /// Returns the value, if it is known by now.
+    fn into_inner(self) -> Option<Result<T, FieldError>> {
+        let value = match self {
+            Self::Known(value) => Some(value),
+            Self::Later(cell) => cell.into_inner(),
+        };
+        value.map(|value| value.map_err(|error| *error))
+    }
+}
+
+/// The JSON that a decoded value encodes to.
+enum Encoded {
+    /// The JSON that was written.
+    AsWritten,
+    Other(String),
+}
+
+impl Encoded {
+    fn of(value: &Erased, field: Field, written: Option<&str>) -> Result<Self, FieldError> {
+        let json = (field.table.encode)(field.name, &**value)?;
+        Ok(if written == Some(json.as_str()) { Self::AsWritten } else { Self::Other(json) })
+    }
+}
+
+/// A value that was read back from the JSON of a write, so that the write need not decode it again.
+pub(crate) struct ReadBack {
+    field: Field,
+    /// `None` once it is written.
+    slot: Option<Arc<Slot>>,
+}
+
+impl ReadBack {
+    /// Decodes a value of a field, and encodes it again.
+    ///
+    /// # Errors
+    /// If the state does not have the field, or the value cannot be decoded or encoded.
+    pub(crate) fn new(state: &'static StateTable, name: &str, json: &str) -> Result<Self, FieldError> {
+        let field = Field::named(state, name).ok_or_else(|| FieldError::unknown(name))?;
+        let value = field.decode(json)?;
+        let encoded = Encoded::of(&value, field, Some(json))?;
+        let slot = Slot {
+            raw: Some(json.into()),
+            decoded: Lazy::known(Ok(value)),
+            encoded: Lazy::known(Ok(encoded)),
+        };
+        Ok(Self { field, slot: Some(Arc::new(slot)) })
+    }
+
+    /// Returns the JSON that the value encodes to.
+    ///
+    /// # Errors
+    /// Never, because the constructor has encoded the value.
+    pub(crate) fn read(&self) -> Result<&str, FieldError> {
+        self.slot.as_ref().map_or(Ok(""), |slot| slot.encoded(self.field))
+    }
+
+    /// Returns whether the value is of this field.
+    pub(crate) fn is_of(&self, name: &str) -> bool {
+        self.field.name == name
+    }
+
+    /// Returns the slot if it is of this field and was read from this JSON.
+    fn into_slot(mut self, field: Field, json: &str) -> Option<Arc<Slot>> {
+        let is_it = self.field.number == field.number;
+        self.slot.take_if(|slot| is_it && slot.raw.as_deref() == Some(json))
+    }
+}
+
+impl Drop for ReadBack {
+    fn drop(&mut self) {
+        // The destructor of a value is the user's code. Nothing depends on a value that was not written.
+        if let Some(slot) = self.slot.take() {
+            let _ = catch_panic(String::new, || drop(slot));
+        }
+    }
 }
 
 /// A field of a state.
@@ -60,32 +160,36 @@ impl Field {
 
 impl Slot {
     fn new(json: &str) -> Self {
-        Self { raw: Some(json.into()), decoded: OnceLock::new(), encoded: OnceLock::new() }
+        Self { raw: Some(json.into()), decoded: Lazy::later(), encoded: Lazy::later() }
     }
 
     fn of(decoded: Result<Erased, FieldError>) -> Self {
-        Self { raw: None, decoded: OnceLock::from(decoded), encoded: OnceLock::new() }
+        Self { raw: None, decoded: Lazy::known(decoded), encoded: Lazy::later() }
     }
 
     fn decoded(&self, field: Field) -> Result<&Erased, FieldError> {
         let raw = || self.raw.as_deref().ok_or_else(|| other_type(field.name));
-        let decoded = self.decoded.get_or_init(|| raw().and_then(|json| field.decode(json)));
-        decoded.as_ref().map_err(Clone::clone)
+        self.decoded.get(|| raw().and_then(|json| field.decode(json)))
     }
 
     fn encoded(&self, field: Field) -> Result<&str, FieldError> {
         let value = self.decoded(field)?;
-        let encoded = self.encoded.get_or_init(|| (field.table.encode)(field.name, &**value));
-        encoded.as_ref().map(String::as_str).map_err(Clone::clone)
+        match self.encoded.get(|| Encoded::of(value, field, self.raw.as_deref()))? {
+            Encoded::AsWritten => Ok(self.raw.as_deref().unwrap_or_default()),
+            Encoded::Other(json) => Ok(json),
+        }
+    }
+
+    /// Returns the decoded value.
+    fn into_value(self, field: Field) -> Result<Erased, FieldError> {
+        self.decoded(field)?;
+        self.decoded.into_inner().unwrap_or_else(|| Err(other_type(field.name)))
     }
 
     /// Returns the decoded value. A value that is shared is decoded again.
     fn into_decoded(slot: Arc<Self>, field: Field) -> Result<Erased, FieldError> {
         match Arc::try_unwrap(slot) {
-            Ok(slot) => {
-                slot.decoded(field)?;
-                slot.decoded.into_inner().unwrap_or_else(|| Err(other_type(field.name)))
-            }
+            Ok(slot) => slot.into_value(field),
             Err(shared) => field.decode(match &shared.raw {
                 Some(json) => json,
                 None => shared.encoded(field)?,
@@ -111,16 +215,32 @@ impl Slots {
     /// If the state does not have the field, a value is not of a reduced field's type, the reducer fails, or the
     /// destructor of the old value panics.
     pub(crate) fn write(&mut self, name: &str, json: &str) -> Result<(), FieldError> {
-        let reducer = Field::named(self.state, name).and_then(|field| Some((field, field.table.reduce?)));
-        let Some((field, reduce)) = reducer else { return self.replace(name, json) };
-        let Some(old) = self.slots.get_mut(field.number).and_then(Option::take) else {
-            return self.put(field, Slot::new(json));
+        self.write_read_back(name, json, None)
+    }
+
+    /// As `write`, with the value that was read back from the JSON, if it was.
+    ///
+    /// # Errors
+    /// As `write`.
+    pub(crate) fn write_read_back(
+        &mut self,
+        name: &str,
+        json: &str,
+        back: Option<ReadBack>,
+    ) -> Result<(), FieldError> {
+        let Some(field) = Field::named(self.state, name) else { return self.replace(name, json) };
+        let back = back.and_then(|back| back.into_slot(field, json));
+        let reducer = field.table.reduce;
+        let old = self.slots.get_mut(field.number).filter(|_| reducer.is_some()).and_then(Option::take);
+        let (Some(reduce), Some(old)) = (reducer, old) else {
+            return self.put(field, back.unwrap_or_else(|| Arc::new(Slot::new(json))));
         };
+        let new = || back.map_or_else(|| field.decode(json), |slot| Slot::into_decoded(slot, field));
         let old = Slot::into_decoded(old, field);
-        match old.and_then(|old| reduce(old, field.decode(json)?)) {
-            Ok(value) => self.put(field, Slot::of(Ok(value))),
+        match old.and_then(|old| reduce(old, new()?)) {
+            Ok(value) => self.put(field, Arc::new(Slot::of(Ok(value)))),
             Err(error) if self.unknown.is_some() => {
-                self.put(field, Slot { raw: Some(json.into()), ..Slot::of(Err(error)) })
+                self.put(field, Arc::new(Slot { raw: Some(json.into()), ..Slot::of(Err(error)) }))
             }
             Err(error) => Err(error),
         }
@@ -132,7 +252,7 @@ impl Slots {
     /// If the state does not have the field, or the destructor of the old value panics.
     pub(crate) fn replace(&mut self, name: &str, json: &str) -> Result<(), FieldError> {
         match (Field::named(self.state, name), &mut self.unknown) {
-            (Some(field), _) => self.put(field, Slot::new(json)),
+            (Some(field), _) => self.put(field, Arc::new(Slot::new(json))),
             (None, Some(unknown)) => {
                 Arc::make_mut(unknown).insert(name.to_owned(), json.to_owned());
                 Ok(())
@@ -151,9 +271,9 @@ impl Slots {
         }
     }
 
-    fn put(&mut self, field: Field, slot: Slot) -> Result<(), FieldError> {
+    fn put(&mut self, field: Field, slot: Arc<Slot>) -> Result<(), FieldError> {
         let Some(old) = self.slots.get_mut(field.number) else { return Err(FieldError::unknown(field.name)) };
-        let old = old.replace(Arc::new(slot));
+        let Some(old) = old.replace(slot) else { return Ok(()) };
         catch_panic(|| describe_code("destructor", field.name), || drop(old))
             .map_err(|error| FieldError::user_code_failed("destructor", field.name, error.problem))
     }
@@ -268,6 +388,25 @@ impl Slots {
         self.values(|field| names.iter().any(|name| name == field))
     }
 
+    /// Returns the JSON of all written fields that are wanted, sorted by name, without copies.
+    ///
+    /// # Errors
+    /// As `read`.
+    pub(crate) fn raw_values(
+        &self,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<Vec<(&'static str, &RawValue)>, FieldError> {
+        let mut values = Vec::new();
+        for field in self.state.spec.fields.iter().filter(|field| wanted(field.name)) {
+            if let Some(json) = self.read(field.name)? {
+                let json = serde_json::from_str(json).map_err(|e| FieldError::value(field.name, e))?;
+                values.push((field.name, json));
+            }
+        }
+        values.sort_unstable_by_key(|(name, _)| *name);
+        Ok(values)
+    }
+
     /// Returns the JSON of all written fields that are wanted.
     ///
     /// # Errors
@@ -351,6 +490,30 @@ mod tests {
         assert_eq!(slots.take::<Counted>(0).unwrap(), Some(Counted(2)));
         assert_eq!(slots.take::<Counted>(0).unwrap(), None);
         assert_eq!(DECODED.get(), before + 2);
+    }
+
+    #[test]
+    fn a_value_that_was_read_back_is_not_decoded_again() {
+        let mut slots = Slots::empty(&STATE);
+        let before = DECODED.get();
+        let back = ReadBack::new(&STATE, "count", "7").unwrap();
+        assert!(back.is_of("count") && back.read().unwrap() == "7");
+        slots.write_read_back("count", "7", Some(back)).unwrap();
+        assert_eq!(slots.get::<Counted>(0).unwrap(), &Some(Counted(7)));
+        assert_eq!((slots.read("count").unwrap(), DECODED.get()), (Some("7"), before + 1));
+        // A value counts only for the JSON and the field that it was read from.
+        let back = ReadBack::new(&STATE, "count", "8").unwrap();
+        slots.write_read_back("count", "9", Some(back)).unwrap();
+        assert_eq!(slots.get::<Counted>(0).unwrap(), &Some(Counted(9)));
+        let back = ReadBack::new(&STATE, "count", "10").unwrap();
+        assert!(slots.write_read_back("log", "10", Some(back)).is_ok() && slots.read("log").is_err());
+        // A reducer gets it, too.
+        slots.replace("log", "[1]").unwrap();
+        let back = ReadBack::new(&STATE, "log", "[ 2 ]").unwrap();
+        assert_eq!(back.read().unwrap(), "[2]", "the JSON of the value, not the text that was written");
+        slots.write_read_back("log", "[ 2 ]", Some(back)).unwrap();
+        assert_eq!(slots.read("log").unwrap(), Some("[1,2]"));
+        assert!(ReadBack::new(&STATE, "count", "x").is_err() && ReadBack::new(&STATE, "gone", "1").is_err());
     }
 
     #[test]

@@ -178,6 +178,9 @@ fn replace(
     keys: &mut Vec<(u64, u64)>,
     new: Vec<OpenReview>,
 ) {
+    if keys.is_empty() && new.is_empty() {
+        return;
+    }
     // A map, because a `for` may open a thousand reviews at once.
     let mut new: BTreeMap<(Place, Digest), OpenReview> =
         new.into_iter().map(|review| ((review.place, review.digest), review)).collect();

@@ -8,9 +8,9 @@ use std::collections::BTreeSet;
 
 use super::{AppState, authenticated::redact, identity::Caller};
 use crate::{
-    Agent, Error, Operator, ThreadId,
+    Error, Operator, ThreadId,
+    engine::{Engine, may_settle},
     journal::{Entry, Event, Requester},
-    run::{Graph, may_settle},
     serve::api::{Action, ApiError, Request},
 };
 
@@ -105,8 +105,8 @@ pub(super) enum Visibility {
 /// # Errors
 /// 401 without a required token; 403 for a start without a required role; for another subject's thread, the error for a
 /// missing thread.
-pub(super) async fn authorize<G: Graph>(
-    state: &AppState<G>,
+pub(super) async fn authorize(
+    state: &AppState,
     caller: &Caller,
     request: &Request,
 ) -> Result<Visibility, ApiError> {
@@ -138,7 +138,7 @@ pub(super) async fn authorize<G: Graph>(
         });
     }
     if rule.is_held_by(operator)
-        || is_involved(&state.agent, &request.thread, operator).await.map_err(redacted)?
+        || is_involved(&state.engine, &request.thread, operator).await.map_err(redacted)?
     {
         return Ok(Visibility::All);
     }
@@ -156,15 +156,11 @@ fn token_missing() -> ApiError {
 /// Returns whether an operator has a stake in a thread: they started it, hold the role of a review that it waits for or
 /// has waited for, or hold a role that may settle an effect of it that was in doubt. Those who could sign may see the
 /// result, and who decided first.
-async fn is_involved<G: Graph>(
-    agent: &Agent<G>,
-    thread: &ThreadId,
-    operator: &Operator,
-) -> Result<bool, Error> {
+async fn is_involved(engine: &Engine, thread: &ThreadId, operator: &Operator) -> Result<bool, Error> {
     const PAGE: usize = 200;
     let (mut from, mut looks) = (0, 0);
     loop {
-        let page = agent.store().entries(thread, from, PAGE).await?;
+        let page = engine.store.entries(thread, from, PAGE).await?;
         looks += 1;
         let events = page.iter().filter_map(|record| serde_json::from_slice::<Entry>(&record.body).ok());
         let is_theirs = |event: Event| match event {
@@ -173,7 +169,7 @@ async fn is_involved<G: Graph>(
             }
             Event::Paused { role, .. } => role.is_some_and(|role| operator.has_role(&role)),
             // Its starter need not be let settle it.
-            Event::InDoubt { .. } => may_settle::<G>(operator),
+            Event::InDoubt { .. } => may_settle(engine.graph, operator),
             _ => false,
         };
         if events.map(|entry| entry.event).any(is_theirs) {

@@ -5,13 +5,13 @@ use serde_json::Value;
 use super::{
     AppState,
     access::{self, Visibility},
+    connections::Execution,
     identity::Caller,
     session::{session_id, thread_for},
 };
 use crate::{
     Operator,
-    run::Graph,
-    serve::api::{ApiError, Reply, Request},
+    serve::api::{ApiError, Reply, Request, dispatch},
 };
 
 /// A request that has been read and whose operator is known.
@@ -21,16 +21,20 @@ pub(super) struct AuthenticatedRequest {
     pub(super) operator: Option<Operator>,
     /// The session of its thread.
     pub(super) session: String,
+    /// Counts the request among those in flight. `None` if the server has no limit.
+    _execution: Option<Execution>,
 }
 
 impl AuthenticatedRequest {
-    pub(super) fn parse<G: Graph>(
-        state: &AppState<G>,
+    pub(super) fn parse(
+        state: &AppState,
         caller: &Caller,
         payload: Value,
+        execution: Option<Execution>,
     ) -> Result<Self, ApiError> {
         let session_header = caller.session.as_deref();
-        let mut request = Request::parse_for::<G>(payload, session_header.and_then(thread_for))?;
+        let mut request =
+            Request::parse_for_state(state.engine.graph.state, payload, session_header.and_then(thread_for))?;
         let session = session_id(&request.thread);
         if let Some(session_header) = session_header.filter(|session_header| *session_header != session) {
             return Err(ApiError::new(
@@ -46,22 +50,18 @@ impl AuthenticatedRequest {
             .detail("sent", session_header.chars().take(256).collect::<String>()));
         }
         let operator = state.operators.operator(caller, request.claimed.take())?;
-        Ok(Self { request, operator, session })
+        Ok(Self { request, operator, session, _execution: execution })
     }
 
     /// Checks whether the caller may make this request, and returns what the caller may see of the thread.
-    pub(super) async fn authorize<G: Graph>(
-        &self,
-        state: &AppState<G>,
-        caller: &Caller,
-    ) -> Result<Visibility, ApiError> {
+    pub(super) async fn authorize(&self, state: &AppState, caller: &Caller) -> Result<Visibility, ApiError> {
         access::authorize(state, caller, &self.request).await
     }
 
     /// Executes the request. Call it on the runtime that executes nodes, which is not the one that
     /// answers pings.
-    pub(super) async fn execute<G: Graph>(self, state: &AppState<G>) -> Result<Reply, ApiError> {
-        state.agent.dispatch(self.request, self.operator.as_ref()).await.map_err(redact)
+    pub(super) async fn execute(self, state: &AppState) -> Result<Reply, ApiError> {
+        dispatch(&state.engine, self.request, self.operator.as_ref()).await.map_err(redact)
     }
 }
 

@@ -13,11 +13,10 @@ use super::{
     connections::{Connection, busy},
     response,
 };
-use crate::run::Graph;
 
 /// Counts a request as a connection, unless it came on a connection that is already counted. A ping is not counted.
-pub(super) async fn acquire<G: Graph>(
-    State(state): State<Arc<AppState<G>>>,
+pub(super) async fn acquire(
+    State(state): State<Arc<AppState>>,
     mut request: Request,
     next: Next,
 ) -> Response {

@@ -54,6 +54,8 @@ struct Table {
     counts: BTreeMap<ConnectionState, usize>,
     /// The sum over all slots.
     bytes: usize,
+    /// The number of requests being executed, also of connections that have closed since.
+    executing: usize,
 }
 
 struct Slot {
@@ -208,15 +210,18 @@ impl Connection {
     ///
     /// # Errors
     /// If the maximum number of requests is in flight.
-    pub(super) fn begin_execution(&self) -> Result<(), ApiError> {
+    pub(super) fn begin_execution(&self) -> Result<Execution, ApiError> {
+        self.begin_in(ConnectionState::Executing)
+    }
+
+    fn begin_in(&self, state: ConnectionState) -> Result<Execution, ApiError> {
         let mut table = self.all.table();
-        if table.count(&[ConnectionState::Executing, ConnectionState::WebSocketExecuting])
-            >= self.all.max_executing()
-        {
+        if table.executing >= self.all.max_executing() {
             return Err(busy("requests"));
         }
-        table.set_state(self.number, ConnectionState::Executing);
-        Ok(())
+        table.executing += 1;
+        table.set_state(self.number, state);
+        Ok(Execution(Arc::clone(&self.all)))
     }
 
     /// Records that the connection is now a WebSocket. If there are too many, closes the one that has been idle the
@@ -241,15 +246,8 @@ impl Connection {
     ///
     /// # Errors
     /// As [`Connection::begin_execution`].
-    pub(super) fn begin_message(&self) -> Result<(), ApiError> {
-        let mut table = self.all.table();
-        if table.count(&[ConnectionState::Executing, ConnectionState::WebSocketExecuting])
-            >= self.all.max_executing()
-        {
-            return Err(busy("requests"));
-        }
-        table.set_state(self.number, ConnectionState::WebSocketExecuting);
-        Ok(())
+    pub(super) fn begin_message(&self) -> Result<Execution, ApiError> {
+        self.begin_in(ConnectionState::WebSocketExecuting)
     }
 
     /// Records that a request on a WebSocket has ended.
@@ -299,6 +297,16 @@ impl Drop for Connection {
     }
 }
 
+/// A request that is being executed. It counts until it is dropped: a client that sends a request and closes its
+/// connection does not make room for another one.
+pub(super) struct Execution(Arc<Connections>);
+
+impl Drop for Execution {
+    fn drop(&mut self) {
+        self.0.table().executing -= 1;
+    }
+}
+
 pub(super) fn busy(what: &str) -> ApiError {
     ApiError::new(503, "busy", format!("the limit of concurrent {what} is reached: retry later"))
 }
@@ -322,7 +330,7 @@ mod tests {
         let all = eight();
         let open: Vec<_> = (0..8).map(|_| all.register()).collect();
         open[0].begin_body();
-        open[0].begin_execution().unwrap();
+        let _execution = open[0].begin_execution().unwrap();
         open[1].begin_body();
         open[2].begin_websocket().unwrap();
         let _newer: Vec<_> = (0..5).map(|_| all.register()).collect();
@@ -362,12 +370,17 @@ mod tests {
     #[test]
     fn executions_are_bounded_and_end() {
         let all = eight();
-        let open: Vec<_> = (0..3).map(|_| all.register()).collect();
-        open[0].begin_execution().unwrap();
-        open[1].begin_execution().unwrap();
-        assert_eq!(open[2].begin_execution().unwrap_err().status, 503);
+        let mut open: Vec<_> = (0..3).map(|_| all.register()).collect();
+        let first = open[0].begin_execution().unwrap();
+        let _second = open[1].begin_execution().unwrap();
+        let is_busy = |connection: &Connection| connection.begin_execution().is_err_and(|e| e.status == 503);
+        assert!(is_busy(&open[2]));
+        // The client is gone, and the execution continues.
         open[0].end_request();
-        open[2].begin_execution().unwrap();
+        open.remove(0);
+        assert!(is_busy(&open[1]));
+        drop(first);
+        assert!(!is_busy(&open[1]));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::{
     response,
     token::{Subject, TokenVerifier},
 };
-use crate::{Operator, journal::Evidence, run::Graph, serve::api::ApiError};
+use crate::{Operator, journal::Evidence, serve::api::ApiError};
 
 /// The source of the operators whose verdicts are accepted.
 ///
@@ -145,8 +145,8 @@ impl Caller {
     }
 
     /// Reads the headers and verifies the token.
-    pub(super) async fn from_headers<G: Graph>(
-        state: &AppState<G>,
+    pub(super) async fn from_headers(
+        state: &AppState,
         headers: &HeaderMap,
         channel: &'static str,
     ) -> Result<Self, ApiError> {
@@ -156,16 +156,16 @@ impl Caller {
             return Ok(Self { session, channel, subject: None });
         };
         let subject = match bearer(headers)? {
-            Some(token) => Some(tokens.verify(token, state.agent.now_ms() / 1000).await?),
+            Some(token) => Some(tokens.verify(token, state.engine.now_ms() / 1000).await?),
             None => None,
         };
         Ok(Self { session, channel, subject })
     }
 
     /// Checks that the token with which the connection was opened has not expired.
-    pub(super) fn check_expiry<G: Graph>(&self, state: &AppState<G>) -> Result<(), ApiError> {
+    pub(super) fn check_expiry(&self, state: &AppState) -> Result<(), ApiError> {
         match &self.subject {
-            Some(subject) => subject.check_expiry(state.agent.now_ms() / 1000),
+            Some(subject) => subject.check_expiry(state.engine.now_ms() / 1000),
             None => Ok(()),
         }
     }

@@ -15,13 +15,13 @@ use super::{
     AppState, authenticated::AuthenticatedRequest, connections::Connection, payload, request_guard, response,
     stream, workers::InFlight,
 };
-use crate::{run::Graph, serve::api::ApiError};
+use crate::serve::api::ApiError;
 
 /// The connection of a request, if this server accepted it.
 pub(super) type ConnectionExtension = Option<Extension<Arc<Connection>>>;
 
-pub(super) async fn invoke<G: Graph>(
-    State(state): State<Arc<AppState<G>>>,
+pub(super) async fn invoke(
+    State(state): State<Arc<AppState>>,
     connection: ConnectionExtension,
     headers: HeaderMap,
     body: Body,
@@ -46,8 +46,8 @@ pub(super) async fn invoke<G: Graph>(
 
 /// Handles `POST /runtimes/{arn}/invocations`, the service's own path, so that its SDKs can be pointed at this server.
 /// They look for the text of an error in `message`.
-pub(super) async fn invoke_as_service<G: Graph>(
-    state: State<Arc<AppState<G>>>,
+pub(super) async fn invoke_as_service(
+    state: State<Arc<AppState>>,
     connection: ConnectionExtension,
     headers: HeaderMap,
     body: Body,
@@ -74,8 +74,8 @@ pub(super) fn span(headers: &HeaderMap) -> tracing::Span {
     tracing::info_span!("request", requestId = request, sessionId = session)
 }
 
-async fn try_invoke<G: Graph>(
-    state: &Arc<AppState<G>>,
+async fn try_invoke(
+    state: &Arc<AppState>,
     connection: Option<&Arc<Connection>>,
     headers: HeaderMap,
     body: Body,
@@ -94,15 +94,13 @@ async fn try_invoke<G: Graph>(
     };
     let bytes = payload::read(body, state.max_bytes, state.limits.body, connection.map(AsRef::as_ref));
     let bytes = bytes.await?;
-    if let Some(connection) = connection {
-        connection.begin_execution()?;
-    }
+    let execution = connection.map(|connection| connection.begin_execution()).transpose()?;
     let (shared, connection) = (Arc::clone(state), connection.cloned());
     // Parse on the runtime that executes nodes, so that a large or slow payload does not delay pings.
     let authorized = async move {
         let payload = payload::parse(&bytes, shared.max_bytes, connection.as_deref())?;
         drop(bytes);
-        let request = AuthenticatedRequest::parse(&shared, &caller, payload)?;
+        let request = AuthenticatedRequest::parse(&shared, &caller, payload, execution)?;
         let visibility = request.authorize(&shared, &caller).await?;
         // The caller may have omitted the session.
         tracing::Span::current().record("sessionId", request.session.as_str());

@@ -146,7 +146,7 @@ pub(crate) use serve::shutdown_signal;
 pub use session::session_id;
 pub use token::TokenVerifier;
 
-use crate::{Agent, run::Graph, serve::api::ApiError};
+use crate::{Agent, agent::Graph, engine::Engine, serve::api::ApiError};
 
 /// Returns the routes of an agent, for a program with its own server. Verdicts are rejected, because no source of
 /// operators is set: see [`AgentCore::operators`].
@@ -165,27 +165,31 @@ pub fn router<G: Graph>(agent: Agent<G>) -> Router {
 }
 
 /// A builder for the server of an agent.
-pub struct AgentCore<G: Graph> {
-    state: AppState<G>,
+pub struct AgentCore {
+    state: AppState,
     /// `true` if everyone who can reach the server may decide.
     anyone_decides: bool,
 }
 
-impl<G: Graph> AgentCore<G> {
+impl AgentCore {
     /// The address at which the service expects the container to listen.
     pub const ADDRESS: std::net::SocketAddr =
         std::net::SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 8080);
 
     /// Creates a server that accepts no verdicts until [`operators`](Self::operators) is set.
-    pub fn new(agent: Agent<G>) -> Self {
-        let since_ms = agent.now_ms();
+    pub fn new<G: Graph>(agent: Agent<G>) -> Self {
+        Self::with_engine(agent.engine)
+    }
+
+    pub(crate) fn with_engine(engine: Arc<Engine>) -> Self {
+        let since_ms = engine.now_ms();
         let operators = OperatorAuth::default();
         let (guard, max_bytes) = (request_guard::RequestGuard::default(), payload::MAX_BYTES);
         let background = background::Background::default();
         let limits = Limits::default();
         let connections = connections::Connections::new(&limits);
         let state = AppState {
-            agent,
+            engine,
             operators,
             guard,
             max_bytes,
@@ -342,10 +346,10 @@ impl<G: Graph> AgentCore<G> {
     fn routes(self) -> Router {
         let state = Arc::new(self.state);
         Router::new()
-            .route("/invocations", post(invoke::invoke::<G>))
-            .route("/runtimes/{arn}/invocations", post(invoke::invoke_as_service::<G>))
-            .route("/ping", get(ping::ping::<G>))
-            .route("/ws", any(websocket::connect::<G>))
+            .route("/invocations", post(invoke::invoke))
+            .route("/runtimes/{arn}/invocations", post(invoke::invoke_as_service))
+            .route("/ping", get(ping::ping))
+            .route("/ws", any(websocket::connect))
             .fallback(async || {
                 response::error(&ApiError::new(
                     404,
@@ -361,15 +365,15 @@ impl<G: Graph> AgentCore<G> {
                 ))
             })
             .layer(axum::extract::DefaultBodyLimit::disable())
-            .layer(axum::middleware::from_fn_with_state(Arc::clone(&state), request_guard::enforce::<G>))
-            .layer(axum::middleware::from_fn_with_state(Arc::clone(&state), connection_permit::acquire::<G>))
+            .layer(axum::middleware::from_fn_with_state(Arc::clone(&state), request_guard::enforce))
+            .layer(axum::middleware::from_fn_with_state(Arc::clone(&state), connection_permit::acquire))
             .with_state(state)
     }
 }
 
 /// The state shared by all requests.
-struct AppState<G: Graph> {
-    agent: Agent<G>,
+struct AppState {
+    engine: Arc<Engine>,
     operators: OperatorAuth,
     guard: request_guard::RequestGuard,
     /// The maximum size of a request in bytes.
@@ -383,7 +387,7 @@ struct AppState<G: Graph> {
     background: background::Background,
 }
 
-impl<G: Graph> AppState<G> {
+impl AppState {
     fn workers(&self) -> Handle {
         self.workers.clone().unwrap_or_else(Handle::current)
     }

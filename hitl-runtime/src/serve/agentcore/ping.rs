@@ -6,7 +6,6 @@ use axum::{extract::State, http::StatusCode, response::Response};
 use serde::Serialize;
 
 use super::{AppState, background::Health, response};
-use crate::run::Graph;
 
 #[derive(Serialize)]
 struct Status {
@@ -21,8 +20,8 @@ struct Status {
 /// Reports `HealthyBusy` while a thread runs in this process. The time is that of the last change, not of the ping: if
 /// it changed with each ping, the session would never count as idle, and without a time it would count as idle during
 /// its work.
-pub(super) async fn ping<G: Graph>(State(state): State<Arc<AppState<G>>>) -> Response {
-    let activity = state.agent.activity();
+pub(super) async fn ping(State(state): State<Arc<AppState>>) -> Response {
+    let activity = state.engine.activity();
     let status = if activity.running > 0 { "HealthyBusy" } else { "Healthy" };
     let time_of_last_update = activity.since_ms.max(state.since_ms) / 1000;
     let (code, sweep) = sweep_status(state.background.health());

@@ -21,7 +21,7 @@ use axum::{
 };
 
 use super::{AppState, payload, response};
-use crate::{run::Graph, serve::api::ApiError};
+use crate::serve::api::ApiError;
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -37,11 +37,7 @@ pub(super) struct RequestGuard {
 }
 
 /// Rejects inadmissible requests before any other handler runs.
-pub(super) async fn enforce<G: Graph>(
-    State(state): State<Arc<AppState<G>>>,
-    request: Request,
-    next: Next,
-) -> Response {
+pub(super) async fn enforce(State(state): State<Arc<AppState>>, request: Request, next: Next) -> Response {
     match state.guard.check(&request) {
         Ok(()) => next.run(request).await,
         Err(mut error) => {

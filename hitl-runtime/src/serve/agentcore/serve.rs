@@ -6,13 +6,12 @@ use futures_util::FutureExt as _;
 use tokio::{runtime::Handle, sync::oneshot};
 
 use super::{AgentCore, accept};
-use crate::run::Graph;
 
 /// The time to wait for running threads when the server stops. A thread that is cut off is continued by another
 /// container from its journal.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(20);
 
-impl<G: Graph> AgentCore<G> {
+impl AgentCore {
     /// Serves on an address until SIGTERM or Ctrl-C, then waits at most 20 s for the requests and threads that are
     /// running. Nodes run on the current runtime, and requests are answered on a dedicated thread, so that a node that
     /// blocks its runtime does not delay pings.
@@ -51,10 +50,10 @@ impl<G: Graph> AgentCore<G> {
         let address = listener.local_addr()?;
         self.check_address(address)?;
         listener.set_nonblocking(true)?;
-        let agent = self.state.agent.clone();
+        let engine = Arc::clone(&self.state.engine);
         self.state.workers = Some(Handle::current());
         self.state.guard.loopback_only = is_loopback(address);
-        tracing::info!(%address, "serving {}", G::SPEC.name);
+        tracing::info!(%address, "serving {}", engine.graph.spec.name);
         let (stopping, stopped) = oneshot::channel::<()>();
         let (ending, ended) = oneshot::channel();
         std::thread::Builder::new().name("agentcore".to_owned()).spawn(move || {
@@ -71,7 +70,7 @@ impl<G: Graph> AgentCore<G> {
         let _ = stopping.send(());
         let drain = async {
             let answered = ended.await;
-            agent.wait_idle().await;
+            engine.wait_idle().await;
             answered
         };
         match tokio::time::timeout(SHUTDOWN_TIMEOUT, drain).await {

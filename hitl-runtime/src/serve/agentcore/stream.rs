@@ -13,8 +13,8 @@ use tracing::Instrument as _;
 
 use super::{AppState, access::Visibility, authenticated::AuthenticatedRequest};
 use crate::{
+    agent::{Subscription, ThreadEvent},
     journal::{Event as Entry, Requester},
-    run::{Graph, Subscription, ThreadEvent},
     serve::api::{ApiError, Reply},
 };
 
@@ -23,8 +23,8 @@ type Execution = JoinHandle<Result<Reply, ApiError>>;
 /// Answers a request with events. Each is one JSON object: an `entry`, text that was `said`, the number of events that
 /// were `missed`, and finally the `thread` or an `error`. A request that is refused before its first event gets an
 /// ordinary error response.
-pub(super) async fn respond<G: Graph>(
-    state: &Arc<AppState<G>>,
+pub(super) async fn respond(
+    state: &Arc<AppState>,
     request: AuthenticatedRequest,
     visibility: Visibility,
 ) -> Result<Response, ApiError> {
@@ -53,12 +53,12 @@ fn to_sse(event: &StreamEvent) -> Event {
 }
 
 /// Subscribes to the thread and starts the request.
-pub(super) fn start<G: Graph>(
-    state: &Arc<AppState<G>>,
+pub(super) fn start(
+    state: &Arc<AppState>,
     request: AuthenticatedRequest,
     visibility: Visibility,
 ) -> EventStream {
-    let subscription = state.agent.listen(&request.request.thread);
+    let subscription = state.engine.listen(&request.request.thread);
     let shared = Arc::clone(state);
     let execution = async move { request.execute(&shared).await }.in_current_span();
     EventStream { subscription, visibility, execution: Some(state.workers().spawn(execution)), end: None }

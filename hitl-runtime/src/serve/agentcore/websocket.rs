@@ -25,7 +25,7 @@ use super::{
     payload, response,
     stream::{self, EventStream, StreamEvent},
 };
-use crate::{run::Graph, serve::api::ApiError};
+use crate::serve::api::ApiError;
 
 /// The number of pings sent within the silence timeout. Many proxies close connections that are idle for a minute.
 const PINGS: u32 = 4;
@@ -33,8 +33,8 @@ const PINGS: u32 = 4;
 /// Upgrades to a WebSocket. Each text message is one request; its events are text messages, and the last one is the
 /// thread or an `error`. While a request is in flight, one more is buffered; further ones are not read before it is
 /// answered.
-pub(super) async fn connect<G: Graph>(
-    State(state): State<Arc<AppState<G>>>,
+pub(super) async fn connect(
+    State(state): State<Arc<AppState>>,
     connection: ConnectionExtension,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
@@ -81,8 +81,8 @@ fn upgrade_error(rejection: &WebSocketUpgradeRejection) -> ApiError {
     )
 }
 
-async fn serve_messages<G: Graph>(
-    state: Arc<AppState<G>>,
+async fn serve_messages(
+    state: Arc<AppState>,
     caller: Arc<Caller>,
     connection: Option<&Arc<Connection>>,
     mut session: WebSocketSession,
@@ -105,14 +105,14 @@ async fn serve_messages<G: Graph>(
 }
 
 /// Reads and admits a request. This runs on the runtime that executes nodes, so that it does not delay pings.
-async fn authorize<G: Graph>(
-    state: &Arc<AppState<G>>,
+async fn authorize(
+    state: &Arc<AppState>,
     caller: &Arc<Caller>,
     connection: Option<&Arc<Connection>>,
     request: Vec<u8>,
 ) -> Result<(AuthenticatedRequest, Visibility), ApiError> {
+    let execution = connection.map(|connection| connection.begin_message()).transpose()?;
     if let Some(connection) = connection {
-        connection.begin_message()?;
         connection.reserve_memory(request.len())?;
     }
     let (shared, caller, connection) = (Arc::clone(state), Arc::clone(caller), connection.cloned());
@@ -120,7 +120,7 @@ async fn authorize<G: Graph>(
         caller.check_expiry(&shared)?;
         let payload = payload::parse(&request, shared.max_bytes, connection.as_deref())?;
         drop(request);
-        let authorized = AuthenticatedRequest::parse(&shared, &caller, payload)?;
+        let authorized = AuthenticatedRequest::parse(&shared, &caller, payload, execution)?;
         let visibility = authorized.authorize(&shared, &caller).await?;
         Ok((authorized, visibility))
     });

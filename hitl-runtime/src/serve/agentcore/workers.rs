@@ -15,9 +15,9 @@ use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tracing::Instrument as _;
 
 use super::{AppState, connections::Connection, identity::Caller};
-use crate::{run::Graph, serve::api::ApiError};
+use crate::serve::api::ApiError;
 
-impl<G: Graph> AppState<G> {
+impl AppState {
     /// Runs a future on the runtime that executes nodes, so that it does not delay pings.
     pub(super) async fn work<T: Send + 'static>(
         &self,
@@ -29,7 +29,7 @@ impl<G: Graph> AppState<G> {
     }
 }
 
-impl<G: Graph> AppState<G> {
+impl AppState {
     /// Identifies the caller. Tokens are verified on the runtime that executes nodes.
     pub(super) async fn caller(
         self: &Arc<Self>,

@@ -1,11 +1,16 @@
 //! Executing requests.
 
+use std::sync::Arc;
+
 use serde::Serialize;
+use serde_json::Value;
 
 use super::{Action, ApiError, Request};
 use crate::{
-    Agent, Digest, Error, Operator, Place, Preview, Reproposal, ThreadId, Verdict,
-    run::{Graph, HistoryEntry, ThreadView},
+    Agent, Digest, Error, Operator, Place, Preview, Reproposal, ThreadId, ThreadView, Verdict,
+    agent::{Graph, HistoryEntry},
+    engine::{Engine, Starter, VerdictInput},
+    journal::Fold,
 };
 
 /// The response to a request.
@@ -23,10 +28,10 @@ pub enum Reply {
         digest: Digest,
         /// The draft that the verdict would sign at once; `None` if it signs nothing. `again.signs_only` names the review that
         /// an edit may still sign after nodes have run.
-        signs: Option<serde_json::Value>,
+        signs: Option<Value>,
         /// The value that would be proposed again, if the verdict is an edit that does not sign at this review.
         #[serde(skip_serializing_if = "Option::is_none")]
-        proposes: Option<serde_json::Value>,
+        proposes: Option<Value>,
         /// The destination of that edit.
         #[serde(skip_serializing_if = "Option::is_none")]
         again: Option<Box<Reproposal>>,
@@ -50,100 +55,82 @@ impl<G: Graph> Agent<G> {
     /// # Errors
     /// Those of the method behind the action, and `operator_missing` for a verdict without an operator.
     pub async fn dispatch(&self, request: Request, operator: Option<&Operator>) -> Result<Reply, ApiError> {
-        let Request { thread, action, .. } = request;
-        let by = || operator.ok_or_else(|| operator_missing(&thread));
-        match action {
-            Action::Get => {}
-            Action::History { from, limit } => return self.history_page(thread, from, limit).await,
-            Action::Start { input } => {
-                self.start_for(operator, thread.clone(), &input).await?;
-            }
-            Action::Resume => {
-                match operator {
-                    Some(operator) => self.resume_as(operator, &thread).await?,
-                    None => self.resume(&thread).await?,
-                };
-            }
-            Action::Settle { digest, how } => {
-                self.settle(&thread, digest, by()?, *how).await?;
-            }
-            Action::Preview { digest, mut verdict } => {
-                let operator = by()?;
-                if let Verdict::Edit { patch } = &mut verdict
-                    && let serde_json::Value::Object(outer) = patch.take()
-                {
-                    *patch = self.inner_patch(&thread, digest, outer).await?;
-                }
-                let shown = self.preview(&thread, digest, operator, verdict.clone()).await?;
-                self.note_preview(&thread, digest, operator, &verdict);
-                let Preview { draft, again } = shown;
-                let opens = again.as_ref().and_then(|again| again.opens.as_ref());
-                let signs =
-                    draft.clone().filter(|_| again.is_none() || opens.is_some_and(|opens| opens.signs));
-                let proposes = draft.filter(|_| again.is_some());
-                return Ok(Reply::Preview { thread, digest, signs, proposes, again: again.map(Box::new) });
-            }
-            Action::Approve { digest } => {
-                self.decide_with_evidence(&thread, digest, by()?, Verdict::Approve).await?;
-            }
-            Action::Reject { digest, reason, note } => {
-                self.decide_with_evidence(&thread, digest, by()?, Verdict::Reject { reason, note }).await?;
-            }
-            Action::Ask { digest, question } => {
-                self.decide_with_evidence(&thread, digest, by()?, Verdict::Ask { question }).await?;
-            }
-            Action::Edit { digest, patch } => {
-                let operator = by()?;
-                let patch = self.inner_patch(&thread, digest, patch).await?;
-                self.decide_with_evidence(&thread, digest, operator, Verdict::Edit { patch }).await?;
-            }
+        dispatch(&self.engine, request, operator).await
+    }
+}
+
+/// Executes a request: [`Agent::dispatch`].
+pub(crate) async fn dispatch(
+    engine: &Arc<Engine>,
+    request: Request,
+    operator: Option<&Operator>,
+) -> Result<Reply, ApiError> {
+    let Request { thread, action, .. } = request;
+    let by = || operator.ok_or_else(|| operator_missing(&thread));
+    let (digest, verdict) = match action {
+        Action::Get => return Ok(Reply::Thread(Box::new(engine.view(&thread).await?))),
+        Action::History { from, limit } => return history_page(engine, thread, from, limit).await,
+        Action::Start { input } => {
+            let fold = engine.start_json(thread, &input, Starter::Caller(operator)).await?;
+            return seen(engine, fold);
         }
-        Ok(Reply::Thread(Box::new(self.view(&thread).await?)))
-    }
-
-    /// Decides a review, and records as evidence whether this verdict was previewed here.
-    async fn decide_with_evidence(
-        &self,
-        thread: &ThreadId,
-        digest: Digest,
-        operator: &Operator,
-        verdict: Verdict,
-    ) -> Result<(), Error> {
-        let operator = self.previewed(thread, digest, operator, &verdict);
-        self.decide(thread, digest, &operator, verdict).await.map(drop)
-    }
-
-    /// Extracts the patch of the draft from a patch that names the signed field.
-    async fn inner_patch(
-        &self,
-        thread: &ThreadId,
-        digest: Digest,
-        mut patch: serde_json::Map<String, serde_json::Value>,
-    ) -> Result<serde_json::Value, ApiError> {
-        let view = self.view(thread).await?;
-        let Some(review) = view.reviews.iter().find(|review| review.digest == digest) else {
-            // The review is not open. The verdict itself reports who decided first.
-            return Ok(serde_json::Value::Object(patch));
-        };
-        let field = &review.field;
-        match patch.remove(field) {
-            Some(inner) if patch.is_empty() => Ok(inner),
-            _ => Err(ApiError::new(
-                422,
-                "invalid_patch",
-                format!("the patch must contain exactly the signed field: {{\"{field}\": {{ … }}}}"),
-            )
-            .detail("thread", thread.as_str())
-            .detail("field", field.as_str())),
+        Action::Resume => return seen(engine, engine.resume(thread, operator).await?),
+        Action::Settle { digest, how } => {
+            let operator = by()?;
+            return seen(engine, engine.settle(thread.clone(), digest, operator, *how).await?);
         }
-    }
+        Action::Preview { digest, verdict } => {
+            return preview(engine, &thread, digest, by()?, verdict).await;
+        }
+        Action::Approve { digest } => (digest, Verdict::Approve),
+        Action::Reject { digest, reason, note } => (digest, Verdict::Reject { reason, note }),
+        Action::Ask { digest, question } => (digest, Verdict::Ask { question }),
+        Action::Edit { digest, patch } => (digest, Verdict::Edit { patch: patch.into() }),
+    };
+    // The evidence of a verdict records if it was previewed here.
+    let operator = engine.previewed(&thread, digest, by()?, &verdict);
+    seen(engine, engine.answer(thread, digest, operator, by_field(verdict)).await?)
+}
 
-    async fn history_page(&self, thread: ThreadId, from: Place, limit: usize) -> Result<Reply, ApiError> {
-        let mut entries = self.history(&thread, from, limit + 1).await?;
-        let next = entries.get(limit).map(|entry| entry.place);
-        entries.truncate(limit);
-        Ok(Reply::History { thread, entries, next })
+/// Returns the thread as a move has left it. It is not read again.
+fn seen(engine: &Arc<Engine>, fold: Fold) -> Result<Reply, ApiError> {
+    Ok(Reply::Thread(Box::new(engine.view_of(fold)?)))
+}
+
+/// Returns a verdict whose patch names the signed field.
+fn by_field(verdict: Verdict) -> VerdictInput {
+    match verdict {
+        Verdict::Edit { patch: Value::Object(patch) } => VerdictInput::EditByField(patch),
+        verdict => VerdictInput::Given(verdict),
     }
+}
+
+async fn preview(
+    engine: &Arc<Engine>,
+    thread: &ThreadId,
+    digest: Digest,
+    operator: &Operator,
+    verdict: Verdict,
+) -> Result<Reply, ApiError> {
+    let Preview { draft, again } =
+        engine.preview(thread, digest, operator, &by_field(verdict.clone())).await?;
+    engine.note_preview(thread, digest, operator, &verdict);
+    let opens = again.as_ref().and_then(|again| again.opens.as_ref());
+    let signs = draft.clone().filter(|_| again.is_none() || opens.is_some_and(|opens| opens.signs));
+    let proposes = draft.filter(|_| again.is_some());
+    Ok(Reply::Preview { thread: thread.clone(), digest, signs, proposes, again: again.map(Box::new) })
+}
+
+async fn history_page(
+    engine: &Engine,
+    thread: ThreadId,
+    from: Place,
+    limit: usize,
+) -> Result<Reply, ApiError> {
+    let mut entries = engine.history(&thread, from, limit + 1).await?;
+    let next = entries.get(limit).map(|entry| entry.place);
+    entries.truncate(limit);
+    Ok(Reply::History { thread, entries, next })
 }
 
 fn operator_missing(thread: &ThreadId) -> ApiError {

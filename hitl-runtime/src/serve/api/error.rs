@@ -129,6 +129,7 @@ fn status(error: &Error) -> u16 {
         | Error::EffectUnderWay { .. } => 409,
         Error::Invalid { .. }
         | Error::UnknownKey { .. }
+        | Error::InvalidPatch { .. }
         | Error::Unchanged { .. }
         | Error::BadVerdict { .. } => 422,
         Error::Damaged { .. } | Error::Unauthenticated { .. } => 500,

@@ -64,5 +64,7 @@ mod request;
 mod tests;
 
 pub use dispatch::Reply;
+#[cfg(feature = "agentcore")]
+pub(crate) use dispatch::dispatch;
 pub use error::ApiError;
 pub use request::{Action, Request};

@@ -6,7 +6,9 @@ use serde_json::{Map, Value};
 use super::ApiError;
 use crate::{
     Digest, Operator, Place, Reason, ThreadId, Verdict,
+    agent::Graph,
     journal::{Settlement, Values},
+    state::StateTable,
     text::nearest,
 };
 
@@ -151,13 +153,19 @@ impl Request {
     ///
     /// # Errors
     /// As `parse`.
-    pub fn parse_for<G: crate::run::Graph>(
+    pub fn parse_for<G: Graph>(payload: Value, thread: Option<ThreadId>) -> Result<Self, ApiError> {
+        Self::parse_for_state(G::TABLE.state, payload, thread)
+    }
+
+    /// Parses a request as [`Request::parse_for`] does, for a graph with this state.
+    pub(crate) fn parse_for_state(
+        state: &StateTable,
         payload: Value,
         thread: Option<ThreadId>,
     ) -> Result<Self, ApiError> {
         let mut request = Self::parse(payload, thread)?;
         if let Action::Start { input: Value::Object(input) } = &mut request.action
-            && let Some(only) = only_input::<G>()
+            && let Some(only) = only_input(state)
             && input.len() == 1
             && let Some(prompt) = input.remove("prompt")
         {
@@ -167,9 +175,8 @@ impl Request {
     }
 }
 
-fn only_input<G: crate::run::Graph>() -> Option<&'static str> {
-    let mut inputs =
-        <G::State as crate::state::State>::SPEC.fields.iter().filter(|field| field.input).map(|f| f.name);
+fn only_input(state: &StateTable) -> Option<&'static str> {
+    let mut inputs = state.spec.fields.iter().filter(|field| field.input).map(|field| field.name);
     inputs.next().filter(|_| inputs.next().is_none())
 }
 

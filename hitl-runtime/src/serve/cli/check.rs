@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     Error, ThreadId, ThreadStatus,
-    run::{CompatibilityReport, Graph, Incompatibility},
+    agent::{CompatibilityReport, Incompatibility},
 };
 
 /// The results so far.
@@ -25,13 +25,13 @@ struct Results {
     incompatible: usize,
 }
 
-impl<G: Graph> Session<'_, G> {
+impl Session<'_> {
     pub(super) async fn check(&mut self, thread: Option<String>) -> Result<Exit, CliError> {
         let mut results = Results::default();
         match thread {
             Some(name) => {
                 let thread = self.thread_id(&name)?;
-                let check = self.agent.check(&thread).await;
+                let check = self.engine.check(&thread).await;
                 let check = self.with_suggestion(check)?;
                 self.record(&check, &mut results)?;
             }
@@ -56,8 +56,8 @@ impl<G: Graph> Session<'_, G> {
             let mut after = None;
             loop {
                 let page = self
-                    .agent
-                    .store()
+                    .engine
+                    .store
                     .threads(Some(standing), after.as_deref(), 100)
                     .await
                     .map_err(Error::from);
@@ -75,7 +75,7 @@ impl<G: Graph> Session<'_, G> {
     }
 
     async fn check_one(&mut self, thread: &ThreadId, results: &mut Results) -> Result<(), CliError> {
-        match self.agent.check(thread).await {
+        match self.engine.check(thread).await {
             Ok(check) => match check.differences.as_slice() {
                 [Incompatibility::OtherGraph { graph, .. }] => {
                     results.others.push(json!({ "thread": thread, "graph": graph }));

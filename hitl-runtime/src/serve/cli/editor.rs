@@ -9,7 +9,7 @@ use super::{
     exit::CliError,
     schema::{Schema, in_order},
 };
-use crate::{Violation, journal::exact, run::ReviewView};
+use crate::{Violation, agent::ReviewView, journal::exact};
 
 /// Returns the editor to start: `$VISUAL`, `$EDITOR`, or one that every system has.
 pub(super) fn command() -> OsString {

@@ -4,7 +4,7 @@ use std::{fmt, io, process::ExitCode};
 
 use serde_json::{Map, Value, json};
 
-use crate::{Error, StoreError, run::ThreadView, store::ThreadStatus};
+use crate::{Error, StoreError, agent::ThreadView, store::ThreadStatus};
 
 /// The exit status of a command.
 ///

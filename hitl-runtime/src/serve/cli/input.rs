@@ -1,5 +1,7 @@
 //! The input of a new thread.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use super::{
@@ -7,9 +9,11 @@ use super::{
     exit::{CliError, Exit},
     session::Session,
 };
-use crate::{Error, ThreadId, Violation, graph::FieldSpec, journal::exact, run::Graph};
+use crate::{
+    Error, ThreadId, Violation, engine::Starter, graph::FieldSpec, journal::exact, node::GraphTable,
+};
 
-impl<G: Graph> Session<'_, G> {
+impl Session<'_> {
     pub(super) async fn start(
         &mut self,
         message: Vec<String>,
@@ -28,13 +32,11 @@ impl<G: Graph> Session<'_, G> {
 
     /// Starts a thread, and waits until it needs a person, fails or ends.
     pub(super) async fn begin(&mut self, thread: &ThreadId, input: &Value) -> Result<(), CliError> {
-        let agent = self.agent.clone();
-        let started = match self.requester() {
-            Some(requester) => {
-                self.run_interruptible(thread, agent.start_json_as(&requester, thread, input)).await?
-            }
-            None => self.run_interruptible(thread, agent.start_json(thread, input)).await?,
-        };
+        let (engine, requester) = (Arc::clone(self.engine), self.requester());
+        let starter =
+            requester.as_ref().map_or(Starter::Program, |requester| Starter::Caller(Some(requester)));
+        let started = engine.start_json(thread.clone(), input, starter);
+        let started = self.run_interruptible(thread, started).await?;
         self.with_suggestion(started).map(drop)
     }
 
@@ -44,7 +46,7 @@ impl<G: Graph> Session<'_, G> {
         input: Option<String>,
         set: Vec<String>,
     ) -> Result<Value, CliError> {
-        let fields: Vec<&FieldSpec> = inputs::<G>().collect();
+        let fields: Vec<&FieldSpec> = inputs(self.engine.graph).collect();
         if let Some(json) = input {
             return self.json_argument("--input", &json).await;
         }
@@ -63,7 +65,7 @@ impl<G: Graph> Session<'_, G> {
             [] => self.terminal.read_all(false).await?,
             words => words.join(" "),
         };
-        let Some(field) = only_text::<G>() else {
+        let Some(field) = only_text(self.engine.graph) else {
             return Err(CliError::usage(format_args!(
                 "this agent takes {}: give --set FIELD=VALUE for each, or --input JSON",
                 list(&fields)
@@ -83,7 +85,7 @@ impl<G: Graph> Session<'_, G> {
     /// Prompts for every input. Returns `None` if the operator leaves.
     pub(super) async fn ask_input(&mut self) -> Result<Option<Value>, CliError> {
         let mut out = Map::new();
-        for field in inputs::<G>() {
+        for field in inputs(self.engine.graph) {
             let text = loop {
                 match self.prompt(field.name).await? {
                     None => return Ok(None),
@@ -109,8 +111,9 @@ impl<G: Graph> Session<'_, G> {
             return self.thread_id(&name);
         }
         loop {
-            let thread = self.thread_id(&format!("{}-{}", kebab(G::SPEC.name), random_suffix()?))?;
-            match self.agent.view(&thread).await {
+            let thread =
+                self.thread_id(&format!("{}-{}", kebab(self.engine.graph.spec.name), random_suffix()?))?;
+            match self.engine.view(&thread).await {
                 Err(Error::UnknownThread { .. }) => return Ok(thread),
                 Err(Error::Store(error)) => return Err(Error::Store(error).into()),
                 _ => {}
@@ -120,13 +123,13 @@ impl<G: Graph> Session<'_, G> {
 }
 
 /// Returns the fields that `start` takes.
-pub(super) fn inputs<G: Graph>() -> impl Iterator<Item = &'static FieldSpec> {
-    G::SPEC.state.fields.iter().filter(|field| field.input)
+pub(super) fn inputs(graph: &GraphTable) -> impl Iterator<Item = &'static FieldSpec> {
+    graph.spec.state.fields.iter().filter(|field| field.input)
 }
 
 /// Returns the only input, if there is exactly one and it is text.
-pub(super) fn only_text<G: Graph>() -> Option<&'static FieldSpec> {
-    let mut fields = inputs::<G>();
+pub(super) fn only_text(graph: &GraphTable) -> Option<&'static FieldSpec> {
+    let mut fields = inputs(graph);
     fields.next().filter(|field| assignment::is_text(field.ty) && fields.next().is_none())
 }
 

@@ -11,9 +11,9 @@ use super::{
     render::{lists, table::pairs, value::Row},
     session::Session,
 };
-use crate::{Error, Place, ThreadId, ThreadStatus, run::Graph};
+use crate::{Error, Place, ThreadId, ThreadStatus};
 
-impl<G: Graph> Session<'_, G> {
+impl Session<'_> {
     pub(super) async fn show(&mut self, thread: &str) -> Result<Exit, CliError> {
         let thread = self.thread_id(thread)?;
         let view = self.view(&thread).await?;
@@ -26,7 +26,7 @@ impl<G: Graph> Session<'_, G> {
     async fn unsettled(&mut self, limit: usize) -> Result<Vec<(ThreadId, ThreadStatus)>, CliError> {
         let mut all = Vec::new();
         for standing in [ThreadStatus::InDoubt, ThreadStatus::Failed, ThreadStatus::Running] {
-            let page = self.agent.store().threads(Some(standing), None, limit).await.map_err(Error::from);
+            let page = self.engine.store.threads(Some(standing), None, limit).await.map_err(Error::from);
             all.extend(self.with_suggestion(page)?.items);
         }
         Ok(all)
@@ -34,7 +34,7 @@ impl<G: Graph> Session<'_, G> {
 
     pub(super) async fn inbox(&mut self, limit: u64, after: Option<String>) -> Result<Exit, CliError> {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let page = self.agent.inbox(after.as_deref(), limit).await;
+        let page = self.engine.inbox(after.as_deref(), limit).await;
         let page = self.with_suggestion(page)?;
         // Only on the first page, for operators who look nowhere else.
         let unsettled = if after.is_none() { self.unsettled(limit).await? } else { Vec::new() };
@@ -47,7 +47,7 @@ impl<G: Graph> Session<'_, G> {
             return Ok(Exit::Done);
         }
         let mut text = match (page.items.is_empty(), after.is_some()) {
-            (false, _) => lists::inbox(&page.items, G::SPEC, self.render_context()),
+            (false, _) => lists::inbox(&page.items, self.engine.graph.spec, self.render_context()),
             (true, true) => "No more open reviews.\n".to_owned(),
             (true, false) => "No open reviews.\n".to_owned(),
         };
@@ -66,7 +66,7 @@ impl<G: Graph> Session<'_, G> {
     pub(super) async fn history(&mut self, thread: &str, from: Place, limit: u64) -> Result<Exit, CliError> {
         let thread = self.thread_id(thread)?;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let entries = self.agent.history(&thread, from, limit.saturating_add(1)).await;
+        let entries = self.engine.history(&thread, from, limit.saturating_add(1)).await;
         let mut entries = self.with_suggestion(entries)?;
         let next = (entries.len() > limit).then(|| entries.pop().map(|entry| entry.place)).flatten();
         if self.global.json {
@@ -97,7 +97,7 @@ impl<G: Graph> Session<'_, G> {
             Some(name) => {
                 let thread = self.thread_id(name)?;
                 let view = self.view(&thread).await?;
-                draw::Highlight::of(G::SPEC, &view)
+                draw::Highlight::of(self.engine.graph.spec, &view)
             }
             None => draw::Highlight::default(),
         };
@@ -107,8 +107,8 @@ impl<G: Graph> Session<'_, G> {
             .is_some_and(|ext| ext.eq_ignore_ascii_case("svg"));
         let format = format.unwrap_or(if is_svg { Format::Svg } else { Format::Mermaid });
         let drawing = match format {
-            Format::Mermaid => draw::mermaid::draw(G::SPEC, &highlight),
-            Format::Svg => draw::svg::draw(G::SPEC, &highlight),
+            Format::Mermaid => draw::mermaid::draw(self.engine.graph.spec, &highlight),
+            Format::Svg => draw::svg::draw(self.engine.graph.spec, &highlight),
         };
         let Some(file) = file else {
             if self.global.json {

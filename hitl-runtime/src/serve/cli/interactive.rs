@@ -1,5 +1,7 @@
 //! The interactive mode: from the input to the result, on one terminal.
 
+use std::sync::Arc;
+
 use super::{
     exit::{CliError, Exit},
     render::{
@@ -13,7 +15,7 @@ use super::{
 };
 use crate::{
     Reason, ThreadId, Verdict,
-    run::{Graph, ReviewView, ThreadView},
+    agent::{ReviewView, ThreadView},
     store::ThreadStatus,
 };
 
@@ -23,11 +25,11 @@ enum NextStep {
     Quit,
 }
 
-impl<G: Graph> Session<'_, G> {
+impl Session<'_> {
     pub(super) async fn run_interactive(&mut self) -> Result<Exit, CliError> {
-        let docs = self.greeting.unwrap_or(G::SPEC.docs.trim()).to_owned();
+        let docs = self.greeting.unwrap_or(self.engine.graph.spec.docs.trim()).to_owned();
         let head = if docs.is_empty() { String::new() } else { format!("{docs}\n") };
-        self.terminal.out(&format!("{}\n{head}\n", paint(BOLD, G::SPEC.name)))?;
+        self.terminal.out(&format!("{}\n{head}\n", paint(BOLD, self.engine.graph.spec.name)))?;
         let Some(input) = self.ask_input().await? else {
             self.terminal.out("Nothing was started.\n")?;
             return Ok(Exit::Done);
@@ -61,7 +63,7 @@ impl<G: Graph> Session<'_, G> {
             ThreadStatus::Waiting => "waits; continue here or on another terminal:",
             _ => "is unchanged; continue here or on another terminal:",
         };
-        let text = render::thread::suggestions(&suggestions(&view, &self.invocation, self.agent.now_ms()));
+        let text = render::thread::suggestions(&suggestions(&view, &self.invocation, self.engine.now_ms()));
         self.terminal.out(&format!("{} {waits}\n\n{text}", paint(BOLD, name)))?;
         Ok(Exit::from_view(&view))
     }
@@ -241,8 +243,8 @@ impl<G: Graph> Session<'_, G> {
                 _ => self.terminal.out("Enter one of the letters in brackets.\n")?,
             }
         }
-        let agent = self.agent.clone();
-        let resumed = self.run_interruptible(&view.thread, agent.resume(&view.thread)).await?;
+        let engine = Arc::clone(self.engine);
+        let resumed = self.run_interruptible(&view.thread, engine.resume(view.thread.clone(), None)).await?;
         self.with_suggestion(resumed)?;
         Ok(NextStep::Refresh)
     }

@@ -6,7 +6,7 @@ use futures_util::FutureExt as _;
 
 use super::{Cli, Exit, escape::escape, input::kebab};
 use crate::{
-    Agent, Error, NodeError, Store, journal::JournalKeys, run::Graph, store::from_env,
+    Agent, Error, NodeError, Store, agent::Graph, journal::JournalKeys, store::from_env,
     user_code::panic_message,
 };
 
@@ -66,7 +66,7 @@ where
 {
     let store = match from_env().await? {
         Some(store) => store,
-        None => default_store::<G>().await?,
+        None => default_store(G::SPEC.name).await?,
     };
     let deps = deps().await.map_err(|error| Error::NotSetUp { problem: error.into().to_string() })?;
     let agent = Agent::new(deps, store);
@@ -78,14 +78,14 @@ where
 
 /// Opens the default store: a SQLite file named after the graph.
 #[cfg(feature = "sqlite")]
-async fn default_store<G: Graph>() -> Result<std::sync::Arc<dyn Store>, Error> {
-    let file = format!("{}.db", kebab(G::SPEC.name));
+async fn default_store(graph: &str) -> Result<std::sync::Arc<dyn Store>, Error> {
+    let file = format!("{}.db", kebab(graph));
     Ok(std::sync::Arc::new(crate::SqliteStore::open(&file).await?))
 }
 
 #[cfg(not(feature = "sqlite"))]
-async fn default_store<G: Graph>() -> Result<std::sync::Arc<dyn Store>, Error> {
-    let name = kebab(G::SPEC.name);
+async fn default_store(graph: &str) -> Result<std::sync::Arc<dyn Store>, Error> {
+    let name = kebab(graph);
     Err(Error::NotSetUp { problem: format!("no store is configured for {name}: set HITL_STORE") })
 }
 

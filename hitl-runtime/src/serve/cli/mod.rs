@@ -2,7 +2,7 @@
 //!
 //! ```no_run
 //! # use hitl::Agent;
-//! use hitl_runtime::run::Graph;
+//! use hitl_runtime::agent::Graph;
 //! # async fn main_of<G: Graph>(agent: Agent<G>) -> std::process::ExitCode {
 //! hitl::cli::run(agent).await
 //! # }
@@ -56,7 +56,7 @@ pub use main::main;
 pub use terminal::Io;
 
 use self::{args::Args, exit::CliError, invocation::Invocation, session::Session, terminal::Terminal};
-use crate::{Agent, Error, journal::JournalKeys, run::Graph};
+use crate::{Agent, Error, agent::Graph, graph::GraphSpec, journal::JournalKeys};
 
 /// Executes the program's arguments, and returns its exit code.
 pub async fn run<G: Graph>(agent: Agent<G>) -> ExitCode {
@@ -126,37 +126,43 @@ impl<G: Graph> Cli<G> {
         let args: Vec<OsString> = args.into_iter().collect();
         let invocation =
             Invocation::from_argv0(args.first().map(OsString::as_os_str).unwrap_or_default(), by_cargo);
-        let args = match self.parse(&args, &invocation) {
+        let args = match parse(G::SPEC, self.greeting.as_deref(), &args, &invocation) {
             Ok(args) => args,
             Err(error) => return report_parse_error(&error, wants_json(&args), io),
         };
         let json = args.global.json;
         let mut terminal = Terminal::new(io, args.global.color, json);
-        let agent = match self.agent.await {
-            Ok(agent) if agent.inner.keys.is_none() && JournalKeys::are_asked_for() => {
-                let problem = "HITL_JOURNAL_KEY is set, but this program's agent has no journal keys; call \
-                               `.journal_keys(…)` with `JournalKeys::from_env()`, or unset the variable";
-                let error = Error::NotSetUp { problem: problem.to_owned() };
-                return report(&mut terminal, &CliError::from(error), json);
-            }
-            Ok(agent) => agent,
+        let engine = match self.agent.await {
+            Ok(agent) => agent.engine,
             Err(error) => return report(&mut terminal, &CliError::from(error), json),
         };
-        let mut session = Session::new(&agent, self.greeting.as_deref(), invocation, args.global, terminal);
+        if engine.keys.is_none() && JournalKeys::are_asked_for() {
+            let problem = "HITL_JOURNAL_KEY is set, but this program's agent has no journal keys; call \
+                           `.journal_keys(…)` with `JournalKeys::from_env()`, or unset the variable";
+            let error = Error::NotSetUp { problem: problem.to_owned() };
+            return report(&mut terminal, &CliError::from(error), json);
+        }
+        let mut session = Session::new(&engine, self.greeting.as_deref(), invocation, args.global, terminal);
         match session.command(args.command).await {
             Ok(exit) => exit,
             Err(error) => report(&mut session.terminal, &error, json),
         }
     }
+}
 
-    fn parse(&self, args: &[OsString], invocation: &Invocation) -> Result<Args, clap::Error> {
-        let about = self.greeting.as_deref().unwrap_or(G::SPEC.docs.trim());
-        let command = Args::command()
-            .bin_name(invocation.as_str())
-            .about(format!("{}: {about}", G::SPEC.name))
-            .subcommand_required(false);
-        Args::from_arg_matches(&command.try_get_matches_from(args)?)
-    }
+/// Parses the arguments, with the graph's name and the greeting in `--help`.
+fn parse(
+    graph: &GraphSpec,
+    greeting: Option<&str>,
+    args: &[OsString],
+    invocation: &Invocation,
+) -> Result<Args, clap::Error> {
+    let about = greeting.unwrap_or(graph.docs.trim());
+    let command = Args::command()
+        .bin_name(invocation.as_str())
+        .about(format!("{}: {about}", graph.name))
+        .subcommand_required(false);
+    Args::from_arg_matches(&command.try_get_matches_from(args)?)
 }
 
 /// Prints `--help`, or an error in the arguments.

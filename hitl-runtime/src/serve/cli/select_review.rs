@@ -3,8 +3,8 @@
 use super::{exit::CliError, session::Session};
 use crate::{
     Digest, ThreadId,
+    agent::{ReviewView, ThreadView},
     journal::Event,
-    run::{Graph, ReviewView, ThreadView},
     serve::cli::relative_time::ago,
     store::ThreadStatus,
 };
@@ -12,7 +12,7 @@ use crate::{
 /// The minimum length of a digest prefix.
 const MIN_PREFIX: usize = 8;
 
-impl<G: Graph> Session<'_, G> {
+impl Session<'_> {
     /// Returns the open review that a digest or its prefix names; without one, the only open review.
     ///
     /// A digest that is no longer open is looked up in the journal, so that the engine can report who decided it.
@@ -97,7 +97,7 @@ impl<G: Graph> Session<'_, G> {
         if let Ok(Some((verdict, by, at_ms))) = self.last_verdict(thread).await {
             message.push_str(&format!(
                 "; the last verdict was `{verdict}` by {by}, {}",
-                ago(at_ms, self.agent.now_ms())
+                ago(at_ms, self.engine.now_ms())
             ));
         }
         CliError::refused("no_open_review", message)
@@ -139,7 +139,7 @@ impl<G: Graph> Session<'_, G> {
     ) -> Result<(), CliError> {
         let mut from = 0;
         loop {
-            let page = self.with_suggestion(self.agent.history(thread, from, 256).await)?;
+            let page = self.with_suggestion(self.engine.history(thread, from, 256).await)?;
             page.iter().for_each(|entry| visit(&entry.event, entry.at_ms));
             match page.last() {
                 Some(last) => from = last.place + 1,

@@ -1,6 +1,6 @@
 //! `serve`: the HTTP server for AgentCore Runtime.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use super::{
     args::parse_duration,
@@ -9,8 +9,8 @@ use super::{
 };
 use crate::{
     Error, ThreadStatus,
+    agent::SweepEvent,
     env::optional_var,
-    run::{Graph, SweepEvent},
     serve::agentcore::{
         AgentCore, Background, OperatorAuth, Right, TokenVerifier, log_as_json, shutdown_signal,
     },
@@ -19,19 +19,19 @@ use crate::{
 /// The interval between sweeps.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
-impl<G: Graph> Session<'_, G> {
+impl Session<'_> {
     pub(super) async fn serve(
         &mut self,
         listen: SocketAddr,
         let_anyone_decide: bool,
     ) -> Result<Exit, CliError> {
         log_as_json();
-        let served = AgentCore::new(self.agent.clone());
+        let served = AgentCore::with_engine(Arc::clone(self.engine));
         let served = configure(served, let_anyone_decide, &variable_value)?;
         served.check_address(listen).map_err(CliError::usage)?;
         let listener = std::net::TcpListener::bind(listen);
         let failed = |error| CliError::new(Exit::Io, "io", format_args!("cannot serve on {listen}: {error}"));
-        let agent = self.agent.clone();
+        let engine = Arc::clone(self.engine);
         let background = Background::default();
         let watch = tokio::spawn({
             let background = background.clone();
@@ -42,7 +42,7 @@ impl<G: Graph> Session<'_, G> {
                     }
                     log(event);
                 };
-                background.supervise("the sweep", || agent.watch(SWEEP_INTERVAL, on_event)).await
+                background.supervise("the sweep", || engine.watch(SWEEP_INTERVAL, on_event)).await
             }
         });
         let stop = async move {
@@ -82,11 +82,7 @@ fn variable_value(name: &'static str) -> Result<Option<String>, CliError> {
 type Variables<'a> = &'a dyn Fn(&'static str) -> Result<Option<String>, CliError>;
 
 /// Applies the environment's configuration to a server.
-fn configure<G: Graph>(
-    served: AgentCore<G>,
-    let_anyone_decide: bool,
-    var: Variables<'_>,
-) -> Result<AgentCore<G>, CliError> {
+fn configure(served: AgentCore, let_anyone_decide: bool, var: Variables<'_>) -> Result<AgentCore, CliError> {
     let mut served = served.operators(operators(var)?);
     if let_anyone_decide || flag(var, "HITL_LET_ANYONE_DECIDE")? {
         served = served.let_anyone_decide();

@@ -1,5 +1,7 @@
 //! The execution of one command.
 
+use std::sync::Arc;
+
 use futures_util::future::{Either, select};
 use serde::Serialize;
 
@@ -18,28 +20,29 @@ use super::{
     terminal::Terminal,
 };
 use crate::{
-    Agent, Error, Operator, ThreadId,
+    Error, Operator, ThreadId,
+    agent::ThreadView,
+    engine::Engine,
     journal::{Evidence, Settlement, Values},
-    run::{Graph, ThreadView},
 };
 
-pub(super) struct Session<'a, G: Graph> {
-    pub(super) agent: &'a Agent<G>,
+pub(super) struct Session<'a> {
+    pub(super) engine: &'a Arc<Engine>,
     pub(super) greeting: Option<&'a str>,
     pub(super) invocation: Invocation,
     pub(super) global: Global,
     pub(super) terminal: Terminal,
 }
 
-impl<'a, G: Graph> Session<'a, G> {
+impl<'a> Session<'a> {
     pub(super) fn new(
-        agent: &'a Agent<G>,
+        engine: &'a Arc<Engine>,
         greeting: Option<&'a str>,
         invocation: Invocation,
         global: Global,
         terminal: Terminal,
     ) -> Self {
-        Self { agent, greeting, invocation, global, terminal }
+        Self { engine, greeting, invocation, global, terminal }
     }
 
     pub(super) async fn command(&mut self, command: Option<Command>) -> Result<Exit, CliError> {
@@ -74,11 +77,9 @@ impl<'a, G: Graph> Session<'a, G> {
 
     async fn resume(&mut self, thread: &str) -> Result<Exit, CliError> {
         let thread = self.thread_id(thread)?;
-        let agent = self.agent.clone();
-        let resumed = match self.requester() {
-            Some(requester) => self.run_interruptible(&thread, agent.resume_as(&requester, &thread)).await?,
-            None => self.run_interruptible(&thread, agent.resume(&thread)).await?,
-        };
+        let (engine, requester) = (Arc::clone(self.engine), self.requester());
+        let resumed = engine.resume(thread.clone(), requester.as_ref());
+        let resumed = self.run_interruptible(&thread, resumed).await?;
         self.with_suggestion(resumed)?;
         self.print_status(&thread).await
     }
@@ -86,8 +87,8 @@ impl<'a, G: Graph> Session<'a, G> {
     async fn fork(&mut self, thread: &str, at: u64, new: Option<String>) -> Result<Exit, CliError> {
         let thread = self.thread_id(thread)?;
         let new = self.new_thread(new).await?;
-        let agent = self.agent.clone();
-        let forked = self.run_interruptible(&new, agent.fork(&thread, at, &new)).await?;
+        let engine = Arc::clone(self.engine);
+        let forked = self.run_interruptible(&new, engine.fork(&thread, at, new.clone())).await?;
         self.with_suggestion(forked)?;
         self.print_status(&new).await
     }
@@ -116,9 +117,10 @@ impl<'a, G: Graph> Session<'a, G> {
                 Settlement::Happened { wrote: self.written_values(&doubt.writes, &set)? }
             }
         };
-        let agent = self.agent.clone();
-        let settled =
-            self.run_interruptible(&thread, agent.settle(&thread, doubt.digest, &operator, how)).await?;
+        let engine = Arc::clone(self.engine);
+        let settled = self
+            .run_interruptible(&thread, engine.settle(thread.clone(), doubt.digest, &operator, how))
+            .await?;
         if let Err(error) = self.with_suggestion(settled) {
             let message = format!("the given result of `{}` in thread `{thread}` is invalid", doubt.node);
             return Err(if error.code == "invalid" { CliError { message, ..error } } else { error });
@@ -146,13 +148,17 @@ impl<'a, G: Graph> Session<'a, G> {
             let name = assignment.field();
             if !known.contains(&name) {
                 let known = crate::text::or_list(known);
-                let near = crate::text::nearest(name, G::SPEC.state.fields.iter().map(|field| field.name));
+                let near = crate::text::nearest(
+                    name,
+                    self.engine.graph.spec.state.fields.iter().map(|field| field.name),
+                );
                 let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
                 return Err(CliError::usage(format_args!(
                     "`{name}` cannot be set here: {what} {known}{near}"
                 )));
             }
-            let is_text = G::SPEC.state.field(name).is_some_and(|field| assignment::is_text(field.ty));
+            let is_text =
+                self.engine.graph.spec.state.field(name).is_some_and(|field| assignment::is_text(field.ty));
             let kind = is_text.then(|| serde_json::json!({ "properties": { name: { "type": "string" } } }));
             assignment.apply(&mut out, kind.as_ref().map(Schema::new))?;
         }
@@ -185,8 +191,8 @@ impl<'a, G: Graph> Session<'a, G> {
     }
 
     /// Shows the running node after a short delay. Never completes.
-    fn progress(&self, thread: ThreadId) -> impl Future<Output = ()> + use<G> {
-        let (agent, can_redraw) = (self.agent.clone(), self.terminal.can_redraw());
+    fn progress(&self, thread: ThreadId) -> impl Future<Output = ()> + use<> {
+        let (engine, can_redraw) = (Arc::clone(self.engine), self.terminal.can_redraw());
         async move {
             if !can_redraw {
                 std::future::pending::<()>().await;
@@ -195,7 +201,7 @@ impl<'a, G: Graph> Session<'a, G> {
             every.tick().await;
             loop {
                 every.tick().await;
-                if let Ok(view) = agent.view(&thread).await
+                if let Ok(view) = engine.view(&thread).await
                     && let Some(node) = view.nodes.first()
                 {
                     use std::io::Write as _;
@@ -215,7 +221,7 @@ impl<'a, G: Graph> Session<'a, G> {
     }
 
     pub(super) fn print_view(&mut self, view: &ThreadView, details: bool) -> Result<(), CliError> {
-        let next = suggestions(view, &self.invocation, self.agent.now_ms());
+        let next = suggestions(view, &self.invocation, self.engine.now_ms());
         if self.global.json {
             let next: Vec<String> = next.into_iter().map(|suggestion| suggestion.command).collect();
             return self.json(&StatusDocument { view, next });
@@ -233,7 +239,7 @@ impl<'a, G: Graph> Session<'a, G> {
                     view,
                     review,
                     &self.invocation,
-                    self.agent.now_ms(),
+                    self.engine.now_ms(),
                 )));
             }
         }
@@ -256,14 +262,14 @@ impl<'a, G: Graph> Session<'a, G> {
 
     pub(super) fn render_context(&self) -> RenderContext {
         RenderContext {
-            now_ms: self.agent.now_ms(),
+            now_ms: self.engine.now_ms(),
             width: self.terminal.width,
-            fields: G::SPEC.state.fields,
+            fields: self.engine.graph.spec.state.fields,
         }
     }
 
     pub(super) async fn view(&self, thread: &ThreadId) -> Result<ThreadView, CliError> {
-        let view = self.agent.view(thread).await;
+        let view = self.engine.view(thread).await;
         self.with_suggestion(view)
     }
 

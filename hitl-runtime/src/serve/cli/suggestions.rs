@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::invocation::Invocation;
 use crate::{
-    run::{ReviewView, ThreadView},
+    agent::{ReviewView, ThreadView},
     store::ThreadStatus,
 };
 

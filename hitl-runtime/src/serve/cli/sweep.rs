@@ -1,6 +1,6 @@
 //! `sweep`: resuming abandoned threads, expiring reviews, and reporting reminders.
 
-use std::{panic::AssertUnwindSafe, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::{
     FutureExt as _,
@@ -15,13 +15,9 @@ use super::{
     relative_time::ago,
     session::Session,
 };
-use crate::{
-    Error, ThreadStatus,
-    run::{Graph, SweepEvent},
-    user_code::panic_message,
-};
+use crate::{Error, ThreadStatus, agent::SweepEvent, user_code::panic_message};
 
-impl<G: Graph> Session<'_, G> {
+impl Session<'_> {
     pub(super) async fn sweep(&mut self, every: Option<Duration>) -> Result<Exit, CliError> {
         match every {
             None => self.sweep_once().await,
@@ -30,7 +26,7 @@ impl<G: Graph> Session<'_, G> {
     }
 
     async fn sweep_once(&mut self) -> Result<Exit, CliError> {
-        let events = self.agent.sweep().await;
+        let events = self.engine.sweep().await;
         let events = self.with_suggestion(events)?;
         let exit = exit(&events);
         if self.global.json {
@@ -39,7 +35,7 @@ impl<G: Graph> Session<'_, G> {
         } else if events.is_empty() {
             self.terminal.out("Nothing was due.\n")?;
         } else {
-            let now_ms = self.agent.now_ms();
+            let now_ms = self.engine.now_ms();
             let lines: String = events.iter().map(|event| line(event, now_ms)).collect();
             self.terminal.out(&lines)?;
         }
@@ -48,16 +44,16 @@ impl<G: Graph> Session<'_, G> {
 
     /// Sweeps repeatedly and prints a line for each event, with `--json` a document for each, until Ctrl-C.
     async fn sweep_repeatedly(&mut self, every: Duration) -> Result<Exit, CliError> {
-        let (agent, as_json) = (self.agent.clone(), self.global.json);
+        let (engine, as_json) = (Arc::clone(self.engine), self.global.json);
         let interrupt = self.terminal.interrupt();
         let (fail, failed) = oneshot::channel();
         let (terminal, mut fail) = (&mut self.terminal, Some(fail));
-        let watch = agent.watch(every, |event| {
+        let watch = engine.watch(every, |event| {
             let printed = match (event, as_json) {
                 (Ok(event), true) => {
                     terminal.raw(&format!("{}\n", escape_json(&document(&event).to_string())))
                 }
-                (Ok(event), false) => terminal.out(&line(&event, agent.now_ms())),
+                (Ok(event), false) => terminal.out(&line(&event, engine.now_ms())),
                 // Continue: the store may be available again at the next sweep.
                 (Err(error), _) => {
                     terminal.err(&format!("{}\n", escape_sentence(&error.to_string())));

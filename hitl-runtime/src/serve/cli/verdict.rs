@@ -1,6 +1,6 @@
 //! The commands of the four verdicts.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use serde_json::Value;
 
@@ -19,8 +19,9 @@ use super::{
 };
 use crate::{
     Digest, Error, Operator, Reason, Reproposal, ThreadId, Verdict,
+    agent::{Preview, ReviewView, ThreadView},
+    engine::VerdictInput,
     journal::Evidence,
-    run::{Graph, Preview, ReviewView, ThreadView},
 };
 
 /// A review selected by the operator, and the operator.
@@ -36,7 +37,7 @@ pub(super) struct SelectedReview {
     pub(super) shown: bool,
 }
 
-impl<G: Graph> Session<'_, G> {
+impl Session<'_> {
     pub(super) async fn approve(&mut self, named: ReviewArgs) -> Result<Exit, CliError> {
         let selected = self.select_named(&named, "approve", &[]).await?;
         if !self.show_and_confirm(&selected, "Sign this?").await? {
@@ -140,8 +141,15 @@ impl<G: Graph> Session<'_, G> {
         patch: &Value,
     ) -> Result<Preview, CliError> {
         let verdict = Verdict::Edit { patch: patch.clone() };
-        let preview =
-            self.agent.preview(&selected.view.thread, selected.digest, &selected.operator, verdict).await;
+        let preview = self
+            .engine
+            .preview(
+                &selected.view.thread,
+                selected.digest,
+                &selected.operator,
+                &VerdictInput::Given(verdict),
+            )
+            .await;
         let approve = || {
             let digest = selected.digest.short();
             self.invocation.on_thread("approve", selected.view.thread.as_str(), &["--digest", &digest])
@@ -290,11 +298,12 @@ impl<G: Graph> Session<'_, G> {
         verdict: Verdict,
     ) -> Result<(), CliError> {
         let thread: &ThreadId = &selected.view.thread;
-        let agent = self.agent.clone();
+        let engine = Arc::clone(self.engine);
         let evidence = Evidence { previewed: selected.shown, ..Evidence::through("cli") };
         let operator = selected.operator.clone().with_evidence(evidence);
-        let decided =
-            self.run_interruptible(thread, agent.decide(thread, selected.digest, &operator, verdict)).await?;
+        let decided = self
+            .run_interruptible(thread, engine.decide(thread.clone(), selected.digest, &operator, verdict))
+            .await?;
         if let Err(Error::Expired { .. }) = &decided {
             // A review that has expired is rejected, so the thread has moved despite the error.
             return self.with_suggestion(decided.map(drop)).map_err(|error| error.detail("moved", true));
@@ -351,8 +360,8 @@ fn violation_lines(error: &CliError) -> String {
 mod tests {
     use super::*;
     use crate::{
+        agent::NextReview,
         journal::{Source, Transition},
-        run::NextReview,
     };
 
     #[test]

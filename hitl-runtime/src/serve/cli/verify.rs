@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     Error, ThreadId,
-    run::{Audit, Graph, JournalHead, UncheckedRange},
+    agent::{Audit, JournalHead, UncheckedRange},
 };
 
 /// The output of an earlier `verify --json`.
@@ -34,7 +34,7 @@ struct Results {
     new: Vec<ThreadId>,
 }
 
-impl<G: Graph> Session<'_, G> {
+impl Session<'_> {
     pub(super) async fn verify(
         &mut self,
         thread: Option<String>,
@@ -45,14 +45,14 @@ impl<G: Graph> Session<'_, G> {
         let stored = against.map(read_heads).transpose()?;
         match (&only, &stored) {
             (Some(thread), None) => {
-                let audit = self.agent.audit(thread, None).await;
+                let audit = self.engine.audit(thread, None).await;
                 let audit = self.with_suggestion(audit)?;
                 self.record_audit(&mut results, &audit)?;
             }
             (only, Some(stored)) => {
                 for head in stored.iter().filter(|head| only.as_ref().is_none_or(|only| *only == head.thread))
                 {
-                    match self.agent.audit(&head.thread, Some(head)).await {
+                    match self.engine.audit(&head.thread, Some(head)).await {
                         Err(error @ Error::UnknownThread { .. }) => {
                             self.record_missing(&mut results, head, &error)?
                         }
@@ -97,7 +97,7 @@ impl<G: Graph> Session<'_, G> {
             })?),
             None => None,
         };
-        let adopted: BoxFuture<'_, _> = Box::pin(self.agent.adopt(&thread, &operator, stored));
+        let adopted: BoxFuture<'_, _> = Box::pin(self.engine.adopt(&thread, &operator, stored));
         let head = self.with_suggestion(adopted.await)?;
         let mut results = Results::default();
         self.record_verified(&mut results, head)?;
@@ -112,13 +112,13 @@ impl<G: Graph> Session<'_, G> {
         let known: BTreeSet<&ThreadId> = stored.iter().map(|head| &head.thread).collect();
         let mut after = None;
         loop {
-            let page = self.agent.store().threads(None, after.as_deref(), 100).await.map_err(Error::from);
+            let page = self.engine.store.threads(None, after.as_deref(), 100).await.map_err(Error::from);
             let page = self.with_suggestion(page)?;
             for (thread, _) in page.items {
                 if known.contains(&thread) {
                     continue;
                 }
-                match self.agent.audit(&thread, None).await {
+                match self.engine.audit(&thread, None).await {
                     // Deleted since the page was read.
                     Err(Error::UnknownThread { .. }) => {}
                     audit => {

@@ -9,8 +9,8 @@ pub(super) mod svg;
 mod tests;
 
 use crate::{
+    agent::ThreadView,
     graph::{EdgeKind, EdgeSpec, GraphSpec, NodeSpec},
-    run::ThreadView,
     store::ThreadStatus,
 };
 

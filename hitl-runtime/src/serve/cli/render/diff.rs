@@ -4,7 +4,7 @@ use serde_json::Value;
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 use textwrap::core::display_width;
 
-use crate::{run::ReviewView, serve::cli::schema::Schema};
+use crate::{agent::ReviewView, serve::cli::schema::Schema};
 
 use super::{
     style::{DIM, GREEN, RED, paint},

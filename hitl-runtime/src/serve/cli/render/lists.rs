@@ -8,11 +8,11 @@ use super::{
 };
 use crate::{
     OpenReview, ThreadId, ThreadStatus,
+    agent::HistoryEntry,
     graph::GraphSpec,
     journal::{
         Decision, Event, NodeRenames, Proposal, Requester, Settlement, Transition, Usage, VoidedSignature,
     },
-    run::HistoryEntry,
     serve::cli::{
         escape::{escape, escape_name},
         relative_time::{ago, deadline, remaining},

@@ -9,8 +9,8 @@ use super::{
 use serde_json::Value;
 
 use crate::{
+    agent::{ReviewView, ThreadView},
     graph::FieldSpec,
-    run::{ReviewView, ThreadView},
     serve::cli::{
         escape::{escape, escape_name},
         relative_time::{ago, deadline, remaining},
@@ -290,7 +290,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{Digest, run::ItemView};
+    use crate::{Digest, agent::ItemView};
 
     #[test]
     fn fields_beside_a_draft_are_marked_as_signed_or_not() {

@@ -6,12 +6,13 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     Agent, Error, ManualClock, MemoryStore, NodeError, Rejection,
+    agent::{Graph, ThreadState},
     graph::{
         EdgeKind, EdgeSpec, FieldSpec, GraphSpec, InterruptSpec, NodeSpec, Point, ReadKind, ReadSpec,
         StateSpec,
     },
+    node::{Args, NodeTable, Writes},
     review::DraftVtable,
-    run::{Args, Graph, NodeTable, ThreadState, Writes},
     state::{
         FieldError, FieldTable, Slots, State, StateTable, View, decode_erased, encode_erased, unmigrated,
     },

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::{
     Agent,
-    run::Graph,
+    agent::Graph,
     serve::cli::{Cli, Exit, Io},
 };
 

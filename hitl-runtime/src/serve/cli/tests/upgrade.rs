@@ -8,8 +8,9 @@ use super::{
 };
 use crate::{
     Agent, Error, MemoryStore,
+    agent::{Graph, ThreadState},
     graph::{GraphSpec, NodeSpec},
-    run::{Graph, NodeTable, ThreadState},
+    node::NodeTable,
     serve::cli::Exit,
     state::State,
 };

@@ -1,0 +1,58 @@
+//! The state of a thread at one place of its journal, in the graph's own types.
+
+use std::sync::Arc;
+
+use super::Graph;
+use crate::{
+    Error, Place, ThreadStatus,
+    engine::{thread_status, unreadable},
+    journal::{Fold, FoldError, ROOT},
+    state::State,
+    user_code::contain_panics_sync,
+};
+
+/// The state of a thread after the entry at a place.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/refunds.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use hitl::{Snapshot, ThreadStatus};
+///
+/// # let agent = RefundAgent::new(MemoryStore::new());
+/// # let _ = waiting(&agent, "A-9133").await?;
+/// let Snapshot { place, standing, fields } = agent.get(&"ticket-A-9133".try_into()?).await?;
+/// assert_eq!((place, standing), (2, ThreadStatus::Waiting));
+/// assert_eq!(fields.draft.map(|draft| draft.dollars), Some(149));
+/// assert_eq!(fields.outcome, None);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Snapshot<S: State> {
+    /// The place of the last entry that the snapshot includes.
+    pub place: Place,
+    /// The status of the thread after that entry.
+    pub standing: ThreadStatus,
+    /// The fields that were written by then, each an `Option`. Inside a fork these are the fields as they were before
+    /// the fork.
+    pub fields: S::Fields,
+}
+
+impl<S: State> Snapshot<S> {
+    pub(super) fn new<G: Graph<State = S>>(fold: Fold) -> Result<Self, Error> {
+        let (thread, standing, place) =
+            (fold.thread.clone(), thread_status(&fold), fold.next.saturating_sub(1));
+        let fields = contain_panics_sync(&thread, || fields::<G>(fold))?;
+        Ok(Self { place, standing, fields })
+    }
+}
+
+/// Decodes the fields of a thread, as they were before a fork if it is inside of one.
+pub(super) fn fields<G: Graph>(mut fold: Fold) -> Result<<G::State as State>::Fields, Error> {
+    let (thread, place) = (fold.thread, fold.next.saturating_sub(1));
+    let Some(root) = fold.lanes.remove(ROOT) else {
+        return Err(Error::Damaged { thread, place, problem: "the thread has no state".to_owned() });
+    };
+    let fields = G::State::fields(Arc::unwrap_or_clone(root.fields));
+    fields.map_err(|e| unreadable(G::TABLE, &thread, place, FoldError::Changed(e)))
+}

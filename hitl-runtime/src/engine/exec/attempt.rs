@@ -1,0 +1,167 @@
+//! Execution of one attempt of a node.
+
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use super::write_checks;
+use crate::{
+    engine::Engine,
+    journal::{Activation, CheckedDraft, Feedback, LaneId, Usage},
+    node::{Cx, ErasedArgs, GraphTable, NodeError, NodeTable, Reporter, Writes},
+    review::Signatures,
+    state::{ReadBack, Slots},
+    user_code::{catch_panic, panic_message},
+};
+use futures_util::FutureExt;
+
+/// The data of one attempt, copied from the thread so that the thread can change while the attempt runs.
+pub(super) struct Attempt {
+    pub(super) lane: LaneId,
+    pub(super) node: usize,
+    pub(super) entry: &'static NodeTable,
+    pub(super) activation: Activation,
+    pub(super) fields: Arc<Slots>,
+    pub(super) signatures: Signatures,
+    pub(super) cx: Cx,
+    /// The backoff before this attempt, if it is a retry.
+    pub(super) wait: Duration,
+}
+
+/// The result of one attempt.
+pub(super) struct FinishedAttempt {
+    pub(super) lane: LaneId,
+    pub(super) node: usize,
+    pub(super) activation: Activation,
+    /// The context in which the attempt ran, with its idempotency key.
+    pub(super) cx: Cx,
+    pub(super) end: AttemptOutcome,
+    /// The usage of its models.
+    pub(super) spent: Vec<Usage>,
+}
+
+pub(super) enum AttemptOutcome {
+    Wrote {
+        writes: Writes,
+        /// The draft among the writes, if a person is to sign it.
+        drafted: Option<CheckedDraft>,
+        /// The values that were read back from the JSON of the writes.
+        back: Vec<ReadBack>,
+    },
+    Failed {
+        error: String,
+    },
+    /// The effect may or may not have happened.
+    Unknown {
+        error: String,
+    },
+}
+
+/// Runs one attempt of a node, within its timeout. A panic is a failure like any other.
+pub(super) async fn run(engine: &Engine, this: Box<Attempt>, leased_until_ms: &AtomicU64) -> FinishedAttempt {
+    let unsure = this.entry.spec.effect && !this.entry.spec.idempotent;
+    // The user's code can also panic outside of the node call: in the `Display` of its error, and in the `Drop` of its
+    // values.
+    let run = AssertUnwindSafe(run_once(engine, &this, leased_until_ms)).catch_unwind().await;
+    let (end, spent) = run.unwrap_or_else(|panic| {
+        let error = NodeError::msg(format_args!("it panicked during its cleanup: {}", panic_message(panic)));
+        (failed(&error, unsure), Vec::new())
+    });
+    let Attempt { lane, node, cx, activation, fields, .. } = *this;
+    // This may drop the last reference to the values, and their `Drop` is the user's code. It cannot change the result
+    // any more.
+    let _ = catch_panic(String::new, || drop(fields));
+    FinishedAttempt { lane, node, cx, activation, end, spent }
+}
+
+async fn run_once(
+    engine: &Engine,
+    this: &Attempt,
+    leased_until_ms: &AtomicU64,
+) -> (AttemptOutcome, Vec<Usage>) {
+    if !this.wait.is_zero() {
+        Box::pin(tokio::time::sleep(this.wait)).await;
+    }
+    // A slow store, another node that blocked the thread, or a suspended machine may have used up the lease.
+    if this.entry.spec.effect && engine.clock.now_ms() >= leased_until_ms.load(Ordering::Relaxed) {
+        let error = "it was not called: the runner's lease expired before the effect could begin";
+        return (AttemptOutcome::Failed { error: error.to_owned() }, Vec::new());
+    }
+    let (rejection, question) = match this.activation.feedback.as_deref() {
+        Some(Feedback::Rejection(rejection)) => (Some(rejection), None),
+        Some(Feedback::Question(question)) => (None, Some(question)),
+        None => (None, None),
+    };
+    let args = ErasedArgs {
+        slots: &this.fields,
+        deps: &engine.deps,
+        cx: &this.cx,
+        rejection,
+        question,
+        signatures: &this.signatures,
+    };
+    let spec = &this.entry.spec;
+    // Inside the `async` block, a panic of the node's synchronous code before its first `await` is caught as well. The
+    // timer is boxed because few nodes have a timeout, and the futures of the others must not grow for it.
+    let work = AssertUnwindSafe(async { (this.entry.run)(args).await }).catch_unwind();
+    let work = async {
+        match spec.retry.timeout_ms {
+            None => Some(work.await),
+            Some(ms) => Box::pin(tokio::time::timeout(Duration::from_millis(ms), work)).await.ok(),
+        }
+    };
+    let (result, spent) = Reporter::new(engine.subscribers.clone(), &this.cx).follow(work).await;
+    let unsure = spec.effect && !spec.idempotent;
+    let end = match result {
+        Some(Ok(Ok(writes))) => finished(engine.graph, &this.fields, writes, unsure),
+        Some(Ok(Err(error))) => failed(&error, unsure),
+        Some(Err(panic)) => {
+            failed(&NodeError::msg(format_args!("it panicked: {}", panic_message(panic))), unsure)
+        }
+        None => {
+            let ms = spec.retry.timeout_ms.unwrap_or_default();
+            failed(
+                &NodeError::msg(format_args!("it timed out after {:?}", Duration::from_millis(ms))),
+                unsure,
+            )
+        }
+    };
+    (end, spent)
+}
+
+/// Returns the result of a failed attempt: in doubt for an effect that is not idempotent and not reported as not done,
+/// failed otherwise.
+pub(super) fn failed(error: &NodeError, unsure: bool) -> AttemptOutcome {
+    let text = catch_panic(|| "`Display` of the node's error".to_owned(), || error.to_string());
+    let text = text.unwrap_or_else(|broken| broken.to_string());
+    if unsure && !error.is_not_done() {
+        AttemptOutcome::Unknown { error: text }
+    } else {
+        AttemptOutcome::Failed { error: text }
+    }
+}
+
+/// Checks the writes of an attempt. A value that cannot be stored or signed is a failure of the node that returned it.
+fn finished(graph: &'static GraphTable, fields: &Slots, mut writes: Writes, unsure: bool) -> AttemptOutcome {
+    let (mut drafted, mut back) = (None, Vec::with_capacity(writes.0.len()));
+    for (field, json) in &mut writes.0 {
+        match write_checks::check_value(graph, fields, field, json.get()) {
+            Ok(held) => {
+                drafted = held.draft.map(|draft| CheckedDraft { field, draft }).or(drafted);
+                match held.json {
+                    // The value was read from another spelling than the journal gets.
+                    Some(spelt) => *json = spelt,
+                    None => back.extend(held.back),
+                }
+            }
+            Err(problem) => return failed(&NodeError::msg(problem), unsure),
+        }
+    }
+    writes.0.sort_unstable_by_key(|(field, _)| *field);
+    AttemptOutcome::Wrote { writes, drafted, back }
+}

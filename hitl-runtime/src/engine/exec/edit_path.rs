@@ -1,0 +1,214 @@
+//! Edits as new proposals: an edited draft follows the path that it would have followed if the node had written it.
+//!
+//! An edit signs the open review directly if no `match` or node between the field's last write and the review depends
+//! on the field, or if the `match`es on the path, evaluated again, lead straight back to the same review. Otherwise the
+//! edit signs nothing: its entry records the proposal ([`Proposal::Made`]), its operator and their roles, and the lane
+//! goes back to where the field was last written and continues from there. Nodes on the path run again. None of them is
+//! an effect: the graph's proof excludes it, and for threads that began under other code the lane's own record of
+//! effects does.
+//!
+//! If a review of the field then opens with the edited draft unchanged, the same append may approve it in the
+//! operator's name ([`Proposal::Signed`]), so that one verdict is enough. The conditions are: the operator may sign
+//! that review, has seen the fields that it shows and the effects that it covers, the edited review's deadline has not
+//! passed, and the review is before the same node as the edited one or before the node to which the edit led directly.
+//! The node that follows once other nodes have run is not known at the verdict; a model may choose it. Otherwise the
+//! review stays open, with its own digest, role and deadline, and names the person who proposed the draft. All of this
+//! is in the journal, so that any process can continue.
+//!
+//! A preview runs the same code in memory, so that it cannot differ from the verdict.
+
+use serde_json::{Value, value::RawValue};
+
+use crate::{
+    Error, Operator,
+    engine::{
+        Engine,
+        routing::{self, for_each},
+        session::{LocatedReview, may_decide, unreadable},
+    },
+    graph::{EditOutcome, Point, edit_outcome},
+    journal::{Act, Decision, Event, Fold, FoldError, LaneId, LaneState, Proposal, Source, Transition},
+    node::GraphTable,
+    state::{FieldError, Slots},
+};
+
+/// The outcome of an edit of an open review.
+pub(in crate::engine) enum EditResult {
+    /// The edit signs the open review.
+    Signs,
+    /// The edit is a new proposal, and the lane continues at `to`.
+    Proposes { proposal: Proposal, to: Transition },
+}
+
+impl Engine {
+    /// Returns the outcome of an edit whose draft is valid: it signs the open review, or becomes a new proposal.
+    pub(in crate::engine) fn resolve_edit(
+        &self,
+        fold: &Fold,
+        found: &LocatedReview,
+        after: &RawValue,
+        operator: &Operator,
+    ) -> Result<EditResult, Error> {
+        let open = &found.open;
+        let refused = |problem: String| Error::BadVerdict {
+            thread: fold.thread.clone(),
+            node: open.activation.node.clone(),
+            problem,
+        };
+        match edit_outcome(self.graph.spec, found.node) {
+            EditOutcome::Signs => return Ok(EditResult::Signs),
+            // The graph's proof admits such a path only for a review that takes no edit.
+            EditOutcome::Refused(_) => return Err(refused(takes_no_edit().to_owned())),
+            EditOutcome::Reruns => {}
+        }
+        let field = open.field.as_str();
+        let Some(lane) = fold.lanes.get(&found.lane) else {
+            return Err(refused(format!("lane {} is not open", found.lane)));
+        };
+        let lost = || {
+            refused(format!(
+                "an edit of `{field}` returns to the point where it was written, but the thread was written by other \
+                 code and does not record that point; reject the draft, or have it written again"
+            ))
+        };
+        let (from, has_acted) = lane.sources.back_to(field, &open.activation.node).ok_or_else(lost)?;
+        let point = point_of(self.graph, &from, found.node, field).ok_or_else(lost)?;
+        if has_acted {
+            return Err(refused(format!(
+                "an edit of `{field}` returns to {from}, but an effect has begun since then and would run a second \
+                 time; approve or reject the draft as it is"
+            )));
+        }
+        let to = self.transition_from(fold, found.lane, point, field, after).map_err(|e| match e {
+            EditRouteError::Fields(error) => {
+                unreadable(self.graph, &fold.thread, fold.next.saturating_sub(1), FoldError::Changed(error))
+            }
+            EditRouteError::Lost(problem) => refused(problem),
+        })?;
+        let role = self.graph.spec.nodes[found.node].interrupt.and_then(|interrupt| interrupt.role);
+        if to == Transition::Node(open.activation.node.clone()) && open.role.as_deref() == role {
+            return Ok(EditResult::Signs);
+        }
+        let mut roles: Vec<String> = reviews_of(self.graph, field)
+            .filter_map(|role| role.filter(|role| operator.has_role(role)))
+            .map(str::to_owned)
+            .collect();
+        roles.sort_unstable();
+        roles.dedup();
+        let until_ms = open.deadline_ms;
+        Ok(EditResult::Proposes { proposal: Proposal::Made { from, roles, until_ms }, to })
+    }
+
+    /// Returns the step that the graph prescribes from a point if a field has this value.
+    fn transition_from(
+        &self,
+        fold: &Fold,
+        lane: LaneId,
+        point: ReturnPoint,
+        field: &str,
+        after: &RawValue,
+    ) -> Result<Transition, EditRouteError> {
+        let point = match point {
+            ReturnPoint::After(point) => point,
+            ReturnPoint::At(node) => return Ok(Transition::Node(node.to_owned())),
+        };
+        let mut fields: Slots = match fold.lanes.get(&lane) {
+            Some(lane) => Slots::clone(&lane.fields),
+            None => Slots::empty(self.graph.state),
+        };
+        fields.replace(field, after.get())?;
+        for_each::fits(self.graph, point, &fields, |_| None)
+            .map_err(|e| EditRouteError::Lost(e.to_string()))?;
+        let to = match point {
+            Point::Node(node) => routing::after_node(self.graph, node, &fields),
+            Point::Start | Point::End => routing::after_start(self.graph, &fields),
+        };
+        to.map_err(EditRouteError::Lost)
+    }
+
+    /// Returns the approval of a review that has just opened, if a pending edit may sign it.
+    pub(super) fn signature_of_edit(&self, fold: &Fold, id: LaneId, draft: &Value) -> Option<Event> {
+        if self.keys.as_ref().is_some_and(|keys| !keys.sign_for(Act::Verdict)) {
+            // The review stays open for a process whose keys may record verdicts.
+            return None;
+        }
+        let lane = fold.lanes.get(&id)?;
+        let LaneState::Paused(open) = &lane.at else { return None };
+        let pending = lane.pending.as_deref()?;
+        if !pending.may_sign(open, &lane.fields, self.clock.now_ms()).unwrap_or(false) {
+            return None;
+        }
+        let proposed: Value = serde_json::from_str(pending.draft.get()).ok()?;
+        let name = pending.by.operator.as_str();
+        let operator = if pending.by.unverified { Operator::claimed(name) } else { Operator::new(name) };
+        let operator = pending.roles.iter().fold(operator, |operator, role| operator.role(role.as_str()));
+        let may = may_decide(&fold.thread, &open.activation.node, open.role.as_deref(), &operator);
+        if may.is_err() || proposed != *draft {
+            return None;
+        }
+        Some(Event::Decided {
+            node: open.activation.node.clone(),
+            lane: id,
+            verdict: Decision::Approve,
+            operator: name.to_owned(),
+            unverified: pending.by.unverified,
+            digest: open.digest,
+            to: Transition::Node(open.activation.node.clone()),
+            proposal: Some(Box::new(Proposal::Signed { edit: pending.by.edit })),
+            // The entry of the edit contains the evidence.
+            evidence: None,
+        })
+    }
+}
+
+/// Returns the error text for an edit of a review that takes no edit.
+pub(in crate::engine) fn takes_no_edit() -> &'static str {
+    "the graph declares that this review accepts no edit (`edit = false`); approve the draft as it is, or reject it"
+}
+
+/// The point of this program's graph to which a lane goes back.
+enum ReturnPoint {
+    After(Point),
+    At(&'static str),
+}
+
+enum EditRouteError {
+    /// The fields cannot be read.
+    Fields(FieldError),
+    /// The graph has no next step.
+    Lost(String),
+}
+
+impl From<FieldError> for EditRouteError {
+    fn from(error: FieldError) -> Self {
+        Self::Fields(error)
+    }
+}
+
+/// Returns the point of this program's graph that a source denotes, if the point writes the field and lies in the
+/// review's own branch.
+fn point_of(graph: &'static GraphTable, source: &Source, review: usize, field: &str) -> Option<ReturnPoint> {
+    let beside = |node: usize| graph.spec.enclosing_branches(node) == graph.spec.enclosing_branches(review);
+    match source {
+        Source::Start => {
+            let is_input = graph.state.spec.field(field).is_some_and(|field| field.input);
+            (is_input && graph.spec.enclosing_branches(review).is_empty())
+                .then_some(ReturnPoint::After(Point::Start))
+        }
+        Source::After(node) => {
+            let (node, entry) = graph.current(node)?;
+            let writes = node == review || entry.spec.writes.contains(&field);
+            (beside(node) && writes).then_some(ReturnPoint::After(Point::Node(node)))
+        }
+        Source::At(node) => {
+            let (node, entry) = graph.current(node)?;
+            beside(node).then_some(ReturnPoint::At(entry.spec.name))
+        }
+    }
+}
+
+/// Returns the role that each of the graph's reviews of a field requires.
+fn reviews_of(graph: &'static GraphTable, field: &str) -> impl Iterator<Item = Option<&'static str>> {
+    let interrupts = graph.spec.nodes.iter().filter_map(|node| node.interrupt);
+    interrupts.filter(move |interrupt| interrupt.field == field).map(|interrupt| interrupt.role)
+}

@@ -1,0 +1,538 @@
+//! The executor: runs a thread until a person must act, or until it ends.
+
+use std::{
+    collections::BTreeSet,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::Poll,
+    time::Duration,
+};
+
+use futures_util::{
+    FutureExt, StreamExt,
+    future::{BoxFuture, Either, select},
+    poll,
+    stream::FuturesUnordered,
+};
+use tokio::time::{Instant, Sleep};
+
+use super::{
+    activity::RunningGuard,
+    attempt::{self, Attempt, AttemptOutcome, FinishedAttempt},
+    item_slots::ItemSlots,
+};
+use crate::{
+    Error, ThreadId,
+    engine::{
+        Engine,
+        routing::for_each,
+        session::{
+            ReviewRule, ReviewTerms, ThreadWriter, UNRENEWED, covered_and_shown, gone, incompatible,
+            take_draft,
+        },
+    },
+    graph::{Point, ReadKind},
+    journal::{Activation, CheckedDraft, Event, Fold, Lane, LaneId, LaneState, ROOT},
+    node::{Cx, GraphTable, NodeError, NodeTable},
+    review::{Signatures, check_signature},
+};
+
+/// The reason why a run of a thread was stopped.
+pub(in crate::engine) enum RunError {
+    /// The first append had a conflict, and nothing of this run has happened.
+    Conflict(ThreadId),
+    /// The lease is lost: another runner has the thread.
+    LeaseLost(ThreadId),
+    Error(Error),
+}
+
+impl From<Error> for RunError {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+/// Runs a thread from the entries in `writer` on. This runner must have claimed the thread.
+///
+/// Every entry is stored before what it announces begins: a node runs after the entry that led to it, an effect after
+/// its `Began`. The place in the journal is the fence: a runner that has lost its lease fails to append, and stops. An
+/// effect is not called once the stored lease has expired by this process's clock, because another runner may have
+/// taken the thread over, and a person may have told it that the effect did not happen.
+pub(in crate::engine) async fn execute(mut writer: Box<ThreadWriter>) -> Result<Fold, RunError> {
+    let engine = Arc::clone(&writer.engine);
+    let _under_way = RunningGuard::begin(&engine);
+    if !writer.holds_lease() && writer.fold.runs() {
+        // The entry that moved the thread is signed by a key for verdicts alone, and such an entry contains no lease.
+        writer.push(Event::Renewed {})?;
+    }
+    // The end of this runner's lease, as it is stored.
+    let leased_until_ms = AtomicU64::new(u64::MAX);
+    // Created for the first node that does not complete on its first poll.
+    let mut running = None;
+    let end = run_all(&engine, &leased_until_ms, writer, &mut running).await;
+    match (end, running) {
+        (Err(RunError::Error(error)), Some(mut running)) => {
+            // Nodes in flight are awaited, not cancelled, so that no effect is interrupted. The journal says which
+            // effects began.
+            while running.next().await.is_some() {}
+            Err(RunError::Error(error))
+        }
+        (end, _) => end,
+    }
+}
+
+type RunningAttempts<'a> = FuturesUnordered<BoxFuture<'a, FinishedAttempt>>;
+
+async fn run_all<'a>(
+    engine: &'a Arc<Engine>,
+    leased_until_ms: &'a AtomicU64,
+    mut writer: Box<ThreadWriter>,
+    running: &mut Option<RunningAttempts<'a>>,
+) -> Result<Fold, RunError> {
+    let thread = writer.fold.thread.clone();
+    let renewal = engine.lease / 3;
+    let mut busy = BTreeSet::new();
+    // The results of nodes since the last flush, recorded again if the flush has a conflict.
+    let mut ended: Vec<FinishedAttempt> = Vec::with_capacity(1);
+    let mut first = true;
+    let mut moved = Moved::All;
+    let mut attempts = Vec::new();
+    let mut renew: Option<Pin<Box<Sleep>>> = None;
+    loop {
+        let made = writer.fold.lanes_made();
+        advance(&mut writer, &busy, &moved, &mut attempts)?;
+        if !writer.flush(!first).await? {
+            if first {
+                return Err(RunError::Conflict(thread));
+            }
+            attempts.clear();
+            let stored: BoxFuture<'_, _> = Box::pin(engine.load(&thread));
+            match stored.await? {
+                Some(fold) => writer.reset(fold),
+                None => return Err(Error::UnknownThread { thread }.into()),
+            }
+            if !writer.holds_lease() {
+                return Err(RunError::LeaseLost(thread));
+            }
+            writer.adapt()?;
+            moved = Moved::All;
+            for finished in &mut ended {
+                record(&mut writer, finished).await?;
+            }
+            continue;
+        }
+        first = false;
+        ended.clear();
+        moved = moved.emptied(made);
+        let until_ms = writer.fold.lease.as_ref().map_or(u64::MAX, |lease| lease.until_ms);
+        leased_until_ms.store(until_ms, Ordering::Relaxed);
+        for this in attempts.drain(..) {
+            let lane = this.lane;
+            let mut work = attempt::run(engine, this, leased_until_ms).boxed();
+            // A node that completes on its first poll needs no slot in `running`, no timer and no waker.
+            if busy.is_empty()
+                && let Poll::Ready(mut finished) = poll!(&mut work)
+            {
+                moved.add(&writer.fold, lane);
+                record(&mut writer, &mut finished).await?;
+                ended.push(finished);
+            } else {
+                busy.insert(lane);
+                running.get_or_insert_default().push(work);
+            }
+        }
+        if !ended.is_empty() {
+            continue;
+        }
+        if busy.is_empty() {
+            return Ok(writer.fold);
+        }
+        let renew = match &mut renew {
+            Some(renew) => {
+                renew.as_mut().reset(Instant::now() + renewal);
+                renew
+            }
+            renew => renew.insert(Box::pin(tokio::time::sleep(renewal))),
+        };
+        match select(running.get_or_insert_default().next(), renew).await {
+            Either::Left((Some(mut finished), _)) => {
+                busy.remove(&finished.lane);
+                moved.add(&writer.fold, finished.lane);
+                record(&mut writer, &mut finished).await?;
+                ended.push(finished);
+            }
+            Either::Left((None, _)) => {}
+            Either::Right(_) => writer.push(Event::Renewed {})?,
+        }
+    }
+}
+
+/// Records the result of an attempt. If the thread cannot take the node's values, because a reducer, a serializer or
+/// the guard of a `match` fails on them, the node counts as failed, and the values are never stored.
+async fn record(writer: &mut ThreadWriter, finished: &mut FinishedAttempt) -> Result<(), Error> {
+    match record_once(writer, finished) {
+        Err(error) if is_of_user_code(&error) && matches!(finished.end, AttemptOutcome::Wrote { .. }) => {
+            let rewound: BoxFuture<'_, _> = Box::pin(writer.rewind());
+            rewound.await?;
+            finished.end = attempt::failed(
+                &NodeError::msg(text_without_thread(&error)),
+                is_unsure(writer.engine.graph, finished.node),
+            );
+            record_once(writer, finished)
+        }
+        recorded => recorded,
+    }
+}
+
+/// Returns whether the program's own types or graph are the reason why a thread cannot take a node's values.
+fn is_of_user_code(error: &Error) -> bool {
+    matches!(error, Error::UserCodeFailed { .. } | Error::GraphChanged { .. })
+}
+
+/// Returns the error's text without the thread, which the reader of a thread's failure knows.
+fn text_without_thread(error: &Error) -> String {
+    match error {
+        Error::UserCodeFailed { place, problem, .. } => format!("the {place} {problem}"),
+        Error::GraphChanged { differences, .. } => crate::text::list(differences),
+        error => error.to_string(),
+    }
+}
+
+/// Returns whether a second run of a node may repeat its effect: the node is an effect and not idempotent.
+fn is_unsure(graph: &'static GraphTable, node: usize) -> bool {
+    graph.spec.nodes.get(node).is_some_and(|spec| spec.effect && !spec.idempotent)
+}
+
+fn record_once(writer: &mut ThreadWriter, finished: &mut FinishedAttempt) -> Result<(), Error> {
+    let lane = finished.lane;
+    if writer.fold.lanes.get(&lane).and_then(|lane| lane.at.activation()) != Some(&finished.activation) {
+        // The store had taken this entry before it reported the conflict.
+        return Ok(());
+    }
+    if let Some(end) = refused(writer, finished) {
+        finished.end = end;
+    }
+    let node = || finished.activation.node.clone();
+    // A result is recorded a second time after a conflict.
+    match &mut finished.end {
+        AttemptOutcome::Wrote { writes, drafted, back } => {
+            let checked = (drafted.take(), std::mem::take(back));
+            writer.push_ran(lane, finished.node, &writes.0, checked, &finished.spent)
+        }
+        AttemptOutcome::Unknown { error } => {
+            let key = finished.cx.idempotency_key().to_owned();
+            let event = Event::InDoubt { node: node(), lane, key, error: error.clone() };
+            writer.push_spent(event, finished.spent.clone())
+        }
+        AttemptOutcome::Failed { error } => {
+            let retry = writer.engine.graph.spec.nodes[finished.node].retry;
+            let failures = finished.activation.failures;
+            let again_ms = (failures < retry.retries).then(|| {
+                let backoff = retry.backoff_ms.saturating_mul(1 << failures.min(20));
+                writer.engine.clock.now_ms().saturating_add(backoff)
+            });
+            let event = Event::Failed { node: node(), lane, error: error.clone(), again_ms };
+            writer.push_spent(event, finished.spent.clone())
+        }
+    }
+}
+
+/// Returns a failure for a result that would lead more items into a `for` than it takes, so that none of the items
+/// runs.
+fn refused(writer: &ThreadWriter, finished: &FinishedAttempt) -> Option<AttemptOutcome> {
+    let AttemptOutcome::Wrote { writes, .. } = &finished.end else { return None };
+    let fields = &writer.fold.lanes.get(&finished.lane)?.fields;
+    let wrote = |field: &str| writes.0.iter().find(|(wrote, _)| *wrote == field).map(|(_, json)| json.get());
+    let graph = writer.engine.graph;
+    let problem = for_each::fits(graph, Point::Node(finished.node), fields, wrote).err()?;
+    Some(attempt::failed(&NodeError::msg(problem), is_unsure(graph, finished.node)))
+}
+
+/// Moves every lane as far as it goes without running a node, and adds the attempts to run next.
+// The box of an attempt moves into the future that runs it.
+#[allow(clippy::vec_box)]
+fn advance(
+    writer: &mut ThreadWriter,
+    busy: &BTreeSet<LaneId>,
+    moved: &Moved,
+    attempts: &mut Vec<Box<Attempt>>,
+) -> Result<(), Error> {
+    let mut slots = ItemSlots::new(&writer.fold, busy);
+    let stopped = writer.fold.stop().is_some();
+    // This process does not run them, and the lease of the runner that began them has expired.
+    for lane in writer.fold.lanes.begun().into_iter().filter(|lane| !busy.contains(lane)) {
+        attempts.extend(take_over(writer, lane, stopped, &mut slots)?);
+    }
+    // A review waits for no slot.
+    for lane in moved.lanes(writer.fold.lanes_made()) {
+        if !stopped && !busy.contains(&lane) && is_at_review(writer, lane)? {
+            advance_ready(writer, lane, &mut slots)?;
+        }
+    }
+    let mut around = writer.fold.lanes.first_parent_of_ready().filter(|_| !stopped);
+    while let Some(parent) = around {
+        let mut next = ROOT;
+        while let Some(lane) = writer.fold.lanes.next_ready(parent, next) {
+            next = lane + 1;
+            if busy.contains(&lane) {
+                continue;
+            }
+            match advance_ready(writer, lane, &mut slots)? {
+                Advanced::Stands => {}
+                Advanced::Runs(attempt) => attempts.push(attempt),
+                Advanced::Again => next = lane,
+                // The lanes after it came out of the same lane and wait for the same slots, except for reviews.
+                Advanced::Waits if matches!(moved, Moved::All) => {}
+                Advanced::Waits => break,
+            }
+        }
+        around = writer.fold.lanes.parent_of_ready_after(parent);
+    }
+    if writer.fold.is_at_end() {
+        writer.push(Event::Ended {})?;
+    }
+    Ok(())
+}
+
+/// The lanes that may stand before a review that has not been opened.
+enum Moved {
+    All,
+    /// The lanes whose nodes have finished, those that they came out of, and those from the number `made` on.
+    Some {
+        lanes: Vec<LaneId>,
+        made: LaneId,
+    },
+}
+
+impl Moved {
+    /// Adds a lane whose node has finished, before the result is recorded.
+    fn add(&mut self, fold: &Fold, lane: LaneId) {
+        if let Self::Some { lanes, .. } = self {
+            lanes.push(lane);
+            lanes.extend(fold.around(lane));
+        }
+    }
+
+    /// Returns the lanes, of a thread that has made `all` lanes so far.
+    fn lanes(&self, all: LaneId) -> impl Iterator<Item = LaneId> + '_ {
+        let (lanes, made) = match self {
+            Self::All => (&[][..], all),
+            Self::Some { lanes, made } => (lanes.as_slice(), *made),
+        };
+        lanes.iter().copied().chain(made..all)
+    }
+
+    /// Returns no lanes, in the allocation of these.
+    fn emptied(self, made: LaneId) -> Self {
+        let mut lanes = match self {
+            Self::All => Vec::new(),
+            Self::Some { lanes, .. } => lanes,
+        };
+        lanes.clear();
+        Self::Some { lanes, made }
+    }
+}
+
+/// Returns whether a lane is ready and stands before a review that has to be opened.
+fn is_at_review(writer: &ThreadWriter, lane: LaneId) -> Result<bool, Error> {
+    let Some(stands) = writer.fold.lanes.get(&lane) else { return Ok(false) };
+    let LaneState::Ready { activation, .. } = &stands.at else { return Ok(false) };
+    let (_, entry) = find(writer.engine.graph, &writer.fold, &activation.node)?;
+    Ok(waits_for_review(entry, activation))
+}
+
+/// Returns whether a node must not run before its review, which is not signed.
+fn waits_for_review(entry: &NodeTable, activation: &Activation) -> bool {
+    entry.spec.interrupt.is_some() && !activation.signed
+}
+
+/// The result of moving a lane that is ready.
+enum Advanced {
+    /// It has paused or failed.
+    Stands,
+    /// Its node is to run.
+    Runs(Box<Attempt>),
+    /// It is ready again: its review was signed by an edit that was proposed before.
+    Again,
+    /// A `for` around it has no free slot.
+    Waits,
+}
+
+fn advance_ready(writer: &mut ThreadWriter, lane: LaneId, slots: &mut ItemSlots) -> Result<Advanced, Error> {
+    let Some(stands) = writer.fold.lanes.get(&lane) else { return Ok(Advanced::Stands) };
+    let LaneState::Ready { activation, again_ms } = &stands.at else { return Ok(Advanced::Stands) };
+    let (node, entry) = find(writer.engine.graph, &writer.fold, &activation.node)?;
+    if waits_for_review(entry, activation) {
+        let activation = activation.clone();
+        pause(writer, lane, entry, &activation)?;
+        let is_active = writer.fold.lanes.get(&lane).is_some_and(|lane| lane.at.is_active());
+        return Ok(if is_active { Advanced::Again } else { Advanced::Stands });
+    }
+    let steps = writer.fold.steps(lane);
+    let problem = if steps >= writer.engine.step_limit {
+        Some(format!(
+            "{steps} nodes have run since a person last acted on this thread; resume it if this is no endless loop"
+        ))
+    } else {
+        signature_problem(writer.engine.graph, stands, entry, activation)
+    };
+    if let Some(error) = problem {
+        let node = activation.node.clone();
+        writer.push(Event::Failed { node, lane, error, again_ms: None })?;
+        return Ok(Advanced::Stands);
+    }
+    if !slots.take(&writer.fold, lane) {
+        return Ok(Advanced::Waits);
+    }
+    let (activation, again_ms) = (activation.clone(), *again_ms);
+    let cx = context(&writer.fold, lane, entry, &activation);
+    if entry.spec.effect {
+        let key = cx.idempotency_key().to_owned();
+        writer.push(Event::Began { node: activation.node.clone(), lane, key })?;
+    }
+    let wait = again_ms.map_or(0, |at_ms| at_ms.saturating_sub(writer.engine.clock.now_ms()));
+    let wait = Duration::from_millis(wait);
+    let attempt = new_attempt(writer, lane, node, entry, activation, cx, wait);
+    Ok(attempt.map_or(Advanced::Stands, Advanced::Runs))
+}
+
+/// Runs an idempotent effect again that another runner began, or records that the effect is in doubt.
+fn take_over(
+    writer: &mut ThreadWriter,
+    lane: LaneId,
+    stopped: bool,
+    slots: &mut ItemSlots,
+) -> Result<Option<Box<Attempt>>, Error> {
+    let at = writer.fold.lanes.get(&lane).map(|lane| &lane.at);
+    let Some(LaneState::Began { activation, key, .. }) = at else { return Ok(None) };
+    let (activation, key) = (activation.clone(), key.clone());
+    let (node, entry) = find(writer.engine.graph, &writer.fold, &activation.node)?;
+    if !entry.spec.idempotent || stopped {
+        let error = UNRENEWED.to_owned();
+        writer.push(Event::InDoubt { node: activation.node, lane, key, error })?;
+        return Ok(None);
+    }
+    if !slots.take(&writer.fold, lane) {
+        return Ok(None);
+    }
+    writer.push(Event::Began { node: activation.node.clone(), lane, key: key.clone() })?;
+    let cx = context(&writer.fold, lane, entry, &activation).with_key(key);
+    Ok(new_attempt(writer, lane, node, entry, activation, cx, Duration::ZERO))
+}
+
+fn find(graph: &'static GraphTable, fold: &Fold, name: &str) -> Result<(usize, &'static NodeTable), Error> {
+    graph.node(name).ok_or_else(|| incompatible(&fold.thread, gone(graph, name)))
+}
+
+/// Returns why a node must not begin on the signatures that the lane has, if there is a reason. The signed values are
+/// compared later, when the node reads them.
+fn signature_problem(
+    graph: &'static GraphTable,
+    lane: &Lane,
+    entry: &NodeTable,
+    activation: &Activation,
+) -> Option<String> {
+    let approved = entry.spec.reads.iter().filter(|read| read.kind == ReadKind::Approved);
+    let mut signed = approved.filter_map(|read| Some((read.field, lane.signatures.get(read.field)?)));
+    let refused = signed.find_map(|(field, signature)| {
+        check_signature(graph.spec, &entry.spec, Some(activation.entered), field, signature).err()
+    });
+    refused.map(|error| error.to_string())
+}
+
+fn new_attempt(
+    writer: &ThreadWriter,
+    id: LaneId,
+    node: usize,
+    entry: &'static NodeTable,
+    activation: Activation,
+    cx: Cx,
+    wait: Duration,
+) -> Option<Box<Attempt>> {
+    let (graph, fold) = (writer.engine.graph, &writer.fold);
+    let lane = fold.lanes.get(&id)?;
+    let (thread, by_field) = (fold.thread.clone(), Arc::clone(&lane.signatures));
+    let (graph, spec, entered) = (graph.spec, &entry.spec, activation.entered);
+    let requester = fold.requester.clone();
+    let signatures =
+        Signatures { thread, id: fold.id.clone(), requester, by_field, graph, node: spec, entered };
+    let fields = Arc::clone(&lane.fields);
+    Some(Box::new(Attempt { lane: id, node, entry, fields, signatures, cx, activation, wait }))
+}
+
+/// Opens a review. If the draft cannot be signed, for example because it breaks its invariants, the node fails instead.
+pub(super) fn pause(
+    writer: &mut ThreadWriter,
+    id: LaneId,
+    entry: &NodeTable,
+    activation: &Activation,
+) -> Result<(), Error> {
+    let (Some(interrupt), Some(reviewed)) = (entry.spec.interrupt, entry.reviewed) else { return Ok(()) };
+    let node = activation.node.clone();
+    let (covers, shows) = covered_and_shown(entry.spec.name, &interrupt);
+    let draft = take_draft(&mut writer.fold, id, interrupt.field, reviewed);
+    let digest = match draft {
+        Ok(draft) => {
+            let terms = ReviewTerms {
+                node: &node,
+                field: interrupt.field,
+                place: writer.fold.next,
+                covers: &covers,
+                shows: &shows,
+            };
+            let digest = terms.digest(&writer.fold, id, &draft);
+            if let Some(lane) = writer.fold.lanes.get_mut(id) {
+                lane.drafted = Some(CheckedDraft { field: interrupt.field, draft });
+            }
+            digest.map_err(|e| e.to_string())
+        }
+        Err(Error::Invalid { violations, .. }) => {
+            let list: Vec<String> = violations.iter().map(ToString::to_string).collect();
+            Err(list.join("; "))
+        }
+        Err(error @ Error::UserCodeFailed { .. }) => Err(text_without_thread(&error)),
+        Err(error) => return Err(error),
+    };
+    let rule = ReviewRule::new(&interrupt, writer.engine.clock.now_ms());
+    match digest {
+        Ok(digest) => {
+            writer.push(Event::Paused {
+                node,
+                lane: id,
+                field: interrupt.field.to_owned(),
+                digest,
+                role: rule.role,
+                deadline_ms: rule.deadline_ms,
+                remind_ms: rule.remind_ms,
+                covers,
+                shows,
+                edit: interrupt.edit,
+                proposed: writer.fold.proposer(id, interrupt.field),
+            })?;
+            let drafted = writer.fold.lanes.get(&id).and_then(|lane| lane.drafted.as_ref());
+            match drafted
+                .and_then(|drafted| writer.engine.signature_of_edit(&writer.fold, id, &drafted.draft))
+            {
+                Some(signature) => writer.push(signature),
+                None => Ok(()),
+            }
+        }
+        Err(problem) => {
+            let error = format!("`{}` cannot be signed: {problem}", interrupt.field);
+            writer.push(Event::Failed { node, lane: id, error, again_ms: None })
+        }
+    }
+}
+
+pub(in crate::engine) fn context(
+    fold: &Fold,
+    lane: LaneId,
+    entry: &NodeTable,
+    activation: &Activation,
+) -> Cx {
+    let cx = Cx::new(fold.thread.clone(), fold.id.clone(), entry.spec.name, activation);
+    if fold.items(lane).next().is_some() { cx.in_lane(lane) } else { cx }
+}

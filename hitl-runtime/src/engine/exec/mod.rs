@@ -1,0 +1,22 @@
+//! Execution of nodes: attempts, fork and join, retries, and the path of an edited draft.
+
+mod activity;
+mod append_and_run;
+mod attempt;
+mod edit_path;
+mod executor;
+mod item_slots;
+mod preview;
+mod run_to_completion;
+pub(super) mod write_checks;
+
+pub use self::{
+    activity::Activity,
+    preview::{NextReview, Preview, Reproposal},
+};
+pub(super) use self::{
+    activity::RunCounters,
+    edit_path::{EditResult, takes_no_edit},
+    executor::{RunError, context, execute},
+    run_to_completion::{finish, finish_for},
+};

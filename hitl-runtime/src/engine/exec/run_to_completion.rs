@@ -1,0 +1,62 @@
+//! Futures that run to completion even if their caller drops them.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use futures_util::future::BoxFuture;
+
+use crate::{Error, ThreadId, user_code::contain_panics};
+
+/// Runs the work on a thread of the agent to completion, in place or, once its caller drops it, in the background: an
+/// HTTP client that disconnects must not interrupt an effect. A panic in the work becomes an error for this thread.
+pub(in crate::engine) fn finish_for<T: Send + 'static>(
+    thread: ThreadId,
+    work: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> RunToCompletion<Result<T, Error>> {
+    // Boxed before another future captures it, which would keep it twice and copy it each time.
+    let work: BoxFuture<'static, _> = Box::pin(work);
+    finish(async move { contain_panics(&thread, work).await })
+}
+
+/// Runs a future in place, and in the background once its caller drops it. A future that was never polled is just
+/// dropped.
+pub(in crate::engine) fn finish<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> RunToCompletion<T> {
+    RunToCompletion { work: Some(Box::pin(work)), begun: false }
+}
+
+pub(in crate::engine) struct RunToCompletion<T: Send + 'static> {
+    work: Option<Pin<Box<dyn Future<Output = T> + Send>>>,
+    begun: bool,
+}
+
+impl<T: Send + 'static> Future for RunToCompletion<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        self.begun = true;
+        // Taken out during the poll, so that a future that has panicked is not polled again.
+        let Some(mut work) = self.work.take() else { return Poll::Pending };
+        let poll = work.as_mut().poll(cx);
+        if poll.is_pending() {
+            self.work = Some(work);
+        }
+        poll
+    }
+}
+
+impl<T: Send + 'static> Drop for RunToCompletion<T> {
+    fn drop(&mut self) {
+        let Some(work) = self.work.take() else { return };
+        // Without a runtime, or during its shutdown, the work ends here; the journal has its progress.
+        if self.begun
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            runtime.spawn(work);
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! The engine: it runs the threads of a graph whose Rust types it does not know. Values are JSON in a [`Fold`], and the
+//! graph is a [`GraphTable`]. It is compiled once, however many graphs a program has.
+//!
+//! The folders are layers, and each uses only those below it:
+//!
+//! - `ops`: start, decide, settle, recover, sweep, fork, adopt.
+//! - `read`: what is shown of a thread, and what is checked of its journal.
+//! - `exec`: execution of nodes.
+//! - `session`: a thread in memory: its load, its conversion to this program's code, and the writer of its entries.
+//! - `routing`: the next step in the graph.
+
+mod clock;
+mod exec;
+mod ops;
+mod read;
+mod routing;
+mod session;
+
+use std::{any::Any, sync::Arc, time::Duration};
+
+#[cfg(feature = "agentcore")]
+pub(crate) use self::read::may_settle;
+pub use self::{
+    clock::{Clock, ManualClock, SystemClock},
+    exec::{Activity, NextReview, Preview, Reproposal},
+    ops::SweepEvent,
+    read::{
+        Audit, CLOCK_SKEW_MS, CompatibilityReport, FailureView, Finding, FindingKind, InDoubtView, ItemView,
+        JournalHead, ReviewView, ThreadView, UncheckedRange,
+    },
+    session::{HistoryEntry, Incompatibility, ReviewChange, Subscription, ThreadEvent},
+};
+use self::{
+    exec::RunCounters,
+    ops::Previews,
+    session::{Sightings, Subscribers, fingerprint},
+};
+pub(crate) use self::{
+    ops::{Starter, VerdictInput},
+    read::{OpenReviews, Turn, items_of_review, shown_with, unwritten_output},
+    session::{EffectInDoubt, LocatedReview, incompatible, thread_status, unreadable},
+};
+use crate::{
+    Error, OpenReview, Page, Store,
+    journal::{Fold, JournalKeys},
+    node::GraphTable,
+};
+
+/// A graph with its dependencies, its store and its settings. Clones share everything but the settings.
+#[derive(Clone)]
+pub(crate) struct Engine {
+    pub(crate) graph: &'static GraphTable,
+    pub(crate) deps: Arc<dyn Any + Send + Sync>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// The duration of a lease.
+    pub(crate) lease: Duration,
+    /// The maximum number of nodes of a lane that run without a person's move in between.
+    pub(crate) step_limit: u64,
+    /// The fingerprint of the graph.
+    pub(crate) print: String,
+    pub(crate) keys: Option<JournalKeys>,
+    subscribers: Arc<Subscribers>,
+    run_counters: Arc<RunCounters>,
+    /// Leases that were set by clocks ahead of this process's clock.
+    sightings: Arc<Sightings>,
+    previews: Arc<Previews>,
+}
+
+impl Engine {
+    /// The minimum duration of a lease.
+    pub(crate) const SHORTEST_LEASE: Duration = Duration::from_millis(30);
+
+    /// Creates an engine with the system clock, a lease of 30 s and a limit of 10,000 steps.
+    pub(crate) fn new(
+        graph: &'static GraphTable,
+        deps: Arc<dyn Any + Send + Sync>,
+        store: Arc<dyn Store>,
+    ) -> Self {
+        Self {
+            graph,
+            deps,
+            store,
+            clock: Arc::new(SystemClock),
+            lease: Duration::from_secs(30),
+            step_limit: 10_000,
+            print: fingerprint(graph),
+            keys: None,
+            subscribers: Arc::default(),
+            run_counters: Arc::default(),
+            sightings: Arc::default(),
+            previews: Arc::default(),
+        }
+    }
+
+    /// Returns the open reviews, oldest first.
+    pub(crate) async fn inbox(&self, after: Option<&str>, limit: usize) -> Result<Page<OpenReview>, Error> {
+        Ok(self.store.reviews(after, limit).await?)
+    }
+
+    /// Returns whether the code that moved the thread last has this program's graph fingerprint and state version.
+    fn is_current_code(&self, fold: &Fold) -> bool {
+        fold.print == self.print && fold.version == self.graph.state.spec.version
+    }
+
+    /// Returns the time of the engine's clock, in milliseconds since the epoch.
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.clock.now_ms()
+    }
+}

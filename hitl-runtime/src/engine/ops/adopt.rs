@@ -1,0 +1,64 @@
+//! Adoption: a program with journal keys takes over a thread that was begun without them.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+use crate::{
+    Error, Operator, ThreadId,
+    engine::{
+        Engine,
+        read::JournalHead,
+        session::{ThreadWriter, load_strict, may_decide},
+    },
+    journal::{Event, Evidence},
+};
+
+impl Engine {
+    /// Takes over a thread that was begun without journal keys, after its verification.
+    pub(crate) async fn adopt(
+        self: &Arc<Self>,
+        thread: &ThreadId,
+        operator: &Operator,
+        kept: Option<&JournalHead>,
+    ) -> Result<JournalHead, Error> {
+        let Some(keys) = &self.keys else {
+            return Err(Error::NotSetUp {
+                problem:
+                    "adopting a thread requires a journal key; set HITL_JOURNAL_KEY, or give the agent its \
+                          `journal_keys`"
+                        .to_owned(),
+            });
+        };
+        may_decide(thread, "adopt", None, operator)?;
+        loop {
+            let verified: BoxFuture<'_, _> = Box::pin(self.audit_as(thread, kept, None));
+            let verified = verified.await?;
+            verified.sound()?;
+            let authenticated: BoxFuture<'_, _> = Box::pin(self.authenticate_unadopted(keys, thread));
+            let authenticated = authenticated.await?;
+            // Not `Engine::tail`, which rejects entries without a MAC.
+            let tail = self.store.tail(thread).await?;
+            let tail = tail.ok_or_else(|| Error::UnknownThread { thread: thread.clone() })?;
+            let mut writer = ThreadWriter::new(self, load_strict(self.graph, thread, &tail)?);
+            if writer.fold.hash != verified.head.hash || writer.fold.hash != authenticated {
+                // An entry was appended since the verification: verify again.
+                continue;
+            }
+            if let Some(lease) =
+                writer.fold.lease.as_ref().filter(|lease| lease.until_ms > self.clock.now_ms())
+            {
+                return Err(Error::OtherCode { thread: thread.clone(), until_ms: lease.until_ms });
+            }
+            writer.push(Event::Adopted {
+                operator: operator.name().to_owned(),
+                unverified: operator.is_unverified(),
+                evidence: Some(Evidence::of(operator, None)),
+            })?;
+            if writer.flush(false).await? {
+                let place = writer.fold.next.saturating_sub(1);
+                return Ok(JournalHead { thread: thread.clone(), place, hash: writer.fold.hash });
+            }
+        }
+    }
+}

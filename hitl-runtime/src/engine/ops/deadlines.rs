@@ -1,0 +1,65 @@
+//! Deadlines and reminders of open reviews.
+
+use crate::{
+    Error, Reason,
+    engine::{
+        Engine, Incompatibility, routing,
+        session::{LocatedReview, incompatible, locate_review},
+    },
+    graph::EdgeKind,
+    journal::{Decision, Event, Fold, LaneId, OpenReviewState},
+};
+
+impl Engine {
+    /// Returns the reviews whose deadline has passed. A verdict in the same millisecond as the deadline is too late.
+    pub(super) fn overdue(&self, fold: &Fold) -> Result<Vec<LocatedReview>, Error> {
+        let now = self.clock.now_ms();
+        fold.open()
+            .filter(|(_, open)| open.deadline_ms.is_some_and(|deadline| deadline <= now))
+            .map(|(lane, open)| locate_review(self.graph, fold, lane, open))
+            .collect()
+    }
+
+    /// Returns the event that rejects an expired review. It follows the graph's `expire` edge or, without one, its
+    /// `reject` edge.
+    pub(super) fn expiry(&self, fold: &Fold, found: &LocatedReview) -> Result<Event, Error> {
+        let open = &found.open;
+        let to = routing::after_verdict(self.graph, found.node, EdgeKind::Expire)
+            .or_else(|| routing::after_verdict(self.graph, found.node, EdgeKind::Reject))
+            .ok_or_else(|| {
+                let (graph, node) = (self.graph.spec.name, &open.activation.node);
+                let problem = format!(
+                    "`{graph}` declares neither `expire` nor `reject` for the review before `{node}`"
+                );
+                incompatible(&fold.thread, Incompatibility::NoWay { problem })
+            })?;
+        Ok(Event::Decided {
+            node: open.activation.node.clone(),
+            lane: found.lane,
+            verdict: Decision::Reject { reason: Reason::Expired, note: String::new() },
+            operator: "hitl".to_owned(),
+            unverified: false,
+            digest: open.digest,
+            to,
+            proposal: None,
+            evidence: None,
+        })
+    }
+
+    /// Returns the reviews that have a reminder due and whose deadline has not passed.
+    pub(super) fn forgotten(&self, fold: &Fold) -> Vec<(LaneId, OpenReviewState)> {
+        let now = self.clock.now_ms();
+        fold.open()
+            .filter(|(_, open)| open.deadline_ms.is_none_or(|deadline| now < deadline))
+            .filter(|(_, open)| open.reminder_ms().is_some_and(|at_ms| at_ms <= now))
+            .map(|(lane, open)| (lane, open.clone()))
+            .collect()
+    }
+
+    /// Returns the event for a reminder. One event stands for all reminders that were missed.
+    pub(super) fn reminder(&self, lane: LaneId, open: &OpenReviewState) -> Event {
+        let waited = self.clock.now_ms().saturating_sub(open.opened_ms);
+        let times = waited / open.remind_ms.unwrap_or(u64::MAX).max(1);
+        Event::Reminded { node: open.activation.node.clone(), lane, times }
+    }
+}

@@ -1,0 +1,280 @@
+//! Decisions: a verdict is checked against its open review and appended at the next place. After a conflict it is
+//! checked again.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, value::to_raw_value};
+
+use crate::{
+    Digest, Error, Operator, Reason, ThreadId, Verdict,
+    engine::{
+        Engine, Incompatibility,
+        exec::{EditResult, RunError, finish_for, takes_no_edit},
+        routing,
+        session::{
+            LocatedReview, ReviewTerms, ThreadWriter, checked_draft, incompatible, is_not_stopped,
+            locate_review, may_decide, unsignable,
+        },
+    },
+    graph::EdgeKind,
+    journal::{Decision, Event, Evidence, Fold, Transition},
+    review::{Edit, EditError, apply_edit},
+};
+
+/// A thread as the operator saw it.
+struct SeenReview {
+    writer: Box<ThreadWriter>,
+    found: LocatedReview,
+    /// The draft under review, if its invariants have been checked.
+    draft: Option<Value>,
+}
+
+/// A verdict from the public API, or an edit that gives the whole draft.
+pub(crate) enum VerdictInput {
+    Given(Verdict),
+    /// An edit whose patch has the field under review as its only member.
+    EditByField(Map<String, Value>),
+    /// The edited draft, as JSON.
+    Edited(String),
+}
+
+impl Engine {
+    /// Decides an open review.
+    pub(crate) async fn decide(
+        self: &Arc<Self>,
+        thread: ThreadId,
+        digest: Digest,
+        operator: &Operator,
+        verdict: Verdict,
+    ) -> Result<Fold, Error> {
+        self.answer(thread, digest, operator.clone(), VerdictInput::Given(verdict)).await
+    }
+
+    /// Decides an open review, on the thread as it is stored.
+    pub(crate) async fn answer(
+        self: &Arc<Self>,
+        thread: ThreadId,
+        digest: Digest,
+        operator: Operator,
+        answer: VerdictInput,
+    ) -> Result<Fold, Error> {
+        let (engine, name) = (Arc::clone(self), thread.clone());
+        let decided = async move { engine.answer_in_place(&thread, digest, &operator, &answer, None).await };
+        finish_for(name, decided).await
+    }
+
+    /// Decides an open review that has been read. If the thread has moved since, it is read again.
+    pub(crate) async fn answer_read(
+        self: &Arc<Self>,
+        fold: Fold,
+        found: LocatedReview,
+        draft: Value,
+        operator: Operator,
+        answer: VerdictInput,
+    ) -> Result<Fold, Error> {
+        let (thread, digest) = (fold.thread.clone(), found.open.digest);
+        if !fold.is_stored {
+            return self.answer(thread, digest, operator, answer).await;
+        }
+        let seen = SeenReview { writer: ThreadWriter::new(self, fold), found, draft: Some(draft) };
+        let (engine, name) = (Arc::clone(self), thread.clone());
+        let decided =
+            async move { engine.answer_in_place(&thread, digest, &operator, &answer, Some(seen)).await };
+        finish_for(name, decided).await
+    }
+
+    async fn answer_in_place(
+        self: &Arc<Self>,
+        thread: &ThreadId,
+        digest: Digest,
+        operator: &Operator,
+        answer: &VerdictInput,
+        mut seen: Option<SeenReview>,
+    ) -> Result<Fold, Error> {
+        loop {
+            let SeenReview { writer, found, draft } = match seen.take() {
+                Some(seen) => seen,
+                None => Box::pin(self.read_review(thread, digest)).await?,
+            };
+            let now = self.clock.now_ms();
+            let late = found.open.deadline_ms.filter(|deadline| *deadline <= now);
+            // `Expired` is returned only after the expiry is appended: until then, a process whose clock is behind may
+            // decide.
+            let event = match late {
+                Some(_) => self.expiry(&writer.fold, &found)?,
+                None => self.decision(&writer.fold, &found, draft, operator, answer)?,
+            };
+            match (self.append_and_run(writer, [event]).await, late) {
+                (Err(RunError::Conflict(_)), _) => {}
+                (end, None) => return self.fold_after(end).await,
+                (end, Some(deadline_ms)) => {
+                    self.fold_after(end).await?;
+                    let node = found.open.activation.node;
+                    return Err(Error::Expired { thread: thread.clone(), node, deadline_ms });
+                }
+            }
+        }
+    }
+
+    /// Loads a thread and finds its open review with this digest.
+    async fn read_review(self: &Arc<Self>, thread: &ThreadId, digest: Digest) -> Result<SeenReview, Error> {
+        let writer = self.load_writer(thread).await?;
+        let found = self.find_review(&writer.fold, digest).await?;
+        Ok(SeenReview { writer, found, draft: None })
+    }
+
+    /// Finds the open review with this digest. The error says who decided it, or that the digest is stale.
+    pub(super) async fn find_review(&self, fold: &Fold, digest: Digest) -> Result<LocatedReview, Error> {
+        if let Some((lane, open)) = fold.open().find(|(_, open)| open.digest == digest) {
+            return locate_review(self.graph, fold, lane, open);
+        }
+        is_not_stopped(fold, digest)?;
+        Err(self.closed(fold, digest).await?)
+    }
+
+    /// Returns the error for a review that is not open: who decided it if it was ever decided, or else that it is
+    /// stale.
+    async fn closed(&self, fold: &Fold, wanted: Digest) -> Result<Error, Error> {
+        let (mut from, mut reopened) = (0, false);
+        loop {
+            let page = self.history(&fold.thread, from, 256).await?;
+            for entry in &page {
+                match &entry.event {
+                    Event::Decided { node, verdict, operator, digest, .. } if *digest == wanted => {
+                        return Ok(Error::AlreadyDecided {
+                            thread: fold.thread.clone(),
+                            node: node.clone(),
+                            by: operator.clone(),
+                            verdict: verdict.name().to_owned(),
+                            at_ms: entry.at_ms,
+                        });
+                    }
+                    // A review without a verdict is closed only by new code, which has opened it again.
+                    Event::Paused { digest, .. } if *digest == wanted => reopened = true,
+                    _ => {}
+                }
+            }
+            match page.last() {
+                Some(last) => from = last.place + 1,
+                None => {
+                    let open = fold.open().map(|(_, open)| open.digest).collect();
+                    return Ok(Error::Stale { thread: fold.thread.clone(), digest: wanted, open, reopened });
+                }
+            }
+        }
+    }
+
+    /// Checks a verdict completely and returns its event. The thread is not changed.
+    pub(super) fn decision(
+        &self,
+        fold: &Fold,
+        found: &LocatedReview,
+        draft: Option<Value>,
+        operator: &Operator,
+        answer: &VerdictInput,
+    ) -> Result<Event, Error> {
+        let thread = || fold.thread.clone();
+        let open = &found.open;
+        let node = open.activation.node.clone();
+        let bad = |problem: &str| Error::BadVerdict {
+            thread: thread(),
+            node: open.activation.node.clone(),
+            problem: problem.to_owned(),
+        };
+        may_decide(&fold.thread, &node, open.role.as_deref(), operator)?;
+        // The journal's rule may be weaker than this program's, so the role that this program requires is checked too.
+        let interrupt = self.graph.spec.nodes[found.node].interrupt;
+        let required = interrupt.and_then(|interrupt| interrupt.role);
+        if required != open.role.as_deref() {
+            may_decide(&fold.thread, &node, required, operator)?;
+        }
+        let here = Transition::Node(node.clone());
+        let draft = || draft.map_or_else(|| checked_draft(fold, found.lane, &open.field, found.reviewed), Ok);
+        let is_edit =
+            !matches!(answer, VerdictInput::Given(verdict) if !matches!(verdict, Verdict::Edit { .. }));
+        if is_edit && (!open.edit || interrupt.is_some_and(|interrupt| !interrupt.edit)) {
+            return Err(bad(takes_no_edit()));
+        }
+        let (verdict, mut to) = match answer {
+            VerdictInput::Given(Verdict::Approve) => {
+                let digest = ReviewTerms::from_open(open).digest(fold, found.lane, &draft()?).ok();
+                if digest != Some(open.digest) {
+                    let field = open.field.clone();
+                    return Err(incompatible(&fold.thread, Incompatibility::Redrafted { node, field }));
+                }
+                (Decision::Approve, here)
+            }
+            VerdictInput::Given(Verdict::Edit { patch }) => {
+                (self.edit(fold, found, draft()?, Edit::Patch(patch))?, here)
+            }
+            VerdictInput::EditByField(patch) => {
+                let inner = patch.get(&open.field).filter(|_| patch.len() == 1);
+                let inner = inner
+                    .ok_or_else(|| Error::InvalidPatch { thread: thread(), field: open.field.clone() })?;
+                (self.edit(fold, found, draft()?, Edit::Patch(inner))?, here)
+            }
+            VerdictInput::Edited(whole) => (self.edit(fold, found, draft()?, Edit::Whole(whole))?, here),
+            VerdictInput::Given(Verdict::Reject { reason: Reason::Expired, .. }) => {
+                return Err(bad("the reason `expired` is reserved for deadlines; give another one"));
+            }
+            VerdictInput::Given(Verdict::Reject { reason, note }) => {
+                let to = routing::after_verdict(self.graph, found.node, EdgeKind::Reject)
+                    .ok_or_else(|| bad("the graph declares no `reject` here"))?;
+                (Decision::Reject { reason: *reason, note: note.clone() }, to)
+            }
+            VerdictInput::Given(Verdict::Ask { question }) => {
+                let to = routing::after_verdict(self.graph, found.node, EdgeKind::Ask)
+                    .ok_or_else(|| bad("the graph declares no `ask` here"))?;
+                if question.trim().is_empty() {
+                    return Err(bad("the question is empty"));
+                }
+                (Decision::Ask { question: question.clone() }, to)
+            }
+        };
+        let mut proposal = None;
+        if let Decision::Edit { after, .. } = &verdict
+            && let EditResult::Proposes { proposal: made, to: again } =
+                self.resolve_edit(fold, found, after, operator)?
+        {
+            (proposal, to) = (Some(Box::new(made)), again);
+        }
+        Ok(Event::Decided {
+            node,
+            lane: found.lane,
+            verdict,
+            operator: operator.name().to_owned(),
+            unverified: operator.is_unverified(),
+            digest: open.digest,
+            to,
+            proposal,
+            evidence: Some(Evidence::of(operator, open.role.as_deref())),
+        })
+    }
+
+    /// Checks an edited draft like a draft that a node has written, and returns the decision.
+    fn edit(
+        &self,
+        fold: &Fold,
+        found: &LocatedReview,
+        before: Value,
+        edit: Edit<'_>,
+    ) -> Result<Decision, Error> {
+        let open = &found.open;
+        let thread = || fold.thread.clone();
+        let invalid = |violations| Error::Invalid { thread: thread(), field: open.field.clone(), violations };
+        let whole = |message: String| invalid(vec![crate::Violation { path: String::new(), message }]);
+        let after = apply_edit(&before, edit, found.reviewed).map_err(|error| match error {
+            EditError::UnknownKey { path, near } => {
+                Error::UnknownKey { thread: thread(), field: open.field.clone(), path, near }
+            }
+            EditError::NotAnObject => whole("an edit must be a JSON object of the keys to change".to_owned()),
+            EditError::Invalid(violations) => invalid(violations),
+            EditError::Unchanged => Error::Unchanged { thread: thread(), field: open.field.clone() },
+        })?;
+        let signed = ReviewTerms::from_open(open)
+            .digest(fold, found.lane, &after)
+            .map_err(|e| unsignable(&fold.thread, &open.field, e))?;
+        let raw = |value: &Value| to_raw_value(value).map_err(|e| whole(e.to_string()));
+        Ok(Decision::Edit { before: raw(&before)?, after: raw(&after)?, signed })
+    }
+}

@@ -1,0 +1,250 @@
+//! Processing of one due thread: reminders and expiry of its reviews, and takeover if it has no live runner.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::{recover::RetryScope, sweep_event::SweepEvent};
+use crate::{
+    Error, OpenReview, ThreadId, ThreadStatus,
+    engine::{
+        Engine,
+        exec::RunError,
+        session::{ThreadWriter, due_ms, load_lenient, reviews, thread_status},
+    },
+    journal::{Act, Entry, EntryRef, Event, LaneId, LaneState, graph_of},
+    store::{Append, Record, Tail},
+};
+
+/// The concurrency limits of sweeps. One pool limits the threads that are read. Threads with expired reviews and
+/// threads that are taken over have a pool each, so that neither has to wait for the other.
+pub(super) struct SweepSlots {
+    pub(super) looks: Arc<Semaphore>,
+    pub(super) deadlines: Arc<Semaphore>,
+    pub(super) runs: Arc<Semaphore>,
+    /// `true` if the runs after deadlines seem to hang: none has ended since a slot was last waited for in vain.
+    pub(super) hang: AtomicBool,
+}
+
+impl SweepSlots {
+    /// The time to wait for a free deadline slot. Most runs end at once, and waiting then saves an append: one entry
+    /// records the expiry together with the runner's lease.
+    const PATIENCE: Duration = Duration::from_secs(1);
+
+    async fn deadline(&self) -> Option<OwnedSemaphorePermit> {
+        let slot = Arc::clone(&self.deadlines);
+        if self.hang.load(Ordering::SeqCst) {
+            return slot.try_acquire_owned().ok();
+        }
+        match tokio::time::timeout(Self::PATIENCE, slot.acquire_owned()).await {
+            Ok(slot) => slot.ok(),
+            Err(_) => {
+                self.hang.store(true, Ordering::SeqCst);
+                None
+            }
+        }
+    }
+
+    fn run(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.runs).try_acquire_owned().ok()
+    }
+}
+
+/// The result of processing one thread.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum DueThreadOutcome {
+    /// Nothing more is due for now.
+    NothingDue,
+    /// The thread must run, but all run slots are taken.
+    NeedsSlot,
+}
+
+impl Engine {
+    /// Processes a due thread. `look` is released before a node runs.
+    pub(super) async fn process_due_thread(
+        self: &Arc<Self>,
+        thread: &ThreadId,
+        look: OwnedSemaphorePermit,
+        slots: &SweepSlots,
+        noticed: &mut Vec<SweepEvent>,
+    ) -> Result<DueThreadOutcome, Error> {
+        loop {
+            let Some(tail) = self.store.tail(thread).await? else {
+                return Ok(DueThreadOutcome::NothingDue);
+            };
+            // Several graphs may share a store.
+            let graph = tail.records.first().and_then(|record| graph_of(&record.body));
+            if graph.is_none_or(|graph| graph != self.graph.spec.name) {
+                return Ok(DueThreadOutcome::NothingDue);
+            }
+            self.authenticate_tail(thread, &tail).await?;
+            let mut writer = match self.writer_from_tail(thread, &tail) {
+                Err(error @ Error::UserCodeFailed { .. }) => {
+                    return match self.give_up(thread, &tail, &error).await? {
+                        Some(standing) => {
+                            noticed.push(SweepEvent::Moved { thread: thread.clone(), standing });
+                            Ok(DueThreadOutcome::NothingDue)
+                        }
+                        None => Err(error),
+                    };
+                }
+                writer => writer?,
+            };
+            self.authenticate_signatures(&writer.fold, &tail).await?;
+            if !self.remind(&mut writer, noticed).await? {
+                continue;
+            }
+            let fold = &writer.fold;
+            let leased = fold.is_leased(self.clock.now_ms());
+            let orphaned = !leased && fold.runs();
+            let overdue = self.overdue(fold)?;
+            let mut events =
+                overdue.iter().map(|found| self.expiry(fold, found)).collect::<Result<Vec<_>, _>>()?;
+            if events.is_empty() && !orphaned {
+                return Ok(DueThreadOutcome::NothingDue);
+            }
+            let slot = if events.is_empty() { slots.run() } else { slots.deadline().await };
+            let Some(slot) = slot else {
+                if events.is_empty() {
+                    return Ok(DueThreadOutcome::NeedsSlot);
+                }
+                // Record the expiry all the same. Running on from there can wait.
+                if self.append_unclaimed(writer, events).await? {
+                    let standing = ThreadStatus::Running;
+                    noticed.push(SweepEvent::Moved { thread: thread.clone(), standing });
+                    return Ok(DueThreadOutcome::NeedsSlot);
+                }
+                continue;
+            };
+            if orphaned {
+                events.push(Event::Renewed {});
+            }
+            drop(look);
+            let ran = self.append_and_run(writer, events).await;
+            drop(slot);
+            slots.hang.store(false, Ordering::SeqCst);
+            let standing = match ran {
+                Ok(fold) => thread_status(&fold),
+                Err(RunError::LeaseLost(_)) => ThreadStatus::Running,
+                // Another writer was first. What is still due is processed without another wait for a slot.
+                Err(RunError::Conflict(_)) => return self.retry_after_conflict(thread, noticed).await,
+                Err(RunError::Error(error)) => return Err(error),
+            };
+            noticed.push(SweepEvent::Moved { thread: thread.clone(), standing });
+            return Ok(DueThreadOutcome::NothingDue);
+        }
+    }
+
+    /// Processes a thread again after another writer has appended to it in between.
+    async fn retry_after_conflict(
+        self: &Arc<Self>,
+        thread: &ThreadId,
+        noticed: &mut Vec<SweepEvent>,
+    ) -> Result<DueThreadOutcome, Error> {
+        let before = self.load_for_reading(thread).await?.next;
+        self.take_up(thread, RetryScope::Orphans).await?;
+        let after = self.load_for_reading(thread).await?;
+        if before < after.next {
+            noticed.push(SweepEvent::Moved { thread: thread.clone(), standing: thread_status(&after) });
+        }
+        Ok(DueThreadOutcome::NothingDue)
+    }
+
+    /// Records the reminders that are due, and reports them only after they are stored. Returns `false` on a conflict
+    /// with another writer.
+    async fn remind(
+        self: &Arc<Self>,
+        writer: &mut Box<ThreadWriter>,
+        noticed: &mut Vec<SweepEvent>,
+    ) -> Result<bool, Error> {
+        let forgotten = self.forgotten(&writer.fold);
+        // A live runner of other code could not continue with the entries that this program's conversion adds.
+        let leased = writer.leased_until_ms(self.clock.now_ms()).is_some();
+        let is_others = writer.is_pending() && leased;
+        if forgotten.is_empty() || is_others {
+            return Ok(true);
+        }
+        let is_forgotten = |review: &OpenReview| forgotten.iter().any(|(_, open)| open.place == review.place);
+        let waiting = reviews(&writer.fold).into_iter().filter(is_forgotten);
+        let waiting: Vec<_> = waiting.map(|review| SweepEvent::Waits { review }).collect();
+        for (lane, open) in &forgotten {
+            writer.push(self.reminder(*lane, open))?;
+        }
+        let stored = writer.flush(false).await?;
+        if stored {
+            noticed.extend(waiting);
+        }
+        Ok(stored)
+    }
+
+    /// Appends events to a thread without claiming it.
+    async fn append_unclaimed(
+        self: &Arc<Self>,
+        mut writer: Box<ThreadWriter>,
+        events: impl IntoIterator<Item = Event>,
+    ) -> Result<bool, Error> {
+        let leased = writer.leased_until_ms(self.clock.now_ms());
+        if let Some(until_ms) = leased.filter(|_| writer.is_pending()) {
+            let thread = writer.fold.thread.clone();
+            return Err(Error::OtherCode { thread, until_ms });
+        }
+        for event in events {
+            writer.push(event)?;
+        }
+        writer.flush(false).await
+    }
+
+    /// Ends the run of a thread that this program cannot read because its own code fails on it: running nodes are
+    /// recorded as failed, and effects as in doubt unless they are idempotent. `resume` retries the thread once the
+    /// code is fixed. Returns `None` if nothing ran, or if a live runner holds the thread.
+    async fn give_up(
+        self: &Arc<Self>,
+        thread: &ThreadId,
+        tail: &Tail,
+        error: &Error,
+    ) -> Result<Option<ThreadStatus>, Error> {
+        let Error::UserCodeFailed { place, problem, .. } = error else { return Ok(None) };
+        let mut fold = load_lenient(self.graph, thread, tail)?;
+        let now = self.clock.now_ms();
+        let active = fold.lanes.iter().filter(|(_, lane)| lane.at.is_active());
+        let active: Vec<(LaneId, LaneState)> = active.map(|(id, lane)| (*id, lane.at.clone())).collect();
+        if active.is_empty() || !fold.runs() || fold.is_leased(now) {
+            return Ok(None);
+        }
+        let (after, mut records) = (fold.hash, Vec::new());
+        for (lane, at) in active {
+            let Some(activation) = at.activation() else { continue };
+            let (node, error) = (activation.node.clone(), format!("the {place} {problem}"));
+            let event = match &at {
+                LaneState::Began { key, .. } if !self.graph.is_idempotent(&node) => {
+                    Event::InDoubt { node, lane, key: key.clone(), error }
+                }
+                _ => Event::Failed { node, lane, error, again_ms: None },
+            };
+            let entry = Entry { at_ms: now, event, lease: None, spent: Vec::new(), snapshot: None };
+            let place = fold.next;
+            let damaged = |problem: String| Error::Damaged { thread: thread.clone(), place, problem };
+            fold.apply(&entry).map_err(|e| damaged(e.to_string()))?;
+            let body = serde_json::to_vec(&EntryRef::from(&entry)).map_err(|e| damaged(e.to_string()))?;
+            let record = Record { place, hash: fold.hash, body, snapshot: false };
+            records.push(self.link(&mut fold, Act::from_event(&entry.event), record).await?);
+            fold.next = place + 1;
+        }
+        let append = Append {
+            thread: thread.clone(),
+            records,
+            standing: thread_status(&fold),
+            reviews: reviews(&fold),
+            due_ms: due_ms(&fold),
+            after: Some(after),
+        };
+        self.store.append(append).await?;
+        Ok(Some(thread_status(&fold)))
+    }
+}

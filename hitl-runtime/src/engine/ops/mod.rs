@@ -1,0 +1,19 @@
+//! Operations on threads: what a caller, an operator or a sweep changes.
+
+mod adopt;
+mod deadlines;
+mod decide;
+mod due_thread;
+mod fork;
+mod preview;
+mod previews;
+mod recover;
+mod settle;
+mod start;
+mod sweep;
+mod sweep_event;
+mod sweeper;
+
+pub(super) use self::previews::Previews;
+pub use self::sweep_event::SweepEvent;
+pub(crate) use self::{decide::VerdictInput, start::Starter};

@@ -1,0 +1,78 @@
+//! Recovery of threads: continuation after a runner has died, and repetition of failed nodes.
+
+use std::sync::Arc;
+
+use super::start::named;
+use crate::{
+    Error, Operator, ThreadId,
+    engine::{
+        Engine,
+        exec::{RunError, finish_for},
+    },
+    journal::{Event, Fold, Lane, LaneState, Requester},
+};
+
+/// The work that is repeated when a thread is resumed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum RetryScope {
+    /// Nodes that were running when their runner died.
+    Orphans,
+    /// Failed nodes, too.
+    Failures,
+}
+
+impl Engine {
+    /// Continues a thread whose runner has died, and repeats failed nodes, in the name of a person if one is given.
+    pub(crate) async fn resume(
+        self: &Arc<Self>,
+        thread: ThreadId,
+        by: Option<&Operator>,
+    ) -> Result<Fold, Error> {
+        let by = by.map(|by| named(&thread, by)).transpose()?;
+        let (engine, name) = (Arc::clone(self), thread.clone());
+        finish_for(name, async move { engine.take_up_by(&thread, RetryScope::Failures, by).await }).await
+    }
+
+    pub(super) async fn take_up(
+        self: &Arc<Self>,
+        thread: &ThreadId,
+        scope: RetryScope,
+    ) -> Result<Fold, Error> {
+        self.take_up_by(thread, scope, None).await
+    }
+
+    async fn take_up_by(
+        self: &Arc<Self>,
+        thread: &ThreadId,
+        scope: RetryScope,
+        by: Option<Requester>,
+    ) -> Result<Fold, Error> {
+        loop {
+            let writer = self.load_writer(thread).await?;
+            let fold = &writer.fold;
+            let leased = fold.is_leased(self.clock.now_ms());
+            let orphaned = !leased && fold.runs();
+            let mut lanes = fold.lanes.values().filter(|_| !leased && fold.stop().is_none());
+            let failed = lanes.any(|lane| is_retryable(lane));
+            let overdue = self.overdue(fold)?;
+            let mut events =
+                overdue.iter().map(|found| self.expiry(fold, found)).collect::<Result<Vec<_>, _>>()?;
+            match scope {
+                RetryScope::Failures if orphaned || failed => events.push(Event::Resumed { by: by.clone() }),
+                RetryScope::Orphans if orphaned => events.push(Event::Renewed {}),
+                _ => {}
+            }
+            if events.is_empty() {
+                return Ok(writer.into_fold());
+            }
+            match self.append_and_run(writer, events).await {
+                Err(RunError::Conflict(_)) => {}
+                other => return self.fold_after(other).await,
+            }
+        }
+    }
+}
+
+fn is_retryable(lane: &Lane) -> bool {
+    matches!(lane.at, LaneState::Failed { stopped: false, .. })
+}

@@ -1,0 +1,28 @@
+//! Views of threads, and checks of their journals. Nothing here writes.
+
+mod check;
+mod finding;
+mod history;
+mod item;
+mod replay;
+mod required_roles;
+mod thread_view;
+mod turn;
+mod verify;
+mod view;
+
+pub(super) use self::required_roles::RequiredRoles;
+#[cfg(feature = "agentcore")]
+pub(crate) use self::required_roles::may_settle;
+pub use self::{
+    check::CompatibilityReport,
+    finding::{CLOCK_SKEW_MS, Finding, FindingKind, UncheckedRange},
+    item::ItemView,
+    thread_view::{FailureView, InDoubtView, ReviewView, ThreadView},
+    verify::{Audit, JournalHead},
+};
+pub(crate) use self::{
+    item::items_of_review,
+    turn::{OpenReviews, Turn, unwritten_output},
+    view::shown_with,
+};

@@ -1,0 +1,130 @@
+//! The roles that a person needs to settle an effect in doubt.
+
+use crate::{
+    Error, Operator, ThreadId,
+    engine::session::may_decide,
+    graph::{InterruptSpec, Point, ReadKind},
+    journal::{Activation, Fold, LaneId, Settlement},
+    node::GraphTable,
+    review::applicable_reviews,
+};
+
+/// The roles that an operator needs to settle an effect.
+pub(in crate::engine) struct RequiredRoles {
+    /// All of these are required for [`Settlement::Happened`], and for every settlement if `any` is empty.
+    pub(in crate::engine) all: Vec<String>,
+    /// One of these is required in every other case. Empty if the effect runs on a signature that was given in a role,
+    /// or if the graph requires no role.
+    pub(in crate::engine) any: Vec<String>,
+}
+
+impl RequiredRoles {
+    pub(in crate::engine) fn new(
+        graph: &'static GraphTable,
+        fold: &Fold,
+        lane: LaneId,
+        activation: &Activation,
+    ) -> Self {
+        let own = effect_roles(graph, fold, lane, activation);
+        if !own.is_empty() {
+            return Self { all: own, any: Vec::new() };
+        }
+        let node = graph.current(&activation.node).map(|(number, _)| number);
+        let ahead = node.map(|node| reachable(graph, node)).unwrap_or_default();
+        Self { all: roles_of(graph, |node| ahead.contains(&node)), any: roles_of(graph, |_| true) }
+    }
+
+    /// Checks an operator's roles for a settlement, and returns the roles in which they settle.
+    pub(in crate::engine) fn of_whom(
+        self,
+        thread: &ThreadId,
+        node: &str,
+        operator: &Operator,
+        how: &Settlement,
+    ) -> Result<Vec<String>, Error> {
+        may_decide(thread, node, None, operator)?;
+        let needs_all = self.any.is_empty() || matches!(how, Settlement::Happened { .. });
+        if needs_all && !self.all.is_empty() {
+            self.all.iter().try_for_each(|role| may_decide(thread, node, Some(role), operator))?;
+            return Ok(self.all);
+        }
+        match self.any.iter().find(|role| operator.has_role(role)).or(self.any.first()) {
+            Some(role) => may_decide(thread, node, Some(role), operator).map(|()| vec![role.clone()]),
+            None => Ok(Vec::new()),
+        }
+    }
+}
+
+/// Returns the roles that the selected nodes' reviews require, each once.
+fn roles_of(graph: &'static GraphTable, is_meant: impl Fn(usize) -> bool) -> Vec<String> {
+    let reviews = graph.spec.nodes.iter().enumerate().filter(|(node, _)| is_meant(*node));
+    let mut roles: Vec<String> = Vec::new();
+    for role in reviews.filter_map(|(_, node)| node.interrupt?.role) {
+        if !roles.iter().any(|known| known == role) {
+            roles.push(role.to_owned());
+        }
+    }
+    roles
+}
+
+/// Returns whether an operator holds a role that a review of the graph requires, and so may settle an effect that needs
+/// no role of its own.
+#[cfg(feature = "agentcore")]
+pub(crate) fn may_settle(graph: &'static GraphTable, operator: &Operator) -> bool {
+    roles_of(graph, |_| true).iter().any(|role| operator.has_role(role))
+}
+
+/// Returns the nodes that are reachable from a node.
+fn reachable(graph: &'static GraphTable, from: usize) -> Vec<usize> {
+    let (mut reached, mut next) = (Vec::new(), vec![from]);
+    while let Some(node) = next.pop() {
+        for edge in graph.spec.edges.iter().filter(|edge| edge.from == Point::Node(node)) {
+            if let Point::Node(to) = edge.to
+                && !reached.contains(&to)
+            {
+                reached.push(to);
+                next.push(to);
+            }
+        }
+    }
+    reached
+}
+
+/// Returns the roles that an operator must hold to settle an effect. For each field that the effect takes as signed,
+/// this is the role required by the review that gave the signature (the effect's own review or an earlier one in its
+/// lane), or, if that review no longer requires a role, the role in which the field was signed.
+fn effect_roles(
+    graph: &'static GraphTable,
+    fold: &Fold,
+    lane: LaneId,
+    activation: &Activation,
+) -> Vec<String> {
+    let Some((_, entry)) = graph.current(&activation.node) else { return Vec::new() };
+    let spec = &entry.spec;
+    let signatures = fold.lanes.get(&lane).map(|lane| &lane.signatures);
+    let own = spec.interrupt.map(|interrupt| interrupt.field);
+    let approved = spec.reads.iter().filter(|read| read.kind == ReadKind::Approved).map(|read| read.field);
+    let mut roles: Vec<String> = Vec::new();
+    for field in own.into_iter().chain(approved.filter(|field| own != Some(*field))) {
+        let signature = signatures.and_then(|signatures| signatures.get(field));
+        let own = spec.interrupt.filter(|interrupt| interrupt.field == field);
+        let mut reviews: Vec<InterruptSpec> = match (own, signature) {
+            (Some(own), _) => vec![own],
+            (None, Some(signature)) => applicable_reviews(graph.spec, spec, field, signature).collect(),
+            (None, None) => Vec::new(),
+        };
+        if reviews.is_empty() {
+            // That review no longer exists: require the role of a current review of the field.
+            let all = graph.spec.nodes.iter().filter_map(|node| node.interrupt);
+            reviews.extend(all.filter(|review| review.field == field).take(1));
+        }
+        let mut asked: Vec<String> =
+            reviews.iter().filter_map(|review| review.role.map(str::to_owned)).collect();
+        if asked.is_empty() {
+            asked.extend(signature.and_then(|signature| signature.role.clone()));
+        }
+        asked.retain(|role| !roles.contains(role));
+        roles.append(&mut asked);
+    }
+    roles
+}

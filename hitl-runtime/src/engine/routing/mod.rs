@@ -1,0 +1,91 @@
+//! Routing: the next step of a lane in this program's graph.
+
+pub(super) mod for_each;
+
+use crate::{
+    graph::{EdgeKind, EdgeSpec, Point},
+    journal::Transition,
+    node::GraphTable,
+    state::Slots,
+    user_code::catch_panic,
+};
+
+/// Returns the first step of a thread.
+pub(super) fn after_start(graph: &'static GraphTable, fields: &Slots) -> Result<Transition, String> {
+    after(graph, Point::Start, fields)
+}
+
+/// Returns the next step of a lane after a node has run.
+pub(super) fn after_node(
+    graph: &'static GraphTable,
+    node: usize,
+    fields: &Slots,
+) -> Result<Transition, String> {
+    after(graph, Point::Node(node), fields)
+}
+
+/// Returns the step that a verdict leads to; `None` if the graph has no edge for it.
+pub(super) fn after_verdict(
+    graph: &'static GraphTable,
+    node: usize,
+    verdict: EdgeKind,
+) -> Option<Transition> {
+    let edge = graph.spec.edges.iter().find(|edge| edge.from == Point::Node(node) && edge.kind == verdict)?;
+    Some(target(graph, edge))
+}
+
+fn after(graph: &'static GraphTable, from: Point, fields: &Slots) -> Result<Transition, String> {
+    let mut edges = graph.spec.edges.iter().filter(|edge| edge.from == from && !edge.kind.leaves_review());
+    let Some(first) = edges.next() else { return Err(format!("{} has no outgoing edge", name(graph, from))) };
+    match first.kind {
+        EdgeKind::Fork { fork, .. } => {
+            let Some(spec) = graph.spec.forks.get(fork) else {
+                return Err(format!("the graph has no fork {fork}"));
+            };
+            let join = point(graph, spec.join);
+            if let Some(each) = &spec.each {
+                return Ok(for_each::transition(graph, spec, each, point(graph, first.to), join));
+            }
+            // A fork's edges are listed in the order of its branches.
+            let heads =
+                std::iter::once(first).chain(edges).map(|edge| name(graph, edge.to).to_owned()).collect();
+            Ok(Transition::Fork { heads, join: Box::new(join) })
+        }
+        EdgeKind::Case { route, .. } => {
+            let field = || graph.spec.routes.get(route).map_or("?", |route| route.field);
+            let place = || format!("match on `{}` after `{}`", field(), name(graph, from));
+            let case =
+                catch_panic(place, || (graph.route)(route, fields)).map_err(|error| error.to_string())?;
+            let case = case.map_err(|error| error.to_string())?;
+            let Some(case) = case else {
+                let field = field();
+                return Err(format!("`{field}` is unwritten at the match after {}", name(graph, from)));
+            };
+            std::iter::once(first)
+                .chain(edges)
+                .find(|edge| edge.kind == EdgeKind::Case { route, case })
+                .map(|edge| target(graph, edge))
+                .ok_or_else(|| format!("the match after {} has no case {case}", name(graph, from)))
+        }
+        _ => Ok(target(graph, first)),
+    }
+}
+
+fn target(graph: &'static GraphTable, edge: &EdgeSpec) -> Transition {
+    if edge.joins.is_some() { Transition::Join } else { point(graph, edge.to) }
+}
+
+fn point(graph: &'static GraphTable, point: Point) -> Transition {
+    match point {
+        Point::Node(_) | Point::Start => Transition::Node(name(graph, point).to_owned()),
+        Point::End => Transition::End,
+    }
+}
+
+fn name(graph: &'static GraphTable, point: Point) -> &'static str {
+    match point {
+        Point::Start => "start",
+        Point::End => "end",
+        Point::Node(node) => graph.spec.nodes.get(node).map_or("?", |node| node.name),
+    }
+}

@@ -1,0 +1,153 @@
+//! The fingerprint of a graph: eight hexadecimal digits that show whether a thread meets another graph than before.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use crate::{
+    Digest,
+    graph::{GraphSpec, InterruptSpec, Point},
+    node::GraphTable,
+};
+
+/// Returns the fingerprint of a graph: of its fields, its nodes with what they read and write, its edges, and its
+/// reviews with their schemas, invariants and rules. Titles and descriptions do not count, so a changed comment does
+/// not change it.
+pub(in crate::engine) fn fingerprint(graph: &GraphTable) -> String {
+    let spec = graph.spec;
+    let mut text = format!("{}\n", spec.name);
+    // Writing to a `String` cannot fail.
+    let _ = describe(spec, &mut text);
+    for entry in graph.nodes {
+        if let Some(reviewed) = entry.reviewed {
+            // A panic in a schema is reported where the schema is used. Until it is fixed, the graph has another
+            // fingerprint.
+            let schema = reviewed.schema_of(entry.spec.name);
+            let mut schema = schema.unwrap_or_else(|broken| Value::String(broken.to_string()));
+            without_prose(&mut schema);
+            // The order must not depend on the map type that serde_json is built with.
+            schema.sort_all_objects();
+            let _ = writeln!(text, "{} signs {schema}", entry.spec.name);
+        }
+    }
+    Digest::of(text.as_bytes()).to_string()[..8].to_owned()
+}
+
+fn describe(spec: &GraphSpec, text: &mut String) -> std::fmt::Result {
+    for field in spec.state.fields {
+        let (input, output, reduced) = (field.input, field.output, field.reduced);
+        writeln!(text, "{}: {} {input} {output} {reduced}", field.name, field.ty)?;
+    }
+    for node in spec.nodes {
+        let signed = node.interrupt.map(|interrupt| interrupt.field);
+        writeln!(text, "{} {:?} {:?} {signed:?}", node.name, node.writes, node.effect)?;
+        if let Some(interrupt) = node.interrupt {
+            let InterruptSpec { role, expires_ms, remind_ms, .. } = interrupt;
+            writeln!(text, "  asks {role:?} {expires_ms:?} {remind_ms:?}")?;
+            if !interrupt.edit {
+                writeln!(text, "  takes no edit")?;
+            }
+            // Written only if not empty, so that a review without them keeps its fingerprint.
+            for (word, names) in
+                [("covers", interrupt.covers), ("shows", interrupt.shows), ("unsigned", interrupt.unsigned)]
+            {
+                if !names.is_empty() {
+                    writeln!(text, "  {word} {names:?}")?;
+                }
+            }
+        }
+        for read in node.reads {
+            writeln!(text, "  {} {:?}", read.field, read.kind)?;
+        }
+    }
+    for edge in spec.edges {
+        let name = |point: Point| point.name(spec);
+        writeln!(text, "{} -> {} {:?} {:?}", name(edge.from), name(edge.to), edge.kind, edge.joins)?;
+    }
+    for each in spec.forks.iter().filter_map(|fork| fork.each) {
+        // `at_most` is left out: a thread does not depend on how many items run concurrently.
+        writeln!(text, "for {} in {}", each.item, each.list)?;
+    }
+    Ok(())
+}
+
+/// Removes titles and descriptions from a JSON Schema. A property with such a name is an object, not a string, and
+/// stays.
+fn without_prose(schema: &mut Value) {
+    match schema {
+        Value::Object(keys) => {
+            for word in ["title", "description"] {
+                if keys.get(word).is_some_and(Value::is_string) {
+                    keys.remove(word);
+                }
+            }
+            keys.values_mut().for_each(without_prose);
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_prose),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use garde::Validate;
+    use schemars::JsonSchema;
+
+    use super::*;
+
+    /// Returns the schema of a type without titles and descriptions.
+    fn bare<T: JsonSchema>() -> Value {
+        let mut schema = schemars::schema_for!(T).to_value();
+        without_prose(&mut schema);
+        schema
+    }
+
+    mod plain {
+        use super::*;
+
+        #[derive(JsonSchema, Validate)]
+        #[garde(allow_unvalidated)]
+        #[allow(dead_code)]
+        pub(super) struct Draft {
+            pub(in crate::engine) title: String,
+            #[garde(range(max = 100))]
+            pub(in crate::engine) dollars: u32,
+        }
+    }
+
+    mod told {
+        use super::*;
+
+        /// A refund to pay.
+        #[derive(JsonSchema, Validate)]
+        #[garde(allow_unvalidated)]
+        #[allow(dead_code)]
+        pub(super) struct Draft {
+            /// The title of the order.
+            pub(in crate::engine) title: String,
+            /// US dollars.
+            #[garde(range(max = 100))]
+            pub(in crate::engine) dollars: u32,
+        }
+    }
+
+    mod tightened {
+        use super::*;
+
+        #[derive(JsonSchema, Validate)]
+        #[garde(allow_unvalidated)]
+        #[allow(dead_code)]
+        pub(super) struct Draft {
+            pub(in crate::engine) title: String,
+            #[garde(range(max = 99))]
+            pub(in crate::engine) dollars: u32,
+        }
+    }
+
+    #[test]
+    fn invariants_change_the_fingerprint_and_comments_do_not() {
+        assert_eq!(bare::<plain::Draft>(), bare::<told::Draft>());
+        assert_ne!(bare::<plain::Draft>(), bare::<tightened::Draft>());
+        assert!(bare::<plain::Draft>()["properties"]["title"].is_object());
+    }
+}

@@ -1,0 +1,54 @@
+//! A thread in memory: its load from the store, its conversion to this program's code, and the writer of its entries.
+
+mod adapt;
+mod authenticate;
+mod compatibility;
+mod doubt;
+mod fingerprint;
+mod history_entry;
+mod incompatibility;
+mod lease;
+mod lenient_load;
+mod load;
+mod load_writer;
+mod open_review;
+mod permission;
+mod projection;
+mod random_id;
+mod review_rule;
+mod review_terms;
+mod stop;
+mod subscription;
+mod thread_writer;
+mod unreadable;
+
+pub(super) use self::{
+    authenticate::Authentication,
+    compatibility::{gone, holds},
+    doubt::{UNRENEWED, effects_in_doubt, failure},
+    fingerprint::fingerprint,
+    history_entry::shown,
+    lease::Sightings,
+    lenient_load::{incompatibilities, load_lenient, load_strict},
+    open_review::{checked_draft, locate_review, take_draft, unsignable},
+    permission::may_decide,
+    projection::{due_ms, reviews},
+    random_id::random_id,
+    review_rule::ReviewRule,
+    review_terms::{ReviewTerms, covered_and_shown},
+    stop::{has_stopped, is_not_stopped},
+    subscription::Subscribers,
+    thread_writer::ThreadWriter,
+};
+pub(crate) use self::{
+    doubt::EffectInDoubt,
+    open_review::LocatedReview,
+    projection::thread_status,
+    unreadable::{incompatible, unreadable},
+};
+pub use self::{
+    history_entry::HistoryEntry,
+    incompatibility::Incompatibility,
+    review_rule::ReviewChange,
+    subscription::{Subscription, ThreadEvent},
+};

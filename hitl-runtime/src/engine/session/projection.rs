@@ -1,0 +1,46 @@
+//! The rows that a store indexes of a thread: its status, the time at which it is due, and its open reviews.
+
+use crate::{OpenReview, ThreadStatus, journal::Fold};
+
+/// Returns the status of a thread, for the index.
+pub(crate) fn thread_status(fold: &Fold) -> ThreadStatus {
+    if fold.ended {
+        ThreadStatus::Ended
+    } else if fold.runs() {
+        ThreadStatus::Running
+    } else if fold.lanes.has_in_doubt() {
+        ThreadStatus::InDoubt
+    } else if fold.lanes.has_failed() {
+        ThreadStatus::Failed
+    } else {
+        ThreadStatus::Waiting
+    }
+}
+
+/// Returns the time at which a sweep must process the thread unless it has changed by then: the earliest review
+/// deadline, reminder or lease end. `None` if nothing is due.
+pub(in crate::engine) fn due_ms(fold: &Fold) -> Option<u64> {
+    if fold.ended {
+        return None;
+    }
+    // A thread that runs without a lease has no runner, and is due now.
+    let lease = fold.runs().then(|| fold.lease.as_ref().map_or(0, |lease| lease.until_ms));
+    let due = fold.open().filter_map(|(_, open)| open.due_ms()).chain(lease).min()?;
+    Some(due.min(i64::MAX.unsigned_abs()))
+}
+
+/// Returns the open reviews, for the index.
+pub(in crate::engine) fn reviews(fold: &Fold) -> Vec<OpenReview> {
+    let mut reviews = Vec::with_capacity(fold.open().count());
+    reviews.extend(fold.open().map(|(_, open)| OpenReview {
+        thread: fold.thread.clone(),
+        graph: fold.graph.clone(),
+        node: open.activation.node.clone(),
+        digest: open.digest,
+        role: open.role.clone(),
+        place: open.place,
+        opened_ms: open.opened_ms,
+        deadline_ms: open.deadline_ms,
+    }));
+    reviews
+}

@@ -1,0 +1,220 @@
+//! The rule of an open review: the role that may sign it, its deadline and its reminders. New code may require more
+//! than the code that opened the review, and a journal may record less than the program requires.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+use super::review_terms;
+use crate::{graph::InterruptSpec, journal::OpenReviewState};
+
+/// The role that may sign a review, its deadline, and its reminder interval.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::engine) struct ReviewRule {
+    pub(in crate::engine) role: Option<String>,
+    pub(in crate::engine) deadline_ms: Option<u64>,
+    pub(in crate::engine) remind_ms: Option<u64>,
+}
+
+impl ReviewRule {
+    /// Returns the rule of a review that opens at `opened_ms`.
+    pub(in crate::engine) fn new(interrupt: &InterruptSpec, opened_ms: u64) -> Self {
+        Self {
+            role: interrupt.role.map(str::to_owned),
+            deadline_ms: interrupt.expires_ms.map(|span| opened_ms.saturating_add(span)),
+            remind_ms: interrupt.remind_ms,
+        }
+    }
+
+    /// Returns the rule of an open review in a program that declares `interrupt`: the stricter rule of the two.
+    ///
+    /// The program's role applies, or the old role if the program requires none. The deadline is the earlier one of the
+    /// old deadline and the program's deadline, counted from the time when the review was opened. The program's
+    /// reminder interval applies.
+    pub(super) fn in_program(open: &OpenReviewState, interrupt: &InterruptSpec) -> Self {
+        let asked = Self::new(interrupt, open.opened_ms);
+        Self {
+            role: asked.role.or_else(|| open.role.clone()),
+            deadline_ms: open.deadline_ms.into_iter().chain(asked.deadline_ms).min(),
+            remind_ms: asked.remind_ms,
+        }
+    }
+
+    /// Returns whether an open review requires everything that the program requires before this node, and covers and
+    /// shows the same. The program is the authority on the rule, not the journal.
+    pub(in crate::engine) fn is_as_asked(
+        open: &OpenReviewState,
+        node: &str,
+        interrupt: &InterruptSpec,
+    ) -> bool {
+        let latest = interrupt.expires_ms.map(|span| open.opened_ms.saturating_add(span));
+        interrupt.field == open.field
+            && interrupt.edit == open.edit
+            && interrupt.remind_ms == open.remind_ms
+            && interrupt.role.is_none_or(|role| open.role.as_deref() == Some(role))
+            && latest.is_none_or(|latest| open.deadline_ms.is_some_and(|deadline| deadline <= latest))
+            && review_terms::are(&open.covers, &open.shows, node, interrupt)
+    }
+}
+
+/// A change that new code makes to an open review, which is then reopened.
+///
+/// It serializes as its `code`, its text as `message`, and the `node` that waits.
+///
+/// ```
+/// use hitl::ReviewChange;
+///
+/// let change = ReviewChange::Role {
+///     node: "pay".into(),
+///     from: Some("clerk".into()),
+///     to: Some("director".into()),
+/// };
+/// assert_eq!(change.to_string(), "the role that the review before `pay` requires changes from `clerk` to `director`");
+/// assert_eq!((change.code(), change.node()), ("role_changed", "pay"));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReviewChange {
+    /// Another role is required.
+    Role {
+        /// The node that waits.
+        node: String,
+        /// The role that the review required when it was opened.
+        from: Option<String>,
+        /// The role that is required now.
+        to: Option<String>,
+    },
+    /// The review expires earlier.
+    Deadline {
+        /// The node that waits.
+        node: String,
+        /// The old deadline, in milliseconds since the epoch.
+        from_ms: Option<u64>,
+        /// The new deadline, in milliseconds since the epoch.
+        to_ms: Option<u64>,
+    },
+    /// Reminders of the review have another interval.
+    Reminder {
+        /// The node that waits.
+        node: String,
+        /// The old interval, in milliseconds.
+        from_ms: Option<u64>,
+        /// The new interval, in milliseconds.
+        to_ms: Option<u64>,
+    },
+    /// The review takes an edit and took none before, or the other way round.
+    Edits {
+        /// The node that waits.
+        node: String,
+        /// `true` if the review takes an edit now.
+        to: bool,
+    },
+    /// The signed content has changed: the draft, or the shown fields or covered effects.
+    Signed {
+        /// The node that waits.
+        node: String,
+    },
+    /// The draft is already signed and must be signed again, because the old rule was weaker.
+    SignedAgain {
+        /// The node that waits.
+        node: String,
+        /// The name of the operator who signed it.
+        by: String,
+    },
+}
+
+impl ReviewChange {
+    /// Returns every difference between an open review and its reopened form.
+    pub(in crate::engine) fn between(before: &OpenReviewState, after: &OpenReviewState) -> Vec<Self> {
+        if before.digest == after.digest {
+            return Vec::new();
+        }
+        let node = || after.activation.node.clone();
+        let mut changes = Vec::new();
+        if before.role != after.role {
+            changes.push(Self::Role { node: node(), from: before.role.clone(), to: after.role.clone() });
+        }
+        if before.deadline_ms != after.deadline_ms {
+            let (from_ms, to_ms) = (before.deadline_ms, after.deadline_ms);
+            changes.push(Self::Deadline { node: node(), from_ms, to_ms });
+        }
+        if before.remind_ms != after.remind_ms {
+            let (from_ms, to_ms) = (before.remind_ms, after.remind_ms);
+            changes.push(Self::Reminder { node: node(), from_ms, to_ms });
+        }
+        if before.edit != after.edit {
+            changes.push(Self::Edits { node: node(), to: after.edit });
+        }
+        if changes.is_empty() {
+            changes.push(Self::Signed { node: node() });
+        }
+        changes
+    }
+
+    /// Returns a stable code for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Role { .. } => "role_changed",
+            Self::Deadline { .. } => "deadline_changed",
+            Self::Reminder { .. } => "reminder_changed",
+            Self::Edits { .. } => "edit_changed",
+            Self::Signed { .. } => "signed_changed",
+            Self::SignedAgain { .. } => "signed_again",
+        }
+    }
+
+    /// Returns the node that waits.
+    pub fn node(&self) -> &str {
+        match self {
+            Self::Role { node, .. }
+            | Self::Deadline { node, .. }
+            | Self::Reminder { node, .. }
+            | Self::Edits { node, .. }
+            | Self::Signed { node }
+            | Self::SignedAgain { node, .. } => node,
+        }
+    }
+}
+
+impl fmt::Display for ReviewChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Role { node, from, to } => {
+                let role = |role: &Option<String>| match role {
+                    Some(role) => format!("`{role}`"),
+                    None => "none".to_owned(),
+                };
+                let (from, to) = (role(from), role(to));
+                write!(f, "the role that the review before `{node}` requires changes from {from} to {to}")
+            }
+            Self::Deadline { node, .. } => write!(f, "the review before `{node}` expires earlier"),
+            Self::Reminder { node, .. } => {
+                write!(f, "the reminder interval of the review before `{node}` changes")
+            }
+            Self::Edits { node, to: true } => {
+                write!(f, "the review before `{node}` now accepts an edit")
+            }
+            Self::Edits { node, to: false } => {
+                write!(f, "the review before `{node}` no longer accepts an edit")
+            }
+            Self::Signed { node } => {
+                write!(f, "the signed content of the review before `{node}` has changed")
+            }
+            Self::SignedAgain { node, by } => {
+                write!(f, "{by} signed before `{node}` under a weaker rule, so a new signature is required")
+            }
+        }
+    }
+}
+
+impl Serialize for ReviewChange {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Change<'a> {
+            code: &'static str,
+            message: String,
+            node: &'a str,
+        }
+        Change { code: self.code(), message: self.to_string(), node: self.node() }.serialize(serializer)
+    }
+}

@@ -1,0 +1,102 @@
+//! The context of a running node.
+
+use std::sync::{Arc, OnceLock};
+
+use crate::{
+    Digest, Place, ThreadId,
+    journal::{Activation, LaneId},
+};
+
+/// The context of a running node: its thread, name, place and attempt. A node takes it as `cx: &Cx`.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
+/// use hitl::prelude::*;
+///
+/// # #[state]
+/// # struct Job {
+/// #     #[input]
+/// #     wish: String,
+/// #     #[output]
+/// #     receipt: String,
+/// # }
+/// #[node(Job, writes = receipt, effect, idempotent, risk = low, retries = 2)]
+/// async fn put(wish: &str, cx: &Cx) -> Result<String> {
+///     println!("{}: {} at place {}, try {}", cx.thread(), cx.node(), cx.place(), cx.attempt());
+///     Ok(format!("PUT {wish} with Idempotency-Key: {}", cx.idempotency_key()))
+/// }
+/// # graph! { Putter<Job> { start -> put -> end; } }
+/// # let turn = Putter::new(MemoryStore::new()).start("t", JobInput { wish: "it".into() }).await?;
+/// # assert!(matches!(turn, PutterTurn::Done(receipt) if receipt.len() > 64));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Cx {
+    thread: ThreadId,
+    /// The id that distinguishes the thread from a deleted one of the same name.
+    id: Arc<str>,
+    node: &'static str,
+    /// The name that the node had when the thread came to it, if it has been renamed since.
+    was: Option<String>,
+    entered: Place,
+    /// The lane, if the node runs for an item of a `for`.
+    lane: Option<LaneId>,
+    failures: u32,
+    /// The idempotency key, computed on first use because most nodes do not need it.
+    key: OnceLock<String>,
+}
+
+impl Cx {
+    pub(crate) fn new(thread: ThreadId, id: Arc<str>, node: &'static str, activation: &Activation) -> Self {
+        let Activation { entered, failures, .. } = *activation;
+        let was = activation.was.clone();
+        Self { thread, id, node, was, entered, lane: None, failures, key: OnceLock::new() }
+    }
+
+    /// Sets the lane of an item of a `for`. All items enter the first node at the same place, so the key needs the
+    /// lane.
+    pub(crate) fn in_lane(self, lane: LaneId) -> Self {
+        Self { lane: Some(lane), ..self }
+    }
+
+    /// Sets the idempotency key that the journal has for an effect that has begun.
+    pub(crate) fn with_key(self, key: String) -> Self {
+        Self { key: key.into(), ..self }
+    }
+
+    /// Returns the thread.
+    pub fn thread(&self) -> &ThreadId {
+        &self.thread
+    }
+
+    /// Returns the node's name in the graph.
+    pub fn node(&self) -> &str {
+        self.node
+    }
+
+    /// Returns the place of the entry that led to this node. All items of a `for` come to its first node by the same
+    /// entry.
+    pub fn place(&self) -> Place {
+        self.entered
+    }
+
+    /// Returns the number of this attempt: 1 for the first, and one more for each retry.
+    pub fn attempt(&self) -> u32 {
+        self.failures + 1
+    }
+
+    /// Returns the idempotency key of this activation of the node, 64 hexadecimal digits. It is the same for all
+    /// attempts, in every process, and after a rename of the node. It differs for every other activation and for every
+    /// item of a `for`. Pass it to external APIs, so that they do not take a retry for a new request.
+    pub fn idempotency_key(&self) -> &str {
+        self.key.get_or_init(|| {
+            let node = self.was.as_deref().unwrap_or(self.node);
+            let (thread, entered) = (self.thread.as_str(), self.entered.to_string());
+            let lane = self.lane.map_or_else(String::new, |lane| format!("\0{lane}"));
+            let parts = [thread, "\0", &self.id, "\0", node, "\0", &entered, &lane];
+            Digest::of_parts(&parts.map(str::as_bytes)).to_string()
+        })
+    }
+}

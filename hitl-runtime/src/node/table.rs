@@ -1,0 +1,96 @@
+//! The tables that `graph!` makes of a graph: its description with the functions of its nodes, without their types.
+
+use std::marker::PhantomData;
+
+use super::{ErasedArgs, Node, NodeFuture, Run};
+use crate::{
+    graph::{GraphSpec, NodeSpec},
+    journal::Values,
+    review::DraftVtable,
+    state::{FieldError, Slots, State, StateTable},
+};
+
+/// The function that runs a node: [`Run::run`], without the types of its state and its dependencies.
+pub type RunNode = for<'a> fn(ErasedArgs<'a>) -> NodeFuture<'a>;
+
+/// A node of a graph: its description and its functions.
+pub struct NodeTable {
+    /// The description, under the node's name in the graph.
+    pub spec: NodeSpec,
+    /// The check of the draft under review, if the node has a review.
+    pub reviewed: Option<DraftVtable>,
+    /// The function that runs the node.
+    pub run: RunNode,
+}
+
+/// Creates the tables of nodes with the state `S` and the dependencies `D`.
+pub struct NodeEntry<S, D>(PhantomData<fn() -> (S, D)>);
+
+impl<S: State, D: Send + Sync + 'static> NodeEntry<S, D> {
+    /// Creates the table of the node `N` under the name that the graph gives it.
+    #[track_caller]
+    pub const fn table<N>(name: &'static str, _node: PhantomData<N>) -> NodeTable
+    where
+        N: Node<State = S> + Run<D>,
+    {
+        let mut spec = N::SPEC;
+        spec.name = name;
+        NodeTable { spec, reviewed: N::REVIEWED, run: run::<N, S, D> }
+    }
+}
+
+fn run<N, S: State, D: Send + Sync + 'static>(args: ErasedArgs<'_>) -> NodeFuture<'_>
+where
+    N: Node<State = S> + Run<D>,
+{
+    match args.typed::<S, D>() {
+        Ok(args) => N::run(args),
+        Err(error) => Box::pin(std::future::ready(Err(error))),
+    }
+}
+
+/// Returns only the descriptions, for the proof.
+pub const fn specs<const N: usize>(nodes: &[NodeTable; N]) -> [NodeSpec; N] {
+    let mut out = [NodeSpec::BLANK; N];
+    let mut i = 0;
+    while i < N {
+        out[i] = nodes[i].spec;
+        i += 1;
+    }
+    out
+}
+
+/// All that the engine needs of a graph whose Rust type it does not know.
+pub struct GraphTable {
+    /// The description that was proved.
+    pub spec: &'static GraphSpec,
+    /// The nodes, in the order of `spec.nodes`.
+    pub nodes: &'static [NodeTable],
+    /// The state.
+    pub state: &'static StateTable,
+    /// Returns the index of the case of a `match` that holds; `None` while its field is unwritten.
+    pub route: fn(usize, &Slots) -> Result<Option<usize>, FieldError>,
+    /// Parses an input and encodes its fields. An error says why the JSON is not the graph's input.
+    pub read_input: fn(&serde_json::Value) -> Result<Values, String>,
+}
+
+impl GraphTable {
+    /// Returns a node and its index, by its name.
+    pub(crate) fn node(&self, name: &str) -> Option<(usize, &'static NodeTable)> {
+        self.nodes.iter().enumerate().find(|(_, entry)| entry.spec.name == name)
+    }
+
+    /// Returns a node and its index by its name, or by a former name that old threads may use.
+    pub(crate) fn current(&self, name: &str) -> Option<(usize, &'static NodeTable)> {
+        self.node(name).or_else(|| {
+            let (_, new) = self.spec.renamed.iter().find(|(old, _)| *old == name)?;
+            self.node(new)
+        })
+    }
+
+    /// Returns whether a node is declared idempotent: running it twice with one idempotency key has the same effect as
+    /// running it once.
+    pub(crate) fn is_idempotent(&self, name: &str) -> bool {
+        self.current(name).is_some_and(|(_, entry)| entry.spec.idempotent)
+    }
+}
