@@ -271,13 +271,19 @@ async fn lose_response(
 #[tokio::test]
 async fn an_append_that_was_not_executed_is_a_conflict_after_others() {
     let emulator = Emulator::start().await;
-    for (outcome, others) in [(CallOutcome::RequestLost, 1), (CallOutcome::Error("ThrottlingException"), 6)] {
-        let thread = thread(&format!("{others} others"));
+    let rejected = CallOutcome::Error("ThrottlingException");
+    for (outcome, others, is_same) in
+        [(CallOutcome::RequestLost, 1, true), (CallOutcome::RequestLost, 6, false), (rejected, 6, true)]
+    {
+        let thread = thread(&format!("{others} others {is_same}"));
         let first = after(&thread, &[]);
         emulator.store().append(first.clone()).await.unwrap();
-        // The entries are the same, as those of two copies of a process may be. Still only one of them was stored.
+        // The entries may be the same, as those of two copies of a process. Still only one of them was stored.
         let next = |records: &[Record]| Append { due_ms: first.due_ms, ..after(&thread, records) };
-        let append = next(&first.records);
+        let mut append = next(&first.records);
+        if !is_same {
+            append.records = vec![record(1, b"mine".to_vec())];
+        }
         let (mut all, mut more) = (first.records.clone(), Vec::new());
         for _ in 0..others {
             more.push(next(&all));

@@ -126,10 +126,14 @@ impl Shared {
             (ReplaceOutcome::WrittenOrConflict, Some(head)) if head.ids().any(|id| id == to.by) => {
                 Ok(HeadUpdate::Done)
             }
-            // Of the writes since `from`, only the last ones are known.
+            // Of the writes since `from`, only the last ones are known. The journal shows if it has another entry there.
             (ReplaceOutcome::WrittenOrConflict, Some(head))
                 if head.incarnation == from.incarnation && head.ids().all(|id| id != from.by) =>
             {
+                let there = self.entries(thread, to.next.saturating_sub(1), 1).await?;
+                if there.first().is_none_or(|entry| entry.hash != to.hash) {
+                    return Ok(HeadUpdate::Conflict(now));
+                }
                 let problem = format!(
                     "could not {doing}: the response was lost, and others have written to thread `{thread}` since; \
                      read the thread to find out if this was written"
