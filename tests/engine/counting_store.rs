@@ -4,7 +4,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicU32, AtomicUsize, Ordering},
     },
 };
 
@@ -17,6 +17,10 @@ use hitl::{
 pub struct CountingStore {
     pub store: MemoryStore,
     pub commits: Arc<AtomicU32>,
+    /// The number of reads of a thread.
+    pub reads: Arc<AtomicU32>,
+    /// The number of entries of the largest append.
+    pub largest: Arc<AtomicUsize>,
     /// The maximum number of entries that one `entries` call returns; `None` for no limit.
     pub page: Option<usize>,
 }
@@ -26,14 +30,17 @@ type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send +
 impl Store for CountingStore {
     fn append(&self, append: Append) -> Answer<'_, ()> {
         self.commits.fetch_add(1, Ordering::SeqCst);
+        self.largest.fetch_max(append.records.len(), Ordering::SeqCst);
         self.store.append(append)
     }
 
     fn tail<'a>(&'a self, thread: &'a ThreadId) -> Answer<'a, Option<Tail>> {
+        self.reads.fetch_add(1, Ordering::SeqCst);
         self.store.tail(thread)
     }
 
     fn entries<'a>(&'a self, thread: &'a ThreadId, from: Place, limit: usize) -> Answer<'a, Vec<Record>> {
+        self.reads.fetch_add(1, Ordering::SeqCst);
         self.store.entries(thread, from, limit.min(self.page.unwrap_or(limit)))
     }
 

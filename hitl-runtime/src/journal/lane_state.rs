@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, Each, Place, Proposer, Question, Rejection, Transition, entry};
+use super::{Digest, Each, FoldError, Place, Proposer, Question, Rejection, Transition, entry};
 
 /// An activation of a node: from the entry that led to the node to the entry that leads away from it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -157,6 +157,13 @@ impl LaneState {
             Self::Paused(open) => Some(open.activation),
             Self::Forked { .. } | Self::Looping { .. } | Self::Joined | Self::Ended => None,
         }
+    }
+
+    /// Takes the activation that an entry ends or changes out of the lane. The caller must set the lane's new position.
+    pub(super) fn take_activation(&mut self) -> Result<Activation, FoldError> {
+        std::mem::replace(self, Self::Ended)
+            .into_activation()
+            .ok_or_else(|| FoldError::Damaged("it is about a node that the lane is not at".to_owned()))
     }
 
     /// Returns the activation, if the lane is at a node.

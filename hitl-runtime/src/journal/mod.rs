@@ -1,5 +1,7 @@
 //! The journal of a thread: an append-only list of entries. All other state of the thread is derived from it.
 
+mod apply;
+mod apply_decision;
 mod authentication;
 mod canonical;
 mod chain;
@@ -11,6 +13,7 @@ pub(crate) mod exact;
 mod feedback;
 pub(crate) mod finite;
 mod fold;
+mod fold_error;
 mod fork_join;
 mod lane;
 mod lane_state;
@@ -33,7 +36,8 @@ pub use entry::{
 pub(crate) use entry_ref::{EntryRef, EventRef, FieldWrites, NodeResultRef};
 pub use evidence::{Evidence, Requester};
 pub use feedback::{Question, Reason, Rejection, UnknownReason};
-pub(crate) use fold::{Fold, FoldError, Unmigrated};
+pub(crate) use fold::Fold;
+pub(crate) use fold_error::{FoldError, Unmigrated};
 pub use lane::LaneId;
 pub(crate) use lane::{BranchWrite, CheckedDraft, Lane, ROOT, shown};
 pub(crate) use lane_state::{Activation, Feedback, LaneState, OpenReviewState};

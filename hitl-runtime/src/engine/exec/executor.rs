@@ -103,7 +103,7 @@ async fn run_all<'a>(
     let mut renew: Option<Pin<Box<Sleep>>> = None;
     loop {
         let made = writer.fold.lanes_made();
-        advance(&mut writer, &busy, &moved, &mut attempts)?;
+        let more = advance(&mut writer, &busy, &moved, &mut attempts)?;
         if !writer.flush(!first).await? {
             if first {
                 return Err(RunError::Conflict(thread));
@@ -126,7 +126,7 @@ async fn run_all<'a>(
         }
         first = false;
         ended.clear();
-        moved = moved.emptied(made);
+        moved = if more { Moved::All } else { moved.emptied(made) };
         let until_ms = writer.fold.lease.as_ref().map_or(u64::MAX, |lease| lease.until_ms);
         leased_until_ms.store(until_ms, Ordering::Relaxed);
         for this in attempts.drain(..) {
@@ -144,7 +144,7 @@ async fn run_all<'a>(
                 running.get_or_insert_default().push(work);
             }
         }
-        if !ended.is_empty() {
+        if more || !ended.is_empty() {
             continue;
         }
         if busy.is_empty() {
@@ -251,7 +251,8 @@ fn refused(writer: &ThreadWriter, finished: &FinishedAttempt) -> Option<AttemptO
     Some(attempt::failed(&NodeError::msg(problem), is_unsure(graph, finished.node)))
 }
 
-/// Moves every lane as far as it goes without running a node, and adds the attempts to run next.
+/// Moves every lane as far as it goes without running a node, and adds the attempts to run next. Returns `true` if the
+/// queued entries are enough for one append, and there may be more lanes to move after it.
 // The box of an attempt moves into the future that runs it.
 #[allow(clippy::vec_box)]
 fn advance(
@@ -259,7 +260,7 @@ fn advance(
     busy: &BTreeSet<LaneId>,
     moved: &Moved,
     attempts: &mut Vec<Box<Attempt>>,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let mut slots = ItemSlots::new(&writer.fold, busy);
     let stopped = writer.fold.stop().is_some();
     // This process does not run them, and the lease of the runner that began them has expired.
@@ -268,6 +269,9 @@ fn advance(
     }
     // A review waits for no slot.
     for lane in moved.lanes(writer.fold.lanes_made()) {
+        if writer.is_full() {
+            return Ok(true);
+        }
         if !stopped && !busy.contains(&lane) && is_at_review(writer, lane)? {
             advance_ready(writer, lane, &mut slots)?;
         }
@@ -279,6 +283,9 @@ fn advance(
             next = lane + 1;
             if busy.contains(&lane) {
                 continue;
+            }
+            if writer.is_full() {
+                return Ok(true);
             }
             match advance_ready(writer, lane, &mut slots)? {
                 Advanced::Stands => {}
@@ -294,7 +301,7 @@ fn advance(
     if writer.fold.is_at_end() {
         writer.push(Event::Ended {})?;
     }
-    Ok(())
+    Ok(false)
 }
 
 /// The lanes that may stand before a review that has not been opened.

@@ -29,6 +29,8 @@ pub(in crate::engine) struct ThreadWriter {
     runner: String,
     claims: bool,
     entries: Vec<PendingEntry>,
+    /// The size of the buffered entries, in bytes.
+    buffered_bytes: usize,
     /// The space in which entries are encoded: a body that grew there would be copied several times.
     space: Vec<u8>,
     /// The place after the last stored entry, and the time at which that entry was written.
@@ -60,6 +62,9 @@ impl ThreadWriter {
     const COPIED_BYTES: usize = 4096;
     /// The maximum size of the other entries of an append that gets a snapshot, in bytes.
     const SNAPSHOT_AFTER_BYTES: usize = 1 << 20;
+    /// The number and the size of buffered entries after which the executor appends them: a store takes an append of a
+    /// limited size, and a `for` may open 10,000 reviews at once.
+    const FULL: (usize, usize) = (256, 1 << 20);
     const BACKOFF: Duration = Duration::from_millis(50);
 
     /// Creates a writer without buffered entries. It is boxed because it is moved often.
@@ -71,6 +76,7 @@ impl ThreadWriter {
             runner: String::new(),
             claims: false,
             entries: Vec::new(),
+            buffered_bytes: 0,
             space: Vec::new(),
             stored,
             stored_until_ms: None,
@@ -87,6 +93,12 @@ impl ThreadWriter {
     /// Returns whether there are entries to store.
     pub(in crate::engine) fn is_pending(&self) -> bool {
         !self.entries.is_empty()
+    }
+
+    /// Returns whether the buffered entries are enough for one append.
+    pub(in crate::engine) fn is_full(&self) -> bool {
+        let (entries, bytes) = Self::FULL;
+        self.entries.len() >= entries || self.buffered_bytes >= bytes
     }
 
     /// Claims the thread for this runner: from here on each entry extends the runner's lease while there is something
@@ -121,6 +133,7 @@ impl ThreadWriter {
         self.stored = (fold.next, fold.at_ms);
         self.fold = fold;
         self.entries.clear();
+        self.buffered_bytes = 0;
         self.stored_until_ms = None;
     }
 
@@ -257,9 +270,7 @@ impl ThreadWriter {
         let (entries, bytes) = fold.since_snapshot;
         // A store takes an append of a limited size. A snapshot that would make a large one larger waits for the next.
         let is_small = || {
-            self.entries.len() < Self::SNAPSHOT_ENTRIES
-                && self.entries.iter().map(|entry| entry.body.len()).sum::<usize>()
-                    <= Self::SNAPSHOT_AFTER_BYTES
+            self.entries.len() < Self::SNAPSHOT_ENTRIES && self.buffered_bytes <= Self::SNAPSHOT_AFTER_BYTES
         };
         let due = entries >= Self::SNAPSHOT_ENTRIES
             && bytes >= fold.snapshot_bytes
@@ -292,6 +303,7 @@ impl ThreadWriter {
         let snapshot = entry.snapshot.map(|snapshot| snapshot.get().len());
         fold.count(body.len(), snapshot);
         fold.next = place + 1;
+        self.buffered_bytes += body.len();
         self.entries.push(PendingEntry { place, body, snapshot: snapshot.is_some(), act });
         Ok(())
     }
@@ -299,6 +311,7 @@ impl ThreadWriter {
     /// Signs the entries if the agent has keys, and links each entry to the one before it.
     async fn link(&mut self) -> Result<Vec<Record>, Error> {
         let mut records = Vec::with_capacity(self.entries.len());
+        self.buffered_bytes = 0;
         for PendingEntry { place, body, snapshot, act } in self.entries.drain(..) {
             let record = Record { place, hash: self.fold.hash, body, snapshot };
             records.push(self.engine.link(&mut self.fold, act, record).await?);

@@ -1,0 +1,58 @@
+//! Requests of the JSON API: each move reads its thread once, and answers with what the move has left.
+
+use std::sync::atomic::Ordering;
+
+use hitl::api::{Reply, Request};
+use serde_json::{Value, json};
+
+use super::{counting_store::CountingStore, refund_agent::*};
+
+/// Dispatches a request as mara, and returns the response with the number of reads that it took.
+async fn dispatch(agent: &hitl::Agent<RefundAgent>, store: &CountingStore, request: Value) -> (Value, u32) {
+    let before = store.reads.load(Ordering::SeqCst);
+    let reply = agent.dispatch(Request::parse(request, None).unwrap(), Some(&mara())).await.unwrap();
+    assert!(matches!(reply, Reply::Thread(_)));
+    (serde_json::to_value(reply).unwrap(), store.reads.load(Ordering::SeqCst) - before)
+}
+
+#[tokio::test]
+async fn a_move_reads_its_thread_once_and_returns_its_view() {
+    let store = CountingStore::default();
+    let agent = RefundAgent::new(Desk::default(), store.clone());
+    let verdicts = [
+        json!({ "action": "approve" }),
+        json!({ "action": "edit", "patch": { "draft": { "amount": 99.0 } } }),
+        json!({ "action": "reject", "reason": "bad_plan", "note": "" }),
+        json!({ "action": "ask", "question": "Is there a photo?" }),
+    ];
+    for (number, mut verdict) in verdicts.into_iter().enumerate() {
+        let thread = format!("ticket-{number}");
+        let start = json!({ "action": "start", "thread_id": thread, "input": message() });
+        let (view, reads) = dispatch(&agent, &store, start).await;
+        assert_eq!(reads, 1, "{view}");
+        verdict["thread_id"] = json!(thread);
+        verdict["digest"] = view["reviews"][0]["digest"].clone();
+        let (view, reads) = dispatch(&agent, &store, verdict).await;
+        assert_eq!(reads, 1, "{view}");
+        // The response is what another request reads.
+        let (again, _) = dispatch(&agent, &store, json!({ "action": "get", "thread_id": thread })).await;
+        assert_eq!(view, again);
+    }
+}
+
+/// A patch over the API names the signed field.
+#[tokio::test]
+async fn a_patch_that_does_not_name_the_signed_field_is_refused() {
+    let agent = RefundAgent::new(Desk::default(), hitl::MemoryStore::new());
+    let review = open(&agent, "ticket-1").await;
+    for patch in [json!({ "amount": 99.0 }), json!({ "draft": { "amount": 99.0 }, "plan": "" }), json!({})] {
+        let edit =
+            json!({ "action": "edit", "thread_id": "ticket-1", "digest": review.digest(), "patch": patch });
+        let edit = Request::parse(edit, None).unwrap();
+        let error = agent.dispatch(edit, Some(&mara())).await.unwrap_err();
+        assert_eq!(
+            (error.status, error.code, &error.details["field"]),
+            (422, "invalid_patch", &json!("draft"))
+        );
+    }
+}

@@ -1,0 +1,70 @@
+//! A `for` whose items wait for a review from the start, so that all of its reviews open at once.
+
+use std::{collections::BTreeSet, sync::atomic::Ordering};
+
+use hitl::prelude::*;
+
+use super::counting_store::CountingStore;
+
+#[draft]
+#[derive(Clone, Debug, PartialEq, Validate)]
+struct Payment {
+    #[garde(range(max = 10_000))]
+    dollars: u32,
+}
+
+#[state]
+struct Payroll {
+    #[input]
+    payments: Vec<Payment>,
+    payment: Payment,
+    #[reduce(append)]
+    #[output]
+    log: Vec<String>,
+}
+
+#[interrupt_before]
+#[node(Payroll, writes = log, effect)]
+async fn transfer(payment: &Approved<Payment>) -> Result<Vec<String>> {
+    Ok(vec![format!("{} dollars", payment.dollars)])
+}
+
+#[node(Payroll, writes = log)]
+async fn skip(rejection: &Rejection) -> Result<Vec<String>> {
+    Ok(vec![rejection.note.clone()])
+}
+
+#[node(Payroll, writes = log)]
+async fn close(log: &[String]) -> Result<Vec<String>> {
+    Ok(vec![format!("{} in all", log.len())])
+}
+
+graph! {
+    Payrolls<Payroll> {
+        start -> for payment in payments { transfer } -> close -> end;
+        transfer { reject -> skip }
+        skip -> close;
+    }
+}
+
+/// A store takes an append of a limited size.
+#[tokio::test]
+async fn thousands_of_reviews_open_in_appends_of_a_limited_size() {
+    let store = CountingStore::default();
+    let agent = Payrolls::new(store.clone());
+    let payments = (0..2_000).map(|dollars| Payment { dollars }).collect();
+    let PayrollsTurn::Several(open) = agent.start("t", PayrollInput { payments }).await.unwrap() else {
+        panic!()
+    };
+    let digests: BTreeSet<_> = open.iter().map(|PayrollsReview::Transfer(review)| review.digest()).collect();
+    assert_eq!((open.len(), digests.len()), (2_000, 2_000));
+    let largest = store.largest.load(Ordering::SeqCst);
+    assert!(largest <= 260, "an append has {largest} entries");
+
+    // A verdict moves one item, in two appends: its beginning with the verdict, and its result.
+    let commits = store.commits.load(Ordering::SeqCst);
+    let _ =
+        agent.decide("t", *digests.first().unwrap(), &Operator::new("mara"), Verdict::Approve).await.unwrap();
+    assert_eq!(store.commits.load(Ordering::SeqCst) - commits, 2);
+    agent.verify(&"t".try_into().unwrap()).await.unwrap();
+}
