@@ -64,11 +64,13 @@ impl Emulator {
         self.expiries().await.into_iter().map(|(key, _)| key).collect()
     }
 
-    /// Returns the key of each item, and its `expires` time if it has one.
+    /// Returns the key of each item, and its `expires` time if it has one. The layout record of the table is left out.
     pub async fn expiries(&self) -> Vec<(String, Option<u64>)> {
         let time = |item: &Item| Some(item.get("expires")?.as_n().unwrap().parse().unwrap());
         let key = |item: &Item| format!("{} {}", item["pk"].as_s().unwrap(), item["sk"].as_s().unwrap());
-        self.scan().await.iter().map(|item| (key(item), time(item))).collect()
+        let items = self.scan().await;
+        let of_threads = items.iter().filter(|item| !item.contains_key("layout"));
+        of_threads.map(|item| (key(item), time(item))).collect()
     }
 
     /// Returns all items.

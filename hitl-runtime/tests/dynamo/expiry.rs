@@ -28,7 +28,7 @@ async fn items_of_an_ended_thread_share_one_expiry_time() {
     store.append(end).await.unwrap();
     let items = emulator.expiries().await;
     let (_, time) = items[0];
-    assert_eq!(items.len(), 7, "expected a head, three batches, two chunks and a row: {items:?}");
+    assert_eq!(items.len(), 5, "expected a head, a batch, two parts and a row: {items:?}");
     assert!(time.is_some() && items.iter().all(|(_, expires)| *expires == time), "{items:?}");
     assert_eq!(conformance::read_journal(&store, &thread).await, written);
 

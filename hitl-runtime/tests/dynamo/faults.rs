@@ -26,7 +26,7 @@ use crate::{
 /// A body that is too large for one item.
 static LARGE: LazyLock<Vec<u8>> = LazyLock::new(|| noise(400_000, 7));
 
-/// Returns the appends of one thread, in order: it starts, opens one review, replaces it with 100 reviews, appends a
+/// Returns the appends of one thread, in order: it starts, appends an entry that changes no list, opens one review, replaces it with 100 reviews, appends a
 /// body that is too large for one item, closes all reviews at once, ends, and opens the 100 reviews again. `run` then
 /// deletes it.
 fn life(thread: &ThreadId) -> Vec<Append> {
@@ -39,6 +39,7 @@ fn life(thread: &ThreadId) -> Vec<Append> {
         appends.push(append);
     };
     then(&|_| {});
+    then(&|append| append.due_ms = Some(1_000));
     then(&|append| append.reviews = vec![review(thread, 1, 50)]);
     // Each review has another opening time and so its own row: more rows than one transaction can write.
     let open: Vec<_> = (0..100).map(|place| review(thread, place, 100 + place)).collect();
@@ -188,14 +189,49 @@ async fn an_append_whose_chunks_are_deleted_is_rolled_back() {
     assert_eq!(stored_thread(&emulator.store(), &thread).await.records, large.records);
 }
 
-/// The response to the first append is lost, and another process appends before the retry. Only the client request
-/// token shows that the first append was stored.
+/// The response to an append is lost, and another process appends before the retry. If the append was a transaction, only
+/// the client request token shows that it was stored; if it was one write, the ids in the head do.
 #[tokio::test]
 async fn a_lost_response_is_no_conflict_after_another_append() {
     let emulator = Emulator::start().await;
-    let thread = thread("lost answer");
-    let first = after(&thread, &[]);
-    let second = after(&thread, &first.records);
+    for (name, operation) in [("transaction", "TransactWriteItems"), ("one write", "PutItem")] {
+        for others in [1, 4, 5] {
+            let thread = thread(&format!("{name} {others}"));
+            let mut before = Vec::new();
+            if operation == "PutItem" {
+                let first = after(&thread, &[]);
+                emulator.store().append(first.clone()).await.unwrap();
+                before = first.records;
+            }
+            let appended = lose_response(&emulator, &thread, before, (operation, others)).await;
+            // The head has the ids of five writes.
+            if operation == "PutItem" && others == 5 {
+                let unknown = appended.unwrap_err();
+                assert!(matches!(unknown, StoreError::Failed { .. }), "{unknown:?}");
+                assert!(unknown.to_string().contains("read the thread to find out"), "{unknown}");
+            } else {
+                appended.unwrap_or_else(|error| panic!("{thread}: {error}"));
+            }
+        }
+    }
+}
+
+/// Loses the response to an append after the entries `before`, and appends `others` entries in another process before the
+/// retry.
+async fn lose_response(
+    emulator: &Emulator,
+    thread: &ThreadId,
+    before: Vec<Record>,
+    (operation, others): (&str, usize),
+) -> Result<(), StoreError> {
+    let next = |records: &[Record]| Append { due_ms: Some(1_000), ..after(thread, records) };
+    let first = next(&before);
+    let mut all = [before, first.records.clone()].concat();
+    let mut more = Vec::new();
+    for _ in 0..others {
+        more.push(next(&all));
+        all.extend(more.last().unwrap().records.clone());
+    }
     let (upstream, table) = (emulator.endpoint().to_owned(), emulator.table().to_owned());
     let lost = Arc::new(Notify::new());
     let has_gone_on = Arc::new(AtomicBool::new(false));
@@ -203,6 +239,7 @@ async fn a_lost_response_is_no_conflict_after_another_append() {
     let proxy = Proxy::start(emulator.endpoint(), move |call| {
         writes += usize::from(call.is_write());
         match writes {
+            0 => CallOutcome::Success,
             1 => CallOutcome::ResponseLost,
             _ if gone_on.load(SeqCst) => CallOutcome::Success,
             _ => {
@@ -213,14 +250,67 @@ async fn a_lost_response_is_no_conflict_after_another_append() {
     })
     .await;
     let faulty = store(&proxy.endpoint, emulator.table());
-    let next = second.clone();
     let other = tokio::spawn(async move {
         lost.notified().await;
-        store(&upstream, &table).append(next).await.unwrap();
+        for append in more {
+            store(&upstream, &table).append(append).await.unwrap();
+        }
         has_gone_on.store(true, SeqCst);
     });
-    faulty.append(first.clone()).await.unwrap();
+    let appended = faulty.append(first.clone()).await;
+    assert_eq!(proxy.writes()[0].operation, operation);
     other.await.unwrap();
-    let there = stored_thread(&emulator.store(), &thread).await.records;
-    assert_eq!(there, [first.records, second.records].concat());
+    assert_eq!(stored_thread(&emulator.store(), thread).await.records, all);
+    // The process has noticed the others' entries.
+    faulty.append(after(thread, &all)).await.unwrap();
+    appended
+}
+
+/// Another process appends before the retry of an append that was never executed. If the service itself rejected the first
+/// attempt, this is certain however often the others have written.
+#[tokio::test]
+async fn an_append_that_was_not_executed_is_a_conflict_after_others() {
+    let emulator = Emulator::start().await;
+    let rejected = CallOutcome::Error("ThrottlingException");
+    for (outcome, others, is_same) in
+        [(CallOutcome::RequestLost, 1, true), (CallOutcome::RequestLost, 6, false), (rejected, 6, true)]
+    {
+        let thread = thread(&format!("{others} others {is_same}"));
+        let first = after(&thread, &[]);
+        emulator.store().append(first.clone()).await.unwrap();
+        // The entries may be the same, as those of two copies of a process. Still only one of them was stored.
+        let next = |records: &[Record]| Append { due_ms: first.due_ms, ..after(&thread, records) };
+        let mut append = next(&first.records);
+        if !is_same {
+            append.records = vec![record(1, b"mine".to_vec())];
+        }
+        let (mut all, mut more) = (first.records.clone(), Vec::new());
+        for _ in 0..others {
+            more.push(next(&all));
+            all.extend(more.last().unwrap().records.clone());
+        }
+        let (upstream, table) = (emulator.endpoint().to_owned(), emulator.table().to_owned());
+        let (failed, has_gone_on) = (Arc::new(Notify::new()), Arc::new(AtomicBool::new(false)));
+        let (signal, gone_on) = (Arc::clone(&failed), Arc::clone(&has_gone_on));
+        let proxy = Proxy::start(emulator.endpoint(), move |call| {
+            if !call.is_write() || gone_on.load(SeqCst) {
+                return CallOutcome::Success;
+            }
+            signal.notify_one();
+            outcome
+        })
+        .await;
+        let winner = tokio::spawn(async move {
+            failed.notified().await;
+            for append in more {
+                store(&upstream, &table).append(append).await.unwrap();
+            }
+            has_gone_on.store(true, SeqCst);
+        });
+        let refused = store(&proxy.endpoint, emulator.table()).append(append).await.unwrap_err();
+        winner.await.unwrap();
+        assert_eq!(proxy.writes()[0].operation, "PutItem");
+        assert!(matches!(refused, StoreError::Conflict { place: 1, .. }), "{refused}");
+        assert_eq!(stored_thread(&emulator.store(), &thread).await.records, all);
+    }
 }

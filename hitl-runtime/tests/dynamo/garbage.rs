@@ -10,7 +10,7 @@ use hitl_runtime::{
 
 use crate::{
     emulator::{Emulator, store},
-    fixture::{after, review, thread},
+    fixture::{after, noise, record, review, thread},
     proxy::{CallOutcome, Proxy},
 };
 
@@ -18,7 +18,8 @@ use crate::{
 async fn end_and_crash(emulator: &Emulator, thread: &ThreadId) {
     let proxy = Proxy::at_write(emulator.endpoint(), 3, CallOutcome::CallerCrash { executed: false }).await;
     let crashing = store(&proxy.endpoint, emulator.table()).keep_ended(Duration::from_secs(1_000));
-    let first = after(thread, &[]);
+    // Too large for the head, where an entry needs no time of its own.
+    let first = Append { records: vec![record(0, noise(2_000, 1))], ..after(thread, &[]) };
     crashing.append(first.clone()).await.unwrap();
     let end = Append { standing: ThreadStatus::Ended, due_ms: None, ..after(thread, &first.records) };
     assert!(proxy.until_crash(crashing.append(end)).await.is_none());
@@ -38,7 +39,7 @@ async fn set_newer_version(emulator: &Emulator, thread: &ThreadId) {
     let items = emulator.scan().await;
     let key = (AttributeValue::S(format!("thread/{thread}")), AttributeValue::S("head".into()));
     let mut head = items.into_iter().find(|item| (&item["pk"], &item["sk"]) == (&key.0, &key.1)).unwrap();
-    head.insert("v".into(), AttributeValue::N("2".into()));
+    head.insert("v".into(), AttributeValue::N("3".into()));
     emulator.put(head).await;
 }
 

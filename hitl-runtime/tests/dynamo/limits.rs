@@ -96,8 +96,8 @@ async fn a_thousand_reviews_open_in_one_transaction() {
     let rows = verdict.request["TransactItems"].as_array().unwrap();
     assert_eq!(
         rows.len(),
-        5,
-        "expected the head, the entry, one review row, and the due time deleted and put"
+        4,
+        "expected the head, the earlier entry, one review row, and the row of the running thread"
     );
     assert_eq!(reviews(&emulator.store(), &thread).await, open[1..]);
 }

@@ -15,6 +15,8 @@ mod faults;
 mod fixture;
 mod garbage;
 mod limits;
+mod lists;
+mod old_layout;
 #[path = "../tampering/pay_agent.rs"]
 #[allow(dead_code, unreachable_pub)]
 mod pay_agent;

@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::Value;
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _, BufStream},
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufStream},
     net::{TcpListener, TcpStream},
     sync::Notify,
     task::JoinHandle,
@@ -159,10 +159,7 @@ async fn serve(client: TcpStream, state: Arc<ProxyState>) {
 fn asking_for_units(head: &str, mut request: Value) -> (String, Vec<u8>) {
     request["ReturnConsumedCapacity"] = "TOTAL".into();
     let body = serde_json::to_vec(&request).unwrap();
-    let without_length = head.lines().filter(|line| !line.to_ascii_lowercase().starts_with("content-length"));
-    let head: String =
-        without_length.filter(|line| !line.is_empty()).map(|line| format!("{line}\r\n")).collect();
-    (format!("{head}content-length: {}\r\n\r\n", body.len()), body)
+    (with_length(head, body.len()), body)
 }
 
 /// Returns the capacity units that a response reports.
@@ -197,9 +194,42 @@ async fn message(stream: &mut BufStream<TcpStream>) -> Option<(String, Vec<u8>)>
         head.push(stream.read_u8().await.ok()?);
     }
     let head = String::from_utf8(head).unwrap();
+    if header(&head, "transfer-encoding") == "chunked" {
+        let body = chunks(stream).await?;
+        return Some((with_length(&head, body.len()), body));
+    }
     let mut body = vec![0; header(&head, "content-length").parse().expect("a length")];
     stream.read_exact(&mut body).await.ok()?;
     Some((head, body))
+}
+
+/// Reads a body in chunks, as DynamoDB Local sends a large one.
+async fn chunks(stream: &mut BufStream<TcpStream>) -> Option<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let mut line = String::new();
+        stream.read_line(&mut line).await.ok()?;
+        let length = usize::from_str_radix(line.trim_end(), 16).expect("the length of a chunk");
+        let begin = body.len();
+        // Each chunk ends with an empty line.
+        body.resize(begin + length + 2, 0);
+        stream.read_exact(&mut body[begin..]).await.ok()?;
+        body.truncate(begin + length);
+        if length == 0 {
+            return Some(body);
+        }
+    }
+}
+
+/// Returns a head with this length of the body.
+fn with_length(head: &str, length: usize) -> String {
+    let is_length = |line: &&str| {
+        let line = line.to_ascii_lowercase();
+        line.starts_with("content-length") || line.starts_with("transfer-encoding")
+    };
+    let others = head.lines().filter(|line| !line.is_empty() && !is_length(line));
+    let head: String = others.map(|line| format!("{line}\r\n")).collect();
+    format!("{head}content-length: {length}\r\n\r\n")
 }
 
 fn header<'a>(head: &'a str, name: &str) -> &'a str {

@@ -9,12 +9,12 @@ use std::{
     },
 };
 
-use hitl_runtime::store::{Store as _, StoreError, conformance};
+use hitl_runtime::store::{Append, Store as _, StoreError, conformance};
 use tokio::sync::Notify;
 
 use crate::{
     emulator::{Emulator, client, store},
-    fixture::{SECRET, after, thread},
+    fixture::{SECRET, after, noise, record, thread},
     proxy::{CallOutcome, Proxy},
 };
 
@@ -116,8 +116,10 @@ async fn permanent_errors_are_returned_at_once() {
 async fn a_head_read_before_its_entries_is_retried() {
     let emulator = Emulator::start().await;
     let thread = thread("torn");
-    let first = after(&thread, &[]);
-    let second = after(&thread, &first.records);
+    // Too large for the head.
+    let large = |place| vec![record(place, noise(2_000, place + 1))];
+    let first = Append { records: large(0), ..after(&thread, &[]) };
+    let second = Append { records: large(1), ..after(&thread, &first.records) };
     for append in [&first, &second] {
         emulator.store().append(append.clone()).await.unwrap();
     }
@@ -129,6 +131,11 @@ async fn a_head_read_before_its_entries_is_retried() {
     let proxy = Proxy::start(emulator.endpoint(), |_| CallOutcome::Success).await;
     let lost = store(&proxy.endpoint, emulator.table()).tail(&thread).await.unwrap_err().to_string();
     assert_eq!(proxy.calls().len(), 10);
+    assert!(lost.contains("retry later") && !lost.contains("delete"), "{lost}");
+
+    // The first entry was in the head before, and so a caller must not take its absence for the end.
+    assert_eq!(emulator.store().entries(&thread, 0, 10).await.unwrap(), first.records);
+    let lost = emulator.store().entries(&thread, 1, 10).await.unwrap_err().to_string();
     assert!(lost.contains("retry later") && !lost.contains("delete"), "{lost}");
 
     let (waits, is_there) = (Arc::new(Notify::new()), Arc::new(AtomicBool::new(false)));

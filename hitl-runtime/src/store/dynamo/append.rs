@@ -1,12 +1,15 @@
-//! The append: one transaction that replaces the head.
+//! The append: one write or one transaction that replaces the head.
+
+use std::borrow::Cow;
 
 use super::{
     Shared, batch,
     cleanup::{CleanupIntent, MIN_AGE},
     error,
-    head::{HeadItem, IndexLag},
+    head::{self, HeadItem, IndexLag},
     head_cache::HeadUpdate,
     index::{self, Index, MAX_BLOCKS, MAX_ROW_BYTES, MAX_ROWS, Rows},
+    item::MIN_COMPRESSED_BYTES,
     key::{self, Id, Key},
     parts::{self, StagedParts},
     ttl::RevivedThread,
@@ -48,7 +51,13 @@ impl PreparedAppend {
             "its open reviews take more than 10,000 rows; decide some of them first"
         } else {
             let expires = expires.filter(|_| standing == ThreadStatus::Ended);
-            let index = Index { standing: Some(standing), expires, due_ms, blocks: index::blocks(&rows) };
+            let index = Index {
+                standing: Some(standing),
+                expires,
+                due_ms,
+                blocks: index::blocks(&rows),
+                ..Index::default()
+            };
             let place = records.first().map_or(0, |record| record.place);
             return Ok(Self { thread, records, reviews, rows, index, place, after });
         };
@@ -74,10 +83,41 @@ impl PreparedAppend {
     }
 }
 
+/// The head after an append, with or without entries, and the entries that get an item of their own.
+struct EntryPlan<'a> {
+    head: HeadItem,
+    records: Cow<'a, [Record]>,
+}
+
+impl<'a> EntryPlan<'a> {
+    /// Distributes the new entries, and the `earlier` ones that are in the head now. As long as the head remains small,
+    /// entries in it cost nothing.
+    fn new(prepared: &'a PreparedAppend, head: HeadItem, earlier: Vec<Record>) -> Self {
+        let (thread, new) = (&prepared.thread, prepared.records.as_slice());
+        // A deferred update reads the open reviews from the item of the last entries.
+        if head.lag.is_none() && head::may_fit(new) {
+            let all = [earlier.as_slice(), new].concat();
+            if let Some(head) = head.with_entries(thread, &all) {
+                return Self { head, records: Cow::default() };
+            }
+            if let Some(head) = head.with_entries(thread, new) {
+                return Self { head, records: earlier.into() };
+            }
+        }
+        let records = if earlier.is_empty() {
+            Cow::Borrowed(new)
+        } else {
+            Cow::Owned([earlier.as_slice(), new].concat())
+        };
+        Self { head, records }
+    }
+}
+
 impl Shared {
     pub(super) async fn append(&self, append: Append) -> Result<(), StoreError> {
         let expires = self.keep_ended.map(|keep| Self::now_s().saturating_add(keep.as_secs()));
         let prepared = PreparedAppend::new(append, expires)?;
+        self.ensure_layout_record().await?;
         let mut before = self.head_to_follow(&prepared).await?;
         loop {
             if let Some(head) = &before {
@@ -142,9 +182,10 @@ impl Shared {
         intent: Option<CleanupIntent>,
     ) -> Result<HeadUpdate, StoreError> {
         let token = Id::random()?;
-        let (thread, index) = (&prepared.thread, &prepared.index);
+        let thread = &prepared.thread;
         let nothing = Index::default();
         let old = before.map_or(&nothing, |head| &head.index);
+        let index = &prepared.index.clone().after(old);
         let lag = (old.distance(index) > MAX_ROWS).then_some(IndexLag::Reviews);
         let now = match lag {
             None => index.clone(),
@@ -154,37 +195,48 @@ impl Shared {
             next: prepared.last() + 1,
             hash: prepared.records.last().map_or(crate::Digest::of(b""), |record| record.hash),
             by: token,
+            earlier: before.map_or(Vec::new(), |head| head.rewritten(token).earlier),
             incarnation: before
                 .filter(|_| !prepared.creates_thread())
                 .map_or(token.incarnation(), |head| head.incarnation),
+            entries: None,
             index: now,
             lag,
         };
+        let earlier = match before.filter(|_| !prepared.creates_thread()) {
+            Some(before) => self.records_in(thread, before)?,
+            None => Vec::new(),
+        };
+        let EntryPlan { head, records } = EntryPlan::new(prepared, head, earlier);
         let mut writes = old.writes(&head.index, &prepared.rows, thread);
         if lag.is_some() {
             writes.push(Write::put(Key::lag_marker(thread).item()));
         }
         // Its earlier entries must get the same expiration time.
-        let ends = !prepared.creates_thread() && index.expires.is_some();
+        let ends = head.first_in_head() != Some(0) && !prepared.creates_thread() && index.expires.is_some();
         let intent = intent.or_else(|| ends.then(|| CleanupIntent::expire(thread, head.incarnation, &token)));
         writes.extend(intent.iter().map(|intent| Write::put(intent.item())));
 
-        let packed = batch::encode(&prepared.records, lag.map(|_| prepared.reviews.as_slice()));
-        let batch = Key::batch(thread, prepared.last(), head.incarnation)
-            .item()
-            .maybe_number("expires", index.expires);
-        let staged = match packed.len() > parts::MAX_PART_BYTES {
-            true => Some(self.stage(thread, &packed, index.expires).await?),
-            false => None,
-        };
-        match &staged {
-            None => writes.push(Write::put(batch.bytes("entries", packed))),
-            Some(staged) => {
-                writes.push(Write::put(staged.add_reference(batch)));
-                writes.push(Write::delete(staged.intent.key.clone()).if_not_claimed());
+        let mut staged = None;
+        if let Some(last) = records.last() {
+            let reviews = lag.map(|_| prepared.reviews.as_slice());
+            let packed = batch::encode(&records, reviews, MIN_COMPRESSED_BYTES);
+            let batch = Key::batch(thread, last.place, head.incarnation)
+                .item()
+                .maybe_number("expires", index.expires);
+            if packed.len() > parts::MAX_PART_BYTES {
+                let parts = self.stage(thread, &packed, index.expires).await?;
+                writes.push(Write::put(parts.add_reference(batch)));
+                writes.push(Write::delete(parts.intent.key.clone()).if_not_claimed());
+                staged = Some(parts);
+            } else {
+                writes.push(Write::put(batch.bytes("entries", packed)));
             }
         }
-        let update = self.update_head(DOING, thread, before, (token, Some(&head)), writes).await;
+        let update = match before {
+            Some(before) if writes.is_empty() => self.replace_head(DOING, thread, before, &head).await,
+            _ => self.update_head(DOING, thread, before, (token, Some(&head)), writes).await,
+        };
         self.after_append(thread, &update, staged, intent, lag).await;
         update
     }

@@ -1,18 +1,22 @@
 //! The encoding of the entries of one append.
 
-use super::item::MIN_COMPRESSED_BYTES;
 use crate::{
     Digest,
+    journal::link,
     store::{
         OpenReview, Place, Record,
         compression::{compress, decompress},
     },
 };
 
-/// The first byte, which identifies the format.
-const FORMAT_VERSION: u8 = 1;
+/// The first byte, which identifies the format. Version 1 contains every hash.
+const FORMAT_VERSION: u8 = 2;
 
-/// The size of a record without its body, in bytes: its snapshot flag, its hash, and the length of its body.
+/// The flags of a record: it contains a snapshot; its hash is omitted, because it is that of the chain.
+const SNAPSHOT: u8 = 1;
+const CHAINED: u8 = 2;
+
+/// The maximum size of a record without its body, in bytes: its flags, its hash, and the length of its body.
 const RECORD_HEADER: usize = 1 + 32 + LENGTH;
 
 /// The size of a length, in bytes.
@@ -26,14 +30,19 @@ pub(super) struct Batch {
     pub(super) reviews: Option<Vec<OpenReview>>,
 }
 
-/// Encodes a batch.
-pub(super) fn encode(records: &[Record], reviews: Option<&[OpenReview]>) -> Vec<u8> {
+/// Encodes a batch, and compresses it from `compressed_from` bytes on.
+pub(super) fn encode(records: &[Record], reviews: Option<&[OpenReview]>, compressed_from: usize) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(1 + LENGTH + size(records));
     bytes.push(FORMAT_VERSION);
     put_length(&mut bytes, records.len());
+    let mut before = None;
     for record in records {
-        bytes.push(u8::from(record.snapshot));
-        bytes.extend_from_slice(record.hash.as_bytes());
+        let is_chained = before.is_some_and(|before| link(before, &record.body) == record.hash);
+        bytes.push(if record.snapshot { SNAPSHOT } else { 0 } | if is_chained { CHAINED } else { 0 });
+        if !is_chained {
+            bytes.extend_from_slice(record.hash.as_bytes());
+        }
+        before = Some(record.hash);
         put_length(&mut bytes, record.body.len());
         bytes.extend_from_slice(&record.body);
     }
@@ -41,29 +50,36 @@ pub(super) fn encode(records: &[Record], reviews: Option<&[OpenReview]>) -> Vec<
         // Plain data, which serde_json can always serialize.
         bytes.extend_from_slice(&serde_json::to_vec(reviews).unwrap_or_default());
     }
-    compress(&bytes, MIN_COMPRESSED_BYTES)
+    compress(&bytes, compressed_from)
 }
 
 /// Decodes the batch whose last entry has the place `last`; `None` if [`encode`] did not encode these bytes.
 pub(super) fn decode(bytes: &[u8], last: Place) -> Option<Batch> {
     let bytes = decompress(bytes)?;
-    let (&FORMAT_VERSION, mut rest) = bytes.split_first()? else { return None };
+    let (&(1..=FORMAT_VERSION), mut rest) = bytes.split_first()? else { return None };
     let count = take_length(&mut rest)?;
     let first = last.checked_add(1)?.checked_sub(count as Place)?;
+    let mut before = None;
     let records = (first..=last)
         .map(|place| {
-            let (&[snapshot], after) = rest.split_first_chunk()?;
-            let (hash, after) = after.split_first_chunk()?;
+            let (&flags, after) = rest.split_first()?;
             rest = after;
+            if flags & !(SNAPSHOT | CHAINED) != 0 {
+                return None;
+            }
+            let stored = match flags & CHAINED {
+                0 => Some(Digest::from_bytes(*take_chunk(&mut rest)?)),
+                _ => None,
+            };
             let length = take_length(&mut rest)?;
             let (body, after) = rest.split_at_checked(length)?;
             rest = after;
-            Some(Record {
-                place,
-                hash: Digest::from_bytes(*hash),
-                body: body.to_vec(),
-                snapshot: snapshot == 1,
-            })
+            let hash = match stored {
+                Some(hash) => hash,
+                None => link(before?, body),
+            };
+            before = Some(hash);
+            Some(Record { place, hash, body: body.to_vec(), snapshot: flags & SNAPSHOT != 0 })
         })
         .collect::<Option<Vec<_>>>()?;
     let reviews = if rest.is_empty() { None } else { Some(serde_json::from_slice(rest).ok()?) };
@@ -81,15 +97,19 @@ fn put_length(bytes: &mut Vec<u8>, length: usize) {
 }
 
 fn take_length(bytes: &mut &[u8]) -> Option<usize> {
-    let (length, rest) = bytes.split_first_chunk()?;
+    usize::try_from(u32::from_be_bytes(*take_chunk(bytes)?)).ok()
+}
+
+fn take_chunk<'a, const N: usize>(bytes: &mut &'a [u8]) -> Option<&'a [u8; N]> {
+    let (chunk, rest) = bytes.split_first_chunk()?;
     *bytes = rest;
-    usize::try_from(u32::from_be_bytes(*length)).ok()
+    Some(chunk)
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::*;
+    use super::{super::item::MIN_COMPRESSED_BYTES, *};
     use crate::ThreadId;
 
     fn sample() -> (Vec<Record>, Vec<OpenReview>) {
@@ -116,16 +136,45 @@ mod tests {
     fn a_batch_round_trips() {
         let (records, reviews) = sample();
         for reviews in [None, Some(reviews)] {
-            let bytes = encode(&records, reviews.as_deref());
+            let bytes = encode(&records, reviews.as_deref(), MIN_COMPRESSED_BYTES);
             assert_eq!(decode(&bytes, 5), Some(Batch { records: records.clone(), reviews }));
         }
+    }
+
+    /// The entries of a journal have the hashes of a chain, of which only the first is stored.
+    #[test]
+    fn hashes_of_a_chain_are_omitted() {
+        let (mut records, _) = sample();
+        let without_chain = encode(&records, None, usize::MAX);
+        for at in 1..records.len() {
+            records[at].hash = link(records[at - 1].hash, &records[at].body);
+        }
+        let bytes = encode(&records, None, usize::MAX);
+        assert_eq!(without_chain.len() - bytes.len(), 2 * size_of::<Digest>());
+        assert_eq!(decode(&bytes, 5).unwrap().records, records);
+        records[1].body[0] ^= 1;
+        let changed = decode(&encode(&records, None, usize::MAX), 5).unwrap().records;
+        assert_eq!(changed, records, "a hash that is not that of the chain is stored");
+        // A batch cannot begin with a hash that is omitted.
+        let mut headless = bytes;
+        headless[1 + 1 + LENGTH] |= CHAINED;
+        assert_eq!(decode(&headless, 5), None);
+    }
+
+    /// A batch of version 1, as the old layout has it.
+    #[test]
+    fn a_batch_of_version_1_is_read() {
+        let (records, _) = sample();
+        let mut bytes = decompress(&encode(&records, None, MIN_COMPRESSED_BYTES)).unwrap();
+        bytes[0] = 1;
+        assert_eq!(decode(&compress(&bytes, MIN_COMPRESSED_BYTES), 5).unwrap().records, records);
     }
 
     #[test]
     fn a_truncated_or_changed_batch_is_rejected_without_a_panic() {
         let (records, reviews) = sample();
-        let whole = decompress(&encode(&records, Some(&reviews))).unwrap();
-        let end_of_entries = decompress(&encode(&records, None)).unwrap().len();
+        let whole = decompress(&encode(&records, Some(&reviews), MIN_COMPRESSED_BYTES)).unwrap();
+        let end_of_entries = decompress(&encode(&records, None, MIN_COMPRESSED_BYTES)).unwrap().len();
         for cut in (0..whole.len()).filter(|cut| *cut != end_of_entries) {
             assert_eq!(decode(&compress(&whole[..cut], MIN_COMPRESSED_BYTES), 5), None, "{cut}");
         }

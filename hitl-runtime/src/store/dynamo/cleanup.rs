@@ -147,12 +147,14 @@ impl Shared {
         done.into_iter().sum()
     }
 
-    /// Executes old cleanup intents, at the first call and then once an hour. Failed ones are retried the next time.
+    /// Executes old cleanup intents and corrects the layout record of the table, at the first call and then once an hour.
+    /// Failures are retried the next time.
     pub(super) async fn clean_up_if_due(&self) {
         let (now, before) = (Self::now_ms(), self.last_cleanup_ms.load(Relaxed));
         let is_early = u128::from(now.saturating_sub(before)) < CLEANUP_INTERVAL.as_millis();
         if !is_early && self.last_cleanup_ms.compare_exchange(before, now, Relaxed, Relaxed).is_ok() {
             let _ = self.clean_up(MIN_AGE).await;
+            let _ = self.check_layout().await;
         }
     }
 

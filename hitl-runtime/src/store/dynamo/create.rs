@@ -14,6 +14,7 @@ use tokio::time::sleep;
 use super::{
     error,
     key::{PK, SK},
+    retry::with_retries,
     table::Table,
 };
 use crate::StoreError;
@@ -23,8 +24,8 @@ const POLLS: u32 = 120;
 const WAIT: Duration = Duration::from_millis(500);
 
 impl Table {
-    /// Creates the table if it does not exist, and returns once it can be used.
-    pub(super) async fn create(&self) -> Result<(), StoreError> {
+    /// Creates the table if it does not exist, and returns once it can be used. Returns `true` if it did not exist.
+    pub(super) async fn create(&self) -> Result<bool, StoreError> {
         const DOING: &str = "create the table";
         let keys = self.keys().map_err(|error| error::failure(&self.name, error.to_string()))?;
         let mut call =
@@ -32,19 +33,19 @@ impl Table {
         for (definition, key) in keys {
             call = call.attribute_definitions(definition).key_schema(key);
         }
-        match call.send().await {
-            Ok(_) => {}
-            Err(error) if error.code() == Some("ResourceInUseException") => {}
+        let is_new = match with_retries(|| call.clone().send()).await {
+            Ok(_) => true,
+            Err(error) if error.code() == Some("ResourceInUseException") => false,
             Err(error) => return Err(self.failed(DOING, &error)),
-        }
+        };
         self.wait_until_ready().await?;
         let ttl = TimeToLiveSpecification::builder().attribute_name("expires").enabled(true).build();
         let ttl = ttl.map_err(|error| error::failure(&self.name, error.to_string()))?;
         let call = self.client.update_time_to_live().table_name(&self.name).time_to_live_specification(ttl);
         match call.send().await {
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(is_new),
             // Time to live is enabled already.
-            Err(error) if error.code() == Some("ValidationException") => Ok(()),
+            Err(error) if error.code() == Some("ValidationException") => Ok(is_new),
             Err(error) => Err(self.failed(DOING, &error)),
         }
     }

@@ -11,7 +11,7 @@ use super::{
     head::HeadItem,
     item::Item,
     key::{Id, Key},
-    table::TransactOutcome,
+    table::{ReplaceOutcome, TransactOutcome},
     write::Write,
 };
 use crate::{StoreError, ThreadId};
@@ -103,6 +103,44 @@ impl Shared {
                 let is_own = head.as_ref().is_some_and(|head| head.by == token);
                 Ok(if is_own { HeadUpdate::Done } else { HeadUpdate::Conflict(head) })
             }
+        }
+    }
+
+    /// Replaces the head `from` by `to`, which follows it by some entries, and writes nothing else.
+    pub(super) async fn replace_head(
+        &self,
+        doing: &str,
+        thread: &ThreadId,
+        from: &HeadItem,
+        to: &HeadItem,
+    ) -> Result<HeadUpdate, StoreError> {
+        // Until the outcome is known, the cached head is not valid.
+        self.heads.set(thread, None);
+        let outcome = self.table.replace(doing, to.item(thread), from.by).await?;
+        if let ReplaceOutcome::Written = outcome {
+            self.heads.set(thread, Some(to.clone()));
+            return Ok(HeadUpdate::Done);
+        }
+        let now = self.head(doing, thread).await?;
+        match (outcome, &now) {
+            (ReplaceOutcome::WrittenOrConflict, Some(head)) if head.ids().any(|id| id == to.by) => {
+                Ok(HeadUpdate::Done)
+            }
+            // Of the writes since `from`, only the last ones are known. The journal shows if it has another entry there.
+            (ReplaceOutcome::WrittenOrConflict, Some(head))
+                if head.incarnation == from.incarnation && head.ids().all(|id| id != from.by) =>
+            {
+                let there = self.entries(thread, to.next.saturating_sub(1), 1).await?;
+                if there.first().is_none_or(|entry| entry.hash != to.hash) {
+                    return Ok(HeadUpdate::Conflict(now));
+                }
+                let problem = format!(
+                    "could not {doing}: the response was lost, and others have written to thread `{thread}` since; \
+                     read the thread to find out if this was written"
+                );
+                Err(error::failure(&self.table.name, problem))
+            }
+            _ => Ok(HeadUpdate::Conflict(now)),
         }
     }
 

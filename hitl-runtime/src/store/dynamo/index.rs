@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     item::{Item, MIN_COMPRESSED_BYTES},
     key::{self, Key, List},
+    review_row,
     write::Write,
 };
 use crate::{
@@ -18,8 +19,9 @@ use crate::{
 /// The maximum number of rows that one transaction changes. It takes 100 items, and a few of them are not rows.
 pub(super) const MAX_ROWS: usize = 90;
 
-/// The maximum number of rows that a change of the status and of the due time takes: one deleted and one put for each.
-const STATUS_AND_DUE_ROWS: usize = 4;
+/// The maximum number of rows that a change of the status and of the due time takes: one deleted and one put for each,
+/// and one in the list of running threads.
+const STATUS_AND_DUE_ROWS: usize = 5;
 
 /// The maximum size of a row in bytes, so that the rows of one transaction stay below its limit of 4 MB.
 pub(super) const MAX_ROW_BYTES: usize = 32_000;
@@ -34,15 +36,26 @@ pub(super) const MAX_BLOCKS: usize = 10_000;
 pub(super) struct Block {
     pub(super) opened_ms: u64,
     number: u64,
+    /// `true` if the row is in the list of the old layout. It stays there until its last review is closed: a row that
+    /// moved from one list to the other could be missed by a reader of both.
+    is_old: bool,
 }
+
+/// The bit of a block's number in the head that is set for the rows of the old layout. Numbers are smaller.
+const OLD_BIT: u64 = 1 << 63;
 
 impl Block {
     pub(super) fn new(opened_ms: u64, place: Place) -> Self {
-        Self { opened_ms, number: place >> 5 }
+        Self { opened_ms, number: place >> 5, is_old: false }
+    }
+
+    /// Returns the same row in the current layout.
+    fn current(self) -> Self {
+        Self { is_old: false, ..self }
     }
 
     fn key(self, thread: &ThreadId) -> Key {
-        Key::row(List::Open, thread, self.sk(thread))
+        Key::row(if self.is_old { List::OldOpen } else { List::Reviews }, thread, self.sk(thread))
     }
 
     /// Returns the sort key, in the order of the pages: time, thread, place.
@@ -54,15 +67,20 @@ impl Block {
 /// The index data of a thread.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Index {
+    /// `true` if the row for the status was written in the old layout. It remains as it is until the status changes.
+    pub(super) is_old: bool,
     pub(super) standing: Option<ThreadStatus>,
     /// The time at which the thread expires, in seconds since the epoch.
     pub(super) expires: Option<u64>,
     pub(super) due_ms: Option<u64>,
+    /// `true` if the due time is in the list of running threads. A due time that stays the same stays in its list, so
+    /// that a reader of both lists does not miss it.
+    pub(super) is_due_as_running: bool,
     /// The rows of open reviews, each with the first 8 bytes of its content's digest.
     pub(super) blocks: BTreeMap<Block, [u8; 8]>,
 }
 
-/// The rows of open reviews with their content.
+/// The rows of open reviews in the current layout, with their content.
 pub(super) type Rows = BTreeMap<Block, Vec<u8>>;
 
 /// Returns the rows for these reviews.
@@ -73,9 +91,7 @@ pub(super) fn rows(reviews: &[OpenReview]) -> Rows {
         blocks.entry(block).or_default().insert((review.place, review.digest), review);
     }
     let content = |reviews: BTreeMap<_, &OpenReview>| {
-        // Plain data, which serde_json can always serialize.
-        let reviews = serde_json::to_vec(&reviews.into_values().collect::<Vec<_>>()).unwrap_or_default();
-        compress(&reviews, MIN_COMPRESSED_BYTES)
+        compress(&review_row::encode(reviews.into_values()), MIN_COMPRESSED_BYTES)
     };
     blocks.into_iter().map(|(block, reviews)| (block, content(reviews))).collect()
 }
@@ -92,11 +108,6 @@ pub(super) fn size(reviews: &[OpenReview]) -> usize {
     reviews.iter().map(|review| 2 * names(review) + REST).sum()
 }
 
-/// Decodes the reviews of a row, in the order of the pages; `None` if [`rows`] did not encode it.
-pub(super) fn read_row(item: &Item) -> Option<Vec<OpenReview>> {
-    serde_json::from_slice(&decompress(item.get_bytes("reviews")?)?).ok()
-}
-
 /// Returns the keys of these rows, each with the first 8 bytes of its content's digest.
 pub(super) fn blocks(rows: &Rows) -> BTreeMap<Block, [u8; 8]> {
     let prefix = |content: &[u8]| {
@@ -107,6 +118,28 @@ pub(super) fn blocks(rows: &Rows) -> BTreeMap<Block, [u8; 8]> {
 }
 
 impl Index {
+    /// Returns this index data for a thread that has the data `old` until now: rows that are still needed stay where
+    /// they are.
+    pub(super) fn after(mut self, old: &Self) -> Self {
+        self.is_old = old.is_old && self.standing == old.standing;
+        self.is_due_as_running = match self.due_ms {
+            None => false,
+            due_ms if due_ms == old.due_ms => old.is_due_as_running,
+            Some(_) => self.standing == Some(ThreadStatus::Running) && !self.is_old,
+        };
+        self.with_blocks_after(old)
+    }
+
+    /// Returns this index data with the rows of open reviews in the lists where they are in `old`.
+    pub(super) fn with_blocks_after(mut self, old: &Self) -> Self {
+        for block in old.blocks.keys().filter(|block| block.is_old) {
+            if let Some(prefix) = self.blocks.remove(&block.current()) {
+                self.blocks.insert(*block, prefix);
+            }
+        }
+        self
+    }
+
     /// Returns an upper bound on the number of rows that differ from those of `new`.
     pub(super) fn distance(&self, new: &Self) -> usize {
         self.changed_blocks(new).count() + STATUS_AND_DUE_ROWS
@@ -132,24 +165,39 @@ impl Index {
         all.into_iter().filter(|block| self.blocks.get(block) != new.blocks.get(block))
     }
 
+    /// Returns the rows for status and due time.
+    fn status_rows(&self, thread: &ThreadId) -> BTreeMap<Key, Item> {
+        let mut rows = Vec::new();
+        if let Some(standing) = self.standing {
+            let row = Key::row(list(standing, self.is_old), thread, thread.as_str().into()).item();
+            // A thread that is running or waiting keeps its row as it is: the list of running threads has the rest.
+            rows.push(match standing {
+                ThreadStatus::Running | ThreadStatus::Waiting if !self.is_old => row,
+                _ => row.text("standing", standing.as_str()).maybe_number("expires", self.expires),
+            });
+        }
+        let is_running = self.standing == Some(ThreadStatus::Running) && !self.is_old;
+        let (due_as_running, due) = match self.is_due_as_running {
+            true => (self.due_ms, None),
+            false => (None, self.due_ms),
+        };
+        if is_running || due_as_running.is_some() {
+            let row = Key::row(List::Running, thread, thread.as_str().into()).item();
+            let row = row.maybe_number("due", due_as_running);
+            rows.push(row.maybe_number("idle", (!is_running).then_some(1)));
+        }
+        rows.extend(due.map(|at| Key::row(List::Due, thread, key::timed(at, thread)).item()));
+        rows.into_iter().filter_map(|row| Some((Key::from_item(&row)?, row))).collect()
+    }
+
     /// Returns the writes that change the rows to `new`. The content of new rows is taken from `rows`.
     pub(super) fn writes(&self, new: &Self, rows: &Rows, thread: &ThreadId) -> Vec<Write> {
-        let mut writes = Vec::new();
-        if (self.standing, self.expires) != (new.standing, new.expires) {
-            let (old_list, new_list) = (self.standing.map(list), new.standing.map(list));
-            let row = |list| Key::row(list, thread, thread.as_str().into());
-            writes.extend(old_list.filter(|_| old_list != new_list).map(row).map(Write::delete));
-            writes.extend(new.standing.map(|standing| {
-                let item = row(list(standing)).item().text("standing", standing.as_str());
-                Write::put(item.maybe_number("expires", new.expires))
-            }));
-        }
-        if self.due_ms != new.due_ms {
-            let row = |at| Key::row(List::Due, thread, key::timed(at, thread));
-            writes.extend(self.due_ms.map(row).map(Write::delete));
-            writes.extend(new.due_ms.map(|at| Write::put(row(at).item())));
-        }
-        writes.extend(self.changed_blocks(new).map(|block| match rows.get(&block) {
+        let (old_rows, new_rows) = (self.status_rows(thread), new.status_rows(thread));
+        let gone = old_rows.keys().filter(|key| !new_rows.contains_key(key));
+        let mut writes: Vec<_> = gone.map(|key| Write::delete(key.clone())).collect();
+        let changed = new_rows.into_iter().filter(|(key, item)| old_rows.get(key) != Some(item));
+        writes.extend(changed.map(|(_, item)| Write::put(item)));
+        writes.extend(self.changed_blocks(new).map(|block| match rows.get(&block.current()) {
             Some(content) if new.blocks.contains_key(&block) => {
                 Write::put(block.key(thread).item().bytes("reviews", content.as_slice()))
             }
@@ -163,31 +211,35 @@ impl Index {
         let mut bytes = Vec::with_capacity(self.blocks.len() * 24);
         for (block, prefix) in &self.blocks {
             bytes.extend_from_slice(&block.opened_ms.to_be_bytes());
-            bytes.extend_from_slice(&block.number.to_be_bytes());
+            let number = block.number | if block.is_old { OLD_BIT } else { 0 };
+            bytes.extend_from_slice(&number.to_be_bytes());
             bytes.extend_from_slice(prefix);
         }
         compress(&bytes, MIN_COMPRESSED_BYTES)
     }
 }
 
-/// Decodes the result of [`Index::write_blocks`].
-pub(super) fn read_blocks(bytes: &[u8]) -> Option<BTreeMap<Block, [u8; 8]>> {
+/// Decodes the result of [`Index::write_blocks`]. `is_old` is `true` if all rows have the old layout.
+pub(super) fn read_blocks(bytes: &[u8], is_old: bool) -> Option<BTreeMap<Block, [u8; 8]>> {
     let bytes = decompress(bytes)?;
     let (all, []) = bytes.as_chunks::<24>() else { return None };
     let number = |bytes: &[u8]| Some(u64::from_be_bytes(bytes.try_into().ok()?));
     all.iter()
         .map(|each| {
-            let block = Block { opened_ms: number(&each[..8])?, number: number(&each[8..16])? };
+            let (opened_ms, number) = (number(&each[..8])?, number(&each[8..16])?);
+            let is_old = is_old || number & OLD_BIT != 0;
+            let block = Block { opened_ms, number: number & !OLD_BIT, is_old };
             Some((block, each[16..].try_into().ok()?))
         })
         .collect()
 }
 
-/// Returns the list of the threads with this status. Statuses that often follow each other share a list, so that a row
-/// is written and none is deleted.
-pub(super) fn list(standing: ThreadStatus) -> List {
+/// Returns the list of the threads with this status. Statuses that often follow each other share a list, so that no row
+/// is written when one becomes the other.
+fn list(standing: ThreadStatus, is_old: bool) -> List {
     match standing {
         ThreadStatus::Running | ThreadStatus::Waiting => List::Busy,
+        ThreadStatus::InDoubt | ThreadStatus::Failed if is_old => List::OldStuck,
         ThreadStatus::InDoubt | ThreadStatus::Failed => List::Stuck,
         ThreadStatus::Ended => List::Ended,
     }

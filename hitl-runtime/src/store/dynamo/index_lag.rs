@@ -10,6 +10,7 @@ use super::{
     head_cache::HeadUpdate,
     index::{self, Index, MAX_ROWS, Rows},
     key::{self, Id, Key, LAG_PARTITION},
+    layout_upgrade::is_layout_record,
     table::Range,
     write::Write,
 };
@@ -22,8 +23,10 @@ impl Shared {
     /// updated.
     pub(super) async fn finish_index_updates(&self) -> Result<Result<(), StoreError>, StoreError> {
         let mut all = Ok(());
-        for item in self.table.query_all(DOING, Range::new(LAG_PARTITION)).await? {
-            let thread = Key::from_item(&item).and_then(|key| ThreadId::existing(key.sk).ok());
+        let markers = self.table.query_all(DOING, Range::new(LAG_PARTITION)).await?;
+        self.note_layout(&markers);
+        for item in markers.iter().filter(|item| !is_layout_record(item)) {
+            let thread = Key::from_item(item).and_then(|key| ThreadId::existing(key.sk).ok());
             if let Some(thread) = thread {
                 all = all.and(self.finish_index_update(&thread).await);
             }
@@ -64,19 +67,24 @@ impl Shared {
     ) -> Result<bool, StoreError> {
         let goal = match lag {
             IndexLag::Deleted => Index::default(),
-            IndexLag::Reviews => Index { blocks: index::blocks(rows), ..head.index.clone() },
+            IndexLag::Reviews => {
+                let goal = Index { blocks: index::blocks(rows), ..head.index.clone() };
+                goal.with_blocks_after(&head.index)
+            }
         };
         let next = head.index.step(&goal);
         if lag == IndexLag::Deleted && next == goal {
             return self.remove(thread, head).await;
         }
+        // A program of the old layout may have begun the update.
+        self.ensure_layout_record().await?;
         let token = Id::random()?;
         let mut writes = head.index.writes(&next, rows, thread);
         let is_done = next == goal;
         if is_done {
             writes.push(Write::delete(Key::lag_marker(thread)));
         }
-        let next = HeadItem { index: next, by: token, lag: head.lag.filter(|_| !is_done), ..head.clone() };
+        let next = HeadItem { index: next, lag: head.lag.filter(|_| !is_done), ..head.rewritten(token) };
         let update = self.update_head(DOING, thread, Some(head), (token, Some(&next)), writes).await?;
         Ok(is_done && matches!(update, HeadUpdate::Done))
     }
@@ -121,7 +129,7 @@ impl Shared {
                 }
             } else {
                 let token = Id::random()?;
-                let gone = HeadItem { by: token, lag: Some(IndexLag::Deleted), ..head.clone() };
+                let gone = HeadItem { lag: Some(IndexLag::Deleted), ..head.rewritten(token) };
                 let along = vec![Write::put(Key::lag_marker(thread).item())];
                 self.update_head("delete a thread", thread, Some(&head), (token, Some(&gone)), along).await?;
             }

@@ -2,20 +2,26 @@
 
 use std::collections::VecDeque;
 
-use futures_util::{TryStreamExt as _, stream::FuturesUnordered};
+use futures_util::{
+    TryStreamExt as _,
+    future::{try_join, try_join_all},
+    stream::FuturesUnordered,
+};
 
 use super::{
     Shared, error,
-    index::{self, Block},
+    index::Block,
     item::Item,
-    key::{self, List, SHARDS, SK},
-    page_token,
+    key::{self, List, SK},
+    page_token, review_row,
     table::{Range, Table},
 };
 use crate::{
     StoreError, ThreadId,
-    store::{OpenReview, Page, ThreadStatus},
+    store::{OpenReview, Page},
 };
+
+const LIST_DUE: &str = "list the due threads";
 
 /// A cursor over one partition, with the rows that were read but not returned yet.
 struct PartitionCursor {
@@ -25,7 +31,7 @@ struct PartitionCursor {
 }
 
 /// A merge of several partitions in the order of their keys.
-struct MergedRows<'a> {
+pub(super) struct MergedRows<'a> {
     table: &'a Table,
     doing: &'static str,
     cursors: Vec<PartitionCursor>,
@@ -33,25 +39,25 @@ struct MergedRows<'a> {
 
 impl<'a> MergedRows<'a> {
     /// Merges the rows of these lists within a range of keys. About `wanted` rows will be read.
-    fn new(
+    pub(super) fn new(
         table: &'a Table,
         doing: &'static str,
         lists: &[List],
         (from, to): (Option<String>, Option<String>),
         wanted: usize,
     ) -> Self {
-        let shards = usize::from(SHARDS);
-        // Twice the average share of a shard and a few more, so that a shard is seldom queried again.
-        let limit = Some((wanted.saturating_mul(2) / shards).saturating_add(4));
-        let cursors =
-            lists.iter().flat_map(|list| (0..SHARDS).map(|shard| list.partition(shard))).map(|pk| {
+        let cursors = lists.iter().flat_map(|list| {
+            let limit = Some(first_limit(*list, wanted));
+            let (from, to) = (from.clone(), to.clone());
+            list.partitions().map(move |pk| {
                 let range = Range { from: from.clone(), to: to.clone(), limit, ..Range::new(pk) };
                 PartitionCursor { range, rows: VecDeque::new(), ended: false }
-            });
+            })
+        });
         Self { table, doing, cursors: cursors.collect() }
     }
 
-    async fn next(&mut self) -> Result<Option<(String, Item)>, StoreError> {
+    pub(super) async fn next(&mut self) -> Result<Option<(String, Item)>, StoreError> {
         let (table, doing) = (self.table, self.doing);
         while self.cursors.iter().any(PartitionCursor::needs_fetch) {
             let empty = self.cursors.iter_mut().filter(|cursor| cursor.needs_fetch());
@@ -80,13 +86,25 @@ impl PartitionCursor {
         self.ended = next.is_none();
         self.range.after = next;
         // A shard that is queried again has many rows in the result.
-        self.range.limit = self.range.limit.map(|limit| limit.saturating_mul(4));
+        self.range.limit = self.range.limit.map(|limit| limit.saturating_mul(2));
         Ok(())
     }
 }
 
+/// Returns the limit of the first query of each partition of a list: a little more than the average share of a
+/// partition, so that it is seldom queried again.
+fn first_limit(list: List, wanted: usize) -> usize {
+    match list.shards() {
+        1 => wanted,
+        shards => {
+            let share = wanted.div_ceil(usize::from(shards));
+            share.saturating_add(share.isqrt() * 3 / 2 + 2)
+        }
+    }
+}
+
 /// Returns a page of items of which one more was collected than fits.
-fn page<T>(mut items: Vec<T>, limit: usize, token: impl Fn(&T) -> String) -> Page<T> {
+pub(super) fn page<T>(mut items: Vec<T>, limit: usize, token: impl Fn(&T) -> String) -> Page<T> {
     let more = items.len() > limit;
     items.truncate(limit);
     let next = items.last().filter(|_| more).map(token);
@@ -107,13 +125,13 @@ impl Shared {
             block.sk(&after.thread)
         });
         let wanted = limit.saturating_add(1);
-        let mut rows =
-            MergedRows::new(&self.table, "list the open reviews", &[List::Open], (from, None), wanted);
+        let lists: &[_] = if self.is_upgraded() { &[List::Reviews] } else { &[List::OldOpen, List::Reviews] };
+        let mut rows = MergedRows::new(&self.table, "list the open reviews", lists, (from, None), wanted);
         let mut found = Vec::new();
         while found.len() < wanted
             && let Some((sk, row)) = rows.next().await?
         {
-            let reviews = index::read_row(&row).ok_or_else(|| self.damaged_row(&sk))?;
+            let reviews = review_row::read(&row).ok_or_else(|| self.damaged_row(&sk))?;
             let is_new = |review: &OpenReview| after.as_ref().is_none_or(|after| after.is_before(review));
             found.extend(reviews.into_iter().filter(is_new));
         }
@@ -127,41 +145,6 @@ impl Shared {
             page.next = Some(page_token::after_review(last));
         }
         Ok(page)
-    }
-
-    pub(super) async fn threads(
-        &self,
-        standing: Option<ThreadStatus>,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Page<(ThreadId, ThreadStatus)>, StoreError> {
-        let after = after.map(page_token::read_thread).transpose()?;
-        let limit = limit.max(1);
-        // No thread is missing in spite of an error: updates of status and due time are never deferred.
-        let _ = self.finish_index_updates().await?;
-        let lists = match standing {
-            Some(standing) => vec![index::list(standing)],
-            None => vec![List::Busy, List::Stuck, List::Ended],
-        };
-        let from = after.as_ref().map(|thread| thread.as_str().to_owned());
-        let wanted = limit.saturating_add(1);
-        let mut rows = MergedRows::new(&self.table, "list the threads", &lists, (from, None), wanted);
-        let (mut found, now_s) = (Vec::new(), Self::now_s());
-        while found.len() < wanted
-            && let Some((sk, row)) = rows.next().await?
-        {
-            let thread = ThreadId::existing(&sk).map_err(|_| self.damaged_row(&sk))?;
-            let is_over = row.get_number("expires").is_some_and(|expires| expires <= now_s);
-            let found_standing = row.get_text("standing").and_then(index::standing);
-            let found_standing = found_standing.ok_or_else(|| self.damaged_row(&sk))?;
-            if !is_over
-                && after.as_ref() != Some(&thread)
-                && standing.is_none_or(|wanted| wanted == found_standing)
-            {
-                found.push((thread, found_standing));
-            }
-        }
-        Ok(page(found, limit, |(thread, _)| page_token::after_thread(thread)))
     }
 
     pub(super) async fn due(
@@ -183,13 +166,24 @@ impl Shared {
             return Ok(Page { items: Vec::new(), next: None });
         }
         let wanted = limit.saturating_add(1);
-        let mut rows = MergedRows::new(
-            &self.table,
-            "list the due threads",
-            &[List::Due],
-            (from.clone(), Some(to)),
-            wanted,
-        );
+        let (mut found, running) =
+            try_join(self.due_rows(from, to, wanted), self.due_as_running(by_ms, after)).await?;
+        found.extend(running);
+        found.sort_unstable();
+        found.truncate(wanted);
+        let Page { items, next } = page(found, limit, |(at, thread)| page_token::after_due(*at, thread));
+        Ok(Page { items: items.into_iter().map(|(_, thread)| thread).collect(), next })
+    }
+
+    /// Returns the first `wanted` threads in the list of due times between two keys, of which the first is excluded.
+    async fn due_rows(
+        &self,
+        from: Option<String>,
+        to: String,
+        wanted: usize,
+    ) -> Result<Vec<(u64, ThreadId)>, StoreError> {
+        let range = (from.clone(), Some(to));
+        let mut rows = MergedRows::new(&self.table, LIST_DUE, &[List::Due], range, wanted);
         let mut found = Vec::new();
         while found.len() < wanted
             && let Some((sk, _)) = rows.next().await?
@@ -198,11 +192,34 @@ impl Shared {
                 found.push(key::read_timed(&sk).ok_or_else(|| self.damaged_row(&sk))?);
             }
         }
-        let Page { items, next } = page(found, limit, |(at, thread)| page_token::after_due(*at, thread));
-        Ok(Page { items: items.into_iter().map(|(_, thread)| thread).collect(), next })
+        Ok(found)
     }
 
-    fn damaged_row(&self, sk: &str) -> StoreError {
+    /// Returns all threads after `after` in the list of running threads that are due. The list is short, and its rows
+    /// keep their keys when the due times change, so that no reader misses one.
+    async fn due_as_running(
+        &self,
+        by_ms: u64,
+        after: Option<(u64, ThreadId)>,
+    ) -> Result<Vec<(u64, ThreadId)>, StoreError> {
+        let rows = List::Running.partitions().map(|pk| self.table.query_all(LIST_DUE, Range::new(pk)));
+        let mut found = Vec::new();
+        for row in try_join_all(rows).await?.into_iter().flatten() {
+            if let Some(at) = row.get_number("due").filter(|at| *at <= by_ms) {
+                found.push((at, self.thread_of(&row)?));
+            }
+        }
+        found.retain(|due| after.as_ref().is_none_or(|after| due > after));
+        Ok(found)
+    }
+
+    /// Returns the thread of a row whose key is the name of the thread.
+    pub(super) fn thread_of(&self, row: &Item) -> Result<ThreadId, StoreError> {
+        let sk = row.get_text(SK).unwrap_or_default();
+        ThreadId::existing(sk).map_err(|_| self.damaged_row(sk))
+    }
+
+    pub(super) fn damaged_row(&self, sk: &str) -> StoreError {
         let problem = format!("the row `{sk}` of a list is damaged; restore the table to an earlier time");
         error::failure(&self.table.name, problem)
     }

@@ -47,6 +47,18 @@ impl Item {
         self.0.get(name)?.as_b().ok().map(AsRef::as_ref)
     }
 
+    /// Returns an upper bound on the size of the item as DynamoDB computes it: the bytes of its names and values.
+    pub(super) fn size(&self) -> usize {
+        let value = |value: &AttributeValue| match value {
+            AttributeValue::S(text) => text.len(),
+            AttributeValue::B(bytes) => bytes.as_ref().len(),
+            AttributeValue::N(digits) => digits.len().div_ceil(2) + 1,
+            // The store writes no other kind.
+            _ => 0,
+        };
+        self.0.iter().map(|(name, each)| name.len() + value(each)).sum()
+    }
+
     pub(super) fn into_attributes(self) -> HashMap<String, AttributeValue> {
         self.0
     }

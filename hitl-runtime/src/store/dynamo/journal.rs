@@ -58,29 +58,44 @@ impl Shared {
             return Ok(TailRead::Consistent(None));
         };
         items.remove(0);
+        let in_head = self.records_in(thread, &head)?;
+        // Entries move from the head to an item of their own, which is skipped if this head still has them.
+        let next_item = head.next - in_head.len() as Place;
         // Newest batch first.
         let (mut batches, mut missing) = (Vec::new(), head.next);
         // The tail, if its snapshot was found but the hash of the entry before it was not.
         let mut found: Option<Vec<Record>> = None;
+        let mut at_head = (!in_head.is_empty()).then_some(in_head);
         loop {
-            for item in &items {
-                let Some(last) = last_of(item, &head).filter(|last| *last < head.next) else { continue };
-                let batch = self.read_batch(thread, item, last).await?;
-                let Some(batch) = batch.filter(|_| last + 1 == missing) else {
-                    return Ok(TailRead::Inconsistent);
+            let stored: Vec<_> = items
+                .iter()
+                .filter_map(|item| Some((last_of(item, &head).filter(|last| *last < next_item)?, item)))
+                .collect();
+            let mut stored = stored.into_iter();
+            loop {
+                let records = match at_head.take() {
+                    Some(records) => records,
+                    None => {
+                        let Some((last, item)) = stored.next() else { break };
+                        let batch = self.read_batch(thread, item, last).await?;
+                        let Some(batch) = batch.filter(|_| last + 1 == missing) else {
+                            return Ok(TailRead::Inconsistent);
+                        };
+                        batch.records
+                    }
                 };
-                missing -= batch.records.len() as Place;
-                if let Some(records) = found.take() {
-                    let before = batch.records.last().map(|record| record.hash);
-                    return Ok(TailRead::Consistent(Some(Tail { before, records })));
+                let is_newest = missing == head.next;
+                missing -= records.len() as Place;
+                let hash = records.last().map(|record| record.hash);
+                if let Some(found) = found.take() {
+                    return Ok(TailRead::Consistent(Some(Tail { before: hash, records: found })));
                 }
-                if last + 1 == head.next && batch.records.last().map(|record| record.hash) != Some(head.hash)
-                {
+                if is_newest && hash != Some(head.hash) {
                     let what = "the newest entry (its hash differs from the one in the head)";
                     return Err(error::damaged(&self.table.name, thread, what));
                 }
-                let has_snapshot = batch.records.iter().any(|record| record.snapshot);
-                batches.push(batch.records);
+                let has_snapshot = records.iter().any(|record| record.snapshot);
+                batches.push(records);
                 if missing == 0 || has_snapshot {
                     let records = std::mem::take(&mut batches).into_iter().rev().flatten().collect();
                     let (before, records) = from_snapshot(records);
@@ -107,22 +122,61 @@ impl Shared {
         if limit == 0 {
             return Ok(Vec::new());
         }
+        for attempts in 1..=MAX_ATTEMPTS {
+            if let Some(records) = self.read_on(thread, from, limit).await? {
+                return Ok(records);
+            }
+            back_off(attempts).await;
+        }
+        Err(error::incomplete(&self.table.name, thread, "an entry"))
+    }
+
+    /// Reads entries from a place on; `None` if a concurrent change was observed.
+    async fn read_on(
+        &self,
+        thread: &ThreadId,
+        from: Place,
+        limit: usize,
+    ) -> Result<Option<Vec<Record>>, StoreError> {
+        // The head first: entries that it no longer contains later are then in an item of their own.
+        let head = self.head(DOING, thread).await?;
+        let Some(head) = head.filter(|head| head.is_live(Self::now_s()) && from < head.next) else {
+            return Ok(Some(Vec::new()));
+        };
+        let in_head = self.records_in(thread, &head)?;
+        let first_in_head = head.next - in_head.len() as Place;
+        let mut records = Vec::new();
+        let reaches_head =
+            from >= first_in_head || self.read_stored(thread, &head, (from, limit), &mut records).await?;
+        let place = from + records.len() as Place;
+        if reaches_head && place >= first_in_head {
+            records.extend(in_head.into_iter().filter(|record| record.place >= place));
+        }
+        records.truncate(limit);
+        // According to the head there is an entry at `from`. If there is none, the transaction that moved it out of the
+        // head was only partly visible, or the thread was deleted during the read.
+        Ok(Some(records).filter(|records| !records.is_empty()))
+    }
+
+    /// Reads the entries that are in items of their own, from a place on. Returns `true` if there are no further ones.
+    async fn read_stored(
+        &self,
+        thread: &ThreadId,
+        head: &HeadItem,
+        (from, limit): (Place, usize),
+        records: &mut Vec<Record>,
+    ) -> Result<bool, StoreError> {
         let mut range = Range {
             from: Some(key::entry(from)),
             to: Some(key::entry(u64::MAX)),
             limit: Some(limit.min(PAGE_ITEMS)),
             ..Range::new(key::partition(thread))
         };
-        let head = self.head(DOING, thread);
-        let (head, page) = futures_util::future::join(head, self.table.query(DOING, range.clone())).await;
-        let (mut items, mut next) = page?;
-        let Some(head) = head?.filter(|head| head.is_live(Self::now_s()) && from < head.next) else {
-            return Ok(Vec::new());
-        };
-        let (mut records, mut bytes) = (Vec::new(), 0);
+        let mut bytes = 0;
         loop {
+            let (items, next) = self.table.query(DOING, range.clone()).await?;
             for item in &items {
-                let Some(last) = last_of(item, &head) else { continue };
+                let Some(last) = last_of(item, head) else { continue };
                 let place = from + records.len() as Place;
                 let batch = self.read_batch(thread, item, last).await?.unwrap_or_default();
                 // The result ends at a gap: the entries after it were appended during this read.
@@ -133,16 +187,21 @@ impl Shared {
                 }
                 if !follows || records.len() >= limit || bytes >= MAX_RESULT_BYTES {
                     records.truncate(limit);
-                    return Ok(records);
+                    return Ok(false);
                 }
             }
             // A page may contain only items of another incarnation of the thread, which are skipped.
             match next {
                 Some(_) if records.is_empty() => range.after = next,
-                _ => return Ok(records),
+                more => return Ok(more.is_none()),
             }
-            (items, next) = self.table.query(DOING, range.clone()).await?;
         }
+    }
+
+    /// Returns the entries in a head.
+    pub(super) fn records_in(&self, thread: &ThreadId, head: &HeadItem) -> Result<Vec<Record>, StoreError> {
+        let records = head.records().filter(|records| records.len() as Place <= head.next);
+        records.ok_or_else(|| error::damaged(&self.table.name, thread, "the entries in its head"))
     }
 
     /// Reads the batch of an item; `None` if its parts were deleted.

@@ -5,8 +5,8 @@ use std::fmt;
 use super::item::Item;
 use crate::{Digest, StoreError, ThreadId, store::Place};
 
-/// The number of partitions of each list. It is fixed for a table: with another number, rows would be looked up in the
-/// wrong partitions.
+/// The number of partitions of cleanup intents. It is fixed for a table, as are those of [`List::shards`]: with another
+/// number, rows would be looked up in the wrong partitions.
 pub(super) const SHARDS: u8 = 8;
 
 /// The names of the two key attributes.
@@ -51,7 +51,7 @@ impl Key {
 
     /// Returns the key of a row of a list.
     pub(super) fn row(list: List, thread: &ThreadId, sk: String) -> Self {
-        Self { pk: list.partition(shard(thread)), sk }
+        Self { pk: list.partition(shard(thread) % list.shards()), sk }
     }
 
     /// Returns the key of an item.
@@ -68,12 +68,18 @@ impl Key {
 /// The partition of the index lag markers.
 pub(super) const LAG_PARTITION: &str = "late";
 
+/// The sort key of the layout record, which shares a partition with the index lag markers. It is the name of a thread that
+/// may exist, but that cannot be started, because of the invisible character in it.
+pub(super) const LAYOUT: &str = "layout of this table\u{200b}.";
+
 /// A list, which is spread over its shards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum List {
     /// Open reviews.
-    Open,
-    /// Threads by due time.
+    Reviews,
+    /// Running threads.
+    Running,
+    /// Other threads by due time.
     Due,
     /// Threads that are running or waiting.
     Busy,
@@ -83,19 +89,41 @@ pub(super) enum List {
     Ended,
     /// Cleanup intents.
     CleanupIntents,
+    /// Open reviews of threads that were last written in the old layout.
+    OldOpen,
+    /// Threads that are in doubt or have failed, and were last written in the old layout.
+    OldStuck,
 }
 
 impl List {
+    /// Returns the number of the list's partitions. A page of a list costs at least one read unit for each.
+    pub(super) fn shards(self) -> u8 {
+        match self {
+            Self::Reviews | Self::Running => 4,
+            Self::Stuck => 1,
+            Self::Due | Self::Busy | Self::Ended | Self::OldOpen | Self::OldStuck => 8,
+            Self::CleanupIntents => SHARDS,
+        }
+    }
+
     pub(super) fn partition(self, shard: u8) -> String {
         let name = match self {
-            Self::Open => "open",
+            Self::Reviews => "review",
+            Self::Running => "running",
             Self::Due => "due",
             Self::Busy => "busy",
-            Self::Stuck => "stuck",
+            Self::Stuck => return "stuck".into(),
             Self::Ended => "ended",
             Self::CleanupIntents => "chore",
+            Self::OldOpen => "open",
+            Self::OldStuck => "stuck",
         };
         format!("{name}/{shard:02}")
+    }
+
+    /// Returns the names of the list's partitions.
+    pub(super) fn partitions(self) -> impl Iterator<Item = String> {
+        (0..self.shards()).map(move |shard| self.partition(shard))
     }
 }
 
@@ -125,7 +153,7 @@ pub(super) fn read_timed(sk: &str) -> Option<(u64, ThreadId)> {
     Some((u64::from_str_radix(time, 16).ok()?, ThreadId::existing(thread).ok()?))
 }
 
-/// Returns the shard that contains a thread's rows.
+/// Returns the shard of a thread. In a list with fewer shards, it is this number modulo theirs.
 pub(super) fn shard(thread: &ThreadId) -> u8 {
     Digest::of(thread.as_str().as_bytes()).as_bytes()[0] % SHARDS
 }

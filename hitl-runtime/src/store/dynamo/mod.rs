@@ -13,16 +13,22 @@ mod index_query;
 mod item;
 mod journal;
 mod key;
+mod layout_upgrade;
 mod page_token;
 mod parts;
 mod retry;
+mod review_row;
+mod status_query;
 mod table;
 mod ttl;
 mod write;
 
 use std::{
     fmt,
-    sync::{Arc, atomic::AtomicU64},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64},
+    },
     time::Duration,
 };
 
@@ -62,6 +68,10 @@ struct Shared {
     keep_ended: Option<Duration>,
     /// The time of the last search for old cleanup intents, in milliseconds since the epoch.
     last_cleanup_ms: Arc<AtomicU64>,
+    /// `true` if it is known that the table has no rows of the old layout.
+    is_upgraded: Arc<AtomicBool>,
+    /// `true` if it is known that the table has a layout record.
+    has_layout_record: Arc<AtomicBool>,
 }
 
 impl DynamoStore {
@@ -81,9 +91,14 @@ impl DynamoStore {
     /// # drop(store);
     /// ```
     pub fn new(client: &Client, table: impl Into<String>) -> Self {
-        let table = Table::new(client, table.into());
-        let (heads, last_cleanup_ms) = (Arc::default(), Arc::default());
-        Self(Arc::new(Shared { table, heads, keep_ended: None, last_cleanup_ms }))
+        Self(Arc::new(Shared {
+            table: Table::new(client, table.into()),
+            heads: Arc::default(),
+            keep_ended: None,
+            last_cleanup_ms: Arc::default(),
+            is_upgraded: Arc::default(),
+            has_layout_record: Arc::default(),
+        }))
     }
 
     /// Uses the table with the region and the credentials from the default provider chain of the AWS SDK: the
@@ -137,7 +152,7 @@ impl DynamoStore {
     /// # Errors
     /// [`StoreError::Failed`] if the table cannot be created, or is not ready within a minute.
     pub async fn create_table(&self) -> Result<(), StoreError> {
-        self.0.table.create().await
+        self.0.create_table().await
     }
 
     /// Deletes the garbage of crashed processes: executes the cleanup intents that have at least this age, and returns

@@ -129,6 +129,15 @@ fn is_retryable<E: ErrorResponse>(error: &SdkError<E, HttpResponse>) -> bool {
     }
 }
 
+/// Returns whether a call that failed in this way may have been executed.
+pub(super) fn may_be_executed<E: ErrorResponse>(error: &SdkError<E, HttpResponse>) -> bool {
+    match error {
+        SdkError::ConstructionFailure(_) => false,
+        SdkError::ServiceError(error) => error.raw().status().is_server_error(),
+        _ => true,
+    }
+}
+
 /// Retries a call for as long as that may help. Each attempt must send the same request.
 pub(super) async fn with_retries<T, E, F>(mut call: impl FnMut() -> F + Send) -> Result<T, SdkError<E>>
 where

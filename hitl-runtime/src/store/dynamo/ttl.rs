@@ -65,7 +65,7 @@ impl Shared {
         let keys: Vec<_> = batches.flat_map(|batch| batch.parts().chain([batch.key.clone()])).collect();
         for keys in keys.chunks(CONCURRENCY) {
             let token = Id::random()?;
-            let next = HeadItem { by: token, ..head.clone() };
+            let next = head.rewritten(token);
             let along = keys.iter().map(|key| Write::expire(key.clone(), expires)).collect();
             match self.update_head(DOING, thread, Some(&head), (token, Some(&next)), along).await? {
                 HeadUpdate::Done => head = next,
@@ -84,7 +84,7 @@ impl Shared {
     ) -> Result<Result<RevivedThread, HeadUpdate>, StoreError> {
         let token = Id::random()?;
         let intent = CleanupIntent::expire(thread, head.incarnation, &token);
-        let next = HeadItem { by: token, ..head.clone() };
+        let next = head.rewritten(token);
         let along = vec![Write::put(intent.item())];
         match self.update_head(DOING, thread, Some(head), (token, Some(&next)), along).await? {
             HeadUpdate::Done => {}
