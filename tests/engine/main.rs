@@ -8,6 +8,7 @@ mod deadlines;
 mod dispatch;
 mod edits;
 mod effects;
+mod endings;
 mod exact_values;
 mod for_each;
 mod for_each_migration;

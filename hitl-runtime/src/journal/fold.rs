@@ -232,6 +232,12 @@ impl Fold {
         self.lanes.has_begun() || (self.lanes.has_ready() && self.stop().is_none())
     }
 
+    /// Returns whether a runner is to act on the thread, or to record its end: an entry of a process that does not run
+    /// nodes may have led there.
+    pub(crate) fn needs_runner(&self) -> bool {
+        self.runs() || self.is_at_end()
+    }
+
     /// Returns the node at which an operator stopped the thread, and the message. One stopped lane stops the whole
     /// thread.
     pub(crate) fn stop(&self) -> Option<(&str, &str)> {

@@ -54,6 +54,72 @@ async fn the_front_records_a_verdict_and_the_runner_runs_it() {
     front.verify(&id("t")).await.unwrap();
 }
 
+/// A graph whose rejection leads straight to the end.
+mod offers {
+    use hitl::prelude::*;
+
+    #[draft]
+    #[derive(Clone, Debug, PartialEq, Validate)]
+    pub struct Offer {
+        #[garde(range(max = 1_000))]
+        pub cents: u32,
+    }
+
+    #[state]
+    pub struct Sale {
+        #[input]
+        #[output]
+        pub memo: String,
+        pub offer: Offer,
+    }
+
+    #[node(Sale, writes = offer)]
+    async fn draft(memo: &str) -> Result<Offer> {
+        Ok(Offer { cents: u32::try_from(memo.len())? })
+    }
+
+    #[interrupt_before]
+    #[node(Sale, effect)]
+    async fn send(offer: &Approved<Offer>) -> Result<()> {
+        let _ = offer.cents;
+        Ok(())
+    }
+
+    graph! {
+        pub Offers<Sale> {
+            start -> draft -> send -> end;
+            send { reject -> end }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_thread_that_a_front_led_to_its_end_is_ended_by_a_runner() {
+    use offers::{Offers, OffersTurn, SaleInput};
+    for by_sweep in [true, false] {
+        let store = MemoryStore::new();
+        let runner = Offers::new(store.clone()).journal_keys(runners());
+        let front = Offers::new(store.clone()).journal_keys(fronts());
+        let OffersTurn::Send(review) = runner.start("t", SaleInput { memo: "m".into() }).await.unwrap()
+        else {
+            panic!()
+        };
+        let rejected = Verdict::Reject { reason: hitl::Reason::BadPlan, note: String::new() };
+        let turn = front.decide("t", review.digest(), &clerk(), rejected).await.unwrap();
+        assert!(matches!(turn, OffersTurn::Running(_)), "{turn}");
+        let view = front.view("t").await.unwrap();
+        assert_eq!((view.standing.as_str(), view.stalled), ("running", true));
+        let turn = if by_sweep {
+            assert_eq!(runner.sweep().await.unwrap().len(), 1);
+            runner.thread("t").await.unwrap()
+        } else {
+            runner.resume("t").await.unwrap()
+        };
+        assert!(matches!(turn, OffersTurn::Done(_)), "{turn}");
+        front.verify(&id("t")).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_verdict_under_the_runner_key_is_rejected() {
     let store = MemoryStore::new();

@@ -134,6 +134,7 @@ async fn run_all<'a>(
             let mut work = attempt::run(engine, this, leased_until_ms).boxed();
             // A node that completes on its first poll needs no slot in `running`, no timer and no waker.
             if busy.is_empty()
+                && !writer.is_full()
                 && let Poll::Ready(mut finished) = poll!(&mut work)
             {
                 moved.add(&writer.fold, lane);
@@ -143,6 +144,12 @@ async fn run_all<'a>(
                 busy.insert(lane);
                 running.get_or_insert_default().push(work);
             }
+        }
+        if more && let Poll::Ready(Some(mut finished)) = poll!(running.get_or_insert_default().next()) {
+            // The nodes in flight, their timeouts among them, go on between the appends.
+            busy.remove(&finished.lane);
+            record(&mut writer, &mut finished).await?;
+            ended.push(finished);
         }
         if more || !ended.is_empty() {
             continue;
@@ -267,6 +274,10 @@ fn advance(
     for lane in writer.fold.lanes.begun().into_iter().filter(|lane| !busy.contains(lane)) {
         attempts.extend(take_over(writer, lane, stopped, &mut slots)?);
     }
+    // Nothing below leads to the end, so it is recorded in the append of the entry that led there.
+    if writer.fold.is_at_end() {
+        writer.push(Event::Ended {})?;
+    }
     // A review waits for no slot.
     for lane in moved.lanes(writer.fold.lanes_made()) {
         if writer.is_full() {
@@ -297,9 +308,6 @@ fn advance(
             }
         }
         around = writer.fold.lanes.parent_of_ready_after(parent);
-    }
-    if writer.fold.is_at_end() {
-        writer.push(Event::Ended {})?;
     }
     Ok(false)
 }

@@ -102,7 +102,7 @@ impl Engine {
             }
             let fold = &writer.fold;
             let leased = fold.is_leased(self.clock.now_ms());
-            let orphaned = !leased && fold.runs();
+            let orphaned = !leased && fold.needs_runner();
             let overdue = self.overdue(fold)?;
             let mut events =
                 overdue.iter().map(|found| self.expiry(fold, found)).collect::<Result<Vec<_>, _>>()?;

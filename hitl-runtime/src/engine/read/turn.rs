@@ -55,6 +55,10 @@ impl Engine {
             let (node, until_ms) = (activation.node.clone(), fold.leased_until_ms());
             return Ok(Turn::Running { thread, node, until_ms });
         }
+        if fold.is_at_end() {
+            // The next runner records the end.
+            return Ok(Turn::Running { thread, node: "end".to_owned(), until_ms: fold.leased_until_ms() });
+        }
         match failure(&fold) {
             Some((activation, error, stopped)) => {
                 let (node, error) = (activation.node.clone(), error.to_owned());

@@ -122,7 +122,7 @@ impl Engine {
                 .collect()
         });
         let now = self.clock.now_ms();
-        let active = fold.runs();
+        let active = fold.needs_runner();
         let doubt = effects_in_doubt(self, fold).next();
         let asked =
             doubt.as_ref().map(|doubt| RequiredRoles::new(self.graph, fold, doubt.lane, &doubt.activation));

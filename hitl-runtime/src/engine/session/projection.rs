@@ -6,7 +6,7 @@ use crate::{OpenReview, ThreadStatus, journal::Fold};
 pub(crate) fn thread_status(fold: &Fold) -> ThreadStatus {
     if fold.ended {
         ThreadStatus::Ended
-    } else if fold.runs() {
+    } else if fold.needs_runner() {
         ThreadStatus::Running
     } else if fold.lanes.has_in_doubt() {
         ThreadStatus::InDoubt
@@ -24,7 +24,7 @@ pub(in crate::engine) fn due_ms(fold: &Fold) -> Option<u64> {
         return None;
     }
     // A thread that runs without a lease has no runner, and is due now.
-    let lease = fold.runs().then(|| fold.lease.as_ref().map_or(0, |lease| lease.until_ms));
+    let lease = fold.needs_runner().then(|| fold.lease.as_ref().map_or(0, |lease| lease.until_ms));
     let due = fold.open().filter_map(|(_, open)| open.due_ms()).chain(lease).min()?;
     Some(due.min(i64::MAX.unsigned_abs()))
 }

@@ -29,7 +29,7 @@ pub(in crate::engine) struct ThreadWriter {
     runner: String,
     claims: bool,
     entries: Vec<PendingEntry>,
-    /// The size of the buffered entries, in bytes.
+    /// The size of the buffered entries without their snapshots, in bytes.
     buffered_bytes: usize,
     /// The space in which entries are encoded: a body that grew there would be copied several times.
     space: Vec<u8>,
@@ -303,7 +303,8 @@ impl ThreadWriter {
         let snapshot = entry.snapshot.map(|snapshot| snapshot.get().len());
         fold.count(body.len(), snapshot);
         fold.next = place + 1;
-        self.buffered_bytes += body.len();
+        // Without the snapshot, which would often be enough for an append of its own.
+        self.buffered_bytes += body.len().saturating_sub(snapshot.unwrap_or(0));
         self.entries.push(PendingEntry { place, body, snapshot: snapshot.is_some(), act });
         Ok(())
     }

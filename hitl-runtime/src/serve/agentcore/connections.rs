@@ -216,7 +216,9 @@ impl Connection {
 
     fn begin_in(&self, state: ConnectionState) -> Result<Execution, ApiError> {
         let mut table = self.all.table();
-        if table.executing >= self.all.max_executing() {
+        // A response that is being sent counts too, and an execution whose client has gone.
+        let sending = table.count(&[ConnectionState::Executing, ConnectionState::WebSocketExecuting]);
+        if table.executing.max(sending) >= self.all.max_executing() {
             return Err(busy("requests"));
         }
         table.executing += 1;
@@ -380,7 +382,13 @@ mod tests {
         open.remove(0);
         assert!(is_busy(&open[1]));
         drop(first);
-        assert!(!is_busy(&open[1]));
+        let third = open[1].begin_execution().unwrap();
+        // Its response is still being sent.
+        drop(third);
+        let next = all.register();
+        assert!(is_busy(&next));
+        open[1].end_request();
+        assert!(!is_busy(&next));
     }
 
     #[test]

@@ -72,12 +72,12 @@ pub(crate) async fn dispatch(
         Action::History { from, limit } => return history_page(engine, thread, from, limit).await,
         Action::Start { input } => {
             let fold = engine.start_json(thread, &input, Starter::Caller(operator)).await?;
-            return seen(engine, fold);
+            return seen(engine, fold).await;
         }
-        Action::Resume => return seen(engine, engine.resume(thread, operator).await?),
+        Action::Resume => return seen(engine, engine.resume(thread, operator).await?).await,
         Action::Settle { digest, how } => {
             let operator = by()?;
-            return seen(engine, engine.settle(thread.clone(), digest, operator, *how).await?);
+            return seen(engine, engine.settle(thread.clone(), digest, operator, *how).await?).await;
         }
         Action::Preview { digest, verdict } => {
             return preview(engine, &thread, digest, by()?, verdict).await;
@@ -89,12 +89,19 @@ pub(crate) async fn dispatch(
     };
     // The evidence of a verdict records if it was previewed here.
     let operator = engine.previewed(&thread, digest, by()?, &verdict);
-    seen(engine, engine.answer(thread, digest, operator, by_field(verdict)).await?)
+    seen(engine, engine.answer(thread, digest, operator, by_field(verdict)).await?).await
 }
 
-/// Returns the thread as a move has left it. It is not read again.
-fn seen(engine: &Arc<Engine>, fold: Fold) -> Result<Reply, ApiError> {
-    Ok(Reply::Thread(Box::new(engine.view_of(fold)?)))
+/// Returns the thread as a move has left it. It is read again only if this program cannot show all of it.
+async fn seen(engine: &Arc<Engine>, fold: Fold) -> Result<Reply, ApiError> {
+    let thread = fold.thread.clone();
+    let view = match engine.view_of(fold) {
+        Err(Error::GraphChanged { .. } | Error::Invalid { .. } | Error::UserCodeFailed { .. }) => {
+            engine.view(&thread).await?
+        }
+        view => view?,
+    };
+    Ok(Reply::Thread(Box::new(view)))
 }
 
 /// Returns a verdict whose patch names the signed field.
