@@ -8,6 +8,8 @@ use std::{
     },
 };
 
+use tokio::sync::Semaphore;
+
 use hitl::{
     MemoryStore, OpenReview, Page, Place, Store, StoreError, ThreadId, ThreadStatus,
     store::{Append, Record, Tail},
@@ -23,13 +25,18 @@ pub struct CountingStore {
     pub largest: Arc<AtomicUsize>,
     /// The maximum number of entries that one `entries` call returns; `None` for no limit.
     pub page: Option<usize>,
+    /// A semaphore that gets a permit at the append of this number.
+    pub opens: Option<(u32, Arc<Semaphore>)>,
 }
 
 type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
 impl Store for CountingStore {
     fn append(&self, append: Append) -> Answer<'_, ()> {
-        self.commits.fetch_add(1, Ordering::SeqCst);
+        let number = self.commits.fetch_add(1, Ordering::SeqCst) + 1;
+        if let Some((_, gate)) = self.opens.as_ref().filter(|(at, _)| *at == number) {
+            gate.add_permits(1);
+        }
         self.largest.fetch_max(append.records.len(), Ordering::SeqCst);
         self.store.append(append)
     }

@@ -1,8 +1,12 @@
 //! A `for` whose items wait for a review from the start, so that all of its reviews open at once.
 
-use std::{collections::BTreeSet, sync::atomic::Ordering};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, atomic::Ordering},
+};
 
-use hitl::prelude::*;
+use hitl::{journal::Event, prelude::*};
+use tokio::sync::Semaphore;
 
 use super::counting_store::CountingStore;
 
@@ -18,6 +22,7 @@ struct Payroll {
     #[input]
     payments: Vec<Payment>,
     payment: Payment,
+    rang: bool,
     #[reduce(append)]
     #[output]
     log: Vec<String>,
@@ -67,4 +72,46 @@ async fn thousands_of_reviews_open_in_appends_of_a_limited_size() {
         agent.decide("t", *digests.first().unwrap(), &Operator::new("mara"), Verdict::Approve).await.unwrap();
     assert_eq!(store.commits.load(Ordering::SeqCst) - commits, 2);
     agent.verify(&"t".try_into().unwrap()).await.unwrap();
+}
+
+/// A gate that a node waits for.
+struct Bell(Arc<Semaphore>);
+
+#[node(Payroll, writes = rang)]
+async fn ring(bell: Deps<Bell>) -> Result<bool> {
+    bell.0.acquire().await?.forget();
+    Ok(true)
+}
+
+#[node(Payroll)]
+async fn open() -> Result<()> {
+    Ok(())
+}
+
+#[node(Payroll, writes = log)]
+async fn finish(rang: bool) -> Result<Vec<String>> {
+    Ok(vec![rang.to_string()])
+}
+
+graph! {
+    Rung<Payroll, Bell> {
+        start -> (ring, open -> for payment in payments { transfer } -> close) -> finish -> end;
+        transfer { reject -> skip }
+        skip -> close;
+    }
+}
+
+/// A node in flight, and its timeout, go on while thousands of reviews are appended.
+#[tokio::test]
+async fn a_node_in_flight_ends_between_the_appends_of_many_reviews() {
+    let gate = Arc::new(Semaphore::new(0));
+    let store = CountingStore { opens: Some((4, gate.clone())), ..CountingStore::default() };
+    let agent = Rung::new(Bell(gate), store);
+    let payments = (0..2_000).map(|dollars| Payment { dollars }).collect();
+    let _ = agent.start("t", PayrollInput { payments }).await.unwrap();
+    let entries = agent.history(&"t".try_into().unwrap(), 0, 10_000).await.unwrap();
+    let rang = entries.iter().find(|entry| matches!(&entry.event, Event::Ran { node, .. } if node == "ring"));
+    let opened = entries.iter().rfind(|entry| matches!(entry.event, Event::Paused { .. }));
+    let places = (rang.unwrap().place, opened.unwrap().place);
+    assert!(places.0 + 1_000 < places.1, "{places:?}");
 }
