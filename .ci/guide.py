@@ -229,9 +229,9 @@ export AWS_ENDPOINT_URL_BEDROCK_AGENTCORE=http://127.0.0.1:$agent_port
 container
 """
 
-# How many threads there are, and how many have a time to live.
-FORGOTTEN = """aws dynamodb scan --table-name threads --output text \\
-  --query "[length(Items[?sk.S == 'head']), length(Items[?sk.S == 'head' && expires])]" """
+# How many threads there are, and how many have a time to live. The layout record of the table looks like a thread.
+FORGOTTEN = """aws dynamodb scan --table-name threads --output text --query \\
+  "[length(Items[?sk.S == 'head' && !contains(pk.S, 'layout')]), length(Items[?sk.S == 'head' && expires])]" """
 
 # Which features of aws-config the program says it lacks, for a profile of each kind.
 PROFILES = """
