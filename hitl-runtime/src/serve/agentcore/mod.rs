@@ -16,7 +16,7 @@
 //! let tokens = tokens.issuer("https://login.example").audience("refunds");
 //! // On 0.0.0.0:8080, until SIGTERM or Ctrl-C. `serve` on an agent's command line does the same.
 //! let served = AgentCore::new(agent).operators(OperatorAuth::verified(tokens));
-//! served.serve(AgentCore::<RefundAgent>::ADDRESS).await?;
+//! served.serve(AgentCore::ADDRESS).await?;
 //! # Ok(())
 //! # }
 //! ```
