@@ -58,9 +58,7 @@ impl Engine {
         operator: Operator,
         answer: VerdictInput,
     ) -> Result<Fold, Error> {
-        let (engine, name) = (Arc::clone(self), thread.clone());
-        let decided = async move { engine.answer_in_place(&thread, digest, &operator, &answer, None).await };
-        finish_for(name, decided).await
+        self.answer_to_end(thread, digest, operator, answer, None).await
     }
 
     /// Decides an open review that has been read. If the thread has moved since, it is read again.
@@ -73,13 +71,26 @@ impl Engine {
         answer: VerdictInput,
     ) -> Result<Fold, Error> {
         let (thread, digest) = (fold.thread.clone(), found.open.digest);
-        if !fold.is_stored {
-            return self.answer(thread, digest, operator, answer).await;
-        }
-        let seen = SeenReview { writer: ThreadWriter::new(self, fold), found, draft: Some(draft) };
+        // A conversion to this program's code that is not stored yet is made again.
+        let seen = fold.is_stored.then(|| SeenReview {
+            writer: ThreadWriter::new(self, fold),
+            found,
+            draft: Some(draft),
+        });
+        self.answer_to_end(thread, digest, operator, answer, seen).await
+    }
+
+    /// Decides an open review, to the end even if the caller drops the future.
+    async fn answer_to_end(
+        self: &Arc<Self>,
+        thread: ThreadId,
+        digest: Digest,
+        operator: Operator,
+        answer: VerdictInput,
+        seen: Option<SeenReview>,
+    ) -> Result<Fold, Error> {
         let (engine, name) = (Arc::clone(self), thread.clone());
-        let decided =
-            async move { engine.answer_in_place(&thread, digest, &operator, &answer, Some(seen)).await };
+        let decided = async move { engine.answer_in_place(&thread, digest, &operator, &answer, seen).await };
         finish_for(name, decided).await
     }
 

@@ -109,9 +109,9 @@ mod tests {
         #[garde(allow_unvalidated)]
         #[allow(dead_code)]
         pub(super) struct Draft {
-            pub(in crate::engine) title: String,
+            pub(super) title: String,
             #[garde(range(max = 100))]
-            pub(in crate::engine) dollars: u32,
+            pub(super) dollars: u32,
         }
     }
 
@@ -124,10 +124,10 @@ mod tests {
         #[allow(dead_code)]
         pub(super) struct Draft {
             /// The title of the order.
-            pub(in crate::engine) title: String,
+            pub(super) title: String,
             /// US dollars.
             #[garde(range(max = 100))]
-            pub(in crate::engine) dollars: u32,
+            pub(super) dollars: u32,
         }
     }
 
@@ -138,9 +138,9 @@ mod tests {
         #[garde(allow_unvalidated)]
         #[allow(dead_code)]
         pub(super) struct Draft {
-            pub(in crate::engine) title: String,
+            pub(super) title: String,
             #[garde(range(max = 99))]
-            pub(in crate::engine) dollars: u32,
+            pub(super) dollars: u32,
         }
     }
 
