@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value, value::to_raw_value};
+use serde_json::{Value, value::to_raw_value};
 
 use crate::{
     Digest, Error, Operator, Reason, ThreadId, Verdict,
@@ -29,13 +29,23 @@ struct SeenReview {
     draft: Option<Value>,
 }
 
-/// A verdict from the public API, or an edit that gives the whole draft.
+/// A verdict, and the spelling of its edit.
 pub(crate) enum VerdictInput {
+    /// A verdict. The patch of an edit is that of the draft.
     Given(Verdict),
-    /// An edit whose patch has the field under review as its only member.
-    EditByField(Map<String, Value>),
-    /// The edited draft, as JSON.
+    /// A verdict. The patch of an edit has the field under review as its only member.
+    ByField(Verdict),
+    /// An edit that gives the whole draft, as JSON.
     Edited(String),
+}
+
+impl VerdictInput {
+    fn is_edit(&self) -> bool {
+        matches!(
+            self,
+            Self::Given(Verdict::Edit { .. }) | Self::ByField(Verdict::Edit { .. }) | Self::Edited(_)
+        )
+    }
 }
 
 impl Engine {
@@ -201,46 +211,46 @@ impl Engine {
         }
         let here = Transition::Node(node.clone());
         let draft = || draft.map_or_else(|| checked_draft(fold, found.lane, &open.field, found.reviewed), Ok);
-        let is_edit =
-            !matches!(answer, VerdictInput::Given(verdict) if !matches!(verdict, Verdict::Edit { .. }));
-        if is_edit && (!open.edit || interrupt.is_some_and(|interrupt| !interrupt.edit)) {
+        if answer.is_edit() && (!open.edit || interrupt.is_some_and(|interrupt| !interrupt.edit)) {
             return Err(bad(takes_no_edit()));
         }
+        let edit = |draft, edit| self.edit(fold, found, draft, edit);
         let (verdict, mut to) = match answer {
-            VerdictInput::Given(Verdict::Approve) => {
-                let digest = ReviewTerms::from_open(open).digest(fold, found.lane, &draft()?).ok();
-                if digest != Some(open.digest) {
-                    let field = open.field.clone();
-                    return Err(incompatible(&fold.thread, Incompatibility::Redrafted { node, field }));
-                }
-                (Decision::Approve, here)
-            }
-            VerdictInput::Given(Verdict::Edit { patch }) => {
-                (self.edit(fold, found, draft()?, Edit::Patch(patch))?, here)
-            }
-            VerdictInput::EditByField(patch) => {
-                let inner = patch.get(&open.field).filter(|_| patch.len() == 1);
-                let inner = inner
+            VerdictInput::Edited(whole) => (edit(draft()?, Edit::Whole(whole))?, here),
+            VerdictInput::ByField(Verdict::Edit { patch }) => {
+                let members = patch.as_object().filter(|members| members.len() == 1);
+                let inner = members
+                    .and_then(|members| members.get(&open.field))
                     .ok_or_else(|| Error::InvalidPatch { thread: thread(), field: open.field.clone() })?;
-                (self.edit(fold, found, draft()?, Edit::Patch(inner))?, here)
+                (edit(draft()?, Edit::Patch(inner))?, here)
             }
-            VerdictInput::Edited(whole) => (self.edit(fold, found, draft()?, Edit::Whole(whole))?, here),
-            VerdictInput::Given(Verdict::Reject { reason: Reason::Expired, .. }) => {
-                return Err(bad("the reason `expired` is reserved for deadlines; give another one"));
-            }
-            VerdictInput::Given(Verdict::Reject { reason, note }) => {
-                let to = routing::after_verdict(self.graph, found.node, EdgeKind::Reject)
-                    .ok_or_else(|| bad("the graph declares no `reject` here"))?;
-                (Decision::Reject { reason: *reason, note: note.clone() }, to)
-            }
-            VerdictInput::Given(Verdict::Ask { question }) => {
-                let to = routing::after_verdict(self.graph, found.node, EdgeKind::Ask)
-                    .ok_or_else(|| bad("the graph declares no `ask` here"))?;
-                if question.trim().is_empty() {
-                    return Err(bad("the question is empty"));
+            VerdictInput::Given(verdict) | VerdictInput::ByField(verdict) => match verdict {
+                Verdict::Approve => {
+                    let digest = ReviewTerms::from_open(open).digest(fold, found.lane, &draft()?).ok();
+                    if digest != Some(open.digest) {
+                        let field = open.field.clone();
+                        return Err(incompatible(&fold.thread, Incompatibility::Redrafted { node, field }));
+                    }
+                    (Decision::Approve, here)
                 }
-                (Decision::Ask { question: question.clone() }, to)
-            }
+                Verdict::Edit { patch } => (edit(draft()?, Edit::Patch(patch))?, here),
+                Verdict::Reject { reason: Reason::Expired, .. } => {
+                    return Err(bad("the reason `expired` is reserved for deadlines; give another one"));
+                }
+                Verdict::Reject { reason, note } => {
+                    let to = routing::after_verdict(self.graph, found.node, EdgeKind::Reject)
+                        .ok_or_else(|| bad("the graph declares no `reject` here"))?;
+                    (Decision::Reject { reason: *reason, note: note.clone() }, to)
+                }
+                Verdict::Ask { question } => {
+                    let to = routing::after_verdict(self.graph, found.node, EdgeKind::Ask)
+                        .ok_or_else(|| bad("the graph declares no `ask` here"))?;
+                    if question.trim().is_empty() {
+                        return Err(bad("the question is empty"));
+                    }
+                    (Decision::Ask { question: question.clone() }, to)
+                }
+            },
         };
         let mut proposal = None;
         if let Decision::Edit { after, .. } = &verdict

@@ -82,14 +82,11 @@ pub(crate) async fn dispatch(
         Action::Preview { digest, verdict } => {
             return preview(engine, &thread, digest, by()?, verdict).await;
         }
-        Action::Approve { digest } => (digest, Verdict::Approve),
-        Action::Reject { digest, reason, note } => (digest, Verdict::Reject { reason, note }),
-        Action::Ask { digest, question } => (digest, Verdict::Ask { question }),
-        Action::Edit { digest, patch } => (digest, Verdict::Edit { patch: patch.into() }),
+        Action::Decide { digest, verdict } => (digest, verdict),
     };
     // The evidence of a verdict records if it was previewed here.
     let operator = engine.previewed(&thread, digest, by()?, &verdict);
-    seen(engine, engine.answer(thread, digest, operator, by_field(verdict)).await?).await
+    seen(engine, engine.answer(thread, digest, operator, VerdictInput::ByField(verdict)).await?).await
 }
 
 /// Returns the thread as a move has left it. It is read again only if this program cannot show all of it.
@@ -104,14 +101,6 @@ async fn seen(engine: &Arc<Engine>, fold: Fold) -> Result<Reply, ApiError> {
     Ok(Reply::Thread(Box::new(view)))
 }
 
-/// Returns a verdict whose patch names the signed field.
-fn by_field(verdict: Verdict) -> VerdictInput {
-    match verdict {
-        Verdict::Edit { patch: Value::Object(patch) } => VerdictInput::EditByField(patch),
-        verdict => VerdictInput::Given(verdict),
-    }
-}
-
 async fn preview(
     engine: &Arc<Engine>,
     thread: &ThreadId,
@@ -120,7 +109,7 @@ async fn preview(
     verdict: Verdict,
 ) -> Result<Reply, ApiError> {
     let Preview { draft, again } =
-        engine.preview(thread, digest, operator, &by_field(verdict.clone())).await?;
+        engine.preview(thread, digest, operator, &VerdictInput::ByField(verdict.clone())).await?;
     engine.note_preview(thread, digest, operator, &verdict);
     let opens = again.as_ref().and_then(|again| again.opens.as_ref());
     let signs = draft.clone().filter(|_| again.is_none() || opens.is_some_and(|opens| opens.signs));

@@ -35,39 +35,18 @@ pub enum Action {
     },
     /// Returns the thread.
     Get,
-    /// Signs the draft.
-    Approve {
+    /// Decides a review: `approve`, `edit`, `reject` or `ask`.
+    Decide {
         /// The digest of the draft that the operator saw.
         digest: Digest,
-    },
-    /// Signs a changed draft.
-    Edit {
-        /// The digest of the draft that the operator saw.
-        digest: Digest,
-        /// A merge patch (RFC 7396) with the signed field as its only member.
-        patch: Map<String, Value>,
-    },
-    /// Rejects the draft.
-    Reject {
-        /// The digest of the draft that the operator saw.
-        digest: Digest,
-        /// The reason.
-        reason: Reason,
-        /// The reason in the operator's own words.
-        note: String,
-    },
-    /// Has it drafted again.
-    Ask {
-        /// The digest of the draft that the operator saw.
-        digest: Digest,
-        /// The question.
-        question: String,
+        /// The verdict. An edit's patch (RFC 7396) has the signed field as its only member.
+        verdict: Verdict,
     },
     /// Returns the value that a verdict would sign, without signing it.
     Preview {
         /// The digest of the draft that the operator saw.
         digest: Digest,
-        /// The verdict. An edit's patch has the signed field as its only member, as in [`Action::Edit`].
+        /// The verdict, as in [`Action::Decide`].
         verdict: Verdict,
     },
     /// Records how an effect in doubt ended.
@@ -91,7 +70,7 @@ pub enum Action {
 const ACTIONS: [&str; 10] =
     ["start", "get", "approve", "edit", "reject", "ask", "preview", "settle", "resume", "history"];
 
-/// The actions that decide a review, and that can be previewed.
+/// The actions that decide a review, and that can be previewed: the names of [`Verdict`].
 const VERDICTS: [&str; 4] = ["approve", "edit", "reject", "ask"];
 
 /// The maximum number of entries in a page of a history.
@@ -252,21 +231,9 @@ fn parse_action(action: &str, rest: Map<String, Value>) -> Result<Action, ApiErr
             let NoMembers {} = parse_members(rest)?;
             Action::Get
         }
-        "approve" => {
-            let DigestOnly { digest } = parse_members(rest)?;
-            Action::Approve { digest }
-        }
-        "edit" => {
-            let Edit { digest, patch } = parse_members(rest)?;
-            Action::Edit { digest, patch }
-        }
-        "reject" => {
-            let Reject { digest, reason, note } = parse_members(rest)?;
-            Action::Reject { digest, reason, note }
-        }
-        "ask" => {
-            let Ask { digest, question } = parse_members(rest)?;
-            Action::Ask { digest, question }
+        name if VERDICTS.contains(&name) => {
+            let (digest, verdict) = parse_verdict(name, rest)?;
+            Action::Decide { digest, verdict }
         }
         "preview" => preview(rest)?,
         "settle" => {
@@ -288,10 +255,35 @@ fn parse_action(action: &str, rest: Map<String, Value>) -> Result<Action, ApiErr
     })
 }
 
+/// Parses a verdict from its name and the other members. All names but those in [`VERDICTS`] are refused.
+fn parse_verdict(name: &str, rest: Map<String, Value>) -> Result<(Digest, Verdict), ApiError> {
+    Ok(match name {
+        "approve" => {
+            let DigestOnly { digest } = parse_members(rest)?;
+            (digest, Verdict::Approve)
+        }
+        "edit" => {
+            let Edit { digest, patch } = parse_members(rest)?;
+            (digest, Verdict::Edit { patch: Value::Object(patch) })
+        }
+        "reject" => {
+            let Reject { digest, reason, note } = parse_members(rest)?;
+            (digest, Verdict::Reject { reason, note })
+        }
+        "ask" => {
+            let Ask { digest, question } = parse_members(rest)?;
+            (digest, Verdict::Ask { question })
+        }
+        other => {
+            let verdicts = crate::text::or_list(VERDICTS);
+            return Err(invalid(format!("`{}` is not a verdict; use {verdicts}", excerpt(other))));
+        }
+    })
+}
+
 /// Parses a preview. Its `verdict` is a name, with the parameters beside it; an object with an `action`; or an object
 /// with the parameters under the verdict's name.
 fn preview(mut rest: Map<String, Value>) -> Result<Action, ApiError> {
-    let is_verdict = |name: &String| VERDICTS.contains(&name.as_str());
     let (name, rest) = match rest.remove("verdict") {
         None => return Err(invalid("`verdict` is missing: name the verdict to preview")),
         Some(Value::String(name)) => (name, rest),
@@ -321,21 +313,8 @@ fn preview(mut rest: Map<String, Value>) -> Result<Action, ApiError> {
         }
         Some(_) => return Err(invalid("`verdict` must be a string or an object")),
     };
-    if !is_verdict(&name) {
-        let verdicts = crate::text::or_list(VERDICTS);
-        return Err(invalid(format!("`{}` is not a verdict; use {verdicts}", excerpt(&name))));
-    }
-    Ok(match parse_action(&name, rest)? {
-        Action::Approve { digest } => Action::Preview { digest, verdict: Verdict::Approve },
-        Action::Edit { digest, patch } => {
-            Action::Preview { digest, verdict: Verdict::Edit { patch: Value::Object(patch) } }
-        }
-        Action::Reject { digest, reason, note } => {
-            Action::Preview { digest, verdict: Verdict::Reject { reason, note } }
-        }
-        Action::Ask { digest, question } => Action::Preview { digest, verdict: Verdict::Ask { question } },
-        _ => return Err(invalid("this action is not a verdict")),
-    })
+    let (digest, verdict) = parse_verdict(&name, rest)?;
+    Ok(Action::Preview { digest, verdict })
 }
 
 fn settlement(how: How, wrote: Option<Values>, note: String) -> Result<Settlement, ApiError> {

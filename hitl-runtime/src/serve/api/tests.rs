@@ -17,17 +17,19 @@ fn every_action_is_parsed() {
     for (mut payload, is_it) in [
         (json!({ "action": "get" }), (|a| matches!(a, Action::Get)) as fn(&Action) -> bool),
         (json!({ "action": "resume" }), |a| matches!(a, Action::Resume)),
-        (json!({ "action": "approve", "digest": digest }), |a| matches!(a, Action::Approve { .. })),
+        (json!({ "action": "approve", "digest": digest }), |a| {
+            matches!(a, Action::Decide { verdict: Verdict::Approve, .. })
+        }),
         (
             json!({ "action": "edit", "digest": digest, "patch": { "draft": { "amount": 99 } } }),
-            |a| matches!(a, Action::Edit { patch, .. } if patch["draft"]["amount"] == 99),
+            |a| matches!(a, Action::Decide { verdict: Verdict::Edit { patch }, .. } if patch["draft"]["amount"] == 99),
         ),
         (
             json!({ "action": "reject", "digest": digest, "reason": "wrong_tool" }),
-            |a| matches!(a, Action::Reject { note, .. } if note.is_empty()),
+            |a| matches!(a, Action::Decide { verdict: Verdict::Reject { note, .. }, .. } if note.is_empty()),
         ),
         (json!({ "action": "ask", "digest": digest, "question": "Why?" }), |a| {
-            matches!(a, Action::Ask { .. })
+            matches!(a, Action::Decide { verdict: Verdict::Ask { .. }, .. })
         }),
         (
             json!({ "action": "settle", "digest": digest, "how": "run_again" }),
