@@ -5,7 +5,7 @@ use std::fmt;
 use super::{Agent, Graph};
 use crate::{
     Digest, Error, Operator, ThreadId,
-    engine::EffectInDoubt,
+    engine::{DoubtTurn, FailureTurn, RunningTurn},
     journal::{Settlement, Values},
 };
 
@@ -42,39 +42,38 @@ use crate::{
 #[must_use = "a person must find out whether the effect happened"]
 pub struct InDoubt<G: Graph> {
     pub(super) agent: Agent<G>,
-    pub(super) thread: ThreadId,
-    pub(super) doubt: EffectInDoubt,
+    pub(super) turn: Box<DoubtTurn>,
 }
 
 impl<G: Graph> InDoubt<G> {
     /// Returns the name of the thread.
     pub fn thread(&self) -> &ThreadId {
-        &self.thread
+        &self.turn.thread
     }
 
     /// Returns the effect's node.
     pub fn node(&self) -> &str {
-        &self.doubt.activation.node
+        &self.turn.doubt.activation.node
     }
 
     /// Returns the idempotency key that the effect began with: look for it in the external system.
     pub fn idempotency_key(&self) -> &str {
-        &self.doubt.key
+        &self.turn.doubt.key
     }
 
     /// Returns the digest that identifies this doubt for [`Agent::settle`].
     pub fn digest(&self) -> Digest {
-        self.doubt.digest
+        self.turn.doubt.digest
     }
 
     /// Returns the reason for the doubt: the effect's error, or that its runner lost its lease.
     pub fn error(&self) -> &str {
-        &self.doubt.error
+        &self.turn.doubt.error
     }
 
     /// Returns the time since which the effect is in doubt, in milliseconds since the epoch.
     pub fn since_ms(&self) -> u64 {
-        self.doubt.since_ms
+        self.turn.doubt.since_ms
     }
 
     /// Settles the effect as happened. `wrote` holds, by field, the values that the node would have written.
@@ -143,7 +142,7 @@ impl<G: Graph> InDoubt<G> {
     }
 
     async fn settle(self, operator: &Operator, how: Settlement) -> Result<G::Turn, Error> {
-        self.agent.settle(self.thread, self.doubt.digest, operator, how).await
+        self.agent.settle(self.turn.thread, self.turn.doubt.digest, operator, how).await
     }
 }
 
@@ -152,7 +151,7 @@ impl<G: Graph> fmt::Display for InDoubt<G> {
         write!(
             f,
             "`{}` is in doubt: the outcome of `{}` is unknown ({})",
-            self.thread,
+            self.turn.thread,
             self.node(),
             self.error()
         )
@@ -189,31 +188,28 @@ impl<G: Graph> fmt::Debug for InDoubt<G> {
 #[must_use = "the thread does not continue until it is resumed"]
 pub struct Failed<G: Graph> {
     pub(super) agent: Agent<G>,
-    pub(super) thread: ThreadId,
-    pub(super) node: String,
-    pub(super) error: String,
-    pub(super) stopped: bool,
+    pub(super) turn: Box<FailureTurn>,
 }
 
 impl<G: Graph> Failed<G> {
     /// Returns the name of the thread.
     pub fn thread(&self) -> &ThreadId {
-        &self.thread
+        &self.turn.thread
     }
 
     /// Returns the node that failed.
     pub fn node(&self) -> &str {
-        &self.node
+        &self.turn.node
     }
 
     /// Returns the error of the node.
     pub fn error(&self) -> &str {
-        &self.error
+        &self.turn.error
     }
 
     /// Returns whether a person stopped the thread, so that it cannot be resumed.
     pub fn is_stopped(&self) -> bool {
-        self.stopped
+        self.turn.stopped
     }
 
     /// Retries the node.
@@ -221,13 +217,13 @@ impl<G: Graph> Failed<G> {
     /// # Errors
     /// As [`Agent::resume`].
     pub async fn resume(self) -> Result<G::Turn, Error> {
-        self.agent.resume(self.thread).await
+        self.agent.resume(self.turn.thread).await
     }
 }
 
 impl<G: Graph> fmt::Display for Failed<G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` failed in `{}`: {}", self.thread, self.node, self.error)
+        write!(f, "`{}` failed in `{}`: {}", self.turn.thread, self.turn.node, self.turn.error)
     }
 }
 
@@ -257,25 +253,23 @@ impl<G: Graph> fmt::Debug for Failed<G> {
 #[must_use = "the thread is still running"]
 pub struct Running<G: Graph> {
     pub(super) agent: Agent<G>,
-    pub(super) thread: ThreadId,
-    pub(super) node: String,
-    pub(super) until_ms: Option<u64>,
+    pub(super) turn: Box<RunningTurn>,
 }
 
 impl<G: Graph> Running<G> {
     /// Returns the name of the thread.
     pub fn thread(&self) -> &ThreadId {
-        &self.thread
+        &self.turn.thread
     }
 
     /// Returns a node that runs or runs next.
     pub fn node(&self) -> &str {
-        &self.node
+        &self.turn.node
     }
 
     /// Returns whether the runner's lease has run out, or there is none, so that `resume` takes the thread over.
     pub fn is_stalled(&self) -> bool {
-        self.until_ms.is_none_or(|until| until <= self.agent.now_ms())
+        self.turn.until_ms.is_none_or(|until| until <= self.agent.now_ms())
     }
 
     /// Takes the thread over and continues it, if it is stalled.
@@ -283,14 +277,14 @@ impl<G: Graph> Running<G> {
     /// # Errors
     /// As [`Agent::resume`].
     pub async fn resume(self) -> Result<G::Turn, Error> {
-        self.agent.resume(self.thread).await
+        self.agent.resume(self.turn.thread).await
     }
 }
 
 impl<G: Graph> fmt::Display for Running<G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let how = if self.is_stalled() { "stalled" } else { "running" };
-        write!(f, "`{}` is {how} at `{}`", self.thread, self.node)
+        write!(f, "`{}` is {how} at `{}`", self.turn.thread, self.turn.node)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Typed handles to open reviews: one review, one verdict.
 
-use std::{fmt, marker::PhantomData, sync::Arc};
+use std::{fmt, marker::PhantomData};
 
 use futures_util::future::BoxFuture;
 use garde::Validate;
@@ -11,25 +11,23 @@ use super::{Agent, Asks, CanEdit, Edits, Graph, NoAsk};
 use crate::{
     Digest, Error, Operator, Reason, ThreadId, Verdict, Violation,
     engine::{
-        Incompatibility, ItemView, LocatedReview, VerdictInput, incompatible, items_of_review, shown_with,
+        Incompatibility, ItemView, ReviewTurn, VerdictInput, incompatible, items_of_review, shown_with,
     },
-    journal::Fold,
     review::{Draft, check_round_trip, encode},
+    state::decode,
     user_code,
 };
 
 /// An open review whose draft does not have its own type yet.
 pub struct AnyReview<G: Graph> {
     pub(super) agent: Agent<G>,
-    pub(super) fold: Arc<Fold>,
-    pub(super) found: LocatedReview,
-    pub(super) draft: Value,
+    pub(super) turn: Box<ReviewTurn>,
 }
 
 impl<G: Graph> AnyReview<G> {
     /// Returns the index of the node that waits.
     pub fn node(&self) -> usize {
-        self.found.node
+        self.turn.found.node
     }
 
     /// Deserializes the draft into its own type.
@@ -37,24 +35,27 @@ impl<G: Graph> AnyReview<G> {
     /// # Errors
     /// If the draft is not of that type.
     pub fn open<D: DeserializeOwned, A, E>(self) -> Result<Review<G, D, A, E>, Error> {
-        let draft = self.guarded("deserializer", || D::deserialize(&self.draft))?;
-        let draft = draft.map_err(|e| self.invalid(whole(e)))?;
+        let draft = decode(&self.turn.found.open.field, self.turn.draft_json()?);
+        let draft = draft.map_err(|error| self.turn.draft_error(error))?;
         Ok(Review { open: self, draft, takes: PhantomData })
     }
 
     /// Returns the error for a review that the graph's turn type has no variant for.
     pub fn unknown(self) -> Error {
-        incompatible(&self.fold.thread, Incompatibility::NoReview { node: self.found.open.activation.node })
+        incompatible(
+            &self.turn.fold.thread,
+            Incompatibility::NoReview { node: self.turn.found.open.activation.node },
+        )
     }
 
     /// Calls code of the draft's type and converts a panic into an error.
     fn guarded<T>(&self, code: &str, call: impl FnOnce() -> T) -> Result<T, Error> {
-        let place = || format!("{code} of `{}`", self.found.open.field);
-        user_code::catch_panic(place, call).map_err(|broken| broken.into_error(&self.fold.thread))
+        let place = || format!("{code} of `{}`", self.turn.found.open.field);
+        user_code::catch_panic(place, call).map_err(|broken| broken.into_error(&self.turn.fold.thread))
     }
 
     fn invalid(&self, violations: Vec<Violation>) -> Error {
-        let (thread, field) = (self.fold.thread.clone(), self.found.open.field.clone());
+        let (thread, field) = (self.turn.fold.thread.clone(), self.turn.found.open.field.clone());
         Error::Invalid { thread, field, violations }
     }
 
@@ -67,7 +68,7 @@ impl<G: Graph> AnyReview<G> {
         self.guarded("edit", || change(&mut draft))?;
         if let Err(report) = self.guarded("validator", || draft.validate())? {
             let json = self.guarded("serializer", || serde_json::to_value(&draft).unwrap_or_default())?;
-            let schema = self.found.reviewed.schema_of(&self.found.open.field).ok();
+            let schema = self.turn.found.reviewed.schema_of(&self.turn.found.open.field).ok();
             return Err(self.invalid(crate::review::draft_violations(
                 &draft,
                 &report,
@@ -86,21 +87,8 @@ impl<G: Graph> AnyReview<G> {
 
     /// Decides the review: on the thread as the caller has seen it, unless another writer has changed it since.
     async fn answer(self, operator: Operator, answer: VerdictInput) -> Result<G::Turn, Error> {
-        let Self { agent, fold, found, draft } = self;
-        // If several reviews are open, their handles share the thread, and each is decided on the thread as it is
-        // stored then.
-        agent.turn_of(match Arc::try_unwrap(fold) {
-            Ok(fold) => agent.engine.answer_read(fold, found, draft, operator, answer).await?,
-            Err(fold) => {
-                agent.engine.answer(fold.thread.clone(), found.open.digest, operator, answer).await?
-            }
-        })
+        self.agent.turn_of(self.agent.engine.answer_turn(self.turn, operator, answer).await?)
     }
-}
-
-/// Returns a violation that concerns the draft as a whole.
-fn whole(error: serde_json::Error) -> Vec<Violation> {
-    vec![Violation { path: String::new(), message: error.to_string() }]
 }
 
 /// Returns the error for several open reviews in a graph that cannot have more than one open at a time.
@@ -109,7 +97,7 @@ pub fn several<G: Graph>(reviews: Vec<AnyReview<G>>) -> Error {
         Some(review) => {
             let problem =
                 "several reviews are open, but no fork of this graph allows more than one".to_owned();
-            incompatible(&review.fold.thread, Incompatibility::NoWay { problem })
+            incompatible(&review.turn.fold.thread, Incompatibility::NoWay { problem })
         }
         None => Error::InvalidInput { problem: "no review is open".to_owned() },
     }
@@ -164,49 +152,49 @@ impl<G: Graph, D, A, E> Review<G, D, A, E> {
 
     /// Returns the digest that the signature will cover.
     pub fn digest(&self) -> Digest {
-        self.open.found.open.digest
+        self.open.turn.found.open.digest
     }
 
     /// Returns the name of the thread that waits.
     pub fn thread(&self) -> &ThreadId {
-        &self.open.fold.thread
+        &self.open.turn.fold.thread
     }
 
     /// Returns the node that will run once the draft is signed.
     pub fn node(&self) -> &str {
-        &self.open.found.open.activation.node
+        &self.open.turn.found.open.activation.node
     }
 
     /// Returns the role that the operator must hold.
     pub fn role(&self) -> Option<&str> {
-        self.open.found.open.role.as_deref()
+        self.open.turn.found.open.role.as_deref()
     }
 
     /// Returns the name of the person who proposed the draft by an edit at another review; `None` if a node proposed
     /// it.
     pub fn proposed_by(&self) -> Option<&str> {
-        self.open.found.open.proposed.as_ref().map(|proposer| proposer.operator.as_str())
+        self.open.turn.found.open.proposed.as_ref().map(|proposer| proposer.operator.as_str())
     }
 
     /// Returns the deadline of the review, in milliseconds since the epoch.
     pub fn deadline_ms(&self) -> Option<u64> {
-        self.open.found.open.deadline_ms
+        self.open.turn.found.open.deadline_ms
     }
 
     /// Returns the later effects that will run on the same signature, each once.
     pub fn covers(&self) -> &[String] {
-        &self.open.found.open.covers
+        &self.open.turn.found.open.covers
     }
 
     /// Returns the names and values of the fields that are signed with the draft but cannot be edited. A field that is
     /// not written is left out.
     pub fn shown(&self) -> serde_json::Map<String, Value> {
-        shown_with(&self.open.fold, self.open.found.lane, &self.open.found.open)
+        shown_with(&self.open.turn.fold, self.open.turn.found.lane, &self.open.turn.found.open)
     }
 
     /// Returns the items of the `for`s around the review, the outermost first. They are not signed.
     pub fn items(&self) -> Vec<ItemView> {
-        items_of_review(&self.open.fold, self.open.found.lane, &self.open.found.open)
+        items_of_review(&self.open.turn.fold, self.open.turn.found.lane, &self.open.turn.found.open)
     }
 
     /// Approves the draft and runs the node.
@@ -333,7 +321,7 @@ impl<G: Graph, D, A, E> Review<G, D, A, E> {
 
 impl<G: Graph, D, A, E> fmt::Display for Review<G, D, A, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let open = &self.open.found.open;
+        let open = &self.open.turn.found.open;
         write!(
             f,
             "`{}` waits before `{}` for a signature on `{}` ({})",

@@ -1,12 +1,10 @@
 //! The state of a thread at one place of its journal, in the graph's own types.
 
-use std::sync::Arc;
-
 use super::Graph;
 use crate::{
     Error, Place, ThreadStatus,
-    engine::{thread_status, unreadable},
-    journal::{Fold, FoldError, ROOT},
+    engine::{RootFields, thread_status, unreadable},
+    journal::{Fold, FoldError},
     state::State,
     user_code::contain_panics_sync,
 };
@@ -40,19 +38,16 @@ pub struct Snapshot<S: State> {
 
 impl<S: State> Snapshot<S> {
     pub(super) fn new<G: Graph<State = S>>(fold: Fold) -> Result<Self, Error> {
-        let (thread, standing, place) =
-            (fold.thread.clone(), thread_status(&fold), fold.next.saturating_sub(1));
-        let fields = contain_panics_sync(&thread, || fields::<G>(fold))?;
+        let (thread, standing) = (fold.thread.clone(), thread_status(&fold));
+        let root = RootFields::new(fold)?;
+        let place = root.place;
+        let fields = contain_panics_sync(&thread, || fields::<G>(root))?;
         Ok(Self { place, standing, fields })
     }
 }
 
-/// Decodes the fields of a thread, as they were before a fork if it is inside of one.
-pub(super) fn fields<G: Graph>(mut fold: Fold) -> Result<<G::State as State>::Fields, Error> {
-    let (thread, place) = (fold.thread, fold.next.saturating_sub(1));
-    let Some(root) = fold.lanes.remove(ROOT) else {
-        return Err(Error::Damaged { thread, place, problem: "the thread has no state".to_owned() });
-    };
-    let fields = G::State::fields(Arc::unwrap_or_clone(root.fields));
-    fields.map_err(|e| unreadable(G::TABLE, &thread, place, FoldError::Changed(e)))
+/// Decodes the fields of a thread.
+pub(super) fn fields<G: Graph>(root: RootFields) -> Result<<G::State as State>::Fields, Error> {
+    let RootFields { thread, place, fields } = root;
+    G::State::fields(fields).map_err(|e| unreadable(G::TABLE, &thread, place, FoldError::Changed(e)))
 }

@@ -3,14 +3,12 @@
 use super::{Agent, AnyReview, Failed, Graph, InDoubt, Running, snapshot};
 use crate::{
     Error,
-    engine::{OpenReviews, Turn, incompatible, unwritten_output},
+    engine::{EndTurn, Incompatibility, Turn, incompatible},
     journal::Fold,
     state::State,
 };
 
 /// The status of a thread, before `graph!` converts it into the graph's own turn type.
-// One is created for each turn and taken apart at once: boxing would cost more than the copy.
-#[allow(clippy::large_enum_variant)]
 pub enum ThreadState<G: Graph> {
     /// One review is open.
     Review(AnyReview<G>),
@@ -28,33 +26,27 @@ pub enum ThreadState<G: Graph> {
 
 impl<G: Graph> ThreadState<G> {
     pub(super) fn new(agent: &Agent<G>, fold: Fold) -> Result<Self, Error> {
-        Ok(match agent.engine.turn(fold)? {
-            Turn::Reviews(open) => reviews(agent, open),
-            Turn::Done(fold) => Self::Done(output::<G>(fold)?),
-            Turn::InDoubt { thread, doubt } => Self::InDoubt(InDoubt { agent: agent.clone(), thread, doubt }),
-            Turn::Failed { thread, node, error, stopped } => {
-                Self::Failed(Failed { agent: agent.clone(), thread, node, error, stopped })
+        let turn = agent.engine.turn(fold)?;
+        let agent = agent.clone();
+        Ok(match turn {
+            Turn::Review(turn) => Self::Review(AnyReview { agent, turn }),
+            Turn::Several(turns) => {
+                let review = |turn| AnyReview { agent: agent.clone(), turn: Box::new(turn) };
+                Self::Several(turns.into_iter().map(review).collect())
             }
-            Turn::Running { thread, node, until_ms } => {
-                Self::Running(Running { agent: agent.clone(), thread, node, until_ms })
-            }
+            Turn::Done(end) => Self::Done(output::<G>(*end)?),
+            Turn::InDoubt(turn) => Self::InDoubt(InDoubt { agent, turn }),
+            Turn::Failed(turn) => Self::Failed(Failed { agent, turn }),
+            Turn::Running(turn) => Self::Running(Running { agent, turn }),
         })
     }
 }
 
-fn reviews<G: Graph>(agent: &Agent<G>, OpenReviews { fold, reviews }: OpenReviews) -> ThreadState<G> {
-    let review = |(found, draft)| AnyReview { agent: agent.clone(), fold: fold.clone(), found, draft };
-    let mut reviews: Vec<_> = reviews.into_iter().map(review).collect();
-    // A review of which there are no others owns the thread, and its verdict need not read it again.
-    drop(fold);
-    match reviews.pop() {
-        Some(only) if reviews.is_empty() => ThreadState::Review(only),
-        last => ThreadState::Several(reviews.into_iter().chain(last).collect()),
-    }
-}
-
 /// Returns the output of an ended thread.
-fn output<G: Graph>(fold: Fold) -> Result<<G::State as State>::Output, Error> {
-    let (thread, unwritten) = (fold.thread.clone(), unwritten_output(&fold));
-    G::State::output(snapshot::fields::<G>(fold)?).ok_or_else(|| incompatible(&thread, unwritten))
+fn output<G: Graph>(end: EndTurn) -> Result<<G::State as State>::Output, Error> {
+    let EndTurn { root, unwritten } = end;
+    let thread = root.thread.clone();
+    let output = G::State::output(snapshot::fields::<G>(root)?);
+    let problem = || Incompatibility::NoWay { problem: "an output is not written".to_owned() };
+    output.ok_or_else(|| incompatible(&thread, unwritten.unwrap_or_else(problem)))
 }

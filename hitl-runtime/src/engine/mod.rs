@@ -37,8 +37,11 @@ use self::{
 };
 pub(crate) use self::{
     ops::{Starter, VerdictInput},
-    read::{OpenReviews, Turn, items_of_review, shown_with, unwritten_output},
-    session::{EffectInDoubt, LocatedReview, incompatible, thread_status, unreadable},
+    read::{
+        DoubtTurn, EndTurn, FailureTurn, ReviewTurn, RootFields, RunningTurn, Turn, items_of_review,
+        shown_with,
+    },
+    session::{incompatible, thread_status, unreadable},
 };
 use crate::{
     Error, OpenReview, Page, Store,

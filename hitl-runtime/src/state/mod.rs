@@ -17,6 +17,7 @@ use crate::{
 
 pub(crate) use slots::ReadBack;
 pub use slots::Slots;
+pub(crate) use table::decode;
 pub use table::{Erased, FieldTable, StateTable, decode_erased, encode_erased, reduce_erased, unmigrated};
 
 /// A struct with the attribute `#[state]`. Its fields are never `Option`: the graph proves when each is set.

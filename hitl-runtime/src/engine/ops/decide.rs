@@ -10,6 +10,7 @@ use crate::{
     engine::{
         Engine, Incompatibility,
         exec::{EditResult, RunError, finish_for, takes_no_edit},
+        read::ReviewTurn,
         routing,
         session::{
             LocatedReview, ReviewTerms, ThreadWriter, checked_draft, incompatible, is_not_stopped,
@@ -71,18 +72,18 @@ impl Engine {
         self.answer_to_end(thread, digest, operator, answer, None).await
     }
 
-    /// Decides an open review that has been read. If the thread has moved since, it is read again.
-    pub(crate) async fn answer_read(
+    /// Decides an open review on the thread as the caller has seen it, unless another writer has changed it since.
+    pub(crate) async fn answer_turn(
         self: &Arc<Self>,
-        fold: Fold,
-        found: LocatedReview,
-        draft: Value,
+        turn: Box<ReviewTurn>,
         operator: Operator,
         answer: VerdictInput,
     ) -> Result<Fold, Error> {
+        let ReviewTurn { fold, found, draft } = *turn;
         let (thread, digest) = (fold.thread.clone(), found.open.digest);
-        // A conversion to this program's code that is not stored yet is made again.
-        let seen = fold.is_stored.then(|| SeenReview {
+        // If several reviews are open, their turns share the thread, and each is decided on the thread as it is stored
+        // then. So is one whose thread was converted to this program's code, which is not stored yet.
+        let seen = Arc::try_unwrap(fold).ok().filter(|fold| fold.is_stored).map(|fold| SeenReview {
             writer: ThreadWriter::new(self, fold),
             found,
             draft: Some(draft),

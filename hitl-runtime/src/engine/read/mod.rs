@@ -23,6 +23,6 @@ pub use self::{
 };
 pub(crate) use self::{
     item::items_of_review,
-    turn::{OpenReviews, Turn, unwritten_output},
+    turn::{DoubtTurn, EndTurn, FailureTurn, ReviewTurn, RootFields, RunningTurn, Turn},
     view::shown_with,
 };

@@ -5,34 +5,104 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::{
-    Error, ThreadId,
+    Error, Place, ThreadId,
     engine::{
         Engine, Incompatibility,
-        session::{EffectInDoubt, LocatedReview, effects_in_doubt, failure, locate_review, take_draft},
+        session::{
+            EffectInDoubt, LocatedReview, draft_error, draft_json, effects_in_doubt, failure, locate_review,
+            take_draft,
+        },
     },
-    journal::Fold,
+    journal::{Fold, ROOT},
+    state::{FieldError, Slots},
 };
 
 /// A turn without the graph's types.
-// One is created for each turn and taken apart at once: boxing would cost more than the copy.
-#[allow(clippy::large_enum_variant)]
 pub(crate) enum Turn {
-    /// One or several reviews are open.
-    Reviews(OpenReviews),
-    /// The thread has ended.
-    Done(Fold),
+    /// One review is open. Its turn owns the thread, and its verdict need not read it again.
+    Review(Box<ReviewTurn>),
+    /// Several reviews are open.
+    Several(Vec<ReviewTurn>),
+    /// The thread has ended, with these values.
+    Done(Box<EndTurn>),
     /// An effect is in doubt.
-    InDoubt { thread: ThreadId, doubt: EffectInDoubt },
+    InDoubt(Box<DoubtTurn>),
     /// A node failed, or a person has stopped the thread.
-    Failed { thread: ThreadId, node: String, error: String, stopped: bool },
-    /// A runner holds the thread until a time, or held it when it died.
-    Running { thread: ThreadId, node: String, until_ms: Option<u64> },
+    Failed(Box<FailureTurn>),
+    /// A runner holds the thread, or held it when it died.
+    Running(Box<RunningTurn>),
 }
 
-/// The open reviews of a thread, each with its checked draft.
-pub(crate) struct OpenReviews {
+/// An open review with its checked draft, in the thread that waits for it.
+pub(crate) struct ReviewTurn {
     pub(crate) fold: Arc<Fold>,
-    pub(crate) reviews: Vec<(LocatedReview, Value)>,
+    pub(crate) found: LocatedReview,
+    pub(crate) draft: Value,
+}
+
+/// The end of a thread.
+pub(crate) struct EndTurn {
+    pub(crate) root: RootFields,
+    /// The first output that is not written.
+    pub(crate) unwritten: Option<Incompatibility>,
+}
+
+/// The values of a thread outside of its forks.
+pub(crate) struct RootFields {
+    pub(crate) thread: ThreadId,
+    /// The place of the last entry.
+    pub(crate) place: Place,
+    pub(crate) fields: Slots,
+}
+
+impl RootFields {
+    /// Takes the values out of a thread.
+    ///
+    /// # Errors
+    /// If the thread has none.
+    pub(crate) fn new(mut fold: Fold) -> Result<Self, Error> {
+        let (root, thread, place) = (fold.lanes.remove(ROOT), fold.thread, fold.next.saturating_sub(1));
+        match root {
+            Some(root) => Ok(Self { thread, place, fields: Arc::unwrap_or_clone(root.fields) }),
+            None => Err(Error::Damaged { thread, place, problem: "the thread has no state".to_owned() }),
+        }
+    }
+}
+
+/// An effect in doubt, with its thread.
+pub(crate) struct DoubtTurn {
+    pub(crate) thread: ThreadId,
+    pub(crate) doubt: EffectInDoubt,
+}
+
+/// A failed node, or the node at which a person has stopped the thread.
+pub(crate) struct FailureTurn {
+    pub(crate) thread: ThreadId,
+    pub(crate) node: String,
+    pub(crate) error: String,
+    pub(crate) stopped: bool,
+}
+
+/// A node that runs or runs next, and the end of the runner's lease.
+pub(crate) struct RunningTurn {
+    pub(crate) thread: ThreadId,
+    pub(crate) node: String,
+    pub(crate) until_ms: Option<u64>,
+}
+
+impl ReviewTurn {
+    /// Returns the JSON of the draft: that which the node will be given.
+    ///
+    /// # Errors
+    /// If the draft cannot be encoded.
+    pub(crate) fn draft_json(&self) -> Result<&str, Error> {
+        draft_json(&self.fold, self.found.lane, &self.found.open.field)
+    }
+
+    /// Returns the error for a draft that is not of the type that its review has in this program.
+    pub(crate) fn draft_error(&self, error: FieldError) -> Error {
+        draft_error(&self.fold, error)
+    }
 }
 
 impl Engine {
@@ -40,29 +110,31 @@ impl Engine {
     /// nodes, then failures.
     pub(crate) fn turn(&self, fold: Fold) -> Result<Turn, Error> {
         if fold.ended {
-            return Ok(Turn::Done(fold));
+            let unwritten = unwritten_output(&fold);
+            return Ok(Turn::Done(Box::new(EndTurn { root: RootFields::new(fold)?, unwritten })));
         }
         let thread = fold.thread.clone();
         if let Some(doubt) = effects_in_doubt(self, &fold).next() {
-            return Ok(Turn::InDoubt { thread, doubt });
+            return Ok(Turn::InDoubt(Box::new(DoubtTurn { thread, doubt })));
         }
         if fold.open().next().is_some() {
-            return self.open_reviews(fold).map(Turn::Reviews);
+            return self.open_reviews(fold);
         }
         let mut all = fold.lanes.values().filter(|_| fold.runs());
         let active = all.find(|lane| lane.at.is_active()).and_then(|lane| lane.at.activation());
         if let Some(activation) = active {
             let (node, until_ms) = (activation.node.clone(), fold.leased_until_ms());
-            return Ok(Turn::Running { thread, node, until_ms });
+            return Ok(Turn::Running(Box::new(RunningTurn { thread, node, until_ms })));
         }
         if fold.is_at_end() {
             // The next runner records the end.
-            return Ok(Turn::Running { thread, node: "end".to_owned(), until_ms: fold.leased_until_ms() });
+            let (node, until_ms) = ("end".to_owned(), fold.leased_until_ms());
+            return Ok(Turn::Running(Box::new(RunningTurn { thread, node, until_ms })));
         }
         match failure(&fold) {
             Some((activation, error, stopped)) => {
                 let (node, error) = (activation.node.clone(), error.to_owned());
-                Ok(Turn::Failed { thread, node, error, stopped })
+                Ok(Turn::Failed(Box::new(FailureTurn { thread, node, error, stopped })))
             }
             None => Err(Error::Damaged {
                 thread,
@@ -72,22 +144,28 @@ impl Engine {
         }
     }
 
-    fn open_reviews(&self, mut fold: Fold) -> Result<OpenReviews, Error> {
+    fn open_reviews(&self, mut fold: Fold) -> Result<Turn, Error> {
         let open = fold.open().map(|(lane, open)| locate_review(self.graph, &fold, lane, open));
         let open = open.collect::<Result<Vec<_>, _>>()?;
-        let mut reviews = Vec::with_capacity(open.len());
-        for found in open {
-            let draft = take_draft(&mut fold, found.lane, &found.open.field, found.reviewed)?;
-            reviews.push((found, draft));
+        let mut drafts = Vec::with_capacity(open.len());
+        for found in &open {
+            drafts.push(take_draft(&mut fold, found.lane, &found.open.field, found.reviewed)?);
         }
-        Ok(OpenReviews { fold: Arc::new(fold), reviews })
+        let fold = Arc::new(fold);
+        let turn = |(found, draft)| ReviewTurn { fold: Arc::clone(&fold), found, draft };
+        let mut turns: Vec<_> = open.into_iter().zip(drafts).map(turn).collect();
+        drop(fold);
+        Ok(match turns.pop() {
+            Some(only) if turns.is_empty() => Turn::Review(Box::new(only)),
+            last => Turn::Several(turns.into_iter().chain(last).collect()),
+        })
     }
 }
 
-/// Returns the incompatibility for the first output that a thread has not written at its end.
-pub(crate) fn unwritten_output(fold: &Fold) -> Incompatibility {
+/// Returns the incompatibility for the first output that a thread has not written.
+fn unwritten_output(fold: &Fold) -> Option<Incompatibility> {
     let written = |field: &str| fold.root().is_some_and(|root| root.fields.is_written(field));
     let missing = fold.state.spec.fields.iter().find(|field| field.output && !written(field.name));
-    let field = missing.map(|field| field.name.to_owned()).unwrap_or_default();
-    Incompatibility::OutputUnwritten { field, version: (fold.version, fold.state.spec.version) }
+    let field = missing?.name.to_owned();
+    Some(Incompatibility::OutputUnwritten { field, version: (fold.version, fold.state.spec.version) })
 }

@@ -8,6 +8,7 @@ use crate::{
     journal::{DigestError, Fold, LaneId, OpenReviewState},
     node::GraphTable,
     review::DraftVtable,
+    state::FieldError,
 };
 
 /// An open review of a thread, with its node in this program.
@@ -43,21 +44,35 @@ pub(in crate::engine) fn checked_draft(
     field: &str,
     reviewed: DraftVtable,
 ) -> Result<Value, Error> {
-    let invalid =
-        |violations| Error::Invalid { thread: fold.thread.clone(), field: field.to_owned(), violations };
-    let whole = |message: String| invalid(vec![Violation { path: String::new(), message }]);
-    let json = match fold.lanes.get(&lane) {
-        Some(lane) => lane.fields.read(field).map_err(|e| match e.as_user_code_error() {
-            Some(broken) => broken.into_error(&fold.thread),
-            None => whole(e.problem),
-        })?,
-        None => None,
-    };
-    let json = json.ok_or_else(|| whole("it is not written".to_owned()))?;
-    (reviewed.check)(json).map_err(invalid)
+    let json = draft_json(fold, lane, field)?;
+    (reviewed.check)(json).map_err(|violations| invalid(fold, field, violations))
 }
 
-/// Returns the draft as [`draft`] does, or without a second check if this runner has just checked it.
+/// Returns the JSON that the draft in a lane encodes to, unchecked.
+pub(in crate::engine) fn draft_json<'a>(fold: &'a Fold, lane: LaneId, field: &str) -> Result<&'a str, Error> {
+    let json = match fold.lanes.get(&lane) {
+        Some(lane) => lane.fields.read(field).map_err(|error| draft_error(fold, error))?,
+        None => None,
+    };
+    json.ok_or_else(|| draft_error(fold, FieldError::value(field, "it is not written")))
+}
+
+/// Converts an error of the field of a draft.
+pub(in crate::engine) fn draft_error(fold: &Fold, error: FieldError) -> Error {
+    match error.as_user_code_error() {
+        Some(broken) => broken.into_error(&fold.thread),
+        None => {
+            let violation = Violation { path: error.path, message: error.problem };
+            invalid(fold, &error.field, vec![violation])
+        }
+    }
+}
+
+fn invalid(fold: &Fold, field: &str, violations: Vec<Violation>) -> Error {
+    Error::Invalid { thread: fold.thread.clone(), field: field.to_owned(), violations }
+}
+
+/// Returns the draft as [`checked_draft`] does, or without a second check if this runner has just checked it.
 pub(in crate::engine) fn take_draft(
     fold: &mut Fold,
     lane: LaneId,
